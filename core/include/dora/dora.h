@@ -1,0 +1,15 @@
+/* dora.h: everything Dora promises, in one include. */
+#ifndef DORA_DORA_H
+#define DORA_DORA_H
+
+#include <dora/client.h>
+#include <dora/error.h>
+#include <dora/handler.h>
+#include <dora/runtime.h>
+#include <dora/server.h>
+#include <dora/value.h>
+#include <dora/wire.h>
+
+#define DORA_VERSION "0.1.0"
+
+#endif

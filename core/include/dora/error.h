@@ -1,0 +1,107 @@
+/* error.h: what can go wrong: library errors (negative) and reply codes (positive, on the wire). */
+#ifndef DORA_ERROR_H
+#define DORA_ERROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define DORA_API __attribute__((visibility("default")))
+#define DORA_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+#else
+#define DORA_API
+#define DORA_PRINTF(format_at, first_at)
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* DORA_ERRORS lists every library error: name, number (never renumbered), text. */
+#define DORA_ERRORS(X)                                                                             \
+    X(EAGAIN, -1, "more bytes are needed")                                                         \
+    X(ENOMEM, -2, "out of memory")                                                                 \
+    X(EINVAL, -3, "invalid argument")                                                              \
+    X(EPROTO, -4, "malformed bytes")                                                               \
+    X(ETOOBIG, -5, "larger than the limit")                                                        \
+    X(ESIGN, -6, "wrong signature")                                                                \
+    X(EREPLY, -7, "the server answered with an error")                                             \
+    X(ETIMEDOUT, -8, "timed out")                                                                  \
+    X(ECONNECT, -9, "no server can be connected")                                                  \
+    X(ECLOSED, -10, "the connection was closed")                                                   \
+    X(EIO, -11, "input or output failed")                                                          \
+    X(ECONFIG, -12, "wrong configuration")                                                         \
+    X(ELOAD, -13, "the application does not load")                                                 \
+    X(EVERSION, -14, "built for another version")                                                  \
+    X(EFULL, -15, "no room left")                                                                  \
+    X(EHANDLER, -16, "the handler failed")                                                         \
+    X(EEXIT, -17, "the worker must leave")                                                         \
+    X(ETYPE, -18, "a value of a type that has no place on the wire")
+
+#define DORA_ERROR_ENUM(name, number, text) DORA_##name = (number),
+typedef enum dora_err { DORA_OK = 0, DORA_ERRORS(DORA_ERROR_ENUM) } dora_err;
+#undef DORA_ERROR_ENUM
+
+/* DORA_CODES lists every reply code: name, number, whether it means "not run", text.
+ * Source: PROTOCOL.md, section "Reply codes". */
+#define DORA_CODES(X)                                                                              \
+    X(OK, 0, false, "OK")                                                                          \
+    X(ACCEPTED, 100001, false, "transfer success.\xe5\xb7\xb2\xe7\xbb\x8f\xe6\x88\x90\xe5\x8a\x9f"  \
+                               "\xe6\x8a\x95\xe9\x80\x92")                                         \
+    X(BAD_TYPE, 100002, false, "unknown or missing type")                                          \
+    X(BAD_API, 100003, false, "api is missing, empty or not a map")                                \
+    X(BAD_PARAMS, 100004, false, "inner guid or api is missing")                                   \
+    X(BAD_SIGN, 100005, false, "signature is wrong")                                               \
+    X(BAD_BODY, 100006, false, "body cannot be decoded")                                           \
+    X(BAD_LENGTH, 100007, false, "frame length is wrong")                                          \
+    X(RECEIVE, 100009, false, "receive failed or timed out")                                       \
+    X(CONNECT, 100010, true, "no server can be connected")                                         \
+    X(BAD_COMMAND, 100011, false, "unknown control command")                                       \
+    X(RESULT_LOST, 100012, false, "the result is lost or no longer kept")                          \
+    X(BAD_MODE, 100099, false, "unknown mode")                                                     \
+    X(BAD_GUID, 100100, false, "guid in body and header differ")                                   \
+    X(WORKER_DIED, 100200, false, "the worker died while running the handler")                     \
+    X(TIME_LIMIT, 100201, false, "the handler ran past its time limit")                            \
+    X(EXPIRED, 100202, true, "the caller's deadline passed before a worker was free")              \
+    X(OVERLOADED, 100203, true, "overloaded: the queue is full or the pool is unhealthy")          \
+    X(NO_API, 100204, true, "no such api")                                                         \
+    X(NOT_PERMITTED, 100205, true, "not permitted")                                                \
+    X(TOO_BIG, 100206, false, "frame or result is larger than the limit")                          \
+    X(STOPPING, 100207, true, "the server is stopping")                                            \
+    X(HANDLER, 100208, false, "the handler raised an error without a usable code")                 \
+    X(RELOAD, 100209, false, "reload refused: the new application does not load")
+
+#define DORA_CODE_ENUM(name, number, not_run, text) DORA_CODE_##name = (number),
+typedef enum dora_code { DORA_CODES(DORA_CODE_ENUM) } dora_code;
+#undef DORA_CODE_ENUM
+
+/* dora_error says what went wrong: `err` for programs, `msg` (NUL-ended) for people.
+ * `code` is the reply code where a reply caused it, else 0; `offset` the first bad byte, else 0. */
+typedef struct dora_error {
+    dora_err err;
+    int64_t code;
+    size_t offset;
+    char msg[4096];
+} dora_error;
+
+/* dora_error_set fills `error` and returns `err`, so that `return dora_error_set(...)` reads well.
+ * `error` may be NULL. The message is cut where it does not fit. */
+DORA_API dora_err dora_error_set(dora_error *error, dora_err err, const char *format, ...)
+    DORA_PRINTF(3, 4);
+
+/* dora_err_name gives "DORA_ETIMEDOUT", dora_err_text "timed out". Static strings, never NULL. */
+DORA_API const char *dora_err_name(dora_err err);
+DORA_API const char *dora_err_text(dora_err err);
+
+/* dora_code_text gives the text of a reply code, "unknown code" for any other number. */
+DORA_API const char *dora_code_text(int64_t code);
+
+/* dora_code_is_not_run says whether a reply code promises that the handler did not run, so that
+ * sending the call again cannot run it twice. */
+DORA_API bool dora_code_is_not_run(int64_t code);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

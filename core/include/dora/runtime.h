@@ -1,0 +1,76 @@
+/* runtime.h: how a language plugs in. A binding fills one dora_runtime and calls dora_zygote_run;
+ * everything else (tasks, forks, replies) is the core's. */
+#ifndef DORA_RUNTIME_H
+#define DORA_RUNTIME_H
+
+#include <dora/handler.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* DORA_ZYGOTE_ENV is set (to the control descriptor's number) in a process that was started to be
+ * a zygote. A binding's run() looks at it by dora_is_zygote(). */
+#define DORA_ZYGOTE_ENV "DORA_ZYGOTE"
+
+/* dora_runtime is a language's callbacks; `host` is the first argument of each. All run on the
+ * zygote's (after the fork: the worker's) only thread. Members marked "may be NULL" may be. */
+typedef struct dora_runtime {
+    const char *name;    /* "python", "php", "c" */
+    const char *version; /* the interpreter's, for messages: "3.11.2" */
+    void *host;
+
+    /* load runs the application and registers its handlers by dora_app_handler. `target` is what
+     * the configuration has as `app`: a file or module:attr. Errors: DORA_ELOAD, the traceback in
+     * `error`. */
+    dora_err (*load)(void *host, dora_app *app, const char *target, dora_error *error);
+
+    /* fork_before, fork_parent and fork_child stand around fork(). May be NULL. */
+    void (*fork_before)(void *host);
+    void (*fork_parent)(void *host);
+    void (*fork_child)(void *host);
+
+    /* worker_start runs the application's start hooks in a new worker; worker_stop its stop hooks
+     * in a worker that leaves. May be NULL. */
+    dora_err (*worker_start)(void *host, uint32_t worker, dora_error *error);
+    void (*worker_stop)(void *host);
+
+    /* invoke calls `handler` (as given to dora_app_handler). It writes one value to
+     * dora_reply_writer(reply), or calls dora_reply_fail or dora_reply_died.
+     * Returns: DORA_OK or DORA_EHANDLER; DORA_EEXIT: the reply goes out, then the worker exits. */
+    dora_err (*invoke)(void *host, void *handler, const dora_request *request, dora_reply *reply);
+
+    /* between runs after each reply has been handed over, outside the caller's waiting time: what
+     * belongs to one task is reset here. Returns DORA_EEXIT to make the worker leave. May be NULL. */
+    dora_err (*between)(void *host);
+
+    /* sleep_begin and sleep_end stand around every wait of the worker, so that a host with a
+     * global lock can give it up. May be NULL. */
+    void (*sleep_begin)(void *host);
+    void (*sleep_end)(void *host);
+} dora_runtime;
+
+/* dora_app_handler registers what `invoke` gets for `name`; an empty name is the fallback.
+ * Ownership: the name is copied; `handler` is borrowed for the process's life.
+ * Errors: DORA_EINVAL for a repeated name, a name over 255 bytes or one that ends in `*`. */
+DORA_API dora_err dora_app_handler(dora_app *app, dora_slice name, void *handler);
+
+/* dora_reply_died answers 100200 with a message: for a handler that ended its process by a fatal
+ * error or exit(). Returns DORA_EEXIT. */
+DORA_API dora_err dora_reply_died(dora_reply *reply, const char *msg, size_t msg_len);
+
+/* dora_is_zygote says whether this process was started to be a zygote. */
+DORA_API bool dora_is_zygote(void);
+
+/* dora_zygote_run is the whole life of a zygote, and of the workers it forks. It greets the master,
+ * loads the application, forks workers when told to, and comes back when the master is gone or
+ * stops it; in a worker it comes back when the worker must leave. The process should then exit
+ * with the returned status, running its own clean-up. Where the master asks for a C application,
+ * `runtime` is left alone and the core's own runtime is used.
+ * `runtime` may be NULL for a process that only runs C applications. */
+DORA_API int dora_zygote_run(const dora_runtime *runtime);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

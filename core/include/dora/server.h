@@ -1,0 +1,34 @@
+/* server.h: starting the server from a program. `dora serve`, `python -m dora serve`, Python's
+ * app.run() and PHP's $app->run() are doors to the one function here. */
+#ifndef DORA_SERVER_H
+#define DORA_SERVER_H
+
+#include <dora/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* dora_host is the process that becomes the master: what it runs, and how to start it again.
+ * Both lists end with NULL and are borrowed for the call. */
+typedef struct dora_host {
+    const char *runtime; /* "c", "python", "php" */
+    /* zygote starts a zygote for any application of this runtime and for C applications:
+     * {"/usr/bin/python3", "-m", "dora", "zygote"}. */
+    const char *const *zygote;
+    /* again is the command line of this very process, where it is an application file that called
+     * run(): the pool named `again_app` (a FILE argument of serve) is started with it. NULL both
+     * for the command line programs. */
+    const char *const *again;
+    const char *again_app;
+} dora_host;
+
+/* dora_main is the `dora` program: `dora serve`, `dora check`, `dora call`, and so on. It prints
+ * to stdout and stderr. Returns: the exit status (README.md, "Command line").
+ * Thread: call it on the main thread; `serve` handles SIGINT, SIGTERM and SIGHUP while it runs. */
+DORA_API int dora_main(int argc, char **argv, const dora_host *host);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

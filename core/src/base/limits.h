@@ -1,0 +1,45 @@
+/* limits.h: every bound of the core, with its reason. */
+#ifndef DR_LIMITS_H
+#define DR_LIMITS_H
+
+/* Wire. */
+#define DR_GUID_LEN 32                                /* PROTOCOL.md, "Frame" */
+#define DR_FRAME_BYTES_MAX_DEFAULT (2u * 1024 * 1024) /* the original's package_max_length */
+#define DR_FRAME_BYTES_MAX_MAX (64u * 1024 * 1024)    /* a frame must fit a shared-memory block */
+#define DR_VALUE_DEPTH_MAX 512                        /* a reader may recurse: this is its stack */
+#define DR_VALUE_MEMBERS_MAX (1u << 20) /* array members of one body: bounds its cost */
+#define DR_API_NAME_MAX 255             /* names are compared and logged */
+#define DR_APIS_MAX 1024                /* apis of one W_M: each costs a task */
+#define DR_APP_APIS_MAX 4096            /* handlers of one application */
+#define DR_MSG_BYTES_MAX 8192           /* of a handler's error message */
+#define DR_TRACE_BYTES_MAX 256          /* W3C traceparent is 55 bytes */
+
+/* Between master and workers. */
+#define DR_POOLS_MAX 64             /* pools of one server */
+#define DR_REACTORS_MAX 64          /* reactor threads of one server */
+#define DR_WORKER_SLOTS_MAX 1024    /* per pool: dead and starting workers need slots too */
+#define DR_INBOX_ENTRIES 128        /* power of two; twice what is handed ahead: stale entries */
+#define DR_HANDED_MAX 64            /* tasks handed to one worker: more gave no more speed */
+#define DR_OUTBOX_ENTRIES 128       /* power of two, above DR_HANDED_MAX: never overflows */
+#define DR_BLOCK_BYTES_MIN 1024u    /* smallest shared-memory block: request and small reply */
+#define DR_WAKE_PRICE_NS 50000u     /* waking a worker: backlog worth handing ahead */
+#define DR_STALL_NS 1500000u        /* no progress for this long: queued tasks are taken back */
+#define DR_TICK_MS 10u              /* while tasks are in flight; no lost wake-up strands one */
+#define DR_TICK_AHEAD_MS 2u         /* while tasks are handed ahead */
+#define DR_CONTROL_BYTES_MAX 32768u /* one message between master and zygote */
+#define DR_START_RETRY_MS_MAX 1000u /* pause between workers that die while starting */
+#define DR_START_FAILURES_MAX 5u    /* in a row with no worker left: the pool is unhealthy */
+#define DR_ZYGOTE_GRACE_MS 3000u    /* workers leave within this after a stop, else SIGKILL */
+
+/* Connections. */
+#define DR_READ_BYTES (64u * 1024)          /* one read of a reactor */
+#define DR_CONN_CALLS_MAX 8192u             /* in flight on one connection; then it is not read */
+#define DR_CONN_OUT_PAUSE (1024u * 1024)    /* unsent bytes at which a connection is not read */
+#define DR_CONN_OUT_MAX (64u * 1024 * 1024) /* unsent bytes at which it is closed */
+#define DR_SPARE_BUFFERS_MAX 256u           /* empty output buffers a reactor keeps */
+
+/* Log. */
+#define DR_LOG_BYTES_MAX (1024u * 1024) /* unwritten log; beyond, lines are dropped and counted */
+#define DR_LOG_LINE_MAX 8192u           /* longer lines are cut */
+
+#endif

@@ -1,0 +1,46 @@
+/* log.h: the one writer of the server's log. */
+#ifndef DR_BASE_LOG_H
+#define DR_BASE_LOG_H
+
+#include <dora/error.h>
+
+/* Levels by the original's names and numbers. */
+enum {
+    DR_LOG_DEBUG = 1,
+    DR_LOG_TRACE = 2,
+    DR_LOG_NOTICE = 3,
+    DR_LOG_INFO = 4,
+    DR_LOG_ERROR = 5,
+    DR_LOG_EMERGENCY = 6,
+    DR_LOG_EXCEPTION = 7,
+    DR_LOG_SNAP = 8,
+    DR_LOG_PERFORMANCE = 9
+};
+
+/* dr_log owns a bounded queue and the thread that writes it out, so that nobody who logs ever waits
+ * for the disk or the terminal. What does not fit is dropped and counted in the log itself. */
+typedef struct dr_log dr_log;
+
+/* dr_log_new starts the writer. `file` NULL: stderr. Levels above `level` are dropped, except
+ * errors, emergencies and exceptions. Errors: DORA_EIO names the file. dr_log_free writes out what
+ * is queued, within a second, and ends the thread; NULL is fine. */
+dora_err dr_log_new(dr_log **log, const char *file, bool is_json, uint32_t level,
+                    dora_error *error);
+void dr_log_free(dr_log *log);
+
+/* dr_log_write adds one line: what `tag` (a part of the server, or a pool) says. Thread: any. */
+void dr_log_write(dr_log *log, int level, const char *tag, const char *format, ...)
+    DORA_PRINTF(4, 5);
+
+/* dr_log_lines adds what a worker printed, line by line; `carry` keeps an unfinished line between
+ * calls. Thread: one at a time for one carry. */
+typedef struct dr_log_carry {
+    size_t len;
+    char text[8192];
+} dr_log_carry;
+void dr_log_lines(dr_log *log, const char *tag, dr_log_carry *carry, const char *data, size_t len);
+
+/* dr_log_dropped is how many lines were dropped so far. */
+uint64_t dr_log_dropped(dr_log *log);
+
+#endif

@@ -1,0 +1,82 @@
+/* title.c: process names, by writing over the memory the kernel shows as the command line. */
+#include "base/title.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define TITLE_MAX 128
+
+/* area finds the arguments and the environment behind them. Fields of /proc/self/stat: 48 and 49
+ * are arg_start and arg_end, 50 and 51 env_start and env_end. */
+static int area(char **start, char **end, char **env_end)
+{
+    char text[2048];
+    FILE *file = fopen("/proc/self/stat", "re");
+    if (file == NULL) {
+        return -1;
+    }
+    const size_t len = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[len] = '\0';
+    const char *at = strrchr(text, ')'); /* the name may hold spaces */
+    if (at == NULL) {
+        return -1;
+    }
+    int field = 2;
+    unsigned long values[52] = {0};
+    while (field < 51 && (at = strchr(at, ' ')) != NULL) {
+        values[++field] = strtoul(++at, NULL, 10);
+    }
+    if (values[48] == 0 || values[49] <= values[48]) {
+        return -1;
+    }
+    *start = (char *)values[48];
+    *end = (char *)values[49];
+    *env_end = values[50] == values[49] && values[51] > values[50] ? (char *)values[51] : *end;
+    return 0;
+}
+
+/* move_environment copies the strings between `from` and `to`, so that they can be overwritten. */
+static int move_environment(const char *from, const char *to)
+{
+    extern char **environ;
+    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+        if (*entry >= from && *entry < to) {
+            char *copy = strdup(*entry);
+            if (copy == NULL) {
+                return -1;
+            }
+            *entry = copy;
+        }
+    }
+    return 0;
+}
+
+void dr_title_set(const char *format, ...)
+{
+    char title[TITLE_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(title, sizeof(title), format, args);
+    va_end(args);
+    (void)prctl(PR_SET_NAME, title, 0, 0, 0);
+
+    char *start = NULL;
+    char *end = NULL;
+    char *env_end = NULL;
+    if (area(&start, &end, &env_end) != 0) {
+        return;
+    }
+    if (strlen(title) + 1 >= (size_t)(end - start) && env_end > end &&
+        move_environment(end, env_end) == 0) {
+        end = env_end;
+    }
+    const size_t room = (size_t)(end - start);
+    const size_t len = strlen(title) < room - 1 ? strlen(title) : room - 1;
+    memcpy(start, title, len);
+    memset(start + len, 0, room - len);
+}

@@ -1,0 +1,296 @@
+/* call.c: `dora call`: one call, or several at once, from the shell. */
+#include "cli/cli.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <dora/client.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "wire/json.h"
+
+#define TIMEOUT_S_DEFAULT 3.0
+#define TIMEOUT_S_MAX 86400.0
+
+/* The command line. Names and keys are borrowed from argv; each call has a writer for its
+ * parameter. */
+typedef struct call_command {
+    const char *address;
+    bool is_many;
+    double timeout_s;
+    dora_call *calls;
+    dora_writer **writers;
+    size_t count;
+} call_command;
+
+static dora_slice slice_of(const char *text)
+{
+    return (dora_slice){text, strlen(text)};
+}
+
+/* Makes the parameter of call `index` from JSON text. Returns: a message, NULL when all is well. */
+static const char *set_param(call_command *command, size_t index, const char *text,
+                             json_error_t *where)
+{
+    const char *problem = NULL;
+    json_t *json = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, where);
+    if (json == NULL) {
+        return where->text;
+    }
+    dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
+    command->writers[index] = writer;
+    dora_err err = DORA_ENOMEM;
+    if (writer != NULL) {
+        err = dr_json_to_value(json, writer);
+    }
+    if (err == DORA_OK) {
+        err = dora_writer_finish(writer, &command->calls[index].param);
+    }
+    if (err != DORA_OK) {
+        problem = dora_err_text(err);
+    }
+    json_decref(json);
+    return problem;
+}
+
+/* Adds KEY=NAME, or NAME where it is no call of many, and takes the JSON behind it if there is.
+ * Returns: how many arguments it took; 0 after a message for a wrong one. */
+static int add_call(call_command *command, int argc, char *const *argv)
+{
+    char message[512];
+    json_error_t where;
+    size_t index = command->count++;
+    dora_call *call = &command->calls[index];
+    const char *name = argv[0];
+    if (command->is_many) {
+        const char *equals = strchr(argv[0], '=');
+        if (equals == NULL || equals[1] == '\0') {
+            snprintf(message, sizeof message, "--many: %s is not KEY=NAME", argv[0]);
+            dr_cli_usage("call", message);
+            return 0;
+        }
+        call->key = (dora_slice){argv[0], (size_t)(equals - argv[0])};
+        name = equals + 1;
+    }
+    call->name = slice_of(name);
+    if (argc < 2 || strncmp(argv[1], "--", 2) == 0) {
+        return 1;
+    }
+    const char *problem = set_param(command, index, argv[1], &where);
+    if (problem == NULL) {
+        return 2;
+    }
+    if (command->is_many && command->writers[index] == NULL && strchr(argv[1], '=') != NULL) {
+        return 1; /* the next KEY=NAME: this one has no parameter */
+    }
+    snprintf(message, sizeof message, "the parameter of %s is not JSON: %s", name, problem);
+    dr_cli_usage("call", message);
+    return 0;
+}
+
+static bool parse_timeout(call_command *command, const char *text)
+{
+    char *end = NULL;
+    double seconds = text != NULL ? strtod(text, &end) : 0.0;
+    if (text == NULL || end == text || *end != '\0' || !(seconds >= 0.001) ||
+        seconds > TIMEOUT_S_MAX) {
+        dr_cli_usage("call", "--timeout must be seconds from 0.001 to 86400");
+        return false;
+    }
+    command->timeout_s = seconds;
+    return true;
+}
+
+/* Returns: false after a message. */
+static bool parse(call_command *command, int argc, char *const *argv)
+{
+    char message[256];
+    for (int i = 0; i < argc;) {
+        int taken = 1;
+        if (strcmp(argv[i], "--timeout") == 0) {
+            if (!parse_timeout(command, i + 1 < argc ? argv[i + 1] : NULL)) {
+                return false;
+            }
+            taken = 2;
+        } else if (strncmp(argv[i], "--timeout=", 10) == 0) {
+            if (!parse_timeout(command, argv[i] + 10)) {
+                return false;
+            }
+        } else if (strcmp(argv[i], "--many") == 0 && (command->count == 0 || command->is_many)) {
+            command->is_many = true;
+        } else if (strncmp(argv[i], "--", 2) == 0) {
+            snprintf(message, sizeof message, "%s does not go here", argv[i]);
+            dr_cli_usage("call", message);
+            return false;
+        } else if (command->address == NULL) {
+            command->address = argv[i];
+        } else if (!command->is_many && command->count == 1) {
+            snprintf(message, sizeof message, "%s is one argument too many", argv[i]);
+            dr_cli_usage("call", message);
+            return false;
+        } else {
+            taken = add_call(command, argc - i, argv + i);
+            if (taken == 0) {
+                return false;
+            }
+        }
+        i += taken;
+    }
+    if (command->address == NULL || command->count == 0) {
+        dr_cli_usage("call", command->address == NULL ? "HOST:PORT is missing" : "NAME is missing");
+        return false;
+    }
+    return true;
+}
+
+static int status_of_code(int64_t code)
+{
+    if (code == DORA_CODE_OK) {
+        return DR_EXIT_OK;
+    }
+    return dora_code_is_not_run(code) ? DR_EXIT_NOT_RUN : DR_EXIT_FAILED;
+}
+
+static int status_of_err(const dora_error *error)
+{
+    switch (error->err) {
+    case DORA_EREPLY:
+        return status_of_code(error->code);
+    case DORA_EINVAL:
+        return DR_EXIT_USAGE;
+    case DORA_ETOOBIG:
+    case DORA_ENOMEM:
+        return DR_EXIT_FAILED;
+    default:
+        return DR_EXIT_CONNECTION;
+    }
+}
+
+static void complain(dora_slice name, int64_t code, dora_slice msg)
+{
+    fprintf(stderr, "dora call: %.*s: %lld %.*s\n", (int)name.len, name.data, (long long)code,
+            (int)msg.len, msg.data);
+}
+
+/* Puts one result into `object` (of a call of many) or `*single`. Returns: its exit status. */
+static int add_result(const dora_call *call, const dora_result *result, json_t *object,
+                      json_t **single)
+{
+    dora_error error;
+    json_t *data = NULL;
+    int status = status_of_code(result->code);
+    int64_t code = result->code;
+    dora_slice msg = result->msg;
+    if (status == DR_EXIT_OK && dr_json_from_value(result->data, &data, &error) != DORA_OK) {
+        status = DR_EXIT_FAILED;
+        code = DORA_CODE_HANDLER;
+        msg = slice_of(error.msg);
+    }
+    if (status != DR_EXIT_OK) {
+        complain(call->name, code, msg);
+    }
+    if (object == NULL) {
+        *single = data;
+        return status;
+    }
+    if (data == NULL) {
+        json_t *text = json_stringn(msg.data != NULL ? msg.data : "", msg.len);
+        data = json_pack("{s:{s:I,s:o}}", "error", "code", (json_int_t)code, "msg",
+                         text != NULL ? text : json_string("(not UTF-8)"));
+    }
+    json_object_setn_new(object, call->key.data, call->key.len, data);
+    return status;
+}
+
+static int print_json(const json_t *json)
+{
+    dr_buf text = {0};
+    dora_err err = dr_json_dump(json, 2, &text);
+    if (err == DORA_OK) {
+        fwrite(text.data, 1, text.len, stdout);
+        putchar('\n');
+    }
+    dr_buf_fini(&text);
+    if (err != DORA_OK || fflush(stdout) != 0) {
+        dr_cli_print_error("call", "the result cannot be printed");
+        return DR_EXIT_FAILED;
+    }
+    return DR_EXIT_OK;
+}
+
+static int print_results(const call_command *command, const dora_answer *answer)
+{
+    json_t *single = NULL;
+    json_t *object = command->is_many ? json_object() : NULL;
+    int status = DR_EXIT_OK;
+    for (size_t i = 0; i < command->count; i++) {
+        int one = add_result(&command->calls[i], dora_answer_result(answer, i), object, &single);
+        bool is_worse = status == DR_EXIT_OK || one == DR_EXIT_FAILED;
+        status = one != DR_EXIT_OK && is_worse ? one : status;
+    }
+    json_t *json = command->is_many ? object : single;
+    if (json != NULL && print_json(json) != DR_EXIT_OK) {
+        status = DR_EXIT_FAILED;
+    }
+    json_decref(json);
+    return status;
+}
+
+static int run(const call_command *command)
+{
+    dora_error error = {.err = DORA_OK};
+    dora_client *client = NULL;
+    uint32_t timeout_ms = (uint32_t)(command->timeout_s * 1000.0);
+    dora_client_options options = {.nodes = command->address, .timeout_ms = timeout_ms};
+    dora_answer *answer = dora_answer_new();
+    dora_err err = dora_client_new(&client, &options, &error);
+    int status = DR_EXIT_OK;
+    if (answer == NULL) {
+        err = dora_error_set(&error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
+    }
+    if (err == DORA_OK && command->is_many) {
+        err = dora_client_call_many(client, command->calls, command->count, 0, answer, &error);
+    } else if (err == DORA_OK) {
+        err = dora_client_call(client, command->calls, 0, answer, &error);
+    }
+    if (err == DORA_OK) {
+        status = print_results(command, answer);
+    } else {
+        if (error.code != 0) {
+            complain(slice_of(command->address), error.code, slice_of(error.msg));
+        } else {
+            dr_cli_print_error("call", error.msg);
+        }
+        status = status_of_err(&error);
+    }
+    dora_client_free(client);
+    dora_answer_free(answer);
+    return status;
+}
+
+int dr_cli_call(int argc, char **argv)
+{
+    if (dr_cli_wants_help(argc, argv)) {
+        return dr_cli_help("call");
+    }
+    call_command command = {.timeout_s = TIMEOUT_S_DEFAULT};
+    size_t room = (size_t)argc + 1;
+    int status = DR_EXIT_USAGE;
+    command.calls = dr_calloc(room, sizeof *command.calls);
+    command.writers = dr_calloc(room, sizeof(dora_writer *));
+    if (command.calls == NULL || command.writers == NULL) {
+        dr_cli_print_error("call", dora_err_text(DORA_ENOMEM));
+        status = DR_EXIT_FAILED;
+    } else if (parse(&command, argc, argv)) {
+        status = run(&command);
+    }
+    for (size_t i = 0; command.writers != NULL && i < command.count; i++) {
+        dora_writer_free(command.writers[i]);
+    }
+    dr_free(command.writers);
+    dr_free(command.calls);
+    return status;
+}

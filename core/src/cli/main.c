@@ -1,0 +1,39 @@
+/* main.c: dora_main, from the command line to the subcommand. */
+#include <dora/dora.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+int dora_main(int argc, char **argv, const dora_host *host)
+{
+    const char *command = argc > 1 ? argv[1] : "";
+    if (strcmp(command, "serve") == 0) {
+        return dr_cli_serve(argc - 2, argv + 2, host);
+    }
+    if (strcmp(command, "check") == 0) {
+        return dr_cli_check(argc - 2, argv + 2);
+    }
+    if (strcmp(command, "call") == 0) {
+        return dr_cli_call(argc - 2, argv + 2);
+    }
+    if (strcmp(command, "zygote") == 0) { /* not for people: how a server starts a C pool */
+        return dora_zygote_run(NULL);
+    }
+    if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {
+        printf("dora %s\n", DORA_VERSION);
+        return DR_EXIT_OK;
+    }
+    if (strcmp(command, "help") == 0) {
+        return dr_cli_help(argc > 2 ? argv[2] : NULL);
+    }
+    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
+        return dr_cli_help(NULL);
+    }
+    if (argc < 2) {
+        fputs("dora: a command is missing; `dora help` lists them\n", stderr);
+        return DR_EXIT_USAGE;
+    }
+    return dr_cli_help(command);
+}

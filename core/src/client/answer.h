@@ -1,0 +1,34 @@
+/* answer.h: the memory of one call: its request on the way out, its results on the way back. */
+#ifndef DR_CLIENT_ANSWER_H
+#define DR_CLIENT_ANSWER_H
+
+#include <dora/client.h>
+
+#include "base/buf.h"
+#include "wire/message.h"
+
+struct dora_answer {
+    dr_buf body;          /* the reply that `results` points into */
+    dr_buf keys;          /* the encoded keys that `apis` and `results` point into */
+    dr_api *apis;         /* of the request */
+    dora_result *results; /* in the order of the calls */
+    size_t count;         /* of results that are there */
+    size_t room;          /* of apis and results */
+};
+
+/* dr_answer_begin_one and dr_answer_begin_many check the calls and make the request's apis of
+ * them. Ownership: borrows what the calls point to until the request was encoded.
+ * Errors: DORA_EINVAL (no call, a bad name, a repeated key, a parameter that is no encoded value),
+ * DORA_ENOMEM. */
+dora_err dr_answer_begin_one(dora_answer *answer, const dora_call *call, dora_error *error);
+dora_err dr_answer_begin_many(dora_answer *answer, const dora_call *calls, size_t count,
+                              dora_error *error);
+
+/* dr_answer_finish_one and dr_answer_finish_many fill the results from a reply whose memory is in
+ * answer->body already. Errors: DORA_EPROTO (code 100009): not what a server answers. */
+dora_err dr_answer_finish_one(dora_answer *answer, const dr_reply_message *reply,
+                              dora_error *error);
+dora_err dr_answer_finish_many(dora_answer *answer, size_t count, const dr_reply_message *reply,
+                               dora_error *error);
+
+#endif

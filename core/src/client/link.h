@@ -1,0 +1,47 @@
+/* link.h: one connection's bytes: a request in and its frame out; bytes in and a reply out. */
+#ifndef DR_CLIENT_LINK_H
+#define DR_CLIENT_LINK_H
+
+#include "wire/frame.h"
+#include "wire/message.h"
+
+typedef struct dr_link {
+    dora_frame_options frame; /* its salt is borrowed */
+    dr_buf out;               /* the frame to send */
+    dr_buf in;                /* bytes received */
+    size_t at;                /* of them, what was read: ends with the reply found last */
+    dr_buf plain;             /* that reply's body, where it came compressed */
+} dr_link;
+
+/* dr_link_init makes a link; dr_link_fini frees its memory (fine on zeroed memory). */
+void dr_link_init(dr_link *link, const dora_frame_options *frame);
+void dr_link_fini(dr_link *link);
+
+/* dr_link_request puts the frame of one request in link->out, in place of what was there.
+ * Errors: DORA_ETOOBIG (code 100206), DORA_ENOMEM. */
+dora_err dr_link_request(dr_link *link, const dr_request *request, const dr_api *apis,
+                         dora_error *error);
+
+/* dr_link_room gives a place for bytes from the peer, at least one; dr_link_received says how many
+ * were put there. Errors: DORA_ENOMEM. */
+dora_err dr_link_room(dr_link *link, char **room, size_t *room_len);
+void dr_link_received(dr_link *link, size_t len);
+
+/* dr_link_reply looks for the reply to `guid` (DR_GUID_LEN bytes) and skips replies to others.
+ * A reply under a guid of zeros is the server's word on the connection, so it counts.
+ * Returns: DORA_OK, its slices borrowed until the next call; DORA_EAGAIN while bytes are missing.
+ * Errors, after which the link is of no use: DORA_EPROTO (code 100009), DORA_ESIGN (100005),
+ * DORA_ETOOBIG (100206), DORA_ENOMEM. */
+dora_err dr_link_reply(dr_link *link, const char *guid, dr_reply_message *reply, dora_error *error);
+
+/* dr_link_take swaps the memory of the reply that was found last into `memory`, so that its slices
+ * live on there. Errors: DORA_ENOMEM; the reply is then lost. */
+dora_err dr_link_take(dr_link *link, dr_buf *memory);
+
+/* dr_link_is_empty says whether nothing was received that was not read. */
+bool dr_link_is_empty(const dr_link *link);
+
+/* dr_link_shrink frees buffers that grew beyond what usual calls need. */
+void dr_link_shrink(dr_link *link);
+
+#endif

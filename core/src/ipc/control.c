@@ -1,0 +1,76 @@
+/* control.c: one control message is one packet, its descriptors riding along. */
+#include "ipc/control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+dora_err dr_control_send(int fd, const dr_control_head *head, const void *text, size_t text_len,
+                         const int *fds, size_t fd_count)
+{
+    dr_control_head copy = *head;
+    struct iovec parts[2] = {
+        {.iov_base = &copy, .iov_len = sizeof(copy)},
+        {.iov_base = (void *)(uintptr_t)text,
+         .iov_len = text_len < DR_CONTROL_BYTES_MAX ? text_len : DR_CONTROL_BYTES_MAX}};
+    struct msghdr packet = {.msg_iov = parts, .msg_iovlen = 2};
+    alignas(struct cmsghdr) char ancillary[CMSG_SPACE(sizeof(int) * DR_CONTROL_FDS_MAX)];
+    if (fd_count > DR_CONTROL_FDS_MAX) {
+        return DORA_EINVAL;
+    }
+    if (fd_count > 0) {
+        packet.msg_control = ancillary;
+        packet.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
+        struct cmsghdr *item = CMSG_FIRSTHDR(&packet);
+        item->cmsg_level = SOL_SOCKET;
+        item->cmsg_type = SCM_RIGHTS;
+        item->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
+        memcpy(CMSG_DATA(item), fds, sizeof(int) * fd_count);
+    }
+    ssize_t sent;
+    do {
+        sent = sendmsg(fd, &packet, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? DORA_ECLOSED : DORA_OK;
+}
+
+dora_err dr_control_receive(int fd, dr_control_message *message)
+{
+    struct iovec parts[2] = {{.iov_base = &message->head, .iov_len = sizeof(message->head)},
+                             {.iov_base = message->text, .iov_len = sizeof(message->text)}};
+    alignas(struct cmsghdr) char ancillary[CMSG_SPACE(sizeof(int) * DR_CONTROL_FDS_MAX)];
+    struct msghdr packet = {.msg_iov = parts,
+                            .msg_iovlen = 2,
+                            .msg_control = ancillary,
+                            .msg_controllen = sizeof(ancillary)};
+    message->fd_count = 0;
+    message->text_len = 0;
+    ssize_t got;
+    do {
+        got = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return errno == EAGAIN ? DORA_EAGAIN : DORA_ECLOSED;
+    }
+    for (struct cmsghdr *item = CMSG_FIRSTHDR(&packet); item != NULL;
+         item = CMSG_NXTHDR(&packet, item)) {
+        if (item->cmsg_level == SOL_SOCKET && item->cmsg_type == SCM_RIGHTS) {
+            message->fd_count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+            memcpy(message->fds, CMSG_DATA(item), message->fd_count * sizeof(int));
+        }
+    }
+    if (got == 0) {
+        return DORA_ECLOSED;
+    }
+    if ((size_t)got < sizeof(message->head)) {
+        for (size_t i = 0; i < message->fd_count; i++) {
+            close(message->fds[i]);
+        }
+        message->fd_count = 0;
+        return DORA_EPROTO;
+    }
+    message->text_len = (size_t)got - sizeof(message->head);
+    return DORA_OK;
+}

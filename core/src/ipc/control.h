@@ -1,0 +1,65 @@
+/* control.h: the messages between the master and a zygote, over a SOCK_SEQPACKET pair. */
+#ifndef DR_IPC_CONTROL_H
+#define DR_IPC_CONTROL_H
+
+#include "base/limits.h"
+#include "ipc/region.h"
+
+enum {
+    DR_CONTROL_FD = 3, /* where a zygote finds its end */
+    DR_CONTROL_FDS_MAX = DR_REACTORS_MAX + 1
+};
+
+typedef enum dr_control_kind {
+    /* master to zygote */
+    DR_CONTROL_SETUP = 1, /* text: dr_control_setup, then the target; fds: region, eventfds */
+    DR_CONTROL_FORK,      /* slot, number: the worker's number in its title */
+    DR_CONTROL_STOP,
+    /* zygote to master */
+    DR_CONTROL_HELLO,   /* number: region layout; text: "runtime version / dora version" */
+    DR_CONTROL_NAME,    /* text: one api name; empty: the fallback */
+    DR_CONTROL_LOADED,  /* the application is loaded, all names are said */
+    DR_CONTROL_FAILED,  /* text: why it does not load */
+    DR_CONTROL_THREADS, /* number: threads after loading; it must load after the fork */
+    DR_CONTROL_FORKED,  /* slot, pid; fd: pidfd */
+    DR_CONTROL_EXITED,  /* slot, pid, number: wait status */
+    /* worker to master, over the zygote's socket */
+    DR_CONTROL_READY,      /* slot */
+    DR_CONTROL_NOT_STARTED /* slot; text: why its start hook failed */
+} dr_control_kind;
+
+/* dr_control_setup tells a zygote what it is. Followed by the target's bytes. */
+typedef struct dr_control_setup {
+    dr_region_shape shape;
+    uint32_t reply_bytes_max;
+    uint8_t preload;
+    uint8_t is_c; /* run the core's C runtime, not the process's own */
+    char pool[62];
+} dr_control_setup;
+
+typedef struct dr_control_head {
+    uint32_t kind;
+    uint32_t slot;
+    int32_t pid;
+    int32_t number;
+} dr_control_head;
+
+typedef struct dr_control_message {
+    dr_control_head head;
+    size_t text_len;
+    size_t fd_count;
+    int fds[DR_CONTROL_FDS_MAX];
+    char text[DR_CONTROL_BYTES_MAX];
+} dr_control_message;
+
+/* dr_control_send sends one message, with text (cut at the limit) and descriptors. A peer that is
+ * gone is DORA_ECLOSED. Ownership: borrows the descriptors. */
+dora_err dr_control_send(int fd, const dr_control_head *head, const void *text, size_t text_len,
+                         const int *fds, size_t fd_count);
+
+/* dr_control_receive takes one message. Returns: DORA_EAGAIN when a non-blocking socket has none,
+ * DORA_ECLOSED at its end, DORA_EPROTO for one that is no message. Ownership: gives the
+ * descriptors (close-on-exec). */
+dora_err dr_control_receive(int fd, dr_control_message *message);
+
+#endif

@@ -1,0 +1,28 @@
+/* inbox.h: the two rings of a worker: tasks handed to it, and tasks it has finished. Each has one
+ * writer and one reader at a time; the master's side is guarded by the pool's lock. */
+#ifndef DR_IPC_INBOX_H
+#define DR_IPC_INBOX_H
+
+#include "ipc/region.h"
+
+/* dr_inbox_has_room says whether the master may push; the worker's head is read once and checked,
+ * so a broken worker only loses its own tasks. */
+bool dr_inbox_has_room(dr_shared_worker *worker);
+
+/* dr_inbox_is_empty says whether the worker has taken out every entry. */
+bool dr_inbox_is_empty(dr_shared_worker *worker);
+
+/* dr_inbox_push publishes a task (master). The caller checked for room. */
+void dr_inbox_push(dr_shared_worker *worker, uint32_t generation, uint32_t index);
+
+/* dr_inbox_pop takes the next task (worker). Returns: false when there is none. */
+bool dr_inbox_pop(dr_shared_worker *worker, uint32_t *generation, uint32_t *index);
+
+/* dr_outbox_push publishes a finished task (worker). */
+void dr_outbox_push(dr_shared_outbox *outbox, uint32_t index);
+
+/* dr_outbox_pop takes a finished task (master) at `*head`, which the caller keeps.
+ * Returns: false when there is none. */
+bool dr_outbox_pop(dr_shared_outbox *outbox, uint32_t *head, uint32_t *index);
+
+#endif

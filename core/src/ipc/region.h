@@ -1,0 +1,119 @@
+/* region.h: the shared memory between the master and the workers of one pool.
+ *
+ * Layout: header, reactors, workers, outboxes, tasks, big areas (one a worker), slab. Offsets follow
+ * from the shape alone, so both sides compute them. The master never trusts what it reads here: the
+ * truth about a task is in its own memory (task/dispatch.h). */
+#ifndef DR_IPC_REGION_H
+#define DR_IPC_REGION_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include "base/limits.h"
+#include <dora/error.h>
+
+#define DR_REGION_MAGIC 0x61726f64u
+#define DR_REGION_LAYOUT 1u
+
+/* dr_region_shape is what all offsets follow from. */
+typedef struct dr_region_shape {
+    uint32_t magic;
+    uint32_t layout;
+    uint32_t workers; /* slots */
+    uint32_t reactors;
+    uint32_t tasks;
+    uint32_t big_bytes; /* of one worker's area for replies that outgrow their block */
+    uint64_t slab_bytes;
+    uint64_t total_bytes;
+} dr_region_shape;
+
+/* A task word is {generation:32, state:8, worker:24}. */
+enum {
+    DR_TASK_FREE = 0,
+    DR_TASK_QUEUED = 1,
+    DR_TASK_RUNNING = 2,
+    DR_TASK_DONE = 3,
+    DR_TASK_CANCELLED = 4
+};
+
+enum { DR_REPLY_IN_BLOCK = 0, DR_REPLY_IN_BIG = 1 };
+
+typedef struct dr_shared_task {
+    alignas(64) _Atomic uint64_t word;
+    /* Written by the master before QUEUED. */
+    uint64_t offset; /* of the block in the slab: name, param, trace, then room for the reply */
+    uint32_t capacity;
+    uint32_t api;
+    uint32_t name_len;
+    uint32_t param_len;
+    uint32_t trace_len;
+    uint16_t reactor;
+    uint16_t type;
+    uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+    char guid[DR_GUID_LEN];
+    /* Written by the worker before DONE: message bytes, then data bytes. */
+    int64_t code;
+    uint32_t reply_at; /* DR_REPLY_IN_... */
+    uint32_t msg_len;
+    uint32_t data_len;
+    uint32_t run_ns;
+} dr_shared_task;
+
+typedef struct dr_shared_worker {
+    alignas(64) _Atomic uint32_t inbox_tail; /* written by the master */
+    _Atomic uint32_t stop;
+    alignas(64) _Atomic uint32_t inbox_head; /* written by the worker */
+    _Atomic uint32_t asleep;                 /* futex: 1 while the worker sleeps */
+    _Atomic uint32_t big_busy;               /* 1: the big area holds a reply not yet copied out */
+    alignas(64) uint64_t inbox[DR_INBOX_ENTRIES]; /* {generation:32, index:32} */
+} dr_shared_worker;
+
+typedef struct dr_shared_outbox {
+    alignas(64) _Atomic uint32_t tail; /* written by the worker; the head is the master's own */
+    uint32_t entries[DR_OUTBOX_ENTRIES];
+} dr_shared_outbox;
+
+typedef struct dr_shared_reactor {
+    alignas(64) _Atomic uint32_t asleep; /* 1 while it waits in the kernel */
+    alignas(64) _Atomic uint64_t ready[DR_WORKER_SLOTS_MAX / 64]; /* workers with full outboxes */
+} dr_shared_reactor;
+
+typedef struct dr_region {
+    int fd;
+    char *base;
+    dr_region_shape shape;
+    dr_shared_reactor *reactors;
+    dr_shared_worker *workers;
+    dr_shared_outbox *outboxes; /* [worker * reactors + reactor] */
+    dr_shared_task *tasks;
+    char *big;
+    char *slab;
+} dr_region;
+
+/* dr_region_shape_set fills in magic, layout and total size of a shape whose counts are set. */
+void dr_region_shape_set(dr_region_shape *shape);
+
+/* dr_region_create makes the sealed memory; dr_region_open maps one that came as a descriptor.
+ * Errors: DORA_EIO, DORA_ENOMEM; DORA_EVERSION when magic, layout or size differ (both named).
+ * Ownership: the region owns the descriptor; dr_region_close undoes both (zeroed memory is fine). */
+dora_err dr_region_create(dr_region *region, const dr_region_shape *shape, dora_error *error);
+dora_err dr_region_open(dr_region *region, int fd, const dr_region_shape *shape, dora_error *error);
+void dr_region_close(dr_region *region);
+
+static inline uint64_t dr_task_word(uint32_t generation, uint32_t state, uint32_t worker)
+{
+    return ((uint64_t)generation << 32) | ((uint64_t)state << 24) | worker;
+}
+
+static inline dr_shared_outbox *dr_region_outbox(const dr_region *region, uint32_t worker,
+                                                 uint32_t reactor)
+{
+    return &region->outboxes[(size_t)worker * region->shape.reactors + reactor];
+}
+
+static inline char *dr_region_big(const dr_region *region, uint32_t worker)
+{
+    return region->big + (size_t)worker * region->shape.big_bytes;
+}
+
+#endif

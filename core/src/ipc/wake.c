@@ -1,0 +1,50 @@
+/* wake.c: a futex word for each worker, a flag and an eventfd for each reactor. */
+#include "ipc/wake.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+bool dr_wake_worker(dr_shared_worker *worker)
+{
+    /* The fence orders the caller's store (the inbox's tail) before the look at `asleep`; the
+     * worker does the mirror image, so one of the two sees the other. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&worker->asleep, memory_order_relaxed) == 0 ||
+        atomic_exchange_explicit(&worker->asleep, 0, memory_order_acq_rel) == 0) {
+        return false;
+    }
+    (void)syscall(SYS_futex, &worker->asleep, FUTEX_WAKE, 1, NULL, NULL, 0);
+    return true;
+}
+
+void dr_wake_sleep_begin(dr_shared_worker *worker)
+{
+    atomic_store_explicit(&worker->asleep, 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+void dr_wake_sleep_cancel(dr_shared_worker *worker)
+{
+    atomic_store_explicit(&worker->asleep, 0, memory_order_relaxed);
+}
+
+void dr_wake_sleep(dr_shared_worker *worker, uint32_t timeout_ms)
+{
+    const struct timespec timeout = {.tv_sec = timeout_ms / 1000,
+                                     .tv_nsec = (long)(timeout_ms % 1000) * 1000000L};
+    (void)syscall(SYS_futex, &worker->asleep, FUTEX_WAIT, 1, &timeout, NULL, 0);
+    dr_wake_sleep_cancel(worker);
+}
+
+void dr_wake_reactor(dr_shared_reactor *reactor, uint32_t worker, int event_fd)
+{
+    atomic_fetch_or_explicit(&reactor->ready[worker / 64], UINT64_C(1) << (worker % 64),
+                             memory_order_seq_cst);
+    if (atomic_load_explicit(&reactor->asleep, memory_order_seq_cst) != 0 &&
+        atomic_exchange_explicit(&reactor->asleep, 0, memory_order_acq_rel) != 0) {
+        const uint64_t one = 1;
+        (void)!write(event_fd, &one, sizeof(one));
+    }
+}

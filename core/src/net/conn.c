@@ -1,0 +1,332 @@
+/* conn.c: reading frames from a connection and writing replies to it, within bounds. */
+#include "net/conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "net/reactor.h"
+
+static void unlink_conn(dr_conn *conn)
+{
+    if (conn->prev == NULL) {
+        conn->reactor->conns = conn->next;
+    } else {
+        conn->prev->next = conn->next;
+    }
+    if (conn->next != NULL) {
+        conn->next->prev = conn->prev;
+    }
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    dr_conn *conn = handle->data;
+    dr_buf_fini(&conn->in);
+    dr_buf_fini(&conn->out);
+    dr_buf_fini(&conn->writing);
+    free(conn);
+}
+
+void dr_conn_close(dr_conn *conn)
+{
+    dr_reactor *reactor = conn->reactor;
+    if (conn->is_closing) {
+        return;
+    }
+    conn->is_closing = true;
+    if (conn->is_dirty) {
+        dr_conn **at = &reactor->dirty;
+        while (*at != conn) {
+            at = &(*at)->next_dirty;
+        }
+        *at = conn->next_dirty;
+        conn->is_dirty = false;
+    }
+    if (conn->is_shut) {
+        reactor->lingering--;
+    }
+    reactor->events.on_gone(conn, reactor->events.user);
+    unlink_conn(conn);
+    atomic_fetch_add_explicit(&reactor->stats.closed, 1, memory_order_relaxed);
+    uv_close(&conn->uv.handle, on_closed);
+}
+
+static size_t unsent(const dr_conn *conn)
+{
+    return conn->out.len + conn->writing.len;
+}
+
+static bool may_read(const dr_conn *conn)
+{
+    return conn->calls < DR_CONN_CALLS_MAX && unsent(conn) < DR_CONN_OUT_PAUSE;
+}
+
+/* parse hands up every whole frame. Returns: how many bytes it used. */
+static size_t parse(dr_conn *conn, dora_slice bytes)
+{
+    dr_reactor *reactor = conn->reactor;
+    size_t at = 0;
+    conn->in_need = 0;
+    while (at < bytes.len && !conn->is_closing && !conn->is_finishing && may_read(conn)) {
+        dr_frame frame;
+        size_t used = 0;
+        dora_error error;
+        const dora_slice rest = {bytes.data + at, bytes.len - at};
+        const dora_err err = dr_frame_decode(&reactor->frame, rest, &frame, &used, &error);
+        if (err == DORA_EAGAIN) {
+            conn->in_need = used;
+            break;
+        }
+        if (err == DORA_OK) {
+            reactor->events.on_frame(conn, &frame, reactor->events.user);
+        } else {
+            reactor->events.on_bad_frame(conn, frame.guid, &error, used == 0, reactor->events.user);
+            if (used == 0) {
+                dr_conn_finish(conn);
+                return bytes.len;
+            }
+        }
+        at += used;
+    }
+    return conn->is_finishing ? bytes.len : at;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    (void)suggested;
+    dr_conn *conn = handle->data;
+    if (conn->in.len == 0 || conn->is_finishing) {
+        *buf = uv_buf_init(conn->reactor->read_buf, DR_READ_BYTES);
+        return;
+    }
+    /* The announced length is not believed at once: room grows with what has come. */
+    const size_t missing = conn->in_need > conn->in.len ? conn->in_need - conn->in.len : 0;
+    const size_t doubled = conn->in.len > DR_READ_BYTES ? conn->in.len : DR_READ_BYTES;
+    const size_t room = missing == 0 || missing > doubled ? doubled : missing;
+    if (dr_buf_reserve(&conn->in, room) != DORA_OK) {
+        *buf = uv_buf_init(NULL, 0);
+        return;
+    }
+    *buf = uv_buf_init(conn->in.data + conn->in.len, (unsigned)(conn->in.cap - conn->in.len));
+}
+
+/* take parses fresh bytes where they lie; only what is not used is kept in the connection. */
+static void take(dr_conn *conn, const char *data, size_t len)
+{
+    if (conn->in.len > 0) {
+        conn->in.len += len;
+        const size_t used = parse(conn, dr_buf_slice(&conn->in));
+        dr_buf_consume(&conn->in, used);
+        if (conn->in.len == 0) {
+            dr_buf_fini(&conn->in);
+        }
+        return;
+    }
+    const size_t used = parse(conn, (dora_slice){data, len});
+    if (used < len && !conn->is_closing &&
+        dr_buf_append(&conn->in, data + used, len - used) != DORA_OK) {
+        dr_conn_close(conn);
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+{
+    dr_conn *conn = stream->data;
+    if (got < 0) {
+        dr_conn_close(conn);
+        return;
+    }
+    if (got == 0 || conn->is_finishing) {
+        return;
+    }
+    conn->active_ms = uv_now(&conn->reactor->loop);
+    atomic_fetch_add_explicit(&conn->reactor->stats.bytes_in, (uint64_t)got, memory_order_relaxed);
+    take(conn, buf->base, (size_t)got);
+    if (!conn->is_closing) {
+        dr_conn_update(conn);
+    }
+}
+
+void dr_conn_update(dr_conn *conn)
+{
+    const bool wanted = !conn->is_closing && (conn->is_finishing || may_read(conn));
+    if (wanted == conn->is_reading || conn->is_closing) {
+        return;
+    }
+    if (!wanted) {
+        conn->is_reading = false;
+        uv_read_stop(&conn->uv.stream);
+        return;
+    }
+    if (conn->in.len > 0 && !conn->is_finishing) {
+        /* Frames that had come already, before the next read. */
+        const size_t used = parse(conn, dr_buf_slice(&conn->in));
+        dr_buf_consume(&conn->in, used);
+        if (conn->in.len == 0) {
+            dr_buf_fini(&conn->in);
+        }
+        if (conn->is_closing || (!conn->is_finishing && !may_read(conn))) {
+            return;
+        }
+    }
+    if (!conn->is_reading) {
+        conn->is_reading = uv_read_start(&conn->uv.stream, on_alloc, on_read) == 0;
+    }
+}
+
+static void give_buffer_back(dr_reactor *reactor, dr_buf *buf)
+{
+    if (buf->cap > DR_READ_BYTES || reactor->spare_count == DR_SPARE_BUFFERS_MAX) {
+        dr_buf_fini(buf);
+        return;
+    }
+    dr_buf_clear(buf);
+    if (buf->cap > 0) {
+        reactor->spare[reactor->spare_count++] = *buf;
+    }
+    dr_buf_init(buf);
+}
+
+static void on_shutdown(uv_shutdown_t *request, int status)
+{
+    (void)request;
+    (void)status;
+}
+
+/* shut ends the write side, so that the peer reads all replies before it sees the end. */
+static void shut(dr_conn *conn)
+{
+    if (conn->is_shut) {
+        return;
+    }
+    dr_reactor *reactor = conn->reactor;
+    conn->is_shut = true;
+    reactor->lingering++;
+    conn->linger_until_ms = uv_now(&reactor->loop) + reactor->linger_ms;
+    if (uv_shutdown(&conn->shutdown, &conn->uv.stream, on_shutdown) != 0) {
+        dr_conn_close(conn);
+        return;
+    }
+    dr_conn_update(conn); /* reads on, to see the peer close */
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    dr_conn *conn = request->data;
+    conn->is_writing = false;
+    give_buffer_back(conn->reactor, &conn->writing);
+    if (conn->is_closing) {
+        return;
+    }
+    if (status != 0) {
+        dr_conn_close(conn);
+        return;
+    }
+    dr_conn_flush(conn);
+}
+
+void dr_conn_flush(dr_conn *conn)
+{
+    dr_reactor *reactor = conn->reactor;
+    if (conn->is_closing || conn->is_writing) {
+        if (!conn->is_closing && unsent(conn) > DR_CONN_OUT_MAX) {
+            dr_conn_close(conn);
+        }
+        return;
+    }
+    if (conn->out.len > 0) {
+        uv_buf_t bytes = uv_buf_init(conn->out.data, (unsigned)conn->out.len);
+        const int wrote = uv_try_write(&conn->uv.stream, &bytes, 1);
+        if (wrote < 0 && wrote != UV_EAGAIN) {
+            dr_conn_close(conn);
+            return;
+        }
+        const size_t done = wrote > 0 ? (size_t)wrote : 0;
+        atomic_fetch_add_explicit(&reactor->stats.bytes_out, conn->out.len, memory_order_relaxed);
+        if (done == conn->out.len) {
+            give_buffer_back(reactor, &conn->out);
+        } else {
+            conn->writing = conn->out;
+            dr_buf_init(&conn->out);
+            bytes = uv_buf_init(conn->writing.data + done, (unsigned)(conn->writing.len - done));
+            conn->write.data = conn;
+            conn->is_writing = true;
+            if (uv_write(&conn->write, &conn->uv.stream, &bytes, 1, on_written) != 0) {
+                conn->is_writing = false;
+                dr_conn_close(conn);
+                return;
+            }
+        }
+    }
+    if (conn->is_finishing && unsent(conn) == 0) {
+        shut(conn);
+    } else {
+        dr_conn_update(conn);
+    }
+}
+
+static void mark_dirty(dr_conn *conn)
+{
+    if (!conn->is_dirty && !conn->is_closing) {
+        conn->is_dirty = true;
+        conn->next_dirty = conn->reactor->dirty;
+        conn->reactor->dirty = conn;
+    }
+}
+
+void dr_conn_finish(dr_conn *conn)
+{
+    if (!conn->is_closing && !conn->is_finishing) {
+        conn->is_finishing = true;
+        dr_buf_fini(&conn->in);
+        mark_dirty(conn);
+    }
+}
+
+dr_buf *dr_conn_begin(dr_conn *conn, const char *guid, size_t *mark)
+{
+    dr_reactor *reactor = conn->reactor;
+    if (conn->is_closing) {
+        return NULL;
+    }
+    if (conn->out.cap == 0 && reactor->spare_count > 0) {
+        conn->out = reactor->spare[--reactor->spare_count];
+    }
+    if (dr_frame_begin(&conn->out, &reactor->frame, guid, mark) != DORA_OK) {
+        dr_conn_close(conn);
+        return NULL;
+    }
+    return &conn->out;
+}
+
+dora_err dr_conn_end(dr_conn *conn, size_t mark)
+{
+    const dora_err err = dr_frame_end(&conn->out, &conn->reactor->frame, mark, NULL);
+    mark_dirty(conn);
+    return err;
+}
+
+void dr_conn_accept(dr_reactor *reactor)
+{
+    dr_conn *conn = calloc(1, sizeof(*conn));
+    if (conn == NULL || uv_tcp_init(&reactor->loop, &conn->uv.tcp) != 0) {
+        free(conn);
+        return;
+    }
+    conn->reactor = reactor;
+    conn->uv.handle.data = conn;
+    conn->active_ms = uv_now(&reactor->loop);
+    conn->next = reactor->conns;
+    if (reactor->conns != NULL) {
+        reactor->conns->prev = conn;
+    }
+    reactor->conns = conn;
+    atomic_fetch_add_explicit(&reactor->stats.accepted, 1, memory_order_relaxed);
+    if (uv_accept((uv_stream_t *)&reactor->listener, &conn->uv.stream) != 0) {
+        dr_conn_close(conn);
+        return;
+    }
+    (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
+    dr_conn_update(conn);
+}

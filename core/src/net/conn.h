@@ -1,0 +1,64 @@
+/* conn.h: one client's connection: bytes in, frames up; replies down, bytes out. */
+#ifndef DR_NET_CONN_H
+#define DR_NET_CONN_H
+
+#include <uv.h>
+
+#include "wire/frame.h"
+
+struct dr_reactor;
+
+/* dr_conn holds no buffer while it is idle: input that is not a whole frame yet is kept in `in`,
+ * replies of one turn in `out`, what the kernel did not take in `writing`. */
+typedef struct dr_conn {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+    } uv;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+    struct dr_reactor *reactor;
+    struct dr_conn *next;
+    struct dr_conn *prev;
+    struct dr_conn *next_dirty;
+    dr_buf in;
+    dr_buf out;
+    dr_buf writing;
+    size_t in_need; /* whole length of the frame that is under way; 0: not known yet */
+    uint32_t calls; /* in flight; counted by the owner */
+    void *owner;    /* the owner's list of calls */
+    uint64_t active_ms;
+    uint64_t linger_until_ms;
+    bool is_dirty;
+    bool is_reading;
+    bool is_writing;
+    bool is_closing;
+    bool is_finishing; /* reads no more frames; closes when all is written */
+    bool is_shut;      /* the write side is shut; what still comes is dropped */
+} dr_conn;
+
+/* dr_conn_accept takes a waiting connection. */
+void dr_conn_accept(struct dr_reactor *reactor);
+
+/* dr_conn_begin opens a reply frame; the body is appended to the returned buffer; dr_conn_end
+ * closes it and has it written at the end of the turn.
+ * Returns: NULL when out of memory: the connection is then closed.
+ * Errors of end: DORA_ETOOBIG, nothing was added. */
+dr_buf *dr_conn_begin(dr_conn *conn, const char *guid, size_t *mark);
+dora_err dr_conn_end(dr_conn *conn, size_t mark);
+
+/* dr_conn_update reads or stops reading, by what is in flight and unsent. Call it when `calls` went
+ * down. */
+void dr_conn_update(dr_conn *conn);
+
+/* dr_conn_flush writes what replies have been added. */
+void dr_conn_flush(dr_conn *conn);
+
+/* dr_conn_finish closes once everything is written and the peer has had linger_ms to read it. */
+void dr_conn_finish(dr_conn *conn);
+
+/* dr_conn_close closes now. */
+void dr_conn_close(dr_conn *conn);
+
+#endif

@@ -1,0 +1,13 @@
+/* listener.h: listening sockets. */
+#ifndef DR_NET_LISTENER_H
+#define DR_NET_LISTENER_H
+
+#include <dora/error.h>
+
+/* dr_listener_open makes `count` non-blocking sockets that listen on one address, one for each
+ * reactor; the kernel spreads connections over them. Port 0 picks a free one; `*port` is what was
+ * bound. Errors: DORA_EIO names the address and why (a port in use). Ownership: gives `fds`. */
+dora_err dr_listener_open(const char *host, uint16_t *port, int backlog, int *fds, uint32_t count,
+                          dora_error *error);
+
+#endif

@@ -1,0 +1,208 @@
+/* reactor.c: the loop of one thread. Replies of one turn are written together before it sleeps. */
+#include "net/reactor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define SWEEP_MS 100u
+#define ROUNDS_MAX 4
+
+static void flush_dirty(dr_reactor *reactor)
+{
+    while (reactor->dirty != NULL) {
+        dr_conn *conn = reactor->dirty;
+        reactor->dirty = conn->next_dirty;
+        conn->is_dirty = false;
+        dr_conn_flush(conn);
+    }
+}
+
+/* on_busy does nothing: while it is started, the loop does not sleep. */
+static void on_busy(uv_idle_t *handle)
+{
+    (void)handle;
+}
+
+/* on_prepare is the end of a turn: collect, write, then sleep only when no worker has said more.
+ * The flag goes up before the last look, and workers look at the flag after they have said so. */
+static void on_prepare(uv_prepare_t *handle)
+{
+    dr_reactor *reactor = handle->data;
+    const dr_reactor_events *events = &reactor->events;
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        events->collect(events->user);
+        flush_dirty(reactor);
+        events->set_asleep(true, events->user);
+        if (!events->has_ready(events->user)) {
+            uv_idle_stop(&reactor->busy);
+            return;
+        }
+        events->set_asleep(false, events->user);
+    }
+    /* More work than one turn should take: look at the sockets, without sleeping. */
+    uv_idle_start(&reactor->busy, on_busy);
+}
+
+static void on_check(uv_check_t *handle)
+{
+    dr_reactor *reactor = handle->data;
+    reactor->events.set_asleep(false, reactor->events.user);
+}
+
+static void on_event(uv_poll_t *handle, int status, int events)
+{
+    (void)status;
+    (void)events;
+    dr_reactor *reactor = handle->data;
+    uint64_t count;
+    (void)!read(reactor->event_fd, &count, sizeof(count));
+}
+
+static void on_ask(uv_async_t *handle)
+{
+    dr_reactor *reactor = handle->data;
+    reactor->events.on_ask(reactor->events.user);
+}
+
+static void on_tick(uv_timer_t *handle)
+{
+    dr_reactor *reactor = handle->data;
+    const uint32_t next_ms = reactor->events.on_tick(dr_clock_ns(), reactor->events.user);
+    reactor->is_ticking = next_ms != 0;
+    if (next_ms != 0) {
+        uv_timer_start(&reactor->tick, on_tick, next_ms, 0);
+    }
+}
+
+void dr_reactor_tick_soon(dr_reactor *reactor)
+{
+    if (!reactor->is_ticking) {
+        reactor->is_ticking = true;
+        uv_timer_start(&reactor->tick, on_tick, DR_TICK_AHEAD_MS, 0);
+    }
+}
+
+/* on_sweep closes what has lingered or idled long enough. */
+static void on_sweep(uv_timer_t *handle)
+{
+    dr_reactor *reactor = handle->data;
+    const uint64_t now_ms = uv_now(&reactor->loop);
+    const uint64_t idle_ms = (uint64_t)reactor->idle_s * 1000;
+    if (reactor->lingering == 0 && idle_ms == 0) {
+        return;
+    }
+    dr_conn *conn = reactor->conns;
+    while (conn != NULL) {
+        dr_conn *next = conn->next;
+        if (conn->is_shut
+                ? now_ms >= conn->linger_until_ms
+                : idle_ms != 0 && conn->calls == 0 && now_ms - conn->active_ms > idle_ms) {
+            dr_conn_close(conn);
+        }
+        conn = next;
+    }
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    if (status == 0) {
+        dr_conn_accept(listener->data);
+    }
+}
+
+dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, const dora_frame_options *frame,
+                         uint32_t idle_s, uint32_t linger_ms, const dr_reactor_events *events,
+                         dora_error *error)
+{
+    reactor->index = index;
+    reactor->frame = *frame;
+    reactor->idle_s = idle_s;
+    reactor->linger_ms = linger_ms;
+    reactor->events = *events;
+    reactor->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (reactor->event_fd < 0 || uv_loop_init(&reactor->loop) != 0) {
+        return dora_error_set(error, DORA_EIO, "cannot make an event loop: %s", strerror(errno));
+    }
+    uv_loop_t *loop = &reactor->loop;
+    uv_prepare_init(loop, &reactor->prepare);
+    uv_check_init(loop, &reactor->check);
+    uv_idle_init(loop, &reactor->busy);
+    uv_async_init(loop, &reactor->ask, on_ask);
+    uv_poll_init(loop, &reactor->event_poll, reactor->event_fd);
+    uv_timer_init(loop, &reactor->tick);
+    uv_timer_init(loop, &reactor->sweep);
+    reactor->prepare.data = reactor->check.data = reactor->busy.data = reactor->ask.data = reactor;
+    reactor->event_poll.data = reactor->tick.data = reactor->sweep.data = reactor;
+    uv_prepare_start(&reactor->prepare, on_prepare);
+    uv_check_start(&reactor->check, on_check);
+    uv_poll_start(&reactor->event_poll, UV_READABLE, on_event);
+    uv_timer_start(&reactor->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    return DORA_OK;
+}
+
+dora_err dr_reactor_listen(dr_reactor *reactor, int listen_fd, int backlog, dora_error *error)
+{
+    uv_tcp_init(&reactor->loop, &reactor->listener);
+    reactor->listener.data = reactor;
+    int failed = uv_tcp_open(&reactor->listener, listen_fd);
+    if (failed == 0) {
+        failed = uv_listen((uv_stream_t *)&reactor->listener, backlog, on_connection);
+    }
+    reactor->is_listening = true;
+    if (failed != 0) {
+        return dora_error_set(error, DORA_EIO, "cannot accept: %s", uv_strerror(failed));
+    }
+    return DORA_OK;
+}
+
+void dr_reactor_run(dr_reactor *reactor)
+{
+    (void)uv_run(&reactor->loop, UV_RUN_DEFAULT);
+}
+
+void dr_reactor_ask(dr_reactor *reactor)
+{
+    (void)uv_async_send(&reactor->ask);
+}
+
+void dr_reactor_stop_listening(dr_reactor *reactor)
+{
+    if (reactor->is_listening) {
+        reactor->is_listening = false;
+        uv_close((uv_handle_t *)&reactor->listener, NULL);
+    }
+}
+
+void dr_reactor_end(dr_reactor *reactor)
+{
+    dr_reactor_stop_listening(reactor);
+    while (reactor->conns != NULL) {
+        dr_conn_close(reactor->conns);
+    }
+    uv_handle_t *handles[] = {(uv_handle_t *)&reactor->prepare,    (uv_handle_t *)&reactor->check,
+                              (uv_handle_t *)&reactor->busy,       (uv_handle_t *)&reactor->ask,
+                              (uv_handle_t *)&reactor->event_poll, (uv_handle_t *)&reactor->tick,
+                              (uv_handle_t *)&reactor->sweep};
+    for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++) {
+        if (!uv_is_closing(handles[i])) {
+            uv_close(handles[i], NULL);
+        }
+    }
+}
+
+void dr_reactor_fini(dr_reactor *reactor)
+{
+    (void)uv_loop_close(&reactor->loop);
+    if (reactor->event_fd > 0) {
+        close(reactor->event_fd);
+        reactor->event_fd = -1;
+    }
+    while (reactor->spare_count > 0) {
+        dr_buf_fini(&reactor->spare[--reactor->spare_count]);
+    }
+}

@@ -1,0 +1,93 @@
+/* reactor.h: one thread, one loop, its listener and its connections. Knows frames, not messages:
+ * what a frame means comes from above, by callbacks. Thread: all but dr_reactor_ask are the
+ * reactor's own. */
+#ifndef DR_NET_REACTOR_H
+#define DR_NET_REACTOR_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "base/limits.h"
+#include "net/conn.h"
+
+typedef struct dr_reactor dr_reactor;
+
+/* dr_reactor_events is what the reactor asks its owner; `user` is the last argument of each. */
+typedef struct dr_reactor_events {
+    /* on_frame: a whole frame came. It may append replies by dr_conn_begin and dr_conn_end. */
+    void (*on_frame)(dr_conn *conn, const dr_frame *frame, void *user);
+    /* on_bad_frame: the frame is refused. `closes`: nothing more is read from this connection. */
+    void (*on_bad_frame)(dr_conn *conn, const char *guid, const dora_error *error, bool closes,
+                         void *user);
+    /* on_gone: the peer is gone; the connection's memory is freed afterwards. */
+    void (*on_gone)(dr_conn *conn, void *user);
+    /* collect: take what the workers have finished. */
+    void (*collect)(void *user);
+    /* set_asleep: tell the workers whether the reactor waits in the kernel; has_ready: whether
+     * collect would find something. */
+    void (*set_asleep)(bool is_asleep, void *user);
+    bool (*has_ready)(void *user);
+    /* on_tick: called after dr_reactor_tick's time. Returns: ms until the next, 0: none. */
+    uint32_t (*on_tick)(uint64_t now_ns, void *user);
+    /* on_ask: dr_reactor_ask was called. */
+    void (*on_ask)(void *user);
+    void *user;
+} dr_reactor_events;
+
+typedef struct dr_reactor_stats {
+    _Atomic uint64_t accepted;
+    _Atomic uint64_t closed;
+    _Atomic uint64_t bytes_in;
+    _Atomic uint64_t bytes_out;
+} dr_reactor_stats;
+
+struct dr_reactor {
+    uv_loop_t loop;
+    uv_tcp_t listener;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_idle_t busy;
+    uv_async_t ask;
+    uv_poll_t event_poll;
+    uv_timer_t tick;
+    uv_timer_t sweep;
+    int event_fd;
+    bool is_ticking;
+    bool is_listening;
+    uint32_t index;
+    uint32_t idle_s;
+    uint32_t linger_ms;
+    uint32_t lingering; /* connections that are half closed */
+    dora_frame_options frame;
+    dr_reactor_events events;
+    dr_reactor_stats stats;
+    dr_conn *conns;
+    dr_conn *dirty; /* connections with replies to write at the end of this turn */
+    dr_buf spare[DR_SPARE_BUFFERS_MAX];
+    uint32_t spare_count;
+    char read_buf[DR_READ_BYTES];
+};
+
+/* dr_reactor_init makes the loop and takes over `listen_fd`. Errors: DORA_EIO. */
+dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, const dora_frame_options *frame,
+                         uint32_t idle_s, uint32_t linger_ms, const dr_reactor_events *events,
+                         dora_error *error);
+
+/* dr_reactor_listen starts accepting on a listening socket. Ownership: takes the descriptor. */
+dora_err dr_reactor_listen(dr_reactor *reactor, int listen_fd, int backlog, dora_error *error);
+
+/* dr_reactor_run runs until dr_reactor_end was called and every handle is closed. */
+void dr_reactor_run(dr_reactor *reactor);
+
+/* dr_reactor_ask wakes the reactor for on_ask. Thread: any. */
+void dr_reactor_ask(dr_reactor *reactor);
+
+/* dr_reactor_stop_listening closes the listener. dr_reactor_end closes everything. */
+void dr_reactor_stop_listening(dr_reactor *reactor);
+void dr_reactor_end(dr_reactor *reactor);
+void dr_reactor_fini(dr_reactor *reactor);
+
+/* dr_reactor_tick_soon makes on_tick be called, if it is not already awaited. */
+void dr_reactor_tick_soon(dr_reactor *reactor);
+
+#endif

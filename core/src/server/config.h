@@ -1,0 +1,111 @@
+/* config.h: dr_config, everything a server is told; read from dora.json, then from flags. */
+#ifndef DR_SERVER_CONFIG_H
+#define DR_SERVER_CONFIG_H
+
+#include <dora/error.h>
+#include <dora/value.h>
+#include <dora/wire.h>
+
+#define DR_POOL_WORKERS_MAX 512u /* half of DR_WORKER_SLOTS_MAX: replacements need slots too */
+
+typedef enum dr_runtime_kind {
+    DR_RUNTIME_C = 0,
+    DR_RUNTIME_PYTHON,
+    DR_RUNTIME_PHP
+} dr_runtime_kind;
+
+typedef enum dr_log_format { DR_LOG_TEXT = 0, DR_LOG_JSON } dr_log_format;
+
+/* dr_texts is a list of NUL-ended strings on the heap. */
+typedef struct dr_texts {
+    char **items;
+    size_t count;
+} dr_texts;
+
+/* dr_pool_config is one pool. Strings are on the heap and belong to the config; NULL: not set. */
+typedef struct dr_pool_config {
+    char *name;
+    dr_runtime_kind runtime;
+    char *app;         /* a file (absolute, or relative to the working directory) or module:attr */
+    char *interpreter; /* NULL: DORA_PYTHON or DORA_PHP, else from PATH */
+    char *extension;   /* PHP's module; NULL: DORA_PHP_EXTENSION, else php.ini */
+    uint32_t workers;
+    uint32_t concurrency; /* tasks at a time in one worker; always 1 in this version */
+    dr_texts apis;        /* exact names or ending in `*`; none: what the application reports */
+    uint32_t queue_tasks_max;
+    uint32_t queue_mb_max;
+    uint32_t max_requests;  /* 0: no limit */
+    uint32_t memory_mb_max; /* 0: no limit */
+    uint32_t time_limit_ms; /* 0: no limit */
+    bool preload;
+    bool dedupe;
+    bool from_again; /* the file that called run(): started by dora_host.again */
+} dr_pool_config;
+
+typedef struct dr_config {
+    char *tcp_host;
+    uint16_t tcp_port; /* 0: any free one */
+    uint32_t reactors; /* 0: the server decides */
+    uint32_t backlog;
+    uint32_t frame_bytes_max;
+    uint32_t idle_s; /* 0: idle connections stay open */
+    uint32_t linger_ms;
+    bool sign;
+    bool gzip;
+    char *salt;
+    bool daemonize; /* always false in this version */
+    char *pid_file; /* NULL: none */
+    struct {
+        char *file; /* NULL: stderr */
+        dr_log_format format;
+        uint32_t level; /* 1..9 */
+    } log;
+    struct {
+        bool loopback;
+        bool local; /* "unix" in the file */
+    } control;
+    dr_pool_config *pools;
+    size_t pool_count;
+} dr_config;
+
+/* dr_config_init sets the defaults, without pools. Errors: DORA_ENOMEM (the config may still be
+ * given to dr_config_fini). dr_config_fini frees what the config owns; fine on zeroed memory. */
+dora_err dr_config_init(dr_config *config);
+void dr_config_fini(dr_config *config);
+
+/* dr_config_load reads the file `path` over what `config` holds; its pools are added.
+ * Relative paths in it count from the file's folder. Errors: DORA_EIO, DORA_ENOMEM, DORA_ECONFIG
+ * (msg: one problem per line, each with file, place and key). */
+dora_err dr_config_load(dr_config *config, const char *path, dora_error *error);
+
+/* dr_config_parse is dr_config_load for text that is in memory; `path` is its name in messages
+ * and the base of relative paths. */
+dora_err dr_config_parse(dr_config *config, dora_slice text, const char *path, dora_error *error);
+
+/* dr_config_pool_add appends a pool with default settings. Returns: NULL when out of memory.
+ * Ownership: copies the strings; gives a pointer into config->pools, valid until the next add. */
+dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runtime_kind runtime,
+                                   const char *app);
+
+/* dr_config_check looks at the pools together: same names, same api patterns. `where` starts each
+ * message (a file's name). Errors: DORA_ECONFIG. */
+dora_err dr_config_check(const dr_config *config, const char *where, dora_error *error);
+
+/* dr_config_frame_options gives the settings of the wire. Ownership: borrows config->salt. */
+dora_frame_options dr_config_frame_options(const dr_config *config);
+
+/* dr_app_is_module says whether a pool's `app` is Python's module:attr, not a file. */
+bool dr_app_is_module(dr_runtime_kind runtime, const char *app);
+
+/* dr_text_copy gives a copy on the heap, NULL when out of memory; dr_free frees it. dr_text_set
+ * puts a copy of `text` (NULL is fine) in `place` and frees what was there. Errors: DORA_ENOMEM. */
+char *dr_text_copy(const char *text);
+dora_err dr_text_set(char **place, const char *text);
+
+/* dr_texts_fini frees a list and its strings; fine on zeroed memory. */
+void dr_texts_fini(dr_texts *texts);
+
+/* dr_runtime_kind_name gives "c", "python" or "php". */
+const char *dr_runtime_kind_name(dr_runtime_kind runtime);
+
+#endif

@@ -1,0 +1,83 @@
+/* lane.h: one reactor with the calls that are in flight on it. */
+#ifndef DR_SERVER_LANE_H
+#define DR_SERVER_LANE_H
+
+#include <pthread.h>
+
+#include <dora/server.h>
+
+#include "net/reactor.h"
+#include "server/route.h"
+#include "task/dispatch.h"
+#include "wire/message.h"
+
+typedef struct dr_call dr_call;
+typedef struct dr_server dr_server;
+
+typedef struct dr_lane {
+    dr_reactor reactor;
+    dr_server *server;
+    pthread_t thread;
+    bool has_thread;
+    bool is_draining;
+    uv_timer_t drain;
+    uint64_t drained_ms; /* when the last call was answered; 0: not yet */
+    uint32_t calls;      /* in flight */
+    dr_call *spare;      /* freed single calls */
+    dr_buf plain;        /* an inflated body */
+    dr_api apis[DR_APIS_MAX];
+    _Atomic uint64_t requests;
+} dr_lane;
+
+typedef enum dr_phase {
+    DR_PHASE_STARTING,
+    DR_PHASE_SERVING,
+    DR_PHASE_DRAINING,
+    DR_PHASE_NOW
+} dr_phase;
+
+/* dr_server is what all lanes and the supervisor share. */
+struct dr_server {
+    const dr_config *config;
+    const dora_host *host;
+    dr_log *log;
+    dr_pool *pools;
+    dr_crew *crews;
+    uint32_t pool_count;
+    dr_routes routes;
+    dr_lane *lanes;
+    uint32_t lane_count;
+    uint32_t lanes_running;
+    _Atomic uint32_t lanes_ended;
+    _Atomic dr_phase phase;
+    uv_loop_t loop; /* the supervisor's */
+    uv_async_t attention;
+    uv_signal_t signals[4];
+    uv_timer_t memory;
+    bool is_checking_memory;
+    bool has_loop;
+    bool is_pid_file_ours;
+    bool is_stopping_crews;
+    dora_error failure;
+    dora_err outcome;
+};
+
+/* call.c: what frames mean. The first three are reactor events; dr_call_outcome takes what the
+ * workers did. Thread: the lane's. */
+void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *lane);
+void dr_call_bad_frame(dr_conn *conn, const char *guid, const dora_error *error, bool closes,
+                       void *lane);
+void dr_call_gone(dr_conn *conn, void *lane);
+bool dr_call_outcome(const dr_outcome *outcome, void *lane);
+void dr_call_fini(dr_lane *lane);
+
+/* lane.c: dr_lane_init makes the reactor and its events; dr_lane_start its thread. */
+dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_error *error);
+dora_err dr_lane_start(dr_lane *lane, dora_error *error);
+void dr_lane_join(dr_lane *lane);
+void dr_lane_fini(dr_lane *lane);
+
+/* supervisor.c: dr_supervise runs the server's own loop until everything has ended. */
+dora_err dr_supervise(dr_server *server, dora_error *error);
+
+#endif

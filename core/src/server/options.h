@@ -1,0 +1,19 @@
+/* options.h: the command line of `dora serve`, to a dr_config. */
+#ifndef DR_SERVER_OPTIONS_H
+#define DR_SERVER_OPTIONS_H
+
+#include <dora/server.h>
+
+#include "server/config.h"
+
+/* dr_options_parse reads argv (without program and subcommand) into `config`, which
+ * dr_config_init filled: first the file of --config, then the other flags, then a pool for each
+ * FILE; --workers counts for every pool. The pool whose FILE is host->again_app gets from_again
+ * and the host's runtime. `host` may be NULL. `*config_path` (may be NULL) is the file of --config,
+ * NULL without; borrowed from argv.
+ * Errors: DORA_EINVAL for a wrong command line; DORA_ECONFIG, DORA_EIO and DORA_ENOMEM as
+ * dr_config_load and dr_config_check. */
+dora_err dr_options_parse(dr_config *config, int argc, char *const *argv, const dora_host *host,
+                          const char **config_path, dora_error *error);
+
+#endif

@@ -1,0 +1,117 @@
+/* server.c: what a server is made of, made and taken apart in order. */
+#include "server/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/title.h"
+#include "server/lane.h"
+
+/* One reactor saturates several workers; more pay off only with processors to spare. */
+static uint32_t reactors_for(const dr_config *config)
+{
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    const uint32_t most = cpus > 0 && cpus < DR_REACTORS_MAX ? (uint32_t)cpus : DR_REACTORS_MAX;
+    if (config->reactors > 0) {
+        return config->reactors < DR_REACTORS_MAX ? config->reactors : DR_REACTORS_MAX;
+    }
+    return most <= 4 ? 1 : most / 4;
+}
+
+static dora_err make_pools(dr_server *server, dora_error *error)
+{
+    const dr_config *config = server->config;
+    int event_fds[DR_REACTORS_MAX];
+    for (uint32_t i = 0; i < server->lane_count; i++) {
+        event_fds[i] = server->lanes[i].reactor.event_fd;
+    }
+    dora_err err = DORA_OK;
+    for (uint32_t i = 0; i < server->pool_count && err == DORA_OK; i++) {
+        const dr_pool_config *pool = &config->pools[i];
+        uint64_t slab = (uint64_t)pool->queue_mb_max * 1024 * 1024;
+        const uint64_t least =
+            (uint64_t)config->frame_bytes_max * 4; /* a block is a power of two */
+        slab = slab < least ? least : slab;
+        const dr_pool_limits limits = {.reactors = server->lane_count,
+                                       .workers = pool->workers,
+                                       .queue_tasks_max = pool->queue_tasks_max,
+                                       .slab_bytes = slab,
+                                       .big_bytes = config->frame_bytes_max,
+                                       .max_requests = pool->max_requests,
+                                       .time_limit_ms = pool->time_limit_ms};
+        err = dr_pool_init(&server->pools[i], &limits, event_fds, error);
+        if (err == DORA_OK) {
+            /* Names are known later; a handler each is bounded by what a zygote can report. */
+            err = dr_pool_set_apis(&server->pools[i], DR_APP_APIS_MAX);
+        }
+    }
+    return err;
+}
+
+static dora_err make(dr_server *server, dora_error *error)
+{
+    const dr_config *config = server->config;
+    server->lane_count = reactors_for(config);
+    server->pool_count = (uint32_t)config->pool_count;
+    server->lanes = calloc(server->lane_count, sizeof(*server->lanes));
+    server->pools = calloc(server->pool_count, sizeof(*server->pools));
+    server->crews = calloc(server->pool_count, sizeof(*server->crews));
+    if (server->lanes == NULL || server->pools == NULL || server->crews == NULL) {
+        return dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
+    if (server->pool_count == 0 || server->pool_count > DR_POOLS_MAX) {
+        return dora_error_set(error, DORA_ECONFIG, "pools: from 1 to %d are allowed", DR_POOLS_MAX);
+    }
+    dora_err err = dr_log_new(&server->log, config->log.file, config->log.format == DR_LOG_JSON,
+                              config->log.level, error);
+    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
+        err = dr_lane_init(&server->lanes[i], server, i, error);
+    }
+    err = err == DORA_OK ? make_pools(server, error) : err;
+    if (err == DORA_OK) {
+        server->has_loop = uv_loop_init(&server->loop) == 0;
+        err = server->has_loop ? DORA_OK
+                               : dora_error_set(error, DORA_EIO, "cannot make an event loop");
+    }
+    return err;
+}
+
+static void unmake(dr_server *server)
+{
+    for (uint32_t i = 0; server->lanes != NULL && i < server->lane_count; i++) {
+        dr_lane_fini(&server->lanes[i]);
+    }
+    for (uint32_t i = 0; server->crews != NULL && i < server->pool_count; i++) {
+        dr_crew_fini(&server->crews[i]);
+    }
+    for (uint32_t i = 0; server->pools != NULL && i < server->pool_count; i++) {
+        dr_pool_fini(&server->pools[i]);
+    }
+    dr_routes_fini(&server->routes);
+    if (server->has_loop) {
+        (void)uv_loop_close(&server->loop);
+    }
+    dr_log_free(server->log);
+    free(server->lanes);
+    free(server->pools);
+    free(server->crews);
+}
+
+dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_error *error)
+{
+    dr_server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
+    server->config = config;
+    server->host = host;
+    dr_title_set("dora: master");
+    dora_err err = make(server, error);
+    if (err == DORA_OK) {
+        err = dr_supervise(server, error);
+    }
+    unmake(server);
+    free(server);
+    return err;
+}

@@ -1,0 +1,129 @@
+/* app.c: registering handlers, and the request and reply that a handler sees. */
+#include "task/app.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "wire/message.h"
+
+dora_err dora_app_handler(dora_app *app, dora_slice name, void *handler)
+{
+    if (name.len == 0) {
+        if (app->has_fallback) {
+            return DORA_EINVAL;
+        }
+        app->has_fallback = true;
+        app->fallback = handler;
+        return DORA_OK;
+    }
+    if (name.len > DR_API_NAME_MAX || name.data[name.len - 1] == '*' || handler == NULL) {
+        return DORA_EINVAL;
+    }
+    for (uint32_t i = 0; i < app->count; i++) {
+        if (app->entries[i].name_len == name.len &&
+            memcmp(app->entries[i].name, name.data, name.len) == 0) {
+            return DORA_EINVAL;
+        }
+    }
+    if (app->count == app->capacity) {
+        const uint32_t capacity = app->capacity == 0 ? 16 : app->capacity * 2;
+        dr_app_entry *entries = realloc(app->entries, capacity * sizeof(*entries));
+        if (entries == NULL) {
+            return DORA_ENOMEM;
+        }
+        app->entries = entries;
+        app->capacity = capacity;
+    }
+    dr_app_entry *entry = &app->entries[app->count++];
+    memcpy(entry->name, name.data, name.len);
+    entry->name[name.len] = '\0';
+    entry->name_len = name.len;
+    entry->handler = handler;
+    return DORA_OK;
+}
+
+void dr_app_fini(dora_app *app)
+{
+    free(app->entries);
+    memset(app, 0, sizeof(*app));
+}
+
+dora_slice dora_request_name(const dora_request *request)
+{
+    return request->name;
+}
+
+dora_slice dora_request_param(const dora_request *request)
+{
+    return request->param;
+}
+
+void dora_request_reader(const dora_request *request, dora_reader *reader)
+{
+    dora_reader_init(reader, request->param);
+}
+
+dora_slice dora_request_guid(const dora_request *request)
+{
+    return request->guid;
+}
+
+const char *dora_request_type(const dora_request *request)
+{
+    return dr_call_type_name((dr_call_type)request->type);
+}
+
+dora_slice dora_request_trace(const dora_request *request)
+{
+    return request->trace;
+}
+
+int64_t dora_request_remaining_ms(const dora_request *request)
+{
+    if (request->deadline_ns == 0) {
+        return -1;
+    }
+    const uint64_t now = dr_clock_ns();
+    return now >= request->deadline_ns ? 0 : (int64_t)((request->deadline_ns - now) / 1000000u);
+}
+
+dora_writer *dora_reply_writer(dora_reply *reply)
+{
+    return &reply->writer;
+}
+
+void dr_reply_set_error(dora_reply *reply, int64_t code, const char *msg, size_t msg_len)
+{
+    reply->has_failed = true;
+    reply->code = code;
+    reply->msg_len = msg_len < sizeof(reply->msg) ? msg_len : sizeof(reply->msg);
+    memcpy(reply->msg, msg, reply->msg_len);
+}
+
+dora_err dora_reply_fail(dora_reply *reply, int64_t code, const char *msg, size_t msg_len)
+{
+    if (code != 0 && (code < DORA_CODE_WORKER_DIED || code > 100299)) {
+        dr_reply_set_error(reply, code, msg, msg_len);
+        return DORA_EHANDLER;
+    }
+    if (code == DORA_CODE_HANDLER) {
+        dr_reply_set_error(reply, code, msg, msg_len);
+        return DORA_EHANDLER;
+    }
+    /* An error never looks like success or like "not run". */
+    char suffix[48];
+    const int suffix_len = snprintf(suffix, sizeof(suffix), " (code %lld)", (long long)code);
+    const size_t room = sizeof(reply->msg) - (size_t)suffix_len;
+    dr_reply_set_error(reply, DORA_CODE_HANDLER, msg, msg_len < room ? msg_len : room);
+    memcpy(reply->msg + reply->msg_len, suffix, (size_t)suffix_len);
+    reply->msg_len += (size_t)suffix_len;
+    return DORA_EHANDLER;
+}
+
+dora_err dora_reply_died(dora_reply *reply, const char *msg, size_t msg_len)
+{
+    dr_reply_set_error(reply, DORA_CODE_WORKER_DIED, msg, msg_len);
+    return DORA_EEXIT;
+}

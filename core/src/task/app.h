@@ -1,0 +1,57 @@
+/* app.h: an application as its zygote knows it, and what a handler is given. */
+#ifndef DR_TASK_APP_H
+#define DR_TASK_APP_H
+
+#include <dora/handler.h>
+#include <dora/runtime.h>
+
+#include "base/limits.h"
+#include "wire/value.h"
+
+/* dr_app_entry is one api; its index in the application is the task's `api`. */
+typedef struct dr_app_entry {
+    char name[DR_API_NAME_MAX + 1];
+    size_t name_len;
+    void *handler;
+} dr_app_entry;
+
+struct dora_app {
+    dr_app_entry *entries;
+    uint32_t count;
+    uint32_t capacity;
+    bool has_fallback;
+    void *fallback;
+    /* Hooks of applications in C; other runtimes keep their own. */
+    dora_worker_fn start;
+    void *start_user;
+    dora_worker_fn stop;
+    void *stop_user;
+};
+
+struct dora_request {
+    dora_slice name;
+    dora_slice param;
+    dora_slice guid;
+    dora_slice trace;
+    uint64_t deadline_ns;
+    uint16_t type;
+};
+
+struct dora_reply {
+    dora_writer writer;
+    bool has_failed;
+    int64_t code;
+    size_t msg_len;
+    char msg[DR_MSG_BYTES_MAX];
+};
+
+/* dr_app_fini frees what registration allocated. */
+void dr_app_fini(dora_app *app);
+
+/* dr_reply_set_error is dora_reply_fail for Dora's own codes, which it keeps as they are. */
+void dr_reply_set_error(dora_reply *reply, int64_t code, const char *msg, size_t msg_len);
+
+/* dr_runtime_c is the runtime of applications that are shared objects. */
+const dora_runtime *dr_runtime_c(void);
+
+#endif

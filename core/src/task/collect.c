@@ -1,0 +1,264 @@
+/* collect.c: finished tasks back to the reactor that owns their connection, and the answers for
+ * workers that died. */
+#include "base/clock.h"
+#include "ipc/inbox.h"
+#include "ipc/wake.h"
+#include "task/dispatch.h"
+
+#define BATCH 64u
+#define COST_MAX_NS UINT64_C(60000000000)
+
+/* batch is what one turn under the lock found. */
+typedef struct batch {
+    uint32_t count;
+    bool is_attention_due;
+    bool is_settling; /* a dead worker's slot may be emptied only after its outcomes were given */
+    uint64_t now_ns;
+    dr_outcome items[BATCH];
+} batch;
+
+/* learn updates what an api is known to cost: quickly upwards, slowly downwards, since handing
+ * ahead behind a long task is the dearer mistake. */
+static void learn(dr_pool *pool, uint32_t api, uint64_t run_ns)
+{
+    uint64_t *known = &pool->costs[api].run_ns;
+    const uint64_t seen = run_ns == 0 ? 1 : run_ns < COST_MAX_NS ? run_ns : COST_MAX_NS;
+    if (*known == 0) {
+        *known = seen;
+    } else if (seen > *known) {
+        *known += (seen - *known) / 4;
+    } else {
+        *known -= (*known - seen) / 16;
+    }
+}
+
+/* read_reply takes the worker's word for what it wrote, once, and checks it against the block. */
+static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome)
+{
+    const dr_record *record = &pool->records[task];
+    const dr_shared_task *shared = &pool->region.tasks[task];
+    const uint32_t at = *(const volatile uint32_t *)&shared->reply_at;
+    const uint32_t msg_len = *(const volatile uint32_t *)&shared->msg_len;
+    const uint32_t data_len = *(const volatile uint32_t *)&shared->data_len;
+    const char *area = pool->region.slab + record->offset + record->input_len;
+    uint64_t capacity = record->capacity - record->input_len;
+    outcome->code = *(const volatile int64_t *)&shared->code;
+    if (at == DR_REPLY_IN_BIG) {
+        area = dr_region_big(&pool->region, record->slot);
+        capacity = pool->region.shape.big_bytes;
+        outcome->is_big = true;
+    }
+    if ((uint64_t)msg_len + data_len > capacity) {
+        outcome->code = DORA_CODE_WORKER_DIED;
+        return;
+    }
+    outcome->msg = (dora_slice){area, msg_len};
+    outcome->data = (dora_slice){area + msg_len, data_len};
+    learn(pool, record->api, *(const volatile uint32_t *)&shared->run_ns);
+}
+
+/* after_task decides what a worker does that has just finished one. */
+static void after_task(dr_pool *pool, uint32_t index, batch *found)
+{
+    dr_slot *slot = &pool->slots[index];
+    slot->finished++;
+    slot->since_ns = found->now_ns;
+    slot->slow = false;
+    pool->done_count++;
+    if (slot->recycle_at != 0 && slot->finished >= slot->recycle_at && !slot->wants_recycling) {
+        slot->wants_recycling = true;
+        found->is_attention_due = true;
+    }
+    if (slot->held > 0 || slot->state != DR_SLOT_BUSY) {
+        return;
+    }
+    if (slot->leaving) {
+        dr_slot_stop(pool, index);
+    } else {
+        dr_slot_set_idle(pool, index);
+    }
+}
+
+/* finish moves one task from its worker to the batch; `code` other than 0 where it was not run to
+ * its end. */
+static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
+{
+    dr_record *record = &pool->records[task];
+    dr_outcome *outcome = &found->items[found->count++];
+    *outcome = (dr_outcome){.owner = record->owner,
+                            .part = record->part,
+                            .task = task,
+                            .code = code,
+                            .slot = record->slot};
+    if (code == 0) {
+        read_reply(pool, task, outcome);
+    }
+    dr_slot_drop(pool, record->slot, task);
+    record->state = DR_RECORD_FINISHED;
+    if (code == 0) {
+        after_task(pool, record->slot, found);
+    }
+}
+
+static bool is_done(dr_pool *pool, uint32_t task)
+{
+    const dr_record *record = &pool->records[task];
+    return atomic_load_explicit(&pool->region.tasks[task].word, memory_order_acquire) ==
+           dr_task_word(record->generation, DR_TASK_DONE, record->slot);
+}
+
+/* drain takes a worker's finished tasks. Returns: false when the batch is full and more may come.
+ * An entry that is not a finished task of this worker and reactor is dropped: a worker can only
+ * harm the tasks it holds. */
+static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
+{
+    dr_slot *slot = &pool->slots[index];
+    dr_shared_outbox *outbox = dr_region_outbox(&pool->region, index, reactor);
+    for (uint32_t seen = 0; seen < DR_OUTBOX_ENTRIES; seen++) {
+        if (found->count == BATCH) {
+            return false;
+        }
+        uint32_t task;
+        if (!dr_outbox_pop(outbox, &slot->outbox_heads[reactor], &task)) {
+            return true;
+        }
+        if (task < pool->region.shape.tasks && pool->records[task].state == DR_RECORD_HANDED &&
+            pool->records[task].slot == index && pool->records[task].reactor == reactor &&
+            is_done(pool, task)) {
+            finish(pool, task, 0, found);
+        }
+    }
+    return true;
+}
+
+/* settle answers for a dead worker: what it had finished, then 100200 for what it was running. */
+static bool settle(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
+{
+    dr_slot *slot = &pool->slots[index];
+    if (!drain(pool, index, reactor, found)) {
+        return false;
+    }
+    uint32_t task = slot->tasks.first;
+    while (task != DR_NONE) {
+        const uint32_t next = pool->records[task].next;
+        if (pool->records[task].reactor == reactor) {
+            if (found->count == BATCH) {
+                return false;
+            }
+            const int64_t died = slot->overran ? DORA_CODE_TIME_LIMIT : DORA_CODE_WORKER_DIED;
+            finish(pool, task, is_done(pool, task) ? 0 : died, found);
+        }
+        task = next;
+    }
+    if (found->count > 0) {
+        found->is_settling = true;
+        return true;
+    }
+    slot->unsettled &= ~(UINT64_C(1) << reactor);
+    if (slot->unsettled == 0) {
+        slot->state = DR_SLOT_EMPTY;
+        pool->dead_count--;
+    }
+    return true;
+}
+
+static void gather(dr_pool *pool, uint32_t reactor, batch *found)
+{
+    dr_shared_reactor *shared = &pool->region.reactors[reactor];
+    const uint32_t words = (pool->region.shape.workers + 63) / 64;
+    for (uint32_t w = 0; w < words; w++) {
+        if (atomic_load_explicit(&shared->ready[w], memory_order_relaxed) == 0) {
+            continue;
+        }
+        uint64_t bits = atomic_exchange_explicit(&shared->ready[w], 0, memory_order_acquire);
+        while (bits != 0) {
+            const uint32_t bit = (uint32_t)__builtin_ctzll(bits);
+            const uint32_t index = w * 64 + bit;
+            if (index < pool->region.shape.workers && !drain(pool, index, reactor, found)) {
+                atomic_fetch_or(&shared->ready[w], bits);
+                return;
+            }
+            bits &= bits - 1;
+        }
+    }
+    if (pool->dead_count == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+        if (pool->slots[i].state == DR_SLOT_DEAD &&
+            (pool->slots[i].unsettled & (UINT64_C(1) << reactor)) != 0 &&
+            !settle(pool, i, reactor, found)) {
+            return;
+        }
+    }
+}
+
+bool dr_dispatch_has_ready(dr_pool *pool, uint32_t reactor)
+{
+    dr_shared_reactor *shared = &pool->region.reactors[reactor];
+    const uint32_t words = (pool->region.shape.workers + 63) / 64;
+    for (uint32_t w = 0; w < words; w++) {
+        if (atomic_load_explicit(&shared->ready[w], memory_order_seq_cst) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* deliver calls `fn` for each outcome; those it did not keep are compacted to the front. */
+static uint32_t deliver(dr_pool *pool, batch *found, dr_outcome_fn fn, void *user)
+{
+    uint32_t freed = 0;
+    for (uint32_t i = 0; i < found->count; i++) {
+        const dr_outcome *outcome = &found->items[i];
+        const bool is_kept = fn(outcome, user);
+        if (outcome->is_big) {
+            dr_shared_worker *worker = &pool->region.workers[outcome->slot];
+            atomic_store_explicit(&worker->big_busy, 0, memory_order_release);
+            (void)dr_wake_worker(worker);
+        }
+        if (!is_kept || outcome->is_big) {
+            found->items[freed++].task = outcome->task;
+        }
+    }
+    return freed;
+}
+
+size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, void *user)
+{
+    size_t total = 0;
+    batch found = {.count = BATCH};
+    while (found.count == BATCH || found.is_settling) {
+        dr_wakes wakes = {0};
+        found.count = 0;
+        found.is_settling = false;
+        found.is_attention_due = false;
+        found.now_ns = dr_clock_ns();
+        pthread_mutex_lock(&pool->lock);
+        gather(pool, reactor, &found);
+        dr_place_waiting(pool, &wakes);
+        pthread_mutex_unlock(&pool->lock);
+        dr_wake_all(pool, &wakes);
+        if (found.count == 0) {
+            break;
+        }
+        total += found.count;
+        const uint32_t freed = deliver(pool, &found, fn, user);
+        if (found.is_attention_due) {
+            pool->on_attention(pool, pool->user);
+        }
+        pthread_mutex_lock(&pool->lock);
+        for (uint32_t i = 0; i < freed; i++) {
+            dr_record_free(pool, found.items[i].task);
+        }
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return total;
+}
+
+void dr_dispatch_release(dr_pool *pool, uint32_t task)
+{
+    pthread_mutex_lock(&pool->lock);
+    dr_record_free(pool, task);
+    pthread_mutex_unlock(&pool->lock);
+}

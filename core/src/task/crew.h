@@ -1,0 +1,102 @@
+/* crew.h: the processes of one pool: a zygote and the workers it forks, kept at their number.
+ * Thread: the supervisor's, all of it. */
+#ifndef DR_TASK_CREW_H
+#define DR_TASK_CREW_H
+
+#include <uv.h>
+
+#include "base/log.h"
+#include "ipc/control.h"
+#include "task/pool.h"
+
+typedef struct dr_crew_options {
+    const char *name;
+    const char *target;
+    const char *const *argv; /* of the zygote; borrowed for the crew's life */
+    uint32_t workers;
+    uint32_t max_requests;
+    uint32_t memory_mb_max;
+    uint32_t reply_bytes_max;
+    bool preload;
+    bool is_c;
+} dr_crew_options;
+
+typedef enum dr_crew_state {
+    DR_CREW_NEW = 0,
+    DR_CREW_LOADING,
+    DR_CREW_LOADED, /* names are known, workers are forked */
+    DR_CREW_FAILED, /* `why` says it */
+    DR_CREW_STOPPING,
+    DR_CREW_STOPPED
+} dr_crew_state;
+
+/* dr_crew_events tells the supervisor. on_state: the state changed, or the first worker is ready.
+ * on_death: a worker died and the reactors have to collect. */
+typedef struct dr_crew_events {
+    void (*on_state)(void *user);
+    void (*on_death)(void *user);
+    void *user;
+} dr_crew_events;
+
+typedef struct dr_crew {
+    dr_crew_options options;
+    dr_crew_events events;
+    dr_crew_state state;
+    dr_pool *pool;
+    uv_loop_t *loop;
+    dr_log *log;
+    pid_t zygote_pid;
+    int control_fd;
+    int output_fd;
+    int output_write_fd; /* kept for the next zygote */
+    uv_poll_t control_poll;
+    uv_poll_t output_poll;
+    uv_timer_t retry;
+    uv_timer_t kill_timer;
+    bool is_retry_set;
+    bool is_preloading;
+    bool is_respawning;
+    bool has_greeted;
+    bool was_ready; /* a worker has once been ready */
+    uint32_t start_failures;
+    uint32_t next_number;
+    uint32_t jitter;
+    char (*names)[DR_API_NAME_MAX + 1];
+    uint32_t name_count;
+    bool has_fallback;
+    dr_log_carry carry;
+    dora_error why;
+    dr_control_message message;
+} dr_crew;
+
+/* dr_crew_start spawns the zygote; on_state follows. Errors: DORA_ELOAD.
+ * dr_crew_stop lets the workers finish and leave; on_state says DR_CREW_STOPPED.
+ * dr_crew_kill ends all of it at once. dr_crew_close closes the handles; when the loop has run once
+ * more, dr_crew_fini frees the rest. */
+dora_err dr_crew_start(dr_crew *crew, uv_loop_t *loop, dr_log *log, dr_pool *pool,
+                       const dr_crew_options *options, const dr_crew_events *events,
+                       dora_error *error);
+void dr_crew_stop(dr_crew *crew);
+void dr_crew_kill(dr_crew *crew);
+void dr_crew_close(dr_crew *crew);
+void dr_crew_fini(dr_crew *crew);
+
+/* dr_crew_balance forks what is missing and replaces those that want recycling. */
+void dr_crew_balance(dr_crew *crew);
+
+/* dr_crew_check_memory marks workers above memory_mb_max for recycling. */
+void dr_crew_check_memory(dr_crew *crew);
+
+/* For the files of this step only.
+ * dr_crew_message handles one message of the zygote or a worker. dr_crew_set_state and dr_crew_fail
+ * tell the supervisor. dr_crew_greet checks versions and sends the setup. dr_crew_load_late starts
+ * again with preload off. dr_crew_forget_starting gives up workers that a dead zygote never made.
+ */
+void dr_crew_message(dr_crew *crew, const dr_control_message *message);
+void dr_crew_set_state(dr_crew *crew, dr_crew_state state);
+void dr_crew_fail(dr_crew *crew, const char *text, size_t len);
+void dr_crew_greet(dr_crew *crew, const dr_control_message *message);
+void dr_crew_load_late(dr_crew *crew, int threads);
+void dr_crew_forget_starting(dr_crew *crew);
+
+#endif

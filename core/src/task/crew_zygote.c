@@ -1,0 +1,286 @@
+/* crew_zygote.c: the zygote of a crew: its start, its words, its output, its end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <dora/dora.h>
+
+#include "task/crew.h"
+#include "task/dispatch.h"
+#include "task/spawn.h"
+
+#define OUTPUT_PIPE_BYTES (256 * 1024)
+#define RESPAWN_MS 200u
+
+static void on_control(uv_poll_t *poll, int status, int events);
+
+/* start_process spawns the zygote on a new control socket. */
+static dora_err start_process(dr_crew *crew, dora_error *error)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return dora_error_set(error, DORA_EIO, "cannot make a socket pair: %s", strerror(errno));
+    }
+    (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    const dora_err err = dr_spawn_zygote(crew->options.argv, pair[1], crew->output_write_fd,
+                                         &crew->zygote_pid, error);
+    close(pair[1]);
+    if (err != DORA_OK) {
+        close(pair[0]);
+        return err;
+    }
+    crew->control_fd = pair[0];
+    crew->has_greeted = false;
+    crew->is_respawning = false;
+    uv_poll_init(crew->loop, &crew->control_poll, pair[0]);
+    crew->control_poll.data = crew;
+    uv_poll_start(&crew->control_poll, UV_READABLE | UV_DISCONNECT, on_control);
+    crew->state = DR_CREW_LOADING;
+    return DORA_OK;
+}
+
+void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
+{
+    const char *end = memchr(message->text, '\n', message->text_len);
+    const size_t version_len = end == NULL ? 0 : (size_t)(end - message->text);
+    crew->has_greeted = true;
+    if (version_len != strlen(DORA_VERSION) ||
+        memcmp(message->text, DORA_VERSION, version_len) != 0 ||
+        message->head.number != (int32_t)DR_REGION_LAYOUT) {
+        char text[512];
+        const int len =
+            snprintf(text, sizeof(text),
+                     "%s has Dora %.*s (layout %d), this server is Dora %s (layout %u): "
+                     "install the same version on both sides",
+                     crew->options.argv[0], (int)version_len, message->text, message->head.number,
+                     DORA_VERSION, DR_REGION_LAYOUT);
+        dr_crew_fail(crew, text, (size_t)len);
+        return;
+    }
+    struct {
+        dr_control_setup setup;
+        char target[4096];
+    } text = {.setup = {.shape = crew->pool->region.shape,
+                        .reply_bytes_max = crew->options.reply_bytes_max,
+                        .preload = crew->is_preloading,
+                        .is_c = crew->options.is_c}};
+    (void)snprintf(text.setup.pool, sizeof(text.setup.pool), "%s", crew->options.name);
+    const size_t target_len = strlen(crew->options.target);
+    if (target_len >= sizeof(text.target)) {
+        dr_crew_fail(crew, "app: the path is too long", 25);
+        return;
+    }
+    memcpy(text.target, crew->options.target, target_len);
+    int fds[DR_CONTROL_FDS_MAX];
+    const uint32_t reactors = crew->pool->limits.reactors;
+    fds[0] = crew->pool->region.fd;
+    memcpy(fds + 1, crew->pool->event_fds, reactors * sizeof(int));
+    const dr_control_head head = {.kind = DR_CONTROL_SETUP};
+    (void)dr_control_send(crew->control_fd, &head, &text, sizeof(text.setup) + target_len, fds,
+                          reactors + 1);
+}
+
+void dr_crew_load_late(dr_crew *crew, int threads)
+{
+    dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name,
+                 "the application has %d threads after loading; a fork would lose them, so it is "
+                 "loaded in each worker instead (\"preload\": false says so beforehand)",
+                 threads);
+    crew->is_preloading = false;
+    crew->is_respawning = true;
+}
+
+static void on_output(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    dr_crew *crew = poll->data;
+    char data[16384];
+    for (int turn = 0; turn < 16; turn++) {
+        const ssize_t got = read(crew->output_fd, data, sizeof(data));
+        if (got <= 0) {
+            return;
+        }
+        dr_log_lines(crew->log, crew->options.name, &crew->carry, data, (size_t)got);
+    }
+}
+
+static void on_retry_zygote(uv_timer_t *timer)
+{
+    dr_crew *crew = timer->data;
+    dora_error error;
+    crew->is_retry_set = false;
+    if (crew->state != DR_CREW_LOADING) {
+        return;
+    }
+    if (start_process(crew, &error) != DORA_OK) {
+        dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name, "%s", error.msg);
+        crew->is_retry_set = true;
+        uv_timer_start(&crew->retry, on_retry_zygote, DR_START_RETRY_MS_MAX, 0);
+    }
+}
+
+/* on_closed goes on after the control socket of an ended zygote is closed. */
+static void on_closed(uv_handle_t *handle)
+{
+    dr_crew *crew = handle->data;
+    dora_error error = {0};
+    if (crew->is_respawning) {
+        if (start_process(crew, &error) != DORA_OK) {
+            dr_crew_fail(crew, error.msg, strlen(error.msg));
+        }
+        return;
+    }
+    if (crew->state == DR_CREW_STOPPING) {
+        dr_crew_set_state(crew, DR_CREW_STOPPED);
+    } else if (crew->state == DR_CREW_LOADING && crew->was_ready) {
+        crew->is_retry_set = true;
+        uv_timer_start(&crew->retry, on_retry_zygote, RESPAWN_MS, 0);
+    }
+}
+
+/* zygote_gone says why, and what happens now. */
+static void zygote_gone(dr_crew *crew)
+{
+    int status = 0;
+    dr_crew_kill(crew); /* it has closed its socket: it is ending, or must */
+    while (waitpid(crew->zygote_pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    crew->zygote_pid = 0;
+    uv_timer_stop(&crew->kill_timer);
+    uv_close((uv_handle_t *)&crew->control_poll, on_closed);
+    close(crew->control_fd);
+    crew->control_fd = -1;
+    if (crew->is_respawning || crew->state == DR_CREW_STOPPING || crew->state == DR_CREW_FAILED) {
+        return;
+    }
+    on_output(&crew->output_poll, 0, 0);
+    if (!crew->was_ready) {
+        char text[DR_LOG_LINE_MAX];
+        const int len = snprintf(text, sizeof(text),
+                                 "%s ended (%s %d) %s; what it printed is in "
+                                 "the log",
+                                 crew->options.argv[0], WIFSIGNALED(status) ? "signal" : "status",
+                                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                                 crew->has_greeted ? "while it loaded the application"
+                                                   : "before it greeted the server: is Dora "
+                                                     "installed for it?");
+        dr_crew_fail(crew, text, (size_t)len);
+        return;
+    }
+    dr_log_write(crew->log, DR_LOG_EMERGENCY, crew->options.name,
+                 "the zygote died; its workers go with it and a new one is started");
+    crew->state = DR_CREW_LOADING;
+    dr_crew_forget_starting(crew);
+}
+
+static void on_control(uv_poll_t *poll, int status, int events)
+{
+    dr_crew *crew = poll->data;
+    (void)events;
+    for (int turn = 0; turn < 256; turn++) {
+        const dora_err err = dr_control_receive(crew->control_fd, &crew->message);
+        if (err == DORA_EAGAIN && status == 0) {
+            return;
+        }
+        if (err == DORA_ECLOSED || status != 0) {
+            zygote_gone(crew);
+            return;
+        }
+        if (err == DORA_OK) {
+            dr_crew_message(crew, &crew->message);
+        }
+    }
+}
+
+dora_err dr_crew_start(dr_crew *crew, uv_loop_t *loop, dr_log *log, dr_pool *pool,
+                       const dr_crew_options *options, const dr_crew_events *events,
+                       dora_error *error)
+{
+    memset(crew, 0, sizeof(*crew));
+    crew->options = *options;
+    crew->events = *events;
+    crew->loop = loop;
+    crew->log = log;
+    crew->pool = pool;
+    crew->is_preloading = options->preload;
+    crew->jitter = (uint32_t)getpid();
+    crew->control_fd = -1;
+    int output[2];
+    if (pipe2(output, O_CLOEXEC) != 0) {
+        return dora_error_set(error, DORA_EIO, "cannot make a pipe: %s", strerror(errno));
+    }
+    (void)fcntl(output[0], F_SETFL, O_NONBLOCK);
+    (void)fcntl(output[0], F_SETPIPE_SZ, OUTPUT_PIPE_BYTES);
+    crew->output_fd = output[0];
+    crew->output_write_fd = output[1];
+    uv_timer_init(loop, &crew->retry);
+    uv_timer_init(loop, &crew->kill_timer);
+    crew->retry.data = crew->kill_timer.data = crew;
+    uv_poll_init(loop, &crew->output_poll, output[0]);
+    crew->output_poll.data = crew;
+    uv_poll_start(&crew->output_poll, UV_READABLE, on_output);
+    const dora_err err = start_process(crew, error);
+    if (err != DORA_OK) {
+        crew->state = DR_CREW_FAILED;
+    }
+    return err;
+}
+
+static void on_kill_timer(uv_timer_t *timer)
+{
+    dr_crew *crew = timer->data;
+    dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name, "the zygote is stuck and is killed");
+    dr_crew_kill(crew);
+}
+
+void dr_crew_stop(dr_crew *crew)
+{
+    uv_timer_stop(&crew->retry);
+    if (crew->zygote_pid == 0) {
+        dr_crew_set_state(crew, DR_CREW_STOPPED);
+        return;
+    }
+    const bool is_loading = crew->state == DR_CREW_LOADING;
+    crew->state = DR_CREW_STOPPING;
+    if (is_loading) {
+        dr_crew_kill(crew); /* it does not listen yet */
+        return;
+    }
+    const dr_control_head head = {.kind = DR_CONTROL_STOP};
+    (void)dr_control_send(crew->control_fd, &head, NULL, 0, NULL, 0);
+    uv_timer_start(&crew->kill_timer, on_kill_timer, DR_ZYGOTE_GRACE_MS * 2, 0);
+}
+
+void dr_crew_kill(dr_crew *crew)
+{
+    if (crew->zygote_pid > 0) {
+        (void)kill(crew->zygote_pid, SIGKILL); /* its workers die with it */
+    }
+}
+
+void dr_crew_close(dr_crew *crew)
+{
+    if (crew->output_write_fd == 0) {
+        return;
+    }
+    on_output(&crew->output_poll, 0, 0);
+    uv_close((uv_handle_t *)&crew->retry, NULL);
+    uv_close((uv_handle_t *)&crew->kill_timer, NULL);
+    uv_close((uv_handle_t *)&crew->output_poll, NULL);
+    close(crew->output_fd);
+    close(crew->output_write_fd);
+    crew->output_write_fd = 0;
+}
+
+void dr_crew_fini(dr_crew *crew)
+{
+    free(crew->names);
+    crew->names = NULL;
+    crew->name_count = 0;
+}

@@ -1,0 +1,204 @@
+/* dispatch.c: admitting a task and choosing its worker.
+ *
+ * A worker that is awake is filled first, as long as its backlog costs less time than waking
+ * another; only then is a sleeping one woken, the most recently idle first. */
+#include "task/dispatch.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "ipc/inbox.h"
+#include "ipc/wake.h"
+
+/* A handler's small reply fits behind its request; larger ones go to the worker's big area. */
+#define REPLY_ROOM 512u
+
+void dr_wake_all(dr_pool *pool, dr_wakes *wakes)
+{
+    for (uint32_t i = 0; i < wakes->count; i++) {
+        (void)dr_wake_worker(&pool->region.workers[wakes->slots[i]]);
+    }
+    wakes->count = 0;
+}
+
+static void wake_later(dr_pool *pool, dr_wakes *wakes, uint32_t slot)
+{
+    for (uint32_t i = 0; i < wakes->count; i++) {
+        if (wakes->slots[i] == slot) {
+            return;
+        }
+    }
+    if (wakes->count == sizeof(wakes->slots) / sizeof(wakes->slots[0])) {
+        dr_wake_all(pool, wakes);
+    }
+    wakes->slots[wakes->count++] = slot;
+}
+
+/* can_hand_ahead says whether an awake worker should get a task behind those it holds. */
+static bool can_hand_ahead(dr_pool *pool, uint32_t index, uint64_t cost_ns)
+{
+    const dr_slot *slot = &pool->slots[index];
+    return slot->state == DR_SLOT_BUSY && !slot->leaving && !slot->slow &&
+           slot->held < DR_HANDED_MAX && slot->backlog_ns + cost_ns <= DR_WAKE_PRICE_NS &&
+           dr_inbox_has_room(&pool->region.workers[index]);
+}
+
+static void hand_over(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wakes)
+{
+    dr_record *record = &pool->records[task];
+    if (pool->slots[slot].held == 0) {
+        pool->slots[slot].since_ns = dr_clock_ns();
+    }
+    dr_slot_take(pool, slot, task);
+    record->generation++;
+    atomic_store_explicit(&pool->region.tasks[task].word,
+                          dr_task_word(record->generation, DR_TASK_QUEUED, slot),
+                          memory_order_relaxed);
+    dr_inbox_push(&pool->region.workers[slot], record->generation, task);
+    wake_later(pool, wakes, slot);
+    pool->favourite = slot;
+}
+
+bool dr_place(dr_pool *pool, uint32_t task, dr_wakes *wakes)
+{
+    dr_record *record = &pool->records[task];
+    const uint64_t known = pool->costs[record->api].run_ns;
+    record->cost_ns = known != 0 ? known : DR_WAKE_PRICE_NS;
+    if (pool->favourite != DR_NONE && can_hand_ahead(pool, pool->favourite, record->cost_ns)) {
+        hand_over(pool, pool->favourite, task, wakes);
+        return true;
+    }
+    if (pool->busy_count > 0 && record->cost_ns < DR_WAKE_PRICE_NS) {
+        for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+            if (can_hand_ahead(pool, i, record->cost_ns)) {
+                hand_over(pool, i, task, wakes);
+                return true;
+            }
+        }
+    }
+    if (pool->idle.first != DR_NONE && dr_inbox_has_room(&pool->region.workers[pool->idle.first])) {
+        hand_over(pool, pool->idle.first, task, wakes);
+        return true;
+    }
+    return false;
+}
+
+void dr_place_waiting(dr_pool *pool, dr_wakes *wakes)
+{
+    while (pool->waiting.first != DR_NONE) {
+        const uint32_t task = pool->waiting.first;
+        dr_record_remove(pool, &pool->waiting, task);
+        if (!dr_place(pool, task, wakes)) {
+            dr_record_prepend(pool, &pool->waiting, task);
+            return;
+        }
+        pool->waiting_count--;
+    }
+}
+
+/* is_full says whether one more task would wait in a queue that has reached its limit. */
+static bool is_full(const dr_pool *pool)
+{
+    const uint32_t not_running = pool->waiting_count + pool->ahead_count;
+    return pool->idle.first == DR_NONE && not_running >= pool->limits.queue_tasks_max;
+}
+
+/* reserve takes a record and a block. Returns: DR_NONE when the pool is full. */
+static uint32_t reserve(dr_pool *pool, uint64_t bytes)
+{
+    const uint32_t task = pool->free_records.first;
+    if (task == DR_NONE || is_full(pool) || (pool->unhealthy && pool->live_count == 0)) {
+        return DR_NONE;
+    }
+    dr_record *record = &pool->records[task];
+    if (dr_slab_alloc(&pool->slab, bytes, &record->offset, &record->capacity) != DORA_OK) {
+        return DR_NONE;
+    }
+    dr_record_remove(pool, &pool->free_records, task);
+    record->state = DR_RECORD_FILLING;
+    return task;
+}
+
+static void fill(dr_pool *pool, uint32_t task, const dr_task_input *input)
+{
+    const dr_record *record = &pool->records[task];
+    dr_shared_task *shared = &pool->region.tasks[task];
+    char *block = pool->region.slab + record->offset;
+    memcpy(block, input->name.data, input->name.len);
+    memcpy(block + input->name.len, input->param.data, input->param.len);
+    if (input->trace.len > 0) {
+        memcpy(block + input->name.len + input->param.len, input->trace.data, input->trace.len);
+    }
+    shared->offset = record->offset;
+    shared->capacity = record->capacity;
+    shared->api = input->api;
+    shared->name_len = (uint32_t)input->name.len;
+    shared->param_len = (uint32_t)input->param.len;
+    shared->trace_len = (uint32_t)input->trace.len;
+    shared->reactor = (uint16_t)input->reactor;
+    shared->type = input->type;
+    shared->deadline_ns = input->deadline_ns;
+    memcpy(shared->guid, input->guid, DR_GUID_LEN);
+}
+
+int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *task)
+{
+    dr_wakes wakes = {0};
+    const uint64_t bytes =
+        (uint64_t)input->name.len + input->param.len + input->trace.len + REPLY_ROOM;
+    pthread_mutex_lock(&pool->lock);
+    const uint32_t index = reserve(pool, bytes);
+    pthread_mutex_unlock(&pool->lock);
+    if (index == DR_NONE) {
+        return DORA_CODE_OVERLOADED;
+    }
+    dr_record *record = &pool->records[index];
+    record->api = input->api < pool->api_count ? input->api : pool->api_count;
+    record->reactor = input->reactor;
+    record->owner = input->owner;
+    record->part = input->part;
+    record->input_len = (uint32_t)(bytes - REPLY_ROOM);
+    fill(pool, index, input);
+    *task = index;
+
+    pthread_mutex_lock(&pool->lock);
+    /* First come, first served: nobody overtakes the queue. */
+    if (pool->waiting.first != DR_NONE || !dr_place(pool, index, &wakes)) {
+        record->state = DR_RECORD_WAITING;
+        dr_record_append(pool, &pool->waiting, index);
+        pool->waiting_count++;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    dr_wake_all(pool, &wakes);
+    return 0;
+}
+
+bool dr_dispatch_cancel(dr_pool *pool, uint32_t task)
+{
+    bool cancelled = false;
+    pthread_mutex_lock(&pool->lock);
+    dr_record *record = &pool->records[task];
+    if (record->state == DR_RECORD_WAITING) {
+        dr_record_remove(pool, &pool->waiting, task);
+        pool->waiting_count--;
+        cancelled = true;
+    } else if (record->state == DR_RECORD_HANDED) {
+        uint64_t queued = dr_task_word(record->generation, DR_TASK_QUEUED, record->slot);
+        cancelled = atomic_compare_exchange_strong(
+            &pool->region.tasks[task].word, &queued,
+            dr_task_word(record->generation, DR_TASK_CANCELLED, record->slot));
+        if (cancelled) {
+            dr_slot *slot = &pool->slots[record->slot];
+            dr_slot_drop(pool, record->slot, task);
+            if (slot->held == 0 && slot->state == DR_SLOT_BUSY) {
+                /* Its inbox holds a stale entry; the tick returns it to work when that is gone. */
+                slot->state = DR_SLOT_SUSPECT;
+            }
+        }
+    }
+    if (cancelled) {
+        dr_record_free(pool, task);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return cancelled;
+}

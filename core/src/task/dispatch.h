@@ -1,0 +1,81 @@
+/* dispatch.h: tasks from reactors to workers and back. Design and reasons: core/README.md,
+ * "Hand-over". All functions take the pool's lock themselves. */
+#ifndef DR_TASK_DISPATCH_H
+#define DR_TASK_DISPATCH_H
+
+#include "task/pool.h"
+
+/* dr_task_input is one task to run. Slices are copied into shared memory. */
+typedef struct dr_task_input {
+    dora_slice name;
+    dora_slice param;
+    dora_slice trace;
+    const char *guid;
+    uint16_t type;
+    uint32_t api;
+    uint32_t reactor;
+    uint64_t deadline_ns;
+    void *owner;
+    uint32_t part;
+} dr_task_input;
+
+/* dr_outcome is what became of one task. Slices point into shared memory. */
+typedef struct dr_outcome {
+    void *owner;
+    uint32_t part;
+    uint32_t task;
+    int64_t code; /* 0, the handler's, or a DORA_CODE */
+    dora_slice msg;
+    dora_slice data;
+    bool is_big; /* slices are valid during the callback only */
+    uint32_t slot;
+} dr_outcome;
+
+/* dr_outcome_fn takes one outcome. Returns: true to keep the block (unless is_big) until
+ * dr_dispatch_release. */
+typedef bool (*dr_outcome_fn)(const dr_outcome *outcome, void *user);
+
+/* dr_dispatch_submit admits a task. Returns: 0 and `*task`, or the reply code it is refused with;
+ * then nothing was kept. Thread: the reactor `input->reactor`. */
+int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *task);
+
+/* dr_dispatch_collect gives every finished task of a reactor, and every one that died, to `fn`; it
+ * hands waiting tasks to the workers that became free. Returns: how many. Thread: that reactor. */
+size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, void *user);
+
+/* dr_dispatch_has_ready says, without the lock, whether collect would find something. */
+bool dr_dispatch_has_ready(dr_pool *pool, uint32_t reactor);
+
+/* dr_dispatch_release frees a task whose block was kept. */
+void dr_dispatch_release(dr_pool *pool, uint32_t task);
+
+/* dr_dispatch_cancel drops a task that no worker has started. Returns: false when one has; its
+ * outcome then comes as ever. */
+bool dr_dispatch_cancel(dr_pool *pool, uint32_t task);
+
+/* dr_dispatch_tick takes queued tasks back from workers that stall and kills those past their time
+ * limit. Returns: ms until it should be called again; 0: no task is in flight. */
+uint32_t dr_dispatch_tick(dr_pool *pool, uint64_t now_ns);
+
+/* dr_dispatch_worker_ready, _retire and _died are the supervisor's news of a worker. Ready: it
+ * takes tasks. Retire: it gets no more and leaves. Died: unstarted tasks go to others at once; each
+ * reactor then has to collect (wake them all), and answers for what ran. */
+void dr_dispatch_worker_ready(dr_pool *pool, uint32_t slot);
+void dr_dispatch_worker_retire(dr_pool *pool, uint32_t slot);
+void dr_dispatch_worker_died(dr_pool *pool, uint32_t slot);
+
+/* For the files of this step only; the lock is held.
+ * dr_place hands a task to the best worker. Returns: false when none can take it now.
+ * dr_place_waiting hands over from the queue while workers can take.
+ * dr_requeue_unstarted takes back what a worker has not started; to the queue's front. */
+typedef struct dr_wakes {
+    uint32_t count;
+    uint32_t slots[16];
+} dr_wakes;
+
+bool dr_place(dr_pool *pool, uint32_t task, dr_wakes *wakes);
+void dr_place_waiting(dr_pool *pool, dr_wakes *wakes);
+uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t slot);
+void dr_wake_all(dr_pool *pool, dr_wakes *wakes);
+
+#endif

@@ -1,0 +1,220 @@
+/* pool.c: the books of a pool: records, slots and their chains. Callers hold the lock. */
+#include "task/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/wake.h"
+
+dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *event_fds,
+                      dora_error *error)
+{
+    memset(pool, 0, sizeof(*pool));
+    pthread_mutex_init(&pool->lock, NULL);
+    pool->limits = *limits;
+    memcpy(pool->event_fds, event_fds, limits->reactors * sizeof(*event_fds));
+    /* Twice the workers: the dead are settled, and replacements start, beside the living. */
+    dr_region_shape shape = {.workers = limits->workers * 2 + 2,
+                             .reactors = limits->reactors,
+                             .tasks = limits->queue_tasks_max + limits->workers * 2 + 2,
+                             .big_bytes = (limits->big_bytes + 4095u) & ~4095u,
+                             .slab_bytes = limits->slab_bytes};
+    dr_region_shape_set(&shape);
+    dora_err err = dr_region_create(&pool->region, &shape, error);
+    if (err == DORA_OK) {
+        err = dr_slab_init(&pool->slab, limits->slab_bytes);
+    }
+    pool->records = calloc(shape.tasks, sizeof(*pool->records));
+    pool->slots = calloc(shape.workers, sizeof(*pool->slots));
+    if (err == DORA_OK && (pool->records == NULL || pool->slots == NULL)) {
+        err = DORA_ENOMEM;
+    }
+    if (err != DORA_OK) {
+        dr_pool_fini(pool);
+        return err;
+    }
+    pool->free_records = pool->waiting = pool->idle = (dr_chain){DR_NONE, DR_NONE};
+    pool->favourite = DR_NONE;
+    for (uint32_t i = 0; i < shape.tasks; i++) {
+        dr_record_append(pool, &pool->free_records, i);
+    }
+    for (uint32_t i = 0; i < shape.workers; i++) {
+        pool->slots[i].tasks = (dr_chain){DR_NONE, DR_NONE};
+        pool->slots[i].pidfd = -1;
+    }
+    return dr_pool_set_apis(pool, 0);
+}
+
+void dr_pool_fini(dr_pool *pool)
+{
+    if (pool->region.base != NULL) {
+        dr_region_close(&pool->region);
+        pthread_mutex_destroy(&pool->lock);
+    }
+    dr_slab_fini(&pool->slab);
+    free(pool->records);
+    free(pool->slots);
+    free(pool->costs);
+    memset(pool, 0, sizeof(*pool));
+}
+
+dora_err dr_pool_set_apis(dr_pool *pool, uint32_t api_count)
+{
+    dr_api_cost *costs = calloc((size_t)api_count + 1, sizeof(*costs));
+    if (costs == NULL) {
+        return DORA_ENOMEM;
+    }
+    free(pool->costs);
+    pool->costs = costs;
+    pool->api_count = api_count;
+    return DORA_OK;
+}
+
+void dr_record_append(dr_pool *pool, dr_chain *chain, uint32_t index)
+{
+    dr_record *record = &pool->records[index];
+    record->next = DR_NONE;
+    record->prev = chain->last;
+    if (chain->last == DR_NONE) {
+        chain->first = index;
+    } else {
+        pool->records[chain->last].next = index;
+    }
+    chain->last = index;
+}
+
+void dr_record_prepend(dr_pool *pool, dr_chain *chain, uint32_t index)
+{
+    dr_record *record = &pool->records[index];
+    record->prev = DR_NONE;
+    record->next = chain->first;
+    if (chain->first == DR_NONE) {
+        chain->last = index;
+    } else {
+        pool->records[chain->first].prev = index;
+    }
+    chain->first = index;
+}
+
+void dr_record_remove(dr_pool *pool, dr_chain *chain, uint32_t index)
+{
+    const dr_record *record = &pool->records[index];
+    if (record->prev == DR_NONE) {
+        chain->first = record->next;
+    } else {
+        pool->records[record->prev].next = record->next;
+    }
+    if (record->next == DR_NONE) {
+        chain->last = record->prev;
+    } else {
+        pool->records[record->next].prev = record->prev;
+    }
+}
+
+void dr_record_free(dr_pool *pool, uint32_t index)
+{
+    dr_record *record = &pool->records[index];
+    if (record->capacity > 0) {
+        dr_slab_free(&pool->slab, record->offset, record->capacity);
+        record->capacity = 0;
+    }
+    record->state = DR_RECORD_FREE;
+    record->owner = NULL;
+    /* First, so that the next task finds the same, still cached, memory. */
+    dr_record_prepend(pool, &pool->free_records, index);
+}
+
+void dr_slot_set_idle(dr_pool *pool, uint32_t index)
+{
+    dr_slot *slot = &pool->slots[index];
+    slot->state = DR_SLOT_IDLE;
+    slot->slow = false;
+    slot->prev = DR_NONE;
+    slot->next = pool->idle.first;
+    if (pool->idle.first == DR_NONE) {
+        pool->idle.last = index;
+    } else {
+        pool->slots[pool->idle.first].prev = index;
+    }
+    pool->idle.first = index;
+}
+
+void dr_slot_leave_idle(dr_pool *pool, uint32_t index)
+{
+    const dr_slot *slot = &pool->slots[index];
+    if (slot->prev == DR_NONE) {
+        pool->idle.first = slot->next;
+    } else {
+        pool->slots[slot->prev].next = slot->next;
+    }
+    if (slot->next == DR_NONE) {
+        pool->idle.last = slot->prev;
+    } else {
+        pool->slots[slot->next].prev = slot->prev;
+    }
+}
+
+void dr_slot_take(dr_pool *pool, uint32_t index, uint32_t task)
+{
+    dr_slot *slot = &pool->slots[index];
+    dr_record *record = &pool->records[task];
+    if (slot->state == DR_SLOT_IDLE) {
+        dr_slot_leave_idle(pool, index);
+        slot->state = DR_SLOT_BUSY;
+    }
+    if (slot->held == 0) {
+        pool->busy_count++;
+    } else {
+        pool->ahead_count++;
+    }
+    record->state = DR_RECORD_HANDED;
+    record->slot = index;
+    slot->held++;
+    slot->backlog_ns += record->cost_ns;
+    pool->handed_count++;
+    dr_record_append(pool, &slot->tasks, task);
+}
+
+void dr_slot_drop(dr_pool *pool, uint32_t index, uint32_t task)
+{
+    dr_slot *slot = &pool->slots[index];
+    dr_record_remove(pool, &slot->tasks, task);
+    slot->held--;
+    slot->backlog_ns -= pool->records[task].cost_ns;
+    pool->handed_count--;
+    if (slot->held == 0) {
+        pool->busy_count--;
+    } else {
+        pool->ahead_count--;
+    }
+}
+
+uint32_t dr_slot_reserve(dr_pool *pool)
+{
+    const uint32_t count = pool->region.shape.workers;
+    uint32_t index = 0;
+    while (index < count && pool->slots[index].state != DR_SLOT_EMPTY) {
+        index++;
+    }
+    if (index == count) {
+        return DR_NONE;
+    }
+    dr_shared_worker *shared = &pool->region.workers[index];
+    memset(shared, 0, sizeof(*shared));
+    for (uint32_t r = 0; r < pool->limits.reactors; r++) {
+        atomic_store(&dr_region_outbox(&pool->region, index, r)->tail, 0);
+    }
+    dr_slot *slot = &pool->slots[index];
+    memset(slot, 0, sizeof(*slot));
+    slot->state = DR_SLOT_STARTING;
+    slot->tasks = (dr_chain){DR_NONE, DR_NONE};
+    slot->pidfd = -1;
+    return index;
+}
+
+void dr_slot_stop(dr_pool *pool, uint32_t index)
+{
+    dr_shared_worker *shared = &pool->region.workers[index];
+    atomic_store_explicit(&shared->stop, 1, memory_order_release);
+    (void)dr_wake_worker(shared);
+}

@@ -1,0 +1,158 @@
+/* pool.h: a pool as the master knows it: the truth about every task and every worker.
+ *
+ * Everything here is in the master's own memory. `lock` guards all of it and the master's side of
+ * the region; it is held for list operations only, never over a system call that can wait, and no
+ * worker can see it. Reactors submit and collect (dispatch.h); the supervisor starts workers and
+ * reports deaths (crew.h). */
+#ifndef DR_TASK_POOL_H
+#define DR_TASK_POOL_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "ipc/region.h"
+#include "ipc/slab.h"
+#include <dora/value.h>
+
+#define DR_NONE UINT32_MAX
+
+/* dr_chain is a list of record or slot numbers, linked through `next` and `prev`. */
+typedef struct dr_chain {
+    uint32_t first;
+    uint32_t last;
+} dr_chain;
+
+typedef enum dr_record_state {
+    DR_RECORD_FREE = 0,
+    DR_RECORD_FILLING, /* its block is being written */
+    DR_RECORD_WAITING, /* in the pool's queue */
+    DR_RECORD_HANDED,  /* in a worker's inbox, or running */
+    DR_RECORD_FINISHED /* its outcome was given to the owner, who releases it */
+} dr_record_state;
+
+/* dr_record is the truth about one task; its number is the number of its dr_shared_task. */
+typedef struct dr_record {
+    dr_record_state state;
+    uint32_t generation;
+    uint32_t slot; /* of the worker that holds it */
+    uint32_t api;
+    uint32_t next;
+    uint32_t prev;
+    uint32_t part; /* which api of the owner's call */
+    uint32_t reactor;
+    uint64_t cost_ns; /* counted in the worker's backlog */
+    void *owner;
+    uint64_t offset;
+    uint32_t capacity;
+    uint32_t input_len; /* of the block; the reply stands behind it */
+} dr_record;
+
+typedef enum dr_slot_state {
+    DR_SLOT_EMPTY = 0,
+    DR_SLOT_STARTING, /* asked for or forked, not ready */
+    DR_SLOT_IDLE,     /* holds nothing, in the idle chain */
+    DR_SLOT_BUSY,     /* holds tasks */
+    DR_SLOT_SUSPECT,  /* did not react and was relieved of its tasks */
+    DR_SLOT_DEAD      /* its reactors have yet to answer for it */
+} dr_slot_state;
+
+/* dr_slot is the truth about one worker. */
+typedef struct dr_slot {
+    dr_slot_state state;
+    bool leaving; /* gets no more tasks and stops when it holds none */
+    bool slow;    /* its current task is long: nothing is handed ahead */
+    bool overran; /* killed for its time limit */
+    bool wants_recycling;
+    uint32_t held;
+    dr_chain tasks; /* in the order they were handed over */
+    uint32_t next;  /* idle chain */
+    uint32_t prev;
+    uint64_t backlog_ns;
+    uint64_t finished; /* tasks, over the worker's life */
+    uint64_t finished_at_tick;
+    uint64_t recycle_at; /* tasks; 0: never */
+    uint64_t since_ns;   /* of its last progress */
+    uint64_t unsettled;  /* after its death: one bit for each reactor that must look */
+    uint32_t outbox_heads[DR_REACTORS_MAX];
+    int pid;
+    int pidfd;
+} dr_slot;
+
+/* dr_api_cost is what a handler was seen to take. */
+typedef struct dr_api_cost {
+    uint64_t run_ns; /* moving average; 0: not known */
+} dr_api_cost;
+
+typedef struct dr_pool_limits {
+    uint32_t reactors;
+    uint32_t workers;
+    uint32_t queue_tasks_max;
+    uint64_t slab_bytes;
+    uint32_t big_bytes;
+    uint32_t max_requests;
+    uint32_t time_limit_ms;
+} dr_pool_limits;
+
+typedef struct dr_pool {
+    pthread_mutex_t lock;
+    dr_pool_limits limits;
+    dr_region region;
+    dr_slab slab;
+    dr_record *records;
+    dr_slot *slots;
+    dr_api_cost *costs; /* one an api, and one for the fallback */
+    uint32_t api_count;
+    dr_chain free_records;
+    dr_chain waiting;
+    dr_chain idle; /* most recently idle first */
+    uint32_t waiting_count;
+    uint32_t handed_count;
+    uint32_t busy_count;  /* workers that hold tasks */
+    uint32_t ahead_count; /* tasks handed to workers that hold another */
+    uint32_t live_count;  /* workers that take tasks */
+    uint32_t dead_count;  /* workers not yet settled */
+    uint32_t favourite;   /* the awake worker that is filled first */
+    bool unhealthy;
+    uint64_t ticked_ns;
+    uint64_t done_count;  /* tasks, over the pool's life */
+    uint64_t death_count; /* workers */
+    int event_fds[DR_REACTORS_MAX];
+    /* on_attention is called, without the lock, when the supervisor has to look: a worker wants
+     * recycling. Thread: any reactor's. */
+    void (*on_attention)(struct dr_pool *pool, void *user);
+    void *user;
+} dr_pool;
+
+/* dr_pool_init makes the region and the books. Errors: DORA_ENOMEM, DORA_EIO.
+ * dr_pool_fini frees all; zeroed memory is fine. */
+dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *event_fds,
+                      dora_error *error);
+void dr_pool_fini(dr_pool *pool);
+
+/* dr_pool_set_apis sets how many apis have costs of their own. Errors: DORA_ENOMEM. */
+dora_err dr_pool_set_apis(dr_pool *pool, uint32_t api_count);
+
+/* The chains. */
+void dr_record_append(dr_pool *pool, dr_chain *chain, uint32_t index);
+void dr_record_prepend(dr_pool *pool, dr_chain *chain, uint32_t index);
+void dr_record_remove(dr_pool *pool, dr_chain *chain, uint32_t index);
+
+/* dr_record_free gives a record and its block back. */
+void dr_record_free(dr_pool *pool, uint32_t index);
+
+/* dr_slot_set_idle and dr_slot_leave_idle move a worker in and out of the idle chain. */
+void dr_slot_set_idle(dr_pool *pool, uint32_t slot);
+void dr_slot_leave_idle(dr_pool *pool, uint32_t slot);
+
+/* dr_slot_take and dr_slot_drop move a record in and out of a worker's chain, with all counts. */
+void dr_slot_take(dr_pool *pool, uint32_t slot, uint32_t index);
+void dr_slot_drop(dr_pool *pool, uint32_t slot, uint32_t index);
+
+/* dr_slot_reserve finds an empty slot for a new worker and clears its shared memory.
+ * Returns: DR_NONE when all are in use. */
+uint32_t dr_slot_reserve(dr_pool *pool);
+
+/* dr_slot_stop tells a worker that holds nothing to leave. */
+void dr_slot_stop(dr_pool *pool, uint32_t slot);
+
+#endif

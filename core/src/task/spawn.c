@@ -1,0 +1,83 @@
+/* spawn.c: posix_spawn of a zygote: no code of the master runs between fork and exec. */
+#include "task/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <dora/runtime.h>
+
+#include "ipc/control.h"
+
+extern char **environ;
+
+/* environment_with gives environ and one more entry. The list is the caller's to free. */
+static char **environment_with(char *entry)
+{
+    size_t count = 0;
+    while (environ[count] != NULL) {
+        count++;
+    }
+    char **list = calloc(count + 2, sizeof(*list));
+    if (list != NULL) {
+        memcpy(list, environ, count * sizeof(*list));
+        list[count] = entry;
+    }
+    return list;
+}
+
+/* high gives a copy of a descriptor that no target number of the child can collide with. */
+static int high(int fd)
+{
+    return fcntl(fd, F_DUPFD_CLOEXEC, 64);
+}
+
+dora_err dr_spawn_zygote(const char *const *argv, int control_fd, int output_fd, pid_t *pid,
+                         dora_error *error)
+{
+    char entry[64];
+    (void)snprintf(entry, sizeof(entry), "%s=%d", DORA_ZYGOTE_ENV, DR_CONTROL_FD);
+    char **environment = environment_with(entry);
+    const int control = high(control_fd);
+    const int output = high(output_fd);
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t all;
+    sigset_t none;
+    sigfillset(&all);
+    sigemptyset(&none);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    int failed = environment == NULL || control < 0 || output < 0 ? ENOMEM : 0;
+    if (failed == 0) {
+        posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+        posix_spawn_file_actions_adddup2(&files, output, 1);
+        posix_spawn_file_actions_adddup2(&files, output, 2);
+        posix_spawn_file_actions_adddup2(&files, control, DR_CONTROL_FD);
+        posix_spawnattr_setsigdefault(&attributes, &all);
+        posix_spawnattr_setsigmask(&attributes, &none);
+        posix_spawnattr_setpgroup(&attributes, 0);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+                                                  POSIX_SPAWN_SETPGROUP);
+        failed = posix_spawnp(pid, argv[0], &files, &attributes, (char *const *)(uintptr_t)argv,
+                              environment);
+    }
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    free(environment);
+    if (control >= 0) {
+        close(control);
+    }
+    if (output >= 0) {
+        close(output);
+    }
+    if (failed != 0) {
+        return dora_error_set(error, DORA_ELOAD, "cannot start %s: %s", argv[0], strerror(failed));
+    }
+    return DORA_OK;
+}

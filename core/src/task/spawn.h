@@ -1,0 +1,15 @@
+/* spawn.h: starting a zygote's process. */
+#ifndef DR_TASK_SPAWN_H
+#define DR_TASK_SPAWN_H
+
+#include <sys/types.h>
+
+#include <dora/error.h>
+
+/* dr_spawn_zygote starts `argv` (NULL-ended; looked up in PATH) in a process group of its own, with
+ * `control_fd` as its descriptor 3, `output_fd` as 1 and 2, an empty input, default signals, and
+ * DORA_ZYGOTE set. Errors: DORA_ELOAD names the program and why. */
+dora_err dr_spawn_zygote(const char *const *argv, int control_fd, int output_fd, pid_t *pid,
+                         dora_error *error);
+
+#endif

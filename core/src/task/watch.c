@@ -1,0 +1,168 @@
+/* watch.c: workers that start, stall, overrun, leave or die. */
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ipc/inbox.h"
+#include "ipc/wake.h"
+#include "task/dispatch.h"
+
+uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t index)
+{
+    uint32_t count = 0;
+    dr_slot *slot = &pool->slots[index];
+    uint32_t task = slot->tasks.last; /* backwards: the queue's front then keeps their order */
+    while (task != DR_NONE) {
+        dr_record *record = &pool->records[task];
+        const uint32_t before = record->prev;
+        uint64_t queued = dr_task_word(record->generation, DR_TASK_QUEUED, index);
+        if (atomic_compare_exchange_strong(
+                &pool->region.tasks[task].word, &queued,
+                dr_task_word(record->generation, DR_TASK_CANCELLED, index))) {
+            dr_slot_drop(pool, index, task);
+            record->state = DR_RECORD_WAITING;
+            dr_record_prepend(pool, &pool->waiting, task);
+            pool->waiting_count++;
+            count++;
+        }
+        task = before;
+    }
+    return count;
+}
+
+/* relieve takes back what a worker that makes no progress has not started, when somebody else can
+ * run it. */
+static void relieve(dr_pool *pool, uint32_t index)
+{
+    dr_slot *slot = &pool->slots[index];
+    slot->slow = true;
+    (void)dr_requeue_unstarted(pool, index);
+    if (slot->held == 0) {
+        slot->state = DR_SLOT_SUSPECT; /* stopped, or far from a processor */
+    }
+}
+
+/* is_overrun says whether the task a worker runs is past the pool's time limit. */
+static bool is_overrun(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns)
+{
+    return pool->limits.time_limit_ms != 0 && slot->held > 0 && !slot->overran &&
+           now_ns - slot->since_ns > (uint64_t)pool->limits.time_limit_ms * 1000000u;
+}
+
+static void watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
+{
+    dr_slot *slot = &pool->slots[index];
+    if (slot->state == DR_SLOT_SUSPECT) {
+        if (dr_inbox_is_empty(&pool->region.workers[index])) {
+            dr_slot_set_idle(pool, index);
+            if (slot->leaving) {
+                dr_slot_leave_idle(pool, index);
+                slot->state = DR_SLOT_BUSY;
+                dr_slot_stop(pool, index);
+            }
+        }
+        return;
+    }
+    if (slot->state != DR_SLOT_BUSY || slot->held == 0) {
+        return;
+    }
+    const bool is_stalled = slot->finished == slot->finished_at_tick && now_ns > slot->since_ns &&
+                            now_ns - slot->since_ns >= DR_STALL_NS;
+    slot->finished_at_tick = slot->finished;
+    if (is_overrun(pool, slot, now_ns)) {
+        slot->overran = true;
+        (void)dr_requeue_unstarted(pool, index);
+        (void)syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
+        return;
+    }
+    if (is_stalled && (slot->held > 1 || pool->idle.first != DR_NONE)) {
+        relieve(pool, index);
+    }
+}
+
+uint32_t dr_dispatch_tick(dr_pool *pool, uint64_t now_ns)
+{
+    dr_wakes wakes = {0};
+    uint32_t next_ms = 0;
+    pthread_mutex_lock(&pool->lock);
+    if (now_ns > pool->ticked_ns && now_ns - pool->ticked_ns > 1000000u) {
+        pool->ticked_ns = now_ns;
+        for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+            watch(pool, i, now_ns);
+        }
+        dr_place_waiting(pool, &wakes);
+    }
+    if (pool->ahead_count > 0) {
+        next_ms = DR_TICK_AHEAD_MS;
+    } else if (pool->handed_count > 0 || pool->waiting_count > 0) {
+        next_ms = DR_TICK_MS;
+    }
+    for (uint32_t i = 0; next_ms == 0 && i < pool->region.shape.workers; i++) {
+        next_ms = pool->slots[i].state == DR_SLOT_SUSPECT ? DR_TICK_MS : 0;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    dr_wake_all(pool, &wakes);
+    return next_ms;
+}
+
+void dr_dispatch_worker_ready(dr_pool *pool, uint32_t index)
+{
+    dr_wakes wakes = {0};
+    pthread_mutex_lock(&pool->lock);
+    if (pool->slots[index].state == DR_SLOT_STARTING) {
+        dr_slot_set_idle(pool, index);
+        pool->live_count++;
+        pool->unhealthy = false;
+        dr_place_waiting(pool, &wakes);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    dr_wake_all(pool, &wakes);
+}
+
+void dr_dispatch_worker_retire(dr_pool *pool, uint32_t index)
+{
+    dr_wakes wakes = {0};
+    pthread_mutex_lock(&pool->lock);
+    dr_slot *slot = &pool->slots[index];
+    if (!slot->leaving && slot->state >= DR_SLOT_IDLE && slot->state <= DR_SLOT_SUSPECT) {
+        slot->leaving = true;
+        pool->live_count--;
+        if (slot->state == DR_SLOT_IDLE) {
+            dr_slot_leave_idle(pool, index);
+            slot->state = DR_SLOT_BUSY;
+            dr_slot_stop(pool, index);
+        } else {
+            (void)dr_requeue_unstarted(pool, index);
+            if (slot->held == 0) {
+                dr_slot_stop(pool, index);
+            }
+            dr_place_waiting(pool, &wakes);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    dr_wake_all(pool, &wakes);
+}
+
+void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
+{
+    dr_wakes wakes = {0};
+    pthread_mutex_lock(&pool->lock);
+    dr_slot *slot = &pool->slots[index];
+    if (slot->state != DR_SLOT_EMPTY && slot->state != DR_SLOT_DEAD) {
+        if (slot->state == DR_SLOT_IDLE) {
+            dr_slot_leave_idle(pool, index);
+        }
+        if (slot->state != DR_SLOT_STARTING && !slot->leaving) {
+            pool->live_count--;
+        }
+        slot->state = DR_SLOT_DEAD;
+        slot->unsettled =
+            pool->limits.reactors >= 64 ? UINT64_MAX : (UINT64_C(1) << pool->limits.reactors) - 1;
+        pool->dead_count++;
+        pool->death_count++;
+        (void)dr_requeue_unstarted(pool, index);
+        dr_place_waiting(pool, &wakes);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    dr_wake_all(pool, &wakes);
+}

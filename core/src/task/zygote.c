@@ -1,0 +1,368 @@
+/* zygote.c: load the application once, then fork a worker whenever the master asks. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <dora/dora.h>
+
+#include "base/clock.h"
+#include "base/title.h"
+#include "ipc/control.h"
+#include "ipc/wake.h"
+#include "task/worker.h"
+
+typedef struct child {
+    pid_t pid;
+    uint32_t slot;
+} child;
+
+typedef struct zygote {
+    const dora_runtime *runtime;
+    dora_app app;
+    dr_control_setup setup;
+    char target[4096];
+    dr_region region;
+    int event_fds[DR_REACTORS_MAX];
+    child *children; /* one place for each slot; pid 0: free */
+    uint32_t child_count;
+    int signal_fd;
+    dr_control_message message; /* large: not on the stack of a forked worker */
+} zygote;
+
+bool dora_is_zygote(void)
+{
+    return getenv(DORA_ZYGOTE_ENV) != NULL;
+}
+
+static void say(dr_control_kind kind, uint32_t slot, int32_t pid, int32_t number, const char *text,
+                size_t text_len)
+{
+    const dr_control_head head = {
+        .kind = (uint32_t)kind, .slot = slot, .pid = pid, .number = number};
+    (void)dr_control_send(DR_CONTROL_FD, &head, text, text_len, NULL, 0);
+}
+
+static void ignore_signals(void)
+{
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
+        (void)signal(ignored[i], SIG_IGN);
+    }
+}
+
+static int count_threads(void)
+{
+    int count = 1;
+    char line[256];
+    FILE *file = fopen("/proc/self/status", "re");
+    if (file == NULL) {
+        return count;
+    }
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "Threads:", 8) == 0) {
+            count = (int)strtol(line + 8, NULL, 10);
+        }
+    }
+    fclose(file);
+    return count;
+}
+
+/* take_setup waits for the master's first word. */
+static dora_err take_setup(zygote *self, dora_error *error)
+{
+    dr_control_message *message = &self->message;
+    const dora_err err = dr_control_receive(DR_CONTROL_FD, message);
+    if (err != DORA_OK || message->head.kind != DR_CONTROL_SETUP ||
+        message->text_len < sizeof(self->setup) || message->fd_count < 2) {
+        return dora_error_set(error, DORA_EPROTO, "the server said nothing that a zygote knows");
+    }
+    memcpy(&self->setup, message->text, sizeof(self->setup));
+    const size_t target_len = message->text_len - sizeof(self->setup);
+    if (target_len >= sizeof(self->target) || message->fd_count > DR_REACTORS_MAX + 1) {
+        return dora_error_set(error, DORA_ETOOBIG, "the application's name is too long");
+    }
+    memcpy(self->target, message->text + sizeof(self->setup), target_len);
+    self->setup.pool[sizeof(self->setup.pool) - 1] = '\0';
+    for (size_t i = 1; i < message->fd_count; i++) {
+        self->event_fds[i - 1] = message->fds[i];
+    }
+    return dr_region_open(&self->region, message->fds[0], &self->setup.shape, error);
+}
+
+/* load runs the application and reports its names, or why it does not load. */
+static dora_err load(zygote *self)
+{
+    dora_error error = {0};
+    const dora_err err = self->runtime->load(self->runtime->host, &self->app, self->target, &error);
+    if (err != DORA_OK) {
+        const char *text = error.msg[0] != '\0' ? error.msg : dora_err_text(err);
+        say(DR_CONTROL_FAILED, 0, 0, 0, text, strlen(text));
+        return err;
+    }
+    if (self->app.count == 0 && !self->app.has_fallback) {
+        const char *text = "the application registers no handler";
+        say(DR_CONTROL_FAILED, 0, 0, 0, text, strlen(text));
+        return DORA_ELOAD;
+    }
+    return DORA_OK;
+}
+
+static void report_names(const zygote *self)
+{
+    for (uint32_t i = 0; i < self->app.count; i++) {
+        say(DR_CONTROL_NAME, 0, 0, 0, self->app.entries[i].name, self->app.entries[i].name_len);
+    }
+    if (self->app.has_fallback) {
+        say(DR_CONTROL_NAME, 0, 0, 0, "", 0);
+    }
+    say(DR_CONTROL_LOADED, 0, 0, 0, NULL, 0);
+}
+
+static void restore_signals(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* load_aside learns the names of an application that is loaded after the fork, in a child of its
+ * own that then ends. */
+static dora_err load_aside(zygote *self)
+{
+    const pid_t pid = fork();
+    if (pid < 0) {
+        return DORA_EIO;
+    }
+    if (pid == 0) {
+        if (load(self) == DORA_OK) {
+            report_names(self);
+        }
+        _exit(0);
+    }
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    return DORA_OK;
+}
+
+/* be_worker is the life of a forked worker, from its first instruction to its return. */
+static int be_worker(zygote *self, uint32_t slot, int32_t number, pid_t zygote_pid)
+{
+    const dora_runtime *runtime = self->runtime;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != zygote_pid) {
+        return 1;
+    }
+    close(self->signal_fd);
+    restore_signals();
+    (void)madvise(self->region.base, self->region.shape.total_bytes, MADV_DONTFORK);
+    dr_title_set("dora: worker %s %d", self->setup.pool, number);
+    if (runtime->fork_child != NULL) {
+        runtime->fork_child(runtime->host);
+    }
+    dora_error error = {0};
+    dora_err err = self->setup.preload ? DORA_OK : load(self);
+    if (err == DORA_OK && runtime->worker_start != NULL) {
+        err = runtime->worker_start(runtime->host, (uint32_t)number, &error);
+    }
+    if (err != DORA_OK) {
+        say(DR_CONTROL_NOT_STARTED, slot, getpid(), 0, error.msg, strlen(error.msg));
+        return 1;
+    }
+    say(DR_CONTROL_READY, slot, getpid(), 0, NULL, 0);
+    close(DR_CONTROL_FD);
+    dr_worker worker = {.runtime = runtime,
+                        .app = &self->app,
+                        .region = &self->region,
+                        .slot = slot,
+                        .reply_bytes_max = self->setup.reply_bytes_max,
+                        .event_fds = self->event_fds};
+    dr_worker_run(&worker);
+    if (runtime->worker_stop != NULL) {
+        runtime->worker_stop(runtime->host);
+    }
+    return 0;
+}
+
+/* fork_worker makes a worker. Returns: true in the worker, whose status is then in `*status`. */
+static bool fork_worker(zygote *self, uint32_t slot, int32_t number, int *status)
+{
+    const dora_runtime *runtime = self->runtime;
+    const pid_t zygote_pid = getpid();
+    if (slot >= self->region.shape.workers) {
+        return false;
+    }
+    if (runtime->fork_before != NULL) {
+        runtime->fork_before(runtime->host);
+    }
+    const pid_t pid = fork();
+    if (pid == 0) {
+        *status = be_worker(self, slot, number, zygote_pid);
+        return true;
+    }
+    if (runtime->fork_parent != NULL) {
+        runtime->fork_parent(runtime->host);
+    }
+    if (pid < 0) {
+        const char *text = strerror(errno);
+        say(DR_CONTROL_NOT_STARTED, slot, 0, 0, text, strlen(text));
+        return false;
+    }
+    self->children[slot] = (child){pid, slot};
+    self->child_count++;
+    /* Not reaped before this: the descriptor cannot mean another process. */
+    const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    const dr_control_head head = {.kind = DR_CONTROL_FORKED, .slot = slot, .pid = pid};
+    (void)dr_control_send(DR_CONTROL_FD, &head, NULL, 0, &pidfd, pidfd < 0 ? 0 : 1);
+    if (pidfd >= 0) {
+        close(pidfd);
+    }
+    return false;
+}
+
+static void reap(zygote *self)
+{
+    for (uint32_t i = 0; i < self->region.shape.workers; i++) {
+        int status = 0;
+        const pid_t pid = self->children[i].pid;
+        if (pid != 0 && waitpid(pid, &status, WNOHANG) == pid) {
+            self->children[i].pid = 0;
+            self->child_count--;
+            say(DR_CONTROL_EXITED, i, pid, status, NULL, 0);
+        }
+    }
+}
+
+/* stop lets the workers leave, and ends those that do not. */
+static void stop(zygote *self)
+{
+    const uint64_t end_ms = dr_clock_ms() + DR_ZYGOTE_GRACE_MS;
+    for (uint32_t i = 0; i < self->region.shape.workers; i++) {
+        if (self->children[i].pid != 0) {
+            atomic_store(&self->region.workers[i].stop, 1);
+            (void)dr_wake_worker(&self->region.workers[i]);
+        }
+    }
+    reap(self);
+    while (self->child_count > 0 && dr_clock_ms() < end_ms) {
+        struct pollfd watched = {.fd = self->signal_fd, .events = POLLIN};
+        (void)poll(&watched, 1, 100);
+        struct signalfd_siginfo info;
+        (void)!read(self->signal_fd, &info, sizeof(info));
+        reap(self);
+    }
+    for (uint32_t i = 0; i < self->region.shape.workers; i++) {
+        if (self->children[i].pid != 0) {
+            (void)kill(self->children[i].pid, SIGKILL);
+            (void)waitpid(self->children[i].pid, NULL, 0);
+        }
+    }
+}
+
+/* watch serves the master until it is gone or says stop. Returns: true in a forked worker. */
+static bool watch(zygote *self, int *status)
+{
+    for (;;) {
+        struct pollfd watched[2] = {{.fd = DR_CONTROL_FD, .events = POLLIN},
+                                    {.fd = self->signal_fd, .events = POLLIN}};
+        if (poll(watched, 2, -1) < 0 && errno != EINTR) {
+            return false;
+        }
+        if ((watched[1].revents & POLLIN) != 0) {
+            struct signalfd_siginfo info;
+            (void)!read(self->signal_fd, &info, sizeof(info));
+            reap(self);
+        }
+        if (watched[0].revents == 0) {
+            continue;
+        }
+        if (dr_control_receive(DR_CONTROL_FD, &self->message) != DORA_OK ||
+            self->message.head.kind == DR_CONTROL_STOP) {
+            return false;
+        }
+        if (self->message.head.kind == DR_CONTROL_FORK &&
+            fork_worker(self, self->message.head.slot, self->message.head.number, status)) {
+            return true;
+        }
+    }
+}
+
+/* prepare loads the application, here or aside. Returns: false when the zygote should end. */
+static bool prepare(zygote *self)
+{
+    dora_error error = {0};
+    if (take_setup(self, &error) != DORA_OK) {
+        say(DR_CONTROL_FAILED, 0, 0, 0, error.msg, strlen(error.msg));
+        return false;
+    }
+    dr_title_set("dora: zygote %s", self->setup.pool);
+    if (self->setup.is_c) {
+        self->runtime = dr_runtime_c();
+    }
+    if (self->runtime == NULL) {
+        const char *text = "this program runs applications in C only";
+        say(DR_CONTROL_FAILED, 0, 0, 0, text, strlen(text));
+        return false;
+    }
+    self->children = calloc(self->region.shape.workers, sizeof(*self->children));
+    if (self->children == NULL) {
+        return false;
+    }
+    if (!self->setup.preload) {
+        return load_aside(self) == DORA_OK;
+    }
+    if (load(self) != DORA_OK) {
+        return false;
+    }
+    const int threads = count_threads();
+    if (threads > 1) {
+        say(DR_CONTROL_THREADS, 0, 0, threads, NULL, 0);
+        return false;
+    }
+    report_names(self);
+    return true;
+}
+
+int dora_zygote_run(const dora_runtime *runtime)
+{
+    int status = 0;
+    zygote *self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        return 1;
+    }
+    self->runtime = runtime;
+    ignore_signals();
+    (void)fcntl(DR_CONTROL_FD, F_SETFD, FD_CLOEXEC);
+    (void)unsetenv(DORA_ZYGOTE_ENV); /* what the application starts is no zygote */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    char hello[256];
+    const int hello_len =
+        snprintf(hello, sizeof(hello), "%s\n%s %s", DORA_VERSION,
+                 runtime == NULL ? "c" : runtime->name, runtime == NULL ? "" : runtime->version);
+    say(DR_CONTROL_HELLO, 0, getpid(), (int32_t)DR_REGION_LAYOUT, hello, (size_t)hello_len);
+    if (!prepare(self)) {
+        free(self->children);
+        free(self);
+        return 0;
+    }
+    sigset_t watched;
+    sigemptyset(&watched);
+    sigaddset(&watched, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &watched, NULL);
+    self->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+    (void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0); /* from here the closed socket says it, gently */
+    if (!watch(self, &status)) {
+        stop(self);
+    }
+    /* The application and its region stay: the host may still run its own clean-up with them. */
+    return status;
+}

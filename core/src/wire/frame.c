@@ -1,0 +1,160 @@
+/* frame.c: bytes to frames and back. Pure: no sockets, no clock. */
+#include "wire/frame.h"
+
+#include <string.h>
+
+#include "wire/gzip.h"
+#include "wire/sign.h"
+
+#define LENGTH_LEN 4
+#define CRC_LEN 4
+
+static uint32_t read_u32_be(const char *data)
+{
+    const unsigned char *bytes = (const unsigned char *)data;
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static void write_u32_be(char *data, uint32_t number)
+{
+    data[0] = (char)(number >> 24);
+    data[1] = (char)(number >> 16);
+    data[2] = (char)(number >> 8);
+    data[3] = (char)number;
+}
+
+static size_t header_len(const dora_frame_options *options)
+{
+    return LENGTH_LEN + (options->sign ? CRC_LEN : 0) + DR_GUID_LEN;
+}
+
+static dora_err refuse(dora_error *error, dora_err err, int64_t code, const char *msg)
+{
+    dora_error_set(error, err, "%s", msg);
+    if (error != NULL) {
+        error->code = code;
+    }
+    return err;
+}
+
+size_t dr_frame_bytes_max(const dora_frame_options *options)
+{
+    return options->bytes_max > 0 ? options->bytes_max : DR_FRAME_BYTES_MAX_DEFAULT;
+}
+
+dora_err dr_frame_decode(const dora_frame_options *options, dora_slice in, dr_frame *frame,
+                         size_t *used, dora_error *error)
+{
+    size_t head = header_len(options);
+    *used = 0;
+    frame->guid = in.len >= head ? in.data + head - DR_GUID_LEN : NULL;
+    frame->body.data = NULL;
+    frame->body.len = 0;
+    if (in.len < LENGTH_LEN) {
+        return DORA_EAGAIN;
+    }
+    size_t total = LENGTH_LEN + (size_t)read_u32_be(in.data);
+    if (total < head) {
+        frame->guid = NULL;
+        return refuse(error, DORA_EPROTO, DORA_CODE_BAD_LENGTH,
+                      "frame length is smaller than a frame's header");
+    }
+    if (total > dr_frame_bytes_max(options)) {
+        return refuse(error, DORA_ETOOBIG, DORA_CODE_TOO_BIG, "frame is larger than the limit");
+    }
+    *used = total;
+    if (in.len < total) {
+        return DORA_EAGAIN;
+    }
+    frame->body.data = in.data + head;
+    frame->body.len = total - head;
+    if (options->sign) {
+        uint32_t crc = read_u32_be(in.data + LENGTH_LEN);
+        if (crc != dr_crc32_salted(frame->body, options->salt)) {
+            return refuse(error, DORA_ESIGN, DORA_CODE_BAD_SIGN, "signature is wrong");
+        }
+    }
+    return DORA_OK;
+}
+
+dora_err dr_frame_body(const dora_frame_options *options, const dr_frame *frame, dr_buf *plain,
+                       dora_slice *body, dora_error *error)
+{
+    if (!options->gzip) {
+        *body = frame->body;
+        return DORA_OK;
+    }
+    dr_buf_clear(plain);
+    dora_err err = dr_gzip_inflate(frame->body, dr_frame_bytes_max(options), plain);
+    *body = dr_buf_slice(plain);
+    if (err == DORA_EPROTO) {
+        return refuse(error, err, DORA_CODE_BAD_BODY, "body is not one gzip member");
+    }
+    if (err == DORA_ETOOBIG) {
+        return refuse(error, err, DORA_CODE_TOO_BIG, "body inflates to more than the limit");
+    }
+    if (err != DORA_OK) {
+        return dora_error_set(error, err, "%s", dora_err_text(err));
+    }
+    return DORA_OK;
+}
+
+dora_err dr_frame_begin(dr_buf *out, const dora_frame_options *options, const char *guid,
+                        size_t *mark)
+{
+    size_t head = header_len(options);
+    dora_err err = dr_buf_reserve(out, head);
+    if (err != DORA_OK) {
+        return err;
+    }
+    *mark = out->len;
+    memset(out->data + out->len, 0, head - DR_GUID_LEN);
+    memcpy(out->data + out->len + head - DR_GUID_LEN, guid, DR_GUID_LEN);
+    out->len += head;
+    return DORA_OK;
+}
+
+/* The body in `out`, from `body_at` on, replaced by its gzip form. */
+static dora_err compress_body(dr_buf *out, size_t body_at)
+{
+    dr_buf packed;
+    dr_buf_init(&packed);
+    dora_slice plain = {out->data + body_at, out->len - body_at};
+    dora_err err = dr_gzip_deflate(plain, &packed);
+    if (err != DORA_OK) {
+        goto out;
+    }
+    out->len = body_at;
+    err = dr_buf_append_slice(out, dr_buf_slice(&packed));
+out:
+    dr_buf_fini(&packed);
+    return err;
+}
+
+dora_err dr_frame_end(dr_buf *out, const dora_frame_options *options, size_t mark,
+                      dora_error *error)
+{
+    size_t body_at = mark + header_len(options);
+    dora_err err = DORA_OK;
+    /* The other end inflates no further than the frame limit, so neither may the plain body be. */
+    if (out->len - body_at > dr_frame_bytes_max(options)) {
+        err = DORA_ETOOBIG;
+    } else if (options->gzip) {
+        err = compress_body(out, body_at);
+    }
+    if (err == DORA_OK && out->len - mark > dr_frame_bytes_max(options)) {
+        err = DORA_ETOOBIG;
+    }
+    if (err != DORA_OK) {
+        out->len = mark;
+        return err == DORA_ETOOBIG
+                   ? refuse(error, err, DORA_CODE_TOO_BIG, "frame is larger than the limit")
+                   : dora_error_set(error, err, "%s", dora_err_text(err));
+    }
+    write_u32_be(out->data + mark, (uint32_t)(out->len - mark - LENGTH_LEN));
+    if (options->sign) {
+        dora_slice body = {out->data + body_at, out->len - body_at};
+        write_u32_be(out->data + mark + LENGTH_LEN, dr_crc32_salted(body, options->salt));
+    }
+    return DORA_OK;
+}

@@ -1,0 +1,24 @@
+/* json.h: between encoded values and jansson's. Source: PROTOCOL.md, "JSON". */
+#ifndef DR_WIRE_JSON_H
+#define DR_WIRE_JSON_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+
+/* dr_json_to_value writes one JSON value; `{}` and `[]` become the same empty array.
+ * Errors: those of the writer, which keeps them. */
+dora_err dr_json_to_value(const json_t *json, dora_writer *writer);
+
+/* dr_json_from_value builds a JSON value: keys 0..n-1 in order are a list, other arrays an object.
+ * Ownership: gives `*json`, json_decref frees it; NULL on error.
+ * Errors: DORA_ETYPE for INF, NAN and strings that are not UTF-8, the message naming the path
+ * ($.data.rows[3].name); DORA_EPROTO, DORA_ETOOBIG for a bad value; DORA_ENOMEM. */
+dora_err dr_json_from_value(dora_slice value, json_t **json, dora_error *error);
+
+/* dr_json_dump appends JSON text: floats in their shortest form (which jansson cannot), 1.0 as 1.0,
+ * keys in their order. `indent` 0 is one line; else that many spaces a level.
+ * Errors: DORA_ENOMEM. */
+dora_err dr_json_dump(const json_t *json, size_t indent, dr_buf *out);
+
+#endif

@@ -1,0 +1,411 @@
+/* message.c: requests and replies, found in a body without building a tree. Pure. */
+#include "wire/message.h"
+
+#include <string.h>
+
+#include "wire/value.h"
+
+#define LITERAL(text) ((dora_slice){(text), sizeof(text) - 1})
+
+/* Up to so many apis a repeated key is looked for one by one, beyond by a table of hashes. */
+#define KEYS_PLAIN_MAX 16
+#define KEY_SLOTS (DR_APIS_MAX * 2)
+
+/* What one pass over a request finds; judged when all of the body is known to be sound. */
+typedef struct request_scan {
+    dora_reader reader;
+    dr_request *request;
+    dr_api *apis;
+    size_t apis_max;
+    bool has_guid;
+    bool has_type;
+    dora_slice type;
+    const char *api_fault; /* NULL: none */
+    size_t slots_used;     /* 0: the table is not in use */
+    uint16_t slots[KEY_SLOTS];
+} request_scan;
+
+static bool slice_is(dora_slice slice, const char *text, size_t len)
+{
+    return slice.len == len && memcmp(slice.data, text, len) == 0;
+}
+
+#define IS(slice, text) slice_is((slice), (text), sizeof(text) - 1)
+
+static dora_err refuse(dora_error *error, dora_err err, int64_t code, size_t offset,
+                       const char *msg)
+{
+    dora_error_set(error, err, "%s", msg);
+    if (error != NULL) {
+        error->code = code;
+        error->offset = offset;
+    }
+    return err;
+}
+
+static dora_err refuse_body(dora_error *error, dora_err err, size_t offset)
+{
+    if (error == NULL) {
+        return err;
+    }
+    dora_error_set(error, err, "body cannot be decoded: %s at byte %zu",
+                   err == DORA_ETOOBIG ? "too many levels or members" : "malformed", offset);
+    error->code = DORA_CODE_BAD_BODY;
+    error->offset = offset;
+    return err;
+}
+
+const char *dr_call_type_name(dr_call_type type)
+{
+#define TYPE_NAME(name) #name,
+    static const char *const names[] = {DR_CALL_TYPES(TYPE_NAME)};
+#undef TYPE_NAME
+    return type < DR_TYPE_COUNT ? names[type] : "";
+}
+
+bool dr_call_type_is_single(dr_call_type type)
+{
+    return type == DR_TYPE_W_S || type == DR_TYPE_AN_S || type == DR_TYPE_AM_S ||
+           type == DR_TYPE_SC;
+}
+
+static bool find_type(dora_slice name, dr_call_type *type)
+{
+#define TYPE_FIND(each)                                                                            \
+    if (IS(name, #each)) {                                                                         \
+        *type = DR_TYPE_##each;                                                                    \
+        return true;                                                                               \
+    }
+    DR_CALL_TYPES(TYPE_FIND)
+#undef TYPE_FIND
+    return false;
+}
+
+/* PHP's array has one place for "7" and 7: keys are compared by their text. */
+static dora_slice key_text(dora_slice key_raw)
+{
+    if (key_raw.data[0] == 'i') {
+        return (dora_slice){key_raw.data + 2, key_raw.len - 3};
+    }
+    const char *text = (const char *)memchr(key_raw.data, '"', key_raw.len) + 1;
+    return (dora_slice){text, key_raw.len - (size_t)(text - key_raw.data) - 2};
+}
+
+static size_t key_slot(dora_slice text)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < text.len; i++) {
+        hash = (hash ^ (unsigned char)text.data[i]) * 16777619u;
+    }
+    return (hash ^ hash >> 16) % KEY_SLOTS;
+}
+
+static bool api_has_key(const dr_api *api, dora_slice text)
+{
+    dora_slice own = key_text(api->key_raw);
+    return own.len == text.len && memcmp(own.data, text.data, text.len) == 0;
+}
+
+/* Slots hold the index of an api plus 1, 0 when free; twice as many as apis, so one is free. */
+static uint16_t *find_slot(request_scan *scan, dora_slice text)
+{
+    size_t slot = key_slot(text);
+    while (scan->slots[slot] != 0 && !api_has_key(&scan->apis[scan->slots[slot] - 1], text)) {
+        slot = (slot + 1) % KEY_SLOTS;
+    }
+    return &scan->slots[slot];
+}
+
+/* The api that has this key, else a new one; NULL when there is no room. */
+static dr_api *place_api(request_scan *scan, dora_slice key_raw)
+{
+    dora_slice text = key_text(key_raw);
+    size_t count = scan->request->api_count;
+    uint16_t *slot = NULL;
+    if (count < KEYS_PLAIN_MAX) {
+        for (size_t i = 0; i < count; i++) {
+            if (api_has_key(&scan->apis[i], text)) {
+                return &scan->apis[i];
+            }
+        }
+    } else {
+        if (scan->slots_used == 0) {
+            memset(scan->slots, 0, sizeof(scan->slots));
+        }
+        for (; scan->slots_used < count; scan->slots_used++) {
+            dora_slice own = key_text(scan->apis[scan->slots_used].key_raw);
+            *find_slot(scan, own) = (uint16_t)(scan->slots_used + 1);
+        }
+        slot = find_slot(scan, text);
+        if (*slot != 0) {
+            return &scan->apis[*slot - 1];
+        }
+    }
+    if (count >= scan->apis_max || count >= DR_APIS_MAX) {
+        return NULL;
+    }
+    scan->request->api_count++;
+    scan->apis[count].key_raw = key_raw;
+    return &scan->apis[count];
+}
+
+/* The members of one api; a name of the wrong shape stays empty, and is judged later. */
+static dora_err scan_api(dora_reader *reader, dr_api *api)
+{
+    dora_value value = {.count = 0};
+    dora_value key;
+    dora_slice raw;
+    api->name = (dora_slice){NULL, 0};
+    api->param = LITERAL("N;");
+    if (reader->at < reader->len && reader->data[reader->at] != 'a') {
+        return dora_reader_skip(reader, NULL);
+    }
+    dora_err err = dora_reader_value(reader, &value);
+    for (size_t i = 0, count = value.count; err == DORA_OK && i < count; i++) {
+        err = dora_reader_key(reader, &key);
+        if (err != DORA_OK) {
+            return err;
+        }
+        size_t at = reader->at;
+        err = dora_reader_skip(reader, &raw);
+        if (err != DORA_OK || key.type != DORA_STRING) {
+            continue;
+        }
+        if (IS(key.string, "param")) {
+            api->param = raw;
+        } else if (IS(key.string, "name")) {
+            dora_reader again = *reader;
+            again.at = at;
+            bool is_string = raw.data[0] == 's' && dora_reader_value(&again, &value) == DORA_OK;
+            bool is_fit = is_string && value.string.len <= DR_API_NAME_MAX;
+            api->name = is_fit ? value.string : (dora_slice){NULL, 0};
+        }
+    }
+    return err == DORA_OK ? dora_reader_end(reader) : err;
+}
+
+static dora_err scan_apis(request_scan *scan)
+{
+    dora_reader *reader = &scan->reader;
+    dora_value value = {.count = 0};
+    dora_value key;
+    dr_api unplaced;
+    scan->request->api_count = 0;
+    scan->slots_used = 0;
+    scan->api_fault = NULL;
+    if (reader->at < reader->len && reader->data[reader->at] != 'a') {
+        scan->api_fault = "api is not a map";
+        return dora_reader_skip(reader, NULL);
+    }
+    dora_err err = dora_reader_value(reader, &value);
+    for (size_t i = 0, count = value.count; err == DORA_OK && i < count; i++) {
+        size_t key_at = reader->at;
+        err = dora_reader_key(reader, &key);
+        if (err != DORA_OK) {
+            return err;
+        }
+        dora_slice key_raw = {reader->data + key_at, reader->at - key_at};
+        dr_api *api = place_api(scan, key_raw);
+        if (api == NULL) {
+            scan->api_fault = "too many apis in one call";
+            api = &unplaced;
+        }
+        err = scan_api(reader, api);
+    }
+    return err == DORA_OK ? dora_reader_end(reader) : err;
+}
+
+/* One member of the request whose key was read. Unknown ones, and Dora's own ones of a wrong shape,
+ * are checked and left alone, as the original does. */
+static dora_err scan_member(request_scan *scan, dora_slice key)
+{
+    dora_value value;
+    dr_request *request = scan->request;
+    dora_reader *reader = &scan->reader;
+    if (IS(key, "api")) {
+        return scan_apis(scan);
+    }
+    if (reader->at < reader->len && reader->data[reader->at] == 'a') {
+        value.type = DORA_ARRAY;
+        dora_err err = dora_reader_skip(reader, NULL);
+        if (err != DORA_OK) {
+            return err;
+        }
+    } else {
+        dora_err err = dora_reader_value(reader, &value);
+        if (err != DORA_OK) {
+            return err;
+        }
+    }
+    bool is_string = value.type == DORA_STRING;
+    bool is_int = value.type == DORA_INT;
+    if (IS(key, "guid")) {
+        scan->has_guid = is_string;
+        request->guid = is_string ? value.string : (dora_slice){NULL, 0};
+    } else if (IS(key, "type")) {
+        scan->has_type = is_string;
+        scan->type = is_string ? value.string : (dora_slice){NULL, 0};
+    } else if (IS(key, "timeout")) {
+        request->timeout_ms = !is_int ? -1 : value.integer < 0 ? 0 : value.integer;
+    } else if (IS(key, "trace")) {
+        bool is_fit = is_string && value.string.len <= DR_TRACE_BYTES_MAX;
+        request->trace = is_fit ? value.string : (dora_slice){NULL, 0};
+    } else if (IS(key, "attempt")) {
+        request->attempt = is_int && value.integer >= 0 ? value.integer : -1;
+    }
+    return DORA_OK;
+}
+
+static dora_err scan_request(request_scan *scan)
+{
+    dora_value value = {.count = 0};
+    dora_reader *reader = &scan->reader;
+    if (reader->len == 0 || reader->data[0] != 'a') {
+        return DORA_EPROTO;
+    }
+    dora_err err = dora_reader_value(reader, &value);
+    for (size_t i = 0, count = value.count; err == DORA_OK && i < count; i++) {
+        err = dora_reader_key(reader, &value);
+        if (err == DORA_OK) {
+            bool is_string = value.type == DORA_STRING;
+            err = is_string ? scan_member(scan, value.string) : dora_reader_skip(reader, NULL);
+        }
+    }
+    if (err == DORA_OK) {
+        err = dora_reader_end(reader);
+    }
+    return err == DORA_OK && !dora_reader_is_done(reader) ? DORA_EPROTO : err;
+}
+
+/* A single call is the api under its key; what else stands there is ignored. */
+static const char *pick_single(dr_request *request, dr_api *apis)
+{
+    bool is_command = request->type == DR_TYPE_SC;
+    dora_slice key = is_command ? LITERAL("cmd") : LITERAL("one");
+    for (size_t i = 0; i < request->api_count; i++) {
+        if (api_has_key(&apis[i], key)) {
+            apis[0] = apis[i];
+            request->api_count = 1;
+            return NULL;
+        }
+    }
+    return is_command ? "api has no key `cmd`" : "api has no key `one`";
+}
+
+static const char *judge_apis(request_scan *scan)
+{
+    dr_request *request = scan->request;
+    if (scan->api_fault != NULL) {
+        return scan->api_fault;
+    }
+    if (request->api_count == 0) {
+        return "api is missing or empty";
+    }
+    if (dr_call_type_is_single(request->type)) {
+        const char *fault = pick_single(request, scan->apis);
+        if (fault != NULL) {
+            return fault;
+        }
+    }
+    for (size_t i = 0; i < request->api_count; i++) {
+        if (scan->apis[i].name.len == 0) {
+            return "an api has no name of 1 to 255 bytes";
+        }
+    }
+    return NULL;
+}
+
+dora_err dr_request_decode(dora_slice body, const char *header_guid, dr_request *request,
+                           dr_api *apis, size_t apis_max, dora_error *error)
+{
+    request_scan scan;
+    dora_reader_init(&scan.reader, body);
+    scan.request = request;
+    scan.apis = apis;
+    scan.apis_max = apis_max;
+    scan.has_guid = scan.has_type = false;
+    scan.api_fault = NULL;
+    scan.slots_used = 0;
+    *request = (dr_request){.timeout_ms = -1, .attempt = -1};
+    dora_err err = scan_request(&scan);
+    if (err != DORA_OK) {
+        return refuse_body(error, err, scan.reader.at);
+    }
+    if (!scan.has_guid || request->guid.len != DR_GUID_LEN ||
+        (header_guid != NULL && memcmp(request->guid.data, header_guid, DR_GUID_LEN) != 0)) {
+        return refuse(error, DORA_EPROTO, DORA_CODE_BAD_GUID, 0, "guid in body and header differ");
+    }
+    if (!scan.has_type || !find_type(scan.type, &request->type)) {
+        return refuse(error, DORA_EPROTO, DORA_CODE_BAD_TYPE, 0, "unknown or missing type");
+    }
+    const char *fault = judge_apis(&scan);
+    if (fault != NULL) {
+        return refuse(error, DORA_EPROTO, DORA_CODE_BAD_API, 0, fault);
+    }
+    return DORA_OK;
+}
+
+static void scan_reply_member(dr_reply_message *reply, dora_slice key, dora_slice raw,
+                              bool *has_code)
+{
+    dora_reader reader;
+    dora_value value;
+    if (IS(key, "data")) {
+        reply->data = raw;
+        return;
+    }
+    if (raw.data[0] == 'a') {
+        return;
+    }
+    dora_reader_init(&reader, raw);
+    if (dora_reader_value(&reader, &value) != DORA_OK) {
+        return;
+    }
+    bool is_string = value.type == DORA_STRING;
+    if (IS(key, "code")) {
+        *has_code = value.type == DORA_INT;
+        reply->code = *has_code ? value.integer : 0;
+    } else if (IS(key, "guid")) {
+        reply->guid = is_string ? value.string : (dora_slice){NULL, 0};
+    } else if (IS(key, "msg")) {
+        reply->msg = is_string ? value.string : (dora_slice){NULL, 0};
+    } else if (IS(key, "isresult")) {
+        reply->is_result = value.type == DORA_INT && value.integer != 0;
+    }
+}
+
+dora_err dr_reply_decode(dora_slice body, dr_reply_message *reply, dora_error *error)
+{
+    dora_reader reader;
+    dora_value value = {.count = 0};
+    bool has_code = false;
+    *reply = (dr_reply_message){.data = LITERAL("N;")};
+    dora_reader_init(&reader, body);
+    if (body.len == 0 || body.data[0] != 'a') {
+        return refuse_body(error, DORA_EPROTO, 0);
+    }
+    dora_err err = dora_reader_value(&reader, &value);
+    for (size_t i = 0, count = value.count; err == DORA_OK && i < count; i++) {
+        dora_slice raw;
+        err = dora_reader_key(&reader, &value);
+        if (err == DORA_OK) {
+            err = dora_reader_skip(&reader, &raw);
+        }
+        if (err == DORA_OK && value.type == DORA_STRING) {
+            scan_reply_member(reply, value.string, raw, &has_code);
+        }
+    }
+    if (err == DORA_OK) {
+        err = dora_reader_end(&reader);
+    }
+    if (err == DORA_OK && !dora_reader_is_done(&reader)) {
+        err = DORA_EPROTO;
+    }
+    if (err != DORA_OK) {
+        return refuse_body(error, err, reader.at);
+    }
+    if (!has_code) {
+        return refuse(error, DORA_EPROTO, DORA_CODE_BAD_BODY, 0, "reply has no code");
+    }
+    return DORA_OK;
+}

@@ -1,0 +1,89 @@
+/* message.h: requests and replies, found in a body without building a tree.
+ * Source: PROTOCOL.md, "Message" and "Reply codes". */
+#ifndef DR_WIRE_MESSAGE_H
+#define DR_WIRE_MESSAGE_H
+
+#include "base/buf.h"
+#include "base/limits.h"
+
+/* DR_CALL_TYPES lists the types of a request by their names on the wire. */
+#define DR_CALL_TYPES(X)                                                                           \
+    X(W_S)                                                                                         \
+    X(W_M)                                                                                         \
+    X(AN_S)                                                                                        \
+    X(AN_M)                                                                                        \
+    X(AM_S)                                                                                        \
+    X(AM_M)                                                                                        \
+    X(SC)
+
+#define DR_CALL_TYPE_ENUM(name) DR_TYPE_##name,
+typedef enum dr_call_type { DR_CALL_TYPES(DR_CALL_TYPE_ENUM) DR_TYPE_COUNT } dr_call_type;
+#undef DR_CALL_TYPE_ENUM
+
+/* DR_KEY_ONE and DR_KEY_CMD are the encoded keys of a single call and of a command. */
+#define DR_KEY_ONE "s:3:\"one\";"
+#define DR_KEY_CMD "s:3:\"cmd\";"
+
+/* dr_call_type_name gives "W_S"; a static string. */
+const char *dr_call_type_name(dr_call_type type);
+
+/* dr_call_type_is_single says whether one api is meant: the one under `one` (SC: `cmd`). */
+bool dr_call_type_is_single(dr_call_type type);
+
+typedef struct dr_api {
+    dora_slice key_raw; /* encoded, as it stood: s:3:"one"; or i:7; */
+    dora_slice name;    /* 1..DR_API_NAME_MAX bytes */
+    dora_slice param;   /* one encoded value, checked; "N;" where it was absent */
+} dr_api;
+
+typedef struct dr_request {
+    dora_slice guid;
+    dr_call_type type;
+    size_t api_count;
+    int64_t timeout_ms; /* -1: none sent; else 0 or more */
+    dora_slice trace;   /* empty: none sent */
+    int64_t attempt;    /* -1: none sent */
+} dr_request;
+
+/* dr_request_decode reads a whole plain body in one pass. Slices point into `body`; nothing is
+ * allocated. `header_guid` is the frame's 32 bytes, or NULL when there is nothing to compare.
+ * A single call gives exactly one api. At most `apis_max` apis (itself at most DR_APIS_MAX).
+ * Errors: DORA_EPROTO or DORA_ETOOBIG, error->code is the reply code, in this precedence: 100006,
+ * 100100, 100002, 100003; for 100006 error->offset is the first bad byte. `error` may be NULL. */
+dora_err dr_request_decode(dora_slice body, const char *header_guid, dr_request *request,
+                           dr_api *apis, size_t apis_max, dora_error *error);
+
+/* dr_request_encode appends a body, keys in the original's order. timeout_ms, trace and attempt
+ * are written only where they are set. Errors: DORA_ENOMEM; `out` is then as before. */
+dora_err dr_request_encode(dr_buf *out, const dr_request *request, const dr_api *apis);
+
+/* dr_reply_message is a reply, or the handler's envelope within one: the same shape. */
+typedef struct dr_reply_message {
+    dora_slice guid; /* empty where absent */
+    int64_t code;
+    dora_slice msg;  /* empty where absent */
+    dora_slice data; /* one encoded value, checked; "N;" where it was absent */
+    bool is_result;
+} dr_reply_message;
+
+/* dr_reply_decode reads a reply's body or an envelope; all of it is checked.
+ * Errors: DORA_EPROTO or DORA_ETOOBIG; error->offset is the first bad byte. */
+dora_err dr_reply_decode(dora_slice body, dr_reply_message *reply, dora_error *error);
+
+/* dr_reply_begin appends the head of a reply (or envelope) up to its data; the caller appends one
+ * encoded value, then calls dr_reply_end. dr_result_begin and dr_result_end are the same for a
+ * later result, with isresult. `guid` is DR_GUID_LEN bytes. Errors: DORA_ENOMEM. */
+dora_err dr_reply_begin(dr_buf *out, const char *guid, int64_t code, dora_slice msg);
+dora_err dr_reply_end(dr_buf *out);
+dora_err dr_result_begin(dr_buf *out, const char *guid, int64_t code, dora_slice msg);
+dora_err dr_result_end(dr_buf *out);
+
+/* dr_put_int, dr_put_string and dr_put_array append an encoded int, string, or the head of an array
+ * of `count` pairs; dr_put_end closes an array. Nothing is balanced here: that is the caller's.
+ * Errors: DORA_ENOMEM; `out` is then as before. */
+dora_err dr_put_int(dr_buf *out, int64_t number);
+dora_err dr_put_string(dr_buf *out, dora_slice string);
+dora_err dr_put_array(dr_buf *out, size_t count);
+dora_err dr_put_end(dr_buf *out);
+
+#endif

@@ -1,0 +1,290 @@
+/* value_read.c: PHP's serialize() bytes to values, one at a time. Pure; it builds nothing. */
+#include <string.h>
+
+#include "wire/value.h"
+
+/* The shortest pair is `i:0;N;`: an array cannot announce more pairs than fit into the rest. */
+#define PAIR_BYTES_MIN 6
+
+void dora_reader_init(dora_reader *reader, dora_slice bytes)
+{
+    reader->data = bytes.data;
+    reader->len = bytes.len;
+    reader->at = 0;
+    reader->members_left = DR_VALUE_MEMBERS_MAX;
+    reader->depth = 0;
+}
+
+/* Every error leaves the reader at the first bad byte. */
+static dora_err fail_at(dora_reader *reader, size_t at)
+{
+    reader->at = at;
+    return DORA_EPROTO;
+}
+
+static inline bool is_digit(char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+/* A decimal number without sign or leading zeros, at most `max`. `*at` moves past it or, when
+ * false, to the first bad byte. */
+static inline bool scan_decimal(const dora_reader *reader, size_t *at, uint64_t max,
+                                uint64_t *number)
+{
+    const char *data = reader->data;
+    size_t i = *at;
+    size_t len = reader->len;
+    if (i >= len || !is_digit(data[i])) {
+        return false;
+    }
+    uint64_t value = (uint64_t)(data[i] - '0');
+    i++;
+    if (value != 0) {
+        for (; i < len && is_digit(data[i]); i++) {
+            uint64_t digit = (uint64_t)(data[i] - '0');
+            if (value > (max - digit) / 10) {
+                *at = i;
+                return false;
+            }
+            value = value * 10 + digit;
+        }
+    }
+    *at = i;
+    *number = value;
+    return value <= max;
+}
+
+/* `text` at `*at`; `*at` moves past it or, when false, to the first byte that differs. */
+static inline bool scan_text(const dora_reader *reader, size_t *at, const char *text, size_t len)
+{
+    if (reader->len - *at >= len && memcmp(reader->data + *at, text, len) == 0) {
+        *at += len;
+        return true;
+    }
+    for (size_t i = 0; i < len && *at < reader->len && reader->data[*at] == text[i]; i++) {
+        (*at)++;
+    }
+    return false;
+}
+
+/* Below, `at` is the byte behind the tag. */
+static inline dora_err read_int(dora_reader *reader, size_t at, dora_value *value)
+{
+    uint64_t number = 0;
+    if (!scan_text(reader, &at, ":", 1)) {
+        return fail_at(reader, at);
+    }
+    bool is_negative = at < reader->len && reader->data[at] == '-';
+    size_t sign_at = at;
+    at += is_negative ? 1 : 0;
+    uint64_t max = (uint64_t)INT64_MAX + (is_negative ? 1 : 0);
+    if (!scan_decimal(reader, &at, max, &number)) {
+        return fail_at(reader, at);
+    }
+    if (is_negative && number == 0) {
+        return fail_at(reader, sign_at);
+    }
+    if (!scan_text(reader, &at, ";", 1)) {
+        return fail_at(reader, at);
+    }
+    value->type = DORA_INT;
+    value->integer = is_negative ? -(int64_t)(number - 1) - 1 : (int64_t)number;
+    reader->at = at;
+    return DORA_OK;
+}
+
+static inline dora_err read_string(dora_reader *reader, size_t at, dora_value *value)
+{
+    uint64_t len = 0;
+    if (!scan_text(reader, &at, ":", 1)) {
+        return fail_at(reader, at);
+    }
+    size_t len_at = at;
+    if (!scan_decimal(reader, &at, SIZE_MAX / 2, &len) || !scan_text(reader, &at, ":\"", 2)) {
+        return fail_at(reader, at);
+    }
+    if (len > reader->len - at) {
+        return fail_at(reader, len_at);
+    }
+    value->type = DORA_STRING;
+    value->string.data = reader->data + at;
+    value->string.len = (size_t)len;
+    at += (size_t)len;
+    if (!scan_text(reader, &at, "\";", 2)) {
+        return fail_at(reader, at);
+    }
+    reader->at = at;
+    return DORA_OK;
+}
+
+static dora_err read_bool(dora_reader *reader, size_t at, dora_value *value)
+{
+    if (!scan_text(reader, &at, ":", 1)) {
+        return fail_at(reader, at);
+    }
+    if (at >= reader->len || (reader->data[at] != '0' && reader->data[at] != '1')) {
+        return fail_at(reader, at);
+    }
+    value->type = DORA_BOOL;
+    value->integer = reader->data[at] - '0';
+    at++;
+    if (!scan_text(reader, &at, ";", 1)) {
+        return fail_at(reader, at);
+    }
+    reader->at = at;
+    return DORA_OK;
+}
+
+static dora_err read_float(dora_reader *reader, size_t at, dora_value *value, bool is_wanted)
+{
+    size_t bad = 0;
+    if (!scan_text(reader, &at, ":", 1)) {
+        return fail_at(reader, at);
+    }
+    double *number = is_wanted ? &value->number : NULL;
+    size_t used = dr_float_parse(reader->data + at, reader->len - at, number, &bad);
+    if (used == 0) {
+        return fail_at(reader, at + bad);
+    }
+    at += used;
+    if (!scan_text(reader, &at, ";", 1)) {
+        return fail_at(reader, at);
+    }
+    value->type = DORA_FLOAT;
+    reader->at = at;
+    return DORA_OK;
+}
+
+static dora_err read_array(dora_reader *reader, size_t at, dora_value *value)
+{
+    uint64_t count = 0;
+    if (!scan_text(reader, &at, ":", 1)) {
+        return fail_at(reader, at);
+    }
+    size_t count_at = at;
+    if (!scan_decimal(reader, &at, SIZE_MAX / 2, &count) || !scan_text(reader, &at, ":{", 2)) {
+        return fail_at(reader, at);
+    }
+    if (count > (reader->len - at) / PAIR_BYTES_MIN) {
+        return fail_at(reader, count_at);
+    }
+    if (count > reader->members_left || reader->depth >= DR_VALUE_DEPTH_MAX) {
+        return DORA_ETOOBIG;
+    }
+    reader->members_left -= (size_t)count;
+    reader->depth++;
+    value->type = DORA_ARRAY;
+    value->count = (size_t)count;
+    reader->at = at;
+    return DORA_OK;
+}
+
+static inline dora_err read_value(dora_reader *reader, dora_value *value, bool is_wanted)
+{
+    size_t at = reader->at;
+    if (at >= reader->len) {
+        return DORA_EPROTO;
+    }
+    switch (reader->data[at++]) {
+    case 'i':
+        return read_int(reader, at, value);
+    case 's':
+        return read_string(reader, at, value);
+    case 'a':
+        return read_array(reader, at, value);
+    case 'd':
+        return read_float(reader, at, value, is_wanted);
+    case 'b':
+        return read_bool(reader, at, value);
+    case 'N':
+        if (!scan_text(reader, &at, ";", 1)) {
+            return fail_at(reader, at);
+        }
+        value->type = DORA_NULL;
+        reader->at = at;
+        return DORA_OK;
+    default:
+        /* Among them O, C, E, R, r: objects and references are refused, never built. */
+        return DORA_EPROTO;
+    }
+}
+
+static inline dora_err read_key(dora_reader *reader, dora_value *key)
+{
+    size_t at = reader->at;
+    if (at < reader->len && reader->data[at] == 's') {
+        return read_string(reader, at + 1, key);
+    }
+    if (at < reader->len && reader->data[at] == 'i') {
+        return read_int(reader, at + 1, key);
+    }
+    return DORA_EPROTO;
+}
+
+dora_err dora_reader_value(dora_reader *reader, dora_value *value)
+{
+    return read_value(reader, value, true);
+}
+
+dora_err dora_reader_key(dora_reader *reader, dora_value *key)
+{
+    return read_key(reader, key);
+}
+
+dora_err dora_reader_end(dora_reader *reader)
+{
+    if (reader->depth == 0 || reader->at >= reader->len || reader->data[reader->at] != '}') {
+        return DORA_EPROTO;
+    }
+    reader->at++;
+    reader->depth--;
+    return DORA_OK;
+}
+
+dora_err dora_reader_skip(dora_reader *reader, dora_slice *raw)
+{
+    uint32_t pairs_left[DR_VALUE_DEPTH_MAX];
+    uint32_t level = 0; /* arrays opened here */
+    size_t start = reader->at;
+    dora_value value;
+    for (;;) {
+        dora_err err = read_value(reader, &value, false);
+        if (err != DORA_OK) {
+            return err;
+        }
+        if (value.type == DORA_ARRAY) {
+            pairs_left[level++] = (uint32_t)value.count;
+        }
+        while (level > 0 && pairs_left[level - 1] == 0) {
+            err = dora_reader_end(reader);
+            if (err != DORA_OK) {
+                return err;
+            }
+            level--;
+        }
+        if (level == 0) {
+            break;
+        }
+        pairs_left[level - 1]--;
+        err = read_key(reader, &value);
+        if (err != DORA_OK) {
+            return err;
+        }
+    }
+    if (raw != NULL) {
+        raw->data = reader->data + start;
+        raw->len = reader->at - start;
+    }
+    return DORA_OK;
+}
+
+size_t dora_reader_offset(const dora_reader *reader)
+{
+    return reader->at;
+}
+
+bool dora_reader_is_done(const dora_reader *reader)
+{
+    return reader->at == reader->len;
+}
