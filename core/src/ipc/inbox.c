@@ -15,14 +15,15 @@ bool dr_inbox_has_room(dr_shared_worker *worker)
 
 bool dr_inbox_is_empty(dr_shared_worker *worker)
 {
-    return inbox_used(worker) == 0;
+    return atomic_load_explicit(&worker->inbox_head, memory_order_acquire) ==
+           atomic_load_explicit(&worker->inbox_tail, memory_order_seq_cst);
 }
 
 void dr_inbox_push(dr_shared_worker *worker, uint32_t generation, uint32_t index)
 {
     const uint32_t tail = atomic_load_explicit(&worker->inbox_tail, memory_order_relaxed);
     worker->inbox[tail % DR_INBOX_ENTRIES] = ((uint64_t)generation << 32) | index;
-    atomic_store_explicit(&worker->inbox_tail, tail + 1, memory_order_release);
+    atomic_store_explicit(&worker->inbox_tail, tail + 1, memory_order_seq_cst);
 }
 
 bool dr_inbox_pop(dr_shared_worker *worker, uint32_t *generation, uint32_t *index)

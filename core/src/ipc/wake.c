@@ -8,10 +8,9 @@
 
 bool dr_wake_worker(dr_shared_worker *worker)
 {
-    /* The fence orders the caller's store (the inbox's tail) before the look at `asleep`; the
-     * worker does the mirror image, so one of the two sees the other. */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&worker->asleep, memory_order_relaxed) == 0 ||
+    /* What the caller stored (the inbox's tail, a flag) and this load are sequentially consistent,
+     * as is the worker's mirror image: one of the two sees the other. */
+    if (atomic_load_explicit(&worker->asleep, memory_order_seq_cst) == 0 ||
         atomic_exchange_explicit(&worker->asleep, 0, memory_order_acq_rel) == 0) {
         return false;
     }
@@ -21,8 +20,7 @@ bool dr_wake_worker(dr_shared_worker *worker)
 
 void dr_wake_sleep_begin(dr_shared_worker *worker)
 {
-    atomic_store_explicit(&worker->asleep, 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    atomic_store_explicit(&worker->asleep, 1, memory_order_seq_cst);
 }
 
 void dr_wake_sleep_cancel(dr_shared_worker *worker)

@@ -19,10 +19,8 @@ static void set_asleep(bool is_asleep, void *user)
     const dr_lane *lane = user;
     for (uint32_t i = 0; i < lane->server->pool_count; i++) {
         dr_shared_reactor *shared = &lane->server->pools[i].region.reactors[lane->reactor.index];
-        atomic_store_explicit(&shared->asleep, is_asleep ? 1 : 0, memory_order_relaxed);
-    }
-    if (is_asleep) {
-        atomic_thread_fence(memory_order_seq_cst);
+        atomic_store_explicit(&shared->asleep, is_asleep ? 1 : 0,
+                              is_asleep ? memory_order_seq_cst : memory_order_relaxed);
     }
 }
 

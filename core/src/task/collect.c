@@ -214,7 +214,7 @@ static uint32_t deliver(dr_pool *pool, batch *found, dr_outcome_fn fn, void *use
         const bool is_kept = fn(outcome, user);
         if (outcome->is_big) {
             dr_shared_worker *worker = &pool->region.workers[outcome->slot];
-            atomic_store_explicit(&worker->big_busy, 0, memory_order_release);
+            atomic_store_explicit(&worker->big_busy, 0, memory_order_seq_cst);
             (void)dr_wake_worker(worker);
         }
         if (!is_kept || outcome->is_big) {

@@ -215,6 +215,6 @@ uint32_t dr_slot_reserve(dr_pool *pool)
 void dr_slot_stop(dr_pool *pool, uint32_t index)
 {
     dr_shared_worker *shared = &pool->region.workers[index];
-    atomic_store_explicit(&shared->stop, 1, memory_order_release);
+    atomic_store_explicit(&shared->stop, 1, memory_order_seq_cst);
     (void)dr_wake_worker(shared);
 }
