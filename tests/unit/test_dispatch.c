@@ -299,8 +299,7 @@ static void a_reply_written_before_the_death_counts(void **state)
     shared->reply_at = DR_REPLY_IN_BLOCK;
     shared->msg_len = 0;
     shared->data_len = 4;
-    atomic_store(&shared->word,
-                 dr_task_word(at.pool.records[task].generation, DR_TASK_DONE, slot));
+    atomic_store(&shared->word, dr_task_word(at.pool.records[task].generation, DR_TASK_DONE, slot));
     dr_dispatch_worker_died(&at.pool, slot); /* before the outbox */
     told.expected = text_slice("i:7;");
     assert_int_equal(dr_dispatch_collect(&at.pool, 0, on_outcome, &told), 1);
@@ -330,8 +329,7 @@ static void broken_entries_harm_nobody(void **state)
     shared->msg_len = UINT32_MAX;
     shared->data_len = UINT32_MAX;
     shared->code = 0;
-    atomic_store(&shared->word,
-                 dr_task_word(at.pool.records[task].generation, DR_TASK_DONE, slot));
+    atomic_store(&shared->word, dr_task_word(at.pool.records[task].generation, DR_TASK_DONE, slot));
     dr_outbox_push(outbox, task);
     atomic_fetch_or(&at.pool.region.reactors[0].ready[0], 1);
     assert_int_equal(dr_dispatch_collect(&at.pool, 0, on_outcome, &told), 1);

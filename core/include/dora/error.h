@@ -47,8 +47,9 @@ typedef enum dora_err { DORA_OK = 0, DORA_ERRORS(DORA_ERROR_ENUM) } dora_err;
  * Source: PROTOCOL.md, section "Reply codes". */
 #define DORA_CODES(X)                                                                              \
     X(OK, 0, false, "OK")                                                                          \
-    X(ACCEPTED, 100001, false, "transfer success.\xe5\xb7\xb2\xe7\xbb\x8f\xe6\x88\x90\xe5\x8a\x9f"  \
-                               "\xe6\x8a\x95\xe9\x80\x92")                                         \
+    X(ACCEPTED, 100001, false,                                                                     \
+      "transfer success.\xe5\xb7\xb2\xe7\xbb\x8f\xe6\x88\x90\xe5\x8a\x9f"                          \
+      "\xe6\x8a\x95\xe9\x80\x92")                                                                  \
     X(BAD_TYPE, 100002, false, "unknown or missing type")                                          \
     X(BAD_API, 100003, false, "api is missing, empty or not a map")                                \
     X(BAD_PARAMS, 100004, false, "inner guid or api is missing")                                   \

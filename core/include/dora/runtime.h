@@ -41,7 +41,8 @@ typedef struct dora_runtime {
     dora_err (*invoke)(void *host, void *handler, const dora_request *request, dora_reply *reply);
 
     /* between runs after each reply has been handed over, outside the caller's waiting time: what
-     * belongs to one task is reset here. Returns DORA_EEXIT to make the worker leave. May be NULL. */
+     * belongs to one task is reset here. Returns DORA_EEXIT to make the worker leave.
+     * May be NULL. */
     dora_err (*between)(void *host);
 
     /* sleep_begin and sleep_end stand around every wait of the worker, so that a host with a

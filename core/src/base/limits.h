@@ -32,6 +32,7 @@
 #define DR_ZYGOTE_GRACE_MS 3000u    /* workers leave within this after a stop, else SIGKILL */
 
 /* Connections. */
+#define DR_INFLATE_INLINE_MAX (16u * 1024)  /* compressed bytes; larger ones leave the reactor */
 #define DR_READ_BYTES (64u * 1024)          /* one read of a reactor */
 #define DR_CONN_CALLS_MAX 8192u             /* in flight on one connection; then it is not read */
 #define DR_CONN_OUT_PAUSE (1024u * 1024)    /* unsent bytes at which a connection is not read */

@@ -167,6 +167,22 @@ static size_t escape(const char *text, size_t len, char *out, size_t out_max)
     return at;
 }
 
+/* say_dropped adds one line about those that are missing, when it fits. The lock is held. */
+static void say_dropped(dr_log *log, const char *when)
+{
+    char line[256];
+    const char *format = log->is_json ? "{\"time\":\"%s\",\"level\":5,\"tag\":\"log\","
+                                        "\"message\":\"%llu lines were dropped\"}\n"
+                                      : "%s error [log] %llu lines were dropped\n";
+    const int len = snprintf(line, sizeof(line), format, when,
+                             (unsigned long long)(log->dropped - log->dropped_said));
+    if (log->len + (size_t)len <= DR_LOG_BYTES_MAX - DR_LOG_LINE_MAX * 2) {
+        memcpy(log->queue + log->len, line, (size_t)len);
+        log->len += (size_t)len;
+        log->dropped_said = log->dropped;
+    }
+}
+
 static void add(dr_log *log, int level, const char *tag, const char *text, size_t len)
 {
     char line[DR_LOG_LINE_MAX * 2];
@@ -194,14 +210,11 @@ static void add(dr_log *log, int level, const char *tag, const char *text, size_
         line[at++] = '\n';
     }
     pthread_mutex_lock(&log->lock);
-    if (log->len + at > DR_LOG_BYTES_MAX) {
+    if (log->len + at + 256 > DR_LOG_BYTES_MAX) {
         log->dropped++;
     } else {
-        if (log->dropped > log->dropped_said && log->len + at + 96 < DR_LOG_BYTES_MAX) {
-            log->len += (size_t)snprintf(log->queue + log->len, 96,
-                                         "%s error [log] %llu lines were dropped\n", when,
-                                         (unsigned long long)(log->dropped - log->dropped_said));
-            log->dropped_said = log->dropped;
+        if (log->dropped > log->dropped_said) {
+            say_dropped(log, when);
         }
         memcpy(log->queue + log->len, line, at);
         log->len += at;

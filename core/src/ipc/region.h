@@ -1,7 +1,7 @@
 /* region.h: the shared memory between the master and the workers of one pool.
  *
- * Layout: header, reactors, workers, outboxes, tasks, big areas (one a worker), slab. Offsets follow
- * from the shape alone, so both sides compute them. The master never trusts what it reads here: the
+ * Layout: header, reactors, workers, outboxes, tasks, big areas (one a worker), slab. Offsets
+ * follow from the shape alone, so both sides compute them. The master never trusts what it reads here: the
  * truth about a task is in its own memory (task/dispatch.h). */
 #ifndef DR_IPC_REGION_H
 #define DR_IPC_REGION_H
@@ -95,7 +95,7 @@ void dr_region_shape_set(dr_region_shape *shape);
 
 /* dr_region_create makes the sealed memory; dr_region_open maps one that came as a descriptor.
  * Errors: DORA_EIO, DORA_ENOMEM; DORA_EVERSION when magic, layout or size differ (both named).
- * Ownership: the region owns the descriptor; dr_region_close undoes both (zeroed memory is fine). */
+ * Ownership: the region owns the descriptor; dr_region_close undoes both. */
 dora_err dr_region_create(dr_region *region, const dr_region_shape *shape, dora_error *error);
 dora_err dr_region_open(dr_region *region, int fd, const dr_region_shape *shape, dora_error *error);
 void dr_region_close(dr_region *region);

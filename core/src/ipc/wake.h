@@ -6,11 +6,13 @@
 #include "ipc/region.h"
 
 /* dr_wake_worker wakes a worker that sleeps; free when it is awake. Call it after the change that
- * the worker should see, which must be a sequentially consistent store. Returns: whether it slept. */
+ * the worker should see, which must be a sequentially consistent store.
+ * Returns: whether it slept. */
 bool dr_wake_worker(dr_shared_worker *worker);
 
 /* dr_wake_sleep_begin announces sleep. The worker then looks once more for work; finding some it
- * calls dr_wake_sleep_cancel, else dr_wake_sleep, which returns when woken or after `timeout_ms`. */
+ * calls dr_wake_sleep_cancel, else dr_wake_sleep, which returns when woken or after `timeout_ms`.
+ */
 void dr_wake_sleep_begin(dr_shared_worker *worker);
 void dr_wake_sleep_cancel(dr_shared_worker *worker);
 void dr_wake_sleep(dr_shared_worker *worker, uint32_t timeout_ms);

@@ -1,4 +1,4 @@
-/* listener.c: one socket a reactor on the same port, after a plain bind has shown that it is free. */
+/* listener.c: a socket for each reactor on one port, after a plain bind has shown it to be free. */
 #include "net/listener.h"
 
 #include <errno.h>

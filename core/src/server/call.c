@@ -272,30 +272,45 @@ void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *user)
 {
     dr_lane *lane = user;
     dora_slice body;
-    dr_request request;
     dora_error error;
     error.msg[0] = '\0';
     error.code = DORA_CODE_BAD_BODY;
     atomic_fetch_add_explicit(&lane->requests, 1, memory_order_relaxed);
-    if (dr_frame_body(&lane->reactor.frame, frame, &lane->plain, &body, &error) != DORA_OK ||
-        dr_request_decode(body, frame->guid, &request, lane->apis, DR_APIS_MAX, &error) !=
-            DORA_OK) {
-        refuse_text(conn, frame->guid, error.code,
-                    error.msg[0] != '\0' ? error.msg : dora_code_text(error.code));
+    if (lane->reactor.frame.gzip && frame->body.len > DR_INFLATE_INLINE_MAX) {
+        if (dr_inflate_aside(lane, conn, frame) != DORA_OK) {
+            refuse_text(conn, frame->guid, DORA_CODE_OVERLOADED, "out of memory");
+        }
+        return;
+    }
+    if (dr_frame_body(&lane->reactor.frame, frame, &lane->plain, &body, &error) != DORA_OK) {
+        dr_call_bad_frame(conn, frame->guid, &error, false, lane);
+        return;
+    }
+    dr_call_body(lane, conn, frame->guid, body);
+}
+
+void dr_call_body(dr_lane *lane, dr_conn *conn, const char *guid, dora_slice body)
+{
+    dr_request request;
+    dora_error error;
+    error.msg[0] = '\0';
+    error.code = DORA_CODE_BAD_BODY;
+    if (dr_request_decode(body, guid, &request, lane->apis, DR_APIS_MAX, &error) != DORA_OK) {
+        dr_call_bad_frame(conn, guid, &error, false, lane);
         return;
     }
     if (atomic_load_explicit(&lane->server->phase, memory_order_relaxed) != DR_PHASE_SERVING) {
-        refuse_text(conn, frame->guid, DORA_CODE_STOPPING, dora_code_text(DORA_CODE_STOPPING));
+        refuse_text(conn, guid, DORA_CODE_STOPPING, dora_code_text(DORA_CODE_STOPPING));
         return;
     }
     if (request.type != DR_TYPE_W_S && request.type != DR_TYPE_W_M) {
-        refuse_text(conn, frame->guid, DORA_CODE_BAD_TYPE,
+        refuse_text(conn, guid, DORA_CODE_BAD_TYPE,
                     "this version answers the types W_S and W_M only");
         return;
     }
     dr_call *call = call_new(lane, conn, &request);
     if (call == NULL) {
-        refuse_text(conn, frame->guid, DORA_CODE_OVERLOADED, "out of memory");
+        refuse_text(conn, guid, DORA_CODE_OVERLOADED, "out of memory");
         return;
     }
     call->left = call->count;
@@ -311,7 +326,7 @@ void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *user)
 
 void dr_call_gone(dr_conn *conn, void *user)
 {
-    (void)user;
+    dr_inflate_forget(user, conn);
     dr_call *call = conn->owner;
     conn->owner = NULL;
     conn->calls = 0;

@@ -12,6 +12,7 @@
 #include "wire/message.h"
 
 typedef struct dr_call dr_call;
+typedef struct dr_inflation dr_inflation;
 typedef struct dr_server dr_server;
 
 typedef struct dr_lane {
@@ -21,10 +22,11 @@ typedef struct dr_lane {
     bool has_thread;
     bool is_draining;
     uv_timer_t drain;
-    uint64_t drained_ms; /* when the last call was answered; 0: not yet */
-    uint32_t calls;      /* in flight */
-    dr_call *spare;      /* freed single calls */
-    dr_buf plain;        /* an inflated body */
+    uint64_t drained_ms;      /* when the last call was answered; 0: not yet */
+    uint32_t calls;           /* in flight */
+    dr_call *spare;           /* freed single calls */
+    dr_buf plain;             /* an inflated body */
+    dr_inflation *inflations; /* under way in the thread pool */
     dr_api apis[DR_APIS_MAX];
     _Atomic uint64_t requests;
 } dr_lane;
@@ -70,6 +72,15 @@ void dr_call_bad_frame(dr_conn *conn, const char *guid, const dora_error *error,
 void dr_call_gone(dr_conn *conn, void *lane);
 bool dr_call_outcome(const dr_outcome *outcome, void *lane);
 void dr_call_fini(dr_lane *lane);
+
+/* dr_call_body goes on with the plain body of a frame. */
+void dr_call_body(dr_lane *lane, dr_conn *conn, const char *guid, dora_slice body);
+
+/* inflate.c: dr_inflate_aside inflates a large body in libuv's thread pool; dr_call_body or
+ * dr_call_bad_frame follows. The connection is not read meanwhile. Errors: DORA_ENOMEM.
+ * dr_inflate_forget: the connection is gone, what comes back is dropped. */
+dora_err dr_inflate_aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame);
+void dr_inflate_forget(dr_lane *lane, const dr_conn *conn);
 
 /* lane.c: dr_lane_init makes the reactor and its events; dr_lane_start its thread. */
 dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_error *error);

@@ -1,7 +1,7 @@
 /* float.c: doubles to their shortest text and back. Pure, and independent of the locale.
  *
- * Writing is Raffaello Giulietti's Schubfach: of all decimals that read back as the same double it
- * takes the shortest, and of those the nearest. The text's form is PHP's (serialize_precision -1). */
+ * Writing is Raffaello Giulietti's Schubfach: of all decimals that read back as the same double
+ * it takes the shortest, and of those the nearest. The form is PHP's (serialize_precision -1). */
 #include "wire/value.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* json_dump.c: jansson's values to text, with floats in their shortest form. Pure but for memory. */
+/* json_dump.c: jansson's values to text, floats in their shortest form. Pure but for memory. */
 #include <string.h>
 
 #include "wire/json.h"

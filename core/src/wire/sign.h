@@ -1,4 +1,4 @@
-/* sign.h: the frame's checksum. It finds damage and mismatched settings; it is no authentication. */
+/* sign.h: the checksum. It finds damage and mismatched settings; it is no authentication. */
 #ifndef DR_WIRE_SIGN_H
 #define DR_WIRE_SIGN_H
 

@@ -1,0 +1,95 @@
+/* client.c: a client in C: one call, then two at the same time.
+ *
+ *     cc -o client client.c $(pkg-config --cflags --libs dora)
+ *     ./client 127.0.0.1:9567
+ *
+ * It asks for /user/get and /order/total, which the example applications answer.
+ */
+#include <dora/client.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static dora_slice text(const char *string)
+{
+    return (dora_slice){string, strlen(string)};
+}
+
+/* Prints a result: its data as it is encoded (dora_reader reads it), or its error. */
+static void print_result(const char *what, const dora_result *result)
+{
+    if (result->code == 0) {
+        printf("%s: %.*s\n", what, (int)result->data.len, result->data.data);
+    } else {
+        printf("%s: error %" PRId64 ": %.*s\n", what, result->code, (int)result->msg.len,
+               result->msg.data);
+    }
+}
+
+/* Encodes {"<name>": <id>}. Returns: NULL when out of memory. */
+static dora_writer *encode_id(const char *name, int64_t id, dora_slice *encoded)
+{
+    dora_writer *writer = dora_writer_new(1024);
+    if (writer == NULL) {
+        return NULL;
+    }
+    dora_write_array(writer, 1);
+    dora_write_string(writer, name, strlen(name));
+    dora_write_int(writer, id);
+    dora_write_end(writer);
+    if (dora_writer_finish(writer, encoded) != DORA_OK) {
+        dora_writer_free(writer);
+        return NULL;
+    }
+    return writer;
+}
+
+static dora_err ask(dora_client *client, dora_slice user, dora_slice owner, dora_answer *answer,
+                    dora_error *error)
+{
+    const dora_call one = {.name = text("/user/get"), .param = user};
+    const dora_call many[] = {
+        {.key = text("user"), .name = text("/user/get"), .param = user},
+        {.key = text("orders"), .name = text("/order/total"), .param = owner},
+    };
+    dora_err err = dora_client_call(client, &one, 0, answer, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    print_result("one user", dora_answer_result(answer, 0));
+    err = dora_client_call_many(client, many, 2, 0, answer, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    print_result("many user", dora_answer_result(answer, 0));
+    print_result("many orders", dora_answer_result(answer, 1));
+    return DORA_OK;
+}
+
+int main(int argc, char **argv)
+{
+    dora_error error = {.msg = "out of memory"};
+    dora_err err = DORA_ENOMEM;
+    dora_slice user;
+    dora_slice owner;
+    const dora_client_options options = {.nodes = argc > 1 ? argv[1] : "127.0.0.1:9567"};
+    dora_client *client = NULL;
+    dora_answer *answer = dora_answer_new();
+    dora_writer *user_writer = encode_id("id", 7, &user);
+    dora_writer *owner_writer = encode_id("user", 7, &owner);
+    if (answer != NULL && user_writer != NULL && owner_writer != NULL) {
+        err = dora_client_new(&client, &options, &error);
+    }
+    if (err == DORA_OK) {
+        err = ask(client, user, owner, answer, &error);
+    }
+    if (err != DORA_OK) {
+        fprintf(stderr, "client: %s\n", error.msg);
+    }
+    dora_client_free(client);
+    dora_answer_free(answer);
+    dora_writer_free(user_writer);
+    dora_writer_free(owner_writer);
+    return err == DORA_OK ? 0 : 1;
+}

@@ -1,0 +1,65 @@
+# lib.sh: what the shell scripts share: packages and the three builds. Sourced by bash, never run.
+# The caller sets `dora_root` to the top of the sources.
+# shellcheck shell=bash disable=SC2154
+
+# dora_need PACKAGE... installs what is missing, and does nothing when all is there.
+dora_need()
+{
+    local missing=() package sudo=()
+    for package in "$@"; do
+        if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then
+            missing+=("$package")
+        fi
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+    if [ "$(id -u)" -ne 0 ]; then
+        sudo=(sudo)
+    fi
+    echo "installing: ${missing[*]}" >&2
+    if ! dora_apt_install "${missing[@]}" >/dev/null 2>&1; then
+        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2 &&
+            dora_apt_install "${missing[@]}" >&2
+    fi
+}
+
+# dora_apt_install PACKAGE...: uses `sudo` of dora_need.
+dora_apt_install()
+{
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y \
+        --no-install-recommends "$@" </dev/null
+}
+
+# The packages for building all three parts, and those that only the tests want.
+dora_packages_build=(gcc libc6-dev make cmake pkg-config libuv1-dev libjansson-dev zlib1g-dev
+    python3 python3-dev python3-venv python3-setuptools python3-wheel php-cli php-dev)
+dora_packages_test=(g++ clang clang-format libcmocka-dev valgrind python3-pytest
+    python3-hypothesis)
+
+# dora_build_core DIR [CMAKE OPTION...] configures and builds the core there.
+dora_build_core()
+{
+    local dir=$1
+    shift
+    mkdir -p "$(dirname "$dir")"
+    cmake -S "$dora_root" -B "$dir" "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; return 1; }
+    cmake --build "$dir" -j "$(nproc)" >"$dir.log" 2>&1 || { tail -60 "$dir.log" >&2; return 1; }
+}
+
+# dora_build_python VENV installs the extension into a virtual environment made for it. Tools come
+# from Debian's packages, so that no other index is asked.
+dora_build_python()
+{
+    local venv=$1
+    mkdir -p "$(dirname "$venv")"
+    [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv --system-site-packages "$venv" ||
+        return 1
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+        --no-deps --force-reinstall "$dora_root" >"$venv.log" 2>&1 ||
+        { tail -60 "$venv.log" >&2; return 1; }
+}
+
+# dora_build_php DIR builds the extension out of tree; the module's path is left in dora_php_module.
+dora_build_php()
+{
+    dora_php_module=$("$dora_root/bindings/php/build.sh" "$1") || return 1
+}

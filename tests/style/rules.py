@@ -1,0 +1,171 @@
+"""The rules of core/STYLE.md that a program can check. Each takes a path (from the top of the
+sources) and the file's text, and gives complaints as (line, text)."""
+
+import re
+
+COLUMNS_MAX = 100
+FILE_LINES_MAX = 600
+FUNCTION_LINES_MAX = 80
+
+BELOW = {"base": "", "wire": "base", "ipc": "base wire", "net": "base wire",
+         "discovery": "base wire", "task": "base wire ipc net discovery",
+         "client": "base wire ipc net discovery",
+         "server": "base wire ipc net discovery task client",
+         "cli": "base wire ipc net discovery task client server"}
+BELOW = {layer: set(below.split()) | {layer} for layer, below in BELOW.items()}
+
+# Where a library's header may stand, as a pattern of paths.
+LIBRARIES = {
+    "jansson.h": r"core/src/(wire/json|server/config|server/place|cli/)",
+    "hiredis": r"core/src/discovery/registry_redis\.c$",
+    "uv.h": r"core/src/(ipc|net|discovery|task|client|server|cli)/",
+    "zlib.h": r"core/src/wire/(gzip|sign)\.c$",
+    "Python.h": r"bindings/python/",
+    "php.h": r"bindings/php/",
+}
+
+BANNED = "strcpy strcat sprintf vsprintf gets strtok alloca atoi atol atof tmpnam mktemp".split()
+BANNED_CALL = re.compile(r"(?<![\w.>])(%s)\s*\(" % "|".join(BANNED))
+UNWANTED = re.compile(r"\b(TODO|FIXME|HACK)\b|(?<![\w./-])/(work|root|home)/")
+INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def is_c(path):
+    return path.endswith((".c", ".h"))
+
+
+def without_comments(text):
+    """C text with comments and string contents blanked, lines kept."""
+    def blank(match):
+        found = match.group(0)
+        if found.startswith("/"):
+            return re.sub(r"[^\n]", " ", found)
+        return found[0] + " " * (len(found) - 2) + found[-1]
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text,
+                  flags=re.S)
+
+
+def layers(path, text):
+    """Each layer includes only what stands below it."""
+    core = re.match(r"core/src/(\w+)/", path)
+    public = path.startswith("core/include/")
+    binding = re.match(r"bindings/(\w+)/", path)
+    for number, line in enumerate(text.splitlines(), 1):
+        found = INCLUDE.match(line)
+        if not found:
+            continue
+        kind, name = found.groups()
+        if kind == '"' and core and name.split("/")[0] not in BELOW[core.group(1)]:
+            yield number, 'includes "%s", which is not below %s' % (name, core.group(1))
+        if kind == '"' and core and "/" not in name:
+            yield number, 'writes "%s" without its layer' % name
+        if kind == '"' and (public or binding and name.split("/")[0] in BELOW):
+            yield number, 'includes "%s": only <dora/...> may be seen here' % name
+        if kind == "<" and public and not re.match(r"(dora/|std\w+\.h$)", name):
+            yield number, "includes <%s>: public headers take libc types only" % name
+
+
+def libraries(path, text):
+    """Each library is met in its own corner only."""
+    if not is_c(path) or path.startswith("tests/"):
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        found = INCLUDE.match(line)
+        for library, places in LIBRARIES.items():
+            if found and found.group(2).startswith(library) and not re.match(places, path):
+                yield number, "includes %s, which has no place here" % library
+
+
+def banned_calls(path, text):
+    if not is_c(path):
+        return
+    for number, line in enumerate(without_comments(text).splitlines(), 1):
+        for found in BANNED_CALL.finditer(line):
+            yield number, "calls %s" % found.group(1)
+
+
+def sizes(path, text):
+    """Files, functions and lines stay within their limits."""
+    lines = text.splitlines()
+    if is_c(path) and len(lines) >= FILE_LINES_MAX:
+        yield len(lines), "file of %d lines, at most %d" % (len(lines), FILE_LINES_MAX - 1)
+    for number, line in enumerate(lines, 1):
+        if len(line) > COLUMNS_MAX and not path.endswith(".phpt"):
+            yield number, "line of %d columns" % len(line)
+    if not is_c(path):
+        return
+    begin = 0
+    for number, line in enumerate(lines, 1):
+        if line == "{":
+            begin = number
+        elif line == "}" and begin:
+            if number - begin + 1 > FUNCTION_LINES_MAX:
+                yield begin, "function of %d lines" % (number - begin + 1)
+            begin = 0
+
+
+def first_line(path, text):
+    """The first line of a C file names it and says its job."""
+    name = path.rsplit("/", 1)[-1]
+    if is_c(path) and not re.match(r"/\* (?:\w+/)*%s: \S" % re.escape(name), text):
+        if "generated file" not in text[:200]:
+            yield 1, "does not start with /* %s: its job" % name
+
+
+def guards(path, text):
+    """Headers are guarded by a name of their layer and file."""
+    if not path.endswith(".h") or "generated file" in text[:200]:
+        return
+    found = re.search(r"#ifndef (\w+)\n#define (\w+)\n", text)
+    stem = path.rsplit("/", 1)[-1][:-2].upper()
+    if not found or found.group(1) != found.group(2):
+        yield 1, "has no include guard"
+    elif path.startswith("core/include/") and found.group(1) != "DORA_%s_H" % stem:
+        yield 1, "guard should be DORA_%s_H" % stem
+    elif path.startswith("core/src/"):
+        layer = path.split("/")[2].upper()
+        if found.group(1) not in ("DR_%s_H" % stem, "DR_%s_%s_H" % (layer, stem)):
+            yield 1, "guard should be DR_%s_%s_H" % (layer, stem)
+
+
+def words(path, text):
+    """Nothing unfinished, nothing of one machine."""
+    if path.startswith("tests/style/"):
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        found = UNWANTED.search(line)
+        if found:
+            yield number, "contains %s" % found.group(0).strip()
+
+
+def whitespace(path, text):
+    if path.endswith((".phpt", "_arginfo.h")):
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if line != line.rstrip():
+            yield number, "ends in a blank"
+        if "\t" in line:
+            yield number, "has a tab"
+    if text and not text.endswith("\n"):
+        yield text.count("\n") + 1, "does not end its last line"
+
+
+ALL = (layers, libraries, banned_calls, sizes, first_line, guards, words, whitespace)
+
+# A bad file for each rule: the rules are tested on them before they are used.
+SAMPLES = {
+    layers: [("core/src/wire/a.c", '#include "net/conn.h"\n'),
+             ("core/src/ipc/a.c", '#include "net/conn.h"\n'),
+             ("core/include/dora/a.h", "#include <uv.h>\n"),
+             ("bindings/php/a.c", '#include "wire/frame.h"\n')],
+    libraries: [("core/src/base/a.c", "#include <uv.h>\n"),
+                ("core/src/net/a.c", "#include <jansson.h>\n")],
+    banned_calls: [("core/src/net/a.c", "    strcpy(a, b);\n"), ("core/src/net/a.c", "n=atoi(x)")],
+    sizes: [("core/src/net/a.c", "x\n" * 600), ("core/src/net/a.c", "y" * 101),
+            ("core/src/net/a.c", "f()\n{\n" + "x\n" * 79 + "}\n")],
+    first_line: [("core/src/net/a.c", "int x;\n")],
+    guards: [("core/src/net/a.h", "#ifndef A_H\n#define A_H\n#endif\n"),
+             ("core/include/dora/a.h", "int x;\n")],
+    words: [("core/src/net/a.c", "/* TODO */"), ("README.md", "see /home/ann/x")],
+    whitespace: [("core/src/net/a.c", "int x; \n"), ("core/src/net/a.c", "int x;")],
+}

@@ -1,0 +1,85 @@
+"""Handlers for the server's tests: each does one thing a server must survive."""
+
+import os
+import random
+import signal
+import sys
+import time
+
+import dora
+
+app = dora.App()
+
+
+@app.api("/echo")
+def echo(param):
+    return param
+
+
+@app.api("/pid")
+def pid(param):
+    return os.getpid()
+
+
+@app.api("/sleep")
+def sleep(param):
+    """Sleeps so many milliseconds."""
+    time.sleep(param / 1000)
+    return os.getpid()
+
+
+@app.api("/brief")
+def brief(param):
+    """Quick, but one time in four not quite, so that a kill finds it at work."""
+    if random.random() < 0.25:
+        time.sleep(0.002)
+    return param
+
+
+@app.api("/big")
+def big(param):
+    """A string of so many bytes."""
+    return "x" * param
+
+
+@app.api("/print")
+def print_much(param):
+    """Prints so many bytes, in lines."""
+    line = "flood " * 16 + "\n"
+    for _ in range(param // len(line) + 1):
+        sys.stdout.write(line)
+    sys.stdout.flush()
+    return param
+
+
+@app.api("/die")
+def die(param):
+    """Ends the worker in the way asked for."""
+    if param == "segv":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif param == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif param == "_exit":
+        os._exit(0)
+    elif param == "exit":
+        sys.exit(3)
+    return "still here"
+
+
+@app.api("/raise")
+def fail(param):
+    """Raises: an exception of Python's, or dora.HandlerError with code and message."""
+    if param is None:
+        raise ValueError("no param")
+    raise dora.HandlerError(param["msg"], param["code"])
+
+
+@app.api("/maybe_die")
+def maybe_die(param):
+    """Ends the worker at random, one time in `param`."""
+    roll = int.from_bytes(os.urandom(4), "big") % param
+    if roll == 0:
+        os._exit(0)
+    if roll == 1:
+        sys.exit(3)
+    return "ok"

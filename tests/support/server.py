@@ -1,0 +1,145 @@
+"""One `dora serve` for a test: port 0, awaited by its ready line, gone when the test is."""
+
+import ctypes
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from . import processes
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+_LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def program():
+    """The `dora` program under test: DORA_BIN, as tests/run.sh sets it."""
+    found = os.environ.get("DORA_BIN") or os.path.join(ROOT, "out", "core", "dora")
+    if not os.path.exists(found):
+        raise FileNotFoundError("no dora program: set DORA_BIN (tests/run.sh does)")
+    return found
+
+
+def environment():
+    env = dict(os.environ)
+    env.setdefault("DORA_PYTHON", sys.executable)
+    return env
+
+
+def wait_until(question, seconds=10.0, pause=0.01):
+    """Asks until the answer is true; the last answer."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer or time.monotonic() > end:
+            return answer
+        time.sleep(pause)
+
+
+class Server:
+    """`with Server(pools) as server`: pools as in dora.json, other keys as keywords."""
+
+    def __init__(self, pools, ready_s=20.0, **config):
+        self.folder = tempfile.mkdtemp(prefix="dora-test-")
+        config.setdefault("listen", {"tcp": "127.0.0.1:0"})
+        config["pools"] = pools
+        path = os.path.join(self.folder, "dora.json")
+        with open(path, "w") as file:
+            json.dump(config, file)
+        self.log_path = os.path.join(self.folder, "stderr")
+        parent = os.getpid()
+
+        def die_with_parent():
+            _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
+
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                [program(), "serve", "--config", path], stdout=subprocess.PIPE, stderr=log,
+                stdin=subprocess.DEVNULL, env=environment(), preexec_fn=die_with_parent)
+        self.pid = self.process.pid
+        self.family = []
+        try:
+            line = self._read_line(ready_s)
+            match = re.search(r"dora: ready tcp=(\S+)", line)
+            if not match:
+                raise RuntimeError("no ready line but %r; log:\n%s" % (line, self.log()))
+        except BaseException:
+            self.close()
+            raise
+        self.address = match.group(1)
+        self.ready_line = line.rstrip("\n")
+
+    def _read_line(self, seconds):
+        end = time.monotonic() + seconds
+        data = b""
+        fd = self.process.stdout.fileno()
+        while not data.endswith(b"\n"):
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([fd], [], [], left)[0]:
+                raise TimeoutError("not ready after %.0f s; log:\n%s" % (seconds, self.log()))
+            piece = os.read(fd, 4096)
+            if not piece:
+                break
+            data += piece
+        return data.decode()
+
+    def log(self):
+        with open(self.log_path, errors="replace") as file:
+            return file.read()
+
+    def workers(self, pool=None):
+        return processes.workers(self.pid, pool)
+
+    def everyone(self):
+        """All processes of this server, the master first."""
+        return [self.pid] + processes.descendants(self.pid)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=15.0):
+        """The exit status, once the master has ended by itself."""
+        return self.process.wait(seconds)
+
+    def stop(self, seconds=15.0):
+        """SIGTERM, then the exit status."""
+        self.signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+    def close(self):
+        """Ends whatever is left of the server. Only processes this object started are touched."""
+        if self.process.poll() is None:
+            family = processes.descendants(self.pid)
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                for pid in family:
+                    if processes.title(pid).startswith("dora: "):
+                        os.kill(pid, signal.SIGKILL)
+        if self.process.stdout:
+            self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def python_pool(app, **more):
+    """A Python pool's configuration for a file of tests/support/apps."""
+    return {"runtime": "python", "app": os.path.join(HERE, "apps", app), **more}

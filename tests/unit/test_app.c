@@ -1,0 +1,123 @@
+/* test_app.c: registering handlers, and how a handler's error becomes a code. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "task/app.h"
+
+static dora_err nothing(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)request;
+    (void)user;
+    return dora_write_null(dora_reply_writer(reply));
+}
+
+static void names_are_checked(void **state)
+{
+    (void)state;
+    dora_app app = {0};
+    char longest[DR_API_NAME_MAX + 2];
+    memset(longest, 'x', sizeof(longest));
+    int handler = 0;
+    assert_int_equal(dora_app_handler(&app, (dora_slice){longest, DR_API_NAME_MAX}, &handler),
+                     DORA_OK);
+    assert_int_equal(dora_app_handler(&app, (dora_slice){longest, DR_API_NAME_MAX + 1}, &handler),
+                     DORA_EINVAL);
+    assert_int_equal(dora_app_handler(&app, text_slice("/a/*"), &handler), DORA_EINVAL);
+    assert_int_equal(dora_app_api(&app, "/a", nothing, NULL), DORA_OK);
+    assert_int_equal(dora_app_api(&app, "/a", nothing, NULL), DORA_EINVAL);
+    assert_int_equal(dora_app_api(&app, "", nothing, NULL), DORA_EINVAL);
+    assert_int_equal(dora_app_api(&app, NULL, nothing, NULL), DORA_EINVAL);
+    assert_int_equal(dora_app_api(&app, "/b", NULL, NULL), DORA_EINVAL);
+    assert_int_equal(dora_app_fallback(&app, nothing, NULL), DORA_OK);
+    assert_int_equal(dora_app_fallback(&app, nothing, NULL), DORA_EINVAL);
+    assert_int_equal(app.count, 2);
+    assert_true(app.has_fallback);
+    for (uint32_t i = 0; i < app.count; i++) {
+        if (app.entries[i].handler != &handler) {
+            free(app.entries[i].handler);
+        }
+    }
+    free(app.fallback);
+    dr_app_fini(&app);
+    dr_app_fini(&app);
+}
+
+static void many_names_fit(void **state)
+{
+    (void)state;
+    dora_app app = {0};
+    int handler = 0;
+    for (int i = 0; i < 1000; i++) {
+        char name[16];
+        const int len = snprintf(name, sizeof(name), "/n/%d", i);
+        assert_int_equal(dora_app_handler(&app, (dora_slice){name, (size_t)len}, &handler),
+                         DORA_OK);
+    }
+    assert_string_equal(app.entries[999].name, "/n/999");
+    dr_app_fini(&app);
+}
+
+static void an_error_never_looks_like_success(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t given;
+        int64_t code;
+        const char *msg;
+    } cases[] = {{7, 7, "boom"},
+                 {-3, -3, "boom"},
+                 {0, DORA_CODE_HANDLER, "boom (code 0)"},
+                 {100200, DORA_CODE_HANDLER, "boom (code 100200)"},
+                 {100203, DORA_CODE_HANDLER, "boom (code 100203)"},
+                 {100208, DORA_CODE_HANDLER, "boom"},
+                 {100299, DORA_CODE_HANDLER, "boom (code 100299)"},
+                 {100300, 100300, "boom"}};
+    dora_reply *reply = calloc(1, sizeof(*reply));
+    assert_non_null(reply);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(dora_reply_fail(reply, cases[i].given, "boom", 4), DORA_EHANDLER);
+        assert_int_equal(reply->code, cases[i].code);
+        assert_slice(((dora_slice){reply->msg, reply->msg_len}), cases[i].msg);
+    }
+    assert_int_equal(dora_reply_died(reply, "gone", 4), DORA_EEXIT);
+    assert_int_equal(reply->code, DORA_CODE_WORKER_DIED);
+    free(reply);
+}
+
+static void long_messages_are_cut(void **state)
+{
+    (void)state;
+    char text[DR_MSG_BYTES_MAX + 100];
+    memset(text, 'm', sizeof(text));
+    dora_reply *reply = calloc(1, sizeof(*reply));
+    assert_non_null(reply);
+    (void)dora_reply_fail(reply, 5, text, sizeof(text));
+    assert_int_equal(reply->msg_len, DR_MSG_BYTES_MAX);
+    (void)dora_reply_fail(reply, 0, text, sizeof(text));
+    assert_int_equal(reply->msg_len, DR_MSG_BYTES_MAX);
+    assert_memory_equal(reply->msg + reply->msg_len - 9, " (code 0)", 9);
+    free(reply);
+}
+
+static void remaining_time_is_never_negative(void **state)
+{
+    (void)state;
+    dora_request request = {0};
+    assert_int_equal(dora_request_remaining_ms(&request), -1);
+    request.deadline_ns = 1;
+    assert_int_equal(dora_request_remaining_ms(&request), 0);
+    request.deadline_ns = dr_clock_ns() + 5000000000u;
+    assert_in_range(dora_request_remaining_ms(&request), 4000, 5000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_checked),
+        cmocka_unit_test(many_names_fit),
+        cmocka_unit_test(an_error_never_looks_like_success),
+        cmocka_unit_test(long_messages_are_cut),
+        cmocka_unit_test(remaining_time_is_never_negative),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

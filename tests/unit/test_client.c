@@ -1,0 +1,599 @@
+/* test_client.c: the blocking client against a server that misbehaves. */
+#include "unit.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <dora/client.h>
+
+#include "bad_server.h"
+#include "base/clock.h"
+#include "client/keep.h"
+#include "torture.h"
+
+/* A server, a client of it, and an answer. */
+typedef struct scene {
+    bad_server server;
+    dora_client *client;
+    dora_answer *answer;
+    dora_error error;
+} scene;
+
+static void scene_begin(scene *s, const char *nodes)
+{
+    bad_server_start(&s->server);
+    const dora_client_options options = {
+        .nodes = nodes != NULL ? nodes : s->server.address,
+        .timeout_ms = 10000,
+        .sign = s->server.frame.sign,
+        .gzip = s->server.frame.gzip,
+    };
+    assert_int_equal(dora_client_new(&s->client, &options, &s->error), DORA_OK);
+    s->answer = dora_answer_new();
+    assert_non_null(s->answer);
+}
+
+static void scene_end(scene *s)
+{
+    dora_client_free(s->client);
+    dora_answer_free(s->answer);
+    bad_server_stop(&s->server);
+}
+
+static dora_err call(scene *s, const char *name, const char *param, uint32_t timeout_ms)
+{
+    const dora_call one = {.name = text_slice(name), .param = text_slice(param)};
+    s->error.code = 0;
+    s->error.msg[0] = '\0';
+    return dora_client_call(s->client, &one, timeout_ms, s->answer, &s->error);
+}
+
+static void expect_data(const scene *s, size_t index, const char *data)
+{
+    const dora_result *result = dora_answer_result(s->answer, index);
+    assert_non_null(result);
+    assert_int_equal(result->code, 0);
+    assert_int_equal(result->data.len, strlen(data));
+    assert_memory_equal(result->data.data, data, result->data.len);
+}
+
+static void expect_echo(scene *s)
+{
+    assert_int_equal(call(s, "/echo", "s:5:\"hello\";", 0), DORA_OK);
+    expect_data(s, 0, "s:5:\"hello\";");
+    assert_null(dora_answer_result(s->answer, 1));
+}
+
+static void test_options(void **state)
+{
+    (void)state;
+    dora_client *client = NULL;
+    dora_error error;
+    dora_client_options options = {.nodes = NULL};
+    assert_int_equal(dora_client_new(&client, &options, &error), DORA_EINVAL);
+    options.nodes = "nowhere";
+    assert_int_equal(dora_client_new(&client, &options, &error), DORA_EINVAL);
+    assert_null(client);
+    assert_string_equal(error.msg, "node \"nowhere\" is not host:port");
+    dora_client_free(NULL);
+    dora_answer_free(NULL);
+}
+
+static void test_connection_is_kept(void **state)
+{
+    (void)state;
+    for (int mode = 0; mode < 4; mode++) {
+        scene s = {.server.frame = {.sign = (mode & 1) != 0, .gzip = (mode & 2) != 0}};
+        scene_begin(&s, NULL);
+        for (int i = 0; i < 50; i++) {
+            expect_echo(&s);
+        }
+        assert_int_equal(call(&s, "/echo", "", 5000), DORA_OK);
+        expect_data(&s, 0, "N;");
+        assert_int_equal(call(&s, "/drip", "a:0:{}", 0), DORA_OK);
+        expect_data(&s, 0, "a:0:{}");
+        assert_int_equal(call(&s, "/other", "i:5;", 0), DORA_OK);
+        expect_data(&s, 0, "i:5;");
+        assert_int_equal(atomic_load(&s.server.conns), 1);
+        scene_end(&s);
+    }
+}
+
+static void test_timeout_travels(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    scene_begin(&s, NULL);
+    assert_int_equal(call(&s, "/timeout", "", 5000), DORA_OK);
+    const dora_result *result = dora_answer_result(s.answer, 0);
+    assert_int_equal(result->data.data[0], 'i');
+    assert_in_range(strtol(result->data.data + 2, NULL, 10), 1, 5000);
+    scene_end(&s);
+}
+
+static void test_handler_errors(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    scene_begin(&s, NULL);
+    assert_int_equal(call(&s, "/fail", "", 0), DORA_OK);
+    const dora_result *result = dora_answer_result(s.answer, 0);
+    assert_int_equal(result->code, 7);
+    assert_memory_equal(result->msg.data, "it failed", result->msg.len);
+    assert_int_equal(call(&s, "/died", "", 0), DORA_OK);
+    assert_int_equal(dora_answer_result(s.answer, 0)->code, DORA_CODE_WORKER_DIED);
+    assert_int_equal(atomic_load(&s.server.calls), 2);
+    scene_end(&s);
+}
+
+static void test_many(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    const dora_call calls[] = {
+        {text_slice("user"), text_slice("/echo"), text_slice("i:1;")},
+        {text_slice("7"), text_slice("/echo"), text_slice("i:2;")},
+        {text_slice("007"), text_slice("/fail"), text_slice("")},
+        {text_slice(""), text_slice("/echo"), text_slice("")},
+        {text_slice("-9223372036854775808"), text_slice("/echo"), text_slice("b:1;")},
+        {text_slice("9223372036854775808"), text_slice("/echo"), text_slice("b:0;")},
+    };
+    scene_begin(&s, NULL);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(dora_client_call_many(s.client, calls, 6, 0, s.answer, &s.error), DORA_OK);
+        for (size_t i = 0; i < 6; i++) {
+            const dora_result *result = dora_answer_result(s.answer, i);
+            assert_int_equal(result->key.len, calls[i].key.len);
+            assert_memory_equal(result->key.data, calls[i].key.data, result->key.len);
+        }
+        expect_data(&s, 0, "i:1;");
+        expect_data(&s, 1, "i:2;");
+        assert_int_equal(dora_answer_result(s.answer, 2)->code, 7);
+        expect_data(&s, 3, "N;");
+        expect_data(&s, 4, "b:1;");
+        expect_data(&s, 5, "b:0;");
+        assert_null(dora_answer_result(s.answer, 6));
+    }
+    scene_end(&s);
+}
+
+static void test_wrong_calls(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    const dora_call twice[] = {{text_slice("a"), text_slice("/echo"), text_slice("")},
+                               {text_slice("a"), text_slice("/echo"), text_slice("")}};
+    char long_name[257];
+    memset(long_name, 'n', 256);
+    long_name[256] = '\0';
+    scene_begin(&s, NULL);
+    assert_int_equal(dora_client_call_many(s.client, twice, 0, 0, s.answer, &s.error), DORA_EINVAL);
+    assert_int_equal(dora_client_call_many(s.client, twice, 2, 0, s.answer, &s.error), DORA_EINVAL);
+    assert_string_equal(s.error.msg, "call 2: its key stands there twice");
+    assert_int_equal(call(&s, "", "", 0), DORA_EINVAL);
+    assert_int_equal(call(&s, long_name, "", 0), DORA_EINVAL);
+    long_name[255] = '\0';
+    assert_int_equal(call(&s, long_name, "", 0), DORA_OK);
+    const char *params[] = {"i:1", "i:1;i:2;", "O:1:\"A\":0:{}", "x", "{}"};
+    for (size_t i = 0; i < sizeof params / sizeof params[0]; i++) {
+        assert_int_equal(call(&s, "/echo", params[i], 0), DORA_EINVAL);
+        assert_null(dora_answer_result(s.answer, 0));
+    }
+    scene_end(&s);
+}
+
+static void test_nothing_listens(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    bad_server gone = {.port = 0};
+    bad_server_start(&gone);
+    bad_server_stop(&gone);
+    scene_begin(&s, gone.address);
+    assert_int_equal(call(&s, "/echo", "", 0), DORA_ECONNECT);
+    assert_int_equal(s.error.code, DORA_CODE_CONNECT);
+    assert_non_null(strstr(s.error.msg, gone.address));
+    assert_non_null(strstr(s.error.msg, "Connection refused"));
+    scene_end(&s);
+}
+
+static void test_no_such_host(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    scene_begin(&s, "no-such-host.invalid:1");
+    assert_int_equal(call(&s, "/echo", "", 0), DORA_ECONNECT);
+    assert_int_equal(s.error.code, DORA_CODE_CONNECT);
+    assert_non_null(strstr(s.error.msg, "no-such-host.invalid"));
+    scene_end(&s);
+}
+
+static void test_name_is_looked_up(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    dora_client *client = NULL;
+    char nodes[32];
+    scene_begin(&s, NULL);
+    snprintf(nodes, sizeof nodes, "localhost:%u", s.server.port);
+    const dora_client_options options = {.nodes = nodes};
+    assert_int_equal(dora_client_new(&client, &options, NULL), DORA_OK);
+    const dora_call one = {.name = text_slice("/echo"), .param = text_slice("i:3;")};
+    assert_int_equal(dora_client_call(client, &one, 0, s.answer, &s.error), DORA_OK);
+    expect_data(&s, 0, "i:3;");
+    dora_client_free(client);
+    scene_end(&s);
+}
+
+static void test_silence_times_out(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    scene_begin(&s, NULL);
+    expect_echo(&s);
+    uint64_t before = dr_clock_ms();
+    assert_int_equal(call(&s, "/silent", "", 50), DORA_ETIMEDOUT);
+    assert_int_equal(s.error.code, DORA_CODE_RECEIVE);
+    assert_in_range(dr_clock_ms() - before, 49, 2000);
+    expect_echo(&s); /* on a new connection: a late reply must not reach it */
+    assert_int_equal(atomic_load(&s.server.conns), 2);
+    scene_end(&s);
+}
+
+static void expect_broken(const char *name, dora_err err)
+{
+    scene s = {.client = NULL};
+    scene_begin(&s, NULL);
+    assert_int_equal(call(&s, name, "", 0), err);
+    assert_int_equal(s.error.code, DORA_CODE_RECEIVE);
+    assert_true(s.error.msg[0] != '\0');
+    assert_int_equal(atomic_load(&s.server.calls), 1); /* it may have run: not sent again */
+    expect_echo(&s);
+    scene_end(&s);
+}
+
+static void test_broken_connections(void **state)
+{
+    (void)state;
+    expect_broken("/close", DORA_ECLOSED);
+    expect_broken("/reset", DORA_ECLOSED);
+    expect_broken("/half", DORA_ECLOSED);
+    expect_broken("/garbage", DORA_EPROTO);
+    expect_broken("/envelope", DORA_EPROTO);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    scene_begin(&s, NULL);
+    assert_int_equal(call(&s, "/refuse", "", 0), DORA_EREPLY);
+    assert_int_equal(s.error.code, 100006);
+    assert_string_equal(s.error.msg, "refused");
+    assert_int_equal(atomic_load(&s.server.calls), 1);
+    expect_echo(&s);
+    scene_end(&s);
+}
+
+static void test_stopping_server(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    scene_begin(&s, NULL);
+    assert_int_equal(call(&s, "/stopping", "", 0), DORA_EREPLY);
+    assert_int_equal(s.error.code, DORA_CODE_STOPPING);
+    assert_int_equal(atomic_load(&s.server.conns), 1);
+    expect_echo(&s);
+    assert_int_equal(call(&s, "/stopping", "", 0), DORA_EREPLY);
+    assert_int_equal(atomic_load(&s.server.conns), 3); /* a fresh one is tried once */
+    scene_end(&s);
+}
+
+static void test_stopping_then_restarted(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    scene_begin(&s, NULL);
+    expect_echo(&s);
+    atomic_store(&s.server.calls, 0);
+    assert_int_equal(call(&s, "/stopping_once", "i:1;", 0), DORA_OK);
+    expect_data(&s, 0, "i:1;");
+    assert_int_equal(atomic_load(&s.server.conns), 2);
+    scene_end(&s);
+}
+
+static void test_other_nodes(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    bad_server gone = {.port = 0};
+    bad_server stopping = {.port = 0};
+    char nodes[128];
+    bad_server_start(&gone);
+    bad_server_stop(&gone);
+    bad_server_start(&stopping);
+    bad_server_start(&s.server);
+    bad_server_stop(&s.server);
+    s.server = (bad_server){.port = 0};
+    scene_begin(&s, NULL);
+    dora_client_free(s.client);
+    snprintf(nodes, sizeof nodes, "%s, %s", gone.address, s.server.address);
+    dora_client_options options = {.nodes = nodes};
+    assert_int_equal(dora_client_new(&s.client, &options, NULL), DORA_OK);
+    for (int i = 0; i < 20; i++) {
+        expect_echo(&s);
+    }
+    assert_int_equal(atomic_load(&s.server.conns), 1);
+    dora_client_free(s.client);
+    snprintf(nodes, sizeof nodes, "%s,%s,%s", s.server.address, stopping.address, gone.address);
+    assert_int_equal(dora_client_new(&s.client, &options, NULL), DORA_OK);
+    atomic_store(&s.server.calls, 1); /* so that only the other server says "stopping" */
+    for (int i = 0; i < 20; i++) {
+        atomic_store(&stopping.calls, 0);
+        assert_int_equal(call(&s, "/stopping_once", "i:1;", 0), DORA_OK);
+        expect_data(&s, 0, "i:1;");
+    }
+    scene_end(&s);
+    bad_server_stop(&stopping);
+}
+
+static void test_big_request(void **state)
+{
+    (void)state;
+    const size_t len = 2000000;
+    char *param = malloc(len + 32);
+    assert_non_null(param);
+    int head = snprintf(param, 32, "s:%zu:\"", len);
+    memset(param + head, 'x', len);
+    memcpy(param + head + len, "\";", 3);
+    scene s = {.client = NULL};
+    scene_begin(&s, NULL);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(call(&s, "/echo", param, 0), DORA_OK);
+        expect_data(&s, 0, param);
+    }
+    assert_int_equal(atomic_load(&s.server.conns), 1);
+    scene_end(&s);
+
+    scene deaf = {.server.mode = BAD_SERVER_DEAF};
+    scene_begin(&deaf, NULL);
+    assert_int_equal(call(&deaf, "/echo", param, 50), DORA_ETIMEDOUT);
+    scene_end(&deaf);
+
+    scene refuses = {.server.mode = BAD_SERVER_REFUSES};
+    scene_begin(&refuses, NULL);
+    assert_int_equal(call(&refuses, "/echo", param, 0), DORA_EREPLY);
+    assert_int_equal(refuses.error.code, DORA_CODE_TOO_BIG);
+    scene_end(&refuses);
+    free(param);
+}
+
+static void test_too_big_for_a_frame(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    dora_client *client = NULL;
+    scene_begin(&s, NULL);
+    const dora_client_options options = {.nodes = s.server.address, .frame_bytes_max = 64};
+    const dora_call one = {.name = text_slice("/echo")};
+    assert_int_equal(dora_client_new(&client, &options, NULL), DORA_OK);
+    assert_int_equal(dora_client_call(client, &one, 0, s.answer, &s.error), DORA_ETOOBIG);
+    assert_int_equal(s.error.code, DORA_CODE_TOO_BIG);
+    dora_client_free(client);
+    scene_end(&s);
+}
+
+static void test_unused_connection_is_looked_at(void **state)
+{
+    (void)state;
+    int fds[2];
+    uint64_t now_ns = dr_clock_ns();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    dr_peer peer = {.socket.fd = fds[0], .used_ns = now_ns};
+    const uint64_t later_ns = now_ns + DR_IDLE_TRUST_NS + 1;
+    assert_true(dr_peer_is_usable(&peer, now_ns));
+    assert_true(dr_peer_is_usable(&peer, later_ns));
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    assert_true(dr_peer_is_usable(&peer, now_ns));
+    assert_false(dr_peer_is_usable(&peer, later_ns));
+    close(fds[1]);
+    assert_true(dr_peer_is_usable(&peer, now_ns + DR_IDLE_TRUST_NS));
+    assert_false(dr_peer_is_usable(&peer, later_ns));
+    peer.used_ns = 0;
+    assert_false(dr_peer_is_usable(&peer, now_ns));
+    close(fds[0]);
+}
+
+static void test_idle_connections_are_bounded(void **state)
+{
+    (void)state;
+    dr_keep keep;
+    const dora_frame_options frame = {.sign = false};
+    assert_int_equal(dr_keep_init(&keep, 1), DORA_OK);
+    dr_peer *peers[DR_IDLE_MAX + 1];
+    for (size_t i = 0; i < DR_IDLE_MAX + 1; i++) {
+        peers[i] = dr_keep_open(&keep, 0, &frame);
+        assert_non_null(peers[i]);
+    }
+    for (size_t i = 0; i < DR_IDLE_MAX + 1; i++) {
+        dr_keep_give(&keep, peers[i], 1);
+    }
+    assert_int_equal(keep.idle[0].count, DR_IDLE_MAX);
+    assert_ptr_equal(dr_keep_take(&keep, 0), peers[DR_IDLE_MAX - 1]); /* last in, first out */
+    dr_keep_clear(&keep, 0);
+    assert_int_equal(keep.idle[0].count, 0);
+    assert_ptr_equal(keep.all, peers[DR_IDLE_MAX - 1]);
+    dr_keep_fini(&keep);
+}
+
+static void test_fork(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    int status = -1;
+    scene_begin(&s, NULL);
+    expect_echo(&s);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        bool is_good =
+            call(&s, "/echo", "i:9;", 0) == DORA_OK && call(&s, "/echo", "i:9;", 0) == DORA_OK;
+        _exit(is_good ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(atomic_load(&s.server.conns), 2);
+    expect_echo(&s);
+    assert_int_equal(atomic_load(&s.server.conns), 2);
+    assert_int_equal(atomic_load(&s.server.calls), 4);
+    scene_end(&s);
+}
+
+static void *caller_main(void *user)
+{
+    scene *s = user;
+    dora_answer *answer = dora_answer_new();
+    size_t wrong = 0;
+    for (int i = 0; i < 100; i++) {
+        char param[64];
+        int len = snprintf(param, sizeof param, "i:%d%d;", (int)(pthread_self() >> 12 & 0xffff), i);
+        const dora_call one = {.name = text_slice("/echo"), .param = {param, (size_t)len}};
+        dora_err err = dora_client_call(s->client, &one, 0, answer, NULL);
+        const dora_result *result = dora_answer_result(answer, 0);
+        wrong += err != DORA_OK || result == NULL || result->data.len != (size_t)len ||
+                         memcmp(result->data.data, param, (size_t)len) != 0
+                     ? 1
+                     : 0;
+    }
+    dora_answer_free(answer);
+    return (void *)wrong;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    pthread_t threads[8];
+    scene_begin(&s, NULL);
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, caller_main, &s), 0);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        void *wrong = NULL;
+        pthread_join(threads[i], &wrong);
+        assert_null(wrong);
+    }
+    assert_in_range(atomic_load(&s.server.conns), 1, 8);
+    scene_end(&s);
+}
+
+/* A server in a process of its own, where failing allocations are not its. It ends when `stop_fd`
+ * is closed. */
+static pid_t start_elsewhere(char address[32], int *stop_fd)
+{
+    int ready[2];
+    int stop[2];
+    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(stop), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        bad_server server = {.port = 0};
+        close(stop[1]);
+        bad_server_start(&server);
+        bool is_told = write(ready[1], server.address, 32) == 32;
+        is_told = is_told && read(stop[0], address, 1) == 0;
+        bad_server_stop(&server);
+        _exit(is_told ? 0 : 1);
+    }
+    close(ready[1]);
+    close(stop[0]);
+    assert_int_equal(read(ready[0], address, 32), 32);
+    close(ready[0]);
+    *stop_fd = stop[1];
+    return child;
+}
+
+static void stop_elsewhere(pid_t child, int stop_fd)
+{
+    int status = -1;
+    close(stop_fd);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static bool call_two(void *user)
+{
+    const dora_call calls[] = {{text_slice("a"), text_slice("/echo"), text_slice("i:1;")},
+                               {text_slice("b"), text_slice("/echo"), text_slice("i:2;")}};
+    const dora_client_options options = {.nodes = user, .salt = "pepper"};
+    dora_client *client = NULL;
+    dora_answer *answer = dora_answer_new();
+    dora_err err = answer != NULL ? dora_client_new(&client, &options, NULL) : DORA_ENOMEM;
+    if (err == DORA_OK) {
+        err = dora_client_call_many(client, calls, 2, 0, answer, NULL);
+    }
+    dora_client_free(client);
+    dora_answer_free(answer);
+    return err == DORA_OK;
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    char address[32];
+    int stop_fd = -1;
+    pid_t child = start_elsewhere(address, &stop_fd);
+    assert_true(torture_run(call_two, address) > 6);
+    stop_elsewhere(child, stop_fd);
+}
+
+static void test_no_allocation_in_steady_state(void **state)
+{
+    (void)state;
+    char address[32];
+    int stop_fd = -1;
+    pid_t child = start_elsewhere(address, &stop_fd);
+    scene s = {.client = NULL};
+    scene_begin(&s, address);
+    expect_echo(&s);
+    expect_echo(&s);
+    torture_arm(1);
+    dora_err err = call(&s, "/echo", "s:5:\"hello\";", 0);
+    torture_arm(0);
+    assert_int_equal(err, DORA_OK);
+    assert_false(torture_has_failed());
+    scene_end(&s);
+    stop_elsewhere(child, stop_fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_connection_is_kept),
+        cmocka_unit_test(test_timeout_travels),
+        cmocka_unit_test(test_handler_errors),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_wrong_calls),
+        cmocka_unit_test(test_nothing_listens),
+        cmocka_unit_test(test_no_such_host),
+        cmocka_unit_test(test_name_is_looked_up),
+        cmocka_unit_test(test_silence_times_out),
+        cmocka_unit_test(test_broken_connections),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_stopping_server),
+        cmocka_unit_test(test_stopping_then_restarted),
+        cmocka_unit_test(test_other_nodes),
+        cmocka_unit_test(test_big_request),
+        cmocka_unit_test(test_too_big_for_a_frame),
+        cmocka_unit_test(test_unused_connection_is_looked_at),
+        cmocka_unit_test(test_idle_connections_are_bounded),
+        cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_no_allocation_in_steady_state),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

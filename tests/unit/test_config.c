@@ -1,0 +1,325 @@
+/* test_config.c: dora.json to a dr_config, and what `dora check` says about mistakes. */
+#include "unit.h"
+
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "server/config.h"
+#include "torture.h"
+
+static dora_err parse(dr_config *config, const char *text, dora_error *error)
+{
+    dora_slice slice = {text, strlen(text)};
+    assert_int_equal(dr_config_init(config), DORA_OK);
+    return dr_config_parse(config, slice, "conf/dora.json", error);
+}
+
+static void expect_problem(const char *text, const char *message)
+{
+    dr_config config;
+    dora_error error;
+    assert_int_equal(parse(&config, text, &error), DORA_ECONFIG);
+    assert_string_equal(error.msg, message);
+    dr_config_fini(&config);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    assert_int_equal(parse(&config,
+                           "{\"pools\": {\"users\": {\"runtime\": \"python\", "
+                           "\"app\": \"users.py\"}}}",
+                           &error),
+                     DORA_OK);
+    assert_string_equal(config.tcp_host, "127.0.0.1");
+    assert_int_equal(config.tcp_port, 9567);
+    assert_int_equal(config.reactors, 0);
+    assert_int_equal(config.backlog, 3000);
+    assert_int_equal(config.frame_bytes_max, 2097152);
+    assert_int_equal(config.idle_s, 0);
+    assert_int_equal(config.linger_ms, 1000);
+    assert_false(config.sign);
+    assert_false(config.gzip);
+    assert_false(config.daemonize);
+    assert_string_equal(config.salt, "=&$*#@(*&%(@");
+    assert_null(config.pid_file);
+    assert_null(config.log.file);
+    assert_int_equal(config.log.format, DR_LOG_TEXT);
+    assert_int_equal(config.log.level, 4);
+    assert_true(config.control.loopback && config.control.local);
+    assert_int_equal(config.pool_count, 1);
+    const dr_pool_config *pool = &config.pools[0];
+    assert_string_equal(pool->name, "users");
+    assert_int_equal(pool->runtime, DR_RUNTIME_PYTHON);
+    assert_string_equal(pool->app, "conf/users.py");
+    assert_null(pool->interpreter);
+    assert_null(pool->extension);
+    assert_true(pool->workers >= 2);
+    assert_int_equal(pool->concurrency, 1);
+    assert_int_equal(pool->apis.count, 0);
+    assert_int_equal(pool->queue_tasks_max, 16384);
+    assert_int_equal(pool->queue_mb_max, 64);
+    assert_int_equal(pool->max_requests, 4000);
+    assert_int_equal(pool->memory_mb_max, 0);
+    assert_int_equal(pool->time_limit_ms, 0);
+    assert_true(pool->preload && pool->dedupe && !pool->from_again);
+    dr_config_fini(&config);
+}
+
+static const char WHOLE[] =
+    "{\"listen\": {\"tcp\": \"[::1]:0\", \"http\": null, \"unix\": null, \"admin\": null},"
+    " \"reactors\": 3, \"backlog\": 10, \"frame_bytes_max\": 4096, \"idle_s\": 5,"
+    " \"linger_ms\": 0, \"sign\": true, \"salt\": \"pepper\", \"gzip\": true,"
+    " \"daemonize\": false, \"pid_file\": \"run/dora.pid\","
+    " \"log\": {\"file\": \"/var/log/dora.log\", \"format\": \"json\", \"level\": 9},"
+    " \"control\": {\"allow\": [\"unix\"]},"
+    " \"discovery\": {\"redis\": [], \"groups\": [], \"advertise\": null},"
+    " \"pools\": {"
+    "  \"a\": {\"runtime\": \"php\", \"app\": \"/srv/a.php\", \"interpreter\": \"php8.2\","
+    "   \"extension\": \"lib/dora.so\", \"workers\": 512, \"concurrency\": 1,"
+    "   \"apis\": [\"/user/get\", \"/user/*\", \"*\"], \"queue_tasks_max\": 1,"
+    "   \"queue_mb_max\": 1, \"max_requests\": 0, \"memory_mb_max\": 128,"
+    "   \"time_limit_ms\": 500, \"preload\": false, \"dedupe\": false},"
+    "  \"b\": {\"runtime\": \"python\", \"app\": \"shop.users:app\"},"
+    "  \"c\": {\"runtime\": \"c\", \"app\": \"orders.so\"}}}";
+
+static void test_everything_set(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error = {.msg = ""};
+    dora_err err = parse(&config, WHOLE, &error);
+    assert_string_equal(error.msg, "");
+    assert_int_equal(err, DORA_OK);
+    assert_string_equal(config.tcp_host, "::1");
+    assert_int_equal(config.tcp_port, 0);
+    assert_int_equal(config.reactors, 3);
+    assert_int_equal(config.frame_bytes_max, 4096);
+    assert_int_equal(config.linger_ms, 0);
+    assert_true(config.sign && config.gzip);
+    assert_string_equal(config.salt, "pepper");
+    assert_string_equal(config.pid_file, "conf/run/dora.pid");
+    assert_string_equal(config.log.file, "/var/log/dora.log");
+    assert_int_equal(config.log.format, DR_LOG_JSON);
+    assert_int_equal(config.log.level, 9);
+    assert_true(!config.control.loopback && config.control.local);
+    assert_int_equal(config.pool_count, 3);
+    const dr_pool_config *pool = &config.pools[0];
+    assert_string_equal(pool->app, "/srv/a.php");
+    assert_string_equal(pool->interpreter, "php8.2");
+    assert_string_equal(pool->extension, "conf/lib/dora.so");
+    assert_int_equal(pool->workers, 512);
+    assert_int_equal(pool->apis.count, 3);
+    assert_string_equal(pool->apis.items[1], "/user/*");
+    assert_int_equal(pool->time_limit_ms, 500);
+    assert_true(!pool->preload && !pool->dedupe);
+    assert_string_equal(config.pools[1].app, "shop.users:app");
+    assert_string_equal(config.pools[2].app, "conf/orders.so");
+    dora_frame_options frame = dr_config_frame_options(&config);
+    assert_true(frame.sign && frame.gzip && frame.bytes_max == 4096 && frame.salt.len == 6);
+    dr_config_fini(&config);
+}
+
+static void test_unknown_keys(void **state)
+{
+    (void)state;
+    expect_problem("{\n  \"reacters\": 2\n}",
+                   "conf/dora.json:2:3: reacters: unknown key; did you mean \"reactors\"? allowed: "
+                   "listen, reactors, backlog, frame_bytes_max, idle_s, linger_ms, sign, salt, "
+                   "gzip, daemonize, pid_file, log, control, discovery, pools");
+    expect_problem("{\"log\": {\"zebra\": 2}}",
+                   "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level");
+    expect_problem("{\"pools\": {\n \"users\": {\"runtime\": \"c\", \"app\": \"a.so\",\n"
+                   "  \"workrs\": 2}}}",
+                   "conf/dora.json:3:3: pools.users.workrs: unknown key; did you mean "
+                   "\"workers\"? allowed: runtime, app, interpreter, extension, workers, "
+                   "concurrency, apis, queue_tasks_max, queue_mb_max, max_requests, "
+                   "memory_mb_max, time_limit_ms, preload, dedupe");
+}
+
+static void test_wrong_values(void **state)
+{
+    (void)state;
+    expect_problem("{\"reactors\": -1}",
+                   "conf/dora.json:1:2: reactors: must be a whole number from 0 to 64");
+    expect_problem("{\"backlog\": 2.5}",
+                   "conf/dora.json:1:2: backlog: must be a whole number from 1 to 65535");
+    expect_problem("{\"log\": {\"level\": 10}}",
+                   "conf/dora.json:1:10: log.level: must be a whole number from 1 to 9");
+    expect_problem("{\"log\": {\"format\": \"xml\"}}",
+                   "conf/dora.json:1:10: log.format: must be \"text\" or \"json\"");
+    expect_problem("{\"sign\": 1}", "conf/dora.json:1:2: sign: must be true or false");
+    expect_problem("{\"salt\": null}", "conf/dora.json:1:2: salt: must be a string");
+    expect_problem("{\"pid_file\": \"\"}",
+                   "conf/dora.json:1:2: pid_file: must be a file name or null");
+    expect_problem("{\"log\": []}", "conf/dora.json:1:2: log: must be an object: {...}");
+    expect_problem("[]", "conf/dora.json: must be an object: {...}");
+    expect_problem("{\"control\": {\"allow\": [\"moon\"]}}",
+                   "conf/dora.json:1:14: control.allow: must be a list of \"loopback\" and "
+                   "\"unix\"");
+    const char *tcp[] = {"null", "9567", "\"localhost\"", "\":80\"", "\"a:70000\"", "\"::1:80\""};
+    for (size_t i = 0; i < sizeof tcp / sizeof tcp[0]; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "{\"listen\": {\"tcp\": %s}}", tcp[i]);
+        expect_problem(text, "conf/dora.json:1:13: listen.tcp: must be \"HOST:PORT\", such as "
+                             "\"127.0.0.1:9567\"; port 0 picks a free one");
+    }
+}
+
+static void test_wrong_pools(void **state)
+{
+    (void)state;
+    expect_problem("{\"pools\": []}",
+                   "conf/dora.json:1:2: pools: must be an object: {\"NAME\": {...}}");
+    expect_problem("{\"pools\": {\"a\": 1}}",
+                   "conf/dora.json:1:12: pools.a: must be an object: {...}");
+    expect_problem("{\"pools\": {\"a\": {}}}",
+                   "conf/dora.json:1:12: pools.a: has no \"runtime\"; it must be \"php\", "
+                   "\"python\" or \"c\"\n"
+                   "conf/dora.json:1:12: pools.a: has no \"app\"; it must be a file, or "
+                   "module:attr for Python");
+    expect_problem("{\"pools\": {\"a b\": {\"runtime\": \"c\", \"app\": \"a.so\"}}}",
+                   "conf/dora.json:1:12: pools.a b: a pool's name is 1 to 64 letters, digits, "
+                   "\"_\", \"-\" or \".\"");
+    expect_problem("{\"pools\": {\"a\": {\"runtime\": \"ruby\", \"app\": \"a.rb\"}}}",
+                   "conf/dora.json:1:18: pools.a.runtime: must be \"php\", \"python\" or \"c\"");
+    expect_problem(
+        "{\"pools\": {\"a\": {\"runtime\": \"c\", \"app\": \"a.so\", \"extension\": \"x\","
+        " \"interpreter\": \"y\"}}}",
+        "conf/dora.json:1:12: pools.a: has an \"interpreter\", which a C pool does not "
+        "need\n"
+        "conf/dora.json:1:12: pools.a: has an \"extension\", which is for PHP alone");
+    expect_problem("{\"pools\": {\"a\": {\"runtime\": \"c\", \"app\": \"a.so\", "
+                   "\"apis\": [\"/a*b\"]}}}",
+                   "conf/dora.json:1:49: pools.a.apis: item 1 must be a name of 1 to 255 bytes, "
+                   "exact or ending in \"*\"");
+    expect_problem("{\"pools\": {\"a\": {\"runtime\": \"c\", \"app\": \"a.so\", "
+                   "\"apis\": [\"/a\", \"/a\"]}}}",
+                   "conf/dora.json:1:49: pools.a.apis: \"/a\" stands there twice");
+    expect_problem("{\"pools\": {\"a\": {\"runtime\": \"c\", \"app\": \"a.so\", "
+                   "\"workers\": 513}}}",
+                   "conf/dora.json:1:49: pools.a.workers: must be a whole number from 1 to 512");
+}
+
+static void test_later_work(void **state)
+{
+    (void)state;
+    expect_problem("{\"listen\": {\"http\": \"127.0.0.1:9566\"}}",
+                   "conf/dora.json:1:13: listen.http: this version has no HTTP listener yet; "
+                   "leave it null");
+    expect_problem("{\"listen\": {\"unix\": \"/run/dora\"}}",
+                   "conf/dora.json:1:13: listen.unix: this version has no Unix socket yet; leave "
+                   "it null");
+    expect_problem("{\"daemonize\": true}", "conf/dora.json:1:2: daemonize: this version stays in "
+                                            "the foreground; leave it false");
+    expect_problem("{\"discovery\": {\"redis\": [\"127.0.0.1:6379\"]}}",
+                   "conf/dora.json:1:16: discovery.redis: this version has no discovery yet; "
+                   "leave it []");
+    expect_problem("{\"discovery\": {\"advertise\": \"10.0.0.1:9567\"}}",
+                   "conf/dora.json:1:16: discovery.advertise: this version has no discovery yet; "
+                   "leave it null");
+    expect_problem("{\"pools\": {\"a\": {\"runtime\": \"c\", \"app\": \"a.so\", "
+                   "\"concurrency\": 8}}}",
+                   "conf/dora.json:1:49: pools.a.concurrency: this version runs one task at a "
+                   "time in a worker; leave it 1");
+}
+
+static void test_syntax(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    assert_int_equal(parse(&config, "{\n\"sign\": tru\n}", &error), DORA_ECONFIG);
+    assert_non_null(strstr(error.msg, "conf/dora.json:2:11: "));
+    dr_config_fini(&config);
+    assert_int_equal(parse(&config, "{\"sign\": true, \"sign\": false}", &error), DORA_ECONFIG);
+    assert_non_null(strstr(error.msg, "duplicate object key"));
+    dr_config_fini(&config);
+}
+
+static void test_cut_anywhere(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len < sizeof WHOLE - 1; len++) {
+        dr_config config;
+        char *cut = malloc(len + 1); /* exactly so large: a read past the end is seen */
+        assert_non_null(cut);
+        memcpy(cut, WHOLE, len);
+        dora_slice slice = {cut, len};
+        assert_int_equal(dr_config_init(&config), DORA_OK);
+        assert_int_equal(dr_config_parse(&config, slice, "cut", NULL), DORA_ECONFIG);
+        dr_config_fini(&config);
+        free(cut);
+    }
+}
+
+static bool parse_whole(void *user)
+{
+    (void)user;
+    dr_config config;
+    dora_err err = dr_config_init(&config);
+    if (err == DORA_OK) {
+        err = dr_config_parse(&config, text_slice(WHOLE), "conf/dora.json", NULL);
+    }
+    dr_config_fini(&config);
+    return err == DORA_OK;
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    assert_true(torture_run(parse_whole, NULL) > 10);
+}
+
+static void test_check_pools(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    const char *text = "{\"pools\": {"
+                       "\"a\": {\"runtime\": \"php\", \"app\": \"/no/a.php\", \"apis\": [\"/x\"]},"
+                       "\"b\": {\"runtime\": \"php\", \"app\": \"/\", \"apis\": [\"/y\", \"/x\"]},"
+                       "\"c\": {\"runtime\": \"python\", \"app\": \"shop:app\"}}}";
+    assert_int_equal(parse(&config, text, &error), DORA_OK);
+    assert_int_equal(dr_config_check(&config, "f", &error), DORA_ECONFIG);
+    assert_string_equal(error.msg, "f: pools.a.app: /no/a.php: No such file or directory\n"
+                                   "f: pools.b.app: /: not a file\n"
+                                   "f: pools.b.apis: \"/x\" stands in pools.a.apis too; a name "
+                                   "belongs to one pool");
+    dr_config_fini(&config);
+}
+
+static void test_load(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/dora-config-XXXXXX";
+    dr_config config;
+    dora_error error;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "{\"sign\": true}", 14), 14);
+    close(fd);
+    assert_int_equal(dr_config_init(&config), DORA_OK);
+    assert_int_equal(dr_config_load(&config, path, &error), DORA_OK);
+    assert_true(config.sign);
+    unlink(path);
+    assert_int_equal(dr_config_load(&config, path, &error), DORA_EIO);
+    assert_non_null(strstr(error.msg, "No such file"));
+    assert_int_equal(dr_config_load(&config, "/", &error), DORA_EIO);
+    dr_config_fini(&config);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_everything_set),
+        cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_wrong_values),
+        cmocka_unit_test(test_wrong_pools),  cmocka_unit_test(test_later_work),
+        cmocka_unit_test(test_syntax),       cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_check_pools),
+        cmocka_unit_test(test_load),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

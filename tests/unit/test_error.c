@@ -1,0 +1,67 @@
+/* test_error.c: names, texts, and the message that is cut where it does not fit. */
+#include "unit.h"
+
+#include <dora/error.h>
+
+static void set_fills_all(void **state)
+{
+    (void)state;
+    static dora_error error;
+    memset(&error, 0x5a, sizeof(error));
+    assert_int_equal(dora_error_set(&error, DORA_EINVAL, "port %d of %s", 70000, "a"), DORA_EINVAL);
+    assert_int_equal(error.err, DORA_EINVAL);
+    assert_int_equal(error.code, 0);
+    assert_int_equal(error.offset, 0);
+    assert_string_equal(error.msg, "port 70000 of a");
+    assert_int_equal(dora_error_set(NULL, DORA_EIO, "%s", "x"), DORA_EIO);
+}
+
+static void long_message_is_cut(void **state)
+{
+    (void)state;
+    static dora_error error;
+    dora_error_set(&error, DORA_EIO, "%05000d", 1);
+    assert_int_equal(strlen(error.msg), sizeof(error.msg) - 1);
+}
+
+static void names_and_texts(void **state)
+{
+    (void)state;
+    assert_string_equal(dora_err_name(DORA_OK), "DORA_OK");
+    assert_string_equal(dora_err_name(DORA_ETIMEDOUT), "DORA_ETIMEDOUT");
+    assert_string_equal(dora_err_text(DORA_ETIMEDOUT), "timed out");
+    assert_string_equal(dora_err_name((dora_err)-999), "unknown error");
+    assert_string_equal(dora_err_text((dora_err)999), "unknown error");
+    assert_int_equal(DORA_ETYPE, -18);
+}
+
+static void codes(void **state)
+{
+    (void)state;
+    assert_string_equal(dora_code_text(0), "OK");
+    assert_string_equal(dora_code_text(100204), "no such api");
+    assert_string_equal(dora_code_text(1231), "unknown code");
+    static const int64_t not_run[] = {100010, 100202, 100203, 100204, 100205, 100207};
+    size_t found = 0;
+    for (int64_t code = 99990; code < 100300; code++) {
+        if (dora_code_is_not_run(code)) {
+            assert_true(found < 6);
+            assert_int_equal(code, not_run[found]);
+            found++;
+        }
+    }
+    assert_int_equal(found, 6);
+    assert_false(dora_code_is_not_run(0));
+    assert_false(dora_code_is_not_run(INT64_MIN));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(set_fills_all),
+        cmocka_unit_test(long_message_is_cut),
+        cmocka_unit_test(names_and_texts),
+        cmocka_unit_test(codes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,368 @@
+/* test_message.c: requests and replies: what is found, what is refused, in which order. */
+#include "unit.h"
+
+#include "torture.h"
+#include "wire/message.h"
+
+#define GUID "0123456789abcdef0123456789abcdef"
+#define M_GUID "s:4:\"guid\";s:32:\"" GUID "\";"
+#define M_TYPE(t) "s:4:\"type\";s:3:\"" t "\";"
+#define API(key, name) key "a:1:{s:4:\"name\";s:1:\"" name "\";}"
+#define M_ONE "s:3:\"api\";a:1:{" API(DR_KEY_ONE, "a") "}"
+
+static dora_error error;
+static dr_api apis[DR_APIS_MAX];
+static dr_request request;
+
+static int64_t decode(const char *text)
+{
+    error.code = 0;
+    dora_err err = dr_request_decode(text_slice(text), GUID, &request, apis, DR_APIS_MAX, &error);
+    assert_int_equal(dr_request_decode(text_slice(text), GUID, &request, apis, DR_APIS_MAX, NULL),
+                     err);
+    assert_true((err == DORA_OK) == (error.code == 0));
+    return error.code;
+}
+
+static void finds_everything(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        decode("a:7:{s:7:\"attempt\";i:2;s:5:\"trace\";s:3:\"t-1\";" M_TYPE(
+            "W_M") "i:5;a:0:{}" M_GUID "s:7:\"timeout\";i:1500;"
+                   "s:3:\"api\";a:3:{i:7;a:2:{s:5:\"param\";a:1:{i:0;N;}s:4:\"name\";s:2:\"/x\";}"
+                   "s:1:\"k\";a:3:{s:5:\"other\";N;s:4:\"name\";s:1:\"y\";i:0;N;}"
+                   "s:0:\"\";a:2:{s:4:\"name\";s:1:\"z\";s:5:\"param\";d:1.5;}}}"),
+        0);
+    assert_slice(request.guid, GUID);
+    assert_int_equal(request.type, DR_TYPE_W_M);
+    assert_int_equal(request.timeout_ms, 1500);
+    assert_slice(request.trace, "t-1");
+    assert_int_equal(request.attempt, 2);
+    assert_int_equal(request.api_count, 3);
+    assert_slice(apis[0].key_raw, "i:7;");
+    assert_slice(apis[0].name, "/x");
+    assert_slice(apis[0].param, "a:1:{i:0;N;}");
+    assert_slice(apis[1].key_raw, "s:1:\"k\";");
+    assert_slice(apis[1].name, "y");
+    assert_slice(apis[1].param, "N;");
+    assert_slice(apis[2].key_raw, "s:0:\"\";");
+    assert_slice(apis[2].param, "d:1.5;");
+}
+
+static void defaults(void **state)
+{
+    (void)state;
+    assert_int_equal(decode("a:3:{" M_ONE M_GUID M_TYPE("W_S") "}"), 0);
+    assert_int_equal(request.timeout_ms, -1);
+    assert_int_equal(request.attempt, -1);
+    assert_int_equal(request.trace.len, 0);
+    /* Dora's own keys in a wrong shape are left alone, a time that is over is over. */
+    assert_int_equal(decode("a:6:{" M_ONE M_GUID M_TYPE(
+                         "W_S") "s:7:\"timeout\";s:1:\"x\";"
+                                "s:5:\"trace\";a:1:{i:0;N;}s:7:\"attempt\";i:-3;}"),
+                     0);
+    assert_int_equal(request.timeout_ms, -1);
+    assert_int_equal(request.attempt, -1);
+    assert_int_equal(request.trace.len, 0);
+    assert_int_equal(decode("a:4:{" M_ONE M_GUID M_TYPE("W_S") "s:7:\"timeout\";i:-5;}"), 0);
+    assert_int_equal(request.timeout_ms, 0);
+}
+
+static void trace_is_bounded(void **state)
+{
+    (void)state;
+    for (size_t len = DR_TRACE_BYTES_MAX; len <= DR_TRACE_BYTES_MAX + 1; len++) {
+        char text[1024];
+        snprintf(text, sizeof(text),
+                 "a:4:{" M_ONE M_GUID M_TYPE("W_S") "s:5:\"trace\";s:%zu:\"%0*d\";}", len, (int)len,
+                 1);
+        assert_int_equal(decode(text), 0);
+        assert_int_equal(request.trace.len, len <= DR_TRACE_BYTES_MAX ? len : 0);
+    }
+}
+
+static void precedence(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t code;
+    } cases[] = {
+        {"", 100006},
+        {"{}", 100006},
+        {"i:1;", 100006},
+        {"a:0:{}", 100100},
+        {"a:0:{}x", 100006},
+        {"a:0:{}}", 100006},
+        {"a:3:{" M_ONE M_GUID M_TYPE("W_S") "};", 100006},
+        {"a:4:{" M_ONE M_GUID M_TYPE("W_S") "}", 100006},
+        {"a:2:{" M_ONE M_GUID M_TYPE("W_S") "}", 100006},
+        {"a:2:{" M_ONE M_TYPE("W_S") "}", 100100},
+        {"a:3:{" M_ONE "s:4:\"guid\";i:5;" M_TYPE("W_S") "}", 100100},
+        {"a:3:{" M_ONE "s:4:\"guid\";a:0:{}" M_TYPE("XXX") "}", 100100},
+        {"a:1:{" M_GUID "}", 100002},
+        {"a:2:{" M_GUID M_TYPE("W_X") "}", 100002},
+        {"a:2:{" M_GUID "s:4:\"type\";i:1;}", 100002},
+        {"a:3:{" M_ONE M_GUID "s:4:\"type\";s:4:\"W_S \";}", 100002},
+        {"a:3:{" M_ONE M_GUID "s:4:\"type\";s:0:\"\";}", 100002},
+        {"a:2:{" M_GUID M_TYPE("W_S") "}", 100003},
+        {"a:3:{s:3:\"api\";N;" M_GUID M_TYPE("W_M") "}", 100003},
+        {"a:3:{s:3:\"api\";a:0:{}" M_GUID M_TYPE("W_M") "}", 100003},
+        {"a:3:{s:3:\"api\";a:1:{i:0;N;}" M_GUID M_TYPE("W_M") "}", 100003},
+        {"a:3:{s:3:\"api\";a:1:{i:0;a:0:{}}" M_GUID M_TYPE("W_M") "}", 100003},
+        {"a:3:{s:3:\"api\";a:1:{" API("s:3:\"two\";", "a") "}" M_GUID M_TYPE("W_S") "}", 100003},
+        {"a:3:{s:3:\"api\";a:1:{" API(DR_KEY_ONE, "a") "}" M_GUID "s:4:\"type\";s:2:\"SC\";}",
+         100003},
+        {"a:3:{s:3:\"api\";a:1:{" API(DR_KEY_CMD, "a") "}" M_GUID "s:4:\"type\";s:2:\"SC\";}", 0},
+        {"a:3:{s:3:\"api\";a:1:{i:0;a:1:{s:4:\"name\";s:0:\"\";}}" M_GUID M_TYPE("W_M") "}",
+         100003},
+        {"a:3:{s:3:\"api\";a:1:{i:0;a:1:{s:4:\"name\";i:5;}}" M_GUID M_TYPE("W_M") "}", 100003},
+        {"a:3:{s:3:\"api\";a:1:{i:0;a:1:{s:4:\"name\";O:1:\"a\":0:{}}}" M_GUID M_TYPE("W_M") "}",
+         100006},
+        {"a:3:{s:3:\"api\";a:1:{i:0;a:1:{N;s:1:\"a\";}}" M_GUID M_TYPE("W_M") "}", 100006},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t code = decode(cases[i].text);
+        if (code != cases[i].code) {
+            fail_msg("%s: %lld, not %lld", cases[i].text, (long long)code,
+                     (long long)cases[i].code);
+        }
+    }
+}
+
+static void header_guid_may_be_missing(void **state)
+{
+    (void)state;
+    dora_slice body = text_slice("a:3:{" M_ONE M_GUID M_TYPE("W_S") "}");
+    assert_int_equal(dr_request_decode(body, NULL, &request, apis, 1, NULL), DORA_OK);
+    assert_int_equal(
+        dr_request_decode(body, "x123456789abcdef0123456789abcdef", &request, apis, 1, &error),
+        DORA_EPROTO);
+    assert_int_equal(error.code, 100100);
+}
+
+static void single_takes_its_own(void **state)
+{
+    (void)state;
+    assert_int_equal(decode("a:3:{s:3:\"api\";a:3:{s:1:\"x\";N;" API(DR_KEY_ONE, "b")
+                                API("i:1;", "c") "}" M_GUID M_TYPE("W_S") "}"),
+                     0);
+    assert_int_equal(request.api_count, 1);
+    assert_slice(apis[0].name, "b");
+    assert_slice(apis[0].key_raw, DR_KEY_ONE);
+}
+
+static void last_of_a_key_wins(void **state)
+{
+    (void)state;
+    /* among members, apis, and within an api; "7" and 7 are one key */
+    assert_int_equal(
+        decode("a:5:{" M_TYPE(
+            "XXX") "s:3:\"api\";i:1;"
+                   "s:3:\"api\";a:4:{" API("i:7;", "a") API("s:1:\"k\";", "b") API(
+                       "s:1:\"7\";",
+                       "c") "s:1:\"k\";a:2:{s:4:\"name\";s:1:\"d\";s:4:\"name\";s:1:\"e\";}}" M_GUID
+                       M_TYPE("W_M") "}"),
+        0);
+    assert_int_equal(request.api_count, 2);
+    assert_slice(apis[0].key_raw, "i:7;");
+    assert_slice(apis[0].name, "c");
+    assert_slice(apis[1].name, "e");
+    assert_int_equal(decode("a:4:{" M_ONE "s:3:\"api\";N;" M_GUID M_TYPE("W_S") "}"), 100003);
+    assert_int_equal(decode("a:3:{s:3:\"api\";a:2:{" API(
+                         DR_KEY_ONE, "a") "s:3:\"one\";N;}" M_GUID M_TYPE("W_S") "}"),
+                     100003);
+}
+
+static char *many_apis(size_t count, size_t distinct)
+{
+    size_t size = count * 64 + 256;
+    char *text = malloc(size);
+    assert_non_null(text);
+    size_t len =
+        (size_t)snprintf(text, size, "a:3:{" M_GUID M_TYPE("W_M") "s:3:\"api\";a:%zu:{", count);
+    for (size_t i = 0; i < count; i++) {
+        char key[32];
+        int key_len = snprintf(key, sizeof(key), "k%zu", i % distinct);
+        len += (size_t)snprintf(text + len, size - len,
+                                "s:%d:\"%s\";a:1:{s:4:\"name\";s:5:\"%05zu\";}", key_len, key, i);
+    }
+    memcpy(text + len, "}}", 3);
+    return text;
+}
+
+static void number_of_apis(void **state)
+{
+    (void)state;
+    char *text = many_apis(DR_APIS_MAX, DR_APIS_MAX);
+    assert_int_equal(decode(text), 0);
+    assert_int_equal(request.api_count, DR_APIS_MAX);
+    assert_slice(apis[1023].name, "01023");
+    assert_int_equal(dr_request_decode(text_slice(text), GUID, &request, apis, 100, &error),
+                     DORA_EPROTO);
+    assert_int_equal(error.code, 100003);
+    free(text);
+    text = many_apis(DR_APIS_MAX + 1, DR_APIS_MAX + 1);
+    assert_int_equal(decode(text), 100003);
+    free(text);
+    text = many_apis(DR_APIS_MAX * 3, 700);
+    assert_int_equal(decode(text), 0);
+    assert_int_equal(request.api_count, 700);
+    for (size_t i = 0; i < 700; i++) {
+        char name[8];
+        size_t last = i + (i + 4 * 700 < DR_APIS_MAX * 3 ? 4u : 3u) * 700;
+        snprintf(name, sizeof(name), "%05zu", last);
+        assert_slice(apis[i].name, name);
+    }
+    free(text);
+}
+
+static void name_length(void **state)
+{
+    (void)state;
+    for (size_t len = DR_API_NAME_MAX; len <= DR_API_NAME_MAX + 1; len++) {
+        char text[1024];
+        snprintf(
+            text, sizeof(text),
+            "a:3:{s:3:\"api\";a:1:{s:3:\"one\";a:1:{s:4:\"name\";s:%zu:\"%0*d\";}}" M_GUID M_TYPE(
+                "W_S") "}",
+            len, (int)len, 1);
+        assert_int_equal(decode(text), len <= DR_API_NAME_MAX ? 0 : 100003);
+    }
+}
+
+static void offset_of_the_bad_byte(void **state)
+{
+    (void)state;
+    assert_int_equal(decode("a:1:{s:3:\"api\";O:8:\"stdClass\":0:{}}"), 100006);
+    assert_int_equal(error.offset, 15);
+    assert_string_equal(error.msg, "body cannot be decoded: malformed at byte 15");
+}
+
+static void types(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"W_S", "W_M", "AN_S", "AN_M", "AM_S", "AM_M", "SC"};
+    for (int i = 0; i < 7; i++) {
+        assert_string_equal(dr_call_type_name((dr_call_type)i), names[i]);
+        assert_int_equal(dr_call_type_is_single((dr_call_type)i), i == 6 || i % 2 == 0);
+    }
+    assert_string_equal(dr_call_type_name((dr_call_type)99), "");
+}
+
+static void request_with_all_members(void **state)
+{
+    (void)state;
+    dr_buf out = {0};
+    dr_api api = {text_slice(DR_KEY_ONE), text_slice("/a"), text_slice("i:1;")};
+    dr_request sent = {.guid = text_slice(GUID),
+                       .api_count = 1,
+                       .timeout_ms = 0,
+                       .trace = text_slice("tt"),
+                       .attempt = 1};
+    assert_int_equal(dr_request_encode(&out, &sent, &api), DORA_OK);
+    assert_slice(dr_buf_slice(&out),
+                 "a:6:{s:3:\"api\";a:1:{s:3:\"one\";a:2:{s:4:\"name\";s:2:\"/a\";s:5:\"param\";"
+                 "i:1;}}" M_GUID M_TYPE("W_S") "s:7:\"timeout\";i:0;s:5:\"trace\";s:2:\"tt\";"
+                                               "s:7:\"attempt\";i:1;}");
+    dr_buf_fini(&out);
+}
+
+static void replies(void **state)
+{
+    (void)state;
+    dr_reply_message reply;
+    dr_buf out = {0};
+    assert_int_equal(dr_reply_begin(&out, GUID, -5, text_slice("no")), DORA_OK);
+    dr_put_array(&out, 2);
+    dr_put_int(&out, 1);
+    dr_put_string(&out, text_slice("x"));
+    dr_put_string(&out, text_slice("k"));
+    dr_put_int(&out, INT64_MIN);
+    dr_put_end(&out);
+    assert_int_equal(dr_reply_end(&out), DORA_OK);
+    assert_int_equal(dr_reply_decode(dr_buf_slice(&out), &reply, NULL), DORA_OK);
+    assert_int_equal(reply.code, -5);
+    assert_slice(reply.guid, GUID);
+    assert_slice(reply.msg, "no");
+    assert_slice(reply.data, "a:2:{i:1;s:1:\"x\";s:1:\"k\";i:-9223372036854775808;}");
+    assert_false(reply.is_result);
+    dr_buf_fini(&out);
+
+    assert_int_equal(dr_reply_decode(text_slice("a:1:{s:4:\"code\";i:7;}"), &reply, NULL), DORA_OK);
+    assert_slice(reply.data, "N;");
+    assert_int_equal(reply.guid.len, 0);
+    static const char *const bad[] = {"",
+                                      "N;",
+                                      "a:0:{}",
+                                      "a:1:{s:4:\"code\";s:1:\"7\";}",
+                                      "a:1:{s:4:\"code\";i:7;}x",
+                                      "a:1:{s:4:\"code\";a:0:{}}",
+                                      "a:1:{s:4:\"code\";i:7;",
+                                      "a:1:{b:1;i:7;}"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(dr_reply_decode(text_slice(bad[i]), &reply, &error), DORA_EPROTO);
+        assert_int_equal(error.code, 100006);
+    }
+}
+
+static bool encode_all(void *user)
+{
+    (void)user;
+    dr_buf out = {0};
+    char filler[300] = {0};
+    dr_api api = {text_slice(DR_KEY_ONE), text_slice("/a"), {filler, sizeof(filler)}};
+    dr_request sent = {.guid = text_slice(GUID), .api_count = 1, .timeout_ms = -1, .attempt = -1};
+    bool is_ok = dr_request_encode(&out, &sent, &api) == DORA_OK;
+    size_t before = out.len;
+    if (is_ok) {
+        out.cap = out.len; /* so that the next one must ask */
+        is_ok = dr_reply_begin(&out, GUID, 0, (dora_slice){filler, sizeof(filler)}) == DORA_OK;
+    }
+    if (!is_ok) {
+        assert_int_equal(out.len, before);
+    }
+    if (is_ok) {
+        out.cap = out.len;
+        is_ok = dr_put_string(&out, text_slice("x")) == DORA_OK;
+    }
+    if (is_ok) {
+        out.cap = out.len;
+        is_ok = dr_put_array(&out, 1) == DORA_OK;
+    }
+    dr_buf_fini(&out);
+    return is_ok;
+}
+
+static void out_of_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(torture_run(encode_all, NULL), 4);
+    /* Decoding needs none at all. */
+    torture_arm(1);
+    assert_int_equal(decode("a:3:{" M_ONE M_GUID M_TYPE("W_S") "}"), 0);
+    assert_false(torture_has_failed());
+    torture_arm(0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_everything),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(trace_is_bounded),
+        cmocka_unit_test(precedence),
+        cmocka_unit_test(header_guid_may_be_missing),
+        cmocka_unit_test(single_takes_its_own),
+        cmocka_unit_test(last_of_a_key_wins),
+        cmocka_unit_test(number_of_apis),
+        cmocka_unit_test(name_length),
+        cmocka_unit_test(offset_of_the_bad_byte),
+        cmocka_unit_test(types),
+        cmocka_unit_test(request_with_all_members),
+        cmocka_unit_test(replies),
+        cmocka_unit_test(out_of_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

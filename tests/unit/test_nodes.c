@@ -1,0 +1,213 @@
+/* test_nodes.c: addresses, and which node is asked next. */
+#include "unit.h"
+
+#include "client/guid.h"
+#include "client/nodes.h"
+
+static void test_address(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *host; /* NULL: refused */
+        uint16_t port;
+    } cases[] = {
+        {"127.0.0.1:9567", "127.0.0.1", 9567},
+        {"localhost:0", "localhost", 0},
+        {"[::1]:65535", "::1", 65535},
+        {"[fe80::1%eth0]:1", "fe80::1%eth0", 1},
+        {"a-b_c.example:80", "a-b_c.example", 80},
+        {"::1:80", NULL, 0},
+        {"localhost", NULL, 0},
+        {"localhost:", NULL, 0},
+        {":80", NULL, 0},
+        {"[]:80", NULL, 0},
+        {"a:65536", NULL, 0},
+        {"a:000080", NULL, 0},
+        {"a:8x", NULL, 0},
+        {"a:-1", NULL, 0},
+        {"a b:80", NULL, 0},
+        {"", NULL, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char host[DR_HOST_BYTES];
+        uint16_t port = 0;
+        dora_slice text = {cases[i].text, strlen(cases[i].text)};
+        dora_err err = dr_address_parse(text, host, &port);
+        if (cases[i].host == NULL) {
+            assert_int_equal(err, DORA_EINVAL);
+            continue;
+        }
+        assert_int_equal(err, DORA_OK);
+        assert_string_equal(host, cases[i].host);
+        assert_int_equal(port, cases[i].port);
+    }
+}
+
+static void test_longest_host(void **state)
+{
+    (void)state;
+    char text[DR_HOST_BYTES + 8];
+    char host[DR_HOST_BYTES];
+    uint16_t port;
+    memset(text, 'a', sizeof text);
+    memcpy(text + DR_HOST_BYTES - 1, ":1", 2);
+    dora_slice longest = {text, DR_HOST_BYTES + 1};
+    assert_int_equal(dr_address_parse(longest, host, &port), DORA_OK);
+    assert_int_equal(strlen(host), DR_HOST_BYTES - 1);
+    memset(text, 'a', sizeof text);
+    memcpy(text + DR_HOST_BYTES, ":1", 2);
+    dora_slice longer = {text, DR_HOST_BYTES + 2};
+    assert_int_equal(dr_address_parse(longer, host, &port), DORA_EINVAL);
+}
+
+static void test_parse(void **state)
+{
+    (void)state;
+    dr_nodes nodes;
+    dora_error error;
+    assert_int_equal(dr_nodes_parse(&nodes, "a:1, [::1]:2 ,c:3", &error), DORA_OK);
+    assert_int_equal(nodes.count, 3);
+    assert_string_equal(nodes.items[1].host, "::1");
+    assert_int_equal(nodes.items[2].port, 3);
+    dr_nodes_fini(&nodes);
+    assert_int_equal(dr_nodes_parse(&nodes, "a:1,,b:2", &error), DORA_EINVAL);
+    assert_string_equal(error.msg, "node \"\" is not host:port");
+    assert_int_equal(dr_nodes_parse(&nodes, "a:0", &error), DORA_EINVAL);
+    assert_string_equal(error.msg, "node \"a:0\" is not host:port");
+    char many[(DR_NODES_MAX + 1) * 4 + 1] = "";
+    for (size_t i = 0; i < DR_NODES_MAX + 1; i++) {
+        memcpy(many + i * 4, "a:1,", 5);
+    }
+    many[DR_NODES_MAX * 4 - 1] = '\0';
+    assert_int_equal(dr_nodes_parse(&nodes, many, &error), DORA_OK);
+    assert_int_equal(nodes.count, DR_NODES_MAX);
+    dr_nodes_fini(&nodes);
+    many[DR_NODES_MAX * 4 - 1] = ',';
+    many[(DR_NODES_MAX + 1) * 4 - 1] = '\0';
+    assert_int_equal(dr_nodes_parse(&nodes, many, &error), DORA_EINVAL);
+}
+
+/* How often each of up to 8 nodes is picked in 1000 calls. */
+static void count_picks(const dr_nodes *nodes, const dr_tried *tried, uint64_t now_ms,
+                        unsigned picks[8])
+{
+    dr_random random = {{0}};
+    memset(picks, 0, 8 * sizeof picks[0]);
+    for (size_t i = 0; i < 1000; i++) {
+        size_t node = dr_nodes_pick(nodes, tried, now_ms, dr_random_next(&random));
+        assert_true(node < nodes->count);
+        picks[node]++;
+    }
+}
+
+static void test_pick_better_of_two(void **state)
+{
+    (void)state;
+    dr_nodes nodes;
+    dr_tried tried = {{0}};
+    unsigned picks[8];
+    assert_int_equal(dr_nodes_parse(&nodes, "a:1,b:1,c:1,d:1", NULL), DORA_OK);
+    count_picks(&nodes, &tried, 0, picks);
+    for (size_t i = 0; i < 4; i++) {
+        assert_in_range(picks[i], 150, 350);
+    }
+    nodes.items[2].in_flight = 5; /* the busiest of four is never the better of two */
+    count_picks(&nodes, &tried, 0, picks);
+    assert_int_equal(picks[2], 0);
+    nodes.items[1].in_flight = nodes.items[3].in_flight = 5; /* half of all pairs have node 0 */
+    count_picks(&nodes, &tried, 0, picks);
+    assert_in_range(picks[0], 400, 600);
+    dr_nodes_fini(&nodes);
+}
+
+static void test_pick_not_tried(void **state)
+{
+    (void)state;
+    dr_nodes nodes;
+    dr_tried tried = {{0}};
+    unsigned picks[8];
+    assert_int_equal(dr_nodes_parse(&nodes, "a:1,b:1,c:1", NULL), DORA_OK);
+    dr_tried_add(&tried, 0);
+    count_picks(&nodes, &tried, 0, picks);
+    assert_int_equal(picks[0], 0);
+    dr_tried_add(&tried, 2);
+    count_picks(&nodes, &tried, 0, picks);
+    assert_int_equal(picks[1], 1000);
+    dr_tried_add(&tried, 1);
+    assert_int_equal(dr_nodes_pick(&nodes, &tried, 0, 42), nodes.count);
+    dr_nodes_fini(&nodes);
+}
+
+static void test_set_aside(void **state)
+{
+    (void)state;
+    dr_nodes nodes;
+    dr_tried tried = {{0}};
+    unsigned picks[8];
+    assert_int_equal(dr_nodes_parse(&nodes, "a:1,b:1,c:1,d:1", NULL), DORA_OK);
+    dr_nodes_failed(&nodes, 0, 1000);
+    count_picks(&nodes, &tried, 1000 + DR_NODE_PAUSE_MS - 1, picks);
+    assert_int_equal(picks[0], 0);
+    count_picks(&nodes, &tried, 1000 + DR_NODE_PAUSE_MS, picks);
+    assert_true(picks[0] > 0);
+    dr_nodes_failed(&nodes, 0, 2000); /* the second pause is twice as long */
+    count_picks(&nodes, &tried, 2000 + 2 * DR_NODE_PAUSE_MS - 1, picks);
+    assert_int_equal(picks[0], 0);
+    for (uint32_t i = 0; i < 100; i++) {
+        dr_nodes_failed(&nodes, 0, 3000);
+    }
+    assert_int_equal(nodes.items[0].aside_until_ms, 3000 + DR_NODE_PAUSE_MS_MAX);
+    dr_nodes_failed(&nodes, 1, 3000);
+    dr_nodes_failed(&nodes, 2, 3000); /* a third of four would be more than half */
+    assert_true(nodes.items[1].aside_until_ms > 3000);
+    assert_int_equal(nodes.items[2].aside_until_ms, 0);
+    dr_tried_add(&tried, 2);
+    dr_tried_add(&tried, 3);
+    assert_in_range(dr_nodes_pick(&nodes, &tried, 3000, 7), 0, 1); /* better than none */
+    dr_nodes_succeeded(&nodes, 0);
+    assert_int_equal(dr_nodes_pick(&nodes, &tried, 3000, 7), 0);
+    dr_nodes_fini(&nodes);
+}
+
+static void test_only_node_is_never_aside(void **state)
+{
+    (void)state;
+    dr_nodes nodes;
+    assert_int_equal(dr_nodes_parse(&nodes, "a:1", NULL), DORA_OK);
+    dr_nodes_failed(&nodes, 0, 1);
+    assert_int_equal(nodes.items[0].aside_until_ms, 0);
+    dr_nodes_fini(&nodes);
+}
+
+static void test_guid(void **state)
+{
+    (void)state;
+    dr_random random = {{0}};
+    dr_random other = {{0}};
+    char one[DR_GUID_LEN];
+    char two[DR_GUID_LEN];
+    dr_guid_make(&random, one);
+    dr_guid_make(&random, two);
+    assert_memory_not_equal(one, two, DR_GUID_LEN);
+    dr_guid_make(&other, two);
+    assert_memory_not_equal(one, two, DR_GUID_LEN);
+    for (size_t i = 0; i < DR_GUID_LEN; i++) {
+        assert_non_null(memchr("0123456789abcdef", one[i], 16));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_address),
+        cmocka_unit_test(test_longest_host),
+        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_pick_better_of_two),
+        cmocka_unit_test(test_pick_not_tried),
+        cmocka_unit_test(test_set_aside),
+        cmocka_unit_test(test_only_node_is_never_aside),
+        cmocka_unit_test(test_guid),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,191 @@
+/* test_options.c: the command line of `dora serve`. */
+#include "unit.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server/options.h"
+#include "server/suggest.h"
+
+static char folder[] = "/tmp/dora-options-XXXXXX";
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int enter_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL || chdir(folder) != 0 || mkdir("more", 0700) != 0) {
+        return -1;
+    }
+    write_file("users.py", "");
+    write_file("more/users.php", "");
+    write_file("orders.so", "");
+    write_file("run", "");
+    write_file("dora.json", "{\"listen\": {\"tcp\": \"0.0.0.0:1\"}, \"pools\": {\"users\": "
+                            "{\"runtime\": \"php\", \"app\": \"more/users.php\", "
+                            "\"workers\": 3}}}");
+    return 0;
+}
+
+static int leave_folder(void **state)
+{
+    (void)state;
+    const char *names[] = {"users.py", "more/users.php", "orders.so", "run", "dora.json"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        unlink(names[i]);
+    }
+    rmdir("more");
+    return chdir("/") == 0 ? rmdir(folder) : -1;
+}
+
+/* Parses the arguments, which end with NULL. */
+static dora_err parse(dr_config *config, char *const *argv, const dora_host *host,
+                      dora_error *error)
+{
+    int argc = 0;
+    while (argv[argc] != NULL) {
+        argc++;
+    }
+    assert_int_equal(dr_config_init(config), DORA_OK);
+    return dr_options_parse(config, argc, argv, host, NULL, error);
+}
+
+#define ARGV(...) ((char *[]){__VA_ARGS__, NULL})
+
+static void expect_error(char *const *argv, dora_err err, const char *message)
+{
+    dr_config config;
+    dora_error error;
+    assert_int_equal(parse(&config, argv, NULL, &error), err);
+    assert_string_equal(error.msg, message);
+    dr_config_fini(&config);
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    assert_int_equal(parse(&config,
+                           ARGV("users.py", "./more/users.php", "orders.so", "shop.users:app",
+                                "--workers", "7", "--port=0", "--host", "::1"),
+                           NULL, &error),
+                     DORA_OK);
+    assert_string_equal(config.tcp_host, "::1");
+    assert_int_equal(config.tcp_port, 0);
+    assert_int_equal(config.pool_count, 4);
+    const char *names[] = {"users", "users-2", "orders", "users-3"};
+    const dr_runtime_kind runtimes[] = {DR_RUNTIME_PYTHON, DR_RUNTIME_PHP, DR_RUNTIME_C,
+                                        DR_RUNTIME_PYTHON};
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(config.pools[i].name, names[i]);
+        assert_int_equal(config.pools[i].runtime, runtimes[i]);
+        assert_int_equal(config.pools[i].workers, 7);
+        assert_false(config.pools[i].from_again);
+    }
+    dr_config_fini(&config);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    assert_int_equal(parse(&config, ARGV("--", "users.py"), NULL, &error), DORA_OK);
+    assert_string_equal(config.tcp_host, "127.0.0.1");
+    assert_int_equal(config.tcp_port, 9567);
+    assert_true(config.pools[0].workers >= 2 && config.pools[0].workers % 2 == 0);
+    dr_config_fini(&config);
+}
+
+static void test_config_and_files(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    assert_int_equal(parse(&config, ARGV("users.py", "--config", "dora.json"), NULL, &error),
+                     DORA_OK);
+    assert_string_equal(config.tcp_host, "0.0.0.0");
+    assert_int_equal(config.tcp_port, 1);
+    assert_int_equal(config.pool_count, 2);
+    assert_string_equal(config.pools[0].name, "users");
+    assert_int_equal(config.pools[0].workers, 3);
+    assert_string_equal(config.pools[1].name, "users-2");
+    dr_config_fini(&config);
+    assert_int_equal(
+        parse(&config, ARGV("--config=dora.json", "--port", "2", "--workers", "1"), NULL, &error),
+        DORA_OK);
+    assert_int_equal(config.tcp_port, 2);
+    assert_int_equal(config.pools[0].workers, 1);
+    dr_config_fini(&config);
+}
+
+static void test_again(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    const char *const again[] = {"php", "run", NULL};
+    const dora_host host = {.runtime = "php", .again = again, .again_app = "run"};
+    assert_int_equal(parse(&config, ARGV("run", "users.py"), &host, &error), DORA_OK);
+    assert_int_equal(config.pools[0].runtime, DR_RUNTIME_PHP);
+    assert_true(config.pools[0].from_again);
+    assert_string_equal(config.pools[0].name, "run");
+    assert_int_equal(config.pools[1].runtime, DR_RUNTIME_PYTHON);
+    assert_false(config.pools[1].from_again);
+    dr_config_fini(&config);
+}
+
+static void test_mistakes(void **state)
+{
+    (void)state;
+    expect_error(ARGV("--port", "0"), DORA_EINVAL,
+                 "nothing to serve: name a FILE, or a --config with pools");
+    expect_error(ARGV("gone.py"), DORA_EINVAL, "gone.py: No such file or directory");
+    expect_error(ARGV("run"), DORA_EINVAL,
+                 "run: a FILE ends in .py, .php or .so, or is module:attr (Python)");
+    expect_error(ARGV("users.py", "--prot", "1"), DORA_EINVAL,
+                 "unknown flag --prot; did you mean --port?");
+    expect_error(ARGV("users.py", "--zzzzz"), DORA_EINVAL,
+                 "unknown flag --zzzzz; there are --config, --host, --port and --workers");
+    expect_error(ARGV("users.py", "--port"), DORA_EINVAL, "--port needs a value");
+    expect_error(ARGV("users.py", "--port", "65536"), DORA_EINVAL,
+                 "--port must be from 0 to 65535, not 65536");
+    expect_error(ARGV("users.py", "--workers", "0"), DORA_EINVAL,
+                 "--workers must be from 1 to 512, not 0");
+    expect_error(ARGV("users.py", "--workers", "513"), DORA_EINVAL,
+                 "--workers must be from 1 to 512, not 513");
+    expect_error(ARGV("users.py", "--http", "80"), DORA_ECONFIG,
+                 "--http: this version has no HTTP listener yet");
+    expect_error(ARGV("users.py", "--redis=a:1"), DORA_ECONFIG,
+                 "--redis: this version has no discovery yet");
+    expect_error(ARGV("--config", "gone.json"), DORA_EIO, "gone.json: No such file or directory");
+}
+
+static void test_suggest(void **state)
+{
+    (void)state;
+    const char *const names[] = {"workers", "apis", "app", NULL};
+    assert_string_equal(dr_suggest("workrs", names), "workers");
+    assert_string_equal(dr_suggest("wokrers", names), "workers");
+    assert_string_equal(dr_suggest("api", names), "apis");
+    assert_null(dr_suggest("zebra", names));
+    assert_null(dr_suggest("", names));
+    assert_null(dr_suggest("workersworkersworkersworkersworkers", names));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_files),    cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_again),    cmocka_unit_test(test_config_and_files),
+        cmocka_unit_test(test_mistakes), cmocka_unit_test(test_suggest),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
