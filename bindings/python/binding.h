@@ -1,0 +1,108 @@
+/* binding.h: what the C files of the Python extension share. All functions need the GIL. */
+#ifndef DR_PY_BINDING_H
+#define DR_PY_BINDING_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <dora/dora.h>
+
+/* dr_py_keys remembers short ASCII keys of arrays as str objects, so that the same key in the next
+ * request costs a comparison, not an allocation. Direct-mapped, hence bounded. */
+#define DR_PY_KEYS_MAX 512u
+#define DR_PY_KEY_BYTES_MAX 32u
+typedef struct dr_py_keys {
+    PyObject *slots[DR_PY_KEYS_MAX];
+} dr_py_keys;
+
+/* dr_py_state is the module's state. */
+typedef struct dr_py_state {
+    PyTypeObject *app_type;
+    PyTypeObject *client_type;
+    PyTypeObject *request_type;
+    PyObject *error;
+    PyObject *timeout_error;
+    PyObject *connection_error;
+    PyObject *handler_error;
+    PyObject *not_run_error;
+    PyObject *code_name; /* "code", interned */
+    dr_py_keys keys;
+} dr_py_state;
+
+extern struct PyModuleDef dr_py_module;
+
+/* dr_py_handler is what the core gets as `handler` for one name. Members are owned. */
+typedef struct dr_py_handler {
+    struct dr_py_handler *next;
+    PyObject *name; /* str; empty for the fallback */
+    PyObject *callable;
+    bool takes_request;
+} dr_py_handler;
+
+/* dr_py_app is a dora.App. Hooks are lists of (callable, takes_worker). */
+typedef struct dr_py_app {
+    PyObject ob_base;
+    dr_py_handler *first;
+    dr_py_handler *last;
+    PyObject *start_hooks;
+    PyObject *stop_hooks;
+    bool is_sealed; /* loaded: later registrations would never reach the server */
+} dr_py_app;
+
+/* dr_py_decode builds the Python value of one whole encoded value. Returns: a new reference; NULL
+ * with ValueError for malformed bytes, which the message gives the offset of. */
+PyObject *dr_py_decode(dr_py_state *state, dora_slice bytes);
+void dr_py_keys_clear(dr_py_keys *keys);
+int dr_py_keys_visit(dr_py_keys *keys, visitproc visit, void *arg);
+
+/* Levels of arrays in one body, and in a parameter or result: envelopes stand around these. */
+#define DR_PY_DEPTH_MAX 512u
+#define DR_PY_CALL_DEPTH_MAX (DR_PY_DEPTH_MAX - 4)
+
+/* dr_py_encode writes `value` to `writer`; `root` starts the path in messages ("param").
+ * Returns: DORA_OK; DORA_ETYPE with a Python exception set that names the path; any other error is
+ * the writer's, without a Python exception (DORA_ETOOBIG: the value is larger than its bound). */
+dora_err dr_py_encode(dora_writer *writer, PyObject *value, const char *root, uint32_t depth_max);
+
+/* dr_py_errors_init makes the error classes and adds them to the module. Returns: 0, or -1 with an
+ * exception. */
+int dr_py_errors_init(PyObject *module, dr_py_state *state);
+
+/* dr_py_error_new makes an instance of one of the error classes; the message may be any bytes. */
+PyObject *dr_py_error_new(PyObject *type, int64_t code, dora_slice msg);
+
+/* dr_py_error_from_result makes the exception for an api's outcome whose code is not 0. */
+PyObject *dr_py_error_from_result(dr_py_state *state, const dora_result *result);
+
+/* dr_py_raise sets the Python exception for a failed call of the library. Always returns NULL. */
+PyObject *dr_py_raise(dr_py_state *state, const dora_error *error);
+
+/* The types, each made by its own file. Return: a new reference, or NULL with an exception. */
+PyTypeObject *dr_py_app_type_new(PyObject *module);
+PyTypeObject *dr_py_client_type_new(PyObject *module);
+PyTypeObject *dr_py_request_type_new(PyObject *module);
+
+/* dr_py_request_begin gives the Request of the running call. dr_py_request_end copies what the
+ * handler may still look at later, for the core's request goes away; it takes the reference. */
+PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, PyObject *param);
+void dr_py_request_end(PyObject *request);
+
+/* dr_py_zygote runs the life of a zygote and its workers. `app` is None to load what the master
+ * names, or the App that called run(). Returns: the exit status, -1 with an exception. */
+int dr_py_zygote(PyObject *module, PyObject *app);
+
+/* dr_py_salt_read gives the bytes of a salt: None (the default), str or bytes. Ownership: borrowed
+ * from the object. Returns: 0, or -1 with an exception. */
+int dr_py_salt_read(PyObject *salt, dora_slice *slice);
+
+/* The functions of wire.c. */
+PyObject *dr_py_pack(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *dr_py_unpack(PyObject *module, PyObject *data);
+PyObject *dr_py_frame_pack(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *dr_py_frame_check(PyObject *module, PyObject *args, PyObject *kwargs);
+extern const char dr_py_pack_doc[];
+extern const char dr_py_unpack_doc[];
+extern const char dr_py_frame_pack_doc[];
+extern const char dr_py_frame_check_doc[];
+
+#endif

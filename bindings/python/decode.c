@@ -1,0 +1,206 @@
+/* decode.c: encoded bytes to Python values, straight from the pull reader. Source: PROTOCOL.md,
+ * section "Values". */
+#include "binding.h"
+
+typedef struct decoder {
+    dora_reader reader;
+    dr_py_keys *keys;
+} decoder;
+
+static PyObject *decode_value(decoder *in);
+
+static PyObject *raise_malformed(const decoder *in, dora_err err)
+{
+    if (err == DORA_ENOMEM) {
+        return PyErr_NoMemory();
+    }
+    return PyErr_Format(PyExc_ValueError, "%s at byte %zu", dora_err_text(err),
+                        dora_reader_offset(&in->reader));
+}
+
+/* Strings are str when valid UTF-8, else bytes. */
+static PyObject *decode_string(dora_slice bytes)
+{
+    PyObject *text = PyUnicode_DecodeUTF8(bytes.data, (Py_ssize_t)bytes.len, NULL);
+    if (text != NULL || !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
+        return text;
+    }
+    PyErr_Clear();
+    return PyBytes_FromStringAndSize(bytes.data, (Py_ssize_t)bytes.len);
+}
+
+static size_t key_slot(dora_slice bytes)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < bytes.len; i++) {
+        hash = (hash ^ (unsigned char)bytes.data[i]) * 16777619u;
+    }
+    return (hash ^ (hash >> 15)) % DR_PY_KEYS_MAX;
+}
+
+static PyObject *decode_string_key(dr_py_keys *keys, dora_slice bytes)
+{
+    if (bytes.len == 0 || bytes.len > DR_PY_KEY_BYTES_MAX) {
+        return decode_string(bytes);
+    }
+    PyObject **slot = &keys->slots[key_slot(bytes)];
+    if (*slot != NULL && (size_t)PyUnicode_GET_LENGTH(*slot) == bytes.len &&
+        memcmp(PyUnicode_1BYTE_DATA(*slot), bytes.data, bytes.len) == 0) {
+        return Py_NewRef(*slot);
+    }
+    PyObject *key = decode_string(bytes);
+    if (key != NULL && PyUnicode_Check(key) && PyUnicode_IS_ASCII(key)) {
+        Py_XSETREF(*slot, Py_NewRef(key));
+    }
+    return key;
+}
+
+static PyObject *decode_key(decoder *in, const dora_value *key)
+{
+    if (key->type == DORA_INT) {
+        return PyLong_FromLongLong(key->integer);
+    }
+    return decode_string_key(in->keys, key->string);
+}
+
+/* Reads one pair's value into the dict, its key having been read. */
+static int decode_pair(decoder *in, PyObject *dict, const dora_value *key)
+{
+    PyObject *name = decode_key(in, key);
+    if (name == NULL) {
+        return -1;
+    }
+    PyObject *value = decode_value(in);
+    if (value == NULL) {
+        Py_DECREF(name);
+        return -1;
+    }
+    int failed = PyDict_SetItem(dict, name, value);
+    Py_DECREF(name);
+    Py_DECREF(value);
+    return failed;
+}
+
+/* The keys stopped being 0..n-1: what was read so far becomes the start of a dict. */
+static PyObject *dict_from_list(PyObject *list, size_t len)
+{
+    PyObject *dict = PyDict_New();
+    for (size_t i = 0; dict != NULL && i < len; i++) {
+        PyObject *key = PyLong_FromSize_t(i);
+        if (key == NULL || PyDict_SetItem(dict, key, PyList_GET_ITEM(list, (Py_ssize_t)i)) < 0) {
+            Py_CLEAR(dict);
+        }
+        Py_XDECREF(key);
+    }
+    return dict;
+}
+
+/* Reads `count` pairs: a list for as long as the keys are 0..n-1, a dict from the first other. */
+static PyObject *decode_pairs(decoder *in, size_t count)
+{
+    PyObject *list = NULL;
+    PyObject *dict = NULL;
+    for (size_t i = 0; i < count; i++) {
+        dora_value key;
+        dora_err err = dora_reader_key(&in->reader, &key);
+        if (err != DORA_OK) {
+            raise_malformed(in, err);
+            goto fail;
+        }
+        if (dict == NULL && key.type == DORA_INT && key.integer == (int64_t)i) {
+            if (list == NULL && (list = PyList_New((Py_ssize_t)count)) == NULL) {
+                goto fail;
+            }
+            PyObject *value = decode_value(in);
+            if (value == NULL) {
+                goto fail;
+            }
+            PyList_SET_ITEM(list, (Py_ssize_t)i, value);
+            continue;
+        }
+        if (dict == NULL && (dict = dict_from_list(list, i)) == NULL) {
+            goto fail;
+        }
+        if (decode_pair(in, dict, &key) < 0) {
+            goto fail;
+        }
+    }
+    if (dict != NULL) {
+        Py_XDECREF(list);
+        return dict;
+    }
+    return list != NULL ? list : PyList_New(0);
+fail:
+    Py_XDECREF(list);
+    Py_XDECREF(dict);
+    return NULL;
+}
+
+static PyObject *decode_array(decoder *in, size_t count)
+{
+    if (Py_EnterRecursiveCall(" while reading a value")) {
+        return NULL;
+    }
+    PyObject *array = decode_pairs(in, count);
+    Py_LeaveRecursiveCall();
+    if (array == NULL) {
+        return NULL;
+    }
+    dora_err err = dora_reader_end(&in->reader);
+    if (err != DORA_OK) {
+        Py_DECREF(array);
+        return raise_malformed(in, err);
+    }
+    return array;
+}
+
+static PyObject *decode_value(decoder *in)
+{
+    dora_value value;
+    dora_err err = dora_reader_value(&in->reader, &value);
+    if (err != DORA_OK) {
+        return raise_malformed(in, err);
+    }
+    switch (value.type) {
+    case DORA_STRING:
+        return decode_string(value.string);
+    case DORA_INT:
+        return PyLong_FromLongLong(value.integer);
+    case DORA_ARRAY:
+        return decode_array(in, value.count);
+    case DORA_FLOAT:
+        return PyFloat_FromDouble(value.number);
+    case DORA_BOOL:
+        return PyBool_FromLong(value.integer != 0);
+    case DORA_NULL:
+    default:
+        return Py_NewRef(Py_None);
+    }
+}
+
+PyObject *dr_py_decode(dr_py_state *state, dora_slice bytes)
+{
+    decoder in = {.keys = &state->keys};
+    dora_reader_init(&in.reader, bytes);
+    PyObject *value = decode_value(&in);
+    if (value != NULL && !dora_reader_is_done(&in.reader)) {
+        Py_DECREF(value);
+        return raise_malformed(&in, DORA_EPROTO);
+    }
+    return value;
+}
+
+void dr_py_keys_clear(dr_py_keys *keys)
+{
+    for (size_t i = 0; i < DR_PY_KEYS_MAX; i++) {
+        Py_CLEAR(keys->slots[i]);
+    }
+}
+
+int dr_py_keys_visit(dr_py_keys *keys, visitproc visit, void *arg)
+{
+    for (size_t i = 0; i < DR_PY_KEYS_MAX; i++) {
+        Py_VISIT(keys->slots[i]);
+    }
+    return 0;
+}

@@ -1,0 +1,35 @@
+"""Dora: call services written in Python, PHP or C, and serve them.
+
+    import dora
+
+    app = dora.App()
+
+    @app.api("/user/get")
+    def user_get(param):
+        return {"id": param["id"], "name": "Ann"}
+
+Serve it with ``dora serve users.py`` and call it with
+``dora.Client("127.0.0.1:9567").call("/user/get", {"id": 7})``.
+"""
+
+from ._dora import App as App
+from ._dora import Client as Client
+from ._dora import ConnectionError as ConnectionError
+from ._dora import Error as Error
+from ._dora import HandlerError as HandlerError
+from ._dora import NotRunError as NotRunError
+from ._dora import Request as Request
+from ._dora import TimeoutError as TimeoutError
+from ._dora import __version__ as __version__
+
+__all__ = [
+    "App",
+    "Client",
+    "ConnectionError",
+    "Error",
+    "HandlerError",
+    "NotRunError",
+    "Request",
+    "TimeoutError",
+    "__version__",
+]

@@ -1,0 +1,19 @@
+"""``python -m dora`` and the ``dora`` command: the same C program."""
+
+import os
+import sys
+
+from . import _dora, _run
+
+
+def main() -> int:
+    """Run the program with sys.argv and return its exit status."""
+    os.environ.setdefault("DORA_PYTHON", sys.executable)
+    if sys.argv[1:2] == ["zygote"]:
+        return _run.zygote(None)
+    _run.flush()
+    return _dora.main(["dora", *sys.argv[1:]], _run.ZYGOTE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

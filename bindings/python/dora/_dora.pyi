@@ -1,0 +1,185 @@
+"""Types of the C part. The docstrings stand in the C code; these are the shapes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from types import TracebackType
+from typing import Any, TypeVar
+import builtins
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_Nodes = str | list[str] | tuple[str, ...]
+_Buffer = bytes | bytearray | memoryview
+
+__version__: str
+
+class Error(Exception):
+    """A failed call."""
+
+    code: int
+    """The reply code."""
+    msg: str
+    """The text, as str() gives it."""
+    @property
+    def not_run(self) -> bool:
+        """True where the handler certainly did not run: sending the call again is safe."""
+
+    def __init__(self, msg: str = "", code: int | None = None) -> None:
+        """Without a code the class's own default stands."""
+
+class TimeoutError(Error, builtins.TimeoutError):
+    """No answer within the call's time (100009). The handler may have run."""
+
+class ConnectionError(Error, builtins.ConnectionError):
+    """No server can be connected (100010), or the connection broke while waiting (100009)."""
+
+class HandlerError(Error):
+    """The handler failed; its code and message. A handler may raise it itself."""
+
+class NotRunError(Error):
+    """The server refused the call before its handler ran (100202 to 100205, 100207)."""
+
+class Request:
+    """What is known about the running call; made by Dora."""
+
+    @property
+    def name(self) -> str:
+        """The api name called."""
+
+    @property
+    def param(self) -> Any:
+        """The parameter, the handler's first argument."""
+
+    @property
+    def guid(self) -> str:
+        """The call's id, 32 characters."""
+
+    @property
+    def type(self) -> str:
+        """"W_S" (one) or "W_M" (many)."""
+
+    @property
+    def trace(self) -> str:
+        """The caller's W3C traceparent, "" when it sent none."""
+
+    @property
+    def remaining_ms(self) -> int | None:
+        """Milliseconds left of the caller's time, never below 0; None when it set none."""
+
+class App:
+    """An application: handlers by api name."""
+
+    def __init__(self) -> None: ...
+    @property
+    def apis(self) -> tuple[str, ...]:
+        """The registered api names, in order."""
+
+    def api(self, name: str, /) -> Callable[[_F], _F]:
+        """Decorator: the function, (param) or (param, request), answers calls of `name`."""
+
+    def fallback(self, function: _F, /) -> _F:
+        """Decorator: the function answers every name that has no handler of its own."""
+
+    def worker_start(self, function: _F, /) -> _F:
+        """Decorator: the function, () or (worker), runs in each new worker before its first call."""
+
+    def worker_stop(self, function: _F, /) -> _F:
+        """Decorator: the function, () or (worker), runs in each worker that leaves."""
+
+    def run(
+        self,
+        *,
+        config: str | PathLike[str] | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        workers: int | None = None,
+        http: int | None = None,
+        admin: int | None = None,
+        unix: str | PathLike[str] | None = None,
+        redis: str | Sequence[str] | None = None,
+        group: str | Sequence[str] | None = None,
+        advertise: str | None = None,
+    ) -> None:
+        """Start the server with this program as its application; return when it has stopped.
+
+        The options are the flags of `dora serve`. SystemExit carries a status that is not 0.
+        """
+
+class Client:
+    """A blocking client, which threads may share."""
+
+    def __init__(
+        self,
+        nodes: _Nodes,
+        *,
+        group: None = None,
+        timeout: float | None = 3.0,
+        retry: int = 0,
+        sign: bool = False,
+        salt: str | bytes | None = None,
+        gzip: bool = False,
+    ) -> None:
+        """`nodes` is "host:port" or a list of them; `timeout` the seconds for a whole call."""
+
+    def call(self, name: str, param: Any = None, *, timeout: float | None = None) -> Any:
+        """Call one api and return the handler's data."""
+
+    def call_many(
+        self,
+        calls: dict[Any, Any],
+        *,
+        timeout: float | None = None,
+    ) -> dict[str | int, Any]:
+        """Call several apis at the same time: {key: data, or the Error of that api}."""
+
+    def close(self) -> None:
+        """Close the connections; later calls raise RuntimeError."""
+
+    def __enter__(self) -> Client: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+def pack(value: Any, *, bytes_max: int = 67108864) -> bytes:
+    """Encode one value (PHP serialize)."""
+
+def unpack(data: _Buffer, /) -> Any:
+    """Decode exactly one value; ValueError gives the offset of the first bad byte."""
+
+def frame_pack(
+    guid: str | _Buffer,
+    body: _Buffer,
+    *,
+    sign: bool = False,
+    gzip: bool = False,
+    salt: str | bytes | None = None,
+    bytes_max: int = 0,
+) -> bytes:
+    """Frame around `body`; bytes_max 0 is 2 MiB."""
+
+def frame_check(
+    data: _Buffer,
+    *,
+    request: bool = False,
+    sign: bool = False,
+    gzip: bool = False,
+    salt: str | bytes | None = None,
+    bytes_max: int = 0,
+) -> tuple[int, bytes | None, int, str] | None:
+    """Decode the first frame: None while bytes are missing, else (used, body, code, msg)."""
+
+def main(
+    argv: Sequence[str],
+    zygote: Sequence[str],
+    again: Sequence[str] | None = None,
+    again_app: str | None = None,
+) -> int:
+    """The `dora` program; returns its exit status."""
+
+def zygote(app: App | None = None, /) -> int:
+    """Live as a zygote of a running server."""
+
+def is_zygote() -> bool:
+    """Whether this process was started by a server to be a zygote."""

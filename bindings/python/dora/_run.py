@@ -1,0 +1,75 @@
+"""App.run(): the calling program becomes the server's master, or one of its zygotes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from . import _dora, _load
+
+ZYGOTE = [sys.executable, "-m", "dora", "zygote"]
+
+# The flags of `dora serve`; those that may stand several times take a list.
+FLAGS = ("config", "host", "port", "http", "admin", "unix", "workers", "advertise")
+FLAGS_MANY = ("redis", "group")
+
+
+def flush() -> None:
+    """Write out what Python has buffered: the C side prints past Python's buffers."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def zygote(app: _dora.App | None) -> int:
+    """Live as a zygote, and as the workers it forks; return the exit status."""
+    if not _dora.is_zygote():
+        print("dora zygote: only a running server starts this", file=sys.stderr)
+        return 2
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True)  # lines reach the log when printed
+    return _dora.zygote(app)
+
+
+def arguments(options: dict[str, object]) -> list[str]:
+    """Turn run()'s keyword options into flags of `dora serve`."""
+    flags: list[str] = []
+    for name, value in options.items():
+        if name not in FLAGS and name not in FLAGS_MANY:
+            known = ", ".join(FLAGS + FLAGS_MANY)
+            raise TypeError(f"run() has no option {name!r}; it has {known}")
+        if value is None:
+            continue
+        values = value if name in FLAGS_MANY and isinstance(value, (list, tuple)) else [value]
+        for one in values:
+            if isinstance(one, bool) or not isinstance(one, (str, int, os.PathLike)):
+                raise TypeError(f"run(): {name} must be str or int, not {type(one).__name__}")
+            flags.append(f"--{name}={os.fspath(one) if isinstance(one, os.PathLike) else one}")
+    return flags
+
+
+def program_file() -> str:
+    """The file that runs as the program."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    if file is None:
+        raise RuntimeError("run() needs a program in a file; or use `dora serve FILE`")
+    return os.path.abspath(file)
+
+
+def run(app: _dora.App, options: dict[str, object]) -> None:
+    """What App.run() does."""
+    flags = arguments(options)
+    _load.take_over(app)
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("run() must be called on the main thread")
+    if _dora.is_zygote():
+        raise SystemExit(zygote(app))
+    file = program_file()
+    os.environ.setdefault("DORA_PYTHON", sys.executable)
+    again = [sys.executable, *sys.orig_argv[1:]]
+    flush()
+    status = _dora.main(["dora", "serve", *flags, "--", file], ZYGOTE, again, file)
+    if status != 0:
+        raise SystemExit(status)

@@ -1,0 +1,222 @@
+/* errors.c: the error classes, and which of them a failed call becomes. */
+#include "binding.h"
+
+#include <structmember.h>
+
+PyDoc_STRVAR(error_doc,
+             "Error(msg='', code=None)\n--\n\n"
+             "A failed call. `code` is the reply code (int), `msg` the text (str).\n"
+             "Without a code the class's own default stands: 100208 for Error and HandlerError,\n"
+             "100009 for TimeoutError, 100010 for ConnectionError, 100203 for NotRunError.");
+
+static int error_init(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"msg", "code", NULL};
+    PyObject *msg = NULL;
+    PyObject *code = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|UO:Error", names, &msg, &code)) {
+        return -1;
+    }
+    if (code != Py_None && (!PyLong_Check(code) || PyBool_Check(code))) {
+        PyErr_Format(PyExc_TypeError, "code must be int, not %s", Py_TYPE(code)->tp_name);
+        return -1;
+    }
+    msg = msg != NULL ? Py_NewRef(msg) : PyUnicode_FromStringAndSize(NULL, 0);
+    code = code != Py_None ? Py_NewRef(code) : PyObject_GetAttrString(self, "code");
+    PyObject *both = NULL;
+    int failed = -1;
+    if (msg == NULL || code == NULL) {
+        goto out;
+    }
+    both = PyTuple_Pack(2, msg, code); /* `args`: what pickle and copy build it again from */
+    if (both != NULL && PyObject_SetAttrString(self, "args", both) == 0 &&
+        PyObject_SetAttrString(self, "msg", msg) == 0) {
+        failed = PyObject_SetAttrString(self, "code", code);
+    }
+out:
+    Py_XDECREF(msg);
+    Py_XDECREF(code);
+    Py_XDECREF(both);
+    return failed;
+}
+
+static PyObject *error_str(PyObject *self)
+{
+    PyObject *msg = PyObject_GetAttrString(self, "msg");
+    if (msg == NULL) {
+        return NULL;
+    }
+    PyObject *text = PyObject_Str(msg);
+    Py_DECREF(msg);
+    return text;
+}
+
+static PyObject *error_not_run(PyObject *self, void *Py_UNUSED(closure))
+{
+    dr_py_state *state = PyModule_GetState(PyType_GetModuleByDef(Py_TYPE(self), &dr_py_module));
+    if (PyObject_TypeCheck(self, (PyTypeObject *)state->not_run_error)) {
+        Py_RETURN_TRUE;
+    }
+    if (!PyObject_TypeCheck(self, (PyTypeObject *)state->connection_error)) {
+        Py_RETURN_FALSE;
+    }
+    PyObject *code = PyObject_GetAttr(self, state->code_name);
+    if (code == NULL) {
+        return NULL;
+    }
+    int64_t number = PyLong_AsLongLong(code);
+    Py_DECREF(code);
+    if (number == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    return PyBool_FromLong(number == DORA_CODE_CONNECT);
+}
+
+static PyGetSetDef error_getset[] = {
+    {"not_run", error_not_run, NULL,
+     "True where the handler certainly did not run, so that sending the call again is safe.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot error_slots[] = {
+    {Py_tp_doc, (void *)(uintptr_t)error_doc},
+    {Py_tp_init, error_init},
+    {Py_tp_str, error_str},
+    {Py_tp_getset, error_getset},
+    {0, NULL},
+};
+
+static PyType_Spec error_spec = {
+    .name = "dora.Error",
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = error_slots,
+};
+
+/* `also` is a builtin class that the new one is a kind of, too; NULL for none. */
+static PyObject *subclass_new(PyObject *module, const char *name, PyObject *base, PyObject *also,
+                              long code, const char *doc)
+{
+    char full[64];
+    PyOS_snprintf(full, sizeof(full), "dora.%s", name);
+    PyObject *bases = also != NULL ? PyTuple_Pack(2, base, also) : PyTuple_Pack(1, base);
+    PyObject *dict = Py_BuildValue("{s:l}", "code", code);
+    PyObject *type = NULL;
+    if (bases != NULL && dict != NULL) {
+        type = PyErr_NewExceptionWithDoc(full, doc, bases, dict);
+    }
+    Py_XDECREF(bases);
+    Py_XDECREF(dict);
+    if (type != NULL && PyModule_AddObjectRef(module, name, type) < 0) {
+        Py_CLEAR(type);
+    }
+    return type;
+}
+
+int dr_py_errors_init(PyObject *module, dr_py_state *state)
+{
+    state->code_name = PyUnicode_InternFromString("code");
+    state->error = PyType_FromModuleAndSpec(module, &error_spec, PyExc_Exception);
+    if (state->code_name == NULL || state->error == NULL) {
+        return -1;
+    }
+    /* Defaults on the class: a subclass whose __init__ does not call ours still has both. */
+    PyObject *code = PyLong_FromLong(DORA_CODE_HANDLER);
+    PyObject *msg = PyUnicode_FromStringAndSize(NULL, 0);
+    int failed = code == NULL || msg == NULL ||
+                 PyObject_SetAttr(state->error, state->code_name, code) < 0 ||
+                 PyObject_SetAttrString(state->error, "msg", msg) < 0 ||
+                 PyModule_AddObjectRef(module, "Error", state->error) < 0;
+    Py_XDECREF(code);
+    Py_XDECREF(msg);
+    if (failed) {
+        return -1;
+    }
+    state->timeout_error =
+        subclass_new(module, "TimeoutError", state->error, PyExc_TimeoutError, DORA_CODE_RECEIVE,
+                     "No answer within the call's time (100009). The handler may have run.");
+    state->connection_error = subclass_new(
+        module, "ConnectionError", state->error, PyExc_ConnectionError, DORA_CODE_CONNECT,
+        "No server can be connected (100010: certainly not run), or the connection broke while\n"
+        "waiting (100009: the handler may have run).");
+    state->handler_error =
+        subclass_new(module, "HandlerError", state->error, NULL, DORA_CODE_HANDLER,
+                     "The handler failed; its code and message. A handler may raise it itself:\n"
+                     "raise dora.HandlerError('no such user', code=404).");
+    state->not_run_error = subclass_new(
+        module, "NotRunError", state->error, NULL, DORA_CODE_OVERLOADED,
+        "The server refused the call before its handler ran (100202 to 100205, 100207).");
+    if (state->timeout_error == NULL || state->connection_error == NULL ||
+        state->handler_error == NULL || state->not_run_error == NULL) {
+        return -1;
+    }
+    return 0;
+}
+
+PyObject *dr_py_error_new(PyObject *type, int64_t code, dora_slice msg)
+{
+    PyObject *text =
+        PyUnicode_DecodeUTF8(msg.len > 0 ? msg.data : "", (Py_ssize_t)msg.len, "replace");
+    if (text == NULL) {
+        return NULL;
+    }
+    PyObject *error = PyObject_CallFunction(type, "OL", text, (long long)code);
+    Py_DECREF(text);
+    return error;
+}
+
+/* A handler cannot give a code of 100200..100299 itself, so one of these that means "not run" is
+ * the server's word. Any other code is the handler's, even 100010: it may have called on itself. */
+PyObject *dr_py_error_from_result(dr_py_state *state, const dora_result *result)
+{
+    bool not_run =
+        result->code >= 100200 && result->code <= 100299 && dora_code_is_not_run(result->code);
+    return dr_py_error_new(not_run ? state->not_run_error : state->handler_error, result->code,
+                           result->msg);
+}
+
+/* Which class, and which code where the library gave none. */
+static PyObject *class_of(dr_py_state *state, const dora_error *error, int64_t *code)
+{
+    switch (error->err) {
+    case DORA_ETIMEDOUT:
+        *code = DORA_CODE_RECEIVE;
+        return state->timeout_error;
+    case DORA_ECONNECT:
+        *code = DORA_CODE_CONNECT;
+        return state->connection_error;
+    case DORA_ECLOSED:
+    case DORA_EIO:
+        *code = DORA_CODE_RECEIVE;
+        return state->connection_error;
+    case DORA_ETOOBIG:
+        *code = DORA_CODE_TOO_BIG;
+        return state->error;
+    case DORA_EREPLY:
+        *code = DORA_CODE_HANDLER;
+        return dora_code_is_not_run(error->code) ? state->not_run_error : state->error;
+    default:
+        *code = DORA_CODE_BAD_BODY;
+        return state->error;
+    }
+}
+
+PyObject *dr_py_raise(dr_py_state *state, const dora_error *error)
+{
+    if (error->err == DORA_ENOMEM) {
+        return PyErr_NoMemory();
+    }
+    const char *text = error->msg[0] != '\0' ? error->msg : dora_err_text(error->err);
+    if (error->err == DORA_EINVAL) {
+        PyErr_SetString(PyExc_ValueError, text);
+        return NULL;
+    }
+    int64_t code = 0;
+    PyObject *type = class_of(state, error, &code);
+    dora_slice msg = {text, strlen(text)};
+    PyObject *exception = dr_py_error_new(type, error->code != 0 ? error->code : code, msg);
+    if (exception != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    }
+    return NULL;
+}

@@ -1,0 +1,228 @@
+/* module.c: the extension module dora._dora: its state, and the doors to the server. */
+#include "binding.h"
+
+#include <dlfcn.h>
+
+/* ---- the program ---- */
+
+/* strings is a list of str as C has it; `items` end with NULL. */
+typedef struct strings {
+    char **items;
+    int count;
+} strings;
+
+static void strings_fini(strings *list)
+{
+    for (int i = 0; i < list->count; i++) {
+        PyMem_Free(list->items[i]);
+    }
+    PyMem_Free(list->items);
+    *list = (strings){0};
+}
+
+/* Copies, by the file system's encoding. Returns: 0, or -1 with an exception. */
+static int strings_init(strings *list, PyObject *source)
+{
+    *list = (strings){0};
+    PyObject *sequence = PySequence_Fast(source, "a list of str is needed");
+    if (sequence == NULL) {
+        return -1;
+    }
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(sequence);
+    list->items = PyMem_Calloc((size_t)count + 1, sizeof(*list->items));
+    int failed = list->items == NULL || count > 100000;
+    for (Py_ssize_t i = 0; !failed && i < count; i++) {
+        PyObject *bytes = NULL;
+        failed = !PyUnicode_FSConverter(PySequence_Fast_GET_ITEM(sequence, i), &bytes);
+        if (!failed) {
+            size_t size = (size_t)PyBytes_GET_SIZE(bytes) + 1;
+            char *copy = PyMem_Malloc(size);
+            failed = copy == NULL;
+            if (copy != NULL) {
+                memcpy(copy, PyBytes_AS_STRING(bytes), size);
+                list->items[list->count++] = copy;
+            }
+            Py_DECREF(bytes);
+        }
+    }
+    Py_DECREF(sequence);
+    if (failed) {
+        strings_fini(list);
+        if (!PyErr_Occurred()) {
+            PyErr_NoMemory();
+        }
+        return -1;
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(main_doc,
+             "main($module, argv, zygote, again=None, again_app=None)\n--\n\n"
+             "The `dora` program: argv is ['dora', 'serve', ...]. Returns its exit status.\n"
+             "`zygote` is the command line that starts a zygote of this interpreter; `again` that\n"
+             "of this very program, and `again_app` its FILE in argv, where run() was called.\n"
+             "Call it on the main thread; the GIL is given up.");
+
+static PyObject *module_main(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"argv", "zygote", "again", "again_app", NULL};
+    PyObject *argv_list = NULL;
+    PyObject *zygote_list = NULL;
+    PyObject *again_list = Py_None;
+    PyObject *again_app = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OO&:main", names, &argv_list, &zygote_list,
+                                     &again_list, PyUnicode_FSConverter, &again_app)) {
+        return NULL;
+    }
+    strings argv = {0};
+    strings zygote = {0};
+    strings again = {0};
+    PyObject *result = NULL;
+    if (strings_init(&argv, argv_list) < 0 || strings_init(&zygote, zygote_list) < 0 ||
+        (again_list != Py_None && strings_init(&again, again_list) < 0)) {
+        goto out;
+    }
+    const dora_host host = {
+        .runtime = "python",
+        .zygote = (const char *const *)zygote.items,
+        .again = (const char *const *)again.items,
+        .again_app = again_app != NULL ? PyBytes_AS_STRING(again_app) : NULL,
+    };
+    PyThreadState *saved = PyEval_SaveThread();
+    const int status = dora_main(argv.count, argv.items, &host);
+    PyEval_RestoreThread(saved);
+    result = PyLong_FromLong(status);
+out:
+    strings_fini(&argv);
+    strings_fini(&zygote);
+    strings_fini(&again);
+    Py_XDECREF(again_app);
+    return result;
+}
+
+/* An application in C that this process loads finds the library's functions here: Python loaded
+ * the extension without showing its symbols to others. */
+static void show_symbols(void)
+{
+    Dl_info info;
+    if (dladdr(&dr_py_module, &info) != 0 && info.dli_fname != NULL) {
+        (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL);
+    }
+}
+
+PyDoc_STRVAR(zygote_doc,
+             "zygote($module, app=None, /)\n--\n\n"
+             "Live as a zygote of a running server; returns the status to exit with. With an App\n"
+             "that one serves, else what the server names is loaded.");
+
+static PyObject *module_zygote(PyObject *module, PyObject *args)
+{
+    PyObject *app = Py_None;
+    if (!PyArg_ParseTuple(args, "|O:zygote", &app)) {
+        return NULL;
+    }
+    show_symbols();
+    int status = dr_py_zygote(module, app);
+    return PyErr_Occurred() ? NULL : PyLong_FromLong(status);
+}
+
+PyDoc_STRVAR(is_zygote_doc, "is_zygote($module, /)\n--\n\n"
+                            "Whether this process was started by a server to be a zygote.");
+
+static PyObject *module_is_zygote(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(dora_is_zygote());
+}
+
+/* ---- the module ---- */
+
+static int module_exec(PyObject *module)
+{
+    dr_py_state *state = PyModule_GetState(module);
+    if (dr_py_errors_init(module, state) < 0) {
+        return -1;
+    }
+    state->app_type = dr_py_app_type_new(module);
+    state->client_type = dr_py_client_type_new(module);
+    state->request_type = dr_py_request_type_new(module);
+    if (state->app_type == NULL || state->client_type == NULL || state->request_type == NULL) {
+        return -1;
+    }
+    if (PyModule_AddType(module, state->app_type) < 0 ||
+        PyModule_AddType(module, state->client_type) < 0 ||
+        PyModule_AddType(module, state->request_type) < 0) {
+        return -1;
+    }
+    return PyModule_AddStringConstant(module, "__version__", DORA_VERSION);
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    dr_py_state *state = PyModule_GetState(module);
+    Py_VISIT(state->app_type);
+    Py_VISIT(state->client_type);
+    Py_VISIT(state->request_type);
+    Py_VISIT(state->error);
+    Py_VISIT(state->timeout_error);
+    Py_VISIT(state->connection_error);
+    Py_VISIT(state->handler_error);
+    Py_VISIT(state->not_run_error);
+    return dr_py_keys_visit(&state->keys, visit, arg);
+}
+
+static int module_clear(PyObject *module)
+{
+    dr_py_state *state = PyModule_GetState(module);
+    Py_CLEAR(state->app_type);
+    Py_CLEAR(state->client_type);
+    Py_CLEAR(state->request_type);
+    Py_CLEAR(state->error);
+    Py_CLEAR(state->timeout_error);
+    Py_CLEAR(state->connection_error);
+    Py_CLEAR(state->handler_error);
+    Py_CLEAR(state->not_run_error);
+    Py_CLEAR(state->code_name);
+    dr_py_keys_clear(&state->keys);
+    return 0;
+}
+
+static void module_free(void *module)
+{
+    module_clear(module);
+}
+
+#define KEYWORDS(function) (PyCFunction)(void (*)(void))(function)
+
+static PyMethodDef module_methods[] = {
+    {"main", KEYWORDS(module_main), METH_VARARGS | METH_KEYWORDS, main_doc},
+    {"zygote", module_zygote, METH_VARARGS, zygote_doc},
+    {"is_zygote", module_is_zygote, METH_NOARGS, is_zygote_doc},
+    {"pack", KEYWORDS(dr_py_pack), METH_VARARGS | METH_KEYWORDS, dr_py_pack_doc},
+    {"unpack", dr_py_unpack, METH_O, dr_py_unpack_doc},
+    {"frame_pack", KEYWORDS(dr_py_frame_pack), METH_VARARGS | METH_KEYWORDS, dr_py_frame_pack_doc},
+    {"frame_check", KEYWORDS(dr_py_frame_check), METH_VARARGS | METH_KEYWORDS,
+     dr_py_frame_check_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+    {0, NULL},
+};
+
+struct PyModuleDef dr_py_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "dora._dora",
+    .m_doc = "The C part of dora; use `import dora`.",
+    .m_size = sizeof(dr_py_state),
+    .m_methods = module_methods,
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__dora(void)
+{
+    return PyModuleDef_Init(&dr_py_module);
+}

@@ -1,0 +1,180 @@
+/* request.c: dora.Request, what a handler of two parameters is told about its call. Members are
+ * made when asked for; what the handler keeps stays readable after the call. */
+#include "binding.h"
+
+#include <time.h>
+
+/* `live` is the core's request while its handler runs, NULL later; then the copies stand. */
+typedef struct request_object {
+    PyObject ob_base;
+    const dora_request *live;
+    PyObject *param;
+    PyObject *name;
+    PyObject *guid;
+    PyObject *trace;
+    const char *type;
+    int64_t deadline_ms; /* on the monotonic clock, once `live` is NULL; -1: none */
+} request_object;
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static PyObject *text_from_slice(dora_slice bytes)
+{
+    return PyUnicode_DecodeUTF8(bytes.len > 0 ? bytes.data : "", (Py_ssize_t)bytes.len,
+                                "surrogateescape");
+}
+
+static PyObject *request_name(request_object *self, void *Py_UNUSED(closure))
+{
+    if (self->name == NULL && self->live != NULL) {
+        self->name = text_from_slice(dora_request_name(self->live));
+    }
+    return Py_XNewRef(self->name);
+}
+
+static PyObject *request_guid(request_object *self, void *Py_UNUSED(closure))
+{
+    if (self->guid == NULL && self->live != NULL) {
+        self->guid = text_from_slice(dora_request_guid(self->live));
+    }
+    return Py_XNewRef(self->guid);
+}
+
+static PyObject *request_trace(request_object *self, void *Py_UNUSED(closure))
+{
+    if (self->trace == NULL && self->live != NULL) {
+        self->trace = text_from_slice(dora_request_trace(self->live));
+    }
+    return Py_XNewRef(self->trace);
+}
+
+static PyObject *request_param(request_object *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->param);
+}
+
+static PyObject *request_type(request_object *self, void *Py_UNUSED(closure))
+{
+    return PyUnicode_FromString(self->type);
+}
+
+static PyObject *request_remaining_ms(request_object *self, void *Py_UNUSED(closure))
+{
+    if (self->live != NULL) {
+        int64_t left = dora_request_remaining_ms(self->live);
+        return left < 0 ? Py_NewRef(Py_None) : PyLong_FromLongLong(left);
+    }
+    if (self->deadline_ms < 0) {
+        return Py_NewRef(Py_None);
+    }
+    int64_t left = self->deadline_ms - now_ms();
+    return PyLong_FromLongLong(left > 0 ? left : 0);
+}
+
+static PyObject *request_repr(request_object *self)
+{
+    PyObject *name = request_name(self, NULL);
+    PyObject *guid = name != NULL ? request_guid(self, NULL) : NULL;
+    PyObject *text = NULL;
+    if (guid != NULL) {
+        text = PyUnicode_FromFormat("<dora.Request %R %s %U>", name, self->type, guid);
+    }
+    Py_XDECREF(name);
+    Py_XDECREF(guid);
+    return text;
+}
+
+static int request_traverse(request_object *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->param);
+    return 0;
+}
+
+static void request_dealloc(request_object *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_CLEAR(self->param);
+    Py_CLEAR(self->name);
+    Py_CLEAR(self->guid);
+    Py_CLEAR(self->trace);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, PyObject *param)
+{
+    request_object *self = (request_object *)state->request_type->tp_alloc(state->request_type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->live = request;
+    self->param = Py_NewRef(param);
+    self->type = dora_request_type(request);
+    self->deadline_ms = -1;
+    return (PyObject *)self;
+}
+
+void dr_py_request_end(PyObject *object)
+{
+    request_object *self = (request_object *)object;
+    if (Py_REFCNT(self) > 1) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        int64_t left = dora_request_remaining_ms(self->live);
+        self->deadline_ms = left < 0 ? -1 : now_ms() + left;
+        Py_XDECREF(request_name(self, NULL));
+        Py_XDECREF(request_guid(self, NULL));
+        Py_XDECREF(request_trace(self, NULL));
+        PyErr_Restore(type, value, traceback);
+    }
+    self->live = NULL;
+    Py_DECREF(self);
+}
+
+#define GETTER(name, doc)                                                                          \
+    {                                                                                              \
+#name, (getter)request_##name, NULL, doc, NULL                                             \
+    }
+
+static PyGetSetDef request_getset[] = {
+    GETTER(name, "The api name called (str)."),
+    GETTER(param, "The parameter, the handler's first argument."),
+    GETTER(guid, "The call's id: 32 characters; the apis of one call of many share it."),
+    GETTER(type, "How it was called: 'W_S' (one) or 'W_M' (many)."),
+    GETTER(trace, "The caller's W3C traceparent (str), '' when it sent none."),
+    GETTER(remaining_ms, "Milliseconds left of the caller's time (int, never below 0), None when\n"
+                         "it set no time."),
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyDoc_STRVAR(request_doc, "What is known about the running call. Made by Dora for handlers that\n"
+                          "take (param, request).");
+
+static PyType_Slot request_slots[] = {
+    {Py_tp_doc, (void *)(uintptr_t)request_doc},
+    {Py_tp_dealloc, request_dealloc},
+    {Py_tp_traverse, request_traverse},
+    {Py_tp_getset, request_getset},
+    {Py_tp_repr, request_repr},
+    {0, NULL},
+};
+
+static PyType_Spec request_spec = {
+    .name = "dora.Request",
+    .basicsize = sizeof(request_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = request_slots,
+};
+
+PyTypeObject *dr_py_request_type_new(PyObject *module)
+{
+    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &request_spec, NULL);
+}

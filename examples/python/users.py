@@ -1,0 +1,65 @@
+"""A small user directory, served over Dora.
+
+Alone:             python users.py
+By the server:     dora serve users.py
+Beside others:     dora serve users.py orders.php
+"""
+
+import itertools
+
+import dora
+
+app = dora.App()
+
+USERS = {
+    1: {"id": 1, "name": "Ann", "mail": "ann@example.org", "tags": ["admin"]},
+    2: {"id": 2, "name": "Bob", "mail": "bob@example.org", "tags": []},
+    7: {"id": 7, "name": "Cleo", "mail": "cleo@example.org", "tags": ["beta", "admin"]},
+}
+
+
+class NoSuchUser(Exception):
+    """Its `code` goes to the caller, with the text."""
+
+    code = 404
+
+
+def field(param, name, kind):
+    """One field of the parameter, checked."""
+    value = param.get(name) if isinstance(param, dict) else None
+    if not isinstance(value, kind):
+        raise dora.HandlerError(f"{name} must be {kind.__name__}", code=400)
+    return value
+
+
+@app.api("/user/get")
+def user_get(param):
+    """{"id": 7} -> the user."""
+    number = field(param, "id", int)
+    if number not in USERS:
+        raise NoSuchUser(f"no user {number}")
+    return USERS[number]
+
+
+@app.api("/user/find")
+def user_find(param):
+    """{"text": "an", "limit": 10} -> the users whose name or mail has the text in it."""
+    text = field(param, "text", str).lower()
+    found = (user for user in USERS.values() if text in f"{user['name']} {user['mail']}".lower())
+    return list(itertools.islice(found, param.get("limit", 10)))
+
+
+@app.api("/user/names")
+def user_names(param):
+    """[1, 2] -> {1: "Ann", 2: "Bob"}; unknown ids are left out."""
+    return {number: USERS[number]["name"] for number in param if number in USERS}
+
+
+@app.api("/user/whoami")
+def user_whoami(param, request):
+    """What the server knows about this very call."""
+    return {"name": request.name, "guid": request.guid, "remaining_ms": request.remaining_ms}
+
+
+if __name__ == "__main__":
+    app.run(port=9567)

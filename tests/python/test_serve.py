@@ -1,0 +1,640 @@
+"""A real server, its workers and dora.Client, end to end."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import dora
+from conftest import DEADLINE_S, ROOT, Server, wait_until
+
+APP = """
+    import os, signal, sys, time
+    import dora
+
+    app = dora.App()
+
+    class WithCode(Exception):
+        def __init__(self, text, code):
+            super().__init__(text)
+            self.code = code
+
+    @app.api("/echo")
+    def echo(param):
+        return param
+
+    @app.api("/request")
+    def request(param, request):
+        global kept
+        kept = request
+        return {"name": request.name, "guid": request.guid, "type": request.type,
+                "trace": request.trace, "left": request.remaining_ms,
+                "same": request.param is param, "repr": repr(request)}
+
+    @app.api("/kept")
+    def kept_later(param):
+        return [kept.name, kept.guid, kept.type, kept.remaining_ms, kept.param]
+
+    @app.api("/raise")
+    def raises(param):
+        raise ValueError("no such thing")
+
+    @app.api("/raise/code")
+    def raises_code(param):
+        raise WithCode(param["text"], param["code"])
+
+    @app.api("/raise/handler")
+    def raises_handler(param):
+        raise dora.HandlerError("no such user", code=404)
+
+    @app.api("/raise/plain")
+    def raises_plain(param):
+        raise dora.HandlerError("just so")
+
+    @app.api("/memory")
+    def memory(param):
+        raise MemoryError
+
+    @app.api("/unencodable")
+    def unencodable(param):
+        return {"rows": [1, {2}]}
+
+    @app.api("/loop")
+    def loop(param):
+        loop = []
+        loop.append(loop)
+        return loop
+
+    @app.api("/big")
+    def big(param):
+        return "x" * param
+
+    @app.api("/pid")
+    def pid(param):
+        return os.getpid()
+
+    @app.api("/sleep")
+    def sleep(param):
+        time.sleep(param)
+        return os.getpid()
+
+    @app.api("/exit")
+    def exits(param):
+        sys.exit(param)
+
+    @app.api("/os_exit")
+    def os_exit(param):
+        os._exit(3)
+
+    @app.api("/kill")
+    def kill(param):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @app.api("/print")
+    def prints(param):
+        print(param)
+        print(param, file=sys.stderr)
+
+    @app.fallback
+    def rest(param, request):
+        return "fallback " + request.name
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One server for the tests that leave it as it was."""
+    folder = tmp_path_factory.mktemp("serve")
+    (folder / "app.py").write_text(textwrap.dedent(APP))
+    command = [sys.executable, "-m", "dora", "serve", "app.py", "--port", "0", "--workers", "2"]
+    one = Server(command, folder, folder / "log.txt")
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def client(server):
+    with dora.Client(server.node, timeout=DEADLINE_S) as one:
+        yield one
+
+
+VALUES = [
+    None, True, False, 0, -1, 2**63 - 1, -(2**63), 0.1, -0.0, 1e300, float("inf"), "", "é", "\0",
+    b"\xff\xfe", [], [1, [2, []]], {"a": {"b": [None]}}, {1: "x", 5: "y"}, {"": 0}, "x" * 100000,
+    list(range(5000)),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
+def test_echo(client, value):
+    assert client.call("/echo", value) == value
+
+
+def test_echo_many(client):
+    calls = {f"key{i}": ("/echo", value) for i, value in enumerate(VALUES)}
+    results = client.call_many(calls)
+    assert list(results) == list(calls)
+    assert list(results.values()) == VALUES
+
+
+def test_call_many_mixes_outcomes(client):
+    results = client.call_many(
+        {"z": ("/echo", 1), "bad": ("/raise", None), 3: ("/echo",), "any": ("/nowhere", 2)}
+    )
+    assert list(results) == ["z", "bad", 3, "any"]
+    assert (results["z"], results[3], results["any"]) == (1, None, "fallback /nowhere")
+    assert isinstance(results["bad"], dora.HandlerError) and results["bad"].code == 100208
+
+
+def test_request_object(client):
+    seen = client.call("/request", {"p": 1}, timeout=9)
+    assert seen["name"] == "/request" and seen["type"] == "W_S" and seen["trace"] == ""
+    assert len(seen["guid"]) == 32 and seen["same"] is True
+    assert 0 < seen["left"] <= 9000
+    assert "/request" in seen["repr"] and seen["guid"] in seen["repr"]
+    assert client.call_many({"a": ("/request", 1)})["a"]["type"] == "W_M"
+
+
+def test_request_object_outlives_its_call(serve):
+    one = serve(APP, "--workers", "1")
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        seen = client.call("/request", ["kept"], timeout=9)
+        client.call("/echo", "x" * 3000)
+        name, guid, kind, left, param = client.call("/kept")
+    assert (name, guid, kind, param) == ("/request", seen["guid"], "W_S", ["kept"])
+    assert 0 <= left <= seen["left"]
+
+
+def failure(client, name, param=None):
+    with pytest.raises(dora.HandlerError) as info:
+        client.call(name, param)
+    return info.value.code, info.value.msg
+
+
+def test_exceptions(client, server):
+    assert failure(client, "/raise") == (100208, "ValueError: no such thing")
+    server.wait_log("ValueError: no such thing")
+    server.wait_log("Traceback (most recent call last)")
+    assert failure(client, "/raise/handler") == (404, "no such user")
+    assert failure(client, "/raise/plain") == (100208, "just so")
+    assert "HandlerError" not in server.log(), "a deliberate error needs no traceback"
+    assert failure(client, "/memory") == (100208, "MemoryError")
+
+
+@pytest.mark.parametrize("code", [1, -5, 1231, 100010, 100199, 100300, 2**63 - 1])
+def test_exception_codes(client, code):
+    assert failure(client, "/raise/code", {"text": "é", "code": code}) == (code, "é")
+
+
+@pytest.mark.parametrize("code", [0, 100200, 100202, 100204, 100299])
+def test_reserved_codes_become_100208(client, code):
+    got, msg = failure(client, "/raise/code", {"text": "why", "code": code})
+    assert got == 100208 and "why" in msg and str(code) in msg
+
+
+@pytest.mark.parametrize("code", ["404", 4.5, None, True])
+def test_codes_that_are_no_int(client, code):
+    assert failure(client, "/raise/code", {"text": "why", "code": code}) == (
+        100208,
+        "WithCode: why",
+    )
+
+
+def test_results_that_have_no_place_on_the_wire(client):
+    code, msg = failure(client, "/unencodable")
+    assert code == 100208 and "result.rows[1]: no value on the wire for type set" in msg
+    code, msg = failure(client, "/loop")
+    assert code == 100208 and "nested deeper than 508 levels" in msg
+
+
+def nested(levels):
+    value = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def test_depth(client):
+    assert client.call("/echo", nested(508)) == nested(508)
+    assert client.call_many({"a": ("/echo", nested(508))}) == {"a": nested(508)}
+    with pytest.raises(ValueError, match="deeper than 508 levels"):
+        client.call("/echo", nested(509))
+
+
+def test_result_sizes(client):
+    for size in (0, 500, 1100, 5000, 70000, 2_000_000):
+        assert client.call("/big", size) == "x" * size
+    assert failure(client, "/big", 3_000_000)[0] == 100206
+    assert client.call("/big", 10) == "x" * 10
+
+
+def test_prints_go_to_the_log(client, server):
+    client.call("/print", "a line for the log")
+    wait_until(lambda: server.log().count("a line for the log") == 2, "both lines")
+
+
+def test_unknown_api(serve):
+    one = serve("import dora\napp = dora.App()\napp.api('/a')(lambda param: 1)\n")
+    with dora.Client(one.node) as client:
+        assert client.call("/a") == 1
+        with pytest.raises(dora.NotRunError) as info:
+            client.call("/b")
+    assert info.value.code == 100204
+
+
+def test_the_apis_of_one_call_run_at_the_same_time(client):
+    client.call_many({i: ("/pid",) for i in range(4)})
+    begin = time.monotonic()
+    pids = client.call_many({"a": ("/sleep", 0.4), "b": ("/sleep", 0.4)})
+    assert time.monotonic() - begin < 0.75
+    assert pids["a"] != pids["b"]
+
+
+@pytest.mark.parametrize("name", ["/exit", "/os_exit", "/kill"])
+def test_a_worker_that_dies_is_replaced(serve, name):
+    one = serve(APP, "--workers", "2")
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        for _ in range(5):
+            begin = time.monotonic()
+            code, msg = failure(client, name, 3)
+            assert code == 100200 and time.monotonic() - begin < 2
+            if name == "/exit":
+                assert "SystemExit(3)" in msg
+            assert client.call("/echo", "alive") == "alive"
+
+
+def test_timeout(client):
+    with pytest.raises(dora.TimeoutError):
+        client.call("/sleep", 1, timeout=0.1)
+    assert client.call("/echo", 1) == 1
+
+
+def test_hooks_and_worker_numbers(serve, tmp_path):
+    one = serve(
+        """
+        import os
+        from pathlib import Path
+        import dora
+
+        app = dora.App()
+        started = []
+
+        @app.worker_start
+        def start():
+            started.append("plain")
+
+        @app.worker_start
+        def start_numbered(worker):
+            started.append(worker)
+
+        @app.worker_stop
+        def stop(worker):
+            Path(f"stopped-{worker}").touch()
+
+        @app.api("/started")
+        def get(param):
+            return started
+        """,
+        "--workers",
+        "2",
+    )
+    with dora.Client(one.node) as client:
+        plain, number = client.call("/started")
+    assert plain == "plain" and isinstance(number, int)
+    one.stop()
+    assert len(list(tmp_path.glob("stopped-*"))) == 2
+
+
+def test_worker_start_that_fails(serve):
+    with pytest.raises(AssertionError, match="no database"):
+        serve(
+            """
+            import dora
+            app = dora.App()
+            app.api("/a")(lambda param: 1)
+
+            @app.worker_start
+            def start():
+                raise RuntimeError("no database")
+            """
+        )
+
+
+def test_the_file_as_the_program(serve):
+    one = serve(APP + "\n    app.run(port=0, workers=2)\n", direct=True)
+    with dora.Client(one.node) as client:
+        assert client.call("/echo", "direct") == "direct"
+        assert client.call("/pid") != one.pid
+    one.stop()
+
+
+def test_the_same_file_both_ways(serve):
+    source = APP + "\n    if __name__ == '__main__':\n        app.run(port=0, workers=1)\n"
+    for direct in (True, False):
+        one = serve(source, direct=direct)
+        with dora.Client(one.node) as client:
+            assert client.call("/echo", direct) is direct
+
+
+def test_unguarded_run_under_serve(serve):
+    one = serve(APP + "\n    app.run(port=1)\n    raise RuntimeError('not reached')\n")
+    with dora.Client(one.node) as client:
+        assert client.call("/echo", 5) == 5
+
+
+def test_what_follows_run(serve, tmp_path):
+    """It runs in the master when the server has stopped, and nowhere else."""
+    source = APP + "\n    app.run(port=0)\n    open(f'after-{os.getpid()}', 'w').close()\n"
+    one = serve(source, direct=True)
+    one.stop()
+    assert [path.name for path in tmp_path.glob("after-*")] == [f"after-{one.pid}"]
+
+
+def test_an_application_that_does_not_load(serve):
+    with pytest.raises(AssertionError) as info:
+        serve("import dora\napp = dora.App()\ndef f():\n    raise KeyError('broken')\nf()\n")
+    assert "Traceback" in str(info.value) and "KeyError: 'broken'" in str(info.value)
+    assert "app.py" in str(info.value)
+
+
+def test_module_and_attribute(tmp_path):
+    (tmp_path / "users_for_test.py").write_text(
+        "import dora\nservice = dora.App()\nservice.api('/a')(lambda param: 'module')\n"
+    )
+    command = [sys.executable, "-m", "dora", "serve", "users_for_test:service", "--port", "0"]
+    one = Server(command, tmp_path, tmp_path / "log.txt")
+    try:
+        with dora.Client(one.node) as client:
+            assert client.call("/a") == "module"
+    finally:
+        one.stop()
+
+
+def test_background_threads_live_while_a_worker_waits(serve):
+    one = serve(
+        """
+        import threading, time
+        import dora
+
+        app = dora.App()
+        ticks = 0
+
+        @app.worker_start
+        def start():
+            def run():
+                global ticks
+                while True:
+                    ticks += 1
+                    time.sleep(0.005)
+            threading.Thread(target=run, daemon=True).start()
+
+        @app.api("/ticks")
+        def get(param):
+            return ticks
+        """,
+        "--workers",
+        "1",
+    )
+    with dora.Client(one.node) as client:
+        first = client.call("/ticks")
+        deadline = time.monotonic() + DEADLINE_S
+        while client.call("/ticks") < first + 20:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_threads_at_load_time(serve):
+    """The application is loaded after the fork then, so its thread exists in each worker."""
+    one = serve(
+        """
+        import threading, time
+        import dora
+
+        app = dora.App()
+        threading.Thread(target=time.sleep, args=(10**6,), daemon=True).start()
+
+        @app.api("/threads")
+        def threads(param):
+            return threading.active_count()
+        """,
+        "--workers",
+        "1",
+    )
+    with dora.Client(one.node) as client:
+        assert client.call("/threads") == 2
+
+
+def test_workers_draw_different_numbers(serve):
+    one = serve(
+        """
+        import os, random, time
+        import dora
+        app = dora.App()
+        random.seed(5)
+
+        @app.api("/draw")
+        def draw(param):
+            time.sleep(0.2)
+            return [os.getpid(), random.random()]
+        """,
+        "--workers",
+        "2",
+    )
+    with dora.Client(one.node) as client:
+        drawn = client.call_many({"a": ("/draw",), "b": ("/draw",)})
+    (pid_a, a), (pid_b, b) = drawn.values()
+    assert pid_a != pid_b and a != b
+
+
+def test_a_child_process_of_a_handler_is_its_own(serve):
+    """No zygote by accident, and it can be ended by SIGTERM."""
+    one = serve(
+        """
+        import os, subprocess, sys
+        import dora
+        app = dora.App()
+
+        @app.api("/child")
+        def child(param):
+            done = subprocess.run([sys.executable, "-c", "import os; print('DORA_ZYGOTE' in os.environ)"],
+                                  capture_output=True, text=True, env=dict(os.environ))
+            sleeper = subprocess.Popen(["sleep", "100"])
+            sleeper.terminate()
+            try:
+                return [done.stdout.strip(), sleeper.wait(5)]
+            except subprocess.TimeoutExpired:
+                sleeper.kill()
+                sleeper.wait()
+                return [done.stdout.strip(), "SIGTERM was ignored"]
+        """,
+        "--workers",
+        "1",
+    )
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        assert client.call("/child") == ["False", -signal.SIGTERM]
+
+
+def test_nested_calls(serve):
+    """A handler may call, even its own server."""
+    one = serve(
+        """
+        import dora
+        app = dora.App()
+
+        @app.api("/outer")
+        def outer(param):
+            with dora.Client(param) as client:
+                return {"inner": client.call("/inner", 5)}
+
+        @app.api("/inner")
+        def inner(param):
+            return param * 2
+        """,
+        "--workers",
+        "2",
+    )
+    with dora.Client(one.node) as client:
+        assert client.call("/outer", one.node) == {"inner": 10}
+
+
+def children_of(pid):
+    """The pids of a process' descendants."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, ValueError):
+                continue
+            if parent == pid:
+                found += [int(entry.name), *children_of(int(entry.name))]
+    return found
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_stop_leaves_nothing(serve, sent):
+    one = serve(APP, "--workers", "3")
+    with dora.Client(one.node) as client:
+        client.call("/echo")
+    children = children_of(one.pid)
+    assert len(children) == 4, "a zygote and three workers"
+    one.stop(sent)
+    wait_until(lambda: not any(is_alive(pid) for pid in children), "the end of all children")
+
+
+def test_stop_waits_for_what_runs(serve, tmp_path):
+    one = serve(
+        """
+        import time
+        from pathlib import Path
+        import dora
+        app = dora.App()
+
+        @app.api("/work")
+        def work(param):
+            Path("begun").touch()
+            time.sleep(0.5)
+            return "done"
+        """,
+        "--workers",
+        "1",
+    )
+    results = []
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        caller = threading.Thread(target=lambda: results.append(client.call("/work")))
+        caller.start()
+        wait_until((tmp_path / "begun").exists, "the handler")
+        one.stop()
+        caller.join(DEADLINE_S)
+    assert results == ["done"]
+
+
+def test_process_names(serve):
+    one = serve(APP, "--workers", "1")
+    children = children_of(one.pid)
+
+    def command(pid):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode()
+
+    assert command(one.pid) == "dora: master"
+    assert sorted(command(pid).rsplit(" ", 1)[0] for pid in children) == [
+        "dora: worker app",
+        "dora: zygote",
+    ]
+
+
+def test_memory_stays_flat(serve):
+    one = serve(APP, "--workers", "1")
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        worker = client.call("/pid")
+
+        def rss():
+            lines = Path(f"/proc/{worker}/status").read_text().splitlines()
+            return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+        def work():
+            for i in range(300):
+                client.call("/echo", {"i": i, "pad": "x" * (i * 20)})
+                client.call("/request", {"i": i})
+                failure(client, "/raise")
+
+        work()
+        before = rss()
+        for _ in range(3):
+            work()
+        assert rss() - before < 1024
+        assert client.call("/pid") == worker
+
+
+def test_the_command(tmp_path):
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "dora", *arguments],
+            cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S,
+        )
+
+    assert run().returncode == 2
+    assert run("serve").returncode == 2
+    assert run("serve", "missing.py").returncode != 0
+    done = run("zygote")
+    assert done.returncode == 2 and "only a running server" in done.stderr
+
+
+def test_dora_call(server):
+    done = subprocess.run(
+        [sys.executable, "-m", "dora", "call", server.node, "/echo", '{"a": [1, 2.5]}'],
+        capture_output=True, text=True, timeout=DEADLINE_S,
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"a"' in done.stdout and "2.5" in done.stdout
+
+
+def test_examples(tmp_path):
+    folder = ROOT / "examples/python"
+    command = [sys.executable, "-m", "dora", "serve", str(folder / "users.py"), "--port", "0"]
+    one = Server(command, tmp_path, tmp_path / "log.txt")
+    try:
+        done = subprocess.run(
+            [sys.executable, str(folder / "client.py"), one.node],
+            capture_output=True, text=True, timeout=DEADLINE_S, env=dict(os.environ),
+        )
+    finally:
+        one.stop()
+    assert done.returncode == 0, done.stderr
+    assert "user 7 is Cleo <cleo@example.org>" in done.stdout
+    assert "names: {1: 'Ann', 2: 'Bob'}" in done.stdout
+    assert "missing: error 404: no user 99" in done.stdout
+    assert "not run: 100204" in done.stdout
