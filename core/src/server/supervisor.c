@@ -201,6 +201,9 @@ static void on_signal(uv_signal_t *handle, int number)
                      "signal %d: this version cannot reload; stop and start it", number);
         return;
     }
+    if (number == SIGTERM && phase >= DR_PHASE_DRAINING) {
+        return; /* process managers repeat it; only a second Ctrl-C is impatience */
+    }
     dr_log_write(server->log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
                  phase == DR_PHASE_SERVING ? "finishing what is accepted" : "stopping now");
     atomic_store(&server->phase, phase == DR_PHASE_SERVING ? DR_PHASE_DRAINING : DR_PHASE_NOW);

@@ -1,0 +1,257 @@
+/* app.c: Dora\App: registers handlers and hooks. What run() does is in master.c and runtime.c. */
+#include "app.h"
+
+#include "zend_exceptions.h"
+
+#include "exception.h"
+#include "master.h"
+#include "runtime.h"
+
+#define NAME_LEN_MAX 255u
+
+zend_class_entry *php_dora_app_ce;
+static zend_object_handlers app_handlers;
+
+php_dora_app *php_dora_app_of(zend_object *object)
+{
+    return (php_dora_app *)((char *)object - XtOffsetOf(php_dora_app, std));
+}
+
+static void handler_free(zval *slot)
+{
+    php_dora_handler *handler = Z_PTR_P(slot);
+    zval_ptr_dtor(&handler->callable);
+    efree(handler);
+}
+
+static zend_object *app_create(zend_class_entry *class)
+{
+    php_dora_app *self = zend_object_alloc(sizeof(*self), class);
+
+    zend_hash_init(&self->handlers, 8, NULL, handler_free, false);
+    zend_hash_init(&self->starts, 0, NULL, handler_free, false);
+    zend_hash_init(&self->stops, 0, NULL, handler_free, false);
+    zend_object_std_init(&self->std, class);
+    object_properties_init(&self->std, class);
+    self->std.handlers = &app_handlers;
+    return &self->std;
+}
+
+static void app_free(zend_object *object)
+{
+    php_dora_app *self = php_dora_app_of(object);
+
+    zend_hash_destroy(&self->handlers);
+    zend_hash_destroy(&self->starts);
+    zend_hash_destroy(&self->stops);
+    zend_object_std_dtor(object);
+}
+
+static void gc_add(zend_get_gc_buffer *buffer, HashTable *handlers)
+{
+    php_dora_handler *handler;
+
+    ZEND_HASH_FOREACH_PTR(handlers, handler)
+    {
+        zend_get_gc_buffer_add_zval(buffer, &handler->callable);
+    }
+    ZEND_HASH_FOREACH_END();
+}
+
+/* Tells the cycle collector about the callables, which may well hold the application. */
+static HashTable *app_get_gc(zend_object *object, zval **table, int *count)
+{
+    php_dora_app *self = php_dora_app_of(object);
+    zend_get_gc_buffer *buffer = zend_get_gc_buffer_create();
+
+    gc_add(buffer, &self->handlers);
+    gc_add(buffer, &self->starts);
+    gc_add(buffer, &self->stops);
+    zend_get_gc_buffer_use(buffer, table, count);
+    return zend_std_get_properties(object);
+}
+
+void php_dora_app_init_class(void)
+{
+    memcpy(&app_handlers, &std_object_handlers, sizeof(app_handlers));
+    app_handlers.offset = XtOffsetOf(php_dora_app, std);
+    app_handlers.free_obj = app_free;
+    app_handlers.get_gc = app_get_gc;
+    app_handlers.clone_obj = NULL;
+    php_dora_app_ce->create_object = app_create;
+}
+
+void php_dora_app_choose(php_dora_app *app)
+{
+    if (DORA_G(app) != NULL) {
+        OBJ_RELEASE(&DORA_G(app)->std);
+    }
+    GC_ADDREF(&app->std);
+    DORA_G(app) = app;
+}
+
+/* How many of `most` arguments a callable wants. PHP functions may be given more than they name;
+ * built-in ones may not, and their further ones mean something else. */
+static uint32_t arg_count_of(const zend_fcall_info_cache *cache, uint32_t most)
+{
+    const zend_function *function = cache->function_handler;
+    if (function == NULL) {
+        return 1;
+    }
+    uint32_t named = function->common.num_args;
+    if (function->type == ZEND_INTERNAL_FUNCTION) {
+        uint32_t required = function->common.required_num_args;
+        uint32_t wanted = required > 1 ? required : (named > 0 ? 1 : 0);
+        return wanted < most ? wanted : most;
+    }
+    if (function->common.fn_flags & ZEND_ACC_VARIADIC) {
+        return most;
+    }
+    return named >= most ? most : 1;
+}
+
+static php_dora_handler *handler_new(const zend_fcall_info *fci, const zend_fcall_info_cache *cache,
+                                     uint32_t most)
+{
+    php_dora_handler *handler = emalloc(sizeof(*handler));
+
+    ZVAL_COPY(&handler->callable, &fci->function_name);
+    handler->cache = *cache;
+    handler->is_looked_up = cache->function_handler != NULL;
+    handler->arg_count = arg_count_of(cache, most);
+    return handler;
+}
+
+void php_dora_handler_call(php_dora_handler *handler, uint32_t count, zval *args, zval *result)
+{
+    zend_fcall_info call = {
+        .size = sizeof(call), .retval = result, .params = args, .param_count = count};
+
+    ZVAL_UNDEF(result);
+    ZVAL_COPY_VALUE(&call.function_name, &handler->callable);
+    zend_call_function(&call, handler->is_looked_up ? &handler->cache : NULL);
+}
+
+static bool is_open(void)
+{
+    if (DORA_G(role) == PHP_DORA_PLAIN || DORA_G(role) == PHP_DORA_LOADING) {
+        return true;
+    }
+    zend_throw_exception(php_dora_exception_ce, "a process serves one application, once", 0);
+    return false;
+}
+
+PHP_METHOD(Dora_App, __construct)
+{
+    ZEND_PARSE_PARAMETERS_NONE();
+}
+
+PHP_METHOD(Dora_App, api)
+{
+    zend_string *name;
+    zend_fcall_info fci;
+    zend_fcall_info_cache cache;
+
+    ZEND_PARSE_PARAMETERS_START(2, 2)
+    Z_PARAM_STR(name)
+    Z_PARAM_FUNC(fci, cache)
+    ZEND_PARSE_PARAMETERS_END();
+    php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
+    if (!is_open()) {
+        RETURN_THROWS();
+    }
+    if (ZSTR_LEN(name) == 0 || ZSTR_LEN(name) > NAME_LEN_MAX ||
+        ZSTR_VAL(name)[ZSTR_LEN(name) - 1] == '*') {
+        zend_argument_value_error(1, "must have 1 to %u bytes and not end in \"*\"", NAME_LEN_MAX);
+        RETURN_THROWS();
+    }
+    if (zend_hash_exists(&self->handlers, name)) {
+        zend_argument_value_error(1, "names an api that has a handler already: \"%s\"",
+                                  ZSTR_VAL(name));
+        RETURN_THROWS();
+    }
+    zend_hash_add_new_ptr(&self->handlers, name, handler_new(&fci, &cache, 2));
+    RETURN_OBJ_COPY(&self->std);
+}
+
+PHP_METHOD(Dora_App, fallback)
+{
+    zend_fcall_info fci;
+    zend_fcall_info_cache cache;
+
+    ZEND_PARSE_PARAMETERS_START(1, 1)
+    Z_PARAM_FUNC(fci, cache)
+    ZEND_PARSE_PARAMETERS_END();
+    php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
+    if (!is_open()) {
+        RETURN_THROWS();
+    }
+    if (zend_hash_exists(&self->handlers, ZSTR_EMPTY_ALLOC())) {
+        zend_throw_exception(php_dora_exception_ce, "there is a fallback already", 0);
+        RETURN_THROWS();
+    }
+    zend_hash_add_new_ptr(&self->handlers, ZSTR_EMPTY_ALLOC(), handler_new(&fci, &cache, 2));
+    RETURN_OBJ_COPY(&self->std);
+}
+
+static void hook_add(INTERNAL_FUNCTION_PARAMETERS, bool is_start)
+{
+    zend_fcall_info fci;
+    zend_fcall_info_cache cache;
+
+    ZEND_PARSE_PARAMETERS_START(1, 1)
+    Z_PARAM_FUNC(fci, cache)
+    ZEND_PARSE_PARAMETERS_END();
+    php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
+    if (!is_open()) {
+        RETURN_THROWS();
+    }
+    zend_hash_next_index_insert_ptr(is_start ? &self->starts : &self->stops,
+                                    handler_new(&fci, &cache, 1));
+    RETURN_OBJ_COPY(&self->std);
+}
+
+PHP_METHOD(Dora_App, workerStart)
+{
+    hook_add(INTERNAL_FUNCTION_PARAM_PASSTHRU, true);
+}
+
+PHP_METHOD(Dora_App, workerStop)
+{
+    hook_add(INTERNAL_FUNCTION_PARAM_PASSTHRU, false);
+}
+
+PHP_METHOD(Dora_App, run)
+{
+    HashTable *options = NULL;
+
+    ZEND_PARSE_PARAMETERS_START(0, 1)
+    Z_PARAM_OPTIONAL
+    Z_PARAM_ARRAY_HT(options)
+    ZEND_PARSE_PARAMETERS_END();
+    php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
+    if (!is_open()) {
+        RETURN_THROWS();
+    }
+    if (DORA_G(role) == PHP_DORA_LOADING) {
+        /* The rest of the file is for the master, after its server has stopped. */
+        php_dora_app_choose(self);
+        zend_throw_unwind_exit();
+        return;
+    }
+    if (dora_is_zygote()) {
+        php_dora_app_choose(self);
+        php_dora_zygote_serve();
+        return;
+    }
+    int status = php_dora_master_run(options);
+    if (EG(exception) != NULL) {
+        RETURN_THROWS();
+    }
+    if (status != 0) {
+        EG(exit_status) = status;
+        zend_throw_unwind_exit();
+        return;
+    }
+    RETURN_LONG(0);
+}

@@ -1,0 +1,38 @@
+/* app.h: Dora\App: handlers by name, and hooks. */
+#ifndef PHP_DORA_APP_H
+#define PHP_DORA_APP_H
+
+#include "php_dora.h"
+
+extern zend_class_entry *php_dora_app_ce;
+
+/* php_dora_handler is one registered callable, looked up once. */
+typedef struct php_dora_handler {
+    zval callable;
+    zend_fcall_info_cache cache;
+    bool is_looked_up;  /* false for __call and __callStatic: they are looked up at each call */
+    uint32_t arg_count; /* how many of (param, request) it takes */
+} php_dora_handler;
+
+/* php_dora_app is the object behind Dora\App. The tables own their handlers. */
+struct php_dora_app {
+    HashTable handlers; /* name -> handler; the empty name is the fallback */
+    HashTable starts;   /* a list of handlers */
+    HashTable stops;
+    zend_object std;
+};
+
+/* php_dora_app_init_class sets the class's handlers, once, when the module starts. */
+void php_dora_app_init_class(void);
+
+/* php_dora_app_of gives the application behind an object of the class. */
+php_dora_app *php_dora_app_of(zend_object *object);
+
+/* php_dora_app_choose makes `app` what this zygote serves: it is kept until the process ends. */
+void php_dora_app_choose(php_dora_app *app);
+
+/* php_dora_handler_call calls a handler with `count` arguments. `*result` is undefined when an
+ * exception was raised, else owned by the caller. */
+void php_dora_handler_call(php_dora_handler *handler, uint32_t count, zval *args, zval *result);
+
+#endif

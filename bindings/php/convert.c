@@ -1,0 +1,273 @@
+/* convert.c: PHP values to wire values and back, without anything in between. */
+#include "convert.h"
+
+typedef struct write_state {
+    dora_writer *writer;
+    dora_err err;
+    const char *what;   /* the problem, when it is none of the writer's */
+    zend_string *class; /* class or type of the value that cannot be written, borrowed */
+    zend_string *path;  /* where it is, without the root; NULL at the root */
+} write_state;
+
+static bool write_value(write_state *state, zval *value);
+
+static bool key_is_plain(const zend_string *key)
+{
+    for (size_t i = 0; i < ZSTR_LEN(key); i++) {
+        unsigned char byte = (unsigned char)ZSTR_VAL(key)[i];
+        if (!isalnum(byte) && byte != '_' && byte < 0x80) {
+            return false;
+        }
+    }
+    return ZSTR_LEN(key) > 0;
+}
+
+/* Puts one step in front of the path, on the way out of a failed write. */
+static void path_prepend(write_state *state, zend_string *key, zend_ulong index)
+{
+    const char *rest = state->path != NULL ? ZSTR_VAL(state->path) : "";
+    zend_string *longer;
+
+    if (key == NULL) {
+        longer = zend_strpprintf(0, "[" ZEND_LONG_FMT "]%s", (zend_long)index, rest);
+    } else if (key_is_plain(key)) {
+        longer = zend_strpprintf(0, ".%s%s", ZSTR_VAL(key), rest);
+    } else {
+        longer = zend_strpprintf(0, "[\"%s\"]%s", ZSTR_VAL(key), rest);
+    }
+    if (state->path != NULL) {
+        zend_string_release(state->path);
+    }
+    state->path = longer;
+}
+
+static bool write_refuse(write_state *state, const char *what, zend_string *class)
+{
+    state->err = DORA_ETYPE;
+    state->what = what;
+    state->class = class;
+    return false;
+}
+
+static bool write_members(write_state *state, HashTable *array)
+{
+    zend_ulong index;
+    zend_string *key;
+    zval *member;
+
+    ZEND_HASH_FOREACH_KEY_VAL_IND(array, index, key, member)
+    {
+        if (key != NULL) {
+            dora_write_string(state->writer, ZSTR_VAL(key), ZSTR_LEN(key));
+        } else {
+            dora_write_int(state->writer, (zend_long)index);
+        }
+        if (!write_value(state, member)) {
+            path_prepend(state, key, index);
+            return false;
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+    return true;
+}
+
+static bool write_array(write_state *state, HashTable *array)
+{
+    if (GC_IS_RECURSIVE(array)) {
+        return write_refuse(state, "an array that contains itself", NULL);
+    }
+    state->err = dora_write_array(state->writer, zend_array_count(array));
+    if (state->err != DORA_OK) {
+        return false;
+    }
+    GC_TRY_PROTECT_RECURSION(array);
+    bool written = write_members(state, array);
+    GC_TRY_UNPROTECT_RECURSION(array);
+    if (written) {
+        dora_write_end(state->writer);
+    }
+    return written;
+}
+
+static bool write_value(write_state *state, zval *value)
+{
+    ZVAL_DEREF(value);
+    switch (Z_TYPE_P(value)) {
+    case IS_UNDEF:
+    case IS_NULL:
+        dora_write_null(state->writer);
+        return true;
+    case IS_FALSE:
+    case IS_TRUE:
+        dora_write_bool(state->writer, Z_TYPE_P(value) == IS_TRUE);
+        return true;
+    case IS_LONG:
+        dora_write_int(state->writer, Z_LVAL_P(value));
+        return true;
+    case IS_DOUBLE:
+        dora_write_float(state->writer, Z_DVAL_P(value));
+        return true;
+    case IS_STRING:
+        dora_write_string(state->writer, Z_STRVAL_P(value), Z_STRLEN_P(value));
+        return true;
+    case IS_ARRAY:
+        return write_array(state, Z_ARRVAL_P(value));
+    case IS_OBJECT:
+        return write_refuse(state, "an object of class ", Z_OBJCE_P(value)->name);
+    default:
+        return write_refuse(state, "a resource", NULL);
+    }
+}
+
+dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend_string **problem)
+{
+    write_state state = {.writer = writer};
+
+    *problem = NULL;
+    if (write_value(&state, value)) {
+        state.err = dora_writer_error(writer);
+    }
+    if (state.err == DORA_OK) {
+        return DORA_OK;
+    }
+    const char *path = state.path != NULL ? ZSTR_VAL(state.path) : "";
+    if (state.what != NULL) {
+        *problem = zend_strpprintf(0, "%s%s: %s%s has no place on the wire", root, path, state.what,
+                                   state.class != NULL ? ZSTR_VAL(state.class) : "");
+    } else {
+        *problem = zend_strpprintf(0, "%s%s: %s", root, path, dora_err_text(state.err));
+    }
+    if (state.path != NULL) {
+        zend_string_release(state.path);
+    }
+    return state.err;
+}
+
+static void store(HashTable *array, const dora_value *key, zval *member)
+{
+    if (key->type == DORA_INT) {
+        zend_hash_index_update(array, (zend_ulong)key->integer, member);
+    } else {
+        zend_symtable_str_update(array, key->string.data, key->string.len, member);
+    }
+}
+
+/* Reads members while their keys are 0, 1, 2, ... Leaves `*done` at the number read, and in `key`
+ * the key that broke the row, if one did. */
+static dora_err read_row(dora_reader *reader, size_t count, HashTable *array, dora_value *key,
+                         size_t *done)
+{
+    dora_err err = DORA_OK;
+    size_t at = 0;
+
+    zend_hash_real_init_packed(array);
+    ZEND_HASH_FILL_PACKED(array)
+    {
+        while (key->type == DORA_INT && key->integer == (int64_t)at) {
+            zval member;
+            err = php_dora_read(reader, &member);
+            if (err != DORA_OK) {
+                break;
+            }
+            ZEND_HASH_FILL_ADD(&member);
+            at++;
+            if (at == count) {
+                break;
+            }
+            err = dora_reader_key(reader, key);
+            if (err != DORA_OK) {
+                break;
+            }
+        }
+    }
+    ZEND_HASH_FILL_END();
+    *done = at;
+    return err;
+}
+
+static dora_err read_members(dora_reader *reader, size_t count, HashTable *array)
+{
+    dora_value key;
+    size_t done = 0;
+    dora_err err = dora_reader_key(reader, &key);
+
+    if (err == DORA_OK && key.type == DORA_INT && key.integer == 0) {
+        err = read_row(reader, count, array, &key, &done);
+    }
+    while (err == DORA_OK && done < count) {
+        zval member;
+        err = php_dora_read(reader, &member);
+        if (err != DORA_OK) {
+            break;
+        }
+        store(array, &key, &member);
+        done++;
+        if (done < count) {
+            err = dora_reader_key(reader, &key);
+        }
+    }
+    return err == DORA_OK ? dora_reader_end(reader) : err;
+}
+
+static dora_err read_array(dora_reader *reader, size_t count, zval *value)
+{
+    if (count == 0) {
+        ZVAL_EMPTY_ARRAY(value);
+        return dora_reader_end(reader);
+    }
+    array_init_size(value, (uint32_t)count);
+    dora_err err = read_members(reader, count, Z_ARRVAL_P(value));
+    if (err != DORA_OK) {
+        zval_ptr_dtor(value);
+        ZVAL_UNDEF(value);
+    }
+    return err;
+}
+
+dora_err php_dora_read(dora_reader *reader, zval *value)
+{
+    dora_value read;
+    dora_err err = dora_reader_value(reader, &read);
+
+    ZVAL_UNDEF(value);
+    if (err != DORA_OK) {
+        return err;
+    }
+    switch (read.type) {
+    case DORA_NULL:
+        ZVAL_NULL(value);
+        return DORA_OK;
+    case DORA_BOOL:
+        ZVAL_BOOL(value, read.integer != 0);
+        return DORA_OK;
+    case DORA_INT:
+        ZVAL_LONG(value, read.integer);
+        return DORA_OK;
+    case DORA_FLOAT:
+        ZVAL_DOUBLE(value, read.number);
+        return DORA_OK;
+    case DORA_STRING:
+        ZVAL_STRINGL_FAST(value, read.string.data, read.string.len);
+        return DORA_OK;
+    case DORA_ARRAY:
+        return read_array(reader, read.count, value);
+    }
+    return DORA_EPROTO;
+}
+
+dora_err php_dora_read_all(dora_slice bytes, zval *value, size_t *offset)
+{
+    dora_reader reader;
+
+    dora_reader_init(&reader, bytes);
+    dora_err err = php_dora_read(&reader, value);
+    if (err == DORA_OK && !dora_reader_is_done(&reader)) {
+        zval_ptr_dtor(value);
+        ZVAL_UNDEF(value);
+        err = DORA_EPROTO;
+    }
+    if (offset != NULL) {
+        *offset = dora_reader_offset(&reader);
+    }
+    return err;
+}

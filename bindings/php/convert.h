@@ -1,0 +1,21 @@
+/* convert.h: values between PHP and the wire, straight, by the table in PROTOCOL.md. */
+#ifndef PHP_DORA_CONVERT_H
+#define PHP_DORA_CONVERT_H
+
+#include "php_dora.h"
+
+/* php_dora_write writes one PHP value. References are followed.
+ * Errors: DORA_ETYPE for objects, resources and arrays that contain themselves, else the writer's
+ * error; `*problem` then says what and where, as in "param.rows[3]: an object of class Foo ...",
+ * `root` being the first word. Ownership: gives `*problem`, a zend_string (NULL on success). */
+dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend_string **problem);
+
+/* php_dora_read reads one value. Lists become packed arrays, keys like "7" integers.
+ * Errors: the reader's; `*value` is then undefined and needs no freeing. */
+dora_err php_dora_read(dora_reader *reader, zval *value);
+
+/* php_dora_read_all reads bytes that hold exactly one value. Errors: as php_dora_read, and
+ * DORA_EPROTO for bytes behind it; `*offset` (may be NULL) is then the first bad byte. */
+dora_err php_dora_read_all(dora_slice bytes, zval *value, size_t *offset);
+
+#endif

@@ -1,0 +1,133 @@
+<?php
+
+/** @generate-class-entries */
+
+namespace Dora {
+
+    /** Runs a zygote: for `php -r 'Dora\zygote();'`, which a server starts. Does not come back. */
+    function zygote(): never {}
+
+    /** Any error of Dora. getCode() is the reply code: the handler's own, or one of PROTOCOL.md. */
+    class Exception extends \Exception {}
+
+    /** The call's time was over before its reply was there (code 100009). It may have run. */
+    class TimeoutException extends Exception {}
+
+    /** No server could be connected (100010: not run), or the connection broke (100009). */
+    class ConnectionException extends Exception {}
+
+    /** The handler raised an error, or ended before it could answer (100200, 100201, 100208). */
+    class HandlerException extends Exception {}
+
+    /** The handler did certainly not run: calling again cannot run it twice. */
+    class NotRunException extends Exception {}
+
+    /**
+     * A set of servers. Connections belong to the process: all clients with the same nodes and
+     * options share them, and under FPM they outlive the request.
+     * @strict-properties
+     * @not-serializable
+     */
+    final class Client
+    {
+        /**
+         * @param string|array $nodes "host:port", several separated by commas, or a list of them
+         * @param array $options timeout (seconds, 3.0), sign (false), salt, gzip (false)
+         */
+        public function __construct(string|array $nodes, array $options = []) {}
+
+        /**
+         * Calls one api and waits.
+         * @param array $options timeout (seconds)
+         */
+        public function call(string $name, mixed $param = null, array $options = []): mixed {}
+
+        /**
+         * Calls several apis at the same time. Throws only when the whole request failed.
+         * @param array $calls key => [name, param]
+         * @param array $options timeout (seconds)
+         * @return array key => data or a Dora\Exception
+         */
+        public function callMany(array $calls, array $options = []): array {}
+    }
+
+    /**
+     * What a handler can ask about its call.
+     * @strict-properties
+     * @not-serializable
+     */
+    final class Request
+    {
+        public readonly string $name;
+
+        public readonly mixed $param;
+
+        public readonly string $guid;
+
+        /** "W_S", "W_M", ... */
+        public readonly string $type;
+
+        /** What is left of the caller's time, null when it set none. Read anew each time. */
+        public readonly ?int $remainingMs;
+
+        /** The caller's W3C traceparent, "" when it sent none. */
+        public readonly string $trace;
+
+        private function __construct() {}
+    }
+
+    /**
+     * Handlers by name, and the door to the server.
+     * @strict-properties
+     * @not-serializable
+     */
+    final class App
+    {
+        public function __construct() {}
+
+        /** Registers a handler: function (mixed $param, Dora\Request $request = null): mixed. */
+        public function api(string $name, callable $handler): App {}
+
+        /** Registers the handler of every other name. */
+        public function fallback(callable $handler): App {}
+
+        /** Registers a hook that each worker runs before its first task: function (int $worker). */
+        public function workerStart(callable $hook): App {}
+
+        /** Registers a hook that runs in each worker that leaves. */
+        public function workerStop(callable $hook): App {}
+
+        /**
+         * Starts the server with this file as its application, and comes back when it has stopped.
+         * @param array $options the long options of `dora serve`: port, workers, config, ...
+         */
+        public function run(array $options = []): int {}
+    }
+
+    /** The wire's bytes, for tests and for tools that speak the protocol themselves. */
+    final class Wire
+    {
+        /** Gives one value in the protocol's encoding. */
+        public static function encode(mixed $value): string {}
+
+        /** Gives the value of such bytes; objects and references are refused. */
+        public static function decode(string $bytes): mixed {}
+
+        /**
+         * Gives a frame around an encoded body.
+         * @param array $options sign, salt, gzip, bytesMax
+         */
+        public static function pack(string $guid, string $body, array $options = []): string {}
+
+        /**
+         * Decodes the first frame of some bytes, null while bytes are missing.
+         * @param array $options sign, salt, gzip, bytesMax
+         * @return array|null used (bytes; 0: framing is lost), code (0 or the refusal's), msg, body
+         */
+        public static function check(
+            string $bytes,
+            bool $request = false,
+            array $options = []
+        ): ?array {}
+    }
+}

@@ -1,0 +1,277 @@
+/* This is a generated file, edit the .stub.php file instead.
+ * Stub hash: 737d37ba0d8b3162ef60eeab0dd1520c493f5eba */
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Client___construct, 0, 0, 1)
+	ZEND_ARG_TYPE_MASK(0, nodes, MAY_BE_STRING|MAY_BE_ARRAY, NULL)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_call, 0, 1, IS_MIXED, 0)
+	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_callMany, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, calls, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Request___construct, 0, 0, 0)
+ZEND_END_ARG_INFO()
+
+#define arginfo_class_Dora_App___construct arginfo_class_Dora_Request___construct
+
+ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Dora_App_api, 0, 2, Dora\\App, 0)
+	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, handler, IS_CALLABLE, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Dora_App_fallback, 0, 1, Dora\\App, 0)
+	ZEND_ARG_TYPE_INFO(0, handler, IS_CALLABLE, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Dora_App_workerStart, 0, 1, Dora\\App, 0)
+	ZEND_ARG_TYPE_INFO(0, hook, IS_CALLABLE, 0)
+ZEND_END_ARG_INFO()
+
+#define arginfo_class_Dora_App_workerStop arginfo_class_Dora_App_workerStart
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_App_run, 0, 0, IS_LONG, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Wire_encode, 0, 1, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, value, IS_MIXED, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Wire_decode, 0, 1, IS_MIXED, 0)
+	ZEND_ARG_TYPE_INFO(0, bytes, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Wire_pack, 0, 2, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, guid, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, body, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Wire_check, 0, 1, IS_ARRAY, 1)
+	ZEND_ARG_TYPE_INFO(0, bytes, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, request, _IS_BOOL, 0, "false")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+
+ZEND_FUNCTION(Dora_zygote);
+ZEND_METHOD(Dora_Client, __construct);
+ZEND_METHOD(Dora_Client, call);
+ZEND_METHOD(Dora_Client, callMany);
+ZEND_METHOD(Dora_Request, __construct);
+ZEND_METHOD(Dora_App, __construct);
+ZEND_METHOD(Dora_App, api);
+ZEND_METHOD(Dora_App, fallback);
+ZEND_METHOD(Dora_App, workerStart);
+ZEND_METHOD(Dora_App, workerStop);
+ZEND_METHOD(Dora_App, run);
+ZEND_METHOD(Dora_Wire, encode);
+ZEND_METHOD(Dora_Wire, decode);
+ZEND_METHOD(Dora_Wire, pack);
+ZEND_METHOD(Dora_Wire, check);
+
+
+static const zend_function_entry ext_functions[] = {
+	ZEND_NS_FALIAS("Dora", zygote, Dora_zygote, arginfo_Dora_zygote)
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_Dora_Exception_methods[] = {
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_Dora_TimeoutException_methods[] = {
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_Dora_ConnectionException_methods[] = {
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_Dora_HandlerException_methods[] = {
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_Dora_NotRunException_methods[] = {
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_Dora_Client_methods[] = {
+	ZEND_ME(Dora_Client, __construct, arginfo_class_Dora_Client___construct, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Client, call, arginfo_class_Dora_Client_call, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Client, callMany, arginfo_class_Dora_Client_callMany, ZEND_ACC_PUBLIC)
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_Dora_Request_methods[] = {
+	ZEND_ME(Dora_Request, __construct, arginfo_class_Dora_Request___construct, ZEND_ACC_PRIVATE)
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_Dora_App_methods[] = {
+	ZEND_ME(Dora_App, __construct, arginfo_class_Dora_App___construct, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_App, api, arginfo_class_Dora_App_api, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_App, fallback, arginfo_class_Dora_App_fallback, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_App, workerStart, arginfo_class_Dora_App_workerStart, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_App, workerStop, arginfo_class_Dora_App_workerStop, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_App, run, arginfo_class_Dora_App_run, ZEND_ACC_PUBLIC)
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_Dora_Wire_methods[] = {
+	ZEND_ME(Dora_Wire, encode, arginfo_class_Dora_Wire_encode, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
+	ZEND_ME(Dora_Wire, decode, arginfo_class_Dora_Wire_decode, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
+	ZEND_ME(Dora_Wire, pack, arginfo_class_Dora_Wire_pack, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
+	ZEND_ME(Dora_Wire, check, arginfo_class_Dora_Wire_check, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
+	ZEND_FE_END
+};
+
+static zend_class_entry *register_class_Dora_Exception(zend_class_entry *class_entry_Exception)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "Exception", class_Dora_Exception_methods);
+	class_entry = zend_register_internal_class_ex(&ce, class_entry_Exception);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_TimeoutException(zend_class_entry *class_entry_Dora_Exception)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "TimeoutException", class_Dora_TimeoutException_methods);
+	class_entry = zend_register_internal_class_ex(&ce, class_entry_Dora_Exception);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_ConnectionException(zend_class_entry *class_entry_Dora_Exception)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "ConnectionException", class_Dora_ConnectionException_methods);
+	class_entry = zend_register_internal_class_ex(&ce, class_entry_Dora_Exception);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_HandlerException(zend_class_entry *class_entry_Dora_Exception)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "HandlerException", class_Dora_HandlerException_methods);
+	class_entry = zend_register_internal_class_ex(&ce, class_entry_Dora_Exception);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_NotRunException(zend_class_entry *class_entry_Dora_Exception)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "NotRunException", class_Dora_NotRunException_methods);
+	class_entry = zend_register_internal_class_ex(&ce, class_entry_Dora_Exception);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_Client(void)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "Client", class_Dora_Client_methods);
+	class_entry = zend_register_internal_class_ex(&ce, NULL);
+	class_entry->ce_flags |= ZEND_ACC_FINAL|ZEND_ACC_NO_DYNAMIC_PROPERTIES|ZEND_ACC_NOT_SERIALIZABLE;
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_Request(void)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "Request", class_Dora_Request_methods);
+	class_entry = zend_register_internal_class_ex(&ce, NULL);
+	class_entry->ce_flags |= ZEND_ACC_FINAL|ZEND_ACC_NO_DYNAMIC_PROPERTIES|ZEND_ACC_NOT_SERIALIZABLE;
+
+	zval property_name_default_value;
+	ZVAL_UNDEF(&property_name_default_value);
+	zend_string *property_name_name = zend_string_init("name", sizeof("name") - 1, 1);
+	zend_declare_typed_property(class_entry, property_name_name, &property_name_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_STRING));
+	zend_string_release(property_name_name);
+
+	zval property_param_default_value;
+	ZVAL_UNDEF(&property_param_default_value);
+	zend_string *property_param_name = zend_string_init("param", sizeof("param") - 1, 1);
+	zend_declare_typed_property(class_entry, property_param_name, &property_param_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_ANY));
+	zend_string_release(property_param_name);
+
+	zval property_guid_default_value;
+	ZVAL_UNDEF(&property_guid_default_value);
+	zend_string *property_guid_name = zend_string_init("guid", sizeof("guid") - 1, 1);
+	zend_declare_typed_property(class_entry, property_guid_name, &property_guid_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_STRING));
+	zend_string_release(property_guid_name);
+
+	zval property_type_default_value;
+	ZVAL_UNDEF(&property_type_default_value);
+	zend_string *property_type_name = zend_string_init("type", sizeof("type") - 1, 1);
+	zend_declare_typed_property(class_entry, property_type_name, &property_type_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_STRING));
+	zend_string_release(property_type_name);
+
+	zval property_remainingMs_default_value;
+	ZVAL_UNDEF(&property_remainingMs_default_value);
+	zend_string *property_remainingMs_name = zend_string_init("remainingMs", sizeof("remainingMs") - 1, 1);
+	zend_declare_typed_property(class_entry, property_remainingMs_name, &property_remainingMs_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_LONG|MAY_BE_NULL));
+	zend_string_release(property_remainingMs_name);
+
+	zval property_trace_default_value;
+	ZVAL_UNDEF(&property_trace_default_value);
+	zend_string *property_trace_name = zend_string_init("trace", sizeof("trace") - 1, 1);
+	zend_declare_typed_property(class_entry, property_trace_name, &property_trace_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_STRING));
+	zend_string_release(property_trace_name);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_App(void)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "App", class_Dora_App_methods);
+	class_entry = zend_register_internal_class_ex(&ce, NULL);
+	class_entry->ce_flags |= ZEND_ACC_FINAL|ZEND_ACC_NO_DYNAMIC_PROPERTIES|ZEND_ACC_NOT_SERIALIZABLE;
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_Wire(void)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "Wire", class_Dora_Wire_methods);
+	class_entry = zend_register_internal_class_ex(&ce, NULL);
+	class_entry->ce_flags |= ZEND_ACC_FINAL;
+
+	return class_entry;
+}

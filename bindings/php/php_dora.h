@@ -1,0 +1,47 @@
+/* php_dora.h: what the files of the extension share: module globals and the module entry. */
+#ifndef PHP_DORA_H
+#define PHP_DORA_H
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "php.h"
+
+#include <dora/dora.h>
+
+extern zend_module_entry dora_module_entry;
+#define phpext_dora_ptr &dora_module_entry
+
+typedef struct php_dora_app php_dora_app;
+
+/* php_dora_role is what this process is for Dora. A process that only has clients stays PLAIN. */
+typedef enum php_dora_role {
+    PHP_DORA_PLAIN = 0,
+    PHP_DORA_MASTER,
+    PHP_DORA_LOADING, /* a zygote that runs the application's file */
+    PHP_DORA_SERVING  /* a zygote after that, or a worker */
+} php_dora_role;
+
+ZEND_BEGIN_MODULE_GLOBALS(dora)
+HashTable clients;   /* nodes and options -> dora_client, for the life of the process */
+dora_answer *answer; /* the last call's results; NULL until the first call */
+dora_writer *writer; /* parameters of calls; NULL until the first call */
+php_dora_role role;
+php_dora_app *app;         /* of a zygote: what it serves; holds a reference */
+zif_handler chdir_handler; /* of a worker: PHP's own chdir() */
+bool cwd_changed;          /* of a worker: the task called chdir() */
+ZEND_END_MODULE_GLOBALS(dora)
+
+ZEND_EXTERN_MODULE_GLOBALS(dora)
+#define DORA_G(v) ZEND_MODULE_GLOBALS_ACCESSOR(dora, v)
+
+#if defined(ZTS) && defined(COMPILE_DL_DORA)
+ZEND_TSRMLS_CACHE_EXTERN()
+#endif
+
+/* php_dora_writer gives this process's writer, emptied. Returns: NULL when out of memory.
+ * Ownership: borrowed until the next call. */
+dora_writer *php_dora_writer(void);
+
+#endif

@@ -1,0 +1,15 @@
+/* request.h: Dora\Request. */
+#ifndef PHP_DORA_REQUEST_H
+#define PHP_DORA_REQUEST_H
+
+#include "php_dora.h"
+
+extern zend_class_entry *php_dora_request_ce;
+
+/* php_dora_request_init_class sets the class's handlers, once, when the module starts. */
+void php_dora_request_init_class(void);
+
+/* php_dora_request_make builds the object for a handler. Ownership: gives it; copies `param`. */
+void php_dora_request_make(zval *object, const dora_request *request, zval *param);
+
+#endif

@@ -1,0 +1,246 @@
+/* reset.c: between two tasks of a worker: exceptions, output, handlers, headers, the working
+ * directory, shutdown functions, the last error. */
+#include "reset.h"
+
+#include <unistd.h>
+
+#include "SAPI.h"
+#include "ext/standard/basic_functions.h"
+
+#include "exception.h"
+#include "php_output.h"
+#include "zend_exceptions.h"
+
+/* PHP's own chdir(), with a mark: asking the kernel for the directory after each task would cost
+ * a system call. */
+static ZEND_FUNCTION(php_dora_chdir)
+{
+    DORA_G(cwd_changed) = true;
+    DORA_G(chdir_handler)(INTERNAL_FUNCTION_PARAM_PASSTHRU);
+}
+
+static void chdir_watch(void)
+{
+    zend_function *function = zend_hash_str_find_ptr(CG(function_table), ZEND_STRL("chdir"));
+
+    if (function != NULL && function->type == ZEND_INTERNAL_FUNCTION &&
+        DORA_G(chdir_handler) == NULL) {
+        DORA_G(chdir_handler) = function->internal_function.handler;
+        function->internal_function.handler = ZEND_FN(php_dora_chdir);
+    }
+}
+
+static void handlers_take(php_dora_handlers *kept, const zval *current, const zend_stack *stack)
+{
+    ZVAL_COPY(&kept->current, current);
+    kept->count = zend_stack_count(stack);
+    kept->stack = kept->count > 0 ? ecalloc((size_t)kept->count, sizeof(zval)) : NULL;
+    for (int i = 0; i < kept->count; i++) {
+        ZVAL_COPY(&kept->stack[i], &((zval *)stack->elements)[i]);
+    }
+}
+
+static bool is_same(const zval *now, const zval *before)
+{
+    return Z_TYPE_P(now) == Z_TYPE_P(before) &&
+           (Z_TYPE_P(now) == IS_UNDEF || Z_PTR_P(now) == Z_PTR_P(before));
+}
+
+static bool handlers_are_same(const php_dora_handlers *kept, const zval *current,
+                              const zend_stack *stack)
+{
+    if (zend_stack_count(stack) != kept->count || !is_same(current, &kept->current)) {
+        return false;
+    }
+    for (int i = 0; i < kept->count; i++) {
+        if (!is_same(&((zval *)stack->elements)[i], &kept->stack[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void handlers_restore(const php_dora_handlers *kept, zval *current, zend_stack *stack)
+{
+    zval old;
+
+    while (!zend_stack_is_empty(stack)) {
+        ZVAL_COPY_VALUE(&old, (zval *)zend_stack_top(stack));
+        zend_stack_del_top(stack);
+        zval_ptr_dtor(&old);
+    }
+    for (int i = 0; i < kept->count; i++) {
+        Z_TRY_ADDREF(kept->stack[i]);
+        zend_stack_push(stack, &kept->stack[i]);
+    }
+    ZVAL_COPY_VALUE(&old, current);
+    ZVAL_COPY(current, &kept->current);
+    zval_ptr_dtor(&old);
+}
+
+static void error_handlers_take(php_dora_handlers *kept)
+{
+    handlers_take(kept, &EG(user_error_handler), &EG(user_error_handlers));
+    kept->level = EG(user_error_handler_error_reporting);
+    kept->levels = kept->count > 0 ? ecalloc((size_t)kept->count, sizeof(int)) : NULL;
+    for (int i = 0; i < kept->count; i++) {
+        kept->levels[i] = ((int *)EG(user_error_handlers_error_reporting).elements)[i];
+    }
+}
+
+static void error_handlers_restore(const php_dora_handlers *kept)
+{
+    if (handlers_are_same(kept, &EG(user_error_handler), &EG(user_error_handlers)) &&
+        kept->level == EG(user_error_handler_error_reporting)) {
+        return;
+    }
+    handlers_restore(kept, &EG(user_error_handler), &EG(user_error_handlers));
+    EG(user_error_handler_error_reporting) = kept->level;
+    while (!zend_stack_is_empty(&EG(user_error_handlers_error_reporting))) {
+        zend_stack_del_top(&EG(user_error_handlers_error_reporting));
+    }
+    for (int i = 0; i < kept->count; i++) {
+        zend_stack_push(&EG(user_error_handlers_error_reporting), &kept->levels[i]);
+    }
+}
+
+static void exception_handlers_restore(const php_dora_handlers *kept)
+{
+    if (!handlers_are_same(kept, &EG(user_exception_handler), &EG(user_exception_handlers))) {
+        handlers_restore(kept, &EG(user_exception_handler), &EG(user_exception_handlers));
+    }
+}
+
+static void headers_restore(const php_dora_snapshot *snapshot)
+{
+    if (SG(sapi_headers).headers.count > 0) {
+        zend_llist_clean(&SG(sapi_headers).headers);
+    }
+    if (SG(sapi_headers).http_status_line != NULL) {
+        efree(SG(sapi_headers).http_status_line);
+        SG(sapi_headers).http_status_line = NULL;
+    }
+    SG(sapi_headers).http_response_code = snapshot->response_code;
+    if (Z_TYPE(SG(callback_func)) != IS_UNDEF) {
+        zval_ptr_dtor(&SG(callback_func));
+        ZVAL_UNDEF(&SG(callback_func));
+    }
+}
+
+static void last_error_clear(void)
+{
+    if (PG(last_error_message) == NULL) {
+        return;
+    }
+    PG(last_error_type) = 0;
+    PG(last_error_lineno) = 0;
+    zend_string_release(PG(last_error_message));
+    PG(last_error_message) = NULL;
+    if (PG(last_error_file) != NULL) {
+        zend_string_release(PG(last_error_file));
+        PG(last_error_file) = NULL;
+    }
+}
+
+/* Writes an exception that nobody will catch to the log, and drops it.
+ * Returns: DORA_EEXIT when it is an exit. */
+static dora_err exception_drop(void)
+{
+    if (EG(exception) == NULL) {
+        return DORA_OK;
+    }
+    bool is_exit = php_dora_is_exit(EG(exception));
+    if (!is_exit) {
+        zend_object *exception = EG(exception);
+        GC_ADDREF(exception);
+        zend_clear_exception();
+        zend_exception_error(exception, E_WARNING); /* releases it */
+    }
+    zend_clear_exception();
+    return is_exit ? DORA_EEXIT : DORA_OK;
+}
+
+/* Runs the functions that the task registered; one of them may register more. */
+static dora_err shutdown_functions_run(void)
+{
+    dora_err err = DORA_OK;
+    HashTable *functions = BG(user_shutdown_function_names);
+
+    for (uint32_t i = 0; err == DORA_OK && i < functions->nNumUsed; i++) {
+        zval *slot = zend_hash_index_find(functions, i);
+        if (slot == NULL) {
+            continue;
+        }
+        php_shutdown_function_entry *entry = Z_PTR_P(slot);
+        zval result;
+        ZVAL_UNDEF(&result);
+        entry->fci.retval = &result;
+        zend_call_function(&entry->fci, &entry->fci_cache);
+        zval_ptr_dtor(&result);
+        err = exception_drop();
+    }
+    php_free_shutdown_functions();
+    return err;
+}
+
+void php_dora_snapshot_take(php_dora_snapshot *snapshot)
+{
+    if (php_output_get_level() > 0) {
+        php_output_end_all();
+    }
+    error_handlers_take(&snapshot->error_handlers);
+    handlers_take(&snapshot->exception_handlers, &EG(user_exception_handler),
+                  &EG(user_exception_handlers));
+    php_dora_ini_take(snapshot);
+    php_dora_superglobals_take(snapshot);
+    snapshot->response_code = SG(sapi_headers).http_response_code;
+    snapshot->shutdown_functions = BG(user_shutdown_function_names);
+    BG(user_shutdown_function_names) = NULL;
+    chdir_watch();
+    DORA_G(cwd_changed) = false;
+    if (VCWD_GETCWD(snapshot->cwd, MAXPATHLEN) == NULL) {
+        snapshot->cwd[0] = '\0';
+    }
+    last_error_clear();
+    snapshot->is_taken = true;
+}
+
+dora_err php_dora_snapshot_restore(php_dora_snapshot *snapshot)
+{
+    dora_err err = exception_drop();
+
+    if (err == DORA_OK && BG(user_shutdown_function_names) != NULL) {
+        err = shutdown_functions_run();
+    }
+    if (php_output_get_level() > 0) {
+        php_output_end_all();
+    }
+    error_handlers_restore(&snapshot->error_handlers);
+    exception_handlers_restore(&snapshot->exception_handlers);
+    php_dora_ini_restore(snapshot);
+    php_dora_superglobals_restore(snapshot);
+    headers_restore(snapshot);
+    if (DORA_G(cwd_changed)) {
+        DORA_G(cwd_changed) = false;
+        if (snapshot->cwd[0] != '\0' && VCWD_CHDIR(snapshot->cwd) != 0) {
+            php_error_docref(NULL, E_WARNING, "cannot return to %s", snapshot->cwd);
+        }
+    }
+    /* What was freed above may have run destructors. */
+    dora_err late = exception_drop();
+    last_error_clear();
+    return err != DORA_OK ? err : late;
+}
+
+void php_dora_snapshot_end(php_dora_snapshot *snapshot)
+{
+    if (!snapshot->is_taken) {
+        return;
+    }
+    if (BG(user_shutdown_function_names) != NULL) {
+        php_call_shutdown_functions();
+        php_free_shutdown_functions();
+    }
+    BG(user_shutdown_function_names) = snapshot->shutdown_functions;
+    snapshot->shutdown_functions = NULL;
+}

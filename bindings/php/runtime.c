@@ -1,0 +1,320 @@
+/* runtime.c: PHP as a runtime: loads the application, serves tasks, leaves when told or dying. */
+#include "runtime.h"
+
+#include "SAPI.h"
+#include "ext/random/php_random.h"
+#include "php_output.h"
+#include "zend_exceptions.h"
+
+#include "app.h"
+#include "convert.h"
+#include "exception.h"
+#include "load.h"
+#include "request.h"
+#include "reset.h"
+
+/* host is what the callbacks share: one zygote, or after the fork one worker. */
+typedef struct host {
+    php_dora_snapshot snapshot;
+    bool is_worker;
+    bool has_bailed_out; /* a fatal error: PHP code must not run any more */
+} host;
+
+static void ini_set(const char *name, const char *value)
+{
+    zend_string *key = zend_string_init(name, strlen(name), false);
+    zend_alter_ini_entry_chars_ex(key, value, strlen(value), ZEND_INI_USER | ZEND_INI_SYSTEM,
+                                  ZEND_INI_STAGE_ACTIVATE, true);
+    zend_string_release(key);
+}
+
+/* Errors go to stderr, which the server logs, once, as text, whatever php.ini says. */
+static void errors_to_stderr(void)
+{
+    ini_set("display_errors", "stderr");
+    ini_set("html_errors", "0");
+    if (PG(log_errors) && (PG(error_log) == NULL || PG(error_log)[0] == '\0')) {
+        ini_set("log_errors", "0");
+    }
+}
+
+static dora_err host_load(void *user, dora_app *app, const char *target, dora_error *error)
+{
+    host *self = user;
+    volatile dora_err err = DORA_OK;
+    zend_execute_data *frame = EG(current_execute_data);
+
+    zend_try
+    {
+        if (DORA_G(app) == NULL) {
+            err = php_dora_load(target, error);
+        }
+        php_output_end_all(); /* what is still buffered would be written by each worker */
+    }
+    zend_catch
+    {
+        self->has_bailed_out = true;
+        EG(current_execute_data) = frame;
+        err = php_dora_load_failed(error);
+    }
+    zend_end_try();
+    return err == DORA_OK ? php_dora_load_register(app, error) : err;
+}
+
+static void request_time_set(void)
+{
+    SG(global_request_time) = 0;
+    zval *server = zend_hash_find(&EG(symbol_table), ZSTR_KNOWN(ZEND_STR_AUTOGLOBAL_SERVER));
+    if (server == NULL || Z_TYPE_P(server) != IS_ARRAY) {
+        return;
+    }
+    double now = sapi_get_request_time();
+    SEPARATE_ARRAY(server);
+    add_assoc_long(server, "REQUEST_TIME", (zend_long)now);
+    add_assoc_double(server, "REQUEST_TIME_FLOAT", now);
+}
+
+/* Random states seeded before the fork would give all workers the same numbers. */
+static void host_fork_child(void *user)
+{
+    host *self = user;
+
+    self->is_worker = true;
+    RANDOM_G(combined_lcg_seeded) = false;
+    RANDOM_G(mt19937_seeded) = false;
+    request_time_set();
+}
+
+/* Runs hooks in turn until one raises an exception. */
+static void hooks_run(HashTable *hooks, uint32_t worker)
+{
+    php_dora_handler *hook;
+
+    ZEND_HASH_FOREACH_PTR(hooks, hook)
+    {
+        zval arg;
+        zval result;
+        ZVAL_LONG(&arg, worker);
+        php_dora_handler_call(hook, hook->arg_count, &arg, &result);
+        zval_ptr_dtor(&result);
+        if (EG(exception) != NULL) {
+            break;
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+}
+
+static dora_err host_worker_start(void *user, uint32_t worker, dora_error *error)
+{
+    host *self = user;
+    volatile dora_err err = DORA_OK;
+    zend_execute_data *frame = EG(current_execute_data);
+
+    zend_try
+    {
+        hooks_run(&DORA_G(app)->starts, worker);
+        if (EG(exception) != NULL) {
+            err = php_dora_load_raised("workerStart", error);
+        } else {
+            php_dora_snapshot_take(&self->snapshot);
+        }
+    }
+    zend_catch
+    {
+        self->has_bailed_out = true;
+        EG(current_execute_data) = frame;
+        err = php_dora_load_failed(error);
+    }
+    zend_end_try();
+    return err;
+}
+
+static void host_worker_stop(void *user)
+{
+    host *self = user;
+    zend_execute_data *frame = EG(current_execute_data);
+
+    if (self->has_bailed_out) {
+        return;
+    }
+    zend_try
+    {
+        hooks_run(&DORA_G(app)->stops, 0);
+        if (EG(exception) != NULL) {
+            zend_exception_error(EG(exception), E_WARNING);
+        }
+    }
+    zend_catch
+    {
+        self->has_bailed_out = true;
+        EG(current_execute_data) = frame;
+    }
+    zend_end_try();
+}
+
+static dora_err reply_fatal(dora_reply *reply)
+{
+    zend_string *text = php_dora_fatal_text();
+    dora_err err = dora_reply_died(reply, ZSTR_VAL(text), ZSTR_LEN(text));
+    zend_string_release(text);
+    return err;
+}
+
+/* Answers with the handler's exception and drops it. */
+static dora_err reply_exception(const dora_request *request, dora_reply *reply)
+{
+    zend_object *exception = EG(exception);
+    dora_err err = DORA_OK;
+    zval hold;
+
+    if (php_dora_is_exit(exception)) {
+        zend_clear_exception();
+        if (php_dora_has_fatal()) {
+            return reply_fatal(reply);
+        }
+        return dora_reply_died(reply, ZEND_STRL("exit() called in handler"));
+    }
+    GC_ADDREF(exception);
+    zend_clear_exception();
+    zend_class_entry *base =
+        instanceof_function(exception->ce, zend_ce_exception) ? zend_ce_exception : zend_ce_error;
+    zval *code = zend_read_property_ex(base, exception, ZSTR_KNOWN(ZEND_STR_CODE), true, &hold);
+    zval *text = zend_read_property_ex(base, exception, ZSTR_KNOWN(ZEND_STR_MESSAGE), true, &hold);
+    zend_string *msg = zval_get_string(text);
+    if (ZSTR_LEN(msg) == 0) {
+        zend_string_release(msg);
+        msg = zend_string_copy(exception->ce->name);
+    }
+    if (Z_TYPE_P(code) == IS_LONG) {
+        err = dora_reply_fail(reply, Z_LVAL_P(code), ZSTR_VAL(msg), ZSTR_LEN(msg));
+    } else {
+        zend_string *number = zval_get_string(code);
+        zend_string *both = zend_strpprintf(0, "%s (code %s)", ZSTR_VAL(msg), ZSTR_VAL(number));
+        err = dora_reply_fail(reply, DORA_CODE_HANDLER, ZSTR_VAL(both), ZSTR_LEN(both));
+        zend_string_release(both);
+        zend_string_release(number);
+    }
+    zend_string_release(msg);
+    if (!instanceof_function(exception->ce, php_dora_handler_ce)) {
+        dora_slice name = dora_request_name(request);
+        zend_string *trace = php_dora_exception_text(exception);
+        fprintf(stderr, "%.*s: %s\n", (int)name.len, name.data, ZSTR_VAL(trace));
+        zend_string_release(trace);
+    }
+    OBJ_RELEASE(exception);
+    return err;
+}
+
+static dora_err reply_value(dora_reply *reply, zval *value)
+{
+    zend_string *problem;
+
+    if (php_dora_write(dora_reply_writer(reply), value, "result", &problem) == DORA_OK) {
+        return DORA_OK;
+    }
+    bool is_too_big = dora_writer_error(dora_reply_writer(reply)) == DORA_ETOOBIG;
+    dora_err err = DORA_OK; /* too big: the core says so, with its limits */
+    if (!is_too_big) {
+        err = dora_reply_fail(reply, DORA_CODE_HANDLER, ZSTR_VAL(problem), ZSTR_LEN(problem));
+    }
+    zend_string_release(problem);
+    return err;
+}
+
+static dora_err handle(php_dora_handler *handler, const dora_request *request, dora_reply *reply)
+{
+    dora_reader reader;
+    zval args[2];
+    zval result;
+
+    dora_request_reader(request, &reader);
+    if (php_dora_read(&reader, &args[0]) != DORA_OK) {
+        return dora_reply_fail(reply, DORA_CODE_HANDLER, ZEND_STRL("param cannot be decoded"));
+    }
+    ZVAL_UNDEF(&args[1]);
+    if (handler->arg_count > 1) {
+        php_dora_request_make(&args[1], request, &args[0]);
+    }
+    php_dora_handler_call(handler, handler->arg_count, args, &result);
+    zval_ptr_dtor(&args[0]);
+    zval_ptr_dtor(&args[1]);
+    dora_err err =
+        EG(exception) != NULL ? reply_exception(request, reply) : reply_value(reply, &result);
+    zval_ptr_dtor(&result);
+    return err;
+}
+
+static dora_err host_invoke(void *user, void *handler, const dora_request *request,
+                            dora_reply *reply)
+{
+    host *self = user;
+    volatile dora_err err = DORA_OK;
+    zend_execute_data *frame = EG(current_execute_data);
+
+    zend_try
+    {
+        err = handle(handler, request, reply);
+    }
+    zend_catch
+    {
+        self->has_bailed_out = true;
+        EG(current_execute_data) = frame;
+        err = reply_fatal(reply);
+    }
+    zend_end_try();
+    return err;
+}
+
+static dora_err host_between(void *user)
+{
+    host *self = user;
+    volatile dora_err err = DORA_OK;
+    zend_execute_data *frame = EG(current_execute_data);
+
+    zend_try
+    {
+        err = php_dora_snapshot_restore(&self->snapshot);
+    }
+    zend_catch
+    {
+        self->has_bailed_out = true;
+        EG(current_execute_data) = frame;
+        err = DORA_EEXIT;
+    }
+    zend_end_try();
+    return err;
+}
+
+void php_dora_zygote_serve(void)
+{
+    host self = {.is_worker = false};
+    dora_runtime runtime = {.name = "php",
+                            .version = PHP_VERSION,
+                            .host = &self,
+                            .load = host_load,
+                            .fork_child = host_fork_child,
+                            .worker_start = host_worker_start,
+                            .worker_stop = host_worker_stop,
+                            .invoke = host_invoke,
+                            .between = host_between};
+
+    errors_to_stderr();
+    DORA_G(role) = PHP_DORA_SERVING;
+    EG(exit_status) = dora_zygote_run(&runtime);
+    php_dora_snapshot_end(&self.snapshot);
+    if (self.has_bailed_out) {
+        zend_bailout();
+    }
+    zend_throw_unwind_exit();
+}
+
+PHP_FUNCTION(Dora_zygote)
+{
+    ZEND_PARSE_PARAMETERS_NONE();
+    if (!dora_is_zygote() || DORA_G(role) != PHP_DORA_PLAIN) {
+        zend_throw_exception(php_dora_exception_ce,
+                             "Dora\\zygote() is for processes that a server starts", 0);
+        RETURN_THROWS();
+    }
+    php_dora_zygote_serve();
+}

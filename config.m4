@@ -1,0 +1,30 @@
+dnl config.m4: builds the PHP extension "dora": the whole core and bindings/php in one module.
+
+PHP_ARG_ENABLE([dora],
+  [whether to enable Dora],
+  [AS_HELP_STRING([--enable-dora], [Enable the Dora client and server])],
+  [yes])
+
+if test "$PHP_DORA" != "no"; then
+  PKG_CHECK_MODULES([DORA], [libuv >= 1.44 jansson >= 2.13 zlib])
+  PHP_EVAL_INCLINE($DORA_CFLAGS)
+  PHP_EVAL_LIBLINE($DORA_LIBS, DORA_SHARED_LIBADD)
+  PHP_ADD_LIBRARY(pthread,, DORA_SHARED_LIBADD)
+  PHP_ADD_LIBRARY(m,, DORA_SHARED_LIBADD)
+  PHP_SUBST(DORA_SHARED_LIBADD)
+
+  dnl One list of the core's files, shared with CMake and setup.py.
+  dora_core=`$SED -e 's/#.*//' "$abs_srcdir/core/sources.txt"`
+  dora_binding="php_dora.c convert.c exception.c options.c request.c app.c master.c load.c \
+    runtime.c reset.c reset_ini.c reset_globals.c client.c wire.c"
+  dora_sources=`for f in $dora_binding; do echo bindings/php/$f; done; echo $dora_core`
+  dora_sources=`echo $dora_sources`
+  dora_flags="-D_GNU_SOURCE -fvisibility=hidden -DZEND_ENABLE_STATIC_TSRMLS_CACHE=1"
+  dora_flags="$dora_flags -I@ext_srcdir@/core/include -I@ext_srcdir@/core/src"
+
+  PHP_NEW_EXTENSION(dora, $dora_sources, $ext_shared,, $dora_flags)
+
+  for dora_dir in `for f in $dora_sources; do dirname $f; done | sort -u`; do
+    PHP_ADD_BUILD_DIR([$ext_builddir/$dora_dir])
+  done
+fi

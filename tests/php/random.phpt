@@ -1,0 +1,29 @@
+--TEST--
+workers draw different random numbers, even when the application drew before the fork
+--FILE--
+<?php
+require __DIR__ . '/common.inc';
+
+$server = new Server(<<<'PHP'
+    mt_rand(); mt_srand(5); lcg_value(); rand();
+    $app = new Dora\App();
+    $app->workerStart(function ($worker) { $GLOBALS['worker'] = $worker; $GLOBALS['drawn'] = [mt_rand(), lcg_value()]; });
+    $app->api('drawn', function () { usleep(100000); return [getmypid(), ...$GLOBALS['drawn']]; });
+    $app->api('time', fn() => [$_SERVER['REQUEST_TIME'], $_SERVER['REQUEST_TIME_FLOAT']]);
+    $app RUN;
+    PHP, ['workers' => 4]);
+$calls = array_fill(0, 4, ['drawn']);
+$drawn = $server->client()->callMany($calls);
+foreach ([0 => 'workers', 1 => 'mt_rand', 2 => 'lcg_value'] as $column => $what) {
+    echo count(array_unique(array_map('strval', array_column($drawn, $column)))), " $what\n";
+}
+$time = $server->client()->call('time');
+var_dump(abs($time[0] - time()) < 20 && abs($time[1] - $time[0]) <= 1.0);
+var_dump($server->stop());
+?>
+--EXPECT--
+4 workers
+4 mt_rand
+4 lcg_value
+bool(true)
+int(0)
