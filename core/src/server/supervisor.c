@@ -227,16 +227,13 @@ static void on_memory(uv_timer_t *timer)
     }
 }
 
-/* zygote_argv is the command that starts a pool's zygote. `words` has room for 6. */
+/* zygote_argv is the command that starts a zygote for any application. `words` has room for 6. */
 static const char *const *zygote_argv(const dr_server *server, const dr_pool_config *pool,
                                       const char **words)
 {
     const dora_host *host = server->host;
     const char *own = dr_runtime_kind_name(pool->runtime);
-    if (pool->from_again && host->again != NULL) {
-        return host->again;
-    }
-    if (pool->runtime == DR_RUNTIME_C) {
+    if (pool->runtime == DR_RUNTIME_C || (pool->from_again && pool->interpreter == NULL)) {
         return host->zygote;
     }
     const bool is_php = pool->runtime == DR_RUNTIME_PHP;
@@ -275,9 +272,12 @@ static dora_err start_crews(dr_server *server, const char *(*words)[6], dora_err
     dora_err err = DORA_OK;
     for (uint32_t i = 0; i < server->pool_count && err == DORA_OK; i++) {
         const dr_pool_config *pool = &server->config->pools[i];
+        const char *const *any = zygote_argv(server, pool, words[i]);
+        const bool is_again = pool->from_again && server->host->again != NULL;
         const dr_crew_options options = {.name = pool->name,
                                          .target = pool->app,
-                                         .argv = zygote_argv(server, pool, words[i]),
+                                         .argv = is_again ? server->host->again : any,
+                                         .argv_late = any,
                                          .workers = pool->workers,
                                          .max_requests = pool->max_requests,
                                          .memory_mb_max = pool->memory_mb_max,

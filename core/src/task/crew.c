@@ -250,6 +250,10 @@ void dr_crew_set_state(dr_crew *crew, dr_crew_state state)
 
 void dr_crew_fail(dr_crew *crew, const char *text, size_t len)
 {
+    if (crew->state == DR_CREW_STOPPING || crew->state == DR_CREW_STOPPED ||
+        crew->state == DR_CREW_FAILED) {
+        return; /* the first reason counts */
+    }
     dora_error_set(&crew->why, DORA_ELOAD, "pool %s: %.*s", crew->options.name, (int)len, text);
     dr_crew_set_state(crew, DR_CREW_FAILED);
 }

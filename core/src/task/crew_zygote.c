@@ -19,6 +19,13 @@
 
 static void on_control(uv_poll_t *poll, int status, int events);
 
+/* argv_of: a file that is run again has run, with all its threads, before the fork; loading it late
+ * takes a zygote that has not. */
+static const char *const *argv_of(const dr_crew *crew)
+{
+    return crew->is_preloading ? crew->options.argv : crew->options.argv_late;
+}
+
 /* start_process spawns the zygote on a new control socket. */
 static dora_err start_process(dr_crew *crew, dora_error *error)
 {
@@ -27,8 +34,9 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
         return dora_error_set(error, DORA_EIO, "cannot make a socket pair: %s", strerror(errno));
     }
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    const dora_err err = dr_spawn_zygote(crew->options.argv, pair[1], crew->output_write_fd,
-                                         &crew->zygote_pid, error);
+    const char *const *argv = argv_of(crew);
+    const dora_err err =
+        dr_spawn_zygote(argv, pair[1], crew->output_write_fd, &crew->zygote_pid, error);
     close(pair[1]);
     if (err != DORA_OK) {
         close(pair[0]);
@@ -57,7 +65,7 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
             snprintf(text, sizeof(text),
                      "%s has Dora %.*s (layout %d), this server is Dora %s (layout %u): "
                      "install the same version on both sides",
-                     crew->options.argv[0], (int)version_len, message->text, message->head.number,
+                     argv_of(crew)[0], (int)version_len, message->text, message->head.number,
                      DORA_VERSION, DR_REGION_LAYOUT);
         dr_crew_fail(crew, text, (size_t)len);
         return;
@@ -165,7 +173,7 @@ static void zygote_gone(dr_crew *crew)
         const int len = snprintf(text, sizeof(text),
                                  "%s ended (%s %d) %s; what it printed is in "
                                  "the log",
-                                 crew->options.argv[0], WIFSIGNALED(status) ? "signal" : "status",
+                                 argv_of(crew)[0], WIFSIGNALED(status) ? "signal" : "status",
                                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
                                  crew->has_greeted ? "while it loaded the application"
                                                    : "before it greeted the server: is Dora "

@@ -52,12 +52,22 @@ static void say(dr_control_kind kind, uint32_t slot, int32_t pid, int32_t number
     (void)dr_control_send(DR_CONTROL_FD, &head, text, text_len, NULL, 0);
 }
 
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+/* ignore_signals leaves the master to decide: Ctrl-C goes to everybody. A handler that does nothing
+ * is not inherited by the programs that an application starts, as SIG_IGN would be. */
 static void ignore_signals(void)
 {
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+    struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
-        (void)signal(ignored[i], SIG_IGN);
+        (void)sigaction(ignored[i], &action, NULL);
     }
+    (void)signal(SIGPIPE, SIG_IGN);
 }
 
 static int count_threads(void)
@@ -99,22 +109,22 @@ static dora_err take_setup(zygote *self, dora_error *error)
     return dr_region_open(&self->region, message->fds[0], &self->setup.shape, error);
 }
 
-/* load runs the application and reports its names, or why it does not load. */
-static dora_err load(zygote *self)
+/* load runs the application; `error` says why it does not load. */
+static dora_err load(zygote *self, dora_error *error)
 {
-    dora_error error = {0};
-    const dora_err err = self->runtime->load(self->runtime->host, &self->app, self->target, &error);
+    const dora_err err = self->runtime->load(self->runtime->host, &self->app, self->target, error);
     if (err != DORA_OK) {
-        const char *text = error.msg[0] != '\0' ? error.msg : dora_err_text(err);
-        say(DR_CONTROL_FAILED, 0, 0, 0, text, strlen(text));
-        return err;
+        return error->msg[0] != '\0' ? err : dora_error_set(error, err, "%s", dora_err_text(err));
     }
     if (self->app.count == 0 && !self->app.has_fallback) {
-        const char *text = "the application registers no handler";
-        say(DR_CONTROL_FAILED, 0, 0, 0, text, strlen(text));
-        return DORA_ELOAD;
+        return dora_error_set(error, DORA_ELOAD, "the application registers no handler");
     }
     return DORA_OK;
+}
+
+static void report_failure(const dora_error *error)
+{
+    say(DR_CONTROL_FAILED, 0, 0, 0, error->msg, strlen(error->msg));
 }
 
 static void report_names(const zygote *self)
@@ -144,8 +154,11 @@ static dora_err load_aside(zygote *self)
         return DORA_EIO;
     }
     if (pid == 0) {
-        if (load(self) == DORA_OK) {
+        dora_error error = {0};
+        if (load(self, &error) == DORA_OK) {
             report_names(self);
+        } else {
+            report_failure(&error);
         }
         _exit(0);
     }
@@ -170,7 +183,7 @@ static int be_worker(zygote *self, uint32_t slot, int32_t number, pid_t zygote_p
         runtime->fork_child(runtime->host);
     }
     dora_error error = {0};
-    dora_err err = self->setup.preload ? DORA_OK : load(self);
+    dora_err err = self->setup.preload ? DORA_OK : load(self, &error);
     if (err == DORA_OK && runtime->worker_start != NULL) {
         err = runtime->worker_start(runtime->host, (uint32_t)number, &error);
     }
@@ -301,7 +314,7 @@ static bool prepare(zygote *self)
 {
     dora_error error = {0};
     if (take_setup(self, &error) != DORA_OK) {
-        say(DR_CONTROL_FAILED, 0, 0, 0, error.msg, strlen(error.msg));
+        report_failure(&error);
         return false;
     }
     dr_title_set("dora: zygote %s", self->setup.pool);
@@ -320,7 +333,8 @@ static bool prepare(zygote *self)
     if (!self->setup.preload) {
         return load_aside(self) == DORA_OK;
     }
-    if (load(self) != DORA_OK) {
+    if (load(self, &error) != DORA_OK) {
+        report_failure(&error);
         return false;
     }
     const int threads = count_threads();
