@@ -8,7 +8,7 @@ import sys
 import dora
 
 
-def main():
+def main() -> None:
     node = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:9567"
     with dora.Client(node, timeout=2.0) as client:
         user = client.call("/user/get", {"id": 7})

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import dora
-from conftest import envelope, reply_frame
+from dora_helpers import envelope, reply_frame
 from dora import wire
 
 

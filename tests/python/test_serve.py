@@ -1,6 +1,7 @@
 """A real server, its workers and dora.Client, end to end."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import dora
-from conftest import DEADLINE_S, ROOT, Server, wait_until
+from dora_helpers import DEADLINE_S, ROOT, SANITIZED, Server, wait_until
 
 APP = """
     import os, signal, sys, time
@@ -430,6 +431,39 @@ def test_threads_at_load_time(serve):
         assert client.call("/threads") == 2
 
 
+@pytest.mark.parametrize("daemon", [True, False])
+def test_recycled_workers_leave(serve, daemon):
+    """Also when a thread of the application never ends."""
+    one = serve(
+        f"""
+        import os, threading, time
+        import dora
+
+        app = dora.App()
+
+        @app.worker_start
+        def start():
+            threading.Thread(target=time.sleep, args=(10**6,), daemon={daemon}).start()
+
+        @app.api("/pid")
+        def pid(param):
+            return os.getpid()
+        """,
+        config={
+            "listen": {"tcp": "127.0.0.1:0"},
+            "pools": {
+                "p": {"runtime": "python", "app": "app.py", "workers": 1, "max_requests": 50}
+            },
+        },
+    )
+    seen = set()
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        while len(seen) < 4:
+            seen.add(client.call("/pid"))
+        serving = client.call("/pid")
+    wait_until(lambda: not any(is_alive(pid) for pid in seen - {serving}), "recycled workers")
+
+
 def test_workers_draw_different_numbers(serve):
     one = serve(
         """
@@ -462,8 +496,9 @@ def test_a_child_process_of_a_handler_is_its_own(serve):
 
         @app.api("/child")
         def child(param):
-            done = subprocess.run([sys.executable, "-c", "import os; print('DORA_ZYGOTE' in os.environ)"],
-                                  capture_output=True, text=True, env=dict(os.environ))
+            code = "import os; print('DORA_ZYGOTE' in os.environ)"
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                                  env=dict(os.environ))
             sleeper = subprocess.Popen(["sleep", "100"])
             sleeper.terminate()
             try:
@@ -501,6 +536,35 @@ def test_nested_calls(serve):
     )
     with dora.Client(one.node) as client:
         assert client.call("/outer", one.node) == {"inner": 10}
+
+
+C_APP = """
+#include <dora/dora.h>
+
+static dora_err echo(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)user;
+    return dora_write_raw(dora_reply_writer(reply), dora_request_param(request));
+}
+
+DORA_API dora_err dora_app_init(dora_app *app, dora_error *error)
+{
+    (void)error;
+    return dora_app_api(app, "/c/echo", echo, NULL);
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_an_application_in_c_beside_one_in_python(serve, tmp_path):
+    """It finds the library's functions in the extension, without linking libdora."""
+    (tmp_path / "capp.c").write_text(C_APP)
+    command = ["cc", "-shared", "-fPIC", f"-I{ROOT / 'core/include'}", "-o", "capp.so", "capp.c"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    one = serve(APP, "capp.so", "--workers", "1")
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        results = client.call_many({"c": ("/c/echo", [1, "x"]), "py": ("/echo", {"a": 2})})
+    assert results == {"c": [1, "x"], "py": {"a": 2}}
 
 
 def children_of(pid):
@@ -543,7 +607,7 @@ def test_stop_waits_for_what_runs(serve, tmp_path):
         import dora
         app = dora.App()
 
-        @app.api("/work")
+        @app.api("/slow")
         def work(param):
             Path("begun").touch()
             time.sleep(0.5)
@@ -554,7 +618,7 @@ def test_stop_waits_for_what_runs(serve, tmp_path):
     )
     results = []
     with dora.Client(one.node, timeout=DEADLINE_S) as client:
-        caller = threading.Thread(target=lambda: results.append(client.call("/work")))
+        caller = threading.Thread(target=lambda: results.append(client.call("/slow")))
         caller.start()
         wait_until((tmp_path / "begun").exists, "the handler")
         one.stop()
@@ -576,6 +640,7 @@ def test_process_names(serve):
     ]
 
 
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps freed memory")
 def test_memory_stays_flat(serve):
     one = serve(APP, "--workers", "1")
     with dora.Client(one.node, timeout=DEADLINE_S) as client:

@@ -5,7 +5,7 @@ import threading
 import time
 
 import dora
-from conftest import DEADLINE_S, envelope, reply_frame
+from dora_helpers import DEADLINE_S, envelope, reply_frame
 
 
 def slow_echo(seconds):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import load_vectors
+from dora_helpers import load_vectors
 from dora.wire import frame_check, frame_pack, pack, unpack
 
 VECTORS = load_vectors()

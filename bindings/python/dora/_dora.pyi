@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 import builtins
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -38,6 +38,7 @@ class HandlerError(Error):
 class NotRunError(Error):
     """The server refused the call before its handler ran (100202 to 100205, 100207)."""
 
+@final
 class Request:
     """What is known about the running call; made by Dora."""
 
@@ -65,10 +66,11 @@ class Request:
     def remaining_ms(self) -> int | None:
         """Milliseconds left of the caller's time, never below 0; None when it set none."""
 
+@final
 class App:
     """An application: handlers by api name."""
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> App: ...
     @property
     def apis(self) -> tuple[str, ...]:
         """The registered api names, in order."""
@@ -80,7 +82,7 @@ class App:
         """Decorator: the function answers every name that has no handler of its own."""
 
     def worker_start(self, function: _F, /) -> _F:
-        """Decorator: the function, () or (worker), runs in each new worker before its first call."""
+        """Decorator: the function, () or (worker), runs in each new worker before any call."""
 
     def worker_stop(self, function: _F, /) -> _F:
         """Decorator: the function, () or (worker), runs in each worker that leaves."""
@@ -104,11 +106,12 @@ class App:
         The options are the flags of `dora serve`. SystemExit carries a status that is not 0.
         """
 
+@final
 class Client:
     """A blocking client, which threads may share."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         nodes: _Nodes,
         *,
         group: None = None,
@@ -117,7 +120,7 @@ class Client:
         sign: bool = False,
         salt: str | bytes | None = None,
         gzip: bool = False,
-    ) -> None:
+    ) -> Client:
         """`nodes` is "host:port" or a list of them; `timeout` the seconds for a whole call."""
 
     def call(self, name: str, param: Any = None, *, timeout: float | None = None) -> Any:

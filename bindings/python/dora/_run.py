@@ -14,6 +14,9 @@ ZYGOTE = [sys.executable, "-m", "dora", "zygote"]
 FLAGS = ("config", "host", "port", "http", "admin", "unix", "workers", "advertise")
 FLAGS_MANY = ("redis", "group")
 
+# How long a worker that was told to leave waits for threads of the application, in seconds.
+LEAVE_S = 2.0
+
 
 def flush() -> None:
     """Write out what Python has buffered: the C side prints past Python's buffers."""
@@ -30,7 +33,23 @@ def zygote(app: _dora.App | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(line_buffering=True)  # lines reach the log when printed
-    return _dora.zygote(app)
+    pid = os.getpid()
+    status = _dora.zygote(app)
+    if os.getpid() != pid and threading.active_count() > 1:
+        _leave_soon(status)
+    return status
+
+
+def _leave_soon(status: int) -> None:
+    """Python's exit waits for the application's threads: for a worker, not for ever."""
+
+    def leave() -> None:
+        flush()
+        os._exit(status)
+
+    timer = threading.Timer(LEAVE_S, leave)
+    timer.daemon = True
+    timer.start()
 
 
 def arguments(options: dict[str, object]) -> list[str]:

@@ -1,0 +1,165 @@
+"""A real server (Server) and a scripted peer (Peer), for the fixtures and the tests."""
+
+import ctypes
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from dora import wire
+
+DEADLINE_S = 20.0
+SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load_vectors():
+    """The vectors of the protocol, as a dict."""
+    path = os.environ.get("DORA_VECTORS") or ROOT / "tests/vectors/v1.json"
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def die_with_parent():
+    """In the child, before exec: end when the test run ends (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+class Server:
+    """A `dora serve` process on a port of its own."""
+
+    def __init__(self, command, folder, log):
+        self.log_path = log
+        with open(log, "wb") as stderr:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                preexec_fn=die_with_parent,
+            )
+        self.pid = self.process.pid
+        self.port = int(self._ready_line().split("tcp=")[1].split()[0].rpartition(":")[2])
+        self.node = f"127.0.0.1:{self.port}"
+
+    def _ready_line(self):
+        """Wait for `dora: ready ...`; the log explains why it did not come."""
+        deadline = time.monotonic() + DEADLINE_S
+        seen = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while time.monotonic() < deadline:
+                if not selector.select(deadline - time.monotonic()):
+                    break
+                chunk = os.read(self.process.stdout.fileno(), 4096)
+                seen += chunk
+                for line in seen.split(b"\n")[:-1]:
+                    if line.startswith(b"dora: ready "):
+                        return line.decode()
+                if not chunk:
+                    break
+        self.stop(expect=None)
+        raise AssertionError(f"no ready line; stdout {seen!r}; log:\n{self.log()}")
+
+    def log(self):
+        """What server and workers wrote so far."""
+        return Path(self.log_path).read_text(encoding="utf-8", errors="replace")
+
+    def wait_log(self, text):
+        """Wait until `text` stands in the log."""
+        wait_until(lambda: text in self.log(), f"{text!r} in the log")
+
+    def stop(self, sent=signal.SIGTERM, expect=0):
+        """End the server and check its status (None: any)."""
+        if self.process.poll() is None:
+            self.process.send_signal(sent)
+        try:
+            status = self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(DEADLINE_S)
+            raise AssertionError(f"the server did not stop; log:\n{self.log()}") from None
+        finally:
+            self.process.stdout.close()
+        assert expect is None or status == expect, f"status {status}; log:\n{self.log()}"
+        return status
+
+
+def wait_until(condition, what):
+    """Ask again and again, within the deadline."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.01)
+
+
+class Peer:
+    """A scripted server: `answer(message, guid)` gives the bytes to send, or None to hang up."""
+
+    def __init__(self, answer, **options):
+        self.answer = answer
+        self.options = options
+        self.calls = 0
+        self.connections = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.node = f"127.0.0.1:{self.port}"
+        self.sockets = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self.sockets.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        data = b""
+        try:
+            while True:
+                frame = wire.frame_check(data, request=True, **self.options)
+                if frame is None:
+                    chunk = connection.recv(65536)
+                    if not chunk:
+                        return
+                    data += chunk
+                    continue
+                used, body, code, msg = frame
+                assert code == 0, msg
+                offset = 8 if self.options.get("sign") else 4
+                guid = data[offset : offset + 32]
+                data = data[used:]
+                self.calls += 1
+                reply = self.answer(wire.unpack(body), guid)
+                if reply is None:
+                    return
+                connection.sendall(reply)
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+    def close(self):
+        """Stop listening and drop every connection."""
+        self.listener.close()
+        for one in self.sockets:
+            one.close()
+
+
+def envelope(guid, data=None, code=0, msg="OK"):
+    """What stands around a handler's data."""
+    return {"guid": guid.decode(), "code": code, "msg": msg, "data": data}
+
+
+def reply_frame(guid, message, **options):
+    """The frame of a reply."""
+    return wire.frame_pack(guid, wire.pack(message), **options)
