@@ -1,0 +1,21 @@
+"""ask.py: asks one server for answers of Python, PHP and C handlers: one by one, then at once.
+
+    python ask.py 127.0.0.1:9567
+"""
+
+import sys
+
+import dora
+
+with dora.Client(sys.argv[1]) as client:
+    user = client.call("/user/get", {"id": 7})
+    print("single  /user/get      from Python:", user["name"])
+    product = client.call("/product/get", {"id": 7})
+    print("single  /product/get   from PHP:   ", product["name"])
+    found = client.call_many({
+        "user": ("/user/get", {"id": 7}),
+        "product": ("/product/get", {"id": 7}),
+        "orders": ("/order/total", {"user": 7}),
+    })
+    print(f"many    all three      at once:     {found['user']['name']}, "
+          f"{found['product']['name']}, {found['orders']['total']:.2f}")
