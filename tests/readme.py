@@ -1,0 +1,102 @@
+"""Runs the README's examples: its applications are served, its clients call them.
+
+    python tests/readme.py --core BUILD --work DIR
+
+BUILD holds the `dora` program and libdora.so. DORA_PHP_EXTENSION names PHP's module; the Python
+with the extension in it is the one that runs this file.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+sys.path.insert(0, HERE)
+from support.server import Server  # noqa: E402
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
+passed = failed = 0
+
+
+def check(what, is_good, detail=""):
+    global passed, failed
+    passed += bool(is_good)
+    failed += not is_good
+    print("readme: %s %s%s" % ("ok    " if is_good else "FAILED", what,
+                               "" if is_good else ": %s" % (detail,)))
+
+
+def blocks(text, heading, language):
+    """The fenced blocks of one language under a heading."""
+    part = text.split("## %s\n" % heading, 1)[1].split("\n## ", 1)[0]
+    return [body for kind, body in FENCE.findall(part) if kind == language]
+
+
+def run(argv, **more):
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, **more)
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--core", required=True)
+    parser.add_argument("--work", required=True)
+    options = parser.parse_args()
+    shutil.rmtree(options.work, ignore_errors=True)
+    os.makedirs(options.work)
+    work = os.path.abspath(options.work)
+    core = os.path.abspath(options.core)
+    os.environ.setdefault("DORA_BIN", os.path.join(core, "dora"))
+    with open(os.path.join(ROOT, "README.md")) as file:
+        text = file.read()
+
+    write(work, "users.py", blocks(text, "Write a handler in Python", "python")[0])
+    write(work, "products.php", blocks(text, "Write a handler in PHP", "php")[0])
+    write(work, "hello.c", blocks(text, "Write a handler in C", "c")[0])
+    built = run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-I" + os.path.join(
+        ROOT, "core", "include"), "-o", "hello.so", "hello.c", "-L" + core, "-ldora"], cwd=work)
+    check("hello.c compiles", built.returncode == 0, built.stderr)
+
+    config = json.loads(blocks(text, "Configuration", "json")[0])
+    path = write(work, "dora.json", json.dumps(config))
+    done = run([os.environ["DORA_BIN"], "check", path])
+    check("the configuration is valid", done.returncode == 0, done.stdout + done.stderr)
+
+    pools = {name: {"runtime": runtime, "app": os.path.join(work, app), "workers": 2}
+             for name, runtime, app in (("users", "python", "users.py"),
+                                        ("products", "php", "products.php"),
+                                        ("hello", "c", "hello.so"))}
+    with Server(pools) as server:
+        for name, param, expected in (("/user/get", {"id": 7}, {"id": 7, "name": "Ann"}),
+                                      ("/product/get", {"id": 7},
+                                       {"id": 7, "name": "Coffee mill"}),
+                                      ("/hello", None, "hello")):
+            done = run([os.environ["DORA_BIN"], "call", server.address, name, json.dumps(param)])
+            answer = json.loads(done.stdout) if done.returncode == 0 else done.stderr
+            check("dora call %s" % name, answer == expected, answer)
+        python = blocks(text, "Call it", "python")[0].replace("127.0.0.1:9567", server.address)
+        done = run([sys.executable, "-c", python + "print(user['name'], found['b']['id'])"])
+        check("the Python client", done.stdout == "Ann 2\n", done.stdout + done.stderr)
+        php = blocks(text, "Call it", "php")[0].replace("127.0.0.1:9567", server.address)
+        client = write(work, "client.php", php + "echo $product['name'], ' ', $found['b']['id'];\n")
+        done = run(["php", "-d", "extension=" + os.environ["DORA_PHP_EXTENSION"], client])
+        check("the PHP client", done.stdout == "Coffee mill 2", done.stdout + done.stderr)
+    for linked in re.findall(r"\]\(([^)#:]+)\)", text):
+        check("link %s" % linked, os.path.exists(os.path.join(ROOT, linked)), "no such file")
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
