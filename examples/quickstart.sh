@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to answers: installs what is missing (Debian 12, root or sudo), builds Dora, starts one
-# server with a Python, a PHP and a C pool, asks it from C, PHP and Python, and stops it.
+# From nothing to answers: installs what is missing (Debian 12, root or sudo), builds Dora, starts
+# one server with a Python, a PHP and a C pool, asks it from C, PHP and Python, and stops it.
 #
 #     examples/quickstart.sh
 #
@@ -69,11 +69,12 @@ echo "4. Ask it from a shell: a Python handler, a PHP handler, then both and C a
 "$out/core/dora" call "$node" --many user=/user/get '{"id": 2}' product=/product/get '{"id": 3}' \
     order=/order/total '{"user": 7}'
 echo
-echo "5. Ask it from C"
+echo "5. Ask it from C, from Python, from PHP"
+echo "C:"
 "$out/ask" "$node"
-echo "   from Python"
+echo "Python:"
 "$DORA_PYTHON" examples/quickstart/ask.py "$node"
-echo "   from PHP"
+echo "PHP:"
 php -d extension="$DORA_PHP_EXTENSION" examples/quickstart/ask.php "$node"
 
 echo

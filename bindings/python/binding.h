@@ -57,7 +57,7 @@ int dr_py_keys_visit(dr_py_keys *keys, visitproc visit, void *arg);
 
 /* Levels of arrays in one body, and in a parameter or result: envelopes stand around these. */
 #define DR_PY_DEPTH_MAX 512u
-#define DR_PY_CALL_DEPTH_MAX (DR_PY_DEPTH_MAX - 4)
+#define DR_PY_CALL_DEPTH_MAX (DR_PY_DEPTH_MAX - 3)
 
 /* dr_py_encode writes `value` to `writer`; `root` starts the path in messages ("param").
  * Returns: DORA_OK; DORA_ETYPE with a Python exception set that names the path; any other error is

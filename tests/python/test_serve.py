@@ -211,7 +211,7 @@ def test_results_that_have_no_place_on_the_wire(client):
     code, msg = failure(client, "/unencodable")
     assert code == 100208 and "result.rows[1]: no value on the wire for type set" in msg
     code, msg = failure(client, "/loop")
-    assert code == 100208 and "nested deeper than 508 levels" in msg
+    assert code == 100208 and "nested deeper than 509 levels" in msg
 
 
 def nested(levels):
@@ -222,9 +222,9 @@ def nested(levels):
 
 
 def test_depth(client):
-    assert client.call("/echo", nested(508)) == nested(508)
-    assert client.call_many({"a": ("/echo", nested(508))}) == {"a": nested(508)}
-    with pytest.raises(ValueError, match="deeper than 508 levels"):
+    assert client.call("/echo", nested(509)) == nested(509)
+    assert client.call_many({"a": ("/echo", nested(509))}) == {"a": nested(509)}
+    with pytest.raises(ValueError, match="deeper than 509 levels"):
         client.call("/echo", nested(509))
 
 

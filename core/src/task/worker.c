@@ -10,7 +10,7 @@
 #include "ipc/wake.h"
 
 #define SLEEP_MS 5000u
-#define REPLY_LEVELS 4 /* a result stands this deep in a reply */
+#define REPLY_LEVELS 3 /* reply, map of results, envelope: a result stands behind these */
 
 /* job is the task in hand. */
 typedef struct job {

@@ -1,0 +1,130 @@
+"""20 seconds of calls while workers are killed, stopped, or end themselves: each request gets
+exactly one reply, and the master ends as it began. `-s` shows the figures."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from support import processes
+from support.load import Load, quantile
+from support.server import Server, python_pool, wait_until
+
+SECONDS = float(os.environ.get("DORA_FAULT_S", "20"))
+WORKERS = 4
+CONNECTIONS = 32
+KILL_EVERY_S = 0.05
+STOP_EVERY_S = 3.0
+STOPPED_S = 1.0
+MEMORY_SLACK_BYTES = 4 << 20
+WORKER_DIED = 100200
+
+
+class Killer:
+    """Kills a random worker now and then; stops one for a second once in a while."""
+
+    def __init__(self, server, kill=True):
+        self.server, self.kill = server, kill
+        self.kills = self.stops = 0
+        self.stopped = None
+
+    def send(self, pid, number):
+        try:
+            os.kill(pid, number)
+            return True
+        except ProcessLookupError:
+            return False
+
+    def run(self, seconds):
+        end = time.monotonic() + seconds
+        next_kill = next_stop = time.monotonic()
+        wake_at = None
+        while time.monotonic() < end:
+            now = time.monotonic()
+            workers = list(self.server.workers("p").values())
+            if self.kill and now >= next_kill and workers:
+                self.kills += self.send(random.choice(workers), signal.SIGKILL)
+                next_kill += KILL_EVERY_S
+            if self.stopped is None and now >= next_stop and workers:
+                self.stopped = random.choice(workers)
+                self.stops += self.send(self.stopped, signal.SIGSTOP)
+                wake_at = now + STOPPED_S
+            if self.stopped is not None and now >= wake_at:
+                self.resume()
+                next_stop = now + STOP_EVERY_S
+            time.sleep(max(0.0, min(next_kill if self.kill else now + KILL_EVERY_S,
+                                    end) - time.monotonic()))
+        self.resume()
+
+    def resume(self):
+        if self.stopped is not None:
+            self.send(self.stopped, signal.SIGCONT)
+            self.stopped = None
+
+
+def settle(server):
+    """Waits until the pool is whole; the master's own memory and its descriptors."""
+    assert wait_until(lambda: len(server.workers("p")) == WORKERS), server.log()[-2000:]
+    return processes.anonymous_bytes(server.pid), processes.fd_count(server.pid)
+
+
+def report(what, load, killer):
+    print("\n%s: %d calls, %s, %d kills, %d stops, lost %d, twice %d, broken %d, "
+          "median %.1f ms, longest %.0f ms" %
+          (what, load.sent, dict(load.codes), killer.kills, killer.stops, load.lost, load.twice,
+           load.broken, quantile(load.times, 0.5) * 1e3, max(load.times) * 1e3))
+
+
+def check(server, load, before):
+    assert load.lost == 0
+    assert load.twice == 0
+    assert load.broken == 0
+    assert load.sent == load.answered
+    assert set(load.codes) <= {0, WORKER_DIED}, load.codes
+    assert load.codes[0] > 0
+    memory, fds = settle(server)
+    assert wait_until(lambda: processes.fd_count(server.pid) <= before[1]), (fds, before[1])
+    assert memory <= before[0] + MEMORY_SLACK_BYTES, (memory, before[0])
+    print("master: %.1f MiB and %d descriptors before, %.1f MiB and %d after" %
+          (before[0] / 2**20, before[1], memory / 2**20, processes.fd_count(server.pid)))
+    assert server.stop() == 0
+
+
+def warm_up(server, name, param):
+    """The first load lets the master's buffers grow to their size."""
+    load = Load(server.address, name, param, connections=CONNECTIONS)
+    load.start()
+    time.sleep(1.0)
+    load.stop()
+    return settle(server)
+
+
+def test_workers_killed_and_stopped():
+    with Server({"p": python_pool("basic.py", workers=WORKERS)}) as server:
+        before = warm_up(server, "/echo", "warm")
+        load = Load(server.address, "/brief", {"n": 1}, connections=CONNECTIONS)
+        load.start()
+        killer = Killer(server)
+        killer.run(SECONDS)
+        load.stop()
+        report("killed", load, killer)
+        assert killer.kills > SECONDS / KILL_EVERY_S / 4
+        assert killer.stops >= 1
+        assert load.codes[WORKER_DIED] > 0
+        check(server, load, before)
+
+
+@pytest.mark.parametrize("one_in", [50])
+def test_handlers_that_exit(one_in):
+    with Server({"p": python_pool("basic.py", workers=WORKERS)}) as server:
+        before = warm_up(server, "/echo", "warm")
+        load = Load(server.address, "/maybe_die", one_in, connections=CONNECTIONS)
+        load.start()
+        killer = Killer(server, kill=False)
+        killer.run(SECONDS)
+        load.stop()
+        report("exits", load, killer)
+        assert load.codes[WORKER_DIED] > 0
+        check(server, load, before)

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# What PHP people type at the top of the sources, on a copy of them: phpize && ./configure && make
+# && make install, then the clean targets, which must not take sources along.
+#
+#     tests/phpize.sh FOLDER
+set -u
+folder=$1
+cd "$(dirname "$0")/.." || exit 1
+passed=0
+failed=0
+
+check()
+{
+    local what=$1
+    shift
+    if "$@" >"$folder.log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "phpize: FAILED $what"
+        tail -n 30 "$folder.log"
+    fi
+}
+
+# The files of the repository, as a clone would have them.
+listing()
+{
+    if git rev-parse --git-dir >/dev/null 2>&1; then
+        git ls-files -co --exclude-standard
+    else
+        find . -path ./out -prune -o -path ./.git -prune -o -type f -printf '%P\n'
+    fi | while IFS= read -r file; do
+        [ -f "$file" ] && printf '%s\n' "$file"
+    done | sort
+}
+
+rm -rf "$folder"
+mkdir -p "$folder"
+listing >"$folder.list"
+tar -cf - -T "$folder.list" | tar -xf - -C "$folder"
+root=$PWD
+cd "$folder" || exit 1
+git init -q . 2>/dev/null && git add -A >/dev/null 2>&1
+
+check "phpize" phpize
+check "./configure" ./configure
+check "make" make -j "$(nproc)"
+check "git ignores what it leaves" [ -z "$(git status --porcelain | grep '^??')" ]
+check "make install" make install INSTALL_ROOT="$folder/installed"
+module=$(find "$folder/installed" -name dora.so)
+check "the module loads" [ "$(php -n -d extension="$module" -r 'echo class_exists("Dora\\Client");')" = 1 ]
+
+unharmed()
+{
+    local missing
+    missing=$(while IFS= read -r file; do
+        cmp -s "$root/$file" "$file" || echo "$file"
+    done <"$folder.list")
+    [ -z "$missing" ] || { echo "changed or gone: $missing"; return 1; }
+}
+check "sources are as before" unharmed
+check "make clean" make clean
+check "phpize --clean" phpize --clean
+check "sources are as before, after cleaning" unharmed
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,261 @@
+#!/usr/bin/env bash
+# Builds everything and runs the tests. The last line is "N passed, N failed" over all suites.
+#
+#     tests/run.sh [SUITE...]     all suites by default; tests/run.sh list names them
+#
+# Everything made goes under out/ (DORA_TEST_OUT names another folder). Installs missing Debian
+# packages. Each suite's last line counts its tests; a suite that crashes counts as one failure.
+set -u
+dora_root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$dora_root" || exit 1
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+
+suites=(style header unit sanitize threads fuzz php python interop server faults bench install
+    phpize readme quickstart)
+out=${DORA_TEST_OUT:-$dora_root/out/tests}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+venv=$out/venv
+export DORA_BIN=$out/release/dora
+export DORA_PYTHON=$venv/bin/python
+export DORA_PHP_OUT=$out/php
+export PYTHONDONTWRITEBYTECODE=1
+
+# The builds are made when the first suite asks for them. They run in this shell, the suites in
+# their own, so each is made once.
+built=" "
+need()
+{
+    local what
+    for what in "$@"; do
+        case $built in *" $what "*) continue ;; esac
+        echo "== building: $what"
+        "build_$what" || { echo "building $what failed"; return 1; }
+        built="$built$what "
+    done
+}
+
+build_release()
+{
+    dora_build_core "$out/release" -DDORA_TESTS=ON
+}
+
+build_asan()
+{
+    dora_build_core "$out/asan" -DDORA_TESTS=ON -DDORA_SANITIZE=address,undefined \
+        -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-g1 -O1"
+}
+
+build_tsan()
+{
+    dora_build_core "$out/tsan" -DDORA_TESTS=ON -DDORA_SANITIZE=thread \
+        -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-g1 -O1"
+}
+
+build_venv()
+{
+    dora_build_python "$venv"
+}
+
+build_module()
+{
+    dora_build_php "$DORA_PHP_OUT" && export DORA_PHP_EXTENSION=$dora_php_module
+}
+
+# needs_of SUITE: the builds it wants.
+needs_of()
+{
+    case $1 in
+    unit | install) echo release ;;
+    sanitize) echo asan venv ;;
+    fuzz) echo asan ;;
+    threads) echo tsan venv ;;
+    php) echo module ;;
+    python) echo release venv ;;
+    server | faults) echo release venv module ;;
+    interop | bench | readme) echo release venv module ;;
+    esac
+}
+
+# run_cmocka BUILD: every unit test program of a build; counts single tests by their TAP lines.
+run_cmocka()
+{
+    local program passed=0 failed=0 good bad log=$1/cmocka.log
+    for program in "$1"/tests/test_*; do
+        [ -x "$program" ] && [ -f "$program" ] || continue
+        CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 5 240 "$program" >"$log" 2>&1
+        local status=$?
+        good=$(grep -c '^ok ' "$log")
+        bad=$(grep -c '^not ok ' "$log")
+        if [ $status -ne 0 ] && [ "$bad" -eq 0 ] || [ $((good + bad)) -eq 0 ]; then
+            bad=$((bad + 1))
+        fi
+        if [ "$bad" -ne 0 ]; then
+            echo "-- ${program##*/} (status $status)"
+            grep -v '^ok ' "$log" | tail -n 60
+        fi
+        passed=$((passed + good))
+        failed=$((failed + bad))
+    done
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -ne 0 ]
+}
+
+# run_pytest ARGUMENT...: pytest with its last line in our form.
+run_pytest()
+{
+    local log=$out/pytest.$BASHPID.log status passed failed
+    "$DORA_PYTHON" -m pytest -q -p no:cacheprovider --tb=short --durations=5 "$@" 2>&1 |
+        tee "$log"
+    status=${PIPESTATUS[0]}
+    passed=$(tail -n 1 "$log" | grep -oE '[0-9]+ passed' | cut -d' ' -f1)
+    failed=$(tail -n 1 "$log" | grep -oE '[0-9]+ (failed|error)' |
+        awk '{n += $1} END {print n + 0}')
+    if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
+        failed=1
+    fi
+    rm -f "$log"
+    echo "${passed:-0} passed, $failed failed"
+    return "$status"
+}
+
+suite_style() { python3 tests/style/check.py; }
+suite_header() { bash tests/header/run.sh; }
+suite_unit() { run_cmocka "$out/release"; }
+
+# The C tests again under the address and undefined sanitizers, then a whole server.
+suite_sanitize()
+{
+    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+    local first second
+    first=$(run_cmocka "$out/asan")
+    echo "$first"
+    second=$(DORA_BIN=$out/asan/dora DORA_BENCH_APP=$out/asan/tests/bench/bench_app.so \
+        run_pytest tests/server/sanitized.py)
+    echo "$second"
+    sum_lines "$first" "$second"
+}
+
+# The C tests and a whole server under load, under the thread sanitizer.
+suite_threads()
+{
+    export TSAN_OPTIONS=halt_on_error=0:exitcode=66
+    local first second
+    # The sanitizer wants a plain address space.
+    first=$(run_cmocka "$out/tsan")
+    echo "$first"
+    second=$(DORA_BIN=$out/tsan/dora DORA_BENCH_APP=$out/tsan/tests/bench/bench_app.so \
+        run_pytest tests/server/sanitized.py)
+    echo "$second"
+    sum_lines "$first" "$second"
+}
+
+# sum_lines TEXT...: adds up the last lines.
+sum_lines()
+{
+    local text passed=0 failed=0 line
+    for text in "$@"; do
+        line=$(tail -n 1 <<<"$text")
+        passed=$((passed + ${line%% passed*}))
+        line=${line##*, }
+        failed=$((failed + ${line%% failed*}))
+    done
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+}
+
+# Each fuzz target replays its corpus under the sanitizers.
+suite_fuzz()
+{
+    local program name passed=0 failed=0
+    for program in "$out"/asan/tests/fuzz_*; do
+        [ -x "$program" ] && [ -f "$program" ] || continue
+        name=${program##*/fuzz_}
+        if timeout -k 5 240 "$program" "tests/fuzz/corpus/$name"; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            echo "fuzz: FAILED $name"
+        fi
+    done
+    [ $((passed + failed)) -gt 0 ] || failed=1
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+}
+
+suite_php() { sh tests/php/run.sh; }
+suite_python() { run_pytest tests/python; }
+suite_interop()
+{
+    "$DORA_PYTHON" tests/interop/run.py --work "$out/interop" --core "$out/release"
+}
+
+suite_server() { run_pytest tests/server/test_*.py; }
+suite_faults() { run_pytest -s tests/faults; }
+
+# The benchmark has to run; its figures are for people.
+suite_bench()
+{
+    if "$DORA_PYTHON" tests/bench/run.py --build "$out/release" --seconds 0.3 \
+        --shapes 1x1,64x8; then
+        echo "1 passed, 0 failed"
+    else
+        echo "0 passed, 1 failed"
+        return 1
+    fi
+}
+
+suite_install() { bash tests/install.sh "$out/release" "$out/install"; }
+suite_phpize() { bash tests/phpize.sh "$out/phpize"; }
+suite_readme() { "$DORA_PYTHON" tests/readme.py --core "$out/release" --work "$out/readme"; }
+suite_quickstart() { bash tests/quickstart.sh; }
+
+main()
+{
+    local chosen=("$@") suite line status passed=0 failed=0 summary="" began=$SECONDS
+    if [ "${1:-}" = list ]; then
+        printf '%s\n' "${suites[@]}"
+        return 0
+    fi
+    [ ${#chosen[@]} -gt 0 ] || chosen=("${suites[@]}")
+    dora_need "${dora_packages_build[@]}" "${dora_packages_test[@]}" || {
+        echo "packages could not be installed"
+        echo "0 passed, 1 failed"
+        return 1
+    }
+    for suite in "${chosen[@]}"; do
+        local at=$SECONDS log=$out/suite_$suite.log good=0 bad=0
+        if ! declare -F "suite_$suite" >/dev/null; then
+            echo "no suite $suite; there are: ${suites[*]}"
+            failed=$((failed + 1))
+            continue
+        fi
+        # shellcheck disable=SC2046
+        if need $(needs_of "$suite"); then
+            echo "== $suite"
+            ("suite_$suite") 2>&1 | tee "$log"
+            status=${PIPESTATUS[0]}
+            line=$(tail -n 1 "$log")
+            if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+                good=${BASH_REMATCH[1]}
+                bad=${BASH_REMATCH[2]}
+            fi
+            if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$good" -eq 0 ]; }; then
+                bad=1
+            fi
+        else
+            bad=1
+        fi
+        passed=$((passed + good))
+        failed=$((failed + bad))
+        summary+=$(printf '%-12s %5d passed %4d failed %5d s' "$suite" "$good" "$bad" \
+            $((SECONDS - at)))$'\n'
+    done
+    printf '\n%s' "$summary"
+    echo "$((SECONDS - began)) s in all"
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+}
+
+main "$@"

@@ -1,0 +1,92 @@
+"""Handing tasks ahead must not make a quick call wait behind a slow one while a worker is idle."""
+
+import threading
+import time
+
+import pytest
+
+from support import v1
+from support.load import quantile
+from support.server import Server, python_pool
+
+SLOW_MS = 500
+SECONDS = 6.0
+WORKERS = 4
+
+
+class Slow(threading.Thread):
+    """One caller with `depth` calls of 500 ms under way all the time."""
+
+    def __init__(self, address, depth):
+        super().__init__(daemon=True)
+        self.address, self.depth = address, depth
+        self.ended = threading.Event()
+        self.answered = 0
+
+    def run(self):
+        with v1.Conn(self.address) as conn:
+            for _ in range(self.depth):
+                conn.send(v1.request(v1.guid(), "/sleep", SLOW_MS))
+            left = self.depth
+            while left:
+                assert v1.code(conn.receive()[1]) == 0
+                self.answered += 1
+                left -= 1
+                if not self.ended.is_set():
+                    conn.send(v1.request(v1.guid(), "/sleep", SLOW_MS))
+                    left += 1
+
+
+@pytest.mark.parametrize("slow_depth", [1, 3])
+@pytest.mark.parametrize("burst", [1, 16])
+def test_slow_caller_delays_nobody(slow_depth, burst):
+    """With 4 workers and up to 3 asleep one is always free: short calls, alone or in bursts,
+    come back in milliseconds. The bound is generous, for a busy machine; a call that waited
+    behind a sleeper would take up to 500 ms."""
+    with Server({"p": python_pool("basic.py", workers=WORKERS)}) as server:
+        slow = Slow(server.address, slow_depth)
+        with v1.Conn(server.address) as conn:
+            for _ in range(200):
+                conn.call("/echo", 1)
+            slow.start()
+            times = []
+            end = time.monotonic() + SECONDS / 2
+            while time.monotonic() < end:
+                began = time.monotonic()
+                conn.send(b"".join(v1.request(v1.guid(), "/echo", 1) for _ in range(burst)))
+                for _ in range(burst):
+                    assert v1.code(conn.receive()[1]) == 0
+                times.append(time.monotonic() - began)
+                time.sleep(0.002)
+        slow.ended.set()
+        slow.join(10)
+        print("\n%d slow calls at a time, bursts of %d: %d bursts, median %.2f ms, p99 %.2f ms, "
+              "longest %.2f ms" % (slow_depth, burst, len(times), quantile(times, 0.5) * 1e3,
+                                   quantile(times, 0.99) * 1e3, max(times) * 1e3))
+        assert slow.answered >= slow_depth * 3
+        assert quantile(times, 0.99) < 0.03
+        assert max(times) < 0.1
+        assert server.stop() == 0
+
+
+def test_calls_behind_a_surprise_are_taken_back():
+    """One burst of short calls and one long among them, on one connection: only the long waits."""
+    with Server({"p": python_pool("basic.py", workers=WORKERS)}) as server:
+        with v1.Conn(server.address) as conn:
+            for _ in range(300):
+                conn.call("/sleep", 0)
+            worst = 0.0
+            for _ in range(8):
+                long_one = v1.guid()
+                frames = [v1.request(v1.guid(), "/sleep", 0) for _ in range(20)]
+                frames.insert(3, v1.request(long_one, "/sleep", SLOW_MS))
+                began = time.monotonic()
+                conn.send(b"".join(frames))
+                for number in range(21):
+                    guid, reply = conn.receive()
+                    assert v1.code(reply) == 0
+                    if guid != long_one:
+                        worst = max(worst, time.monotonic() - began)
+                        assert number < 20
+            print("\nlongest short call: %.2f ms" % (worst * 1e3))
+            assert worst < 0.1
