@@ -48,7 +48,11 @@ check "make" make -j "$(nproc)"
 check "git ignores what it leaves" [ -z "$(git status --porcelain | grep '^??')" ]
 check "make install" make install INSTALL_ROOT="$folder/installed"
 module=$(find "$folder/installed" -name dora.so)
-check "the module loads" [ "$(php -n -d extension="$module" -r 'echo class_exists("Dora\\Client");')" = 1 ]
+loads()
+{
+    [ "$(php -n -d extension="$module" -r 'echo class_exists("Dora\\Client");')" = 1 ]
+}
+check "the module loads" loads
 
 unharmed()
 {

@@ -325,6 +325,7 @@ int dr_py_zygote(PyObject *module, PyObject *app)
         self.app = (dr_py_app *)Py_NewRef(app);
     }
     const dora_runtime runtime = {.name = "python",
+                                  .resumes_sleep = true,
                                   .version = PY_VERSION,
                                   .host = &self,
                                   .load = load,

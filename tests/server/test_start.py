@@ -1,13 +1,15 @@
 """Starting: what must stop it, with which words; `dora check`; the command line's statuses."""
 
 import json
+import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
-from support import v1
-from support.server import Server, environment, program, python_pool
+from support import processes, v1
+from support.server import Server, environment, program, python_pool, wait_until
 
 
 def dora(*argv, **more):
@@ -128,3 +130,25 @@ def test_statuses_of_call():
 def test_ready_line():
     with Server({"p": python_pool("basic.py", workers=1)}) as server:
         assert server.ready_line == "dora: ready tcp=%s http=-" % server.address
+
+
+def test_stopped_while_starting(tmp_path):
+    """SIGTERM at any moment of the start ends the server, and everything with it."""
+    path = tmp_path / "dora.json"
+    good = python_pool("basic.py", workers=1)
+    # Two pools that load at the same time; only one may report "/echo".
+    path.write_text(json.dumps({"listen": {"tcp": "127.0.0.1:0"},
+                                "pools": {"a": {**good, "apis": ["/echo"]},
+                                          "b": {**good, "apis": ["/pid"]}}}))
+    for turn in range(40):
+        process = subprocess.Popen([program(), "serve", "--config", str(path)], env=environment(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.02 + turn * 0.005)
+        family = processes.descendants(process.pid)
+        # Before it handles signals, the default action ends it.
+        process.terminate()
+        try:
+            assert process.wait(10) in (0, -signal.SIGTERM), turn
+        finally:
+            process.kill()
+        assert wait_until(lambda: not any(processes.is_alive(pid) for pid in family), 5), turn

@@ -28,6 +28,8 @@
 #define DR_TICK_AHEAD_MS 2u         /* while tasks are handed ahead */
 #define DR_CONTROL_BYTES_MAX 32768u /* one message between master and zygote */
 #define DR_START_RETRY_MS_MAX 1000u /* pause between workers that die while starting */
+#define DR_FORK_RETRY_MS 20u        /* the zygote's socket was full */
+#define DR_STILLBORN_NS 20000000u   /* a worker that dies this young has failed to start */
 #define DR_START_FAILURES_MAX 5u    /* in a row with no worker left: the pool is unhealthy */
 #define DR_ZYGOTE_GRACE_MS 3000u    /* workers leave within this after a stop, else SIGKILL */
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,6 +47,11 @@ static void write_out(int fd, const char *data, size_t len)
     while (len > 0) {
         const ssize_t wrote = write(fd, data, len);
         if (wrote < 0 && errno == EINTR) {
+            continue;
+        }
+        if (wrote < 0 && errno == EAGAIN) { /* a terminal that somebody made non-blocking */
+            struct pollfd writable = {.fd = fd, .events = POLLOUT};
+            (void)poll(&writable, 1, 1000);
             continue;
         }
         if (wrote <= 0) {
@@ -149,19 +155,47 @@ void dr_log_free(dr_log *log)
     free(log);
 }
 
-/* escape copies text into a JSON string; bytes that are no UTF-8 lead become '?'. */
+/* utf8_len is the length of the UTF-8 sequence at `text`, 0 where there is none. */
+static size_t utf8_len(const unsigned char *text, size_t len)
+{
+    const unsigned char lead = text[0];
+    const size_t need = lead < 0x80   ? 1
+                        : lead < 0xc2 ? 0
+                        : lead < 0xe0 ? 2
+                        : lead < 0xf0 ? 3
+                        : lead < 0xf5 ? 4
+                                      : 0;
+    for (size_t i = 1; i < need; i++) {
+        if (i >= len || (text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    if ((lead == 0xe0 && text[1] < 0xa0) || (lead == 0xed && text[1] > 0x9f) ||
+        (lead == 0xf0 && text[1] < 0x90) || (lead == 0xf4 && text[1] > 0x8f)) {
+        return 0;
+    }
+    return need;
+}
+
+/* escape copies text into a JSON string; bytes that are no UTF-8 become '?'. */
 static size_t escape(const char *text, size_t len, char *out, size_t out_max)
 {
     size_t at = 0;
-    for (size_t i = 0; i < len && at + 7 < out_max; i++) {
+    size_t used = 1;
+    for (size_t i = 0; i < len && at + 7 < out_max; i += used) {
         const unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\') {
+        used = utf8_len((const unsigned char *)text + i, len - i);
+        if (used == 0) {
+            out[at++] = '?';
+            used = 1;
+        } else if (c == '"' || c == '\\') {
             out[at++] = '\\';
             out[at++] = (char)c;
         } else if (c < 0x20 || c == 0x7f) {
             at += (size_t)snprintf(out + at, out_max - at, "\\u%04x", c);
         } else {
-            out[at++] = (char)c;
+            memcpy(out + at, text + i, used);
+            at += used;
         }
     }
     return at;

@@ -33,7 +33,10 @@ dora_err dr_control_send(int fd, const dr_control_head *head, const void *text, 
     do {
         sent = sendmsg(fd, &packet, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
-    return sent < 0 ? DORA_ECLOSED : DORA_OK;
+    if (sent < 0) {
+        return errno == EAGAIN ? DORA_EAGAIN : DORA_ECLOSED;
+    }
+    return DORA_OK;
 }
 
 dora_err dr_control_receive(int fd, dr_control_message *message)

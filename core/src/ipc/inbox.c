@@ -19,6 +19,11 @@ bool dr_inbox_is_empty(dr_shared_worker *worker)
            atomic_load_explicit(&worker->inbox_tail, memory_order_seq_cst);
 }
 
+bool dr_inbox_is_broken(dr_shared_worker *worker)
+{
+    return inbox_used(worker) > DR_INBOX_ENTRIES;
+}
+
 void dr_inbox_push(dr_shared_worker *worker, uint32_t generation, uint32_t index)
 {
     const uint32_t tail = atomic_load_explicit(&worker->inbox_tail, memory_order_relaxed);

@@ -12,6 +12,9 @@ bool dr_inbox_has_room(dr_shared_worker *worker);
 /* dr_inbox_is_empty says whether the worker has taken out every entry. */
 bool dr_inbox_is_empty(dr_shared_worker *worker);
 
+/* dr_inbox_is_broken says whether the worker's own count makes no sense. */
+bool dr_inbox_is_broken(dr_shared_worker *worker);
+
 /* dr_inbox_push publishes a task (master). The caller checked for room. */
 void dr_inbox_push(dr_shared_worker *worker, uint32_t generation, uint32_t index);
 

@@ -259,7 +259,7 @@ void dr_conn_flush(dr_conn *conn)
             }
         }
     }
-    if (conn->is_finishing && unsent(conn) == 0) {
+    if (conn->is_finishing && unsent(conn) == 0 && conn->calls == 0) {
         shut(conn);
     } else {
         dr_conn_update(conn);

@@ -125,8 +125,14 @@ dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, const dora_frame_o
     reactor->linger_ms = linger_ms;
     reactor->events = *events;
     reactor->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (reactor->event_fd < 0 || uv_loop_init(&reactor->loop) != 0) {
-        return dora_error_set(error, DORA_EIO, "cannot make an event loop: %s", strerror(errno));
+    const int failed = reactor->event_fd < 0 ? UV_EMFILE : uv_loop_init(&reactor->loop);
+    if (failed != 0) {
+        if (reactor->event_fd >= 0) {
+            close(reactor->event_fd);
+            reactor->event_fd = -1;
+        }
+        return dora_error_set(error, DORA_EIO, "cannot make an event loop: %s",
+                              uv_strerror(failed));
     }
     uv_loop_t *loop = &reactor->loop;
     uv_prepare_init(loop, &reactor->prepare);

@@ -30,9 +30,13 @@ struct dr_call {
     dr_call_type type;
     uint32_t count;
     uint32_t left;
+    size_t bytes; /* of the reply so far; multi only */
     char guid[DR_GUID_LEN];
     part parts[];
 };
+
+/* What an envelope and an error's usual text take beside key and data. */
+#define ENVELOPE_BYTES 256u
 
 static dr_call *call_new(dr_lane *lane, dr_conn *conn, const dr_request *request)
 {
@@ -60,6 +64,7 @@ static dr_call *call_new(dr_lane *lane, dr_conn *conn, const dr_request *request
     call->count = (uint32_t)request->api_count;
     memcpy(call->guid, request->guid.data, DR_GUID_LEN);
     char *keys = (char *)&call->parts[call->count];
+    call->bytes = key_bytes + ENVELOPE_BYTES * ((size_t)call->count + 1);
     for (uint32_t i = 0; key_bytes > 0 && i < call->count; i++) {
         const dora_slice key = lane->apis[i].key_raw;
         memcpy(keys, key.data, key.len);
@@ -176,30 +181,28 @@ static dora_err put_reply(dr_buf *out, const dr_call *call)
     return err == DORA_OK ? dr_reply_end(out) : err;
 }
 
-/* drop_largest gives up the largest result of a reply that is over the frame limit. */
-static bool drop_largest(dr_call *call)
+/* drop_data gives up the results of a reply that is over the frame limit. Returns: false when there
+ * are none. */
+static bool drop_data(dr_call *call)
 {
-    part *largest = NULL;
+    bool has_data = false;
     for (uint32_t i = 0; i < call->count; i++) {
         part *one = &call->parts[i];
-        const size_t len = one->data.len + one->msg.len;
-        if (len > 0 && (largest == NULL || len > largest->data.len + largest->msg.len)) {
-            largest = one;
+        if (one->data.len + one->msg.len > 0) {
+            has_data = true;
+            one->code = one->code == 0 ? DORA_CODE_TOO_BIG : one->code;
+            one->data = one->msg = (dora_slice){NULL, 0};
         }
     }
-    if (largest == NULL) {
-        return false;
-    }
-    largest->code = DORA_CODE_TOO_BIG;
-    largest->data = largest->msg = (dora_slice){NULL, 0};
-    return true;
+    return has_data;
 }
 
 /* answer writes the reply, when the connection is still there, and ends the call. */
 static void answer(dr_call *call)
 {
-    dr_conn *conn = call->conn;
-    while (conn != NULL) {
+    dora_err err = DORA_ETOOBIG;
+    while (err == DORA_ETOOBIG && call->conn != NULL) {
+        dr_conn *conn = call->conn;
         size_t mark;
         dr_buf *out = dr_conn_begin(conn, call->guid, &mark);
         if (out == NULL) {
@@ -209,8 +212,9 @@ static void answer(dr_call *call)
             dr_conn_close(conn);
             break;
         }
-        const dora_err err = dr_conn_end(conn, mark);
-        if (err == DORA_OK || !drop_largest(call)) {
+        err = dr_conn_end(conn, mark);
+        if (err == DORA_ETOOBIG && !drop_data(call)) {
+            refuse_text(conn, call->guid, DORA_CODE_TOO_BIG, dora_code_text(DORA_CODE_TOO_BIG));
             break;
         }
     }
@@ -366,9 +370,15 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
     (void)user;
     dr_call *call = outcome->owner;
     part *one = &call->parts[outcome->part];
-    settle(call, outcome->part, outcome->code);
-    one->msg = outcome->msg;
-    one->data = outcome->data;
+    const size_t bytes = call->bytes + outcome->msg.len + outcome->data.len;
+    if (call->type == DR_TYPE_W_S || bytes <= dr_frame_bytes_max(&call->lane->reactor.frame)) {
+        settle(call, outcome->part, outcome->code);
+        call->bytes = bytes;
+        one->msg = outcome->msg;
+        one->data = outcome->data;
+    } else {
+        settle(call, outcome->part, DORA_CODE_TOO_BIG); /* the reply has no room for this one */
+    }
     const bool is_last = call->left == 0;
     bool is_kept = false;
     if (!is_last && call->conn != NULL && one->msg.len + one->data.len > 0) {

@@ -113,6 +113,9 @@ static void *run(void *user)
 {
     dr_lane *lane = user;
     dr_reactor_run(&lane->reactor);
+    for (uint32_t i = 0; i < lane->server->pool_count; i++) {
+        dr_dispatch_reactor_gone(&lane->server->pools[i], lane->reactor.index);
+    }
     atomic_fetch_add(&lane->server->lanes_ended, 1);
     (void)uv_async_send(&lane->server->attention);
     return NULL;

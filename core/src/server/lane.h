@@ -55,8 +55,7 @@ struct dr_server {
     uv_loop_t loop; /* the supervisor's */
     uv_async_t attention;
     uv_signal_t signals[4];
-    uv_timer_t memory;
-    bool is_checking_memory;
+    uv_timer_t housekeeping;
     bool has_loop;
     bool is_pid_file_ours;
     bool is_stopping_crews;

@@ -1,6 +1,7 @@
 /* server.c: what a server is made of, made and taken apart in order. */
 #include "server/server.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -98,6 +99,19 @@ static void unmake(dr_server *server)
     free(server->crews);
 }
 
+/* open_standard_files: were 0, 1 or 2 closed, sockets would get these numbers and the log would be
+ * written to them. */
+static void open_standard_files(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_error *error)
 {
     dr_server *server = calloc(1, sizeof(*server));
@@ -106,6 +120,7 @@ dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_erro
     }
     server->config = config;
     server->host = host;
+    open_standard_files();
     dr_title_set("dora: master");
     dora_err err = make(server, error);
     if (err == DORA_OK) {

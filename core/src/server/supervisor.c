@@ -13,7 +13,7 @@
 #include "net/listener.h"
 #include "server/lane.h"
 
-#define MEMORY_CHECK_MS 1000u
+#define HOUSEKEEPING_MS 1000u
 
 static void ask_lanes(dr_server *server)
 {
@@ -39,7 +39,7 @@ static dora_err write_pid_file(dr_server *server, dora_error *error)
         }
         fclose(file);
     }
-    if (old > 0 && old != getpid() && kill((pid_t)old, 0) == 0) {
+    if (old > 0 && old != getpid() && (kill((pid_t)old, 0) == 0 || errno == EPERM)) {
         return dora_error_set(error, DORA_EIO, "pid_file: %s names process %ld, which is alive",
                               path, old);
     }
@@ -59,8 +59,15 @@ static dora_err listen_all(dr_server *server, uint16_t *port, dora_error *error)
     *port = config->tcp_port;
     dora_err err = dr_listener_open(config->tcp_host, port, (int)config->backlog, fds,
                                     server->lane_count, error);
+    const bool is_open = err == DORA_OK;
     for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
         err = dr_reactor_listen(&server->lanes[i].reactor, fds[i], (int)config->backlog, error);
+        fds[i] = -1; /* the reactor's now */
+    }
+    for (uint32_t i = 0; i < server->lane_count && err != DORA_OK && is_open; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
     }
     return err;
 }
@@ -90,20 +97,6 @@ static dora_err open_doors(dr_server *server, dora_error *error)
     return err;
 }
 
-static void stop_crews(dr_server *server)
-{
-    if (server->is_stopping_crews) {
-        return;
-    }
-    server->is_stopping_crews = true;
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        if (atomic_load(&server->phase) == DR_PHASE_NOW) {
-            dr_crew_kill(&server->crews[i]);
-        }
-        dr_crew_stop(&server->crews[i]);
-    }
-}
-
 static void close_if_open(uv_handle_t *handle)
 {
     if (!uv_is_closing(handle)) {
@@ -126,7 +119,22 @@ static void end_if_done(dr_server *server)
         close_if_open((uv_handle_t *)&server->signals[i]);
     }
     close_if_open((uv_handle_t *)&server->attention);
-    close_if_open((uv_handle_t *)&server->memory);
+    close_if_open((uv_handle_t *)&server->housekeeping);
+}
+
+static void stop_crews(dr_server *server)
+{
+    if (server->is_stopping_crews) {
+        return;
+    }
+    server->is_stopping_crews = true;
+    for (uint32_t i = 0; i < server->pool_count; i++) {
+        if (atomic_load(&server->phase) == DR_PHASE_NOW) {
+            dr_crew_kill(&server->crews[i]);
+        }
+        dr_crew_stop(&server->crews[i]);
+    }
+    end_if_done(server);
 }
 
 /* give_up ends a server that could not start. */
@@ -217,10 +225,13 @@ static void on_signal(uv_signal_t *handle, int number)
     }
 }
 
-static void on_memory(uv_timer_t *timer)
+/* on_housekeeping looks after what no event tells. */
+static void on_housekeeping(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
     for (uint32_t i = 0; i < server->pool_count; i++) {
+        dr_crew_end_stuck(&server->crews[i]);
+        dr_crew_balance(&server->crews[i]);
         if (server->config->pools[i].memory_mb_max > 0) {
             dr_crew_check_memory(&server->crews[i]);
         }
@@ -288,7 +299,6 @@ static dora_err start_crews(dr_server *server, const char *(*words)[6], dora_err
         server->pools[i].user = server;
         err = dr_crew_start(&server->crews[i], &server->loop, server->log, &server->pools[i],
                             &options, &events, error);
-        server->is_checking_memory |= pool->memory_mb_max > 0;
     }
     return err;
 }
@@ -299,8 +309,8 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     const char *words[DR_POOLS_MAX][6];
     (void)signal(SIGPIPE, SIG_IGN);
     uv_async_init(&server->loop, &server->attention, on_attention);
-    uv_timer_init(&server->loop, &server->memory);
-    server->attention.data = server->memory.data = server;
+    uv_timer_init(&server->loop, &server->housekeeping);
+    server->attention.data = server->housekeeping.data = server;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         uv_signal_init(&server->loop, &server->signals[i]);
         server->signals[i].data = server;
@@ -309,8 +319,8 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     const dora_err err = start_crews(server, words, &server->failure);
     if (err != DORA_OK) {
         give_up(server, err);
-    } else if (server->is_checking_memory) {
-        uv_timer_start(&server->memory, on_memory, MEMORY_CHECK_MS, MEMORY_CHECK_MS);
+    } else {
+        uv_timer_start(&server->housekeeping, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
     }
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     for (uint32_t i = 0; i < server->lane_count; i++) {

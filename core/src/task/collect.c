@@ -100,7 +100,7 @@ static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
     }
 }
 
-static bool is_done(dr_pool *pool, uint32_t task)
+bool dr_is_done(dr_pool *pool, uint32_t task)
 {
     const dr_record *record = &pool->records[task];
     return atomic_load_explicit(&pool->region.tasks[task].word, memory_order_acquire) ==
@@ -124,7 +124,7 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
         }
         if (task < pool->region.shape.tasks && pool->records[task].state == DR_RECORD_HANDED &&
             pool->records[task].slot == index && pool->records[task].reactor == reactor &&
-            is_done(pool, task)) {
+            dr_is_done(pool, task)) {
             finish(pool, task, 0, found);
         }
     }
@@ -146,7 +146,7 @@ static bool settle(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found
                 return false;
             }
             const int64_t died = slot->overran ? DORA_CODE_TIME_LIMIT : DORA_CODE_WORKER_DIED;
-            finish(pool, task, is_done(pool, task) ? 0 : died, found);
+            finish(pool, task, dr_is_done(pool, task) ? 0 : died, found);
         }
         task = next;
     }
@@ -158,8 +158,32 @@ static bool settle(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found
     if (slot->unsettled == 0) {
         slot->state = DR_SLOT_EMPTY;
         pool->dead_count--;
+        found->is_attention_due = true; /* a replacement may have found no slot */
     }
     return true;
+}
+
+/* give_up_waiting answers what waits for a pool that has no worker and cannot start one. */
+static void give_up_waiting(dr_pool *pool, uint32_t reactor, batch *found)
+{
+    if (!pool->unhealthy || pool->live_count > 0) {
+        return;
+    }
+    uint32_t task = pool->waiting.first;
+    while (task != DR_NONE && found->count < BATCH) {
+        dr_record *record = &pool->records[task];
+        const uint32_t next = record->next;
+        if (record->reactor == reactor) {
+            dr_record_remove(pool, &pool->waiting, task);
+            pool->waiting_count--;
+            record->state = DR_RECORD_FINISHED;
+            found->items[found->count++] = (dr_outcome){.owner = record->owner,
+                                                        .part = record->part,
+                                                        .task = task,
+                                                        .code = DORA_CODE_OVERLOADED};
+        }
+        task = next;
+    }
 }
 
 static void gather(dr_pool *pool, uint32_t reactor, batch *found)
@@ -181,6 +205,7 @@ static void gather(dr_pool *pool, uint32_t reactor, batch *found)
             bits &= bits - 1;
         }
     }
+    give_up_waiting(pool, reactor, found);
     if (pool->dead_count == 0) {
         return;
     }
@@ -239,14 +264,14 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
         dr_place_waiting(pool, &wakes);
         pthread_mutex_unlock(&pool->lock);
         dr_wake_all(pool, &wakes);
+        if (found.is_attention_due) {
+            pool->on_attention(pool, pool->user);
+        }
         if (found.count == 0) {
             break;
         }
         total += found.count;
         const uint32_t freed = deliver(pool, &found, fn, user);
-        if (found.is_attention_due) {
-            pool->on_attention(pool, pool->user);
-        }
         pthread_mutex_lock(&pool->lock);
         for (uint32_t i = 0; i < freed; i++) {
             dr_record_free(pool, found.items[i].task);

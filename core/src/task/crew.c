@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "task/dispatch.h"
 
 static uint32_t count_starting(const dr_pool *pool, uint32_t *recycling)
@@ -21,6 +23,19 @@ static uint32_t count_starting(const dr_pool *pool, uint32_t *recycling)
                       slot->state != DR_SLOT_EMPTY;
     }
     return starting;
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    dr_crew *crew = timer->data;
+    crew->is_retry_set = false;
+    dr_crew_balance(crew);
+}
+
+static void balance_later(dr_crew *crew, uint32_t pause_ms)
+{
+    crew->is_retry_set = true;
+    uv_timer_start(&crew->retry, on_retry, pause_ms, 0);
 }
 
 /* fork_one asks the zygote for a worker. Returns: false when no slot is free yet. */
@@ -41,7 +56,15 @@ static bool fork_one(dr_crew *crew)
     }
     const dr_control_head head = {
         .kind = DR_CONTROL_FORK, .slot = slot, .number = (int32_t)crew->next_number++};
-    return dr_control_send(crew->control_fd, &head, NULL, 0, NULL, 0) == DORA_OK;
+    if (dr_control_send(crew->control_fd, &head, NULL, 0, NULL, 0) == DORA_OK) {
+        return true;
+    }
+    /* The zygote is behind with its work: the slot was never its, and is asked for later. */
+    pthread_mutex_lock(&pool->lock);
+    pool->slots[slot].state = DR_SLOT_EMPTY;
+    pthread_mutex_unlock(&pool->lock);
+    balance_later(crew, DR_FORK_RETRY_MS);
+    return false;
 }
 
 void dr_crew_balance(dr_crew *crew)
@@ -68,7 +91,9 @@ void dr_crew_forget_starting(dr_crew *crew)
     dr_pool *pool = crew->pool;
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         pthread_mutex_lock(&pool->lock);
-        const bool is_lost = pool->slots[i].state == DR_SLOT_STARTING && pool->slots[i].pid == 0;
+        /* Workers that are watched tell their end themselves. */
+        const bool is_lost = pool->slots[i].state != DR_SLOT_EMPTY &&
+                             pool->slots[i].state != DR_SLOT_DEAD && pool->slots[i].pidfd < 0;
         pthread_mutex_unlock(&pool->lock);
         if (is_lost) {
             dr_dispatch_worker_died(pool, i);
@@ -108,6 +133,22 @@ void dr_crew_check_memory(dr_crew *crew)
     dr_crew_balance(crew);
 }
 
+void dr_crew_end_stuck(dr_crew *crew)
+{
+    dr_pool *pool = crew->pool;
+    const uint64_t now_ns = dr_clock_ns();
+    pthread_mutex_lock(&pool->lock);
+    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+        const dr_slot *slot = &pool->slots[i];
+        if (slot->leaving && slot->stopped_ns != 0 && slot->pidfd >= 0 &&
+            slot->state != DR_SLOT_DEAD && slot->state != DR_SLOT_EMPTY &&
+            now_ns - slot->stopped_ns > (uint64_t)DR_ZYGOTE_GRACE_MS * 1000000u) {
+            (void)syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 /* retire_one lets one worker that wants recycling go, now that its replacement is ready. */
 static void retire_one(dr_crew *crew)
 {
@@ -129,13 +170,6 @@ static void retire_one(dr_crew *crew)
     }
 }
 
-static void on_retry(uv_timer_t *timer)
-{
-    dr_crew *crew = timer->data;
-    crew->is_retry_set = false;
-    dr_crew_balance(crew);
-}
-
 /* start_failed slows down after a worker that died before it was ready. */
 static void start_failed(dr_crew *crew)
 {
@@ -147,9 +181,16 @@ static void start_failed(dr_crew *crew)
         crew->pool->unhealthy = true;
     }
     pthread_mutex_unlock(&crew->pool->lock);
-    crew->is_retry_set = true;
-    uv_timer_start(&crew->retry, on_retry,
-                   pause_ms < DR_START_RETRY_MS_MAX ? pause_ms : DR_START_RETRY_MS_MAX, 0);
+    balance_later(crew, pause_ms < DR_START_RETRY_MS_MAX ? pause_ms : DR_START_RETRY_MS_MAX);
+    crew->events.on_death(crew->events.user); /* what waits in an unhealthy pool is answered */
+}
+
+/* was_stillborn says whether a worker died before it was of any use: a crash loop if repeated. */
+static bool was_stillborn(const dr_slot *slot)
+{
+    return slot->state == DR_SLOT_STARTING ||
+           (slot->finished == 0 && slot->held == 0 && !slot->leaving &&
+            dr_clock_ns() - slot->ready_ns < DR_STILLBORN_NS);
 }
 
 /* worker_gone settles a death, however it was noticed first. */
@@ -160,7 +201,7 @@ static void worker_gone(dr_crew *crew, uint32_t index, int pid)
     dr_slot *slot = &pool->slots[index];
     const bool is_news =
         slot->pid == pid && slot->state != DR_SLOT_DEAD && slot->state != DR_SLOT_EMPTY;
-    const bool was_starting = is_news && slot->state == DR_SLOT_STARTING;
+    const bool is_stillborn = is_news && was_stillborn(slot);
     if (is_news) {
         slot->pidfd = -1; /* closed with its poll handle */
         slot->pid = 0;
@@ -171,7 +212,12 @@ static void worker_gone(dr_crew *crew, uint32_t index, int pid)
     }
     dr_dispatch_worker_died(pool, index);
     crew->events.on_death(crew->events.user);
-    if (was_starting && crew->state == DR_CREW_LOADED) {
+    if (!is_stillborn || crew->state != DR_CREW_LOADED) {
+        crew->start_failures = is_stillborn ? crew->start_failures : 0;
+    } else if (!crew->was_ready) {
+        static const char text[] = "a worker ended while it started; what it printed is in the log";
+        dr_crew_fail(crew, text, sizeof(text) - 1);
+    } else {
         start_failed(crew);
     }
     dr_crew_balance(crew);
@@ -211,18 +257,15 @@ static void on_forked(dr_crew *crew, const dr_control_message *message)
     pool->slots[index].pidfd = pidfd;
     pthread_mutex_unlock(&pool->lock);
     watched_worker *watched = pidfd < 0 ? NULL : calloc(1, sizeof(*watched));
-    if (watched == NULL) {
-        return; /* its end is still told by the zygote */
+    if (watched == NULL || uv_poll_init(crew->loop, &watched->poll, pidfd) != 0) {
+        /* Its end is still told by the zygote. */
+        free(watched);
+        return;
     }
     watched->crew = crew;
     watched->slot = index;
     watched->pid = message->head.pid;
     watched->pidfd = pidfd;
-    if (uv_poll_init(crew->loop, &watched->poll, pidfd) != 0) {
-        close(pidfd);
-        free(watched);
-        return;
-    }
     watched->poll.data = watched;
     uv_poll_start(&watched->poll, UV_READABLE, on_worker_exit);
     uv_unref((uv_handle_t *)&watched->poll);
@@ -254,6 +297,12 @@ void dr_crew_fail(dr_crew *crew, const char *text, size_t len)
         crew->state == DR_CREW_FAILED) {
         return; /* the first reason counts */
     }
+    if (crew->was_ready) {
+        /* A zygote that was started again does not load: the other pools go on. */
+        dr_log_write(crew->log, DR_LOG_EMERGENCY, crew->options.name, "%.*s", (int)len, text);
+        dr_crew_load_again(crew);
+        return;
+    }
     dora_error_set(&crew->why, DORA_ELOAD, "pool %s: %.*s", crew->options.name, (int)len, text);
     dr_crew_set_state(crew, DR_CREW_FAILED);
 }
@@ -261,7 +310,6 @@ void dr_crew_fail(dr_crew *crew, const char *text, size_t len)
 static void on_ready(dr_crew *crew, uint32_t slot)
 {
     dr_dispatch_worker_ready(crew->pool, slot);
-    crew->start_failures = 0;
     retire_one(crew);
     dr_crew_balance(crew);
     if (!crew->was_ready) {
@@ -296,6 +344,27 @@ static void on_name(dr_crew *crew, const dr_control_message *message)
     crew->name_count++;
 }
 
+/* on_not_started: a start hook failed, and the worker ends by itself; or the fork did (pid 0). */
+static void on_not_started(dr_crew *crew, const dr_control_message *message)
+{
+    if (!crew->was_ready) {
+        dr_crew_fail(crew, message->text, message->text_len);
+        return;
+    }
+    dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name, "a worker does not start: %.*s",
+                 (int)message->text_len, message->text);
+    dr_pool *pool = crew->pool;
+    pthread_mutex_lock(&pool->lock);
+    const dr_slot *slot = &pool->slots[message->head.slot];
+    const bool is_lost =
+        message->head.pid == 0 && slot->state == DR_SLOT_STARTING && slot->pid == 0;
+    pthread_mutex_unlock(&pool->lock);
+    if (is_lost) {
+        dr_dispatch_worker_died(pool, message->head.slot);
+        start_failed(crew);
+    }
+}
+
 void dr_crew_message(dr_crew *crew, const dr_control_message *message)
 {
     if (message->head.slot >= crew->pool->region.shape.workers) {
@@ -309,6 +378,10 @@ void dr_crew_message(dr_crew *crew, const dr_control_message *message)
         on_name(crew, message);
         break;
     case DR_CONTROL_LOADED:
+        if (crew->state != DR_CREW_LOADING) {
+            break; /* it was told to stop meanwhile */
+        }
+        crew->load_failures = 0;
         dr_crew_set_state(crew, DR_CREW_LOADED);
         dr_crew_balance(crew);
         break;
@@ -328,12 +401,7 @@ void dr_crew_message(dr_crew *crew, const dr_control_message *message)
         on_ready(crew, message->head.slot);
         break;
     case DR_CONTROL_NOT_STARTED:
-        if (!crew->was_ready) {
-            dr_crew_fail(crew, message->text, message->text_len);
-        } else {
-            dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name,
-                         "a worker does not start: %.*s", (int)message->text_len, message->text);
-        }
+        on_not_started(crew, message);
         break;
     default:
         break;

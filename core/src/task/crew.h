@@ -60,6 +60,7 @@ typedef struct dr_crew {
     bool has_greeted;
     bool was_ready; /* a worker has once been ready */
     uint32_t start_failures;
+    uint32_t load_failures;
     uint32_t next_number;
     uint32_t jitter;
     char (*names)[DR_API_NAME_MAX + 1];
@@ -85,13 +86,17 @@ void dr_crew_fini(dr_crew *crew);
 /* dr_crew_balance forks what is missing and replaces those that want recycling. */
 void dr_crew_balance(dr_crew *crew);
 
+/* dr_crew_end_stuck kills workers that were told to leave and have not. */
+void dr_crew_end_stuck(dr_crew *crew);
+
 /* dr_crew_check_memory marks workers above memory_mb_max for recycling. */
 void dr_crew_check_memory(dr_crew *crew);
 
 /* For the files of this step only.
  * dr_crew_message handles one message of the zygote or a worker. dr_crew_set_state and dr_crew_fail
  * tell the supervisor. dr_crew_greet checks versions and sends the setup. dr_crew_load_late starts
- * again with preload off. dr_crew_forget_starting gives up workers that a dead zygote never made.
+ * again with preload off. dr_crew_forget_starting gives up workers that a dead zygote
+ * never made. dr_crew_load_again starts a zygote after a pause, in place of one that failed.
  */
 void dr_crew_message(dr_crew *crew, const dr_control_message *message);
 void dr_crew_set_state(dr_crew *crew, dr_crew_state state);
@@ -99,5 +104,6 @@ void dr_crew_fail(dr_crew *crew, const char *text, size_t len);
 void dr_crew_greet(dr_crew *crew, const dr_control_message *message);
 void dr_crew_load_late(dr_crew *crew, int threads);
 void dr_crew_forget_starting(dr_crew *crew);
+void dr_crew_load_again(dr_crew *crew);
 
 #endif

@@ -101,6 +101,7 @@ void dr_crew_load_late(dr_crew *crew, int threads)
                  threads);
     crew->is_preloading = false;
     crew->is_respawning = true;
+    dr_crew_kill(crew); /* its exit could wait for its threads */
 }
 
 static void on_output(uv_poll_t *poll, int status, int events)
@@ -118,18 +119,43 @@ static void on_output(uv_poll_t *poll, int status, int events)
     }
 }
 
+static void load_later(dr_crew *crew);
+
 static void on_retry_zygote(uv_timer_t *timer)
 {
     dr_crew *crew = timer->data;
-    dora_error error;
+    dora_error error = {0};
     crew->is_retry_set = false;
-    if (crew->state != DR_CREW_LOADING) {
-        return;
-    }
-    if (start_process(crew, &error) != DORA_OK) {
+    if (crew->state == DR_CREW_LOADING && crew->zygote_pid == 0 &&
+        start_process(crew, &error) != DORA_OK) {
         dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name, "%s", error.msg);
-        crew->is_retry_set = true;
-        uv_timer_start(&crew->retry, on_retry_zygote, DR_START_RETRY_MS_MAX, 0);
+        load_later(crew);
+    }
+}
+
+/* load_later waits, the longer the more often it failed, and starts another zygote. */
+static void load_later(dr_crew *crew)
+{
+    crew->load_failures++;
+    const uint32_t pause_ms = RESPAWN_MS * crew->load_failures;
+    if (crew->load_failures > 1) {
+        pthread_mutex_lock(&crew->pool->lock);
+        crew->pool->unhealthy = true;
+        pthread_mutex_unlock(&crew->pool->lock);
+        crew->events.on_death(crew->events.user); /* what waits is answered */
+    }
+    crew->state = DR_CREW_LOADING;
+    crew->is_retry_set = true;
+    uv_timer_start(&crew->retry, on_retry_zygote,
+                   pause_ms < DR_START_RETRY_MS_MAX ? pause_ms : DR_START_RETRY_MS_MAX, 0);
+}
+
+void dr_crew_load_again(dr_crew *crew)
+{
+    if (crew->zygote_pid > 0) {
+        dr_crew_kill(crew); /* its end brings the next one */
+    } else {
+        load_later(crew);
     }
 }
 
@@ -147,8 +173,7 @@ static void on_closed(uv_handle_t *handle)
     if (crew->state == DR_CREW_STOPPING) {
         dr_crew_set_state(crew, DR_CREW_STOPPED);
     } else if (crew->state == DR_CREW_LOADING && crew->was_ready) {
-        crew->is_retry_set = true;
-        uv_timer_start(&crew->retry, on_retry_zygote, RESPAWN_MS, 0);
+        load_later(crew);
     }
 }
 
@@ -219,6 +244,9 @@ dora_err dr_crew_start(dr_crew *crew, uv_loop_t *loop, dr_log *log, dr_pool *poo
     crew->is_preloading = options->preload;
     crew->jitter = (uint32_t)getpid();
     crew->control_fd = -1;
+    uv_timer_init(loop, &crew->retry);
+    uv_timer_init(loop, &crew->kill_timer);
+    crew->retry.data = crew->kill_timer.data = crew;
     int output[2];
     if (pipe2(output, O_CLOEXEC) != 0) {
         return dora_error_set(error, DORA_EIO, "cannot make a pipe: %s", strerror(errno));
@@ -227,9 +255,6 @@ dora_err dr_crew_start(dr_crew *crew, uv_loop_t *loop, dr_log *log, dr_pool *poo
     (void)fcntl(output[0], F_SETPIPE_SZ, OUTPUT_PIPE_BYTES);
     crew->output_fd = output[0];
     crew->output_write_fd = output[1];
-    uv_timer_init(loop, &crew->retry);
-    uv_timer_init(loop, &crew->kill_timer);
-    crew->retry.data = crew->kill_timer.data = crew;
     uv_poll_init(loop, &crew->output_poll, output[0]);
     crew->output_poll.data = crew;
     uv_poll_start(&crew->output_poll, UV_READABLE, on_output);
@@ -249,7 +274,12 @@ static void on_kill_timer(uv_timer_t *timer)
 
 void dr_crew_stop(dr_crew *crew)
 {
+    if (crew->loop == NULL) {
+        crew->state = DR_CREW_STOPPED; /* it was never started */
+        return;
+    }
     uv_timer_stop(&crew->retry);
+    crew->is_respawning = false;
     if (crew->zygote_pid == 0) {
         dr_crew_set_state(crew, DR_CREW_STOPPED);
         return;
@@ -274,12 +304,18 @@ void dr_crew_kill(dr_crew *crew)
 
 void dr_crew_close(dr_crew *crew)
 {
+    if (crew->loop == NULL || uv_is_closing((uv_handle_t *)&crew->retry)) {
+        return;
+    }
+    uv_close((uv_handle_t *)&crew->retry, NULL);
+    uv_close((uv_handle_t *)&crew->kill_timer, NULL);
     if (crew->output_write_fd == 0) {
         return;
     }
     on_output(&crew->output_poll, 0, 0);
-    uv_close((uv_handle_t *)&crew->retry, NULL);
-    uv_close((uv_handle_t *)&crew->kill_timer, NULL);
+    if (crew->carry.len > 0) {
+        dr_log_lines(crew->log, crew->options.name, &crew->carry, "\n", 1);
+    }
     uv_close((uv_handle_t *)&crew->output_poll, NULL);
     close(crew->output_fd);
     close(crew->output_write_fd);

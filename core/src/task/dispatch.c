@@ -76,9 +76,15 @@ bool dr_place(dr_pool *pool, uint32_t task, dr_wakes *wakes)
             }
         }
     }
-    if (pool->idle.first != DR_NONE && dr_inbox_has_room(&pool->region.workers[pool->idle.first])) {
-        hand_over(pool, pool->idle.first, task, wakes);
-        return true;
+    while (pool->idle.first != DR_NONE) {
+        const uint32_t first = pool->idle.first;
+        if (dr_inbox_has_room(&pool->region.workers[first])) {
+            hand_over(pool, first, task, wakes);
+            return true;
+        }
+        /* Idle and yet full: it does not take its stale entries out. The tick looks after it. */
+        dr_slot_leave_idle(pool, first);
+        pool->slots[first].state = DR_SLOT_SUSPECT;
     }
     return false;
 }

@@ -64,9 +64,13 @@ void dr_dispatch_worker_ready(dr_pool *pool, uint32_t slot);
 void dr_dispatch_worker_retire(dr_pool *pool, uint32_t slot);
 void dr_dispatch_worker_died(dr_pool *pool, uint32_t slot);
 
+/* dr_dispatch_reactor_gone: a reactor has ended; nothing waits for it any more. */
+void dr_dispatch_reactor_gone(dr_pool *pool, uint32_t reactor);
+
 /* For the files of this step only; the lock is held.
  * dr_place hands a task to the best worker. Returns: false when none can take it now.
  * dr_place_waiting hands over from the queue while workers can take.
+ * dr_is_done says whether a worker has finished a task that it still holds.
  * dr_requeue_unstarted takes back what a worker has not started; to the queue's front. */
 typedef struct dr_wakes {
     uint32_t count;
@@ -76,6 +80,7 @@ typedef struct dr_wakes {
 bool dr_place(dr_pool *pool, uint32_t task, dr_wakes *wakes);
 void dr_place_waiting(dr_pool *pool, dr_wakes *wakes);
 uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t slot);
+bool dr_is_done(dr_pool *pool, uint32_t task);
 void dr_wake_all(dr_pool *pool, dr_wakes *wakes);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "ipc/wake.h"
 
 dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *event_fds,
@@ -215,6 +216,7 @@ uint32_t dr_slot_reserve(dr_pool *pool)
 void dr_slot_stop(dr_pool *pool, uint32_t index)
 {
     dr_shared_worker *shared = &pool->region.workers[index];
+    pool->slots[index].stopped_ns = dr_clock_ns();
     atomic_store_explicit(&shared->stop, 1, memory_order_seq_cst);
     (void)dr_wake_worker(shared);
 }

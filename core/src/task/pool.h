@@ -74,6 +74,8 @@ typedef struct dr_slot {
     uint64_t since_ns;   /* of its last progress */
     uint64_t unsettled;  /* after its death: one bit for each reactor that must look */
     uint32_t outbox_heads[DR_REACTORS_MAX];
+    uint64_t ready_ns;
+    uint64_t stopped_ns; /* when it was told to leave; 0: it was not */
     int pid;
     int pidfd;
 } dr_slot;
@@ -107,12 +109,13 @@ typedef struct dr_pool {
     dr_chain idle; /* most recently idle first */
     uint32_t waiting_count;
     uint32_t handed_count;
-    uint32_t busy_count;  /* workers that hold tasks */
-    uint32_t ahead_count; /* tasks handed to workers that hold another */
-    uint32_t live_count;  /* workers that take tasks */
-    uint32_t dead_count;  /* workers not yet settled */
-    uint32_t favourite;   /* the awake worker that is filled first */
-    bool unhealthy;
+    uint32_t busy_count;    /* workers that hold tasks */
+    uint32_t ahead_count;   /* tasks handed to workers that hold another */
+    uint32_t live_count;    /* workers that take tasks */
+    uint32_t dead_count;    /* workers not yet settled */
+    uint32_t favourite;     /* the awake worker that is filled first */
+    bool unhealthy;         /* workers do not start; with none left, tasks are refused */
+    uint64_t reactors_gone; /* one bit for each that has ended */
     uint64_t ticked_ns;
     uint64_t done_count;  /* tasks, over the pool's life */
     uint64_t death_count; /* workers */

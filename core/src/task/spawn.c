@@ -34,7 +34,7 @@ static char **environment_with(char *entry)
 /* high gives a copy of a descriptor that no target number of the child can collide with. */
 static int high(int fd)
 {
-    return fcntl(fd, F_DUPFD_CLOEXEC, 64);
+    return fcntl(fd, F_DUPFD_CLOEXEC, DR_CONTROL_FD + 1);
 }
 
 dora_err dr_spawn_zygote(const char *const *argv, int control_fd, int output_fd, pid_t *pid,
@@ -53,7 +53,7 @@ dora_err dr_spawn_zygote(const char *const *argv, int control_fd, int output_fd,
     sigemptyset(&none);
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&attributes);
-    int failed = environment == NULL || control < 0 || output < 0 ? ENOMEM : 0;
+    int failed = environment == NULL ? ENOMEM : control < 0 || output < 0 ? errno : 0;
     if (failed == 0) {
         posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_adddup2(&files, output, 1);

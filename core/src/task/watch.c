@@ -42,6 +42,12 @@ static void relieve(dr_pool *pool, uint32_t index)
     }
 }
 
+/* kill_worker. Returns: false when there is no descriptor to do it by; it is tried again. */
+static bool kill_worker(const dr_slot *slot)
+{
+    return slot->pidfd >= 0 && syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0) == 0;
+}
+
 /* is_overrun says whether the task a worker runs is past the pool's time limit. */
 static bool is_overrun(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns)
 {
@@ -49,18 +55,29 @@ static bool is_overrun(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns
            now_ns - slot->since_ns > (uint64_t)pool->limits.time_limit_ms * 1000000u;
 }
 
+/* watch_suspect gives a worker that reacts again back its place, and ends one whose ring is broken:
+ * it can never take a task. */
+static void watch_suspect(dr_pool *pool, uint32_t index)
+{
+    dr_slot *slot = &pool->slots[index];
+    dr_shared_worker *shared = &pool->region.workers[index];
+    if (dr_inbox_is_broken(shared)) {
+        (void)kill_worker(slot);
+    } else if (dr_inbox_is_empty(shared)) {
+        if (slot->leaving) {
+            slot->state = DR_SLOT_BUSY;
+            dr_slot_stop(pool, index);
+        } else {
+            dr_slot_set_idle(pool, index);
+        }
+    }
+}
+
 static void watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
 {
     dr_slot *slot = &pool->slots[index];
     if (slot->state == DR_SLOT_SUSPECT) {
-        if (dr_inbox_is_empty(&pool->region.workers[index])) {
-            dr_slot_set_idle(pool, index);
-            if (slot->leaving) {
-                dr_slot_leave_idle(pool, index);
-                slot->state = DR_SLOT_BUSY;
-                dr_slot_stop(pool, index);
-            }
-        }
+        watch_suspect(pool, index);
         return;
     }
     if (slot->state != DR_SLOT_BUSY || slot->held == 0) {
@@ -70,9 +87,9 @@ static void watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
                             now_ns - slot->since_ns >= DR_STALL_NS;
     slot->finished_at_tick = slot->finished;
     if (is_overrun(pool, slot, now_ns)) {
-        slot->overran = true;
         (void)dr_requeue_unstarted(pool, index);
-        (void)syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
+        /* Not when it has just finished and its reactor has yet to see that. */
+        slot->overran = slot->held > 0 && !dr_is_done(pool, slot->tasks.first) && kill_worker(slot);
         return;
     }
     if (is_stalled && (slot->held > 1 || pool->idle.first != DR_NONE)) {
@@ -110,6 +127,7 @@ void dr_dispatch_worker_ready(dr_pool *pool, uint32_t index)
     dr_wakes wakes = {0};
     pthread_mutex_lock(&pool->lock);
     if (pool->slots[index].state == DR_SLOT_STARTING) {
+        pool->slots[index].ready_ns = dr_clock_ns();
         dr_slot_set_idle(pool, index);
         pool->live_count++;
         pool->unhealthy = false;
@@ -143,6 +161,20 @@ void dr_dispatch_worker_retire(dr_pool *pool, uint32_t index)
     dr_wake_all(pool, &wakes);
 }
 
+static uint64_t all_reactors(const dr_pool *pool)
+{
+    return pool->limits.reactors >= 64 ? UINT64_MAX : (UINT64_C(1) << pool->limits.reactors) - 1;
+}
+
+/* empty_if_settled frees a dead worker's slot that no reactor has to look at any more. */
+static void empty_if_settled(dr_pool *pool, dr_slot *slot)
+{
+    if (slot->unsettled == 0) {
+        slot->state = DR_SLOT_EMPTY;
+        pool->dead_count--;
+    }
+}
+
 void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
 {
     dr_wakes wakes = {0};
@@ -156,13 +188,27 @@ void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
             pool->live_count--;
         }
         slot->state = DR_SLOT_DEAD;
-        slot->unsettled =
-            pool->limits.reactors >= 64 ? UINT64_MAX : (UINT64_C(1) << pool->limits.reactors) - 1;
+        slot->unsettled = all_reactors(pool) & ~pool->reactors_gone;
         pool->dead_count++;
         pool->death_count++;
         (void)dr_requeue_unstarted(pool, index);
         dr_place_waiting(pool, &wakes);
+        empty_if_settled(pool, slot);
     }
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);
+}
+
+void dr_dispatch_reactor_gone(dr_pool *pool, uint32_t reactor)
+{
+    const uint64_t bit = UINT64_C(1) << reactor;
+    pthread_mutex_lock(&pool->lock);
+    pool->reactors_gone |= bit;
+    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+        if (pool->slots[i].state == DR_SLOT_DEAD) {
+            pool->slots[i].unsettled &= ~bit;
+            empty_if_settled(pool, &pool->slots[i]);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
 }

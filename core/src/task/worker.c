@@ -128,6 +128,35 @@ static void publish(job *self, dr_shared_task *task, char *room, size_t room_len
     }
 }
 
+/* handler_for finds the handler the master meant. Where the application was loaded again since (late
+ * loading, a new zygote) its order may have changed, so the name decides. */
+static bool handler_for(const dora_app *app, uint32_t api, dora_slice name, void **handler)
+{
+    for (uint32_t tries = 0; tries <= app->count; tries++) {
+        const uint32_t at = tries == 0 ? api : tries - 1;
+        if (at < app->count && app->entries[at].name_len == name.len &&
+            memcmp(app->entries[at].name, name.data, name.len) == 0) {
+            *handler = app->entries[at].handler;
+            return true;
+        }
+    }
+    *handler = app->fallback;
+    return app->has_fallback;
+}
+
+/* call runs the handler. */
+static dora_err call(job *self, const dora_request *request, uint32_t api)
+{
+    const dora_runtime *runtime = self->worker->runtime;
+    void *handler = NULL;
+    if (!handler_for(self->worker->app, api, request->name, &handler)) {
+        const char *text = dora_code_text(DORA_CODE_NO_API);
+        dr_reply_set_error(&self->reply, DORA_CODE_NO_API, text, strlen(text));
+        return DORA_EHANDLER;
+    }
+    return runtime->invoke(runtime->host, handler, request, &self->reply);
+}
+
 static dora_err serve(job *self, uint32_t index, uint32_t generation, uint64_t *now_ns)
 {
     dr_worker *worker = self->worker;
@@ -156,10 +185,7 @@ static dora_err serve(job *self, uint32_t index, uint32_t generation, uint64_t *
     dr_writer_init(&self->reply.writer, room, room_len, worker->reply_bytes_max, grow, self);
     self->reply.writer.depth_max = DR_VALUE_DEPTH_MAX - REPLY_LEVELS;
 
-    void *handler = task->api < worker->app->count ? worker->app->entries[task->api].handler
-                                                   : worker->app->fallback;
-    const dora_err err =
-        worker->runtime->invoke(worker->runtime->host, handler, &request, &self->reply);
+    const dora_err err = call(self, &request, task->api);
     dora_slice data;
     settle_reply(&self->reply, err, worker->reply_bytes_max, &data);
     publish(self, task, room, room_len, data);

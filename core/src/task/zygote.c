@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,17 +58,33 @@ static void do_nothing(int number)
     (void)number;
 }
 
-/* ignore_signals leaves the master to decide: Ctrl-C goes to everybody. A handler that does nothing
- * is not inherited by the programs that an application starts, as SIG_IGN would be. */
-static void ignore_signals(void)
+static void ignore_with(void (*handler)(int))
 {
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-    struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
         (void)sigaction(ignored[i], &action, NULL);
     }
+}
+
+static void restore_default(void)
+{
+    ignore_with(SIG_DFL);
+}
+
+/* ignore_signals leaves the master to decide: Ctrl-C goes to everybody. SIG_IGN would be inherited
+ * by programs that an application starts, which could then not be ended; a handler that does
+ * nothing cuts sleeps short, unless the runtime goes on with them. */
+static void ignore_signals(const dora_runtime *runtime)
+{
     (void)signal(SIGPIPE, SIG_IGN);
+    if (runtime != NULL && runtime->resumes_sleep) {
+        ignore_with(do_nothing);
+    } else {
+        ignore_with(SIG_IGN);
+        (void)pthread_atfork(NULL, NULL, restore_default);
+    }
 }
 
 static int count_threads(void)
@@ -145,26 +162,46 @@ static void restore_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static int load_and_report(zygote *self, pid_t zygote_pid)
+{
+    dora_error error = {0};
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != zygote_pid) {
+        return 1;
+    }
+    if (load(self, &error) != DORA_OK) {
+        report_failure(&error);
+    } else {
+        report_names(self);
+    }
+    return 0;
+}
+
 /* load_aside learns the names of an application that is loaded after the fork, in a child of its
  * own that then ends. */
-static dora_err load_aside(zygote *self)
+static bool load_aside(zygote *self)
 {
+    dora_error error = {0};
+    int status = 0;
+    const pid_t zygote_pid = getpid();
     const pid_t pid = fork();
-    if (pid < 0) {
-        return DORA_EIO;
-    }
     if (pid == 0) {
-        dora_error error = {0};
-        if (load(self, &error) == DORA_OK) {
-            report_names(self);
-        } else {
-            report_failure(&error);
-        }
-        _exit(0);
+        _exit(load_and_report(self, zygote_pid));
     }
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    if (pid < 0) {
+        dora_error_set(&error, DORA_EIO, "cannot fork: %s", strerror(errno));
+        report_failure(&error);
+        return false;
     }
-    return DORA_OK;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (status != 0) {
+        dora_error_set(&error, DORA_ELOAD, "the process ended (%s %d) while it loaded %s",
+                       WIFSIGNALED(status) ? "signal" : "status",
+                       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), self->target);
+        report_failure(&error);
+    }
+    return status == 0;
 }
 
 /* be_worker is the life of a forked worker, from its first instruction to its return. */
@@ -176,6 +213,7 @@ static int be_worker(zygote *self, uint32_t slot, int32_t number, pid_t zygote_p
         return 1;
     }
     close(self->signal_fd);
+    ignore_with(runtime->resumes_sleep ? do_nothing : SIG_IGN);
     restore_signals();
     (void)madvise(self->region.base, self->region.shape.total_bytes, MADV_DONTFORK);
     dr_title_set("dora: worker %s %d", self->setup.pool, number);
@@ -247,7 +285,8 @@ static void reap(zygote *self)
     for (uint32_t i = 0; i < self->region.shape.workers; i++) {
         int status = 0;
         const pid_t pid = self->children[i].pid;
-        if (pid != 0 && waitpid(pid, &status, WNOHANG) == pid) {
+        const pid_t ended = pid == 0 ? 0 : waitpid(pid, &status, WNOHANG);
+        if (ended == pid && pid != 0) {
             self->children[i].pid = 0;
             self->child_count--;
             say(DR_CONTROL_EXITED, i, pid, status, NULL, 0);
@@ -331,7 +370,7 @@ static bool prepare(zygote *self)
         return false;
     }
     if (!self->setup.preload) {
-        return load_aside(self) == DORA_OK;
+        return load_aside(self);
     }
     if (load(self, &error) != DORA_OK) {
         report_failure(&error);
@@ -354,7 +393,7 @@ int dora_zygote_run(const dora_runtime *runtime)
         return 1;
     }
     self->runtime = runtime;
-    ignore_signals();
+    ignore_signals(runtime);
     (void)fcntl(DR_CONTROL_FD, F_SETFD, FD_CLOEXEC);
     (void)unsetenv(DORA_ZYGOTE_ENV); /* what the application starts is no zygote */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -368,6 +407,7 @@ int dora_zygote_run(const dora_runtime *runtime)
         free(self);
         return 0;
     }
+    (void)signal(SIGCHLD, SIG_DFL); /* ignored, children could not be waited for */
     sigset_t watched;
     sigemptyset(&watched);
     sigaddset(&watched, SIGCHLD);
