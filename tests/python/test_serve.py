@@ -225,7 +225,7 @@ def test_depth(client):
     assert client.call("/echo", nested(509)) == nested(509)
     assert client.call_many({"a": ("/echo", nested(509))}) == {"a": nested(509)}
     with pytest.raises(ValueError, match="deeper than 509 levels"):
-        client.call("/echo", nested(509))
+        client.call("/echo", nested(510))
 
 
 def test_result_sizes(client):

@@ -19,8 +19,8 @@ typedef struct dora_runtime {
     const char *name;    /* "python", "php", "c" */
     const char *version; /* the interpreter's, for messages: "3.11.2" */
     void *host;
-    /* resumes_sleep: a sleep or wait that a signal handler interrupted goes on by itself (Python since
-     * PEP 475). Otherwise workers ignore the signals that stop a server. */
+    /* resumes_sleep: a sleep or wait that a signal handler interrupted goes on by itself (Python
+     * since PEP 475). Otherwise workers ignore the signals that stop a server. */
     bool resumes_sleep;
 
     /* load runs the application and registers its handlers by dora_app_handler. `target` is what

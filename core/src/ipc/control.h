@@ -53,7 +53,8 @@ typedef struct dr_control_message {
 } dr_control_message;
 
 /* dr_control_send sends one message, with text (cut at the limit) and descriptors. A peer that is
- * gone is DORA_ECLOSED, one that is full (of a non-blocking socket) DORA_EAGAIN. Ownership: borrows the descriptors. */
+ * gone is DORA_ECLOSED, one that is full (of a non-blocking socket) DORA_EAGAIN.
+ * Ownership: borrows the descriptors. */
 dora_err dr_control_send(int fd, const dr_control_head *head, const void *text, size_t text_len,
                          const int *fds, size_t fd_count);
 

@@ -128,8 +128,8 @@ static void publish(job *self, dr_shared_task *task, char *room, size_t room_len
     }
 }
 
-/* handler_for finds the handler the master meant. Where the application was loaded again since (late
- * loading, a new zygote) its order may have changed, so the name decides. */
+/* handler_for finds the handler the master meant. Where the application was loaded again since
+ * (late loading, a new zygote) its order may have changed, so the name decides. */
 static bool handler_for(const dora_app *app, uint32_t api, dora_slice name, void **handler)
 {
     for (uint32_t tries = 0; tries <= app->count; tries++) {
