@@ -194,3 +194,15 @@ def test_client_that_leaves_is_forgotten(server):
             conn.send(piece)
     with v1.Conn(server.address) as conn:
         assert conn.call("/echo", "still well")["data"]["data"] == "still well"
+
+
+def test_queued_calls_of_a_gone_client_do_not_run():
+    with Server({"py": python_pool("basic.py", workers=1)}) as server:
+        with v1.Conn(server.address) as busy, v1.Conn(server.address) as after:
+            busy.send(v1.request(v1.guid(), "/sleep", 200))
+            with v1.Conn(server.address) as gone:
+                gone.send(b"".join(v1.request(v1.guid(), "/sleep", 200) for _ in range(20)))
+                time.sleep(0.05)
+            began = time.monotonic()
+            assert after.call("/echo", 1)["data"]["data"] == 1
+            assert time.monotonic() - began < 1.0

@@ -48,6 +48,7 @@ class Server:
     """`with Server(pools) as server`: pools as in dora.json, other keys as keywords."""
 
     def __init__(self, pools, ready_s=20.0, **config):
+        command = [program(), "serve", "--config"]
         self.folder = tempfile.mkdtemp(prefix="dora-test-")
         config.setdefault("listen", {"tcp": "127.0.0.1:0"})
         config["pools"] = pools
@@ -64,7 +65,7 @@ class Server:
 
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [program(), "serve", "--config", path], stdout=subprocess.PIPE, stderr=log,
+                [*command, path], stdout=subprocess.PIPE, stderr=log,
                 stdin=subprocess.DEVNULL, env=environment(), preexec_fn=die_with_parent)
         self.pid = self.process.pid
         self.family = []

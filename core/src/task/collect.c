@@ -163,24 +163,36 @@ static bool settle(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found
     return true;
 }
 
-/* give_up_waiting answers what waits for a pool that has no worker and cannot start one. */
+/* refusal_of is the code for a task that waits and will not be run, 0 for one that may be. */
+static int64_t refusal_of(const dr_pool *pool, const dr_record *record, uint64_t now_ns)
+{
+    if (pool->unhealthy && pool->live_count == 0) {
+        return DORA_CODE_OVERLOADED;
+    }
+    return record->deadline_ns != 0 && now_ns >= record->deadline_ns ? DORA_CODE_EXPIRED : 0;
+}
+
+/* give_up_waiting answers what waits in vain: its deadline has passed, or the pool has no worker and
+ * cannot start one. Looks through the queue once a tick at most. */
 static void give_up_waiting(dr_pool *pool, uint32_t reactor, batch *found)
 {
-    if (!pool->unhealthy || pool->live_count > 0) {
+    if (pool->waiting_count == 0 ||
+        found->now_ns - pool->expired_ns[reactor] < DR_TICK_AHEAD_MS * 1000000u) {
         return;
     }
+    pool->expired_ns[reactor] = found->now_ns;
     uint32_t task = pool->waiting.first;
     while (task != DR_NONE && found->count < BATCH) {
         dr_record *record = &pool->records[task];
         const uint32_t next = record->next;
-        if (record->reactor == reactor) {
+        const int64_t code =
+            record->reactor == reactor ? refusal_of(pool, record, found->now_ns) : 0;
+        if (code != 0) {
             dr_record_remove(pool, &pool->waiting, task);
             pool->waiting_count--;
             record->state = DR_RECORD_FINISHED;
-            found->items[found->count++] = (dr_outcome){.owner = record->owner,
-                                                        .part = record->part,
-                                                        .task = task,
-                                                        .code = DORA_CODE_OVERLOADED};
+            found->items[found->count++] = (dr_outcome){
+                .owner = record->owner, .part = record->part, .task = task, .code = code};
         }
         task = next;
     }

@@ -40,7 +40,8 @@ typedef struct dr_record {
     uint32_t prev;
     uint32_t part; /* which api of the owner's call */
     uint32_t reactor;
-    uint64_t cost_ns; /* counted in the worker's backlog */
+    uint64_t cost_ns;     /* counted in the worker's backlog */
+    uint64_t deadline_ns; /* 0: none */
     void *owner;
     uint64_t offset;
     uint32_t capacity;
@@ -117,8 +118,9 @@ typedef struct dr_pool {
     bool unhealthy;         /* workers do not start; with none left, tasks are refused */
     uint64_t reactors_gone; /* one bit for each that has ended */
     uint64_t ticked_ns;
-    uint64_t done_count;  /* tasks, over the pool's life */
-    uint64_t death_count; /* workers */
+    uint64_t expired_ns[DR_REACTORS_MAX]; /* when each reactor last looked for passed deadlines */
+    uint64_t done_count;                  /* tasks, over the pool's life */
+    uint64_t death_count;                 /* workers */
     int event_fds[DR_REACTORS_MAX];
     /* on_attention is called, without the lock, when the supervisor has to look: a worker wants
      * recycling. Thread: any reactor's. */

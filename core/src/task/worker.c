@@ -144,15 +144,23 @@ static bool handler_for(const dora_app *app, uint32_t api, dora_slice name, void
     return app->has_fallback;
 }
 
-/* call runs the handler. */
-static dora_err call(job *self, const dora_request *request, uint32_t api)
+static dora_err refuse(job *self, dora_code code)
+{
+    const char *text = dora_code_text(code);
+    dr_reply_set_error(&self->reply, code, text, strlen(text));
+    return DORA_EHANDLER;
+}
+
+/* call runs the handler, unless nobody waits for it any more. */
+static dora_err call(job *self, const dora_request *request, uint32_t api, uint64_t now_ns)
 {
     const dora_runtime *runtime = self->worker->runtime;
     void *handler = NULL;
+    if (request->deadline_ns != 0 && now_ns >= request->deadline_ns) {
+        return refuse(self, DORA_CODE_EXPIRED);
+    }
     if (!handler_for(self->worker->app, api, request->name, &handler)) {
-        const char *text = dora_code_text(DORA_CODE_NO_API);
-        dr_reply_set_error(&self->reply, DORA_CODE_NO_API, text, strlen(text));
-        return DORA_EHANDLER;
+        return refuse(self, DORA_CODE_NO_API);
     }
     return runtime->invoke(runtime->host, handler, request, &self->reply);
 }
@@ -185,7 +193,7 @@ static dora_err serve(job *self, uint32_t index, uint32_t generation, uint64_t *
     dr_writer_init(&self->reply.writer, room, room_len, worker->reply_bytes_max, grow, self);
     self->reply.writer.depth_max = DR_VALUE_DEPTH_MAX - REPLY_LEVELS;
 
-    const dora_err err = call(self, &request, task->api);
+    const dora_err err = call(self, &request, task->api, *now_ns);
     dora_slice data;
     settle_reply(&self->reply, err, worker->reply_bytes_max, &data);
     publish(self, task, room, room_len, data);
