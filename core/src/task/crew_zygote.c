@@ -95,6 +95,9 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
 
 void dr_crew_load_late(dr_crew *crew, int threads)
 {
+    if (crew->state != DR_CREW_LOADING) {
+        return; /* it was told to stop meanwhile */
+    }
     dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name,
                  "the application has %d threads after loading; a fork would lose them, so it is "
                  "loaded in each worker instead (\"preload\": false says so beforehand)",
