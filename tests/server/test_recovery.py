@@ -74,7 +74,7 @@ def test_a_pool_that_cannot_start_again_leaves_the_others_alone(tmp_path):
 
 
 def test_workers_that_die_when_ready_are_started_slowly(tmp_path):
-    """One that dies just after it said it was ready is a crash loop, not a hundred forks a second."""
+    """One that dies just after it was ready is a crash loop, not a hundred forks a second."""
     path = app(tmp_path, "loop.py", QUICK + "import os, threading\n"
                "@app.api('/a')\ndef a(param): return 1\n"
                "@app.worker_start\ndef start(worker):\n"

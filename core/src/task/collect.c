@@ -172,8 +172,8 @@ static int64_t refusal_of(const dr_pool *pool, const dr_record *record, uint64_t
     return record->deadline_ns != 0 && now_ns >= record->deadline_ns ? DORA_CODE_EXPIRED : 0;
 }
 
-/* give_up_waiting answers what waits in vain: its deadline has passed, or the pool has no worker and
- * cannot start one. Looks through the queue once a tick at most. */
+/* give_up_waiting answers what waits in vain: its deadline has passed, or the pool has no worker
+ * and cannot start one. Looks through the queue once a tick at most. */
 static void give_up_waiting(dr_pool *pool, uint32_t reactor, batch *found)
 {
     if (pool->waiting_count == 0 ||
