@@ -163,3 +163,104 @@ def envelope(guid, data=None, code=0, msg="OK"):
 def reply_frame(guid, message, **options):
     """The frame of a reply."""
     return wire.frame_pack(guid, wire.pack(message), **options)
+
+
+# What most tests serve: a handler for each thing a handler can do.
+APP = """
+    import os, signal, sys, time
+    import dora
+
+    app = dora.App()
+
+    class WithCode(Exception):
+        def __init__(self, text, code):
+            super().__init__(text)
+            self.code = code
+
+    @app.api("/echo")
+    def echo(param):
+        return param
+
+    @app.api("/request")
+    def request(param, request):
+        global kept
+        kept = request
+        return {"name": request.name, "guid": request.guid, "type": request.type,
+                "trace": request.trace, "left": request.remaining_ms,
+                "same": request.param is param, "repr": repr(request)}
+
+    @app.api("/kept")
+    def kept_later(param):
+        return [kept.name, kept.guid, kept.type, kept.remaining_ms, kept.param]
+
+    @app.api("/raise")
+    def raises(param):
+        raise ValueError("no such thing")
+
+    @app.api("/raise/code")
+    def raises_code(param):
+        raise WithCode(param["text"], param["code"])
+
+    @app.api("/raise/handler")
+    def raises_handler(param):
+        raise dora.HandlerError("no such user", code=404)
+
+    @app.api("/raise/plain")
+    def raises_plain(param):
+        raise dora.HandlerError("just so")
+
+    @app.api("/memory")
+    def memory(param):
+        raise MemoryError
+
+    @app.api("/unencodable")
+    def unencodable(param):
+        return {"rows": [1, {2}]}
+
+    @app.api("/loop")
+    def loop(param):
+        loop = []
+        loop.append(loop)
+        return loop
+
+    @app.api("/big")
+    def big(param):
+        return "x" * param
+
+    @app.api("/pid")
+    def pid(param):
+        return os.getpid()
+
+    @app.api("/sleep")
+    def sleep(param):
+        time.sleep(param)
+        return os.getpid()
+
+    @app.api("/exit")
+    def exits(param):
+        sys.exit(param)
+
+    @app.api("/os_exit")
+    def os_exit(param):
+        os._exit(3)
+
+    @app.api("/kill")
+    def kill(param):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @app.api("/print")
+    def prints(param):
+        print(param)
+        print(param, file=sys.stderr)
+
+    @app.fallback
+    def rest(param, request):
+        return "fallback " + request.name
+"""
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
