@@ -105,8 +105,9 @@ static dora_client *client_find(zend_string *nodes, const php_dora_options *give
     dora_client *client;
     dora_error error = {.err = DORA_OK};
     zend_string *salt = given->salt != NULL ? given->salt : ZSTR_EMPTY_ALLOC();
-    zend_string *key = zend_strpprintf(0, "%d%d%d %s %s", given->sign, given->gzip,
-                                       given->salt != NULL, ZSTR_VAL(nodes), ZSTR_VAL(salt));
+    zend_string *key =
+        zend_strpprintf(0, "%d%d%d %zu %s %s", given->sign, given->gzip, given->salt != NULL,
+                        ZSTR_LEN(nodes), ZSTR_VAL(nodes), ZSTR_VAL(salt));
 
     client = zend_hash_find_ptr(&DORA_G(clients), key);
     if (client == NULL) {

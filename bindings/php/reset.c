@@ -2,6 +2,8 @@
  * directory, shutdown functions, the last error. */
 #include "reset.h"
 
+#include <locale.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "SAPI.h"
@@ -125,6 +127,25 @@ static void headers_restore(const php_dora_snapshot *snapshot)
         zval_ptr_dtor(&SG(callback_func));
         ZVAL_UNDEF(&SG(callback_func));
     }
+    SG(headers_sent) = 0;
+}
+
+/* process_restore puts back what a task changed in the process: umask and locale. */
+static void process_restore(const php_dora_snapshot *snapshot)
+{
+    if (BG(umask) != -1) { /* what it was before the first umask() */
+        umask((mode_t)BG(umask));
+        BG(umask) = -1;
+    }
+    if (BG(locale_changed)) {
+        BG(locale_changed) = 0;
+        setlocale(LC_ALL, snapshot->locale);
+        zend_update_current_locale();
+        if (BG(ctype_string) != NULL) {
+            zend_string_release(BG(ctype_string));
+            BG(ctype_string) = NULL;
+        }
+    }
 }
 
 static void last_error_clear(void)
@@ -161,13 +182,14 @@ static dora_err exception_drop(void)
 }
 
 /* Runs the functions that the task registered; one of them may register more. */
-static dora_err shutdown_functions_run(void)
+static dora_err shutdown_functions_run(php_dora_snapshot *snapshot)
 {
     dora_err err = DORA_OK;
     HashTable *functions = BG(user_shutdown_function_names);
 
     for (uint32_t i = 0; err == DORA_OK && i < functions->nNumUsed; i++) {
         zval *slot = zend_hash_index_find(functions, i);
+        snapshot->shutdown_next = i + 1; /* one that dies is not called again */
         if (slot == NULL) {
             continue;
         }
@@ -180,6 +202,7 @@ static dora_err shutdown_functions_run(void)
         err = exception_drop();
     }
     php_free_shutdown_functions();
+    snapshot->shutdown_next = 0;
     return err;
 }
 
@@ -201,6 +224,9 @@ void php_dora_snapshot_take(php_dora_snapshot *snapshot)
     if (VCWD_GETCWD(snapshot->cwd, MAXPATHLEN) == NULL) {
         snapshot->cwd[0] = '\0';
     }
+    snapshot->locale = estrdup(setlocale(LC_ALL, NULL));
+    BG(locale_changed) = 0;
+    BG(umask) = -1;
     last_error_clear();
     snapshot->is_taken = true;
 }
@@ -210,7 +236,7 @@ dora_err php_dora_snapshot_restore(php_dora_snapshot *snapshot)
     dora_err err = exception_drop();
 
     if (err == DORA_OK && BG(user_shutdown_function_names) != NULL) {
-        err = shutdown_functions_run();
+        err = shutdown_functions_run(snapshot);
     }
     if (php_output_get_level() > 0) {
         php_output_end_all();
@@ -220,6 +246,7 @@ dora_err php_dora_snapshot_restore(php_dora_snapshot *snapshot)
     php_dora_ini_restore(snapshot);
     php_dora_superglobals_restore(snapshot);
     headers_restore(snapshot);
+    process_restore(snapshot);
     if (DORA_G(cwd_changed)) {
         DORA_G(cwd_changed) = false;
         if (snapshot->cwd[0] != '\0' && VCWD_CHDIR(snapshot->cwd) != 0) {
@@ -238,6 +265,9 @@ void php_dora_snapshot_end(php_dora_snapshot *snapshot)
         return;
     }
     if (BG(user_shutdown_function_names) != NULL) {
+        for (uint32_t i = 0; i < snapshot->shutdown_next; i++) {
+            zend_hash_index_del(BG(user_shutdown_function_names), i);
+        }
         php_call_shutdown_functions();
         php_free_shutdown_functions();
     }

@@ -39,6 +39,8 @@ typedef struct php_dora_snapshot {
     zend_long timeout_seconds;
     php_dora_superglobal superglobals[PHP_DORA_SUPERGLOBALS];
     HashTable *shutdown_functions; /* the application's own, for the end of the worker */
+    uint32_t shutdown_next;        /* the task's first one that has not been called */
+    char *locale;
     int response_code;
     char cwd[MAXPATHLEN];
 } php_dora_snapshot;

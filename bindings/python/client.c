@@ -166,17 +166,25 @@ static PyObject *nodes_read(PyObject *nodes)
 }
 
 /* Arguments that belong to the interface, but not yet to this version. */
-static int check_later(PyObject *group, PyObject *retry)
+int dr_py_check_retry(PyObject *retry)
 {
-    if (group != Py_None) {
-        PyErr_SetString(PyExc_ValueError, "group: this version has no groups yet, only None");
-        return -1;
+    if (retry == NULL || retry == Py_None) {
+        return 0;
     }
     int is_zero = PyObject_RichCompareBool(retry, Py_False, Py_EQ);
     if (is_zero == 0) {
         PyErr_SetString(PyExc_ValueError, "retry: this version does not retry yet, only 0");
     }
     return is_zero == 1 ? 0 : -1;
+}
+
+static int check_later(PyObject *group, PyObject *retry)
+{
+    if (group != Py_None) {
+        PyErr_SetString(PyExc_ValueError, "group: this version has no groups yet, only None");
+        return -1;
+    }
+    return dr_py_check_retry(retry);
 }
 
 static int client_open(dr_py_client *self, PyObject *nodes, PyObject *salt,

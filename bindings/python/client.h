@@ -37,6 +37,9 @@ void dr_py_lane_give_back(dr_py_client *self, dr_py_lane *lane);
  * Returns: 0, or -1 with an exception. */
 int dr_py_timeout_read(PyObject *timeout, uint32_t *timeout_ms);
 
+/* dr_py_check_retry accepts NULL, None and 0. Returns: -1 with ValueError for any other. */
+int dr_py_check_retry(PyObject *retry);
+
 /* The methods of client_call.c. */
 PyObject *dr_py_client_call(dr_py_client *self, PyObject *const *args, Py_ssize_t count,
                             PyObject *keywords);

@@ -55,7 +55,7 @@ static PyObject *result_read(dr_py_state *state, const dora_result *result)
 }
 
 const char dr_py_client_call_doc[] =
-    "call($self, name, param=None, *, timeout=None)\n--\n\n"
+    "call($self, name, param=None, *, timeout=None, retry=None)\n--\n\n"
     "Call one api and return the handler's data. `timeout` is in seconds, for the whole\n"
     "call; None is the client's.\n"
     "Raises HandlerError (the handler failed), NotRunError (refused before it ran),\n"
@@ -102,6 +102,7 @@ PyObject *dr_py_client_call(dr_py_client *self, PyObject *const *args, Py_ssize_
     PyObject *name = count > 0 ? args[0] : NULL;
     PyObject *param = count > 1 ? args[1] : NULL;
     PyObject *timeout = NULL;
+    PyObject *retry = NULL;
     if (count > 2) {
         PyErr_SetString(PyExc_TypeError, "call() takes name and param; timeout by keyword");
         return NULL;
@@ -112,6 +113,8 @@ PyObject *dr_py_client_call(dr_py_client *self, PyObject *const *args, Py_ssize_
         PyObject **into = NULL;
         if (PyUnicode_CompareWithASCIIString(key, "timeout") == 0) {
             into = &timeout;
+        } else if (PyUnicode_CompareWithASCIIString(key, "retry") == 0) {
+            into = &retry;
         } else if (PyUnicode_CompareWithASCIIString(key, "param") == 0) {
             into = &param;
         } else if (PyUnicode_CompareWithASCIIString(key, "name") == 0) {
@@ -125,6 +128,9 @@ PyObject *dr_py_client_call(dr_py_client *self, PyObject *const *args, Py_ssize_
     }
     if (name == NULL) {
         PyErr_SetString(PyExc_TypeError, "call() needs the api name");
+        return NULL;
+    }
+    if (dr_py_check_retry(retry) < 0) {
         return NULL;
     }
     dr_py_lane *lane = dr_py_lane_take(self);

@@ -271,3 +271,12 @@ def test_reply_for_another_guid_is_not_taken(peer):
 
 def test_wire_module():
     assert wire.unpack(wire.pack([1])) == [1]
+
+
+def test_retry_is_checked():
+    client = dora.Client("127.0.0.1:1", retry=0)
+    for retry in (0, None):
+        with pytest.raises(dora.ConnectionError):
+            client.call("/a", retry=retry)
+    with pytest.raises(ValueError, match="retry"):
+        client.call("/a", retry=2)

@@ -123,7 +123,14 @@ class Client:
     ) -> Client:
         """`nodes` is "host:port" or a list of them; `timeout` the seconds for a whole call."""
 
-    def call(self, name: str, param: Any = None, *, timeout: float | None = None) -> Any:
+    def call(
+        self,
+        name: str,
+        param: Any = None,
+        *,
+        timeout: float | None = None,
+        retry: int | None = None,
+    ) -> Any:
         """Call one api and return the handler's data."""
 
     def call_many(

@@ -64,7 +64,8 @@ DORA_API void dora_answer_free(dora_answer *answer);
  * stand in the order of the calls. */
 DORA_API const dora_result *dora_answer_result(const dora_answer *answer, size_t index);
 
-/* dora_client_call calls one api (W_S) and waits, at most `timeout_ms` (0: the client's).
+/* dora_client_call calls one api (W_S) and waits, at most `timeout_ms` (0: the client's). Only
+ * looking up a host by name may take longer: that is the system's resolver's time.
  * dora_client_call_many calls several at once (W_M); they run at the same time in the server.
  * Returns: DORA_OK when each api has an outcome, which may be an error: look at result.code.
  * Errors: DORA_ETIMEDOUT (code 100009), DORA_ECONNECT (100010: certainly not run), DORA_ECLOSED

@@ -210,7 +210,9 @@ static void zygote_gone(dr_crew *crew)
         return;
     }
     dr_log_write(crew->log, DR_LOG_EMERGENCY, crew->options.name,
-                 "the zygote died; its workers go with it and a new one is started");
+                 "the zygote ended (%s %d); its workers go with it and a new one is started",
+                 WIFSIGNALED(status) ? "signal" : "status",
+                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     crew->state = DR_CREW_LOADING;
     dr_crew_forget_starting(crew);
 }
