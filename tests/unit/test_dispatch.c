@@ -431,6 +431,60 @@ static void recycling_is_asked_for_once(void **state)
     tear_down(&at);
 }
 
+static void a_broken_inbox_stops_nobody_else(void **state)
+{
+    (void)state;
+    setting at;
+    const dr_pool_limits limits = small_limits(2, 100);
+    uint32_t task;
+    set_up(&at, &limits);
+    const uint32_t good = add_worker(&at);
+    dr_dispatch_worker_ready(&at.pool, good);
+    const uint32_t broken = add_worker(&at);
+    dr_dispatch_worker_ready(&at.pool, broken); /* the most recently idle: asked first */
+    atomic_store(&at.pool.region.workers[broken].inbox_head, 12345);
+    assert_int_equal(submit(&at, 0, text_slice("N;"), NULL, &task), 0);
+    assert_int_equal(at.pool.slots[good].held, 1);
+    assert_int_equal(at.pool.slots[broken].state, DR_SLOT_SUSPECT);
+    tear_down(&at);
+}
+
+static void what_waits_past_its_deadline_is_not_run(void **state)
+{
+    (void)state;
+    setting at;
+    const dr_pool_limits limits = small_limits(1, 100);
+    tally told = {0};
+    uint32_t task;
+    set_up(&at, &limits);
+    const dr_task_input late = {
+        .name = {"/t", 2}, .param = {"N;", 2}, .guid = GUID, .deadline_ns = 1};
+    assert_int_equal(dr_dispatch_submit(&at.pool, &late, &task), 0); /* no worker yet: it waits */
+    assert_int_equal(dr_dispatch_collect(&at.pool, 0, on_outcome, &told), 1);
+    assert_int_equal(told.last_code, DORA_CODE_EXPIRED);
+    start_worker(&at);
+    assert_int_equal(dr_dispatch_submit(&at.pool, &late, &task), 0); /* handed over at once */
+    collect_until(&at, &told, 2);
+    assert_int_equal(told.last_code, DORA_CODE_EXPIRED);
+    tear_down(&at);
+}
+
+static void an_unhealthy_pool_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    setting at;
+    const dr_pool_limits limits = small_limits(1, 100);
+    tally told = {0};
+    uint32_t task;
+    set_up(&at, &limits);
+    assert_int_equal(submit(&at, 0, text_slice("N;"), NULL, &task), 0);
+    at.pool.unhealthy = true;
+    assert_int_equal(dr_dispatch_collect(&at.pool, 0, on_outcome, &told), 1);
+    assert_int_equal(told.last_code, DORA_CODE_OVERLOADED);
+    assert_int_equal(submit(&at, 0, text_slice("N;"), NULL, &task), DORA_CODE_OVERLOADED);
+    tear_down(&at);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +497,9 @@ int main(void)
         cmocka_unit_test(a_stalled_worker_is_relieved),
         cmocka_unit_test(cancelling_a_started_task_fails),
         cmocka_unit_test(recycling_is_asked_for_once),
+        cmocka_unit_test(a_broken_inbox_stops_nobody_else),
+        cmocka_unit_test(what_waits_past_its_deadline_is_not_run),
+        cmocka_unit_test(an_unhealthy_pool_keeps_nobody_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
