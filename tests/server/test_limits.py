@@ -113,7 +113,7 @@ def times_of_calls(conn, count):
 
 def test_slow_reader_is_not_read():
     """30 MiB of unread replies: nothing more is read from it, and all of them come in the end."""
-    with Server({"p": python_pool("basic.py", workers=4)}) as server:
+    with Server({"p": python_pool("basic.py", workers=4, queue_mb_max=512)}) as server:
         with small_window(server.address) as slow, v1.Conn(server.address) as other:
             for _ in range(300):
                 slow.send(v1.request(v1.guid(), "/big", 100 << 10))
