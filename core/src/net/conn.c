@@ -48,7 +48,6 @@ void dr_conn_close(dr_conn *conn)
     }
     reactor->events.on_gone(conn, reactor->events.user);
     unlink_conn(conn);
-    atomic_fetch_add_explicit(&reactor->stats.closed, 1, memory_order_relaxed);
     uv_close(&conn->uv.handle, on_closed);
 }
 
@@ -141,7 +140,6 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         return;
     }
     conn->active_ms = uv_now(&conn->reactor->loop);
-    atomic_fetch_add_explicit(&conn->reactor->stats.bytes_in, (uint64_t)got, memory_order_relaxed);
     take(conn, buf->base, (size_t)got);
     if (!conn->is_closing) {
         dr_conn_update(conn);
@@ -243,7 +241,6 @@ void dr_conn_flush(dr_conn *conn)
             return;
         }
         const size_t done = wrote > 0 ? (size_t)wrote : 0;
-        atomic_fetch_add_explicit(&reactor->stats.bytes_out, conn->out.len, memory_order_relaxed);
         if (done == conn->out.len) {
             give_buffer_back(reactor, &conn->out);
         } else {
@@ -322,7 +319,6 @@ void dr_conn_accept(dr_reactor *reactor)
         reactor->conns->prev = conn;
     }
     reactor->conns = conn;
-    atomic_fetch_add_explicit(&reactor->stats.accepted, 1, memory_order_relaxed);
     if (uv_accept((uv_stream_t *)&reactor->listener, &conn->uv.stream) != 0) {
         dr_conn_close(conn);
         return;

@@ -34,13 +34,6 @@ typedef struct dr_reactor_events {
     void *user;
 } dr_reactor_events;
 
-typedef struct dr_reactor_stats {
-    _Atomic uint64_t accepted;
-    _Atomic uint64_t closed;
-    _Atomic uint64_t bytes_in;
-    _Atomic uint64_t bytes_out;
-} dr_reactor_stats;
-
 struct dr_reactor {
     uv_loop_t loop;
     uv_tcp_t listener;
@@ -60,7 +53,6 @@ struct dr_reactor {
     uint32_t lingering; /* connections that are half closed */
     dora_frame_options frame;
     dr_reactor_events events;
-    dr_reactor_stats stats;
     dr_conn *conns;
     dr_conn *dirty; /* connections with replies to write at the end of this turn */
     dr_buf spare[DR_SPARE_BUFFERS_MAX];

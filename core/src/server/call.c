@@ -279,7 +279,6 @@ void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *user)
     dora_error error;
     error.msg[0] = '\0';
     error.code = DORA_CODE_BAD_BODY;
-    atomic_fetch_add_explicit(&lane->requests, 1, memory_order_relaxed);
     if (lane->reactor.frame.gzip && frame->body.len > DR_INFLATE_INLINE_MAX) {
         if (dr_inflate_aside(lane, conn, frame) != DORA_OK) {
             refuse_text(conn, frame->guid, DORA_CODE_OVERLOADED, "out of memory");

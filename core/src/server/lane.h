@@ -28,7 +28,6 @@ typedef struct dr_lane {
     dr_buf plain;             /* an inflated body */
     dr_inflation *inflations; /* under way in the thread pool */
     dr_api apis[DR_APIS_MAX];
-    _Atomic uint64_t requests;
 } dr_lane;
 
 typedef enum dr_phase {

@@ -64,7 +64,6 @@ static void after_task(dr_pool *pool, uint32_t index, batch *found)
     slot->finished++;
     slot->since_ns = found->now_ns;
     slot->slow = false;
-    pool->done_count++;
     if (slot->recycle_at != 0 && slot->finished >= slot->recycle_at && !slot->wants_recycling) {
         slot->wants_recycling = true;
         found->is_attention_due = true;

@@ -119,8 +119,6 @@ typedef struct dr_pool {
     uint64_t reactors_gone; /* one bit for each that has ended */
     uint64_t ticked_ns;
     uint64_t expired_ns[DR_REACTORS_MAX]; /* when each reactor last looked for passed deadlines */
-    uint64_t done_count;                  /* tasks, over the pool's life */
-    uint64_t death_count;                 /* workers */
     int event_fds[DR_REACTORS_MAX];
     /* on_attention is called, without the lock, when the supervisor has to look: a worker wants
      * recycling. Thread: any reactor's. */

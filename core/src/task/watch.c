@@ -190,7 +190,6 @@ void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
         slot->state = DR_SLOT_DEAD;
         slot->unsettled = all_reactors(pool) & ~pool->reactors_gone;
         pool->dead_count++;
-        pool->death_count++;
         (void)dr_requeue_unstarted(pool, index);
         dr_place_waiting(pool, &wakes);
         empty_if_settled(pool, slot);
