@@ -238,7 +238,8 @@ PHP_METHOD(Dora_Client, call)
         RETURN_THROWS();
     }
     call.name = (dora_slice){ZSTR_VAL(name), ZSTR_LEN(name)};
-    dora_err err = dora_client_call(self->client, &call, timeout_ms, DORA_G(answer), &error);
+    const dora_call_options options = {.timeout_ms = timeout_ms};
+    dora_err err = dora_client_call(self->client, &call, &options, DORA_G(answer), &error);
     writer_trim(call.param.len);
     if (err != DORA_OK) {
         php_dora_throw_error(&error);
@@ -368,7 +369,8 @@ PHP_METHOD(Dora_Client, callMany)
     for (uint32_t i = 0; i < prepared.count; i++) {
         prepared.calls[i].param.data = ZSTR_VAL(prepared.params.s) + prepared.offsets[i];
     }
-    dora_err err = dora_client_call_many(self->client, prepared.calls, prepared.count, timeout_ms,
+    const dora_call_options options = {.timeout_ms = timeout_ms};
+    dora_err err = dora_client_call_many(self->client, prepared.calls, prepared.count, &options,
                                          DORA_G(answer), &error);
     if (err == DORA_OK) {
         many_collect(calls, return_value);

@@ -77,8 +77,9 @@ static PyObject *call_one(dr_py_client *self, dr_py_lane *lane, PyObject *name, 
     dora_error error; /* large: not zeroed on this path */
     error.code = 0;
     error.msg[0] = '\0';
+    const dora_call_options options = {.timeout_ms = timeout_ms};
     PyThreadState *saved = PyEval_SaveThread();
-    const dora_err err = dora_client_call(self->client, &call, timeout_ms, lane->answer, &error);
+    const dora_err err = dora_client_call(self->client, &call, &options, lane->answer, &error);
     PyEval_RestoreThread(saved);
     if (err != DORA_OK) {
         error.err = err;
@@ -249,9 +250,10 @@ static PyObject *call_many(dr_py_client *self, dr_py_lane *lane, PyObject *entri
     dora_error error; /* large: not zeroed on this path */
     error.code = 0;
     error.msg[0] = '\0';
+    const dora_call_options options = {.timeout_ms = timeout_ms};
     PyThreadState *saved = PyEval_SaveThread();
     const dora_err err =
-        dora_client_call_many(self->client, calls, count, timeout_ms, lane->answer, &error);
+        dora_client_call_many(self->client, calls, count, &options, lane->answer, &error);
     PyEval_RestoreThread(saved);
     if (err != DORA_OK) {
         error.err = err;

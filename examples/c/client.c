@@ -53,12 +53,12 @@ static dora_err ask(dora_client *client, dora_slice user, dora_slice owner, dora
         {.key = text("user"), .name = text("/user/get"), .param = user},
         {.key = text("orders"), .name = text("/order/total"), .param = owner},
     };
-    dora_err err = dora_client_call(client, &one, 0, answer, error);
+    dora_err err = dora_client_call(client, &one, NULL, answer, error);
     if (err != DORA_OK) {
         return err;
     }
     print_result("one user", dora_answer_result(answer, 0));
-    err = dora_client_call_many(client, many, 2, 0, answer, error);
+    err = dora_client_call_many(client, many, 2, NULL, answer, error);
     if (err != DORA_OK) {
         return err;
     }

@@ -70,14 +70,14 @@ static bool ask(dora_client *client, dora_answer *answer, dora_error *error)
     static const char *const members[] = {"name", "name", "total"};
     bool is_good = true;
     for (size_t i = 0; i < 2; i++) {
-        if (dora_client_call(client, &calls[i], 0, answer, error) != DORA_OK) {
+        if (dora_client_call(client, &calls[i], NULL, answer, error) != DORA_OK) {
             return false;
         }
         printf("%s", labels[i]);
         is_good = show(dora_answer_result(answer, 0), members[i]) && is_good;
         printf("\n");
     }
-    if (dora_client_call_many(client, calls, 3, 0, answer, error) != DORA_OK) {
+    if (dora_client_call_many(client, calls, 3, NULL, answer, error) != DORA_OK) {
         return false;
     }
     printf("many    all three      at once:     ");

@@ -86,7 +86,7 @@ static const dora_result *call_one(work *k, const char *what, const char *langua
     dora_error error;
     int len = snprintf(name, sizeof name, "/%s/%s", language, api);
     dora_call call = {.name = {name, (size_t)len}, .param = param};
-    if (dora_client_call(k->client, &call, 0, k->answer, &error) != DORA_OK) {
+    if (dora_client_call(k->client, &call, NULL, k->answer, &error) != DORA_OK) {
         show_error(k, what, language, error.msg);
         return NULL;
     }
@@ -117,7 +117,7 @@ static void ask_many(work *k, dora_slice param)
                                .name = {names[i], (size_t)len},
                                .param = param};
     }
-    dora_err err = dora_client_call_many(k->client, calls, LANGUAGES, 0, k->answer, &error);
+    dora_err err = dora_client_call_many(k->client, calls, LANGUAGES, NULL, k->answer, &error);
     for (size_t i = 0; i < LANGUAGES; i++) {
         if (err != DORA_OK) {
             show_error(k, "many", languages[i], error.msg);

@@ -46,7 +46,8 @@ static dora_err call(scene *s, const char *name, const char *param, uint32_t tim
     const dora_call one = {.name = text_slice(name), .param = text_slice(param)};
     s->error.code = 0;
     s->error.msg[0] = '\0';
-    return dora_client_call(s->client, &one, timeout_ms, s->answer, &s->error);
+    const dora_call_options options = {.timeout_ms = timeout_ms};
+    return dora_client_call(s->client, &one, &options, s->answer, &s->error);
 }
 
 static void expect_data(const scene *s, size_t index, const char *data)
@@ -141,7 +142,8 @@ static void test_many(void **state)
     };
     scene_begin(&s, NULL);
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(dora_client_call_many(s.client, calls, 6, 0, s.answer, &s.error), DORA_OK);
+        assert_int_equal(dora_client_call_many(s.client, calls, 6, NULL, s.answer, &s.error),
+                         DORA_OK);
         for (size_t i = 0; i < 6; i++) {
             const dora_result *result = dora_answer_result(s.answer, i);
             assert_int_equal(result->key.len, calls[i].key.len);
@@ -168,8 +170,10 @@ static void test_wrong_calls(void **state)
     memset(long_name, 'n', 256);
     long_name[256] = '\0';
     scene_begin(&s, NULL);
-    assert_int_equal(dora_client_call_many(s.client, twice, 0, 0, s.answer, &s.error), DORA_EINVAL);
-    assert_int_equal(dora_client_call_many(s.client, twice, 2, 0, s.answer, &s.error), DORA_EINVAL);
+    assert_int_equal(dora_client_call_many(s.client, twice, 0, NULL, s.answer, &s.error),
+                     DORA_EINVAL);
+    assert_int_equal(dora_client_call_many(s.client, twice, 2, NULL, s.answer, &s.error),
+                     DORA_EINVAL);
     assert_string_equal(s.error.msg, "call 2: its key stands there twice");
     assert_int_equal(call(&s, "", "", 0), DORA_EINVAL);
     assert_int_equal(call(&s, long_name, "", 0), DORA_EINVAL);
@@ -220,7 +224,7 @@ static void test_name_is_looked_up(void **state)
     const dora_client_options options = {.nodes = nodes};
     assert_int_equal(dora_client_new(&client, &options, NULL), DORA_OK);
     const dora_call one = {.name = text_slice("/echo"), .param = text_slice("i:3;")};
-    assert_int_equal(dora_client_call(client, &one, 0, s.answer, &s.error), DORA_OK);
+    assert_int_equal(dora_client_call(client, &one, NULL, s.answer, &s.error), DORA_OK);
     expect_data(&s, 0, "i:3;");
     dora_client_free(client);
     scene_end(&s);
@@ -378,7 +382,7 @@ static void test_too_big_for_a_frame(void **state)
     const dora_client_options options = {.nodes = s.server.address, .frame_bytes_max = 64};
     const dora_call one = {.name = text_slice("/echo")};
     assert_int_equal(dora_client_new(&client, &options, NULL), DORA_OK);
-    assert_int_equal(dora_client_call(client, &one, 0, s.answer, &s.error), DORA_ETOOBIG);
+    assert_int_equal(dora_client_call(client, &one, NULL, s.answer, &s.error), DORA_ETOOBIG);
     assert_int_equal(s.error.code, DORA_CODE_TOO_BIG);
     dora_client_free(client);
     scene_end(&s);
@@ -459,7 +463,7 @@ static void *caller_main(void *user)
         char param[64];
         int len = snprintf(param, sizeof param, "i:%d%d;", (int)(pthread_self() >> 12 & 0xffff), i);
         const dora_call one = {.name = text_slice("/echo"), .param = {param, (size_t)len}};
-        dora_err err = dora_client_call(s->client, &one, 0, answer, NULL);
+        dora_err err = dora_client_call(s->client, &one, NULL, answer, NULL);
         const dora_result *result = dora_answer_result(answer, 0);
         wrong += err != DORA_OK || result == NULL || result->data.len != (size_t)len ||
                          memcmp(result->data.data, param, (size_t)len) != 0
@@ -532,7 +536,7 @@ static bool call_two(void *user)
     dora_answer *answer = dora_answer_new();
     dora_err err = answer != NULL ? dora_client_new(&client, &options, NULL) : DORA_ENOMEM;
     if (err == DORA_OK) {
-        err = dora_client_call_many(client, calls, 2, 0, answer, NULL);
+        err = dora_client_call_many(client, calls, 2, NULL, answer, NULL);
     }
     dora_client_free(client);
     dora_answer_free(answer);

@@ -1,11 +1,11 @@
-/* client.h: calling a Dora server from C. Blocking; source: PROTOCOL.md.
+/* client.h: calling Dora servers from C. Blocking; source: PROTOCOL.md.
  *
  *     dora_client_options options = {.nodes = "127.0.0.1:9567"};
  *     dora_client *client = NULL;
  *     dora_answer *answer = dora_answer_new();
  *     dora_client_new(&client, &options, &error);
  *     dora_call call = {.name = {"/user/get", 9}, .param = {"a:0:{}", 6}};
- *     dora_client_call(client, &call, 0, answer, &error);
+ *     dora_client_call(client, &call, NULL, answer, &error);
  */
 #ifndef DORA_CLIENT_H
 #define DORA_CLIENT_H
@@ -17,22 +17,47 @@
 extern "C" {
 #endif
 
-/* dora_client is a set of servers and the idle connections to them. Thread: safe from any thread;
- * each call uses a connection of its own. A process that forked never uses its parent's. */
+/* dora_client is sets of servers and the persistent connections to them. Thread: safe from any
+ * thread; each call has a connection to itself while it waits. A process that forked never uses
+ * its parent's connections, nor collects its parent's submissions. */
 typedef struct dora_client dora_client;
 
 /* dora_answer is the memory of one call's results, reused by the next call that is given it.
  * Thread: one call at a time. */
 typedef struct dora_answer dora_answer;
 
+/* dora_group is a named set of servers that serve the same apis. */
+typedef struct dora_group {
+    const char *name;
+    const char *nodes; /* as dora_client_options.nodes */
+} dora_group;
+
 typedef struct dora_client_options {
-    const char *nodes;      /* "host:port", or several separated by commas */
-    uint32_t timeout_ms;    /* for a whole call; 0: 3000 */
+    const char *nodes;        /* "host:port" or "unix:/path", or several separated by commas */
+    const dora_group *groups; /* instead of nodes: named sets */
+    size_t group_count;
+    const char *group;      /* of calls that name none; NULL: the first one */
+    uint32_t timeout_ms;    /* for a whole call, retries included; 0: 3000 */
+    uint32_t retry;         /* how often a call that may have run is sent again; 0: never */
     bool sign;              /* salted crc32 in each frame, as the server's `sign` */
     const char *salt;       /* NULL: the protocol's default */
     bool gzip;              /* bodies compressed, as the server's `gzip` */
     size_t frame_bytes_max; /* 0: 2 MiB */
 } dora_client_options;
+
+/* dora_call_options is what one call has otherwise than its client. NULL stands for zeroed.
+ * A retry sends the same guid, to the same node first. Without `retry` only what was certainly not
+ * run is sent again. The time is divided among the tries that are left. */
+typedef struct dora_call_options {
+    uint32_t timeout_ms; /* 0: the client's */
+    int32_t retry;       /* 0: the client's; -1: never */
+    const char *group;   /* NULL: the client's */
+    const char *node;    /* this server only, which may be one of no group; NULL: pick one */
+    /* is_interrupted is asked when a signal ended a wait early; true ends the call with
+     * DORA_EINTERRUPTED. May be NULL. */
+    bool (*is_interrupted)(void *user);
+    void *user;
+} dora_call_options;
 
 /* dora_call names one api and its parameter. */
 typedef struct dora_call {
@@ -52,7 +77,8 @@ typedef struct dora_result {
 
 /* dora_client_new reads the options; it does not connect yet. Ownership: options are copied;
  * gives the client, dora_client_free frees it (NULL is fine).
- * Errors: DORA_EINVAL for nodes that are not host:port, DORA_ENOMEM. */
+ * Errors: DORA_EINVAL for nodes that are not addresses and groups that are not there,
+ * DORA_ENOMEM. */
 DORA_API dora_err dora_client_new(dora_client **client, const dora_client_options *options,
                                   dora_error *error);
 DORA_API void dora_client_free(dora_client *client);
@@ -64,18 +90,86 @@ DORA_API void dora_answer_free(dora_answer *answer);
  * stand in the order of the calls. */
 DORA_API const dora_result *dora_answer_result(const dora_answer *answer, size_t index);
 
-/* dora_client_call calls one api (W_S) and waits, at most `timeout_ms` (0: the client's). Only
- * looking up a host by name may take longer: that is the system's resolver's time.
+/* dora_answer_guid is the id of the last call, NUL-ended; also of one that failed; "" before any.
+ * dora_answer_reply is the server's whole reply as one encoded value, empty where none came; of a
+ * refusal (DORA_EREPLY) too. Both are borrowed until the next call. */
+DORA_API const char *dora_answer_guid(const dora_answer *answer);
+DORA_API dora_slice dora_answer_reply(const dora_answer *answer);
+
+/* dora_client_call calls one api (W_S) and waits. Only looking up a host by name may take longer
+ * than the call's time: that is the system's resolver's time. Inside a handler a call has at most
+ * what is left of the handler's own caller's time.
  * dora_client_call_many calls several at once (W_M); they run at the same time in the server.
  * Returns: DORA_OK when each api has an outcome, which may be an error: look at result.code.
  * Errors: DORA_ETIMEDOUT (code 100009), DORA_ECONNECT (100010: certainly not run), DORA_ECLOSED
  * and DORA_EIO (100009), DORA_EREPLY (the server refused the request: error->code says why),
- * DORA_ETOOBIG, DORA_EINVAL (no call, a repeated key, a parameter that is no encoded value). */
-DORA_API dora_err dora_client_call(dora_client *client, const dora_call *call, uint32_t timeout_ms,
-                                   dora_answer *answer, dora_error *error);
+ * DORA_EINTERRUPTED, DORA_ETOOBIG, DORA_EINVAL (no call, a repeated key, a group that is not there,
+ * a parameter that is no encoded value). */
+DORA_API dora_err dora_client_call(dora_client *client, const dora_call *call,
+                                   const dora_call_options *options, dora_answer *answer,
+                                   dora_error *error);
 DORA_API dora_err dora_client_call_many(dora_client *client, const dora_call *calls, size_t count,
-                                        uint32_t timeout_ms, dora_answer *answer,
+                                        const dora_call_options *options, dora_answer *answer,
                                         dora_error *error);
+
+/* dora_client_send and dora_client_send_many have apis run for which nobody waits (AN_S, AN_M).
+ * Returns: DORA_OK once the server has queued all of them; it keeps them even when the caller ends.
+ * Errors: as dora_client_call; DORA_EREPLY: none was queued, the code says why. */
+DORA_API dora_err dora_client_send(dora_client *client, const dora_call *call,
+                                   const dora_call_options *options, dora_answer *answer,
+                                   dora_error *error);
+DORA_API dora_err dora_client_send_many(dora_client *client, const dora_call *calls, size_t count,
+                                        const dora_call_options *options, dora_answer *answer,
+                                        dora_error *error);
+
+/* dora_client_submit and dora_client_submit_many do the same, and the results come later (AM_S,
+ * AM_M): dora_client_collect fetches them by dora_answer_guid. */
+DORA_API dora_err dora_client_submit(dora_client *client, const dora_call *call,
+                                     const dora_call_options *options, dora_answer *answer,
+                                     dora_error *error);
+DORA_API dora_err dora_client_submit_many(dora_client *client, const dora_call *calls, size_t count,
+                                          const dora_call_options *options, dora_answer *answer,
+                                          dora_error *error);
+
+/* dora_collected is what became of one submission. Borrowed from its collection. */
+typedef struct dora_collected {
+    const char *guid;
+    bool is_many;              /* of dora_client_submit_many */
+    bool came_early;           /* it arrived while another call was waiting */
+    dora_err err;              /* DORA_OK: each api has an outcome in `answer` */
+    const dora_error *error;   /* NULL where err is DORA_OK */
+    const dora_answer *answer; /* without results where err is not DORA_OK */
+} dora_collected;
+
+typedef struct dora_collection dora_collection;
+
+/* dora_client_collect waits for everything that was submitted by these clients and not collected
+ * yet, on all connections at once, at most the time of `options` (else of the first client); of the
+ * options only timeout_ms and is_interrupted count. Submissions made meanwhile by other threads may
+ * or may not be among them. Afterwards nothing that was given is outstanding any more.
+ * Returns: DORA_OK, the collection being empty where nothing was outstanding. Each submission says
+ * its own error: DORA_ETIMEDOUT (code 100009) when its time was over, DORA_ECLOSED (100012, the
+ * result is lost) when its connection broke.
+ * Errors: DORA_ENOMEM, and DORA_EINTERRUPTED: all is still outstanding then.
+ * Ownership: gives the collection, dora_collection_free frees it (NULL is fine). */
+DORA_API dora_err dora_client_collect(dora_client *const *clients, size_t count,
+                                      const dora_call_options *options,
+                                      dora_collection **collection, dora_error *error);
+DORA_API size_t dora_collection_count(const dora_collection *collection);
+DORA_API const dora_collected *dora_collection_at(const dora_collection *collection, size_t index);
+DORA_API void dora_collection_free(dora_collection *collection);
+
+/* dora_client_pending is how many submissions are outstanding; dora_client_forget drops them: their
+ * handlers run, the results are thrown away. */
+DORA_API size_t dora_client_pending(dora_client *client);
+DORA_API void dora_client_forget(dora_client *client);
+
+/* dora_client_control asks one server for "getStat" or "reloadTask" (SC); dora_answer_reply has
+ * what it said. Errors: as dora_client_call; DORA_EREPLY with 100205 where the server does not take
+ * commands from here, 100209 where the new application does not load. */
+DORA_API dora_err dora_client_control(dora_client *client, const char *command,
+                                      const dora_call_options *options, dora_answer *answer,
+                                      dora_error *error);
 
 #ifdef __cplusplus
 }

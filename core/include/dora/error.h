@@ -37,7 +37,8 @@ extern "C" {
     X(EFULL, -15, "no room left")                                                                  \
     X(EHANDLER, -16, "the handler failed")                                                         \
     X(EEXIT, -17, "the worker must leave")                                                         \
-    X(ETYPE, -18, "a value of a type that has no place on the wire")
+    X(ETYPE, -18, "a value of a type that has no place on the wire")                               \
+    X(EINTERRUPTED, -19, "interrupted by a signal")
 
 #define DORA_ERROR_ENUM(name, number, text) DORA_##name = (number),
 typedef enum dora_err { DORA_OK = 0, DORA_ERRORS(DORA_ERROR_ENUM) } dora_err;
@@ -78,9 +79,12 @@ typedef enum dora_code { DORA_CODES(DORA_CODE_ENUM) } dora_code;
 #undef DORA_CODE_ENUM
 
 /* dora_error says what went wrong: `err` for programs, `msg` (NUL-ended) for people.
- * `code` is the reply code where a reply caused it, else 0; `offset` the first bad byte, else 0. */
+ * `code` is the reply code where a reply caused it, else 0; `offset` the first bad byte, else 0;
+ * `os_error` the errno of the system call that failed, -1 for a host name that is not known, else
+ * 0. */
 typedef struct dora_error {
     dora_err err;
+    int os_error;
     int64_t code;
     size_t offset;
     char msg[4096];

@@ -48,12 +48,61 @@ DORA_API dora_slice dora_request_trace(const dora_request *request);
  * caller set none. */
 DORA_API int64_t dora_request_remaining_ms(const dora_request *request);
 
+/* dora_request_protocol is how the call came: "tcp" (Unix sockets too) or "http"; a static string.
+ * dora_request_connection is a number for its connection, unique in the server's life, never 0. */
+DORA_API const char *dora_request_protocol(const dora_request *request);
+DORA_API uint32_t dora_request_connection(const dora_request *request);
+
 /* dora_reply_writer is where the handler's data goes: exactly one value. Ownership: borrowed. */
 DORA_API dora_writer *dora_reply_writer(dora_reply *reply);
 
 /* dora_reply_fail makes the reply an error; what was written before is dropped. A code of 0 or in
  * 100200..100299 is replaced by 100208 and then stands in the message. Returns DORA_EHANDLER. */
 DORA_API dora_err dora_reply_fail(dora_reply *reply, int64_t code, const char *msg, size_t msg_len);
+
+/* DORA_LOG_... are the log's levels, by the original's numbers. The server's `log.level` keeps
+ * levels up to its value; error, emergency and exception always. */
+enum {
+    DORA_LOG_DEBUG = 1,
+    DORA_LOG_TRACE = 2,
+    DORA_LOG_NOTICE = 3,
+    DORA_LOG_INFO = 4,
+    DORA_LOG_ERROR = 5,
+    DORA_LOG_EMERGENCY = 6,
+    DORA_LOG_EXCEPTION = 7,
+    DORA_LOG_SNAP = 8,
+    DORA_LOG_PERFORMANCE = 9
+};
+
+/* dora_log adds a record to the server's log. It never waits: when the server is behind, the record
+ * is dropped and counted in the log. `tag` says who speaks; `file` and `line` from where, NULL and
+ * 0 where that means nothing; long texts are cut at 32 KiB.
+ * Returns: false outside a server's zygotes and workers, where nothing is done.
+ * dora_log_is_wanted says whether a record of `level` would be kept. Thread: any. */
+DORA_API bool dora_log(int level, const char *tag, const char *file, uint32_t line, const char *msg,
+                       size_t msg_len);
+DORA_API bool dora_log_is_wanted(int level);
+
+/* dora_server_info is what a worker can know of its server. Counts are of the whole server, and at
+ * most a second old. */
+typedef struct dora_server_info {
+    int pid;            /* the master's process id */
+    const char *pool;   /* this worker's */
+    uint32_t worker;    /* its number in its pool, from 0 */
+    int64_t start_time; /* Unix seconds */
+    uint64_t connections;
+    uint64_t accepted;
+    uint64_t closed;
+    uint64_t tasks; /* queued or running */
+    uint64_t requests;
+    uint64_t worker_requests; /* this worker's */
+    uint64_t log_lines;       /* waiting to be written */
+    uint64_t log_bytes;
+} dora_server_info;
+
+/* dora_server_info_get. Returns: false outside a worker. Ownership: `pool` is borrowed for the
+ * process's life. */
+DORA_API bool dora_server_info_get(dora_server_info *info);
 
 #ifdef __cplusplus
 }

@@ -21,6 +21,13 @@ typedef struct dora_host {
      * for the command line programs. */
     const char *const *again;
     const char *again_app;
+    /* config is JSON text like that of a configuration file, read before the file of --config;
+     * config_name is what messages call it. NULL both: none. */
+    const char *config;
+    const char *config_name;
+    /* pid_files are written beside the configuration's pid_file, with the master's process id. Ends
+     * with NULL; NULL: none. */
+    const char *const *pid_files;
 } dora_host;
 
 /* dora_main is the `dora` program: `dora serve`, `dora check`, `dora call`, and so on. It prints

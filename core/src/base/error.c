@@ -11,6 +11,7 @@ dora_err dora_error_set(dora_error *error, dora_err err, const char *format, ...
     }
     error->err = err;
     error->code = 0;
+    error->os_error = 0;
     error->offset = 0;
     va_list args;
     va_start(args, format);

@@ -252,9 +252,9 @@ static int run(const call_command *command)
         err = dora_error_set(&error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
     }
     if (err == DORA_OK && command->is_many) {
-        err = dora_client_call_many(client, command->calls, command->count, 0, answer, &error);
+        err = dora_client_call_many(client, command->calls, command->count, NULL, answer, &error);
     } else if (err == DORA_OK) {
-        err = dora_client_call(client, command->calls, 0, answer, &error);
+        err = dora_client_call(client, command->calls, NULL, answer, &error);
     }
     if (err == DORA_OK) {
         status = print_results(command, answer);

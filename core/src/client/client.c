@@ -339,8 +339,9 @@ static dora_err perform(attempt *a, dr_reply_message *reply, dora_error *error)
 }
 
 static attempt attempt_make(dora_client *client, dr_call_type type, size_t count,
-                            uint32_t timeout_ms, dora_answer *answer)
+                            const dora_call_options *options, dora_answer *answer)
 {
+    uint32_t timeout_ms = options != NULL ? options->timeout_ms : 0;
     attempt a = {
         .client = client,
         .request = {.type = type, .api_count = count, .attempt = -1},
@@ -350,15 +351,15 @@ static attempt attempt_make(dora_client *client, dr_call_type type, size_t count
     return a;
 }
 
-dora_err dora_client_call(dora_client *client, const dora_call *call, uint32_t timeout_ms,
-                          dora_answer *answer, dora_error *error)
+dora_err dora_client_call(dora_client *client, const dora_call *call,
+                          const dora_call_options *options, dora_answer *answer, dora_error *error)
 {
     dr_reply_message reply = {.code = DORA_CODE_OK};
     dora_err err = dr_answer_begin_one(answer, call, error);
     if (err != DORA_OK) {
         return err;
     }
-    attempt a = attempt_make(client, DR_TYPE_W_S, 1, timeout_ms, answer);
+    attempt a = attempt_make(client, DR_TYPE_W_S, 1, options, answer);
     err = perform(&a, &reply, error);
     if (err != DORA_OK) {
         return err;
@@ -367,14 +368,15 @@ dora_err dora_client_call(dora_client *client, const dora_call *call, uint32_t t
 }
 
 dora_err dora_client_call_many(dora_client *client, const dora_call *calls, size_t count,
-                               uint32_t timeout_ms, dora_answer *answer, dora_error *error)
+                               const dora_call_options *options, dora_answer *answer,
+                               dora_error *error)
 {
     dr_reply_message reply = {.code = DORA_CODE_OK};
     dora_err err = dr_answer_begin_many(answer, calls, count, error);
     if (err != DORA_OK) {
         return err;
     }
-    attempt a = attempt_make(client, DR_TYPE_W_M, count, timeout_ms, answer);
+    attempt a = attempt_make(client, DR_TYPE_W_M, count, options, answer);
     err = perform(&a, &reply, error);
     if (err != DORA_OK) {
         return err;
