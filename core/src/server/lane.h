@@ -51,6 +51,7 @@ struct dr_server {
     uint32_t lanes_running;
     _Atomic uint32_t lanes_ended;
     _Atomic dr_phase phase;
+    uint16_t tcp_port; /* that is listened on */
     uv_loop_t loop; /* the supervisor's */
     uv_async_t attention;
     uv_signal_t signals[4];
@@ -85,6 +86,11 @@ dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_err
 dora_err dr_lane_start(dr_lane *lane, dora_error *error);
 void dr_lane_join(dr_lane *lane);
 void dr_lane_fini(dr_lane *lane);
+
+/* doors.c: dr_doors_listen makes the listening sockets. Errors: DORA_EIO names the address.
+ * dr_doors_open starts the lanes and prints the ready line. Thread: the supervisor's. */
+dora_err dr_doors_listen(dr_server *server, dora_error *error);
+dora_err dr_doors_open(dr_server *server, dora_error *error);
 
 /* supervisor.c: dr_supervise runs the server's own loop until everything has ended. */
 dora_err dr_supervise(dr_server *server, dora_error *error);

@@ -10,7 +10,6 @@
 
 #include <dora/dora.h>
 
-#include "net/listener.h"
 #include "server/lane.h"
 
 #define HOUSEKEEPING_MS 1000u
@@ -52,49 +51,13 @@ static dora_err write_pid_file(dr_server *server, dora_error *error)
     return DORA_OK;
 }
 
-static dora_err listen_all(dr_server *server, uint16_t *port, dora_error *error)
-{
-    const dr_config *config = server->config;
-    int fds[DR_REACTORS_MAX];
-    *port = config->tcp_port;
-    dora_err err = dr_listener_open(config->tcp_host, port, (int)config->backlog, fds,
-                                    server->lane_count, error);
-    const bool is_open = err == DORA_OK;
-    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
-        err = dr_reactor_listen(&server->lanes[i].reactor, fds[i], (int)config->backlog, error);
-        fds[i] = -1; /* the reactor's now */
-    }
-    for (uint32_t i = 0; i < server->lane_count && err != DORA_OK && is_open; i++) {
-        if (fds[i] >= 0) {
-            close(fds[i]);
-        }
-    }
-    return err;
-}
-
 /* open_doors starts serving, once every pool has a worker. */
 static dora_err open_doors(dr_server *server, dora_error *error)
 {
-    uint16_t port = 0;
     dora_err err = dr_routes_build(&server->routes, server->config, server->crews, error);
-    err = err == DORA_OK ? listen_all(server, &port, error) : err;
+    err = err == DORA_OK ? dr_doors_listen(server, error) : err;
     err = err == DORA_OK ? write_pid_file(server, error) : err;
-    if (err != DORA_OK) {
-        return err;
-    }
-    atomic_store(&server->phase, DR_PHASE_SERVING);
-    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
-        err = dr_lane_start(&server->lanes[i], error);
-    }
-    if (err == DORA_OK) {
-        server->lanes_running = server->lane_count;
-        const char *host = server->config->tcp_host;
-        const bool is_v6 = strchr(host, ':') != NULL;
-        printf("dora: ready tcp=%s%s%s:%u http=-\n", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
-               port);
-        (void)fflush(stdout);
-    }
-    return err;
+    return err == DORA_OK ? dr_doors_open(server, error) : err;
 }
 
 static void close_if_open(uv_handle_t *handle)
