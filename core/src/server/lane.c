@@ -100,6 +100,7 @@ dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_err
                                       .on_ask = on_ask,
                                       .user = lane};
     lane->server = server;
+    dr_reload_queue_init(&lane->answered);
     const dora_err err = dr_reactor_init(&lane->reactor, index, &frame, server->config->idle_s,
                                          server->config->linger_ms, &events, error);
     if (err == DORA_OK) {
@@ -146,5 +147,6 @@ void dr_lane_fini(dr_lane *lane)
     end(lane);
     dr_reactor_run(&lane->reactor); /* lets the handles close */
     dr_call_fini(lane);
+    dr_reload_queue_fini(&lane->answered);
     dr_reactor_fini(&lane->reactor);
 }

@@ -7,6 +7,7 @@
 #include <dora/server.h>
 
 #include "net/reactor.h"
+#include "server/control.h"
 #include "server/route.h"
 #include "task/dispatch.h"
 #include "wire/message.h"
@@ -27,6 +28,7 @@ typedef struct dr_lane {
     dr_call *spare;           /* freed single calls */
     dr_buf plain;             /* an inflated body */
     dr_inflation *inflations; /* under way in the thread pool */
+    dr_reload_queue answered; /* by the supervisor */
     dr_api apis[DR_APIS_MAX];
 } dr_lane;
 
@@ -52,8 +54,9 @@ struct dr_server {
     _Atomic uint32_t lanes_ended;
     _Atomic dr_phase phase;
     uint16_t tcp_port; /* that is listened on */
-    uv_loop_t loop; /* the supervisor's */
+    uv_loop_t loop;    /* the supervisor's */
     uv_async_t attention;
+    dr_reload_queue asked; /* by the lanes, to reload */
     uv_signal_t signals[4];
     uv_timer_t housekeeping;
     bool has_loop;

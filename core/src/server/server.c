@@ -90,6 +90,7 @@ static void unmake(dr_server *server)
         dr_pool_fini(&server->pools[i]);
     }
     dr_routes_fini(&server->routes);
+    dr_reload_queue_fini(&server->asked);
     if (server->has_loop) {
         (void)uv_loop_close(&server->loop);
     }
@@ -118,6 +119,7 @@ dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_erro
     if (server == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
+    dr_reload_queue_init(&server->asked);
     server->config = config;
     server->host = host;
     open_standard_files();

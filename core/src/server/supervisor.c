@@ -141,9 +141,18 @@ static void on_crew_death(void *user)
     ask_lanes(user);
 }
 
+static void answer_reloads(dr_server *server)
+{
+    dr_reload_request *request;
+    while ((request = dr_control_take(server)) != NULL) {
+        dr_control_answer(request, DORA_CODE_RELOAD, false, "not possible now");
+    }
+}
+
 static void on_attention(uv_async_t *handle)
 {
     dr_server *server = handle->data;
+    answer_reloads(server);
     for (uint32_t i = 0; i < server->pool_count; i++) {
         dr_crew_balance(&server->crews[i]);
     }

@@ -1,0 +1,51 @@
+/* control.h: what a lane asks the supervisor to do, and how the answer comes back to it.
+ *
+ * A lane asks by dr_control_ask, which wakes the supervisor (its on_attention). The supervisor takes
+ * what was asked by dr_control_take and must answer each request exactly once, at any time, by
+ * dr_control_answer, which wakes the lane. A lane does not end while it waits for an answer, unless
+ * the server stops at once. */
+#ifndef DR_SERVER_CONTROL_H
+#define DR_SERVER_CONTROL_H
+
+#include <pthread.h>
+
+#include <dora/error.h>
+
+struct dr_call;
+struct dr_lane;
+struct dr_server;
+
+/* dr_reload_request is one client's wish that the server load its applications again. */
+typedef struct dr_reload_request {
+    struct dr_reload_request *next;
+    struct dr_lane *lane;
+    struct dr_call *call; /* the lane's own; not for the supervisor */
+    int64_t code;         /* of the answer: 0, or DORA_CODE_RELOAD */
+    bool is_pending;      /* with code 0: still loading */
+    char *msg;            /* why it is refused; NULL otherwise */
+} dr_reload_request;
+
+/* dr_reload_queue is a list of requests that two threads share. */
+typedef struct dr_reload_queue {
+    pthread_mutex_t lock;
+    dr_reload_request *first;
+    dr_reload_request *last;
+} dr_reload_queue;
+
+void dr_reload_queue_init(dr_reload_queue *queue);
+void dr_reload_queue_fini(dr_reload_queue *queue);
+
+/* dr_control_ask hands a request to the supervisor; `call` is named in the answer.
+ * Errors: DORA_ENOMEM. Thread: the lane's. */
+dora_err dr_control_ask(struct dr_lane *lane, struct dr_call *call);
+
+/* dr_control_take gives the oldest request that nobody has taken yet, NULL when there is none.
+ * Thread: the supervisor's. */
+dr_reload_request *dr_control_take(struct dr_server *server);
+
+/* dr_control_answer answers a request: code 0 (done, or still loading where `is_pending`), or
+ * DORA_CODE_RELOAD with `msg`, which is copied; NULL is the code's usual text.
+ * Ownership: takes the request. Thread: the supervisor's. */
+void dr_control_answer(dr_reload_request *request, int64_t code, bool is_pending, const char *msg);
+
+#endif
