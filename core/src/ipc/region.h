@@ -13,7 +13,7 @@
 #include <dora/error.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 1u
+#define DR_REGION_LAYOUT 2u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {
@@ -36,6 +36,9 @@ enum {
     DR_TASK_CANCELLED = 4
 };
 
+/* How a call came. */
+enum { DR_PROTOCOL_TCP = 0, DR_PROTOCOL_HTTP };
+
 enum { DR_REPLY_IN_BLOCK = 0, DR_REPLY_IN_BIG = 1 };
 
 typedef struct dr_shared_task {
@@ -50,6 +53,8 @@ typedef struct dr_shared_task {
     uint16_t reactor;
     uint16_t type;
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+    uint32_t connection;
+    uint16_t protocol; /* DR_PROTOCOL_... */
     char guid[DR_GUID_LEN];
     /* Written by the worker before DONE: message bytes, then data bytes. */
     int64_t code;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "ipc/region.h"
 #include "wire/message.h"
 
 dora_err dora_app_handler(dora_app *app, dora_slice name, void *handler)
@@ -87,6 +88,16 @@ int64_t dora_request_remaining_ms(const dora_request *request)
     }
     const uint64_t now = dr_clock_ns();
     return now >= request->deadline_ns ? 0 : (int64_t)((request->deadline_ns - now) / 1000000u);
+}
+
+const char *dora_request_protocol(const dora_request *request)
+{
+    return request->protocol == DR_PROTOCOL_HTTP ? "http" : "tcp";
+}
+
+uint32_t dora_request_connection(const dora_request *request)
+{
+    return request->connection;
 }
 
 dora_writer *dora_reply_writer(dora_reply *reply)

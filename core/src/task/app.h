@@ -34,6 +34,8 @@ struct dora_request {
     dora_slice guid;
     dora_slice trace;
     uint64_t deadline_ns;
+    uint32_t connection;
+    uint16_t protocol;
     uint16_t type;
 };
 

@@ -102,15 +102,21 @@ void dr_place_waiting(dr_pool *pool, dr_wakes *wakes)
     }
 }
 
-/* is_full says whether one more task would wait in a queue that has reached its limit. */
+/* is_full says whether one more task would wait in a queue that has reached its limit. Each idle
+ * worker has room for one more. */
 static bool is_full(const dr_pool *pool)
 {
-    const uint32_t not_running = pool->waiting_count + pool->ahead_count;
-    return pool->idle.first == DR_NONE && not_running >= pool->limits.queue_tasks_max;
+    const uint32_t not_running = pool->waiting_count + pool->ahead_count + pool->reserved_count;
+    const uint32_t most = pool->limits.queue_tasks_max;
+    uint32_t over = not_running >= most ? not_running - most + 1 : 0;
+    for (uint32_t i = pool->idle.first; i != DR_NONE && over > 0; i = pool->slots[i].next) {
+        over--;
+    }
+    return over > 0;
 }
 
-/* reserve takes a record and a block. Returns: DR_NONE when the pool is full. */
-static uint32_t reserve(dr_pool *pool, uint64_t bytes)
+/* take_room takes a record and a block. Returns: DR_NONE when the pool is full. */
+static uint32_t take_room(dr_pool *pool, uint64_t bytes)
 {
     const uint32_t task = pool->free_records.first;
     if (task == DR_NONE || is_full(pool) || (pool->unhealthy && pool->live_count == 0)) {
@@ -122,6 +128,7 @@ static uint32_t reserve(dr_pool *pool, uint64_t bytes)
     }
     dr_record_remove(pool, &pool->free_records, task);
     record->state = DR_RECORD_FILLING;
+    pool->reserved_count++;
     return task;
 }
 
@@ -143,17 +150,19 @@ static void fill(dr_pool *pool, uint32_t task, const dr_task_input *input)
     shared->trace_len = (uint32_t)input->trace.len;
     shared->reactor = (uint16_t)input->reactor;
     shared->type = input->type;
+    shared->protocol = input->protocol;
+    shared->connection = input->connection;
     shared->deadline_ns = input->deadline_ns;
     memcpy(shared->guid, input->guid, DR_GUID_LEN);
 }
 
-int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *task)
+int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task)
 {
-    dr_wakes wakes = {0};
     const uint64_t bytes =
         (uint64_t)input->name.len + input->param.len + input->trace.len + REPLY_ROOM;
     pthread_mutex_lock(&pool->lock);
-    const uint32_t index = reserve(pool, bytes);
+    const uint32_t index = take_room(pool, bytes);
+    pool->refused += index == DR_NONE;
     pthread_mutex_unlock(&pool->lock);
     if (index == DR_NONE) {
         return DORA_CODE_OVERLOADED;
@@ -167,17 +176,39 @@ int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *
     record->input_len = (uint32_t)(bytes - REPLY_ROOM);
     fill(pool, index, input);
     *task = index;
+    return 0;
+}
 
+void dr_dispatch_commit(dr_pool *pool, uint32_t task)
+{
+    dr_wakes wakes = {0};
     pthread_mutex_lock(&pool->lock);
+    pool->reserved_count--;
     /* First come, first served: nobody overtakes the queue. */
-    if (pool->waiting.first != DR_NONE || !dr_place(pool, index, &wakes)) {
-        record->state = DR_RECORD_WAITING;
-        dr_record_append(pool, &pool->waiting, index);
+    if (pool->waiting.first != DR_NONE || !dr_place(pool, task, &wakes)) {
+        pool->records[task].state = DR_RECORD_WAITING;
+        dr_record_append(pool, &pool->waiting, task);
         pool->waiting_count++;
     }
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);
-    return 0;
+}
+
+void dr_dispatch_unreserve(dr_pool *pool, uint32_t task)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->reserved_count--;
+    dr_record_free(pool, task);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *task)
+{
+    const int64_t code = dr_dispatch_reserve(pool, input, task);
+    if (code == 0) {
+        dr_dispatch_commit(pool, *task);
+    }
+    return code;
 }
 
 bool dr_dispatch_cancel(dr_pool *pool, uint32_t task)

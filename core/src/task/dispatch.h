@@ -12,9 +12,11 @@ typedef struct dr_task_input {
     dora_slice trace;
     const char *guid;
     uint16_t type;
+    uint16_t protocol; /* DR_PROTOCOL_... */
+    uint32_t connection;
     uint32_t api;
     uint32_t reactor;
-    uint64_t deadline_ns;
+    uint64_t deadline_ns; /* 0: none */
     void *owner;
     uint32_t part;
 } dr_task_input;
@@ -38,6 +40,14 @@ typedef bool (*dr_outcome_fn)(const dr_outcome *outcome, void *user);
 /* dr_dispatch_submit admits a task. Returns: 0 and `*task`, or the reply code it is refused with;
  * then nothing was kept. Thread: the reactor `input->reactor`. */
 int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *task);
+
+/* dr_dispatch_reserve and dr_dispatch_commit are the two halves of it, for tasks of which all or
+ * none are to run: a reserved task has its place, and no worker sees it before it is committed, which
+ * cannot fail. dr_dispatch_unreserve gives the place back. Every reserved task must get one of the
+ * two. Thread: the reactor `input->reactor`. */
+int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task);
+void dr_dispatch_commit(dr_pool *pool, uint32_t task);
+void dr_dispatch_unreserve(dr_pool *pool, uint32_t task);
 
 /* dr_dispatch_collect gives every finished task of a reactor, and every one that died, to `fn`; it
  * hands waiting tasks to the workers that became free. Returns: how many. Thread: that reactor. */

@@ -206,6 +206,7 @@ uint32_t dr_slot_reserve(dr_pool *pool)
         atomic_store(&dr_region_outbox(&pool->region, index, r)->tail, 0);
     }
     dr_slot *slot = &pool->slots[index];
+    pool->handled += slot->finished; /* of the slot's last worker */
     memset(slot, 0, sizeof(*slot));
     slot->state = DR_SLOT_STARTING;
     slot->tasks = (dr_chain){DR_NONE, DR_NONE};

@@ -109,12 +109,17 @@ typedef struct dr_pool {
     dr_chain waiting;
     dr_chain idle; /* most recently idle first */
     uint32_t waiting_count;
+    uint32_t reserved_count; /* admitted, not yet waiting or handed */
     uint32_t handed_count;
     uint32_t busy_count;    /* workers that hold tasks */
     uint32_t ahead_count;   /* tasks handed to workers that hold another */
     uint32_t live_count;    /* workers that take tasks */
     uint32_t dead_count;    /* workers not yet settled */
     uint32_t favourite;     /* the awake worker that is filled first */
+    uint64_t handled;       /* tasks, by workers whose slots were used again since */
+    uint64_t refused;       /* tasks that found no room */
+    uint64_t died;          /* workers that ended without being told to */
+    uint64_t recycled;      /* workers that were replaced for their age or memory */
     bool unhealthy;         /* workers do not start; with none left, tasks are refused */
     uint64_t reactors_gone; /* one bit for each that has ended */
     uint64_t ticked_ns;

@@ -187,6 +187,8 @@ void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
         if (slot->state != DR_SLOT_STARTING && !slot->leaving) {
             pool->live_count--;
         }
+        pool->died += !slot->leaving;
+        pool->recycled += slot->leaving && slot->wants_recycling;
         slot->state = DR_SLOT_DEAD;
         slot->unsettled = all_reactors(pool) & ~pool->reactors_gone;
         pool->dead_count++;

@@ -182,6 +182,8 @@ static dora_err serve(job *self, uint32_t index, uint32_t generation, uint64_t *
         .trace = {block + task->name_len + task->param_len, task->trace_len},
         .guid = {task->guid, DR_GUID_LEN},
         .deadline_ns = task->deadline_ns,
+        .connection = task->connection,
+        .protocol = task->protocol,
         .type = task->type};
     const size_t input_len = (size_t)task->name_len + task->param_len + task->trace_len;
     char *room = block + input_len;
