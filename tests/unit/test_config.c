@@ -157,8 +157,8 @@ static void test_wrong_values(void **state)
     expect_problem("{\"log\": []}", "conf/dora.json:1:2: log: must be an object: {...}");
     expect_problem("[]", "conf/dora.json: must be an object: {...}");
     expect_problem("{\"control\": {\"allow\": [\"moon\"]}}",
-                   "conf/dora.json:1:14: control.allow: must be a list of \"loopback\" and "
-                   "\"unix\"");
+                   "conf/dora.json:1:14: control.allow: must be a list of \"loopback\", "
+                   "\"unix\" and \"any\"");
     const char *tcp[] = {"null", "9567", "\"localhost\"", "\":80\"", "\"a:70000\"", "\"::1:80\""};
     for (size_t i = 0; i < sizeof tcp / sizeof tcp[0]; i++) {
         char text[128];

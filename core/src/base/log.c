@@ -25,6 +25,7 @@ struct dr_log {
     uint32_t level;
     uint64_t dropped;
     uint64_t dropped_said;
+    uint64_t lines; /* in `queue` */
     size_t len;
     char *queue; /* DR_LOG_BYTES_MAX bytes being filled */
     char *spare; /* the same, being written */
@@ -78,6 +79,7 @@ static void *writer(void *argument)
         log->queue = log->spare;
         log->spare = full;
         log->len = 0;
+        log->lines = 0;
         pthread_mutex_unlock(&log->lock);
         write_out(log->fd, full, len);
         pthread_mutex_lock(&log->lock);
@@ -252,6 +254,7 @@ static void add(dr_log *log, int level, const char *tag, const char *text, size_
         }
         memcpy(log->queue + log->len, line, at);
         log->len += at;
+        log->lines++;
         pthread_cond_signal(&log->changed);
     }
     pthread_mutex_unlock(&log->lock);
@@ -289,6 +292,14 @@ void dr_log_lines(dr_log *log, const char *tag, dr_log_carry *carry, const char 
         data += part;
         len -= part;
     }
+}
+
+void dr_log_queue(dr_log *log, uint64_t *lines, uint64_t *bytes)
+{
+    pthread_mutex_lock(&log->lock);
+    *lines = log->lines;
+    *bytes = log->len;
+    pthread_mutex_unlock(&log->lock);
 }
 
 uint64_t dr_log_dropped(dr_log *log)

@@ -40,7 +40,8 @@ typedef struct dr_log_carry {
 } dr_log_carry;
 void dr_log_lines(dr_log *log, const char *tag, dr_log_carry *carry, const char *data, size_t len);
 
-/* dr_log_dropped is how many lines were dropped so far. */
+/* dr_log_queue is what is not written yet; dr_log_dropped how many lines were dropped so far. */
+void dr_log_queue(dr_log *log, uint64_t *lines, uint64_t *bytes);
 uint64_t dr_log_dropped(dr_log *log);
 
 #endif

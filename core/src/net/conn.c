@@ -46,6 +46,7 @@ void dr_conn_close(dr_conn *conn)
     if (conn->is_shut) {
         reactor->lingering--;
     }
+    dr_count_one(&reactor->closed);
     reactor->events.on_gone(conn, reactor->events.user);
     unlink_conn(conn);
     uv_close(&conn->uv.handle, on_closed);
@@ -300,8 +301,16 @@ dr_buf *dr_conn_begin(dr_conn *conn, const char *guid, size_t *mark)
 dora_err dr_conn_end(dr_conn *conn, size_t mark)
 {
     const dora_err err = dr_frame_end(&conn->out, &conn->reactor->frame, mark, NULL);
+    conn->active_ms = uv_now(&conn->reactor->loop); /* a reply begins a new idle time */
     mark_dirty(conn);
     return err;
+}
+
+/* next_number: every reactor has its own row of numbers. */
+static uint32_t next_number(const dr_reactor *reactor)
+{
+    const uint64_t number = dr_count_get(&reactor->accepted) * reactor->count + reactor->index;
+    return (uint32_t)(number % UINT32_MAX) + 1;
 }
 
 void dr_conn_accept(dr_reactor *reactor)
@@ -312,6 +321,8 @@ void dr_conn_accept(dr_reactor *reactor)
         return;
     }
     conn->reactor = reactor;
+    conn->number = next_number(reactor);
+    dr_count_one(&reactor->accepted);
     conn->uv.handle.data = conn;
     conn->active_ms = uv_now(&reactor->loop);
     conn->next = reactor->conns;

@@ -25,9 +25,10 @@ typedef struct dr_conn {
     dr_buf in;
     dr_buf out;
     dr_buf writing;
-    size_t in_need; /* whole length of the frame that is under way; 0: not known yet */
-    uint32_t calls; /* in flight; counted by the owner */
-    void *owner;    /* the owner's list of calls */
+    size_t in_need;  /* whole length of the frame that is under way; 0: not known yet */
+    uint32_t number; /* unique in the server's life, never 0 */
+    uint32_t calls;  /* in flight; counted by the owner */
+    void *owner;     /* the owner's list of calls */
     uint64_t active_ms;
     uint64_t linger_until_ms;
     bool is_dirty;

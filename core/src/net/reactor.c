@@ -115,11 +115,12 @@ static void on_connection(uv_stream_t *listener, int status)
     }
 }
 
-dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, const dora_frame_options *frame,
-                         uint32_t idle_s, uint32_t linger_ms, const dr_reactor_events *events,
-                         dora_error *error)
+dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, uint32_t count,
+                         const dora_frame_options *frame, uint32_t idle_s, uint32_t linger_ms,
+                         const dr_reactor_events *events, dora_error *error)
 {
     reactor->index = index;
+    reactor->count = count;
     reactor->frame = *frame;
     reactor->idle_s = idle_s;
     reactor->linger_ms = linger_ms;

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "base/count.h"
 #include "base/limits.h"
 #include "net/conn.h"
 
@@ -48,6 +49,9 @@ struct dr_reactor {
     bool is_ticking;
     bool is_listening;
     uint32_t index;
+    uint32_t count; /* of the server's reactors */
+    dr_count accepted;
+    dr_count closed;
     uint32_t idle_s;
     uint32_t linger_ms;
     uint32_t lingering; /* connections that are half closed */
@@ -60,10 +64,10 @@ struct dr_reactor {
     char read_buf[DR_READ_BYTES];
 };
 
-/* dr_reactor_init makes the loop and takes over `listen_fd`. Errors: DORA_EIO. */
-dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, const dora_frame_options *frame,
-                         uint32_t idle_s, uint32_t linger_ms, const dr_reactor_events *events,
-                         dora_error *error);
+/* dr_reactor_init makes the loop of reactor `index` of `count`. Errors: DORA_EIO. */
+dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, uint32_t count,
+                         const dora_frame_options *frame, uint32_t idle_s, uint32_t linger_ms,
+                         const dr_reactor_events *events, dora_error *error);
 
 /* dr_reactor_listen starts accepting on a listening socket. Ownership: takes the descriptor. */
 dora_err dr_reactor_listen(dr_reactor *reactor, int listen_fd, int backlog, dora_error *error);

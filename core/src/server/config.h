@@ -63,6 +63,7 @@ typedef struct dr_config {
     struct {
         bool loopback;
         bool local; /* "unix" in the file */
+        bool any;
     } control;
     dr_pool_config *pools;
     size_t pool_count;

@@ -90,6 +90,7 @@ static dora_err take_allow(dr_reading *r, const dr_key *key, const json_t *json,
     bool is_good = json_is_array(json);
     config->control.loopback = false;
     config->control.local = false;
+    config->control.any = false;
     for (size_t i = 0; i < json_array_size(json); i++) {
         const json_t *item = json_array_get(json, i);
         const char *text = json_is_string(item) ? json_string_value(item) : "";
@@ -97,12 +98,14 @@ static dora_err take_allow(dr_reading *r, const dr_key *key, const json_t *json,
             config->control.loopback = true;
         } else if (strcmp(text, "unix") == 0) {
             config->control.local = true;
+        } else if (strcmp(text, "any") == 0) {
+            config->control.any = true;
         } else {
             is_good = false;
         }
     }
     if (!is_good) {
-        dr_reading_problem(r, "must be a list of \"loopback\" and \"unix\"");
+        dr_reading_problem(r, "must be a list of \"loopback\", \"unix\" and \"any\"");
     }
     return DORA_OK;
 }

@@ -1,9 +1,13 @@
 /* control.c: commands from clients, and the way to the supervisor and back. */
 #include "server/control.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "server/lane.h"
+#include "net/peer.h"
+#include "server/call.h"
+#include "server/stat.h"
 
 void dr_reload_queue_init(dr_reload_queue *queue)
 {
@@ -53,19 +57,6 @@ void dr_reload_queue_fini(dr_reload_queue *queue)
     pthread_mutex_destroy(&queue->lock);
 }
 
-dora_err dr_control_ask(dr_lane *lane, dr_call *call)
-{
-    dr_reload_request *request = calloc(1, sizeof(*request));
-    if (request == NULL) {
-        return DORA_ENOMEM;
-    }
-    request->lane = lane;
-    request->call = call;
-    put(&lane->server->asked, request);
-    (void)uv_async_send(&lane->server->attention);
-    return DORA_OK;
-}
-
 dr_reload_request *dr_control_take(dr_server *server)
 {
     return take(&server->asked);
@@ -79,4 +70,117 @@ void dr_control_answer(dr_reload_request *request, int64_t code, bool is_pending
     request->msg = msg != NULL ? dr_text_copy(msg) : NULL;
     put(&lane->answered, request);
     dr_reactor_ask(&lane->reactor);
+}
+
+static bool is_permitted(const dr_lane *lane, const dr_conn *conn)
+{
+    const dr_config *config = lane->server->config;
+    if (config->control.any) {
+        return true;
+    }
+    const dr_peer peer = dr_conn_peer(conn);
+    return (peer == DR_PEER_LOOPBACK && config->control.loopback) ||
+           (peer == DR_PEER_UNIX && config->control.local);
+}
+
+/* refuse says from where commands are taken. */
+static void refuse(const dr_lane *lane, dr_conn *conn, const char *guid)
+{
+    const dr_config *config = lane->server->config;
+    const char *text = "control commands are not taken (control.allow is empty)";
+    if (config->control.loopback && config->control.local) {
+        text = "control commands are taken from loopback and the Unix socket only (control.allow)";
+    } else if (config->control.loopback) {
+        text = "control commands are taken from loopback only (control.allow)";
+    } else if (config->control.local) {
+        text = "control commands are taken from the Unix socket only (control.allow)";
+    }
+    dr_reply_code(conn, guid, DORA_CODE_NOT_PERMITTED, text);
+}
+
+/* answer_stat answers a command with code 0 and the server's numbers. */
+static void answer_stat(dr_lane *lane, dr_conn *conn, const char *guid, const char *reload)
+{
+    dora_slice data;
+    dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
+    if (writer != NULL) {
+        dr_stat_write(lane->server, reload, writer);
+    }
+    if (writer != NULL && dora_writer_finish(writer, &data) == DORA_OK) {
+        dr_reply_whole(conn, guid, 0, (dora_slice){"OK", 2}, data);
+    } else {
+        dr_reply_code(conn, guid, DORA_CODE_OVERLOADED, "out of memory");
+    }
+    dora_writer_free(writer);
+}
+
+static dora_err ask(dr_lane *lane, dr_call *call)
+{
+    dr_reload_request *request = calloc(1, sizeof(*request));
+    if (request == NULL) {
+        return DORA_ENOMEM;
+    }
+    request->lane = lane;
+    request->call = call;
+    put(&lane->server->asked, request);
+    (void)uv_async_send(&lane->server->attention);
+    return DORA_OK;
+}
+
+/* reload hands the wish on; the client is answered by dr_control_answers. */
+static void reload(dr_lane *lane, dr_conn *conn, const dr_request *request)
+{
+    const char *guid = request->guid.data;
+    if (atomic_load(&lane->server->phase) != DR_PHASE_SERVING) {
+        dr_reply_code(conn, guid, DORA_CODE_STOPPING, NULL);
+        return;
+    }
+    dr_call *call = dr_call_new(lane, conn, request);
+    if (call == NULL || ask(lane, call) != DORA_OK) {
+        if (call != NULL) {
+            dr_call_free(call);
+        }
+        dr_reply_code(conn, guid, DORA_CODE_OVERLOADED, "out of memory");
+    }
+}
+
+static bool is_name(dora_slice name, const char *expected)
+{
+    return name.len == strlen(expected) && memcmp(name.data, expected, name.len) == 0;
+}
+
+void dr_control_command(dr_lane *lane, dr_conn *conn, const dr_request *request)
+{
+    const dora_slice name = lane->apis[0].name;
+    const char *guid = request->guid.data;
+    if (!is_permitted(lane, conn)) {
+        refuse(lane, conn, guid);
+    } else if (is_name(name, "getStat")) {
+        answer_stat(lane, conn, guid, NULL);
+    } else if (is_name(name, "reloadTask")) {
+        reload(lane, conn, request);
+    } else {
+        char text[DR_API_NAME_MAX + 96];
+        (void)snprintf(text, sizeof(text),
+                       "unknown control command %.*s; there are getStat and reloadTask",
+                       (int)name.len, name.data);
+        dr_reply_code(conn, guid, DORA_CODE_BAD_COMMAND, text);
+    }
+}
+
+void dr_control_answers(dr_lane *lane)
+{
+    dr_reload_request *request;
+    while ((request = take(&lane->answered)) != NULL) {
+        dr_call *call = request->call;
+        if (call->conn == NULL) {
+            /* Its client has gone. */
+        } else if (request->code == 0) {
+            answer_stat(lane, call->conn, call->guid, request->is_pending ? "pending" : "done");
+        } else {
+            dr_reply_code(call->conn, call->guid, request->code, request->msg);
+        }
+        dr_call_free(call);
+        request_free(request);
+    }
 }

@@ -1,7 +1,7 @@
 /* control.h: what a lane asks the supervisor to do, and how the answer comes back to it.
  *
- * A lane asks by dr_control_ask, which wakes the supervisor (its on_attention). The supervisor takes
- * what was asked by dr_control_take and must answer each request exactly once, at any time, by
+ * A lane that is told to reload wakes the supervisor (its on_attention). The supervisor takes what
+ * was asked by dr_control_take and must answer each request exactly once, at any time, by
  * dr_control_answer, which wakes the lane. A lane does not end while it waits for an answer, unless
  * the server stops at once. */
 #ifndef DR_SERVER_CONTROL_H
@@ -34,10 +34,6 @@ typedef struct dr_reload_queue {
 
 void dr_reload_queue_init(dr_reload_queue *queue);
 void dr_reload_queue_fini(dr_reload_queue *queue);
-
-/* dr_control_ask hands a request to the supervisor; `call` is named in the answer.
- * Errors: DORA_ENOMEM. Thread: the lane's. */
-dora_err dr_control_ask(struct dr_lane *lane, struct dr_call *call);
 
 /* dr_control_take gives the oldest request that nobody has taken yet, NULL when there is none.
  * Thread: the supervisor's. */

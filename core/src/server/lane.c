@@ -78,13 +78,14 @@ static void on_ask(void *user)
 {
     dr_lane *lane = user;
     const dr_phase phase = atomic_load(&lane->server->phase);
+    dr_control_answers(lane);
     if (phase == DR_PHASE_NOW) {
         end(lane);
     } else if (phase == DR_PHASE_DRAINING && !lane->is_draining) {
         lane->is_draining = true;
         uv_timer_start(&lane->drain, on_drain, DRAIN_MS, DRAIN_MS);
     }
-    /* Otherwise a worker died: the turn that now ends collects. */
+    /* A worker may have died: the turn that now ends collects. */
 }
 
 dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_error *error)
@@ -101,8 +102,9 @@ dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_err
                                       .user = lane};
     lane->server = server;
     dr_reload_queue_init(&lane->answered);
-    const dora_err err = dr_reactor_init(&lane->reactor, index, &frame, server->config->idle_s,
-                                         server->config->linger_ms, &events, error);
+    const dora_err err =
+        dr_reactor_init(&lane->reactor, index, server->lane_count, &frame, server->config->idle_s,
+                        server->config->linger_ms, &events, error);
     if (err == DORA_OK) {
         uv_timer_init(&lane->reactor.loop, &lane->drain);
         lane->drain.data = lane;

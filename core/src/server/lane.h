@@ -6,6 +6,7 @@
 
 #include <dora/server.h>
 
+#include "base/count.h"
 #include "net/reactor.h"
 #include "server/control.h"
 #include "server/route.h"
@@ -25,6 +26,8 @@ typedef struct dr_lane {
     uv_timer_t drain;
     uint64_t drained_ms;      /* when the last call was answered; 0: not yet */
     uint32_t calls;           /* in flight */
+    dr_count requests;        /* messages that could be read */
+    dr_call *orphans;         /* calls that answer nobody (call.h) */
     dr_call *spare;           /* freed single calls */
     dr_buf plain;             /* an inflated body */
     dr_inflation *inflations; /* under way in the thread pool */
@@ -53,8 +56,9 @@ struct dr_server {
     uint32_t lanes_running;
     _Atomic uint32_t lanes_ended;
     _Atomic dr_phase phase;
-    uint16_t tcp_port; /* that is listened on */
-    uv_loop_t loop;    /* the supervisor's */
+    int64_t start_time; /* Unix seconds at which it began to serve */
+    uint16_t tcp_port;  /* that is listened on */
+    uv_loop_t loop;     /* the supervisor's */
     uv_async_t attention;
     dr_reload_queue asked; /* by the lanes, to reload */
     uv_signal_t signals[4];
@@ -66,8 +70,8 @@ struct dr_server {
     dora_err outcome;
 };
 
-/* call.c: what frames mean. The first three are reactor events; dr_call_outcome takes what the
- * workers did. Thread: the lane's. */
+/* call.c: what frames mean. parts.c: dr_call_gone and dr_call_outcome, what became of calls:
+ * their connection went, a worker has done a part. Thread: the lane's. */
 void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *lane);
 void dr_call_bad_frame(dr_conn *conn, const char *guid, const dora_error *error, bool closes,
                        void *lane);
@@ -77,6 +81,10 @@ void dr_call_fini(dr_lane *lane);
 
 /* dr_call_body goes on with the plain body of a frame. */
 void dr_call_body(dr_lane *lane, dr_conn *conn, const char *guid, dora_slice body);
+
+/* control.c: dr_control_answers answers the clients whose wish to reload the supervisor has
+ * answered. Thread: the lane's. */
+void dr_control_answers(dr_lane *lane);
 
 /* inflate.c: dr_inflate_aside inflates a large body in libuv's thread pool; dr_call_body or
  * dr_call_bad_frame follows. The connection is not read meanwhile. Errors: DORA_ENOMEM.

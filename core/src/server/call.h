@@ -1,0 +1,86 @@
+/* call.h: requests on their way: the calls of a lane and their parts. For the files of this step:
+ * call.c (what a frame means), admit.c (into the pools), parts.c (what became of it), reply.c (the
+ * bytes back) and control.c (commands). Thread: the lane's, all of it. */
+#ifndef DR_SERVER_CALL_H
+#define DR_SERVER_CALL_H
+
+#include "server/lane.h"
+
+typedef enum dr_part_state {
+    DR_PART_DONE = 0,
+    DR_PART_PENDING,
+    DR_PART_KEPT /* done, and its result stands in its task's block */
+} dr_part_state;
+
+/* dr_part is one api of a call. */
+typedef struct dr_part {
+    dr_part_state state;
+    dr_pool *pool;
+    uint32_t task;
+    int64_t code;
+    union {
+        dora_slice key;  /* encoded; multi calls that are answered */
+        dora_slice name; /* calls that are not answered: for the log */
+    };
+    dora_slice msg;
+    dora_slice data;
+    char *copy; /* of msg and data, where they could not stay in shared memory */
+} dr_part;
+
+/* dr_call stands in its connection's list while that may be answered, else in the lane's list of
+ * orphans: it was accepted, or a worker had begun it when its connection went. */
+struct dr_call {
+    dr_lane *lane;
+    dr_conn *conn; /* NULL: nobody is answered */
+    dr_call *next;
+    dr_call *prev;
+    dr_call_type type;
+    uint32_t count;
+    uint32_t left;
+    bool is_spare; /* of the size that lane->spare keeps */
+    size_t bytes;  /* of the reply so far; multi only */
+    char guid[DR_GUID_LEN];
+    dr_part parts[];
+};
+
+/* What an envelope and an error's usual text take beside key and data. */
+#define DR_ENVELOPE_BYTES 256u
+
+/* parts.c: dr_call_new makes a call of the request's apis (lane->apis), with room for what it has
+ * to remember of them, and counts it. Returns: NULL when out of memory. dr_call_free gives all of it
+ * back. dr_call_detach: nobody is answered any more. dr_call_settle ends one part with a code. */
+dr_call *dr_call_new(dr_lane *lane, dr_conn *conn, const dr_request *request);
+void dr_call_free(dr_call *call);
+void dr_call_detach(dr_call *call);
+void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
+
+/* is_accepted says whether calls of a type are answered before they run, and then run whatever
+ * becomes of their connection; has_result whether they are answered when they have run. */
+static inline bool dr_call_is_accepted(dr_call_type type)
+{
+    return type == DR_TYPE_AN_S || type == DR_TYPE_AN_M || type == DR_TYPE_AM_S ||
+           type == DR_TYPE_AM_M;
+}
+
+static inline bool dr_call_has_result(dr_call_type type)
+{
+    return type != DR_TYPE_AN_S && type != DR_TYPE_AN_M;
+}
+
+/* admit.c: dr_call_wait runs the apis of a call that waits; what cannot be run has its code.
+ * dr_call_accept runs all apis of a call or none; it is answered at once. */
+void dr_call_wait(dr_lane *lane, dr_conn *conn, const dr_request *request);
+void dr_call_accept(dr_lane *lane, dr_conn *conn, const dr_request *request);
+
+/* reply.c: dr_reply_whole answers a whole request; `data` is one encoded value, empty for the empty
+ * array. dr_reply_code does so with a code and its text, NULL for the usual one. dr_reply_call
+ * writes the results of a call, when somebody waits for them, and ends it. The connection may be
+ * closed by each. */
+void dr_reply_whole(dr_conn *conn, const char *guid, int64_t code, dora_slice msg, dora_slice data);
+void dr_reply_code(dr_conn *conn, const char *guid, int64_t code, const char *text);
+void dr_reply_call(dr_call *call);
+
+/* control.c: dr_control_command does what a request of type SC says. */
+void dr_control_command(dr_lane *lane, dr_conn *conn, const dr_request *request);
+
+#endif

@@ -1,0 +1,123 @@
+/* reply.c: what became of a call, written to its connection as one frame. */
+#include <string.h>
+
+#include "server/call.h"
+
+static const dora_slice ok_text = {"OK", 2};
+static const dora_slice empty_array = {"a:0:{}", 6};
+
+void dr_reply_whole(dr_conn *conn, const char *guid, int64_t code, dora_slice msg, dora_slice data)
+{
+    size_t mark;
+    dr_buf *out = dr_conn_begin(conn, guid, &mark);
+    if (out == NULL) {
+        return;
+    }
+    dora_err err = dr_reply_begin(out, guid, code, msg);
+    err = err == DORA_OK ? dr_buf_append_slice(out, data.len > 0 ? data : empty_array) : err;
+    err = err == DORA_OK ? dr_reply_end(out) : err;
+    if (err != DORA_OK) {
+        dr_conn_close(conn);
+        return;
+    }
+    err = dr_conn_end(conn, mark);
+    if (err == DORA_ETOOBIG && data.len > 0) {
+        dr_reply_code(conn, guid, DORA_CODE_TOO_BIG, NULL);
+    } else if (err != DORA_OK) {
+        dr_conn_close(conn);
+    }
+}
+
+void dr_reply_code(dr_conn *conn, const char *guid, int64_t code, const char *text)
+{
+    const char *msg = text != NULL ? text : dora_code_text(code);
+    dr_reply_whole(conn, guid, code, (dora_slice){msg, strlen(msg)}, (dora_slice){NULL, 0});
+}
+
+static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_part *result)
+{
+    const char *text = dora_code_text(result->code);
+    dora_slice msg = result->code == 0 ? ok_text : result->msg;
+    if (result->code != 0 && msg.len == 0) {
+        msg = (dora_slice){text, strlen(text)};
+    }
+    dora_err err = dr_reply_begin(out, call->guid, result->code, msg);
+    if (err == DORA_OK) {
+        err = dr_buf_append_slice(out, result->data.len > 0 ? result->data : empty_array);
+    }
+    return err == DORA_OK ? dr_reply_end(out) : err;
+}
+
+static dora_err put_results(dr_buf *out, const dr_call *call)
+{
+    if (dr_call_type_is_single(call->type)) {
+        return put_envelope(out, call, &call->parts[0]);
+    }
+    dora_err err = dr_put_array(out, call->count);
+    for (uint32_t i = 0; i < call->count && err == DORA_OK; i++) {
+        err = dr_buf_append_slice(out, call->parts[i].key);
+        err = err == DORA_OK ? put_envelope(out, call, &call->parts[i]) : err;
+    }
+    return err == DORA_OK ? dr_put_end(out) : err;
+}
+
+/* put_reply writes the reply to a call, or its later result; `code` other than 0 stands for it all.
+ */
+static dora_err put_reply(dr_buf *out, const dr_call *call, int64_t code)
+{
+    const bool is_later = dr_call_is_accepted(call->type);
+    const char *text = dora_code_text(code);
+    const dora_slice msg = {text, strlen(text)};
+    dora_err err = is_later ? dr_result_begin(out, call->guid, code, msg)
+                            : dr_reply_begin(out, call->guid, code, msg);
+    if (err == DORA_OK) {
+        err = code == 0 ? put_results(out, call) : dr_buf_append_slice(out, empty_array);
+    }
+    if (err == DORA_OK) {
+        err = is_later ? dr_result_end(out) : dr_reply_end(out);
+    }
+    return err;
+}
+
+/* drop_data gives up the results of a reply that is over the frame limit. Returns: false when there
+ * are none. */
+static bool drop_data(dr_call *call)
+{
+    bool has_data = false;
+    for (uint32_t i = 0; i < call->count; i++) {
+        dr_part *one = &call->parts[i];
+        if (one->data.len + one->msg.len > 0) {
+            has_data = true;
+            one->code = one->code == 0 ? DORA_CODE_TOO_BIG : one->code;
+            one->data = one->msg = (dora_slice){NULL, 0};
+        }
+    }
+    return has_data;
+}
+
+void dr_reply_call(dr_call *call)
+{
+    dora_err err = DORA_ETOOBIG;
+    int64_t code = 0;
+    while (err == DORA_ETOOBIG && call->conn != NULL) {
+        dr_conn *conn = call->conn;
+        size_t mark;
+        dr_buf *out = dr_conn_begin(conn, call->guid, &mark);
+        if (out == NULL) {
+            break; /* closed: call->conn is NULL now */
+        }
+        if (put_reply(out, call, code) != DORA_OK) {
+            dr_conn_close(conn);
+            break;
+        }
+        err = dr_conn_end(conn, mark);
+        if (err == DORA_ETOOBIG && !drop_data(call)) {
+            if (code != 0) {
+                dr_conn_close(conn);
+                break;
+            }
+            code = DORA_CODE_TOO_BIG; /* its keys alone are too much */
+        }
+    }
+    dr_call_free(call);
+}
