@@ -100,6 +100,18 @@ def request_many(ident, apis, **more):
     return frame(ident, dump({"api": apis, "guid": ident, "type": "W_M", **more}))
 
 
+def request_of(kind, ident, apis, **more):
+    """The frame of a call of any type: {key: (name, param)}; single ones take the key `one`."""
+    apis = {key: {"name": name, "param": param} for key, (name, param) in apis.items()}
+    return frame(ident, dump({"api": apis, "guid": ident, "type": kind, **more}))
+
+
+def control(ident, command):
+    """The frame of a control command, keys in the original's order."""
+    api = {"cmd": {"name": command, "param": None}}
+    return frame(ident, dump({"api": api, "type": "SC", "guid": ident}))
+
+
 class Splitter:
     """Bytes in, whole frames out, as (guid, decoded body)."""
 
@@ -122,12 +134,18 @@ class Splitter:
 
 
 class Conn:
-    """One blocking connection. Every wait has a deadline."""
+    """One blocking connection, to HOST:PORT or to the path of a Unix socket. Every wait has a
+    deadline."""
 
     def __init__(self, address, timeout=10.0):
-        host, port = address.rsplit(":", 1)
-        self.sock = socket.create_connection((host, int(port)), timeout)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if address.startswith("/"):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(timeout)
+            self.sock.connect(address)
+        else:
+            host, port = address.rsplit(":", 1)
+            self.sock = socket.create_connection((host, int(port)), timeout)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.timeout = timeout
         self.splitter = Splitter()
         self.ready = []
@@ -160,6 +178,21 @@ class Conn:
             raise ConnectionError("closed before the reply")
         if got[0] != ident or got[1]["guid"] != ident:
             raise Refused("reply to %s, asked %s" % (got[0], ident))
+        return got[1]
+
+    def ask(self, kind, apis, **more):
+        """Sends a call of any type; its guid."""
+        ident = guid()
+        self.send(request_of(kind, ident, apis, **more))
+        return ident
+
+    def command(self, name, timeout=None):
+        """The reply to a control command."""
+        ident = guid()
+        self.send(control(ident, name))
+        got = self.receive(timeout)
+        if got is None or got[0] != ident:
+            raise Refused("reply to a command: %r" % (got,))
         return got[1]
 
     def close(self):
