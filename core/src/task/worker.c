@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
 
@@ -162,7 +163,10 @@ static dora_err call(job *self, const dora_request *request, uint32_t api, uint6
     if (!handler_for(self->worker->app, api, request->name, &handler)) {
         return refuse(self, DORA_CODE_NO_API);
     }
-    return runtime->invoke(runtime->host, handler, request, &self->reply);
+    dr_deadline_set(request->deadline_ns); /* calls that the handler makes end with its caller's */
+    const dora_err err = runtime->invoke(runtime->host, handler, request, &self->reply);
+    dr_deadline_set(0);
+    return err;
 }
 
 static dora_err serve(job *self, uint32_t index, uint32_t generation, uint64_t *now_ns)
