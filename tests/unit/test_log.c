@@ -1,4 +1,5 @@
-/* test_log.c: levels, both formats, printed lines cut and joined, and a reader that hangs. */
+/* test_log.c: levels, both formats, printed lines cut and joined, a reader that hangs, a file that
+ * is moved away. */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -57,21 +58,177 @@ static void levels_and_text(void **state)
     free(text);
 }
 
-static void json_is_json(void **state)
+static void the_threshold_never_drops_errors(void **state)
+{
+    (void)state;
+    for (uint32_t threshold = 1; threshold <= 9; threshold++) {
+        for (int level = 1; level <= 9; level++) {
+            const bool is_error = level >= DR_LOG_ERROR && level <= DR_LOG_EXCEPTION;
+            assert_int_equal(dr_log_is_wanted(threshold, level),
+                             level <= (int)threshold || is_error);
+        }
+    }
+}
+
+static const dr_log_entry full_entry = {.level = DR_LOG_PERFORMANCE,
+                                        .time_ns = 1482239138123456789u,
+                                        .tag = {"a\nb", 3},
+                                        .file = {"app/users.py", 12},
+                                        .line = 17,
+                                        .pid = 4711,
+                                        .pool = "users",
+                                        .msg = {"say \"hi\"\t\\ \x01\xff\xc3\xa9", 15}};
+
+static void json_has_the_keys_of_the_original(void **state)
+{
+    (void)state;
+    dr_buf line = {0};
+    assert_int_equal(dr_log_line_json(&line, &full_entry), DORA_OK);
+    assert_slice(dr_buf_slice(&line),
+                 "{\"v\":9,\"e\":1482239138.123456,\"g\":\"a\\u000ab\",\"p\":\"app/users.py\","
+                 "\"l\":17,\"m\":\"say \\\"hi\\\"\\u0009\\\\ \\u0001?\xc3\xa9\",\"pid\":4711,"
+                 "\"pool\":\"users\"}\n");
+    dr_buf_clear(&line);
+    const dr_log_entry least = {.level = 77};
+    assert_int_equal(dr_log_line_json(&line, &least), DORA_OK);
+    assert_slice(dr_buf_slice(&line), "{\"v\":9,\"e\":0.000000,\"g\":\"\",\"p\":\"\",\"l\":0,"
+                                      "\"m\":\"\",\"pid\":null,\"pool\":null}\n");
+    dr_buf_fini(&line);
+}
+
+static void a_message_cannot_look_like_another_entry(void **state)
+{
+    (void)state;
+    dr_buf line = {0};
+    dr_log_entry entry = full_entry;
+    assert_int_equal(dr_log_line_text(&line, &entry), DORA_OK);
+    assert_non_null(strstr(line.data, "2016-12-20T13:05:38.123Z performance [a?b] "
+                                      "[app/users.py:17] say \"hi\""));
+    dr_buf_clear(&line);
+    entry.msg = text_slice("first\n2016-12-20T13:05:38.123Z error [x] forged\n\n");
+    entry.file.len = 0;
+    assert_int_equal(dr_log_line_text(&line, &entry), DORA_OK);
+    assert_slice(dr_buf_slice(&line), "2016-12-20T13:05:38.123Z performance [a?b] first\n"
+                                      "    2016-12-20T13:05:38.123Z error [x] forged\n");
+    dr_buf_fini(&line);
+}
+
+static void a_log_of_json(void **state)
 {
     (void)state;
     dr_log *log = NULL;
     dora_error error;
-    assert_int_equal(dr_log_new(&log, path, true, 9, &error), DORA_OK);
-    dr_log_write(log, DR_LOG_INFO, "pool", "say \"hi\"\t\\ %s", "\x01");
+    static dr_log_carry carry;
+    assert_int_equal(dr_log_new(&log, path, true, DR_LOG_DEBUG, &error), DORA_OK);
+    dr_log_write(log, DR_LOG_ERROR, "master", "one %d", 1);
+    dr_log_record(log, &full_entry);                /* above the threshold */
+    dr_log_lines(log, "users", &carry, "two\n", 4); /* what is printed has no level */
     dr_log_free(log);
     char *text = slurp();
-    json_error_t why;
-    json_t *line = json_loads(text, 0, &why);
+    json_t *line = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
     assert_non_null(line);
-    assert_string_equal(json_string_value(json_object_get(line, "message")), "say \"hi\"\t\\ \x01");
-    assert_int_equal(json_integer_value(json_object_get(line, "level")), DR_LOG_INFO);
+    assert_string_equal(json_string_value(json_object_get(line, "m")), "one 1");
+    assert_int_equal(json_integer_value(json_object_get(line, "v")), DR_LOG_ERROR);
+    assert_true(json_real_value(json_object_get(line, "e")) > 1600000000.0);
+    assert_int_equal(json_integer_value(json_object_get(line, "pid")), getpid());
     json_decref(line);
+    assert_null(strstr(text, "hi"));
+    assert_non_null(strstr(text, "\"m\":\"two\",\"pid\":null,\"pool\":\"users\"}\n"));
+    free(text);
+}
+
+static void the_queue_is_counted(void **state)
+{
+    (void)state;
+    dr_log *log = NULL;
+    dora_error error;
+    char fifo[80];
+    uint64_t lines = 0;
+    uint64_t bytes = 0;
+    (void)snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    const int reader = open(fifo, O_RDONLY | O_NONBLOCK);
+    assert_int_equal(dr_log_new(&log, fifo, false, 9, &error), DORA_OK);
+    dr_log_queue(log, &lines, &bytes);
+    assert_int_equal(lines + bytes, 0);
+    for (int i = 0; i < 10000; i++) { /* more than the fifo takes, less than is dropped */
+        dr_log_write(log, DR_LOG_INFO, "a", "a line");
+    }
+    dr_log_queue(log, &lines, &bytes);
+    assert_true(lines > 0 && lines <= 10000);
+    assert_int_equal(bytes, lines * strlen("2016-12-20T13:05:38.123Z info [a] a line\n"));
+    assert_int_equal(dr_log_dropped(log), 0);
+    close(reader);
+    (void)unlink(fifo);
+    dr_log_free(log);
+}
+
+static uint64_t count_lines(const char *text)
+{
+    uint64_t count = 0;
+    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+static void a_moved_file_is_followed(void **state)
+{
+    (void)state;
+    dr_log *log = NULL;
+    dora_error error;
+    char old[80];
+    uint64_t lines = 1;
+    uint64_t bytes = 0;
+    (void)snprintf(old, sizeof(old), "%s.1", path);
+    assert_int_equal(dr_log_new(&log, path, false, 9, &error), DORA_OK);
+    uint64_t total = 0;
+    for (int turn = 0; turn < 5; turn++) {
+        for (int i = 0; i < 1000; i++) {
+            dr_log_write(log, DR_LOG_INFO, "a", "line %d of turn %d", i, turn);
+        }
+        while (dr_log_queue(log, &lines, &bytes), lines > 0) {
+        }
+        assert_int_equal(rename(path, old), 0);
+        char *text = NULL;
+        dr_log_reopen(log);
+        while (access(path, F_OK) != 0) { /* the writer's thread makes it */
+        }
+        const int fd = open(old, O_RDONLY);
+        text = calloc(1, 1 << 21);
+        assert_true(text != NULL && fd >= 0 && read(fd, text, (1 << 21) - 1) > 0);
+        close(fd);
+        total += count_lines(text);
+        free(text);
+        (void)unlink(old);
+    }
+    dr_log_free(log);
+    assert_int_equal(total, 5000);
+}
+
+static void a_file_that_cannot_be_opened_again_is_kept(void **state)
+{
+    (void)state;
+    dr_log *log = NULL;
+    dora_error error;
+    char folder[80];
+    char moved[80];
+    char file[160];
+    (void)snprintf(folder, sizeof(folder), "%s.d", path);
+    (void)snprintf(moved, sizeof(moved), "%s.e", path);
+    (void)snprintf(file, sizeof(file), "%s/log", folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(dr_log_new(&log, file, false, 9, &error), DORA_OK);
+    assert_int_equal(rename(folder, moved), 0);
+    dr_log_reopen(log);
+    dr_log_write(log, DR_LOG_INFO, "a", "still there");
+    dr_log_free(log);
+    (void)snprintf(file, sizeof(file), "%s/log", moved);
+    assert_int_equal(rename(file, path), 0);
+    assert_int_equal(rmdir(moved), 0);
+    char *text = slurp();
+    assert_non_null(strstr(text, "log.file: cannot open"));
+    assert_non_null(strstr(text, "still there"));
     free(text);
 }
 
@@ -137,7 +294,14 @@ int main(void)
     (void)signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(levels_and_text, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(json_is_json, set_up, tear_down),
+        cmocka_unit_test(the_threshold_never_drops_errors),
+        cmocka_unit_test(json_has_the_keys_of_the_original),
+        cmocka_unit_test(a_message_cannot_look_like_another_entry),
+        cmocka_unit_test_setup_teardown(a_log_of_json, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_queue_is_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_moved_file_is_followed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_again_is_kept, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(printed_lines_are_joined_and_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reader_that_hangs_costs_lines_not_time, set_up,
                                         tear_down),

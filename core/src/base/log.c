@@ -1,6 +1,7 @@
 /* log.c: log lines into a bounded queue, and a thread that writes them out. */
 #include "base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,39 +15,37 @@
 
 #include "base/limits.h"
 
+#define DROPPED_LINE_MAX 256 /* the queue keeps this much for saying what is missing */
+
 struct dr_log {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t thread;
-    int fd;
+    char *file; /* NULL: stderr */
+    int fd;     /* always the same number, whatever file is open */
     bool is_json;
     bool is_ending;
     bool is_done;
+    bool wants_reopening;
+    bool has_output; /* stdout and stderr are the file, too */
+    bool is_cut;     /* the last write ended in the middle of a line */
     uint32_t level;
     uint64_t dropped;
     uint64_t dropped_said;
-    uint64_t lines; /* in `queue` */
     size_t len;
+    uint64_t lines;
+    size_t writing_len;
+    uint64_t writing_lines;
     char *queue; /* DR_LOG_BYTES_MAX bytes being filled */
     char *spare; /* the same, being written */
 };
 
-static const char *level_name(int level)
+/* write_out writes all it can. Returns: how many bytes that is. */
+static size_t write_out(int fd, const char *data, size_t len)
 {
-    static const char *const names[] = {"?",     "debug",     "trace",     "notice", "info",
-                                        "error", "emergency", "exception", "snap",   "performance"};
-    return level >= 1 && level <= 9 ? names[level] : names[0];
-}
-
-static bool is_wanted(const dr_log *log, int level)
-{
-    return (uint32_t)level <= log->level || (level >= DR_LOG_ERROR && level <= DR_LOG_EXCEPTION);
-}
-
-static void write_out(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        const ssize_t wrote = write(fd, data, len);
+    size_t at = 0;
+    while (at < len) {
+        const ssize_t wrote = write(fd, data + at, len - at);
         if (wrote < 0 && errno == EINTR) {
             continue;
         }
@@ -56,11 +55,70 @@ static void write_out(int fd, const char *data, size_t len)
             continue;
         }
         if (wrote <= 0) {
-            return;
+            break;
         }
-        data += wrote;
-        len -= (size_t)wrote;
+        at += (size_t)wrote;
     }
+    return at;
+}
+
+/* write_lines writes whole lines. Returns: how many of them are lost, because the disk is full. */
+static uint64_t write_lines(dr_log *log, const char *data, size_t len)
+{
+    uint64_t lost = 0;
+    if (log->is_cut && write_out(log->fd, "\n", 1) == 1) {
+        log->is_cut = false;
+    }
+    const size_t wrote = write_out(log->fd, data, len);
+    if (wrote > 0) {
+        log->is_cut = data[wrote - 1] != '\n';
+    }
+    for (size_t i = wrote; i < len; i++) {
+        lost += data[i] == '\n';
+    }
+    return lost;
+}
+
+static int open_file(const char *file)
+{
+    return open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+}
+
+static void reopen(dr_log *log)
+{
+    const int fd = open_file(log->file);
+    if (fd < 0) {
+        dr_log_write(log, DR_LOG_ERROR, "log",
+                     "log.file: cannot open %s again: %s; the old file is kept", log->file,
+                     strerror(errno));
+        return;
+    }
+    pthread_mutex_lock(&log->lock);
+    (void)dup3(fd, log->fd, O_CLOEXEC);
+    if (log->has_output) {
+        (void)dup2(fd, STDOUT_FILENO);
+        (void)dup2(fd, STDERR_FILENO);
+    }
+    pthread_mutex_unlock(&log->lock);
+    close(fd);
+}
+
+/* write_queue writes what is queued, while others queue on. The lock is held. */
+static void write_queue(dr_log *log)
+{
+    char *full = log->queue;
+    log->queue = log->spare;
+    log->spare = full;
+    log->writing_len = log->len;
+    log->writing_lines = log->lines;
+    log->len = 0;
+    log->lines = 0;
+    pthread_mutex_unlock(&log->lock);
+    const uint64_t lost = write_lines(log, full, log->writing_len);
+    pthread_mutex_lock(&log->lock);
+    log->dropped += lost;
+    log->writing_len = 0;
+    log->writing_lines = 0;
 }
 
 static void *writer(void *argument)
@@ -68,21 +126,19 @@ static void *writer(void *argument)
     dr_log *log = argument;
     pthread_mutex_lock(&log->lock);
     for (;;) {
-        while (log->len == 0 && !log->is_ending) {
+        while (log->len == 0 && !log->is_ending && !log->wants_reopening) {
             pthread_cond_wait(&log->changed, &log->lock);
         }
-        if (log->len == 0) {
+        if (log->wants_reopening) {
+            log->wants_reopening = false;
+            pthread_mutex_unlock(&log->lock);
+            reopen(log);
+            pthread_mutex_lock(&log->lock);
+        } else if (log->len == 0) {
             break;
+        } else {
+            write_queue(log);
         }
-        char *full = log->queue;
-        const size_t len = log->len;
-        log->queue = log->spare;
-        log->spare = full;
-        log->len = 0;
-        log->lines = 0;
-        pthread_mutex_unlock(&log->lock);
-        write_out(log->fd, full, len);
-        pthread_mutex_lock(&log->lock);
     }
     log->is_done = true;
     pthread_cond_broadcast(&log->changed);
@@ -97,15 +153,19 @@ dora_err dr_log_new(dr_log **log, const char *file, bool is_json, uint32_t level
         return DORA_ENOMEM;
     }
     self->fd = STDERR_FILENO;
+    self->file = file == NULL ? NULL : strdup(file);
     self->is_json = is_json;
     self->level = level;
     self->queue = malloc(DR_LOG_BYTES_MAX);
     self->spare = malloc(DR_LOG_BYTES_MAX);
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->changed, NULL);
-    dora_err err = self->queue == NULL || self->spare == NULL ? DORA_ENOMEM : DORA_OK;
+    dora_err err =
+        self->queue == NULL || self->spare == NULL || (file != NULL && self->file == NULL)
+            ? DORA_ENOMEM
+            : DORA_OK;
     if (err == DORA_OK && file != NULL) {
-        self->fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+        self->fd = open_file(file);
         if (self->fd < 0) {
             err = dora_error_set(error, DORA_EIO, "log.file: cannot open %s: %s", file,
                                  strerror(errno));
@@ -115,6 +175,10 @@ dora_err dr_log_new(dr_log **log, const char *file, bool is_json, uint32_t level
         err = dora_error_set(error, DORA_EIO, "cannot start the log's thread");
     }
     if (err != DORA_OK) {
+        if (self->fd >= 0 && self->fd != STDERR_FILENO) {
+            close(self->fd);
+        }
+        free(self->file);
         free(self->queue);
         free(self->spare);
         free(self);
@@ -152,117 +216,81 @@ void dr_log_free(dr_log *log)
     }
     pthread_mutex_destroy(&log->lock);
     pthread_cond_destroy(&log->changed);
+    free(log->file);
     free(log->queue);
     free(log->spare);
     free(log);
 }
 
-/* utf8_len is the length of the UTF-8 sequence at `text`, 0 where there is none. */
-static size_t utf8_len(const unsigned char *text, size_t len)
+static uint64_t now_ns(void)
 {
-    const unsigned char lead = text[0];
-    const size_t need = lead < 0x80   ? 1
-                        : lead < 0xc2 ? 0
-                        : lead < 0xe0 ? 2
-                        : lead < 0xf0 ? 3
-                        : lead < 0xf5 ? 4
-                                      : 0;
-    for (size_t i = 1; i < need; i++) {
-        if (i >= len || (text[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    if ((lead == 0xe0 && text[1] < 0xa0) || (lead == 0xed && text[1] > 0x9f) ||
-        (lead == 0xf0 && text[1] < 0x90) || (lead == 0xf4 && text[1] > 0x8f)) {
-        return 0;
-    }
-    return need;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* escape copies text into a JSON string; bytes that are no UTF-8 become '?'. */
-static size_t escape(const char *text, size_t len, char *out, size_t out_max)
+static dora_err to_line(const dr_log *log, const dr_log_entry *entry, dr_buf *line)
 {
-    size_t at = 0;
-    size_t used = 1;
-    for (size_t i = 0; i < len && at + 7 < out_max; i += used) {
-        const unsigned char c = (unsigned char)text[i];
-        used = utf8_len((const unsigned char *)text + i, len - i);
-        if (used == 0) {
-            out[at++] = '?';
-            used = 1;
-        } else if (c == '"' || c == '\\') {
-            out[at++] = '\\';
-            out[at++] = (char)c;
-        } else if (c < 0x20 || c == 0x7f) {
-            at += (size_t)snprintf(out + at, out_max - at, "\\u%04x", c);
-        } else {
-            memcpy(out + at, text + i, used);
-            at += used;
-        }
+    return log->is_json ? dr_log_line_json(line, entry) : dr_log_line_text(line, entry);
+}
+
+/* put queues a line where it leaves `spared` bytes of room. The lock is held. */
+static bool put(dr_log *log, const dr_buf *line, size_t spared)
+{
+    if (log->len + line->len + spared > DR_LOG_BYTES_MAX) {
+        return false;
     }
-    return at;
+    memcpy(log->queue + log->len, line->data, line->len);
+    log->len += line->len;
+    log->lines++;
+    return true;
 }
 
 /* say_dropped adds one line about those that are missing, when it fits. The lock is held. */
-static void say_dropped(dr_log *log, const char *when)
+static void say_dropped(dr_log *log)
 {
-    char line[256];
-    const char *format = log->is_json ? "{\"time\":\"%s\",\"level\":5,\"tag\":\"log\","
-                                        "\"message\":\"%llu lines were dropped\"}\n"
-                                      : "%s error [log] %llu lines were dropped\n";
-    const int len = snprintf(line, sizeof(line), format, when,
+    char text[64];
+    dr_buf line = {0};
+    const int len = snprintf(text, sizeof(text), "%llu lines were dropped",
                              (unsigned long long)(log->dropped - log->dropped_said));
-    if (log->len + (size_t)len <= DR_LOG_BYTES_MAX - DR_LOG_LINE_MAX * 2) {
-        memcpy(log->queue + log->len, line, (size_t)len);
-        log->len += (size_t)len;
+    const dr_log_entry entry = {.level = DR_LOG_ERROR,
+                                .time_ns = now_ns(),
+                                .tag = {"log", 3},
+                                .pid = getpid(),
+                                .msg = {text, (size_t)len}};
+    if (to_line(log, &entry, &line) == DORA_OK && put(log, &line, 0)) {
         log->dropped_said = log->dropped;
     }
+    dr_buf_fini(&line);
 }
 
-static void add(dr_log *log, int level, const char *tag, const char *text, size_t len)
+static void add(dr_log *log, const dr_log_entry *entry)
 {
-    char line[DR_LOG_LINE_MAX * 2];
-    char when[40];
-    struct timespec now;
-    struct tm parts;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &parts);
-    const size_t when_len = strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &parts);
-    (void)snprintf(when + when_len, sizeof(when) - when_len, ".%03ldZ", now.tv_nsec / 1000000);
-    size_t at;
-    if (log->is_json) {
-        at = (size_t)snprintf(line, sizeof(line),
-                              "{\"time\":\"%s\",\"level\":%d,\"tag\":\"%s\",\"message\":\"", when,
-                              level, tag);
-        at += escape(text, len, line + at, sizeof(line) - at - 4);
-        memcpy(line + at, "\"}\n", 3);
-        at += 3;
-    } else {
-        at = (size_t)snprintf(line, sizeof(line), "%s %s [%s] ", when, level_name(level), tag);
-        const size_t room = sizeof(line) - at - 1;
-        const size_t copied = len < room ? len : room;
-        memcpy(line + at, text, copied);
-        at += copied;
-        line[at++] = '\n';
-    }
+    dr_buf line = {0};
+    const dora_err err = to_line(log, entry, &line);
     pthread_mutex_lock(&log->lock);
-    if (log->len + at + 256 > DR_LOG_BYTES_MAX) {
-        log->dropped++;
-    } else {
-        if (log->dropped > log->dropped_said) {
-            say_dropped(log, when);
-        }
-        memcpy(log->queue + log->len, line, at);
-        log->len += at;
-        log->lines++;
-        pthread_cond_signal(&log->changed);
+    if (log->dropped > log->dropped_said &&
+        log->len + line.len + DROPPED_LINE_MAX * 2 <= DR_LOG_BYTES_MAX) {
+        say_dropped(log);
     }
+    if (err != DORA_OK || !put(log, &line, DROPPED_LINE_MAX)) {
+        log->dropped++;
+    }
+    pthread_cond_signal(&log->changed);
     pthread_mutex_unlock(&log->lock);
+    dr_buf_fini(&line);
+}
+
+void dr_log_record(dr_log *log, const dr_log_entry *entry)
+{
+    if (dr_log_is_wanted(log->level, entry->level)) {
+        add(log, entry);
+    }
 }
 
 void dr_log_write(dr_log *log, int level, const char *tag, const char *format, ...)
 {
-    if (!is_wanted(log, level)) {
+    if (!dr_log_is_wanted(log->level, level)) {
         return;
     }
     char text[DR_LOG_LINE_MAX];
@@ -271,7 +299,14 @@ void dr_log_write(dr_log *log, int level, const char *tag, const char *format, .
     const int len = vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     const size_t room = sizeof(text) - 1;
-    add(log, level, tag, text, len < 0 ? 0 : (size_t)len < room ? (size_t)len : room);
+    const dr_log_entry entry = {.level = level,
+                                .time_ns = now_ns(),
+                                .tag = {tag, strlen(tag)},
+                                .pid = getpid(),
+                                .msg = {text, len < 0              ? 0
+                                              : (size_t)len < room ? (size_t)len
+                                                                   : room}};
+    add(log, &entry);
 }
 
 void dr_log_lines(dr_log *log, const char *tag, dr_log_carry *carry, const char *data, size_t len)
@@ -284,7 +319,12 @@ void dr_log_lines(dr_log *log, const char *tag, dr_log_carry *carry, const char 
         memcpy(carry->text + carry->len, data, copied);
         carry->len += copied;
         if (end != NULL || carry->len == sizeof(carry->text)) {
-            add(log, DR_LOG_NOTICE, tag, carry->text, carry->len);
+            const dr_log_entry entry = {.level = DR_LOG_NOTICE,
+                                        .time_ns = now_ns(),
+                                        .tag = {tag, strlen(tag)},
+                                        .pool = tag,
+                                        .msg = {carry->text, carry->len}};
+            add(log, &entry);
             carry->len = 0;
         }
         /* A line that is too long goes on as the next one. */
@@ -294,11 +334,29 @@ void dr_log_lines(dr_log *log, const char *tag, dr_log_carry *carry, const char 
     }
 }
 
+void dr_log_reopen(dr_log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    log->wants_reopening = log->file != NULL;
+    pthread_cond_broadcast(&log->changed);
+    pthread_mutex_unlock(&log->lock);
+}
+
+void dr_log_take_output(dr_log *log)
+{
+    assert(log->file != NULL);
+    pthread_mutex_lock(&log->lock);
+    log->has_output = true;
+    (void)dup2(log->fd, STDOUT_FILENO);
+    (void)dup2(log->fd, STDERR_FILENO);
+    pthread_mutex_unlock(&log->lock);
+}
+
 void dr_log_queue(dr_log *log, uint64_t *lines, uint64_t *bytes)
 {
     pthread_mutex_lock(&log->lock);
-    *lines = log->lines;
-    *bytes = log->len;
+    *lines = log->lines + log->writing_lines;
+    *bytes = log->len + log->writing_len;
     pthread_mutex_unlock(&log->lock);
 }
 

@@ -2,7 +2,7 @@
 #ifndef DR_BASE_LOG_H
 #define DR_BASE_LOG_H
 
-#include <dora/error.h>
+#include "base/log_line.h"
 
 /* Levels by the original's names and numbers. */
 enum {
@@ -21,26 +21,47 @@ enum {
  * for the disk or the terminal. What does not fit is dropped and counted in the log itself. */
 typedef struct dr_log dr_log;
 
-/* dr_log_new starts the writer. `file` NULL: stderr. Levels above `level` are dropped, except
- * errors, emergencies and exceptions. Errors: DORA_EIO names the file. dr_log_free writes out what
- * is queued, within a second, and ends the thread; NULL is fine. */
+/* dr_log_new starts the writer. `file` NULL: stderr; else it is appended to, made with mode 0644
+ * where it is missing. Levels above `level` are dropped, except
+ * errors, emergencies and exceptions. Errors: DORA_EIO names the key and the file. dr_log_free
+ * writes out what is queued, within a second, and ends the thread; NULL is fine. */
 dora_err dr_log_new(dr_log **log, const char *file, bool is_json, uint32_t level,
                     dora_error *error);
 void dr_log_free(dr_log *log);
 
-/* dr_log_write adds one line: what `tag` (a part of the server, or a pool) says. Thread: any. */
+/* dr_log_is_wanted says whether a threshold of `threshold` keeps `level`. */
+static inline bool dr_log_is_wanted(uint32_t threshold, int level)
+{
+    return level <= (int)threshold || (level >= DR_LOG_ERROR && level <= DR_LOG_EXCEPTION);
+}
+
+/* dr_log_write adds one line of the server's own: what `tag` (a part of the server, or a pool)
+ * says. Thread: any. */
 void dr_log_write(dr_log *log, int level, const char *tag, const char *format, ...)
     DORA_PRINTF(4, 5);
 
-/* dr_log_lines adds what a worker printed, line by line; `carry` keeps an unfinished line between
- * calls. Thread: one at a time for one carry. */
+/* dr_log_record adds an entry that says all about itself; its bytes may be any. Thread: any. */
+void dr_log_record(dr_log *log, const dr_log_entry *entry);
+
+/* dr_log_lines adds what a worker of the pool `tag` printed, line by line; `carry` keeps an
+ * unfinished line between calls. No level drops it. Thread: one at a time for one carry. */
 typedef struct dr_log_carry {
     size_t len;
     char text[8192];
 } dr_log_carry;
 void dr_log_lines(dr_log *log, const char *tag, dr_log_carry *carry, const char *data, size_t len);
 
-/* dr_log_queue is what is not written yet; dr_log_dropped how many lines were dropped so far. */
+/* dr_log_reopen opens the log's file again by its name, between two lines: after the file was moved
+ * away, lines go to a new one. Where it cannot be opened the old one is kept, and the log says so.
+ * It only asks the writer's thread. Thread: any. */
+void dr_log_reopen(dr_log *log);
+
+/* dr_log_take_output makes the process's stdout and stderr the log's file, over reopenings too.
+ * It is for a log with a file. Thread: any. */
+void dr_log_take_output(dr_log *log);
+
+/* dr_log_queue is what is not written yet. dr_log_dropped is how many lines were dropped so far.
+ * Thread: any. */
 void dr_log_queue(dr_log *log, uint64_t *lines, uint64_t *bytes);
 uint64_t dr_log_dropped(dr_log *log);
 

@@ -17,6 +17,7 @@
 #include <dora/dora.h>
 
 #include "base/clock.h"
+#include "base/threads.h"
 #include "base/title.h"
 #include "ipc/control.h"
 #include "ipc/wake.h"
@@ -85,23 +86,6 @@ static void ignore_signals(const dora_runtime *runtime)
         ignore_with(SIG_IGN);
         (void)pthread_atfork(NULL, NULL, restore_default);
     }
-}
-
-static int count_threads(void)
-{
-    int count = 1;
-    char line[256];
-    FILE *file = fopen("/proc/self/status", "re");
-    if (file == NULL) {
-        return count;
-    }
-    while (fgets(line, sizeof(line), file) != NULL) {
-        if (strncmp(line, "Threads:", 8) == 0) {
-            count = (int)strtol(line + 8, NULL, 10);
-        }
-    }
-    fclose(file);
-    return count;
 }
 
 /* take_setup waits for the master's first word. */
@@ -376,7 +360,7 @@ static bool prepare(zygote *self)
         report_failure(&error);
         return false;
     }
-    const int threads = count_threads();
+    const int threads = dr_thread_count();
     if (threads > 1) {
         say(DR_CONTROL_THREADS, 0, 0, threads, NULL, 0);
         return false;
