@@ -212,8 +212,6 @@ static void test_later_work(void **state)
     expect_problem("{\"listen\": {\"unix\": \"/run/dora\"}}",
                    "conf/dora.json:1:13: listen.unix: this version has no Unix socket yet; leave "
                    "it null");
-    expect_problem("{\"daemonize\": true}", "conf/dora.json:1:2: daemonize: this version stays in "
-                                            "the foreground; leave it false");
     expect_problem("{\"discovery\": {\"redis\": [\"127.0.0.1:6379\"]}}",
                    "conf/dora.json:1:16: discovery.redis: this version has no discovery yet; "
                    "leave it []");
@@ -224,6 +222,21 @@ static void test_later_work(void **state)
                    "\"concurrency\": 8}}}",
                    "conf/dora.json:1:49: pools.a.concurrency: this version runs one task at a "
                    "time in a worker; leave it 1");
+}
+
+static void test_daemon(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    assert_int_equal(parse(&config, "{\"daemonize\": true}", &error), DORA_OK);
+    assert_true(config.daemonize);
+    assert_int_equal(dr_config_check(&config, "conf/dora.json", &error), DORA_ECONFIG);
+    assert_string_equal(error.msg, "conf/dora.json: daemonize: needs \"log.file\": a daemon has no "
+                                   "terminal to write its log to");
+    assert_int_equal(dr_text_set(&config.log.file, "dora.log"), DORA_OK);
+    assert_int_equal(dr_config_check(&config, "conf/dora.json", &error), DORA_OK);
+    dr_config_fini(&config);
 }
 
 static void test_syntax(void **state)
@@ -319,7 +332,7 @@ int main(void)
         cmocka_unit_test(test_wrong_pools),  cmocka_unit_test(test_later_work),
         cmocka_unit_test(test_syntax),       cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_check_pools),
-        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_load),         cmocka_unit_test(test_daemon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

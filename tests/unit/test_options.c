@@ -126,6 +126,39 @@ static void test_config_and_files(void **state)
     dr_config_fini(&config);
 }
 
+/* What the host says comes first, then the file of --config, then the flags. */
+static void test_config_of_the_host(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    dora_host host = {.runtime = "php",
+                      .config = "{\"backlog\": 7, \"linger_ms\": 8, "
+                                "\"listen\": {\"tcp\": \"0.0.0.0:2\"}}",
+                      .config_name = "the server's settings"};
+    assert_int_equal(parse(&config, ARGV("--port", "5", "users.py"), &host, &error), DORA_OK);
+    assert_int_equal(config.backlog, 7);
+    assert_int_equal(config.tcp_port, 5);
+    assert_string_equal(config.tcp_host, "0.0.0.0");
+    assert_int_equal(config.pool_count, 1);
+    dr_config_fini(&config);
+
+    assert_int_equal(parse(&config, ARGV("--config", "dora.json"), &host, &error), DORA_OK);
+    assert_int_equal(config.tcp_port, 1);
+    assert_int_equal(config.linger_ms, 8);
+    dr_config_fini(&config);
+
+    host.config = "{\"backlgo\": 7}";
+    assert_int_equal(parse(&config, ARGV("users.py"), &host, &error), DORA_ECONFIG);
+    assert_int_equal(strncmp(error.msg, "the server's settings:1:2: backlgo: unknown key", 47), 0);
+    dr_config_fini(&config);
+
+    host.config = "{\"daemonize\": true}";
+    assert_int_equal(parse(&config, ARGV("users.py"), &host, &error), DORA_ECONFIG);
+    assert_int_equal(strncmp(error.msg, "the server's settings: daemonize: needs", 39), 0);
+    dr_config_fini(&config);
+}
+
 static void test_again(void **state)
 {
     (void)state;
@@ -183,9 +216,13 @@ static void test_suggest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),    cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_again),    cmocka_unit_test(test_config_and_files),
-        cmocka_unit_test(test_mistakes), cmocka_unit_test(test_suggest),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_config_of_the_host),
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_config_and_files),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_suggest),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

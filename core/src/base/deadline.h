@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* dr_deadline_set says it for this thread, in nanoseconds of dr_clock_ns; 0: nobody waits, or for as
- * long as it takes. dr_deadline_get is what was set last, 0 in the beginning.
+/* dr_deadline_set says it for this thread, in nanoseconds of dr_clock_ns; 0: for as long as it
+ * takes. dr_deadline_get is what was set last, 0 in the beginning.
  * Thread: any; each has its own, so threads that a handler starts have none. */
 void dr_deadline_set(uint64_t deadline_ns);
 uint64_t dr_deadline_get(void);

@@ -174,6 +174,12 @@ dora_err dr_config_check(const dr_config *config, const char *where, dora_error 
         dr_problem_add(problems, "%spools: %zu pools; at most %d are possible", prefix,
                        config->pool_count, DR_POOLS_MAX);
     }
+    if (config->daemonize && config->log.file == NULL) {
+        dr_problem_add(problems,
+                       "%sdaemonize: needs \"log.file\": a daemon has no terminal to write its log "
+                       "to",
+                       prefix);
+    }
     for (size_t i = 0; i < config->pool_count; i++) {
         check_app(&config->pools[i], prefix, problems);
         for (size_t j = 0; j < i; j++) {

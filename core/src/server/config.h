@@ -53,7 +53,7 @@ typedef struct dr_config {
     bool sign;
     bool gzip;
     char *salt;
-    bool daemonize; /* always false in this version */
+    bool daemonize; /* needs log.file */
     char *pid_file; /* NULL: none */
     struct {
         char *file; /* NULL: stderr */
@@ -88,8 +88,8 @@ dora_err dr_config_parse(dr_config *config, dora_slice text, const char *path, d
 dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runtime_kind runtime,
                                    const char *app);
 
-/* dr_config_check looks at the pools together: same names, same api patterns. `where` starts each
- * message (a file's name). Errors: DORA_ECONFIG. */
+/* dr_config_check looks at what must hold among the keys: pools with the same name or the same api
+ * patterns, a daemon without a log file. `where` starts each message (a file's name). Errors: DORA_ECONFIG. */
 dora_err dr_config_check(const dr_config *config, const char *where, dora_error *error);
 
 /* dr_config_frame_options gives the settings of the wire. Ownership: borrows config->salt. */

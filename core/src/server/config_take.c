@@ -117,15 +117,6 @@ dora_err dr_take_empty(dr_reading *r, const dr_key *key, const json_t *json, voi
     return DORA_OK;
 }
 
-dora_err dr_take_false(dr_reading *r, const dr_key *key, const json_t *json, void *object)
-{
-    if (json_is_true(json)) {
-        dr_reading_problem(r, "%s; leave it false", key->later);
-        return DORA_OK;
-    }
-    return dr_take_bool(r, key, json, object);
-}
-
 dora_err dr_take_one(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     if (json_is_integer(json) && json_integer_value(json) > 1) {

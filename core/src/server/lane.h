@@ -9,6 +9,7 @@
 #include "base/count.h"
 #include "net/reactor.h"
 #include "server/control.h"
+#include "server/pid_file.h"
 #include "server/route.h"
 #include "task/dispatch.h"
 #include "wire/message.h"
@@ -61,10 +62,11 @@ struct dr_server {
     uv_loop_t loop;     /* the supervisor's */
     uv_async_t attention;
     dr_reload_queue asked; /* by the lanes, to reload */
-    uv_signal_t signals[4];
+    uv_signal_t signals[5];
     uv_timer_t housekeeping;
     bool has_loop;
-    bool is_pid_file_ours;
+    int ready_fd; /* of a daemon: whom dr_daemon_ready tells */
+    dr_pid_files pid_files;
     bool is_stopping_crews;
     dora_error failure;
     dora_err outcome;

@@ -238,7 +238,13 @@ static dora_err flags_apply(const serve_flags *flags, dr_config *config, const d
                             dora_error *error)
 {
     dora_err err = DORA_OK;
-    if (flags->config != NULL) {
+    const char *where = flags->config;
+    if (host != NULL && host->config != NULL) {
+        const dora_slice text = {host->config, strlen(host->config)};
+        err = dr_config_parse(config, text, host->config_name, error);
+        where = where == NULL ? host->config_name : where;
+    }
+    if (err == DORA_OK && flags->config != NULL) {
         err = dr_config_load(config, flags->config, error);
     }
     if (err == DORA_OK && flags->host != NULL) {
@@ -263,7 +269,7 @@ static dora_err flags_apply(const serve_flags *flags, dr_config *config, const d
         return dora_error_set(error, DORA_EINVAL,
                               "nothing to serve: name a FILE, or a --config with pools");
     }
-    return dr_config_check(config, flags->config, error);
+    return dr_config_check(config, where, error);
 }
 
 dora_err dr_options_parse(dr_config *config, int argc, char *const *argv, const dora_host *host,

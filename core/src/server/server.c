@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/title.h"
+#include "server/daemon.h"
 #include "server/lane.h"
 
 /* One reactor saturates several workers; more pay off only with processors to spare. */
@@ -115,6 +116,14 @@ static void open_standard_files(void)
 
 dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_error *error)
 {
+    int ready_fd = -1;
+    open_standard_files();
+    if (config->daemonize) {
+        const dora_err err = dr_daemon_fork(&ready_fd, error);
+        if (err != DORA_OK) {
+            return err;
+        }
+    }
     dr_server *server = calloc(1, sizeof(*server));
     if (server == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
@@ -122,7 +131,7 @@ dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_erro
     dr_reload_queue_init(&server->asked);
     server->config = config;
     server->host = host;
-    open_standard_files();
+    server->ready_fd = ready_fd;
     dr_title_set("dora: master");
     dora_err err = make(server, error);
     if (err == DORA_OK) {

@@ -1,6 +1,4 @@
 /* supervisor.c: the master's own loop: crews, signals, start and stop. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +8,7 @@
 
 #include <dora/dora.h>
 
+#include "server/daemon.h"
 #include "server/lane.h"
 
 #define HOUSEKEEPING_MS 1000u
@@ -23,32 +22,21 @@ static void ask_lanes(dr_server *server)
     }
 }
 
-/* write_pid_file refuses to replace the file of a server that lives. */
-static dora_err write_pid_file(dr_server *server, dora_error *error)
+static dora_err write_pid_files(dr_server *server, dora_error *error)
 {
-    const char *path = server->config->pid_file;
-    if (path == NULL) {
-        return DORA_OK;
+    const char *const *more = server->host->pid_files;
+    dora_err err = dr_pid_files_add(&server->pid_files, server->config->pid_file, error);
+    for (; more != NULL && *more != NULL && err == DORA_OK; more++) {
+        err = dr_pid_files_add(&server->pid_files, *more, error);
     }
-    long old = 0;
-    FILE *file = fopen(path, "re");
-    if (file != NULL) {
-        if (fscanf(file, "%ld", &old) != 1) {
-            old = 0;
-        }
-        fclose(file);
-    }
-    if (old > 0 && old != getpid() && (kill((pid_t)old, 0) == 0 || errno == EPERM)) {
-        return dora_error_set(error, DORA_EIO, "pid_file: %s names process %ld, which is alive",
-                              path, old);
-    }
-    file = fopen(path, "we");
-    if (file == NULL || fprintf(file, "%d\n", (int)getpid()) < 0 || fclose(file) != 0) {
-        return dora_error_set(error, DORA_EIO, "pid_file: cannot write %s: %s", path,
-                              strerror(errno));
-    }
-    server->is_pid_file_ours = true;
-    return DORA_OK;
+    return err;
+}
+
+/* leave_terminal ends the start of a daemon: its parent may go. */
+static void leave_terminal(dr_server *server)
+{
+    dr_log_take_output(server->log);
+    dr_daemon_ready(server->ready_fd);
 }
 
 /* open_doors starts serving, once every pool has a worker. */
@@ -56,8 +44,12 @@ static dora_err open_doors(dr_server *server, dora_error *error)
 {
     dora_err err = dr_routes_build(&server->routes, server->config, server->crews, error);
     err = err == DORA_OK ? dr_doors_listen(server, error) : err;
-    err = err == DORA_OK ? write_pid_file(server, error) : err;
-    return err == DORA_OK ? dr_doors_open(server, error) : err;
+    err = err == DORA_OK ? write_pid_files(server, error) : err;
+    err = err == DORA_OK ? dr_doors_open(server, error) : err;
+    if (err == DORA_OK && server->config->daemonize) {
+        leave_terminal(server);
+    }
+    return err;
 }
 
 static void close_if_open(uv_handle_t *handle)
@@ -181,6 +173,10 @@ static void on_signal(uv_signal_t *handle, int number)
                      "signal %d: this version cannot reload; stop and start it", number);
         return;
     }
+    if (number == SIGUSR2) {
+        dr_log_reopen(server->log);
+        return;
+    }
     if (number == SIGTERM && phase >= DR_PHASE_DRAINING) {
         return; /* process managers repeat it; only a second Ctrl-C is impatience */
     }
@@ -277,7 +273,7 @@ static dora_err start_crews(dr_server *server, const char *(*words)[6], dora_err
 
 dora_err dr_supervise(dr_server *server, dora_error *error)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
     const char *words[DR_POOLS_MAX][6];
     (void)signal(SIGPIPE, SIG_IGN);
     uv_async_init(&server->loop, &server->attention, on_attention);
@@ -298,9 +294,7 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     for (uint32_t i = 0; i < server->lane_count; i++) {
         dr_lane_join(&server->lanes[i]);
     }
-    if (server->is_pid_file_ours) {
-        (void)unlink(server->config->pid_file);
-    }
+    dr_pid_files_remove(&server->pid_files);
     if (server->outcome != DORA_OK && error != NULL) {
         *error = server->failure;
     }
