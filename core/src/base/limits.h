@@ -44,5 +44,10 @@
 /* Log. */
 #define DR_LOG_BYTES_MAX (1024u * 1024) /* unwritten log; beyond, lines are dropped and counted */
 #define DR_LOG_LINE_MAX 8192u           /* longer lines are cut */
+#define DR_LOG_RECORD_MAX 32768u        /* bytes of a handler's record: a packet a record */
+#define DR_LOG_TAG_MAX 256u             /* of a record's tag */
+#define DR_LOG_FILE_MAX 1024u           /* of a record's file name */
+#define DR_LOG_PACKET_MAX (DR_LOG_RECORD_MAX + DR_LOG_TAG_MAX + DR_LOG_FILE_MAX + 64u)
+#define DR_LOG_SOCKET_BYTES (4 * 1024 * 1024) /* of a pool's records on their way to the master */
 
 #endif

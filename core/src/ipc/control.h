@@ -7,12 +7,13 @@
 
 enum {
     DR_CONTROL_FD = 3, /* where a zygote finds its end */
-    DR_CONTROL_FDS_MAX = DR_REACTORS_MAX + 1
+    DR_CONTROL_FDS_MAX = DR_REACTORS_MAX + 2
 };
 
 typedef enum dr_control_kind {
     /* master to zygote */
-    DR_CONTROL_SETUP = 1, /* text: dr_control_setup, then the target; fds: region, eventfds */
+    DR_CONTROL_SETUP = 1, /* text: dr_control_setup, then the target; fds: region, log,
+                           * eventfds */
     DR_CONTROL_FORK,      /* slot, number: the worker's number in its title */
     DR_CONTROL_STOP,
     /* zygote to master */
@@ -32,9 +33,10 @@ typedef enum dr_control_kind {
 typedef struct dr_control_setup {
     dr_region_shape shape;
     uint32_t reply_bytes_max;
+    uint32_t log_level;
     uint8_t preload;
-    uint8_t is_c; /* run the core's C runtime, not the process's own */
-    char pool[62];
+    uint8_t is_c;  /* run the core's C runtime, not the process's own */
+    char pool[66]; /* the longest name, and its end */
 } dr_control_setup;
 
 typedef struct dr_control_head {

@@ -19,6 +19,8 @@ static uint64_t round_up(uint64_t n, uint64_t unit)
 static uint64_t lay_out(dr_region *region, const dr_region_shape *shape, char *base)
 {
     uint64_t at = round_up(sizeof(dr_region_shape), 64);
+    const uint64_t board = at;
+    at += sizeof(dr_shared_board);
     const uint64_t reactors = at;
     at += (uint64_t)shape->reactors * sizeof(dr_shared_reactor);
     const uint64_t workers = at;
@@ -34,6 +36,7 @@ static uint64_t lay_out(dr_region *region, const dr_region_shape *shape, char *b
     const uint64_t slab = at;
     at += shape->slab_bytes;
     if (base != NULL) {
+        region->board = (dr_shared_board *)(void *)(base + board);
         region->reactors = (dr_shared_reactor *)(void *)(base + reactors);
         region->workers = (dr_shared_worker *)(void *)(base + workers);
         region->outboxes = (dr_shared_outbox *)(void *)(base + outboxes);

@@ -1,6 +1,6 @@
 /* region.h: the shared memory between the master and the workers of one pool.
  *
- * Layout: header, reactors, workers, outboxes, tasks, big areas (one a worker), slab. Offsets
+ * Layout: header, board, reactors, workers, outboxes, tasks, big areas (one a worker), slab. Offsets
  * follow from the shape alone, so both sides compute them. The master never trusts what it reads
  * here: the truth about a task is in its own memory (task/pool.h). */
 #ifndef DR_IPC_REGION_H
@@ -83,10 +83,24 @@ typedef struct dr_shared_reactor {
     alignas(64) _Atomic uint64_t ready[DR_WORKER_SLOTS_MAX / 64]; /* workers with full outboxes */
 } dr_shared_reactor;
 
+/* dr_shared_board is what handlers may know of the server; written by the master alone. */
+typedef struct dr_shared_board {
+    alignas(64) _Atomic int32_t pid; /* the master's */
+    _Atomic uint64_t start_time;     /* Unix seconds */
+    _Atomic uint64_t connections;
+    _Atomic uint64_t accepted;
+    _Atomic uint64_t closed;
+    _Atomic uint64_t tasks;
+    _Atomic uint64_t requests;
+    _Atomic uint64_t log_lines;
+    _Atomic uint64_t log_bytes;
+} dr_shared_board;
+
 typedef struct dr_region {
     int fd;
     char *base;
     dr_region_shape shape;
+    dr_shared_board *board;
     dr_shared_reactor *reactors;
     dr_shared_worker *workers;
     dr_shared_outbox *outboxes; /* [worker * reactors + reactor] */

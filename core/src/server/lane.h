@@ -12,6 +12,7 @@
 #include "server/pid_file.h"
 #include "server/route.h"
 #include "task/dispatch.h"
+#include "task/feed.h"
 #include "wire/message.h"
 
 typedef struct dr_call dr_call;
@@ -50,6 +51,7 @@ struct dr_server {
     dr_log *log;
     dr_pool *pools;
     dr_crew *crews;
+    dr_feed *feeds; /* one a pool */
     uint32_t pool_count;
     dr_routes routes;
     dr_lane *lanes;
@@ -104,6 +106,9 @@ void dr_lane_fini(dr_lane *lane);
  * dr_doors_open starts the lanes and prints the ready line. Thread: the supervisor's. */
 dora_err dr_doors_listen(dr_server *server, dora_error *error);
 dora_err dr_doors_open(dr_server *server, dora_error *error);
+
+/* board.c: dr_board_write tells the workers of all pools what the server is doing. */
+void dr_board_write(dr_server *server);
 
 /* supervisor.c: dr_supervise runs the server's own loop until everything has ended. */
 dora_err dr_supervise(dr_server *server, dora_error *error);

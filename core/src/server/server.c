@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/title.h"
@@ -59,7 +60,9 @@ static dora_err make(dr_server *server, dora_error *error)
     server->lanes = calloc(server->lane_count, sizeof(*server->lanes));
     server->pools = calloc(server->pool_count, sizeof(*server->pools));
     server->crews = calloc(server->pool_count, sizeof(*server->crews));
-    if (server->lanes == NULL || server->pools == NULL || server->crews == NULL) {
+    server->feeds = calloc(server->pool_count, sizeof(*server->feeds));
+    if (server->lanes == NULL || server->pools == NULL || server->crews == NULL ||
+        server->feeds == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
     if (server->pool_count == 0 || server->pool_count > DR_POOLS_MAX) {
@@ -99,6 +102,7 @@ static void unmake(dr_server *server)
     free(server->lanes);
     free(server->pools);
     free(server->crews);
+    free(server->feeds);
 }
 
 /* open_standard_files: were 0, 1 or 2 closed, sockets would get these numbers and the log would be
@@ -132,6 +136,7 @@ dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_erro
     server->config = config;
     server->host = host;
     server->ready_fd = ready_fd;
+    server->start_time = (uint64_t)time(NULL);
     dr_title_set("dora: master");
     dora_err err = make(server, error);
     if (err == DORA_OK) {

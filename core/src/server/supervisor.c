@@ -69,6 +69,7 @@ static void end_if_done(dr_server *server)
     }
     for (uint32_t i = 0; i < server->pool_count; i++) {
         dr_crew_close(&server->crews[i]);
+        dr_feed_close(&server->feeds[i]);
     }
     for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
         close_if_open((uv_handle_t *)&server->signals[i]);
@@ -197,6 +198,7 @@ static void on_signal(uv_signal_t *handle, int number)
 static void on_housekeeping(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
+    dr_board_write(server);
     for (uint32_t i = 0; i < server->pool_count; i++) {
         dr_crew_end_stuck(&server->crews[i]);
         dr_crew_balance(&server->crews[i]);
@@ -244,6 +246,16 @@ static const char *const *zygote_argv(const dr_server *server, const dr_pool_con
     return words;
 }
 
+static dora_err open_feeds(dr_server *server, dora_error *error)
+{
+    dora_err err = DORA_OK;
+    for (uint32_t i = 0; i < server->pool_count && err == DORA_OK; i++) {
+        err = dr_feed_open(&server->feeds[i], &server->loop, server->log,
+                           server->config->pools[i].name, error);
+    }
+    return err;
+}
+
 static dora_err start_crews(dr_server *server, const char *(*words)[6], dora_error *error)
 {
     const dr_crew_events events = {
@@ -261,6 +273,8 @@ static dora_err start_crews(dr_server *server, const char *(*words)[6], dora_err
                                          .max_requests = pool->max_requests,
                                          .memory_mb_max = pool->memory_mb_max,
                                          .reply_bytes_max = server->config->frame_bytes_max,
+                                         .log_level = server->config->log.level,
+                                         .log_fd = server->feeds[i].write_fd,
                                          .preload = pool->preload,
                                          .is_c = pool->runtime == DR_RUNTIME_C};
         server->pools[i].on_attention = on_pool_attention;
@@ -284,7 +298,9 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
         server->signals[i].data = server;
         uv_signal_start(&server->signals[i], on_signal, numbers[i]);
     }
-    const dora_err err = start_crews(server, words, &server->failure);
+    dr_board_write(server);
+    dora_err err = open_feeds(server, &server->failure);
+    err = err == DORA_OK ? start_crews(server, words, &server->failure) : err;
     if (err != DORA_OK) {
         give_up(server, err);
     } else {

@@ -18,6 +18,8 @@ typedef struct dr_crew_options {
     uint32_t max_requests;
     uint32_t memory_mb_max;
     uint32_t reply_bytes_max;
+    uint32_t log_level; /* records of handlers above it are not sent */
+    int log_fd;         /* where they are sent to (task/feed.h); borrowed */
     bool preload;
     bool is_c;
 } dr_crew_options;

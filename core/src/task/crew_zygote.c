@@ -75,6 +75,7 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
         char target[4096];
     } text = {.setup = {.shape = crew->pool->region.shape,
                         .reply_bytes_max = crew->options.reply_bytes_max,
+                        .log_level = crew->options.log_level,
                         .preload = crew->is_preloading,
                         .is_c = crew->options.is_c}};
     (void)snprintf(text.setup.pool, sizeof(text.setup.pool), "%s", crew->options.name);
@@ -87,10 +88,11 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
     int fds[DR_CONTROL_FDS_MAX];
     const uint32_t reactors = crew->pool->limits.reactors;
     fds[0] = crew->pool->region.fd;
-    memcpy(fds + 1, crew->pool->event_fds, reactors * sizeof(int));
+    fds[1] = crew->options.log_fd;
+    memcpy(fds + 2, crew->pool->event_fds, reactors * sizeof(int));
     const dr_control_head head = {.kind = DR_CONTROL_SETUP};
     (void)dr_control_send(crew->control_fd, &head, &text, sizeof(text.setup) + target_len, fds,
-                          reactors + 1);
+                          reactors + 2);
 }
 
 void dr_crew_load_late(dr_crew *crew, int threads)

@@ -163,6 +163,9 @@ static dora_err call(job *self, const dora_request *request, uint32_t api, uint6
     if (!handler_for(self->worker->app, api, request->name, &handler)) {
         return refuse(self, DORA_CODE_NO_API);
     }
+    _Atomic uint64_t *requests = &self->worker->requests;
+    atomic_store_explicit(requests, atomic_load_explicit(requests, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
     dr_deadline_set(request->deadline_ns); /* calls that the handler makes end with its caller's */
     const dora_err err = runtime->invoke(runtime->host, handler, request, &self->reply);
     dr_deadline_set(0);

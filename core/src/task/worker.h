@@ -11,7 +11,8 @@ typedef struct dr_worker {
     dr_region *region;
     uint32_t slot;
     uint32_t reply_bytes_max;
-    const int *event_fds; /* one for each reactor */
+    const int *event_fds;      /* one for each reactor */
+    _Atomic uint64_t requests; /* taken so far; handlers' threads may read it */
 } dr_worker;
 
 /* dr_worker_run takes tasks until it is told to stop or the runtime says DORA_EEXIT. It does not

@@ -21,6 +21,7 @@
 #include "base/title.h"
 #include "ipc/control.h"
 #include "ipc/wake.h"
+#include "task/context.h"
 #include "task/worker.h"
 
 typedef struct child {
@@ -35,7 +36,9 @@ typedef struct zygote {
     char target[4096];
     dr_region region;
     int event_fds[DR_REACTORS_MAX];
-    child *children; /* one place for each slot; pid 0: free */
+    dr_context context;
+    dr_worker worker; /* this process, in a forked one; handlers' threads may outlive its loop */
+    child *children;  /* one place for each slot; pid 0: free */
     uint32_t child_count;
     int signal_fd;
     dr_control_message message; /* large: not on the stack of a forked worker */
@@ -94,18 +97,21 @@ static dora_err take_setup(zygote *self, dora_error *error)
     dr_control_message *message = &self->message;
     const dora_err err = dr_control_receive(DR_CONTROL_FD, message);
     if (err != DORA_OK || message->head.kind != DR_CONTROL_SETUP ||
-        message->text_len < sizeof(self->setup) || message->fd_count < 2) {
+        message->text_len < sizeof(self->setup) || message->fd_count < 3) {
         return dora_error_set(error, DORA_EPROTO, "the server said nothing that a zygote knows");
     }
     memcpy(&self->setup, message->text, sizeof(self->setup));
     const size_t target_len = message->text_len - sizeof(self->setup);
-    if (target_len >= sizeof(self->target) || message->fd_count > DR_REACTORS_MAX + 1) {
+    if (target_len >= sizeof(self->target) || message->fd_count > DR_CONTROL_FDS_MAX) {
         return dora_error_set(error, DORA_ETOOBIG, "the application's name is too long");
     }
     memcpy(self->target, message->text + sizeof(self->setup), target_len);
     self->setup.pool[sizeof(self->setup.pool) - 1] = '\0';
-    for (size_t i = 1; i < message->fd_count; i++) {
-        self->event_fds[i - 1] = message->fds[i];
+    self->context = (dr_context){
+        .log_fd = message->fds[1], .log_level = self->setup.log_level, .pool = self->setup.pool};
+    dr_context_set(&self->context);
+    for (size_t i = 2; i < message->fd_count; i++) {
+        self->event_fds[i - 2] = message->fds[i];
     }
     return dr_region_open(&self->region, message->fds[0], &self->setup.shape, error);
 }
@@ -204,6 +210,13 @@ static int be_worker(zygote *self, uint32_t slot, int32_t number, pid_t zygote_p
     if (runtime->fork_child != NULL) {
         runtime->fork_child(runtime->host);
     }
+    self->worker = (dr_worker){.runtime = runtime,
+                               .app = &self->app,
+                               .region = &self->region,
+                               .slot = slot,
+                               .reply_bytes_max = self->setup.reply_bytes_max,
+                               .event_fds = self->event_fds};
+    dr_context_enter(&self->context, self->region.board, (uint32_t)number, &self->worker.requests);
     dora_error error = {0};
     dora_err err = self->setup.preload ? DORA_OK : load(self, &error);
     if (err == DORA_OK && runtime->worker_start != NULL) {
@@ -215,13 +228,7 @@ static int be_worker(zygote *self, uint32_t slot, int32_t number, pid_t zygote_p
     }
     say(DR_CONTROL_READY, slot, getpid(), 0, NULL, 0);
     close(DR_CONTROL_FD);
-    dr_worker worker = {.runtime = runtime,
-                        .app = &self->app,
-                        .region = &self->region,
-                        .slot = slot,
-                        .reply_bytes_max = self->setup.reply_bytes_max,
-                        .event_fds = self->event_fds};
-    dr_worker_run(&worker);
+    dr_worker_run(&self->worker);
     if (runtime->worker_stop != NULL) {
         runtime->worker_stop(runtime->host);
     }
@@ -387,6 +394,7 @@ int dora_zygote_run(const dora_runtime *runtime)
                  runtime == NULL ? "c" : runtime->name, runtime == NULL ? "" : runtime->version);
     say(DR_CONTROL_HELLO, 0, getpid(), (int32_t)DR_REGION_LAYOUT, hello, (size_t)hello_len);
     if (!prepare(self)) {
+        dr_context_set(NULL);
         free(self->children);
         free(self);
         return 0;

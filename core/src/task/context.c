@@ -1,0 +1,94 @@
+/* context.c: what a zygote or a worker knows of its server, and what handlers may ask of it. */
+#include "task/context.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <dora/handler.h>
+
+#include "base/log.h"
+#include "ipc/log_packet.h"
+
+/* The only state of this layer outside a struct: a handler that logs has nothing to give us. */
+static dr_context *current;
+
+void dr_context_set(dr_context *context)
+{
+    current = context;
+}
+
+void dr_context_enter(dr_context *context, const dr_shared_board *board, uint32_t number,
+                      const _Atomic uint64_t *requests)
+{
+    context->board = board;
+    context->pid = getpid();
+    context->number = number;
+    context->requests = requests;
+    atomic_store(&context->dropped, 0); /* the zygote's own */
+}
+
+static dora_slice text_of(const char *text)
+{
+    return (dora_slice){text, text == NULL ? 0 : strlen(text)};
+}
+
+bool dora_log_is_wanted(int level)
+{
+    const dr_context *context = current;
+    return context != NULL && dr_log_is_wanted(context->log_level, level);
+}
+
+bool dora_log(int level, const char *tag, const char *file, uint32_t line, const char *msg,
+              size_t msg_len)
+{
+    dr_context *context = current;
+    if (context == NULL) {
+        return false;
+    }
+    if (!dr_log_is_wanted(context->log_level, level)) {
+        return true;
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const dr_log_entry entry = {.level = level,
+                                .time_ns =
+                                    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+                                .tag = text_of(tag),
+                                .file = text_of(file),
+                                .line = line,
+                                .pid = getpid(), /* a handler may have forked */
+                                .msg = {msg, msg_len}};
+    const uint64_t dropped = atomic_exchange(&context->dropped, 0);
+    if (!dr_log_packet_send(context->log_fd, &entry, dropped)) {
+        atomic_fetch_add(&context->dropped, dropped + 1);
+    }
+    return true;
+}
+
+static uint64_t read_count(const _Atomic uint64_t *count)
+{
+    return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+bool dora_server_info_get(dora_server_info *info)
+{
+    const dr_context *context = current;
+    if (context == NULL || context->board == NULL || context->pid != getpid()) {
+        return false;
+    }
+    const dr_shared_board *board = context->board;
+    *info = (dora_server_info){.pid = atomic_load_explicit(&board->pid, memory_order_relaxed),
+                               .pool = context->pool,
+                               .worker = context->number,
+                               .start_time = (int64_t)read_count(&board->start_time),
+                               .connections = read_count(&board->connections),
+                               .accepted = read_count(&board->accepted),
+                               .closed = read_count(&board->closed),
+                               .tasks = read_count(&board->tasks),
+                               .requests = read_count(&board->requests),
+                               .worker_requests = read_count(context->requests),
+                               .log_lines = read_count(&board->log_lines),
+                               .log_bytes = read_count(&board->log_bytes)};
+    return true;
+}

@@ -1,0 +1,30 @@
+/* context.h: what a zygote or a worker knows of its server. dora_log and dora_server_info_get are
+ * called without an argument, so this is the one thing of a process that they find by themselves. */
+#ifndef DR_TASK_CONTEXT_H
+#define DR_TASK_CONTEXT_H
+
+#include <stdatomic.h>
+
+#include "ipc/region.h"
+
+typedef struct dr_context {
+    int log_fd;
+    uint32_t log_level;
+    const char *pool;
+    _Atomic uint64_t dropped;     /* records, not yet told */
+    const dr_shared_board *board; /* NULL in a zygote */
+    int pid;                      /* of the worker: what it forks is none */
+    uint32_t number;
+    const _Atomic uint64_t *requests; /* that the worker has taken */
+} dr_context;
+
+/* dr_context_set says what handlers find; NULL: nothing. Ownership: borrowed until it is set again.
+ * Thread: the process's only one, before the application runs. */
+void dr_context_set(dr_context *context);
+
+/* dr_context_enter makes a zygote's context that of a worker it forked. Ownership: borrows `board`
+ * and `requests` for the process's life. */
+void dr_context_enter(dr_context *context, const dr_shared_board *board, uint32_t number,
+                      const _Atomic uint64_t *requests);
+
+#endif
