@@ -1,7 +1,6 @@
 /* doors.c: where clients come in: the listening sockets, and the line that says it is time. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "net/listener.h"
@@ -29,7 +28,6 @@ dora_err dr_doors_listen(dr_server *server, dora_error *error)
 
 dora_err dr_doors_open(dr_server *server, dora_error *error)
 {
-    server->start_time = (int64_t)time(NULL);
     atomic_store(&server->phase, DR_PHASE_SERVING);
     for (uint32_t i = 0; i < server->lane_count; i++) {
         const dora_err err = dr_lane_start(&server->lanes[i], error);

@@ -59,7 +59,7 @@ struct dr_server {
     uint32_t lanes_running;
     _Atomic uint32_t lanes_ended;
     _Atomic dr_phase phase;
-    int64_t start_time; /* Unix seconds at which it began to serve */
+    int64_t start_time; /* Unix seconds */
     uint16_t tcp_port;  /* that is listened on */
     uv_loop_t loop;     /* the supervisor's */
     uv_async_t attention;

@@ -135,8 +135,8 @@ dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_erro
     dr_reload_queue_init(&server->asked);
     server->config = config;
     server->host = host;
+    server->start_time = (int64_t)time(NULL);
     server->ready_fd = ready_fd;
-    server->start_time = (uint64_t)time(NULL);
     dr_title_set("dora: master");
     dora_err err = make(server, error);
     if (err == DORA_OK) {
