@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "ipc/inbox.h"
 #include "task/dispatch.h"
 #include "task/worker.h"
@@ -24,10 +25,13 @@ typedef struct setting {
     uint32_t attentions;
 } setting;
 
+static _Atomic uint64_t seen_deadline_ns; /* by the handler that ran last */
+
 static dora_err echo(void *host, void *handler, const dora_request *request, dora_reply *reply)
 {
     (void)host;
     (void)handler;
+    atomic_store(&seen_deadline_ns, dr_deadline_get());
     return dora_write_raw(dora_reply_writer(reply), dora_request_param(request));
 }
 
@@ -469,6 +473,29 @@ static void what_waits_past_its_deadline_is_not_run(void **state)
     tear_down(&at);
 }
 
+/* Clients that a handler uses find there how long its caller waits. */
+static void a_handler_has_its_callers_deadline(void **state)
+{
+    (void)state;
+    setting at;
+    const dr_pool_limits limits = small_limits(1, 100);
+    tally told = {0};
+    uint32_t task;
+    set_up(&at, &limits);
+    start_worker(&at);
+    const dr_task_input timed = {.name = {"/t", 2},
+                                 .param = {"N;", 2},
+                                 .guid = GUID,
+                                 .deadline_ns = dr_clock_ns() + 60000000000u};
+    assert_int_equal(dr_dispatch_submit(&at.pool, &timed, &task), 0);
+    collect_until(&at, &told, 1);
+    assert_int_equal(atomic_load(&seen_deadline_ns), timed.deadline_ns);
+    assert_int_equal(submit(&at, 0, text_slice("N;"), NULL, &task), 0);
+    collect_until(&at, &told, 2);
+    assert_int_equal(atomic_load(&seen_deadline_ns), 0);
+    tear_down(&at);
+}
+
 static void an_unhealthy_pool_keeps_nobody_waiting(void **state)
 {
     (void)state;
@@ -499,6 +526,7 @@ int main(void)
         cmocka_unit_test(recycling_is_asked_for_once),
         cmocka_unit_test(a_broken_inbox_stops_nobody_else),
         cmocka_unit_test(what_waits_past_its_deadline_is_not_run),
+        cmocka_unit_test(a_handler_has_its_callers_deadline),
         cmocka_unit_test(an_unhealthy_pool_keeps_nobody_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,8 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
                                    const char *app);
 
 /* dr_config_check looks at what must hold among the keys: pools with the same name or the same api
- * patterns, a daemon without a log file. `where` starts each message (a file's name). Errors: DORA_ECONFIG. */
+ * patterns, a daemon without a log file. `where` starts each message (a file's name).
+ * Errors: DORA_ECONFIG. */
 dora_err dr_config_check(const dr_config *config, const char *where, dora_error *error);
 
 /* dr_config_frame_options gives the settings of the wire. Ownership: borrows config->salt. */

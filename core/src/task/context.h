@@ -1,5 +1,5 @@
 /* context.h: what a zygote or a worker knows of its server. dora_log and dora_server_info_get are
- * called without an argument, so this is the one thing of a process that they find by themselves. */
+ * called without an argument: this is the one thing that they find by themselves. */
 #ifndef DR_TASK_CONTEXT_H
 #define DR_TASK_CONTEXT_H
 
