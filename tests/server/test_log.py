@@ -223,3 +223,7 @@ def test_what_a_handler_knows_of_its_server(tmp_path):
             other.send(v1.request(v1.guid(), "/slow"))
             # What is counted is at most a second old; the slow call runs for three.
             assert wait_until(lambda: data(conn.call("/info"))["tasks"] >= 1, 2.5)
+            info = data(conn.call("/info"))
+            assert info["connections"] == info["accepted"] == 2 and info["closed"] == 0
+            assert info["requests"] >= 4
+        assert wait_until(lambda: data(conn.call("/info"))["closed"] == 1, 5)
