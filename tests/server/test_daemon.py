@@ -193,6 +193,11 @@ def test_threads_would_be_lost(tmp_path):
     assert of_folder(tmp_path) == []
 
 
+def heed_interrupts():
+    """A test in the background of a shell would hand on that they are ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def starting(folder):
     """A daemon whose application is still loading: the parent, and the child's id."""
@@ -201,7 +206,8 @@ def starting(folder):
     config = configure(folder, {"p": {"runtime": "python", "app": str(slow)}})
     parent = subprocess.Popen([program(), "serve", "--config", config], cwd=folder,
                               env=environment(), stdin=subprocess.DEVNULL, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              preexec_fn=heed_interrupts)
     try:
         assert wait_until((folder / "loading").exists, 20)
         master = [pid for pid in processes.descendants(parent.pid)
