@@ -69,7 +69,8 @@ static void test_defaults(void **state)
 }
 
 static const char WHOLE[] =
-    "{\"listen\": {\"tcp\": \"[::1]:0\", \"http\": null, \"unix\": null, \"admin\": null},"
+    "{\"listen\": {\"tcp\": \"[::1]:0\", \"http\": null, \"unix\": \"run/dora.sock\", "
+    "\"admin\": null},"
     " \"reactors\": 3, \"backlog\": 10, \"frame_bytes_max\": 4096, \"idle_s\": 5,"
     " \"linger_ms\": 0, \"sign\": true, \"salt\": \"pepper\", \"gzip\": true,"
     " \"daemonize\": false, \"pid_file\": \"run/dora.pid\","
@@ -95,6 +96,7 @@ static void test_everything_set(void **state)
     assert_int_equal(err, DORA_OK);
     assert_string_equal(config.tcp_host, "::1");
     assert_int_equal(config.tcp_port, 0);
+    assert_string_equal(config.unix_path, "conf/run/dora.sock");
     assert_int_equal(config.reactors, 3);
     assert_int_equal(config.frame_bytes_max, 4096);
     assert_int_equal(config.linger_ms, 0);
@@ -120,6 +122,49 @@ static void test_everything_set(void **state)
     dora_frame_options frame = dr_config_frame_options(&config);
     assert_true(frame.sign && frame.gzip && frame.bytes_max == 4096 && frame.salt.len == 6);
     dr_config_fini(&config);
+}
+
+static void test_where_it_listens(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    assert_int_equal(parse(&config, "{\"listen\": {\"tcp\": null, \"unix\": \"/run/d\"}}", &error),
+                     DORA_OK);
+    assert_null(config.tcp_host);
+    assert_string_equal(config.unix_path, "/run/d");
+    assert_int_equal(dr_config_check(&config, NULL, &error), DORA_OK);
+    dr_config_fini(&config);
+    assert_int_equal(parse(&config, "{\"listen\": {\"tcp\": null}}", &error), DORA_OK);
+    assert_int_equal(dr_config_check(&config, "dora.json", &error), DORA_ECONFIG);
+    assert_string_equal(error.msg,
+                        "dora.json: listen: neither tcp nor unix is set; nobody could call");
+    dr_config_fini(&config);
+}
+
+static void test_who_may_command(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        bool loopback;
+        bool local;
+        bool any;
+    } rows[] = {{"[]", false, false, false},
+                {"[\"loopback\"]", true, false, false},
+                {"[\"unix\", \"loopback\"]", true, true, false},
+                {"[\"any\"]", false, false, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        dr_config config;
+        dora_error error;
+        char text[128];
+        snprintf(text, sizeof text, "{\"control\": {\"allow\": %s}}", rows[i].text);
+        assert_int_equal(parse(&config, text, &error), DORA_OK);
+        assert_int_equal(config.control.loopback, rows[i].loopback);
+        assert_int_equal(config.control.local, rows[i].local);
+        assert_int_equal(config.control.any, rows[i].any);
+        dr_config_fini(&config);
+    }
 }
 
 static void test_unknown_keys(void **state)
@@ -159,12 +204,12 @@ static void test_wrong_values(void **state)
     expect_problem("{\"control\": {\"allow\": [\"moon\"]}}",
                    "conf/dora.json:1:14: control.allow: must be a list of \"loopback\", "
                    "\"unix\" and \"any\"");
-    const char *tcp[] = {"null", "9567", "\"localhost\"", "\":80\"", "\"a:70000\"", "\"::1:80\""};
+    const char *tcp[] = {"9567", "\"localhost\"", "\":80\"", "\"a:70000\"", "\"::1:80\""};
     for (size_t i = 0; i < sizeof tcp / sizeof tcp[0]; i++) {
         char text[128];
         snprintf(text, sizeof text, "{\"listen\": {\"tcp\": %s}}", tcp[i]);
         expect_problem(text, "conf/dora.json:1:13: listen.tcp: must be \"HOST:PORT\", such as "
-                             "\"127.0.0.1:9567\"; port 0 picks a free one");
+                             "\"127.0.0.1:9567\", or null; port 0 picks a free one");
     }
 }
 
@@ -209,9 +254,6 @@ static void test_later_work(void **state)
     expect_problem("{\"listen\": {\"http\": \"127.0.0.1:9566\"}}",
                    "conf/dora.json:1:13: listen.http: this version has no HTTP listener yet; "
                    "leave it null");
-    expect_problem("{\"listen\": {\"unix\": \"/run/dora\"}}",
-                   "conf/dora.json:1:13: listen.unix: this version has no Unix socket yet; leave "
-                   "it null");
     expect_problem("{\"discovery\": {\"redis\": [\"127.0.0.1:6379\"]}}",
                    "conf/dora.json:1:16: discovery.redis: this version has no discovery yet; "
                    "leave it []");
@@ -327,12 +369,20 @@ static void test_load(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_everything_set),
-        cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_wrong_values),
-        cmocka_unit_test(test_wrong_pools),  cmocka_unit_test(test_later_work),
-        cmocka_unit_test(test_syntax),       cmocka_unit_test(test_cut_anywhere),
-        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_check_pools),
-        cmocka_unit_test(test_load),         cmocka_unit_test(test_daemon),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_everything_set),
+        cmocka_unit_test(test_where_it_listens),
+        cmocka_unit_test(test_who_may_command),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_wrong_values),
+        cmocka_unit_test(test_wrong_pools),
+        cmocka_unit_test(test_later_work),
+        cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_check_pools),
+        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_daemon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

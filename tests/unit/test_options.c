@@ -72,13 +72,15 @@ static void test_files(void **state)
     (void)state;
     dr_config config;
     dora_error error;
-    assert_int_equal(parse(&config,
-                           ARGV("users.py", "./more/users.php", "orders.so", "shop.users:app",
-                                "--workers", "7", "--port=0", "--host", "::1"),
-                           NULL, &error),
-                     DORA_OK);
+    assert_int_equal(
+        parse(&config,
+              ARGV("users.py", "./more/users.php", "orders.so", "shop.users:app", "--workers", "7",
+                   "--port=0", "--host", "::1", "--unix", "run/sock"),
+              NULL, &error),
+        DORA_OK);
     assert_string_equal(config.tcp_host, "::1");
     assert_int_equal(config.tcp_port, 0);
+    assert_string_equal(config.unix_path, "run/sock");
     assert_int_equal(config.pool_count, 4);
     const char *names[] = {"users", "users-2", "orders", "users-3"};
     const dr_runtime_kind runtimes[] = {DR_RUNTIME_PYTHON, DR_RUNTIME_PHP, DR_RUNTIME_C,
@@ -186,7 +188,7 @@ static void test_mistakes(void **state)
     expect_error(ARGV("users.py", "--prot", "1"), DORA_EINVAL,
                  "unknown flag --prot; did you mean --port?");
     expect_error(ARGV("users.py", "--zzzzz"), DORA_EINVAL,
-                 "unknown flag --zzzzz; there are --config, --host, --port and --workers");
+                 "unknown flag --zzzzz; there are --config, --host, --port, --unix and --workers");
     expect_error(ARGV("users.py", "--port"), DORA_EINVAL, "--port needs a value");
     expect_error(ARGV("users.py", "--port", "65536"), DORA_EINVAL,
                  "--port must be from 0 to 65535, not 65536");

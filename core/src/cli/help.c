@@ -16,7 +16,8 @@ static const char HELP_ALL[] =
     "  --version              print the version\n";
 
 static const char USAGE_SERVE[] =
-    "usage: dora serve FILE... [--config FILE] [--host 127.0.0.1] [--port 9567] [--workers N]\n";
+    "usage: dora serve FILE... [--config FILE] [--host 127.0.0.1] [--port 9567]\n"
+    "                  [--unix PATH] [--workers N]\n";
 
 static const char HELP_SERVE[] =
     "\n"
@@ -27,10 +28,12 @@ static const char HELP_SERVE[] =
     "                  beside those of the FILEs\n"
     "  --host HOST     listen on this address (127.0.0.1)\n"
     "  --port PORT     listen on this port (9567); 0 picks a free one\n"
+    "  --unix PATH     listen on a Unix socket as well; its file is for its owner alone\n"
     "  --workers N     workers of each pool (twice the CPUs)\n"
     "\n"
     "When the server is ready it prints one line to stdout:\n"
     "  dora: ready tcp=127.0.0.1:9567 http=-\n"
+    "with unix=PATH at its end where there is one.\n"
     "SIGTERM and SIGINT finish what was accepted, then stop it.\n"
     "\n"
     "Interpreters are found by DORA_PYTHON and DORA_PHP, else in PATH; PHP's extension by\n"

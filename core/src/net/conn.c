@@ -313,10 +313,12 @@ static uint32_t next_number(const dr_reactor *reactor)
     return (uint32_t)(number % UINT32_MAX) + 1;
 }
 
-void dr_conn_accept(dr_reactor *reactor)
+void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
 {
+    const bool is_tcp = listener->type == UV_TCP;
     dr_conn *conn = calloc(1, sizeof(*conn));
-    if (conn == NULL || uv_tcp_init(&reactor->loop, &conn->uv.tcp) != 0) {
+    if (conn == NULL || (is_tcp ? uv_tcp_init(&reactor->loop, &conn->uv.tcp)
+                                : uv_pipe_init(&reactor->loop, &conn->uv.pipe, 0)) != 0) {
         free(conn);
         return;
     }
@@ -330,10 +332,12 @@ void dr_conn_accept(dr_reactor *reactor)
         reactor->conns->prev = conn;
     }
     reactor->conns = conn;
-    if (uv_accept((uv_stream_t *)&reactor->listener, &conn->uv.stream) != 0) {
+    if (uv_accept(listener, &conn->uv.stream) != 0) {
         dr_conn_close(conn);
         return;
     }
-    (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
+    if (is_tcp) {
+        (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
+    }
     dr_conn_update(conn);
 }

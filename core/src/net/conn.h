@@ -15,6 +15,7 @@ typedef struct dr_conn {
         uv_handle_t handle;
         uv_stream_t stream;
         uv_tcp_t tcp;
+        uv_pipe_t pipe;
     } uv;
     uv_write_t write;
     uv_shutdown_t shutdown;
@@ -39,8 +40,8 @@ typedef struct dr_conn {
     bool is_shut;      /* the write side is shut; what still comes is dropped */
 } dr_conn;
 
-/* dr_conn_accept takes a waiting connection. */
-void dr_conn_accept(struct dr_reactor *reactor);
+/* dr_conn_accept takes a waiting connection of a listener, TCP or Unix. */
+void dr_conn_accept(struct dr_reactor *reactor, uv_stream_t *listener);
 
 /* dr_conn_begin opens a reply frame; the body is appended to the returned buffer; dr_conn_end
  * closes it and has it written at the end of the turn.

@@ -1,6 +1,8 @@
-/* listener.h: listening sockets. */
+/* listener.h: listening sockets: TCP (listener.c) and Unix (local.c). */
 #ifndef DR_NET_LISTENER_H
 #define DR_NET_LISTENER_H
+
+#include <sys/types.h>
 
 #include <dora/error.h>
 
@@ -9,5 +11,21 @@
  * bound. Errors: DORA_EIO names the address and why (a port in use). Ownership: gives `fds`. */
 dora_err dr_listener_open(const char *host, uint16_t *port, int backlog, int *fds, uint32_t count,
                           dora_error *error);
+
+/* dr_local is the file of a listening Unix socket. Zeroed memory is none. */
+typedef struct dr_local {
+    const char *path;
+    dev_t device;
+    ino_t inode;
+} dr_local;
+
+/* dr_local_listen makes a non-blocking socket that listens at `path`, whose file is for its owner
+ * alone (0600) from the first moment. The file of a server that is no more is replaced. Errors:
+ * DORA_EIO names the path and why: too long, in use, no socket, no permission. Ownership: gives the
+ * descriptor; borrows `path` until dr_local_remove, which removes the file if it still is this
+ * socket's. */
+dora_err dr_local_listen(dr_local *local, const char *path, int backlog, int *listen_fd,
+                         dora_error *error);
+void dr_local_remove(dr_local *local);
 
 #endif

@@ -111,7 +111,7 @@ static void on_sweep(uv_timer_t *handle)
 static void on_connection(uv_stream_t *listener, int status)
 {
     if (status == 0) {
-        dr_conn_accept(listener->data);
+        dr_conn_accept(listener->data, listener);
     }
 }
 
@@ -152,19 +152,35 @@ dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, uint32_t count,
     return DORA_OK;
 }
 
-dora_err dr_reactor_listen(dr_reactor *reactor, int listen_fd, int backlog, dora_error *error)
+/* listen_on is the second half for both kinds; `failed` is how opening went. */
+static dora_err listen_on(uv_stream_t *listener, int failed, int backlog, dora_error *error)
 {
-    uv_tcp_init(&reactor->loop, &reactor->listener);
-    reactor->listener.data = reactor;
-    int failed = uv_tcp_open(&reactor->listener, listen_fd);
     if (failed == 0) {
-        failed = uv_listen((uv_stream_t *)&reactor->listener, backlog, on_connection);
+        failed = uv_listen(listener, backlog, on_connection);
     }
-    reactor->is_listening = true;
     if (failed != 0) {
         return dora_error_set(error, DORA_EIO, "cannot accept: %s", uv_strerror(failed));
     }
     return DORA_OK;
+}
+
+dora_err dr_reactor_listen(dr_reactor *reactor, int listen_fd, int backlog, dora_error *error)
+{
+    uv_tcp_init(&reactor->loop, &reactor->listener);
+    reactor->listener.data = reactor;
+    reactor->is_listening = true;
+    const int failed = uv_tcp_open(&reactor->listener, listen_fd);
+    return listen_on((uv_stream_t *)&reactor->listener, failed, backlog, error);
+}
+
+dora_err dr_reactor_listen_locally(dr_reactor *reactor, int listen_fd, int backlog,
+                                   dora_error *error)
+{
+    uv_pipe_init(&reactor->loop, &reactor->local_listener, 0);
+    reactor->local_listener.data = reactor;
+    reactor->is_listening_locally = true;
+    const int failed = uv_pipe_open(&reactor->local_listener, listen_fd);
+    return listen_on((uv_stream_t *)&reactor->local_listener, failed, backlog, error);
 }
 
 void dr_reactor_run(dr_reactor *reactor)
@@ -182,6 +198,10 @@ void dr_reactor_stop_listening(dr_reactor *reactor)
     if (reactor->is_listening) {
         reactor->is_listening = false;
         uv_close((uv_handle_t *)&reactor->listener, NULL);
+    }
+    if (reactor->is_listening_locally) {
+        reactor->is_listening_locally = false;
+        uv_close((uv_handle_t *)&reactor->local_listener, NULL);
     }
 }
 

@@ -38,6 +38,7 @@ typedef struct dr_reactor_events {
 struct dr_reactor {
     uv_loop_t loop;
     uv_tcp_t listener;
+    uv_pipe_t local_listener;
     uv_prepare_t prepare;
     uv_check_t check;
     uv_idle_t busy;
@@ -47,7 +48,8 @@ struct dr_reactor {
     uv_timer_t sweep;
     int event_fd;
     bool is_ticking;
-    bool is_listening;
+    bool is_listening; /* `listener` is open; the next: `local_listener` */
+    bool is_listening_locally;
     uint32_t index;
     uint32_t count; /* of the server's reactors */
     dr_count accepted;
@@ -69,8 +71,11 @@ dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, uint32_t count,
                          const dora_frame_options *frame, uint32_t idle_s, uint32_t linger_ms,
                          const dr_reactor_events *events, dora_error *error);
 
-/* dr_reactor_listen starts accepting on a listening socket. Ownership: takes the descriptor. */
+/* dr_reactor_listen starts accepting on a listening TCP socket, dr_reactor_listen_locally on a Unix
+ * socket; one of each at most. Ownership: takes the descriptor. */
 dora_err dr_reactor_listen(dr_reactor *reactor, int listen_fd, int backlog, dora_error *error);
+dora_err dr_reactor_listen_locally(dr_reactor *reactor, int listen_fd, int backlog,
+                                   dora_error *error);
 
 /* dr_reactor_run runs until dr_reactor_end was called and every handle is closed. */
 void dr_reactor_run(dr_reactor *reactor);
@@ -78,7 +83,7 @@ void dr_reactor_run(dr_reactor *reactor);
 /* dr_reactor_ask wakes the reactor for on_ask. Thread: any. */
 void dr_reactor_ask(dr_reactor *reactor);
 
-/* dr_reactor_stop_listening closes the listener. dr_reactor_end closes everything. */
+/* dr_reactor_stop_listening closes the listeners. dr_reactor_end closes everything. */
 void dr_reactor_stop_listening(dr_reactor *reactor);
 void dr_reactor_end(dr_reactor *reactor);
 void dr_reactor_fini(dr_reactor *reactor);

@@ -74,7 +74,7 @@ dora_err dr_config_init(dr_config *config)
         .log = {.format = DR_LOG_TEXT, .level = 4},
         .control = {.loopback = true, .local = true},
     };
-    config->tcp_host = dr_text_copy("127.0.0.1");
+    config->tcp_host = dr_text_copy(DR_HOST_DEFAULT);
     config->salt = dr_text_copy(DR_SALT_DEFAULT);
     return config->tcp_host != NULL && config->salt != NULL ? DORA_OK : DORA_ENOMEM;
 }
@@ -86,6 +86,7 @@ void dr_config_fini(dr_config *config)
     }
     dr_free(config->pools);
     dr_free(config->tcp_host);
+    dr_free(config->unix_path);
     dr_free(config->salt);
     dr_free(config->pid_file);
     dr_free(config->log.file);
@@ -170,6 +171,10 @@ dora_err dr_config_check(const dr_config *config, const char *where, dora_error 
         memcpy(prefix + len, ": ", 3);
     }
     dr_problem_clear(problems);
+    if (config->tcp_host == NULL && config->unix_path == NULL) {
+        dr_problem_add(problems, "%slisten: neither tcp nor unix is set; nobody could call",
+                       prefix);
+    }
     if (config->pool_count > DR_POOLS_MAX) {
         dr_problem_add(problems, "%spools: %zu pools; at most %d are possible", prefix,
                        config->pool_count, DR_POOLS_MAX);

@@ -8,6 +8,8 @@
 
 #define DR_POOL_WORKERS_MAX 512u /* half of DR_WORKER_SLOTS_MAX: replacements need slots too */
 
+#define DR_HOST_DEFAULT "127.0.0.1"
+
 typedef enum dr_runtime_kind {
     DR_RUNTIME_C = 0,
     DR_RUNTIME_PYTHON,
@@ -43,8 +45,9 @@ typedef struct dr_pool_config {
 } dr_pool_config;
 
 typedef struct dr_config {
-    char *tcp_host;
+    char *tcp_host;    /* NULL: no TCP */
     uint16_t tcp_port; /* 0: any free one */
+    char *unix_path;   /* NULL: no Unix socket */
     uint32_t reactors; /* 0: the server decides */
     uint32_t backlog;
     uint32_t frame_bytes_max;

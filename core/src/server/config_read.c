@@ -33,9 +33,13 @@ static dora_err take_tcp(dr_reading *r, const dr_key *key, const json_t *json, v
     dr_config *config = object;
     char host[DR_HOST_BYTES];
     dora_slice text = {json_string_value(json), json_string_length(json)};
+    if (json_is_null(json)) {
+        return dr_text_set(&config->tcp_host, NULL);
+    }
     if (!json_is_string(json) || dr_address_parse(text, host, &config->tcp_port) != DORA_OK) {
         dr_reading_problem(
-            r, "must be \"HOST:PORT\", such as \"127.0.0.1:9567\"; port 0 picks a free one");
+            r,
+            "must be \"HOST:PORT\", such as \"127.0.0.1:9567\", or null; port 0 picks a free one");
         return DORA_OK;
     }
     return dr_text_set(&config->tcp_host, host);
@@ -203,7 +207,7 @@ static dora_err settle_pool(dr_reading *r, const json_t *json, dr_pool_config *p
 static const dr_key LISTEN_KEYS[] = {
     {.name = "tcp", .take = take_tcp},
     {.name = "http", .take = dr_take_null, .later = "this version has no HTTP listener yet"},
-    {.name = "unix", .take = dr_take_null, .later = "this version has no Unix socket yet"},
+    {.name = "unix", .take = dr_take_path, .at = CONFIG(unix_path)},
     {.name = "admin",
      .take = dr_take_null,
      .later = "this version has no listener for operators yet"},

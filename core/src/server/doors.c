@@ -1,4 +1,5 @@
 /* doors.c: where clients come in: the listening sockets, and the line that says it is time. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -6,24 +7,79 @@
 #include "net/listener.h"
 #include "server/lane.h"
 
-dora_err dr_doors_listen(dr_server *server, dora_error *error)
+static void close_all(const int *fds, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+}
+
+static dora_err listen_tcp(dr_server *server, dora_error *error)
 {
     const dr_config *config = server->config;
     int fds[DR_REACTORS_MAX];
     server->tcp_port = config->tcp_port;
     dora_err err = dr_listener_open(config->tcp_host, &server->tcp_port, (int)config->backlog, fds,
                                     server->lane_count, error);
-    const bool is_open = err == DORA_OK;
+    if (err != DORA_OK) {
+        return err;
+    }
     for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
         err = dr_reactor_listen(&server->lanes[i].reactor, fds[i], (int)config->backlog, error);
         fds[i] = -1; /* the reactor's now */
     }
-    for (uint32_t i = 0; i < server->lane_count && err != DORA_OK && is_open; i++) {
-        if (fds[i] >= 0) {
-            close(fds[i]);
-        }
+    close_all(fds, server->lane_count);
+    return err;
+}
+
+/* listen_unix has every lane accept from one socket: the kernel knows no other way for these. */
+static dora_err listen_unix(dr_server *server, dora_error *error)
+{
+    const dr_config *config = server->config;
+    const int backlog = (int)config->backlog;
+    int fds[DR_REACTORS_MAX];
+    dora_err err = dr_local_listen(&server->local, config->unix_path, backlog, &fds[0], error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    for (uint32_t i = 1; i < server->lane_count; i++) {
+        fds[i] = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
+    }
+    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
+        err = fds[i] < 0
+                  ? dora_error_set(error, DORA_EIO, "cannot listen on %s: %s", config->unix_path,
+                                   "out of descriptors")
+                  : dr_reactor_listen_locally(&server->lanes[i].reactor, fds[i], backlog, error);
+        fds[i] = -1;
+    }
+    close_all(fds, server->lane_count);
+    return err;
+}
+
+dora_err dr_doors_listen(dr_server *server, dora_error *error)
+{
+    dora_err err = server->config->tcp_host != NULL ? listen_tcp(server, error) : DORA_OK;
+    if (err == DORA_OK && server->config->unix_path != NULL) {
+        err = listen_unix(server, error);
     }
     return err;
+}
+
+static void print_ready(const dr_server *server)
+{
+    const char *host = server->config->tcp_host;
+    const char *path = server->config->unix_path;
+    if (host != NULL) {
+        const bool is_v6 = strchr(host, ':') != NULL;
+        printf("dora: ready tcp=%s%s%s:%u http=-", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+               server->tcp_port);
+    } else {
+        printf("dora: ready tcp=- http=-");
+    }
+    printf(path != NULL ? " unix=%s\n" : "\n", path);
+    (void)fflush(stdout);
 }
 
 dora_err dr_doors_open(dr_server *server, dora_error *error)
@@ -36,10 +92,11 @@ dora_err dr_doors_open(dr_server *server, dora_error *error)
         }
     }
     server->lanes_running = server->lane_count;
-    const char *host = server->config->tcp_host;
-    const bool is_v6 = strchr(host, ':') != NULL;
-    printf("dora: ready tcp=%s%s%s:%u http=-\n", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
-           server->tcp_port);
-    (void)fflush(stdout);
+    print_ready(server);
     return DORA_OK;
+}
+
+void dr_doors_close(dr_server *server)
+{
+    dr_local_remove(&server->local);
 }

@@ -7,6 +7,7 @@
 #include <dora/server.h>
 
 #include "base/count.h"
+#include "net/listener.h"
 #include "net/reactor.h"
 #include "server/control.h"
 #include "server/pid_file.h"
@@ -61,6 +62,7 @@ struct dr_server {
     _Atomic dr_phase phase;
     int64_t start_time; /* Unix seconds */
     uint16_t tcp_port;  /* that is listened on */
+    dr_local local;     /* the file of the Unix socket */
     uv_loop_t loop;     /* the supervisor's */
     uv_async_t attention;
     dr_reload_queue asked; /* by the lanes, to reload */
@@ -103,9 +105,11 @@ void dr_lane_join(dr_lane *lane);
 void dr_lane_fini(dr_lane *lane);
 
 /* doors.c: dr_doors_listen makes the listening sockets. Errors: DORA_EIO names the address.
- * dr_doors_open starts the lanes and prints the ready line. Thread: the supervisor's. */
+ * dr_doors_open starts the lanes and prints the ready line. dr_doors_close takes the Unix socket's
+ * file away, so that nobody new comes; the lanes close their listeners. Thread: the supervisor's. */
 dora_err dr_doors_listen(dr_server *server, dora_error *error);
 dora_err dr_doors_open(dr_server *server, dora_error *error);
+void dr_doors_close(dr_server *server);
 
 /* board.c: dr_board_write tells the workers of all pools what the server is doing. */
 void dr_board_write(dr_server *server);

@@ -14,6 +14,7 @@
 typedef struct serve_flags {
     const char *config;
     const char *host;
+    const char *unix_path;
     long port;
     long workers;
     const char **files;
@@ -27,14 +28,13 @@ static const struct {
 } LATER[] = {
     {"--http", "this version has no HTTP listener yet"},
     {"--admin", "this version has no listener for operators yet"},
-    {"--unix", "this version has no Unix socket yet"},
     {"--redis", "this version has no discovery yet"},
     {"--group", "this version has no discovery yet"},
     {"--advertise", "this version has no discovery yet"},
     {NULL, NULL},
 };
 
-static const char *const KNOWN[] = {"--config", "--host", "--port", "--workers", NULL};
+static const char *const KNOWN[] = {"--config", "--host", "--port", "--unix", "--workers", NULL};
 
 /* Digits alone, within min and max; else -1. */
 static long number_parse(const char *text, long min, long max)
@@ -71,9 +71,9 @@ static dora_err flag_unknown(const char *name, dora_error *error)
     if (near != NULL) {
         return dora_error_set(error, DORA_EINVAL, "unknown flag %s; did you mean %s?", name, near);
     }
-    return dora_error_set(error, DORA_EINVAL,
-                          "unknown flag %s; there are --config, --host, --port and --workers",
-                          name);
+    return dora_error_set(
+        error, DORA_EINVAL,
+        "unknown flag %s; there are --config, --host, --port, --unix and --workers", name);
 }
 
 static bool flag_is_known(const char *name)
@@ -99,6 +99,8 @@ static dora_err flag_take(serve_flags *flags, const char *name, const char *valu
         flags->config = value;
     } else if (strcmp(name, "--host") == 0) {
         flags->host = value;
+    } else if (strcmp(name, "--unix") == 0) {
+        flags->unix_path = value;
     } else if (strcmp(name, "--port") == 0) {
         flags->port = number_parse(value, 0, UINT16_MAX);
         if (flags->port < 0) {
@@ -234,6 +236,26 @@ static dora_err pool_from_file(dr_config *config, const char *file, const dora_h
     return DORA_OK;
 }
 
+static dora_err listen_apply(const serve_flags *flags, dr_config *config, dora_error *error)
+{
+    dora_err err = DORA_OK;
+    if (flags->host != NULL) {
+        err = dr_text_set(&config->tcp_host, flags->host);
+    } else if (flags->port >= 0 && config->tcp_host == NULL) {
+        err = dr_text_set(&config->tcp_host, DR_HOST_DEFAULT); /* a port alone means TCP */
+    }
+    if (err == DORA_OK && flags->unix_path != NULL) {
+        err = dr_text_set(&config->unix_path, flags->unix_path);
+    }
+    if (err != DORA_OK) {
+        return dora_error_set(error, err, "%s", dora_err_text(err));
+    }
+    if (flags->port >= 0) {
+        config->tcp_port = (uint16_t)flags->port;
+    }
+    return DORA_OK;
+}
+
 static dora_err flags_apply(const serve_flags *flags, dr_config *config, const dora_host *host,
                             dora_error *error)
 {
@@ -247,15 +269,7 @@ static dora_err flags_apply(const serve_flags *flags, dr_config *config, const d
     if (err == DORA_OK && flags->config != NULL) {
         err = dr_config_load(config, flags->config, error);
     }
-    if (err == DORA_OK && flags->host != NULL) {
-        err = dr_text_set(&config->tcp_host, flags->host);
-        if (err != DORA_OK) {
-            dora_error_set(error, err, "%s", dora_err_text(err));
-        }
-    }
-    if (flags->port >= 0) {
-        config->tcp_port = (uint16_t)flags->port;
-    }
+    err = err == DORA_OK ? listen_apply(flags, config, error) : err;
     for (size_t i = 0; err == DORA_OK && i < flags->file_count; i++) {
         err = pool_from_file(config, flags->files[i], host, error);
     }

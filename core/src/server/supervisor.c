@@ -184,6 +184,7 @@ static void on_signal(uv_signal_t *handle, int number)
     dr_log_write(server->log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
                  phase == DR_PHASE_SERVING ? "finishing what is accepted" : "stopping now");
     atomic_store(&server->phase, phase == DR_PHASE_SERVING ? DR_PHASE_DRAINING : DR_PHASE_NOW);
+    dr_doors_close(server);
     ask_lanes(server);
     if (phase == DR_PHASE_STARTING) {
         stop_crews(server);
@@ -310,6 +311,7 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     for (uint32_t i = 0; i < server->lane_count; i++) {
         dr_lane_join(&server->lanes[i]);
     }
+    dr_doors_close(server);
     dr_pid_files_remove(&server->pid_files);
     if (server->outcome != DORA_OK && error != NULL) {
         *error = server->failure;

@@ -1,0 +1,168 @@
+/* test_listen.c: who a peer is, and what stands where a Unix socket is wanted. */
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "net/listener.h"
+#include "net/peer.h"
+
+static dr_peer peer_v4(const char *text)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    assert_int_equal(inet_pton(AF_INET, text, &address.sin_addr), 1);
+    return dr_peer_of((const struct sockaddr *)&address);
+}
+
+static dr_peer peer_v6(const char *text)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+    assert_int_equal(inet_pton(AF_INET6, text, &address.sin6_addr), 1);
+    return dr_peer_of((const struct sockaddr *)&address);
+}
+
+static void peers(void **state)
+{
+    (void)state;
+    assert_int_equal(peer_v4("127.0.0.1"), DR_PEER_LOOPBACK);
+    assert_int_equal(peer_v4("127.255.255.254"), DR_PEER_LOOPBACK);
+    assert_int_equal(peer_v4("126.255.255.255"), DR_PEER_OTHER);
+    assert_int_equal(peer_v4("128.0.0.1"), DR_PEER_OTHER);
+    assert_int_equal(peer_v4("10.0.0.127"), DR_PEER_OTHER);
+    assert_int_equal(peer_v4("0.0.0.0"), DR_PEER_OTHER);
+    assert_int_equal(peer_v6("::1"), DR_PEER_LOOPBACK);
+    assert_int_equal(peer_v6("::ffff:127.0.0.1"), DR_PEER_LOOPBACK);
+    assert_int_equal(peer_v6("::ffff:10.0.0.1"), DR_PEER_OTHER);
+    assert_int_equal(peer_v6("::2"), DR_PEER_OTHER);
+    assert_int_equal(peer_v6("::127.0.0.1"), DR_PEER_OTHER);
+    assert_int_equal(peer_v6("fe80::1"), DR_PEER_OTHER);
+    const struct sockaddr local = {.sa_family = AF_UNIX};
+    const struct sockaddr none = {.sa_family = AF_UNSPEC};
+    assert_int_equal(dr_peer_of(&local), DR_PEER_UNIX);
+    assert_int_equal(dr_peer_of(&none), DR_PEER_OTHER);
+}
+
+typedef struct place {
+    char folder[64];
+    char path[300];
+    dora_error error;
+} place;
+
+static void set_up(place *self, const char *name)
+{
+    strcpy(self->folder, "/tmp/dora-listen-XXXXXX");
+    assert_non_null(mkdtemp(self->folder));
+    snprintf(self->path, sizeof(self->path), "%s/%s", self->folder, name);
+    self->error.msg[0] = '\0';
+}
+
+static void tear_down(place *self)
+{
+    unlink(self->path);
+    assert_int_equal(rmdir(self->folder), 0);
+}
+
+static void a_socket_is_private_and_goes(void **state)
+{
+    (void)state;
+    place self;
+    dr_local local = {0};
+    struct stat status;
+    int fd;
+    set_up(&self, "sock");
+    const mode_t before = umask(0);
+    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_OK);
+    umask(before);
+    assert_int_equal(stat(self.path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    /* A second server is refused, and the first one's file stays. */
+    dr_local second = {0};
+    int none;
+    assert_int_equal(dr_local_listen(&second, self.path, 5, &none, &self.error), DORA_EIO);
+    assert_non_null(strstr(self.error.msg, "another server listens there; stop it, or name"));
+    assert_non_null(strstr(self.error.msg, self.path));
+    dr_local_remove(&second);
+    assert_int_equal(stat(self.path, &status), 0);
+    dr_local_remove(&local);
+    assert_int_equal(stat(self.path, &status), -1);
+    dr_local_remove(&local);
+    close(fd);
+    tear_down(&self);
+}
+
+static void a_stale_file_is_replaced(void **state)
+{
+    (void)state;
+    place self;
+    dr_local old = {0};
+    dr_local local = {0};
+    int fd;
+    set_up(&self, "sock");
+    assert_int_equal(dr_local_listen(&old, self.path, 5, &fd, &self.error), DORA_OK);
+    const int keep = dup(fd); /* so that the file's number is not used again */
+    close(fd);
+    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_EIO);
+    close(keep);
+    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_OK);
+    struct stat status;
+    old.inode = local.inode + 1;
+    dr_local_remove(&old); /* not its own any more */
+    assert_int_equal(stat(self.path, &status), 0);
+    dr_local_remove(&local);
+    close(fd);
+    tear_down(&self);
+}
+
+static void a_file_is_not_replaced(void **state)
+{
+    (void)state;
+    place self;
+    dr_local local = {0};
+    int fd;
+    set_up(&self, "file");
+    FILE *file = fopen(self.path, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_EIO);
+    assert_non_null(strstr(self.error.msg, "it exists and is no socket; remove it"));
+    tear_down(&self);
+}
+
+static void the_path_has_a_limit(void **state)
+{
+    (void)state;
+    place self;
+    dr_local local = {0};
+    int fd;
+    const size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+    set_up(&self, "");
+    const size_t start = strlen(self.path);
+    memset(self.path + start, 'x', max + 1 - start);
+    self.path[max + 1] = '\0';
+    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_EIO);
+    assert_non_null(strstr(self.error.msg, "has 1 to 107 bytes, not 108"));
+    self.path[max] = '\0';
+    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_OK);
+    dr_local_remove(&local);
+    close(fd);
+    strcpy(self.path, "/no/such/folder/sock");
+    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_EIO);
+    assert_string_equal(self.error.msg,
+                        "cannot listen on /no/such/folder/sock: No such file or directory");
+    tear_down(&self);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(peers),
+        cmocka_unit_test(a_socket_is_private_and_goes),
+        cmocka_unit_test(a_stale_file_is_replaced),
+        cmocka_unit_test(a_file_is_not_replaced),
+        cmocka_unit_test(the_path_has_a_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
