@@ -66,7 +66,7 @@ def conn(server):
 def narrow(queue=3, workers=1, **more):
     """A server with room for few tasks."""
     pool = python_pool("modes.py", workers=workers, queue_tasks_max=queue)
-    return Server({"py": pool}, **more)
+    return Server({"py": pool}, linger_ms=50, **more)
 
 
 def hold_worker(conn, marks, calls=1):
