@@ -36,6 +36,7 @@ dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *ev
     }
     pool->free_records = pool->waiting = pool->idle = (dr_chain){DR_NONE, DR_NONE};
     pool->favourite = DR_NONE;
+    pool->generation = 1;
     for (uint32_t i = 0; i < shape.tasks; i++) {
         dr_record_append(pool, &pool->free_records, i);
     }

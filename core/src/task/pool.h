@@ -116,6 +116,7 @@ typedef struct dr_pool {
     uint32_t live_count;    /* workers that take tasks */
     uint32_t dead_count;    /* workers not yet settled */
     uint32_t favourite;     /* the awake worker that is filled first */
+    uint32_t generation;    /* of the application: 1, and one more with each reload */
     uint64_t handled;       /* tasks, by workers whose slots were used again since */
     uint64_t refused;       /* tasks that found no room */
     uint64_t died;          /* workers that ended without being told to */
