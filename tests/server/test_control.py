@@ -70,6 +70,7 @@ def test_what_stat_tells(server, conn):
     pool = told["pools"]["py"]
     assert pool["runtime"] == "python"
     assert pool["healthy"] is True
+    assert pool["generation"] >= 1
     assert pool["workers"] == 2
     assert pool["idle"] + pool["busy"] + pool["starting"] == 2
 

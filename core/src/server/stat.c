@@ -12,6 +12,7 @@
 
 /* pool_numbers is one pool at one moment. */
 typedef struct pool_numbers {
+    uint32_t generation;
     uint32_t idle;
     uint32_t busy;
     uint32_t starting;
@@ -46,6 +47,7 @@ static void count_pool(dr_pool *pool, pool_numbers *numbers)
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         count_worker(&pool->slots[i], numbers);
     }
+    numbers->generation = pool->generation;
     numbers->queued = pool->waiting_count + pool->ahead_count;
     numbers->running = pool->handed_count - pool->ahead_count;
     numbers->handled += pool->handled;
@@ -109,11 +111,17 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, const po
     const struct {
         const char *key;
         uint64_t number;
-    } rows[] = {{"workers", config->workers},   {"idle", numbers->idle},
-                {"busy", numbers->busy},        {"starting", numbers->starting},
-                {"leaving", numbers->leaving},  {"queued", numbers->queued},
-                {"running", numbers->running},  {"handled", numbers->handled},
-                {"refused", numbers->refused},  {"died", numbers->died},
+    } rows[] = {{"generation", numbers->generation},
+                {"workers", config->workers},
+                {"idle", numbers->idle},
+                {"busy", numbers->busy},
+                {"starting", numbers->starting},
+                {"leaving", numbers->leaving},
+                {"queued", numbers->queued},
+                {"running", numbers->running},
+                {"handled", numbers->handled},
+                {"refused", numbers->refused},
+                {"died", numbers->died},
                 {"recycled", numbers->recycled}};
     const size_t count = sizeof(rows) / sizeof(rows[0]);
     dora_write_string(writer, config->name, strlen(config->name));
