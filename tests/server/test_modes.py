@@ -1,4 +1,4 @@
-"""Calls that are accepted first: all or none, done whatever becomes of the caller, answered once."""
+"""Calls that are accepted first: all or none, done whatever becomes of the caller."""
 
 import signal
 import time

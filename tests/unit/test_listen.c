@@ -53,7 +53,7 @@ typedef struct place {
 
 static void set_up(place *self, const char *name)
 {
-    strcpy(self->folder, "/tmp/dora-listen-XXXXXX");
+    snprintf(self->folder, sizeof(self->folder), "/tmp/dora-listen-XXXXXX");
     assert_non_null(mkdtemp(self->folder));
     snprintf(self->path, sizeof(self->path), "%s/%s", self->folder, name);
     self->error.msg[0] = '\0';
@@ -148,8 +148,8 @@ static void the_path_has_a_limit(void **state)
     assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_OK);
     dr_local_remove(&local);
     close(fd);
-    strcpy(self.path, "/no/such/folder/sock");
-    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_EIO);
+    assert_int_equal(dr_local_listen(&local, "/no/such/folder/sock", 5, &fd, &self.error),
+                     DORA_EIO);
     assert_string_equal(self.error.msg,
                         "cannot listen on /no/such/folder/sock: No such file or directory");
     tear_down(&self);

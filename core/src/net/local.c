@@ -17,8 +17,8 @@ static dora_err cannot(const char *path, dora_error *error)
     return dora_error_set(error, DORA_EIO, "cannot listen on %s: %s", path, strerror(os_error));
 }
 
-/* bind_private binds so that the file never is for more than its owner: on Linux a socket's file has
- * the mode of the socket. */
+/* bind_private binds so that the file never is for more than its owner: on Linux a socket's file
+ * has the mode of the socket. */
 static int bind_private(const struct sockaddr_un *address)
 {
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

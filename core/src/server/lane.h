@@ -105,8 +105,9 @@ void dr_lane_join(dr_lane *lane);
 void dr_lane_fini(dr_lane *lane);
 
 /* doors.c: dr_doors_listen makes the listening sockets. Errors: DORA_EIO names the address.
- * dr_doors_open starts the lanes and prints the ready line. dr_doors_close takes the Unix socket's
- * file away, so that nobody new comes; the lanes close their listeners. Thread: the supervisor's. */
+ * dr_doors_open starts the lanes and prints the ready line. dr_doors_close takes the Unix
+ * socket's file away, so that nobody new comes; the lanes close their listeners. Thread: the
+ * supervisor's. */
 dora_err dr_doors_listen(dr_server *server, dora_error *error);
 dora_err dr_doors_open(dr_server *server, dora_error *error);
 void dr_doors_close(dr_server *server);
