@@ -48,7 +48,8 @@ struct dr_call {
 
 /* parts.c: dr_call_new makes a call of the request's apis (lane->apis), with room for what it has
  * to remember of them, and counts it. Returns: NULL when out of memory. dr_call_free gives all of
- * it back. dr_call_detach: nobody is answered any more. dr_call_settle ends one part with a code. */
+ * it back. dr_call_detach: nobody is answered any more. dr_call_settle ends one part with a
+ * code. */
 dr_call *dr_call_new(dr_lane *lane, dr_conn *conn, const dr_request *request);
 void dr_call_free(dr_call *call);
 void dr_call_detach(dr_call *call);

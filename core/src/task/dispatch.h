@@ -43,8 +43,8 @@ int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *
 
 /* dr_dispatch_reserve and dr_dispatch_commit are the two halves of it, for tasks of which all or
  * none are to run: a reserved task has its place, and no worker sees it before it is committed,
- * which cannot fail. dr_dispatch_unreserve gives the place back. Every reserved task must get one of
- * the two. Thread: the reactor `input->reactor`. */
+ * which cannot fail. dr_dispatch_unreserve gives the place back. Every reserved task must get one
+ * of the two. Thread: the reactor `input->reactor`. */
 int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task);
 void dr_dispatch_commit(dr_pool *pool, uint32_t task);
 void dr_dispatch_unreserve(dr_pool *pool, uint32_t task);
