@@ -68,3 +68,65 @@ def test_many_odd_frames_and_a_drain():
             assert load.twice == 0
             assert set(load.codes) <= {0, 100207}
         check(server)
+
+
+def ask_all(conn, rounds):
+    """Every type, many at a time; what came back for each guid."""
+    spin = ("/bench/spin", 1)
+    apis = {key: spin for key in range(1, 9)}
+    asked = {}
+    for _ in range(rounds):
+        for kind in ("W_S", "AN_S", "AM_S"):
+            asked[conn.ask(kind, {"one": spin})] = kind
+        for kind in ("W_M", "AN_M", "AM_M"):
+            asked[conn.ask(kind, apis)] = kind
+        conn.ask("AN_M", {**apis, "none": ("/no/such", None)})
+        conn.send(v1.control(v1.guid(), "getStat"))
+    seen = {ident: [] for ident in asked}
+    for _ in range(rounds * 10):
+        guid, reply = conn.receive(30)
+        seen.get(guid, []).append(reply["code"])
+    return {(asked[ident], tuple(codes)) for ident, codes in seen.items()}
+
+
+def test_every_type_on_two_reactors(tmp_path):
+    path = str(tmp_path / "sock")
+    with start(reactors=2, listen={"tcp": "127.0.0.1:0", "unix": path}) as server:
+        expected = {(kind, (0,)) for kind in ("W_S", "W_M")}
+        expected |= {(kind, (100001,)) for kind in ("AN_S", "AN_M")}
+        expected |= {(kind, (100001, 0)) for kind in ("AM_S", "AM_M")}
+        for number in range(6):
+            with v1.Conn(path if number % 2 else server.address) as conn:
+                assert ask_all(conn, 20) == expected
+                # Gone while some of this waits, some runs, and some has results.
+                for _ in range(20):
+                    conn.ask("AM_M", {key: ("/bench/spin", 1) for key in range(1, 30)})
+                    conn.ask("W_M", {key: ("/bench/spin", 1) for key in range(1, 30)})
+            for pid in list(server.workers("c").values())[:1]:
+                os.kill(pid, signal.SIGKILL)
+        with v1.Conn(path) as conn:
+            assert wait_until(
+                lambda: conn.command("getStat")["data"]["server"]["tasking_num"] == 0, 30)
+        assert server.stop(30) == 0
+        check(server)
+
+
+def test_stopped_at_once_with_work_in_hand():
+    """The workers stand still, so that there is work when the second Ctrl-C comes."""
+    with start(reactors=2) as server, v1.Conn(server.address) as watch:
+        assert wait_until(lambda: len(server.workers("c")) == 3)
+        for pid in server.workers("c").values():
+            os.kill(pid, signal.SIGSTOP)
+        conns = [v1.Conn(server.address) for _ in range(4)]
+        for conn in conns:
+            for kind in ("W_M", "AN_M", "AM_M"):
+                conn.ask(kind, {key: ("/bench/spin", 1) for key in range(1, 40)})
+            assert [conn.receive(30)[1]["code"] for _ in range(2)] == [100001] * 2
+        conns.pop().close()
+        server.signal(signal.SIGINT)
+        assert wait_until(lambda: watch.command("getStat")["data"]["server"]["draining"])
+        assert watch.command("getStat")["data"]["server"]["tasking_num"] > 8 * 39
+        server.signal(signal.SIGINT)
+        status = server.wait(30)
+        check(server)
+        assert status == 0
