@@ -18,6 +18,21 @@ static void put_reply(dr_buf *out, const dora_frame_options *options, const char
     assert_int_equal(dr_frame_end(out, options, mark, NULL), DORA_OK);
 }
 
+/* Looks for the reply to our own guid. */
+static dora_err own_reply(dr_link *link, dr_reply_message *reply, dora_error *error)
+{
+    dr_incoming incoming;
+    dora_err err = DORA_OK;
+    while (err == DORA_OK) {
+        err = dr_link_next(link, &incoming, error);
+        if (err == DORA_OK && dr_incoming_is_for(&incoming, MINE)) {
+            *reply = incoming.reply;
+            return DORA_OK;
+        }
+    }
+    return err;
+}
+
 /* Hands `bytes` to the link, `step` at a time, asking for the reply after each piece. */
 static dora_err feed(dr_link *link, dora_slice bytes, size_t step, dr_reply_message *reply,
                      dora_error *error)
@@ -33,7 +48,7 @@ static dora_err feed(dr_link *link, dora_slice bytes, size_t step, dr_reply_mess
         memcpy(room, bytes.data + at, len);
         dr_link_received(link, len);
         at += len;
-        err = dr_link_reply(link, MINE, reply, error);
+        err = own_reply(link, reply, error);
     }
     return err;
 }
@@ -143,7 +158,7 @@ static void test_bytes_after_the_reply(void **state)
     assert_int_equal(dr_link_take(&link, &memory), DORA_OK);
     assert_memory_equal(reply.data.data, "i:1;", 4);
     assert_false(dr_link_is_empty(&link));
-    assert_int_equal(dr_link_reply(&link, MINE, &reply, NULL), DORA_OK);
+    assert_int_equal(own_reply(&link, &reply, NULL), DORA_OK);
     assert_memory_equal(reply.data.data, "i:2;", 4);
     dr_buf_fini(&memory);
     dr_buf_fini(&bytes);

@@ -66,26 +66,37 @@ static void test_parse(void **state)
     (void)state;
     dr_nodes nodes;
     dora_error error;
-    assert_int_equal(dr_nodes_parse(&nodes, "a:1, [::1]:2 ,c:3", &error), DORA_OK);
+    assert_int_equal(dr_nodes_read(&nodes, "a:1, [::1]:2 ,c:3", NULL, 0, &error), DORA_OK);
     assert_int_equal(nodes.count, 3);
-    assert_string_equal(nodes.items[1].host, "::1");
-    assert_int_equal(nodes.items[2].port, 3);
+    assert_string_equal(nodes.items[1].address.host, "::1");
+    assert_int_equal(nodes.items[2].address.port, 3);
     dr_nodes_fini(&nodes);
-    assert_int_equal(dr_nodes_parse(&nodes, "a:1,,b:2", &error), DORA_EINVAL);
+    assert_int_equal(dr_nodes_read(&nodes, "a:1,,b:2", NULL, 0, &error), DORA_EINVAL);
     assert_string_equal(error.msg, "node \"\" is not host:port");
-    assert_int_equal(dr_nodes_parse(&nodes, "a:0", &error), DORA_EINVAL);
+    assert_int_equal(dr_nodes_read(&nodes, "a:0", NULL, 0, &error), DORA_EINVAL);
     assert_string_equal(error.msg, "node \"a:0\" is not host:port");
-    char many[(DR_NODES_MAX + 1) * 4 + 1] = "";
-    for (size_t i = 0; i < DR_NODES_MAX + 1; i++) {
-        memcpy(many + i * 4, "a:1,", 5);
+}
+
+static void test_parse_most(void **state)
+{
+    (void)state;
+    dr_nodes nodes;
+    dora_error error;
+    char many[(DR_NODES_MAX + 1) * 6 + 1];
+    size_t len = 0;
+    for (int i = 0; i < DR_NODES_MAX + 1; i++) {
+        len += (size_t)snprintf(many + len, sizeof many - len, "a:%d,", i + 1);
+        if (i + 1 == DR_NODES_MAX) {
+            many[len - 1] = '\0';
+            assert_int_equal(dr_nodes_read(&nodes, many, NULL, 0, &error), DORA_OK);
+            assert_int_equal(nodes.count, DR_NODES_MAX);
+            dr_nodes_fini(&nodes);
+            many[len - 1] = ',';
+        }
     }
-    many[DR_NODES_MAX * 4 - 1] = '\0';
-    assert_int_equal(dr_nodes_parse(&nodes, many, &error), DORA_OK);
-    assert_int_equal(nodes.count, DR_NODES_MAX);
-    dr_nodes_fini(&nodes);
-    many[DR_NODES_MAX * 4 - 1] = ',';
-    many[(DR_NODES_MAX + 1) * 4 - 1] = '\0';
-    assert_int_equal(dr_nodes_parse(&nodes, many, &error), DORA_EINVAL);
+    many[len - 1] = '\0';
+    assert_int_equal(dr_nodes_read(&nodes, many, NULL, 0, &error), DORA_EINVAL);
+    assert_string_equal(error.msg, "more than 256 nodes");
 }
 
 /* How often each of up to 8 nodes is picked in 1000 calls. */
@@ -95,7 +106,7 @@ static void count_picks(const dr_nodes *nodes, const dr_tried *tried, uint64_t n
     dr_random random = {{0}};
     memset(picks, 0, 8 * sizeof picks[0]);
     for (size_t i = 0; i < 1000; i++) {
-        size_t node = dr_nodes_pick(nodes, tried, now_ms, dr_random_next(&random));
+        size_t node = dr_nodes_pick(nodes, 0, tried, now_ms, dr_random_next(&random));
         assert_true(node < nodes->count);
         picks[node]++;
     }
@@ -107,7 +118,7 @@ static void test_pick_better_of_two(void **state)
     dr_nodes nodes;
     dr_tried tried = {{0}};
     unsigned picks[8];
-    assert_int_equal(dr_nodes_parse(&nodes, "a:1,b:1,c:1,d:1", NULL), DORA_OK);
+    assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1,c:1,d:1", NULL, 0, NULL), DORA_OK);
     count_picks(&nodes, &tried, 0, picks);
     for (size_t i = 0; i < 4; i++) {
         assert_in_range(picks[i], 150, 350);
@@ -127,7 +138,7 @@ static void test_pick_not_tried(void **state)
     dr_nodes nodes;
     dr_tried tried = {{0}};
     unsigned picks[8];
-    assert_int_equal(dr_nodes_parse(&nodes, "a:1,b:1,c:1", NULL), DORA_OK);
+    assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1,c:1", NULL, 0, NULL), DORA_OK);
     dr_tried_add(&tried, 0);
     count_picks(&nodes, &tried, 0, picks);
     assert_int_equal(picks[0], 0);
@@ -135,7 +146,7 @@ static void test_pick_not_tried(void **state)
     count_picks(&nodes, &tried, 0, picks);
     assert_int_equal(picks[1], 1000);
     dr_tried_add(&tried, 1);
-    assert_int_equal(dr_nodes_pick(&nodes, &tried, 0, 42), nodes.count);
+    assert_int_equal(dr_nodes_pick(&nodes, 0, &tried, 0, 42), nodes.count);
     dr_nodes_fini(&nodes);
 }
 
@@ -145,7 +156,7 @@ static void test_set_aside(void **state)
     dr_nodes nodes;
     dr_tried tried = {{0}};
     unsigned picks[8];
-    assert_int_equal(dr_nodes_parse(&nodes, "a:1,b:1,c:1,d:1", NULL), DORA_OK);
+    assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1,c:1,d:1", NULL, 0, NULL), DORA_OK);
     dr_nodes_failed(&nodes, 0, 1000);
     count_picks(&nodes, &tried, 1000 + DR_NODE_PAUSE_MS - 1, picks);
     assert_int_equal(picks[0], 0);
@@ -164,9 +175,9 @@ static void test_set_aside(void **state)
     assert_int_equal(nodes.items[2].aside_until_ms, 0);
     dr_tried_add(&tried, 2);
     dr_tried_add(&tried, 3);
-    assert_in_range(dr_nodes_pick(&nodes, &tried, 3000, 7), 0, 1); /* better than none */
+    assert_in_range(dr_nodes_pick(&nodes, 0, &tried, 3000, 7), 0, 1); /* better than none */
     dr_nodes_succeeded(&nodes, 0);
-    assert_int_equal(dr_nodes_pick(&nodes, &tried, 3000, 7), 0);
+    assert_int_equal(dr_nodes_pick(&nodes, 0, &tried, 3000, 7), 0);
     dr_nodes_fini(&nodes);
 }
 
@@ -174,7 +185,7 @@ static void test_only_node_is_never_aside(void **state)
 {
     (void)state;
     dr_nodes nodes;
-    assert_int_equal(dr_nodes_parse(&nodes, "a:1", NULL), DORA_OK);
+    assert_int_equal(dr_nodes_read(&nodes, "a:1", NULL, 0, NULL), DORA_OK);
     dr_nodes_failed(&nodes, 0, 1);
     assert_int_equal(nodes.items[0].aside_until_ms, 0);
     dr_nodes_fini(&nodes);
@@ -203,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_address),
         cmocka_unit_test(test_longest_host),
         cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_parse_most),
         cmocka_unit_test(test_pick_better_of_two),
         cmocka_unit_test(test_pick_not_tried),
         cmocka_unit_test(test_set_aside),

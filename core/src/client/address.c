@@ -1,7 +1,9 @@
-/* address.c: "host:port" text to its parts. Pure: nothing is looked up. */
+/* address.c: "host:port" and "unix:/path" to their parts. Pure: nothing is looked up. */
 #include "client/address.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 static bool is_host_byte(char byte, bool is_bracketed)
 {
@@ -58,4 +60,61 @@ dora_err dr_address_parse(dora_slice text, char host[DR_HOST_BYTES], uint16_t *p
     memcpy(host, name.data, name.len);
     host[name.len] = '\0';
     return DORA_OK;
+}
+
+#define UNIX_PREFIX "unix:"
+#define UNIX_PREFIX_LEN (sizeof UNIX_PREFIX - 1)
+#define PATH_LEN_MAX (sizeof((struct sockaddr_un *)NULL)->sun_path - 1)
+
+static bool path_read(dora_slice path, dr_address *address)
+{
+    if (path.len == 0 || path.len > PATH_LEN_MAX || path.data[0] != '/' ||
+        memchr(path.data, '\0', path.len) != NULL) {
+        return false;
+    }
+    memcpy(address->host, path.data, path.len);
+    address->host[path.len] = '\0';
+    address->port = 0;
+    return true;
+}
+
+dora_err dr_address_read(dora_slice text, dr_address *address, dora_error *error)
+{
+    int shown = (int)(text.len < 300 ? text.len : 300);
+    if (text.len >= UNIX_PREFIX_LEN && memcmp(text.data, UNIX_PREFIX, UNIX_PREFIX_LEN) == 0) {
+        dora_slice path = {text.data + UNIX_PREFIX_LEN, text.len - UNIX_PREFIX_LEN};
+        if (!path_read(path, address)) {
+            return dora_error_set(error, DORA_EINVAL,
+                                  "node \"%.*s\" is not unix:/path (a path of at most %zu bytes)",
+                                  shown, text.data, PATH_LEN_MAX);
+        }
+        return DORA_OK;
+    }
+    if (dr_address_parse(text, address->host, &address->port) != DORA_OK || address->port == 0) {
+        return dora_error_set(error, DORA_EINVAL, "node \"%.*s\" is not host:port", shown,
+                              text.data);
+    }
+    return DORA_OK;
+}
+
+bool dr_address_is_unix(const dr_address *address)
+{
+    return address->port == 0;
+}
+
+bool dr_address_is_same(const dr_address *one, const dr_address *other)
+{
+    return one->port == other->port && strcmp(one->host, other->host) == 0;
+}
+
+const char *dr_address_text(const dr_address *address, char text[DR_ADDRESS_TEXT_MAX])
+{
+    if (dr_address_is_unix(address)) {
+        snprintf(text, DR_ADDRESS_TEXT_MAX, "unix:%s", address->host);
+    } else if (strchr(address->host, ':') != NULL) {
+        snprintf(text, DR_ADDRESS_TEXT_MAX, "[%s]:%u", address->host, address->port);
+    } else {
+        snprintf(text, DR_ADDRESS_TEXT_MAX, "%s:%u", address->host, address->port);
+    }
+    return text;
 }

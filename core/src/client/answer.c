@@ -23,6 +23,23 @@ void dora_answer_free(dora_answer *answer)
     dr_free(answer);
 }
 
+void dr_answer_clear(dora_answer *answer)
+{
+    answer->count = 0;
+    answer->reply = (dora_slice){NULL, 0};
+    answer->guid[0] = '\0';
+}
+
+const char *dora_answer_guid(const dora_answer *answer)
+{
+    return answer->guid;
+}
+
+dora_slice dora_answer_reply(const dora_answer *answer)
+{
+    return answer->reply;
+}
+
 const dora_result *dora_answer_result(const dora_answer *answer, size_t index)
 {
     return index < answer->count ? &answer->results[index] : NULL;
@@ -101,7 +118,7 @@ static dora_err room_for(dora_answer *answer, size_t count)
 
 dora_err dr_answer_begin_one(dora_answer *answer, const dora_call *call, dora_error *error)
 {
-    answer->count = 0;
+    dr_answer_clear(answer);
     if (room_for(answer, 1) != DORA_OK) {
         return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
     }
@@ -135,7 +152,7 @@ static dora_err encode_keys(dora_answer *answer, const dora_call *calls, size_t 
 dora_err dr_answer_begin_many(dora_answer *answer, const dora_call *calls, size_t count,
                               dora_error *error)
 {
-    answer->count = 0;
+    dr_answer_clear(answer);
     if (count == 0 || count > DR_APIS_MAX) {
         return dora_error_set(error, DORA_EINVAL, "%zu calls; 1 to %d are possible", count,
                               DR_APIS_MAX);
@@ -156,6 +173,27 @@ dora_err dr_answer_begin_many(dora_answer *answer, const dora_call *calls, size_
         }
     }
     return DORA_OK;
+}
+
+dora_err dr_answer_begin_command(dora_answer *answer, const char *command, dora_error *error)
+{
+    const dora_call call = {.name = {command, command != NULL ? strlen(command) : 0}};
+    dora_err err = dr_answer_begin_one(answer, &call, error);
+    if (err == DORA_OK) {
+        answer->apis[0].key_raw = (dora_slice){DR_KEY_CMD, sizeof DR_KEY_CMD - 1};
+    }
+    return err;
+}
+
+dora_err dr_answer_keep(dora_answer *answer, dora_slice body, dr_reply_message *reply)
+{
+    dr_buf_clear(&answer->body);
+    dora_err err = dr_buf_append_slice(&answer->body, body);
+    if (err != DORA_OK) {
+        return err;
+    }
+    answer->reply = dr_buf_slice(&answer->body);
+    return dr_reply_decode(answer->reply, reply, NULL);
 }
 
 static dora_err not_an_answer(dora_error *error, const char *what)
@@ -250,4 +288,25 @@ dora_err dr_answer_finish_many(dora_answer *answer, size_t count, const dr_reply
     }
     answer->count = count;
     return DORA_OK;
+}
+
+dora_err dr_answer_refused(const dr_reply_message *reply, dora_error *error)
+{
+    dora_error_set(error, DORA_EREPLY, "%.*s", (int)(reply->msg.len < 4000 ? reply->msg.len : 4000),
+                   reply->msg.data);
+    if (error != NULL) {
+        error->code = reply->code;
+    }
+    return DORA_EREPLY;
+}
+
+void dr_answer_doubt(dora_answer *answer)
+{
+    static const char text[] = "the last server did not run it, but an earlier one may have";
+    for (size_t i = 0; i < answer->count; i++) {
+        if (dora_code_is_not_run(answer->results[i].code)) {
+            answer->results[i].code = DORA_CODE_RECEIVE;
+            answer->results[i].msg = (dora_slice){text, sizeof text - 1};
+        }
+    }
 }

@@ -14,7 +14,12 @@ struct dora_answer {
     dora_result *results; /* in the order of the calls */
     size_t count;         /* of results that are there */
     size_t room;          /* of apis and results */
+    dora_slice reply;     /* the whole reply, in body */
+    char guid[DR_GUID_LEN + 1];
 };
+
+/* dr_answer_clear forgets what the last call left, but not the memory. */
+void dr_answer_clear(dora_answer *answer);
 
 /* dr_answer_begin_one and dr_answer_begin_many check the calls and make the request's apis of
  * them. Ownership: borrows what the calls point to until the request was encoded.
@@ -24,11 +29,25 @@ dora_err dr_answer_begin_one(dora_answer *answer, const dora_call *call, dora_er
 dora_err dr_answer_begin_many(dora_answer *answer, const dora_call *calls, size_t count,
                               dora_error *error);
 
+/* dr_answer_begin_command makes the one api of a control command (SC). Errors: as above. */
+dora_err dr_answer_begin_command(dora_answer *answer, const char *command, dora_error *error);
+
+/* dr_answer_keep copies a reply that is in other memory, so that it can be finished.
+ * Errors: DORA_ENOMEM. */
+dora_err dr_answer_keep(dora_answer *answer, dora_slice body, dr_reply_message *reply);
+
 /* dr_answer_finish_one and dr_answer_finish_many fill the results from a reply whose memory is in
  * answer->body already. Errors: DORA_EPROTO (code 100009): not what a server answers. */
 dora_err dr_answer_finish_one(dora_answer *answer, const dr_reply_message *reply,
                               dora_error *error);
 dora_err dr_answer_finish_many(dora_answer *answer, size_t count, const dr_reply_message *reply,
                                dora_error *error);
+
+/* dr_answer_refused makes an error of a reply that says no. Returns: DORA_EREPLY. */
+dora_err dr_answer_refused(const dr_reply_message *reply, dora_error *error);
+
+/* dr_answer_doubt is for results of a call that may have run elsewhere before: those that say "not
+ * run" become 100009. */
+void dr_answer_doubt(dora_answer *answer);
 
 #endif

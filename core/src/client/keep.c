@@ -3,30 +3,61 @@
 
 #include "base/mem.h"
 
-dora_err dr_keep_init(dr_keep *keep, size_t node_count)
+dora_err dr_keep_grow(dr_keep *keep, size_t node_count)
 {
-    *keep = (dr_keep){.idle = dr_calloc(node_count, sizeof(dr_idle))};
-    keep->node_count = keep->idle != NULL ? node_count : 0;
-    return keep->idle != NULL ? DORA_OK : DORA_ENOMEM;
+    dr_idle *idle = dr_realloc(keep->idle, node_count * sizeof *idle);
+    if (idle == NULL) {
+        return DORA_ENOMEM;
+    }
+    for (size_t i = keep->node_count; i < node_count; i++) {
+        idle[i] = (dr_idle){0};
+    }
+    keep->idle = idle;
+    keep->node_count = node_count;
+    return DORA_OK;
 }
 
 void dr_keep_fini(dr_keep *keep)
 {
-    dr_keep_forget(keep);
+    while (keep->all != NULL) {
+        keep->all->is_idle = false; /* the lists of idle ones go with it */
+        dr_keep_drop(keep, keep->all);
+    }
     dr_free(keep->idle);
     *keep = (dr_keep){0};
 }
 
+/* Takes the idle connection that `link` points to out of its list. */
+static dr_peer *take_at(dr_keep *keep, dr_peer **link)
+{
+    dr_peer *peer = *link;
+    *link = peer->idle_next;
+    keep->idle[peer->node].count--;
+    peer->idle_next = NULL;
+    peer->is_idle = false;
+    return peer;
+}
+
 dr_peer *dr_keep_take(dr_keep *keep, size_t node)
 {
-    dr_idle *idle = &keep->idle[node];
-    dr_peer *peer = idle->top;
-    if (peer != NULL) {
-        idle->top = peer->idle_next;
-        idle->count--;
-        peer->idle_next = NULL;
+    for (dr_peer **link = &keep->idle[node].top; *link != NULL; link = &(*link)->idle_next) {
+        if (!(*link)->is_ending) {
+            return take_at(keep, link);
+        }
     }
-    return peer;
+    return NULL;
+}
+
+dr_peer *dr_keep_take_pending(dr_keep *keep)
+{
+    for (size_t i = 0; i < keep->node_count; i++) {
+        for (dr_peer **link = &keep->idle[i].top; *link != NULL; link = &(*link)->idle_next) {
+            if ((*link)->pending > 0) {
+                return take_at(keep, link);
+            }
+        }
+    }
+    return NULL;
 }
 
 dr_peer *dr_keep_open(dr_keep *keep, size_t node, const dora_frame_options *frame)
@@ -49,11 +80,12 @@ dr_peer *dr_keep_open(dr_keep *keep, size_t node, const dora_frame_options *fram
 void dr_keep_give(dr_keep *keep, dr_peer *peer, uint64_t now_ns)
 {
     dr_idle *idle = &keep->idle[peer->node];
-    if (idle->count >= DR_IDLE_MAX) {
+    if (peer->pending == 0 && (peer->is_ending || idle->count >= DR_IDLE_MAX)) {
         dr_keep_drop(keep, peer);
         return;
     }
     peer->used_ns = now_ns;
+    peer->is_idle = true;
     peer->idle_next = idle->top;
     idle->top = peer;
     idle->count++;
@@ -83,18 +115,52 @@ void dr_keep_doubt(dr_keep *keep, size_t node)
 
 void dr_keep_clear(dr_keep *keep, size_t node)
 {
-    for (dr_peer *peer = dr_keep_take(keep, node); peer != NULL; peer = dr_keep_take(keep, node)) {
-        dr_keep_drop(keep, peer);
+    dr_peer **link = &keep->idle[node].top;
+    while (*link != NULL) {
+        if ((*link)->pending > 0) {
+            (*link)->is_ending = true;
+            link = &(*link)->idle_next;
+        } else {
+            dr_keep_drop(keep, take_at(keep, link));
+        }
     }
+}
+
+void dr_keep_sweep(dr_keep *keep)
+{
+    for (size_t i = 0; i < keep->node_count; i++) {
+        dr_peer **link = &keep->idle[i].top;
+        while (*link != NULL) {
+            if ((*link)->is_ending && (*link)->pending == 0) {
+                dr_keep_drop(keep, take_at(keep, link));
+            } else {
+                link = &(*link)->idle_next;
+            }
+        }
+    }
+}
+
+bool dr_keep_is_used(const dr_keep *keep, size_t node)
+{
+    for (const dr_peer *peer = keep->all; peer != NULL; peer = peer->next) {
+        if (peer->node == node && (!peer->is_idle || peer->pending > 0)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void dr_keep_forget(dr_keep *keep)
 {
-    while (keep->all != NULL) {
-        dr_keep_drop(keep, keep->all);
-    }
     for (size_t i = 0; i < keep->node_count; i++) {
-        keep->idle[i] = (dr_idle){0};
+        while (keep->idle[i].top != NULL) {
+            dr_keep_drop(keep, take_at(keep, &keep->idle[i].top));
+        }
+    }
+    for (dr_peer *peer = keep->all; peer != NULL; peer = peer->next) {
+        peer->pending = 0;
+        peer->is_ending = true;
+        dr_socket_close(&peer->socket);
     }
 }
 

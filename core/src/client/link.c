@@ -89,37 +89,38 @@ static dora_err frame_failed(dora_err err, dora_error *inner, dora_error *error)
     return unreadable(error, inner->msg);
 }
 
-dora_err dr_link_reply(dr_link *link, const char *guid, dr_reply_message *reply, dora_error *error)
+dora_err dr_link_next(dr_link *link, dr_incoming *incoming, dora_error *error)
 {
     dora_error inner;
-    for (;;) {
-        dr_frame frame;
-        dora_slice body;
-        size_t used = 0;
-        dora_slice bytes = {NULL, link->in.len - link->at};
-        if (bytes.len == 0) {
-            return DORA_EAGAIN;
-        }
-        bytes.data = link->in.data + link->at;
-        dora_err err = dr_frame_decode(&link->frame, bytes, &frame, &used, &inner);
-        if (err == DORA_EAGAIN) {
-            return err;
-        }
-        if (err == DORA_OK) {
-            err = dr_frame_body(&link->frame, &frame, &link->plain, &body, &inner);
-        }
-        if (err == DORA_OK) {
-            err = dr_reply_decode(body, reply, &inner);
-        }
-        if (err != DORA_OK) {
-            return frame_failed(err, &inner, error);
-        }
-        link->at += used;
-        if (memcmp(frame.guid, guid, DR_GUID_LEN) == 0 ||
-            memcmp(frame.guid, DR_GUID_NONE, DR_GUID_LEN) == 0) {
-            return DORA_OK;
-        }
+    dr_frame frame;
+    size_t used = 0;
+    dora_slice bytes = {NULL, link->in.len - link->at};
+    if (bytes.len == 0) {
+        return DORA_EAGAIN;
     }
+    bytes.data = link->in.data + link->at;
+    dora_err err = dr_frame_decode(&link->frame, bytes, &frame, &used, &inner);
+    if (err == DORA_EAGAIN) {
+        return err;
+    }
+    if (err == DORA_OK) {
+        err = dr_frame_body(&link->frame, &frame, &link->plain, &incoming->body, &inner);
+    }
+    if (err == DORA_OK) {
+        err = dr_reply_decode(incoming->body, &incoming->reply, &inner);
+    }
+    if (err != DORA_OK) {
+        return frame_failed(err, &inner, error);
+    }
+    incoming->guid = frame.guid;
+    link->at += used;
+    return DORA_OK;
+}
+
+bool dr_incoming_is_for(const dr_incoming *incoming, const char *guid)
+{
+    return memcmp(incoming->guid, guid, DR_GUID_LEN) == 0 ||
+           memcmp(incoming->guid, DR_GUID_NONE, DR_GUID_LEN) == 0;
 }
 
 dora_err dr_link_take(dr_link *link, dr_buf *memory)

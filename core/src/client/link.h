@@ -1,4 +1,4 @@
-/* link.h: one connection's bytes: a request in and its frame out; bytes in and a reply out. */
+/* link.h: one connection's bytes: requests in and their frames out; bytes in and replies out. */
 #ifndef DR_CLIENT_LINK_H
 #define DR_CLIENT_LINK_H
 
@@ -9,8 +9,8 @@ typedef struct dr_link {
     dora_frame_options frame; /* its salt is borrowed */
     dr_buf out;               /* the frame to send */
     dr_buf in;                /* bytes received */
-    size_t at;                /* of them, what was read: ends with the reply found last */
-    dr_buf plain;             /* that reply's body, where it came compressed */
+    size_t at;                /* of them, what was read: ends with the frame found last */
+    dr_buf plain;             /* that frame's body, where it came compressed */
 } dr_link;
 
 /* dr_link_init makes a link; dr_link_fini frees its memory (fine on zeroed memory). */
@@ -27,15 +27,25 @@ dora_err dr_link_request(dr_link *link, const dr_request *request, const dr_api 
 dora_err dr_link_room(dr_link *link, char **room, size_t *room_len);
 void dr_link_received(dr_link *link, size_t len);
 
-/* dr_link_reply looks for the reply to `guid` (DR_GUID_LEN bytes) and skips replies to others.
- * A reply under a guid of zeros is the server's word on the connection, so it counts.
- * Returns: DORA_OK, its slices borrowed until the next call; DORA_EAGAIN while bytes are missing.
+/* dr_incoming is one frame from the server. Its slices are borrowed from the link. */
+typedef struct dr_incoming {
+    const char *guid; /* DR_GUID_LEN bytes */
+    dora_slice body;  /* plain: one encoded value */
+    dr_reply_message reply;
+} dr_incoming;
+
+/* dr_link_next gives the next frame, for whomever it is. Returns: DORA_OK, borrowed until the next
+ * call; DORA_EAGAIN while bytes are missing.
  * Errors, after which the link is of no use: DORA_EPROTO (code 100009), DORA_ESIGN (100005),
  * DORA_ETOOBIG (100206), DORA_ENOMEM. */
-dora_err dr_link_reply(dr_link *link, const char *guid, dr_reply_message *reply, dora_error *error);
+dora_err dr_link_next(dr_link *link, dr_incoming *incoming, dora_error *error);
 
-/* dr_link_take swaps the memory of the reply that was found last into `memory`, so that its slices
- * live on there. Errors: DORA_ENOMEM; the reply is then lost. */
+/* dr_incoming_is_for says whether a frame answers the call `guid`. One under a guid of zeros is the
+ * server's word on the connection: it answers whoever waits. */
+bool dr_incoming_is_for(const dr_incoming *incoming, const char *guid);
+
+/* dr_link_take swaps the memory of the frame that was found last into `memory`, so that its slices
+ * live on there. Errors: DORA_ENOMEM; the frame is then lost. */
 dora_err dr_link_take(dr_link *link, dr_buf *memory);
 
 /* dr_link_is_empty says whether nothing was received that was not read. */

@@ -1,0 +1,373 @@
+/* attempt.c: one try at a call: node, connection, request, reply, and the connection put away. */
+#include "client/attempt.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+#define CONNECT_MS_MAX 1000u /* to one node while there are others to try */
+
+static dora_err failed(dora_error *error, dora_err err)
+{
+    dora_error_set(error, err, "%s", dora_err_text(err));
+    if (error != NULL && err == DORA_ETIMEDOUT) {
+        error->code = DORA_CODE_RECEIVE;
+    }
+    return err;
+}
+
+/* The node that options->node names, made known if need be. */
+static dora_err find_named(dr_attempt *a, dora_error *error)
+{
+    dora_client *client = a->client;
+    dr_nodes *nodes = &client->nodes;
+    size_t oldest = nodes->count;
+    a->node = dr_nodes_find(nodes, &a->node_address);
+    if (a->node < nodes->count) {
+        return DORA_OK;
+    }
+    if (nodes->count < nodes->listed + DR_NODES_OTHER_MAX) {
+        dora_err err = dr_keep_grow(&client->keep, nodes->count + 1);
+        return err == DORA_OK ? dr_nodes_add(nodes, &a->node_address) : err;
+    }
+    for (size_t i = nodes->listed; i < nodes->count; i++) {
+        bool is_older =
+            oldest == nodes->count || nodes->items[i].asked_ms < nodes->items[oldest].asked_ms;
+        bool is_free = nodes->items[i].in_flight == 0 && !dr_keep_is_used(&client->keep, i);
+        if (is_older && is_free) {
+            oldest = i;
+        }
+    }
+    if (oldest == nodes->count) {
+        return dora_error_set(error, DORA_EFULL,
+                              "calls to %d servers that are in no group are under way",
+                              DR_NODES_OTHER_MAX);
+    }
+    dr_keep_clear(&client->keep, oldest);
+    dr_nodes_recycle(nodes, oldest, &a->node_address);
+    a->node = oldest;
+    return DORA_OK;
+}
+
+/* Chooses the node. Returns: DORA_OK, DORA_ECONNECT when every one was tried, or an error. */
+static dora_err choose(dr_attempt *a, uint64_t now_ms, dora_error *error)
+{
+    dora_client *client = a->client;
+    if (a->options->node != NULL) {
+        dora_err err = find_named(a, error);
+        return err == DORA_ENOMEM ? failed(error, err) : err;
+    }
+    if (!a->is_same) {
+        a->node = dr_nodes_pick(&client->nodes, a->group, &a->tried, now_ms,
+                                dr_random_next(&client->random));
+    }
+    return a->node < client->nodes.count ? DORA_OK : DORA_ECONNECT;
+}
+
+/* Takes an idle connection that still lives, or opens one. With the lock held, which is given up
+ * while a connection with submissions is read. */
+static void take_peer(dr_attempt *a)
+{
+    dora_client *client = a->client;
+    a->is_reused = false;
+    a->peer = NULL;
+    while (!a->is_same) {
+        dr_peer *peer = dr_keep_take(&client->keep, a->node);
+        a->peer = peer;
+        a->is_reused = peer != NULL;
+        if (peer == NULL || dr_peer_is_usable(peer, a->begun_ns)) {
+            break;
+        }
+        if (peer->pending > 0) {
+            pthread_mutex_unlock(&client->lock);
+            dora_err err = dr_results_read(client, peer, true);
+            pthread_mutex_lock(&client->lock);
+            if (err == DORA_OK) {
+                break;
+            }
+        }
+        dr_results_drop(client, peer);
+    }
+    if (a->peer == NULL) {
+        a->peer = dr_keep_open(&client->keep, a->node, &client->frame);
+    }
+}
+
+/* Gives the call its guid the first time, and registers a submission under it. */
+static dora_err name_call(dr_attempt *a, dora_error *error)
+{
+    dora_client *client = a->client;
+    dora_answer *answer = a->answer;
+    if (answer->guid[0] != '\0') {
+        return DORA_OK;
+    }
+    dr_guid_make(&client->random, answer->guid);
+    answer->guid[DR_GUID_LEN] = '\0';
+    a->forks = client->forks;
+    if (a->submission == NULL) {
+        return DORA_OK;
+    }
+    memcpy(a->submission->answer->guid, answer->guid, sizeof answer->guid);
+    dora_err err = dr_pending_add(&client->pending, a->submission);
+    if (err == DORA_EFULL) {
+        a->submission->answer->guid[0] = '\0';
+        return dora_error_set(error, err, "%u submissions are outstanding; collect them first",
+                              DR_PENDING_MAX);
+    }
+    return err == DORA_OK ? DORA_OK : failed(error, err);
+}
+
+/* Picks node and connection. */
+static dora_err begin(dr_attempt *a, bool *is_over, dora_error *error)
+{
+    dora_client *client = a->client;
+    a->begun_ns = dr_clock_ns();
+    a->is_unsent = true;
+    a->is_half_sent = false;
+    a->is_overloaded = false;
+    pthread_mutex_lock(&client->lock);
+    dora_err err = name_call(a, error);
+    if (err == DORA_OK && a->begun_ns >= a->deadline_ns) {
+        err = failed(error, DORA_ETIMEDOUT);
+    }
+    if (err == DORA_OK) {
+        err = choose(a, a->begun_ns / DR_NS_PER_MS, error);
+        *is_over = err == DORA_ECONNECT;
+    }
+    if (err == DORA_OK) {
+        client->nodes.items[a->node].in_flight++;
+        client->nodes.items[a->node].asked_ms = a->begun_ns / DR_NS_PER_MS;
+        take_peer(a);
+    }
+    pthread_mutex_unlock(&client->lock);
+    return err;
+}
+
+/* Connects. While there are other nodes to try, one may take a fair part of the time only. */
+static dora_err connect_peer(dr_attempt *a, dora_error *error)
+{
+    dora_client *client = a->client;
+    dr_wait wait = a->wait;
+    dr_address address;
+    size_t others = 0;
+    pthread_mutex_lock(&client->lock);
+    address = client->nodes.items[a->node].address;
+    if (a->options->node == NULL) {
+        others = dr_nodes_untried(&client->nodes, a->group, &a->tried, 0, false);
+    }
+    pthread_mutex_unlock(&client->lock);
+    if (others > 1 && a->wait.deadline_ns > a->begun_ns) {
+        uint64_t part = (a->wait.deadline_ns - a->begun_ns) / others;
+        uint64_t most = (uint64_t)CONNECT_MS_MAX * DR_NS_PER_MS;
+        wait.deadline_ns = a->begun_ns + (part < most ? part : most);
+    }
+    return dr_socket_connect(&a->peer->socket, &address, &wait, error);
+}
+
+/* Looks for this call's reply in what was received; what is for others is theirs. */
+static dora_err next_reply(dr_attempt *a, dora_error *error)
+{
+    for (;;) {
+        dora_err err = dr_link_next(&a->peer->link, &a->incoming, error);
+        if (err != DORA_OK) {
+            return err;
+        }
+        bool is_result = a->submission != NULL && a->incoming.reply.is_result;
+        if (!is_result && dr_incoming_is_for(&a->incoming, a->answer->guid)) {
+            return DORA_OK;
+        }
+        dr_results_store(a->client, &a->incoming, true);
+    }
+}
+
+static dora_err receive_some(dr_attempt *a, dora_error *error)
+{
+    char *room;
+    size_t room_len;
+    size_t got = 0;
+    dora_err err = dr_link_room(&a->peer->link, &room, &room_len);
+    if (err != DORA_OK) {
+        return failed(error, err);
+    }
+    err = dr_socket_receive(&a->peer->socket, room, room_len, &a->wait, &got, error);
+    dr_link_received(&a->peer->link, got);
+    return err;
+}
+
+/* Sends the request, then waits for its reply. A server that closes before it has read everything
+ * may have said why: what came is read first. */
+static dora_err exchange(dr_attempt *a, dora_error *error)
+{
+    dora_slice rest = dr_buf_slice(&a->peer->link.out);
+    size_t whole = rest.len;
+    bool is_closed = false;
+    for (;;) {
+        size_t sent = 0;
+        dora_err err = DORA_OK;
+        if (rest.len > 0 && !is_closed) {
+            err = dr_socket_send(&a->peer->socket, rest, &a->wait, &sent, error);
+            rest.data += sent;
+            rest.len -= sent;
+            a->is_unsent = rest.len > 0;
+            a->is_half_sent = rest.len > 0 && rest.len < whole;
+            is_closed = err == DORA_ECLOSED;
+        }
+        if (err == DORA_OK || err == DORA_EAGAIN || is_closed) {
+            err = receive_some(a, error);
+        }
+        if (err == DORA_OK) {
+            err = next_reply(a, error);
+        }
+        if (err != DORA_EAGAIN) {
+            return err;
+        }
+    }
+}
+
+bool dr_attempt_is_expected(const dr_attempt *a)
+{
+    bool is_now = a->request.type == DR_TYPE_W_S || a->request.type == DR_TYPE_W_M ||
+                  a->request.type == DR_TYPE_SC;
+    return a->incoming.reply.code == (is_now ? DORA_CODE_OK : DORA_CODE_ACCEPTED);
+}
+
+/* Moves the reply into the answer and reads it. */
+static dora_err finish(dr_attempt *a, dora_error *error)
+{
+    dora_answer *answer = a->answer;
+    const dr_reply_message *reply = &a->incoming.reply;
+    dora_err err = dr_link_take(&a->peer->link, &answer->body);
+    if (err != DORA_OK) {
+        return failed(error, err);
+    }
+    answer->reply = a->incoming.body;
+    a->is_overloaded = reply->code == DORA_CODE_OVERLOADED;
+    if (!dr_attempt_is_expected(a)) {
+        return DORA_OK;
+    }
+    if (a->request.type == DR_TYPE_W_S) {
+        err = dr_answer_finish_one(answer, reply, error);
+        a->is_overloaded = err == DORA_OK && answer->results[0].code == DORA_CODE_OVERLOADED;
+    } else if (a->request.type == DR_TYPE_W_M) {
+        err = dr_answer_finish_many(answer, a->request.api_count, reply, error);
+    }
+    return err;
+}
+
+/* Connects if need be, and talks. */
+static dora_err talk(dr_attempt *a, dora_error *error)
+{
+    if (a->peer == NULL) {
+        return failed(error, DORA_ENOMEM);
+    }
+    if (!a->is_reused) {
+        dora_err err = connect_peer(a, error);
+        if (err != DORA_OK) {
+            return err;
+        }
+    }
+    uint64_t now_ns = dr_clock_ns();
+    if (now_ns >= a->deadline_ns) {
+        return failed(error, DORA_ETIMEDOUT);
+    }
+    a->request.timeout_ms = (int64_t)((a->deadline_ns - now_ns + DR_NS_PER_MS - 1) / DR_NS_PER_MS);
+    a->request.guid = (dora_slice){a->answer->guid, DR_GUID_LEN};
+    dora_err err = dr_link_request(&a->peer->link, &a->request, a->apis, error);
+    if (err == DORA_OK) {
+        err = exchange(a, error);
+    }
+    return err == DORA_OK ? finish(a, error) : err;
+}
+
+/* Whether the server closes the connection after this reply. */
+static bool is_last_word(const dr_incoming *incoming)
+{
+    int64_t code = incoming->reply.code;
+    return code == DORA_CODE_STOPPING || code == DORA_CODE_TOO_BIG ||
+           code == DORA_CODE_BAD_LENGTH || dr_incoming_is_for(incoming, DR_GUID_NONE);
+}
+
+/* Keeps the connection after a good reply, and where results are still to come on it; else closes
+ * it, since what comes on it next is not known. */
+static void put_away(dr_attempt *a, dora_err err, uint64_t now_ns)
+{
+    dora_client *client = a->client;
+    dr_peer *peer = a->peer;
+    bool is_alive = err == DORA_OK || err == DORA_ETIMEDOUT || err == DORA_EINTERRUPTED;
+    bool is_clean = err == DORA_OK && !a->is_unsent && dr_link_is_empty(&peer->link);
+    peer->is_ending =
+        peer->is_ending || a->is_half_sent || (err == DORA_OK && is_last_word(&a->incoming));
+    if (is_alive && peer->socket.fd >= 0 && (peer->pending > 0 || is_clean)) {
+        dr_link_shrink(&peer->link);
+        dr_keep_give(&client->keep, peer, now_ns);
+        if (client->shares != NULL) {
+            dr_share_wake(client);
+        }
+        return;
+    }
+    dr_results_drop(client, peer);
+}
+
+/* What this try says about its node, and only about it. */
+static void judge_node(dr_attempt *a, dora_err err, uint64_t now_ns)
+{
+    dora_client *client = a->client;
+    uint64_t now_ms = now_ns / DR_NS_PER_MS;
+    switch (err) {
+    case DORA_OK:
+        if (a->incoming.reply.code == DORA_CODE_STOPPING) {
+            dr_keep_clear(&client->keep, a->node);
+            dr_nodes_failed(&client->nodes, a->node, now_ms);
+            return;
+        }
+        dr_nodes_succeeded(&client->nodes, a->node);
+        if (!a->is_overloaded) { /* saying no is quick, and no reason to come back */
+            dr_nodes_measured(&client->nodes, a->node, now_ns - a->begun_ns, now_ms);
+        }
+        return;
+    case DORA_ECONNECT:
+    case DORA_ECLOSED:
+    case DORA_EIO:
+    case DORA_EPROTO:
+        dr_keep_doubt(&client->keep, a->node);
+        if (!a->is_reused) { /* one that was kept may just be old */
+            dr_nodes_failed(&client->nodes, a->node, now_ms);
+        }
+        return;
+    case DORA_ETIMEDOUT:
+        dr_nodes_silent(&client->nodes, a->node, now_ns - a->begun_ns, now_ms);
+        return;
+    default:
+        return;
+    }
+}
+
+static void end(dr_attempt *a, dora_err err)
+{
+    dora_client *client = a->client;
+    uint64_t now_ns = dr_clock_ns();
+    pthread_mutex_lock(&client->lock);
+    dr_node *node = &client->nodes.items[a->node];
+    node->in_flight -= node->in_flight > 0 ? 1 : 0; /* 0 in a child that was forked meanwhile */
+    if (err == DORA_OK && a->submission != NULL && dr_attempt_is_expected(a)) {
+        dr_pending_accept(&client->pending, a->submission, a->peer);
+    }
+    if (a->peer != NULL) {
+        put_away(a, err, now_ns);
+        a->peer = NULL;
+    }
+    judge_node(a, err, now_ns);
+    pthread_mutex_unlock(&client->lock);
+}
+
+dora_err dr_attempt_run(dr_attempt *a, bool *is_over, dora_error *error)
+{
+    *is_over = false;
+    dora_err err = begin(a, is_over, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    err = talk(a, error);
+    end(a, err);
+    return err;
+}

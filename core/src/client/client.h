@@ -1,0 +1,53 @@
+/* client.h: the inside of a dora_client, and what its files share. */
+#ifndef DR_CLIENT_CLIENT_H
+#define DR_CLIENT_CLIENT_H
+
+#include "client/fork.h"
+#include "client/guid.h"
+#include "client/keep.h"
+#include "client/nodes.h"
+#include "client/pending.h"
+
+#define DR_NS_PER_MS 1000000u
+
+struct dora_client {
+    pthread_mutex_t lock; /* guards all down to `forks`; never held while waiting */
+    dr_nodes nodes;
+    dr_keep keep;
+    dr_pending pending;
+    struct dr_share *shares; /* of those who collect at the moment */
+    dr_random random;
+    uint32_t forks; /* how often the process of this client was made by a fork */
+    dr_fork_watch watch;
+    dora_frame_options frame;
+    char *salt;
+    size_t group; /* of calls that name none */
+    uint32_t timeout_ms;
+    uint32_t retry;
+};
+
+/* dr_share is one collect's part in one client. Thread: the client's lock. */
+typedef struct dr_share {
+    dora_client *client;
+    int event_fd;   /* wakes the collect; -1 while it needs no waking */
+    size_t waiting; /* submissions that it has claimed and that are not done */
+    dr_peer *peers; /* connections that it reads, chained by idle_next */
+    uint32_t forks; /* the client's, when it began */
+    struct dr_share *next;
+} dr_share;
+
+/* dr_share_wake wakes everybody who collects: something has changed. Thread: the client's lock. */
+void dr_share_wake(const dora_client *client);
+
+/* dr_results_read takes what has come on a connection, without waiting, and stores the results of
+ * submissions. Other frames were for calls that have ended: they are dropped.
+ * Returns: DORA_OK while the connection lives; an error when it is of no use any more.
+ * dr_results_store does so for one frame. Thread: whoever has the peer; takes the client's lock. */
+dora_err dr_results_read(dora_client *client, dr_peer *peer, bool came_early);
+void dr_results_store(dora_client *client, const dr_incoming *incoming, bool came_early);
+
+/* dr_results_drop closes a connection, whose outstanding submissions are lost with it.
+ * Thread: the client's lock. */
+void dr_results_drop(dora_client *client, dr_peer *peer);
+
+#endif

@@ -1,0 +1,156 @@
+/* tries.c: all tries at one call: what may be sent again, where, and in what time. */
+#include "client/attempt.h"
+
+#include "base/clock.h"
+
+typedef enum outcome {
+    ANSWERED,
+    NOT_RUN, /* certainly: it may be sent to another node */
+    UNKNOWN, /* it may have run: sent again only where the caller wants that */
+    FAILED   /* and will again */
+} outcome;
+
+static outcome outcome_of(const dr_attempt *a, dora_err err)
+{
+    switch (err) {
+    case DORA_OK:
+        return a->incoming.reply.code == DORA_CODE_STOPPING || a->is_overloaded ? NOT_RUN
+                                                                                : ANSWERED;
+    case DORA_ECONNECT:
+        return NOT_RUN;
+    case DORA_ECLOSED:
+    case DORA_EIO:
+        return a->is_unsent ? NOT_RUN : UNKNOWN;
+    case DORA_ETIMEDOUT:
+        return UNKNOWN;
+    default:
+        return FAILED;
+    }
+}
+
+static size_t others(dr_attempt *a, bool is_usable)
+{
+    uint64_t now_ms = dr_clock_ms();
+    if (a->options->node != NULL) {
+        return 0;
+    }
+    pthread_mutex_lock(&a->client->lock);
+    size_t count = dr_nodes_untried(&a->client->nodes, a->group, &a->tried, now_ms, is_usable);
+    pthread_mutex_unlock(&a->client->lock);
+    return count;
+}
+
+/* After a try that certainly did not run. Returns: whether there is another place to try. */
+static bool go_elsewhere(dr_attempt *a)
+{
+    if (a->is_reused && !a->is_overloaded) {
+        a->is_same = true; /* a new server may listen there by now */
+        return true;
+    }
+    dr_tried_add(&a->tried, a->node);
+    if (a->is_overloaded && a->incoming.reply.code == DORA_CODE_OK) {
+        /* One handler's envelope says so. Its reply is good, so only one other node is asked. */
+        bool is_first = !a->was_overloaded;
+        a->was_overloaded = true;
+        return is_first && others(a, true) > 0;
+    }
+    return others(a, false) > 0;
+}
+
+/* After a try that may have run: the same node first, since a server knows a repeat by its guid. */
+static bool repeat(dr_attempt *a)
+{
+    if (a->retries_left == 0) {
+        return false;
+    }
+    a->retries_left--;
+    if (a->request.attempt < 0) {
+        a->request.attempt = 1;
+        a->is_same = true;
+        return true;
+    }
+    a->request.attempt++;
+    dr_tried_add(&a->tried, a->node);
+    if (others(a, false) == 0) {
+        a->tried = (dr_tried){{0}};
+    }
+    return true;
+}
+
+static bool may_try_again(dr_attempt *a, outcome last)
+{
+    a->is_same = false;
+    if ((last != NOT_RUN && last != UNKNOWN) || dr_clock_ns() >= a->deadline_ns ||
+        a->client->forks != a->forks) {
+        return false;
+    }
+    return last == NOT_RUN ? go_elsewhere(a) : repeat(a);
+}
+
+/* The time of this try: what is left, divided among the tries that are left. */
+static void divide_time(dr_attempt *a)
+{
+    uint64_t now_ns = a->retries_left > 0 ? dr_clock_ns() : a->deadline_ns;
+    a->wait.deadline_ns = a->deadline_ns;
+    if (now_ns < a->deadline_ns) {
+        a->wait.deadline_ns = now_ns + (a->deadline_ns - now_ns) / (a->retries_left + 1);
+    }
+}
+
+/* What the last reply means to the caller. */
+static dora_err verdict(const dr_attempt *a, dora_error *error)
+{
+    const dr_reply_message *reply = &a->incoming.reply;
+    if (dr_attempt_is_expected(a)) {
+        return DORA_OK;
+    }
+    if (reply->code == DORA_CODE_OK || reply->code == DORA_CODE_ACCEPTED) {
+        dora_error_set(error, DORA_EPROTO, "the reply is no answer to the call: its code is %lld",
+                       (long long)reply->code);
+        if (error != NULL) {
+            error->code = DORA_CODE_RECEIVE;
+        }
+        return DORA_EPROTO;
+    }
+    return dr_answer_refused(reply, error);
+}
+
+dora_err dr_tries_run(dr_attempt *a, dora_error *error)
+{
+    dora_error doubt; /* of the first try that may have run */
+    dora_err doubt_err = DORA_OK;
+    size_t doubt_node = 0;
+    dora_err err = DORA_OK;
+    outcome last = FAILED;
+    do {
+        bool is_over = false;
+        divide_time(a);
+        dora_err next = dr_attempt_run(a, &is_over, error);
+        if (is_over) {
+            break; /* the last one's outcome stands */
+        }
+        err = next;
+        last = outcome_of(a, err);
+        if (last == UNKNOWN && doubt_err == DORA_OK && a->retries_left > 0) {
+            doubt_err = err;
+            doubt_node = a->node;
+            if (error != NULL) {
+                doubt = *error;
+            }
+        }
+    } while (may_try_again(a, last));
+    if (err == DORA_OK) {
+        err = verdict(a, error);
+    }
+    bool is_elsewhere = doubt_err != DORA_OK && a->node != doubt_node;
+    if (err == DORA_OK && is_elsewhere) {
+        dr_answer_doubt(a->answer);
+    } else if (err != DORA_OK && doubt_err != DORA_OK && last == NOT_RUN) {
+        err = doubt_err;
+        if (error != NULL) {
+            *error = doubt;
+        }
+    }
+    a->answer->count = err == DORA_OK ? a->answer->count : 0;
+    return err;
+}
