@@ -170,12 +170,13 @@ static void note(conn *c, const dr_request *request)
 {
     bad_server *server = c->server;
     pthread_mutex_lock(&server->lock);
-    bad_server_request *seen = &server->seen[server->seen_count % BAD_SERVER_SEEN_MAX];
+    int count = atomic_load(&server->seen_count);
+    bad_server_request *seen = &server->seen[count % BAD_SERVER_SEEN_MAX];
     memcpy(seen->guid, request->guid.data, 32);
     seen->attempt = request->attempt;
     seen->timeout_ms = request->timeout_ms;
     seen->conn = c->number;
-    server->seen_count++;
+    atomic_store(&server->seen_count, count + 1);
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -374,11 +375,11 @@ static void read_requests(conn *c)
         is_open = got <= 0 || serve_frames(c, &in);
     }
     if (!is_open) {
-        shutdown(c->fd, SHUT_WR);
         struct linger linger;
         socklen_t linger_len = sizeof linger;
         getsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, &linger_len);
         if (linger.l_onoff == 0) {
+            shutdown(c->fd, SHUT_WR);
             drain(c->fd);
         }
     }

@@ -51,7 +51,7 @@ typedef struct bad_server {
     atomic_int conns; /* accepted so far */
     atomic_int calls; /* requests read so far */
     bad_server_request seen[BAD_SERVER_SEEN_MAX];
-    int seen_count;
+    atomic_int seen_count;
     bad_server_held held[BAD_SERVER_SEEN_MAX];
     int held_count;
 } bad_server;

@@ -148,8 +148,7 @@ static dora_err run(dora_client *client, dr_call_type type, size_t count, dora_a
     uint64_t nested_ns = dr_deadline_get();
     a.deadline_ns = dr_clock_ns() + (uint64_t)a.timeout_ms * DR_NS_PER_MS;
     a.deadline_ns = nested_ns != 0 && nested_ns < a.deadline_ns ? nested_ns : a.deadline_ns;
-    a.wait = (dr_wait){
-        .usual_ms = a.timeout_ms, .is_interrupted = given->is_interrupted, .user = given->user};
+    a.wait = (dr_wait){.is_interrupted = given->is_interrupted, .user = given->user};
     return dr_tries_run(&a, error);
 }
 

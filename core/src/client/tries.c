@@ -90,10 +90,12 @@ static bool may_try_again(dr_attempt *a, outcome last)
 /* The time of this try: what is left, divided among the tries that are left. */
 static void divide_time(dr_attempt *a)
 {
-    uint64_t now_ns = a->retries_left > 0 ? dr_clock_ns() : a->deadline_ns;
+    uint32_t tries = a->retries_left < UINT32_MAX ? a->retries_left + 1 : UINT32_MAX;
+    uint64_t now_ns = tries > 1 ? dr_clock_ns() : a->deadline_ns;
     a->wait.deadline_ns = a->deadline_ns;
+    a->wait.usual_ms = a->timeout_ms / tries + (a->timeout_ms % tries != 0 ? 1 : 0);
     if (now_ns < a->deadline_ns) {
-        a->wait.deadline_ns = now_ns + (a->deadline_ns - now_ns) / (a->retries_left + 1);
+        a->wait.deadline_ns = now_ns + (a->deadline_ns - now_ns) / tries;
     }
 }
 
