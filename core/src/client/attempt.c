@@ -10,7 +10,7 @@
 static dora_err failed(dora_error *error, dora_err err)
 {
     dora_error_set(error, err, "%s", dora_err_text(err));
-    if (error != NULL && err == DORA_ETIMEDOUT) {
+    if (error != NULL && err != DORA_ENOMEM) {
         error->code = DORA_CODE_RECEIVE;
     }
     return err;
@@ -265,6 +265,9 @@ static dora_err talk(dr_attempt *a, dora_error *error)
         if (err != DORA_OK) {
             return err;
         }
+    }
+    if (a->client->forks != a->forks) { /* while it connected: the connection is the parent's */
+        return failed(error, DORA_ECLOSED);
     }
     uint64_t now_ns = dr_clock_ns();
     if (now_ns >= a->deadline_ns) {

@@ -59,12 +59,16 @@ static bool is_again_errno(int number)
 }
 
 /* Returns: DORA_OK when one of `events` is there (in `*revents`), DORA_ETIMEDOUT, DORA_EIO,
- * DORA_EINTERRUPTED. `fd` -1 waits for the time only. */
-static dora_err wait_for(int fd, short events, const dr_wait *wait, short *revents)
+ * DORA_EINTERRUPTED; DORA_ECLOSED where is_interrupted forked and this is the child. `fd` is where
+ * the descriptor stands; NULL waits for the time only. */
+static dora_err wait_for(const int *fd, short events, const dr_wait *wait, short *revents)
 {
-    struct pollfd item = {.fd = fd, .events = events};
     for (;;) {
         uint32_t ms = dr_wait_left_ms(wait);
+        struct pollfd item = {.fd = fd != NULL ? *fd : -1, .events = events};
+        if (fd != NULL && *fd < 0) {
+            return DORA_ECLOSED;
+        }
         int count = poll(&item, 1, (int)ms);
         if (count > 0) {
             *revents = item.revents;
@@ -106,7 +110,7 @@ static int connect_later(int fd, const struct sockaddr *address, socklen_t addre
         dr_wait pause = *wait;
         uint64_t until_ns = dr_clock_ns() + UNIX_RETRY_MS * NS_PER_MS;
         pause.deadline_ns = until_ns < wait->deadline_ns ? until_ns : wait->deadline_ns;
-        dora_err err = wait_for(-1, 0, &pause, &revents);
+        dora_err err = wait_for(NULL, 0, &pause, &revents);
         if (err == DORA_EINTERRUPTED) {
             return EINTR;
         }
@@ -138,7 +142,7 @@ static int connect_by(int fd, const struct sockaddr *address, socklen_t address_
     if (errno != EINPROGRESS && errno != EINTR) {
         return errno;
     }
-    problem = errno_of_wait(wait_for(fd, POLLOUT, wait, &revents));
+    problem = errno_of_wait(wait_for(&fd, POLLOUT, wait, &revents));
     if (problem == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &problem_len) != 0) {
         return errno;
     }
@@ -275,7 +279,7 @@ dora_err dr_socket_send(const dr_socket *socket, dora_slice bytes, const dr_wait
         if (count < 0 && !is_again_errno(errno)) {
             return failed(error, is_closed_errno(errno) ? DORA_ECLOSED : DORA_EIO, "send", errno);
         }
-        dora_err err = wait_for(socket->fd, POLLIN | POLLOUT, wait, &revents);
+        dora_err err = wait_for(&socket->fd, POLLIN | POLLOUT, wait, &revents);
         if (err != DORA_OK) {
             return failed(error, err, "send", err == DORA_EIO ? errno : 0);
         }
@@ -307,7 +311,7 @@ dora_err dr_socket_receive(dr_socket *socket, char *room, size_t room_len, const
         }
         is_usual = is_usual && socket->receive_ms == wait->usual_ms;
         if (!is_usual) {
-            dora_err err = wait_for(socket->fd, POLLIN, wait, &revents);
+            dora_err err = wait_for(&socket->fd, POLLIN, wait, &revents);
             if (err != DORA_OK) {
                 return failed(error, err, "receive", err == DORA_EIO ? errno : 0);
             }
@@ -326,6 +330,9 @@ dora_err dr_socket_receive(dr_socket *socket, char *room, size_t room_len, const
         }
         if (number == EINTR && dr_wait_is_interrupted(wait)) {
             return failed(error, DORA_EINTERRUPTED, "receive", EINTR);
+        }
+        if (socket->fd < 0) { /* is_interrupted forked, and this is the child */
+            return failed(error, DORA_ECLOSED, "receive", 0);
         }
     }
 }
