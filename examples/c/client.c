@@ -1,4 +1,4 @@
-/* client.c: a client in C: one call, then two at the same time.
+/* client.c: a client in C: one call, two at the same time, and calls that nobody waits for.
  *
  *     cc -o client client.c $(pkg-config --cflags --libs dora)
  *     ./client 127.0.0.1:9567
@@ -67,13 +67,44 @@ static dora_err ask(dora_client *client, dora_slice user, dora_slice owner, dora
     return DORA_OK;
 }
 
+/* Has one api run without a result, and two whose results are fetched later. */
+static dora_err leave_and_fetch(dora_client *client, dora_slice user, dora_slice owner,
+                                dora_answer *answer, dora_error *error)
+{
+    const dora_call one = {.name = text("/user/get"), .param = user};
+    const dora_call two = {.name = text("/order/total"), .param = owner};
+    const dora_call_options wait = {.timeout_ms = 2000, .group = "example"};
+    dora_collection *collection = NULL;
+    dora_err err = dora_client_send(client, &one, &wait, answer, error);
+    if (err == DORA_OK) {
+        err = dora_client_submit(client, &one, &wait, answer, error);
+    }
+    if (err == DORA_OK) {
+        err = dora_client_submit(client, &two, &wait, answer, error);
+    }
+    if (err == DORA_OK) {
+        err = dora_client_collect(&client, 1, &wait, &collection, error);
+    }
+    for (size_t i = 0; err == DORA_OK && i < dora_collection_count(collection); i++) {
+        const dora_collected *item = dora_collection_at(collection, i);
+        if (item->err == DORA_OK) {
+            print_result("later", dora_answer_result(item->answer, 0));
+        } else {
+            printf("later: %s\n", item->error->msg);
+        }
+    }
+    dora_collection_free(collection);
+    return err;
+}
+
 int main(int argc, char **argv)
 {
     dora_error error = {.msg = "out of memory"};
     dora_err err = DORA_ENOMEM;
     dora_slice user;
     dora_slice owner;
-    const dora_client_options options = {.nodes = argc > 1 ? argv[1] : "127.0.0.1:9567"};
+    const dora_group group = {"example", argc > 1 ? argv[1] : "127.0.0.1:9567"};
+    const dora_client_options options = {.groups = &group, .group_count = 1};
     dora_client *client = NULL;
     dora_answer *answer = dora_answer_new();
     dora_writer *user_writer = encode_id("id", 7, &user);
@@ -83,6 +114,9 @@ int main(int argc, char **argv)
     }
     if (err == DORA_OK) {
         err = ask(client, user, owner, answer, &error);
+    }
+    if (err == DORA_OK) {
+        err = leave_and_fetch(client, user, owner, answer, &error);
     }
     if (err != DORA_OK) {
         fprintf(stderr, "client: %s\n", error.msg);

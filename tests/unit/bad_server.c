@@ -149,6 +149,15 @@ void bad_server_wait(bad_server *server, int count)
     pthread_mutex_unlock(&server->lock);
 }
 
+void bad_server_wait_seen(bad_server *server, int count)
+{
+    pthread_mutex_lock(&server->lock);
+    while (atomic_load(&server->seen_count) < count) {
+        pthread_cond_wait(&server->changed, &server->lock);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
 /* Forgets what was held for a connection that ends. */
 static void unhold(conn *c)
 {
@@ -177,6 +186,7 @@ static void note(conn *c, const dr_request *request)
     seen->timeout_ms = request->timeout_ms;
     seen->conn = c->number;
     atomic_store(&server->seen_count, count + 1);
+    pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -411,8 +421,8 @@ static void *accept_main(void *user)
         int index = atomic_load(&server->conns);
         must(c != NULL && index < BAD_SERVER_CONNS_MAX, "too many connections");
         *c = (conn){.server = server, .fd = fd, .number = index + 1};
+        atomic_store(&server->conns, index + 1); /* before anything is said on it */
         must(pthread_create(&server->conn_threads[index], NULL, conn_main, c) == 0, "thread");
-        atomic_store(&server->conns, index + 1);
     }
 }
 

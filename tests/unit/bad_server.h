@@ -67,9 +67,10 @@ void bad_server_start(bad_server *server);
 
 /* bad_server_release sends what is held, the newest first, on connections up to number `conn_max`
  * (0: on all), and closes the others' connections. bad_server_wait waits until `count` frames are
- * held. */
+ * held; bad_server_wait_seen until so many requests have been read. */
 void bad_server_release(bad_server *server, int conn_max);
 void bad_server_wait(bad_server *server, int count);
+void bad_server_wait_seen(bad_server *server, int count);
 
 /* bad_server_stop ends it. Clients must be gone. */
 void bad_server_stop(bad_server *server);

@@ -1,6 +1,9 @@
 /* test_client_modes.c: every mode of call against a server that answers well. */
 #include "scene.h"
 
+#include "base/clock.h"
+#include "base/deadline.h"
+
 static void test_send(void **state)
 {
     (void)state;
@@ -83,12 +86,97 @@ static void test_control(void **state)
     scene_end(&s);
 }
 
+static void test_guid_and_reply_of_errors(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    scene_begin(&s, NULL);
+    assert_string_equal(dora_answer_guid(s.answer), "");
+    assert_int_equal(dora_answer_reply(s.answer).len, 0);
+    assert_int_equal(scene_call(&s, "/close", "", 0), DORA_ECLOSED);
+    assert_string_equal(dora_answer_guid(s.answer), s.server.seen[0].guid);
+    assert_int_equal(dora_answer_reply(s.answer).len, 0);
+    assert_int_equal(scene_call(&s, "/refuse", "", 0), DORA_EREPLY);
+    dora_slice reply = dora_answer_reply(s.answer);
+    assert_memory_equal(reply.data + 22, dora_answer_guid(s.answer), 32);
+    assert_non_null(strstr(reply.data, "i:100006;"));
+    assert_int_equal(scene_call(&s, "", "", 0), DORA_EINVAL);
+    assert_string_equal(dora_answer_guid(s.answer), "");
+    assert_int_equal(dora_answer_reply(s.answer).len, 0);
+    scene_end(&s);
+}
+
+static int64_t told_timeout(scene *s)
+{
+    assert_int_equal(scene_call(s, "/timeout", "", 5000), DORA_OK);
+    return strtol(dora_answer_result(s->answer, 0)->data.data + 2, NULL, 10);
+}
+
+/* A call inside a handler has no more time than the handler's caller. */
+static void test_nested_deadline(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    dora_collection *got = NULL;
+    const dora_call_options long_time = {.timeout_ms = 60000};
+    scene_begin(&s, NULL);
+    dr_deadline_set(dr_clock_ns() + 60000ull * 1000000u);
+    assert_in_range(told_timeout(&s), 4000, 5000);
+    dr_deadline_set(dr_clock_ns() + 1000ull * 1000000u);
+    assert_in_range(told_timeout(&s), 1, 1000);
+    assert_int_equal(scene_submit(&s, "/never", ""), DORA_OK);
+    int calls = atomic_load(&s.server.calls);
+    dr_deadline_set(dr_clock_ns() - 1);
+    uint64_t before = dr_clock_ms();
+    assert_int_equal(scene_call(&s, "/echo", "", 5000), DORA_ETIMEDOUT);
+    assert_int_equal(s.error.code, DORA_CODE_RECEIVE);
+    assert_int_equal(scene_send(&s, "/echo", ""), DORA_ETIMEDOUT);
+    assert_int_equal(scene_submit(&s, "/echo", ""), DORA_ETIMEDOUT);
+    assert_int_equal(dora_client_collect(&s.client, 1, &long_time, &got, NULL), DORA_OK);
+    assert_in_range(dr_clock_ms() - before, 0, 5000);
+    dr_deadline_set(0);
+    assert_int_equal(dora_collection_count(got), 1);
+    assert_int_equal(dora_collection_at(got, 0)->err, DORA_ETIMEDOUT);
+    dora_collection_free(got);
+    scene_expect_echo(&s);
+    assert_int_equal(atomic_load(&s.server.calls), calls + 1);
+    scene_end(&s);
+}
+
+/* Keys and results of many stay right when both ways are used by turns on one connection. */
+static void test_by_turns(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    char param[32];
+    scene_begin(&s, NULL);
+    for (int i = 0; i < 40; i++) {
+        snprintf(param, sizeof param, "i:%d;", i);
+        assert_int_equal(scene_submit(&s, i % 2 == 0 ? "/late" : "/echo", param), DORA_OK);
+        assert_int_equal(scene_call(&s, i % 3 == 0 ? "/flush" : "/drip", param, 0), DORA_OK);
+        scene_expect_data(s.answer, 0, param);
+    }
+    bad_server_release(&s.server, 0);
+    dora_collection *got = scene_collect(&s, 0);
+    assert_int_equal(dora_collection_count(got), 40);
+    for (int i = 0; i < 40; i++) {
+        snprintf(param, sizeof param, "i:%d;", i);
+        scene_expect_data(dora_collection_at(got, (size_t)i)->answer, 0, param);
+    }
+    dora_collection_free(got);
+    assert_int_equal(atomic_load(&s.server.conns), 1);
+    scene_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_send),
         cmocka_unit_test(test_submit),
         cmocka_unit_test(test_control),
+        cmocka_unit_test(test_guid_and_reply_of_errors),
+        cmocka_unit_test(test_nested_deadline),
+        cmocka_unit_test(test_by_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,6 +191,127 @@ static void test_only_node_is_never_aside(void **state)
     dr_nodes_fini(&nodes);
 }
 
+static void test_half_of_each_group(void **state)
+{
+    (void)state;
+    dr_nodes nodes;
+    const dora_group groups[] = {
+        {"wide", "a:1,b:1,c:1,d:1,e:1,f:1"}, {"pair", "a:1,b:1"}, {"alone", "f:1,f:1"}};
+    assert_int_equal(dr_nodes_read(&nodes, NULL, groups, 3, NULL), DORA_OK);
+    assert_int_equal(nodes.count, 6);
+    assert_int_equal(nodes.groups[2].count, 1);
+    dr_nodes_failed(&nodes, 0, 1000);
+    assert_true(nodes.items[0].aside_until_ms > 1000);
+    dr_nodes_failed(&nodes, 1, 1000); /* it is all that is left of the pair */
+    assert_int_equal(nodes.items[1].aside_until_ms, 0);
+    dr_nodes_failed(&nodes, 5, 1000); /* it stands alone in a group */
+    assert_int_equal(nodes.items[5].aside_until_ms, 0);
+    dr_nodes_failed(&nodes, 2, 1000);
+    dr_nodes_failed(&nodes, 3, 1000);
+    assert_true(nodes.items[3].aside_until_ms > 1000);
+    dr_nodes_failed(&nodes, 4, 1000); /* that would be four of six */
+    assert_int_equal(nodes.items[4].aside_until_ms, 0);
+    dr_nodes_fini(&nodes);
+}
+
+static void test_wrong_groups(void **state)
+{
+    (void)state;
+    dr_nodes nodes;
+    dora_error error;
+    size_t group;
+    const dora_group twice[] = {{"a", "a:1"}, {"a", "b:1"}};
+    const dora_group empty[] = {{"a", ""}};
+    const dora_group wrong[] = {{"a", "a:1"}, {"b", "b"}};
+    assert_int_equal(dr_nodes_read(&nodes, NULL, twice, 2, &error), DORA_EINVAL);
+    assert_string_equal(error.msg, "group \"a\" stands there twice");
+    assert_int_equal(dr_nodes_read(&nodes, NULL, empty, 1, &error), DORA_EINVAL);
+    assert_string_equal(error.msg, "group \"a\" has no nodes");
+    assert_int_equal(dr_nodes_read(&nodes, NULL, wrong, 2, &error), DORA_EINVAL);
+    assert_string_equal(error.msg, "node \"b\" is not host:port");
+    assert_int_equal(dr_nodes_read(&nodes, "a:1", wrong, 2, &error), DORA_EINVAL);
+    assert_int_equal(dr_nodes_read(&nodes, "a:1", NULL, 0, &error), DORA_OK);
+    assert_int_equal(dr_nodes_group(&nodes, "a", &group, &error), DORA_EINVAL);
+    assert_string_equal(error.msg, "there is no group \"a\"; the client has no groups");
+    dr_nodes_fini(&nodes);
+}
+
+static void test_pick_by_latency(void **state)
+{
+    (void)state;
+    dr_nodes nodes;
+    dr_tried tried = {{0}};
+    unsigned picks[8];
+    assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1", NULL, 0, NULL), DORA_OK);
+    dr_nodes_measured(&nodes, 0, 100000, 1000);
+    count_picks(&nodes, &tried, 1000, picks); /* the other is not known: even */
+    assert_in_range(picks[0], 400, 600);
+    dr_nodes_measured(&nodes, 1, 250000, 1000);
+    count_picks(&nodes, &tried, 1000, picks);
+    assert_int_equal(picks[0], 1000);
+    nodes.items[0].in_flight = 2; /* three times 100 us are more than 250 us */
+    count_picks(&nodes, &tried, 1000, picks);
+    assert_int_equal(picks[1], 1000);
+    nodes.items[0].in_flight = 0; /* one that is not asked is forgiven: it gets its chance */
+    nodes.items[0].used_ms = 3000;
+    count_picks(&nodes, &tried, 1000 + 2 * DR_LATENCY_HALVES_MS, picks);
+    assert_int_equal(picks[1], 1000);
+    for (int i = 0; i < 100; i++) {
+        dr_nodes_measured(&nodes, 0, 900000, 3000);
+    }
+    assert_in_range(nodes.items[0].latency_ns, 890000, 900100);
+    dr_nodes_fini(&nodes);
+}
+
+static void test_silence(void **state)
+{
+    (void)state;
+    dr_nodes nodes;
+    assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1", NULL, 0, NULL), DORA_OK);
+    for (unsigned i = 1; i < DR_NODE_SILENCES_MAX; i++) {
+        dr_nodes_silent(&nodes, 0, 1000000, 1000);
+    }
+    assert_int_equal(nodes.items[0].aside_until_ms, 0);
+    dr_nodes_succeeded(&nodes, 0);
+    for (unsigned i = 1; i < DR_NODE_SILENCES_MAX; i++) {
+        dr_nodes_silent(&nodes, 0, 1000000, 1000);
+    }
+    assert_int_equal(nodes.items[0].aside_until_ms, 0);
+    dr_nodes_silent(&nodes, 0, 1000000, 1000);
+    assert_int_equal(nodes.items[0].aside_until_ms, 1000 + DR_NODE_PAUSE_MS);
+    dr_nodes_fini(&nodes);
+}
+
+static void test_read_address(void **state)
+{
+    (void)state;
+    dr_address one;
+    dr_address other;
+    dora_error error;
+    char text[DR_ADDRESS_TEXT_MAX];
+    char path[128];
+    const char *good[] = {"unix:/run/dora.sock", "[::1]:9567", "localhost:1"};
+    const char *bad[] = {"unix:", "unix:relative", "unix", "a:0", "[::1]"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(dr_address_read(text_slice(good[i]), &one, &error), DORA_OK);
+        assert_string_equal(dr_address_text(&one, text), good[i]);
+        assert_int_equal(dr_address_is_unix(&one), i == 0);
+        assert_int_equal(dr_address_read(text_slice(good[(i + 1) % 3]), &other, &error), DORA_OK);
+        assert_false(dr_address_is_same(&one, &other));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(dr_address_read(text_slice(bad[i]), &one, &error), DORA_EINVAL);
+        assert_non_null(strstr(error.msg, bad[i]));
+    }
+    memset(path, 'p', sizeof path);
+    memcpy(path, "unix:/", 6);
+    assert_int_equal(dr_address_read((dora_slice){path, 5 + 107}, &one, &error), DORA_OK);
+    assert_int_equal(strlen(one.host), 107);
+    assert_int_equal(dr_address_read((dora_slice){path, 5 + 108}, &one, &error), DORA_EINVAL);
+    path[20] = '\0';
+    assert_int_equal(dr_address_read((dora_slice){path, 40}, &one, &error), DORA_EINVAL);
+}
+
 static void test_guid(void **state)
 {
     (void)state;
@@ -219,6 +340,11 @@ int main(void)
         cmocka_unit_test(test_pick_not_tried),
         cmocka_unit_test(test_set_aside),
         cmocka_unit_test(test_only_node_is_never_aside),
+        cmocka_unit_test(test_half_of_each_group),
+        cmocka_unit_test(test_wrong_groups),
+        cmocka_unit_test(test_pick_by_latency),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_read_address),
         cmocka_unit_test(test_guid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,9 +17,11 @@
 extern "C" {
 #endif
 
-/* dora_client is sets of servers and the persistent connections to them. Thread: safe from any
- * thread; each call has a connection to itself while it waits. A process that forked never uses
- * its parent's connections, nor collects its parent's submissions. */
+/* dora_client is sets of servers and the persistent connections to them. Of two servers of a group,
+ * taken at random, a call goes to the one with fewer calls in flight and shorter replies. One that
+ * fails is left alone for a while, which grows from 0.1 to 10 seconds, but never more than half of a
+ * group. Thread: safe from any thread; each call has a connection to itself while it waits. A
+ * process that forked never uses its parent's connections, nor collects its parent's submissions. */
 typedef struct dora_client dora_client;
 
 /* dora_answer is the memory of one call's results, reused by the next call that is given it.
@@ -33,8 +35,9 @@ typedef struct dora_group {
 } dora_group;
 
 typedef struct dora_client_options {
-    const char *nodes;        /* "host:port" or "unix:/path", or several separated by commas */
-    const dora_group *groups; /* instead of nodes: named sets */
+    const char *nodes;        /* "host:port", "[::1]:port" or "unix:/path", or several, parted by
+                               * commas; one that stands twice is one server; at most 256 */
+    const dora_group *groups; /* instead of nodes: named sets, which may share servers */
     size_t group_count;
     const char *group;      /* of calls that name none; NULL: the first one */
     uint32_t timeout_ms;    /* for a whole call, retries included; 0: 3000 */
@@ -46,13 +49,24 @@ typedef struct dora_client_options {
 } dora_client_options;
 
 /* dora_call_options is what one call has otherwise than its client. NULL stands for zeroed.
- * A retry sends the same guid, to the same node first. Without `retry` only what was certainly not
- * run is sent again. The time is divided among the tries that are left. */
+ *
+ * What was certainly not run is always sent again, to each server of the group at most once: after
+ * a failure to connect, after a connection that closed before it had the whole request, and after
+ * the reply codes 100207 and 100203 (in a single call's result: to one other server).
+ *
+ * What may have run is sent again only with `retry`: up to so many times after a connection closed,
+ * broke or stayed silent, with the same guid and the key `attempt` (1, 2, ...), first to the same
+ * server on a new connection, then to others. The time that is left is divided among the tries that
+ * are left, so silence costs only a part of it. The server that knows the guid does not run the
+ * call twice; another one does not know it. So with `retry` and more than one server a call runs at
+ * least once, and perhaps twice: use it for what may run twice. */
 typedef struct dora_call_options {
     uint32_t timeout_ms; /* 0: the client's */
     int32_t retry;       /* 0: the client's; -1: never */
     const char *group;   /* NULL: the client's */
-    const char *node;    /* this server only, which may be one of no group; NULL: pick one */
+    const char *node;    /* this server only, which may be one of no group; NULL: pick one. Of
+                          * those in no group 64 are remembered: the connections to the one
+                          * that was asked least recently are closed for the next */
     /* is_interrupted is asked when a signal ended a wait early; true ends the call with
      * DORA_EINTERRUPTED. May be NULL. */
     bool (*is_interrupted)(void *user);
@@ -90,7 +104,8 @@ DORA_API void dora_answer_free(dora_answer *answer);
  * stand in the order of the calls. */
 DORA_API const dora_result *dora_answer_result(const dora_answer *answer, size_t index);
 
-/* dora_answer_guid is the id of the last call, NUL-ended; also of one that failed; "" before any.
+/* dora_answer_guid is the id of the last call, NUL-ended; also of one that failed; "" before any,
+ * and after a call that was refused for its arguments.
  * dora_answer_reply is the server's whole reply as one encoded value, empty where none came; of a
  * refusal (DORA_EREPLY) too. Both are borrowed until the next call. */
 DORA_API const char *dora_answer_guid(const dora_answer *answer);
@@ -98,13 +113,15 @@ DORA_API dora_slice dora_answer_reply(const dora_answer *answer);
 
 /* dora_client_call calls one api (W_S) and waits. Only looking up a host by name may take longer
  * than the call's time: that is the system's resolver's time. Inside a handler a call has at most
- * what is left of the handler's own caller's time.
+ * what is left of the handler's own caller's time; when that is over, nothing is sent.
  * dora_client_call_many calls several at once (W_M); they run at the same time in the server.
  * Returns: DORA_OK when each api has an outcome, which may be an error: look at result.code.
  * Errors: DORA_ETIMEDOUT (code 100009), DORA_ECONNECT (100010: certainly not run), DORA_ECLOSED
  * and DORA_EIO (100009), DORA_EREPLY (the server refused the request: error->code says why),
- * DORA_EINTERRUPTED, DORA_ETOOBIG, DORA_EINVAL (no call, a repeated key, a group that is not there,
- * a parameter that is no encoded value). */
+ * DORA_EINTERRUPTED, DORA_ETOOBIG, DORA_EPROTO (100009: what came is no reply; DORA_ESIGN: 100005),
+ * DORA_EINVAL (no call, a repeated key, a group that is not there, a parameter that is no encoded
+ * value), DORA_EFULL (calls to 64 nodes of no group are under way). Where an earlier try may have
+ * run, the error is that try's, never one that says "not run". */
 DORA_API dora_err dora_client_call(dora_client *client, const dora_call *call,
                                    const dora_call_options *options, dora_answer *answer,
                                    dora_error *error);
@@ -123,7 +140,10 @@ DORA_API dora_err dora_client_send_many(dora_client *client, const dora_call *ca
                                         dora_error *error);
 
 /* dora_client_submit and dora_client_submit_many do the same, and the results come later (AM_S,
- * AM_M): dora_client_collect fetches them by dora_answer_guid. */
+ * AM_M): dora_client_collect fetches them, and names them by the guid that dora_answer_guid gives
+ * here. A result that comes while another call uses the connection is kept: at most 65536
+ * submissions of one client may be outstanding, and each may hold a result of frame_bytes_max.
+ * Errors: as dora_client_send; DORA_EFULL beyond that number. */
 DORA_API dora_err dora_client_submit(dora_client *client, const dora_call *call,
                                      const dora_call_options *options, dora_answer *answer,
                                      dora_error *error);
@@ -145,12 +165,15 @@ typedef struct dora_collection dora_collection;
 
 /* dora_client_collect waits for everything that was submitted by these clients and not collected
  * yet, on all connections at once, at most the time of `options` (else of the first client); of the
- * options only timeout_ms and is_interrupted count. Submissions made meanwhile by other threads may
- * or may not be among them. Afterwards nothing that was given is outstanding any more.
+ * options only timeout_ms and is_interrupted count. What is there already is given without waiting.
+ * Submissions made meanwhile by other threads are left for the next collect, and what another thread
+ * collects already is left to it: each is given exactly once, in the order of submission. Afterwards
+ * nothing that was given is outstanding any more. Other threads may call meanwhile.
  * Returns: DORA_OK, the collection being empty where nothing was outstanding. Each submission says
  * its own error: DORA_ETIMEDOUT (code 100009) when its time was over, DORA_ECLOSED (100012, the
  * result is lost) when its connection broke.
- * Errors: DORA_ENOMEM, and DORA_EINTERRUPTED: all is still outstanding then.
+ * Errors: DORA_ENOMEM, DORA_EIO (no descriptor left), and DORA_EINTERRUPTED: all is still
+ * outstanding then.
  * Ownership: gives the collection, dora_collection_free frees it (NULL is fine). */
 DORA_API dora_err dora_client_collect(dora_client *const *clients, size_t count,
                                       const dora_call_options *options,
@@ -159,8 +182,9 @@ DORA_API size_t dora_collection_count(const dora_collection *collection);
 DORA_API const dora_collected *dora_collection_at(const dora_collection *collection, size_t index);
 DORA_API void dora_collection_free(dora_collection *collection);
 
-/* dora_client_pending is how many submissions are outstanding; dora_client_forget drops them: their
- * handlers run, the results are thrown away. */
+/* dora_client_pending is how many submissions are outstanding, those included whose result is there
+ * and was not collected. dora_client_forget drops them, but for those that a thread collects at the
+ * moment: their handlers run, the results are thrown away. */
 DORA_API size_t dora_client_pending(dora_client *client);
 DORA_API void dora_client_forget(dora_client *client);
 
