@@ -80,3 +80,26 @@ void scene_expect_echo(scene *s)
     scene_expect_data(s->answer, 0, "s:5:\"hello\";");
     assert_null(dora_answer_result(s->answer, 1));
 }
+
+void scene_expect_one(scene *s, const char *data, bool came_early)
+{
+    dora_collection *got = scene_collect(s, 0);
+    assert_int_equal(dora_collection_count(got), 1);
+    const dora_collected *item = dora_collection_at(got, 0);
+    assert_int_equal(item->err, DORA_OK);
+    assert_int_equal(item->came_early, came_early);
+    scene_expect_data(item->answer, 0, data);
+    dora_collection_free(got);
+}
+
+void scene_param(char param[32], int number)
+{
+    snprintf(param, 32, "i:%d;", number);
+}
+
+int scene_number(const dora_collected *item)
+{
+    const dora_result *result = dora_answer_result(item->answer, 0);
+    assert_non_null(result);
+    return (int)strtol(result->data.data + 2, NULL, 10);
+}

@@ -35,4 +35,11 @@ dora_collection *scene_collect(scene *s, uint32_t timeout_ms);
 void scene_expect_data(const dora_answer *answer, size_t index, const char *data);
 void scene_expect_echo(scene *s);
 
+/* scene_expect_one collects and checks the only result. */
+void scene_expect_one(scene *s, const char *data, bool came_early);
+
+/* scene_param writes a number as a parameter; scene_number is the one that a submission echoed. */
+void scene_param(char param[32], int number);
+int scene_number(const dora_collected *item);
+
 #endif

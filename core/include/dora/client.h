@@ -166,9 +166,9 @@ typedef struct dora_collection dora_collection;
 /* dora_client_collect waits for everything that was submitted by these clients and not collected
  * yet, on all connections at once, at most the time of `options` (else of the first client); of the
  * options only timeout_ms and is_interrupted count. What is there already is given without waiting.
- * Submissions made meanwhile by other threads are left for the next collect, and what another thread
- * collects already is left to it: each is given exactly once, in the order of submission. Afterwards
- * nothing that was given is outstanding any more. Other threads may call meanwhile.
+ * Submissions made meanwhile by other threads are left for the next collect, and what another
+ * thread collects already is left to it: each is given exactly once, in the order of submission.
+ * Afterwards nothing that was given is outstanding any more. Other threads may call meanwhile.
  * Returns: DORA_OK, the collection being empty where nothing was outstanding. Each submission says
  * its own error: DORA_ETIMEDOUT (code 100009) when its time was over, DORA_ECLOSED (100012, the
  * result is lost) when its connection broke.

@@ -1,9 +1,10 @@
 /* collect.c: the results of submissions: all connections at once, under one deadline.
  *
  * A collect claims what is outstanding when it begins. It takes the connections on which results
- * are to come, as a call takes one, and waits for all of them in one poll. A connection that another
- * thread uses for a call is read by that thread, which stores what is not its own; an event
- * descriptor, made only when there is such a connection, then wakes the collect. */
+ * are to come, as a call takes one, and waits for all of them in one poll. A connection that
+ * another thread uses for a call is read by that thread, which stores what is not its own; an
+ * event descriptor, made only when there is such a connection, then wakes the collect.
+ */
 #include <dora/client.h>
 
 #include <errno.h>
