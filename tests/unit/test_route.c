@@ -8,8 +8,8 @@
 typedef struct town {
     dr_config config;
     dr_pool_config pools[2];
-    dr_crew crews[2];
-    dr_routes routes;
+    dr_names names[2];
+    dr_routes *routes;
     char *apis[2][4];
 } town;
 
@@ -17,13 +17,13 @@ static void settle(town *self, uint32_t pool, const char *name, const char *cons
                    bool has_fallback, const char *const *apis)
 {
     dr_pool_config *config = &self->pools[pool];
-    dr_crew *crew = &self->crews[pool];
+    dr_names *own = &self->names[pool];
     config->name = (char *)(uintptr_t)name;
-    crew->has_fallback = has_fallback;
-    crew->names = calloc(8, sizeof(*crew->names));
-    assert_non_null(crew->names);
+    own->has_fallback = has_fallback;
+    own->items = calloc(8, sizeof(*own->items));
+    assert_non_null(own->items);
     for (; *names != NULL; names++) {
-        (void)snprintf(crew->names[crew->name_count++], sizeof(*crew->names), "%s", *names);
+        (void)snprintf(own->items[own->count++], sizeof(*own->items), "%s", *names);
     }
     for (; *apis != NULL; apis++) {
         self->apis[pool][config->apis.count++] = (char *)(uintptr_t)*apis;
@@ -42,9 +42,9 @@ static town *town_new(void)
 
 static void town_free(town *self)
 {
-    dr_routes_fini(&self->routes);
-    dr_crew_fini(&self->crews[0]);
-    dr_crew_fini(&self->crews[1]);
+    dr_routes_free(self->routes);
+    free(self->names[0].items);
+    free(self->names[1].items);
     free(self);
 }
 
@@ -53,7 +53,7 @@ static const char *const none[] = {NULL};
 static void expect(town *self, const char *name, uint32_t pool, uint32_t api)
 {
     dr_route route = {99, 99};
-    assert_true(dr_routes_find(&self->routes, text_slice(name), &route));
+    assert_true(dr_routes_find(self->routes, text_slice(name), &route));
     assert_int_equal(route.pool, pool);
     assert_int_equal(route.api, api);
 }
@@ -67,7 +67,7 @@ static void names_find_their_pool(void **state)
     const char *const orders[] = {"/order/get", NULL};
     settle(self, 0, "users", users, false, none);
     settle(self, 1, "orders", orders, true, none);
-    assert_int_equal(dr_routes_build(&self->routes, &self->config, self->crews, &error), DORA_OK);
+    assert_int_equal(dr_routes_new(&self->routes, &self->config, self->names, &error), DORA_OK);
     expect(self, "/user/get", 0, 0);
     expect(self, "/user/find", 0, 1);
     expect(self, "/order/get", 1, 0);
@@ -86,11 +86,51 @@ static void the_longest_pattern_wins(void **state)
     const char *const narrow[] = {"/user/admin/*", NULL};
     settle(self, 0, "wide", names, false, wide);
     settle(self, 1, "narrow", names, false, narrow);
-    assert_int_equal(dr_routes_build(&self->routes, &self->config, self->crews, &error), DORA_OK);
+    assert_int_equal(dr_routes_new(&self->routes, &self->config, self->names, &error), DORA_OK);
     expect(self, "/user/get", 0, 0);
     expect(self, "/user/admin/get", 1, 1);
-    assert_false(dr_routes_find(&self->routes, text_slice("/user/none"), &route));
-    assert_false(dr_routes_find(&self->routes, text_slice("/other"), &route));
+    assert_false(dr_routes_find(self->routes, text_slice("/user/none"), &route));
+    assert_false(dr_routes_find(self->routes, text_slice("/other"), &route));
+    town_free(self);
+}
+
+/* A reload frees the applications' own lists, and asks where an api of the old one is now. */
+static void routes_keep_names_of_their_own(void **state)
+{
+    (void)state;
+    dora_error error;
+    uint32_t api = 99;
+    town *self = town_new();
+    const char *const users[] = {"/user/get", "/user/find", NULL};
+    const char *const orders[] = {"/order/get", NULL};
+    settle(self, 0, "users", users, false, none);
+    settle(self, 1, "orders", orders, true, none);
+    assert_int_equal(dr_routes_new(&self->routes, &self->config, self->names, &error), DORA_OK);
+    memset(self->names[0].items, 'x', 8 * sizeof(*self->names[0].items));
+    expect(self, "/user/find", 0, 1);
+    assert_true(dr_routes_own(self->routes, 0, text_slice("/user/find"), &api));
+    assert_int_equal(api, 1);
+    assert_false(dr_routes_own(self->routes, 0, text_slice("/user/new"), &api));
+    assert_true(dr_routes_own(self->routes, 1, text_slice("/user/new"), &api));
+    assert_int_equal(api, 1); /* the fallback */
+    town_free(self);
+}
+
+/* Freeing the newest table frees those it replaced. */
+static void older_routes_go_with_the_newest(void **state)
+{
+    (void)state;
+    dora_error error;
+    dr_routes *newest = NULL;
+    town *self = town_new();
+    const char *const users[] = {"/user/get", NULL};
+    settle(self, 0, "users", users, false, none);
+    settle(self, 1, "orders", none, true, none);
+    assert_int_equal(dr_routes_new(&self->routes, &self->config, self->names, &error), DORA_OK);
+    assert_int_equal(dr_routes_new(&newest, &self->config, self->names, &error), DORA_OK);
+    newest->older = self->routes;
+    self->routes = newest;
+    expect(self, "/user/get", 0, 0);
     town_free(self);
 }
 
@@ -102,7 +142,7 @@ static void a_name_in_two_pools_is_refused(void **state)
     const char *const names[] = {"/user/get", NULL};
     settle(self, 0, "old", names, false, none);
     settle(self, 1, "new", names, false, none);
-    assert_int_equal(dr_routes_build(&self->routes, &self->config, self->crews, &error),
+    assert_int_equal(dr_routes_new(&self->routes, &self->config, self->names, &error),
                      DORA_ECONFIG);
     assert_non_null(strstr(error.msg, "/user/get"));
     assert_non_null(strstr(error.msg, "pool old"));
@@ -117,7 +157,7 @@ static void two_fallbacks_are_refused(void **state)
     town *self = town_new();
     settle(self, 0, "old", none, true, none);
     settle(self, 1, "new", none, true, none);
-    assert_int_equal(dr_routes_build(&self->routes, &self->config, self->crews, &error),
+    assert_int_equal(dr_routes_new(&self->routes, &self->config, self->names, &error),
                      DORA_ECONFIG);
     assert_non_null(strstr(error.msg, "*"));
     town_free(self);
@@ -132,7 +172,7 @@ static void a_listed_api_must_exist(void **state)
     const char *const listed[] = {"/user/got", NULL};
     settle(self, 0, "users", names, false, listed);
     settle(self, 1, "rest", none, true, none);
-    assert_int_equal(dr_routes_build(&self->routes, &self->config, self->crews, &error),
+    assert_int_equal(dr_routes_new(&self->routes, &self->config, self->names, &error),
                      DORA_ECONFIG);
     assert_non_null(strstr(error.msg, "pools.users.apis"));
     assert_non_null(strstr(error.msg, "/user/got"));
@@ -144,6 +184,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_find_their_pool),
         cmocka_unit_test(the_longest_pattern_wins),
+        cmocka_unit_test(routes_keep_names_of_their_own),
+        cmocka_unit_test(older_routes_go_with_the_newest),
         cmocka_unit_test(a_name_in_two_pools_is_refused),
         cmocka_unit_test(two_fallbacks_are_refused),
         cmocka_unit_test(a_listed_api_must_exist),

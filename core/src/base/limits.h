@@ -17,7 +17,7 @@
 /* Between master and workers. */
 #define DR_POOLS_MAX 64             /* pools of one server */
 #define DR_REACTORS_MAX 64          /* reactor threads of one server */
-#define DR_WORKER_SLOTS_MAX 1024    /* per pool: dead and starting workers need slots too */
+#define DR_WORKER_SLOTS_MAX 1600    /* per pool: DR_POOL_SLOTS of the most workers, in 64s */
 #define DR_INBOX_ENTRIES 128        /* power of two; twice what is handed ahead: stale entries */
 #define DR_HANDED_MAX 64            /* tasks handed to one worker: more gave no more speed */
 #define DR_OUTBOX_ENTRIES 128       /* power of two, above DR_HANDED_MAX: never overflows */
@@ -32,6 +32,8 @@
 #define DR_STILLBORN_NS 20000000u   /* a worker that dies this young has failed to start */
 #define DR_START_FAILURES_MAX 5u    /* in a row with no worker left: the pool is unhealthy */
 #define DR_ZYGOTE_GRACE_MS 3000u    /* workers leave within this after a stop, else SIGKILL */
+#define DR_RELOAD_MS_MAX 30000u     /* a new generation that takes longer is given up */
+#define DR_RELOAD_ANSWER_MS 1800u   /* a client is told "pending" then: within its two seconds */
 
 /* Connections. */
 #define DR_INFLATE_INLINE_MAX (16u * 1024)  /* compressed bytes; larger ones leave the reactor */

@@ -16,7 +16,8 @@ static int64_t find_task(dr_call *call, uint32_t index, const dr_request *reques
     dr_server *server = call->lane->server;
     const dr_api *api = &call->lane->apis[index];
     dr_route route;
-    if (!dr_routes_find(&server->routes, api->name, &route)) {
+    if (!dr_routes_find(atomic_load_explicit(&server->routes, memory_order_acquire), api->name,
+                        &route)) {
         return DORA_CODE_NO_API;
     }
     call->parts[index].pool = &server->pools[route.pool];

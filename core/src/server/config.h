@@ -6,7 +6,7 @@
 #include <dora/value.h>
 #include <dora/wire.h>
 
-#define DR_POOL_WORKERS_MAX 512u /* half of DR_WORKER_SLOTS_MAX: replacements need slots too */
+#define DR_POOL_WORKERS_MAX 512u /* DR_POOL_SLOTS of it must fit DR_WORKER_SLOTS_MAX */
 
 #define DR_HOST_DEFAULT "127.0.0.1"
 

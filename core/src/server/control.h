@@ -20,6 +20,7 @@ typedef struct dr_reload_request {
     struct dr_reload_request *next;
     struct dr_lane *lane;
     struct dr_call *call; /* the lane's own; not for the supervisor */
+    uint64_t taken_ms;    /* by the supervisor */
     int64_t code;         /* of the answer: 0, or DORA_CODE_RELOAD */
     bool is_pending;      /* with code 0: still loading */
     char *msg;            /* why it is refused; NULL otherwise */
@@ -40,7 +41,7 @@ void dr_reload_queue_fini(dr_reload_queue *queue);
 dr_reload_request *dr_control_take(struct dr_server *server);
 
 /* dr_control_answer answers a request: code 0 (done, or still loading where `is_pending`), or
- * DORA_CODE_RELOAD with `msg`, which is copied; NULL is the code's usual text.
+ * DORA_CODE_RELOAD or DORA_CODE_STOPPING with `msg`, which is copied; NULL is the code's usual text.
  * Ownership: takes the request. Thread: the supervisor's. */
 void dr_control_answer(dr_reload_request *request, int64_t code, bool is_pending, const char *msg);
 

@@ -79,6 +79,7 @@ static void on_ask(void *user)
     dr_lane *lane = user;
     const dr_phase phase = atomic_load(&lane->server->phase);
     dr_control_answers(lane);
+    atomic_store(&lane->routes_seen, atomic_load(&lane->server->routes)->number);
     if (phase == DR_PHASE_NOW) {
         end(lane);
     } else if (phase == DR_PHASE_DRAINING && !lane->is_draining) {
@@ -138,6 +139,15 @@ void dr_lane_join(dr_lane *lane)
     if (lane->has_thread) {
         pthread_join(lane->thread, NULL);
         lane->has_thread = false;
+    }
+}
+
+void dr_lanes_ask(dr_server *server)
+{
+    for (uint32_t i = 0; i < server->lane_count; i++) {
+        if (server->lanes[i].has_thread) {
+            dr_reactor_ask(&server->lanes[i].reactor);
+        }
     }
 }
 

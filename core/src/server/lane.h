@@ -10,7 +10,9 @@
 #include "net/listener.h"
 #include "net/reactor.h"
 #include "server/control.h"
+#include "server/launch.h"
 #include "server/pid_file.h"
+#include "server/reload.h"
 #include "server/route.h"
 #include "task/dispatch.h"
 #include "task/feed.h"
@@ -27,14 +29,15 @@ typedef struct dr_lane {
     bool has_thread;
     bool is_draining;
     uv_timer_t drain;
-    uint64_t drained_ms;      /* when the last call was answered; 0: not yet */
-    uint32_t calls;           /* in flight */
-    dr_count requests;        /* messages that could be read */
-    dr_call *orphans;         /* calls that answer nobody (call.h) */
-    dr_call *spare;           /* freed single calls */
-    dr_buf plain;             /* an inflated body */
-    dr_inflation *inflations; /* under way in the thread pool */
-    dr_reload_queue answered; /* by the supervisor */
+    uint64_t drained_ms;          /* when the last call was answered; 0: not yet */
+    uint32_t calls;               /* in flight */
+    dr_count requests;            /* messages that could be read */
+    dr_call *orphans;             /* calls that answer nobody (call.h) */
+    dr_call *spare;               /* freed single calls */
+    dr_buf plain;                 /* an inflated body */
+    dr_inflation *inflations;     /* under way in the thread pool */
+    dr_reload_queue answered;     /* by the supervisor */
+    _Atomic uint32_t routes_seen; /* the number of the newest table that it knows of */
     dr_api apis[DR_APIS_MAX];
 } dr_lane;
 
@@ -51,10 +54,13 @@ struct dr_server {
     const dora_host *host;
     dr_log *log;
     dr_pool *pools;
-    dr_crew *crews;
-    dr_feed *feeds; /* one a pool */
+    dr_feed *feeds;     /* one a pool */
+    dr_crew **crews;    /* that serve, one a pool; the supervisor's alone, as the next three */
+    dr_crew *all_crews; /* those on trial and those that leave too */
+    dr_launch_command *commands;
+    dr_reload reload;
     uint32_t pool_count;
-    dr_routes routes;
+    dr_routes *_Atomic routes;
     dr_lane *lanes;
     uint32_t lane_count;
     uint32_t lanes_running;
@@ -103,6 +109,9 @@ dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_err
 dora_err dr_lane_start(dr_lane *lane, dora_error *error);
 void dr_lane_join(dr_lane *lane);
 void dr_lane_fini(dr_lane *lane);
+
+/* dr_lanes_ask wakes all lanes that run, for their on_ask. Thread: any. */
+void dr_lanes_ask(dr_server *server);
 
 /* doors.c: dr_doors_listen makes the listening sockets. Errors: DORA_EIO names the address.
  * dr_doors_open starts the lanes and prints the ready line. dr_doors_close takes the Unix

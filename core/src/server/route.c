@@ -43,16 +43,15 @@ static uint32_t mask_for(size_t count)
     return size - 1;
 }
 
-/* api_in finds what a pool's application calls a name: its handler, or its fallback. */
-static bool api_in(const dr_routes *routes, uint32_t pool, dora_slice name, uint32_t *api)
+bool dr_routes_own(const dr_routes *routes, uint32_t pool, dora_slice name, uint32_t *api)
 {
     const dr_route_entry *found = place_of(routes->names, routes->names_mask, name, pool);
     if (found->name != NULL) {
         *api = found->route.api;
         return true;
     }
-    *api = routes->crews[pool].name_count;
-    return routes->crews[pool].has_fallback;
+    *api = routes->applications[pool].count;
+    return routes->applications[pool].has_fallback;
 }
 
 static dora_err claimed_twice(const dr_config *config, const char *what, dora_slice name,
@@ -75,7 +74,7 @@ static dora_err claim(dr_routes *routes, const dr_config *config, dora_slice nam
                    : claimed_twice(config, "api", name, place->route.pool, pool, error);
     }
     uint32_t api;
-    if (!api_in(routes, pool, name, &api)) {
+    if (!dr_routes_own(routes, pool, name, &api)) {
         return dora_error_set(error, DORA_ECONFIG,
                               "pools.%s.apis names %.*s, which its application does not register",
                               config->pools[pool].name, (int)name.len, name.data);
@@ -107,7 +106,7 @@ static dora_err claim_for_pool(dr_routes *routes, const dr_config *config, uint3
                                dora_error *error)
 {
     const dr_texts *apis = &config->pools[pool].apis;
-    const dr_crew *crew = &routes->crews[pool];
+    const dr_names *own = &routes->applications[pool];
     dora_err err = DORA_OK;
     for (size_t i = 0; i < apis->count && err == DORA_OK; i++) {
         const dora_slice name = {apis->items[i], strlen(apis->items[i])};
@@ -120,25 +119,50 @@ static dora_err claim_for_pool(dr_routes *routes, const dr_config *config, uint3
     if (apis->count > 0 || err != DORA_OK) {
         return err;
     }
-    for (uint32_t i = 0; i < crew->name_count && err == DORA_OK; i++) {
-        err = claim(routes, config, (dora_slice){crew->names[i], strlen(crew->names[i])}, pool,
-                    error);
+    for (uint32_t i = 0; i < own->count && err == DORA_OK; i++) {
+        err =
+            claim(routes, config, (dora_slice){own->items[i], strlen(own->items[i])}, pool, error);
     }
-    if (err == DORA_OK && crew->has_fallback) {
+    if (err == DORA_OK && own->has_fallback) {
         err = claim_pattern(routes, config, (dora_slice){"*", 0}, pool, error);
     }
     return err;
 }
 
-dora_err dr_routes_build(dr_routes *routes, const dr_config *config, const dr_crew *crews,
-                         dora_error *error)
+static dora_err copy_names(dr_routes *routes, const dr_names *applications)
+{
+    for (uint32_t pool = 0; pool < routes->pool_count; pool++) {
+        const dr_names *from = &applications[pool];
+        dr_names *to = &routes->applications[pool];
+        const size_t bytes = from->count * sizeof(*from->items);
+        *to = (dr_names){malloc(bytes + 1), from->count, from->has_fallback};
+        if (to->items == NULL) {
+            return DORA_ENOMEM;
+        }
+        if (bytes > 0) {
+            memcpy(to->items, from->items, bytes);
+        }
+        for (uint32_t i = 0; i < to->count; i++) {
+            const dora_slice name = {to->items[i], strlen(to->items[i])};
+            dr_route_entry *place = place_of(routes->names, routes->names_mask, name, pool);
+            *place = (dr_route_entry){name.data, name.len, pool, {pool, i}};
+        }
+    }
+    return DORA_OK;
+}
+
+dora_err dr_routes_new(dr_routes **result, const dr_config *config, const dr_names *applications,
+                       dora_error *error)
 {
     size_t names = 0;
     size_t patterns = config->pool_count;
-    memset(routes, 0, sizeof(*routes));
-    routes->crews = crews;
+    dr_routes *routes = calloc(1, sizeof(*routes));
+    if (routes == NULL) {
+        return dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
+    routes->pool_count = (uint32_t)config->pool_count;
     for (size_t i = 0; i < config->pool_count; i++) {
-        names += crews[i].name_count;
+        names += applications[i].count;
         patterns += config->pools[i].apis.count;
     }
     routes->mask = mask_for(names + patterns);
@@ -146,29 +170,42 @@ dora_err dr_routes_build(dr_routes *routes, const dr_config *config, const dr_cr
     routes->table = calloc((size_t)routes->mask + 1, sizeof(*routes->table));
     routes->names = calloc((size_t)routes->names_mask + 1, sizeof(*routes->names));
     routes->patterns = calloc(patterns, sizeof(*routes->patterns));
-    if (routes->table == NULL || routes->names == NULL || routes->patterns == NULL) {
-        return DORA_ENOMEM;
-    }
-    for (uint32_t pool = 0; pool < config->pool_count; pool++) {
-        for (uint32_t i = 0; i < crews[pool].name_count; i++) {
-            const dora_slice name = {crews[pool].names[i], strlen(crews[pool].names[i])};
-            dr_route_entry *place = place_of(routes->names, routes->names_mask, name, pool);
-            *place = (dr_route_entry){name.data, name.len, pool, {pool, i}};
-        }
-    }
+    routes->applications = calloc(routes->pool_count, sizeof(*routes->applications));
     dora_err err = DORA_OK;
+    if (routes->table == NULL || routes->names == NULL || routes->patterns == NULL ||
+        routes->applications == NULL || copy_names(routes, applications) != DORA_OK) {
+        err = dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
     for (uint32_t pool = 0; pool < config->pool_count && err == DORA_OK; pool++) {
         err = claim_for_pool(routes, config, pool, error);
     }
-    return err;
+    if (err != DORA_OK) {
+        dr_routes_free(routes);
+        return err;
+    }
+    *result = routes;
+    return DORA_OK;
 }
 
-void dr_routes_fini(dr_routes *routes)
+static void free_one(dr_routes *routes)
 {
+    for (uint32_t pool = 0; routes->applications != NULL && pool < routes->pool_count; pool++) {
+        free(routes->applications[pool].items);
+    }
+    free(routes->applications);
     free(routes->table);
     free(routes->names);
     free(routes->patterns);
-    memset(routes, 0, sizeof(*routes));
+    free(routes);
+}
+
+void dr_routes_free(dr_routes *routes)
+{
+    while (routes != NULL) {
+        dr_routes *older = routes->older;
+        free_one(routes);
+        routes = older;
+    }
 }
 
 bool dr_routes_find(const dr_routes *routes, dora_slice name, dr_route *route)
@@ -182,7 +219,7 @@ bool dr_routes_find(const dr_routes *routes, dora_slice name, dr_route *route)
         const dr_route_entry *pattern = &routes->patterns[i];
         if (name.len >= pattern->len && memcmp(pattern->name, name.data, pattern->len) == 0) {
             route->pool = pattern->route.pool;
-            return api_in(routes, route->pool, name, &route->api);
+            return dr_routes_own(routes, route->pool, name, &route->api);
         }
     }
     return false;

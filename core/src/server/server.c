@@ -11,6 +11,8 @@
 #include "server/daemon.h"
 #include "server/lane.h"
 
+_Static_assert(DR_POOL_SLOTS(DR_POOL_WORKERS_MAX) <= DR_WORKER_SLOTS_MAX, "too few slots");
+
 /* One reactor saturates several workers; more pay off only with processors to spare. */
 static uint32_t reactors_for(const dr_config *config)
 {
@@ -59,10 +61,11 @@ static dora_err make(dr_server *server, dora_error *error)
     server->pool_count = (uint32_t)config->pool_count;
     server->lanes = calloc(server->lane_count, sizeof(*server->lanes));
     server->pools = calloc(server->pool_count, sizeof(*server->pools));
-    server->crews = calloc(server->pool_count, sizeof(*server->crews));
+    server->crews = calloc(server->pool_count, sizeof(dr_crew *));
     server->feeds = calloc(server->pool_count, sizeof(*server->feeds));
+    server->commands = calloc(server->pool_count, sizeof(*server->commands));
     if (server->lanes == NULL || server->pools == NULL || server->crews == NULL ||
-        server->feeds == NULL) {
+        server->feeds == NULL || server->commands == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
     if (server->pool_count == 0 || server->pool_count > DR_POOLS_MAX) {
@@ -87,13 +90,10 @@ static void unmake(dr_server *server)
     for (uint32_t i = 0; server->lanes != NULL && i < server->lane_count; i++) {
         dr_lane_fini(&server->lanes[i]);
     }
-    for (uint32_t i = 0; server->crews != NULL && i < server->pool_count; i++) {
-        dr_crew_fini(&server->crews[i]);
-    }
     for (uint32_t i = 0; server->pools != NULL && i < server->pool_count; i++) {
         dr_pool_fini(&server->pools[i]);
     }
-    dr_routes_fini(&server->routes);
+    dr_routes_free(atomic_load(&server->routes));
     dr_reload_queue_fini(&server->asked);
     if (server->has_loop) {
         (void)uv_loop_close(&server->loop);
@@ -103,6 +103,7 @@ static void unmake(dr_server *server)
     free(server->pools);
     free(server->crews);
     free(server->feeds);
+    free(server->commands);
 }
 
 /* open_standard_files: were 0, 1 or 2 closed, sockets would get these numbers and the log would be

@@ -28,7 +28,7 @@ typedef struct pool_numbers {
 
 static void count_worker(const dr_slot *slot, pool_numbers *numbers)
 {
-    if (slot->state == DR_SLOT_STARTING) {
+    if (slot->state == DR_SLOT_STARTING || slot->state == DR_SLOT_HELD) {
         numbers->starting++;
     } else if (slot->leaving && slot->state != DR_SLOT_DEAD && slot->state != DR_SLOT_EMPTY) {
         numbers->leaving++;

@@ -12,17 +12,56 @@
 #include "base/clock.h"
 #include "task/dispatch.h"
 
-static uint32_t count_starting(const dr_pool *pool, uint32_t *recycling)
+/* tally is how many workers of a crew there are. */
+typedef struct tally {
+    uint32_t starting;
+    uint32_t held;
+    uint32_t live;      /* take tasks */
+    uint32_t recycling; /* of these: want to be replaced */
+    uint32_t processes; /* all, those that leave too */
+} tally;
+
+static tally count(const dr_crew *crew)
 {
-    uint32_t starting = 0;
-    *recycling = 0;
+    tally found = {0};
+    dr_pool *pool = crew->pool;
+    pthread_mutex_lock(&pool->lock);
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         const dr_slot *slot = &pool->slots[i];
-        starting += slot->state == DR_SLOT_STARTING;
-        *recycling += slot->wants_recycling && !slot->leaving && slot->state != DR_SLOT_DEAD &&
-                      slot->state != DR_SLOT_EMPTY;
+        if (slot->crew != crew->id || slot->state == DR_SLOT_EMPTY || slot->state == DR_SLOT_DEAD) {
+            continue;
+        }
+        found.processes++;
+        if (slot->leaving) {
+            continue;
+        }
+        found.starting += slot->state == DR_SLOT_STARTING;
+        found.held += slot->state == DR_SLOT_HELD;
+        found.live += slot->state >= DR_SLOT_IDLE;
+        found.recycling += slot->wants_recycling;
     }
-    return starting;
+    pthread_mutex_unlock(&pool->lock);
+    return found;
+}
+
+/* free_number is the smallest that no worker of this crew has. One that is about to be replaced
+ * leaves its number to its successor, so that they stay 0..N-1. */
+static uint32_t free_number(const dr_crew *crew)
+{
+    uint64_t used[DR_WORKER_SLOTS_MAX / 64] = {0};
+    const dr_pool *pool = crew->pool;
+    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+        const dr_slot *slot = &pool->slots[i];
+        if (slot->crew == crew->id && slot->state != DR_SLOT_EMPTY && slot->state != DR_SLOT_DEAD &&
+            !slot->leaving && !slot->wants_recycling) {
+            used[slot->number / 64] |= UINT64_C(1) << (slot->number % 64);
+        }
+    }
+    uint32_t number = 0;
+    while ((used[number / 64] & (UINT64_C(1) << (number % 64))) != 0) {
+        number++;
+    }
+    return number;
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -38,30 +77,44 @@ static void balance_later(dr_crew *crew, uint32_t pause_ms)
     uv_timer_start(&crew->retry, on_retry, pause_ms, 0);
 }
 
+/* reserve prepares a slot for a worker of this crew. Returns: DR_NONE when all are in use. */
+static uint32_t reserve(dr_crew *crew, int32_t *number)
+{
+    dr_pool *pool = crew->pool;
+    pthread_mutex_lock(&pool->lock);
+    const uint32_t free = free_number(crew);
+    const uint32_t index = dr_slot_reserve(pool);
+    if (index != DR_NONE) {
+        dr_slot *slot = &pool->slots[index];
+        slot->crew = crew->id;
+        slot->number = free;
+        *number = (int32_t)free;
+        if (crew->options.max_requests > 0) {
+            /* Spread, so that workers started together are not replaced together. */
+            crew->jitter = crew->jitter * 1103515245u + 12345u;
+            const uint32_t spread = crew->options.max_requests / 10 + 1;
+            slot->recycle_at = crew->options.max_requests + (crew->jitter >> 8) % spread;
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return index;
+}
+
 /* fork_one asks the zygote for a worker. Returns: false when no slot is free yet. */
 static bool fork_one(dr_crew *crew)
 {
     dr_pool *pool = crew->pool;
-    pthread_mutex_lock(&pool->lock);
-    const uint32_t slot = dr_slot_reserve(pool);
-    if (slot != DR_NONE && crew->options.max_requests > 0) {
-        /* Spread, so that workers started together are not replaced together. */
-        crew->jitter = crew->jitter * 1103515245u + 12345u;
-        const uint32_t spread = crew->options.max_requests / 10 + 1;
-        pool->slots[slot].recycle_at = crew->options.max_requests + (crew->jitter >> 8) % spread;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    if (slot == DR_NONE) {
+    dr_control_head head = {.kind = DR_CONTROL_FORK};
+    head.slot = reserve(crew, &head.number);
+    if (head.slot == DR_NONE) {
         return false;
     }
-    const dr_control_head head = {
-        .kind = DR_CONTROL_FORK, .slot = slot, .number = (int32_t)crew->next_number++};
     if (dr_control_send(crew->control_fd, &head, NULL, 0, NULL, 0) == DORA_OK) {
         return true;
     }
     /* The zygote is behind with its work: the slot was never its, and is asked for later. */
     pthread_mutex_lock(&pool->lock);
-    pool->slots[slot].state = DR_SLOT_EMPTY;
+    pool->slots[head.slot].state = DR_SLOT_EMPTY;
     pthread_mutex_unlock(&pool->lock);
     balance_later(crew, DR_FORK_RETRY_MS);
     return false;
@@ -69,21 +122,68 @@ static bool fork_one(dr_crew *crew)
 
 void dr_crew_balance(dr_crew *crew)
 {
-    dr_pool *pool = crew->pool;
-    if (crew->state != DR_CREW_LOADED || crew->is_retry_set) {
-        return;
+    if (crew->state == DR_CREW_LEAVING && dr_crew_has_left(crew)) {
+        dr_crew_stop(crew);
     }
-    for (;;) {
-        uint32_t recycling;
-        pthread_mutex_lock(&pool->lock);
-        const uint32_t starting = count_starting(pool, &recycling);
-        const uint32_t live = pool->live_count;
-        pthread_mutex_unlock(&pool->lock);
-        const uint32_t want = crew->options.workers + (recycling > 0 ? 1 : 0);
-        if (live + starting >= want || !fork_one(crew)) {
+    while (crew->state == DR_CREW_LOADED && !crew->is_retry_set) {
+        const tally now = count(crew);
+        const uint32_t want = crew->options.workers + (now.recycling > 0 ? 1 : 0);
+        if (now.starting + now.held + now.live >= want || !fork_one(crew)) {
             return;
         }
     }
+}
+
+bool dr_crew_is_complete(const dr_crew *crew)
+{
+    return crew->state == DR_CREW_LOADED && dr_crew_ready(crew) == crew->options.workers;
+}
+
+uint32_t dr_crew_ready(const dr_crew *crew)
+{
+    return count(crew).held;
+}
+
+void dr_crew_take_over(dr_crew *crew)
+{
+    crew->is_on_trial = false;
+    dr_crew_balance(crew);
+}
+
+void dr_crew_retire(dr_crew *crew)
+{
+    if (crew->state != DR_CREW_LOADED) {
+        dr_crew_stop(crew); /* its zygote died, and another one was on its way */
+        return;
+    }
+    uv_timer_stop(&crew->retry);
+    crew->state = DR_CREW_LEAVING;
+    dr_crew_balance(crew);
+}
+
+void dr_crew_discard(dr_crew *crew)
+{
+    dr_pool *pool = crew->pool;
+    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+        pthread_mutex_lock(&pool->lock);
+        const bool is_ours = pool->slots[i].crew == crew->id;
+        pthread_mutex_unlock(&pool->lock);
+        if (is_ours) {
+            dr_dispatch_worker_retire(pool, i); /* nobody is to miss it */
+        }
+    }
+    dr_crew_kill(crew);
+    dr_crew_stop(crew);
+}
+
+bool dr_crew_has_left(const dr_crew *crew)
+{
+    return count(crew).processes == 0;
+}
+
+bool dr_crew_is_proven(const dr_crew *crew)
+{
+    return crew->was_ready && !crew->is_on_trial;
 }
 
 void dr_crew_forget_starting(dr_crew *crew)
@@ -92,8 +192,9 @@ void dr_crew_forget_starting(dr_crew *crew)
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         pthread_mutex_lock(&pool->lock);
         /* Workers that are watched tell their end themselves. */
-        const bool is_lost = pool->slots[i].state != DR_SLOT_EMPTY &&
-                             pool->slots[i].state != DR_SLOT_DEAD && pool->slots[i].pidfd < 0;
+        const dr_slot *slot = &pool->slots[i];
+        const bool is_lost = slot->crew == crew->id && slot->state != DR_SLOT_EMPTY &&
+                             slot->state != DR_SLOT_DEAD && slot->pidfd < 0;
         pthread_mutex_unlock(&pool->lock);
         if (is_lost) {
             dr_dispatch_worker_died(pool, i);
@@ -109,7 +210,8 @@ void dr_crew_check_memory(dr_crew *crew)
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         pthread_mutex_lock(&pool->lock);
         dr_slot *slot = &pool->slots[i];
-        const int pid = slot->leaving || slot->wants_recycling ? 0 : slot->pid;
+        const bool is_ours = slot->crew == crew->id && !slot->leaving && !slot->wants_recycling;
+        const int pid = is_ours ? slot->pid : 0;
         pthread_mutex_unlock(&pool->lock);
         char path[64];
         long pages[2] = {0, 0};
@@ -140,7 +242,7 @@ void dr_crew_end_stuck(dr_crew *crew)
     pthread_mutex_lock(&pool->lock);
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         const dr_slot *slot = &pool->slots[i];
-        if (slot->leaving && slot->stopped_ns != 0 && slot->pidfd >= 0 &&
+        if (slot->crew == crew->id && slot->leaving && slot->stopped_ns != 0 && slot->pidfd >= 0 &&
             slot->state != DR_SLOT_DEAD && slot->state != DR_SLOT_EMPTY &&
             now_ns - slot->stopped_ns > (uint64_t)DR_ZYGOTE_GRACE_MS * 1000000u) {
             (void)syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
@@ -149,19 +251,28 @@ void dr_crew_end_stuck(dr_crew *crew)
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* retire_one lets one worker that wants recycling go, now that its replacement is ready. */
-static void retire_one(dr_crew *crew)
+/* is_due says whether a worker of this crew wants to be replaced and still takes tasks. */
+static bool is_due(const dr_crew *crew, const dr_slot *slot)
+{
+    return slot->crew == crew->id && slot->wants_recycling && !slot->leaving &&
+           slot->state >= DR_SLOT_IDLE && slot->state <= DR_SLOT_SUSPECT;
+}
+
+/* retire_one lets one worker that wants recycling go, now that its replacement is ready: the one
+ * whose number that has taken. */
+static void retire_one(dr_crew *crew, uint32_t newcomer)
 {
     dr_pool *pool = crew->pool;
     uint32_t found = DR_NONE;
+    if (count(crew).live <= crew->options.workers) {
+        return;
+    }
     pthread_mutex_lock(&pool->lock);
-    if (pool->live_count > crew->options.workers) {
-        for (uint32_t i = 0; i < pool->region.shape.workers && found == DR_NONE; i++) {
-            const dr_slot *slot = &pool->slots[i];
-            if (slot->wants_recycling && !slot->leaving && slot->state != DR_SLOT_DEAD &&
-                slot->state != DR_SLOT_EMPTY) {
-                found = i;
-            }
+    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+        const dr_slot *slot = &pool->slots[i];
+        if (is_due(crew, slot) &&
+            (found == DR_NONE || slot->number == pool->slots[newcomer].number)) {
+            found = i;
         }
     }
     pthread_mutex_unlock(&pool->lock);
@@ -173,6 +284,9 @@ static void retire_one(dr_crew *crew)
 /* start_failed slows down after a worker that died before it was ready. */
 static void start_failed(dr_crew *crew)
 {
+    if (crew->state != DR_CREW_LOADED) {
+        return; /* it starts no others */
+    }
     crew->start_failures++;
     const uint32_t shift = crew->start_failures < 7 ? crew->start_failures : 7;
     const uint32_t pause_ms = 10u << shift;
@@ -188,7 +302,7 @@ static void start_failed(dr_crew *crew)
 /* was_stillborn says whether a worker died before it was of any use: a crash loop if repeated. */
 static bool was_stillborn(const dr_slot *slot)
 {
-    return slot->state == DR_SLOT_STARTING ||
+    return (slot->state == DR_SLOT_STARTING && !slot->leaving) ||
            (slot->finished == 0 && slot->held == 0 && !slot->leaving &&
             dr_clock_ns() - slot->ready_ns < DR_STILLBORN_NS);
 }
@@ -199,8 +313,8 @@ static void worker_gone(dr_crew *crew, uint32_t index, int pid)
     dr_pool *pool = crew->pool;
     pthread_mutex_lock(&pool->lock);
     dr_slot *slot = &pool->slots[index];
-    const bool is_news =
-        slot->pid == pid && slot->state != DR_SLOT_DEAD && slot->state != DR_SLOT_EMPTY;
+    const bool is_news = slot->crew == crew->id && slot->pid == pid &&
+                         slot->state != DR_SLOT_DEAD && slot->state != DR_SLOT_EMPTY;
     const bool is_stillborn = is_news && was_stillborn(slot);
     if (is_news) {
         slot->pidfd = -1; /* closed with its poll handle */
@@ -214,7 +328,7 @@ static void worker_gone(dr_crew *crew, uint32_t index, int pid)
     crew->events.on_death(crew->events.user);
     if (!is_stillborn || crew->state != DR_CREW_LOADED) {
         crew->start_failures = is_stillborn ? crew->start_failures : 0;
-    } else if (!crew->was_ready) {
+    } else if (!dr_crew_is_proven(crew)) {
         static const char text[] = "a worker ended while it started; what it printed is in the log";
         dr_crew_fail(crew, text, sizeof(text) - 1);
     } else {
@@ -223,52 +337,82 @@ static void worker_gone(dr_crew *crew, uint32_t index, int pid)
     dr_crew_balance(crew);
 }
 
-typedef struct watched_worker {
+struct dr_watched_worker {
     uv_poll_t poll;
+    dr_watched_worker *next;
     dr_crew *crew;
     uint32_t slot;
     int pid;
     int pidfd;
-} watched_worker;
+};
 
 static void on_worker_closed(uv_handle_t *handle)
 {
-    watched_worker *watched = handle->data;
+    dr_watched_worker *watched = handle->data;
+    dr_crew *crew = watched->crew;
     close(watched->pidfd);
     free(watched);
+    dr_crew_handle_closed(crew);
 }
 
 static void on_worker_exit(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    watched_worker *watched = poll->data;
+    dr_watched_worker *watched = poll->data;
+    dr_watched_worker **at = &watched->crew->watched;
+    while (*at != watched) {
+        at = &(*at)->next;
+    }
+    *at = watched->next;
     worker_gone(watched->crew, watched->slot, watched->pid);
     uv_close((uv_handle_t *)poll, on_worker_closed);
+}
+
+void dr_crew_unwatch(dr_crew *crew)
+{
+    while (crew->watched != NULL) {
+        dr_watched_worker *watched = crew->watched;
+        crew->watched = watched->next;
+        uv_close((uv_handle_t *)&watched->poll, on_worker_closed);
+    }
+}
+
+/* watch_worker waits for a worker's end. Without it the zygote tells the end, and the master's own
+ * knowledge of the process ends with the zygote. Returns: false without memory. */
+static bool watch_worker(dr_crew *crew, uint32_t slot, int pid, int pidfd)
+{
+    dr_watched_worker *watched = pidfd < 0 ? NULL : calloc(1, sizeof(*watched));
+    if (watched == NULL || uv_poll_init(crew->loop, &watched->poll, pidfd) != 0) {
+        free(watched);
+        return false;
+    }
+    watched->next = crew->watched;
+    watched->crew = crew;
+    watched->slot = slot;
+    watched->pid = pid;
+    watched->pidfd = pidfd;
+    crew->watched = watched;
+    crew->open_handles++;
+    watched->poll.data = watched;
+    uv_poll_start(&watched->poll, UV_READABLE, on_worker_exit);
+    uv_unref((uv_handle_t *)&watched->poll);
+    return true;
 }
 
 static void on_forked(dr_crew *crew, const dr_control_message *message)
 {
     dr_pool *pool = crew->pool;
     const uint32_t index = message->head.slot;
-    const int pidfd = message->fd_count > 0 ? message->fds[0] : -1;
+    int pidfd = message->fd_count > 0 ? message->fds[0] : -1;
+    if (!watch_worker(crew, index, message->head.pid, pidfd) && pidfd >= 0) {
+        close(pidfd);
+        pidfd = -1;
+    }
     pthread_mutex_lock(&pool->lock);
     pool->slots[index].pid = message->head.pid;
     pool->slots[index].pidfd = pidfd;
     pthread_mutex_unlock(&pool->lock);
-    watched_worker *watched = pidfd < 0 ? NULL : calloc(1, sizeof(*watched));
-    if (watched == NULL || uv_poll_init(crew->loop, &watched->poll, pidfd) != 0) {
-        /* Its end is still told by the zygote. */
-        free(watched);
-        return;
-    }
-    watched->crew = crew;
-    watched->slot = index;
-    watched->pid = message->head.pid;
-    watched->pidfd = pidfd;
-    watched->poll.data = watched;
-    uv_poll_start(&watched->poll, UV_READABLE, on_worker_exit);
-    uv_unref((uv_handle_t *)&watched->poll);
 }
 
 static void on_exited(dr_crew *crew, const dr_control_head *head)
@@ -297,7 +441,7 @@ void dr_crew_fail(dr_crew *crew, const char *text, size_t len)
         crew->state == DR_CREW_FAILED) {
         return; /* the first reason counts */
     }
-    if (crew->was_ready) {
+    if (dr_crew_is_proven(crew)) {
         /* A zygote that was started again does not load: the other pools go on. */
         dr_log_write(crew->log, DR_LOG_EMERGENCY, crew->options.name, "%.*s", (int)len, text);
         dr_crew_load_again(crew);
@@ -309,11 +453,16 @@ void dr_crew_fail(dr_crew *crew, const char *text, size_t len)
 
 static void on_ready(dr_crew *crew, uint32_t slot)
 {
-    dr_dispatch_worker_ready(crew->pool, slot);
-    retire_one(crew);
-    dr_crew_balance(crew);
-    if (!crew->was_ready) {
-        crew->was_ready = true;
+    const bool is_news = !crew->was_ready || crew->is_on_trial;
+    crew->was_ready = true;
+    if (crew->is_on_trial) {
+        dr_dispatch_worker_hold(crew->pool, slot);
+    } else {
+        dr_dispatch_worker_ready(crew->pool, slot);
+        retire_one(crew, slot);
+        dr_crew_balance(crew);
+    }
+    if (is_news) {
         crew->events.on_state(crew->events.user);
     }
 }
@@ -323,31 +472,32 @@ static void on_name(dr_crew *crew, const dr_control_message *message)
     if (crew->state != DR_CREW_LOADING || crew->was_ready) {
         return; /* a zygote that was started again says what is known */
     }
+    dr_names *names = &crew->names;
     if (message->text_len == 0) {
-        crew->has_fallback = true;
+        names->has_fallback = true;
         return;
     }
-    if (message->text_len > DR_API_NAME_MAX || crew->name_count == DR_APP_APIS_MAX - 1) {
+    if (message->text_len > DR_API_NAME_MAX || names->count == DR_APP_APIS_MAX - 1) {
         static const char text[] = "the application registers too many handlers";
         dr_crew_fail(crew, text, sizeof(text) - 1);
         return;
     }
-    void *names = realloc(crew->names, (crew->name_count + 1) * sizeof(*crew->names));
-    if (names == NULL) {
+    void *items = realloc(names->items, (names->count + 1) * sizeof(*names->items));
+    if (items == NULL) {
         static const char text[] = "out of memory";
         dr_crew_fail(crew, text, sizeof(text) - 1);
         return;
     }
-    crew->names = names;
-    memcpy(crew->names[crew->name_count], message->text, message->text_len);
-    crew->names[crew->name_count][message->text_len] = '\0';
-    crew->name_count++;
+    names->items = items;
+    memcpy(names->items[names->count], message->text, message->text_len);
+    names->items[names->count][message->text_len] = '\0';
+    names->count++;
 }
 
 /* on_not_started: a start hook failed, and the worker ends by itself; or the fork did (pid 0). */
 static void on_not_started(dr_crew *crew, const dr_control_message *message)
 {
-    if (!crew->was_ready) {
+    if (!dr_crew_is_proven(crew)) {
         dr_crew_fail(crew, message->text, message->text_len);
         return;
     }
@@ -365,9 +515,28 @@ static void on_not_started(dr_crew *crew, const dr_control_message *message)
     }
 }
 
+/* is_about_another: the message names a slot, and not one of this crew's. */
+static bool is_about_another(const dr_crew *crew, const dr_control_head *head)
+{
+    dr_pool *pool = crew->pool;
+    if (head->kind < DR_CONTROL_FORKED) {
+        return false;
+    }
+    if (head->slot >= pool->region.shape.workers) {
+        return true;
+    }
+    pthread_mutex_lock(&pool->lock);
+    const bool is_ours = pool->slots[head->slot].crew == crew->id;
+    pthread_mutex_unlock(&pool->lock);
+    return !is_ours;
+}
+
 void dr_crew_message(dr_crew *crew, const dr_control_message *message)
 {
-    if (message->head.slot >= crew->pool->region.shape.workers) {
+    if (is_about_another(crew, &message->head)) {
+        if (message->fd_count > 0) {
+            close(message->fds[0]);
+        }
         return;
     }
     switch ((dr_control_kind)message->head.kind) {

@@ -1,4 +1,5 @@
-/* crew.h: the processes of one pool: a zygote and the workers it forks, kept at their number.
+/* crew.h: one generation of a pool's processes: a zygote and the workers it forks, kept at their
+ * number. A reload makes another crew beside the first, on trial until it takes over.
  * Thread: the supervisor's, all of it. */
 #ifndef DR_TASK_CREW_H
 #define DR_TASK_CREW_H
@@ -27,21 +28,35 @@ typedef struct dr_crew_options {
 typedef enum dr_crew_state {
     DR_CREW_NEW = 0,
     DR_CREW_LOADING,
-    DR_CREW_LOADED, /* names are known, workers are forked */
-    DR_CREW_FAILED, /* `why` says it */
+    DR_CREW_LOADED,  /* names are known, workers are forked */
+    DR_CREW_FAILED,  /* `why` says it */
+    DR_CREW_LEAVING, /* another took over; it stops when its last worker has left */
     DR_CREW_STOPPING,
     DR_CREW_STOPPED
 } dr_crew_state;
 
-/* dr_crew_events tells the supervisor. on_state: the state changed, or the first worker is ready.
- * on_death: a worker died and the reactors have to collect. */
+/* dr_names is what an application registers. */
+typedef struct dr_names {
+    char (*items)[DR_API_NAME_MAX + 1];
+    uint32_t count;
+    bool has_fallback;
+} dr_names;
+
+/* dr_crew_events tells the supervisor; none of it may change a crew at once. on_state: the state
+ * changed, or a worker of a crew on trial, or the first of another, is ready. on_death: a worker
+ * died and the reactors have to collect. */
 typedef struct dr_crew_events {
     void (*on_state)(void *user);
     void (*on_death)(void *user);
     void *user;
 } dr_crew_events;
 
+typedef struct dr_watched_worker dr_watched_worker;
+
 typedef struct dr_crew {
+    struct dr_crew *next; /* the supervisor's list */
+    uint32_t id;          /* among the crews of its pool; its slots bear it */
+    bool is_on_trial;     /* its workers are held; any failure is final */
     dr_crew_options options;
     dr_crew_events events;
     dr_crew_state state;
@@ -63,29 +78,46 @@ typedef struct dr_crew {
     bool was_ready; /* a worker has once been ready */
     uint32_t start_failures;
     uint32_t load_failures;
-    uint32_t next_number;
     uint32_t jitter;
-    char (*names)[DR_API_NAME_MAX + 1];
-    uint32_t name_count;
-    bool has_fallback;
+    dr_names names;
+    dr_watched_worker *watched;
+    uint32_t open_handles; /* of the loop; the last one closed frees the crew */
+    bool is_closed;
     dr_log_carry carry;
     dora_error why;
     dr_control_message message;
 } dr_crew;
 
-/* dr_crew_start spawns the zygote; on_state follows. Errors: DORA_ELOAD.
+/* dr_crew_new makes a crew for a pool, without a process. Returns: NULL without memory. */
+dr_crew *dr_crew_new(uv_loop_t *loop, dr_log *log, dr_pool *pool, const dr_crew_options *options,
+                     const dr_crew_events *events, bool is_on_trial);
+
+/* dr_crew_start spawns the zygote; on_state follows. Errors: DORA_ELOAD, DORA_EIO.
  * dr_crew_stop lets the workers finish and leave; on_state says DR_CREW_STOPPED.
- * dr_crew_kill ends all of it at once. dr_crew_close closes the handles; when the loop has run once
- * more, dr_crew_fini frees the rest. */
-dora_err dr_crew_start(dr_crew *crew, uv_loop_t *loop, dr_log *log, dr_pool *pool,
-                       const dr_crew_options *options, const dr_crew_events *events,
-                       dora_error *error);
+ * dr_crew_kill ends all processes at once; stop it as well. */
+dora_err dr_crew_start(dr_crew *crew, dora_error *error);
 void dr_crew_stop(dr_crew *crew);
 void dr_crew_kill(dr_crew *crew);
-void dr_crew_close(dr_crew *crew);
-void dr_crew_fini(dr_crew *crew);
 
-/* dr_crew_balance forks what is missing and replaces those that want recycling. */
+/* dr_crew_close gives a stopped crew back; the loop frees it when its handles are closed. */
+void dr_crew_close(dr_crew *crew);
+
+/* dr_crew_discard throws a crew on trial away, with all its processes; on_state says
+ * DR_CREW_STOPPED. */
+void dr_crew_discard(dr_crew *crew);
+
+/* dr_crew_is_complete says whether all workers of a crew on trial are ready and held.
+ * dr_crew_ready counts them. dr_crew_take_over ends the trial, once dr_dispatch_switch gave its
+ * workers their tasks. dr_crew_retire: another took over; the workers finish what they run.
+ * dr_crew_has_left says that its last process has ended. */
+bool dr_crew_is_complete(const dr_crew *crew);
+uint32_t dr_crew_ready(const dr_crew *crew);
+void dr_crew_take_over(dr_crew *crew);
+void dr_crew_retire(dr_crew *crew);
+bool dr_crew_has_left(const dr_crew *crew);
+
+/* dr_crew_balance forks what is missing and replaces those that want recycling; one that was
+ * replaced stops when nobody is left. */
 void dr_crew_balance(dr_crew *crew);
 
 /* dr_crew_end_stuck kills workers that were told to leave and have not. */
@@ -99,6 +131,8 @@ void dr_crew_check_memory(dr_crew *crew);
  * tell the supervisor. dr_crew_greet checks versions and sends the setup. dr_crew_load_late starts
  * again with preload off. dr_crew_forget_starting gives up workers that a dead zygote
  * never made. dr_crew_load_again starts a zygote after a pause, in place of one that failed.
+ * dr_crew_is_proven: it has served, so a failure is mended instead of reported.
+ * dr_crew_unwatch closes what waits for workers' ends; dr_crew_handle_closed counts the handles.
  */
 void dr_crew_message(dr_crew *crew, const dr_control_message *message);
 void dr_crew_set_state(dr_crew *crew, dr_crew_state state);
@@ -107,5 +141,8 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message);
 void dr_crew_load_late(dr_crew *crew, int threads);
 void dr_crew_forget_starting(dr_crew *crew);
 void dr_crew_load_again(dr_crew *crew);
+bool dr_crew_is_proven(const dr_crew *crew);
+void dr_crew_unwatch(dr_crew *crew);
+void dr_crew_handle_closed(dr_crew *crew);
 
 #endif

@@ -19,6 +19,19 @@
 
 static void on_control(uv_poll_t *poll, int status, int events);
 
+void dr_crew_handle_closed(dr_crew *crew)
+{
+    if (--crew->open_handles == 0 && crew->is_closed) {
+        free(crew->names.items);
+        free(crew);
+    }
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    dr_crew_handle_closed(handle->data);
+}
+
 /* argv_of: a file that is run again has run, with all its threads, before the fork; loading it late
  * takes a zygote that has not. */
 static const char *const *argv_of(const dr_crew *crew)
@@ -46,6 +59,7 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
     crew->has_greeted = false;
     crew->is_respawning = false;
     uv_poll_init(crew->loop, &crew->control_poll, pair[0]);
+    crew->open_handles++;
     crew->control_poll.data = crew;
     uv_poll_start(&crew->control_poll, UV_READABLE | UV_DISCONNECT, on_control);
     crew->state = DR_CREW_LOADING;
@@ -164,10 +178,9 @@ void dr_crew_load_again(dr_crew *crew)
     }
 }
 
-/* on_closed goes on after the control socket of an ended zygote is closed. */
-static void on_closed(uv_handle_t *handle)
+/* go_on comes after the control socket of an ended zygote is closed. */
+static void go_on(dr_crew *crew)
 {
-    dr_crew *crew = handle->data;
     dora_error error = {0};
     if (crew->is_respawning) {
         if (start_process(crew, &error) != DORA_OK) {
@@ -182,6 +195,13 @@ static void on_closed(uv_handle_t *handle)
     }
 }
 
+static void on_control_closed(uv_handle_t *handle)
+{
+    dr_crew *crew = handle->data;
+    go_on(crew);
+    dr_crew_handle_closed(crew);
+}
+
 /* zygote_gone says why, and what happens now. */
 static void zygote_gone(dr_crew *crew)
 {
@@ -191,14 +211,15 @@ static void zygote_gone(dr_crew *crew)
     }
     crew->zygote_pid = 0;
     uv_timer_stop(&crew->kill_timer);
-    uv_close((uv_handle_t *)&crew->control_poll, on_closed);
+    uv_close((uv_handle_t *)&crew->control_poll, on_control_closed);
     close(crew->control_fd);
     crew->control_fd = -1;
+    dr_crew_forget_starting(crew);
     if (crew->is_respawning || crew->state == DR_CREW_STOPPING || crew->state == DR_CREW_FAILED) {
         return;
     }
     on_output(&crew->output_poll, 0, 0);
-    if (!crew->was_ready) {
+    if (!dr_crew_is_proven(crew)) {
         char text[DR_LOG_LINE_MAX];
         const int len = snprintf(text, sizeof(text),
                                  "%s ended (%s %d) %s; what it printed is in "
@@ -211,12 +232,13 @@ static void zygote_gone(dr_crew *crew)
         dr_crew_fail(crew, text, (size_t)len);
         return;
     }
+    const bool is_needed = crew->state != DR_CREW_LEAVING;
     dr_log_write(crew->log, DR_LOG_EMERGENCY, crew->options.name,
-                 "the zygote ended (%s %d); its workers go with it and a new one is started",
+                 "the zygote ended (%s %d); its workers go with it%s",
                  WIFSIGNALED(status) ? "signal" : "status",
-                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    crew->state = DR_CREW_LOADING;
-    dr_crew_forget_starting(crew);
+                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                 is_needed ? " and a new one is started" : "");
+    crew->state = is_needed ? DR_CREW_LOADING : DR_CREW_STOPPING;
 }
 
 static void on_control(uv_poll_t *poll, int status, int events)
@@ -238,22 +260,32 @@ static void on_control(uv_poll_t *poll, int status, int events)
     }
 }
 
-dora_err dr_crew_start(dr_crew *crew, uv_loop_t *loop, dr_log *log, dr_pool *pool,
-                       const dr_crew_options *options, const dr_crew_events *events,
-                       dora_error *error)
+dr_crew *dr_crew_new(uv_loop_t *loop, dr_log *log, dr_pool *pool, const dr_crew_options *options,
+                     const dr_crew_events *events, bool is_on_trial)
 {
-    memset(crew, 0, sizeof(*crew));
+    dr_crew *crew = calloc(1, sizeof(*crew));
+    if (crew == NULL) {
+        return NULL;
+    }
+    crew->id = ++pool->crew_count;
     crew->options = *options;
     crew->events = *events;
+    crew->is_on_trial = is_on_trial;
     crew->loop = loop;
     crew->log = log;
     crew->pool = pool;
     crew->is_preloading = options->preload;
     crew->jitter = (uint32_t)getpid();
-    crew->control_fd = -1;
+    crew->control_fd = crew->output_fd = crew->output_write_fd = -1;
     uv_timer_init(loop, &crew->retry);
     uv_timer_init(loop, &crew->kill_timer);
+    crew->open_handles = 2;
     crew->retry.data = crew->kill_timer.data = crew;
+    return crew;
+}
+
+dora_err dr_crew_start(dr_crew *crew, dora_error *error)
+{
     int output[2];
     if (pipe2(output, O_CLOEXEC) != 0) {
         return dora_error_set(error, DORA_EIO, "cannot make a pipe: %s", strerror(errno));
@@ -262,14 +294,11 @@ dora_err dr_crew_start(dr_crew *crew, uv_loop_t *loop, dr_log *log, dr_pool *poo
     (void)fcntl(output[0], F_SETPIPE_SZ, OUTPUT_PIPE_BYTES);
     crew->output_fd = output[0];
     crew->output_write_fd = output[1];
-    uv_poll_init(loop, &crew->output_poll, output[0]);
+    uv_poll_init(crew->loop, &crew->output_poll, output[0]);
+    crew->open_handles++;
     crew->output_poll.data = crew;
     uv_poll_start(&crew->output_poll, UV_READABLE, on_output);
-    const dora_err err = start_process(crew, error);
-    if (err != DORA_OK) {
-        crew->state = DR_CREW_FAILED;
-    }
-    return err;
+    return start_process(crew, error);
 }
 
 static void on_kill_timer(uv_timer_t *timer)
@@ -281,8 +310,7 @@ static void on_kill_timer(uv_timer_t *timer)
 
 void dr_crew_stop(dr_crew *crew)
 {
-    if (crew->loop == NULL) {
-        crew->state = DR_CREW_STOPPED; /* it was never started */
+    if (crew->state == DR_CREW_STOPPING || crew->state == DR_CREW_STOPPED) {
         return;
     }
     uv_timer_stop(&crew->retry);
@@ -311,27 +339,18 @@ void dr_crew_kill(dr_crew *crew)
 
 void dr_crew_close(dr_crew *crew)
 {
-    if (crew->loop == NULL || uv_is_closing((uv_handle_t *)&crew->retry)) {
-        return;
-    }
-    uv_close((uv_handle_t *)&crew->retry, NULL);
-    uv_close((uv_handle_t *)&crew->kill_timer, NULL);
-    if (crew->output_write_fd == 0) {
+    crew->is_closed = true;
+    uv_close((uv_handle_t *)&crew->retry, on_handle_closed);
+    uv_close((uv_handle_t *)&crew->kill_timer, on_handle_closed);
+    dr_crew_unwatch(crew);
+    if (crew->output_fd < 0) {
         return;
     }
     on_output(&crew->output_poll, 0, 0);
     if (crew->carry.len > 0) {
         dr_log_lines(crew->log, crew->options.name, &crew->carry, "\n", 1);
     }
-    uv_close((uv_handle_t *)&crew->output_poll, NULL);
+    uv_close((uv_handle_t *)&crew->output_poll, on_handle_closed);
     close(crew->output_fd);
     close(crew->output_write_fd);
-    crew->output_write_fd = 0;
-}
-
-void dr_crew_fini(dr_crew *crew)
-{
-    free(crew->names);
-    crew->names = NULL;
-    crew->name_count = 0;
 }

@@ -67,12 +67,20 @@ bool dr_dispatch_cancel(dr_pool *pool, uint32_t task);
  * limit. Returns: ms until it should be called again; 0: no task is in flight. */
 uint32_t dr_dispatch_tick(dr_pool *pool, uint64_t now_ns);
 
-/* dr_dispatch_worker_ready, _retire and _died are the supervisor's news of a worker. Ready: it
- * takes tasks. Retire: it gets no more and leaves. Died: unstarted tasks go to others at once; each
- * reactor then has to collect (wake them all), and answers for what ran. */
+/* dr_dispatch_worker_ready, _hold, _retire and _died are the supervisor's news of a worker. Ready:
+ * it takes tasks. Hold: it is ready, and gets tasks with dr_dispatch_switch. Retire: it gets no
+ * more and leaves. Died: unstarted tasks go to others at once; each reactor then has to collect
+ * (wake them all), and answers for what ran. */
 void dr_dispatch_worker_ready(dr_pool *pool, uint32_t slot);
+void dr_dispatch_worker_hold(dr_pool *pool, uint32_t slot);
 void dr_dispatch_worker_retire(dr_pool *pool, uint32_t slot);
 void dr_dispatch_worker_died(dr_pool *pool, uint32_t slot);
+
+/* dr_dispatch_switch lets a crew's held workers take all tasks from now on, and retires all others,
+ * in one moment: a task that is submitted afterwards never meets an old worker. `apis` gives for
+ * each api of the old application, and last for its fallback, the number in the new one, DR_NONE:
+ * it is gone; what is known of their costs goes with them. Thread: the supervisor's. */
+void dr_dispatch_switch(dr_pool *pool, uint32_t crew, const uint32_t *apis, uint32_t api_count);
 
 /* dr_dispatch_reactor_gone: a reactor has ended; nothing waits for it any more. */
 void dr_dispatch_reactor_gone(dr_pool *pool, uint32_t reactor);
@@ -80,6 +88,7 @@ void dr_dispatch_reactor_gone(dr_pool *pool, uint32_t reactor);
 /* For the files of this step only; the lock is held.
  * dr_place hands a task to the best worker. Returns: false when none can take it now.
  * dr_place_waiting hands over from the queue while workers can take.
+ * dr_enlist gives a worker that is ready its place; dr_retire takes it away.
  * dr_is_done says whether a worker has finished a task that it still holds.
  * dr_requeue_unstarted takes back what a worker has not started; to the queue's front. */
 typedef struct dr_wakes {
@@ -89,6 +98,8 @@ typedef struct dr_wakes {
 
 bool dr_place(dr_pool *pool, uint32_t task, dr_wakes *wakes);
 void dr_place_waiting(dr_pool *pool, dr_wakes *wakes);
+void dr_enlist(dr_pool *pool, uint32_t slot);
+void dr_retire(dr_pool *pool, uint32_t slot);
 uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t slot);
 bool dr_is_done(dr_pool *pool, uint32_t task);
 void dr_wake_all(dr_pool *pool, dr_wakes *wakes);

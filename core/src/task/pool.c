@@ -14,10 +14,9 @@ dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *ev
     pthread_mutex_init(&pool->lock, NULL);
     pool->limits = *limits;
     memcpy(pool->event_fds, event_fds, limits->reactors * sizeof(*event_fds));
-    /* Twice the workers: the dead are settled, and replacements start, beside the living. */
-    dr_region_shape shape = {.workers = limits->workers * 2 + 2,
+    dr_region_shape shape = {.workers = DR_POOL_SLOTS(limits->workers),
                              .reactors = limits->reactors,
-                             .tasks = limits->queue_tasks_max + limits->workers * 2 + 2,
+                             .tasks = limits->queue_tasks_max + DR_POOL_SLOTS(limits->workers),
                              .big_bytes = (limits->big_bytes + 4095u) & ~4095u,
                              .slab_bytes = limits->slab_bytes};
     dr_region_shape_set(&shape);
@@ -57,17 +56,23 @@ void dr_pool_fini(dr_pool *pool)
     free(pool->records);
     free(pool->slots);
     free(pool->costs);
+    free(pool->spare_costs);
     memset(pool, 0, sizeof(*pool));
 }
 
 dora_err dr_pool_set_apis(dr_pool *pool, uint32_t api_count)
 {
     dr_api_cost *costs = calloc((size_t)api_count + 1, sizeof(*costs));
-    if (costs == NULL) {
+    dr_api_cost *spare = calloc((size_t)api_count + 1, sizeof(*costs));
+    if (costs == NULL || spare == NULL) {
+        free(costs);
+        free(spare);
         return DORA_ENOMEM;
     }
     free(pool->costs);
+    free(pool->spare_costs);
     pool->costs = costs;
+    pool->spare_costs = spare;
     pool->api_count = api_count;
     return DORA_OK;
 }

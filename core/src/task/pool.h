@@ -16,6 +16,10 @@
 
 #define DR_NONE UINT32_MAX
 
+/* DR_POOL_SLOTS is how many slots a pool has: its workers, those of the generation that takes over,
+ * and beside them the dead that are settled and the old that finish a long task. */
+#define DR_POOL_SLOTS(workers) ((workers)*3u + 2u)
+
 /* dr_chain is a list of record or slot numbers, linked through `next` and `prev`. */
 typedef struct dr_chain {
     uint32_t first;
@@ -51,6 +55,7 @@ typedef struct dr_record {
 typedef enum dr_slot_state {
     DR_SLOT_EMPTY = 0,
     DR_SLOT_STARTING, /* asked for or forked, not ready */
+    DR_SLOT_HELD,     /* ready, and kept back until its generation takes over */
     DR_SLOT_IDLE,     /* holds nothing, in the idle chain */
     DR_SLOT_BUSY,     /* holds tasks */
     DR_SLOT_SUSPECT,  /* did not react and was relieved of its tasks */
@@ -60,9 +65,11 @@ typedef enum dr_slot_state {
 /* dr_slot is the truth about one worker. */
 typedef struct dr_slot {
     dr_slot_state state;
-    bool leaving; /* gets no more tasks and stops when it holds none */
-    bool slow;    /* its current task is long: nothing is handed ahead */
-    bool overran; /* killed for its time limit */
+    uint32_t crew;   /* that it belongs to: dr_crew.id */
+    uint32_t number; /* in its crew, from 0 */
+    bool leaving;    /* gets no more tasks and stops when it holds none */
+    bool slow;       /* its current task is long: nothing is handed ahead */
+    bool overran;    /* killed for its time limit */
     bool wants_recycling;
     uint32_t held;
     dr_chain tasks; /* in the order they were handed over */
@@ -104,6 +111,7 @@ typedef struct dr_pool {
     dr_record *records;
     dr_slot *slots;
     dr_api_cost *costs; /* one an api, and one for the fallback */
+    dr_api_cost *spare_costs;
     uint32_t api_count;
     dr_chain free_records;
     dr_chain waiting;
@@ -121,6 +129,7 @@ typedef struct dr_pool {
     uint64_t refused;       /* tasks that found no room */
     uint64_t died;          /* workers that ended without being told to */
     uint64_t recycled;      /* workers that were replaced for their age or memory */
+    uint32_t crew_count;    /* crews there were so far; the supervisor's alone */
     bool unhealthy;         /* workers do not start; with none left, tasks are refused */
     uint64_t reactors_gone; /* one bit for each that has ended */
     uint64_t ticked_ns;

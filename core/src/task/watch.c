@@ -126,39 +126,68 @@ void dr_dispatch_worker_ready(dr_pool *pool, uint32_t index)
 {
     dr_wakes wakes = {0};
     pthread_mutex_lock(&pool->lock);
-    if (pool->slots[index].state == DR_SLOT_STARTING) {
-        pool->slots[index].ready_ns = dr_clock_ns();
-        dr_slot_set_idle(pool, index);
-        pool->live_count++;
-        pool->unhealthy = false;
-        dr_place_waiting(pool, &wakes);
+    dr_slot *slot = &pool->slots[index];
+    if (slot->state == DR_SLOT_STARTING) {
+        slot->ready_ns = dr_clock_ns();
+        if (slot->leaving) { /* its generation was replaced while it started */
+            slot->state = DR_SLOT_BUSY;
+            dr_slot_stop(pool, index);
+        } else {
+            dr_enlist(pool, index);
+            dr_place_waiting(pool, &wakes);
+        }
     }
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);
+}
+
+void dr_dispatch_worker_hold(dr_pool *pool, uint32_t index)
+{
+    pthread_mutex_lock(&pool->lock);
+    dr_slot *slot = &pool->slots[index];
+    if (slot->state == DR_SLOT_STARTING) {
+        slot->ready_ns = dr_clock_ns();
+        slot->state = DR_SLOT_HELD;
+    }
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void dr_dispatch_worker_retire(dr_pool *pool, uint32_t index)
 {
     dr_wakes wakes = {0};
     pthread_mutex_lock(&pool->lock);
-    dr_slot *slot = &pool->slots[index];
-    if (!slot->leaving && slot->state >= DR_SLOT_IDLE && slot->state <= DR_SLOT_SUSPECT) {
-        slot->leaving = true;
-        pool->live_count--;
-        if (slot->state == DR_SLOT_IDLE) {
-            dr_slot_leave_idle(pool, index);
-            slot->state = DR_SLOT_BUSY;
-            dr_slot_stop(pool, index);
-        } else {
-            (void)dr_requeue_unstarted(pool, index);
-            if (slot->held == 0) {
-                dr_slot_stop(pool, index);
-            }
-            dr_place_waiting(pool, &wakes);
-        }
-    }
+    dr_retire(pool, index);
+    dr_place_waiting(pool, &wakes);
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);
+}
+
+void dr_enlist(dr_pool *pool, uint32_t index)
+{
+    dr_slot_set_idle(pool, index);
+    pool->live_count++;
+    pool->unhealthy = false;
+}
+
+void dr_retire(dr_pool *pool, uint32_t index)
+{
+    dr_slot *slot = &pool->slots[index];
+    if (slot->leaving || slot->state == DR_SLOT_EMPTY || slot->state == DR_SLOT_DEAD) {
+        return;
+    }
+    slot->leaving = true;
+    if (slot->state == DR_SLOT_STARTING || slot->state == DR_SLOT_HELD) {
+        return; /* it had no task yet */
+    }
+    pool->live_count--;
+    if (slot->state == DR_SLOT_IDLE) {
+        dr_slot_leave_idle(pool, index);
+        slot->state = DR_SLOT_BUSY;
+    }
+    (void)dr_requeue_unstarted(pool, index);
+    if (slot->held == 0) {
+        dr_slot_stop(pool, index);
+    }
 }
 
 static uint64_t all_reactors(const dr_pool *pool)
@@ -184,7 +213,7 @@ void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
         if (slot->state == DR_SLOT_IDLE) {
             dr_slot_leave_idle(pool, index);
         }
-        if (slot->state != DR_SLOT_STARTING && !slot->leaving) {
+        if (slot->state != DR_SLOT_STARTING && slot->state != DR_SLOT_HELD && !slot->leaving) {
             pool->live_count--;
         }
         pool->died += !slot->leaving;

@@ -1,0 +1,22 @@
+/* launch.h: how the zygote of a pool is started. Thread: the supervisor's. */
+#ifndef DR_SERVER_LAUNCH_H
+#define DR_SERVER_LAUNCH_H
+
+#include "task/crew.h"
+
+struct dr_server;
+
+/* dr_launch_command is the command line that starts a zygote of one pool, made when first wanted.
+ * Every generation is started by the same. */
+typedef struct dr_launch_command {
+    const char *const *argv;
+    const char *words[6];
+    char setting[4096];
+} dr_launch_command;
+
+/* dr_launch makes a crew for a pool, adds it to the server's list, and starts it.
+ * Errors: DORA_ENOMEM, DORA_ELOAD, DORA_EIO; the crew may be in the list all the same. */
+dora_err dr_launch(struct dr_server *server, uint32_t pool, bool is_on_trial, dr_crew **crew,
+                   dora_error *error);
+
+#endif
