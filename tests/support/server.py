@@ -45,10 +45,10 @@ def wait_until(question, seconds=10.0, pause=0.01):
 
 
 class Server:
-    """`with Server(pools) as server`: pools as in dora.json, other keys as keywords."""
+    """`with Server(pools) as server`: pools as in dora.json, other keys as keywords. `command`: a
+    program that serves by itself, in place of pools and configuration."""
 
-    def __init__(self, pools, ready_s=20.0, **config):
-        command = [program(), "serve", "--config"]
+    def __init__(self, pools=None, ready_s=20.0, command=None, **config):
         self.folder = tempfile.mkdtemp(prefix="dora-test-")
         config.setdefault("listen", {"tcp": "127.0.0.1:0"})
         config["pools"] = pools
@@ -65,7 +65,7 @@ class Server:
 
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [*command, path], stdout=subprocess.PIPE, stderr=log,
+                command or [program(), "serve", "--config", path], stdout=subprocess.PIPE, stderr=log,
                 stdin=subprocess.DEVNULL, env=environment(), preexec_fn=die_with_parent)
         self.pid = self.process.pid
         self.family = []

@@ -84,6 +84,8 @@ typedef struct dr_crew {
     uint32_t open_handles; /* of the loop; the last one closed frees the crew */
     bool is_closed;
     dr_log_carry carry;
+    size_t last_words_len;
+    char last_words[DR_LAST_WORDS_MAX]; /* the end of what it printed while on trial */
     dora_error why;
     dr_control_message message;
 } dr_crew;

@@ -123,6 +123,18 @@ void dr_crew_load_late(dr_crew *crew, int threads)
     dr_crew_kill(crew); /* its exit could wait for its threads */
 }
 
+/* remember keeps the end of what a crew on trial prints, for whoever asked for the reload. */
+static void remember(dr_crew *crew, const char *data, size_t len)
+{
+    const size_t kept = len < DR_LAST_WORDS_MAX ? len : DR_LAST_WORDS_MAX;
+    const size_t over = crew->last_words_len + kept > DR_LAST_WORDS_MAX
+                            ? crew->last_words_len + kept - DR_LAST_WORDS_MAX
+                            : 0;
+    memmove(crew->last_words, crew->last_words + over, crew->last_words_len - over);
+    memcpy(crew->last_words + crew->last_words_len - over, data + len - kept, kept);
+    crew->last_words_len += kept - over;
+}
+
 static void on_output(uv_poll_t *poll, int status, int events)
 {
     (void)status;
@@ -135,6 +147,9 @@ static void on_output(uv_poll_t *poll, int status, int events)
             return;
         }
         dr_log_lines(crew->log, crew->options.name, &crew->carry, data, (size_t)got);
+        if (crew->is_on_trial) {
+            remember(crew, data, (size_t)got);
+        }
     }
 }
 
@@ -202,6 +217,20 @@ static void on_control_closed(uv_handle_t *handle)
     dr_crew_handle_closed(crew);
 }
 
+static void fail_to_load(dr_crew *crew, int status)
+{
+    char text[DR_LOG_LINE_MAX];
+    const int len =
+        snprintf(text, sizeof(text), "%s ended (%s %d) %s; what it printed is in the log%s%.*s",
+                 argv_of(crew)[0], WIFSIGNALED(status) ? "signal" : "status",
+                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                 crew->has_greeted ? "while it loaded the application"
+                                   : "before it greeted the server: is Dora installed for it?",
+                 crew->last_words_len > 0 ? ", at the end:\n" : "", (int)crew->last_words_len,
+                 crew->last_words);
+    dr_crew_fail(crew, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
+}
+
 /* zygote_gone says why, and what happens now. */
 static void zygote_gone(dr_crew *crew)
 {
@@ -220,16 +249,7 @@ static void zygote_gone(dr_crew *crew)
     }
     on_output(&crew->output_poll, 0, 0);
     if (!dr_crew_is_proven(crew)) {
-        char text[DR_LOG_LINE_MAX];
-        const int len = snprintf(text, sizeof(text),
-                                 "%s ended (%s %d) %s; what it printed is in "
-                                 "the log",
-                                 argv_of(crew)[0], WIFSIGNALED(status) ? "signal" : "status",
-                                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-                                 crew->has_greeted ? "while it loaded the application"
-                                                   : "before it greeted the server: is Dora "
-                                                     "installed for it?");
-        dr_crew_fail(crew, text, (size_t)len);
+        fail_to_load(crew, status);
         return;
     }
     const bool is_needed = crew->state != DR_CREW_LEAVING;
