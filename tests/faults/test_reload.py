@@ -1,0 +1,153 @@
+"""20 seconds of calls while the server is reloaded every 300 ms, once with a broken application in
+between: no call fails, each runs once, and the master ends as it began. `-s` shows the figures."""
+
+import collections
+import os
+import signal
+import time
+
+from support import processes
+from support.load import Load, quantile
+from support.server import Server, wait_until
+
+SECONDS = float(os.environ.get("DORA_FAULT_S", "20"))
+WORKERS = 4
+CONNECTIONS = 32
+RELOAD_EVERY_S = 0.3
+MEMORY_SLACK_BYTES = 4 << 20
+TOO_SLOW_S = 30
+
+# Quick, but one time in twenty not quite, so that a reload finds it at work. Each run is booked.
+APP = """
+import os, random, time
+import dora
+
+app = dora.App()
+BOOK = os.open(%r, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+@app.api("/book%d")
+def other(param): return None
+
+@app.api("/book")
+def book(param, request):
+    os.write(BOOK, (request.guid + "\\n").encode())
+    if random.random() < 0.05:
+        time.sleep(0.02)
+    return %d
+"""
+
+
+class Reloader:
+    """Rewrites the application and asks for a reload, again and again."""
+
+    def __init__(self, server, path, book):
+        self.server, self.path, self.book = server, path, book
+        self.versions = self.refusals = 0
+
+    def write(self, text):
+        with open(self.path + ".part", "w") as file:
+            file.write(text)
+        os.replace(self.path + ".part", self.path)
+
+    def next_version(self):
+        """Its order of apis changes each time, and one has another name."""
+        self.versions += 1
+        self.write(APP % (self.book, self.versions, self.versions))
+
+    def broken_version(self):
+        self.write("import dora\nraise RuntimeError('broken on purpose')\n")
+        self.server.signal(signal.SIGHUP)
+        assert wait_until(lambda: "broken on purpose" in self.server.log())
+        self.refusals += 1
+
+    def run(self, seconds):
+        began = time.monotonic()
+        is_broken_due = True
+        at = began
+        while at < began + seconds:
+            if is_broken_due and at > began + seconds / 2:
+                is_broken_due = False
+                self.broken_version()
+            self.next_version()
+            self.server.signal(signal.SIGHUP)
+            at += RELOAD_EVERY_S
+            time.sleep(max(0.0, at - time.monotonic()))
+
+
+def generations(server):
+    return server.log().count("reloaded, generation")
+
+
+def settle(server):
+    """Waits until one generation is left; the master's own memory and its descriptors."""
+    assert wait_until(lambda: len(processes.descendants(server.pid)) == WORKERS + 1), \
+        [processes.title(pid) for pid in server.everyone()]
+    return processes.anonymous_bytes(server.pid), processes.fd_count(server.pid)
+
+
+def test_reloads_under_load(tmp_path):
+    path, book = str(tmp_path / "app.py"), str(tmp_path / "book")
+    reloader = Reloader(None, path, book)
+    reloader.next_version()
+    pool = {"runtime": "python", "app": path, "workers": WORKERS}
+    with Server({"p": pool}) as server:
+        reloader.server = server
+        warm = Load(server.address, "/book", connections=CONNECTIONS)
+        warm.start()
+        for _ in range(3):
+            seen = generations(server)
+            server.signal(signal.SIGHUP)
+            assert wait_until(lambda seen=seen: generations(server) > seen)
+        warm.stop()
+        before = settle(server)
+
+        load = Load(server.address, "/book", connections=CONNECTIONS)
+        seen = set()
+        load.on_code = lambda code, reply: seen.add(code or reply["data"]["data"])
+        reloaded = generations(server)
+        load.start()
+        reloader.run(SECONDS)
+        load.stop()
+        reloaded = generations(server) - reloaded
+        print("\n%d calls, %s, %d reloads, %d refused, %d versions answered, lost %d, twice %d, "
+              "median %.1f ms, longest %.0f ms" %
+              (load.sent, dict(load.codes), reloaded, reloader.refusals, len(seen), load.lost,
+               load.twice, quantile(load.times, 0.5) * 1e3, max(load.times) * 1e3))
+
+        assert (load.lost, load.twice, load.broken) == (0, 0, 0)
+        assert set(load.codes) == {0}, load.codes
+        with open(book) as file:
+            runs = collections.Counter(file.read().split())
+        assert len(runs) == load.sent + warm.sent
+        assert set(runs.values()) == {1}
+        assert reloader.refusals == 1
+        assert reloaded > SECONDS / RELOAD_EVERY_S / 2
+        assert len(seen) > reloaded / 2
+
+        memory, fds = settle(server)
+        print("master: %.1f MiB and %d descriptors before, %.1f MiB and %d after" %
+              (before[0] / 2**20, before[1], memory / 2**20, fds))
+        assert memory <= before[0] + MEMORY_SLACK_BYTES, (memory, before[0])
+        assert wait_until(lambda: processes.fd_count(server.pid) <= before[1]), (fds, before[1])
+        family = server.everyone()
+        assert server.stop() == 0
+        assert not [pid for pid in family if processes.is_alive(pid)]
+
+
+def test_an_application_that_never_loads(tmp_path):
+    """It is given up after 30 s, and the next good one is taken."""
+    path, book = str(tmp_path / "app.py"), str(tmp_path / "book")
+    reloader = Reloader(None, path, book)
+    reloader.next_version()
+    with Server({"p": {"runtime": "python", "app": path, "workers": WORKERS}}) as server:
+        reloader.write("import time\ntime.sleep(600)\n")
+        began = time.monotonic()
+        server.signal(signal.SIGHUP)
+        assert wait_until(lambda: "reload refused, generation 1" in server.log(), TOO_SLOW_S + 10)
+        assert TOO_SLOW_S - 1 < time.monotonic() - began < TOO_SLOW_S + 5
+        assert "the application is not loaded after 30 s" in server.log()
+        reloader.next_version()
+        server.signal(signal.SIGHUP)
+        assert wait_until(lambda: "reloaded, generation 2" in server.log())
+        settle(server)
+        assert server.stop() == 0
