@@ -41,6 +41,24 @@ def test_load_with_deaths(reactors):
         check(server)
 
 
+@pytest.mark.parametrize("reactors", [1, 2])
+def test_load_with_reloads(reactors):
+    with start(reactors=reactors) as server:
+        load = Load(server.address, "/bench/spin", 1, connections=16, depth=4)
+        load.start()
+        for generation in range(2, 12):
+            server.signal(signal.SIGHUP)
+            text = "reloaded, generation %d" % generation
+            assert wait_until(lambda text=text: text in server.log(), 30), server.log()
+        load.stop()
+        assert load.lost == load.twice == load.broken == 0
+        assert set(load.codes) == {0}
+        server.signal(signal.SIGHUP)
+        status = server.stop(30)
+        check(server)
+        assert status == 0
+
+
 def test_many_odd_frames_and_a_drain():
     with start(reactors=2) as server:
         for body in (b"", b"a:1:{", b"N;", b"a:0:{}", os.urandom(500)):

@@ -353,6 +353,46 @@ def test_a_name_in_two_pools_is_refused(site):
         stop(server)
 
 
+def test_threads_at_loading(site):
+    """Such an application is loaded again in each worker, after a reload too."""
+    threads = ("import threading\n"
+               "threading.Thread(target=threading.Event().wait, daemon=True).start()\n")
+    with Server({"p": site.pool(site.python(1))}) as server:
+        site.python(2, threads)
+        site.reload(server)
+        assert value(server, "/version") == 2
+        assert wait_until(lambda: is_alone(server)), titles(server)
+        site.python(3)
+        site.reload(server)
+        assert value(server, "/version") == 3
+        assert wait_until(lambda: is_alone(server)), titles(server)
+        stop(server)
+
+
+def test_a_change_within_the_second(site, monkeypatch):
+    """Python's compiled files know seconds and sizes; the application's file is always read."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    app = site.python(1)
+    os.utime(app, (1e9, 1e9))
+    with Server({"p": site.pool(app)}) as server:
+        assert value(server, "/version") == 1
+        os.utime(site.python(2), (1e9, 1e9))
+        site.reload(server)
+        assert value(server, "/version") == 2
+        stop(server)
+
+
+def test_a_wish_while_it_starts(site):
+    """It is granted when the server serves."""
+    once = ("import os, signal\nif not os.path.exists(%r):\n    open(%r, 'w').close()\n"
+            "    os.kill(os.getppid(), signal.SIGHUP)\n" % ((site.path("asked"),) * 2))
+    with Server({"p": site.pool(site.python(1, once))}) as server:
+        assert wait_until(lambda: RELOADED % 2 in server.log()), server.log()
+        assert value(server, "/version") == 1
+        assert wait_until(lambda: is_alone(server)), titles(server)
+        stop(server)
+
+
 def test_the_client_is_told(site):
     with Server({"p": site.pool(site.python(1))}) as server:
         site.python(2)

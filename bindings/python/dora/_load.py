@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import importlib.machinery
 import importlib.util
 import os
 import sys
@@ -14,6 +15,14 @@ from . import _dora
 
 class _Loaded(BaseException):
     """Ends a file whose last line is app.run(), while it is being loaded."""
+
+
+class _Source(importlib.machinery.SourceFileLoader):
+    """Reads the file, never its compiled twin: that one knows its age in whole seconds, and a
+    reload may come sooner."""
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 # What is being loaded: [] while a file runs, [app] once it called app.run(). None: nothing.
@@ -60,7 +69,7 @@ def _load_file(target: str) -> _dora.App:
     name = os.path.splitext(base)[0]
     if not name.isidentifier() or name in sys.modules:
         name = "__dora_app__"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Source(name, path))
     if spec is None or spec.loader is None:
         raise ImportError(f"{target}: not a Python file")
     module = importlib.util.module_from_spec(spec)
