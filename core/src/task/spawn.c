@@ -31,10 +31,18 @@ static char **environment_with(char *entry)
     return list;
 }
 
-/* high gives a copy of a descriptor that no target number of the child can collide with. */
+/* high gives a descriptor that no target number of the child can collide with: the same, or a copy
+ * where its number is low. */
 static int high(int fd)
 {
-    return fcntl(fd, F_DUPFD_CLOEXEC, DR_CONTROL_FD + 1);
+    return fd > DR_CONTROL_FD ? fd : fcntl(fd, F_DUPFD_CLOEXEC, DR_CONTROL_FD + 1);
+}
+
+static void close_copy(int copy, int fd)
+{
+    if (copy >= 0 && copy != fd) {
+        close(copy);
+    }
 }
 
 dora_err dr_spawn_zygote(const char *const *argv, int control_fd, int output_fd, pid_t *pid,
@@ -70,12 +78,8 @@ dora_err dr_spawn_zygote(const char *const *argv, int control_fd, int output_fd,
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     free(environment);
-    if (control >= 0) {
-        close(control);
-    }
-    if (output >= 0) {
-        close(output);
-    }
+    close_copy(control, control_fd);
+    close_copy(output, output_fd);
     if (failed != 0) {
         return dora_error_set(error, DORA_ELOAD, "cannot start %s: %s", argv[0], strerror(failed));
     }
