@@ -74,6 +74,9 @@ PyObject *dr_py_error_new(PyObject *type, int64_t code, dora_slice msg);
 /* dr_py_error_from_result makes the exception for an api's outcome whose code is not 0. */
 PyObject *dr_py_error_from_result(dr_py_state *state, const dora_result *result);
 
+/* dr_py_error_from makes the dora.Error for a failed call of the library. */
+PyObject *dr_py_error_from(dr_py_state *state, const dora_error *error);
+
 /* dr_py_raise sets the Python exception for a failed call of the library. Always returns NULL. */
 PyObject *dr_py_raise(dr_py_state *state, const dora_error *error);
 
@@ -104,5 +107,11 @@ extern const char dr_py_pack_doc[];
 extern const char dr_py_unpack_doc[];
 extern const char dr_py_frame_pack_doc[];
 extern const char dr_py_frame_check_doc[];
+
+/* The functions of log.c. */
+PyObject *dr_py_log(PyObject *module, PyObject *args);
+PyObject *dr_py_log_is_wanted(PyObject *module, PyObject *level);
+extern const char dr_py_log_doc[];
+extern const char dr_py_log_is_wanted_doc[];
 
 #endif

@@ -1,4 +1,4 @@
-/* client.h: what client.c and client_call.c share. */
+/* client.h: what the files of dora.Client share. */
 #ifndef DR_PY_CLIENT_H
 #define DR_PY_CLIENT_H
 
@@ -24,27 +24,97 @@ typedef struct dr_py_client {
     bool is_closed;
     size_t idle_count;
     dr_py_lane *idle[DR_PY_LANES_MAX];
+    PyObject *keys; /* {guid: list of keys} of submit_many, until collected: 7 and "7" are one key
+                       on the wire */
 } dr_py_client;
 
 dr_py_state *dr_py_client_state(dr_py_client *self);
+
+/* dr_py_client_begin keeps the client open until dr_py_client_end. Returns: 0, or -1 with
+ * RuntimeError when it is closed. */
+int dr_py_client_begin(dr_py_client *self);
+void dr_py_client_end(dr_py_client *self);
 
 /* dr_py_lane_take begins a call, dr_py_lane_give_back ends it. Returns: NULL with an exception when
  * the client is closed or out of memory. */
 dr_py_lane *dr_py_lane_take(dr_py_client *self);
 void dr_py_lane_give_back(dr_py_client *self, dr_py_lane *lane);
 
+/* ---- arguments, client_options.c. What returns an int: 0, or -1 with an exception. ---- */
+
 /* dr_py_timeout_read makes seconds to milliseconds, rounded up; NULL and None are 0, the default.
- * Returns: 0, or -1 with an exception. */
+ */
 int dr_py_timeout_read(PyObject *timeout, uint32_t *timeout_ms);
 
-/* dr_py_check_retry accepts NULL, None and 0. Returns: -1 with ValueError for any other. */
-int dr_py_check_retry(PyObject *retry);
+/* dr_py_retry_read reads an int of 0 or more; NULL and None leave `*retry` as it is. */
+int dr_py_retry_read(PyObject *retry, int32_t *count);
 
-/* The methods of client_call.c. */
-PyObject *dr_py_client_call(dr_py_client *self, PyObject *const *args, Py_ssize_t count,
-                            PyObject *keywords);
-PyObject *dr_py_client_call_many(dr_py_client *self, PyObject *args, PyObject *kwargs);
-extern const char dr_py_client_call_doc[];
-extern const char dr_py_client_call_many_doc[];
+/* dr_py_group_read reads a group's name; NULL and None are NULL. Ownership: borrowed from the
+ * object. */
+int dr_py_group_read(PyObject *group, const char **name);
+
+/* dr_py_call_options_read reads what one call has otherwise than its client. */
+int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *group,
+                            dora_call_options *options);
+
+/* dr_py_nodes is the nodes of a client as the core takes them. */
+typedef struct dr_py_nodes {
+    PyObject *texts; /* a list: owns what the rest points into */
+    const char *all; /* NULL: groups */
+    dora_group *groups;
+    size_t group_count;
+} dr_py_nodes;
+
+int dr_py_nodes_read(PyObject *nodes, dr_py_nodes *read);
+void dr_py_nodes_fini(dr_py_nodes *nodes);
+
+/* ---- a call without the GIL, client_call.c ---- */
+
+/* dr_py_wait stands for the time in which a call has given up the GIL. */
+typedef struct dr_py_wait {
+    PyThreadState *saved;
+    bool has_raised; /* a Python signal handler raised: its exception is set */
+} dr_py_wait;
+
+/* dr_py_wait_begin gives up the GIL and makes the call interruptible by Python's signal handlers;
+ * dr_py_wait_end takes it back. Returns: 0 where the call succeeded, else -1 with an exception. */
+void dr_py_wait_begin(dr_py_wait *wait, dora_call_options *options);
+int dr_py_wait_end(dr_py_wait *wait, dr_py_state *state, dora_err err, dora_error *error);
+
+/* dr_py_name_read gives the UTF-8 of an api name or key, borrowed from the object. Returns: 0, or
+ * -1 with an exception. */
+int dr_py_name_read(PyObject *name, dora_slice *slice);
+
+/* dr_py_param_encode encodes one parameter into the lane's writer. Ownership: the slice is
+ * borrowed from it. Returns: 0, or -1 with an exception. */
+int dr_py_param_encode(dr_py_state *state, dr_py_lane *lane, PyObject *param, dora_slice *encoded);
+
+/* dr_py_data_read builds a handler's data; dr_py_result_read that, or the dora.Error of a result
+ * whose code is not 0. Return: a new reference, or NULL with an exception. */
+PyObject *dr_py_data_read(dr_py_state *state, const dora_result *result);
+PyObject *dr_py_result_read(dr_py_state *state, const dora_result *result);
+
+/* dr_py_results_read gives {key: data or Error} for the results of a call of many, in order. With
+ * `keys` NULL the keys are those that travelled. Returns: as above. */
+PyObject *dr_py_results_read(dr_py_state *state, const dora_answer *answer, PyObject *keys);
+
+/* ---- the methods ---- */
+
+#define DR_PY_METHOD_ONE(name)                                                                     \
+    PyObject *dr_py_client_##name(dr_py_client *self, PyObject *const *args, Py_ssize_t count,     \
+                                  PyObject *keywords);                                             \
+    extern const char dr_py_client_##name##_doc[];
+
+#define DR_PY_METHOD_MANY(name)                                                                    \
+    PyObject *dr_py_client_##name(dr_py_client *self, PyObject *args, PyObject *kwargs);           \
+    extern const char dr_py_client_##name##_doc[];
+
+DR_PY_METHOD_ONE(call)
+DR_PY_METHOD_ONE(send)
+DR_PY_METHOD_ONE(submit)
+DR_PY_METHOD_MANY(call_many)
+DR_PY_METHOD_MANY(send_many)
+DR_PY_METHOD_MANY(submit_many)
+DR_PY_METHOD_MANY(collect)
 
 #endif

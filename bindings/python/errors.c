@@ -136,8 +136,9 @@ int dr_py_errors_init(PyObject *module, dr_py_state *state)
                      "No answer within the call's time (100009). The handler may have run.");
     state->connection_error = subclass_new(
         module, "ConnectionError", state->error, PyExc_ConnectionError, DORA_CODE_CONNECT,
-        "No server can be connected (100010: certainly not run), or the connection broke while\n"
-        "waiting (100009: the handler may have run).");
+        "No server can be connected (100010: certainly not run), the connection broke while\n"
+        "waiting (100009: the handler may have run), or the result is lost (100012: the\n"
+        "handler may have run).");
     state->handler_error =
         subclass_new(module, "HandlerError", state->error, NULL, DORA_CODE_HANDLER,
                      "The handler failed; its code and message. A handler may raise it itself:\n"
@@ -193,6 +194,9 @@ static PyObject *class_of(dr_py_state *state, const dora_error *error, int64_t *
         return state->error;
     case DORA_EREPLY:
         *code = DORA_CODE_HANDLER;
+        if (error->code == DORA_CODE_RESULT_LOST) {
+            return state->connection_error;
+        }
         return dora_code_is_not_run(error->code) ? state->not_run_error : state->error;
     default:
         *code = DORA_CODE_BAD_BODY;
@@ -200,20 +204,26 @@ static PyObject *class_of(dr_py_state *state, const dora_error *error, int64_t *
     }
 }
 
+PyObject *dr_py_error_from(dr_py_state *state, const dora_error *error)
+{
+    const char *text = error->msg[0] != '\0' ? error->msg : dora_err_text(error->err);
+    int64_t code = 0;
+    PyObject *type = class_of(state, error, &code);
+    dora_slice msg = {text, strlen(text)};
+    return dr_py_error_new(type, error->code != 0 ? error->code : code, msg);
+}
+
 PyObject *dr_py_raise(dr_py_state *state, const dora_error *error)
 {
     if (error->err == DORA_ENOMEM) {
         return PyErr_NoMemory();
     }
-    const char *text = error->msg[0] != '\0' ? error->msg : dora_err_text(error->err);
     if (error->err == DORA_EINVAL) {
-        PyErr_SetString(PyExc_ValueError, text);
+        PyErr_SetString(PyExc_ValueError,
+                        error->msg[0] != '\0' ? error->msg : dora_err_text(error->err));
         return NULL;
     }
-    int64_t code = 0;
-    PyObject *type = class_of(state, error, &code);
-    dora_slice msg = {text, strlen(text)};
-    PyObject *exception = dr_py_error_new(type, error->code != 0 ? error->code : code, msg);
+    PyObject *exception = dr_py_error_from(state, error);
     if (exception != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_DECREF(exception);

@@ -202,6 +202,8 @@ static PyMethodDef module_methods[] = {
     {"frame_pack", KEYWORDS(dr_py_frame_pack), METH_VARARGS | METH_KEYWORDS, dr_py_frame_pack_doc},
     {"frame_check", KEYWORDS(dr_py_frame_check), METH_VARARGS | METH_KEYWORDS,
      dr_py_frame_check_doc},
+    {"log", dr_py_log, METH_VARARGS, dr_py_log_doc},
+    {"log_is_wanted", dr_py_log_is_wanted, METH_O, dr_py_log_is_wanted_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -13,6 +13,8 @@ typedef struct request_object {
     PyObject *guid;
     PyObject *trace;
     const char *type;
+    const char *protocol;
+    uint32_t connection;
     int64_t deadline_ms; /* on the monotonic clock, once `live` is NULL; -1: none */
 } request_object;
 
@@ -61,6 +63,16 @@ static PyObject *request_param(request_object *self, void *Py_UNUSED(closure))
 static PyObject *request_type(request_object *self, void *Py_UNUSED(closure))
 {
     return PyUnicode_FromString(self->type);
+}
+
+static PyObject *request_protocol(request_object *self, void *Py_UNUSED(closure))
+{
+    return PyUnicode_FromString(self->protocol);
+}
+
+static PyObject *request_connection(request_object *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLong(self->connection);
 }
 
 static PyObject *request_remaining_ms(request_object *self, void *Py_UNUSED(closure))
@@ -117,6 +129,8 @@ PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, P
     self->live = request;
     self->param = Py_NewRef(param);
     self->type = dora_request_type(request);
+    self->protocol = dora_request_protocol(request);
+    self->connection = dora_request_connection(request);
     self->deadline_ms = -1;
     return (PyObject *)self;
 }
@@ -147,7 +161,10 @@ static PyGetSetDef request_getset[] = {
     GETTER(name, "The api name called (str)."),
     GETTER(param, "The parameter, the handler's first argument."),
     GETTER(guid, "The call's id: 32 characters; the apis of one call of many share it."),
-    GETTER(type, "How it was called: 'W_S' (one) or 'W_M' (many)."),
+    GETTER(type, "How it was called (str): 'W_S' and 'W_M' (the caller waits; one api, many),\n"
+                 "'AN_S' and 'AN_M' (send), 'AM_S' and 'AM_M' (submit)."),
+    GETTER(protocol, "How the call came (str): 'tcp' (a Unix socket too) or 'http'."),
+    GETTER(connection, "A number (int) for the caller's connection, unique in the server's life."),
     GETTER(trace, "The caller's W3C traceparent (str), '' when it sent none."),
     GETTER(remaining_ms, "Milliseconds left of the caller's time (int, never below 0), None when\n"
                          "it set no time."),

@@ -21,6 +21,7 @@ from ._dora import NotRunError as NotRunError
 from ._dora import Request as Request
 from ._dora import TimeoutError as TimeoutError
 from ._dora import __version__ as __version__
+from ._log import LogHandler as LogHandler
 
 __all__ = [
     "App",
@@ -28,6 +29,7 @@ __all__ = [
     "ConnectionError",
     "Error",
     "HandlerError",
+    "LogHandler",
     "NotRunError",
     "Request",
     "TimeoutError",

@@ -7,7 +7,10 @@ from typing import Any, TypeVar, final
 import builtins
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_Nodes = str | list[str] | tuple[str, ...]
+_Some = str | list[str] | tuple[str, ...]
+_Nodes = _Some | dict[str, str] | dict[str, list[str]] | dict[str, tuple[str, ...]]
+_Calls = dict[Any, Any]
+_Key = str | int
 _Buffer = bytes | bytearray | memoryview
 
 __version__: str
@@ -30,7 +33,7 @@ class TimeoutError(Error, builtins.TimeoutError):
     """No answer within the call's time (100009). The handler may have run."""
 
 class ConnectionError(Error, builtins.ConnectionError):
-    """No server can be connected (100010), or the connection broke while waiting (100009)."""
+    """No server can be connected (100010), the connection broke (100009), a result lost (100012)."""
 
 class HandlerError(Error):
     """The handler failed; its code and message. A handler may raise it itself."""
@@ -56,7 +59,15 @@ class Request:
 
     @property
     def type(self) -> str:
-        """"W_S" (one) or "W_M" (many)."""
+        """"W_S", "W_M" (call), "AN_S", "AN_M" (send), "AM_S" or "AM_M" (submit)."""
+
+    @property
+    def protocol(self) -> str:
+        """How the call came: "tcp" (a Unix socket too) or "http"."""
+
+    @property
+    def connection(self) -> int:
+        """A number for the caller's connection, unique in the server's life."""
 
     @property
     def trace(self) -> str:
@@ -114,14 +125,18 @@ class Client:
         cls,
         nodes: _Nodes,
         *,
-        group: None = None,
+        group: str | None = None,
         timeout: float | None = 3.0,
         retry: int = 0,
         sign: bool = False,
         salt: str | bytes | None = None,
         gzip: bool = False,
     ) -> Client:
-        """`nodes` is "host:port" or a list of them; `timeout` the seconds for a whole call."""
+        """`nodes` is "host:port" or "unix:/path", a list of these, or {group: str or list}.
+
+        `timeout` is the seconds for a whole call, `retry` how often a call that may have run is
+        sent again. ValueError for nodes that are no addresses and a group that is not there.
+        """
 
     def call(
         self,
@@ -130,19 +145,78 @@ class Client:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        group: str | None = None,
     ) -> Any:
-        """Call one api and return the handler's data."""
+        """Call one api and return the handler's data.
+
+        Raises HandlerError, NotRunError, TimeoutError, ConnectionError, Error.
+        """
 
     def call_many(
         self,
-        calls: dict[Any, Any],
+        calls: _Calls,
         *,
         timeout: float | None = None,
-    ) -> dict[str | int, Any]:
-        """Call several apis at the same time: {key: data, or the Error of that api}."""
+        retry: int | None = None,
+        group: str | None = None,
+    ) -> dict[_Key, Any]:
+        """Call several apis at once, {key: (name, param)}: {key: data, or the Error of that api}."""
+
+    def send(
+        self,
+        name: str,
+        param: Any = None,
+        *,
+        timeout: float | None = None,
+        retry: int | None = None,
+        group: str | None = None,
+    ) -> None:
+        """Have one api run and wait for no result; return once it is queued."""
+
+    def send_many(
+        self,
+        calls: _Calls,
+        *,
+        timeout: float | None = None,
+        retry: int | None = None,
+        group: str | None = None,
+    ) -> None:
+        """Have several apis run and wait for no result; return once all are queued."""
+
+    def submit(
+        self,
+        name: str,
+        param: Any = None,
+        *,
+        timeout: float | None = None,
+        retry: int | None = None,
+        group: str | None = None,
+    ) -> str:
+        """Have one api run; the guid returned is its key in what collect() gives."""
+
+    def submit_many(
+        self,
+        calls: _Calls,
+        *,
+        timeout: float | None = None,
+        retry: int | None = None,
+        group: str | None = None,
+    ) -> str:
+        """Have several apis run; the guid returned is their key in what collect() gives."""
+
+    def collect(self, timeout: float | None = None) -> dict[str, Any]:
+        """Wait for all that was submitted: {guid: data or Error}.
+
+        For a submit_many(): {guid: {key: data or Error}}, or one Error for the whole of it.
+        Never raises for one of them. Nothing is pending afterwards.
+        """
+
+    @property
+    def pending(self) -> int:
+        """How many submissions were not collected yet."""
 
     def close(self) -> None:
-        """Close the connections; later calls raise RuntimeError."""
+        """Close the connections and drop what is pending; later calls raise RuntimeError."""
 
     def __enter__(self) -> Client: ...
     def __exit__(
@@ -193,3 +267,9 @@ def zygote(app: App | None = None, /) -> int:
 
 def is_zygote() -> bool:
     """Whether this process was started by a server to be a zygote."""
+
+def log(level: int, tag: str, file: str, line: int, msg: str, /) -> bool:
+    """Add a record to the server's log; False outside of one."""
+
+def log_is_wanted(level: int, /) -> bool:
+    """Whether the server's log keeps records of `level`, 1 to 9."""

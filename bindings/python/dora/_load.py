@@ -10,7 +10,7 @@ import os
 import sys
 import types
 
-from . import _dora
+from . import _dora, _log
 
 
 class _Loaded(BaseException):
@@ -40,8 +40,13 @@ def load(target: str, given: _dora.App | None) -> _dora.App:
     """Return the application of `target`, a file or module:attr; `given` called run() itself."""
     # Programs that a handler starts are no zygotes.
     os.environ.pop("DORA_ZYGOTE", None)
-    if given is not None:
-        return given
+    _log.before_load()
+    app = given or _load_target(target)
+    _log.after_load()
+    return app
+
+
+def _load_target(target: str) -> _dora.App:
     if target.endswith(".py") or os.path.isfile(target):
         return _load_file(target)
     return _load_attribute(target)

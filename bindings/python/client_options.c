@@ -1,0 +1,187 @@
+/* client_options.c: the arguments of dora.Client and its methods: nodes, groups, times, retries. */
+#include "client.h"
+
+#include <math.h>
+
+#define TIMEOUT_S_MAX 4000000.0 /* fits uint32_t as milliseconds */
+
+int dr_py_timeout_read(PyObject *timeout, uint32_t *timeout_ms)
+{
+    *timeout_ms = 0;
+    if (timeout == NULL || timeout == Py_None) {
+        return 0;
+    }
+    double seconds = PyFloat_AsDouble(timeout);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyErr_Format(PyExc_TypeError, "timeout must be seconds (float or int), not %s",
+                         Py_TYPE(timeout)->tp_name);
+        }
+        return -1;
+    }
+    if (!(seconds > 0.0 && seconds <= TIMEOUT_S_MAX)) {
+        PyErr_Format(PyExc_ValueError, "timeout must be above 0 and at most 4000000 s, not %R",
+                     timeout);
+        return -1;
+    }
+    *timeout_ms = (uint32_t)ceil(seconds * 1000.0);
+    return 0;
+}
+
+int dr_py_retry_read(PyObject *retry, int32_t *count)
+{
+    if (retry == NULL || retry == Py_None) {
+        return 0;
+    }
+    if (!PyLong_Check(retry) || PyBool_Check(retry)) {
+        PyErr_Format(PyExc_TypeError, "retry must be int, not %s", Py_TYPE(retry)->tp_name);
+        return -1;
+    }
+    int overflow = 0;
+    long number = PyLong_AsLongAndOverflow(retry, &overflow);
+    if (overflow != 0 || number < 0 || number > INT32_MAX) {
+        PyErr_Format(PyExc_ValueError, "retry must be 0 to %d, not %R", (int)INT32_MAX, retry);
+        return -1;
+    }
+    *count = (int32_t)number;
+    return 0;
+}
+
+/* The UTF-8 of a str, NUL-ended, borrowed from it. `what` is its name in messages. */
+static const char *text_read(PyObject *text, const char *what)
+{
+    if (!PyUnicode_Check(text)) {
+        PyErr_Format(PyExc_TypeError, "%s must be str, not %s", what, Py_TYPE(text)->tp_name);
+        return NULL;
+    }
+    Py_ssize_t len = 0;
+    const char *bytes = PyUnicode_AsUTF8AndSize(text, &len);
+    if (bytes != NULL && (len == 0 || strlen(bytes) != (size_t)len)) {
+        PyErr_Format(PyExc_ValueError, "%s %R: must not be empty nor hold NUL", what, text);
+        return NULL;
+    }
+    return bytes;
+}
+
+int dr_py_group_read(PyObject *group, const char **name)
+{
+    *name = NULL;
+    if (group == NULL || group == Py_None) {
+        return 0;
+    }
+    *name = text_read(group, "group");
+    return *name != NULL ? 0 : -1;
+}
+
+int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *group,
+                            dora_call_options *options)
+{
+    int32_t count = -1;
+    if (dr_py_timeout_read(timeout, &options->timeout_ms) < 0 ||
+        dr_py_retry_read(retry, &count) < 0 || dr_py_group_read(group, &options->group) < 0) {
+        return -1;
+    }
+    /* 0 is "the client's" for the core, and "never" for people. */
+    options->retry = count < 0 ? 0 : count == 0 ? -1 : count;
+    return 0;
+}
+
+/* ---- nodes ---- */
+
+/* One node, or several with commas. Returns: borrowed UTF-8, or NULL with an exception. */
+static const char *node_read(PyObject *node)
+{
+    const char *bytes = text_read(node, "a node");
+    if (bytes != NULL && (strncmp(bytes, "file:", 5) == 0 || strstr(bytes, "://") != NULL)) {
+        PyErr_Format(PyExc_ValueError,
+                     "nodes %R: node files and Redis come with discovery, which this version does "
+                     "not have; give \"host:port\", \"unix:/path\", a list or {group: list}",
+                     node);
+        return NULL;
+    }
+    return bytes;
+}
+
+/* A str, or a list or tuple of them, to one text with commas, which `texts` then owns. Returns:
+ * its UTF-8, or NULL with an exception. */
+static const char *nodes_join(PyObject *nodes, PyObject *texts)
+{
+    PyObject *text = NULL;
+    if (PyUnicode_Check(nodes)) {
+        text = node_read(nodes) != NULL ? Py_NewRef(nodes) : NULL;
+    } else if (PyList_Check(nodes) || PyTuple_Check(nodes)) {
+        PyObject *all = PySequence_Tuple(nodes); /* a list may change under our hands */
+        PyObject *comma = PyUnicode_FromString(",");
+        bool is_good = all != NULL && comma != NULL;
+        for (Py_ssize_t i = 0; is_good && i < PyTuple_GET_SIZE(all); i++) {
+            is_good = node_read(PyTuple_GET_ITEM(all, i)) != NULL;
+        }
+        if (is_good && PyTuple_GET_SIZE(all) == 0) {
+            PyErr_SetString(PyExc_ValueError, "nodes: an empty list; \"host:port\" is expected");
+            is_good = false;
+        }
+        text = is_good ? PyUnicode_Join(comma, all) : NULL;
+        Py_XDECREF(comma);
+        Py_XDECREF(all);
+    } else {
+        PyErr_Format(PyExc_TypeError, "nodes must be str, a list of str or {group: list}, not %s",
+                     Py_TYPE(nodes)->tp_name);
+    }
+    if (text == NULL || PyList_Append(texts, text) < 0) {
+        Py_XDECREF(text);
+        return NULL;
+    }
+    Py_DECREF(text); /* the list holds it */
+    return PyUnicode_AsUTF8(text);
+}
+
+static int groups_read(PyObject *groups, dr_py_nodes *read)
+{
+    PyObject *items = PyDict_Items(groups);
+    Py_ssize_t count = items != NULL ? PyList_GET_SIZE(items) : 0;
+    int failed = items == NULL || PyList_Append(read->texts, items) < 0;
+    Py_XDECREF(items);
+    if (failed) {
+        return -1;
+    }
+    if (count == 0) {
+        PyErr_SetString(PyExc_ValueError, "nodes: no group; {\"name\": [\"host:port\"]} is meant");
+        return -1;
+    }
+    read->groups = PyMem_Calloc((size_t)count, sizeof(*read->groups));
+    if (read->groups == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *item = PyList_GET_ITEM(items, i);
+        dora_group *group = &read->groups[i];
+        group->name = text_read(PyTuple_GET_ITEM(item, 0), "a group's name");
+        group->nodes =
+            group->name != NULL ? nodes_join(PyTuple_GET_ITEM(item, 1), read->texts) : NULL;
+        if (group->nodes == NULL) {
+            return -1;
+        }
+    }
+    read->group_count = (size_t)count;
+    return 0;
+}
+
+int dr_py_nodes_read(PyObject *nodes, dr_py_nodes *read)
+{
+    *read = (dr_py_nodes){.texts = PyList_New(0)};
+    if (read->texts == NULL) {
+        return -1;
+    }
+    if (PyDict_Check(nodes)) {
+        return groups_read(nodes, read);
+    }
+    read->all = nodes_join(nodes, read->texts);
+    return read->all != NULL ? 0 : -1;
+}
+
+void dr_py_nodes_fini(dr_py_nodes *nodes)
+{
+    PyMem_Free(nodes->groups);
+    Py_CLEAR(nodes->texts);
+}
