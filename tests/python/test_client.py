@@ -170,31 +170,55 @@ def test_signed_and_compressed(peer, sign, gzip):
         assert client.call("/a", "x" * 5000) == "x" * 5000
 
 
+NODE = "127.0.0.1:1"
+
+
 @pytest.mark.parametrize(
-    "error,arguments",
+    "error,text,arguments",
     [
-        (ValueError, {"nodes": "no port"}),
-        (ValueError, {"nodes": "127.0.0.1:99999"}),
-        (ValueError, {"nodes": ""}),
-        (ValueError, {"nodes": []}),
-        (ValueError, {"nodes": ["127.0.0.1:1", 5]}),
-        (ValueError, {"nodes": {"group": ["127.0.0.1:1"]}}),
-        (ValueError, {"nodes": "file:/tmp/nodes.json"}),
-        (ValueError, {"nodes": "redis://127.0.0.1"}),
-        (TypeError, {"nodes": 9567}),
-        (ValueError, {"nodes": "127.0.0.1:1", "group": "a"}),
-        (ValueError, {"nodes": "127.0.0.1:1", "retry": 1}),
-        (ValueError, {"nodes": "127.0.0.1:1", "timeout": 0}),
-        (ValueError, {"nodes": "127.0.0.1:1", "timeout": float("nan")}),
-        (TypeError, {"nodes": "127.0.0.1:1", "timeout": "3"}),
-        (TypeError, {"nodes": "127.0.0.1:1", "salt": 5}),
-        (ValueError, {"nodes": "127.0.0.1:1", "salt": "a\0b"}),
-        (TypeError, {"nodes": "127.0.0.1:1", "colour": "red"}),
+        (TypeError, "nodes", {}),
+        (ValueError, "no port", {"nodes": "no port"}),
+        (ValueError, "127.0.0.1:99999", {"nodes": "127.0.0.1:99999"}),
+        (ValueError, "must not be empty", {"nodes": ""}),
+        (ValueError, "an empty list", {"nodes": []}),
+        (TypeError, "a node must be str, not int", {"nodes": [NODE, 5]}),
+        (ValueError, "no group", {"nodes": {}}),
+        (TypeError, "a group's name must be str", {"nodes": {5: NODE}}),
+        (ValueError, "a group's name '': must not be empty", {"nodes": {"": NODE}}),
+        (ValueError, "an empty list", {"nodes": {"a": []}}),
+        (TypeError, "nodes must be str, a list", {"nodes": {"a": {"b": NODE}}}),
+        (ValueError, "no port", {"nodes": {"a": NODE, "b": ["no port"]}}),
+        (ValueError, "come with discovery", {"nodes": "file:/tmp/nodes.json"}),
+        (ValueError, "come with discovery", {"nodes": "redis://127.0.0.1"}),
+        (ValueError, "come with discovery", {"nodes": [NODE, "redis://127.0.0.1"]}),
+        (ValueError, "come with discovery", {"nodes": {"a": "file:/tmp/nodes.json"}}),
+        (ValueError, "nor hold NUL", {"nodes": "127.0.0.1:1\0"}),
+        (TypeError, "nodes must be str, a list", {"nodes": 9567}),
+        (TypeError, "group must be str", {"nodes": {"a": NODE}, "group": 5}),
+        (ValueError, "other", {"nodes": {"a": NODE}, "group": "other"}),
+        (ValueError, "retry must be 0 to", {"nodes": NODE, "retry": -1}),
+        (TypeError, "retry must be int", {"nodes": NODE, "retry": 1.0}),
+        (ValueError, "timeout must be above 0", {"nodes": NODE, "timeout": 0}),
+        (ValueError, "timeout must be above 0", {"nodes": NODE, "timeout": float("nan")}),
+        (TypeError, "timeout must be seconds", {"nodes": NODE, "timeout": "3"}),
+        (TypeError, "salt", {"nodes": NODE, "salt": 5}),
+        (ValueError, "salt must not hold NUL", {"nodes": NODE, "salt": "a\0b"}),
+        (TypeError, "colour", {"nodes": NODE, "colour": "red"}),
     ],
 )
-def test_options_refused(error, arguments):
-    with pytest.raises(error):
+def test_options_refused(error, text, arguments):
+    with pytest.raises(error, match=text):
         dora.Client(**arguments)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [NODE, "127.0.0.1:1, 127.0.0.1:2", [NODE], (NODE, "unix:/tmp/a.sock"), "unix:/tmp/a.sock",
+     {"a": NODE}, {"a": [NODE], "b": (NODE, "127.0.0.1:2")}],
+)
+def test_nodes(nodes):
+    with dora.Client(nodes, timeout=None, retry=3, group=None) as client:
+        assert client.pending == 0
 
 
 def test_arguments_refused(peer):
@@ -271,12 +295,3 @@ def test_reply_for_another_guid_is_not_taken(peer):
 
 def test_wire_module():
     assert wire.unpack(wire.pack([1])) == [1]
-
-
-def test_retry_is_checked():
-    client = dora.Client("127.0.0.1:1", retry=0)
-    for retry in (0, None):
-        with pytest.raises(dora.ConnectionError):
-            client.call("/a", retry=retry)
-    with pytest.raises(ValueError, match="retry"):
-        client.call("/a", retry=2)

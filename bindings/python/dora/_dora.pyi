@@ -33,7 +33,7 @@ class TimeoutError(Error, builtins.TimeoutError):
     """No answer within the call's time (100009). The handler may have run."""
 
 class ConnectionError(Error, builtins.ConnectionError):
-    """No server can be connected (100010), the connection broke (100009), a result lost (100012)."""
+    """No server to connect (100010), the connection broke (100009), the result is lost (100012)."""
 
 class HandlerError(Error):
     """The handler failed; its code and message. A handler may raise it itself."""
@@ -160,7 +160,7 @@ class Client:
         retry: int | None = None,
         group: str | None = None,
     ) -> dict[_Key, Any]:
-        """Call several apis at once, {key: (name, param)}: {key: data, or the Error of that api}."""
+        """Call several apis at once, {key: (name, param)}; return {key: data or Error}."""
 
     def send(
         self,

@@ -18,6 +18,8 @@ class LogHandler(logging.Handler):
     with an exception is 7 and carries the traceback. Logger name, file and line go with it.
     """
 
+    __module__ = "dora"
+
     def emit(self, record: logging.LogRecord) -> None:
         """Log one record. Never waits, and never raises for what cannot be formatted."""
         try:

@@ -1,0 +1,84 @@
+"""_dora.pyi says what the extension has: the same names, the same parameters, and docstrings."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import dora
+from dora import _dora
+from dora_helpers import ROOT
+
+STUB = ROOT / "bindings/python/dora/_dora.pyi"
+TREE = ast.parse(STUB.read_text(encoding="utf-8"))
+CLASSES = {node.name: node for node in TREE.body if isinstance(node, ast.ClassDef)}
+FUNCTIONS = {node.name: node for node in TREE.body if isinstance(node, ast.FunctionDef)}
+ERRORS = ("Error", "TimeoutError", "ConnectionError", "HandlerError", "NotRunError")
+
+
+def members(node):
+    """The functions and properties of a class in the stub."""
+    return {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
+
+
+def is_property(node):
+    return any(getattr(each, "id", "") == "property" for each in node.decorator_list)
+
+
+def parameters(node):
+    """[(name, kind)] of a function in the stub, without self and cls."""
+    args = node.args
+    found = [(arg.arg, "positional only") for arg in args.posonlyargs]
+    found += [(arg.arg, "either") for arg in args.args]
+    found += [(arg.arg, "keyword only") for arg in args.kwonlyargs]
+    return [each for each in found if each[0] not in ("self", "cls")]
+
+
+KINDS = {
+    inspect.Parameter.POSITIONAL_ONLY: "positional only",
+    inspect.Parameter.POSITIONAL_OR_KEYWORD: "either",
+    inspect.Parameter.KEYWORD_ONLY: "keyword only",
+}
+
+
+def real_parameters(function):
+    found = inspect.signature(function).parameters.values()
+    return [(each.name, KINDS[each.kind]) for each in found
+            if each.name not in ("self", "module", "$self")]
+
+
+def test_the_same_names():
+    public = {name for name in vars(_dora) if not name.startswith("__")}
+    assert public == set(CLASSES) | set(FUNCTIONS)
+    for name, node in CLASSES.items():
+        if name not in ERRORS:
+            real = {each for each in vars(getattr(_dora, name)) if not each.startswith("__")}
+            assert real == {each for each in members(node) if not each.startswith("__")}, name
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_functions(name):
+    assert getattr(_dora, name).__doc__
+    assert real_parameters(getattr(_dora, name)) == parameters(FUNCTIONS[name])
+
+
+@pytest.mark.parametrize("name", sorted(set(CLASSES) - set(ERRORS)))
+def test_methods(name):
+    kind = getattr(_dora, name)
+    for member, node in members(CLASSES[name]).items():
+        real = getattr(kind, member)
+        if is_property(node):
+            assert inspect.isgetsetdescriptor(real) and real.__doc__, member
+        elif member == "run":  # any option: dora._run names the wrong ones
+            assert [kind for _, kind in parameters(node)] == ["keyword only"] * 10
+        elif not member.startswith("__"):
+            assert real.__doc__ and real_parameters(real) == parameters(node), member
+    made = members(CLASSES[name]).get("__new__")
+    if made is not None:
+        assert real_parameters(kind) == parameters(made)
+
+
+def test_the_package_is_marked_as_typed():
+    assert (Path(dora.__file__).parent / "py.typed").exists()
+    assert (Path(dora.__file__).parent / "_dora.pyi").exists()
