@@ -28,6 +28,14 @@ def main() -> None:
             else:
                 print(f"{key}: {result}")
 
+        # Nobody waits for this one: the server has queued it, that is all.
+        print(f"noted: {client.send('/user/seen', {'id': 7, 'by': 'client.py'})}")
+
+        # These run while the program does something else, and are fetched together.
+        guids = [client.submit("/user/get", {"id": number}) for number in (2, 1)]
+        found = client.collect(timeout=2.0)
+        print("later: " + ", ".join(found[guid]["name"] for guid in guids))
+
         try:
             client.call("/no/such/api")
         except dora.NotRunError as error:

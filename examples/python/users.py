@@ -6,10 +6,12 @@ Beside others:     dora serve users.py orders.php
 """
 
 import itertools
+import logging
 
 import dora
 
 app = dora.App()
+log = logging.getLogger(__name__)  # ends in the server's log
 
 USERS = {
     1: {"id": 1, "name": "Ann", "mail": "ann@example.org", "tags": ["admin"]},
@@ -53,6 +55,12 @@ def user_find(param):
 def user_names(param):
     """[1, 2] -> {1: "Ann", 2: "Bob"}; unknown ids are left out."""
     return {number: USERS[number]["name"] for number in param if number in USERS}
+
+
+@app.api("/user/seen")
+def user_seen(param):
+    """{"id": 7, "by": "cron"} -> nothing: for callers that do not wait."""
+    log.info("user %d was seen by %s", field(param, "id", int), field(param, "by", str))
 
 
 @app.api("/user/whoami")

@@ -187,11 +187,13 @@ APP = """
         kept = request
         return {"name": request.name, "guid": request.guid, "type": request.type,
                 "trace": request.trace, "left": request.remaining_ms,
+                "protocol": request.protocol, "connection": request.connection,
                 "same": request.param is param, "repr": repr(request)}
 
     @app.api("/kept")
     def kept_later(param):
-        return [kept.name, kept.guid, kept.type, kept.remaining_ms, kept.param]
+        return [kept.name, kept.guid, kept.type, kept.remaining_ms, kept.param, kept.protocol,
+                kept.connection]
 
     @app.api("/raise")
     def raises(param):

@@ -68,6 +68,14 @@ def test_request_object(client):
     assert 0 < seen["left"] <= 9000
     assert "/request" in seen["repr"] and seen["guid"] in seen["repr"]
     assert client.call_many({"a": ("/request", 1)})["a"]["type"] == "W_M"
+    assert seen["protocol"] == "tcp" and seen["connection"] > 0
+
+
+def test_connections_have_numbers(server):
+    with dora.Client(server.node) as one, dora.Client(server.node) as other:
+        first = one.call("/request")["connection"]
+        assert one.call("/request")["connection"] == first
+        assert other.call("/request")["connection"] != first
 
 
 def test_request_object_outlives_its_call(serve):
@@ -75,8 +83,9 @@ def test_request_object_outlives_its_call(serve):
     with dora.Client(one.node, timeout=DEADLINE_S) as client:
         seen = client.call("/request", ["kept"], timeout=9)
         client.call("/echo", "x" * 3000)
-        name, guid, kind, left, param = client.call("/kept")
+        name, guid, kind, left, param, protocol, connection = client.call("/kept")
     assert (name, guid, kind, param) == ("/request", seen["guid"], "W_S", ["kept"])
+    assert (protocol, connection) == ("tcp", seen["connection"])
     assert 0 <= left <= seen["left"]
 
 
@@ -365,3 +374,5 @@ def test_examples(tmp_path):
     assert "names: {1: 'Ann', 2: 'Bob'}" in done.stdout
     assert "missing: error 404: no user 99" in done.stdout
     assert "not run: 100204" in done.stdout
+    assert "noted: None\n" in done.stdout and "later: Bob, Ann\n" in done.stdout
+    one.wait_log("user 7 was seen by client.py")
