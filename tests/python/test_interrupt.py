@@ -18,12 +18,6 @@ APP = """
 
     app = dora.App()
 
-    @app.api("/sleep")
-    def sleep(param):
-        Path("begun").touch()
-        time.sleep(param)
-        return "slept"
-
     @app.api("/wait")
     def wait(param):
         Path("begun").touch()
@@ -52,6 +46,7 @@ def caller(serve, tmp_path):
         return process
 
     yield start
+    (tmp_path / "release").touch()
     for process in processes:
         if process.poll() is None:
             process.kill()
@@ -61,9 +56,9 @@ def caller(serve, tmp_path):
 @pytest.mark.parametrize(
     "call",
     [
-        "client.call('/sleep', 3, timeout=20)",
-        "client.call_many({'a': ('/sleep', 3)}, timeout=20)",
-        "client.submit('/sleep', 3); client.collect(20)",
+        "client.call('/wait', timeout=20)",
+        "client.call_many({'a': ('/wait',)}, timeout=20)",
+        "client.submit('/wait'); client.collect(20)",
     ],
 )
 def test_ctrl_c_ends_a_call_at_once(caller, call):
@@ -80,7 +75,7 @@ def test_the_client_is_usable_afterwards(caller):
     process = caller(
         """
         try:
-            client.call("/sleep", 1, timeout=20)
+            client.call("/wait", timeout=20)
         except KeyboardInterrupt:
             print([client.call("/echo", i) for i in range(3)], client.pending)
         """
@@ -152,7 +147,7 @@ def test_signals_do_not_lengthen_a_call(caller):
         signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
         begin = time.monotonic()
         try:
-            client.call("/sleep", 2, timeout=0.3)
+            client.call("/wait", timeout=0.3)
         except dora.TimeoutError as error:
             print(error.code, 0.25 < time.monotonic() - begin < 1)
         """

@@ -367,7 +367,7 @@ def test_arguments_of_many(name):
             (TypeError, "a key must be str or int, not bool", ({True: ("/a",)},), {}),
             (TypeError, "an api name must be str", ({"a": (1,)},), {}),
             (TypeError, r"param\[0\]", ({"a": ("/a", [object()])},), {}),
-            (ValueError, "1", ({1: ("/a",), "1": ("/a",)},), {}),
+            (ValueError, "twice", ({1: ("/a",), "1": ("/a",)},), {}),
             (TypeError, "timeout", (fine,), {"timeout": "x"}),
             (TypeError, "retry", (fine,), {"retry": 1.5}),
             (ValueError, "no-such", (fine,), {"group": "no-such"}),
