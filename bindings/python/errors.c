@@ -189,6 +189,9 @@ static PyObject *class_of(dr_py_state *state, const dora_error *error, int64_t *
     case DORA_EIO:
         *code = DORA_CODE_RECEIVE;
         return state->connection_error;
+    case DORA_EFULL: /* too much that was submitted is not collected */
+        *code = DORA_CODE_OVERLOADED;
+        return state->not_run_error;
     case DORA_ETOOBIG:
         *code = DORA_CODE_TOO_BIG;
         return state->error;

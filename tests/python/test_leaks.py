@@ -1,4 +1,4 @@
-"""200,000 calls from one client, handled by one worker: the memory of both stays as it is."""
+"""Memory stays as it is: 200,000 calls from one client, handled by one worker; every way to call."""
 
 import gc
 import tracemalloc
@@ -106,3 +106,15 @@ def test_every_way_to_call(client):
     modes(client, 1500)
     assert rss_kb("self") - resident[0] < SLACK_KB and rss_kb(worker) - resident[1] < SLACK_KB
     assert client.pending == 0
+
+
+def test_what_is_not_collected_is_bounded(client):
+    guids = set()
+    with pytest.raises(dora.NotRunError, match="collect") as info:
+        while len(guids) < 100_000:
+            guids.add(client.submit("/echo"))
+    assert info.value.code == 100203 and info.value.not_run
+    assert client.pending == len(guids)
+    found = client.collect()
+    assert found.keys() == guids and set(found.values()) == {None}
+    assert client.pending == 0 and client.submit("/echo")
