@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,14 +41,20 @@ def client(serve):
 
 
 def calls(client, count):
-    """So many calls, of small values."""
-    value = {"id": 7, "name": "Ann", "tags": ["a", "b"]}
-    call = client.call
-    for _ in range(count // 10):
-        for _ in range(8):
-            call("/echo", value)
-        call("/echo", value, timeout=5.0, group=None)
-        call("/request", value)
+    """So many calls, of small values, by four threads: one alone would mostly wait."""
+
+    def some():
+        value = {"id": 7, "name": "Ann", "tags": ["a", "b"]}
+        call = client.call
+        for _ in range(count // 40):
+            for _ in range(8):
+                call("/echo", value)
+            call("/echo", value, timeout=5.0, group=None)
+            call("/request", value)
+
+    with ThreadPoolExecutor(4) as threads:
+        for each in [threads.submit(some) for _ in range(4)]:
+            each.result()
 
 
 def test_calls(client):
