@@ -205,7 +205,7 @@ const char dr_py_client_send_doc[] =
     "send($self, name, param=None, *, timeout=None, retry=None, group=None)\n--\n\n"
     "Have one api run, and wait for no result. Returns None once the server has queued it:\n"
     "it runs then, even when this process ends. Raises as call() does where it was not\n"
-    "queued; what the handler raises is seen by nobody but the server.";
+    "queued; what the handler itself raises stands in the server's log.";
 
 PyObject *dr_py_client_send(dr_py_client *self, PyObject *const *args, Py_ssize_t count,
                             PyObject *keywords)

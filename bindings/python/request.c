@@ -167,7 +167,7 @@ static PyGetSetDef request_getset[] = {
     GETTER(connection, "A number (int) for the caller's connection, unique in the server's life."),
     GETTER(trace, "The caller's W3C traceparent (str), '' when it sent none."),
     GETTER(remaining_ms, "Milliseconds left of the caller's time (int, never below 0), None when\n"
-                         "it set no time."),
+                         "it set no time or does not wait (send, submit)."),
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -1,4 +1,4 @@
-"""Memory stays as it is: 200,000 calls from one client, handled by one worker; every way to call."""
+"""Memory stays as it is: 200,000 calls of one client, handled by one worker; every way to call."""
 
 import gc
 import tracemalloc

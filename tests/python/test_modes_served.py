@@ -54,11 +54,13 @@ def text(path):
     return path.read_text()
 
 
-def test_send(client, tmp_path):
+def test_send(client, server, tmp_path):
     assert client.send("/note", "one") is None
     assert client.send_many({"a": ("/note", "two"), "b": ("/note", "three")}) is None
     assert text(tmp_path / "one") == "AN_S"
     assert text(tmp_path / "two") == text(tmp_path / "three") == "AN_M"
+    client.send("/raise")
+    server.wait_log("ValueError: no such thing")
 
 
 def test_what_was_sent_runs_when_its_caller_is_gone(server, tmp_path):
@@ -100,6 +102,7 @@ def test_submit_and_collect(client):
     assert client.pending == 0 and len(found) == 5
     assert found[data] == {"id": 7}
     assert found[kind]["type"] == "AM_S" and found[kind]["guid"] == kind
+    assert found[kind]["left"] is None, "what was accepted runs, however late"
     assert (type(found[failed]), found[failed].code) == (dora.HandlerError, 404)
     assert (type(found[died]), found[died].code) == (dora.HandlerError, 100200)
     assert found[many]["type"]["type"] == "AM_M" and found[many][5] == [1]

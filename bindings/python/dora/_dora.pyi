@@ -75,7 +75,7 @@ class Request:
 
     @property
     def remaining_ms(self) -> int | None:
-        """Milliseconds left of the caller's time, never below 0; None when it set none."""
+        """Milliseconds left of the caller's time, never below 0; None when it does not wait."""
 
 @final
 class App:
