@@ -1,4 +1,4 @@
-"""Signals while a call waits: Ctrl-C ends it at once; a handler that does not raise lets it go on."""
+"""Signals while a call waits: Ctrl-C ends it; a handler that does not raise lets it go on."""
 
 import signal
 import subprocess
