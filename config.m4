@@ -15,8 +15,22 @@ if test "$PHP_DORA" != "no"; then
 
   dnl One list of the core's files, shared with CMake and setup.py.
   dora_core=`$SED -e 's/#.*//' "$abs_srcdir/core/sources.txt"`
-  dora_binding="php_dora.c convert.c exception.c options.c request.c app.c master.c load.c \
-    runtime.c reset.c reset_ini.c reset_globals.c client.c wire.c"
+  dora_binding="
+    app.c
+    client.c
+    convert.c
+    exception.c
+    load.c
+    master.c
+    options.c
+    php_dora.c
+    request.c
+    reset.c
+    reset_globals.c
+    reset_ini.c
+    runtime.c
+    wire.c
+  "
   dora_sources=`for f in $dora_binding; do echo bindings/php/$f; done; echo $dora_core`
   dora_sources=`echo $dora_sources`
   dora_flags="-D_GNU_SOURCE -fvisibility=hidden -DZEND_ENABLE_STATIC_TSRMLS_CACHE=1"
