@@ -17,17 +17,25 @@ if test "$PHP_DORA" != "no"; then
   dora_core=`$SED -e 's/#.*//' "$abs_srcdir/core/sources.txt"`
   dora_binding="
     app.c
+    calls.c
     client.c
+    clients.c
     convert.c
     exception.c
+    ini.c
     load.c
     master.c
+    nodes.c
     options.c
     php_dora.c
     request.c
     reset.c
     reset_globals.c
     reset_ini.c
+    rpc_call.c
+    rpc_client.c
+    rpc_common.c
+    rpc_packet.c
     runtime.c
     wire.c
   "

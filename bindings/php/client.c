@@ -1,22 +1,28 @@
-/* client.c: Dora\Client: one or many calls, over connections that belong to the process. */
+/* client.c: Dora\Client: calls, submissions and their results. */
 #include "client.h"
 
 #include "zend_exceptions.h"
-#include "zend_smart_str.h"
 
-#include "convert.h"
+#include "calls.h"
+#include "clients.h"
 #include "exception.h"
 #include "options.h"
 
-#define PARAM_BYTES_MAX (64u * 1024 * 1024) /* no frame may be larger */
-#define PARAM_BYTES_KEPT (1024u * 1024)     /* a writer that grew above is not kept */
-#define TIMEOUT_MS 3000u
-
 typedef struct client_object {
-    dora_client *client; /* borrowed from the module's table; NULL until constructed */
+    php_dora_shared *shared; /* NULL until constructed */
     uint32_t timeout_ms;
+    int32_t retry;
+    zend_string *group; /* NULL: the first */
     zend_object std;
 } client_object;
+
+/* How the core sends one call, and how it sends several. */
+typedef dora_err (*one_fn)(dora_client *client, const dora_call *call,
+                           const dora_call_options *options, dora_answer *answer,
+                           dora_error *error);
+typedef dora_err (*many_fn)(dora_client *client, const dora_call *calls, size_t count,
+                            const dora_call_options *options, dora_answer *answer,
+                            dora_error *error);
 
 zend_class_entry *php_dora_client_ce;
 static zend_object_handlers client_handlers;
@@ -30,104 +36,62 @@ static zend_object *client_create(zend_class_entry *class)
 {
     client_object *self = zend_object_alloc(sizeof(*self), class);
 
-    self->client = NULL;
-    self->timeout_ms = TIMEOUT_MS;
+    memset(self, 0, XtOffsetOf(client_object, std));
     zend_object_std_init(&self->std, class);
     object_properties_init(&self->std, class);
     self->std.handlers = &client_handlers;
     return &self->std;
 }
 
+static void client_free(zend_object *object)
+{
+    client_object *self = client_of(object);
+
+    php_dora_clients_give(self->shared);
+    if (self->group != NULL) {
+        zend_string_release(self->group);
+    }
+    zend_object_std_dtor(object);
+}
+
 void php_dora_client_init_class(void)
 {
     memcpy(&client_handlers, &std_object_handlers, sizeof(client_handlers));
     client_handlers.offset = XtOffsetOf(client_object, std);
+    client_handlers.free_obj = client_free;
     client_handlers.clone_obj = NULL;
     php_dora_client_ce->create_object = client_create;
 }
 
-dora_writer *php_dora_writer(void)
+/* Fills the object. Returns: false with an exception raised. */
+static bool construct(client_object *self, const php_dora_nodes *nodes,
+                      const php_dora_options *options)
 {
-    if (DORA_G(writer) == NULL) {
-        DORA_G(writer) = dora_writer_new(PARAM_BYTES_MAX);
-        if (DORA_G(writer) == NULL) {
-            zend_error_noreturn(E_ERROR, "Out of memory");
-        }
-    }
-    dora_writer_reset(DORA_G(writer));
-    return DORA_G(writer);
-}
-
-static void writer_trim(size_t used)
-{
-    if (used > PARAM_BYTES_KEPT) {
-        dora_writer_free(DORA_G(writer));
-        DORA_G(writer) = NULL;
-    }
-}
-
-/* Joins the nodes by commas. Returns: NULL with an exception raised. */
-static zend_string *nodes_join(zend_string *text, HashTable *list)
-{
-    smart_str joined = {0};
-    zval *node;
-
-    if (text != NULL) {
-        smart_str_append(&joined, text);
-    } else {
-        ZEND_HASH_FOREACH_VAL(list, node)
-        {
-            ZVAL_DEREF(node);
-            if (Z_TYPE_P(node) != IS_STRING) {
-                zend_argument_type_error(1, "must be a list of \"host:port\"");
-                smart_str_free(&joined);
-                return NULL;
-            }
-            if (joined.s != NULL) {
-                smart_str_appendc(&joined, ',');
-            }
-            smart_str_append(&joined, Z_STR_P(node));
-        }
-        ZEND_HASH_FOREACH_END();
-    }
-    zend_string *nodes = smart_str_extract(&joined);
-    if (ZSTR_LEN(nodes) == 0 || zend_str_has_nul_byte(nodes)) {
-        zend_argument_value_error(1, "must name at least one \"host:port\"");
-        zend_string_release(nodes);
-        return NULL;
-    }
-    return nodes;
-}
-
-/* Finds the process's client for these settings, or makes it. */
-static dora_client *client_find(zend_string *nodes, const php_dora_options *given)
-{
-    dora_client *client;
     dora_error error = {.err = DORA_OK};
-    zend_string *salt = given->salt != NULL ? given->salt : ZSTR_EMPTY_ALLOC();
-    zend_string *key =
-        zend_strpprintf(0, "%d%d%d %zu %s %s", given->sign, given->gzip, given->salt != NULL,
-                        ZSTR_LEN(nodes), ZSTR_VAL(nodes), ZSTR_VAL(salt));
 
-    client = zend_hash_find_ptr(&DORA_G(clients), key);
-    if (client == NULL) {
-        dora_client_options options = {.nodes = ZSTR_VAL(nodes),
-                                       .timeout_ms = TIMEOUT_MS,
-                                       .sign = given->sign,
-                                       .salt = given->salt != NULL ? ZSTR_VAL(salt) : NULL,
-                                       .gzip = given->gzip};
-        dora_err err = dora_client_new(&client, &options, &error);
-        if (err == DORA_EINVAL) {
-            zend_argument_value_error(1, "is wrong: %s", error.msg);
-        } else if (err != DORA_OK) {
-            php_dora_throw_error(&error);
-        } else {
-            zend_hash_str_add_new_ptr(&DORA_G(clients), ZSTR_VAL(key), ZSTR_LEN(key), client);
-        }
-        client = err == DORA_OK ? client : NULL;
+    if (options->group != NULL && !php_dora_nodes_has(nodes, options->group)) {
+        zend_argument_value_error(2, "must name a group of the nodes, there is no \"%s\"",
+                                  ZSTR_VAL(options->group));
+        return false;
     }
-    zend_string_release(key);
-    return client;
+    php_dora_shared *shared = php_dora_clients_take(&DORA_G(clients), nodes, options, &error);
+    if (shared == NULL && error.err == DORA_EINVAL) {
+        zend_argument_value_error(1, "is wrong: %s", error.msg);
+        return false;
+    }
+    if (shared == NULL) {
+        php_dora_throw_error(&error);
+        return false;
+    }
+    php_dora_clients_give(self->shared); /* of a constructor that is called again */
+    self->shared = shared;
+    self->timeout_ms = options->timeout_ms;
+    self->retry = options->retry;
+    if (self->group != NULL) {
+        zend_string_release(self->group);
+    }
+    self->group = options->group != NULL ? zend_string_copy(options->group) : NULL;
+    return true;
 }
 
 PHP_METHOD(Dora_Client, __construct)
@@ -135,248 +99,237 @@ PHP_METHOD(Dora_Client, __construct)
     zend_string *text = NULL;
     HashTable *list = NULL;
     HashTable *given = NULL;
-    php_dora_options options;
+    php_dora_nodes nodes;
+    php_dora_options options = {.timeout_ms = DORA_G(timeout_ms),
+                                .sign = DORA_G(sign),
+                                .salt = DORA_G(salt),
+                                .gzip = DORA_G(gzip)};
 
     ZEND_PARSE_PARAMETERS_START(1, 2)
     Z_PARAM_ARRAY_HT_OR_STR(list, text)
     Z_PARAM_OPTIONAL
     Z_PARAM_ARRAY_HT(given)
     ZEND_PARSE_PARAMETERS_END();
-    client_object *self = client_of(Z_OBJ_P(ZEND_THIS));
-    if (!php_dora_options_read(&options, given, 2,
-                               PHP_DORA_OPTION_TIMEOUT | PHP_DORA_OPTION_WIRE)) {
+    if (!php_dora_options_read(&options, given, 2, PHP_DORA_OPTION_CALL | PHP_DORA_OPTION_WIRE)) {
         RETURN_THROWS();
     }
-    zend_string *nodes = nodes_join(text, list);
-    if (nodes == NULL) {
-        RETURN_THROWS();
+    if (php_dora_nodes_read(&nodes, text, list)) {
+        construct(client_of(Z_OBJ_P(ZEND_THIS)), &nodes, &options);
     }
-    self->client = client_find(nodes, &options);
-    self->timeout_ms = options.timeout_ms != 0 ? options.timeout_ms : TIMEOUT_MS;
-    zend_string_release(nodes);
+    php_dora_nodes_free(&nodes);
 }
 
 /* Begins a call: reads its options. Returns: false with an exception raised. */
-static bool call_begin(client_object *self, HashTable *given, uint32_t arg, uint32_t *timeout_ms)
+static bool call_begin(const client_object *self, HashTable *given, uint32_t arg,
+                       dora_call_options *call)
 {
-    php_dora_options options;
+    php_dora_options options = {
+        .timeout_ms = self->timeout_ms, .retry = self->retry, .group = self->group};
 
-    if (self->client == NULL) {
+    if (self->shared == NULL) {
         zend_throw_error(NULL, "Dora\\Client was not constructed");
         return false;
     }
-    if (!php_dora_options_read(&options, given, arg, PHP_DORA_OPTION_TIMEOUT)) {
+    if (!php_dora_options_read(&options, given, arg, PHP_DORA_OPTION_CALL)) {
         return false;
     }
-    *timeout_ms = options.timeout_ms != 0 ? options.timeout_ms : self->timeout_ms;
-    if (DORA_G(answer) == NULL) {
-        DORA_G(answer) = dora_answer_new();
-        if (DORA_G(answer) == NULL) {
-            zend_error_noreturn(E_ERROR, "Out of memory");
-        }
-    }
+    *call = (dora_call_options){.timeout_ms = options.timeout_ms,
+                                .retry = options.retry,
+                                .group = options.group != NULL ? ZSTR_VAL(options.group) : NULL};
     return true;
 }
 
-/* Encodes a parameter. Returns: false with an exception raised. */
-static bool param_encode(zval *param, const char *root, uint32_t arg, dora_slice *encoded)
+/* Raises what is wrong with argument `arg`. Ownership: takes `problem`. */
+static void throw_problem(dora_err err, uint32_t arg, zend_string *problem)
 {
-    zend_string *problem;
-    dora_writer *writer = php_dora_writer();
-    dora_err err = php_dora_write(writer, param, root, &problem);
-
-    if (err == DORA_OK) {
-        return dora_writer_finish(writer, encoded) == DORA_OK;
-    }
-    if (err == DORA_ETYPE) {
+    if (err == DORA_EINVAL) {
+        zend_argument_value_error(arg, "%s", ZSTR_VAL(problem));
+    } else if (err == DORA_ETYPE) {
         zend_argument_value_error(arg, "cannot be sent: %s", ZSTR_VAL(problem));
     } else {
-        dora_error error;
+        dora_error error = {.err = DORA_OK};
         dora_error_set(&error, err, "%s", ZSTR_VAL(problem));
-        error.code = 0;
         php_dora_throw_error(&error);
     }
     zend_string_release(problem);
-    return false;
 }
 
-/* Gives a result's data, or its exception, which is not raised. */
-static void result_convert(const dora_result *result, zval *value)
-{
-    dora_slice msg = {"the reply's data cannot be decoded", 34};
-
-    if (result->code != 0) {
-        php_dora_exception_of(result, value);
-        return;
-    }
-    if (php_dora_read_all(result->data, value, NULL) != DORA_OK) {
-        dora_result broken = {.code = DORA_CODE_BAD_BODY, .msg = msg};
-        php_dora_exception_of(&broken, value);
-    }
-}
-
-PHP_METHOD(Dora_Client, call)
+/* The whole of call(), send() and submit() but for what comes back. Returns: false with an
+ * exception raised. */
+static bool run_one(INTERNAL_FUNCTION_PARAMETERS, one_fn run)
 {
     zend_string *name;
+    zend_string *problem;
     zval *param = NULL;
     HashTable *given = NULL;
-    uint32_t timeout_ms = 0;
-    dora_call call = {.param = {"N;", 2}};
+    dora_call call = {0};
+    dora_call_options options;
     dora_error error;
 
+    (void)return_value;
     ZEND_PARSE_PARAMETERS_START(1, 3)
     Z_PARAM_STR(name)
     Z_PARAM_OPTIONAL
     Z_PARAM_ZVAL(param)
     Z_PARAM_ARRAY_HT(given)
-    ZEND_PARSE_PARAMETERS_END();
-    client_object *self = client_of(Z_OBJ_P(ZEND_THIS));
-    if (!call_begin(self, given, 3, &timeout_ms)) {
-        RETURN_THROWS();
+    ZEND_PARSE_PARAMETERS_END_EX(return false);
+    const client_object *self = client_of(Z_OBJ_P(ZEND_THIS));
+    if (!call_begin(self, given, 3, &options)) {
+        return false;
     }
-    if (param != NULL && !param_encode(param, "param", 2, &call.param)) {
-        RETURN_THROWS();
+    dora_err err = php_dora_param(param, "param", &call.param, &problem);
+    if (err != DORA_OK) {
+        throw_problem(err, 2, problem);
+        return false;
     }
     call.name = (dora_slice){ZSTR_VAL(name), ZSTR_LEN(name)};
-    const dora_call_options options = {.timeout_ms = timeout_ms};
-    dora_err err = dora_client_call(self->client, &call, &options, DORA_G(answer), &error);
-    writer_trim(call.param.len);
+    err = run(self->shared->client, &call, &options, php_dora_answer(), &error);
+    php_dora_param_done(call.param);
     if (err != DORA_OK) {
         php_dora_throw_error(&error);
+    }
+    return err == DORA_OK;
+}
+
+/* The same for those of many; `calls` gets the argument. */
+static bool run_many(INTERNAL_FUNCTION_PARAMETERS, many_fn run, HashTable **calls)
+{
+    HashTable *given = NULL;
+    zend_string *problem;
+    php_dora_calls prepared;
+    dora_call_options options;
+    dora_error error;
+
+    (void)return_value;
+    ZEND_PARSE_PARAMETERS_START(1, 2)
+    Z_PARAM_ARRAY_HT(*calls)
+    Z_PARAM_OPTIONAL
+    Z_PARAM_ARRAY_HT(given)
+    ZEND_PARSE_PARAMETERS_END_EX(return false);
+    const client_object *self = client_of(Z_OBJ_P(ZEND_THIS));
+    if (!call_begin(self, given, 2, &options)) {
+        return false;
+    }
+    if (zend_hash_num_elements(*calls) == 0) {
+        return true;
+    }
+    dora_err err = php_dora_calls_init(&prepared, *calls, PHP_DORA_PAIRS, &problem);
+    if (err != DORA_OK) {
+        throw_problem(err, 1, problem);
+    } else {
+        err = run(self->shared->client, prepared.items, prepared.count, &options, php_dora_answer(),
+                  &error);
+        if (err != DORA_OK) {
+            php_dora_throw_error(&error);
+        }
+    }
+    php_dora_calls_free(&prepared);
+    return err == DORA_OK;
+}
+
+PHP_METHOD(Dora_Client, call)
+{
+    if (!run_one(INTERNAL_FUNCTION_PARAM_PASSTHRU, dora_client_call)) {
         RETURN_THROWS();
     }
-    const dora_result *result = dora_answer_result(DORA_G(answer), 0);
-    result_convert(result, return_value);
+    php_dora_result(dora_answer_result(DORA_G(answer), 0), return_value);
     if (Z_TYPE_P(return_value) == IS_OBJECT) {
         zend_throw_exception_object(return_value);
         ZVAL_NULL(return_value);
     }
 }
 
-/* many is the calls of one callMany, being prepared. */
-typedef struct many {
-    dora_call *calls;
-    size_t *offsets;    /* of each parameter in `params` */
-    zend_string **keys; /* of each call, as text */
-    uint32_t count;
-    smart_str params;
-} many;
-
-static void many_init(many *self, uint32_t room)
-{
-    memset(self, 0, sizeof(*self));
-    self->calls = ecalloc(room, sizeof(*self->calls));
-    self->offsets = ecalloc(room, sizeof(*self->offsets));
-    self->keys = ecalloc(room, sizeof(*self->keys));
-}
-
-static void many_fini(many *self)
-{
-    for (uint32_t i = 0; i < self->count; i++) {
-        zend_string_release(self->keys[i]);
-    }
-    efree(self->calls);
-    efree(self->offsets);
-    efree(self->keys);
-    smart_str_free(&self->params);
-}
-
-/* Adds one [name, param]. Ownership: takes `key`. Returns: false with an exception raised. */
-static bool many_add(many *self, zend_string *key, zval *pair)
-{
-    uint32_t at = self->count++;
-    zval *name = NULL;
-    zval *param = NULL;
-    zval null;
-    dora_slice encoded;
-
-    self->keys[at] = key;
-    ZVAL_DEREF(pair);
-    if (Z_TYPE_P(pair) == IS_ARRAY && zend_hash_num_elements(Z_ARRVAL_P(pair)) <= 2) {
-        name = zend_hash_index_find_deref(Z_ARRVAL_P(pair), 0);
-        param = zend_hash_index_find_deref(Z_ARRVAL_P(pair), 1);
-    }
-    if (name == NULL || Z_TYPE_P(name) != IS_STRING) {
-        zend_argument_value_error(1, "must hold [name, param] for key \"%s\"", ZSTR_VAL(key));
-        return false;
-    }
-    ZVAL_NULL(&null);
-    if (!param_encode(param != NULL ? param : &null, ZSTR_VAL(key), 1, &encoded)) {
-        return false;
-    }
-    self->offsets[at] = self->params.s != NULL ? ZSTR_LEN(self->params.s) : 0;
-    smart_str_appendl(&self->params, encoded.data, encoded.len);
-    writer_trim(encoded.len);
-    self->calls[at] = (dora_call){.key = {ZSTR_VAL(key), ZSTR_LEN(key)},
-                                  .name = {Z_STRVAL_P(name), Z_STRLEN_P(name)},
-                                  .param = {NULL, encoded.len}};
-    return true;
-}
-
-/* Puts each call's outcome under its own key. */
-static void many_collect(HashTable *calls, zval *results)
-{
-    zend_ulong index;
-    zend_string *key;
-    size_t at = 0;
-
-    array_init_size(results, zend_hash_num_elements(calls));
-    ZEND_HASH_FOREACH_KEY(calls, index, key)
-    {
-        zval value;
-        result_convert(dora_answer_result(DORA_G(answer), at++), &value);
-        if (key != NULL) {
-            zend_hash_add_new(Z_ARRVAL_P(results), key, &value);
-        } else {
-            zend_hash_index_add_new(Z_ARRVAL_P(results), index, &value);
-        }
-    }
-    ZEND_HASH_FOREACH_END();
-}
-
 PHP_METHOD(Dora_Client, callMany)
 {
     HashTable *calls;
-    HashTable *given = NULL;
-    uint32_t timeout_ms = 0;
-    many prepared;
-    zend_ulong index;
-    zend_string *key;
-    zval *pair;
-    dora_error error;
 
-    ZEND_PARSE_PARAMETERS_START(1, 2)
-    Z_PARAM_ARRAY_HT(calls)
-    Z_PARAM_OPTIONAL
-    Z_PARAM_ARRAY_HT(given)
-    ZEND_PARSE_PARAMETERS_END();
-    client_object *self = client_of(Z_OBJ_P(ZEND_THIS));
-    if (!call_begin(self, given, 2, &timeout_ms)) {
+    if (!run_many(INTERNAL_FUNCTION_PARAM_PASSTHRU, dora_client_call_many, &calls)) {
         RETURN_THROWS();
     }
     if (zend_hash_num_elements(calls) == 0) {
         RETURN_EMPTY_ARRAY();
     }
-    many_init(&prepared, zend_hash_num_elements(calls));
-    ZEND_HASH_FOREACH_KEY_VAL(calls, index, key, pair)
-    {
-        key = key != NULL ? zend_string_copy(key) : zend_long_to_str((zend_long)index);
-        if (!many_add(&prepared, key, pair)) {
-            goto out;
-        }
+    php_dora_results(DORA_G(answer), calls, return_value);
+}
+
+PHP_METHOD(Dora_Client, send)
+{
+    run_one(INTERNAL_FUNCTION_PARAM_PASSTHRU, dora_client_send);
+}
+
+PHP_METHOD(Dora_Client, sendMany)
+{
+    HashTable *calls;
+
+    run_many(INTERNAL_FUNCTION_PARAM_PASSTHRU, dora_client_send_many, &calls);
+}
+
+PHP_METHOD(Dora_Client, submit)
+{
+    DORA_G(has_submitted) = true;
+    if (!run_one(INTERNAL_FUNCTION_PARAM_PASSTHRU, dora_client_submit)) {
+        RETURN_THROWS();
     }
-    ZEND_HASH_FOREACH_END();
-    for (uint32_t i = 0; i < prepared.count; i++) {
-        prepared.calls[i].param.data = ZSTR_VAL(prepared.params.s) + prepared.offsets[i];
+    RETURN_STRING(dora_answer_guid(DORA_G(answer)));
+}
+
+PHP_METHOD(Dora_Client, submitMany)
+{
+    HashTable *calls;
+
+    DORA_G(has_submitted) = true;
+    if (!run_many(INTERNAL_FUNCTION_PARAM_PASSTHRU, dora_client_submit_many, &calls)) {
+        RETURN_THROWS();
     }
-    const dora_call_options options = {.timeout_ms = timeout_ms};
-    dora_err err = dora_client_call_many(self->client, prepared.calls, prepared.count, &options,
-                                         DORA_G(answer), &error);
-    if (err == DORA_OK) {
-        many_collect(calls, return_value);
+    if (zend_hash_num_elements(calls) == 0) {
+        zend_argument_value_error(1, "must hold at least one call");
+        RETURN_THROWS();
+    }
+    RETURN_STRING(dora_answer_guid(DORA_G(answer)));
+}
+
+static void collected_convert(const dora_collected *item, zval *value)
+{
+    if (item->err != DORA_OK) {
+        php_dora_exception_of_error(item->error, value);
+    } else if (item->is_many) {
+        php_dora_results(item->answer, NULL, value);
     } else {
-        php_dora_throw_error(&error);
+        php_dora_result(dora_answer_result(item->answer, 0), value);
     }
-out:
-    many_fini(&prepared);
+}
+
+PHP_METHOD(Dora_Client, collect)
+{
+    double seconds = 0.0;
+    bool is_null = true;
+    dora_collection *collection = NULL;
+    dora_error error;
+
+    ZEND_PARSE_PARAMETERS_START(0, 1)
+    Z_PARAM_OPTIONAL
+    Z_PARAM_DOUBLE_OR_NULL(seconds, is_null)
+    ZEND_PARSE_PARAMETERS_END();
+    const client_object *self = client_of(Z_OBJ_P(ZEND_THIS));
+    dora_call_options options = {.timeout_ms = self->timeout_ms};
+    if (self->shared == NULL) {
+        zend_throw_error(NULL, "Dora\\Client was not constructed");
+        RETURN_THROWS();
+    }
+    if (!is_null && !php_dora_seconds(seconds, &options.timeout_ms)) {
+        zend_argument_value_error(1, "must be a positive number of seconds");
+        RETURN_THROWS();
+    }
+    if (dora_client_collect(&self->shared->client, 1, &options, &collection, &error) != DORA_OK) {
+        php_dora_throw_error(&error);
+        RETURN_THROWS();
+    }
+    array_init_size(return_value, (uint32_t)dora_collection_count(collection));
+    for (size_t i = 0; i < dora_collection_count(collection); i++) {
+        const dora_collected *item = dora_collection_at(collection, i);
+        zval value;
+        collected_convert(item, &value);
+        zend_hash_str_update(Z_ARRVAL_P(return_value), item->guid, strlen(item->guid), &value);
+    }
+    dora_collection_free(collection);
 }

@@ -23,32 +23,70 @@ namespace Dora {
     class NotRunException extends Exception {}
 
     /**
-     * A set of servers. Connections belong to the process: all clients with the same nodes and
-     * options share them, and under FPM they outlive the request.
+     * Sets of servers. Connections and submissions belong to the process: all clients with the same
+     * nodes, sign, salt and gzip share them. Under FPM connections outlive the request; what was
+     * submitted and not collected is forgotten at its end.
      * @strict-properties
      * @not-serializable
      */
     final class Client
     {
         /**
-         * @param string|array $nodes "host:port", several separated by commas, or a list of them
-         * @param array $options timeout (seconds, 3.0), sign (false), salt, gzip (false)
+         * @param string|array $nodes "host:port" or "unix:/path", several separated by commas, or a
+         *        list of them; or group => one of these
+         * @param array $options group (of calls that name none; the first one), timeout (seconds,
+         *        dora.timeout), retry (0), sign, salt, gzip (dora.sign, dora.salt, dora.gzip)
          */
         public function __construct(string|array $nodes, array $options = []) {}
 
         /**
          * Calls one api and waits.
-         * @param array $options timeout (seconds)
+         * @param array $options timeout (seconds), retry, group
          */
         public function call(string $name, mixed $param = null, array $options = []): mixed {}
 
         /**
          * Calls several apis at the same time. Throws only when the whole request failed.
          * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds)
+         * @param array $options timeout (seconds), retry, group
          * @return array key => data or a Dora\Exception
          */
         public function callMany(array $calls, array $options = []): array {}
+
+        /**
+         * Has an api run that nobody waits for. Comes back once the server has queued it.
+         * @param array $options timeout (seconds), retry, group
+         */
+        public function send(string $name, mixed $param = null, array $options = []): void {}
+
+        /**
+         * Has several apis run, all or none.
+         * @param array $calls key => [name, param]
+         * @param array $options timeout (seconds), retry, group
+         */
+        public function sendMany(array $calls, array $options = []): void {}
+
+        /**
+         * Has an api run whose result collect() fetches.
+         * @param array $options timeout (seconds), retry, group
+         * @return string the call's guid
+         */
+        public function submit(string $name, mixed $param = null, array $options = []): string {}
+
+        /**
+         * Has several apis run, all or none, whose results collect() fetches.
+         * @param array $calls key => [name, param]
+         * @param array $options timeout (seconds), retry, group
+         * @return string the call's guid
+         */
+        public function submitMany(array $calls, array $options = []): string {}
+
+        /**
+         * Waits for everything submitted and not collected yet, on all connections at once.
+         * @param float|null $timeout seconds; the client's
+         * @return array guid => data or a Dora\Exception; of submitMany guid => [key => the same]
+         */
+        public function collect(?float $timeout = null): array {}
     }
 
     /**

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 737d37ba0d8b3162ef60eeab0dd1520c493f5eba */
+ * Stub hash: ac24a739270f48cfecb806161e3eb0f4277cef95 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()
@@ -18,6 +18,32 @@ ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_callMany, 0, 1, IS_ARRAY, 0)
 	ZEND_ARG_TYPE_INFO(0, calls, IS_ARRAY, 0)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_send, 0, 1, IS_VOID, 0)
+	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_sendMany, 0, 1, IS_VOID, 0)
+	ZEND_ARG_TYPE_INFO(0, calls, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_submit, 0, 1, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_submitMany, 0, 1, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, calls, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_collect, 0, 0, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, timeout, IS_DOUBLE, 1, "null")
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Request___construct, 0, 0, 0)
@@ -69,6 +95,11 @@ ZEND_FUNCTION(Dora_zygote);
 ZEND_METHOD(Dora_Client, __construct);
 ZEND_METHOD(Dora_Client, call);
 ZEND_METHOD(Dora_Client, callMany);
+ZEND_METHOD(Dora_Client, send);
+ZEND_METHOD(Dora_Client, sendMany);
+ZEND_METHOD(Dora_Client, submit);
+ZEND_METHOD(Dora_Client, submitMany);
+ZEND_METHOD(Dora_Client, collect);
 ZEND_METHOD(Dora_Request, __construct);
 ZEND_METHOD(Dora_App, __construct);
 ZEND_METHOD(Dora_App, api);
@@ -117,6 +148,11 @@ static const zend_function_entry class_Dora_Client_methods[] = {
 	ZEND_ME(Dora_Client, __construct, arginfo_class_Dora_Client___construct, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_Client, call, arginfo_class_Dora_Client_call, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_Client, callMany, arginfo_class_Dora_Client_callMany, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Client, send, arginfo_class_Dora_Client_send, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Client, sendMany, arginfo_class_Dora_Client_sendMany, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Client, submit, arginfo_class_Dora_Client_submit, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Client, submitMany, arginfo_class_Dora_Client_submitMany, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Client, collect, arginfo_class_Dora_Client_collect, ZEND_ACC_PUBLIC)
 	ZEND_FE_END
 };
 

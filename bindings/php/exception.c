@@ -9,42 +9,76 @@ zend_class_entry *php_dora_connection_ce;
 zend_class_entry *php_dora_handler_ce;
 zend_class_entry *php_dora_not_run_ce;
 
-/* Which class, and which code where the library gave none. */
-static zend_class_entry *class_of(const dora_error *error, int64_t *code)
+int64_t php_dora_error_code(const dora_error *error)
 {
-    *code = error->code;
+    if (error->code != 0) {
+        return error->code;
+    }
     switch (error->err) {
     case DORA_ETIMEDOUT:
-        *code = *code != 0 ? *code : DORA_CODE_RECEIVE;
-        return php_dora_timeout_ce;
-    case DORA_ECONNECT:
-        *code = *code != 0 ? *code : DORA_CODE_CONNECT;
-        return php_dora_connection_ce;
     case DORA_ECLOSED:
     case DORA_EIO:
-        *code = *code != 0 ? *code : DORA_CODE_RECEIVE;
-        return php_dora_connection_ce;
+        return DORA_CODE_RECEIVE;
+    case DORA_ECONNECT:
+        return DORA_CODE_CONNECT;
     case DORA_ETOOBIG:
-        *code = *code != 0 ? *code : DORA_CODE_TOO_BIG;
-        return php_dora_exception_ce;
-    case DORA_EREPLY:
-        return dora_code_is_not_run(*code) ? php_dora_not_run_ce : php_dora_exception_ce;
+        return DORA_CODE_TOO_BIG;
+    case DORA_EINVAL:
+        return DORA_CODE_BAD_API;
     default:
-        *code = *code != 0 ? *code : DORA_CODE_BAD_BODY;
+        return DORA_CODE_BAD_BODY;
+    }
+}
+
+static zend_class_entry *class_of(const dora_error *error)
+{
+    switch (error->err) {
+    case DORA_ETIMEDOUT:
+        return php_dora_timeout_ce;
+    case DORA_ECONNECT:
+    case DORA_ECLOSED:
+    case DORA_EIO:
+        return php_dora_connection_ce;
+    case DORA_EREPLY:
+        return dora_code_is_not_run(error->code) ? php_dora_not_run_ce : php_dora_exception_ce;
+    default:
         return php_dora_exception_ce;
     }
 }
 
+static const char *text_of(const dora_error *error)
+{
+    return error->msg[0] != '\0' ? error->msg : dora_err_text(error->err);
+}
+
 void php_dora_throw_error(const dora_error *error)
 {
-    const char *msg = error->msg[0] != '\0' ? error->msg : dora_err_text(error->err);
     if (error->err == DORA_EINVAL) {
-        zend_value_error("%s", msg);
+        zend_value_error("%s", text_of(error));
         return;
     }
-    int64_t code = 0;
-    zend_class_entry *class = class_of(error, &code);
-    zend_throw_exception(class, msg, (zend_long)code);
+    zend_throw_exception(class_of(error), text_of(error), (zend_long)php_dora_error_code(error));
+}
+
+static void exception_make(zend_class_entry *class, dora_slice msg, int64_t code, zval *exception)
+{
+    zval property;
+
+    object_init_ex(exception, class);
+    ZVAL_STRINGL(&property, msg.len > 0 ? msg.data : "", msg.len);
+    zend_update_property_ex(zend_ce_exception, Z_OBJ_P(exception), ZSTR_KNOWN(ZEND_STR_MESSAGE),
+                            &property);
+    zval_ptr_dtor(&property);
+    ZVAL_LONG(&property, (zend_long)code);
+    zend_update_property_ex(zend_ce_exception, Z_OBJ_P(exception), ZSTR_KNOWN(ZEND_STR_CODE),
+                            &property);
+}
+
+void php_dora_exception_of_error(const dora_error *error, zval *exception)
+{
+    dora_slice msg = {text_of(error), strlen(text_of(error))};
+
+    exception_make(class_of(error), msg, php_dora_error_code(error), exception);
 }
 
 /* A handler cannot give a code of 100200..100299 itself, so one of these that means "not run" is
@@ -53,16 +87,9 @@ void php_dora_exception_of(const dora_result *result, zval *exception)
 {
     bool not_run =
         result->code >= 100200 && result->code <= 100299 && dora_code_is_not_run(result->code);
-    zval property;
 
-    object_init_ex(exception, not_run ? php_dora_not_run_ce : php_dora_handler_ce);
-    ZVAL_STRINGL(&property, result->msg.len > 0 ? result->msg.data : "", result->msg.len);
-    zend_update_property_ex(zend_ce_exception, Z_OBJ_P(exception), ZSTR_KNOWN(ZEND_STR_MESSAGE),
-                            &property);
-    zval_ptr_dtor(&property);
-    ZVAL_LONG(&property, (zend_long)result->code);
-    zend_update_property_ex(zend_ce_exception, Z_OBJ_P(exception), ZSTR_KNOWN(ZEND_STR_CODE),
-                            &property);
+    exception_make(not_run ? php_dora_not_run_ce : php_dora_handler_ce, result->msg, result->code,
+                   exception);
 }
 
 zend_string *php_dora_exception_text(zend_object *exception)

@@ -15,9 +15,14 @@ extern zend_class_entry *php_dora_not_run_ce;
  * class of the family with the reply code. */
 void php_dora_throw_error(const dora_error *error);
 
-/* php_dora_exception_of builds (does not raise) the exception of one handler's outcome.
- * Ownership: gives it in `*exception`. */
+/* php_dora_error_code is the reply code of such an error: its own, else what its kind means. */
+int64_t php_dora_error_code(const dora_error *error);
+
+/* php_dora_exception_of builds (does not raise) the exception of one handler's outcome,
+ * php_dora_exception_of_error that of a library function. Ownership: they give it in
+ * `*exception`. */
 void php_dora_exception_of(const dora_result *result, zval *exception);
+void php_dora_exception_of_error(const dora_error *error, zval *exception);
 
 /* php_dora_exception_text gives "Class: message in file:line" and the trace, as a zend_string that
  * the caller releases. Ownership: borrows the exception. */

@@ -3,10 +3,19 @@
 
 #include <math.h>
 
+#include "zend_smart_str.h"
+
+bool php_dora_seconds(double seconds, uint32_t *ms)
+{
+    if (!(seconds > 0.0) || seconds * 1000.0 > (double)INT32_MAX) {
+        return false;
+    }
+    *ms = (uint32_t)ceil(seconds * 1000.0);
+    return true;
+}
+
 static bool timeout_read(php_dora_options *options, zval *value, uint32_t arg)
 {
-    double seconds;
-
     if (Z_TYPE_P(value) == IS_NULL) {
         return true;
     }
@@ -14,33 +23,68 @@ static bool timeout_read(php_dora_options *options, zval *value, uint32_t arg)
         zend_argument_type_error(arg, "must have a number of seconds as \"timeout\"");
         return false;
     }
-    seconds = zval_get_double(value);
-    if (!(seconds > 0.0) || seconds * 1000.0 > (double)INT32_MAX) {
+    if (!php_dora_seconds(zval_get_double(value), &options->timeout_ms)) {
         zend_argument_value_error(arg, "must have a positive number of seconds as \"timeout\"");
         return false;
     }
-    options->timeout_ms = (uint32_t)ceil(seconds * 1000.0);
     return true;
 }
 
-static bool wire_read(php_dora_options *options, zend_string *key, zval *value, uint32_t arg)
+static bool retry_read(php_dora_options *options, zval *value, uint32_t arg)
 {
-    if (zend_string_equals_literal(key, "sign")) {
-        options->sign = zend_is_true(value);
+    if (Z_TYPE_P(value) == IS_NULL) {
         return true;
     }
-    if (zend_string_equals_literal(key, "gzip")) {
-        options->gzip = zend_is_true(value);
-        return true;
+    if (Z_TYPE_P(value) != IS_LONG || Z_LVAL_P(value) < 0 || Z_LVAL_P(value) > INT32_MAX) {
+        zend_argument_value_error(arg, "must have an int of 0 or more as \"retry\"");
+        return false;
     }
+    options->retry = (int32_t)Z_LVAL_P(value);
+    return true;
+}
+
+static bool text_read(zend_string **text, zval *value, uint32_t arg, const char *name)
+{
     if (Z_TYPE_P(value) == IS_NULL) {
         return true;
     }
     if (Z_TYPE_P(value) != IS_STRING || zend_str_has_nul_byte(Z_STR_P(value))) {
-        zend_argument_type_error(arg, "must have a string without NUL bytes as \"salt\"");
+        zend_argument_type_error(arg, "must have a string without NUL bytes as \"%s\"", name);
         return false;
     }
-    options->salt = Z_STR_P(value);
+    *text = Z_STR_P(value);
+    return true;
+}
+
+static bool group_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    return text_read(&options->group, value, arg, "group");
+}
+
+static bool salt_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    zend_string *salt = NULL;
+
+    if (!text_read(&salt, value, arg, "salt")) {
+        return false;
+    }
+    if (salt != NULL) {
+        options->salt = ZSTR_VAL(salt);
+    }
+    return true;
+}
+
+static bool sign_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    (void)arg;
+    options->sign = zend_is_true(value);
+    return true;
+}
+
+static bool gzip_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    (void)arg;
+    options->gzip = zend_is_true(value);
     return true;
 }
 
@@ -54,25 +98,46 @@ static bool bytes_max_read(php_dora_options *options, zval *value, uint32_t arg)
     return true;
 }
 
-static bool is_wire(const zend_string *key)
+static const struct option {
+    const char *name;
+    unsigned kind;
+    bool (*read)(php_dora_options *options, zval *value, uint32_t arg);
+} known[] = {
+    {"timeout", PHP_DORA_OPTION_CALL, timeout_read},
+    {"retry", PHP_DORA_OPTION_CALL, retry_read},
+    {"group", PHP_DORA_OPTION_CALL, group_read},
+    {"sign", PHP_DORA_OPTION_WIRE, sign_read},
+    {"salt", PHP_DORA_OPTION_WIRE, salt_read},
+    {"gzip", PHP_DORA_OPTION_WIRE, gzip_read},
+    {"bytesMax", PHP_DORA_OPTION_BYTES_MAX, bytes_max_read},
+};
+
+static void refuse_unknown(const zend_string *key, uint32_t arg, unsigned allowed)
 {
-    return zend_string_equals_literal(key, "sign") || zend_string_equals_literal(key, "salt") ||
-           zend_string_equals_literal(key, "gzip");
+    smart_str names = {0};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (known[i].kind & allowed) {
+            smart_str_appends(&names, names.s != NULL ? ", " : "");
+            smart_str_appends(&names, known[i].name);
+        }
+    }
+    smart_str_0(&names);
+    zend_argument_value_error(arg, "must not have an unknown option \"%s\" (there are: %s)",
+                              ZSTR_VAL(key), ZSTR_VAL(names.s));
+    smart_str_free(&names);
 }
 
 static bool option_read(php_dora_options *options, zend_string *key, zval *value, uint32_t arg,
                         unsigned allowed)
 {
-    if ((allowed & PHP_DORA_OPTION_TIMEOUT) && zend_string_equals_literal(key, "timeout")) {
-        return timeout_read(options, value, arg);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if ((known[i].kind & allowed) &&
+            zend_string_equals_cstr(key, known[i].name, strlen(known[i].name))) {
+            return known[i].read(options, value, arg);
+        }
     }
-    if ((allowed & PHP_DORA_OPTION_WIRE) && is_wire(key)) {
-        return wire_read(options, key, value, arg);
-    }
-    if ((allowed & PHP_DORA_OPTION_BYTES_MAX) && zend_string_equals_literal(key, "bytesMax")) {
-        return bytes_max_read(options, value, arg);
-    }
-    zend_argument_value_error(arg, "must not have an unknown option \"%s\"", ZSTR_VAL(key));
+    refuse_unknown(key, arg, allowed);
     return false;
 }
 
@@ -82,7 +147,6 @@ bool php_dora_options_read(php_dora_options *options, HashTable *given, uint32_t
     zend_string *key;
     zval *value;
 
-    memset(options, 0, sizeof(*options));
     if (given == NULL) {
         return true;
     }

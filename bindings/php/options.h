@@ -5,22 +5,30 @@
 #include "php_dora.h"
 
 /* What a method allows; others are errors. */
-#define PHP_DORA_OPTION_TIMEOUT 1u
+#define PHP_DORA_OPTION_CALL 1u      /* timeout, retry, group */
 #define PHP_DORA_OPTION_WIRE 2u      /* sign, salt, gzip */
 #define PHP_DORA_OPTION_BYTES_MAX 4u /* bytesMax */
 
+/* php_dora_options is what such an array says. What is not given stays as the caller had set it, so
+ * that the caller's defaults count. */
 typedef struct php_dora_options {
-    uint32_t timeout_ms; /* 0: not given */
+    uint32_t timeout_ms;
+    int32_t retry;
+    zend_string *group; /* borrowed from the array; may be NULL */
     bool sign;
     bool gzip;
-    zend_string *salt; /* borrowed from the array; NULL: not given */
-    size_t bytes_max;  /* 0: not given */
+    const char *salt; /* NUL-ended, borrowed from the array; NULL: the protocol's */
+    size_t bytes_max; /* 0: the protocol's */
 } php_dora_options;
 
 /* php_dora_options_read reads the array given as argument `arg` of the running method (NULL: no
  * option). Returns: false with a \ValueError or \TypeError raised. */
 bool php_dora_options_read(php_dora_options *options, HashTable *given, uint32_t arg,
                            unsigned allowed);
+
+/* php_dora_seconds turns seconds to milliseconds. Returns: false where they are not above 0, or
+ * more than fit. */
+bool php_dora_seconds(double seconds, uint32_t *ms);
 
 /* php_dora_argv_from_options makes the command line {"dora", "serve", file, "--port", "0", ...}
  * from options of App::run(). Returns: its length, 0 with an exception raised.

@@ -6,17 +6,16 @@
 
 #include "app.h"
 #include "client.h"
+#include "clients.h"
 #include "exception.h"
+#include "ini.h"
 #include "request.h"
+#include "rpc_client.h"
 
 #include "dora_arginfo.h"
+#include "dorarpc_arginfo.h"
 
 ZEND_DECLARE_MODULE_GLOBALS(dora)
-
-static void client_free(zval *slot)
-{
-    dora_client_free(Z_PTR_P(slot));
-}
 
 static PHP_GINIT_FUNCTION(dora)
 {
@@ -24,18 +23,21 @@ static PHP_GINIT_FUNCTION(dora)
     ZEND_TSRMLS_CACHE_UPDATE();
 #endif
     memset(dora_globals, 0, sizeof(*dora_globals));
-    zend_hash_init(&dora_globals->clients, 0, NULL, client_free, true);
+    php_dora_clients_init(&dora_globals->clients);
+    php_dora_clients_init(&dora_globals->rpc_clients);
 }
 
 static PHP_GSHUTDOWN_FUNCTION(dora)
 {
-    zend_hash_destroy(&dora_globals->clients);
+    php_dora_clients_fini(&dora_globals->clients);
+    php_dora_clients_fini(&dora_globals->rpc_clients);
     dora_answer_free(dora_globals->answer);
     dora_writer_free(dora_globals->writer);
 }
 
 static PHP_MINIT_FUNCTION(dora)
 {
+    php_dora_ini_register(module_number, type);
     php_dora_exception_ce = register_class_Dora_Exception(zend_ce_exception);
     php_dora_timeout_ce = register_class_Dora_TimeoutException(php_dora_exception_ce);
     php_dora_connection_ce = register_class_Dora_ConnectionException(php_dora_exception_ce);
@@ -48,12 +50,29 @@ static PHP_MINIT_FUNCTION(dora)
     php_dora_app_ce = register_class_Dora_App();
     php_dora_app_init_class();
     register_class_Dora_Wire();
+    register_class_DoraRPC_DoraConst();
+    php_dora_rpc_client_ce = register_class_DoraRPC_Client();
+    php_dora_rpc_client_init_class();
+    register_class_DoraRPC_Packet();
+    register_class_DoraRPC_Common();
     return SUCCESS;
 }
 
-/* Objects go with their request. After a fatal error PHP frees them all by itself. */
+static PHP_MSHUTDOWN_FUNCTION(dora)
+{
+    php_dora_ini_unregister(module_number, type);
+    return SUCCESS;
+}
+
+/* Objects go with their request, and so do submissions: the next request is somebody else's. After a
+ * fatal error PHP frees all objects by itself. */
 static PHP_RSHUTDOWN_FUNCTION(dora)
 {
+    if (DORA_G(has_submitted)) {
+        php_dora_clients_forget(&DORA_G(clients));
+        php_dora_clients_forget(&DORA_G(rpc_clients));
+        DORA_G(has_submitted) = false;
+    }
     if (DORA_G(app) != NULL && !CG(unclean_shutdown)) {
         OBJ_RELEASE(&DORA_G(app)->std);
     }
@@ -67,13 +86,14 @@ static PHP_MINFO_FUNCTION(dora)
     php_info_print_table_row(2, "Dora", "enabled");
     php_info_print_table_row(2, "Version", DORA_VERSION);
     php_info_print_table_end();
+    php_dora_ini_display(zend_module);
 }
 
 zend_module_entry dora_module_entry = {STANDARD_MODULE_HEADER,
                                        "dora",
                                        ext_functions,
                                        PHP_MINIT(dora),
-                                       NULL,
+                                       PHP_MSHUTDOWN(dora),
                                        NULL,
                                        PHP_RSHUTDOWN(dora),
                                        PHP_MINFO(dora),

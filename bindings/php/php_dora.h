@@ -24,9 +24,16 @@ typedef enum php_dora_role {
 } php_dora_role;
 
 ZEND_BEGIN_MODULE_GLOBALS(dora)
-HashTable clients;   /* nodes and options -> dora_client, for the life of the process */
-dora_answer *answer; /* the last call's results; NULL until the first call */
-dora_writer *writer; /* parameters of calls; NULL until the first call */
+HashTable clients;      /* of Dora\Client, for the life of the process: see clients.h */
+HashTable rpc_clients;  /* of DoraRPC\Client */
+uint64_t clients_taken; /* how often one was taken from either */
+bool has_submitted;     /* this request may have left something to collect */
+dora_answer *answer;    /* the last call's results; NULL until the first call */
+dora_writer *writer;    /* parameters of calls; NULL until the first call */
+bool sign;              /* settings: see ini.h */
+bool gzip;
+const char *salt;
+uint32_t timeout_ms;
 php_dora_role role;
 php_dora_app *app;         /* of a zygote: what it serves; holds a reference */
 zif_handler chdir_handler; /* of a worker: PHP's own chdir() */

@@ -15,7 +15,7 @@ static void frame_options(const php_dora_options *from, dora_frame_options *to)
     to->gzip = from->gzip;
     to->salt = (dora_slice){NULL, 0};
     if (from->salt != NULL) {
-        to->salt = (dora_slice){ZSTR_VAL(from->salt), ZSTR_LEN(from->salt)};
+        to->salt = (dora_slice){from->salt, strlen(from->salt)};
     }
     to->bytes_max = from->bytes_max;
 }
@@ -70,7 +70,7 @@ PHP_METHOD(Dora_Wire, pack)
     char *body;
     size_t body_len;
     HashTable *given = NULL;
-    php_dora_options options;
+    php_dora_options options = {0};
     dora_frame_options frame;
     char *bytes = NULL;
     size_t bytes_len = 0;
@@ -107,7 +107,7 @@ PHP_METHOD(Dora_Wire, check)
     size_t len;
     bool request = false;
     HashTable *given = NULL;
-    php_dora_options options;
+    php_dora_options options = {0};
     dora_frame_options frame;
     size_t used = 0;
     dora_slice body = {NULL, 0};

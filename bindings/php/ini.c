@@ -1,0 +1,93 @@
+/* ini.c: the extension's settings: reading and checking them. */
+#include "ini.h"
+
+#include "php_ini.h"
+
+#include "options.h"
+
+static const char *text_of(const zend_string *value)
+{
+    return value != NULL ? ZSTR_VAL(value) : "";
+}
+
+/* PHP takes any text for a switch, so that "ture" is off. Here it is an error. */
+static bool is_switch(zend_string *value)
+{
+    static const char *const words[] = {"", "0", "1", "on", "off", "yes", "no", "true", "false"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasecmp(text_of(value), words[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int refuse(zend_ini_entry *entry, const zend_string *value, const char *want)
+{
+    php_error_docref(NULL, E_WARNING, "%s must be %s, not \"%s\"", ZSTR_VAL(entry->name), want,
+                     text_of(value));
+    return FAILURE;
+}
+
+static PHP_INI_MH(on_switch)
+{
+    bool *into = mh_arg1 != NULL ? &DORA_G(sign) : &DORA_G(gzip);
+
+    if (!is_switch(new_value)) {
+        return refuse(entry, new_value, "on or off");
+    }
+    *into = new_value != NULL && zend_ini_parse_bool(new_value);
+    return SUCCESS;
+}
+
+static PHP_INI_MH(on_salt)
+{
+    if (new_value != NULL && zend_str_has_nul_byte(new_value)) {
+        return refuse(entry, new_value, "a text without NUL bytes");
+    }
+    DORA_G(salt) = text_of(new_value);
+    return SUCCESS;
+}
+
+static PHP_INI_MH(on_timeout)
+{
+    double seconds = 0.0;
+    zend_long whole = 0;
+    zend_uchar type = 0;
+
+    if (new_value != NULL) {
+        type = is_numeric_string(ZSTR_VAL(new_value), ZSTR_LEN(new_value), &whole, &seconds, false);
+    }
+    if (type == IS_LONG) {
+        seconds = (double)whole;
+    }
+    if (type == 0 || !php_dora_seconds(seconds, &DORA_G(timeout_ms))) {
+        return refuse(entry, new_value, "a positive number of seconds");
+    }
+    return SUCCESS;
+}
+
+PHP_INI_BEGIN()
+PHP_INI_ENTRY1_EX("dora.sign", "0", PHP_INI_ALL, on_switch, "sign", zend_ini_boolean_displayer_cb)
+PHP_INI_ENTRY("dora.salt", "=&$*#@(*&%(@", PHP_INI_ALL, on_salt)
+PHP_INI_ENTRY1_EX("dora.gzip", "0", PHP_INI_ALL, on_switch, NULL, zend_ini_boolean_displayer_cb)
+PHP_INI_ENTRY("dora.timeout", "3.0", PHP_INI_ALL, on_timeout)
+PHP_INI_END()
+
+void php_dora_ini_register(int module_number, int type)
+{
+    (void)type;
+    REGISTER_INI_ENTRIES();
+}
+
+void php_dora_ini_unregister(int module_number, int type)
+{
+    (void)type;
+    UNREGISTER_INI_ENTRIES();
+}
+
+void php_dora_ini_display(zend_module_entry *module)
+{
+    display_ini_entries(module);
+}
