@@ -64,8 +64,8 @@ static PHP_MSHUTDOWN_FUNCTION(dora)
     return SUCCESS;
 }
 
-/* Objects go with their request, and so do submissions: the next request is somebody else's. After a
- * fatal error PHP frees all objects by itself. */
+/* Objects go with their request, and so do submissions: the next request is somebody else's. After
+ * a fatal error PHP frees all objects by itself. */
 static PHP_RSHUTDOWN_FUNCTION(dora)
 {
     if (DORA_G(has_submitted)) {

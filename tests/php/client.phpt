@@ -53,7 +53,7 @@ ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must name at leas
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must name at least one "host:port"
 TypeError 0: Dora\Client::__construct(): Argument #1 ($nodes) must be a list of "host:port"
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must name at least one "host:port"
-ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must not have an unknown option "timout"
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must not have an unknown option "timout" (there are: timeout, retry, group, sign, salt, gzip)
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds as "timeout"
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds as "timeout"
 Dora\Client
@@ -66,7 +66,7 @@ Dora\ConnectionException 100010: %s
 []
 ValueError 0: Dora\Client::call(): Argument #2 ($param) cannot be sent: param: an object of class stdClass has no place on the wire
 TypeError 0: Dora\Client::call(): Argument #3 ($options) must have a number of seconds as "timeout"
-ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "sign"
+ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "sign" (there are: timeout, retry, group)
 %s
 ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) must hold [name, param] for key "a"
 ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) must hold [name, param] for key "a"

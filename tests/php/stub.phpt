@@ -1,5 +1,5 @@
 --TEST--
-the stub file, the generated arginfo and the classes as they are agree
+the stub files, the generated arginfo and the classes as they are agree
 --SKIPIF--
 <?php
 require __DIR__ . '/common.inc';
@@ -11,16 +11,17 @@ if (!is_file(root_dir() . '/bindings/php/dora.stub.php')) {
 <?php
 require __DIR__ . '/common.inc';
 
-$stub = file_get_contents(root_dir() . '/bindings/php/dora.stub.php');
-$arginfo = file_get_contents(root_dir() . '/bindings/php/dora_arginfo.h');
-preg_match('/Stub hash: ([0-9a-f]{40})/', $arginfo, $match);
-echo $match[1] === sha1(str_replace("\r\n", "\n", $stub)) ? "generated from this stub\n" : "generate arginfo again\n";
-
-/* The stub again under another namespace: its declarations beside those of the module. */
-$code = str_replace('namespace Dora {', 'namespace Stub {', $stub);
-$code = preg_replace('/^<\?php/', '', $code);
-$code = preg_replace('/\bDora\\\\/', 'Stub\\\\', $code);
-eval($code);
+/* Each stub again under a namespace of its own: its declarations beside those of the module. */
+foreach (glob(root_dir() . '/bindings/php/*.stub.php') as $file) {
+    $stub = file_get_contents($file);
+    $arginfo = file_get_contents(str_replace('.stub.php', '_arginfo.h', $file));
+    preg_match('/Stub hash: ([0-9a-f]{40})/', $arginfo, $match);
+    if ($match[1] !== sha1(str_replace("\r\n", "\n", $stub))) {
+        echo basename($file), ": generate its arginfo again\n";
+    }
+    $code = preg_replace(['/^<\?php/', '/\bnamespace (?=Dora)/'], ['', 'namespace Stub\\'], $stub);
+    eval($code);
+}
 
 function signature(ReflectionFunctionAbstract $function): string
 {
@@ -34,7 +35,7 @@ function signature(ReflectionFunctionAbstract $function): string
     }
     $modifiers = $function instanceof ReflectionMethod
         ? implode(' ', Reflection::getModifierNames($function->getModifiers())) : '';
-    return str_replace('Stub\\', 'Dora\\', "$modifiers(" . implode(', ', $params) . '): ' . $function->getReturnType());
+    return str_replace('Stub\\', '', "$modifiers(" . implode(', ', $params) . '): ' . $function->getReturnType());
 }
 
 function describe(ReflectionClass $class): array
@@ -51,28 +52,30 @@ function describe(ReflectionClass $class): array
                 . ' ' . $property->getType();
         }
     }
-    return str_replace('Stub\\', 'Dora\\', $lines);
+    foreach ($class->getReflectionConstants() as $constant) {
+        $lines['const ' . $constant->getName()] = json_encode($constant->getValue());
+    }
+    return str_replace('Stub\\', '', $lines);
 }
 
 $module = new ReflectionExtension('dora');
 $declared = [];
 foreach (get_declared_classes() as $name) {
     if (str_starts_with($name, 'Stub\\')) {
-        $declared[] = substr($name, 5);
-        if (describe(new ReflectionClass($name)) !== describe(new ReflectionClass('Dora\\' . substr($name, 5)))) {
-            echo "$name differs\n";
+        $declared[] = $real = substr($name, 5);
+        if (describe(new ReflectionClass($name)) !== describe(new ReflectionClass($real))) {
+            echo "$real differs\n";
         }
     }
 }
-$real = array_map(fn($name) => substr($name, 5), $module->getClassNames());
+$real = $module->getClassNames();
 sort($real);
 sort($declared);
-echo $real === $declared ? count($real) . " classes\n" : "other classes\n";
+echo $real === $declared ? "the same classes\n" : "other classes\n";
 echo implode(' ', array_keys($module->getFunctions())), ' ', signature(new ReflectionFunction('Dora\zygote')), "\n";
 echo $module->getVersion(), "\n";
 ?>
 --EXPECT--
-generated from this stub
-9 classes
+the same classes
 Dora\zygote (): never
 0.1.0

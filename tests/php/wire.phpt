@@ -39,7 +39,7 @@ compressed
 100206
 ValueError 0: Dora\Wire::pack(): Argument #1 ($guid) must be 32 bytes long
 Dora\Exception 100206: larger than the limit
-ValueError 0: Dora\Wire::pack(): Argument #3 ($options) must not have an unknown option "zip"
+ValueError 0: Dora\Wire::pack(): Argument #3 ($options) must not have an unknown option "zip" (there are: sign, salt, gzip, bytesMax)
 ValueError 0: Dora\Wire::pack(): Argument #3 ($options) must have a positive int as "bytesMax"
 TypeError 0: Dora\Wire::pack(): Argument #3 ($options) must have a string without NUL bytes as "salt"
 ValueError 0: Dora\Wire::pack(): Argument #3 ($options) must have names of options as keys
