@@ -26,6 +26,13 @@ foreach ($results as $key => $result) {
     }
 }
 
+// Work that nobody waits for, and work whose results are fetched together, later.
+$client->send('/product/search', ['text' => 'kettle']);
+$pot = $client->submit('/product/get', ['id' => 2]);
+$sum = $client->submit('/product/total', [1, 2, 3]);
+$later = $client->collect();
+echo "later: {$later[$pot]['name']}, {$later[$sum]}\n";
+
 // One that is not there: certainly not run, so another server may be asked.
 try {
     $client->call('/no/such/api');

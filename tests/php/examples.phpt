@@ -44,6 +44,7 @@ product 7 is a Coffee mill for 61
 tea: [{"id":2,"name":"Teapot","price":18.25,"tags":["kitchen","tea"]},{"id":3,"name":"Green tea, 500 g","price":12.25,"tags":["tea"]}]
 total: 42.75
 missing: failed with 404: no product 99
+later: Teapot, 55
 not run: no such api: /no/such/api (100204)
 status 0
 alone stops with 0
