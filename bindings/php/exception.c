@@ -25,6 +25,8 @@ int64_t php_dora_error_code(const dora_error *error)
         return DORA_CODE_TOO_BIG;
     case DORA_EINVAL:
         return DORA_CODE_BAD_API;
+    case DORA_EFULL: /* too much that was submitted is not collected */
+        return DORA_CODE_OVERLOADED;
     default:
         return DORA_CODE_BAD_BODY;
     }
@@ -39,6 +41,8 @@ static zend_class_entry *class_of(const dora_error *error)
     case DORA_ECLOSED:
     case DORA_EIO:
         return php_dora_connection_ce;
+    case DORA_EFULL:
+        return php_dora_not_run_ce;
     case DORA_EREPLY:
         return dora_code_is_not_run(error->code) ? php_dora_not_run_ce : php_dora_exception_ce;
     default:

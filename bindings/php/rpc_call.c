@@ -76,7 +76,7 @@ static void fail(zval *envelope, const dora_error *error)
     const dora_answer *answer = php_dora_answer();
     zval reply;
 
-    if (error->err == DORA_EINVAL) {
+    if (error->err == DORA_EINVAL || dora_answer_guid(answer)[0] == '\0') {
         refuse(envelope, failure_code(error), error->msg);
         return;
     }

@@ -22,7 +22,7 @@ file_put_contents($page, <<<'PHP'
         $client->submitMany(['a' => ['x', 1]]);
         $old->singleAPI('x', 1, DoraRPC\DoraConst::SW_MODE_ASYNCRESULT);
         if (isset($_GET['die'])) {
-            str_repeat('x', PHP_INT_MAX - 1000);
+            trigger_error('a fatal error', E_USER_ERROR);
         }
     }
     $found = $_GET['do'] === 'collect' ? [count($client->collect()), count($old->getAsyncData()['data'])] : [];
@@ -30,7 +30,6 @@ file_put_contents($page, <<<'PHP'
     PHP);
 
 $command = php_command('-S', '127.0.0.1:0', '-d', 'display_errors=0', '-d', 'log_errors=0', $page);
-array_splice($command, 1, 0, ['-d', 'memory_limit=64M']);
 array_unshift($command, '/usr/bin/setpriv', '--pdeathsig', 'TERM');
 $web = proc_open($command, [1 => ['pipe', 'w'], 2 => ['pipe', 'w']], $pipes);
 $heard = '';
