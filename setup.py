@@ -12,7 +12,12 @@ ROOT = Path(__file__).resolve().parent
 BINDING = "bindings/python"
 
 # pkg-config name: what to link where pkg-config is missing.
-LIBRARIES = {"libuv": "-luv", "jansson": "-ljansson", "zlib": "-lz"}
+LIBRARIES = {
+    "libuv": "-luv",
+    "jansson": "-ljansson",
+    "zlib": "-lz",
+    "libmicrohttpd": "-lmicrohttpd",
+}
 
 
 def core_sources() -> list[str]:
@@ -43,7 +48,7 @@ def pkg_config(option: str, name: str) -> list[str]:
     if done.returncode != 0:
         raise SystemExit(
             f"pkg-config does not know {name}; on Debian: "
-            "apt-get install libuv1-dev libjansson-dev zlib1g-dev python3-dev"
+            "apt-get install libuv1-dev libjansson-dev zlib1g-dev libmicrohttpd-dev python3-dev"
         )
     return shlex.split(done.stdout)
 

@@ -31,8 +31,9 @@ dora_apt_install()
 
 # The packages for building all three parts, and those that only the tests want.
 dora_packages_build=(gcc libc6-dev make cmake pkg-config libuv1-dev libjansson-dev zlib1g-dev
-    python3 python3-dev python3-venv python3-setuptools python3-wheel php-cli php-dev)
-dora_packages_test=(git g++ clang clang-format libcmocka-dev valgrind python3-pytest
+    libmicrohttpd-dev python3 python3-dev python3-venv python3-setuptools python3-wheel php-cli
+    php-dev)
+dora_packages_test=(curl git g++ clang clang-format libcmocka-dev valgrind python3-pytest
     python3-hypothesis)
 
 # dora_build_core DIR [CMAKE OPTION...] configures and builds the core there.

@@ -18,6 +18,7 @@ BELOW = {layer: set(below.split()) | {layer} for layer, below in BELOW.items()}
 LIBRARIES = {
     "jansson.h": r"core/src/(wire/json|server/config|server/place|cli/)",
     "hiredis": r"core/src/discovery/registry_redis\.c$",
+    "microhttpd.h": r"core/src/net/http\w*\.c$",
     "uv.h": r"core/src/(ipc|net|discovery|task|client|server|cli)/",
     "zlib.h": r"core/src/wire/(gzip|sign)\.c$",
     "Python.h": r"bindings/python/",

@@ -44,6 +44,17 @@
 #define DR_CONN_OUT_MAX (64u * 1024 * 1024) /* unsent bytes at which it is closed */
 #define DR_SPARE_BUFFERS_MAX 256u           /* empty output buffers a reactor keeps */
 
+/* HTTP. */
+#define DR_HTTP_CONNECTIONS_MAX_DEFAULT 16384u /* of one listener: each costs about 10 KiB */
+#define DR_HTTP_CONN_BYTES 8192u /* of one connection: its headers, and what is read at once */
+#define DR_HTTP_SLOW_MS_DEFAULT 30000u /* a request comes in, an answer is taken, within this */
+#define DR_HTTP_IDLE_MS_DEFAULT 75000u /* longer than clients and proxies keep a connection */
+#define DR_HTTP_SWEEP_MS 250u          /* how late a deadline or a client's end may be noticed */
+#define DR_HTTP_SWEEP_BATCH 256u       /* connections looked at by one poll */
+#define DR_HTTP_LINGER_MS 1000u        /* a refused body is read away for this long */
+#define DR_HTTP_LINGERS_MAX 256u       /* at the same time; more are closed at once */
+#define DR_HTTP_FIELD_NAME_MAX 1024u   /* of a multipart form: names and boundary */
+
 /* Log. */
 #define DR_LOG_BYTES_MAX (1024u * 1024) /* unwritten log; beyond, lines are dropped and counted */
 #define DR_LOG_LINE_MAX 8192u           /* longer lines are cut */

@@ -1,0 +1,267 @@
+/* http_exchange.c: one request, from its first line until it is answered. */
+#include "net/http_exchange.h"
+
+#include <assert.h>
+#include <microhttpd.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+
+void dr_http_begin(dr_http_exchange *exchange, const char *uri)
+{
+    /* The daemon decodes paths to NUL-ended texts: %00 would cut one short. */
+    const char *query = uri == NULL ? NULL : strchr(uri, '?');
+    const char *zero = uri == NULL ? NULL : strstr(uri, "%00");
+    exchange->has_zero = zero != NULL && (query == NULL || zero < query);
+    exchange->is_request = true;
+    exchange->http->requests++;
+    if (exchange->stage == DR_HTTP_IDLE) {
+        dr_http_move(exchange, DR_HTTP_BUSY);
+    }
+}
+
+void dr_http_reset(dr_http_exchange *exchange, bool is_sent)
+{
+    dr_http *http = exchange->http;
+    if (exchange->stage == DR_HTTP_OPEN) {
+        dr_http_move(exchange, DR_HTTP_ENDED);
+        http->events.on_gone(exchange, http->events.user);
+    }
+    if (exchange->has_unread && is_sent) {
+        dr_http_linger(http, exchange->fd);
+    }
+    if (exchange->response != NULL) {
+        MHD_destroy_response(exchange->response);
+        exchange->response = NULL;
+    }
+    dr_buf_fini(&exchange->body);
+    if (exchange->is_request) {
+        http->requests--;
+    }
+    exchange->method = exchange->path = NULL;
+    exchange->user = NULL;
+    exchange->refusal = 0;
+    exchange->is_request = exchange->is_begun = exchange->is_handed = false;
+    exchange->has_zero = exchange->has_unread = false;
+    if (exchange->stage == DR_HTTP_BUSY) {
+        dr_http_move(exchange, DR_HTTP_IDLE);
+    }
+    if (exchange->stage == DR_HTTP_IDLE && http->listen_fd < 0) {
+        dr_http_shut(exchange); /* answered before dr_http_stop_accepting */
+    }
+}
+
+void dr_http_shut(dr_http_exchange *exchange)
+{
+    (void)shutdown(exchange->fd, SHUT_RDWR);
+    dr_http_move(exchange, DR_HTTP_ENDED);
+}
+
+void dr_http_drop(dr_http_exchange *exchange)
+{
+    dr_http *http = exchange->http;
+    dr_http_move(exchange, DR_HTTP_ENDED);
+    http->events.on_gone(exchange, http->events.user);
+    MHD_resume_connection(exchange->connection);
+    dr_http_wake(http);
+}
+
+static const char *why(unsigned refusal)
+{
+    switch (refusal) {
+    case MHD_HTTP_CONTENT_TOO_LARGE:
+        return "the body is larger than this server takes";
+    case MHD_HTTP_NOT_IMPLEMENTED:
+        return "the only Transfer-Encoding understood is chunked";
+    case MHD_HTTP_SERVICE_UNAVAILABLE:
+        return "out of memory";
+    default:
+        return "the request is ambiguous: %00 in its path, or both Content-Length and "
+               "Transfer-Encoding";
+    }
+}
+
+/* reply hands the answer over to the daemon. Returns: false when there is none: out of memory. */
+static bool reply(dr_http_exchange *exchange)
+{
+    if (exchange->response == NULL) {
+        return false;
+    }
+    const enum MHD_Result queued =
+        MHD_queue_response(exchange->connection, exchange->status, exchange->response);
+    MHD_destroy_response(exchange->response);
+    exchange->response = NULL;
+    return queued == MHD_YES;
+}
+
+/* hand asks the owner, or refuses in its stead. */
+static bool hand(dr_http_exchange *exchange)
+{
+    dr_http *http = exchange->http;
+    exchange->is_handed = true;
+    http->handing = exchange;
+    dr_http_move(exchange, DR_HTTP_OPEN);
+    if (exchange->refusal != 0) {
+        dr_http_refuse(exchange, exchange->refusal, why(exchange->refusal), NULL);
+    } else {
+        http->events.on_request(exchange, http->events.user);
+    }
+    http->handing = NULL;
+    if (exchange->stage == DR_HTTP_OPEN) {
+        MHD_suspend_connection(exchange->connection);
+        return true;
+    }
+    return reply(exchange);
+}
+
+/* refusal_of gives the status for what cannot be read safely or at all; 0: nothing is wrong. */
+static unsigned refusal_of(const dr_http_exchange *exchange)
+{
+    const dora_slice coding = dr_http_header(exchange, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    const dora_slice length = dr_http_header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (coding.data != NULL && strcasecmp(coding.data, "chunked") != 0) {
+        return MHD_HTTP_NOT_IMPLEMENTED;
+    }
+    if (exchange->has_zero || (coding.data != NULL && length.data != NULL)) {
+        return MHD_HTTP_BAD_REQUEST;
+    }
+    /* The daemon has checked that these are digits. */
+    uint64_t announced = 0;
+    for (size_t i = 0; i < length.len; i++) {
+        announced = announced * 10 + (uint64_t)(length.data[i] - '0');
+    }
+    return announced > exchange->http->options.body_bytes_max ? MHD_HTTP_CONTENT_TOO_LARGE : 0;
+}
+
+static void take_piece(dr_http_exchange *exchange, dora_slice piece)
+{
+    if (exchange->refusal != 0) {
+        return;
+    }
+    if (piece.len > exchange->http->options.body_bytes_max - exchange->body.len) {
+        exchange->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
+    } else if (dr_buf_append_slice(&exchange->body, piece) != DORA_OK) {
+        exchange->refusal = MHD_HTTP_SERVICE_UNAVAILABLE;
+    }
+    if (exchange->refusal != 0) {
+        dr_buf_fini(&exchange->body);
+    }
+}
+
+bool dr_http_take(dr_http_exchange *exchange, const char *method, const char *path,
+                  dora_slice piece)
+{
+    if (exchange->stage == DR_HTTP_ENDED || exchange->http->is_ending) {
+        return false;
+    }
+    if (!exchange->is_begun) {
+        exchange->is_begun = true;
+        exchange->method = method;
+        exchange->path = path;
+        exchange->refusal = refusal_of(exchange);
+        exchange->has_unread = exchange->refusal != 0;
+        /* Answered before the body: the daemon then closes, and does not ask for 100-continue. */
+        return exchange->refusal == 0 || hand(exchange);
+    }
+    if (piece.len > 0) {
+        take_piece(exchange, piece);
+        return true;
+    }
+    return exchange->is_handed ? reply(exchange) : hand(exchange);
+}
+
+const char *dr_http_method(const dr_http_exchange *exchange)
+{
+    return exchange->method;
+}
+
+dora_slice dr_http_path(const dr_http_exchange *exchange)
+{
+    return (dora_slice){exchange->path, strlen(exchange->path)};
+}
+
+static dora_slice lookup(const dr_http_exchange *exchange, enum MHD_ValueKind kind,
+                         const char *name)
+{
+    dora_slice value = {NULL, 0};
+    if (MHD_lookup_connection_value_n(exchange->connection, kind, name, strlen(name), &value.data,
+                                      &value.len) == MHD_YES &&
+        value.data == NULL) {
+        return (dora_slice){"", 0};
+    }
+    return value;
+}
+
+dora_slice dr_http_query(const dr_http_exchange *exchange, const char *name)
+{
+    return lookup(exchange, MHD_GET_ARGUMENT_KIND, name);
+}
+
+dora_slice dr_http_header(const dr_http_exchange *exchange, const char *name)
+{
+    return lookup(exchange, MHD_HEADER_KIND, name);
+}
+
+dora_slice dr_http_body(const dr_http_exchange *exchange)
+{
+    return dr_buf_slice(&exchange->body);
+}
+
+void dr_http_set_user(dr_http_exchange *exchange, void *user)
+{
+    exchange->user = user;
+}
+
+void *dr_http_user(const dr_http_exchange *exchange)
+{
+    return exchange->user;
+}
+
+static void answer(dr_http_exchange *exchange, unsigned status, const char *content_type,
+                   struct MHD_Response *response, const dr_http_extra *extra)
+{
+    dr_http *http = exchange->http;
+    assert(exchange->stage == DR_HTTP_OPEN);
+    exchange->response = response;
+    exchange->status = status;
+    if (response != NULL) {
+        if (content_type != NULL) {
+            (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+        }
+        if (exchange->refusal != 0 || http->listen_fd < 0) {
+            (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+        }
+        for (; extra != NULL && extra->name != NULL; extra++) {
+            (void)MHD_add_response_header(response, extra->name, extra->value);
+        }
+    }
+    dr_http_move(exchange, DR_HTTP_BUSY);
+    if (http->handing != exchange) {
+        MHD_resume_connection(exchange->connection);
+        dr_http_wake(http);
+    }
+}
+
+void dr_http_answer(dr_http_exchange *exchange, unsigned status, const char *content_type,
+                    dora_slice body, const dr_http_extra *extra)
+{
+    /* The daemon copies; its prototype does not say const. */
+    answer(exchange, status, content_type,
+           MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data,
+                                           MHD_RESPMEM_MUST_COPY),
+           extra);
+}
+
+void dr_http_answer_buf(dr_http_exchange *exchange, unsigned status, const char *content_type,
+                        dr_buf *body, const dr_http_extra *extra)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(body->len, body->data, dr_free);
+    if (response == NULL) {
+        dr_buf_fini(body);
+    }
+    dr_buf_init(body);
+    answer(exchange, status, content_type, response, extra);
+}

@@ -1,0 +1,60 @@
+/* http_exchange.h: what the files of the HTTP layer share: a connection and its request. */
+#ifndef DR_NET_HTTP_EXCHANGE_H
+#define DR_NET_HTTP_EXCHANGE_H
+
+#include "net/http.h"
+
+/* dr_http_exchange lives as long as its connection and serves one request after the other. */
+struct dr_http_exchange {
+    dr_http_exchange *prev;
+    dr_http_exchange *next;
+    dr_http *http;
+    struct MHD_Connection *connection;
+    int fd;
+    dr_http_stage stage;
+    uint64_t since_ms; /* when it came to its stage */
+    const char *method;
+    const char *path;
+    dr_buf body;
+    struct MHD_Response *response;
+    void *user;
+    unsigned status;  /* of the response */
+    unsigned refusal; /* the status with which it is refused before the owner sees it; 0: not */
+    bool is_request;  /* a request has begun */
+    bool is_begun;    /* its headers are read */
+    bool is_handed;   /* the owner was asked */
+    bool has_zero;    /* %00 in its path */
+    bool has_unread;  /* refused before its body was read */
+};
+
+/* dr_http_move puts a connection at the end of another stage. */
+void dr_http_move(dr_http_exchange *exchange, dr_http_stage stage);
+
+/* dr_http_wake has the daemon run soon. */
+void dr_http_wake(dr_http *http);
+
+/* dr_http_shut shuts a connection down; the daemon sees it and closes it. */
+void dr_http_shut(dr_http_exchange *exchange);
+
+/* dr_http_drop tells the owner that an open exchange is gone, and has its connection closed. */
+void dr_http_drop(dr_http_exchange *exchange);
+
+/* dr_http_begin: a request line has come; `uri` is as sent, or NULL. */
+void dr_http_begin(dr_http_exchange *exchange, const char *uri);
+
+/* dr_http_take is called for a request's headers, with `len` 0; then for each piece of its body;
+ * then with `len` 0 again, until there is an answer. Returns: false closes the connection. */
+bool dr_http_take(dr_http_exchange *exchange, const char *method, const char *path,
+                  dora_slice piece);
+
+/* dr_http_reset: a request is over; its answer was sent, or not. */
+void dr_http_reset(dr_http_exchange *exchange, bool is_sent);
+
+/* dr_http_linger reads a connection's remaining input away for a while: closing it with unread
+ * bytes would reset it, perhaps before the client has read the answer. The sweep ends those whose
+ * time is over at `now_ms`; dr_http_linger_end all. */
+void dr_http_linger(dr_http *http, int fd);
+void dr_http_linger_sweep(dr_http *http, uint64_t now_ms);
+void dr_http_linger_end(dr_http *http);
+
+#endif
