@@ -106,7 +106,9 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **c
     (void)user;
     (void)connection;
     if (*context != NULL) {
-        dr_http_reset(*context, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+        /* The daemon's own refusals (400, 431) end as errors. */
+        dr_http_reset(*context, code == MHD_REQUEST_TERMINATED_COMPLETED_OK ||
+                                    code == MHD_REQUEST_TERMINATED_WITH_ERROR);
         *context = NULL;
     }
 }

@@ -22,14 +22,14 @@ void dr_http_begin(dr_http_exchange *exchange, const char *uri)
     }
 }
 
-void dr_http_reset(dr_http_exchange *exchange, bool is_sent)
+void dr_http_reset(dr_http_exchange *exchange, bool is_answered)
 {
     dr_http *http = exchange->http;
     if (exchange->stage == DR_HTTP_OPEN) {
         dr_http_move(exchange, DR_HTTP_ENDED);
         http->events.on_gone(exchange, http->events.user);
     }
-    if (exchange->has_unread && is_sent) {
+    if (is_answered && exchange->is_request && (exchange->has_unread || !exchange->is_handed)) {
         dr_http_linger(http, exchange->fd);
     }
     if (exchange->response != NULL) {

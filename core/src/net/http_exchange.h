@@ -47,8 +47,9 @@ void dr_http_begin(dr_http_exchange *exchange, const char *uri);
 bool dr_http_take(dr_http_exchange *exchange, const char *method, const char *path,
                   dora_slice piece);
 
-/* dr_http_reset: a request is over; its answer was sent, or not. */
-void dr_http_reset(dr_http_exchange *exchange, bool is_sent);
+/* dr_http_reset: a request is over, answered (by the owner, or by the daemon with an error) or not.
+ */
+void dr_http_reset(dr_http_exchange *exchange, bool is_answered);
 
 /* dr_http_linger reads a connection's remaining input away for a while: closing it with unread
  * bytes would reset it, perhaps before the client has read the answer. The sweep ends those whose

@@ -1,0 +1,51 @@
+/* web.h: an HTTP listener on a loop of the test's own thread, and plain sockets to talk to it. */
+#ifndef DORA_TEST_WEB_H
+#define DORA_TEST_WEB_H
+
+#include "net/http.h"
+
+#define WEB_HELD_MAX 2048
+
+/* web_server knows these paths: /echo answers with the body at once, /later after a timer, /large
+ * with a megabyte that is given away; /hold keeps the exchange in `held`; /form gives the fields a
+ * and b; /who says where the request comes from; /query the argument q; /bad refuses; /end ends the
+ * listener. */
+typedef struct web_server {
+    uv_loop_t loop;
+    dr_http http;
+    uint16_t port;
+    dr_http_exchange *held[WEB_HELD_MAX];
+    uint32_t held_count;
+    uint32_t requests;
+    uint32_t gone;
+    uint32_t answered_later;
+} web_server;
+
+/* web_reply is what a connection has read. */
+typedef struct web_reply {
+    dr_buf bytes; /* NUL-ended */
+    bool is_closed;
+} web_reply;
+
+void web_start(web_server *web, const dr_http_options *options);
+void web_stop(web_server *web);
+
+/* web_run runs the loop until `count` is `value`; the test fails after some seconds. */
+void web_run(web_server *web, const uint32_t *count, uint32_t value);
+
+/* web_turn runs the loop once, for at most some milliseconds. */
+void web_turn(web_server *web);
+
+int web_connect(const web_server *web);
+void web_send(int fd, const char *text);
+void web_send_bytes(web_server *web, int fd, const char *data, size_t len);
+
+/* web_read reads until the reply ends with or contains `text`, NULL: until the end of stream. */
+void web_read(web_server *web, int fd, web_reply *reply, const char *text);
+void web_reply_fini(web_reply *reply);
+
+/* web_ask sends `request` on a fresh connection and reads until it contains `text`, else the end.
+ * Ownership: gives the reply. */
+web_reply web_ask(web_server *web, const char *request, const char *text);
+
+#endif
