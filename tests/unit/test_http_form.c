@@ -84,8 +84,8 @@ static void test_multipart(void **state)
     check_form(*state, "multipart/form-data; boundary=", "--xyz--\r\n", "usable boundary");
 }
 
-/* Starts curl with these arguments (the last NULL; one that begins with / is a path of the listener),
- * runs the loop until it ends and gives what it wrote. */
+/* Starts curl with these arguments (the last NULL; one that begins with / is a path of the
+ * listener), runs the loop until it ends and gives what it wrote. */
 static web_reply curl(web_server *web, const char *const *arguments)
 {
     char *argv[32] = {"curl", "-sS", "--max-time", "10", "--noproxy", "*"};

@@ -258,3 +258,21 @@ web_reply web_ask(web_server *web, const char *request, const char *text)
     close(fd);
     return reply;
 }
+
+void web_assert_has(const web_reply *reply, const char *text)
+{
+    if (reply->bytes.len == 0 || strstr(reply->bytes.data, text) == NULL) {
+        fail_msg("no \"%s\" in \"%s\"", text, reply->bytes.len == 0 ? "" : reply->bytes.data);
+    }
+}
+
+void web_assert_has_not(const web_reply *reply, const char *text)
+{
+    assert_null(strstr(reply->bytes.data, text));
+}
+
+void web_check(web_server *web, const char *request, const char *text)
+{
+    web_reply reply = web_ask(web, request, text);
+    web_reply_fini(&reply);
+}

@@ -6,6 +6,9 @@
 
 #define WEB_HELD_MAX 2048
 
+#define HOST "Host: 127.0.0.1\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
+
 /* web_server knows these paths: /echo answers with the body at once, /later after a timer, /large
  * with a megabyte that is given away; /hold keeps the exchange in `held`; /form gives the fields a
  * and b; /who says where the request comes from; /query the argument q; /bad refuses; /end ends the
@@ -47,5 +50,10 @@ void web_reply_fini(web_reply *reply);
 /* web_ask sends `request` on a fresh connection and reads until it contains `text`, else the end.
  * Ownership: gives the reply. */
 web_reply web_ask(web_server *web, const char *request, const char *text);
+
+/* web_check is web_ask for those who only want to know that the reply has `text`. */
+void web_check(web_server *web, const char *request, const char *text);
+void web_assert_has(const web_reply *reply, const char *text);
+void web_assert_has_not(const web_reply *reply, const char *text);
 
 #endif

@@ -57,6 +57,7 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
     dr_http *http = user;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         http->connections--;
+        http->is_due = true; /* at its limit, the daemon accepts again only when it runs again */
         if (*context != NULL) {
             unlink_exchange(*context);
             dr_free(*context);
