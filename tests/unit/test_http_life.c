@@ -157,11 +157,15 @@ static void test_stop_accepting(void **state)
     web_reply reply = {0};
     const int idle = web_connect(web);
     const int busy = web_connect(web);
+    const int early = web_connect(web);
     web_send(idle, GET("/echo"));
     web_read(web, idle, &reply, "\r\n\r\n");
     web_reply_fini(&reply);
     web_send(busy, GET("/hold"));
     web_run(web, &web->held_count, 1);
+    web_send(early, GET("/hold"));
+    web_run(web, &web->held_count, 2);
+    dr_http_answer(web->held[1], 200, NULL, text_slice("early"), NULL);
     dr_http_stop_accepting(&web->http);
     dr_http_stop_accepting(&web->http);
     web_read(web, idle, &reply, NULL);
@@ -172,6 +176,10 @@ static void test_stop_accepting(void **state)
     web_assert_has(&reply, "Connection: close\r\n");
     web_assert_has(&reply, "\r\n\r\ndone");
     web_reply_fini(&reply);
+    web_read(web, early, &reply, NULL);
+    web_assert_has(&reply, "\r\n\r\nearly");
+    web_reply_fini(&reply);
+    close(early);
     close(idle);
     close(busy);
 }

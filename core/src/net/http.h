@@ -78,7 +78,8 @@ struct dr_http {
 
 /* dr_http_init serves `listen_fd`, a non-blocking socket that listens already, on `loop`.
  * Ownership: takes the descriptor, even on failure. `http` must stay where it is until
- * dr_http_fini. Errors: DORA_EIO; nothing is left on the loop then. */
+ * dr_http_fini. Errors: DORA_EIO; nothing is left on the loop then. Thread: one at a time in the
+ * process, for it sets what libmicrohttpd does when it cannot go on. */
 dora_err dr_http_init(dr_http *http, uv_loop_t *loop, int listen_fd, const dr_http_options *options,
                       const dr_http_events *events, dora_error *error);
 
