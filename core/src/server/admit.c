@@ -9,30 +9,34 @@
 
 static const char no_api_prefix[] = "no such api: ";
 
-/* find_task makes the task of one api. Returns: 0, or the code that refuses it. */
-static int64_t find_task(dr_call *call, uint32_t index, const dr_request *request,
-                         dr_task_input *input)
+/* find finds who serves an api of a call. Returns: false when nobody does. */
+static bool find(dr_call *call, uint32_t index, dr_route *route)
 {
     dr_server *server = call->lane->server;
-    const dr_api *api = &call->lane->apis[index];
-    dr_route route;
-    if (!dr_routes_find(atomic_load_explicit(&server->routes, memory_order_acquire), api->name,
-                        &route)) {
-        return DORA_CODE_NO_API;
+    const dr_routes *routes = atomic_load_explicit(&server->routes, memory_order_acquire);
+    if (!dr_routes_find(routes, call->lane->apis[index].name, route)) {
+        return false;
     }
-    call->parts[index].pool = &server->pools[route.pool];
-    *input = (dr_task_input){.name = api->name,
-                             .param = api->param,
-                             .trace = request->trace,
-                             .guid = call->guid,
-                             .type = (uint16_t)request->type,
-                             .protocol = DR_PROTOCOL_TCP,
-                             .connection = call->conn->number,
-                             .api = route.api,
-                             .reactor = call->lane->reactor.index,
-                             .owner = call,
-                             .part = index};
-    return 0;
+    call->parts[index].pool = &server->pools[route->pool];
+    return true;
+}
+
+/* task_of is one api of a call as a task, without a deadline. */
+static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_request *request,
+                                    const dr_route *route)
+{
+    const dr_api *api = &call->lane->apis[index];
+    return (dr_task_input){.name = api->name,
+                           .param = api->param,
+                           .trace = request->trace,
+                           .guid = call->guid,
+                           .type = (uint16_t)request->type,
+                           .protocol = DR_PROTOCOL_TCP,
+                           .connection = call->conn->number,
+                           .api = route->api,
+                           .reactor = call->lane->reactor.index,
+                           .owner = call,
+                           .part = index};
 }
 
 /* say_no_api tells the caller which name nobody serves. */
@@ -50,16 +54,18 @@ static void say_no_api(dr_part *one, dora_slice name)
 static void submit(dr_call *call, uint32_t index, const dr_request *request)
 {
     dr_part *one = &call->parts[index];
-    dr_task_input input;
-    int64_t code = find_task(call, index, request, &input);
-    if (code == 0) {
-        one->state = DR_PART_PENDING;
-        input.deadline_ns =
-            request->timeout_ms < 0 ? 0 : dr_clock_ns() + (uint64_t)request->timeout_ms * 1000000u;
-        code = dr_dispatch_submit(one->pool, &input, &one->task);
-    } else {
+    dr_route route;
+    if (!find(call, index, &route)) {
         say_no_api(one, call->lane->apis[index].name);
+        dr_call_settle(call, index, DORA_CODE_NO_API);
+        return;
     }
+    dr_task_input input = task_of(call, index, request, &route);
+    if (request->timeout_ms >= 0) {
+        input.deadline_ns = dr_clock_ns() + (uint64_t)request->timeout_ms * 1000000u;
+    }
+    one->state = DR_PART_PENDING;
+    const int64_t code = dr_dispatch_submit(one->pool, &input, &one->task);
     if (code != 0) {
         dr_call_settle(call, index, code);
     }
@@ -82,26 +88,33 @@ void dr_call_wait(dr_lane *lane, dr_conn *conn, const dr_request *request)
     }
 }
 
+/* reserve gives an api of a call its place. Accepted work is done: it has no deadline. */
+static int64_t reserve(dr_call *call, uint32_t index, const dr_request *request)
+{
+    dr_part *one = &call->parts[index];
+    dr_route route;
+    if (!find(call, index, &route)) {
+        return DORA_CODE_NO_API;
+    }
+    const dr_task_input input = task_of(call, index, request, &route);
+    return dr_dispatch_reserve(one->pool, &input, &one->task);
+}
+
 /* reserve_all finds room for every api of a call; where one has none, nothing was done.
  * Returns: 0, or the code of the first that cannot run, with its place in `*index`. */
 static int64_t reserve_all(dr_call *call, const dr_request *request, uint32_t *index)
 {
-    int64_t code = 0;
-    uint32_t i = 0;
-    for (; i < call->count && code == 0; i++) {
-        dr_task_input input; /* without a deadline: accepted work is done */
-        code = find_task(call, i, request, &input);
-        if (code == 0) {
-            code = dr_dispatch_reserve(call->parts[i].pool, &input, &call->parts[i].task);
+    for (uint32_t i = 0; i < call->count; i++) {
+        const int64_t code = reserve(call, i, request);
+        if (code != 0) {
+            *index = i;
+            while (i-- > 0) {
+                dr_dispatch_unreserve(call->parts[i].pool, call->parts[i].task);
+            }
+            return code;
         }
     }
-    if (code != 0) {
-        *index = --i;
-        while (i-- > 0) {
-            dr_dispatch_unreserve(call->parts[i].pool, call->parts[i].task);
-        }
-    }
-    return code;
+    return 0;
 }
 
 static void refuse(dr_conn *conn, const dr_request *request, int64_t code, dora_slice name)

@@ -37,6 +37,7 @@ struct dr_call {
     dr_call_type type;
     uint32_t count;
     uint32_t left;
+    bool is_single;
     bool is_spare; /* of the size that lane->spare keeps */
     size_t bytes;  /* of the reply so far; multi only */
     char guid[DR_GUID_LEN];

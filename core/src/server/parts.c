@@ -4,13 +4,10 @@
 
 #include "server/call.h"
 
-/* kept_of is what a call has to remember of an api until it ends. */
+/* kept_of is what a multi call, or one that is not answered, has to remember of an api. */
 static dora_slice kept_of(const dr_request *request, const dr_api *api)
 {
-    if (!dr_call_has_result(request->type)) {
-        return api->name;
-    }
-    return dr_call_type_is_single(request->type) ? (dora_slice){NULL, 0} : api->key_raw;
+    return dr_call_has_result(request->type) ? api->key_raw : api->name;
 }
 
 static void link_call(dr_call *call, dr_call *first)
@@ -39,11 +36,12 @@ static void unlink_call(dr_call *call)
 
 dr_call *dr_call_new(dr_lane *lane, dr_conn *conn, const dr_request *request)
 {
+    const bool is_single = dr_call_type_is_single(request->type);
+    const bool is_spare = is_single && dr_call_has_result(request->type);
     size_t kept_bytes = 0;
-    for (size_t i = 0; i < request->api_count; i++) {
+    for (size_t i = 0; !is_spare && i < request->api_count; i++) {
         kept_bytes += kept_of(request, &lane->apis[i]).len;
     }
-    const bool is_spare = request->api_count == 1 && kept_bytes == 0;
     dr_call *call = is_spare ? lane->spare : NULL;
     if (call != NULL) {
         lane->spare = call->next;
@@ -59,11 +57,12 @@ dr_call *dr_call_new(dr_lane *lane, dr_conn *conn, const dr_request *request)
     call->type = request->type;
     call->count = (uint32_t)request->api_count;
     call->left = call->count;
+    call->is_single = is_single;
     call->is_spare = is_spare;
     memcpy(call->guid, request->guid.data, DR_GUID_LEN);
     char *kept = (char *)&call->parts[call->count];
     call->bytes = kept_bytes + DR_ENVELOPE_BYTES * ((size_t)call->count + 1);
-    for (uint32_t i = 0; kept_bytes > 0 && i < call->count; i++) {
+    for (uint32_t i = 0; !is_spare && i < call->count; i++) {
         const dora_slice from = kept_of(request, &lane->apis[i]);
         memcpy(kept, from.data, from.len);
         call->parts[i].key = (dora_slice){kept, from.len};
@@ -215,8 +214,7 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
             log_failure(call, one, outcome->code, outcome->msg);
         }
         dr_call_settle(call, outcome->part, outcome->code);
-    } else if (dr_call_type_is_single(call->type) ||
-               bytes <= dr_frame_bytes_max(&call->lane->reactor.frame)) {
+    } else if (call->is_single || bytes <= dr_frame_bytes_max(&call->lane->reactor.frame)) {
         dr_call_settle(call, outcome->part, outcome->code);
         call->bytes = bytes;
         one->msg = outcome->msg;

@@ -6,6 +6,16 @@
 static const dora_slice ok_text = {"OK", 2};
 static const dora_slice empty_array = {"a:0:{}", 6};
 
+/* usual_text is what is said where nobody has said more. */
+static dora_slice usual_text(int64_t code)
+{
+    if (code == 0) {
+        return ok_text;
+    }
+    const char *text = dora_code_text(code);
+    return (dora_slice){text, strlen(text)};
+}
+
 void dr_reply_whole(dr_conn *conn, const char *guid, int64_t code, dora_slice msg, dora_slice data)
 {
     size_t mark;
@@ -30,17 +40,14 @@ void dr_reply_whole(dr_conn *conn, const char *guid, int64_t code, dora_slice ms
 
 void dr_reply_code(dr_conn *conn, const char *guid, int64_t code, const char *text)
 {
-    const char *msg = text != NULL ? text : dora_code_text(code);
-    dr_reply_whole(conn, guid, code, (dora_slice){msg, strlen(msg)}, (dora_slice){NULL, 0});
+    const dora_slice msg = text != NULL ? (dora_slice){text, strlen(text)} : usual_text(code);
+    dr_reply_whole(conn, guid, code, msg, (dora_slice){NULL, 0});
 }
 
 static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_part *result)
 {
-    const char *text = dora_code_text(result->code);
-    dora_slice msg = result->code == 0 ? ok_text : result->msg;
-    if (result->code != 0 && msg.len == 0) {
-        msg = (dora_slice){text, strlen(text)};
-    }
+    const bool has_text = result->code != 0 && result->msg.len > 0;
+    const dora_slice msg = has_text ? result->msg : usual_text(result->code);
     dora_err err = dr_reply_begin(out, call->guid, result->code, msg);
     if (err == DORA_OK) {
         err = dr_buf_append_slice(out, result->data.len > 0 ? result->data : empty_array);
@@ -50,7 +57,7 @@ static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_part *re
 
 static dora_err put_results(dr_buf *out, const dr_call *call)
 {
-    if (dr_call_type_is_single(call->type)) {
+    if (call->is_single) {
         return put_envelope(out, call, &call->parts[0]);
     }
     dora_err err = dr_put_array(out, call->count);
@@ -66,8 +73,7 @@ static dora_err put_results(dr_buf *out, const dr_call *call)
 static dora_err put_reply(dr_buf *out, const dr_call *call, int64_t code)
 {
     const bool is_later = dr_call_is_accepted(call->type);
-    const char *text = dora_code_text(code);
-    const dora_slice msg = {text, strlen(text)};
+    const dora_slice msg = usual_text(code);
     dora_err err = is_later ? dr_result_begin(out, call->guid, code, msg)
                             : dr_reply_begin(out, call->guid, code, msg);
     if (err == DORA_OK) {
