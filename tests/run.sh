@@ -11,8 +11,8 @@ cd "$dora_root" || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
 
-suites=(style header unit sanitize threads fuzz php python interop server faults bench install
-    phpize readme quickstart)
+suites=(style header unit sanitize threads fuzz php python interop conformance server faults bench
+    install phpize readme quickstart)
 out=${DORA_TEST_OUT:-$dora_root/out/tests}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
@@ -74,7 +74,7 @@ needs_of()
     php) echo module ;;
     python) echo release venv ;;
     server | faults) echo release venv module ;;
-    interop | bench | readme) echo release venv module ;;
+    interop | conformance | bench | readme) echo release venv module ;;
     esac
 }
 
@@ -189,6 +189,11 @@ suite_python() { run_pytest tests/python; }
 suite_interop()
 {
     "$DORA_PYTHON" tests/interop/run.py --work "$out/interop" --core "$out/release"
+}
+
+suite_conformance()
+{
+    "$DORA_PYTHON" tests/conformance/run.py --work "$out/conformance" --core "$out/release"
 }
 
 suite_server() { run_pytest tests/server/test_*.py; }

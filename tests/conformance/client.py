@@ -1,0 +1,61 @@
+"""The client in Python: client.py ADDRESS FLAGS MARKS; see run.py for what it prints."""
+
+import sys
+
+import dora
+from dora import wire
+
+ADDRESS, FLAGS, MARKS = sys.argv[1:]
+TEXT = "t" * 2000
+
+
+def param(n):
+    return {"n": n, "marks": MARKS, "text": TEXT}
+
+
+def pair(name, n):
+    return {"a": (name, param(n)), "b": (name, param(n + 1))}
+
+
+def shown(found):
+    if isinstance(found, Exception):
+        raise found
+    return wire.pack(found).hex()
+
+
+def both(found):
+    return shown(found["a"]) + " " + shown(found["b"])
+
+
+def result_of(client, guid):
+    found = client.collect(timeout=10)
+    if list(found) != [guid]:
+        raise RuntimeError("collected %r, not %r" % (list(found), guid))
+    if isinstance(found[guid], Exception):
+        raise found[guid]
+    return found[guid]
+
+
+def cells(client, name):
+    yield "W_S", lambda: shown(client.call(name, param(1)))
+    yield "W_M", lambda: both(client.call_many(pair(name, 2)))
+    yield "AN_S", lambda: "accepted" if client.send(name, param(4)) is None else "?"
+    yield "AN_M", lambda: "accepted" if client.send_many(pair(name, 5)) is None else "?"
+    yield "AM_S", lambda: shown(result_of(client, client.submit(name, param(7))))
+    yield "AM_M", lambda: both(result_of(client, client.submit_many(pair(name, 8))))
+
+
+def main():
+    flags = FLAGS.split(",")
+    with dora.Client(ADDRESS, timeout=10, sign="sign" in flags, gzip="gzip" in flags) as client:
+        for handler in ("c", "php", "python"):
+            for mode, ask in cells(client, "/%s/say" % handler):
+                try:
+                    text = ask()
+                except Exception as error:  # whatever it is, it is this cell's result
+                    text = "!%s %s" % (type(error).__name__, error)
+                print(mode, handler, text, sep="\t")
+
+
+if __name__ == "__main__":
+    main()
