@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "net/peer.h"
 
 struct MHD_Connection;
 struct MHD_Daemon;
@@ -118,7 +119,8 @@ dora_slice dr_http_body(const dr_http_exchange *exchange);
 void dr_http_set_user(dr_http_exchange *exchange, void *user);
 void *dr_http_user(const dr_http_exchange *exchange);
 
-bool dr_http_is_from_loopback(const dr_http_exchange *exchange);
+/* dr_http_peer says where the connection comes from. */
+dr_peer dr_http_peer(const dr_http_exchange *exchange);
 
 /* dr_http_is_foreign: a web page of another origin sent this, by its `Origin` (not the `Host`) or
  * `Sec-Fetch-Site` (neither same-origin nor none). Programs send neither header. */

@@ -1,7 +1,6 @@
 /* http_origin.c: who a request comes from: this machine, a web page of another origin. */
 #include <arpa/inet.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,23 +11,12 @@ static bool is_text(dora_slice slice, const char *text)
     return slice.len == strlen(text) && strncasecmp(slice.data, text, slice.len) == 0;
 }
 
-bool dr_http_is_from_loopback(const dr_http_exchange *exchange)
+dr_peer dr_http_peer(const dr_http_exchange *exchange)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (info == NULL || info->client_addr == NULL) {
-        return false;
-    }
-    if (info->client_addr->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const void *)info->client_addr;
-        return ntohl(in->sin_addr.s_addr) >> 24 == 127;
-    }
-    if (info->client_addr->sa_family == AF_INET6) {
-        const struct in6_addr *in6 =
-            &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr;
-        return IN6_IS_ADDR_LOOPBACK(in6) || (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == 127);
-    }
-    return false;
+    return info == NULL || info->client_addr == NULL ? DR_PEER_OTHER
+                                                     : dr_peer_of(info->client_addr);
 }
 
 bool dr_http_is_foreign(const dr_http_exchange *exchange)
