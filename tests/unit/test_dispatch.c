@@ -27,18 +27,11 @@ typedef struct setting {
 
 static _Atomic uint64_t seen_deadline_ns; /* by the handler that ran last */
 
-#define ASKING_CONNECTION 7
-
-/* echo gives its parameter back; over ASKING_CONNECTION the protocol's name. */
 static dora_err echo(void *host, void *handler, const dora_request *request, dora_reply *reply)
 {
     (void)host;
     (void)handler;
     atomic_store(&seen_deadline_ns, dr_deadline_get());
-    if (dora_request_connection(request) == ASKING_CONNECTION) {
-        const char *name = dora_request_protocol(request);
-        return dora_write_string(dora_reply_writer(reply), name, strlen(name));
-    }
     return dora_write_raw(dora_reply_writer(reply), dora_request_param(request));
 }
 
@@ -519,81 +512,6 @@ static void an_unhealthy_pool_keeps_nobody_waiting(void **state)
     tear_down(&at);
 }
 
-static int64_t reserve(setting *self, void *owner, uint32_t *task)
-{
-    const dr_task_input input = {.name = {"/t", 2},
-                                 .param = {"N;", 2},
-                                 .guid = GUID,
-                                 .owner = owner,
-                                 .connection = ASKING_CONNECTION,
-                                 .protocol = DR_PROTOCOL_HTTP};
-    return dr_dispatch_reserve(&self->pool, &input, task);
-}
-
-/* A place that is reserved counts, and no worker sees it before it is committed. */
-static void reserved_tasks_wait_for_their_commit(void **state)
-{
-    (void)state;
-    setting self;
-    const dr_pool_limits limits = small_limits(2, 3);
-    set_up(&self, &limits);
-    const uint32_t slot = add_worker(&self);
-    dr_dispatch_worker_ready(&self.pool, slot);
-    uint32_t tasks[4];
-    uint32_t none;
-    /* One for the idle worker, three in the queue. */
-    for (uint32_t i = 0; i < 4; i++) {
-        assert_int_equal(reserve(&self, &self, &tasks[i]), 0);
-    }
-    assert_int_equal(reserve(&self, &self, &none), DORA_CODE_OVERLOADED);
-    assert_int_equal(submit(&self, 0, text_slice("N;"), &self, &none), DORA_CODE_OVERLOADED);
-    assert_int_equal(self.pool.refused, 2);
-    assert_true(dr_inbox_is_empty(&self.pool.region.workers[slot]));
-    dr_dispatch_unreserve(&self.pool, tasks[3]);
-    assert_int_equal(submit(&self, 0, text_slice("N;"), &self, &tasks[3]), 0);
-    for (uint32_t i = 0; i < 3; i++) {
-        dr_dispatch_commit(&self.pool, tasks[i]);
-    }
-    assert_int_equal(self.pool.reserved_count, 0);
-    assert_int_equal(self.pool.handed_count, 1);
-    assert_int_equal(self.pool.waiting_count, 3);
-    assert_int_equal(submit(&self, 0, text_slice("N;"), &self, &none), DORA_CODE_OVERLOADED);
-    tear_down(&self);
-}
-
-/* Everything that was committed has one outcome; what was not has none, and leaves nothing. */
-static void reserved_tasks_run_or_leave_no_trace(void **state)
-{
-    (void)state;
-    setting self;
-    const dr_pool_limits limits = small_limits(2, 64);
-    set_up(&self, &limits);
-    start_worker(&self);
-    start_worker(&self);
-    tally seen = {.expected = text_slice("s:4:\"http\";")};
-    for (uint32_t round = 0; round < 500; round++) {
-        uint32_t tasks[8];
-        for (uint32_t i = 0; i < 8; i++) {
-            assert_int_equal(reserve(&self, &self, &tasks[i]), 0);
-        }
-        for (uint32_t i = 0; i < 8; i++) {
-            if (round % 2 == 0) {
-                dr_dispatch_commit(&self.pool, tasks[i]);
-            } else {
-                dr_dispatch_unreserve(&self.pool, tasks[i]);
-            }
-        }
-        while (seen.count < (round / 2 + 1) * 8) {
-            (void)dr_dispatch_collect(&self.pool, 0, on_outcome, &seen);
-        }
-    }
-    assert_int_equal(seen.count, 250 * 8);
-    assert_int_equal(seen.wrong, 0);
-    assert_int_equal(self.pool.reserved_count, 0);
-    assert_int_equal(self.pool.refused, 0);
-    tear_down(&self);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -603,8 +521,6 @@ int main(void)
         cmocka_unit_test(a_reply_written_before_the_death_counts),
         cmocka_unit_test(broken_entries_harm_nobody),
         cmocka_unit_test(the_queue_is_bounded),
-        cmocka_unit_test(reserved_tasks_wait_for_their_commit),
-        cmocka_unit_test(reserved_tasks_run_or_leave_no_trace),
         cmocka_unit_test(a_stalled_worker_is_relieved),
         cmocka_unit_test(cancelling_a_started_task_fails),
         cmocka_unit_test(recycling_is_asked_for_once),
