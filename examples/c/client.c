@@ -75,7 +75,7 @@ static dora_err leave_and_fetch(dora_client *client, dora_slice user, dora_slice
     const dora_call two = {.name = text("/order/total"), .param = owner};
     const dora_call_options wait = {.timeout_ms = 2000, .group = "example"};
     dora_collection *collection = NULL;
-    dora_err err = dora_client_send(client, &one, &wait, answer, error);
+    dora_err err = dora_client_send(client, &two, &wait, answer, error);
     if (err == DORA_OK) {
         err = dora_client_submit(client, &one, &wait, answer, error);
     }

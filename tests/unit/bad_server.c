@@ -271,6 +271,16 @@ static void control(conn *c, const dr_request *request, const dr_api *apis, dr_b
     put_reply(out, c->server, request->guid.data, code, data, request, apis);
 }
 
+/* Waits until the test is over, leaving all that the client sends unread. */
+static void wait_for_stop(bad_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    while (!server->is_stopped) {
+        pthread_cond_wait(&server->stopped, &server->lock);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
 /* Answers one request. Returns: false when the connection is to be closed. */
 static bool answer(conn *c, const dr_request *request, const dr_api *apis, int call)
 {
@@ -288,6 +298,9 @@ static bool answer(conn *c, const dr_request *request, const dr_api *apis, int c
     }
     send_all(c->fd, out.data, out.len, is_name(apis, "/drip") ? 1 : 1u << 20);
     dr_buf_fini(&out);
+    if (is_name(apis, "/deaf")) {
+        wait_for_stop(c->server);
+    }
     return is_open;
 }
 
@@ -345,16 +358,6 @@ static void refuse(conn *c)
         send_all(c->fd, out.data, out.len, out.len);
     }
     dr_buf_fini(&out);
-}
-
-/* Waits until the test is over, leaving all that the client sends unread. */
-static void wait_for_stop(bad_server *server)
-{
-    pthread_mutex_lock(&server->lock);
-    while (!server->is_stopped) {
-        pthread_cond_wait(&server->stopped, &server->lock);
-    }
-    pthread_mutex_unlock(&server->lock);
 }
 
 /* Does what a mode other than BAD_SERVER_READS means. */

@@ -161,6 +161,32 @@ static void test_connection_breaks(void **state)
     scene_end(&s);
 }
 
+/* Half a request went out: the connection takes no other, but results still come on it. */
+static void test_half_sent(void **state)
+{
+    (void)state;
+    const size_t len = 8000000;
+    char *param = malloc(len + 32);
+    scene s = {.server.frame = {.bytes_max = 2 * len}};
+    assert_non_null(param);
+    int head = snprintf(param, 32, "s:%zu:\"", len);
+    memset(param + head, 'x', len);
+    memcpy(param + head + len, "\";", 3);
+    scene_begin(&s, NULL);
+    const dora_client_options options = {.nodes = s.server.address, .frame_bytes_max = 2 * len};
+    scene_remake(&s, &options);
+    assert_int_equal(scene_submit(&s, "/late", "i:1;"), DORA_OK);
+    assert_int_equal(scene_call(&s, "/deaf", "", 0), DORA_OK);
+    assert_int_equal(scene_call(&s, "/echo", param, 100), DORA_ETIMEDOUT);
+    scene_expect_echo(&s);
+    assert_int_equal(atomic_load(&s.server.conns), 2);
+    bad_server_release(&s.server, 0);
+    scene_expect_one(&s, "i:1;", false);
+    assert_null(s.client->keep.all->next);
+    scene_end(&s);
+    free(param);
+}
+
 static void test_garbage_loses(void **state)
 {
     (void)state;
@@ -312,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_late_result_is_nobodys),
         cmocka_unit_test(test_late_reply_is_nobodys),
         cmocka_unit_test(test_connection_breaks),
+        cmocka_unit_test(test_half_sent),
         cmocka_unit_test(test_garbage_loses),
         cmocka_unit_test(test_stopping_keeps_results),
         cmocka_unit_test(test_two_clients),

@@ -117,13 +117,37 @@ static dora_err verdict(const dr_attempt *a, dora_error *error)
     return dr_answer_refused(reply, error);
 }
 
+/* The first try that may have run. No later one can say that the call was not run. */
+typedef struct doubt {
+    dora_err err; /* DORA_OK: there was none */
+    size_t node;
+    dora_error error;
+} doubt;
+
+/* Makes what the last try said agree with the doubt. */
+static dora_err with_doubt(dr_attempt *a, const doubt *first, dora_err err, outcome last,
+                           dora_error *error)
+{
+    bool is_elsewhere = first->err != DORA_OK && a->node != first->node;
+    bool is_refused = err == DORA_EREPLY && dora_code_is_not_run(a->incoming.reply.code);
+    if (err == DORA_OK && is_elsewhere) {
+        dr_answer_doubt(a->answer);
+    }
+    if (err == DORA_OK || first->err == DORA_OK || (last != NOT_RUN && !is_refused)) {
+        return err;
+    }
+    if (error != NULL) {
+        *error = first->error;
+    }
+    return first->err;
+}
+
 dora_err dr_tries_run(dr_attempt *a, dora_error *error)
 {
-    dora_error doubt; /* of the first try that may have run */
-    dora_err doubt_err = DORA_OK;
-    size_t doubt_node = 0;
+    doubt first;
     dora_err err = DORA_OK;
     outcome last = FAILED;
+    first.err = DORA_OK;
     do {
         bool is_over = false;
         divide_time(a);
@@ -133,26 +157,18 @@ dora_err dr_tries_run(dr_attempt *a, dora_error *error)
         }
         err = next;
         last = outcome_of(a, err);
-        if (last == UNKNOWN && doubt_err == DORA_OK && a->retries_left > 0) {
-            doubt_err = err;
-            doubt_node = a->node;
+        if (last == UNKNOWN && first.err == DORA_OK && a->retries_left > 0) {
+            first.err = err;
+            first.node = a->node;
             if (error != NULL) {
-                doubt = *error;
+                first.error = *error;
             }
         }
     } while (may_try_again(a, last));
     if (err == DORA_OK) {
         err = verdict(a, error);
     }
-    bool is_elsewhere = doubt_err != DORA_OK && a->node != doubt_node;
-    if (err == DORA_OK && is_elsewhere) {
-        dr_answer_doubt(a->answer);
-    } else if (err != DORA_OK && doubt_err != DORA_OK && last == NOT_RUN) {
-        err = doubt_err;
-        if (error != NULL) {
-            *error = doubt;
-        }
-    }
+    err = with_doubt(a, &first, err, last, error);
     a->answer->count = err == DORA_OK ? a->answer->count : 0;
     return err;
 }
