@@ -147,7 +147,8 @@ dora_err dr_tries_run(dr_attempt *a, dora_error *error)
     doubt first;
     dora_err err = DORA_OK;
     outcome last = FAILED;
-    first.err = DORA_OK;
+    first.err = DORA_OK; /* `error` is only read where this is not */
+    first.node = 0;
     do {
         bool is_over = false;
         divide_time(a);
