@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps freed memor
 
 CALLS = 200_000
 WARM_UP = 20_000
-SLACK_KB = 512  # of the allocators' own; 3 bytes lost in each call would show
+SLACK_KB = 2048  # of the allocators' own; the smallest object lost in each call is 3 MB
 
 
 def rss_kb(pid):
@@ -40,7 +40,7 @@ def client(serve):
         yield made
 
 
-def calls(client, count):
+def calls(threads, client, count):
     """So many calls, of small values, by four threads: one alone would mostly wait."""
 
     def some():
@@ -52,19 +52,19 @@ def calls(client, count):
             call("/echo", value, timeout=5.0, group=None)
             call("/request", value)
 
-    with ThreadPoolExecutor(4) as threads:
-        for each in [threads.submit(some) for _ in range(4)]:
-            each.result()
+    for each in [threads.submit(some) for _ in range(4)]:
+        each.result()
 
 
 def test_calls(client):
     worker = client.call("/pid")
-    calls(client, WARM_UP)
-    gc.collect()
-    before = rss_kb("self"), rss_kb(worker), len(gc.get_objects())
-    calls(client, CALLS)
-    gc.collect()
-    after = rss_kb("self"), rss_kb(worker), len(gc.get_objects())
+    with ThreadPoolExecutor(4) as threads:
+        calls(threads, client, WARM_UP)
+        gc.collect()
+        before = rss_kb("self"), rss_kb(worker), len(gc.get_objects())
+        calls(threads, client, CALLS)
+        gc.collect()
+        after = rss_kb("self"), rss_kb(worker), len(gc.get_objects())
     assert client.call("/pid") == worker, "one worker handled all"
     assert after[0] - before[0] < SLACK_KB, f"the client grew by {after[0] - before[0]} KiB"
     assert after[1] - before[1] < SLACK_KB, f"the worker grew by {after[1] - before[1]} KiB"
