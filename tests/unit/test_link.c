@@ -215,6 +215,23 @@ static void test_garbage(void **state)
     dr_buf_fini(&bytes);
 }
 
+/* A frame whose header names one call and its body another answers neither. */
+static void test_two_guids(void **state)
+{
+    (void)state;
+    const dora_frame_options options = {.sign = false};
+    const size_t in_body = 4 + DR_GUID_LEN + strlen("a:4:{s:4:\"guid\";s:32:\"");
+    dr_buf bytes = {0};
+    put_reply(&bytes, &options, MINE, 0, "i:1;");
+    assert_memory_equal(bytes.data + in_body, MINE, DR_GUID_LEN);
+    memcpy(bytes.data + in_body, OTHER, DR_GUID_LEN);
+    expect_failure(&options, dr_buf_slice(&bytes), DORA_EPROTO, DORA_CODE_BAD_GUID);
+    memcpy(bytes.data + in_body, MINE, DR_GUID_LEN);
+    memcpy(bytes.data + 4, OTHER, DR_GUID_LEN);
+    expect_failure(&options, dr_buf_slice(&bytes), DORA_EPROTO, DORA_CODE_BAD_GUID);
+    dr_buf_fini(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_bytes_after_the_reply),
         cmocka_unit_test(test_zero_guid_is_ours),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_two_guids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,10 +118,11 @@ DORA_API dora_slice dora_answer_reply(const dora_answer *answer);
  * Returns: DORA_OK when each api has an outcome, which may be an error: look at result.code.
  * Errors: DORA_ETIMEDOUT (code 100009), DORA_ECONNECT (100010: certainly not run), DORA_ECLOSED
  * and DORA_EIO (100009), DORA_EREPLY (the server refused the request: error->code says why),
- * DORA_EINTERRUPTED, DORA_ETOOBIG, DORA_EPROTO (100009: what came is no reply; DORA_ESIGN: 100005),
- * DORA_EINVAL (no call, a repeated key, a group that is not there, a parameter that is no encoded
- * value), DORA_EFULL (calls to 64 nodes of no group are under way). Where an earlier try may have
- * run, the error is that try's, never one that says "not run". */
+ * DORA_EINTERRUPTED, DORA_ETOOBIG, DORA_EPROTO (100009: what came is no reply; 100100: header and
+ * body of it name different calls), DORA_ESIGN (100005), DORA_EINVAL (no call, a repeated key, a
+ * group that is not there, a parameter that is no encoded value), DORA_EFULL (calls to 64 nodes of
+ * no group are under way). Where an earlier try may have run, the error is that try's, never one
+ * that says "not run". */
 DORA_API dora_err dora_client_call(dora_client *client, const dora_call *call,
                                    const dora_call_options *options, dora_answer *answer,
                                    dora_error *error);

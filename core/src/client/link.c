@@ -89,6 +89,13 @@ static dora_err frame_failed(dora_err err, dora_error *inner, dora_error *error)
     return unreadable(error, inner->msg);
 }
 
+/* Whether the body names the call that the header names; one that names none is not doubted. */
+static bool has_guid(const dr_reply_message *reply, const char *guid)
+{
+    return reply->guid.len == 0 ||
+           (reply->guid.len == DR_GUID_LEN && memcmp(reply->guid.data, guid, DR_GUID_LEN) == 0);
+}
+
 dora_err dr_link_next(dr_link *link, dr_incoming *incoming, dora_error *error)
 {
     dora_error inner;
@@ -111,6 +118,13 @@ dora_err dr_link_next(dr_link *link, dr_incoming *incoming, dora_error *error)
     }
     if (err != DORA_OK) {
         return frame_failed(err, &inner, error);
+    }
+    if (!has_guid(&incoming->reply, frame.guid)) {
+        dora_error_set(error, DORA_EPROTO, "reply: %s", dora_code_text(DORA_CODE_BAD_GUID));
+        if (error != NULL) {
+            error->code = DORA_CODE_BAD_GUID;
+        }
+        return DORA_EPROTO;
     }
     incoming->guid = frame.guid;
     link->at += used;
