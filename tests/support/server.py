@@ -65,8 +65,8 @@ class Server:
 
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                command or [program(), "serve", "--config", path], stdout=subprocess.PIPE, stderr=log,
-                stdin=subprocess.DEVNULL, env=environment(), preexec_fn=die_with_parent)
+                command or [program(), "serve", "--config", path], stdout=subprocess.PIPE,
+                stderr=log, stdin=subprocess.DEVNULL, env=environment(), preexec_fn=die_with_parent)
         self.pid = self.process.pid
         self.family = []
         try:

@@ -209,7 +209,8 @@ static void on_housekeeping(uv_timer_t *timer)
     for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
         dr_crew_end_stuck(crew);
         dr_crew_balance(crew);
-        if (crew->options.memory_mb_max > 0 && crew->state == DR_CREW_LOADED) {
+        if (crew->options.memory_mb_max > 0 && crew->state == DR_CREW_LOADED &&
+            !crew->is_on_trial) {
             dr_crew_check_memory(crew);
         }
     }

@@ -136,7 +136,7 @@ void dr_crew_balance(dr_crew *crew)
 
 bool dr_crew_is_complete(const dr_crew *crew)
 {
-    return crew->state == DR_CREW_LOADED && dr_crew_ready(crew) == crew->options.workers;
+    return crew->state == DR_CREW_LOADED && dr_crew_ready(crew) >= crew->options.workers;
 }
 
 uint32_t dr_crew_ready(const dr_crew *crew)
