@@ -167,12 +167,22 @@ static void test_again(void **state)
     dr_config config;
     dora_error error;
     const char *const again[] = {"php", "run", NULL};
-    const dora_host host = {.runtime = "php", .again = again, .again_app = "run"};
+    dora_host host = {.runtime = "php", .again = again, .again_app = "run"};
     assert_int_equal(parse(&config, ARGV("run", "users.py"), &host, &error), DORA_OK);
     assert_int_equal(config.pools[0].runtime, DR_RUNTIME_PHP);
     assert_true(config.pools[0].from_again);
     assert_string_equal(config.pools[0].name, "run");
     assert_int_equal(config.pools[1].runtime, DR_RUNTIME_PYTHON);
+    assert_false(config.pools[1].from_again);
+    dr_config_fini(&config);
+
+    host.config = "{\"pools\": {\"a\": {\"runtime\": \"php\", \"app\": \"run\", \"workers\": 3}, "
+                  "\"b\": {\"runtime\": \"python\", \"app\": \"users.py\"}}}";
+    host.config_name = "the program's settings";
+    assert_int_equal(parse(&config, ARGV("--port", "0"), &host, &error), DORA_OK);
+    assert_true(config.pools[0].from_again);
+    assert_string_equal(config.pools[0].app, "run");
+    assert_int_equal(config.pools[0].workers, 3);
     assert_false(config.pools[1].from_again);
     dr_config_fini(&config);
 }

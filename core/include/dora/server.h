@@ -17,8 +17,8 @@ typedef struct dora_host {
      * {"/usr/bin/python3", "-m", "dora", "zygote"}. */
     const char *const *zygote;
     /* again is the command line of this very process, where it is an application file that called
-     * run(): the pool named `again_app` (a FILE argument of serve) is started with it. NULL both
-     * for the command line programs. */
+     * run(): the pool of `again_app` (a FILE argument of serve, or `app` of a pool in `config`) is
+     * started with it. NULL both for the command line programs. */
     const char *const *again;
     const char *again_app;
     /* config is JSON text like that of a configuration file, read before the file of --config;

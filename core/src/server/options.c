@@ -256,6 +256,15 @@ static dora_err listen_apply(const serve_flags *flags, dr_config *config, dora_e
     return DORA_OK;
 }
 
+/* pools_from_again marks those of the host's own configuration that serve the running file. */
+static void pools_from_again(dr_config *config, const dora_host *host)
+{
+    for (size_t i = 0; host->again_app != NULL && i < config->pool_count; i++) {
+        dr_pool_config *pool = &config->pools[i];
+        pool->from_again = strcmp(pool->app, host->again_app) == 0;
+    }
+}
+
 static dora_err flags_apply(const serve_flags *flags, dr_config *config, const dora_host *host,
                             dora_error *error)
 {
@@ -265,6 +274,7 @@ static dora_err flags_apply(const serve_flags *flags, dr_config *config, const d
         const dora_slice text = {host->config, strlen(host->config)};
         err = dr_config_parse(config, text, host->config_name, error);
         where = where == NULL ? host->config_name : where;
+        pools_from_again(config, host);
     }
     if (err == DORA_OK && flags->config != NULL) {
         err = dr_config_load(config, flags->config, error);

@@ -8,9 +8,9 @@
 
 /* dr_options_parse reads argv (without program and subcommand) into `config`, which
  * dr_config_init filled: first host->config, then the file of --config, then the other flags, then
- * a pool for each FILE; --workers counts for every pool. The pool whose FILE is host->again_app gets from_again
- * and the host's runtime. `host` may be NULL. `*config_path` (may be NULL) is the file of --config,
- * NULL without; borrowed from argv.
+ * a pool for each FILE; --workers counts for every pool. The pool of host->again_app, a FILE or an
+ * `app` of host->config, gets from_again; a FILE the host's runtime, too. `host` may be NULL.
+ * `*config_path` (may be NULL) is the file of --config, NULL without; borrowed from argv.
  * Errors: DORA_EINVAL for a wrong command line; DORA_ECONFIG, DORA_EIO and DORA_ENOMEM as
  * dr_config_load and dr_config_check. */
 dora_err dr_options_parse(dr_config *config, int argc, char *const *argv, const dora_host *host,
