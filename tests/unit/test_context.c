@@ -40,7 +40,9 @@ static void outside_a_server(void **state)
     (void)state;
     dora_server_info info;
     assert_false(dora_log(DORA_LOG_ERROR, "t", NULL, 0, "x", 1));
+    assert_false(dora_log_value(DORA_LOG_ERROR, "t", NULL, 0, "1", 1));
     assert_false(dora_log_is_wanted(DORA_LOG_ERROR));
+    assert_false(dora_log_level_set(9));
     assert_false(dora_server_info_get(&info));
 }
 
@@ -75,6 +77,37 @@ static void the_threshold_spares_the_system_call(void **state)
     assert_false(dora_log_is_wanted(DORA_LOG_SNAP));
     assert_true(dora_log_is_wanted(DORA_LOG_EXCEPTION));
     assert_false(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+}
+
+static void a_process_may_have_a_threshold_of_its_own(void **state)
+{
+    (void)state;
+    dr_log_entry entry;
+    uint64_t dropped;
+    assert_true(dora_log_level_set(DORA_LOG_PERFORMANCE));
+    assert_true(dora_log(DORA_LOG_PERFORMANCE, "t", NULL, 0, "x", 1));
+    assert_true(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+    assert_true(dora_log_level_set(DORA_LOG_DEBUG));
+    assert_true(dora_log(DORA_LOG_TRACE, "t", NULL, 0, "x", 1));
+    assert_false(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+    assert_true(dora_log(DORA_LOG_EMERGENCY, "t", NULL, 0, "x", 1));
+    assert_true(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+}
+
+static void a_value_that_is_cut_is_a_text(void **state)
+{
+    (void)state;
+    dr_log_entry entry;
+    uint64_t dropped;
+    char *text = malloc(DR_LOG_RECORD_MAX + 1);
+    assert_non_null(text);
+    memset(text, '1', DR_LOG_RECORD_MAX + 1);
+    for (size_t more = 0; more < 2; more++) {
+        assert_true(dora_log_value(DORA_LOG_INFO, "t", NULL, 0, text, DR_LOG_RECORD_MAX + more));
+        assert_true(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+        assert_int_equal(entry.is_value, more == 0);
+    }
+    free(text);
 }
 
 static void long_texts_are_cut(void **state)
@@ -134,8 +167,8 @@ static void packets_that_a_handler_made_up(void **state)
     (void)state;
     dr_log_entry entry;
     uint64_t dropped;
-    uint32_t words[10] = {0};
-    for (size_t i = 0; i < 10; i++) {
+    uint32_t words[12] = {0};
+    for (size_t i = 0; i < 12; i++) {
         words[i] = UINT32_MAX;
     }
     for (size_t len = 1; len <= sizeof(words); len++) {
@@ -182,6 +215,9 @@ int main(void)
         cmocka_unit_test(outside_a_server),
         cmocka_unit_test_setup_teardown(a_record_arrives_as_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_threshold_spares_the_system_call, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_process_may_have_a_threshold_of_its_own, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_value_that_is_cut_is_a_text, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_texts_are_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_master_that_is_gone_is_no_harm, set_up, tear_down),

@@ -96,6 +96,26 @@ static void json_has_the_keys_of_the_original(void **state)
     dr_buf_fini(&line);
 }
 
+static void a_message_may_be_a_value(void **state)
+{
+    (void)state;
+    dr_buf line = {0};
+    dr_log_entry entry = full_entry;
+    entry.is_value = true;
+    entry.msg = text_slice("{\"a\":[1]}");
+    assert_int_equal(dr_log_line_json(&line, &entry), DORA_OK);
+    assert_non_null(strstr(line.data, ",\"m\":{\"a\":[1]},\"pid\""));
+    dr_buf_clear(&line);
+    entry.msg = text_slice("1}\n{\"forged\":1"); /* more than one line: a text after all */
+    assert_int_equal(dr_log_line_json(&line, &entry), DORA_OK);
+    assert_non_null(strstr(line.data, ",\"m\":\"1}\\u000a{"));
+    dr_buf_clear(&line);
+    entry.msg.len = 0;
+    assert_int_equal(dr_log_line_json(&line, &entry), DORA_OK);
+    assert_non_null(strstr(line.data, ",\"m\":\"\","));
+    dr_buf_fini(&line);
+}
+
 static void a_message_cannot_look_like_another_entry(void **state)
 {
     (void)state;
@@ -121,7 +141,8 @@ static void a_log_of_json(void **state)
     static dr_log_carry carry;
     assert_int_equal(dr_log_new(&log, path, true, DR_LOG_DEBUG, &error), DORA_OK);
     dr_log_write(log, DR_LOG_ERROR, "master", "one %d", 1);
-    dr_log_record(log, &full_entry);                /* above the threshold */
+    dr_log_write(log, DR_LOG_SNAP, "master", "hi"); /* above the threshold */
+    dr_log_record(log, &full_entry);                /* who made it has asked */
     dr_log_lines(log, "users", &carry, "two\n", 4); /* what is printed has no level */
     dr_log_free(log);
     char *text = slurp();
@@ -132,7 +153,8 @@ static void a_log_of_json(void **state)
     assert_true(json_real_value(json_object_get(line, "e")) > 1600000000.0);
     assert_int_equal(json_integer_value(json_object_get(line, "pid")), getpid());
     json_decref(line);
-    assert_null(strstr(text, "hi"));
+    assert_null(strstr(text, "\"m\":\"hi\""));
+    assert_non_null(strstr(text, "\"m\":\"say \\\"hi\\\""));
     assert_non_null(strstr(text, "\"m\":\"two\",\"pid\":null,\"pool\":\"users\"}\n"));
     free(text);
 }
@@ -296,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(levels_and_text, set_up, tear_down),
         cmocka_unit_test(the_threshold_never_drops_errors),
         cmocka_unit_test(json_has_the_keys_of_the_original),
+        cmocka_unit_test(a_message_may_be_a_value),
         cmocka_unit_test(a_message_cannot_look_like_another_entry),
         cmocka_unit_test_setup_teardown(a_log_of_json, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_queue_is_counted, set_up, tear_down),

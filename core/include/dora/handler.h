@@ -83,6 +83,15 @@ DORA_API bool dora_log(int level, const char *tag, const char *file, uint32_t li
                        size_t msg_len);
 DORA_API bool dora_log_is_wanted(int level);
 
+/* dora_log_value adds a record whose message is `json`, one JSON value on one line: a log of JSON
+ * lines takes it as it is. One over 32 KiB is cut and becomes a text. Returns: as dora_log. */
+DORA_API bool dora_log_value(int level, const char *tag, const char *file, uint32_t line,
+                             const char *json, size_t json_len);
+
+/* dora_log_level_set makes this process, and those forked from it, keep records up to `level`
+ * instead of up to the server's `log.level`. Returns: as dora_log. */
+DORA_API bool dora_log_level_set(int level);
+
 /* dora_server_info is what a worker can know of its server. Counts are of the whole server, and at
  * most a second old. */
 typedef struct dora_server_info {

@@ -283,9 +283,7 @@ static void add(dr_log *log, const dr_log_entry *entry)
 
 void dr_log_record(dr_log *log, const dr_log_entry *entry)
 {
-    if (dr_log_is_wanted(log->level, entry->level)) {
-        add(log, entry);
-    }
+    add(log, entry);
 }
 
 void dr_log_write(dr_log *log, int level, const char *tag, const char *format, ...)

@@ -40,7 +40,8 @@ static inline bool dr_log_is_wanted(uint32_t threshold, int level)
 void dr_log_write(dr_log *log, int level, const char *tag, const char *format, ...)
     DORA_PRINTF(4, 5);
 
-/* dr_log_record adds an entry that says all about itself; its bytes may be any. Thread: any. */
+/* dr_log_record adds an entry that says all about itself, whatever its level: who made it has asked
+ * for it. Its bytes may be any. Thread: any. */
 void dr_log_record(dr_log *log, const dr_log_entry *entry);
 
 /* dr_log_lines adds what a worker of the pool `tag` printed, line by line; `carry` keeps an

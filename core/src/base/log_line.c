@@ -81,6 +81,17 @@ static dora_err append_json(dr_buf *out, const char *key, dora_slice text)
     return err;
 }
 
+/* append_message trusts a value so far that it stays on its line. */
+static dora_err append_message(dr_buf *out, const dr_log_entry *entry)
+{
+    const dora_slice msg = entry->msg;
+    if (!entry->is_value || msg.len == 0 || memchr(msg.data, '\n', msg.len) != NULL) {
+        return append_json(out, ",\"m\":", msg);
+    }
+    const dora_err err = dr_buf_append(out, ",\"m\":", 5);
+    return err == DORA_OK ? dr_buf_append(out, msg.data, msg.len) : err;
+}
+
 dora_err dr_log_line_json(dr_buf *out, const dr_log_entry *entry)
 {
     char text[96];
@@ -94,7 +105,7 @@ dora_err dr_log_line_json(dr_buf *out, const dr_log_entry *entry)
     err = err == DORA_OK ? append_json(out, ",\"p\":", entry->file) : err;
     len = snprintf(text, sizeof(text), ",\"l\":%u", entry->line);
     err = err == DORA_OK ? dr_buf_append(out, text, (size_t)len) : err;
-    err = err == DORA_OK ? append_json(out, ",\"m\":", entry->msg) : err;
+    err = err == DORA_OK ? append_message(out, entry) : err;
     len = entry->pid == 0 ? snprintf(text, sizeof(text), ",\"pid\":null")
                           : snprintf(text, sizeof(text), ",\"pid\":%d", entry->pid);
     err = err == DORA_OK ? dr_buf_append(out, text, (size_t)len) : err;

@@ -14,12 +14,14 @@ typedef struct dr_log_entry {
     int pid;          /* 0: not known */
     const char *pool; /* NULL: the server itself */
     dora_slice msg;
+    bool is_value; /* msg is one JSON value */
 } dr_log_entry;
 
 /* dr_log_line_text appends `time level [tag] [file:line] message`. Further lines of a message are
  * indented, so that no message can look like an entry of its own. dr_log_line_json appends one
  * object: the original's keys v, e, g, p, l and m in this order, then pid and pool; bytes
- * that are no UTF-8 become '?'. Both end with a newline. Errors: DORA_ENOMEM. */
+ * that are no UTF-8 become '?', and a message that is a value stands as it is. Both end with a
+ * newline. Errors: DORA_ENOMEM. */
 dora_err dr_log_line_text(dr_buf *out, const dr_log_entry *entry);
 dora_err dr_log_line_json(dr_buf *out, const dr_log_entry *entry);
 

@@ -17,6 +17,7 @@ typedef struct head {
     uint32_t tag_len;
     uint32_t file_len;
     uint32_t msg_len;
+    uint32_t is_value; /* 0 or 1 */
 } head;
 
 dora_err dr_log_packet_pair(int fds[2], dora_error *error)
@@ -53,6 +54,7 @@ bool dr_log_packet_send(int fd, const dr_log_entry *entry, uint64_t dropped)
     first.tag_len = (uint32_t)parts[1].iov_len;
     first.file_len = (uint32_t)parts[2].iov_len;
     first.msg_len = (uint32_t)parts[3].iov_len;
+    first.is_value = entry->is_value && entry->msg.len <= DR_LOG_RECORD_MAX; /* cut: no value */
     const struct msghdr packet = {.msg_iov = parts, .msg_iovlen = 4};
     return sendmsg(fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
@@ -76,7 +78,8 @@ static bool decode(const char *bytes, size_t len, dr_log_entry *entry, uint64_t 
                             .file = {file, first.file_len},
                             .line = first.line,
                             .pid = first.pid,
-                            .msg = {file + first.file_len, first.msg_len}};
+                            .msg = {file + first.file_len, first.msg_len},
+                            .is_value = first.is_value != 0};
     *dropped = first.dropped;
     return true;
 }

@@ -39,31 +39,56 @@ bool dora_log_is_wanted(int level)
     return context != NULL && dr_log_is_wanted(context->log_level, level);
 }
 
-bool dora_log(int level, const char *tag, const char *file, uint32_t line, const char *msg,
-              size_t msg_len)
+bool dora_log_level_set(int level)
 {
     dr_context *context = current;
     if (context == NULL) {
         return false;
     }
-    if (!dr_log_is_wanted(context->log_level, level)) {
+    context->log_level = level > 0 ? (uint32_t)level : 0;
+    return true;
+}
+
+/* record sends an entry with what is the same for all: the time and the process. */
+static bool record(dr_log_entry entry)
+{
+    dr_context *context = current;
+    if (context == NULL) {
+        return false;
+    }
+    if (!dr_log_is_wanted(context->log_level, entry.level)) {
         return true;
     }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    const dr_log_entry entry = {.level = level,
-                                .time_ns =
-                                    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
-                                .tag = text_of(tag),
-                                .file = text_of(file),
-                                .line = line,
-                                .pid = getpid(), /* a handler may have forked */
-                                .msg = {msg, msg_len}};
+    entry.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    entry.pid = getpid(); /* a handler may have forked */
     const uint64_t dropped = atomic_exchange(&context->dropped, 0);
     if (!dr_log_packet_send(context->log_fd, &entry, dropped)) {
         atomic_fetch_add(&context->dropped, dropped + 1);
     }
     return true;
+}
+
+bool dora_log(int level, const char *tag, const char *file, uint32_t line, const char *msg,
+              size_t msg_len)
+{
+    return record((dr_log_entry){.level = level,
+                                 .tag = text_of(tag),
+                                 .file = text_of(file),
+                                 .line = line,
+                                 .msg = {msg, msg_len}});
+}
+
+bool dora_log_value(int level, const char *tag, const char *file, uint32_t line, const char *json,
+                    size_t json_len)
+{
+    return record((dr_log_entry){.level = level,
+                                 .tag = text_of(tag),
+                                 .file = text_of(file),
+                                 .line = line,
+                                 .msg = {json, json_len},
+                                 .is_value = true});
 }
 
 static uint64_t read_count(const _Atomic uint64_t *count)
