@@ -35,7 +35,12 @@ if test "$PHP_DORA" != "no"; then
     rpc_call.c
     rpc_client.c
     rpc_common.c
+    rpc_log.c
     rpc_packet.c
+    rpc_server.c
+    rpc_server_config.c
+    rpc_server_object.c
+    rpc_server_settings.c
     runtime.c
     wire.c
   "

@@ -122,6 +122,24 @@ static php_dora_handler *handler_new(const zend_fcall_info *fci, const zend_fcal
     return handler;
 }
 
+php_dora_app *php_dora_app_of_method(zend_object *object, const char *method)
+{
+    zval value;
+    php_dora_handler *handler = ecalloc(1, sizeof(*handler));
+
+    ZVAL_OBJ_COPY(&handler->callable, object); /* the cache says which method */
+    handler->cache.function_handler =
+        zend_hash_str_find_ptr(&object->ce->function_table, method, strlen(method));
+    handler->cache.object = object;
+    handler->cache.called_scope = object->ce;
+    handler->is_looked_up = true;
+    handler->arg_count = 1;
+    object_init_ex(&value, php_dora_app_ce);
+    php_dora_app *app = php_dora_app_of(Z_OBJ(value));
+    zend_hash_add_new_ptr(&app->handlers, ZSTR_EMPTY_ALLOC(), handler);
+    return app;
+}
+
 void php_dora_handler_call(php_dora_handler *handler, uint32_t count, zval *args, zval *result)
 {
     zend_fcall_info call = {
@@ -132,7 +150,7 @@ void php_dora_handler_call(php_dora_handler *handler, uint32_t count, zval *args
     zend_call_function(&call, handler->is_looked_up ? &handler->cache : NULL);
 }
 
-static bool is_open(void)
+bool php_dora_app_is_open(void)
 {
     if (DORA_G(role) == PHP_DORA_PLAIN || DORA_G(role) == PHP_DORA_LOADING) {
         return true;
@@ -157,7 +175,7 @@ PHP_METHOD(Dora_App, api)
     Z_PARAM_FUNC(fci, cache)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
-    if (!is_open()) {
+    if (!php_dora_app_is_open()) {
         RETURN_THROWS();
     }
     if (ZSTR_LEN(name) == 0 || ZSTR_LEN(name) > NAME_LEN_MAX ||
@@ -183,7 +201,7 @@ PHP_METHOD(Dora_App, fallback)
     Z_PARAM_FUNC(fci, cache)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
-    if (!is_open()) {
+    if (!php_dora_app_is_open()) {
         RETURN_THROWS();
     }
     if (zend_hash_exists(&self->handlers, ZSTR_EMPTY_ALLOC())) {
@@ -203,7 +221,7 @@ static void hook_add(INTERNAL_FUNCTION_PARAMETERS, bool is_start)
     Z_PARAM_FUNC(fci, cache)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
-    if (!is_open()) {
+    if (!php_dora_app_is_open()) {
         RETURN_THROWS();
     }
     zend_hash_next_index_insert_ptr(is_start ? &self->starts : &self->stops,
@@ -221,6 +239,35 @@ PHP_METHOD(Dora_App, workerStop)
     hook_add(INTERNAL_FUNCTION_PARAM_PASSTHRU, false);
 }
 
+bool php_dora_app_serve(php_dora_app *app)
+{
+    if (DORA_G(role) == PHP_DORA_LOADING) {
+        /* The rest of the file is for the master, after its server has stopped. */
+        php_dora_app_choose(app);
+        zend_throw_unwind_exit();
+        return true;
+    }
+    if (dora_is_zygote()) {
+        php_dora_app_choose(app);
+        php_dora_zygote_serve();
+        return true;
+    }
+    return false;
+}
+
+bool php_dora_app_finish(int status)
+{
+    if (EG(exception) != NULL) {
+        return false;
+    }
+    if (status != 0) {
+        EG(exit_status) = status;
+        zend_throw_unwind_exit();
+        return false;
+    }
+    return true;
+}
+
 PHP_METHOD(Dora_App, run)
 {
     HashTable *options = NULL;
@@ -230,28 +277,14 @@ PHP_METHOD(Dora_App, run)
     Z_PARAM_ARRAY_HT(options)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
-    if (!is_open()) {
+    if (!php_dora_app_is_open()) {
         RETURN_THROWS();
     }
-    if (DORA_G(role) == PHP_DORA_LOADING) {
-        /* The rest of the file is for the master, after its server has stopped. */
-        php_dora_app_choose(self);
-        zend_throw_unwind_exit();
+    if (php_dora_app_serve(self)) {
         return;
     }
-    if (dora_is_zygote()) {
-        php_dora_app_choose(self);
-        php_dora_zygote_serve();
-        return;
+    php_dora_program program = {.door = "Dora\\App::run()", .options = options};
+    if (php_dora_app_finish(php_dora_master_run(&program))) {
+        RETURN_LONG(0);
     }
-    int status = php_dora_master_run(options);
-    if (EG(exception) != NULL) {
-        RETURN_THROWS();
-    }
-    if (status != 0) {
-        EG(exit_status) = status;
-        zend_throw_unwind_exit();
-        return;
-    }
-    RETURN_LONG(0);
 }

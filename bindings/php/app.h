@@ -19,6 +19,7 @@ struct php_dora_app {
     HashTable handlers; /* name -> handler; the empty name is the fallback */
     HashTable starts;   /* a list of handlers */
     HashTable stops;
+    zend_object *rpc_server; /* the DoraRPC\BackEndServer that it serves; its fallback holds it */
     zend_object std;
 };
 
@@ -30,6 +31,23 @@ php_dora_app *php_dora_app_of(zend_object *object);
 
 /* php_dora_app_choose makes `app` what this zygote serves: it is kept until the process ends. */
 void php_dora_app_choose(php_dora_app *app);
+
+/* php_dora_app_is_open says whether handlers may still be added and the server started. Returns:
+ * false with an exception raised. */
+bool php_dora_app_is_open(void);
+
+/* php_dora_app_serve is what run() and start() do in a process that a server started: it serves
+ * `app`, or ends the file that is being loaded. Returns: true when it did; an exit is then under
+ * way. false: this process is to become the master. */
+bool php_dora_app_serve(php_dora_app *app);
+
+/* php_dora_app_finish ends run() and start() in the master: by exit() when `status` is not 0.
+ * Returns: false with an exception or that exit raised. */
+bool php_dora_app_finish(int status);
+
+/* php_dora_app_of_method makes an application whose only handler, for all names, is one method of
+ * an object, by its name in small letters. Ownership: gives it, as an object of the class. */
+php_dora_app *php_dora_app_of_method(zend_object *object, const char *method);
 
 /* php_dora_handler_call calls a handler with `count` arguments. `*result` is undefined when an
  * exception was raised, else owned by the caller. */

@@ -109,7 +109,9 @@ dora_err php_dora_load(const char *file, dora_error *error)
         php_dora_app_choose(php_dora_app_of(Z_OBJ(result)));
     }
     if (err == DORA_OK && DORA_G(app) == NULL) {
-        err = load_error(error, path, "it must return a Dora\\App, or call run() of one");
+        err = load_error(error, path,
+                         "it must return a Dora\\App, or call run() of one, or start() of a "
+                         "DoraRPC\\BackEndServer");
     }
     zval_ptr_dtor(&result);
     zend_string_release(name);

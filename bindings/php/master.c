@@ -1,5 +1,5 @@
-/* master.c: App::run() in the process that becomes the master: command lines for the server and
- * for the processes that it starts. */
+/* master.c: run() and start() in the process that becomes the master: command lines for the server
+ * and for the processes that it starts. */
 #include "master.h"
 
 #include <fcntl.h>
@@ -116,36 +116,36 @@ static void zygote_args(const command *self, const char **args)
     args[count] = NULL;
 }
 
-/* Names the file that this process runs. Returns: NULL with an exception raised. */
-static const char *own_file(void)
+const char *php_dora_master_file(const char *door)
 {
     const char *file = SG(request_info).path_translated;
 
     if (strcmp(sapi_module.name, "cli") != 0) {
-        zend_throw_exception(php_dora_exception_ce,
-                             "Dora\\App::run() starts a server: run the file by `php FILE`", 0);
+        zend_throw_exception_ex(php_dora_exception_ce, 0,
+                                "%s starts a server: run the file by `php FILE`", door);
         return NULL;
     }
     if (file == NULL || access(file, R_OK) != 0) {
-        zend_throw_exception(php_dora_exception_ce,
-                             "Dora\\App::run() needs a file that can be run again: `php FILE`", 0);
+        zend_throw_exception_ex(php_dora_exception_ce, 0,
+                                "%s needs a file that can be run again: `php FILE`", door);
         return NULL;
     }
     return file;
 }
 
-int php_dora_master_run(HashTable *options)
+int php_dora_master_run(const php_dora_program *program)
 {
     command own = {0};
     char **argv = NULL;
     const char **zygote = NULL;
     int status = 1;
-    const char *file = own_file();
+    const char *file = php_dora_master_file(program->door);
 
     if (file == NULL) {
         return status;
     }
-    int argc = php_dora_argv_from_options(options, file, &argv);
+    const char *pool = program->config == NULL ? file : NULL;
+    int argc = php_dora_argv_from_options(program->options, pool, &argv);
     if (argc == 0) {
         return status;
     }
@@ -158,7 +158,10 @@ int php_dora_master_run(HashTable *options)
     dora_host host = {.runtime = "php",
                       .zygote = (const char *const *)zygote,
                       .again = (const char *const *)own.args,
-                      .again_app = file};
+                      .again_app = file,
+                      .config = program->config,
+                      .config_name = program->config_name,
+                      .pid_files = program->pid_files};
     DORA_G(role) = PHP_DORA_MASTER; /* for good: the command line is overwritten by the title */
     status = dora_main(argc, argv, &host);
 out:

@@ -4,8 +4,21 @@
 
 #include "php_dora.h"
 
-/* php_dora_master_run serves the running file until the server stops. `options` may be NULL.
+/* php_dora_program is what a file gives the server that it becomes. All is borrowed. */
+typedef struct php_dora_program {
+    const char *door;             /* the method that starts it, for messages */
+    HashTable *options;           /* of the command line; NULL: none */
+    const char *config;           /* JSON text with all pools; NULL: the file itself is the pool */
+    const char *config_name;      /* what messages call it */
+    const char *const *pid_files; /* ends with NULL; NULL: none */
+} php_dora_program;
+
+/* php_dora_master_file names the file that this process runs, which becomes the application.
+ * Returns: NULL with an exception raised where there is no such file, or not the command line. */
+const char *php_dora_master_file(const char *door);
+
+/* php_dora_master_run serves the running file until the server stops.
  * Returns: the exit status of `dora serve`; look for a raised exception first. */
-int php_dora_master_run(HashTable *options);
+int php_dora_master_run(const php_dora_program *program);
 
 #endif

@@ -232,7 +232,9 @@ int php_dora_argv_from_options(HashTable *given, const char *file, char ***argv)
 
     argv_add(&list, "dora");
     argv_add(&list, "serve");
-    argv_add(&list, file);
+    if (file != NULL) {
+        argv_add(&list, file);
+    }
     *argv = list.items;
     if (given == NULL) {
         return list.count;

@@ -31,7 +31,7 @@ bool php_dora_options_read(php_dora_options *options, HashTable *given, uint32_t
 bool php_dora_seconds(double seconds, uint32_t *ms);
 
 /* php_dora_argv_from_options makes the command line {"dora", "serve", file, "--port", "0", ...}
- * from options of App::run(). Returns: its length, 0 with an exception raised.
+ * from options of App::run(); `file` may be NULL. Returns: its length, 0 with an exception raised.
  * Ownership: gives `*argv` and its strings; php_dora_argv_free frees them. */
 int php_dora_argv_from_options(HashTable *given, const char *file, char ***argv);
 void php_dora_argv_free(char **argv);

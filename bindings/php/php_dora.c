@@ -11,6 +11,7 @@
 #include "ini.h"
 #include "request.h"
 #include "rpc_client.h"
+#include "rpc_server.h"
 
 #include "dora_arginfo.h"
 #include "dorarpc_arginfo.h"
@@ -55,6 +56,7 @@ static PHP_MINIT_FUNCTION(dora)
     php_dora_rpc_client_init_class();
     register_class_DoraRPC_Packet();
     register_class_DoraRPC_Common();
+    php_dora_rpc_init();
     return SUCCESS;
 }
 

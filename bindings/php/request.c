@@ -1,5 +1,5 @@
-/* request.c: Dora\Request, what a handler with two parameters is told about its call. It stays
- * readable after the call. */
+/* request.c: what a handler is told about its call: Dora\Request, which stays readable after the
+ * call, and the original's array. */
 #include "request.h"
 
 #include <time.h>
@@ -11,6 +11,17 @@ typedef struct request_object {
     int64_t deadline_ms; /* on the monotonic clock; -1: none */
     zend_object std;
 } request_object;
+
+/* Keys of the original's array, and which comes where. */
+enum { KEY_TYPE = 0, KEY_GUID, KEY_FD, KEY_PROTOCOL, KEY_API, KEY_NAME, KEY_PARAM, KEY_COUNT };
+
+#define TOP_KEYS 5
+static const char *const KEYS[KEY_COUNT] = {"type", "guid", "fd",   "protocol",
+                                            "api",  "name", "param"};
+static const int TCP_ORDER[TOP_KEYS] = {KEY_TYPE, KEY_GUID, KEY_FD, KEY_PROTOCOL, KEY_API};
+static const int HTTP_ORDER[TOP_KEYS] = {KEY_GUID, KEY_FD, KEY_PROTOCOL, KEY_TYPE, KEY_API};
+
+static zend_string *keys[KEY_COUNT]; /* interned when the module starts */
 
 zend_class_entry *php_dora_request_ce;
 static zend_object_handlers request_handlers;
@@ -65,6 +76,9 @@ void php_dora_request_init_class(void)
     request_handlers.clone_obj = NULL;
     request_handlers.read_property = request_read_property;
     php_dora_request_ce->create_object = request_create;
+    for (int i = 0; i < KEY_COUNT; i++) {
+        keys[i] = zend_string_init_interned(KEYS[i], strlen(KEYS[i]), true);
+    }
 }
 
 static void set_text(zend_object *object, int slot, dora_slice text)
@@ -86,6 +100,43 @@ void php_dora_request_make(zval *value, const dora_request *request, zval *param
     ZVAL_STRING(OBJ_PROP_NUM(object, SLOT_TYPE), dora_request_type(request));
     remaining_ms(self, OBJ_PROP_NUM(object, SLOT_REMAINING_MS));
     set_text(object, SLOT_TRACE, dora_request_trace(request));
+}
+
+static void set_key(HashTable *array, int key, zval *value)
+{
+    zend_hash_add_new(array, keys[key], value);
+}
+
+/* Makes {name, param}. Ownership: takes `param`. */
+static void make_api(zval *api, const dora_request *request, zval *param)
+{
+    dora_slice name = dora_request_name(request);
+    zval text;
+
+    array_init_size(api, 2);
+    ZVAL_STRINGL_FAST(&text, name.len > 0 ? name.data : "", name.len);
+    set_key(Z_ARRVAL_P(api), KEY_NAME, &text);
+    set_key(Z_ARRVAL_P(api), KEY_PARAM, param);
+}
+
+void php_dora_request_describe(zval *param, const dora_request *request)
+{
+    const char *protocol = dora_request_protocol(request);
+    const int *order = strcmp(protocol, "http") == 0 ? HTTP_ORDER : TCP_ORDER;
+    dora_slice guid = dora_request_guid(request);
+    zval values[TOP_KEYS]; /* by their key */
+    zval all;
+
+    ZVAL_STRING(&values[KEY_TYPE], dora_request_type(request));
+    ZVAL_STRINGL(&values[KEY_GUID], guid.len > 0 ? guid.data : "", guid.len);
+    ZVAL_LONG(&values[KEY_FD], (zend_long)dora_request_connection(request));
+    ZVAL_STRING(&values[KEY_PROTOCOL], protocol);
+    make_api(&values[KEY_API], request, param);
+    array_init_size(&all, TOP_KEYS);
+    for (int i = 0; i < TOP_KEYS; i++) {
+        set_key(Z_ARRVAL(all), order[i], &values[order[i]]);
+    }
+    ZVAL_COPY_VALUE(param, &all);
 }
 
 /* Only the server makes requests: the constructor is private. */

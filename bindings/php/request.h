@@ -12,4 +12,8 @@ void php_dora_request_init_class(void);
 /* php_dora_request_make builds the object for a handler. Ownership: gives it; copies `param`. */
 void php_dora_request_make(zval *object, const dora_request *request, zval *param);
 
+/* php_dora_request_describe replaces `*param` by the array that the original's doWork() gets: type,
+ * guid, fd, protocol and api, which holds name and param. */
+void php_dora_request_describe(zval *param, const dora_request *request);
+
 #endif

@@ -12,6 +12,7 @@
 #include "load.h"
 #include "request.h"
 #include "reset.h"
+#include "rpc_server.h"
 
 /* host is what the callbacks share: one zygote, or after the fork one worker. */
 typedef struct host {
@@ -58,7 +59,13 @@ static dora_err host_load(void *user, dora_app *app, const char *target, dora_er
         err = php_dora_load_failed(error);
     }
     zend_end_try();
-    return err == DORA_OK ? php_dora_load_register(app, error) : err;
+    if (err != DORA_OK) {
+        return err;
+    }
+    if (DORA_G(app)->rpc_server != NULL && !self->is_worker) {
+        php_dora_rpc_server_loaded(DORA_G(app)->rpc_server);
+    }
+    return php_dora_load_register(app, error);
 }
 
 static void request_time_set(void)
@@ -112,9 +119,15 @@ static dora_err host_worker_start(void *user, uint32_t worker, dora_error *error
 
     zend_try
     {
-        hooks_run(&DORA_G(app)->starts, worker);
+        const char *hook = "workerStart";
+        if (DORA_G(app)->rpc_server != NULL) {
+            hook = "initTask";
+            php_dora_rpc_server_init_task(DORA_G(app)->rpc_server, worker);
+        } else {
+            hooks_run(&DORA_G(app)->starts, worker);
+        }
         if (EG(exception) != NULL) {
-            err = php_dora_load_raised("workerStart", error);
+            err = php_dora_load_raised(hook, error);
         } else {
             php_dora_snapshot_take(&self->snapshot);
         }
@@ -232,7 +245,9 @@ static dora_err handle(php_dora_handler *handler, const dora_request *request, d
         return dora_reply_fail(reply, DORA_CODE_HANDLER, ZEND_STRL("param cannot be decoded"));
     }
     ZVAL_UNDEF(&args[1]);
-    if (handler->arg_count > 1) {
+    if (DORA_G(app)->rpc_server != NULL) {
+        php_dora_request_describe(&args[0], request);
+    } else if (handler->arg_count > 1) {
         php_dora_request_make(&args[1], request, &args[0]);
     }
     php_dora_handler_call(handler, handler->arg_count, args, &result);

@@ -1,0 +1,215 @@
+/* This is a generated file, edit the .stub.php file instead.
+ * Stub hash: bfce622aedf7ce68cd1db5fa3972e1845761f6bd */
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer___construct, 0, 0, 0)
+	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, ip, "\"0.0.0.0\"")
+	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, port, "9567")
+	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, httpport, "9566")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_initServer, 0, 0, 1)
+	ZEND_ARG_INFO(0, server)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_initTask, 0, 0, 2)
+	ZEND_ARG_INFO(0, server)
+	ZEND_ARG_INFO(0, worker_id)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_doWork, 0, 0, 1)
+	ZEND_ARG_INFO(0, param)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_configure, 0, 0, 1)
+	ZEND_ARG_INFO(0, config)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_discovery, 0, 0, 2)
+	ZEND_ARG_INFO(0, groups)
+	ZEND_ARG_INFO(0, report)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_start, 0, 0, 0)
+ZEND_END_ARG_INFO()
+
+#define arginfo_class_DoraRPC_BackEndServer_getLocalIp arginfo_class_DoraRPC_BackEndServer_start
+
+#define arginfo_class_DoraRPC_RunningServer___construct arginfo_class_DoraRPC_BackEndServer_start
+
+#define arginfo_class_DoraRPC_RunningServer_stats arginfo_class_DoraRPC_BackEndServer_start
+
+#define arginfo_class_DoraRPC_RunningServer_reload arginfo_class_DoraRPC_BackEndServer_start
+
+#define arginfo_class_DoraRPC_RunningServer_shutdown arginfo_class_DoraRPC_BackEndServer_start
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_RunningServer___call, 0, 0, 2)
+	ZEND_ARG_INFO(0, name)
+	ZEND_ARG_INFO(0, arguments)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_LogAgent_recordLog, 0, 0, 5)
+	ZEND_ARG_INFO(0, level)
+	ZEND_ARG_INFO(0, tag)
+	ZEND_ARG_INFO(0, file)
+	ZEND_ARG_INFO(0, line)
+	ZEND_ARG_INFO(0, msg)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_LogAgent_setLogLevel, 0, 0, 1)
+	ZEND_ARG_INFO(0, level)
+ZEND_END_ARG_INFO()
+
+#define arginfo_class_DoraRPC_LogAgent_getQueueStat arginfo_class_DoraRPC_BackEndServer_start
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_LogAgent_init, 0, 0, 0)
+	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, path, "\"\"")
+	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, table, "null")
+ZEND_END_ARG_INFO()
+
+
+ZEND_METHOD(DoraRPC_BackEndServer, __construct);
+ZEND_METHOD(DoraRPC_BackEndServer, configure);
+ZEND_METHOD(DoraRPC_BackEndServer, discovery);
+ZEND_METHOD(DoraRPC_BackEndServer, start);
+ZEND_METHOD(DoraRPC_BackEndServer, getLocalIp);
+ZEND_METHOD(DoraRPC_RunningServer, __construct);
+ZEND_METHOD(DoraRPC_RunningServer, stats);
+ZEND_METHOD(DoraRPC_RunningServer, reload);
+ZEND_METHOD(DoraRPC_RunningServer, shutdown);
+ZEND_METHOD(DoraRPC_RunningServer, __call);
+ZEND_METHOD(DoraRPC_LogAgent, recordLog);
+ZEND_METHOD(DoraRPC_LogAgent, setLogLevel);
+ZEND_METHOD(DoraRPC_LogAgent, getQueueStat);
+ZEND_METHOD(DoraRPC_LogAgent, init);
+
+
+static const zend_function_entry class_DoraRPC_BackEndServer_methods[] = {
+	ZEND_ME(DoraRPC_BackEndServer, __construct, arginfo_class_DoraRPC_BackEndServer___construct, ZEND_ACC_PUBLIC|ZEND_ACC_FINAL)
+	ZEND_ABSTRACT_ME_WITH_FLAGS(DoraRPC_BackEndServer, initServer, arginfo_class_DoraRPC_BackEndServer_initServer, ZEND_ACC_PROTECTED|ZEND_ACC_ABSTRACT)
+	ZEND_ABSTRACT_ME_WITH_FLAGS(DoraRPC_BackEndServer, initTask, arginfo_class_DoraRPC_BackEndServer_initTask, ZEND_ACC_PROTECTED|ZEND_ACC_ABSTRACT)
+	ZEND_ABSTRACT_ME_WITH_FLAGS(DoraRPC_BackEndServer, doWork, arginfo_class_DoraRPC_BackEndServer_doWork, ZEND_ACC_PROTECTED|ZEND_ACC_ABSTRACT)
+	ZEND_ME(DoraRPC_BackEndServer, configure, arginfo_class_DoraRPC_BackEndServer_configure, ZEND_ACC_PUBLIC)
+	ZEND_ME(DoraRPC_BackEndServer, discovery, arginfo_class_DoraRPC_BackEndServer_discovery, ZEND_ACC_PUBLIC)
+	ZEND_ME(DoraRPC_BackEndServer, start, arginfo_class_DoraRPC_BackEndServer_start, ZEND_ACC_PUBLIC)
+	ZEND_ME(DoraRPC_BackEndServer, getLocalIp, arginfo_class_DoraRPC_BackEndServer_getLocalIp, ZEND_ACC_PROTECTED)
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_DoraRPC_RunningServer_methods[] = {
+	ZEND_ME(DoraRPC_RunningServer, __construct, arginfo_class_DoraRPC_RunningServer___construct, ZEND_ACC_PRIVATE)
+	ZEND_ME(DoraRPC_RunningServer, stats, arginfo_class_DoraRPC_RunningServer_stats, ZEND_ACC_PUBLIC)
+	ZEND_ME(DoraRPC_RunningServer, reload, arginfo_class_DoraRPC_RunningServer_reload, ZEND_ACC_PUBLIC)
+	ZEND_ME(DoraRPC_RunningServer, shutdown, arginfo_class_DoraRPC_RunningServer_shutdown, ZEND_ACC_PUBLIC)
+	ZEND_ME(DoraRPC_RunningServer, __call, arginfo_class_DoraRPC_RunningServer___call, ZEND_ACC_PUBLIC)
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_DoraRPC_LogAgent_methods[] = {
+	ZEND_ME(DoraRPC_LogAgent, recordLog, arginfo_class_DoraRPC_LogAgent_recordLog, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
+	ZEND_ME(DoraRPC_LogAgent, setLogLevel, arginfo_class_DoraRPC_LogAgent_setLogLevel, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
+	ZEND_ME(DoraRPC_LogAgent, getQueueStat, arginfo_class_DoraRPC_LogAgent_getQueueStat, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
+	ZEND_ME(DoraRPC_LogAgent, init, arginfo_class_DoraRPC_LogAgent_init, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
+	ZEND_FE_END
+};
+
+static zend_class_entry *register_class_DoraRPC_BackEndServer(void)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "DoraRPC", "BackEndServer", class_DoraRPC_BackEndServer_methods);
+	class_entry = zend_register_internal_class_ex(&ce, NULL);
+	class_entry->ce_flags |= ZEND_ACC_ABSTRACT|ZEND_ACC_NOT_SERIALIZABLE|ZEND_ACC_ALLOW_DYNAMIC_PROPERTIES;
+
+	zval property_httpConfig_default_value;
+	ZVAL_EMPTY_ARRAY(&property_httpConfig_default_value);
+	zend_string *property_httpConfig_name = zend_string_init("httpConfig", sizeof("httpConfig") - 1, 1);
+	zend_declare_property_ex(class_entry, property_httpConfig_name, &property_httpConfig_default_value, ZEND_ACC_PROTECTED, NULL);
+	zend_string_release(property_httpConfig_name);
+
+	zval property_tcpConfig_default_value;
+	ZVAL_EMPTY_ARRAY(&property_tcpConfig_default_value);
+	zend_string *property_tcpConfig_name = zend_string_init("tcpConfig", sizeof("tcpConfig") - 1, 1);
+	zend_declare_property_ex(class_entry, property_tcpConfig_name, &property_tcpConfig_default_value, ZEND_ACC_PROTECTED, NULL);
+	zend_string_release(property_tcpConfig_name);
+
+	zval property_doraConfig_default_value;
+	ZVAL_EMPTY_ARRAY(&property_doraConfig_default_value);
+	zend_string *property_doraConfig_name = zend_string_init("doraConfig", sizeof("doraConfig") - 1, 1);
+	zend_declare_property_ex(class_entry, property_doraConfig_name, &property_doraConfig_default_value, ZEND_ACC_PROTECTED, NULL);
+	zend_string_release(property_doraConfig_name);
+
+	zend_string *attribute_name_AllowDynamicProperties_class_DoraRPC_BackEndServer = zend_string_init_interned("AllowDynamicProperties", sizeof("AllowDynamicProperties") - 1, 1);
+	zend_add_class_attribute(class_entry, attribute_name_AllowDynamicProperties_class_DoraRPC_BackEndServer, 0);
+	zend_string_release(attribute_name_AllowDynamicProperties_class_DoraRPC_BackEndServer);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_DoraRPC_RunningServer(void)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "DoraRPC", "RunningServer", class_DoraRPC_RunningServer_methods);
+	class_entry = zend_register_internal_class_ex(&ce, NULL);
+	class_entry->ce_flags |= ZEND_ACC_FINAL|ZEND_ACC_NOT_SERIALIZABLE|ZEND_ACC_ALLOW_DYNAMIC_PROPERTIES;
+
+	zval property_setting_default_value;
+	ZVAL_EMPTY_ARRAY(&property_setting_default_value);
+	zend_string *property_setting_name = zend_string_init("setting", sizeof("setting") - 1, 1);
+	zend_declare_property_ex(class_entry, property_setting_name, &property_setting_default_value, ZEND_ACC_PUBLIC, NULL);
+	zend_string_release(property_setting_name);
+
+	zval property_worker_id_default_value;
+	ZVAL_LONG(&property_worker_id_default_value, -1);
+	zend_string *property_worker_id_name = zend_string_init("worker_id", sizeof("worker_id") - 1, 1);
+	zend_declare_property_ex(class_entry, property_worker_id_name, &property_worker_id_default_value, ZEND_ACC_PUBLIC, NULL);
+	zend_string_release(property_worker_id_name);
+
+	zval property_worker_pid_default_value;
+	ZVAL_LONG(&property_worker_pid_default_value, 0);
+	zend_string *property_worker_pid_name = zend_string_init("worker_pid", sizeof("worker_pid") - 1, 1);
+	zend_declare_property_ex(class_entry, property_worker_pid_name, &property_worker_pid_default_value, ZEND_ACC_PUBLIC, NULL);
+	zend_string_release(property_worker_pid_name);
+
+	zval property_master_pid_default_value;
+	ZVAL_LONG(&property_master_pid_default_value, 0);
+	zend_string *property_master_pid_name = zend_string_init("master_pid", sizeof("master_pid") - 1, 1);
+	zend_declare_property_ex(class_entry, property_master_pid_name, &property_master_pid_default_value, ZEND_ACC_PUBLIC, NULL);
+	zend_string_release(property_master_pid_name);
+
+	zval property_manager_pid_default_value;
+	ZVAL_LONG(&property_manager_pid_default_value, 0);
+	zend_string *property_manager_pid_name = zend_string_init("manager_pid", sizeof("manager_pid") - 1, 1);
+	zend_declare_property_ex(class_entry, property_manager_pid_name, &property_manager_pid_default_value, ZEND_ACC_PUBLIC, NULL);
+	zend_string_release(property_manager_pid_name);
+
+	zval property_taskworker_default_value;
+	ZVAL_FALSE(&property_taskworker_default_value);
+	zend_string *property_taskworker_name = zend_string_init("taskworker", sizeof("taskworker") - 1, 1);
+	zend_declare_property_ex(class_entry, property_taskworker_name, &property_taskworker_default_value, ZEND_ACC_PUBLIC, NULL);
+	zend_string_release(property_taskworker_name);
+
+	zend_string *attribute_name_AllowDynamicProperties_class_DoraRPC_RunningServer = zend_string_init_interned("AllowDynamicProperties", sizeof("AllowDynamicProperties") - 1, 1);
+	zend_add_class_attribute(class_entry, attribute_name_AllowDynamicProperties_class_DoraRPC_RunningServer, 0);
+	zend_string_release(attribute_name_AllowDynamicProperties_class_DoraRPC_RunningServer);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_DoraRPC_LogAgent(void)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "DoraRPC", "LogAgent", class_DoraRPC_LogAgent_methods);
+	class_entry = zend_register_internal_class_ex(&ce, NULL);
+
+	zval property_level_default_value;
+	ZVAL_LONG(&property_level_default_value, 4);
+	zend_string *property_level_name = zend_string_init("level", sizeof("level") - 1, 1);
+	zend_declare_property_ex(class_entry, property_level_name, &property_level_default_value, ZEND_ACC_PRIVATE|ZEND_ACC_STATIC, NULL);
+	zend_string_release(property_level_name);
+
+	return class_entry;
+}
