@@ -1,5 +1,11 @@
 --TEST--
 200,000 calls handled by one worker of a server program: its memory stays flat
+--SKIPIF--
+<?php
+if (getenv('USE_ZEND_ALLOC') === '0') {
+    die('skip the allocator that is measured is off');
+}
+?>
 --FILE--
 <?php
 require __DIR__ . '/rpc_common.inc';
