@@ -61,7 +61,8 @@ typedef struct bad_server {
  * /echo, /timeout, /fail, /died, /silent, /close, /reset, /half, /garbage, /other, /stranger,
  * /drip, /refuse, /stopping, /stopping_once, /close_once, /silent_once, /envelope, /leave;
  * /late: its reply, or its later result, is held until bad_server_release or the next /flush;
- * /deaf: as /echo, and nothing more is read; /never: accepted without a result; /lose: accepted, then closed; /zero: accepted with code 0.
+ * /deaf: as /echo, and nothing more is read; /never: accepted without a result; /lose: accepted,
+ * then closed; /zero: accepted with code 0.
  * Results of AM_* come in one piece with the acceptance, unless held. */
 void bad_server_start(bad_server *server);
 

@@ -1,8 +1,8 @@
 /* region.h: the shared memory between the master and the workers of one pool.
  *
  * Layout: header, board, reactors, workers, outboxes, tasks, big areas (one a worker), slab.
- * Offsets follow from the shape alone, so both sides compute them. The master never trusts what it reads
- * here: the truth about a task is in its own memory (task/pool.h). */
+ * Offsets follow from the shape alone, so both sides compute them. The master never trusts what it
+ * reads here: the truth about a task is in its own memory (task/pool.h). */
 #ifndef DR_IPC_REGION_H
 #define DR_IPC_REGION_H
 

@@ -41,8 +41,8 @@ void dr_reload_queue_fini(dr_reload_queue *queue);
 dr_reload_request *dr_control_take(struct dr_server *server);
 
 /* dr_control_answer answers a request: code 0 (done, or still loading where `is_pending`), or
- * DORA_CODE_RELOAD or DORA_CODE_STOPPING with `msg`, which is copied; NULL is the code's usual text.
- * Ownership: takes the request. Thread: the supervisor's. */
+ * DORA_CODE_RELOAD or DORA_CODE_STOPPING with `msg`, which is copied; NULL is the code's usual
+ * text. Ownership: takes the request. Thread: the supervisor's. */
 void dr_control_answer(dr_reload_request *request, int64_t code, bool is_pending, const char *msg);
 
 #endif
