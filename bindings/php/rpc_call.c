@@ -209,7 +209,7 @@ PHP_METHOD(DoraRPC_Client, singleAPI)
     plan made;
     zend_string *problem;
     dora_call call = {0};
-    dora_error error = {.err = DORA_OK};
+    dora_error error; /* large; set by what fails */
 
     ZEND_PARSE_PARAMETERS_START(2, 6)
     Z_PARAM_ZVAL(name)
@@ -245,7 +245,7 @@ PHP_METHOD(DoraRPC_Client, multiAPI)
     plan made;
     zend_string *problem;
     php_dora_calls calls;
-    dora_error error = {.err = DORA_OK};
+    dora_error error; /* large; set by what fails */
 
     ZEND_PARSE_PARAMETERS_START(1, 5)
     Z_PARAM_ZVAL(params)
@@ -354,7 +354,7 @@ static void control(INTERNAL_FUNCTION_PARAMETERS, const char *command)
     zval *ip = NULL;
     zval *port = NULL;
     plan made = {.options = {.timeout_ms = DORA_G(timeout_ms)}};
-    dora_error error = {.err = DORA_OK};
+    dora_error error;
 
     ZEND_PARSE_PARAMETERS_START(0, 2)
     Z_PARAM_OPTIONAL
@@ -367,7 +367,11 @@ static void control(INTERNAL_FUNCTION_PARAMETERS, const char *command)
     }
     dora_err err = dora_client_control(self->shared->client, command, &made.options,
                                        php_dora_answer(), &error);
-    if ((err != DORA_OK && err != DORA_EREPLY) || !reply_read(php_dora_answer(), return_value)) {
+    bool may_have = err == DORA_OK || err == DORA_EREPLY;
+    if (!may_have || !reply_read(php_dora_answer(), return_value)) {
+        if (err == DORA_OK) {
+            dora_error_set(&error, DORA_EPROTO, "the reply cannot be decoded");
+        }
         fail(return_value, &error);
     }
     if (made.node != NULL) {

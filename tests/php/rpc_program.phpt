@@ -13,7 +13,8 @@ require __DIR__ . '/common.inc';
 
 $server = new Server(<<<'PHP'
     $app = new Dora\App();
-    $app->fallback(fn($param, $request) => ['path' => $request->name, 'param' => $param]);
+    $app->fallback(fn($param, $request) => ($param['id'] ?? 0) === 99
+        ? throw new Exception('no such product', 404) : ['path' => $request->name, 'param' => $param]);
     $app RUN;
     PHP, ['workers' => 2]);
 
@@ -73,25 +74,28 @@ rmdir($folder);
 var_dump($server->stop());
 ?>
 --EXPECTF--
-single: {"path":"\/module_a\/abc0","param":{"mark":234,"foo":0}}
-multi: [{"path":"\/module_c\/dd","param":{"uid":"ff"}},{"path":"\/module_f\/ef","param":{"pathid":"fds"}}]
+single: {"path":"\/product\/get","param":{"id":7,"round":0}}
+multi, pot: {"path":"\/product\/get","param":{"id":2}}
+multi, none: no such product
 accepted: 100001
 accepted: 100001
-later: {"path":"\/module_d\/abc","param":{"mark":234,"foo":0}}
-later: [{"path":"\/module_c\/dd","param":{"uid":"ff"}},{"path":"\/module_f\/ef","param":{"pathid":"fds"}}]
-single: {"path":"\/module_a\/abc1","param":{"mark":234,"foo":1}}
-multi: [{"path":"\/module_c\/dd","param":{"uid":"ff"}},{"path":"\/module_f\/ef","param":{"pathid":"fds"}}]
+later: {"path":"\/product\/get","param":{"id":7,"round":0}}
+later, pot: {"path":"\/product\/get","param":{"id":2}}
+single: {"path":"\/product\/get","param":{"id":7,"round":1}}
+multi, pot: {"path":"\/product\/get","param":{"id":2}}
+multi, none: no such product
 accepted: 100001
 accepted: 100001
-later: {"path":"\/module_d\/abc","param":{"mark":234,"foo":1}}
-later: [{"path":"\/module_c\/dd","param":{"uid":"ff"}},{"path":"\/module_f\/ef","param":{"pathid":"fds"}}]
-single: {"path":"\/module_a\/abc2","param":{"mark":234,"foo":2}}
-multi: [{"path":"\/module_c\/dd","param":{"uid":"ff"}},{"path":"\/module_f\/ef","param":{"pathid":"fds"}}]
+later: {"path":"\/product\/get","param":{"id":7,"round":1}}
+later, pot: {"path":"\/product\/get","param":{"id":2}}
+single: {"path":"\/product\/get","param":{"id":7,"round":2}}
+multi, pot: {"path":"\/product\/get","param":{"id":2}}
+multi, none: no such product
 accepted: 100001
 accepted: 100001
-later: {"path":"\/module_d\/abc","param":{"mark":234,"foo":2}}
-later: [{"path":"\/module_c\/dd","param":{"uid":"ff"}},{"path":"\/module_f\/ef","param":{"pathid":"fds"}}]
-fixed: {"path":"\/module_a\/abc","param":1}
+later: {"path":"\/product\/get","param":{"id":7,"round":2}}
+later, pot: {"path":"\/product\/get","param":{"id":2}}
+fixed: {"path":"\/product\/get","param":{"id":7,"round":2}}
 requests so far: %d
 status 0
 {"path":"\/user\/get","param":{"id":7}}

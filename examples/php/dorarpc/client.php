@@ -2,6 +2,7 @@
 /**
  * A client as programs for Dora-RPC have it, less their lines that included its classes.
  *
+ *     php -d extension=dora server.php     in another terminal
  *     php -d extension=dora client.php     asks the servers of client.conf.php
  */
 
@@ -13,39 +14,47 @@ $config = include __DIR__ . '/client.conf.php';
 $client = new Client($config);
 $client->changeMode(array('type' => 1, 'group' => 'group1'));
 
+/** The handler's envelope as text; where there is none, what failed. */
+function shown($envelope)
+{
+    return $envelope['code'] === 0 ? json_encode($envelope['data']) : $envelope['msg'];
+}
+
 $apis = array(
-    'oak' => array('name' => '/module_c/dd', 'param' => array('uid' => 'ff')),
-    'cd' => array('name' => '/module_f/ef', 'param' => array('pathid' => 'fds')),
+    'pot' => array('name' => '/product/get', 'param' => array('id' => 2)),
+    'none' => array('name' => '/product/get', 'param' => array('id' => 99)),
 );
 
 for ($i = 0; $i < 3; $i++) {
+    $param = array('id' => 7, 'round' => $i);
+
     // One api, then several, and their results. Sent again once if the connection breaks.
-    $param = array('mark' => 234, 'foo' => $i);
-    $ret = $client->singleAPI("/module_a/abc$i", $param, DoraConst::SW_MODE_WAITRESULT, 1);
-    echo 'single: ', json_encode($ret['data']['data']['data'] ?? $ret), "\n";
+    $ret = $client->singleAPI('/product/get', $param, DoraConst::SW_MODE_WAITRESULT, 1);
+    echo 'single: ', shown($ret['code'] === 0 ? $ret['data']['data'] : $ret), "\n";
     $ret = $client->multiAPI($apis, DoraConst::SW_MODE_WAITRESULT, 1);
-    echo 'multi: ', json_encode(array_column($ret['data']['data'] ?? array($ret), 'data')), "\n";
+    foreach ($ret['code'] === 0 ? $ret['data']['data'] : array('failed' => $ret) as $key => $each) {
+        echo "multi, $key: ", shown($each), "\n";
+    }
 
     // Nobody waits for these.
-    $ret = $client->singleAPI('/module_b/abc', $param, DoraConst::SW_MODE_NORESULT, 1);
+    $ret = $client->singleAPI('/product/get', $param, DoraConst::SW_MODE_NORESULT, 1);
     echo 'accepted: ', $ret['data']['code'] ?? $ret['msg'], "\n";
     $ret = $client->multiAPI($apis, DoraConst::SW_MODE_NORESULT, 1);
     echo 'accepted: ', $ret['data']['code'] ?? $ret['msg'], "\n";
 
     // The results of these are fetched all together.
-    $client->singleAPI('/module_d/abc', $param, DoraConst::SW_MODE_ASYNCRESULT, 1);
-    $client->multiAPI($apis, DoraConst::SW_MODE_ASYNCRESULT, 1);
-    foreach ($client->getAsyncData()['data'] as $reply) {
-        echo 'later: ', json_encode($reply['data']['data'] ?? array_column($reply['data'], 'data'));
-        echo "\n";
-    }
+    $one = $client->singleAPI('/product/get', $param, DoraConst::SW_MODE_ASYNCRESULT, 1);
+    $many = $client->multiAPI($apis, DoraConst::SW_MODE_ASYNCRESULT, 1);
+    $later = $client->getAsyncData()['data'];
+    echo 'later: ', shown($later[$one['guid']]['data'] ?? $one), "\n";
+    echo 'later, pot: ', shown($later[$many['guid']]['data']['pot'] ?? $many), "\n";
 }
 
 // A server by its address, for this call only; getStat and reloadServerTask take one, too.
 $node = reset($config['group1']);
 $mode = DoraConst::SW_MODE_WAITRESULT;
-$ret = $client->singleAPI('/module_a/abc', 1, $mode, 0, $node['ip'], $node['port']);
-echo 'fixed: ', json_encode($ret['data']['data']['data'] ?? $ret), "\n";
+$ret = $client->singleAPI('/product/get', $param, $mode, 0, $node['ip'], $node['port']);
+echo 'fixed: ', shown($ret['code'] === 0 ? $ret['data']['data'] : $ret), "\n";
 
 $stat = $client->getStat($node['ip'], $node['port']);
 echo 'requests so far: ', $stat['data']['server']['request_count'] ?? $stat['msg'], "\n";
