@@ -151,6 +151,25 @@ static void test_call(void **state)
     assert_contains(said.err, ": 100010 cannot connect to ");
 }
 
+static void test_call_unix(void **state)
+{
+    (void)state;
+    run_said said;
+    char folder[] = "/tmp/dora-test-XXXXXX";
+    char path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/socket", folder);
+    bad_server server = {.unix_path = path};
+    bad_server_start(&server);
+    assert_int_equal(RUN(&said, "call", server.address, "/echo", "5"), 0);
+    assert_string_equal(said.out, "5\n");
+    bad_server_stop(&server);
+    unlink(path);
+    rmdir(folder);
+    assert_int_equal(RUN(&said, "call", "unix:relative", "/echo"), 2);
+    assert_contains(said.err, "\"unix:relative\" is not unix:/path");
+}
+
 static void test_call_many(void **state)
 {
     (void)state;
@@ -195,9 +214,10 @@ static void test_call_usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_program),   cmocka_unit_test(test_serve_mistakes),
-        cmocka_unit_test(test_check),     cmocka_unit_test(test_call),
-        cmocka_unit_test(test_call_many), cmocka_unit_test(test_call_usage),
+        cmocka_unit_test(test_program),    cmocka_unit_test(test_serve_mistakes),
+        cmocka_unit_test(test_check),      cmocka_unit_test(test_call),
+        cmocka_unit_test(test_call_unix),  cmocka_unit_test(test_call_many),
+        cmocka_unit_test(test_call_usage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,15 +130,18 @@ static void test_doubt_stays(void **state)
         assert_int_equal(p.s.error.code, DORA_CODE_RECEIVE);
         scene_end(&p.s);
     }
-    dora_answer *answer = dora_answer_new();
-    dora_result results[2] = {{.code = DORA_CODE_OVERLOADED}, {.code = 7}};
-    answer->results = results;
-    answer->count = 2;
-    dr_answer_doubt(answer);
-    assert_int_equal(dora_answer_result(answer, 0)->code, DORA_CODE_RECEIVE);
-    assert_int_equal(dora_answer_result(answer, 1)->code, 7);
-    answer->results = NULL;
-    dora_answer_free(answer);
+    scene s = {.server.is_busy = true};
+    scene_begin(&s, NULL);
+    assert_int_equal(call_with(&s, "/close_once", 1, 0), DORA_OK);
+    assert_int_equal(dora_answer_result(s.answer, 0)->code, DORA_CODE_RECEIVE);
+    const dora_client_options options = {.nodes = s.server.address, .retry = 1};
+    scene_remake(&s, &options);
+    atomic_store(&s.server.calls, 0);
+    assert_int_equal(scene_send(&s, "/close_once", ""), DORA_ECLOSED);
+    assert_int_equal(atomic_load(&s.server.calls), 2);
+    assert_int_equal(scene_send(&s, "/echo", ""), DORA_EREPLY); /* this one is certain */
+    assert_int_equal(s.error.code, DORA_CODE_OVERLOADED);
+    scene_end(&s);
 }
 
 static void test_overload_goes_elsewhere(void **state)

@@ -302,7 +302,7 @@ dora_err dr_answer_refused(const dr_reply_message *reply, dora_error *error)
 
 void dr_answer_doubt(dora_answer *answer)
 {
-    static const char text[] = "the last server did not run it, but an earlier one may have";
+    static const char text[] = "the last try was not run, but an earlier one may have been";
     for (size_t i = 0; i < answer->count; i++) {
         if (dora_code_is_not_run(answer->results[i].code)) {
             answer->results[i].code = DORA_CODE_RECEIVE;

@@ -46,8 +46,8 @@ dora_err dr_answer_finish_many(dora_answer *answer, size_t count, const dr_reply
 /* dr_answer_refused makes an error of a reply that says no. Returns: DORA_EREPLY. */
 dora_err dr_answer_refused(const dr_reply_message *reply, dora_error *error);
 
-/* dr_answer_doubt is for results of a call that may have run elsewhere before: those that say "not
- * run" become 100009. */
+/* dr_answer_doubt is for the results of a repeat, when an earlier try may have run: those that say
+ * "not run" become 100009. */
 void dr_answer_doubt(dora_answer *answer);
 
 #endif

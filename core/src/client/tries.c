@@ -57,7 +57,7 @@ static bool go_elsewhere(dr_attempt *a)
     return others(a, false) > 0;
 }
 
-/* After a try that may have run: the same node first, since a server knows a repeat by its guid. */
+/* After a try that may have run: the same node first, since it may know a repeat by its guid. */
 static bool repeat(dr_attempt *a)
 {
     if (a->retries_left == 0) {
@@ -120,7 +120,6 @@ static dora_err verdict(const dr_attempt *a, dora_error *error)
 /* The first try that may have run. No later one can say that the call was not run. */
 typedef struct doubt {
     dora_err err; /* DORA_OK: there was none */
-    size_t node;
     dora_error error;
 } doubt;
 
@@ -128,12 +127,15 @@ typedef struct doubt {
 static dora_err with_doubt(dr_attempt *a, const doubt *first, dora_err err, outcome last,
                            dora_error *error)
 {
-    bool is_elsewhere = first->err != DORA_OK && a->node != first->node;
     bool is_refused = err == DORA_EREPLY && dora_code_is_not_run(a->incoming.reply.code);
-    if (err == DORA_OK && is_elsewhere) {
-        dr_answer_doubt(a->answer);
+    if (first->err == DORA_OK) {
+        return err;
     }
-    if (err == DORA_OK || first->err == DORA_OK || (last != NOT_RUN && !is_refused)) {
+    if (err == DORA_OK) {
+        dr_answer_doubt(a->answer);
+        return err;
+    }
+    if (last != NOT_RUN && !is_refused) {
         return err;
     }
     if (error != NULL) {
@@ -148,7 +150,6 @@ dora_err dr_tries_run(dr_attempt *a, dora_error *error)
     dora_err err = DORA_OK;
     outcome last = FAILED;
     first.err = DORA_OK; /* `error` is only read where this is not */
-    first.node = 0;
     do {
         bool is_over = false;
         divide_time(a);
@@ -160,7 +161,6 @@ dora_err dr_tries_run(dr_attempt *a, dora_error *error)
         last = outcome_of(a, err);
         if (last == UNKNOWN && first.err == DORA_OK && a->retries_left > 0) {
             first.err = err;
-            first.node = a->node;
             if (error != NULL) {
                 first.error = *error;
             }
