@@ -29,7 +29,7 @@ $code = <<<'PHP'
 $servers = [new Scripted($code), new Scripted($code)];
 $client = new DoraRPC\Client(['g' => [$servers[0]->node(), $servers[1]->node()]]);
 $client->changeMode(['type' => 1, 'group' => 'g']);
-ini_set('dora.timeout', '0.3');
+ini_set('dora.timeout', '1');
 
 /** Makes a call and tells what came of it, how long it took, and what the servers saw. */
 function call(string $how, int $retry): void
@@ -47,7 +47,7 @@ function call(string $how, int $retry): void
     $lines = array_filter($lines);
     $all = array_merge(...$lines);
     $guids = array_values(array_unique($all));
-    echo "$how, $retry: ", $ret['code'] === 0 ? $ret['data']['data']['data'] : 'failed', ' after ', $tenths < 2 ? 'no time' : ($tenths < 5 ? 'one' : 'two or more') . ' tries',
+    echo "$how, $retry: ", $ret['code'] === 0 ? $ret['data']['data']['data'] : 'failed', ' after ', $tenths < 9 ? 'no time' : ($tenths < 19 ? 'one try' : 'more tries'),
         '; ', count($all), ' requests on ', count($lines), ' node, ', count($guids), ' guid', $guids === [$ret['guid']] ? '' : ' and not its own', "\n";
 }
 
@@ -61,5 +61,5 @@ call('s', 0);
 a, 3: answered after no time; 1 requests on 1 node, 1 guid
 ca, 0: failed after no time; 1 requests on 1 node, 1 guid
 ca, 1: answered after no time; 2 requests on 1 node, 1 guid
-sa, 1: answered after one tries; 2 requests on 1 node, 1 guid
-s, 0: failed after one tries; 1 requests on 1 node, 1 guid
+sa, 1: answered after one try; 2 requests on 1 node, 1 guid
+s, 0: failed after one try; 1 requests on 1 node, 1 guid
