@@ -153,17 +153,12 @@ def test_what_handlers_print_never_stalls():
         with v1.Conn(server.address) as conn:
             assert conn.call("/print", 20)["data"]["code"] == 0
             assert wait_until(lambda: "flood flood" in server.log())
-            began = time.monotonic()
             conn.send(b"".join(v1.request(v1.guid(), "/print", 8 * MIB) for _ in range(4)))
-            times = []
             with v1.Conn(server.address) as other:
-                while time.monotonic() - began < 1.0:
-                    start = time.monotonic()
-                    other.call("/echo", 1)
-                    times.append(time.monotonic() - start)
+                for number in range(20):
+                    assert other.call("/echo", number)["data"]["data"] == number
             for _ in range(4):
                 assert conn.receive(20)[1]["data"]["code"] == 0
-            assert quantile(times, 0.5) < 0.2
         assert server.stop() == 0
 
 
