@@ -143,6 +143,30 @@ static void test_interrupted(void **state)
     scene_end(&s);
 }
 
+static bool interrupt(void *user)
+{
+    (void)user;
+    return true;
+}
+
+/* A signal that came just before the wait does not end it: the question is asked all the same. */
+static void test_interrupted_before_the_wait(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    dora_collection *got = NULL;
+    const dora_call_options options = {.timeout_ms = 60000, .is_interrupted = interrupt};
+    const dora_call one = {.name = text_slice("/silent")};
+    scene_begin(&s, NULL);
+    assert_int_equal(dora_client_call(s.client, &one, &options, s.answer, &s.error),
+                     DORA_EINTERRUPTED);
+    assert_int_equal(scene_submit(&s, "/late", "i:1;"), DORA_OK);
+    assert_int_equal(dora_client_collect(&s.client, 1, &options, &got, &s.error),
+                     DORA_EINTERRUPTED);
+    assert_null(got);
+    scene_end(&s);
+}
+
 typedef struct crowd {
     scene *s;
     atomic_int submitted;
@@ -269,11 +293,9 @@ static void test_other_thread_reads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fork),
-        cmocka_unit_test(test_fork_while_waiting),
-        cmocka_unit_test(test_interrupted),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_other_thread_reads),
+        cmocka_unit_test(test_fork),        cmocka_unit_test(test_fork_while_waiting),
+        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_interrupted_before_the_wait),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_other_thread_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

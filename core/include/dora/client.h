@@ -68,8 +68,8 @@ typedef struct dora_call_options {
     const char *node;    /* this server only, which may be one of no group; NULL: pick one. Of
                           * those in no group 64 are remembered: the connections to the one
                           * that was asked least recently are closed for the next */
-    /* is_interrupted is asked when a signal ended a wait early; true ends the call with
-     * DORA_EINTERRUPTED. May be NULL. */
+    /* is_interrupted is asked when a signal ended a wait early, and twice a second while one lasts;
+     * true ends the call with DORA_EINTERRUPTED. May be NULL. */
     bool (*is_interrupted)(void *user);
     void *user;
 } dora_call_options;

@@ -256,12 +256,12 @@ static dora_err wait_for_all(collector *c, dora_error *error)
         if (err != DORA_OK) {
             return failed(error, err, 0);
         }
-        int ready = poll(c->polls, c->poll_count, (int)ms);
+        int ready = poll(c->polls, c->poll_count, (int)dr_wait_slice_ms(&c->wait, ms));
         if (ready > 0) {
             read_ready(c);
         } else if (ready < 0 && errno != EINTR) {
             return failed(error, DORA_EIO, errno);
-        } else if (ready < 0 && dr_wait_is_interrupted(&c->wait)) {
+        } else if (dr_wait_is_interrupted(&c->wait)) {
             return failed(error, DORA_EINTERRUPTED, EINTR);
         }
     }

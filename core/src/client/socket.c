@@ -20,6 +20,7 @@
 
 #define NS_PER_MS 1000000u
 #define UNIX_RETRY_MS 10 /* a full backlog of a Unix socket is not waited for by the kernel */
+#define ASK_MS 500u      /* between two questions whether a wait is interrupted */
 
 uint32_t dr_wait_left_ms(const dr_wait *wait)
 {
@@ -29,6 +30,11 @@ uint32_t dr_wait_left_ms(const dr_wait *wait)
     }
     uint64_t ms = (wait->deadline_ns - now + NS_PER_MS - 1) / NS_PER_MS;
     return ms < INT_MAX ? (uint32_t)ms : INT_MAX;
+}
+
+uint32_t dr_wait_slice_ms(const dr_wait *wait, uint32_t ms)
+{
+    return wait->is_interrupted == NULL || ms < ASK_MS ? ms : ASK_MS;
 }
 
 bool dr_wait_is_interrupted(const dr_wait *wait)
@@ -69,7 +75,8 @@ static dora_err wait_for(const int *fd, short events, const dr_wait *wait, short
         if (fd != NULL && *fd < 0) {
             return DORA_ECLOSED;
         }
-        int count = poll(&item, 1, (int)ms);
+        uint32_t slice_ms = dr_wait_slice_ms(wait, ms);
+        int count = poll(&item, 1, (int)slice_ms);
         if (count > 0) {
             *revents = item.revents;
             return DORA_OK;
@@ -77,7 +84,7 @@ static dora_err wait_for(const int *fd, short events, const dr_wait *wait, short
         if (count < 0 && errno != EINTR) {
             return DORA_EIO;
         }
-        if (count < 0 && dr_wait_is_interrupted(wait)) {
+        if ((count < 0 || slice_ms < ms) && dr_wait_is_interrupted(wait)) {
             return DORA_EINTERRUPTED;
         }
         if (ms == 0) {
@@ -306,10 +313,11 @@ dora_err dr_socket_receive(dr_socket *socket, char *room, size_t room_len, const
         short revents = 0;
         uint32_t ms = dr_wait_left_ms(wait);
         bool is_usual = ms > 0 && ms <= wait->usual_ms && ms + 1 >= wait->usual_ms;
-        if (is_usual && socket->receive_ms != wait->usual_ms) {
-            set_receive_ms(socket, wait->usual_ms);
+        uint32_t usual_ms = dr_wait_slice_ms(wait, wait->usual_ms);
+        if (is_usual && socket->receive_ms != usual_ms) {
+            set_receive_ms(socket, usual_ms);
         }
-        is_usual = is_usual && socket->receive_ms == wait->usual_ms;
+        is_usual = is_usual && socket->receive_ms == usual_ms;
         if (!is_usual) {
             dora_err err = wait_for(&socket->fd, POLLIN, wait, &revents);
             if (err != DORA_OK) {
@@ -328,7 +336,7 @@ dora_err dr_socket_receive(dr_socket *socket, char *room, size_t room_len, const
         if (number != EINTR && !is_again_errno(number)) {
             return failed(error, DORA_EIO, "receive", number);
         }
-        if (number == EINTR && dr_wait_is_interrupted(wait)) {
+        if ((number == EINTR || is_usual) && dr_wait_is_interrupted(wait)) {
             return failed(error, DORA_EINTERRUPTED, "receive", EINTR);
         }
         if (socket->fd < 0) { /* is_interrupted forked, and this is the child */

@@ -22,8 +22,10 @@ typedef struct dr_wait {
 } dr_wait;
 
 /* dr_wait_left_ms is what is left, rounded up; 0 when the time is over. dr_wait_is_interrupted asks
- * after a wait that ended with EINTR. */
+ * after a wait that ended with EINTR, and twice a second while one lasts: a signal that came just
+ * before the wait does not end it. dr_wait_slice_ms cuts `ms` to that pace. */
 uint32_t dr_wait_left_ms(const dr_wait *wait);
+uint32_t dr_wait_slice_ms(const dr_wait *wait, uint32_t ms);
 bool dr_wait_is_interrupted(const dr_wait *wait);
 
 /* dr_socket_connect connects to a Unix socket, or looks the host up (a numeric one needs no
