@@ -88,6 +88,10 @@ def main():
         python = blocks(text, "Call it", "python")[0].replace("127.0.0.1:9567", server.address)
         done = run([sys.executable, "-c", python + "print(user['name'], found['b']['id'])"])
         check("the Python client", done.stdout == "Ann 2\n", done.stdout + done.stderr)
+        later = blocks(text, "Work that is not waited for", "python")[0]
+        done = run([sys.executable, "-c", python + later +
+                    "print(later[first]['id'], later[second]['b']['id'])"])
+        check("results that come later", done.stdout == "1 3\n", done.stdout + done.stderr)
         php = blocks(text, "Call it", "php")[0].replace("127.0.0.1:9567", server.address)
         client = write(work, "client.php", php + "echo $product['name'], ' ', $found['b']['id'];\n")
         done = run(["php", "-d", "extension=" + os.environ["DORA_PHP_EXTENSION"], client])
