@@ -55,7 +55,15 @@ dora_err dr_put_end(dr_buf *out)
     return PUT(out, "}");
 }
 
-/* Room is reserved first, so that the puts after it cannot fail. */
+static char *copy(char *to, const char *bytes, size_t len)
+{
+    memcpy(to, bytes, len);
+    return to + len;
+}
+
+#define COPY(to, text) copy((to), (text), sizeof(text) - 1)
+
+/* reply_head runs twice in every reply: room is reserved once, then filled. */
 static dora_err reply_head(dr_buf *out, size_t count, const char *guid, int64_t code,
                            dora_slice msg)
 {
@@ -63,14 +71,19 @@ static dora_err reply_head(dr_buf *out, size_t count, const char *guid, int64_t 
     if (err != DORA_OK) {
         return err;
     }
-    dr_put_array(out, count);
-    PUT(out, "s:4:\"guid\";s:32:\"");
-    dr_buf_append(out, guid, DR_GUID_LEN);
-    PUT(out, "\";s:4:\"code\";");
-    dr_put_int(out, code);
-    PUT(out, "s:3:\"msg\";");
-    dr_put_string(out, msg);
-    return PUT(out, "s:4:\"data\";");
+    char *to = out->data + out->len;
+    to = count == 4 ? COPY(to, "a:4:{") : COPY(to, "a:5:{");
+    to = COPY(to, "s:4:\"guid\";s:32:\"");
+    to = copy(to, guid, DR_GUID_LEN);
+    to = COPY(to, "\";s:4:\"code\";i:");
+    to += dr_int_text(code, to);
+    to = COPY(to, ";s:3:\"msg\";s:");
+    to += dr_int_text((int64_t)msg.len, to);
+    to = COPY(to, ":\"");
+    to = msg.len > 0 ? copy(to, msg.data, msg.len) : to; /* NULL where empty */
+    to = COPY(to, "\";s:4:\"data\";");
+    out->len = (size_t)(to - out->data);
+    return DORA_OK;
 }
 
 dora_err dr_reply_begin(dr_buf *out, const char *guid, int64_t code, dora_slice msg)
