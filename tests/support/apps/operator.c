@@ -2,6 +2,7 @@
 #include <dora/dora.h>
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,13 @@ static dora_err log_many(const dora_request *request, dora_reply *reply, void *u
     clock_gettime(CLOCK_MONOTONIC, &end);
     return dora_write_int(dora_reply_writer(reply), (end.tv_sec - begin.tv_sec) * 1000 +
                                                         (end.tv_nsec - begin.tv_nsec) / 1000000);
+}
+
+/* /flood/stopped count: the same, once somebody has let the process that stops itself go on. */
+static dora_err log_many_stopped(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)raise(SIGSTOP);
+    return log_many(request, reply, user);
 }
 
 /* /threads count: the same from four threads at a time. */
@@ -200,9 +208,10 @@ dora_err dora_app_init(dora_app *app, dora_error *error)
     static const struct {
         const char *name;
         dora_handler_fn fn;
-    } apis[] = {{"/log", log_one},   {"/flood", log_many}, {"/threads", log_threads},
-                {"/wanted", wanted}, {"/info", info},      {"/nested", nested},
-                {"/slow", slow}};
+    } apis[] = {{"/log", log_one},         {"/flood", log_many},
+                {"/threads", log_threads}, {"/wanted", wanted},
+                {"/info", info},           {"/nested", nested},
+                {"/slow", slow},           {"/flood/stopped", log_many_stopped}};
     dora_server_info all;
     char text[LINE_MAX_BYTES];
     const int len = snprintf(text, sizeof(text), "loading, info %d", dora_server_info_get(&all));
