@@ -297,10 +297,12 @@ dora_err dr_socket_send(const dr_socket *socket, dora_slice bytes, const dr_wait
     return DORA_OK;
 }
 
+/* The kernel ends such a wait up to an eighth late: less is set, and a poll waits for the rest. */
 static void set_receive_ms(dr_socket *socket, uint32_t ms)
 {
-    struct timeval value = {.tv_sec = (time_t)(ms / 1000),
-                            .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    uint32_t less_ms = ms > 8 ? ms - ms / 8 : 1;
+    struct timeval value = {.tv_sec = (time_t)(less_ms / 1000),
+                            .tv_usec = (suseconds_t)(less_ms % 1000 * 1000)};
     if (setsockopt(socket->fd, SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value) == 0) {
         socket->receive_ms = ms;
     }
