@@ -51,7 +51,8 @@ static void remaining_ms(const request_object *self, zval *value)
 static zval *request_read_property(zend_object *object, zend_string *name, int type,
                                    void **cache_slot, zval *rv)
 {
-    if (type == BP_VAR_R && zend_string_equals_literal(name, "remainingMs")) {
+    bool is_read = type == BP_VAR_R || type == BP_VAR_IS; /* the second is that of ?? */
+    if (is_read && zend_string_equals_literal(name, "remainingMs")) {
         remaining_ms(request_of(object), rv);
         return rv;
     }

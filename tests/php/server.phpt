@@ -31,6 +31,11 @@ $server = new Server(<<<'PHP'
     $app->api('request', fn($param, Dora\Request $r) =>
         [$r->name, $r->param, strlen($r->guid), $r->type, $r->trace,
          $r->remainingMs > 0 && $r->remainingMs <= 10000, array_keys(get_object_vars($r))]);
+    $app->api('left', function ($param, Dora\Request $r) {
+        $before = $r->remainingMs ?? -1;
+        usleep(20000);
+        return ($r->remainingMs ?? -1) < $before;
+    });
     $app->api('readonly', function ($param, Dora\Request $r) { $r->name = 'x'; });
     $app->api('variadic', fn(...$all) => count($all));
     $app->api('optional', fn($param, ?Dora\Request $r = null) => $r !== null);
@@ -74,6 +79,7 @@ foreach (['named', 'method', 'fixed', 'fixed2', 'invoked', 'magic', 'magicStatic
 }
 var_dump(abs($client->call('time') - time()) <= 2);
 report(fn() => $client->call('request', ['id' => 7]));
+report(fn() => $client->call('left'));
 echo "errors\n";
 report(fn() => $client->call('throw', [1231, 'handler threw']));
 report(fn() => $client->call('throw', [-5, '']));
@@ -133,6 +139,7 @@ optional true
 unknown ["fallback","unknown","p"]
 bool(true)
 ["request",{"id":7},32,"W_S","",true,["name","param","guid","type","remainingMs","trace"]]
+true
 errors
 Dora\HandlerException 1231: handler threw
 Dora\HandlerException -5: RuntimeException
