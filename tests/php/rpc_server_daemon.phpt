@@ -72,6 +72,12 @@ echo implode(' ', array_keys($versions)), ', the running call: ', stream_get_con
 proc_close($slow);
 $program->write(code('three'));
 var_dump($client->call('reload'), until(fn() => $client->call('/x')[0] === 'three'));
+$program->write('broken(;');
+$refused = (new DoraRPC\Client(['g' => [['ip' => '127.0.0.1', 'port' => $program->port]]]))
+    ->reloadServerTask('127.0.0.1', $program->port);
+echo $refused['code'], strstr(strtok($refused['msg'], "\n"), ' ended'), "\n", strtok("\n"), "\n";
+var_dump($client->call('/x')[0] === 'three');
+$program->write(code('three'));
 var_dump($program->pid() === $master);
 var_dump(until(fn() => count(array_filter(family($master), fn($title) => str_contains($title, 'zygote'))) === 1));
 
@@ -100,7 +106,7 @@ $master = $program->pid();
 var_dump($program->client()->call('shutdown'), until(fn() => !is_alive($master)), glob("$program->folder/*.pid"));
 echo trim($program->stderr()), "\n";
 ?>
---EXPECT--
+--EXPECTF--
 bool(true)
 loading one
 dora: ready tcp= http=-
@@ -117,6 +123,9 @@ reload
 bool(true)
 two, the running call: "one"
 bool(true)
+bool(true)
+100209 ended (status 255) before its file came to the call that starts the server; what it printed is in the log, at the end:
+%r(PHP )?Parse error: +%rsyntax error, unexpected token ";"%s
 bool(true)
 bool(true)
 bool(true)

@@ -217,15 +217,25 @@ static void on_control_closed(uv_handle_t *handle)
     dr_crew_handle_closed(crew);
 }
 
+/* how_far says where a zygote ended that has not loaded its application. One that runs the
+ * program's own file again does so first of all. */
+static const char *how_far(const dr_crew *crew)
+{
+    if (crew->has_greeted) {
+        return "while it loaded the application";
+    }
+    return argv_of(crew) != crew->options.argv_late
+               ? "before its file came to the call that starts the server"
+               : "before it greeted the server: is Dora installed for it?";
+}
+
 static void fail_to_load(dr_crew *crew, int status)
 {
     char text[DR_LOG_LINE_MAX];
     const int len =
         snprintf(text, sizeof(text), "%s ended (%s %d) %s; what it printed is in the log%s%.*s",
                  argv_of(crew)[0], WIFSIGNALED(status) ? "signal" : "status",
-                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-                 crew->has_greeted ? "while it loaded the application"
-                                   : "before it greeted the server: is Dora installed for it?",
+                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), how_far(crew),
                  crew->last_words_len > 0 ? ", at the end:\n" : "", (int)crew->last_words_len,
                  crew->last_words);
     dr_crew_fail(crew, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
