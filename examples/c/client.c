@@ -3,7 +3,8 @@
  *     cc -o client client.c $(pkg-config --cflags --libs dora)
  *     ./client 127.0.0.1:9567
  *
- * It asks for /user/get and /order/total, which the example applications answer.
+ * It asks for /user/get and /order/total, which ../python/users.py and orders.c answer together:
+ *     dora serve ../python/users.py orders.so
  */
 #include <dora/client.h>
 
