@@ -64,8 +64,8 @@ def test_slow_caller_delays_nobody(slow_depth, burst):
               "longest %.2f ms" % (slow_depth, burst, len(times), quantile(times, 0.5) * 1e3,
                                    quantile(times, 0.99) * 1e3, max(times) * 1e3))
         assert slow.answered >= slow_depth * 3
-        assert quantile(times, 0.99) < 0.03
-        assert max(times) < 0.1
+        assert quantile(times, 0.99) < SLOW_MS / 1e3 / 4
+        assert sum(each > SLOW_MS / 1e3 / 2 for each in times) <= 1
         assert server.stop() == 0
 
 
