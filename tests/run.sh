@@ -58,6 +58,15 @@ build_venv()
     dora_build_python "$venv"
 }
 
+# The extension under the sanitizers, beside the one in the venv: PYTHONPATH puts it first.
+build_venv_asan()
+{
+    CC=gcc CFLAGS="-g1 -O1 -fno-omit-frame-pointer -fsanitize=address,undefined" \
+        LDFLAGS="-fsanitize=address,undefined" \
+        "$venv/bin/python" setup.py -q build --build-base "$out/python-asan" \
+        >"$out/python-asan.log" 2>&1 || { tail -60 "$out/python-asan.log"; return 1; }
+}
+
 build_module()
 {
     dora_build_php "$DORA_PHP_OUT" && export DORA_PHP_EXTENSION=$dora_php_module
@@ -68,7 +77,7 @@ needs_of()
 {
     case $1 in
     unit | install) echo release ;;
-    sanitize) echo asan venv ;;
+    sanitize) echo release asan venv venv_asan ;;
     fuzz) echo asan ;;
     threads) echo tsan venv ;;
     php) echo module ;;
@@ -124,17 +133,43 @@ suite_style() { python3 tests/style/check.py; }
 suite_header() { bash tests/header/run.sh; }
 suite_unit() { run_cmocka "$out/release"; }
 
-# The C tests again under the address and undefined sanitizers, then a whole server.
+# sanitized_pytest: a part of the Python tests with the extension under the sanitizers. Leaks are
+# looked for elsewhere: the interpreter leaves much to the end of the process.
+sanitized_pytest()
+{
+    local report=$out/python-asan.report status
+    rm -f "$report".*
+    (
+        export PYTHONMALLOC=malloc UBSAN_OPTIONS=print_stacktrace=1:log_path=$report
+        export ASAN_OPTIONS=detect_leaks=0:log_path=$report
+        LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
+        PYTHONPATH=$(echo "$out"/python-asan/lib*)
+        export LD_PRELOAD PYTHONPATH
+        run_pytest tests/python/test_{app,client,modes,modes_served,threads}.py
+    ) >"$out/python-asan.pytest" 2>&1
+    status=$?
+    cat "$report".* 2>/dev/null && status=1 && echo "0 passed, 1 failed" >>"$out/python-asan.pytest"
+    cat "$out/python-asan.pytest"
+    return "$status"
+}
+
+# The C tests again under the address and undefined sanitizers, then a whole server, then parts of
+# the PHP and the Python tests.
 suite_sanitize()
 {
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
-    local first second
+    local first second third fourth
     first=$(run_cmocka "$out/asan")
     echo "$first"
     second=$(DORA_BIN=$out/asan/dora DORA_BENCH_APP=$out/asan/tests/bench/bench_app.so \
         run_pytest tests/server/sanitized.py)
     echo "$second"
-    sum_lines "$first" "$second"
+    third=$(DORA_SANITIZE=1 sh tests/php/run.sh rpc_calls rpc_mode rpc_control rpc_failures \
+        rpc_packet rpc_guid rpc_server rpc_log client_modes reset values)
+    echo "$third"
+    fourth=$(sanitized_pytest)
+    echo "$fourth"
+    sum_lines "$first" "$second" "$third" "$fourth"
 }
 
 # The C tests and a whole server under load, under the thread sanitizer.

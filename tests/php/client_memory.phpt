@@ -1,5 +1,5 @@
 --TEST--
-Dora\Client: 100,000 calls and submissions from one process leave its memory flat
+Dora\Client: 200,000 calls and submissions from one process leave its memory flat
 --FILE--
 <?php
 require __DIR__ . '/memory.inc';

@@ -1,5 +1,5 @@
 --TEST--
-DoraRPC\Client: 100,000 calls from one process leave its memory flat
+DoraRPC\Client: 200,000 calls from one process leave its memory flat
 --FILE--
 <?php
 require __DIR__ . '/memory.inc';
