@@ -105,8 +105,8 @@ static uint32_t apis_moved(const dr_routes *routes, uint32_t pool, const dr_name
 }
 
 /* take_over is the moment. Pool by pool the new workers get everything and the old nothing more;
- * only then do lanes see the new names, so no worker meets a name that its pool does not have. Where
- * a name moves to another pool, what waits for it in the old one is answered 100204. */
+ * only then do lanes see the new names, so no worker meets a name that its pool does not have.
+ * Where a name moves to another pool, what waits for it in the old one is answered 100204. */
 static void take_over(dr_server *server, dr_routes *routes)
 {
     dr_reload *reload = &server->reload;
