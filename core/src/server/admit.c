@@ -32,7 +32,7 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                            .guid = call->guid,
                            .type = (uint16_t)request->type,
                            .protocol = DR_PROTOCOL_TCP,
-                           .connection = call->conn->number,
+                           .connection = dr_asker_number(&call->asker),
                            .api = route->api,
                            .reactor = call->lane->reactor.index,
                            .owner = call,
@@ -71,11 +71,11 @@ static void submit(dr_call *call, uint32_t index, const dr_request *request)
     }
 }
 
-void dr_call_wait(dr_lane *lane, dr_conn *conn, const dr_request *request)
+void dr_call_wait(const dr_asker *asker, const dr_request *request)
 {
-    dr_call *call = dr_call_new(lane, conn, request);
+    dr_call *call = dr_call_new(asker, request);
     if (call == NULL) {
-        dr_reply_code(conn, request->guid.data, DORA_CODE_OVERLOADED, "out of memory");
+        dr_reply_code(asker, request->guid.data, DORA_CODE_OVERLOADED, "out of memory");
         return;
     }
     for (uint32_t i = 0; i < call->count; i++) {
@@ -84,7 +84,7 @@ void dr_call_wait(dr_lane *lane, dr_conn *conn, const dr_request *request)
     if (call->left == 0) {
         dr_reply_call(call);
     } else {
-        dr_reactor_tick_soon(&lane->reactor);
+        dr_reactor_tick_soon(&asker->lane->reactor);
     }
 }
 
@@ -117,34 +117,34 @@ static int64_t reserve_all(dr_call *call, const dr_request *request, uint32_t *i
     return 0;
 }
 
-static void refuse(dr_conn *conn, const dr_request *request, int64_t code, dora_slice name)
+static void refuse(const dr_asker *asker, const dr_request *request, int64_t code, dora_slice name)
 {
     char msg[sizeof(no_api_prefix) + DR_API_NAME_MAX];
     (void)snprintf(msg, sizeof(msg), "%s%.*s", no_api_prefix, (int)name.len, name.data);
-    dr_reply_code(conn, request->guid.data, code, code == DORA_CODE_NO_API ? msg : NULL);
+    dr_reply_code(asker, request->guid.data, code, code == DORA_CODE_NO_API ? msg : NULL);
 }
 
-void dr_call_accept(dr_lane *lane, dr_conn *conn, const dr_request *request)
+void dr_call_accept(const dr_asker *asker, const dr_request *request)
 {
     if (request->timeout_ms == 0) {
-        dr_reply_code(conn, request->guid.data, DORA_CODE_EXPIRED, NULL);
+        dr_reply_code(asker, request->guid.data, DORA_CODE_EXPIRED, NULL);
         return;
     }
-    dr_call *call = dr_call_new(lane, conn, request);
+    dr_call *call = dr_call_new(asker, request);
     if (call == NULL) {
-        dr_reply_code(conn, request->guid.data, DORA_CODE_OVERLOADED, "out of memory");
+        dr_reply_code(asker, request->guid.data, DORA_CODE_OVERLOADED, "out of memory");
         return;
     }
     uint32_t index = 0;
     const int64_t code = reserve_all(call, request, &index);
     if (code != 0) {
         dr_call_free(call);
-        refuse(conn, request, code, lane->apis[index].name);
+        refuse(asker, request, code, asker->lane->apis[index].name);
         return;
     }
     /* Said before a worker can have a result. From here on it runs, even when the connection ends
      * with these words. */
-    dr_reply_code(conn, request->guid.data, DORA_CODE_ACCEPTED, NULL);
+    dr_reply_code(asker, request->guid.data, DORA_CODE_ACCEPTED, NULL);
     if (!dr_call_has_result(call->type)) {
         dr_call_detach(call);
     }
@@ -152,5 +152,5 @@ void dr_call_accept(dr_lane *lane, dr_conn *conn, const dr_request *request)
         call->parts[i].state = DR_PART_PENDING;
         dr_dispatch_commit(call->parts[i].pool, call->parts[i].task);
     }
-    dr_reactor_tick_soon(&lane->reactor);
+    dr_reactor_tick_soon(&asker->lane->reactor);
 }

@@ -4,11 +4,12 @@
 void dr_call_bad_frame(dr_conn *conn, const char *guid, const dora_error *error, bool closes,
                        void *user)
 {
-    (void)user;
+    const dr_asker asker = dr_asker_of_frame(user, conn);
     /* Where the framing is lost nothing in the bytes is believed, the guid neither. */
-    dr_reply_code(
-        conn, guid == NULL || (closes && error->code == DORA_CODE_BAD_LENGTH) ? DR_GUID_NONE : guid,
-        error->code, error->msg[0] != '\0' ? error->msg : NULL);
+    dr_reply_code(&asker,
+                  guid == NULL || (closes && error->code == DORA_CODE_BAD_LENGTH) ? DR_GUID_NONE
+                                                                                  : guid,
+                  error->code, error->msg[0] != '\0' ? error->msg : NULL);
 }
 
 void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *user)
@@ -20,7 +21,8 @@ void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *user)
     error.code = DORA_CODE_BAD_BODY;
     if (lane->reactor.frame.gzip && frame->body.len > DR_INFLATE_INLINE_MAX) {
         if (dr_inflate_aside(lane, conn, frame) != DORA_OK) {
-            dr_reply_code(conn, frame->guid, DORA_CODE_OVERLOADED, "out of memory");
+            const dr_asker asker = dr_asker_of_frame(lane, conn);
+            dr_reply_code(&asker, frame->guid, DORA_CODE_OVERLOADED, "out of memory");
         }
         return;
     }
@@ -41,15 +43,16 @@ void dr_call_body(dr_lane *lane, dr_conn *conn, const char *guid, dora_slice bod
         dr_call_bad_frame(conn, guid, &error, false, lane);
         return;
     }
+    const dr_asker asker = dr_asker_of_frame(lane, conn);
     dr_count_one(&lane->requests);
     if (request.type == DR_TYPE_SC) {
-        dr_control_command(lane, conn, &request);
+        dr_control_command(&asker, &request);
     } else if (atomic_load_explicit(&lane->server->phase, memory_order_relaxed) !=
                DR_PHASE_SERVING) {
-        dr_reply_code(conn, guid, DORA_CODE_STOPPING, NULL);
+        dr_reply_code(&asker, guid, DORA_CODE_STOPPING, NULL);
     } else if (dr_call_is_accepted(request.type)) {
-        dr_call_accept(lane, conn, &request);
+        dr_call_accept(&asker, &request);
     } else {
-        dr_call_wait(lane, conn, &request);
+        dr_call_wait(&asker, &request);
     }
 }

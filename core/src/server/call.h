@@ -1,10 +1,10 @@
 /* call.h: requests on their way: the calls of a lane and their parts. For the files of this step:
  * call.c (what a frame means), admit.c (into the pools), parts.c (what became of it), reply.c (the
- * bytes back) and control.c (commands). Thread: the lane's, all of it. */
+ * bytes back), asker.c (to whom) and control.c (commands). Thread: the lane's, all of it. */
 #ifndef DR_SERVER_CALL_H
 #define DR_SERVER_CALL_H
 
-#include "server/lane.h"
+#include "server/asker.h"
 
 typedef enum dr_part_state {
     DR_PART_DONE = 0,
@@ -27,11 +27,11 @@ typedef struct dr_part {
     char *copy; /* of msg and data, where they could not stay in shared memory */
 } dr_part;
 
-/* dr_call stands in its connection's list while that may be answered, else in the lane's list of
- * orphans: it was accepted, or a worker had begun it when its connection went. */
+/* dr_call stands in its asker's list, or in the lane's list of orphans where that is nobody: it was
+ * accepted, or a worker had begun it when its connection went. */
 struct dr_call {
     dr_lane *lane;
-    dr_conn *conn; /* NULL: nobody is answered */
+    dr_asker asker;
     dr_call *next;
     dr_call *prev;
     dr_call_type type;
@@ -51,7 +51,7 @@ struct dr_call {
  * to remember of them, and counts it. Returns: NULL when out of memory. dr_call_free gives all of
  * it back. dr_call_detach: nobody is answered any more. dr_call_settle ends one part with a
  * code. */
-dr_call *dr_call_new(dr_lane *lane, dr_conn *conn, const dr_request *request);
+dr_call *dr_call_new(const dr_asker *asker, const dr_request *request);
 void dr_call_free(dr_call *call);
 void dr_call_detach(dr_call *call);
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
@@ -71,18 +71,19 @@ static inline bool dr_call_has_result(dr_call_type type)
 
 /* admit.c: dr_call_wait runs the apis of a call that waits; what cannot be run has its code.
  * dr_call_accept runs all apis of a call or none; it is answered at once. */
-void dr_call_wait(dr_lane *lane, dr_conn *conn, const dr_request *request);
-void dr_call_accept(dr_lane *lane, dr_conn *conn, const dr_request *request);
+void dr_call_wait(const dr_asker *asker, const dr_request *request);
+void dr_call_accept(const dr_asker *asker, const dr_request *request);
 
 /* reply.c: dr_reply_whole answers a whole request; `data` is one encoded value, empty for the empty
  * array. dr_reply_code does so with a code and its text, NULL for the usual one. dr_reply_call
  * writes the results of a call, when somebody waits for them, and ends it. The connection may be
  * closed by each. */
-void dr_reply_whole(dr_conn *conn, const char *guid, int64_t code, dora_slice msg, dora_slice data);
-void dr_reply_code(dr_conn *conn, const char *guid, int64_t code, const char *text);
+void dr_reply_whole(const dr_asker *asker, const char *guid, int64_t code, dora_slice msg,
+                    dora_slice data);
+void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const char *text);
 void dr_reply_call(dr_call *call);
 
 /* control.c: dr_control_command does what a request of type SC says. */
-void dr_control_command(dr_lane *lane, dr_conn *conn, const dr_request *request);
+void dr_control_command(const dr_asker *asker, const dr_request *request);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/peer.h"
 #include "server/call.h"
 #include "server/stat.h"
 
@@ -72,21 +71,21 @@ void dr_control_answer(dr_reload_request *request, int64_t code, bool is_pending
     dr_reactor_ask(&lane->reactor);
 }
 
-static bool is_permitted(const dr_lane *lane, const dr_conn *conn)
+static bool is_permitted(const dr_asker *asker)
 {
-    const dr_config *config = lane->server->config;
+    const dr_config *config = asker->lane->server->config;
     if (config->control.any) {
         return true;
     }
-    const dr_peer peer = dr_conn_peer(conn);
+    const dr_peer peer = dr_asker_peer(asker);
     return (peer == DR_PEER_LOOPBACK && config->control.loopback) ||
            (peer == DR_PEER_UNIX && config->control.local);
 }
 
 /* refuse says from where commands are taken. */
-static void refuse(const dr_lane *lane, dr_conn *conn, const char *guid)
+static void refuse(const dr_asker *asker, const char *guid)
 {
-    const dr_config *config = lane->server->config;
+    const dr_config *config = asker->lane->server->config;
     const char *text = "control commands are not taken (control.allow is empty)";
     if (config->control.loopback && config->control.local) {
         text = "control commands are taken from loopback and the Unix socket only (control.allow)";
@@ -95,21 +94,21 @@ static void refuse(const dr_lane *lane, dr_conn *conn, const char *guid)
     } else if (config->control.local) {
         text = "control commands are taken from the Unix socket only (control.allow)";
     }
-    dr_reply_code(conn, guid, DORA_CODE_NOT_PERMITTED, text);
+    dr_reply_code(asker, guid, DORA_CODE_NOT_PERMITTED, text);
 }
 
 /* answer_stat answers a command with code 0 and the server's numbers. */
-static void answer_stat(dr_lane *lane, dr_conn *conn, const char *guid, const char *reload)
+static void answer_stat(const dr_asker *asker, const char *guid, const char *reload)
 {
     dora_slice data;
     dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
     if (writer != NULL) {
-        dr_stat_write(lane->server, reload, writer);
+        dr_stat_write(asker->lane->server, reload, writer);
     }
     if (writer != NULL && dora_writer_finish(writer, &data) == DORA_OK) {
-        dr_reply_whole(conn, guid, 0, (dora_slice){"OK", 2}, data);
+        dr_reply_whole(asker, guid, 0, (dora_slice){"OK", 2}, data);
     } else {
-        dr_reply_code(conn, guid, DORA_CODE_OVERLOADED, "out of memory");
+        dr_reply_code(asker, guid, DORA_CODE_OVERLOADED, "out of memory");
     }
     dora_writer_free(writer);
 }
@@ -128,19 +127,20 @@ static dora_err ask(dr_lane *lane, dr_call *call)
 }
 
 /* reload hands the wish on; the client is answered by dr_control_answers. */
-static void reload(dr_lane *lane, dr_conn *conn, const dr_request *request)
+static void reload(const dr_asker *asker, const dr_request *request)
 {
+    dr_lane *lane = asker->lane;
     const char *guid = request->guid.data;
     if (atomic_load(&lane->server->phase) != DR_PHASE_SERVING) {
-        dr_reply_code(conn, guid, DORA_CODE_STOPPING, NULL);
+        dr_reply_code(asker, guid, DORA_CODE_STOPPING, NULL);
         return;
     }
-    dr_call *call = dr_call_new(lane, conn, request);
+    dr_call *call = dr_call_new(asker, request);
     if (call == NULL || ask(lane, call) != DORA_OK) {
         if (call != NULL) {
             dr_call_free(call);
         }
-        dr_reply_code(conn, guid, DORA_CODE_OVERLOADED, "out of memory");
+        dr_reply_code(asker, guid, DORA_CODE_OVERLOADED, "out of memory");
     }
 }
 
@@ -149,22 +149,22 @@ static bool is_name(dora_slice name, const char *expected)
     return name.len == strlen(expected) && memcmp(name.data, expected, name.len) == 0;
 }
 
-void dr_control_command(dr_lane *lane, dr_conn *conn, const dr_request *request)
+void dr_control_command(const dr_asker *asker, const dr_request *request)
 {
-    const dora_slice name = lane->apis[0].name;
+    const dora_slice name = asker->lane->apis[0].name;
     const char *guid = request->guid.data;
-    if (!is_permitted(lane, conn)) {
-        refuse(lane, conn, guid);
+    if (!is_permitted(asker)) {
+        refuse(asker, guid);
     } else if (is_name(name, "getStat")) {
-        answer_stat(lane, conn, guid, NULL);
+        answer_stat(asker, guid, NULL);
     } else if (is_name(name, "reloadTask")) {
-        reload(lane, conn, request);
+        reload(asker, request);
     } else {
         char text[DR_API_NAME_MAX + 96];
         (void)snprintf(text, sizeof(text),
                        "unknown control command %.*s; there are getStat and reloadTask",
                        (int)name.len, name.data);
-        dr_reply_code(conn, guid, DORA_CODE_BAD_COMMAND, text);
+        dr_reply_code(asker, guid, DORA_CODE_BAD_COMMAND, text);
     }
 }
 
@@ -173,12 +173,10 @@ void dr_control_answers(dr_lane *lane)
     dr_reload_request *request;
     while ((request = take(&lane->answered)) != NULL) {
         dr_call *call = request->call;
-        if (call->conn == NULL) {
-            /* Its client has gone. */
-        } else if (request->code == 0) {
-            answer_stat(lane, call->conn, call->guid, request->is_pending ? "pending" : "done");
+        if (request->code == 0) {
+            answer_stat(&call->asker, call->guid, request->is_pending ? "pending" : "done");
         } else {
-            dr_reply_code(call->conn, call->guid, request->code, request->msg);
+            dr_reply_code(&call->asker, call->guid, request->code, request->msg);
         }
         dr_call_free(call);
         request_free(request);

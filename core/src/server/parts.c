@@ -10,32 +10,9 @@ static dora_slice kept_of(const dr_request *request, const dr_api *api)
     return dr_call_has_result(request->type) ? api->key_raw : api->name;
 }
 
-static void link_call(dr_call *call, dr_call *first)
+dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
 {
-    call->prev = NULL;
-    call->next = first;
-    if (first != NULL) {
-        first->prev = call;
-    }
-}
-
-/* unlink_call takes a call out of its connection's list, or the lane's. */
-static void unlink_call(dr_call *call)
-{
-    if (call->prev != NULL) {
-        call->prev->next = call->next;
-    } else if (call->conn != NULL) {
-        call->conn->owner = call->next;
-    } else {
-        call->lane->orphans = call->next;
-    }
-    if (call->next != NULL) {
-        call->next->prev = call->prev;
-    }
-}
-
-dr_call *dr_call_new(dr_lane *lane, dr_conn *conn, const dr_request *request)
-{
+    dr_lane *lane = asker->lane;
     const bool is_single = dr_call_type_is_single(request->type);
     const bool is_spare = is_single && dr_call_has_result(request->type);
     size_t kept_bytes = 0;
@@ -53,7 +30,7 @@ dr_call *dr_call_new(dr_lane *lane, dr_conn *conn, const dr_request *request)
     }
     memset(call, 0, sizeof(*call) + request->api_count * sizeof(dr_part));
     call->lane = lane;
-    call->conn = conn;
+    call->asker = *asker;
     call->type = request->type;
     call->count = (uint32_t)request->api_count;
     call->left = call->count;
@@ -68,9 +45,7 @@ dr_call *dr_call_new(dr_lane *lane, dr_conn *conn, const dr_request *request)
         call->parts[i].key = (dora_slice){kept, from.len};
         kept += from.len;
     }
-    link_call(call, conn->owner);
-    conn->owner = call;
-    conn->calls++;
+    dr_asker_add(call);
     lane->calls++;
     return call;
 }
@@ -84,10 +59,7 @@ void dr_call_free(dr_call *call)
             dr_dispatch_release(call->parts[i].pool, call->parts[i].task);
         }
     }
-    unlink_call(call);
-    if (call->conn != NULL) {
-        call->conn->calls--;
-    }
+    dr_asker_remove(call);
     lane->calls--;
     if (call->is_spare) {
         call->next = lane->spare;
@@ -99,14 +71,11 @@ void dr_call_free(dr_call *call)
 
 void dr_call_detach(dr_call *call)
 {
-    if (call->conn == NULL) {
-        return;
+    if (dr_asker_is_there(&call->asker)) {
+        dr_asker_remove(call);
+        call->asker.kind = DR_ASKER_NONE;
+        dr_asker_add(call);
     }
-    unlink_call(call);
-    call->conn->calls--;
-    call->conn = NULL;
-    link_call(call, call->lane->orphans);
-    call->lane->orphans = call;
 }
 
 void dr_call_fini(dr_lane *lane)
@@ -226,5 +195,6 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
         dr_reply_call(call);
         return false;
     }
-    return call->conn != NULL && one->msg.len + one->data.len > 0 && keep(one, outcome->is_big);
+    return dr_asker_is_there(&call->asker) && one->msg.len + one->data.len > 0 &&
+           keep(one, outcome->is_big);
 }

@@ -1,4 +1,4 @@
-/* reply.c: what became of a call, written to its connection as one frame. */
+/* reply.c: what became of a call, written to whoever asked as one reply. */
 #include <string.h>
 
 #include "server/call.h"
@@ -16,32 +16,32 @@ static dora_slice usual_text(int64_t code)
     return (dora_slice){text, strlen(text)};
 }
 
-void dr_reply_whole(dr_conn *conn, const char *guid, int64_t code, dora_slice msg, dora_slice data)
+void dr_reply_whole(const dr_asker *asker, const char *guid, int64_t code, dora_slice msg,
+                    dora_slice data)
 {
-    size_t mark;
-    dr_buf *out = dr_conn_begin(conn, guid, &mark);
-    if (out == NULL) {
+    dr_answer answer;
+    if (!dr_answer_begin(asker, guid, &answer)) {
         return;
     }
-    dora_err err = dr_reply_begin(out, guid, code, msg);
-    err = err == DORA_OK ? dr_buf_append_slice(out, data.len > 0 ? data : empty_array) : err;
-    err = err == DORA_OK ? dr_reply_end(out) : err;
+    dora_err err = dr_reply_begin(answer.out, guid, code, msg);
+    err = err == DORA_OK ? dr_buf_append_slice(answer.out, data.len > 0 ? data : empty_array) : err;
+    err = err == DORA_OK ? dr_reply_end(answer.out) : err;
     if (err != DORA_OK) {
-        dr_conn_close(conn);
+        dr_answer_fail(asker);
         return;
     }
-    err = dr_conn_end(conn, mark);
+    err = dr_answer_end(asker, &answer);
     if (err == DORA_ETOOBIG && data.len > 0) {
-        dr_reply_code(conn, guid, DORA_CODE_TOO_BIG, NULL);
+        dr_reply_code(asker, guid, DORA_CODE_TOO_BIG, NULL);
     } else if (err != DORA_OK) {
-        dr_conn_close(conn);
+        dr_answer_fail(asker);
     }
 }
 
-void dr_reply_code(dr_conn *conn, const char *guid, int64_t code, const char *text)
+void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const char *text)
 {
     const dora_slice msg = text != NULL ? (dora_slice){text, strlen(text)} : usual_text(code);
-    dr_reply_whole(conn, guid, code, msg, (dora_slice){NULL, 0});
+    dr_reply_whole(asker, guid, code, msg, (dora_slice){NULL, 0});
 }
 
 static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_part *result)
@@ -105,21 +105,17 @@ void dr_reply_call(dr_call *call)
 {
     dora_err err = DORA_ETOOBIG;
     int64_t code = 0;
-    while (err == DORA_ETOOBIG && call->conn != NULL) {
-        dr_conn *conn = call->conn;
-        size_t mark;
-        dr_buf *out = dr_conn_begin(conn, call->guid, &mark);
-        if (out == NULL) {
-            break; /* closed: call->conn is NULL now */
-        }
-        if (put_reply(out, call, code) != DORA_OK) {
-            dr_conn_close(conn);
+    dr_answer answer;
+    /* Where the connection is closed on the way, nobody is left. */
+    while (err == DORA_ETOOBIG && dr_answer_begin(&call->asker, call->guid, &answer)) {
+        if (put_reply(answer.out, call, code) != DORA_OK) {
+            dr_answer_fail(&call->asker);
             break;
         }
-        err = dr_conn_end(conn, mark);
+        err = dr_answer_end(&call->asker, &answer);
         if (err == DORA_ETOOBIG && !drop_data(call)) {
             if (code != 0) {
-                dr_conn_close(conn);
+                dr_answer_fail(&call->asker);
                 break;
             }
             code = DORA_CODE_TOO_BIG; /* its keys alone are too much */
