@@ -342,10 +342,6 @@ void php_dora_rpc_server_loaded(zend_object *object)
         return;
     }
     say_settings(self, sections);
-    if (self->http_port != 0) {
-        say(DORA_LOG_NOTICE, "this version has no HTTP listener yet: port %u stays closed",
-            self->http_port);
-    }
     if (Z_TYPE(self->discovery) == IS_ARRAY) {
         say(DORA_LOG_NOTICE, "this version does not register with discovery yet");
     }

@@ -71,6 +71,7 @@ static void listen_add(zval *config, const php_dora_rpc_server *server)
 
     array_init(&listen);
     address_add(&listen, "tcp", ZSTR_VAL(server->ip), server->port);
+    address_add(&listen, "http", ZSTR_VAL(server->ip), server->http_port);
     add_assoc_zval(config, "listen", &listen);
 }
 

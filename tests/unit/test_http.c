@@ -188,7 +188,7 @@ static void check_body(web_server *web, size_t len, bool is_chunked, const char 
         web_read(web, fd, &reply, NULL);
         web_assert_has(&reply, "Content-Type: application/json\r\n");
         web_assert_has(&reply, "Connection: close\r\n");
-        web_assert_has(&reply, "{\"error\":{\"status\":413,\"message\":\"");
+        web_assert_has(&reply, "{\"error\":{\"code\":413,\"msg\":\"");
     }
     web_reply_fini(&reply);
     free(body);
@@ -233,7 +233,7 @@ static void test_refuse(void **state)
 {
     web_reply reply = web_ask(*state, GET("/bad"), "}}");
     web_assert_has(&reply, "HTTP/1.1 422");
-    web_assert_has(&reply, "{\"error\":{\"status\":422,\"message\":\"a \\\"quote\\\" and ?\","
+    web_assert_has(&reply, "{\"error\":{\"code\":422,\"msg\":\"a \\\"quote\\\" and ?\","
                            "\"field\":\"params.guid\"}}");
     web_reply_fini(&reply);
 }

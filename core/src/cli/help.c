@@ -17,7 +17,7 @@ static const char HELP_ALL[] =
 
 static const char USAGE_SERVE[] =
     "usage: dora serve FILE... [--config FILE] [--host 127.0.0.1] [--port 9567]\n"
-    "                  [--unix PATH] [--workers N]\n";
+    "                  [--http PORT] [--unix PATH] [--workers N]\n";
 
 static const char HELP_SERVE[] =
     "\n"
@@ -28,6 +28,7 @@ static const char HELP_SERVE[] =
     "                  beside those of the FILEs\n"
     "  --host HOST     listen on this address (127.0.0.1)\n"
     "  --port PORT     listen on this port (9567); 0 picks a free one\n"
+    "  --http PORT     serve HTTP as well, on this port of the same address; 0 picks a free one\n"
     "  --unix PATH     listen on a Unix socket as well; its file is for its owner alone\n"
     "  --workers N     workers of each pool (twice the CPUs)\n"
     "\n"

@@ -81,7 +81,7 @@ static size_t parse(dr_conn *conn, dora_slice bytes)
         if (err == DORA_OK) {
             reactor->events.on_frame(conn, &frame, reactor->events.user);
         } else {
-            reactor->events.on_bad_frame(conn, frame.guid, &error, used == 0, reactor->events.user);
+            reactor->events.on_bad_frame(conn, &frame, &error, used == 0, reactor->events.user);
             if (used == 0) {
                 dr_conn_finish(conn);
                 return bytes.len;
@@ -306,10 +306,10 @@ dora_err dr_conn_end(dr_conn *conn, size_t mark)
     return err;
 }
 
-/* next_number: every reactor has its own row of numbers. */
+/* next_number: every reactor has its own row of numbers, and its HTTP listener another. */
 static uint32_t next_number(const dr_reactor *reactor)
 {
-    const uint64_t number = dr_count_get(&reactor->accepted) * reactor->count + reactor->index;
+    const uint64_t number = dr_count_get(&reactor->accepted) * reactor->count * 2 + reactor->index;
     return (uint32_t)(number % UINT32_MAX) + 1;
 }
 

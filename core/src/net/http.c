@@ -57,6 +57,7 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
     dr_http *http = user;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         http->connections--;
+        dr_count_one(&http->closed);
         http->is_due = true; /* at its limit, the daemon accepts again only when it runs again */
         if (*context != NULL) {
             unlink_exchange(*context);
@@ -65,15 +66,16 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
         return;
     }
     http->connections++;
-    http->accepted++;
     dr_http_exchange *exchange = dr_calloc(1, sizeof(*exchange));
     if (exchange != NULL) {
+        exchange->number = dr_count_get(&http->accepted);
         exchange->http = http;
         exchange->connection = connection;
         exchange->fd =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         append_exchange(exchange, DR_HTTP_BUSY);
     }
+    dr_count_one(&http->accepted);
     *context = exchange;
 }
 
@@ -171,10 +173,10 @@ static void on_ready(uv_poll_t *handle, int status, int events)
     (void)status;
     (void)events;
     dr_http *http = handle->data;
-    const uint64_t accepted = http->accepted;
+    const uint64_t accepted = dr_count_get(&http->accepted);
     const bool was_alone = http->connections == 0;
     run(http);
-    if (was_alone && http->accepted == accepted && http->daemon != NULL) {
+    if (was_alone && dr_count_get(&http->accepted) == accepted && http->daemon != NULL) {
         /* Only the listening socket can have been ready, yet nobody came: there are no descriptors
          * left. It stays ready, so look again at the next sweep, not at once. */
         http->is_paused = true;
@@ -244,9 +246,10 @@ static void make_room(dr_http *http)
 {
     struct pollfd waiting = {.fd = http->listen_fd, .events = POLLIN};
     dr_http_exchange *oldest = http->stages[DR_HTTP_IDLE].first;
-    const bool was_backlogged = http->is_backlogged && http->accepted == http->swept_accepted;
+    const bool was_backlogged =
+        http->is_backlogged && dr_count_get(&http->accepted) == http->swept_accepted;
     http->is_backlogged = http->listen_fd >= 0 && poll(&waiting, 1, 0) > 0;
-    http->swept_accepted = http->accepted;
+    http->swept_accepted = dr_count_get(&http->accepted);
     if (http->is_backlogged && was_backlogged && oldest != NULL) {
         dr_http_shut(oldest);
     }

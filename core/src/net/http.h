@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/count.h"
 #include "net/peer.h"
 
 struct MHD_Connection;
@@ -67,7 +68,8 @@ struct dr_http {
     uint32_t linger_count;
     uint32_t requests; /* being read, held by the owner, or being answered */
     uint32_t connections;
-    uint64_t accepted; /* connections so far */
+    dr_count accepted; /* connections so far */
+    dr_count closed;
     uint64_t swept_accepted;
     int listen_fd;      /* -1: accepts no more */
     bool is_backlogged; /* connections waited at the last sweep */
@@ -115,6 +117,17 @@ dora_slice dr_http_header(const dr_http_exchange *exchange, const char *name);
 
 dora_slice dr_http_body(const dr_http_exchange *exchange);
 
+/* dr_http_body_take gives the body away. Ownership: gives its bytes; the exchange's body is then
+ * empty. */
+void dr_http_body_take(dr_http_exchange *exchange, dr_buf *body);
+
+/* dr_http_keep gives zeroed memory that lasts until the exchange is gone, or the owner returns to
+ * the loop after it has answered. Returns: NULL when out of memory. */
+void *dr_http_keep(dr_http_exchange *exchange, size_t bytes);
+
+/* dr_http_number is the number of the exchange's connection: 0, 1, ... for one listener. */
+uint64_t dr_http_number(const dr_http_exchange *exchange);
+
 /* dr_http_set_user keeps a pointer of the owner with the exchange; NULL at the beginning. */
 void dr_http_set_user(dr_http_exchange *exchange, void *user);
 void *dr_http_user(const dr_http_exchange *exchange);
@@ -148,7 +161,7 @@ void dr_http_answer(dr_http_exchange *exchange, unsigned status, const char *con
 void dr_http_answer_buf(dr_http_exchange *exchange, unsigned status, const char *content_type,
                         dr_buf *body, const dr_http_extra *extra);
 
-/* dr_http_refuse answers an error as JSON: {"error": {"status": 400, "message": text,
+/* dr_http_refuse answers an error as JSON: {"error": {"code": 400, "msg": text,
  * "field": field}}; no "field" where it is NULL. Bytes that are not UTF-8 become `?`. */
 void dr_http_refuse(dr_http_exchange *exchange, unsigned status, const char *text,
                     const char *field);

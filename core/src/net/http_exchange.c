@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <microhttpd.h>
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -22,6 +23,32 @@ void dr_http_begin(dr_http_exchange *exchange, const char *uri)
     }
 }
 
+/* dr_http_kept is memory that goes with a request. */
+struct dr_http_kept {
+    struct dr_http_kept *next;
+    _Alignas(max_align_t) char bytes[];
+};
+
+static void forget_kept(dr_http_exchange *exchange)
+{
+    while (exchange->kept != NULL) {
+        struct dr_http_kept *kept = exchange->kept;
+        exchange->kept = kept->next;
+        dr_free(kept);
+    }
+}
+
+void *dr_http_keep(dr_http_exchange *exchange, size_t bytes)
+{
+    struct dr_http_kept *kept = dr_calloc(1, sizeof(*kept) + bytes);
+    if (kept == NULL) {
+        return NULL;
+    }
+    kept->next = exchange->kept;
+    exchange->kept = kept;
+    return kept->bytes;
+}
+
 void dr_http_reset(dr_http_exchange *exchange, bool is_answered)
 {
     dr_http *http = exchange->http;
@@ -37,6 +64,7 @@ void dr_http_reset(dr_http_exchange *exchange, bool is_answered)
         exchange->response = NULL;
     }
     dr_buf_fini(&exchange->body);
+    forget_kept(exchange);
     if (exchange->is_request) {
         http->requests--;
     }
@@ -207,6 +235,17 @@ dora_slice dr_http_header(const dr_http_exchange *exchange, const char *name)
 dora_slice dr_http_body(const dr_http_exchange *exchange)
 {
     return dr_buf_slice(&exchange->body);
+}
+
+void dr_http_body_take(dr_http_exchange *exchange, dr_buf *body)
+{
+    *body = exchange->body;
+    dr_buf_init(&exchange->body);
+}
+
+uint64_t dr_http_number(const dr_http_exchange *exchange)
+{
+    return exchange->number;
 }
 
 void dr_http_set_user(dr_http_exchange *exchange, void *user)

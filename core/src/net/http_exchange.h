@@ -16,6 +16,8 @@ struct dr_http_exchange {
     const char *method;
     const char *path;
     dr_buf body;
+    struct dr_http_kept *kept;
+    uint64_t number;
     struct MHD_Response *response;
     void *user;
     unsigned status;  /* of the response */

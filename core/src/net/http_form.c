@@ -24,8 +24,11 @@ static dr_http_field *find(wanted *form, const char *name, size_t len)
 
 static int hex(char c)
 {
-    const char *at = c == '\0' ? NULL : strchr("0123456789abcdef0123456789ABCDEF", c);
-    return at == NULL ? -1 : (int)(at - "0123456789abcdef0123456789ABCDEF") % 16;
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    const int letter = c | 0x20;
+    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
 /* decode appends `text` with `+` and %XX decoded; a % without two digits stays, as in PHP. */

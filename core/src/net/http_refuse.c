@@ -1,23 +1,8 @@
 /* http_refuse.c: errors as JSON. */
+#include <string.h>
+
 #include "net/http.h"
 #include "wire/json.h"
-
-/* text_of is a JSON string; what is not UTF-8 becomes `?`, since a client must be able to read why
- * it was refused whatever it has sent. */
-static json_t *text_of(const char *text)
-{
-    json_t *json = json_string(text);
-    if (json != NULL) {
-        return json;
-    }
-    char plain[1024];
-    size_t len = 0;
-    for (; text[len] != '\0' && len < sizeof(plain) - 1; len++) {
-        plain[len] = (unsigned char)text[len] < 0x80 ? text[len] : '?';
-    }
-    plain[len] = '\0';
-    return json_string(plain);
-}
 
 void dr_http_refuse(dr_http_exchange *exchange, unsigned status, const char *text,
                     const char *field)
@@ -26,10 +11,10 @@ void dr_http_refuse(dr_http_exchange *exchange, unsigned status, const char *tex
     json_t *all = json_object();
     json_t *error = json_object();
     /* Each of these passes NULL on, and the dump does too: the body is then empty. */
-    (void)json_object_set_new(error, "status", json_integer(status));
-    (void)json_object_set_new(error, "message", text_of(text));
+    (void)json_object_set_new(error, "code", json_integer(status));
+    (void)json_object_set_new(error, "msg", dr_json_text((dora_slice){text, strlen(text)}));
     if (field != NULL) {
-        (void)json_object_set_new(error, "field", text_of(field));
+        (void)json_object_set_new(error, "field", dr_json_text((dora_slice){field, strlen(field)}));
     }
     (void)json_object_set_new(all, "error", error);
     if (all != NULL && dr_json_dump(all, 0, &body) != DORA_OK) {

@@ -17,8 +17,9 @@ typedef struct dr_reactor dr_reactor;
 typedef struct dr_reactor_events {
     /* on_frame: a whole frame came. It may append replies by dr_conn_begin and dr_conn_end. */
     void (*on_frame)(dr_conn *conn, const dr_frame *frame, void *user);
-    /* on_bad_frame: the frame is refused. `closes`: nothing more is read from this connection. */
-    void (*on_bad_frame)(dr_conn *conn, const char *guid, const dora_error *error, bool closes,
+    /* on_bad_frame: the frame is refused; `frame` has what came of it. `closes`: nothing more is
+     * read from this connection. */
+    void (*on_bad_frame)(dr_conn *conn, const dr_frame *frame, const dora_error *error, bool closes,
                          void *user);
     /* on_gone: the peer is gone; the connection's memory is freed afterwards. */
     void (*on_gone)(dr_conn *conn, void *user);

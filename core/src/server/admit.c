@@ -31,7 +31,8 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                            .trace = request->trace,
                            .guid = call->guid,
                            .type = (uint16_t)request->type,
-                           .protocol = DR_PROTOCOL_TCP,
+                           .protocol =
+                               dr_asker_is_web(&call->asker) ? DR_PROTOCOL_HTTP : DR_PROTOCOL_TCP,
                            .connection = dr_asker_number(&call->asker),
                            .api = route->api,
                            .reactor = call->lane->reactor.index,

@@ -1,29 +1,41 @@
-/* asker.c: who has asked, and how the answer goes back to them. */
+/* asker.c: who has asked: connections and exchanges, and the calls that they wait for. */
 #include "server/asker.h"
 
 #include "server/call.h"
 
 uint32_t dr_asker_number(const dr_asker *asker)
 {
-    return asker->conn->number;
+    return dr_asker_is_web(asker) ? asker->web->number : asker->conn->number;
 }
 
 dr_peer dr_asker_peer(const dr_asker *asker)
 {
-    return dr_conn_peer(asker->conn);
+    return dr_asker_is_web(asker) ? dr_http_peer(asker->web->exchange) : dr_conn_peer(asker->conn);
+}
+
+bool dr_asker_is_same(const dr_asker *asker, const dr_asker *other)
+{
+    return dr_asker_has_conn(asker)
+               ? dr_asker_has_conn(other) && asker->conn == other->conn
+               : dr_asker_is_web(asker) && dr_asker_is_web(other) && asker->web == other->web;
 }
 
 static dr_call *first_of(const dr_asker *asker)
 {
-    return asker->kind == DR_ASKER_NONE ? asker->lane->orphans : asker->conn->owner;
+    if (dr_asker_has_conn(asker)) {
+        return asker->conn->owner;
+    }
+    return dr_asker_is_web(asker) ? asker->web->calls : asker->lane->orphans;
 }
 
 static void set_first(const dr_asker *asker, dr_call *first)
 {
-    if (asker->kind == DR_ASKER_NONE) {
-        asker->lane->orphans = first;
-    } else {
+    if (dr_asker_has_conn(asker)) {
         asker->conn->owner = first;
+    } else if (dr_asker_is_web(asker)) {
+        asker->web->calls = first;
+    } else {
+        asker->lane->orphans = first;
     }
 }
 
@@ -36,9 +48,7 @@ void dr_asker_add(dr_call *call)
         call->next->prev = call;
     }
     set_first(asker, call);
-    if (asker->kind == DR_ASKER_FRAME) {
-        asker->conn->calls++;
-    }
+    dr_asker_hold(asker, false);
 }
 
 void dr_asker_remove(dr_call *call)
@@ -52,32 +62,27 @@ void dr_asker_remove(dr_call *call)
     if (call->next != NULL) {
         call->next->prev = call->prev;
     }
-    if (asker->kind == DR_ASKER_FRAME) {
-        asker->conn->calls--;
+    dr_asker_release(asker, false);
+}
+
+void dr_asker_hold(const dr_asker *asker, bool is_full)
+{
+    if (dr_asker_has_conn(asker)) {
+        asker->conn->calls += is_full ? DR_CONN_CALLS_MAX : 1;
     }
 }
 
-bool dr_answer_begin(const dr_asker *asker, const char *guid, dr_answer *answer)
+void dr_asker_release(const dr_asker *asker, bool is_full)
 {
-    if (asker->kind == DR_ASKER_NONE) {
-        return false;
+    if (dr_asker_has_conn(asker)) {
+        asker->conn->calls -= is_full ? DR_CONN_CALLS_MAX : 1;
     }
-    answer->out = dr_conn_begin(asker->conn, guid, &answer->mark);
-    if (answer->out == NULL) {
-        return false;
-    }
-    answer->body = answer->out->len;
-    return true;
 }
 
-dora_err dr_answer_end(const dr_asker *asker, const dr_answer *answer)
+void dr_asker_update(const dr_asker *asker)
 {
-    return dr_conn_end(asker->conn, answer->mark);
-}
-
-void dr_answer_fail(const dr_asker *asker)
-{
-    if (asker->kind == DR_ASKER_FRAME) {
-        dr_conn_close(asker->conn);
+    /* An answer may have closed it; its memory stays until the loop's next turn. */
+    if (dr_asker_has_conn(asker) && !asker->conn->is_closing) {
+        dr_conn_update(asker->conn);
     }
 }

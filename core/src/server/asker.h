@@ -7,20 +7,40 @@
 
 typedef enum dr_asker_kind {
     DR_ASKER_NONE = 0, /* nobody: the call was accepted, or whoever asked has gone */
-    DR_ASKER_FRAME     /* `conn`, by a frame */
+    DR_ASKER_FRAME,    /* `conn`, by a frame */
+    DR_ASKER_JSON,     /* `conn`, by a frame whose body is JSON */
+    DR_ASKER_FORM,     /* `web`, by the reply as JSON: the original's endpoints */
+    DR_ASKER_WEB       /* `web`, by the handler's data and a status: /call */
 } dr_asker_kind;
 
-/* dr_asker is a value; each call has its own. It is good until its connection is gone: dr_call_gone
- * makes nobody of those that wait. */
+/* dr_web is a request over HTTP. It lives in its exchange. */
+typedef struct dr_web {
+    dr_http_exchange *exchange;
+    dr_call *calls;  /* at most one */
+    char *guid;      /* as it was sent, where that is not as long as guids are; else NULL */
+    size_t guid_len; /* of `guid` */
+    uint32_t number; /* of its connection */
+} dr_web;
+
+/* dr_asker is a value; each call has its own. It is good until its connection is gone: then those
+ * that wait become nobody. */
 typedef struct dr_asker {
     dr_asker_kind kind;
     dr_lane *lane;
-    dr_conn *conn;
+    union {
+        dr_conn *conn;
+        dr_web *web;
+    };
 } dr_asker;
 
-static inline dr_asker dr_asker_of_frame(dr_lane *lane, dr_conn *conn)
+static inline dr_asker dr_asker_of_frame(dr_lane *lane, dr_conn *conn, bool is_json)
 {
-    return (dr_asker){DR_ASKER_FRAME, lane, conn};
+    return (dr_asker){is_json ? DR_ASKER_JSON : DR_ASKER_FRAME, lane, {.conn = conn}};
+}
+
+static inline dr_asker dr_asker_of_web(dr_asker_kind kind, dr_lane *lane, dr_web *web)
+{
+    return (dr_asker){kind, lane, {.web = web}};
 }
 
 static inline bool dr_asker_is_there(const dr_asker *asker)
@@ -28,28 +48,50 @@ static inline bool dr_asker_is_there(const dr_asker *asker)
     return asker->kind != DR_ASKER_NONE;
 }
 
-/* dr_asker_number is the number of its connection; dr_asker_peer says where that comes from.
- * Not for nobody. */
+static inline bool dr_asker_has_conn(const dr_asker *asker)
+{
+    return asker->kind == DR_ASKER_FRAME || asker->kind == DR_ASKER_JSON;
+}
+
+static inline bool dr_asker_is_web(const dr_asker *asker)
+{
+    return asker->kind == DR_ASKER_FORM || asker->kind == DR_ASKER_WEB;
+}
+
+/* dr_asker_number is the number of its connection, dr_asker_peer where that comes from. Not for
+ * nobody. */
 uint32_t dr_asker_number(const dr_asker *asker);
 dr_peer dr_asker_peer(const dr_asker *asker);
+
+/* dr_asker_is_same: the same connection, or the same request over HTTP. */
+bool dr_asker_is_same(const dr_asker *asker, const dr_asker *other);
 
 /* dr_asker_add puts a call into the list of the calls that its asker waits for, or of the lane's
  * orphans; dr_asker_remove takes it out. */
 void dr_asker_add(dr_call *call);
 void dr_asker_remove(dr_call *call);
 
-/* dr_answer is a reply under way: its body, in the inner encoding, is appended to `out`, where it
- * begins at `body`. */
+/* dr_asker_hold counts something that its connection waits for, as a call is counted; where
+ * `is_full`, the connection is not read until dr_asker_release. Nothing happens over HTTP: there
+ * one request follows the other. dr_asker_update goes on reading. */
+void dr_asker_hold(const dr_asker *asker, bool is_full);
+void dr_asker_release(const dr_asker *asker, bool is_full);
+void dr_asker_update(const dr_asker *asker);
+
+/* answer.c: dr_answer is a reply under way: its body, in the inner encoding, is appended to `out`,
+ * where it begins at `body`. */
 typedef struct dr_answer {
     dr_buf *out;
     size_t body;
     size_t mark;
+    const char *guid;
 } dr_answer;
 
 /* dr_answer_begin opens a reply, dr_answer_end sends it. No other reply on the lane may be begun in
  * between. Between them the bytes from `body` on may be read: they are the reply's, whoever asked.
+ * Over HTTP nobody is left when it is sent; the asker must not be used any more.
  * Returns: false where there is nobody to answer, or no longer.
- * Errors of end: DORA_ETOOBIG, nothing was sent: answer with less. */
+ * Errors of end: DORA_ETOOBIG, nothing was sent: answer with less; DORA_ENOMEM. */
 bool dr_answer_begin(const dr_asker *asker, const char *guid, dr_answer *answer);
 dora_err dr_answer_end(const dr_asker *asker, const dr_answer *answer);
 

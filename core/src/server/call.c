@@ -1,58 +1,91 @@
 /* call.c: what a frame means: whose turn it is after the body was read. */
 #include "server/call.h"
 
-void dr_call_bad_frame(dr_conn *conn, const char *guid, const dora_error *error, bool closes,
+#include "wire/json_message.h"
+
+void dr_call_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error *error, bool closes,
                        void *user)
 {
-    const dr_asker asker = dr_asker_of_frame(user, conn);
+    dr_lane *lane = user;
+    const bool is_json = !lane->reactor.frame.gzip && dr_body_is_json(frame->body);
+    const dr_asker asker = dr_asker_of_frame(lane, conn, is_json);
     /* Where the framing is lost nothing in the bytes is believed, the guid neither. */
-    dr_reply_code(&asker,
-                  guid == NULL || (closes && error->code == DORA_CODE_BAD_LENGTH) ? DR_GUID_NONE
-                                                                                  : guid,
-                  error->code, error->msg[0] != '\0' ? error->msg : NULL);
+    const bool has_guid = frame->guid != NULL && !(closes && error->code == DORA_CODE_BAD_LENGTH);
+    dr_reply_refused(&asker, has_guid ? frame->guid : DR_GUID_NONE, error);
+}
+
+/* aside has a body unpacked in the thread pool. */
+static void aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed)
+{
+    if (dr_unpack_aside(lane, conn, frame, is_packed) != DORA_OK) {
+        const dr_asker asker = dr_asker_of_frame(lane, conn, !is_packed);
+        dr_reply_code(&asker, frame->guid, DORA_CODE_OVERLOADED, "out of memory");
+    }
+}
+
+static void take_json(dr_lane *lane, dr_conn *conn, const char *guid, dora_slice text)
+{
+    const dr_asker asker = dr_asker_of_frame(lane, conn, true);
+    dora_error error;
+    if (text.len > DR_JSON_INLINE_MAX) {
+        const dr_frame frame = {guid, text};
+        aside(lane, conn, &frame, false);
+        return;
+    }
+    dr_buf_clear(&lane->inner);
+    if (dr_json_request(text, 2 * dr_frame_bytes_max(&lane->reactor.frame), &lane->inner, &error) !=
+        DORA_OK) {
+        dr_reply_refused(&asker, guid, &error);
+        return;
+    }
+    dr_call_request(&asker, guid, dr_buf_slice(&lane->inner));
 }
 
 void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *user)
 {
     dr_lane *lane = user;
+    const dr_asker asker = dr_asker_of_frame(lane, conn, false);
     dora_slice body;
     dora_error error;
     error.msg[0] = '\0';
     error.code = DORA_CODE_BAD_BODY;
     if (lane->reactor.frame.gzip && frame->body.len > DR_INFLATE_INLINE_MAX) {
-        if (dr_inflate_aside(lane, conn, frame) != DORA_OK) {
-            const dr_asker asker = dr_asker_of_frame(lane, conn);
-            dr_reply_code(&asker, frame->guid, DORA_CODE_OVERLOADED, "out of memory");
-        }
-        return;
+        aside(lane, conn, frame, true);
+    } else if (dr_frame_body(&lane->reactor.frame, frame, &lane->plain, &body, &error) != DORA_OK) {
+        dr_reply_refused(&asker, frame->guid, &error);
+    } else if (dr_body_is_json(body)) {
+        take_json(lane, conn, frame->guid, body);
+    } else {
+        dr_call_request(&asker, frame->guid, body);
     }
-    if (dr_frame_body(&lane->reactor.frame, frame, &lane->plain, &body, &error) != DORA_OK) {
-        dr_call_bad_frame(conn, frame->guid, &error, false, lane);
-        return;
-    }
-    dr_call_body(lane, conn, frame->guid, body);
 }
 
-void dr_call_body(dr_lane *lane, dr_conn *conn, const char *guid, dora_slice body)
+void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body)
 {
     dr_request request;
     dora_error error;
     error.msg[0] = '\0';
     error.code = DORA_CODE_BAD_BODY;
-    if (dr_request_decode(body, guid, &request, lane->apis, DR_APIS_MAX, &error) != DORA_OK) {
-        dr_call_bad_frame(conn, guid, &error, false, lane);
+    if (dr_request_decode(body, guid, &request, asker->lane->apis, DR_APIS_MAX, &error) !=
+        DORA_OK) {
+        dr_reply_refused(asker, guid, &error);
         return;
     }
-    const dr_asker asker = dr_asker_of_frame(lane, conn);
+    dr_call_run(asker, &request);
+}
+
+void dr_call_run(const dr_asker *asker, const dr_request *request)
+{
+    dr_lane *lane = asker->lane;
     dr_count_one(&lane->requests);
-    if (request.type == DR_TYPE_SC) {
-        dr_control_command(&asker, &request);
+    if (request->type == DR_TYPE_SC) {
+        dr_control_command(asker, request);
     } else if (atomic_load_explicit(&lane->server->phase, memory_order_relaxed) !=
                DR_PHASE_SERVING) {
-        dr_reply_code(&asker, guid, DORA_CODE_STOPPING, NULL);
-    } else if (dr_call_is_accepted(request.type)) {
-        dr_call_accept(&asker, &request);
+        dr_reply_code(asker, request->guid.data, DORA_CODE_STOPPING, NULL);
+    } else if (dr_call_is_accepted(request->type)) {
+        dr_call_accept(asker, request);
     } else {
-        dr_call_wait(&asker, &request);
+        dr_call_wait(asker, request);
     }
 }

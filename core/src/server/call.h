@@ -1,6 +1,6 @@
 /* call.h: requests on their way: the calls of a lane and their parts. For the files of this step:
- * call.c (what a frame means), admit.c (into the pools), parts.c (what became of it), reply.c (the
- * bytes back), asker.c (to whom) and control.c (commands). Thread: the lane's, all of it. */
+ * call.c (what a frame means), admit.c (into the pools), parts.c (what became of it), reply.c (what
+ * is answered), answer.c (in which words), asker.c (to whom) and control.c (commands). Thread: the lane's, all of it. */
 #ifndef DR_SERVER_CALL_H
 #define DR_SERVER_CALL_H
 
@@ -50,11 +50,17 @@ struct dr_call {
 /* parts.c: dr_call_new makes a call of the request's apis (lane->apis), with room for what it has
  * to remember of them, and counts it. Returns: NULL when out of memory. dr_call_free gives all of
  * it back. dr_call_detach: nobody is answered any more. dr_call_settle ends one part with a
- * code. */
+ * code. dr_call_forget: an asker is gone that waits for the calls from `first` on. */
 dr_call *dr_call_new(const dr_asker *asker, const dr_request *request);
 void dr_call_free(dr_call *call);
 void dr_call_detach(dr_call *call);
+void dr_call_forget(const dr_asker *asker, dr_call *first);
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
+
+/* call.c: dr_call_request goes on with the plain body of a request, dr_call_run with what was found in
+ * it: its apis are lane->apis. */
+void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body);
+void dr_call_run(const dr_asker *asker, const dr_request *request);
 
 /* is_accepted says whether calls of a type are answered before they run, and then run whatever
  * becomes of their connection; has_result whether they are answered when they have run. */
@@ -75,12 +81,14 @@ void dr_call_wait(const dr_asker *asker, const dr_request *request);
 void dr_call_accept(const dr_asker *asker, const dr_request *request);
 
 /* reply.c: dr_reply_whole answers a whole request; `data` is one encoded value, empty for the empty
- * array. dr_reply_code does so with a code and its text, NULL for the usual one. dr_reply_call
+ * array. dr_reply_code does so with a code and its text, NULL for the usual one; dr_reply_refused
+ * with those of `error`. dr_reply_call
  * writes the results of a call, when somebody waits for them, and ends it. The connection may be
  * closed by each. */
 void dr_reply_whole(const dr_asker *asker, const char *guid, int64_t code, dora_slice msg,
                     dora_slice data);
 void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const char *text);
+void dr_reply_refused(const dr_asker *asker, const char *guid, const dora_error *error);
 void dr_reply_call(dr_call *call);
 
 /* control.c: dr_control_command does what a request of type SC says. */

@@ -86,6 +86,7 @@ void dr_config_fini(dr_config *config)
     }
     dr_free(config->pools);
     dr_free(config->tcp_host);
+    dr_free(config->http_host);
     dr_free(config->unix_path);
     dr_free(config->salt);
     dr_free(config->pid_file);
@@ -171,7 +172,7 @@ dora_err dr_config_check(const dr_config *config, const char *where, dora_error 
         memcpy(prefix + len, ": ", 3);
     }
     dr_problem_clear(problems);
-    if (config->tcp_host == NULL && config->unix_path == NULL) {
+    if (config->tcp_host == NULL && config->unix_path == NULL && !config->has_http) {
         dr_problem_add(problems, "%slisten: neither tcp nor unix is set; nobody could call",
                        prefix);
     }

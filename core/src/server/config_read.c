@@ -45,6 +45,27 @@ static dora_err take_tcp(dr_reading *r, const dr_key *key, const json_t *json, v
     return dr_text_set(&config->tcp_host, host);
 }
 
+static dora_err take_http(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+{
+    (void)key;
+    dr_config *config = object;
+    char host[DR_HOST_BYTES];
+    dora_slice text = {json_string_value(json), json_string_length(json)};
+    const json_int_t port = json_integer_value(json);
+    config->has_http = !json_is_null(json);
+    if (json_is_null(json) || (json_is_integer(json) && port >= 0 && port <= UINT16_MAX)) {
+        config->http_port = (uint16_t)port;
+        return dr_text_set(&config->http_host, NULL);
+    }
+    if (!json_is_string(json) || dr_address_parse(text, host, &config->http_port) != DORA_OK) {
+        dr_reading_problem(
+            r, "must be a port, \"HOST:PORT\", such as \"127.0.0.1:9566\", or null; port 0 "
+               "picks a free one");
+        return DORA_OK;
+    }
+    return dr_text_set(&config->http_host, host);
+}
+
 static dora_err take_format(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     (void)key;
@@ -206,7 +227,7 @@ static dora_err settle_pool(dr_reading *r, const json_t *json, dr_pool_config *p
 /* The tables. Order is that of the documentation. */
 static const dr_key LISTEN_KEYS[] = {
     {.name = "tcp", .take = take_tcp},
-    {.name = "http", .take = dr_take_null, .later = "this version has no HTTP listener yet"},
+    {.name = "http", .take = take_http},
     {.name = "unix", .take = dr_take_path, .at = CONFIG(unix_path)},
     {.name = "admin",
      .take = dr_take_null,

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "net/listener.h"
@@ -58,27 +59,79 @@ static dora_err listen_unix(dr_server *server, dora_error *error)
     return err;
 }
 
+static const char *http_host(const dr_config *config)
+{
+    const char *host = config->http_host != NULL ? config->http_host : config->tcp_host;
+    return host != NULL ? host : DR_HOST_DEFAULT;
+}
+
+static dora_err listen_http(dr_server *server, dora_error *error)
+{
+    const dr_config *config = server->config;
+    int fds[DR_REACTORS_MAX];
+    server->http_port = config->http_port;
+    dora_err err = dr_listener_open(http_host(config), &server->http_port, (int)config->backlog,
+                                    fds, server->lane_count, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
+        err = dr_lane_listen_http(&server->lanes[i], fds[i], error);
+        fds[i] = -1; /* the lane's now */
+    }
+    close_all(fds, server->lane_count);
+    return err;
+}
+
+/* raise_files lets the server have as many descriptors as it is allowed: each connection is one. */
+static void raise_files(dr_server *server)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return;
+    }
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_max < DR_FILES_WISHED) {
+        dr_log_write(server->log, DR_LOG_NOTICE, "master",
+                     "only %llu file descriptors are allowed, %u are wished for many connections: "
+                     "raise the hard limit (ulimit -Hn)",
+                     (unsigned long long)files.rlim_max, DR_FILES_WISHED);
+    }
+}
+
 dora_err dr_doors_listen(dr_server *server, dora_error *error)
 {
+    raise_files(server);
     dora_err err = server->config->tcp_host != NULL ? listen_tcp(server, error) : DORA_OK;
     if (err == DORA_OK && server->config->unix_path != NULL) {
         err = listen_unix(server, error);
     }
+    if (err == DORA_OK && server->config->has_http) {
+        err = listen_http(server, error);
+    }
     return err;
+}
+
+static void print_address(const char *name, const char *host, uint16_t port)
+{
+    if (host == NULL) {
+        printf(" %s=-", name);
+    } else {
+        printf(strchr(host, ':') != NULL ? " %s=[%s]:%u" : " %s=%s:%u", name, host, port);
+    }
 }
 
 static void print_ready(const dr_server *server)
 {
-    const char *host = server->config->tcp_host;
-    const char *path = server->config->unix_path;
-    if (host != NULL) {
-        const bool is_v6 = strchr(host, ':') != NULL;
-        printf("dora: ready tcp=%s%s%s:%u http=-", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
-               server->tcp_port);
-    } else {
-        printf("dora: ready tcp=- http=-");
+    const dr_config *config = server->config;
+    printf("dora: ready");
+    print_address("tcp", config->tcp_host, server->tcp_port);
+    print_address("http", config->has_http ? http_host(config) : NULL, server->http_port);
+    if (config->unix_path != NULL) {
+        printf(" unix=%s", config->unix_path);
     }
-    printf(path != NULL ? " unix=%s\n" : "\n", path);
+    printf("\n");
     (void)fflush(stdout);
 }
 

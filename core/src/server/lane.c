@@ -12,6 +12,7 @@ static void collect(void *user)
         (void)dr_dispatch_collect(&lane->server->pools[i], lane->reactor.index, dr_call_outcome,
                                   lane);
     }
+    dr_http_flush(&lane->http);
 }
 
 static void set_asleep(bool is_asleep, void *user)
@@ -52,6 +53,7 @@ static void end(dr_lane *lane)
 {
     if (!uv_is_closing((uv_handle_t *)&lane->drain)) {
         uv_close((uv_handle_t *)&lane->drain, NULL);
+        dr_http_end(&lane->http);
         dr_reactor_end(&lane->reactor);
     }
 }
@@ -62,7 +64,8 @@ static void on_drain(uv_timer_t *timer)
     dr_lane *lane = timer->data;
     dr_reactor *reactor = &lane->reactor;
     dr_reactor_stop_listening(reactor); /* what waited to be accepted has been by now */
-    if (lane->calls > 0) {
+    dr_http_stop_accepting(&lane->http);
+    if (lane->calls > 0 || !dr_http_is_quiet(&lane->http)) {
         return;
     }
     const uint64_t now_ms = dr_clock_ms();
@@ -113,6 +116,17 @@ dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_err
     return err;
 }
 
+dora_err dr_lane_listen_http(dr_lane *lane, int listen_fd, dora_error *error)
+{
+    const dr_config *config = lane->server->config;
+    const dr_http_options options = {.body_bytes_max = config->frame_bytes_max,
+                                     .slow_ms = DR_HTTP_SLOW_MS_DEFAULT,
+                                     .idle_ms = config->idle_s > 0 ? config->idle_s * 1000
+                                                                   : DR_HTTP_IDLE_MS_DEFAULT};
+    const dr_http_events events = {dr_web_request, dr_web_gone, lane};
+    return dr_http_init(&lane->http, &lane->reactor.loop, listen_fd, &options, &events, error);
+}
+
 static void *run(void *user)
 {
     dr_lane *lane = user;
@@ -158,6 +172,7 @@ void dr_lane_fini(dr_lane *lane)
     }
     end(lane);
     dr_reactor_run(&lane->reactor); /* lets the handles close */
+    dr_http_fini(&lane->http);
     dr_call_fini(lane);
     dr_reload_queue_fini(&lane->answered);
     dr_reactor_fini(&lane->reactor);

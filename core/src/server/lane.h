@@ -7,6 +7,8 @@
 #include <dora/server.h>
 
 #include "base/count.h"
+#include "client/guid.h"
+#include "net/http.h"
 #include "net/listener.h"
 #include "net/reactor.h"
 #include "server/control.h"
@@ -19,7 +21,6 @@
 #include "wire/message.h"
 
 typedef struct dr_call dr_call;
-typedef struct dr_inflation dr_inflation;
 typedef struct dr_server dr_server;
 
 typedef struct dr_lane {
@@ -29,13 +30,17 @@ typedef struct dr_lane {
     bool has_thread;
     bool is_draining;
     uv_timer_t drain;
-    uint64_t drained_ms;          /* when the last call was answered; 0: not yet */
-    uint32_t calls;               /* in flight */
-    dr_count requests;            /* messages that could be read */
-    dr_call *orphans;             /* calls that answer nobody (call.h) */
-    dr_call *spare;               /* freed single calls */
-    dr_buf plain;                 /* an inflated body */
-    dr_inflation *inflations;     /* under way in the thread pool */
+    uint64_t drained_ms;     /* when the last call was answered; 0: not yet */
+    uint32_t calls;          /* in flight */
+    dr_count requests;       /* messages that could be read */
+    dr_call *orphans;        /* calls that answer nobody (call.h) */
+    dr_call *spare;          /* freed single calls */
+    dr_buf plain;            /* an inflated body */
+    dr_buf inner;            /* a body translated from JSON */
+    dr_buf answer;           /* a reply that is to be translated */
+    struct dr_aside *asides; /* under way in the thread pool */
+    dr_http http;
+    dr_random random;             /* for guids of requests that come without */
     dr_reload_queue answered;     /* by the supervisor */
     _Atomic uint32_t routes_seen; /* the number of the newest table that it knows of */
     dr_api apis[DR_APIS_MAX];
@@ -68,8 +73,9 @@ struct dr_server {
     _Atomic dr_phase phase;
     int64_t start_time; /* Unix seconds */
     uint16_t tcp_port;  /* that is listened on */
-    dr_local local;     /* the file of the Unix socket */
-    uv_loop_t loop;     /* the supervisor's */
+    uint16_t http_port;
+    dr_local local; /* the file of the Unix socket */
+    uv_loop_t loop; /* the supervisor's */
     uv_async_t attention;
     dr_reload_queue asked; /* by the lanes, to reload */
     uv_signal_t signals[5];
@@ -85,30 +91,33 @@ struct dr_server {
 /* call.c: what frames mean. parts.c: dr_call_gone and dr_call_outcome, what became of calls:
  * their connection went, a worker has done a part. Thread: the lane's. */
 void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *lane);
-void dr_call_bad_frame(dr_conn *conn, const char *guid, const dora_error *error, bool closes,
+void dr_call_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error *error, bool closes,
                        void *lane);
 void dr_call_gone(dr_conn *conn, void *lane);
 bool dr_call_outcome(const dr_outcome *outcome, void *lane);
 void dr_call_fini(dr_lane *lane);
 
-/* dr_call_body goes on with the plain body of a frame. */
-void dr_call_body(dr_lane *lane, dr_conn *conn, const char *guid, dora_slice body);
-
 /* control.c: dr_control_answers answers the clients whose wish to reload the supervisor has
  * answered. Thread: the lane's. */
 void dr_control_answers(dr_lane *lane);
 
-/* inflate.c: dr_inflate_aside inflates a large body in libuv's thread pool; dr_call_body or
- * dr_call_bad_frame follows. The connection is not read meanwhile. Errors: DORA_ENOMEM.
- * dr_inflate_forget: the connection is gone, what comes back is dropped. */
-dora_err dr_inflate_aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame);
-void dr_inflate_forget(dr_lane *lane, const dr_conn *conn);
+/* unpack.c: dr_unpack_aside inflates a large body where it `is_packed`, and translates it from JSON,
+ * in libuv's thread pool; dr_call_request follows, or a refusal. The connection is not read
+ * meanwhile. Errors: DORA_ENOMEM. */
+dora_err dr_unpack_aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed);
+
+/* web.c: dr_web_request is what a request over HTTP means; dr_web_gone: its client has left. */
+void dr_web_request(dr_http_exchange *exchange, void *lane);
+void dr_web_gone(dr_http_exchange *exchange, void *lane);
 
 /* lane.c: dr_lane_init makes the reactor and its events; dr_lane_start its thread. */
 dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_error *error);
 dora_err dr_lane_start(dr_lane *lane, dora_error *error);
 void dr_lane_join(dr_lane *lane);
 void dr_lane_fini(dr_lane *lane);
+
+/* dr_lane_listen_http serves a listening socket over HTTP. Ownership: takes the descriptor. */
+dora_err dr_lane_listen_http(dr_lane *lane, int listen_fd, dora_error *error);
 
 /* dr_lanes_ask wakes all lanes that run, for their on_ask. Thread: any. */
 void dr_lanes_ask(dr_server *server);

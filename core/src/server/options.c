@@ -16,6 +16,7 @@ typedef struct serve_flags {
     const char *host;
     const char *unix_path;
     long port;
+    long http_port;
     long workers;
     const char **files;
     size_t file_count;
@@ -26,7 +27,6 @@ static const struct {
     const char *name;
     const char *why;
 } LATER[] = {
-    {"--http", "this version has no HTTP listener yet"},
     {"--admin", "this version has no listener for operators yet"},
     {"--redis", "this version has no discovery yet"},
     {"--group", "this version has no discovery yet"},
@@ -34,7 +34,8 @@ static const struct {
     {NULL, NULL},
 };
 
-static const char *const KNOWN[] = {"--config", "--host", "--port", "--unix", "--workers", NULL};
+static const char *const KNOWN[] = {"--config", "--host",    "--port", "--http",
+                                    "--unix",   "--workers", NULL};
 
 /* Digits alone, within min and max; else -1. */
 static long number_parse(const char *text, long min, long max)
@@ -73,7 +74,7 @@ static dora_err flag_unknown(const char *name, dora_error *error)
     }
     return dora_error_set(
         error, DORA_EINVAL,
-        "unknown flag %s; there are --config, --host, --port, --unix and --workers", name);
+        "unknown flag %s; there are --config, --host, --port, --http, --unix and --workers", name);
 }
 
 static bool flag_is_known(const char *name)
@@ -101,12 +102,13 @@ static dora_err flag_take(serve_flags *flags, const char *name, const char *valu
         flags->host = value;
     } else if (strcmp(name, "--unix") == 0) {
         flags->unix_path = value;
-    } else if (strcmp(name, "--port") == 0) {
-        flags->port = number_parse(value, 0, UINT16_MAX);
-        if (flags->port < 0) {
-            return dora_error_set(error, DORA_EINVAL, "--port must be from 0 to 65535, not %s",
+    } else if (strcmp(name, "--port") == 0 || strcmp(name, "--http") == 0) {
+        const long port = number_parse(value, 0, UINT16_MAX);
+        if (port < 0) {
+            return dora_error_set(error, DORA_EINVAL, "%s must be from 0 to 65535, not %s", name,
                                   value);
         }
+        *(name[2] == 'p' ? &flags->port : &flags->http_port) = port;
     } else {
         flags->workers = number_parse(value, 1, DR_POOL_WORKERS_MAX);
         if (flags->workers < 0) {
@@ -253,6 +255,10 @@ static dora_err listen_apply(const serve_flags *flags, dr_config *config, dora_e
     if (flags->port >= 0) {
         config->tcp_port = (uint16_t)flags->port;
     }
+    if (flags->http_port >= 0) {
+        config->has_http = true;
+        config->http_port = (uint16_t)flags->http_port;
+    }
     return DORA_OK;
 }
 
@@ -299,7 +305,7 @@ static dora_err flags_apply(const serve_flags *flags, dr_config *config, const d
 dora_err dr_options_parse(dr_config *config, int argc, char *const *argv, const dora_host *host,
                           const char **config_path, dora_error *error)
 {
-    serve_flags flags = {.port = -1, .workers = -1};
+    serve_flags flags = {.port = -1, .http_port = -1, .workers = -1};
     flags.files = dr_calloc((size_t)(argc > 0 ? argc : 1), sizeof *flags.files);
     if (flags.files == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));

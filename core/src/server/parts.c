@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/aside.h"
 #include "server/call.h"
 
 /* kept_of is what a multi call, or one that is not answered, has to remember of an api. */
@@ -94,6 +95,8 @@ void dr_call_fini(dr_lane *lane)
         lane->spare = next;
     }
     dr_buf_fini(&lane->plain);
+    dr_buf_fini(&lane->inner);
+    dr_buf_fini(&lane->answer);
 }
 
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code)
@@ -117,17 +120,24 @@ static void cancel_waiting(dr_call *call)
     }
 }
 
-void dr_call_gone(dr_conn *conn, void *user)
+void dr_call_forget(const dr_asker *asker, dr_call *first)
 {
-    dr_inflate_forget(user, conn);
-    while (conn->owner != NULL) {
-        dr_call *call = conn->owner;
+    dr_aside_forget(asker);
+    while (first != NULL) {
+        dr_call *call = first;
+        first = call->next;
         dr_call_detach(call);
         if (!dr_call_is_accepted(call->type)) {
             cancel_waiting(call);
         }
     }
-    conn->calls = 0; /* what it held for a body that is being inflated */
+}
+
+void dr_call_gone(dr_conn *conn, void *user)
+{
+    const dr_asker asker = dr_asker_of_frame(user, conn, false);
+    dr_call_forget(&asker, conn->owner);
+    conn->calls = 0; /* what it held for bodies that are being translated */
 }
 
 /* keep_copy holds a result that stands in memory its worker wants back. */

@@ -44,6 +44,11 @@ void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const 
     dr_reply_whole(asker, guid, code, msg, (dora_slice){NULL, 0});
 }
 
+void dr_reply_refused(const dr_asker *asker, const char *guid, const dora_error *error)
+{
+    dr_reply_code(asker, guid, error->code, error->msg[0] != '\0' ? error->msg : NULL);
+}
+
 static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_part *result)
 {
     const bool has_text = result->code != 0 && result->msg.len > 0;

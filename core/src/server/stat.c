@@ -62,8 +62,10 @@ static void sum_lanes(dr_server *server, dr_totals *totals)
 {
     for (uint32_t i = 0; i < server->lane_count; i++) {
         const dr_lane *lane = &server->lanes[i];
-        const uint64_t closed = dr_count_get(&lane->reactor.closed);
-        const uint64_t accepted = dr_count_get(&lane->reactor.accepted);
+        const uint64_t closed =
+            dr_count_get(&lane->reactor.closed) + dr_count_get(&lane->http.closed);
+        const uint64_t accepted =
+            dr_count_get(&lane->reactor.accepted) + dr_count_get(&lane->http.accepted);
         totals->accepted += accepted;
         totals->closed += closed;
         totals->connections += accepted > closed ? accepted - closed : 0;

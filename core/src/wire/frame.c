@@ -60,6 +60,9 @@ dora_err dr_frame_decode(const dora_frame_options *options, dora_slice in, dr_fr
                       "frame length is smaller than a frame's header");
     }
     if (total > dr_frame_bytes_max(options)) {
+        if (in.len > head) {
+            frame->body = (dora_slice){in.data + head, in.len - head};
+        }
         return refuse(error, DORA_ETOOBIG, DORA_CODE_TOO_BIG, "frame is larger than the limit");
     }
     *used = total;

@@ -24,7 +24,8 @@ size_t dr_frame_bytes_max(const dora_frame_options *options);
  * `*used` is the whole frame's length once its length field is there, else 0.
  * Errors: error->code is the reply code, 100005 (DORA_ESIGN), 100007 (DORA_EPROTO) or 100206
  * (DORA_ETOOBIG); `*used` is the frame's length where the connection survives, 0 where it must be
- * closed. frame->guid is set whenever its bytes are there. `error` may be NULL. */
+ * closed. frame->guid is set whenever its bytes are there, and frame->body
+ * is what has come of one that is refused. `error` may be NULL. */
 dora_err dr_frame_decode(const dora_frame_options *options, dora_slice in, dr_frame *frame,
                          size_t *used, dora_error *error);
 

@@ -135,29 +135,59 @@ static dora_err no_memory(dora_error *error)
     return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
 }
 
-/* As RFC 3629 has it: no surrogates, no longer form than needed, nothing above U+10FFFF. */
+/* The bytes of the character at `i`, 0 where there is none. As RFC 3629 has it: no surrogates, no
+ * longer form than needed, nothing above U+10FFFF. */
+static size_t utf8_len(dora_slice text, size_t i)
+{
+    unsigned char c = (unsigned char)text.data[i];
+    size_t more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+    if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || more > text.len - i - 1) {
+        return 0;
+    }
+    for (size_t k = 1; k <= more; k++) {
+        unsigned char d = (unsigned char)text.data[i + k];
+        unsigned char low = 0x80;
+        unsigned char high = 0xbf;
+        if (k == 1) {
+            low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+            high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+        }
+        if (d < low || d > high) {
+            return 0;
+        }
+    }
+    return more + 1;
+}
+
 static bool is_utf8(dora_slice text)
 {
     for (size_t i = 0; i < text.len;) {
-        unsigned char c = (unsigned char)text.data[i++];
-        size_t more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
-        if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || more > text.len - i) {
+        size_t len = utf8_len(text, i);
+        if (len == 0) {
             return false;
         }
-        for (size_t k = 0; k < more; k++, i++) {
-            unsigned char d = (unsigned char)text.data[i];
-            unsigned char low = 0x80;
-            unsigned char high = 0xbf;
-            if (k == 0) {
-                low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-                high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-            }
-            if (d < low || d > high) {
-                return false;
-            }
-        }
+        i += len;
     }
     return true;
+}
+
+json_t *dr_json_text(dora_slice text)
+{
+    if (is_utf8(text)) {
+        return json_stringn_nocheck(text.data != NULL ? text.data : "", text.len);
+    }
+    dr_buf plain = {0};
+    for (size_t i = 0; i < text.len;) {
+        size_t len = utf8_len(text, i);
+        if (dr_buf_append(&plain, len == 0 ? "?" : text.data + i, len == 0 ? 1 : len) != DORA_OK) {
+            dr_buf_fini(&plain);
+            return NULL;
+        }
+        i += len == 0 ? 1 : len;
+    }
+    json_t *json = json_stringn_nocheck(plain.data, plain.len);
+    dr_buf_fini(&plain);
+    return json;
 }
 
 /* The list that turns out to be none, as an object with the keys "0", "1", ... */

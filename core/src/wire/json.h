@@ -16,6 +16,10 @@ dora_err dr_json_to_value(const json_t *json, dora_writer *writer);
  * ($.data.rows[3].name); DORA_EPROTO, DORA_ETOOBIG for a bad value; DORA_ENOMEM. */
 dora_err dr_json_from_value(dora_slice value, json_t **json, dora_error *error);
 
+/* dr_json_text is a JSON string for people to read: each byte that is not UTF-8 becomes `?`.
+ * Ownership: gives; NULL when out of memory. */
+json_t *dr_json_text(dora_slice text);
+
 /* dr_json_dump appends JSON text: floats in their shortest form (which jansson cannot), 1.0 as 1.0,
  * keys in their order. `indent` 0 is one line; else that many spaces a level.
  * Errors: DORA_ENOMEM. */

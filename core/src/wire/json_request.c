@@ -1,0 +1,89 @@
+/* json_request.c: JSON text from outside, to the inner encoding. */
+#include "base/limits.h"
+#include "wire/json_message.h"
+#include "wire/value.h"
+
+static dora_err refuse(dora_error *error, dora_err err, int64_t code, const char *text)
+{
+    dora_error_set(error, err, "%s", text);
+    if (error != NULL) {
+        error->code = code;
+    }
+    return err;
+}
+
+/* has_too_many looks at what separates values, before a tree is made of them that takes much more
+ * memory than the text. */
+static bool has_too_many(dora_slice text)
+{
+    size_t members = 0;
+    bool is_string = false;
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.data[i];
+        if (is_string) {
+            i += c == '\\' ? 1 : 0;
+            is_string = c != '"';
+        } else if (c == '"') {
+            is_string = true;
+        } else {
+            members += c == ',' || c == '[' || c == '{' ? 1 : 0;
+        }
+    }
+    return members > DR_VALUE_MEMBERS_MAX;
+}
+
+dora_err dr_json_load(dora_slice text, json_t **json, dora_error *error)
+{
+    json_error_t where;
+    *json = NULL;
+    if (has_too_many(text)) {
+        return refuse(error, DORA_ETOOBIG, DORA_CODE_BAD_BODY, "JSON with too many members");
+    }
+    *json = json_loadb(text.data != NULL ? text.data : "", text.len,
+                       JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
+    if (*json != NULL) {
+        return DORA_OK;
+    }
+    if (json_error_code(&where) == json_error_out_of_memory) {
+        return refuse(error, DORA_ENOMEM, DORA_CODE_OVERLOADED, "out of memory");
+    }
+    dora_error_set(error, DORA_EPROTO, "malformed JSON at line %d, column %d: %s", where.line,
+                   where.column, where.text);
+    if (error != NULL) {
+        error->code = DORA_CODE_BAD_BODY;
+        error->offset = where.position > 0 ? (size_t)where.position : 0;
+    }
+    return DORA_EPROTO;
+}
+
+dora_err dr_json_encode(const json_t *json, size_t bytes_max, dr_buf *out, dora_error *error)
+{
+    dora_writer writer;
+    dora_slice encoded;
+    dr_writer_init(&writer, NULL, 0, bytes_max, dr_writer_grow_heap, NULL);
+    (void)dr_json_to_value(json, &writer);
+    dora_err err = dora_writer_finish(&writer, &encoded);
+    if (err == DORA_OK) {
+        err = dr_buf_append_slice(out, encoded);
+    }
+    if (err == DORA_ENOMEM) {
+        refuse(error, err, DORA_CODE_OVERLOADED, "out of memory");
+    } else if (err != DORA_OK && writer.depth >= writer.depth_max) {
+        refuse(error, err, DORA_CODE_BAD_BODY, "JSON with too many levels");
+    } else if (err != DORA_OK) {
+        refuse(error, err, DORA_CODE_TOO_BIG, "the values in this JSON are larger than the limit");
+    }
+    dr_writer_fini(&writer);
+    return err;
+}
+
+dora_err dr_json_request(dora_slice text, size_t bytes_max, dr_buf *out, dora_error *error)
+{
+    json_t *json = NULL;
+    dora_err err = dr_json_load(text, &json, error);
+    if (err == DORA_OK) {
+        err = dr_json_encode(json, bytes_max, out, error);
+    }
+    json_decref(json);
+    return err;
+}
