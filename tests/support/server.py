@@ -71,13 +71,14 @@ class Server:
         self.family = []
         try:
             line = self._read_line(ready_s)
-            match = re.search(r"dora: ready tcp=(\S+)", line)
+            match = re.search(r"dora: ready tcp=(\S+) http=(\S+)", line)
             if not match:
                 raise RuntimeError("no ready line but %r; log:\n%s" % (line, self.log()))
         except BaseException:
             self.close()
             raise
         self.address = match.group(1)
+        self.http = match.group(2)
         self.ready_line = line.rstrip("\n")
 
     def _read_line(self, seconds):

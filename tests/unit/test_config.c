@@ -69,7 +69,7 @@ static void test_defaults(void **state)
 }
 
 static const char WHOLE[] =
-    "{\"listen\": {\"tcp\": \"[::1]:0\", \"http\": null, \"unix\": \"run/dora.sock\", "
+    "{\"listen\": {\"tcp\": \"[::1]:0\", \"http\": \"[::]:9566\", \"unix\": \"run/dora.sock\", "
     "\"admin\": null},"
     " \"reactors\": 3, \"backlog\": 10, \"frame_bytes_max\": 4096, \"idle_s\": 5,"
     " \"linger_ms\": 0, \"sign\": true, \"salt\": \"pepper\", \"gzip\": true,"
@@ -86,6 +86,34 @@ static const char WHOLE[] =
     "  \"b\": {\"runtime\": \"python\", \"app\": \"shop.users:app\"},"
     "  \"c\": {\"runtime\": \"c\", \"app\": \"orders.so\"}}}";
 
+static void expect_http(const char *text, bool has_http, uint16_t port)
+{
+    dr_config config;
+    dora_error error = {.msg = ""};
+    (void)parse(&config, text, &error);
+    assert_string_equal(error.msg, "");
+    assert_int_equal(config.has_http, has_http);
+    assert_int_equal(config.http_port, port);
+    assert_null(config.http_host); /* that of TCP */
+    dr_config_fini(&config);
+}
+
+static void test_http(void **state)
+{
+    (void)state;
+    static const char wrong[] =
+        "conf/dora.json:1:13: listen.http: must be a port, \"HOST:PORT\", such as "
+        "\"127.0.0.1:9566\", or null; port 0 picks a free one";
+    expect_http("{}", false, 0);
+    expect_http("{\"listen\": {\"http\": null}}", false, 0);
+    expect_http("{\"listen\": {\"http\": 0}}", true, 0);
+    expect_http("{\"listen\": {\"http\": 65535}}", true, 65535);
+    expect_problem("{\"listen\": {\"http\": 65536}}", wrong);
+    expect_problem("{\"listen\": {\"http\": -1}}", wrong);
+    expect_problem("{\"listen\": {\"http\": \"9566\"}}", wrong);
+    expect_problem("{\"listen\": {\"http\": true}}", wrong);
+}
+
 static void test_everything_set(void **state)
 {
     (void)state;
@@ -96,6 +124,9 @@ static void test_everything_set(void **state)
     assert_int_equal(err, DORA_OK);
     assert_string_equal(config.tcp_host, "::1");
     assert_int_equal(config.tcp_port, 0);
+    assert_true(config.has_http);
+    assert_string_equal(config.http_host, "::");
+    assert_int_equal(config.http_port, 9566);
     assert_string_equal(config.unix_path, "conf/run/dora.sock");
     assert_int_equal(config.reactors, 3);
     assert_int_equal(config.frame_bytes_max, 4096);
@@ -251,9 +282,6 @@ static void test_wrong_pools(void **state)
 static void test_later_work(void **state)
 {
     (void)state;
-    expect_problem("{\"listen\": {\"http\": \"127.0.0.1:9566\"}}",
-                   "conf/dora.json:1:13: listen.http: this version has no HTTP listener yet; "
-                   "leave it null");
     expect_problem("{\"discovery\": {\"redis\": [\"127.0.0.1:6379\"]}}",
                    "conf/dora.json:1:16: discovery.redis: this version has no discovery yet; "
                    "leave it []");
@@ -369,19 +397,13 @@ static void test_load(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_everything_set),
-        cmocka_unit_test(test_where_it_listens),
-        cmocka_unit_test(test_who_may_command),
-        cmocka_unit_test(test_unknown_keys),
-        cmocka_unit_test(test_wrong_values),
-        cmocka_unit_test(test_wrong_pools),
-        cmocka_unit_test(test_later_work),
-        cmocka_unit_test(test_syntax),
-        cmocka_unit_test(test_cut_anywhere),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_check_pools),
-        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_http),
+        cmocka_unit_test(test_everything_set),  cmocka_unit_test(test_where_it_listens),
+        cmocka_unit_test(test_who_may_command), cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_wrong_values),    cmocka_unit_test(test_wrong_pools),
+        cmocka_unit_test(test_later_work),      cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_cut_anywhere),    cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_check_pools),     cmocka_unit_test(test_load),
         cmocka_unit_test(test_daemon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,3 +83,23 @@ def maybe_die(param):
     if roll == 1:
         sys.exit(3)
     return "ok"
+
+
+@app.api("/request")
+def request(param, asked):
+    """What a handler is told about its call."""
+    return {"name": asked.name, "guid": asked.guid, "type": asked.type, "trace": asked.trace,
+            "protocol": asked.protocol, "connection": asked.connection,
+            "remaining_ms": asked.remaining_ms}
+
+
+@app.api("/no_json")
+def no_json(param):
+    """What JSON cannot say."""
+    return {"rows": [1, {"x": float("nan") if param == "nan" else b"\xff"}]}
+
+
+@app.api("plain")
+def plain(param):
+    """A name without a slash."""
+    return "plain"

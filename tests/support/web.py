@@ -1,0 +1,56 @@
+"""HTTP from the client's side: http.client with a deadline, forms of the original, raw sockets."""
+
+import http.client
+import json
+import socket
+import urllib.parse
+
+HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+class Web:
+    """One keep-alive connection. Each method gives (status, decoded body)."""
+
+    def __init__(self, address, timeout=10.0):
+        self.conn = http.client.HTTPConnection(address, timeout=timeout)
+        self.headers = {}
+
+    def ask(self, method, path, body=None, headers=None):
+        self.conn.request(method, path, body, headers or {})
+        answer = self.conn.getresponse()
+        self.headers = {key.lower(): value for key, value in answer.getheaders()}
+        data = answer.read()
+        assert self.headers["content-type"] == "application/json", data
+        return answer.status, json.loads(data) if data else None
+
+    def call(self, name, param=None, query="", **headers):
+        """POST /call/NAME; headers as keywords, with `_` for `-`."""
+        headers = {key.replace("_", "-"): value for key, value in headers.items()}
+        return self.ask("POST", "/call/" + urllib.parse.quote(name) + query, json.dumps(param),
+                        headers)
+
+    def form(self, path, params=None, guid=None):
+        """A form as the original's clients send it."""
+        fields = {}
+        if params is not None:
+            fields["params"] = params if isinstance(params, str) else json.dumps(params)
+        if guid is not None:
+            fields["guid"] = guid
+        return self.ask("POST", path, urllib.parse.urlencode(fields), HEADERS)
+
+    def close(self):
+        self.conn.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def raw(address, data=b"", timeout=10.0):
+    """A plain socket to an HTTP server, with something sent."""
+    host, port = address.rsplit(":", 1)
+    sock = socket.create_connection((host, int(port)), timeout)
+    sock.sendall(data)
+    return sock
