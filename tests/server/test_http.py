@@ -229,10 +229,10 @@ def test_original_forms(web):
         assert reply["guid"] == reply["data"]["x"]["guid"] == GUID
     told = reply["data"]["x"]["data"]
     assert (told["guid"], told["type"], told["protocol"]) == (GUID, "W_M", "http")
-    body = "".join('--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % each
-                   for each in (("params", json.dumps(params)), ("other", "1"))) + "--b--\r\n"
+    body = "".join('--xyz\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % each
+                   for each in (("params", json.dumps(params)), ("other", "1"))) + "--xyz--\r\n"
     assert web.ask("POST", "/api/multisync", body,
-                   {"Content-Type": "multipart/form-data; boundary=b"})[1]["msg"] == "OK"
+                   {"Content-Type": "multipart/form-data; boundary=xyz"})[1]["code"] == 0
     del params["guid"]
     reply = web.form("/api/multisync", params, GUID[::-1])[1]
     assert reply["guid"] == reply["data"]["x"]["data"]["guid"] == GUID[::-1]

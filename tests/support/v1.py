@@ -113,10 +113,11 @@ def control(ident, command):
 
 
 class Splitter:
-    """Bytes in, whole frames out, as (guid, decoded body)."""
+    """Bytes in, whole frames out, as (guid, body decoded by `decode`)."""
 
-    def __init__(self):
+    def __init__(self, decode=load):
         self.bytes = bytearray()
+        self.decode = decode
 
     def feed(self, data):
         self.bytes += data
@@ -129,7 +130,7 @@ class Splitter:
                 break
             whole = bytes(self.bytes[4:4 + length])
             del self.bytes[:4 + length]
-            found.append((whole[:32].decode(), load(whole[32:])))
+            found.append((whole[:32].decode(), self.decode(whole[32:])))
         return found
 
 

@@ -42,6 +42,12 @@ def big(param):
     return "x" * param
 
 
+@app.api("/controls")
+def controls(param):
+    """A string of so many control characters."""
+    return "\x01" * param
+
+
 @app.api("/print")
 def print_much(param):
     """Prints so many bytes, in lines."""
