@@ -236,7 +236,8 @@ def test_who_leaves_during_translation(server):
 
 @settings(max_examples=150, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(tail=st.one_of(st.binary(max_size=200), st.text(alphabet='{}[]",:01.eE-\\u nltrf"', max_size=80)))
+@given(tail=st.one_of(st.binary(max_size=200),
+                      st.text(alphabet='{}[]",:01.eE-\\u nltrf"', max_size=80)))
 def test_any_bytes_behind_the_brace(conn, tail):
     ident = v1.guid()
     conn.put(ident, b"{" + (tail.encode() if isinstance(tail, str) else tail))

@@ -1,6 +1,7 @@
 /* call.h: requests on their way: the calls of a lane and their parts. For the files of this step:
  * call.c (what a frame means), admit.c (into the pools), parts.c (what became of it), reply.c (what
- * is answered), answer.c (in which words), asker.c (to whom) and control.c (commands). Thread: the lane's, all of it. */
+ * is answered), answer.c (in which words), asker.c (to whom) and control.c (commands). Thread: the
+ * lane's, all of it. */
 #ifndef DR_SERVER_CALL_H
 #define DR_SERVER_CALL_H
 
@@ -57,8 +58,8 @@ void dr_call_detach(dr_call *call);
 void dr_call_forget(const dr_asker *asker, dr_call *first);
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
 
-/* call.c: dr_call_request goes on with the plain body of a request, dr_call_run with what was found in
- * it: its apis are lane->apis. */
+/* call.c: dr_call_request goes on with the plain body of a request, dr_call_run with what was found
+ * in it: its apis are lane->apis. */
 void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body);
 void dr_call_run(const dr_asker *asker, const dr_request *request);
 

@@ -101,8 +101,8 @@ void dr_call_fini(dr_lane *lane);
  * answered. Thread: the lane's. */
 void dr_control_answers(dr_lane *lane);
 
-/* unpack.c: dr_unpack_aside inflates a large body where it `is_packed`, and translates it from JSON,
- * in libuv's thread pool; dr_call_request follows, or a refusal. The connection is not read
+/* unpack.c: dr_unpack_aside inflates a large body where it `is_packed`, and translates it from
+ * JSON, in libuv's thread pool; dr_call_request follows, or a refusal. The connection is not read
  * meanwhile. Errors: DORA_ENOMEM. */
 dora_err dr_unpack_aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed);
 

@@ -13,8 +13,8 @@ typedef struct reply_manner {
 
 /* envelope_new is a reply, or a handler's envelope, around `data`. Ownership: takes `data`, gives;
  * NULL when out of memory, as where `data` is. */
-static json_t *envelope_new(const reply_manner *manner, dora_slice guid, int64_t code, dora_slice msg,
-                            json_t *data)
+static json_t *envelope_new(const reply_manner *manner, dora_slice guid, int64_t code,
+                            dora_slice msg, json_t *data)
 {
     json_t *json = json_object();
     /* Each passes a NULL on. */
@@ -36,7 +36,8 @@ static dora_slice slice_of(const char *text)
 }
 
 /* envelope_of is one api's result. Where it has no JSON form, that is its error. */
-static dora_err envelope_of(const reply_manner *manner, const dr_reply_message *result, json_t **json)
+static dora_err envelope_of(const reply_manner *manner, const dr_reply_message *result,
+                            json_t **json)
 {
     dora_error why;
     dora_error text;
@@ -140,8 +141,8 @@ static dora_err data_of(const reply_manner *manner, dora_slice data, json_t **js
     return members_of(manner, data, json);
 }
 
-static dora_err put_reply(const reply_manner *manner, const dr_reply_message *reply, bool is_refused,
-                          dr_buf *out)
+static dora_err put_reply(const reply_manner *manner, const dr_reply_message *reply,
+                          bool is_refused, dr_buf *out)
 {
     json_t *data = NULL;
     int64_t code = reply->code;
