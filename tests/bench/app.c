@@ -1,4 +1,5 @@
-/* app.c: the benchmark's application in C: a handler that does nothing, one that takes 4 us. */
+/* app.c: the benchmark's application in C: a handler that does nothing, one that takes 4 us, an
+ * echo. */
 #include <dora/dora.h>
 
 #include <time.h>
@@ -27,11 +28,20 @@ static dora_err spin(const dora_request *request, dora_reply *reply, void *user)
     return hello(request, reply, user);
 }
 
+static dora_err echo(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)user;
+    return dora_write_raw(dora_reply_writer(reply), dora_request_param(request));
+}
+
 dora_err dora_app_init(dora_app *app, dora_error *error)
 {
     dora_err err = dora_app_api(app, "/bench/hello", hello, NULL);
     if (err == DORA_OK) {
         err = dora_app_api(app, "/bench/spin", spin, NULL);
+    }
+    if (err == DORA_OK) {
+        err = dora_app_api(app, "/bench/echo", echo, NULL);
     }
     return err == DORA_OK ? err : dora_error_set(error, err, "cannot register a handler");
 }

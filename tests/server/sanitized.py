@@ -1,8 +1,10 @@
 """A whole server built with a sanitizer, under load, killing and draining: it has nothing to say.
 Run by the suites `sanitize` and `threads`; DORA_BIN and DORA_BENCH_APP are that build's."""
 
+import json
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from support import v1
 from support.load import Load
 from support.server import Server, wait_until
+from support.web import Web, raw
 
 COMPLAINTS = ("Sanitizer", "runtime error:")
 
@@ -148,3 +151,40 @@ def test_stopped_at_once_with_work_in_hand():
         status = server.wait(30)
         check(server)
         assert status == 0
+
+
+@pytest.mark.parametrize("reactors", [1, 2])
+def test_http_and_json(reactors):
+    """All askers at once, large and small, some of whom leave; then a stop in the middle."""
+    text = "é" * 50000
+    body = json.dumps({"guid": "g" * 32, "type": "W_M",
+                       "api": {key: {"name": "/bench/echo", "param": text} for key in "ab"}})
+    listen = {"tcp": "127.0.0.1:0", "http": 0}
+    with start(reactors=reactors, listen=listen) as server:
+        def client(number):
+            for turn in range(15):
+                with Web(server.http, 60) as web, v1.Conn(server.address, 60) as conn:
+                    conn.splitter = v1.Splitter(json.loads)
+                    conn.send(v1.frame("g" * 32, body.encode()))
+                    assert web.call("bench/echo", text) == (200, text)
+                    form = {"guid": "short", "api": {"x": {"name": "/bench/echo", "param": turn}}}
+                    assert web.form("/api/multisync", form)[1]["data"]["x"]["data"] == turn
+                    if (number + turn) % 2 == 0:
+                        assert conn.receive()[1]["data"]["b"]["data"] == text
+                raw(server.http, b"POST /call/bench/echo HTTP/1.1\r\nHost: x\r\n"
+                                 b"Content-Length: 1\r\n\r\n7").close()
+            done.append(number)
+
+        done = []
+        threads = [threading.Thread(target=client, args=(number,)) for number in range(4)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert sorted(done) == [0, 1, 2, 3]
+        late = [raw(server.http, b"POST /call/bench/echo HTTP/1.1\r\nHost: x\r\n"
+                                 b"Content-Length: 1\r\n\r\n7") for _ in range(20)]
+        assert server.stop(30) == 0
+        for each in late:
+            each.close()
+        check(server)

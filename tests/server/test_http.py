@@ -13,7 +13,7 @@ import time
 import pytest
 
 from support import processes, v1
-from support.server import Server, python_pool, wait_until
+from support.server import HERE, Server, program, python_pool, wait_until
 from support.web import Web, raw
 
 GUID = "0123456789abcdef0123456789abcdef"
@@ -22,9 +22,7 @@ LISTEN = {"tcp": "127.0.0.1:0", "http": 0}
 
 @pytest.fixture(scope="module")
 def server():
-    pools = {"p": python_pool("basic.py", workers=2), "m": python_pool("modes.py", workers=1)}
-    del pools["m"]
-    with Server(pools, listen=LISTEN) as one:
+    with Server({"p": python_pool("basic.py", workers=2)}, listen=LISTEN) as one:
         yield one
         assert one.stop() == 0
 
@@ -511,6 +509,14 @@ def test_descriptors_are_raised():
             line = next(each for each in file if each.startswith("Max open files"))
         soft, hard = line.split()[3:5]
         assert soft == hard
+
+
+def test_few_descriptors_are_told():
+    """The hard limit cannot be raised; who sets it reads what is wished."""
+    command = ["sh", "-c", "ulimit -Hn 4000 && exec \"$@\"", "sh", program(), "serve",
+               os.path.join(HERE, "apps", "basic.py"), "--port", "0", "--workers", "1"]
+    with Server(command=command) as server:
+        assert "only 4000 file descriptors are allowed, 20000 are wished" in server.log()
 
 
 def wrk(server, path, script):
