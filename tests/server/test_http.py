@@ -513,7 +513,7 @@ def test_descriptors_are_raised():
 
 def test_few_descriptors_are_told():
     """The hard limit cannot be raised; who sets it reads what is wished."""
-    command = ["sh", "-c", "ulimit -Hn 4000 && exec \"$@\"", "sh", program(), "serve",
+    command = ["sh", "-c", "ulimit -n 4000 && exec \"$@\"", "sh", program(), "serve",
                os.path.join(HERE, "apps", "basic.py"), "--port", "0", "--workers", "1"]
     with Server(command=command) as server:
         assert "only 4000 file descriptors are allowed, 20000 are wished" in server.log()
