@@ -1,0 +1,399 @@
+/* test_kept.c: a call that is sent again joins it, gets its reply, or hears that it has run. */
+#include "unit.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "server/kept.h"
+
+#define BODY_LEN 1000u
+/* What a reply of BODY_LEN costs: its head, and what malloc takes. */
+#define COST (sizeof(dr_kept_reply) + BODY_LEN + 16u)
+
+static const dr_kept_limits limits = {
+    .calls_max = 8, .bytes_max = 4 * COST, .reply_s = 60, .lost_s = 600};
+
+static dr_kept *new_kept(const dr_kept_limits *with)
+{
+    dr_kept *kept = NULL;
+    assert_int_equal(dr_kept_new(&kept, with, NULL), DORA_OK);
+    return kept;
+}
+
+static dr_digest call_of(uint64_t number)
+{
+    return (dr_digest){{number, ~number}};
+}
+
+static dr_kept_reply *reply_of(char letter)
+{
+    char body[BODY_LEN];
+    memset(body, letter, sizeof(body));
+    dr_kept_reply *reply = dr_kept_reply_new((dora_slice){body, sizeof(body)});
+    assert_non_null(reply);
+    return reply;
+}
+
+static void check_reply(dr_kept_reply *reply, char letter)
+{
+    assert_non_null(reply);
+    assert_int_equal(reply->len, BODY_LEN);
+    assert_int_equal(reply->body[0], letter);
+    assert_int_equal(reply->body[BODY_LEN - 1], letter);
+    dr_kept_reply_drop(reply);
+}
+
+static dr_kept_numbers numbers_of(dr_kept *kept)
+{
+    dr_kept_numbers numbers;
+    dr_kept_count(kept, &numbers);
+    return numbers;
+}
+
+/* run takes a call from its beginning to its end. */
+static void run(dr_kept *kept, uint64_t number, dr_kept_reply *reply, uint64_t now_ms)
+{
+    const dr_digest call = call_of(number);
+    dr_kept_seat seat = {.lane = 0};
+    assert_int_equal(dr_kept_begin(kept, &call, &seat, now_ms), DR_KEPT_UNKNOWN);
+    assert_int_equal(seat.role, DR_KEPT_RUNNER);
+    assert_int_equal(dr_kept_end(kept, &seat, reply, true, now_ms), 0);
+}
+
+/* look is what is known of a call; a reply that comes with it must be of `letter`. */
+static dr_kept_known look(dr_kept *kept, uint64_t number, char letter)
+{
+    const dr_digest call = call_of(number);
+    dr_kept_seat seat = {.lane = 0};
+    const dr_kept_known known = dr_kept_look(kept, &call, &seat, 0);
+    if (known == DR_KEPT_HAS_RUN) {
+        check_reply(seat.reply, letter);
+    }
+    return known;
+}
+
+static void gives_a_kept_reply(void **state)
+{
+    (void)state;
+    dr_kept *kept = new_kept(&limits);
+    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_UNKNOWN);
+    run(kept, 1, reply_of('a'), 0);
+    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_HAS_RUN);
+    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_HAS_RUN);
+    assert_int_equal(look(kept, 2, 'a'), DR_KEPT_UNKNOWN);
+    /* The whole digest counts, not what finds its bucket. */
+    const dr_digest near = {{1, 1}};
+    dr_kept_seat seat = {.lane = 0};
+    assert_int_equal(dr_kept_look(kept, &near, &seat, 0), DR_KEPT_UNKNOWN);
+    const dr_kept_numbers numbers = numbers_of(kept);
+    assert_int_equal(numbers.replies, 1);
+    assert_int_equal(numbers.bytes, COST);
+    assert_int_equal(numbers.hits, 2);
+    assert_int_equal(numbers.tombstones, 0);
+    dr_kept_free(kept);
+    dr_kept_free(NULL);
+}
+
+static void not_run_is_not_kept(void **state)
+{
+    (void)state;
+    dr_kept *kept = new_kept(&limits);
+    const dr_digest call = call_of(1);
+    dr_kept_seat runner = {.lane = 0};
+    dr_kept_seat joiner = {.lane = 3};
+    assert_int_equal(dr_kept_begin(kept, &call, &runner, 0), DR_KEPT_UNKNOWN);
+    assert_int_equal(dr_kept_begin(kept, &call, &joiner, 0), DR_KEPT_RUNS);
+    /* Who joined hears it too. */
+    assert_int_equal(dr_kept_end(kept, &runner, reply_of('n'), false, 0), UINT64_C(1) << 3);
+    assert_ptr_equal(dr_kept_take(kept, 3), &joiner);
+    check_reply(joiner.reply, 'n');
+    assert_int_equal(look(kept, 1, '-'), DR_KEPT_UNKNOWN);
+    run(kept, 1, reply_of('a'), 0);
+    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_HAS_RUN);
+    dr_kept_free(kept);
+}
+
+static void joiners_get_the_reply(void **state)
+{
+    (void)state;
+    dr_kept *kept = new_kept(&limits);
+    const dr_digest call = call_of(1);
+    dr_kept_seat runner = {.lane = 0};
+    dr_kept_seat joiners[4] = {{.lane = 0}, {.lane = 1}, {.lane = 1}, {.lane = 63}};
+    (void)dr_kept_begin(kept, &call, &runner, 0);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(dr_kept_look(kept, &call, &joiners[i], 0), DR_KEPT_RUNS);
+    }
+    assert_int_equal(dr_kept_leave(kept, &joiners[1]), 0);
+    assert_null(dr_kept_take(kept, 0));
+    assert_int_equal(dr_kept_end(kept, &runner, reply_of('j'), true, 0),
+                     UINT64_C(1) | UINT64_C(1) << 1 | UINT64_C(1) << 63);
+    assert_ptr_equal(dr_kept_take(kept, 0), &joiners[0]);
+    check_reply(joiners[0].reply, 'j');
+    /* One whose asker goes while the reply is on its way. */
+    assert_int_equal(dr_kept_leave(kept, &joiners[2]), 0);
+    assert_null(dr_kept_take(kept, 1));
+    assert_ptr_equal(dr_kept_take(kept, 63), &joiners[3]);
+    check_reply(joiners[3].reply, 'j');
+    assert_int_equal(dr_kept_leave(kept, &joiners[3]), 0);
+    assert_null(dr_kept_take(kept, 63));
+    assert_int_equal(numbers_of(kept).joins, 4);
+    dr_kept_free(kept);
+}
+
+static void the_last_to_leave_tells_the_runner(void **state)
+{
+    (void)state;
+    dr_kept *kept = new_kept(&limits);
+    const dr_digest call = call_of(1);
+    dr_kept_seat runner = {.lane = 2};
+    dr_kept_seat joiners[2] = {{.lane = 1}, {.lane = 4}};
+    (void)dr_kept_begin(kept, &call, &runner, 0);
+    (void)dr_kept_look(kept, &call, &joiners[0], 0);
+    assert_int_equal(dr_kept_leave(kept, &joiners[0]), 0); /* the first asker is there */
+    assert_false(dr_kept_is_wanted(kept, &runner));
+    (void)dr_kept_look(kept, &call, &joiners[0], 0);
+    (void)dr_kept_look(kept, &call, &joiners[1], 0);
+    assert_true(dr_kept_is_wanted(kept, &runner));
+    assert_int_equal(dr_kept_leave(kept, &joiners[0]), 0);
+    assert_int_equal(dr_kept_leave(kept, &joiners[1]), UINT64_C(1) << 2);
+    /* Somebody comes before the runner has looked. */
+    (void)dr_kept_look(kept, &call, &joiners[0], 0);
+    assert_ptr_equal(dr_kept_take(kept, 2), &runner);
+    assert_true(dr_kept_is_wanted(kept, &runner));
+    assert_int_equal(dr_kept_leave(kept, &joiners[0]), UINT64_C(1) << 2);
+    /* It ends with the news still in its inbox. */
+    assert_int_equal(dr_kept_end(kept, &runner, NULL, false, 0), 0);
+    assert_null(dr_kept_take(kept, 2));
+    assert_int_equal(dr_kept_end(kept, &runner, NULL, false, 0), 0);
+    dr_kept_free(kept);
+}
+
+static void over_the_bytes_the_oldest_is_lost(void **state)
+{
+    (void)state;
+    dr_kept *kept = new_kept(&limits);
+    for (uint64_t i = 1; i <= 4; i++) {
+        run(kept, i, reply_of('a'), 0);
+    }
+    assert_int_equal(numbers_of(kept).evicted, 0); /* the limit exactly */
+    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_HAS_RUN);
+    run(kept, 5, reply_of('a'), 0);
+    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_LOST);
+    assert_int_equal(look(kept, 2, 'a'), DR_KEPT_HAS_RUN);
+    dr_kept_numbers numbers = numbers_of(kept);
+    assert_int_equal(numbers.evicted, 1);
+    assert_int_equal(numbers.replies, 4);
+    assert_int_equal(numbers.tombstones, 1);
+    assert_int_equal(numbers.lost, 1);
+
+    /* One that is too much by itself is lost at once, and so are the others. */
+    static char huge[5 * COST];
+    dr_kept_reply *reply = dr_kept_reply_new((dora_slice){huge, sizeof(huge)});
+    run(kept, 6, reply, 0);
+    assert_int_equal(look(kept, 6, '-'), DR_KEPT_LOST);
+    numbers = numbers_of(kept);
+    assert_int_equal(numbers.bytes, 0);
+    assert_int_equal(numbers.replies, 0);
+    assert_int_equal(numbers.tombstones, 6);
+    dr_kept_free(kept);
+}
+
+static void a_reply_in_use_outlives_its_entry(void **state)
+{
+    (void)state;
+    dr_kept *kept = new_kept(&limits);
+    const dr_digest call = call_of(1);
+    dr_kept_seat seat = {.lane = 0};
+    run(kept, 1, reply_of('u'), 0);
+    assert_int_equal(dr_kept_look(kept, &call, &seat, 0), DR_KEPT_HAS_RUN);
+    dr_kept_sweep(kept, 60000);
+    assert_int_equal(look(kept, 1, '-'), DR_KEPT_LOST);
+    dr_kept_free(kept);
+    check_reply(seat.reply, 'u');
+}
+
+static void time_passes(void **state)
+{
+    (void)state;
+    dr_kept *kept = new_kept(&limits);
+    run(kept, 1, reply_of('t'), 5000);
+    run(kept, 2, NULL, 5000); /* it has run, and there was no memory for its reply */
+    assert_int_equal(look(kept, 2, '-'), DR_KEPT_LOST);
+    dr_kept_sweep(kept, 64999);
+    assert_int_equal(look(kept, 1, 't'), DR_KEPT_HAS_RUN);
+    dr_kept_sweep(kept, 65000);
+    assert_int_equal(look(kept, 1, 't'), DR_KEPT_LOST);
+    assert_int_equal(numbers_of(kept).evicted, 0);
+    dr_kept_sweep(kept, 604999);
+    assert_int_equal(numbers_of(kept).tombstones, 2);
+    dr_kept_sweep(kept, 605000);
+    assert_int_equal(look(kept, 2, '-'), DR_KEPT_UNKNOWN);
+    assert_int_equal(look(kept, 1, '-'), DR_KEPT_LOST); /* since it was lost */
+    dr_kept_sweep(kept, 665000);
+    assert_int_equal(numbers_of(kept).tombstones, 0);
+    assert_int_equal(look(kept, 1, '-'), DR_KEPT_UNKNOWN);
+    /* The memory was given back, and is taken again. A lane's clock may be behind another's. */
+    run(kept, 1, reply_of('t'), 665000);
+    run(kept, 3, reply_of('t'), 664000);
+    assert_int_equal(look(kept, 1, 't'), DR_KEPT_HAS_RUN);
+    /* Calls that come expire what is old, without a sweep. */
+    run(kept, 4, reply_of('t'), 725000);
+    assert_int_equal(look(kept, 1, '-'), DR_KEPT_LOST);
+    assert_int_equal(look(kept, 3, '-'), DR_KEPT_LOST);
+    dr_kept_free(kept);
+}
+
+static void over_the_calls_tombstones_go_first(void **state)
+{
+    (void)state;
+    dr_kept_limits wide = limits;
+    wide.bytes_max = 100 * COST;
+    dr_kept *kept = new_kept(&wide);
+    run(kept, 1, reply_of('c'), 0);
+    run(kept, 2, NULL, 0);
+    run(kept, 3, NULL, 0);
+    for (uint64_t i = 4; i <= 8; i++) {
+        run(kept, i, reply_of('c'), 0);
+    }
+    assert_int_equal(look(kept, 2, '-'), DR_KEPT_LOST);
+    run(kept, 9, reply_of('c'), 0);
+    assert_int_equal(look(kept, 2, '-'), DR_KEPT_UNKNOWN);
+    run(kept, 10, reply_of('c'), 0);
+    assert_int_equal(look(kept, 3, '-'), DR_KEPT_UNKNOWN);
+    assert_int_equal(look(kept, 1, 'c'), DR_KEPT_HAS_RUN);
+    assert_int_equal(numbers_of(kept).tombstones, 0);
+    run(kept, 11, reply_of('c'), 0); /* no tombstone is left */
+    assert_int_equal(look(kept, 1, '-'), DR_KEPT_UNKNOWN);
+    assert_int_equal(look(kept, 4, 'c'), DR_KEPT_HAS_RUN);
+    assert_int_equal(numbers_of(kept).evicted, 1);
+
+    /* When all of them run, one more runs unknown. */
+    dr_kept_seat seats[9] = {{.lane = 0}};
+    for (uint64_t i = 0; i < 9; i++) {
+        const dr_digest call = call_of(100 + i);
+        assert_int_equal(dr_kept_begin(kept, &call, &seats[i], 0), DR_KEPT_UNKNOWN);
+        assert_int_equal(seats[i].role, i < 8 ? DR_KEPT_RUNNER : DR_KEPT_NOBODY);
+    }
+    assert_false(dr_kept_is_wanted(kept, &seats[8]));
+    for (uint64_t i = 0; i < 9; i++) {
+        assert_int_equal(dr_kept_end(kept, &seats[i], reply_of('c'), true, 0), 0);
+    }
+    assert_int_equal(look(kept, 100, 'c'), DR_KEPT_HAS_RUN);
+    assert_int_equal(look(kept, 108, 'c'), DR_KEPT_UNKNOWN);
+    assert_int_equal(numbers_of(kept).replies, 8);
+    dr_kept_free(kept);
+}
+
+/* What a thread of the next test does over and over, on few calls, so that they meet. */
+typedef struct player {
+    dr_kept *kept;
+    uint32_t lane;
+    uint64_t runs;
+    uint64_t answers;
+    uint64_t asked;
+} player;
+
+#define ROUNDS 20000u
+
+static void await(player *one, dr_kept_seat *seat)
+{
+    dr_kept_seat *taken = NULL;
+    while (taken != seat) {
+        taken = dr_kept_take(one->kept, one->lane);
+        if (taken == NULL) {
+            sched_yield();
+        }
+    }
+    check_reply(seat->reply, 'p');
+    one->answers++;
+}
+
+static void *play(void *user)
+{
+    player *one = user;
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        dr_kept_seat seat = {.lane = one->lane};
+        const dr_digest call = call_of(i / 16);
+        const dr_kept_known known = dr_kept_begin(one->kept, &call, &seat, i);
+        one->asked++;
+        if (known == DR_KEPT_UNKNOWN) {
+            one->runs++;
+            one->answers++;
+            (void)dr_kept_end(one->kept, &seat, reply_of('p'), i % 3 != 0, i);
+        } else if (known == DR_KEPT_RUNS && i % 5 == 0) {
+            (void)dr_kept_leave(one->kept, &seat);
+            one->answers++;
+        } else if (known == DR_KEPT_RUNS) {
+            await(one, &seat);
+        } else {
+            one->answers++;
+            dr_kept_reply_drop(seat.reply);
+        }
+    }
+    return NULL;
+}
+
+static void threads_meet(void **state)
+{
+    (void)state;
+    dr_kept *kept = new_kept(&limits);
+    player players[3];
+    pthread_t threads[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        players[i] = (player){.kept = kept, .lane = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, play, &players[i]), 0);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(players[i].asked, ROUNDS);
+        assert_int_equal(players[i].answers, ROUNDS);
+    }
+    dr_kept_free(kept);
+}
+
+/* cost prints what a call pays that nobody repeats, full store and usual sizes. No verdict: that
+ * depends on the machine. */
+static void cost(void **state)
+{
+    (void)state;
+    static const char body[200] = "a small reply";
+    const dr_kept_limits usual = {
+        .calls_max = 1u << 19, .bytes_max = 64u << 20, .reply_s = 60, .lost_s = 600};
+    dr_kept *kept = new_kept(&usual);
+    const uint64_t rounds = 1000000;
+    const uint64_t begun_ns = dr_clock_ns();
+    for (uint64_t i = 0; i < rounds; i++) {
+        dr_digester digester;
+        dr_digester_init(&digester, dr_kept_key(kept));
+        dr_digester_number(&digester, i);
+        dr_digester_bytes(&digester, (dora_slice){body, 120});
+        const dr_digest call = dr_digester_end(&digester);
+        dr_kept_seat seat = {.lane = 0};
+        (void)dr_kept_begin(kept, &call, &seat, 0);
+        (void)dr_kept_end(kept, &seat, dr_kept_reply_new((dora_slice){body, sizeof(body)}), true,
+                          0);
+    }
+    print_message("%llu ns a call\n",
+                  (unsigned long long)((dr_clock_ns() - begun_ns) / rounds));
+    dr_kept_free(kept);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gives_a_kept_reply),
+        cmocka_unit_test(not_run_is_not_kept),
+        cmocka_unit_test(joiners_get_the_reply),
+        cmocka_unit_test(the_last_to_leave_tells_the_runner),
+        cmocka_unit_test(over_the_bytes_the_oldest_is_lost),
+        cmocka_unit_test(a_reply_in_use_outlives_its_entry),
+        cmocka_unit_test(time_passes),
+        cmocka_unit_test(over_the_calls_tombstones_go_first),
+        cmocka_unit_test(threads_meet),
+        cmocka_unit_test(cost),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
