@@ -4,7 +4,8 @@
 #include "base/digest.h"
 
 /* 00 01 02 ... 0f, the key of the published vectors. */
-static const dr_digest_key known_key = {{UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)}};
+static const dr_digest_key known_key = {
+    {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)}};
 
 /* from_bytes reads a digest as `openssl mac ... -macopt c-rounds:1 -macopt d-rounds:3 SIPHASH`
  * prints it. */

@@ -67,7 +67,7 @@ static dr_kept_known look(dr_kept *kept, uint64_t number, char letter)
 {
     const dr_digest call = call_of(number);
     dr_kept_seat seat = {.lane = 0};
-    const dr_kept_known known = dr_kept_look(kept, &call, &seat, 0);
+    const dr_kept_known known = dr_kept_look(kept, &call, &seat);
     if (known == DR_KEPT_HAS_RUN) {
         check_reply(seat.reply, letter);
     }
@@ -86,7 +86,7 @@ static void gives_a_kept_reply(void **state)
     /* The whole digest counts, not what finds its bucket. */
     const dr_digest near = {{1, 1}};
     dr_kept_seat seat = {.lane = 0};
-    assert_int_equal(dr_kept_look(kept, &near, &seat, 0), DR_KEPT_UNKNOWN);
+    assert_int_equal(dr_kept_look(kept, &near, &seat), DR_KEPT_UNKNOWN);
     const dr_kept_numbers numbers = numbers_of(kept);
     assert_int_equal(numbers.replies, 1);
     assert_int_equal(numbers.bytes, COST);
@@ -124,7 +124,7 @@ static void joiners_get_the_reply(void **state)
     dr_kept_seat joiners[4] = {{.lane = 0}, {.lane = 1}, {.lane = 1}, {.lane = 63}};
     (void)dr_kept_begin(kept, &call, &runner, 0);
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(dr_kept_look(kept, &call, &joiners[i], 0), DR_KEPT_RUNS);
+        assert_int_equal(dr_kept_look(kept, &call, &joiners[i]), DR_KEPT_RUNS);
     }
     assert_int_equal(dr_kept_leave(kept, &joiners[1]), 0);
     assert_null(dr_kept_take(kept, 0));
@@ -151,16 +151,16 @@ static void the_last_to_leave_tells_the_runner(void **state)
     dr_kept_seat runner = {.lane = 2};
     dr_kept_seat joiners[2] = {{.lane = 1}, {.lane = 4}};
     (void)dr_kept_begin(kept, &call, &runner, 0);
-    (void)dr_kept_look(kept, &call, &joiners[0], 0);
+    (void)dr_kept_look(kept, &call, &joiners[0]);
     assert_int_equal(dr_kept_leave(kept, &joiners[0]), 0); /* the first asker is there */
     assert_false(dr_kept_is_wanted(kept, &runner));
-    (void)dr_kept_look(kept, &call, &joiners[0], 0);
-    (void)dr_kept_look(kept, &call, &joiners[1], 0);
+    (void)dr_kept_look(kept, &call, &joiners[0]);
+    (void)dr_kept_look(kept, &call, &joiners[1]);
     assert_true(dr_kept_is_wanted(kept, &runner));
     assert_int_equal(dr_kept_leave(kept, &joiners[0]), 0);
     assert_int_equal(dr_kept_leave(kept, &joiners[1]), UINT64_C(1) << 2);
     /* Somebody comes before the runner has looked. */
-    (void)dr_kept_look(kept, &call, &joiners[0], 0);
+    (void)dr_kept_look(kept, &call, &joiners[0]);
     assert_ptr_equal(dr_kept_take(kept, 2), &runner);
     assert_true(dr_kept_is_wanted(kept, &runner));
     assert_int_equal(dr_kept_leave(kept, &joiners[0]), UINT64_C(1) << 2);
@@ -208,7 +208,7 @@ static void a_reply_in_use_outlives_its_entry(void **state)
     const dr_digest call = call_of(1);
     dr_kept_seat seat = {.lane = 0};
     run(kept, 1, reply_of('u'), 0);
-    assert_int_equal(dr_kept_look(kept, &call, &seat, 0), DR_KEPT_HAS_RUN);
+    assert_int_equal(dr_kept_look(kept, &call, &seat), DR_KEPT_HAS_RUN);
     dr_kept_sweep(kept, 60000);
     assert_int_equal(look(kept, 1, '-'), DR_KEPT_LOST);
     dr_kept_free(kept);
@@ -361,7 +361,7 @@ static void cost(void **state)
     (void)state;
     static const char body[200] = "a small reply";
     const dr_kept_limits usual = {
-        .calls_max = 1u << 19, .bytes_max = 64u << 20, .reply_s = 60, .lost_s = 600};
+        .calls_max = 1u << 18, .bytes_max = 64u << 20, .reply_s = 60, .lost_s = 600};
     dr_kept *kept = new_kept(&usual);
     const uint64_t rounds = 1000000;
     const uint64_t begun_ns = dr_clock_ns();
@@ -376,8 +376,7 @@ static void cost(void **state)
         (void)dr_kept_end(kept, &seat, dr_kept_reply_new((dora_slice){body, sizeof(body)}), true,
                           0);
     }
-    print_message("%llu ns a call\n",
-                  (unsigned long long)((dr_clock_ns() - begun_ns) / rounds));
+    print_message("%llu ns a call\n", (unsigned long long)((dr_clock_ns() - begun_ns) / rounds));
     dr_kept_free(kept);
 }
 

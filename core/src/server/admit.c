@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "server/call.h"
+#include "server/repeat.h"
 
 static const char no_api_prefix[] = "no such api: ";
 
@@ -79,6 +79,11 @@ void dr_call_wait(const dr_asker *asker, const dr_request *request)
         dr_reply_code(asker, request->guid.data, DORA_CODE_OVERLOADED, "out of memory");
         return;
     }
+    const dr_kept_known known = dr_repeat_begin(call, request);
+    if (known != DR_KEPT_UNKNOWN) {
+        dr_repeat_answer(call, known);
+        return;
+    }
     for (uint32_t i = 0; i < call->count; i++) {
         submit(call, i, request);
     }
@@ -101,6 +106,13 @@ static int64_t reserve(dr_call *call, uint32_t index, const dr_request *request)
     return dr_dispatch_reserve(one->pool, &input, &one->task);
 }
 
+static void unreserve(dr_call *call, uint32_t count)
+{
+    while (count-- > 0) {
+        dr_dispatch_unreserve(call->parts[count].pool, call->parts[count].task);
+    }
+}
+
 /* reserve_all finds room for every api of a call; where one has none, nothing was done.
  * Returns: 0, or the code of the first that cannot run, with its place in `*index`. */
 static int64_t reserve_all(dr_call *call, const dr_request *request, uint32_t *index)
@@ -109,9 +121,7 @@ static int64_t reserve_all(dr_call *call, const dr_request *request, uint32_t *i
         const int64_t code = reserve(call, i, request);
         if (code != 0) {
             *index = i;
-            while (i-- > 0) {
-                dr_dispatch_unreserve(call->parts[i].pool, call->parts[i].task);
-            }
+            unreserve(call, i);
             return code;
         }
     }
@@ -127,26 +137,38 @@ static void refuse(const dr_asker *asker, const dr_request *request, int64_t cod
 
 void dr_call_accept(const dr_asker *asker, const dr_request *request)
 {
-    if (request->timeout_ms == 0) {
-        dr_reply_code(asker, request->guid.data, DORA_CODE_EXPIRED, NULL);
-        return;
-    }
     dr_call *call = dr_call_new(asker, request);
     if (call == NULL) {
         dr_reply_code(asker, request->guid.data, DORA_CODE_OVERLOADED, "out of memory");
         return;
     }
+    /* Looked for first: what was accepted is not refused when it is sent again. */
+    dr_kept_known known = dr_repeat_look(call, request);
+    if (known != DR_KEPT_UNKNOWN) {
+        dr_repeat_answer(call, known);
+        return;
+    }
     uint32_t index = 0;
-    const int64_t code = reserve_all(call, request, &index);
+    const int64_t code =
+        request->timeout_ms == 0 ? DORA_CODE_EXPIRED : reserve_all(call, request, &index);
     if (code != 0) {
         dr_call_free(call);
         refuse(asker, request, code, asker->lane->apis[index].name);
+        return;
+    }
+    /* Remembered only now: who joins it is told that it was accepted. */
+    known = dr_repeat_begin(call, request);
+    if (known != DR_KEPT_UNKNOWN) {
+        unreserve(call, call->count);
+        dr_repeat_answer(call, known);
         return;
     }
     /* Said before a worker can have a result. From here on it runs, even when the connection ends
      * with these words. */
     dr_reply_code(asker, request->guid.data, DORA_CODE_ACCEPTED, NULL);
     if (!dr_call_has_result(call->type)) {
+        dr_repeat_end(call,
+                      dr_repeat_is_kept(call) ? dr_kept_reply_new((dora_slice){"", 0}) : NULL);
         dr_call_detach(call);
     }
     for (uint32_t i = 0; i < call->count; i++) {

@@ -1,5 +1,5 @@
 /* call.c: what a frame means: whose turn it is after the body was read. */
-#include "server/call.h"
+#include "server/repeat.h"
 
 #include "wire/json_message.h"
 
@@ -82,7 +82,9 @@ void dr_call_run(const dr_asker *asker, const dr_request *request)
         dr_control_command(asker, request);
     } else if (atomic_load_explicit(&lane->server->phase, memory_order_relaxed) !=
                DR_PHASE_SERVING) {
-        dr_reply_code(asker, request->guid.data, DORA_CODE_STOPPING, NULL);
+        if (!dr_repeat_only(asker, request)) {
+            dr_reply_code(asker, request->guid.data, DORA_CODE_STOPPING, NULL);
+        }
     } else if (dr_call_is_accepted(request->type)) {
         dr_call_accept(asker, request);
     } else {

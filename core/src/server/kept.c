@@ -23,8 +23,7 @@ typedef enum entry_state { FREE = 0, RUNNING, KEPT, LOST } entry_state;
 /* Entries are named by their place plus 1; 0 is none, so that zeroed memory is a valid table. */
 typedef struct entry {
     dr_digest call;
-    uint32_t chain; /* the next of the same bucket */
-    uint32_t next;  /* in its queue, or the next free one */
+    uint32_t next; /* in its queue, or the next free one */
     uint32_t since_s;
     entry_state state;
     union {
@@ -32,6 +31,13 @@ typedef struct entry {
         dr_kept_reply *reply; /* KEPT */
     };
 } entry;
+
+/* place is one of the table by which entries are found: open addressing, from place `tag` on. Twice
+ * as many as entries, so that one line of cache is all that a search usually reads. */
+typedef struct place {
+    uint32_t tag; /* a part of the digest */
+    uint32_t name;
+} place;
 
 typedef struct queue {
     uint32_t first;
@@ -43,7 +49,7 @@ struct dr_kept {
     dr_kept_limits limits;
     dr_digest_key key;
     entry *entries;   /* NULL before the first call */
-    uint32_t *heads;  /* of the buckets; behind the entries */
+    place *places;    /* behind the entries */
     uint32_t touched; /* entries from here on were never used */
     uint32_t used;
     uint32_t free;
@@ -129,7 +135,7 @@ static uint64_t cost_of(const dr_kept_reply *reply)
 
 static size_t mapped_bytes(const dr_kept *kept)
 {
-    return (size_t)kept->limits.calls_max * (sizeof(entry) + sizeof(uint32_t));
+    return (size_t)kept->limits.calls_max * (sizeof(entry) + 2 * sizeof(place));
 }
 
 /* map takes the memory of all entries. Returns: false when there is none. */
@@ -142,7 +148,7 @@ static bool map(dr_kept *kept)
             return false;
         }
         kept->entries = all;
-        kept->heads = (uint32_t *)(kept->entries + kept->limits.calls_max);
+        kept->places = (place *)(kept->entries + kept->limits.calls_max);
     }
     return true;
 }
@@ -162,18 +168,54 @@ static entry *at(const dr_kept *kept, uint32_t name)
     return &kept->entries[name - 1];
 }
 
-static uint32_t *bucket_of(const dr_kept *kept, const dr_digest *call)
+static uint32_t tag_of(const dr_digest *call)
 {
-    return &kept->heads[call->words[0] & (kept->limits.calls_max - 1)];
+    return (uint32_t)call->words[0];
+}
+
+static uint32_t mask_of(const dr_kept *kept)
+{
+    return kept->limits.calls_max * 2 - 1;
 }
 
 static uint32_t find(const dr_kept *kept, const dr_digest *call)
 {
-    uint32_t name = kept->entries != NULL ? *bucket_of(kept, call) : 0;
-    while (name != 0 && !dr_digest_is(&at(kept, name)->call, call)) {
-        name = at(kept, name)->chain;
+    const uint32_t tag = tag_of(call);
+    uint32_t i = tag & mask_of(kept);
+    while (kept->entries != NULL && kept->places[i].name != 0) {
+        const place *here = &kept->places[i];
+        if (here->tag == tag && dr_digest_is(&at(kept, here->name)->call, call)) {
+            return here->name;
+        }
+        i = (i + 1) & mask_of(kept);
     }
-    return name;
+    return 0;
+}
+
+static void insert(dr_kept *kept, uint32_t tag, uint32_t name)
+{
+    uint32_t i = tag & mask_of(kept);
+    while (kept->places[i].name != 0) {
+        i = (i + 1) & mask_of(kept);
+    }
+    kept->places[i] = (place){tag, name};
+}
+
+/* take_out empties a place, and moves those behind it up that would not be found across it. */
+static void take_out(dr_kept *kept, uint32_t tag, uint32_t name)
+{
+    const uint32_t mask = mask_of(kept);
+    uint32_t hole = tag & mask;
+    while (kept->places[hole].name != name) {
+        hole = (hole + 1) & mask;
+    }
+    for (uint32_t i = (hole + 1) & mask; kept->places[i].name != 0; i = (i + 1) & mask) {
+        if (((i - kept->places[i].tag) & mask) >= ((i - hole) & mask)) {
+            kept->places[hole] = kept->places[i];
+            hole = i;
+        }
+    }
+    kept->places[hole].name = 0;
 }
 
 static void append(dr_kept *kept, queue *line, uint32_t name)
@@ -201,11 +243,7 @@ static uint32_t pop(dr_kept *kept, queue *line)
 static void forget(dr_kept *kept, uint32_t name)
 {
     entry *one = at(kept, name);
-    uint32_t *place = bucket_of(kept, &one->call);
-    while (*place != name) {
-        place = &at(kept, *place)->chain;
-    }
-    *place = one->chain;
+    take_out(kept, tag_of(&one->call), name);
     one->state = FREE;
     one->next = kept->free;
     kept->free = name;
@@ -291,9 +329,8 @@ static void begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat, uint
     if (name == 0) {
         return; /* it runs unknown */
     }
-    uint32_t *place = bucket_of(kept, call);
-    *at(kept, name) = (entry){.call = *call, .chain = *place, .state = RUNNING, .runner = seat};
-    *place = name;
+    *at(kept, name) = (entry){.call = *call, .state = RUNNING, .runner = seat};
+    insert(kept, tag_of(call), name);
     seat->role = DR_KEPT_RUNNER;
     seat->entry = name;
     list_init(&seat->joiners);
@@ -337,10 +374,9 @@ static dr_kept_known ask(dr_kept *kept, const dr_digest *call, dr_kept_seat *sea
     return known;
 }
 
-dr_kept_known dr_kept_look(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat,
-                           uint64_t now_ms)
+dr_kept_known dr_kept_look(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat)
 {
-    return ask(kept, call, seat, false, now_ms);
+    return ask(kept, call, seat, false, 0);
 }
 
 dr_kept_known dr_kept_begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat,

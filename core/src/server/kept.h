@@ -90,8 +90,7 @@ const dr_digest_key *dr_kept_key(const dr_kept *kept);
  * does that too, and where nothing is known the seat becomes the call's runner. A runner ends by
  * dr_kept_end, a joiner by dr_kept_leave or when dr_kept_take gives it; until then the seat stays
  * where it is. */
-dr_kept_known dr_kept_look(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat,
-                           uint64_t now_ms);
+dr_kept_known dr_kept_look(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat);
 dr_kept_known dr_kept_begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat,
                             uint64_t now_ms);
 

@@ -2,6 +2,7 @@
 #include "server/lane.h"
 
 #include "base/clock.h"
+#include "server/repeat.h"
 
 #define DRAIN_MS 20u
 
@@ -82,6 +83,7 @@ static void on_ask(void *user)
     dr_lane *lane = user;
     const dr_phase phase = atomic_load(&lane->server->phase);
     dr_control_answers(lane);
+    dr_repeat_answers(lane);
     atomic_store(&lane->routes_seen, atomic_load(&lane->server->routes)->number);
     if (phase == DR_PHASE_NOW) {
         end(lane);

@@ -12,6 +12,7 @@
 #include "net/listener.h"
 #include "net/reactor.h"
 #include "server/control.h"
+#include "server/kept.h"
 #include "server/launch.h"
 #include "server/pid_file.h"
 #include "server/reload.h"
@@ -64,6 +65,8 @@ struct dr_server {
     dr_crew *all_crews; /* those on trial and those that leave too */
     dr_launch_command *commands;
     dr_reload reload;
+    dr_kept *kept;   /* NULL: no pool dedupes */
+    bool all_dedupe; /* every pool does */
     uint32_t pool_count;
     dr_routes *_Atomic routes;
     dr_lane *lanes;

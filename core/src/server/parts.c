@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "server/aside.h"
-#include "server/call.h"
+#include "server/repeat.h"
 
 /* kept_of is what a multi call, or one that is not answered, has to remember of an api. */
 static dora_slice kept_of(const dr_request *request, const dr_api *api)
@@ -106,9 +106,15 @@ void dr_call_settle(dr_call *call, uint32_t index, int64_t code)
     call->left--;
 }
 
-/* cancel_waiting drops the parts that no worker has begun, since nobody waits for them. */
-static void cancel_waiting(dr_call *call)
+void dr_call_abandon(dr_call *call)
 {
+    if (dr_repeat_leave(call)) {
+        dr_call_free(call);
+        return;
+    }
+    if (dr_call_is_accepted(call->type) || call->left == 0 || dr_repeat_is_wanted(call)) {
+        return; /* with nothing left it is being answered */
+    }
     for (uint32_t i = 0; i < call->count; i++) {
         dr_part *one = &call->parts[i];
         if (one->state == DR_PART_PENDING && dr_dispatch_cancel(one->pool, one->task)) {
@@ -116,7 +122,7 @@ static void cancel_waiting(dr_call *call)
         }
     }
     if (call->left == 0) {
-        dr_call_free(call);
+        dr_reply_call(call);
     }
 }
 
@@ -127,9 +133,7 @@ void dr_call_forget(const dr_asker *asker, dr_call *first)
         dr_call *call = first;
         first = call->next;
         dr_call_detach(call);
-        if (!dr_call_is_accepted(call->type)) {
-            cancel_waiting(call);
-        }
+        dr_call_abandon(call);
     }
 }
 
@@ -205,6 +209,6 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
         dr_reply_call(call);
         return false;
     }
-    return dr_asker_is_there(&call->asker) && one->msg.len + one->data.len > 0 &&
-           keep(one, outcome->is_big);
+    return (dr_asker_is_there(&call->asker) || dr_repeat_is_kept(call)) &&
+           one->msg.len + one->data.len > 0 && keep(one, outcome->is_big);
 }

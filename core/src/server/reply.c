@@ -1,7 +1,7 @@
 /* reply.c: what became of a call, written to whoever asked as one reply. */
 #include <string.h>
 
-#include "server/call.h"
+#include "server/repeat.h"
 
 static const dora_slice ok_text = {"OK", 2};
 static const dora_slice empty_array = {"a:0:{}", 6};
@@ -47,6 +47,24 @@ void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const 
 void dr_reply_refused(const dr_asker *asker, const char *guid, const dora_error *error)
 {
     dr_reply_code(asker, guid, error->code, error->msg[0] != '\0' ? error->msg : NULL);
+}
+
+void dr_reply_body(const dr_asker *asker, const char *guid, dora_slice body)
+{
+    dr_answer answer;
+    if (!dr_answer_begin(asker, guid, &answer)) {
+        return;
+    }
+    if (dr_buf_append_slice(answer.out, body) != DORA_OK) {
+        dr_answer_fail(asker);
+        return;
+    }
+    const dora_err err = dr_answer_end(asker, &answer);
+    if (err == DORA_ETOOBIG) {
+        dr_reply_code(asker, guid, DORA_CODE_TOO_BIG, NULL);
+    } else if (err != DORA_OK) {
+        dr_answer_fail(asker);
+    }
 }
 
 static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_part *result)
@@ -106,8 +124,11 @@ static bool drop_data(dr_call *call)
     return has_data;
 }
 
-void dr_reply_call(dr_call *call)
+/* answer_asker answers whoever asked. Returns: what was sent, where it is to be kept; NULL when nothing was.
+ */
+static dr_kept_reply *answer_asker(dr_call *call)
 {
+    dr_kept_reply *kept = NULL;
     dora_err err = DORA_ETOOBIG;
     int64_t code = 0;
     dr_answer answer;
@@ -116,6 +137,11 @@ void dr_reply_call(dr_call *call)
         if (put_reply(answer.out, call, code) != DORA_OK) {
             dr_answer_fail(&call->asker);
             break;
+        }
+        if (dr_repeat_is_kept(call)) {
+            dr_kept_reply_drop(kept);
+            kept = dr_kept_reply_new(
+                (dora_slice){answer.out->data + answer.body, answer.out->len - answer.body});
         }
         err = dr_answer_end(&call->asker, &answer);
         if (err == DORA_ETOOBIG && !drop_data(call)) {
@@ -126,5 +152,36 @@ void dr_reply_call(dr_call *call)
             code = DORA_CODE_TOO_BIG; /* its keys alone are too much */
         }
     }
+    return kept;
+}
+
+/* write_aside makes a reply that is to be kept though nobody waits for it now. */
+static dr_kept_reply *write_aside(dr_call *call)
+{
+    const size_t most = dr_frame_bytes_max(&call->lane->reactor.frame) - DR_FRAME_HEAD_BYTES_MAX;
+    dr_kept_reply *kept = NULL;
+    int64_t code = 0;
+    dr_buf out;
+    dr_buf_init(&out);
+    dora_err err = put_reply(&out, call, code);
+    while (err == DORA_OK && out.len > most && code == 0) {
+        code = drop_data(call) ? 0 : DORA_CODE_TOO_BIG;
+        dr_buf_clear(&out);
+        err = put_reply(&out, call, code);
+    }
+    if (err == DORA_OK) {
+        kept = dr_kept_reply_new(dr_buf_slice(&out));
+    }
+    dr_buf_fini(&out);
+    return kept;
+}
+
+void dr_reply_call(dr_call *call)
+{
+    dr_kept_reply *kept = answer_asker(call);
+    if (kept == NULL && dr_repeat_is_kept(call)) {
+        kept = write_aside(call);
+    }
+    dr_repeat_end(call, kept);
     dr_call_free(call);
 }

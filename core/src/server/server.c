@@ -54,6 +54,21 @@ static dora_err make_pools(dr_server *server, dora_error *error)
     return err;
 }
 
+/* make_kept makes the memory for repeats, where any pool wants it. */
+static dora_err make_kept(dr_server *server, dora_error *error)
+{
+    static const dr_kept_limits limits = {.calls_max = DR_KEPT_CALLS_MAX,
+                                          .bytes_max = DR_KEPT_BYTES_MAX,
+                                          .reply_s = DR_KEPT_REPLY_S,
+                                          .lost_s = DR_KEPT_LOST_S};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < server->pool_count; i++) {
+        count += server->config->pools[i].dedupe;
+    }
+    server->all_dedupe = count == server->pool_count;
+    return count > 0 ? dr_kept_new(&server->kept, &limits, error) : DORA_OK;
+}
+
 static dora_err make(dr_server *server, dora_error *error)
 {
     const dr_config *config = server->config;
@@ -77,6 +92,7 @@ static dora_err make(dr_server *server, dora_error *error)
         err = dr_lane_init(&server->lanes[i], server, i, error);
     }
     err = err == DORA_OK ? make_pools(server, error) : err;
+    err = err == DORA_OK ? make_kept(server, error) : err;
     if (err == DORA_OK) {
         server->has_loop = uv_loop_init(&server->loop) == 0;
         err = server->has_loop ? DORA_OK
@@ -93,6 +109,7 @@ static void unmake(dr_server *server)
     for (uint32_t i = 0; server->pools != NULL && i < server->pool_count; i++) {
         dr_pool_fini(&server->pools[i]);
     }
+    dr_kept_free(server->kept);
     dr_routes_free(atomic_load(&server->routes));
     dr_reload_queue_fini(&server->asked);
     if (server->has_loop) {

@@ -206,6 +206,9 @@ static void on_housekeeping(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
     dr_board_write(server);
+    if (server->kept != NULL) {
+        dr_kept_sweep(server->kept, uv_now(&server->loop));
+    }
     for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
         dr_crew_end_stuck(crew);
         dr_crew_balance(crew);

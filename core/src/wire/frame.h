@@ -10,6 +10,9 @@
 /* DR_GUID_NONE answers a frame that has no guid of its own. */
 #define DR_GUID_NONE "00000000000000000000000000000000"
 
+/* DR_FRAME_HEAD_BYTES_MAX is what a frame has before its body: length, checksum, guid. */
+#define DR_FRAME_HEAD_BYTES_MAX (4 + 4 + DR_GUID_LEN)
+
 /* dr_frame is one decoded frame; both members are borrowed from the bytes. */
 typedef struct dr_frame {
     const char *guid; /* DR_GUID_LEN bytes, or NULL while they are not there */

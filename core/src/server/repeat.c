@@ -1,0 +1,184 @@
+/* repeat.c: calls that are sent again: each joins the one that runs, or gets the reply it had. */
+#include "server/repeat.h"
+
+#include <string.h>
+
+static uint64_t now_ms(const dr_lane *lane)
+{
+    return uv_now(&lane->reactor.loop);
+}
+
+/* ask_lanes wakes the lanes whose calls got their replies. */
+static void ask_lanes(dr_server *server, uint64_t lanes)
+{
+    for (uint32_t i = 0; lanes != 0; i++, lanes >>= 1) {
+        if ((lanes & 1) != 0) {
+            dr_reactor_ask(&server->lanes[i].reactor);
+        }
+    }
+}
+
+/* digest_of stands for all that makes a call this call. How long it may take, its trace and how
+ * often it was sent do not. */
+static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
+{
+    dr_digester digester;
+    dr_digester_init(&digester, dr_kept_key(lane->server->kept));
+    dr_digester_bytes(&digester, request->guid);
+    dr_digester_number(&digester, (uint64_t)request->type << 32 | request->api_count);
+    for (size_t i = 0; i < request->api_count; i++) {
+        dr_digester_bytes(&digester, lane->apis[i].key_raw);
+        dr_digester_bytes(&digester, lane->apis[i].name);
+        dr_digester_bytes(&digester, lane->apis[i].param);
+    }
+    return dr_digester_end(&digester);
+}
+
+/* may_be_repeat: clients that speak the inner encoding have a guid of their own for each call, and
+ * some repeat without saying so. Others have to say it. */
+static bool may_be_repeat(const dr_call *call, const dr_request *request)
+{
+    return call->lane->server->kept != NULL &&
+           (call->asker.kind == DR_ASKER_FRAME || request->attempt >= 0);
+}
+
+/* all_dedupe says whether every pool that a call goes to remembers its calls. */
+static bool all_dedupe(const dr_call *call)
+{
+    const dr_server *server = call->lane->server;
+    if (server->all_dedupe) {
+        return true;
+    }
+    const dr_routes *routes = atomic_load_explicit(&server->routes, memory_order_acquire);
+    for (uint32_t i = 0; i < call->count; i++) {
+        dr_route route;
+        if (dr_routes_find(routes, call->lane->apis[i].name, &route) &&
+            !server->config->pools[route.pool].dedupe) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* end_repeat sends a repeat the reply of its call, if there is one to send, and frees it. */
+static void end_repeat(dr_call *call)
+{
+    dr_kept_reply *reply = call->seat.reply;
+    if (dr_call_has_result(call->type) && reply != NULL) {
+        dr_reply_body(&call->asker, call->guid, (dora_slice){reply->body, reply->len});
+    } else if (dr_call_has_result(call->type)) {
+        dr_reply_code(&call->asker, call->guid, DORA_CODE_RESULT_LOST, NULL);
+    }
+    dr_kept_reply_drop(reply);
+    dr_call_free(call);
+}
+
+void dr_repeat_answer(dr_call *call, dr_kept_known known)
+{
+    const bool is_lost = known == DR_KEPT_LOST && dr_call_has_result(call->type);
+    if (dr_call_is_accepted(call->type) && !is_lost) {
+        /* The connection may end with these words, and a call that has joined with it. */
+        const dr_asker asker = call->asker;
+        char guid[DR_GUID_LEN];
+        memcpy(guid, call->guid, sizeof(guid));
+        dr_reply_code(&asker, guid, DORA_CODE_ACCEPTED, NULL);
+    }
+    if (known != DR_KEPT_RUNS) {
+        end_repeat(call);
+    }
+}
+
+/* prepare makes a call ready to be looked for. Returns: false when it is none of those. */
+static bool prepare(dr_call *call, const dr_request *request)
+{
+    if (call->seat.owner == NULL && may_be_repeat(call, request)) {
+        call->seat.owner = call;
+        call->seat.lane = call->lane->reactor.index;
+        call->digest = digest_of(call->lane, request);
+    }
+    return call->seat.owner != NULL;
+}
+
+dr_kept_known dr_repeat_look(dr_call *call, const dr_request *request)
+{
+    if (!prepare(call, request)) {
+        return DR_KEPT_UNKNOWN;
+    }
+    return dr_kept_look(call->lane->server->kept, &call->digest, &call->seat);
+}
+
+dr_kept_known dr_repeat_begin(dr_call *call, const dr_request *request)
+{
+    if (!prepare(call, request)) {
+        return DR_KEPT_UNKNOWN;
+    }
+    dr_kept *kept = call->lane->server->kept;
+    return all_dedupe(call) ? dr_kept_begin(kept, &call->digest, &call->seat, now_ms(call->lane))
+                            : dr_kept_look(kept, &call->digest, &call->seat);
+}
+
+bool dr_repeat_only(const dr_asker *asker, const dr_request *request)
+{
+    dr_call *call = dr_call_new(asker, request);
+    if (call == NULL) {
+        return false;
+    }
+    const dr_kept_known known = dr_repeat_look(call, request);
+    if (known == DR_KEPT_UNKNOWN) {
+        dr_call_free(call);
+    } else {
+        dr_repeat_answer(call, known);
+    }
+    return known != DR_KEPT_UNKNOWN;
+}
+
+/* has_run says whether any handler of a call may have run. A handler's own error has none of the
+ * codes that are looked for. */
+static bool has_run(const dr_call *call)
+{
+    for (uint32_t i = 0; i < call->count; i++) {
+        const int64_t code = call->parts[i].code;
+        if (code != DORA_CODE_EXPIRED && code != DORA_CODE_OVERLOADED && code != DORA_CODE_NO_API) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void dr_repeat_end(dr_call *call, dr_kept_reply *reply)
+{
+    dr_server *server = call->lane->server;
+    if (dr_repeat_is_kept(call)) {
+        ask_lanes(server,
+                  dr_kept_end(server->kept, &call->seat, reply, has_run(call), now_ms(call->lane)));
+    }
+}
+
+bool dr_repeat_leave(dr_call *call)
+{
+    dr_server *server = call->lane->server;
+    const bool has_joined = call->seat.role == DR_KEPT_JOINER;
+    if (has_joined) {
+        ask_lanes(server, dr_kept_leave(server->kept, &call->seat));
+    }
+    return has_joined;
+}
+
+bool dr_repeat_is_wanted(dr_call *call)
+{
+    return dr_repeat_is_kept(call) && dr_kept_is_wanted(call->lane->server->kept, &call->seat);
+}
+
+void dr_repeat_answers(dr_lane *lane)
+{
+    dr_kept_seat *seat;
+    while (lane->server->kept != NULL &&
+           (seat = dr_kept_take(lane->server->kept, lane->reactor.index)) != NULL) {
+        dr_call *call = seat->owner;
+        if (seat->role == DR_KEPT_RUNNER) {
+            dr_call_abandon(call);
+        } else {
+            end_repeat(call);
+        }
+    }
+}

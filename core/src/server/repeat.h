@@ -1,0 +1,39 @@
+/* repeat.h: calls that are sent again under the same guid. A repeat joins the call while that runs,
+ * gets its reply when it has run, or hears that the reply is gone: it never runs twice. What is
+ * remembered is in kept.h. Thread: the lane's. */
+#ifndef DR_SERVER_REPEAT_H
+#define DR_SERVER_REPEAT_H
+
+#include "server/call.h"
+
+/* dr_repeat_look says what is known of a call that has come; one that runs is joined by it.
+ * dr_repeat_begin does so too, and from then on remembers a call of which nothing is known, where
+ * its pools dedupe: what becomes of it is told by dr_repeat_end. dr_repeat_answer ends a call that
+ * is known, or leaves it waiting where it has joined; it is the caller's no longer. */
+dr_kept_known dr_repeat_look(dr_call *call, const dr_request *request);
+dr_kept_known dr_repeat_begin(dr_call *call, const dr_request *request);
+void dr_repeat_answer(dr_call *call, dr_kept_known known);
+
+/* dr_repeat_is_kept says whether the reply to a call is needed for those who ask again. */
+static inline bool dr_repeat_is_kept(const dr_call *call)
+{
+    return call->seat.role == DR_KEPT_RUNNER;
+}
+
+/* dr_repeat_end tells what became of a call, its reply or NULL, if it is remembered; a call that is
+ * accepted and has no result ends with its acceptance. Ownership: takes the reply. */
+void dr_repeat_end(dr_call *call, dr_kept_reply *reply);
+
+/* dr_repeat_leave: whoever asked has gone. Returns: whether the call was a repeat that waited for
+ * another; it may be freed then. dr_repeat_is_wanted says whether repeats wait for a call. */
+bool dr_repeat_leave(dr_call *call);
+bool dr_repeat_is_wanted(dr_call *call);
+
+/* dr_repeat_only is for a server that takes no new calls. Returns: false, and nothing was done, when
+ * the call is not known. */
+bool dr_repeat_only(const dr_asker *asker, const dr_request *request);
+
+/* dr_repeat_answers gives the calls of a lane that have joined others their replies. */
+void dr_repeat_answers(dr_lane *lane);
+
+#endif
