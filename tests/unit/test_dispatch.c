@@ -403,6 +403,8 @@ static void cancelling_a_started_task_fails(void **state)
     assert_int_equal(submit(&at, 0, text_slice("N;"), NULL, &second), 0);
     start_running(&at, slot, &running);
     assert_int_equal(running, first);
+    assert_true(dr_dispatch_has_begun(&at.pool, first));
+    assert_false(dr_dispatch_has_begun(&at.pool, second));
     assert_false(dr_dispatch_cancel(&at.pool, first));
     assert_true(dr_dispatch_cancel(&at.pool, second));
     tear_down(&at);

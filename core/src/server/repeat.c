@@ -132,13 +132,31 @@ bool dr_repeat_only(const dr_asker *asker, const dr_request *request)
     return known != DR_KEPT_UNKNOWN;
 }
 
-/* has_run says whether any handler of a call may have run. A handler's own error has none of the
- * codes that are looked for. */
+/* may_have_run: a part has ended otherwise than by not being run. A handler's own error has none of
+ * these codes. */
+static bool may_have_run(const dr_part *one)
+{
+    return one->state != DR_PART_PENDING && one->code != DORA_CODE_EXPIRED &&
+           one->code != DORA_CODE_OVERLOADED && one->code != DORA_CODE_NO_API;
+}
+
+/* has_run says whether any handler of a call that has ended may have run. */
 static bool has_run(const dr_call *call)
 {
     for (uint32_t i = 0; i < call->count; i++) {
-        const int64_t code = call->parts[i].code;
-        if (code != DORA_CODE_EXPIRED && code != DORA_CODE_OVERLOADED && code != DORA_CODE_NO_API) {
+        if (may_have_run(&call->parts[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_begun(const dr_call *call)
+{
+    for (uint32_t i = 0; i < call->count; i++) {
+        const dr_part *one = &call->parts[i];
+        if (may_have_run(one) ||
+            (one->state == DR_PART_PENDING && dr_dispatch_has_begun(one->pool, one->task))) {
             return true;
         }
     }
@@ -166,7 +184,8 @@ bool dr_repeat_leave(dr_call *call)
 
 bool dr_repeat_is_wanted(dr_call *call)
 {
-    return dr_repeat_is_kept(call) && dr_kept_is_wanted(call->lane->server->kept, &call->seat);
+    return dr_repeat_is_kept(call) &&
+           (dr_kept_is_wanted(call->lane->server->kept, &call->seat) || has_begun(call));
 }
 
 void dr_repeat_answers(dr_lane *lane)

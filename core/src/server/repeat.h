@@ -25,7 +25,8 @@ static inline bool dr_repeat_is_kept(const dr_call *call)
 void dr_repeat_end(dr_call *call, dr_kept_reply *reply);
 
 /* dr_repeat_leave: whoever asked has gone. Returns: whether the call was a repeat that waited for
- * another; it may be freed then. dr_repeat_is_wanted says whether repeats wait for a call. */
+ * another; it may be freed then. dr_repeat_is_wanted says whether a call goes on all the same:
+ * repeats wait for it, or it has begun, and is run to its end for the repeat that may come. */
 bool dr_repeat_leave(dr_call *call);
 bool dr_repeat_is_wanted(dr_call *call);
 

@@ -136,6 +136,25 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, const po
     dora_write_end(writer);
 }
 
+/* put_repeats tells what is remembered of calls, and of those that were sent again. */
+static void put_repeats(dora_writer *writer, dr_kept *kept)
+{
+    dr_kept_numbers numbers = {0};
+    if (kept != NULL) {
+        dr_kept_count(kept, &numbers);
+    }
+    dora_write_string(writer, "repeats", strlen("repeats"));
+    dora_write_array(writer, 7);
+    put_number(writer, "kept", numbers.replies);
+    put_number(writer, "bytes", numbers.bytes);
+    put_number(writer, "tombstones", numbers.tombstones);
+    put_number(writer, "hits", numbers.hits);
+    put_number(writer, "joins", numbers.joins);
+    put_number(writer, "lost", numbers.lost);
+    put_number(writer, "evicted", numbers.evicted);
+    dora_write_end(writer);
+}
+
 static void put_log(dora_writer *writer, dr_log *log)
 {
     uint64_t lines = 0;
@@ -160,7 +179,7 @@ void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
     }
     dora_write_array(writer, 2);
     dora_write_string(writer, "server", strlen("server"));
-    dora_write_array(writer, reload != NULL ? 14 : 13);
+    dora_write_array(writer, reload != NULL ? 15 : 14);
     put_number(writer, "start_time", (uint64_t)server->start_time);
     put_number(writer, "connection_num", totals.connections);
     put_number(writer, "accept_count", totals.accepted);
@@ -177,6 +196,7 @@ void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
     if (reload != NULL) {
         put_text(writer, "reload", reload);
     }
+    put_repeats(writer, server->kept);
     dora_write_string(writer, "pools", strlen("pools"));
     dora_write_array(writer, server->pool_count);
     for (uint32_t i = 0; i < server->pool_count; i++) {

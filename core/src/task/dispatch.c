@@ -240,3 +240,14 @@ bool dr_dispatch_cancel(dr_pool *pool, uint32_t task)
     pthread_mutex_unlock(&pool->lock);
     return cancelled;
 }
+
+bool dr_dispatch_has_begun(dr_pool *pool, uint32_t task)
+{
+    pthread_mutex_lock(&pool->lock);
+    const dr_record *record = &pool->records[task];
+    const bool has_begun = record->state == DR_RECORD_HANDED &&
+                           atomic_load(&pool->region.tasks[task].word) !=
+                               dr_task_word(record->generation, DR_TASK_QUEUED, record->slot);
+    pthread_mutex_unlock(&pool->lock);
+    return has_begun;
+}

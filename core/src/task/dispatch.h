@@ -63,6 +63,9 @@ void dr_dispatch_release(dr_pool *pool, uint32_t task);
  * outcome then comes as ever. */
 bool dr_dispatch_cancel(dr_pool *pool, uint32_t task);
 
+/* dr_dispatch_has_begun says whether a worker has started a task whose outcome has not come. */
+bool dr_dispatch_has_begun(dr_pool *pool, uint32_t task);
+
 /* dr_dispatch_tick takes queued tasks back from workers that stall and kills those past their time
  * limit. Returns: ms until it should be called again; 0: no task is in flight. */
 uint32_t dr_dispatch_tick(dr_pool *pool, uint64_t now_ns);
