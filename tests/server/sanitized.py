@@ -132,6 +132,34 @@ def test_every_type_on_two_reactors(tmp_path):
         check(server)
 
 
+def test_repeats_on_two_reactors():
+    """The same calls from many connections, some of which leave while these run."""
+    spin = ("/bench/spin", 200)
+    apis = {key: spin for key in range(1, 5)}
+    with start(reactors=2) as server:
+        conns = [v1.Conn(server.address) for _ in range(8)]
+        for number in range(150):
+            ident = v1.guid()
+            frame = (v1.request(ident, *spin) + v1.request_of("W_M", ident, apis)
+                     + v1.request_of("AM_M", ident, apis)
+                     + v1.request_of("AN_S", ident, {"one": spin}))
+            for conn in conns:
+                conn.send(frame)
+            conns[number % 8].close()
+            conns[number % 8] = v1.Conn(server.address)
+            conns[number % 8].send(frame)
+            for conn in conns:
+                codes = sorted(conn.receive(30)[1]["code"] for _ in range(5))
+                assert codes == [0, 0, 0, 100001, 100001]
+            if number % 20 == 0:
+                os.kill(list(server.workers("c").values())[0], signal.SIGKILL)
+        repeats = conns[0].command("getStat")["data"]["server"]["repeats"]
+        assert repeats["hits"] + repeats["joins"] >= 150 * 7 * 4
+        assert repeats["lost"] == 0
+        assert server.stop(30) == 0
+        check(server)
+
+
 def test_stopped_at_once_with_work_in_hand():
     """The workers stand still, so that there is work when the second Ctrl-C comes."""
     with start(reactors=2) as server, v1.Conn(server.address) as watch:
