@@ -35,11 +35,15 @@ static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
 }
 
 /* may_be_repeat: clients that speak the inner encoding have a guid of their own for each call, and
- * some repeat without saying so. Others have to say it. */
+ * some repeat without saying so. Others have to say it, and under a whole guid: a form's may be of
+ * another length than those inside. */
 static bool may_be_repeat(const dr_call *call, const dr_request *request)
 {
-    return call->lane->server->kept != NULL &&
-           (call->asker.kind == DR_ASKER_FRAME || request->attempt >= 0);
+    const dr_asker *asker = &call->asker;
+    if (call->lane->server->kept == NULL || (dr_asker_is_web(asker) && asker->web->guid != NULL)) {
+        return false;
+    }
+    return asker->kind == DR_ASKER_FRAME || request->attempt >= 0;
 }
 
 /* all_dedupe says whether every pool that a call goes to remembers its calls. */

@@ -104,11 +104,16 @@ static dora_err check(form *self, const json_t *params, const dora_error *why)
 
 static dora_err encode(form *self, const json_t *params)
 {
+    static const char *const own[] = {"timeout", "trace", "attempt"};
     json_t *api = json_object_get(params, "api");
     json_t *body = json_object();
     int failed = json_object_set(body, "api", api);
     failed |= json_object_set_new(body, "guid", json_stringn_nocheck(self->key, DR_GUID_LEN));
     failed |= json_object_set_new(body, "type", json_string(self->type));
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        json_t *value = json_object_get(params, own[i]);
+        failed |= value != NULL ? json_object_set(body, own[i], value) : 0;
+    }
     const dora_err err = failed == 0
                              ? dr_json_encode(body, self->inner_max, &self->inner, &self->error)
                              : refuse(self, DORA_CODE_OVERLOADED, "out of memory");
