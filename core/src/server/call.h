@@ -54,8 +54,8 @@ struct dr_call {
 /* parts.c: dr_call_new makes a call of the request's apis (lane->apis), with room for what it has
  * to remember of them, and counts it. Returns: NULL when out of memory. dr_call_free gives all of
  * it back. dr_call_detach: nobody is answered any more. dr_call_abandon: whoever asked has gone;
- * what nobody waits for and no worker has begun is dropped. dr_call_forget: that is so for all calls
- * from `first` on. dr_call_settle ends one part with a code. */
+ * what nobody waits for and no worker has begun is dropped. dr_call_forget: that is so for all
+ * calls from `first` on. dr_call_settle ends one part with a code. */
 dr_call *dr_call_new(const dr_asker *asker, const dr_request *request);
 void dr_call_free(dr_call *call);
 void dr_call_detach(dr_call *call);
@@ -88,8 +88,8 @@ void dr_call_accept(const dr_asker *asker, const dr_request *request);
 
 /* reply.c: dr_reply_whole answers a whole request; `data` is one encoded value, empty for the empty
  * array. dr_reply_code does so with a code and its text, NULL for the usual one; dr_reply_refused
- * with those of `error`; dr_reply_body with a body that was written before. dr_reply_call writes the
- * results of a call, when somebody waits for them, and ends it. The connection may be closed by
+ * with those of `error`; dr_reply_body with a body that was written before. dr_reply_call writes
+ * the results of a call, when somebody waits for them, and ends it. The connection may be closed by
  * each. */
 void dr_reply_whole(const dr_asker *asker, const char *guid, int64_t code, dora_slice msg,
                     dora_slice data);

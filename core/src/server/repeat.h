@@ -30,8 +30,8 @@ void dr_repeat_end(dr_call *call, dr_kept_reply *reply);
 bool dr_repeat_leave(dr_call *call);
 bool dr_repeat_is_wanted(dr_call *call);
 
-/* dr_repeat_only is for a server that takes no new calls. Returns: false, and nothing was done, when
- * the call is not known. */
+/* dr_repeat_only is for a server that takes no new calls. Returns: false, and nothing was done,
+ * when the call is not known. */
 bool dr_repeat_only(const dr_asker *asker, const dr_request *request);
 
 /* dr_repeat_answers gives the calls of a lane that have joined others their replies. */

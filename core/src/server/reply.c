@@ -124,8 +124,7 @@ static bool drop_data(dr_call *call)
     return has_data;
 }
 
-/* answer_asker answers whoever asked. Returns: what was sent, where it is to be kept; NULL when nothing was.
- */
+/* answer_asker answers whoever asked. Returns: what was sent, if that is kept, else NULL. */
 static dr_kept_reply *answer_asker(dr_call *call)
 {
     dr_kept_reply *kept = NULL;

@@ -1,6 +1,5 @@
-/* retry.c: one call by the client in C: ADDRESS RETRY NAME FILE GATE; prints its code. */
+/* retry.c: one call by the client in C: ADDRESS 0|1 NAME FILE GATE; prints its code. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <dora/dora.h>
@@ -21,7 +20,7 @@ int main(int argc, char **argv)
         return 2;
     }
     const dora_client_options options = {
-        .nodes = argv[1], .timeout_ms = 20000, .retry = (uint32_t)atoi(argv[2])};
+        .nodes = argv[1], .timeout_ms = 20000, .retry = strcmp(argv[2], "0") != 0};
     dora_write_array(writer, 2);
     write_text(writer, "file");
     write_text(writer, argv[4]);
