@@ -201,7 +201,7 @@ static void an_old_worker_that_is_ready_too_late_leaves(void **state)
     assert_int_equal(at.pool.live_count, 1);
     dr_dispatch_worker_died(&at.pool, late);
     assert_int_equal(at.pool.live_count, 1);
-    assert_int_equal(at.pool.died, 0);
+    assert_int_equal(at.pool.restarts[DR_RESTART_DIED], 0);
     tear_down(&at);
 }
 

@@ -7,11 +7,16 @@
 
 typedef _Atomic uint64_t dr_count;
 
-/* dr_count_one adds one, without a locked instruction. Thread: the one that writes. */
+/* dr_count_add and dr_count_one add without a locked instruction. Thread: the one that writes. */
+static inline void dr_count_add(dr_count *count, uint64_t more)
+{
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
 static inline void dr_count_one(dr_count *count)
 {
-    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    dr_count_add(count, 1);
 }
 
 /* dr_count_get. Thread: any. */

@@ -12,6 +12,7 @@
 #define DR_APIS_MAX 1024                /* apis of one W_M: each costs a task */
 #define DR_APP_APIS_MAX 4096            /* handlers of one application */
 #define DR_MSG_BYTES_MAX 8192           /* of a handler's error message */
+#define DR_SERIES_MAX 64                /* codes and types counted of one api; the rest in one */
 #define DR_TRACE_BYTES_MAX 256          /* W3C traceparent is 55 bytes */
 
 /* Between master and workers. */
@@ -61,7 +62,12 @@
 #define DR_HTTP_SWEEP_BATCH 256u       /* connections looked at by one poll */
 #define DR_HTTP_LINGER_MS 1000u        /* a refused body is read away for this long */
 #define DR_HTTP_LINGERS_MAX 256u       /* at the same time; more are closed at once */
+#define DR_ADMIN_CONNECTIONS_MAX 256u  /* of the operators' listener */
 #define DR_HTTP_FIELD_NAME_MAX 1024u   /* of a multipart form: names and boundary */
+
+/* Numbers. */
+#define DR_STAT_WORKERS_MAX 128u /* of a pool that getStat tells one by one */
+#define DR_STAT_TASKS_MAX 10u    /* of a pool that have run for longest: for people */
 
 /* Log. */
 #define DR_LOG_BYTES_MAX (1024u * 1024) /* unwritten log; beyond, lines are dropped and counted */

@@ -13,7 +13,7 @@
 #include <dora/error.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 2u
+#define DR_REGION_LAYOUT 3u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {
@@ -56,12 +56,13 @@ typedef struct dr_shared_task {
     uint32_t connection;
     uint16_t protocol; /* DR_PROTOCOL_... */
     char guid[DR_GUID_LEN];
-    /* Written by the worker before DONE: message bytes, then data bytes. */
+    /* Written by the worker before DONE: the reply is message bytes, then data bytes. */
     int64_t code;
     uint32_t reply_at; /* DR_REPLY_IN_... */
     uint32_t msg_len;
     uint32_t data_len;
-    uint32_t run_ns;
+    uint64_t run_ns;
+    _Atomic uint64_t start_ns; /* CLOCK_MONOTONIC; written when it begins to run */
 } dr_shared_task;
 
 typedef struct dr_shared_worker {

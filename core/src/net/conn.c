@@ -141,6 +141,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         return;
     }
     conn->active_ms = uv_now(&conn->reactor->loop);
+    dr_count_add(&conn->reactor->bytes_in, (uint64_t)got);
     take(conn, buf->base, (size_t)got);
     if (!conn->is_closing) {
         dr_conn_update(conn);
@@ -214,6 +215,7 @@ static void on_written(uv_write_t *request, int status)
 {
     dr_conn *conn = request->data;
     conn->is_writing = false;
+    dr_count_add(&conn->reactor->bytes_out, status == 0 ? conn->late : 0);
     give_buffer_back(conn->reactor, &conn->writing);
     if (conn->is_closing) {
         return;
@@ -242,12 +244,14 @@ void dr_conn_flush(dr_conn *conn)
             return;
         }
         const size_t done = wrote > 0 ? (size_t)wrote : 0;
+        dr_count_add(&reactor->bytes_out, done);
         if (done == conn->out.len) {
             give_buffer_back(reactor, &conn->out);
         } else {
             conn->writing = conn->out;
             dr_buf_init(&conn->out);
-            bytes = uv_buf_init(conn->writing.data + done, (unsigned)(conn->writing.len - done));
+            conn->late = conn->writing.len - done;
+            bytes = uv_buf_init(conn->writing.data + done, (unsigned)conn->late);
             conn->write.data = conn;
             conn->is_writing = true;
             if (uv_write(&conn->write, &conn->uv.stream, &bytes, 1, on_written) != 0) {

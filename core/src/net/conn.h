@@ -26,6 +26,7 @@ typedef struct dr_conn {
     dr_buf in;
     dr_buf out;
     dr_buf writing;
+    size_t late;     /* bytes of `writing` that the kernel did not take at once */
     size_t in_need;  /* whole length of the frame that is under way; 0: not known yet */
     uint32_t number; /* unique in the server's life, never 0 */
     uint32_t calls;  /* in flight; counted by the owner */

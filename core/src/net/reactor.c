@@ -7,8 +7,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-
 #define SWEEP_MS 100u
 #define ROUNDS_MAX 4
 
@@ -34,6 +32,7 @@ static void on_prepare(uv_prepare_t *handle)
 {
     dr_reactor *reactor = handle->data;
     const dr_reactor_events *events = &reactor->events;
+    reactor->turn_ns = 0;
     for (int round = 0; round < ROUNDS_MAX; round++) {
         events->collect(events->user);
         flush_dirty(reactor);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "base/count.h"
 #include "base/limits.h"
 #include "net/conn.h"
@@ -55,6 +56,9 @@ struct dr_reactor {
     uint32_t count; /* of the server's reactors */
     dr_count accepted;
     dr_count closed;
+    dr_count bytes_in;
+    dr_count bytes_out;
+    uint64_t turn_ns; /* dr_reactor_now_ns; 0: not asked for in this turn */
     uint32_t idle_s;
     uint32_t linger_ms;
     uint32_t lingering; /* connections that are half closed */
@@ -88,6 +92,16 @@ void dr_reactor_ask(dr_reactor *reactor);
 void dr_reactor_stop_listening(dr_reactor *reactor);
 void dr_reactor_end(dr_reactor *reactor);
 void dr_reactor_fini(dr_reactor *reactor);
+
+/* dr_reactor_now_ns is a time within this turn of the loop: the clock is read once a turn, when it
+ * is first asked for. */
+static inline uint64_t dr_reactor_now_ns(dr_reactor *reactor)
+{
+    if (reactor->turn_ns == 0) {
+        reactor->turn_ns = dr_clock_ns();
+    }
+    return reactor->turn_ns;
+}
 
 /* dr_reactor_tick_soon makes on_tick be called, if it is not already awaited. */
 void dr_reactor_tick_soon(dr_reactor *reactor);

@@ -15,9 +15,11 @@ static bool find(dr_call *call, uint32_t index, dr_route *route)
     dr_server *server = call->lane->server;
     const dr_routes *routes = atomic_load_explicit(&server->routes, memory_order_acquire);
     if (!dr_routes_find(routes, call->lane->apis[index].name, route)) {
+        call->parts[index].row = server->rows.nobody;
         return false;
     }
     call->parts[index].pool = &server->pools[route->pool];
+    call->parts[index].row = dr_routes_row(routes, route);
     return true;
 }
 
@@ -36,6 +38,7 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                            .connection = dr_asker_number(&call->asker),
                            .api = route->api,
                            .reactor = call->lane->reactor.index,
+                           .submitted_ns = dr_reactor_now_ns(&call->lane->reactor),
                            .owner = call,
                            .part = index};
 }
@@ -63,7 +66,7 @@ static void submit(dr_call *call, uint32_t index, const dr_request *request)
     }
     dr_task_input input = task_of(call, index, request, &route);
     if (request->timeout_ms >= 0) {
-        input.deadline_ns = dr_clock_ns() + (uint64_t)request->timeout_ms * 1000000u;
+        input.deadline_ns = input.submitted_ns + (uint64_t)request->timeout_ms * 1000000u;
     }
     one->state = DR_PART_PENDING;
     const int64_t code = dr_dispatch_submit(one->pool, &input, &one->task);
@@ -72,11 +75,18 @@ static void submit(dr_call *call, uint32_t index, const dr_request *request)
     }
 }
 
+/* refuse answers a whole request with a code; `text` NULL is the usual one. */
+static void refuse(const dr_asker *asker, const dr_request *request, int64_t code, const char *text)
+{
+    dr_call_refused(asker->lane, request, code);
+    dr_reply_code(asker, request->guid.data, code, text);
+}
+
 void dr_call_wait(const dr_asker *asker, const dr_request *request)
 {
     dr_call *call = dr_call_new(asker, request);
     if (call == NULL) {
-        dr_reply_code(asker, request->guid.data, DORA_CODE_OVERLOADED, "out of memory");
+        refuse(asker, request, DORA_CODE_OVERLOADED, "out of memory");
         return;
     }
     const dr_kept_known known = dr_repeat_begin(call, request);
@@ -128,18 +138,11 @@ static int64_t reserve_all(dr_call *call, const dr_request *request, uint32_t *i
     return 0;
 }
 
-static void refuse(const dr_asker *asker, const dr_request *request, int64_t code, dora_slice name)
-{
-    char msg[sizeof(no_api_prefix) + DR_API_NAME_MAX];
-    (void)snprintf(msg, sizeof(msg), "%s%.*s", no_api_prefix, (int)name.len, name.data);
-    dr_reply_code(asker, request->guid.data, code, code == DORA_CODE_NO_API ? msg : NULL);
-}
-
 void dr_call_accept(const dr_asker *asker, const dr_request *request)
 {
     dr_call *call = dr_call_new(asker, request);
     if (call == NULL) {
-        dr_reply_code(asker, request->guid.data, DORA_CODE_OVERLOADED, "out of memory");
+        refuse(asker, request, DORA_CODE_OVERLOADED, "out of memory");
         return;
     }
     /* Looked for first: what was accepted is not refused when it is sent again. */
@@ -153,7 +156,10 @@ void dr_call_accept(const dr_asker *asker, const dr_request *request)
         request->timeout_ms == 0 ? DORA_CODE_EXPIRED : reserve_all(call, request, &index);
     if (code != 0) {
         dr_call_free(call);
-        refuse(asker, request, code, asker->lane->apis[index].name);
+        const dora_slice name = asker->lane->apis[index].name;
+        char text[sizeof(no_api_prefix) + DR_API_NAME_MAX];
+        (void)snprintf(text, sizeof(text), "%s%.*s", no_api_prefix, (int)name.len, name.data);
+        refuse(asker, request, code, code == DORA_CODE_NO_API ? text : NULL);
         return;
     }
     /* Remembered only now: who joins it is told that it was accepted. */

@@ -19,6 +19,7 @@ static void aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_p
 {
     if (dr_unpack_aside(lane, conn, frame, is_packed) != DORA_OK) {
         const dr_asker asker = dr_asker_of_frame(lane, conn, !is_packed);
+        dr_call_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_OVERLOADED);
         dr_reply_code(&asker, frame->guid, DORA_CODE_OVERLOADED, "out of memory");
     }
 }
@@ -83,6 +84,7 @@ void dr_call_run(const dr_asker *asker, const dr_request *request)
     } else if (atomic_load_explicit(&lane->server->phase, memory_order_relaxed) !=
                DR_PHASE_SERVING) {
         if (!dr_repeat_only(asker, request)) {
+            dr_call_refused(lane, request, DORA_CODE_STOPPING);
             dr_reply_code(asker, request->guid.data, DORA_CODE_STOPPING, NULL);
         }
     } else if (dr_call_is_accepted(request->type)) {

@@ -18,6 +18,7 @@ typedef enum dr_part_state {
 typedef struct dr_part {
     dr_part_state state;
     dr_pool *pool;
+    dr_row *row; /* where it is counted when its call ends */
     uint32_t task;
     int64_t code;
     union {
@@ -67,6 +68,13 @@ void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
  * in it: its apis are lane->apis. */
 void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body);
 void dr_call_run(const dr_asker *asker, const dr_request *request);
+
+/* parts.c: dr_call_count counts the apis of a call that has ended, each with its code;
+ * dr_call_refused those of a request that is refused as a whole; dr_call_answered counts a request
+ * that is no call of an api, or was never read as one. */
+void dr_call_count(const dr_call *call);
+void dr_call_refused(dr_lane *lane, const dr_request *request, int64_t code);
+void dr_call_answered(dr_lane *lane, dr_call_type type, int64_t code);
 
 /* is_accepted says whether calls of a type are answered before they run, and then run whatever
  * becomes of their connection; has_result whether they are answered when they have run. */

@@ -88,6 +88,7 @@ void dr_config_fini(dr_config *config)
     dr_free(config->tcp_host);
     dr_free(config->http_host);
     dr_free(config->unix_path);
+    dr_free(config->admin_host);
     dr_free(config->salt);
     dr_free(config->pid_file);
     dr_free(config->log.file);

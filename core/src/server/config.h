@@ -51,7 +51,9 @@ typedef struct dr_config {
     char *http_host;    /* NULL: that of TCP */
     uint16_t http_port; /* 0: any free one */
     char *unix_path;    /* NULL: no Unix socket */
-    uint32_t reactors;  /* 0: the server decides */
+    char *admin_host;   /* NULL: no listener for operators */
+    uint16_t admin_port;
+    uint32_t reactors; /* 0: the server decides */
     uint32_t backlog;
     uint32_t frame_bytes_max;
     uint32_t idle_s; /* 0: idle connections stay open */

@@ -27,22 +27,35 @@ static dora_err take_salt(dr_reading *r, const dr_key *key, const json_t *json, 
     return dr_text_set(&((dr_config *)object)->salt, json_string_value(json));
 }
 
+/* take_address reads where to listen; `example` is what is usual. */
+static dora_err take_address(dr_reading *r, const json_t *json, char **host, uint16_t *port,
+                             const char *example)
+{
+    char name[DR_HOST_BYTES];
+    dora_slice text = {json_string_value(json), json_string_length(json)};
+    if (json_is_null(json)) {
+        return dr_text_set(host, NULL);
+    }
+    if (!json_is_string(json) || dr_address_parse(text, name, port) != DORA_OK) {
+        dr_reading_problem(
+            r, "must be \"HOST:PORT\", such as \"%s\", or null; port 0 picks a free one", example);
+        return DORA_OK;
+    }
+    return dr_text_set(host, name);
+}
+
 static dora_err take_tcp(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     (void)key;
     dr_config *config = object;
-    char host[DR_HOST_BYTES];
-    dora_slice text = {json_string_value(json), json_string_length(json)};
-    if (json_is_null(json)) {
-        return dr_text_set(&config->tcp_host, NULL);
-    }
-    if (!json_is_string(json) || dr_address_parse(text, host, &config->tcp_port) != DORA_OK) {
-        dr_reading_problem(
-            r,
-            "must be \"HOST:PORT\", such as \"127.0.0.1:9567\", or null; port 0 picks a free one");
-        return DORA_OK;
-    }
-    return dr_text_set(&config->tcp_host, host);
+    return take_address(r, json, &config->tcp_host, &config->tcp_port, "127.0.0.1:9567");
+}
+
+static dora_err take_admin(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+{
+    (void)key;
+    dr_config *config = object;
+    return take_address(r, json, &config->admin_host, &config->admin_port, "127.0.0.1:9569");
 }
 
 static dora_err take_http(dr_reading *r, const dr_key *key, const json_t *json, void *object)
@@ -229,9 +242,7 @@ static const dr_key LISTEN_KEYS[] = {
     {.name = "tcp", .take = take_tcp},
     {.name = "http", .take = take_http},
     {.name = "unix", .take = dr_take_path, .at = CONFIG(unix_path)},
-    {.name = "admin",
-     .take = dr_take_null,
-     .later = "this version has no listener for operators yet"},
+    {.name = "admin", .take = take_admin},
     {.name = NULL},
 };
 

@@ -82,6 +82,13 @@ static bool is_permitted(const dr_asker *asker)
            (peer == DR_PEER_UNIX && config->control.local);
 }
 
+/* answer answers a command with a code; `text` NULL is the usual one. */
+static void answer(const dr_asker *asker, const char *guid, int64_t code, const char *text)
+{
+    dr_call_answered(asker->lane, DR_TYPE_SC, code);
+    dr_reply_code(asker, guid, code, text);
+}
+
 /* refuse says from where commands are taken. */
 static void refuse(const dr_asker *asker, const char *guid)
 {
@@ -94,7 +101,7 @@ static void refuse(const dr_asker *asker, const char *guid)
     } else if (config->control.local) {
         text = "control commands are taken from the Unix socket only (control.allow)";
     }
-    dr_reply_code(asker, guid, DORA_CODE_NOT_PERMITTED, text);
+    answer(asker, guid, DORA_CODE_NOT_PERMITTED, text);
 }
 
 /* answer_stat answers a command with code 0 and the server's numbers. */
@@ -106,9 +113,10 @@ static void answer_stat(const dr_asker *asker, const char *guid, const char *rel
         dr_stat_write(asker->lane->server, reload, writer);
     }
     if (writer != NULL && dora_writer_finish(writer, &data) == DORA_OK) {
+        dr_call_answered(asker->lane, DR_TYPE_SC, 0);
         dr_reply_whole(asker, guid, 0, (dora_slice){"OK", 2}, data);
     } else {
-        dr_reply_code(asker, guid, DORA_CODE_OVERLOADED, "out of memory");
+        answer(asker, guid, DORA_CODE_OVERLOADED, "out of memory");
     }
     dora_writer_free(writer);
 }
@@ -132,7 +140,7 @@ static void reload(const dr_asker *asker, const dr_request *request)
     dr_lane *lane = asker->lane;
     const char *guid = request->guid.data;
     if (atomic_load(&lane->server->phase) != DR_PHASE_SERVING) {
-        dr_reply_code(asker, guid, DORA_CODE_STOPPING, NULL);
+        answer(asker, guid, DORA_CODE_STOPPING, NULL);
         return;
     }
     dr_call *call = dr_call_new(asker, request);
@@ -140,7 +148,7 @@ static void reload(const dr_asker *asker, const dr_request *request)
         if (call != NULL) {
             dr_call_free(call);
         }
-        dr_reply_code(asker, guid, DORA_CODE_OVERLOADED, "out of memory");
+        answer(asker, guid, DORA_CODE_OVERLOADED, "out of memory");
     }
 }
 
@@ -164,7 +172,7 @@ void dr_control_command(const dr_asker *asker, const dr_request *request)
         (void)snprintf(text, sizeof(text),
                        "unknown control command %.*s; there are getStat and reloadTask",
                        (int)name.len, name.data);
-        dr_reply_code(asker, guid, DORA_CODE_BAD_COMMAND, text);
+        answer(asker, guid, DORA_CODE_BAD_COMMAND, text);
     }
 }
 
@@ -176,7 +184,7 @@ void dr_control_answers(dr_lane *lane)
         if (request->code == 0) {
             answer_stat(&call->asker, call->guid, request->is_pending ? "pending" : "done");
         } else {
-            dr_reply_code(&call->asker, call->guid, request->code, request->msg);
+            answer(&call->asker, call->guid, request->code, request->msg);
         }
         dr_call_free(call);
         request_free(request);

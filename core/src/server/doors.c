@@ -113,6 +113,7 @@ dora_err dr_doors_listen(dr_server *server, dora_error *error)
     return err;
 }
 
+/* print_address prints " name=HOST:PORT", or " name=-" where there is none. */
 static void print_address(const char *name, const char *host, uint16_t port)
 {
     if (host == NULL) {
@@ -130,6 +131,9 @@ static void print_ready(const dr_server *server)
     print_address("http", config->has_http ? http_host(config) : NULL, server->http_port);
     if (config->unix_path != NULL) {
         printf(" unix=%s", config->unix_path);
+    }
+    if (config->admin_host != NULL) {
+        print_address("admin", config->admin_host, server->admin.port);
     }
     printf("\n");
     (void)fflush(stdout);

@@ -11,9 +11,11 @@
 #include "net/http.h"
 #include "net/listener.h"
 #include "net/reactor.h"
+#include "server/admin.h"
 #include "server/control.h"
 #include "server/kept.h"
 #include "server/launch.h"
+#include "server/observe.h"
 #include "server/pid_file.h"
 #include "server/reload.h"
 #include "server/route.h"
@@ -69,6 +71,7 @@ struct dr_server {
     bool all_dedupe; /* every pool does */
     uint32_t pool_count;
     dr_routes *_Atomic routes;
+    dr_rows rows;
     dr_lane *lanes;
     uint32_t lane_count;
     uint32_t lanes_running;
@@ -86,6 +89,8 @@ struct dr_server {
     bool has_loop;
     int ready_fd; /* of a daemon: whom dr_daemon_ready tells */
     dr_pid_files pid_files;
+    dr_admin admin;
+    _Atomic bool memory_is_wanted; /* somebody has asked how much the workers have */
     bool is_stopping_crews;
     dora_error failure;
     dora_err outcome;

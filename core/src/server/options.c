@@ -17,6 +17,7 @@ typedef struct serve_flags {
     const char *unix_path;
     long port;
     long http_port;
+    long admin_port;
     long workers;
     const char **files;
     size_t file_count;
@@ -27,15 +28,14 @@ static const struct {
     const char *name;
     const char *why;
 } LATER[] = {
-    {"--admin", "this version has no listener for operators yet"},
     {"--redis", "this version has no discovery yet"},
     {"--group", "this version has no discovery yet"},
     {"--advertise", "this version has no discovery yet"},
     {NULL, NULL},
 };
 
-static const char *const KNOWN[] = {"--config", "--host",    "--port", "--http",
-                                    "--unix",   "--workers", NULL};
+static const char *const KNOWN[] = {"--config", "--host",  "--port",    "--http",
+                                    "--unix",   "--admin", "--workers", NULL};
 
 /* Digits alone, within min and max; else -1. */
 static long number_parse(const char *text, long min, long max)
@@ -74,7 +74,9 @@ static dora_err flag_unknown(const char *name, dora_error *error)
     }
     return dora_error_set(
         error, DORA_EINVAL,
-        "unknown flag %s; there are --config, --host, --port, --http, --unix and --workers", name);
+        "unknown flag %s; there are --config, --host, --port, --http, --unix, --admin and "
+        "--workers",
+        name);
 }
 
 static bool flag_is_known(const char *name)
@@ -85,6 +87,14 @@ static bool flag_is_known(const char *name)
         }
     }
     return false;
+}
+
+static dora_err port_take(long *port, const char *name, const char *value, dora_error *error)
+{
+    *port = number_parse(value, 0, UINT16_MAX);
+    return *port >= 0 ? DORA_OK
+                      : dora_error_set(error, DORA_EINVAL, "%s must be from 0 to 65535, not %s",
+                                       name, value);
 }
 
 static dora_err flag_take(serve_flags *flags, const char *name, const char *value,
@@ -102,13 +112,12 @@ static dora_err flag_take(serve_flags *flags, const char *name, const char *valu
         flags->host = value;
     } else if (strcmp(name, "--unix") == 0) {
         flags->unix_path = value;
-    } else if (strcmp(name, "--port") == 0 || strcmp(name, "--http") == 0) {
-        const long port = number_parse(value, 0, UINT16_MAX);
-        if (port < 0) {
-            return dora_error_set(error, DORA_EINVAL, "%s must be from 0 to 65535, not %s", name,
-                                  value);
-        }
-        *(name[2] == 'p' ? &flags->port : &flags->http_port) = port;
+    } else if (strcmp(name, "--port") == 0) {
+        return port_take(&flags->port, name, value, error);
+    } else if (strcmp(name, "--http") == 0) {
+        return port_take(&flags->http_port, name, value, error);
+    } else if (strcmp(name, "--admin") == 0) {
+        return port_take(&flags->admin_port, name, value, error);
     } else {
         flags->workers = number_parse(value, 1, DR_POOL_WORKERS_MAX);
         if (flags->workers < 0) {
@@ -249,8 +258,14 @@ static dora_err listen_apply(const serve_flags *flags, dr_config *config, dora_e
     if (err == DORA_OK && flags->unix_path != NULL) {
         err = dr_text_set(&config->unix_path, flags->unix_path);
     }
+    if (err == DORA_OK && flags->admin_port >= 0 && config->admin_host == NULL) {
+        err = dr_text_set(&config->admin_host, DR_HOST_DEFAULT); /* the numbers are not for all */
+    }
     if (err != DORA_OK) {
         return dora_error_set(error, err, "%s", dora_err_text(err));
+    }
+    if (flags->admin_port >= 0) {
+        config->admin_port = (uint16_t)flags->admin_port;
     }
     if (flags->port >= 0) {
         config->tcp_port = (uint16_t)flags->port;
@@ -305,7 +320,7 @@ static dora_err flags_apply(const serve_flags *flags, dr_config *config, const d
 dora_err dr_options_parse(dr_config *config, int argc, char *const *argv, const dora_host *host,
                           const char **config_path, dora_error *error)
 {
-    serve_flags flags = {.port = -1, .http_port = -1, .workers = -1};
+    serve_flags flags = {.port = -1, .http_port = -1, .admin_port = -1, .workers = -1};
     flags.files = dr_calloc((size_t)(argc > 0 ? argc : 1), sizeof *flags.files);
     if (flags.files == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));

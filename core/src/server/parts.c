@@ -106,6 +106,30 @@ void dr_call_settle(dr_call *call, uint32_t index, int64_t code)
     call->left--;
 }
 
+void dr_call_count(const dr_call *call)
+{
+    for (uint32_t i = 0; i < call->count; i++) {
+        dr_row_end(call->parts[i].row, call->lane->reactor.index, call->type, call->parts[i].code);
+    }
+}
+
+void dr_call_refused(dr_lane *lane, const dr_request *request, int64_t code)
+{
+    const dr_routes *routes = atomic_load_explicit(&lane->server->routes, memory_order_acquire);
+    for (size_t i = 0; i < request->api_count; i++) {
+        dr_route route;
+        dr_row *row = dr_routes_find(routes, lane->apis[i].name, &route)
+                          ? dr_routes_row(routes, &route)
+                          : lane->server->rows.nobody;
+        dr_row_end(row, lane->reactor.index, request->type, code);
+    }
+}
+
+void dr_call_answered(dr_lane *lane, dr_call_type type, int64_t code)
+{
+    dr_row_end(lane->server->rows.nobody, lane->reactor.index, type, code);
+}
+
 void dr_call_abandon(dr_call *call)
 {
     if (dr_repeat_leave(call)) {
@@ -192,6 +216,9 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
     dr_call *call = outcome->owner;
     dr_part *one = &call->parts[outcome->part];
     const size_t bytes = call->bytes + outcome->msg.len + outcome->data.len;
+    if (outcome->is_timed) {
+        dr_row_times(one->row, call->lane->reactor.index, outcome->queue_ns, outcome->run_ns);
+    }
     if (!dr_call_has_result(call->type)) {
         if (outcome->code != 0) {
             log_failure(call, one, outcome->code, outcome->msg);

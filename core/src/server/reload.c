@@ -149,7 +149,7 @@ static void finish_if_ready(dr_server *server)
     if (!is_complete) {
         return;
     }
-    if (dr_routes_new(&routes, server->config, names, &error) != DORA_OK) {
+    if (dr_reload_routes(server, names, &routes, &error) != DORA_OK) {
         refuse(server, error.msg);
         return;
     }
@@ -191,6 +191,20 @@ static void bury(dr_server *server)
             at = &crew->next;
         }
     }
+}
+
+dora_err dr_reload_routes(dr_server *server, const dr_names *names, dr_routes **routes,
+                          dora_error *error)
+{
+    dora_err err = dr_routes_new(routes, server->config, names, error);
+    if (err == DORA_OK) {
+        err = dr_rows_fill(&server->rows, *routes, error);
+        if (err != DORA_OK) {
+            dr_routes_free(*routes);
+            *routes = NULL;
+        }
+    }
+    return err;
 }
 
 void dr_reload_publish(dr_server *server, dr_routes *routes)

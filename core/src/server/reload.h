@@ -26,6 +26,11 @@ typedef struct dr_reload {
 void dr_reload_init(struct dr_server *server);
 void dr_reload_close(struct dr_server *server);
 
+/* dr_reload_routes makes the routes of the applications whose names are given, with what is counted
+ * of each api. Errors: those of dr_routes_new. Ownership: gives `*routes`. */
+dora_err dr_reload_routes(struct dr_server *server, const dr_names *names, dr_routes **routes,
+                          dora_error *error);
+
 /* dr_reload_publish makes `routes` the ones that all lanes use. Ownership: takes them; the server's
  * are freed with it, those they replace as soon as no lane can still read them. */
 void dr_reload_publish(struct dr_server *server, dr_routes *routes);

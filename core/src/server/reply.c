@@ -46,6 +46,7 @@ void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const 
 
 void dr_reply_refused(const dr_asker *asker, const char *guid, const dora_error *error)
 {
+    dr_call_answered(asker->lane, DR_TYPE_UNKNOWN, error->code);
     dr_reply_code(asker, guid, error->code, error->msg[0] != '\0' ? error->msg : NULL);
 }
 
@@ -182,5 +183,6 @@ void dr_reply_call(dr_call *call)
         kept = write_aside(call);
     }
     dr_repeat_end(call, kept);
+    dr_call_count(call);
     dr_call_free(call);
 }

@@ -131,6 +131,7 @@ static dora_err claim_for_pool(dr_routes *routes, const dr_config *config, uint3
 
 static dora_err copy_names(dr_routes *routes, const dr_names *applications)
 {
+    uint32_t rows = 0;
     for (uint32_t pool = 0; pool < routes->pool_count; pool++) {
         const dr_names *from = &applications[pool];
         dr_names *to = &routes->applications[pool];
@@ -139,6 +140,8 @@ static dora_err copy_names(dr_routes *routes, const dr_names *applications)
         if (to->items == NULL) {
             return DORA_ENOMEM;
         }
+        routes->first_rows[pool] = rows;
+        rows += from->count + 1;
         if (bytes > 0) {
             memcpy(to->items, from->items, bytes);
         }
@@ -171,9 +174,12 @@ dora_err dr_routes_new(dr_routes **result, const dr_config *config, const dr_nam
     routes->names = calloc((size_t)routes->names_mask + 1, sizeof(*routes->names));
     routes->patterns = calloc(patterns, sizeof(*routes->patterns));
     routes->applications = calloc(routes->pool_count, sizeof(*routes->applications));
+    routes->rows = calloc(names + routes->pool_count, sizeof(struct dr_row *));
+    routes->first_rows = calloc(routes->pool_count, sizeof(*routes->first_rows));
     dora_err err = DORA_OK;
     if (routes->table == NULL || routes->names == NULL || routes->patterns == NULL ||
-        routes->applications == NULL || copy_names(routes, applications) != DORA_OK) {
+        routes->applications == NULL || routes->rows == NULL || routes->first_rows == NULL ||
+        copy_names(routes, applications) != DORA_OK) {
         err = dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
     for (uint32_t pool = 0; pool < config->pool_count && err == DORA_OK; pool++) {
@@ -196,6 +202,8 @@ static void free_one(dr_routes *routes)
     free(routes->table);
     free(routes->names);
     free(routes->patterns);
+    free(routes->rows);
+    free(routes->first_rows);
     free(routes);
 }
 

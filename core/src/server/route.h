@@ -24,6 +24,8 @@ typedef struct dr_routes {
     uint32_t pattern_count;
     dr_names *applications; /* one a pool; the items are copies */
     uint32_t pool_count;
+    struct dr_row **rows; /* what is counted of each api and, last, of the fallback (observe.h) */
+    uint32_t *first_rows; /* one a pool */
 } dr_routes;
 
 /* dr_routes_new takes the patterns of the configuration and the names that each pool's application
@@ -40,5 +42,11 @@ bool dr_routes_own(const dr_routes *routes, uint32_t pool, dora_slice name, uint
 
 /* dr_routes_find. Returns: false when no pool serves the name. */
 bool dr_routes_find(const dr_routes *routes, dora_slice name, dr_route *route);
+
+/* dr_routes_row gives what is counted of the api that was found. */
+static inline struct dr_row *dr_routes_row(const dr_routes *routes, const dr_route *route)
+{
+    return routes->rows[routes->first_rows[route->pool] + route->api];
+}
 
 #endif

@@ -91,6 +91,9 @@ static dora_err make(dr_server *server, dora_error *error)
     for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
         err = dr_lane_init(&server->lanes[i], server, i, error);
     }
+    if (err == DORA_OK && dr_rows_init(&server->rows, server->lane_count) != DORA_OK) {
+        err = dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
     err = err == DORA_OK ? make_pools(server, error) : err;
     err = err == DORA_OK ? make_kept(server, error) : err;
     if (err == DORA_OK) {
@@ -111,6 +114,7 @@ static void unmake(dr_server *server)
     }
     dr_kept_free(server->kept);
     dr_routes_free(atomic_load(&server->routes));
+    dr_rows_fini(&server->rows);
     dr_reload_queue_fini(&server->asked);
     if (server->has_loop) {
         (void)uv_loop_close(&server->loop);

@@ -1,6 +1,7 @@
 /* stat.c: the numbers behind getStat. */
 #include "server/stat.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,37 +11,41 @@
 #include "base/clock.h"
 #include "server/lane.h"
 
-/* pool_numbers is one pool at one moment. */
-typedef struct pool_numbers {
-    uint32_t generation;
-    uint32_t idle;
-    uint32_t busy;
-    uint32_t starting;
-    uint32_t leaving;
-    uint32_t queued; /* not begun */
-    uint32_t running;
-    uint64_t handled;
-    uint64_t refused;
-    uint64_t died;
-    uint64_t recycled;
-    bool is_healthy;
-} pool_numbers;
-
-static void count_worker(const dr_slot *slot, pool_numbers *numbers)
+const char *dr_restart_name(dr_restart why)
 {
-    if (slot->state == DR_SLOT_STARTING || slot->state == DR_SLOT_HELD) {
-        numbers->starting++;
-    } else if (slot->leaving && slot->state != DR_SLOT_DEAD && slot->state != DR_SLOT_EMPTY) {
-        numbers->leaving++;
-    } else if (slot->state == DR_SLOT_IDLE) {
-        numbers->idle++;
-    } else if (slot->state == DR_SLOT_BUSY || slot->state == DR_SLOT_SUSPECT) {
-        numbers->busy++;
-    }
-    numbers->handled += slot->finished;
+    static const char *const names[DR_RESTART_COUNT] = {"none",     "died",   "time_limit",
+                                                        "recycled", "memory", "reload"};
+    return names[why];
 }
 
-static void count_pool(dr_pool *pool, pool_numbers *numbers)
+const char *dr_slot_state_name(const dr_slot *slot)
+{
+    if (slot->state == DR_SLOT_EMPTY || slot->state == DR_SLOT_DEAD) {
+        return NULL;
+    }
+    if (slot->state == DR_SLOT_STARTING || slot->state == DR_SLOT_HELD) {
+        return "starting";
+    }
+    if (slot->leaving) {
+        return "leaving";
+    }
+    return slot->state == DR_SLOT_IDLE ? "idle" : "busy";
+}
+
+static void count_worker(const dr_slot *slot, dr_pool_numbers *numbers)
+{
+    const char *state = dr_slot_state_name(slot);
+    numbers->handled += slot->finished; /* also of a dead one, until its slot is used again */
+    if (state != NULL) {
+        numbers->starting += strcmp(state, "starting") == 0;
+        numbers->leaving += strcmp(state, "leaving") == 0;
+        numbers->idle += strcmp(state, "idle") == 0;
+        numbers->busy += strcmp(state, "busy") == 0;
+        numbers->memory_kb += slot->memory_kb;
+    }
+}
+
+void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers)
 {
     memset(numbers, 0, sizeof(*numbers));
     pthread_mutex_lock(&pool->lock);
@@ -52,8 +57,7 @@ static void count_pool(dr_pool *pool, pool_numbers *numbers)
     numbers->running = pool->handed_count - pool->ahead_count;
     numbers->handled += pool->handled;
     numbers->refused = pool->refused;
-    numbers->died = pool->died;
-    numbers->recycled = pool->recycled;
+    memcpy(numbers->restarts, pool->restarts, sizeof(numbers->restarts));
     numbers->is_healthy = !pool->unhealthy;
     pthread_mutex_unlock(&pool->lock);
 }
@@ -70,10 +74,12 @@ static void sum_lanes(dr_server *server, dr_totals *totals)
         totals->closed += closed;
         totals->connections += accepted > closed ? accepted - closed : 0;
         totals->requests += dr_count_get(&lane->requests);
+        totals->bytes_in += dr_count_get(&lane->reactor.bytes_in);
+        totals->bytes_out += dr_count_get(&lane->reactor.bytes_out);
     }
 }
 
-static void add_pool(const pool_numbers *numbers, dr_totals *totals)
+static void add_pool(const dr_pool_numbers *numbers, dr_totals *totals)
 {
     totals->tasks += (uint64_t)numbers->queued + numbers->running;
     totals->handled += numbers->handled;
@@ -84,32 +90,73 @@ void dr_stat_totals(dr_server *server, dr_totals *totals)
     memset(totals, 0, sizeof(*totals));
     sum_lanes(server, totals);
     for (uint32_t i = 0; i < server->pool_count; i++) {
-        pool_numbers numbers;
-        count_pool(&server->pools[i], &numbers);
+        dr_pool_numbers numbers;
+        dr_stat_pool(&server->pools[i], &numbers);
         add_pool(&numbers, totals);
     }
 }
 
-static void put_text(dora_writer *writer, const char *key, const char *text)
+bool dr_stat_is_ready(dr_server *server, char *why, size_t room)
 {
-    dora_write_string(writer, key, strlen(key));
-    dora_write_string(writer, text, strlen(text));
+    const dr_phase phase = atomic_load(&server->phase);
+    if (phase != DR_PHASE_SERVING) {
+        (void)snprintf(why, room, "%s\n",
+                       phase == DR_PHASE_STARTING   ? "starting"
+                       : phase == DR_PHASE_DRAINING ? "draining"
+                                                    : "stopping");
+        return false;
+    }
+    for (uint32_t i = 0; i < server->pool_count; i++) {
+        dr_pool *pool = &server->pools[i];
+        pthread_mutex_lock(&pool->lock);
+        const uint32_t live = pool->live_count;
+        pthread_mutex_unlock(&pool->lock);
+        if (live == 0) {
+            (void)snprintf(why, room, "pool %s has no worker\n", server->config->pools[i].name);
+            return false;
+        }
+    }
+    (void)snprintf(why, room, "ok\n");
+    return true;
 }
 
-static void put_number(dora_writer *writer, const char *key, uint64_t number)
+void dr_stat_key(dora_writer *writer, const char *key)
 {
     dora_write_string(writer, key, strlen(key));
+}
+
+void dr_stat_put(dora_writer *writer, const char *key, uint64_t number)
+{
+    dr_stat_key(writer, key);
     dora_write_int(writer, (int64_t)number);
+}
+
+static void put_text(dora_writer *writer, const char *key, const char *text)
+{
+    dr_stat_key(writer, key);
+    dora_write_string(writer, text, strlen(text));
 }
 
 static void put_bool(dora_writer *writer, const char *key, bool value)
 {
-    dora_write_string(writer, key, strlen(key));
+    dr_stat_key(writer, key);
     dora_write_bool(writer, value);
 }
 
-static void put_pool(dora_writer *writer, const dr_pool_config *config, const pool_numbers *numbers)
+static void put_restarts(dora_writer *writer, const dr_pool_numbers *numbers)
 {
+    dr_stat_key(writer, "restarts");
+    dora_write_array(writer, DR_RESTART_COUNT - 1);
+    for (uint32_t i = DR_RESTART_NONE + 1; i < DR_RESTART_COUNT; i++) {
+        dr_stat_put(writer, dr_restart_name((dr_restart)i), numbers->restarts[i]);
+    }
+    dora_write_end(writer);
+}
+
+static void put_pool(dora_writer *writer, const dr_pool_config *config, dr_pool *pool,
+                     const dr_pool_numbers *numbers)
+{
+    const uint64_t *restarts = numbers->restarts;
     const struct {
         const char *key;
         uint64_t number;
@@ -123,16 +170,21 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, const po
                 {"running", numbers->running},
                 {"handled", numbers->handled},
                 {"refused", numbers->refused},
-                {"died", numbers->died},
-                {"recycled", numbers->recycled}};
+                {"died", restarts[DR_RESTART_DIED] + restarts[DR_RESTART_TIME_LIMIT]},
+                {"recycled", restarts[DR_RESTART_RECYCLED] + restarts[DR_RESTART_MEMORY]}};
     const size_t count = sizeof(rows) / sizeof(rows[0]);
-    dora_write_string(writer, config->name, strlen(config->name));
-    dora_write_array(writer, count + 2);
+    dr_stat_key(writer, config->name);
+    dora_write_array(writer, count + 5);
     put_text(writer, "runtime", dr_runtime_kind_name(config->runtime));
     for (size_t i = 0; i < count; i++) {
-        put_number(writer, rows[i].key, rows[i].number);
+        dr_stat_put(writer, rows[i].key, rows[i].number);
     }
     put_bool(writer, "healthy", numbers->is_healthy);
+    put_restarts(writer, numbers);
+    dr_stat_key(writer, "processes");
+    dr_stat_put_workers(pool, writer);
+    dr_stat_key(writer, "running_tasks");
+    dr_stat_put_tasks(pool, writer);
     dora_write_end(writer);
 }
 
@@ -145,13 +197,13 @@ static void put_repeats(dora_writer *writer, dr_kept *kept)
     }
     dora_write_string(writer, "repeats", strlen("repeats"));
     dora_write_array(writer, 7);
-    put_number(writer, "kept", numbers.replies);
-    put_number(writer, "bytes", numbers.bytes);
-    put_number(writer, "tombstones", numbers.tombstones);
-    put_number(writer, "hits", numbers.hits);
-    put_number(writer, "joins", numbers.joins);
-    put_number(writer, "lost", numbers.lost);
-    put_number(writer, "evicted", numbers.evicted);
+    dr_stat_put(writer, "kept", numbers.replies);
+    dr_stat_put(writer, "bytes", numbers.bytes);
+    dr_stat_put(writer, "tombstones", numbers.tombstones);
+    dr_stat_put(writer, "hits", numbers.hits);
+    dr_stat_put(writer, "joins", numbers.joins);
+    dr_stat_put(writer, "lost", numbers.lost);
+    dr_stat_put(writer, "evicted", numbers.evicted);
     dora_write_end(writer);
 }
 
@@ -160,47 +212,50 @@ static void put_log(dora_writer *writer, dr_log *log)
     uint64_t lines = 0;
     uint64_t bytes = 0;
     dr_log_queue(log, &lines, &bytes);
-    dora_write_string(writer, "logqueue", strlen("logqueue"));
+    dr_stat_key(writer, "logqueue");
     dora_write_array(writer, 2);
-    put_number(writer, "queue_num", lines);
-    put_number(writer, "queue_bytes", bytes);
+    dr_stat_put(writer, "queue_num", lines);
+    dr_stat_put(writer, "queue_bytes", bytes);
     dora_write_end(writer);
 }
 
 void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
 {
     const int64_t now = (int64_t)time(NULL);
+    atomic_store(&server->memory_is_wanted, true);
     dr_totals totals = {0};
-    pool_numbers numbers[DR_POOLS_MAX];
+    dr_pool_numbers numbers[DR_POOLS_MAX];
     sum_lanes(server, &totals);
     for (uint32_t i = 0; i < server->pool_count; i++) {
-        count_pool(&server->pools[i], &numbers[i]);
+        dr_stat_pool(&server->pools[i], &numbers[i]);
         add_pool(&numbers[i], &totals);
     }
     dora_write_array(writer, 2);
-    dora_write_string(writer, "server", strlen("server"));
-    dora_write_array(writer, reload != NULL ? 15 : 14);
-    put_number(writer, "start_time", (uint64_t)server->start_time);
-    put_number(writer, "connection_num", totals.connections);
-    put_number(writer, "accept_count", totals.accepted);
-    put_number(writer, "close_count", totals.closed);
-    put_number(writer, "tasking_num", totals.tasks);
-    put_number(writer, "request_count", totals.requests);
-    put_number(writer, "worker_request_count", totals.handled);
+    dr_stat_key(writer, "server");
+    dora_write_array(writer, reload != NULL ? 17 : 16);
+    dr_stat_put(writer, "start_time", (uint64_t)server->start_time);
+    dr_stat_put(writer, "connection_num", totals.connections);
+    dr_stat_put(writer, "accept_count", totals.accepted);
+    dr_stat_put(writer, "close_count", totals.closed);
+    dr_stat_put(writer, "tasking_num", totals.tasks);
+    dr_stat_put(writer, "request_count", totals.requests);
+    dr_stat_put(writer, "worker_request_count", totals.handled);
     put_text(writer, "version", DORA_VERSION);
-    put_number(writer, "pid", (uint64_t)getpid());
-    put_number(writer, "uptime_s",
-               now > server->start_time ? (uint64_t)(now - server->start_time) : 0);
-    put_number(writer, "reactors", server->lane_count);
+    dr_stat_put(writer, "pid", (uint64_t)getpid());
+    dr_stat_put(writer, "uptime_s",
+                now > server->start_time ? (uint64_t)(now - server->start_time) : 0);
+    dr_stat_put(writer, "reactors", server->lane_count);
+    dr_stat_put(writer, "bytes_in", totals.bytes_in);
+    dr_stat_put(writer, "bytes_out", totals.bytes_out);
     put_bool(writer, "draining", atomic_load(&server->phase) != DR_PHASE_SERVING);
     if (reload != NULL) {
         put_text(writer, "reload", reload);
     }
     put_repeats(writer, server->kept);
-    dora_write_string(writer, "pools", strlen("pools"));
+    dr_stat_key(writer, "pools");
     dora_write_array(writer, server->pool_count);
     for (uint32_t i = 0; i < server->pool_count; i++) {
-        put_pool(writer, &server->config->pools[i], &numbers[i]);
+        put_pool(writer, &server->config->pools[i], &server->pools[i], &numbers[i]);
     }
     dora_write_end(writer);
     dora_write_end(writer);

@@ -2,7 +2,7 @@
 #ifndef DR_SERVER_STAT_H
 #define DR_SERVER_STAT_H
 
-#include <dora/value.h>
+#include "task/pool.h"
 
 struct dr_server;
 
@@ -11,16 +11,54 @@ typedef struct dr_totals {
     uint64_t connections; /* open now */
     uint64_t accepted;    /* connections, since the start */
     uint64_t closed;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
     uint64_t tasks;    /* queued or running now */
     uint64_t requests; /* since the start: every message that could be read */
     uint64_t handled;  /* tasks that workers have run */
 } dr_totals;
 
-/* dr_stat_totals sums them up; each is exact for itself. Thread: any. */
+/* dr_pool_numbers is one pool at one moment. */
+typedef struct dr_pool_numbers {
+    uint32_t generation;
+    uint32_t idle;
+    uint32_t busy;
+    uint32_t starting;
+    uint32_t leaving;
+    uint32_t queued; /* not begun */
+    uint32_t running;
+    uint64_t handled;
+    uint64_t refused;
+    uint64_t memory_kb; /* of all workers, when they were last looked at */
+    uint64_t restarts[DR_RESTART_COUNT];
+    bool is_healthy;
+} dr_pool_numbers;
+
+/* dr_stat_totals sums them up; each is exact for itself. dr_stat_pool takes those of one pool.
+ * Thread: any. */
 void dr_stat_totals(struct dr_server *server, dr_totals *totals);
+void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers);
+
+/* dr_stat_is_ready says whether the server takes calls, and in `why` a line about it. Thread: any.
+ */
+bool dr_stat_is_ready(struct dr_server *server, char *why, size_t room);
 
 /* dr_stat_write writes the data of a control reply: `server` and `logqueue`. `reload` NULL, or what
  * became of a reload: "done" or "pending". Errors: the writer keeps them. Thread: any. */
 void dr_stat_write(struct dr_server *server, const char *reload, dora_writer *writer);
+
+/* dr_restart_name gives "died", "time_limit", ...; a static string. dr_slot_state_name gives what a
+ * worker does: "idle", "busy", "starting", "leaving"; NULL for a slot without one. */
+const char *dr_restart_name(dr_restart why);
+const char *dr_slot_state_name(const dr_slot *slot);
+
+/* stat_pool.c: dr_stat_put_workers and dr_stat_put_tasks write two lists as values: a pool's
+ * workers, and its tasks that have run for longest. Thread: any. */
+void dr_stat_put_workers(dr_pool *pool, dora_writer *writer);
+void dr_stat_put_tasks(dr_pool *pool, dora_writer *writer);
+
+/* dr_stat_key writes a key; dr_stat_put a key and a number. */
+void dr_stat_key(dora_writer *writer, const char *key);
+void dr_stat_put(dora_writer *writer, const char *key, uint64_t number);
 
 #endif

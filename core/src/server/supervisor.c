@@ -38,7 +38,7 @@ static dora_err open_doors(dr_server *server, dora_error *error)
     for (uint32_t i = 0; i < server->pool_count; i++) {
         names[i] = server->crews[i]->names;
     }
-    dora_err err = dr_routes_new(&routes, server->config, names, error);
+    dora_err err = dr_reload_routes(server, names, &routes, error);
     if (err == DORA_OK) {
         dr_reload_publish(server, routes);
     }
@@ -79,6 +79,7 @@ static void end_if_done(dr_server *server)
     for (uint32_t i = 0; i < server->pool_count; i++) {
         dr_feed_close(&server->feeds[i]);
     }
+    dr_admin_close(server);
     dr_reload_close(server);
 }
 
@@ -205,6 +206,7 @@ static void on_signal(uv_signal_t *handle, int number)
 static void on_housekeeping(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
+    const bool wants_memory = atomic_exchange(&server->memory_is_wanted, false);
     dr_board_write(server);
     if (server->kept != NULL) {
         dr_kept_sweep(server->kept, uv_now(&server->loop));
@@ -212,7 +214,7 @@ static void on_housekeeping(uv_timer_t *timer)
     for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
         dr_crew_end_stuck(crew);
         dr_crew_balance(crew);
-        if (crew->options.memory_mb_max > 0 && crew->state == DR_CREW_LOADED &&
+        if ((wants_memory || crew->options.memory_mb_max > 0) && crew->state == DR_CREW_LOADED &&
             !crew->is_on_trial) {
             dr_crew_check_memory(crew);
         }
@@ -257,7 +259,8 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
         uv_signal_start(&server->signals[i], on_signal, numbers[i]);
     }
     dr_board_write(server);
-    dora_err err = open_feeds(server, &server->failure);
+    dora_err err = dr_admin_open(server, &server->failure);
+    err = err == DORA_OK ? open_feeds(server, &server->failure) : err;
     err = err == DORA_OK ? start_crews(server, &server->failure) : err;
     if (err != DORA_OK) {
         give_up(server, err);

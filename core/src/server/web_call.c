@@ -110,6 +110,7 @@ static void run(const dr_asker *asker, dora_slice param)
     const char *wrong = take_options(asker->web, &request);
     const dora_slice name = name_of(lane, asker->web);
     if (wrong != NULL) {
+        dr_call_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_API);
         dr_web_refuse(asker->web, 400, DORA_CODE_BAD_API, wrong);
     } else if (name.len > DR_API_NAME_MAX) {
         dr_web_refuse(asker->web, 404, DORA_CODE_NO_API, "no such api: its name is too long");
@@ -134,6 +135,7 @@ static void read_done(dr_aside *aside)
         run(asker, dr_buf_slice(&self->inner));
     } else {
         const int64_t code = self->error.code;
+        dr_call_answered(asker->lane, DR_TYPE_UNKNOWN, code);
         dr_web_refuse(asker->web,
                       code == DORA_CODE_TOO_BIG      ? 413
                       : code == DORA_CODE_OVERLOADED ? 503

@@ -7,6 +7,7 @@
 
 #define BATCH 64u
 #define COST_MAX_NS UINT64_C(60000000000)
+#define CLOCK_SLACK_NS UINT64_C(1000000000) /* a batch's time may be older than what it finds */
 
 /* batch is what one turn under the lock found. */
 typedef struct batch {
@@ -32,8 +33,23 @@ static void learn(dr_pool *pool, uint32_t api, uint64_t run_ns)
     }
 }
 
+/* read_times takes the worker's word for its times, within what is possible. */
+static void read_times(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64_t now_ns)
+{
+    const dr_record *record = &pool->records[task];
+    const dr_shared_task *shared = &pool->region.tasks[task];
+    const uint64_t start_ns = atomic_load_explicit(&shared->start_ns, memory_order_relaxed);
+    const uint64_t run_ns = *(const volatile uint64_t *)&shared->run_ns;
+    const uint64_t queue_ns = start_ns > record->submitted_ns ? start_ns - record->submitted_ns : 0;
+    const uint64_t most = now_ns - record->submitted_ns + CLOCK_SLACK_NS;
+    outcome->is_timed = !dora_code_is_not_run(outcome->code);
+    outcome->queue_ns = queue_ns < most ? queue_ns : most;
+    outcome->run_ns = run_ns < most ? run_ns : most;
+    learn(pool, record->api, run_ns);
+}
+
 /* read_reply takes the worker's word for what it wrote, once, and checks it against the block. */
-static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome)
+static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64_t now_ns)
 {
     const dr_record *record = &pool->records[task];
     const dr_shared_task *shared = &pool->region.tasks[task];
@@ -54,7 +70,7 @@ static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome)
     }
     outcome->msg = (dora_slice){area, msg_len};
     outcome->data = (dora_slice){area + msg_len, data_len};
-    learn(pool, record->api, *(const volatile uint32_t *)&shared->run_ns);
+    read_times(pool, task, outcome, now_ns);
 }
 
 /* after_task decides what a worker does that has just finished one. */
@@ -66,6 +82,7 @@ static void after_task(dr_pool *pool, uint32_t index, batch *found)
     slot->slow = false;
     if (slot->recycle_at != 0 && slot->finished >= slot->recycle_at && !slot->wants_recycling) {
         slot->wants_recycling = true;
+        slot->why = DR_RESTART_RECYCLED;
         found->is_attention_due = true;
     }
     if (slot->held > 0 || slot->state != DR_SLOT_BUSY) {
@@ -90,7 +107,7 @@ static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
                             .code = code,
                             .slot = record->slot};
     if (code == 0) {
-        read_reply(pool, task, outcome);
+        read_reply(pool, task, outcome, found->now_ns);
     }
     dr_slot_drop(pool, record->slot, task);
     record->state = DR_RECORD_FINISHED;

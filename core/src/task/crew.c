@@ -203,30 +203,45 @@ void dr_crew_forget_starting(dr_crew *crew)
     crew->events.on_death(crew->events.user);
 }
 
+/* memory_of is what a process keeps resident, in bytes; 0 where that cannot be read. */
+static uint64_t memory_of(int pid)
+{
+    char path[64];
+    unsigned long pages[2] = {0, 0};
+    (void)snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return 0;
+    }
+    const int count = fscanf(file, "%lu %lu", &pages[0], &pages[1]);
+    fclose(file);
+    return count == 2 ? (uint64_t)pages[1] * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
 void dr_crew_check_memory(dr_crew *crew)
 {
     dr_pool *pool = crew->pool;
-    const long page = sysconf(_SC_PAGESIZE);
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         pthread_mutex_lock(&pool->lock);
         dr_slot *slot = &pool->slots[i];
-        const bool is_ours = slot->crew == crew->id && !slot->leaving && !slot->wants_recycling;
-        const int pid = is_ours ? slot->pid : 0;
+        const int pid = slot->crew == crew->id ? slot->pid : 0;
         pthread_mutex_unlock(&pool->lock);
-        char path[64];
-        long pages[2] = {0, 0};
-        (void)snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-        FILE *file = pid == 0 ? NULL : fopen(path, "re");
-        if (file == NULL) {
-            continue;
+        const uint64_t bytes = pid != 0 ? memory_of(pid) : 0;
+        bool is_above = crew->options.memory_mb_max != 0 &&
+                        bytes > (uint64_t)crew->options.memory_mb_max * 1024 * 1024;
+        pthread_mutex_lock(&pool->lock);
+        if (slot->pid != pid) {
+            is_above = false;
+        } else if (pid != 0) {
+            slot->memory_kb = (uint32_t)(bytes / 1024);
+            is_above = is_above && !slot->leaving && !slot->wants_recycling;
         }
-        const int read = fscanf(file, "%ld %ld", &pages[0], &pages[1]);
-        fclose(file);
-        if (read == 2 && (uint64_t)pages[1] * (uint64_t)page >
-                             (uint64_t)crew->options.memory_mb_max * 1024 * 1024) {
-            pthread_mutex_lock(&pool->lock);
-            slot->wants_recycling = slot->pid == pid;
-            pthread_mutex_unlock(&pool->lock);
+        if (is_above) {
+            slot->wants_recycling = true;
+            slot->why = DR_RESTART_MEMORY;
+        }
+        pthread_mutex_unlock(&pool->lock);
+        if (is_above) {
             dr_log_write(crew->log, DR_LOG_NOTICE, crew->options.name,
                          "worker process %d is above memory_mb_max (%u) and is replaced", pid,
                          crew->options.memory_mb_max);

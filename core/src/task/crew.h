@@ -125,7 +125,8 @@ void dr_crew_balance(dr_crew *crew);
 /* dr_crew_end_stuck kills workers that were told to leave and have not. */
 void dr_crew_end_stuck(dr_crew *crew);
 
-/* dr_crew_check_memory marks workers above memory_mb_max for recycling. */
+/* dr_crew_check_memory looks how much memory each worker has, and marks those above memory_mb_max
+ * for recycling. */
 void dr_crew_check_memory(dr_crew *crew);
 
 /* For the files of this step only.

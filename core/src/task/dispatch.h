@@ -16,7 +16,8 @@ typedef struct dr_task_input {
     uint32_t connection;
     uint32_t api;
     uint32_t reactor;
-    uint64_t deadline_ns; /* 0: none */
+    uint64_t submitted_ns; /* when it came */
+    uint64_t deadline_ns;  /* 0: none */
     void *owner;
     uint32_t part;
 } dr_task_input;
@@ -29,7 +30,10 @@ typedef struct dr_outcome {
     int64_t code; /* 0, the handler's, or a DORA_CODE */
     dora_slice msg;
     dora_slice data;
-    bool is_big; /* slices are valid during the callback only */
+    bool is_big;       /* slices are valid during the callback only */
+    bool is_timed;     /* a worker has run it; the next two count */
+    uint64_t queue_ns; /* from its coming to its start */
+    uint64_t run_ns;
     uint32_t slot;
 } dr_outcome;
 

@@ -44,7 +44,8 @@ typedef struct dr_record {
     uint32_t prev;
     uint32_t part; /* which api of the owner's call */
     uint32_t reactor;
-    uint64_t cost_ns;     /* counted in the worker's backlog */
+    uint64_t cost_ns; /* counted in the worker's backlog */
+    uint64_t submitted_ns;
     uint64_t deadline_ns; /* 0: none */
     void *owner;
     uint64_t offset;
@@ -62,6 +63,17 @@ typedef enum dr_slot_state {
     DR_SLOT_DEAD      /* its reactors have yet to answer for it */
 } dr_slot_state;
 
+/* dr_restart says why a worker that served was replaced. */
+typedef enum dr_restart {
+    DR_RESTART_NONE = 0,   /* it was not */
+    DR_RESTART_DIED,       /* it ended without being told to */
+    DR_RESTART_TIME_LIMIT, /* it was killed for a task past the pool's time limit */
+    DR_RESTART_RECYCLED,   /* it had done max_requests */
+    DR_RESTART_MEMORY,     /* it was above memory_mb_max */
+    DR_RESTART_RELOAD,     /* another generation took over */
+    DR_RESTART_COUNT
+} dr_restart;
+
 /* dr_slot is the truth about one worker. */
 typedef struct dr_slot {
     dr_slot_state state;
@@ -71,6 +83,8 @@ typedef struct dr_slot {
     bool slow;       /* its current task is long: nothing is handed ahead */
     bool overran;    /* killed for its time limit */
     bool wants_recycling;
+    dr_restart why;     /* it leaves */
+    uint32_t memory_kb; /* when it was last looked at */
     uint32_t held;
     dr_chain tasks; /* in the order they were handed over */
     uint32_t next;  /* idle chain */
@@ -119,16 +133,15 @@ typedef struct dr_pool {
     uint32_t waiting_count;
     uint32_t reserved_count; /* admitted, not yet waiting or handed */
     uint32_t handed_count;
-    uint32_t busy_count;    /* workers that hold tasks */
-    uint32_t ahead_count;   /* tasks handed to workers that hold another */
-    uint32_t live_count;    /* workers that take tasks */
-    uint32_t dead_count;    /* workers not yet settled */
-    uint32_t favourite;     /* the awake worker that is filled first */
-    uint32_t generation;    /* of the application: 1, and one more with each reload */
-    uint64_t handled;       /* tasks, by workers whose slots were used again since */
-    uint64_t refused;       /* tasks that found no room */
-    uint64_t died;          /* workers that ended without being told to */
-    uint64_t recycled;      /* workers that were replaced for their age or memory */
+    uint32_t busy_count;  /* workers that hold tasks */
+    uint32_t ahead_count; /* tasks handed to workers that hold another */
+    uint32_t live_count;  /* workers that take tasks */
+    uint32_t dead_count;  /* workers not yet settled */
+    uint32_t favourite;   /* the awake worker that is filled first */
+    uint32_t generation;  /* of the application: 1, and one more with each reload */
+    uint64_t handled;     /* tasks, by workers whose slots were used again since */
+    uint64_t refused;     /* tasks that found no room */
+    uint64_t restarts[DR_RESTART_COUNT];
     uint32_t crew_count;    /* crews there were so far; the supervisor's alone */
     bool unhealthy;         /* workers do not start; with none left, tasks are refused */
     uint64_t reactors_gone; /* one bit for each that has ended */

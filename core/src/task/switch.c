@@ -51,8 +51,11 @@ void dr_dispatch_switch(dr_pool *pool, uint32_t crew, const uint32_t *apis, uint
     pool->generation++;
     move_costs(pool, &moves);
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
-        const dr_slot *slot = &pool->slots[i];
+        dr_slot *slot = &pool->slots[i];
         if (slot->crew != crew) {
+            if (!slot->leaving && slot->state >= DR_SLOT_IDLE) {
+                slot->why = DR_RESTART_RELOAD;
+            }
             dr_retire(pool, i);
         } else if (slot->state == DR_SLOT_HELD) {
             dr_enlist(pool, i);

@@ -204,6 +204,14 @@ static void empty_if_settled(dr_pool *pool, dr_slot *slot)
     }
 }
 
+static dr_restart restart_of(const dr_slot *slot)
+{
+    if (!slot->leaving) {
+        return slot->overran ? DR_RESTART_TIME_LIMIT : DR_RESTART_DIED;
+    }
+    return slot->why;
+}
+
 void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
 {
     dr_wakes wakes = {0};
@@ -216,8 +224,7 @@ void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
         if (slot->state != DR_SLOT_STARTING && slot->state != DR_SLOT_HELD && !slot->leaving) {
             pool->live_count--;
         }
-        pool->died += !slot->leaving;
-        pool->recycled += slot->leaving && slot->wants_recycling;
+        pool->restarts[restart_of(slot)]++;
         slot->state = DR_SLOT_DEAD;
         slot->unsettled = all_reactors(pool) & ~pool->reactors_gone;
         pool->dead_count++;

@@ -182,6 +182,7 @@ static dora_err serve(job *self, uint32_t index, uint32_t generation, uint64_t *
             memory_order_acq_rel, memory_order_relaxed)) {
         return DORA_OK; /* taken back, or cancelled */
     }
+    atomic_store_explicit(&task->start_ns, *now_ns, memory_order_relaxed);
     char *block = worker->region->slab + task->offset;
     const dora_request request = {
         .name = {block, task->name_len},
@@ -208,8 +209,7 @@ static dora_err serve(job *self, uint32_t index, uint32_t generation, uint64_t *
     publish(self, task, room, room_len, data);
 
     const uint64_t end_ns = dr_clock_ns();
-    const uint64_t run_ns = end_ns - *now_ns;
-    task->run_ns = run_ns < UINT32_MAX ? (uint32_t)run_ns : UINT32_MAX;
+    task->run_ns = end_ns - *now_ns;
     *now_ns = end_ns;
     const uint32_t reactor = task->reactor;
     atomic_store_explicit(&task->word, dr_task_word(generation, DR_TASK_DONE, worker->slot),

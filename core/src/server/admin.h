@@ -1,0 +1,23 @@
+/* admin.h: the operators' listener: is it alive, is it ready, and its numbers, by HTTP.
+ *
+ * It runs on the supervisor's loop: it answers while the reactors are busy or draining, from before
+ * the applications are loaded until the last worker has gone. Thread: the supervisor's. */
+#ifndef DR_SERVER_ADMIN_H
+#define DR_SERVER_ADMIN_H
+
+#include "net/http.h"
+
+struct dr_server;
+
+typedef struct dr_admin {
+    dr_http http;
+    uint16_t port;         /* that is listened on */
+    bool wants_local_host; /* bound to loopback: a foreign name in `Host` is refused */
+} dr_admin;
+
+/* dr_admin_open starts listening, where the configuration says so. Errors: DORA_EIO names the
+ * address. dr_admin_close ends it; safe when it was not opened, and twice. */
+dora_err dr_admin_open(struct dr_server *server, dora_error *error);
+void dr_admin_close(struct dr_server *server);
+
+#endif
