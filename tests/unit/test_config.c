@@ -70,7 +70,7 @@ static void test_defaults(void **state)
 
 static const char WHOLE[] =
     "{\"listen\": {\"tcp\": \"[::1]:0\", \"http\": \"[::]:9566\", \"unix\": \"run/dora.sock\", "
-    "\"admin\": null},"
+    "\"admin\": \"127.0.0.1:9100\"},"
     " \"reactors\": 3, \"backlog\": 10, \"frame_bytes_max\": 4096, \"idle_s\": 5,"
     " \"linger_ms\": 0, \"sign\": true, \"salt\": \"pepper\", \"gzip\": true,"
     " \"daemonize\": false, \"pid_file\": \"run/dora.pid\","
@@ -128,6 +128,8 @@ static void test_everything_set(void **state)
     assert_string_equal(config.http_host, "::");
     assert_int_equal(config.http_port, 9566);
     assert_string_equal(config.unix_path, "conf/run/dora.sock");
+    assert_string_equal(config.admin_host, "127.0.0.1");
+    assert_int_equal(config.admin_port, 9100);
     assert_int_equal(config.reactors, 3);
     assert_int_equal(config.frame_bytes_max, 4096);
     assert_int_equal(config.linger_ms, 0);

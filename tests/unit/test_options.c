@@ -75,7 +75,8 @@ static void test_files(void **state)
     assert_int_equal(
         parse(&config,
               ARGV("users.py", "./more/users.php", "orders.so", "shop.users:app", "--workers", "7",
-                   "--port=0", "--http", "8080", "--host", "::1", "--unix", "run/sock"),
+                   "--port=0", "--http", "8080", "--host", "::1", "--unix", "run/sock", "--admin",
+                   "0"),
               NULL, &error),
         DORA_OK);
     assert_string_equal(config.tcp_host, "::1");
@@ -83,6 +84,8 @@ static void test_files(void **state)
     assert_true(config.has_http && config.http_host == NULL);
     assert_int_equal(config.http_port, 8080);
     assert_string_equal(config.unix_path, "run/sock");
+    assert_string_equal(config.admin_host, "127.0.0.1"); /* whatever clients come by */
+    assert_int_equal(config.admin_port, 0);
     assert_int_equal(config.pool_count, 4);
     const char *names[] = {"users", "users-2", "orders", "users-3"};
     const dr_runtime_kind runtimes[] = {DR_RUNTIME_PYTHON, DR_RUNTIME_PHP, DR_RUNTIME_C,
@@ -105,6 +108,7 @@ static void test_defaults(void **state)
     assert_string_equal(config.tcp_host, "127.0.0.1");
     assert_int_equal(config.tcp_port, 9567);
     assert_false(config.has_http);
+    assert_null(config.admin_host);
     assert_true(config.pools[0].workers >= 2 && config.pools[0].workers % 2 == 0);
     dr_config_fini(&config);
 }
@@ -201,11 +205,13 @@ static void test_mistakes(void **state)
     expect_error(ARGV("users.py", "--prot", "1"), DORA_EINVAL,
                  "unknown flag --prot; did you mean --port?");
     expect_error(ARGV("users.py", "--zzzzz"), DORA_EINVAL,
-                 "unknown flag --zzzzz; there are --config, --host, --port, --http, --unix and "
-                 "--workers");
+                 "unknown flag --zzzzz; there are --config, --host, --port, --http, --unix, "
+                 "--admin and --workers");
     expect_error(ARGV("users.py", "--port"), DORA_EINVAL, "--port needs a value");
     expect_error(ARGV("users.py", "--port", "65536"), DORA_EINVAL,
                  "--port must be from 0 to 65535, not 65536");
+    expect_error(ARGV("users.py", "--admin", "x"), DORA_EINVAL,
+                 "--admin must be from 0 to 65535, not x");
     expect_error(ARGV("users.py", "--workers", "0"), DORA_EINVAL,
                  "--workers must be from 1 to 512, not 0");
     expect_error(ARGV("users.py", "--workers", "513"), DORA_EINVAL,

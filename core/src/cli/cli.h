@@ -13,11 +13,15 @@ typedef enum dr_exit {
     DR_EXIT_CONNECTION = 4
 } dr_exit;
 
-/* dr_cli_serve, dr_cli_check and dr_cli_call run one subcommand; `argv` begins after its name.
- * Returns: the exit status. */
+/* dr_cli_serve and so on run one subcommand; `argv` begins after its name. Returns: the exit
+ * status. */
 int dr_cli_serve(int argc, char **argv, const dora_host *host);
 int dr_cli_check(int argc, char **argv);
 int dr_cli_call(int argc, char **argv);
+int dr_cli_stat(int argc, char **argv);
+int dr_cli_top(int argc, char **argv);
+int dr_cli_reload(int argc, char **argv);
+int dr_cli_stop(int argc, char **argv);
 
 /* dr_cli_help prints the help of `topic` (NULL: of the whole program) to stdout.
  * Returns: DR_EXIT_OK, or DR_EXIT_USAGE for an unknown topic. */

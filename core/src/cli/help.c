@@ -12,12 +12,16 @@ static const char HELP_ALL[] =
     "  serve FILE...          run a server with the handlers of these files\n"
     "  check FILE             look for mistakes in a configuration file\n"
     "  call HOST:PORT NAME    call an api of a server\n"
+    "  stat [ADDRESS]         what a server says of itself\n"
+    "  top [ADDRESS]          the same, live\n"
+    "  reload [ADDRESS]       load a server's applications again\n"
+    "  stop [ADDRESS]         stop a server of this machine\n"
     "  help COMMAND           say more about a command\n"
     "  --version              print the version\n";
 
 static const char USAGE_SERVE[] =
     "usage: dora serve FILE... [--config FILE] [--host 127.0.0.1] [--port 9567]\n"
-    "                  [--http PORT] [--unix PATH] [--workers N]\n";
+    "                  [--http PORT] [--unix PATH] [--admin PORT] [--workers N]\n";
 
 static const char HELP_SERVE[] =
     "\n"
@@ -30,11 +34,13 @@ static const char HELP_SERVE[] =
     "  --port PORT     listen on this port (9567); 0 picks a free one\n"
     "  --http PORT     serve HTTP as well, on this port of the same address; 0 picks a free one\n"
     "  --unix PATH     listen on a Unix socket as well; its file is for its owner alone\n"
+    "  --admin PORT    answer operators on this port of 127.0.0.1, by HTTP: /livez, /readyz,\n"
+    "                  /stats (JSON), /metrics (Prometheus)\n"
     "  --workers N     workers of each pool (twice the CPUs)\n"
     "\n"
     "When the server is ready it prints one line to stdout:\n"
     "  dora: ready tcp=127.0.0.1:9567 http=-\n"
-    "with unix=PATH at its end where there is one.\n"
+    "with unix=PATH and admin=HOST:PORT at its end where there are such.\n"
     "SIGTERM and SIGINT finish what was accepted, then stop it.\n"
     "\n"
     "Interpreters are found by DORA_PYTHON and DORA_PHP, else in PATH; PHP's extension by\n"
@@ -68,6 +74,53 @@ static const char HELP_CALL[] =
     "exit status: 0 ok, 1 the handler's error, 2 wrong command line, 3 the handler was not run,\n"
     "4 connection failed or time is over\n";
 
+static const char USAGE_STAT[] = "usage: dora stat [ADDRESS] [--json] [--timeout S]\n";
+
+#define ABOUT_ADDRESS                                                                              \
+    "ADDRESS is HOST:PORT or unix:PATH (127.0.0.1:9567). A server takes commands from its own\n"   \
+    "machine alone, unless its control.allow says otherwise.\n"
+
+#define ABOUT_STATUS                                                                               \
+    "\n"                                                                                           \
+    "exit status: 0 ok, 1 refused, 2 wrong command line, 4 no server there or no answer\n"
+
+static const char HELP_STAT[] =
+    "\n"
+    "Prints what a server says of itself: a few lines and a table of its pools.\n"
+    "\n" ABOUT_ADDRESS "\n"
+    "  --json          all of it as JSON (PROTOCOL.md, \"Control\")\n"
+    "  --timeout S     wait at most S seconds (3)\n" ABOUT_STATUS;
+
+static const char USAGE_TOP[] = "usage: dora top [ADDRESS] [--once]\n";
+
+static const char HELP_TOP[] =
+    "\n"
+    "Shows pools, rates, the tasks that have run for longest, and the workers, anew each second;\n"
+    "q quits. Without a terminal, or with TERM=dumb, it prints once.\n"
+    "\n" ABOUT_ADDRESS "\n"
+    "  --once          print once\n" ABOUT_STATUS;
+
+static const char USAGE_RELOAD[] = "usage: dora reload [ADDRESS] [--timeout S]\n";
+
+static const char HELP_RELOAD[] =
+    "\n"
+    "Has a server load its applications again, beside those that serve. Says \"reloaded\", with\n"
+    "the generation of each pool, or \"still loading\" when that takes more than two seconds; the\n"
+    "log then says what became of it. An application that does not load changes nothing: the\n"
+    "reason is printed and the exit status is 1.\n"
+    "\n" ABOUT_ADDRESS "\n"
+    "  --timeout S     wait at most S seconds (5)\n" ABOUT_STATUS;
+
+static const char USAGE_STOP[] = "usage: dora stop [ADDRESS | --pid-file FILE] [--timeout S]\n";
+
+static const char HELP_STOP[] =
+    "\n"
+    "Sends SIGTERM to a server of this machine and waits until it has finished what it accepted\n"
+    "and is gone. ADDRESS is one of 127.0.0.1, localhost, [::1] or unix:PATH (127.0.0.1:9567).\n"
+    "\n"
+    "  --pid-file FILE the process whose id stands in FILE, which must be a server\n"
+    "  --timeout S     wait at most S seconds (30)\n" ABOUT_STATUS;
+
 static const struct {
     const char *name;
     const char *usage;
@@ -76,6 +129,10 @@ static const struct {
     {"serve", USAGE_SERVE, HELP_SERVE},
     {"check", USAGE_CHECK, HELP_CHECK},
     {"call", USAGE_CALL, HELP_CALL},
+    {"stat", USAGE_STAT, HELP_STAT},
+    {"top", USAGE_TOP, HELP_TOP},
+    {"reload", USAGE_RELOAD, HELP_RELOAD},
+    {"stop", USAGE_STOP, HELP_STOP},
     {"help", "usage: dora help [COMMAND]\n", ""},
     {NULL, NULL, NULL},
 };
@@ -93,7 +150,8 @@ int dr_cli_help(const char *topic)
             return DR_EXIT_OK;
         }
     }
-    const char *const names[] = {"serve", "check", "call", "help", NULL};
+    const char *const names[] = {"serve",  "check", "call", "stat", "top",
+                                 "reload", "stop",  "help", NULL};
     const char *near = dr_suggest(topic, names);
     fprintf(stderr, "dora: unknown command %s", topic);
     fprintf(stderr, near != NULL ? "; did you mean %s?\n" : "\n", near);

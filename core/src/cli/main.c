@@ -6,17 +6,22 @@
 
 #include "cli/cli.h"
 
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {{"check", dr_cli_check}, {"call", dr_cli_call},     {"stat", dr_cli_stat},
+                {"top", dr_cli_top},     {"reload", dr_cli_reload}, {"stop", dr_cli_stop}};
+
 int dora_main(int argc, char **argv, const dora_host *host)
 {
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "serve") == 0) {
         return dr_cli_serve(argc - 2, argv + 2, host);
     }
-    if (strcmp(command, "check") == 0) {
-        return dr_cli_check(argc - 2, argv + 2);
-    }
-    if (strcmp(command, "call") == 0) {
-        return dr_cli_call(argc - 2, argv + 2);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(command, commands[i].name) == 0) {
+            return commands[i].run(argc - 2, argv + 2);
+        }
     }
     if (strcmp(command, "zygote") == 0) { /* not for people: how a server starts a C pool */
         return dora_zygote_run(NULL);

@@ -8,10 +8,10 @@
 #include <time.h>
 
 #include <dora/dora.h>
-#include <jansson.h>
 
 #include "server/lane.h"
 #include "server/stat.h"
+#include "wire/json.h"
 
 #define NS_A_SECOND UINT64_C(1000000000)
 
@@ -37,16 +37,9 @@ static void put(page *self, const char *format, ...)
     }
 }
 
-static bool is_utf8(const char *text)
-{
-    json_t *json = json_string(text);
-    json_decref(json);
-    return json != NULL;
-}
-
 dora_err dr_metrics_label(dr_buf *out, const char *value)
 {
-    const bool is_text = is_utf8(value);
+    const bool is_text = dr_json_is_utf8((dora_slice){value, strlen(value)});
     dora_err err = DORA_OK;
     for (const char *at = value; *at != '\0' && err == DORA_OK; at++) {
         char byte[8];

@@ -1,9 +1,9 @@
 /* observe.h: what is counted of every api: requests by type and code, how long tasks waited and
  * ran.
  *
- * A row is one api of a pool and lives as long as the server, so its numbers never go back, whatever
- * is reloaded. Each lane has its own part of a row, which only its thread writes: no lock and no
- * locked instruction on the way of a call. Readers sum the lanes up. */
+ * A row is one api of a pool and lives as long as the server, so its numbers never go back,
+ * whatever is reloaded. Each lane has its own part of a row, which only its thread writes: no lock
+ * and no locked instruction on the way of a call. Readers sum the lanes up. */
 #ifndef DR_SERVER_OBSERVE_H
 #define DR_SERVER_OBSERVE_H
 

@@ -159,7 +159,7 @@ static size_t utf8_len(dora_slice text, size_t i)
     return more + 1;
 }
 
-static bool is_utf8(dora_slice text)
+bool dr_json_is_utf8(dora_slice text)
 {
     for (size_t i = 0; i < text.len;) {
         size_t len = utf8_len(text, i);
@@ -227,7 +227,7 @@ static dora_err put_member(json_t **json, size_t index, const dora_value *key, j
     if (is_int) {
         name = (dora_slice){text, dr_int_text(key->integer, text)};
     }
-    if (!is_utf8(name)) {
+    if (!dr_json_is_utf8(name)) {
         json_decref(member);
         return refuse_place(here, "a key that is not UTF-8 has no place in JSON", error);
     }
@@ -286,7 +286,7 @@ static dora_err read_json(dora_reader *reader, const place *here, json_t **json,
     case DORA_ARRAY:
         return read_members(reader, value.count, here, json, error);
     case DORA_STRING:
-        if (!is_utf8(value.string)) {
+        if (!dr_json_is_utf8(value.string)) {
             return refuse_place(here, "a string that is not UTF-8 has no place in JSON", error);
         }
         *json = json_stringn_nocheck(value.string.data, value.string.len);

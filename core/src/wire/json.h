@@ -20,6 +20,9 @@ dora_err dr_json_from_value(dora_slice value, json_t **json, dora_error *error);
  * Ownership: gives; NULL when out of memory. */
 json_t *dr_json_text(dora_slice text);
 
+/* dr_json_is_utf8 says whether bytes can be a string in JSON. */
+bool dr_json_is_utf8(dora_slice text);
+
 /* dr_json_dump appends JSON text: floats in their shortest form (which jansson cannot), 1.0 as 1.0,
  * keys in their order. `indent` 0 is one line; else that many spaces a level.
  * Errors: DORA_ENOMEM. */

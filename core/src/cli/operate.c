@@ -1,0 +1,132 @@
+/* operate.c: what the subcommands for operators share: their arguments, and asking a server. */
+#include "cli/operate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "wire/json.h"
+
+static const dr_operate_flag *flag_of(const dr_operate_flag *flags, const char *arg, size_t len)
+{
+    while (flags->name != NULL &&
+           (strlen(flags->name) != len || memcmp(flags->name, arg, len) != 0)) {
+        flags++;
+    }
+    return flags->name != NULL ? flags : NULL;
+}
+
+/* take_value puts what stands behind a flag in its place. Returns: what is wrong with it. */
+static const char *take_value(const dr_operate_flag *flag, const char *value)
+{
+    char *end = NULL;
+    if (flag->is_given != NULL) {
+        *flag->is_given = true;
+        return value == NULL ? NULL : "takes no value";
+    }
+    if (value == NULL || value[0] == '\0') {
+        return "needs a value";
+    }
+    if (flag->text != NULL) {
+        *flag->text = value;
+        return NULL;
+    }
+    *flag->seconds = strtod(value, &end);
+    const bool is_good = *end == '\0' && *flag->seconds >= 0.001 && *flag->seconds <= 86400.0;
+    return is_good ? NULL : "must be seconds from 0.001 to 86400";
+}
+
+static bool refuse(const char *command, const char *arg, size_t len, const char *problem)
+{
+    char message[256];
+    (void)snprintf(message, sizeof(message), "%.*s %s", (int)len, arg, problem);
+    (void)dr_cli_usage(command, message);
+    return false;
+}
+
+bool dr_operate_parse(const char *command, const dr_operate_flag *flags, int argc,
+                      char *const *argv, const char **address)
+{
+    *address = NULL;
+    for (int i = 0; i < argc; i++) {
+        const char *arg = argv[i];
+        const char *equals = strchr(arg, '=');
+        if (strncmp(arg, "--", 2) != 0) {
+            if (*address != NULL) {
+                return refuse(command, arg, strlen(arg), "is one argument too many");
+            }
+            *address = arg;
+            continue;
+        }
+        const size_t len = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
+        const dr_operate_flag *flag = flag_of(flags, arg, len);
+        if (flag == NULL) {
+            return refuse(command, arg, len, "does not go here");
+        }
+        const char *value = equals != NULL ? equals + 1 : NULL;
+        if (value == NULL && flag->is_given == NULL && i + 1 < argc) {
+            value = argv[++i];
+        }
+        const char *problem = take_value(flag, value);
+        if (problem != NULL) {
+            return refuse(command, arg, len, problem);
+        }
+    }
+    return true;
+}
+
+dora_err dr_operator_open(dr_operator *self, const char *address, double timeout_s,
+                          dora_error *error)
+{
+    *self = (dr_operator){.address = address};
+    const dora_client_options options = {.nodes = address,
+                                         .timeout_ms = (uint32_t)(timeout_s * 1000.0)};
+    if (strchr(address, ',') != NULL) {
+        return dora_error_set(error, DORA_EINVAL, "%s: one server is asked at a time", address);
+    }
+    const dora_err err = dora_client_new(&self->client, &options, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    self->answer = dora_answer_new();
+    return self->answer != NULL ? DORA_OK : dora_error_set(error, DORA_ENOMEM, "out of memory");
+}
+
+void dr_operator_close(dr_operator *self)
+{
+    dora_client_free(self->client);
+    dora_answer_free(self->answer);
+    *self = (dr_operator){0};
+}
+
+dora_err dr_operator_ask(dr_operator *self, const char *command, json_t **data, dora_error *error)
+{
+    json_t *reply = NULL;
+    *data = NULL;
+    dora_err err = dora_client_control(self->client, command, NULL, self->answer, error);
+    if (err == DORA_OK) {
+        err = dr_json_from_value(dora_answer_reply(self->answer), &reply, error);
+    }
+    if (err == DORA_OK) {
+        *data = json_incref(json_object_get(reply, "data"));
+    }
+    json_decref(reply);
+    return err;
+}
+
+int dr_operate_fail(const char *command, const char *address, const dora_error *error)
+{
+    if (error->err == DORA_EINVAL) {
+        return dr_cli_usage(command, error->msg);
+    }
+    if (error->err == DORA_EREPLY) {
+        fprintf(stderr, "dora %s: %s: %lld %s\n", command, address, (long long)error->code,
+                error->msg);
+        return DR_EXIT_FAILED;
+    }
+    dr_cli_print_error(command, error->msg);
+    return error->err == DORA_ENOMEM || error->err == DORA_ETOOBIG || error->err == DORA_ETYPE
+               ? DR_EXIT_FAILED
+               : DR_EXIT_CONNECTION;
+}

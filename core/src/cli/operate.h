@@ -1,0 +1,46 @@
+/* operate.h: what the subcommands for operators share: their arguments, and asking a server. */
+#ifndef DR_CLI_OPERATE_H
+#define DR_CLI_OPERATE_H
+
+#include <jansson.h>
+
+#include <dora/client.h>
+
+#define DR_OPERATE_ADDRESS "127.0.0.1:9567"
+
+/* dr_operate_flag is a flag that a subcommand knows; a table of them ends with name NULL. Exactly
+ * one of the places is set. */
+typedef struct dr_operate_flag {
+    const char *name;
+    bool *is_given;
+    const char **text;
+    double *seconds; /* 0.001 to 86400 */
+} dr_operate_flag;
+
+/* dr_operate_parse reads flags and one ADDRESS, NULL where none is given. Returns: false after a
+ * message. */
+bool dr_operate_parse(const char *command, const dr_operate_flag *flags, int argc,
+                      char *const *argv, const char **address);
+
+/* dr_operator asks one server. Zeroed memory is a closed one. */
+typedef struct dr_operator {
+    const char *address;
+    dora_client *client;
+    dora_answer *answer;
+} dr_operator;
+
+/* dr_operator_open makes the client; it does not connect yet. Errors: DORA_EINVAL for what is no
+ * address of one server; DORA_ENOMEM. Ownership: borrows `address`. dr_operator_close is fine after
+ * a failure, and twice. */
+dora_err dr_operator_open(dr_operator *self, const char *address, double timeout_s,
+                          dora_error *error);
+void dr_operator_close(dr_operator *self);
+
+/* dr_operator_ask sends a command. Errors: as dora_client_control. Ownership: gives `*data`, the
+ * data of the reply; json_decref frees it. */
+dora_err dr_operator_ask(dr_operator *self, const char *command, json_t **data, dora_error *error);
+
+/* dr_operate_fail prints what went wrong. Returns: the exit status for it. */
+int dr_operate_fail(const char *command, const char *address, const dora_error *error);
+
+#endif

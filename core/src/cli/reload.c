@@ -1,0 +1,54 @@
+/* reload.c: `dora reload`: a running server loads its applications again. */
+#include "cli/operate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static void print_outcome(const json_t *data)
+{
+    const json_t *server = json_object_get(data, "server");
+    const char *name;
+    const json_t *pool;
+    const char *reload = json_string_value(json_object_get(server, "reload"));
+    if (reload == NULL || strcmp(reload, "done") != 0) {
+        printf("still loading\n");
+        return;
+    }
+    printf("reloaded");
+    json_object_foreach((json_t *)json_object_get(server, "pools"), name, pool)
+    {
+        printf(" %s=%lld", name,
+               (long long)json_integer_value(json_object_get(pool, "generation")));
+    }
+    printf("\n");
+}
+
+int dr_cli_reload(int argc, char **argv)
+{
+    double timeout_s = 5.0;
+    const char *address = NULL;
+    const dr_operate_flag flags[] = {{.name = "--timeout", .seconds = &timeout_s}, {NULL}};
+    if (dr_cli_wants_help(argc, argv)) {
+        return dr_cli_help("reload");
+    }
+    if (!dr_operate_parse("reload", flags, argc, argv, &address)) {
+        return DR_EXIT_USAGE;
+    }
+    address = address != NULL ? address : DR_OPERATE_ADDRESS;
+    dr_operator self = {0};
+    dora_error error = {.err = DORA_OK};
+    json_t *data = NULL;
+    int status = DR_EXIT_OK;
+    dora_err err = dr_operator_open(&self, address, timeout_s, &error);
+    err = err == DORA_OK ? dr_operator_ask(&self, "reloadTask", &data, &error) : err;
+    if (err == DORA_OK) {
+        print_outcome(data);
+    } else {
+        status = dr_operate_fail("reload", address, &error);
+    }
+    json_decref(data);
+    dr_operator_close(&self);
+    return status;
+}

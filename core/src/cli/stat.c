@@ -1,0 +1,116 @@
+/* stat.c: `dora stat`: what a server says of itself, once. */
+#include "cli/operate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/text.h"
+#include "wire/json.h"
+
+static void put_server(dr_buf *out, const char *address, const json_t *server, const json_t *log)
+{
+    char in[DR_TEXT_MAX];
+    char sent[DR_TEXT_MAX];
+    char up[DR_TEXT_MAX];
+    dr_text_line(out, SIZE_MAX, "%s: dora %s, process %" PRId64 ", up %s, %s", address,
+                 dr_text_word(server, "version"), dr_text_int(server, "pid"),
+                 dr_text_time(dr_text_int(server, "uptime_s"), up),
+                 json_is_true(json_object_get(server, "draining")) ? "draining" : "serving");
+    dr_text_line(out, SIZE_MAX,
+                 "connections: %" PRId64 " open, %" PRId64 " since the start, %s in, %s out",
+                 dr_text_int(server, "connection_num"), dr_text_int(server, "accept_count"),
+                 dr_text_bytes((double)dr_text_int(server, "bytes_in"), in),
+                 dr_text_bytes((double)dr_text_int(server, "bytes_out"), sent));
+    dr_text_line(out, SIZE_MAX,
+                 "requests: %" PRId64 ", tasks: %" PRId64 " now, %" PRId64 " done, log: %" PRId64
+                 " lines waiting",
+                 dr_text_int(server, "request_count"), dr_text_int(server, "tasking_num"),
+                 dr_text_int(server, "worker_request_count"), dr_text_int(log, "queue_num"));
+}
+
+static const char *state_of(const json_t *pool)
+{
+    if (json_is_true(json_object_get(pool, "healthy"))) {
+        return dr_text_int(pool, "idle") + dr_text_int(pool, "busy") > 0 ? "ok" : "no worker";
+    }
+    return "does not start";
+}
+
+static void put_pools(dr_buf *out, const json_t *pools)
+{
+    const char *name;
+    const json_t *pool;
+    int widest = 4;
+    json_object_foreach((json_t *)(uintptr_t)pools, name, pool)
+    {
+        const int len = (int)strlen(name);
+        widest = len > widest ? len : widest;
+    }
+    dr_text_line(out, SIZE_MAX, "%s", "");
+    dr_text_line(out, SIZE_MAX, "%-*s  %-7s %4s %8s %5s %5s %9s %8s %7s %8s %9s %8s %6s %9s  %s",
+                 widest, "POOL", "RUNTIME", "GEN", "WORKERS", "IDLE", "BUSY", "STARTING", "LEAVING",
+                 "QUEUED", "RUNNING", "HANDLED", "REFUSED", "DIED", "RECYCLED", "STATE");
+    json_object_foreach((json_t *)(uintptr_t)pools, name, pool)
+    {
+        dr_text_line(
+            out, SIZE_MAX,
+            "%-*s  %-7s %4" PRId64 " %8" PRId64 " %5" PRId64 " %5" PRId64 " %9" PRId64 " %8" PRId64
+            " %7" PRId64 " %8" PRId64 " %9" PRId64 " %8" PRId64 " %6" PRId64 " %9" PRId64 "  %s",
+            widest, name, dr_text_word(pool, "runtime"), dr_text_int(pool, "generation"),
+            dr_text_int(pool, "workers"), dr_text_int(pool, "idle"), dr_text_int(pool, "busy"),
+            dr_text_int(pool, "starting"), dr_text_int(pool, "leaving"),
+            dr_text_int(pool, "queued"), dr_text_int(pool, "running"), dr_text_int(pool, "handled"),
+            dr_text_int(pool, "refused"), dr_text_int(pool, "died"), dr_text_int(pool, "recycled"),
+            state_of(pool));
+    }
+}
+
+static int print(const char *address, const json_t *data, bool is_json)
+{
+    dr_buf out = {0};
+    dora_err err = DORA_OK;
+    if (is_json) {
+        err = dr_json_dump(data, 2, &out);
+        err = err == DORA_OK ? dr_buf_append(&out, "\n", 1) : err;
+    } else {
+        const json_t *server = json_object_get(data, "server");
+        put_server(&out, address, server, json_object_get(data, "logqueue"));
+        put_pools(&out, json_object_get(server, "pools"));
+    }
+    const bool is_written =
+        err == DORA_OK && fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+    dr_buf_fini(&out);
+    if (!is_written) {
+        dr_cli_print_error("stat", "the numbers cannot be printed");
+    }
+    return is_written ? DR_EXIT_OK : DR_EXIT_FAILED;
+}
+
+int dr_cli_stat(int argc, char **argv)
+{
+    bool is_json = false;
+    double timeout_s = 3.0;
+    const char *address = NULL;
+    const dr_operate_flag flags[] = {{.name = "--json", .is_given = &is_json},
+                                     {.name = "--timeout", .seconds = &timeout_s},
+                                     {NULL}};
+    if (dr_cli_wants_help(argc, argv)) {
+        return dr_cli_help("stat");
+    }
+    if (!dr_operate_parse("stat", flags, argc, argv, &address)) {
+        return DR_EXIT_USAGE;
+    }
+    address = address != NULL ? address : DR_OPERATE_ADDRESS;
+    dr_operator self = {0};
+    dora_error error = {.err = DORA_OK};
+    json_t *data = NULL;
+    dora_err err = dr_operator_open(&self, address, timeout_s, &error);
+    err = err == DORA_OK ? dr_operator_ask(&self, "getStat", &data, &error) : err;
+    const int status =
+        err == DORA_OK ? print(address, data, is_json) : dr_operate_fail("stat", address, &error);
+    json_decref(data);
+    dr_operator_close(&self);
+    return status;
+}

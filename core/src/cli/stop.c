@@ -1,0 +1,146 @@
+/* stop.c: `dora stop`: a server of this machine is asked to finish, and awaited. */
+#include "cli/operate.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "client/address.h"
+
+static int fail(int status, const char *format, ...) DORA_PRINTF(2, 3);
+
+static int fail(int status, const char *format, ...)
+{
+    char message[512];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    dr_cli_print_error("stop", message);
+    return status;
+}
+
+/* is_here says whether an address can only be of this machine. */
+static bool is_here(const char *text)
+{
+    dr_address address;
+    if (dr_address_read((dora_slice){text, strlen(text)}, &address, NULL) != DORA_OK) {
+        return false;
+    }
+    return dr_address_is_unix(&address) || strncmp(address.host, "127.", 4) == 0 ||
+           strcmp(address.host, "::1") == 0 || strcmp(address.host, "localhost") == 0;
+}
+
+/* ask_pid asks a server which process it is. Returns: an exit status. */
+static int ask_pid(const char *address, double timeout_s, int *pid)
+{
+    dr_operator self = {0};
+    dora_error error = {.err = DORA_OK};
+    json_t *data = NULL;
+    int status = DR_EXIT_OK;
+    dora_err err = dr_operator_open(&self, address, timeout_s < 3.0 ? timeout_s : 3.0, &error);
+    if (err == DORA_OK && !is_here(address)) {
+        status = fail(DR_EXIT_USAGE,
+                      "%s is not on this machine: only a process here can be stopped", address);
+    } else if (err == DORA_OK) {
+        err = dr_operator_ask(&self, "getStat", &data, &error);
+    }
+    if (err != DORA_OK) {
+        status = dr_operate_fail("stop", address, &error);
+    }
+    const json_t *server = json_object_get(data, "server");
+    *pid = (int)json_integer_value(json_object_get(server, "pid"));
+    json_decref(data);
+    dr_operator_close(&self);
+    return status;
+}
+
+static int read_pid(const char *path, int *pid)
+{
+    char text[32] = "";
+    char *end = text;
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return fail(DR_EXIT_CONNECTION, "%s: %s", path, strerror(errno));
+    }
+    const size_t len = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[len] = '\0';
+    const long number = strtol(text, &end, 10);
+    if (end == text || (*end != '\n' && *end != '\0') || number < 1 || number > INT32_MAX) {
+        return fail(DR_EXIT_FAILED, "%s does not hold a process id", path);
+    }
+    *pid = (int)number;
+    return DR_EXIT_OK;
+}
+
+/* is_master says whether a process is the master of a server, by its name. */
+static bool is_master(int pid)
+{
+    char path[64];
+    char name[32] = "";
+    (void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        const size_t len = fread(name, 1, sizeof(name) - 1, file);
+        fclose(file);
+        name[len] = '\0';
+    }
+    return strcmp(name, "dora: master\n") == 0;
+}
+
+/* stop_process signals by a descriptor, which never means another process than the one that was
+ * looked at, and waits for its end. */
+static int stop_process(int pid, double timeout_s)
+{
+    const int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    if (fd < 0) {
+        return fail(DR_EXIT_CONNECTION, "process %d is not there", pid);
+    }
+    int status = DR_EXIT_OK;
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+    if (!is_master(pid)) {
+        status = fail(DR_EXIT_FAILED, "process %d is no dora server: nothing was done", pid);
+    } else if (syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) != 0) {
+        status = fail(DR_EXIT_FAILED, "process %d cannot be stopped: %s", pid, strerror(errno));
+    } else if (poll(&end, 1, (int)(timeout_s * 1000.0)) == 1) {
+        printf("stopped process %d\n", pid);
+    } else {
+        status = fail(DR_EXIT_FAILED,
+                      "process %d was told to stop and still finishes what it accepted, after %g s",
+                      pid, timeout_s);
+    }
+    close(fd);
+    return status;
+}
+
+int dr_cli_stop(int argc, char **argv)
+{
+    double timeout_s = 30.0;
+    const char *address = NULL;
+    const char *pid_file = NULL;
+    const dr_operate_flag flags[] = {{.name = "--timeout", .seconds = &timeout_s},
+                                     {.name = "--pid-file", .text = &pid_file},
+                                     {NULL}};
+    int pid = 0;
+    if (dr_cli_wants_help(argc, argv)) {
+        return dr_cli_help("stop");
+    }
+    if (!dr_operate_parse("stop", flags, argc, argv, &address)) {
+        return DR_EXIT_USAGE;
+    }
+    if (address != NULL && pid_file != NULL) {
+        return dr_cli_usage("stop", "ADDRESS or --pid-file, not both");
+    }
+    address = address != NULL ? address : DR_OPERATE_ADDRESS;
+    const int status =
+        pid_file != NULL ? read_pid(pid_file, &pid) : ask_pid(address, timeout_s, &pid);
+    return status == DR_EXIT_OK ? stop_process(pid, timeout_s) : status;
+}

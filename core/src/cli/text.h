@@ -1,0 +1,26 @@
+/* text.h: numbers as people read them, and tables of them. */
+#ifndef DR_CLI_TEXT_H
+#define DR_CLI_TEXT_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+
+#define DR_TEXT_MAX 32
+
+/* dr_text_int is an integer member of an object, 0 where there is none. */
+int64_t dr_text_int(const json_t *object, const char *key);
+
+/* dr_text_word is a text member of an object, "" where there is none. */
+const char *dr_text_word(const json_t *object, const char *key);
+
+/* dr_text_bytes writes "1.2 MB", dr_text_time "3 h 12 min", dr_text_ms "1.2 s". Returns: `text`. */
+const char *dr_text_bytes(double bytes, char text[DR_TEXT_MAX]);
+const char *dr_text_time(int64_t seconds, char text[DR_TEXT_MAX]);
+const char *dr_text_ms(int64_t ms, char text[DR_TEXT_MAX]);
+
+/* dr_text_line appends one line, at most `width` columns of it. What a server sent may stand in it:
+ * bytes that could steer the terminal become `?`. Without memory the line is left out. */
+void dr_text_line(dr_buf *out, size_t width, const char *format, ...) DORA_PRINTF(3, 4);
+
+#endif
