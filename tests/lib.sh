@@ -29,13 +29,25 @@ dora_apt_install()
         --no-install-recommends "$@" </dev/null
 }
 
+# dora_promtool DIR puts Prometheus' own checker there, out of its package: that would also start a
+# server. DORA_PROMTOOL names it; without it the test that wants it is skipped and says so.
+dora_promtool()
+{
+    local found
+    found=$(command -v promtool) || found=$1/usr/bin/promtool
+    if [ ! -x "$found" ]; then
+        mkdir -p "$1" && (cd "$1" && apt-get -q download prometheus >/dev/null 2>&1 &&
+            dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool) || return 0
+    fi
+    export DORA_PROMTOOL=$found
+}
+
 # The packages for building all three parts, and those that only the tests want.
 dora_packages_build=(gcc libc6-dev make cmake pkg-config libuv1-dev libjansson-dev zlib1g-dev
     libmicrohttpd-dev python3 python3-dev python3-venv python3-setuptools python3-wheel php-cli
     php-dev)
 dora_packages_test=(curl git g++ clang clang-format libcmocka-dev valgrind nodejs php-curl wrk
-    python3-pytest
-    python3-hypothesis)
+    python3-pytest python3-hypothesis python3-pyte python3-prometheus-client)
 
 # dora_build_core DIR [CMAKE OPTION...] configures and builds the core there.
 dora_build_core()

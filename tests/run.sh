@@ -231,7 +231,12 @@ suite_conformance()
     "$DORA_PYTHON" tests/conformance/run.py --work "$out/conformance" --core "$out/release"
 }
 
-suite_server() { run_pytest tests/server/test_*.py; }
+suite_server()
+{
+    dora_promtool "$out/promtool"
+    run_pytest tests/server/test_*.py
+}
+
 suite_faults() { run_pytest -s tests/faults; }
 
 # The benchmark has to run; its figures are for people.

@@ -11,6 +11,7 @@ import pytest
 
 from support import v1
 from support.load import Load
+from support.metrics import Metrics, admin_of, ask
 from support.server import Server, wait_until
 from support.web import Web, raw
 
@@ -60,6 +61,31 @@ def test_load_with_reloads(reactors):
         status = server.stop(30)
         check(server)
         assert status == 0
+
+
+def test_scrapes_under_load():
+    """The supervisor's thread reads what the reactors' write, over reloads and deaths."""
+    with start(reactors=2, listen={"tcp": "127.0.0.1:0", "admin": "127.0.0.1:0"}) as server:
+        admin = admin_of(server)
+        load = Load(server.address, "/bench/spin", 1, connections=8, depth=4)
+        load.start()
+        for turn in range(60):
+            with v1.Conn(server.address) as conn:
+                assert conn.call("none %d" % turn)["data"]["code"] == 100204
+                assert conn.command("getStat")["code"] == 0
+            assert Metrics(admin).one("dora_uptime_seconds") >= 0
+            assert ask(admin, "/stats")[0] == 200
+            if turn % 20 == 10:
+                server.signal(signal.SIGHUP)
+            if turn % 20 == 0:
+                for pid in list(server.workers("c").values())[:1]:
+                    os.kill(pid, signal.SIGKILL)
+        load.stop()
+        assert load.lost == load.twice == load.broken == 0
+        counted = Metrics(admin).requests()
+        assert {code: counted["/bench/spin", "W_S", str(code)] for code in load.codes} == load.codes
+        assert server.stop(30) == 0
+        check(server)
 
 
 def test_many_odd_frames_and_a_drain():

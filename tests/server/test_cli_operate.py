@@ -1,0 +1,406 @@
+"""dora stat, reload, stop and top against real servers, and where there is none."""
+
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from support import processes, v1
+from support.server import Server, environment, program, python_pool, wait_until
+
+
+def run(*arguments, **more):
+    """(status, stdout, stderr) of the program."""
+    done = subprocess.run([program(), *arguments], env=environment(), capture_output=True,
+                          text=True, timeout=60, stdin=subprocess.DEVNULL, **more)
+    return done.returncode, done.stdout, done.stderr
+
+
+def one_pool(**more):
+    return {"py": python_pool("modes.py", workers=2, **more)}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server(one_pool()) as one:
+        yield one
+        assert one.stop() == 0
+
+
+@pytest.fixture
+def nobody():
+    """An address where nobody listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield "127.0.0.1:%d" % sock.getsockname()[1]
+
+
+@pytest.fixture
+def silent():
+    """An address that accepts and says nothing."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        yield "127.0.0.1:%d" % sock.getsockname()[1]
+
+
+# What all of them share.
+
+@pytest.mark.parametrize("command", ["stat", "reload", "stop", "top"])
+def test_nobody_there(nobody, command):
+    status, out, err = run(command, nobody)
+    assert (status, out) == (4, "")
+    assert err == "dora %s: cannot connect to %s: Connection refused\n" % (command, nobody)
+
+
+@pytest.mark.parametrize("command", ["stat", "reload", "stop"])
+def test_nobody_answers(silent, command):
+    status, out, err = run(command, silent, "--timeout", "0.1")
+    assert (status, out) == (4, "")
+    assert err.startswith("dora %s: " % command) and "time" in err
+
+
+@pytest.mark.parametrize("arguments, problem", [
+    (["stat", "a:1", "b:2"], "b:2 is one argument too many"),
+    (["stat", "--josn"], "--josn does not go here"),
+    (["stat", "--json=yes"], "--json takes no value"),
+    (["stat", "--timeout"], "--timeout needs a value"),
+    (["reload", "--timeout=-1"], "--timeout must be seconds from 0.001 to 86400"),
+    (["reload", "--timeout", "nan"], "--timeout must be seconds from 0.001 to 86400"),
+    (["top", "--timeout", "1"], "--timeout does not go here"),
+    (["stop", "--pid-file"], "--pid-file needs a value"),
+    (["stop", "a:1", "--pid-file", "x"], "ADDRESS or --pid-file, not both"),
+    (["stop", "192.0.2.1:9567"],
+     "192.0.2.1:9567 is not on this machine: only a process here can be stopped"),
+    (["stat", "nonsense"], "node \"nonsense\" is not host:port"),
+    (["reload", "127.0.0.1:1,127.0.0.1:2"],
+     "127.0.0.1:1,127.0.0.1:2: one server is asked at a time")])
+def test_wrong_command_lines(arguments, problem):
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[0].startswith("dora %s: %s" % (arguments[0], problem))
+
+
+@pytest.mark.parametrize("command", ["stat", "reload", "stop", "top"])
+def test_help(command):
+    status, out, _ = run(command, "--help")
+    assert status == 0
+    assert out.startswith("usage: dora %s [ADDRESS" % command)
+    assert "exit status: 0 ok, 1 refused, 2 wrong command line, 4 no server" in out
+    assert run("help", command)[1] == out
+    assert "  %s [ADDRESS]" % command in run("help")[1]
+
+
+@pytest.mark.parametrize("command", ["stat", "reload", "stop", "top"])
+def test_refused(command):
+    with Server(one_pool(), control={"allow": []}) as server:
+        status, out, err = run(command, server.address)
+        assert (status, out) == (1, "")
+        assert err == ("dora %s: %s: 100205 control commands are not taken (control.allow is "
+                       "empty)\n" % (command, server.address))
+        assert processes.is_alive(server.pid)
+
+
+# stat
+
+def test_stat(server):
+    with v1.Conn(server.address) as conn:
+        for _ in range(3):
+            conn.call("/big", 1)
+        status, out, err = run("stat", server.address)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith("%s: dora " % server.address)
+    assert "process %d" % server.pid in lines[0] and lines[0].endswith("serving")
+    assert lines[1].startswith("connections: 2 open, ")
+    head, row = lines[4].split(), lines[5].split()
+    told = dict(zip(head, row))
+    assert len(lines) == 6 and len(head) == len(row)
+    assert (told["POOL"], told["RUNTIME"], told["WORKERS"], told["STATE"]) == (
+        "py", "python", "2", "ok")
+    assert int(told["HANDLED"]) >= 3
+
+
+def test_stat_as_json(server):
+    status, out, _ = run("stat", server.address, "--json")
+    told = json.loads(out)
+    assert status == 0 and told["server"]["pid"] == server.pid
+    assert told["logqueue"] == {"queue_num": 0, "queue_bytes": 0}
+
+
+def test_stat_by_unix_socket(tmp_path):
+    path = str(tmp_path / "sock")
+    with Server(one_pool(), listen={"tcp": None, "unix": path}):
+        status, out, _ = run("stat", "unix:" + path)
+        assert status == 0 and out.startswith("unix:%s: dora " % path)
+
+
+def test_stat_to_a_closed_pipe(server):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe:
+        done = subprocess.run([program(), "stat", server.address], env=environment(), stdout=pipe,
+                              stderr=subprocess.PIPE, timeout=30,
+                              preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN))
+    assert done.returncode == 1
+
+
+# reload
+
+def test_reload(server):
+    generation = json.loads(run("stat", server.address, "--json")[1])[
+        "server"]["pools"]["py"]["generation"]
+    assert run("reload", server.address) == (0, "reloaded py=%d\n" % (generation + 1), "")
+
+
+def test_reload_refused_and_late(tmp_path):
+    app, gate = tmp_path / "app.py", tmp_path / "go"
+    good = "import dora, os, time\napp = dora.App()\n@app.api('/a')\ndef a(param):\n    return 1\n"
+    app.write_text(good)
+    with Server({"py": {"runtime": "python", "app": str(app), "workers": 1}}) as server:
+        app.write_text(good + "raise RuntimeError('half written')\n")
+        status, out, err = run("reload", server.address)
+        assert (status, out) == (1, "")
+        assert err.startswith("dora reload: %s: 100209 pool py: " % server.address)
+        assert "half written" in err
+        app.write_text(good + "while not os.path.exists(%r):\n    time.sleep(0.01)\n" % str(gate))
+        assert run("reload", server.address) == (0, "still loading\n", "")
+        gate.write_text("")
+        assert wait_until(lambda: "reloaded, generation 2" in server.log())
+        assert server.stop() == 0
+
+
+# stop
+
+def test_stop_by_address():
+    with Server(one_pool()) as server:
+        assert run("stop", server.address) == (0, "stopped process %d\n" % server.pid, "")
+        assert server.wait(1) == 0
+        assert run("stop", server.address)[0] == 4
+
+
+def test_stop_by_unix_socket(tmp_path):
+    path = str(tmp_path / "sock")
+    with Server(one_pool(), listen={"tcp": None, "unix": path}) as server:
+        assert run("stop", "unix:" + path)[0] == 0
+        assert server.wait(1) == 0
+
+
+def test_stop_by_pid_file(tmp_path):
+    path = tmp_path / "pid"
+    with Server(one_pool(), pid_file=str(path)) as server:
+        assert run("stop", "--pid-file", str(path)) == (
+            0, "stopped process %d\n" % server.pid, "")
+        assert server.wait(1) == 0
+    status, _, err = run("stop", "--pid-file", str(path))
+    assert (status, err) == (4, "dora stop: %s: No such file or directory\n" % path)
+
+
+def test_stop_touches_servers_alone(tmp_path):
+    path = tmp_path / "pid"
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        path.write_text("%d\n" % other.pid)
+        status, _, err = run("stop", "--pid-file", str(path))
+        assert (status, err) == (
+            1, "dora stop: process %d is no dora server: nothing was done\n" % other.pid)
+        assert other.poll() is None
+        other.communicate(b"\n")
+    assert run("stop", "--pid-file", str(path)) == (
+        4, "", "dora stop: process %d is not there\n" % other.pid)
+    for text in ("", "x\n", "-1\n", "0\n", "12 13\n", "99999999999\n"):
+        path.write_text(text)
+        status, _, err = run("stop", "--pid-file", str(path))
+        assert (status, err) == (1, "dora stop: %s does not hold a process id\n" % path)
+
+
+def test_stop_waits_for_what_was_accepted(tmp_path):
+    gate, marks = str(tmp_path / "gate"), str(tmp_path / "marks")
+    with Server(one_pool()) as server, v1.Conn(server.address) as conn:
+        conn.ask("AN_S", {"one": ("/hold", {"file": marks, "until": gate})})
+        assert conn.receive()[1]["code"] == 100001
+        conn.close()
+        assert wait_until(lambda: os.path.exists(marks))
+        status, out, err = run("stop", server.address, "--timeout", "0.2")
+        assert (status, out) == (1, "")
+        assert err == ("dora stop: process %d was told to stop and still finishes what it "
+                       "accepted, after 0.2 s\n" % server.pid)
+        with open(gate, "w"):
+            pass
+        assert server.wait() == 0
+
+
+# top
+
+def test_top_without_a_terminal(server):
+    for arguments in ([], ["--once"]):
+        status, out, err = run("top", server.address, *arguments)
+        assert (status, err) == (0, "")
+        lines = out.splitlines()
+        assert lines[0].startswith("%s  dora " % server.address)
+        assert lines[3].split()[0] == "POOL" and lines[4].split()[0] == "py"
+        assert "[....................]  0/2" in lines[4]
+        assert {line.split()[2] for line in lines[-2:]} == {
+            str(pid) for pid in server.workers().values()}
+        assert "\x1b" not in out
+
+
+class Terminal:
+    """`dora top` on a terminal of so many rows and columns; `screen` is what a person sees."""
+
+    def __init__(self, *arguments, rows=30, columns=110, term="xterm"):
+        pyte = pytest.importorskip("pyte")
+        self.screen = pyte.Screen(columns, rows)
+        self.stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        self.master, slave = pty.openpty()
+        self.resize(rows, columns)
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+        env = {**environment(), "TERM": term}
+
+        def own_terminal():
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen([program(), "top", *arguments], env=env, stdin=slave,
+                                        stdout=slave, stderr=slave, preexec_fn=own_terminal)
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.screen.resize(rows, columns)
+
+    def text(self):
+        """What stands there once all that has come was drawn."""
+        while select.select([self.master], [], [], 0)[0]:
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:
+                break
+            self.raw += data
+            self.stream.feed(data)
+        return "\n".join(self.screen.display)
+
+    def sees(self, text, seconds=10):
+        return wait_until(lambda: text in self.text(), seconds)
+
+    def type(self, keys):
+        os.write(self.master, keys)
+
+    def wait(self, seconds=10):
+        """The exit status; the terminal is read meanwhile, so that nothing waits for that."""
+        assert wait_until(lambda: self.text() and self.process.poll() is not None, seconds)
+        self.text()
+        return self.process.returncode
+
+    def is_restored(self):
+        return (termios.tcgetattr(self.slave) == self.before and
+                self.raw.endswith(b"\x1b[?25h\x1b[?1049l"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.slave)
+        os.close(self.master)
+
+
+def test_top_live(server, tmp_path):
+    gate, marks = str(tmp_path / "gate"), str(tmp_path / "marks")
+    with Terminal(server.address) as top, v1.Conn(server.address) as conn:
+        assert top.sees("0/2")
+        assert "requests/s -" in top.text()
+        conn.ask("W_S", {"one": ("/hold", {"file": marks, "until": gate})})
+        assert top.sees("1/2"), top.text()
+        assert "[##########..........]" in top.text()
+        assert "/hold" in top.text()
+        assert wait_until(lambda: "requests/s -" not in top.text() and " MB" in top.text())
+        with open(gate, "w"):
+            pass
+        assert conn.receive()[1]["code"] == 0
+        assert top.sees("0/2")
+        assert wait_until(lambda: "/hold" not in top.text())
+        top.type(b"x")
+        top.type(b"q")
+        assert top.wait() == 0
+        assert top.is_restored()
+        assert top.raw.startswith(b"\x1b[?1049h\x1b[?25l")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_top_restores_the_terminal(server, number):
+    with Terminal(server.address) as top:
+        assert top.sees("0/2")
+        if number == signal.SIGINT:
+            top.type(b"\x03")
+        else:
+            top.process.send_signal(number)
+        assert top.wait() == 0
+        assert top.is_restored()
+
+
+def test_top_is_suspended_and_goes_on(server):
+    with Terminal(server.address) as top:
+        assert top.sees("0/2")
+        top.type(b"\x1a")
+
+        def is_stopped():
+            top.text()
+            with open("/proc/%d/stat" % top.process.pid) as file:
+                return file.read().rsplit(") ", 1)[1].startswith("T")
+
+        assert wait_until(is_stopped)
+        top.text()
+        assert top.is_restored()
+        top.process.send_signal(signal.SIGCONT)
+        assert wait_until(lambda: top.text() and top.raw.count(b"\x1b[?1049h") == 2)
+        top.type(b"q")
+        assert top.wait() == 0
+        assert top.is_restored()
+
+
+def test_top_keeps_to_its_window(server):
+    with Terminal(server.address, rows=6, columns=40) as top:
+        assert top.sees("py")
+        assert len(top.raw.split(b"\x1b[J")[0].split(b"\r\n")) == 6
+        assert "MEMORY" not in top.text()
+        top.resize(30, 110)
+        assert top.sees("MEMORY", 5)
+        top.type(b"q")
+        assert top.wait() == 0
+
+
+def test_top_outlives_its_server():
+    with Server(one_pool()) as server:
+        with Terminal(server.address) as top:
+            assert top.sees("0/2")
+            assert server.stop() == 0
+            assert top.sees("(trying again, q quits)")
+            assert "cannot connect to %s" % server.address in top.text()
+            top.type(b"q")
+            assert top.wait() == 0
+            assert top.is_restored()
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_top_on_a_plain_terminal(server, term):
+    with Terminal(server.address, term=term) as top:
+        assert top.wait() == 0
+        assert b"\x1b" not in top.raw and b"POOL" in top.raw
+
+
+def test_top_fails_before_it_draws(nobody):
+    with Terminal(nobody) as top:
+        assert top.wait() == 4
+        assert b"\x1b" not in top.raw and b"Connection refused" in top.raw
