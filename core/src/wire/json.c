@@ -173,7 +173,7 @@ bool dr_json_is_utf8(dora_slice text)
 
 json_t *dr_json_text(dora_slice text)
 {
-    if (is_utf8(text)) {
+    if (dr_json_is_utf8(text)) {
         return json_stringn_nocheck(text.data != NULL ? text.data : "", text.len);
     }
     dr_buf plain = {0};
