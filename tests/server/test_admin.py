@@ -60,7 +60,7 @@ def test_the_paths(server, admin):
 
 def test_what_is_refused(admin):
     status, text, _ = ask(admin, "/metric")
-    assert (status, json.loads(text)["error"]["message"]) == (404, "no such page; / lists them")
+    assert (status, json.loads(text)["error"]["msg"]) == (404, "no such page; / lists them")
     for method in ("POST", "DELETE"):
         status, _, headers = ask(admin, "/metrics", method)
         assert (status, headers["Allow"]) == (405, "GET, HEAD")
@@ -264,6 +264,17 @@ def test_requests_equal_what_clients_counted(tmp_path):
         assert told.one("dora_messages_total") == 60 * 9 + 4
         for conn in conns:
             conn.close()
+        assert server.stop() == 0
+
+
+def test_calls_over_http_are_counted_too():
+    with Server(one_pool(), listen={**LISTEN, "http": 0}) as server:
+        admin, http = admin_of(server), server.ready_line.split(" http=")[1].split()[0]
+        for path, body, status in (("/call/big", "3", 200), ("/call/none", "3", 404),
+                                   ("/call/big", "{", 400)):
+            assert ask(http, path, "POST", body)[0] == status
+        assert Metrics(admin).requests() == {
+            ("/big", "W_S", "0"): 1, ("", "W_S", "100204"): 1, ("", "", "100006"): 1}
         assert server.stop() == 0
 
 
