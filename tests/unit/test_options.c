@@ -72,13 +72,12 @@ static void test_files(void **state)
     (void)state;
     dr_config config;
     dora_error error;
-    assert_int_equal(
-        parse(&config,
-              ARGV("users.py", "./more/users.php", "orders.so", "shop.users:app", "--workers", "7",
-                   "--port=0", "--http", "8080", "--host", "::1", "--unix", "run/sock", "--admin",
-                   "0"),
-              NULL, &error),
-        DORA_OK);
+    assert_int_equal(parse(&config,
+                           ARGV("users.py", "./more/users.php", "orders.so", "shop.users:app",
+                                "--workers", "7", "--port=0", "--http", "8080", "--host", "::1",
+                                "--unix", "run/sock", "--admin", "0"),
+                           NULL, &error),
+                     DORA_OK);
     assert_string_equal(config.tcp_host, "::1");
     assert_int_equal(config.tcp_port, 0);
     assert_true(config.has_http && config.http_host == NULL);
