@@ -300,6 +300,51 @@ dora_err dr_answer_refused(const dr_reply_message *reply, dora_error *error)
     return DORA_EREPLY;
 }
 
+bool dr_answer_is_expected(dr_call_type type, const dr_reply_message *reply)
+{
+    bool is_now = type == DR_TYPE_W_S || type == DR_TYPE_W_M || type == DR_TYPE_SC;
+    return reply->code == (is_now ? DORA_CODE_OK : DORA_CODE_ACCEPTED);
+}
+
+dora_err dr_answer_read(dora_answer *answer, dr_call_type type, size_t count,
+                        const dr_reply_message *reply, dora_error *error)
+{
+    if (!dr_answer_is_expected(type, reply)) {
+        return DORA_OK;
+    }
+    switch (type) {
+    case DR_TYPE_W_S:
+        return dr_answer_finish_one(answer, reply, error);
+    case DR_TYPE_W_M:
+        return dr_answer_finish_many(answer, count, reply, error);
+    default:
+        return DORA_OK;
+    }
+}
+
+bool dr_answer_is_overloaded(const dora_answer *answer, dr_call_type type,
+                             const dr_reply_message *reply)
+{
+    bool is_envelope = type == DR_TYPE_W_S && reply->code == DORA_CODE_OK && answer->count == 1;
+    return (is_envelope ? answer->results[0].code : reply->code) == DORA_CODE_OVERLOADED;
+}
+
+dora_err dr_answer_verdict(dr_call_type type, const dr_reply_message *reply, dora_error *error)
+{
+    if (dr_answer_is_expected(type, reply)) {
+        return DORA_OK;
+    }
+    if (reply->code == DORA_CODE_OK || reply->code == DORA_CODE_ACCEPTED) {
+        dora_error_set(error, DORA_EPROTO, "the reply is no answer to the call: its code is %lld",
+                       (long long)reply->code);
+        if (error != NULL) {
+            error->code = DORA_CODE_RECEIVE;
+        }
+        return DORA_EPROTO;
+    }
+    return dr_answer_refused(reply, error);
+}
+
 void dr_answer_doubt(dora_answer *answer)
 {
     static const char text[] = "the last try was not run, but an earlier one may have been";

@@ -43,6 +43,20 @@ dora_err dr_answer_finish_one(dora_answer *answer, const dr_reply_message *reply
 dora_err dr_answer_finish_many(dora_answer *answer, size_t count, const dr_reply_message *reply,
                                dora_error *error);
 
+/* dr_answer_is_expected says whether a reply's code is the one that this type of call wants.
+ * dr_answer_read fills the results of such a reply, whose memory is in answer->body already or is
+ * borrowed for the answer's life; for other types there are none. Errors: as dr_answer_finish_one.
+ * dr_answer_verdict is what the code of a reply means to the caller: DORA_OK, DORA_EREPLY, or
+ * DORA_EPROTO where it is no answer to such a call. */
+bool dr_answer_is_expected(dr_call_type type, const dr_reply_message *reply);
+dora_err dr_answer_read(dora_answer *answer, dr_call_type type, size_t count,
+                        const dr_reply_message *reply, dora_error *error);
+dora_err dr_answer_verdict(dr_call_type type, const dr_reply_message *reply, dora_error *error);
+
+/* dr_answer_is_overloaded says whether a reply that was read says no for want of room. */
+bool dr_answer_is_overloaded(const dora_answer *answer, dr_call_type type,
+                             const dr_reply_message *reply);
+
 /* dr_answer_refused makes an error of a reply that says no. Returns: DORA_EREPLY. */
 dora_err dr_answer_refused(const dr_reply_message *reply, dora_error *error);
 

@@ -5,8 +5,6 @@
 
 #include "base/clock.h"
 
-#define CONNECT_MS_MAX 1000u /* to one node while there are others to try */
-
 static dora_err failed(dora_error *error, dora_err err)
 {
     dora_error_set(error, err, "%s", dora_err_text(err));
@@ -22,8 +20,8 @@ static dora_err find_named(dr_attempt *a, dora_error *error)
     dora_client *client = a->client;
     dr_nodes *nodes = &client->nodes;
     size_t oldest = nodes->count;
-    a->node = dr_nodes_find(nodes, &a->node_address);
-    if (a->node < nodes->count) {
+    a->tries.node = dr_nodes_find(nodes, &a->node_address);
+    if (a->tries.node < nodes->count) {
         return DORA_OK;
     }
     if (nodes->count < nodes->listed + DR_NODES_OTHER_MAX) {
@@ -45,7 +43,7 @@ static dora_err find_named(dr_attempt *a, dora_error *error)
     }
     dr_keep_clear(&client->keep, oldest);
     dr_nodes_recycle(nodes, oldest, &a->node_address);
-    a->node = oldest;
+    a->tries.node = oldest;
     return DORA_OK;
 }
 
@@ -57,11 +55,7 @@ static dora_err choose(dr_attempt *a, uint64_t now_ms, dora_error *error)
         dora_err err = find_named(a, error);
         return err == DORA_ENOMEM ? failed(error, err) : err;
     }
-    if (!a->is_same) {
-        a->node = dr_nodes_pick(&client->nodes, a->group, &a->tried, now_ms,
-                                dr_random_next(&client->random));
-    }
-    return a->node < client->nodes.count ? DORA_OK : DORA_ECONNECT;
+    return dr_tries_pick(&a->tries, &client->nodes, now_ms, dr_random_next(&client->random));
 }
 
 /* Takes an idle connection that still lives, or opens one. With the lock held, which is given up
@@ -69,12 +63,12 @@ static dora_err choose(dr_attempt *a, uint64_t now_ms, dora_error *error)
 static void take_peer(dr_attempt *a)
 {
     dora_client *client = a->client;
-    a->is_reused = false;
+    a->made.is_reused = false;
     a->peer = NULL;
-    while (!a->is_same) {
-        dr_peer *peer = dr_keep_take(&client->keep, a->node);
+    while (!a->tries.is_same) {
+        dr_peer *peer = dr_keep_take(&client->keep, a->tries.node);
         a->peer = peer;
-        a->is_reused = peer != NULL;
+        a->made.is_reused = peer != NULL;
         if (peer == NULL || dr_peer_is_usable(peer, a->begun_ns)) {
             break;
         }
@@ -89,7 +83,7 @@ static void take_peer(dr_attempt *a)
         dr_results_drop(client, peer);
     }
     if (a->peer == NULL) {
-        a->peer = dr_keep_open(&client->keep, a->node, &client->frame);
+        a->peer = dr_keep_open(&client->keep, a->tries.node, &client->settings.frame);
     }
 }
 
@@ -122,12 +116,12 @@ static dora_err begin(dr_attempt *a, bool *is_over, dora_error *error)
 {
     dora_client *client = a->client;
     a->begun_ns = dr_clock_ns();
-    a->is_unsent = true;
+    a->made.is_unsent = true;
     a->is_half_sent = false;
-    a->is_overloaded = false;
+    a->made.is_overloaded = false;
     pthread_mutex_lock(&client->lock);
     dora_err err = name_call(a, error);
-    if (err == DORA_OK && a->begun_ns >= a->deadline_ns) {
+    if (err == DORA_OK && a->begun_ns >= a->tries.deadline_ns) {
         err = failed(error, DORA_ETIMEDOUT);
     }
     if (err == DORA_OK) {
@@ -135,8 +129,8 @@ static dora_err begin(dr_attempt *a, bool *is_over, dora_error *error)
         *is_over = err == DORA_ECONNECT;
     }
     if (err == DORA_OK) {
-        client->nodes.items[a->node].in_flight++;
-        client->nodes.items[a->node].asked_ms = a->begun_ns / DR_NS_PER_MS;
+        client->nodes.items[a->tries.node].in_flight++;
+        client->nodes.items[a->tries.node].asked_ms = a->begun_ns / DR_NS_PER_MS;
         take_peer(a);
     }
     pthread_mutex_unlock(&client->lock);
@@ -149,18 +143,11 @@ static dora_err connect_peer(dr_attempt *a, dora_error *error)
     dora_client *client = a->client;
     dr_wait wait = a->wait;
     dr_address address;
-    size_t others = 0;
     pthread_mutex_lock(&client->lock);
-    address = client->nodes.items[a->node].address;
-    if (a->options->node == NULL) {
-        others = dr_nodes_untried(&client->nodes, a->group, &a->tried, 0, false);
-    }
+    address = client->nodes.items[a->tries.node].address;
+    wait.deadline_ns =
+        dr_tries_connect_ns(&a->tries, &client->nodes, a->begun_ns, a->wait.deadline_ns);
     pthread_mutex_unlock(&client->lock);
-    if (others > 1 && a->wait.deadline_ns > a->begun_ns) {
-        uint64_t part = (a->wait.deadline_ns - a->begun_ns) / others;
-        uint64_t most = (uint64_t)CONNECT_MS_MAX * DR_NS_PER_MS;
-        wait.deadline_ns = a->begun_ns + (part < most ? part : most);
-    }
     return dr_socket_connect(&a->peer->socket, &address, &wait, error);
 }
 
@@ -208,7 +195,7 @@ static dora_err exchange(dr_attempt *a, dora_error *error)
             err = dr_socket_send(&a->peer->socket, rest, &a->wait, &sent, error);
             rest.data += sent;
             rest.len -= sent;
-            a->is_unsent = rest.len > 0;
+            a->made.is_unsent = rest.len > 0;
             a->is_half_sent = rest.len > 0 && rest.len < whole;
             is_closed = err == DORA_ECLOSED;
         }
@@ -224,13 +211,6 @@ static dora_err exchange(dr_attempt *a, dora_error *error)
     }
 }
 
-bool dr_attempt_is_expected(const dr_attempt *a)
-{
-    bool is_now = a->request.type == DR_TYPE_W_S || a->request.type == DR_TYPE_W_M ||
-                  a->request.type == DR_TYPE_SC;
-    return a->incoming.reply.code == (is_now ? DORA_CODE_OK : DORA_CODE_ACCEPTED);
-}
-
 /* Moves the reply into the answer and reads it. */
 static dora_err finish(dr_attempt *a, dora_error *error)
 {
@@ -241,16 +221,8 @@ static dora_err finish(dr_attempt *a, dora_error *error)
         return failed(error, err);
     }
     answer->reply = a->incoming.body;
-    a->is_overloaded = reply->code == DORA_CODE_OVERLOADED;
-    if (!dr_attempt_is_expected(a)) {
-        return DORA_OK;
-    }
-    if (a->request.type == DR_TYPE_W_S) {
-        err = dr_answer_finish_one(answer, reply, error);
-        a->is_overloaded = err == DORA_OK && answer->results[0].code == DORA_CODE_OVERLOADED;
-    } else if (a->request.type == DR_TYPE_W_M) {
-        err = dr_answer_finish_many(answer, a->request.api_count, reply, error);
-    }
+    err = dr_answer_read(answer, a->request.type, a->request.api_count, reply, error);
+    a->made.is_overloaded = dr_answer_is_overloaded(answer, a->request.type, reply);
     return err;
 }
 
@@ -260,7 +232,7 @@ static dora_err talk(dr_attempt *a, dora_error *error)
     if (a->peer == NULL) {
         return failed(error, DORA_ENOMEM);
     }
-    if (!a->is_reused) {
+    if (!a->made.is_reused) {
         dora_err err = connect_peer(a, error);
         if (err != DORA_OK) {
             return err;
@@ -270,11 +242,13 @@ static dora_err talk(dr_attempt *a, dora_error *error)
         return failed(error, DORA_ECLOSED);
     }
     uint64_t now_ns = dr_clock_ns();
-    if (now_ns >= a->deadline_ns) {
+    if (now_ns >= a->tries.deadline_ns) {
         return failed(error, DORA_ETIMEDOUT);
     }
-    a->request.timeout_ms = (int64_t)((a->deadline_ns - now_ns + DR_NS_PER_MS - 1) / DR_NS_PER_MS);
+    a->request.timeout_ms =
+        (int64_t)((a->tries.deadline_ns - now_ns + DR_NS_PER_MS - 1) / DR_NS_PER_MS);
     a->request.guid = (dora_slice){a->answer->guid, DR_GUID_LEN};
+    a->request.attempt = a->tries.attempt;
     dora_err err = dr_link_request(&a->peer->link, &a->request, a->apis, error);
     if (err == DORA_OK) {
         err = exchange(a, error);
@@ -297,7 +271,7 @@ static void put_away(dr_attempt *a, dora_err err, uint64_t now_ns)
     dora_client *client = a->client;
     dr_peer *peer = a->peer;
     bool is_alive = err == DORA_OK || err == DORA_ETIMEDOUT || err == DORA_EINTERRUPTED;
-    bool is_clean = err == DORA_OK && !a->is_unsent && dr_link_is_empty(&peer->link);
+    bool is_clean = err == DORA_OK && !a->made.is_unsent && dr_link_is_empty(&peer->link);
     peer->is_ending =
         peer->is_ending || a->is_half_sent || (err == DORA_OK && is_last_word(&a->incoming));
     if (is_alive && peer->socket.fd >= 0 && (peer->pending > 0 || is_clean)) {
@@ -311,37 +285,17 @@ static void put_away(dr_attempt *a, dora_err err, uint64_t now_ns)
     dr_results_drop(client, peer);
 }
 
-/* What this try says about its node, and only about it. */
-static void judge_node(dr_attempt *a, dora_err err, uint64_t now_ns)
+/* What this try says about its node and the other connections to it. */
+static void judge_node(dr_attempt *a, uint64_t now_ns)
 {
     dora_client *client = a->client;
-    uint64_t now_ms = now_ns / DR_NS_PER_MS;
-    switch (err) {
-    case DORA_OK:
-        if (a->incoming.reply.code == DORA_CODE_STOPPING) {
-            dr_keep_clear(&client->keep, a->node);
-            dr_nodes_failed(&client->nodes, a->node, now_ms);
-            return;
-        }
-        dr_nodes_succeeded(&client->nodes, a->node);
-        if (!a->is_overloaded) { /* saying no is quick, and no reason to come back */
-            dr_nodes_measured(&client->nodes, a->node, now_ns - a->begun_ns, now_ms);
-        }
-        return;
-    case DORA_ECONNECT:
-    case DORA_ECLOSED:
-    case DORA_EIO:
-    case DORA_EPROTO:
-        dr_keep_doubt(&client->keep, a->node);
-        if (!a->is_reused) { /* one that was kept may just be old */
-            dr_nodes_failed(&client->nodes, a->node, now_ms);
-        }
-        return;
-    case DORA_ETIMEDOUT:
-        dr_nodes_silent(&client->nodes, a->node, now_ns - a->begun_ns, now_ms);
-        return;
-    default:
-        return;
+    size_t node = a->tries.node;
+    dr_advice advice =
+        dr_tries_judge(&client->nodes, node, &a->made, now_ns - a->begun_ns, now_ns / DR_NS_PER_MS);
+    if (advice == DR_ADVICE_LEAVE) {
+        dr_keep_clear(&client->keep, node);
+    } else if (advice == DR_ADVICE_DOUBT) {
+        dr_keep_doubt(&client->keep, node);
     }
 }
 
@@ -350,16 +304,17 @@ static void end(dr_attempt *a, dora_err err)
     dora_client *client = a->client;
     uint64_t now_ns = dr_clock_ns();
     pthread_mutex_lock(&client->lock);
-    dr_node *node = &client->nodes.items[a->node];
+    dr_node *node = &client->nodes.items[a->tries.node];
     node->in_flight -= node->in_flight > 0 ? 1 : 0; /* 0 in a child that was forked meanwhile */
-    if (err == DORA_OK && a->submission != NULL && dr_attempt_is_expected(a)) {
+    if (err == DORA_OK && a->submission != NULL &&
+        dr_answer_is_expected(a->request.type, &a->incoming.reply)) {
         dr_pending_accept(&client->pending, a->submission, a->peer);
     }
     if (a->peer != NULL) {
         put_away(a, err, now_ns);
         a->peer = NULL;
     }
-    judge_node(a, err, now_ns);
+    judge_node(a, now_ns);
     pthread_mutex_unlock(&client->lock);
 }
 
@@ -367,10 +322,13 @@ dora_err dr_attempt_run(dr_attempt *a, bool *is_over, dora_error *error)
 {
     *is_over = false;
     dora_err err = begin(a, is_over, error);
+    a->made.err = err;
     if (err != DORA_OK) {
         return err;
     }
     err = talk(a, error);
+    a->made.err = err;
+    a->made.code = err == DORA_OK ? a->incoming.reply.code : 0;
     end(a, err);
     return err;
 }

@@ -9,8 +9,6 @@
 #include "base/mem.h"
 #include "client/attempt.h"
 
-#define TIMEOUT_MS_DEFAULT 3000u
-
 static const dora_call_options no_options = {.timeout_ms = 0};
 
 static dora_err no_memory(dora_error *error)
@@ -38,36 +36,12 @@ static void on_child(void *user)
     client->shares = NULL;
 }
 
-static dora_err salt_copy(dora_client *client, const char *salt)
-{
-    size_t len = strlen(salt);
-    client->salt = dr_alloc(len + 1);
-    if (client->salt == NULL) {
-        return DORA_ENOMEM;
-    }
-    memcpy(client->salt, salt, len + 1);
-    client->frame.salt = (dora_slice){client->salt, len};
-    return DORA_OK;
-}
-
 static dora_err client_init(dora_client *client, const dora_client_options *options,
                             dora_error *error)
 {
-    dora_err err =
-        dr_nodes_read(&client->nodes, options->nodes, options->groups, options->group_count, error);
-    if (err == DORA_OK && options->group != NULL) {
-        err = dr_nodes_group(&client->nodes, options->group, &client->group, error);
-    }
+    dora_err err = dr_settings_read(&client->settings, &client->nodes, options, error);
     if (err != DORA_OK) {
         return err;
-    }
-    client->timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : TIMEOUT_MS_DEFAULT;
-    client->retry = options->retry;
-    client->frame.sign = options->sign;
-    client->frame.gzip = options->gzip;
-    client->frame.bytes_max = options->frame_bytes_max;
-    if (options->salt != NULL && salt_copy(client, options->salt) != DORA_OK) {
-        return no_memory(error);
     }
     err = dr_keep_grow(&client->keep, client->nodes.count);
     client->watch = (dr_fork_watch){.lock = &client->lock, .on_child = on_child, .user = client};
@@ -83,21 +57,20 @@ static void client_destroy(dora_client *client)
     dr_keep_fini(&client->keep);
     dr_nodes_fini(&client->nodes);
     pthread_mutex_destroy(&client->lock);
-    dr_free(client->salt);
+    dr_settings_fini(&client->settings);
     dr_free(client);
 }
 
 dora_err dora_client_new(dora_client **client, const dora_client_options *options,
                          dora_error *error)
 {
-    static const dora_client_options none = {.nodes = NULL};
     *client = NULL;
     dora_client *made = dr_calloc(1, sizeof *made);
     if (made == NULL) {
         return no_memory(error);
     }
     pthread_mutex_init(&made->lock, NULL);
-    dora_err err = client_init(made, options != NULL ? options : &none, error);
+    dora_err err = client_init(made, options, error);
     if (err != DORA_OK) {
         client_destroy(made);
         return err;
@@ -124,32 +97,22 @@ static dora_err run(dora_client *client, dr_call_type type, size_t count, dora_a
     dr_attempt a = {
         .client = client,
         .options = given,
-        .request = {.type = type, .api_count = count, .attempt = -1},
+        .request = {.type = type, .api_count = count},
         .apis = made->apis,
         .answer = answer,
         .submission = submission,
-        .group = client->group,
-        .timeout_ms = given->timeout_ms != 0 ? given->timeout_ms : client->timeout_ms,
-        .retries_left = given->retry == 0 ? client->retry : 0,
     };
-    if (given->retry > 0) {
-        a.retries_left = (uint32_t)given->retry;
-    }
-    dora_err err = DORA_OK;
-    if (given->node != NULL) {
+    dora_err err = dr_tries_begin(&a.tries, &client->settings, &client->nodes, given, dr_clock_ns(),
+                                  dr_deadline_get(), error);
+    if (err == DORA_OK && given->node != NULL) {
         const dora_slice text = {given->node, strlen(given->node)};
         err = dr_address_read(text, &a.node_address, error);
-    } else if (given->group != NULL) {
-        err = dr_nodes_group(&client->nodes, given->group, &a.group, error);
     }
     if (err != DORA_OK) {
         return err;
     }
-    uint64_t nested_ns = dr_deadline_get();
-    a.deadline_ns = dr_clock_ns() + (uint64_t)a.timeout_ms * DR_NS_PER_MS;
-    a.deadline_ns = nested_ns != 0 && nested_ns < a.deadline_ns ? nested_ns : a.deadline_ns;
     a.wait = (dr_wait){.is_interrupted = given->is_interrupted, .user = given->user};
-    return dr_tries_run(&a, error);
+    return dr_perform(&a, error);
 }
 
 static dora_err call_one(dora_client *client, dr_call_type type, const dora_call *call,

@@ -7,8 +7,7 @@
 #include "client/keep.h"
 #include "client/nodes.h"
 #include "client/pending.h"
-
-#define DR_NS_PER_MS 1000000u
+#include "client/tries.h"
 
 struct dora_client {
     pthread_mutex_t lock; /* guards all down to `forks`; never held while waiting */
@@ -19,11 +18,7 @@ struct dora_client {
     dr_random random;
     uint32_t forks; /* how often the process of this client was made by a fork */
     dr_fork_watch watch;
-    dora_frame_options frame;
-    char *salt;
-    size_t group; /* of calls that name none */
-    uint32_t timeout_ms;
-    uint32_t retry;
+    dr_settings settings;
 };
 
 /* dr_share is one collect's part in one client. Thread: the client's lock. */

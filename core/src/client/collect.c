@@ -301,7 +301,7 @@ static void set_wait(collector *c, const dora_client *first, const dora_call_opt
 {
     uint32_t timeout_ms = options != NULL ? options->timeout_ms : 0;
     uint64_t nested_ns = dr_deadline_get();
-    timeout_ms = timeout_ms != 0 || first == NULL ? timeout_ms : first->timeout_ms;
+    timeout_ms = timeout_ms != 0 || first == NULL ? timeout_ms : first->settings.timeout_ms;
     c->wait.deadline_ns = dr_clock_ns() + (uint64_t)timeout_ms * DR_NS_PER_MS;
     if (nested_ns != 0 && nested_ns < c->wait.deadline_ns) {
         c->wait.deadline_ns = nested_ns;

@@ -1,175 +1,192 @@
-/* tries.c: all tries at one call: what may be sent again, where, and in what time. */
-#include "client/attempt.h"
+/* tries.c: all tries at one call: what may be sent again, where, and in what time. Pure. */
+#include "client/tries.h"
 
-#include "base/clock.h"
+#define CONNECT_MS_MAX 1000u /* to one node while there are others to try */
 
-typedef enum outcome {
-    ANSWERED,
-    NOT_RUN, /* certainly: it may be sent to another node */
-    UNKNOWN, /* it may have run: sent again only where the caller wants that */
-    FAILED   /* and will again */
-} outcome;
-
-static outcome outcome_of(const dr_attempt *a, dora_err err)
+dora_err dr_tries_begin(dr_tries *tries, const dr_settings *settings, const dr_nodes *nodes,
+                        const dora_call_options *options, uint64_t now_ns, uint64_t nested_ns,
+                        dora_error *error)
 {
-    switch (err) {
+    static const dora_call_options none = {.timeout_ms = 0};
+    options = options != NULL ? options : &none;
+    *tries = (dr_tries){
+        .attempt = -1,
+        .group = settings->group,
+        .is_named = options->node != NULL,
+        .timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : settings->timeout_ms,
+        .retries_left = options->retry == 0 ? settings->retry : 0,
+    };
+    if (options->retry > 0) {
+        tries->retries_left = (uint32_t)options->retry;
+    }
+    tries->deadline_ns = now_ns + (uint64_t)tries->timeout_ms * DR_NS_PER_MS;
+    if (nested_ns != 0 && nested_ns < tries->deadline_ns) {
+        tries->deadline_ns = nested_ns;
+    }
+    if (options->group == NULL || tries->is_named) {
+        return DORA_OK;
+    }
+    return dr_nodes_group(nodes, options->group, &tries->group, error);
+}
+
+static uint32_t tries_left(const dr_tries *tries)
+{
+    return tries->retries_left < UINT32_MAX ? tries->retries_left + 1 : UINT32_MAX;
+}
+
+uint64_t dr_tries_until_ns(const dr_tries *tries, uint64_t now_ns)
+{
+    if (now_ns >= tries->deadline_ns) {
+        return tries->deadline_ns;
+    }
+    return now_ns + (tries->deadline_ns - now_ns) / tries_left(tries);
+}
+
+uint32_t dr_tries_usual_ms(const dr_tries *tries)
+{
+    uint32_t left = tries_left(tries);
+    return tries->timeout_ms / left + (tries->timeout_ms % left != 0 ? 1 : 0);
+}
+
+/* Nodes that were not tried; with `is_usable` only those that are not set aside. */
+static size_t others(const dr_tries *tries, const dr_nodes *nodes, uint64_t now_ms, bool is_usable)
+{
+    if (tries->is_named) {
+        return 0;
+    }
+    return dr_nodes_untried(nodes, tries->group, &tries->tried, now_ms, is_usable);
+}
+
+uint64_t dr_tries_connect_ns(const dr_tries *tries, const dr_nodes *nodes, uint64_t begun_ns,
+                             uint64_t until_ns)
+{
+    size_t untried = others(tries, nodes, 0, false);
+    if (untried < 2 || until_ns <= begun_ns) {
+        return until_ns;
+    }
+    uint64_t part = (until_ns - begun_ns) / untried;
+    uint64_t most = (uint64_t)CONNECT_MS_MAX * DR_NS_PER_MS;
+    return begun_ns + (part < most ? part : most);
+}
+
+dora_err dr_tries_pick(dr_tries *tries, const dr_nodes *nodes, uint64_t now_ms, uint64_t random)
+{
+    if (!tries->is_same) {
+        tries->node = dr_nodes_pick(nodes, tries->group, &tries->tried, now_ms, random);
+    }
+    return tries->node < nodes->count ? DORA_OK : DORA_ECONNECT;
+}
+
+dr_outcome dr_tries_outcome(const dr_try *made)
+{
+    switch (made->err) {
     case DORA_OK:
-        return a->incoming.reply.code == DORA_CODE_STOPPING || a->is_overloaded ? NOT_RUN
-                                                                                : ANSWERED;
+        return made->code == DORA_CODE_STOPPING || made->is_overloaded ? DR_NOT_RUN : DR_ANSWERED;
     case DORA_ECONNECT:
-        return NOT_RUN;
+        return DR_NOT_RUN;
     case DORA_ECLOSED:
     case DORA_EIO:
-        return a->is_unsent ? NOT_RUN : UNKNOWN;
+        return made->is_unsent ? DR_NOT_RUN : DR_UNKNOWN;
     case DORA_ETIMEDOUT:
-        return UNKNOWN;
+        return DR_UNKNOWN;
     default:
-        return FAILED;
+        return DR_FAILED;
     }
 }
 
-static size_t others(dr_attempt *a, bool is_usable)
+bool dr_tries_note(dr_tries *tries, const dr_try *made)
 {
-    uint64_t now_ms = dr_clock_ms();
-    if (a->options->node != NULL) {
-        return 0;
+    if (tries->doubt != DORA_OK || tries->retries_left == 0 ||
+        dr_tries_outcome(made) != DR_UNKNOWN) {
+        return false;
     }
-    pthread_mutex_lock(&a->client->lock);
-    size_t count = dr_nodes_untried(&a->client->nodes, a->group, &a->tried, now_ms, is_usable);
-    pthread_mutex_unlock(&a->client->lock);
-    return count;
+    tries->doubt = made->err;
+    return true;
 }
 
 /* After a try that certainly did not run. Returns: whether there is another place to try. */
-static bool go_elsewhere(dr_attempt *a)
+static bool go_elsewhere(dr_tries *tries, const dr_try *made, const dr_nodes *nodes,
+                         uint64_t now_ms)
 {
-    if (a->is_reused && !a->is_overloaded) {
-        a->is_same = true; /* a new server may listen there by now */
+    if (made->is_reused && !made->is_overloaded) {
+        tries->is_same = true; /* a new server may listen there by now */
         return true;
     }
-    dr_tried_add(&a->tried, a->node);
-    if (a->is_overloaded && a->incoming.reply.code == DORA_CODE_OK) {
+    dr_tried_add(&tries->tried, tries->node);
+    if (made->is_overloaded && made->code == DORA_CODE_OK) {
         /* One handler's envelope says so. Its reply is good, so only one other node is asked. */
-        bool is_first = !a->was_overloaded;
-        a->was_overloaded = true;
-        return is_first && others(a, true) > 0;
+        bool is_first = !tries->was_overloaded;
+        tries->was_overloaded = true;
+        return is_first && others(tries, nodes, now_ms, true) > 0;
     }
-    return others(a, false) > 0;
+    return others(tries, nodes, now_ms, false) > 0;
 }
 
 /* After a try that may have run: the same node first, since it may know a repeat by its guid. */
-static bool repeat(dr_attempt *a)
+static bool repeat(dr_tries *tries, const dr_nodes *nodes, uint64_t now_ms)
 {
-    if (a->retries_left == 0) {
+    if (tries->retries_left == 0) {
         return false;
     }
-    a->retries_left--;
-    if (a->request.attempt < 0) {
-        a->request.attempt = 1;
-        a->is_same = true;
+    tries->retries_left--;
+    if (tries->attempt < 0) {
+        tries->attempt = 1;
+        tries->is_same = true;
         return true;
     }
-    a->request.attempt++;
-    dr_tried_add(&a->tried, a->node);
-    if (others(a, false) == 0) {
-        a->tried = (dr_tried){{0}};
+    tries->attempt++;
+    dr_tried_add(&tries->tried, tries->node);
+    if (others(tries, nodes, now_ms, false) == 0) {
+        tries->tried = (dr_tried){{0}};
     }
     return true;
 }
 
-static bool may_try_again(dr_attempt *a, outcome last)
+bool dr_tries_again(dr_tries *tries, const dr_try *made, const dr_nodes *nodes, uint64_t now_ns)
 {
-    a->is_same = false;
-    if ((last != NOT_RUN && last != UNKNOWN) || dr_clock_ns() >= a->deadline_ns ||
-        a->client->forks != a->forks) {
+    dr_outcome outcome = dr_tries_outcome(made);
+    uint64_t now_ms = now_ns / DR_NS_PER_MS;
+    tries->is_same = false;
+    if ((outcome != DR_NOT_RUN && outcome != DR_UNKNOWN) || now_ns >= tries->deadline_ns) {
         return false;
     }
-    return last == NOT_RUN ? go_elsewhere(a) : repeat(a);
+    return outcome == DR_NOT_RUN ? go_elsewhere(tries, made, nodes, now_ms)
+                                 : repeat(tries, nodes, now_ms);
 }
 
-/* The time of this try: what is left, divided among the tries that are left. */
-static void divide_time(dr_attempt *a)
+bool dr_tries_is_doubted(const dr_tries *tries, const dr_try *last, dora_err err)
 {
-    uint32_t tries = a->retries_left < UINT32_MAX ? a->retries_left + 1 : UINT32_MAX;
-    uint64_t now_ns = tries > 1 ? dr_clock_ns() : a->deadline_ns;
-    a->wait.deadline_ns = a->deadline_ns;
-    a->wait.usual_ms = a->timeout_ms / tries + (a->timeout_ms % tries != 0 ? 1 : 0);
-    if (now_ns < a->deadline_ns) {
-        a->wait.deadline_ns = now_ns + (a->deadline_ns - now_ns) / tries;
-    }
+    bool is_refused = err == DORA_EREPLY && dora_code_is_not_run(last->code);
+    return err != DORA_OK && tries->doubt != DORA_OK &&
+           (dr_tries_outcome(last) == DR_NOT_RUN || is_refused);
 }
 
-/* What the last reply means to the caller. */
-static dora_err verdict(const dr_attempt *a, dora_error *error)
+dr_advice dr_tries_judge(dr_nodes *nodes, size_t node, const dr_try *made, uint64_t took_ns,
+                         uint64_t now_ms)
 {
-    const dr_reply_message *reply = &a->incoming.reply;
-    if (dr_attempt_is_expected(a)) {
-        return DORA_OK;
-    }
-    if (reply->code == DORA_CODE_OK || reply->code == DORA_CODE_ACCEPTED) {
-        dora_error_set(error, DORA_EPROTO, "the reply is no answer to the call: its code is %lld",
-                       (long long)reply->code);
-        if (error != NULL) {
-            error->code = DORA_CODE_RECEIVE;
+    switch (made->err) {
+    case DORA_OK:
+        if (made->code == DORA_CODE_STOPPING) {
+            dr_nodes_failed(nodes, node, now_ms);
+            return DR_ADVICE_LEAVE;
         }
-        return DORA_EPROTO;
-    }
-    return dr_answer_refused(reply, error);
-}
-
-/* The first try that may have run. No later one can say that the call was not run. */
-typedef struct doubt {
-    dora_err err; /* DORA_OK: there was none */
-    dora_error error;
-} doubt;
-
-/* Makes what the last try said agree with the doubt. */
-static dora_err with_doubt(dr_attempt *a, const doubt *first, dora_err err, outcome last,
-                           dora_error *error)
-{
-    bool is_refused = err == DORA_EREPLY && dora_code_is_not_run(a->incoming.reply.code);
-    if (first->err == DORA_OK) {
-        return err;
-    }
-    if (err == DORA_OK) {
-        dr_answer_doubt(a->answer);
-        return err;
-    }
-    if (last != NOT_RUN && !is_refused) {
-        return err;
-    }
-    if (error != NULL) {
-        *error = first->error;
-    }
-    return first->err;
-}
-
-dora_err dr_tries_run(dr_attempt *a, dora_error *error)
-{
-    doubt first;
-    dora_err err = DORA_OK;
-    outcome last = FAILED;
-    first.err = DORA_OK; /* `error` is only read where this is not */
-    do {
-        bool is_over = false;
-        divide_time(a);
-        dora_err next = dr_attempt_run(a, &is_over, error);
-        if (is_over) {
-            break; /* the last one's outcome stands */
+        dr_nodes_succeeded(nodes, node);
+        if (!made->is_overloaded) { /* saying no is quick, and no reason to come back */
+            dr_nodes_measured(nodes, node, took_ns, now_ms);
         }
-        err = next;
-        last = outcome_of(a, err);
-        if (last == UNKNOWN && first.err == DORA_OK && a->retries_left > 0) {
-            first.err = err;
-            if (error != NULL) {
-                first.error = *error;
-            }
+        return DR_ADVICE_NONE;
+    case DORA_ECONNECT:
+    case DORA_ECLOSED:
+    case DORA_EIO:
+    case DORA_EPROTO:
+        if (!made->is_reused) { /* one that was kept may just be old */
+            dr_nodes_failed(nodes, node, now_ms);
         }
-    } while (may_try_again(a, last));
-    if (err == DORA_OK) {
-        err = verdict(a, error);
+        return DR_ADVICE_DOUBT;
+    case DORA_ETIMEDOUT:
+        dr_nodes_silent(nodes, node, took_ns, now_ms);
+        return DR_ADVICE_NONE;
+    default:
+        return DR_ADVICE_NONE;
     }
-    err = with_doubt(a, &first, err, last, error);
-    a->answer->count = err == DORA_OK ? a->answer->count : 0;
-    return err;
 }
