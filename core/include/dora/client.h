@@ -47,6 +47,7 @@ typedef struct dora_client_options {
     const char *salt;       /* NULL: the protocol's default */
     bool gzip;              /* bodies compressed, as the server's `gzip` */
     size_t frame_bytes_max; /* 0: 2 MiB */
+    uint32_t connections;   /* mux.h, client_uv.h: to one node at most; 0: 4, at most 64 */
 } dora_client_options;
 
 /* dora_call_options is what one call has otherwise than its client. NULL stands for zeroed.

@@ -3,8 +3,10 @@
 #define DORA_DORA_H
 
 #include <dora/client.h>
+#include <dora/client_uv.h>
 #include <dora/error.h>
 #include <dora/handler.h>
+#include <dora/mux.h>
 #include <dora/runtime.h>
 #include <dora/server.h>
 #include <dora/value.h>

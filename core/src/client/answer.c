@@ -185,6 +185,18 @@ dora_err dr_answer_begin_command(dora_answer *answer, const char *command, dora_
     return err;
 }
 
+dora_err dr_answer_borrow(dora_answer *answer, const char *guid, const dr_api *apis, size_t count)
+{
+    dr_answer_clear(answer);
+    memcpy(answer->guid, guid, DR_GUID_LEN);
+    answer->guid[DR_GUID_LEN] = '\0';
+    dora_err err = room_for(answer, count);
+    if (err == DORA_OK) {
+        memcpy(answer->apis, apis, count * sizeof *apis);
+    }
+    return err;
+}
+
 dora_err dr_answer_keep(dora_answer *answer, dora_slice body, dr_reply_message *reply)
 {
     dr_buf_clear(&answer->body);

@@ -32,6 +32,11 @@ dora_err dr_answer_begin_many(dora_answer *answer, const dora_call *calls, size_
 /* dr_answer_begin_command makes the one api of a control command (SC). Errors: as above. */
 dora_err dr_answer_begin_command(dora_answer *answer, const char *command, dora_error *error);
 
+/* dr_answer_borrow makes an answer ready for the reply to a request that was made elsewhere: its
+ * guid and apis. Ownership: borrows the apis' keys for as long as the results are looked at.
+ * Errors: DORA_ENOMEM. */
+dora_err dr_answer_borrow(dora_answer *answer, const char *guid, const dr_api *apis, size_t count);
+
 /* dr_answer_keep copies a reply that is in other memory, so that it can be finished.
  * Errors: DORA_ENOMEM. */
 dora_err dr_answer_keep(dora_answer *answer, dora_slice body, dr_reply_message *reply);

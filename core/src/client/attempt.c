@@ -14,12 +14,16 @@ static dora_err failed(dora_error *error, dora_err err)
     return err;
 }
 
+static bool is_kept(void *user, size_t node)
+{
+    return dr_keep_is_used(user, node);
+}
+
 /* The node that options->node names, made known if need be. */
 static dora_err find_named(dr_attempt *a, dora_error *error)
 {
     dora_client *client = a->client;
     dr_nodes *nodes = &client->nodes;
-    size_t oldest = nodes->count;
     a->tries.node = dr_nodes_find(nodes, &a->node_address);
     if (a->tries.node < nodes->count) {
         return DORA_OK;
@@ -28,14 +32,7 @@ static dora_err find_named(dr_attempt *a, dora_error *error)
         dora_err err = dr_keep_grow(&client->keep, nodes->count + 1);
         return err == DORA_OK ? dr_nodes_add(nodes, &a->node_address) : err;
     }
-    for (size_t i = nodes->listed; i < nodes->count; i++) {
-        bool is_older =
-            oldest == nodes->count || nodes->items[i].asked_ms < nodes->items[oldest].asked_ms;
-        bool is_free = nodes->items[i].in_flight == 0 && !dr_keep_is_used(&client->keep, i);
-        if (is_older && is_free) {
-            oldest = i;
-        }
-    }
+    size_t oldest = dr_nodes_oldest(nodes, is_kept, &client->keep);
     if (oldest == nodes->count) {
         return dora_error_set(error, DORA_EFULL,
                               "calls to %d servers that are in no group are under way",

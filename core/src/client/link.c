@@ -22,13 +22,21 @@ void dr_link_fini(dr_link *link)
 dora_err dr_link_request(dr_link *link, const dr_request *request, const dr_api *apis,
                          dora_error *error)
 {
-    size_t mark = 0;
     dr_buf_clear(&link->out);
+    return dr_link_append(link, request, apis, error);
+}
+
+dora_err dr_link_append(dr_link *link, const dr_request *request, const dr_api *apis,
+                        dora_error *error)
+{
+    size_t mark = 0;
     dora_err err = dr_frame_begin(&link->out, &link->frame, request->guid.data, &mark);
-    if (err == DORA_OK) {
-        err = dr_request_encode(&link->out, request, apis);
-    }
     if (err != DORA_OK) {
+        return dora_error_set(error, err, "%s", dora_err_text(err));
+    }
+    err = dr_request_encode(&link->out, request, apis);
+    if (err != DORA_OK) {
+        link->out.len = mark;
         return dora_error_set(error, err, "%s", dora_err_text(err));
     }
     return dr_frame_end(&link->out, &link->frame, mark, error);

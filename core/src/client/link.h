@@ -7,7 +7,7 @@
 
 typedef struct dr_link {
     dora_frame_options frame; /* its salt is borrowed */
-    dr_buf out;               /* the frame to send */
+    dr_buf out;               /* frames to send */
     dr_buf in;                /* bytes received */
     size_t at;                /* of them, what was read: ends with the frame found last */
     dr_buf plain;             /* that frame's body, where it came compressed */
@@ -17,10 +17,13 @@ typedef struct dr_link {
 void dr_link_init(dr_link *link, const dora_frame_options *frame);
 void dr_link_fini(dr_link *link);
 
-/* dr_link_request puts the frame of one request in link->out, in place of what was there.
- * Errors: DORA_ETOOBIG (code 100206), DORA_ENOMEM. */
+/* dr_link_request puts the frame of one request in link->out, in place of what was there;
+ * dr_link_append puts it behind that. Errors: DORA_ETOOBIG (code 100206), DORA_ENOMEM: link->out
+ * then has no part of it. */
 dora_err dr_link_request(dr_link *link, const dr_request *request, const dr_api *apis,
                          dora_error *error);
+dora_err dr_link_append(dr_link *link, const dr_request *request, const dr_api *apis,
+                        dora_error *error);
 
 /* dr_link_room gives a place for bytes from the peer, at least one; dr_link_received says how many
  * were put there. Errors: DORA_ENOMEM. */

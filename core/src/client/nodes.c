@@ -41,6 +41,19 @@ void dr_nodes_recycle(dr_nodes *nodes, size_t node, const dr_address *address)
     nodes->items[node] = (dr_node){.address = *address};
 }
 
+size_t dr_nodes_oldest(const dr_nodes *nodes, bool (*is_used)(void *user, size_t node), void *user)
+{
+    size_t oldest = nodes->count;
+    for (size_t i = nodes->listed; i < nodes->count; i++) {
+        bool is_older =
+            oldest == nodes->count || nodes->items[i].asked_ms < nodes->items[oldest].asked_ms;
+        if (is_older && nodes->items[i].in_flight == 0 && !is_used(user, i)) {
+            oldest = i;
+        }
+    }
+    return oldest;
+}
+
 static bool is_candidate(const dr_nodes *nodes, size_t node, const dr_tried *tried, uint64_t now_ms)
 {
     return !dr_tried_has(tried, node) && nodes->items[node].aside_until_ms <= now_ms;

@@ -65,6 +65,10 @@ dora_err dr_nodes_add(dr_nodes *nodes, const dr_address *address);
 /* dr_nodes_recycle turns a node that is in no group into another one. */
 void dr_nodes_recycle(dr_nodes *nodes, size_t node, const dr_address *address);
 
+/* dr_nodes_oldest gives the one that was asked least recently of the nodes in no group that have no
+ * call in flight and that `is_used` does not claim, nodes->count where there is none. */
+size_t dr_nodes_oldest(const dr_nodes *nodes, bool (*is_used)(void *user, size_t node), void *user);
+
 /* dr_nodes_untried counts a group's nodes that were not tried; with `is_usable` only those that are
  * not set aside. */
 size_t dr_nodes_untried(const dr_nodes *nodes, size_t group, const dr_tried *tried, uint64_t now_ms,
