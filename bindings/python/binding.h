@@ -19,6 +19,7 @@ typedef struct dr_py_keys {
 typedef struct dr_py_state {
     PyTypeObject *app_type;
     PyTypeObject *client_type;
+    PyTypeObject *mux_type;
     PyTypeObject *request_type;
     PyObject *error;
     PyObject *timeout_error;
@@ -26,6 +27,9 @@ typedef struct dr_py_state {
     PyObject *handler_error;
     PyObject *not_run_error;
     PyObject *code_name; /* "code", interned */
+    PyObject *done_name; /* of asyncio's futures, interned */
+    PyObject *result_name;
+    PyObject *exception_name;
     dr_py_keys keys;
 } dr_py_state;
 
@@ -83,6 +87,7 @@ PyObject *dr_py_raise(dr_py_state *state, const dora_error *error);
 /* The types, each made by its own file. Return: a new reference, or NULL with an exception. */
 PyTypeObject *dr_py_app_type_new(PyObject *module);
 PyTypeObject *dr_py_client_type_new(PyObject *module);
+PyTypeObject *dr_py_mux_type_new(PyObject *module);
 PyTypeObject *dr_py_request_type_new(PyObject *module);
 
 /* dr_py_request_begin gives the Request of the running call. dr_py_request_end copies what the

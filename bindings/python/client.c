@@ -10,7 +10,7 @@ dr_py_state *dr_py_client_state(dr_py_client *self)
     return PyModule_GetState(PyType_GetModuleByDef(Py_TYPE(self), &dr_py_module));
 }
 
-static void lane_free(dr_py_lane *lane)
+void dr_py_lane_free(dr_py_lane *lane)
 {
     if (lane == NULL) {
         return;
@@ -21,7 +21,7 @@ static void lane_free(dr_py_lane *lane)
     PyMem_Free(lane);
 }
 
-static dr_py_lane *lane_new(void)
+dr_py_lane *dr_py_lane_new(void)
 {
     dr_py_lane *made = PyMem_Calloc(1, sizeof(*made));
     if (made == NULL) {
@@ -30,7 +30,7 @@ static dr_py_lane *lane_new(void)
     made->answer = dora_answer_new();
     made->writer = dora_writer_new(PARAM_BYTES_MAX);
     if (made->answer == NULL || made->writer == NULL) {
-        lane_free(made);
+        dr_py_lane_free(made);
         return NULL;
     }
     return made;
@@ -49,7 +49,7 @@ int dr_py_client_begin(dr_py_client *self)
 static void client_release(dr_py_client *self)
 {
     while (self->idle_count > 0) {
-        lane_free(self->idle[--self->idle_count]);
+        dr_py_lane_free(self->idle[--self->idle_count]);
     }
     dora_client *client = self->client;
     self->client = NULL;
@@ -69,7 +69,7 @@ dr_py_lane *dr_py_lane_take(dr_py_client *self)
     if (dr_py_client_begin(self) < 0) {
         return NULL;
     }
-    dr_py_lane *taken = self->idle_count > 0 ? self->idle[--self->idle_count] : lane_new();
+    dr_py_lane *taken = self->idle_count > 0 ? self->idle[--self->idle_count] : dr_py_lane_new();
     if (taken == NULL) {
         dr_py_client_end(self);
         PyErr_NoMemory();
@@ -85,7 +85,7 @@ void dr_py_lane_give_back(dr_py_client *self, dr_py_lane *lane)
         lane->params_cap <= LANE_BYTES_KEPT) {
         self->idle[self->idle_count++] = lane;
     } else {
-        lane_free(lane);
+        dr_py_lane_free(lane);
     }
     dr_py_client_end(self);
 }
@@ -121,60 +121,22 @@ static PyObject *client_exit(dr_py_client *self, PyObject *const *Py_UNUSED(args
     return client_close(self, NULL);
 }
 
-static int client_open(dr_py_client *self, const dr_py_nodes *nodes, PyObject *salt,
-                       dora_client_options *options)
-{
-    dora_slice salt_bytes;
-    if (dr_py_salt_read(salt, &salt_bytes) < 0) {
-        return -1;
-    }
-    if (salt_bytes.data != NULL && strlen(salt_bytes.data) != salt_bytes.len) {
-        PyErr_SetString(PyExc_ValueError, "salt must not hold NUL");
-        return -1;
-    }
-    options->salt = salt_bytes.data; /* str and bytes objects are NUL-ended */
-    options->nodes = nodes->all;
-    options->groups = nodes->groups;
-    options->group_count = nodes->group_count;
-    dora_error error = {0};
-    dora_err err = dora_client_new(&self->client, options, &error);
-    if (err != DORA_OK) {
-        error.err = err;
-        dr_py_raise(dr_py_client_state(self), &error);
-        return -1;
-    }
-    return 0;
-}
-
 static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"nodes", "group", "timeout", "retry", "sign", "salt", "gzip", NULL};
-    PyObject *nodes = NULL;
-    PyObject *group = NULL;
-    PyObject *timeout = NULL;
-    PyObject *retry = NULL;
-    PyObject *salt = Py_None;
-    int sign = 0;
-    int gzip = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOOpOp:Client", names, &nodes, &group,
-                                     &timeout, &retry, &sign, &salt, &gzip)) {
-        return NULL;
-    }
-    dora_client_options options = {.sign = sign != 0, .gzip = gzip != 0};
-    int32_t retries = 0;
-    if (dr_py_timeout_read(timeout, &options.timeout_ms) < 0 ||
-        dr_py_retry_read(retry, &retries) < 0 || dr_py_group_read(group, &options.group) < 0) {
-        return NULL;
-    }
-    options.retry = (uint32_t)retries;
     dr_py_nodes read = {0};
+    dora_client_options options = {0};
     dr_py_client *self = NULL;
-    if (dr_py_nodes_read(nodes, &read) == 0) {
+    if (dr_py_settings_read(args, kwargs, false, &read, &options) == 0) {
         self = (dr_py_client *)type->tp_alloc(type, 0);
     }
     if (self != NULL) {
+        dora_error error = {0};
+        error.err = dora_client_new(&self->client, &options, &error);
         self->keys = PyDict_New();
-        if (self->keys == NULL || client_open(self, &read, salt, &options) < 0) {
+        if (error.err != DORA_OK) {
+            dr_py_raise(dr_py_client_state(self), &error);
+        }
+        if (self->keys == NULL || error.err != DORA_OK) {
             Py_CLEAR(self);
         }
     }

@@ -28,6 +28,11 @@ typedef struct dr_py_client {
                        on the wire */
 } dr_py_client;
 
+/* dr_py_lane_new makes a lane, dr_py_lane_free frees it (NULL is fine). Returns: NULL when out of
+ * memory, without an exception. */
+dr_py_lane *dr_py_lane_new(void);
+void dr_py_lane_free(dr_py_lane *lane);
+
 dr_py_state *dr_py_client_state(dr_py_client *self);
 
 /* dr_py_client_begin keeps the client open until dr_py_client_end. Returns: 0, or -1 with
@@ -68,6 +73,11 @@ typedef struct dr_py_nodes {
 int dr_py_nodes_read(PyObject *nodes, dr_py_nodes *read);
 void dr_py_nodes_fini(dr_py_nodes *nodes);
 
+/* dr_py_settings_read reads what a client is made with; `connections` belongs to asynchronous ones
+ * only. Ownership: options point into `read` and the arguments; dr_py_nodes_fini in either case. */
+int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_nodes *read,
+                        dora_client_options *options);
+
 /* ---- a call without the GIL, client_call.c ---- */
 
 /* dr_py_wait stands for the time in which a call has given up the GIL. */
@@ -97,6 +107,20 @@ PyObject *dr_py_result_read(dr_py_state *state, const dora_result *result);
 /* dr_py_results_read gives {key: data or Error} for the results of a call of many, in order. With
  * `keys` NULL the keys are those that travelled. Returns: as above. */
 PyObject *dr_py_results_read(dr_py_state *state, const dora_answer *answer, PyObject *keys);
+
+/* dr_py_many is a call of many while it is made. */
+typedef struct dr_py_many {
+    const char *method;
+    PyObject *keys;    /* a list; the caller's dict may change while the call waits */
+    PyObject *holders; /* a list of the strings that slices point into */
+    dora_call *calls;
+    size_t count;
+} dr_py_many;
+
+/* dr_py_many_read reads {key: (name, param)}; the lane holds the parameters. `method` is set by the
+ * caller. Returns: 0, or -1 with an exception; dr_py_many_fini is called in either case. */
+int dr_py_many_read(dr_py_many *all, dr_py_state *state, dr_py_lane *lane, PyObject *entries);
+void dr_py_many_fini(dr_py_many *all);
 
 /* ---- the methods ---- */
 

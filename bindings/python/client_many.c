@@ -21,16 +21,7 @@ static int params_append(dr_py_lane *lane, dora_slice bytes)
     return 0;
 }
 
-/* A call of many while it is made. */
-typedef struct many {
-    const char *method;
-    PyObject *keys;    /* a list; the caller's dict may change while the call waits */
-    PyObject *holders; /* a list of the strings that slices point into */
-    dora_call *calls;
-    size_t count;
-} many;
-
-static void many_fini(many *all)
+void dr_py_many_fini(dr_py_many *all)
 {
     PyMem_Free(all->calls);
     Py_XDECREF(all->keys);
@@ -38,7 +29,7 @@ static void many_fini(many *all)
 }
 
 /* A key as text. Ownership: the slice is borrowed from all->holders. */
-static int key_read(many *all, PyObject *key, dora_slice *slice)
+static int key_read(dr_py_many *all, PyObject *key, dora_slice *slice)
 {
     PyObject *text = NULL;
     if (PyUnicode_Check(key)) {
@@ -59,7 +50,7 @@ static int key_read(many *all, PyObject *key, dora_slice *slice)
 
 /* One entry into `call`. The parameter's place in lane->params stands in param.len until all are
  * in. */
-static int entry_read(many *all, dr_py_state *state, dr_py_lane *lane, PyObject *key,
+static int entry_read(dr_py_many *all, dr_py_state *state, dr_py_lane *lane, PyObject *key,
                       PyObject *entry, dora_call *call)
 {
     if (!PyTuple_Check(entry) || PyTuple_GET_SIZE(entry) < 1 || PyTuple_GET_SIZE(entry) > 2) {
@@ -80,8 +71,7 @@ static int entry_read(many *all, dr_py_state *state, dr_py_lane *lane, PyObject 
     return params_append(lane, encoded);
 }
 
-/* Reads {key: (name, param)} into all->calls. */
-static int many_read(many *all, dr_py_state *state, dr_py_lane *lane, PyObject *entries)
+int dr_py_many_read(dr_py_many *all, dr_py_state *state, dr_py_lane *lane, PyObject *entries)
 {
     all->keys = PyDict_Keys(entries);
     all->holders = PyList_New(0);
@@ -143,8 +133,8 @@ typedef dora_err (*many_fn)(dora_client *client, const dora_call *calls, size_t 
                             const dora_call_options *options, dora_answer *answer,
                             dora_error *error);
 
-static int many_run(dr_py_client *self, dr_py_lane *lane, many *all, dora_call_options *options,
-                    many_fn run)
+static int many_run(dr_py_client *self, dr_py_lane *lane, dr_py_many *all,
+                    dora_call_options *options, many_fn run)
 {
     dora_error error; /* large: not zeroed on this path */
     error.code = 0;
@@ -157,8 +147,8 @@ static int many_run(dr_py_client *self, dr_py_lane *lane, many *all, dora_call_o
 
 /* Runs several apis; where there are none, nothing is asked of the server. Returns: the lane, whose
  * answer has what came, or NULL with an exception. */
-static dr_py_lane *many_perform(dr_py_client *self, many *all, PyObject *args, PyObject *kwargs,
-                                const char *format, many_fn run)
+static dr_py_lane *many_perform(dr_py_client *self, dr_py_many *all, PyObject *args,
+                                PyObject *kwargs, const char *format, many_fn run)
 {
     static char *names[] = {"calls", "timeout", "retry", "group", NULL};
     PyObject *entries = NULL;
@@ -175,7 +165,7 @@ static dr_py_lane *many_perform(dr_py_client *self, many *all, PyObject *args, P
     if (lane == NULL) {
         return NULL;
     }
-    if (many_read(all, dr_py_client_state(self), lane, entries) < 0 ||
+    if (dr_py_many_read(all, dr_py_client_state(self), lane, entries) < 0 ||
         (all->count > 0 && many_run(self, lane, all, &options, run) < 0)) {
         dr_py_lane_give_back(self, lane);
         return NULL;
@@ -191,7 +181,7 @@ const char dr_py_client_call_many_doc[] =
 
 PyObject *dr_py_client_call_many(dr_py_client *self, PyObject *args, PyObject *kwargs)
 {
-    many all = {.method = "call_many"};
+    dr_py_many all = {.method = "call_many"};
     PyObject *results = NULL;
     dr_py_lane *lane =
         many_perform(self, &all, args, kwargs, "O!|$OOO:call_many", dora_client_call_many);
@@ -203,7 +193,7 @@ PyObject *dr_py_client_call_many(dr_py_client *self, PyObject *args, PyObject *k
     if (lane != NULL) {
         dr_py_lane_give_back(self, lane);
     }
-    many_fini(&all);
+    dr_py_many_fini(&all);
     return results;
 }
 
@@ -214,10 +204,10 @@ const char dr_py_client_send_many_doc[] =
 
 PyObject *dr_py_client_send_many(dr_py_client *self, PyObject *args, PyObject *kwargs)
 {
-    many all = {.method = "send_many"};
+    dr_py_many all = {.method = "send_many"};
     dr_py_lane *lane =
         many_perform(self, &all, args, kwargs, "O!|$OOO:send_many", dora_client_send_many);
-    many_fini(&all);
+    dr_py_many_fini(&all);
     if (lane == NULL) {
         return NULL;
     }
@@ -233,7 +223,7 @@ const char dr_py_client_submit_many_doc[] =
 
 PyObject *dr_py_client_submit_many(dr_py_client *self, PyObject *args, PyObject *kwargs)
 {
-    many all = {.method = "submit_many"};
+    dr_py_many all = {.method = "submit_many"};
     PyObject *guid = NULL;
     dr_py_lane *lane =
         many_perform(self, &all, args, kwargs, "O!|$OOO:submit_many", dora_client_submit_many);
@@ -248,6 +238,6 @@ PyObject *dr_py_client_submit_many(dr_py_client *self, PyObject *args, PyObject 
     if (lane != NULL) {
         dr_py_lane_give_back(self, lane);
     }
-    many_fini(&all);
+    dr_py_many_fini(&all);
     return guid;
 }

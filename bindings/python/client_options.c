@@ -4,6 +4,7 @@
 #include <math.h>
 
 #define TIMEOUT_S_MAX 4000000.0 /* fits uint32_t as milliseconds */
+#define CONNECTIONS_MAX 64      /* as client.h says */
 
 int dr_py_timeout_read(PyObject *timeout, uint32_t *timeout_ms)
 {
@@ -184,4 +185,76 @@ void dr_py_nodes_fini(dr_py_nodes *nodes)
 {
     PyMem_Free(nodes->groups);
     Py_CLEAR(nodes->texts);
+}
+
+/* ---- all of it ---- */
+
+static int salt_read(PyObject *salt, const char **text)
+{
+    dora_slice bytes;
+    if (dr_py_salt_read(salt, &bytes) < 0) {
+        return -1;
+    }
+    if (bytes.data != NULL && strlen(bytes.data) != bytes.len) {
+        PyErr_SetString(PyExc_ValueError, "salt must not hold NUL");
+        return -1;
+    }
+    *text = bytes.data; /* str and bytes objects are NUL-ended */
+    return 0;
+}
+
+static int connections_read(PyObject *connections, uint32_t *count)
+{
+    if (connections == NULL) {
+        return 0;
+    }
+    if (!PyLong_Check(connections) || PyBool_Check(connections)) {
+        PyErr_Format(PyExc_TypeError, "connections must be int, not %s",
+                     Py_TYPE(connections)->tp_name);
+        return -1;
+    }
+    int overflow = 0;
+    long number = PyLong_AsLongAndOverflow(connections, &overflow);
+    if (overflow != 0 || number < 1 || number > CONNECTIONS_MAX) {
+        PyErr_Format(PyExc_ValueError, "connections must be 1 to %d, not %R", CONNECTIONS_MAX,
+                     connections);
+        return -1;
+    }
+    *count = (uint32_t)number;
+    return 0;
+}
+
+int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_nodes *read,
+                        dora_client_options *options)
+{
+    static char *names[] = {"nodes", "group", "timeout", "retry", "sign", "salt", "gzip", NULL};
+    static char *async_names[] = {"nodes", "group", "timeout",     "retry", "sign",
+                                  "salt",  "gzip",  "connections", NULL};
+    const char *format = is_async ? "O|$OOOpOpO:Mux" : "O|$OOOpOp:Client";
+    PyObject *nodes = NULL;
+    PyObject *group = NULL;
+    PyObject *timeout = NULL;
+    PyObject *retry = NULL;
+    PyObject *salt = Py_None;
+    PyObject *connections = NULL;
+    int sign = 0;
+    int gzip = 0;
+    int32_t retries = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, is_async ? async_names : names, &nodes,
+                                     &group, &timeout, &retry, &sign, &salt, &gzip, &connections)) {
+        return -1;
+    }
+    if (dr_py_timeout_read(timeout, &options->timeout_ms) < 0 ||
+        dr_py_retry_read(retry, &retries) < 0 || dr_py_group_read(group, &options->group) < 0 ||
+        connections_read(connections, &options->connections) < 0 ||
+        salt_read(salt, &options->salt) < 0 || dr_py_nodes_read(nodes, read) < 0) {
+        return -1;
+    }
+    options->sign = sign != 0;
+    options->gzip = gzip != 0;
+    options->retry = (uint32_t)retries;
+    options->nodes = read->all;
+    options->groups = read->groups;
+    options->group_count = read->group_count;
+    return 0;
 }

@@ -142,14 +142,23 @@ static int module_exec(PyObject *module)
     if (dr_py_errors_init(module, state) < 0) {
         return -1;
     }
+    state->done_name = PyUnicode_InternFromString("done");
+    state->result_name = PyUnicode_InternFromString("set_result");
+    state->exception_name = PyUnicode_InternFromString("set_exception");
+    if (state->done_name == NULL || state->result_name == NULL || state->exception_name == NULL) {
+        return -1;
+    }
     state->app_type = dr_py_app_type_new(module);
     state->client_type = dr_py_client_type_new(module);
+    state->mux_type = dr_py_mux_type_new(module);
     state->request_type = dr_py_request_type_new(module);
-    if (state->app_type == NULL || state->client_type == NULL || state->request_type == NULL) {
+    if (state->app_type == NULL || state->client_type == NULL || state->mux_type == NULL ||
+        state->request_type == NULL) {
         return -1;
     }
     if (PyModule_AddType(module, state->app_type) < 0 ||
         PyModule_AddType(module, state->client_type) < 0 ||
+        PyModule_AddType(module, state->mux_type) < 0 ||
         PyModule_AddType(module, state->request_type) < 0) {
         return -1;
     }
@@ -161,6 +170,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     dr_py_state *state = PyModule_GetState(module);
     Py_VISIT(state->app_type);
     Py_VISIT(state->client_type);
+    Py_VISIT(state->mux_type);
     Py_VISIT(state->request_type);
     Py_VISIT(state->error);
     Py_VISIT(state->timeout_error);
@@ -175,6 +185,7 @@ static int module_clear(PyObject *module)
     dr_py_state *state = PyModule_GetState(module);
     Py_CLEAR(state->app_type);
     Py_CLEAR(state->client_type);
+    Py_CLEAR(state->mux_type);
     Py_CLEAR(state->request_type);
     Py_CLEAR(state->error);
     Py_CLEAR(state->timeout_error);
@@ -182,6 +193,9 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->handler_error);
     Py_CLEAR(state->not_run_error);
     Py_CLEAR(state->code_name);
+    Py_CLEAR(state->done_name);
+    Py_CLEAR(state->result_name);
+    Py_CLEAR(state->exception_name);
     dr_py_keys_clear(&state->keys);
     return 0;
 }

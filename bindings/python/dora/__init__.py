@@ -12,6 +12,7 @@ Serve it with ``dora serve users.py`` and call it with
 ``dora.Client("127.0.0.1:9567").call("/user/get", {"id": 7})``.
 """
 
+from ._async import AsyncClient as AsyncClient
 from ._dora import App as App
 from ._dora import Client as Client
 from ._dora import ConnectionError as ConnectionError
@@ -25,6 +26,7 @@ from ._log import LogHandler as LogHandler
 
 __all__ = [
     "App",
+    "AsyncClient",
     "Client",
     "ConnectionError",
     "Error",

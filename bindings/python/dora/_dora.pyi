@@ -226,6 +226,91 @@ class Client:
         traceback: TracebackType | None,
     ) -> None: ...
 
+@final
+class Mux:
+    """Many calls over few connections, without sockets: the inside of dora.AsyncClient."""
+
+    def __new__(
+        cls,
+        nodes: _Nodes,
+        *,
+        group: str | None = None,
+        timeout: float | None = 3.0,
+        retry: int = 0,
+        sign: bool = False,
+        salt: str | bytes | None = None,
+        gzip: bool = False,
+        connections: int = 4,
+    ) -> Mux: ...
+    def start(
+        self,
+        mode: int,
+        future: Any,
+        result: Any,
+        name: str,
+        param: Any,
+        timeout: float | None,
+        retry: int | None,
+        group: str | None,
+        /,
+    ) -> int:
+        """Begin a call of one api; return its number. `future` gets what comes of it."""
+
+    def start_many(
+        self,
+        mode: int,
+        future: Any,
+        result: Any,
+        calls: _Calls,
+        timeout: float | None,
+        retry: int | None,
+        group: str | None,
+        /,
+    ) -> int:
+        """Begin a call of several apis; return its number."""
+
+    def cancel(self, number: int, /) -> bool:
+        """Forget a call; whether it was under way."""
+
+    def events(self) -> list[tuple[int, int, str | None, int]]:
+        """Resolve futures; return (what, conn, host, port): 0 connect, 1 write, 2 close."""
+
+    def connected(self, conn: int, /) -> None:
+        """The connection is open."""
+
+    def failed(self, conn: int, number: int, reason: str, /) -> None:
+        """The connection could not be opened: an errno, and its text."""
+
+    def closed(self, conn: int, number: int, /) -> None:
+        """The connection has ended: an errno, 0 where the peer closed it."""
+
+    def received(self, conn: int, data: _Buffer, /) -> None:
+        """Bytes came."""
+
+    def output(self, conn: int, /) -> bytes:
+        """Take what is to be written next; b"" when there is nothing."""
+
+    def tick(self) -> None:
+        """End what has waited too long."""
+
+    def seconds(self, timeout: float | None, /) -> float:
+        """How long something that begins now may wait; None: the client's time."""
+
+    def end(self) -> None:
+        """End all calls with an error and close all connections."""
+
+    @property
+    def deadline_ns(self) -> int:
+        """When tick() has something to do, by time.monotonic_ns(); 0: never."""
+
+    @property
+    def outstanding(self) -> int:
+        """How many calls have not ended."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether calls can be started: not after end(), nor in a forked child."""
+
 def pack(value: Any, *, bytes_max: int = 67108864) -> bytes:
     """Encode one value (PHP serialize)."""
 

@@ -111,6 +111,13 @@ DORA_API void dora_mux_tick(dora_mux *mux, uint64_t now_ns);
  * all connections; ask for the events. Nothing can be started any more. */
 DORA_API void dora_mux_end(dora_mux *mux);
 
+/* dora_mux_is_usable says whether calls can be started: not after dora_mux_end, nor in a child of the
+ * process that made it. dora_mux_wait_ns is until when something that begins now may wait: the
+ * client's time, or `timeout_ms` where that is not 0, and inside a handler no longer than its own
+ * caller does. */
+DORA_API bool dora_mux_is_usable(const dora_mux *mux);
+DORA_API uint64_t dora_mux_wait_ns(const dora_mux *mux, uint32_t timeout_ms, uint64_t now_ns);
+
 /* dora_mux_outstanding is how many calls and submissions have not ended. */
 DORA_API size_t dora_mux_outstanding(const dora_mux *mux);
 

@@ -289,6 +289,19 @@ dora_err dora_mux_start(dora_mux *mux, dora_mux_mode mode, const dora_call *call
     return DORA_OK;
 }
 
+bool dora_mux_is_usable(const dora_mux *mux)
+{
+    return !mux->is_over && !mux->is_foreign;
+}
+
+uint64_t dora_mux_wait_ns(const dora_mux *mux, uint32_t timeout_ms, uint64_t now_ns)
+{
+    uint64_t nested_ns = dr_deadline_get();
+    uint64_t ms = timeout_ms != 0 ? timeout_ms : mux->settings.timeout_ms;
+    uint64_t until_ns = now_ns + ms * DR_NS_PER_MS;
+    return nested_ns != 0 && nested_ns < until_ns ? nested_ns : until_ns;
+}
+
 bool dora_mux_cancel(dora_mux *mux, uint64_t id, void **user)
 {
     dr_mux_call *call = dr_slots_get(&mux->calls, id);

@@ -1,0 +1,374 @@
+"""AsyncClient: many calls at a time over few connections, on an asyncio event loop.
+
+The C part (``_dora.Mux``) knows calls, nodes, retries and bytes; here are sockets and time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from types import TracebackType
+from typing import Any
+
+from ._dora import Mux, TimeoutError
+
+_CALL, _CALL_MANY, _SEND, _SEND_MANY, _SUBMIT, _SUBMIT_MANY = range(6)
+_CONNECT, _WRITE, _CLOSE = range(3)
+_LATE = "the result did not come in time; it may have run"
+
+
+class _Link(asyncio.Protocol):
+    """One connection."""
+
+    __slots__ = ("client", "conn", "paused", "transport")
+
+    def __init__(self, client: AsyncClient, conn: int) -> None:
+        self.client = client
+        self.conn = conn
+        self.paused = False
+        self.transport: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        # What the transport keeps may have been sent: it keeps nothing but the rest of one write.
+        self.transport.set_write_buffer_limits(high=0)
+        self.client._made(self)
+
+    def data_received(self, data: bytes) -> None:
+        client = self.client
+        client._mux.received(self.conn, data)
+        client._pump()
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        self.write()
+        self.client._pump()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.client._lost(self, error)
+
+    def write(self) -> None:
+        output = self.client._mux.output
+        while not self.paused:
+            data = output(self.conn)
+            if not data:
+                return
+            self.transport.write(data)
+
+
+class AsyncClient:
+    """A client for asyncio: the calls of Client, awaited, any number of them at a time.
+
+    The arguments are those of Client; `connections` is how many each node has at most, which all
+    calls share. It connects when first called, and belongs to that event loop and process; use it
+    by ``async with``, or ``await client.close()``.
+
+    A call that is cancelled is forgotten, and so is one whose time is over: the connection stays,
+    and a late reply is skipped. The handler may run all the same.
+
+        async with dora.AsyncClient("127.0.0.1:9567") as client:
+            users = await asyncio.gather(*(client.call("/user/get", {"id": i}) for i in range(99)))
+    """
+
+    def __init__(
+        self,
+        nodes: Any,
+        *,
+        group: str | None = None,
+        timeout: float | None = 3.0,
+        retry: int = 0,
+        sign: bool = False,
+        salt: str | bytes | None = None,
+        gzip: bool = False,
+        connections: int = 4,
+    ) -> None:
+        self._mux = Mux(
+            nodes,
+            group=group,
+            timeout=timeout,
+            retry=retry,
+            sign=sign,
+            salt=salt,
+            gzip=gzip,
+            connections=connections,
+        )
+        self._loop: Any = None
+        self._links: dict[int, _Link] = {}
+        self._opening: dict[int, asyncio.Task[None]] = {}
+        self._woken = False
+        self._timer: Any = None
+        self._timer_ns = 0
+        self._submitted: dict[str, tuple[int, asyncio.Future[Any]]] = {}
+        self._gone: asyncio.Future[None] | None = None  # close() waits for the last connection
+
+    # ---- calls ----
+
+    async def call(
+        self,
+        name: str,
+        param: Any = None,
+        *,
+        timeout: float | None = None,
+        retry: int | None = None,
+        group: str | None = None,
+    ) -> Any:
+        """Call one api and return the handler's data; raises as Client.call() does."""
+        future = self._future()
+        number = self._mux.start(_CALL, future, None, name, param, timeout, retry, group)
+        return await self._ended(number, future)
+
+    async def call_many(
+        self,
+        calls: dict[Any, Any],
+        *,
+        timeout: float | None = None,
+        retry: int | None = None,
+        group: str | None = None,
+    ) -> dict[Any, Any]:
+        """Call several apis at once, {key: (name, param)}; return {key: data or Error}."""
+        future = self._future()
+        if isinstance(calls, dict) and not calls:
+            return {}
+        number = self._mux.start_many(_CALL_MANY, future, None, calls, timeout, retry, group)
+        found: dict[Any, Any] = await self._ended(number, future)
+        return found
+
+    async def send(
+        self,
+        name: str,
+        param: Any = None,
+        *,
+        timeout: float | None = None,
+        retry: int | None = None,
+        group: str | None = None,
+    ) -> None:
+        """Have one api run and wait for no result; return once it is queued."""
+        future = self._future()
+        number = self._mux.start(_SEND, future, None, name, param, timeout, retry, group)
+        await self._ended(number, future)
+
+    async def send_many(
+        self,
+        calls: dict[Any, Any],
+        *,
+        timeout: float | None = None,
+        retry: int | None = None,
+        group: str | None = None,
+    ) -> None:
+        """Have several apis run and wait for no result; return once all are queued."""
+        future = self._future()
+        if isinstance(calls, dict) and not calls:
+            return
+        number = self._mux.start_many(_SEND_MANY, future, None, calls, timeout, retry, group)
+        await self._ended(number, future)
+
+    async def submit(
+        self,
+        name: str,
+        param: Any = None,
+        *,
+        timeout: float | None = None,
+        retry: int | None = None,
+        group: str | None = None,
+    ) -> str:
+        """Have one api run; the guid returned is its key in what collect() gives."""
+        future, result = self._future(), self._loop.create_future()
+        number = self._mux.start(_SUBMIT, future, result, name, param, timeout, retry, group)
+        return self._noted(await self._ended(number, future), number, result)
+
+    async def submit_many(
+        self,
+        calls: dict[Any, Any],
+        *,
+        timeout: float | None = None,
+        retry: int | None = None,
+        group: str | None = None,
+    ) -> str:
+        """Have several apis run; the guid returned is their key in what collect() gives."""
+        future, result = self._future(), self._loop.create_future()
+        if isinstance(calls, dict) and not calls:
+            raise ValueError("submit_many(): no calls; {key: (name, param)} is meant")
+        number = self._mux.start_many(_SUBMIT_MANY, future, result, calls, timeout, retry, group)
+        return self._noted(await self._ended(number, future), number, result)
+
+    async def collect(self, timeout: float | None = None) -> dict[str, Any]:
+        """Wait for all that was submitted, at most `timeout` seconds: {guid: data or Error}.
+
+        It never raises for one of them, as Client.collect(). Cancelled, all stays pending.
+        """
+        self._enter()
+        seconds = self._mux.seconds(timeout)
+        taken, self._submitted = self._submitted, {}
+        if not taken:
+            return {}
+        try:
+            await asyncio.wait([result for _, result in taken.values()], timeout=seconds)
+        except BaseException:
+            self._submitted = {**taken, **self._submitted}
+            raise
+        found = {}
+        for guid, (number, result) in taken.items():
+            if not result.done():
+                self._mux.cancel(number)
+                result.set_result(TimeoutError(_LATE, 100009))
+            found[guid] = result.result()
+        self._wake()
+        return found
+
+    @property
+    def pending(self) -> int:
+        """How many submissions were not collected yet."""
+        return len(self._submitted)
+
+    @property
+    def outstanding(self) -> int:
+        """How many calls and submissions are under way."""
+        return self._mux.outstanding
+
+    async def close(self) -> None:
+        """End what is under way with a ConnectionError, and close the connections.
+
+        It waits for no server. Later calls raise RuntimeError; closing twice is fine.
+        """
+        if not self._mux.is_usable:  # closed already, or a forked child's: not its sockets
+            return
+        if self._loop is not None:
+            self._enter()
+        self._mux.end()
+        if self._loop is None:
+            return
+        self._gone = self._loop.create_future()
+        self._pump()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._check_gone()
+        await self._gone
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # ---- under way ----
+
+    def _enter(self) -> None:
+        """Binds the client to the running loop."""
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop and self._mux.is_usable:
+            raise RuntimeError("this AsyncClient belongs to another event loop")
+
+    def _future(self) -> Any:
+        self._enter()
+        return self._loop.create_future()
+
+    async def _ended(self, number: int, future: asyncio.Future[Any]) -> Any:
+        if not self._woken:
+            self._wake()
+        try:
+            return await future
+        except BaseException:  # mostly that it was cancelled; else the call is over anyway
+            if self._mux.cancel(number):
+                self._wake()
+            raise
+
+    def _noted(self, guid: str, number: int, result: asyncio.Future[Any]) -> str:
+        self._submitted[guid] = (number, result)
+        return guid
+
+    # ---- sockets and time ----
+
+    def _wake(self) -> None:
+        """Has the events looked at once in this turn of the loop: so writes are few and large."""
+        if not self._woken and not self._loop.is_closed():
+            self._woken = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._woken = False
+        events = self._mux.events()
+        while events:
+            for what, conn, host, port in events:
+                link = self._links.get(conn)
+                if what == _CONNECT:
+                    opening = self._open(conn, host, port)
+                    self._opening[conn] = self._loop.create_task(opening)
+                elif what == _WRITE and link is not None:
+                    link.write()
+                elif what == _CLOSE:
+                    self._drop(conn, link)
+            events = self._mux.events()
+        self._arm()
+
+    def _drop(self, conn: int, link: _Link | None) -> None:
+        if link is not None:
+            link.transport.abort()
+        elif conn in self._opening:
+            self._opening[conn].cancel()
+
+    async def _open(self, conn: int, host: Any, port: int) -> None:
+        try:
+            if port:
+                await self._loop.create_connection(lambda: _Link(self, conn), host, port)
+            else:
+                await self._loop.create_unix_connection(lambda: _Link(self, conn), host)
+        except socket.gaierror as error:
+            self._mux.failed(conn, -1, error.strerror or str(error))
+        except OSError as error:
+            number = error.errno or 0
+            self._mux.failed(conn, number, os.strerror(number) if number else str(error))
+        except Exception as error:  # a name that has no form in DNS
+            self._mux.failed(conn, 0, str(error))
+        finally:
+            del self._opening[conn]
+            self._check_gone()
+        self._wake()
+
+    def _made(self, link: _Link) -> None:
+        self._links[link.conn] = link
+        if self._mux.is_usable:
+            self._mux.connected(link.conn)
+            self._pump()
+        else:
+            link.transport.abort()
+
+    def _lost(self, link: _Link, error: Exception | None) -> None:
+        del self._links[link.conn]
+        number = error.errno or 0 if isinstance(error, OSError) else 0
+        self._mux.closed(link.conn, number)
+        self._pump()
+        self._check_gone()
+
+    def _check_gone(self) -> None:
+        gone = self._gone
+        if gone is not None and not gone.done() and not self._links and not self._opening:
+            gone.set_result(None)
+
+    def _arm(self) -> None:
+        """One timer for all: it only ever moves forward, and does nothing when it comes early."""
+        deadline_ns = self._mux.deadline_ns
+        if not deadline_ns or (self._timer is not None and self._timer_ns <= deadline_ns):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_ns = deadline_ns
+        left = (deadline_ns - time.monotonic_ns()) / 1e9
+        self._timer = self._loop.call_later(max(left, 0.0), self._late)
+
+    def _late(self) -> None:
+        self._timer = None
+        self._mux.tick()
+        self._pump()
