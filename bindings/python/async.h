@@ -30,8 +30,8 @@ uint64_t dr_py_now_ns(void);
 /* dr_py_waiter_free takes a waiter out of the list and lets go of what it holds. */
 void dr_py_waiter_free(dr_py_mux *self, dr_py_waiter *waiter);
 
-/* dr_py_settle_done and dr_py_settle_accepted resolve the futures that an event is for. An exception
- * on the way is the future's; none is left set. */
+/* dr_py_settle_done and dr_py_settle_accepted resolve the futures that an event is for. An
+ * exception on the way is the future's; none is left set. */
 void dr_py_settle_done(dr_py_mux *self, const dora_mux_event *event);
 void dr_py_settle_accepted(dr_py_mux *self, const dora_mux_event *event);
 

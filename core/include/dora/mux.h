@@ -61,8 +61,8 @@ DORA_API dora_err dora_mux_new(dora_mux **mux, const dora_client_options *option
                                dora_error *error);
 DORA_API void dora_mux_free(dora_mux *mux);
 
-/* dora_mux_start begins a call, which ends by exactly one DONE event: at the latest when its time is
- * over, or after dora_mux_end. A submission has an ACCEPTED event before, when it was queued; then
+/* dora_mux_start begins a call, which ends by exactly one DONE event: at the latest when its time
+ * is over, or after dora_mux_end. A submission has an ACCEPTED event before, when it was queued; then
  * it waits for its result as long as the connection lives. Inside a handler a call has at most what
  * is left of the time of the handler's own caller.
  * Ownership: copies the calls and options; `user` is given back by the events.
@@ -90,13 +90,13 @@ DORA_API void dora_mux_failed(dora_mux *mux, uint64_t conn, int os_error, const 
                               uint64_t now_ns);
 DORA_API void dora_mux_closed(dora_mux *mux, uint64_t conn, int os_error, uint64_t now_ns);
 
-/* dora_mux_room gives a place for bytes from the peer, at least one; dora_mux_received says how many
- * were put there. Errors: DORA_ENOMEM; DORA_EINVAL for an unknown connection. */
+/* dora_mux_room gives a place for bytes from the peer, at least one; dora_mux_received says how
+ * many were put there. Errors: DORA_ENOMEM; DORA_EINVAL for an unknown connection. */
 DORA_API dora_err dora_mux_room(dora_mux *mux, uint64_t conn, char **room, size_t *room_len);
 DORA_API void dora_mux_received(dora_mux *mux, uint64_t conn, size_t len, uint64_t now_ns);
 
-/* dora_mux_output is what is to be written, empty when there is nothing; dora_mux_sent says how much
- * of it has been handed on. What was handed on may have reached the server: a driver that keeps
+/* dora_mux_output is what is to be written, empty when there is nothing; dora_mux_sent says how
+ * much of it has been handed on. What was handed on may have reached the server: a driver that keeps
  * bytes itself takes few at a time. While the driver cannot write it does not call; once all was
  * handed on a WRITE event comes for more. Ownership: borrowed until the next function. */
 DORA_API dora_slice dora_mux_output(dora_mux *mux, uint64_t conn);
@@ -111,8 +111,8 @@ DORA_API void dora_mux_tick(dora_mux *mux, uint64_t now_ns);
  * all connections; ask for the events. Nothing can be started any more. */
 DORA_API void dora_mux_end(dora_mux *mux);
 
-/* dora_mux_is_usable says whether calls can be started: not after dora_mux_end, nor in a child of the
- * process that made it. dora_mux_wait_ns is until when something that begins now may wait: the
+/* dora_mux_is_usable says whether calls can be started: not after dora_mux_end, nor in a child of
+ * the process that made it. dora_mux_wait_ns is until when something that begins now may wait: the
  * client's time, or `timeout_ms` where that is not 0, and inside a handler no longer than its own
  * caller does. */
 DORA_API bool dora_mux_is_usable(const dora_mux *mux);

@@ -28,9 +28,9 @@ typedef struct dr_attempt {
 } dr_attempt;
 
 /* dr_attempt_run makes one try: it picks node and connection, sends, waits for the reply, puts the
- * connection away, finishes the answer and fills a->made. Returns: DORA_OK when there is a reply; its code may be
- * a refusal. Errors: as dora_client_call. `*is_over` is set where no node is left to try; then
- * `error` is as it was. */
+ * connection away, finishes the answer and fills a->made. Returns: DORA_OK when there is a reply;
+ * its code may be a refusal. Errors: as dora_client_call. `*is_over` is set where no node is left
+ * to try; then `error` is as it was. */
 dora_err dr_attempt_run(dr_attempt *a, bool *is_over, dora_error *error);
 
 /* dr_perform runs the call: at most its time, over as many tries as are right. The answer is then

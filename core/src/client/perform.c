@@ -1,4 +1,4 @@
-/* perform.c: a blocking call: try after try, until there is an answer or no other place and time. */
+/* perform.c: a blocking call: try after try, until there is an answer or no other place. */
 #include "client/attempt.h"
 
 #include "base/clock.h"
