@@ -62,9 +62,9 @@ DORA_API dora_err dora_mux_new(dora_mux **mux, const dora_client_options *option
 DORA_API void dora_mux_free(dora_mux *mux);
 
 /* dora_mux_start begins a call, which ends by exactly one DONE event: at the latest when its time
- * is over, or after dora_mux_end. A submission has an ACCEPTED event before, when it was queued; then
- * it waits for its result as long as the connection lives. Inside a handler a call has at most what
- * is left of the time of the handler's own caller.
+ * is over, or after dora_mux_end. A submission has an ACCEPTED event before, when it was queued;
+ * then it waits for its result as long as the connection lives. Inside a handler a call has at most
+ * what is left of the time of the handler's own caller.
  * Ownership: copies the calls and options; `user` is given back by the events.
  * Errors: DORA_EINVAL, DORA_EFULL and DORA_ENOMEM, as client.h has them; EINVAL also after
  * dora_mux_end and in a child of the process that made it. Then there is no event. */
@@ -96,9 +96,9 @@ DORA_API dora_err dora_mux_room(dora_mux *mux, uint64_t conn, char **room, size_
 DORA_API void dora_mux_received(dora_mux *mux, uint64_t conn, size_t len, uint64_t now_ns);
 
 /* dora_mux_output is what is to be written, empty when there is nothing; dora_mux_sent says how
- * much of it has been handed on. What was handed on may have reached the server: a driver that keeps
- * bytes itself takes few at a time. While the driver cannot write it does not call; once all was
- * handed on a WRITE event comes for more. Ownership: borrowed until the next function. */
+ * much of it has been handed on. What was handed on may have reached the server: a driver that
+ * keeps bytes itself takes few at a time. While the driver cannot write it does not call; once all
+ * was handed on a WRITE event comes for more. Ownership: borrowed until the next function. */
 DORA_API dora_slice dora_mux_output(dora_mux *mux, uint64_t conn);
 DORA_API void dora_mux_sent(dora_mux *mux, uint64_t conn, size_t len, uint64_t now_ns);
 
