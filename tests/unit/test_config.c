@@ -292,8 +292,13 @@ static void test_later_work(void **state)
                    "leave it null");
     expect_problem("{\"pools\": {\"a\": {\"runtime\": \"c\", \"app\": \"a.so\", "
                    "\"concurrency\": 8}}}",
-                   "conf/dora.json:1:49: pools.a.concurrency: this version runs one task at a "
-                   "time in a worker; leave it 1");
+                   "conf/dora.json:1:49: pools.a.concurrency: must be 1 for this runtime, whose "
+                   "handlers run to their end one after the other; for more at a time set "
+                   "\"workers\"");
+    expect_problem("{\"pools\": {\"a\": {\"runtime\": \"python\", \"app\": \"a.py\", "
+                   "\"concurrency\": 1025}}}",
+                   "conf/dora.json:1:54: pools.a.concurrency: must be a whole number from 1 to "
+                   "1024");
 }
 
 static void test_daemon(void **state)

@@ -247,7 +247,7 @@ static void large_replies_go_through(void **state)
 static void start_running(setting *at, uint32_t slot, uint32_t *task)
 {
     uint32_t generation;
-    assert_true(dr_inbox_pop(&at->pool.region.workers[slot], &generation, task));
+    assert_true(dr_inbox_pop(&at->pool.region, slot, &generation, task));
     uint64_t word = dr_task_word(generation, DR_TASK_QUEUED, slot);
     assert_true(atomic_compare_exchange_strong(&at->pool.region.tasks[*task].word, &word,
                                                dr_task_word(generation, DR_TASK_RUNNING, slot)));
@@ -323,10 +323,9 @@ static void broken_entries_harm_nobody(void **state)
     dr_dispatch_worker_ready(&at.pool, slot);
     assert_int_equal(submit(&at, 0, text_slice("N;"), NULL, &task), 0);
     start_running(&at, slot, &task);
-    dr_shared_outbox *outbox = dr_region_outbox(&at.pool.region, slot, 0);
-    dr_outbox_push(outbox, UINT32_MAX);
-    dr_outbox_push(outbox, task + 1);
-    dr_outbox_push(outbox, task); /* not DONE */
+    dr_outbox_push(&at.pool.region, slot, 0, UINT32_MAX);
+    dr_outbox_push(&at.pool.region, slot, 0, task + 1);
+    dr_outbox_push(&at.pool.region, slot, 0, task); /* not DONE */
     atomic_fetch_or(&at.pool.region.reactors[0].ready[0], UINT64_MAX);
     assert_int_equal(dr_dispatch_collect(&at.pool, 0, on_outcome, &told), 0);
     dr_shared_task *shared = &at.pool.region.tasks[task];
@@ -334,7 +333,7 @@ static void broken_entries_harm_nobody(void **state)
     shared->data_len = UINT32_MAX;
     shared->code = 0;
     atomic_store(&shared->word, dr_task_word(at.pool.records[task].generation, DR_TASK_DONE, slot));
-    dr_outbox_push(outbox, task);
+    dr_outbox_push(&at.pool.region, slot, 0, task);
     atomic_fetch_or(&at.pool.region.reactors[0].ready[0], 1);
     assert_int_equal(dr_dispatch_collect(&at.pool, 0, on_outcome, &told), 1);
     assert_int_equal(told.last_code, DORA_CODE_WORKER_DIED);

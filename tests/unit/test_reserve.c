@@ -78,7 +78,7 @@ static void reserved_tasks_wait_for_their_commit(void **state)
     (void)state;
     setting self;
     set_up(&self, 3);
-    dr_shared_worker *worker = &self.pool.region.workers[self.worker.slot];
+    const uint32_t slot = self.worker.slot;
     uint32_t tasks[4];
     uint32_t none;
     /* One for the idle worker, three in the queue. */
@@ -87,14 +87,14 @@ static void reserved_tasks_wait_for_their_commit(void **state)
     }
     assert_int_equal(reserve(&self, &none), DORA_CODE_OVERLOADED);
     assert_int_equal(self.pool.refused, 1);
-    assert_true(dr_inbox_is_empty(worker));
+    assert_true(dr_inbox_is_empty(&self.pool.region, slot));
     dr_dispatch_unreserve(&self.pool, tasks[3]);
     assert_int_equal(reserve(&self, &tasks[3]), 0);
     for (uint32_t i = 0; i < 4; i++) {
         assert_int_equal(reserve(&self, &none), DORA_CODE_OVERLOADED);
         dr_dispatch_commit(&self.pool, tasks[i]);
     }
-    assert_false(dr_inbox_is_empty(worker));
+    assert_false(dr_inbox_is_empty(&self.pool.region, slot));
     assert_int_equal(self.pool.reserved_count, 0);
     assert_int_equal(self.pool.handed_count, 1);
     assert_int_equal(self.pool.waiting_count, 3);

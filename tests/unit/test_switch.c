@@ -72,7 +72,7 @@ static void start_running(setting *self, uint32_t slot, uint32_t expected)
 {
     uint32_t generation;
     uint32_t task;
-    assert_true(dr_inbox_pop(&self->pool.region.workers[slot], &generation, &task));
+    assert_true(dr_inbox_pop(&self->pool.region, slot, &generation, &task));
     assert_int_equal(task, expected);
     uint64_t word = dr_task_word(generation, DR_TASK_QUEUED, slot);
     assert_true(atomic_compare_exchange_strong(&self->pool.region.tasks[task].word, &word,
@@ -97,7 +97,7 @@ static void finish(setting *self, uint32_t slot, uint32_t task)
     shared->run_ns = 7000;
     atomic_store(&shared->word,
                  dr_task_word(self->pool.records[task].generation, DR_TASK_DONE, slot));
-    dr_outbox_push(dr_region_outbox(&self->pool.region, slot, 0), task);
+    dr_outbox_push(&self->pool.region, slot, 0, task);
     atomic_fetch_or(&self->pool.region.reactors[0].ready[0], UINT64_C(1) << slot);
     assert_int_equal(dr_dispatch_collect(&self->pool, 0, on_outcome, self), 1);
 }

@@ -13,6 +13,10 @@ extern "C" {
  * a zygote. A binding's run() looks at it by dora_is_zygote(). */
 #define DORA_ZYGOTE_ENV "DORA_ZYGOTE"
 
+/* dora_worker is a worker that is driven by an event loop, dora_task a call that it runs. */
+typedef struct dora_worker dora_worker;
+typedef struct dora_task dora_task;
+
 /* dora_runtime is a language's callbacks; `host` is the first argument of each. All run on the
  * zygote's (after the fork: the worker's) only thread. Members marked "may be NULL" may be. */
 typedef struct dora_runtime {
@@ -52,7 +56,48 @@ typedef struct dora_runtime {
      * global lock can give it up. May be NULL. */
     void (*sleep_begin)(void *host);
     void (*sleep_end)(void *host);
+
+    /* wants_loop says of a loaded application whether it has handlers that wait on an event loop.
+     * run_loop is then the worker's life from worker_start to worker_stop, in place of `invoke` and
+     * the three callbacks after it. It is so wherever the configured concurrency is above 1.
+     * May be NULL, both. */
+    bool (*wants_loop)(void *host);
+    void (*run_loop)(void *host, dora_worker *worker);
 } dora_runtime;
+
+/* A worker with an event loop. The loop watches dora_worker_fd for reading. When that is readable it
+ * calls dora_worker_wake, then takes tasks until there is none, then dora_worker_sleep; where that
+ * returns false, there is something to do after all and no wake-up will come: it takes again. It
+ * also takes again after a task is done. All of it on the thread of run_loop.
+ *
+ * dora_worker_take claims the next task. Returns: NULL when there is none, or as many run as may
+ * (`concurrency`). Ownership: lent until dora_task_done, which the runtime calls once for each,
+ * in any order, before or after other tasks are taken; err is as `invoke` returns it.
+ * dora_task_handler is what was registered for its name. */
+DORA_API int dora_worker_fd(const dora_worker *worker);
+DORA_API void dora_worker_wake(dora_worker *worker);
+DORA_API dora_task *dora_worker_take(dora_worker *worker);
+DORA_API bool dora_worker_sleep(dora_worker *worker);
+DORA_API void *dora_task_handler(const dora_task *task);
+DORA_API const dora_request *dora_task_request(const dora_task *task);
+DORA_API dora_reply *dora_task_reply(dora_task *task);
+DORA_API void dora_task_done(dora_task *task, dora_err err);
+
+/* dora_worker_is_told says whether the worker should leave: what it has taken is to be finished, or
+ * given up within 3 seconds. dora_worker_running is how many tasks are not answered yet, those too
+ * whose reply waits for room: run_loop returns when there is none.
+ * dora_worker_time_limit_ms is how long a task may run, 0: as long as it likes. The runtime answers
+ * one that is past it by dora_reply_overran and ends it; where the loop does not turn for a second
+ * more, the worker is killed. */
+DORA_API bool dora_worker_is_told(dora_worker *worker);
+DORA_API uint32_t dora_worker_running(const dora_worker *worker);
+DORA_API uint32_t dora_worker_time_limit_ms(const dora_worker *worker);
+
+/* dora_request_deadline_ns is until when the caller waits, by CLOCK_MONOTONIC; 0: it does not say.
+ * dora_deadline_set makes calls of a dora_client on this thread end by then, 0: when they like.
+ * The core does so around `invoke`; run_loop has to, around a task's turn. */
+DORA_API uint64_t dora_request_deadline_ns(const dora_request *request);
+DORA_API void dora_deadline_set(uint64_t deadline_ns);
 
 /* dora_app_handler registers what `invoke` gets for `name`; an empty name is the fallback.
  * Ownership: the name is copied; `handler` is borrowed for the process's life.
@@ -62,6 +107,9 @@ DORA_API dora_err dora_app_handler(dora_app *app, dora_slice name, void *handler
 /* dora_reply_died answers 100200 with a message: for a handler that ended its process by a fatal
  * error or exit(). Returns DORA_EEXIT. */
 DORA_API dora_err dora_reply_died(dora_reply *reply, const char *msg, size_t msg_len);
+
+/* dora_reply_overran answers 100201: the handler ran past its time limit. Returns DORA_EHANDLER. */
+DORA_API dora_err dora_reply_overran(dora_reply *reply);
 
 /* dora_is_zygote says whether this process was started to be a zygote. */
 DORA_API bool dora_is_zygote(void);

@@ -19,12 +19,13 @@
 #define DR_POOLS_MAX 64             /* pools of one server */
 #define DR_REACTORS_MAX 64          /* reactor threads of one server */
 #define DR_WORKER_SLOTS_MAX 1600    /* per pool: DR_POOL_SLOTS of the most workers, in 64s */
-#define DR_INBOX_ENTRIES 128        /* power of two; twice what is handed ahead: stale entries */
+#define DR_RING_ENTRIES_MIN 128u    /* power of two; twice what is handed ahead: stale entries */
 #define DR_HANDED_MAX 64            /* tasks handed to one worker: more gave no more speed */
-#define DR_OUTBOX_ENTRIES 128       /* power of two, above DR_HANDED_MAX: never overflows */
+#define DR_CONCURRENCY_MAX 1024u    /* tasks at a time in one worker: each has a place in rings */
 #define DR_BLOCK_BYTES_MIN 1024u    /* smallest shared-memory block: request and small reply */
 #define DR_WAKE_PRICE_NS 50000u     /* waking a worker: backlog worth handing ahead */
 #define DR_STALL_NS 1500000u        /* no progress for this long: queued tasks are taken back */
+#define DR_LOOP_GRACE_MS 1000u      /* past its time limit an event loop ends a task itself */
 #define DR_TICK_MS 10u              /* while tasks are in flight; no lost wake-up strands one */
 #define DR_TICK_AHEAD_MS 2u         /* while tasks are handed ahead */
 #define DR_CONTROL_BYTES_MAX 32768u /* one message between master and zygote */

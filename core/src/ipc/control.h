@@ -14,12 +14,13 @@ typedef enum dr_control_kind {
     /* master to zygote */
     DR_CONTROL_SETUP = 1, /* text: dr_control_setup, then the target; fds: region, log,
                            * eventfds */
-    DR_CONTROL_FORK,      /* slot, number: the worker's number in its title */
+    DR_CONTROL_FORK,      /* slot, number: the worker's number in its title; fd: its loop's */
     DR_CONTROL_STOP,
     /* zygote to master */
     DR_CONTROL_HELLO,   /* number: region layout; text: "runtime version / dora version" */
     DR_CONTROL_NAME,    /* text: one api name; empty: the fallback */
-    DR_CONTROL_LOADED,  /* the application is loaded, all names are said */
+    DR_CONTROL_LOADED,  /* the application is loaded, all names are said; number: 1 where its
+                         * workers run event loops */
     DR_CONTROL_FAILED,  /* text: why it does not load */
     DR_CONTROL_THREADS, /* number: threads after loading; it must load after the fork */
     DR_CONTROL_FORKED,  /* slot, pid; fd: pidfd */
@@ -34,6 +35,8 @@ typedef struct dr_control_setup {
     dr_region_shape shape;
     uint32_t reply_bytes_max;
     uint32_t log_level;
+    uint32_t concurrency;
+    uint32_t time_limit_ms;
     uint8_t preload;
     uint8_t is_c;  /* run the core's C runtime, not the process's own */
     char pool[66]; /* the longest name, and its end */

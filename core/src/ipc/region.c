@@ -25,8 +25,10 @@ static uint64_t lay_out(dr_region *region, const dr_region_shape *shape, char *b
     at += (uint64_t)shape->reactors * sizeof(dr_shared_reactor);
     const uint64_t workers = at;
     at += (uint64_t)shape->workers * sizeof(dr_shared_worker);
+    const uint64_t inboxes = at;
+    at += (uint64_t)shape->workers * shape->ring_entries * sizeof(uint64_t);
     const uint64_t outboxes = at;
-    at += (uint64_t)shape->workers * shape->reactors * sizeof(dr_shared_outbox);
+    at += (uint64_t)shape->workers * shape->reactors * dr_outbox_bytes(shape);
     const uint64_t tasks = at;
     at += (uint64_t)shape->tasks * sizeof(dr_shared_task);
     at = round_up(at, PAGE_BYTES);
@@ -39,7 +41,8 @@ static uint64_t lay_out(dr_region *region, const dr_region_shape *shape, char *b
         region->board = (dr_shared_board *)(void *)(base + board);
         region->reactors = (dr_shared_reactor *)(void *)(base + reactors);
         region->workers = (dr_shared_worker *)(void *)(base + workers);
-        region->outboxes = (dr_shared_outbox *)(void *)(base + outboxes);
+        region->inboxes = (uint64_t *)(void *)(base + inboxes);
+        region->outboxes = base + outboxes;
         region->tasks = (dr_shared_task *)(void *)(base + tasks);
         region->big = base + big;
         region->slab = base + slab;

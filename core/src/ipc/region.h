@@ -1,6 +1,7 @@
 /* region.h: the shared memory between the master and the workers of one pool.
  *
- * Layout: header, board, reactors, workers, outboxes, tasks, big areas (one a worker), slab.
+ * Layout: header, board, reactors, workers, inboxes, outboxes, tasks, big areas (one a worker),
+ * slab.
  * Offsets follow from the shape alone, so both sides compute them. The master never trusts what it
  * reads here: the truth about a task is in its own memory (task/pool.h). */
 #ifndef DR_IPC_REGION_H
@@ -13,7 +14,7 @@
 #include <dora/error.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 3u
+#define DR_REGION_LAYOUT 5u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {
@@ -23,6 +24,7 @@ typedef struct dr_region_shape {
     uint32_t reactors;
     uint32_t tasks;
     uint32_t big_bytes; /* of one worker's area for replies that outgrow their block */
+    uint32_t ring_entries; /* of an inbox or outbox: a power of two, above what a worker may hold */
     uint64_t slab_bytes;
     uint64_t total_bytes;
 } dr_region_shape;
@@ -35,6 +37,9 @@ enum {
     DR_TASK_DONE = 3,
     DR_TASK_CANCELLED = 4
 };
+
+/* How a worker sleeps: it is woken by a futex, or by the event descriptor of its slot. */
+enum { DR_AWAKE = 0, DR_ASLEEP = 1, DR_ASLEEP_IN_LOOP = 2 };
 
 /* How a call came. */
 enum { DR_PROTOCOL_TCP = 0, DR_PROTOCOL_HTTP };
@@ -69,14 +74,13 @@ typedef struct dr_shared_worker {
     alignas(64) _Atomic uint32_t inbox_tail; /* written by the master */
     _Atomic uint32_t stop;
     alignas(64) _Atomic uint32_t inbox_head; /* written by the worker */
-    _Atomic uint32_t asleep;                 /* futex: 1 while the worker sleeps */
+    _Atomic uint32_t asleep;                 /* futex; DR_ASLEEP_... */
     _Atomic uint32_t big_busy;               /* 1: the big area holds a reply not yet copied out */
-    alignas(64) uint64_t inbox[DR_INBOX_ENTRIES]; /* {generation:32, index:32} */
 } dr_shared_worker;
 
 typedef struct dr_shared_outbox {
     alignas(64) _Atomic uint32_t tail; /* written by the worker; the head is the master's own */
-    uint32_t entries[DR_OUTBOX_ENTRIES];
+    uint32_t entries[]; /* ring_entries */
 } dr_shared_outbox;
 
 typedef struct dr_shared_reactor {
@@ -104,7 +108,8 @@ typedef struct dr_region {
     dr_shared_board *board;
     dr_shared_reactor *reactors;
     dr_shared_worker *workers;
-    dr_shared_outbox *outboxes; /* [worker * reactors + reactor] */
+    uint64_t *inboxes; /* of {generation:32, index:32}; see dr_region_inbox */
+    char *outboxes;    /* see dr_region_outbox */
     dr_shared_task *tasks;
     char *big;
     char *slab;
@@ -125,10 +130,21 @@ static inline uint64_t dr_task_word(uint32_t generation, uint32_t state, uint32_
     return ((uint64_t)generation << 32) | ((uint64_t)state << 24) | worker;
 }
 
+static inline uint64_t *dr_region_inbox(const dr_region *region, uint32_t worker)
+{
+    return region->inboxes + (size_t)worker * region->shape.ring_entries;
+}
+
+static inline size_t dr_outbox_bytes(const dr_region_shape *shape)
+{
+    return sizeof(dr_shared_outbox) + shape->ring_entries * sizeof(uint32_t);
+}
+
 static inline dr_shared_outbox *dr_region_outbox(const dr_region *region, uint32_t worker,
                                                  uint32_t reactor)
 {
-    return &region->outboxes[(size_t)worker * region->shape.reactors + reactor];
+    const size_t at = (size_t)worker * region->shape.reactors + reactor;
+    return (dr_shared_outbox *)(void *)(region->outboxes + at * dr_outbox_bytes(&region->shape));
 }
 
 static inline char *dr_region_big(const dr_region *region, uint32_t worker)

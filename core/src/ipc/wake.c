@@ -1,4 +1,5 @@
-/* wake.c: a futex word for each worker, a flag and an eventfd for each reactor. */
+/* wake.c: a futex word for each worker, an eventfd for one that runs an event loop, a flag and an
+ * eventfd for each reactor. */
 #include "ipc/wake.h"
 
 #include <linux/futex.h>
@@ -6,33 +7,46 @@
 #include <time.h>
 #include <unistd.h>
 
-bool dr_wake_worker(dr_shared_worker *worker)
+static void ring(int event_fd)
+{
+    const uint64_t one = 1;
+    (void)!write(event_fd, &one, sizeof(one));
+}
+
+bool dr_wake_worker(dr_shared_worker *worker, int event_fd)
 {
     /* What the caller stored (the inbox's tail, a flag) and this load are sequentially consistent,
      * as is the worker's mirror image: one of the two sees the other. */
-    if (atomic_load_explicit(&worker->asleep, memory_order_seq_cst) == 0 ||
-        atomic_exchange_explicit(&worker->asleep, 0, memory_order_acq_rel) == 0) {
+    if (atomic_load_explicit(&worker->asleep, memory_order_seq_cst) == DR_AWAKE) {
         return false;
     }
-    (void)syscall(SYS_futex, &worker->asleep, FUTEX_WAKE, 1, NULL, NULL, 0);
+    const uint32_t how = atomic_exchange_explicit(&worker->asleep, DR_AWAKE, memory_order_acq_rel);
+    if (how == DR_AWAKE) {
+        return false;
+    }
+    if (how == DR_ASLEEP_IN_LOOP) {
+        ring(event_fd);
+    } else {
+        (void)syscall(SYS_futex, &worker->asleep, FUTEX_WAKE, 1, NULL, NULL, 0);
+    }
     return true;
 }
 
-void dr_wake_sleep_begin(dr_shared_worker *worker)
+void dr_wake_sleep_begin(dr_shared_worker *worker, uint32_t how)
 {
-    atomic_store_explicit(&worker->asleep, 1, memory_order_seq_cst);
+    atomic_store_explicit(&worker->asleep, how, memory_order_seq_cst);
 }
 
 void dr_wake_sleep_cancel(dr_shared_worker *worker)
 {
-    atomic_store_explicit(&worker->asleep, 0, memory_order_relaxed);
+    atomic_store_explicit(&worker->asleep, DR_AWAKE, memory_order_relaxed);
 }
 
 void dr_wake_sleep(dr_shared_worker *worker, uint32_t timeout_ms)
 {
     const struct timespec timeout = {.tv_sec = timeout_ms / 1000,
                                      .tv_nsec = (long)(timeout_ms % 1000) * 1000000L};
-    (void)syscall(SYS_futex, &worker->asleep, FUTEX_WAIT, 1, &timeout, NULL, 0);
+    (void)syscall(SYS_futex, &worker->asleep, FUTEX_WAIT, DR_ASLEEP, &timeout, NULL, 0);
     dr_wake_sleep_cancel(worker);
 }
 
@@ -42,7 +56,6 @@ void dr_wake_reactor(dr_shared_reactor *reactor, uint32_t worker, int event_fd)
                              memory_order_seq_cst);
     if (atomic_load_explicit(&reactor->asleep, memory_order_seq_cst) != 0 &&
         atomic_exchange_explicit(&reactor->asleep, 0, memory_order_acq_rel) != 0) {
-        const uint64_t one = 1;
-        (void)!write(event_fd, &one, sizeof(one));
+        ring(event_fd);
     }
 }

@@ -6,14 +6,15 @@
 #include "ipc/region.h"
 
 /* dr_wake_worker wakes a worker that sleeps; free when it is awake. Call it after the change that
- * the worker should see, which must be a sequentially consistent store.
+ * the worker should see, which must be a sequentially consistent store. `event_fd` is written where
+ * it sleeps in an event loop; -1: it never does.
  * Returns: whether it slept. */
-bool dr_wake_worker(dr_shared_worker *worker);
+bool dr_wake_worker(dr_shared_worker *worker, int event_fd);
 
-/* dr_wake_sleep_begin announces sleep. The worker then looks once more for work; finding some it
- * calls dr_wake_sleep_cancel, else dr_wake_sleep, which returns when woken or after `timeout_ms`.
- */
-void dr_wake_sleep_begin(dr_shared_worker *worker);
+/* dr_wake_sleep_begin announces sleep, DR_ASLEEP or DR_ASLEEP_IN_LOOP. The worker then looks once
+ * more for work; finding some it calls dr_wake_sleep_cancel, else it lets its loop wait for the
+ * event descriptor, or calls dr_wake_sleep, which returns when woken or after `timeout_ms`. */
+void dr_wake_sleep_begin(dr_shared_worker *worker, uint32_t how);
 void dr_wake_sleep_cancel(dr_shared_worker *worker);
 void dr_wake_sleep(dr_shared_worker *worker, uint32_t timeout_ms);
 

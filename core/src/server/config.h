@@ -32,7 +32,7 @@ typedef struct dr_pool_config {
     char *interpreter; /* NULL: DORA_PYTHON or DORA_PHP, else from PATH */
     char *extension;   /* PHP's module; NULL: DORA_PHP_EXTENSION, else php.ini */
     uint32_t workers;
-    uint32_t concurrency; /* tasks at a time in one worker; always 1 in this version */
+    uint32_t concurrency; /* tasks at a time in one worker; above 1 for Python alone */
     dr_texts apis;        /* exact names or ending in `*`; none: what the application reports */
     uint32_t queue_tasks_max;
     uint32_t queue_mb_max;

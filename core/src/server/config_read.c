@@ -228,6 +228,12 @@ static dora_err settle_pool(dr_reading *r, const json_t *json, dr_pool_config *p
     if (pool->interpreter != NULL && pool->runtime == DR_RUNTIME_C) {
         dr_reading_problem(r, "has an \"interpreter\", which a C pool does not need");
     }
+    if (pool->concurrency > 1 && pool->runtime != DR_RUNTIME_PYTHON) {
+        r->path[r->depth++] = "concurrency";
+        dr_reading_problem(r, "must be 1 for this runtime, whose handlers run to their end one "
+                              "after the other; for more at a time set \"workers\"");
+        r->depth--;
+    }
     if (pool->extension != NULL && pool->runtime != DR_RUNTIME_PHP) {
         dr_reading_problem(r, "has an \"extension\", which is for PHP alone");
     }
@@ -276,11 +282,10 @@ static const dr_key POOL_KEYS[] = {
      .min = 1,
      .max = DR_POOL_WORKERS_MAX},
     {.name = "concurrency",
-     .take = dr_take_one,
+     .take = dr_take_uint,
      .at = POOL(concurrency),
      .min = 1,
-     .max = 1,
-     .later = "this version runs one task at a time in a worker"},
+     .max = DR_CONCURRENCY_MAX},
     {.name = "apis", .take = take_apis},
     {.name = "queue_tasks_max",
      .take = dr_take_uint,

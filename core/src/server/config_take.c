@@ -117,15 +117,6 @@ dora_err dr_take_empty(dr_reading *r, const dr_key *key, const json_t *json, voi
     return DORA_OK;
 }
 
-dora_err dr_take_one(dr_reading *r, const dr_key *key, const json_t *json, void *object)
-{
-    if (json_is_integer(json) && json_integer_value(json) > 1) {
-        dr_reading_problem(r, "%s; leave it 1", key->later);
-        return DORA_OK;
-    }
-    return dr_take_uint(r, key, json, object);
-}
-
 static void unknown_key(dr_reading *r, const dr_key *keys)
 {
     const char *names[KEYS_MAX] = {NULL};

@@ -52,9 +52,8 @@ dora_err dr_take_bool(dr_reading *r, const dr_key *key, const json_t *json, void
 dora_err dr_take_path(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 /* a program or module: with a slash it is a file, else a name that is looked up when started; */
 dora_err dr_take_program(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-/* and keys of which only the default is possible so far: null, [], 1. */
+/* and keys of which only the default is possible so far: null, []. */
 dora_err dr_take_null(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 dora_err dr_take_empty(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-dora_err dr_take_one(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 
 #endif

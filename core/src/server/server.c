@@ -40,6 +40,7 @@ static dora_err make_pools(dr_server *server, dora_error *error)
         slab = slab < least ? least : slab;
         const dr_pool_limits limits = {.reactors = server->lane_count,
                                        .workers = pool->workers,
+                                       .concurrency = pool->concurrency,
                                        .queue_tasks_max = pool->queue_tasks_max,
                                        .slab_bytes = slab,
                                        .big_bytes = config->frame_bytes_max,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "ipc/region.h"
 #include "wire/message.h"
 
@@ -90,6 +91,11 @@ int64_t dora_request_remaining_ms(const dora_request *request)
     return now >= request->deadline_ns ? 0 : (int64_t)((request->deadline_ns - now) / 1000000u);
 }
 
+uint64_t dora_request_deadline_ns(const dora_request *request)
+{
+    return request->deadline_ns;
+}
+
 const char *dora_request_protocol(const dora_request *request)
 {
     return request->protocol == DR_PROTOCOL_HTTP ? "http" : "tcp";
@@ -137,4 +143,16 @@ dora_err dora_reply_died(dora_reply *reply, const char *msg, size_t msg_len)
 {
     dr_reply_set_error(reply, DORA_CODE_WORKER_DIED, msg, msg_len);
     return DORA_EEXIT;
+}
+
+dora_err dora_reply_overran(dora_reply *reply)
+{
+    const char *text = dora_code_text(DORA_CODE_TIME_LIMIT);
+    dr_reply_set_error(reply, DORA_CODE_TIME_LIMIT, text, strlen(text));
+    return DORA_EHANDLER;
+}
+
+void dora_deadline_set(uint64_t deadline_ns)
+{
+    dr_deadline_set(deadline_ns);
 }

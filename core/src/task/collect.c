@@ -2,7 +2,6 @@
  * workers that died. */
 #include "base/clock.h"
 #include "ipc/inbox.h"
-#include "ipc/wake.h"
 #include "task/dispatch.h"
 
 #define BATCH 64u
@@ -129,13 +128,12 @@ bool dr_is_done(dr_pool *pool, uint32_t task)
 static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
 {
     dr_slot *slot = &pool->slots[index];
-    dr_shared_outbox *outbox = dr_region_outbox(&pool->region, index, reactor);
-    for (uint32_t seen = 0; seen < DR_OUTBOX_ENTRIES; seen++) {
+    for (uint32_t seen = 0; seen < pool->region.shape.ring_entries; seen++) {
         if (found->count == BATCH) {
             return false;
         }
         uint32_t task;
-        if (!dr_outbox_pop(outbox, &slot->outbox_heads[reactor], &task)) {
+        if (!dr_outbox_pop(&pool->region, index, reactor, &slot->outbox_heads[reactor], &task)) {
             return true;
         }
         if (task < pool->region.shape.tasks && pool->records[task].state == DR_RECORD_HANDED &&
@@ -145,6 +143,17 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
         }
     }
     return true;
+}
+
+/* code_of_dead is what a task is answered with whose worker died while it ran. Of several only
+ * those past the limit were the reason. */
+static int64_t code_of_dead(const dr_pool *pool, const dr_slot *slot, const dr_record *record,
+                            uint64_t now_ns)
+{
+    const uint64_t limit_ns = (uint64_t)pool->limits.time_limit_ms * 1000000u;
+    const bool is_reason =
+        pool->limits.concurrency == 1 || now_ns - record->handed_ns > limit_ns;
+    return slot->overran && is_reason ? DORA_CODE_TIME_LIMIT : DORA_CODE_WORKER_DIED;
 }
 
 /* settle answers for a dead worker: what it had finished, then 100200 for what it was running. */
@@ -161,7 +170,8 @@ static bool settle(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found
             if (found->count == BATCH) {
                 return false;
             }
-            const int64_t died = slot->overran ? DORA_CODE_TIME_LIMIT : DORA_CODE_WORKER_DIED;
+            const int64_t died =
+                code_of_dead(pool, slot, &pool->records[task], found->now_ns);
             finish(pool, task, dr_is_done(pool, task) ? 0 : died, found);
         }
         task = next;
@@ -268,7 +278,7 @@ static uint32_t deliver(dr_pool *pool, batch *found, dr_outcome_fn fn, void *use
         if (outcome->is_big) {
             dr_shared_worker *worker = &pool->region.workers[outcome->slot];
             atomic_store_explicit(&worker->big_busy, 0, memory_order_seq_cst);
-            (void)dr_wake_worker(worker);
+            dr_slot_wake(pool, outcome->slot);
         }
         if (!is_kept || outcome->is_big) {
             found->items[freed++].task = outcome->task;

@@ -77,8 +77,9 @@ static void balance_later(dr_crew *crew, uint32_t pause_ms)
     uv_timer_start(&crew->retry, on_retry, pause_ms, 0);
 }
 
-/* reserve prepares a slot for a worker of this crew. Returns: DR_NONE when all are in use. */
-static uint32_t reserve(dr_crew *crew, int32_t *number)
+/* reserve prepares a slot for a worker of this crew; `*loop_fd` is what wakes its event loop, -1:
+ * it has none. Returns: DR_NONE when all are in use. */
+static uint32_t reserve(dr_crew *crew, int32_t *number, int *loop_fd)
 {
     dr_pool *pool = crew->pool;
     pthread_mutex_lock(&pool->lock);
@@ -88,7 +89,9 @@ static uint32_t reserve(dr_crew *crew, int32_t *number)
         dr_slot *slot = &pool->slots[index];
         slot->crew = crew->id;
         slot->number = free;
+        slot->has_loop = crew->has_loop;
         *number = (int32_t)free;
+        *loop_fd = crew->has_loop ? dr_slot_loop_fd(pool, index) : -1;
         if (crew->options.max_requests > 0) {
             /* Spread, so that workers started together are not replaced together. */
             crew->jitter = crew->jitter * 1103515245u + 12345u;
@@ -105,11 +108,13 @@ static bool fork_one(dr_crew *crew)
 {
     dr_pool *pool = crew->pool;
     dr_control_head head = {.kind = DR_CONTROL_FORK};
-    head.slot = reserve(crew, &head.number);
+    int loop_fd = -1;
+    head.slot = reserve(crew, &head.number, &loop_fd);
     if (head.slot == DR_NONE) {
         return false;
     }
-    if (dr_control_send(crew->control_fd, &head, NULL, 0, NULL, 0) == DORA_OK) {
+    if (dr_control_send(crew->control_fd, &head, NULL, 0, &loop_fd, loop_fd < 0 ? 0 : 1) ==
+        DORA_OK) {
         return true;
     }
     /* The zygote is behind with its work: the slot was never its, and is asked for later. */
@@ -566,6 +571,7 @@ void dr_crew_message(dr_crew *crew, const dr_control_message *message)
             break; /* it was told to stop meanwhile */
         }
         crew->load_failures = 0;
+        crew->has_loop = message->head.number != 0;
         dr_crew_set_state(crew, DR_CREW_LOADED);
         dr_crew_balance(crew);
         break;

@@ -76,6 +76,7 @@ typedef struct dr_crew {
     bool is_respawning;
     bool has_greeted;
     bool was_ready; /* a worker has once been ready */
+    bool has_loop;  /* its workers run event loops */
     uint32_t start_failures;
     uint32_t load_failures;
     uint32_t jitter;

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
-#include "ipc/wake.h"
 
 /* A handler's small reply fits behind its request; larger ones go to the worker's big area. */
 #define REPLY_ROOM 512u
@@ -16,7 +15,7 @@
 void dr_wake_all(dr_pool *pool, dr_wakes *wakes)
 {
     for (uint32_t i = 0; i < wakes->count; i++) {
-        (void)dr_wake_worker(&pool->region.workers[wakes->slots[i]]);
+        dr_slot_wake(pool, wakes->slots[i]);
     }
     wakes->count = 0;
 }
@@ -40,10 +39,10 @@ static bool can_hand_ahead(dr_pool *pool, uint32_t index, uint64_t cost_ns)
     const dr_slot *slot = &pool->slots[index];
     return slot->state == DR_SLOT_BUSY && !slot->leaving && !slot->slow &&
            slot->held < DR_HANDED_MAX && slot->backlog_ns + cost_ns <= DR_WAKE_PRICE_NS &&
-           dr_inbox_has_room(&pool->region.workers[index]);
+           dr_inbox_has_room(&pool->region, index);
 }
 
-static void hand_over(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wakes)
+void dr_hand_over(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wakes)
 {
     dr_record *record = &pool->records[task];
     if (pool->slots[slot].held == 0) {
@@ -54,32 +53,35 @@ static void hand_over(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wak
     atomic_store_explicit(&pool->region.tasks[task].word,
                           dr_task_word(record->generation, DR_TASK_QUEUED, slot),
                           memory_order_relaxed);
-    dr_inbox_push(&pool->region.workers[slot], record->generation, task);
+    dr_inbox_push(&pool->region, slot, record->generation, task);
     wake_later(pool, wakes, slot);
     pool->favourite = slot;
 }
 
 bool dr_place(dr_pool *pool, uint32_t task, dr_wakes *wakes)
 {
+    if (pool->limits.concurrency > 1) {
+        return dr_spread(pool, task, wakes);
+    }
     dr_record *record = &pool->records[task];
     const uint64_t known = pool->costs[record->api].run_ns;
     record->cost_ns = known != 0 ? known : DR_WAKE_PRICE_NS;
     if (pool->favourite != DR_NONE && can_hand_ahead(pool, pool->favourite, record->cost_ns)) {
-        hand_over(pool, pool->favourite, task, wakes);
+        dr_hand_over(pool, pool->favourite, task, wakes);
         return true;
     }
     if (pool->busy_count > 0 && record->cost_ns < DR_WAKE_PRICE_NS) {
         for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
             if (can_hand_ahead(pool, i, record->cost_ns)) {
-                hand_over(pool, i, task, wakes);
+                dr_hand_over(pool, i, task, wakes);
                 return true;
             }
         }
     }
     while (pool->idle.first != DR_NONE) {
         const uint32_t first = pool->idle.first;
-        if (dr_inbox_has_room(&pool->region.workers[first])) {
-            hand_over(pool, first, task, wakes);
+        if (dr_inbox_has_room(&pool->region, first)) {
+            dr_hand_over(pool, first, task, wakes);
             return true;
         }
         /* Idle and yet full: it does not take its stale entries out. The tick looks after it. */
@@ -109,6 +111,9 @@ static bool is_full(const dr_pool *pool)
     const uint32_t not_running = pool->waiting_count + pool->ahead_count + pool->reserved_count;
     const uint32_t most = pool->limits.queue_tasks_max;
     uint32_t over = not_running >= most ? not_running - most + 1 : 0;
+    if (over > 0 && pool->limits.concurrency > 1) {
+        return dr_spread_room(pool) < over;
+    }
     for (uint32_t i = pool->idle.first; i != DR_NONE && over > 0; i = pool->slots[i].next) {
         over--;
     }

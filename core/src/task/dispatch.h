@@ -94,10 +94,14 @@ void dr_dispatch_reactor_gone(dr_pool *pool, uint32_t reactor);
 
 /* For the files of this step only; the lock is held.
  * dr_place hands a task to the best worker. Returns: false when none can take it now.
- * dr_place_waiting hands over from the queue while workers can take.
+ * dr_place_waiting hands over from the queue while workers can take. dr_hand_over gives a task to
+ * this worker.
+ * dr_spread is dr_place where workers run several tasks at a time, dr_spread_room how many more
+ * they could take now, and dr_spread_watch looks after one of them at each tick.
  * dr_enlist gives a worker that is ready its place; dr_retire takes it away.
  * dr_is_done says whether a worker has finished a task that it still holds.
- * dr_requeue_unstarted takes back what a worker has not started; to the queue's front. */
+ * dr_requeue_unstarted takes back what a worker has not started; to the queue's front.
+ * dr_relieve does so with one that makes no progress. */
 typedef struct dr_wakes {
     uint32_t count;
     uint32_t slots[16];
@@ -105,6 +109,11 @@ typedef struct dr_wakes {
 
 bool dr_place(dr_pool *pool, uint32_t task, dr_wakes *wakes);
 void dr_place_waiting(dr_pool *pool, dr_wakes *wakes);
+void dr_hand_over(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wakes);
+bool dr_spread(dr_pool *pool, uint32_t task, dr_wakes *wakes);
+uint32_t dr_spread_room(const dr_pool *pool);
+void dr_spread_watch(dr_pool *pool, uint32_t slot);
+void dr_relieve(dr_pool *pool, uint32_t slot);
 void dr_enlist(dr_pool *pool, uint32_t slot);
 void dr_retire(dr_pool *pool, uint32_t slot);
 uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t slot);

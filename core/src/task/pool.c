@@ -3,9 +3,17 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "ipc/inbox.h"
 #include "ipc/wake.h"
+
+static uint32_t most(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
 
 dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *event_fds,
                       dora_error *error)
@@ -13,10 +21,14 @@ dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *ev
     memset(pool, 0, sizeof(*pool));
     pthread_mutex_init(&pool->lock, NULL);
     pool->limits = *limits;
+    pool->limits.concurrency = most(limits->concurrency, 1);
+    const uint32_t at_once = DR_POOL_SLOTS(limits->workers) * pool->limits.concurrency;
     memcpy(pool->event_fds, event_fds, limits->reactors * sizeof(*event_fds));
     dr_region_shape shape = {.workers = DR_POOL_SLOTS(limits->workers),
                              .reactors = limits->reactors,
-                             .tasks = limits->queue_tasks_max + DR_POOL_SLOTS(limits->workers),
+                             .tasks = limits->queue_tasks_max + at_once,
+                             .ring_entries =
+                                 dr_ring_entries(most(DR_HANDED_MAX, pool->limits.concurrency)),
                              .big_bytes = (limits->big_bytes + 4095u) & ~4095u,
                              .slab_bytes = limits->slab_bytes};
     dr_region_shape_set(&shape);
@@ -26,7 +38,12 @@ dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *ev
     }
     pool->records = calloc(shape.tasks, sizeof(*pool->records));
     pool->slots = calloc(shape.workers, sizeof(*pool->slots));
-    if (err == DORA_OK && (pool->records == NULL || pool->slots == NULL)) {
+    pool->loop_fds = malloc(shape.workers * sizeof(*pool->loop_fds));
+    for (uint32_t i = 0; pool->loop_fds != NULL && i < shape.workers; i++) {
+        pool->loop_fds[i] = -1;
+    }
+    if (err == DORA_OK &&
+        (pool->records == NULL || pool->slots == NULL || pool->loop_fds == NULL)) {
         err = DORA_ENOMEM;
     }
     if (err != DORA_OK) {
@@ -48,6 +65,12 @@ dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *ev
 
 void dr_pool_fini(dr_pool *pool)
 {
+    for (uint32_t i = 0; pool->loop_fds != NULL && i < DR_POOL_SLOTS(pool->limits.workers); i++) {
+        if (pool->loop_fds[i] >= 0) {
+            close(pool->loop_fds[i]);
+        }
+    }
+    free(pool->loop_fds);
     if (pool->region.base != NULL) {
         dr_region_close(&pool->region);
         pthread_mutex_destroy(&pool->lock);
@@ -171,7 +194,8 @@ void dr_slot_take(dr_pool *pool, uint32_t index, uint32_t task)
     }
     if (slot->held == 0) {
         pool->busy_count++;
-    } else {
+    }
+    if (slot->held >= pool->limits.concurrency) {
         pool->ahead_count++;
     }
     record->state = DR_RECORD_HANDED;
@@ -191,7 +215,8 @@ void dr_slot_drop(dr_pool *pool, uint32_t index, uint32_t task)
     pool->handed_count--;
     if (slot->held == 0) {
         pool->busy_count--;
-    } else {
+    }
+    if (slot->held >= pool->limits.concurrency) {
         pool->ahead_count--;
     }
 }
@@ -220,10 +245,23 @@ uint32_t dr_slot_reserve(dr_pool *pool)
     return index;
 }
 
+int dr_slot_loop_fd(dr_pool *pool, uint32_t index)
+{
+    if (pool->loop_fds[index] < 0) {
+        pool->loop_fds[index] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    }
+    return pool->loop_fds[index];
+}
+
+void dr_slot_wake(dr_pool *pool, uint32_t index)
+{
+    (void)dr_wake_worker(&pool->region.workers[index], pool->loop_fds[index]);
+}
+
 void dr_slot_stop(dr_pool *pool, uint32_t index)
 {
     dr_shared_worker *shared = &pool->region.workers[index];
     pool->slots[index].stopped_ns = dr_clock_ns();
     atomic_store_explicit(&shared->stop, 1, memory_order_seq_cst);
-    (void)dr_wake_worker(shared);
+    dr_slot_wake(pool, index);
 }

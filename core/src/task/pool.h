@@ -47,6 +47,7 @@ typedef struct dr_record {
     uint64_t cost_ns; /* counted in the worker's backlog */
     uint64_t submitted_ns;
     uint64_t deadline_ns; /* 0: none */
+    uint64_t handed_ns;   /* where workers run several tasks and have a time limit */
     void *owner;
     uint64_t offset;
     uint32_t capacity;
@@ -82,6 +83,8 @@ typedef struct dr_slot {
     bool leaving;    /* gets no more tasks and stops when it holds none */
     bool slow;       /* its current task is long: nothing is handed ahead */
     bool overran;    /* killed for its time limit */
+    bool has_loop;   /* it is driven by an event loop, and woken by its descriptor */
+    bool is_behind;  /* at the last tick tasks waited in its inbox, taken up to `inbox_head` */
     bool wants_recycling;
     dr_restart why;     /* it leaves */
     uint32_t memory_kb; /* when it was last looked at */
@@ -92,6 +95,7 @@ typedef struct dr_slot {
     uint64_t backlog_ns;
     uint64_t finished; /* tasks, over the worker's life */
     uint64_t finished_at_tick;
+    uint32_t inbox_head;
     uint64_t recycle_at; /* tasks; 0: never */
     uint64_t since_ns;   /* of its last progress */
     uint64_t unsettled;  /* after its death: one bit for each reactor that must look */
@@ -110,6 +114,7 @@ typedef struct dr_api_cost {
 typedef struct dr_pool_limits {
     uint32_t reactors;
     uint32_t workers;
+    uint32_t concurrency; /* tasks that a worker runs at a time; 0 stands for 1 */
     uint32_t queue_tasks_max;
     uint64_t slab_bytes;
     uint32_t big_bytes;
@@ -134,7 +139,7 @@ typedef struct dr_pool {
     uint32_t reserved_count; /* admitted, not yet waiting or handed */
     uint32_t handed_count;
     uint32_t busy_count;  /* workers that hold tasks */
-    uint32_t ahead_count; /* tasks handed to workers that hold another */
+    uint32_t ahead_count; /* tasks handed to workers that hold as many as they can run */
     uint32_t live_count;  /* workers that take tasks */
     uint32_t dead_count;  /* workers not yet settled */
     uint32_t favourite;   /* the awake worker that is filled first */
@@ -146,8 +151,10 @@ typedef struct dr_pool {
     bool unhealthy;         /* workers do not start; with none left, tasks are refused */
     uint64_t reactors_gone; /* one bit for each that has ended */
     uint64_t ticked_ns;
+    bool is_behind; /* a worker was so at the last tick */
     uint64_t expired_ns[DR_REACTORS_MAX]; /* when each reactor last looked for passed deadlines */
     int event_fds[DR_REACTORS_MAX];
+    int *loop_fds; /* one a slot, -1: none; they stay, so a late wake-up harms nobody */
     /* on_attention is called, without the lock, when the supervisor has to look: a worker wants
      * recycling. Thread: any reactor's. */
     void (*on_attention)(struct dr_pool *pool, void *user);
@@ -182,6 +189,13 @@ void dr_slot_drop(dr_pool *pool, uint32_t slot, uint32_t index);
 /* dr_slot_reserve finds an empty slot for a new worker and clears its shared memory.
  * Returns: DR_NONE when all are in use. */
 uint32_t dr_slot_reserve(dr_pool *pool);
+
+/* dr_slot_loop_fd gives the event descriptor by which a slot's event loops are woken; it is made with
+ * the first of them. Returns: -1 when that cannot be. */
+int dr_slot_loop_fd(dr_pool *pool, uint32_t slot);
+
+/* dr_slot_wake wakes a slot's worker. Thread: any; the lock is not needed. */
+void dr_slot_wake(dr_pool *pool, uint32_t slot);
 
 /* dr_slot_stop tells a worker that holds nothing to leave. */
 void dr_slot_stop(dr_pool *pool, uint32_t slot);

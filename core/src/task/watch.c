@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
-#include "ipc/wake.h"
 #include "task/dispatch.h"
 
 uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t index)
@@ -30,9 +29,7 @@ uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t index)
     return count;
 }
 
-/* relieve takes back what a worker that makes no progress has not started, when somebody else can
- * run it. */
-static void relieve(dr_pool *pool, uint32_t index)
+void dr_relieve(dr_pool *pool, uint32_t index)
 {
     dr_slot *slot = &pool->slots[index];
     slot->slow = true;
@@ -48,11 +45,19 @@ static bool kill_worker(const dr_slot *slot)
     return slot->pidfd >= 0 && syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0) == 0;
 }
 
-/* is_overrun says whether the task a worker runs is past the pool's time limit. */
+/* is_overrun says whether a task that a worker runs, of several the oldest, is past the pool's time
+ * limit. An event loop ends such a task itself, if it still turns. */
 static bool is_overrun(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns)
 {
-    return pool->limits.time_limit_ms != 0 && slot->held > 0 && !slot->overran &&
-           now_ns - slot->since_ns > (uint64_t)pool->limits.time_limit_ms * 1000000u;
+    if (pool->limits.time_limit_ms == 0 || slot->held == 0 || slot->overran) {
+        return false;
+    }
+    const uint64_t since_ns = pool->limits.concurrency > 1
+                                  ? pool->records[slot->tasks.first].handed_ns
+                                  : slot->since_ns;
+    const uint64_t limit_ms =
+        (uint64_t)pool->limits.time_limit_ms + (slot->has_loop ? DR_LOOP_GRACE_MS : 0);
+    return now_ns > since_ns && now_ns - since_ns > limit_ms * 1000000u;
 }
 
 /* watch_suspect gives a worker that reacts again back its place, and ends one whose ring is broken:
@@ -60,10 +65,9 @@ static bool is_overrun(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns
 static void watch_suspect(dr_pool *pool, uint32_t index)
 {
     dr_slot *slot = &pool->slots[index];
-    dr_shared_worker *shared = &pool->region.workers[index];
-    if (dr_inbox_is_broken(shared)) {
+    if (dr_inbox_is_broken(&pool->region, index)) {
         (void)kill_worker(slot);
-    } else if (dr_inbox_is_empty(shared)) {
+    } else if (dr_inbox_is_empty(&pool->region, index)) {
         if (slot->leaving) {
             slot->state = DR_SLOT_BUSY;
             dr_slot_stop(pool, index);
@@ -89,11 +93,14 @@ static void watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
     if (is_overrun(pool, slot, now_ns)) {
         (void)dr_requeue_unstarted(pool, index);
         /* Not when it has just finished and its reactor has yet to see that. */
-        slot->overran = slot->held > 0 && !dr_is_done(pool, slot->tasks.first) && kill_worker(slot);
+        slot->overran = is_overrun(pool, slot, now_ns) && !dr_is_done(pool, slot->tasks.first) &&
+                        kill_worker(slot);
         return;
     }
-    if (is_stalled && (slot->held > 1 || pool->idle.first != DR_NONE)) {
-        relieve(pool, index);
+    if (pool->limits.concurrency > 1) {
+        dr_spread_watch(pool, index);
+    } else if (is_stalled && (slot->held > 1 || pool->idle.first != DR_NONE)) {
+        dr_relieve(pool, index);
     }
 }
 
@@ -104,12 +111,13 @@ uint32_t dr_dispatch_tick(dr_pool *pool, uint64_t now_ns)
     pthread_mutex_lock(&pool->lock);
     if (now_ns > pool->ticked_ns && now_ns - pool->ticked_ns > 1000000u) {
         pool->ticked_ns = now_ns;
+        pool->is_behind = false;
         for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
             watch(pool, i, now_ns);
         }
         dr_place_waiting(pool, &wakes);
     }
-    if (pool->ahead_count > 0) {
+    if (pool->ahead_count > 0 || pool->is_behind) {
         next_ms = DR_TICK_AHEAD_MS;
     } else if (pool->handed_count > 0 || pool->waiting_count > 0) {
         next_ms = DR_TICK_MS;

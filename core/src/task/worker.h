@@ -1,11 +1,13 @@
-/* worker.h: the loop of a task worker. */
+/* worker.h: a task worker: one task after the other (worker.c), or several at a time on an event loop
+ * (loop.c). */
 #ifndef DR_TASK_WORKER_H
 #define DR_TASK_WORKER_H
 
 #include "ipc/region.h"
 #include "task/app.h"
 
-typedef struct dr_worker {
+/* dr_worker is what the public interface calls a dora_worker. */
+typedef struct dora_worker {
     const dora_runtime *runtime;
     const dora_app *app;
     dr_region *region;
@@ -13,10 +15,30 @@ typedef struct dr_worker {
     uint32_t reply_bytes_max;
     const int *event_fds;      /* one for each reactor */
     _Atomic uint64_t requests; /* taken so far; handlers' threads may read it */
+    /* Of one with an event loop. */
+    bool has_loop;
+    bool is_told;           /* the loop knows that it should stop */
+    int loop_fd;            /* by which the master wakes it */
+    uint32_t concurrency;   /* tasks at a time */
+    uint32_t running;       /* not yet published */
+    uint32_t time_limit_ms; /* 0: none */
+    dora_task *free_jobs;
+    dora_task *settled_first; /* they wait for the big area, in their order */
+    dora_task *settled_last;
 } dr_worker;
 
-/* dr_worker_run takes tasks until it is told to stop or the runtime says DORA_EEXIT. It does not
- * depend on the master being alive to end: the zygote sets the stop flag. */
+/* dr_worker_run takes tasks until it is told to stop or the runtime says DORA_EEXIT; of a worker
+ * with a loop it is the runtime's loop. It does not depend on the master being alive to end: the
+ * zygote sets the stop flag. */
 void dr_worker_run(dr_worker *worker);
+
+/* For the files of this step only: the area for a reply that outgrew its block. dr_worker_is_big_free
+ * looks, dr_worker_wait_for_big sleeps until it is free, dr_worker_set_big marks it as used or not;
+ * once a reply in it is published, the master frees it.
+ * dr_loop_fini frees the jobs. */
+bool dr_worker_is_big_free(const dr_worker *worker);
+void dr_worker_wait_for_big(dr_worker *worker);
+void dr_worker_set_big(dr_worker *worker, bool is_used);
+void dr_loop_fini(dr_worker *worker);
 
 #endif

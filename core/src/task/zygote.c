@@ -26,7 +26,7 @@
 
 typedef struct child {
     pid_t pid;
-    uint32_t slot;
+    int loop_fd; /* wakes its event loop; -1: it has none */
 } child;
 
 typedef struct zygote {
@@ -134,15 +134,39 @@ static void report_failure(const dora_error *error)
     say(DR_CONTROL_FAILED, 0, 0, 0, error->msg, strlen(error->msg));
 }
 
+/* has_loop says whether workers of the loaded application run an event loop. */
+static bool has_loop(const zygote *self)
+{
+    const dora_runtime *runtime = self->runtime;
+    return runtime->run_loop != NULL &&
+           (self->setup.concurrency > 1 || runtime->wants_loop(runtime->host));
+}
+
+/* say_concurrency tells what the operator may not have meant. */
+static void say_concurrency(const zygote *self)
+{
+    const dora_runtime *runtime = self->runtime;
+    const bool is_one = self->setup.concurrency == 1;
+    if (runtime->run_loop == NULL || runtime->wants_loop(runtime->host) != is_one) {
+        return;
+    }
+    const char *text = is_one ? "some handlers wait on an event loop, and concurrency is 1: each "
+                                "worker runs one call at a time"
+                              : "concurrency is above 1, and no handler waits on an event loop: "
+                                "each worker runs one call at a time all the same";
+    (void)dora_log(DORA_LOG_NOTICE, NULL, NULL, 0, text, strlen(text));
+}
+
 static void report_names(const zygote *self)
 {
+    say_concurrency(self);
     for (uint32_t i = 0; i < self->app.count; i++) {
         say(DR_CONTROL_NAME, 0, 0, 0, self->app.entries[i].name, self->app.entries[i].name_len);
     }
     if (self->app.has_fallback) {
         say(DR_CONTROL_NAME, 0, 0, 0, "", 0);
     }
-    say(DR_CONTROL_LOADED, 0, 0, 0, NULL, 0);
+    say(DR_CONTROL_LOADED, 0, 0, has_loop(self), NULL, 0);
 }
 
 static void restore_signals(void)
@@ -194,8 +218,38 @@ static bool load_aside(zygote *self)
     return status == 0;
 }
 
+/* start_worker loads what is not loaded yet, and runs the start hooks. */
+static dora_err start_worker(zygote *self, int32_t number, dora_error *error)
+{
+    const dora_runtime *runtime = self->runtime;
+    dr_worker *worker = &self->worker;
+    dora_err err = self->setup.preload ? DORA_OK : load(self, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    worker->has_loop = has_loop(self);
+    if (worker->has_loop && worker->loop_fd < 0) {
+        return dora_error_set(error, DORA_ELOAD,
+                              "the application has handlers that wait on an event loop, and had "
+                              "none when the server loaded it: reload the server");
+    }
+    return runtime->worker_start == NULL
+               ? DORA_OK
+               : runtime->worker_start(runtime->host, (uint32_t)number, error);
+}
+
+/* close_others closes the event descriptors of the other workers. */
+static void close_others(const zygote *self)
+{
+    for (uint32_t i = 0; i < self->region.shape.workers; i++) {
+        if (self->children[i].pid != 0 && self->children[i].loop_fd >= 0) {
+            close(self->children[i].loop_fd);
+        }
+    }
+}
+
 /* be_worker is the life of a forked worker, from its first instruction to its return. */
-static int be_worker(zygote *self, uint32_t slot, int32_t number, pid_t zygote_pid)
+static int be_worker(zygote *self, uint32_t slot, int32_t number, int loop_fd, pid_t zygote_pid)
 {
     const dora_runtime *runtime = self->runtime;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -203,6 +257,7 @@ static int be_worker(zygote *self, uint32_t slot, int32_t number, pid_t zygote_p
         return 1;
     }
     close(self->signal_fd);
+    close_others(self);
     ignore_with(runtime->resumes_sleep ? do_nothing : SIG_IGN);
     restore_signals();
     (void)madvise(self->region.base, self->region.shape.total_bytes, MADV_DONTFORK);
@@ -215,14 +270,13 @@ static int be_worker(zygote *self, uint32_t slot, int32_t number, pid_t zygote_p
                                .region = &self->region,
                                .slot = slot,
                                .reply_bytes_max = self->setup.reply_bytes_max,
-                               .event_fds = self->event_fds};
+                               .event_fds = self->event_fds,
+                               .loop_fd = loop_fd,
+                               .concurrency = self->setup.concurrency,
+                               .time_limit_ms = self->setup.time_limit_ms};
     dr_context_enter(&self->context, self->region.board, (uint32_t)number, &self->worker.requests);
     dora_error error = {0};
-    dora_err err = self->setup.preload ? DORA_OK : load(self, &error);
-    if (err == DORA_OK && runtime->worker_start != NULL) {
-        err = runtime->worker_start(runtime->host, (uint32_t)number, &error);
-    }
-    if (err != DORA_OK) {
+    if (start_worker(self, number, &error) != DORA_OK) {
         say(DR_CONTROL_NOT_STARTED, slot, getpid(), 0, error.msg, strlen(error.msg));
         return 1;
     }
@@ -235,20 +289,28 @@ static int be_worker(zygote *self, uint32_t slot, int32_t number, pid_t zygote_p
     return 0;
 }
 
-/* fork_worker makes a worker. Returns: true in the worker, whose status is then in `*status`. */
-static bool fork_worker(zygote *self, uint32_t slot, int32_t number, int *status)
+/* forget frees a child's place. */
+static void forget(zygote *self, child *one)
+{
+    if (one->loop_fd >= 0) {
+        close(one->loop_fd);
+    }
+    one->pid = 0;
+    self->child_count--;
+}
+
+/* fork_worker makes a worker. Returns: true in the worker, whose status is then in `*status`.
+ * Ownership: takes `loop_fd`. */
+static bool fork_worker(zygote *self, uint32_t slot, int32_t number, int loop_fd, int *status)
 {
     const dora_runtime *runtime = self->runtime;
     const pid_t zygote_pid = getpid();
-    if (slot >= self->region.shape.workers) {
-        return false;
-    }
     if (runtime->fork_before != NULL) {
         runtime->fork_before(runtime->host);
     }
     const pid_t pid = fork();
     if (pid == 0) {
-        *status = be_worker(self, slot, number, zygote_pid);
+        *status = be_worker(self, slot, number, loop_fd, zygote_pid);
         return true;
     }
     if (runtime->fork_parent != NULL) {
@@ -257,9 +319,12 @@ static bool fork_worker(zygote *self, uint32_t slot, int32_t number, int *status
     if (pid < 0) {
         const char *text = strerror(errno);
         say(DR_CONTROL_NOT_STARTED, slot, 0, 0, text, strlen(text));
+        if (loop_fd >= 0) {
+            close(loop_fd);
+        }
         return false;
     }
-    self->children[slot] = (child){pid, slot};
+    self->children[slot] = (child){pid, loop_fd};
     self->child_count++;
     /* Not reaped before this: the descriptor cannot mean another process. */
     const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -278,8 +343,7 @@ static void reap(zygote *self)
         const pid_t pid = self->children[i].pid;
         const pid_t ended = pid == 0 ? 0 : waitpid(pid, &status, WNOHANG);
         if (ended == pid && pid != 0) {
-            self->children[i].pid = 0;
-            self->child_count--;
+            forget(self, &self->children[i]);
             say(DR_CONTROL_EXITED, i, pid, status, NULL, 0);
         }
     }
@@ -292,7 +356,7 @@ static void stop(zygote *self)
     for (uint32_t i = 0; i < self->region.shape.workers; i++) {
         if (self->children[i].pid != 0) {
             atomic_store(&self->region.workers[i].stop, 1);
-            (void)dr_wake_worker(&self->region.workers[i]);
+            (void)dr_wake_worker(&self->region.workers[i], self->children[i].loop_fd);
         }
     }
     reap(self);
@@ -332,8 +396,10 @@ static bool watch(zygote *self, int *status)
             self->message.head.kind == DR_CONTROL_STOP) {
             return false;
         }
-        if (self->message.head.kind == DR_CONTROL_FORK &&
-            fork_worker(self, self->message.head.slot, self->message.head.number, status)) {
+        const dr_control_head *head = &self->message.head;
+        const int loop_fd = self->message.fd_count > 0 ? self->message.fds[0] : -1;
+        if (head->kind == DR_CONTROL_FORK && head->slot < self->region.shape.workers &&
+            fork_worker(self, head->slot, head->number, loop_fd, status)) {
             return true;
         }
     }

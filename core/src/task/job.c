@@ -1,0 +1,209 @@
+/* job.c: one task in a worker's hand: claim it, find its handler, hand back the reply. */
+#include "task/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ipc/inbox.h"
+#include "ipc/wake.h"
+
+#define REPLY_LEVELS 3 /* reply, map of results, envelope: a result stands behind these */
+
+/* take_big makes the big area this job's. A loop does not wait until the master has copied the last
+ * big reply out. Returns: whether the job has it. */
+static bool take_big(dr_job *job)
+{
+    dr_worker *worker = job->worker;
+    if (!dr_worker_is_big_free(worker)) {
+        if (worker->has_loop) {
+            return false;
+        }
+        dr_worker_wait_for_big(worker);
+    }
+    dr_worker_set_big(worker, true);
+    job->place = DR_JOB_IN_BIG;
+    return true;
+}
+
+/* grow moves a reply that outgrew its task's block to the worker's big area, or to where it waits
+ * for that. */
+static dora_err grow(dora_writer *writer, size_t need, void *user)
+{
+    dr_job *job = user;
+    dr_region *region = job->worker->region;
+    const size_t bytes = region->shape.big_bytes;
+    if (job->place != DR_JOB_IN_BLOCK || need > bytes) {
+        return DORA_ETOOBIG;
+    }
+    char *area = NULL;
+    if (take_big(job)) {
+        area = dr_region_big(region, job->worker->slot);
+    } else {
+        job->place = DR_JOB_IN_HEAP;
+        area = job->heap = malloc(bytes);
+    }
+    if (area == NULL) {
+        return DORA_ENOMEM;
+    }
+    memcpy(area, writer->data, writer->len);
+    writer->data = area;
+    writer->cap = bytes;
+    return DORA_OK;
+}
+
+bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now_ns)
+{
+    dr_worker *worker = job->worker;
+    dr_shared_task *task = &worker->region->tasks[index];
+    uint64_t word = dr_task_word(generation, DR_TASK_QUEUED, worker->slot);
+    if (!atomic_compare_exchange_strong_explicit(
+            &task->word, &word, dr_task_word(generation, DR_TASK_RUNNING, worker->slot),
+            memory_order_acq_rel, memory_order_relaxed)) {
+        return false;
+    }
+    char *block = worker->region->slab + task->offset;
+    const size_t input_len = (size_t)task->name_len + task->param_len + task->trace_len;
+    job->index = index;
+    job->generation = generation;
+    job->begin_ns = now_ns;
+    job->request = (dora_request){
+        .name = {block, task->name_len},
+        .param = {block + task->name_len, task->param_len},
+        .trace = {block + task->name_len + task->param_len, task->trace_len},
+        .guid = {task->guid, DR_GUID_LEN},
+        .deadline_ns = task->deadline_ns,
+        .connection = task->connection,
+        .protocol = task->protocol,
+        .type = task->type};
+    job->room = block + input_len;
+    job->room_len = task->capacity - input_len;
+    job->place = DR_JOB_IN_BLOCK;
+    job->reply.has_failed = false;
+    job->reply.code = 0;
+    job->reply.msg_len = 0;
+    dr_writer_init(&job->reply.writer, job->room, job->room_len, worker->reply_bytes_max, grow,
+                   job);
+    job->reply.writer.depth_max = DR_VALUE_DEPTH_MAX - REPLY_LEVELS;
+    return true;
+}
+
+/* handler_for finds the handler the master meant. Where the application was loaded again since
+ * (late loading, a new zygote) its order may have changed, so the name decides. */
+static bool handler_for(const dora_app *app, uint32_t api, dora_slice name, void **handler)
+{
+    for (uint32_t tries = 0; tries <= app->count; tries++) {
+        const uint32_t at = tries == 0 ? api : tries - 1;
+        if (at < app->count && app->entries[at].name_len == name.len &&
+            memcmp(app->entries[at].name, name.data, name.len) == 0) {
+            *handler = app->entries[at].handler;
+            return true;
+        }
+    }
+    *handler = app->fallback;
+    return app->has_fallback;
+}
+
+static dora_err refuse(dr_job *job, dora_code code)
+{
+    const char *text = dora_code_text(code);
+    dr_reply_set_error(&job->reply, code, text, strlen(text));
+    return DORA_EHANDLER;
+}
+
+dora_err dr_job_find(dr_job *job)
+{
+    dr_worker *worker = job->worker;
+    const uint64_t deadline_ns = job->request.deadline_ns;
+    if (deadline_ns != 0 && job->begin_ns >= deadline_ns) {
+        return refuse(job, DORA_CODE_EXPIRED);
+    }
+    const uint32_t api = worker->region->tasks[job->index].api;
+    if (!handler_for(worker->app, api, job->request.name, &job->handler)) {
+        return refuse(job, DORA_CODE_NO_API);
+    }
+    _Atomic uint64_t *requests = &worker->requests;
+    atomic_store_explicit(requests, atomic_load_explicit(requests, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    return DORA_OK;
+}
+
+/* finish_value ends what the handler has written, or says what is wrong with it. */
+static void finish_value(dr_job *job, dora_err err)
+{
+    dora_reply *reply = &job->reply;
+    const dora_err written = dora_writer_error(&reply->writer);
+    if (err != DORA_OK && written != DORA_ETOOBIG) {
+        const char *text = dora_err_text(err);
+        dr_reply_set_error(reply, DORA_CODE_HANDLER, text, strlen(text));
+        return;
+    }
+    err = written == DORA_OK ? dora_writer_finish(&reply->writer, &job->out) : written;
+    if (err == DORA_ETOOBIG) {
+        char text[96];
+        const int len = snprintf(text, sizeof(text),
+                                 "the result is larger than %u bytes or deeper than %d levels",
+                                 job->worker->reply_bytes_max, DR_VALUE_DEPTH_MAX);
+        dr_reply_set_error(reply, DORA_CODE_TOO_BIG, text, (size_t)len);
+    } else if (err != DORA_OK) {
+        const char *text = "the handler wrote no result, or not exactly one value";
+        dr_reply_set_error(reply, DORA_CODE_HANDLER, text, strlen(text));
+    }
+}
+
+void dr_job_settle(dr_job *job, dora_err err)
+{
+    dora_reply *reply = &job->reply;
+    if (!reply->has_failed) {
+        finish_value(job, err);
+    }
+    if (reply->has_failed) {
+        job->out = (dora_slice){reply->msg, reply->msg_len};
+    }
+}
+
+/* move_out puts the reply where the master looks for it. Returns: false when that is not free. */
+static bool move_out(dr_job *job)
+{
+    const bool has_failed = job->reply.has_failed;
+    if (has_failed && job->out.len <= job->room_len) {
+        if (job->place == DR_JOB_IN_BIG) {
+            dr_worker_set_big(job->worker, false);
+        }
+        job->place = DR_JOB_IN_BLOCK;
+        memcpy(job->room, job->out.data, job->out.len);
+    } else if (has_failed || job->place == DR_JOB_IN_HEAP) {
+        if (job->place != DR_JOB_IN_BIG && !take_big(job)) {
+            return false;
+        }
+        memcpy(dr_region_big(job->worker->region, job->worker->slot), job->out.data, job->out.len);
+    }
+    free(job->heap);
+    job->heap = NULL;
+    return true;
+}
+
+bool dr_job_publish(dr_job *job, uint64_t *end_ns)
+{
+    dr_worker *worker = job->worker;
+    dr_shared_task *task = &worker->region->tasks[job->index];
+    const bool has_failed = job->reply.has_failed;
+    if (!move_out(job)) {
+        return false;
+    }
+    const bool is_big = job->place == DR_JOB_IN_BIG;
+    task->reply_at = is_big ? DR_REPLY_IN_BIG : DR_REPLY_IN_BLOCK;
+    task->code = has_failed ? job->reply.code : 0;
+    task->msg_len = has_failed ? (uint32_t)job->out.len : 0;
+    task->data_len = has_failed ? 0 : (uint32_t)job->out.len;
+    *end_ns = dr_clock_ns();
+    const uint64_t run_ns = *end_ns - job->begin_ns;
+    task->run_ns = run_ns < UINT32_MAX ? (uint32_t)run_ns : UINT32_MAX;
+    const uint32_t reactor = task->reactor;
+    atomic_store_explicit(&task->word, dr_task_word(job->generation, DR_TASK_DONE, worker->slot),
+                          memory_order_release);
+    dr_outbox_push(worker->region, worker->slot, reactor, job->index);
+    dr_wake_reactor(&worker->region->reactors[reactor], worker->slot, worker->event_fds[reactor]);
+    return true;
+}

@@ -1,0 +1,176 @@
+/* loop.c: a worker that is driven by an event loop of its language: it takes as many tasks as it has
+ * room for, hands replies back in any order, and says when it sleeps. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ipc/inbox.h"
+#include "ipc/wake.h"
+#include "task/job.h"
+
+static dr_shared_worker *shared_of(const dora_worker *worker)
+{
+    return &worker->region->workers[worker->slot];
+}
+
+static void give_back(dora_worker *worker, dora_task *job)
+{
+    job->next = worker->free_jobs;
+    worker->free_jobs = job;
+}
+
+/* take_job: NULL without memory. */
+static dora_task *take_job(dora_worker *worker)
+{
+    dora_task *job = worker->free_jobs;
+    if (job != NULL) {
+        worker->free_jobs = job->next;
+        job->next = NULL;
+        return job;
+    }
+    job = calloc(1, sizeof(*job));
+    if (job != NULL) {
+        job->worker = worker;
+    }
+    return job;
+}
+
+static bool publish(dora_task *job)
+{
+    uint64_t end_ns;
+    if (!dr_job_publish(job, &end_ns)) {
+        return false;
+    }
+    job->worker->running--;
+    give_back(job->worker, job);
+    return true;
+}
+
+/* publish_settled hands over what waited for the big area, as far as it goes. */
+static void publish_settled(dora_worker *worker)
+{
+    while (worker->settled_first != NULL) {
+        dora_task *job = worker->settled_first;
+        dora_task *next = job->next;
+        if (!publish(job)) {
+            return;
+        }
+        worker->settled_first = next;
+    }
+}
+
+void dora_task_done(dora_task *task, dora_err err)
+{
+    dora_worker *worker = task->worker;
+    dr_job_settle(task, err);
+    if (publish(task)) {
+        return;
+    }
+    task->next = NULL;
+    if (worker->settled_first == NULL) {
+        worker->settled_first = task;
+    } else {
+        worker->settled_last->next = task;
+    }
+    worker->settled_last = task;
+}
+
+dora_task *dora_worker_take(dora_worker *worker)
+{
+    publish_settled(worker);
+    while (worker->running < worker->concurrency) {
+        uint32_t generation;
+        uint32_t index;
+        dora_task *job = take_job(worker);
+        if (job == NULL) {
+            return NULL;
+        }
+        if (!dr_inbox_pop(worker->region, worker->slot, &generation, &index)) {
+            give_back(worker, job);
+            return NULL;
+        }
+        if (!dr_job_begin(job, index, generation, dr_clock_ns())) {
+            give_back(worker, job); /* taken back, or cancelled */
+            continue;
+        }
+        worker->running++;
+        const dora_err err = dr_job_find(job);
+        if (err == DORA_OK) {
+            return job;
+        }
+        dora_task_done(job, err);
+    }
+    return NULL;
+}
+
+bool dora_worker_sleep(dora_worker *worker)
+{
+    dr_shared_worker *shared = shared_of(worker);
+    dr_wake_sleep_begin(shared, DR_ASLEEP_IN_LOOP);
+    const bool has_news = !worker->is_told && atomic_load(&shared->stop) != 0;
+    const bool has_room = worker->running < worker->concurrency;
+    if (has_news || (has_room && !dr_inbox_is_empty(worker->region, worker->slot)) ||
+        (worker->settled_first != NULL && dr_worker_is_big_free(worker))) {
+        dr_wake_sleep_cancel(shared);
+        return false;
+    }
+    return true;
+}
+
+void dora_worker_wake(dora_worker *worker)
+{
+    uint64_t count;
+    (void)!read(worker->loop_fd, &count, sizeof(count));
+}
+
+bool dora_worker_is_told(dora_worker *worker)
+{
+    worker->is_told = atomic_load_explicit(&shared_of(worker)->stop, memory_order_acquire) != 0;
+    return worker->is_told;
+}
+
+int dora_worker_fd(const dora_worker *worker)
+{
+    return worker->loop_fd;
+}
+
+uint32_t dora_worker_running(const dora_worker *worker)
+{
+    return worker->running;
+}
+
+uint32_t dora_worker_time_limit_ms(const dora_worker *worker)
+{
+    return worker->time_limit_ms;
+}
+
+const dora_request *dora_task_request(const dora_task *task)
+{
+    return &task->request;
+}
+
+dora_reply *dora_task_reply(dora_task *task)
+{
+    return &task->reply;
+}
+
+void *dora_task_handler(const dora_task *task)
+{
+    return task->handler;
+}
+
+void dr_loop_fini(dora_worker *worker)
+{
+    /* What still waits for the big area is answered by the worker's end. */
+    while (worker->settled_first != NULL) {
+        dora_task *job = worker->settled_first;
+        worker->settled_first = job->next;
+        free(job->heap);
+        give_back(worker, job);
+    }
+    while (worker->free_jobs != NULL) {
+        dora_task *job = worker->free_jobs;
+        worker->free_jobs = job->next;
+        free(job);
+    }
+}

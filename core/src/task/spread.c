@@ -1,0 +1,75 @@
+/* spread.c: choosing a worker where each runs several tasks at a time on an event loop.
+ *
+ * A task that waits for something costs its worker nothing, so neither run times nor wake-ups are
+ * counted: the worker that holds the fewest gets the next. */
+#include "base/clock.h"
+#include "ipc/inbox.h"
+#include "task/dispatch.h"
+
+static bool can_take(const dr_pool *pool, uint32_t index)
+{
+    const dr_slot *slot = &pool->slots[index];
+    return (slot->state == DR_SLOT_IDLE || slot->state == DR_SLOT_BUSY) && !slot->leaving &&
+           !slot->slow && slot->held < pool->limits.concurrency &&
+           dr_inbox_has_room(&pool->region, index);
+}
+
+/* least_loaded is the worker that holds the fewest tasks; DR_NONE: all are full. */
+static uint32_t least_loaded(const dr_pool *pool)
+{
+    uint32_t found = DR_NONE;
+    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+        if (can_take(pool, i) &&
+            (found == DR_NONE || pool->slots[i].held < pool->slots[found].held)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+bool dr_spread(dr_pool *pool, uint32_t task, dr_wakes *wakes)
+{
+    dr_record *record = &pool->records[task];
+    const uint32_t found = least_loaded(pool);
+    if (found == DR_NONE) {
+        return false;
+    }
+    record->cost_ns = 0;
+    record->handed_ns = pool->limits.time_limit_ms != 0 ? dr_clock_ns() : 0;
+    dr_hand_over(pool, found, task, wakes);
+    return true;
+}
+
+uint32_t dr_spread_room(const dr_pool *pool)
+{
+    uint32_t room = 0;
+    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+        room += can_take(pool, i) ? pool->limits.concurrency - pool->slots[i].held : 0;
+    }
+    return room;
+}
+
+/* A loop that is blocked, or whose process is stopped, takes nothing out of its inbox. What it has
+ * not begun then goes to somebody else; if there is nobody, it may as well stay. */
+void dr_spread_watch(dr_pool *pool, uint32_t index)
+{
+    dr_slot *slot = &pool->slots[index];
+    const uint32_t head = atomic_load_explicit(&pool->region.workers[index].inbox_head,
+                                               memory_order_relaxed);
+    const bool was_behind = slot->is_behind && slot->inbox_head == head;
+    slot->is_behind = !dr_inbox_is_empty(&pool->region, index);
+    slot->inbox_head = head;
+    if (!slot->is_behind) {
+        slot->slow = false;
+        return;
+    }
+    pool->is_behind = true;
+    if (was_behind && !slot->slow) {
+        slot->slow = true;
+        if (least_loaded(pool) != DR_NONE) {
+            dr_relieve(pool, index);
+        } else {
+            slot->slow = false;
+        }
+    }
+}
