@@ -76,7 +76,8 @@ static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *callable)
         return NULL;
     }
     int takes_request = ask_shape("takes_request", callable);
-    if (takes_request < 0) {
+    int is_async = takes_request < 0 ? -1 : ask_shape("is_async", callable);
+    if (is_async < 0) {
         return NULL;
     }
     dr_py_handler *handler = PyMem_Calloc(1, sizeof(*handler));
@@ -86,6 +87,7 @@ static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *callable)
     handler->name = Py_NewRef(name);
     handler->callable = Py_NewRef(callable);
     handler->takes_request = takes_request != 0;
+    app->has_async |= is_async != 0;
     if (app->last != NULL) {
         app->last->next = handler;
     } else {
@@ -108,7 +110,9 @@ PyDoc_STRVAR(api_doc,
              "api($self, name, /)\n--\n\n"
              "Decorator: the function answers calls of `name` (1 to 255 bytes).\n"
              "It takes (param) or (param, request: dora.Request); what it returns is the answer.\n"
-             "ValueError for a repeated name, TypeError for another shape and for async def.");
+             "One that is async def runs on the worker's event loop, beside as many others as the\n"
+             "pool's `concurrency` allows; one that is not keeps the others waiting.\n"
+             "ValueError for a repeated name, TypeError for another shape.");
 
 static PyObject *app_api(dr_py_app *self, PyObject *name)
 {
@@ -146,7 +150,8 @@ static PyObject *add_hook(dr_py_app *app, PyObject *hooks, PyObject *callable)
         return NULL;
     }
     int takes_worker = ask_shape("takes_worker", callable);
-    if (takes_worker < 0) {
+    int is_async = takes_worker < 0 ? -1 : ask_shape("is_async", callable);
+    if (is_async < 0) {
         return NULL;
     }
     PyObject *hook = Py_BuildValue("OO", callable, takes_worker ? Py_True : Py_False);
@@ -155,6 +160,7 @@ static PyObject *add_hook(dr_py_app *app, PyObject *hooks, PyObject *callable)
         return NULL;
     }
     Py_DECREF(hook);
+    app->has_async |= is_async != 0;
     return Py_NewRef(callable);
 }
 
@@ -162,7 +168,8 @@ PyDoc_STRVAR(
     worker_start_doc,
     "worker_start($self, function, /)\n--\n\n"
     "Decorator: the function runs in each new worker before its first call, the place for\n"
-    "database connections and threads. It takes nothing, or the worker's number (int).\n"
+    "database connections and threads. It takes nothing, or the worker's number (int);\n"
+    "async def runs on the loop on which the handlers run.\n"
     "A worker whose hook raises does not serve.");
 
 static PyObject *app_worker_start(dr_py_app *self, PyObject *callable)

@@ -21,6 +21,8 @@ typedef struct dr_py_state {
     PyTypeObject *client_type;
     PyTypeObject *mux_type;
     PyTypeObject *request_type;
+    PyTypeObject *running_type;
+    PyObject *running; /* the ContextVar of the call that is running; NULL without an event loop */
     PyObject *error;
     PyObject *timeout_error;
     PyObject *connection_error;
@@ -50,6 +52,7 @@ typedef struct dr_py_app {
     dr_py_handler *last;
     PyObject *start_hooks;
     PyObject *stop_hooks;
+    bool has_async; /* a handler or hook is async def */
     bool is_sealed; /* loaded: later registrations would never reach the server */
 } dr_py_app;
 
@@ -89,11 +92,16 @@ PyTypeObject *dr_py_app_type_new(PyObject *module);
 PyTypeObject *dr_py_client_type_new(PyObject *module);
 PyTypeObject *dr_py_mux_type_new(PyObject *module);
 PyTypeObject *dr_py_request_type_new(PyObject *module);
+PyTypeObject *dr_py_running_type_new(PyObject *module);
 
 /* dr_py_request_begin gives the Request of the running call. dr_py_request_end copies what the
  * handler may still look at later, for the core's request goes away; it takes the reference. */
 PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, PyObject *param);
 void dr_py_request_end(PyObject *request);
+
+/* dr_py_deadline is until when the caller of the running handler waits, where handlers share an event
+ * loop, in nanoseconds of CLOCK_MONOTONIC. Returns: 0 when it does not say, or has its answer. */
+uint64_t dr_py_deadline(dr_py_state *state);
 
 /* dr_py_zygote runs the life of a zygote and its workers. `app` is None to load what the master
  * names, or the App that called run(). Returns: the exit status, -1 with an exception. */

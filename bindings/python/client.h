@@ -84,11 +84,12 @@ int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_n
 typedef struct dr_py_wait {
     PyThreadState *saved;
     bool has_raised; /* a Python signal handler raised: its exception is set */
+    bool has_deadline;
 } dr_py_wait;
 
-/* dr_py_wait_begin gives up the GIL and makes the call interruptible by Python's signal handlers;
- * dr_py_wait_end takes it back. Returns: 0 where the call succeeded, else -1 with an exception. */
-void dr_py_wait_begin(dr_py_wait *wait, dora_call_options *options);
+/* dr_py_wait_begin gives up the GIL and makes the call interruptible by Python's signal handlers; it
+ * ends with the caller of an async def handler. dr_py_wait_end takes it back. Returns: 0 where the call succeeded, else -1 with an exception. */
+void dr_py_wait_begin(dr_py_wait *wait, dr_py_state *state, dora_call_options *options);
 int dr_py_wait_end(dr_py_wait *wait, dr_py_state *state, dora_err err, dora_error *error);
 
 /* dr_py_name_read gives the UTF-8 of an api name or key, borrowed from the object. Returns: 0, or

@@ -1,6 +1,8 @@
 /* client_call.c: the calls of dora.Client for one api. The GIL is given up while a call waits. */
 #include "client.h"
 
+#include <dora/runtime.h>
+
 /* ---- a call without the GIL ---- */
 
 /* Asked by the core when a signal came while it waited: Python's handlers run now, and where one of
@@ -14,8 +16,13 @@ static bool is_interrupted(void *user)
     return wait->has_raised;
 }
 
-void dr_py_wait_begin(dr_py_wait *wait, dora_call_options *options)
+void dr_py_wait_begin(dr_py_wait *wait, dr_py_state *state, dora_call_options *options)
 {
+    const uint64_t deadline_ns = state->running != NULL ? dr_py_deadline(state) : 0;
+    wait->has_deadline = deadline_ns != 0;
+    if (wait->has_deadline) {
+        dora_deadline_set(deadline_ns);
+    }
     options->is_interrupted = is_interrupted;
     options->user = wait;
     wait->has_raised = false;
@@ -25,6 +32,9 @@ void dr_py_wait_begin(dr_py_wait *wait, dora_call_options *options)
 int dr_py_wait_end(dr_py_wait *wait, dr_py_state *state, dora_err err, dora_error *error)
 {
     PyEval_RestoreThread(wait->saved);
+    if (wait->has_deadline) {
+        dora_deadline_set(0);
+    }
     if (wait->has_raised) {
         return -1;
     }
@@ -152,7 +162,7 @@ static int one_run(dr_py_client *self, dr_py_lane *lane, const given *all, one_f
     error.code = 0;
     error.msg[0] = '\0';
     dr_py_wait wait;
-    dr_py_wait_begin(&wait, &options);
+    dr_py_wait_begin(&wait, state, &options);
     const dora_err err = run(self->client, &call, &options, lane->answer, &error);
     return dr_py_wait_end(&wait, state, err, &error);
 }

@@ -84,7 +84,7 @@ PyObject *dr_py_client_collect(dr_py_client *self, PyObject *args, PyObject *kwa
     PyObject *found = NULL;
     dora_error error = {0};
     dr_py_wait wait;
-    dr_py_wait_begin(&wait, &options);
+    dr_py_wait_begin(&wait, dr_py_client_state(self), &options);
     const dora_err err = dora_client_collect(&self->client, 1, &options, &collection, &error);
     if (dr_py_wait_end(&wait, dr_py_client_state(self), err, &error) == 0) {
         found = collection_read(self, collection);

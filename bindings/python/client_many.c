@@ -140,7 +140,7 @@ static int many_run(dr_py_client *self, dr_py_lane *lane, dr_py_many *all,
     error.code = 0;
     error.msg[0] = '\0';
     dr_py_wait wait;
-    dr_py_wait_begin(&wait, options);
+    dr_py_wait_begin(&wait, dr_py_client_state(self), options);
     const dora_err err = run(self->client, all->calls, all->count, options, lane->answer, &error);
     return dr_py_wait_end(&wait, dr_py_client_state(self), err, &error);
 }

@@ -152,8 +152,9 @@ static int module_exec(PyObject *module)
     state->client_type = dr_py_client_type_new(module);
     state->mux_type = dr_py_mux_type_new(module);
     state->request_type = dr_py_request_type_new(module);
+    state->running_type = dr_py_running_type_new(module);
     if (state->app_type == NULL || state->client_type == NULL || state->mux_type == NULL ||
-        state->request_type == NULL) {
+        state->request_type == NULL || state->running_type == NULL) {
         return -1;
     }
     if (PyModule_AddType(module, state->app_type) < 0 ||
@@ -172,6 +173,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->client_type);
     Py_VISIT(state->mux_type);
     Py_VISIT(state->request_type);
+    Py_VISIT(state->running_type);
+    Py_VISIT(state->running);
     Py_VISIT(state->error);
     Py_VISIT(state->timeout_error);
     Py_VISIT(state->connection_error);
@@ -187,6 +190,8 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->client_type);
     Py_CLEAR(state->mux_type);
     Py_CLEAR(state->request_type);
+    Py_CLEAR(state->running_type);
+    Py_CLEAR(state->running);
     Py_CLEAR(state->error);
     Py_CLEAR(state->timeout_error);
     Py_CLEAR(state->connection_error);

@@ -12,8 +12,8 @@ def _positional(function: Callable[..., Any], what: str, allowed: str) -> list[i
         raise TypeError(f"{what} must be callable, not {type(function).__name__}")
     call = getattr(type(function), "__call__", None)
     for one in (function, call):
-        if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one):
-            raise TypeError(f"{what} is async def, which this version does not run yet: use def")
+        if inspect.isasyncgenfunction(one):
+            raise TypeError(f"{what} is an async generator: it must return its result, not yield")
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except ValueError:  # a builtin without a signature
@@ -30,6 +30,12 @@ def _positional(function: Callable[..., Any], what: str, allowed: str) -> list[i
 
 def _required(parameters: list[inspect.Parameter]) -> int:
     return sum(1 for parameter in parameters if parameter.default is parameter.empty)
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives a coroutine."""
+    call = getattr(type(function), "__call__", None)
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
 def takes_request(handler: Callable[..., Any]) -> bool:

@@ -86,10 +86,13 @@ DORA_API void dora_task_done(dora_task *task, dora_err err);
 /* dora_worker_is_told says whether the worker should leave: what it has taken is to be finished, or
  * given up within 3 seconds. dora_worker_running is how many tasks are not answered yet, those too
  * whose reply waits for room: run_loop returns when there is none.
+ * dora_worker_leave makes dora_worker_take give no more: the worker ends by itself, and what it has
+ * not taken goes to others.
  * dora_worker_time_limit_ms is how long a task may run, 0: as long as it likes. The runtime answers
  * one that is past it by dora_reply_overran and ends it; where the loop does not turn for a second
  * more, the worker is killed. */
 DORA_API bool dora_worker_is_told(dora_worker *worker);
+DORA_API void dora_worker_leave(dora_worker *worker);
 DORA_API uint32_t dora_worker_running(const dora_worker *worker);
 DORA_API uint32_t dora_worker_time_limit_ms(const dora_worker *worker);
 

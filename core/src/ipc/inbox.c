@@ -50,8 +50,7 @@ bool dr_inbox_pop(const dr_region *region, uint32_t worker, uint32_t *generation
     if (head == atomic_load_explicit(&shared->inbox_tail, memory_order_acquire)) {
         return false;
     }
-    const uint64_t entry =
-        dr_region_inbox(region, worker)[head & (region->shape.ring_entries - 1)];
+    const uint64_t entry = dr_region_inbox(region, worker)[head & (region->shape.ring_entries - 1)];
     atomic_store_explicit(&shared->inbox_head, head + 1, memory_order_release);
     *generation = (uint32_t)(entry >> 32);
     *index = (uint32_t)entry;

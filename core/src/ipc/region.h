@@ -23,7 +23,7 @@ typedef struct dr_region_shape {
     uint32_t workers; /* slots */
     uint32_t reactors;
     uint32_t tasks;
-    uint32_t big_bytes; /* of one worker's area for replies that outgrow their block */
+    uint32_t big_bytes;    /* of one worker's area for replies that outgrow their block */
     uint32_t ring_entries; /* of an inbox or outbox: a power of two, above what a worker may hold */
     uint64_t slab_bytes;
     uint64_t total_bytes;
@@ -80,7 +80,7 @@ typedef struct dr_shared_worker {
 
 typedef struct dr_shared_outbox {
     alignas(64) _Atomic uint32_t tail; /* written by the worker; the head is the master's own */
-    uint32_t entries[]; /* ring_entries */
+    uint32_t entries[];                /* ring_entries */
 } dr_shared_outbox;
 
 typedef struct dr_shared_reactor {

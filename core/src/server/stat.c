@@ -195,7 +195,7 @@ static void put_repeats(dora_writer *writer, dr_kept *kept)
     if (kept != NULL) {
         dr_kept_count(kept, &numbers);
     }
-    dora_write_string(writer, "repeats", strlen("repeats"));
+    dr_stat_key(writer, "repeats");
     dora_write_array(writer, 7);
     dr_stat_put(writer, "kept", numbers.replies);
     dr_stat_put(writer, "bytes", numbers.bytes);

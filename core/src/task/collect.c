@@ -151,8 +151,7 @@ static int64_t code_of_dead(const dr_pool *pool, const dr_slot *slot, const dr_r
                             uint64_t now_ns)
 {
     const uint64_t limit_ns = (uint64_t)pool->limits.time_limit_ms * 1000000u;
-    const bool is_reason =
-        pool->limits.concurrency == 1 || now_ns - record->handed_ns > limit_ns;
+    const bool is_reason = pool->limits.concurrency == 1 || now_ns - record->handed_ns > limit_ns;
     return slot->overran && is_reason ? DORA_CODE_TIME_LIMIT : DORA_CODE_WORKER_DIED;
 }
 
@@ -170,8 +169,7 @@ static bool settle(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found
             if (found->count == BATCH) {
                 return false;
             }
-            const int64_t died =
-                code_of_dead(pool, slot, &pool->records[task], found->now_ns);
+            const int64_t died = code_of_dead(pool, slot, &pool->records[task], found->now_ns);
             finish(pool, task, dr_is_done(pool, task) ? 0 : died, found);
         }
         task = next;

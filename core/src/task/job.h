@@ -23,8 +23,8 @@ typedef struct dora_task {
     char *room; /* behind the request */
     size_t room_len;
     dr_job_place place;
-    char *heap;            /* owned */
-    dora_slice out;        /* the reply, once it is settled: a message or data */
+    char *heap;             /* owned */
+    dora_slice out;         /* the reply, once it is settled: a message or data */
     struct dora_task *next; /* of the worker's free or settled ones */
     dora_reply reply;
 } dr_job;

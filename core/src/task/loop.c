@@ -13,6 +13,11 @@ static dr_shared_worker *shared_of(const dora_worker *worker)
     return &worker->region->workers[worker->slot];
 }
 
+static bool has_room(const dora_worker *worker)
+{
+    return !worker->is_leaving && worker->running < worker->concurrency;
+}
+
 static void give_back(dora_worker *worker, dora_task *job)
 {
     job->next = worker->free_jobs;
@@ -78,7 +83,7 @@ void dora_task_done(dora_task *task, dora_err err)
 dora_task *dora_worker_take(dora_worker *worker)
 {
     publish_settled(worker);
-    while (worker->running < worker->concurrency) {
+    while (has_room(worker)) {
         uint32_t generation;
         uint32_t index;
         dora_task *job = take_job(worker);
@@ -108,8 +113,7 @@ bool dora_worker_sleep(dora_worker *worker)
     dr_shared_worker *shared = shared_of(worker);
     dr_wake_sleep_begin(shared, DR_ASLEEP_IN_LOOP);
     const bool has_news = !worker->is_told && atomic_load(&shared->stop) != 0;
-    const bool has_room = worker->running < worker->concurrency;
-    if (has_news || (has_room && !dr_inbox_is_empty(worker->region, worker->slot)) ||
+    if (has_news || (has_room(worker) && !dr_inbox_is_empty(worker->region, worker->slot)) ||
         (worker->settled_first != NULL && dr_worker_is_big_free(worker))) {
         dr_wake_sleep_cancel(shared);
         return false;
@@ -127,6 +131,11 @@ bool dora_worker_is_told(dora_worker *worker)
 {
     worker->is_told = atomic_load_explicit(&shared_of(worker)->stop, memory_order_acquire) != 0;
     return worker->is_told;
+}
+
+void dora_worker_leave(dora_worker *worker)
+{
+    worker->is_leaving = true;
 }
 
 int dora_worker_fd(const dora_worker *worker)

@@ -151,7 +151,7 @@ typedef struct dr_pool {
     bool unhealthy;         /* workers do not start; with none left, tasks are refused */
     uint64_t reactors_gone; /* one bit for each that has ended */
     uint64_t ticked_ns;
-    bool is_behind; /* a worker was so at the last tick */
+    bool is_behind;                       /* a worker was so at the last tick */
     uint64_t expired_ns[DR_REACTORS_MAX]; /* when each reactor last looked for passed deadlines */
     int event_fds[DR_REACTORS_MAX];
     int *loop_fds; /* one a slot, -1: none; they stay, so a late wake-up harms nobody */

@@ -54,8 +54,8 @@ uint32_t dr_spread_room(const dr_pool *pool)
 void dr_spread_watch(dr_pool *pool, uint32_t index)
 {
     dr_slot *slot = &pool->slots[index];
-    const uint32_t head = atomic_load_explicit(&pool->region.workers[index].inbox_head,
-                                               memory_order_relaxed);
+    const uint32_t head =
+        atomic_load_explicit(&pool->region.workers[index].inbox_head, memory_order_relaxed);
     const bool was_behind = slot->is_behind && slot->inbox_head == head;
     slot->is_behind = !dr_inbox_is_empty(&pool->region, index);
     slot->inbox_head = head;

@@ -52,9 +52,8 @@ static bool is_overrun(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns
     if (pool->limits.time_limit_ms == 0 || slot->held == 0 || slot->overran) {
         return false;
     }
-    const uint64_t since_ns = pool->limits.concurrency > 1
-                                  ? pool->records[slot->tasks.first].handed_ns
-                                  : slot->since_ns;
+    const uint64_t since_ns =
+        pool->limits.concurrency > 1 ? pool->records[slot->tasks.first].handed_ns : slot->since_ns;
     const uint64_t limit_ms =
         (uint64_t)pool->limits.time_limit_ms + (slot->has_loop ? DR_LOOP_GRACE_MS : 0);
     return now_ns > since_ns && now_ns - since_ns > limit_ms * 1000000u;

@@ -18,6 +18,7 @@ typedef struct dora_worker {
     /* Of one with an event loop. */
     bool has_loop;
     bool is_told;           /* the loop knows that it should stop */
+    bool is_leaving;        /* it takes no more */
     int loop_fd;            /* by which the master wakes it */
     uint32_t concurrency;   /* tasks at a time */
     uint32_t running;       /* not yet published */

@@ -1,0 +1,159 @@
+/* reply.c: what a handler returned or raised becomes its reply. */
+#include "worker.h"
+
+/* Text of any object as UTF-8 bytes, never failing: NULL only when out of memory. */
+static PyObject *text_bytes(PyObject *object)
+{
+    PyObject *text = object != NULL ? PyObject_Str(object) : NULL;
+    if (text == NULL) {
+        PyErr_Clear();
+        text = PyUnicode_FromString("(no text)");
+    }
+    PyObject *bytes =
+        text != NULL ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
+    Py_XDECREF(text);
+    if (bytes == NULL) {
+        PyErr_Clear();
+    }
+    return bytes;
+}
+
+/* The pending exception's traceback as bytes; clears it. NULL when out of memory. */
+static PyObject *take_traceback(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject *module = PyImport_ImportModule("traceback");
+    PyObject *lines = NULL;
+    if (module != NULL) {
+        lines = PyObject_CallMethod(module, "format_exception", "OOO", type,
+                                    value != NULL ? value : Py_None,
+                                    traceback != NULL ? traceback : Py_None);
+    }
+    PyObject *empty = lines != NULL ? PyUnicode_FromStringAndSize(NULL, 0) : NULL;
+    PyObject *text = empty != NULL ? PyUnicode_Join(empty, lines) : NULL;
+    PyErr_Clear();
+    PyObject *bytes = text_bytes(text != NULL ? text : value);
+    Py_XDECREF(module);
+    Py_XDECREF(lines);
+    Py_XDECREF(empty);
+    Py_XDECREF(text);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return bytes;
+}
+
+/* A long traceback loses its beginning: the end says what happened. */
+dora_err dr_py_error_take(dora_error *error, dora_err err)
+{
+    PyObject *bytes = take_traceback();
+    const char *text = bytes != NULL ? PyBytes_AS_STRING(bytes) : "out of memory";
+    size_t len = strlen(text);
+    while (len > 0 && text[len - 1] == '\n') {
+        len--;
+    }
+    size_t room = error != NULL ? sizeof(error->msg) - 8 : 0;
+    if (len > room) {
+        dora_error_set(error, err, "...%.*s", (int)room, text + (len - room));
+    } else {
+        dora_error_set(error, err, "%.*s", (int)len, text);
+    }
+    Py_XDECREF(bytes);
+    return err;
+}
+
+/* The int attribute `code` of an exception; 100208 where there is none that fits. */
+static int64_t exception_code(dr_py_state *state, PyObject *exception)
+{
+    int64_t number = DORA_CODE_HANDLER;
+    PyObject *code = PyObject_GetAttr(exception, state->code_name);
+    if (code != NULL && PyLong_Check(code) && !PyBool_Check(code)) {
+        int overflow = 0;
+        long long value = PyLong_AsLongLongAndOverflow(code, &overflow);
+        number = overflow == 0 ? value : DORA_CODE_HANDLER;
+    }
+    Py_XDECREF(code);
+    PyErr_Clear();
+    return number;
+}
+
+/* "ValueError: no such user", or the text alone where the exception has a code of its own. */
+static PyObject *exception_message(PyObject *exception, bool with_class)
+{
+    PyObject *bytes = text_bytes(exception);
+    if (bytes == NULL || !with_class) {
+        return bytes;
+    }
+    const char *name = Py_TYPE(exception)->tp_name;
+    const char *dot = strrchr(name, '.');
+    PyObject *full = PyBytes_FromFormat(PyBytes_GET_SIZE(bytes) > 0 ? "%s: %s" : "%s",
+                                        dot != NULL ? dot + 1 : name, PyBytes_AS_STRING(bytes));
+    Py_DECREF(bytes);
+    PyErr_Clear();
+    return full;
+}
+
+/* exit() in a handler: its caller learns that the worker is gone, and it leaves in good order. */
+static dora_err reply_exit(PyObject *exception, dora_reply *reply)
+{
+    PyObject *said = PyObject_GetAttrString(exception, "code");
+    PyObject *bytes = said != NULL && said != Py_None ? text_bytes(said) : NULL;
+    PyErr_Clear();
+    char msg[256];
+    int len =
+        PyOS_snprintf(msg, sizeof(msg), "the handler raised %s(%.200s)",
+                      Py_TYPE(exception)->tp_name, bytes != NULL ? PyBytes_AS_STRING(bytes) : "");
+    Py_XDECREF(bytes);
+    Py_XDECREF(said);
+    return dora_reply_died(reply, msg, len > 0 ? (size_t)len : 0);
+}
+
+dora_err dr_py_reply_exception(dr_py_state *state, dora_reply *reply)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL) {
+        PyException_SetTraceback(value, traceback);
+    }
+    dora_err err;
+    if (PyErr_GivenExceptionMatches(value, PyExc_SystemExit) ||
+        PyErr_GivenExceptionMatches(value, PyExc_KeyboardInterrupt)) {
+        err = reply_exit(value, reply);
+        goto out;
+    }
+    int64_t code = exception_code(state, value);
+    bool is_deliberate = PyErr_GivenExceptionMatches(value, state->handler_error);
+    PyObject *msg = exception_message(value, code == DORA_CODE_HANDLER && !is_deliberate);
+    if (msg != NULL) {
+        err = dora_reply_fail(reply, code, PyBytes_AS_STRING(msg), (size_t)PyBytes_GET_SIZE(msg));
+        Py_DECREF(msg);
+    } else {
+        err = dora_reply_fail(reply, code, "out of memory", 13);
+    }
+    if (!is_deliberate) {
+        PyErr_Restore(type, value, traceback);
+        PyErr_PrintEx(0); /* to stderr, by sys.excepthook */
+        return err;
+    }
+out:
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return err;
+}
+
+dora_err dr_py_reply_result(dr_py_state *state, dora_reply *reply, PyObject *result)
+{
+    if (result == NULL) {
+        return dr_py_reply_exception(state, reply);
+    }
+    dora_err err = dr_py_encode(dora_reply_writer(reply), result, "result", DR_PY_CALL_DEPTH_MAX);
+    Py_DECREF(result);
+    if (err == DORA_ETYPE) {
+        return dr_py_reply_exception(state, reply);
+    }
+    return DORA_OK; /* an error of the writer, as too many bytes, the core sees itself */
+}

@@ -1,0 +1,50 @@
+/* worker.h: what the files of a Python worker share: runtime.c, reply.c, async_worker.c. */
+#ifndef DR_PY_WORKER_H
+#define DR_PY_WORKER_H
+
+#include "binding.h"
+
+typedef struct dr_py_loop dr_py_loop;
+
+/* dr_py_host is the first argument of each callback of the runtime. The GIL is held except between
+ * sleep_begin and sleep_end. */
+typedef struct dr_py_host {
+    dr_py_state *state;
+    dr_py_app *app; /* owned; NULL until loaded */
+    PyThreadState *saved;
+    dr_py_loop *loop; /* owned; NULL where all handlers block */
+    uint32_t worker;
+    bool has_collected; /* garbage of loading is gone: what is left may be shared by the workers */
+} dr_py_host;
+
+/* dr_py_call calls a handler, runtime.c. `*shown` is the Request that it was given, NULL for none: the
+ * caller ends it. Returns: the result, or NULL with an exception. */
+PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dora_request *request,
+                     PyObject **shown);
+
+/* ---- reply.c ---- */
+
+/* dr_py_reply_result makes what a handler returned the reply; NULL: the exception that it raised.
+ * Ownership: takes `result`. Returns: what `invoke` returns.
+ * dr_py_reply_exception makes the pending exception the reply. */
+dora_err dr_py_reply_result(dr_py_state *state, dora_reply *reply, PyObject *result);
+dora_err dr_py_reply_exception(dr_py_state *state, dora_reply *reply);
+
+/* dr_py_error_take puts the pending exception, with its traceback, into `error`. Returns: `err`. */
+dora_err dr_py_error_take(dora_error *error, dora_err err);
+
+/* ---- async_worker.c ---- */
+
+/* dr_py_loop_open makes the event loop of a worker, by the application's policy. Returns: NULL with
+ * an exception. dr_py_loop_close ends what still runs on it and frees it; NULL is fine. */
+dr_py_loop *dr_py_loop_open(dr_py_state *state);
+void dr_py_loop_close(dr_py_loop *self);
+
+/* dr_py_loop_complete runs a coroutine to its end. Ownership: borrows it. Returns: its result, or
+ * NULL with its exception. */
+PyObject *dr_py_loop_complete(dr_py_loop *self, PyObject *coroutine);
+
+/* dr_py_loop_run serves until the worker should leave. Returns: 0, or -1 with an exception. */
+int dr_py_loop_run(dr_py_loop *self, dora_worker *worker);
+
+#endif
