@@ -201,10 +201,9 @@ static bool call(running_object *one)
         one->coroutine = start(self, result);
         Py_DECREF(result);
         result = NULL;
-        PyObject *added =
-            one->coroutine != NULL
-                ? PyObject_CallMethod(one->coroutine, "add_done_callback", "O", one)
-                : NULL;
+        PyObject *added = one->coroutine != NULL
+                              ? PyObject_CallMethod(one->coroutine, "add_done_callback", "O", one)
+                              : NULL;
         runs_on = added != NULL;
         Py_XDECREF(added);
     }

@@ -133,8 +133,8 @@ static PyObject *complete(dr_py_host *self, PyObject *coroutine)
     return has_opened(self) ? dr_py_loop_complete(self->loop, coroutine) : NULL;
 }
 
-/* Runs one list of hooks; those that are async def to their end. Returns: 0, or -1 with an exception
- * at the first that raises. */
+/* Runs one list of hooks; those that are async def to their end. Returns: 0, or -1 with an
+ * exception at the first that raises. */
 static int run_hooks(dr_py_host *self, PyObject *hooks)
 {
     const uint32_t worker = self->worker;

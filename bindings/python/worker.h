@@ -17,8 +17,8 @@ typedef struct dr_py_host {
     bool has_collected; /* garbage of loading is gone: what is left may be shared by the workers */
 } dr_py_host;
 
-/* dr_py_call calls a handler, runtime.c. `*shown` is the Request that it was given, NULL for none: the
- * caller ends it. Returns: the result, or NULL with an exception. */
+/* dr_py_call calls a handler, runtime.c. `*shown` is the Request that it was given, NULL for none:
+ * the caller ends it. Returns: the result, or NULL with an exception. */
 PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dora_request *request,
                      PyObject **shown);
 

@@ -65,14 +65,14 @@ typedef struct dora_runtime {
     void (*run_loop)(void *host, dora_worker *worker);
 } dora_runtime;
 
-/* A worker with an event loop. The loop watches dora_worker_fd for reading. When that is readable it
- * calls dora_worker_wake, then takes tasks until there is none, then dora_worker_sleep; where that
- * returns false, there is something to do after all and no wake-up will come: it takes again. It
- * also takes again after a task is done. All of it on the thread of run_loop.
+/* A worker with an event loop. The loop watches dora_worker_fd for reading. When that is readable
+ * it calls dora_worker_wake, then takes tasks until there is none, then dora_worker_sleep; where
+ * that returns false, there is something to do after all and no wake-up will come: it takes again.
+ * It also takes again after a task is done. All of it on the thread of run_loop.
  *
  * dora_worker_take claims the next task. Returns: NULL when there is none, or as many run as may
- * (`concurrency`). Ownership: lent until dora_task_done, which the runtime calls once for each,
- * in any order, before or after other tasks are taken; err is as `invoke` returns it.
+ * (`concurrency`). Ownership: lent until dora_task_done, which the runtime calls once for each, in
+ * any order, before or after other tasks are taken; err is as `invoke` returns it.
  * dora_task_handler is what was registered for its name. */
 DORA_API int dora_worker_fd(const dora_worker *worker);
 DORA_API void dora_worker_wake(dora_worker *worker);

@@ -190,8 +190,8 @@ void dr_slot_drop(dr_pool *pool, uint32_t slot, uint32_t index);
  * Returns: DR_NONE when all are in use. */
 uint32_t dr_slot_reserve(dr_pool *pool);
 
-/* dr_slot_loop_fd gives the event descriptor by which a slot's event loops are woken; it is made with
- * the first of them. Returns: -1 when that cannot be. */
+/* dr_slot_loop_fd gives the event descriptor by which a slot's event loops are woken; it is made
+ * with the first of them. Returns: -1 when that cannot be. */
 int dr_slot_loop_fd(dr_pool *pool, uint32_t slot);
 
 /* dr_slot_wake wakes a slot's worker. Thread: any; the lock is not needed. */

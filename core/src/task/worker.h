@@ -1,5 +1,5 @@
-/* worker.h: a task worker: one task after the other (worker.c), or several at a time on an event loop
- * (loop.c). */
+/* worker.h: a task worker: one task after the other (worker.c), or several at a time on an event
+ * loop (loop.c). */
 #ifndef DR_TASK_WORKER_H
 #define DR_TASK_WORKER_H
 
@@ -33,9 +33,9 @@ typedef struct dora_worker {
  * zygote sets the stop flag. */
 void dr_worker_run(dr_worker *worker);
 
-/* For the files of this step only: the area for a reply that outgrew its block. dr_worker_is_big_free
- * looks, dr_worker_wait_for_big sleeps until it is free, dr_worker_set_big marks it as used or not;
- * once a reply in it is published, the master frees it.
+/* For the files of this step only: the area for a reply that outgrew its block.
+ * dr_worker_is_big_free looks, dr_worker_wait_for_big sleeps until it is free, dr_worker_set_big
+ * marks it as used or not; once a reply in it is published, the master frees it.
  * dr_loop_fini frees the jobs. */
 bool dr_worker_is_big_free(const dr_worker *worker);
 void dr_worker_wait_for_big(dr_worker *worker);
