@@ -21,7 +21,6 @@ typedef struct setting {
     dr_pool pool;
     int event_fds[2];
     dora_app app;
-    dora_runtime runtime;
     dr_worker workers[WORKERS];
     pthread_t threads[WORKERS];
     uint32_t started;
@@ -159,6 +158,9 @@ static bool always(void *host)
     return true;
 }
 
+static const dora_runtime looping = {
+    .name = "test", .version = "1", .wants_loop = always, .run_loop = run_loop};
+
 static void *run_worker(void *argument)
 {
     dr_worker_run(argument);
@@ -167,10 +169,8 @@ static void *run_worker(void *argument)
 
 static void prepare_worker(setting *self, dr_worker *worker)
 {
-    self->runtime =
-        (dora_runtime){.name = "test", .version = "1", .wants_loop = always, .run_loop = run_loop};
     const uint32_t slot = add_worker(self);
-    *worker = (dr_worker){.runtime = &self->runtime,
+    *worker = (dr_worker){.runtime = &looping,
                           .app = &self->app,
                           .region = &self->pool.region,
                           .slot = slot,
