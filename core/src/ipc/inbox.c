@@ -65,14 +65,13 @@ void dr_outbox_push(const dr_region *region, uint32_t worker, uint32_t reactor, 
     atomic_store_explicit(&outbox->tail, tail + 1, memory_order_release);
 }
 
-bool dr_outbox_pop(const dr_region *region, uint32_t worker, uint32_t reactor, uint32_t *head,
+bool dr_outbox_pop(const dr_shared_outbox *outbox, uint32_t entries, uint32_t *head,
                    uint32_t *index)
 {
-    dr_shared_outbox *outbox = dr_region_outbox(region, worker, reactor);
     if (atomic_load_explicit(&outbox->tail, memory_order_acquire) == *head) {
         return false;
     }
-    *index = outbox->entries[*head & (region->shape.ring_entries - 1)];
+    *index = outbox->entries[*head & (entries - 1)];
     (*head)++;
     return true;
 }

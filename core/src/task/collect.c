@@ -128,12 +128,14 @@ bool dr_is_done(dr_pool *pool, uint32_t task)
 static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
 {
     dr_slot *slot = &pool->slots[index];
-    for (uint32_t seen = 0; seen < pool->region.shape.ring_entries; seen++) {
+    const dr_shared_outbox *outbox = dr_region_outbox(&pool->region, index, reactor);
+    const uint32_t entries = pool->region.shape.ring_entries;
+    for (uint32_t seen = 0; seen < entries; seen++) {
         if (found->count == BATCH) {
             return false;
         }
         uint32_t task;
-        if (!dr_outbox_pop(&pool->region, index, reactor, &slot->outbox_heads[reactor], &task)) {
+        if (!dr_outbox_pop(outbox, entries, &slot->outbox_heads[reactor], &task)) {
             return true;
         }
         if (task < pool->region.shape.tasks && pool->records[task].state == DR_RECORD_HANDED &&

@@ -179,8 +179,10 @@ static bool move_out(dr_job *job)
         }
         memcpy(dr_region_big(job->worker->region, job->worker->slot), job->out.data, job->out.len);
     }
-    free(job->heap);
-    job->heap = NULL;
+    if (job->heap != NULL) {
+        free(job->heap);
+        job->heap = NULL;
+    }
     return true;
 }
 
