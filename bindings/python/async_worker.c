@@ -372,11 +372,11 @@ static PyObject *running_call(running_object *one, PyObject *args, PyObject *Py_
     Py_RETURN_NONE;
 }
 
-uint64_t dr_py_deadline(dr_py_state *state)
+/* Until when the caller of the running handler waits; 0: it does not say, or has its answer. */
+static uint64_t current_deadline(dr_py_state *state)
 {
     PyObject *found = NULL;
-    if (state->running == NULL || PyContextVar_Get(state->running, NULL, &found) < 0 ||
-        found == NULL) {
+    if (PyContextVar_Get(state->running, NULL, &found) < 0 || found == NULL) {
         PyErr_Clear();
         return 0;
     }
@@ -385,6 +385,20 @@ uint64_t dr_py_deadline(dr_py_state *state)
         task != NULL ? dora_request_deadline_ns(dora_task_request(task)) : 0;
     Py_DECREF(found);
     return deadline_ns;
+}
+
+bool dr_py_deadline_begin(dr_py_state *state)
+{
+    const uint64_t deadline_ns = state->running != NULL ? current_deadline(state) : 0;
+    if (deadline_ns != 0) {
+        dora_deadline_set(deadline_ns);
+    }
+    return deadline_ns != 0;
+}
+
+void dr_py_deadline_end(void)
+{
+    dora_deadline_set(0);
 }
 
 static int running_traverse(running_object *self, visitproc visit, void *arg)

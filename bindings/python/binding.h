@@ -99,10 +99,11 @@ PyTypeObject *dr_py_running_type_new(PyObject *module);
 PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, PyObject *param);
 void dr_py_request_end(PyObject *request);
 
-/* dr_py_deadline is until when the caller of the running handler waits, where handlers share an
- * event loop, in nanoseconds of CLOCK_MONOTONIC. Returns: 0 when it does not say, or has its
- * answer. */
-uint64_t dr_py_deadline(dr_py_state *state);
+/* dr_py_deadline_begin makes a client's call that is begun now end with the caller of the running
+ * handler, where handlers share an event loop; elsewhere the core has done so. Returns: whether
+ * dr_py_deadline_end has to follow, on the same thread. */
+bool dr_py_deadline_begin(dr_py_state *state);
+void dr_py_deadline_end(void);
 
 /* dr_py_zygote runs the life of a zygote and its workers. `app` is None to load what the master
  * names, or the App that called run(). Returns: the exit status, -1 with an exception. */

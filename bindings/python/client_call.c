@@ -1,8 +1,6 @@
 /* client_call.c: the calls of dora.Client for one api. The GIL is given up while a call waits. */
 #include "client.h"
 
-#include <dora/runtime.h>
-
 /* ---- a call without the GIL ---- */
 
 /* Asked by the core when a signal came while it waited: Python's handlers run now, and where one of
@@ -18,11 +16,7 @@ static bool is_interrupted(void *user)
 
 void dr_py_wait_begin(dr_py_wait *wait, dr_py_state *state, dora_call_options *options)
 {
-    const uint64_t deadline_ns = state->running != NULL ? dr_py_deadline(state) : 0;
-    wait->has_deadline = deadline_ns != 0;
-    if (wait->has_deadline) {
-        dora_deadline_set(deadline_ns);
-    }
+    wait->has_deadline = dr_py_deadline_begin(state);
     options->is_interrupted = is_interrupted;
     options->user = wait;
     wait->has_raised = false;
@@ -33,7 +27,7 @@ int dr_py_wait_end(dr_py_wait *wait, dr_py_state *state, dora_err err, dora_erro
 {
     PyEval_RestoreThread(wait->saved);
     if (wait->has_deadline) {
-        dora_deadline_set(0);
+        dr_py_deadline_end();
     }
     if (wait->has_raised) {
         return -1;
