@@ -27,8 +27,8 @@ bool dr_inbox_pop(const dr_region *region, uint32_t worker, uint32_t *generation
 /* dr_outbox_push publishes a finished task (worker). */
 void dr_outbox_push(const dr_region *region, uint32_t worker, uint32_t reactor, uint32_t index);
 
-/* dr_outbox_pop takes a finished task (master) at `*head`, which the caller keeps, from a ring of so
- * many entries. Returns: false when there is none. */
+/* dr_outbox_pop takes a finished task (master) at `*head`, which the caller keeps, from a ring of
+ * so many entries. Returns: false when there is none. */
 bool dr_outbox_pop(const dr_shared_outbox *outbox, uint32_t entries, uint32_t *head,
                    uint32_t *index);
 
