@@ -88,8 +88,8 @@ typedef struct dr_py_wait {
 } dr_py_wait;
 
 /* dr_py_wait_begin gives up the GIL and makes the call interruptible by Python's signal handlers;
- * in an async def handler the call ends with the handler's caller. dr_py_wait_end takes the GIL back.
- * Returns: 0 where the call succeeded, else -1 with an exception. */
+ * in an async def handler the call ends with the handler's caller. dr_py_wait_end takes the GIL
+ * back. Returns: 0 where the call succeeded, else -1 with an exception. */
 void dr_py_wait_begin(dr_py_wait *wait, dr_py_state *state, dora_call_options *options);
 int dr_py_wait_end(dr_py_wait *wait, dr_py_state *state, dora_err err, dora_error *error);
 
