@@ -15,6 +15,7 @@ running = 0
 most = 0
 started = []
 background = []
+took = []
 
 
 @app.worker_start
@@ -190,8 +191,12 @@ async def nested(param):
         else:
             client.call("/sleep", 3)
     except dora.TimeoutError:
-        return time.monotonic() - began
-    return None
+        took.append(time.monotonic() - began)
+
+
+@app.api("/took")
+async def nested_took(param):
+    return took
 
 
 @app.api("/spawn")
