@@ -504,11 +504,19 @@ def test_ten_thousand_idle_connections():
 
 
 def test_descriptors_are_raised():
-    with Server({"p": python_pool("basic.py", workers=1)}, listen=LISTEN) as server:
-        with open("/proc/%d/limits" % server.pid) as file:
-            line = next(each for each in file if each.startswith("Max open files"))
-        soft, hard = line.split()[3:5]
-        assert soft == hard
+    """For the server alone: handlers have as many as before, after a reload too."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1000, before[1]))
+    try:
+        with Server({"p": python_pool("basic.py", workers=1)}, listen=LISTEN) as server:
+            with Web(server.http) as web:
+                assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (before[1],) * 2
+                for command in ("getStat", "reloadTask"):
+                    web.form("/server/cmd", cmd(command))
+                    worker = web.call("pid")[1]
+                    assert resource.prlimit(worker, resource.RLIMIT_NOFILE) == (1000, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_few_descriptors_are_told():

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "net/listener.h"
@@ -83,26 +82,8 @@ static dora_err listen_http(dr_server *server, dora_error *error)
     return err;
 }
 
-/* raise_files lets the server have as many descriptors as it is allowed: each connection is one. */
-static void raise_files(dr_server *server)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
-        return;
-    }
-    files.rlim_cur = files.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
-    if (files.rlim_max < DR_FILES_WISHED) {
-        dr_log_write(server->log, DR_LOG_NOTICE, "master",
-                     "only %llu file descriptors are allowed, %u are wished for many connections: "
-                     "raise the hard limit (ulimit -Hn)",
-                     (unsigned long long)files.rlim_max, DR_FILES_WISHED);
-    }
-}
-
 dora_err dr_doors_listen(dr_server *server, dora_error *error)
 {
-    raise_files(server);
     dora_err err = server->config->tcp_host != NULL ? listen_tcp(server, error) : DORA_OK;
     if (err == DORA_OK && server->config->unix_path != NULL) {
         err = listen_unix(server, error);

@@ -80,6 +80,7 @@ struct dr_server {
     int64_t start_time; /* Unix seconds */
     uint16_t tcp_port;  /* that is listened on */
     uint16_t http_port;
+    uint64_t files; /* descriptors that each process of the pools may have */
     dr_local local; /* the file of the Unix socket */
     uv_loop_t loop; /* the supervisor's */
     uv_async_t attention;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,6 +71,25 @@ static dora_err make_kept(dr_server *server, dora_error *error)
     return count > 0 ? dr_kept_new(&server->kept, &limits, error) : DORA_OK;
 }
 
+/* raise_files lets the server have as many descriptors as it is allowed, since each connection is
+ * one. Its children keep what they would have had: programs may rely on low numbers. */
+static void raise_files(dr_server *server)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return;
+    }
+    server->files = files.rlim_cur;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_max < DR_FILES_WISHED) {
+        dr_log_write(server->log, DR_LOG_NOTICE, "master",
+                     "only %llu file descriptors are allowed, %u are wished for many connections: "
+                     "raise the hard limit (ulimit -Hn)",
+                     (unsigned long long)files.rlim_max, DR_FILES_WISHED);
+    }
+}
+
 static dora_err make(dr_server *server, dora_error *error)
 {
     const dr_config *config = server->config;
@@ -89,6 +109,9 @@ static dora_err make(dr_server *server, dora_error *error)
     }
     dora_err err = dr_log_new(&server->log, config->log.file, config->log.format == DR_LOG_JSON,
                               config->log.level, error);
+    if (err == DORA_OK) {
+        raise_files(server);
+    }
     for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
         err = dr_lane_init(&server->lanes[i], server, i, error);
     }

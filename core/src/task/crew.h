@@ -19,6 +19,7 @@ typedef struct dr_crew_options {
     uint32_t max_requests;
     uint32_t memory_mb_max;
     uint32_t reply_bytes_max;
+    uint64_t files_max; /* descriptors of each process; 0: as many as the master */
     uint32_t log_level; /* records of handlers above it are not sent */
     int log_fd;         /* where they are sent to (task/feed.h); borrowed */
     bool preload;

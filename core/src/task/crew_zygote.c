@@ -55,6 +55,7 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
         close(pair[0]);
         return err;
     }
+    dr_spawn_limit_files(crew->zygote_pid, crew->options.files_max);
     crew->control_fd = pair[0];
     crew->has_greeted = false;
     crew->is_respawning = false;

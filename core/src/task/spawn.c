@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <dora/runtime.h>
@@ -84,4 +85,13 @@ dora_err dr_spawn_zygote(const char *const *argv, int control_fd, int output_fd,
         return dora_error_set(error, DORA_ELOAD, "cannot start %s: %s", argv[0], strerror(failed));
     }
     return DORA_OK;
+}
+
+void dr_spawn_limit_files(pid_t pid, uint64_t files_max)
+{
+    struct rlimit files;
+    if (files_max > 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files_max < files.rlim_max ? files_max : files.rlim_max;
+        (void)prlimit(pid, RLIMIT_NOFILE, &files, NULL);
+    }
 }

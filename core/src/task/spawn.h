@@ -12,4 +12,7 @@
 dora_err dr_spawn_zygote(const char *const *argv, int control_fd, int output_fd, pid_t *pid,
                          dora_error *error);
 
+/* dr_spawn_limit_files gives a child its own soft limit on descriptors; 0 leaves the master's. */
+void dr_spawn_limit_files(pid_t pid, uint64_t files_max);
+
 #endif
