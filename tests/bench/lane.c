@@ -74,7 +74,7 @@ void lane_fill(load *run, load_lane *lane, uint32_t place)
 {
     char *at = lane->out + lane->out_len;
     uint64_t where = (uint64_t)lane->number << 32 | place;
-    uint64_t serial = ++run->sent;
+    uint64_t serial = run->first + run->sent++;
     memcpy(at, run->request.data, run->request.len);
     put_hex(at + 4, where);
     put_hex(at + 20, serial);

@@ -154,6 +154,7 @@ int main(int argc, char **argv)
         }
     }
     uint64_t start_ns = now_ns();
+    run.first = start_ns;
     run.end_ns = start_ns + (uint64_t)(seconds * 1e9);
     int status = run_load(&run, lanes, epoll_fd);
     if (status == 0) {

@@ -48,6 +48,7 @@ typedef struct load {
     uint32_t lanes;
     uint32_t depth;
     uint64_t end_ns;
+    uint64_t first; /* serial: no other run's guids are used, for the server would know them */
     uint64_t sent;
     uint64_t received;
     uint64_t odd;      /* replies unlike the first, or to nobody */

@@ -22,12 +22,15 @@ static void ask_lanes(dr_server *server, uint64_t lanes)
  * often it was sent do not. */
 static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
 {
+    const bool is_single = dr_call_type_is_single(request->type);
     dr_digester digester;
     dr_digester_init(&digester, dr_kept_key(lane->server->kept));
     dr_digester_bytes(&digester, request->guid);
     dr_digester_number(&digester, (uint64_t)request->type << 32 | request->api_count);
     for (size_t i = 0; i < request->api_count; i++) {
-        dr_digester_bytes(&digester, lane->apis[i].key_raw);
+        if (!is_single) {
+            dr_digester_bytes(&digester, lane->apis[i].key_raw);
+        }
         dr_digester_bytes(&digester, lane->apis[i].name);
         dr_digester_bytes(&digester, lane->apis[i].param);
     }
@@ -173,6 +176,8 @@ void dr_repeat_end(dr_call *call, dr_kept_reply *reply)
     if (dr_repeat_is_kept(call)) {
         ask_lanes(server,
                   dr_kept_end(server->kept, &call->seat, reply, has_run(call), now_ms(call->lane)));
+    } else {
+        dr_kept_reply_drop(reply);
     }
 }
 
