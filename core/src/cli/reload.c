@@ -29,7 +29,7 @@ int dr_cli_reload(int argc, char **argv)
 {
     double timeout_s = 5.0;
     const char *address = NULL;
-    const dr_operate_flag flags[] = {{.name = "--timeout", .seconds = &timeout_s}, {NULL}};
+    const dr_operate_flag flags[] = {{.name = "--timeout", .seconds = &timeout_s}, {.name = NULL}};
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help("reload");
     }

@@ -95,7 +95,7 @@ int dr_cli_stat(int argc, char **argv)
     const char *address = NULL;
     const dr_operate_flag flags[] = {{.name = "--json", .is_given = &is_json},
                                      {.name = "--timeout", .seconds = &timeout_s},
-                                     {NULL}};
+                                     {.name = NULL}};
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help("stat");
     }

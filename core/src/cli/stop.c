@@ -128,7 +128,7 @@ int dr_cli_stop(int argc, char **argv)
     const char *pid_file = NULL;
     const dr_operate_flag flags[] = {{.name = "--timeout", .seconds = &timeout_s},
                                      {.name = "--pid-file", .text = &pid_file},
-                                     {NULL}};
+                                     {.name = NULL}};
     int pid = 0;
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help("stop");

@@ -229,7 +229,7 @@ int dr_cli_top(int argc, char **argv)
 {
     bool is_once = false;
     const char *address = NULL;
-    const dr_operate_flag flags[] = {{.name = "--once", .is_given = &is_once}, {NULL}};
+    const dr_operate_flag flags[] = {{.name = "--once", .is_given = &is_once}, {.name = NULL}};
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help("top");
     }
