@@ -44,6 +44,9 @@ for source in examples/c/client.c examples/quickstart/ask.c; do
     program=$prefix/$(basename "$source" .c)
     check "$source" gcc "${strict[@]}" -o "$program" "$source" "${cflags[@]}" "${libs[@]}" "$rpath"
 done
+read -ra uv <<<"$(pkg-config --cflags --libs libuv)"
+check "examples/c/async.c" gcc -D_GNU_SOURCE "${strict[@]}" -o "$prefix/async" examples/c/async.c \
+    "${cflags[@]}" "${libs[@]}" "${uv[@]}" "$rpath"
 check "examples/c/orders.c" gcc "${strict[@]}" -shared -fPIC -o "$prefix/orders.so" \
     examples/c/orders.c "${cflags[@]}" "${libs[@]}" "$rpath"
 
@@ -78,5 +81,7 @@ serves()
 }
 check "the installed program serves orders.so" serves
 check "the client's usage" [ "$("$prefix/client" 127.0.0.1:1 >/dev/null 2>&1; echo $?)" -ne 0 ]
+check "the asynchronous client's, too" \
+    [ "$("$prefix/async" 127.0.0.1:1 >/dev/null 2>&1; echo $?)" -eq 1 ]
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

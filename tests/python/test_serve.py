@@ -363,9 +363,12 @@ def test_examples(tmp_path):
     command = [sys.executable, "-m", "dora", "serve", str(folder / "users.py"), "--port", "0"]
     one = Server(command, tmp_path, tmp_path / "log.txt")
     try:
-        done = subprocess.run(
-            [sys.executable, str(folder / "client.py"), one.node],
-            capture_output=True, text=True, timeout=DEADLINE_S, env=dict(os.environ),
+        done, many = (
+            subprocess.run(
+                [sys.executable, str(folder / name), one.node],
+                capture_output=True, text=True, timeout=DEADLINE_S, env=dict(os.environ),
+            )
+            for name in ("client.py", "async_client.py")
         )
     finally:
         one.stop()
@@ -375,4 +378,7 @@ def test_examples(tmp_path):
     assert "missing: error 404: no user 99" in done.stdout
     assert "not run: 100204" in done.stdout
     assert "noted: None\n" in done.stdout and "later: Bob, Ann\n" in done.stdout
+    assert many.returncode == 0, many.stderr
+    assert many.stdout.splitlines() == [
+        "user 2 is Bob", "1000 answers, 2 users", "later: Bob, Ann", "error 404: no user 99"]
     one.wait_log("user 7 was seen by client.py")

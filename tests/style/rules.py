@@ -19,7 +19,7 @@ LIBRARIES = {
     "jansson.h": r"core/src/(wire/json|server/config|server/place|cli/)",
     "hiredis": r"core/src/discovery/registry_redis\.c$",
     "microhttpd.h": r"core/src/net/http\w*\.c$",
-    "uv.h": r"core/src/(ipc|net|discovery|task|client|server|cli)/",
+    "uv.h": r"core/src/(ipc|net|discovery|task|client|server|cli)/|examples/c/",
     "zlib.h": r"core/src/wire/(gzip|sign)\.c$",
     "Python.h": r"bindings/python/",
     "php.h": r"bindings/php/",

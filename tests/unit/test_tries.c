@@ -1,0 +1,186 @@
+/* test_tries.c: what is sent again, where and in what time: the rules alone, with time given. */
+#include "unit.h"
+
+#include "client/tries.h"
+
+#define MS ((uint64_t)DR_NS_PER_MS)
+
+typedef struct rules {
+    dr_settings settings;
+    dr_nodes nodes;
+    dr_tries tries;
+} rules;
+
+static void rules_begin(rules *r, const char *nodes, uint32_t retry,
+                        const dora_call_options *options)
+{
+    const dora_client_options made = {.nodes = nodes, .retry = retry, .timeout_ms = 1000};
+    assert_int_equal(dr_settings_read(&r->settings, &r->nodes, &made, NULL), DORA_OK);
+    assert_int_equal(
+        dr_tries_begin(&r->tries, &r->settings, &r->nodes, options, 5000 * MS, 0, NULL), DORA_OK);
+    assert_int_equal(dr_tries_pick(&r->tries, &r->nodes, 5000, 0), DORA_OK);
+}
+
+static void rules_end(rules *r)
+{
+    dr_nodes_fini(&r->nodes);
+    dr_settings_fini(&r->settings);
+}
+
+static void test_time(void **state)
+{
+    (void)state;
+    rules r;
+    rules_begin(&r, "a:1,b:1,c:1", 3, NULL);
+    assert_int_equal(r.tries.deadline_ns, 6000 * MS);
+    assert_int_equal(dr_tries_until_ns(&r.tries, 5000 * MS), 5250 * MS);
+    assert_int_equal(dr_tries_usual_ms(&r.tries), 250);
+    assert_int_equal(dr_tries_until_ns(&r.tries, 7000 * MS), 6000 * MS);
+    assert_int_equal(dr_tries_connect_ns(&r.tries, &r.nodes, 5000 * MS, 5240 * MS), 5080 * MS);
+    assert_int_equal(dr_tries_connect_ns(&r.tries, &r.nodes, 5000 * MS, 9000 * MS), 6000 * MS);
+    dr_tried_add(&r.tries.tried, 0);
+    dr_tried_add(&r.tries.tried, 1);
+    assert_int_equal(dr_tries_connect_ns(&r.tries, &r.nodes, 5000 * MS, 9000 * MS), 9000 * MS);
+    rules_end(&r);
+    const dora_call_options never = {.retry = -1, .timeout_ms = 400};
+    rules_begin(&r, "a:1", 3, &never);
+    assert_int_equal(r.tries.retries_left, 0);
+    assert_int_equal(dr_tries_until_ns(&r.tries, 5000 * MS), 5400 * MS);
+    /* Whoever waits for the caller waits less. */
+    assert_int_equal(
+        dr_tries_begin(&r.tries, &r.settings, &r.nodes, NULL, 5000 * MS, 5100 * MS, NULL), DORA_OK);
+    assert_int_equal(r.tries.deadline_ns, 5100 * MS);
+    const dora_call_options wrong = {.group = "none"};
+    assert_int_equal(dr_tries_begin(&r.tries, &r.settings, &r.nodes, &wrong, 5000 * MS, 0, NULL),
+                     DORA_EINVAL);
+    rules_end(&r);
+}
+
+static void test_outcomes(void **state)
+{
+    (void)state;
+    static const struct {
+        dr_try made;
+        dr_outcome outcome;
+    } table[] = {
+        {{.err = DORA_OK}, DR_ANSWERED},
+        {{.err = DORA_OK, .code = DORA_CODE_BAD_BODY}, DR_ANSWERED},
+        {{.err = DORA_OK, .code = DORA_CODE_STOPPING}, DR_NOT_RUN},
+        {{.err = DORA_OK, .is_overloaded = true}, DR_NOT_RUN},
+        {{.err = DORA_ECONNECT}, DR_NOT_RUN},
+        {{.err = DORA_ECLOSED, .is_unsent = true}, DR_NOT_RUN},
+        {{.err = DORA_ECLOSED}, DR_UNKNOWN},
+        {{.err = DORA_EIO}, DR_UNKNOWN},
+        {{.err = DORA_ETIMEDOUT, .is_unsent = true}, DR_UNKNOWN},
+        {{.err = DORA_EPROTO}, DR_FAILED},
+        {{.err = DORA_EINTERRUPTED}, DR_FAILED},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        assert_int_equal(dr_tries_outcome(&table[i].made), table[i].outcome);
+    }
+}
+
+static void test_not_run_goes_to_each_node_once(void **state)
+{
+    (void)state;
+    rules r;
+    const dr_try refused = {.err = DORA_ECONNECT};
+    const dr_try old = {.err = DORA_ECLOSED, .is_unsent = true, .is_reused = true};
+    rules_begin(&r, "a:1,b:1,c:1", 0, NULL);
+    size_t first = r.tries.node;
+    assert_true(dr_tries_again(&r.tries, &old, &r.nodes, 5001 * MS));
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5001, 77), DORA_OK);
+    assert_int_equal(r.tries.node, first); /* the connection was old, not the server */
+    for (int i = 0; i < 2; i++) {
+        size_t before = r.tries.node;
+        assert_true(dr_tries_again(&r.tries, &refused, &r.nodes, 5002 * MS));
+        assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5002, 12345), DORA_OK);
+        assert_true(r.tries.node != before);
+    }
+    assert_false(dr_tries_again(&r.tries, &refused, &r.nodes, 5003 * MS));
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5003, 0), DORA_ECONNECT);
+    rules_end(&r);
+}
+
+static void test_repeats(void **state)
+{
+    (void)state;
+    rules r;
+    const dr_try broke = {.err = DORA_ECLOSED};
+    rules_begin(&r, "a:1,b:1", 2, NULL);
+    size_t first = r.tries.node;
+    assert_true(dr_tries_note(&r.tries, &broke));
+    assert_true(dr_tries_again(&r.tries, &broke, &r.nodes, 5001 * MS));
+    assert_int_equal(r.tries.attempt, 1);
+    dr_tries_pick(&r.tries, &r.nodes, 5001, 0);
+    assert_int_equal(r.tries.node, first);
+    assert_false(dr_tries_note(&r.tries, &broke)); /* the first one counts */
+    assert_true(dr_tries_again(&r.tries, &broke, &r.nodes, 5002 * MS));
+    assert_int_equal(r.tries.attempt, 2);
+    dr_tries_pick(&r.tries, &r.nodes, 5002, 0);
+    assert_true(r.tries.node != first);
+    assert_false(dr_tries_again(&r.tries, &broke, &r.nodes, 5003 * MS));
+    /* No later try says "not run". */
+    const dr_try refused = {.err = DORA_ECONNECT};
+    const dr_try full = {.err = DORA_OK, .code = DORA_CODE_NO_API};
+    const dr_try wrong = {.err = DORA_OK, .code = DORA_CODE_BAD_BODY};
+    assert_true(dr_tries_is_doubted(&r.tries, &refused, DORA_ECONNECT));
+    assert_true(dr_tries_is_doubted(&r.tries, &full, DORA_EREPLY));
+    assert_false(dr_tries_is_doubted(&r.tries, &wrong, DORA_EREPLY));
+    assert_false(dr_tries_is_doubted(&r.tries, &wrong, DORA_OK));
+    rules_end(&r);
+    rules_begin(&r, "a:1", 5, NULL);
+    assert_false(dr_tries_again(&r.tries, &broke, &r.nodes, 6000 * MS)); /* its time is over */
+    rules_end(&r);
+}
+
+static void test_one_other_for_an_envelope(void **state)
+{
+    (void)state;
+    rules r;
+    const dr_try busy = {.err = DORA_OK, .code = DORA_CODE_OK, .is_overloaded = true};
+    rules_begin(&r, "a:1,b:1,c:1", 0, NULL);
+    assert_true(dr_tries_again(&r.tries, &busy, &r.nodes, 5001 * MS));
+    dr_tries_pick(&r.tries, &r.nodes, 5001, 0);
+    assert_false(dr_tries_again(&r.tries, &busy, &r.nodes, 5002 * MS));
+    rules_end(&r);
+}
+
+static void test_judge(void **state)
+{
+    (void)state;
+    rules r;
+    const dr_try good = {.err = DORA_OK};
+    const dr_try stops = {.err = DORA_OK, .code = DORA_CODE_STOPPING};
+    const dr_try refused = {.err = DORA_ECONNECT};
+    const dr_try old = {.err = DORA_ECLOSED, .is_reused = true};
+    const dr_try silent = {.err = DORA_ETIMEDOUT};
+    rules_begin(&r, "a:1,b:1", 0, NULL);
+    dr_node *node = &r.nodes.items[0];
+    assert_int_equal(dr_tries_judge(&r.nodes, 0, &old, 0, 5000), DR_ADVICE_DOUBT);
+    assert_int_equal(node->failures, 0);
+    assert_int_equal(dr_tries_judge(&r.nodes, 0, &refused, 0, 5000), DR_ADVICE_DOUBT);
+    assert_int_equal(node->failures, 1);
+    assert_int_equal(node->aside_until_ms, 5100);
+    assert_int_equal(dr_tries_judge(&r.nodes, 0, &good, MS, 5001), DR_ADVICE_NONE);
+    assert_int_equal(node->failures, 0);
+    assert_int_equal(node->latency_ns, MS);
+    assert_int_equal(dr_tries_judge(&r.nodes, 0, &stops, 0, 5002), DR_ADVICE_LEAVE);
+    assert_int_equal(node->failures, 1);
+    dr_tries_judge(&r.nodes, 1, &silent, MS, 5003);
+    assert_int_equal(r.nodes.items[1].silences, 1);
+    rules_end(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_outcomes),
+        cmocka_unit_test(test_not_run_goes_to_each_node_once),
+        cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_one_other_for_an_envelope),
+        cmocka_unit_test(test_judge),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
