@@ -1,4 +1,4 @@
-"""The asyncio client in Python: client_async.py ADDRESS FLAGS MARKS; see run.py for what it prints."""
+"""The asyncio client: client_async.py ADDRESS FLAGS MARKS; see run.py for what it prints."""
 
 import asyncio
 import sys
