@@ -172,7 +172,11 @@ static PyObject *mux_seconds(dr_py_mux *self, PyObject *timeout)
         return NULL;
     }
     uint64_t now_ns = dr_py_now_ns();
+    bool has_deadline = dr_py_deadline_begin(dr_py_mux_state(self));
     uint64_t until_ns = dora_mux_wait_ns(self->mux, timeout_ms, now_ns);
+    if (has_deadline) {
+        dr_py_deadline_end();
+    }
     return PyFloat_FromDouble(until_ns > now_ns ? (double)(until_ns - now_ns) / 1e9 : 0.0);
 }
 

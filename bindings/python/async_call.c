@@ -73,8 +73,12 @@ static PyObject *launch(dr_py_mux *self, dr_py_waiter *waiter, const dora_call *
     dora_error error; /* large: not zeroed on this path */
     error.code = 0;
     error.msg[0] = '\0';
+    bool has_deadline = dr_py_deadline_begin(dr_py_mux_state(self));
     dora_err err = dora_mux_start(self->mux, waiter->mode, calls, count, options, dr_py_now_ns(),
                                   waiter, &id, &error);
+    if (has_deadline) {
+        dr_py_deadline_end();
+    }
     if (err == DORA_OK) {
         return PyLong_FromUnsignedLongLong(id);
     }

@@ -119,10 +119,10 @@ def test_nested_calls_end_with_their_caller(serve, peer):
     silent = peer(lambda message, guid: b"")
     one = start(serve)
     with dora.Client(one.node, timeout=10) as client:
-        for thread in (False, True):
+        for name, thread in (("/nested", False), ("/nested", True), ("/nested_async", False)):
             with contextlib.suppress(dora.TimeoutError):  # both end at the same time
-                client.call("/nested", {"node": silent.node, "thread": thread}, timeout=0.4)
-        wait_until(lambda: len(client.call("/took")) == 2, "the calls' ends")
+                client.call(name, {"node": silent.node, "thread": thread}, timeout=0.4)
+        wait_until(lambda: len(client.call("/took")) == 3, "the calls' ends")
         assert max(client.call("/took")) < 2
 
 

@@ -199,6 +199,17 @@ async def nested_took(param):
     return took
 
 
+@app.api("/nested_async")
+async def nested_async(param):
+    """The same by an asynchronous client."""
+    began = time.monotonic()
+    async with dora.AsyncClient(param["node"], timeout=5) as client:
+        try:
+            await client.call("/sleep", 3)
+        except dora.TimeoutError:
+            took.append(time.monotonic() - began)
+
+
 @app.api("/spawn")
 async def spawn(param):
     async def later():
