@@ -61,7 +61,8 @@ def main():
     with open(os.path.join(ROOT, "README.md")) as file:
         text = file.read()
 
-    write(work, "users.py", blocks(text, "Write a handler in Python", "python")[0])
+    users, waiting = blocks(text, "Write a handler in Python", "python")
+    write(work, "users.py", users.replace("if __name__", waiting + "\n\nif __name__"))
     write(work, "products.php", blocks(text, "Write a handler in PHP", "php")[0])
     write(work, "hello.c", blocks(text, "Write a handler in C", "c")[0])
     built = run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-I" + os.path.join(
@@ -77,8 +78,10 @@ def main():
              for name, runtime, app in (("users", "python", "users.py"),
                                         ("products", "php", "products.php"),
                                         ("hello", "c", "hello.so"))}
-    with Server(pools) as server:
+    listen = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}
+    with Server(pools, listen=listen) as server:
         for name, param, expected in (("/user/get", {"id": 7}, {"id": 7, "name": "Ann"}),
+                                      ("/user/wait", [1], [1]),
                                       ("/product/get", {"id": 7},
                                        {"id": 7, "name": "Coffee mill"}),
                                       ("/hello", None, "hello")):
@@ -88,6 +91,13 @@ def main():
         python = blocks(text, "Call it", "python")[0].replace("127.0.0.1:9567", server.address)
         done = run([sys.executable, "-c", python + "print(user['name'], found['b']['id'])"])
         check("the Python client", done.stdout == "Ann 2\n", done.stdout + done.stderr)
+        names = blocks(text, "Call it", "python")[1].replace("127.0.0.1:9567", server.address)
+        done = run([sys.executable, "-c", "import dora\n" + names + "print(asyncio.run(names()))"])
+        check("the client for asyncio", done.stdout == "{'Ann'}\n", done.stdout + done.stderr)
+        web = re.search(r"http=(\S+)", server.ready_line).group(1)
+        command = blocks(text, "HTTP", "sh")[0].splitlines()[1].partition("#")
+        done = run(["sh", "-c", command[0].replace("127.0.0.1:8080", web)])
+        check("curl", done.stdout == command[2].strip(), done.stdout + done.stderr)
         later = blocks(text, "Work that is not waited for", "python")[0]
         done = run([sys.executable, "-c", python + later +
                     "print(later[first]['id'], later[second]['b']['id'])"])

@@ -75,6 +75,8 @@ class AsyncClient:
             users = await asyncio.gather(*(client.call("/user/get", {"id": i}) for i in range(99)))
     """
 
+    __module__ = "dora"
+
     def __init__(
         self,
         nodes: Any,

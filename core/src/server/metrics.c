@@ -113,6 +113,23 @@ static void put_process(page *self)
         self->server->lane_count);
 }
 
+static void put_repeats(page *self)
+{
+    dr_kept_numbers numbers = {0};
+    if (self->server->kept != NULL) {
+        dr_kept_count(self->server->kept, &numbers);
+    }
+    one(self, "dora_kept_replies", "gauge", "Replies kept for calls that are sent again.",
+        numbers.replies);
+    one(self, "dora_kept_bytes", "gauge", "Bytes of kept replies.", numbers.bytes);
+    one(self, "dora_repeats_answered_total", "counter", "Calls sent again that got the kept reply.",
+        numbers.hits);
+    one(self, "dora_repeats_joined_total", "counter",
+        "Calls sent again that joined the one that ran.", numbers.joins);
+    one(self, "dora_repeats_lost_total", "counter",
+        "Calls sent again whose reply was no longer kept.", numbers.lost);
+}
+
 static void put_traffic(page *self)
 {
     dr_totals totals;
@@ -129,6 +146,7 @@ static void put_traffic(page *self)
         totals.bytes_out);
     one(self, "dora_messages_total", "counter",
         "Requests that could be read, of every type; one may ask for many apis.", totals.requests);
+    put_repeats(self);
     one(self, "dora_log_queue_bytes", "gauge", "Bytes of the log that are not written yet.", bytes);
     one(self, "dora_log_dropped_lines_total", "counter",
         "Lines of the log that were dropped because it was behind.",
