@@ -65,9 +65,11 @@ class Killer:
 
 
 def settle(server):
-    """Waits until the pool is whole; the master's own memory and its descriptors."""
+    """Waits until the pool is whole; the master's own memory, without replies that it keeps, and
+    its descriptors."""
     assert wait_until(lambda: len(server.workers("p")) == WORKERS), server.log()[-2000:]
-    return processes.anonymous_bytes(server.pid), processes.fd_count(server.pid)
+    memory = processes.anonymous_bytes(server.pid) - server.kept_bytes()
+    return memory, processes.fd_count(server.pid)
 
 
 def report(what, load, killer):

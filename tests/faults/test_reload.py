@@ -79,10 +79,12 @@ def generations(server):
 
 
 def settle(server):
-    """Waits until one generation is left; the master's own memory and its descriptors."""
+    """Waits until one generation is left; the master's own memory, without
+    replies that it keeps, and its descriptors."""
     assert wait_until(lambda: len(processes.descendants(server.pid)) == WORKERS + 1), \
         [processes.title(pid) for pid in server.everyone()]
-    return processes.anonymous_bytes(server.pid), processes.fd_count(server.pid)
+    memory = processes.anonymous_bytes(server.pid) - server.kept_bytes()
+    return memory, processes.fd_count(server.pid)
 
 
 def test_reloads_under_load(tmp_path):

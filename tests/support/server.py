@@ -12,12 +12,13 @@ import sys
 import tempfile
 import time
 
-from . import processes
+from . import processes, v1
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 _LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
+KEPT_CALL_BYTES = 40  # beside the reply
 
 
 def program():
@@ -105,6 +106,12 @@ class Server:
     def everyone(self):
         """All processes of this server, the master first."""
         return [self.pid] + processes.descendants(self.pid)
+
+    def kept_bytes(self):
+        """What the master remembers of calls, for those that are sent again."""
+        with v1.Conn(self.address) as conn:
+            repeats = conn.command("getStat")["data"]["server"]["repeats"]
+        return repeats["bytes"] + KEPT_CALL_BYTES * (repeats["kept"] + repeats["tombstones"])
 
     def signal(self, number):
         self.process.send_signal(number)
