@@ -295,6 +295,33 @@ static void test_deaf(void **state)
     async_end(&s);
 }
 
+/* All connections end while calls are under way: each call hears of it, once. */
+static void test_connections_end_midway(void **state)
+{
+    (void)state;
+    enum { COUNT = 200 };
+    static heard h[COUNT];
+    async_scene s = {.async = NULL};
+    async_begin(&s, NULL);
+    for (int i = 0; i < COUNT; i++) {
+        async_call(&s, &h[i], "/late", "i:1;", NULL);
+    }
+    while (atomic_load(&s.server.seen_count) < COUNT) {
+        uv_run(&s.loop, UV_RUN_NOWAIT);
+    }
+    bad_server_wait(&s.server, COUNT);
+    bad_server_release(&s.server, -1);
+    async_run(&s, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(h[i].done, 1);
+        assert_int_equal(h[i].err, DORA_ECLOSED);
+        assert_int_equal(h[i].code, 100009);
+    }
+    async_expect_echo(&s);
+    assert_int_equal(s.done, COUNT + 1);
+    async_end(&s);
+}
+
 static void test_named_node(void **state)
 {
     (void)state;
@@ -329,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_doubt),
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_deaf),
+        cmocka_unit_test(test_connections_end_midway),
         cmocka_unit_test(test_named_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
