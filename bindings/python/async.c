@@ -87,7 +87,7 @@ static PyObject *mux_received(dr_py_mux *self, PyObject *args)
         size_t len = room_len < left ? room_len : left;
         if (err == DORA_OK) {
             memcpy(room, from, len);
-            dora_mux_received(self->mux, conn, len, dr_py_now_ns());
+            dora_mux_received(self->mux, conn, len);
         }
         from += len;
         left -= len;

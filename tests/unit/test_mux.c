@@ -126,7 +126,7 @@ static void say(driver *d, uint64_t conn, const dr_buf *bytes, size_t step)
         len = len < room_len ? len : room_len;
         len = step != 0 && step < len ? step : len;
         memcpy(room, bytes->data + at, len);
-        dora_mux_received(d->mux, conn, len, d->now_ns);
+        dora_mux_received(d->mux, conn, len);
         at += len;
         if (step != 0) {
             drive(d);
@@ -464,7 +464,7 @@ static void converse(size_t nth, driver *d)
         torture_arm(has_failed ? 0 : 1);
         if (dora_mux_room(d->mux, d->conns[0], &room, &room_len) == DORA_OK) {
             memcpy(room, bytes.data, bytes.len);
-            dora_mux_received(d->mux, d->conns[0], bytes.len, d->now_ns);
+            dora_mux_received(d->mux, d->conns[0], bytes.len);
             torture_arm(has_failed ? 0 : 1);
             drive(d);
         }

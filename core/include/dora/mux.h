@@ -93,7 +93,7 @@ DORA_API void dora_mux_closed(dora_mux *mux, uint64_t conn, int os_error, uint64
 /* dora_mux_room gives a place for bytes from the peer, at least one; dora_mux_received says how
  * many were put there. Errors: DORA_ENOMEM; DORA_EINVAL for an unknown connection. */
 DORA_API dora_err dora_mux_room(dora_mux *mux, uint64_t conn, char **room, size_t *room_len);
-DORA_API void dora_mux_received(dora_mux *mux, uint64_t conn, size_t len, uint64_t now_ns);
+DORA_API void dora_mux_received(dora_mux *mux, uint64_t conn, size_t len);
 
 /* dora_mux_output is what is to be written, empty when there is nothing; dora_mux_sent says how
  * much of it has been handed on. What was handed on may have reached the server: a driver that

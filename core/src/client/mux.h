@@ -137,6 +137,9 @@ struct dora_mux {
     dr_fork_watch watch;
 };
 
+/* dr_mux_grow makes room for what is known of `count` nodes. Errors: DORA_ENOMEM. */
+dora_err dr_mux_grow(dora_mux *mux, size_t count);
+
 /* ---- mux_table.c: calls by guid, and by time ---- */
 
 /* dr_mux_table_add takes a call in, and makes room so that an alarm never fails. Errors:
@@ -176,8 +179,10 @@ void dr_mux_leave(dora_mux *mux, dr_mux_call *call);
 void dr_mux_remove(dora_mux *mux, dr_mux_call *call);
 bool dr_mux_is_submission(dr_call_type type);
 
-/* dr_reason_new makes a reason with one reference; out of memory: one that lives for ever.
- * dr_reason_take takes one more, dr_reason_drop gives one up (NULL is fine). */
+/* dr_reason_late is that of a call whose time is over. dr_reason_new makes one with one reference;
+ * out of memory: one that lives for ever. dr_reason_take takes one more, dr_reason_drop gives one up
+ * (NULL is fine). dr_reason_give fills an error by it. */
+extern const dr_reason dr_reason_late;
 const dr_reason *dr_reason_new(dora_err err, int os_error, int64_t code, const char *msg);
 const dr_reason *dr_reason_take(const dr_reason *reason);
 void dr_reason_drop(const dr_reason *reason);

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "client/mux.h"
 
+const dr_reason dr_reason_late = {
+    .err = DORA_ETIMEDOUT, .code = DORA_CODE_RECEIVE, .msg = "receive: timed out"};
 static const dr_reason no_memory = {.err = DORA_ENOMEM, .msg = "out of memory"};
 
 const dr_reason *dr_reason_new(dora_err err, int os_error, int64_t code, const char *msg)

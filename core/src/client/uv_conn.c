@@ -148,7 +148,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         lose(conn, (int)got);
         return;
     }
-    dora_mux_received(conn->async->mux, conn->id, (size_t)got, dr_clock_ns());
+    dora_mux_received(conn->async->mux, conn->id, (size_t)got);
     dr_uv_pump(conn->async);
 }
 
