@@ -180,7 +180,7 @@ void dr_mux_remove(dora_mux *mux, dr_mux_call *call);
 bool dr_mux_is_submission(dr_call_type type);
 
 /* dr_reason_late is that of a call whose time is over. dr_reason_new makes one with one reference;
- * out of memory: one that lives for ever. dr_reason_take takes one more, dr_reason_drop gives one up
+ * out of memory: one that lives for ever. dr_reason_take takes one more, dr_reason_drop drops one
  * (NULL is fine). dr_reason_give fills an error by it. */
 extern const dr_reason dr_reason_late;
 const dr_reason *dr_reason_new(dora_err err, int os_error, int64_t code, const char *msg);
