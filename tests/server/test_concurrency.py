@@ -238,6 +238,7 @@ def test_recycling_lets_what_runs_end():
 
 def test_a_reload_lets_what_runs_end():
     with Server(pool()) as server, v1.Conn(server.address) as conn:
+        assert wait_until(lambda: len(server.workers("p")) == 2)
         old = set(server.workers("p").values())
         running = send(conn, "/sleep", 1.0, 60)
         assert wait_until(lambda: runs(server, 60))
@@ -268,6 +269,7 @@ def test_a_stop_at_once_ends_what_runs():
         assert wait_until(lambda: runs(server, 5))
         family = server.everyone()
         server.signal(signal.SIGINT)
+        assert wait_until(lambda: "finishing what is accepted" in server.log())
         server.signal(signal.SIGINT)
         server.wait()
         assert wait_until(lambda: not any(processes.is_alive(pid) for pid in family))

@@ -63,6 +63,7 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
             memory_order_acq_rel, memory_order_relaxed)) {
         return false;
     }
+    atomic_store_explicit(&task->start_ns, now_ns, memory_order_relaxed);
     char *block = worker->region->slab + task->offset;
     const size_t input_len = (size_t)task->name_len + task->param_len + task->trace_len;
     job->index = index;
@@ -200,8 +201,7 @@ bool dr_job_publish(dr_job *job, uint64_t *end_ns)
     task->msg_len = has_failed ? (uint32_t)job->out.len : 0;
     task->data_len = has_failed ? 0 : (uint32_t)job->out.len;
     *end_ns = dr_clock_ns();
-    const uint64_t run_ns = *end_ns - job->begin_ns;
-    task->run_ns = run_ns < UINT32_MAX ? (uint32_t)run_ns : UINT32_MAX;
+    task->run_ns = *end_ns - job->begin_ns;
     const uint32_t reactor = task->reactor;
     atomic_store_explicit(&task->word, dr_task_word(job->generation, DR_TASK_DONE, worker->slot),
                           memory_order_release);
