@@ -59,9 +59,9 @@ typedef struct dora_client_options {
  * What may have run is sent again only with `retry`: up to so many times after a connection closed,
  * broke or stayed silent, with the same guid and the key `attempt` (1, 2, ...), first to the same
  * server on a new connection, then to others. The time that is left is divided among the tries that
- * are left, so silence costs only a part of it. The same server may know the guid and not run the
- * call again; another server cannot know it. So a call with `retry` that succeeds ran at least
- * once, and perhaps more often: use it for what may run twice. */
+ * are left, so silence costs only a part of it. That server knows the guid for a while and does not
+ * run the call again, unless its pool has `dedupe` false; another server cannot know it. So a call
+ * with `retry` that succeeds ran at least once, and on a second server perhaps once more. */
 typedef struct dora_call_options {
     uint32_t timeout_ms; /* 0: the client's */
     int32_t retry;       /* 0: the client's; -1: never */
