@@ -1,4 +1,5 @@
-"""The conformance table: every mode, by clients and to handlers in C, PHP and Python.
+"""The conformance table: every mode, by clients and to handlers in C, PHP and Python; blocking
+clients and, in C and Python, those of event loops.
 
     python tests/conformance/run.py --work DIR --core DIR
 
@@ -36,24 +37,30 @@ FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror"
 
 
 def compile_c(options):
-    """The application and the client in C."""
+    """The application and the clients in C: the blocking one, and the one on a libuv loop."""
     compiler = os.environ.get("CC", "cc")
     app = os.path.join(options.work, "app.so")
-    client = os.path.join(options.work, "client")
+    clients = {}
     subprocess.run([compiler, *FLAGS, "-fPIC", "-fvisibility=hidden", "-shared", "-o", app,
                     os.path.join(HERE, "app.c")], check=True)
-    subprocess.run([compiler, *FLAGS, "-o", client, os.path.join(HERE, "client.c"),
-                    "-L" + options.core, "-Wl,-rpath," + options.core, "-ldora"], check=True)
-    return app, client
+    for name, libraries in (("client", []), ("client_uv", ["-luv"])):
+        clients[name] = os.path.join(options.work, name)
+        subprocess.run([compiler, *FLAGS, "-o", clients[name], os.path.join(HERE, name + ".c"),
+                        "-L" + options.core, "-Wl,-rpath," + options.core, "-ldora", *libraries],
+                       check=True)
+    return app, clients
 
 
-def clients(client_c):
+def clients(compiled):
     extension = os.environ.get("DORA_PHP_EXTENSION")
     module = ["-d", "extension=" + extension] if extension else []
+    python = os.environ.get("DORA_PYTHON", sys.executable)
     return {
-        "c": [client_c],
+        "c": [compiled["client"]],
+        "libuv": [compiled["client_uv"]],
         "php": [os.environ.get("DORA_PHP", "php"), *module, os.path.join(HERE, "client.php")],
-        "python": [os.environ.get("DORA_PYTHON", sys.executable), os.path.join(HERE, "client.py")],
+        "python": [python, os.path.join(HERE, "client.py")],
+        "asyncio": [python, os.path.join(HERE, "client_async.py")],
     }
 
 
@@ -145,12 +152,12 @@ def main():
     options.core = os.path.abspath(options.core)
     os.makedirs(options.work, exist_ok=True)
     os.environ.setdefault("DORA_BIN", os.path.join(options.core, "dora"))
-    app, client_c = compile_c(options)
+    app, compiled = compile_c(options)
     passed = failed = 0
     print("%-14s %-8s %-8s" % ("transport", "client", "handler") +
           "".join("%8s" % mode for mode in MODES))
     for transport in TRANSPORTS:
-        good, bad = run_transport(*transport, app, clients(client_c))
+        good, bad = run_transport(*transport, app, clients(compiled))
         passed += good
         failed += bad
     print("%d passed, %d failed" % (passed, failed))
