@@ -2,6 +2,8 @@
 
 import socket
 import struct
+import os
+import signal
 import time
 
 import pytest
@@ -173,4 +175,22 @@ def test_idle_connections_do_not_cost_the_others():
         assert set(load.codes) == {0}
         for conn in idle:
             conn.close()
+        assert server.stop() == 0
+
+
+def test_a_worker_stopped_over_its_time_limit_serves_again():
+    """What it had not begun is taken back; when it goes on it is given work as before."""
+    with Server({"p": python_pool("basic.py", workers=1, time_limit_ms=300)}) as server:
+        worker = next(iter(server.workers("p").values()))
+        with v1.Conn(server.address) as conn, v1.Conn(server.address) as other:
+            def queued():
+                return conn.command("getStat")["data"]["server"]["pools"]["p"]["queued"]
+
+            for _ in range(3):
+                assert v1.code(other.call("/sleep", 50)) == 0
+            os.kill(worker, signal.SIGSTOP)
+            other.send(v1.request(v1.guid(), "/sleep", 50))
+            assert wait_until(lambda: queued() == 1)
+            os.kill(worker, signal.SIGCONT)
+            assert v1.code(other.receive(10)[1]) == 0
         assert server.stop() == 0

@@ -62,7 +62,9 @@ static void keep_slowest(const dr_pool *pool, uint32_t task, told_task *told, ui
 {
     const dr_record *record = &pool->records[task];
     dr_shared_task *shared = &pool->region.tasks[task];
-    const uint64_t start_ns = atomic_load_explicit(&shared->start_ns, memory_order_relaxed);
+    const uint64_t said_ns = atomic_load_explicit(&shared->start_ns, memory_order_relaxed);
+    /* A worker says it just after it began: until then it is that of the place's last task. */
+    const uint64_t start_ns = said_ns > record->submitted_ns ? said_ns : record->submitted_ns;
     const uint32_t name_len = *(const volatile uint32_t *)&shared->name_len;
     const dr_slot *slot = &pool->slots[record->slot];
     uint32_t at = *count;
@@ -98,10 +100,11 @@ void dr_stat_put_tasks(dr_pool *pool, dora_writer *writer)
     uint32_t count = 0;
     pthread_mutex_lock(&pool->lock);
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
-        /* What a worker has begun stands before what it has not. */
         uint32_t task = pool->slots[i].held > 0 ? pool->slots[i].tasks.first : DR_NONE;
-        while (task != DR_NONE && is_running(pool, task)) {
-            keep_slowest(pool, task, told, &count);
+        while (task != DR_NONE) { /* between those that run may be some that are done */
+            if (is_running(pool, task)) {
+                keep_slowest(pool, task, told, &count);
+            }
             task = pool->records[task].next;
         }
     }

@@ -91,6 +91,10 @@ static void watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
     slot->finished_at_tick = slot->finished;
     if (is_overrun(pool, slot, now_ns)) {
         (void)dr_requeue_unstarted(pool, index);
+        if (slot->held == 0) {
+            slot->state = DR_SLOT_SUSPECT; /* it has begun none: the tick gives it its place back */
+            return;
+        }
         /* Not when it has just finished and its reactor has yet to see that. */
         slot->overran = is_overrun(pool, slot, now_ns) && !dr_is_done(pool, slot->tasks.first) &&
                         kill_worker(slot);
