@@ -46,6 +46,7 @@ def compile_c(options):
     for name, libraries in (("client", []), ("client_uv", ["-luv"])):
         clients[name] = os.path.join(options.work, name)
         subprocess.run([compiler, *FLAGS, "-o", clients[name], os.path.join(HERE, name + ".c"),
+                        os.path.join(HERE, "cell.c"),
                         "-L" + options.core, "-Wl,-rpath," + options.core, "-ldora", *libraries],
                        check=True)
     return app, clients
