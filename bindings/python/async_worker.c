@@ -268,6 +268,9 @@ static PyObject *on_turn(PyObject *capsule, PyObject *Py_UNUSED(ignored))
 {
     dr_py_loop *self = loop_of(capsule);
     self->is_turn_due = false;
+    if (self->worker == NULL) {
+        Py_RETURN_NONE; /* it has left; its loop turns once more while it is closed */
+    }
     const bool has_taken = take(self);
     if (!self->is_told && dora_worker_is_told(self->worker)) {
         self->is_told = true;
