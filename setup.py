@@ -17,6 +17,7 @@ LIBRARIES = {
     "jansson": "-ljansson",
     "zlib": "-lz",
     "libmicrohttpd": "-lmicrohttpd",
+    "hiredis": "-lhiredis",
 }
 
 
@@ -48,7 +49,8 @@ def pkg_config(option: str, name: str) -> list[str]:
     if done.returncode != 0:
         raise SystemExit(
             f"pkg-config does not know {name}; on Debian: "
-            "apt-get install libuv1-dev libjansson-dev zlib1g-dev libmicrohttpd-dev python3-dev"
+            "apt-get install libuv1-dev libjansson-dev zlib1g-dev libmicrohttpd-dev "
+            "libhiredis-dev python3-dev"
         )
     return shlex.split(done.stdout)
 

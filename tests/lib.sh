@@ -44,8 +44,8 @@ dora_promtool()
 
 # The packages for building all three parts, and those that only the tests want.
 dora_packages_build=(gcc libc6-dev make cmake pkg-config libuv1-dev libjansson-dev zlib1g-dev
-    libmicrohttpd-dev python3 python3-dev python3-venv python3-setuptools python3-wheel php-cli
-    php-dev)
+    libmicrohttpd-dev libhiredis-dev python3 python3-dev python3-venv python3-setuptools
+    python3-wheel php-cli php-dev)
 dora_packages_test=(curl git g++ clang clang-format libcmocka-dev valgrind nodejs php-curl wrk
     python3-pytest python3-hypothesis python3-pyte python3-prometheus-client)
 

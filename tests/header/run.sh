@@ -27,7 +27,7 @@ for path in core/include/dora/*.h; do
     check "$header" clang++ -std=c++11 -x c++
 done
 # The whole core under clang too: the builds elsewhere use the default compiler.
-flags=$(pkg-config --cflags libuv jansson zlib libmicrohttpd)
+flags=$(pkg-config --cflags libuv jansson zlib libmicrohttpd hiredis)
 for source in $(grep '^core/' core/sources.txt) core/src/cli/program.c; do
     if clang -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Werror -fsyntax-only \
         -Icore/include -Icore/src $flags "$source"; then

@@ -36,11 +36,14 @@ typedef struct dora_group {
 } dora_group;
 
 typedef struct dora_client_options {
-    const char *nodes;        /* "host:port", "[::1]:port" or "unix:/path", or several, parted by
-                               * commas; one that stands twice is one server; at most 256 */
+    /* "host:port", "[::1]:port" or "unix:/path", or several, parted by commas; one that stands
+     * twice is one server; at most 256. Or a registry, which is watched: "file:/path", a node file
+     * in JSON, or "redis://[[user]:password@]host[:port][/database]", or several Redis, parted by
+     * commas, of which the union counts. */
+    const char *nodes;
     const dora_group *groups; /* instead of nodes: named sets, which may share servers */
     size_t group_count;
-    const char *group;      /* of calls that name none; NULL: the first one */
+    const char *group;      /* of calls that name none; NULL: the first one (of Redis: by name) */
     uint32_t timeout_ms;    /* for a whole call, retries included; 0: 3000 */
     uint32_t retry;         /* how often a call that may have run is sent again; 0: never */
     bool sign;              /* salted crc32 in each frame, as the server's `sign` */
@@ -48,6 +51,11 @@ typedef struct dora_client_options {
     bool gzip;              /* bodies compressed, as the server's `gzip` */
     size_t frame_bytes_max; /* 0: 2 MiB */
     uint32_t connections;   /* mux.h, client_uv.h: to one node at most; 0: 4, at most 64 */
+    /* on_warning hears what is wrong with a registry while calls go on with the last good nodes:
+     * one line, NUL-ended, borrowed. Called on the thread of a call, with no lock held; it must not
+     * use the client. NULL: nobody hears it. */
+    void (*on_warning)(void *user, const char *text);
+    void *user; /* of on_warning */
 } dora_client_options;
 
 /* dora_call_options is what one call has otherwise than its client. NULL stands for zeroed.
@@ -93,8 +101,15 @@ typedef struct dora_result {
 
 /* dora_client_new reads the options; it does not connect yet. Ownership: options are copied;
  * gives the client, dora_client_free frees it (NULL is fine).
- * Errors: DORA_EINVAL for nodes that are not addresses and groups that are not there,
- * DORA_ENOMEM. */
+ * Errors: DORA_EINVAL for nodes that are not addresses and groups that are not there (of a registry
+ * they are not known yet: there a call fails with DORA_ECONNECT, saying which groups there are),
+ * DORA_ENOMEM.
+ *
+ * A registry is looked at between calls: a node file 5 times a second at most, Redis once a second
+ * at most, and then for 0.2 s at most, which are not taken from a call's time; a Redis that does not
+ * answer is left alone for growing pauses. Only the first call waits longer, up to 2 s, since it
+ * knows no node yet. While nothing can be read, or all is suddenly empty, the last good nodes
+ * stay. */
 DORA_API dora_err dora_client_new(dora_client **client, const dora_client_options *options,
                                   dora_error *error);
 DORA_API void dora_client_free(dora_client *client);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "client/address.h"
+#include "discovery/address.h"
 
 static int fail(int status, const char *format, ...) DORA_PRINTF(2, 3);
 

@@ -4,7 +4,7 @@
 
 #include <dora/client.h>
 
-#include "client/address.h"
+#include "discovery/roster.h"
 
 #define DR_NODES_MAX 256            /* in the groups of one client: dr_tried has a bit for each */
 #define DR_NODES_OTHER_MAX 64       /* in no group, that calls named themselves */
@@ -56,6 +56,12 @@ void dr_nodes_fini(dr_nodes *nodes);
 
 /* dr_nodes_group finds a group by its name. Errors: DORA_EINVAL, naming those that there are. */
 dora_err dr_nodes_group(const dr_nodes *nodes, const char *name, size_t *group, dora_error *error);
+
+/* dr_nodes_apply makes the groups those of a registry. A node that stays keeps what is known of it,
+ * and its index; one that stands in no group any more is as one that calls named themselves: calls
+ * under way there go on. Beyond DR_NODES_MAX nodes the rest is left out: `*left_out` says how many.
+ * Errors: DORA_ENOMEM, and nothing has changed. */
+dora_err dr_nodes_apply(dr_nodes *nodes, const dr_roster *roster, size_t *left_out);
 
 /* dr_nodes_find gives the node of an address, nodes->count where there is none. dr_nodes_add makes
  * one more, which is in no group. Errors: DORA_ENOMEM. */

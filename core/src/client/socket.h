@@ -4,7 +4,7 @@
 
 #include <dora/value.h>
 
-#include "client/address.h"
+#include "discovery/address.h"
 
 /* dr_socket is one connection. `receive_ms` is what SO_RCVTIMEO was set to, 0: not yet. */
 typedef struct dr_socket {

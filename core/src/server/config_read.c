@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "client/address.h"
+#include "discovery/address.h"
 #include "server/problem.h"
 
 #define CONFIG_BYTES_MAX (4u * 1024 * 1024) /* a file written by hand is far below */

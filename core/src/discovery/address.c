@@ -1,5 +1,5 @@
 /* address.c: "host:port" and "unix:/path" to their parts. Pure: nothing is looked up. */
-#include "client/address.h"
+#include "discovery/address.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* address.h: "host:port" and "unix:/path" to their parts. */
-#ifndef DR_CLIENT_ADDRESS_H
-#define DR_CLIENT_ADDRESS_H
+#ifndef DR_DISCOVERY_ADDRESS_H
+#define DR_DISCOVERY_ADDRESS_H
 
 #include <dora/value.h>
 

@@ -1,0 +1,46 @@
+/* monitor.h: keeps a node file up to date from Redis. `dora monitor` and PHP's \DoraRPC\Monitor are
+ * doors to the one function here. Source: PROTOCOL.md, "Discovery". */
+#ifndef DORA_MONITOR_H
+#define DORA_MONITOR_H
+
+#include <dora/error.h>
+#include <dora/value.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dora_monitor_file {
+    const char *path;
+    bool is_php; /* else JSON */
+} dora_monitor_file;
+
+typedef struct dora_monitor_options {
+    const char
+        *redis; /* "host:port" or "redis://[[user]:password@]host:port[/database]", or several
+                        * of them, parted by commas */
+    const dora_monitor_file *files;
+    size_t file_count;
+    const char *udp; /* "host:port" that is bound and whose packets are ignored, as the original
+                      * does; NULL: none */
+    /* on_line hears each line of its log: one for each node that joins or leaves, and what is
+     * wrong. `level` is one of the log's (4 information, 3 notice, 5 error). NULL: stderr, with the
+     * time. */
+    void (*on_line)(void *user, int level, const char *text);
+    void *user;
+} dora_monitor_options;
+
+/* dora_monitor_run watches until SIGTERM or SIGINT. A file is written when its nodes change, whole
+ * (written beside it, synced, renamed); while no Redis can be read, or all are suddenly empty, the
+ * last good one stays. Tells systemd that it is ready once the first state is known
+ * (sd_notify(3)), where NOTIFY_SOCKET is set.
+ * Returns: DORA_OK after a signal. Errors: DORA_EINVAL for the options, DORA_EIO for files that
+ * cannot be written at the start, or an address that cannot be bound; later failures to write are
+ * logged and tried again.
+ * Thread: the main thread; it handles the two signals while it runs. */
+DORA_API dora_err dora_monitor_run(const dora_monitor_options *options, dora_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,25 @@
+/* notify.h: telling systemd how a service does: sd_notify(3), without its library. */
+#ifndef DR_NOTIFY_H
+#define DR_NOTIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* dr_notify is where to tell: what NOTIFY_SOCKET and WATCHDOG_USEC said at the start. */
+typedef struct dr_notify {
+    int fd; /* -1: nobody wants to know */
+    uint64_t
+        watchdog_ms; /* how often WATCHDOG=1 is to be said: half of what is allowed; 0: never */
+} dr_notify;
+
+/* dr_notify_open reads the environment and takes the variables out of it, so that no child speaks
+ * in our place. dr_notify_close is safe on one that has nobody. */
+void dr_notify_open(dr_notify *notify);
+void dr_notify_close(dr_notify *notify);
+
+/* dr_notify_say sends lines like "READY=1\nSTATUS=serving", without waiting. For "RELOADING=1" use
+ * dr_notify_reloading, which adds the time that Type=notify-reload wants. */
+void dr_notify_say(const dr_notify *notify, const char *lines);
+void dr_notify_reloading(const dr_notify *notify);
+
+#endif

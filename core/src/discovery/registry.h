@@ -1,0 +1,57 @@
+/* registry.h: the nodes a client or a monitor knows, from a node file or from any number of Redis
+ * together. Keeps the last good ones. Pure but for reading the file. */
+#ifndef DR_DISCOVERY_REGISTRY_H
+#define DR_DISCOVERY_REGISTRY_H
+
+#include "discovery/redis.h"
+#include "discovery/roster.h"
+
+#define DR_REGISTRY_REDIS_MAX 16u /* Redis of one registry */
+#define DR_REGISTRY_FILE_MS 200u  /* the node file is looked at so often, at most */
+#define DR_REGISTRY_FILE_BYTES_MAX (4u * 1024 * 1024)
+
+typedef struct dr_registry dr_registry;
+
+/* on_warning: something is wrong, and goes on with the last good nodes: once until it changes. One
+ * line, NUL-ended, borrowed. It must not call the registry. */
+typedef struct dr_registry_events {
+    void (*on_warning)(void *user, const char *text);
+    void *user;
+} dr_registry_events;
+
+/* dr_registry_is_meant says whether `nodes` of a client's options names a registry: "file:PATH", or
+ * one or several "redis://..." parted by commas. */
+bool dr_registry_is_meant(const char *nodes);
+
+/* dr_registry_new reads such a text (for the monitor "host:port" is a Redis, too). `subscribes` as
+ * in census.h. It does not connect, nor read the file. Ownership: copies; gives; dr_registry_free
+ * frees (NULL is fine). Errors: DORA_EINVAL, naming the wrong part; DORA_ENOMEM. */
+dora_err dr_registry_new(dr_registry **registry, const char *sources, bool subscribes,
+                         const dr_registry_events *events, dora_error *error);
+void dr_registry_free(dr_registry *registry);
+
+/* dr_registry_talks is how many talks are to be driven (a file: 0); dr_registry_talk gives one. */
+size_t dr_registry_talks(const dr_registry *registry);
+dr_redis *dr_registry_talk(dr_registry *registry, size_t index);
+
+/* dr_registry_start begins, dr_registry_stop closes all connections. */
+void dr_registry_start(dr_registry *registry, uint64_t now_ns);
+void dr_registry_stop(dr_registry *registry, uint64_t now_ns);
+
+/* dr_registry_read asks every Redis for a reading that has none under way, or looks at the file
+ * where DR_REGISTRY_FILE_MS have passed. dr_registry_is_reading: answers may come soon. */
+void dr_registry_read(dr_registry *registry, uint64_t now_ns);
+bool dr_registry_is_reading(const dr_registry *registry);
+
+/* dr_registry_changed says whether the roster is another than when it was asked last.
+ * dr_registry_roster is the union of what the Redis that are up say, sorted by name (a file's stays
+ * in the file's order); of one that is down its last roster counts until another one has said
+ * something since. When all are down, or when all say "nobody" after there were nodes, the last
+ * good roster stays, with a warning: "nobody" is hardly ever true. NULL before any was found.
+ * dr_registry_why says, where there is none, why: for the message of a call that fails. Borrowed
+ * until the next function. */
+bool dr_registry_changed(dr_registry *registry);
+const dr_roster *dr_registry_roster(const dr_registry *registry);
+const char *dr_registry_why(const dr_registry *registry);
+
+#endif
