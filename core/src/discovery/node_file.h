@@ -1,5 +1,5 @@
-/* node_file.h: the file of nodes, written as PHP and as JSON, read as JSON, in the original's shape:
- * group => "IP_PORT" => ip, port, updatetime. Source: PROTOCOL.md, "Node file". */
+/* node_file.h: the file of nodes: written as PHP and as JSON, read as JSON. In the original's
+ * shape: group => "IP_PORT" => ip, port, updatetime. Source: PROTOCOL.md, "Node file". */
 #ifndef DR_DISCOVERY_NODE_FILE_H
 #define DR_DISCOVERY_NODE_FILE_H
 
