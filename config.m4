@@ -6,7 +6,8 @@ PHP_ARG_ENABLE([dora],
   [yes])
 
 if test "$PHP_DORA" != "no"; then
-  PKG_CHECK_MODULES([DORA], [libuv >= 1.44 jansson >= 2.13 zlib libmicrohttpd >= 0.9.75 hiredis >= 0.14])
+  PKG_CHECK_MODULES([DORA],
+    [libuv >= 1.44 jansson >= 2.13 zlib libmicrohttpd >= 0.9.75 hiredis >= 0.14])
   PHP_EVAL_INCLINE($DORA_CFLAGS)
   PHP_EVAL_LIBLINE($DORA_LIBS, DORA_SHARED_LIBADD)
   PHP_ADD_LIBRARY(pthread,, DORA_SHARED_LIBADD)
