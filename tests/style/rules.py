@@ -17,7 +17,7 @@ BELOW = {layer: set(below.split()) | {layer} for layer, below in BELOW.items()}
 # Where a library's header may stand, as a pattern of paths.
 LIBRARIES = {
     "jansson.h": r"core/src/(wire/json|discovery/|server/config|server/place|cli/)",
-    "hiredis": r"core/src/discovery/redis\.c$",
+    "hiredis": r"core/src/discovery/redis_reply\.c$",
     "microhttpd.h": r"core/src/net/http\w*\.c$",
     "uv.h": r"core/src/(ipc|net|discovery|task|client|server|cli)/|examples/c/",
     "zlib.h": r"core/src/wire/(gzip|sign)\.c$",

@@ -23,7 +23,7 @@ typedef enum dr_redis_state {
     DR_REDIS_STOPPED,    /* wants no connection */
     DR_REDIS_PAUSED,     /* will connect again later */
     DR_REDIS_CONNECTING, /* the driver opens a connection */
-    DR_REDIS_GREETING,   /* AUTH and SELECT are under way */
+    DR_REDIS_GREETING,   /* AUTH and SELECT, or PING, are under way */
     DR_REDIS_OPEN        /* takes commands */
 } dr_redis_state;
 
@@ -48,7 +48,8 @@ const dr_redis_url *dr_redis_url_of(const dr_redis *redis);
 dr_redis_state dr_redis_state_of(const dr_redis *redis);
 
 /* dr_redis_start makes it want a connection. dr_redis_stop wants none any more: what was commanded
- * is still written and answered, but for no longer than `grace_ms`, then the connection is closed.
+ * is still written and answered, but for no longer than `grace_ms`, then the connection is closed:
+ * on_down is called where something stays unanswered then, and never by dr_redis_stop itself.
  * Both do nothing where it is so already. */
 void dr_redis_start(dr_redis *redis, uint64_t now_ns);
 void dr_redis_stop(dr_redis *redis, uint32_t grace_ms, uint64_t now_ns);
@@ -60,7 +61,8 @@ void dr_redis_alarm(dr_redis *redis, uint64_t at_ns);
 typedef void (*dr_redis_reply_fn)(void *user, const dr_redis_reply *reply, uint64_t now_ns);
 
 /* dr_redis_command adds one command; only while OPEN. `on_reply` is called exactly once, unless the
- * connection is lost first (then on_down is). For SUBSCRIBE it hears the confirmation.
+ * connection is lost first (then on_down is). For SUBSCRIBE, which is of one channel here, it hears
+ * the confirmation.
  * Errors: DORA_ENOMEM, DORA_EFULL, DORA_ECLOSED when it is not OPEN: then it is not called. */
 dora_err dr_redis_command(dr_redis *redis, const dora_slice *words, size_t count,
                           dr_redis_reply_fn on_reply, void *user, uint64_t now_ns);
