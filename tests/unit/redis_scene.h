@@ -17,6 +17,7 @@ typedef struct redis_scene {
     size_t told_len;
     const char *on_open_say; /* a command to give when OPEN; NULL: none */
     const char *on_alarm_say;
+    bool has_clock; /* a driver moves it: now_ns is not checked */
     bool stops_on_reply;
     bool fails_on_reply;
 } redis_scene;

@@ -188,7 +188,7 @@ static void talk_write(talk *one)
     dora_slice out = dr_redis_output(one->redis);
     while (out.len > 0 && one->fd >= 0) {
         ssize_t sent = send(one->fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-        /* Where Redis has closed, what it said before is read first: the reading notices the end. */
+        /* Where Redis has closed, what it said before is read first; reading notices the end. */
         if (sent < 0 && (is_again(errno) || errno == EPIPE || errno == ECONNRESET)) {
             return;
         }
