@@ -50,8 +50,9 @@ static const script scripts[] = {
     {"GET a", "*2147483647\r\n", "down(sent a reply of too many items) "},
     {"GET a", "*2\r\n*131072\r\n", NULL},
     {"GET a", "*2\r\n*262143\r\n", "down(sent a reply of too many items) "},
-    {"GET a", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
-     "down(No support for nested multi bulk replies with depth > 7) "},
+    {"GET a", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "[[[[[[[1]]]]]]] "},
+    {"GET a", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*0\r\n",
+     "down(sent a reply of arrays nested too deep) "},
     /* The end comes later: nothing is told yet. */
     {"GET a", "$9223372036854775807\r\n", NULL},
     {"GET a", "*2\r\n$1\r\n1\r\n$2\r\n2", NULL},

@@ -37,7 +37,7 @@ void dr_redis_reply_free(dr_redis_reply *reply)
         return;
     }
     for (size_t i = 0; reply->items != NULL && i < reply->len; i++) {
-        dr_redis_reply_free(reply->items[i]); /* hiredis nests eight deep at most */
+        dr_redis_reply_free(reply->items[i]); /* DR_REDIS_REPLY_DEPTH_MAX */
     }
     dr_free(reply->items);
     dr_free(reply);
@@ -94,12 +94,25 @@ typedef size_t reader_count;
 typedef int reader_count;
 #endif
 
+static size_t depth_of(const redisReadTask *task)
+{
+    size_t depth = 1;
+    while (task->parent != NULL) {
+        task = task->parent;
+        depth++;
+    }
+    return depth;
+}
+
 /* The count is what the peer says will come: it is believed up to a limit. */
 static void *create_array(const redisReadTask *task, reader_count count)
 {
     dr_redis_reader *reader = task->privdata;
     if (task->type != REDIS_REPLY_ARRAY) {
         return refuse(reader, UNKNOWN_KIND);
+    }
+    if (depth_of(task) > DR_REDIS_REPLY_DEPTH_MAX) {
+        return refuse(reader, "sent a reply of arrays nested too deep");
     }
     if ((size_t)count > DR_REDIS_REPLY_ITEMS_MAX - reader->items) {
         return refuse(reader, "sent a reply of too many items");
