@@ -4,7 +4,7 @@
 
 #include "discovery/redis.h"
 
-#define DR_REDIS_REPLY_ITEMS_MAX (1u << 18) /* in all arrays of one reply: 10 MiB as objects */
+#define DR_REDIS_REPLY_ITEMS_MAX (1u << 18) /* in all arrays of one reply: 15 MiB as objects */
 #define DR_REDIS_REPLY_DEPTH_MAX 7u         /* arrays in arrays; hiredis 0.14 takes one more */
 #define DR_REDIS_LINE_BYTES_MAX 16384u      /* of a status or an error */
 
