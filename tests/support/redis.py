@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from urllib.parse import quote
 
 _LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
@@ -113,7 +114,7 @@ class RedisServer:
 
     @property
     def url(self):
-        secret = ":%s@" % self.password if self.password else ""
+        secret = ":%s@" % quote(self.password, safe="") if self.password else ""
         return "redis://%s%s" % (secret, self.address)
 
     @property
