@@ -35,6 +35,11 @@ typedef struct dora_host {
  * Thread: call it on the main thread; `serve` handles SIGINT, SIGTERM and SIGHUP while it runs. */
 DORA_API int dora_main(int argc, char **argv, const dora_host *host);
 
+/* dora_local_ip writes the first private IPv4 address (10/8, 172.16/12, 192.168/16) of an interface
+ * that is up. Returns: false where there is none. Thread: any. */
+#define DORA_LOCAL_IP_BYTES 16
+DORA_API bool dora_local_ip(char text[DORA_LOCAL_IP_BYTES]);
+
 #ifdef __cplusplus
 }
 #endif

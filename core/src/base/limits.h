@@ -54,6 +54,9 @@
 #define DR_KEPT_REPLY_S 60u                     /* clients that repeat have done so by then */
 #define DR_KEPT_LOST_S 600u /* that a call has run is known for so long after its reply */
 
+/* Discovery. */
+#define DR_DISCOVERY_REDIS_MAX 16u /* of one server: each is a connection */
+
 /* HTTP. */
 #define DR_HTTP_CONNECTIONS_MAX_DEFAULT 16384u /* of one listener: each costs about 10 KiB */
 #define DR_HTTP_CONN_BYTES 8192u /* of one connection: its headers, and what is read at once */

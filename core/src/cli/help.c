@@ -21,7 +21,8 @@ static const char HELP_ALL[] =
 
 static const char USAGE_SERVE[] =
     "usage: dora serve FILE... [--config FILE] [--host 127.0.0.1] [--port 9567]\n"
-    "                  [--http PORT] [--unix PATH] [--admin PORT] [--workers N]\n";
+    "                  [--http PORT] [--unix PATH] [--admin PORT] [--workers N]\n"
+    "                  [--redis HOST:PORT]... [--group NAME]... [--advertise IP:PORT]\n";
 
 static const char HELP_SERVE[] =
     "\n"
@@ -37,6 +38,11 @@ static const char HELP_SERVE[] =
     "  --admin PORT    answer operators on this port of 127.0.0.1, by HTTP: /livez, /readyz,\n"
     "                  /stats (JSON), /metrics (Prometheus)\n"
     "  --workers N     workers of each pool (twice the CPUs)\n"
+    "  --redis WHERE   register in this Redis: HOST:PORT, unix:/PATH or\n"
+    "                  redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]; may stand several times\n"
+    "  --group NAME    serve this group of nodes (default); may stand several times\n"
+    "  --advertise IP:PORT  what clients connect to: the listening address, or for 0.0.0.0 this\n"
+    "                  host's first private one\n"
     "\n"
     "When the server is ready it prints one line to stdout:\n"
     "  dora: ready tcp=127.0.0.1:9567 http=-\n"

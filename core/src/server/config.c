@@ -46,6 +46,21 @@ void dr_texts_fini(dr_texts *texts)
     texts->count = 0;
 }
 
+dora_err dr_texts_add(dr_texts *texts, const char *text)
+{
+    char *copy = dr_text_copy(text);
+    char **items = dr_realloc(texts->items, (texts->count + 1) * sizeof *items);
+    if (items != NULL) {
+        texts->items = items;
+    }
+    if (copy == NULL || items == NULL) {
+        dr_free(copy);
+        return DORA_ENOMEM;
+    }
+    texts->items[texts->count++] = copy;
+    return DORA_OK;
+}
+
 static uint32_t workers_default(void)
 {
     cpu_set_t cpus;
@@ -92,6 +107,9 @@ void dr_config_fini(dr_config *config)
     dr_free(config->salt);
     dr_free(config->pid_file);
     dr_free(config->log.file);
+    dr_texts_fini(&config->discovery.redis);
+    dr_texts_fini(&config->discovery.groups);
+    dr_free(config->discovery.advertise);
     *config = (dr_config){0};
 }
 
@@ -187,6 +205,7 @@ dora_err dr_config_check(const dr_config *config, const char *where, dora_error 
                        "to",
                        prefix);
     }
+    dr_discovery_check(config, prefix, problems);
     for (size_t i = 0; i < config->pool_count; i++) {
         check_app(&config->pools[i], prefix, problems);
         for (size_t j = 0; j < i; j++) {

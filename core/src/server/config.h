@@ -6,9 +6,12 @@
 #include <dora/value.h>
 #include <dora/wire.h>
 
+#include "discovery/redis_url.h"
+
 #define DR_POOL_WORKERS_MAX 512u /* DR_POOL_SLOTS of it must fit DR_WORKER_SLOTS_MAX */
 
 #define DR_HOST_DEFAULT "127.0.0.1"
+#define DR_GROUP_DEFAULT "default"
 
 typedef enum dr_runtime_kind {
     DR_RUNTIME_C = 0,
@@ -73,6 +76,11 @@ typedef struct dr_config {
         bool local; /* "unix" in the file */
         bool any;
     } control;
+    struct {
+        dr_texts redis;  /* as redis_url.h reads them: passwords stand in them */
+        dr_texts groups; /* none: DR_GROUP_DEFAULT */
+        char *advertise; /* "IP:PORT"; NULL: what is listened on */
+    } discovery;
     dr_pool_config *pools;
     size_t pool_count;
 } dr_config;
@@ -101,6 +109,16 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
  * Errors: DORA_ECONFIG. */
 dora_err dr_config_check(const dr_config *config, const char *where, dora_error *error);
 
+/* config_discovery.c: dr_discovery_add_redis, dr_discovery_add_group and dr_discovery_set_advertise
+ * take one value each. Errors: DORA_ENOMEM; DORA_EINVAL, saying what is wrong with it and, of a
+ * Redis, not its password. dr_discovery_read gives all Redis of a config as `urls`, which has room
+ * for DR_DISCOVERY_REDIS_MAX. dr_discovery_check adds to `problems` what does not fit together. */
+dora_err dr_discovery_add_redis(dr_config *config, const char *text, dora_error *error);
+dora_err dr_discovery_add_group(dr_config *config, const char *text, dora_error *error);
+dora_err dr_discovery_set_advertise(dr_config *config, const char *text, dora_error *error);
+size_t dr_discovery_read(const dr_config *config, dr_redis_url *urls);
+void dr_discovery_check(const dr_config *config, const char *prefix, dora_error *problems);
+
 /* dr_config_frame_options gives the settings of the wire. Ownership: borrows config->salt. */
 dora_frame_options dr_config_frame_options(const dr_config *config);
 
@@ -112,8 +130,10 @@ bool dr_app_is_module(dr_runtime_kind runtime, const char *app);
 char *dr_text_copy(const char *text);
 dora_err dr_text_set(char **place, const char *text);
 
-/* dr_texts_fini frees a list and its strings; fine on zeroed memory. */
+/* dr_texts_fini frees a list and its strings; fine on zeroed memory. dr_texts_add appends a copy.
+ * Errors: DORA_ENOMEM. */
 void dr_texts_fini(dr_texts *texts);
+dora_err dr_texts_add(dr_texts *texts, const char *text);
 
 /* dr_runtime_kind_name gives "c", "python" or "php". */
 const char *dr_runtime_kind_name(dr_runtime_kind runtime);

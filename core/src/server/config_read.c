@@ -265,9 +265,9 @@ static const dr_key CONTROL_KEYS[] = {
 };
 
 static const dr_key DISCOVERY_KEYS[] = {
-    {.name = "redis", .take = dr_take_empty, .later = "this version has no discovery yet"},
-    {.name = "groups", .take = dr_take_empty, .later = "this version has no discovery yet"},
-    {.name = "advertise", .take = dr_take_null, .later = "this version has no discovery yet"},
+    {.name = "redis", .take = dr_take_redis},
+    {.name = "groups", .take = dr_take_groups},
+    {.name = "advertise", .take = dr_take_advertise},
     {.name = NULL},
 };
 

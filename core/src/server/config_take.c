@@ -97,26 +97,6 @@ dora_err dr_take_program(dr_reading *r, const dr_key *key, const json_t *json, v
     return dr_take_path(r, key, json, object);
 }
 
-dora_err dr_take_null(dr_reading *r, const dr_key *key, const json_t *json, void *object)
-{
-    (void)object;
-    if (!json_is_null(json)) {
-        dr_reading_problem(r, "%s; leave it null", key->later);
-    }
-    return DORA_OK;
-}
-
-dora_err dr_take_empty(dr_reading *r, const dr_key *key, const json_t *json, void *object)
-{
-    (void)object;
-    if (!json_is_array(json)) {
-        dr_reading_problem(r, "must be a list");
-    } else if (json_array_size(json) > 0) {
-        dr_reading_problem(r, "%s; leave it []", key->later);
-    }
-    return DORA_OK;
-}
-
 static void unknown_key(dr_reading *r, const dr_key *keys)
 {
     const char *names[KEYS_MAX] = {NULL};

@@ -32,7 +32,6 @@ struct dr_key {
     uint32_t min;
     uint32_t max;
     const dr_key *keys; /* of an object */
-    const char *later;  /* why only the default is possible in this version */
 };
 
 /* dr_reading_problem adds a problem with the current key, its line and column. */
@@ -52,8 +51,9 @@ dora_err dr_take_bool(dr_reading *r, const dr_key *key, const json_t *json, void
 dora_err dr_take_path(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 /* a program or module: with a slash it is a file, else a name that is looked up when started; */
 dora_err dr_take_program(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-/* and keys of which only the default is possible so far: null, []. */
-dora_err dr_take_null(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-dora_err dr_take_empty(dr_reading *r, const dr_key *key, const json_t *json, void *object);
+/* and config_discovery.c: lists of texts, and an address or null. */
+dora_err dr_take_redis(dr_reading *r, const dr_key *key, const json_t *json, void *object);
+dora_err dr_take_groups(dr_reading *r, const dr_key *key, const json_t *json, void *object);
+dora_err dr_take_advertise(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 
 #endif

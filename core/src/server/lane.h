@@ -13,6 +13,7 @@
 #include "net/reactor.h"
 #include "server/admin.h"
 #include "server/control.h"
+#include "server/discovery.h"
 #include "server/kept.h"
 #include "server/launch.h"
 #include "server/observe.h"
@@ -91,6 +92,7 @@ struct dr_server {
     int ready_fd; /* of a daemon: whom dr_daemon_ready tells */
     dr_pid_files pid_files;
     dr_admin admin;
+    dr_discovery *discovery;       /* NULL: it registers nowhere */
     _Atomic bool memory_is_wanted; /* somebody has asked how much the workers have */
     bool is_stopping_crews;
     dora_error failure;

@@ -21,21 +21,12 @@ typedef struct serve_flags {
     long workers;
     const char **files;
     size_t file_count;
+    dr_config discovery; /* its `discovery` alone */
 } serve_flags;
 
-/* Flags of which this version knows the name, but not yet the work. */
-static const struct {
-    const char *name;
-    const char *why;
-} LATER[] = {
-    {"--redis", "this version has no discovery yet"},
-    {"--group", "this version has no discovery yet"},
-    {"--advertise", "this version has no discovery yet"},
-    {NULL, NULL},
-};
-
-static const char *const KNOWN[] = {"--config", "--host",  "--port",    "--http",
-                                    "--unix",   "--admin", "--workers", NULL};
+static const char *const KNOWN[] = {"--config", "--host",      "--port",    "--http",
+                                    "--unix",   "--admin",     "--workers", "--redis",
+                                    "--group",  "--advertise", NULL};
 
 /* Digits alone, within min and max; else -1. */
 static long number_parse(const char *text, long min, long max)
@@ -64,18 +55,13 @@ static void flag_split(const char *arg, char name[32], const char **value)
 static dora_err flag_unknown(const char *name, dora_error *error)
 {
     const char *near = dr_suggest(name, KNOWN);
-    for (size_t i = 0; LATER[i].name != NULL; i++) {
-        if (strcmp(LATER[i].name, name) == 0) {
-            return dora_error_set(error, DORA_ECONFIG, "%s: %s", name, LATER[i].why);
-        }
-    }
     if (near != NULL) {
         return dora_error_set(error, DORA_EINVAL, "unknown flag %s; did you mean %s?", name, near);
     }
     return dora_error_set(
         error, DORA_EINVAL,
-        "unknown flag %s; there are --config, --host, --port, --http, --unix, --admin and "
-        "--workers",
+        "unknown flag %s; there are --config, --host, --port, --http, --unix, --admin, --workers, "
+        "--redis, --group and --advertise",
         name);
 }
 
@@ -97,11 +83,35 @@ static dora_err port_take(long *port, const char *name, const char *value, dora_
                                        name, value);
 }
 
+/* discovery_take reads the flags of discovery. Returns: false for another flag. */
+static bool discovery_take(dr_config *config, const char *name, const char *value, dora_err *err,
+                           dora_error *error)
+{
+    dora_error why = {.err = DORA_OK};
+    if (strcmp(name, "--redis") == 0) {
+        *err = dr_discovery_add_redis(config, value, &why);
+    } else if (strcmp(name, "--group") == 0) {
+        *err = dr_discovery_add_group(config, value, &why);
+    } else if (strcmp(name, "--advertise") == 0) {
+        *err = dr_discovery_set_advertise(config, value, &why);
+    } else {
+        return false;
+    }
+    if (*err != DORA_OK) {
+        (void)dora_error_set(error, *err, "%s: %s", name, why.msg);
+    }
+    return true;
+}
+
 static dora_err flag_take(serve_flags *flags, const char *name, const char *value,
                           dora_error *error)
 {
     if (value == NULL || value[0] == '\0') {
         return dora_error_set(error, DORA_EINVAL, "%s needs a value", name);
+    }
+    dora_err err = DORA_OK;
+    if (discovery_take(&flags->discovery, name, value, &err, error)) {
+        return err;
     }
     if (strcmp(name, "--config") == 0) {
         if (flags->config != NULL) {
@@ -277,6 +287,27 @@ static dora_err listen_apply(const serve_flags *flags, dr_config *config, dora_e
     return DORA_OK;
 }
 
+/* hand_over puts a list of the flags in place of the file's, where there is one. */
+static void hand_over(dr_texts *from, dr_texts *to)
+{
+    if (from->count > 0) {
+        dr_texts_fini(to);
+        *to = *from;
+        *from = (dr_texts){0};
+    }
+}
+
+static dora_err discovery_apply(dr_config *flags, dr_config *config, dora_error *error)
+{
+    hand_over(&flags->discovery.redis, &config->discovery.redis);
+    hand_over(&flags->discovery.groups, &config->discovery.groups);
+    if (flags->discovery.advertise != NULL &&
+        dr_text_set(&config->discovery.advertise, flags->discovery.advertise) != DORA_OK) {
+        return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
+    }
+    return DORA_OK;
+}
+
 /* pools_from_again marks those of the host's own configuration that serve the running file. */
 static void pools_from_again(dr_config *config, const dora_host *host)
 {
@@ -286,7 +317,7 @@ static void pools_from_again(dr_config *config, const dora_host *host)
     }
 }
 
-static dora_err flags_apply(const serve_flags *flags, dr_config *config, const dora_host *host,
+static dora_err flags_apply(serve_flags *flags, dr_config *config, const dora_host *host,
                             dora_error *error)
 {
     dora_err err = DORA_OK;
@@ -301,6 +332,7 @@ static dora_err flags_apply(const serve_flags *flags, dr_config *config, const d
         err = dr_config_load(config, flags->config, error);
     }
     err = err == DORA_OK ? listen_apply(flags, config, error) : err;
+    err = err == DORA_OK ? discovery_apply(&flags->discovery, config, error) : err;
     for (size_t i = 0; err == DORA_OK && i < flags->file_count; i++) {
         err = pool_from_file(config, flags->files[i], host, error);
     }
@@ -332,6 +364,7 @@ dora_err dr_options_parse(dr_config *config, int argc, char *const *argv, const 
     if (config_path != NULL) {
         *config_path = flags.config;
     }
+    dr_config_fini(&flags.discovery);
     dr_free(flags.files);
     return err;
 }

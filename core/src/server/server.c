@@ -136,6 +136,7 @@ static void unmake(dr_server *server)
     for (uint32_t i = 0; server->pools != NULL && i < server->pool_count; i++) {
         dr_pool_fini(&server->pools[i]);
     }
+    dr_discovery_free(server->discovery);
     dr_kept_free(server->kept);
     dr_routes_free(atomic_load(&server->routes));
     dr_rows_fini(&server->rows);

@@ -43,8 +43,12 @@ static dora_err open_doors(dr_server *server, dora_error *error)
         dr_reload_publish(server, routes);
     }
     err = err == DORA_OK ? dr_doors_listen(server, error) : err;
+    err = err == DORA_OK ? dr_discovery_open(server, error) : err;
     err = err == DORA_OK ? write_pid_files(server, error) : err;
     err = err == DORA_OK ? dr_doors_open(server, error) : err;
+    if (err == DORA_OK) {
+        dr_discovery_look(server);
+    }
     if (err == DORA_OK && server->config->daemonize) {
         leave_terminal(server);
     }
@@ -80,6 +84,7 @@ static void end_if_done(dr_server *server)
         dr_feed_close(&server->feeds[i]);
     }
     dr_admin_close(server);
+    dr_discovery_close(server);
     dr_reload_close(server);
 }
 
@@ -158,6 +163,7 @@ static void on_attention(uv_async_t *handle)
         dr_crew_balance(crew);
     }
     dr_reload_look(server);
+    dr_discovery_look(server);
 }
 
 static void on_pool_attention(dr_pool *pool, void *user)
@@ -190,6 +196,7 @@ static void on_signal(uv_signal_t *handle, int number)
     dr_log_write(server->log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
                  phase == DR_PHASE_SERVING ? "finishing what is accepted" : "stopping now");
     atomic_store(&server->phase, phase == DR_PHASE_SERVING ? DR_PHASE_DRAINING : DR_PHASE_NOW);
+    dr_discovery_withdraw(server); /* first, so that clients go elsewhere by themselves */
     dr_doors_close(server);
     dr_lanes_ask(server);
     dr_reload_abandon(server);
@@ -221,6 +228,7 @@ static void on_housekeeping(uv_timer_t *timer)
     }
     if (!server->is_stopping_crews) {
         dr_reload_look(server);
+        dr_discovery_look(server);
     }
 }
 

@@ -1,0 +1,48 @@
+/* discovery.h: one server's places in all its Redis, kept on the supervisor's loop. */
+#ifndef DR_SERVER_DISCOVERY_H
+#define DR_SERVER_DISCOVERY_H
+
+#include "discovery/registration.h"
+
+struct dr_server;
+
+#define DR_DISCOVERY_GRACE_MS 1000u   /* what a withdrawal may take */
+#define DR_DISCOVERY_PATIENCE_MS 500u /* a pool without workers for less is none to withdraw for */
+#define DR_DISCOVERY_WHY_BYTES 512
+#define DR_DISCOVERY_QUIET_MS 10000u /* between two lines of the log about the same trouble */
+
+typedef struct dr_discovery dr_discovery;
+
+/* dr_discovery_open finds what clients are to connect to, once the listeners are open, and makes
+ * server->discovery where the configuration has any Redis. Errors: DORA_ECONFIG where no address is
+ * fit to be told to others; DORA_ENOMEM, DORA_EIO. dr_discovery_close closes its handles,
+ * dr_discovery_free (NULL is fine) frees once the loop has run. */
+dora_err dr_discovery_open(struct dr_server *server, dora_error *error);
+void dr_discovery_close(struct dr_server *server);
+void dr_discovery_free(dr_discovery *discovery);
+
+/* dr_discovery_look joins where the server takes calls (dr_stat_is_ready), and withdraws where it
+ * has not for DR_DISCOVERY_PATIENCE_MS. dr_discovery_withdraw leaves for good: the server drains.
+ * What it says is written at once; nobody waits for the answers. */
+void dr_discovery_look(struct dr_server *server);
+void dr_discovery_withdraw(struct dr_server *server);
+
+/* dr_discovery_row is what can be said of one Redis. The counts are up to a second old. */
+typedef struct dr_discovery_row {
+    char url[DR_REDIS_URL_TEXT_MAX];
+    dr_registration_state state;
+    char why[DR_DISCOVERY_WHY_BYTES]; /* what went wrong last, "" while joined */
+    uint64_t beats;
+    uint64_t failures;
+} dr_discovery_row;
+
+/* dr_discovery_rows gives a row for each Redis; `rows` has room for DR_DISCOVERY_REDIS_MAX.
+ * dr_discovery_entry is what the server is listed as; borrowed. Both take NULL, which has none.
+ * Thread: any. */
+size_t dr_discovery_rows(dr_discovery *discovery, dr_discovery_row *rows);
+const dr_entry *dr_discovery_entry(const dr_discovery *discovery);
+
+/* dr_discovery_state_name gives "left", "leaving", "joining" or "joined". */
+const char *dr_discovery_state_name(dr_registration_state state);
+
+#endif
