@@ -13,6 +13,9 @@ static void print_ok(const dr_config *config, const char *path)
         printf("%s %s: %u %s", i == 0 ? ":" : ",", pool->name, pool->workers,
                dr_runtime_kind_name(pool->runtime));
     }
+    if (config->discovery.redis.count > 0) {
+        printf("; registers in %zu Redis", config->discovery.redis.count);
+    }
     printf(")\n");
 }
 

@@ -30,6 +30,20 @@ static void put_server(dr_buf *out, const char *address, const json_t *server, c
                  dr_text_int(server, "worker_request_count"), dr_text_int(log, "queue_num"));
 }
 
+/* put_discovery writes a line for each Redis. */
+static void put_discovery(dr_buf *out, const json_t *discovery)
+{
+    const json_t *redis = json_object_get(discovery, "redis");
+    for (size_t i = 0; i < json_array_size(redis); i++) {
+        const json_t *one = json_array_get(redis, i);
+        const char *error = dr_text_word(one, "error");
+        dr_text_line(out, SIZE_MAX, "%s: %s as %s, %" PRId64 " beats, %" PRId64 " failures%s%s",
+                     dr_text_word(one, "url"), dr_text_word(one, "state"),
+                     dr_text_word(discovery, "advertise"), dr_text_int(one, "beats"),
+                     dr_text_int(one, "failures"), error[0] != '\0' ? ": " : "", error);
+    }
+}
+
 static const char *state_of(const json_t *pool)
 {
     if (json_is_true(json_object_get(pool, "healthy"))) {
@@ -77,6 +91,7 @@ static int print(const char *address, const json_t *data, bool is_json)
     } else {
         const json_t *server = json_object_get(data, "server");
         put_server(&out, address, server, json_object_get(data, "logqueue"));
+        put_discovery(&out, json_object_get(server, "discovery"));
         put_pools(&out, json_object_get(server, "pools"));
     }
     const bool is_written =

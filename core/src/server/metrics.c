@@ -113,6 +113,32 @@ static void put_process(page *self)
         self->server->lane_count);
 }
 
+/* put_places writes one series a Redis. */
+static void put_places(page *self, const char *name, const char *type, const char *help,
+                       const dr_discovery_row *rows, size_t count)
+{
+    head(self, name, type, help);
+    for (size_t i = 0; i < count; i++) {
+        put(self, "%s{", name);
+        put_label(self, "redis", rows[i].url);
+        put(self, "} %" PRIu64 "\n",
+            strcmp(type, "counter") == 0 ? rows[i].failures
+                                         : (uint64_t)(rows[i].state == DR_REGISTRATION_JOINED));
+    }
+}
+
+static void put_discovery(page *self)
+{
+    dr_discovery_row rows[DR_DISCOVERY_REDIS_MAX];
+    const size_t count = dr_discovery_rows(self->server->discovery, rows);
+    if (count > 0) {
+        put_places(self, "dora_discovery_joined", "gauge",
+                   "1 while the server is registered in this Redis.", rows, count);
+        put_places(self, "dora_discovery_failures_total", "counter",
+                   "Connections to this Redis that failed, and its error replies.", rows, count);
+    }
+}
+
 static void put_repeats(page *self)
 {
     dr_kept_numbers numbers = {0};
@@ -394,6 +420,7 @@ dora_err dr_metrics_write(dr_server *server, dr_buf *out)
     }
     put_process(&self);
     put_traffic(&self);
+    put_discovery(&self);
     put_pools(&self);
     put_workers(&self);
     put_rows(&self);

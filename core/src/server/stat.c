@@ -207,6 +207,44 @@ static void put_repeats(dora_writer *writer, dr_kept *kept)
     dora_write_end(writer);
 }
 
+/* put_discovery tells as what the server is listed, and how each Redis does. */
+static void put_discovery(dora_writer *writer, dr_discovery *discovery)
+{
+    char address[DR_ADDRESS_TEXT_MAX];
+    dr_discovery_row rows[DR_DISCOVERY_REDIS_MAX];
+    const size_t count = dr_discovery_rows(discovery, rows);
+    const dr_entry *entry = dr_discovery_entry(discovery);
+    dr_stat_key(writer, "discovery");
+    dora_write_array(writer, 3);
+    if (entry != NULL) {
+        put_text(writer, "advertise", dr_address_text(&entry->address, address));
+    } else {
+        dr_stat_key(writer, "advertise");
+        dora_write_null(writer);
+    }
+    dr_stat_key(writer, "groups");
+    dora_write_array(writer, entry != NULL ? entry->count : 0);
+    for (size_t i = 0; entry != NULL && i < entry->count; i++) {
+        dora_write_int(writer, (int64_t)i);
+        dora_write_string(writer, entry->groups[i], strlen(entry->groups[i]));
+    }
+    dora_write_end(writer);
+    dr_stat_key(writer, "redis");
+    dora_write_array(writer, count);
+    for (size_t i = 0; i < count; i++) {
+        dora_write_int(writer, (int64_t)i);
+        dora_write_array(writer, 5);
+        put_text(writer, "url", rows[i].url);
+        put_text(writer, "state", dr_discovery_state_name(rows[i].state));
+        put_text(writer, "error", rows[i].why);
+        dr_stat_put(writer, "beats", rows[i].beats);
+        dr_stat_put(writer, "failures", rows[i].failures);
+        dora_write_end(writer);
+    }
+    dora_write_end(writer);
+    dora_write_end(writer);
+}
+
 static void put_log(dora_writer *writer, dr_log *log)
 {
     uint64_t lines = 0;
@@ -232,7 +270,7 @@ void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
     }
     dora_write_array(writer, 2);
     dr_stat_key(writer, "server");
-    dora_write_array(writer, reload != NULL ? 17 : 16);
+    dora_write_array(writer, reload != NULL ? 18 : 17);
     dr_stat_put(writer, "start_time", (uint64_t)server->start_time);
     dr_stat_put(writer, "connection_num", totals.connections);
     dr_stat_put(writer, "accept_count", totals.accepted);
@@ -252,6 +290,7 @@ void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
         put_text(writer, "reload", reload);
     }
     put_repeats(writer, server->kept);
+    put_discovery(writer, server->discovery);
     dr_stat_key(writer, "pools");
     dora_write_array(writer, server->pool_count);
     for (uint32_t i = 0; i < server->pool_count; i++) {
