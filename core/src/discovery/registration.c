@@ -64,23 +64,33 @@ static void say(dr_registration *self, const char *const *texts, dr_redis_reply_
     }
 }
 
-/* check notes an answer that is none of `kind`: the first one of a beat is its reason. */
+/* note_wrong keeps the first reason of a beat, as one line of printable ASCII. */
+static void note_wrong(dr_registration *self, const char *command, const char *key, dora_slice text)
+{
+    self->failures++;
+    if (self->wrong[0] != '\0') {
+        return;
+    }
+    const int len = snprintf(self->wrong, sizeof self->wrong, "%s%s%s: ", command,
+                             key[0] != '\0' ? " " : "", key);
+    size_t at = (size_t)len;
+    for (size_t i = 0; i < text.len && at + 1 < sizeof self->wrong; i++) {
+        self->wrong[at++] = text.data[i] >= ' ' && text.data[i] <= '~' ? text.data[i] : '?';
+    }
+    self->wrong[at] = '\0';
+}
+
+/* check says whether an answer is of `kind`, and notes what it is otherwise. */
 static bool check(dr_registration *self, const char *command, const char *key,
                   const dr_redis_reply *reply, dr_redis_kind kind)
 {
-    if (dr_redis_reply_kind(reply) == kind) {
-        return true;
+    const dr_redis_kind found = dr_redis_reply_kind(reply);
+    if (found != kind) {
+        note_wrong(self, command, key,
+                   found == DR_REDIS_ERROR ? dr_redis_reply_text(reply)
+                                           : slice("an answer that Redis does not give"));
     }
-    const dora_slice text = dr_redis_reply_kind(reply) == DR_REDIS_ERROR
-                                ? dr_redis_reply_text(reply)
-                                : slice("an answer of another kind than Redis gives");
-    self->failures++;
-    if (self->wrong[0] == '\0') {
-        (void)snprintf(self->wrong, sizeof self->wrong, "%s%s%s: %.*s", command,
-                       key[0] != '\0' ? " " : "", key,
-                       (int)(text.len < WHY_BYTES ? text.len : WHY_BYTES), text.data);
-    }
-    return false;
+    return found == kind;
 }
 
 /* ---- the channel ---- */
@@ -97,9 +107,8 @@ static void on_published(void *user, const dr_redis_reply *reply, uint64_t now_n
 static void publish(dr_registration *self, const char *event, dr_redis_reply_fn on_reply,
                     uint64_t now_ns)
 {
-    char *text = NULL;
     const size_t room = strlen(self->member) + 32;
-    text = dr_alloc(room);
+    char *text = dr_alloc(room);
     if (text == NULL) {
         self->failures++;
         return;
@@ -225,8 +234,7 @@ static void on_time(void *user, const dr_redis_reply *reply, uint64_t now_ns)
         return;
     }
     if (!seconds_of(reply, seconds)) {
-        self->failures++;
-        (void)snprintf(self->wrong, sizeof self->wrong, "TIME: an answer that is no time");
+        note_wrong(self, "TIME", "", slice("an answer that is no time"));
         finish_beat(self, now_ns);
         return;
     }
