@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "discovery/entry.h"
 #include "server/config.h"
 #include "torture.h"
 
@@ -281,15 +282,113 @@ static void test_wrong_pools(void **state)
                    "conf/dora.json:1:49: pools.a.workers: must be a whole number from 1 to 512");
 }
 
-static void test_later_work(void **state)
+static void test_discovery(void **state)
 {
     (void)state;
-    expect_problem("{\"discovery\": {\"redis\": [\"127.0.0.1:6379\"]}}",
-                   "conf/dora.json:1:16: discovery.redis: this version has no discovery yet; "
-                   "leave it []");
-    expect_problem("{\"discovery\": {\"advertise\": \"10.0.0.1:9567\"}}",
-                   "conf/dora.json:1:16: discovery.advertise: this version has no discovery yet; "
-                   "leave it null");
+    dr_config config;
+    dora_error error = {.msg = ""};
+    dr_redis_url urls[DR_DISCOVERY_REDIS_MAX];
+    (void)parse(&config,
+                "{\"discovery\": {\"redis\": [\"a\", \"redis://:secret@b:7/3\"],"
+                " \"groups\": [\"g1\", \"\\u4e2d\"], \"advertise\": \"10.0.0.5:0\"}}",
+                &error);
+    assert_string_equal(error.msg, "");
+    assert_int_equal(dr_discovery_read(&config, urls), 2);
+    assert_string_equal(urls[0].address.host, "a");
+    assert_int_equal(urls[0].address.port, 6379);
+    assert_string_equal(urls[1].password, "secret");
+    assert_int_equal(urls[1].database, 3);
+    assert_int_equal(config.discovery.groups.count, 2);
+    assert_string_equal(config.discovery.groups.items[1], "\xe4\xb8\xad");
+    assert_string_equal(config.discovery.advertise, "10.0.0.5:0");
+    dr_config_fini(&config);
+}
+
+/* list_of makes {"discovery": {KEY: [...]}} of `count` texts that `format` makes of a number. */
+static const char *list_of(const char *key, const char *format, unsigned count, char text[8192])
+{
+    size_t len = (size_t)snprintf(text, 8192, "{\"discovery\": {\"%s\": [", key);
+    for (unsigned i = 0; i < count; i++) {
+        len += (size_t)snprintf(text + len, 8192 - len, "%s\"", i > 0 ? ", " : "");
+        for (const char *at = format; *at != '\0'; at++) {
+            len += (size_t)snprintf(text + len, 8192 - len, *at == '#' ? "%u" : "%c",
+                                    *at == '#' ? i : (unsigned char)*at);
+        }
+        len += (size_t)snprintf(text + len, 8192 - len, "\"");
+    }
+    (void)snprintf(text + len, 8192 - len, "]}}");
+    return text;
+}
+
+static void expect_good(const char *text)
+{
+    dr_config config;
+    dora_error error = {.msg = ""};
+    (void)parse(&config, text, &error);
+    assert_string_equal(error.msg, "");
+    dr_config_fini(&config);
+}
+
+static void test_discovery_problems(void **state)
+{
+    (void)state;
+    char text[8192];
+    char name[DR_ENTRY_GROUP_BYTES_MAX + 2];
+    expect_problem("{\"discovery\": {\"redis\": \"a:1\"}}",
+                   "conf/dora.json:1:16: discovery.redis: must be a list of texts");
+    expect_problem("{\"discovery\": {\"redis\": [\"a:1\", 7]}}",
+                   "conf/dora.json:1:16: discovery.redis: item 2 must be a text");
+    expect_problem("{\"discovery\": {\"groups\": [\"a\", \"\"]}}",
+                   "conf/dora.json:1:16: discovery.groups: item 2: a group is UTF-8 text of 1 to "
+                   "128 bytes");
+    expect_problem("{\"discovery\": {\"groups\": [\"a\", \"b\", \"a\"]}}",
+                   "conf/dora.json:1:16: discovery.groups: item 3: \"a\" stands there twice");
+    expect_problem("{\"discovery\": {\"advertise\": \":9567\"}}",
+                   "conf/dora.json:1:16: discovery.advertise: must be \"IP:PORT\", such as "
+                   "\"10.0.0.5:9567\": what clients connect to; port 0 is the one that is listened "
+                   "on");
+    expect_problem("{\"discovery\": {\"advertise\": \"[::]:9567\"}}",
+                   "conf/dora.json:1:16: discovery.advertise: [::]:9567 is nothing that clients "
+                   "can connect to");
+    expect_problem("{\"discovery\": {\"advertise\": 7}}",
+                   "conf/dora.json:1:16: discovery.advertise: must be \"IP:PORT\", such as "
+                   "\"10.0.0.5:9567\", or null; port 0 is the one that is listened on");
+    expect_good(list_of("redis", "host#", DR_DISCOVERY_REDIS_MAX, text));
+    expect_problem(list_of("redis", "host#", DR_DISCOVERY_REDIS_MAX + 1, text),
+                   "conf/dora.json:1:16: discovery.redis: item 17: more than 16 Redis");
+    expect_good(list_of("groups", "g#", DR_ENTRY_GROUPS_MAX, text));
+    expect_problem(list_of("groups", "g#", DR_ENTRY_GROUPS_MAX + 1, text),
+                   "conf/dora.json:1:16: discovery.groups: item 65: more than 64 groups");
+    memset(name, 'g', sizeof name);
+    name[DR_ENTRY_GROUP_BYTES_MAX] = '\0';
+    expect_good(list_of("groups", name, 1, text));
+    memset(name, 'g', sizeof name);
+    name[DR_ENTRY_GROUP_BYTES_MAX + 1] = '\0';
+    expect_problem(list_of("groups", name, 1, text),
+                   "conf/dora.json:1:16: discovery.groups: item 1: a group is UTF-8 text of 1 to "
+                   "128 bytes");
+}
+
+static void test_discovery_check(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error = {.msg = ""};
+    (void)parse(&config,
+                "{\"listen\": {\"tcp\": null, \"unix\": \"a.sock\"},"
+                " \"discovery\": {\"redis\": [\"a:1\", \"a:1/2\", \"redis://:x@a:1\"]}}",
+                &error);
+    (void)dr_config_check(&config, "dora.json", &error);
+    assert_string_equal(error.msg,
+                        "dora.json: discovery.redis: needs \"listen.tcp\": clients that find the "
+                        "server in Redis connect by TCP\n"
+                        "dora.json: discovery.redis: redis://a:1 stands there twice");
+    dr_config_fini(&config);
+}
+
+static void test_concurrency(void **state)
+{
+    (void)state;
     expect_problem("{\"pools\": {\"a\": {\"runtime\": \"c\", \"app\": \"a.so\", "
                    "\"concurrency\": 8}}}",
                    "conf/dora.json:1:49: pools.a.concurrency: must be 1 for this runtime, whose "
@@ -404,13 +503,23 @@ static void test_load(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_http),
-        cmocka_unit_test(test_everything_set),  cmocka_unit_test(test_where_it_listens),
-        cmocka_unit_test(test_who_may_command), cmocka_unit_test(test_unknown_keys),
-        cmocka_unit_test(test_wrong_values),    cmocka_unit_test(test_wrong_pools),
-        cmocka_unit_test(test_later_work),      cmocka_unit_test(test_syntax),
-        cmocka_unit_test(test_cut_anywhere),    cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_check_pools),     cmocka_unit_test(test_load),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_http),
+        cmocka_unit_test(test_everything_set),
+        cmocka_unit_test(test_where_it_listens),
+        cmocka_unit_test(test_who_may_command),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_wrong_values),
+        cmocka_unit_test(test_wrong_pools),
+        cmocka_unit_test(test_discovery),
+        cmocka_unit_test(test_discovery_problems),
+        cmocka_unit_test(test_discovery_check),
+        cmocka_unit_test(test_concurrency),
+        cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_check_pools),
+        cmocka_unit_test(test_load),
         cmocka_unit_test(test_daemon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

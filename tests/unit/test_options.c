@@ -167,6 +167,35 @@ static void test_config_of_the_host(void **state)
     dr_config_fini(&config);
 }
 
+/* The lists of flags take the place of the file's. */
+static void test_discovery(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    const dora_host host = {.runtime = "php",
+                            .config = "{\"discovery\": {\"redis\": [\"a\", \"b\"],"
+                                      " \"groups\": [\"g1\"], \"advertise\": \"h:1\"}}",
+                            .config_name = "settings"};
+    assert_int_equal(parse(&config,
+                           ARGV("users.py", "--redis", "c:1", "--redis=d", "--advertise=h:2"),
+                           &host, &error),
+                     DORA_OK);
+    assert_int_equal(config.discovery.redis.count, 2);
+    assert_string_equal(config.discovery.redis.items[0], "c:1");
+    assert_string_equal(config.discovery.redis.items[1], "d");
+    assert_int_equal(config.discovery.groups.count, 1);
+    assert_string_equal(config.discovery.groups.items[0], "g1");
+    assert_string_equal(config.discovery.advertise, "h:2");
+    dr_config_fini(&config);
+    assert_int_equal(parse(&config, ARGV("users.py", "--group=x", "--group=y"), &host, &error),
+                     DORA_OK);
+    assert_int_equal(config.discovery.redis.count, 2);
+    assert_int_equal(config.discovery.groups.count, 2);
+    assert_string_equal(config.discovery.groups.items[1], "y");
+    dr_config_fini(&config);
+}
+
 static void test_again(void **state)
 {
     (void)state;
@@ -205,7 +234,7 @@ static void test_mistakes(void **state)
                  "unknown flag --prot; did you mean --port?");
     expect_error(ARGV("users.py", "--zzzzz"), DORA_EINVAL,
                  "unknown flag --zzzzz; there are --config, --host, --port, --http, --unix, "
-                 "--admin and --workers");
+                 "--admin, --workers, --redis, --group and --advertise");
     expect_error(ARGV("users.py", "--port"), DORA_EINVAL, "--port needs a value");
     expect_error(ARGV("users.py", "--port", "65536"), DORA_EINVAL,
                  "--port must be from 0 to 65535, not 65536");
@@ -217,8 +246,10 @@ static void test_mistakes(void **state)
                  "--workers must be from 1 to 512, not 513");
     expect_error(ARGV("users.py", "--http", "127.0.0.1:80"), DORA_EINVAL,
                  "--http must be from 0 to 65535, not 127.0.0.1:80");
-    expect_error(ARGV("users.py", "--redis=a:1"), DORA_ECONFIG,
-                 "--redis: this version has no discovery yet");
+    expect_error(ARGV("users.py", "--group=a", "--group", "a"), DORA_EINVAL,
+                 "--group: \"a\" stands there twice");
+    expect_error(ARGV("users.py", "--advertise=0.0.0.0:1"), DORA_EINVAL,
+                 "--advertise: 0.0.0.0:1 is nothing that clients can connect to");
     expect_error(ARGV("--config", "gone.json"), DORA_EIO, "gone.json: No such file or directory");
 }
 
@@ -240,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_config_of_the_host),
+        cmocka_unit_test(test_discovery),
         cmocka_unit_test(test_again),
         cmocka_unit_test(test_config_and_files),
         cmocka_unit_test(test_mistakes),

@@ -79,7 +79,7 @@ typedef struct dr_config {
     struct {
         dr_texts redis;  /* as redis_url.h reads them: passwords stand in them */
         dr_texts groups; /* none: DR_GROUP_DEFAULT */
-        char *advertise; /* "IP:PORT"; NULL: what is listened on */
+        char *advertise; /* "IP:PORT", port 0: the bound one; NULL: what is listened on */
     } discovery;
     dr_pool_config *pools;
     size_t pool_count;

@@ -59,10 +59,9 @@ dora_err dr_discovery_set_advertise(dr_config *config, const char *text, dora_er
     if (dr_address_parse(slice(text), address.host, &address.port) != DORA_OK) {
         return dora_error_set(error, DORA_EINVAL,
                               "must be \"IP:PORT\", such as \"10.0.0.5:9567\": what clients "
-                              "connect to");
+                              "connect to; port 0 is the one that is listened on");
     }
-    if (address.port == 0 || strcmp(address.host, "0.0.0.0") == 0 ||
-        strcmp(address.host, "::") == 0) {
+    if (strcmp(address.host, "0.0.0.0") == 0 || strcmp(address.host, "::") == 0) {
         return dora_error_set(error, DORA_EINVAL, "%s is nothing that clients can connect to",
                               text);
     }
@@ -153,7 +152,8 @@ dora_err dr_take_advertise(dr_reading *r, const dr_key *key, const json_t *json,
         return dr_text_set(&config->discovery.advertise, NULL);
     }
     if (!json_is_string(json)) {
-        dr_reading_problem(r, "must be \"IP:PORT\", such as \"10.0.0.5:9567\", or null");
+        dr_reading_problem(r, "must be \"IP:PORT\", such as \"10.0.0.5:9567\", or null; port 0 is "
+                              "the one that is listened on");
         return DORA_OK;
     }
     const dora_err err = dr_discovery_set_advertise(config, json_string_value(json), &error);

@@ -198,7 +198,9 @@ static dora_err find_address(dr_server *server, dr_address *address, dora_error 
     const char *advertise = server->config->discovery.advertise;
     if (advertise != NULL) {
         const dora_slice text = {advertise, strlen(advertise)};
-        return dr_address_parse(text, address->host, &address->port);
+        const dora_err err = dr_address_parse(text, address->host, &address->port);
+        address->port = address->port != 0 ? address->port : server->tcp_port;
+        return err;
     }
     bound(server, address);
     if (strcmp(address->host, "0.0.0.0") != 0 && strcmp(address->host, "::") != 0) {
