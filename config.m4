@@ -40,6 +40,7 @@ if test "$PHP_DORA" != "no"; then
     rpc_packet.c
     rpc_server.c
     rpc_server_config.c
+    rpc_server_discovery.c
     rpc_server_object.c
     rpc_server_settings.c
     runtime.c

@@ -60,8 +60,9 @@ namespace DoraRPC {
 
         /**
          * Says which groups this server belongs to, and the Redis servers to report to.
-         * @param array $groups
-         * @param array $report
+         * @param array $groups names
+         * @param array $report lists of ['ip' => , 'port' => ], or one such list; "password" and
+         *     "database" may be there, too
          * @return static
          */
         public function discovery($groups, $report) {}

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: bfce622aedf7ce68cd1db5fa3972e1845761f6bd */
+ * Stub hash: 2b9af978906511173ccec0a2f00c4429fdfae46a */
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer___construct, 0, 0, 0)
 	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, ip, "\"0.0.0.0\"")

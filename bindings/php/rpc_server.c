@@ -342,9 +342,6 @@ void php_dora_rpc_server_loaded(zend_object *object)
         return;
     }
     say_settings(self, sections);
-    if (Z_TYPE(self->discovery) == IS_ARRAY) {
-        say(DORA_LOG_NOTICE, "this version does not register with discovery yet");
-    }
 }
 
 void php_dora_rpc_server_init_task(zend_object *object, uint32_t worker)

@@ -10,6 +10,7 @@
 #include "zend_smart_str.h"
 
 #include "exception.h"
+#include "rpc_server_discovery.h"
 
 /* The pool's name, in process titles and in getStat: the original's name for such workers. */
 #define POOL_NAME "task"
@@ -118,8 +119,8 @@ static bool to_json(zval *config, zend_string **json)
         SUCCESS) {
         smart_str_free(&text);
         zend_throw_exception(php_dora_exception_ce,
-                             "the file's name, dora.salt and the paths in the settings must be "
-                             "valid UTF-8",
+                             "the file's name, dora.salt, the paths in the settings and the groups "
+                             "must be valid UTF-8",
                              0);
         return false;
     }
@@ -127,7 +128,7 @@ static bool to_json(zval *config, zend_string **json)
     return true;
 }
 
-bool php_dora_rpc_config_make(php_dora_rpc_config *config, const php_dora_rpc_server *server,
+bool php_dora_rpc_config_make(php_dora_rpc_config *config, php_dora_rpc_server *server,
                               const php_dora_rpc_section *sections, const char *file)
 {
     const php_dora_rpc_section *http = &sections[PHP_DORA_RPC_HTTP];
@@ -152,7 +153,7 @@ bool php_dora_rpc_config_make(php_dora_rpc_config *config, const php_dora_rpc_se
     wire_add(&all);
     log_add(&all, dora);
     pool_add(&all, http, file);
-    bool is_made = to_json(&all, &config->json);
+    bool is_made = php_dora_rpc_discovery_add(&all, server) && to_json(&all, &config->json);
     zval_ptr_dtor(&all);
     config->pids[0] = path_join(pid_path, php_dora_rpc_setting_text(dora, "master_pid"));
     config->pids[1] = path_join(pid_path, php_dora_rpc_setting_text(dora, "manager_pid"));

@@ -14,7 +14,7 @@ typedef struct php_dora_rpc_config {
 /* php_dora_rpc_config_make makes it from a server's address and its checked settings, and the log's
  * folder where it is missing. `file` is the application. Returns: false with an exception raised.
  * php_dora_rpc_config_fini frees it. */
-bool php_dora_rpc_config_make(php_dora_rpc_config *config, const php_dora_rpc_server *server,
+bool php_dora_rpc_config_make(php_dora_rpc_config *config, php_dora_rpc_server *server,
                               const php_dora_rpc_section *sections, const char *file);
 void php_dora_rpc_config_fini(php_dora_rpc_config *config);
 
