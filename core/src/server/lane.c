@@ -84,6 +84,7 @@ static void on_ask(void *user)
     const dr_phase phase = atomic_load(&lane->server->phase);
     dr_control_answers(lane);
     dr_repeat_answers(lane);
+    atomic_store(&lane->pulse, atomic_load(&lane->server->service.pulse));
     atomic_store(&lane->routes_seen, atomic_load(&lane->server->routes)->number);
     if (phase == DR_PHASE_NOW) {
         end(lane);
@@ -136,6 +137,7 @@ static void *run(void *user)
     for (uint32_t i = 0; i < lane->server->pool_count; i++) {
         dr_dispatch_reactor_gone(&lane->server->pools[i], lane->reactor.index);
     }
+    atomic_store(&lane->pulse, DR_PULSE_ENDED);
     atomic_fetch_add(&lane->server->lanes_ended, 1);
     (void)uv_async_send(&lane->server->attention);
     return NULL;

@@ -20,6 +20,7 @@
 #include "server/pid_file.h"
 #include "server/reload.h"
 #include "server/route.h"
+#include "server/service.h"
 #include "task/dispatch.h"
 #include "task/feed.h"
 #include "wire/message.h"
@@ -46,6 +47,7 @@ typedef struct dr_lane {
     dr_http http;
     dr_random random;             /* for guids of requests that come without */
     dr_reload_queue answered;     /* by the supervisor */
+    _Atomic uint32_t pulse;       /* of the service's watchdog that it has answered last */
     _Atomic uint32_t routes_seen; /* the number of the newest table that it knows of */
     dr_api apis[DR_APIS_MAX];
 } dr_lane;
@@ -92,7 +94,8 @@ struct dr_server {
     int ready_fd; /* of a daemon: whom dr_daemon_ready tells */
     dr_pid_files pid_files;
     dr_admin admin;
-    dr_discovery *discovery;       /* NULL: it registers nowhere */
+    dr_discovery *discovery; /* NULL: it registers nowhere */
+    dr_service service;
     _Atomic bool memory_is_wanted; /* somebody has asked how much the workers have */
     bool is_stopping_crews;
     dora_error failure;

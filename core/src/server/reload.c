@@ -67,6 +67,7 @@ static void refuse(dr_server *server, const char *why)
     dr_log_write(server->log, DR_LOG_ERROR, "master",
                  "reload refused, generation %" PRIu32 " serves on: %s", reload->generation, why);
     discard(server);
+    dr_service_ready(server);
     answer_all(&reload->interested, DORA_CODE_RELOAD, why);
 }
 
@@ -81,6 +82,7 @@ static void begin(dr_server *server)
     reload->interested = reload->waiting;
     reload->waiting = NULL;
     dr_log_write(server->log, DR_LOG_INFO, "master", "loading the applications again");
+    dr_service_reloading(server);
     for (uint32_t i = 0; i < server->pool_count && err == DORA_OK; i++) {
         err = dr_launch(server, i, true, &reload->crews[i], &error);
     }
@@ -126,6 +128,7 @@ static void take_over(dr_server *server, dr_routes *routes)
     reload->is_loading = false;
     dr_log_write(server->log, DR_LOG_NOTICE, "master", "reloaded, generation %" PRIu32,
                  reload->generation);
+    dr_service_ready(server);
     answer_all(&reload->interested, 0, NULL);
 }
 

@@ -168,28 +168,28 @@ static void open_standard_files(void)
 dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_error *error)
 {
     int ready_fd = -1;
+    dr_notify notify;
     open_standard_files();
-    if (config->daemonize) {
-        const dora_err err = dr_daemon_fork(&ready_fd, error);
-        if (err != DORA_OK) {
-            return err;
-        }
-    }
-    dr_server *server = calloc(1, sizeof(*server));
+    dr_notify_open(&notify); /* before a fork: the variables name this process */
+    dora_err err = config->daemonize ? dr_daemon_fork(&ready_fd, error) : DORA_OK;
+    dr_server *server = err == DORA_OK ? calloc(1, sizeof(*server)) : NULL;
     if (server == NULL) {
-        return dora_error_set(error, DORA_ENOMEM, "out of memory");
+        dr_notify_close(&notify);
+        return err != DORA_OK ? err : dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
+    server->service.notify = notify;
     dr_reload_queue_init(&server->asked);
     server->config = config;
     server->host = host;
     server->start_time = (int64_t)time(NULL);
     server->ready_fd = ready_fd;
     dr_title_set("dora: master");
-    dora_err err = make(server, error);
+    err = make(server, error);
     if (err == DORA_OK) {
         err = dr_supervise(server, error);
     }
     unmake(server);
+    dr_notify_close(&server->service.notify);
     free(server);
     return err;
 }

@@ -48,6 +48,7 @@ static dora_err open_doors(dr_server *server, dora_error *error)
     err = err == DORA_OK ? dr_doors_open(server, error) : err;
     if (err == DORA_OK) {
         dr_discovery_look(server);
+        dr_service_ready(server);
     }
     if (err == DORA_OK && server->config->daemonize) {
         leave_terminal(server);
@@ -85,6 +86,7 @@ static void end_if_done(dr_server *server)
     }
     dr_admin_close(server);
     dr_discovery_close(server);
+    dr_service_close(server);
     dr_reload_close(server);
 }
 
@@ -196,6 +198,7 @@ static void on_signal(uv_signal_t *handle, int number)
     dr_log_write(server->log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
                  phase == DR_PHASE_SERVING ? "finishing what is accepted" : "stopping now");
     atomic_store(&server->phase, phase == DR_PHASE_SERVING ? DR_PHASE_DRAINING : DR_PHASE_NOW);
+    dr_service_stopping(server);
     dr_discovery_withdraw(server); /* first, so that clients go elsewhere by themselves */
     dr_doors_close(server);
     dr_lanes_ask(server);
@@ -215,6 +218,7 @@ static void on_housekeeping(uv_timer_t *timer)
     dr_server *server = timer->data;
     const bool wants_memory = atomic_exchange(&server->memory_is_wanted, false);
     dr_board_write(server);
+    dr_service_look(server);
     if (server->kept != NULL) {
         dr_kept_sweep(server->kept, uv_now(&server->loop));
     }
@@ -260,6 +264,7 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     uv_async_init(&server->loop, &server->attention, on_attention);
     uv_timer_init(&server->loop, &server->housekeeping);
     dr_reload_init(server);
+    dr_service_init(server);
     server->attention.data = server->housekeeping.data = server;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         uv_signal_init(&server->loop, &server->signals[i]);
