@@ -15,9 +15,14 @@ def _stat(pid):
         return None
 
 
-def is_alive(pid):
+def state(pid):
+    """The letter of /proc: R, S, T (stopped), ...; empty when it is gone."""
     stat = _stat(pid)
-    return stat is not None and stat[0] not in "ZX"
+    return stat[0] if stat else ""
+
+
+def is_alive(pid):
+    return state(pid) not in ("", "Z", "X")
 
 
 def descendants(pid):

@@ -86,12 +86,11 @@ static void on_watchdog(uv_timer_t *timer)
     dr_server *server = timer->data;
     dr_service *service = &server->service;
     const uint32_t asked = atomic_load(&service->pulse);
-    if (!have_turned(server, asked)) {
-        return; /* they may yet; else the manager ends us */
+    if (have_turned(server, asked)) { /* else they may yet, or the manager ends us */
+        dr_notify_say(&service->notify, "WATCHDOG=1");
+        atomic_store(&service->pulse, (asked + 1) % DR_PULSE_ENDED);
     }
-    dr_notify_say(&service->notify, "WATCHDOG=1");
-    atomic_store(&service->pulse, (asked + 1) % DR_PULSE_ENDED);
-    dr_lanes_ask(server);
+    dr_lanes_ask(server); /* again: a lane may have started since */
 }
 
 void dr_service_init(dr_server *server)
