@@ -1,6 +1,7 @@
 """A server registers in real Redis: what stands there, and that no Redis can trouble it."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -405,6 +406,88 @@ def test_without_redis():
         found = stat(server)
         assert found["advertise"] is None
         assert found["groups"] == found["redis"] == []
+
+
+PYTHON_PROGRAM = """
+import sys
+import dora
+app = dora.App()
+app.api("/echo")(lambda param: param)
+app.run(port=0, redis=[%r, "127.0.0.1:1"], group=["a", "b"], advertise="10.0.0.5:7")
+"""
+
+PHP_PROGRAM = """<?php
+$app = new Dora\\App();
+$app->api('/echo', fn($param) => $param);
+$app->run(['port' => 0, 'redis' => [%r, '127.0.0.1:1'], 'group' => ['a', 'b'],
+    'advertise' => '10.0.0.5:7']);
+"""
+
+ORIGINAL_PROGRAM = """<?php
+class Server extends DoraRPC\\BackEndServer
+{
+    function initServer($server) {}
+    function initTask($server, $worker_id) {}
+    function doWork($param) { return null; }
+    %s
+}
+$server = new Server('127.0.0.1', 0, 0);
+$server->configure(['http' => ['task_worker_num' => 1],
+    'dora' => ['pid_path' => __DIR__, 'log_path' => __DIR__]]);
+$server->discovery(['a', 'b'], %s);
+$server->start();
+"""
+
+
+def run_program(path, text):
+    """A program that serves by itself."""
+    path.write_text(text)
+    if path.suffix == ".py":
+        return Server(command=[environment()["DORA_PYTHON"], str(path)])
+    extension = os.environ["DORA_PHP_EXTENSION"]
+    php = environment().get("DORA_PHP", "php")
+    return Server(command=[php, "-d", "extension=" + extension, str(path)])
+
+
+@pytest.mark.parametrize("name, text", [("a.py", PYTHON_PROGRAM), ("a.php", PHP_PROGRAM)])
+def test_programs(redis, tmp_path, name, text):
+    with run_program(tmp_path / name, text % redis.url) as server:
+        wait_state(server, "joined")
+        wait_state(server, "joining", 1, "refused")
+        assert redis.command("SMEMBERS", SET) == [
+            '{"node":{"ip":"10.0.0.5","port":7},"group":["a","b"]}']
+        assert server.stop() == 0
+
+
+def test_program_of_the_original(tmp_path):
+    own_ip = "protected function getLocalIp() { return '10.9.8.7'; }"
+    with RedisServer() as plain, RedisServer(password="a/b@c d") as secret:
+        lists = "[[['ip' => '127.0.0.1', 'port' => %d]], [['ip' => '127.0.0.1', 'port' => '%d', " \
+            "'password' => 'a/b@c d', 'database' => 2]]]" % (plain.port, secret.port)
+        with run_program(tmp_path / "a.php", ORIGINAL_PROGRAM % ("", lists)) as server:
+            wait_state(server, "joined")
+            wait_state(server, "joined", 1)
+            assert state_of(server, 1)["url"] == "redis://%s/2" % secret.address
+            assert plain.command("SMEMBERS", SET) == [member(server, ["a", "b"])]
+            assert server.stop() == 0
+        flat = "[['ip' => '127.0.0.1', 'port' => %d]]" % plain.port
+        with run_program(tmp_path / "b.php", ORIGINAL_PROGRAM % (own_ip, flat)) as server:
+            wait_state(server, "joined")
+            assert is_listed(plain, server, groups=["a", "b"], ip="10.9.8.7")
+
+
+@pytest.mark.parametrize("method, report, why", [
+    ("", "['127.0.0.1:6379']", "$report must be a list of lists of ['ip' => , 'port' => ]"),
+    ("", "[[['port' => 6379]]]", "a Redis must be an array with a string"),
+    ("", "[['ip' => '127.0.0.1', 'port' => 'x']]", "discovery.redis: item 1: "),
+    ("function getLocalIp() { return []; }", "[['ip' => 'h']]", "must return a string"),
+    ("function getLocalIp() { return ''; }", "[['ip' => 'h']]", "discovery.advertise: must be"),
+])
+def test_program_of_the_original_with_mistakes(tmp_path, method, report, why):
+    with pytest.raises(RuntimeError) as failed:
+        run_program(tmp_path / "a.php", ORIGINAL_PROGRAM % (method, report)).close()
+    # PHP says what was thrown on its standard output.
+    assert why in str(failed.value), failed.value
 
 
 def refuse(tmp_path, config):

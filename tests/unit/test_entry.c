@@ -128,15 +128,17 @@ static void test_malformed(void **state)
 /* entry_of makes a member's text: a host of `host` bytes, `count` groups of `bytes` bytes. */
 static char *entry_of(size_t host, size_t count, size_t bytes)
 {
-    char *text = dr_calloc(1, 128 + host + count * (bytes + 8));
-    size_t at = (size_t)sprintf(text, "{\"node\":{\"ip\":\"");
+    const size_t room = 128 + host + count * (bytes + 8);
+    char *text = dr_calloc(1, room);
+    size_t at = (size_t)snprintf(text, room, "{\"node\":{\"ip\":\"");
     memset(text + at, 'h', host);
     at += host;
-    at += (size_t)sprintf(text + at, "\",\"port\":1},\"group\":[");
+    at += (size_t)snprintf(text + at, room - at, "\",\"port\":1},\"group\":[");
     for (size_t i = 0; i < count; i++) {
-        at += (size_t)sprintf(text + at, "%s\"%0*zu\"", i > 0 ? "," : "", (int)bytes, i);
+        at +=
+            (size_t)snprintf(text + at, room - at, "%s\"%0*zu\"", i > 0 ? "," : "", (int)bytes, i);
     }
-    (void)sprintf(text + at, "]}");
+    (void)snprintf(text + at, room - at, "]}");
     return text;
 }
 
