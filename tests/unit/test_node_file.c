@@ -1,0 +1,301 @@
+/* test_node_file.c: node files: written as PHP and JSON, read, put in place. */
+#include "unit.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "discovery/node_file.h"
+#include "torture.h"
+
+static void add(dr_roster *roster, const char *group, const char *address, int64_t updatetime)
+{
+    dr_address node;
+    assert_int_equal(dr_address_read(text_slice(address), &node, NULL), DORA_OK);
+    assert_int_equal(dr_roster_add(roster, text_slice(group), &node, updatetime), DORA_OK);
+}
+
+static void make(dr_roster *roster)
+{
+    *roster = (dr_roster){0};
+    add(roster, "group1", "10.0.2.15:9567", 1482239138);
+    add(roster, "group1", "10.0.2.16:9567", 0);
+    add(roster, "group2", "[::1]:1", 7);
+}
+
+static void assert_written(const dr_roster *roster, dr_node_format format, const char *expected)
+{
+    size_t len = 0;
+    char *text = dr_node_file_write(roster, format, &len);
+    assert_non_null(text);
+    assert_slice(((dora_slice){text, len}), expected);
+    dr_free(text);
+}
+
+static void test_write(void **state)
+{
+    (void)state;
+    dr_roster roster = {0};
+    assert_written(&roster, DR_NODE_JSON, "{}\n");
+    make(&roster);
+    assert_written(&roster, DR_NODE_JSON,
+                   "{\n"
+                   "  \"group1\": {\n"
+                   "    \"10.0.2.15_9567\": {\"ip\": \"10.0.2.15\", \"port\": 9567, "
+                   "\"updatetime\": \"1482239138\"},\n"
+                   "    \"10.0.2.16_9567\": {\"ip\": \"10.0.2.16\", \"port\": 9567, "
+                   "\"updatetime\": \"0\"}\n"
+                   "  },\n"
+                   "  \"group2\": {\n"
+                   "    \"::1_1\": {\"ip\": \"::1\", \"port\": 1, \"updatetime\": \"7\"}\n"
+                   "  }\n"
+                   "}\n");
+    dr_roster_fini(&roster);
+    add(&roster, "it's \\ \"?>", "h:1", 5);
+    assert_written(&roster, DR_NODE_PHP,
+                   "<?php\n"
+                   "// Written by dora monitor; it writes it again when a node comes or goes.\n"
+                   "return array (\n"
+                   "  'it\\'s \\\\ \"?>' => \n"
+                   "  array (\n"
+                   "    'h_1' => \n"
+                   "    array (\n"
+                   "      'ip' => 'h',\n"
+                   "      'port' => 1,\n"
+                   "      'updatetime' => '5',\n"
+                   "    ),\n"
+                   "  ),\n"
+                   ");\n");
+    dr_roster_fini(&roster);
+}
+
+static void test_read(void **state)
+{
+    (void)state;
+    dr_roster roster;
+    dr_roster again;
+    dora_error error;
+    size_t len = 0;
+    make(&roster);
+    char *text = dr_node_file_write(&roster, DR_NODE_JSON, &len);
+    assert_int_equal(dr_node_file_read((dora_slice){text, len}, &again, &error), DORA_OK);
+    assert_true(dr_roster_is_same(&roster, &again));
+    assert_int_equal(again.groups[0].nodes[0].updatetime, 1482239138);
+    dr_free(text);
+    dr_roster_fini(&roster);
+    dr_roster_fini(&again);
+
+    /* Lists, ports as text, other keys, groups without nodes; the file's order stays. */
+    const char *other = "{\"z\": [{\"ip\": \"h\", \"port\": \"2\", \"x\": []}, {\"ip\": \"a\", "
+                        "\"port\": 1, \"updatetime\": 12}], \"empty\": [], \"none\": {}}";
+    assert_int_equal(dr_node_file_read(text_slice(other), &roster, &error), DORA_OK);
+    assert_int_equal(roster.count, 1);
+    assert_string_equal(roster.groups[0].nodes[0].address.host, "h");
+    assert_int_equal(roster.groups[0].nodes[0].address.port, 2);
+    assert_int_equal(roster.groups[0].nodes[1].updatetime, 12);
+    dr_roster_fini(&roster);
+    assert_int_equal(dr_node_file_read(text_slice("[]"), &roster, &error), DORA_OK);
+    assert_int_equal(roster.count, 0);
+}
+
+static void test_read_refused(void **state)
+{
+    (void)state;
+#define EXPECTED ": an object with \"ip\" (a text) and \"port\" (1 to 65535) is expected"
+    static const struct {
+        const char *text;
+        const char *message;
+    } cases[] = {
+        {"", "line 1, column 0: '[' or '{' expected near end of file"},
+        {"{\n \"a\": 1,,}", "line 2, column 9: string or '}' expected near ','"},
+        {"<?php return [];", "this is the PHP form; the JSON form is expected here, which `dora "
+                             "monitor --out nodes.json` writes"},
+        {"[1]", "an object with groups is expected"},
+        {"{\"a\": 1}", "group \"a\": nodes are expected"},
+        {"{\"a\": [7]}", "group \"a\", node \"0\"" EXPECTED},
+        {"{\"a\": {\"k\": {\"port\": 1}}}", "group \"a\", node \"k\"" EXPECTED},
+        {"{\"a\": {\"k\": {\"ip\": \"h\"}}}", "group \"a\", node \"k\"" EXPECTED},
+        {"{\"a\": {\"k\": {\"ip\": \"h\", \"port\": 0}}}", "group \"a\", node \"k\"" EXPECTED},
+        {"{\"a\": {\"k\": {\"ip\": \"h\", \"port\": 65536}}}", "group \"a\", node \"k\"" EXPECTED},
+        {"{\"a\": {\"k\": {\"ip\": \"h\", \"port\": \"1x\"}}}", "group \"a\", node \"k\"" EXPECTED},
+        {"{\"a\": {\"k\": {\"ip\": \"h:1,b\", \"port\": 1}}}", "group \"a\", node \"k\"" EXPECTED},
+        {"{\"a\": {\"k\": {\"ip\": \"\", \"port\": 1}}}", "group \"a\", node \"k\"" EXPECTED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dr_roster roster;
+        dora_error error = {.err = DORA_OK};
+        assert_int_equal(dr_node_file_read(text_slice(cases[i].text), &roster, &error),
+                         DORA_EINVAL);
+        assert_string_equal(error.msg, cases[i].message);
+        assert_null(roster.groups);
+    }
+}
+
+static bool read_and_write(void *user)
+{
+    dr_roster roster;
+    size_t len;
+    if (dr_node_file_read(text_slice(user), &roster, NULL) != DORA_OK) {
+        return false;
+    }
+    char *php = dr_node_file_write(&roster, DR_NODE_PHP, &len);
+    char *json = dr_node_file_write(&roster, DR_NODE_JSON, &len);
+    const bool is_done = php != NULL && json != NULL;
+    dr_free(php);
+    dr_free(json);
+    dr_roster_fini(&roster);
+    return is_done;
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    assert_true(torture_run(read_and_write, (void *)(uintptr_t) "{\"a\": [{\"ip\": \"h\", "
+                                                                "\"port\": 1}]}") > 4);
+}
+
+/* ---- the file ---- */
+
+static char folder[] = "/tmp/test_node_file_XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+    static char path[sizeof folder + 64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void assert_file(const char *path, const char *expected, mode_t mode)
+{
+    char text[64] = "";
+    struct stat status;
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(text, 1, sizeof text - 1, file), strlen(expected));
+    fclose(file);
+    assert_string_equal(text, expected);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, mode);
+}
+
+static size_t files_in_folder(void)
+{
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    while (readdir(dir) != NULL) {
+        count++;
+    }
+    closedir(dir);
+    return count - 2; /* . and .. */
+}
+
+static void test_replace(void **state)
+{
+    (void)state;
+    char path[128];
+    char link[128];
+    dora_error error;
+    struct stat before;
+    struct stat after;
+    snprintf(path, sizeof path, "%s", in_folder("nodes.json"));
+    snprintf(link, sizeof link, "%s", in_folder("link"));
+    umask(027);
+    assert_int_equal(dr_node_file_replace(path, text_slice("one"), &error), DORA_OK);
+    assert_file(path, "one", 0640);
+    assert_int_equal(chmod(path, 0604), 0);
+    assert_int_equal(stat(path, &before), 0);
+    assert_int_equal(symlink("nodes.json", link), 0);
+    assert_int_equal(dr_node_file_replace(link, text_slice("two!"), &error), DORA_OK);
+    assert_file(path, "two!", 0604);
+    assert_int_equal(lstat(link, &after), 0);
+    assert_true(S_ISLNK(after.st_mode));
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_not_equal(before.st_ino, after.st_ino); /* never written in place */
+    assert_int_equal(files_in_folder(), 2);            /* and nothing is left beside it */
+}
+
+static void test_replace_refused(void **state)
+{
+    (void)state;
+    char expected[256];
+    dora_error error;
+    const size_t files = files_in_folder();
+    snprintf(expected, sizeof expected, "cannot write %s: it is no regular file", folder);
+    assert_int_equal(dr_node_file_replace(folder, text_slice("x"), &error), DORA_EIO);
+    assert_string_equal(error.msg, expected);
+    const char *path = in_folder("none/nodes.json");
+    snprintf(expected, sizeof expected, "cannot write %s: No such file or directory", path);
+    assert_int_equal(dr_node_file_replace(path, text_slice("x"), &error), DORA_EIO);
+    assert_string_equal(error.msg, expected);
+    assert_int_equal(dr_node_file_replace("/dev/null", text_slice("x"), &error), DORA_EIO);
+    assert_int_equal(files_in_folder(), files);
+}
+
+/* PHP itself reads the PHP form: odd names and all, it is the array that the JSON form gives, and
+ * written byte for byte as PHP would. */
+static void test_php_reads_it(void **state)
+{
+    (void)state;
+    static const char program[] =
+        "php -n -r '$array = include $argv[1]; "
+        "$json = json_decode(file_get_contents($argv[2]), true, 512, JSON_THROW_ON_ERROR); "
+        "$lines = explode(\"\\n\", file_get_contents($argv[1]), 3); "
+        "echo count($array) === 8 && $array === $json ? \"same\" : var_export($array, true), "
+        "$lines[2] === \"return \" . var_export($array, true) . \";\\n\" ? \" bytes\" : \"\", "
+        "isset($GLOBALS[\"evil\"]) ? \" evil\" : \"\";' %s/odd.php %s/odd.json";
+    static const char *const groups[] = {
+        "group1",  "it's",        "back\\",          "\\'; $GLOBALS['evil'] = 1; //",
+        "?><?php", "line\n*/ $x", "{$GLOBALS}\t\"$", "\xc3\xa4\xe7\xbb\x84"};
+    dr_roster roster = {0};
+    char command[1024];
+    char said[256] = "";
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        add(&roster, groups[i], "10.0.2.15:9567", 1482239138);
+        add(&roster, groups[i], "10.0.2.15:9568", 0);
+    }
+    static const char *const names[] = {"odd.json", "odd.php"};
+    for (int i = 0; i < 2; i++) {
+        size_t len;
+        char *text = dr_node_file_write(&roster, i == 0 ? DR_NODE_JSON : DR_NODE_PHP, &len);
+        assert_non_null(text);
+        assert_int_equal(dr_node_file_replace(in_folder(names[i]), (dora_slice){text, len}, NULL),
+                         DORA_OK);
+        dr_free(text);
+    }
+    dr_roster_fini(&roster);
+    snprintf(command, sizeof command, program, folder, folder);
+    FILE *php = popen(command, "r");
+    assert_non_null(php);
+    const size_t len = fread(said, 1, sizeof said - 1, php);
+    said[len] = '\0';
+    assert_int_equal(pclose(php), 0);
+    assert_string_equal(said, "same bytes");
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"nodes.json", "link", "odd.php", "odd.json"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)unlink(in_folder(names[i]));
+    }
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_write),        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_read_refused), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_replace),      cmocka_unit_test(test_replace_refused),
+        cmocka_unit_test(test_php_reads_it),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
