@@ -1,0 +1,435 @@
+/* test_census.c: who counts in one Redis, by scripted replies in fake time. */
+#include "unit.h"
+
+#include "census_scene.h"
+#include "discovery/census.h"
+#include "torture.h"
+
+#define NODE(ip, groups) "{\"node\":{\"ip\":\"" ip "\",\"port\":1},\"group\":[" groups "]}"
+#define CLOCK(ip, value) "dora.servertime." ip ".1.time=" value
+#define KEY(ip) "dora.node." ip ".1"
+
+typedef struct fixture {
+    dr_census *census;
+    dr_redis *talks[2];
+    size_t talk_count;
+    scene_redis redis;
+    uint64_t now_ns;
+    size_t reads;
+    size_t warnings;
+    char warning[2048]; /* the last */
+} fixture;
+
+static void on_read(void *user)
+{
+    ((fixture *)user)->reads++;
+}
+
+static void on_warning(void *user, const char *text)
+{
+    fixture *self = user;
+    self->warnings++;
+    snprintf(self->warning, sizeof self->warning, "%s", text);
+}
+
+static fixture *start(bool subscribes)
+{
+    fixture *self = calloc(1, sizeof *self);
+    assert_non_null(self);
+    dr_redis_url url;
+    const dr_census_events events = {.on_read = on_read, .on_warning = on_warning, .user = self};
+    assert_int_equal(dr_redis_url_read(text_slice("redis://:secret@r:7"), &url, NULL), DORA_OK);
+    url.password[0] = '\0';
+    assert_int_equal(dr_census_new(&self->census, &url, subscribes, &events), DORA_OK);
+    self->talk_count = dr_census_talks(self->census, self->talks);
+    self->now_ns = 1000 * SCENE_S;
+    self->redis.time_s = 5000;
+    return self;
+}
+
+static void move(fixture *self)
+{
+    for (size_t i = 0; i < self->talk_count; i++) {
+        scene_move(&self->redis, self->talks[i], self->now_ns);
+    }
+    scene_move(&self->redis, self->talks[0], self->now_ns); /* what the other has caused */
+}
+
+/* Lets `ms` pass, on both clocks. */
+static void pass(fixture *self, uint64_t ms)
+{
+    for (uint64_t i = 0; i < ms; i += 50) {
+        self->now_ns += 50 * SCENE_MS;
+        move(self);
+    }
+}
+
+static void finish(fixture *self)
+{
+    dr_census_stop(self->census, self->now_ns);
+    dr_census_free(self->census);
+    free(self);
+}
+
+/* The nodes' hosts of group "g", as "a b". */
+static const char *hosts(const fixture *self)
+{
+    static char text[512];
+    const dr_roster *roster = dr_census_roster(self->census);
+    const dr_roster_group *group = roster != NULL ? dr_roster_find(roster, "g") : NULL;
+    text[0] = '\0';
+    for (size_t i = 0; group != NULL && i < group->count; i++) {
+        const size_t len = strlen(text);
+        snprintf(text + len, sizeof text - len, "%s%s", i > 0 ? " " : "",
+                 group->nodes[i].address.host);
+    }
+    return text;
+}
+
+static void test_first_reading(void **state)
+{
+    (void)state;
+    fixture *self = start(false);
+    assert_int_equal(self->talk_count, 1);
+    assert_string_equal(dr_census_why(self->census), "redis://r:7: not read yet");
+    assert_false(dr_census_is_reading(self->census));
+    self->redis.count = 2;
+    self->redis.members[0] = NODE("b", "\"g\",\"h\"");
+    self->redis.members[1] = NODE("a", "\"g\"");
+    self->redis.nodes[0] = KEY("a");
+    self->redis.nodes[1] = KEY("b");
+    self->redis.times[0] = CLOCK("b", "4999");
+    dr_census_start(self->census, self->now_ns);
+    assert_true(dr_census_is_reading(self->census));
+    assert_null(dr_census_roster(self->census));
+    move(self);
+    assert_false(dr_census_is_reading(self->census));
+    assert_true(dr_census_is_up(self->census));
+    assert_string_equal(dr_census_why(self->census), "");
+    assert_string_equal(hosts(self), "a b");
+    const dr_roster *roster = dr_census_roster(self->census);
+    assert_int_equal(roster->count, 2);
+    assert_int_equal(roster->groups[0].nodes[0].updatetime, 0);
+    assert_int_equal(roster->groups[0].nodes[1].updatetime, 4999);
+    assert_int_equal(self->reads, 1);
+    pass(self, 3000); /* nobody asks */
+    assert_int_equal(self->redis.readings, 1);
+    self->redis.count = 0;
+    dr_census_read(self->census, self->now_ns);
+    dr_census_read(self->census, self->now_ns); /* under way already */
+    move(self);
+    assert_int_equal(self->redis.readings, 2);
+    assert_string_equal(hosts(self), "");
+    assert_int_equal(self->warnings, 0);
+    finish(self);
+}
+
+static void test_key_expires(void **state)
+{
+    (void)state;
+    fixture *self = start(true);
+    self->redis.count = 1;
+    self->redis.members[0] = NODE("a", "\"g\"");
+    self->redis.nodes[0] = KEY("a");
+    self->redis.times[0] = CLOCK("a", "5000");
+    dr_census_start(self->census, self->now_ns);
+    move(self);
+    assert_string_equal(hosts(self), "a");
+    self->redis.nodes[0] = NULL; /* the time is fresh, yet ours counts by its key */
+    pass(self, 1100);
+    assert_string_equal(hosts(self), "");
+    self->redis.nodes[0] = KEY("a");
+    pass(self, 1100);
+    assert_string_equal(hosts(self), "a");
+    self->redis.nodes[0] = NULL; /* one of the original takes the place: its time goes on */
+    self->redis.times[0] = CLOCK("a", "5010");
+    pass(self, 1100);
+    assert_string_equal(hosts(self), "a");
+    pass(self, 21100);
+    assert_string_equal(hosts(self), "");
+    finish(self);
+}
+
+static void test_original(void **state)
+{
+    (void)state;
+    fixture *self = start(true);
+    self->redis.count = 5;
+    self->redis.members[0] = NODE("a", "\"g\"");
+    self->redis.members[1] = NODE("b", "\"g\"");
+    self->redis.members[2] = NODE("c", "\"g\"");
+    self->redis.members[3] = NODE("d", "\"g\"");
+    self->redis.members[4] = NODE("e", "\"g\"");
+    self->redis.times[0] = CLOCK("a", "4990"); /* 10 s old */
+    self->redis.times[1] = CLOCK("b", "4979"); /* too old */
+    self->redis.times[2] = CLOCK("c", "5020"); /* its host's clock is ahead */
+    self->redis.times[3] = CLOCK("d", "yesterday");
+    self->redis.times[4] = CLOCK("e", "4980");
+    dr_census_start(self->census, self->now_ns);
+    move(self);
+    assert_string_equal(hosts(self), "a c e");
+    pass(self, 9000);
+    assert_string_equal(hosts(self), "a c");
+    self->redis.times[1] = CLOCK("b", "4980"); /* old by Redis' clock: but it moves */
+    pass(self, 2100);
+    assert_string_equal(hosts(self), "b c");
+    pass(self, 10000);
+    assert_string_equal(hosts(self), "b");
+    pass(self, 10000);
+    assert_string_equal(hosts(self), "");
+    finish(self);
+}
+
+/* A reader that seldom looks cannot tell when a time has changed: it goes by Redis' clock. */
+static void test_original_seldom(void **state)
+{
+    (void)state;
+    fixture *self = start(false);
+    self->redis.count = 1;
+    self->redis.members[0] = NODE("a", "\"g\"");
+    self->redis.times[0] = CLOCK("a", "5000");
+    dr_census_start(self->census, self->now_ns);
+    move(self);
+    assert_string_equal(hosts(self), "a");
+    self->redis.time_s = 5100;
+    self->redis.times[0] = CLOCK("a", "5030"); /* it lived for 30 s, and died 70 s ago */
+    self->now_ns += 100 * SCENE_S;
+    dr_census_read(self->census, self->now_ns);
+    move(self);
+    assert_string_equal(hosts(self), "");
+    finish(self);
+}
+
+static void test_messages(void **state)
+{
+    (void)state;
+    fixture *self = start(true);
+    assert_int_equal(self->talk_count, 2);
+    dr_census_start(self->census, self->now_ns);
+    move(self);
+    const size_t before = self->redis.readings;
+    scene_publish(self->talks[1], self->now_ns);
+    assert_true(dr_census_is_reading(self->census)); /* at once */
+    scene_publish(self->talks[1], self->now_ns);
+    scene_publish(self->talks[1], self->now_ns);
+    self->redis.count = 1;
+    self->redis.members[0] = NODE("a", "\"g\"");
+    self->redis.nodes[0] = KEY("a");
+    move(self);
+    assert_int_equal(self->redis.readings, before + 2); /* and once more for the others */
+    assert_string_equal(hosts(self), "a");
+    pass(self, 3000); /* and every second anyway */
+    assert_in_range(self->redis.readings, before + 4, before + 5);
+    /* The channel is lost alone: it comes back by itself, and then it is read at once. */
+    scene_lose(self->talks[1], self->now_ns);
+    self->redis.members[0] = NODE("b", "\"g\"");
+    self->redis.nodes[0] = KEY("b");
+    pass(self, 200);
+    assert_string_equal(hosts(self), "b");
+    assert_int_equal(self->warnings, 0);
+    /* PING finds a Redis that has stopped. */
+    self->redis.is_silent = true;
+    pass(self, 6000);
+    assert_int_not_equal(dr_redis_state_of(self->talks[1]), DR_REDIS_OPEN);
+    assert_int_equal(self->warnings, 1);
+    finish(self);
+}
+
+static void test_down(void **state)
+{
+    (void)state;
+    fixture *self = start(true);
+    self->redis.is_dead = true;
+    dr_census_start(self->census, self->now_ns);
+    pass(self, 3000);
+    assert_false(dr_census_is_reading(self->census));
+    assert_false(dr_census_is_up(self->census));
+    assert_null(dr_census_roster(self->census));
+    assert_string_equal(dr_census_why(self->census), "redis://r:7: Connection refused");
+    assert_int_equal(self->warnings, 1); /* once */
+    assert_string_equal(self->warning, "redis://r:7: Connection refused");
+    assert_true(self->reads > 0); /* who waits hears of it */
+    self->redis.is_dead = false;
+    self->redis.count = 1;
+    self->redis.members[0] = NODE("a", "\"g\"");
+    self->redis.nodes[0] = KEY("a");
+    pass(self, 5000);
+    assert_true(dr_census_is_up(self->census));
+    assert_string_equal(hosts(self), "a");
+    self->redis.is_dead = true;
+    scene_lose(self->talks[0], self->now_ns);
+    scene_lose(self->talks[1], self->now_ns);
+    assert_false(dr_census_is_up(self->census));
+    assert_string_equal(hosts(self), "a"); /* what it said last */
+    assert_int_equal(self->warnings, 2);
+    finish(self);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const char *const commands[][2] = {
+        {"TIME", "redis://r:7: TIME: NOPERM not for?you"},
+        {"SMEMBERS", "redis://r:7: SMEMBERS dora.serverlist: NOPERM not for?you"},
+        {"MGET", "redis://r:7: MGET: NOPERM not for?you"},
+        {"SUBSCRIBE",
+         "redis://r:7: SUBSCRIBE dora.nodes: NOPERM not for?you; it is read each second"},
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        fixture *self = start(true);
+        const bool is_channel = strcmp(commands[i][0], "SUBSCRIBE") == 0;
+        self->redis.refuses = commands[i][0];
+        self->redis.count = 1;
+        self->redis.members[0] = NODE("a", "\"g\"");
+        self->redis.nodes[0] = KEY("a");
+        dr_census_start(self->census, self->now_ns);
+        pass(self, 5000);
+        assert_int_equal(self->warnings, 1);
+        assert_string_equal(self->warning, commands[i][1]);
+        assert_int_equal(dr_census_is_up(self->census), is_channel);
+        assert_string_equal(dr_census_why(self->census), is_channel ? "" : commands[i][1]);
+        assert_in_range(self->reads, 3, 8); /* it tries each second, not all the time */
+        self->redis.refuses = NULL;
+        pass(self, 1100);
+        assert_string_equal(hosts(self), "a");
+        finish(self);
+    }
+}
+
+static void test_malformed(void **state)
+{
+    (void)state;
+    fixture *self = start(true);
+    char texts[DR_CENSUS_NAMED_MAX + 8][32];
+    self->redis.count = 3;
+    self->redis.members[0] = NODE("a", "\"g\"");
+    self->redis.members[1] = "{\x01\xff";
+    self->redis.members[2] = NODE("b", "\"g\"");
+    self->redis.nodes[0] = KEY("a");
+    self->redis.nodes[1] = KEY("b");
+    dr_census_start(self->census, self->now_ns);
+    pass(self, 5000);
+    assert_string_equal(hosts(self), "a b");
+    assert_int_equal(self->warnings, 1);
+    assert_non_null(strstr(self->warning, "redis://r:7: dora.serverlist: member {?? is left out"));
+    for (size_t i = 0; i < DR_CENSUS_NAMED_MAX + 8; i++) {
+        snprintf(texts[i], sizeof texts[i], "garbage %zu", i);
+        self->redis.members[self->redis.count++] = texts[i];
+    }
+    pass(self, 5000);
+    assert_string_equal(hosts(self), "a b");
+    assert_int_equal(self->warnings, DR_CENSUS_NAMED_MAX);
+    assert_non_null(strstr(self->warning, "; further ones are not named"));
+    finish(self);
+}
+
+static void test_too_many(void **state)
+{
+    (void)state;
+    fixture *self = start(true);
+    char(*texts)[64] = calloc(DR_CENSUS_MEMBERS_MAX + 1, sizeof *texts);
+    assert_non_null(texts);
+    for (size_t i = 0; i <= DR_CENSUS_MEMBERS_MAX; i++) {
+        snprintf(texts[i], sizeof texts[i],
+                 "{\"node\":{\"ip\":\"n\",\"port\":%zu},\"group\":[\"g\"]}", i + 1);
+        self->redis.members[i] = texts[i];
+    }
+    self->redis.count = DR_CENSUS_MEMBERS_MAX;
+    dr_census_start(self->census, self->now_ns);
+    pass(self, 1100);
+    assert_int_equal(self->warnings, 0);
+    self->redis.count++;
+    pass(self, 3000);
+    assert_true(dr_census_is_up(self->census));
+    assert_int_equal(self->warnings, 1);
+    assert_string_equal(self->warning,
+                        "redis://r:7: dora.serverlist has 4097 members; 4096 are looked at");
+    finish(self);
+    free(texts);
+}
+
+static void test_too_many_groups(void **state)
+{
+    (void)state;
+    fixture *self = start(true);
+    char(*texts)[1024] = calloc(65, sizeof *texts);
+    assert_non_null(texts);
+    for (size_t i = 0; i < 65; i++) { /* 65 nodes in 64 groups each: over 4096 places */
+        int len = snprintf(texts[i], sizeof texts[i],
+                           "{\"node\":{\"ip\":\"n\",\"port\":1%02zu},\"group\":[\"g\"", i);
+        for (int j = 1; j < 64; j++) {
+            len += snprintf(texts[i] + len, sizeof texts[i] - (size_t)len, ",\"g%d\"", j);
+        }
+        snprintf(texts[i] + len, sizeof texts[i] - (size_t)len, "]}");
+        self->redis.members[i] = texts[i];
+    }
+    self->redis.count = 65;
+    static char keys[65][32];
+    for (size_t i = 0; i < 65; i++) {
+        snprintf(keys[i], sizeof keys[i], "dora.node.n.1%02zu", i);
+        self->redis.nodes[i] = i < 64 ? keys[i] : NULL;
+    }
+    dr_census_start(self->census, self->now_ns);
+    pass(self, 2000);
+    assert_int_equal(self->warnings, 0);
+    self->redis.nodes[64] = keys[64];
+    pass(self, 3000);
+    assert_true(dr_census_is_up(self->census));
+    assert_int_equal(self->warnings, 1);
+    assert_string_equal(self->warning,
+                        "redis://r:7: more than 4096 nodes or 1024 groups; the rest is left out");
+    finish(self);
+    free(texts);
+}
+
+static bool torture_step(void *user)
+{
+    (void)user;
+    dr_census *census;
+    dr_redis_url url;
+    fixture self = {.now_ns = SCENE_S};
+    const dr_census_events events = {.on_read = on_read, .on_warning = on_warning, .user = &self};
+    assert_int_equal(dr_redis_url_read(text_slice("redis://r:7"), &url, NULL), DORA_OK);
+    if (dr_census_new(&census, &url, true, &events) != DORA_OK) {
+        return false;
+    }
+    dr_census_free(census);
+    return true;
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    assert_true(torture_run(torture_step, NULL) >= 3);
+    /* A reading that finds no memory says so, and the next one finds it. */
+    bool has_failed = true;
+    for (size_t nth = 1; has_failed; nth++) {
+        fixture *self = start(true);
+        self->redis.count = 1;
+        self->redis.members[0] = NODE("a", "\"g\"");
+        self->redis.nodes[0] = KEY("a");
+        torture_arm(nth);
+        dr_census_start(self->census, self->now_ns);
+        pass(self, 1500);
+        has_failed = torture_has_failed();
+        torture_arm(0);
+        pass(self, 1500);
+        assert_string_equal(hosts(self), "a");
+        assert_true(dr_census_is_up(self->census));
+        finish(self);
+        assert_true(nth < 200);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_reading), cmocka_unit_test(test_key_expires),
+        cmocka_unit_test(test_original),      cmocka_unit_test(test_original_seldom),
+        cmocka_unit_test(test_messages),      cmocka_unit_test(test_down),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_too_many),      cmocka_unit_test(test_too_many_groups),
+        cmocka_unit_test(test_out_of_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
