@@ -16,9 +16,9 @@ typedef struct dora_monitor_file {
 } dora_monitor_file;
 
 typedef struct dora_monitor_options {
-    const char
-        *redis; /* "host:port" or "redis://[[user]:password@]host:port[/database]", or several
-                        * of them, parted by commas */
+    /* "host:port" or "redis://[[user]:password@]host:port[/database]", or several of them, parted
+     * by commas. */
+    const char *redis;
     const dora_monitor_file *files;
     size_t file_count;
     const char *udp; /* "host:port" that is bound and whose packets are ignored, as the original
@@ -27,6 +27,8 @@ typedef struct dora_monitor_options {
      * wrong. `level` is one of the log's (4 information, 3 notice, 5 error). NULL: stderr, with the
      * time. */
     void (*on_line)(void *user, int level, const char *text);
+    /* on_ready hears, once, that the first state is known. NULL: nobody wants to know. */
+    void (*on_ready)(void *user, size_t nodes, size_t groups);
     void *user;
 } dora_monitor_options;
 

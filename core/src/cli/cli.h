@@ -22,6 +22,7 @@ int dr_cli_stat(int argc, char **argv);
 int dr_cli_top(int argc, char **argv);
 int dr_cli_reload(int argc, char **argv);
 int dr_cli_stop(int argc, char **argv);
+int dr_cli_monitor(int argc, char **argv);
 
 /* dr_cli_help prints the help of `topic` (NULL: of the whole program) to stdout.
  * Returns: DR_EXIT_OK, or DR_EXIT_USAGE for an unknown topic. */

@@ -16,6 +16,7 @@ static const char HELP_ALL[] =
     "  top [ADDRESS]          the same, live\n"
     "  reload [ADDRESS]       load a server's applications again\n"
     "  stop [ADDRESS]         stop a server of this machine\n"
+    "  monitor                keep a file of the servers that Redis names\n"
     "  help COMMAND           say more about a command\n"
     "  --version              print the version\n";
 
@@ -127,6 +128,28 @@ static const char HELP_STOP[] =
     "  --pid-file FILE the process whose id stands in FILE, which must be a server\n"
     "  --timeout S     wait at most S seconds (30)\n" ABOUT_STATUS;
 
+static const char USAGE_MONITOR[] =
+    "usage: dora monitor --redis HOST:PORT... --out FILE... [--format php|json]\n";
+
+static const char HELP_MONITOR[] =
+    "\n"
+    "Watches the servers that register in Redis, and writes them to a file for the clients of "
+    "this\n"
+    "machine: groups of nodes, as PHP for `include` or as JSON for \"file:FILE\". A file is\n"
+    "replaced whole, and only when a node comes or goes. While no Redis can be read, or all of\n"
+    "them suddenly name nobody, the last nodes stay.\n"
+    "\n"
+    "  --redis REDIS   HOST:PORT or redis://[[USER]:PASSWORD@]HOST:PORT[/DATABASE]; several\n"
+    "                  times: all of them count together\n"
+    "  --out FILE      the file to write; several times: all of them\n"
+    "  --format FORMAT php or json for all files; else .php is PHP, and any other name JSON\n"
+    "\n"
+    "When the first state is known, after two seconds at most, it prints one line to stdout:\n"
+    "  dora monitor: ready, 3 nodes in 2 groups\n"
+    "Later changes are lines on stderr. SIGTERM and SIGINT stop it; the files stay.\n"
+    "\n"
+    "exit status: 0 stopped, 1 did not start, 2 wrong command line\n";
+
 static const struct {
     const char *name;
     const char *usage;
@@ -139,6 +162,7 @@ static const struct {
     {"top", USAGE_TOP, HELP_TOP},
     {"reload", USAGE_RELOAD, HELP_RELOAD},
     {"stop", USAGE_STOP, HELP_STOP},
+    {"monitor", USAGE_MONITOR, HELP_MONITOR},
     {"help", "usage: dora help [COMMAND]\n", ""},
     {NULL, NULL, NULL},
 };
@@ -156,8 +180,8 @@ int dr_cli_help(const char *topic)
             return DR_EXIT_OK;
         }
     }
-    const char *const names[] = {"serve",  "check", "call", "stat", "top",
-                                 "reload", "stop",  "help", NULL};
+    const char *const names[] = {"serve",  "check", "call",    "stat", "top",
+                                 "reload", "stop",  "monitor", "help", NULL};
     const char *near = dr_suggest(topic, names);
     fprintf(stderr, "dora: unknown command %s", topic);
     fprintf(stderr, near != NULL ? "; did you mean %s?\n" : "\n", near);

@@ -9,8 +9,9 @@
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {{"check", dr_cli_check}, {"call", dr_cli_call},     {"stat", dr_cli_stat},
-                {"top", dr_cli_top},     {"reload", dr_cli_reload}, {"stop", dr_cli_stop}};
+} commands[] = {{"check", dr_cli_check},    {"call", dr_cli_call},     {"stat", dr_cli_stat},
+                {"top", dr_cli_top},        {"reload", dr_cli_reload}, {"stop", dr_cli_stop},
+                {"monitor", dr_cli_monitor}};
 
 int dora_main(int argc, char **argv, const dora_host *host)
 {

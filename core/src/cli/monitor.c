@@ -1,0 +1,126 @@
+/* monitor.c: `dora monitor`: its arguments, and its first line. */
+#include <dora/monitor.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+
+typedef struct arguments {
+    dr_buf redis; /* parted by commas, NUL-ended at the end */
+    dora_monitor_file *files;
+    size_t file_count;
+    const char *format; /* NULL: by the files' names */
+} arguments;
+
+/* take reads one flag. Returns: NULL, or what is wrong with it. */
+static const char *take(arguments *self, const char *flag, size_t len, const char *value)
+{
+    const bool is_redis = len == 7 && strncmp(flag, "--redis", len) == 0;
+    const bool is_out = len == 5 && strncmp(flag, "--out", len) == 0;
+    const bool is_format = len == 8 && strncmp(flag, "--format", len) == 0;
+    if (!is_redis && !is_out && !is_format) {
+        return "does not go here";
+    }
+    if (value == NULL || value[0] == '\0') {
+        return "wants a value";
+    }
+    if (is_redis) {
+        const bool is_added =
+            (self->redis.len == 0 || dr_buf_append(&self->redis, ",", 1) == DORA_OK) &&
+            dr_buf_append(&self->redis, value, strlen(value)) == DORA_OK;
+        return is_added ? NULL : "finds no memory";
+    }
+    if (is_out) {
+        self->files[self->file_count++] = (dora_monitor_file){.path = value};
+        return NULL;
+    }
+    self->format = value;
+    return strcmp(value, "php") == 0 || strcmp(value, "json") == 0 ? NULL : "is php or json";
+}
+
+static bool is_php_name(const char *path)
+{
+    const size_t len = strlen(path);
+    return len >= 4 && strcmp(path + len - 4, ".php") == 0;
+}
+
+/* parse reads all arguments. Returns: whether that went well; else `message` says what is wrong. */
+static bool parse(arguments *self, int argc, char *const *argv, char *message, size_t size)
+{
+    for (int i = 0; i < argc; i++) {
+        const char *equals = strchr(argv[i], '=');
+        const char *flag = argv[i];
+        const size_t len = equals != NULL ? (size_t)(equals - flag) : strlen(flag);
+        const char *value = equals != NULL ? equals + 1 : i + 1 < argc ? argv[i + 1] : NULL;
+        const char *wrong = take(self, flag, len, value);
+        if (wrong != NULL) {
+            snprintf(message, size, "%.*s %s", (int)len, flag, wrong);
+            return false;
+        }
+        i += equals == NULL ? 1 : 0;
+    }
+    for (size_t i = 0; i < self->file_count; i++) {
+        dora_monitor_file *file = &self->files[i];
+        file->is_php =
+            self->format != NULL ? strcmp(self->format, "php") == 0 : is_php_name(file->path);
+    }
+    if (self->redis.len == 0 || self->file_count == 0) {
+        snprintf(message, size, "%s is missing", self->redis.len == 0 ? "--redis" : "--out");
+        return false;
+    }
+    if (dr_buf_append(&self->redis, "", 1) != DORA_OK) {
+        snprintf(message, size, "%s", dora_err_text(DORA_ENOMEM));
+        return false;
+    }
+    return true;
+}
+
+static void on_ready(void *user, size_t nodes, size_t groups)
+{
+    (void)user;
+    printf("dora monitor: ready, %zu %s in %zu %s\n", nodes, nodes == 1 ? "node" : "nodes", groups,
+           groups == 1 ? "group" : "groups");
+    (void)fflush(stdout);
+}
+
+static int run(const arguments *self)
+{
+    dora_error error = {.err = DORA_OK};
+    const dora_monitor_options options = {.redis = self->redis.data,
+                                          .files = self->files,
+                                          .file_count = self->file_count,
+                                          .on_ready = on_ready};
+    const dora_err err = dora_monitor_run(&options, &error);
+    if (err == DORA_EINVAL) {
+        return dr_cli_usage("monitor", error.msg);
+    }
+    if (err != DORA_OK) {
+        dr_cli_print_error("monitor", error.msg);
+        return DR_EXIT_FAILED;
+    }
+    return DR_EXIT_OK;
+}
+
+int dr_cli_monitor(int argc, char **argv)
+{
+    arguments self = {0};
+    char message[512];
+    int status = DR_EXIT_FAILED;
+    if (dr_cli_wants_help(argc, argv)) {
+        return dr_cli_help("monitor");
+    }
+    self.files = dr_calloc((size_t)argc, sizeof *self.files);
+    if (self.files == NULL) {
+        dr_cli_print_error("monitor", dora_err_text(DORA_ENOMEM));
+    } else if (parse(&self, argc, argv, message, sizeof message)) {
+        status = run(&self);
+    } else {
+        status = dr_cli_usage("monitor", message);
+    }
+    dr_buf_fini(&self.redis);
+    dr_free(self.files);
+    return status;
+}
