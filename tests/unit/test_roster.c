@@ -30,6 +30,7 @@ static void test_add(void **state)
     assert_string_equal(roster.groups[0].name, "b");
     assert_int_equal(roster.groups[0].count, 2);
     assert_int_equal(roster.groups[0].nodes[0].updatetime, 9);
+    assert_int_equal(dr_roster_count_nodes(&roster), 2); /* one of them in both groups */
     assert_ptr_equal(dr_roster_find(&roster, "a"), &roster.groups[1]);
     assert_null(dr_roster_find(&roster, "c"));
     dr_roster_fini(&roster);

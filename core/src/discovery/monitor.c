@@ -71,15 +71,6 @@ static void say_change(void *user, bool is_join, const char *group, const dr_add
     say(user, DR_LOG_INFO, line);
 }
 
-static size_t count_nodes(const dr_roster *roster)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < roster->count; i++) {
-        count += roster->groups[i].count;
-    }
-    return count;
-}
-
 /* put_files writes what has changed; one that cannot be written is tried again. */
 static void put_files(monitor *self)
 {
@@ -97,7 +88,7 @@ static void put_files(monitor *self)
             is_stale = true;
         } else if (is_written) {
             snprintf(line, sizeof line, "wrote %s: %zu nodes in %zu groups", file->path,
-                     count_nodes(&self->nodes), self->nodes.count);
+                     dr_roster_count_nodes(&self->nodes), self->nodes.count);
             say(self, DR_LOG_INFO, line);
         }
     }
@@ -131,7 +122,7 @@ static void tell_state(monitor *self, const char *before)
 {
     char lines[128];
     snprintf(lines, sizeof lines, "%sSTATUS=%zu nodes in %zu groups", before,
-             count_nodes(&self->nodes), self->nodes.count);
+             dr_roster_count_nodes(&self->nodes), self->nodes.count);
     dr_notify_say(&self->notify, lines);
 }
 
@@ -145,7 +136,8 @@ static void become_ready(monitor *self)
     }
     tell_state(self, "READY=1\n");
     if (self->options->on_ready != NULL) {
-        self->options->on_ready(self->options->user, count_nodes(&self->nodes), self->nodes.count);
+        self->options->on_ready(self->options->user, dr_roster_count_nodes(&self->nodes),
+                                self->nodes.count);
     }
 }
 

@@ -46,20 +46,11 @@ static void pass_warning(void *user, const char *text)
 
 /* ---- what is good ---- */
 
-static size_t count_nodes(const dr_roster *roster)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < roster->count; i++) {
-        count += roster->groups[i].count;
-    }
-    return count;
-}
-
 /* warn_kept says that the last good nodes stay, where there are any. */
 static void warn_kept(const dr_registry *self, const char *why)
 {
     char line[LINE_BYTES];
-    const size_t nodes = count_nodes(&self->roster);
+    const size_t nodes = dr_roster_count_nodes(&self->roster);
     if (nodes == 0) {
         warn(self, why);
         return;

@@ -68,7 +68,7 @@ static dora_err open_group(dr_roster *roster, dora_slice name, dr_roster_group *
     return DORA_OK;
 }
 
-static size_t count_nodes(const dr_roster *roster)
+static size_t count_places(const dr_roster *roster)
 {
     size_t count = 0;
     for (size_t i = 0; i < roster->count; i++) {
@@ -99,7 +99,7 @@ dora_err dr_roster_add(dr_roster *roster, dora_slice name, const dr_address *add
             return DORA_OK;
         }
     }
-    if (count_nodes(roster) == DR_ROSTER_NODES_MAX) {
+    if (count_places(roster) == DR_ROSTER_NODES_MAX) {
         return DORA_EFULL;
     }
     dora_err err = group == NULL ? open_group(roster, name, &group) : DORA_OK;
@@ -125,6 +125,31 @@ dora_err dr_roster_join(dr_roster *roster, const dr_roster *other)
         }
     }
     return DORA_OK;
+}
+
+static bool has_address(const dr_roster_group *group, const dr_address *address)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        if (dr_address_is_same(&group->nodes[i].address, address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t dr_roster_count_nodes(const dr_roster *roster)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < roster->count; i++) {
+        for (size_t j = 0; j < roster->groups[i].count; j++) {
+            bool is_new = true;
+            for (size_t k = 0; k < i && is_new; k++) {
+                is_new = !has_address(&roster->groups[k], &roster->groups[i].nodes[j].address);
+            }
+            count += is_new ? 1 : 0;
+        }
+    }
+    return count;
 }
 
 static int order_addresses(const dr_address *one, const dr_address *other)

@@ -37,6 +37,9 @@ dora_err dr_roster_join(dr_roster *roster, const dr_roster *other);
 void dr_roster_sort(dr_roster *roster);
 bool dr_roster_is_same(const dr_roster *one, const dr_roster *other);
 
+/* dr_roster_count_nodes counts addresses: one that stands in several groups is one node. */
+size_t dr_roster_count_nodes(const dr_roster *roster);
+
 /* dr_roster_find gives a group by name, NULL where there is none. */
 const dr_roster_group *dr_roster_find(const dr_roster *roster, const char *group);
 

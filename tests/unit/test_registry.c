@@ -1,0 +1,383 @@
+/* test_registry.c: nodes from a file or from several Redis, the last good ones kept. */
+#include "unit.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "census_scene.h"
+#include "discovery/registry.h"
+#include "torture.h"
+
+#define NODE(ip) "{\"node\":{\"ip\":\"" ip "\",\"port\":1},\"group\":[\"g\"]}"
+#define KEY(ip) "dora.node." ip ".1"
+#define REDIS_MAX 3
+
+typedef struct fixture {
+    dr_registry *registry;
+    scene_redis *redis; /* one for each talk */
+    uint64_t now_ns;
+    size_t warnings;
+    char warning[8192]; /* the last */
+} fixture;
+
+static void on_warning(void *user, const char *text)
+{
+    fixture *self = user;
+    self->warnings++;
+    snprintf(self->warning, sizeof self->warning, "%s", text);
+}
+
+static fixture *make(const char *sources)
+{
+    fixture *self = calloc(1, sizeof *self);
+    assert_non_null(self);
+    const dr_registry_events events = {.on_warning = on_warning, .user = self};
+    dora_error error;
+    self->redis = calloc(REDIS_MAX, sizeof *self->redis);
+    assert_non_null(self->redis);
+    self->now_ns = 1000 * SCENE_S;
+    assert_int_equal(dr_registry_new(&self->registry, sources, false, &events, &error), DORA_OK);
+    return self;
+}
+
+static void finish(fixture *self)
+{
+    dr_registry_stop(self->registry, self->now_ns);
+    dr_registry_free(self->registry);
+    free(self->redis);
+    free(self);
+}
+
+/* has makes a Redis name these hosts, each one letter. */
+static void has(fixture *self, size_t redis, const char *letters)
+{
+    static const char *const members[] = {NODE("a"), NODE("b"), NODE("c")};
+    static const char *const keys[] = {KEY("a"), KEY("b"), KEY("c")};
+    scene_redis *scene = &self->redis[redis];
+    scene->count = strlen(letters);
+    for (size_t i = 0; i < scene->count; i++) {
+        scene->members[i] = members[letters[i] - 'a'];
+        scene->nodes[i] = keys[letters[i] - 'a'];
+    }
+    scene->nodes[scene->count] = NULL;
+}
+
+static void move(fixture *self)
+{
+    for (size_t i = 0; i < dr_registry_talks(self->registry); i++) {
+        scene_move(&self->redis[i], dr_registry_talk(self->registry, i), self->now_ns);
+    }
+}
+
+static void start(fixture *self)
+{
+    dr_registry_start(self->registry, self->now_ns);
+    move(self);
+}
+
+/* A second passes, and all are read. */
+static void read_again(fixture *self)
+{
+    for (int i = 0; i < 20; i++) {
+        self->now_ns += 50 * SCENE_MS;
+        move(self);
+    }
+    dr_registry_read(self->registry, self->now_ns);
+    move(self);
+}
+
+static void kill_redis(fixture *self, size_t redis)
+{
+    self->redis[redis].is_dead = true;
+    scene_lose(dr_registry_talk(self->registry, redis), self->now_ns);
+}
+
+static const char *hosts(const fixture *self)
+{
+    static char text[256];
+    const dr_roster *roster = dr_registry_roster(self->registry);
+    const dr_roster_group *group = roster != NULL ? dr_roster_find(roster, "g") : NULL;
+    text[0] = '\0';
+    for (size_t i = 0; group != NULL && i < group->count; i++) {
+        const size_t len = strlen(text);
+        snprintf(text + len, sizeof text - len, "%s", group->nodes[i].address.host);
+    }
+    return text;
+}
+
+static void test_meant(void **state)
+{
+    (void)state;
+    assert_true(dr_registry_is_meant("file:/x"));
+    assert_true(dr_registry_is_meant(" redis://a,redis://b"));
+    assert_true(dr_registry_is_meant("rediss://a")); /* refused later, with the reason */
+    assert_false(dr_registry_is_meant("a:1,b:2"));
+    assert_false(dr_registry_is_meant("unix:/x"));
+    assert_false(dr_registry_is_meant(""));
+    assert_false(dr_registry_is_meant(NULL));
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"file:", "file: the path of a node file is missing"},
+        {"redis://a,redis://b:x", "redis"},
+        {"redis://a,", "redis"},
+        {"a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a", "more than 16 Redis"},
+    };
+    const dr_registry_events events = {.on_warning = on_warning};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dr_registry *registry;
+        dora_error error = {.err = DORA_OK};
+        assert_int_equal(dr_registry_new(&registry, cases[i][0], true, &events, &error),
+                         DORA_EINVAL);
+        if (strcmp(cases[i][1], "redis") != 0) {
+            assert_string_equal(error.msg, cases[i][1]);
+        }
+    }
+    dr_registry *most;
+    assert_int_equal(dr_registry_new(&most, "a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a", true, &events, NULL),
+                     DORA_OK);
+    assert_int_equal(dr_registry_talks(most), 32);
+    assert_non_null(dr_registry_talk(most, 31));
+    dr_registry_free(most);
+}
+
+static void test_union(void **state)
+{
+    (void)state;
+    fixture *self = make("redis://r:1, redis://r:2,r:3");
+    assert_int_equal(dr_registry_talks(self->registry), 3);
+    has(self, 0, "a");
+    has(self, 1, "ba");
+    assert_null(dr_registry_roster(self->registry));
+    start(self);
+    assert_string_equal(hosts(self), "ab");
+    assert_true(dr_registry_changed(self->registry));
+    assert_false(dr_registry_changed(self->registry));
+    assert_false(dr_registry_is_reading(self->registry));
+    read_again(self);
+    assert_false(dr_registry_changed(self->registry));
+    /* What a lost one said counts until another one speaks. */
+    kill_redis(self, 1);
+    assert_string_equal(hosts(self), "ab");
+    read_again(self);
+    assert_string_equal(hosts(self), "a");
+    assert_true(dr_registry_changed(self->registry));
+    assert_int_equal(self->warnings, 1);
+    assert_string_equal(self->warning, "redis://r:2: the connection was closed");
+    /* It is back, and counts again. */
+    self->redis[1].is_dead = false;
+    for (int i = 0; i < 4; i++) {
+        read_again(self);
+    }
+    assert_string_equal(hosts(self), "ab");
+    finish(self);
+}
+
+static void test_all_down(void **state)
+{
+    (void)state;
+    fixture *self = make("redis://r:1,redis://r:2");
+    self->redis[0].is_dead = true;
+    self->redis[1].is_dead = true;
+    start(self);
+    assert_null(dr_registry_roster(self->registry));
+    assert_string_equal(dr_registry_why(self->registry),
+                        "redis://r:1: Connection refused; redis://r:2: Connection refused");
+    assert_int_equal(self->warnings, 2);
+    self->redis[0].is_dead = false;
+    self->redis[1].is_dead = false;
+    has(self, 0, "a");
+    has(self, 1, "b");
+    for (int i = 0; i < 4; i++) {
+        read_again(self);
+    }
+    assert_string_equal(hosts(self), "ab");
+    (void)dr_registry_changed(self->registry);
+    kill_redis(self, 0);
+    kill_redis(self, 1);
+    assert_int_equal(self->warnings, 5); /* each, and that the nodes stay */
+    assert_string_equal(self->warning, "no Redis can be read; the last 2 nodes in 1 group stay");
+    read_again(self);
+    read_again(self);
+    assert_string_equal(hosts(self), "ab");
+    assert_false(dr_registry_changed(self->registry));
+    assert_int_equal(self->warnings, 5);
+    finish(self);
+}
+
+static void test_suddenly_empty(void **state)
+{
+    (void)state;
+    fixture *self = make("redis://r:1");
+    start(self);
+    assert_null(dr_registry_roster(self->registry));
+    assert_string_equal(dr_registry_why(self->registry), "no server is registered");
+    assert_int_equal(self->warnings, 0);
+    has(self, 0, "ab");
+    read_again(self);
+    assert_string_equal(hosts(self), "ab");
+    (void)dr_registry_changed(self->registry);
+    has(self, 0, "");
+    read_again(self);
+    read_again(self);
+    assert_string_equal(hosts(self), "ab");
+    assert_false(dr_registry_changed(self->registry));
+    assert_int_equal(self->warnings, 1);
+    assert_string_equal(self->warning,
+                        "no server is registered any more; the last 2 nodes in 1 group stay");
+    has(self, 0, "b");
+    read_again(self);
+    assert_string_equal(hosts(self), "b");
+    assert_true(dr_registry_changed(self->registry));
+    has(self, 0, "");
+    read_again(self);
+    assert_int_equal(self->warnings, 2); /* anew */
+    finish(self);
+}
+
+/* ---- the file ---- */
+
+static char path[] = "/tmp/test_registry_XXXXXX";
+static char nodes[sizeof path + 16];
+
+static void put(const char *text)
+{
+    char next[sizeof nodes + 8];
+    snprintf(next, sizeof next, "%s.next", nodes);
+    FILE *file = fopen(next, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    fclose(file);
+    assert_int_equal(rename(next, nodes), 0);
+}
+
+static void later(fixture *self)
+{
+    self->now_ns += DR_REGISTRY_FILE_MS * SCENE_MS;
+    dr_registry_read(self->registry, self->now_ns);
+}
+
+static void test_file(void **state)
+{
+    (void)state;
+    char source[sizeof nodes + 8];
+    char expected[256];
+    snprintf(source, sizeof source, "file:%s", nodes);
+    fixture *self = make(source);
+    assert_int_equal(dr_registry_talks(self->registry), 0);
+    dr_registry_start(self->registry, self->now_ns);
+    snprintf(expected, sizeof expected, "file %s: No such file or directory", nodes);
+    assert_string_equal(dr_registry_why(self->registry), expected);
+    assert_string_equal(self->warning, expected);
+    later(self);
+    assert_int_equal(self->warnings, 1);
+    put("{}");
+    later(self);
+    assert_string_equal(dr_registry_why(self->registry), "no server is registered");
+    put("{\"g\": [{\"ip\": \"b\", \"port\": 1}, {\"ip\": \"a\", \"port\": 1}]}");
+    dr_registry_read(self->registry, self->now_ns + 1); /* it was looked at just now */
+    assert_null(dr_registry_roster(self->registry));
+    later(self);
+    assert_string_equal(hosts(self), "ba"); /* the file's order */
+    assert_true(dr_registry_changed(self->registry));
+    later(self);
+    assert_false(dr_registry_changed(self->registry));
+    put("{\"g\": [{]}");
+    later(self);
+    later(self);
+    assert_string_equal(hosts(self), "ba");
+    assert_int_equal(self->warnings, 2);
+    snprintf(expected, sizeof expected,
+             "file %s: line 1, column 9: string or '}' expected near ']'; the last 2 nodes in 1 "
+             "group stay",
+             nodes);
+    assert_string_equal(self->warning, expected);
+    assert_int_equal(unlink(nodes), 0);
+    later(self);
+    later(self);
+    assert_int_equal(self->warnings, 3);
+    put("{}");
+    later(self);
+    assert_string_equal(hosts(self), "ba");
+    snprintf(expected, sizeof expected,
+             "file %s: no server stands there any more; the last 2 nodes in 1 group stay", nodes);
+    assert_string_equal(self->warning, expected);
+    put("{\"g\": [{\"ip\": \"c\", \"port\": 1}]}");
+    later(self);
+    assert_string_equal(hosts(self), "c");
+    assert_true(dr_registry_changed(self->registry));
+    finish(self);
+    assert_int_equal(unlink(nodes), 0);
+}
+
+static void test_file_odd(void **state)
+{
+    (void)state;
+    char source[sizeof nodes + 8];
+    char expected[256];
+    snprintf(source, sizeof source, "file:%s", nodes);
+    assert_int_equal(mkfifo(nodes, 0600), 0); /* nobody writes there: that must not block */
+    fixture *self = make(source);
+    dr_registry_start(self->registry, self->now_ns);
+    snprintf(expected, sizeof expected, "file %s: it is no regular file", nodes);
+    assert_string_equal(dr_registry_why(self->registry), expected);
+    assert_int_equal(unlink(nodes), 0);
+    put("");
+    assert_int_equal(truncate(nodes, DR_REGISTRY_FILE_BYTES_MAX + 1), 0);
+    later(self);
+    snprintf(expected, sizeof expected, "file %s: it is longer than 4194304 bytes", nodes);
+    assert_string_equal(dr_registry_why(self->registry), expected);
+    assert_int_equal(truncate(nodes, DR_REGISTRY_FILE_BYTES_MAX), 0);
+    later(self);
+    assert_null(strstr(dr_registry_why(self->registry), "longer"));
+    finish(self);
+    assert_int_equal(unlink(nodes), 0);
+}
+
+static bool torture_step(void *user)
+{
+    const dr_registry_events events = {.on_warning = on_warning};
+    dr_registry *registry;
+    if (dr_registry_new(&registry, user, true, &events, NULL) != DORA_OK) {
+        return false;
+    }
+    dr_registry_free(registry);
+    return true;
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    assert_true(torture_run(torture_step, (void *)(uintptr_t) "redis://a,redis://b") >= 7);
+    assert_int_equal(torture_run(torture_step, (void *)(uintptr_t) "file:/x"), 3);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(path) == NULL) {
+        return -1;
+    }
+    snprintf(nodes, sizeof nodes, "%s/nodes.json", path);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_meant),          cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_union),          cmocka_unit_test(test_all_down),
+        cmocka_unit_test(test_suddenly_empty), cmocka_unit_test(test_file),
+        cmocka_unit_test(test_file_odd),       cmocka_unit_test(test_out_of_memory),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
