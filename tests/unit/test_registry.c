@@ -199,7 +199,8 @@ static void test_all_down(void **state)
     kill_redis(self, 0);
     kill_redis(self, 1);
     assert_int_equal(self->warnings, 5); /* each, and that the nodes stay */
-    assert_string_equal(self->warning, "no Redis can be read; the last 2 nodes in 1 group stay");
+    assert_string_equal(self->warning,
+                        "no Redis can be read; the last ones stay: 2 nodes in 1 group");
     read_again(self);
     read_again(self);
     assert_string_equal(hosts(self), "ab");
@@ -227,7 +228,7 @@ static void test_suddenly_empty(void **state)
     assert_false(dr_registry_changed(self->registry));
     assert_int_equal(self->warnings, 1);
     assert_string_equal(self->warning,
-                        "no server is registered any more; the last 2 nodes in 1 group stay");
+                        "no server is registered any more; the last ones stay: 2 nodes in 1 group");
     has(self, 0, "b");
     read_again(self);
     assert_string_equal(hosts(self), "b");
@@ -291,8 +292,8 @@ static void test_file(void **state)
     assert_string_equal(hosts(self), "ba");
     assert_int_equal(self->warnings, 2);
     snprintf(expected, sizeof expected,
-             "file %s: line 1, column 9: string or '}' expected near ']'; the last 2 nodes in 1 "
-             "group stay",
+             "file %s: line 1, column 9: string or '}' expected near ']'; the last ones stay: 2 "
+             "nodes in 1 group",
              nodes);
     assert_string_equal(self->warning, expected);
     assert_int_equal(unlink(nodes), 0);
@@ -303,7 +304,8 @@ static void test_file(void **state)
     later(self);
     assert_string_equal(hosts(self), "ba");
     snprintf(expected, sizeof expected,
-             "file %s: no server stands there any more; the last 2 nodes in 1 group stay", nodes);
+             "file %s: no server stands there any more; the last ones stay: 2 nodes in 1 group",
+             nodes);
     assert_string_equal(self->warning, expected);
     put("{\"g\": [{\"ip\": \"c\", \"port\": 1}]}");
     later(self);

@@ -35,7 +35,8 @@ dora_err dr_census_new(dr_census **census, const dr_redis_url *url, bool subscri
                        const dr_census_events *events);
 void dr_census_free(dr_census *census);
 
-/* dr_census_talks gives its talks, one or two, to be driven. */
+/* dr_census_talks gives its talks, one or two, to be driven. What the second hears makes the first
+ * speak: look at the drivers of both after any event of one. */
 size_t dr_census_talks(dr_census *census, dr_redis *talks[2]);
 
 /* dr_census_start begins. dr_census_stop closes the connections. */

@@ -75,6 +75,7 @@ static void say_change(void *user, bool is_join, const char *group, const dr_add
 static void put_files(monitor *self)
 {
     char line[4096];
+    char counts[DR_ROSTER_COUNTS_MAX];
     bool is_stale = false;
     bool is_written = false;
     for (size_t i = 0; i < self->options->file_count; i++) {
@@ -87,8 +88,8 @@ static void put_files(monitor *self)
             }
             is_stale = true;
         } else if (is_written) {
-            snprintf(line, sizeof line, "wrote %s: %zu nodes in %zu groups", file->path,
-                     dr_roster_count_nodes(&self->nodes), self->nodes.count);
+            snprintf(line, sizeof line, "wrote %s: %s", file->path,
+                     dr_roster_counts(&self->nodes, counts));
             say(self, DR_LOG_INFO, line);
         }
     }
@@ -121,8 +122,8 @@ static void take_nodes(monitor *self)
 static void tell_state(monitor *self, const char *before)
 {
     char lines[128];
-    snprintf(lines, sizeof lines, "%sSTATUS=%zu nodes in %zu groups", before,
-             dr_roster_count_nodes(&self->nodes), self->nodes.count);
+    char counts[DR_ROSTER_COUNTS_MAX];
+    snprintf(lines, sizeof lines, "%sSTATUS=%s", before, dr_roster_counts(&self->nodes, counts));
     dr_notify_say(&self->notify, lines);
 }
 
@@ -141,10 +142,18 @@ static void become_ready(monitor *self)
     }
 }
 
+static void look_at_drivers(monitor *self)
+{
+    for (size_t i = 0; i < self->driver_count; i++) {
+        dr_redis_uv_look(self->drivers[i]);
+    }
+}
+
 static void on_before_waiting(uv_prepare_t *handle)
 {
     monitor *self = handle->data;
     const bool is_late = dr_clock_ns() - self->started_ns >= FIRST_STATE_MS * UINT64_C(1000000);
+    look_at_drivers(self); /* a message to one talk has another one ask */
     if (!self->is_ready) {
         if (is_late || !dr_registry_is_reading(self->registry)) {
             become_ready(self);
@@ -270,13 +279,6 @@ static dora_err open_registry(monitor *self, dora_error *error)
         self->driver_count++;
     }
     return err;
-}
-
-static void look_at_drivers(monitor *self)
-{
-    for (size_t i = 0; i < self->driver_count; i++) {
-        dr_redis_uv_look(self->drivers[i]);
-    }
 }
 
 /* ---- the end ---- */

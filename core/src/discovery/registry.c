@@ -50,14 +50,13 @@ static void pass_warning(void *user, const char *text)
 static void warn_kept(const dr_registry *self, const char *why)
 {
     char line[LINE_BYTES];
-    const size_t nodes = dr_roster_count_nodes(&self->roster);
-    if (nodes == 0) {
+    char counts[DR_ROSTER_COUNTS_MAX];
+    if (self->roster.count == 0) {
         warn(self, why);
         return;
     }
-    snprintf(line, sizeof line, "%s; the last %zu %s in %zu %s stay", why, nodes,
-             nodes == 1 ? "node" : "nodes", self->roster.count,
-             self->roster.count == 1 ? "group" : "groups");
+    snprintf(line, sizeof line, "%s; the last ones stay: %s", why,
+             dr_roster_counts(&self->roster, counts));
     warn(self, line);
 }
 

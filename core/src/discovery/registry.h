@@ -30,7 +30,8 @@ dora_err dr_registry_new(dr_registry **registry, const char *sources, bool subsc
                          const dr_registry_events *events, dora_error *error);
 void dr_registry_free(dr_registry *registry);
 
-/* dr_registry_talks is how many talks are to be driven (a file: 0); dr_registry_talk gives one. */
+/* dr_registry_talks is how many talks are to be driven (a file: 0); dr_registry_talk gives one.
+ * Where it subscribes, an event of one makes another one speak: look at the drivers of all. */
 size_t dr_registry_talks(const dr_registry *registry);
 dr_redis *dr_registry_talk(dr_registry *registry, size_t index);
 

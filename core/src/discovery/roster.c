@@ -1,6 +1,7 @@
 /* roster.c: groups of nodes: made, ordered, compared. Pure. */
 #include "discovery/roster.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,6 +151,14 @@ size_t dr_roster_count_nodes(const dr_roster *roster)
         }
     }
     return count;
+}
+
+const char *dr_roster_counts(const dr_roster *roster, char text[DR_ROSTER_COUNTS_MAX])
+{
+    const size_t nodes = dr_roster_count_nodes(roster);
+    snprintf(text, DR_ROSTER_COUNTS_MAX, "%zu %s in %zu %s", nodes, nodes == 1 ? "node" : "nodes",
+             roster->count, roster->count == 1 ? "group" : "groups");
+    return text;
 }
 
 static int order_addresses(const dr_address *one, const dr_address *other)

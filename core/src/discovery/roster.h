@@ -40,6 +40,10 @@ bool dr_roster_is_same(const dr_roster *one, const dr_roster *other);
 /* dr_roster_count_nodes counts addresses: one that stands in several groups is one node. */
 size_t dr_roster_count_nodes(const dr_roster *roster);
 
+/* dr_roster_counts writes "3 nodes in 2 groups". */
+#define DR_ROSTER_COUNTS_MAX 64
+const char *dr_roster_counts(const dr_roster *roster, char text[DR_ROSTER_COUNTS_MAX]);
+
 /* dr_roster_find gives a group by name, NULL where there is none. */
 const dr_roster_group *dr_roster_find(const dr_roster *roster, const char *group);
 
