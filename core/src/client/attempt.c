@@ -14,43 +14,13 @@ static dora_err failed(dora_error *error, dora_err err)
     return err;
 }
 
-static bool is_kept(void *user, size_t node)
-{
-    return dr_keep_is_used(user, node);
-}
-
-/* The node that options->node names, made known if need be. */
-static dora_err find_named(dr_attempt *a, dora_error *error)
-{
-    dora_client *client = a->client;
-    dr_nodes *nodes = &client->nodes;
-    a->tries.node = dr_nodes_find(nodes, &a->node_address);
-    if (a->tries.node < nodes->count) {
-        return DORA_OK;
-    }
-    if (nodes->count < nodes->listed + DR_NODES_OTHER_MAX) {
-        dora_err err = dr_keep_grow(&client->keep, nodes->count + 1);
-        return err == DORA_OK ? dr_nodes_add(nodes, &a->node_address) : err;
-    }
-    size_t oldest = dr_nodes_oldest(nodes, is_kept, &client->keep);
-    if (oldest == nodes->count) {
-        return dora_error_set(error, DORA_EFULL,
-                              "calls to %d servers that are in no group are under way",
-                              DR_NODES_OTHER_MAX);
-    }
-    dr_keep_clear(&client->keep, oldest);
-    dr_nodes_recycle(nodes, oldest, &a->node_address);
-    a->tries.node = oldest;
-    return DORA_OK;
-}
-
 /* Chooses the node. Returns: DORA_OK, DORA_ECONNECT when every one was tried, or an error. */
 static dora_err choose(dr_attempt *a, uint64_t now_ms, dora_error *error)
 {
     dora_client *client = a->client;
     if (a->options->node != NULL) {
-        dora_err err = find_named(a, error);
-        return err == DORA_ENOMEM ? failed(error, err) : err;
+        const dr_nodes_owner owner = dr_keep_owner(&client->keep);
+        return dr_nodes_name(&client->nodes, &a->node_address, &owner, &a->tries.node, error);
     }
     return dr_tries_pick(&a->tries, &client->nodes, now_ms, dr_random_next(&client->random));
 }

@@ -125,6 +125,9 @@ dora_err dr_nodes_read(dr_nodes *nodes, const char *list, const dora_group *grou
     for (size_t i = 0; err == DORA_OK && i < count; i++) {
         err = named_group_read(nodes, &groups[i], error);
     }
+    for (size_t i = 0; i < nodes->count; i++) {
+        nodes->items[i].is_listed = true;
+    }
     nodes->listed = nodes->count;
     if (err != DORA_OK) {
         dr_nodes_fini(nodes);
@@ -150,6 +153,9 @@ dora_err dr_nodes_group(const dr_nodes *nodes, const char *name, size_t *group, 
     for (size_t i = 0; i < nodes->group_count; i++) {
         const char *text = nodes->groups[i].name;
         size_t text_len = strlen(text);
+        if (nodes->groups[i].count == 0) {
+            continue; /* of a registry that has no such group at the moment */
+        }
         if (strcmp(text, name) == 0) {
             *group = i;
             return DORA_OK;
@@ -161,6 +167,11 @@ dora_err dr_nodes_group(const dr_nodes *nodes, const char *name, size_t *group, 
             len += text_len;
         }
     }
-    return dora_error_set(error, DORA_EINVAL, "there is no group \"%.200s\"; %s%s", name,
-                          len > 0 ? "there are: " : "the client has no groups", known);
+    dora_err err = dora_error_set(error, nodes->is_watched ? DORA_ECONNECT : DORA_EINVAL,
+                                  "there is no group \"%.200s\"; %s%s", name,
+                                  len > 0 ? "there are: " : "the client has no groups", known);
+    if (error != NULL && err == DORA_ECONNECT) {
+        error->code = DORA_CODE_CONNECT;
+    }
+    return err;
 }

@@ -5,6 +5,9 @@
 
 dora_err dr_keep_grow(dr_keep *keep, size_t node_count)
 {
+    if (node_count <= keep->node_count) {
+        return DORA_OK;
+    }
     dr_idle *idle = dr_realloc(keep->idle, node_count * sizeof *idle);
     if (idle == NULL) {
         return DORA_ENOMEM;
@@ -148,6 +151,27 @@ bool dr_keep_is_used(const dr_keep *keep, size_t node)
         }
     }
     return false;
+}
+
+static dora_err grow(void *user, size_t count)
+{
+    return dr_keep_grow(user, count);
+}
+
+static bool is_used(void *user, size_t node)
+{
+    return dr_keep_is_used(user, node);
+}
+
+static void close_idle(void *user, size_t node)
+{
+    dr_keep_clear(user, node);
+}
+
+dr_nodes_owner dr_keep_owner(dr_keep *keep)
+{
+    return (dr_nodes_owner){
+        .grow = grow, .is_used = is_used, .close_idle = close_idle, .user = keep};
 }
 
 void dr_keep_forget(dr_keep *keep)

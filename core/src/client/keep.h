@@ -3,6 +3,7 @@
 #define DR_CLIENT_KEEP_H
 
 #include "client/link.h"
+#include "client/nodes.h"
 #include "client/socket.h"
 
 #define DR_IDLE_MAX 256              /* idle connections to one node; a thread uses one at a time */
@@ -64,6 +65,9 @@ void dr_keep_sweep(dr_keep *keep);
 
 /* dr_keep_is_used says whether a call or a submission needs a connection to the node. */
 bool dr_keep_is_used(const dr_keep *keep, size_t node);
+
+/* dr_keep_owner is the keep as the nodes see it. */
+dr_nodes_owner dr_keep_owner(dr_keep *keep);
 
 /* dr_keep_forget is for the child after a fork: it drops the idle connections and closes the
  * others, which then belong to threads that are not there. */

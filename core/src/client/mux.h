@@ -137,8 +137,10 @@ struct dora_mux {
     dr_fork_watch watch;
 };
 
-/* dr_mux_grow makes room for what is known of `count` nodes. Errors: DORA_ENOMEM. */
+/* dr_mux_grow makes room for what is known of `count` nodes. Errors: DORA_ENOMEM. dr_mux_owner is
+ * the mux as its nodes see it. */
 dora_err dr_mux_grow(dora_mux *mux, size_t count);
+dr_nodes_owner dr_mux_owner(dora_mux *mux);
 
 /* ---- mux_table.c: calls by guid, and by time ---- */
 

@@ -64,6 +64,11 @@ static dora_err call_new(dora_mux *mux, dr_call_type type, const dora_call *call
     return DORA_OK;
 }
 
+static dora_err grow(void *user, size_t count)
+{
+    return dr_mux_grow(user, count);
+}
+
 static bool is_node_used(void *user, size_t node)
 {
     const dora_mux *mux = user;
@@ -74,37 +79,32 @@ static bool is_node_used(void *user, size_t node)
     return conn != NULL;
 }
 
+static void close_idle(void *user, size_t node)
+{
+    dora_mux *mux = user;
+    dr_mux_conn *next = NULL;
+    for (dr_mux_conn *conn = mux->more[node].conns; conn != NULL; conn = next) {
+        next = conn->next;
+        if (conn->waiting.count + conn->sent.count == 0) {
+            dr_mux_conn_end(mux, conn, false, 0);
+        }
+    }
+    mux->more[node].grow_after_ns = 0;
+}
+
+dr_nodes_owner dr_mux_owner(dora_mux *mux)
+{
+    return (dr_nodes_owner){
+        .grow = grow, .is_used = is_node_used, .close_idle = close_idle, .user = mux};
+}
+
 /* Finds the one node that a call names, which is made known if need be. */
-static dora_err name_node(dora_mux *mux, dr_tries *tries, const char *text, uint64_t now_ns,
-                          dora_error *error)
+static dora_err name_node(dora_mux *mux, dr_tries *tries, const char *text, dora_error *error)
 {
     dr_address address;
-    dr_nodes *nodes = &mux->nodes;
+    const dr_nodes_owner owner = dr_mux_owner(mux);
     dora_err err = dr_address_read((dora_slice){text, strlen(text)}, &address, error);
-    if (err != DORA_OK) {
-        return err;
-    }
-    tries->node = dr_nodes_find(nodes, &address);
-    if (tries->node < nodes->count) {
-        return DORA_OK;
-    }
-    if (nodes->count < nodes->listed + DR_NODES_OTHER_MAX) {
-        err = dr_mux_grow(mux, nodes->count + 1);
-        err = err == DORA_OK ? dr_nodes_add(nodes, &address) : err;
-        return err == DORA_OK ? DORA_OK : no_memory(error);
-    }
-    tries->node = dr_nodes_oldest(nodes, is_node_used, mux);
-    if (tries->node == nodes->count) {
-        return dora_error_set(error, DORA_EFULL,
-                              "calls to %d servers that are in no group are under way",
-                              DR_NODES_OTHER_MAX);
-    }
-    while (mux->more[tries->node].conns != NULL) {
-        dr_mux_conn_end(mux, mux->more[tries->node].conns, false, now_ns);
-    }
-    dr_nodes_recycle(nodes, tries->node, &address);
-    mux->more[tries->node].grow_after_ns = 0;
-    return DORA_OK;
+    return err == DORA_OK ? dr_nodes_name(&mux->nodes, &address, &owner, &tries->node, error) : err;
 }
 
 static dora_err may_start(const dora_mux *mux, bool is_submission, dora_error *error)
@@ -163,7 +163,7 @@ dora_err dora_mux_start(dora_mux *mux, dora_mux_mode mode, const dora_call *call
     err = dr_tries_begin(&call->tries, &mux->settings, &mux->nodes, options, now_ns,
                          dr_deadline_get(), error);
     if (err == DORA_OK && call->tries.is_named) {
-        err = name_node(mux, &call->tries, options->node, now_ns, error);
+        err = name_node(mux, &call->tries, options->node, error);
     }
     if (err == DORA_OK) {
         err = launch(mux, call, now_ns, error);

@@ -1,57 +1,14 @@
 /* nodes.c: which server to ask next, and which to leave alone. Pure: time and chance are given. */
 #include "client/nodes.h"
 
-#include "base/mem.h"
-
 void dr_tried_add(dr_tried *tried, size_t node)
 {
-    if (node < DR_NODES_MAX) {
-        tried->bits[node / 64] |= (uint64_t)1 << (node % 64);
-    }
+    tried->bits[node / 64] |= (uint64_t)1 << (node % 64);
 }
 
 bool dr_tried_has(const dr_tried *tried, size_t node)
 {
     return (tried->bits[node / 64] >> (node % 64) & 1) != 0;
-}
-
-size_t dr_nodes_find(const dr_nodes *nodes, const dr_address *address)
-{
-    size_t node = 0;
-    while (node < nodes->count && !dr_address_is_same(&nodes->items[node].address, address)) {
-        node++;
-    }
-    return node;
-}
-
-dora_err dr_nodes_add(dr_nodes *nodes, const dr_address *address)
-{
-    dr_node *items = dr_realloc(nodes->items, (nodes->count + 1) * sizeof *items);
-    if (items == NULL) {
-        return DORA_ENOMEM;
-    }
-    items[nodes->count] = (dr_node){.address = *address};
-    nodes->items = items;
-    nodes->count++;
-    return DORA_OK;
-}
-
-void dr_nodes_recycle(dr_nodes *nodes, size_t node, const dr_address *address)
-{
-    nodes->items[node] = (dr_node){.address = *address};
-}
-
-size_t dr_nodes_oldest(const dr_nodes *nodes, bool (*is_used)(void *user, size_t node), void *user)
-{
-    size_t oldest = nodes->count;
-    for (size_t i = nodes->listed; i < nodes->count; i++) {
-        bool is_older =
-            oldest == nodes->count || nodes->items[i].asked_ms < nodes->items[oldest].asked_ms;
-        if (is_older && nodes->items[i].in_flight == 0 && !is_used(user, i)) {
-            oldest = i;
-        }
-    }
-    return oldest;
 }
 
 static bool is_candidate(const dr_nodes *nodes, size_t node, const dr_tried *tried, uint64_t now_ms)

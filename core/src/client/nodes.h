@@ -6,8 +6,9 @@
 
 #include "discovery/roster.h"
 
-#define DR_NODES_MAX 256            /* in the groups of one client: dr_tried has a bit for each */
+#define DR_NODES_MAX 256            /* in the groups of one client */
 #define DR_NODES_OTHER_MAX 64       /* in no group, that calls named themselves */
+#define DR_NODES_GROUPS_MAX 1024    /* names of groups, of a registry all that it ever had */
 #define DR_NODE_PAUSE_MS 100u       /* a node that failed once is left alone for so long, */
 #define DR_NODE_PAUSE_MS_MAX 10000u /* doubled at each failure up to this */
 #define DR_NODE_SILENCES_MAX 3u     /* calls in a row without any reply: as a failure */
@@ -15,6 +16,8 @@
 
 typedef struct dr_node {
     dr_address address;
+    bool is_listed;     /* it stands in a group */
+    uint32_t life;      /* counts the servers that had this index before */
     uint32_t in_flight; /* calls that this client has under way there */
     uint32_t failures;  /* since the last success */
     uint32_t silences;  /* calls that timed out since the last reply */
@@ -30,18 +33,30 @@ typedef struct dr_group {
     size_t count;
 } dr_group;
 
-/* dr_nodes: the first `listed` items stand in groups and stay; others come and go. */
+/* dr_nodes: an index stays a server's while a call is in flight there, or a connection in use. So
+ * does a group's, for ever: one that a registry has no more is without nodes. */
 typedef struct dr_nodes {
     dr_node *items;
     size_t count;
-    size_t listed;
+    size_t listed; /* of them: in groups */
     dr_group *groups;
     size_t group_count;
+    size_t usual;       /* the group of calls that name none: */
+    bool is_usual_told; /* of a registry: the options say which, else it is the first one */
+    bool is_watched;    /* the groups are a registry's: dr_nodes_apply changes them */
 } dr_nodes;
 
-/* dr_tried marks the listed nodes that one call has tried already. Zeroed memory: none. */
+/* dr_nodes_owner is who has the connections to the nodes. */
+typedef struct dr_nodes_owner {
+    dora_err (*grow)(void *user, size_t count);  /* makes room for so many nodes */
+    bool (*is_used)(void *user, size_t node);    /* something is under way on a connection */
+    void (*close_idle)(void *user, size_t node); /* closes the connections where nothing is */
+    void *user;
+} dr_nodes_owner;
+
+/* dr_tried marks the nodes that one call has tried already. Zeroed memory: none. */
 typedef struct dr_tried {
-    uint64_t bits[DR_NODES_MAX / 64];
+    uint64_t bits[(DR_NODES_MAX + DR_NODES_OTHER_MAX) / 64];
 } dr_tried;
 
 void dr_tried_add(dr_tried *tried, size_t node);
@@ -54,26 +69,33 @@ dora_err dr_nodes_read(dr_nodes *nodes, const char *list, const dora_group *grou
                        dora_error *error);
 void dr_nodes_fini(dr_nodes *nodes);
 
-/* dr_nodes_group finds a group by its name. Errors: DORA_EINVAL, naming those that there are. */
+/* dr_nodes_expect makes the nodes of a registry, of which nothing is known yet. `group` is the
+ * usual one; NULL: the first one that the registry has. Errors: DORA_ENOMEM.
+ * Ownership: as dr_nodes_read. */
+dora_err dr_nodes_expect(dr_nodes *nodes, const char *group);
+
+/* dr_nodes_group finds a group by its name. Errors, naming those that there are: DORA_EINVAL, and
+ * of a registry, where it may come, DORA_ECONNECT (code 100010). */
 dora_err dr_nodes_group(const dr_nodes *nodes, const char *name, size_t *group, dora_error *error);
 
 /* dr_nodes_apply makes the groups those of a registry. A node that stays keeps what is known of it,
  * and its index; one that stands in no group any more is as one that calls named themselves: calls
- * under way there go on. Beyond DR_NODES_MAX nodes the rest is left out: `*left_out` says how many.
+ * under way there go on, and its idle connections are closed. Beyond DR_NODES_MAX nodes or
+ * DR_NODES_GROUPS_MAX groups the rest is left out: `*left_out` says how many places of nodes.
  * Errors: DORA_ENOMEM, and nothing has changed. */
-dora_err dr_nodes_apply(dr_nodes *nodes, const dr_roster *roster, size_t *left_out);
+dora_err dr_nodes_apply(dr_nodes *nodes, const dr_roster *roster, const dr_nodes_owner *owner,
+                        size_t *left_out);
 
 /* dr_nodes_find gives the node of an address, nodes->count where there is none. dr_nodes_add makes
  * one more, which is in no group. Errors: DORA_ENOMEM. */
 size_t dr_nodes_find(const dr_nodes *nodes, const dr_address *address);
 dora_err dr_nodes_add(dr_nodes *nodes, const dr_address *address);
 
-/* dr_nodes_recycle turns a node that is in no group into another one. */
-void dr_nodes_recycle(dr_nodes *nodes, size_t node, const dr_address *address);
-
-/* dr_nodes_oldest gives the one that was asked least recently of the nodes in no group that have no
- * call in flight and that `is_used` does not claim, nodes->count where there is none. */
-size_t dr_nodes_oldest(const dr_nodes *nodes, bool (*is_used)(void *user, size_t node), void *user);
+/* dr_nodes_name gives the node of an address that a call names. Where there is none, it is made; of
+ * DR_NODES_OTHER_MAX in no group the one that was asked least recently, and where nothing is under
+ * way, is forgotten for it. Errors: DORA_ENOMEM; DORA_EFULL, when calls are under way to all. */
+dora_err dr_nodes_name(dr_nodes *nodes, const dr_address *address, const dr_nodes_owner *owner,
+                       size_t *node, dora_error *error);
 
 /* dr_nodes_untried counts a group's nodes that were not tried; with `is_usable` only those that are
  * not set aside. */

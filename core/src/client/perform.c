@@ -28,14 +28,15 @@ static bool may_try_again(dr_attempt *a)
 
 dora_err dr_perform(dr_attempt *a, dora_error *error)
 {
-    dora_error doubt; /* read only where a try has filled it */
-    dora_err err = DORA_OK;
+    dora_error doubt;           /* read only where a try has filled it */
+    dora_err err = DORA_EAGAIN; /* until a try has ended */
     do {
         bool is_over = false;
         divide_time(a);
         dora_err next = dr_attempt_run(a, &is_over, error);
-        if (is_over) {
-            break; /* the last one's outcome stands */
+        if (is_over) { /* the last one's outcome stands */
+            err = err == DORA_EAGAIN ? dr_tries_nowhere(error, "the group has no server") : err;
+            break;
         }
         err = next;
         if (dr_tries_note(&a->tries, &a->made) && error != NULL) {

@@ -32,7 +32,7 @@ dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
     dora_err err =
         dr_nodes_read(nodes, options->nodes, options->groups, options->group_count, error);
     if (err == DORA_OK && options->group != NULL) {
-        err = dr_nodes_group(nodes, options->group, &settings->group, error);
+        err = dr_nodes_group(nodes, options->group, &nodes->usual, error);
     }
     if (err == DORA_OK && options->salt != NULL && salt_copy(settings, options->salt) != DORA_OK) {
         err = dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));

@@ -11,7 +11,6 @@
 typedef struct dr_settings {
     dora_frame_options frame; /* its salt points to `salt` */
     char *salt;               /* NULL: the protocol's default */
-    size_t group;             /* of calls that name none */
     uint32_t timeout_ms;
     uint32_t retry;
 } dr_settings;

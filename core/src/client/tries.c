@@ -3,6 +3,31 @@
 
 #define CONNECT_MS_MAX 1000u /* to one node while there are others to try */
 
+dora_err dr_tries_nowhere(dora_error *error, const char *why)
+{
+    dora_error_set(error, DORA_ECONNECT, "%s", why);
+    if (error != NULL) {
+        error->code = DORA_CODE_CONNECT;
+    }
+    return DORA_ECONNECT;
+}
+
+static dora_err group_begin(dr_tries *tries, const dr_nodes *nodes, const char *name,
+                            dora_error *error)
+{
+    if (name != NULL) {
+        return dr_nodes_group(nodes, name, &tries->group, error);
+    }
+    tries->group = nodes->usual;
+    if (tries->group < nodes->group_count && nodes->groups[tries->group].count > 0) {
+        return DORA_OK;
+    }
+    if (nodes->is_usual_told) {
+        return dr_nodes_group(nodes, nodes->groups[tries->group].name, &tries->group, error);
+    }
+    return dr_tries_nowhere(error, "no server is known");
+}
+
 dora_err dr_tries_begin(dr_tries *tries, const dr_settings *settings, const dr_nodes *nodes,
                         const dora_call_options *options, uint64_t now_ns, uint64_t nested_ns,
                         dora_error *error)
@@ -11,7 +36,6 @@ dora_err dr_tries_begin(dr_tries *tries, const dr_settings *settings, const dr_n
     options = options != NULL ? options : &none;
     *tries = (dr_tries){
         .attempt = -1,
-        .group = settings->group,
         .is_named = options->node != NULL,
         .timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : settings->timeout_ms,
         .retries_left = options->retry == 0 ? settings->retry : 0,
@@ -23,10 +47,7 @@ dora_err dr_tries_begin(dr_tries *tries, const dr_settings *settings, const dr_n
     if (nested_ns != 0 && nested_ns < tries->deadline_ns) {
         tries->deadline_ns = nested_ns;
     }
-    if (options->group == NULL || tries->is_named) {
-        return DORA_OK;
-    }
-    return dr_nodes_group(nodes, options->group, &tries->group, error);
+    return tries->is_named ? DORA_OK : group_begin(tries, nodes, options->group, error);
 }
 
 static uint32_t tries_left(const dr_tries *tries)
@@ -71,10 +92,17 @@ uint64_t dr_tries_connect_ns(const dr_tries *tries, const dr_nodes *nodes, uint6
 
 dora_err dr_tries_pick(dr_tries *tries, const dr_nodes *nodes, uint64_t now_ms, uint64_t random)
 {
+    if (tries->is_same && nodes->items[tries->node].life != tries->life) {
+        tries->is_same = false; /* the registry has another server there by now */
+    }
     if (!tries->is_same) {
         tries->node = dr_nodes_pick(nodes, tries->group, &tries->tried, now_ms, random);
     }
-    return tries->node < nodes->count ? DORA_OK : DORA_ECONNECT;
+    if (tries->node == nodes->count) {
+        return DORA_ECONNECT;
+    }
+    tries->life = nodes->items[tries->node].life;
+    return DORA_OK;
 }
 
 dr_outcome dr_tries_outcome(const dr_try *made)

@@ -15,6 +15,7 @@ typedef struct dr_tries {
     int64_t attempt; /* as the request has it: -1 for a call that is sent for the first time */
     size_t group;
     size_t node;         /* of the try under way, or of the last one */
+    uint32_t life;       /* the node's, to know it again */
     dora_err doubt;      /* how the first try ended that may have run; DORA_OK: there was none */
     bool is_named;       /* the call is for one node only */
     bool is_same;        /* the next try goes where the last one went, on another connection */
@@ -40,7 +41,8 @@ typedef enum dr_outcome {
 
 /* dr_tries_begin reads what a call has otherwise than its client (options NULL: nothing).
  * `nested_ns` is until when the caller's own caller waits, 0: for ever.
- * Errors: DORA_EINVAL for a group that is not there. */
+ * Errors: DORA_EINVAL for a group that is not there; of a registry DORA_ECONNECT, as where it has
+ * no nodes at all. */
 dora_err dr_tries_begin(dr_tries *tries, const dr_settings *settings, const dr_nodes *nodes,
                         const dora_call_options *options, uint64_t now_ns, uint64_t nested_ns,
                         dora_error *error);
@@ -56,8 +58,10 @@ uint64_t dr_tries_connect_ns(const dr_tries *tries, const dr_nodes *nodes, uint6
                              uint64_t until_ns);
 
 /* dr_tries_pick chooses the node of the next try of a call that names none. Returns: DORA_OK, or
- * DORA_ECONNECT when every one was tried. */
+ * DORA_ECONNECT when every one was tried, or the group has none any more. dr_tries_nowhere is the
+ * error where that comes before any try. Returns: DORA_ECONNECT (code 100010). */
 dora_err dr_tries_pick(dr_tries *tries, const dr_nodes *nodes, uint64_t now_ms, uint64_t random);
+dora_err dr_tries_nowhere(dora_error *error, const char *why);
 
 /* dr_tries_outcome says what a try means. dr_tries_note remembers the first that may have run while
  * the call may be repeated. Returns: whether this was it; then the caller keeps its error. */
