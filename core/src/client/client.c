@@ -8,6 +8,7 @@
 #include "base/deadline.h"
 #include "base/mem.h"
 #include "client/attempt.h"
+#include "client/source.h"
 
 static const dora_call_options no_options = {.timeout_ms = 0};
 
@@ -34,6 +35,9 @@ static void on_child(void *user)
         }
     }
     client->shares = NULL;
+    if (client->source != NULL) {
+        dr_source_forget(client->source);
+    }
 }
 
 static dora_err client_init(dora_client *client, const dora_client_options *options,
@@ -42,6 +46,12 @@ static dora_err client_init(dora_client *client, const dora_client_options *opti
     dora_err err = dr_settings_read(&client->settings, &client->nodes, options, error);
     if (err != DORA_OK) {
         return err;
+    }
+    if (client->nodes.is_watched) {
+        err = dr_source_new(&client->source, options, error);
+        if (err != DORA_OK) {
+            return err;
+        }
     }
     err = dr_keep_grow(&client->keep, client->nodes.count);
     client->watch = (dr_fork_watch){.lock = &client->lock, .on_child = on_child, .user = client};
@@ -53,6 +63,7 @@ static dora_err client_init(dora_client *client, const dora_client_options *opti
 
 static void client_destroy(dora_client *client)
 {
+    dr_source_free(client->source);
     dr_pending_fini(&client->pending);
     dr_keep_fini(&client->keep);
     dr_nodes_fini(&client->nodes);
@@ -102,8 +113,11 @@ static dora_err run(dora_client *client, dr_call_type type, size_t count, dora_a
         .answer = answer,
         .submission = submission,
     };
-    dora_err err = dr_tries_begin(&a.tries, &client->settings, &client->nodes, given, dr_clock_ns(),
-                                  dr_deadline_get(), error);
+    /* A call that names its server needs no other. */
+    dora_err err = client->source != NULL && given->node == NULL
+                       ? dr_source_begin(client, &a.tries, given, error)
+                       : dr_tries_begin(&a.tries, &client->settings, &client->nodes, given,
+                                        dr_clock_ns(), dr_deadline_get(), error);
     if (err == DORA_OK && given->node != NULL) {
         const dora_slice text = {given->node, strlen(given->node)};
         err = dr_address_read(text, &a.node_address, error);

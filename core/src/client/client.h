@@ -16,7 +16,8 @@ struct dora_client {
     dr_pending pending;
     struct dr_share *shares; /* of those who collect at the moment */
     dr_random random;
-    uint32_t forks; /* how often the process of this client was made by a fork */
+    struct dr_source *source; /* of the nodes; NULL: they are always the same */
+    uint32_t forks;           /* how often the process of this client was made by a fork */
     dr_fork_watch watch;
     dr_settings settings;
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "discovery/registry.h"
 
 static dora_err no_memory(dora_error *error)
 {
@@ -98,6 +99,12 @@ static dora_err named_group_read(dr_nodes *nodes, const dora_group *given, dora_
     }
     if (given->nodes == NULL || given->nodes[0] == '\0') {
         return dora_error_set(error, DORA_EINVAL, "group \"%.200s\" has no nodes", name);
+    }
+    if (dr_registry_is_meant(given->nodes)) {
+        return dora_error_set(error, DORA_EINVAL,
+                              "group \"%.200s\" is a registry: that has groups itself, and stands "
+                              "as the client's nodes",
+                              name);
     }
     return group_read(nodes, group, given->nodes, error);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "discovery/registry.h"
 
 static dora_err salt_copy(dr_settings *settings, const char *salt)
 {
@@ -15,6 +16,25 @@ static dora_err salt_copy(dr_settings *settings, const char *salt)
     memcpy(settings->salt, salt, len + 1);
     settings->frame.salt = (dora_slice){settings->salt, len};
     return DORA_OK;
+}
+
+static dora_err no_memory(dora_error *error)
+{
+    return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
+}
+
+static dora_err nodes_read(dr_nodes *nodes, const dora_client_options *options, dora_error *error)
+{
+    bool is_registry = options->nodes != NULL && dr_registry_is_meant(options->nodes);
+    if (is_registry && options->group_count == 0) {
+        return dr_nodes_expect(nodes, options->group) == DORA_OK ? DORA_OK : no_memory(error);
+    }
+    dora_err err =
+        dr_nodes_read(nodes, options->nodes, options->groups, options->group_count, error);
+    if (err == DORA_OK && options->group != NULL) {
+        err = dr_nodes_group(nodes, options->group, &nodes->usual, error);
+    }
+    return err;
 }
 
 dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
@@ -29,13 +49,9 @@ dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
                   .gzip = options->gzip,
                   .bytes_max = options->frame_bytes_max},
     };
-    dora_err err =
-        dr_nodes_read(nodes, options->nodes, options->groups, options->group_count, error);
-    if (err == DORA_OK && options->group != NULL) {
-        err = dr_nodes_group(nodes, options->group, &nodes->usual, error);
-    }
+    dora_err err = nodes_read(nodes, options, error);
     if (err == DORA_OK && options->salt != NULL && salt_copy(settings, options->salt) != DORA_OK) {
-        err = dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
+        err = no_memory(error);
     }
     return err;
 }
