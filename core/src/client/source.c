@@ -30,7 +30,7 @@ struct dr_source {
     dr_redis_wait *wait; /* NULL: a file */
     dr_buf heard;        /* warnings, each NUL-ended */
     size_t left_out;     /* places of nodes, when it was told last */
-    bool is_slow;        /* the last look did not get all answers: the next ones do not wait */
+    bool is_slow;        /* answers did not come in time: nobody waits until they have */
     bool is_behind;      /* the nodes are not those of the registry: there was no memory */
 };
 
@@ -152,9 +152,22 @@ void dr_source_forget(dr_source *source)
 
 /* ---- a look ---- */
 
+/* Whether no Redis may say something soon. */
 static bool is_answered(void *user)
 {
-    return !dr_registry_is_reading(((look *)user)->registry);
+    dr_registry *registry = ((look *)user)->registry;
+    bool is_busy = dr_registry_is_reading(registry);
+    for (size_t i = 0; i < dr_registry_talks(registry); i++) {
+        dr_redis_state state = dr_redis_state_of(dr_registry_talk(registry, i));
+        is_busy = is_busy || state == DR_REDIS_CONNECTING || state == DR_REDIS_GREETING;
+    }
+    return !is_busy;
+}
+
+static bool never(void *user)
+{
+    (void)user;
+    return false;
 }
 
 static bool is_found(void *user)
@@ -189,8 +202,6 @@ static bool ask(look *l)
     dr_source *source = l->client->source;
     uint64_t now_ns = dr_clock_ns();
     uint64_t nested_ns = dr_deadline_get();
-    uint64_t until_ns = source->is_slow ? now_ns : now_ns + DR_SOURCE_WAIT_MS * MS;
-    until_ns = nested_ns != 0 && nested_ns < until_ns ? nested_ns : until_ns;
     if (!source->is_started) {
         source->is_started = true;
         dr_registry_start(l->registry, now_ns);
@@ -199,8 +210,11 @@ static bool ask(look *l)
         dr_registry_read(l->registry, now_ns);
         return true;
     }
-    dr_redis_wait_run(l->wait, is_answered, l, now_ns); /* what has come since the last time */
+    dr_redis_wait_run(l->wait, never, l, now_ns); /* what has come since the last time */
+    source->is_slow = source->is_slow && !is_answered(l);
     dr_registry_read(l->registry, dr_clock_ns());
+    uint64_t until_ns = source->is_slow ? now_ns : now_ns + DR_SOURCE_WAIT_MS * MS;
+    until_ns = nested_ns != 0 && nested_ns < until_ns ? nested_ns : until_ns;
     if (l->is_first && !await_first(l)) {
         return false;
     }

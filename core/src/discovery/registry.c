@@ -177,8 +177,17 @@ static const char *skip_blanks(const char *text)
 bool dr_registry_is_meant(const char *nodes)
 {
     const char *text = nodes != NULL ? skip_blanks(nodes) : "";
-    return begins_with(text, "file:") || begins_with(text, "redis://") ||
-           begins_with(text, "rediss://");
+    if (begins_with(text, "file:")) {
+        return true;
+    }
+    while (begins_with(text, "redis://") || begins_with(text, "rediss://")) {
+        text += strcspn(text, ",");
+        if (*text == '\0') {
+            return true; /* one that stands beside servers is none */
+        }
+        text = skip_blanks(text + 1);
+    }
+    return false;
 }
 
 static dora_err add_redis(dr_registry *self, dora_slice text, bool subscribes, dora_error *error)
