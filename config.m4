@@ -44,6 +44,7 @@ if test "$PHP_DORA" != "no"; then
     rpc_server_object.c
     rpc_server_settings.c
     runtime.c
+    warnings.c
     wire.c
   "
   dora_sources=`for f in $dora_binding; do echo bindings/php/$f; done; echo $dora_core`

@@ -7,6 +7,7 @@
 #include "clients.h"
 #include "exception.h"
 #include "options.h"
+#include "warnings.h"
 
 typedef struct client_object {
     php_dora_shared *shared; /* NULL until constructed */
@@ -69,7 +70,8 @@ static bool construct(client_object *self, const php_dora_nodes *nodes,
 {
     dora_error error = {.err = DORA_OK};
 
-    if (options->group != NULL && !php_dora_nodes_has(nodes, options->group)) {
+    if (options->group != NULL && !php_dora_nodes_is_registry(nodes) &&
+        !php_dora_nodes_has(nodes, options->group)) {
         zend_argument_value_error(2, "must name a group of the nodes, there is no \"%s\"",
                                   ZSTR_VAL(options->group));
         return false;
@@ -186,6 +188,7 @@ static bool run_one(INTERNAL_FUNCTION_PARAMETERS, one_fn run)
     err = run(self->shared->client, &call, &options, php_dora_answer(), &error);
     php_dora_param_done(call.param);
     if (err != DORA_OK) {
+        php_dora_warnings_raise();
         php_dora_throw_error(&error);
     }
     return err == DORA_OK;
@@ -220,6 +223,7 @@ static bool run_many(INTERNAL_FUNCTION_PARAMETERS, many_fn run, HashTable **call
         err = run(self->shared->client, prepared.items, prepared.count, &options, php_dora_answer(),
                   &error);
         if (err != DORA_OK) {
+            php_dora_warnings_raise();
             php_dora_throw_error(&error);
         }
     }
@@ -233,6 +237,7 @@ PHP_METHOD(Dora_Client, call)
         RETURN_THROWS();
     }
     php_dora_result(dora_answer_result(DORA_G(answer), 0), return_value);
+    php_dora_warnings_raise();
     if (Z_TYPE_P(return_value) == IS_OBJECT) {
         zend_throw_exception_object(return_value);
         ZVAL_NULL(return_value);
@@ -250,11 +255,13 @@ PHP_METHOD(Dora_Client, callMany)
         RETURN_EMPTY_ARRAY();
     }
     php_dora_results(DORA_G(answer), calls, return_value);
+    php_dora_warnings_raise();
 }
 
 PHP_METHOD(Dora_Client, send)
 {
     run_one(INTERNAL_FUNCTION_PARAM_PASSTHRU, dora_client_send);
+    php_dora_warnings_raise();
 }
 
 PHP_METHOD(Dora_Client, sendMany)
@@ -262,6 +269,7 @@ PHP_METHOD(Dora_Client, sendMany)
     HashTable *calls;
 
     run_many(INTERNAL_FUNCTION_PARAM_PASSTHRU, dora_client_send_many, &calls);
+    php_dora_warnings_raise();
 }
 
 PHP_METHOD(Dora_Client, submit)
@@ -270,7 +278,8 @@ PHP_METHOD(Dora_Client, submit)
     if (!run_one(INTERNAL_FUNCTION_PARAM_PASSTHRU, dora_client_submit)) {
         RETURN_THROWS();
     }
-    RETURN_STRING(dora_answer_guid(DORA_G(answer)));
+    RETVAL_STRING(dora_answer_guid(DORA_G(answer)));
+    php_dora_warnings_raise();
 }
 
 PHP_METHOD(Dora_Client, submitMany)
@@ -285,7 +294,8 @@ PHP_METHOD(Dora_Client, submitMany)
         zend_argument_value_error(1, "must hold at least one call");
         RETURN_THROWS();
     }
-    RETURN_STRING(dora_answer_guid(DORA_G(answer)));
+    RETVAL_STRING(dora_answer_guid(DORA_G(answer)));
+    php_dora_warnings_raise();
 }
 
 static void collected_convert(const dora_collected *item, zval *value)

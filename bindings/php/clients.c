@@ -2,7 +2,7 @@
  * do their connections. */
 #include "clients.h"
 
-#include "zend_smart_str.h"
+#include "warnings.h"
 
 #define CLIENTS_KEPT 32 /* a node file that changes now and then must not fill a process */
 
@@ -60,7 +60,8 @@ static dora_client *client_make(const php_dora_nodes *nodes, const php_dora_opti
     dora_client_options made = {.timeout_ms = DORA_G(timeout_ms),
                                 .sign = options->sign,
                                 .salt = options->salt,
-                                .gzip = options->gzip};
+                                .gzip = options->gzip,
+                                .on_warning = php_dora_warnings_hear};
 
     for (size_t i = 0; i < nodes->count; i++) {
         const zend_string *name = nodes->groups[i].name;

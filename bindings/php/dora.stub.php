@@ -33,7 +33,9 @@ namespace Dora {
     {
         /**
          * @param string|array $nodes "host:port" or "unix:/path", several separated by commas, or a
-         *        list of them; or group => one of these
+         *        list of them; or group => one of these. Or a registry, which is watched:
+         *        "file:/path", a node file in JSON, or "redis://host:port", or several Redis. What
+         *        is wrong with it is an E_WARNING of a call, which goes on with the last good nodes
          * @param array $options group (of calls that name none; the first one), timeout (seconds,
          *        dora.timeout), retry (0), sign, salt, gzip (dora.sign, dora.salt, dora.gzip)
          */

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: ac24a739270f48cfecb806161e3eb0f4277cef95 */
+ * Stub hash: f7b49fa4f3efdad294434607fd9f25b2a3772f1e */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()

@@ -25,6 +25,15 @@ void php_dora_nodes_free(php_dora_nodes *nodes)
     memset(nodes, 0, sizeof(*nodes));
 }
 
+bool php_dora_nodes_is_registry(const php_dora_nodes *nodes)
+{
+    if (nodes->count != 1 || nodes->groups[0].name != NULL) {
+        return false;
+    }
+    const char *text = ZSTR_VAL(nodes->groups[0].nodes);
+    return strncmp(text, "file:", 5) == 0 || strncmp(text, "redis://", 8) == 0;
+}
+
 bool php_dora_nodes_has(const php_dora_nodes *nodes, const zend_string *group)
 {
     for (size_t i = 0; i < nodes->count; i++) {

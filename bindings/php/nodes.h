@@ -6,7 +6,7 @@
 
 typedef struct php_dora_group {
     zend_string *name;  /* NULL: the only set, which has none */
-    zend_string *nodes; /* "host:port", several separated by commas */
+    zend_string *nodes; /* "host:port", several separated by commas; or a registry */
 } php_dora_group;
 
 typedef struct php_dora_nodes {
@@ -22,6 +22,9 @@ typedef struct php_dora_nodes {
 bool php_dora_nodes_read(php_dora_nodes *nodes, zend_string *text, HashTable *array);
 bool php_dora_nodes_config(php_dora_nodes *nodes, HashTable *config, zend_string **problem);
 void php_dora_nodes_free(php_dora_nodes *nodes);
+
+/* php_dora_nodes_is_registry says whether they are one, whose groups are not known yet. */
+bool php_dora_nodes_is_registry(const php_dora_nodes *nodes);
 
 /* php_dora_nodes_has says whether there is a group of this name. */
 bool php_dora_nodes_has(const php_dora_nodes *nodes, const zend_string *group);

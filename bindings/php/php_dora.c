@@ -12,6 +12,7 @@
 #include "request.h"
 #include "rpc_client.h"
 #include "rpc_server.h"
+#include "warnings.h"
 
 #include "dora_arginfo.h"
 #include "dorarpc_arginfo.h"
@@ -75,6 +76,7 @@ static PHP_RSHUTDOWN_FUNCTION(dora)
         php_dora_clients_forget(&DORA_G(rpc_clients));
         DORA_G(has_submitted) = false;
     }
+    php_dora_warnings_drop();
     if (DORA_G(app) != NULL && !CG(unclean_shutdown)) {
         OBJ_RELEASE(&DORA_G(app)->std);
     }

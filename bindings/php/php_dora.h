@@ -7,6 +7,7 @@
 #endif
 
 #include "php.h"
+#include "zend_smart_str.h"
 
 #include <dora/dora.h>
 
@@ -30,6 +31,7 @@ uint64_t clients_taken; /* how often one was taken from either */
 bool has_submitted;     /* this request may have left something to collect */
 dora_answer *answer;    /* the last call's results; NULL until the first call */
 dora_writer *writer;    /* parameters of calls; NULL until the first call */
+smart_str warnings;     /* lines for after the call: see warnings.h */
 bool sign;              /* settings: see ini.h */
 bool gzip;
 const char *salt;
