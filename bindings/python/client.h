@@ -78,6 +78,10 @@ void dr_py_nodes_fini(dr_py_nodes *nodes);
 int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_nodes *read,
                         dora_client_options *options);
 
+/* dr_py_client_warn tells logger "dora" what is wrong with a registry; the on_warning of all
+ * clients. What the logger's handlers raise is printed. Thread: any, with the GIL or without. */
+void dr_py_client_warn(void *user, const char *text);
+
 /* ---- a call without the GIL, client_call.c ---- */
 
 /* dr_py_wait stands for the time in which a call has given up the GIL. */

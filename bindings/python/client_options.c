@@ -89,18 +89,11 @@ int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *group,
 
 /* ---- nodes ---- */
 
-/* One node, or several with commas. Returns: borrowed UTF-8, or NULL with an exception. */
+/* One node or registry, or several with commas. Returns: borrowed UTF-8, or NULL with an
+ * exception. */
 static const char *node_read(PyObject *node)
 {
-    const char *bytes = text_read(node, "a node");
-    if (bytes != NULL && (strncmp(bytes, "file:", 5) == 0 || strstr(bytes, "://") != NULL)) {
-        PyErr_Format(PyExc_ValueError,
-                     "nodes %R: node files and Redis come with discovery, which this version does "
-                     "not have; give \"host:port\", \"unix:/path\", a list or {group: list}",
-                     node);
-        return NULL;
-    }
-    return bytes;
+    return text_read(node, "a node");
 }
 
 /* A str, or a list or tuple of them, to one text with commas, which `texts` then owns. Returns:
@@ -256,5 +249,6 @@ int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_n
     options->nodes = read->all;
     options->groups = read->groups;
     options->group_count = read->group_count;
+    options->on_warning = dr_py_client_warn;
     return 0;
 }

@@ -134,8 +134,10 @@ class Client:
     ) -> Client:
         """`nodes` is "host:port" or "unix:/path", a list of these, or {group: str or list}.
 
-        `timeout` is the seconds for a whole call, `retry` how often a call that may have run is
-        sent again. ValueError for nodes that are no addresses and a group that is not there.
+        Or a registry, which is watched: "file:PATH" (a node file in JSON), "redis://host:port", or
+        a list of such Redis; logger "dora" hears what is wrong with it. `timeout` is the seconds
+        for a whole call, `retry` how often a call that may have run is sent again. ValueError for
+        nodes that are no addresses and a group that is not there.
         """
 
     def call(
