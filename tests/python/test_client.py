@@ -190,7 +190,7 @@ NODE = "127.0.0.1:1"
         (ValueError, "no port", {"nodes": {"a": NODE, "b": ["no port"]}}),
         (ValueError, "redis://127.0.0.1", {"nodes": [NODE, "redis://127.0.0.1"]}),
         (ValueError, "redis://127.0.0.1", {"nodes": ["redis://127.0.0.1", NODE]}),
-        (ValueError, "redis://:99999", {"nodes": "redis://:99999"}),
+        (ValueError, "not host or host:port", {"nodes": "redis://:99999"}),
         (ValueError, "TLS", {"nodes": "rediss://127.0.0.1"}),
         (ValueError, "is a registry", {"nodes": {"a": "file:/tmp/nodes.json"}}),
         (ValueError, "nor hold NUL", {"nodes": "127.0.0.1:1\0"}),

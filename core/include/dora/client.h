@@ -107,9 +107,9 @@ typedef struct dora_result {
  *
  * A registry is looked at between calls: a node file 5 times a second at most, Redis once a second
  * at most, and then for 0.2 s at most, which are not taken from a call's time; a Redis that does
- * not answer is left alone for growing pauses. Only the first call waits longer, up to 2 s, since
- * it knows no node yet. While nothing can be read, or all is suddenly empty, the last good nodes
- * stay. */
+ * not answer is left alone for growing pauses. Only the first call waits longer, up to 2 s or its
+ * own time where that is shorter, since it knows no node yet. A call that names its node does not
+ * look. While nothing can be read, or all is suddenly empty, the last good nodes stay. */
 DORA_API dora_err dora_client_new(dora_client **client, const dora_client_options *options,
                                   dora_error *error);
 DORA_API void dora_client_free(dora_client *client);
