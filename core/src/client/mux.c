@@ -43,9 +43,7 @@ static void mux_destroy(dora_mux *mux)
     for (uint32_t i = 0; i < mux->calls.count; i++) {
         dr_mux_call *call = mux->calls.items[i].item;
         if (call != NULL) {
-            dr_reason_drop(call->doubt);
-            dr_reason_drop(call->reason);
-            dr_free(call);
+            dr_mux_call_free(call);
         }
     }
     for (uint32_t i = 0; i < mux->conns.count; i++) {
@@ -58,6 +56,7 @@ static void mux_destroy(dora_mux *mux)
     dr_free(mux->buckets);
     dr_free(mux->heap);
     dr_free(mux->more);
+    dr_mux_registry_free(mux);
     dora_answer_free(mux->making);
     dora_answer_free(mux->given);
     dr_nodes_fini(&mux->nodes);
@@ -70,6 +69,12 @@ static dora_err mux_init(dora_mux *mux, const dora_client_options *options, dora
 {
     uint32_t connections = options != NULL ? options->connections : 0;
     dora_err err = dr_settings_read(&mux->settings, &mux->nodes, options, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    if (mux->nodes.is_watched) {
+        err = dr_mux_registry_new(mux, options, error);
+    }
     if (err != DORA_OK) {
         return err;
     }
@@ -149,6 +154,10 @@ void dora_mux_connected(dora_mux *mux, uint64_t id, uint64_t now_ns)
         return;
     }
     conn->state = DR_CONN_OPEN;
+    if (conn->talk != NULL) {
+        dr_mux_talk_connected(mux, conn, now_ns);
+        return;
+    }
     for (dr_mux_call *call = conn->waiting.first; call != NULL; call = call->next) {
         dr_mux_alarm(mux, call, call->until_ns);
     }
@@ -170,7 +179,9 @@ static void cannot_connect(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state
 void dora_mux_failed(dora_mux *mux, uint64_t id, int os_error, const char *reason, uint64_t now_ns)
 {
     dr_mux_conn *conn = find_conn(mux, id);
-    if (conn != NULL) {
+    if (conn != NULL && conn->talk != NULL) {
+        dr_mux_talk_lost(mux, conn, reason, now_ns);
+    } else if (conn != NULL) {
         cannot_connect(mux, conn, DR_CONN_GONE, os_error, reason, now_ns);
     }
 }
@@ -179,6 +190,11 @@ void dora_mux_closed(dora_mux *mux, uint64_t id, int os_error, uint64_t now_ns)
 {
     dr_mux_conn *conn = find_conn(mux, id);
     if (conn == NULL) {
+        return;
+    }
+    if (conn->talk != NULL) {
+        const char *why = os_error != 0 ? strerror(os_error) : "the connection was closed";
+        dr_mux_talk_lost(mux, conn, why, now_ns);
         return;
     }
     char msg[300] = "receive: the connection was closed";
@@ -209,13 +225,20 @@ void dora_mux_received(dora_mux *mux, uint64_t id, size_t len)
 dora_slice dora_mux_output(dora_mux *mux, uint64_t id)
 {
     const dr_mux_conn *conn = find_conn(mux, id);
-    return conn != NULL ? dr_buf_slice(&conn->link.out) : (dora_slice){NULL, 0};
+    if (conn == NULL) {
+        return (dora_slice){NULL, 0};
+    }
+    return conn->talk == NULL ? dr_buf_slice(&conn->link.out) : dr_mux_talk_output(conn->talk);
 }
 
 void dora_mux_sent(dora_mux *mux, uint64_t id, size_t len, uint64_t now_ns)
 {
     dr_mux_conn *conn = find_conn(mux, id);
     if (conn == NULL) {
+        return;
+    }
+    if (conn->talk != NULL) {
+        dr_mux_talk_sent(conn, len);
         return;
     }
     dr_buf_consume(&conn->link.out, len);
@@ -228,7 +251,10 @@ void dora_mux_sent(dora_mux *mux, uint64_t id, size_t len, uint64_t now_ns)
 
 uint64_t dora_mux_deadline_ns(const dora_mux *mux)
 {
-    return mux->heap_count > 0 ? mux->heap[0]->alarm_ns : 0;
+    uint64_t calls_ns = mux->heap_count > 0 ? mux->heap[0]->alarm_ns : 0;
+    uint64_t registry_ns = mux->registry != NULL ? dr_mux_registry_deadline_ns(mux) : 0;
+    bool is_sooner = calls_ns == 0 || (registry_ns != 0 && registry_ns < calls_ns);
+    return is_sooner ? registry_ns : calls_ns;
 }
 
 /* A connection that does not come about in the time of this call. */
@@ -254,6 +280,10 @@ static void late(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
 {
     const dr_try made = {.err = DORA_ETIMEDOUT, .is_unsent = call->state == DR_CALL_WAITING};
     dr_mux_conn *conn = call->conn;
+    if (call->state == DR_CALL_HELD) {
+        dr_mux_held_late(mux, call);
+        return;
+    }
     if (conn->state == DR_CONN_CONNECTING) {
         connect_late(mux, call, now_ns);
         return;
@@ -271,6 +301,9 @@ void dora_mux_tick(dora_mux *mux, uint64_t now_ns)
     while (mux->heap_count > 0 && mux->heap[0]->alarm_ns <= now_ns) {
         late(mux, mux->heap[0], now_ns);
     }
+    if (mux->registry != NULL) {
+        dr_mux_registry_tick(mux, now_ns);
+    }
 }
 
 /* ---- what to do ---- */
@@ -284,6 +317,9 @@ void dora_mux_end(dora_mux *mux)
         .code = DORA_CODE_RECEIVE,
         .msg = "the client was closed while the call was under way; it may have run"};
     mux->is_over = true;
+    while (mux->held.first != NULL) {
+        dr_mux_over(mux, mux->held.first, &not_sent);
+    }
     for (uint32_t i = 0; i < mux->conns.count; i++) {
         dr_mux_conn *conn = mux->conns.items[i].item;
         while (conn != NULL && conn->waiting.first != NULL) {
@@ -324,13 +360,17 @@ static bool next_ended(dora_mux *mux, dora_mux_event *event)
 static bool next_of(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns, dora_mux_event *event)
 {
     event->conn = conn->id;
+    if (conn->talk != NULL && conn->has_input && conn->state == DR_CONN_OPEN) {
+        dr_mux_talk_read(mux, conn, now_ns);
+    }
     while (conn->has_input && (conn->state == DR_CONN_OPEN)) {
         if (dr_mux_read(mux, conn, now_ns, event)) {
             return true;
         }
     }
     if (conn->wants_connect) {
-        const dr_address *address = &mux->nodes.items[conn->node].address;
+        const dr_address *address = conn->talk == NULL ? &mux->nodes.items[conn->node].address
+                                                       : dr_mux_talk_address(conn->talk);
         conn->wants_connect = false;
         memcpy(mux->host, address->host, sizeof mux->host);
         *event = (dora_mux_event){
@@ -354,9 +394,7 @@ static void release_current(dora_mux *mux)
         return;
     }
     dr_slots_remove(&mux->calls, call->id);
-    dr_reason_drop(call->doubt);
-    dr_reason_drop(call->reason);
-    dr_free(call);
+    dr_mux_call_free(call);
 }
 
 bool dora_mux_next(dora_mux *mux, uint64_t now_ns, dora_mux_event *event)
@@ -366,6 +404,9 @@ bool dora_mux_next(dora_mux *mux, uint64_t now_ns, dora_mux_event *event)
         return false;
     }
     for (;;) {
+        if (mux->registry != NULL) {
+            dr_mux_registry_warn(mux);
+        }
         if (next_ended(mux, event)) {
             return true;
         }

@@ -18,6 +18,7 @@
 #define DR_MUX_SILENCES_MAX 3u           /* calls without an answer: a connection is given up */
 #define DR_MUX_SUBMISSIONS_MAX 65536u    /* outstanding at a time, as of a dora_client */
 #define DR_MUX_GROW_PAUSE_NS 1000000000u /* after a further connection to a node failed */
+#define DR_MUX_WARNINGS_BYTES_MAX 65536u /* of a registry, not yet told; the rest is dropped */
 
 /* dr_reason is an error that many calls share. Those with `refs` 0 live for ever. */
 typedef struct dr_reason {
@@ -30,6 +31,7 @@ typedef struct dr_reason {
 
 typedef enum dr_call_state {
     DR_CALL_NEW,
+    DR_CALL_HELD,    /* until a registry knows a node */
     DR_CALL_WAITING, /* for its connection; no byte of it was written */
     DR_CALL_SENT,    /* put into its connection's output */
     DR_CALL_ACCEPTED,
@@ -37,6 +39,8 @@ typedef enum dr_call_state {
 } dr_call_state;
 
 typedef struct dr_mux_conn dr_mux_conn;
+typedef struct dr_mux_talk dr_mux_talk;
+typedef struct dr_mux_registry dr_mux_registry;
 
 /* dr_mux_call is one call, in one block with what is sent. */
 typedef struct dr_mux_call {
@@ -55,6 +59,7 @@ typedef struct dr_mux_call {
     dr_tries tries;
     const dr_reason *doubt;  /* of the first try that may have run */
     const dr_reason *reason; /* ENDED: why */
+    char *group;             /* of one that was HELD: its name; NULL: the usual one */
     dr_call_type type;
     dr_call_state state;
     bool is_reused;  /* its connection was there before it */
@@ -82,7 +87,8 @@ struct dr_mux_conn {
     dr_link link;
     uint64_t id;
     uint64_t serial; /* grows from one connection to the next */
-    size_t node;
+    dr_mux_talk *talk; /* with a Redis of the registry; NULL: with a node, */
+    size_t node;       /*   which is this one */
     dr_conn_state state; /* CLOSING: the driver must hear of it; GONE: it knows */
     bool is_ending;      /* takes no more calls; closes when those that it has are done */
     bool has_replied;
@@ -109,6 +115,7 @@ typedef struct dr_mux_node {
 struct dora_mux {
     dr_settings settings;
     dr_nodes nodes;
+    dr_mux_registry *registry; /* NULL: the nodes stay what the options say */
     dr_mux_node *more; /* one for each of nodes.items */
     size_t more_count;
     uint32_t connections;
@@ -123,6 +130,7 @@ struct dora_mux {
     dr_mux_call **heap;    /* by alarm_ns */
     size_t heap_count;
     size_t heap_room;
+    dr_mux_list held;
     dr_mux_list ended;
     dr_mux_conn *ready_first;
     dr_mux_conn *ready_last;
@@ -176,9 +184,11 @@ void dr_mux_fail(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr_
 void dr_mux_over(dora_mux *mux, dr_mux_call *call, const dr_reason *reason);
 void dr_mux_forget(dora_mux *mux, dr_mux_call *call);
 
-/* dr_mux_leave takes a call off its connection, dr_mux_remove out of everything: it has ended. */
+/* dr_mux_leave takes a call off its connection, dr_mux_remove out of everything: it has ended.
+ * dr_mux_call_free frees one that stands nowhere any more. */
 void dr_mux_leave(dora_mux *mux, dr_mux_call *call);
 void dr_mux_remove(dora_mux *mux, dr_mux_call *call);
+void dr_mux_call_free(dr_mux_call *call);
 bool dr_mux_is_submission(dr_call_type type);
 
 /* dr_reason_late is that of a call whose time is over. dr_reason_new makes one with one reference;
@@ -211,6 +221,11 @@ void dr_mux_conn_sweep(dora_mux *mux, dr_mux_conn *conn);
 void dr_mux_conn_lose(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
                       const dr_reason *reason, uint64_t now_ns);
 
+/* dr_mux_conn_open makes a connection that the driver is to open, NULL when out of memory.
+ * dr_mux_conn_detach ends its use: nothing is placed on it any more. `state` is CLOSING or GONE. */
+dr_mux_conn *dr_mux_conn_open(dora_mux *mux);
+void dr_mux_conn_detach(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state);
+
 /* dr_mux_conn_free frees one that stands nowhere any more. dr_mux_ready has dora_mux_next look at a
  * connection. */
 void dr_mux_conn_free(dora_mux *mux, dr_mux_conn *conn);
@@ -220,6 +235,38 @@ void dr_mux_ready(dora_mux *mux, dr_mux_conn *conn);
  * is not blamed once more by every call that was under way there. */
 dr_advice dr_mux_judge(dora_mux *mux, size_t node, const dr_try *made, uint64_t took_ns,
                        uint64_t now_ns);
+
+/* ---- mux_registry.c: where the nodes come from, where that is no list; `registry` is not NULL */
+
+/* dr_mux_registry_new makes the registry of options->nodes. Errors: as dr_registry_new; it is to be
+ * freed all the same. dr_mux_registry_free frees it, NULL too. */
+dora_err dr_mux_registry_new(dora_mux *mux, const dora_client_options *options, dora_error *error);
+void dr_mux_registry_free(dora_mux *mux);
+
+/* dr_mux_registry_use is for each call that begins: the first one has the registry begin, and a node
+ * file is looked at now and then. */
+void dr_mux_registry_use(dora_mux *mux, uint64_t now_ns);
+
+/* dr_mux_hold takes a call for which there is no node: while the first nodes may still come it is
+ * held until then, else it ends. `group` is the name of its group, NULL: the usual one.
+ * dr_mux_held_late ends one whose time is over. */
+void dr_mux_hold(dora_mux *mux, dr_mux_call *call, const char *group, uint64_t now_ns);
+void dr_mux_held_late(dora_mux *mux, dr_mux_call *call);
+
+uint64_t dr_mux_registry_deadline_ns(const dora_mux *mux);
+void dr_mux_registry_tick(dora_mux *mux, uint64_t now_ns);
+
+/* dr_mux_registry_warn tells the warnings that wait. Nothing of the mux may be half changed: who
+ * hears them may use it. */
+void dr_mux_registry_warn(dora_mux *mux);
+
+/* The connection of a talk, as dora_mux_connected and the others have it. */
+const dr_address *dr_mux_talk_address(const dr_mux_talk *talk);
+void dr_mux_talk_connected(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns);
+void dr_mux_talk_lost(dora_mux *mux, dr_mux_conn *conn, const char *why, uint64_t now_ns);
+void dr_mux_talk_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns);
+dora_slice dr_mux_talk_output(const dr_mux_talk *talk);
+void dr_mux_talk_sent(dr_mux_conn *conn, size_t len);
 
 /* ---- mux_read.c: replies ---- */
 

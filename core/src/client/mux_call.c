@@ -44,26 +44,31 @@ void dr_reason_give(const dr_reason *reason, dora_error *error)
     error->os_error = reason->os_error;
 }
 
-static dr_mux_list *list_of(const dr_mux_call *call)
+static dr_mux_list *list_of(dora_mux *mux, const dr_mux_call *call)
 {
+    if (call->state == DR_CALL_HELD) {
+        return &mux->held;
+    }
     return call->state == DR_CALL_WAITING ? &call->conn->waiting : &call->conn->sent;
 }
 
 void dr_mux_leave(dora_mux *mux, dr_mux_call *call)
 {
     dr_mux_conn *conn = call->conn;
-    if (conn == NULL) {
+    if (conn == NULL && call->state != DR_CALL_HELD) {
         return;
     }
     if (call->is_counted) {
         mux->nodes.items[conn->node].in_flight--;
         call->is_counted = false;
     }
-    dr_mux_list_remove(list_of(call), call);
+    dr_mux_list_remove(list_of(mux, call), call);
     call->conn = NULL;
     call->state = DR_CALL_NEW;
     dr_mux_alarm(mux, call, 0);
-    dr_mux_conn_sweep(mux, conn);
+    if (conn != NULL) {
+        dr_mux_conn_sweep(mux, conn);
+    }
 }
 
 dora_err dr_mux_place(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
@@ -136,6 +141,14 @@ void dr_mux_remove(dora_mux *mux, dr_mux_call *call)
     call->state = DR_CALL_ENDED;
 }
 
+void dr_mux_call_free(dr_mux_call *call)
+{
+    dr_reason_drop(call->doubt);
+    dr_reason_drop(call->reason);
+    dr_free(call->group);
+    dr_free(call);
+}
+
 void dr_mux_over(dora_mux *mux, dr_mux_call *call, const dr_reason *reason)
 {
     dr_mux_remove(mux, call);
@@ -151,7 +164,5 @@ void dr_mux_forget(dora_mux *mux, dr_mux_call *call)
         dr_mux_remove(mux, call);
     }
     dr_slots_remove(&mux->calls, call->id);
-    dr_reason_drop(call->doubt);
-    dr_reason_drop(call->reason);
-    dr_free(call);
+    dr_mux_call_free(call);
 }

@@ -37,7 +37,7 @@ void dr_mux_conn_free(dora_mux *mux, dr_mux_conn *conn)
     dr_free(conn);
 }
 
-static dr_mux_conn *open_conn(dora_mux *mux, size_t node)
+dr_mux_conn *dr_mux_conn_open(dora_mux *mux)
 {
     dr_mux_conn *conn = dr_calloc(1, sizeof *conn);
     if (conn == NULL) {
@@ -49,11 +49,19 @@ static dr_mux_conn *open_conn(dora_mux *mux, size_t node)
     }
     dr_link_init(&conn->link, &mux->settings.frame);
     conn->serial = ++mux->serial;
-    conn->node = node;
     conn->wants_connect = true;
-    conn->next = mux->more[node].conns;
-    mux->more[node].conns = conn;
     dr_mux_ready(mux, conn);
+    return conn;
+}
+
+static dr_mux_conn *open_to(dora_mux *mux, size_t node)
+{
+    dr_mux_conn *conn = dr_mux_conn_open(mux);
+    if (conn != NULL) {
+        conn->node = node;
+        conn->next = mux->more[node].conns;
+        mux->more[node].conns = conn;
+    }
     return conn;
 }
 
@@ -83,7 +91,7 @@ dr_mux_conn *dr_mux_conn_pick(dora_mux *mux, size_t node, uint64_t newer_than, u
     if (best != NULL && (load(best) < DR_MUX_SPREAD || is_full)) {
         return best;
     }
-    dr_mux_conn *opened = open_conn(mux, node);
+    dr_mux_conn *opened = open_to(mux, node);
     if (opened != NULL && count >= mux->connections) {
         dr_mux_conn_end(mux, silent, false, now_ns);
     }
@@ -133,14 +141,20 @@ void dr_mux_flush(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
     }
 }
 
-/* Takes a connection out of its node's list: no call is placed on it any more. */
-static void detach(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state)
+static void leave_node(dora_mux *mux, dr_mux_conn *conn)
 {
     dr_mux_conn **link = &mux->more[conn->node].conns;
     while (*link != conn) {
         link = &(*link)->next;
     }
     *link = conn->next;
+}
+
+void dr_mux_conn_detach(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state)
+{
+    if (conn->talk == NULL) {
+        leave_node(mux, conn);
+    }
     bool is_known = !conn->wants_connect; /* else the driver never heard of it */
     conn->state = state == DR_CONN_CLOSING && is_known ? DR_CONN_CLOSING : DR_CONN_GONE;
     conn->wants_connect = false;
@@ -156,7 +170,7 @@ static bool is_alive(const dr_mux_conn *conn)
 void dr_mux_conn_sweep(dora_mux *mux, dr_mux_conn *conn)
 {
     if (conn->is_ending && is_alive(conn) && load(conn) == 0) {
-        detach(mux, conn, DR_CONN_CLOSING);
+        dr_mux_conn_detach(mux, conn, DR_CONN_CLOSING);
     }
 }
 
@@ -207,7 +221,7 @@ void dr_mux_conn_lose(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
 {
     bool was_connecting = conn->state == DR_CONN_CONNECTING;
     dr_try made = {.err = reason->err, .is_reused = conn->has_replied};
-    detach(mux, conn, state);
+    dr_mux_conn_detach(mux, conn, state);
     if (was_connecting && dr_mux_conn_has_open(mux, conn->node)) {
         mux->more[conn->node].grow_after_ns = now_ns + DR_MUX_GROW_PAUSE_NS;
         move_waiting(mux, conn, reason, now_ns);

@@ -85,9 +85,8 @@ static void close_idle(void *user, size_t node)
     dr_mux_conn *next = NULL;
     for (dr_mux_conn *conn = mux->more[node].conns; conn != NULL; conn = next) {
         next = conn->next;
-        if (conn->waiting.count + conn->sent.count == 0) {
-            dr_mux_conn_end(mux, conn, false, 0);
-        }
+        conn->is_ending = true; /* where calls are under way, once they are done */
+        dr_mux_conn_sweep(mux, conn);
     }
     mux->more[node].grow_after_ns = 0;
 }
@@ -126,7 +125,8 @@ static dora_err may_start(const dora_mux *mux, bool is_submission, dora_error *e
 }
 
 /* Takes the call in and begins its first try. */
-static dora_err launch(dora_mux *mux, dr_mux_call *call, uint64_t now_ns, dora_error *error)
+static dora_err launch(dora_mux *mux, dr_mux_call *call, bool has_nodes, const char *group,
+                       uint64_t now_ns, dora_error *error)
 {
     dr_guid_make(&mux->random, call->guid);
     if (dr_slots_add(&mux->calls, call, &call->id) != DORA_OK) {
@@ -139,6 +139,8 @@ static dora_err launch(dora_mux *mux, dr_mux_call *call, uint64_t now_ns, dora_e
     mux->submissions += dr_mux_is_submission(call->type) ? 1 : 0;
     if (now_ns >= call->tries.deadline_ns) {
         dr_mux_over(mux, call, &dr_reason_late); /* nobody waits for it any more: nothing is sent */
+    } else if (!has_nodes) {
+        dr_mux_hold(mux, call, group, now_ns);
     } else if (dr_mux_place(mux, call, now_ns) != DORA_OK) {
         static const dr_reason full = {.err = DORA_ENOMEM, .msg = "out of memory"};
         dr_mux_over(mux, call, &full);
@@ -160,13 +162,18 @@ dora_err dora_mux_start(dora_mux *mux, dora_mux_mode mode, const dora_call *call
         return err;
     }
     call->user = user;
+    if (mux->registry != NULL) {
+        dr_mux_registry_use(mux, now_ns);
+    }
     err = dr_tries_begin(&call->tries, &mux->settings, &mux->nodes, options, now_ns,
                          dr_deadline_get(), error);
+    bool has_nodes = err != DORA_ECONNECT; /* a registry may know some later */
+    err = has_nodes ? err : DORA_OK;
     if (err == DORA_OK && call->tries.is_named) {
         err = name_node(mux, &call->tries, options->node, error);
     }
     if (err == DORA_OK) {
-        err = launch(mux, call, now_ns, error);
+        err = launch(mux, call, has_nodes, options != NULL ? options->group : NULL, now_ns, error);
     }
     if (err != DORA_OK) {
         dr_free(call);

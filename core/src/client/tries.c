@@ -12,8 +12,7 @@ dora_err dr_tries_nowhere(dora_error *error, const char *why)
     return DORA_ECONNECT;
 }
 
-static dora_err group_begin(dr_tries *tries, const dr_nodes *nodes, const char *name,
-                            dora_error *error)
+dora_err dr_tries_group(dr_tries *tries, const dr_nodes *nodes, const char *name, dora_error *error)
 {
     if (name != NULL) {
         return dr_nodes_group(nodes, name, &tries->group, error);
@@ -47,7 +46,7 @@ dora_err dr_tries_begin(dr_tries *tries, const dr_settings *settings, const dr_n
     if (nested_ns != 0 && nested_ns < tries->deadline_ns) {
         tries->deadline_ns = nested_ns;
     }
-    return tries->is_named ? DORA_OK : group_begin(tries, nodes, options->group, error);
+    return tries->is_named ? DORA_OK : dr_tries_group(tries, nodes, options->group, error);
 }
 
 static uint32_t tries_left(const dr_tries *tries)
