@@ -86,9 +86,9 @@ typedef enum dr_conn_state {
 struct dr_mux_conn {
     dr_link link;
     uint64_t id;
-    uint64_t serial; /* grows from one connection to the next */
-    dr_mux_talk *talk; /* with a Redis of the registry; NULL: with a node, */
-    size_t node;       /*   which is this one */
+    uint64_t serial;     /* grows from one connection to the next */
+    dr_mux_talk *talk;   /* with a Redis of the registry; NULL: with a node, */
+    size_t node;         /*   which is this one */
     dr_conn_state state; /* CLOSING: the driver must hear of it; GONE: it knows */
     bool is_ending;      /* takes no more calls; closes when those that it has are done */
     bool has_replied;
@@ -116,7 +116,7 @@ struct dora_mux {
     dr_settings settings;
     dr_nodes nodes;
     dr_mux_registry *registry; /* NULL: the nodes stay what the options say */
-    dr_mux_node *more; /* one for each of nodes.items */
+    dr_mux_node *more;         /* one for each of nodes.items */
     size_t more_count;
     uint32_t connections;
     uint64_t serial; /* of the connection opened last */
