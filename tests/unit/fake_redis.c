@@ -6,11 +6,6 @@
 #define WORDS_MAX 64
 #define NOW "1482239138"
 
-void fake_redis_conn_fini(fake_redis_conn *conn)
-{
-    dr_buf_fini(&conn->in);
-}
-
 void fake_redis_join(fake_redis *redis, const char *ip, int port, const char *groups)
 {
     int i = 0;
@@ -35,12 +30,19 @@ void fake_redis_leave(fake_redis *redis, const char *ip, int port)
     }
 }
 
-static void say(dr_buf *out, const char *text)
+static void put(fake_redis_bytes *to, dora_slice bytes)
 {
-    assert_int_equal(dr_buf_append(out, text, strlen(text)), DORA_OK);
+    assert_true(bytes.len <= sizeof to->data - to->len);
+    memcpy(to->data + to->len, bytes.data, bytes.len);
+    to->len += bytes.len;
 }
 
-static void say_bulk(dr_buf *out, const char *text)
+static void say(fake_redis_bytes *out, const char *text)
+{
+    put(out, text_slice(text));
+}
+
+static void say_bulk(fake_redis_bytes *out, const char *text)
 {
     char head[32];
     snprintf(head, sizeof head, "$%zu\r\n", strlen(text));
@@ -49,14 +51,14 @@ static void say_bulk(dr_buf *out, const char *text)
     say(out, "\r\n");
 }
 
-static void say_count(dr_buf *out, size_t count)
+static void say_count(fake_redis_bytes *out, size_t count)
 {
     char head[32];
     snprintf(head, sizeof head, "*%zu\r\n", count);
     say(out, head);
 }
 
-static void say_members(const fake_redis *redis, dr_buf *out)
+static void say_members(const fake_redis *redis, fake_redis_bytes *out)
 {
     size_t count = 0;
     for (int i = 0; i < FAKE_REDIS_MEMBERS_MAX; i++) {
@@ -70,7 +72,7 @@ static void say_members(const fake_redis *redis, dr_buf *out)
     }
 }
 
-static void say_value(const fake_redis *redis, dora_slice key, dr_buf *out)
+static void say_value(const fake_redis *redis, dora_slice key, fake_redis_bytes *out)
 {
     for (int i = 0; i < FAKE_REDIS_MEMBERS_MAX; i++) {
         size_t len = strlen(redis->nodes[i]);
@@ -91,7 +93,8 @@ static bool is_word(dora_slice word, const char *text)
     return word.len == strlen(text) && strncasecmp(word.data, text, word.len) == 0;
 }
 
-static void answer(fake_redis_conn *conn, const dora_slice *words, size_t count, dr_buf *out)
+static void answer(fake_redis_conn *conn, const dora_slice *words, size_t count,
+                   fake_redis_bytes *out)
 {
     if (is_word(words[0], "PING")) {
         say(out, conn->is_subscribed ? "*2\r\n$4\r\npong\r\n$0\r\n\r\n" : "+PONG\r\n");
@@ -151,20 +154,22 @@ static size_t take_command(dora_slice bytes, dora_slice words[WORDS_MAX], size_t
     return (size_t)(bytes.data - begin);
 }
 
-void fake_redis_take(fake_redis_conn *conn, dora_slice bytes, dr_buf *out)
+void fake_redis_take(fake_redis_conn *conn, dora_slice bytes, fake_redis_bytes *out)
 {
     dora_slice words[WORDS_MAX];
     size_t count = 0;
-    assert_int_equal(dr_buf_append_slice(&conn->in, bytes), DORA_OK);
-    size_t used = take_command(dr_buf_slice(&conn->in), words, &count);
+    fake_redis_bytes *in = &conn->in;
+    put(in, bytes);
+    size_t used = take_command((dora_slice){in->data, in->len}, words, &count);
     while (used > 0) {
         answer(conn, words, count, out);
-        dr_buf_consume(&conn->in, used);
-        used = take_command(dr_buf_slice(&conn->in), words, &count);
+        in->len -= used;
+        memmove(in->data, in->data + used, in->len);
+        used = take_command((dora_slice){in->data, in->len}, words, &count);
     }
 }
 
-void fake_redis_publish(const fake_redis_conn *conn, dr_buf *out)
+void fake_redis_publish(const fake_redis_conn *conn, fake_redis_bytes *out)
 {
     if (conn->is_subscribed) {
         say_count(out, 3);

@@ -5,9 +5,8 @@
 
 #include "unit.h"
 
-#include "base/buf.h"
-
 #define FAKE_REDIS_MEMBERS_MAX 8
+#define FAKE_REDIS_BYTES 8192
 
 typedef struct fake_redis {
     char members[FAKE_REDIS_MEMBERS_MAX][256]; /* of dora.serverlist; "": none */
@@ -15,14 +14,18 @@ typedef struct fake_redis {
     int readings;                              /* how often the set was read */
 } fake_redis;
 
-/* fake_redis_conn is one connection to it. fake_redis_conn_fini frees its memory. */
+/* fake_redis_bytes is not on the heap: the memory that runs out in a test is Dora's. */
+typedef struct fake_redis_bytes {
+    char data[FAKE_REDIS_BYTES];
+    size_t len;
+} fake_redis_bytes;
+
+/* fake_redis_conn is one connection to it. */
 typedef struct fake_redis_conn {
     fake_redis *redis;
     bool is_subscribed;
-    dr_buf in; /* a command that has not come whole */
+    fake_redis_bytes in; /* a command that has not come whole */
 } fake_redis_conn;
-
-void fake_redis_conn_fini(fake_redis_conn *conn);
 
 /* fake_redis_join registers a server, `groups` as in JSON: "\"a\",\"b\"". fake_redis_leave withdraws
  * it. Neither says so on the channel. */
@@ -30,9 +33,9 @@ void fake_redis_join(fake_redis *redis, const char *ip, int port, const char *gr
 void fake_redis_leave(fake_redis *redis, const char *ip, int port);
 
 /* fake_redis_take takes bytes of a connection, and appends what it answers to `out`. */
-void fake_redis_take(fake_redis_conn *conn, dora_slice bytes, dr_buf *out);
+void fake_redis_take(fake_redis_conn *conn, dora_slice bytes, fake_redis_bytes *out);
 
 /* fake_redis_publish appends a message of the channel, where the connection has subscribed. */
-void fake_redis_publish(const fake_redis_conn *conn, dr_buf *out);
+void fake_redis_publish(const fake_redis_conn *conn, fake_redis_bytes *out);
 
 #endif

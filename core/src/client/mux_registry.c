@@ -20,6 +20,7 @@ struct dr_mux_registry {
     uint64_t deadline_ns;
     bool is_started;
     bool is_stale;   /* there is a roster that the nodes do not have yet */
+    size_t left_out; /* places of nodes beyond what a client takes */
     dr_buf warnings; /* to be told, each with its NUL */
     void (*on_warning)(void *user, const char *text);
     void *user;
@@ -165,13 +166,14 @@ static void apply(dora_mux *mux)
         return;
     }
     own->is_stale = false;
-    if (left_out > 0) {
+    if (left_out > 0 && left_out != own->left_out) {
         char text[160];
         snprintf(text, sizeof text,
-                 "the registry has more nodes than the %d that a client uses: %zu are left out",
-                 DR_NODES_MAX, left_out);
+                 "a client takes %d nodes in %d groups: %zu places of nodes are left out",
+                 DR_NODES_MAX, DR_NODES_GROUPS_MAX, left_out);
         note(own, text);
     }
+    own->left_out = left_out;
 }
 
 static void drop_conn(dora_mux *mux, dr_mux_talk *talk, dr_conn_state state)
