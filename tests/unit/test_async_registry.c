@@ -1,0 +1,232 @@
+/* test_async_registry.c: the client for libuv finds its servers by a Redis on the same loop. */
+#include "async_scene.h"
+#include "fake_redis.h"
+
+#include "base/clock.h"
+
+#define CONNS_MAX 8
+
+typedef struct redis_conn {
+    uv_tcp_t tcp;
+    fake_redis_conn fake;
+    char room[4096];
+} redis_conn;
+
+/* A Redis on the scene's loop, which does not keep it running. */
+typedef struct redis_server {
+    fake_redis fake;
+    uv_tcp_t listener;
+    redis_conn conns[CONNS_MAX];
+    int count;
+    char url[64];
+} redis_server;
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    redis_conn *conn = handle->data;
+    (void)suggested;
+    *buf = uv_buf_init(conn->room, sizeof conn->room);
+}
+
+static void say(redis_conn *conn, fake_redis_bytes *bytes)
+{
+    uv_buf_t buf = uv_buf_init(bytes->data, (unsigned)bytes->len);
+    if (bytes->len > 0) {
+        assert_int_equal(uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1), bytes->len);
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+{
+    redis_conn *conn = stream->data;
+    fake_redis_bytes out = {.len = 0};
+    if (got > 0) {
+        fake_redis_take(&conn->fake, (dora_slice){buf->base, (size_t)got}, &out);
+        say(conn, &out);
+    } else if (got < 0) {
+        uv_close((uv_handle_t *)stream, NULL);
+    }
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    redis_server *server = stream->data;
+    assert_int_equal(status, 0);
+    assert_true(server->count < CONNS_MAX);
+    redis_conn *conn = &server->conns[server->count++];
+    conn->fake.redis = &server->fake;
+    assert_int_equal(uv_tcp_init(stream->loop, &conn->tcp), 0);
+    conn->tcp.data = conn;
+    assert_int_equal(uv_accept(stream, (uv_stream_t *)&conn->tcp), 0);
+    assert_int_equal(uv_tcp_nodelay(&conn->tcp, 1), 0); /* as Redis does */
+    assert_int_equal(uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read), 0);
+    uv_unref((uv_handle_t *)&conn->tcp);
+}
+
+static void redis_begin(redis_server *server, uv_loop_t *loop)
+{
+    struct sockaddr_in address;
+    int len = sizeof address;
+    memset(server, 0, sizeof *server);
+    assert_int_equal(uv_tcp_init(loop, &server->listener), 0);
+    server->listener.data = server;
+    assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &address), 0);
+    assert_int_equal(uv_tcp_bind(&server->listener, (struct sockaddr *)&address, 0), 0);
+    assert_int_equal(uv_tcp_getsockname(&server->listener, (struct sockaddr *)&address, &len), 0);
+    snprintf(server->url, sizeof server->url, "redis://127.0.0.1:%u", ntohs(address.sin_port));
+    assert_int_equal(uv_listen((uv_stream_t *)&server->listener, 16, on_connection), 0);
+    uv_unref((uv_handle_t *)&server->listener);
+}
+
+static void redis_end(redis_server *server)
+{
+    uv_close((uv_handle_t *)&server->listener, NULL);
+    for (int i = 0; i < server->count; i++) {
+        if (!uv_is_closing((uv_handle_t *)&server->conns[i].tcp)) {
+            uv_close((uv_handle_t *)&server->conns[i].tcp, NULL);
+        }
+    }
+}
+
+static void redis_publish(redis_server *server)
+{
+    for (int i = 0; i < server->count; i++) {
+        fake_redis_bytes out = {.len = 0};
+        if (!uv_is_closing((uv_handle_t *)&server->conns[i].tcp)) {
+            fake_redis_publish(&server->conns[i].fake, &out);
+            say(&server->conns[i], &out);
+        }
+    }
+}
+
+static void scene_begin(async_scene *s, redis_server *server)
+{
+    async_begin(s, NULL);
+    redis_begin(server, &s->loop);
+    const dora_client_options options = {.nodes = server->url};
+    async_remake(s, &options);
+}
+
+static void test_calls(void **state)
+{
+    (void)state;
+    async_scene s = {.async = NULL};
+    static redis_server redis;
+    heard h[20];
+    scene_begin(&s, &redis);
+    fake_redis_join(&redis.fake, "127.0.0.1", s.server.port, "\"a\"");
+    for (int i = 0; i < 20; i++) {
+        async_call(&s, &h[i], "/echo", "i:7;", NULL);
+    }
+    async_run(&s, 20);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(h[i].err, DORA_OK);
+        assert_string_equal(h[i].data, "i:7;");
+    }
+    assert_int_equal(redis.count, 2); /* one reads, one listens */
+    redis_end(&redis);
+    async_end(&s);
+}
+
+/* The time from a message on the channel to the first call at the new server. */
+static void test_join_and_leave(void **state)
+{
+    (void)state;
+    async_scene s = {.async = NULL};
+    bad_server other = {.listen_fd = -1};
+    static redis_server redis;
+    heard h;
+    bad_server_start(&other);
+    scene_begin(&s, &redis);
+    fake_redis_join(&redis.fake, "127.0.0.1", s.server.port, "\"a\"");
+    async_expect_echo(&s);
+    fake_redis_join(&redis.fake, "127.0.0.1", other.port, "\"a\"");
+    fake_redis_leave(&redis.fake, "127.0.0.1", s.server.port);
+    uint64_t begun_ns = dr_clock_ns();
+    redis_publish(&redis);
+    while (atomic_load(&other.calls) == 0) {
+        async_call(&s, &h, "/echo", "i:7;", NULL);
+        async_wait(&s, &h);
+        assert_int_equal(h.err, DORA_OK);
+        s.done = 0;
+    }
+    uint64_t took_us = (dr_clock_ns() - begun_ns) / 1000;
+    print_message("a join was seen after %u us\n", (unsigned)took_us);
+    assert_true(took_us < 900000); /* else it was seen by the reading of each second */
+    int calls = atomic_load(&s.server.calls);
+    for (int i = 0; i < 20; i++) {
+        async_call(&s, &h, "/echo", "i:7;", NULL);
+        async_wait(&s, &h);
+        assert_int_equal(h.err, DORA_OK);
+    }
+    assert_int_equal(atomic_load(&s.server.calls), calls);
+    redis_end(&redis);
+    async_end(&s);
+    bad_server_stop(&other);
+}
+
+/* Connections to Redis keep the loop running, as those to nodes do: until the client is closed. */
+static void test_the_loop(void **state)
+{
+    (void)state;
+    async_scene s = {.async = NULL};
+    static redis_server redis;
+    heard h;
+    scene_begin(&s, &redis);
+    uv_run(&s.loop, UV_RUN_DEFAULT); /* which ends: nothing begins before the first call */
+    assert_int_equal(redis.count, 0);
+    async_call(&s, &h, "/echo", "i:7;", NULL);
+    async_wait(&s, &h);
+    assert_int_equal(h.err, DORA_ECONNECT); /* nobody is registered */
+    assert_int_equal(redis.count, 2);
+    assert_true(uv_loop_alive(&s.loop));
+    async_close(&s);
+    assert_false(uv_loop_alive(&s.loop));
+    redis_end(&redis);
+    async_end(&s);
+}
+
+static void test_no_redis(void **state)
+{
+    (void)state;
+    async_scene s = {.async = NULL};
+    const dora_client_options options = {.nodes = "redis://127.0.0.1:1,redis://127.0.0.1:2"};
+    heard h;
+    async_begin(&s, NULL);
+    async_remake(&s, &options);
+    uint64_t begun_ns = dr_clock_ns();
+    async_call(&s, &h, "/echo", "i:7;", NULL);
+    async_wait(&s, &h);
+    assert_int_equal(h.err, DORA_ECONNECT);
+    assert_int_equal(h.code, 100010);
+    assert_non_null(strstr(h.msg, "no server is known: "));
+    assert_true(dr_clock_ns() - begun_ns < 5000000000u); /* of the ten seconds that it had */
+    async_end(&s); /* while it waits before it connects again */
+}
+
+static void test_closed_while_waiting(void **state)
+{
+    (void)state;
+    async_scene s = {.async = NULL};
+    static redis_server redis;
+    heard h;
+    scene_begin(&s, &redis);
+    async_call(&s, &h, "/echo", "i:7;", NULL);
+    async_close(&s);
+    assert_int_equal(h.done, 1);
+    assert_int_equal(h.err, DORA_ECONNECT);
+    redis_end(&redis);
+    async_end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_join_and_leave),
+        cmocka_unit_test(test_the_loop),
+        cmocka_unit_test(test_no_redis),
+        cmocka_unit_test(test_closed_while_waiting),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
