@@ -1,12 +1,25 @@
-"""Fixtures: `serve` starts a real server, `peer` a scripted one for what a server never does."""
+"""Fixtures: `serve` starts a real server, `peer` a scripted one for what a server never does, `run`
+a loop for asynchronous tests."""
 
+import asyncio
+import gc
 import json
 import sys
 import textwrap
+import warnings
 
 import pytest
 
-from dora_helpers import Peer, Server
+from dora_helpers import DEADLINE_S, Peer, Server
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
+    warnings.warn("uvloop is not installed (Debian: python3-uvloop): only asyncio is tested",
+                  stacklevel=1)
+
+LOOPS = ["asyncio", *(["uvloop"] if uvloop else [])]
 
 
 @pytest.fixture
@@ -51,3 +64,29 @@ def peer():
     yield start
     for one in peers:
         one.close()
+
+
+@pytest.fixture(params=LOOPS)
+def run(request, caplog):
+    """run(coroutine): in a new loop, which has nothing to complain of afterwards."""
+
+    def start(coroutine):
+        loop = uvloop.new_event_loop() if request.param == "uvloop" else asyncio.new_event_loop()
+        complaints = []
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
+        try:
+            async def limited():
+                return await asyncio.wait_for(coroutine, DEADLINE_S)
+
+            return loop.run_until_complete(limited())
+        finally:
+            gc.collect()
+            loop.run_until_complete(asyncio.sleep(0))
+            left = asyncio.all_tasks(loop)
+            loop.close()
+            gc.collect()
+            # What logger "dora" has heard is for the test to look at.
+            complaints += [record for record in caplog.records if record.name != "dora"]
+            assert not left and not complaints
+
+    return start

@@ -9,46 +9,13 @@ import socket
 import subprocess
 import sys
 import textwrap
-import warnings
 
 import pytest
 
 import dora
 from dora_helpers import APP, DEADLINE_S, envelope, reply_frame, wait_until
 
-try:
-    import uvloop
-except ImportError:
-    uvloop = None
-    warnings.warn("uvloop is not installed (Debian: python3-uvloop): only asyncio is tested",
-                  stacklevel=1)
-
-LOOPS = ["asyncio", *(["uvloop"] if uvloop else [])]
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-@pytest.fixture(params=LOOPS)
-def run(request, caplog):
-    """run(coroutine): in a new loop, which has nothing to complain of afterwards."""
-
-    def start(coroutine):
-        loop = uvloop.new_event_loop() if request.param == "uvloop" else asyncio.new_event_loop()
-        complaints = []
-        loop.set_exception_handler(lambda _, context: complaints.append(context))
-        try:
-            async def limited():
-                return await asyncio.wait_for(coroutine, DEADLINE_S)
-
-            return loop.run_until_complete(limited())
-        finally:
-            gc.collect()
-            loop.run_until_complete(asyncio.sleep(0))
-            left = asyncio.all_tasks(loop)
-            loop.close()
-            gc.collect()
-            assert not left and not complaints and not caplog.records
-
-    return start
 
 
 def echo(message, guid):
