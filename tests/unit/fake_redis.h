@@ -27,8 +27,8 @@ typedef struct fake_redis_conn {
     fake_redis_bytes in; /* a command that has not come whole */
 } fake_redis_conn;
 
-/* fake_redis_join registers a server, `groups` as in JSON: "\"a\",\"b\"". fake_redis_leave withdraws
- * it. Neither says so on the channel. */
+/* fake_redis_join registers a server, `groups` as in JSON: "\"a\",\"b\"". fake_redis_leave
+ * withdraws it. Neither says so on the channel. */
 void fake_redis_join(fake_redis *redis, const char *ip, int port, const char *groups);
 void fake_redis_leave(fake_redis *redis, const char *ip, int port);
 

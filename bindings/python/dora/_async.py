@@ -68,6 +68,10 @@ class AsyncClient:
     calls share. It connects when first called, and belongs to that event loop and process; use it
     by ``async with``, or ``await client.close()``.
 
+    With "redis://..." it listens there from the first call on: a server that comes or goes is known
+    at once. Calls that begin before any is known wait for the first, at most their own time; they
+    end with a ConnectionError when no Redis can be reached.
+
     A call that is cancelled is forgotten, and so is one whose time is over: the connection stays,
     and a late reply is skipped. The handler may run all the same.
 

@@ -8,6 +8,7 @@
  * Any number of calls may be under way at a time. They share the few connections to each node that
  * the options allow, and each has a time of its own. Node choice, retries and errors are those of
  * client.h. A timeout or cancellation leaves the connection open: a late reply is skipped.
+ * A registry is used as mux.h says; on_warning is called on the loop.
  *
  * Thread: everything here is called on the loop's thread, and calls back there. A process that
  * forked has nothing of its parent's clients: in the child a call is refused. */
@@ -33,7 +34,8 @@ typedef void (*dora_async_fn)(dora_err err, const dora_error *error, const dora_
 typedef void (*dora_async_close_fn)(void *user);
 
 /* dora_async_new reads the options as dora_client_new does; it does not connect yet. From the first
- * call on, open connections keep the loop running, until dora_async_close.
+ * call on, open connections keep the loop running, until dora_async_close; so does a registry in
+ * Redis, also while no Redis can be reached.
  * Ownership: gives; dora_async_close frees. Borrows the loop until then. Errors: as
  * dora_client_new; DORA_EIO where the loop takes no handle. */
 DORA_API dora_err dora_async_new(dora_async **async, struct uv_loop_s *loop,

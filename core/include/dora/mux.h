@@ -7,6 +7,12 @@
  * Any number of calls share a few connections to each node. Events are asked for after each thing
  * that the driver says, until there are none. For libuv there is client_uv.h, which drives it.
  *
+ * Where the nodes come from Redis, connections to it are some of those that the driver opens: it
+ * need not tell them apart. From the first call on the mux listens there, so that a node that comes
+ * or goes is known at once. A node file is looked at when a call begins, 5 times a second at most.
+ * Calls that begin before any node is known wait for the first ones; when their time is over, or
+ * when no Redis can be reached, or the file cannot be read, they end with DORA_ECONNECT.
+ *
  * Time is in nanoseconds of CLOCK_MONOTONIC, and given. Thread: one at a time. A process that
  * forked has nothing of its parent's clients: in the child only dora_mux_free may be called. */
 #ifndef DORA_MUX_H
@@ -32,7 +38,7 @@ typedef enum dora_mux_mode {
 } dora_mux_mode;
 
 typedef enum dora_mux_what {
-    DORA_MUX_CONNECT,  /* open a connection to `host` and `port` */
+    DORA_MUX_CONNECT,  /* open a connection to `host` and `port`, a node's or a Redis' */
     DORA_MUX_WRITE,    /* there are bytes for `conn` where there were none */
     DORA_MUX_CLOSE,    /* close it, or stop opening it; `conn` means nothing from now on */
     DORA_MUX_ACCEPTED, /* a submission is queued: its result comes later */
@@ -77,7 +83,8 @@ DORA_API dora_err dora_mux_start(dora_mux *mux, dora_mux_mode mode, const dora_c
  * yet is dropped all the same, and then true). `*user` is what the call was given; may be NULL. */
 DORA_API bool dora_mux_cancel(dora_mux *mux, uint64_t id, void **user);
 
-/* dora_mux_next gives the next event, false when there is none. */
+/* dora_mux_next gives the next event, false when there is none. It tells on_warning of the options
+ * what is wrong with the registry. */
 DORA_API bool dora_mux_next(dora_mux *mux, uint64_t now_ns, dora_mux_event *event);
 
 /* What has happened. An unknown connection is ignored: it was closed meanwhile.

@@ -243,8 +243,8 @@ dr_advice dr_mux_judge(dora_mux *mux, size_t node, const dr_try *made, uint64_t 
 dora_err dr_mux_registry_new(dora_mux *mux, const dora_client_options *options, dora_error *error);
 void dr_mux_registry_free(dora_mux *mux);
 
-/* dr_mux_registry_use is for each call that begins: the first one has the registry begin, and a node
- * file is looked at now and then. */
+/* dr_mux_registry_use is for each call that begins: the first one has the registry begin, and a
+ * node file is looked at now and then. */
 void dr_mux_registry_use(dora_mux *mux, uint64_t now_ns);
 
 /* dr_mux_hold takes a call for which there is no node: while the first nodes may still come it is

@@ -1,4 +1,4 @@
-/* mux_registry.c: the registry of a mux: its talks with Redis are connections like others, and calls
+/* mux_registry.c: the registry of a mux. Its talks with Redis are connections like others; calls
  * that begin before any node is known are held. Pure but for reading a node file. */
 #include <stdio.h>
 #include <string.h>

@@ -42,8 +42,8 @@ typedef enum dr_outcome {
 /* dr_tries_begin reads what a call has otherwise than its client (options NULL: nothing).
  * `nested_ns` is until when the caller's own caller waits, 0: for ever.
  * Errors: DORA_EINVAL for a group that is not there; of a registry DORA_ECONNECT, as where it has
- * no nodes at all: dr_tries_group then looks for the group again, NULL being the usual one, once the
- * registry knows more. */
+ * no nodes at all: dr_tries_group then looks for the group again, NULL being the usual one, once
+ * the registry knows more. */
 dora_err dr_tries_begin(dr_tries *tries, const dr_settings *settings, const dr_nodes *nodes,
                         const dora_call_options *options, uint64_t now_ns, uint64_t nested_ns,
                         dora_error *error);
