@@ -2,19 +2,26 @@
 # The caller sets `dora_root` to the top of the sources.
 # shellcheck shell=bash disable=SC2154
 
-# dora_need PACKAGE... installs what is missing, and does nothing when all is there.
-dora_need()
+# dora_missing PACKAGE... leaves in `missing` what is not installed, and in `sudo` what root's work
+# begins with. Fails when nothing is missing.
+dora_missing()
 {
-    local missing=() package sudo=()
+    local package
+    missing=() sudo=()
     for package in "$@"; do
         if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then
             missing+=("$package")
         fi
     done
-    [ ${#missing[@]} -eq 0 ] && return 0
-    if [ "$(id -u)" -ne 0 ]; then
-        sudo=(sudo)
-    fi
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    [ ${#missing[@]} -gt 0 ]
+}
+
+# dora_need PACKAGE... installs what is missing, and does nothing when all is there.
+dora_need()
+{
+    local missing sudo
+    dora_missing "$@" || return 0
     echo "installing: ${missing[*]}" >&2
     if ! dora_apt_install "${missing[@]}" >/dev/null 2>&1; then
         "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2 &&
@@ -27,6 +34,30 @@ dora_apt_install()
 {
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y \
         --no-install-recommends "$@" </dev/null
+}
+
+# dora_need_quietly PACKAGE... does the same for packages that bring a service: none is started, nor
+# at the next boot. Debian asks policy-rc.d before a start; one that is there already stays.
+dora_need_quietly()
+{
+    local missing sudo
+    dora_missing "$@" || return 0
+    (
+        policy=/usr/sbin/policy-rc.d
+        wanted=/etc/systemd/system/multi-user.target.wants
+        before=$(ls "$wanted" 2>/dev/null)
+        if [ ! -e $policy ]; then
+            trap '"${sudo[@]}" rm -f $policy' EXIT
+            trap 'exit 130' INT
+            trap 'exit 143' TERM
+            printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null &&
+                "${sudo[@]}" chmod 755 $policy || exit
+        fi
+        dora_need "$@" || exit
+        comm -13 <(echo "$before") <(ls "$wanted" 2>/dev/null) | while read -r unit; do
+            "${sudo[@]}" systemctl --quiet disable "$unit" >&2 2>/dev/null || true
+        done
+    )
 }
 
 # dora_promtool DIR puts Prometheus' own checker there, out of its package: that would also start a
@@ -42,12 +73,15 @@ dora_promtool()
     export DORA_PROMTOOL=$found
 }
 
-# The packages for building all three parts, and those that only the tests want.
+# The packages for building all three parts, those of examples/site, and those that only the tests
+# want. The last two lists are for dora_need_quietly.
 dora_packages_build=(gcc libc6-dev make cmake pkg-config libuv1-dev libjansson-dev zlib1g-dev
     libmicrohttpd-dev libhiredis-dev python3 python3-dev python3-venv python3-setuptools
     python3-wheel php-cli php-dev)
-dora_packages_test=(curl git g++ clang clang-format libcmocka-dev valgrind nodejs php-curl wrk
-    python3-pytest python3-hypothesis python3-pyte python3-prometheus-client)
+dora_packages_site=(curl nginx php-fpm redis-server)
+dora_packages_test=("${dora_packages_site[@]}" chromium fonts-dejavu-core git g++ clang
+    clang-format libcmocka-dev valgrind nodejs php-curl wrk python3-pytest python3-hypothesis
+    python3-pyte python3-prometheus-client)
 
 # dora_build_core DIR [CMAKE OPTION...] configures and builds the core there.
 dora_build_core()
