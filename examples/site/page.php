@@ -15,11 +15,11 @@ function stars(float $count): string
         . str_repeat('★', $full) . '<i>' . str_repeat('★', 5 - $full) . '</i></span>';
 }
 
-/* A part that could not be had. The code is for those who look after the site. */
+/* A part that could not be had. What went wrong is in the log: addresses are nobody's business. */
 function absent(string $what, Dora\Exception $error): string
 {
-    return '<p class="absent"><b>' . h($what) . '</b><br><small>' . h($error->getMessage())
-        . ' &middot; code ' . $error->getCode() . '</small></p>';
+    return '<p class="absent"><b>' . h($what) . '</b><br><small>Please try again in a moment. Code '
+        . $error->getCode() . '</small></p>';
 }
 
 /* One line of the table of times, with a bar: how much of the longest it is. */

@@ -123,7 +123,7 @@ start_redis()
 # start_server NAME: both are the same program with the same configuration; Redis knows where.
 start_server()
 {
-    SITE_SERVER=$1 start "$1" "$DORA_BIN" serve --config "$site/dora.json" \
+    SITE_SERVER="server $1" start "$1" "$DORA_BIN" serve --config "$site/dora.json" \
         --redis "$redis" --group shop
     wait_for "$1" grep -q '^dora: ready' "$folder/$1.log"
 }
@@ -168,7 +168,8 @@ start_nginx()
 show_page()
 {
     curl -fsS "$url/" | sed -e '/<style>/,/<\/style>/d' -e 's/<[^>]*>/ /g' \
-        -e 's/&nbsp;/ /g; s/&euro;/EUR/g; s/&amp;/\&/g; s/&middot;/-/g; s/&#039;/'"'"'/g' -e 's/  */ /g' -e '/^ *$/d'
+        -e "s/&nbsp;/ /g; s/&euro;/EUR/g; s/&amp;/\&/g; s/&middot;/-/g; s/&#039;/'/g" \
+        -e 's/  */ /g; s/^ //; /^$/d'
 }
 
 build
@@ -192,7 +193,7 @@ done
 if [ "${1:-}" != --once ]; then
     echo "Stop one server (kill the process of \`one\`): the page stays whole. Stop both: it says so."
     echo "Ctrl-C ends everything."
-    while wait -n -p gone || [ -n "${gone:-}" ]; do
+    while wait -n -p gone 2>/dev/null || [ -n "${gone:-}" ]; do
         forget "$gone"
     done
 fi

@@ -24,5 +24,10 @@ function ask(array $calls): array
     } catch (Dora\Exception $error) {
         $answers = array_fill_keys(array_keys($calls), $error); // nobody could be asked
     }
+    foreach ($answers as $key => $answer) {
+        if ($answer instanceof Dora\Exception) {
+            error_log("$key: {$answer->getMessage()} ({$answer->getCode()})");
+        }
+    }
     return [$answers, (hrtime(true) - $began) / 1e6];
 }

@@ -19,7 +19,7 @@ echo json_encode([
     'ms' => round($ms, 2),
     'services' => array_map(
         fn($answer) => $answer instanceof Dora\Exception
-            ? ['ok' => false, 'code' => $answer->getCode(), 'msg' => $answer->getMessage()]
+            ? ['ok' => false, 'code' => $answer->getCode()]
             : ['ok' => true],
         $answers
     ),

@@ -19,8 +19,9 @@ $failed = array_filter($answers, fn($answer) => $answer instanceof Dora\Exceptio
 ['names' => $names, 'product' => $product, 'reviews' => $reviews] =
     array_map(fn($answer) => $answer instanceof Dora\Exception ? null : $answer, $answers);
 
-if (isset($failed['product']) && $failed['product']->getCode() === 404) {
-    http_response_code(404);
+// Without its product the page is shown, too, but nobody should keep it.
+if (isset($failed['product'])) {
+    http_response_code($failed['product']->getCode() === 404 ? 404 : 503);
 }
 header('Cache-Control: no-store');
 require __DIR__ . '/../page.php';
