@@ -12,7 +12,7 @@ cd "$dora_root" || exit 1
 . tests/lib.sh
 
 suites=(style header unit sanitize threads fuzz php python interop conformance server faults bench
-    install phpize readme quickstart)
+    install phpize readme quickstart site)
 out=${DORA_TEST_OUT:-$dora_root/out/tests}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
@@ -82,7 +82,7 @@ needs_of()
     threads) echo tsan venv ;;
     php) echo module ;;
     python) echo release venv ;;
-    server | faults) echo release venv module ;;
+    server | faults | site) echo release venv module ;;
     interop | conformance | bench | readme) echo release venv module ;;
     esac
 }
@@ -254,6 +254,7 @@ suite_bench()
 suite_install() { bash tests/install.sh "$out/release" "$out/install"; }
 suite_phpize() { bash tests/phpize.sh "$out/phpize"; }
 suite_readme() { "$DORA_PYTHON" tests/readme.py --core "$out/release" --work "$out/readme"; }
+suite_site() { run_pytest -s tests/site; }
 suite_quickstart() { bash tests/quickstart.sh; }
 
 main()
@@ -264,7 +265,7 @@ main()
         return 0
     fi
     [ ${#chosen[@]} -gt 0 ] || chosen=("${suites[@]}")
-    dora_need "${dora_packages_build[@]}" "${dora_packages_test[@]}" || {
+    dora_need_quietly "${dora_packages_build[@]}" "${dora_packages_test[@]}" || {
         echo "packages could not be installed"
         echo "0 passed, 1 failed"
         return 1

@@ -186,6 +186,7 @@ show_page
 echo
 echo "site: $url/"
 echo "health: $url/health"
+echo "redis: $redis"
 echo "folder: $folder"
 for ((i = ${#names[@]} - 1; i >= 0; i--)); do
     echo "process: ${names[i]} ${pids[${names[i]}]}"

@@ -1,0 +1,18 @@
+"""The fixtures of the site's tests."""
+
+import pytest
+from site_run import Site
+
+
+@pytest.fixture(scope="session")
+def site():
+    """One site for all tests that leave it as it is."""
+    with Site() as one:
+        yield one
+
+
+@pytest.fixture
+def own_site():
+    """One that a test may break."""
+    with Site() as one:
+        yield one

@@ -1,0 +1,108 @@
+"""The site under load, while its servers reload, one is killed and comes back, and the monitor
+writes the file anew: no page without both services, and nothing grows. `-s` shows the figures."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+
+from site_run import Children, now
+from support import processes
+from support.server import wait_until
+
+SECONDS = max(8.0, float(os.environ.get("DORA_FAULT_S", "20")))
+CONNECTIONS = 32
+RELOAD_EVERY_S = 0.7
+CHILD_GROWTH_BYTES = 1 << 20
+CHILD_GROWTH_FDS = 2
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Watch(threading.Thread):
+    """Looks at the children and the node file until `ended`."""
+
+    def __init__(self, site, children, nodes):
+        super().__init__(daemon=True)
+        self.site, self.children, self.nodes = site, children, nodes
+        self.ended = threading.Event()
+        self.files = []
+        self.most = 0
+
+    def run(self):
+        while not self.ended.wait(0.05):
+            inode = os.stat(self.site.path("nodes.json")).st_ino
+            if self.files[-1:] != [inode]:
+                self.files.append(inode)
+            self.children.look(self.nodes)
+
+
+def load(site, seconds):
+    """wrk at work; `communicate()` gives what it says."""
+    return subprocess.Popen(
+        [shutil.which("wrk"), "-t2", "-c%d" % CONNECTIONS, "-d%ds" % seconds, "--timeout", "5s",
+         "-s", os.path.join(HERE, "pages.lua"), site.url],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def figures(said):
+    return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)(?=\s)", said)}
+
+
+def reload_until(end, pids):
+    """Reloads the servers in turn; how often."""
+    count = 0
+    while now() < end:
+        os.kill(pids[count % len(pids)], signal.SIGHUP)
+        count += 1
+        wait_until(lambda: now() > end, RELOAD_EVERY_S)
+    return count
+
+
+def is_in_file(site, address):
+    with open(site.path("nodes.json")) as file:
+        return '"%s"' % address.replace(":", "_") in file.read()
+
+
+def test_no_page_fails_while_servers_come_and_go(own_site):
+    site = own_site
+    one = site.address_of("one")
+    nodes = {one, site.address_of("two")}
+    children = Children(site.pids["php-fpm"])
+    before = len(processes.descendants(site.pids["php-fpm"]))
+    load(site, 2).communicate()  # each child has seen both servers
+    children.remember()
+    watch = Watch(site, children, nodes)
+    watch.start()
+
+    began = now()
+    wrk = load(site, SECONDS)
+    reloads = reload_until(began + 0.2 * SECONDS, [site.pids["one"], site.pids["two"]])
+    site.kill("one")
+    reloads += reload_until(began + 0.4 * SECONDS, [site.pids["two"]])
+    with site.server("one", int(one.rsplit(":", 1)[1])) as again, site.server("three") as three:
+        nodes.add(three.address)
+        assert wait_until(lambda: is_in_file(site, three.address), 5)
+        reloads += reload_until(began + 0.7 * SECONDS, [again.pid, three.pid])
+        assert three.stop() == 0
+        assert wait_until(lambda: not is_in_file(site, three.address), 5)
+        reloads += reload_until(began + 0.9 * SECONDS, [again.pid, site.pids["two"]])
+        said = wrk.communicate(timeout=60)[0]
+        watch.ended.set()
+        watch.join()
+        after = len(processes.descendants(site.pids["php-fpm"]))
+        growth = children.growth()
+
+    print("\n%s%d reloads, %d node files, %d connections and %d descriptors per child at most, "
+          "children grew by %s" % (said[said.index("pages:"):], reloads, len(watch.files),
+                                   children.connections, children.fds, growth))
+    counts = figures(said)
+    assert counts["whole"] > 20 * SECONDS
+    failed = ("broken", "connect", "read", "write", "timeout")
+    assert not any(counts[each] for each in failed), said + site.log("php")[-2000:]
+    assert len(watch.files) >= 3, "the monitor did not write anew"
+    assert after == before and len(children.pids) == before, "FPM's children changed"
+    assert 1 <= children.connections <= len(nodes)
+    assert max(memory for memory, _ in growth) <= CHILD_GROWTH_BYTES
+    assert max(fds for _, fds in growth) <= CHILD_GROWTH_FDS
