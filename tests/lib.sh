@@ -55,7 +55,7 @@ dora_need_quietly()
         fi
         dora_need "$@" || exit
         comm -13 <(echo "$before") <(ls "$wanted" 2>/dev/null) | while read -r unit; do
-            "${sudo[@]}" systemctl --quiet disable "$unit" >&2 2>/dev/null || true
+            "${sudo[@]}" systemctl --quiet disable "$unit" >/dev/null 2>&1 || true
         done
     )
 }

@@ -55,7 +55,8 @@ $sum = ($product['served']['ms'] ?? 0) + ($reviews['served']['ms'] ?? 0);
   <a class="home" href="/">Kettle &amp; Co.</a>
   <nav>
 <?php foreach ($names ?? [] as $each => $name): ?>
-    <a href="/?id=<?= h($each) ?>"<?= $each === $id ? ' aria-current="page"' : '' ?>><?= h($name) ?></a>
+    <a href="/?id=<?= h($each) ?>"<?= $each === $id ? ' aria-current="page"' : '' ?>>
+      <?= h($name) ?></a>
 <?php endforeach ?>
   </nav>
 </header>

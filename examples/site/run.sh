@@ -192,7 +192,7 @@ for ((i = ${#names[@]} - 1; i >= 0; i--)); do
     echo "process: ${names[i]} ${pids[${names[i]}]}"
 done
 if [ "${1:-}" != --once ]; then
-    echo "Stop one server (kill the process of \`one\`): the page stays whole. Stop both: it says so."
+    echo "Kill one of the servers, one or two: the page stays whole. Kill both: it says so."
     echo "Ctrl-C ends everything."
     while wait -n -p gone 2>/dev/null || [ -n "${gone:-}" ]; do
         forget "$gone"
