@@ -24,12 +24,12 @@ class Site:
     """`with Site() as site`: `url`, `address`, `folder`, `redis` and `pids` {name: process id} as
     the script says them. It is ended as a terminal does it, and must leave nothing."""
 
-    def __init__(self, *words):
+    def __init__(self, *words, **env):
         # A session of its own: Ctrl-C goes to the whole group.
         self.output = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             ["bash", SCRIPT, *words], stdin=subprocess.DEVNULL, stdout=self.output,
-            stderr=subprocess.STDOUT, start_new_session=True)
+            stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, **env})
         self.pids = {}
         if not words:
             try:
@@ -96,7 +96,7 @@ class Site:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGINT)
             try:
-                self.process.wait(STOP_S)
+                assert self.process.wait(STOP_S) == 130
             except subprocess.TimeoutExpired:
                 for pid in reversed(left):
                     os.kill(pid, signal.SIGKILL)
@@ -156,6 +156,11 @@ class Children:
             held = [each for each in connections_of(pid, system) if each in nodes]
             self.connections = max(self.connections, len(held))
             self.fds = max(self.fds, processes.fd_count(pid))
+
+    def holders(self, node):
+        """The children with a connection to a node."""
+        system = sockets_of_system()
+        return [pid for pid in self.begin if node in connections_of(pid, system)]
 
     def remember(self):
         """Memory and descriptors from here on are to stay."""

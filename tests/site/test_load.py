@@ -84,9 +84,11 @@ def test_no_page_fails_while_servers_come_and_go(own_site):
     with site.server("one", int(one.rsplit(":", 1)[1])) as again, site.server("three") as three:
         nodes.add(three.address)
         assert wait_until(lambda: is_in_file(site, three.address), 5)
+        assert wait_until(lambda: children.holders(three.address), 5)
         reloads += reload_until(began + 0.7 * SECONDS, [again.pid, three.pid])
         assert three.stop() == 0
         assert wait_until(lambda: not is_in_file(site, three.address), 5)
+        assert wait_until(lambda: not children.holders(three.address), 5)
         reloads += reload_until(began + 0.9 * SECONDS, [again.pid, site.pids["two"]])
         said = wrk.communicate(timeout=60)[0]
         watch.ended.set()

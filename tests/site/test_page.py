@@ -111,6 +111,21 @@ def test_handler_that_hangs_costs_its_own_part_only(own_site):
     assert wait_until(lambda: own_site.page()[1] == BOTH), "another worker is there"
 
 
+def test_interrupted_in_the_middle_it_leaves_nothing(tmp_path):
+    site = Site("--once", TMPDIR=str(tmp_path))
+    assert wait_until(lambda: any(processes.title(pid) == "dora: master" for pid in site.family()))
+    site.close()
+    assert not os.listdir(tmp_path)
+
+
+def test_server_that_does_not_start_is_said(tmp_path):
+    site = Site("--once", TMPDIR=str(tmp_path), DORA_PYTHON="/no/python")
+    assert site.process.wait(60) == 1
+    assert "site: one did not start; it said:" in site.text() and "/no/python" in site.text()
+    site.close()
+    assert not os.listdir(tmp_path)
+
+
 def test_once_shows_a_page_and_leaves_nothing():
     site = Site("--once")
     assert site.process.wait(60) == 0, site.text()
