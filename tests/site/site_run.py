@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import tempfile
-import time
 
 from support import processes
 from support.server import ROOT, Server, program, wait_until
@@ -171,7 +170,3 @@ class Children:
         """[(bytes, descriptors)] that each child has more than remembered."""
         return [(processes.anonymous_bytes(pid) - memory, processes.fd_count(pid) - fds)
                 for pid, (memory, fds) in self.begin.items()]
-
-
-def now():
-    return time.monotonic()
