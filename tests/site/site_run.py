@@ -24,11 +24,13 @@ class Site:
     the script says them. It is ended as a terminal does it, and must leave nothing."""
 
     def __init__(self, *words, **env):
-        # A session of its own: Ctrl-C goes to the whole group.
+        # A session of its own, as a terminal has it: Ctrl-C goes to the whole group. A shell that
+        # runs the tests in the background would have them ignore it.
         self.output = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             ["bash", SCRIPT, *words], stdin=subprocess.DEVNULL, stdout=self.output,
-            stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, **env})
+            stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, **env},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.pids = {}
         if not words:
             try:
@@ -97,7 +99,7 @@ class Site:
             try:
                 assert self.process.wait(STOP_S) == 130
             except subprocess.TimeoutExpired:
-                for pid in reversed(left):
+                for pid in filter(processes.is_alive, reversed(left)):
                     os.kill(pid, signal.SIGKILL)
                 raise
         alive = wait_until(lambda: not [pid for pid in left if processes.is_alive(pid)], 5)
