@@ -1,5 +1,5 @@
-/* registry_scene.h: a mux with a registry, two Redis and any number of nodes as bytes; the test gives
- * the time. */
+/* registry_scene.h: a mux with a registry, two Redis and any number of nodes as bytes; the test
+ * gives the time. */
 #ifndef DORA_TEST_REGISTRY_SCENE_H
 #define DORA_TEST_REGISTRY_SCENE_H
 
