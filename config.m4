@@ -37,7 +37,9 @@ if test "$PHP_DORA" != "no"; then
     rpc_client.c
     rpc_common.c
     rpc_log.c
+    rpc_monitor.c
     rpc_packet.c
+    rpc_redis.c
     rpc_server.c
     rpc_server_config.c
     rpc_server_discovery.c

@@ -11,6 +11,7 @@
 #include "ini.h"
 #include "request.h"
 #include "rpc_client.h"
+#include "rpc_monitor.h"
 #include "rpc_server.h"
 #include "warnings.h"
 
@@ -58,6 +59,7 @@ static PHP_MINIT_FUNCTION(dora)
     register_class_DoraRPC_Packet();
     register_class_DoraRPC_Common();
     php_dora_rpc_init();
+    php_dora_rpc_monitor_init();
     return SUCCESS;
 }
 

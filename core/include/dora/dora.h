@@ -6,6 +6,7 @@
 #include <dora/client_uv.h>
 #include <dora/error.h>
 #include <dora/handler.h>
+#include <dora/monitor.h>
 #include <dora/mux.h>
 #include <dora/runtime.h>
 #include <dora/server.h>

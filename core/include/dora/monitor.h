@@ -23,10 +23,10 @@ typedef struct dora_monitor_options {
     size_t file_count;
     const char *udp; /* "host:port" that is bound and whose packets are ignored, as the original
                       * does; NULL: none */
-    /* on_line hears each line of its log: one for each node that joins or leaves, and what is
-     * wrong. `level` is one of the log's (4 information, 3 notice, 5 error). NULL: stderr, with the
-     * time. */
-    void (*on_line)(void *user, int level, const char *text);
+    /* Its log: a line for each node that joins or leaves, and what is wrong. `log_file` NULL:
+     * stderr, as text; else records of JSON are appended there, as a server's. `log_level` 0: 4. */
+    const char *log_file;
+    uint32_t log_level;
     /* on_ready hears, once, that the first state is known. NULL: nobody wants to know. */
     void (*on_ready)(void *user, size_t nodes, size_t groups);
     void *user;
@@ -35,10 +35,12 @@ typedef struct dora_monitor_options {
 /* dora_monitor_run watches until SIGTERM or SIGINT. A file is written when its nodes change, whole
  * (written beside it, synced, renamed); while no Redis can be read, or all are suddenly empty, the
  * last good one stays. Tells systemd that it is ready once the first state is known
- * (sd_notify(3)), where NOTIFY_SOCKET is set.
+ * (sd_notify(3)), where NOTIFY_SOCKET is set. The process is named "dora: monitor service".
  * Returns: DORA_OK after a signal. Errors: DORA_EINVAL for the options, DORA_EIO for files that
  * cannot be written at the start, or an address that cannot be bound; later failures to write are
  * logged and tried again.
+ * Ownership: borrows the options until it returns, but no argument of main() may stand in them: the
+ * name is written over those.
  * Thread: the main thread; it handles the two signals while it runs. */
 DORA_API dora_err dora_monitor_run(const dora_monitor_options *options, dora_error *error);
 

@@ -9,8 +9,8 @@
 #include "cli/cli.h"
 
 typedef struct arguments {
-    dr_buf redis; /* parted by commas, NUL-ended at the end */
-    dora_monitor_file *files;
+    dr_buf redis;             /* parted by commas, NUL-ended at the end */
+    dora_monitor_file *files; /* their paths are copies: argv is written over */
     size_t file_count;
     const char *format; /* NULL: by the files' names */
 } arguments;
@@ -34,8 +34,10 @@ static const char *take(arguments *self, const char *flag, size_t len, const cha
         return is_added ? NULL : "finds no memory";
     }
     if (is_out) {
-        self->files[self->file_count++] = (dora_monitor_file){.path = value};
-        return NULL;
+        const char *path = strdup(value);
+        self->files[self->file_count].path = path;
+        self->file_count += path != NULL ? 1 : 0;
+        return path != NULL ? NULL : "finds no memory";
     }
     self->format = value;
     return strcmp(value, "php") == 0 || strcmp(value, "json") == 0 ? NULL : "is php or json";
@@ -120,7 +122,10 @@ int dr_cli_monitor(int argc, char **argv)
     } else {
         status = dr_cli_usage("monitor", message);
     }
-    dr_buf_fini(&self.redis);
+    for (size_t i = 0; i < self.file_count; i++) {
+        dr_free((char *)(uintptr_t)self.files[i].path);
+    }
     dr_free(self.files);
+    dr_buf_fini(&self.redis);
     return status;
 }

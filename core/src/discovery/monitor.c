@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
+#include "base/title.h"
 #include "discovery/monitor_file.h"
 #include "discovery/redis_uv.h"
 #include "discovery/registry.h"
@@ -27,7 +28,7 @@
 
 typedef struct monitor {
     const dora_monitor_options *options;
-    dr_log *log; /* NULL: the lines go to options->on_line */
+    dr_log *log;
     dr_notify notify;
     int udp; /* -1: none */
     uv_loop_t loop;
@@ -48,11 +49,7 @@ typedef struct monitor {
 
 static void say(monitor *self, int level, const char *text)
 {
-    if (self->log != NULL) {
-        dr_log_write(self->log, level, "monitor", "%s", text);
-    } else {
-        self->options->on_line(self->options->user, level, text);
-    }
+    dr_log_write(self->log, level, "monitor", "%s", text);
 }
 
 static void on_warning(void *user, const char *text)
@@ -325,8 +322,9 @@ static dora_err open_all(monitor *self, dora_error *error)
     if (err == DORA_OK && options->udp != NULL) {
         err = bind_udp(self, options->udp, error);
     }
-    if (err == DORA_OK && options->on_line == NULL) {
-        err = dr_log_new(&self->log, NULL, false, DR_LOG_INFO, error);
+    if (err == DORA_OK) {
+        err = dr_log_new(&self->log, options->log_file, options->log_file != NULL,
+                         options->log_level > 0 ? options->log_level : DR_LOG_INFO, error);
     }
     err = err == DORA_OK ? open_loop(self, error) : err;
     return err == DORA_OK ? open_registry(self, error) : err;
@@ -345,6 +343,7 @@ dora_err dora_monitor_run(const dora_monitor_options *options, dora_error *error
     dr_notify_open(&self->notify);
     const dora_err err = open_all(self, error);
     if (err == DORA_OK) {
+        dr_title_set("dora: monitor service");
         self->started_ns = dr_clock_ns();
         dr_registry_start(self->registry, self->started_ns);
         look_at_drivers(self);

@@ -1,0 +1,113 @@
+/* rpc_redis.c: the original's lists of Redis, as urls. */
+#include "rpc_redis.h"
+
+#include "ext/standard/url.h"
+#include "zend_exceptions.h"
+#include "zend_smart_str.h"
+
+#include "exception.h"
+
+#define REDIS_PORT 6379
+
+static bool refuse(const char *door, const char *what)
+{
+    zend_throw_exception_ex(php_dora_exception_ce, 0, "%s: %s", door, what);
+    return false;
+}
+
+/* Appends ":PORT", whose value may be missing, a number, or a text, which the core then reads. */
+static void port_append(smart_str *url, zval *port)
+{
+    zend_string *text = port != NULL ? zval_get_string(port) : zend_long_to_str(REDIS_PORT);
+
+    smart_str_appendc(url, ':');
+    smart_str_append(url, text);
+    zend_string_release(text);
+}
+
+/* Appends ":PASSWORD@", with all that a url may not have escaped. */
+static void password_append(smart_str *url, zval *password)
+{
+    zend_string *text = zval_get_string(password);
+    zend_string *escaped = php_raw_url_encode(ZSTR_VAL(text), ZSTR_LEN(text));
+
+    smart_str_appendc(url, ':');
+    smart_str_append(url, escaped);
+    smart_str_appendc(url, '@');
+    zend_string_release(escaped);
+    zend_string_release(text);
+}
+
+static bool is_plain(const zval *value)
+{
+    return value == NULL || Z_TYPE_P(value) == IS_STRING || Z_TYPE_P(value) == IS_LONG ||
+           Z_TYPE_P(value) == IS_NULL;
+}
+
+static zval *member_of(HashTable *node, const char *name)
+{
+    zval *value = zend_hash_str_find_deref(node, name, strlen(name));
+    return value != NULL && Z_TYPE_P(value) == IS_NULL ? NULL : value;
+}
+
+/* Adds one ['ip' => , 'port' => , 'password' => , 'database' => ] as a url. */
+static bool redis_add(zval *list, HashTable *node, const char *door)
+{
+    zval *ip = member_of(node, "ip");
+    zval *port = member_of(node, "port");
+    zval *password = member_of(node, "password");
+    zval *database = member_of(node, "database");
+    smart_str url = {0};
+
+    if (ip == NULL || Z_TYPE_P(ip) != IS_STRING || !is_plain(port) || !is_plain(password) ||
+        !is_plain(database)) {
+        return refuse(door,
+                      "a Redis must be an array with a string \"ip\", and \"port\", \"password\" "
+                      "and \"database\" may be there");
+    }
+    smart_str_appends(&url, "redis://");
+    if (password != NULL && (Z_TYPE_P(password) != IS_STRING || Z_STRLEN_P(password) > 0)) {
+        password_append(&url, password);
+    }
+    bool is_v6 = strchr(Z_STRVAL_P(ip), ':') != NULL;
+    smart_str_appends(&url, is_v6 ? "[" : "");
+    smart_str_append(&url, Z_STR_P(ip));
+    smart_str_appends(&url, is_v6 ? "]" : "");
+    port_append(&url, port);
+    if (database != NULL) {
+        zend_string *number = zval_get_string(database);
+        smart_str_appendc(&url, '/');
+        smart_str_append(&url, number);
+        zend_string_release(number);
+    }
+    add_next_index_str(list, smart_str_extract(&url));
+    return true;
+}
+
+static bool report_add(zval *list, HashTable *report, bool is_outer, const char *door)
+{
+    zval *item;
+
+    ZEND_HASH_FOREACH_VAL(report, item)
+    {
+        ZVAL_DEREF(item);
+        if (Z_TYPE_P(item) != IS_ARRAY) {
+            return refuse(door, "Redis are given as a list of lists of ['ip' => , 'port' => ]");
+        }
+        bool is_node = !is_outer || zend_hash_str_exists(Z_ARRVAL_P(item), "ip", 2);
+        if (!(is_node ? redis_add(list, Z_ARRVAL_P(item), door)
+                      : report_add(list, Z_ARRVAL_P(item), false, door))) {
+            return false;
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+    return true;
+}
+
+bool php_dora_rpc_redis_add(zval *list, HashTable *report, const char *door)
+{
+    if (zend_hash_str_exists(report, "ip", sizeof("ip") - 1)) {
+        return redis_add(list, report, door);
+    }
+    return report_add(list, report, true, door);
+}
