@@ -14,12 +14,17 @@ namespace DoraRPC {
         /**
          * @param string $ip UDP is bound there; packets are ignored
          * @param int $port
-         * @param array $discovery ['discovery' => list of ['ip' => , 'port' => ], 'config' => path of
-         *     the node file, 'log' => ['log_path' => folder of biz.log, 'log_level' => ]]; "password"
-         *     and "database" of a Redis may be there, too. In the older form the list alone.
+         * @param array $discovery ['discovery' => list of ['ip' => , 'port' => ], 'config' => path
+         *     of the node file, 'log' => ['log_path' => folder of biz.log, 'log_level' => ]];
+         *     "password" and "database" of a Redis may be there, too. In the older form the list.
          * @param string|null $config of the older form: path of the node file
          */
-        public function __construct($ip = "0.0.0.0", $port = 9569, $discovery = [], $config = null) {}
+        public function __construct(
+            $ip = "0.0.0.0",
+            $port = 9569,
+            $discovery = [],
+            $config = null
+        ) {}
 
         /**
          * Watches until SIGTERM or SIGINT. The file is PHP, or JSON where its name ends in .json.

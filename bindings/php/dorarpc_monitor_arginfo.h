@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 2d0c6886efa3d90ff28a8972d1efb0478d85ccc6 */
+ * Stub hash: 8b26d23335f0f077910b89fbb9cab9b0a6fe814b */
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_Monitor___construct, 0, 0, 0)
 	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, ip, "\"0.0.0.0\"")

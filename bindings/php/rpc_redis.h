@@ -5,8 +5,8 @@
 #include "php_dora.h"
 
 /* php_dora_rpc_redis_add appends a url to `list` for each Redis of `report`: lists of Redis, as in
- * the original, Redis, or one: ['ip' => , 'port' => ], where "password" and "database" may be there,
- * too. `door` names in messages who was given it. Returns: false with an exception raised. */
+ * the original, Redis, or one: ['ip' => , 'port' => ], and perhaps "password" and "database".
+ * `door` names in messages who was given it. Returns: false with an exception raised. */
 bool php_dora_rpc_redis_add(zval *list, HashTable *report, const char *door);
 
 #endif
