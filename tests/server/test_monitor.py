@@ -128,7 +128,7 @@ def test_what_a_dora_server_writes_is_the_originals(redis, tmp_path):
                         found += ["%s_%s" % (ip, port) for _ in known["group"]]
             assert sorted(found) == sorted(["10.9.9.9_9567", node])
         wait_nodes(file, {"group1": ["10.9.9.9_9567"]})
-        assert "leave group1 %s" % server.address in monitor.log()
+        monitor.wait_log("leave group1 %s" % server.address)
 
 
 def test_join_and_leave_are_seen_at_once(redis, tmp_path):
@@ -306,7 +306,7 @@ def test_union_of_three(tmp_path):
     wrong = "redis://:wrong@%s" % other.address
     with RedisServer(password="right", port=other.port), \
             Monitor([wrong], [file], folder=tmp_path) as monitor:
-        assert re.search(r"redis://%s: AUTH: WRONGPASS" % other.address, monitor.log())
+        monitor.wait_log("redis://%s: AUTH: WRONGPASS" % other.address)
         assert "wrong" not in monitor.log().replace("WRONGPASS", "")
 
 
