@@ -13,10 +13,12 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, HERE)
+from support.redis import RedisServer, free_port  # noqa: E402
 from support.server import Server  # noqa: E402
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
@@ -46,6 +48,57 @@ def write(folder, name, text):
     with open(path, "w") as file:
         file.write(text)
     return path
+
+
+class Started:
+    """A command of the README, running until the block ends; `line` is what it said first."""
+
+    def __init__(self, command, cwd):
+        argv = [os.environ["DORA_BIN"] if each == "dora" else each for each in command.split()]
+        self.process = subprocess.Popen(argv, cwd=cwd, stdout=subprocess.PIPE, text=True,
+                                        stderr=subprocess.DEVNULL)
+
+    def __enter__(self):
+        self.line = self.process.stdout.readline()
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+def check_discovery(text, work):
+    """The commands and the page's client of the README, with two Redis of our own."""
+    serve, monitor = (each.strip() for each in
+                      blocks(text, "Servers that come and go", "sh"))
+    site = blocks(text, "A web site with PHP-FPM", "php")[0]
+    nodes = os.path.join(work, "run", "nodes.json")
+    os.makedirs(os.path.dirname(nodes))
+    with RedisServer() as one, RedisServer() as two:
+        def ours(line):
+            line = line.replace("10.0.0.21:6379", one.address).replace("/run/dora", work + "/run")
+            return line.replace("10.0.0.22:6379", two.address)
+
+        local = " --host 127.0.0.1 --port %d" % free_port()
+        with Started(ours(serve).replace(" --host 0.0.0.0", local), work) as server:
+            check("dora serve with Redis", server.line.startswith("dora: ready"), server.line)
+            with Started(ours(monitor), work) as watching:
+                check("dora monitor", "ready" in watching.line, watching.line)
+                until = time.monotonic() + 10
+                while not os.path.exists(nodes) and time.monotonic() < until:
+                    time.sleep(0.02)
+                check("the node file", os.path.exists(nodes), "none after 10 s")
+            for name in ("redis://" + one.address, "file:" + nodes):
+                done = run([sys.executable, "-c", "import dora; print(dora.Client(%r).call("
+                            "'/user/get', {'id': 7})['name'])" % name])
+                check("a client of %s" % name.split(":")[0], done.stdout == "Ann\n", done.stderr)
+            page = site.replace("/run/dora/nodes.json", nodes).replace("/product/get", "/user/get")
+            path = write(work, "page.php", page + "echo $answers['product']['name'], ' ', "
+                         "get_class($answers['reviews']), ' ', $answers['reviews']->getCode();\n")
+            done = run(["php", "-d", "extension=" + os.environ["DORA_PHP_EXTENSION"], path])
+            check("the page's client", done.stdout == "Ann Dora\\NotRunException 100204",
+                  done.stdout + done.stderr)
 
 
 def main():
@@ -106,6 +159,7 @@ def main():
         client = write(work, "client.php", php + "echo $product['name'], ' ', $found['b']['id'];\n")
         done = run(["php", "-d", "extension=" + os.environ["DORA_PHP_EXTENSION"], client])
         check("the PHP client", done.stdout == "Coffee mill 2", done.stdout + done.stderr)
+    check_discovery(text, work)
     for linked in re.findall(r"\]\(([^)#:]+)\)", text):
         check("link %s" % linked, os.path.exists(os.path.join(ROOT, linked)), "no such file")
     print("%d passed, %d failed" % (passed, failed))

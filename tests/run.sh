@@ -80,7 +80,7 @@ needs_of()
     sanitize) echo release asan venv venv_asan ;;
     fuzz) echo asan ;;
     threads) echo tsan venv ;;
-    php) echo module ;;
+    php) echo release module ;;
     python) echo release venv ;;
     server | faults | site) echo release venv module ;;
     interop | conformance | bench | readme) echo release venv module ;;
