@@ -36,7 +36,11 @@ def caller(serve, tmp_path):
     processes = []
 
     def start(source):
-        program = f"import os, signal, time\nimport dora\nclient = dora.Client({one.node!r})\n"
+        program = f"""import os, signal, time
+import dora
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may have it ignored
+client = dora.Client({one.node!r})
+"""
         process = subprocess.Popen(
             [sys.executable, "-c", program + textwrap.dedent(source)],
             cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
