@@ -312,6 +312,33 @@ static void test_read_address(void **state)
     assert_int_equal(dr_address_read((dora_slice){path, 40}, &one, &error), DORA_EINVAL);
 }
 
+/* A Redis among servers: its password is nobody's business. */
+static void test_address_tells_no_password(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *told;
+    } cases[] = {
+        {"redis://:secret@h:1", "...@h:1"},
+        {"redis://me:secret@h", "...@h"},
+        {"redis://:secret", "redis://..."},
+        {"redis://me:secret", "redis://me..."},
+        {"redis://h:1/secret", "redis://h..."},
+        {"secret@h:x", "...@h:x"},
+        {"redis://h", "redis://h"},
+        {"h:x", "h:x"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dr_address address;
+        dora_error error;
+        char expected[64];
+        snprintf(expected, sizeof expected, "node \"%s\" is not host:port", cases[i].told);
+        assert_int_equal(dr_address_read(text_slice(cases[i].text), &address, &error), DORA_EINVAL);
+        assert_string_equal(error.msg, expected);
+    }
+}
+
 static void test_guid(void **state)
 {
     (void)state;
@@ -345,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_pick_by_latency),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_read_address),
+        cmocka_unit_test(test_address_tells_no_password),
         cmocka_unit_test(test_guid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

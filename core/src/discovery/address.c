@@ -65,6 +65,7 @@ dora_err dr_address_parse(dora_slice text, char host[DR_HOST_BYTES], uint16_t *p
 #define UNIX_PREFIX "unix:"
 #define UNIX_PREFIX_LEN (sizeof UNIX_PREFIX - 1)
 #define PATH_LEN_MAX (sizeof((struct sockaddr_un *)NULL)->sun_path - 1)
+#define TOLD_BYTES 320 /* of a wrong text in a message */
 
 static bool path_read(dora_slice path, dr_address *address)
 {
@@ -78,21 +79,40 @@ static bool path_read(dora_slice path, dr_address *address)
     return true;
 }
 
+/* Writes what may be told of a text that is no node. It may be a Redis at a wrong place: what stands
+ * before an @, or in a url after its host, is left out, since it may be a password. */
+static const char *tell(dora_slice text, char told[TOLD_BYTES])
+{
+    const char *at = text.len > 0 ? memrchr(text.data, '@', text.len) : NULL;
+    const char *scheme = text.len > 0 ? memmem(text.data, text.len, "://", 3) : NULL;
+    size_t from = at != NULL ? (size_t)(at - text.data) : 0;
+    size_t end = text.len;
+    if (at == NULL && scheme != NULL) {
+        end = (size_t)(scheme - text.data) + 3;
+        while (end < text.len && text.data[end] != ':' && text.data[end] != '/') {
+            end++;
+        }
+    }
+    size_t len = end - from < TOLD_BYTES - 8 ? end - from : TOLD_BYTES - 8;
+    snprintf(told, TOLD_BYTES, "%s%.*s%s", at != NULL ? "..." : "", (int)len,
+             text.len > 0 ? text.data + from : "", end < text.len ? "..." : "");
+    return told;
+}
+
 dora_err dr_address_read(dora_slice text, dr_address *address, dora_error *error)
 {
-    int shown = (int)(text.len < 300 ? text.len : 300);
+    char told[TOLD_BYTES];
     if (text.len >= UNIX_PREFIX_LEN && memcmp(text.data, UNIX_PREFIX, UNIX_PREFIX_LEN) == 0) {
         dora_slice path = {text.data + UNIX_PREFIX_LEN, text.len - UNIX_PREFIX_LEN};
         if (!path_read(path, address)) {
             return dora_error_set(error, DORA_EINVAL,
-                                  "node \"%.*s\" is not unix:/path (a path of at most %zu bytes)",
-                                  shown, text.data, PATH_LEN_MAX);
+                                  "node \"%s\" is not unix:/path (a path of at most %zu bytes)",
+                                  tell(text, told), PATH_LEN_MAX);
         }
         return DORA_OK;
     }
     if (dr_address_parse(text, address->host, &address->port) != DORA_OK || address->port == 0) {
-        return dora_error_set(error, DORA_EINVAL, "node \"%.*s\" is not host:port", shown,
-                              text.data);
+        return dora_error_set(error, DORA_EINVAL, "node \"%s\" is not host:port", tell(text, told));
     }
     return DORA_OK;
 }

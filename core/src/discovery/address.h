@@ -18,7 +18,7 @@ typedef struct dr_address {
 } dr_address;
 
 /* dr_address_read reads "host:port" (port not 0) or "unix:/path".
- * Errors: DORA_EINVAL, the message naming the text. */
+ * Errors: DORA_EINVAL, the message naming the text, less what may be a password in it. */
 dora_err dr_address_read(dora_slice text, dr_address *address, dora_error *error);
 
 /* dr_address_is_unix and dr_address_is_same compare; dr_address_text writes it as people do. */
