@@ -1,6 +1,8 @@
 /* test_registry.c: nodes from a file or from several Redis, the last good ones kept. */
 #include "unit.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -339,6 +341,61 @@ static void test_file_odd(void **state)
     assert_int_equal(unlink(nodes), 0);
 }
 
+/* What keeps the file from being opened may pass without a change of the file. */
+static void test_file_not_opened(void **state)
+{
+    (void)state;
+    char source[sizeof nodes + 8];
+    char expected[256];
+    struct rlimit usual;
+    snprintf(source, sizeof source, "file:%s", nodes);
+    put("{\"g\": [{\"ip\": \"a\", \"port\": 1}]}");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = usual.rlim_max};
+    fixture *self = make(source);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    dr_registry_start(self->registry, self->now_ns);
+    later(self);
+    later(self);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    snprintf(expected, sizeof expected, "file %s: Too many open files", nodes);
+    assert_string_equal(self->warning, expected);
+    assert_int_equal(self->warnings, 1);
+    assert_null(dr_registry_roster(self->registry));
+    later(self);
+    assert_string_equal(hosts(self), "a");
+    finish(self);
+    assert_int_equal(unlink(nodes), 0);
+}
+
+/* Written in place with as many bytes, and its time set back. */
+static void test_file_time_set_back(void **state)
+{
+    (void)state;
+    char source[sizeof nodes + 8];
+    struct stat before;
+    snprintf(source, sizeof source, "file:%s", nodes);
+    put("{\"g\": [{\"ip\": \"a\", \"port\": 1}]}");
+    fixture *self = make(source);
+    dr_registry_start(self->registry, self->now_ns);
+    assert_int_equal(stat(nodes, &before), 0);
+    struct stat after = before;
+    while (memcmp(&after.st_ctim, &before.st_ctim, sizeof before.st_ctim) == 0) {
+        const struct timespec times[2] = {before.st_atim, before.st_mtim};
+        FILE *file = fopen(nodes, "r+");
+        assert_non_null(file);
+        assert_int_equal(fseek(file, 15, SEEK_SET), 0);
+        assert_int_equal(fputc('b', file), 'b');
+        fclose(file);
+        assert_int_equal(utimensat(AT_FDCWD, nodes, times, 0), 0);
+        assert_int_equal(stat(nodes, &after), 0);
+    }
+    later(self);
+    assert_string_equal(hosts(self), "b");
+    finish(self);
+    assert_int_equal(unlink(nodes), 0);
+}
+
 static bool torture_step(void *user)
 {
     const dr_registry_events events = {.on_warning = on_warning};
@@ -376,10 +433,16 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_meant),          cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_union),          cmocka_unit_test(test_all_down),
-        cmocka_unit_test(test_suddenly_empty), cmocka_unit_test(test_file),
-        cmocka_unit_test(test_file_odd),       cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_meant),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_union),
+        cmocka_unit_test(test_all_down),
+        cmocka_unit_test(test_suddenly_empty),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_file_odd),
+        cmocka_unit_test(test_file_not_opened),
+        cmocka_unit_test(test_file_time_set_back),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -17,7 +17,7 @@
 
 /* What tells one state of the file from another. */
 typedef struct state {
-    int missing; /* the errno of looking at it; 0: it is there */
+    int missing; /* the errno of looking at it, or of opening it; 0: it is there */
     dev_t device;
     ino_t inode;
     off_t size;
@@ -70,7 +70,7 @@ static state state_of(int result, const struct stat *status)
     return (state){.device = status->st_dev,
                    .inode = status->st_ino,
                    .size = status->st_size,
-                   .changed = status->st_mtim};
+                   .changed = status->st_ctim}; /* of its rights, too */
 }
 
 static bool is_same(const state *one, const state *other)
@@ -124,6 +124,8 @@ bool dr_watched_file_look(dr_watched_file *file, dr_roster *roster, const char *
 {
     struct stat status;
     dora_error error;
+    const state before = file->last;
+    const bool was_known = file->is_known;
     const state now = state_of(stat(file->path, &status), &status);
     *warning = NULL;
     if (file->is_known && is_same(&now, &file->last)) {
@@ -138,7 +140,8 @@ bool dr_watched_file_look(dr_watched_file *file, dr_roster *roster, const char *
         err = read_open(file, fd, roster, &error);
         close(fd);
     } else {
-        dora_error_set(&error, err, "%s", strerror(now.missing != 0 ? now.missing : errno));
+        file->last.missing = now.missing != 0 ? now.missing : errno; /* opened again next time */
+        dora_error_set(&error, err, "%s", strerror(file->last.missing));
     }
     if (err == DORA_OK) {
         file->why[0] = '\0';
@@ -146,7 +149,7 @@ bool dr_watched_file_look(dr_watched_file *file, dr_roster *roster, const char *
     }
     file->is_known = err != DORA_ENOMEM; /* that is not the file's fault: it is read again */
     snprintf(file->why, sizeof file->why, "%s: %s", file->name, error.msg);
-    *warning = file->why;
+    *warning = was_known && is_same(&before, &file->last) ? NULL : file->why;
     return false;
 }
 

@@ -12,7 +12,8 @@ dora_err dr_watched_file_new(dr_watched_file **file, const char *path, dora_erro
 void dr_watched_file_free(dr_watched_file *file);
 
 /* dr_watched_file_look reads the file where it is another one than when it was looked at last: by
- * inode, size and time of change, so that an unchanged one costs one system call.
+ * inode, size and time of change (of its rights, too), so that an unchanged one costs one system
+ * call.
  * Returns: true with a roster that the caller frees. False: it is as before, or it cannot be read;
  * then `*warning` says why, once until it is another one, else NULL; borrowed until the next
  * function. */
