@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "discovery/monitor_file.h"
 #include "discovery/node_file.h"
 #include "torture.h"
 
@@ -273,6 +274,35 @@ static void test_php_reads_it(void **state)
     assert_string_equal(said, "same bytes");
 }
 
+/* puts_node writes a file of one node. Returns: whether it was written. */
+static bool puts_node(const dora_monitor_file *file, const char *group, int64_t updatetime)
+{
+    dr_roster roster = {0};
+    bool is_written = false;
+    add(&roster, group, "h:1", updatetime);
+    assert_int_equal(dr_monitor_file_put(file, &roster, &is_written, NULL), DORA_OK);
+    dr_roster_fini(&roster);
+    return is_written;
+}
+
+static void test_put_when_nodes_change(void **state)
+{
+    (void)state;
+    static const char *const odd[] = {"updatetime1", "'updatetime' => '1", "\"updatetime\": \"1"};
+    for (int i = 0; i < 2; i++) {
+        const dora_monitor_file file = {.path = in_folder("nodes.json"), .is_php = i == 1};
+        assert_true(puts_node(&file, "g", 7));
+        assert_false(puts_node(&file, "g", 1482239138)); /* only the time is another one */
+        for (size_t j = 0; j < sizeof odd / sizeof odd[0]; j++) {
+            char later[32];
+            snprintf(later, sizeof later, "%s2", odd[j]);
+            assert_true(puts_node(&file, odd[j], 7));
+            assert_true(puts_node(&file, later, 7));
+            assert_false(puts_node(&file, later, 8));
+        }
+    }
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -295,7 +325,7 @@ int main(void)
         cmocka_unit_test(test_write),        cmocka_unit_test(test_read),
         cmocka_unit_test(test_read_refused), cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_replace),      cmocka_unit_test(test_replace_refused),
-        cmocka_unit_test(test_php_reads_it),
+        cmocka_unit_test(test_php_reads_it), cmocka_unit_test(test_put_when_nodes_change),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -53,36 +53,33 @@ static bool read_at_most(const char *path, size_t max, dr_buf *text)
     return got == 0;
 }
 
-#define TIME_KEY "updatetime"
-#define TIME_KEY_LEN (sizeof TIME_KEY - 1)
+/* What stands before a time. No name of a group looks so: its quotes are escaped. */
+#define PHP_TIME "'updatetime' => '"
+#define JSON_TIME "\"updatetime\": \""
 
-/* skip_time gives where the time ends whose key begins at `at`: past quotes and digits. */
-static size_t skip_time(dora_slice text, size_t at)
+static bool is_at(dora_slice text, size_t at, const char *word)
 {
-    at += TIME_KEY_LEN;
-    while (at < text.len && !isdigit((unsigned char)text.data[at]) && text.data[at] != '\n') {
-        at++;
-    }
+    const size_t len = strlen(word);
+    return text.len - at >= len && memcmp(text.data + at, word, len) == 0;
+}
+
+static size_t skip_digits(dora_slice text, size_t at)
+{
     while (at < text.len && isdigit((unsigned char)text.data[at])) {
         at++;
     }
     return at;
 }
 
-static bool is_time_at(dora_slice text, size_t at)
-{
-    return text.len - at >= TIME_KEY_LEN && memcmp(text.data + at, TIME_KEY, TIME_KEY_LEN) == 0;
-}
-
 /* is_same_but_times compares two node files of one format. */
-static bool is_same_but_times(dora_slice one, dora_slice other)
+static bool is_same_but_times(dora_slice one, dora_slice other, const char *time)
 {
     size_t i = 0;
     size_t j = 0;
     while (i < one.len && j < other.len && one.data[i] == other.data[j]) {
-        const bool is_time = is_time_at(one, i) && is_time_at(other, j);
-        i = is_time ? skip_time(one, i) : i + 1;
-        j = is_time ? skip_time(other, j) : j + 1;
+        const bool is_time = is_at(one, i, time) && is_at(other, j, time);
+        i = is_time ? skip_digits(one, i + strlen(time)) : i + 1;
+        j = is_time ? skip_digits(other, j + strlen(time)) : j + 1;
     }
     return i == one.len && j == other.len;
 }
@@ -102,7 +99,7 @@ dora_err dr_monitor_file_put(const dora_monitor_file *file, const dr_roster *ros
     const dora_slice now = {text, len};
     const size_t times = 24 * DR_ROSTER_NODES_MAX; /* what other times may add */
     if (!read_at_most(file->path, len + times, &before) ||
-        !is_same_but_times(now, dr_buf_slice(&before))) {
+        !is_same_but_times(now, dr_buf_slice(&before), file->is_php ? PHP_TIME : JSON_TIME)) {
         err = dr_node_file_replace(file->path, now, error);
         *is_written = err == DORA_OK;
     }
