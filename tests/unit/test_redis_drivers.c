@@ -3,7 +3,6 @@
 
 #include <dlfcn.h>
 #include <netdb.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -529,41 +528,6 @@ static void a_wait_for_nothing_takes_no_time(void **state)
     meeting_end(&at);
 }
 
-static void a_child_leaves_the_connection_to_its_parent(void **state)
-{
-    meeting at;
-    int status = 0;
-    (void)state;
-    meeting_begin(&at, false, false, answers, 1);
-    drive(&at.client, "open ");
-    pid_t child = fork();
-    if (child == 0) {
-        dr_redis_wait_forget(at.client.wait, dr_clock_ns());
-        _exit(strstr(at.client.scene.told, "down(left to the parent process) ") != NULL ? 0 : 1);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    say(&at.client, "ECHO here");
-    drive(&at.client, "open 'here' ");
-    assert_int_equal(at.server.connections, 1);
-    meeting_end(&at);
-}
-
-static void what_was_forgotten_is_opened_again(void **state)
-{
-    meeting at;
-    (void)state;
-    meeting_begin(&at, false, false, answers, 1);
-    drive(&at.client, "open ");
-    dr_redis_wait_forget(at.client.wait, dr_clock_ns());
-    drive(&at.client, "down(left to the parent process) open ");
-    dr_redis_stop(at.client.scene.redis, 0, dr_clock_ns());
-    look(&at.client);
-    dr_redis_wait_forget(at.client.wait, dr_clock_ns()); /* none there */
-    redis_scene_told_is(&at.client.scene, "open down(left to the parent process) open ");
-    meeting_end(&at);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -581,8 +545,6 @@ int main(void)
         cmocka_unit_test(a_stopped_talk_keeps_no_loop_running),
         cmocka_unit_test(many_are_driven_at_once),
         cmocka_unit_test(a_wait_for_nothing_takes_no_time),
-        cmocka_unit_test(a_child_leaves_the_connection_to_its_parent),
-        cmocka_unit_test(what_was_forgotten_is_opened_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

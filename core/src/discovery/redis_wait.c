@@ -282,16 +282,6 @@ void dr_redis_wait_run(dr_redis_wait *wait, bool (*is_done)(void *user), void *u
     }
 }
 
-void dr_redis_wait_forget(dr_redis_wait *wait, uint64_t now_ns)
-{
-    for (size_t i = 0; i < wait->count; i++) {
-        if (wait->talks[i].fd >= 0) {
-            talk_close(&wait->talks[i]);
-            dr_redis_lost(wait->talks[i].redis, "left to the parent process", now_ns);
-        }
-    }
-}
-
 /* ---- life ---- */
 
 dora_err dr_redis_wait_new(dr_redis_wait **wait, dr_redis *const *redis, size_t count)

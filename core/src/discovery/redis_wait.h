@@ -18,8 +18,4 @@ void dr_redis_wait_free(dr_redis_wait *wait);
 void dr_redis_wait_run(dr_redis_wait *wait, bool (*is_done)(void *user), void *user,
                        uint64_t until_ns);
 
-/* dr_redis_wait_forget leaves the connections to the parent, after a fork: descriptors are closed
- * here, and each talk hears dr_redis_lost. */
-void dr_redis_wait_forget(dr_redis_wait *wait, uint64_t now_ns);
-
 #endif
