@@ -173,6 +173,12 @@ def test_malformed_members_are_named_once(redis, tmp_path):
     assert list(php_array(files[0])) == ["it's \\ odd; ?> <?php"]
 
 
+def test_a_change_is_one_line_of_the_log(redis, tmp_path):
+    join(redis, "10.0.0.1", groups=["two\nlines\x1b[31m"])
+    with Monitor([redis.address], [tmp_path / "nodes.json"]) as monitor:
+        monitor.wait_log("join two?lines?[31m 10.0.0.1:9567")
+
+
 def test_written_only_on_change(redis, tmp_path):
     files = [tmp_path / "nodes.php", tmp_path / "nodes.json"]
     join(redis, "10.0.0.1")

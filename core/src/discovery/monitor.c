@@ -4,6 +4,7 @@
  * changed: then the differences go to the log, and the nodes to the files. */
 #include <dora/monitor.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
@@ -65,6 +66,9 @@ static void say_change(void *user, bool is_join, const char *group, const dr_add
     char line[DR_ADDRESS_TEXT_MAX + 256];
     snprintf(line, sizeof line, "%s %.200s %s", is_join ? "join" : "leave", group,
              dr_address_text(address, node));
+    for (char *byte = line; *byte != '\0'; byte++) { /* a group is any text: it stays one line */
+        *byte = iscntrl((unsigned char)*byte) ? '?' : *byte;
+    }
     say(user, DR_LOG_INFO, line);
 }
 
