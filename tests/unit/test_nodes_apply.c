@@ -116,6 +116,28 @@ static void groups_keep_their_index(void **state)
     dr_nodes_fini(&s.nodes);
 }
 
+/* Calls that name no group must not come to servers of another one when theirs are gone. */
+static void the_usual_group_waits_for_its_servers(void **state)
+{
+    (void)state;
+    scene s;
+    dr_tries tries = {0};
+    dora_error error;
+    begin(&s, NULL);
+    assert_int_equal(dr_tries_group(&tries, &s.nodes, NULL, &error), DORA_ECONNECT);
+    assert_string_equal(error.msg, "no server is known");
+    assert_int_equal(apply(&s, "api", 1, 1, "test"), 0);
+    assert_int_equal(dr_tries_group(&tries, &s.nodes, NULL, &error), DORA_OK);
+    assert_int_equal(apply(&s, "test", 1, 1, NULL), 0);
+    assert_int_equal(dr_tries_group(&tries, &s.nodes, NULL, &error), DORA_ECONNECT);
+    assert_string_equal(error.msg, "there is no group \"api\"; there are: test");
+    assert_int_equal(error.code, DORA_CODE_CONNECT);
+    assert_int_equal(apply(&s, "api", 2, 2, "test"), 0);
+    assert_int_equal(dr_tries_group(&tries, &s.nodes, NULL, &error), DORA_OK);
+    assert_string_equal(s.nodes.groups[tries.group].name, "api");
+    dr_nodes_fini(&s.nodes);
+}
+
 static void most_groups(void **state)
 {
     (void)state;
@@ -273,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_keep_index_and_health),
         cmocka_unit_test(groups_keep_their_index),
+        cmocka_unit_test(the_usual_group_waits_for_its_servers),
         cmocka_unit_test(most_groups),
         cmocka_unit_test(most_nodes),
         cmocka_unit_test(places_are_used_again),

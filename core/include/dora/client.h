@@ -43,7 +43,8 @@ typedef struct dora_client_options {
     const char *nodes;
     const dora_group *groups; /* instead of nodes: named sets, which may share servers */
     size_t group_count;
-    const char *group;      /* of calls that name none; NULL: the first one (of Redis: by name) */
+    const char *group;      /* of calls that name none; NULL: the first one (of Redis: by name; when
+                             * its servers are gone, its calls fail and go to no other group) */
     uint32_t timeout_ms;    /* for a whole call, retries included; 0: 3000 */
     uint32_t retry;         /* how often a call that may have run is sent again; 0: never */
     bool sign;              /* salted crc32 in each frame, as the server's `sign` */

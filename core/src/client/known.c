@@ -220,10 +220,21 @@ static size_t fill(dr_nodes *nodes, const dr_roster_group *from, const dr_nodes_
     return left_out;
 }
 
+/* Chooses the group of calls that name none. One whose servers have gone stays it: its calls fail
+ * then, since those of another group are other servers. */
+static void choose_usual(dr_nodes *nodes, const dr_roster *roster, bool had_one)
+{
+    bool is_gone = had_one && nodes->groups[nodes->usual].count == 0;
+    if (!nodes->is_usual_told && !is_gone && roster->count > 0) {
+        nodes->usual = group_find(nodes->groups, nodes->group_count, roster->groups[0].name);
+    }
+}
+
 dora_err dr_nodes_apply(dr_nodes *nodes, const dr_roster *roster, const dr_nodes_owner *owner,
                         size_t *left_out)
 {
     bool was_listed[ROOM_MAX] = {false};
+    bool had_groups = nodes->group_count > 0;
     dr_group *groups = NULL;
     size_t group_count = 0;
     *left_out = 0;
@@ -253,9 +264,7 @@ dora_err dr_nodes_apply(dr_nodes *nodes, const dr_roster *roster, const dr_nodes
     for (size_t i = 0; i < roster->count; i++) {
         *left_out += fill(nodes, &roster->groups[i], owner);
     }
-    if (!nodes->is_usual_told && roster->count > 0) {
-        nodes->usual = group_find(groups, group_count, roster->groups[0].name);
-    }
+    choose_usual(nodes, roster, had_groups);
     for (size_t i = 0; i < nodes->count; i++) {
         if (was_listed[i] && !nodes->items[i].is_listed) {
             owner->close_idle(owner->user, i);

@@ -42,7 +42,7 @@ typedef struct dr_nodes {
     dr_group *groups;
     size_t group_count;
     size_t usual;       /* the group of calls that name none: */
-    bool is_usual_told; /* of a registry: the options say which, else it is the first one */
+    bool is_usual_told; /* of a registry: the options say which, else the first one that it has */
     bool is_watched;    /* the groups are a registry's: dr_nodes_apply changes them */
 } dr_nodes;
 
@@ -70,7 +70,7 @@ dora_err dr_nodes_read(dr_nodes *nodes, const char *list, const dora_group *grou
 void dr_nodes_fini(dr_nodes *nodes);
 
 /* dr_nodes_expect makes the nodes of a registry, of which nothing is known yet. `group` is the
- * usual one; NULL: the first one that the registry has. Errors: DORA_ENOMEM.
+ * usual one; NULL: the first one that the registry has, until that is gone and while it is. Errors: DORA_ENOMEM.
  * Ownership: as dr_nodes_read. */
 dora_err dr_nodes_expect(dr_nodes *nodes, const char *group);
 

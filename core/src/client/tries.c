@@ -21,7 +21,7 @@ dora_err dr_tries_group(dr_tries *tries, const dr_nodes *nodes, const char *name
     if (tries->group < nodes->group_count && nodes->groups[tries->group].count > 0) {
         return DORA_OK;
     }
-    if (nodes->is_usual_told) {
+    if (tries->group < nodes->group_count) {
         return dr_nodes_group(nodes, nodes->groups[tries->group].name, &tries->group, error);
     }
     return dr_tries_nowhere(error, "no server is known");
