@@ -477,7 +477,7 @@ def test_program_of_the_original(tmp_path):
 
 
 @pytest.mark.parametrize("method, report, why", [
-    ("", "['127.0.0.1:6379']", "$report must be a list of lists of ['ip' => , 'port' => ]"),
+    ("", "['127.0.0.1:6379']", "Redis are given as a list of lists of ['ip' => , 'port' => ]"),
     ("", "[[['port' => 6379]]]", "a Redis must be an array with a string"),
     ("", "[['ip' => '127.0.0.1', 'port' => 'x']]", "discovery.redis: item 1: "),
     ("function getLocalIp() { return []; }", "[['ip' => 'h']]", "must return a string"),
