@@ -70,7 +70,8 @@ dora_err dr_nodes_read(dr_nodes *nodes, const char *list, const dora_group *grou
 void dr_nodes_fini(dr_nodes *nodes);
 
 /* dr_nodes_expect makes the nodes of a registry, of which nothing is known yet. `group` is the
- * usual one; NULL: the first one that the registry has, until that is gone and while it is. Errors: DORA_ENOMEM.
+ * usual one; NULL: the first one that the registry has; it stays that while its servers are gone.
+ * Errors: DORA_ENOMEM.
  * Ownership: as dr_nodes_read. */
 dora_err dr_nodes_expect(dr_nodes *nodes, const char *group);
 

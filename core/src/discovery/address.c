@@ -79,8 +79,8 @@ static bool path_read(dora_slice path, dr_address *address)
     return true;
 }
 
-/* Writes what may be told of a text that is no node. It may be a Redis at a wrong place: what stands
- * before an @, or in a url after its host, is left out, since it may be a password. */
+/* Writes what may be told of a text that is no node. It may be a Redis at a wrong place: what
+ * stands before an @, or in a url after its host, is left out, since it may be a password. */
 static const char *tell(dora_slice text, char told[TOLD_BYTES])
 {
     const char *at = text.len > 0 ? memrchr(text.data, '@', text.len) : NULL;
