@@ -205,6 +205,9 @@ static void test_replace(void **state)
     assert_int_equal(dr_node_file_replace(path, text_slice("one"), &error), DORA_OK);
     assert_file(path, "one", 0640);
     assert_int_equal(chmod(path, 0604), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(path, 12345, 54321), 0);
+    }
     assert_int_equal(stat(path, &before), 0);
     assert_int_equal(symlink("nodes.json", link), 0);
     assert_int_equal(dr_node_file_replace(link, text_slice("two!"), &error), DORA_OK);
@@ -212,6 +215,8 @@ static void test_replace(void **state)
     assert_int_equal(lstat(link, &after), 0);
     assert_true(S_ISLNK(after.st_mode));
     assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(before.st_uid, after.st_uid);
+    assert_int_equal(before.st_gid, after.st_gid);
     assert_int_not_equal(before.st_ino, after.st_ino); /* never written in place */
     assert_int_equal(files_in_folder(), 2);            /* and nothing is left beside it */
 }

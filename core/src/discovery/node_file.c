@@ -317,6 +317,9 @@ static int replace(const char *path, dora_slice text, const struct stat *before)
         return why;
     }
     int why = 0;
+    if (before != NULL) { /* who could read it goes on reading it, where we may see to that */
+        (void)!fchown(fd, before->st_uid, before->st_gid);
+    }
     if ((before != NULL && fchmod(fd, before->st_mode & 07777) != 0) || !write_all(fd, text) ||
         fsync(fd) != 0) {
         why = errno;

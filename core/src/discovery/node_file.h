@@ -17,7 +17,8 @@ char *dr_node_file_write(const dr_roster *roster, dr_node_format format, size_t 
 dora_err dr_node_file_read(dora_slice text, dr_roster *roster, dora_error *error);
 
 /* dr_node_file_replace writes a file so that readers see the old or the new one, whole: beside it,
- * synced, then renamed; mode 0644 less the umask, or that of the file it replaces.
+ * synced, then renamed; mode 0644 less the umask, or that of the file it replaces, and
+ * where we may its owner and group.
  * Errors: DORA_EIO, naming file and reason. */
 dora_err dr_node_file_replace(const char *path, dora_slice text, dora_error *error);
 
