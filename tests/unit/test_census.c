@@ -348,6 +348,22 @@ static void test_too_many(void **state)
     free(texts);
 }
 
+static void test_garbage_takes_no_place(void **state)
+{
+    (void)state;
+    fixture *self = start(true);
+    for (size_t i = 0; i <= DR_CENSUS_MEMBERS_MAX; i++) {
+        self->redis.members[self->redis.count++] = "garbage";
+    }
+    self->redis.members[self->redis.count++] = NODE("a", "\"g\"");
+    self->redis.nodes[0] = KEY("a");
+    dr_census_start(self->census, self->now_ns);
+    pass(self, 1100);
+    assert_string_equal(hosts(self), "a");
+    assert_int_equal(self->warnings, 1); /* the garbage, once */
+    finish(self);
+}
+
 static void test_too_many_groups(void **state)
 {
     (void)state;
@@ -424,12 +440,12 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_reading), cmocka_unit_test(test_key_expires),
-        cmocka_unit_test(test_original),      cmocka_unit_test(test_original_seldom),
-        cmocka_unit_test(test_messages),      cmocka_unit_test(test_down),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_too_many),      cmocka_unit_test(test_too_many_groups),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_first_reading),   cmocka_unit_test(test_key_expires),
+        cmocka_unit_test(test_original),        cmocka_unit_test(test_original_seldom),
+        cmocka_unit_test(test_messages),        cmocka_unit_test(test_down),
+        cmocka_unit_test(test_refused),         cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_too_many),        cmocka_unit_test(test_garbage_takes_no_place),
+        cmocka_unit_test(test_too_many_groups), cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

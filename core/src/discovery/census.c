@@ -321,23 +321,31 @@ static void name_malformed(dr_census *self, dora_slice text, const char *why)
     warn(self, line);
 }
 
-/* take_members reads the set's members. Errors: DORA_ENOMEM. */
+/* tell_left_over says how many members were looked at, where that is not all of them. */
+static void tell_left_over(dr_census *self, size_t looked_at, size_t all)
+{
+    if (looked_at < all && !self->is_overfull) {
+        char what[96];
+        snprintf(what, sizeof what, DR_ENTRY_SET " has %zu members; %zu are looked at", all,
+                 looked_at);
+        warn(self, what);
+    }
+    self->is_overfull = looked_at < all;
+}
+
+/* take_members reads the set's members. Redis gives them in any order: those that cannot be read
+ * take no place from the others. Errors: DORA_ENOMEM. */
 static dora_err take_members(dr_census *self, const dr_redis_reply *reply)
 {
     const size_t all = dr_redis_reply_count(reply);
-    const size_t count = all < DR_CENSUS_MEMBERS_MAX ? all : DR_CENSUS_MEMBERS_MAX;
+    const size_t places = all < DR_CENSUS_MEMBERS_MAX ? all : DR_CENSUS_MEMBERS_MAX;
     dora_error error;
-    if (all > count && !self->is_overfull) {
-        char what[96];
-        snprintf(what, sizeof what, DR_ENTRY_SET " has %zu members; %zu are looked at", all, count);
-        warn(self, what);
-    }
-    self->is_overfull = all > count;
-    self->fresh.items = dr_calloc(count, sizeof *self->fresh.items);
+    size_t i = 0;
+    self->fresh.items = dr_calloc(places, sizeof *self->fresh.items);
     if (self->fresh.items == NULL) {
         return DORA_ENOMEM;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (; i < all && self->fresh.count < DR_CENSUS_MEMBERS_MAX; i++) {
         const dora_slice text = dr_redis_reply_text(dr_redis_reply_at(reply, i));
         dora_err err = dr_entry_read(text, &self->fresh.items[self->fresh.count].entry, &error);
         if (err == DORA_OK) {
@@ -348,6 +356,7 @@ static dora_err take_members(dr_census *self, const dr_redis_reply *reply)
             name_malformed(self, text, error.msg);
         }
     }
+    tell_left_over(self, i, all);
     qsort(self->fresh.items, self->fresh.count, sizeof *self->fresh.items, order_members);
     return DORA_OK;
 }

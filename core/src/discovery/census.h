@@ -13,7 +13,7 @@
 
 #define DR_CENSUS_ALIVE_S 20u
 #define DR_CENSUS_READ_MS 1000u     /* between two readings, where nothing was announced */
-#define DR_CENSUS_MEMBERS_MAX 4096u /* of the set; the others are not looked at, with a warning */
+#define DR_CENSUS_MEMBERS_MAX 4096u /* that can be read; further ones are not, with a warning */
 #define DR_CENSUS_NAMED_MAX 256u    /* malformed members remembered, so that each is named once */
 
 typedef struct dr_census dr_census;
