@@ -59,6 +59,7 @@ class Caller(threading.Thread):
     """Books calls. `sees_at_once` says whether joins and leaves are told to this kind of client."""
 
     sees_at_once = False
+    tasks = 1  # calls at a time
     numbers = itertools.count()
 
     def __init__(self, kind, **options):
@@ -187,8 +188,8 @@ def php_command(code):
 class PhpCaller(Caller):
     """Dora\\Client in a process of its own; its clock is that of time.monotonic()."""
 
-    def __init__(self, kind, nodes, retry=0, **options):
-        super().__init__(kind, **options)
+    def __init__(self, kind, nodes, retry=0):
+        super().__init__(kind, retry=retry)
         words = [nodes, self.mark, str(retry), str(TIMEOUT_S), str(int(PAUSE_S * 1e6))]
         self.process = subprocess.Popen(
             php_command(PHP_CALLER) + words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -1,0 +1,286 @@
+"""Nodes that are killed under load: what ran there, who asks them afterwards, how long they stay in
+the list; and Redis that come and go, or are slow, beside calls. `-s` shows the figures."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from support import processes, v1
+from support.callers import AsyncCaller, BlockingCaller, Node, PhpCaller
+from support.monitor import Monitor
+from support.redis import RedisServer
+from support.server import wait_until
+from support.slow_redis import SlowRedis
+
+import dora
+
+SECONDS = float(os.environ.get("DORA_FAULT_S", "20"))
+WORK_S = 0.005  # of a handler, so that a kill finds calls at work
+AFTER_S = 1.0  # a call that begins so long after a kill has nothing of it
+SOON_S = 0.5  # and takes at most this, on a busy machine
+FILE_S = 25.0  # a killed node leaves the list: its key lives for 20 s
+BACK_S = 12.0  # a node is tried again by itself: pauses grow to 10 s
+BROKEN = 100009
+MEMORY_SLACK_BYTES = 1 << 20
+LATE_S = 1.0  # answers of a slow Redis
+LOOK_S = 0.2  # a blocking client waits so long for its registry, at most
+FIRST_S = 2.0  # the first time
+SLACK_S = 0.3
+
+
+@pytest.fixture
+def stack():
+    with contextlib.ExitStack() as found:
+        yield found
+
+
+def in_file(path):
+    with open(path) as file:
+        return {"%s:%d" % (node["ip"], node["port"])
+                for node in json.load(file).get("g", {}).values()}
+
+
+# ---- a kill ----
+
+class Original:
+    """Writes a node as the original's servers do: a member, and a time value every second."""
+
+    def __init__(self, redis, address):
+        ip, port = address.rsplit(":", 1)
+        self.redis, self.time_key = redis, "dora.servertime.%s.%s.time" % (ip, port)
+        self._write()
+        redis.command("SADD", "dora.serverlist", '{"node":{"ip":"%s","port":%s},"group":["g"]}'
+                      % (ip, port))
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _write(self):
+        self.redis.command("SET", self.time_key, self.redis.command("TIME")[0])
+
+    def _run(self):
+        while not self.ended.wait(1.0):
+            self._write()
+
+    def end(self):
+        self.ended.set()
+        self.thread.join()
+
+
+def callers_of(stack, urls, file, retry):
+    """One of each kind. How many calls they make at a time stands in `tasks`."""
+    kinds = [BlockingCaller("Client redis", urls, retry=retry),
+             BlockingCaller("Client file", file, retry=retry),
+             AsyncCaller("AsyncClient redis", urls, tasks=8, retry=retry),
+             PhpCaller("PHP file", file, retry=retry)]
+    return [stack.enter_context(one) for one in kinds]
+
+
+def check_after_kill(one, killed_at):
+    later = [call for call in one.calls if call.began > killed_at + AFTER_S]
+    assert later
+    assert not [call for call in later if call.error is not None], one.kind
+    assert max(call.ended - call.began for call in later) < SOON_S, one.kind
+
+
+def check_books(one, books, killed):
+    """Each call ran as often as its client was told. Returns: how many ran twice."""
+    twice = 0
+    for call in one.calls:
+        ran = {name: book[call.ident] for name, book in books.items() if call.ident in book}
+        times = sum(ran.values())
+        if call.error is not None:
+            assert times <= 1 and set(ran) <= killed, (call, ran)
+        elif one.options["retry"] == 0:
+            assert ran == {call.answer: 1}, (call, ran)
+        else:
+            assert call.answer in ran and times <= 2, (call, ran)
+            assert times == 1 or killed & set(ran), (call, ran)
+        twice += times == 2
+    return twice
+
+
+def check_no_knock(address, seconds=1.5):
+    """Nobody connects to where the node was."""
+    host, port = address.rsplit(":", 1)
+    with socket.create_server((host, int(port))) as door:
+        door.settimeout(seconds)
+        with pytest.raises(TimeoutError):
+            door.accept()
+
+
+def test_nodes_are_killed_under_load(stack, tmp_path):
+    """One of Dora's, and one that is listed as the original's; two others live."""
+    redis = stack.enter_context(RedisServer())
+    urls, path = [redis.url], tmp_path / "nodes.json"
+    nodes = {name: stack.enter_context(Node(tmp_path, name, urls if name != "o" else [],
+                                            work_s=WORK_S, workers=4)) for name in "abvo"}
+    original = Original(redis, nodes["o"].address)
+    stack.callback(original.end)
+    monitor = stack.enter_context(Monitor(urls, [path]))
+    assert wait_until(lambda: path.exists() and len(in_file(path)) == 4)
+    once = callers_of(stack, urls, "file:%s" % path, 0)
+    again = callers_of(stack, urls, "file:%s" % path, 2)
+    begun = time.monotonic()
+    assert wait_until(lambda: all(one.has_seen(name, begun) for one in once + again
+                                  for name in nodes))
+    wait_until(lambda: False, SECONDS / 10)
+
+    original.end()
+    addresses = {nodes[name].address for name in "vo"}
+    killed_at = time.monotonic()
+    for name in "vo":
+        os.kill(nodes[name].pid, signal.SIGKILL)
+    assert wait_until(lambda: not addresses & in_file(path), FILE_S, 0.1)
+    took = time.monotonic() - killed_at
+    wait_until(lambda: False, AFTER_S + LOOK_S)  # blocking clients look once a second
+    for address in addresses:
+        check_no_knock(address)
+
+    for one in once + again:
+        one.first.pop("v", None)
+    port = nodes["v"].port
+    began = time.monotonic()
+    stack.enter_context(Node(tmp_path, "v", urls, port=port, work_s=WORK_S, workers=4))
+    ready = time.monotonic()
+    assert wait_until(lambda: all(one.has_seen("v", began) for one in once + again), BACK_S)
+    back = max(one.first["v"] for one in once + again) - ready
+    for one in once + again:
+        one.end()
+
+    books = {name: node.ran() for name, node in nodes.items()}
+    print("\ntwo nodes killed: out of the file after %.1f s; started again, asked by all after "
+          "%.2f s" % (took, back))
+    for one in once + again:
+        at_work = [call for call in one.calls if call.began < killed_at < call.ended]
+        twice = check_books(one, books, set("vo"))
+        print("%-18s retry %d: %6d calls, %2d at work at the kill, %d failed, %d ran twice" %
+              (one.kind, one.options["retry"], len(one.calls), len(at_work), len(one.failures),
+               twice))
+        assert {call.error.code for call in one.failures} <= {BROKEN}
+        assert all(call.began < killed_at + AFTER_S for call in one.failures)
+        assert len(one.failures) <= (0 if one in again else one.tasks)
+        check_after_kill(one, killed_at)
+    known = {call.ident for one in once + again for call in one.calls}
+    assert all(set(book) <= known for book in books.values())
+    assert sum(len(one.failures) for one in once) > 0
+    assert monitor.stop() == 0
+
+
+# ---- Redis comes and goes ----
+
+def disturb(redis, seconds):
+    """Loses all connections again and again, and each Redis once or more."""
+    end, restart = time.monotonic() + seconds, 0
+    next_restart = time.monotonic() + seconds / 6
+    while time.monotonic() < end:
+        for one in redis:
+            for kind in ("normal", "pubsub"):
+                one.command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+        wait_until(lambda: False, random.uniform(0.05, 0.3))
+        if time.monotonic() > next_restart:
+            redis[restart % len(redis)].kill()
+            redis[restart % len(redis)].start()
+            restart, next_restart = restart + 1, next_restart + seconds / 6
+
+
+def reconnects(node):
+    """Connections to Redis lost so far, as the server counts them."""
+    with v1.Conn(node.address) as conn:
+        found = conn.command("getStat")["data"]["server"]["discovery"]["redis"]
+    return sum(one["failures"] for one in found), all(one["state"] == "joined" for one in found)
+
+
+def size_of(pid):
+    return processes.anonymous_bytes(pid), processes.fd_count(pid)
+
+
+def test_nothing_grows_while_redis_come_and_go(stack, tmp_path):
+    """Master, monitor, and a process with clients."""
+    redis = [stack.enter_context(RedisServer()) for _ in range(3)]
+    urls, path = [one.url for one in redis], tmp_path / "nodes.json"
+    node = stack.enter_context(Node(tmp_path, "a", urls))
+    monitor = stack.enter_context(Monitor(urls, [path]))
+    callers = [stack.enter_context(one) for one in (
+        BlockingCaller("Client redis", urls), AsyncCaller("AsyncClient redis", urls))]
+    pids = {"master": node.pid, "monitor": monitor.process.pid, "clients": os.getpid()}
+
+    def settled():
+        """Their sizes, once all are connected again."""
+        assert wait_until(lambda: reconnects(node)[1], BACK_S)
+        connections = {one.port: 5 for one in redis}  # node, monitor and AsyncClient 2 each, ...
+        connections = {one.port: 1 + 2 + 1 + 2 for one in redis}
+        assert wait_until(lambda: all(one.command("CLIENT", "LIST").count("\n") - 1 ==
+                                      connections[one.port] for one in redis), BACK_S)
+        return {who: size_of(pid) for who, pid in pids.items()}
+
+    settled()
+    disturb(redis, max(2.0, SECONDS / 8))
+    before, lost = settled(), reconnects(node)[0]
+    disturb(redis, max(4.0, SECONDS / 2))
+    after, lost = settled(), reconnects(node)[0] - lost
+    print()
+    for who in pids:
+        print("%-8s %6.2f MiB and %2d descriptors before, %6.2f MiB and %2d after %d lost "
+              "connections of the server" % (who, before[who][0] / 2**20, before[who][1],
+                                             after[who][0] / 2**20, after[who][1], lost))
+    for one in callers:
+        one.end()
+        assert one.failures == [] and one.has_seen("a", 1)
+    assert lost > SECONDS
+    for who in ("master", "monitor"):
+        assert after[who][0] <= before[who][0] + MEMORY_SLACK_BYTES, who
+    for who in pids:
+        assert after[who][1] == before[who][1], who
+    assert node.stop() == 0
+
+
+# ---- a slow one ----
+
+def test_a_slow_redis_delays_nobody(stack, tmp_path):
+    fast = stack.enter_context(RedisServer())
+    slow = stack.enter_context(SlowRedis(fast, LATE_S))
+    node = stack.enter_context(Node(tmp_path, "a", [slow.url]))
+
+    def beats():
+        with v1.Conn(node.address) as conn:
+            found = conn.command("getStat")["data"]["server"]["discovery"]["redis"][0]
+        return found["beats"] if found["state"] == "joined" else 0
+
+    direct = stack.enter_context(BlockingCaller("by address", node.address, group=None))
+    assert wait_until(lambda: beats() >= 2, 15), node.log()
+    both = [fast.url, slow.url]
+    callers = [direct] + [stack.enter_context(one) for one in (
+        BlockingCaller("Client redis", both), AsyncCaller("AsyncClient redis", both))]
+    began = time.monotonic()
+    with dora.Client(slow.url, timeout=30) as client:
+        with pytest.raises(dora.ConnectionError, match="no server is known"):
+            client.call("/who", "first")
+        first = time.monotonic() - began
+
+        def answer():
+            try:
+                return client.call("/who", "more")
+            except dora.ConnectionError:
+                return None
+        assert wait_until(answer, 5)
+        known = time.monotonic() - began
+    wait_until(lambda: False, max(0.0, SECONDS / 4 - known))
+    print("\na Redis that answers after %.0f s: alone, the first call says so after %.2f s, and "
+          "the nodes are known after %.2f s" % (LATE_S, first, known))
+    for one in callers:
+        one.end()
+        print("%-18s %6d calls, the longest took %.1f ms" % (one.kind, len(one.calls),
+                                                             one.longest_s() * 1e3))
+        assert one.failures == []
+    assert first < FIRST_S + SLACK_S
+    assert direct.longest_s() < SLACK_S
+    assert all(one.longest_s() < LOOK_S + SLACK_S for one in callers)
+    assert node.stop() == 0
