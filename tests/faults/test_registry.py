@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from support.callers import AsyncCaller, BlockingCaller, Node, PhpCaller, php_command
+from support.callers import (
+    AsyncCaller, BlockingCaller, Node, PhpCaller, php_command, warnings_of_python)
 from support.monitor import Monitor
 from support.redis import RedisServer
 from support.server import wait_until
@@ -78,8 +79,8 @@ class Site:
     """Three Redis (the last one wants a password), nodes "a" and "b", a monitor, a caller of each
     kind; and what the test adds."""
 
-    def __init__(self, folder, stack):
-        self.folder, self.stack = folder, stack
+    def __init__(self, folder, stack, warnings):
+        self.folder, self.stack, self.warnings = folder, stack, warnings
         self.redis = [stack.enter_context(RedisServer(password=password))
                       for password in (None, None, "right")]
         self.urls = [one.url for one in self.redis]
@@ -129,8 +130,8 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path):
-    with contextlib.ExitStack() as stack:
-        yield Site(tmp_path, stack)
+    with warnings_of_python() as texts, contextlib.ExitStack() as stack:
+        yield Site(tmp_path, stack, texts)
 
 
 # ---- times ----
@@ -327,6 +328,7 @@ def test_no_call_fails_while_redis_fail(site):
     print()
     for number, fault in enumerate(FAULTS):
         began, calls = time.monotonic(), sum(len(one.calls) for one in site.callers)
+        warnings = len(site.warnings)
         steps = fault(site)
         next(steps)
         took = come_and_go(site, "n%d" % number)
@@ -334,10 +336,11 @@ def test_no_call_fails_while_redis_fail(site):
         wait_until(lambda: time.monotonic() > began + SECONDS / len(FAULTS), SECONDS)
         site.await_file(BACK_S + 20)  # what hung still names who left, for 20 s
         print("%-24s %5d calls in %4.1f s, a join seen by all after %6.1f ms, longest call "
-              "%5.1f ms" % (fault.__name__,
+              "%5.1f ms, %3d warnings" % (fault.__name__,
                             sum(len(one.calls) for one in site.callers) - calls,
                             time.monotonic() - began, took * 1e3,
-                            max(one.longest_s(began) for one in site.callers) * 1e3))
+                            max(one.longest_s(began) for one in site.callers) * 1e3,
+                            len(site.warnings) - warnings))
         assert site.failures() == [], fault.__name__
     for one in site.callers:
         one.end()
