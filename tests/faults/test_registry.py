@@ -23,6 +23,7 @@ ROUNDS = max(5, int(SECONDS / 4))
 TOLD_S = 1.0  # a join or leave reaches those who subscribe; a tenth of that is usual
 LOOKED_S = 3.0  # and the others
 BACK_S = 10.0  # servers and clients connect again to a Redis that is back: pauses grow to 5 s
+GIVEN_UP_S = 2.5  # a Redis that hangs
 LONGEST_S = 2.0  # of a call of a few milliseconds, whatever happens to Redis
 SET = "dora.serverlist"
 
@@ -223,7 +224,9 @@ def one_is_killed(site):
 
 
 def one_hangs(site):
+    """So long that it is given up: its silence is noticed after 2 s."""
     site.redis[1].pause()
+    wait_until(lambda: False, GIVEN_UP_S)
     yield
     site.redis[1].resume()
 
