@@ -16,6 +16,7 @@
 #define PATIENCE_MS 5000u
 #define THREADS 4
 #define ROUNDS 40
+#define PACE_MS 70u /* of changes: no part of the time between two looks, which meet all of them */
 
 /* world: a node file, two servers, and a client. */
 typedef struct world {
@@ -196,7 +197,7 @@ static void *call_often(void *user)
     dora_answer *answer = dora_answer_new();
     const dora_call call = {.name = {"/echo", 5}};
     dora_error error;
-    uint64_t until_ns = dr_clock_ns() + ROUNDS * 50 * MS;
+    uint64_t until_ns = dr_clock_ns() + ROUNDS * PACE_MS * MS;
     while (dr_clock_ns() < until_ns) {
         if (dora_client_call(w->s.client, &call, NULL, answer, &error) != DORA_OK) {
             fprintf(stderr, "a call failed: %s\n", error.msg);
@@ -221,7 +222,7 @@ static void threads_while_nodes_change(void **state)
     for (int i = 0; i < ROUNDS; i++) {
         const bad_server *one = i % 2 != 0 ? &w.s.server : &w.other;
         write_nodes(&w, "g", one, i % 4 == 0 ? &w.s.server : NULL);
-        usleep(50 * 1000); /* the pace of the changes: nothing waits for it */
+        usleep(PACE_MS * 1000); /* nothing waits for it */
     }
     for (size_t i = 0; i < THREADS; i++) {
         void *good = NULL;
