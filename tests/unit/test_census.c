@@ -20,8 +20,9 @@ typedef struct fixture {
     char warning[2048]; /* the last */
 } fixture;
 
-static void on_read(void *user)
+static void on_read(void *user, uint64_t now_ns)
 {
+    (void)now_ns;
     ((fixture *)user)->reads++;
 }
 

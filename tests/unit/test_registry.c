@@ -233,11 +233,41 @@ static void test_suddenly_empty(void **state)
                         "no server is registered any more; the last ones stay: 2 nodes in 1 group");
     has(self, 0, "b");
     read_again(self);
+    assert_string_equal(hosts(self), "ab"); /* the other one may be on its way */
+    assert_false(dr_registry_changed(self->registry));
+    for (int i = 0; i < 10; i++) {
+        read_again(self);
+    }
     assert_string_equal(hosts(self), "b");
     assert_true(dr_registry_changed(self->registry));
     has(self, 0, "");
     read_again(self);
     assert_int_equal(self->warnings, 2); /* anew */
+    has(self, 0, "c");
+    read_again(self);
+    assert_string_equal(hosts(self), "c"); /* one took the place of one */
+    finish(self);
+}
+
+static void test_back_one_by_one(void **state)
+{
+    (void)state;
+    fixture *self = make("redis://r:1");
+    has(self, 0, "ab");
+    start(self);
+    kill_redis(self, 0);
+    self->redis[0].is_dead = false;
+    has(self, 0, "");
+    read_again(self);
+    assert_string_equal(hosts(self), "ab");
+    has(self, 0, "c"); /* one more comes before those that were there */
+    read_again(self);
+    assert_string_equal(hosts(self), "abc");
+    has(self, 0, "abc");
+    read_again(self);
+    has(self, 0, "bc"); /* all were back: who goes now is gone */
+    read_again(self);
+    assert_string_equal(hosts(self), "bc");
     finish(self);
 }
 
@@ -438,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_union),
         cmocka_unit_test(test_all_down),
         cmocka_unit_test(test_suddenly_empty),
+        cmocka_unit_test(test_back_one_by_one),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_file_odd),
         cmocka_unit_test(test_file_not_opened),

@@ -97,7 +97,7 @@ static void end(dr_census *self, uint64_t now_ns)
     if (self->channel != NULL) {
         dr_redis_alarm(self->list, now_ns + DR_CENSUS_READ_MS * NS_PER_MS);
     }
-    self->events.on_read(self->events.user);
+    self->events.on_read(self->events.user, now_ns);
     if (is_again) {
         begin(self, now_ns);
     }

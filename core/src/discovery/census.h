@@ -21,7 +21,7 @@ typedef struct dr_census dr_census;
 typedef struct dr_census_events {
     /* on_read: a reading has come to its end, or Redis was lost: the roster is new, or as before.
      */
-    void (*on_read)(void *user);
+    void (*on_read)(void *user, uint64_t now_ns);
     /* on_warning: something is wrong, and goes on: a member that cannot be read (each is named
      * once), a Redis that is down (once until it is back). One line, NUL-ended, borrowed. */
     void (*on_warning)(void *user, const char *text);

@@ -31,6 +31,7 @@ struct dr_registry {
     dr_roster roster; /* the last good one */
     bool is_changed;
     bool is_kept_told; /* that the last good one stays though nothing names it, was said */
+    uint64_t whole_ns; /* until then the last good one counts beside what Redis say; 0: not */
     char why[LINE_BYTES];
 };
 
@@ -107,7 +108,27 @@ static bool unite(dr_registry *self, dr_roster *roster, dora_err *err)
     return is_any_up;
 }
 
-static void on_read(void *user)
+/* After an outage Redis is empty, and servers come back to it one by one: those that were known
+ * count beside them for a while, so that the first to come does not get the calls of all. Of a
+ * single node nothing is kept: it was replaced by another, rather. */
+static dora_err add_missing(dr_registry *self, dr_roster *roster, uint64_t now_ns)
+{
+    if (self->is_kept_told && dr_roster_count_nodes(&self->roster) > 1) {
+        self->whole_ns = now_ns + DR_REGISTRY_RETURN_MS * NS_PER_MS;
+    }
+    if (now_ns >= self->whole_ns) {
+        return DORA_OK;
+    }
+    const size_t named = dr_roster_count_nodes(roster);
+    const dora_err err = dr_roster_join(roster, &self->roster);
+    if (dr_roster_count_nodes(roster) == named) {
+        self->whole_ns = 0; /* all are back */
+    }
+    dr_roster_sort(roster);
+    return err == DORA_EFULL ? DORA_OK : err;
+}
+
+static void on_read(void *user, uint64_t now_ns)
 {
     source *spoke = user;
     dr_registry *self = spoke->registry;
@@ -121,6 +142,9 @@ static void on_read(void *user)
         }
     }
     const bool is_any_up = unite(self, &roster, &err);
+    if (err == DORA_OK && is_any_up && roster.count > 0) {
+        err = add_missing(self, &roster, now_ns);
+    }
     if (err != DORA_OK) { /* without memory the old one stays; the next reading may find some */
         dr_roster_fini(&roster);
     } else if (!is_any_up) {

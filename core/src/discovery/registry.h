@@ -6,8 +6,9 @@
 #include "discovery/redis.h"
 #include "discovery/roster.h"
 
-#define DR_REGISTRY_REDIS_MAX 16u /* Redis of one registry */
-#define DR_REGISTRY_FILE_MS 200u  /* the node file is looked at so often, at most */
+#define DR_REGISTRY_REDIS_MAX 16u    /* Redis of one registry */
+#define DR_REGISTRY_FILE_MS 200u     /* the node file is looked at so often, at most */
+#define DR_REGISTRY_RETURN_MS 10000u /* servers come back to Redis within this; redis.h: pauses */
 #define DR_REGISTRY_FILE_BYTES_MAX (4u * 1024 * 1024)
 
 typedef struct dr_registry dr_registry;
@@ -48,9 +49,10 @@ bool dr_registry_is_reading(const dr_registry *registry);
  * dr_registry_roster is the union of what the Redis that are up say, sorted by name (a file's stays
  * in the file's order); of one that is down its last roster counts until another one has said
  * something since. When all are down, or when all say "nobody" after there were nodes, the last
- * good roster stays, with a warning: "nobody" is hardly ever true. NULL before any was found.
- * dr_registry_why says, where there is none, why: for the message of a call that fails. Borrowed
- * until the next function. */
+ * good roster stays, with a warning: "nobody" is hardly ever true. Of several nodes it counts
+ * beside what is said next, too, until all are named again, or for DR_REGISTRY_RETURN_MS. NULL
+ * before any was found. dr_registry_why says, where there is none, why: for the message of a call
+ * that fails. Borrowed until the next function. */
 bool dr_registry_changed(dr_registry *registry);
 const dr_roster *dr_registry_roster(const dr_registry *registry);
 const char *dr_registry_why(const dr_registry *registry);
