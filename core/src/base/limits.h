@@ -24,6 +24,7 @@
 #define DR_CONCURRENCY_MAX 1024u    /* tasks at a time in one worker: each has a place in rings */
 #define DR_BLOCK_BYTES_MIN 1024u    /* smallest shared-memory block: request and small reply */
 #define DR_WAKE_PRICE_NS 50000u     /* waking a worker: backlog worth handing ahead */
+#define DR_OWED_TASKS_MAX 32u       /* handed over before their worker is woken: half its places */
 #define DR_STALL_NS 1500000u        /* no progress for this long: queued tasks are taken back */
 #define DR_LOOP_GRACE_MS 1000u      /* past its time limit an event loop ends a task itself */
 #define DR_TICK_MS 10u              /* while tasks are in flight; no lost wake-up strands one */

@@ -291,6 +291,7 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
 {
     size_t total = 0;
     batch found = {.count = BATCH};
+    dr_wake_all(pool, &pool->owed[reactor]); /* they work while this one looks */
     while (found.count == BATCH || found.is_settling) {
         dr_wakes wakes = {0};
         found.count = 0;
@@ -316,6 +317,7 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
         }
         pthread_mutex_unlock(&pool->lock);
     }
+    dr_wake_all(pool, &pool->owed[reactor]); /* what `fn` has submitted */
     return total;
 }
 

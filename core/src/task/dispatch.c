@@ -17,11 +17,14 @@ void dr_wake_all(dr_pool *pool, dr_wakes *wakes)
     for (uint32_t i = 0; i < wakes->count; i++) {
         dr_slot_wake(pool, wakes->slots[i]);
     }
-    wakes->count = 0;
+    wakes->count = wakes->tasks = 0;
+    wakes->cost_ns = 0;
 }
 
-static void wake_later(dr_pool *pool, dr_wakes *wakes, uint32_t slot)
+static void wake_later(dr_pool *pool, dr_wakes *wakes, uint32_t slot, uint64_t cost_ns)
 {
+    wakes->tasks++;
+    wakes->cost_ns += cost_ns;
     for (uint32_t i = 0; i < wakes->count; i++) {
         if (wakes->slots[i] == slot) {
             return;
@@ -54,7 +57,7 @@ void dr_hand_over(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wakes)
                           dr_task_word(record->generation, DR_TASK_QUEUED, slot),
                           memory_order_relaxed);
     dr_inbox_push(&pool->region, slot, record->generation, task);
-    wake_later(pool, wakes, slot);
+    wake_later(pool, wakes, slot, record->cost_ns);
     pool->favourite = slot;
 }
 
@@ -187,17 +190,19 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
 
 void dr_dispatch_commit(dr_pool *pool, uint32_t task)
 {
-    dr_wakes wakes = {0};
+    dr_wakes *owed = &pool->owed[pool->records[task].reactor];
     pthread_mutex_lock(&pool->lock);
     pool->reserved_count--;
     /* First come, first served: nobody overtakes the queue. */
-    if (pool->waiting.first != DR_NONE || !dr_place(pool, task, &wakes)) {
+    if (pool->waiting.first != DR_NONE || !dr_place(pool, task, owed)) {
         pool->records[task].state = DR_RECORD_WAITING;
         dr_record_append(pool, &pool->waiting, task);
         pool->waiting_count++;
     }
     pthread_mutex_unlock(&pool->lock);
-    dr_wake_all(pool, &wakes);
+    if (owed->tasks >= DR_OWED_TASKS_MAX || owed->cost_ns >= DR_WAKE_PRICE_NS) {
+        dr_wake_all(pool, owed);
+    }
 }
 
 void dr_dispatch_unreserve(dr_pool *pool, uint32_t task)

@@ -42,7 +42,9 @@ typedef struct dr_outcome {
 typedef bool (*dr_outcome_fn)(const dr_outcome *outcome, void *user);
 
 /* dr_dispatch_submit admits a task. Returns: 0 and `*task`, or the reply code it is refused with;
- * then nothing was kept. Thread: the reactor `input->reactor`. */
+ * then nothing was kept. A worker that sleeps is woken once what it was handed is worth a wake-up,
+ * at the latest by dr_dispatch_collect, so the end of a turn must call that.
+ * Thread: the reactor `input->reactor`. */
 int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *task);
 
 /* dr_dispatch_reserve and dr_dispatch_commit are the two halves of it, for tasks of which all or
@@ -102,11 +104,6 @@ void dr_dispatch_reactor_gone(dr_pool *pool, uint32_t reactor);
  * dr_is_done says whether a worker has finished a task that it still holds.
  * dr_requeue_unstarted takes back what a worker has not started; to the queue's front.
  * dr_relieve does so with one that makes no progress. */
-typedef struct dr_wakes {
-    uint32_t count;
-    uint32_t slots[16];
-} dr_wakes;
-
 bool dr_place(dr_pool *pool, uint32_t task, dr_wakes *wakes);
 void dr_place_waiting(dr_pool *pool, dr_wakes *wakes);
 void dr_hand_over(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wakes);

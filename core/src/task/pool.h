@@ -122,6 +122,14 @@ typedef struct dr_pool_limits {
     uint32_t time_limit_ms;
 } dr_pool_limits;
 
+/* dr_wakes is whom to wake, once what they should see is there. */
+typedef struct dr_wakes {
+    uint32_t count;
+    uint32_t slots[16];
+    uint32_t tasks;   /* handed over since the last wake-up */
+    uint64_t cost_ns; /* that they are expected to take */
+} dr_wakes;
+
 typedef struct dr_pool {
     pthread_mutex_t lock;
     dr_pool_limits limits;
@@ -153,6 +161,7 @@ typedef struct dr_pool {
     uint64_t ticked_ns;
     bool is_behind;                       /* a worker was so at the last tick */
     uint64_t expired_ns[DR_REACTORS_MAX]; /* when each reactor last looked for passed deadlines */
+    dr_wakes owed[DR_REACTORS_MAX];       /* each its reactor's: woken at the end of its turn */
     int event_fds[DR_REACTORS_MAX];
     int *loop_fds; /* one a slot, -1: none; they stay, so a late wake-up harms nobody */
     /* on_attention is called, without the lock, when the supervisor has to look: a worker wants
