@@ -1,5 +1,4 @@
-/* app.c: the benchmark's application in C: a handler that does nothing, one that takes 4 us, an
- * echo. */
+/* app.c: the benchmark's application in C: a small array, one that takes 4 us, an echo. */
 #include <dora/dora.h>
 
 #include <time.h>
@@ -11,6 +10,37 @@ static dora_err hello(const dora_request *request, dora_reply *reply, void *user
     (void)request;
     (void)user;
     return dora_write_string(dora_reply_writer(reply), "hello", 5);
+}
+
+/* get answers {"id": param["id"], "ok": true}. */
+static dora_err get(const dora_request *request, dora_reply *reply, void *user)
+{
+    dora_writer *writer = dora_reply_writer(reply);
+    dora_reader reader;
+    dora_value param;
+    dora_value key;
+    dora_value id;
+    (void)user;
+    dora_request_reader(request, &reader);
+    dora_err err = dora_reader_value(&reader, &param);
+    if (err == DORA_OK && (param.type != DORA_ARRAY || param.count == 0)) {
+        err = DORA_EINVAL;
+    }
+    if (err == DORA_OK) {
+        err = dora_reader_key(&reader, &key);
+    }
+    if (err == DORA_OK) {
+        err = dora_reader_value(&reader, &id);
+    }
+    if (err != DORA_OK) {
+        return dora_reply_fail(reply, 1, "no id", 5);
+    }
+    dora_write_array(writer, 2);
+    dora_write_string(writer, "id", 2);
+    dora_write_int(writer, id.integer);
+    dora_write_string(writer, "ok", 2);
+    dora_write_bool(writer, true);
+    return dora_write_end(writer);
 }
 
 static uint64_t now_ns(void)
@@ -34,14 +64,33 @@ static dora_err echo(const dora_request *request, dora_reply *reply, void *user)
     return dora_write_raw(dora_reply_writer(reply), dora_request_param(request));
 }
 
+static dora_err size(const dora_request *request, dora_reply *reply, void *user)
+{
+    dora_reader reader;
+    dora_value param;
+    (void)user;
+    dora_request_reader(request, &reader);
+    if (dora_reader_value(&reader, &param) != DORA_OK || param.type != DORA_STRING) {
+        return dora_reply_fail(reply, 1, "no string", 9);
+    }
+    return dora_write_int(dora_reply_writer(reply), (int64_t)param.string.len);
+}
+
 dora_err dora_app_init(dora_app *app, dora_error *error)
 {
-    dora_err err = dora_app_api(app, "/bench/hello", hello, NULL);
-    if (err == DORA_OK) {
-        err = dora_app_api(app, "/bench/spin", spin, NULL);
+    static const struct {
+        const char *name;
+        dora_handler_fn fn;
+    } apis[] = {{"/bench/hello", hello},
+                {"/bench/get", get},
+                {"/bench/spin", spin},
+                {"/bench/echo", echo},
+                {"/bench/size", size}};
+    for (size_t i = 0; i < sizeof(apis) / sizeof(apis[0]); i++) {
+        dora_err err = dora_app_api(app, apis[i].name, apis[i].fn, NULL);
+        if (err != DORA_OK) {
+            return dora_error_set(error, err, "cannot register %s", apis[i].name);
+        }
     }
-    if (err == DORA_OK) {
-        err = dora_app_api(app, "/bench/echo", echo, NULL);
-    }
-    return err == DORA_OK ? err : dora_error_set(error, err, "cannot register a handler");
+    return DORA_OK;
 }

@@ -1,5 +1,8 @@
 <?php
-// The benchmark's application in PHP: a handler that does nothing.
+// The benchmark's application in PHP.
 $app = new Dora\App();
 $app->api('/bench/hello', fn($param) => 'hello');
+$app->api('/bench/get', fn($param) => ['id' => $param['id'], 'ok' => true]);
+$app->api('/bench/echo', fn($param) => $param);
+$app->api('/bench/size', fn($param) => strlen($param));
 return $app;

@@ -1,4 +1,4 @@
-"""The benchmark's application in Python: a handler that does nothing."""
+"""The benchmark's application in Python."""
 
 import dora
 
@@ -8,3 +8,18 @@ app = dora.App()
 @app.api("/bench/hello")
 def hello(param):
     return "hello"
+
+
+@app.api("/bench/get")
+def get(param):
+    return {"id": param["id"], "ok": True}
+
+
+@app.api("/bench/echo")
+def echo(param):
+    return param
+
+
+@app.api("/bench/size")
+def size(param):
+    return len(param)

@@ -10,20 +10,22 @@
 #include <string.h>
 #include <uv.h>
 
-#define IN_BYTES 262144
+#define FRAME_BYTES_MAX (4u << 20)
+#define OUT_BYTES (8u << 20)
 
 typedef struct peer {
     uv_tcp_t tcp;
     size_t in_len;
-    char in[IN_BYTES];
+    char in[FRAME_BYTES_MAX]; /* the kernel gives what is touched only */
 } peer;
 
-typedef struct answer {
+typedef struct rest {
     uv_write_t write;
     char data[];
-} answer;
+} rest;
 
 static size_t reply_len;
+static char out[OUT_BYTES];
 
 static uint32_t read_u32(const char *p)
 {
@@ -46,39 +48,34 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 {
     peer *p = handle->data;
     (void)hint;
-    *buf = uv_buf_init(p->in + p->in_len, (unsigned)(IN_BYTES - p->in_len));
+    *buf = uv_buf_init(p->in + p->in_len, (unsigned)(FRAME_BYTES_MAX - p->in_len));
 }
 
-/* answer_new makes the replies to the `count` frames that start at `in`. */
-static answer *answer_new(const char *in, size_t count)
+/* put_reply writes the reply to the frame at `in`; what lies behind its guid is of no interest. */
+static void put_reply(char *to, const char *in)
 {
-    answer *a = calloc(1, sizeof(*a) + count * reply_len);
-    char *out = a == NULL ? NULL : a->data;
-    for (size_t i = 0; a != NULL && i < count; i++) {
-        uint32_t len = (uint32_t)reply_len - 4;
-        for (int b = 0; b < 4; b++) {
-            out[b] = (char)(len >> (24 - 8 * b) & 255u);
-        }
-        memcpy(out + 4, in + 4, 32);
-        in += 4 + read_u32(in);
-        out += reply_len;
+    uint32_t len = (uint32_t)reply_len - 4;
+    for (int b = 0; b < 4; b++) {
+        to[b] = (char)(len >> (24 - 8 * b) & 255u);
     }
-    return a;
+    memcpy(to + 4, in + 4, 32);
 }
 
-static void send_answer(peer *p, answer *a, size_t len)
+/* send_out sends the replies in `out`; what the socket does not take is copied and waits. */
+static void send_out(peer *p, size_t len)
 {
-    uv_buf_t buf = uv_buf_init(a->data, (unsigned)len);
+    uv_buf_t buf = uv_buf_init(out, (unsigned)len);
     int put = uv_try_write((uv_stream_t *)&p->tcp, &buf, 1);
     size_t done = put > 0 ? (size_t)put : 0;
-    if (done == len) {
-        free(a);
+    rest *left = done < len ? malloc(sizeof(*left) + len - done) : NULL;
+    if (left == NULL) {
         return;
     }
-    buf = uv_buf_init(a->data + done, (unsigned)(len - done));
-    a->write.data = a;
-    if (uv_write(&a->write, (uv_stream_t *)&p->tcp, &buf, 1, on_written) != 0) {
-        free(a);
+    memcpy(left->data, out + done, len - done);
+    buf = uv_buf_init(left->data, (unsigned)(len - done));
+    left->write.data = left;
+    if (uv_write(&left->write, (uv_stream_t *)&p->tcp, &buf, 1, on_written) != 0) {
+        free(left);
     }
 }
 
@@ -92,16 +89,20 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     }
     p->in_len += (size_t)got;
     size_t at = 0;
-    size_t count = 0;
+    size_t len = 0;
     while (p->in_len - at >= 36 && p->in_len - at >= 4 + (size_t)read_u32(p->in + at)) {
+        if (len + reply_len > OUT_BYTES) {
+            send_out(p, len);
+            len = 0;
+        }
+        put_reply(out + len, p->in + at);
+        len += reply_len;
         at += 4 + (size_t)read_u32(p->in + at);
-        count++;
     }
-    answer *a = count > 0 ? answer_new(p->in, count) : NULL;
     memmove(p->in, p->in + at, p->in_len - at);
     p->in_len -= at;
-    if (a != NULL) {
-        send_answer(p, a, count * reply_len);
+    if (len > 0) {
+        send_out(p, len);
     }
 }
 
@@ -129,14 +130,14 @@ int main(int argc, char **argv)
     struct sockaddr_in address;
     int len = sizeof(address);
     reply_len = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
-    if (reply_len < 36 || reply_len > IN_BYTES) {
+    if (reply_len < 36 || reply_len > FRAME_BYTES_MAX) {
         fprintf(stderr, "usage: bench_echo REPLY-BYTES\n");
         return 2;
     }
     uv_tcp_init(loop, &server);
     uv_ip4_addr("127.0.0.1", 0, &address);
     if (uv_tcp_bind(&server, (const struct sockaddr *)&address, 0) != 0 ||
-        uv_listen((uv_stream_t *)&server, 1024, on_connection) != 0 ||
+        uv_listen((uv_stream_t *)&server, 8192, on_connection) != 0 ||
         uv_tcp_getsockname(&server, (struct sockaddr *)&address, &len) != 0) {
         fprintf(stderr, "bench_echo: cannot listen\n");
         return 1;

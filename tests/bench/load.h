@@ -1,4 +1,4 @@
-/* load.h: the load generator's parts: options, latency histogram, one connection. */
+/* load.h: the load generator's parts: one run, its connections, the histogram of its times. */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
@@ -6,13 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BUCKETS 1024
-#define IN_BYTES 262144
+#define PARTS_BITS 6u
+#define PARTS (1u << PARTS_BITS)
+#define BUCKETS (64u * PARTS)
+#define IN_BYTES_MIN 16384
+#define IN_BYTES_MAX (8u << 20)
+#define PLACE_NONE UINT32_MAX
 
-/* histogram counts times in buckets of 1/16 of a power of two. */
+/* histogram counts times in buckets of 1/64 of a power of two. */
 typedef struct histogram {
     uint64_t counts[BUCKETS];
     uint64_t total;
+    uint64_t sum_ns;
 } histogram;
 
 void histogram_add(histogram *all, uint64_t ns);
@@ -20,52 +25,92 @@ void histogram_add(histogram *all, uint64_t ns);
 /* histogram_quantile gives the time in ns below which `share` (0..1) of all lie. */
 uint64_t histogram_quantile(const histogram *all, double share);
 
-/* pattern is the request's frame with the places where the guid goes. */
+/* wish is what a request should be. */
+typedef struct wish {
+    const char *name;
+    const char *param;    /* an encoded value; v1 only */
+    size_t string_bytes;  /* instead of param: a string so long */
+    size_t request_bytes; /* of the whole request; all but v1 */
+    uint32_t apis;        /* 1: a single call; v1 only */
+} wish;
+
+/* pattern is the request's bytes, with the place of what differs from one to the next. */
 typedef struct pattern {
     char *data;
     size_t len;
-    size_t body_guid_at;
+    size_t stamp_at;
 } pattern;
 
-/* pattern_build writes the frame of a W_S call of `name`; `param` is an encoded value. */
-bool pattern_build(pattern *made, const char *name, const char *param);
+/* place is one request under way. */
+typedef struct place {
+    uint64_t serial;
+    uint64_t started_ns;
+    uint64_t seen; /* of its reply's bytes, where they come in parts */
+} place;
 
 /* lane is one connection with `depth` requests under way. */
-typedef struct load_lane {
+typedef struct lane {
     int fd;
     uint32_t number;
+    uint32_t next_place; /* whose reply comes next, where they come in order */
+    uint32_t next_stream;
+    bool is_waiting; /* for room to write */
     char *in;
     size_t in_len;
+    size_t in_size;
     char *out;
     size_t out_len;
     size_t out_at;
-    uint64_t *started_ns; /* by place, `depth` of them */
-} load_lane;
+    size_t out_size;
+    place *places;
+} lane;
+
+/* moment is when something was, by the clock and in this process's CPU time. */
+typedef struct moment {
+    uint64_t ns;
+    double cpu_us;
+} moment;
 
 /* load is one run. */
 typedef struct load {
+    const struct protocol *protocol;
     pattern request;
-    uint32_t lanes;
+    uint32_t lane_count;
     uint32_t depth;
+    lane *lanes;
+    uint64_t start_ns;
+    uint64_t begin_ns; /* of what counts; before it is the warming up */
     uint64_t end_ns;
+    moment begun;
+    moment ended;
     uint64_t first; /* serial: no other run's guids are used, for the server would know them */
     uint64_t sent;
     uint64_t received;
-    uint64_t odd;      /* replies unlike the first, or to nobody */
-    size_t reply_len;  /* of the first reply, with its length word */
-    uint64_t *serials; /* the serial each place waits for */
+    uint64_t counted; /* received between begin and end */
+    uint64_t odd;     /* replies that should not be */
+    size_t reply_len;
+    double interval_ns; /* open loop: from one request to the next; 0: closed loop */
+    uint64_t due;       /* open loop: requests that were to be sent so far */
+    uint32_t *free_places;
+    uint32_t free_head;
+    uint32_t free_count;
     histogram times;
 } load;
 
 uint64_t now_ns(void);
 
-/* lane_fill puts a new request for place `place` into the lane's output. */
-void lane_fill(load *run, load_lane *lane, uint32_t place);
+/* lane_put appends bytes to the lane's output. */
+void lane_put(lane *to, const void *data, size_t len);
 
-/* lane_read takes what arrived; returns false when the server closed the connection. */
-bool lane_read(load *run, load_lane *lane);
+/* lane_fill puts a new request for a place into the lane's output; its time counts from
+ * `started_ns`. */
+void lane_fill(load *run, lane *to, uint32_t number, uint64_t started_ns);
+
+/* lane_read takes what arrived; returns false when the server closed the connection or talks
+ * nonsense. */
+bool lane_read(load *run, lane *from);
 
 /* lane_write sends what it can; returns 1 when all went out, 0 when some stays, -1 on errors. */
-int lane_write(load_lane *lane);
+int lane_write(lane *to);
 
 #endif
