@@ -1,128 +1,91 @@
-"""Measures the server: requests per second and server CPU microseconds per request.
+"""Measures Dora beside a plain libuv echo: speed, server CPU, memory, scaling; prints one table.
 
-    python tests/bench/run.py --build DIR [--seconds S] [--runtimes c,php,python]
+    python tests/bench/run.py --build DIR [--rounds N] [--seconds S] [--json FILE] [SCENARIO...]
 
 DIR is a build of the core with -DDORA_TESTS=ON. PHP's module is found by DORA_PHP_EXTENSION, the
-Python with the extension in it is the one that runs this file, or DORA_PYTHON. All rows come from
-one run on one machine: compare them with each other, not with another day's.
+Python with the extension in it is the one that runs this file, or DORA_PYTHON. Each round measures
+every row of a scenario once; figures are medians, ratios are medians of the rounds' own ratios.
+All figures come from one machine at one time: compare the ratios with another day's, not more.
 """
 
 import argparse
+import datetime
 import json
 import os
-import signal
-import subprocess
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.dirname(HERE))
-from support import processes  # noqa: E402
-from support.server import Server  # noqa: E402
-
-SHAPES = [(1, 1), (16, 1), (64, 1), (64, 8)]
-WARM_UP_S = 0.3
-
-
-class Tool:
-    """One of the small servers to compare with; `with Tool(argv) as tool`."""
-
-    def __init__(self, *argv):
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        if not line.startswith("ready "):
-            raise RuntimeError("%s did not start" % argv[0])
-        self.address = line.split()[1]
-        self.pid = self.process.pid
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
-        self.process.stdout.close()
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import machine  # noqa: E402
+import measure  # noqa: E402
+import table  # noqa: E402
+from bench import RUNTIMES, Bench  # noqa: E402
+from scenarios import SCENARIOS  # noqa: E402
 
 
-def drive(options, address, shape, seconds, name="/bench/hello"):
-    """One run of the load generator; its figures."""
-    argv = [os.path.join(options.programs, "bench_load"), address, str(shape[0]), str(shape[1]),
-            str(seconds), name]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 60)
-    if done.returncode != 0:
-        raise RuntimeError("bench_load failed: %s%s" % (done.stdout, done.stderr))
-    return json.loads(done.stdout)
+def read_options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO",
+                        help="all by default: " + ", ".join(SCENARIOS))
+    parser.add_argument("--build", required=True, help="a build of the core with DORA_TESTS")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each row of each round")
+    parser.add_argument("--runtimes", default=",".join(RUNTIMES))
+    parser.add_argument("--json", metavar="FILE", help="where to write the results")
+    parser.add_argument("--quick", action="store_true",
+                        help="one short round of small sizes: does it run at all?")
+    options = parser.parse_args()
+    unknown = [each for each in options.scenarios if each not in SCENARIOS]
+    unknown += [each for each in options.runtimes.split(",") if each not in RUNTIMES]
+    if unknown:
+        parser.error("there is no %s" % unknown[0])
+    if options.quick:
+        options.rounds, options.seconds = 1, 0.15
+    return options
 
 
-def measure(options, server, shape, name="/bench/hello"):
-    """Figures of one shape, with the server's CPU per request."""
-    drive(options, server.address, shape, WARM_UP_S, name)
-    before = processes.cpu_seconds(server.pid)
-    found = drive(options, server.address, shape, options.seconds, name)
-    used = processes.cpu_seconds(server.pid) - before
-    found["server_cpu_us"] = used * 1e6 / found["requests"]
-    return found
+def run_scenario(bench, name, options):
+    chosen = SCENARIOS[name]
 
+    def report(number, row):
+        print("\r%s: round %d of %d, %s" % (name, number + 1, options.rounds, row.who),
+              end="\033[K", file=sys.stderr, flush=True)
 
-def pool_of(options, runtime):
-    app = {"c": os.path.join(options.programs, "bench_app.so"),
-           "php": os.path.join(HERE, "app.php"), "python": os.path.join(HERE, "app.py")}[runtime]
-    pool = {"runtime": runtime, "app": app}
-    if options.workers:
-        pool["workers"] = options.workers
-    return {runtime: pool}
-
-
-class Table:
-    """Rows as they are measured, each beside the echo of the same shape."""
-
-    def __init__(self):
-        self.floor = {}
-        print("%-22s %6s %10s %9s %9s %10s %8s" %
-              ("server", "load", "req/s", "p50 us", "p99 us", "cpu us/req", "x echo"))
-
-    def add(self, who, shape, found):
-        cpu = found["server_cpu_us"]
-        floor = self.floor.setdefault(shape, cpu)
-        ratio = "%.2f" % (cpu / floor) if floor > 0 else "-"
-        print("%-22s %6s %10.0f %9.1f %9.1f %10.2f %8s" %
-              (who, "%dx%d" % shape, found["per_second"], found["p50_us"], found["p99_us"], cpu,
-               ratio), flush=True)
+    with chosen["open"](bench) as rows:
+        found = measure.measure(rows, options.rounds, options.seconds,
+                                chosen["metrics"]["ratios"],
+                                report if sys.stderr.isatty() else None)
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    return {"name": name, "title": chosen["title"], "metrics": chosen["metrics"], "rows": found}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", required=True, help="a build of the core with DORA_TESTS")
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each row")
-    parser.add_argument("--runtimes", default="c,php,python")
-    parser.add_argument("--workers", type=int, default=0, help="for each pool; 0: the default")
-    parser.add_argument("--shapes", default=",".join("%dx%d" % shape for shape in SHAPES))
-    options = parser.parse_args()
-    options.build = os.path.abspath(options.build)
-    options.programs = os.path.join(options.build, "tests", "bench")
-    os.environ.setdefault("DORA_BIN", os.path.join(options.build, "dora"))
-    runtimes = [each for each in options.runtimes.split(",") if each]
-    shapes = [tuple(int(n) for n in each.split("x")) for each in options.shapes.split(",")]
-    reply_bytes = 249
-    print("%d CPUs, %.1f s a row; cpu us/req is user and system time of all the server's processes"
-          % (os.cpu_count(), options.seconds))
-    table = Table()
-    with Tool(os.path.join(options.programs, "bench_echo"), str(reply_bytes)) as echo:
-        for shape in shapes:
-            table.add("libuv echo", shape, measure(options, echo, shape))
-    for runtime in runtimes:
-        with Server(pool_of(options, runtime)) as server:
-            for shape in shapes:
-                table.add("dora, " + runtime, shape, measure(options, server, shape))
-            if runtime == "c":
-                for shape in shapes:
-                    table.add("dora, c, 4 us task", shape,
-                              measure(options, server, shape, "/bench/spin"))
-    workers = str(options.workers or 2 * os.cpu_count())
-    for ahead in ("1", "64"):
-        with Tool(os.path.join(options.programs, "bench_plain"), workers, ahead) as plain:
-            for shape in shapes:
-                table.add("seqpacket, %s ahead" % ahead, shape, measure(options, plain, shape))
-    print("seqpacket: the plain hand-over (an index over a SOCK_SEQPACKET pair), decoding nothing")
+    options = read_options()
+    build = os.path.abspath(options.build)
+    os.environ.setdefault("DORA_BIN", os.path.join(build, "dora"))
+    bench = Bench(build, options.runtimes.split(","), options.quick)
+    results = {"date": datetime.date.today().isoformat(), "rounds": options.rounds,
+               "seconds": options.seconds, "machine": machine.facts(bench.python, bench.php),
+               "scenarios": []}
+    for name, value in results["machine"].items():
+        print("%-12s %s" % (name, value))
+    print("%d rounds of %g s; server CPU is user and system time of all its processes"
+          % (options.rounds, options.seconds), flush=True)
+    watch = machine.Watch()
+    for name in options.scenarios or SCENARIOS:
+        results["scenarios"].append(run_scenario(bench, name, options))
+        print(table.as_text(results["scenarios"][-1]), flush=True)
+    results["machine"].update({name.replace("_", " "): str(value)
+                               for name, value in watch.shares().items()})
+    print("\nsteal %(steal percent)s %%, idle %(idle percent)s %%" % results["machine"])
+    missed = [(each["name"], row["who"], row["load"], row["missed"])
+              for each in results["scenarios"] for row in each["rows"] if row["missed"]]
+    for name, who, load, what in missed:
+        print("missed: %s, %s %s: %s" % (name, who, load, ", ".join(what)))
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(results, file, indent=1)
+            file.write("\n")
 
 
 if __name__ == "__main__":
