@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define GEARMAN_HEAD 12
+#define HTTP_HEAD 48 /* beside the path, with three digits of length */
 
 enum { SUBMIT_JOB = 7, JOB_CREATED = 8, WORK_COMPLETE = 13 };
 
@@ -30,7 +31,7 @@ static bool end_with(FILE *to, size_t payload)
 static bool http_build(pattern *made, const wish *wanted)
 {
     FILE *to = open_memstream(&made->data, &made->len);
-    size_t payload = rest_of(wanted, strlen(wanted->name) + 60);
+    size_t payload = rest_of(wanted, strlen(wanted->name) + HTTP_HEAD);
     if (to == NULL) {
         return false;
     }

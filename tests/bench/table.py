@@ -16,6 +16,8 @@ UNITS = {
     "connection_bytes": ("bytes each", "%.0f"),
     "little": ("rate x mean / conns", "%.3f"),
     "unsent": ("unsent", "%.0f"),
+    "request_bytes": ("request bytes", "%.0f"),
+    "reply_bytes": ("reply bytes", "%.0f"),
     "big_per_second": ("big frames/s", "%.0f"),
 }
 
