@@ -6,7 +6,7 @@ import sys
 
 import measure
 import tools
-from support.server import Server
+from support.server import Server, wait_until
 
 RUNTIMES = ("c", "python", "php")
 NAMES = {"c": "Dora, C", "python": "Dora, Python", "php": "Dora, PHP"}
@@ -30,11 +30,15 @@ class Bench:
         return {"c": self.program("bench_app.so"), "php": os.path.join(tools.HERE, "app.php"),
                 "python": os.path.join(tools.HERE, "app.py")}[runtime]
 
+    @contextlib.contextmanager
     def server(self, runtime, workers=None):
-        pool = {"runtime": runtime, "app": self.app(runtime)}
-        if workers:
-            pool["workers"] = workers
-        return Server({runtime: pool})
+        """A server with all its workers; it is ready to serve with the first of them."""
+        count = workers or 2 * os.cpu_count()
+        pool = {"runtime": runtime, "app": self.app(runtime), "workers": count}
+        with Server({runtime: pool}) as server:
+            if not wait_until(lambda: len(server.workers()) >= count):
+                raise RuntimeError("%s: not all workers started: %s" % (runtime, server.log()))
+            yield server
 
     @contextlib.contextmanager
     def servers(self, runtimes=None):
@@ -52,6 +56,8 @@ class Bench:
         return self.drive(address, [], 0.05, warm_up=0, **load)["reply_bytes"]
 
     def drive(self, address, pids, seconds, **load):
+        if self.quick:
+            load.setdefault("warm_up", 0.02)
         return tools.drive(self.programs, address, pids, seconds, **load)
 
     def run(self, server, **load):

@@ -1,5 +1,5 @@
-"""Counts the instructions of codec, dispatch and worker loop under callgrind, and compares them with
-the record: figures that do not drift, unlike times.
+"""Counts the instructions of codec, dispatch and worker loop under callgrind, and compares them
+with the record: figures that do not drift, unlike times.
 
     python tests/bench/instructions.py --build DIR [--update]
 

@@ -27,7 +27,7 @@ POLICY = "/usr/sbin/policy-rc.d"
 SHAPES = ((64, 1), (64, 8), (1, 1))
 METRICS = {"figures": ["per_second", "p50_us", "p99_us", "cpu_us", "load_cpu_us",
                        "request_bytes", "reply_bytes"],
-           "ratios": ["per_second", "cpu_us"]}
+           "ratios": ["per_second", "cpu_us"], "floor": "echo"}
 
 
 def is_installed(package):

@@ -1,4 +1,4 @@
-/* protocol_v1.c: Dora's frames for the load generator. The guid is the request's place and serial. */
+/* protocol_v1.c: Dora's frames for the load generator. A guid is the request's place and serial. */
 #include "protocol.h"
 
 #include <stdio.h>

@@ -17,7 +17,8 @@ IDLE_WORKERS = 10
 
 def plain_python(bench):
     """The memory of an interpreter with the application loaded."""
-    code = "import runpy, sys; app = runpy.run_path(sys.argv[1]); print('ready', flush=True); input()"
+    code = ("import runpy, sys; app = runpy.run_path(sys.argv[1]); print('ready', flush=True);"
+            " input()")
     with subprocess.Popen([bench.python, "-c", code, bench.app("python")], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True) as process:
         process.stdout.readline()

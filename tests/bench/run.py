@@ -39,7 +39,7 @@ def read_options():
     if unknown:
         parser.error("there is no %s" % unknown[0])
     if options.quick:
-        options.rounds, options.seconds = 1, 0.15
+        options.rounds, options.seconds = 1, 0.1
     return options
 
 

@@ -17,10 +17,12 @@ WORKERS = [1, 2, 4, 8, 16, 32, 64]
 FLAT = 1.25
 
 
-def scenario(name, title, figures=SPEED, ratios=("per_second", "cpu_us")):
+def scenario(name, title, figures=SPEED, ratios=("per_second", "cpu_us"), floor="echo"):
+    """`floor` is what the ratios are to, in a word."""
     def enlist(function):
         SCENARIOS[name] = {"open": contextlib.contextmanager(function), "title": title,
-                           "metrics": {"figures": list(figures), "ratios": list(ratios)}}
+                           "metrics": {"figures": list(figures), "ratios": list(ratios),
+                                       "floor": floor}}
         return function
     return enlist
 
@@ -61,7 +63,7 @@ def many(bench):
 
 
 @scenario("client", "what a blocking call costs its caller", ["per_second", "client_cpu_us"],
-          ["client_cpu_us"])
+          ["client_cpu_us"], "bare")
 def client(bench):
     program = bench.program("bench_call")
     with bench.server("c") as server:
@@ -113,7 +115,7 @@ def memory(bench):
 
 
 @scenario("idle", "busy connections beside idle ones",
-          ["per_second", "p99_us", "cpu_us", "connection_bytes"])
+          ["per_second", "p99_us", "cpu_us", "connection_bytes"], floor="without")
 def idle(bench):
     count = 500 if bench.quick else 10000
     shape = {"connections": 64}
@@ -150,7 +152,7 @@ def large(bench):
 
 
 @scenario("neighbours", "others' p99 while one connection sends 2 MiB frames at full speed",
-          ["per_second", "p50_us", "p99_us", "big_per_second"], ["p99_us"])
+          ["per_second", "p50_us", "p99_us", "big_per_second"], ["p99_us"], "without")
 def neighbours(bench):
     shape = {"connections": 16}
     big = {"connections": 1, "name": "/bench/size", "string_bytes": (2 << 20) - 1024}
@@ -170,10 +172,11 @@ def neighbours(bench):
 
 
 @scenario("connections", "cost over connections",
-          ["per_second", "p50_us", "p99_us", "cpu_us", "over_echo", "load_cpu_us"], ["over_echo"])
+          ["per_second", "p50_us", "p99_us", "cpu_us", "over_echo", "load_cpu_us"], ["over_echo"],
+          "64x1")
 def connections(bench):
-    """A lone connection costs anybody more, since nothing can be done together: so the cost is taken
-    as so many times the echo's with as many connections, and is to be flat beside 64 of them."""
+    """A lone connection costs anybody more, since nothing can be done together: so the cost is
+    taken as so many times the echo's with as many connections, and is to be flat beside 64."""
     counts = [1, 64, 256] if bench.quick else CONNECTIONS
     with contextlib.ExitStack() as stack:
         servers = stack.enter_context(bench.servers())
@@ -192,7 +195,7 @@ def connections(bench):
         yield rows
 
 
-@scenario("workers", "cost over workers", ratios=("per_second", "cpu_us"))
+@scenario("workers", "cost over workers", floor="4 workers")
 def workers(bench):
     counts = [1, 4] if bench.quick else WORKERS
     with contextlib.ExitStack() as stack:
@@ -209,7 +212,7 @@ def workers(bench):
 
 @scenario("open", "closed loop and fixed rate, checked against each other",
           ["per_second", "mean_us", "p50_us", "p99_us", "little", "unsent", "load_cpu_us"],
-          ["mean_us", "p50_us"])
+          ["mean_us", "p50_us"], "closed")
 def open_loop(bench):
     """In the closed loop rate x mean time must be what is under way (Little's law), and at half its
     rate the times of a fixed rate must not be longer. Halting cores would spoil the comparison."""

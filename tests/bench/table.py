@@ -46,7 +46,8 @@ def cells_of(row, metrics):
 
 def header_of(metrics):
     return (["who", "load"] + [UNITS[each][0] for each in metrics["figures"]]
-            + ["x floor: " + UNITS[each][0] for each in metrics["ratios"]] + ["target"])
+            + ["x %s: %s" % (metrics["floor"], UNITS[each][0]) for each in metrics["ratios"]]
+            + ["target"])
 
 
 def lines_of(scenario):
