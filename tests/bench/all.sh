@@ -1,6 +1,6 @@
 #!/bin/sh
-# Measures everything and writes core/PERFORMANCE.md and core/performance.svg: an hour or so on a
-# machine that has nothing else to do.
+# Measures everything and writes core/PERFORMANCE.md and core/performance.svg. Takes half an hour or
+# so, on a machine that should have nothing else to do.
 #
 #     tests/bench/all.sh [ROUNDS [SECONDS]]     5 rounds of 2 s by default
 #

@@ -65,8 +65,9 @@ def many(bench):
 @scenario("client", "what a blocking call costs its caller", ["per_second", "client_cpu_us"],
           ["client_cpu_us"], "bare")
 def client(bench):
+    """The cores are kept awake: else the figures are those of going to sleep and waking up."""
     program = bench.program("bench_call")
-    with bench.server("c") as server:
+    with bench.server("c") as server, tools.BusyCores():
         def row(who, argv, floor=None, bound=None):
             targets = {"client_cpu_us": ("<=", bound)} if bound else None
             return measure.Row(who, "1x1", lambda seconds: tools.run_json(
