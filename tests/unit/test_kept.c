@@ -9,11 +9,9 @@
 #include "server/kept.h"
 
 #define BODY_LEN 1000u
-/* What a reply of BODY_LEN costs: its head, and what malloc takes. */
-#define COST (sizeof(dr_kept_reply) + BODY_LEN + 16u)
 
 static const dr_kept_limits limits = {
-    .calls_max = 8, .bytes_max = 4 * COST, .reply_s = 60, .lost_s = 600};
+    .calls_max = 8, .bytes_max = 4 * BODY_LEN, .reply_s = 60, .lost_s = 600};
 
 static dr_kept *new_kept(const dr_kept_limits *with)
 {
@@ -27,13 +25,14 @@ static dr_digest call_of(uint64_t number)
     return (dr_digest){{number, ~number}};
 }
 
-static dr_kept_reply *reply_of(char letter)
+static const dora_slice nothing = {NULL, 0};
+
+/* reply_of is a reply of many letters. They are forgotten with the thread's next one. */
+static dora_slice reply_of(char letter)
 {
-    char body[BODY_LEN];
+    static _Thread_local char body[BODY_LEN];
     memset(body, letter, sizeof(body));
-    dr_kept_reply *reply = dr_kept_reply_new((dora_slice){body, sizeof(body)});
-    assert_non_null(reply);
-    return reply;
+    return (dora_slice){body, sizeof(body)};
 }
 
 static void check_reply(dr_kept_reply *reply, char letter)
@@ -53,7 +52,7 @@ static dr_kept_numbers numbers_of(dr_kept *kept)
 }
 
 /* run takes a call from its beginning to its end. */
-static void run(dr_kept *kept, uint64_t number, dr_kept_reply *reply, uint64_t now_ms)
+static void run(dr_kept *kept, uint64_t number, dora_slice reply, uint64_t now_ms)
 {
     const dr_digest call = call_of(number);
     dr_kept_seat seat = {.lane = 0};
@@ -89,7 +88,7 @@ static void gives_a_kept_reply(void **state)
     assert_int_equal(dr_kept_look(kept, &near, &seat), DR_KEPT_UNKNOWN);
     const dr_kept_numbers numbers = numbers_of(kept);
     assert_int_equal(numbers.replies, 1);
-    assert_int_equal(numbers.bytes, COST);
+    assert_int_equal(numbers.bytes, BODY_LEN);
     assert_int_equal(numbers.hits, 2);
     assert_int_equal(numbers.tombstones, 0);
     dr_kept_free(kept);
@@ -165,9 +164,9 @@ static void the_last_to_leave_tells_the_runner(void **state)
     assert_true(dr_kept_is_wanted(kept, &runner));
     assert_int_equal(dr_kept_leave(kept, &joiners[0]), UINT64_C(1) << 2);
     /* It ends with the news still in its inbox. */
-    assert_int_equal(dr_kept_end(kept, &runner, NULL, false, 0), 0);
+    assert_int_equal(dr_kept_end(kept, &runner, nothing, false, 0), 0);
     assert_null(dr_kept_take(kept, 2));
-    assert_int_equal(dr_kept_end(kept, &runner, NULL, false, 0), 0);
+    assert_int_equal(dr_kept_end(kept, &runner, nothing, false, 0), 0);
     dr_kept_free(kept);
 }
 
@@ -189,14 +188,20 @@ static void over_the_bytes_the_oldest_is_lost(void **state)
     assert_int_equal(numbers.tombstones, 1);
     assert_int_equal(numbers.lost, 1);
 
-    /* One that is too much by itself is lost at once, and so are the others. */
-    static char huge[5 * COST];
-    dr_kept_reply *reply = dr_kept_reply_new((dora_slice){huge, sizeof(huge)});
-    run(kept, 6, reply, 0);
+    /* One that is too much by itself is lost at once; the others stay. */
+    static char huge[4 * BODY_LEN + 1];
+    run(kept, 6, (dora_slice){huge, sizeof(huge)}, 0);
     assert_int_equal(look(kept, 6, '-'), DR_KEPT_LOST);
     numbers = numbers_of(kept);
-    assert_int_equal(numbers.bytes, 0);
-    assert_int_equal(numbers.replies, 0);
+    assert_int_equal(numbers.replies, 4);
+    assert_int_equal(numbers.tombstones, 2);
+    assert_int_equal(numbers.evicted, 2);
+    /* One that is just not goes alone. */
+    run(kept, 7, (dora_slice){huge, sizeof(huge) - 1}, 0);
+    assert_int_equal(look(kept, 5, '-'), DR_KEPT_LOST);
+    numbers = numbers_of(kept);
+    assert_int_equal(numbers.bytes, 4 * BODY_LEN);
+    assert_int_equal(numbers.replies, 1);
     assert_int_equal(numbers.tombstones, 6);
     dr_kept_free(kept);
 }
@@ -220,7 +225,7 @@ static void time_passes(void **state)
     (void)state;
     dr_kept *kept = new_kept(&limits);
     run(kept, 1, reply_of('t'), 5000);
-    run(kept, 2, NULL, 5000); /* it has run, and there was no memory for its reply */
+    run(kept, 2, nothing, 5000); /* it has run, and there was no memory for its reply */
     assert_int_equal(look(kept, 2, '-'), DR_KEPT_LOST);
     dr_kept_sweep(kept, 64999);
     assert_int_equal(look(kept, 1, 't'), DR_KEPT_HAS_RUN);
@@ -250,11 +255,11 @@ static void over_the_calls_tombstones_go_first(void **state)
 {
     (void)state;
     dr_kept_limits wide = limits;
-    wide.bytes_max = 100 * COST;
+    wide.bytes_max = 100 * BODY_LEN;
     dr_kept *kept = new_kept(&wide);
     run(kept, 1, reply_of('c'), 0);
-    run(kept, 2, NULL, 0);
-    run(kept, 3, NULL, 0);
+    run(kept, 2, nothing, 0);
+    run(kept, 3, nothing, 0);
     for (uint64_t i = 4; i <= 8; i++) {
         run(kept, i, reply_of('c'), 0);
     }
@@ -373,8 +378,7 @@ static void cost(void **state)
         const dr_digest call = dr_digester_end(&digester);
         dr_kept_seat seat = {.lane = 0};
         (void)dr_kept_begin(kept, &call, &seat, 0);
-        (void)dr_kept_end(kept, &seat, dr_kept_reply_new((dora_slice){body, sizeof(body)}), true,
-                          0);
+        (void)dr_kept_end(kept, &seat, (dora_slice){body, sizeof(body)}, true, 0);
     }
     print_message("%llu ns a call\n", (unsigned long long)((dr_clock_ns() - begun_ns) / rounds));
     dr_kept_free(kept);

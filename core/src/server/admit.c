@@ -173,8 +173,7 @@ void dr_call_accept(const dr_asker *asker, const dr_request *request)
      * with these words. */
     dr_reply_code(asker, request->guid.data, DORA_CODE_ACCEPTED, NULL);
     if (!dr_call_has_result(call->type)) {
-        dr_repeat_end(call,
-                      dr_repeat_is_kept(call) ? dr_kept_reply_new((dora_slice){"", 0}) : NULL);
+        dr_repeat_end(call, (dora_slice){"", 0});
         dr_call_detach(call);
     }
     for (uint32_t i = 0; i < call->count; i++) {

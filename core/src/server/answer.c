@@ -141,6 +141,11 @@ dora_err dr_answer_end(const dr_asker *asker, const dr_answer *answer)
     return err;
 }
 
+bool dr_answer_stays(const dr_asker *asker)
+{
+    return asker->kind == DR_ASKER_FRAME && !asker->lane->reactor.frame.gzip;
+}
+
 void dr_answer_fail(const dr_asker *asker)
 {
     if (dr_asker_has_conn(asker)) {

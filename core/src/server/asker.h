@@ -95,6 +95,10 @@ typedef struct dr_answer {
 bool dr_answer_begin(const dr_asker *asker, const char *guid, dr_answer *answer);
 dora_err dr_answer_end(const dr_asker *asker, const dr_answer *answer);
 
+/* dr_answer_stays says whether a reply that was sent still stands at `body`, as it was written,
+ * until the lane's next turn. */
+bool dr_answer_stays(const dr_asker *asker);
+
 /* dr_answer_fail gives an answer up that cannot be written, and its connection with it. */
 void dr_answer_fail(const dr_asker *asker);
 

@@ -1,43 +1,25 @@
 /* kept.c: the replies that a server keeps for a while, so that a call that is sent again runs once.
  *
  * An entry is RUNNING, then KEPT, then LOST, then free again. Kept and lost ones stand in two
- * queues, oldest first. Both arrays are mapped in full and touched as they fill up. */
+ * queues, oldest first; the bodies of the kept ones stand in the log in the same order. */
 #include "server/kept.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/limits.h"
+#include "server/kept_log.h"
+#include "server/kept_table.h"
 
 /* Entries looked at for their age with each call: more than one comes with each. */
 #define EXPIRE_EACH 2u
-/* Entries that a sweep looks at before it lets others have the lock. */
+/* What a sweep does before it lets others have the lock: entries looked at, bytes given back. */
 #define EXPIRE_SWEEP 512u
-/* What malloc takes for itself. */
-#define MALLOC_BYTES 16u
+#define TRIM_SWEEP ((size_t)4 << 20)
 
-typedef enum entry_state { FREE = 0, RUNNING, KEPT, LOST } entry_state;
-
-/* Entries are named by their place plus 1; 0 is none, so that zeroed memory is a valid table. */
-typedef struct entry {
-    dr_digest call;
-    uint32_t next; /* in its queue, or the next free one */
-    uint32_t since_s;
-    entry_state state;
-    union {
-        dr_kept_seat *runner; /* RUNNING */
-        dr_kept_reply *reply; /* KEPT */
-    };
-} entry;
-
-/* place is one of the table by which entries are found: open addressing, from place `tag` on. Twice
- * as many as entries, so that one line of cache is all that a search usually reads. */
-typedef struct place {
-    uint32_t tag; /* a part of the digest */
-    uint32_t name;
-} place;
+/* States of entries. */
+enum { RUNNING = 1, KEPT, LOST };
 
 typedef struct queue {
     uint32_t first;
@@ -48,11 +30,8 @@ struct dr_kept {
     pthread_mutex_t lock;
     dr_kept_limits limits;
     dr_digest_key key;
-    entry *entries;   /* NULL before the first call */
-    place *places;    /* behind the entries */
-    uint32_t touched; /* entries from here on were never used */
-    uint32_t used;
-    uint32_t free;
+    dr_kept_table table;
+    dr_kept_log log;
     queue replies;
     queue lost;
     dr_kept_link inboxes[DR_REACTORS_MAX];
@@ -92,12 +71,13 @@ static dr_kept_seat *seat_of(dr_kept_link *link)
     return (dr_kept_seat *)((char *)link - offsetof(dr_kept_seat, link));
 }
 
-dr_kept_reply *dr_kept_reply_new(dora_slice body)
+/* reply_new copies a body. Returns: NULL when out of memory. */
+static dr_kept_reply *reply_new(dora_slice body)
 {
-    dr_kept_reply *reply = body.len < UINT32_MAX ? malloc(sizeof(*reply) + body.len) : NULL;
+    dr_kept_reply *reply = malloc(sizeof(*reply) + body.len);
     if (reply != NULL) {
         atomic_init(&reply->users, 1);
-        reply->len = (uint32_t)body.len;
+        reply->len = body.len;
         memcpy(reply->body, body.data, body.len);
     }
     return reply;
@@ -110,118 +90,15 @@ void dr_kept_reply_drop(dr_kept_reply *reply)
     }
 }
 
-static dr_kept_reply *share(dr_kept_reply *reply)
+static dr_kept_entry *at(const dr_kept *kept, uint32_t name)
 {
-    if (reply != NULL) {
-        atomic_fetch_add_explicit(&reply->users, 1, memory_order_relaxed);
-    }
-    return reply;
-}
-
-/* drop_all drops what an operation let go of, now that it does not hold the lock any more. */
-static void drop_all(dr_kept_reply *dropped)
-{
-    while (dropped != NULL) {
-        dr_kept_reply *next = dropped->next;
-        dr_kept_reply_drop(dropped);
-        dropped = next;
-    }
-}
-
-static uint64_t cost_of(const dr_kept_reply *reply)
-{
-    return sizeof(*reply) + reply->len + MALLOC_BYTES;
-}
-
-static size_t mapped_bytes(const dr_kept *kept)
-{
-    return (size_t)kept->limits.calls_max * (sizeof(entry) + 2 * sizeof(place));
-}
-
-/* map takes the memory of all entries. Returns: false when there is none. */
-static bool map(dr_kept *kept)
-{
-    if (kept->entries == NULL) {
-        void *all = mmap(NULL, mapped_bytes(kept), PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (all == MAP_FAILED) {
-            return false;
-        }
-        kept->entries = all;
-        kept->places = (place *)(kept->entries + kept->limits.calls_max);
-    }
-    return true;
-}
-
-/* unmap gives the memory back when nothing is remembered: as much as ever was touched. */
-static void unmap(dr_kept *kept)
-{
-    if (kept->entries != NULL) {
-        (void)munmap(kept->entries, mapped_bytes(kept));
-        kept->entries = NULL;
-        kept->touched = kept->free = 0;
-    }
-}
-
-static entry *at(const dr_kept *kept, uint32_t name)
-{
-    return &kept->entries[name - 1];
-}
-
-static uint32_t tag_of(const dr_digest *call)
-{
-    return (uint32_t)call->words[0];
-}
-
-static uint32_t mask_of(const dr_kept *kept)
-{
-    return kept->limits.calls_max * 2 - 1;
-}
-
-static uint32_t find(const dr_kept *kept, const dr_digest *call)
-{
-    const uint32_t tag = tag_of(call);
-    uint32_t i = tag & mask_of(kept);
-    while (kept->entries != NULL && kept->places[i].name != 0) {
-        const place *here = &kept->places[i];
-        if (here->tag == tag && dr_digest_is(&at(kept, here->name)->call, call)) {
-            return here->name;
-        }
-        i = (i + 1) & mask_of(kept);
-    }
-    return 0;
-}
-
-static void insert(dr_kept *kept, uint32_t tag, uint32_t name)
-{
-    uint32_t i = tag & mask_of(kept);
-    while (kept->places[i].name != 0) {
-        i = (i + 1) & mask_of(kept);
-    }
-    kept->places[i] = (place){tag, name};
-}
-
-/* take_out empties a place, and moves those behind it up that would not be found across it. */
-static void take_out(dr_kept *kept, uint32_t tag, uint32_t name)
-{
-    const uint32_t mask = mask_of(kept);
-    uint32_t hole = tag & mask;
-    while (kept->places[hole].name != name) {
-        hole = (hole + 1) & mask;
-    }
-    for (uint32_t i = (hole + 1) & mask; kept->places[i].name != 0; i = (i + 1) & mask) {
-        if (((i - kept->places[i].tag) & mask) >= ((i - hole) & mask)) {
-            kept->places[hole] = kept->places[i];
-            hole = i;
-        }
-    }
-    kept->places[hole].name = 0;
+    return dr_kept_table_at(&kept->table, name);
 }
 
 static void append(dr_kept *kept, queue *line, uint32_t name)
 {
     if (line->last != 0) {
-        at(kept, line->last)->next = name;
+        dr_kept_entry_link(at(kept, line->last), name);
     } else {
         line->first = name;
     }
@@ -239,20 +116,9 @@ static uint32_t pop(dr_kept *kept, queue *line)
     return name;
 }
 
-/* forget frees an entry that stands in no queue. */
-static void forget(dr_kept *kept, uint32_t name)
-{
-    entry *one = at(kept, name);
-    take_out(kept, tag_of(&one->call), name);
-    one->state = FREE;
-    one->next = kept->free;
-    kept->free = name;
-    kept->used--;
-}
-
 static void forget_oldest_lost(dr_kept *kept)
 {
-    forget(kept, pop(kept, &kept->lost));
+    dr_kept_table_remove(&kept->table, pop(kept, &kept->lost));
     kept->numbers.tombstones--;
 }
 
@@ -265,14 +131,16 @@ static void bury(dr_kept *kept, uint32_t name, uint32_t now_s)
 }
 
 /* lose_oldest_reply lets the oldest reply go, and remembers that its call has run. */
-static void lose_oldest_reply(dr_kept *kept, uint32_t now_s, dr_kept_reply **dropped)
+static void lose_oldest_reply(dr_kept *kept, uint32_t now_s)
 {
     const uint32_t name = pop(kept, &kept->replies);
-    dr_kept_reply *reply = at(kept, name)->reply;
     kept->numbers.replies--;
-    kept->numbers.bytes -= cost_of(reply);
-    reply->next = *dropped;
-    *dropped = reply;
+    kept->numbers.bytes -= at(kept, name)->reply.len;
+    if (kept->replies.first != 0) {
+        dr_kept_log_cut(&kept->log, at(kept, kept->replies.first)->reply.at);
+    } else {
+        dr_kept_log_clear(&kept->log);
+    }
     bury(kept, name, now_s);
 }
 
@@ -282,11 +150,11 @@ static bool is_over(const dr_kept *kept, const queue *line, uint32_t limit_s, ui
 }
 
 /* expire lets go of what is over its time, `most` at most. Returns: false when nothing was. */
-static bool expire(dr_kept *kept, uint32_t now_s, uint32_t most, dr_kept_reply **dropped)
+static bool expire(dr_kept *kept, uint32_t now_s, uint32_t most)
 {
     uint32_t done = 0;
     while (done < most && is_over(kept, &kept->replies, kept->limits.reply_s, now_s)) {
-        lose_oldest_reply(kept, now_s, dropped);
+        lose_oldest_reply(kept, now_s);
         done++;
     }
     while (done < most && is_over(kept, &kept->lost, kept->limits.lost_s, now_s)) {
@@ -296,41 +164,32 @@ static bool expire(dr_kept *kept, uint32_t now_s, uint32_t most, dr_kept_reply *
     return done > 0;
 }
 
-/* take_entry finds a free entry, at the cost of the oldest tombstone, then of the oldest reply.
- * Returns: 0 when all are of calls that run. */
-static uint32_t take_entry(dr_kept *kept, uint32_t now_s, dr_kept_reply **dropped)
+/* make_room frees an entry where all are used: that of the oldest tombstone, then of the oldest
+ * reply. Calls that run keep theirs. */
+static void make_room(dr_kept *kept, uint32_t now_s)
 {
-    if (!map(kept)) {
-        return 0;
+    if (!dr_kept_table_is_full(&kept->table)) {
+        return;
     }
-    if (kept->used == kept->limits.calls_max && kept->lost.first == 0 && kept->replies.first != 0) {
-        lose_oldest_reply(kept, now_s, dropped);
+    if (kept->lost.first == 0 && kept->replies.first != 0) {
+        lose_oldest_reply(kept, now_s);
         kept->numbers.evicted++;
     }
-    if (kept->used == kept->limits.calls_max && kept->lost.first != 0) {
+    if (kept->lost.first != 0) {
         forget_oldest_lost(kept);
     }
-    uint32_t name = kept->free;
-    if (name != 0) {
-        kept->free = at(kept, name)->next;
-    } else if (kept->touched < kept->limits.calls_max) {
-        name = ++kept->touched;
-    } else {
-        return 0;
-    }
-    kept->used++;
-    return name;
 }
 
-static void begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat, uint32_t now_s,
-                  dr_kept_reply **dropped)
+static void begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat, uint32_t now_s)
 {
-    const uint32_t name = take_entry(kept, now_s, dropped);
+    (void)expire(kept, now_s, EXPIRE_EACH);
+    make_room(kept, now_s);
+    const uint32_t name = dr_kept_table_add(&kept->table, call);
     if (name == 0) {
         return; /* it runs unknown */
     }
-    *at(kept, name) = (entry){.call = *call, .state = RUNNING, .runner = seat};
-    insert(kept, tag_of(call), name);
+    at(kept, name)->state = RUNNING;
+    at(kept, name)->runner = seat;
     seat->role = DR_KEPT_RUNNER;
     seat->entry = name;
     list_init(&seat->joiners);
@@ -338,16 +197,17 @@ static void begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat, uint
 
 static dr_kept_known meet(dr_kept *kept, uint32_t name, dr_kept_seat *seat)
 {
-    const entry *one = at(kept, name);
+    const dr_kept_entry *one = at(kept, name);
     if (one->state == RUNNING) {
+        dr_kept_seat *runner = one->runner;
         seat->role = DR_KEPT_JOINER;
         seat->entry = name;
-        list_append(&one->runner->joiners, &seat->link);
+        list_append(&runner->joiners, &seat->link);
         kept->numbers.joins++;
         return DR_KEPT_RUNS;
     }
     if (one->state == KEPT) {
-        seat->reply = share(one->reply);
+        seat->reply = reply_new(dr_kept_log_body(&kept->log, one->reply.at, one->reply.len));
         kept->numbers.hits++;
         return DR_KEPT_HAS_RUN;
     }
@@ -358,19 +218,15 @@ static dr_kept_known meet(dr_kept *kept, uint32_t name, dr_kept_seat *seat)
 static dr_kept_known ask(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat, bool begins,
                          uint64_t now_ms)
 {
-    const uint32_t now_s = (uint32_t)(now_ms / 1000);
     dr_kept_known known = DR_KEPT_UNKNOWN;
-    dr_kept_reply *dropped = NULL;
     pthread_mutex_lock(&kept->lock);
-    const uint32_t name = find(kept, call);
+    const uint32_t name = dr_kept_table_find(&kept->table, call);
     if (name != 0) {
         known = meet(kept, name, seat);
     } else if (begins) {
-        (void)expire(kept, now_s, EXPIRE_EACH, &dropped);
-        begin(kept, call, seat, now_s, &dropped);
+        begin(kept, call, seat, (uint32_t)(now_ms / 1000));
     }
     pthread_mutex_unlock(&kept->lock);
-    drop_all(dropped);
     return known;
 }
 
@@ -393,61 +249,66 @@ static uint64_t post(dr_kept *kept, dr_kept_seat *seat)
     return UINT64_C(1) << seat->lane;
 }
 
-/* give hands a reply to all joiners of a call. */
-static uint64_t give(dr_kept *kept, dr_kept_seat *runner, dr_kept_reply *reply)
+/* give hands a copy of a reply to all joiners of a call; without memory for it, it is lost. */
+static uint64_t give(dr_kept *kept, dr_kept_seat *runner, dora_slice reply)
 {
     uint64_t lanes = 0;
+    if (list_is_empty(&runner->joiners)) {
+        return 0;
+    }
+    dr_kept_reply *copy = reply.data != NULL ? reply_new(reply) : NULL;
     while (!list_is_empty(&runner->joiners)) {
         dr_kept_seat *seat = seat_of(runner->joiners.next);
-        seat->reply = share(reply);
+        if (copy != NULL) {
+            atomic_fetch_add_explicit(&copy->users, 1, memory_order_relaxed);
+        }
+        seat->reply = copy;
         seat->entry = 0;
         lanes |= post(kept, seat);
     }
+    dr_kept_reply_drop(copy);
     return lanes;
 }
 
 /* keep remembers the reply of a call that has run, as far as it may. */
-static void keep(dr_kept *kept, uint32_t name, dr_kept_reply *reply, uint32_t now_s,
-                 dr_kept_reply **dropped)
+static void keep(dr_kept *kept, uint32_t name, dora_slice reply, uint32_t now_s)
 {
-    if (reply == NULL) {
+    const bool is_too_much = reply.len > kept->limits.bytes_max;
+    if (reply.data == NULL || is_too_much || dr_kept_log_open(&kept->log) != DORA_OK) {
+        kept->numbers.evicted += is_too_much;
         bury(kept, name, now_s);
         return;
     }
-    entry *one = at(kept, name);
-    one->state = KEPT;
-    one->since_s = now_s;
-    one->reply = reply;
-    append(kept, &kept->replies, name);
-    kept->numbers.replies++;
-    kept->numbers.bytes += cost_of(reply);
-    while (kept->numbers.bytes > kept->limits.bytes_max) {
-        lose_oldest_reply(kept, now_s, dropped); /* this one, where it alone is too much */
+    while (!dr_kept_log_has_room(&kept->log, reply.len)) {
+        lose_oldest_reply(kept, now_s);
         kept->numbers.evicted++;
     }
+    dr_kept_entry *one = at(kept, name);
+    one->state = KEPT;
+    one->since_s = now_s;
+    one->reply.at = dr_kept_log_add(&kept->log, reply);
+    one->reply.len = (uint32_t)reply.len;
+    append(kept, &kept->replies, name);
+    kept->numbers.replies++;
+    kept->numbers.bytes += reply.len;
 }
 
-uint64_t dr_kept_end(dr_kept *kept, dr_kept_seat *runner, dr_kept_reply *reply, bool has_run,
+uint64_t dr_kept_end(dr_kept *kept, dr_kept_seat *runner, dora_slice reply, bool has_run,
                      uint64_t now_ms)
 {
-    uint64_t lanes = 0;
-    dr_kept_reply *dropped = NULL;
-    if (runner->role == DR_KEPT_RUNNER) {
-        pthread_mutex_lock(&kept->lock);
-        const uint32_t name = runner->entry;
-        list_remove(&runner->link);
-        lanes = give(kept, runner, reply);
-        if (has_run) {
-            keep(kept, name, reply, (uint32_t)(now_ms / 1000), &dropped);
-            reply = NULL;
-        } else {
-            forget(kept, name);
-        }
-        runner->role = DR_KEPT_NOBODY;
-        pthread_mutex_unlock(&kept->lock);
+    if (runner->role != DR_KEPT_RUNNER) {
+        return 0;
     }
-    dr_kept_reply_drop(reply);
-    drop_all(dropped);
+    pthread_mutex_lock(&kept->lock);
+    list_remove(&runner->link);
+    const uint64_t lanes = give(kept, runner, reply);
+    if (has_run) {
+        keep(kept, runner->entry, reply, (uint32_t)(now_ms / 1000));
+    } else {
+        dr_kept_table_remove(&kept->table, runner->entry);
+    }
+    runner->role = DR_KEPT_NOBODY;
+    pthread_mutex_unlock(&kept->lock);
     return lanes;
 }
 
@@ -498,18 +359,29 @@ dr_kept_seat *dr_kept_take(dr_kept *kept, uint32_t lane)
     return seat;
 }
 
+/* sweep does a part of a sweep. `trims` is kept from one part to the next. Returns: false when all
+ * is done. */
+static bool sweep(dr_kept *kept, uint32_t now_s, bool *trims)
+{
+    const bool is_over_time = expire(kept, now_s, EXPIRE_SWEEP);
+    *trims = *trims || is_over_time;
+    if (kept->table.used == 0) {
+        dr_kept_table_fini(&kept->table);
+        dr_kept_log_fini(&kept->log);
+    }
+    /* Where replies have to go before their time, others will be there at once. */
+    const bool has_more = *trims && dr_kept_log_trim(&kept->log, TRIM_SWEEP);
+    return is_over_time || has_more;
+}
+
 void dr_kept_sweep(dr_kept *kept, uint64_t now_ms)
 {
+    bool trims = false;
     bool has_more = true;
     while (has_more) {
-        dr_kept_reply *dropped = NULL;
         pthread_mutex_lock(&kept->lock);
-        has_more = expire(kept, (uint32_t)(now_ms / 1000), EXPIRE_SWEEP, &dropped);
-        if (kept->used == 0) {
-            unmap(kept);
-        }
+        has_more = sweep(kept, (uint32_t)(now_ms / 1000), &trims);
         pthread_mutex_unlock(&kept->lock);
-        drop_all(dropped);
     }
 }
 
@@ -536,6 +408,8 @@ dora_err dr_kept_new(dr_kept **kept, const dr_kept_limits *limits, dora_error *e
         return dora_error_set(error, DORA_EIO, "the kernel gives no random numbers");
     }
     made->limits = *limits;
+    made->table.calls_max = limits->calls_max;
+    dr_kept_log_init(&made->log, limits->bytes_max);
     pthread_mutex_init(&made->lock, NULL);
     for (uint32_t i = 0; i < DR_REACTORS_MAX; i++) {
         list_init(&made->inboxes[i]);
@@ -549,10 +423,8 @@ void dr_kept_free(dr_kept *kept)
     if (kept == NULL) {
         return;
     }
-    while (kept->replies.first != 0) {
-        dr_kept_reply_drop(at(kept, pop(kept, &kept->replies))->reply);
-    }
-    unmap(kept);
+    dr_kept_table_fini(&kept->table);
+    dr_kept_log_fini(&kept->log);
     pthread_mutex_destroy(&kept->lock);
     free(kept);
 }

@@ -17,7 +17,7 @@ typedef struct dr_kept dr_kept;
  * long a reply is kept, and how long it is known afterwards that its call has run. */
 typedef struct dr_kept_limits {
     uint32_t calls_max;
-    uint64_t bytes_max;
+    uint32_t bytes_max;
     uint32_t reply_s;
     uint32_t lost_s;
 } dr_kept_limits;
@@ -33,17 +33,14 @@ typedef struct dr_kept_numbers {
     uint64_t evicted; /* replies that went before their time */
 } dr_kept_numbers;
 
-/* dr_kept_reply is the body of a reply; never changed once it is shared. */
+/* dr_kept_reply is a copy of a kept reply, for those who asked again; never changed. Who has one
+ * gives it up by dr_kept_reply_drop (NULL is fine). */
 typedef struct dr_kept_reply {
     _Atomic uint32_t users;
-    uint32_t len;
-    struct dr_kept_reply *next; /* the store's */
+    size_t len;
     char body[];
 } dr_kept_reply;
 
-/* dr_kept_reply_new copies a body. Returns: NULL when out of memory. Ownership: gives; who holds it
- * gives it up by dr_kept_reply_drop (NULL is fine). */
-dr_kept_reply *dr_kept_reply_new(dora_slice body);
 void dr_kept_reply_drop(dr_kept_reply *reply);
 
 typedef struct dr_kept_link {
@@ -74,7 +71,7 @@ typedef struct dr_kept_seat {
 typedef enum dr_kept_known {
     DR_KEPT_UNKNOWN = 0, /* it has not run, as far as is known */
     DR_KEPT_RUNS,        /* the seat has joined it */
-    DR_KEPT_HAS_RUN,     /* its reply is in the seat: dr_kept_reply_drop it */
+    DR_KEPT_HAS_RUN,     /* its reply is in the seat, NULL when out of memory */
     DR_KEPT_LOST         /* it has run, its reply is no longer kept */
 } dr_kept_known;
 
@@ -95,10 +92,10 @@ dr_kept_known dr_kept_begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *
                             uint64_t now_ms);
 
 /* dr_kept_end tells what became of a runner's call. `has_run` false: it is forgotten, for it may be
- * sent again. A call that has run without a reply is remembered as lost. Joiners get the reply in
- * any case. Returns: the lanes that have to take, one bit each. Ownership: takes the reply (NULL is
- * fine). */
-uint64_t dr_kept_end(dr_kept *kept, dr_kept_seat *runner, dr_kept_reply *reply, bool has_run,
+ * sent again. A call that has run without a reply (data NULL), or with one that is larger than all
+ * may be together, is remembered as lost. Joiners get the reply in any case. Returns: the lanes
+ * that have to take, one bit each. */
+uint64_t dr_kept_end(dr_kept *kept, dr_kept_seat *runner, dora_slice reply, bool has_run,
                      uint64_t now_ms);
 
 /* dr_kept_is_wanted says whether a call whose own asker has gone has joiners; if not, it may be

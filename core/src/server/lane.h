@@ -43,6 +43,7 @@ typedef struct dr_lane {
     dr_buf plain;            /* an inflated body */
     dr_buf inner;            /* a body translated from JSON */
     dr_buf answer;           /* a reply that is to be translated */
+    dr_buf kept;             /* a reply that is kept, where its asker got it in another form */
     struct dr_aside *asides; /* under way in the thread pool */
     dr_http http;
     dr_random random;             /* for guids of requests that come without */

@@ -97,6 +97,7 @@ void dr_call_fini(dr_lane *lane)
     dr_buf_fini(&lane->plain);
     dr_buf_fini(&lane->inner);
     dr_buf_fini(&lane->answer);
+    dr_buf_fini(&lane->kept);
 }
 
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code)

@@ -170,14 +170,12 @@ static bool has_begun(const dr_call *call)
     return false;
 }
 
-void dr_repeat_end(dr_call *call, dr_kept_reply *reply)
+void dr_repeat_end(dr_call *call, dora_slice reply)
 {
     dr_server *server = call->lane->server;
     if (dr_repeat_is_kept(call)) {
         ask_lanes(server,
                   dr_kept_end(server->kept, &call->seat, reply, has_run(call), now_ms(call->lane)));
-    } else {
-        dr_kept_reply_drop(reply);
     }
 }
 

@@ -20,9 +20,9 @@ static inline bool dr_repeat_is_kept(const dr_call *call)
     return call->seat.role == DR_KEPT_RUNNER;
 }
 
-/* dr_repeat_end tells what became of a call, its reply or NULL, if it is remembered; a call that is
- * accepted and has no result ends with its acceptance. Ownership: takes the reply. */
-void dr_repeat_end(dr_call *call, dr_kept_reply *reply);
+/* dr_repeat_end tells what became of a call, its reply or none (data NULL), if it is remembered; a
+ * call that is accepted and has no result ends with its acceptance. */
+void dr_repeat_end(dr_call *call, dora_slice reply);
 
 /* dr_repeat_leave: whoever asked has gone. Returns: whether the call was a repeat that waited for
  * another; it may be freed then. dr_repeat_is_wanted says whether a call goes on all the same:

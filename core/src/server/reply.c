@@ -5,6 +5,7 @@
 
 static const dora_slice ok_text = {"OK", 2};
 static const dora_slice empty_array = {"a:0:{}", 6};
+static const dora_slice nothing = {NULL, 0};
 
 /* usual_text is what is said where nobody has said more. */
 static dora_slice usual_text(int64_t code)
@@ -125,10 +126,18 @@ static bool drop_data(dr_call *call)
     return has_data;
 }
 
-/* answer_asker answers whoever asked. Returns: what was sent, if that is kept, else NULL. */
-static dr_kept_reply *answer_asker(dr_call *call)
+/* remember copies a body for those who ask again. Returns: none when out of memory. */
+static dora_slice remember(dr_lane *lane, dora_slice body)
 {
-    dr_kept_reply *kept = NULL;
+    dr_buf_clear(&lane->kept);
+    return dr_buf_append_slice(&lane->kept, body) == DORA_OK ? dr_buf_slice(&lane->kept) : nothing;
+}
+
+/* answer_asker answers whoever asked. Returns: what was sent, if that is kept, else nothing. */
+static dora_slice answer_asker(dr_call *call)
+{
+    const bool stays = dr_answer_stays(&call->asker);
+    dora_slice kept = nothing;
     dora_err err = DORA_ETOOBIG;
     int64_t code = 0;
     dr_answer answer;
@@ -139,11 +148,11 @@ static dr_kept_reply *answer_asker(dr_call *call)
             break;
         }
         if (dr_repeat_is_kept(call)) {
-            dr_kept_reply_drop(kept);
-            kept = dr_kept_reply_new(
-                (dora_slice){answer.out->data + answer.body, answer.out->len - answer.body});
+            kept = (dora_slice){answer.out->data + answer.body, answer.out->len - answer.body};
+            kept = stays ? kept : remember(call->lane, kept);
         }
         err = dr_answer_end(&call->asker, &answer);
+        kept = err == DORA_ETOOBIG ? nothing : kept;
         if (err == DORA_ETOOBIG && !drop_data(call)) {
             if (code != 0) {
                 dr_answer_fail(&call->asker);
@@ -156,33 +165,32 @@ static dr_kept_reply *answer_asker(dr_call *call)
 }
 
 /* write_aside makes a reply that is to be kept though nobody waits for it now. */
-static dr_kept_reply *write_aside(dr_call *call)
+static dora_slice write_aside(dr_call *call)
 {
     const size_t most = dr_frame_bytes_max(&call->lane->reactor.frame) - DR_FRAME_HEAD_BYTES_MAX;
-    dr_kept_reply *kept = NULL;
+    dr_buf *out = &call->lane->kept;
     int64_t code = 0;
-    dr_buf out;
-    dr_buf_init(&out);
-    dora_err err = put_reply(&out, call, code);
-    while (err == DORA_OK && out.len > most && code == 0) {
+    dr_buf_clear(out);
+    dora_err err = put_reply(out, call, code);
+    while (err == DORA_OK && out->len > most && code == 0) {
         code = drop_data(call) ? 0 : DORA_CODE_TOO_BIG;
-        dr_buf_clear(&out);
-        err = put_reply(&out, call, code);
+        dr_buf_clear(out);
+        err = put_reply(out, call, code);
     }
-    if (err == DORA_OK) {
-        kept = dr_kept_reply_new(dr_buf_slice(&out));
-    }
-    dr_buf_fini(&out);
-    return kept;
+    return err == DORA_OK ? dr_buf_slice(out) : nothing;
 }
 
 void dr_reply_call(dr_call *call)
 {
-    dr_kept_reply *kept = answer_asker(call);
-    if (kept == NULL && dr_repeat_is_kept(call)) {
+    dr_lane *lane = call->lane;
+    dora_slice kept = answer_asker(call);
+    if (kept.data == NULL && dr_repeat_is_kept(call)) {
         kept = write_aside(call);
     }
     dr_repeat_end(call, kept);
+    if (lane->kept.cap > DR_JSON_INLINE_MAX) {
+        dr_buf_fini(&lane->kept);
+    }
     dr_call_count(call);
     dr_call_free(call);
 }

@@ -1,0 +1,145 @@
+/* kept_table.c: entries of calls, and the table by which they are found. Both are mapped in full
+ * and touched as they fill up. */
+#include "server/kept_table.h"
+
+#include <sys/mman.h>
+
+/* What a page of the large kind takes. */
+#define HUGE_BYTES ((size_t)2 << 20)
+
+/* dr_kept_place is one of the table: open addressing, from place `tag` on. Twice as many as
+ * entries, so that one line of cache is all that a search usually reads. */
+struct dr_kept_place {
+    uint32_t tag; /* a part of the digest */
+    uint32_t name;
+};
+
+static size_t places_bytes(const dr_kept_table *table)
+{
+    return (size_t)table->calls_max * 2 * sizeof(dr_kept_place);
+}
+
+/* Each search reads another page, and misses the processor's table of them: huge ones do not. */
+static bool is_huge(const dr_kept_table *table)
+{
+    return places_bytes(table) % HUGE_BYTES == 0;
+}
+
+static size_t mapped_bytes(const dr_kept_table *table)
+{
+    return places_bytes(table) + table->calls_max * sizeof(dr_kept_entry) +
+           (is_huge(table) ? HUGE_BYTES : 0);
+}
+
+/* map takes the memory of all entries. Returns: false when there is none. */
+static bool map(dr_kept_table *table)
+{
+    if (table->mapped != NULL) {
+        return true;
+    }
+    char *all = mmap(NULL, mapped_bytes(table), PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED) {
+        return false;
+    }
+    table->mapped = all;
+    if (is_huge(table)) {
+        all += HUGE_BYTES - (uintptr_t)all % HUGE_BYTES;
+        (void)madvise(all, places_bytes(table), MADV_HUGEPAGE);
+    }
+    table->places = (dr_kept_place *)all;
+    table->entries = (dr_kept_entry *)(all + places_bytes(table));
+    return true;
+}
+
+void dr_kept_table_fini(dr_kept_table *table)
+{
+    if (table->mapped != NULL) {
+        (void)munmap(table->mapped, mapped_bytes(table));
+    }
+    *table = (dr_kept_table){.calls_max = table->calls_max};
+}
+
+static uint32_t tag_of(const dr_digest *call)
+{
+    return (uint32_t)call->words[0];
+}
+
+static uint32_t mask_of(const dr_kept_table *table)
+{
+    return table->calls_max * 2 - 1;
+}
+
+uint32_t dr_kept_table_find(const dr_kept_table *table, const dr_digest *call)
+{
+    const uint32_t tag = tag_of(call);
+    uint32_t i = tag & mask_of(table);
+    while (table->places != NULL && table->places[i].name != 0) {
+        const dr_kept_place *here = &table->places[i];
+        if (here->tag == tag && dr_digest_is(&dr_kept_table_at(table, here->name)->call, call)) {
+            return here->name;
+        }
+        i = (i + 1) & mask_of(table);
+    }
+    return 0;
+}
+
+static uint32_t take_free(dr_kept_table *table)
+{
+    const uint32_t name = table->free;
+    if (name != 0) {
+        table->free = dr_kept_table_at(table, name)->next;
+        return name;
+    }
+    return table->touched < table->calls_max ? ++table->touched : 0;
+}
+
+uint32_t dr_kept_table_add(dr_kept_table *table, const dr_digest *call)
+{
+    const uint32_t name = map(table) ? take_free(table) : 0;
+    if (name == 0) {
+        return 0;
+    }
+    const uint32_t tag = tag_of(call);
+    uint32_t i = tag & mask_of(table);
+    while (table->places[i].name != 0) {
+        i = (i + 1) & mask_of(table);
+    }
+    table->places[i] = (dr_kept_place){tag, name};
+    *dr_kept_table_at(table, name) = (dr_kept_entry){.call = *call};
+    table->used++;
+    return name;
+}
+
+/* take_out empties a place, and moves those behind it up that would not be found across it. */
+static void take_out(dr_kept_table *table, uint32_t tag, uint32_t name)
+{
+    const uint32_t mask = mask_of(table);
+    uint32_t hole = tag & mask;
+    while (table->places[hole].name != name) {
+        hole = (hole + 1) & mask;
+    }
+    for (uint32_t i = (hole + 1) & mask; table->places[i].name != 0; i = (i + 1) & mask) {
+        if (((i - table->places[i].tag) & mask) >= ((i - hole) & mask)) {
+            table->places[hole] = table->places[i];
+            hole = i;
+        }
+    }
+    table->places[hole].name = 0;
+}
+
+void dr_kept_table_remove(dr_kept_table *table, uint32_t name)
+{
+    dr_kept_entry *one = dr_kept_table_at(table, name);
+    take_out(table, tag_of(&one->call), name);
+    dr_kept_entry_link(one, table->free);
+    table->free = name;
+    table->used--;
+}
+
+void dr_kept_table_expect(const dr_kept_table *table, const dr_digest *call)
+{
+    if (table->places != NULL) {
+        __builtin_prefetch(&table->places[tag_of(call) & mask_of(table)], 1);
+    }
+}

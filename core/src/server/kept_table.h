@@ -1,0 +1,68 @@
+/* kept_table.h: the calls that a server remembers, found by their digests. Entries are named by
+ * numbers from 1 on; 0 is none. Thread: the store's, under its lock. */
+#ifndef DR_SERVER_KEPT_TABLE_H
+#define DR_SERVER_KEPT_TABLE_H
+
+#include "base/digest.h"
+
+/* dr_kept_entry is what is known of a call. What stands in its union, its state says. */
+typedef struct dr_kept_entry {
+    dr_digest call;
+    uint32_t next : 30; /* in the store's queue, or the next free one */
+    uint32_t state : 2; /* the store's */
+    uint32_t since_s;
+    union {
+        void *runner;
+        struct {
+            uint32_t at;
+            uint32_t len;
+        } reply;
+    };
+} dr_kept_entry;
+
+static inline void dr_kept_entry_link(dr_kept_entry *entry, uint32_t next)
+{
+    entry->next = next & ((1u << 30) - 1);
+}
+
+typedef struct dr_kept_place dr_kept_place;
+
+/* dr_kept_table: zeroed memory with `calls_max`, a power of two, is a valid empty one. */
+typedef struct dr_kept_table {
+    uint32_t calls_max;
+    uint32_t used;
+    uint32_t touched; /* entries from here on were never used */
+    uint32_t free;
+    dr_kept_place *places;  /* NULL before the first call */
+    dr_kept_entry *entries; /* behind the places */
+    void *mapped;
+} dr_kept_table;
+
+/* dr_kept_table_fini gives the memory back: as much as ever was touched. The table is empty then,
+ * and may be used again. */
+void dr_kept_table_fini(dr_kept_table *table);
+
+/* dr_kept_table_find finds a call. Returns: 0 when it is not known. */
+uint32_t dr_kept_table_find(const dr_kept_table *table, const dr_digest *call);
+
+/* dr_kept_table_add makes an entry for a call that is not known; all but its digest is zero.
+ * Returns: 0 when all are used, or there is no memory. */
+uint32_t dr_kept_table_add(dr_kept_table *table, const dr_digest *call);
+
+/* dr_kept_table_remove frees an entry that stands in no queue. */
+void dr_kept_table_remove(dr_kept_table *table, uint32_t name);
+
+/* dr_kept_table_expect has what the search for a call reads on its way to the cache. */
+void dr_kept_table_expect(const dr_kept_table *table, const dr_digest *call);
+
+static inline dr_kept_entry *dr_kept_table_at(const dr_kept_table *table, uint32_t name)
+{
+    return &table->entries[name - 1];
+}
+
+static inline bool dr_kept_table_is_full(const dr_kept_table *table)
+{
+    return table->used == table->calls_max;
+}
+
+#endif
