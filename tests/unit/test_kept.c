@@ -369,8 +369,9 @@ static void cost(void **state)
         .calls_max = 1u << 18, .bytes_max = 64u << 20, .reply_s = 60, .lost_s = 600};
     dr_kept *kept = new_kept(&usual);
     const uint64_t rounds = 1000000;
-    const uint64_t begun_ns = dr_clock_ns();
-    for (uint64_t i = 0; i < rounds; i++) {
+    uint64_t begun_ns = dr_clock_ns();
+    for (uint64_t i = 0; i < 2 * rounds; i++) {
+        begun_ns = i == rounds ? dr_clock_ns() : begun_ns; /* filled by then */
         dr_digester digester;
         dr_digester_init(&digester, dr_kept_key(kept));
         dr_digester_number(&digester, i);

@@ -106,11 +106,14 @@ static void append(dr_kept *kept, queue *line, uint32_t name)
     at(kept, name)->next = 0;
 }
 
+/* pop takes the first out. Its turn was known before: the one after the next is fetched by then. */
 static uint32_t pop(dr_kept *kept, queue *line)
 {
     const uint32_t name = line->first;
     line->first = at(kept, name)->next;
-    if (line->first == 0) {
+    if (line->first != 0) {
+        dr_kept_table_expect_entry(&kept->table, at(kept, line->first)->next);
+    } else {
         line->last = 0;
     }
     return name;
@@ -178,6 +181,10 @@ static void make_room(dr_kept *kept, uint32_t now_s)
     if (kept->lost.first != 0) {
         forget_oldest_lost(kept);
     }
+    const uint32_t next = kept->lost.first != 0 ? kept->lost.first : kept->replies.first;
+    if (next != 0) {
+        dr_kept_table_expect(&kept->table, &at(kept, next)->call);
+    }
 }
 
 static void begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat, uint32_t now_s)
@@ -239,6 +246,11 @@ dr_kept_known dr_kept_begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *
                             uint64_t now_ms)
 {
     return ask(kept, call, seat, true, now_ms);
+}
+
+void dr_kept_expect(const dr_kept *kept, const dr_digest *call)
+{
+    dr_kept_table_expect(&kept->table, call);
 }
 
 /* post puts a seat into its lane's inbox. */

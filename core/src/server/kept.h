@@ -83,6 +83,9 @@ void dr_kept_free(dr_kept *kept);
 /* dr_kept_key is the key for the digests of calls; it changes with each start. */
 const dr_digest_key *dr_kept_key(const dr_kept *kept);
 
+/* dr_kept_expect says that a call will be looked for: what is read then is fetched meanwhile. */
+void dr_kept_expect(const dr_kept *kept, const dr_digest *call);
+
 /* dr_kept_look asks what is known of a call; one that runs is joined by the seat. dr_kept_begin
  * does that too, and where nothing is known the seat becomes the call's runner. A runner ends by
  * dr_kept_end, a joiner by dr_kept_leave or when dr_kept_take gives it; until then the seat stays

@@ -47,7 +47,7 @@ static bool map(dr_kept_table *table)
         all += HUGE_BYTES - (uintptr_t)all % HUGE_BYTES;
         (void)madvise(all, places_bytes(table), MADV_HUGEPAGE);
     }
-    table->places = (dr_kept_place *)all;
+    atomic_store_explicit(&table->places, (dr_kept_place *)all, memory_order_relaxed);
     table->entries = (dr_kept_entry *)(all + places_bytes(table));
     return true;
 }
@@ -57,7 +57,15 @@ void dr_kept_table_fini(dr_kept_table *table)
     if (table->mapped != NULL) {
         (void)munmap(table->mapped, mapped_bytes(table));
     }
-    *table = (dr_kept_table){.calls_max = table->calls_max};
+    atomic_store_explicit(&table->places, NULL, memory_order_relaxed);
+    table->used = table->touched = table->free = 0;
+    table->entries = NULL;
+    table->mapped = NULL;
+}
+
+static dr_kept_place *places_of(const dr_kept_table *table)
+{
+    return atomic_load_explicit(&table->places, memory_order_relaxed);
 }
 
 static uint32_t tag_of(const dr_digest *call)
@@ -72,10 +80,11 @@ static uint32_t mask_of(const dr_kept_table *table)
 
 uint32_t dr_kept_table_find(const dr_kept_table *table, const dr_digest *call)
 {
+    const dr_kept_place *places = places_of(table);
     const uint32_t tag = tag_of(call);
     uint32_t i = tag & mask_of(table);
-    while (table->places != NULL && table->places[i].name != 0) {
-        const dr_kept_place *here = &table->places[i];
+    while (places != NULL && places[i].name != 0) {
+        const dr_kept_place *here = &places[i];
         if (here->tag == tag && dr_digest_is(&dr_kept_table_at(table, here->name)->call, call)) {
             return here->name;
         }
@@ -100,12 +109,13 @@ uint32_t dr_kept_table_add(dr_kept_table *table, const dr_digest *call)
     if (name == 0) {
         return 0;
     }
+    dr_kept_place *places = places_of(table);
     const uint32_t tag = tag_of(call);
     uint32_t i = tag & mask_of(table);
-    while (table->places[i].name != 0) {
+    while (places[i].name != 0) {
         i = (i + 1) & mask_of(table);
     }
-    table->places[i] = (dr_kept_place){tag, name};
+    places[i] = (dr_kept_place){tag, name};
     *dr_kept_table_at(table, name) = (dr_kept_entry){.call = *call};
     table->used++;
     return name;
@@ -114,18 +124,19 @@ uint32_t dr_kept_table_add(dr_kept_table *table, const dr_digest *call)
 /* take_out empties a place, and moves those behind it up that would not be found across it. */
 static void take_out(dr_kept_table *table, uint32_t tag, uint32_t name)
 {
+    dr_kept_place *places = places_of(table);
     const uint32_t mask = mask_of(table);
     uint32_t hole = tag & mask;
-    while (table->places[hole].name != name) {
+    while (places[hole].name != name) {
         hole = (hole + 1) & mask;
     }
-    for (uint32_t i = (hole + 1) & mask; table->places[i].name != 0; i = (i + 1) & mask) {
-        if (((i - table->places[i].tag) & mask) >= ((i - hole) & mask)) {
-            table->places[hole] = table->places[i];
+    for (uint32_t i = (hole + 1) & mask; places[i].name != 0; i = (i + 1) & mask) {
+        if (((i - places[i].tag) & mask) >= ((i - hole) & mask)) {
+            places[hole] = places[i];
             hole = i;
         }
     }
-    table->places[hole].name = 0;
+    places[hole].name = 0;
 }
 
 void dr_kept_table_remove(dr_kept_table *table, uint32_t name)
@@ -139,7 +150,8 @@ void dr_kept_table_remove(dr_kept_table *table, uint32_t name)
 
 void dr_kept_table_expect(const dr_kept_table *table, const dr_digest *call)
 {
-    if (table->places != NULL) {
-        __builtin_prefetch(&table->places[tag_of(call) & mask_of(table)], 1);
+    const dr_kept_place *places = places_of(table);
+    if (places != NULL) {
+        __builtin_prefetch(&places[tag_of(call) & mask_of(table)], 1);
     }
 }

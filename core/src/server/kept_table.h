@@ -3,6 +3,8 @@
 #ifndef DR_SERVER_KEPT_TABLE_H
 #define DR_SERVER_KEPT_TABLE_H
 
+#include <stdatomic.h>
+
 #include "base/digest.h"
 
 /* dr_kept_entry is what is known of a call. What stands in its union, its state says. */
@@ -33,8 +35,8 @@ typedef struct dr_kept_table {
     uint32_t used;
     uint32_t touched; /* entries from here on were never used */
     uint32_t free;
-    dr_kept_place *places;  /* NULL before the first call */
-    dr_kept_entry *entries; /* behind the places */
+    dr_kept_place *_Atomic places; /* NULL before the first call */
+    dr_kept_entry *entries;        /* behind the places */
     void *mapped;
 } dr_kept_table;
 
@@ -52,12 +54,20 @@ uint32_t dr_kept_table_add(dr_kept_table *table, const dr_digest *call);
 /* dr_kept_table_remove frees an entry that stands in no queue. */
 void dr_kept_table_remove(dr_kept_table *table, uint32_t name);
 
-/* dr_kept_table_expect has what the search for a call reads on its way to the cache. */
+/* dr_kept_table_expect has what the search for a call will read fetched into the cache meanwhile.
+ * dr_kept_table_expect_entry does so with an entry. Thread: any, for the former. */
 void dr_kept_table_expect(const dr_kept_table *table, const dr_digest *call);
 
 static inline dr_kept_entry *dr_kept_table_at(const dr_kept_table *table, uint32_t name)
 {
     return &table->entries[name - 1];
+}
+
+static inline void dr_kept_table_expect_entry(const dr_kept_table *table, uint32_t name)
+{
+    if (name != 0) {
+        __builtin_prefetch(dr_kept_table_at(table, name), 1);
+    }
 }
 
 static inline bool dr_kept_table_is_full(const dr_kept_table *table)
