@@ -55,7 +55,8 @@ static void say_no_api(dr_part *one, dora_slice name)
     }
 }
 
-static void submit(dr_call *call, uint32_t index, const dr_request *request)
+/* place gives an api of a call that waits its place, or the code for which it has none. */
+static void place(dr_call *call, uint32_t index, const dr_request *request)
 {
     dr_part *one = &call->parts[index];
     dr_route route;
@@ -68,10 +69,31 @@ static void submit(dr_call *call, uint32_t index, const dr_request *request)
     if (request->timeout_ms >= 0) {
         input.deadline_ns = input.submitted_ns + (uint64_t)request->timeout_ms * 1000000u;
     }
-    one->state = DR_PART_PENDING;
-    const int64_t code = dr_dispatch_submit(one->pool, &input, &one->task);
-    if (code != 0) {
+    const int64_t code = dr_dispatch_reserve(one->pool, &input, &one->task);
+    if (code == 0) {
+        one->state = DR_PART_PENDING;
+    } else {
         dr_call_settle(call, index, code);
+    }
+}
+
+/* commit lets the workers have what has its place; unplace gives the places back. */
+static void commit(dr_call *call)
+{
+    for (uint32_t i = 0; i < call->count; i++) {
+        if (call->parts[i].state == DR_PART_PENDING) {
+            dr_dispatch_commit(call->parts[i].pool, call->parts[i].task);
+        }
+    }
+}
+
+static void unplace(dr_call *call)
+{
+    for (uint32_t i = 0; i < call->count; i++) {
+        if (call->parts[i].state == DR_PART_PENDING) {
+            call->parts[i].state = DR_PART_DONE;
+            dr_dispatch_unreserve(call->parts[i].pool, call->parts[i].task);
+        }
     }
 }
 
@@ -89,14 +111,16 @@ void dr_call_wait(const dr_asker *asker, const dr_request *request)
         refuse(asker, request, DORA_CODE_OVERLOADED, "out of memory");
         return;
     }
-    const dr_kept_known known = dr_repeat_begin(call, request);
+    for (uint32_t i = 0; i < call->count; i++) {
+        place(call, i, request);
+    }
+    const dr_kept_known known = dr_repeat_begin(call);
     if (known != DR_KEPT_UNKNOWN) {
+        unplace(call);
         dr_repeat_answer(call, known);
         return;
     }
-    for (uint32_t i = 0; i < call->count; i++) {
-        submit(call, i, request);
-    }
+    commit(call);
     if (call->left == 0) {
         dr_reply_call(call);
     } else {
@@ -146,7 +170,7 @@ void dr_call_accept(const dr_asker *asker, const dr_request *request)
         return;
     }
     /* Looked for first: what was accepted is not refused when it is sent again. */
-    dr_kept_known known = dr_repeat_look(call, request);
+    dr_kept_known known = dr_repeat_look(call);
     if (known != DR_KEPT_UNKNOWN) {
         dr_repeat_answer(call, known);
         return;
@@ -163,7 +187,7 @@ void dr_call_accept(const dr_asker *asker, const dr_request *request)
         return;
     }
     /* Remembered only now: who joins it is told that it was accepted. */
-    known = dr_repeat_begin(call, request);
+    known = dr_repeat_begin(call);
     if (known != DR_KEPT_UNKNOWN) {
         unreserve(call, call->count);
         dr_repeat_answer(call, known);

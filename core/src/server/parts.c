@@ -16,6 +16,8 @@ dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
     dr_lane *lane = asker->lane;
     const bool is_single = dr_call_type_is_single(request->type);
     const bool is_spare = is_single && dr_call_has_result(request->type);
+    dr_digest digest;
+    const bool is_looked_for = dr_repeat_expect(asker, request, &digest);
     size_t kept_bytes = 0;
     for (size_t i = 0; !is_spare && i < request->api_count; i++) {
         kept_bytes += kept_of(request, &lane->apis[i]).len;
@@ -38,6 +40,11 @@ dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
     call->is_single = is_single;
     call->is_spare = is_spare;
     memcpy(call->guid, request->guid.data, DR_GUID_LEN);
+    if (is_looked_for) {
+        call->digest = digest;
+        call->seat.owner = call;
+        call->seat.lane = lane->reactor.index;
+    }
     char *kept = (char *)&call->parts[call->count];
     call->bytes = kept_bytes + DR_ENVELOPE_BYTES * ((size_t)call->count + 1);
     for (uint32_t i = 0; !is_spare && i < call->count; i++) {

@@ -40,10 +40,9 @@ static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
 /* may_be_repeat: clients that speak the inner encoding have a guid of their own for each call, and
  * some repeat without saying so. Others have to say it, and under a whole guid: a form's may be of
  * another length than those inside. */
-static bool may_be_repeat(const dr_call *call, const dr_request *request)
+static bool may_be_repeat(const dr_asker *asker, const dr_request *request)
 {
-    const dr_asker *asker = &call->asker;
-    if (call->lane->server->kept == NULL || (dr_asker_is_web(asker) && asker->web->guid != NULL)) {
+    if (asker->lane->server->kept == NULL || (dr_asker_is_web(asker) && asker->web->guid != NULL)) {
         return false;
     }
     return asker->kind == DR_ASKER_FRAME || request->attempt >= 0;
@@ -95,33 +94,29 @@ void dr_repeat_answer(dr_call *call, dr_kept_known known)
     }
 }
 
-/* prepare makes a call ready to be looked for. Returns: false when it is none of those. */
-static bool prepare(dr_call *call, const dr_request *request)
+bool dr_repeat_expect(const dr_asker *asker, const dr_request *request, dr_digest *digest)
 {
-    if (call->seat.owner == NULL && may_be_repeat(call, request)) {
-        call->seat.owner = call;
-        call->seat.lane = call->lane->reactor.index;
-        call->digest = digest_of(call->lane, request);
+    if (!may_be_repeat(asker, request)) {
+        return false;
     }
-    return call->seat.owner != NULL;
+    *digest = digest_of(asker->lane, request);
+    dr_kept_expect(asker->lane->server->kept, digest);
+    return true;
 }
 
-dr_kept_known dr_repeat_look(dr_call *call, const dr_request *request)
+dr_kept_known dr_repeat_look(dr_call *call)
 {
-    if (!prepare(call, request)) {
-        return DR_KEPT_UNKNOWN;
-    }
-    return dr_kept_look(call->lane->server->kept, &call->digest, &call->seat);
+    return call->seat.owner != NULL
+               ? dr_kept_look(call->lane->server->kept, &call->digest, &call->seat)
+               : DR_KEPT_UNKNOWN;
 }
 
-dr_kept_known dr_repeat_begin(dr_call *call, const dr_request *request)
+dr_kept_known dr_repeat_begin(dr_call *call)
 {
-    if (!prepare(call, request)) {
-        return DR_KEPT_UNKNOWN;
+    if (call->seat.owner == NULL || !all_dedupe(call)) {
+        return dr_repeat_look(call);
     }
-    dr_kept *kept = call->lane->server->kept;
-    return all_dedupe(call) ? dr_kept_begin(kept, &call->digest, &call->seat, now_ms(call->lane))
-                            : dr_kept_look(kept, &call->digest, &call->seat);
+    return dr_kept_begin(call->lane->server->kept, &call->digest, &call->seat, now_ms(call->lane));
 }
 
 bool dr_repeat_only(const dr_asker *asker, const dr_request *request)
@@ -130,7 +125,7 @@ bool dr_repeat_only(const dr_asker *asker, const dr_request *request)
     if (call == NULL) {
         return false;
     }
-    const dr_kept_known known = dr_repeat_look(call, request);
+    const dr_kept_known known = dr_repeat_look(call);
     if (known == DR_KEPT_UNKNOWN) {
         dr_call_free(call);
     } else {
