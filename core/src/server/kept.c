@@ -4,12 +4,13 @@
  * queues, oldest first; the bodies of the kept ones stand in the log in the same order. */
 #include "server/kept.h"
 
-#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "server/kept_log.h"
+#include "server/kept_seats.h"
 #include "server/kept_table.h"
 
 /* Entries looked at for their age with each call: more than one comes with each. */
@@ -21,54 +22,30 @@
 /* States of entries. */
 enum { RUNNING = 1, KEPT, LOST };
 
-typedef struct queue {
-    uint32_t first;
-    uint32_t last;
-} queue;
-
 struct dr_kept {
-    pthread_mutex_t lock;
+    _Atomic bool is_locked;
     dr_kept_limits limits;
     dr_digest_key key;
     dr_kept_table table;
     dr_kept_log log;
-    queue replies;
-    queue lost;
+    dr_kept_queue replies;
+    dr_kept_queue lost;
     dr_kept_link inboxes[DR_REACTORS_MAX];
     dr_kept_numbers numbers;
 };
 
-/* The lists of seats. A link that stands in none has no next. */
-static void list_init(dr_kept_link *list)
+/* A mutex costs as much as all the rest: its unlock waits until what was written is in the cache.
+ * Few threads meet here, for a short while. */
+static void lock(dr_kept *kept)
 {
-    list->next = list->prev = list;
-}
-
-static bool list_is_empty(const dr_kept_link *list)
-{
-    return list->next == list;
-}
-
-static void list_append(dr_kept_link *list, dr_kept_link *link)
-{
-    link->next = list;
-    link->prev = list->prev;
-    list->prev->next = link;
-    list->prev = link;
-}
-
-static void list_remove(dr_kept_link *link)
-{
-    if (link->next != NULL) {
-        link->next->prev = link->prev;
-        link->prev->next = link->next;
-        link->next = link->prev = NULL;
+    while (atomic_exchange_explicit(&kept->is_locked, true, memory_order_acquire)) {
+        sched_yield();
     }
 }
 
-static dr_kept_seat *seat_of(dr_kept_link *link)
+static void unlock(dr_kept *kept)
 {
-    return (dr_kept_seat *)((char *)link - offsetof(dr_kept_seat, link));
+    atomic_store_explicit(&kept->is_locked, false, memory_order_release);
 }
 
 /* reply_new copies a body. Returns: NULL when out of memory. */
@@ -95,33 +72,9 @@ static dr_kept_entry *at(const dr_kept *kept, uint32_t name)
     return dr_kept_table_at(&kept->table, name);
 }
 
-static void append(dr_kept *kept, queue *line, uint32_t name)
-{
-    if (line->last != 0) {
-        dr_kept_entry_link(at(kept, line->last), name);
-    } else {
-        line->first = name;
-    }
-    line->last = name;
-    at(kept, name)->next = 0;
-}
-
-/* pop takes the first out. Its turn was known before: the one after the next is fetched by then. */
-static uint32_t pop(dr_kept *kept, queue *line)
-{
-    const uint32_t name = line->first;
-    line->first = at(kept, name)->next;
-    if (line->first != 0) {
-        dr_kept_table_expect_entry(&kept->table, at(kept, line->first)->next);
-    } else {
-        line->last = 0;
-    }
-    return name;
-}
-
 static void forget_oldest_lost(dr_kept *kept)
 {
-    dr_kept_table_remove(&kept->table, pop(kept, &kept->lost));
+    dr_kept_table_remove(&kept->table, dr_kept_queue_pop(&kept->table, &kept->lost));
     kept->numbers.tombstones--;
 }
 
@@ -129,14 +82,14 @@ static void bury(dr_kept *kept, uint32_t name, uint32_t now_s)
 {
     at(kept, name)->state = LOST;
     at(kept, name)->since_s = now_s;
-    append(kept, &kept->lost, name);
+    dr_kept_queue_append(&kept->table, &kept->lost, name);
     kept->numbers.tombstones++;
 }
 
 /* lose_oldest_reply lets the oldest reply go, and remembers that its call has run. */
 static void lose_oldest_reply(dr_kept *kept, uint32_t now_s)
 {
-    const uint32_t name = pop(kept, &kept->replies);
+    const uint32_t name = dr_kept_queue_pop(&kept->table, &kept->replies);
     kept->numbers.replies--;
     kept->numbers.bytes -= at(kept, name)->reply.len;
     if (kept->replies.first != 0) {
@@ -147,7 +100,8 @@ static void lose_oldest_reply(dr_kept *kept, uint32_t now_s)
     bury(kept, name, now_s);
 }
 
-static bool is_over(const dr_kept *kept, const queue *line, uint32_t limit_s, uint32_t now_s)
+static bool is_over(const dr_kept *kept, const dr_kept_queue *line, uint32_t limit_s,
+                    uint32_t now_s)
 {
     return line->first != 0 && (int32_t)(now_s - at(kept, line->first)->since_s - limit_s) >= 0;
 }
@@ -199,7 +153,7 @@ static void begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat, uint
     at(kept, name)->runner = seat;
     seat->role = DR_KEPT_RUNNER;
     seat->entry = name;
-    list_init(&seat->joiners);
+    dr_kept_list_init(&seat->joiners);
 }
 
 static dr_kept_known meet(dr_kept *kept, uint32_t name, dr_kept_seat *seat)
@@ -209,7 +163,7 @@ static dr_kept_known meet(dr_kept *kept, uint32_t name, dr_kept_seat *seat)
         dr_kept_seat *runner = one->runner;
         seat->role = DR_KEPT_JOINER;
         seat->entry = name;
-        list_append(&runner->joiners, &seat->link);
+        dr_kept_list_append(&runner->joiners, &seat->link);
         kept->numbers.joins++;
         return DR_KEPT_RUNS;
     }
@@ -226,14 +180,14 @@ static dr_kept_known ask(dr_kept *kept, const dr_digest *call, dr_kept_seat *sea
                          uint64_t now_ms)
 {
     dr_kept_known known = DR_KEPT_UNKNOWN;
-    pthread_mutex_lock(&kept->lock);
+    lock(kept);
     const uint32_t name = dr_kept_table_find(&kept->table, call);
     if (name != 0) {
         known = meet(kept, name, seat);
     } else if (begins) {
         begin(kept, call, seat, (uint32_t)(now_ms / 1000));
     }
-    pthread_mutex_unlock(&kept->lock);
+    unlock(kept);
     return known;
 }
 
@@ -256,8 +210,8 @@ void dr_kept_expect(const dr_kept *kept, const dr_digest *call)
 /* post puts a seat into its lane's inbox. */
 static uint64_t post(dr_kept *kept, dr_kept_seat *seat)
 {
-    list_remove(&seat->link);
-    list_append(&kept->inboxes[seat->lane], &seat->link);
+    dr_kept_list_remove(&seat->link);
+    dr_kept_list_append(&kept->inboxes[seat->lane], &seat->link);
     return UINT64_C(1) << seat->lane;
 }
 
@@ -265,12 +219,12 @@ static uint64_t post(dr_kept *kept, dr_kept_seat *seat)
 static uint64_t give(dr_kept *kept, dr_kept_seat *runner, dora_slice reply)
 {
     uint64_t lanes = 0;
-    if (list_is_empty(&runner->joiners)) {
+    if (dr_kept_list_is_empty(&runner->joiners)) {
         return 0;
     }
     dr_kept_reply *copy = reply.data != NULL ? reply_new(reply) : NULL;
-    while (!list_is_empty(&runner->joiners)) {
-        dr_kept_seat *seat = seat_of(runner->joiners.next);
+    while (!dr_kept_list_is_empty(&runner->joiners)) {
+        dr_kept_seat *seat = dr_kept_seat_of(runner->joiners.next);
         if (copy != NULL) {
             atomic_fetch_add_explicit(&copy->users, 1, memory_order_relaxed);
         }
@@ -300,7 +254,7 @@ static void keep(dr_kept *kept, uint32_t name, dora_slice reply, uint32_t now_s)
     one->since_s = now_s;
     one->reply.at = dr_kept_log_add(&kept->log, reply);
     one->reply.len = (uint32_t)reply.len;
-    append(kept, &kept->replies, name);
+    dr_kept_queue_append(&kept->table, &kept->replies, name);
     kept->numbers.replies++;
     kept->numbers.bytes += reply.len;
 }
@@ -311,8 +265,8 @@ uint64_t dr_kept_end(dr_kept *kept, dr_kept_seat *runner, dora_slice reply, bool
     if (runner->role != DR_KEPT_RUNNER) {
         return 0;
     }
-    pthread_mutex_lock(&kept->lock);
-    list_remove(&runner->link);
+    lock(kept);
+    dr_kept_list_remove(&runner->link);
     const uint64_t lanes = give(kept, runner, reply);
     if (has_run) {
         keep(kept, runner->entry, reply, (uint32_t)(now_ms / 1000));
@@ -320,7 +274,7 @@ uint64_t dr_kept_end(dr_kept *kept, dr_kept_seat *runner, dora_slice reply, bool
         dr_kept_table_remove(&kept->table, runner->entry);
     }
     runner->role = DR_KEPT_NOBODY;
-    pthread_mutex_unlock(&kept->lock);
+    unlock(kept);
     return lanes;
 }
 
@@ -328,10 +282,10 @@ bool dr_kept_is_wanted(dr_kept *kept, dr_kept_seat *runner)
 {
     bool is_wanted = false;
     if (runner->role == DR_KEPT_RUNNER) {
-        pthread_mutex_lock(&kept->lock);
+        lock(kept);
         runner->is_alone = true;
-        is_wanted = !list_is_empty(&runner->joiners);
-        pthread_mutex_unlock(&kept->lock);
+        is_wanted = !dr_kept_list_is_empty(&runner->joiners);
+        unlock(kept);
     }
     return is_wanted;
 }
@@ -342,14 +296,14 @@ uint64_t dr_kept_leave(dr_kept *kept, dr_kept_seat *joiner)
     if (joiner->role != DR_KEPT_JOINER) {
         return 0;
     }
-    pthread_mutex_lock(&kept->lock);
-    list_remove(&joiner->link);
+    lock(kept);
+    dr_kept_list_remove(&joiner->link);
     dr_kept_seat *runner = joiner->entry != 0 ? at(kept, joiner->entry)->runner : NULL;
-    if (runner != NULL && runner->is_alone && list_is_empty(&runner->joiners)) {
+    if (runner != NULL && runner->is_alone && dr_kept_list_is_empty(&runner->joiners)) {
         lanes = post(kept, runner);
     }
     joiner->role = DR_KEPT_NOBODY;
-    pthread_mutex_unlock(&kept->lock);
+    unlock(kept);
     dr_kept_reply_drop(joiner->reply);
     joiner->reply = NULL;
     return lanes;
@@ -358,16 +312,16 @@ uint64_t dr_kept_leave(dr_kept *kept, dr_kept_seat *joiner)
 dr_kept_seat *dr_kept_take(dr_kept *kept, uint32_t lane)
 {
     dr_kept_seat *seat = NULL;
-    pthread_mutex_lock(&kept->lock);
+    lock(kept);
     dr_kept_link *inbox = &kept->inboxes[lane];
-    if (!list_is_empty(inbox)) {
-        seat = seat_of(inbox->next);
-        list_remove(&seat->link);
+    if (!dr_kept_list_is_empty(inbox)) {
+        seat = dr_kept_seat_of(inbox->next);
+        dr_kept_list_remove(&seat->link);
         if (seat->role == DR_KEPT_JOINER) {
             seat->role = DR_KEPT_NOBODY;
         }
     }
-    pthread_mutex_unlock(&kept->lock);
+    unlock(kept);
     return seat;
 }
 
@@ -391,17 +345,17 @@ void dr_kept_sweep(dr_kept *kept, uint64_t now_ms)
     bool trims = false;
     bool has_more = true;
     while (has_more) {
-        pthread_mutex_lock(&kept->lock);
+        lock(kept);
         has_more = sweep(kept, (uint32_t)(now_ms / 1000), &trims);
-        pthread_mutex_unlock(&kept->lock);
+        unlock(kept);
     }
 }
 
 void dr_kept_count(dr_kept *kept, dr_kept_numbers *numbers)
 {
-    pthread_mutex_lock(&kept->lock);
+    lock(kept);
     *numbers = kept->numbers;
-    pthread_mutex_unlock(&kept->lock);
+    unlock(kept);
 }
 
 const dr_digest_key *dr_kept_key(const dr_kept *kept)
@@ -422,9 +376,8 @@ dora_err dr_kept_new(dr_kept **kept, const dr_kept_limits *limits, dora_error *e
     made->limits = *limits;
     made->table.calls_max = limits->calls_max;
     dr_kept_log_init(&made->log, limits->bytes_max);
-    pthread_mutex_init(&made->lock, NULL);
     for (uint32_t i = 0; i < DR_REACTORS_MAX; i++) {
-        list_init(&made->inboxes[i]);
+        dr_kept_list_init(&made->inboxes[i]);
     }
     *kept = made;
     return DORA_OK;
@@ -437,6 +390,5 @@ void dr_kept_free(dr_kept *kept)
     }
     dr_kept_table_fini(&kept->table);
     dr_kept_log_fini(&kept->log);
-    pthread_mutex_destroy(&kept->lock);
     free(kept);
 }

@@ -93,6 +93,11 @@ uint32_t dr_kept_table_find(const dr_kept_table *table, const dr_digest *call)
     return 0;
 }
 
+static void set_next(dr_kept_entry *one, uint32_t next)
+{
+    one->next = next & ((1u << 30) - 1);
+}
+
 static uint32_t take_free(dr_kept_table *table)
 {
     const uint32_t name = table->free;
@@ -143,7 +148,7 @@ void dr_kept_table_remove(dr_kept_table *table, uint32_t name)
 {
     dr_kept_entry *one = dr_kept_table_at(table, name);
     take_out(table, tag_of(&one->call), name);
-    dr_kept_entry_link(one, table->free);
+    set_next(one, table->free);
     table->free = name;
     table->used--;
 }
@@ -154,4 +159,31 @@ void dr_kept_table_expect(const dr_kept_table *table, const dr_digest *call)
     if (places != NULL) {
         __builtin_prefetch(&places[tag_of(call) & mask_of(table)], 1);
     }
+}
+
+void dr_kept_queue_append(dr_kept_table *table, dr_kept_queue *queue, uint32_t name)
+{
+    if (queue->last != 0) {
+        set_next(dr_kept_table_at(table, queue->last), name);
+    } else {
+        queue->first = name;
+    }
+    queue->last = name;
+    set_next(dr_kept_table_at(table, name), 0);
+}
+
+uint32_t dr_kept_queue_pop(dr_kept_table *table, dr_kept_queue *queue)
+{
+    const uint32_t name = queue->first;
+    queue->first = dr_kept_table_at(table, name)->next;
+    if (queue->first == 0) {
+        queue->last = 0;
+        return name;
+    }
+    /* Its turn comes soon, and it was not touched for long: the one behind the next. */
+    const uint32_t behind = dr_kept_table_at(table, queue->first)->next;
+    if (behind != 0) {
+        __builtin_prefetch(dr_kept_table_at(table, behind), 1);
+    }
+    return name;
 }

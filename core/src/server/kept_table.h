@@ -22,10 +22,12 @@ typedef struct dr_kept_entry {
     };
 } dr_kept_entry;
 
-static inline void dr_kept_entry_link(dr_kept_entry *entry, uint32_t next)
-{
-    entry->next = next & ((1u << 30) - 1);
-}
+/* dr_kept_queue is some entries in order; zeroed memory is an empty one. An entry stands in one at
+ * most. */
+typedef struct dr_kept_queue {
+    uint32_t first;
+    uint32_t last;
+} dr_kept_queue;
 
 typedef struct dr_kept_place dr_kept_place;
 
@@ -55,19 +57,17 @@ uint32_t dr_kept_table_add(dr_kept_table *table, const dr_digest *call);
 void dr_kept_table_remove(dr_kept_table *table, uint32_t name);
 
 /* dr_kept_table_expect has what the search for a call will read fetched into the cache meanwhile.
- * dr_kept_table_expect_entry does so with an entry. Thread: any, for the former. */
+ * Thread: any. */
 void dr_kept_table_expect(const dr_kept_table *table, const dr_digest *call);
+
+/* dr_kept_queue_append puts an entry at the end, dr_kept_queue_pop takes the first out of a queue
+ * that is not empty. */
+void dr_kept_queue_append(dr_kept_table *table, dr_kept_queue *queue, uint32_t name);
+uint32_t dr_kept_queue_pop(dr_kept_table *table, dr_kept_queue *queue);
 
 static inline dr_kept_entry *dr_kept_table_at(const dr_kept_table *table, uint32_t name)
 {
     return &table->entries[name - 1];
-}
-
-static inline void dr_kept_table_expect_entry(const dr_kept_table *table, uint32_t name)
-{
-    if (name != 0) {
-        __builtin_prefetch(dr_kept_table_at(table, name), 1);
-    }
 }
 
 static inline bool dr_kept_table_is_full(const dr_kept_table *table)
