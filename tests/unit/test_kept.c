@@ -292,6 +292,71 @@ static void over_the_calls_tombstones_go_first(void **state)
     dr_kept_free(kept);
 }
 
+/* The next test's own store: the last calls, oldest first, with what became of each. */
+#define MODEL_CALLS 4000u
+
+typedef struct model {
+    uint32_t len[MODEL_CALLS];
+    uint32_t begun;  /* calls so far */
+    uint32_t oldest; /* whose reply is kept; those before it are lost */
+    uint64_t bytes;
+} model;
+
+static dora_slice body_of(uint32_t number, uint32_t len)
+{
+    static char letters[2048];
+    memset(letters, (int)('a' + number % 26), len);
+    return (dora_slice){letters, len};
+}
+
+static void check_against(dr_kept *kept, const model *known, uint32_t number)
+{
+    const dr_digest call = call_of(number);
+    dr_kept_seat seat = {.lane = 0};
+    const dr_kept_known is = dr_kept_look(kept, &call, &seat);
+    assert_int_equal(is, number >= known->begun    ? DR_KEPT_UNKNOWN
+                         : number >= known->oldest ? DR_KEPT_HAS_RUN
+                                                   : DR_KEPT_LOST);
+    if (is == DR_KEPT_HAS_RUN) {
+        const dora_slice body = body_of(number, known->len[number]);
+        assert_int_equal(seat.reply->len, body.len);
+        assert_memory_equal(seat.reply->body, body.data, body.len);
+        dr_kept_reply_drop(seat.reply);
+    }
+}
+
+/* Replies of any size go oldest first, only when they have to, and each that is there is whole. */
+static void any_sizes_are_as_the_model_says(void **state)
+{
+    (void)state;
+    static model known;
+    const dr_kept_limits wide = {
+        .calls_max = 4096, .bytes_max = 2000, .reply_s = 60, .lost_s = 600};
+    dr_kept *kept = new_kept(&wide);
+    unsigned seed = 7;
+    for (uint32_t i = 0; i < MODEL_CALLS; i++) {
+        const uint32_t most = rand_r(&seed) % 8 == 0 ? 2000 : 300;
+        const uint32_t len = (uint32_t)rand_r(&seed) % (most + 1);
+        run(kept, i, body_of(i, len), 0);
+        known.len[i] = len;
+        known.begun++;
+        known.bytes += len;
+        const dr_kept_numbers numbers = numbers_of(kept);
+        const uint32_t oldest = known.begun - (uint32_t)numbers.replies;
+        for (; known.oldest < oldest; known.oldest++) {
+            known.bytes -= known.len[known.oldest];
+        }
+        assert_true(numbers.replies > 0);
+        assert_int_equal(numbers.bytes, known.bytes);
+        assert_true(known.bytes <= wide.bytes_max);
+        assert_int_equal(numbers.evicted, oldest);
+        check_against(kept, &known, i);
+        check_against(kept, &known, (uint32_t)rand_r(&seed) % (i + 2));
+        check_against(kept, &known, oldest);
+    }
+    dr_kept_free(kept);
+}
+
 /* What a thread of the next test does over and over, on few calls, so that they meet. */
 typedef struct player {
     dr_kept *kept;
@@ -396,6 +461,7 @@ int main(void)
         cmocka_unit_test(a_reply_in_use_outlives_its_entry),
         cmocka_unit_test(time_passes),
         cmocka_unit_test(over_the_calls_tombstones_go_first),
+        cmocka_unit_test(any_sizes_are_as_the_model_says),
         cmocka_unit_test(threads_meet),
         cmocka_unit_test(cost),
     };

@@ -41,7 +41,7 @@ void dr_kept_log_cut(dr_kept_log *log, uint32_t next);
 void dr_kept_log_clear(dr_kept_log *log);
 
 /* dr_kept_log_trim gives memory back that bodies have left, `most` bytes of it at most. Returns:
- * whether there is more. */
+ * whether there may be more. */
 bool dr_kept_log_trim(dr_kept_log *log, size_t most);
 
 /* dr_kept_log_body is what stands at a place. Ownership: borrowed until it is let go of. */
