@@ -50,7 +50,7 @@
 #define DR_SPARE_BUFFERS_MAX 256u           /* empty output buffers a reactor keeps */
 
 /* Replies kept for calls that are sent again. */
-#define DR_KEPT_CALLS_MAX (1u << 18) /* a power of two; 48 bytes each: 12 MiB when full */
+#define DR_KEPT_CALLS_MAX (1u << 18)          /* a power of two; 48 bytes each: 12 MiB when full */
 #define DR_KEPT_BYTES_MAX (64u * 1024 * 1024) /* of all replies together */
 #define DR_KEPT_REPLY_S 60u                   /* clients that repeat have done so by then */
 #define DR_KEPT_LOST_S 600u /* that a call has run is known for so long after its reply */

@@ -48,7 +48,7 @@ bool dr_kept_log_has_room(const dr_kept_log *log, size_t len)
 uint32_t dr_kept_log_add(dr_kept_log *log, dora_slice body)
 {
     const uint32_t out = left_out(log, body.len);
-    /* One of no length may stand behind a whole ring: then it is at its end, not at its beginning. */
+    /* One of no length may stand behind a whole ring: at its end then, not at its beginning. */
     const bool is_around = out > 0 || (log->head == log->size && body.len > 0);
     const uint32_t at = is_around ? 0 : log->head;
     const uint32_t taken = out + (uint32_t)body.len;

@@ -1,5 +1,5 @@
-/* kept_log.h: the bodies of kept replies, one behind the other in a ring of bytes. What is added
- * last goes last: no memory is taken or given back for each. Thread: the store's, under its lock. */
+/* kept_log.h: the bodies of kept replies, one behind the other in a ring of bytes: none takes or
+ * gives back memory of its own. Thread: the store's, under its lock. */
 #ifndef DR_SERVER_KEPT_LOG_H
 #define DR_SERVER_KEPT_LOG_H
 

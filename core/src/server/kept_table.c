@@ -7,6 +7,9 @@
 /* What a page of the large kind takes. */
 #define HUGE_BYTES ((size_t)2 << 20)
 
+/* While no more calls than these are known, a small table does, and no large page is taken. */
+#define FEW_CALLS 1024u
+
 /* dr_kept_place is one of the table: open addressing, from place `tag` on. Twice as many as
  * entries, so that one line of cache is all that a search usually reads. */
 struct dr_kept_place {
@@ -14,21 +17,37 @@ struct dr_kept_place {
     uint32_t name;
 };
 
-static size_t places_bytes(const dr_kept_table *table)
+static size_t places_bytes(uint32_t calls)
 {
-    return (size_t)table->calls_max * 2 * sizeof(dr_kept_place);
+    return (size_t)calls * 2 * sizeof(dr_kept_place);
 }
 
-/* Each search reads another page, and misses the processor's table of them: huge ones do not. */
-static bool is_huge(const dr_kept_table *table)
+static bool starts_small(const dr_kept_table *table)
 {
-    return places_bytes(table) % HUGE_BYTES == 0;
+    return table->calls_max > FEW_CALLS;
 }
 
+/* What is mapped: places, from a border of large pages on, the places for few calls, entries. */
 static size_t mapped_bytes(const dr_kept_table *table)
 {
-    return places_bytes(table) + table->calls_max * sizeof(dr_kept_entry) +
-           (is_huge(table) ? HUGE_BYTES : 0);
+    return HUGE_BYTES + places_bytes(table->calls_max) + places_bytes(FEW_CALLS) +
+           table->calls_max * sizeof(dr_kept_entry);
+}
+
+static void set_places(dr_kept_table *table, void *places, uint32_t calls)
+{
+    atomic_store_explicit(&table->mask, calls * 2 - 1, memory_order_relaxed);
+    atomic_store_explicit(&table->places, places, memory_order_relaxed);
+}
+
+static dr_kept_place *places_of(const dr_kept_table *table)
+{
+    return atomic_load_explicit(&table->places, memory_order_relaxed);
+}
+
+static uint32_t mask_of(const dr_kept_table *table)
+{
+    return atomic_load_explicit(&table->mask, memory_order_relaxed);
 }
 
 /* map takes the memory of all entries. Returns: false when there is none. */
@@ -43,12 +62,14 @@ static bool map(dr_kept_table *table)
         return false;
     }
     table->mapped = all;
-    if (is_huge(table)) {
-        all += HUGE_BYTES - (uintptr_t)all % HUGE_BYTES;
-        (void)madvise(all, places_bytes(table), MADV_HUGEPAGE);
+    table->all_places = all + (HUGE_BYTES - (uintptr_t)all % HUGE_BYTES);
+    char *few_places = table->all_places + places_bytes(table->calls_max);
+    table->entries = (dr_kept_entry *)(few_places + places_bytes(FEW_CALLS));
+    if (starts_small(table)) {
+        set_places(table, few_places, FEW_CALLS);
+    } else {
+        set_places(table, table->all_places, table->calls_max);
     }
-    atomic_store_explicit(&table->places, (dr_kept_place *)all, memory_order_relaxed);
-    table->entries = (dr_kept_entry *)(all + places_bytes(table));
     return true;
 }
 
@@ -63,19 +84,34 @@ void dr_kept_table_fini(dr_kept_table *table)
     table->mapped = NULL;
 }
 
-static dr_kept_place *places_of(const dr_kept_table *table)
-{
-    return atomic_load_explicit(&table->places, memory_order_relaxed);
-}
-
 static uint32_t tag_of(const dr_digest *call)
 {
     return (uint32_t)call->words[0];
 }
 
-static uint32_t mask_of(const dr_kept_table *table)
+static void insert(dr_kept_table *table, uint32_t tag, uint32_t name)
 {
-    return table->calls_max * 2 - 1;
+    dr_kept_place *places = places_of(table);
+    uint32_t i = tag & mask_of(table);
+    while (places[i].name != 0) {
+        i = (i + 1) & mask_of(table);
+    }
+    places[i] = (dr_kept_place){tag, name};
+}
+
+/* grow goes from the small table to the large one. Each search there reads another page and would
+ * miss the processor's table of pages, but for large ones. */
+static void grow(dr_kept_table *table)
+{
+    const dr_kept_place *few = places_of(table);
+    const size_t bytes = places_bytes(table->calls_max) / HUGE_BYTES * HUGE_BYTES;
+    (void)madvise(table->all_places, bytes, MADV_HUGEPAGE);
+    set_places(table, table->all_places, table->calls_max);
+    for (uint32_t i = 0; i < FEW_CALLS * 2; i++) {
+        if (few[i].name != 0) {
+            insert(table, few[i].tag, few[i].name);
+        }
+    }
 }
 
 uint32_t dr_kept_table_find(const dr_kept_table *table, const dr_digest *call)
@@ -114,13 +150,10 @@ uint32_t dr_kept_table_add(dr_kept_table *table, const dr_digest *call)
     if (name == 0) {
         return 0;
     }
-    dr_kept_place *places = places_of(table);
-    const uint32_t tag = tag_of(call);
-    uint32_t i = tag & mask_of(table);
-    while (places[i].name != 0) {
-        i = (i + 1) & mask_of(table);
+    if (table->used == FEW_CALLS && mask_of(table) < FEW_CALLS * 2 && starts_small(table)) {
+        grow(table);
     }
-    places[i] = (dr_kept_place){tag, name};
+    insert(table, tag_of(call), name);
     *dr_kept_table_at(table, name) = (dr_kept_entry){.call = *call};
     table->used++;
     return name;

@@ -38,8 +38,10 @@ typedef struct dr_kept_table {
     uint32_t touched; /* entries from here on were never used */
     uint32_t free;
     dr_kept_place *_Atomic places; /* NULL before the first call */
+    _Atomic uint32_t mask;         /* how many places there are, less 1 */
     dr_kept_entry *entries;        /* behind the places */
     void *mapped;
+    char *all_places;
 } dr_kept_table;
 
 /* dr_kept_table_fini gives the memory back: as much as ever was touched. The table is empty then,
