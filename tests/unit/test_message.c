@@ -175,6 +175,40 @@ static void last_of_a_key_wins(void **state)
                      100003);
 }
 
+/* Keys that rise are not compared with each other, until one does not. */
+static void keys_that_rise_and_do_not(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *apis;
+        size_t count;
+        const char *first_name;
+    } each[] = {
+        {"a:3:{" API("i:1;", "a") API("i:2;", "b") API("i:3;", "c") "}", 3, "a"},
+        {"a:3:{" API("i:-2;", "a") API("i:-1;", "b") API("i:-2;", "c") "}", 2, "c"},
+        {"a:2:{" API("i:1;", "a") API("i:1;", "b") "}", 1, "b"},
+        {"a:4:{" API("i:1;", "a") API("i:5;", "b") API("i:3;", "c") API("i:5;", "d") "}", 3, "a"},
+        {"a:3:{" API("i:1;", "a") API("s:1:\"k\";", "b") API("i:1;", "c") "}", 2, "c"},
+        {"a:3:{" API("s:1:\"9\";", "a") API("i:8;", "b") API("i:9;", "c") "}", 2, "c"},
+        {"a:2:{" API("i:7;", "a") API("s:1:\"7\";", "b") "}", 1, "b"},
+        {"a:2:{" API("i:7;", "a") API("s:2:\"07\";", "b") "}", 2, "a"},
+    };
+    for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof(text), "a:3:{" M_GUID M_TYPE("W_M") "s:3:\"api\";%s}",
+                       each[i].apis);
+        assert_int_equal(decode(text), 0);
+        assert_int_equal(request.api_count, each[i].count);
+        assert_slice(apis[0].name, each[i].first_name);
+    }
+    /* An earlier map's keys do not count. */
+    assert_int_equal(decode("a:4:{s:3:\"api\";a:1:{" API("i:9;", "a") "}s:3:\"api\";a:1:{" API(
+                         "i:1;", "b") "}" M_GUID M_TYPE("W_M") "}"),
+                     0);
+    assert_int_equal(request.api_count, 1);
+    assert_slice(apis[0].key_raw, "i:1;");
+}
+
 static char *many_apis(size_t count, size_t distinct)
 {
     size_t size = count * 64 + 256;
@@ -356,6 +390,7 @@ int main(void)
         cmocka_unit_test(header_guid_may_be_missing),
         cmocka_unit_test(single_takes_its_own),
         cmocka_unit_test(last_of_a_key_wins),
+        cmocka_unit_test(keys_that_rise_and_do_not),
         cmocka_unit_test(number_of_apis),
         cmocka_unit_test(name_length),
         cmocka_unit_test(offset_of_the_bad_byte),

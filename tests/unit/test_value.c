@@ -146,6 +146,54 @@ static void refusals(void **state)
     }
 }
 
+/* Strings and ints whose numbers have 1 to 6 digits, with much behind them, little, and nothing. */
+static void numbers_of_every_length(void **state)
+{
+    (void)state;
+    static const int numbers[] = {0, 9, 10, 99, 100, 999, 1000, 9999, 10000, 99999, 100000};
+    static char text[100100];
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        for (size_t behind = 0; behind < 8; behind++) {
+            dora_value value;
+            size_t at;
+            const int head = snprintf(text, sizeof(text), "s:%d:\"", numbers[i]);
+            memset(text + head, 'x', (size_t)numbers[i]);
+            const size_t len = (size_t)head + (size_t)numbers[i] + 2;
+            (void)snprintf(text + len - 2, 16, "\";%.*s", (int)behind, "}}}}}}}}");
+            assert_int_equal(read_one(text, &value, &at), DORA_OK);
+            assert_true(value.type == DORA_STRING && at == len);
+            assert_int_equal(value.string.len, numbers[i]);
+            const int end = snprintf(text, sizeof(text), "i:%d;", numbers[i]);
+            (void)snprintf(text + end, 16, "%.*s", (int)behind, "}}}}}}}}");
+            assert_int_equal(read_one(text, &value, &at), DORA_OK);
+            assert_true(value.type == DORA_INT && at == (size_t)end);
+            assert_int_equal(value.integer, numbers[i]);
+        }
+    }
+}
+
+/* Whatever stands behind a wrong byte, the same one is found. */
+static void refusals_with_more_behind(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        const size_t len = strlen(refused[i].text);
+        /* Where the end was wrong, or what was announced did not fit, more mends it. */
+        const bool is_mended = refused[i].offset == len || refused[i].text[0] == 'a' ||
+                               strncmp(refused[i].text, "s:4:", 4) == 0;
+        for (size_t behind = 1; behind <= 8 && !is_mended; behind++) {
+            char text[64];
+            dora_reader reader;
+            (void)snprintf(text, sizeof(text), "%s%.*s", refused[i].text, (int)behind, "????????");
+            dora_slice bytes = exact(text, len + behind);
+            dora_reader_init(&reader, bytes);
+            assert_int_equal(dora_reader_skip(&reader, NULL), DORA_EPROTO);
+            assert_int_equal(dora_reader_offset(&reader), refused[i].offset);
+            free((void *)(uintptr_t)bytes.data);
+        }
+    }
+}
+
 static void arrays(void **state)
 {
     (void)state;
@@ -276,6 +324,8 @@ int main(void)
         cmocka_unit_test(scalars),
         cmocka_unit_test(strings),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(numbers_of_every_length),
+        cmocka_unit_test(refusals_with_more_behind),
         cmocka_unit_test(arrays),
         cmocka_unit_test(keys_are_int_or_string),
         cmocka_unit_test(skip_gives_the_bytes),

@@ -17,11 +17,11 @@ typedef struct request_scan {
     dr_request *request;
     dr_api *apis;
     size_t apis_max;
-    bool has_guid;
-    bool has_type;
     dora_slice type;
     const char *api_fault; /* NULL: none */
-    size_t slots_used;     /* 0: the table is not in use */
+    bool keys_rise;        /* all are ints, each above the one before: none can be repeated */
+    int64_t last_key;
+    size_t slots_used; /* 0: the table is not in use */
     uint16_t slots[KEY_SLOTS];
 } request_scan;
 
@@ -31,6 +31,7 @@ static bool slice_is(dora_slice slice, const char *text, size_t len)
 }
 
 #define IS(slice, text) slice_is((slice), (text), sizeof(text) - 1)
+#define PASS(reader, text) dr_reader_pass((reader), (text), sizeof(text) - 1)
 
 static dora_err refuse(dora_error *error, dora_err err, int64_t code, size_t offset,
                        const char *msg)
@@ -116,69 +117,104 @@ static uint16_t *find_slot(request_scan *scan, dora_slice text)
     return &scan->slots[slot];
 }
 
-/* The api that has this key, else a new one; NULL when there is no room. */
-static dr_api *place_api(request_scan *scan, dora_slice key_raw)
+/* find_api gives the api that has this key; NULL: none has. */
+static dr_api *find_api(request_scan *scan, dora_slice key_raw)
 {
     dora_slice text = key_text(key_raw);
     size_t count = scan->request->api_count;
-    uint16_t *slot = NULL;
     if (count < KEYS_PLAIN_MAX) {
         for (size_t i = 0; i < count; i++) {
             if (api_has_key(&scan->apis[i], text)) {
                 return &scan->apis[i];
             }
         }
-    } else {
-        if (scan->slots_used == 0) {
-            memset(scan->slots, 0, sizeof(scan->slots));
-        }
-        for (; scan->slots_used < count; scan->slots_used++) {
-            dora_slice own = key_text(scan->apis[scan->slots_used].key_raw);
-            *find_slot(scan, own) = (uint16_t)(scan->slots_used + 1);
-        }
-        slot = find_slot(scan, text);
-        if (*slot != 0) {
-            return &scan->apis[*slot - 1];
-        }
-    }
-    if (count >= scan->apis_max || count >= DR_APIS_MAX) {
         return NULL;
+    }
+    if (scan->slots_used == 0) {
+        memset(scan->slots, 0, sizeof(scan->slots));
+    }
+    for (; scan->slots_used < count; scan->slots_used++) {
+        dora_slice own = key_text(scan->apis[scan->slots_used].key_raw);
+        *find_slot(scan, own) = (uint16_t)(scan->slots_used + 1);
+    }
+    uint16_t slot = *find_slot(scan, text);
+    return slot != 0 ? &scan->apis[slot - 1] : NULL;
+}
+
+/* The api that has this key, else a new one; NULL when there is no room. */
+static dr_api *place_api(request_scan *scan, const dora_value *key, dora_slice key_raw)
+{
+    size_t count = scan->request->api_count;
+    scan->keys_rise =
+        scan->keys_rise && key->type == DORA_INT && (count == 0 || key->integer > scan->last_key);
+    scan->last_key = scan->keys_rise ? key->integer : 0;
+    dr_api *api = scan->keys_rise ? NULL : find_api(scan, key_raw);
+    if (api != NULL || count >= scan->apis_max || count >= DR_APIS_MAX) {
+        return api;
     }
     scan->request->api_count++;
     scan->apis[count].key_raw = key_raw;
     return &scan->apis[count];
 }
 
-/* The members of one api; a name of the wrong shape stays empty, and is judged later. */
-static dora_err scan_api(dora_reader *reader, dr_api *api)
+/* A string of at most `max` bytes; anything else is checked and leaves `string` empty. */
+static dora_err scan_string(dora_reader *reader, size_t max, dora_slice *string)
 {
-    dora_value value = {.count = 0};
-    dora_value key;
-    dora_slice raw;
-    api->name = (dora_slice){NULL, 0};
-    api->param = LITERAL("N;");
-    if (reader->at < reader->len && reader->data[reader->at] != 'a') {
+    dora_value value;
+    *string = (dora_slice){NULL, 0};
+    if (dr_reader_next(reader) != 's') {
         return dora_reader_skip(reader, NULL);
     }
     dora_err err = dora_reader_value(reader, &value);
+    if (err == DORA_OK && value.string.len <= max) {
+        *string = value.string;
+    }
+    return err;
+}
+
+/* An int, negative ones as `negative`; anything else is checked and gives -1. */
+static dora_err scan_int(dora_reader *reader, int64_t negative, int64_t *number)
+{
+    dora_value value;
+    *number = -1;
+    if (dr_reader_next(reader) != 'i') {
+        return dora_reader_skip(reader, NULL);
+    }
+    dora_err err = dora_reader_value(reader, &value);
+    if (err == DORA_OK) {
+        *number = value.integer < 0 ? negative : value.integer;
+    }
+    return err;
+}
+
+/* A member that means nothing here. */
+static dora_err skip_member(dora_reader *reader)
+{
+    dora_value key;
+    dora_err err = dora_reader_key(reader, &key);
+    return err == DORA_OK ? dora_reader_skip(reader, NULL) : err;
+}
+
+/* The members of one api; a name of the wrong shape stays empty, and is judged later. */
+static dora_err scan_api(dora_reader *reader, dr_api *api)
+{
+    dora_value value;
+    api->name = (dora_slice){NULL, 0};
+    api->param = LITERAL("N;");
+    if (dr_reader_next(reader) != 'a') {
+        return dora_reader_skip(reader, NULL);
+    }
+    dora_err err = dora_reader_value(reader, &value);
+    if (err != DORA_OK) {
+        return err;
+    }
     for (size_t i = 0, count = value.count; err == DORA_OK && i < count; i++) {
-        err = dora_reader_key(reader, &key);
-        if (err != DORA_OK) {
-            return err;
-        }
-        size_t at = reader->at;
-        err = dora_reader_skip(reader, &raw);
-        if (err != DORA_OK || key.type != DORA_STRING) {
-            continue;
-        }
-        if (IS(key.string, "param")) {
-            api->param = raw;
-        } else if (IS(key.string, "name")) {
-            dora_reader again = *reader;
-            again.at = at;
-            bool is_string = raw.data[0] == 's' && dora_reader_value(&again, &value) == DORA_OK;
-            bool is_fit = is_string && value.string.len <= DR_API_NAME_MAX;
-            api->name = is_fit ? value.string : (dora_slice){NULL, 0};
+        if (PASS(reader, "s:4:\"name\";")) {
+            err = scan_string(reader, DR_API_NAME_MAX, &api->name);
+        } else if (PASS(reader, "s:5:\"param\";")) {
+            err = dora_reader_skip(reader, &api->param);
+        } else {
+            err = skip_member(reader);
         }
     }
     return err == DORA_OK ? dora_reader_end(reader) : err;
@@ -187,25 +223,28 @@ static dora_err scan_api(dora_reader *reader, dr_api *api)
 static dora_err scan_apis(request_scan *scan)
 {
     dora_reader *reader = &scan->reader;
-    dora_value value = {.count = 0};
-    dora_value key;
+    dora_value value;
     dr_api unplaced;
     scan->request->api_count = 0;
     scan->slots_used = 0;
+    scan->keys_rise = true;
     scan->api_fault = NULL;
-    if (reader->at < reader->len && reader->data[reader->at] != 'a') {
+    if (dr_reader_next(reader) != 'a') {
         scan->api_fault = "api is not a map";
         return dora_reader_skip(reader, NULL);
     }
     dora_err err = dora_reader_value(reader, &value);
+    if (err != DORA_OK) {
+        return err;
+    }
     for (size_t i = 0, count = value.count; err == DORA_OK && i < count; i++) {
         size_t key_at = reader->at;
-        err = dora_reader_key(reader, &key);
+        err = dora_reader_key(reader, &value);
         if (err != DORA_OK) {
             return err;
         }
         dora_slice key_raw = {reader->data + key_at, reader->at - key_at};
-        dr_api *api = place_api(scan, key_raw);
+        dr_api *api = place_api(scan, &value, key_raw);
         if (api == NULL) {
             scan->api_fault = "too many apis in one call";
             api = &unplaced;
@@ -215,61 +254,46 @@ static dora_err scan_apis(request_scan *scan)
     return err == DORA_OK ? dora_reader_end(reader) : err;
 }
 
-/* One member of the request whose key was read. Unknown ones, and Dora's own ones of a wrong shape,
- * are checked and left alone, as the original does. */
-static dora_err scan_member(request_scan *scan, dora_slice key)
+/* One member of the request. Unknown ones, and Dora's own ones of a wrong shape, are checked and
+ * left alone, as the original does. */
+static dora_err scan_member(request_scan *scan)
 {
-    dora_value value;
     dr_request *request = scan->request;
     dora_reader *reader = &scan->reader;
-    if (IS(key, "api")) {
+    if (PASS(reader, "s:3:\"api\";")) {
         return scan_apis(scan);
     }
-    if (reader->at < reader->len && reader->data[reader->at] == 'a') {
-        value.type = DORA_ARRAY;
-        dora_err err = dora_reader_skip(reader, NULL);
-        if (err != DORA_OK) {
-            return err;
-        }
-    } else {
-        dora_err err = dora_reader_value(reader, &value);
-        if (err != DORA_OK) {
-            return err;
-        }
+    if (PASS(reader, "s:4:\"guid\";")) {
+        return scan_string(reader, SIZE_MAX, &request->guid);
     }
-    bool is_string = value.type == DORA_STRING;
-    bool is_int = value.type == DORA_INT;
-    if (IS(key, "guid")) {
-        scan->has_guid = is_string;
-        request->guid = is_string ? value.string : (dora_slice){NULL, 0};
-    } else if (IS(key, "type")) {
-        scan->has_type = is_string;
-        scan->type = is_string ? value.string : (dora_slice){NULL, 0};
-    } else if (IS(key, "timeout")) {
-        request->timeout_ms = !is_int ? -1 : value.integer < 0 ? 0 : value.integer;
-    } else if (IS(key, "trace")) {
-        bool is_fit = is_string && value.string.len <= DR_TRACE_BYTES_MAX;
-        request->trace = is_fit ? value.string : (dora_slice){NULL, 0};
-    } else if (IS(key, "attempt")) {
-        request->attempt = is_int && value.integer >= 0 ? value.integer : -1;
+    if (PASS(reader, "s:4:\"type\";")) {
+        return scan_string(reader, SIZE_MAX, &scan->type);
     }
-    return DORA_OK;
+    if (PASS(reader, "s:7:\"timeout\";")) {
+        return scan_int(reader, 0, &request->timeout_ms);
+    }
+    if (PASS(reader, "s:5:\"trace\";")) {
+        return scan_string(reader, DR_TRACE_BYTES_MAX, &request->trace);
+    }
+    if (PASS(reader, "s:7:\"attempt\";")) {
+        return scan_int(reader, -1, &request->attempt);
+    }
+    return skip_member(reader);
 }
 
 static dora_err scan_request(request_scan *scan)
 {
-    dora_value value = {.count = 0};
+    dora_value value;
     dora_reader *reader = &scan->reader;
-    if (reader->len == 0 || reader->data[0] != 'a') {
+    if (dr_reader_next(reader) != 'a') {
         return DORA_EPROTO;
     }
     dora_err err = dora_reader_value(reader, &value);
+    if (err != DORA_OK) {
+        return err;
+    }
     for (size_t i = 0, count = value.count; err == DORA_OK && i < count; i++) {
-        err = dora_reader_key(reader, &value);
-        if (err == DORA_OK) {
-            bool is_string = value.type == DORA_STRING;
-            err = is_string ? scan_member(scan, value.string) : dora_reader_skip(reader, NULL);
-        }
+        err = scan_member(scan);
     }
     if (err == DORA_OK) {
         err = dora_reader_end(reader);
@@ -281,9 +305,8 @@ static dora_err scan_request(request_scan *scan)
 static const char *pick_single(dr_request *request, dr_api *apis)
 {
     bool is_command = request->type == DR_TYPE_SC;
-    dora_slice key = is_command ? LITERAL("cmd") : LITERAL("one");
     for (size_t i = 0; i < request->api_count; i++) {
-        if (api_has_key(&apis[i], key)) {
+        if (is_command ? IS(apis[i].key_raw, DR_KEY_CMD) : IS(apis[i].key_raw, DR_KEY_ONE)) {
             apis[0] = apis[i];
             request->api_count = 1;
             return NULL;
@@ -323,19 +346,18 @@ dora_err dr_request_decode(dora_slice body, const char *header_guid, dr_request 
     scan.request = request;
     scan.apis = apis;
     scan.apis_max = apis_max;
-    scan.has_guid = scan.has_type = false;
+    scan.type = (dora_slice){NULL, 0};
     scan.api_fault = NULL;
-    scan.slots_used = 0;
     *request = (dr_request){.timeout_ms = -1, .attempt = -1};
     dora_err err = scan_request(&scan);
     if (err != DORA_OK) {
         return refuse_body(error, err, scan.reader.at);
     }
-    if (!scan.has_guid || request->guid.len != DR_GUID_LEN ||
+    if (request->guid.len != DR_GUID_LEN ||
         (header_guid != NULL && memcmp(request->guid.data, header_guid, DR_GUID_LEN) != 0)) {
         return refuse(error, DORA_EPROTO, DORA_CODE_BAD_GUID, 0, "guid in body and header differ");
     }
-    if (!scan.has_type || !find_type(scan.type, &request->type)) {
+    if (!find_type(scan.type, &request->type)) {
         return refuse(error, DORA_EPROTO, DORA_CODE_BAD_TYPE, 0, "unknown or missing type");
     }
     const char *fault = judge_apis(&scan);

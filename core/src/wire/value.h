@@ -1,10 +1,31 @@
-/* value.h: the embedded writer behind <dora/value.h>, and the text of numbers. */
+/* value.h: the inner side of <dora/value.h>: what comes next in a reader, the embedded writer, and
+ * the text of numbers. */
 #ifndef DR_WIRE_VALUE_H
 #define DR_WIRE_VALUE_H
+
+#include <string.h>
 
 #include <dora/value.h>
 
 #include "base/limits.h"
+
+/* dr_reader_pass moves past `text`, which opens and closes no array, where that comes next. An int
+ * or a string has one encoding only, so that a key can be looked for by its bytes.
+ * Returns: false where something else comes; nothing has moved. */
+static inline bool dr_reader_pass(dora_reader *reader, const char *text, size_t len)
+{
+    if (reader->len - reader->at < len || memcmp(reader->data + reader->at, text, len) != 0) {
+        return false;
+    }
+    reader->at += len;
+    return true;
+}
+
+/* dr_reader_next is the tag of the next value or key; 0 where the bytes end. */
+static inline char dr_reader_next(const dora_reader *reader)
+{
+    return reader->at < reader->len ? reader->data[reader->at] : '\0';
+}
 
 /* dr_writer_grow_fn makes room for `need` bytes in all (never above writer->max): it moves the
  * writer->len bytes written so far and sets writer->data and writer->cap (at least `need`).

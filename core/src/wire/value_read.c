@@ -6,6 +6,14 @@
 /* The shortest pair is `i:0;N;`: an array cannot announce more pairs than fit into the rest. */
 #define PAIR_BYTES_MIN 6
 
+/* `:`, a number of at most SHORT_DIGITS and what ends it: so many bytes need no look at the end. */
+#define SHORT_DIGITS 4
+#define SHORT_HEAD_BYTES (SHORT_DIGITS + 2)
+
+/* Kept apart, so that what most values take has no registers to save. */
+#define NOINLINE __attribute__((noinline))
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 void dora_reader_init(dora_reader *reader, dora_slice bytes)
 {
     reader->data = bytes.data;
@@ -22,9 +30,15 @@ static dora_err fail_at(dora_reader *reader, size_t at)
     return DORA_EPROTO;
 }
 
+/* A digit's value, or more than 9. */
+static inline unsigned digit_of(char byte)
+{
+    return (unsigned)(unsigned char)byte - '0';
+}
+
 static inline bool is_digit(char byte)
 {
-    return byte >= '0' && byte <= '9';
+    return digit_of(byte) <= 9;
 }
 
 /* A decimal number without sign or leading zeros, at most `max`. `*at` moves past it or, when
@@ -69,7 +83,7 @@ static inline bool scan_text(const dora_reader *reader, size_t *at, const char *
 }
 
 /* Below, `at` is the byte behind the tag. */
-static inline dora_err read_int(dora_reader *reader, size_t at, dora_value *value)
+static dora_err read_int(dora_reader *reader, size_t at, dora_value *value)
 {
     uint64_t number = 0;
     if (!scan_text(reader, &at, ":", 1)) {
@@ -94,7 +108,7 @@ static inline dora_err read_int(dora_reader *reader, size_t at, dora_value *valu
     return DORA_OK;
 }
 
-static inline dora_err read_string(dora_reader *reader, size_t at, dora_value *value)
+static dora_err read_string(dora_reader *reader, size_t at, dora_value *value)
 {
     uint64_t len = 0;
     if (!scan_text(reader, &at, ":", 1)) {
@@ -180,7 +194,7 @@ static dora_err read_array(dora_reader *reader, size_t at, dora_value *value)
     return DORA_OK;
 }
 
-static inline dora_err read_value(dora_reader *reader, dora_value *value, bool is_wanted)
+NOINLINE static dora_err read_value(dora_reader *reader, dora_value *value, bool is_wanted)
 {
     size_t at = reader->at;
     if (at >= reader->len) {
@@ -210,7 +224,7 @@ static inline dora_err read_value(dora_reader *reader, dora_value *value, bool i
     }
 }
 
-static inline dora_err read_key(dora_reader *reader, dora_value *key)
+NOINLINE static dora_err read_key(dora_reader *reader, dora_value *key)
 {
     size_t at = reader->at;
     if (at < reader->len && reader->data[at] == 's') {
@@ -222,14 +236,108 @@ static inline dora_err read_key(dora_reader *reader, dora_value *key)
     return DORA_EPROTO;
 }
 
+/* Nearly every value is well formed, and its number short: quick_... reads those with few
+ * comparisons. All else, errors too, is left to the read_... of the same name: it answers false,
+ * and nothing has moved. `at` is the byte behind the tag. */
+
+/* quick_number. Returns: the place behind it; 0 where it is not as simple as that. */
+static inline size_t quick_number(const dora_reader *reader, size_t at, unsigned *number)
+{
+    const char *data = reader->data;
+    if (reader->len - at < SHORT_HEAD_BYTES || data[at] != ':') {
+        return 0;
+    }
+    size_t i = at + 1;
+    unsigned value = digit_of(data[i++]);
+    if (value > 9) {
+        return 0;
+    }
+    while (value != 0 && is_digit(data[i])) {
+        if (i - at > SHORT_DIGITS) {
+            return 0;
+        }
+        value = value * 10 + digit_of(data[i++]);
+    }
+    *number = value;
+    return i;
+}
+
+static inline bool quick_int(dora_reader *reader, size_t at, dora_value *value)
+{
+    unsigned number;
+    const size_t end = quick_number(reader, at, &number);
+    if (end == 0 || reader->data[end] != ';') {
+        return false;
+    }
+    value->type = DORA_INT;
+    value->integer = number;
+    reader->at = end + 1;
+    return true;
+}
+
+static inline bool quick_string(dora_reader *reader, size_t at, dora_value *value)
+{
+    unsigned len;
+    const size_t head_end = quick_number(reader, at, &len);
+    const char *data = reader->data + head_end;
+    if (head_end == 0 || reader->len - head_end < (size_t)len + 4 || memcmp(data, ":\"", 2) != 0 ||
+        memcmp(data + 2 + len, "\";", 2) != 0) {
+        return false;
+    }
+    value->type = DORA_STRING;
+    value->string = (dora_slice){data + 2, len};
+    reader->at = head_end + len + 4;
+    return true;
+}
+
+static inline bool quick_array(dora_reader *reader, size_t at, dora_value *value)
+{
+    unsigned count;
+    const size_t head_end = quick_number(reader, at, &count);
+    if (head_end == 0 || reader->len - head_end < (size_t)count * PAIR_BYTES_MIN + 2 ||
+        memcmp(reader->data + head_end, ":{", 2) != 0 || count > reader->members_left ||
+        reader->depth >= DR_VALUE_DEPTH_MAX) {
+        return false;
+    }
+    reader->members_left -= count;
+    reader->depth++;
+    value->type = DORA_ARRAY;
+    value->count = count;
+    reader->at = head_end + 2;
+    return true;
+}
+
+ALWAYS_INLINE dora_err take_value(dora_reader *reader, dora_value *value, bool is_wanted)
+{
+    const char tag = dr_reader_next(reader);
+    const size_t at = reader->at + 1;
+    if ((tag == 's' && quick_string(reader, at, value)) ||
+        (tag == 'i' && quick_int(reader, at, value)) ||
+        (tag == 'a' && quick_array(reader, at, value))) {
+        return DORA_OK;
+    }
+    return read_value(reader, value, is_wanted);
+}
+
+ALWAYS_INLINE dora_err take_key(dora_reader *reader, dora_value *key)
+{
+    const char tag = dr_reader_next(reader);
+    const size_t at = reader->at + 1;
+    if ((tag == 's' && quick_string(reader, at, key)) ||
+        (tag == 'i' && quick_int(reader, at, key))) {
+        return DORA_OK;
+    }
+    return read_key(reader, key);
+}
+
 dora_err dora_reader_value(dora_reader *reader, dora_value *value)
 {
-    return read_value(reader, value, true);
+    return take_value(reader, value, true);
 }
 
 dora_err dora_reader_key(dora_reader *reader, dora_value *key)
 {
-    return read_key(reader, key);
+    return take_key(reader, key);
 }
 
 dora_err dora_reader_end(dora_reader *reader)
@@ -242,32 +350,33 @@ dora_err dora_reader_end(dora_reader *reader)
     return DORA_OK;
 }
 
+/* `left` counts the keys and values that a level still needs, as dora_writer does: odd, and a value
+ * is next; even, and a key is. */
 dora_err dora_reader_skip(dora_reader *reader, dora_slice *raw)
 {
-    uint32_t pairs_left[DR_VALUE_DEPTH_MAX];
-    uint32_t level = 0; /* arrays opened here */
+    uint32_t outer[DR_VALUE_DEPTH_MAX]; /* what the levels around still need */
+    uint32_t level = 0;                 /* arrays opened here */
+    uint32_t left = 1;
     size_t start = reader->at;
     dora_value value;
     for (;;) {
-        dora_err err = read_value(reader, &value, false);
-        if (err != DORA_OK) {
-            return err;
-        }
-        if (value.type == DORA_ARRAY) {
-            pairs_left[level++] = (uint32_t)value.count;
-        }
-        while (level > 0 && pairs_left[level - 1] == 0) {
-            err = dora_reader_end(reader);
-            if (err != DORA_OK) {
-                return err;
+        dora_err err;
+        if ((left & 1) != 0) {
+            err = take_value(reader, &value, false);
+            left--;
+            if (err == DORA_OK && value.type == DORA_ARRAY) {
+                outer[level++] = left;
+                left = (uint32_t)value.count * 2;
             }
-            level--;
-        }
-        if (level == 0) {
+        } else if (left > 0) {
+            err = take_key(reader, &value);
+            left--;
+        } else if (level > 0) {
+            err = dora_reader_end(reader);
+            left = outer[--level];
+        } else {
             break;
         }
-        pairs_left[level - 1]--;
-        err = read_key(reader, &value);
         if (err != DORA_OK) {
             return err;
         }
