@@ -290,9 +290,9 @@ static uint32_t deliver(dr_pool *pool, batch *found, dr_outcome_fn fn, void *use
 size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, void *user)
 {
     size_t total = 0;
-    batch found = {.count = BATCH};
+    batch found; /* not zeroed: it is large, and most of it is not used */
     dr_wake_all(pool, &pool->owed[reactor]); /* they work while this one looks */
-    while (found.count == BATCH || found.is_settling) {
+    do {
         dr_wakes wakes = {0};
         found.count = 0;
         found.is_settling = false;
@@ -316,7 +316,7 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
             dr_record_free(pool, found.items[i].task);
         }
         pthread_mutex_unlock(&pool->lock);
-    }
+    } while (found.count == BATCH || found.is_settling);
     dr_wake_all(pool, &pool->owed[reactor]); /* what `fn` has submitted */
     return total;
 }

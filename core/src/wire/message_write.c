@@ -52,7 +52,11 @@ dora_err dr_put_array(dr_buf *out, size_t count)
 
 dora_err dr_put_end(dr_buf *out)
 {
-    return PUT(out, "}");
+    dora_err err = dr_buf_reserve(out, 1);
+    if (err == DORA_OK) {
+        out->data[out->len++] = '}';
+    }
+    return err;
 }
 
 static char *copy(char *to, const char *bytes, size_t len)

@@ -264,6 +264,10 @@ size_t dr_int_text(int64_t number, char text[DR_INT_TEXT_MAX])
                                 "3233343536373839404142434445464748495051525354555657585960616263"
                                 "6465666768697071727374757677787980818283848586878889909192939495"
                                 "96979899";
+    if (number >= 0 && number < 10) {
+        text[0] = (char)('0' + number); /* most lengths and codes are no longer */
+        return 1;
+    }
     char digits[DR_INT_TEXT_MAX];
     size_t at = sizeof(digits);
     uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
@@ -272,7 +276,7 @@ size_t dr_int_text(int64_t number, char text[DR_INT_TEXT_MAX])
         memcpy(digits + at, pairs + rest % 100 * 2, 2);
         rest /= 100;
     }
-    if (rest > 0 || at == sizeof(digits)) {
+    if (rest > 0) {
         digits[--at] = (char)('0' + rest);
     }
     if (number < 0) {
