@@ -47,7 +47,8 @@ static bool is_asleep(setting *self)
 static void submit(setting *self)
 {
     uint32_t task;
-    const dr_task_input input = {.name = {"/a", 2}, .guid = "0123456789abcdef0123456789abcdef"};
+    const dr_task_input input = {
+        .name = {"/a", 2}, .param = {"N;", 2}, .guid = "0123456789abcdef0123456789abcdef"};
     assert_int_equal(dr_dispatch_submit(&self->pool, &input, &task), 0);
 }
 

@@ -41,7 +41,7 @@ static void read_times(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
     const uint64_t run_ns = *(const volatile uint64_t *)&shared->run_ns;
     const uint64_t queue_ns = start_ns > record->submitted_ns ? start_ns - record->submitted_ns : 0;
     const uint64_t most = now_ns - record->submitted_ns + CLOCK_SLACK_NS;
-    outcome->is_timed = !dora_code_is_not_run(outcome->code);
+    outcome->is_timed = outcome->code == 0 || !dora_code_is_not_run(outcome->code);
     outcome->queue_ns = queue_ns < most ? queue_ns : most;
     outcome->run_ns = run_ns < most ? run_ns : most;
     learn(pool, record->api, run_ns);

@@ -148,7 +148,7 @@ static dr_api *place_api(request_scan *scan, const dora_value *key, dora_slice k
     scan->keys_rise =
         scan->keys_rise && key->type == DORA_INT && (count == 0 || key->integer > scan->last_key);
     scan->last_key = scan->keys_rise ? key->integer : 0;
-    dr_api *api = scan->keys_rise ? NULL : find_api(scan, key_raw);
+    dr_api *api = scan->keys_rise || count == 0 ? NULL : find_api(scan, key_raw);
     if (api != NULL || count >= scan->apis_max || count >= DR_APIS_MAX) {
         return api;
     }

@@ -340,7 +340,7 @@ dora_err dora_reader_key(dora_reader *reader, dora_value *key)
     return take_key(reader, key);
 }
 
-dora_err dora_reader_end(dora_reader *reader)
+static inline dora_err read_end(dora_reader *reader)
 {
     if (reader->depth == 0 || reader->at >= reader->len || reader->data[reader->at] != '}') {
         return DORA_EPROTO;
@@ -348,6 +348,11 @@ dora_err dora_reader_end(dora_reader *reader)
     reader->at++;
     reader->depth--;
     return DORA_OK;
+}
+
+dora_err dora_reader_end(dora_reader *reader)
+{
+    return read_end(reader);
 }
 
 /* `left` counts the keys and values that a level still needs, as dora_writer does: odd, and a value
@@ -372,7 +377,7 @@ dora_err dora_reader_skip(dora_reader *reader, dora_slice *raw)
             err = take_key(reader, &value);
             left--;
         } else if (level > 0) {
-            err = dora_reader_end(reader);
+            err = read_end(reader);
             left = outer[--level];
         } else {
             break;
