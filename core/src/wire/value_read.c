@@ -307,37 +307,24 @@ static inline bool quick_array(dora_reader *reader, size_t at, dora_value *value
     return true;
 }
 
-ALWAYS_INLINE dora_err take_value(dora_reader *reader, dora_value *value, bool is_wanted)
+/* take reads a key, or else a value, the quick way. Returns: false where there is none such. */
+ALWAYS_INLINE bool take(dora_reader *reader, dora_value *value, bool is_key)
 {
     const char tag = dr_reader_next(reader);
     const size_t at = reader->at + 1;
-    if ((tag == 's' && quick_string(reader, at, value)) ||
-        (tag == 'i' && quick_int(reader, at, value)) ||
-        (tag == 'a' && quick_array(reader, at, value))) {
-        return DORA_OK;
-    }
-    return read_value(reader, value, is_wanted);
-}
-
-ALWAYS_INLINE dora_err take_key(dora_reader *reader, dora_value *key)
-{
-    const char tag = dr_reader_next(reader);
-    const size_t at = reader->at + 1;
-    if ((tag == 's' && quick_string(reader, at, key)) ||
-        (tag == 'i' && quick_int(reader, at, key))) {
-        return DORA_OK;
-    }
-    return read_key(reader, key);
+    return (tag == 's' && quick_string(reader, at, value)) ||
+           (tag == 'i' && quick_int(reader, at, value)) ||
+           (tag == 'a' && !is_key && quick_array(reader, at, value));
 }
 
 dora_err dora_reader_value(dora_reader *reader, dora_value *value)
 {
-    return take_value(reader, value, true);
+    return take(reader, value, false) ? DORA_OK : read_value(reader, value, true);
 }
 
 dora_err dora_reader_key(dora_reader *reader, dora_value *key)
 {
-    return take_key(reader, key);
+    return take(reader, key, true) ? DORA_OK : read_key(reader, key);
 }
 
 static inline dora_err read_end(dora_reader *reader)
@@ -355,6 +342,24 @@ dora_err dora_reader_end(dora_reader *reader)
     return read_end(reader);
 }
 
+/* pass reads a key or value that nobody wants, and says how many pairs it opens, if it `is_array`.
+ */
+ALWAYS_INLINE dora_err pass(dora_reader *reader, bool is_key, bool *is_array, size_t *count)
+{
+    dora_value value;
+    dora_value odd; /* apart, so that the other needs no memory */
+    dora_err err = DORA_OK;
+    if (take(reader, &value, is_key)) {
+        *is_array = value.type == DORA_ARRAY;
+        *count = *is_array ? value.count : 0;
+    } else {
+        err = is_key ? read_key(reader, &odd) : read_value(reader, &odd, false);
+        *is_array = err == DORA_OK && odd.type == DORA_ARRAY;
+        *count = *is_array ? odd.count : 0;
+    }
+    return err;
+}
+
 /* `left` counts the keys and values that a level still needs, as dora_writer does: odd, and a value
  * is next; even, and a key is. */
 dora_err dora_reader_skip(dora_reader *reader, dora_slice *raw)
@@ -363,27 +368,23 @@ dora_err dora_reader_skip(dora_reader *reader, dora_slice *raw)
     uint32_t level = 0;                 /* arrays opened here */
     uint32_t left = 1;
     size_t start = reader->at;
-    dora_value value;
-    for (;;) {
+    while (left > 0 || level > 0) {
         dora_err err;
-        if ((left & 1) != 0) {
-            err = take_value(reader, &value, false);
-            left--;
-            if (err == DORA_OK && value.type == DORA_ARRAY) {
-                outer[level++] = left;
-                left = (uint32_t)value.count * 2;
-            }
-        } else if (left > 0) {
-            err = take_key(reader, &value);
-            left--;
-        } else if (level > 0) {
+        bool is_array = false;
+        size_t count = 0;
+        if (left == 0) {
             err = read_end(reader);
             left = outer[--level];
         } else {
-            break;
+            err = pass(reader, (left & 1) == 0, &is_array, &count);
+            left--;
         }
         if (err != DORA_OK) {
             return err;
+        }
+        if (is_array) {
+            outer[level++] = left;
+            left = (uint32_t)count * 2;
         }
     }
     if (raw != NULL) {
