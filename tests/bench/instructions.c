@@ -141,7 +141,7 @@ static bool on_outcome(const dr_outcome *outcome, void *user)
 COUNTED counted_dispatch_collect(bench *self)
 {
     check(dr_dispatch_collect(&self->pool, 0, on_outcome, self) == 1, "collect");
-    dr_dispatch_release(&self->pool, self->task);
+    dr_dispatch_release(&self->pool, &self->task, 1);
 }
 
 static dora_err invoke(void *host, void *handler, const dora_request *request, dora_reply *reply)

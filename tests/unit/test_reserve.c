@@ -88,11 +88,11 @@ static void reserved_tasks_wait_for_their_commit(void **state)
     assert_int_equal(reserve(&self, &none), DORA_CODE_OVERLOADED);
     assert_int_equal(self.pool.refused, 1);
     assert_true(dr_inbox_is_empty(&self.pool.region, slot));
-    dr_dispatch_unreserve(&self.pool, tasks[3]);
+    dr_dispatch_unreserve(&self.pool, &tasks[3], 1);
     assert_int_equal(reserve(&self, &tasks[3]), 0);
     for (uint32_t i = 0; i < 4; i++) {
         assert_int_equal(reserve(&self, &none), DORA_CODE_OVERLOADED);
-        dr_dispatch_commit(&self.pool, tasks[i]);
+        dr_dispatch_commit(&self.pool, &tasks[i], 1);
     }
     assert_false(dr_inbox_is_empty(&self.pool.region, slot));
     assert_int_equal(self.pool.reserved_count, 0);
@@ -139,9 +139,9 @@ static void reserved_tasks_run_or_leave_no_trace(void **state)
         }
         for (uint32_t i = 0; i < 8; i++) {
             if (round % 2 == 0) {
-                dr_dispatch_commit(&self.pool, tasks[i]);
+                dr_dispatch_commit(&self.pool, &tasks[i], 1);
             } else {
-                dr_dispatch_unreserve(&self.pool, tasks[i]);
+                dr_dispatch_unreserve(&self.pool, &tasks[i], 1);
             }
         }
         while (seen.count < (round / 2 + 1) * 8) {

@@ -423,7 +423,7 @@ static void only_what_does_not_run_fills_the_queue(void **state)
     (void)add_worker(&at);
     for (int i = 0; i < 6; i++) {
         assert_int_equal(dr_dispatch_reserve(&at.pool, &input, &task), 0);
-        dr_dispatch_commit(&at.pool, task);
+        dr_dispatch_commit(&at.pool, &task, 1);
     }
     assert_int_equal(dr_dispatch_reserve(&at.pool, &input, &task), DORA_CODE_OVERLOADED);
     tear_down(&at);

@@ -77,23 +77,12 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     }
 }
 
-/* commit lets the workers have what has its place; unplace gives the places back. */
-static void commit(dr_call *call)
-{
-    for (uint32_t i = 0; i < call->count; i++) {
-        if (call->parts[i].state == DR_PART_PENDING) {
-            dr_dispatch_commit(call->parts[i].pool, call->parts[i].task);
-        }
-    }
-}
-
+/* unplace gives the places of a call back. */
 static void unplace(dr_call *call)
 {
+    dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_unreserve);
     for (uint32_t i = 0; i < call->count; i++) {
-        if (call->parts[i].state == DR_PART_PENDING) {
-            call->parts[i].state = DR_PART_DONE;
-            dr_dispatch_unreserve(call->parts[i].pool, call->parts[i].task);
-        }
+        call->parts[i].state = DR_PART_DONE;
     }
 }
 
@@ -120,7 +109,7 @@ void dr_call_wait(const dr_asker *asker, const dr_request *request)
         dr_repeat_answer(call, known);
         return;
     }
-    commit(call);
+    dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_commit);
     if (call->left == 0) {
         dr_reply_call(call);
     } else {
@@ -143,7 +132,7 @@ static int64_t reserve(dr_call *call, uint32_t index, const dr_request *request)
 static void unreserve(dr_call *call, uint32_t count)
 {
     while (count-- > 0) {
-        dr_dispatch_unreserve(call->parts[count].pool, call->parts[count].task);
+        dr_dispatch_unreserve(call->parts[count].pool, &call->parts[count].task, 1);
     }
 }
 
@@ -202,7 +191,7 @@ void dr_call_accept(const dr_asker *asker, const dr_request *request)
     }
     for (uint32_t i = 0; i < call->count; i++) {
         call->parts[i].state = DR_PART_PENDING;
-        dr_dispatch_commit(call->parts[i].pool, call->parts[i].task);
     }
+    dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_commit);
     dr_reactor_tick_soon(&asker->lane->reactor);
 }

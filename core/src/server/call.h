@@ -64,6 +64,11 @@ void dr_call_abandon(dr_call *call);
 void dr_call_forget(const dr_asker *asker, dr_call *first);
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
 
+/* dr_call_tasks gives the tasks of all parts in a state to a function of dispatch.h: many at once,
+ * for its lock. */
+typedef void (*dr_call_tasks_fn)(dr_pool *pool, const uint32_t *tasks, uint32_t count);
+void dr_call_tasks(const dr_call *call, dr_part_state state, dr_call_tasks_fn fn);
+
 /* call.c: dr_call_request goes on with the plain body of a request, dr_call_run with what was found
  * in it: its apis are lane->apis. */
 void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body);

@@ -5,6 +5,8 @@
 #include "server/aside.h"
 #include "server/repeat.h"
 
+#define TASKS_AT_ONCE 16u /* under one lock, for which other reactors may wait */
+
 /* kept_of is what a multi call, or one that is not answered, has to remember of an api. */
 static dora_slice kept_of(const dr_request *request, const dr_api *api)
 {
@@ -58,15 +60,35 @@ dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
     return call;
 }
 
+void dr_call_tasks(const dr_call *call, dr_part_state state, dr_call_tasks_fn fn)
+{
+    uint32_t tasks[TASKS_AT_ONCE];
+    uint32_t count = 0;
+    dr_pool *pool = NULL;
+    for (uint32_t i = 0; i < call->count; i++) {
+        const dr_part *one = &call->parts[i];
+        if (one->state != state) {
+            continue;
+        }
+        if (count == TASKS_AT_ONCE || (count > 0 && one->pool != pool)) {
+            fn(pool, tasks, count);
+            count = 0;
+        }
+        pool = one->pool;
+        tasks[count++] = one->task;
+    }
+    if (count > 0) {
+        fn(pool, tasks, count);
+    }
+}
+
 void dr_call_free(dr_call *call)
 {
     dr_lane *lane = call->lane;
     for (uint32_t i = 0; i < call->count; i++) {
         free(call->parts[i].copy);
-        if (call->parts[i].state == DR_PART_KEPT) {
-            dr_dispatch_release(call->parts[i].pool, call->parts[i].task);
-        }
     }
+    dr_call_tasks(call, DR_PART_KEPT, dr_dispatch_release);
     dr_asker_remove(call);
     lane->calls--;
     if (call->is_spare) {

@@ -321,9 +321,11 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
     return total;
 }
 
-void dr_dispatch_release(dr_pool *pool, uint32_t task)
+void dr_dispatch_release(dr_pool *pool, const uint32_t *tasks, uint32_t count)
 {
     pthread_mutex_lock(&pool->lock);
-    dr_record_free(pool, task);
+    for (uint32_t i = 0; i < count; i++) {
+        dr_record_free(pool, tasks[i]);
+    }
     pthread_mutex_unlock(&pool->lock);
 }

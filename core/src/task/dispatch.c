@@ -188,10 +188,9 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     return 0;
 }
 
-void dr_dispatch_commit(dr_pool *pool, uint32_t task)
+/* enter lets workers have a task that is filled: it is handed to one, or waits. */
+static void enter(dr_pool *pool, uint32_t task, dr_wakes *owed)
 {
-    dr_wakes *owed = &pool->owed[pool->records[task].reactor];
-    pthread_mutex_lock(&pool->lock);
     pool->reserved_count--;
     /* First come, first served: nobody overtakes the queue. */
     if (pool->waiting.first != DR_NONE || !dr_place(pool, task, owed)) {
@@ -199,17 +198,28 @@ void dr_dispatch_commit(dr_pool *pool, uint32_t task)
         dr_record_append(pool, &pool->waiting, task);
         pool->waiting_count++;
     }
+}
+
+void dr_dispatch_commit(dr_pool *pool, const uint32_t *tasks, uint32_t count)
+{
+    dr_wakes *owed = &pool->owed[pool->records[tasks[0]].reactor];
+    pthread_mutex_lock(&pool->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        enter(pool, tasks[i], owed);
+    }
     pthread_mutex_unlock(&pool->lock);
     if (owed->tasks >= DR_OWED_TASKS_MAX || owed->cost_ns >= DR_WAKE_PRICE_NS) {
         dr_wake_all(pool, owed);
     }
 }
 
-void dr_dispatch_unreserve(dr_pool *pool, uint32_t task)
+void dr_dispatch_unreserve(dr_pool *pool, const uint32_t *tasks, uint32_t count)
 {
     pthread_mutex_lock(&pool->lock);
-    pool->reserved_count--;
-    dr_record_free(pool, task);
+    for (uint32_t i = 0; i < count; i++) {
+        pool->reserved_count--;
+        dr_record_free(pool, tasks[i]);
+    }
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -217,7 +227,7 @@ int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *
 {
     const int64_t code = dr_dispatch_reserve(pool, input, task);
     if (code == 0) {
-        dr_dispatch_commit(pool, *task);
+        dr_dispatch_commit(pool, task, 1);
     }
     return code;
 }

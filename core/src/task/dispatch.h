@@ -50,10 +50,10 @@ int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *
 /* dr_dispatch_reserve and dr_dispatch_commit are the two halves of it, for tasks of which all or
  * none are to run: a reserved task has its place, and no worker sees it before it is committed,
  * which cannot fail. dr_dispatch_unreserve gives the place back. Every reserved task must get one
- * of the two. Thread: the reactor `input->reactor`. */
+ * of the two; each takes one task or more of a reactor. Thread: the reactor `input->reactor`. */
 int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task);
-void dr_dispatch_commit(dr_pool *pool, uint32_t task);
-void dr_dispatch_unreserve(dr_pool *pool, uint32_t task);
+void dr_dispatch_commit(dr_pool *pool, const uint32_t *tasks, uint32_t count);
+void dr_dispatch_unreserve(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 
 /* dr_dispatch_collect gives every finished task of a reactor, and every one that died, to `fn`; it
  * hands waiting tasks to the workers that became free. Returns: how many. Thread: that reactor. */
@@ -62,8 +62,8 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
 /* dr_dispatch_has_ready says, without the lock, whether collect would find something. */
 bool dr_dispatch_has_ready(dr_pool *pool, uint32_t reactor);
 
-/* dr_dispatch_release frees a task whose block was kept. */
-void dr_dispatch_release(dr_pool *pool, uint32_t task);
+/* dr_dispatch_release frees tasks whose blocks were kept. */
+void dr_dispatch_release(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 
 /* dr_dispatch_cancel drops a task that no worker has started. Returns: false when one has; its
  * outcome then comes as ever. */
