@@ -2,6 +2,7 @@
 #include "binding.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 /* ---- the program ---- */
 
@@ -134,6 +135,19 @@ static PyObject *module_is_zygote(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
     return PyBool_FromLong(dora_is_zygote());
 }
 
+PyDoc_STRVAR(leave_doc, "leave($module, status, /)\n--\n\n"
+                        "End the process: C's buffered output is written, nothing is taken apart.");
+
+static PyObject *module_leave(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    int status = 0;
+    if (!PyArg_ParseTuple(args, "i:leave", &status)) {
+        return NULL;
+    }
+    (void)fflush(NULL);
+    _exit(status);
+}
+
 /* ---- the module ---- */
 
 static int module_exec(PyObject *module)
@@ -215,6 +229,7 @@ static void module_free(void *module)
 static PyMethodDef module_methods[] = {
     {"main", KEYWORDS(module_main), METH_VARARGS | METH_KEYWORDS, main_doc},
     {"zygote", module_zygote, METH_VARARGS, zygote_doc},
+    {"leave", module_leave, METH_VARARGS, leave_doc},
     {"is_zygote", module_is_zygote, METH_NOARGS, is_zygote_doc},
     {"pack", KEYWORDS(dr_py_pack), METH_VARARGS | METH_KEYWORDS, dr_py_pack_doc},
     {"unpack", dr_py_unpack, METH_O, dr_py_unpack_doc},

@@ -251,3 +251,42 @@ def test_a_child_process_of_a_handler_is_its_own(serve):
     )
     with dora.Client(one.node, timeout=DEADLINE_S) as client:
         assert client.call("/child") == ["False", -signal.SIGTERM]
+
+
+def test_what_a_leaving_worker_still_does(serve, tmp_path):
+    """Stop hooks, threads, atexit, buffered files of before and after the fork: all once."""
+    one = serve(
+        f"""
+        import atexit, threading, time
+        import dora
+
+        app = dora.App()
+        early = open({str(tmp_path / "early")!r}, "a")
+        early.write("loaded\\n")
+
+        @app.worker_start
+        def start():
+            global late
+            late = open({str(tmp_path / "late")!r}, "a")
+            atexit.register(late.write, "atexit\\n")
+            threading.Thread(target=lambda: (stopping.wait(), late.write("thread\\n"))).start()
+
+        stopping = threading.Event()
+
+        @app.worker_stop
+        def stop():
+            late.write("stop\\n")
+            stopping.set()
+
+        @app.api("/write")
+        def write(param):
+            early.write("called\\n")
+        """,
+        "--workers",
+        "1",
+    )
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        client.call("/write")
+    assert one.stop() == 0
+    assert (tmp_path / "early").read_text() == "loaded\ncalled\n"
+    assert (tmp_path / "late").read_text() == "stop\nthread\natexit\n"

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import _dora, _run
+from . import _dora, _leave, _run
 
 
 def main() -> int:
@@ -11,7 +11,7 @@ def main() -> int:
     os.environ.setdefault("DORA_PYTHON", sys.executable)
     if sys.argv[1:2] == ["zygote"]:
         return _run.zygote(None)
-    _run.flush()
+    _leave.flush_std()
     return _dora.main(["dora", *sys.argv[1:]], _run.ZYGOTE)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, TypeVar, final
+from typing import Any, NoReturn, TypeVar, final
 import builtins
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -354,6 +354,9 @@ def zygote(app: App | None = None, /) -> int:
 
 def is_zygote() -> bool:
     """Whether this process was started by a server to be a zygote."""
+
+def leave(status: int, /) -> NoReturn:
+    """End the process; C's buffered output is written."""
 
 def log(level: int, tag: str, file: str, line: int, msg: str, /) -> bool:
     """Add a record to the server's log; False outside of one."""

@@ -10,7 +10,7 @@ import os
 import sys
 import types
 
-from . import _dora, _log
+from . import _dora, _leave, _log
 
 
 class _Loaded(BaseException):
@@ -54,15 +54,14 @@ def _load_target(target: str) -> _dora.App:
 
 def before_fork() -> None:
     """Leave nothing that a child would write or collect a second time."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+    _leave.flush_std()
     gc.freeze()
 
 
 def before_first_fork() -> None:
     """As before_fork, once the garbage of loading is gone."""
     gc.collect()
+    _leave.before_first_fork()
     before_fork()
 
 

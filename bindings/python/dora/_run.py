@@ -6,23 +6,13 @@ import os
 import sys
 import threading
 
-from . import _dora, _load
+from . import _dora, _leave, _load
 
 ZYGOTE = [sys.executable, "-m", "dora", "zygote"]
 
 # The flags of `dora serve`; those that may stand several times take a list.
 FLAGS = ("config", "host", "port", "http", "admin", "unix", "workers", "advertise")
 FLAGS_MANY = ("redis", "group")
-
-# How long a worker that was told to leave waits for threads of the application, in seconds.
-LEAVE_S = 2.0
-
-
-def flush() -> None:
-    """Write out what Python has buffered: the C side prints past Python's buffers."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
 
 
 def zygote(app: _dora.App | None) -> int:
@@ -35,21 +25,9 @@ def zygote(app: _dora.App | None) -> int:
             stream.reconfigure(line_buffering=True)  # lines reach the log when printed
     pid = os.getpid()
     status = _dora.zygote(app)
-    if os.getpid() != pid and threading.active_count() > 1:
-        _leave_soon(status)
+    if os.getpid() != pid:
+        _leave.leave(status)
     return status
-
-
-def _leave_soon(status: int) -> None:
-    """Python's exit waits for the application's threads: for a worker, not for ever."""
-
-    def leave() -> None:
-        flush()
-        os._exit(status)
-
-    timer = threading.Timer(LEAVE_S, leave)
-    timer.daemon = True
-    timer.start()
 
 
 def arguments(options: dict[str, object]) -> list[str]:
@@ -88,7 +66,7 @@ def run(app: _dora.App, options: dict[str, object]) -> None:
     file = program_file()
     os.environ.setdefault("DORA_PYTHON", sys.executable)
     again = [sys.executable, *sys.orig_argv[1:]]
-    flush()
+    _leave.flush_std()
     status = _dora.main(["dora", "serve", *flags, "--", file], ZYGOTE, again, file)
     if status != 0:
         raise SystemExit(status)
