@@ -1,6 +1,8 @@
 /* php_dora.c: the extension's module: classes, globals, start and end. */
 #include "php_dora.h"
 
+#include <unistd.h>
+
 #include "ext/standard/info.h"
 #include "zend_exceptions.h"
 
@@ -63,8 +65,14 @@ static PHP_MINIT_FUNCTION(dora)
     return SUCCESS;
 }
 
+/* A worker leaves here, after the end of its request: its functions and classes are the zygote's,
+ * and taking them apart would first copy the pages they lie in. */
 static PHP_MSHUTDOWN_FUNCTION(dora)
 {
+    if (DORA_G(is_worker)) {
+        (void)fflush(NULL);
+        _exit(EG(exit_status));
+    }
     php_dora_ini_unregister(module_number, type);
     return SUCCESS;
 }

@@ -39,6 +39,7 @@ uint32_t timeout_ms;
 php_dora_role role;
 php_dora_app *app;         /* of a zygote: what it serves; holds a reference */
 zif_handler chdir_handler; /* of a worker: PHP's own chdir() */
+bool is_worker;            /* forked by a zygote */
 bool cwd_changed;          /* of a worker: the task called chdir() */
 ZEND_END_MODULE_GLOBALS(dora)
 

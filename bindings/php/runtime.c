@@ -17,7 +17,6 @@
 /* host is what the callbacks share: one zygote, or after the fork one worker. */
 typedef struct host {
     php_dora_snapshot snapshot;
-    bool is_worker;
     bool has_bailed_out; /* a fatal error: PHP code must not run any more */
 } host;
 
@@ -62,7 +61,7 @@ static dora_err host_load(void *user, dora_app *app, const char *target, dora_er
     if (err != DORA_OK) {
         return err;
     }
-    if (DORA_G(app)->rpc_server != NULL && !self->is_worker) {
+    if (DORA_G(app)->rpc_server != NULL && !DORA_G(is_worker)) {
         php_dora_rpc_server_loaded(DORA_G(app)->rpc_server);
     }
     return php_dora_load_register(app, error);
@@ -84,9 +83,8 @@ static void request_time_set(void)
 /* Random states seeded before the fork would give all workers the same numbers. */
 static void host_fork_child(void *user)
 {
-    host *self = user;
-
-    self->is_worker = true;
+    (void)user;
+    DORA_G(is_worker) = true;
     RANDOM_G(combined_lcg_seeded) = false;
     RANDOM_G(mt19937_seeded) = false;
     request_time_set();
@@ -302,7 +300,7 @@ static dora_err host_between(void *user)
 
 void php_dora_zygote_serve(void)
 {
-    host self = {.is_worker = false};
+    host self = {.has_bailed_out = false};
     dora_runtime runtime = {.name = "php",
                             .version = PHP_VERSION,
                             .host = &self,
