@@ -104,8 +104,10 @@ static void call_loader(const char *name)
 static void fork_before(void *pointer)
 {
     dr_py_host *self = pointer;
-    call_loader(self->has_collected ? "before_fork" : "before_first_fork");
-    self->has_collected = true;
+    if (!self->has_forked) { /* after that nothing is loaded in the zygote any more */
+        self->has_forked = true;
+        call_loader("before_first_fork");
+    }
     PyOS_BeforeFork();
 }
 

@@ -14,7 +14,7 @@ typedef struct dr_py_host {
     PyThreadState *saved;
     dr_py_loop *loop; /* owned; NULL where all handlers block */
     uint32_t worker;
-    bool has_collected; /* garbage of loading is gone: what is left may be shared by the workers */
+    bool has_forked; /* what is loaded may be shared by the workers */
 } dr_py_host;
 
 /* dr_py_call calls a handler, runtime.c. `*shown` is the Request that it was given, NULL for none:

@@ -46,6 +46,7 @@ def _flush(files: Iterable[_io._IOBase]) -> None:
 
 def before_first_fork() -> None:
     """Write out files that the application opened while it was loaded, and remember them."""
+    flush_std()
     files = list(_files(gc.get_objects()))
     _flush(files)
     _inherited[:] = [weakref.ref(file) for file in files]
@@ -60,6 +61,8 @@ def leave(status: int) -> None:
     atexit._run_exitfuncs()
     _flush(_files(gc.get_objects()))
     _flush(file for file in (one() for one in _inherited) if file is not None)
+    with contextlib.suppress(Exception):
+        flush_std()
     _dora.leave(status)
 
 

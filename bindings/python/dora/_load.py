@@ -52,17 +52,11 @@ def _load_target(target: str) -> _dora.App:
     return _load_attribute(target)
 
 
-def before_fork() -> None:
-    """Leave nothing that a child would write or collect a second time."""
-    _leave.flush_std()
-    gc.freeze()
-
-
 def before_first_fork() -> None:
-    """As before_fork, once the garbage of loading is gone."""
+    """Leave nothing that a child would write or collect a second time."""
     gc.collect()
     _leave.before_first_fork()
-    before_fork()
+    gc.freeze()
 
 
 def _load_file(target: str) -> _dora.App:

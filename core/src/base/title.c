@@ -65,10 +65,11 @@ void dr_title_set(const char *format, ...)
     va_end(args);
     (void)prctl(PR_SET_NAME, title, 0, 0, 0);
 
-    char *start = NULL;
-    char *end = NULL;
-    char *env_end = NULL;
-    if (area(&start, &end, &env_end) != 0) {
+    /* A forked process has it from its parent: looking again costs a worker's start. */
+    static char *start = NULL;
+    static char *end = NULL;
+    static char *env_end = NULL;
+    if (start == NULL && area(&start, &end, &env_end) != 0) {
         return;
     }
     if (strlen(title) + 1 >= (size_t)(end - start) && env_end > end &&
