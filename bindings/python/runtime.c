@@ -86,6 +86,13 @@ static dora_err load(void *pointer, dora_app *app, const char *target, dora_erro
         return dora_error_set(error, DORA_ELOAD, "%s: not a dora.App", target);
     }
     Py_XSETREF(self->app, (dr_py_app *)found);
+    if (self->app->has_async) { /* asyncio is loaded here, once, not by each worker */
+        PyObject *driver = PyImport_ImportModule("dora._loop");
+        if (driver == NULL) {
+            return dr_py_error_take(error, DORA_ELOAD);
+        }
+        Py_DECREF(driver);
+    }
     return register_handlers(self, app, error);
 }
 

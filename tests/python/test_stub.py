@@ -2,6 +2,8 @@
 
 import ast
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,12 @@ def test_methods(name):
 def test_the_package_is_marked_as_typed():
     assert (Path(dora.__file__).parent / "py.typed").exists()
     assert (Path(dora.__file__).parent / "_dora.pyi").exists()
+
+
+def test_asyncio_is_loaded_when_it_is_needed():
+    """It is a third of the memory that a worker would have of the package."""
+    lines = (
+        "import sys, dora; assert 'asyncio' not in sys.modules; assert 'AsyncClient' in dir(dora)",
+        "from dora import *; assert AsyncClient is dora.AsyncClient",
+    )
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)

@@ -12,7 +12,10 @@ Serve it with ``dora serve users.py`` and call it with
 ``dora.Client("127.0.0.1:9567").call("/user/get", {"id": 7})``.
 """
 
-from ._async import AsyncClient as AsyncClient
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ._dora import App as App
 from ._dora import Client as Client
 from ._dora import ConnectionError as ConnectionError
@@ -23,6 +26,9 @@ from ._dora import Request as Request
 from ._dora import TimeoutError as TimeoutError
 from ._dora import __version__ as __version__
 from ._log import LogHandler as LogHandler
+
+if TYPE_CHECKING:
+    from ._async import AsyncClient as AsyncClient
 
 __all__ = [
     "App",
@@ -37,3 +43,17 @@ __all__ = [
     "TimeoutError",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """AsyncClient, when it is first asked for: asyncio is a third of what this package loads."""
+    if name != "AsyncClient":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ._async import AsyncClient
+
+    globals()[name] = AsyncClient
+    return AsyncClient
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
