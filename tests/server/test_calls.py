@@ -64,6 +64,21 @@ def test_many_over_all_languages_in_order(conn):
     assert found["bad"][0] == 42
 
 
+@pytest.mark.parametrize("count, in_a_row", [(15, 15), (16, 16), (17, 17), (40, 1), (40, 3),
+                                             (100, 40)])
+def test_many_apis_each_have_their_result(conn, count, in_a_row):
+    """`in_a_row`: so many apis of one pool, then as many of the other, and some of nobody."""
+    names = [("/echo", "/php/echo", "/no/such")[i // in_a_row % 3] for i in range(count)]
+    for _ in range(3):
+        conn.send(v1.request_many(v1.guid(), {i + 1: (name, i) for i, name in enumerate(names)}))
+        found = conn.receive()[1]["data"]
+        assert list(found) == list(range(1, count + 1))
+        for i, name in enumerate(names):
+            one = found[i + 1]
+            assert one["code"] == (100204 if name == "/no/such" else 0)
+            assert name == "/no/such" or one["data"] == i
+
+
 def test_many_runs_at_the_same_time(conn):
     apis = {"a": ("/sleep", 300), "b": ("/sleep", 300), "c": ("/php/sleep", 300)}
     began = time.monotonic()

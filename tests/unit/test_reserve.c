@@ -137,12 +137,12 @@ static void reserved_tasks_run_or_leave_no_trace(void **state)
         for (uint32_t i = 0; i < 8; i++) {
             assert_int_equal(reserve(&self, &tasks[i]), 0);
         }
-        for (uint32_t i = 0; i < 8; i++) {
-            if (round % 2 == 0) {
-                dr_dispatch_commit(&self.pool, &tasks[i], 1);
-            } else {
-                dr_dispatch_unreserve(&self.pool, &tasks[i], 1);
-            }
+        if (round % 2 == 0) {
+            dr_dispatch_commit(&self.pool, tasks, 5);
+            dr_dispatch_commit(&self.pool, tasks + 5, 3);
+        } else {
+            dr_dispatch_unreserve(&self.pool, tasks, 7);
+            dr_dispatch_unreserve(&self.pool, tasks + 7, 1);
         }
         while (seen.count < (round / 2 + 1) * 8) {
             (void)dr_dispatch_collect(&self.pool, 0, on_outcome, &seen);
