@@ -180,9 +180,9 @@ def test_nodes_are_killed_under_load(stack, tmp_path):
         at_work = [call for call in one.calls if call.began < killed_at < call.ended]
         more = check_books(one, books, set("vo"))
         print("%-18s retry %d: %6d calls, %2d at work at the kill, %d failed (%d of them ran), "
-              "%d ran more than once" % (one.kind, one.options["retry"], len(one.calls),
-                                         len(at_work), len(one.failures),
-                                         ran_of(one.failures, books), more))
+              "%d ran more than once" %
+              (one.kind, one.options["retry"], len(one.calls), len(at_work), len(one.failures),
+               ran_of(one.failures, books), more))
         check_failures(one, killed_at, len(at_work))
         check_after_kill(one, killed_at)
     known = {call.ident for one in once + again for call in one.calls}

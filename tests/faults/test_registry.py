@@ -198,7 +198,10 @@ def test_times_of_joins_and_leaves(site):
         print("%-18s join seen after %6.1f ms (at most %6.1f), leave after %6.1f ms (at most "
               "%6.1f), %d rounds" % (one.kind, statistics.median(took) * 1e3, max(took) * 1e3,
                                      statistics.median(left) * 1e3, max(left) * 1e3, ROUNDS))
-        assert max(took + left) < (TOLD_S if one.sees_at_once else LOOKED_S), one.kind
+        # A node whose last call was slow is asked somewhat later, though it is known.
+        assert max(took + left) < LOOKED_S, one.kind
+        if one.sees_at_once:
+            assert statistics.median(took) < TOLD_S and max(left) < TOLD_S, one.kind
     assert site.failures() == []
 
 
