@@ -113,12 +113,22 @@ def times_of_calls(conn, count):
     return times
 
 
+def settled(conn):
+    """Whether all tasks that were read are done, and no more are read."""
+    before = conn.command("getStat")["data"]["server"]
+    time.sleep(0.05)
+    after = conn.command("getStat")["data"]["server"]
+    same = before["worker_request_count"] == after["worker_request_count"] > 0
+    return same and before["tasking_num"] == after["tasking_num"] == 0
+
+
 def test_slow_reader_is_not_read():
     """30 MiB of unread replies: nothing more is read from it, and all of them come in the end."""
     with Server({"p": python_pool("basic.py", workers=4, queue_mb_max=512)}) as server:
         with small_window(server.address) as slow, v1.Conn(server.address) as other:
             for _ in range(300):
                 slow.send(v1.request(v1.guid(), "/big", 100 << 10))
+            assert wait_until(lambda: settled(other)), "the replies"
             slow.sock.settimeout(0.5)
             filler = v1.request(v1.guid(), "/pid", "y" * MIB)
             sent = 0

@@ -313,7 +313,7 @@ def test_a_broken_application_is_refused(site, broken, why):
         site.refused(server, "pool p: ", why)
         assert value(server, "/version") == "good"
         assert wait_until(lambda: server.workers() == workers), (workers, server.workers())
-        assert is_alone(server) and is_alone(server, "q")
+        assert wait_until(lambda: is_alone(server) and is_alone(server, "q")), titles(server)
         site.python("mended")
         site.reload(server)
         assert value(server, "/version") == "mended"
