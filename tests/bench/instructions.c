@@ -127,7 +127,8 @@ COUNTED counted_dispatch_submit(bench *self)
                                  .guid = GUID,
                                  .type = DR_TYPE_W_S,
                                  .owner = self};
-    check(dr_dispatch_submit(&self->pool, &input, &self->task) == 0, "submit");
+    check(dr_dispatch_reserve(&self->pool, &input, &self->task) == 0, "submit");
+    dr_dispatch_commit(&self->pool, &self->task, 1);
 }
 
 static bool on_outcome(const dr_outcome *outcome, void *user)

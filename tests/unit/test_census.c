@@ -3,6 +3,7 @@
 
 #include "census_scene.h"
 #include "discovery/census.h"
+#include "roster_group.h"
 #include "torture.h"
 
 #define NODE(ip, groups) "{\"node\":{\"ip\":\"" ip "\",\"port\":1},\"group\":[" groups "]}"
@@ -77,7 +78,7 @@ static const char *hosts(const fixture *self)
 {
     static char text[512];
     const dr_roster *roster = dr_census_roster(self->census);
-    const dr_roster_group *group = roster != NULL ? dr_roster_find(roster, "g") : NULL;
+    const dr_roster_group *group = group_of(roster, "g");
     text[0] = '\0';
     for (size_t i = 0; group != NULL && i < group->count; i++) {
         const size_t len = strlen(text);

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "ipc/inbox.h"
-#include "task/dispatch.h"
+#include "submit.h"
 #include "task/worker.h"
 
 #define GUID "0123456789abcdef0123456789abcdef"
@@ -114,7 +114,7 @@ static int64_t submit(setting *self, uint32_t reactor, dora_slice param, void *o
                                  .api = 0,
                                  .reactor = reactor,
                                  .owner = owner};
-    return dr_dispatch_submit(&self->pool, &input, task);
+    return submit_task(&self->pool, &input, task);
 }
 
 /* tally is what a reactor has been told. */
@@ -464,11 +464,11 @@ static void what_waits_past_its_deadline_is_not_run(void **state)
     set_up(&at, &limits);
     const dr_task_input late = {
         .name = {"/t", 2}, .param = {"N;", 2}, .guid = GUID, .deadline_ns = 1};
-    assert_int_equal(dr_dispatch_submit(&at.pool, &late, &task), 0); /* no worker yet: it waits */
+    assert_int_equal(submit_task(&at.pool, &late, &task), 0); /* no worker yet: it waits */
     assert_int_equal(dr_dispatch_collect(&at.pool, 0, on_outcome, &told), 1);
     assert_int_equal(told.last_code, DORA_CODE_EXPIRED);
     start_worker(&at);
-    assert_int_equal(dr_dispatch_submit(&at.pool, &late, &task), 0); /* handed over at once */
+    assert_int_equal(submit_task(&at.pool, &late, &task), 0); /* handed over at once */
     collect_until(&at, &told, 2);
     assert_int_equal(told.last_code, DORA_CODE_EXPIRED);
     tear_down(&at);
@@ -488,7 +488,7 @@ static void a_handler_has_its_callers_deadline(void **state)
                                  .param = {"N;", 2},
                                  .guid = GUID,
                                  .deadline_ns = dr_clock_ns() + 60000000000u};
-    assert_int_equal(dr_dispatch_submit(&at.pool, &timed, &task), 0);
+    assert_int_equal(submit_task(&at.pool, &timed, &task), 0);
     collect_until(&at, &told, 1);
     assert_int_equal(atomic_load(&seen_deadline_ns), timed.deadline_ns);
     assert_int_equal(submit(&at, 0, text_slice("N;"), NULL, &task), 0);

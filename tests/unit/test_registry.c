@@ -8,6 +8,7 @@
 
 #include "census_scene.h"
 #include "discovery/registry.h"
+#include "roster_group.h"
 #include "torture.h"
 
 #define NODE(ip) "{\"node\":{\"ip\":\"" ip "\",\"port\":1},\"group\":[\"g\"]}"
@@ -98,7 +99,7 @@ static const char *hosts(const fixture *self)
 {
     static char text[256];
     const dr_roster *roster = dr_registry_roster(self->registry);
-    const dr_roster_group *group = roster != NULL ? dr_roster_find(roster, "g") : NULL;
+    const dr_roster_group *group = group_of(roster, "g");
     text[0] = '\0';
     for (size_t i = 0; group != NULL && i < group->count; i++) {
         const size_t len = strlen(text);

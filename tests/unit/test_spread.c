@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
-#include "task/dispatch.h"
+#include "submit.h"
 #include "task/worker.h"
 
 enum { WORKERS = 3, CONCURRENCY = 8, TOTAL = 20000, BIG = 200000 };
@@ -81,7 +81,7 @@ static uint32_t submit(setting *self, uint32_t reactor, dora_slice param, void *
                                  .guid = "0123456789abcdef0123456789abcdef",
                                  .reactor = reactor,
                                  .owner = owner};
-    assert_int_equal(dr_dispatch_submit(&self->pool, &input, &task), 0);
+    assert_int_equal(submit_task(&self->pool, &input, &task), 0);
     return task;
 }
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "ipc/inbox.h"
-#include "task/dispatch.h"
+#include "submit.h"
 
 enum { OLD = 1, NEW = 2 };
 
@@ -64,7 +64,7 @@ static uint32_t submit(setting *self, uint32_t api)
                                  .guid = "0123456789abcdef0123456789abcdef",
                                  .api = api,
                                  .owner = self};
-    assert_int_equal(dr_dispatch_submit(&self->pool, &input, &task), 0);
+    assert_int_equal(submit_task(&self->pool, &input, &task), 0);
     return task;
 }
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "ipc/wake.h"
-#include "task/dispatch.h"
+#include "submit.h"
 
 typedef struct setting {
     dr_pool pool;
@@ -49,7 +49,7 @@ static void submit(setting *self)
     uint32_t task;
     const dr_task_input input = {
         .name = {"/a", 2}, .param = {"N;", 2}, .guid = "0123456789abcdef0123456789abcdef"};
-    assert_int_equal(dr_dispatch_submit(&self->pool, &input, &task), 0);
+    assert_int_equal(submit_task(&self->pool, &input, &task), 0);
 }
 
 static bool drop(const dr_outcome *outcome, void *user)

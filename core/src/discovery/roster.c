@@ -42,11 +42,6 @@ static dr_roster_group *find(const dr_roster *roster, dora_slice name)
     return NULL;
 }
 
-const dr_roster_group *dr_roster_find(const dr_roster *roster, const char *group)
-{
-    return find(roster, (dora_slice){group, strlen(group)});
-}
-
 /* open_group puts a group without nodes at the end. */
 static dora_err open_group(dr_roster *roster, dora_slice name, dr_roster_group **group)
 {

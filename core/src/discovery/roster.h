@@ -44,9 +44,6 @@ size_t dr_roster_count_nodes(const dr_roster *roster);
 #define DR_ROSTER_COUNTS_MAX 64
 const char *dr_roster_counts(const dr_roster *roster, char text[DR_ROSTER_COUNTS_MAX]);
 
-/* dr_roster_find gives a group by name, NULL where there is none. */
-const dr_roster_group *dr_roster_find(const dr_roster *roster, const char *group);
-
 /* dr_roster_compare tells each difference from `before` to `after`, both sorted: nodes that came
  * (is_join) and that left a group. */
 typedef void (*dr_roster_change_fn)(void *user, bool is_join, const char *group,

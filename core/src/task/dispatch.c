@@ -223,15 +223,6 @@ void dr_dispatch_unreserve(dr_pool *pool, const uint32_t *tasks, uint32_t count)
     pthread_mutex_unlock(&pool->lock);
 }
 
-int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *task)
-{
-    const int64_t code = dr_dispatch_reserve(pool, input, task);
-    if (code == 0) {
-        dr_dispatch_commit(pool, task, 1);
-    }
-    return code;
-}
-
 bool dr_dispatch_cancel(dr_pool *pool, uint32_t task)
 {
     bool cancelled = false;

@@ -41,16 +41,12 @@ typedef struct dr_outcome {
  * dr_dispatch_release. */
 typedef bool (*dr_outcome_fn)(const dr_outcome *outcome, void *user);
 
-/* dr_dispatch_submit admits a task. Returns: 0 and `*task`, or the reply code it is refused with;
- * then nothing was kept. A worker that sleeps is woken once what it was handed is worth a wake-up,
- * at the latest by dr_dispatch_collect, so the end of a turn must call that.
- * Thread: the reactor `input->reactor`. */
-int64_t dr_dispatch_submit(dr_pool *pool, const dr_task_input *input, uint32_t *task);
-
-/* dr_dispatch_reserve and dr_dispatch_commit are the two halves of it, for tasks of which all or
- * none are to run: a reserved task has its place, and no worker sees it before it is committed,
- * which cannot fail. dr_dispatch_unreserve gives the place back. Every reserved task must get one
- * of the two; each takes one task or more of a reactor. Thread: the reactor `input->reactor`. */
+/* dr_dispatch_reserve admits a task: it has its place, and no worker sees it before
+ * dr_dispatch_commit, which cannot fail; dr_dispatch_unreserve gives the place back. Every reserved
+ * task must get one of the two; each takes one task or more of a reactor. A worker that sleeps is
+ * woken once what it was handed is worth a wake-up, at the latest by dr_dispatch_collect, so the
+ * end of a turn must call that. Returns: 0 and `*task`, or the reply code it is refused with; then
+ * nothing was kept. Thread: the reactor `input->reactor`. */
 int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task);
 void dr_dispatch_commit(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 void dr_dispatch_unreserve(dr_pool *pool, const uint32_t *tasks, uint32_t count);
