@@ -55,6 +55,10 @@
 #define DR_KEPT_REPLY_S 60u                   /* clients that repeat have done so by then */
 #define DR_KEPT_LOST_S 600u /* that a call has run is known for so long after its reply */
 
+/* The master's memory. */
+#define DR_MEMORY_KEPT_BYTES (32 << 20) /* freed, of each thread; glibc allows no more */
+#define DR_MEMORY_QUIET_LOOKS 3u        /* seconds without a request; then it is given back */
+
 /* Discovery. */
 #define DR_DISCOVERY_REDIS_MAX 16u /* of one server: each is a connection */
 

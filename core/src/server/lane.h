@@ -20,6 +20,7 @@
 #include "server/pid_file.h"
 #include "server/reload.h"
 #include "server/route.h"
+#include "server/memory.h"
 #include "server/service.h"
 #include "task/dispatch.h"
 #include "task/feed.h"
@@ -97,6 +98,7 @@ struct dr_server {
     dr_admin admin;
     dr_discovery *discovery; /* NULL: it registers nowhere */
     dr_service service;
+    dr_memory memory;
     _Atomic bool memory_is_wanted; /* somebody has asked how much the workers have */
     bool is_stopping_crews;
     dora_error failure;

@@ -184,6 +184,7 @@ dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_erro
     server->start_time = (int64_t)time(NULL);
     server->ready_fd = ready_fd;
     dr_title_set("dora: master");
+    dr_memory_keep();
     err = make(server, error);
     if (err == DORA_OK) {
         err = dr_supervise(server, error);

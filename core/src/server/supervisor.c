@@ -219,6 +219,7 @@ static void on_housekeeping(uv_timer_t *timer)
     const bool wants_memory = atomic_exchange(&server->memory_is_wanted, false);
     dr_board_write(server);
     dr_service_look(server);
+    dr_memory_look(server);
     if (server->kept != NULL) {
         dr_kept_sweep(server->kept, uv_now(&server->loop));
     }
