@@ -1,7 +1,7 @@
 /* memory.c: freed memory is kept while requests come, and given back when none do.
  *
- * By itself the allocator gives a large buffer back to the kernel when it is freed. The next frame of
- * that size then meets a page fault for every 4 KiB: that was a quarter of the master's time. */
+ * By itself the allocator gives a large buffer back to the kernel when it is freed. The next frame
+ * of that size then meets a page fault for every 4 KiB: a quarter of the master's time. */
 #include "server/memory.h"
 
 #include <malloc.h>

@@ -93,8 +93,7 @@ static uint32_t reserve(dr_crew *crew, int32_t *number, int *loop_fd)
         *number = (int32_t)free;
         *loop_fd = crew->has_loop ? dr_slot_loop_fd(pool, index) : -1;
         if (crew->options.max_requests > 0) {
-            /* Spread, so that workers started together are not replaced together: by up to a
-             * half, as Swoole does. */
+            /* Spread, as Swoole does: workers started together are not replaced together. */
             crew->jitter = crew->jitter * 1103515245u + 12345u;
             const uint32_t spread = crew->options.max_requests / 2 + 1;
             slot->recycle_at = crew->options.max_requests + (crew->jitter >> 8) % spread;
