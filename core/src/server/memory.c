@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "server/lane.h"
+#include "server/stat.h"
 
 void dr_memory_keep(void)
 {
@@ -17,21 +18,14 @@ void dr_memory_keep(void)
 #endif
 }
 
-static uint64_t count_requests(const dr_server *server)
-{
-    uint64_t requests = 0;
-    for (uint32_t i = 0; i < server->lane_count; i++) {
-        requests += dr_count_get(&server->lanes[i].requests);
-    }
-    return requests;
-}
-
 void dr_memory_look(dr_server *server)
 {
     dr_memory *memory = &server->memory;
-    const uint64_t requests = count_requests(server);
-    if (requests != memory->requests) {
-        memory->requests = requests;
+    dr_totals totals;
+    dr_stat_totals(server, &totals);
+    const uint64_t seen = totals.requests + totals.handled; /* handled: what came by HTTP, too */
+    if (seen != memory->seen) {
+        memory->seen = seen;
         memory->quiet_looks = 0;
         return;
     }

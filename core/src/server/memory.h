@@ -9,7 +9,7 @@ struct dr_server;
 
 /* dr_memory is what the supervisor has last seen. */
 typedef struct dr_memory {
-    uint64_t requests;
+    uint64_t seen; /* requests and tasks */
     uint32_t quiet_looks;
 } dr_memory;
 
