@@ -29,9 +29,7 @@ void dr_memory_look(dr_server *server)
         memory->quiet_looks = 0;
         return;
     }
-    if (memory->quiet_looks <= DR_MEMORY_QUIET_LOOKS) {
-        memory->quiet_looks++;
-    }
+    memory->quiet_looks++;
 #ifdef __GLIBC__
     if (memory->quiet_looks == DR_MEMORY_QUIET_LOOKS) {
         (void)malloc_trim(0);

@@ -2,7 +2,6 @@
 #ifndef DR_SERVER_MEMORY_H
 #define DR_SERVER_MEMORY_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct dr_server;

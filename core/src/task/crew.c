@@ -96,7 +96,7 @@ static uint32_t reserve(dr_crew *crew, int32_t *number, int *loop_fd)
             /* Spread, as Swoole does: workers started together are not replaced together. */
             crew->jitter = crew->jitter * 1103515245u + 12345u;
             const uint32_t spread = crew->options.max_requests / 2 + 1;
-            slot->recycle_at = crew->options.max_requests + (crew->jitter >> 8) % spread;
+            slot->recycle_at = (uint64_t)crew->options.max_requests + (crew->jitter >> 8) % spread;
         }
     }
     pthread_mutex_unlock(&pool->lock);
