@@ -5,6 +5,11 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/digest_stripes.h"
+
+/* A run of this length or more is taken in stripes. */
+#define LONG_RUN_BYTES 1024u
+
 dora_err dr_digest_key_make(dr_digest_key *key)
 {
     const ssize_t got = getrandom(key->words, sizeof(key->words), 0);
@@ -52,11 +57,30 @@ void dr_digester_number(dr_digester *digester, uint64_t number)
     digester->bytes += sizeof(number);
 }
 
+/* take_stripes takes the whole stripes of a run: every lane goes on from the state that there is, and
+ * then the states of all lanes are taken, 32 words. Returns: the rest of the run. */
+static dora_slice take_stripes(dr_digester *digester, dora_slice bytes)
+{
+    dr_stripes_lanes lanes;
+    uint64_t words[sizeof(lanes) / sizeof(uint64_t)];
+    const size_t count = bytes.len / DR_STRIPE_BYTES;
+    dr_stripes_start(&lanes, digester->v);
+    dr_stripes_take(&lanes, bytes.data, count);
+    memcpy(words, &lanes, sizeof(words));
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        dr_digester_number(digester, words[i]);
+    }
+    return (dora_slice){bytes.data + count * DR_STRIPE_BYTES, bytes.len % DR_STRIPE_BYTES};
+}
+
 void dr_digester_bytes(dr_digester *digester, dora_slice bytes)
 {
     uint64_t v[4];
     uint64_t word;
     dr_digester_number(digester, bytes.len);
+    if (bytes.len >= LONG_RUN_BYTES) {
+        bytes = take_stripes(digester, bytes);
+    }
     memcpy(v, digester->v, sizeof(v)); /* the compiler keeps these in registers */
     for (; bytes.len >= sizeof(word); bytes.data += sizeof(word), bytes.len -= sizeof(word)) {
         memcpy(&word, bytes.data, sizeof(word));
