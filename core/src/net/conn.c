@@ -102,8 +102,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     }
     /* The announced length is not believed at once: room grows with what has come. */
     const size_t missing = conn->in_need > conn->in.len ? conn->in_need - conn->in.len : 0;
-    const size_t doubled = conn->in.len > DR_READ_BYTES ? conn->in.len : DR_READ_BYTES;
-    const size_t room = missing == 0 || missing > doubled ? doubled : missing;
+    const size_t more = conn->in.len > DR_READ_BYTES ? 3 * conn->in.len : DR_READ_BYTES;
+    const size_t room = missing == 0 || missing > more ? more : missing;
     if (dr_buf_reserve(&conn->in, room) != DORA_OK) {
         *buf = uv_buf_init(NULL, 0);
         return;
