@@ -1,5 +1,7 @@
-"""Handing tasks ahead must not make a quick call wait behind a slow one while a worker is idle."""
+"""A caller that is slow, or that sends much, must not make others wait."""
 
+import os
+import signal
 import threading
 import time
 
@@ -9,6 +11,18 @@ from support import v1
 from support.load import quantile
 from support.server import Server, python_pool
 
+COUNTING_APP = """
+import dora
+
+app = dora.App()
+calls = 0
+
+@app.api("/count")
+def count(param):
+    global calls
+    calls += 1
+    return calls
+"""
 SLOW_MS = 500
 SECONDS = 6.0
 WORKERS = 4
@@ -90,3 +104,30 @@ def test_calls_behind_a_surprise_are_taken_back():
                         assert number < 20
             print("\nlongest short call: %.2f ms" % (worst * 1e3))
             assert worst < 0.1
+
+
+def test_a_caller_that_sends_much_takes_turns(tmp_path):
+    """While the server stands still, one connection sends all that a Unix socket holds, some 100
+    KiB, then another sends one call. The one worker counts: that call comes after the 64 KiB that
+    are read of a connection in one turn, not after them all."""
+    frames = [v1.request(v1.guid(), "/count", "x" * 1024) for _ in range(1000)]
+    before_it = 64 * 1024 // len(frames[0]) + 2
+    path = str(tmp_path / "dora.sock")
+    (tmp_path / "app.py").write_text(COUNTING_APP)
+    pools = {"p": python_pool(str(tmp_path / "app.py"), workers=1)}
+    listen = {"tcp": "127.0.0.1:0", "unix": path}
+    with Server(pools, listen=listen) as server, v1.Conn(path) as much, v1.Conn(path) as lone:
+        assert v1.code(lone.call("/count")) == v1.code(much.call("/count")) == 0
+        sender = threading.Thread(target=much.send, args=(b"".join(frames),))
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            sender.start()
+            time.sleep(0.1)
+            lone.send(v1.request(v1.guid(), "/count"))
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        place = lone.receive()[1]["data"]["data"]
+        assert all(v1.code(much.receive()[1]) == 0 for _ in frames)
+        sender.join()
+        assert place <= 2 + before_it
+        assert server.stop() == 0

@@ -43,7 +43,7 @@
 #define DR_INFLATE_INLINE_MAX (16u * 1024)  /* compressed bytes; larger ones leave the reactor */
 #define DR_JSON_INLINE_MAX (64u * 1024)     /* bytes to translate; more leaves the reactor */
 #define DR_FILES_WISHED 20000u              /* descriptors: connections of both kinds */
-#define DR_READ_BYTES (64u * 1024)          /* one read of a reactor */
+#define DR_READ_BYTES (64u * 1024)          /* read of a connection in one turn */
 #define DR_CONN_CALLS_MAX 8192u             /* in flight on one connection; then it is not read */
 #define DR_CONN_OUT_PAUSE (1024u * 1024)    /* unsent bytes at which a connection is not read */
 #define DR_CONN_OUT_MAX (64u * 1024 * 1024) /* unsent bytes at which it is closed */

@@ -92,23 +92,40 @@ static size_t parse(dr_conn *conn, dora_slice bytes)
     return conn->is_finishing ? bytes.len : at;
 }
 
+/* make_room: the announced length is not believed at once, room grows with what has come. */
+static dora_err make_room(dr_conn *conn)
+{
+    const size_t missing = conn->in_need > conn->in.len ? conn->in_need - conn->in.len : 0;
+    const size_t more = conn->in.len > DR_READ_BYTES ? 3 * conn->in.len : DR_READ_BYTES;
+    const bool is_enough = missing > 0 && missing <= more;
+    return conn->in.cap > conn->in.len ? DORA_OK
+                                       : dr_buf_reserve(&conn->in, is_enough ? missing : more);
+}
+
+/* has_had_its_turn: one read a turn, so that others do not wait for one that sends much. */
+static bool has_had_its_turn(const dr_conn *conn)
+{
+    return conn->turn == conn->reactor->turn;
+}
+
+/* on_alloc gives no room to a connection that has had its turn: libuv leaves it alone then, and
+ * finds it readable again in the next. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     (void)suggested;
     dr_conn *conn = handle->data;
+    *buf = uv_buf_init(NULL, 0);
+    if (has_had_its_turn(conn)) {
+        return;
+    }
     if (conn->in.len == 0 || conn->is_finishing) {
         *buf = uv_buf_init(conn->reactor->read_buf, DR_READ_BYTES);
-        return;
+    } else if (make_room(conn) == DORA_OK) {
+        const size_t left = conn->in.cap - conn->in.len;
+        *buf = uv_buf_init(conn->in.data + conn->in.len,
+                           (unsigned)(left < DR_READ_BYTES ? left : DR_READ_BYTES));
     }
-    /* The announced length is not believed at once: room grows with what has come. */
-    const size_t missing = conn->in_need > conn->in.len ? conn->in_need - conn->in.len : 0;
-    const size_t more = conn->in.len > DR_READ_BYTES ? 3 * conn->in.len : DR_READ_BYTES;
-    const size_t room = missing == 0 || missing > more ? more : missing;
-    if (dr_buf_reserve(&conn->in, room) != DORA_OK) {
-        *buf = uv_buf_init(NULL, 0);
-        return;
-    }
-    *buf = uv_buf_init(conn->in.data + conn->in.len, (unsigned)(conn->in.cap - conn->in.len));
+    conn->turn = buf->len > 0 ? conn->reactor->turn : conn->turn;
 }
 
 /* take parses fresh bytes where they lie; only what is not used is kept in the connection. */
@@ -133,6 +150,9 @@ static void take(dr_conn *conn, const char *data, size_t len)
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 {
     dr_conn *conn = stream->data;
+    if (got == UV_ENOBUFS && has_had_its_turn(conn)) {
+        return;
+    }
     if (got < 0) {
         dr_conn_close(conn);
         return;

@@ -30,6 +30,7 @@ typedef struct dr_conn {
     size_t in_need;  /* whole length of the frame that is under way; 0: not known yet */
     uint32_t number; /* unique in the server's life, never 0 */
     uint32_t calls;  /* in flight; counted by the owner */
+    uint32_t turn;   /* of the reactor, when this was read for the last time */
     void *owner;     /* the owner's list of calls */
     uint64_t active_ms;
     uint64_t linger_until_ms;

@@ -32,6 +32,7 @@ static void on_prepare(uv_prepare_t *handle)
 {
     dr_reactor *reactor = handle->data;
     const dr_reactor_events *events = &reactor->events;
+    reactor->turn++;
     reactor->turn_ns = 0;
     for (int round = 0; round < ROUNDS_MAX; round++) {
         events->collect(events->user);

@@ -58,6 +58,7 @@ struct dr_reactor {
     dr_count closed;
     dr_count bytes_in;
     dr_count bytes_out;
+    uint32_t turn;    /* of the loop; counts around */
     uint64_t turn_ns; /* dr_reactor_now_ns; 0: not asked for in this turn */
     uint32_t idle_s;
     uint32_t linger_ms;
