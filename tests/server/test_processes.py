@@ -182,11 +182,15 @@ def test_memory_of_large_frames_is_kept_while_calls_come_then_given_back():
     with Server({"p": {**python_pool("basic.py", workers=2), "dedupe": False}}) as server:
         conns = [v1.Conn(server.address) for _ in range(8)]
         before = processes.anonymous_bytes(server.pid)
-        for _ in range(2):
-            for conn in conns:
-                conn.send(v1.request(v1.guid(), "/echo", big))
-            for conn in conns:
-                assert conn.receive()[1]["data"]["data"] == big
+        frames = [v1.request(v1.guid(), "/echo", big) for _ in conns]
+        for conn, frame in zip(conns, frames):
+            conn.send(frame[:-1])
+        assert wait_until(lambda: processes.anonymous_bytes(server.pid) > before + slack), (
+            before, processes.anonymous_bytes(server.pid))
+        for conn, frame in zip(conns, frames):
+            conn.send(frame[-1:])
+        for conn in conns:
+            assert conn.receive()[1]["data"]["data"] == big
         assert processes.anonymous_bytes(server.pid) > before + slack
         assert wait_until(lambda: processes.anonymous_bytes(server.pid) < before + slack, 15), (
             before, processes.anonymous_bytes(server.pid))
