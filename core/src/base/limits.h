@@ -56,7 +56,7 @@
 #define DR_KEPT_LOST_S 600u /* that a call has run is known for so long after its reply */
 
 /* The master's memory. */
-#define DR_MEMORY_KEPT_BYTES (32 << 20) /* freed, of each thread; glibc allows no more */
+#define DR_MEMORY_KEPT_BYTES (32 << 20) /* freed, at the end of the heap; glibc allows no more */
 #define DR_MEMORY_QUIET_LOOKS 3u        /* seconds without a request; then it is given back */
 
 /* Discovery. */

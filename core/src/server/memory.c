@@ -13,6 +13,9 @@
 void dr_memory_keep(void)
 {
 #ifdef __GLIBC__
+    /* One arena for all threads: of the others malloc_trim leaves what is free at the end, which
+     * after large frames is most. The threads have their own caches for what is small. */
+    (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_MMAP_THRESHOLD, DR_MEMORY_KEPT_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, DR_MEMORY_KEPT_BYTES);
 #endif
