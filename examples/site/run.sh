@@ -20,9 +20,11 @@ folder=
 names=() # of what was started, the last one first
 declare -A pids=()
 
+# What has ended and still waits for its parent is dead, whoever the parent is.
 alive()
 {
-    kill -0 "${pids[$1]}" 2>/dev/null
+    local state
+    { read -r state <"/proc/${pids[$1]}/stat"; } 2>/dev/null && [[ $state != *") Z "* ]]
 }
 
 # Ends everything by its process id, in the reverse order of the start.

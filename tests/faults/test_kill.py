@@ -68,8 +68,7 @@ def settle(server):
     """Waits until the pool is whole; the master's own memory, without replies that it keeps, and
     its descriptors."""
     assert wait_until(lambda: len(server.workers("p")) == WORKERS), server.log()[-2000:]
-    memory = processes.anonymous_bytes(server.pid) - server.kept_bytes()
-    return memory, processes.fd_count(server.pid)
+    return server.own_memory(), processes.fd_count(server.pid)
 
 
 def report(what, load, killer):
@@ -86,13 +85,11 @@ def check(server, load, before, more_fds=0):
     assert load.sent == load.answered
     assert set(load.codes) <= {0, WORKER_DIED}, load.codes
     assert load.codes[0] > 0
-    memory, fds = settle(server)
+    settle(server)
     assert wait_until(lambda: processes.fd_count(server.pid) <= before[1] + more_fds), (
-        fds, before[1])
-    # What was freed is given back a few seconds after the last request; asking is one, too.
-    kept = server.kept_bytes()
-    assert wait_until(lambda: processes.anonymous_bytes(server.pid) - kept
-                      <= before[0] + MEMORY_SLACK_BYTES, 10), (memory, before[0])
+        processes.fd_count(server.pid), before[1])
+    memory = server.own_memory(before[0] + MEMORY_SLACK_BYTES)
+    assert memory <= before[0] + MEMORY_SLACK_BYTES
     print("master: %.1f MiB and %d descriptors before, %.1f MiB and %d after" %
           (before[0] / 2**20, before[1], memory / 2**20, processes.fd_count(server.pid)))
     assert server.stop() == 0

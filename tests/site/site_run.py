@@ -98,10 +98,12 @@ class Site:
             os.killpg(self.process.pid, signal.SIGINT)
             try:
                 assert self.process.wait(STOP_S) == 130
-            except subprocess.TimeoutExpired:
+            except subprocess.TimeoutExpired as error:
+                slow = [processes.title(pid) for pid in left if processes.is_alive(pid)]
                 for pid in filter(processes.is_alive, reversed(left)):
                     os.kill(pid, signal.SIGKILL)
-                raise
+                raise RuntimeError("after Ctrl-C there still were %s; the script said:\n%s" %
+                                   (slow, self.text())) from error
         alive = wait_until(lambda: not [pid for pid in left if processes.is_alive(pid)], 5)
         assert alive, [processes.title(pid) for pid in left if processes.is_alive(pid)]
         assert not self.pids or not os.path.exists(self.folder)

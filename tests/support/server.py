@@ -113,6 +113,15 @@ class Server:
             repeats = conn.command("getStat")["data"]["server"]["repeats"]
         return repeats["bytes"] + KEPT_CALL_BYTES * (repeats["kept"] + repeats["tombstones"])
 
+    def own_memory(self, most=None, seconds=10.0):
+        """Bytes of the master's own memory, without replies that it keeps. `most`: that it should
+        come down to; what was freed it gives back a few seconds after the last request, and asking
+        is one, so it is asked once and then waited for."""
+        kept = self.kept_bytes()
+        wait_until(lambda: most is None or processes.anonymous_bytes(self.pid) - kept <= most,
+                   seconds)
+        return processes.anonymous_bytes(self.pid) - kept
+
     def signal(self, number):
         self.process.send_signal(number)
 
