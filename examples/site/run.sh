@@ -20,7 +20,7 @@ folder=
 names=() # of what was started, the last one first
 declare -A pids=()
 
-# What has ended and still waits for its parent is dead, whoever the parent is.
+# What has ended is not alive, though this shell may not have taken notice yet.
 alive()
 {
     local state

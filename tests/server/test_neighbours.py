@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from support import v1
+from support import processes, v1
 from support.load import quantile
-from support.server import Server, python_pool
+from support.server import Server, python_pool, wait_until
 
 COUNTING_APP = """
 import dora
@@ -23,7 +23,9 @@ def count(param):
     calls += 1
     return calls
 """
+READ_BYTES = 64 * 1024
 SLOW_MS = 500
+UNKNOWN_API = 100204
 SECONDS = 6.0
 WORKERS = 4
 
@@ -107,27 +109,53 @@ def test_calls_behind_a_surprise_are_taken_back():
 
 
 def test_a_caller_that_sends_much_takes_turns(tmp_path):
-    """While the server stands still, one connection sends all that a Unix socket holds, some 100
-    KiB, then another sends one call. The one worker counts: that call comes after the 64 KiB that
-    are read of a connection in one turn, not after them all."""
-    frames = [v1.request(v1.guid(), "/count", "x" * 1024) for _ in range(1000)]
-    before_it = 64 * 1024 // len(frames[0]) + 2
+    """While the server stands still, one connection sends all that a Unix socket holds, then
+    another sends one call. The one worker counts: that call comes after the 64 KiB that are read of
+    a connection in one turn, not after them all."""
+    frame = v1.request(v1.guid(), "/count", "x" * 1024)
     path = str(tmp_path / "dora.sock")
     (tmp_path / "app.py").write_text(COUNTING_APP)
-    pools = {"p": python_pool(str(tmp_path / "app.py"), workers=1)}
+    pools = {"p": {**python_pool(str(tmp_path / "app.py"), workers=1), "dedupe": False}}
     listen = {"tcp": "127.0.0.1:0", "unix": path}
-    with Server(pools, listen=listen) as server, v1.Conn(path) as much, v1.Conn(path) as lone:
+    with Server(pools, listen=listen, reactors=1) as server, \
+            v1.Conn(path) as much, v1.Conn(path) as lone:
         assert v1.code(lone.call("/count")) == v1.code(much.call("/count")) == 0
-        sender = threading.Thread(target=much.send, args=(b"".join(frames),))
         os.kill(server.pid, signal.SIGSTOP)
         try:
-            sender.start()
-            time.sleep(0.1)
+            assert wait_until(lambda: processes.is_stopped(server.pid))
+            sent = much.fill(frame)
             lone.send(v1.request(v1.guid(), "/count"))
         finally:
             os.kill(server.pid, signal.SIGCONT)
+        much.send(frame[sent % len(frame):])
         place = lone.receive()[1]["data"]["data"]
-        assert all(v1.code(much.receive()[1]) == 0 for _ in frames)
-        sender.join()
-        assert place <= 2 + before_it
+        for _ in range(sent // len(frame) + 1):
+            assert v1.code(much.receive()[1]) == 0
+        assert sent > READ_BYTES + 8 * len(frame)
+        assert place <= 2 + READ_BYTES // len(frame) + 2
+        assert server.stop() == 0
+
+
+def test_small_frames_are_read_many_at_a_time(tmp_path):
+    """Where a read ends in the midst of a frame, the next brings more than the rest of it. Calls of
+    unknown names: no worker has to answer, and to wake the master for that."""
+    frame = v1.request(v1.guid(), "/unknown", "x" * 1024)
+    path = str(tmp_path / "dora.sock")
+    listen = {"tcp": "127.0.0.1:0", "unix": path}
+    with Server({"p": python_pool("basic.py", workers=1)}, listen=listen, reactors=1) as server, \
+            v1.Conn(path) as conn:
+        assert v1.code(conn.call("/echo")) == 0
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            assert wait_until(lambda: processes.is_stopped(server.pid))
+            before = processes.reads(server.pid)
+            sent = conn.fill(frame)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        conn.send(frame[sent % len(frame):])
+        frames = sent // len(frame) + 1
+        for _ in range(frames):
+            assert v1.code(conn.receive()[1]) == UNKNOWN_API
+        assert sent > READ_BYTES + 8 * len(frame)
+        assert processes.reads(server.pid) - before < frames / 4
         assert server.stop() == 0

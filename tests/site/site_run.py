@@ -102,6 +102,7 @@ class Site:
                 slow = [processes.title(pid) for pid in left if processes.is_alive(pid)]
                 for pid in filter(processes.is_alive, reversed(left)):
                     os.kill(pid, signal.SIGKILL)
+                self.process.wait()
                 raise RuntimeError("after Ctrl-C there still were %s; the script said:\n%s" %
                                    (slow, self.text())) from error
         alive = wait_until(lambda: not [pid for pid in left if processes.is_alive(pid)], 5)

@@ -1,6 +1,7 @@
 """What /proc says of processes: the tree below one, names, memory, CPU time, descriptors."""
 
 import os
+import re
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -9,7 +10,7 @@ PAGE = os.sysconf("SC_PAGESIZE")
 def _stat(pid):
     """Fields of /proc/PID/stat after the name (state is the first), None when it is gone."""
     try:
-        with open("/proc/%d/stat" % pid) as file:
+        with open("/proc/%s/stat" % pid) as file:
             return file.read().rsplit(") ", 1)[1].split()
     except (OSError, IndexError):
         return None
@@ -23,6 +24,15 @@ def state(pid):
 
 def is_alive(pid):
     return state(pid) not in ("", "Z", "X")
+
+
+def is_stopped(pid):
+    """Whether all its threads stand still, by SIGSTOP."""
+    try:
+        return all(state("%d/task/%s" % (pid, thread)) == "T"
+                   for thread in os.listdir("/proc/%d/task" % pid))
+    except OSError:
+        return False
 
 
 def descendants(pid):
@@ -88,6 +98,12 @@ def anonymous_bytes(pid):
             if line.startswith("RssAnon:"):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def reads(pid):
+    """How many system calls that read it has made."""
+    with open("/proc/%d/io" % pid) as file:
+        return int(re.search(r"^syscr: (\d+)$", file.read(), re.M).group(1))
 
 
 def fd_count(pid):

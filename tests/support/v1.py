@@ -154,6 +154,18 @@ class Conn:
     def send(self, data):
         self.sock.sendall(data)
 
+    def fill(self, data):
+        """Sends it again and again, as long as nobody has to read; how many bytes went."""
+        sent = 0
+        self.sock.settimeout(0)
+        try:
+            while True:
+                sent += self.sock.send(data[sent % len(data):])
+        except BlockingIOError:
+            return sent
+        finally:
+            self.sock.settimeout(self.timeout)
+
     def receive(self, timeout=None):
         """The next frame as (guid, body); None at the end of the stream."""
         end = time.monotonic() + (self.timeout if timeout is None else timeout)

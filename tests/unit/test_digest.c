@@ -1,7 +1,9 @@
-/* test_digest.c: the digest is SipHash-1-3 of 128 bits, and different inputs look different. */
+/* test_digest.c: the digest is SipHash-1-3 of 128 bits, long runs are taken in lanes, and different
+ * inputs look different. */
 #include "unit.h"
 
 #include "base/digest.h"
+#include "base/digest_stripes.h"
 
 /* 00 01 02 ... 0f, the key of the published vectors. */
 static const dr_digest_key known_key = {
@@ -70,14 +72,15 @@ static void runs_do_not_flow_together(void **state)
     assert_false(dr_digest_is(&with, &without));
 }
 
-/* one_by_one is what lanes do, without any: eight states, each of which takes every eighth word. */
+/* one_by_one is what lanes do, without any: eight states, each of which takes every eighth word. A
+ * run of less than 1 KiB has none. */
 static dr_digest one_by_one(const char *run, size_t len)
 {
     dr_digester outer;
     dr_digester lane[8];
     dr_digester_init(&outer, &known_key);
     dr_digester_number(&outer, len);
-    const size_t words = len / 64 * 8;
+    const size_t words = len < 1024 ? 0 : len / 64 * 8;
     for (size_t i = 0; i < 8; i++) {
         lane[i] = outer;
     }
@@ -86,7 +89,7 @@ static dr_digest one_by_one(const char *run, size_t len)
         memcpy(&word, run + i * 8, sizeof(word));
         dr_digester_number(&lane[i % 8], word);
     }
-    for (size_t i = 0; i < 32; i++) {
+    for (size_t i = 0; i < 32 && words > 0; i++) {
         dr_digester_number(&outer, lane[i / 16 * 4 + i % 4].v[i / 4 % 4]);
     }
     for (size_t i = words * 8; i < len; i += 8) {
@@ -105,19 +108,47 @@ static dr_digest of_run(const char *run, size_t len)
     return dr_digester_end(&digester);
 }
 
+static void fill(char *run, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        run[i] = (char)(i * 7 + i / 256);
+    }
+}
+
 static void long_runs_are_taken_in_lanes(void **state)
 {
     (void)state;
     char run[4100];
-    for (size_t i = 0; i < sizeof(run); i++) {
-        run[i] = (char)(i * 7 + i / 256);
-    }
-    for (size_t len = 1024; len < sizeof(run) - 1; len += 37) {
+    fill(run, sizeof(run));
+    for (size_t len = 1023; len < sizeof(run) - 1; len += len < 1026 ? 1 : 37) {
         const char *odd = run + len % 2; /* runs stand at any address */
         const dr_digest found = of_run(odd, len);
         const dr_digest expected = one_by_one(odd, len);
         assert_true(dr_digest_is(&found, &expected));
     }
+}
+
+static void all_ways_to_take_stripes_agree(void **state)
+{
+    (void)state;
+    static const uint64_t start[4] = {1, 2, 3, 4};
+    char run[64 * DR_STRIPE_BYTES + 1];
+    dr_stripes_lanes expected;
+    fill(run, sizeof(run));
+    dr_stripes_start(&expected, start);
+    dr_stripes_way(0)(&expected, run + 1, 64);
+    for (unsigned number = 1; number < DR_STRIPES_WAYS; number++) {
+        dr_stripes_taker *way = dr_stripes_way(number);
+        dr_stripes_lanes found;
+        dr_stripes_start(&found, start);
+        if (way == NULL) {
+            print_message("way %u: not on this processor\n", number);
+            continue;
+        }
+        way(&found, run + 1, 64);
+        assert_memory_equal(&found, &expected, sizeof(found));
+    }
+    assert_null(dr_stripes_way(DR_STRIPES_WAYS));
 }
 
 static void every_bit_of_a_long_run_counts(void **state)
@@ -157,6 +188,7 @@ int main(void)
         cmocka_unit_test(is_siphash),
         cmocka_unit_test(runs_do_not_flow_together),
         cmocka_unit_test(long_runs_are_taken_in_lanes),
+        cmocka_unit_test(all_ways_to_take_stripes_agree),
         cmocka_unit_test(every_bit_of_a_long_run_counts),
         cmocka_unit_test(keys_are_made),
     };

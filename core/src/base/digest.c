@@ -1,5 +1,5 @@
 /* digest.c: 128 bits that stand for some bytes, under a key that nobody else knows.
- * SipHash-1-3 (Aumasson, Bernstein), fed with whole words of 64 bits. */
+ * SipHash-1-3 (Aumasson, Bernstein), fed with whole words of 64 bits; long runs in lanes. */
 #include "base/digest.h"
 
 #include <string.h>
@@ -57,8 +57,8 @@ void dr_digester_number(dr_digester *digester, uint64_t number)
     digester->bytes += sizeof(number);
 }
 
-/* take_stripes takes the whole stripes of a run: every lane goes on from the state that there is, and
- * then the states of all lanes are taken, 32 words. Returns: the rest of the run. */
+/* take_stripes takes the whole stripes of a run: every lane goes on from the state that there is,
+ * and then the states of all lanes are taken, 32 words. Returns: the rest of the run. */
 static dora_slice take_stripes(dr_digester *digester, dora_slice bytes)
 {
     dr_stripes_lanes lanes;

@@ -19,8 +19,9 @@ typedef struct dr_digest {
 dora_err dr_digest_key_make(dr_digest_key *key);
 
 /* dr_digester takes numbers and runs of bytes, in order, and gives their digest: SipHash-1-3 of
- * 128 bits. A run is taken with its length, so that no two different inputs look alike. A run of
- * 1 KiB or more is taken by eight states side by side, which are taken then in its place. */
+ * 128 bits. A run is taken with its length, so that no two different inputs look alike. Of a run of
+ * 1 KiB or more the whole stripes are taken by eight states side by side (digest_stripes.h), and
+ * then these states in their place. */
 typedef struct dr_digester {
     uint64_t v[4];
     uint64_t bytes;

@@ -52,31 +52,44 @@ ALWAYS_INLINE void take(dr_stripes_lanes *lanes, const char *stripes, size_t cou
     memcpy(lanes->v[1], high, sizeof(high));
 }
 
-#if defined(__x86_64__)
-__attribute__((target("avx512vl"))) static void take_rotating(dr_stripes_lanes *lanes,
-                                                              const char *stripes, size_t count)
+static void take_plain(dr_stripes_lanes *lanes, const char *stripes, size_t count)
 {
     take(lanes, stripes, count);
 }
 
+#if defined(__x86_64__)
 __attribute__((target("avx2"))) static void take_wide(dr_stripes_lanes *lanes, const char *stripes,
                                                       size_t count)
 {
     take(lanes, stripes, count);
 }
+
+/* AVX-512 rotates words, of these registers too. */
+__attribute__((target("avx512vl"))) static void take_rotating(dr_stripes_lanes *lanes,
+                                                              const char *stripes, size_t count)
+{
+    take(lanes, stripes, count);
+}
 #endif
+
+dr_stripes_taker *dr_stripes_way(unsigned number)
+{
+#if defined(__x86_64__)
+    if (number == 1 && __builtin_cpu_supports("avx2")) {
+        return take_wide;
+    }
+    if (number == 2 && __builtin_cpu_supports("avx512vl")) {
+        return take_rotating;
+    }
+#endif
+    return number == 0 ? take_plain : NULL;
+}
 
 void dr_stripes_take(dr_stripes_lanes *lanes, const char *stripes, size_t count)
 {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512vl")) {
-        take_rotating(lanes, stripes, count);
-        return;
+    dr_stripes_taker *way = NULL;
+    for (unsigned number = DR_STRIPES_WAYS; way == NULL; number--) {
+        way = dr_stripes_way(number - 1);
     }
-    if (__builtin_cpu_supports("avx2")) {
-        take_wide(lanes, stripes, count);
-        return;
-    }
-#endif
-    take(lanes, stripes, count);
+    way(lanes, stripes, count);
 }

@@ -19,6 +19,12 @@ void dr_stripes_start(dr_stripes_lanes *lanes, const uint64_t state[4]);
 
 /* dr_stripes_take gives every lane its word of each of `count` stripes, in order, as SipHash-1-3
  * takes a word. The result is the same on every processor of one byte order. */
-void dr_stripes_take(dr_stripes_lanes *lanes, const char *stripes, size_t count);
+typedef void dr_stripes_taker(dr_stripes_lanes *lanes, const char *stripes, size_t count);
+dr_stripes_taker dr_stripes_take;
+
+/* dr_stripes_way is one way to do so: 0 is plain, those above need wider registers. dr_stripes_take
+ * is the last there is. Returns: NULL where the processor does not have it. */
+#define DR_STRIPES_WAYS 3u
+dr_stripes_taker *dr_stripes_way(unsigned number);
 
 #endif

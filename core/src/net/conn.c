@@ -7,6 +7,9 @@
 #include "base/clock.h"
 #include "net/reactor.h"
 
+/* Of a frame that has not come whole; more is not copied for each read. */
+#define SHORT_REST_BYTES 4096u
+
 static void unlink_conn(dr_conn *conn)
 {
     if (conn->prev == NULL) {
@@ -92,14 +95,29 @@ static size_t parse(dr_conn *conn, dora_slice bytes)
     return conn->is_finishing ? bytes.len : at;
 }
 
+/* parse_kept parses what the connection keeps. */
+static void parse_kept(dr_conn *conn)
+{
+    dr_buf_consume(&conn->in, parse(conn, dr_buf_slice(&conn->in)));
+    if (conn->in.len == 0) {
+        dr_buf_fini(&conn->in);
+    }
+}
+
+/* grows_apart: what has come of a frame gathers in the connection. Where that is little of a small
+ * one, it goes before the next read instead, so that each read brings many. */
+static bool grows_apart(const dr_conn *conn)
+{
+    return conn->in_need > DR_READ_BYTES || conn->in.len > SHORT_REST_BYTES;
+}
+
 /* make_room: the announced length is not believed at once, room grows with what has come. */
 static dora_err make_room(dr_conn *conn)
 {
-    const size_t missing = conn->in_need > conn->in.len ? conn->in_need - conn->in.len : 0;
-    const size_t more = conn->in.len > DR_READ_BYTES ? 3 * conn->in.len : DR_READ_BYTES;
-    const bool is_enough = missing > 0 && missing <= more;
-    return conn->in.cap > conn->in.len ? DORA_OK
-                                       : dr_buf_reserve(&conn->in, is_enough ? missing : more);
+    const size_t missing = conn->in_need - conn->in.len;
+    const size_t more = 3 * conn->in.len > DR_READ_BYTES ? 3 * conn->in.len : DR_READ_BYTES;
+    const bool is_full = conn->in.len == conn->in.cap;
+    return is_full ? dr_buf_reserve(&conn->in, missing < more ? missing : more) : DORA_OK;
 }
 
 /* has_had_its_turn: one read a turn, so that others do not wait for one that sends much. */
@@ -114,43 +132,52 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     (void)suggested;
     dr_conn *conn = handle->data;
+    dr_reactor *reactor = conn->reactor;
     *buf = uv_buf_init(NULL, 0);
     if (has_had_its_turn(conn)) {
         return;
     }
-    if (conn->in.len == 0 || conn->is_finishing) {
-        *buf = uv_buf_init(conn->reactor->read_buf, DR_READ_BYTES);
+    if (!grows_apart(conn)) {
+        if (conn->in.len > 0) {
+            memcpy(reactor->read_buf, conn->in.data, conn->in.len);
+        }
+        *buf = uv_buf_init(reactor->read_buf + conn->in.len,
+                           (unsigned)(sizeof(reactor->read_buf) - conn->in.len));
     } else if (make_room(conn) == DORA_OK) {
         const size_t left = conn->in.cap - conn->in.len;
         *buf = uv_buf_init(conn->in.data + conn->in.len,
                            (unsigned)(left < DR_READ_BYTES ? left : DR_READ_BYTES));
     }
-    conn->turn = buf->len > 0 ? conn->reactor->turn : conn->turn;
+    conn->turn = buf->len > 0 ? reactor->turn : conn->turn;
 }
 
-/* take parses fresh bytes where they lie; only what is not used is kept in the connection. */
-static void take(dr_conn *conn, const char *data, size_t len)
+static void keep_rest(dr_conn *conn, dora_slice rest)
 {
-    if (conn->in.len > 0) {
-        conn->in.len += len;
-        const size_t used = parse(conn, dr_buf_slice(&conn->in));
-        dr_buf_consume(&conn->in, used);
-        if (conn->in.len == 0) {
-            dr_buf_fini(&conn->in);
-        }
-        return;
-    }
-    const size_t used = parse(conn, (dora_slice){data, len});
-    if (used < len && !conn->is_closing &&
-        dr_buf_append(&conn->in, data + used, len - used) != DORA_OK) {
+    if (rest.len == 0 || conn->is_closing) {
+        dr_buf_fini(&conn->in);
+    } else if (dr_buf_append_slice(&conn->in, rest) != DORA_OK) {
         dr_conn_close(conn);
     }
+}
+
+/* take parses `got` fresh bytes, with those before them that were not used. */
+static void take(dr_conn *conn, size_t got)
+{
+    if (grows_apart(conn)) {
+        conn->in.len += got;
+        parse_kept(conn);
+        return;
+    }
+    const dora_slice bytes = {conn->reactor->read_buf, conn->in.len + got};
+    dr_buf_clear(&conn->in);
+    const size_t used = parse(conn, bytes);
+    keep_rest(conn, (dora_slice){bytes.data + used, bytes.len - used});
 }
 
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 {
     dr_conn *conn = stream->data;
-    if (got == UV_ENOBUFS && has_had_its_turn(conn)) {
+    if (got == UV_ENOBUFS && buf->len == 0 && has_had_its_turn(conn)) {
         return;
     }
     if (got < 0) {
@@ -162,7 +189,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     }
     conn->active_ms = uv_now(&conn->reactor->loop);
     dr_count_add(&conn->reactor->bytes_in, (uint64_t)got);
-    take(conn, buf->base, (size_t)got);
+    take(conn, (size_t)got);
     if (!conn->is_closing) {
         dr_conn_update(conn);
     }
@@ -181,11 +208,7 @@ void dr_conn_update(dr_conn *conn)
     }
     if (conn->in.len > 0 && !conn->is_finishing) {
         /* Frames that had come already, before the next read. */
-        const size_t used = parse(conn, dr_buf_slice(&conn->in));
-        dr_buf_consume(&conn->in, used);
-        if (conn->in.len == 0) {
-            dr_buf_fini(&conn->in);
-        }
+        parse_kept(conn);
         if (conn->is_closing || (!conn->is_finishing && !may_read(conn))) {
             return;
         }
@@ -301,6 +324,7 @@ void dr_conn_finish(dr_conn *conn)
 {
     if (!conn->is_closing && !conn->is_finishing) {
         conn->is_finishing = true;
+        conn->in_need = 0;
         dr_buf_fini(&conn->in);
         mark_dirty(conn);
     }
