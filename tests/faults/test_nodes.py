@@ -28,6 +28,7 @@ AFTER_S = 1.0  # a call that begins so long after a kill has nothing of it
 SOON_S = 0.5  # and takes at most this, on a busy machine
 FILE_S = 25.0  # a killed node leaves the list: its key lives for 20 s
 BACK_S = 12.0  # a node is tried again by itself: pauses grow to 10 s
+RETRIES = 3  # of two that die one may have each of: the connection, one more to the same, the other's
 BROKEN = 100009
 MEMORY_SLACK_BYTES = 1 << 20
 EACH_HAS = 1 + 2 + 1 + 2  # connections: of server, monitor, Client and AsyncClient
@@ -145,7 +146,7 @@ def test_nodes_are_killed_under_load(stack, tmp_path):
     monitor = stack.enter_context(Monitor(urls, [path]))
     assert wait_until(lambda: path.exists() and len(in_file(path)) == 4)
     once = callers_of(stack, urls, "file:%s" % path, 0)
-    again = callers_of(stack, urls, "file:%s" % path, 2)
+    again = callers_of(stack, urls, "file:%s" % path, RETRIES)
     begun = time.monotonic()
     assert wait_until(lambda: all(one.has_seen(name, begun) for one in once + again
                                   for name in nodes))

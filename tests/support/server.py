@@ -19,6 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 _LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 KEPT_CALL_BYTES = 40  # beside the reply
+KEPT_BYTES_MAX = 64 << 20  # of all replies
 
 
 def program():
@@ -111,7 +112,11 @@ class Server:
         """What the master remembers of calls, for those that are sent again."""
         with v1.Conn(self.address) as conn:
             repeats = conn.command("getStat")["data"]["server"]["repeats"]
-        return repeats["bytes"] + KEPT_CALL_BYTES * (repeats["kept"] + repeats["tombstones"])
+        replies = repeats["bytes"]
+        if repeats["evicted"] > 0:  # the ring of replies has their bytes still
+            replies += replies // max(repeats["kept"], 1) * repeats["evicted"]
+        return (min(replies, KEPT_BYTES_MAX) +
+                KEPT_CALL_BYTES * (repeats["kept"] + repeats["tombstones"]))
 
     def own_memory(self, most=None, seconds=10.0):
         """Bytes of the master's own memory, without replies that it keeps. `most`: that it should
