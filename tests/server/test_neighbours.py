@@ -136,10 +136,13 @@ def test_a_caller_that_sends_much_takes_turns(tmp_path):
         assert server.stop() == 0
 
 
-def test_small_frames_are_read_many_at_a_time(tmp_path):
+@pytest.mark.parametrize("frame_bytes", [1200, 6000])
+def test_small_frames_are_read_many_at_a_time(tmp_path, frame_bytes):
     """Where a read ends in the midst of a frame, the next brings more than the rest of it. Calls of
     unknown names: no worker has to answer, and to wake the master for that."""
-    frame = v1.request(v1.guid(), "/unknown", "x" * 1024)
+    more = frame_bytes - len(v1.request(v1.guid(), "/unknown", "x" * 1000))
+    frame = v1.request(v1.guid(), "/unknown", "x" * (1000 + more))
+    assert len(frame) == frame_bytes
     path = str(tmp_path / "dora.sock")
     listen = {"tcp": "127.0.0.1:0", "unix": path}
     with Server({"p": python_pool("basic.py", workers=1)}, listen=listen, reactors=1) as server, \

@@ -1,5 +1,5 @@
-/* digest_stripes.c: eight SipHash states side by side, in the widest registers there are. The words
- * of one state wait for each other; those of eight do not. */
+/* digest_stripes.c: eight SipHash states side by side, in vector registers. The words of one state
+ * wait for each other; those of eight do not. */
 #include "base/digest_stripes.h"
 
 #include <string.h>

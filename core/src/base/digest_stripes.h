@@ -22,8 +22,8 @@ void dr_stripes_start(dr_stripes_lanes *lanes, const uint64_t state[4]);
 typedef void dr_stripes_taker(dr_stripes_lanes *lanes, const char *stripes, size_t count);
 dr_stripes_taker dr_stripes_take;
 
-/* dr_stripes_way is one way to do so: 0 is plain, those above need wider registers. dr_stripes_take
- * is the last there is. Returns: NULL where the processor does not have it. */
+/* dr_stripes_way is one way to do so: 0 is plain, 1 needs AVX2, 2 AVX-512. dr_stripes_take is the
+ * last there is. Returns: NULL where the processor does not have it. */
 #define DR_STRIPES_WAYS 3u
 dr_stripes_taker *dr_stripes_way(unsigned number);
 

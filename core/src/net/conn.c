@@ -111,13 +111,19 @@ static bool grows_apart(const dr_conn *conn)
     return conn->in_need > DR_READ_BYTES || conn->in.len > SHORT_REST_BYTES;
 }
 
-/* make_room: the announced length is not believed at once, room grows with what has come. */
+/* make_room sees to room that is worth a read. The announced length is not believed at once: room
+ * for a large frame grows with what has come; behind a small one others may come. */
 static dora_err make_room(dr_conn *conn)
 {
-    const size_t missing = conn->in_need - conn->in.len;
-    const size_t more = 3 * conn->in.len > DR_READ_BYTES ? 3 * conn->in.len : DR_READ_BYTES;
-    const bool is_full = conn->in.len == conn->in.cap;
-    return is_full ? dr_buf_reserve(&conn->in, missing < more ? missing : more) : DORA_OK;
+    size_t more = DR_READ_BYTES;
+    size_t enough = SHORT_REST_BYTES;
+    if (conn->in_need > DR_READ_BYTES) {
+        const size_t missing = conn->in_need - conn->in.len;
+        more = 3 * conn->in.len > more ? 3 * conn->in.len : more;
+        more = missing < more ? missing : more;
+        enough = missing < enough ? missing : enough;
+    }
+    return conn->in.cap - conn->in.len < enough ? dr_buf_reserve(&conn->in, more) : DORA_OK;
 }
 
 /* has_had_its_turn: one read a turn, so that others do not wait for one that sends much. */

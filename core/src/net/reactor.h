@@ -16,7 +16,8 @@ typedef struct dr_reactor dr_reactor;
 
 /* dr_reactor_events is what the reactor asks its owner; `user` is the last argument of each. */
 typedef struct dr_reactor_events {
-    /* on_frame: a whole frame came. It may append replies by dr_conn_begin and dr_conn_end. */
+    /* on_frame: a whole frame came. It may append replies by dr_conn_begin and dr_conn_end, and
+     * close the connection; dr_conn_update and dr_conn_finish are for later. */
     void (*on_frame)(dr_conn *conn, const dr_frame *frame, void *user);
     /* on_bad_frame: the frame is refused; `frame` has what came of it. `closes`: nothing more is
      * read from this connection. */
