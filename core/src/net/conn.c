@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "net/reactor.h"
 
-/* Of a frame that has not come whole; more is not copied for each read. */
+/* What has come of a frame, where so little goes before the next read; more is not copied for each.
+ * Less room than this is not worth a read. */
 #define SHORT_REST_BYTES 4096u
 
 static void unlink_conn(dr_conn *conn)
