@@ -100,8 +100,7 @@ static void test_parse_most(void **state)
 }
 
 /* How often each of up to 8 nodes is picked in 1000 calls. */
-static void count_picks(const dr_nodes *nodes, const dr_tried *tried, uint64_t now_ms,
-                        unsigned picks[8])
+static void count_picks(dr_nodes *nodes, const dr_tried *tried, uint64_t now_ms, unsigned picks[8])
 {
     dr_random random = {{0}};
     memset(picks, 0, 8 * sizeof picks[0]);
@@ -112,7 +111,7 @@ static void count_picks(const dr_nodes *nodes, const dr_tried *tried, uint64_t n
     }
 }
 
-static void test_pick_better_of_two(void **state)
+static void test_pick_by_work_and_turn(void **state)
 {
     (void)state;
     dr_nodes nodes;
@@ -121,15 +120,34 @@ static void test_pick_better_of_two(void **state)
     assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1,c:1,d:1", NULL, 0, NULL), DORA_OK);
     count_picks(&nodes, &tried, 0, picks);
     for (size_t i = 0; i < 4; i++) {
-        assert_in_range(picks[i], 150, 350);
+        assert_int_equal(picks[i], 250);
     }
-    nodes.items[2].in_flight = 5; /* the busiest of four is never the better of two */
+    nodes.items[2].in_flight = 5;
     count_picks(&nodes, &tried, 0, picks);
     assert_int_equal(picks[2], 0);
-    nodes.items[1].in_flight = nodes.items[3].in_flight = 5; /* half of all pairs have node 0 */
+    assert_in_range(picks[0], 333, 334);
+    nodes.items[1].in_flight = nodes.items[3].in_flight = 5;
     count_picks(&nodes, &tried, 0, picks);
-    assert_in_range(picks[0], 400, 600);
+    assert_int_equal(picks[0], 1000);
     dr_nodes_fini(&nodes);
+}
+
+/* Clients that make few calls each begin anywhere: together they ask all nodes alike. */
+static void test_first_pick_is_by_chance(void **state)
+{
+    (void)state;
+    dr_tried tried = {{0}};
+    dr_random random = {{0}};
+    unsigned picks[3] = {0};
+    for (size_t i = 0; i < 999; i++) {
+        dr_nodes nodes;
+        assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1,c:1", NULL, 0, NULL), DORA_OK);
+        picks[dr_nodes_pick(&nodes, 0, &tried, 0, dr_random_next(&random))]++;
+        dr_nodes_fini(&nodes);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_in_range(picks[i], 266, 400);
+    }
 }
 
 static void test_pick_not_tried(void **state)
@@ -236,30 +254,112 @@ static void test_wrong_groups(void **state)
     dr_nodes_fini(&nodes);
 }
 
-static void test_pick_by_latency(void **state)
+/* One caller makes `calls` calls, one after the other, of nodes that take `took_ns[i]`, and now and
+ * then ten times that. Counts them in `picks`. */
+static void call_in_turn(dr_nodes *nodes, dr_random *random, const uint64_t *took_ns, size_t calls,
+                         unsigned picks[8])
+{
+    dr_tried tried = {{0}};
+    memset(picks, 0, 8 * sizeof picks[0]);
+    for (size_t i = 0; i < calls; i++) {
+        size_t node = dr_nodes_pick(nodes, 0, &tried, 1000, dr_random_next(random));
+        uint64_t chance = dr_random_next(random);
+        uint64_t took = took_ns[node] * (75 + chance % 50) / 100 * (chance >> 32 & 15 ? 1 : 10);
+        dr_nodes_measured(nodes, node, took, 1000);
+        picks[node]++;
+    }
+}
+
+static void test_equal_nodes_get_equal_shares(void **state)
+{
+    (void)state;
+    static const uint64_t alike[] = {1000000, 1000000, 1000000};
+    static const uint64_t quick[] = {60000, 130000}; /* what two processors of one machine make */
+    dr_nodes nodes;
+    dr_random random = {{0}};
+    unsigned picks[8];
+    assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1,c:1", NULL, 0, NULL), DORA_OK);
+    nodes.items[1].latency_ns = 1; /* as once: the first reply must not decide for ever */
+    for (int i = 0; i < 10; i++) {
+        call_in_turn(&nodes, &random, alike, 300, picks);
+        for (size_t j = 0; j < 3; j++) {
+            assert_in_range(picks[j], 90, 110);
+        }
+    }
+    dr_nodes_fini(&nodes);
+    assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1", NULL, 0, NULL), DORA_OK);
+    for (int i = 0; i < 10; i++) {
+        call_in_turn(&nodes, &random, quick, 100, picks);
+        assert_in_range(picks[0], 45, 55);
+    }
+    dr_nodes_fini(&nodes);
+}
+
+static void test_slow_node_gets_less(void **state)
+{
+    (void)state;
+    static const uint64_t twice[] = {1000000, 2000000};
+    static const uint64_t stuck[] = {1000000, 9000000000};
+    static const uint64_t alike[] = {1000000, 1000000};
+    dr_nodes nodes;
+    dr_random random = {{0}};
+    unsigned picks[8];
+    assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1", NULL, 0, NULL), DORA_OK);
+    call_in_turn(&nodes, &random, twice, 100, picks);
+    call_in_turn(&nodes, &random, twice, 900, picks);
+    assert_in_range(picks[1], 250, 350);
+    call_in_turn(&nodes, &random, stuck, 200, picks); /* it gets slow, */
+    call_in_turn(&nodes, &random, stuck, 650, picks);
+    assert_in_range(picks[1], 1, 20);
+    call_in_turn(&nodes, &random, alike, 700, picks); /* and is well again */
+    call_in_turn(&nodes, &random, alike, 200, picks);
+    assert_in_range(picks[1], 90, 110);
+    dr_nodes_fini(&nodes);
+}
+
+/* A latency that nobody measured for long says nothing. */
+static void test_old_latency_is_forgotten(void **state)
+{
+    (void)state;
+    static const uint64_t stuck[] = {1000000, 9000000000};
+    const uint64_t later_ms = 1000 + DR_LATENCY_FORGOTTEN_MS;
+    dr_nodes nodes;
+    dr_tried tried = {{0}};
+    dr_random random = {{0}};
+    unsigned picks[8];
+    assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1", NULL, 0, NULL), DORA_OK);
+    call_in_turn(&nodes, &random, stuck, 200, picks);
+    count_picks(&nodes, &tried, later_ms - 1, picks);
+    assert_in_range(picks[1], 1, 40);
+    count_picks(&nodes, &tried, later_ms, picks);
+    assert_in_range(picks[1], 480, 520);
+    dr_nodes_measured(&nodes, 1, 5000, later_ms);
+    assert_int_equal(nodes.items[1].samples, 1);
+    assert_int_equal(nodes.items[1].latency_ns, 5000);
+    dr_nodes_fini(&nodes);
+}
+
+/* Who comes, or comes back, gets its share, and not all calls until it has caught up. */
+static void test_no_burst_for_a_new_node(void **state)
 {
     (void)state;
     dr_nodes nodes;
     dr_tried tried = {{0}};
     unsigned picks[8];
-    assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1", NULL, 0, NULL), DORA_OK);
-    dr_nodes_measured(&nodes, 0, 100000, 1000);
-    count_picks(&nodes, &tried, 1000, picks); /* the other is not known: even */
-    assert_in_range(picks[0], 400, 600);
-    dr_nodes_measured(&nodes, 1, 250000, 1000);
+    size_t before = 0;
+    assert_int_equal(dr_nodes_read(&nodes, "a:1,b:1,c:1", NULL, 0, NULL), DORA_OK);
+    dr_tried_add(&tried, 2);
     count_picks(&nodes, &tried, 1000, picks);
-    assert_int_equal(picks[0], 1000);
-    nodes.items[0].in_flight = 2; /* three times 100 us are more than 250 us */
-    count_picks(&nodes, &tried, 1000, picks);
-    assert_int_equal(picks[1], 1000);
-    nodes.items[0].in_flight = 0; /* one that is not asked is forgiven: it gets its chance */
-    nodes.items[0].used_ms = 3000;
-    count_picks(&nodes, &tried, 1000 + 2 * DR_LATENCY_HALVES_MS, picks);
-    assert_int_equal(picks[1], 1000);
-    for (int i = 0; i < 100; i++) {
-        dr_nodes_measured(&nodes, 0, 900000, 3000);
+    assert_int_equal(picks[2], 0);
+    tried = (dr_tried){{0}};
+    nodes.items[0].in_flight = nodes.items[1].in_flight = 30; /* many callers */
+    for (size_t i = 0; i < 60; i++) {
+        size_t node = dr_nodes_pick(&nodes, 0, &tried, 1000, i);
+        assert_true(i == 0 || node != 2 || before != 2);
+        before = node;
+        nodes.items[node].in_flight++;
     }
-    assert_in_range(nodes.items[0].latency_ns, 890000, 900100);
+    assert_in_range(nodes.items[2].in_flight, 18, 22);
     dr_nodes_fini(&nodes);
 }
 
@@ -363,13 +463,17 @@ int main(void)
         cmocka_unit_test(test_longest_host),
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_parse_most),
-        cmocka_unit_test(test_pick_better_of_two),
+        cmocka_unit_test(test_pick_by_work_and_turn),
+        cmocka_unit_test(test_first_pick_is_by_chance),
         cmocka_unit_test(test_pick_not_tried),
         cmocka_unit_test(test_set_aside),
         cmocka_unit_test(test_only_node_is_never_aside),
         cmocka_unit_test(test_half_of_each_group),
         cmocka_unit_test(test_wrong_groups),
-        cmocka_unit_test(test_pick_by_latency),
+        cmocka_unit_test(test_equal_nodes_get_equal_shares),
+        cmocka_unit_test(test_slow_node_gets_less),
+        cmocka_unit_test(test_old_latency_is_forgotten),
+        cmocka_unit_test(test_no_burst_for_a_new_node),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_read_address),
         cmocka_unit_test(test_address_tells_no_password),

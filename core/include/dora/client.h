@@ -17,12 +17,12 @@
 extern "C" {
 #endif
 
-/* dora_client is sets of servers and the persistent connections to them. Of two servers of a group,
- * taken at random, a call goes to the one with fewer calls in flight and shorter replies. One that
- * fails is left alone for a while, which grows from 0.1 to 10 seconds, but never more than half of
- * a group. Thread: safe from any thread; each call has a connection to itself while it waits. A
- * process that forked never uses its parent's connections, nor collects its parent's submissions.
- */
+/* dora_client is sets of servers and the persistent connections to them. A call goes to the server
+ * of its group with the least work under way, and among equals by turns: servers that are alike get
+ * equal shares, a slower one gets less. One that fails is left alone for a while, which grows from
+ * 0.1 to 10 seconds, but never more than half of a group. Thread: safe from any thread; each call
+ * has a connection to itself while it waits. A process that forked never uses its parent's
+ * connections, nor collects its parent's submissions. */
 typedef struct dora_client dora_client;
 
 /* dora_answer is the memory of one call's results, reused by the next call that is given it.

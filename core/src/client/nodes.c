@@ -27,59 +27,129 @@ size_t dr_nodes_untried(const dr_nodes *nodes, size_t group, const dr_tried *tri
     return count;
 }
 
-/* The candidate number `wanted` of a group, counted from 0. */
-static size_t candidate(const dr_nodes *nodes, const dr_group *group, const dr_tried *tried,
-                        uint64_t now_ms, size_t wanted)
+/* ---- whose turn it is ---- */
+
+/* What can be chosen from, with what the choice needs to know of each. */
+typedef struct choice {
+    size_t count;
+    uint16_t nodes[DR_NODES_MAX];
+    uint32_t weights[DR_NODES_MAX];
+    uint64_t works[DR_NODES_MAX];
+} choice;
+
+static void collect(const dr_nodes *nodes, const dr_group *group, const dr_tried *tried,
+                    uint64_t now_ms, choice *from)
 {
+    from->count = 0;
     for (size_t i = 0; i < group->count; i++) {
         if (is_candidate(nodes, group->nodes[i], tried, now_ms)) {
-            if (wanted == 0) {
-                return group->nodes[i];
-            }
-            wanted--;
+            from->nodes[from->count++] = group->nodes[i];
         }
     }
-    return nodes->count;
 }
 
-/* What the time since the last call leaves of a node's latency: a node that was slow once is tried
- * again some time, though the other of two is always better. */
-static uint64_t latency(const dr_node *node, uint64_t now_ms)
+static bool is_measured(const dr_node *node, uint64_t now_ms)
 {
-    uint64_t unused_ms = now_ms > node->used_ms ? now_ms - node->used_ms : 0;
-    uint64_t halves = unused_ms / DR_LATENCY_HALVES_MS;
-    return halves < 64 ? node->latency_ns >> halves : 0;
+    return node->samples == DR_LATENCY_SAMPLES && node->used_ms + DR_LATENCY_FORGOTTEN_MS > now_ms;
 }
 
-static bool is_better(const dr_node *one, const dr_node *other, uint64_t now_ms)
+/* The weight of a node whose replies take so long, where the quickest takes `best_ns`. Clearly
+ * slower is what is so by three quarters: the median of a few replies is no better known. */
+static uint32_t weight(uint64_t latency_ns, uint64_t best_ns)
 {
-    uint64_t one_ns = latency(one, now_ms);
-    uint64_t other_ns = latency(other, now_ms);
-    if (one_ns == 0 || other_ns == 0) { /* nothing to compare */
-        return one->in_flight < other->in_flight;
+    if (latency_ns < best_ns + best_ns / 4 * 3 || latency_ns - best_ns < DR_LATENCY_NOISE_NS) {
+        return DR_WEIGHT_ONE;
     }
-    return (one->in_flight + 1) * one_ns < (other->in_flight + 1) * other_ns;
+    uint64_t times = latency_ns / (best_ns / DR_WEIGHT_ONE + 1);
+    return times < DR_WEIGHT_MAX ? (uint32_t)times : DR_WEIGHT_MAX;
 }
 
-size_t dr_nodes_pick(const dr_nodes *nodes, size_t group, const dr_tried *tried, uint64_t now_ms,
+static void weigh(const dr_nodes *nodes, choice *from, uint64_t now_ms)
+{
+    uint64_t best_ns = UINT64_MAX;
+    for (size_t i = 0; i < from->count; i++) {
+        const dr_node *node = &nodes->items[from->nodes[i]];
+        if (is_measured(node, now_ms) && node->latency_ns < best_ns) {
+            best_ns = node->latency_ns;
+        }
+    }
+    for (size_t i = 0; i < from->count; i++) {
+        const dr_node *node = &nodes->items[from->nodes[i]];
+        from->weights[i] =
+            is_measured(node, now_ms) ? weight(node->latency_ns, best_ns) : DR_WEIGHT_ONE;
+    }
+}
+
+/* The work under way at each. A node that has just come has none, and all callers would go there at
+ * once: until it has had some calls it counts as no more idle than the others. */
+static void count_work(const dr_nodes *nodes, choice *from)
+{
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < from->count; i++) {
+        const dr_node *node = &nodes->items[from->nodes[i]];
+        from->works[i] = (uint64_t)node->in_flight * from->weights[i];
+        if (node->calls == DR_NODE_YOUNG_CALLS && from->works[i] < least) {
+            least = from->works[i];
+        }
+    }
+    for (size_t i = 0; least != UINT64_MAX && i < from->count; i++) {
+        if (nodes->items[from->nodes[i]].calls < DR_NODE_YOUNG_CALLS && from->works[i] < least) {
+            from->works[i] = least;
+        }
+    }
+}
+
+/* The place in `from` of the node to ask; `first` is where looking begins, so that it decides where
+ * all is equal. */
+static size_t choose(const dr_nodes *nodes, const choice *from, size_t first)
+{
+    size_t best = first;
+    for (size_t i = 1; i < from->count; i++) {
+        size_t at = (first + i) % from->count;
+        uint64_t turn = nodes->items[from->nodes[at]].turn;
+        uint64_t best_turn = nodes->items[from->nodes[best]].turn;
+        if (from->works[at] < from->works[best] ||
+            (from->works[at] == from->works[best] && turn < best_turn)) {
+            best = at;
+        }
+    }
+    return best;
+}
+
+/* Gives the turn at `at` away. Nobody saves up turns that passed him by while he was busy or away,
+ * nor is ahead by more than one of his own, as after calls in another group. */
+static void pass_turn(dr_nodes *nodes, const choice *from, size_t at)
+{
+    const uint64_t turn = nodes->items[from->nodes[at]].turn;
+    for (size_t i = 0; i < from->count; i++) {
+        dr_node *node = &nodes->items[from->nodes[i]];
+        const uint64_t latest = turn + from->weights[i];
+        node->turn = node->turn < turn ? turn : node->turn;
+        node->turn = node->turn > latest || i == at ? latest : node->turn;
+    }
+}
+
+size_t dr_nodes_pick(dr_nodes *nodes, size_t group, const dr_tried *tried, uint64_t now_ms,
                      uint64_t random)
 {
-    const dr_group *of = &nodes->groups[group];
-    uint64_t usable_ms = now_ms;
-    size_t count = dr_nodes_untried(nodes, group, tried, now_ms, true);
-    if (count == 0) { /* a node set aside is better than none */
-        usable_ms = UINT64_MAX;
-        count = dr_nodes_untried(nodes, group, tried, now_ms, false);
+    choice from;
+    collect(nodes, &nodes->groups[group], tried, now_ms, &from);
+    if (from.count == 0) { /* a node set aside is better than none */
+        collect(nodes, &nodes->groups[group], tried, UINT64_MAX, &from);
     }
-    if (count < 2) {
-        return candidate(nodes, of, tried, usable_ms, 0);
+    if (from.count < 2) {
+        return from.count == 1 ? from.nodes[0] : nodes->count;
     }
-    size_t first = (size_t)((random & UINT32_MAX) % count);
-    size_t second = (first + 1 + (size_t)((random >> 32) % (count - 1))) % count;
-    size_t one = candidate(nodes, of, tried, usable_ms, first);
-    size_t other = candidate(nodes, of, tried, usable_ms, second);
-    return is_better(&nodes->items[other], &nodes->items[one], now_ms) ? other : one;
+    weigh(nodes, &from, now_ms);
+    count_work(nodes, &from);
+    size_t at = choose(nodes, &from, (size_t)(random % from.count));
+    dr_node *node = &nodes->items[from.nodes[at]];
+    pass_turn(nodes, &from, at);
+    node->calls += node->calls < DR_NODE_YOUNG_CALLS ? 1 : 0;
+    return from.nodes[at];
 }
+
+/* ---- what is known of a node ---- */
 
 /* Whether setting `node` aside leaves at least half of each group that it is in. */
 static bool may_be_aside(const dr_nodes *nodes, size_t node, uint64_t now_ms)
@@ -106,6 +176,7 @@ void dr_nodes_failed(dr_nodes *nodes, size_t node, uint64_t now_ms)
     uint32_t doublings = failed->failures < 7 ? failed->failures : 7;
     uint64_t pause_ms = (uint64_t)DR_NODE_PAUSE_MS << doublings;
     failed->failures++;
+    failed->calls = 0;
     if (may_be_aside(nodes, node, now_ms)) {
         failed->aside_until_ms =
             now_ms + (pause_ms < DR_NODE_PAUSE_MS_MAX ? pause_ms : DR_NODE_PAUSE_MS_MAX);
@@ -127,11 +198,42 @@ void dr_nodes_succeeded(dr_nodes *nodes, size_t node)
     nodes->items[node].aside_until_ms = 0;
 }
 
+/* A median is followed by steps, not a mean: one reply that was held up says nothing of the next.
+ * Replies that are all slower, or all quicker, say that the server has changed. */
+static void follow(dr_node *node, uint64_t took_ns)
+{
+    uint64_t step_ns = node->latency_ns / 8 + 1;
+    if (took_ns > node->latency_ns) {
+        node->streak = node->streak > 0 ? node->streak + 1 : 1;
+        node->latency_ns +=
+            step_ns < took_ns - node->latency_ns ? step_ns : took_ns - node->latency_ns;
+    } else if (took_ns < node->latency_ns) {
+        node->streak = node->streak < 0 ? node->streak - 1 : -1;
+        node->latency_ns -=
+            step_ns < node->latency_ns - took_ns ? step_ns : node->latency_ns - took_ns;
+    }
+    if (node->streak >= (int32_t)DR_LATENCY_SAMPLES ||
+        -node->streak >= (int32_t)DR_LATENCY_SAMPLES) {
+        node->latency_ns = took_ns;
+        node->streak = 0;
+    }
+}
+
 void dr_nodes_measured(dr_nodes *nodes, size_t node, uint64_t took_ns, uint64_t now_ms)
 {
     dr_node *measured = &nodes->items[node];
-    uint64_t before_ns = latency(measured, now_ms);
-    uint64_t now_ns = took_ns > 0 ? took_ns : 1;
-    measured->latency_ns = before_ns == 0 ? now_ns : before_ns - before_ns / 8 + now_ns / 8 + 1;
+    if (measured->samples > 0 && measured->used_ms + DR_LATENCY_FORGOTTEN_MS <= now_ms) {
+        measured->samples = 0;
+    }
+    if (measured->samples == DR_LATENCY_SAMPLES) {
+        follow(measured, took_ns);
+    } else {
+        /* The first ones are slow: connections are made, code is loaded. */
+        bool is_first = measured->samples == 0;
+        measured->latency_ns =
+            is_first || took_ns < measured->latency_ns ? took_ns : measured->latency_ns;
+        measured->samples++;
+        measured->streak = 0;
+    }
     measured->used_ms = now_ms;
 }

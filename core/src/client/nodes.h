@@ -6,13 +6,18 @@
 
 #include "discovery/roster.h"
 
-#define DR_NODES_MAX 256            /* in the groups of one client */
-#define DR_NODES_OTHER_MAX 64       /* in no group, that calls named themselves */
-#define DR_NODES_GROUPS_MAX 1024    /* names of groups, of a registry all that it ever had */
-#define DR_NODE_PAUSE_MS 100u       /* a node that failed once is left alone for so long, */
-#define DR_NODE_PAUSE_MS_MAX 10000u /* doubled at each failure up to this */
-#define DR_NODE_SILENCES_MAX 3u     /* calls in a row without any reply: as a failure */
-#define DR_LATENCY_HALVES_MS 1000u  /* an unused node's latency counts half after so long */
+#define DR_NODES_MAX 256               /* in the groups of one client */
+#define DR_NODES_OTHER_MAX 64          /* in no group, that calls named themselves */
+#define DR_NODES_GROUPS_MAX 1024       /* names of groups, of a registry all that it ever had */
+#define DR_NODE_PAUSE_MS 100u          /* a node that failed once is left alone for so long, */
+#define DR_NODE_PAUSE_MS_MAX 10000u    /* doubled at each failure up to this */
+#define DR_NODE_SILENCES_MAX 3u        /* calls in a row without any reply: as a failure */
+#define DR_LATENCY_FORGOTTEN_MS 10000u /* a latency that was not measured again for so long is */
+#define DR_LATENCY_SAMPLES 8u          /* replies before a node's latency counts */
+#define DR_LATENCY_NOISE_NS 200000u    /* less between two nodes is the scheduler's, not theirs */
+#define DR_WEIGHT_ONE 16u              /* of a node that is as quick as the quickest */
+#define DR_WEIGHT_MAX (64u * DR_WEIGHT_ONE) /* the slowest still gets a call, to be measured */
+#define DR_NODE_YOUNG_CALLS 32u /* the first calls to a node come by turns, however idle it is */
 
 typedef struct dr_node {
     dr_address address;
@@ -22,8 +27,12 @@ typedef struct dr_node {
     uint32_t failures;  /* since the last success */
     uint32_t silences;  /* calls that timed out since the last reply */
     uint64_t aside_until_ms;
-    uint64_t latency_ns; /* moving; 0: not known */
+    uint64_t latency_ns; /* about the median of its replies */
     uint64_t used_ms;    /* when that was measured */
+    uint32_t samples;    /* up to DR_LATENCY_SAMPLES */
+    int32_t streak;      /* replies in a row that took longer (above 0), or less */
+    uint32_t calls;      /* picks since it came or failed, up to DR_NODE_YOUNG_CALLS */
+    uint64_t turn;       /* the node with the lowest is next; grows by its weight at each pick */
     uint64_t asked_ms;   /* when a call began there */
 } dr_node;
 
@@ -103,10 +112,13 @@ dora_err dr_nodes_name(dr_nodes *nodes, const dr_address *address, const dr_node
 size_t dr_nodes_untried(const dr_nodes *nodes, size_t group, const dr_tried *tried, uint64_t now_ms,
                         bool is_usable);
 
-/* dr_nodes_pick takes two nodes of a group at random that were not tried and are not set aside, and
- * gives the better: fewer calls in flight times lower latency. Where all that are left are set
- * aside, it picks among those. Returns: an index, or nodes->count when every node was tried. */
-size_t dr_nodes_pick(const dr_nodes *nodes, size_t group, const dr_tried *tried, uint64_t now_ms,
+/* dr_nodes_pick chooses among the nodes of a group that were not tried and are not set aside, and
+ * counts the choice: where the least work is under way (calls in flight times weight), and of
+ * several such, whose turn it is. A node's weight is by how much it answers slower than the
+ * quickest; equal nodes get equal shares, a node twice as slow half of one. `random` decides where
+ * all is equal. Where all that are left are set aside, it picks among those.
+ * Returns: an index, or nodes->count when every node was tried. */
+size_t dr_nodes_pick(dr_nodes *nodes, size_t group, const dr_tried *tried, uint64_t now_ms,
                      uint64_t random);
 
 /* dr_nodes_failed sets a node aside for a growing pause, but never more than half of any group;

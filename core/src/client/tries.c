@@ -89,7 +89,7 @@ uint64_t dr_tries_connect_ns(const dr_tries *tries, const dr_nodes *nodes, uint6
     return begun_ns + (part < most ? part : most);
 }
 
-dora_err dr_tries_pick(dr_tries *tries, const dr_nodes *nodes, uint64_t now_ms, uint64_t random)
+dora_err dr_tries_pick(dr_tries *tries, dr_nodes *nodes, uint64_t now_ms, uint64_t random)
 {
     if (tries->is_same && nodes->items[tries->node].life != tries->life) {
         tries->is_same = false; /* the registry has another server there by now */

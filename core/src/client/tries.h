@@ -63,7 +63,7 @@ uint64_t dr_tries_connect_ns(const dr_tries *tries, const dr_nodes *nodes, uint6
 /* dr_tries_pick chooses the node of the next try of a call that names none. Returns: DORA_OK, or
  * DORA_ECONNECT when every one was tried, or the group has none any more. dr_tries_nowhere is the
  * error where that comes before any try. Returns: DORA_ECONNECT (code 100010). */
-dora_err dr_tries_pick(dr_tries *tries, const dr_nodes *nodes, uint64_t now_ms, uint64_t random);
+dora_err dr_tries_pick(dr_tries *tries, dr_nodes *nodes, uint64_t now_ms, uint64_t random);
 dora_err dr_tries_nowhere(dora_error *error, const char *why);
 
 /* dr_tries_outcome says what a try means. dr_tries_note remembers the first that may have run while
