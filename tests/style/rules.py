@@ -85,6 +85,15 @@ def banned_calls(path, text):
             yield number, "calls %s" % found.group(1)
 
 
+def environment(path, text):
+    """What a library sees as `environ` may be another variable than the program's."""
+    if not path.startswith(("core/", "bindings/")) or path == "core/src/base/environment.c":
+        return
+    for number, line in enumerate(without_comments(text).splitlines() if is_c(path) else [], 1):
+        if re.search(r"\benviron\b", line):
+            yield number, "uses environ: take dr_environment()"
+
+
 def sizes(path, text):
     """Files, functions and lines stay within their limits."""
     lines = text.splitlines()
@@ -153,7 +162,7 @@ def whitespace(path, text):
         yield text.count("\n") + 1, "does not end its last line"
 
 
-ALL = (layers, libraries, banned_calls, sizes, first_line, guards, words, whitespace)
+ALL = (layers, libraries, banned_calls, environment, sizes, first_line, guards, words, whitespace)
 
 # A bad file for each rule: the rules are tested on them before they are used.
 SAMPLES = {
@@ -164,6 +173,7 @@ SAMPLES = {
     libraries: [("core/src/base/a.c", "#include <uv.h>\n"),
                 ("core/src/net/a.c", "#include <jansson.h>\n")],
     banned_calls: [("core/src/net/a.c", "    strcpy(a, b);\n"), ("core/src/net/a.c", "n=atoi(x)")],
+    environment: [("core/src/net/a.c", "list = environ;\n")],
     sizes: [("core/src/net/a.c", "x\n" * 600), ("core/src/net/a.c", "y" * 101),
             ("core/src/net/a.c", "f()\n{\n" + "x\n" * 79 + "}\n")],
     first_line: [("core/src/net/a.c", "int x;\n")],

@@ -8,6 +8,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/environment.h"
+
 #define TITLE_MAX 128
 
 /* area finds the arguments and the environment behind them. Fields of /proc/self/stat: 48 and 49
@@ -43,8 +45,7 @@ static int area(char **start, char **end, char **env_end)
 /* move_environment copies the strings between `from` and `to`, so that they can be overwritten. */
 static int move_environment(const char *from, const char *to)
 {
-    extern char **environ;
-    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+    for (char **entry = dr_environment(); entry != NULL && *entry != NULL; entry++) {
         if (*entry >= from && *entry < to) {
             char *copy = strdup(*entry);
             if (copy == NULL) {

@@ -13,20 +13,23 @@
 
 #include <dora/runtime.h>
 
+#include "base/environment.h"
 #include "ipc/control.h"
 
-extern char **environ;
-
-/* environment_with gives environ and one more entry. The list is the caller's to free. */
+/* environment_with gives this process's environment and one more entry. The list is the caller's
+ * to free. */
 static char **environment_with(char *entry)
 {
+    char **own = dr_environment();
     size_t count = 0;
-    while (environ[count] != NULL) {
+    while (own != NULL && own[count] != NULL) {
         count++;
     }
     char **list = calloc(count + 2, sizeof(*list));
+    if (list != NULL && count > 0) {
+        memcpy(list, own, count * sizeof(*list));
+    }
     if (list != NULL) {
-        memcpy(list, environ, count * sizeof(*list));
         list[count] = entry;
     }
     return list;
