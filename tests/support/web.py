@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import urllib.parse
 
@@ -54,3 +55,17 @@ def raw(address, data=b"", timeout=10.0):
     sock = socket.create_connection((host, int(port)), timeout)
     sock.sendall(data)
     return sock
+
+
+def statuses(address, data, timeout=10.0):
+    """Sends bytes and reads to the end of stream: the status of each answer that came."""
+    with raw(address, data, timeout) as sock:
+        got = b""
+        while True:
+            try:
+                piece = sock.recv(65536)
+            except ConnectionResetError:
+                piece = b""
+            if not piece:
+                return [int(found) for found in re.findall(rb"HTTP/1\.[01] (\d\d\d) ", got)]
+            got += piece

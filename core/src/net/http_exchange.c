@@ -16,6 +16,7 @@ void dr_http_begin(dr_http_exchange *exchange, const char *uri)
     const char *query = uri == NULL ? NULL : strchr(uri, '?');
     const char *zero = uri == NULL ? NULL : strstr(uri, "%00");
     exchange->has_zero = zero != NULL && (query == NULL || zero < query);
+    exchange->is_origin = uri != NULL && uri[0] == '/';
     exchange->is_request = true;
     exchange->http->requests++;
     if (exchange->stage == DR_HTTP_IDLE) {
@@ -72,7 +73,7 @@ void dr_http_reset(dr_http_exchange *exchange, bool is_answered)
     exchange->user = NULL;
     exchange->refusal = 0;
     exchange->is_request = exchange->is_begun = exchange->is_handed = false;
-    exchange->has_zero = exchange->has_unread = false;
+    exchange->has_zero = exchange->is_origin = exchange->has_unread = false;
     if (exchange->stage == DR_HTTP_BUSY) {
         dr_http_move(exchange, DR_HTTP_IDLE);
     }
@@ -106,8 +107,8 @@ static const char *why(unsigned refusal)
     case MHD_HTTP_SERVICE_UNAVAILABLE:
         return "out of memory";
     default:
-        return "the request is ambiguous: %00 in its path, or both Content-Length and "
-               "Transfer-Encoding";
+        return "the request is ambiguous: a target that is no /path, %00 in it, or both "
+               "Content-Length and Transfer-Encoding";
     }
 }
 
@@ -152,7 +153,8 @@ static unsigned refusal_of(const dr_http_exchange *exchange)
     if (coding.data != NULL && strcasecmp(coding.data, "chunked") != 0) {
         return MHD_HTTP_NOT_IMPLEMENTED;
     }
-    if (exchange->has_zero || (coding.data != NULL && length.data != NULL)) {
+    if (exchange->has_zero || !exchange->is_origin ||
+        (coding.data != NULL && length.data != NULL)) {
         return MHD_HTTP_BAD_REQUEST;
     }
     /* The daemon has checked that these are digits. */

@@ -26,6 +26,7 @@ struct dr_http_exchange {
     bool is_begun;    /* its headers are read */
     bool is_handed;   /* the owner was asked */
     bool has_zero;    /* %00 in its path */
+    bool is_origin;   /* its target begins with a slash: RFC 9112's origin-form */
     bool has_unread;  /* refused before its body was read */
 };
 

@@ -45,7 +45,8 @@ void dr_web_request(dr_http_exchange *exchange, void *user)
     web->exchange = exchange;
     web->number = number_of(&lane->reactor, exchange);
     dr_http_set_user(exchange, web);
-    const bool is_call = is_under(path, "call");
+    /* Not so to /call: the name of an api begins with a slash of its own. */
+    const bool is_call = is_under(dr_http_path(exchange), DR_CALL_FOLDER);
     if (!is_call && !is_under(path, "api") && !is_under(path, "server")) {
         dr_web_refuse(web, 404, 404,
                       "nothing is here; there are POST /call/NAME, /api/multisync, "

@@ -6,8 +6,11 @@
 
 #include "server/asker.h"
 
-/* dr_web_call runs one api: POST /call/NAME. dr_web_form does what an endpoint of the original
- * does; `path` has no slashes around it. Each answers, now or later. */
+#define DR_CALL_FOLDER "/call"
+
+/* dr_web_call runs one api: POST /call/NAME; the path must be DR_CALL_FOLDER or below it.
+ * dr_web_form does what an endpoint of the original does; `path` has no slashes around it. Each
+ * answers, now or later. */
 void dr_web_call(dr_lane *lane, dr_web *web);
 void dr_web_form(dr_lane *lane, dr_web *web, dora_slice path);
 

@@ -8,8 +8,6 @@
 #include "server/web.h"
 #include "wire/json_message.h"
 
-#define CALL_FOLDER "/call"
-
 /* reading is the body on its way to the inner encoding. */
 typedef struct reading {
     dr_aside aside;
@@ -36,7 +34,7 @@ static int rank_of(const dr_server *server, dora_slice name)
 static dora_slice name_of(const dr_lane *lane, const dr_web *web)
 {
     const dora_slice path = dr_http_path(web->exchange);
-    const size_t cut = sizeof(CALL_FOLDER) - 1;
+    const size_t cut = sizeof(DR_CALL_FOLDER) - 1;
     const dora_slice with = {path.data + cut, path.len - cut};
     const dora_slice without = {with.data + 1, with.len > 0 ? with.len - 1 : 0};
     return rank_of(lane->server, with) > rank_of(lane->server, without) ? with : without;
