@@ -1,4 +1,5 @@
-/* test_vectors.c: every frame of tests/vectors/v1.json, whole, byte by byte and cut everywhere. */
+/* test_vectors.c: every frame of tests/vectors/v1.json, and of older.json, whole, byte by byte and
+ * cut everywhere. */
 #include "unit.h"
 
 #include <jansson.h>
@@ -12,6 +13,7 @@
 #define COPY_MAX 8192
 
 static json_t *vectors;
+static json_t *older;
 
 typedef struct vector {
     const char *name;
@@ -28,23 +30,30 @@ typedef struct verdict {
     size_t used;
 } verdict;
 
+static json_t *load_file(const char *path)
+{
+    json_error_t error;
+    json_t *json = json_load_file(path, 0, &error);
+    if (json == NULL) {
+        fprintf(stderr, "%s: %s\n", path, error.text);
+    }
+    return json;
+}
+
 static int load(void **state)
 {
     (void)state;
     const char *path = getenv("DORA_VECTORS");
-    json_error_t error;
-    vectors = json_load_file(path != NULL ? path : "tests/vectors/v1.json", 0, &error);
-    if (vectors == NULL) {
-        fprintf(stderr, "vectors: %s\n", error.text);
-        return -1;
-    }
-    return 0;
+    vectors = load_file(path != NULL ? path : "tests/vectors/v1.json");
+    older = load_file("tests/vectors/older.json");
+    return vectors != NULL && older != NULL ? 0 : -1;
 }
 
 static int unload(void **state)
 {
     (void)state;
     json_decref(vectors);
+    json_decref(older);
     return 0;
 }
 
@@ -85,11 +94,13 @@ static verdict judge(const vector *v, dora_slice in)
     dora_slice body;
     dr_buf plain = {0};
     error.code = 0;
-    result.err = dr_frame_decode(&v->options, in, &frame, &result.used, &error);
+    result.err = dr_frame_decode_any(&v->options, in, &frame, &result.used, &error);
     if (result.err == DORA_OK) {
         result.err = dr_frame_body(&v->options, &frame, &plain, &body, &error);
     }
-    if (result.err == DORA_OK && is_request(v)) {
+    if (result.err == DORA_OK && frame.is_bare) {
+        result.err = dr_request_decode_bare(body, &request, apis, DR_APIS_MAX, &error);
+    } else if (result.err == DORA_OK && is_request(v)) {
         result.err = dr_request_decode(body, frame.guid, &request, apis, DR_APIS_MAX, &error);
     } else if (result.err == DORA_OK) {
         result.err = dr_reply_decode(body, &reply, &error);
@@ -311,6 +322,17 @@ static void check_body_cuts(const vector *v)
     }
 }
 
+/* check_valid does what all good frames have in common. */
+static void check_valid(const vector *v)
+{
+    print_message("  %s\n", v->name);
+    verdict whole = judge(v, (dora_slice){v->bytes, v->len});
+    assert_int_equal(whole.err, DORA_OK);
+    assert_int_equal(whole.used, v->len);
+    check_cuts(v, whole);
+    check_bytewise(v, whole);
+}
+
 static void valid_frames(void **state)
 {
     (void)state;
@@ -320,12 +342,7 @@ static void valid_frames(void **state)
     json_array_foreach(json_object_get(vectors, "valid"), i, json)
     {
         vector v = open_vector(json);
-        print_message("  %s\n", v.name);
-        verdict whole = judge(&v, (dora_slice){v.bytes, v.len});
-        assert_int_equal(whole.err, DORA_OK);
-        assert_int_equal(whole.used, v.len);
-        check_cuts(&v, whole);
-        check_bytewise(&v, whole);
+        check_valid(&v);
         check_encoding(&v);
         check_message(&v);
         check_body_cuts(&v);
@@ -333,13 +350,26 @@ static void valid_frames(void **state)
     }
 }
 
-static void invalid_frames(void **state)
+static void valid_older_frames(void **state)
 {
     (void)state;
     size_t i;
     json_t *json;
-    assert_true(json_array_size(json_object_get(vectors, "invalid")) > 0);
-    json_array_foreach(json_object_get(vectors, "invalid"), i, json)
+    assert_true(json_array_size(json_object_get(older, "valid")) > 0);
+    json_array_foreach(json_object_get(older, "valid"), i, json)
+    {
+        vector v = open_vector(json);
+        check_valid(&v);
+        free(v.bytes);
+    }
+}
+
+static void check_invalid(json_t *list)
+{
+    size_t i;
+    json_t *json;
+    assert_true(json_array_size(list) > 0);
+    json_array_foreach(list, i, json)
     {
         vector v = open_vector(json);
         print_message("  %s\n", v.name);
@@ -354,11 +384,25 @@ static void invalid_frames(void **state)
     }
 }
 
+static void invalid_frames(void **state)
+{
+    (void)state;
+    check_invalid(json_object_get(vectors, "invalid"));
+}
+
+static void invalid_older_frames(void **state)
+{
+    (void)state;
+    check_invalid(json_object_get(older, "invalid"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(valid_frames),
         cmocka_unit_test(invalid_frames),
+        cmocka_unit_test(valid_older_frames),
+        cmocka_unit_test(invalid_older_frames),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

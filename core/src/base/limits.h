@@ -4,6 +4,7 @@
 
 /* Wire. */
 #define DR_GUID_LEN 32                                /* PROTOCOL.md, "Frame" */
+#define DR_BARE_GUID_MAX 255                          /* of frames of older releases: as a name */
 #define DR_FRAME_BYTES_MAX_DEFAULT (2u * 1024 * 1024) /* the original's package_max_length */
 #define DR_FRAME_BYTES_MAX_MAX (64u * 1024 * 1024)    /* a frame must fit a shared-memory block */
 #define DR_VALUE_DEPTH_MAX 512                        /* a reader may recurse: this is its stack */

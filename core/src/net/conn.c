@@ -77,7 +77,7 @@ static size_t parse(dr_conn *conn, dora_slice bytes)
         size_t used = 0;
         dora_error error;
         const dora_slice rest = {bytes.data + at, bytes.len - at};
-        const dora_err err = dr_frame_decode(&reactor->frame, rest, &frame, &used, &error);
+        const dora_err err = dr_frame_decode_any(&reactor->frame, rest, &frame, &used, &error);
         if (err == DORA_EAGAIN) {
             conn->in_need = used;
             break;

@@ -45,10 +45,10 @@ typedef struct dr_conn {
 /* dr_conn_accept takes a waiting connection of a listener, TCP or Unix. */
 void dr_conn_accept(struct dr_reactor *reactor, uv_stream_t *listener);
 
-/* dr_conn_begin opens a reply frame; the body is appended to the returned buffer; dr_conn_end
- * closes it and has it written at the end of the turn.
- * Returns: NULL when out of memory: the connection is then closed.
- * Errors of end: DORA_ETOOBIG, nothing was added. */
+/* dr_conn_begin opens a reply frame, without a guid where it is NULL; the body is appended to the
+ * returned buffer; dr_conn_end closes it and has it written at the end of the turn. Returns: NULL
+ * when out of memory: the connection is then closed. Errors of end: DORA_ETOOBIG, nothing was
+ * added. */
 dr_buf *dr_conn_begin(dr_conn *conn, const char *guid, size_t *mark);
 dora_err dr_conn_end(dr_conn *conn, size_t mark);
 

@@ -4,6 +4,7 @@
 
 #include "server/aside.h"
 #include "server/web.h"
+#include "wire/bare_reply.h"
 #include "wire/json_message.h"
 
 /* dr_spoken is a reply in the words of who asked. */
@@ -27,14 +28,19 @@ static void speak(dr_asker_kind kind, dora_slice guid, size_t bytes_max, dora_sl
                   spoken *words)
 {
     words->status = 200;
-    words->err = kind == DR_ASKER_WEB ? dr_web_result(body, bytes_max, &words->text, &words->status)
-                                      : dr_json_reply(body, guid, bytes_max, &words->text);
+    if (kind == DR_ASKER_BARE) {
+        words->err = dr_bare_reply(body, guid, &words->text);
+    } else if (kind == DR_ASKER_WEB) {
+        words->err = dr_web_result(body, bytes_max, &words->text, &words->status);
+    } else {
+        words->err = dr_json_reply(body, guid, bytes_max, &words->text);
+    }
 }
 
 static dora_slice guid_of(const dr_asker *asker)
 {
     return dr_asker_is_web(asker) ? (dora_slice){asker->web->guid, asker->web->guid_len}
-                                  : (dora_slice){NULL, 0};
+                                  : asker->guid;
 }
 
 static dora_err deliver(const dr_asker *asker, const char *guid, spoken *words)
@@ -47,7 +53,7 @@ static dora_err deliver(const dr_asker *asker, const char *guid, spoken *words)
         return DORA_OK;
     }
     size_t mark;
-    dr_buf *out = dr_conn_begin(asker->conn, guid, &mark);
+    dr_buf *out = dr_conn_begin(asker->conn, asker->kind == DR_ASKER_BARE ? NULL : guid, &mark);
     if (out == NULL) {
         return DORA_OK; /* closed */
     }
@@ -131,7 +137,7 @@ dora_err dr_answer_end(const dr_asker *asker, const dr_answer *answer)
     if (asker->kind == DR_ASKER_FRAME) {
         return dr_conn_end(asker->conn, answer->mark);
     }
-    if (answer->out->len > DR_JSON_INLINE_MAX) {
+    if (answer->out->len > DR_JSON_INLINE_MAX && asker->kind != DR_ASKER_BARE) {
         return speak_aside(asker, answer->guid, answer->out);
     }
     spoken words = {.err = DORA_OK};

@@ -9,6 +9,7 @@ typedef enum dr_asker_kind {
     DR_ASKER_NONE = 0, /* nobody: the call was accepted, or whoever asked has gone */
     DR_ASKER_FRAME,    /* `conn`, by a frame */
     DR_ASKER_JSON,     /* `conn`, by a frame whose body is JSON */
+    DR_ASKER_BARE,     /* `conn`, by a frame of an older release */
     DR_ASKER_FORM,     /* `web`, by the reply as JSON: the original's endpoints */
     DR_ASKER_WEB       /* `web`, by the handler's data and a status: /call */
 } dr_asker_kind;
@@ -22,8 +23,9 @@ typedef struct dr_web {
     uint32_t number; /* of its connection */
 } dr_web;
 
-/* dr_asker is a value; each call has its own. It is good until its connection is gone: then those
- * that wait become nobody. */
+/* dr_asker is a value; each call has its own. `guid` is what a bare frame's call has in its reply,
+ * where that is not as long as guids are; else empty. It is good until its connection is gone: then
+ * those that wait become nobody. */
 typedef struct dr_asker {
     dr_asker_kind kind;
     dr_lane *lane;
@@ -31,16 +33,17 @@ typedef struct dr_asker {
         dr_conn *conn;
         dr_web *web;
     };
+    dora_slice guid;
 } dr_asker;
 
-static inline dr_asker dr_asker_of_frame(dr_lane *lane, dr_conn *conn, bool is_json)
+static inline dr_asker dr_asker_of_conn(dr_asker_kind kind, dr_lane *lane, dr_conn *conn)
 {
-    return (dr_asker){is_json ? DR_ASKER_JSON : DR_ASKER_FRAME, lane, {.conn = conn}};
+    return (dr_asker){.kind = kind, .lane = lane, .conn = conn};
 }
 
 static inline dr_asker dr_asker_of_web(dr_asker_kind kind, dr_lane *lane, dr_web *web)
 {
-    return (dr_asker){kind, lane, {.web = web}};
+    return (dr_asker){.kind = kind, .lane = lane, .web = web};
 }
 
 static inline bool dr_asker_is_there(const dr_asker *asker)
@@ -50,7 +53,7 @@ static inline bool dr_asker_is_there(const dr_asker *asker)
 
 static inline bool dr_asker_has_conn(const dr_asker *asker)
 {
-    return asker->kind == DR_ASKER_FRAME || asker->kind == DR_ASKER_JSON;
+    return asker->kind >= DR_ASKER_FRAME && asker->kind <= DR_ASKER_BARE;
 }
 
 static inline bool dr_asker_is_web(const dr_asker *asker)

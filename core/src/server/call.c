@@ -1,14 +1,23 @@
 /* call.c: what a frame means: whose turn it is after the body was read. */
+#include <string.h>
+
 #include "server/repeat.h"
 
 #include "wire/json_message.h"
+
+/* asker_of is who sent a frame, as far as its form says it. */
+static dr_asker asker_of(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_json)
+{
+    const dr_asker_kind kind = is_json ? DR_ASKER_JSON : DR_ASKER_FRAME;
+    return dr_asker_of_conn(frame->is_bare ? DR_ASKER_BARE : kind, lane, conn);
+}
 
 void dr_call_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error *error, bool closes,
                        void *user)
 {
     dr_lane *lane = user;
     const bool is_json = !lane->reactor.frame.gzip && dr_body_is_json(frame->body);
-    const dr_asker asker = dr_asker_of_frame(lane, conn, is_json);
+    const dr_asker asker = asker_of(lane, conn, frame, is_json);
     /* Where the framing is lost nothing in the bytes is believed, the guid neither. */
     const bool has_guid = frame->guid != NULL && !(closes && error->code == DORA_CODE_BAD_LENGTH);
     dr_reply_refused(&asker, has_guid ? frame->guid : DR_GUID_NONE, error);
@@ -18,18 +27,19 @@ void dr_call_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error *e
 static void aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed)
 {
     if (dr_unpack_aside(lane, conn, frame, is_packed) != DORA_OK) {
-        const dr_asker asker = dr_asker_of_frame(lane, conn, !is_packed);
+        const dr_asker asker = asker_of(lane, conn, frame, !is_packed);
         dr_call_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_OVERLOADED);
-        dr_reply_code(&asker, frame->guid, DORA_CODE_OVERLOADED, "out of memory");
+        dr_reply_code(&asker, frame->is_bare ? DR_GUID_NONE : frame->guid, DORA_CODE_OVERLOADED,
+                      "out of memory");
     }
 }
 
 static void take_json(dr_lane *lane, dr_conn *conn, const char *guid, dora_slice text)
 {
-    const dr_asker asker = dr_asker_of_frame(lane, conn, true);
+    const dr_asker asker = dr_asker_of_conn(DR_ASKER_JSON, lane, conn);
     dora_error error;
     if (text.len > DR_JSON_INLINE_MAX) {
-        const dr_frame frame = {guid, text};
+        const dr_frame frame = {.guid = guid, .body = text};
         aside(lane, conn, &frame, false);
         return;
     }
@@ -45,7 +55,7 @@ static void take_json(dr_lane *lane, dr_conn *conn, const char *guid, dora_slice
 void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *user)
 {
     dr_lane *lane = user;
-    const dr_asker asker = dr_asker_of_frame(lane, conn, false);
+    const dr_asker asker = asker_of(lane, conn, frame, false);
     dora_slice body;
     dora_error error;
     error.msg[0] = '\0';
@@ -53,12 +63,40 @@ void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *user)
     if (lane->reactor.frame.gzip && frame->body.len > DR_INFLATE_INLINE_MAX) {
         aside(lane, conn, frame, true);
     } else if (dr_frame_body(&lane->reactor.frame, frame, &lane->plain, &body, &error) != DORA_OK) {
-        dr_reply_refused(&asker, frame->guid, &error);
+        dr_reply_refused(&asker, frame->is_bare ? DR_GUID_NONE : frame->guid, &error);
+    } else if (frame->is_bare) {
+        dr_call_bare(&asker, body);
     } else if (dr_body_is_json(body)) {
         take_json(lane, conn, frame->guid, body);
     } else {
         dr_call_request(&asker, frame->guid, body);
     }
+}
+
+void dr_call_bare(const dr_asker *asker, dora_slice body)
+{
+    dr_asker own = *asker;
+    dr_request request;
+    dora_error error;
+    char guid[DR_GUID_LEN];
+    const dora_err err =
+        dr_request_decode_bare(body, &request, asker->lane->apis, DR_APIS_MAX, &error);
+    memcpy(guid, DR_GUID_NONE, DR_GUID_LEN);
+    if (err != DORA_OK && error.code != DORA_CODE_BAD_API) {
+        dr_reply_refused(asker, guid, &error); /* without a guid, as the original did */
+        return;
+    }
+    if (request.guid.len != DR_GUID_LEN) {
+        own.guid = request.guid;
+    }
+    memcpy(guid, request.guid.data,
+           request.guid.len < DR_GUID_LEN ? request.guid.len : DR_GUID_LEN);
+    if (err != DORA_OK) {
+        dr_reply_refused(&own, guid, &error);
+        return;
+    }
+    request.guid = (dora_slice){guid, DR_GUID_LEN};
+    dr_call_run(&own, &request);
 }
 
 void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body)

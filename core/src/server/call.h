@@ -69,8 +69,9 @@ void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
 typedef void (*dr_call_tasks_fn)(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 void dr_call_tasks(const dr_call *call, dr_part_state state, dr_call_tasks_fn fn);
 
-/* call.c: dr_call_request goes on with the plain body of a request, dr_call_run with what was found
- * in it: its apis are lane->apis. */
+/* call.c: dr_call_request goes on with the plain body of a request, dr_call_bare with that of a
+ * bare frame, dr_call_run with what was found in it: its apis are lane->apis. */
+void dr_call_bare(const dr_asker *asker, dora_slice body);
 void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body);
 void dr_call_run(const dr_asker *asker, const dr_request *request);
 

@@ -17,10 +17,10 @@ dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
 {
     dr_lane *lane = asker->lane;
     const bool is_single = dr_call_type_is_single(request->type);
-    const bool is_spare = is_single && dr_call_has_result(request->type);
+    const bool is_spare = is_single && dr_call_has_result(request->type) && asker->guid.len == 0;
     dr_digest digest;
     const bool is_looked_for = dr_repeat_expect(asker, request, &digest);
-    size_t kept_bytes = 0;
+    size_t kept_bytes = asker->guid.len;
     for (size_t i = 0; !is_spare && i < request->api_count; i++) {
         kept_bytes += kept_of(request, &lane->apis[i]).len;
     }
@@ -49,6 +49,11 @@ dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
     }
     char *kept = (char *)&call->parts[call->count];
     call->bytes = kept_bytes + DR_ENVELOPE_BYTES * ((size_t)call->count + 1);
+    if (asker->guid.len > 0) {
+        memcpy(kept, asker->guid.data, asker->guid.len);
+        call->asker.guid.data = kept;
+        kept += asker->guid.len;
+    }
     for (uint32_t i = 0; !is_spare && i < call->count; i++) {
         const dora_slice from = kept_of(request, &lane->apis[i]);
         memcpy(kept, from.data, from.len);
@@ -193,7 +198,7 @@ void dr_call_forget(const dr_asker *asker, dr_call *first)
 
 void dr_call_gone(dr_conn *conn, void *user)
 {
-    const dr_asker asker = dr_asker_of_frame(user, conn, false);
+    const dr_asker asker = dr_asker_of_conn(DR_ASKER_FRAME, user, conn);
     dr_call_forget(&asker, conn->owner);
     conn->calls = 0; /* what it held for bodies that are being translated */
 }

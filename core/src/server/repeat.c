@@ -38,14 +38,15 @@ static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
 }
 
 /* may_be_repeat: clients that speak the inner encoding have a guid of their own for each call, and
- * some repeat without saying so. Others have to say it, and under a whole guid: a form's may be of
- * another length than those inside. */
+ * some repeat without saying so. Others have to say it, and all under a whole guid: a form's, or a
+ * bare frame's, may be of another length than those inside. */
 static bool may_be_repeat(const dr_asker *asker, const dr_request *request)
 {
-    if (asker->lane->server->kept == NULL || (dr_asker_is_web(asker) && asker->web->guid != NULL)) {
+    if (asker->lane->server->kept == NULL || asker->guid.len > 0 ||
+        (dr_asker_is_web(asker) && asker->web->guid != NULL)) {
         return false;
     }
-    return asker->kind == DR_ASKER_FRAME || request->attempt >= 0;
+    return asker->kind == DR_ASKER_FRAME || asker->kind == DR_ASKER_BARE || request->attempt >= 0;
 }
 
 /* all_dedupe says whether every pool that a call goes to remembers its calls. */

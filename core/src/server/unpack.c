@@ -26,7 +26,7 @@ static void unpack(dr_aside *aside)
     unpacking *self = (unpacking *)aside;
     self->err =
         dr_frame_body(&self->options, &self->frame, &self->plain, &self->body, &self->error);
-    self->is_json = self->err == DORA_OK && dr_body_is_json(self->body);
+    self->is_json = self->err == DORA_OK && !self->frame.is_bare && dr_body_is_json(self->body);
     if (self->is_json) {
         self->err = dr_json_request(self->body, 2 * dr_frame_bytes_max(&self->options),
                                     &self->inner, &self->error);
@@ -37,8 +37,11 @@ static void unpack(dr_aside *aside)
 static void on_unpacked(dr_aside *aside)
 {
     unpacking *self = (unpacking *)aside;
-    const dr_asker asker = dr_asker_of_frame(aside->asker.lane, aside->asker.conn, self->is_json);
-    if (self->err == DORA_OK) {
+    const dr_asker asker = dr_asker_of_conn(self->is_json ? DR_ASKER_JSON : aside->asker.kind,
+                                            aside->asker.lane, aside->asker.conn);
+    if (self->err == DORA_OK && self->frame.is_bare) {
+        dr_call_bare(&asker, self->body);
+    } else if (self->err == DORA_OK) {
         dr_call_request(&asker, self->guid, self->body);
     } else {
         dr_reply_refused(&asker, self->guid, &self->error);
@@ -66,9 +69,10 @@ dora_err dr_unpack_aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bo
     self->options = lane->reactor.frame;
     self->options.gzip = is_packed;
     self->error.code = DORA_CODE_BAD_BODY;
-    memcpy(self->guid, frame->guid, DR_GUID_LEN);
+    memcpy(self->guid, frame->is_bare ? DR_GUID_NONE : frame->guid, DR_GUID_LEN);
     memcpy(self->bytes, frame->body.data, frame->body.len);
-    self->frame = (dr_frame){self->guid, {self->bytes, frame->body.len}};
-    const dr_asker asker = dr_asker_of_frame(lane, conn, false);
+    self->frame = (dr_frame){self->guid, {self->bytes, frame->body.len}, frame->is_bare};
+    const dr_asker asker =
+        dr_asker_of_conn(frame->is_bare ? DR_ASKER_BARE : DR_ASKER_FRAME, lane, conn);
     return dr_aside_start(&asker, &self->aside);
 }

@@ -8,6 +8,7 @@
 
 #define LENGTH_LEN 4
 #define CRC_LEN 4
+#define BARE_MARK_LEN 3 /* bytes of a body that tell a bare frame */
 
 static uint32_t read_u32_be(const char *data)
 {
@@ -23,9 +24,9 @@ static void write_u32_be(char *data, uint32_t number)
     data[3] = (char)number;
 }
 
-static size_t header_len(const dora_frame_options *options)
+static size_t guid_at(const dora_frame_options *options)
 {
-    return LENGTH_LEN + (options->sign ? CRC_LEN : 0) + DR_GUID_LEN;
+    return LENGTH_LEN + (options->sign ? CRC_LEN : 0);
 }
 
 static dora_err refuse(dora_error *error, dora_err err, int64_t code, const char *msg)
@@ -42,12 +43,13 @@ size_t dr_frame_bytes_max(const dora_frame_options *options)
     return options->bytes_max > 0 ? options->bytes_max : DR_FRAME_BYTES_MAX_DEFAULT;
 }
 
-dora_err dr_frame_decode(const dora_frame_options *options, dora_slice in, dr_frame *frame,
-                         size_t *used, dora_error *error)
+/* decode reads a frame whose body begins `head` bytes from its start. */
+static dora_err decode(const dora_frame_options *options, dora_slice in, size_t head,
+                       dr_frame *frame, size_t *used, dora_error *error)
 {
-    size_t head = header_len(options);
     *used = 0;
-    frame->guid = in.len >= head ? in.data + head - DR_GUID_LEN : NULL;
+    frame->is_bare = head == guid_at(options);
+    frame->guid = in.len >= head && !frame->is_bare ? in.data + head - DR_GUID_LEN : NULL;
     frame->body.data = NULL;
     frame->body.len = 0;
     if (in.len < LENGTH_LEN) {
@@ -80,6 +82,41 @@ dora_err dr_frame_decode(const dora_frame_options *options, dora_slice in, dr_fr
     return DORA_OK;
 }
 
+dora_err dr_frame_decode(const dora_frame_options *options, dora_slice in, dr_frame *frame,
+                         size_t *used, dora_error *error)
+{
+    return decode(options, in, guid_at(options) + DR_GUID_LEN, frame, used, error);
+}
+
+/* is_bare tells by the bytes where a guid would begin: guids are hexadecimal. */
+static bool is_bare(const dora_frame_options *options, const char *bytes)
+{
+    if (bytes[1] == ':') {
+        return bytes[0] == 'a' && bytes[2] >= '0' && bytes[2] <= '9';
+    }
+    return options->gzip && memcmp(bytes, "\x1f\x8b\x08", BARE_MARK_LEN) == 0;
+}
+
+dora_err dr_frame_decode_any(const dora_frame_options *options, dora_slice in, dr_frame *frame,
+                             size_t *used, dora_error *error)
+{
+    const size_t at = guid_at(options);
+    if (in.len >= at + BARE_MARK_LEN) {
+        const size_t head = is_bare(options, in.data + at) ? at : at + DR_GUID_LEN;
+        return decode(options, in, head, frame, used, error);
+    }
+    if (in.len >= LENGTH_LEN) {
+        /* Too short for a frame of today, but perhaps it is none. */
+        const size_t total = LENGTH_LEN + (size_t)read_u32_be(in.data);
+        if (total >= at + BARE_MARK_LEN && total < at + DR_GUID_LEN) {
+            *frame = (dr_frame){0};
+            *used = total;
+            return DORA_EAGAIN;
+        }
+    }
+    return dr_frame_decode(options, in, frame, used, error);
+}
+
 dora_err dr_frame_body(const dora_frame_options *options, const dr_frame *frame, dr_buf *plain,
                        dora_slice *body, dora_error *error)
 {
@@ -105,14 +142,18 @@ dora_err dr_frame_body(const dora_frame_options *options, const dr_frame *frame,
 dora_err dr_frame_begin(dr_buf *out, const dora_frame_options *options, const char *guid,
                         size_t *mark)
 {
-    size_t head = header_len(options);
+    const size_t at = guid_at(options);
+    const size_t head = guid != NULL ? at + DR_GUID_LEN : at;
     dora_err err = dr_buf_reserve(out, head);
     if (err != DORA_OK) {
         return err;
     }
     *mark = out->len;
-    memset(out->data + out->len, 0, head - DR_GUID_LEN);
-    memcpy(out->data + out->len + head - DR_GUID_LEN, guid, DR_GUID_LEN);
+    /* Until the end the length says where the body begins. */
+    write_u32_be(out->data + out->len, (uint32_t)head);
+    if (guid != NULL) {
+        memcpy(out->data + out->len + at, guid, DR_GUID_LEN);
+    }
     out->len += head;
     return DORA_OK;
 }
@@ -137,7 +178,7 @@ out:
 dora_err dr_frame_end(dr_buf *out, const dora_frame_options *options, size_t mark,
                       dora_error *error)
 {
-    size_t body_at = mark + header_len(options);
+    size_t body_at = mark + read_u32_be(out->data + mark);
     dora_err err = DORA_OK;
     /* The other end inflates no further than the frame limit, so neither may the plain body be. */
     if (out->len - body_at > dr_frame_bytes_max(options)) {

@@ -15,8 +15,10 @@
 
 /* dr_frame is one decoded frame; both members are borrowed from the bytes. */
 typedef struct dr_frame {
-    const char *guid; /* DR_GUID_LEN bytes, or NULL while they are not there */
-    dora_slice body;  /* still compressed where gzip is set */
+    const char
+        *guid;       /* DR_GUID_LEN bytes, or NULL while they are not there, and where it is bare */
+    dora_slice body; /* still compressed where gzip is set */
+    bool is_bare;    /* of an older release: it has no guid */
 } dr_frame;
 
 /* dr_frame_bytes_max is the largest whole frame that `options` allows. */
@@ -32,14 +34,21 @@ size_t dr_frame_bytes_max(const dora_frame_options *options);
 dora_err dr_frame_decode(const dora_frame_options *options, dora_slice in, dr_frame *frame,
                          size_t *used, dora_error *error);
 
+/* dr_frame_decode_any is dr_frame_decode for frames of today and of older releases, in any order:
+ * which one it is is known from the first bytes of the body. Source: PROTOCOL.md, "Frames of older
+ * releases". While these bytes are missing it is taken for one of today. */
+dora_err dr_frame_decode_any(const dora_frame_options *options, dora_slice in, dr_frame *frame,
+                             size_t *used, dora_error *error);
+
 /* dr_frame_body gives the plain body: the frame's own bytes, or, where gzip is set, what it
  * inflates to, in `plain` (cleared first), at most the frame limit.
  * Errors: error->code is 100006 (DORA_EPROTO) or 100206 (DORA_ETOOBIG); DORA_ENOMEM. */
 dora_err dr_frame_body(const dora_frame_options *options, const dr_frame *frame, dr_buf *plain,
                        dora_slice *body, dora_error *error);
 
-/* dr_frame_begin appends a frame's header; the caller then appends the plain body and calls
- * dr_frame_end with the same `mark`. Errors: DORA_ENOMEM; `out` is then as before. */
+/* dr_frame_begin appends a frame's header, bare where `guid` is NULL; the caller then appends the
+ * plain body and calls dr_frame_end with the same `mark`. Errors: DORA_ENOMEM; `out` is then as
+ * before. */
 dora_err dr_frame_begin(dr_buf *out, const dora_frame_options *options, const char *guid,
                         size_t *mark);
 

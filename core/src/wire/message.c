@@ -338,33 +338,64 @@ static const char *judge_apis(request_scan *scan)
     return NULL;
 }
 
+static dora_err decode(dora_slice body, request_scan *scan, dora_error *error)
+{
+    dora_reader_init(&scan->reader, body);
+    scan->type = (dora_slice){NULL, 0};
+    scan->api_fault = NULL;
+    *scan->request = (dr_request){.timeout_ms = -1, .attempt = -1};
+    dora_err err = scan_request(scan);
+    return err == DORA_OK ? DORA_OK : refuse_body(error, err, scan->reader.at);
+}
+
+/* judge looks at type and apis, once the guid is known to be good. */
+static dora_err judge(request_scan *scan, dora_error *error)
+{
+    if (!find_type(scan->type, &scan->request->type)) {
+        return refuse(error, DORA_EPROTO, DORA_CODE_BAD_TYPE, 0, "unknown or missing type");
+    }
+    const char *fault = judge_apis(scan);
+    if (fault != NULL) {
+        return refuse(error, DORA_EPROTO, DORA_CODE_BAD_API, 0, fault);
+    }
+    return DORA_OK;
+}
+
 dora_err dr_request_decode(dora_slice body, const char *header_guid, dr_request *request,
                            dr_api *apis, size_t apis_max, dora_error *error)
 {
     request_scan scan;
-    dora_reader_init(&scan.reader, body);
     scan.request = request;
     scan.apis = apis;
     scan.apis_max = apis_max;
-    scan.type = (dora_slice){NULL, 0};
-    scan.api_fault = NULL;
-    *request = (dr_request){.timeout_ms = -1, .attempt = -1};
-    dora_err err = scan_request(&scan);
+    dora_err err = decode(body, &scan, error);
     if (err != DORA_OK) {
-        return refuse_body(error, err, scan.reader.at);
+        return err;
     }
     if (request->guid.len != DR_GUID_LEN ||
         (header_guid != NULL && memcmp(request->guid.data, header_guid, DR_GUID_LEN) != 0)) {
         return refuse(error, DORA_EPROTO, DORA_CODE_BAD_GUID, 0, "guid in body and header differ");
     }
-    if (!find_type(scan.type, &request->type)) {
-        return refuse(error, DORA_EPROTO, DORA_CODE_BAD_TYPE, 0, "unknown or missing type");
+    return judge(&scan, error);
+}
+
+dora_err dr_request_decode_bare(dora_slice body, dr_request *request, dr_api *apis, size_t apis_max,
+                                dora_error *error)
+{
+    request_scan scan;
+    scan.request = request;
+    scan.apis = apis;
+    scan.apis_max = apis_max;
+    dora_err err = decode(body, &scan, error);
+    if (err != DORA_OK) {
+        return err;
     }
-    const char *fault = judge_apis(&scan);
-    if (fault != NULL) {
-        return refuse(error, DORA_EPROTO, DORA_CODE_BAD_API, 0, fault);
+    if (request->guid.len == 0 || request->guid.len > DR_BARE_GUID_MAX) {
+        request->guid.len = 0;
+        return refuse(error, DORA_EPROTO, DORA_CODE_BAD_GUID, 0,
+                      "guid is not a string of 1 to 255 bytes");
     }
-    return DORA_OK;
+    return judge(&scan, error);
 }
 
 static void scan_reply_member(dr_reply_message *reply, dora_slice key, dora_slice raw,

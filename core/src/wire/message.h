@@ -53,6 +53,12 @@ typedef struct dr_request {
 dora_err dr_request_decode(dora_slice body, const char *header_guid, dr_request *request,
                            dr_api *apis, size_t apis_max, dora_error *error);
 
+/* dr_request_decode_bare is that of a frame without a guid: the body's own may have any length from
+ * 1 to DR_BARE_GUID_MAX. On the errors 100003 and 100100 request->guid is what was found, or empty.
+ * */
+dora_err dr_request_decode_bare(dora_slice body, dr_request *request, dr_api *apis, size_t apis_max,
+                                dora_error *error);
+
 /* dr_request_encode appends a body, keys in the original's order. timeout_ms, trace and attempt
  * are written only where they are set. Errors: DORA_ENOMEM; `out` is then as before. */
 dora_err dr_request_encode(dr_buf *out, const dr_request *request, const dr_api *apis);
