@@ -122,6 +122,18 @@ def main():
         ROOT, "core", "include"), "-o", "hello.so", "hello.c", "-L" + core, "-ldora"], cwd=work)
     check("hello.c compiles", built.returncode == 0, built.stderr)
 
+    # What run() is given, in programs that serve.
+    run_python = blocks(text, "Configuration", "python")[0].replace("port=9567", "port=0")
+    run_php = blocks(text, "Configuration", "php")[0].replace("'port' => 9567", "'port' => 0")
+    write(work, "run.py", users.replace("    app.run()", "    " + run_python))
+    products = blocks(text, "Write a handler in PHP", "php")[0]
+    write(work, "run.php", products.replace("$app->run();", run_php.replace("<?php\n", "")))
+    php = "php -d extension=" + os.environ["DORA_PHP_EXTENSION"]
+    for command in (sys.executable + " run.py", php + " run.php"):
+        with Started(command, work) as server:
+            check("run() of %s" % command.split()[-1], server.line.startswith("dora: ready"),
+                  server.line)
+
     config = json.loads(blocks(text, "Configuration", "json")[0])
     path = write(work, "dora.json", json.dumps(config))
     done = run([os.environ["DORA_BIN"], "check", path])

@@ -139,7 +139,9 @@ namespace Dora {
 
         /**
          * Starts the server with this file as its application, and comes back when it has stopped.
-         * @param array $options the long options of `dora serve`: port, workers, config, ...
+         * @param array $options the long options of `dora serve`: port, workers, config, ...; and
+         *        every key of a configuration file, of the server, 'log' => ['level' => 3] or
+         *        'log.level' => 3, and of this file's own pool, 'time_limit_ms' => 500
          */
         public function run(array $options = []): int {}
     }

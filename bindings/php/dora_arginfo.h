@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: f7b49fa4f3efdad294434607fd9f25b2a3772f1e */
+ * Stub hash: 88585f20320158ac4baacf83d93c49a68210a251 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()

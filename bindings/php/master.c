@@ -136,7 +136,7 @@ const char *php_dora_master_file(const char *door)
 int php_dora_master_run(const php_dora_program *program)
 {
     command own = {0};
-    char **argv = NULL;
+    php_dora_run_options options;
     const char **zygote = NULL;
     int status = 1;
     const char *file = php_dora_master_file(program->door);
@@ -145,9 +145,8 @@ int php_dora_master_run(const php_dora_program *program)
         return status;
     }
     const char *pool = program->config == NULL ? file : NULL;
-    int argc = php_dora_argv_from_options(program->options, pool, &argv);
-    if (argc == 0) {
-        return status;
+    if (!php_dora_run_options_init(&options, program->options, pool, program->door)) {
+        goto out;
     }
     if (!command_init(&own)) {
         zend_throw_exception(php_dora_exception_ce, "/proc/self/cmdline cannot be read", 0);
@@ -161,14 +160,16 @@ int php_dora_master_run(const php_dora_program *program)
                       .again_app = file,
                       .config = program->config,
                       .config_name = program->config_name,
+                      .options = options.settings.s != NULL ? ZSTR_VAL(options.settings.s) : NULL,
+                      .options_name = program->door,
                       .pid_files = program->pid_files};
     DORA_G(role) = PHP_DORA_MASTER; /* for good: the command line is overwritten by the title */
-    status = dora_main(argc, argv, &host);
+    status = dora_main(options.argc, options.argv, &host);
 out:
     if (zygote != NULL) {
         efree(zygote);
     }
     command_fini(&own);
-    php_dora_argv_free(argv);
+    php_dora_run_options_fini(&options);
     return status;
 }

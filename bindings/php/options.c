@@ -3,7 +3,10 @@
 
 #include <math.h>
 
+#include "ext/json/php_json.h"
 #include "zend_smart_str.h"
+
+#include <dora/server.h>
 
 bool php_dora_seconds(double seconds, uint32_t *ms)
 {
@@ -165,23 +168,42 @@ bool php_dora_options_read(php_dora_options *options, HashTable *given, uint32_t
     return true;
 }
 
-typedef struct argv_list {
-    char **items;
-    int count;
-    int room;
-} argv_list;
+/* The flags of `dora serve`. All other options are keys of a configuration file, which the core
+ * knows. */
+static const char *const flags[] = {"config", "host",    "port",  "http",  "unix",
+                                    "admin",  "workers", "redis", "group", "advertise"};
 
-static void argv_add(argv_list *list, const char *text)
+static bool is_flag(const zend_string *key)
 {
-    if (list->count + 1 >= list->room) {
-        list->room = list->room > 0 ? list->room * 2 : 16;
-        list->items = safe_erealloc(list->items, (size_t)list->room, sizeof(char *), 0);
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (zend_string_equals_cstr(key, flags[i], strlen(flags[i]))) {
+            return true;
+        }
     }
-    list->items[list->count++] = estrdup(text);
-    list->items[list->count] = NULL;
+    return false;
 }
 
-static bool argv_add_value(argv_list *list, const char *flag, zval *value)
+static bool is_list(const zval *value)
+{
+    return Z_TYPE_P(value) == IS_ARRAY && zend_array_is_list(Z_ARRVAL_P(value));
+}
+
+/* Makes room for `more` arguments and the NULL at the end. */
+static void argv_reserve(php_dora_run_options *self, int more)
+{
+    size_t count = (size_t)(self->argc + more + 1);
+
+    self->argv = safe_erealloc(self->argv, count, sizeof(char *), 0);
+}
+
+static void argv_add(php_dora_run_options *self, const char *text)
+{
+    argv_reserve(self, 1);
+    self->argv[self->argc++] = estrdup(text);
+    self->argv[self->argc] = NULL;
+}
+
+static bool argv_add_value(php_dora_run_options *self, const char *flag, zval *value)
 {
     ZVAL_DEREF(value);
     if (Z_TYPE_P(value) != IS_STRING && Z_TYPE_P(value) != IS_LONG &&
@@ -190,78 +212,100 @@ static bool argv_add_value(argv_list *list, const char *flag, zval *value)
         return false;
     }
     zend_string *text = zval_get_string(value);
-    argv_add(list, flag);
-    argv_add(list, ZSTR_VAL(text));
+    argv_add(self, flag);
+    argv_add(self, ZSTR_VAL(text));
     zend_string_release(text);
     return true;
 }
 
-static bool argv_add_option(argv_list *list, zend_string *key, zval *value)
+static bool argv_add_flag(php_dora_run_options *self, zend_string *key, zval *value)
 {
     char flag[64];
     bool added = true;
 
     snprintf(flag, sizeof(flag), "--%s", ZSTR_VAL(key));
-    for (char *at = flag; *at != '\0'; at++) {
-        *at = *at == '_' ? '-' : *at;
-    }
-    ZVAL_DEREF(value);
-    if (Z_TYPE_P(value) == IS_NULL || Z_TYPE_P(value) == IS_FALSE) {
-        return true;
-    }
-    if (Z_TYPE_P(value) == IS_TRUE) {
-        argv_add(list, flag);
+    if (Z_TYPE_P(value) == IS_FALSE) {
         return true;
     }
     if (Z_TYPE_P(value) != IS_ARRAY) {
-        return argv_add_value(list, flag, value);
+        return argv_add_value(self, flag, value);
     }
     ZEND_HASH_FOREACH_VAL(Z_ARRVAL_P(value), value)
     {
-        added = added && argv_add_value(list, flag, value);
+        added = added && argv_add_value(self, flag, value);
     }
     ZEND_HASH_FOREACH_END();
     return added;
 }
 
-int php_dora_argv_from_options(HashTable *given, const char *file, char ***argv)
+/* Writes what is no flag as JSON, and asks the core whether it is allowed. */
+static bool settings_write(php_dora_run_options *self, zval *settings, const char *door)
 {
-    argv_list list = {0};
-    zend_string *key;
-    zval *value;
+    dora_error error = {0};
 
-    argv_add(&list, "dora");
-    argv_add(&list, "serve");
-    if (file != NULL) {
-        argv_add(&list, file);
+    if (php_json_encode(&self->settings, settings, PHP_JSON_PRESERVE_ZERO_FRACTION) != SUCCESS) {
+        zend_value_error("%s: the options have a value that JSON has no form for", door);
+        return false;
     }
-    *argv = list.items;
-    if (given == NULL) {
-        return list.count;
+    smart_str_0(&self->settings);
+    if (dora_options_check("php", ZSTR_VAL(self->settings.s), door, &error) != DORA_OK) {
+        zend_value_error("%s", error.msg);
+        return false;
     }
-    ZEND_HASH_FOREACH_STR_KEY_VAL(given, key, value)
-    {
-        if (key == NULL) {
-            zend_argument_value_error(1, "must have names of options as keys");
-        } else if (argv_add_option(&list, key, value)) {
-            continue;
-        }
-        php_dora_argv_free(list.items);
-        *argv = NULL;
-        return 0;
-    }
-    ZEND_HASH_FOREACH_END();
-    *argv = list.items;
-    return list.count;
+    return true;
 }
 
-void php_dora_argv_free(char **argv)
+bool php_dora_run_options_init(php_dora_run_options *self, HashTable *given, const char *file,
+                               const char *door)
 {
-    if (argv == NULL) {
-        return;
+    zend_string *key;
+    zval *value;
+    zval settings;
+    bool is_good = true;
+
+    memset(self, 0, sizeof(*self));
+    argv_add(self, "dora");
+    argv_add(self, "serve");
+    if (file != NULL) {
+        argv_add(self, file);
     }
-    for (size_t i = 0; argv[i] != NULL; i++) {
-        efree(argv[i]);
+    if (given == NULL) {
+        return true;
     }
-    efree(argv);
+    array_init(&settings);
+    ZEND_HASH_FOREACH_STR_KEY_VAL(given, key, value)
+    {
+        ZVAL_DEREF(value);
+        if (key == NULL) {
+            zend_argument_value_error(1, "must have names of options as keys");
+            is_good = false;
+        } else if (Z_TYPE_P(value) == IS_NULL) {
+            continue; /* as if it were not there */
+        } else if (is_flag(key) && (Z_TYPE_P(value) != IS_ARRAY || is_list(value))) {
+            is_good = argv_add_flag(self, key, value);
+        } else {
+            Z_TRY_ADDREF_P(value);
+            zend_hash_update(Z_ARRVAL(settings), key, value);
+        }
+        if (!is_good) {
+            break;
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+    if (is_good && zend_hash_num_elements(Z_ARRVAL(settings)) > 0) {
+        is_good = settings_write(self, &settings, door);
+    }
+    zval_ptr_dtor(&settings);
+    return is_good;
+}
+
+void php_dora_run_options_fini(php_dora_run_options *self)
+{
+    for (int i = 0; i < self->argc; i++) {
+        efree(self->argv[i]);
+    }
+    if (self->argv != NULL) {
+        efree(self->argv);
+    }
+    smart_str_free(&self->settings);
 }

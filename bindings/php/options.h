@@ -30,10 +30,18 @@ bool php_dora_options_read(php_dora_options *options, HashTable *given, uint32_t
  * more than fit. */
 bool php_dora_seconds(double seconds, uint32_t *ms);
 
-/* php_dora_argv_from_options makes the command line {"dora", "serve", file, "--port", "0", ...}
- * from options of App::run(); `file` may be NULL. Returns: its length, 0 with an exception raised.
- * Ownership: gives `*argv` and its strings; php_dora_argv_free frees them. */
-int php_dora_argv_from_options(HashTable *given, const char *file, char ***argv);
-void php_dora_argv_free(char **argv);
+/* php_dora_run_options is what the server gets for options of App::run(): the command line
+ * {"dora", "serve", file, "--port", "0", ...}, which ends with NULL, and the others as JSON. */
+typedef struct php_dora_run_options {
+    char **argv;
+    int argc;
+    smart_str settings; /* none: no text */
+} php_dora_run_options;
+
+/* php_dora_run_options_init makes it; `file` may be NULL. Returns: false with an exception raised.
+ * Ownership: php_dora_run_options_fini frees it, after a failure too. */
+bool php_dora_run_options_init(php_dora_run_options *self, HashTable *given, const char *file,
+                               const char *door);
+void php_dora_run_options_fini(php_dora_run_options *self);
 
 #endif

@@ -187,13 +187,16 @@ static PyObject *app_worker_stop(dr_py_app *self, PyObject *callable)
     return add_hook(self, self->stop_hooks, callable);
 }
 
-PyDoc_STRVAR(run_doc,
-             "run($self, /, **options)\n--\n\n"
-             "Start the server with this program as its application; returns when it has stopped.\n"
-             "Options are the flags of `dora serve`: host='127.0.0.1', port=9567 (0 picks one),\n"
-             "workers=N, config='dora.json', and so on.\n"
-             "SystemExit carries the status when it is not 0. Call it on the main thread.\n"
-             "In the server's own child processes it never comes back.");
+PyDoc_STRVAR(
+    run_doc,
+    "run($self, /, **options)\n--\n\n"
+    "Start the server with this program as its application; returns when it has stopped.\n"
+    "Options are the flags of `dora serve`: host='127.0.0.1', port=9567 (0 picks one),\n"
+    "workers=N, config='dora.json', and so on; and every key of a configuration file: those\n"
+    "of the server, log={'level': 3}, and those of this program's own pool,\n"
+    "time_limit_ms=500. TypeError and ValueError say what is wrong.\n"
+    "SystemExit carries the status when it is not 0. Call it on the main thread.\n"
+    "In the server's own child processes it never comes back.");
 
 static PyObject *app_run(dr_py_app *self, PyObject *args, PyObject *kwargs)
 {

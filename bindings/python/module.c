@@ -6,6 +6,8 @@
 
 /* ---- the program ---- */
 
+#define RUN_NAME "run()" /* in messages about its options */
+
 /* strings is a list of str as C has it; `items` end with NULL. */
 typedef struct strings {
     char **items;
@@ -57,22 +59,25 @@ static int strings_init(strings *list, PyObject *source)
     return 0;
 }
 
-PyDoc_STRVAR(main_doc,
-             "main($module, argv, zygote, again=None, again_app=None)\n--\n\n"
-             "The `dora` program: argv is ['dora', 'serve', ...]. Returns its exit status.\n"
-             "`zygote` is the command line that starts a zygote of this interpreter; `again` that\n"
-             "of this very program, and `again_app` its FILE in argv, where run() was called.\n"
-             "Call it on the main thread; the GIL is given up.");
+PyDoc_STRVAR(
+    main_doc,
+    "main($module, argv, zygote, again=None, again_app=None, options=None)\n--\n\n"
+    "The `dora` program: argv is ['dora', 'serve', ...]. Returns its exit status.\n"
+    "`zygote` is the command line that starts a zygote of this interpreter; `again` that\n"
+    "of this very program, and `again_app` its FILE in argv, where run() was called, with\n"
+    "`options` beside the flags in argv, as JSON.\n"
+    "Call it on the main thread; the GIL is given up.");
 
 static PyObject *module_main(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"argv", "zygote", "again", "again_app", NULL};
+    static char *names[] = {"argv", "zygote", "again", "again_app", "options", NULL};
     PyObject *argv_list = NULL;
     PyObject *zygote_list = NULL;
     PyObject *again_list = Py_None;
     PyObject *again_app = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OO&:main", names, &argv_list, &zygote_list,
-                                     &again_list, PyUnicode_FSConverter, &again_app)) {
+    const char *options = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OO&z:main", names, &argv_list, &zygote_list,
+                                     &again_list, PyUnicode_FSConverter, &again_app, &options)) {
         return NULL;
     }
     strings argv = {0};
@@ -88,6 +93,8 @@ static PyObject *module_main(PyObject *Py_UNUSED(module), PyObject *args, PyObje
         .zygote = (const char *const *)zygote.items,
         .again = (const char *const *)again.items,
         .again_app = again_app != NULL ? PyBytes_AS_STRING(again_app) : NULL,
+        .options = options,
+        .options_name = options != NULL ? RUN_NAME : NULL,
     };
     PyThreadState *saved = PyEval_SaveThread();
     const int status = dora_main(argv.count, argv.items, &host);
@@ -99,6 +106,33 @@ out:
     strings_fini(&again);
     Py_XDECREF(again_app);
     return result;
+}
+
+PyDoc_STRVAR(
+    check_options_doc,
+    "check_options($module, options, /)\n--\n\n"
+    "Looks at options of run(), as JSON. TypeError for a name that is none, ValueError for\n"
+    "a value that is not allowed.");
+
+static PyObject *module_check_options(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *options = NULL;
+    dora_error error = {0};
+    if (!PyArg_ParseTuple(args, "s:check_options", &options)) {
+        return NULL;
+    }
+    switch (dora_options_check("python", options, RUN_NAME, &error)) {
+    case DORA_OK:
+        Py_RETURN_NONE;
+    case DORA_ENOMEM:
+        return PyErr_NoMemory();
+    case DORA_EINVAL:
+        PyErr_SetString(PyExc_TypeError, error.msg);
+        return NULL;
+    default:
+        PyErr_SetString(PyExc_ValueError, error.msg);
+        return NULL;
+    }
 }
 
 /* An application in C that this process loads finds the library's functions here: Python loaded
@@ -230,6 +264,7 @@ static PyMethodDef module_methods[] = {
     {"main", KEYWORDS(module_main), METH_VARARGS | METH_KEYWORDS, main_doc},
     {"zygote", module_zygote, METH_VARARGS, zygote_doc},
     {"leave", module_leave, METH_VARARGS, leave_doc},
+    {"check_options", module_check_options, METH_VARARGS, check_options_doc},
     {"is_zygote", module_is_zygote, METH_NOARGS, is_zygote_doc},
     {"pack", KEYWORDS(dr_py_pack), METH_VARARGS | METH_KEYWORDS, dr_py_pack_doc},
     {"unpack", dr_py_unpack, METH_O, dr_py_unpack_doc},

@@ -3,9 +3,11 @@
 import functools
 import gc
 import inspect
+import json
 import sys
 import textwrap
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -268,7 +270,12 @@ def test_run_options():
         "--host=127.0.0.1",
     ]
     assert _run.arguments({"redis": ["a:1", "b:2"]}) == ["--redis=a:1", "--redis=b:2"]
-    for options in ({"colour": 1}, {"port": True}, {"port": 1.5}, {"host": ["a"]}):
+    assert _run.arguments({"port": 0, "backlog": 5}) == ["--port=0"]
+    assert _run.settings({"port": 0, "config": None}) is None
+    assert json.loads(_run.settings({"backlog": 5, "pid_file": Path("/run/pid")})) == {
+        "backlog": 5, "pid_file": "/run/pid"}
+    for options in ({"colour": 1}, {"pid_file": b"/run/pid"}, {"port": True}, {"port": 1.5},
+                    {"host": ["a"]}):
         with pytest.raises(TypeError):
             _run.arguments(options)
     with pytest.raises(TypeError):

@@ -167,6 +167,73 @@ static void test_config_of_the_host(void **state)
     dr_config_fini(&config);
 }
 
+/* What run() was given: keys of the server, of the program's own pool, and of others beside it.
+ * They win over the file of --config; flags win over them. */
+static void test_options_of_run(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    const char *const again[] = {"python3", "users.py", NULL};
+    dora_host host = {.runtime = "python",
+                      .again = again,
+                      .again_app = "users.py",
+                      .options = "{\"log\": {\"level\": 3}, \"log.format\": \"json\", "
+                                 "\"listen\": {\"tcp\": \"0.0.0.0:2\"}, \"backlog\": 7, "
+                                 "\"pools\": {\"b\": {\"runtime\": \"c\", \"app\": \"orders.so\", "
+                                 "\"concurrency\": 1}}, "
+                                 "\"concurrency\": 50, \"apis\": [\"/a\"], \"preload\": false}",
+                      .options_name = "run()"};
+    assert_int_equal(
+        parse(&config, ARGV("--port", "5", "--config", "dora.json", "users.py"), &host, &error),
+        DORA_OK);
+    assert_int_equal(config.log.level, 3);
+    assert_int_equal(config.log.format, DR_LOG_JSON);
+    assert_string_equal(config.tcp_host, "0.0.0.0");
+    assert_int_equal(config.tcp_port, 5);
+    assert_int_equal(config.backlog, 7);
+    assert_int_equal(config.pool_count, 3); /* the file's, its own, the one beside */
+    const dr_pool_config *own = &config.pools[1];
+    assert_true(own->from_again);
+    assert_int_equal(own->concurrency, 50);
+    assert_int_equal(own->apis.count, 1);
+    assert_false(own->preload);
+    assert_string_equal(config.pools[2].name, "b");
+    assert_int_equal(config.pools[0].concurrency, 1);
+    dr_config_fini(&config);
+
+    host.options = "{\"daemonize\": true}";
+    assert_int_equal(parse(&config, ARGV("users.py"), &host, &error), DORA_ECONFIG);
+    assert_int_equal(strncmp(error.msg, "run(): daemonize: needs", 23), 0);
+    dr_config_fini(&config);
+}
+
+static void test_options_that_are_wrong(void **state)
+{
+    (void)state;
+    dora_error error;
+    const char *const starts[][2] = {
+        {"{\"colour\": 1}", "run() has no option 'colour'; it has config, host, "},
+        {"{\"runtime\": \"c\"}", "run() has no option 'runtime'; it has "},
+        {"{\"log.colour\": 1}", "run() has no option 'log.colour'"},
+        {"{\"log_level\": 1}", "run() has no option 'log_level'; did you mean 'log.level'?; "},
+        {"{\"log.level\": 0}", "run(): log.level: must be a whole number from 1 to 9"},
+        {"{\"log\": {\"level\": 0}}", "run(): log.level: must be a whole number from 1 to 9"},
+        {"{\"log\": 3}", "run(): log: must be an object: {...}"},
+        {"{\"concurrency\": 2}", "run(): concurrency: must be 1 for this runtime"},
+        {"[]", "run(): the options are no object"},
+        {"{", "run(): "},
+    };
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        const dora_err err = dora_options_check("php", starts[i][0], "run()", &error);
+        assert_int_equal(err, i < 4 ? DORA_EINVAL : DORA_ECONFIG);
+        assert_int_equal(strncmp(error.msg, starts[i][1], strlen(starts[i][1])), 0);
+    }
+    assert_int_equal(dora_options_check("python", "{\"concurrency\": 2}", "run()", &error),
+                     DORA_OK);
+    assert_int_equal(dora_options_check("php", "{\"extension\": \"x\"}", "run()", NULL), DORA_OK);
+}
+
 /* The lists of flags take the place of the file's. */
 static void test_discovery(void **state)
 {
@@ -271,6 +338,8 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_config_of_the_host),
+        cmocka_unit_test(test_options_of_run),
+        cmocka_unit_test(test_options_that_are_wrong),
         cmocka_unit_test(test_discovery),
         cmocka_unit_test(test_again),
         cmocka_unit_test(test_config_and_files),

@@ -111,10 +111,14 @@ class App:
         redis: str | Sequence[str] | None = None,
         group: str | Sequence[str] | None = None,
         advertise: str | None = None,
+        **settings: Any,
     ) -> None:
         """Start the server with this program as its application; return when it has stopped.
 
-        The options are the flags of `dora serve`. SystemExit carries a status that is not 0.
+        The options are the flags of `dora serve`, and every key of a configuration file: those of
+        the server, log={"level": 3}, and those of this program's own pool, time_limit_ms=500.
+        TypeError for a name that is none, ValueError for a value that is not allowed; SystemExit
+        carries a status that is not 0.
         """
 
 @final
@@ -346,8 +350,12 @@ def main(
     zygote: Sequence[str],
     again: Sequence[str] | None = None,
     again_app: str | None = None,
+    options: str | None = None,
 ) -> int:
     """The `dora` program; returns its exit status."""
+
+def check_options(options: str, /) -> None:
+    """Look at options of run(), as JSON. TypeError or ValueError says what is wrong."""
 
 def zygote(app: App | None = None, /) -> int:
     """Live as a zygote of a running server."""

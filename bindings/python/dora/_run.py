@@ -10,7 +10,8 @@ from . import _dora, _leave, _load
 
 ZYGOTE = [sys.executable, "-m", "dora", "zygote"]
 
-# The flags of `dora serve`; those that may stand several times take a list.
+# The flags of `dora serve`; those that may stand several times take a list. All other options are
+# keys of a configuration file, which the core knows.
 FLAGS = ("config", "host", "port", "http", "admin", "unix", "workers", "advertise")
 FLAGS_MANY = ("redis", "group")
 
@@ -30,14 +31,37 @@ def zygote(app: _dora.App | None) -> int:
     return status
 
 
+def is_flag(name: str, value: object) -> bool:
+    """Whether an option is a flag: `http` is one as a port, and a key as what it has inside."""
+    return (name in FLAGS or name in FLAGS_MANY) and not isinstance(value, dict)
+
+
+def plain(value: object) -> str:
+    """What JSON has no form for: a path is its text."""
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    raise TypeError(f"run(): a setting cannot be {type(value).__name__}")
+
+
+def settings(options: dict[str, object]) -> str | None:
+    """Turn run()'s keyword options that are no flags into JSON; None where there are none."""
+    chosen = {name: value for name, value in options.items()
+              if value is not None and not is_flag(name, value)}
+    if not chosen:
+        return None
+    import json  # most programs do without
+
+    text = json.dumps(chosen, default=plain)
+    _dora.check_options(text)
+    return text
+
+
 def arguments(options: dict[str, object]) -> list[str]:
-    """Turn run()'s keyword options into flags of `dora serve`."""
+    """Turn run()'s keyword options into flags of `dora serve`; those that are none are checked."""
     flags: list[str] = []
+    settings(options)
     for name, value in options.items():
-        if name not in FLAGS and name not in FLAGS_MANY:
-            known = ", ".join(FLAGS + FLAGS_MANY)
-            raise TypeError(f"run() has no option {name!r}; it has {known}")
-        if value is None:
+        if value is None or not is_flag(name, value):
             continue
         values = value if name in FLAGS_MANY and isinstance(value, (list, tuple)) else [value]
         for one in values:
@@ -67,6 +91,7 @@ def run(app: _dora.App, options: dict[str, object]) -> None:
     os.environ.setdefault("DORA_PYTHON", sys.executable)
     again = [sys.executable, *sys.orig_argv[1:]]
     _leave.flush_std()
-    status = _dora.main(["dora", "serve", *flags, "--", file], ZYGOTE, again, file)
+    argv = ["dora", "serve", *flags, "--", file]
+    status = _dora.main(argv, ZYGOTE, again, file, settings(options))
     if status != 0:
         raise SystemExit(status)

@@ -25,6 +25,13 @@ typedef struct dora_host {
      * config_name is what messages call it. NULL both: none. */
     const char *config;
     const char *config_name;
+    /* options is a JSON object: what run() was given beside the flags in argv. Its members are keys
+     * of a configuration file, of the whole server or of a pool; the latter are for the pool of
+     * `again_app`. They win over `config` and the file of --config; flags win over them. A member
+     * of an inner object may be named with a dot: {"log.level": 3}. options_name is what messages
+     * call it. NULL both: none. */
+    const char *options;
+    const char *options_name;
     /* pid_files are written beside the configuration's pid_file, with the master's process id. Ends
      * with NULL; NULL: none. */
     const char *const *pid_files;
@@ -34,6 +41,12 @@ typedef struct dora_host {
  * to stdout and stderr. Returns: the exit status (README.md, "Command line").
  * Thread: call it on the main thread; `serve` handles SIGINT, SIGTERM and SIGHUP while it runs. */
 DORA_API int dora_main(int argc, char **argv, const dora_host *host);
+
+/* dora_options_check looks at dora_host.options beforehand, for a pool of `runtime`, so that a
+ * binding can raise an exception where run() was called. Errors: DORA_EINVAL for a name that is no
+ * option, DORA_ECONFIG for a value that is not allowed, DORA_ENOMEM. Thread: any. */
+DORA_API dora_err dora_options_check(const char *runtime, const char *options, const char *name,
+                                     dora_error *error);
 
 /* dora_local_ip writes the first private IPv4 address (10/8, 172.16/12, 192.168/16) of an interface
  * that is up. Returns: false where there is none. Thread: any. */

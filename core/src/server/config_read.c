@@ -211,7 +211,23 @@ static bool is_pool_name(const char *name)
     return len > 0 && len <= POOL_NAME_MAX;
 }
 
-/* What the members of one pool must be to each other. */
+void dr_pool_settle(dr_reading *r, const dr_pool_config *pool)
+{
+    if (pool->interpreter != NULL && pool->runtime == DR_RUNTIME_C) {
+        dr_reading_problem(r, "has an \"interpreter\", which a C pool does not need");
+    }
+    if (pool->concurrency > 1 && pool->runtime != DR_RUNTIME_PYTHON) {
+        r->path[r->depth++] = "concurrency";
+        dr_reading_problem(r, "must be 1 for this runtime, whose handlers run to their end one "
+                              "after the other; for more at a time set \"workers\"");
+        r->depth--;
+    }
+    if (pool->extension != NULL && pool->runtime != DR_RUNTIME_PHP) {
+        dr_reading_problem(r, "has an \"extension\", which is for PHP alone");
+    }
+}
+
+/* settle_pool looks for what a pool of a file must have. */
 static dora_err settle_pool(dr_reading *r, const json_t *json, dr_pool_config *pool)
 {
     const char *app = json_string_value(json_object_get(json, "app"));
@@ -225,18 +241,7 @@ static dora_err settle_pool(dr_reading *r, const json_t *json, dr_pool_config *p
     if (!has_runtime || app == NULL) {
         return DORA_OK;
     }
-    if (pool->interpreter != NULL && pool->runtime == DR_RUNTIME_C) {
-        dr_reading_problem(r, "has an \"interpreter\", which a C pool does not need");
-    }
-    if (pool->concurrency > 1 && pool->runtime != DR_RUNTIME_PYTHON) {
-        r->path[r->depth++] = "concurrency";
-        dr_reading_problem(r, "must be 1 for this runtime, whose handlers run to their end one "
-                              "after the other; for more at a time set \"workers\"");
-        r->depth--;
-    }
-    if (pool->extension != NULL && pool->runtime != DR_RUNTIME_PHP) {
-        dr_reading_problem(r, "has an \"extension\", which is for PHP alone");
-    }
+    dr_pool_settle(r, pool);
     if (dr_app_is_module(pool->runtime, app)) {
         return DORA_OK;
     }
@@ -305,6 +310,11 @@ static const dr_key POOL_KEYS[] = {
     {.name = NULL},
 };
 
+const dr_key *dr_pool_keys(void)
+{
+    return POOL_KEYS;
+}
+
 static dora_err take_pools(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     (void)key;
@@ -358,6 +368,11 @@ static const dr_key CONFIG_KEYS[] = {
     {.name = "pools", .take = take_pools},
     {.name = NULL},
 };
+
+const dr_key *dr_config_keys(void)
+{
+    return CONFIG_KEYS;
+}
 
 dora_err dr_config_parse(dr_config *config, dora_slice text, const char *path, dora_error *error)
 {

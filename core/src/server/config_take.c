@@ -26,7 +26,8 @@ void dr_reading_problem(dr_reading *r, const char *format, ...)
         size_t len = strnlen(path, sizeof path);
         snprintf(path + len, sizeof path - len, "%s%s", i > 0 ? "." : "", r->path[i]);
     }
-    if (r->depth == 0 || !dr_place_find(r->text, r->path, r->depth, &line, &column)) {
+    if (r->depth == 0 || r->text.len == 0 ||
+        !dr_place_find(r->text, r->path, r->depth, &line, &column)) {
         dr_problem_add(r->problems, "%s: %s%s%s", r->file, path, r->depth > 0 ? ": " : "", text);
         return;
     }
@@ -114,6 +115,14 @@ static void unknown_key(dr_reading *r, const dr_key *keys)
     }
 }
 
+const dr_key *dr_config_key(const dr_key *keys, const char *name)
+{
+    while (keys->name != NULL && strcmp(keys->name, name) != 0) {
+        keys++;
+    }
+    return keys->name != NULL ? keys : NULL;
+}
+
 dora_err dr_take_members(dr_reading *r, const dr_key *keys, const json_t *json, void *object)
 {
     const char *name;
@@ -126,12 +135,9 @@ dora_err dr_take_members(dr_reading *r, const dr_key *keys, const json_t *json, 
     r->depth++;
     json_object_foreach((json_t *)(uintptr_t)json, name, value)
     {
-        const dr_key *known = keys;
-        while (known->name != NULL && strcmp(known->name, name) != 0) {
-            known++;
-        }
+        const dr_key *known = dr_config_key(keys, name);
         r->path[r->depth - 1] = name;
-        if (known->name == NULL) {
+        if (known == NULL) {
             unknown_key(r, keys);
         } else if (err == DORA_OK) {
             err = known->take(r, known, value, object);

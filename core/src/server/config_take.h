@@ -1,4 +1,5 @@
-/* config_take.h: one JSON value to one member of the configuration. Inner to config_read.c. */
+/* config_take.h: one JSON value to one member of the configuration. Inner to config_read.c and
+ * run_options.c. */
 #ifndef DR_SERVER_CONFIG_TAKE_H
 #define DR_SERVER_CONFIG_TAKE_H
 
@@ -8,7 +9,8 @@
 
 #define DR_CONFIG_DEPTH_MAX 3 /* pools, NAME, key */
 
-/* dr_reading is a file that is being read: `path` holds the keys down to the current one. */
+/* dr_reading is a file that is being read: `path` holds the keys down to the current one. Empty
+ * `text`: it is no file, and messages name no line. */
 typedef struct dr_reading {
     dr_config *config;
     dora_slice text;
@@ -40,6 +42,15 @@ void dr_reading_problem(dr_reading *r, const char *format, ...) DORA_PRINTF(2, 3
 /* dr_reading_set_path puts a copy of `path` in `place`, counted from the file's folder.
  * Errors: DORA_ENOMEM. */
 dora_err dr_reading_set_path(dr_reading *r, char **place, const char *path);
+
+/* dr_config_keys and dr_pool_keys are the tables of what a file may hold: of the whole server, and
+ * of one pool. dr_config_key finds a name in a table, NULL where it is not there. */
+const dr_key *dr_config_keys(void);
+const dr_key *dr_pool_keys(void);
+const dr_key *dr_config_key(const dr_key *keys, const char *name);
+
+/* dr_pool_settle adds what the members of a pool must be to each other to the problems. */
+void dr_pool_settle(dr_reading *r, const dr_pool_config *pool);
 
 /* dr_take_members reads every member of an object by the table `keys` into `object`. */
 dora_err dr_take_members(dr_reading *r, const dr_key *keys, const json_t *json, void *object);

@@ -20,6 +20,29 @@ static void on_crew_death(void *user)
     (void)uv_async_send(&server->attention); /* it may have been the last of an old generation */
 }
 
+/* What a PHP without the extension would say of an unknown function helps nobody. */
+#define PHP_ZYGOTE                                                                                 \
+    "if (!extension_loaded('dora')) { echo \"this PHP has no extension dora\\n\"; exit(1); } "     \
+    "Dora\\zygote();"
+
+/* mend_for says what to do where no zygote of a runtime can be started. */
+static const char *mend_for(dr_runtime_kind runtime)
+{
+    switch (runtime) {
+    case DR_RUNTIME_PYTHON:
+        return "install Dora for this Python (`pip install .` in its environment), or name one "
+               "that "
+               "has it by DORA_PYTHON or the pool's \"interpreter\"";
+    case DR_RUNTIME_PHP:
+        return "load Dora into this PHP by extension=dora in its php.ini, or name the module by "
+               "DORA_PHP_EXTENSION or the pool's \"extension\", another PHP by DORA_PHP or the "
+               "pool's \"interpreter\"";
+    case DR_RUNTIME_C:
+        break;
+    }
+    return "the program that runs this server must be there to be started again";
+}
+
 static void make_words(dr_launch_command *command, const char *program, const char *extension,
                        bool is_php)
 {
@@ -32,7 +55,7 @@ static void make_words(dr_launch_command *command, const char *program, const ch
             command->words[count++] = command->setting;
         }
         command->words[count++] = "-r";
-        command->words[count++] = "Dora\\zygote();";
+        command->words[count++] = PHP_ZYGOTE;
     } else {
         command->words[count++] = "-m";
         command->words[count++] = "dora";
@@ -78,6 +101,7 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
                                      .target = pool->app,
                                      .argv = is_again ? server->host->again : any,
                                      .argv_late = any,
+                                     .mend = mend_for(pool->runtime),
                                      .workers = pool->workers,
                                      .max_requests = pool->max_requests,
                                      .memory_mb_max = pool->memory_mb_max,

@@ -28,6 +28,11 @@ static const char *const KNOWN[] = {"--config", "--host",      "--port",    "--h
                                     "--unix",   "--admin",     "--workers", "--redis",
                                     "--group",  "--advertise", NULL};
 
+const char *const *dr_options_flags(void)
+{
+    return KNOWN;
+}
+
 /* Digits alone, within min and max; else -1. */
 static long number_parse(const char *text, long min, long max)
 {
@@ -331,11 +336,15 @@ static dora_err flags_apply(serve_flags *flags, dr_config *config, const dora_ho
     if (err == DORA_OK && flags->config != NULL) {
         err = dr_config_load(config, flags->config, error);
     }
-    err = err == DORA_OK ? listen_apply(flags, config, error) : err;
-    err = err == DORA_OK ? discovery_apply(&flags->discovery, config, error) : err;
     for (size_t i = 0; err == DORA_OK && i < flags->file_count; i++) {
         err = pool_from_file(config, flags->files[i], host, error);
     }
+    if (err == DORA_OK && host != NULL && host->options != NULL) {
+        err = dr_run_options_take(config, host->options, host->options_name, error);
+        where = where == NULL ? host->options_name : where;
+    }
+    err = err == DORA_OK ? listen_apply(flags, config, error) : err;
+    err = err == DORA_OK ? discovery_apply(&flags->discovery, config, error) : err;
     if (err != DORA_OK) {
         return err;
     }

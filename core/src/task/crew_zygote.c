@@ -43,17 +43,20 @@ static const char *const *argv_of(const dr_crew *crew)
 static dora_err start_process(dr_crew *crew, dora_error *error)
 {
     int pair[2];
+    dora_error why = {.err = DORA_OK};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         return dora_error_set(error, DORA_EIO, "cannot make a socket pair: %s", strerror(errno));
     }
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
     const char *const *argv = argv_of(crew);
     const dora_err err =
-        dr_spawn_zygote(argv, pair[1], crew->output_write_fd, &crew->zygote_pid, error);
+        dr_spawn_zygote(argv, pair[1], crew->output_write_fd, &crew->zygote_pid, &why);
     close(pair[1]);
     if (err != DORA_OK) {
         close(pair[0]);
-        return err;
+        return argv == crew->options.argv_late
+                   ? dora_error_set(error, err, "%s; %s", why.msg, crew->options.mend)
+                   : dora_error_set(error, err, "%s", why.msg);
     }
     dr_spawn_limit_files(crew->zygote_pid, crew->options.files_max);
     crew->control_fd = pair[0];
@@ -229,16 +232,18 @@ static const char *how_far(const dr_crew *crew)
     }
     return argv_of(crew) != crew->options.argv_late
                ? "before its file came to the call that starts the server"
-               : "before it greeted the server: is Dora installed for it?";
+               : "before it greeted the server";
 }
 
 static void fail_to_load(dr_crew *crew, int status)
 {
     char text[DR_LOG_LINE_MAX];
+    const bool is_known = crew->has_greeted || argv_of(crew) != crew->options.argv_late;
     const int len =
-        snprintf(text, sizeof(text), "%s ended (%s %d) %s; what it printed is in the log%s%.*s",
+        snprintf(text, sizeof(text), "%s ended (%s %d) %s%s%s; what it printed is in the log%s%.*s",
                  argv_of(crew)[0], WIFSIGNALED(status) ? "signal" : "status",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), how_far(crew),
+                 is_known ? "" : ": ", is_known ? "" : crew->options.mend,
                  crew->last_words_len > 0 ? ", at the end:\n" : "", (int)crew->last_words_len,
                  crew->last_words);
     dr_crew_fail(crew, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
