@@ -9,6 +9,7 @@ import sys
 import rules
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FORMATTER = 14  # the major version of clang-format
 CODE = (".c", ".h", ".py", ".pyi", ".php", ".phpt", ".sh", ".m4", ".txt", ".toml", ".cfg")
 GENERATED = re.compile(r"(^|/)(out|build|modules|autom4te\.cache|__pycache__|\.libs)/|"
                        r"^(Makefile.*|configure.*|config\.(h.*|status|log)|libtool)$|"
@@ -64,13 +65,29 @@ def check_generated(files):
             yield "%s: generated, must not be in the repository" % each
 
 
+def formatter():
+    """The clang-format that the sources are written with, None where there is another: each version
+    formats something in its own way."""
+    said = []
+    for name in ("clang-format-%d" % FORMATTER, "clang-format"):
+        if shutil.which(name):
+            done = subprocess.run([name, "--version"], capture_output=True, text=True)
+            version = re.search(r"version (\d+)", done.stdout)
+            if version and int(version.group(1)) == FORMATTER:
+                return name
+            said.append("%s is %s" % (name, version.group(1) if version else "unknown"))
+    print("style: SKIPPED check_format: it wants clang-format %d, Debian 12's; %s"
+          % (FORMATTER, ", ".join(said) or "there is none"))
+    return None
+
+
 def check_format(files):
     """clang-format has nothing to change."""
-    if not shutil.which("clang-format"):
-        print("style: clang-format is not installed, formatting not checked")
+    program = formatter()
+    if program is None:
         return
     chosen = [each for each in files if rules.is_c(each) and "arginfo" not in each]
-    done = subprocess.run(["clang-format", "--dry-run", "-Werror", *chosen], cwd=ROOT,
+    done = subprocess.run([program, "--dry-run", "-Werror", *chosen], cwd=ROOT,
                           capture_output=True, text=True)
     bad = {line.split(":")[0] for line in done.stderr.splitlines() if "error:" in line}
     for each in sorted(bad):
