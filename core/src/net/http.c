@@ -13,6 +13,13 @@
 #include "base/mem.h"
 #include "net/http_exchange.h"
 
+/* What the library itself refuses: its strictest. */
+#if MHD_VERSION >= 0x00097701
+#define DISCIPLINE MHD_OPTION_CLIENT_DISCIPLINE_LVL, 3
+#else
+#define DISCIPLINE MHD_OPTION_STRICT_FOR_CLIENT, 1
+#endif
+
 #define ROUNDS_MAX 4 /* of the daemon in one turn: an answer takes two */
 
 static void unlink_exchange(dr_http_exchange *exchange)
@@ -96,11 +103,11 @@ static enum MHD_Result on_access(void *user, struct MHD_Connection *connection, 
 {
     (void)user;
     (void)connection;
-    (void)version;
     const dora_slice piece = {data, *len};
     *len = 0;
     /* Without memory for an exchange, the connection is closed. */
-    return *context != NULL && dr_http_take(*context, method, url, piece) ? MHD_YES : MHD_NO;
+    return *context != NULL && dr_http_take(*context, method, url, version, piece) ? MHD_YES
+                                                                                   : MHD_NO;
 }
 
 static void on_completed(void *user, struct MHD_Connection *connection, void **context,
@@ -288,13 +295,12 @@ static struct MHD_Daemon *start_daemon(dr_http *http, int listen_fd)
     /* No MHD_USE_ERROR_LOG: what it has to say is about clients, and they could fill the log. No
      * timeouts of its own: each byte would renew them. TURBO reads at once what came with the
      * connection. */
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL,
-                            on_access, http, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)DR_HTTP_CONN_BYTES,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)connections_max,
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri,
-                            http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, on_access, http,
+        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)DR_HTTP_CONN_BYTES, MHD_OPTION_CONNECTION_LIMIT, (unsigned)connections_max,
+        DISCIPLINE, MHD_OPTION_URI_LOG_CALLBACK, on_uri, http, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
 }
 
 dora_err dr_http_init(dr_http *http, uv_loop_t *loop, int listen_fd, const dr_http_options *options,

@@ -12,11 +12,7 @@
 
 void dr_http_begin(dr_http_exchange *exchange, const char *uri)
 {
-    /* The daemon decodes paths to NUL-ended texts: %00 would cut one short. */
-    const char *query = uri == NULL ? NULL : strchr(uri, '?');
-    const char *zero = uri == NULL ? NULL : strstr(uri, "%00");
-    exchange->has_zero = zero != NULL && (query == NULL || zero < query);
-    exchange->is_origin = uri != NULL && uri[0] == '/';
+    dr_http_check_target(exchange, uri);
     exchange->is_request = true;
     exchange->http->requests++;
     if (exchange->stage == DR_HTTP_IDLE) {
@@ -73,7 +69,8 @@ void dr_http_reset(dr_http_exchange *exchange, bool is_answered)
     exchange->user = NULL;
     exchange->refusal = 0;
     exchange->is_request = exchange->is_begun = exchange->is_handed = false;
-    exchange->has_zero = exchange->is_origin = exchange->has_unread = false;
+    exchange->has_unread = false;
+    exchange->fault = NULL;
     if (exchange->stage == DR_HTTP_BUSY) {
         dr_http_move(exchange, DR_HTTP_IDLE);
     }
@@ -97,18 +94,15 @@ void dr_http_drop(dr_http_exchange *exchange)
     dr_http_wake(http);
 }
 
-static const char *why(unsigned refusal)
+static const char *why(const dr_http_exchange *exchange)
 {
-    switch (refusal) {
+    switch (exchange->refusal) {
     case MHD_HTTP_CONTENT_TOO_LARGE:
         return "the body is larger than this server takes";
-    case MHD_HTTP_NOT_IMPLEMENTED:
-        return "the only Transfer-Encoding understood is chunked";
     case MHD_HTTP_SERVICE_UNAVAILABLE:
         return "out of memory";
     default:
-        return "the request is ambiguous: a target that is no /path, %00 in it, or both "
-               "Content-Length and Transfer-Encoding";
+        return exchange->fault;
     }
 }
 
@@ -133,7 +127,7 @@ static bool hand(dr_http_exchange *exchange)
     http->handing = exchange;
     dr_http_move(exchange, DR_HTTP_OPEN);
     if (exchange->refusal != 0) {
-        dr_http_refuse(exchange, exchange->refusal, why(exchange->refusal), NULL);
+        dr_http_refuse(exchange, exchange->refusal, why(exchange), NULL);
     } else {
         http->events.on_request(exchange, http->events.user);
     }
@@ -146,23 +140,20 @@ static bool hand(dr_http_exchange *exchange)
 }
 
 /* refusal_of gives the status for what cannot be read safely or at all; 0: nothing is wrong. */
-static unsigned refusal_of(const dr_http_exchange *exchange)
+static unsigned refusal_of(dr_http_exchange *exchange, const char *version)
 {
-    const dora_slice coding = dr_http_header(exchange, MHD_HTTP_HEADER_TRANSFER_ENCODING);
-    const dora_slice length = dr_http_header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    if (coding.data != NULL && strcasecmp(coding.data, "chunked") != 0) {
-        return MHD_HTTP_NOT_IMPLEMENTED;
-    }
-    if (exchange->has_zero || !exchange->is_origin ||
-        (coding.data != NULL && length.data != NULL)) {
+    exchange->fault = dr_http_fault(exchange, version);
+    if (exchange->fault != NULL) {
         return MHD_HTTP_BAD_REQUEST;
     }
     /* The daemon has checked that these are digits. */
+    const dora_slice length = dr_http_header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const uint64_t most = exchange->http->options.body_bytes_max;
     uint64_t announced = 0;
-    for (size_t i = 0; i < length.len; i++) {
+    for (size_t i = 0; i < length.len && announced <= most; i++) {
         announced = announced * 10 + (uint64_t)(length.data[i] - '0');
     }
-    return announced > exchange->http->options.body_bytes_max ? MHD_HTTP_CONTENT_TOO_LARGE : 0;
+    return announced > most ? MHD_HTTP_CONTENT_TOO_LARGE : 0;
 }
 
 static void take_piece(dr_http_exchange *exchange, dora_slice piece)
@@ -181,7 +172,7 @@ static void take_piece(dr_http_exchange *exchange, dora_slice piece)
 }
 
 bool dr_http_take(dr_http_exchange *exchange, const char *method, const char *path,
-                  dora_slice piece)
+                  const char *version, dora_slice piece)
 {
     if (exchange->stage == DR_HTTP_ENDED || exchange->http->is_ending) {
         return false;
@@ -190,7 +181,7 @@ bool dr_http_take(dr_http_exchange *exchange, const char *method, const char *pa
         exchange->is_begun = true;
         exchange->method = method;
         exchange->path = path;
-        exchange->refusal = refusal_of(exchange);
+        exchange->refusal = refusal_of(exchange, version);
         exchange->has_unread = exchange->refusal != 0;
         /* Answered before the body: the daemon then closes, and does not ask for 100-continue. */
         return exchange->refusal == 0 || hand(exchange);

@@ -20,14 +20,13 @@ struct dr_http_exchange {
     uint64_t number;
     struct MHD_Response *response;
     void *user;
-    unsigned status;  /* of the response */
-    unsigned refusal; /* the status with which it is refused before the owner sees it; 0: not */
-    bool is_request;  /* a request has begun */
-    bool is_begun;    /* its headers are read */
-    bool is_handed;   /* the owner was asked */
-    bool has_zero;    /* %00 in its path */
-    bool is_origin;   /* its target begins with a slash: RFC 9112's origin-form */
-    bool has_unread;  /* refused before its body was read */
+    unsigned status;   /* of the response */
+    unsigned refusal;  /* the status with which it is refused before the owner sees it; 0: not */
+    const char *fault; /* what is wrong with the request line; NULL: nothing */
+    bool is_request;   /* a request has begun */
+    bool is_begun;     /* its headers are read */
+    bool is_handed;    /* the owner was asked */
+    bool has_unread;   /* refused before its body was read */
 };
 
 /* dr_http_move puts a connection at the end of another stage. */
@@ -45,10 +44,16 @@ void dr_http_drop(dr_http_exchange *exchange);
 /* dr_http_begin: a request line has come; `uri` is as sent, or NULL. */
 void dr_http_begin(dr_http_exchange *exchange, const char *uri);
 
+/* http_framing.c: dr_http_check_target remembers what is wrong with a request's target, which is
+ * shown once. dr_http_fault says, once the headers are there, what of all of it others could read
+ * differently. Returns: NULL: nothing. */
+void dr_http_check_target(dr_http_exchange *exchange, const char *uri);
+const char *dr_http_fault(const dr_http_exchange *exchange, const char *version);
+
 /* dr_http_take is called for a request's headers, with `len` 0; then for each piece of its body;
  * then with `len` 0 again, until there is an answer. Returns: false closes the connection. */
 bool dr_http_take(dr_http_exchange *exchange, const char *method, const char *path,
-                  dora_slice piece);
+                  const char *version, dora_slice piece);
 
 /* dr_http_reset: a request is over, answered (by the owner, or by the daemon with an error) or not.
  */
