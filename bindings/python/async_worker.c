@@ -30,8 +30,9 @@ struct dr_py_loop {
     PyObject *sweep;
     PyObject *give_up;
     line open;         /* to be answered */
+    line unlimited;    /* those of them that may run as long as they like */
     line late;         /* answered that they were too slow, and not ended yet */
-    uint64_t limit_ns; /* how long a call may run; 0: as long as it likes */
+    uint64_t limit_ns; /* how long the others may run; 0: as long as they like */
     bool is_turn_due;
     bool is_sweep_due;
     bool is_leaving;
@@ -233,13 +234,14 @@ static bool begin(dr_py_loop *self, dora_task *task)
     one->shown = NULL;
     one->coroutine = NULL;
     one->in = NULL;
-    one->begin_ns = self->limit_ns != 0 ? now_ns() : 0;
+    line *in = dora_task_has_limit(task) ? &self->open : &self->unlimited;
+    one->begin_ns = in == &self->open ? now_ns() : 0;
     PyObject_GC_Track(one);
     if (!call(one)) {
         Py_DECREF(one);
         return true;
     }
-    line_add(&self->open, one);
+    line_add(in, one);
     arm(self);
     return false;
 }
@@ -320,17 +322,23 @@ static PyObject *on_sweep(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* The worker leaves, and some calls do not end. */
-static PyObject *on_give_up(PyObject *capsule, PyObject *Py_UNUSED(ignored))
+static void answer_all_died(dr_py_loop *self, line *calls)
 {
     static const char text[] = "the worker left before the handler ended";
-    dr_py_loop *self = loop_of(capsule);
-    while (self->open.first != NULL) {
-        running_object *one = self->open.first;
+    while (calls->first != NULL) {
+        running_object *one = calls->first;
         line_remove(one);
         line_add(&self->late, one);
         answer(one, dora_reply_died(dora_task_reply(one->task), text, sizeof(text) - 1));
     }
+}
+
+/* The worker leaves, and some calls do not end. */
+static PyObject *on_give_up(PyObject *capsule, PyObject *Py_UNUSED(ignored))
+{
+    dr_py_loop *self = loop_of(capsule);
+    answer_all_died(self, &self->open);
+    answer_all_died(self, &self->unlimited);
     stop(self);
     Py_RETURN_NONE;
 }

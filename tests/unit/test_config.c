@@ -41,6 +41,9 @@ static void test_defaults(void **state)
     assert_int_equal(config.frame_bytes_max, 2097152);
     assert_int_equal(config.idle_s, 0);
     assert_int_equal(config.linger_ms, 1000);
+    assert_int_equal(config.drain_ms, 0);
+    assert_int_equal(config.stop_timeout_ms, 30000);
+    assert_int_equal(config.hung_ms, 30000);
     assert_false(config.sign);
     assert_false(config.gzip);
     assert_false(config.daemonize);
@@ -64,7 +67,9 @@ static void test_defaults(void **state)
     assert_int_equal(pool->queue_mb_max, 64);
     assert_int_equal(pool->max_requests, 4000);
     assert_int_equal(pool->memory_mb_max, 0);
-    assert_int_equal(pool->time_limit_ms, 0);
+    assert_int_equal(pool->time_limit_ms, 60000);
+    assert_false(pool->limits_accepted);
+    assert_int_equal(pool->hung_ms, DR_HUNG_UNSET);
     assert_true(pool->preload && pool->dedupe && !pool->from_again);
     dr_config_fini(&config);
 }
@@ -73,7 +78,8 @@ static const char WHOLE[] =
     "{\"listen\": {\"tcp\": \"[::1]:0\", \"http\": \"[::]:9566\", \"unix\": \"run/dora.sock\", "
     "\"admin\": \"127.0.0.1:9100\"},"
     " \"reactors\": 3, \"backlog\": 10, \"frame_bytes_max\": 4096, \"idle_s\": 5,"
-    " \"linger_ms\": 0, \"sign\": true, \"salt\": \"pepper\", \"gzip\": true,"
+    " \"linger_ms\": 0, \"drain_ms\": 7, \"stop_timeout_ms\": 0, \"hung_ms\": 9, \"sign\": true, "
+    "\"salt\": \"pepper\", \"gzip\": true,"
     " \"daemonize\": false, \"pid_file\": \"run/dora.pid\","
     " \"log\": {\"file\": \"/var/log/dora.log\", \"format\": \"json\", \"level\": 9},"
     " \"control\": {\"allow\": [\"unix\"]},"
@@ -83,7 +89,7 @@ static const char WHOLE[] =
     "   \"extension\": \"lib/dora.so\", \"workers\": 512, \"concurrency\": 1,"
     "   \"apis\": [\"/user/get\", \"/user/*\", \"*\"], \"queue_tasks_max\": 1,"
     "   \"queue_mb_max\": 1, \"max_requests\": 0, \"memory_mb_max\": 128,"
-    "   \"time_limit_ms\": 500, \"preload\": false, \"dedupe\": false},"
+    "   \"time_limit_ms\": 500, \"hung_ms\": 0, \"preload\": false, \"dedupe\": false},"
     "  \"b\": {\"runtime\": \"python\", \"app\": \"shop.users:app\"},"
     "  \"c\": {\"runtime\": \"c\", \"app\": \"orders.so\"}}}";
 
@@ -134,6 +140,9 @@ static void test_everything_set(void **state)
     assert_int_equal(config.reactors, 3);
     assert_int_equal(config.frame_bytes_max, 4096);
     assert_int_equal(config.linger_ms, 0);
+    assert_int_equal(config.drain_ms, 7);
+    assert_int_equal(config.stop_timeout_ms, 0);
+    assert_int_equal(config.hung_ms, 9);
     assert_true(config.sign && config.gzip);
     assert_string_equal(config.salt, "pepper");
     assert_string_equal(config.pid_file, "conf/run/dora.pid");
@@ -150,6 +159,8 @@ static void test_everything_set(void **state)
     assert_int_equal(pool->apis.count, 3);
     assert_string_equal(pool->apis.items[1], "/user/*");
     assert_int_equal(pool->time_limit_ms, 500);
+    assert_true(pool->limits_accepted);
+    assert_int_equal(pool->hung_ms, 0);
     assert_true(!pool->preload && !pool->dedupe);
     assert_string_equal(config.pools[1].app, "shop.users:app");
     assert_string_equal(config.pools[2].app, "conf/orders.so");
@@ -206,8 +217,9 @@ static void test_unknown_keys(void **state)
     (void)state;
     expect_problem("{\n  \"reacters\": 2\n}",
                    "conf/dora.json:2:3: reacters: unknown key; did you mean \"reactors\"? allowed: "
-                   "listen, reactors, backlog, frame_bytes_max, idle_s, linger_ms, sign, salt, "
-                   "gzip, daemonize, pid_file, log, control, discovery, pools");
+                   "listen, reactors, backlog, frame_bytes_max, idle_s, linger_ms, drain_ms, "
+                   "stop_timeout_ms, hung_ms, sign, salt, gzip, daemonize, pid_file, log, control, "
+                   "discovery, pools");
     expect_problem("{\"log\": {\"zebra\": 2}}",
                    "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level");
     expect_problem("{\"pools\": {\n \"users\": {\"runtime\": \"c\", \"app\": \"a.so\",\n"
@@ -215,7 +227,7 @@ static void test_unknown_keys(void **state)
                    "conf/dora.json:3:3: pools.users.workrs: unknown key; did you mean "
                    "\"workers\"? allowed: runtime, app, interpreter, extension, workers, "
                    "concurrency, apis, queue_tasks_max, queue_mb_max, max_requests, "
-                   "memory_mb_max, time_limit_ms, preload, dedupe");
+                   "memory_mb_max, time_limit_ms, hung_ms, preload, dedupe");
 }
 
 static void test_wrong_values(void **state)

@@ -90,11 +90,13 @@ DORA_API void dora_task_done(dora_task *task, dora_err err);
  * not taken goes to others.
  * dora_worker_time_limit_ms is how long a task may run, 0: as long as it likes. The runtime answers
  * one that is past it by dora_reply_overran and ends it; where the loop does not turn for a second
- * more, the worker is killed. */
+ * more, the worker is killed. dora_task_has_limit says whether that counts for a task: accepted
+ * work has no limit unless it was asked for. */
 DORA_API bool dora_worker_is_told(dora_worker *worker);
 DORA_API void dora_worker_leave(dora_worker *worker);
 DORA_API uint32_t dora_worker_running(const dora_worker *worker);
 DORA_API uint32_t dora_worker_time_limit_ms(const dora_worker *worker);
+DORA_API bool dora_task_has_limit(const dora_task *task);
 
 /* dora_request_deadline_ns is until when the caller waits, by CLOCK_MONOTONIC; 0: it does not say.
  * dora_deadline_set makes calls of a dora_client on this thread end by then, 0: when they like.

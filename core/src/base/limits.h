@@ -17,28 +17,35 @@
 #define DR_TRACE_BYTES_MAX 256          /* W3C traceparent is 55 bytes */
 
 /* Between master and workers. */
-#define DR_POOLS_MAX 64             /* pools of one server */
-#define DR_REACTORS_MAX 64          /* reactor threads of one server */
-#define DR_WORKER_SLOTS_MAX 1600    /* per pool: DR_POOL_SLOTS of the most workers, in 64s */
-#define DR_RING_ENTRIES_MIN 128u    /* power of two; twice what is handed ahead: stale entries */
-#define DR_HANDED_MAX 64            /* tasks handed to one worker: more gave no more speed */
-#define DR_CONCURRENCY_MAX 1024u    /* tasks at a time in one worker: each has a place in rings */
-#define DR_BLOCK_BYTES_MIN 1024u    /* smallest shared-memory block: request and small reply */
-#define DR_WAKE_PRICE_NS 50000u     /* waking a worker: backlog worth handing ahead */
-#define DR_OWED_TASKS_MAX 32u       /* handed over before their worker is woken: half its places */
-#define DR_STALL_NS 1500000u        /* no progress for this long: queued tasks are taken back */
-#define DR_LOOP_GRACE_MS 1000u      /* past its time limit an event loop ends a task itself */
-#define DR_TICK_MS 10u              /* while tasks are in flight; no lost wake-up strands one */
-#define DR_TICK_AHEAD_MS 2u         /* while tasks are handed ahead */
-#define DR_CONTROL_BYTES_MAX 32768u /* one message between master and zygote */
-#define DR_START_RETRY_MS_MAX 1000u /* pause between workers that die while starting */
-#define DR_FORK_RETRY_MS 20u        /* the zygote's socket was full */
-#define DR_STILLBORN_NS 20000000u   /* a worker that dies this young has failed to start */
-#define DR_START_FAILURES_MAX 5u    /* in a row with no worker left: the pool is unhealthy */
-#define DR_ZYGOTE_GRACE_MS 3000u    /* workers leave within this after a stop, else SIGKILL */
-#define DR_LAST_WORDS_MAX 2048u     /* printed by a program that does not load: a traceback's end */
-#define DR_RELOAD_MS_MAX 30000u     /* a new generation that takes longer is given up */
-#define DR_RELOAD_ANSWER_MS 1800u   /* a client is told "pending" then: within its two seconds */
+#define DR_POOLS_MAX 64          /* pools of one server */
+#define DR_REACTORS_MAX 64       /* reactor threads of one server */
+#define DR_WORKER_SLOTS_MAX 1600 /* per pool: DR_POOL_SLOTS of the most workers, in 64s */
+#define DR_RING_ENTRIES_MIN 128u /* power of two; twice what is handed ahead: stale entries */
+#define DR_HANDED_MAX 64         /* tasks handed to one worker: more gave no more speed */
+#define DR_CONCURRENCY_MAX 1024u /* tasks at a time in one worker: each has a place in rings */
+#define DR_BLOCK_BYTES_MIN 1024u /* smallest shared-memory block: request and small reply */
+#define DR_WAKE_PRICE_NS 50000u  /* waking a worker: backlog worth handing ahead */
+#define DR_OWED_TASKS_MAX 32u    /* handed over before their worker is woken: half its places */
+#define DR_STALL_NS 1500000u     /* no progress for this long: queued tasks are taken back */
+#define DR_TIME_LIMIT_MS_DEFAULT 60000u /* nobody who waits does so for longer */
+#define DR_BUSY_SAID_MS 10000u          /* all workers busy with the same tasks: said in the log */
+#define DR_HUNG_MS_DEFAULT 30000u       /* tasks wait and none ends: the server is not ready */
+#define DR_LOOP_GRACE_MS 1000u          /* past its time limit an event loop ends a task itself */
+#define DR_TICK_MS 10u                  /* while tasks are in flight; no lost wake-up strands one */
+#define DR_TICK_AHEAD_MS 2u             /* while tasks are handed ahead */
+#define DR_CONTROL_BYTES_MAX 32768u     /* one message between master and zygote */
+#define DR_START_RETRY_MS_MAX 1000u     /* pause between workers that die while starting */
+#define DR_FORK_RETRY_MS 20u            /* the zygote's socket was full */
+#define DR_STILLBORN_NS 20000000u       /* a worker that dies this young has failed to start */
+#define DR_START_FAILURES_MAX 5u        /* in a row with no worker left: the pool is unhealthy */
+#define DR_ZYGOTE_GRACE_MS 3000u        /* workers leave within this after a stop, else SIGKILL */
+#define DR_LAST_WORDS_MAX 2048u   /* printed by a program that does not load: a traceback's end */
+#define DR_RELOAD_MS_MAX 30000u   /* a new generation that takes longer is given up */
+#define DR_RELOAD_ANSWER_MS 1800u /* a client is told "pending" then: within its two seconds */
+
+/* A stop. */
+#define DR_STOP_TIMEOUT_MS_DEFAULT 30000u /* what still runs then does not end by itself */
+#define DR_STOP_ANSWER_MS 2000u           /* for the answers of what was ended, beside linger_ms */
 
 /* Connections. */
 #define DR_INFLATE_INLINE_MAX (16u * 1024)  /* compressed bytes; larger ones leave the reactor */

@@ -123,10 +123,12 @@ static const char USAGE_STOP[] = "usage: dora stop [ADDRESS | --pid-file FILE] [
 static const char HELP_STOP[] =
     "\n"
     "Sends SIGTERM to a server of this machine and waits until it has finished what it accepted\n"
-    "and is gone. ADDRESS is one of 127.0.0.1, localhost, [::1] or unix:PATH (127.0.0.1:9567).\n"
+    "and is gone; where that takes a while it says how long it may (drain_ms, stop_timeout_ms).\n"
+    "ADDRESS is one of 127.0.0.1, localhost, [::1] or unix:PATH (127.0.0.1:9567).\n"
     "\n"
     "  --pid-file FILE the process whose id stands in FILE, which must be a server\n"
-    "  --timeout S     wait at most S seconds (30)\n" ABOUT_STATUS;
+    "  --timeout S     wait at most S seconds (as long as the server says it may last, at least "
+    "30)\n" ABOUT_STATUS;
 
 static const char USAGE_MONITOR[] =
     "usage: dora monitor --redis HOST:PORT... --out FILE... [--format php|json]\n";

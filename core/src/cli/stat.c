@@ -46,6 +46,9 @@ static void put_discovery(dr_buf *out, const json_t *discovery)
 
 static const char *state_of(const json_t *pool)
 {
+    if (json_is_true(json_object_get(pool, "hung"))) {
+        return "hangs";
+    }
     if (json_is_true(json_object_get(pool, "healthy"))) {
         return dr_text_int(pool, "idle") + dr_text_int(pool, "busy") > 0 ? "ok" : "no worker";
     }

@@ -95,7 +95,9 @@ static void put_pools(page *self, const json_t *pools, const json_t *pools_befor
              rate(per_second(self, pool, before, "handled"), text), dr_text_int(pool, "queued"),
              dr_text_int(pool, "running"), dr_text_int(pool, "died"), dr_text_int(pool, "refused"),
              bar(busy, workers, drawn), busy, workers,
-             json_is_true(json_object_get(pool, "healthy")) ? "" : " workers do not start");
+             json_is_true(json_object_get(pool, "hung"))      ? " hangs"
+             : json_is_true(json_object_get(pool, "healthy")) ? ""
+                                                              : " workers do not start");
     }
 }
 

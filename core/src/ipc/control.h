@@ -37,6 +37,7 @@ typedef struct dr_control_setup {
     uint32_t log_level;
     uint32_t concurrency;
     uint32_t time_limit_ms;
+    uint32_t accepted_limit_ms;
     uint8_t preload;
     uint8_t is_c;  /* run the core's C runtime, not the process's own */
     char pool[66]; /* the longest name, and its end */

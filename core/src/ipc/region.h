@@ -14,7 +14,7 @@
 #include <dora/error.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 5u
+#define DR_REGION_LAYOUT 6u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {

@@ -119,13 +119,13 @@ void dr_call_run(const dr_asker *asker, const dr_request *request)
     dr_count_one(&lane->requests);
     if (request->type == DR_TYPE_SC) {
         dr_control_command(asker, request);
-    } else if (atomic_load_explicit(&lane->server->phase, memory_order_relaxed) !=
-               DR_PHASE_SERVING) {
+    } else if (atomic_load_explicit(&lane->server->phase, memory_order_relaxed) >=
+               DR_PHASE_DRAINING) {
         if (!dr_repeat_only(asker, request)) {
             dr_call_refused(lane, request, DORA_CODE_STOPPING);
             dr_reply_code(asker, request->guid.data, DORA_CODE_STOPPING, NULL);
         }
-    } else if (dr_call_is_accepted(request->type)) {
+    } else if (dr_call_type_is_accepted(request->type)) {
         dr_call_accept(asker, request);
     } else {
         dr_call_wait(asker, request);

@@ -82,14 +82,7 @@ void dr_call_count(const dr_call *call);
 void dr_call_refused(dr_lane *lane, const dr_request *request, int64_t code);
 void dr_call_answered(dr_lane *lane, dr_call_type type, int64_t code);
 
-/* is_accepted says whether calls of a type are answered before they run, and then run whatever
- * becomes of their connection; has_result whether they are answered when they have run. */
-static inline bool dr_call_is_accepted(dr_call_type type)
-{
-    return type == DR_TYPE_AN_S || type == DR_TYPE_AN_M || type == DR_TYPE_AM_S ||
-           type == DR_TYPE_AM_M;
-}
-
+/* dr_call_has_result says whether calls of a type are answered when they have run. */
 static inline bool dr_call_has_result(dr_call_type type)
 {
     return type != DR_TYPE_AN_S && type != DR_TYPE_AN_M;

@@ -86,6 +86,8 @@ dora_err dr_config_init(dr_config *config)
         .backlog = 3000,
         .frame_bytes_max = DR_FRAME_BYTES_MAX_DEFAULT,
         .linger_ms = 1000,
+        .stop_timeout_ms = DR_STOP_TIMEOUT_MS_DEFAULT,
+        .hung_ms = DR_HUNG_MS_DEFAULT,
         .log = {.format = DR_LOG_TEXT, .level = 4},
         .control = {.loopback = true, .local = true},
     };
@@ -123,6 +125,8 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
         .queue_tasks_max = 16384,
         .queue_mb_max = 64,
         .max_requests = 4000,
+        .time_limit_ms = DR_TIME_LIMIT_MS_DEFAULT,
+        .hung_ms = DR_HUNG_UNSET,
         .preload = true,
         .dedupe = true,
     };

@@ -10,6 +10,8 @@
 
 #define DR_POOL_WORKERS_MAX 512u /* DR_POOL_SLOTS of it must fit DR_WORKER_SLOTS_MAX */
 
+#define DR_HUNG_UNSET UINT32_MAX
+
 #define DR_HOST_DEFAULT "127.0.0.1"
 #define DR_GROUP_DEFAULT "default"
 
@@ -42,6 +44,8 @@ typedef struct dr_pool_config {
     uint32_t max_requests;  /* 0: no limit */
     uint32_t memory_mb_max; /* 0: no limit */
     uint32_t time_limit_ms; /* 0: no limit */
+    bool limits_accepted;   /* time_limit_ms was set: it counts for accepted work, too */
+    uint32_t hung_ms;       /* 0: is not looked for; DR_HUNG_UNSET: as dr_config.hung_ms */
     bool preload;
     bool dedupe;
     bool from_again; /* the file that called run(): started by dora_host.again */
@@ -61,6 +65,8 @@ typedef struct dr_config {
     uint32_t frame_bytes_max;
     uint32_t idle_s; /* 0: idle connections stay open */
     uint32_t linger_ms;
+    uint32_t drain_ms;        /* it serves for so long after it was told to stop */
+    uint32_t stop_timeout_ms; /* then what still runs is ended; 0: never */
     bool sign;
     bool gzip;
     char *salt;
@@ -81,6 +87,7 @@ typedef struct dr_config {
         dr_texts groups; /* none: DR_GROUP_DEFAULT */
         char *advertise; /* "IP:PORT", port 0: the bound one; NULL: what is listened on */
     } discovery;
+    uint32_t hung_ms; /* of pools that say nothing else */
     dr_pool_config *pools;
     size_t pool_count;
 } dr_config;

@@ -148,6 +148,14 @@ static dora_err take_allow(dr_reading *r, const dr_key *key, const json_t *json,
     return DORA_OK;
 }
 
+/* take_time_limit: a limit that was asked for counts for accepted work, too; the default does not:
+ * nobody waits for that. */
+static dora_err take_time_limit(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+{
+    ((dr_pool_config *)object)->limits_accepted = true;
+    return dr_take_uint(r, key, json, object);
+}
+
 static bool is_api_pattern(const json_t *json)
 {
     const char *text = json_string_value(json);
@@ -304,7 +312,8 @@ static const dr_key POOL_KEYS[] = {
      .max = 16384},
     {.name = "max_requests", .take = dr_take_uint, .at = POOL(max_requests), .max = 1000000000},
     {.name = "memory_mb_max", .take = dr_take_uint, .at = POOL(memory_mb_max), .max = 1u << 20},
-    {.name = "time_limit_ms", .take = dr_take_uint, .at = POOL(time_limit_ms), .max = 86400000},
+    {.name = "time_limit_ms", .take = take_time_limit, .at = POOL(time_limit_ms), .max = 86400000},
+    {.name = "hung_ms", .take = dr_take_uint, .at = POOL(hung_ms), .max = 86400000},
     {.name = "preload", .take = dr_take_bool, .at = POOL(preload)},
     {.name = "dedupe", .take = dr_take_bool, .at = POOL(dedupe)},
     {.name = NULL},
@@ -357,6 +366,12 @@ static const dr_key CONFIG_KEYS[] = {
      .max = DR_FRAME_BYTES_MAX_MAX},
     {.name = "idle_s", .take = dr_take_uint, .at = CONFIG(idle_s), .max = 86400},
     {.name = "linger_ms", .take = dr_take_uint, .at = CONFIG(linger_ms), .max = 60000},
+    {.name = "drain_ms", .take = dr_take_uint, .at = CONFIG(drain_ms), .max = 600000},
+    {.name = "stop_timeout_ms",
+     .take = dr_take_uint,
+     .at = CONFIG(stop_timeout_ms),
+     .max = 86400000},
+    {.name = "hung_ms", .take = dr_take_uint, .at = CONFIG(hung_ms), .max = 86400000},
     {.name = "sign", .take = dr_take_bool, .at = CONFIG(sign)},
     {.name = "salt", .take = take_salt},
     {.name = "gzip", .take = dr_take_bool, .at = CONFIG(gzip)},

@@ -144,7 +144,7 @@ static void on_patience(uv_timer_t *timer)
 {
     char why[128];
     dr_discovery *self = timer->data;
-    if (!self->is_over && !dr_stat_is_ready(self->server, why, sizeof(why))) {
+    if (!self->is_over && !dr_stat_has_workers(self->server, why, sizeof(why))) {
         leave(self, why);
     }
 }
@@ -156,7 +156,7 @@ void dr_discovery_look(dr_server *server)
     if (self == NULL || self->is_over || atomic_load(&server->phase) != DR_PHASE_SERVING) {
         return;
     }
-    if (dr_stat_is_ready(server, why, sizeof(why))) {
+    if (dr_stat_has_workers(server, why, sizeof(why))) {
         uv_timer_stop(&self->patience);
         join(self);
     } else if (self->is_wanted && !uv_is_active((uv_handle_t *)&self->patience)) {

@@ -22,6 +22,7 @@
 #include "server/reload.h"
 #include "server/route.h"
 #include "server/service.h"
+#include "server/stop.h"
 #include "task/dispatch.h"
 #include "task/feed.h"
 #include "wire/message.h"
@@ -57,6 +58,7 @@ typedef struct dr_lane {
 typedef enum dr_phase {
     DR_PHASE_STARTING,
     DR_PHASE_SERVING,
+    DR_PHASE_LEAVING, /* it serves, and says that it is not ready */
     DR_PHASE_DRAINING,
     DR_PHASE_NOW
 } dr_phase;
@@ -100,7 +102,7 @@ struct dr_server {
     dr_service service;
     dr_memory memory;
     _Atomic bool memory_is_wanted; /* somebody has asked how much the workers have */
-    bool is_stopping_crews;
+    dr_stop stop;
     dora_error failure;
     dora_err outcome;
 };

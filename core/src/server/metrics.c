@@ -191,6 +191,11 @@ static uint64_t generation(const dr_pool_numbers *numbers)
 {
     return numbers->generation;
 }
+static uint64_t is_hung(const dr_pool_numbers *numbers)
+{
+    return numbers->is_hung;
+}
+
 static uint64_t is_healthy(const dr_pool_numbers *numbers)
 {
     return numbers->is_healthy;
@@ -218,6 +223,7 @@ static uint64_t memory(const dr_pool_numbers *numbers)
 
 static const pool_metric pool_metrics[] = {
     {"dora_generation", "gauge", "1, and one more with each reload.", generation},
+    {"dora_pool_hung", "gauge", "1 while tasks of the pool wait and none ends (hung_ms).", is_hung},
     {"dora_pool_healthy", "gauge", "0 while workers of the pool do not start.", is_healthy},
     {"dora_tasks_queued", "gauge", "Tasks that no worker has begun.", queued},
     {"dora_tasks_running", "gauge", "Tasks that run.", running},

@@ -171,7 +171,7 @@ void dr_call_abandon(dr_call *call)
         dr_call_free(call);
         return;
     }
-    if (dr_call_is_accepted(call->type) || call->left == 0 || dr_repeat_is_wanted(call)) {
+    if (dr_call_type_is_accepted(call->type) || call->left == 0 || dr_repeat_is_wanted(call)) {
         return; /* with nothing left it is being answered */
     }
     for (uint32_t i = 0; i < call->count; i++) {

@@ -83,7 +83,7 @@ static void end_repeat(dr_call *call)
 void dr_repeat_answer(dr_call *call, dr_kept_known known)
 {
     const bool is_lost = known == DR_KEPT_LOST && dr_call_has_result(call->type);
-    if (dr_call_is_accepted(call->type) && !is_lost) {
+    if (dr_call_type_is_accepted(call->type) && !is_lost) {
         /* The connection may end with these words, and a call that has joined with it. */
         const dr_asker asker = call->asker;
         char guid[DR_GUID_LEN];
@@ -140,7 +140,8 @@ bool dr_repeat_only(const dr_asker *asker, const dr_request *request)
 static bool may_have_run(const dr_part *one)
 {
     return one->state != DR_PART_PENDING && one->code != DORA_CODE_EXPIRED &&
-           one->code != DORA_CODE_OVERLOADED && one->code != DORA_CODE_NO_API;
+           one->code != DORA_CODE_OVERLOADED && one->code != DORA_CODE_NO_API &&
+           one->code != DORA_CODE_STOPPING;
 }
 
 /* has_run says whether any handler of a call that has ended may have run. */

@@ -97,7 +97,7 @@ static dora_err put_results(dr_buf *out, const dr_call *call)
  */
 static dora_err put_reply(dr_buf *out, const dr_call *call, int64_t code)
 {
-    const bool is_later = dr_call_is_accepted(call->type);
+    const bool is_later = dr_call_type_is_accepted(call->type);
     const dora_slice msg = usual_text(code);
     dora_err err = is_later ? dr_result_begin(out, call->guid, code, msg)
                             : dr_reply_begin(out, call->guid, code, msg);

@@ -25,6 +25,15 @@ static uint32_t reactors_for(const dr_config *config)
     return most <= 4 ? 1 : most / 4;
 }
 
+/* hung_ms_of: without a time limit a task may take for ever, and that is nothing to report. */
+static uint32_t hung_ms_of(const dr_config *config, const dr_pool_config *pool)
+{
+    if (pool->time_limit_ms == 0) {
+        return 0;
+    }
+    return pool->hung_ms == DR_HUNG_UNSET ? config->hung_ms : pool->hung_ms;
+}
+
 static dora_err make_pools(dr_server *server, dora_error *error)
 {
     const dr_config *config = server->config;
@@ -46,7 +55,10 @@ static dora_err make_pools(dr_server *server, dora_error *error)
                                        .slab_bytes = slab,
                                        .big_bytes = config->frame_bytes_max,
                                        .max_requests = pool->max_requests,
-                                       .time_limit_ms = pool->time_limit_ms};
+                                       .time_limit_ms = pool->time_limit_ms,
+                                       .accepted_limit_ms =
+                                           pool->limits_accepted ? pool->time_limit_ms : 0,
+                                       .hung_ms = hung_ms_of(config, pool)};
         err = dr_pool_init(&server->pools[i], &limits, event_fds, error);
         if (err == DORA_OK) {
             /* Names are known later; a handler each is bounded by what a zygote can report. */

@@ -1,6 +1,7 @@
 /* stat.c: the numbers behind getStat. */
 #include "server/stat.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "server/lane.h"
+#include "task/hung.h"
 
 const char *dr_restart_name(dr_restart why)
 {
@@ -60,6 +62,8 @@ void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers)
     memcpy(numbers->restarts, pool->restarts, sizeof(numbers->restarts));
     numbers->is_healthy = !pool->unhealthy;
     pthread_mutex_unlock(&pool->lock);
+    uint32_t waiting;
+    numbers->is_hung = dr_pool_is_hung(pool, dr_clock_ns(), &waiting);
 }
 
 static void sum_lanes(dr_server *server, dr_totals *totals)
@@ -96,14 +100,14 @@ void dr_stat_totals(dr_server *server, dr_totals *totals)
     }
 }
 
-bool dr_stat_is_ready(dr_server *server, char *why, size_t room)
+bool dr_stat_has_workers(dr_server *server, char *why, size_t room)
 {
     const dr_phase phase = atomic_load(&server->phase);
     if (phase != DR_PHASE_SERVING) {
         (void)snprintf(why, room, "%s\n",
-                       phase == DR_PHASE_STARTING   ? "starting"
-                       : phase == DR_PHASE_DRAINING ? "draining"
-                                                    : "stopping");
+                       phase == DR_PHASE_STARTING ? "starting"
+                       : phase == DR_PHASE_NOW    ? "stopping"
+                                                  : "draining");
         return false;
     }
     for (uint32_t i = 0; i < server->pool_count; i++) {
@@ -118,6 +122,23 @@ bool dr_stat_is_ready(dr_server *server, char *why, size_t room)
     }
     (void)snprintf(why, room, "ok\n");
     return true;
+}
+
+bool dr_stat_is_ready(dr_server *server, char *why, size_t room)
+{
+    const uint64_t now_ns = dr_clock_ns();
+    bool is_ready = dr_stat_has_workers(server, why, room);
+    for (uint32_t i = 0; is_ready && i < server->pool_count; i++) {
+        uint32_t waiting;
+        if (dr_pool_is_hung(&server->pools[i], now_ns, &waiting)) {
+            (void)snprintf(why, room,
+                           "pool %s hangs: %" PRIu32 " tasks wait, none ended for %" PRIu32
+                           " ms (hung_ms)\n",
+                           server->config->pools[i].name, waiting, server->pools[i].limits.hung_ms);
+            is_ready = false;
+        }
+    }
+    return is_ready;
 }
 
 void dr_stat_key(dora_writer *writer, const char *key)
@@ -174,12 +195,13 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, dr_pool 
                 {"recycled", restarts[DR_RESTART_RECYCLED] + restarts[DR_RESTART_MEMORY]}};
     const size_t count = sizeof(rows) / sizeof(rows[0]);
     dr_stat_key(writer, config->name);
-    dora_write_array(writer, count + 5);
+    dora_write_array(writer, count + 6);
     put_text(writer, "runtime", dr_runtime_kind_name(config->runtime));
     for (size_t i = 0; i < count; i++) {
         dr_stat_put(writer, rows[i].key, rows[i].number);
     }
     put_bool(writer, "healthy", numbers->is_healthy);
+    put_bool(writer, "hung", numbers->is_hung);
     put_restarts(writer, numbers);
     dr_stat_key(writer, "processes");
     dr_stat_put_workers(pool, writer);
@@ -270,7 +292,7 @@ void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
     }
     dora_write_array(writer, 2);
     dr_stat_key(writer, "server");
-    dora_write_array(writer, reload != NULL ? 18 : 17);
+    dora_write_array(writer, reload != NULL ? 19 : 18);
     dr_stat_put(writer, "start_time", (uint64_t)server->start_time);
     dr_stat_put(writer, "connection_num", totals.connections);
     dr_stat_put(writer, "accept_count", totals.accepted);
@@ -286,6 +308,7 @@ void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
     dr_stat_put(writer, "bytes_in", totals.bytes_in);
     dr_stat_put(writer, "bytes_out", totals.bytes_out);
     put_bool(writer, "draining", atomic_load(&server->phase) != DR_PHASE_SERVING);
+    dr_stat_put(writer, "stop_ms_max", dr_stop_ms_max(server->config));
     if (reload != NULL) {
         put_text(writer, "reload", reload);
     }

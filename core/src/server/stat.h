@@ -32,6 +32,7 @@ typedef struct dr_pool_numbers {
     uint64_t memory_kb; /* of all workers, when they were last looked at */
     uint64_t restarts[DR_RESTART_COUNT];
     bool is_healthy;
+    bool is_hung;
 } dr_pool_numbers;
 
 /* dr_stat_totals sums them up; each is exact for itself. dr_stat_pool takes those of one pool.
@@ -39,8 +40,9 @@ typedef struct dr_pool_numbers {
 void dr_stat_totals(struct dr_server *server, dr_totals *totals);
 void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers);
 
-/* dr_stat_is_ready says whether the server takes calls, and in `why` a line about it. Thread: any.
- */
+/* dr_stat_has_workers says whether the server takes calls and every pool has a worker, and in `why`
+ * a line about it. dr_stat_is_ready says also whether none of them hangs. Thread: any. */
+bool dr_stat_has_workers(struct dr_server *server, char *why, size_t room);
 bool dr_stat_is_ready(struct dr_server *server, char *why, size_t room);
 
 /* dr_stat_write writes the data of a control reply: `server` and `logqueue`. `reload` NULL, or what

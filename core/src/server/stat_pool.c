@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "server/stat.h"
+#include "task/dispatch.h"
 
 /* told_worker is a worker at one moment. */
 typedef struct told_worker {
@@ -56,22 +57,16 @@ void dr_stat_put_workers(dr_pool *pool, dora_writer *writer)
     dora_write_end(writer);
 }
 
-/* keep_slowest puts a running task in its place among the oldest. Its name is read from memory that
- * a worker can write: what is no printable ASCII becomes `?`. */
+/* keep_slowest puts a running task in its place among the oldest. */
 static void keep_slowest(const dr_pool *pool, uint32_t task, told_task *told, uint32_t *count)
 {
-    const dr_record *record = &pool->records[task];
-    dr_shared_task *shared = &pool->region.tasks[task];
-    const uint64_t said_ns = atomic_load_explicit(&shared->start_ns, memory_order_relaxed);
-    /* A worker says it just after it began: until then it is that of the place's last task. */
-    const uint64_t start_ns = said_ns > record->submitted_ns ? said_ns : record->submitted_ns;
-    const uint32_t name_len = *(const volatile uint32_t *)&shared->name_len;
-    const dr_slot *slot = &pool->slots[record->slot];
+    const uint64_t start_ns = dr_task_start_ns(pool, task);
+    const dr_slot *slot = &pool->slots[pool->records[task].slot];
     uint32_t at = *count;
     while (at > 0 && told[at - 1].start_ns > start_ns) {
         at--;
     }
-    if (at == DR_STAT_TASKS_MAX || name_len > record->input_len || name_len > DR_API_NAME_MAX) {
+    if (at == DR_STAT_TASKS_MAX) {
         return;
     }
     *count += *count < DR_STAT_TASKS_MAX;
@@ -79,19 +74,7 @@ static void keep_slowest(const dr_pool *pool, uint32_t task, told_task *told, ui
     told[at].start_ns = start_ns;
     told[at].pid = slot->pid;
     told[at].number = slot->number;
-    told[at].name_len = name_len;
-    memcpy(told[at].name, pool->region.slab + record->offset, name_len);
-    for (uint32_t i = 0; i < name_len; i++) {
-        const char byte = told[at].name[i];
-        told[at].name[i] = byte >= ' ' && byte <= '~' ? byte : '?';
-    }
-}
-
-static bool is_running(const dr_pool *pool, uint32_t task)
-{
-    const dr_record *record = &pool->records[task];
-    return atomic_load_explicit(&pool->region.tasks[task].word, memory_order_acquire) ==
-           dr_task_word(record->generation, DR_TASK_RUNNING, record->slot);
+    told[at].name_len = dr_task_name(pool, task, told[at].name);
 }
 
 void dr_stat_put_tasks(dr_pool *pool, dora_writer *writer)
@@ -102,7 +85,7 @@ void dr_stat_put_tasks(dr_pool *pool, dora_writer *writer)
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         uint32_t task = pool->slots[i].held > 0 ? pool->slots[i].tasks.first : DR_NONE;
         while (task != DR_NONE) { /* between those that run may be some that are done */
-            if (is_running(pool, task)) {
+            if (dr_task_is(pool, task, DR_TASK_RUNNING)) {
                 keep_slowest(pool, task, told, &count);
             }
             task = pool->records[task].next;

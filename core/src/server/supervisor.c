@@ -8,8 +8,10 @@
 
 #include <dora/dora.h>
 
+#include "base/clock.h"
 #include "server/daemon.h"
 #include "server/lane.h"
+#include "task/hung.h"
 
 #define HOUSEKEEPING_MS 1000u
 
@@ -56,67 +58,6 @@ static dora_err open_doors(dr_server *server, dora_error *error)
     return err;
 }
 
-static void close_if_open(uv_handle_t *handle)
-{
-    if (!uv_is_closing(handle)) {
-        uv_close(handle, NULL);
-    }
-}
-
-/* end_if_done closes the loop's handles when lanes and crews have all ended. */
-static void end_if_done(dr_server *server)
-{
-    for (const dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
-        if (crew->state != DR_CREW_STOPPED) {
-            return;
-        }
-    }
-    while (server->all_crews != NULL) {
-        dr_crew *crew = server->all_crews;
-        server->all_crews = crew->next;
-        dr_crew_close(crew);
-    }
-    for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
-        close_if_open((uv_handle_t *)&server->signals[i]);
-    }
-    close_if_open((uv_handle_t *)&server->attention);
-    close_if_open((uv_handle_t *)&server->housekeeping);
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        dr_feed_close(&server->feeds[i]);
-    }
-    dr_admin_close(server);
-    dr_discovery_close(server);
-    dr_service_close(server);
-    dr_reload_close(server);
-}
-
-static void stop_crews(dr_server *server)
-{
-    if (server->is_stopping_crews) {
-        return;
-    }
-    server->is_stopping_crews = true;
-    dr_reload_abandon(server);
-    for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
-        if (atomic_load(&server->phase) == DR_PHASE_NOW) {
-            dr_crew_kill(crew);
-        }
-        dr_crew_stop(crew);
-    }
-    end_if_done(server);
-}
-
-/* give_up ends a server that could not start. */
-static void give_up(dr_server *server, dora_err err)
-{
-    if (server->outcome == DORA_OK) {
-        server->outcome = err;
-    }
-    atomic_store(&server->phase, DR_PHASE_NOW);
-    dr_lanes_ask(server);
-    stop_crews(server);
-}
-
 /* open_if_ready opens the doors when every pool has a worker, and gives up when one fails. */
 static void open_if_ready(dr_server *server)
 {
@@ -125,7 +66,7 @@ static void open_if_ready(dr_server *server)
         const dr_crew *crew = server->crews[i];
         if (crew->state == DR_CREW_FAILED) {
             server->failure = crew->why;
-            give_up(server, DORA_ELOAD);
+            dr_stop_give_up(server, DORA_ELOAD);
             return;
         }
         is_ready = is_ready && crew->state == DR_CREW_LOADED && crew->was_ready;
@@ -133,32 +74,19 @@ static void open_if_ready(dr_server *server)
     if (is_ready) {
         const dora_err err = open_doors(server, &server->failure);
         if (err != DORA_OK) {
-            give_up(server, err);
+            dr_stop_give_up(server, err);
         }
     }
-}
-
-static void end_lanes(dr_server *server)
-{
-    server->lanes_running = 0;
-    for (uint32_t i = 0; i < server->lane_count; i++) {
-        dr_lane_join(&server->lanes[i]);
-    }
-    stop_crews(server);
 }
 
 /* on_attention: a crew, a pool, a lane or a client has news. */
 static void on_attention(uv_async_t *handle)
 {
     dr_server *server = handle->data;
-    if (!server->is_stopping_crews && atomic_load(&server->phase) == DR_PHASE_STARTING) {
+    if (!server->stop.is_stopping_crews && atomic_load(&server->phase) == DR_PHASE_STARTING) {
         open_if_ready(server);
     }
-    if (server->lanes_running > 0 && atomic_load(&server->lanes_ended) == server->lanes_running) {
-        end_lanes(server);
-    }
-    if (server->is_stopping_crews) {
-        end_if_done(server);
+    if (dr_stop_look(server)) {
         return;
     }
     for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
@@ -178,9 +106,8 @@ static void on_pool_attention(dr_pool *pool, void *user)
 static void on_signal(uv_signal_t *handle, int number)
 {
     dr_server *server = handle->data;
-    const dr_phase phase = atomic_load(&server->phase);
     if (number == SIGHUP || number == SIGUSR1) {
-        const bool is_stopping = phase >= DR_PHASE_DRAINING;
+        const bool is_stopping = atomic_load(&server->phase) > DR_PHASE_SERVING;
         dr_log_write(server->log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
                      is_stopping ? "no reload, the server is stopping" : "reload");
         if (!is_stopping) {
@@ -192,23 +119,50 @@ static void on_signal(uv_signal_t *handle, int number)
         dr_log_reopen(server->log);
         return;
     }
-    if (number == SIGTERM && phase >= DR_PHASE_DRAINING) {
-        return; /* process managers repeat it; only a second Ctrl-C is impatience */
+    dr_stop_asked(server, number);
+}
+
+/* say_busy writes, once each time, that no worker of a pool has ended anything for a while. */
+static void say_busy(dr_server *server, uint32_t index, uint64_t now_ns)
+{
+    char text[DR_LOG_LINE_MAX];
+    size_t len = 0;
+    dr_busy busy;
+    dr_pool *pool = &server->pools[index];
+    const bool was_said = pool->is_busy_said;
+    pool->is_busy_said = dr_pool_is_busy(pool, now_ns, &busy);
+    if (was_said || !pool->is_busy_said) {
+        return;
     }
-    dr_log_write(server->log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
-                 phase == DR_PHASE_SERVING ? "finishing what is accepted" : "stopping now");
-    atomic_store(&server->phase, phase == DR_PHASE_SERVING ? DR_PHASE_DRAINING : DR_PHASE_NOW);
-    dr_service_stopping(server);
-    dr_discovery_withdraw(server); /* first, so that clients go elsewhere by themselves */
-    dr_doors_close(server);
-    dr_lanes_ask(server);
-    dr_reload_abandon(server);
-    if (phase == DR_PHASE_STARTING) {
-        stop_crews(server);
-    } else if (phase == DR_PHASE_DRAINING && server->is_stopping_crews) {
-        for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
-            dr_crew_kill(crew);
+    for (uint32_t i = 0; i < busy.count; i++) {
+        const dr_task_seen *task = &busy.told[i];
+        const dora_slice name = task->has_begun ? (dora_slice){task->name, task->name_len}
+                                                : (dora_slice){"what follows a task", 19};
+        len += (size_t)snprintf(
+            text + len, sizeof(text) - len, "%s%.*s (%" PRIu64 ".%" PRIu64 " s)", i > 0 ? ", " : "",
+            (int)name.len, name.data, task->age_ns / 1000000000u, task->age_ns / 100000000u % 10);
+    }
+    dr_log_write(server->log, DR_LOG_ERROR, server->config->pools[index].name,
+                 "all workers (%" PRIu32 ") have been busy with the same tasks for %u s: %s%s; "
+                 "%" PRIu32 " tasks wait",
+                 busy.workers, DR_BUSY_SAID_MS / 1000, text,
+                 busy.workers > busy.count ? ", and others" : "", busy.waiting);
+}
+
+/* look_after looks for workers and pools that hang. */
+static void look_after(dr_server *server)
+{
+    const uint64_t now_ns = dr_clock_ns();
+    for (uint32_t i = 0; i < server->pool_count; i++) {
+        dr_pool *pool = &server->pools[i];
+        const int pid = dr_pool_end_silent(pool, now_ns);
+        if (pid != 0) {
+            dr_log_write(server->log, DR_LOG_ERROR, server->config->pools[i].name,
+                         "worker process %d is ended: what it did after a task took longer than "
+                         "time_limit_ms (%" PRIu32 ")",
+                         pid, pool->limits.time_limit_ms);
         }
+        say_busy(server, i, now_ns);
     }
 }
 
@@ -220,6 +174,7 @@ static void on_housekeeping(uv_timer_t *timer)
     dr_board_write(server);
     dr_service_look(server);
     dr_memory_look(server);
+    look_after(server);
     if (server->kept != NULL) {
         dr_kept_sweep(server->kept, uv_now(&server->loop));
     }
@@ -231,7 +186,7 @@ static void on_housekeeping(uv_timer_t *timer)
             dr_crew_check_memory(crew);
         }
     }
-    if (!server->is_stopping_crews) {
+    if (!server->stop.is_stopping_crews && !server->stop.is_ending) {
         dr_reload_look(server);
         dr_discovery_look(server);
     }
@@ -265,6 +220,7 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     uv_async_init(&server->loop, &server->attention, on_attention);
     uv_timer_init(&server->loop, &server->housekeeping);
     dr_reload_init(server);
+    dr_stop_init(server);
     dr_service_init(server);
     server->attention.data = server->housekeeping.data = server;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -277,7 +233,7 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     err = err == DORA_OK ? open_feeds(server, &server->failure) : err;
     err = err == DORA_OK ? start_crews(server, &server->failure) : err;
     if (err != DORA_OK) {
-        give_up(server, err);
+        dr_stop_give_up(server, err);
     } else {
         uv_timer_start(&server->housekeeping, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
     }

@@ -73,12 +73,14 @@ static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
 }
 
 /* after_task decides what a worker does that has just finished one. */
-static void after_task(dr_pool *pool, uint32_t index, batch *found)
+static void after_task(dr_pool *pool, uint32_t task, batch *found)
 {
+    const uint32_t index = pool->records[task].slot;
     dr_slot *slot = &pool->slots[index];
     slot->finished++;
     slot->since_ns = found->now_ns;
     slot->slow = false;
+    slot->last_type = pool->records[task].type;
     if (slot->recycle_at != 0 && slot->finished >= slot->recycle_at && !slot->wants_recycling) {
         slot->wants_recycling = true;
         slot->why = DR_RESTART_RECYCLED;
@@ -111,7 +113,7 @@ static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
     dr_slot_drop(pool, record->slot, task);
     record->state = DR_RECORD_FINISHED;
     if (code == 0) {
-        after_task(pool, record->slot, found);
+        after_task(pool, task, found);
     }
 }
 
@@ -152,8 +154,9 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
 static int64_t code_of_dead(const dr_pool *pool, const dr_slot *slot, const dr_record *record,
                             uint64_t now_ns)
 {
-    const uint64_t limit_ns = (uint64_t)pool->limits.time_limit_ms * 1000000u;
-    const bool is_reason = pool->limits.concurrency == 1 || now_ns - record->handed_ns > limit_ns;
+    const uint64_t limit_ns = (uint64_t)dr_pool_limit_ms(pool, record->type) * 1000000u;
+    const bool is_reason =
+        pool->limits.concurrency == 1 || (limit_ns != 0 && now_ns - record->handed_ns > limit_ns);
     return slot->overran && is_reason ? DORA_CODE_TIME_LIMIT : DORA_CODE_WORKER_DIED;
 }
 
@@ -192,6 +195,9 @@ static bool settle(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found
 /* refusal_of is the code for a task that waits and will not be run, 0 for one that may be. */
 static int64_t refusal_of(const dr_pool *pool, const dr_record *record, uint64_t now_ns)
 {
+    if (pool->is_ending) {
+        return DORA_CODE_STOPPING;
+    }
     if (pool->unhealthy && pool->live_count == 0) {
         return DORA_CODE_OVERLOADED;
     }

@@ -96,6 +96,7 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
                         .log_level = crew->options.log_level,
                         .concurrency = crew->pool->limits.concurrency,
                         .time_limit_ms = crew->pool->limits.time_limit_ms,
+                        .accepted_limit_ms = crew->pool->limits.accepted_limit_ms,
                         .preload = crew->is_preloading,
                         .is_c = crew->options.is_c}};
     (void)snprintf(text.setup.pool, sizeof(text.setup.pool), "%s", crew->options.name);

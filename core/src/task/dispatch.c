@@ -180,6 +180,7 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     record->reactor = input->reactor;
     record->owner = input->owner;
     record->part = input->part;
+    record->type = input->type;
     record->submitted_ns = input->submitted_ns;
     record->deadline_ns = input->deadline_ns;
     record->input_len = (uint32_t)(bytes - REPLY_ROOM);

@@ -87,6 +87,34 @@ void dr_dispatch_worker_died(dr_pool *pool, uint32_t slot);
  * it is gone; what is known of their costs goes with them. Thread: the supervisor's. */
 void dr_dispatch_switch(dr_pool *pool, uint32_t crew, const uint32_t *apis, uint32_t api_count);
 
+/* dr_dispatch_end ends all workers at once, since the server does not wait any longer: what they
+ * run is answered as for any death, what none has begun with DORA_CODE_STOPPING. Thread: the
+ * supervisor's. */
+void dr_dispatch_end(dr_pool *pool);
+
+/* dr_task_seen is one task that is not finished, at one moment. `name` is printable ASCII: a worker
+ * could have written there. */
+typedef struct dr_task_seen {
+    const void *owner; /* of dr_task_input; there while the callback runs */
+    uint32_t slot;     /* of the worker that has begun it */
+    int pid;
+    bool has_begun;
+    uint64_t age_ns; /* since it began, or since it came */
+    size_t name_len;
+    char name[DR_API_NAME_MAX];
+} dr_task_seen;
+
+/* look.c, the lock is held: dr_task_name gives a task's name in printable ASCII, dr_task_start_ns
+ * when it began; dr_task_is says whether a worker's task is in a state (DR_TASK_...). */
+size_t dr_task_name(const dr_pool *pool, uint32_t task, char name[DR_API_NAME_MAX]);
+uint64_t dr_task_start_ns(const dr_pool *pool, uint32_t task);
+bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state);
+
+/* look.c: dr_dispatch_each tells `fn` of every task that workers run, then of those that wait. `fn`
+ * is called under the lock: it must be quick. */
+typedef void (*dr_task_seen_fn)(const dr_task_seen *task, void *user);
+void dr_dispatch_each(dr_pool *pool, dr_task_seen_fn fn, void *user);
+
 /* dr_dispatch_reactor_gone: a reactor has ended; nothing waits for it any more. */
 void dr_dispatch_reactor_gone(dr_pool *pool, uint32_t reactor);
 

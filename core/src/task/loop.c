@@ -7,6 +7,7 @@
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
 #include "task/job.h"
+#include "wire/message.h"
 
 static dr_shared_worker *shared_of(const dora_worker *worker)
 {
@@ -151,6 +152,14 @@ uint32_t dora_worker_running(const dora_worker *worker)
 uint32_t dora_worker_time_limit_ms(const dora_worker *worker)
 {
     return worker->time_limit_ms;
+}
+
+bool dora_task_has_limit(const dora_task *task)
+{
+    const dr_worker *worker = task->worker;
+    return (dr_call_type_is_accepted((dr_call_type)task->request.type)
+                ? worker->accepted_limit_ms
+                : worker->time_limit_ms) != 0;
 }
 
 const dora_request *dora_task_request(const dora_task *task)

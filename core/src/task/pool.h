@@ -12,6 +12,7 @@
 
 #include "ipc/region.h"
 #include "ipc/slab.h"
+#include "wire/message.h"
 #include <dora/value.h>
 
 #define DR_NONE UINT32_MAX
@@ -43,6 +44,7 @@ typedef struct dr_record {
     uint32_t next;
     uint32_t prev;
     uint32_t part; /* which api of the owner's call */
+    uint16_t type; /* dr_call_type */
     uint32_t reactor;
     uint64_t cost_ns; /* counted in the worker's backlog */
     uint64_t submitted_ns;
@@ -86,8 +88,11 @@ typedef struct dr_slot {
     bool has_loop;   /* it is driven by an event loop, and woken by its descriptor */
     bool is_behind;  /* at the last tick tasks waited in its inbox, taken up to `inbox_head` */
     bool wants_recycling;
-    dr_restart why;     /* it leaves */
-    uint32_t memory_kb; /* when it was last looked at */
+    uint16_t last_type; /* of the task that it has finished last: what follows that counts as it */
+    uint32_t silent_head; /* of its inbox, at `silent_ns` */
+    uint64_t silent_ns;   /* since then it was seen awake without running a task; 0: it was not */
+    dr_restart why;       /* it leaves */
+    uint32_t memory_kb;   /* when it was last looked at */
     uint32_t held;
     dr_chain tasks; /* in the order they were handed over */
     uint32_t next;  /* idle chain */
@@ -119,7 +124,9 @@ typedef struct dr_pool_limits {
     uint64_t slab_bytes;
     uint32_t big_bytes;
     uint32_t max_requests;
-    uint32_t time_limit_ms;
+    uint32_t time_limit_ms;     /* of tasks that somebody waits for; 0: none */
+    uint32_t accepted_limit_ms; /* of accepted work */
+    uint32_t hung_ms; /* without any end while tasks wait: it hangs; 0: is not looked for */
 } dr_pool_limits;
 
 /* dr_wakes is whom to wake, once what they should see is there. */
@@ -156,6 +163,8 @@ typedef struct dr_pool {
     uint64_t refused;     /* tasks that found no room */
     uint64_t restarts[DR_RESTART_COUNT];
     uint32_t crew_count;    /* crews there were so far; the supervisor's alone */
+    bool is_busy_said;      /* of this time that all workers are busy; the supervisor's alone */
+    bool is_ending;         /* the server does not wait for its tasks any longer */
     bool unhealthy;         /* workers do not start; with none left, tasks are refused */
     uint64_t reactors_gone; /* one bit for each that has ended */
     uint64_t ticked_ns;
@@ -169,6 +178,13 @@ typedef struct dr_pool {
     void (*on_attention)(struct dr_pool *pool, void *user);
     void *user;
 } dr_pool;
+
+/* dr_pool_limit_ms is how long a task of a type may run; 0: as long as it likes. */
+static inline uint32_t dr_pool_limit_ms(const dr_pool *pool, uint16_t type)
+{
+    return dr_call_type_is_accepted((dr_call_type)type) ? pool->limits.accepted_limit_ms
+                                                        : pool->limits.time_limit_ms;
+}
 
 /* dr_pool_init makes the region and the books. Errors: DORA_ENOMEM, DORA_EIO.
  * dr_pool_fini frees all; zeroed memory is fine. */

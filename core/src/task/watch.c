@@ -45,18 +45,33 @@ static bool kill_worker(const dr_slot *slot)
     return slot->pidfd >= 0 && syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0) == 0;
 }
 
-/* is_overrun says whether a task that a worker runs, of several the oldest, is past the pool's time
- * limit. An event loop ends such a task itself, if it still turns. */
-static bool is_overrun(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns)
+/* limited_of is the oldest task that a worker may run and that has a time limit. Where one runs
+ * after the other that is the first or none: those behind it have not begun. */
+static uint32_t limited_of(const dr_pool *pool, const dr_slot *slot)
 {
-    if (pool->limits.time_limit_ms == 0 || slot->held == 0 || slot->overran) {
-        return false;
+    uint32_t task = slot->held > 0 ? slot->tasks.first : DR_NONE;
+    while (task != DR_NONE && dr_pool_limit_ms(pool, pool->records[task].type) == 0) {
+        task = pool->limits.concurrency > 1 ? pool->records[task].next : DR_NONE;
+    }
+    return task;
+}
+
+/* overrun_of is a task that a worker runs past its time limit, DR_NONE if there is none. An event
+ * loop ends such a task itself, if it still turns. */
+static uint32_t overrun_of(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns)
+{
+    if (pool->limits.time_limit_ms == 0 || slot->overran) {
+        return DR_NONE;
+    }
+    const uint32_t task = limited_of(pool, slot);
+    if (task == DR_NONE) {
+        return DR_NONE;
     }
     const uint64_t since_ns =
-        pool->limits.concurrency > 1 ? pool->records[slot->tasks.first].handed_ns : slot->since_ns;
-    const uint64_t limit_ms =
-        (uint64_t)pool->limits.time_limit_ms + (slot->has_loop ? DR_LOOP_GRACE_MS : 0);
-    return now_ns > since_ns && now_ns - since_ns > limit_ms * 1000000u;
+        pool->limits.concurrency > 1 ? pool->records[task].handed_ns : slot->since_ns;
+    const uint64_t limit_ms = (uint64_t)dr_pool_limit_ms(pool, pool->records[task].type) +
+                              (slot->has_loop ? DR_LOOP_GRACE_MS : 0);
+    return now_ns > since_ns && now_ns - since_ns > limit_ms * 1000000u ? task : DR_NONE;
 }
 
 /* watch_suspect gives a worker that reacts again back its place, and ends one whose ring is broken:
@@ -89,15 +104,15 @@ static void watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
     const bool is_stalled = slot->finished == slot->finished_at_tick && now_ns > slot->since_ns &&
                             now_ns - slot->since_ns >= DR_STALL_NS;
     slot->finished_at_tick = slot->finished;
-    if (is_overrun(pool, slot, now_ns)) {
+    if (overrun_of(pool, slot, now_ns) != DR_NONE) {
         (void)dr_requeue_unstarted(pool, index);
         if (slot->held == 0) {
             slot->state = DR_SLOT_SUSPECT; /* it has begun none: the tick gives it its place back */
             return;
         }
         /* Not when it has just finished and its reactor has yet to see that. */
-        slot->overran = is_overrun(pool, slot, now_ns) && !dr_is_done(pool, slot->tasks.first) &&
-                        kill_worker(slot);
+        const uint32_t task = overrun_of(pool, slot, now_ns);
+        slot->overran = task != DR_NONE && !dr_is_done(pool, task) && kill_worker(slot);
         return;
     }
     if (pool->limits.concurrency > 1) {
@@ -245,6 +260,20 @@ void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
     }
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);
+}
+
+void dr_dispatch_end(dr_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->is_ending = true;
+    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+        const dr_slot *slot = &pool->slots[i];
+        if (slot->state != DR_SLOT_EMPTY && slot->state != DR_SLOT_DEAD) {
+            dr_retire(pool, i);
+            (void)kill_worker(slot); /* one without a descriptor ends with its zygote */
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void dr_dispatch_reactor_gone(dr_pool *pool, uint32_t reactor)

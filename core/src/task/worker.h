@@ -23,6 +23,7 @@ typedef struct dora_worker {
     uint32_t concurrency;   /* tasks at a time */
     uint32_t running;       /* not yet published */
     uint32_t time_limit_ms; /* 0: none */
+    uint32_t accepted_limit_ms;
     dora_task *free_jobs;
     dora_task *settled_first; /* they wait for the big area, in their order */
     dora_task *settled_last;

@@ -273,7 +273,8 @@ static int be_worker(zygote *self, uint32_t slot, int32_t number, int loop_fd, p
                                .event_fds = self->event_fds,
                                .loop_fd = loop_fd,
                                .concurrency = self->setup.concurrency,
-                               .time_limit_ms = self->setup.time_limit_ms};
+                               .time_limit_ms = self->setup.time_limit_ms,
+                               .accepted_limit_ms = self->setup.accepted_limit_ms};
     dr_context_enter(&self->context, self->region.board, (uint32_t)number, &self->worker.requests);
     dora_error error = {0};
     if (start_worker(self, number, &error) != DORA_OK) {

@@ -30,6 +30,13 @@ const char *dr_call_type_name(dr_call_type type);
 /* dr_call_type_is_single says whether one api is meant: the one under `one` (SC: `cmd`). */
 bool dr_call_type_is_single(dr_call_type type);
 
+/* dr_call_type_is_accepted says whether calls of a type are answered before they run, and then run
+ * whatever becomes of their connection. */
+static inline bool dr_call_type_is_accepted(dr_call_type type)
+{
+    return type >= DR_TYPE_AN_S && type <= DR_TYPE_AM_M;
+}
+
 typedef struct dr_api {
     dora_slice key_raw; /* encoded, as it stood: s:3:"one"; or i:7; */
     dora_slice name;    /* 1..DR_API_NAME_MAX bytes */
