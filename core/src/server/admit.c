@@ -55,6 +55,15 @@ static void say_no_api(dr_part *one, dora_slice name)
     }
 }
 
+/* deadline_of is until when whoever asked waits. Over HTTP that counts from when the request came:
+ * reading its JSON may have taken a while. */
+static uint64_t deadline_of(const dr_asker *asker, const dr_request *request)
+{
+    const uint64_t came_ns =
+        dr_asker_is_web(asker) ? asker->web->came_ns : dr_reactor_now_ns(&asker->lane->reactor);
+    return came_ns + (uint64_t)request->timeout_ms * 1000000u;
+}
+
 /* place gives an api of a call that waits its place, or the code for which it has none. */
 static void place(dr_call *call, uint32_t index, const dr_request *request)
 {
@@ -67,7 +76,7 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     }
     dr_task_input input = task_of(call, index, request, &route);
     if (request->timeout_ms >= 0) {
-        input.deadline_ns = input.submitted_ns + (uint64_t)request->timeout_ms * 1000000u;
+        input.deadline_ns = deadline_of(&call->asker, request);
     }
     const int64_t code = dr_dispatch_reserve(one->pool, &input, &one->task);
     if (code == 0) {
@@ -103,18 +112,26 @@ void dr_call_wait(const dr_asker *asker, const dr_request *request)
     for (uint32_t i = 0; i < call->count; i++) {
         place(call, i, request);
     }
+    const bool is_timed = request->timeout_ms >= 0 && dr_asker_is_web(asker);
+    const uint64_t deadline_ns = is_timed ? deadline_of(asker, request) : 0;
     const dr_kept_known known = dr_repeat_begin(call);
     if (known != DR_KEPT_UNKNOWN) {
         unplace(call);
         dr_repeat_answer(call, known);
+        if (is_timed && known == DR_KEPT_RUNS) {
+            dr_expiry_add(call, deadline_ns);
+        }
         return;
     }
     dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_commit);
     if (call->left == 0) {
         dr_reply_call(call);
-    } else {
-        dr_reactor_tick_soon(&asker->lane->reactor);
+        return;
     }
+    if (is_timed) {
+        dr_expiry_add(call, deadline_ns);
+    }
+    dr_reactor_tick_soon(&asker->lane->reactor);
 }
 
 /* reserve gives an api of a call its place. Accepted work is done: it has no deadline. */

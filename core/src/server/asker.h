@@ -21,6 +21,7 @@ typedef struct dr_web {
     char *guid;      /* as it was sent, where that is not as long as guids are; else NULL */
     size_t guid_len; /* of `guid` */
     uint32_t number; /* of its connection */
+    uint64_t came_ns;
 } dr_web;
 
 /* dr_asker is a value; each call has its own. `guid` is what a bare frame's call has in its reply,

@@ -44,8 +44,10 @@ struct dr_call {
     bool is_spare; /* of the size that lane->spare keeps */
     size_t bytes;  /* of the reply so far; multi only */
     char guid[DR_GUID_LEN];
-    dr_digest digest;  /* by which repeats of it are known */
-    dr_kept_seat seat; /* of the call, or of a repeat that has joined it */
+    dr_digest digest;      /* by which repeats of it are known */
+    dr_kept_seat seat;     /* of the call, or of a repeat that has joined it */
+    uint64_t expires_ns;   /* where `expiry_place` is not 0 */
+    uint32_t expiry_place; /* expiry.h */
     dr_part parts[];
 };
 
@@ -56,11 +58,13 @@ struct dr_call {
  * to remember of them, and counts it. Returns: NULL when out of memory. dr_call_free gives all of
  * it back. dr_call_detach: nobody is answered any more. dr_call_abandon: whoever asked has gone;
  * what nobody waits for and no worker has begun is dropped. dr_call_forget: that is so for all
- * calls from `first` on. dr_call_settle ends one part with a code. */
+ * calls from `first` on. dr_call_cancel ends the parts that no worker has begun, dr_call_settle one
+ * part with a code. */
 dr_call *dr_call_new(const dr_asker *asker, const dr_request *request);
 void dr_call_free(dr_call *call);
 void dr_call_detach(dr_call *call);
 void dr_call_abandon(dr_call *call);
+void dr_call_cancel(dr_call *call);
 void dr_call_forget(const dr_asker *asker, dr_call *first);
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
 
@@ -96,14 +100,15 @@ void dr_call_accept(const dr_asker *asker, const dr_request *request);
 /* reply.c: dr_reply_whole answers a whole request; `data` is one encoded value, empty for the empty
  * array. dr_reply_code does so with a code and its text, NULL for the usual one; dr_reply_refused
  * with those of `error`; dr_reply_body with a body that was written before. dr_reply_call writes
- * the results of a call, when somebody waits for them, and ends it. The connection may be closed by
- * each. */
+ * the results of a call, when somebody waits for them, and ends it; dr_reply_late answers who asked
+ * for it with what there is, and the call goes on. The connection may be closed by each. */
 void dr_reply_whole(const dr_asker *asker, const char *guid, int64_t code, dora_slice msg,
                     dora_slice data);
 void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const char *text);
 void dr_reply_refused(const dr_asker *asker, const char *guid, const dora_error *error);
 void dr_reply_body(const dr_asker *asker, const char *guid, dora_slice body);
 void dr_reply_call(dr_call *call);
+void dr_reply_late(const dr_asker *asker, dr_call *call);
 
 /* control.c: dr_control_command does what a request of type SC says. */
 void dr_control_command(const dr_asker *asker, const dr_request *request);

@@ -54,6 +54,7 @@ static void end(dr_lane *lane)
 {
     if (!uv_is_closing((uv_handle_t *)&lane->drain)) {
         uv_close((uv_handle_t *)&lane->drain, NULL);
+        dr_expiry_close(lane);
         dr_http_end(&lane->http);
         dr_reactor_end(&lane->reactor);
     }
@@ -115,6 +116,7 @@ dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_err
     if (err == DORA_OK) {
         uv_timer_init(&lane->reactor.loop, &lane->drain);
         lane->drain.data = lane;
+        dr_expiry_init(lane);
     }
     return err;
 }

@@ -14,6 +14,7 @@
 #include "server/admin.h"
 #include "server/control.h"
 #include "server/discovery.h"
+#include "server/expiry.h"
 #include "server/kept.h"
 #include "server/launch.h"
 #include "server/memory.h"
@@ -48,6 +49,7 @@ typedef struct dr_lane {
     dr_buf kept;             /* a reply that is kept, where its asker got it in another form */
     struct dr_aside *asides; /* under way in the thread pool */
     dr_http http;
+    dr_expiry expiry;
     dr_random random;             /* for guids of requests that come without */
     dr_reload_queue answered;     /* by the supervisor */
     _Atomic uint32_t pulse;       /* of the service's watchdog that it has answered last */

@@ -94,6 +94,7 @@ void dr_call_free(dr_call *call)
         free(call->parts[i].copy);
     }
     dr_call_tasks(call, DR_PART_KEPT, dr_dispatch_release);
+    dr_expiry_remove(call);
     dr_asker_remove(call);
     lane->calls--;
     if (call->is_spare) {
@@ -107,6 +108,7 @@ void dr_call_free(dr_call *call)
 void dr_call_detach(dr_call *call)
 {
     if (dr_asker_is_there(&call->asker)) {
+        dr_expiry_remove(call);
         dr_asker_remove(call);
         call->asker.kind = DR_ASKER_NONE;
         dr_asker_add(call);
@@ -132,6 +134,7 @@ void dr_call_fini(dr_lane *lane)
     dr_buf_fini(&lane->inner);
     dr_buf_fini(&lane->answer);
     dr_buf_fini(&lane->kept);
+    dr_expiry_fini(lane);
 }
 
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code)
@@ -165,6 +168,16 @@ void dr_call_answered(dr_lane *lane, dr_call_type type, int64_t code)
     dr_row_end(lane->server->rows.nobody, lane->reactor.index, type, code);
 }
 
+void dr_call_cancel(dr_call *call)
+{
+    for (uint32_t i = 0; i < call->count; i++) {
+        dr_part *one = &call->parts[i];
+        if (one->state == DR_PART_PENDING && dr_dispatch_cancel(one->pool, one->task)) {
+            dr_call_settle(call, i, DORA_CODE_EXPIRED);
+        }
+    }
+}
+
 void dr_call_abandon(dr_call *call)
 {
     if (dr_repeat_leave(call)) {
@@ -174,12 +187,7 @@ void dr_call_abandon(dr_call *call)
     if (dr_call_type_is_accepted(call->type) || call->left == 0 || dr_repeat_is_wanted(call)) {
         return; /* with nothing left it is being answered */
     }
-    for (uint32_t i = 0; i < call->count; i++) {
-        dr_part *one = &call->parts[i];
-        if (one->state == DR_PART_PENDING && dr_dispatch_cancel(one->pool, one->task)) {
-            dr_call_settle(call, i, DORA_CODE_EXPIRED);
-        }
-    }
+    dr_call_cancel(call);
     if (call->left == 0) {
         dr_reply_call(call);
     }

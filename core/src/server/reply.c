@@ -180,6 +180,40 @@ static dora_slice write_aside(dr_call *call)
     return err == DORA_OK ? dr_buf_slice(out) : nothing;
 }
 
+/* is_open says whether a part's end is to come: of a call that has joined another, all are. */
+static bool is_open(const dr_call *call, const dr_part *one)
+{
+    return one->state == DR_PART_PENDING || call->seat.role == DR_KEPT_JOINER;
+}
+
+void dr_reply_late(const dr_asker *asker, dr_call *call)
+{
+    static const char text[] = "the caller's time is over; the handler may still run";
+    dr_answer answer;
+    if (!dr_answer_begin(asker, call->guid, &answer)) {
+        return;
+    }
+    for (uint32_t i = 0; i < call->count; i++) {
+        if (is_open(call, &call->parts[i])) {
+            call->parts[i].code = DORA_CODE_RECEIVE;
+            call->parts[i].msg = (dora_slice){text, sizeof(text) - 1};
+        }
+    }
+    dora_err err = put_reply(answer.out, call, 0);
+    for (uint32_t i = 0; i < call->count; i++) {
+        if (is_open(call, &call->parts[i])) {
+            call->parts[i].code = 0;
+            call->parts[i].msg = nothing;
+        }
+    }
+    err = err == DORA_OK ? dr_answer_end(asker, &answer) : err;
+    if (err == DORA_ETOOBIG) {
+        dr_reply_code(asker, call->guid, DORA_CODE_TOO_BIG, NULL);
+    } else if (err != DORA_OK) {
+        dr_answer_fail(asker);
+    }
+}
+
 void dr_reply_call(dr_call *call)
 {
     dr_lane *lane = call->lane;

@@ -44,6 +44,7 @@ void dr_web_request(dr_http_exchange *exchange, void *user)
     }
     web->exchange = exchange;
     web->number = number_of(&lane->reactor, exchange);
+    web->came_ns = dr_reactor_now_ns(&lane->reactor);
     dr_http_set_user(exchange, web);
     /* Not so to /call: the name of an api begins with a slash of its own. */
     const bool is_call = is_under(dr_http_path(exchange), DR_CALL_FOLDER);

@@ -54,6 +54,7 @@ static unsigned status_of_result(int64_t code)
     case DORA_CODE_OVERLOADED:
     case DORA_CODE_STOPPING:
         return 503;
+    case DORA_CODE_RECEIVE: /* its time was over while it ran */
     case DORA_CODE_EXPIRED:
     case DORA_CODE_TIME_LIMIT:
         return 504;

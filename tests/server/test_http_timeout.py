@@ -1,0 +1,165 @@
+"""The caller's time ends the wait over HTTP; the handler runs on, and its result is dropped, or
+kept for those who ask again."""
+
+import json
+import os
+import threading
+import time
+
+import pytest
+
+from support import v1, web
+from support.server import Server, python_pool, wait_until
+
+LISTEN = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}
+LONG = 20  # seconds that nothing here may take
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server({"p": python_pool("stuck.py", workers=4)}, listen=LISTEN) as one:
+        yield one
+        assert one.stop() == 0
+
+
+@pytest.fixture
+def held(tmp_path):
+    """A call of /wait that has its own gate: (param, mark, open the gate)."""
+    mark, gate = str(tmp_path / "mark"), str(tmp_path / "gate")
+
+    def let_go():
+        with open(gate, "w"):
+            pass
+
+    yield {"mark": mark, "until": gate}, mark, let_go
+    let_go()
+
+
+def running(server):
+    with v1.Conn(server.address) as conn:
+        return conn.command("getStat")["data"]["server"]["tasking_num"]
+
+
+@pytest.mark.parametrize("by_header", [False, True])
+def test_a_handler_that_is_slower_than_its_caller(server, held, by_header):
+    param, mark, let_go = held
+    with web.Web(server.http, LONG) as conn:
+        began = time.monotonic()
+        if by_header:
+            answer = conn.call("/wait", param, X_Dora_Timeout="200")
+        else:
+            answer = conn.call("/wait", param, "?timeout=200")
+        took = time.monotonic() - began
+        assert answer == (504, {"error": {"code": 100009, "msg": "the caller's time is over; "
+                                                                 "the handler may still run"}})
+        assert took >= 0.19
+        assert os.path.exists(mark) and running(server) == 1  # it runs on
+        assert conn.call("/echo", 7, "?timeout=5000") == (200, 7)  # on the same connection
+        let_go()
+        assert wait_until(lambda: running(server) == 0)
+        assert conn.call("/echo", 8) == (200, 8)
+
+
+def test_what_no_worker_has_begun_does_not_run(tmp_path):
+    mark, gate, never = (str(tmp_path / name) for name in ("mark", "gate", "never"))
+    with Server({"p": python_pool("stuck.py", workers=1)}, listen=LISTEN) as server:
+        with v1.Conn(server.address) as busy, web.Web(server.http, LONG) as conn:
+            busy.ask("W_S", {"one": ("/wait", {"mark": mark, "until": gate})})
+            assert wait_until(lambda: os.path.exists(mark))
+            status, body = conn.call("/wait", {"mark": never, "until": gate}, "?timeout=150")
+            assert (status, body["error"]["code"]) == (504, 100202)
+            with open(gate, "w"):
+                pass
+            assert v1.code(busy.receive()[1]) == 0
+            assert conn.call("/echo", 1) == (200, 1)
+            assert not os.path.exists(never)
+        assert server.stop() == 0
+
+
+def test_a_form_gets_what_there_is(server, held):
+    """Of many apis those that have ended have their results."""
+    param, mark, let_go = held
+    params = {"guid": v1.guid(), "timeout": 300,
+              "api": {"quick": {"name": "/echo", "param": 5},
+                      "slow": {"name": "/wait", "param": param}}}
+    with web.Web(server.http, LONG) as conn:
+        status, body = conn.form("/api/multisync", params)
+        assert (status, body["code"]) == (200, 0)
+        assert body["data"]["quick"]["data"] == 5
+        assert body["data"]["slow"]["code"] == 100009
+        let_go()
+        assert wait_until(lambda: running(server) == 0)
+        assert conn.call("/echo", 8) == (200, 8)
+
+
+def test_the_late_result_is_kept_for_repeats(server, held):
+    param, mark, let_go = held
+    guid = v1.guid()
+    with web.Web(server.http, LONG) as conn:
+        first = conn.call("/wait", param, "?timeout=200&attempt=0", X_Dora_Guid=guid)
+        assert first[0] == 504 and first[1]["error"]["code"] == 100009
+        # A repeat joins it, and has a time of its own.
+        second = conn.call("/wait", param, "?timeout=200&attempt=1", X_Dora_Guid=guid)
+        assert second[0] == 504 and second[1]["error"]["code"] == 100009
+        let_go()
+        status, pid = conn.call("/wait", param, "?attempt=2", X_Dora_Guid=guid)
+        assert status == 200 and pid in server.workers("p").values()
+        assert conn.call("/wait", param, "?attempt=3", X_Dora_Guid=guid) == (200, pid)
+
+
+def test_one_joins_and_the_first_gives_up(server, held):
+    """The call goes on for whoever still waits."""
+    param, mark, let_go = held
+    guid = v1.guid()
+    found = []
+
+    def join():
+        with web.Web(server.http, LONG) as other:
+            found.append(other.call("/wait", param, "?attempt=1", X_Dora_Guid=guid))
+
+    with web.Web(server.http, LONG) as conn:
+        joiner = threading.Thread(target=join)
+        status, body = conn.call("/wait", param, "?timeout=100&attempt=0", X_Dora_Guid=guid)
+        assert (status, body["error"]["code"]) == (504, 100009)
+        joiner.start()
+        let_go()
+        joiner.join(LONG)
+    assert found[0][0] == 200 and found[0][1] in server.workers("p").values()
+
+
+def test_many_with_times_of_their_own(server, held):
+    """Those whose time is over first are answered first, in whatever order they came; those that
+    leave before are forgotten."""
+    param, mark, let_go = held
+    times = [900, 200, 700, 300, 500, 250, 800, 400]
+    order, answers = [], {}
+    lock = threading.Lock()
+
+    def ask(time_ms):
+        with web.Web(server.http, LONG) as conn:
+            answer = conn.call("/wait", {**param, "mark": ""}, "?timeout=%d" % time_ms)
+        with lock:
+            order.append(time_ms)
+            answers[time_ms] = answer
+
+    body = json.dumps({**param, "mark": ""}).encode()
+    leavers = [web.raw(server.http, b"POST /call/wait?timeout=%d HTTP/1.1\r\nHost: x\r\n"
+                                    b"Content-Length: %d\r\n\r\n%s" % (350 + n, len(body), body))
+               for n in range(5)]
+    threads = [threading.Thread(target=ask, args=(each,)) for each in times]
+    for thread in threads:
+        thread.start()
+    for each in leavers:
+        each.close()
+    for thread in threads:
+        thread.join(LONG)
+    assert {status for status, _ in answers.values()} == {504}
+    assert sorted(order) == sorted(times)
+    let_go()
+    assert wait_until(lambda: running(server) == 0)
+
+
+def test_a_time_that_is_over_at_once(server):
+    with web.Web(server.http, LONG) as conn:
+        status, body = conn.call("/echo", 1, "?timeout=0")
+        assert (status, body["error"]["code"]) == (504, 100202)
