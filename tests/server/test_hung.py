@@ -38,8 +38,9 @@ def test_a_pool_that_is_busy_for_long_says_so_once(tmp_path):
                 conn.ask("W_S", {"one": ("/wait", {"mark": mark, "until": gate})})
             wait_for(*marks)
             waits = conn.ask("W_S", {"one": ("/echo", 5)})
-            said = re.compile(r"error \[shop\] all workers \(2\) have been busy with the same tasks "
-                              r"for 10 s: /wait \(1\d\.\d s\), /wait \(1\d\.\d s\); 1 tasks wait")
+            said = re.compile(r"error \[shop\] all workers \(2\) have been busy with the same "
+                              r"tasks for 10 s: /wait \(1\d\.\d s\), /wait \(1\d\.\d s\); "
+                              r"1 tasks wait")
             assert wait_until(lambda: said.search(server.log()), 20), server.log()
             looked = conn.command("getStat")["data"]["server"]["pools"]["shop"]
             assert looked["hung"] is False  # hung_ms is not over yet

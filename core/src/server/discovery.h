@@ -22,8 +22,8 @@ void dr_discovery_close(struct dr_server *server);
 void dr_discovery_free(dr_discovery *discovery);
 
 /* dr_discovery_look joins where the server takes calls (dr_stat_has_workers), and withdraws where
- * it has not for DR_DISCOVERY_PATIENCE_MS. dr_discovery_withdraw leaves for good: the server drains.
- * What it says is written at once; nobody waits for the answers. */
+ * it has not for DR_DISCOVERY_PATIENCE_MS. dr_discovery_withdraw leaves for good: the server
+ * drains. What it says is written at once; nobody waits for the answers. */
 void dr_discovery_look(struct dr_server *server);
 void dr_discovery_withdraw(struct dr_server *server);
 
