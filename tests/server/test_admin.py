@@ -169,6 +169,7 @@ def test_not_ready_while_draining(tmp_path):
 def test_it_answers_while_workers_stand_still():
     """Nothing of it waits for a worker."""
     with Server(one_pool(), listen=LISTEN) as server, v1.Conn(server.address) as conn:
+        assert wait_until(lambda: len(server.workers()) == 2)
         for pid in server.workers().values():
             os.kill(pid, signal.SIGSTOP)
         for _ in range(20):

@@ -93,7 +93,9 @@ static void finish(setting *self, uint32_t slot, uint32_t task)
     dr_shared_task *shared = &self->pool.region.tasks[task];
     shared->code = 0;
     shared->reply_at = DR_REPLY_IN_BLOCK;
-    shared->msg_len = shared->data_len = 0;
+    shared->msg_len = 0;
+    shared->data_len = 2;
+    memcpy(self->pool.region.slab + shared->offset + self->pool.records[task].input_len, "N;", 2);
     shared->run_ns = 7000;
     atomic_store(&shared->word,
                  dr_task_word(self->pool.records[task].generation, DR_TASK_DONE, slot));

@@ -33,15 +33,19 @@
 #define DR_LOOP_GRACE_MS 1000u          /* past its time limit an event loop ends a task itself */
 #define DR_TICK_MS 10u                  /* while tasks are in flight; no lost wake-up strands one */
 #define DR_TICK_AHEAD_MS 2u             /* while tasks are handed ahead */
-#define DR_CONTROL_BYTES_MAX 32768u     /* one message between master and zygote */
-#define DR_START_RETRY_MS_MAX 1000u     /* pause between workers that die while starting */
-#define DR_FORK_RETRY_MS 20u            /* the zygote's socket was full */
-#define DR_STILLBORN_NS 20000000u       /* a worker that dies this young has failed to start */
-#define DR_START_FAILURES_MAX 5u        /* in a row with no worker left: the pool is unhealthy */
-#define DR_ZYGOTE_GRACE_MS 3000u        /* workers leave within this after a stop, else SIGKILL */
-#define DR_LAST_WORDS_MAX 2048u   /* printed by a program that does not load: a traceback's end */
-#define DR_RELOAD_MS_MAX 30000u   /* a new generation that takes longer is given up */
-#define DR_RELOAD_ANSWER_MS 1800u /* a client is told "pending" then: within its two seconds */
+#define DR_DAMAGE_LOOK_MS 100u          /* between looks whether shared memory can be as it is */
+#define DR_DAMAGE_LOOKS 20u   /* that a task may stand still against all reason: two seconds */
+#define DR_DAMAGE_TASKS 4096u /* looked at under one lock, for which reactors may wait */
+#define DR_EXIT_DAMAGED 76    /* a worker met what cannot be in shared memory: EX_PROTOCOL */
+#define DR_CONTROL_BYTES_MAX 32768u /* one message between master and zygote */
+#define DR_START_RETRY_MS_MAX 1000u /* pause between workers that die while starting */
+#define DR_FORK_RETRY_MS 20u        /* the zygote's socket was full */
+#define DR_STILLBORN_NS 20000000u   /* a worker that dies this young has failed to start */
+#define DR_START_FAILURES_MAX 5u    /* in a row with no worker left: the pool is unhealthy */
+#define DR_ZYGOTE_GRACE_MS 3000u    /* workers leave within this after a stop, else SIGKILL */
+#define DR_LAST_WORDS_MAX 2048u     /* printed by a program that does not load: a traceback's end */
+#define DR_RELOAD_MS_MAX 30000u     /* a new generation that takes longer is given up */
+#define DR_RELOAD_ANSWER_MS 1800u   /* a client is told "pending" then: within its two seconds */
 
 /* A stop. */
 #define DR_STOP_TIMEOUT_MS_DEFAULT 30000u /* what still runs then does not end by itself */

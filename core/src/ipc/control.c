@@ -39,6 +39,23 @@ dora_err dr_control_send(int fd, const dr_control_head *head, const void *text, 
     return DORA_OK;
 }
 
+int dr_control_fd(dr_control_message *message)
+{
+    const int fd = message->fd_count > 0 ? message->fds[0] : -1;
+    if (fd >= 0) {
+        message->fd_count--;
+        memmove(message->fds, message->fds + 1, message->fd_count * sizeof(*message->fds));
+    }
+    return fd;
+}
+
+void dr_control_close(dr_control_message *message)
+{
+    while (message->fd_count > 0) {
+        close(message->fds[--message->fd_count]);
+    }
+}
+
 dora_err dr_control_receive(int fd, dr_control_message *message)
 {
     struct iovec parts[2] = {{.iov_base = &message->head, .iov_len = sizeof(message->head)},
@@ -68,10 +85,7 @@ dora_err dr_control_receive(int fd, dr_control_message *message)
         return DORA_ECLOSED;
     }
     if ((size_t)got < sizeof(message->head)) {
-        for (size_t i = 0; i < message->fd_count; i++) {
-            close(message->fds[i]);
-        }
-        message->fd_count = 0;
+        dr_control_close(message);
         return DORA_EPROTO;
     }
     message->text_len = (size_t)got - sizeof(message->head);

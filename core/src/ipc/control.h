@@ -69,4 +69,9 @@ dora_err dr_control_send(int fd, const dr_control_head *head, const void *text, 
  * descriptors (close-on-exec). */
 dora_err dr_control_receive(int fd, dr_control_message *message);
 
+/* dr_control_fd gives the message's first descriptor to the caller, -1: it has none.
+ * dr_control_close closes those that nobody took. */
+int dr_control_fd(dr_control_message *message);
+void dr_control_close(dr_control_message *message);
+
 #endif

@@ -11,15 +11,11 @@ uint32_t dr_ring_entries(uint32_t tasks)
     return entries;
 }
 
-static uint32_t inbox_used(const dr_shared_worker *worker)
+bool dr_inbox_has_room(const dr_region *region, uint32_t worker, uint32_t tail)
 {
-    const uint32_t head = atomic_load_explicit(&worker->inbox_head, memory_order_acquire);
-    return atomic_load_explicit(&worker->inbox_tail, memory_order_relaxed) - head;
-}
-
-bool dr_inbox_has_room(const dr_region *region, uint32_t worker)
-{
-    return inbox_used(&region->workers[worker]) < region->shape.ring_entries;
+    const dr_shared_worker *shared = &region->workers[worker];
+    return tail - atomic_load_explicit(&shared->inbox_head, memory_order_acquire) <
+           region->shape.ring_entries;
 }
 
 bool dr_inbox_is_empty(const dr_region *region, uint32_t worker)
@@ -29,18 +25,13 @@ bool dr_inbox_is_empty(const dr_region *region, uint32_t worker)
            atomic_load_explicit(&shared->inbox_tail, memory_order_seq_cst);
 }
 
-bool dr_inbox_is_broken(const dr_region *region, uint32_t worker)
+void dr_inbox_push(const dr_region *region, uint32_t worker, uint32_t *tail, uint32_t generation,
+                   uint32_t index)
 {
-    return inbox_used(&region->workers[worker]) > region->shape.ring_entries;
-}
-
-void dr_inbox_push(const dr_region *region, uint32_t worker, uint32_t generation, uint32_t index)
-{
-    dr_shared_worker *shared = &region->workers[worker];
-    const uint32_t tail = atomic_load_explicit(&shared->inbox_tail, memory_order_relaxed);
-    dr_region_inbox(region, worker)[tail & (region->shape.ring_entries - 1)] =
+    dr_region_inbox(region, worker)[*tail & (region->shape.ring_entries - 1)] =
         ((uint64_t)generation << 32) | index;
-    atomic_store_explicit(&shared->inbox_tail, tail + 1, memory_order_seq_cst);
+    (*tail)++;
+    atomic_store_explicit(&region->workers[worker].inbox_tail, *tail, memory_order_seq_cst);
 }
 
 bool dr_inbox_pop(const dr_region *region, uint32_t worker, uint32_t *generation, uint32_t *index)

@@ -8,18 +8,16 @@
 /* dr_ring_entries is how long the rings of workers that may hold `tasks` tasks are. */
 uint32_t dr_ring_entries(uint32_t tasks);
 
-/* dr_inbox_has_room says whether the master may push; the worker's head is read once and checked,
- * so a broken worker only loses its own tasks. */
-bool dr_inbox_has_room(const dr_region *region, uint32_t worker);
+/* dr_inbox_has_room says whether the master may push; `tail` is its own count of what it has
+ * pushed. The worker's head is read once and checked. */
+bool dr_inbox_has_room(const dr_region *region, uint32_t worker, uint32_t tail);
 
 /* dr_inbox_is_empty says whether the worker has taken out every entry. */
 bool dr_inbox_is_empty(const dr_region *region, uint32_t worker);
 
-/* dr_inbox_is_broken says whether the worker's own count makes no sense. */
-bool dr_inbox_is_broken(const dr_region *region, uint32_t worker);
-
-/* dr_inbox_push publishes a task (master). The caller checked for room. */
-void dr_inbox_push(const dr_region *region, uint32_t worker, uint32_t generation, uint32_t index);
+/* dr_inbox_push publishes a task and moves the master's `*tail`. The caller checked for room. */
+void dr_inbox_push(const dr_region *region, uint32_t worker, uint32_t *tail, uint32_t generation,
+                   uint32_t index);
 
 /* dr_inbox_pop takes the next task (worker). Returns: false when there is none. */
 bool dr_inbox_pop(const dr_region *region, uint32_t worker, uint32_t *generation, uint32_t *index);

@@ -3,7 +3,8 @@
  * Layout: header, board, reactors, workers, inboxes, outboxes, tasks, big areas (one a worker),
  * slab.
  * Offsets follow from the shape alone, so both sides compute them. The master never trusts what it
- * reads here: the truth about a task is in its own memory (task/pool.h). */
+ * reads here: the truth about a task is in its own memory (task/pool.h), and a region that cannot
+ * be as it is gets another in its place (task/damage.c, task/renew.c). */
 #ifndef DR_IPC_REGION_H
 #define DR_IPC_REGION_H
 
@@ -38,8 +39,13 @@ enum {
     DR_TASK_CANCELLED = 4
 };
 
-/* How a worker sleeps: it is woken by a futex, or by the event descriptor of its slot. */
-enum { DR_AWAKE = 0, DR_ASLEEP = 1, DR_ASLEEP_IN_LOOP = 2 };
+/* How a worker sleeps: it is woken by a futex, or by the event descriptor of its slot. One that
+ * waits for its big area runs a task meanwhile. */
+enum { DR_AWAKE = 0, DR_ASLEEP = 1, DR_ASLEEP_IN_LOOP = 2, DR_ASLEEP_FOR_BIG = 3 };
+
+/* A worker's big area: it says BUSY while it writes there, and knows that by itself; from FULL on
+ * it is the master's, which sets it FREE when it has copied the reply out. */
+enum { DR_BIG_FREE = 0, DR_BIG_BUSY = 1, DR_BIG_FULL = 2 };
 
 /* How a call came. */
 enum { DR_PROTOCOL_TCP = 0, DR_PROTOCOL_HTTP };
@@ -71,11 +77,11 @@ typedef struct dr_shared_task {
 } dr_shared_task;
 
 typedef struct dr_shared_worker {
-    alignas(64) _Atomic uint32_t inbox_tail; /* written by the master */
+    alignas(64) _Atomic uint32_t inbox_tail; /* written by the master, which has its own */
     _Atomic uint32_t stop;
     alignas(64) _Atomic uint32_t inbox_head; /* written by the worker */
     _Atomic uint32_t asleep;                 /* futex; DR_ASLEEP_... */
-    _Atomic uint32_t big_busy;               /* 1: the big area holds a reply not yet copied out */
+    _Atomic uint32_t big;                    /* DR_BIG_... */
 } dr_shared_worker;
 
 typedef struct dr_shared_outbox {
@@ -124,6 +130,18 @@ void dr_region_shape_set(dr_region_shape *shape);
 dora_err dr_region_create(dr_region *region, const dr_region_shape *shape, dora_error *error);
 dora_err dr_region_open(dr_region *region, int fd, const dr_region_shape *shape, dora_error *error);
 void dr_region_close(dr_region *region);
+
+/* dr_region_is_intact says whether the header is as it was written. */
+bool dr_region_is_intact(const dr_region *region);
+
+/* dr_region_prepare makes another memory of the same shape, zeroed. dr_region_carry copies a part
+ * of the old one to its place there. dr_region_switch maps it where the old one is, in one step:
+ * who reads or writes through this region at that moment meets the one or the other.
+ * Errors: DORA_EIO, DORA_ENOMEM; the region is then as before. Ownership: prepare gives the
+ * descriptor; switch takes it. */
+dora_err dr_region_prepare(const dr_region *region, int *fd, dora_error *error);
+dora_err dr_region_carry(const dr_region *region, int fd, const void *part, size_t len);
+dora_err dr_region_switch(dr_region *region, int fd, dora_error *error);
 
 static inline uint64_t dr_task_word(uint32_t generation, uint32_t state, uint32_t worker)
 {

@@ -32,6 +32,15 @@ bool dr_wake_worker(dr_shared_worker *worker, int event_fd)
     return true;
 }
 
+void dr_wake_worker_surely(dr_shared_worker *worker, int event_fd)
+{
+    atomic_store_explicit(&worker->asleep, DR_AWAKE, memory_order_seq_cst);
+    (void)syscall(SYS_futex, &worker->asleep, FUTEX_WAKE, 1, NULL, NULL, 0);
+    if (event_fd >= 0) {
+        ring(event_fd);
+    }
+}
+
 void dr_wake_sleep_begin(dr_shared_worker *worker, uint32_t how)
 {
     atomic_store_explicit(&worker->asleep, how, memory_order_seq_cst);
@@ -42,11 +51,11 @@ void dr_wake_sleep_cancel(dr_shared_worker *worker)
     atomic_store_explicit(&worker->asleep, DR_AWAKE, memory_order_relaxed);
 }
 
-void dr_wake_sleep(dr_shared_worker *worker, uint32_t timeout_ms)
+void dr_wake_sleep(dr_shared_worker *worker, uint32_t how, uint32_t timeout_ms)
 {
     const struct timespec timeout = {.tv_sec = timeout_ms / 1000,
                                      .tv_nsec = (long)(timeout_ms % 1000) * 1000000L};
-    (void)syscall(SYS_futex, &worker->asleep, FUTEX_WAIT, DR_ASLEEP, &timeout, NULL, 0);
+    (void)syscall(SYS_futex, &worker->asleep, FUTEX_WAIT, how, &timeout, NULL, 0);
     dr_wake_sleep_cancel(worker);
 }
 

@@ -11,12 +11,15 @@
  * Returns: whether it slept. */
 bool dr_wake_worker(dr_shared_worker *worker, int event_fd);
 
-/* dr_wake_sleep_begin announces sleep, DR_ASLEEP or DR_ASLEEP_IN_LOOP. The worker then looks once
- * more for work; finding some it calls dr_wake_sleep_cancel, else it lets its loop wait for the
- * event descriptor, or calls dr_wake_sleep, which returns when woken or after `timeout_ms`. */
+/* dr_wake_worker_surely does so whatever stands in the word by which it said that it sleeps. */
+void dr_wake_worker_surely(dr_shared_worker *worker, int event_fd);
+
+/* dr_wake_sleep_begin announces sleep, DR_ASLEEP... The worker then looks once more for work;
+ * finding some it calls dr_wake_sleep_cancel, else it lets its loop wait for the event descriptor,
+ * or calls dr_wake_sleep as it announced it, which returns when woken or after `timeout_ms`. */
 void dr_wake_sleep_begin(dr_shared_worker *worker, uint32_t how);
 void dr_wake_sleep_cancel(dr_shared_worker *worker);
-void dr_wake_sleep(dr_shared_worker *worker, uint32_t timeout_ms);
+void dr_wake_sleep(dr_shared_worker *worker, uint32_t how, uint32_t timeout_ms);
 
 /* dr_wake_reactor tells reactor that `worker`'s outbox has entries; `event_fd` is written only
  * while the reactor sleeps. */

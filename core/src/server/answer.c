@@ -23,9 +23,8 @@ static size_t text_max(const dr_lane *lane)
     return most - FRAME_HEAD_BYTES - most / 1024;
 }
 
-/* speak translates a reply. Thread: any; `guid` is the asker's, where it has one of its own. */
-static void speak(dr_asker_kind kind, dora_slice guid, size_t bytes_max, dora_slice body,
-                  spoken *words)
+static void translate(dr_asker_kind kind, dora_slice guid, size_t bytes_max, dora_slice body,
+                      spoken *words)
 {
     words->status = 200;
     if (kind == DR_ASKER_BARE) {
@@ -35,6 +34,32 @@ static void speak(dr_asker_kind kind, dora_slice guid, size_t bytes_max, dora_sl
     } else {
         words->err = dr_json_reply(body, guid, bytes_max, &words->text);
     }
+}
+
+/* speak translates a reply of the call `call`. A result that is no value, since a handler wrote raw
+ * bytes or somebody spoiled them, is an error of the handler's; who asked is answered in any case.
+ * Thread: any; `guid` is the asker's, where it has one of its own. */
+static void speak(dr_asker_kind kind, const char *call, dora_slice guid, size_t bytes_max,
+                  dora_slice body, spoken *words)
+{
+    static const dora_slice text = {"the handler's result is no value", 32};
+    dr_buf error = {0};
+    translate(kind, guid, bytes_max, body, words);
+    if (words->err != DORA_EPROTO) {
+        return;
+    }
+    dr_buf_clear(&words->text);
+    words->err = dr_reply_begin(&error, call, DORA_CODE_HANDLER, text);
+    if (words->err == DORA_OK) {
+        words->err = dr_buf_append(&error, "a:0:{}", 6);
+    }
+    if (words->err == DORA_OK) {
+        words->err = dr_reply_end(&error);
+    }
+    if (words->err == DORA_OK) {
+        translate(kind, guid, bytes_max, dr_buf_slice(&error), words);
+    }
+    dr_buf_fini(&error);
 }
 
 static dora_slice guid_of(const dr_asker *asker)
@@ -76,7 +101,8 @@ typedef struct speech {
 static void speech_work(dr_aside *aside)
 {
     speech *self = (speech *)aside;
-    speak(self->kind, self->own_guid, self->bytes_max, dr_buf_slice(&self->body), &self->words);
+    speak(self->kind, self->guid, self->own_guid, self->bytes_max, dr_buf_slice(&self->body),
+          &self->words);
 }
 
 static void speech_done(dr_aside *aside)
@@ -141,7 +167,8 @@ dora_err dr_answer_end(const dr_asker *asker, const dr_answer *answer)
         return speak_aside(asker, answer->guid, answer->out);
     }
     spoken words = {.err = DORA_OK};
-    speak(asker->kind, guid_of(asker), text_max(asker->lane), dr_buf_slice(answer->out), &words);
+    speak(asker->kind, answer->guid, guid_of(asker), text_max(asker->lane),
+          dr_buf_slice(answer->out), &words);
     const dora_err err = deliver(asker, answer->guid, &words);
     dr_buf_fini(&words.text);
     return err;

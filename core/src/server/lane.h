@@ -154,6 +154,10 @@ void dr_doors_close(dr_server *server);
 /* board.c: dr_board_write tells the workers of all pools what the server is doing. */
 void dr_board_write(dr_server *server);
 
+/* renew.c: dr_renew_look gives pools whose shared memory is damaged another. Thread: the
+ * supervisor's. */
+void dr_renew_look(dr_server *server);
+
 /* supervisor.c: dr_supervise runs the server's own loop until everything has ended. */
 dora_err dr_supervise(dr_server *server, dora_error *error);
 

@@ -277,6 +277,22 @@ void dr_reload_look(dr_server *server)
     }
 }
 
+void dr_reload_again(dr_server *server)
+{
+    dr_reload *reload = &server->reload;
+    dr_reload_request **end = &reload->waiting;
+    if (!reload->is_loading) {
+        return;
+    }
+    discard(server);
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = reload->interested;
+    reload->interested = NULL;
+    reload->is_wanted = true;
+}
+
 void dr_reload_abandon(dr_server *server)
 {
     dr_reload *reload = &server->reload;

@@ -43,6 +43,10 @@ void dr_reload_want(struct dr_server *server);
  * an old one has left. */
 void dr_reload_look(struct dr_server *server);
 
+/* dr_reload_again throws the new crews away, where there are any, and begins anew: one of them was
+ * started in memory that is no longer its pool's. */
+void dr_reload_again(struct dr_server *server);
+
 /* dr_reload_abandon throws the new crews away: the server stops. */
 void dr_reload_abandon(struct dr_server *server);
 

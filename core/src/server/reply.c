@@ -153,6 +153,9 @@ static dora_slice answer_asker(dr_call *call)
         }
         err = dr_answer_end(&call->asker, &answer);
         kept = err == DORA_ETOOBIG ? nothing : kept;
+        if (err != DORA_OK && err != DORA_ETOOBIG) {
+            dr_answer_fail(&call->asker);
+        }
         if (err == DORA_ETOOBIG && !drop_data(call)) {
             if (code != 0) {
                 dr_answer_fail(&call->asker);

@@ -15,8 +15,8 @@
 
 const char *dr_restart_name(dr_restart why)
 {
-    static const char *const names[DR_RESTART_COUNT] = {"none",     "died",   "time_limit",
-                                                        "recycled", "memory", "reload"};
+    static const char *const names[DR_RESTART_COUNT] = {
+        "none", "died", "time_limit", "recycled", "memory", "reload", "damaged"};
     return names[why];
 }
 
@@ -191,7 +191,8 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, dr_pool 
                 {"running", numbers->running},
                 {"handled", numbers->handled},
                 {"refused", numbers->refused},
-                {"died", restarts[DR_RESTART_DIED] + restarts[DR_RESTART_TIME_LIMIT]},
+                {"died", restarts[DR_RESTART_DIED] + restarts[DR_RESTART_TIME_LIMIT] +
+                             restarts[DR_RESTART_DAMAGED]},
                 {"recycled", restarts[DR_RESTART_RECYCLED] + restarts[DR_RESTART_MEMORY]}};
     const size_t count = sizeof(rows) / sizeof(rows[0]);
     dr_stat_key(writer, config->name);

@@ -89,6 +89,7 @@ static void on_attention(uv_async_t *handle)
     if (dr_stop_look(server)) {
         return;
     }
+    dr_renew_look(server);
     for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
         dr_crew_balance(crew);
     }
@@ -187,6 +188,7 @@ static void on_housekeeping(uv_timer_t *timer)
         }
     }
     if (!server->stop.is_stopping_crews && !server->stop.is_ending) {
+        dr_renew_look(server);
         dr_reload_look(server);
         dr_discovery_look(server);
     }

@@ -44,13 +44,30 @@ static void read_times(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
     outcome->is_timed = outcome->code == 0 || !dora_code_is_not_run(outcome->code);
     outcome->queue_ns = queue_ns < most ? queue_ns : most;
     outcome->run_ns = run_ns < most ? run_ns : most;
-    learn(pool, record->api, run_ns);
+    learn(pool, record->api, outcome->run_ns);
 }
 
-/* read_reply takes the worker's word for what it wrote, once, and checks it against the block. */
-static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64_t now_ns)
+bool dr_is_intact(const dr_pool *pool, uint32_t task)
 {
     const dr_record *record = &pool->records[task];
+    const volatile dr_shared_task *shared = &pool->region.tasks[task];
+    return ((shared->offset ^ record->offset) | (shared->capacity ^ record->capacity) |
+            (shared->name_len + shared->param_len + shared->trace_len - record->input_len)) == 0;
+}
+
+/* say_spoiled answers a task whose reply cannot be what its worker wrote. */
+static void say_spoiled(dr_pool *pool, uint32_t task, dr_outcome *outcome)
+{
+    dr_damage_note(pool, "task", task, "it is not what was handed over");
+    outcome->code = DORA_CODE_WORKER_DIED;
+    outcome->is_big = false;
+}
+
+/* read_reply takes the worker's word for what it wrote, once, and checks it against the block. What
+ * the task says of its request shows whether its worker had the right one. */
+static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64_t now_ns)
+{
+    dr_record *record = &pool->records[task];
     const dr_shared_task *shared = &pool->region.tasks[task];
     const uint32_t at = *(const volatile uint32_t *)&shared->reply_at;
     const uint32_t msg_len = *(const volatile uint32_t *)&shared->msg_len;
@@ -58,13 +75,17 @@ static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
     const char *area = pool->region.slab + record->offset + record->input_len;
     uint64_t capacity = record->capacity - record->input_len;
     outcome->code = *(const volatile int64_t *)&shared->code;
-    if (at == DR_REPLY_IN_BIG) {
+    if (at != DR_REPLY_IN_BLOCK) {
+        const dr_shared_worker *worker = &pool->region.workers[record->slot];
         area = dr_region_big(&pool->region, record->slot);
-        capacity = pool->region.shape.big_bytes;
-        outcome->is_big = true;
+        capacity = at == DR_REPLY_IN_BIG && atomic_load(&worker->big) == DR_BIG_FULL
+                       ? pool->region.shape.big_bytes
+                       : 0;
+        outcome->is_big = record->is_big = true;
     }
-    if ((uint64_t)msg_len + data_len > capacity) {
-        outcome->code = DORA_CODE_WORKER_DIED;
+    if ((uint64_t)msg_len + data_len > capacity || (outcome->code == 0 && data_len == 0) ||
+        !dr_is_intact(pool, task)) {
+        say_spoiled(pool, task, outcome);
         return;
     }
     outcome->msg = (dora_slice){area, msg_len};
@@ -146,6 +167,8 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
             finish(pool, task, 0, found);
         }
     }
+    /* It holds fewer tasks than its ring has entries, and is handed none meanwhile. */
+    dr_damage_note(pool, "worker", index, "it ended more tasks than it was handed");
     return true;
 }
 
@@ -204,6 +227,16 @@ static int64_t refusal_of(const dr_pool *pool, const dr_record *record, uint64_t
     return record->deadline_ns != 0 && now_ns >= record->deadline_ns ? DORA_CODE_EXPIRED : 0;
 }
 
+/* refuse answers a task of a chain that no worker has had. */
+static void refuse(dr_pool *pool, dr_chain *chain, uint32_t task, int64_t code, batch *found)
+{
+    dr_record *record = &pool->records[task];
+    dr_record_remove(pool, chain, task);
+    record->state = DR_RECORD_FINISHED;
+    found->items[found->count++] =
+        (dr_outcome){.owner = record->owner, .part = record->part, .task = task, .code = code};
+}
+
 /* give_up_waiting answers what waits in vain: its deadline has passed, or the pool has no worker
  * and cannot start one. Looks through the queue once a tick at most. */
 static void give_up_waiting(dr_pool *pool, uint32_t reactor, batch *found)
@@ -215,16 +248,26 @@ static void give_up_waiting(dr_pool *pool, uint32_t reactor, batch *found)
     pool->expired_ns[reactor] = found->now_ns;
     uint32_t task = pool->waiting.first;
     while (task != DR_NONE && found->count < BATCH) {
-        dr_record *record = &pool->records[task];
+        const dr_record *record = &pool->records[task];
         const uint32_t next = record->next;
         const int64_t code =
             record->reactor == reactor ? refusal_of(pool, record, found->now_ns) : 0;
         if (code != 0) {
-            dr_record_remove(pool, &pool->waiting, task);
             pool->waiting_count--;
-            record->state = DR_RECORD_FINISHED;
-            found->items[found->count++] = (dr_outcome){
-                .owner = record->owner, .part = record->part, .task = task, .code = code};
+            refuse(pool, &pool->waiting, task, code, found);
+        }
+        task = next;
+    }
+}
+
+/* give_up_lost answers what no worker had when the region was replaced: it was not run. */
+static void give_up_lost(dr_pool *pool, uint32_t reactor, batch *found)
+{
+    uint32_t task = pool->lost.first;
+    while (task != DR_NONE && found->count < BATCH) {
+        const uint32_t next = pool->records[task].next;
+        if (pool->records[task].reactor == reactor) {
+            refuse(pool, &pool->lost, task, DORA_CODE_OVERLOADED, found);
         }
         task = next;
     }
@@ -250,6 +293,7 @@ static void gather(dr_pool *pool, uint32_t reactor, batch *found)
         }
     }
     give_up_waiting(pool, reactor, found);
+    give_up_lost(pool, reactor, found);
     if (pool->dead_count == 0) {
         return;
     }
@@ -283,7 +327,7 @@ static uint32_t deliver(dr_pool *pool, batch *found, dr_outcome_fn fn, void *use
         const bool is_kept = fn(outcome, user);
         if (outcome->is_big) {
             dr_shared_worker *worker = &pool->region.workers[outcome->slot];
-            atomic_store_explicit(&worker->big_busy, 0, memory_order_seq_cst);
+            atomic_store_explicit(&worker->big, DR_BIG_FREE, memory_order_seq_cst);
             dr_slot_wake(pool, outcome->slot);
         }
         if (!is_kept || outcome->is_big) {
@@ -307,6 +351,7 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
         pthread_mutex_lock(&pool->lock);
         gather(pool, reactor, &found);
         dr_place_waiting(pool, &wakes);
+        found.is_attention_due |= pool->damage.what != NULL;
         pthread_mutex_unlock(&pool->lock);
         dr_wake_all(pool, &wakes);
         if (found.is_attention_due) {

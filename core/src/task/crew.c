@@ -2,7 +2,6 @@
 #include "task/crew.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -208,53 +207,6 @@ void dr_crew_forget_starting(dr_crew *crew)
     crew->events.on_death(crew->events.user);
 }
 
-/* memory_of is what a process keeps resident, in bytes; 0 where that cannot be read. */
-static uint64_t memory_of(int pid)
-{
-    char path[64];
-    unsigned long pages[2] = {0, 0};
-    (void)snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return 0;
-    }
-    const int count = fscanf(file, "%lu %lu", &pages[0], &pages[1]);
-    fclose(file);
-    return count == 2 ? (uint64_t)pages[1] * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
-void dr_crew_check_memory(dr_crew *crew)
-{
-    dr_pool *pool = crew->pool;
-    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
-        pthread_mutex_lock(&pool->lock);
-        dr_slot *slot = &pool->slots[i];
-        const int pid = slot->crew == crew->id ? slot->pid : 0;
-        pthread_mutex_unlock(&pool->lock);
-        const uint64_t bytes = pid != 0 ? memory_of(pid) : 0;
-        bool is_above = crew->options.memory_mb_max != 0 &&
-                        bytes > (uint64_t)crew->options.memory_mb_max * 1024 * 1024;
-        pthread_mutex_lock(&pool->lock);
-        if (slot->pid != pid) {
-            is_above = false;
-        } else if (pid != 0) {
-            slot->memory_kb = (uint32_t)(bytes / 1024);
-            is_above = is_above && !slot->leaving && !slot->wants_recycling;
-        }
-        if (is_above) {
-            slot->wants_recycling = true;
-            slot->why = DR_RESTART_MEMORY;
-        }
-        pthread_mutex_unlock(&pool->lock);
-        if (is_above) {
-            dr_log_write(crew->log, DR_LOG_NOTICE, crew->options.name,
-                         "worker process %d is above memory_mb_max (%u) and is replaced", pid,
-                         crew->options.memory_mb_max);
-        }
-    }
-    dr_crew_balance(crew);
-}
-
 void dr_crew_end_stuck(dr_crew *crew)
 {
     dr_pool *pool = crew->pool;
@@ -420,11 +372,26 @@ static bool watch_worker(dr_crew *crew, uint32_t slot, int pid, int pidfd)
     return true;
 }
 
-static void on_forked(dr_crew *crew, const dr_control_message *message)
+/* is_news_of_start: the slot has not heard of its process yet, though that may have been quick and
+ * have said that it is ready. */
+static bool is_news_of_start(dr_pool *pool, const dr_control_head *head)
+{
+    pthread_mutex_lock(&pool->lock);
+    const dr_slot *slot = &pool->slots[head->slot];
+    const bool is_news = slot->state != DR_SLOT_EMPTY && slot->state != DR_SLOT_DEAD &&
+                         slot->pid == 0 && head->pid > 0;
+    pthread_mutex_unlock(&pool->lock);
+    return is_news;
+}
+
+static void on_forked(dr_crew *crew, dr_control_message *message)
 {
     dr_pool *pool = crew->pool;
     const uint32_t index = message->head.slot;
-    int pidfd = message->fd_count > 0 ? message->fds[0] : -1;
+    if (!is_news_of_start(pool, &message->head)) {
+        return;
+    }
+    int pidfd = dr_control_fd(message);
     if (!watch_worker(crew, index, message->head.pid, pidfd) && pidfd >= 0) {
         close(pidfd);
         pidfd = -1;
@@ -551,12 +518,9 @@ static bool is_about_another(const dr_crew *crew, const dr_control_head *head)
     return !is_ours;
 }
 
-void dr_crew_message(dr_crew *crew, const dr_control_message *message)
+void dr_crew_message(dr_crew *crew, dr_control_message *message)
 {
     if (is_about_another(crew, &message->head)) {
-        if (message->fd_count > 0) {
-            close(message->fds[0]);
-        }
         return;
     }
     switch ((dr_control_kind)message->head.kind) {

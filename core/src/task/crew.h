@@ -76,6 +76,8 @@ typedef struct dr_crew {
     bool is_retry_set;
     bool is_preloading;
     bool is_respawning;
+    bool
+        is_renewing; /* its zygote was killed, since it knows memory that is no longer the pool's */
     bool has_greeted;
     bool was_ready; /* a worker has once been ready */
     bool has_loop;  /* its workers run event loops */
@@ -103,6 +105,10 @@ dr_crew *dr_crew_new(uv_loop_t *loop, dr_log *log, dr_pool *pool, const dr_crew_
 dora_err dr_crew_start(dr_crew *crew, dora_error *error);
 void dr_crew_stop(dr_crew *crew);
 void dr_crew_kill(dr_crew *crew);
+
+/* dr_crew_renew ends the zygote, and with it all workers, since the pool gets other memory. What
+ * serves starts another one, what leaves is gone. */
+void dr_crew_renew(dr_crew *crew);
 
 /* dr_crew_close gives a stopped crew back; the loop frees it when its handles are closed. */
 void dr_crew_close(dr_crew *crew);
@@ -140,7 +146,7 @@ void dr_crew_check_memory(dr_crew *crew);
  * dr_crew_is_proven: it has served, so a failure is mended instead of reported.
  * dr_crew_unwatch closes what waits for workers' ends; dr_crew_handle_closed counts the handles.
  */
-void dr_crew_message(dr_crew *crew, const dr_control_message *message);
+void dr_crew_message(dr_crew *crew, dr_control_message *message);
 void dr_crew_set_state(dr_crew *crew, dr_crew_state state);
 void dr_crew_fail(dr_crew *crew, const char *text, size_t len);
 void dr_crew_greet(dr_crew *crew, const dr_control_message *message);

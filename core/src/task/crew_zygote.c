@@ -61,7 +61,7 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
     dr_spawn_limit_files(crew->zygote_pid, crew->options.files_max);
     crew->control_fd = pair[0];
     crew->has_greeted = false;
-    crew->is_respawning = false;
+    crew->is_respawning = crew->is_renewing = false;
     uv_poll_init(crew->loop, &crew->control_poll, pair[0]);
     crew->open_handles++;
     crew->control_poll.data = crew;
@@ -212,7 +212,7 @@ static void go_on(dr_crew *crew)
     }
     if (crew->state == DR_CREW_STOPPING) {
         dr_crew_set_state(crew, DR_CREW_STOPPED);
-    } else if (crew->state == DR_CREW_LOADING && crew->was_ready) {
+    } else if (crew->state == DR_CREW_LOADING && (crew->was_ready || crew->is_renewing)) {
         load_later(crew);
     }
 }
@@ -263,7 +263,8 @@ static void zygote_gone(dr_crew *crew)
     close(crew->control_fd);
     crew->control_fd = -1;
     dr_crew_forget_starting(crew);
-    if (crew->is_respawning || crew->state == DR_CREW_STOPPING || crew->state == DR_CREW_FAILED) {
+    if (crew->is_respawning || crew->is_renewing || crew->state == DR_CREW_STOPPING ||
+        crew->state == DR_CREW_FAILED) {
         return;
     }
     on_output(&crew->output_poll, 0, 0);
@@ -293,9 +294,10 @@ static void on_control(uv_poll_t *poll, int status, int events)
             zygote_gone(crew);
             return;
         }
-        if (err == DORA_OK) {
+        if (err == DORA_OK && !crew->is_renewing) {
             dr_crew_message(crew, &crew->message);
         }
+        dr_control_close(&crew->message);
     }
 }
 
@@ -374,6 +376,17 @@ void dr_crew_kill(dr_crew *crew)
     if (crew->zygote_pid > 0) {
         (void)kill(crew->zygote_pid, SIGKILL); /* its workers die with it */
     }
+}
+
+void dr_crew_renew(dr_crew *crew)
+{
+    if (crew->state == DR_CREW_LOADED) {
+        crew->state = DR_CREW_LOADING;
+    } else if (crew->state == DR_CREW_LEAVING) {
+        dr_crew_stop(crew);
+    }
+    crew->is_renewing = crew->zygote_pid > 0;
+    dr_crew_kill(crew);
 }
 
 void dr_crew_close(dr_crew *crew)

@@ -42,21 +42,23 @@ static bool can_hand_ahead(dr_pool *pool, uint32_t index, uint64_t cost_ns)
     const dr_slot *slot = &pool->slots[index];
     return slot->state == DR_SLOT_BUSY && !slot->leaving && !slot->slow &&
            slot->held < DR_HANDED_MAX && slot->backlog_ns + cost_ns <= DR_WAKE_PRICE_NS &&
-           dr_inbox_has_room(&pool->region, index);
+           dr_inbox_has_room(&pool->region, index, slot->inbox_tail);
 }
 
 void dr_hand_over(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wakes)
 {
     dr_record *record = &pool->records[task];
-    if (pool->slots[slot].held == 0) {
-        pool->slots[slot].since_ns = dr_clock_ns();
+    dr_slot *worker = &pool->slots[slot];
+    if (worker->held == 0) {
+        worker->since_ns = dr_clock_ns();
     }
     dr_slot_take(pool, slot, task);
     record->generation++;
+    record->entry = worker->inbox_tail;
     atomic_store_explicit(&pool->region.tasks[task].word,
                           dr_task_word(record->generation, DR_TASK_QUEUED, slot),
                           memory_order_relaxed);
-    dr_inbox_push(&pool->region, slot, record->generation, task);
+    dr_inbox_push(&pool->region, slot, &worker->inbox_tail, record->generation, task);
     wake_later(pool, wakes, slot, record->cost_ns);
     pool->favourite = slot;
 }
@@ -83,7 +85,7 @@ bool dr_place(dr_pool *pool, uint32_t task, dr_wakes *wakes)
     }
     while (pool->idle.first != DR_NONE) {
         const uint32_t first = pool->idle.first;
-        if (dr_inbox_has_room(&pool->region, first)) {
+        if (dr_inbox_has_room(&pool->region, first, pool->slots[first].inbox_tail)) {
             dr_hand_over(pool, first, task, wakes);
             return true;
         }
@@ -193,6 +195,10 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
 static void enter(dr_pool *pool, uint32_t task, dr_wakes *owed)
 {
     pool->reserved_count--;
+    if (pool->records[task].state == DR_RECORD_LOST) {
+        dr_record_append(pool, &pool->lost, task); /* answered at the end of the turn */
+        return;
+    }
     /* First come, first served: nobody overtakes the queue. */
     if (pool->waiting.first != DR_NONE || !dr_place(pool, task, owed)) {
         pool->records[task].state = DR_RECORD_WAITING;
@@ -232,6 +238,9 @@ bool dr_dispatch_cancel(dr_pool *pool, uint32_t task)
     if (record->state == DR_RECORD_WAITING) {
         dr_record_remove(pool, &pool->waiting, task);
         pool->waiting_count--;
+        cancelled = true;
+    } else if (record->state == DR_RECORD_LOST) {
+        dr_record_remove(pool, &pool->lost, task);
         cancelled = true;
     } else if (record->state == DR_RECORD_HANDED) {
         uint64_t queued = dr_task_word(record->generation, DR_TASK_QUEUED, record->slot);

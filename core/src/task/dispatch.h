@@ -115,6 +115,14 @@ bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state);
 typedef void (*dr_task_seen_fn)(const dr_task_seen *task, void *user);
 void dr_dispatch_each(dr_pool *pool, dr_task_seen_fn fn, void *user);
 
+/* dr_dispatch_is_damaged looks whether the region can be as it is; `*seen` is what cannot.
+ * dr_dispatch_renew puts another in its place, once all processes that know the old one were killed
+ * or are killed by it: what a worker had is answered 100200, what none had 100203, and the workers
+ * count as dead. The reactors then have to collect (wake them all). Errors: DORA_EIO, DORA_ENOMEM:
+ * nothing has changed. Thread: the supervisor's. */
+bool dr_dispatch_is_damaged(dr_pool *pool, dr_damage *seen);
+dora_err dr_dispatch_renew(dr_pool *pool, dora_error *error);
+
 /* dr_dispatch_reactor_gone: a reactor has ended; nothing waits for it any more. */
 void dr_dispatch_reactor_gone(dr_pool *pool, uint32_t reactor);
 
@@ -125,7 +133,11 @@ void dr_dispatch_reactor_gone(dr_pool *pool, uint32_t reactor);
  * dr_spread is dr_place where workers run several tasks at a time, dr_spread_room how many more
  * they could take now, and dr_spread_watch looks after one of them at each tick.
  * dr_enlist gives a worker that is ready its place; dr_retire takes it away.
- * dr_is_done says whether a worker has finished a task that it still holds.
+ * dr_is_done says whether a worker has finished a task that it still holds, dr_is_intact whether
+ * the region says of its request what was written there.
+ * dr_damage_look looks through the region now and then, dr_damage_note keeps the first thing that
+ * was seen; `whose` is "worker" or "task", or NULL. Returns: whether something new was seen.
+ * dr_bury takes a worker that has ended off the books; its reactors have yet to settle it.
  * dr_requeue_unstarted takes back what a worker has not started; to the queue's front.
  * dr_relieve does so with one that makes no progress. */
 bool dr_place(dr_pool *pool, uint32_t task, dr_wakes *wakes);
@@ -139,6 +151,10 @@ void dr_enlist(dr_pool *pool, uint32_t slot);
 void dr_retire(dr_pool *pool, uint32_t slot);
 uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t slot);
 bool dr_is_done(dr_pool *pool, uint32_t task);
+bool dr_is_intact(const dr_pool *pool, uint32_t task);
+bool dr_damage_look(dr_pool *pool, uint64_t now_ns);
+void dr_damage_note(dr_pool *pool, const char *whose, uint32_t number, const char *what);
+void dr_bury(dr_pool *pool, uint32_t slot, dr_restart why);
 void dr_wake_all(dr_pool *pool, dr_wakes *wakes);
 
 #endif

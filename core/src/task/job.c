@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
@@ -22,7 +23,7 @@ static bool take_big(dr_job *job)
         }
         dr_worker_wait_for_big(worker);
     }
-    dr_worker_set_big(worker, true);
+    dr_worker_set_big(worker, DR_BIG_BUSY);
     job->place = DR_JOB_IN_BIG;
     return true;
 }
@@ -53,9 +54,37 @@ static dora_err grow(dora_writer *writer, size_t need, void *user)
     return DORA_OK;
 }
 
+/* take_input points at a claimed task's request. What is said of it is read once, since another
+ * worker may be spoiling it. A request that cannot be ends this one at once: it has nothing to work
+ * with, and the master answers for it and gives the pool other memory. */
+static void take_input(dr_job *job, const volatile dr_shared_task *task)
+{
+    const dr_region *region = job->worker->region;
+    const uint64_t offset = task->offset;
+    const uint64_t capacity = task->capacity;
+    const size_t name_len = task->name_len;
+    const size_t param_len = task->param_len;
+    const size_t trace_len = task->trace_len;
+    const size_t input_len = name_len + param_len + trace_len;
+    job->reactor = task->reactor;
+    if (offset > region->shape.slab_bytes || capacity > region->shape.slab_bytes - offset ||
+        input_len > capacity || job->reactor >= region->shape.reactors) {
+        _exit(DR_EXIT_DAMAGED);
+    }
+    const char *block = region->slab + offset;
+    job->request.name = (dora_slice){block, name_len};
+    job->request.param = (dora_slice){block + name_len, param_len};
+    job->request.trace = (dora_slice){block + name_len + param_len, trace_len};
+    job->room = region->slab + offset + input_len;
+    job->room_len = capacity - input_len;
+}
+
 bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now_ns)
 {
     dr_worker *worker = job->worker;
+    if (index >= worker->region->shape.tasks) {
+        return false;
+    }
     dr_shared_task *task = &worker->region->tasks[index];
     uint64_t word = dr_task_word(generation, DR_TASK_QUEUED, worker->slot);
     if (!atomic_compare_exchange_strong_explicit(
@@ -64,22 +93,15 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
         return false;
     }
     atomic_store_explicit(&task->start_ns, now_ns, memory_order_relaxed);
-    char *block = worker->region->slab + task->offset;
-    const size_t input_len = (size_t)task->name_len + task->param_len + task->trace_len;
     job->index = index;
     job->generation = generation;
     job->begin_ns = now_ns;
-    job->request =
-        (dora_request){.name = {block, task->name_len},
-                       .param = {block + task->name_len, task->param_len},
-                       .trace = {block + task->name_len + task->param_len, task->trace_len},
-                       .guid = {task->guid, DR_GUID_LEN},
-                       .deadline_ns = task->deadline_ns,
-                       .connection = task->connection,
-                       .protocol = task->protocol,
-                       .type = task->type};
-    job->room = block + input_len;
-    job->room_len = task->capacity - input_len;
+    take_input(job, task);
+    job->request.guid = (dora_slice){task->guid, DR_GUID_LEN};
+    job->request.deadline_ns = task->deadline_ns;
+    job->request.connection = task->connection;
+    job->request.protocol = task->protocol;
+    job->request.type = task->type;
     job->place = DR_JOB_IN_BLOCK;
     job->reply.has_failed = false;
     job->reply.code = 0;
@@ -170,7 +192,7 @@ static bool move_out(dr_job *job)
     const bool has_failed = job->reply.has_failed;
     if (has_failed && job->out.len <= job->room_len) {
         if (job->place == DR_JOB_IN_BIG) {
-            dr_worker_set_big(job->worker, false);
+            dr_worker_set_big(job->worker, DR_BIG_FREE);
         }
         job->place = DR_JOB_IN_BLOCK;
         memcpy(job->room, job->out.data, job->out.len);
@@ -196,13 +218,16 @@ bool dr_job_publish(dr_job *job, uint64_t *end_ns)
         return false;
     }
     const bool is_big = job->place == DR_JOB_IN_BIG;
+    if (is_big) {
+        dr_worker_set_big(worker, DR_BIG_FULL);
+    }
     task->reply_at = is_big ? DR_REPLY_IN_BIG : DR_REPLY_IN_BLOCK;
     task->code = has_failed ? job->reply.code : 0;
     task->msg_len = has_failed ? (uint32_t)job->out.len : 0;
     task->data_len = has_failed ? 0 : (uint32_t)job->out.len;
     *end_ns = dr_clock_ns();
     task->run_ns = *end_ns - job->begin_ns;
-    const uint32_t reactor = task->reactor;
+    const uint32_t reactor = job->reactor;
     atomic_store_explicit(&task->word, dr_task_word(job->generation, DR_TASK_DONE, worker->slot),
                           memory_order_release);
     dr_outbox_push(worker->region, worker->slot, reactor, job->index);

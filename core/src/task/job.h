@@ -17,6 +17,7 @@ typedef struct dora_task {
     dr_worker *worker;
     uint32_t index;
     uint32_t generation;
+    uint32_t reactor; /* that waits for it */
     void *handler;
     uint64_t begin_ns;
     dora_request request;

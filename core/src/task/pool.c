@@ -50,7 +50,7 @@ dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *ev
         dr_pool_fini(pool);
         return err;
     }
-    pool->free_records = pool->waiting = pool->idle = (dr_chain){DR_NONE, DR_NONE};
+    pool->free_records = pool->waiting = pool->lost = pool->idle = (dr_chain){DR_NONE, DR_NONE};
     pool->favourite = DR_NONE;
     pool->generation = 1;
     for (uint32_t i = 0; i < shape.tasks; i++) {
@@ -149,6 +149,7 @@ void dr_record_free(dr_pool *pool, uint32_t index)
         record->capacity = 0;
     }
     record->state = DR_RECORD_FREE;
+    record->is_big = false;
     record->owner = NULL;
     /* First, so that the next task finds the same, still cached, memory. */
     dr_record_prepend(pool, &pool->free_records, index);

@@ -29,17 +29,19 @@ typedef struct dr_chain {
 
 typedef enum dr_record_state {
     DR_RECORD_FREE = 0,
-    DR_RECORD_FILLING, /* its block is being written */
-    DR_RECORD_WAITING, /* in the pool's queue */
-    DR_RECORD_HANDED,  /* in a worker's inbox, or running */
-    DR_RECORD_FINISHED /* its outcome was given to the owner, who releases it */
+    DR_RECORD_FILLING,  /* its block is being written */
+    DR_RECORD_WAITING,  /* in the pool's queue */
+    DR_RECORD_HANDED,   /* in a worker's inbox, or running */
+    DR_RECORD_FINISHED, /* its outcome was given to the owner, who releases it */
+    DR_RECORD_LOST      /* its block went with a damaged region before a worker had it */
 } dr_record_state;
 
 /* dr_record is the truth about one task; its number is the number of its dr_shared_task. */
 typedef struct dr_record {
     dr_record_state state;
     uint32_t generation;
-    uint32_t slot; /* of the worker that holds it */
+    uint32_t slot;  /* of the worker that holds it */
+    uint32_t entry; /* its place in that worker's inbox */
     uint32_t api;
     uint32_t next;
     uint32_t prev;
@@ -54,6 +56,7 @@ typedef struct dr_record {
     uint64_t offset;
     uint32_t capacity;
     uint32_t input_len; /* of the block; the reply stands behind it */
+    bool is_big;        /* its reply is being copied out of the worker's big area */
 } dr_record;
 
 typedef enum dr_slot_state {
@@ -74,8 +77,25 @@ typedef enum dr_restart {
     DR_RESTART_RECYCLED,   /* it had done max_requests */
     DR_RESTART_MEMORY,     /* it was above memory_mb_max */
     DR_RESTART_RELOAD,     /* another generation took over */
+    DR_RESTART_DAMAGED,    /* the pool's shared memory was damaged */
     DR_RESTART_COUNT
 } dr_restart;
+
+/* dr_stand is what was seen of a worker at the last looks for damage (damage.c). */
+typedef struct dr_stand {
+    uint32_t head;       /* of its inbox */
+    uint32_t task;       /* that stood still against all reason */
+    uint32_t generation; /* of that */
+    uint32_t looks;      /* in a row at which it did */
+    uint32_t big_looks;  /* at which its big area was full of nothing */
+} dr_stand;
+
+/* dr_damage is what was seen in a region that cannot be. */
+typedef struct dr_damage {
+    const char *what;  /* NULL: nothing */
+    const char *whose; /* "worker" or "task"; NULL: of all of it */
+    uint32_t number;   /* of that */
+} dr_damage;
 
 /* dr_slot is the truth about one worker. */
 typedef struct dr_slot {
@@ -101,6 +121,8 @@ typedef struct dr_slot {
     uint64_t finished; /* tasks, over the worker's life */
     uint64_t finished_at_tick;
     uint32_t inbox_head;
+    uint32_t inbox_tail; /* the truth of what its inbox has got */
+    dr_stand stand;
     uint64_t recycle_at; /* tasks; 0: never */
     uint64_t since_ns;   /* of its last progress */
     uint64_t unsettled;  /* after its death: one bit for each reactor that must look */
@@ -149,6 +171,7 @@ typedef struct dr_pool {
     uint32_t api_count;
     dr_chain free_records;
     dr_chain waiting;
+    dr_chain lost; /* of state LOST: their reactors have yet to answer for them */
     dr_chain idle; /* most recently idle first */
     uint32_t waiting_count;
     uint32_t reserved_count; /* admitted, not yet waiting or handed */
@@ -167,6 +190,9 @@ typedef struct dr_pool {
     bool is_ending;         /* the server does not wait for its tasks any longer */
     bool unhealthy;         /* workers do not start; with none left, tasks are refused */
     uint64_t reactors_gone; /* one bit for each that has ended */
+    dr_damage damage;       /* the region waits for its replacement */
+    uint64_t looked_ns;     /* for damage */
+    uint32_t look_slot;     /* where the next look goes on */
     uint64_t ticked_ns;
     bool is_behind;                       /* a worker was so at the last tick */
     uint64_t expired_ns[DR_REACTORS_MAX]; /* when each reactor last looked for passed deadlines */
@@ -174,7 +200,7 @@ typedef struct dr_pool {
     int event_fds[DR_REACTORS_MAX];
     int *loop_fds; /* one a slot, -1: none; they stay, so a late wake-up harms nobody */
     /* on_attention is called, without the lock, when the supervisor has to look: a worker wants
-     * recycling. Thread: any reactor's. */
+     * recycling, the region is damaged. Thread: any reactor's. */
     void (*on_attention)(struct dr_pool *pool, void *user);
     void *user;
 } dr_pool;

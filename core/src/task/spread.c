@@ -11,7 +11,7 @@ static bool can_take(const dr_pool *pool, uint32_t index)
     const dr_slot *slot = &pool->slots[index];
     return (slot->state == DR_SLOT_IDLE || slot->state == DR_SLOT_BUSY) && !slot->leaving &&
            !slot->slow && slot->held < pool->limits.concurrency &&
-           dr_inbox_has_room(&pool->region, index);
+           dr_inbox_has_room(&pool->region, index, slot->inbox_tail);
 }
 
 /* least_loaded is the worker that holds the fewest tasks; DR_NONE: all are full. */

@@ -74,14 +74,11 @@ static uint32_t overrun_of(const dr_pool *pool, const dr_slot *slot, uint64_t no
     return now_ns > since_ns && now_ns - since_ns > limit_ms * 1000000u ? task : DR_NONE;
 }
 
-/* watch_suspect gives a worker that reacts again back its place, and ends one whose ring is broken:
- * it can never take a task. */
+/* watch_suspect gives a worker that reacts again back its place. */
 static void watch_suspect(dr_pool *pool, uint32_t index)
 {
     dr_slot *slot = &pool->slots[index];
-    if (dr_inbox_is_broken(&pool->region, index)) {
-        (void)kill_worker(slot);
-    } else if (dr_inbox_is_empty(&pool->region, index)) {
+    if (dr_inbox_is_empty(&pool->region, index)) {
         if (slot->leaving) {
             slot->state = DR_SLOT_BUSY;
             dr_slot_stop(pool, index);
@@ -135,6 +132,7 @@ uint32_t dr_dispatch_tick(dr_pool *pool, uint64_t now_ns)
         }
         dr_place_waiting(pool, &wakes);
     }
+    const bool is_damaged = dr_damage_look(pool, now_ns);
     if (pool->ahead_count > 0 || pool->is_behind) {
         next_ms = DR_TICK_AHEAD_MS;
     } else if (pool->handed_count > 0 || pool->waiting_count > 0) {
@@ -145,6 +143,9 @@ uint32_t dr_dispatch_tick(dr_pool *pool, uint64_t now_ns)
     }
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);
+    if (is_damaged) {
+        pool->on_attention(pool, pool->user);
+    }
     return next_ms;
 }
 
@@ -238,25 +239,42 @@ static dr_restart restart_of(const dr_slot *slot)
     return slot->why;
 }
 
+void dr_bury(dr_pool *pool, uint32_t index, dr_restart why)
+{
+    dr_slot *slot = &pool->slots[index];
+    if (slot->state == DR_SLOT_IDLE) {
+        dr_slot_leave_idle(pool, index);
+    }
+    if (slot->state != DR_SLOT_STARTING && slot->state != DR_SLOT_HELD && !slot->leaving) {
+        pool->live_count--;
+    }
+    pool->restarts[why]++;
+    slot->state = DR_SLOT_DEAD;
+    slot->unsettled = all_reactors(pool) & ~pool->reactors_gone;
+    pool->dead_count++;
+    empty_if_settled(pool, slot);
+}
+
+/* note_spoiled: a worker may have ended since it could not run what it was handed. */
+static void note_spoiled(dr_pool *pool, const dr_slot *slot)
+{
+    for (uint32_t task = slot->tasks.first; task != DR_NONE; task = pool->records[task].next) {
+        if (!dr_is_intact(pool, task)) {
+            dr_damage_note(pool, "task", task, "it is not what was handed over");
+        }
+    }
+}
+
 void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
 {
     dr_wakes wakes = {0};
     pthread_mutex_lock(&pool->lock);
     dr_slot *slot = &pool->slots[index];
     if (slot->state != DR_SLOT_EMPTY && slot->state != DR_SLOT_DEAD) {
-        if (slot->state == DR_SLOT_IDLE) {
-            dr_slot_leave_idle(pool, index);
-        }
-        if (slot->state != DR_SLOT_STARTING && slot->state != DR_SLOT_HELD && !slot->leaving) {
-            pool->live_count--;
-        }
-        pool->restarts[restart_of(slot)]++;
-        slot->state = DR_SLOT_DEAD;
-        slot->unsettled = all_reactors(pool) & ~pool->reactors_gone;
-        pool->dead_count++;
+        note_spoiled(pool, slot);
+        dr_bury(pool, index, restart_of(slot));
         (void)dr_requeue_unstarted(pool, index);
         dr_place_waiting(pool, &wakes);
-        empty_if_settled(pool, slot);
     }
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);

@@ -29,7 +29,7 @@ static void sleep_until_work(dr_worker *worker)
     if (runtime->sleep_begin != NULL) {
         runtime->sleep_begin(runtime->host);
     }
-    dr_wake_sleep(shared, SLEEP_MS);
+    dr_wake_sleep(shared, DR_ASLEEP, SLEEP_MS);
     if (runtime->sleep_end != NULL) {
         runtime->sleep_end(runtime->host);
     }
@@ -37,25 +37,27 @@ static void sleep_until_work(dr_worker *worker)
 
 bool dr_worker_is_big_free(const dr_worker *worker)
 {
-    return atomic_load_explicit(&shared_of(worker)->big_busy, memory_order_seq_cst) == 0;
+    return !worker->has_big &&
+           atomic_load_explicit(&shared_of(worker)->big, memory_order_seq_cst) != DR_BIG_FULL;
 }
 
 void dr_worker_wait_for_big(dr_worker *worker)
 {
     dr_shared_worker *shared = shared_of(worker);
     while (!dr_worker_is_big_free(worker)) {
-        dr_wake_sleep_begin(shared, DR_ASLEEP);
+        dr_wake_sleep_begin(shared, DR_ASLEEP_FOR_BIG);
         if (!dr_worker_is_big_free(worker)) {
-            dr_wake_sleep(shared, SLEEP_MS);
+            dr_wake_sleep(shared, DR_ASLEEP_FOR_BIG, SLEEP_MS);
         } else {
             dr_wake_sleep_cancel(shared);
         }
     }
 }
 
-void dr_worker_set_big(dr_worker *worker, bool is_used)
+void dr_worker_set_big(dr_worker *worker, uint32_t state)
 {
-    atomic_store_explicit(&shared_of(worker)->big_busy, is_used, memory_order_release);
+    worker->has_big = state == DR_BIG_BUSY;
+    atomic_store_explicit(&shared_of(worker)->big, state, memory_order_release);
 }
 
 static dora_err call(dr_job *job)

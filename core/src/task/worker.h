@@ -15,6 +15,7 @@ typedef struct dora_worker {
     uint32_t reply_bytes_max;
     const int *event_fds;      /* one for each reactor */
     _Atomic uint64_t requests; /* taken so far; handlers' threads may read it */
+    bool has_big;              /* a task of this worker writes in its big area */
     /* Of one with an event loop. */
     bool has_loop;
     bool is_told;           /* the loop knows that it should stop */
@@ -36,11 +37,11 @@ void dr_worker_run(dr_worker *worker);
 
 /* For the files of this step only: the area for a reply that outgrew its block.
  * dr_worker_is_big_free looks, dr_worker_wait_for_big sleeps until it is free, dr_worker_set_big
- * marks it as used or not; once a reply in it is published, the master frees it.
+ * says DR_BIG_...; once it is FULL, the master frees it.
  * dr_loop_fini frees the jobs. */
 bool dr_worker_is_big_free(const dr_worker *worker);
 void dr_worker_wait_for_big(dr_worker *worker);
-void dr_worker_set_big(dr_worker *worker, bool is_used);
+void dr_worker_set_big(dr_worker *worker, uint32_t state);
 void dr_loop_fini(dr_worker *worker);
 
 #endif

@@ -1,0 +1,94 @@
+/* renew.c: another region for a pool, in the place of a damaged one.
+ *
+ * It has the same shape and the same address, so books and pointers stay right, and a reactor that
+ * writes or reads there without the lock at this moment needs no telling. What may still be read,
+ * results of calls that wait for their other parts, is carried over. The old memory goes with the
+ * last process that has it. */
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "task/dispatch.h"
+
+/* carry copies what reactors have been given and may still read. */
+static dora_err carry(const dr_pool *pool, int fd)
+{
+    dora_err err = DORA_OK;
+    for (uint32_t i = 0; i < pool->region.shape.tasks && err == DORA_OK; i++) {
+        const dr_record *record = &pool->records[i];
+        if (record->state != DR_RECORD_FINISHED) {
+            continue;
+        }
+        err = dr_region_carry(&pool->region, fd, pool->region.slab + record->offset,
+                              record->capacity);
+        if (record->is_big && err == DORA_OK) {
+            err = dr_region_carry(&pool->region, fd, dr_region_big(&pool->region, record->slot),
+                                  pool->region.shape.big_bytes);
+        }
+    }
+    return err;
+}
+
+/* lose gives up what no worker has had: the queue now, and what is being filled when it enters. */
+static void lose(dr_pool *pool)
+{
+    while (pool->waiting.first != DR_NONE) {
+        const uint32_t task = pool->waiting.first;
+        dr_record_remove(pool, &pool->waiting, task);
+        pool->records[task].state = DR_RECORD_LOST;
+        dr_record_append(pool, &pool->lost, task);
+    }
+    pool->waiting_count = 0;
+    for (uint32_t i = 0; i < pool->region.shape.tasks; i++) {
+        if (pool->records[i].state == DR_RECORD_FILLING) {
+            pool->records[i].state = DR_RECORD_LOST;
+        }
+    }
+}
+
+/* end_worker kills a worker that knows the old memory; nothing that it writes is read any more. */
+static void end_worker(dr_pool *pool, uint32_t index)
+{
+    dr_slot *slot = &pool->slots[index];
+    memset(slot->outbox_heads, 0, sizeof(slot->outbox_heads));
+    if (slot->state == DR_SLOT_EMPTY || slot->state == DR_SLOT_DEAD) {
+        return;
+    }
+    if (slot->pidfd >= 0) {
+        (void)syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
+    }
+    slot->pidfd = -1; /* its crew closes it when it has ended */
+    slot->pid = 0;
+    slot->overran = false;
+    dr_bury(pool, index, DR_RESTART_DAMAGED);
+}
+
+dora_err dr_dispatch_renew(dr_pool *pool, dora_error *error)
+{
+    int fd = -1;
+    dora_err err = dr_region_prepare(&pool->region, &fd, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    pthread_mutex_lock(&pool->lock);
+    err = carry(pool, fd);
+    if (err != DORA_OK) {
+        dora_error_set(error, err, "cannot write to shared memory");
+        close(fd);
+    } else {
+        err = dr_region_switch(&pool->region, fd, error);
+    }
+    if (err == DORA_OK) {
+        lose(pool);
+        for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+            end_worker(pool, i);
+        }
+        pool->favourite = DR_NONE;
+        pool->damage = (dr_damage){NULL, NULL, 0};
+        pool->looked_ns = dr_clock_ns();
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return err;
+}
