@@ -87,6 +87,16 @@ static void log_add(zval *config, const php_dora_rpc_section *dora)
     add_assoc_zval(config, "log", &log);
 }
 
+/* The original's commands come over HTTP. */
+static void control_add(zval *config)
+{
+    zval control;
+
+    array_init(&control);
+    add_assoc_bool(&control, "http", true);
+    add_assoc_zval(config, "control", &control);
+}
+
 static void pool_add(zval *config, const php_dora_rpc_section *http, const char *file)
 {
     zval pools;
@@ -153,6 +163,7 @@ bool php_dora_rpc_config_make(php_dora_rpc_config *config, php_dora_rpc_server *
     add_assoc_bool(&all, "daemonize", php_dora_rpc_setting_number(http, "daemonize") != 0);
     wire_add(&all);
     log_add(&all, dora);
+    control_add(&all);
     pool_add(&all, http, file);
     bool is_made = php_dora_rpc_discovery_add(&all, server) && to_json(&all, &config->json);
     zval_ptr_dtor(&all);

@@ -18,11 +18,12 @@ from support.web import Web, raw
 
 GUID = "0123456789abcdef0123456789abcdef"
 LISTEN = {"tcp": "127.0.0.1:0", "http": 0}
+COMMANDS = {"http": True}  # test_http_origin.py is about what they are without
 
 
 @pytest.fixture(scope="module")
 def server():
-    with Server({"p": python_pool("basic.py", workers=2)}, listen=LISTEN) as one:
+    with Server({"p": python_pool("basic.py", workers=2)}, listen=LISTEN, control=COMMANDS) as one:
         yield one
         assert one.stop() == 0
 
@@ -167,7 +168,7 @@ def test_large_bodies_do_not_delay_others(server):
 
 def test_deadline():
     with Server({"p": python_pool("basic.py", workers=1, time_limit_ms=300)},
-                listen=LISTEN) as server:
+                listen=LISTEN, control=COMMANDS) as server:
         with Web(server.http) as first, Web(server.http) as second:
             first.conn.request("POST", "/call/sleep", "150")
             wait_until(lambda: second.form("/server/cmd", cmd("getStat"))[1]["data"]["server"]
@@ -283,7 +284,7 @@ def test_original_commands(web):
 
 def test_original_commands_not_permitted():
     with Server({"p": python_pool("basic.py", workers=1)}, listen=LISTEN,
-                control={"allow": ["unix"]}) as server:
+                control={"allow": ["unix"], "http": True}) as server:
         with Web(server.http) as web:
             assert web.form("/server/cmd", cmd("getStat"))[1]["code"] == 100205
 
@@ -371,7 +372,8 @@ def test_sign_and_gzip_do_not_matter():
 def test_who_leaves_is_forgotten(tmp_path):
     """Queued work of a client that has gone does not run; what runs is finished."""
     marks = tmp_path / "marks"
-    with Server({"m": python_pool("modes.py", workers=1)}, listen=LISTEN) as server:
+    with Server({"m": python_pool("modes.py", workers=1)}, listen=LISTEN,
+                control=COMMANDS) as server:
         hold = json.dumps({"file": str(marks), "until": str(tmp_path / "go")})
         mark = json.dumps({"file": str(marks), "text": "ran"})
 
@@ -473,7 +475,8 @@ def test_ten_thousand_idle_connections():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 400), hard))
     socks = []
     try:
-        with Server({"p": python_pool("basic.py", workers=1)}, listen=LISTEN) as server:
+        with Server({"p": python_pool("basic.py", workers=1)}, listen=LISTEN,
+                    control=COMMANDS) as server:
             small = processes.rss_bytes(server.pid)
             ask = b"POST /call/plain HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
             for _ in range(count):
@@ -508,7 +511,8 @@ def test_descriptors_are_raised():
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1000, before[1]))
     try:
-        with Server({"p": python_pool("basic.py", workers=1)}, listen=LISTEN) as server:
+        with Server({"p": python_pool("basic.py", workers=1)}, listen=LISTEN,
+                    control=COMMANDS) as server:
             with Web(server.http) as web:
                 assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (before[1],) * 2
                 for command in ("getStat", "reloadTask"):

@@ -212,6 +212,40 @@ static void test_who_may_command(void **state)
     }
 }
 
+static void test_hosts_of_web_pages(void **state)
+{
+    (void)state;
+    dr_config config;
+    dora_error error;
+    assert_int_equal(
+        parse(&config, "{\"http\": {\"hosts\": [\"Dora.example\", \"d-1:8080\"]}}", &error),
+        DORA_OK);
+    assert_int_equal(config.http.hosts.count, 2);
+    assert_string_equal(config.http.hosts.items[1], "d-1:8080");
+    dr_config_fini(&config);
+    assert_int_equal(parse(&config, "{}", &error), DORA_OK);
+    assert_int_equal(config.http.hosts.count, 0);
+    assert_false(config.control.http);
+    dr_config_fini(&config);
+    static const char *const bad[] = {"",         ":80", "a:",  "a:123456", "a:8x",      "a b",
+                                      "http://a", "a/b", "*.a", "[::1",     "user@host", "a:80:80"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "{\"http\": {\"hosts\": [\"ok\", \"%s\"]}}", bad[i]);
+        expect_problem(text, "conf/dora.json:1:11: http.hosts: item 2: must be a name, such as "
+                             "\"dora.example\", or with a port \"dora.example:8080\"");
+    }
+    expect_problem("{\"http\": {\"hosts\": \"a\"}}",
+                   "conf/dora.json:1:11: http.hosts: must be a list of texts");
+    expect_problem("{\"http\": {\"hosts\": [\"a\", \"A\"]}}",
+                   "conf/dora.json:1:11: http.hosts: item 2: \"A\" stands there twice");
+    expect_problem("{\"http\": {\"host\": []}}",
+                   "conf/dora.json:1:11: http.host: unknown key; did you mean \"hosts\"? allowed: "
+                   "hosts");
+    expect_problem("{\"control\": {\"http\": \"yes\"}}",
+                   "conf/dora.json:1:14: control.http: must be true or false");
+}
+
 static void test_unknown_keys(void **state)
 {
     (void)state;
@@ -219,7 +253,7 @@ static void test_unknown_keys(void **state)
                    "conf/dora.json:2:3: reacters: unknown key; did you mean \"reactors\"? allowed: "
                    "listen, reactors, backlog, frame_bytes_max, idle_s, linger_ms, drain_ms, "
                    "stop_timeout_ms, hung_ms, sign, salt, gzip, daemonize, pid_file, log, control, "
-                   "discovery, pools");
+                   "http, discovery, pools");
     expect_problem("{\"log\": {\"zebra\": 2}}",
                    "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level");
     expect_problem("{\"pools\": {\n \"users\": {\"runtime\": \"c\", \"app\": \"a.so\",\n"
@@ -520,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_everything_set),
         cmocka_unit_test(test_where_it_listens),
         cmocka_unit_test(test_who_may_command),
+        cmocka_unit_test(test_hosts_of_web_pages),
         cmocka_unit_test(test_unknown_keys),
         cmocka_unit_test(test_wrong_values),
         cmocka_unit_test(test_wrong_pools),

@@ -6,7 +6,10 @@
 
 #include "web.h"
 
-static const dr_http_options USUAL = {.body_bytes_max = 1000};
+static char own[] = "own.example";
+static char own_port[] = "port.example:81";
+static char *const hosts[] = {own, own_port};
+static const dr_http_options USUAL = {.hosts = hosts, .host_count = 2, .body_bytes_max = 1000};
 
 static int begin(void **state)
 {
@@ -265,16 +268,33 @@ static void test_who(void **state)
         {WHO("Host: 10.1.2.3.example.com\r\n"), "foreign=0 local=0"},
         {WHO("Host: evil.example:9567\r\n"), "foreign=0 local=0"},
         {WHO("Host: \r\n"), "foreign=0 local=0"},
-        {WHO("Host: a:1\r\nOrigin: http://a:1\r\n"), "foreign=0"},
-        {WHO("Host: a:1\r\nOrigin: HTTPS://A:1\r\n"), "foreign=0"},
-        {WHO("Host: a:1\r\nOrigin: http://a:2\r\n"), "foreign=1"},
-        {WHO("Host: a:1\r\nOrigin: http://a\r\n"), "foreign=1"},
-        {WHO("Host: a:1\r\nOrigin: null\r\n"), "foreign=1"},
-        {WHO("Host: a:1\r\norigin: http://b:1\r\n"), "foreign=1"},
-        {WHO("Host: a\r\nSec-Fetch-Site: none\r\n"), "foreign=0"},
-        {WHO("Host: a\r\nSec-Fetch-Site: same-origin\r\n"), "foreign=0"},
-        {WHO("Host: a\r\nSec-Fetch-Site: same-site\r\n"), "foreign=1"},
-        {WHO("Host: a\r\nSec-Fetch-Site: cross-site\r\n"), "foreign=1"},
+        {WHO("Host: 127.0.0.1:80x\r\n"), "foreign=0 local=0"},
+        {WHO("Host: 127.0.0.1@evil.example\r\n"), "foreign=0 local=0"},
+        {WHO("Host: localhost.evil.example\r\n"), "foreign=0 local=0"},
+        {WHO("Host: own.example\r\n"), "foreign=0 local=1"},
+        {WHO("Host: OWN.example:8080\r\n"), "foreign=0 local=1"},
+        {WHO("Host: port.example:81\r\n"), "foreign=0 local=1"},
+        {WHO("Host: port.example:82\r\n"), "foreign=0 local=0"},
+        {WHO("Host: port.example\r\n"), "foreign=0 local=0"},
+        {WHO("Host: evil.own.example\r\n"), "foreign=0 local=0"},
+        {WHO("Host: 1.2.3.4:1\r\nOrigin: http://1.2.3.4:1\r\n"), "foreign=0"},
+        {WHO("Host: LOCALHOST:1\r\nOrigin: HTTPS://localhost:1\r\n"), "foreign=0"},
+        {WHO("Host: [::1]:1\r\nOrigin: http://[::1]:1\r\n"), "foreign=0"},
+        {WHO("Host: own.example:1\r\nOrigin: http://own.example:1\r\n"), "foreign=0"},
+        {WHO("Host: 1.2.3.4:1\r\nOrigin: http://1.2.3.4:2\r\n"), "foreign=1"},
+        {WHO("Host: 1.2.3.4:1\r\nOrigin: http://1.2.3.4\r\n"), "foreign=1"},
+        {WHO("Host: 1.2.3.4:1\r\nOrigin: null\r\n"), "foreign=1"},
+        {WHO("Host: 1.2.3.4:1\r\nOrigin:\r\n"), "foreign=1"},
+        {WHO("Host: own.example\r\norigin: http://b:1\r\n"), "foreign=1"},
+        {WHO(HOST "Sec-Fetch-Site: none\r\n"), "foreign=0"},
+        {WHO(HOST "Sec-Fetch-Site: same-origin\r\n"), "foreign=0"},
+        {WHO(HOST "Sec-Fetch-Site: same-site\r\n"), "foreign=1"},
+        {WHO(HOST "Sec-Fetch-Site: cross-site\r\n"), "foreign=1"},
+        /* A name that resolves to this machine. */
+        {WHO("Host: evil.example\r\nOrigin: http://evil.example\r\n"), "foreign=1"},
+        {WHO("Host: evil.example\r\nSec-Fetch-Site: same-origin\r\n"), "foreign=1"},
+        {WHO("Host: evil.example\r\nsec-fetch-mode: cors\r\n"), "foreign=1"},
+        {WHO("Host: port.example:82\r\nOrigin: http://port.example:82\r\n"), "foreign=1"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         web_check(web, cases[i].request, cases[i].answer);

@@ -73,7 +73,7 @@ static void answer_who(dr_http_exchange *exchange)
 {
     char text[64];
     (void)snprintf(text, sizeof(text), "foreign=%d local=%d loopback=%d;",
-                   dr_http_is_foreign(exchange), dr_http_host_is_local(exchange),
+                   dr_http_is_foreign(exchange), dr_http_host_is_own(exchange),
                    dr_http_peer(exchange) == DR_PEER_LOOPBACK);
     dr_http_answer(exchange, 200, NULL, text_slice(text), NULL);
 }

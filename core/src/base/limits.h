@@ -84,6 +84,8 @@
 #define DR_HTTP_LINGER_MS 1000u        /* a refused body is read away for this long */
 #define DR_HTTP_LINGERS_MAX 256u       /* at the same time; more are closed at once */
 #define DR_ADMIN_CONNECTIONS_MAX 256u  /* of the operators' listener */
+#define DR_HTTP_HOSTS_MAX 64u          /* names of one server: each is compared */
+#define DR_HOST_NAME_MAX 253u          /* a name in DNS */
 #define DR_HTTP_FIELD_NAME_MAX 1024u   /* of a multipart form: names and boundary */
 
 /* Numbers. */

@@ -20,7 +20,10 @@ typedef struct dr_http dr_http;
  */
 typedef struct dr_http_exchange dr_http_exchange;
 
+/* dr_http_options. Ownership: borrows `hosts` until dr_http_fini. */
 typedef struct dr_http_options {
+    char *const *hosts;       /* the listener's own names, NAME or NAME:PORT */
+    size_t host_count;        /* of `hosts` */
     size_t body_bytes_max;    /* a longer body is answered 413 */
     uint32_t connections_max; /* more wait in the backlog; 0: the default of limits.h */
     uint32_t slow_ms; /* for a whole request to come, and for a whole answer to be taken; 0: ever */
@@ -135,13 +138,21 @@ void *dr_http_user(const dr_http_exchange *exchange);
 /* dr_http_peer says where the connection comes from. */
 dr_peer dr_http_peer(const dr_http_exchange *exchange);
 
-/* dr_http_is_foreign: a web page of another origin sent this, by its `Origin` (not the `Host`) or
- * `Sec-Fetch-Site` (neither same-origin nor none). Programs send neither header. */
+/* dr_http_is_browser: a web page sent this: it has `Origin` or a `Sec-Fetch-` header. Programs send
+ * neither. */
+bool dr_http_is_browser(const dr_http_exchange *exchange);
+
+/* dr_http_is_foreign: a web page sent this that is not the listener's own: of another origin, by
+ * `Origin` (not the `Host`) or `Sec-Fetch-Site` (neither same-origin nor none), or of a name that
+ * is not the listener's. */
 bool dr_http_is_foreign(const dr_http_exchange *exchange);
 
-/* dr_http_host_is_local: `Host` is localhost or a numeric address, or missing. A page that has its
- * own name resolve to this machine (DNS rebinding) sends that name. */
-bool dr_http_host_is_local(const dr_http_exchange *exchange);
+/* dr_http_host_is_own: `Host` is localhost or a numeric address, one of the options' hosts, or
+ * missing. A page that has its own name resolve to this machine (DNS rebinding) sends that name. */
+bool dr_http_host_is_own(const dr_http_exchange *exchange);
+
+/* dr_http_is_forwarded: a proxy says that it passes this on for somebody. Not all of them do. */
+bool dr_http_is_forwarded(const dr_http_exchange *exchange);
 
 /* dr_http_extra is a header of an answer; a list of them ends with name NULL. One that HTTP does
  * not allow (a line break) is left out. */

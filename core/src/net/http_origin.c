@@ -1,4 +1,4 @@
-/* http_origin.c: who a request comes from: this machine, a web page of another origin. */
+/* http_origin.c: who a request comes from: this machine, a web page of another origin, a proxy. */
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <string.h>
@@ -19,7 +19,44 @@ dr_peer dr_http_peer(const dr_http_exchange *exchange)
                                                      : dr_peer_of(info->client_addr);
 }
 
-bool dr_http_is_foreign(const dr_http_exchange *exchange)
+/* A family of headers, by what their names begin with. */
+typedef struct family {
+    const char *prefix;
+    bool is_there;
+} family;
+
+static enum MHD_Result on_header(void *user, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    (void)value;
+    (void)value_len;
+    family *wanted = user;
+    const size_t len = strlen(wanted->prefix);
+    wanted->is_there = name_len >= len && strncasecmp(name, wanted->prefix, len) == 0;
+    return wanted->is_there ? MHD_NO : MHD_YES;
+}
+
+static bool has_any(const dr_http_exchange *exchange, const char *prefix)
+{
+    family wanted = {prefix, false};
+    (void)MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, on_header, &wanted);
+    return wanted.is_there;
+}
+
+bool dr_http_is_browser(const dr_http_exchange *exchange)
+{
+    return dr_http_header(exchange, "Origin").data != NULL || has_any(exchange, "Sec-Fetch-");
+}
+
+bool dr_http_is_forwarded(const dr_http_exchange *exchange)
+{
+    return dr_http_header(exchange, "Forwarded").data != NULL ||
+           dr_http_header(exchange, "Via").data != NULL ||
+           dr_http_header(exchange, "X-Real-IP").data != NULL || has_any(exchange, "X-Forwarded-");
+}
+
+static bool is_of_another_origin(const dr_http_exchange *exchange)
 {
     const dora_slice site = dr_http_header(exchange, "Sec-Fetch-Site");
     if (site.data != NULL && !is_text(site, "same-origin") && !is_text(site, "none")) {
@@ -38,6 +75,12 @@ bool dr_http_is_foreign(const dr_http_exchange *exchange)
     return authority.len != host.len || strncasecmp(authority.data, host.data, host.len) != 0;
 }
 
+bool dr_http_is_foreign(const dr_http_exchange *exchange)
+{
+    return dr_http_is_browser(exchange) &&
+           (is_of_another_origin(exchange) || !dr_http_host_is_own(exchange));
+}
+
 /* without_port cuts a `:port` off; the brackets of an IPv6 address stay. */
 static dora_slice without_port(dora_slice host)
 {
@@ -51,16 +94,8 @@ static dora_slice without_port(dora_slice host)
     return host;
 }
 
-bool dr_http_host_is_local(const dr_http_exchange *exchange)
+static bool is_address(dora_slice host)
 {
-    dora_slice host = dr_http_header(exchange, "Host");
-    if (host.data == NULL) {
-        return true; /* every browser sends one */
-    }
-    host = without_port(host);
-    if (is_text(host, "localhost")) {
-        return true;
-    }
     char text[INET6_ADDRSTRLEN];
     unsigned char address[sizeof(struct in6_addr)];
     const bool is_6 = host.len > 2 && host.data[0] == '[' && host.data[host.len - 1] == ']';
@@ -73,4 +108,20 @@ bool dr_http_host_is_local(const dr_http_exchange *exchange)
     memcpy(text, host.data, host.len);
     text[host.len] = '\0';
     return inet_pton(is_6 ? AF_INET6 : AF_INET, text, address) == 1;
+}
+
+bool dr_http_host_is_own(const dr_http_exchange *exchange)
+{
+    const dr_http_options *options = &exchange->http->options;
+    const dora_slice host = dr_http_header(exchange, "Host");
+    if (host.data == NULL) {
+        return true; /* every browser sends one */
+    }
+    const dora_slice name = without_port(host);
+    for (size_t i = 0; i < options->host_count; i++) {
+        if (is_text(host, options->hosts[i]) || is_text(name, options->hosts[i])) {
+            return true;
+        }
+    }
+    return is_text(name, "localhost") || is_address(name);
 }

@@ -95,13 +95,18 @@ static void on_request(dr_http_exchange *exchange, void *user)
     dr_server *server = user;
     const char *method = dr_http_method(exchange);
     const dora_slice path = dr_http_path(exchange);
-    if (server->admin.wants_local_host && !dr_http_host_is_local(exchange)) {
+    if (server->admin.wants_local_host && !dr_http_host_is_own(exchange)) {
         dr_http_refuse(exchange, 403,
-                       "the Host of a listener on loopback is localhost or an address", "Host");
+                       "the Host of a listener on loopback is localhost, an address, or in "
+                       "http.hosts",
+                       "Host");
         return;
     }
     if (dr_http_is_foreign(exchange)) {
-        dr_http_refuse(exchange, 403, "requests from pages of other sites are refused", "Origin");
+        dr_http_refuse(exchange, 403,
+                       "requests from web pages of other sites are refused, and where the Host "
+                       "is no address, not localhost and not in http.hosts",
+                       "Origin");
         return;
     }
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
@@ -135,7 +140,9 @@ static bool is_loopback(const char *host)
 dora_err dr_admin_open(dr_server *server, dora_error *error)
 {
     const dr_config *config = server->config;
-    const dr_http_options options = {.body_bytes_max = 4096,
+    const dr_http_options options = {.hosts = config->http.hosts.items,
+                                     .host_count = config->http.hosts.count,
+                                     .body_bytes_max = 4096,
                                      .connections_max = DR_ADMIN_CONNECTIONS_MAX,
                                      .slow_ms = DR_HTTP_SLOW_MS_DEFAULT,
                                      .idle_ms = DR_HTTP_IDLE_MS_DEFAULT};

@@ -109,6 +109,7 @@ void dr_config_fini(dr_config *config)
     dr_free(config->salt);
     dr_free(config->pid_file);
     dr_free(config->log.file);
+    dr_texts_fini(&config->http.hosts);
     dr_texts_fini(&config->discovery.redis);
     dr_texts_fini(&config->discovery.groups);
     dr_free(config->discovery.advertise);

@@ -81,7 +81,11 @@ typedef struct dr_config {
         bool loopback;
         bool local; /* "unix" in the file */
         bool any;
+        bool http; /* by POST /server/cmd, too */
     } control;
+    struct {
+        dr_texts hosts; /* in whose `Host` web pages are answered, beside addresses and localhost */
+    } http;
     struct {
         dr_texts redis;  /* as redis_url.h reads them: passwords stand in them */
         dr_texts groups; /* none: DR_GROUP_DEFAULT */
@@ -125,6 +129,9 @@ dora_err dr_discovery_add_group(dr_config *config, const char *text, dora_error 
 dora_err dr_discovery_set_advertise(dr_config *config, const char *text, dora_error *error);
 size_t dr_discovery_read(const dr_config *config, dr_redis_url *urls);
 void dr_discovery_check(const dr_config *config, const char *prefix, dora_error *problems);
+
+/* config_http.c: dr_http_add_host takes one name for http.hosts. Errors as above. */
+dora_err dr_http_add_host(dr_config *config, const char *text, dora_error *error);
 
 /* dr_config_frame_options gives the settings of the wire. Ownership: borrows config->salt. */
 dora_frame_options dr_config_frame_options(const dr_config *config);

@@ -101,38 +101,12 @@ void dr_discovery_check(const dr_config *config, const char *prefix, dora_error 
     }
 }
 
-/* take_list gives each text of a list to `add`. */
-static dora_err take_list(dr_reading *r, const json_t *json, dr_config *config,
-                          dora_err (*add)(dr_config *config, const char *text, dora_error *error))
-{
-    dora_error error;
-    if (!json_is_array(json)) {
-        dr_reading_problem(r, "must be a list of texts");
-        return DORA_OK;
-    }
-    for (size_t i = 0; i < json_array_size(json); i++) {
-        const json_t *item = json_array_get(json, i);
-        if (!json_is_string(item)) {
-            dr_reading_problem(r, "item %zu must be a text", i + 1);
-            continue;
-        }
-        const dora_err err = add(config, json_string_value(item), &error);
-        if (err == DORA_ENOMEM) {
-            return err;
-        }
-        if (err != DORA_OK) {
-            dr_reading_problem(r, "item %zu: %s", i + 1, error.msg);
-        }
-    }
-    return DORA_OK;
-}
-
 dora_err dr_take_redis(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     (void)key;
     dr_config *config = object;
     dr_texts_fini(&config->discovery.redis);
-    return take_list(r, json, config, dr_discovery_add_redis);
+    return dr_take_texts(r, json, config, dr_discovery_add_redis);
 }
 
 dora_err dr_take_groups(dr_reading *r, const dr_key *key, const json_t *json, void *object)
@@ -140,7 +114,7 @@ dora_err dr_take_groups(dr_reading *r, const dr_key *key, const json_t *json, vo
     (void)key;
     dr_config *config = object;
     dr_texts_fini(&config->discovery.groups);
-    return take_list(r, json, config, dr_discovery_add_group);
+    return dr_take_texts(r, json, config, dr_discovery_add_group);
 }
 
 dora_err dr_take_advertise(dr_reading *r, const dr_key *key, const json_t *json, void *object)

@@ -274,6 +274,12 @@ static const dr_key LOG_KEYS[] = {
 
 static const dr_key CONTROL_KEYS[] = {
     {.name = "allow", .take = take_allow},
+    {.name = "http", .take = dr_take_bool, .at = CONFIG(control.http)},
+    {.name = NULL},
+};
+
+static const dr_key HTTP_KEYS[] = {
+    {.name = "hosts", .take = dr_take_hosts},
     {.name = NULL},
 };
 
@@ -379,6 +385,7 @@ static const dr_key CONFIG_KEYS[] = {
     {.name = "pid_file", .take = dr_take_path, .at = CONFIG(pid_file)},
     {.name = "log", .take = take_object, .keys = LOG_KEYS},
     {.name = "control", .take = take_object, .keys = CONTROL_KEYS},
+    {.name = "http", .take = take_object, .keys = HTTP_KEYS},
     {.name = "discovery", .take = take_object, .keys = DISCOVERY_KEYS},
     {.name = "pools", .take = take_pools},
     {.name = NULL},

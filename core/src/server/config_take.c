@@ -98,6 +98,31 @@ dora_err dr_take_program(dr_reading *r, const dr_key *key, const json_t *json, v
     return dr_take_path(r, key, json, object);
 }
 
+dora_err dr_take_texts(dr_reading *r, const json_t *json, dr_config *config,
+                       dora_err (*add)(dr_config *config, const char *text, dora_error *error))
+{
+    dora_error error;
+    if (!json_is_array(json)) {
+        dr_reading_problem(r, "must be a list of texts");
+        return DORA_OK;
+    }
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        const json_t *item = json_array_get(json, i);
+        if (!json_is_string(item)) {
+            dr_reading_problem(r, "item %zu must be a text", i + 1);
+            continue;
+        }
+        const dora_err err = add(config, json_string_value(item), &error);
+        if (err == DORA_ENOMEM) {
+            return err;
+        }
+        if (err != DORA_OK) {
+            dr_reading_problem(r, "item %zu: %s", i + 1, error.msg);
+        }
+    }
+    return DORA_OK;
+}
+
 static void unknown_key(dr_reading *r, const dr_key *keys)
 {
     const char *names[KEYS_MAX] = {NULL};

@@ -62,9 +62,15 @@ dora_err dr_take_bool(dr_reading *r, const dr_key *key, const json_t *json, void
 dora_err dr_take_path(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 /* a program or module: with a slash it is a file, else a name that is looked up when started; */
 dora_err dr_take_program(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-/* and config_discovery.c: lists of texts, and an address or null. */
+/* config_discovery.c: lists of texts, and an address or null; */
 dora_err dr_take_redis(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 dora_err dr_take_groups(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 dora_err dr_take_advertise(dr_reading *r, const dr_key *key, const json_t *json, void *object);
+/* and config_http.c: names of hosts. */
+dora_err dr_take_hosts(dr_reading *r, const dr_key *key, const json_t *json, void *object);
+
+/* dr_take_texts gives each text of a list to `add`; why it refuses one is a problem. */
+dora_err dr_take_texts(dr_reading *r, const json_t *json, dr_config *config,
+                       dora_err (*add)(dr_config *config, const char *text, dora_error *error));
 
 #endif

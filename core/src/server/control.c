@@ -71,6 +71,19 @@ void dr_control_answer(dr_reload_request *request, int64_t code, bool is_pending
     dr_reactor_ask(&lane->reactor);
 }
 
+/* refusal_of_http says why a command over HTTP is none, NULL where it may be one. Behind a proxy on
+ * this machine everybody comes from loopback, so HTTP has to be allowed, and not by the peer. */
+static const char *refusal_of_http(const dr_asker *asker)
+{
+    if (!asker->lane->server->config->control.http) {
+        return "control commands are not taken over HTTP (control.http)";
+    }
+    return dr_http_is_forwarded(asker->web->exchange)
+               ? "control commands are not taken from a proxy: the request has Forwarded, Via, "
+                 "X-Real-IP or X-Forwarded-"
+               : NULL;
+}
+
 static bool is_permitted(const dr_asker *asker)
 {
     const dr_config *config = asker->lane->server->config;
@@ -161,7 +174,10 @@ void dr_control_command(const dr_asker *asker, const dr_request *request)
 {
     const dora_slice name = asker->lane->apis[0].name;
     const char *guid = request->guid.data;
-    if (!is_permitted(asker)) {
+    const char *refusal = dr_asker_is_web(asker) ? refusal_of_http(asker) : NULL;
+    if (refusal != NULL) {
+        answer(asker, guid, DORA_CODE_NOT_PERMITTED, refusal);
+    } else if (!is_permitted(asker)) {
         refuse(asker, guid);
     } else if (is_name(name, "getStat")) {
         answer_stat(asker, guid, NULL);

@@ -124,7 +124,9 @@ dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_err
 dora_err dr_lane_listen_http(dr_lane *lane, int listen_fd, dora_error *error)
 {
     const dr_config *config = lane->server->config;
-    const dr_http_options options = {.body_bytes_max = config->frame_bytes_max,
+    const dr_http_options options = {.hosts = config->http.hosts.items,
+                                     .host_count = config->http.hosts.count,
+                                     .body_bytes_max = config->frame_bytes_max,
                                      .slow_ms = DR_HTTP_SLOW_MS_DEFAULT,
                                      .idle_ms = config->idle_s > 0 ? config->idle_s * 1000
                                                                    : DR_HTTP_IDLE_MS_DEFAULT};

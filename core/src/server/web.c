@@ -53,8 +53,13 @@ void dr_web_request(dr_http_exchange *exchange, void *user)
                       "nothing is here; there are POST /call/NAME, /api/multisync, "
                       "/api/multinoresult and /server/cmd");
     } else if (dr_http_is_foreign(exchange)) {
+        dr_web_refuse(
+            web, 403, DORA_CODE_NOT_PERMITTED,
+            "refused: a web page of another origin has sent this, or one whose Host is no "
+            "address, not localhost and not in http.hosts");
+    } else if (is_under(path, "server") && dr_http_is_browser(exchange)) {
         dr_web_refuse(web, 403, DORA_CODE_NOT_PERMITTED,
-                      "refused: a web page of another origin has sent this");
+                      "refused: control commands are not taken from web pages");
     } else if (is_call) {
         dr_web_call(lane, web);
     } else {
