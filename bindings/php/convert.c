@@ -3,6 +3,7 @@
 
 typedef struct write_state {
     dora_writer *writer;
+    uint32_t depth;
     dora_err err;
     const char *what;   /* the problem, when it is none of the writer's */
     zend_string *class; /* class or type of the value that cannot be written, borrowed */
@@ -76,13 +77,17 @@ static bool write_array(write_state *state, HashTable *array)
     if (GC_IS_RECURSIVE(array)) {
         return write_refuse(state, "an array that contains itself", NULL);
     }
-    state->err = dora_write_array(state->writer, zend_array_count(array));
+    state->err = dora_depth_fits(state->depth)
+                     ? dora_write_array(state->writer, zend_array_count(array))
+                     : DORA_ETOOBIG;
     if (state->err != DORA_OK) {
         return false;
     }
+    state->depth++;
     GC_TRY_PROTECT_RECURSION(array);
     bool written = write_members(state, array);
     GC_TRY_UNPROTECT_RECURSION(array);
+    state->depth--;
     if (written) {
         dora_write_end(state->writer);
     }
@@ -214,6 +219,9 @@ static dora_err read_array(dora_reader *reader, size_t count, zval *value)
     if (count == 0) {
         ZVAL_EMPTY_ARRAY(value);
         return dora_reader_end(reader);
+    }
+    if (!dora_depth_fits(reader->depth)) {
+        return DORA_ETOOBIG;
     }
     array_init_size(value, (uint32_t)count);
     dora_err err = read_members(reader, count, Z_ARRVAL_P(value));

@@ -138,6 +138,10 @@ fail:
 
 static PyObject *decode_array(decoder *in, size_t count)
 {
+    if (!dora_depth_fits(in->reader.depth)) {
+        PyErr_SetString(PyExc_RecursionError, "a value nested too deeply for this thread's stack");
+        return NULL;
+    }
     if (Py_EnterRecursiveCall(" while reading a value")) {
         return NULL;
     }

@@ -146,6 +146,9 @@ static dora_err encode_array(encoder *out, PyObject *value, const place *here)
         PyOS_snprintf(levels, sizeof(levels), "%u levels", out->depth_max);
         return refuse(out, here, PyExc_ValueError, "nested deeper than ", levels);
     }
+    if (!dora_depth_fits(here->depth)) {
+        return refuse(out, here, PyExc_ValueError, "nested too deeply for this thread's stack", "");
+    }
     if (Py_EnterRecursiveCall(" while writing a value")) {
         return DORA_ETYPE;
     }

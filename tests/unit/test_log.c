@@ -3,7 +3,10 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -301,6 +304,159 @@ static void a_reader_that_hangs_costs_lines_not_time(void **state)
     dr_log_free(log);
 }
 
+/* limit_files bounds how large a file this process may write; RLIM_INFINITY: not at all. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void wait_until_written(dr_log *log)
+{
+    uint64_t lines = 1;
+    uint64_t bytes = 0;
+    while (dr_log_queue(log, &lines, &bytes), lines > 0) {
+        usleep(100);
+    }
+}
+
+/* count_whole counts the numbered lines that are there from end to end; `*told`: those that the log
+ * says are missing. */
+static uint64_t count_whole(char *text, uint64_t *told)
+{
+    uint64_t count = 0;
+    *told = 0;
+    for (char *rest = NULL, *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        const char *message = strstr(line, "] ");
+        uint64_t number = 0;
+        if (message == NULL) {
+            continue;
+        }
+        if (strstr(message, " lines were dropped") != NULL) {
+            assert_int_equal(sscanf(message, "] %" SCNu64 " lines", &number), 1);
+            *told += number;
+        }
+        const size_t len = strlen(message);
+        count += strncmp(message, "] line ", 7) == 0 && strcmp(message + len - 4, " end") == 0;
+    }
+    return count;
+}
+
+/* The disk is full again and again, at places that no line ends at. */
+static void lines_lost_on_a_full_disk_are_counted(void **state)
+{
+    (void)state;
+    dr_log *log = NULL;
+    dora_error error;
+    uint64_t written = 0;
+    uint64_t told = 0;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(dr_log_new(&log, path, false, 9, &error), DORA_OK);
+    for (rlim_t bytes = 500; bytes < 9000; bytes += 487) {
+        limit_files(bytes);
+        for (int turn = 0; turn < 3; turn++) { /* the line about the lost is lost as well */
+            for (int i = 0; i < 7; i++) {
+                dr_log_write(log, DR_LOG_INFO, "a", "line %d of turn %d end", i, turn);
+                written++;
+            }
+            wait_until_written(log);
+        }
+    }
+    limit_files(RLIM_INFINITY);
+    dr_log_write(log, DR_LOG_INFO, "a", "line 1 of the last turn end");
+    written++;
+    wait_until_written(log);
+    const uint64_t dropped = dr_log_dropped(log);
+    dr_log_free(log);
+    char *text = slurp();
+    const uint64_t there = count_whole(text, &told);
+    free(text);
+    assert_true(dropped > 0);
+    assert_int_equal(told, dropped);
+    assert_int_equal(there + dropped, written);
+}
+
+static void a_link_is_not_followed(void **state)
+{
+    (void)state;
+    dr_log *log = NULL;
+    dora_error error;
+    char name[80];
+    (void)snprintf(name, sizeof(name), "%s.link", path);
+    assert_int_equal(symlink(path, name), 0);
+    assert_int_equal(dr_log_new(&log, name, false, 9, &error), DORA_EIO);
+    assert_non_null(strstr(error.msg, "log.file: cannot open "));
+    assert_non_null(strstr(error.msg, name));
+    assert_non_null(strstr(error.msg, "symbolic link"));
+    (void)unlink(name);
+}
+
+static void a_link_that_comes_later_is_not_followed(void **state)
+{
+    (void)state;
+    dr_log *log = NULL;
+    dora_error error;
+    char victim[80];
+    struct stat status;
+    (void)snprintf(victim, sizeof(victim), "%s.victim", path);
+    const int fd = open(victim, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    assert_true(fd >= 0 && close(fd) == 0);
+    assert_int_equal(dr_log_new(&log, path, false, 9, &error), DORA_OK);
+    const int kept = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(kept >= 0 && unlink(path) == 0 && symlink(victim, path) == 0);
+    dr_log_reopen(log);
+    dr_log_write(log, DR_LOG_INFO, "a", "after the link");
+    dr_log_free(log);
+    assert_true(stat(victim, &status) == 0 && status.st_size == 0);
+    char text[1024] = "";
+    assert_true(read(kept, text, sizeof(text) - 1) > 0);
+    assert_non_null(strstr(text, "symbolic link"));
+    assert_non_null(strstr(text, "after the link"));
+    close(kept);
+    (void)unlink(victim);
+}
+
+/* /dev/stderr is a link on Linux, and cannot be opened at all where it is a socket. */
+static void standard_streams_have_names(void **state)
+{
+    (void)state;
+    dr_log *log = NULL;
+    dora_error error;
+    int ends[2];
+    char text[256] = "";
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    const int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    const dora_err err = dr_log_new(&log, "/dev/stderr", false, 9, &error);
+    (void)dup2(kept, STDERR_FILENO);
+    assert_int_equal(err, DORA_OK);
+    dr_log_write(log, DR_LOG_INFO, "a", "to the standard error");
+    dr_log_free(log);
+    assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+    assert_non_null(strstr(text, "to the standard error"));
+    close(kept);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(dr_log_new(&log, "/dev/null", false, 9, &error), DORA_OK);
+    dr_log_free(log);
+}
+
+static void a_fifo_that_nobody_reads_holds_up_nothing(void **state)
+{
+    (void)state;
+    dr_log *log = NULL;
+    dora_error error;
+    char fifo[80];
+    (void)snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(dr_log_new(&log, fifo, false, 9, &error), DORA_EIO);
+    assert_non_null(strstr(error.msg, "a fifo that nobody reads"));
+    (void)unlink(fifo);
+}
+
 static void a_file_that_cannot_be_is_named(void **state)
 {
     (void)state;
@@ -324,6 +480,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_queue_is_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_moved_file_is_followed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_again_is_kept, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(lines_lost_on_a_full_disk_are_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_link_is_not_followed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_link_that_comes_later_is_not_followed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(standard_streams_have_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_fifo_that_nobody_reads_holds_up_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(printed_lines_are_joined_and_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reader_that_hangs_costs_lines_not_time, set_up,

@@ -221,6 +221,26 @@ static void test_replace(void **state)
     assert_int_equal(files_in_folder(), 2);            /* and nothing is left beside it */
 }
 
+static void test_a_link_of_another_user_is_not_followed(void **state)
+{
+    (void)state;
+    char link[256];
+    char path[256];
+    dora_error error;
+    (void)snprintf(path, sizeof path, "%s", in_folder("theirs.json"));
+    (void)snprintf(link, sizeof link, "%s", in_folder("theirs.link"));
+    umask(022);
+    assert_int_equal(dr_node_file_replace(path, text_slice("one!"), &error), DORA_OK);
+    assert_int_equal(symlink("theirs.json", link), 0);
+    if (lchown(link, 65534, 65534) != 0) {
+        skip(); /* only root can give a link away */
+    }
+    assert_int_equal(dr_node_file_replace(link, text_slice("two!"), &error), DORA_EIO);
+    assert_non_null(strstr(error.msg, "a symbolic link that another user made"));
+    assert_file(path, "one!", 0644);
+    assert_int_equal(unlink(link) + unlink(path), 0);
+}
+
 static void test_replace_refused(void **state)
 {
     (void)state;
@@ -327,10 +347,15 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write),        cmocka_unit_test(test_read),
-        cmocka_unit_test(test_read_refused), cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_replace),      cmocka_unit_test(test_replace_refused),
-        cmocka_unit_test(test_php_reads_it), cmocka_unit_test(test_put_when_nodes_change),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_read_refused),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_replace),
+        cmocka_unit_test(test_a_link_of_another_user_is_not_followed),
+        cmocka_unit_test(test_replace_refused),
+        cmocka_unit_test(test_php_reads_it),
+        cmocka_unit_test(test_put_when_nodes_change),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

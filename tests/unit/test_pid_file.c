@@ -123,6 +123,83 @@ static void places_where_none_can_be(void **state)
     dr_pid_files_remove(&files);
 }
 
+static void put(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "we");
+    assert_non_null(file);
+    (void)fputs(text, file);
+    fclose(file);
+}
+
+static void assert_text(const char *name, const char *expected)
+{
+    char text[512] = "";
+    FILE *file = fopen(name, "re");
+    assert_non_null(file);
+    (void)!fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    assert_string_equal(text, expected);
+}
+
+/* assert_refused: `path[0]` may not become a pid file, and the error says why. */
+static void assert_refused(const char *why)
+{
+    dr_pid_files files = {0};
+    dora_error error;
+    assert_int_equal(dr_pid_files_add(&files, path[0], &error), DORA_EIO);
+    assert_non_null(strstr(error.msg, path[0]));
+    assert_non_null(strstr(error.msg, why));
+    dr_pid_files_remove(&files);
+}
+
+static void a_link_is_not_followed(void **state)
+{
+    (void)state;
+    put(path[1], "4711\n"); /* even where it is a pid file that it leads to */
+    assert_int_equal(symlink(path[1], path[0]), 0);
+    assert_refused("is a symbolic link");
+    assert_text(path[1], "4711\n");
+    assert_int_equal(unlink(path[1]), 0);
+    assert_refused("is a symbolic link"); /* nor made where it leads to */
+    assert_int_not_equal(access(path[1], F_OK), 0);
+}
+
+static void a_hard_link_is_refused(void **state)
+{
+    (void)state;
+    put(path[1], "4711\n");
+    assert_int_equal(link(path[1], path[0]), 0);
+    assert_refused("hard links");
+    assert_text(path[1], "4711\n");
+}
+
+static void a_file_that_is_not_ours_is_not_emptied(void **state)
+{
+    (void)state;
+    char longer[300];
+    put(path[0], "name = value\n");
+    assert_refused("holds something else");
+    assert_text(path[0], "name = value\n");
+    put(path[0], "12 apples\n");
+    assert_refused("holds something else");
+    memset(longer, '7', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    put(path[0], longer);
+    assert_refused("holds something else");
+    assert_text(path[0], longer);
+}
+
+static void a_file_of_another_user_is_refused(void **state)
+{
+    (void)state;
+    put(path[0], "4711\n");
+    if (chown(path[0], 65534, 65534) != 0) {
+        skip(); /* only root can give a file away */
+    }
+    assert_refused("belongs to another user");
+    assert_text(path[0], "4711\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +207,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_servers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stale_one_is_replaced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_another_put_there_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_link_is_not_followed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_hard_link_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_is_not_ours_is_not_emptied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_of_another_user_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(places_where_none_can_be, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,16 @@ DORA_API void dora_reader_init(dora_reader *reader, dora_slice bytes);
  * DORA_ETOOBIG past 512 levels or the limit of members. dora_reader_offset then names the place. */
 DORA_API dora_err dora_reader_value(dora_reader *reader, dora_value *value);
 
+/* dora_stack_has_room says whether this thread's stack has room for 32 more levels of a function
+ * that recurses for each, as long as a level takes less than a kilobyte. Thread: any.
+ * dora_depth_fits asks it at each 32nd level: a function that recurses calls it at every one, and
+ * refuses the value where the answer is no. */
+DORA_API bool dora_stack_has_room(void);
+static inline bool dora_depth_fits(uint32_t depth)
+{
+    return depth % 32 != 31 || dora_stack_has_room();
+}
+
 /* dora_reader_key reads a key: an INT or a STRING. Errors: as dora_reader_value. */
 DORA_API dora_err dora_reader_key(dora_reader *reader, dora_value *key);
 

@@ -9,12 +9,17 @@
 #define DR_FRAME_BYTES_MAX_MAX (64u * 1024 * 1024)    /* a frame must fit a shared-memory block */
 #define DR_VALUE_DEPTH_MAX 512                        /* a reader may recurse: this is its stack */
 #define DR_VALUE_MEMBERS_MAX (1u << 20) /* array members of one body: bounds its cost */
+#define DR_SETTINGS_DEPTH_MAX 64        /* of configuration and node files: read on any stack */
 #define DR_API_NAME_MAX 255             /* names are compared and logged */
 #define DR_APIS_MAX 1024                /* apis of one W_M: each costs a task */
 #define DR_APP_APIS_MAX 4096            /* handlers of one application */
 #define DR_MSG_BYTES_MAX 8192           /* of a handler's error message */
 #define DR_SERIES_MAX 64                /* codes and types counted of one api; the rest in one */
 #define DR_TRACE_BYTES_MAX 256          /* W3C traceparent is 55 bytes */
+
+/* Threads. */
+#define DR_THREAD_STACK_BYTES (2u * 1024 * 1024) /* 512 levels take 200 KiB, 400 when sanitized */
+#define DR_STACK_ROOM_BYTES (48u * 1024) /* for the next 32 levels, and what is called from there */
 
 /* Between master and workers. */
 #define DR_POOLS_MAX 64          /* pools of one server */

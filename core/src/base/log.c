@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-
-#define DROPPED_LINE_MAX 256 /* the queue keeps this much for saying what is missing */
+#include "base/log_file.h"
+#include "base/threads.h"
 
 struct dr_log {
     pthread_mutex_t lock;
@@ -31,7 +31,8 @@ struct dr_log {
     bool is_cut;     /* the last write ended in the middle of a line */
     uint32_t level;
     uint64_t dropped;
-    uint64_t dropped_said;
+    uint64_t dropped_due;  /* of these: before the next line; the writer's own, as the next */
+    uint64_t dropped_said; /* of these: the file has a line that counts them */
     size_t len;
     uint64_t lines;
     size_t writing_len;
@@ -76,21 +77,18 @@ static uint64_t write_lines(dr_log *log, const char *data, size_t len)
     for (size_t i = wrote; i < len; i++) {
         lost += data[i] == '\n';
     }
+    if (log->is_cut && wrote > 0 && wrote < len && data[wrote] == '\n') {
+        lost--; /* its text is there; its end comes with the next line */
+    }
     return lost;
-}
-
-static int open_file(const char *file)
-{
-    return open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
 }
 
 static void reopen(dr_log *log)
 {
-    const int fd = open_file(log->file);
+    dora_error error;
+    const int fd = dr_log_file_open(log->file, &error);
     if (fd < 0) {
-        dr_log_write(log, DR_LOG_ERROR, "log",
-                     "log.file: cannot open %s again: %s; the old file is kept", log->file,
-                     strerror(errno));
+        dr_log_write(log, DR_LOG_ERROR, "log", "%s; the old file is kept", error.msg);
         return;
     }
     pthread_mutex_lock(&log->lock);
@@ -101,6 +99,41 @@ static void reopen(dr_log *log)
     }
     pthread_mutex_unlock(&log->lock);
     close(fd);
+    log->is_cut = false; /* that was in the other file */
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static dora_err to_line(const dr_log *log, const dr_log_entry *entry, dr_buf *line)
+{
+    return log->is_json ? dr_log_line_json(line, entry) : dr_log_line_text(line, entry);
+}
+
+/* say_dropped writes a line about those that are missing. They count as told once it has been
+ * written whole: on a full disk it is lost as they are. Thread: the writer's, without the lock. */
+static void say_dropped(dr_log *log)
+{
+    if (log->dropped_due <= log->dropped_said) {
+        return;
+    }
+    char text[64];
+    dr_buf line = {0};
+    const int len = snprintf(text, sizeof(text), "%llu lines were dropped",
+                             (unsigned long long)(log->dropped_due - log->dropped_said));
+    const dr_log_entry entry = {.level = DR_LOG_ERROR,
+                                .time_ns = now_ns(),
+                                .tag = {"log", 3},
+                                .pid = getpid(),
+                                .msg = {text, (size_t)len}};
+    if (to_line(log, &entry, &line) == DORA_OK && write_lines(log, line.data, line.len) == 0) {
+        log->dropped_said = log->dropped_due;
+    }
+    dr_buf_fini(&line);
 }
 
 /* write_queue writes what is queued, while others queue on. The lock is held. */
@@ -113,8 +146,12 @@ static void write_queue(dr_log *log)
     log->writing_lines = log->lines;
     log->len = 0;
     log->lines = 0;
+    const uint64_t dropped = log->dropped; /* what found no room behind these lines, too */
     pthread_mutex_unlock(&log->lock);
+    say_dropped(log);
     const uint64_t lost = write_lines(log, full, log->writing_len);
+    log->dropped_due = dropped + lost;
+    say_dropped(log);
     pthread_mutex_lock(&log->lock);
     log->dropped += lost;
     log->writing_len = 0;
@@ -140,6 +177,9 @@ static void *writer(void *argument)
             write_queue(log);
         }
     }
+    pthread_mutex_unlock(&log->lock);
+    say_dropped(log); /* there may be room by now */
+    pthread_mutex_lock(&log->lock);
     log->is_done = true;
     pthread_cond_broadcast(&log->changed);
     pthread_mutex_unlock(&log->lock);
@@ -165,13 +205,10 @@ dora_err dr_log_new(dr_log **log, const char *file, bool is_json, uint32_t level
             ? DORA_ENOMEM
             : DORA_OK;
     if (err == DORA_OK && file != NULL) {
-        self->fd = open_file(file);
-        if (self->fd < 0) {
-            err = dora_error_set(error, DORA_EIO, "log.file: cannot open %s: %s", file,
-                                 strerror(errno));
-        }
+        self->fd = dr_log_file_open(file, error);
+        err = self->fd < 0 ? DORA_EIO : DORA_OK;
     }
-    if (err == DORA_OK && pthread_create(&self->thread, NULL, writer, self) != 0) {
+    if (err == DORA_OK && dr_thread_start(&self->thread, writer, self) != 0) {
         err = dora_error_set(error, DORA_EIO, "cannot start the log's thread");
     }
     if (err != DORA_OK) {
@@ -222,59 +259,17 @@ void dr_log_free(dr_log *log)
     free(log);
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static dora_err to_line(const dr_log *log, const dr_log_entry *entry, dr_buf *line)
-{
-    return log->is_json ? dr_log_line_json(line, entry) : dr_log_line_text(line, entry);
-}
-
-/* put queues a line where it leaves `spared` bytes of room. The lock is held. */
-static bool put(dr_log *log, const dr_buf *line, size_t spared)
-{
-    if (log->len + line->len + spared > DR_LOG_BYTES_MAX) {
-        return false;
-    }
-    memcpy(log->queue + log->len, line->data, line->len);
-    log->len += line->len;
-    log->lines++;
-    return true;
-}
-
-/* say_dropped adds one line about those that are missing, when it fits. The lock is held. */
-static void say_dropped(dr_log *log)
-{
-    char text[64];
-    dr_buf line = {0};
-    const int len = snprintf(text, sizeof(text), "%llu lines were dropped",
-                             (unsigned long long)(log->dropped - log->dropped_said));
-    const dr_log_entry entry = {.level = DR_LOG_ERROR,
-                                .time_ns = now_ns(),
-                                .tag = {"log", 3},
-                                .pid = getpid(),
-                                .msg = {text, (size_t)len}};
-    if (to_line(log, &entry, &line) == DORA_OK && put(log, &line, 0)) {
-        log->dropped_said = log->dropped;
-    }
-    dr_buf_fini(&line);
-}
-
 static void add(dr_log *log, const dr_log_entry *entry)
 {
     dr_buf line = {0};
     const dora_err err = to_line(log, entry, &line);
     pthread_mutex_lock(&log->lock);
-    if (log->dropped > log->dropped_said &&
-        log->len + line.len + DROPPED_LINE_MAX * 2 <= DR_LOG_BYTES_MAX) {
-        say_dropped(log);
-    }
-    if (err != DORA_OK || !put(log, &line, DROPPED_LINE_MAX)) {
+    if (err != DORA_OK || log->len + line.len > DR_LOG_BYTES_MAX) {
         log->dropped++;
+    } else {
+        memcpy(log->queue + log->len, line.data, line.len);
+        log->len += line.len;
+        log->lines++;
     }
     pthread_cond_signal(&log->changed);
     pthread_mutex_unlock(&log->lock);

@@ -36,8 +36,9 @@ static const char *set_param(call_command *command, size_t index, const char *te
                              json_error_t *where)
 {
     const char *problem = NULL;
-    json_t *json = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, where);
-    if (json == NULL) {
+    json_t *json;
+    if (dr_json_parse(slice_of(text), DR_VALUE_DEPTH_MAX, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES,
+                      &json, where) != DORA_OK) {
         return where->text;
     }
     dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/mem.h"
+#include "wire/json.h"
 
 void dr_entry_fini(dr_entry *entry)
 {
@@ -192,8 +194,8 @@ dora_err dr_entry_read(dora_slice text, dr_entry *entry, dora_error *error)
     if (text.len > DR_ENTRY_BYTES_MAX) {
         return dora_error_set(error, DORA_EINVAL, "is longer than %u bytes", DR_ENTRY_BYTES_MAX);
     }
-    json_t *json = json_loadb(text.data, text.len, 0, &where);
-    if (json == NULL) {
+    json_t *json;
+    if (dr_json_parse(text, DR_SETTINGS_DEPTH_MAX, 0, &json, &where) != DORA_OK) {
         return dora_error_set(error, DORA_EINVAL, "is no JSON object: %s", where.text);
     }
     dora_err err = read_node(json_object_get(json, "node"), &entry->address, error);

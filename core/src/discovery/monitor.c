@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
+#include "base/signals.h"
 #include "base/title.h"
 #include "discovery/monitor_file.h"
 #include "discovery/redis_uv.h"
@@ -340,8 +341,8 @@ dora_err dora_monitor_run(const dora_monitor_options *options, dora_error *error
     if (self == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
     }
-    /* A Redis that is gone while it is written to is an error there, not the end. */
-    void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+    dr_signals before;
+    dr_signals_survive(&before);
     self->options = options;
     self->udp = -1;
     dr_notify_open(&self->notify);
@@ -355,7 +356,7 @@ dora_err dora_monitor_run(const dora_monitor_options *options, dora_error *error
         dr_notify_say(&self->notify, "STOPPING=1");
     }
     close_all(self);
-    (void)signal(SIGPIPE, before != SIG_ERR ? before : SIG_DFL);
+    dr_signals_restore(&before);
     dr_free(self);
     return err;
 }

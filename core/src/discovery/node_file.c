@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "wire/json.h"
 
@@ -233,8 +234,9 @@ dora_err dr_node_file_read(dora_slice text, dr_roster *roster, dora_error *error
                               "this is the PHP form; the JSON form is expected here, which `dora "
                               "monitor --out nodes.json` writes");
     }
-    json_t *json = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, &where);
-    if (json == NULL) {
+    json_t *json;
+    if (dr_json_parse(text, DR_SETTINGS_DEPTH_MAX, JSON_REJECT_DUPLICATES, &json, &where) !=
+        DORA_OK) {
         return dora_error_set(error, DORA_EINVAL, "line %d, column %d: %s", where.line,
                               where.column, where.text);
     }
@@ -342,6 +344,11 @@ static int replace(const char *path, dora_slice text, const struct stat *before)
 dora_err dr_node_file_replace(const char *path, dora_slice text, dora_error *error)
 {
     struct stat before;
+    if (lstat(path, &before) == 0 && S_ISLNK(before.st_mode) && before.st_uid != geteuid() &&
+        before.st_uid != 0) {
+        return dora_error_set(
+            error, DORA_EIO, "cannot write %s: it is a symbolic link that another user made", path);
+    }
     const bool is_there = stat(path, &before) == 0;
     if (is_there && !S_ISREG(before.st_mode)) {
         return dora_error_set(error, DORA_EIO, "cannot write %s: it is no regular file", path);

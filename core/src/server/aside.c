@@ -1,10 +1,18 @@
 /* aside.c: heavy work on one body in libuv's thread pool. */
 #include "server/aside.h"
 
+#include "base/threads.h"
+
+static void work_here(void *argument)
+{
+    dr_aside *self = argument;
+    self->work(self);
+}
+
+/* libuv's threads have the stack that the system gives; bodies may be nested deeply. */
 static void work(uv_work_t *request)
 {
-    dr_aside *self = request->data;
-    self->work(self);
+    dr_thread_lend(work_here, request->data);
 }
 
 static void unlink_aside(dr_aside *self)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "discovery/address.h"
 #include "server/problem.h"
+#include "wire/json.h"
 
 #define CONFIG_BYTES_MAX (4u * 1024 * 1024) /* a file written by hand is far below */
 #define POOL_NAME_MAX 64                    /* it is part of process names and log lines */
@@ -405,8 +406,9 @@ dora_err dr_config_parse(dr_config *config, dora_slice text, const char *path, d
         r.problems = &local;
     }
     dr_problem_clear(r.problems);
-    json_t *json = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, &where);
-    if (json == NULL) {
+    json_t *json;
+    if (dr_json_parse(text, DR_SETTINGS_DEPTH_MAX, JSON_REJECT_DUPLICATES, &json, &where) !=
+        DORA_OK) {
         return dora_error_set(r.problems, DORA_ECONFIG, "%s:%d:%d: %s", path, where.line,
                               where.column, where.text);
     }

@@ -2,6 +2,7 @@
 #include "server/lane.h"
 
 #include "base/clock.h"
+#include "base/threads.h"
 #include "server/repeat.h"
 
 #define DRAIN_MS 20u
@@ -149,7 +150,7 @@ static void *run(void *user)
 
 dora_err dr_lane_start(dr_lane *lane, dora_error *error)
 {
-    if (pthread_create(&lane->thread, NULL, run, lane) != 0) {
+    if (dr_thread_start(&lane->thread, run, lane) != 0) {
         return dora_error_set(error, DORA_EIO, "cannot start a reactor's thread");
     }
     lane->has_thread = true;

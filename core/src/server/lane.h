@@ -87,6 +87,7 @@ struct dr_server {
     _Atomic uint32_t lanes_ended;
     _Atomic dr_phase phase;
     int64_t start_time; /* Unix seconds */
+    uint64_t start_ms;  /* of a clock that nobody sets (base/clock.h) */
     uint16_t tcp_port;  /* that is listened on */
     uint16_t http_port;
     uint64_t files; /* descriptors that each process of the pools may have */

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <dora/dora.h>
 
@@ -99,14 +98,13 @@ static const char *pool_name(const page *self, uint32_t pool)
 static void put_process(page *self)
 {
     const int64_t start = self->server->start_time;
-    const int64_t now = (int64_t)time(NULL);
     char why[128];
     head(self, "dora_build_info", "gauge", "The version of Dora that runs; always 1.");
     put(self, "dora_build_info{version=\"%s\"} 1\n", DORA_VERSION);
     one(self, "process_start_time_seconds", "gauge", "When the server started, in Unix time.",
         (uint64_t)start);
     one(self, "dora_uptime_seconds", "gauge", "How long the server has been running.",
-        now > start ? (uint64_t)(now - start) : 0);
+        dr_stat_uptime_s(self->server));
     one(self, "dora_ready", "gauge", "1 while the server takes calls, as /readyz says.",
         dr_stat_is_ready(self->server, why, sizeof(why)));
     one(self, "dora_reactors", "gauge", "Threads that serve connections.",

@@ -10,14 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OPEN_TRIES_MAX 100 /* each needs another server that ended just now */
+#define PID_FILE_BYTES_MAX 256 /* a process id, and what others' servers write behind it */
+#define OPEN_TRIES_MAX 100     /* each needs another server that ended just now */
 
 /* is_same says whether the open file still is the one of that name. */
 static bool is_same(int fd, const char *path)
 {
     struct stat open_file;
     struct stat named;
-    return fstat(fd, &open_file) == 0 && stat(path, &named) == 0 &&
+    return fstat(fd, &open_file) == 0 && lstat(path, &named) == 0 &&
            open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 
@@ -29,18 +30,58 @@ static long number_in(int fd)
     return strtol(text, NULL, 10);
 }
 
+/* is_pid_file says whether a file is empty, or short with a number alone in its first line. */
+static bool is_pid_file(int fd)
+{
+    char text[PID_FILE_BYTES_MAX + 2];
+    const ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+    if (len <= 0 || len > PID_FILE_BYTES_MAX) {
+        return len == 0;
+    }
+    text[len] = '\0';
+    const size_t digits = strspn(text, "0123456789");
+    return digits > 0 && (text[digits] == '\n' || text[digits] == '\0');
+}
+
+/* refusal says why an open file may not become a pid file; NULL: it may. In a folder of many, a
+ * name that somebody else has put there must harm nothing. */
+static const char *refusal(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0) {
+        return strerror(errno);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return "is no regular file";
+    }
+    if (status.st_uid != geteuid()) {
+        return "belongs to another user; remove it, or name another file";
+    }
+    if (status.st_nlink > 1) {
+        return "has other names, too (hard links); remove it, or name another file";
+    }
+    return is_pid_file(fd) ? NULL : "holds something else; remove it, or name another file";
+}
+
 /* open_locked opens and locks the file of that name. */
 static dora_err open_locked(const char *path, int *result, dora_error *error)
 {
     for (int tries = 0; tries < OPEN_TRIES_MAX; tries++) {
-        struct stat status;
-        const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+        const int fd =
+            open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, 0644);
+        if (fd < 0 && errno == ELOOP) {
+            return dora_error_set(error, DORA_EIO,
+                                  "pid_file: %s is a symbolic link, which is not followed; remove "
+                                  "it, or name the file itself",
+                                  path);
+        }
         if (fd < 0) {
             break;
         }
-        if (fstat(fd, &status) == 0 && !S_ISREG(status.st_mode)) {
+        const char *why_not = refusal(fd);
+        if (why_not != NULL) {
             close(fd);
-            return dora_error_set(error, DORA_EIO, "pid_file: %s is no regular file", path);
+            return dora_error_set(error, DORA_EIO, "pid_file: %s %s", path, why_not);
         }
         if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
             const bool is_held = errno == EWOULDBLOCK;

@@ -17,6 +17,7 @@ typedef struct dr_pid_files {
 
 /* dr_pid_files_add writes this process's id to `path` (NULL: does nothing) and locks the file. A
  * file that nobody has locked is stale, whatever process its number means today, and is replaced.
+ * A link, what another user owns and what holds anything else are refused, and stay as they are.
  * Errors: DORA_EIO, which names the file, and the server that holds it; DORA_ENOMEM. */
 dora_err dr_pid_files_add(dr_pid_files *files, const char *path, dora_error *error);
 

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/signals.h"
 #include "base/title.h"
 #include "server/daemon.h"
 #include "server/lane.h"
@@ -181,11 +183,14 @@ dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_erro
 {
     int ready_fd = -1;
     dr_notify notify;
+    dr_signals signals;
     open_standard_files();
+    dr_signals_survive(&signals);
     dr_notify_open(&notify); /* before a fork: the variables name this process */
     dora_err err = config->daemonize ? dr_daemon_fork(&ready_fd, error) : DORA_OK;
     dr_server *server = err == DORA_OK ? calloc(1, sizeof(*server)) : NULL;
     if (server == NULL) {
+        dr_signals_restore(&signals);
         dr_notify_close(&notify);
         return err != DORA_OK ? err : dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
@@ -194,6 +199,7 @@ dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_erro
     server->config = config;
     server->host = host;
     server->start_time = (int64_t)time(NULL);
+    server->start_ms = dr_clock_ms();
     server->ready_fd = ready_fd;
     dr_title_set("dora: master");
     dr_memory_keep();
@@ -204,5 +210,6 @@ dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_erro
     unmake(server);
     dr_notify_close(&server->service.notify);
     free(server);
+    dr_signals_restore(&signals);
     return err;
 }

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <dora/dora.h>
@@ -64,6 +63,11 @@ void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers)
     pthread_mutex_unlock(&pool->lock);
     uint32_t waiting;
     numbers->is_hung = dr_pool_is_hung(pool, dr_clock_ns(), &waiting);
+}
+
+uint64_t dr_stat_uptime_s(const dr_server *server)
+{
+    return (dr_clock_ms() - server->start_ms) / 1000;
 }
 
 static void sum_lanes(dr_server *server, dr_totals *totals)
@@ -282,7 +286,6 @@ static void put_log(dora_writer *writer, dr_log *log)
 
 void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
 {
-    const int64_t now = (int64_t)time(NULL);
     atomic_store(&server->memory_is_wanted, true);
     dr_totals totals = {0};
     dr_pool_numbers numbers[DR_POOLS_MAX];
@@ -303,8 +306,7 @@ void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
     dr_stat_put(writer, "worker_request_count", totals.handled);
     put_text(writer, "version", DORA_VERSION);
     dr_stat_put(writer, "pid", (uint64_t)getpid());
-    dr_stat_put(writer, "uptime_s",
-                now > server->start_time ? (uint64_t)(now - server->start_time) : 0);
+    dr_stat_put(writer, "uptime_s", dr_stat_uptime_s(server));
     dr_stat_put(writer, "reactors", server->lane_count);
     dr_stat_put(writer, "bytes_in", totals.bytes_in);
     dr_stat_put(writer, "bytes_out", totals.bytes_out);

@@ -35,6 +35,9 @@ typedef struct dr_pool_numbers {
     bool is_hung;
 } dr_pool_numbers;
 
+/* dr_stat_uptime_s is how long the server has been running, whatever the time of day does. */
+uint64_t dr_stat_uptime_s(const struct dr_server *server);
+
 /* dr_stat_totals sums them up; each is exact for itself. dr_stat_pool takes those of one pool.
  * Thread: any. */
 void dr_stat_totals(struct dr_server *server, dr_totals *totals);

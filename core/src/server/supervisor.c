@@ -218,7 +218,6 @@ static dora_err start_crews(dr_server *server, dora_error *error)
 dora_err dr_supervise(dr_server *server, dora_error *error)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-    (void)signal(SIGPIPE, SIG_IGN);
     uv_async_init(&server->loop, &server->attention, on_attention);
     uv_timer_init(&server->loop, &server->housekeeping);
     dr_reload_init(server);

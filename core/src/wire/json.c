@@ -274,11 +274,14 @@ static dora_err read_members(dora_reader *reader, size_t count, const place *her
     return err;
 }
 
-/* Recursion is bounded by the reader's depth. */
+/* Recursion is bounded by the reader's depth, and by the stack of whoever calls. */
 static dora_err read_json(dora_reader *reader, const place *here, json_t **json, dora_error *error)
 {
     dora_value value;
     dora_err err = dora_reader_value(reader, &value);
+    if (err == DORA_OK && value.type == DORA_ARRAY && !dora_depth_fits(reader->depth)) {
+        err = DORA_ETOOBIG;
+    }
     if (err != DORA_OK) {
         return refuse_value(reader, err, error);
     }

@@ -6,6 +6,13 @@
 
 #include "base/buf.h"
 
+/* dr_json_parse is jansson's json_loadb (`flags` are its own) for texts of at most `levels_max`
+ * levels and DR_VALUE_MEMBERS_MAX members, which bounds its recursion and its memory.
+ * Ownership: gives `*json`, json_decref frees it; NULL on error.
+ * Errors: DORA_EPROTO, DORA_ETOOBIG, `where` naming the place; DORA_ENOMEM. */
+dora_err dr_json_parse(dora_slice text, uint32_t levels_max, size_t flags, json_t **json,
+                       json_error_t *where);
+
 /* dr_json_to_value writes one JSON value; `{}` and `[]` become the same empty array.
  * Errors: those of the writer, which keeps them. */
 dora_err dr_json_to_value(const json_t *json, dora_writer *writer);

@@ -141,7 +141,7 @@ static void put_object(dump *state, const json_t *json)
 static void put_value(dump *state, const json_t *json)
 {
     char text[DR_INT_TEXT_MAX];
-    if (state->depth > DUMP_DEPTH_MAX) {
+    if (state->depth > DUMP_DEPTH_MAX || !dora_depth_fits((uint32_t)state->depth)) {
         state->err = DORA_ETOOBIG;
         return;
     }

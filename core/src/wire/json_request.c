@@ -12,48 +12,24 @@ static dora_err refuse(dora_error *error, dora_err err, int64_t code, const char
     return err;
 }
 
-/* has_too_many looks at what separates values, before a tree is made of them that takes much more
- * memory than the text. */
-static bool has_too_many(dora_slice text)
-{
-    size_t members = 0;
-    bool is_string = false;
-    for (size_t i = 0; i < text.len; i++) {
-        const char c = text.data[i];
-        if (is_string) {
-            i += c == '\\' ? 1 : 0;
-            is_string = c != '"';
-        } else if (c == '"') {
-            is_string = true;
-        } else {
-            members += c == ',' || c == '[' || c == '{' ? 1 : 0;
-        }
-    }
-    return members > DR_VALUE_MEMBERS_MAX;
-}
-
 dora_err dr_json_load(dora_slice text, json_t **json, dora_error *error)
 {
     json_error_t where;
-    *json = NULL;
-    if (has_too_many(text)) {
-        return refuse(error, DORA_ETOOBIG, DORA_CODE_BAD_BODY, "JSON with too many members");
-    }
-    *json = json_loadb(text.data != NULL ? text.data : "", text.len,
-                       JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
-    if (*json != NULL) {
+    const dora_err err =
+        dr_json_parse(text, DR_VALUE_DEPTH_MAX, JSON_DECODE_ANY | JSON_ALLOW_NUL, json, &where);
+    if (err == DORA_OK) {
         return DORA_OK;
     }
-    if (json_error_code(&where) == json_error_out_of_memory) {
+    if (err == DORA_ENOMEM) {
         return refuse(error, DORA_ENOMEM, DORA_CODE_OVERLOADED, "out of memory");
     }
-    dora_error_set(error, DORA_EPROTO, "malformed JSON at line %d, column %d: %s", where.line,
-                   where.column, where.text);
+    dora_error_set(error, err, "malformed JSON at line %d, column %d: %s", where.line, where.column,
+                   where.text);
     if (error != NULL) {
         error->code = DORA_CODE_BAD_BODY;
         error->offset = where.position > 0 ? (size_t)where.position : 0;
     }
-    return DORA_EPROTO;
+    return err;
 }
 
 dora_err dr_json_encode(const json_t *json, size_t bytes_max, dr_buf *out, dora_error *error)
