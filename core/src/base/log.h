@@ -21,9 +21,10 @@ enum {
  * for the disk or the terminal. What does not fit is dropped and counted in the log itself. */
 typedef struct dr_log dr_log;
 
-/* dr_log_new starts the writer. `file` NULL: stderr; else as base/log_file.h opens it. Levels above `level` are dropped, except
- * errors, emergencies and exceptions. Errors: DORA_EIO names the key and the file. dr_log_free
- * writes out what is queued, within a second, and ends the thread; NULL is fine. */
+/* dr_log_new starts the writer. `file` NULL: stderr; else as base/log_file.h opens it. Levels above
+ * `level` are dropped, except errors, emergencies and exceptions. Errors: DORA_EIO names the key
+ * and the file. dr_log_free writes out what is queued, within a second, and ends the thread; NULL
+ * is fine. */
 dora_err dr_log_new(dr_log **log, const char *file, bool is_json, uint32_t level,
                     dora_error *error);
 void dr_log_free(dr_log *log);
