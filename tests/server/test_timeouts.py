@@ -1,15 +1,18 @@
-"""The caller's time ends the wait over HTTP; the handler runs on, and its result is dropped, or
-kept for those who ask again."""
+"""The caller's time ends the wait: over HTTP the server ends it, other clients end it by themselves.
+The handler runs on, and its result is dropped, or kept for those who ask again."""
 
+import asyncio
 import json
 import os
+import subprocess
 import threading
 import time
 
 import pytest
 
+import dora
 from support import v1, web
-from support.server import Server, python_pool, wait_until
+from support.server import Server, environment, program, python_pool, wait_until
 
 LISTEN = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}
 LONG = 20  # seconds that nothing here may take
@@ -128,34 +131,35 @@ def test_one_joins_and_the_first_gives_up(server, held):
 
 
 def test_many_with_times_of_their_own(server, held):
-    """Those whose time is over first are answered first, in whatever order they came; those that
-    leave before are forgotten."""
+    """Whose time is over is answered, however many others wait longer, or have left."""
     param, mark, let_go = held
-    times = [900, 200, 700, 300, 500, 250, 800, 400]
-    order, answers = [], {}
-    lock = threading.Lock()
+    param = {**param, "mark": ""}
+    body = json.dumps(param).encode()
+    answers = {}
 
-    def ask(time_ms):
+    def ask(number, time_ms):
         with web.Web(server.http, LONG) as conn:
-            answer = conn.call("/wait", {**param, "mark": ""}, "?timeout=%d" % time_ms)
-        with lock:
-            order.append(time_ms)
-            answers[time_ms] = answer
+            answers[number] = conn.call("/wait", param, "?timeout=%d" % time_ms)
 
-    body = json.dumps({**param, "mark": ""}).encode()
     leavers = [web.raw(server.http, b"POST /call/wait?timeout=%d HTTP/1.1\r\nHost: x\r\n"
-                                    b"Content-Length: %d\r\n\r\n%s" % (350 + n, len(body), body))
-               for n in range(5)]
-    threads = [threading.Thread(target=ask, args=(each,)) for each in times]
-    for thread in threads:
+                                    b"Content-Length: %d\r\n\r\n%s" % (60000 - n, len(body), body))
+               for n in range(20)]
+    patient = [threading.Thread(target=ask, args=(n, 60000 + n % 3 * 1000)) for n in range(10)]
+    hasty = [threading.Thread(target=ask, args=(n, 500 - n)) for n in range(100, 120)]
+    for thread in hasty[::2] + patient + hasty[1::2]:
         thread.start()
-    for each in leavers:
+    for each in leavers[::2]:
         each.close()
-    for thread in threads:
+    for thread in hasty:
         thread.join(LONG)
-    assert {status for status, _ in answers.values()} == {504}
-    assert sorted(order) == sorted(times)
+    assert {answers[n][0] for n in range(100, 120)} == {504}
+    assert set(answers) == set(range(100, 120))
     let_go()
+    for thread in patient:
+        thread.join(LONG)
+    assert {answers[n][0] for n in range(10)} == {200}
+    for each in leavers[1::2]:
+        each.close()
     assert wait_until(lambda: running(server) == 0)
 
 
@@ -163,3 +167,67 @@ def test_a_time_that_is_over_at_once(server):
     with web.Web(server.http, LONG) as conn:
         status, body = conn.call("/echo", 1, "?timeout=0")
         assert (status, body["error"]["code"]) == (504, 100202)
+
+
+# Clients of frames have a clock of their own.
+
+PHP = """
+$client = new Dora\\Client($argv[1], ['timeout' => 0.2]);
+try {
+    $client->call('/wait', json_decode($argv[2], true));
+} catch (Dora\\TimeoutException $e) {
+    echo $e->getCode();
+}
+"""
+PHP_OLD = """
+[$ip, $port] = explode(':', $argv[1]);
+$config = ['app' => [['ip' => $ip, 'port' => (int) $port]]];
+$client = new DoraRPC\\Client($config);
+$client->changeMode(['type' => 1, 'group' => 'app']);
+$answer = $client->singleAPI('/wait', json_decode($argv[2], true));
+echo $answer['code'];
+"""
+
+
+def ask_by_python(address, param):
+    with pytest.raises(dora.TimeoutError) as caught:
+        dora.Client(address, timeout=0.2).call("/wait", param)
+    return caught.value.code
+
+
+def ask_by_asyncio(address, param):
+    async def ask():
+        async with dora.AsyncClient(address, timeout=0.2) as client:
+            with pytest.raises(dora.TimeoutError) as caught:
+                await client.call("/wait", param)
+            return caught.value.code
+
+    return asyncio.run(ask())
+
+
+def ask_by_c(address, param):
+    done = subprocess.run([program(), "call", address, "/wait", json.dumps(param), "--timeout",
+                           "0.2"], env=environment(), capture_output=True, text=True, timeout=LONG)
+    assert done.returncode == 4
+    return int("100009" in done.stderr) * 100009
+
+
+def run_php(script, address, param):
+    words = [os.environ.get("DORA_PHP", "php"), "-n", "-d",
+             "extension=" + os.environ["DORA_PHP_EXTENSION"], "-d", "dora.timeout=0.2"]
+    done = subprocess.run([*words, "-r", script, "--", address, json.dumps(param)],
+                          env=environment(), capture_output=True, text=True, timeout=LONG)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("ask", [
+    ask_by_python, ask_by_asyncio, ask_by_c,
+    lambda *asked: run_php(PHP, *asked), lambda *asked: run_php(PHP_OLD, *asked)],
+    ids=["python", "asyncio", "c", "php", "dorarpc"])
+def test_clients_of_frames_stop_waiting(server, held, ask):
+    param, mark, let_go = held
+    assert ask(server.address, param) == 100009
+    assert os.path.exists(mark) and running(server) >= 1
+    let_go()
+    assert wait_until(lambda: running(server) == 0)
