@@ -1,4 +1,4 @@
-"""The caller's time ends the wait: over HTTP the server ends it, other clients end it by themselves.
+"""The caller's time ends the wait: over HTTP the server ends it, other clients do so themselves.
 The handler runs on, and its result is dropped, or kept for those who ask again."""
 
 import asyncio

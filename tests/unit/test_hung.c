@@ -1,5 +1,6 @@
-/* Pools and workers that make no progress: who is told of, who is ended, and who is left alone. The
- * workers are processes that do nothing; what they would have done is written for them. */
+/* test_hung.c: pools and workers that make no progress: who is told of, who is ended, and who is
+ * left alone. The workers are processes that do nothing; what they would have done is written for
+ * them. */
 #include "unit.h"
 
 #include <signal.h>
@@ -224,6 +225,29 @@ static void limits_by_type(void **state)
     run_past_the_limit(DR_TYPE_AM_M, LIMIT_MS, true);
 }
 
+/* Of several tasks at a time, accepted work that may run as long as it likes hides nobody behind
+ * it. */
+static void accepted_work_is_not_the_reason(void **state)
+{
+    (void)state;
+    setting at;
+    set_up(&at, 0, 0);
+    at.pool.limits.concurrency = 8;
+    dr_dispatch_worker_retire(&at.pool, at.slots[1]);
+    const uint64_t now_ns = dr_clock_ns();
+    const uint32_t accepted = submit(&at, DR_TYPE_AM_S, "/t");
+    (void)take(&at, at.slots[0]);
+    at.pool.records[accepted].handed_ns = now_ns - 10 * LIMIT_MS * MS;
+    (void)dr_dispatch_tick(&at.pool, now_ns + 5 * MS);
+    assert_false(at.pool.slots[at.slots[0]].overran);
+    const uint32_t waited_for = submit(&at, DR_TYPE_W_S, "/t");
+    assert_int_equal(take(&at, at.slots[0]), waited_for);
+    at.pool.records[waited_for].handed_ns = now_ns - 2 * LIMIT_MS * MS;
+    (void)dr_dispatch_tick(&at.pool, now_ns + 10 * MS);
+    assert_true(at.pool.slots[at.slots[0]].overran);
+    tear_down(&at);
+}
+
 /* silent_worker leaves worker 0 awake after its first task, of a type. */
 static void silent_worker(setting *at, dr_call_type type)
 {
@@ -327,6 +351,7 @@ int main(void)
         cmocka_unit_test(one_that_ends_is_progress),
         cmocka_unit_test(a_pool_that_is_not_looked_at),
         cmocka_unit_test(limits_by_type),
+        cmocka_unit_test(accepted_work_is_not_the_reason),
         cmocka_unit_test(a_worker_that_does_not_come_back),
         cmocka_unit_test(what_it_was_given_meanwhile_is_not_lost),
         cmocka_unit_test(workers_that_are_left_alone),

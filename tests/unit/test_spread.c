@@ -559,41 +559,6 @@ static void a_limit_kills_for_those_past_it(void **state)
     tear_down(&at);
 }
 
-/* Accepted work that may run as long as it likes hides nobody behind it. */
-static void accepted_work_is_not_the_reason(void **state)
-{
-    (void)state;
-    setting at;
-    tally told = {0};
-    set_up(&at, 1, 8, 1000);
-    const uint32_t slot = add_worker(&at);
-    const pid_t pid = fork();
-    if (pid == 0) {
-        pause();
-        _exit(0);
-    }
-    at.pool.slots[slot].pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    const uint64_t now_ns = dr_clock_ns();
-    const uint32_t accepted = submit_null(&at);
-    (void)start_running(&at, slot);
-    at.pool.records[accepted].type = DR_TYPE_AM_S;
-    at.pool.records[accepted].handed_ns = now_ns - 9000000000u;
-    (void)dr_dispatch_tick(&at.pool, now_ns + 5000000u);
-    assert_false(at.pool.slots[slot].overran);
-    const uint32_t waited_for = submit_null(&at);
-    (void)start_running(&at, slot);
-    at.pool.records[waited_for].handed_ns = now_ns - 1100000000u;
-    (void)dr_dispatch_tick(&at.pool, now_ns + 10000000u);
-    assert_true(at.pool.slots[slot].overran);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
-    dr_dispatch_worker_died(&at.pool, slot);
-    (void)dr_dispatch_collect(&at.pool, 0, on_outcome, &told);
-    assert_int_equal(told.overran, 1);
-    assert_int_equal(told.died, 1);
-    close(at.pool.slots[slot].pidfd);
-    tear_down(&at);
-}
-
 static void rings_hold_what_a_worker_may_hold(void **state)
 {
     (void)state;
@@ -628,7 +593,6 @@ int main(void)
         cmocka_unit_test(a_blocked_loop_is_relieved_where_others_have_room),
         cmocka_unit_test(waiting_tasks_do_not_make_a_worker_slow),
         cmocka_unit_test(a_limit_kills_for_those_past_it),
-        cmocka_unit_test(accepted_work_is_not_the_reason),
         cmocka_unit_test(rings_hold_what_a_worker_may_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
