@@ -86,14 +86,17 @@ static dora_err calls_add(php_dora_calls *calls, zend_string *key, zval *entry, 
             form == PHP_DORA_MAPS ? "['name' => , 'param' => ]" : "[name, param]", ZSTR_VAL(key));
         return DORA_EINVAL;
     }
-    dora_err err = php_dora_param(param, ZSTR_VAL(key), &encoded, problem);
+    ZVAL_DEREF(entry);
+    bool is_whole = form == PHP_DORA_MAPS && zend_hash_num_elements(Z_ARRVAL_P(entry)) > 2;
+    dora_err err = php_dora_param(is_whole ? entry : param, ZSTR_VAL(key), &encoded, problem);
     if (err != DORA_OK) {
         return err;
     }
     smart_str_appendl(params, encoded.data, encoded.len);
     calls->items[at] = (dora_call){.key = {ZSTR_VAL(key), ZSTR_LEN(key)},
                                    .name = {Z_STRVAL_P(name), Z_STRLEN_P(name)},
-                                   .param = {NULL, encoded.len}};
+                                   .param = {NULL, encoded.len},
+                                   .is_whole = is_whole};
     php_dora_param_done(encoded);
     return DORA_OK;
 }

@@ -94,8 +94,11 @@ namespace DoraRPC {
      */
     class Client
     {
-        /** @param array $config group => list of ['ip' => , 'port' => ], as the node file has it */
-        public function __construct(array $config) {}
+        /**
+         * @param array $serverConfig group => list of ['ip' => , 'port' => ], as a node file has.
+         *     Any array that is not empty is taken: a group is looked at when it is used.
+         */
+        public function __construct(array $serverConfig) {}
 
         /**
          * Chooses the servers: ['type' => 1, 'group' => ] for any of a group, or
@@ -189,7 +192,7 @@ namespace DoraRPC {
          * Gives the frame of a message for "tcp", JSON for "http".
          * @param array $data has the 32 bytes of `guid`
          * @param string $type
-         * @return string
+         * @return string|array an envelope with code 100006 for another type
          */
         public static function packEncode($data, $type = "tcp") {}
 

@@ -1,8 +1,8 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: b682e3250e0b71965c5cfded1b346dacfe13610f */
+ * Stub hash: 8e8b7bb060c9863eb61eaed02e84b3870c8db41e */
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_Client___construct, 0, 0, 1)
-	ZEND_ARG_TYPE_INFO(0, config, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, serverConfig, IS_ARRAY, 0)
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_Client_changeMode, 0, 0, 1)

@@ -14,16 +14,17 @@ namespace DoraRPC {
         /**
          * @param string $ip UDP is bound there; packets are ignored
          * @param int $port
-         * @param array $discovery ['discovery' => list of ['ip' => , 'port' => ], 'config' => path
+         * @param array $config ['discovery' => list of ['ip' => , 'port' => ], 'config' => path
          *     of the node file, 'log' => ['log_path' => folder of biz.log, 'log_level' => ]];
-         *     "password" and "database" of a Redis may be there, too. In the older form the list.
-         * @param string|null $config of the older form: path of the node file
+         *     "password" and "database" of a Redis may be there, too. Older forms start here:
+         *     ['Discovery' => , 'Config' => , 'Log' => ], or the list alone.
+         * @param string|null $file of the oldest form: path of the node file
          */
         public function __construct(
             $ip = "0.0.0.0",
             $port = 9569,
-            $discovery = [],
-            $config = null
+            $config = [],
+            $file = null
         ) {}
 
         /**
@@ -31,5 +32,20 @@ namespace DoraRPC {
          * @return void
          */
         public function start() {}
+
+        /**
+         * Was a step of start(): does nothing.
+         * @return void
+         */
+        public function discovery() {}
+
+        /**
+         * Was told of packets, which are ignored: does nothing.
+         * @param mixed $server
+         * @param mixed $data
+         * @param mixed $client_info
+         * @return void
+         */
+        public function onPacket($server, $data, $client_info) {}
     }
 }

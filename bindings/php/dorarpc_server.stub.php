@@ -26,8 +26,19 @@ namespace DoraRPC {
          * @param string $ip
          * @param int $port
          * @param int $httpport
+         * @param array $groupConfig of Server: ['list' => names of groups]
+         * @param array $reportConfig of Server: list of ['ip' => , 'port' => ] of Redis
          */
-        final public function __construct($ip = "0.0.0.0", $port = 9567, $httpport = 9566) {}
+        final public function __construct(
+            $ip = "0.0.0.0",
+            $port = 9567,
+            $httpport = 9566,
+            $groupConfig = [],
+            $reportConfig = []
+        ) {}
+
+        /** For programs that call parent::__destruct(): does nothing. */
+        public function __destruct() {}
 
         /**
          * Runs in the constructor: in the master and in each zygote.
@@ -56,16 +67,16 @@ namespace DoraRPC {
          * @param array $config http, tcp, dora, each an array
          * @return static
          */
-        public function configure($config) {}
+        public function configure(array $config) {}
 
         /**
          * Says which groups this server belongs to, and the Redis servers to report to.
-         * @param array $groups names
+         * @param array $group names
          * @param array $report lists of ['ip' => , 'port' => ], or one such list; "password" and
          *     "database" may be there, too
          * @return static
          */
-        public function discovery($groups, $report) {}
+        public function discovery(array $group, array $report) {}
 
         /**
          * Starts the server with this file as its application; comes back when it has stopped.
@@ -78,6 +89,75 @@ namespace DoraRPC {
          * @return string
          */
         protected function getLocalIp() {}
+
+        /**
+         * Was called by Swoole, like the others here that begin with `on`: does nothing.
+         * @param mixed $arguments
+         * @return void
+         */
+        final public function onStart(...$arguments) {}
+
+        /**
+         * @param mixed $arguments
+         * @return void
+         */
+        final public function onManagerStart(...$arguments) {}
+
+        /**
+         * @param mixed $arguments
+         * @return void
+         */
+        final public function onWorkerStart(...$arguments) {}
+
+        /**
+         * @param mixed $arguments
+         * @return void
+         */
+        final public function onReceive(...$arguments) {}
+
+        /**
+         * @param mixed $arguments
+         * @return void
+         */
+        final public function onRequest(...$arguments) {}
+
+        /**
+         * @param mixed $arguments
+         * @return void
+         */
+        final public function onTask(...$arguments) {}
+
+        /**
+         * @param mixed $arguments
+         * @return void
+         */
+        final public function onFinish(...$arguments) {}
+
+        /**
+         * @param mixed $arguments
+         * @return void
+         */
+        final public function onHttpFinished(...$arguments) {}
+
+        /**
+         * @param mixed $arguments
+         * @return void
+         */
+        final public function onWorkerError(...$arguments) {}
+    }
+
+    /**
+     * The server class of releases 0.4.6 to 0.4.15, also known as DoraRPCServer. A program that
+     * calls no start() is served by the constructor, which comes back when the server stopped.
+     * @not-serializable
+     */
+    abstract class Server extends BackEndServer
+    {
+        /** @var array Settings with the names of httpConfig; they count like those. */
+        protected $externalConfig = [];
+
+        /** @var array */
+        protected $externalHttpConfig = [];
     }
 
     /**
@@ -140,6 +220,12 @@ namespace DoraRPC {
         /** @var int */
         private static $level = 4;
 
+        /** @var mixed The original's own; here nothing looks at them. */
+        public static $logagent = null;
+
+        /** @var mixed */
+        public static $table = null;
+
         /**
          * Adds a record. Errors, emergencies and exceptions are always kept.
          * @param int $level 1 to 9: DoraConst::LOG_TYPE_...
@@ -171,5 +257,11 @@ namespace DoraRPC {
          * @return void
          */
         public static function init($path = "", $table = null) {}
+
+        /**
+         * Was the thread that wrote the log: does nothing.
+         * @return void
+         */
+        public static function threadDumpLog() {}
     }
 }

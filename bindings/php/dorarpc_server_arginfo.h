@@ -1,10 +1,15 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 2b9af978906511173ccec0a2f00c4429fdfae46a */
+ * Stub hash: a9678c1bf980f33e44397f8a3f88aa6f6e8701dd */
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer___construct, 0, 0, 0)
 	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, ip, "\"0.0.0.0\"")
 	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, port, "9567")
 	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, httpport, "9566")
+	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, groupConfig, "[]")
+	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, reportConfig, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer___destruct, 0, 0, 0)
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_initServer, 0, 0, 1)
@@ -21,26 +26,45 @@ ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_doWork, 0, 0, 1)
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_configure, 0, 0, 1)
-	ZEND_ARG_INFO(0, config)
+	ZEND_ARG_TYPE_INFO(0, config, IS_ARRAY, 0)
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_discovery, 0, 0, 2)
-	ZEND_ARG_INFO(0, groups)
-	ZEND_ARG_INFO(0, report)
+	ZEND_ARG_TYPE_INFO(0, group, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, report, IS_ARRAY, 0)
 ZEND_END_ARG_INFO()
 
-ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_start, 0, 0, 0)
+#define arginfo_class_DoraRPC_BackEndServer_start arginfo_class_DoraRPC_BackEndServer___destruct
+
+#define arginfo_class_DoraRPC_BackEndServer_getLocalIp arginfo_class_DoraRPC_BackEndServer___destruct
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer_onStart, 0, 0, 0)
+	ZEND_ARG_VARIADIC_INFO(0, arguments)
 ZEND_END_ARG_INFO()
 
-#define arginfo_class_DoraRPC_BackEndServer_getLocalIp arginfo_class_DoraRPC_BackEndServer_start
+#define arginfo_class_DoraRPC_BackEndServer_onManagerStart arginfo_class_DoraRPC_BackEndServer_onStart
 
-#define arginfo_class_DoraRPC_RunningServer___construct arginfo_class_DoraRPC_BackEndServer_start
+#define arginfo_class_DoraRPC_BackEndServer_onWorkerStart arginfo_class_DoraRPC_BackEndServer_onStart
 
-#define arginfo_class_DoraRPC_RunningServer_stats arginfo_class_DoraRPC_BackEndServer_start
+#define arginfo_class_DoraRPC_BackEndServer_onReceive arginfo_class_DoraRPC_BackEndServer_onStart
 
-#define arginfo_class_DoraRPC_RunningServer_reload arginfo_class_DoraRPC_BackEndServer_start
+#define arginfo_class_DoraRPC_BackEndServer_onRequest arginfo_class_DoraRPC_BackEndServer_onStart
 
-#define arginfo_class_DoraRPC_RunningServer_shutdown arginfo_class_DoraRPC_BackEndServer_start
+#define arginfo_class_DoraRPC_BackEndServer_onTask arginfo_class_DoraRPC_BackEndServer_onStart
+
+#define arginfo_class_DoraRPC_BackEndServer_onFinish arginfo_class_DoraRPC_BackEndServer_onStart
+
+#define arginfo_class_DoraRPC_BackEndServer_onHttpFinished arginfo_class_DoraRPC_BackEndServer_onStart
+
+#define arginfo_class_DoraRPC_BackEndServer_onWorkerError arginfo_class_DoraRPC_BackEndServer_onStart
+
+#define arginfo_class_DoraRPC_RunningServer___construct arginfo_class_DoraRPC_BackEndServer___destruct
+
+#define arginfo_class_DoraRPC_RunningServer_stats arginfo_class_DoraRPC_BackEndServer___destruct
+
+#define arginfo_class_DoraRPC_RunningServer_reload arginfo_class_DoraRPC_BackEndServer___destruct
+
+#define arginfo_class_DoraRPC_RunningServer_shutdown arginfo_class_DoraRPC_BackEndServer___destruct
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_RunningServer___call, 0, 0, 2)
 	ZEND_ARG_INFO(0, name)
@@ -59,19 +83,31 @@ ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_LogAgent_setLogLevel, 0, 0, 1)
 	ZEND_ARG_INFO(0, level)
 ZEND_END_ARG_INFO()
 
-#define arginfo_class_DoraRPC_LogAgent_getQueueStat arginfo_class_DoraRPC_BackEndServer_start
+#define arginfo_class_DoraRPC_LogAgent_getQueueStat arginfo_class_DoraRPC_BackEndServer___destruct
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_LogAgent_init, 0, 0, 0)
 	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, path, "\"\"")
 	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, table, "null")
 ZEND_END_ARG_INFO()
 
+#define arginfo_class_DoraRPC_LogAgent_threadDumpLog arginfo_class_DoraRPC_BackEndServer___destruct
+
 
 ZEND_METHOD(DoraRPC_BackEndServer, __construct);
+ZEND_METHOD(DoraRPC_BackEndServer, __destruct);
 ZEND_METHOD(DoraRPC_BackEndServer, configure);
 ZEND_METHOD(DoraRPC_BackEndServer, discovery);
 ZEND_METHOD(DoraRPC_BackEndServer, start);
 ZEND_METHOD(DoraRPC_BackEndServer, getLocalIp);
+ZEND_METHOD(DoraRPC_BackEndServer, onStart);
+ZEND_METHOD(DoraRPC_BackEndServer, onManagerStart);
+ZEND_METHOD(DoraRPC_BackEndServer, onWorkerStart);
+ZEND_METHOD(DoraRPC_BackEndServer, onReceive);
+ZEND_METHOD(DoraRPC_BackEndServer, onRequest);
+ZEND_METHOD(DoraRPC_BackEndServer, onTask);
+ZEND_METHOD(DoraRPC_BackEndServer, onFinish);
+ZEND_METHOD(DoraRPC_BackEndServer, onHttpFinished);
+ZEND_METHOD(DoraRPC_BackEndServer, onWorkerError);
 ZEND_METHOD(DoraRPC_RunningServer, __construct);
 ZEND_METHOD(DoraRPC_RunningServer, stats);
 ZEND_METHOD(DoraRPC_RunningServer, reload);
@@ -81,10 +117,12 @@ ZEND_METHOD(DoraRPC_LogAgent, recordLog);
 ZEND_METHOD(DoraRPC_LogAgent, setLogLevel);
 ZEND_METHOD(DoraRPC_LogAgent, getQueueStat);
 ZEND_METHOD(DoraRPC_LogAgent, init);
+ZEND_METHOD(DoraRPC_LogAgent, threadDumpLog);
 
 
 static const zend_function_entry class_DoraRPC_BackEndServer_methods[] = {
 	ZEND_ME(DoraRPC_BackEndServer, __construct, arginfo_class_DoraRPC_BackEndServer___construct, ZEND_ACC_PUBLIC|ZEND_ACC_FINAL)
+	ZEND_ME(DoraRPC_BackEndServer, __destruct, arginfo_class_DoraRPC_BackEndServer___destruct, ZEND_ACC_PUBLIC)
 	ZEND_ABSTRACT_ME_WITH_FLAGS(DoraRPC_BackEndServer, initServer, arginfo_class_DoraRPC_BackEndServer_initServer, ZEND_ACC_PROTECTED|ZEND_ACC_ABSTRACT)
 	ZEND_ABSTRACT_ME_WITH_FLAGS(DoraRPC_BackEndServer, initTask, arginfo_class_DoraRPC_BackEndServer_initTask, ZEND_ACC_PROTECTED|ZEND_ACC_ABSTRACT)
 	ZEND_ABSTRACT_ME_WITH_FLAGS(DoraRPC_BackEndServer, doWork, arginfo_class_DoraRPC_BackEndServer_doWork, ZEND_ACC_PROTECTED|ZEND_ACC_ABSTRACT)
@@ -92,6 +130,20 @@ static const zend_function_entry class_DoraRPC_BackEndServer_methods[] = {
 	ZEND_ME(DoraRPC_BackEndServer, discovery, arginfo_class_DoraRPC_BackEndServer_discovery, ZEND_ACC_PUBLIC)
 	ZEND_ME(DoraRPC_BackEndServer, start, arginfo_class_DoraRPC_BackEndServer_start, ZEND_ACC_PUBLIC)
 	ZEND_ME(DoraRPC_BackEndServer, getLocalIp, arginfo_class_DoraRPC_BackEndServer_getLocalIp, ZEND_ACC_PROTECTED)
+	ZEND_ME(DoraRPC_BackEndServer, onStart, arginfo_class_DoraRPC_BackEndServer_onStart, ZEND_ACC_PUBLIC|ZEND_ACC_FINAL)
+	ZEND_ME(DoraRPC_BackEndServer, onManagerStart, arginfo_class_DoraRPC_BackEndServer_onManagerStart, ZEND_ACC_PUBLIC|ZEND_ACC_FINAL)
+	ZEND_ME(DoraRPC_BackEndServer, onWorkerStart, arginfo_class_DoraRPC_BackEndServer_onWorkerStart, ZEND_ACC_PUBLIC|ZEND_ACC_FINAL)
+	ZEND_ME(DoraRPC_BackEndServer, onReceive, arginfo_class_DoraRPC_BackEndServer_onReceive, ZEND_ACC_PUBLIC|ZEND_ACC_FINAL)
+	ZEND_ME(DoraRPC_BackEndServer, onRequest, arginfo_class_DoraRPC_BackEndServer_onRequest, ZEND_ACC_PUBLIC|ZEND_ACC_FINAL)
+	ZEND_ME(DoraRPC_BackEndServer, onTask, arginfo_class_DoraRPC_BackEndServer_onTask, ZEND_ACC_PUBLIC|ZEND_ACC_FINAL)
+	ZEND_ME(DoraRPC_BackEndServer, onFinish, arginfo_class_DoraRPC_BackEndServer_onFinish, ZEND_ACC_PUBLIC|ZEND_ACC_FINAL)
+	ZEND_ME(DoraRPC_BackEndServer, onHttpFinished, arginfo_class_DoraRPC_BackEndServer_onHttpFinished, ZEND_ACC_PUBLIC|ZEND_ACC_FINAL)
+	ZEND_ME(DoraRPC_BackEndServer, onWorkerError, arginfo_class_DoraRPC_BackEndServer_onWorkerError, ZEND_ACC_PUBLIC|ZEND_ACC_FINAL)
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_DoraRPC_Server_methods[] = {
 	ZEND_FE_END
 };
 
@@ -111,6 +163,7 @@ static const zend_function_entry class_DoraRPC_LogAgent_methods[] = {
 	ZEND_ME(DoraRPC_LogAgent, setLogLevel, arginfo_class_DoraRPC_LogAgent_setLogLevel, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
 	ZEND_ME(DoraRPC_LogAgent, getQueueStat, arginfo_class_DoraRPC_LogAgent_getQueueStat, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
 	ZEND_ME(DoraRPC_LogAgent, init, arginfo_class_DoraRPC_LogAgent_init, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
+	ZEND_ME(DoraRPC_LogAgent, threadDumpLog, arginfo_class_DoraRPC_LogAgent_threadDumpLog, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC)
 	ZEND_FE_END
 };
 
@@ -143,6 +196,29 @@ static zend_class_entry *register_class_DoraRPC_BackEndServer(void)
 	zend_string *attribute_name_AllowDynamicProperties_class_DoraRPC_BackEndServer = zend_string_init_interned("AllowDynamicProperties", sizeof("AllowDynamicProperties") - 1, 1);
 	zend_add_class_attribute(class_entry, attribute_name_AllowDynamicProperties_class_DoraRPC_BackEndServer, 0);
 	zend_string_release(attribute_name_AllowDynamicProperties_class_DoraRPC_BackEndServer);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_DoraRPC_Server(zend_class_entry *class_entry_DoraRPC_BackEndServer)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "DoraRPC", "Server", class_DoraRPC_Server_methods);
+	class_entry = zend_register_internal_class_ex(&ce, class_entry_DoraRPC_BackEndServer);
+	class_entry->ce_flags |= ZEND_ACC_ABSTRACT|ZEND_ACC_NOT_SERIALIZABLE;
+
+	zval property_externalConfig_default_value;
+	ZVAL_EMPTY_ARRAY(&property_externalConfig_default_value);
+	zend_string *property_externalConfig_name = zend_string_init("externalConfig", sizeof("externalConfig") - 1, 1);
+	zend_declare_property_ex(class_entry, property_externalConfig_name, &property_externalConfig_default_value, ZEND_ACC_PROTECTED, NULL);
+	zend_string_release(property_externalConfig_name);
+
+	zval property_externalHttpConfig_default_value;
+	ZVAL_EMPTY_ARRAY(&property_externalHttpConfig_default_value);
+	zend_string *property_externalHttpConfig_name = zend_string_init("externalHttpConfig", sizeof("externalHttpConfig") - 1, 1);
+	zend_declare_property_ex(class_entry, property_externalHttpConfig_name, &property_externalHttpConfig_default_value, ZEND_ACC_PROTECTED, NULL);
+	zend_string_release(property_externalHttpConfig_name);
 
 	return class_entry;
 }
@@ -210,6 +286,18 @@ static zend_class_entry *register_class_DoraRPC_LogAgent(void)
 	zend_string *property_level_name = zend_string_init("level", sizeof("level") - 1, 1);
 	zend_declare_property_ex(class_entry, property_level_name, &property_level_default_value, ZEND_ACC_PRIVATE|ZEND_ACC_STATIC, NULL);
 	zend_string_release(property_level_name);
+
+	zval property_logagent_default_value;
+	ZVAL_NULL(&property_logagent_default_value);
+	zend_string *property_logagent_name = zend_string_init("logagent", sizeof("logagent") - 1, 1);
+	zend_declare_property_ex(class_entry, property_logagent_name, &property_logagent_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC, NULL);
+	zend_string_release(property_logagent_name);
+
+	zval property_table_default_value;
+	ZVAL_NULL(&property_table_default_value);
+	zend_string *property_table_name = zend_string_init("table", sizeof("table") - 1, 1);
+	zend_declare_property_ex(class_entry, property_table_name, &property_table_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_STATIC, NULL);
+	zend_string_release(property_table_name);
 
 	return class_entry;
 }

@@ -4,6 +4,10 @@
 #include "zend_exceptions.h"
 #include "zend_smart_str.h"
 
+/* Of names and addresses, as the core takes them. */
+#define HOST_LEN_MAX 255
+#define HOST_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:%[]"
+
 /* Ownership: takes both strings. */
 static void nodes_add(php_dora_nodes *nodes, zend_string *name, zend_string *text)
 {
@@ -153,7 +157,8 @@ zend_string *php_dora_address(zval *ip, zval *port, zend_string **problem)
 
     *problem = NULL;
     if (ip == NULL || Z_TYPE_P(ip) != IS_STRING || Z_STRLEN_P(ip) == 0 ||
-        zend_str_has_nul_byte(Z_STR_P(ip)) || memchr(Z_STRVAL_P(ip), ',', Z_STRLEN_P(ip))) {
+        Z_STRLEN_P(ip) > HOST_LEN_MAX ||
+        strspn(Z_STRVAL_P(ip), HOST_CHARACTERS) != Z_STRLEN_P(ip)) {
         *problem = zend_strpprintf(0, "ip must be an address as text");
         return NULL;
     }
@@ -174,53 +179,61 @@ zend_string *php_dora_address(zval *ip, zval *port, zend_string **problem)
     return text;
 }
 
-/* Joins the addresses of one group. Returns: NULL, and what is wrong in `*problem`. */
+/* Joins the addresses of one group. What is no address is left out, since the original found out
+ * when it asked it; `*problem` is the first. */
 static zend_string *config_join(zval *list, zend_string **problem)
 {
     smart_str joined = {0};
     zval *node;
 
     if (Z_TYPE_P(list) != IS_ARRAY) {
-        *problem = zend_strpprintf(0, "must be a list of ['ip' => , 'port' => ]");
-        return NULL;
+        *problem = zend_strpprintf(0, "it must be a list of ['ip' => , 'port' => ]");
+        return ZSTR_EMPTY_ALLOC();
     }
     ZEND_HASH_FOREACH_VAL(Z_ARRVAL_P(list), node)
     {
-        HashTable *members;
+        zend_string *why = NULL;
         ZVAL_DEREF(node);
-        members = Z_TYPE_P(node) == IS_ARRAY ? Z_ARRVAL_P(node) : (HashTable *)&zend_empty_array;
+        HashTable *members =
+            Z_TYPE_P(node) == IS_ARRAY ? Z_ARRVAL_P(node) : (HashTable *)&zend_empty_array;
         zval *ip = zend_hash_str_find_deref(members, ZEND_STRL("ip"));
         zval *port = zend_hash_str_find_deref(members, ZEND_STRL("port"));
-        zend_string *address = php_dora_address(ip, port, problem);
-        if (address == NULL) {
-            smart_str_free(&joined);
-            return NULL;
+        zend_string *address = php_dora_address(ip, port, &why);
+        if (address != NULL) {
+            text_append(&joined, address);
+            zend_string_release(address);
+        } else if (*problem == NULL) {
+            *problem = why;
+        } else {
+            zend_string_release(why);
         }
-        text_append(&joined, address);
-        zend_string_release(address);
     }
     ZEND_HASH_FOREACH_END();
     return smart_str_extract(&joined);
 }
 
-bool php_dora_nodes_config(php_dora_nodes *nodes, HashTable *config, zend_string **problem)
+void php_dora_nodes_config(php_dora_nodes *nodes, HashTable *config, HashTable *problems)
 {
     zend_ulong index;
     zend_string *key;
     zval *list;
+    zval state;
 
     memset(nodes, 0, sizeof(*nodes));
     ZEND_HASH_FOREACH_KEY_VAL(config, index, key, list)
     {
         ZVAL_DEREF(list);
-        zend_string *what = NULL;
+        zend_string *problem = NULL;
         zend_string *name = name_of(key, index);
-        zend_string *joined = config_join(list, &what);
-        if (joined == NULL) {
-            *problem = zend_strpprintf(0, "group \"%s\": %s", ZSTR_VAL(name), ZSTR_VAL(what));
-            zend_string_release(what);
-            zend_string_release(name);
-            return false;
+        zend_string *joined = config_join(list, &problem);
+        ZVAL_NULL(&state);
+        if (ZSTR_LEN(joined) == 0) {
+            ZVAL_STR(&state, problem != NULL ? zend_string_copy(problem)
+                                             : zend_strpprintf(0, "its list is empty"));
+        }
+        zend_symtable_update(problems, name, &state);
+        if (problem != NULL) {
+            zend_string_release(problem);
         }
         if (ZSTR_LEN(joined) > 0) {
             nodes_add(nodes, name, joined);
@@ -230,5 +243,9 @@ bool php_dora_nodes_config(php_dora_nodes *nodes, HashTable *config, zend_string
         }
     }
     ZEND_HASH_FOREACH_END();
-    return true;
+    if (nodes->count == 0) {
+        /* The core's clients have a node: this one has a name that no mode can choose. */
+        nodes_add(nodes, zend_string_init("\n", 1, false),
+                  zend_string_init("127.0.0.1:1", sizeof("127.0.0.1:1") - 1, false));
+    }
 }

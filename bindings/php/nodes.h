@@ -16,11 +16,12 @@ typedef struct php_dora_nodes {
 
 /* php_dora_nodes_read takes argument 1 of Dora\Client's constructor: a text, a list of nodes, or
  * group => one of these (`text` or `array` is NULL). Returns: false with an exception raised.
- * php_dora_nodes_config takes group => list of ['ip' => , 'port' => ]; groups without a node are
- * left out. Returns: false, and what is wrong in `*problem`, which the caller releases.
+ * php_dora_nodes_config takes group => list of ['ip' => , 'port' => ]. Nodes that are none are left
+ * out, and so are groups without a node; `problems` gets the name of each group, with null, or with
+ * the reason where it has no node.
  * Ownership: php_dora_nodes_free frees, also after an error. */
 bool php_dora_nodes_read(php_dora_nodes *nodes, zend_string *text, HashTable *array);
-bool php_dora_nodes_config(php_dora_nodes *nodes, HashTable *config, zend_string **problem);
+void php_dora_nodes_config(php_dora_nodes *nodes, HashTable *config, HashTable *problems);
 void php_dora_nodes_free(php_dora_nodes *nodes);
 
 /* php_dora_nodes_is_registry says whether they are one, whose groups are not known yet. */

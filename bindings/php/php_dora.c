@@ -55,8 +55,11 @@ static PHP_MINIT_FUNCTION(dora)
     php_dora_app_ce = register_class_Dora_App();
     php_dora_app_init_class();
     register_class_Dora_Wire();
-    register_class_DoraRPC_DoraConst();
+    zend_class_entry *constants = register_class_DoraRPC_DoraConst();
     php_dora_rpc_client_ce = register_class_DoraRPC_Client();
+    /* Names that a development state of the original had. */
+    zend_register_class_alias("DoraRPC\\RpcConst", constants);
+    zend_register_class_alias("DoraRPC\\RpcClient", php_dora_rpc_client_ce);
     php_dora_rpc_client_init_class();
     register_class_DoraRPC_Packet();
     register_class_DoraRPC_Common();

@@ -4,6 +4,8 @@
 
 #include <time.h>
 
+#include "convert.h"
+
 /* Properties by their place in the stub. */
 enum { SLOT_NAME = 0, SLOT_PARAM, SLOT_GUID, SLOT_TYPE, SLOT_REMAINING_MS, SLOT_TRACE };
 
@@ -108,11 +110,17 @@ static void set_key(HashTable *array, int key, zval *value)
     zend_hash_add_new(array, keys[key], value);
 }
 
-/* Makes {name, param}. Ownership: takes `param`. */
+/* Makes {name, param}, or the array as it was sent. Ownership: takes `param`. */
 static void make_api(zval *api, const dora_request *request, zval *param)
 {
     dora_slice name = dora_request_name(request);
+    dora_slice whole = dora_request_api(request);
     zval text;
+
+    if (whole.len > 0 && php_dora_read_all(whole, api, NULL) == DORA_OK) {
+        zval_ptr_dtor(param);
+        return;
+    }
 
     array_init_size(api, 2);
     ZVAL_STRINGL_FAST(&text, name.len > 0 ? name.data : "", name.len);

@@ -90,6 +90,22 @@ static bool is_given(zval *value)
     return value != NULL && zend_is_true(value);
 }
 
+/* Looks at the group of changeMode(). Returns: false with an envelope where it cannot be asked. */
+static bool group_has_server(const php_dora_rpc_client *self, zval *envelope)
+{
+    zval *problem = zend_symtable_find(self->groups, self->group);
+
+    if (problem != NULL && Z_TYPE_P(problem) == IS_NULL) {
+        return true;
+    }
+    zend_string *msg = zend_strpprintf(0, "group \"%s\" has no server: %s", ZSTR_VAL(self->group),
+                                       problem != NULL ? Z_STRVAL_P(problem)
+                                                       : "the client was not given such a group");
+    refuse(envelope, DORA_CODE_CONNECT, ZSTR_VAL(msg));
+    zend_string_release(msg);
+    return false;
+}
+
 /* Finds out which servers to ask: those named in the call, else those of changeMode().
  * Returns: false with an envelope. */
 static bool plan_servers(plan *made, const php_dora_rpc_client *self, zval *ip, zval *port,
@@ -112,12 +128,9 @@ static bool plan_servers(plan *made, const php_dora_rpc_client *self, zval *ip, 
     } else if (self->mode == PHP_DORA_RPC_NONE) {
         refuse(envelope, MISUSE_CODE, "no mode yet, call changeMode first");
         return false;
-    } else if (Z_TYPE_P(zend_symtable_find(self->groups, self->group)) == IS_FALSE) {
-        refuse(envelope, DORA_CODE_CONNECT, "the group has no server");
-        return false;
     } else {
         made->options.group = ZSTR_VAL(self->group);
-        return true;
+        return group_has_server(self, envelope);
     }
     made->options.node = ZSTR_VAL(made->node);
     return true;

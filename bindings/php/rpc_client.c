@@ -94,34 +94,10 @@ static void throw_misuse(const char *what)
     zend_throw_exception(zend_ce_exception, what, MISUSE_CODE);
 }
 
-/* Remembers the names of all groups, and which of them have servers. */
-static HashTable *groups_of(HashTable *config)
-{
-    HashTable *groups = zend_new_array(zend_hash_num_elements(config));
-    zend_ulong index;
-    zend_string *key;
-    zval *list;
-    zval has_nodes;
-
-    ZEND_HASH_FOREACH_KEY_VAL(config, index, key, list)
-    {
-        ZVAL_DEREF(list);
-        ZVAL_BOOL(&has_nodes, zend_hash_num_elements(Z_ARRVAL_P(list)) > 0);
-        if (key != NULL) {
-            zend_hash_add_new(groups, key, &has_nodes);
-        } else {
-            zend_hash_index_add_new(groups, index, &has_nodes);
-        }
-    }
-    ZEND_HASH_FOREACH_END();
-    return groups;
-}
-
 PHP_METHOD(DoraRPC_Client, __construct)
 {
     HashTable *config;
     php_dora_nodes nodes;
-    zend_string *problem = NULL;
     dora_error error = {.err = DORA_OK};
     const php_dora_options options = {
         .sign = DORA_G(sign), .gzip = DORA_G(gzip), .salt = DORA_G(salt)};
@@ -130,24 +106,21 @@ PHP_METHOD(DoraRPC_Client, __construct)
     Z_PARAM_ARRAY_HT(config)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_rpc_client *self = php_dora_rpc_client_of(Z_OBJ_P(ZEND_THIS));
-    if (!php_dora_nodes_config(&nodes, config, &problem)) {
-        zend_throw_exception_ex(zend_ce_exception, MISUSE_CODE, "config: %s", ZSTR_VAL(problem));
-        zend_string_release(problem);
-        goto out;
+    if (zend_hash_num_elements(config) == 0) {
+        throw_misuse("serverConfig is empty: it must be group => list of ['ip' => , 'port' => ]");
+        RETURN_THROWS();
     }
-    if (nodes.count == 0) {
-        throw_misuse("config has no server: it must be group => list of ['ip' => , 'port' => ]");
-        goto out;
-    }
+    HashTable *groups = zend_new_array(zend_hash_num_elements(config));
+    php_dora_nodes_config(&nodes, config, groups);
     php_dora_shared *shared = php_dora_clients_take(&DORA_G(rpc_clients), &nodes, &options, &error);
     if (shared == NULL) {
-        zend_throw_exception_ex(zend_ce_exception, MISUSE_CODE, "config: %s", error.msg);
-        goto out;
+        zend_throw_exception_ex(zend_ce_exception, MISUSE_CODE, "serverConfig: %s", error.msg);
+        zend_array_release(groups);
+    } else {
+        rpc_release(self); /* what an earlier call of the constructor left */
+        self->shared = shared;
+        self->groups = groups;
     }
-    rpc_release(self); /* what an earlier call of the constructor left */
-    self->shared = shared;
-    self->groups = groups_of(config);
-out:
     php_dora_nodes_free(&nodes);
 }
 
@@ -157,16 +130,10 @@ static void mode_group(php_dora_rpc_client *self, zval *group)
         throw_misuse("changeMode: type 1 needs the name of a 'group'");
         return;
     }
-    zend_string *name = zval_get_string(group);
-    if (self->groups == NULL || zend_symtable_find(self->groups, name) == NULL) {
-        zend_throw_exception_ex(zend_ce_exception, MISUSE_CODE,
-                                "changeMode: the config has no group \"%s\"", ZSTR_VAL(name));
-        zend_string_release(name);
-        return;
-    }
+    /* Whether there is such a group is looked at by the calls, as in the original. */
     mode_clear(self);
     self->mode = PHP_DORA_RPC_GROUP;
-    self->group = name;
+    self->group = zval_get_string(group);
 }
 
 static void mode_fixed(php_dora_rpc_client *self, zval *ip, zval *port)

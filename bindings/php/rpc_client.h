@@ -12,7 +12,7 @@ typedef enum php_dora_rpc_mode {
 
 typedef struct php_dora_rpc_client {
     php_dora_shared *shared; /* NULL until constructed */
-    HashTable *groups;       /* name => whether the group has a server */
+    HashTable *groups;       /* name => null, or why the group has no server */
     php_dora_rpc_mode mode;
     zend_string *group; /* of a GROUP, else NULL */
     zend_string *node;  /* of FIXED, "ip:port", else NULL */

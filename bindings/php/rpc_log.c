@@ -126,12 +126,13 @@ PHP_METHOD(DoraRPC_LogAgent, setLogLevel)
     ZEND_PARSE_PARAMETERS_START(1, 1)
     Z_PARAM_LONG(level)
     ZEND_PARSE_PARAMETERS_END();
-    if (level < LEVEL_MIN || level > LEVEL_MAX) {
+    if (level >= LEVEL_MIN && level <= LEVEL_MAX) {
+        php_dora_log_level_set(level);
+    } else if (level != 0) { /* 0 did nothing in the original either */
         zend_argument_value_error(1, "must be from %d to %d, not " ZEND_LONG_FMT, LEVEL_MIN,
                                   LEVEL_MAX, level);
         RETURN_THROWS();
     }
-    php_dora_log_level_set(level);
 }
 
 PHP_METHOD(DoraRPC_LogAgent, getQueueStat)
@@ -157,4 +158,9 @@ PHP_METHOD(DoraRPC_LogAgent, init)
     ZEND_PARSE_PARAMETERS_END();
     (void)path;
     (void)table;
+}
+
+PHP_METHOD(DoraRPC_LogAgent, threadDumpLog)
+{
+    ZEND_PARSE_PARAMETERS_NONE();
 }

@@ -7,6 +7,7 @@
 
 #include "exception.h"
 #include "rpc_redis.h"
+#include "rpc_server_older.h"
 
 #include "dorarpc_monitor_arginfo.h"
 
@@ -137,46 +138,36 @@ static bool udp_take(monitor *self, zend_string *ip, zend_long port)
         zend_argument_value_error(2, "must be from 0 to 65535, not " ZEND_LONG_FMT, port);
         return false;
     }
-    const char *host = ip != NULL ? ZSTR_VAL(ip) : "0.0.0.0";
+    const char *host = ip != NULL && ZSTR_LEN(ip) > 0 ? ZSTR_VAL(ip) : "0.0.0.0";
     self->udp =
         zend_strpprintf(0, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, (int)port);
     return true;
 }
 
-PHP_METHOD(DoraRPC_Monitor, __construct)
+/* Takes the third and fourth argument. Returns: whether they are of an older form, which starts in
+ * the constructor; look for an exception first. */
+static bool config_take(monitor *self, zval *config, zval *file)
 {
-    zend_string *ip = NULL;
-    zend_long port = 9569;
-    HashTable *discovery = NULL;
-    zval *config = NULL;
+    HashTable *members = Z_ARRVAL_P(config);
+    const bool is_capital = zend_hash_str_exists(members, ZEND_STRL("Discovery"));
 
-    ZEND_PARSE_PARAMETERS_START(0, 4)
-    Z_PARAM_OPTIONAL
-    Z_PARAM_STR(ip)
-    Z_PARAM_LONG(port)
-    Z_PARAM_ARRAY_HT(discovery)
-    Z_PARAM_ZVAL_OR_NULL(config)
-    ZEND_PARSE_PARAMETERS_END();
-    monitor *self = monitor_of(Z_OBJ_P(ZEND_THIS));
-    if (self->udp != NULL) {
-        zend_throw_error(NULL, "a monitor is made once");
-        RETURN_THROWS();
+    if (file != NULL) {
+        (void)(redis_take(self, config) && path_take(self, file));
+        return true;
     }
-    if (discovery == NULL || !udp_take(self, ip, port)) {
-        if (EG(exception) == NULL) {
-            refuse("the third argument is missing: ['discovery' => , 'config' => ]");
-        }
-        RETURN_THROWS();
+    zval *redis = zend_hash_str_find_deref(members, is_capital ? "Discovery" : "discovery", 9);
+    zval *path = zend_hash_str_find_deref(members, is_capital ? "Config" : "config", 6);
+    zval *log = zend_hash_str_find_deref(members, is_capital ? "Log" : "log", 3);
+    (void)(redis_take(self, redis) && path_take(self, path) && log_take(self, log));
+    return is_capital;
+}
+
+static bool is_made(const monitor *self)
+{
+    if (self->path == NULL) {
+        zend_throw_error(NULL, "the constructor of DoraRPC\\Monitor did not run");
     }
-    if (config != NULL) { /* the older form */
-        zval list;
-        ZVAL_ARR(&list, discovery);
-        (void)(redis_take(self, &list) && path_take(self, config));
-        return;
-    }
-    (void)(redis_take(self, zend_hash_str_find_deref(discovery, ZEND_STRL("discovery"))) &&
-           path_take(self, zend_hash_str_find_deref(discovery, ZEND_STRL("config"))) &&
-           log_take(self, zend_hash_str_find_deref(discovery, ZEND_STRL("log"))));
+    return self->path != NULL;
 }
 
 static bool is_json_name(const zend_string *path)
@@ -186,19 +177,13 @@ static bool is_json_name(const zend_string *path)
     return len >= 5 && memcmp(ZSTR_VAL(path) + len - 5, ".json", 5) == 0;
 }
 
-PHP_METHOD(DoraRPC_Monitor, start)
+static void run(const monitor *self)
 {
     dora_error error = {.err = DORA_OK};
 
-    ZEND_PARSE_PARAMETERS_NONE();
-    monitor *self = monitor_of(Z_OBJ_P(ZEND_THIS));
-    if (self->path == NULL) {
-        zend_throw_error(NULL, "the constructor of DoraRPC\\Monitor did not run");
-        RETURN_THROWS();
-    }
     if (strcmp(sapi_module.name, "cli") != 0 || DORA_G(role) != PHP_DORA_PLAIN) {
         refuse("start() runs until it is stopped: run the file by `php FILE`");
-        RETURN_THROWS();
+        return;
     }
     const dora_monitor_file file = {.path = ZSTR_VAL(self->path),
                                     .is_php = !is_json_name(self->path)};
@@ -211,6 +196,63 @@ PHP_METHOD(DoraRPC_Monitor, start)
         .log_level = (uint32_t)self->log_level};
     if (dora_monitor_run(&options, &error) != DORA_OK) {
         php_dora_throw_error(&error);
+    }
+}
+
+PHP_METHOD(DoraRPC_Monitor, __construct)
+{
+    zend_string *ip = NULL;
+    zend_long port = 9569;
+    zval *config = NULL;
+    zval *file = NULL;
+
+    ZEND_PARSE_PARAMETERS_START(0, 4)
+    Z_PARAM_OPTIONAL
+    Z_PARAM_STR(ip)
+    Z_PARAM_LONG(port)
+    Z_PARAM_ARRAY(config)
+    Z_PARAM_ZVAL_OR_NULL(file)
+    ZEND_PARSE_PARAMETERS_END();
+    monitor *self = monitor_of(Z_OBJ_P(ZEND_THIS));
+    if (self->udp != NULL) {
+        zend_throw_error(NULL, "a monitor is made once");
         RETURN_THROWS();
     }
+    if (config == NULL) {
+        refuse("the third argument is missing: ['discovery' => , 'config' => ]");
+        RETURN_THROWS();
+    }
+    if (!udp_take(self, ip, port)) {
+        RETURN_THROWS();
+    }
+    const bool is_older = config_take(self, config, file);
+    if (EG(exception) == NULL && is_older && !php_dora_rpc_caller_starts()) {
+        run(self);
+    }
+}
+
+PHP_METHOD(DoraRPC_Monitor, start)
+{
+    ZEND_PARSE_PARAMETERS_NONE();
+    const monitor *self = monitor_of(Z_OBJ_P(ZEND_THIS));
+    if (is_made(self)) {
+        run(self);
+    }
+}
+
+PHP_METHOD(DoraRPC_Monitor, discovery)
+{
+    ZEND_PARSE_PARAMETERS_NONE();
+}
+
+PHP_METHOD(DoraRPC_Monitor, onPacket)
+{
+    zval *ignored;
+
+    ZEND_PARSE_PARAMETERS_START(3, 3)
+    Z_PARAM_ZVAL(ignored)
+    Z_PARAM_ZVAL(ignored)
+    Z_PARAM_ZVAL(ignored)
+    ZEND_PARSE_PARAMETERS_END();
+    (void)ignored;
 }

@@ -133,7 +133,14 @@ PHP_METHOD(DoraRPC_Packet, packEncode)
     } else if (zend_string_equals_literal(type, "http")) {
         encode_json(data, return_value);
     } else {
-        zend_argument_value_error(2, "must be \"tcp\" or \"http\", not \"%s\"", ZSTR_VAL(type));
+        zval *guid = Z_TYPE_P(data) == IS_ARRAY
+                         ? zend_hash_str_find_deref(Z_ARRVAL_P(data), ZEND_STRL("guid"))
+                         : NULL;
+        php_dora_envelope(return_value, php_dora_text(""), DORA_CODE_BAD_BODY,
+                          php_dora_text("the type of a packet must be tcp or http"), NULL);
+        if (guid != NULL) {
+            add_copy(return_value, "guid", guid);
+        }
     }
 }
 

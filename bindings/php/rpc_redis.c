@@ -50,6 +50,22 @@ static zval *member_of(HashTable *node, const char *name)
     return value != NULL && Z_TYPE_P(value) == IS_NULL ? NULL : value;
 }
 
+/* Adds a url once, however often it is listed. Ownership: takes `url`. */
+static void url_add(zval *list, zend_string *url)
+{
+    zval *known;
+
+    ZEND_HASH_FOREACH_VAL(Z_ARRVAL_P(list), known)
+    {
+        if (zend_string_equals(Z_STR_P(known), url)) {
+            zend_string_release(url);
+            return;
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+    add_next_index_str(list, url);
+}
+
 /* Adds one ['ip' => , 'port' => , 'password' => , 'database' => ] as a url. */
 static bool redis_add(zval *list, HashTable *node, const char *door)
 {
@@ -59,6 +75,9 @@ static bool redis_add(zval *list, HashTable *node, const char *door)
     zval *database = member_of(node, "database");
     smart_str url = {0};
 
+    if (ip != NULL && Z_TYPE_P(ip) == IS_STRING && Z_STRLEN_P(ip) == 0) {
+        return true; /* a place in the list that is not used */
+    }
     if (ip == NULL || Z_TYPE_P(ip) != IS_STRING || !is_plain(port) || !is_plain(password) ||
         !is_plain(database)) {
         return refuse(door,
@@ -80,7 +99,7 @@ static bool redis_add(zval *list, HashTable *node, const char *door)
         smart_str_append(&url, number);
         zend_string_release(number);
     }
-    add_next_index_str(list, smart_str_extract(&url));
+    url_add(list, smart_str_extract(&url));
     return true;
 }
 

@@ -13,6 +13,7 @@
 #include "rpc_log.h"
 #include "rpc_server_config.h"
 #include "rpc_server_object.h"
+#include "rpc_server_older.h"
 
 #include "dorarpc_server_arginfo.h"
 
@@ -65,6 +66,9 @@ void php_dora_rpc_init(void)
 {
     php_dora_rpc_server_ce = register_class_DoraRPC_BackEndServer();
     php_dora_rpc_server_ce->create_object = server_create;
+    php_dora_rpc_older_ce = register_class_DoraRPC_Server(php_dora_rpc_server_ce);
+    zend_register_class_alias("DoraRPCServer", php_dora_rpc_older_ce);
+    zend_register_class_alias("DoraRPC\\RpcServer", php_dora_rpc_server_ce);
     memcpy(&server_handlers, &std_object_handlers, sizeof(server_handlers));
     server_handlers.offset = XtOffsetOf(php_dora_rpc_server, std);
     server_handlers.free_obj = server_free;
@@ -94,6 +98,7 @@ static zval *settings_of(php_dora_rpc_server *self, int section)
 static bool sections_get(php_dora_rpc_server *self, php_dora_rpc_section *sections)
 {
     for (int i = 0; i < PHP_DORA_RPC_SECTIONS; i++) {
+        sections[i].number = i;
         sections[i].all = settings_of(self, i);
         sections[i].given = &self->given[i];
         if (sections[i].all == NULL) {
@@ -104,8 +109,7 @@ static bool sections_get(php_dora_rpc_server *self, php_dora_rpc_section *sectio
     return true;
 }
 
-/* Merges an array into another one; later values count. */
-static void merge(zval *into, zval *from)
+void php_dora_rpc_server_merge(zval *into, zval *from)
 {
     SEPARATE_ARRAY(into);
     zend_hash_merge(Z_ARRVAL_P(into), Z_ARRVAL_P(from), zval_add_ref, true);
@@ -144,13 +148,17 @@ PHP_METHOD(DoraRPC_BackEndServer, __construct)
     zend_string *ip = NULL;
     zval *port = NULL;
     zval *http_port = NULL;
+    zval *groups = NULL;
+    zval *report = NULL;
     php_dora_rpc_section sections[PHP_DORA_RPC_SECTIONS];
 
-    ZEND_PARSE_PARAMETERS_START(0, 3)
+    ZEND_PARSE_PARAMETERS_START(0, 5)
     Z_PARAM_OPTIONAL
     Z_PARAM_STR(ip)
     Z_PARAM_ZVAL(port)
     Z_PARAM_ZVAL(http_port)
+    Z_PARAM_ARRAY(groups)
+    Z_PARAM_ARRAY(report)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_rpc_server *self = php_dora_rpc_server_of(Z_OBJ_P(ZEND_THIS));
     if (self->ip != NULL) {
@@ -170,14 +178,27 @@ PHP_METHOD(DoraRPC_BackEndServer, __construct)
         }
         ZVAL_COPY(&self->given[i], all);
     }
+    if (!php_dora_rpc_older_settings(self)) {
+        RETURN_THROWS();
+    }
     array_init(&self->unknown);
     php_dora_running_make(&self->running);
-    self->ip = ip != NULL ? zend_string_copy(ip) : zend_string_init("0.0.0.0", 7, false);
+    bool has_ip = ip != NULL && ZSTR_LEN(ip) > 0;
+    self->ip = has_ip ? zend_string_copy(ip) : zend_string_init("0.0.0.0", 7, false);
     if (!sections_get(self, sections)) {
         RETURN_THROWS();
     }
     php_dora_running_set_setting(&self->running, sections[PHP_DORA_RPC_HTTP].all);
+    php_dora_rpc_older_discovery(self, groups, report);
     method_call(&self->std, "initserver", 1, &self->running);
+    if (EG(exception) == NULL && php_dora_rpc_older_starts(self)) {
+        php_dora_rpc_server_start(self);
+    }
+}
+
+PHP_METHOD(DoraRPC_BackEndServer, __destruct)
+{
+    ZEND_PARSE_PARAMETERS_NONE();
 }
 
 static bool is_made(const php_dora_rpc_server *self)
@@ -206,8 +227,8 @@ static bool section_merge(php_dora_rpc_server *self, zend_string *name, zval *gi
     if (all == NULL) {
         return false;
     }
-    merge(all, given);
-    merge(&self->given[section], given);
+    php_dora_rpc_server_merge(all, given);
+    php_dora_rpc_server_merge(&self->given[section], given);
     return true;
 }
 
@@ -245,13 +266,18 @@ PHP_METHOD(DoraRPC_BackEndServer, discovery)
     Z_PARAM_ARRAY(report)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_rpc_server *self = php_dora_rpc_server_of(Z_OBJ_P(ZEND_THIS));
+    php_dora_rpc_server_discover(self, groups, report);
+    RETURN_OBJ_COPY(&self->std);
+}
+
+void php_dora_rpc_server_discover(php_dora_rpc_server *self, zval *groups, zval *report)
+{
     zval_ptr_dtor(&self->discovery);
     array_init_size(&self->discovery, 2);
     Z_TRY_ADDREF_P(groups);
     Z_TRY_ADDREF_P(report);
     add_next_index_zval(&self->discovery, groups);
     add_next_index_zval(&self->discovery, report);
-    RETURN_OBJ_COPY(&self->std);
 }
 
 static php_dora_app *app_of(php_dora_rpc_server *self)
@@ -280,14 +306,12 @@ static int master_run(php_dora_rpc_server *self, const php_dora_rpc_section *sec
     return status;
 }
 
-PHP_METHOD(DoraRPC_BackEndServer, start)
+void php_dora_rpc_server_start(php_dora_rpc_server *self)
 {
     php_dora_rpc_section sections[PHP_DORA_RPC_SECTIONS];
 
-    ZEND_PARSE_PARAMETERS_NONE();
-    php_dora_rpc_server *self = php_dora_rpc_server_of(Z_OBJ_P(ZEND_THIS));
     if (!is_made(self) || !php_dora_app_is_open() || !sections_get(self, sections)) {
-        RETURN_THROWS();
+        return;
     }
     php_dora_running_set_setting(&self->running, sections[PHP_DORA_RPC_HTTP].all);
     self->is_guest = DORA_G(role) == PHP_DORA_LOADING;
@@ -299,6 +323,30 @@ PHP_METHOD(DoraRPC_BackEndServer, start)
     }
 }
 
+PHP_METHOD(DoraRPC_BackEndServer, start)
+{
+    ZEND_PARSE_PARAMETERS_NONE();
+    php_dora_rpc_server_start(php_dora_rpc_server_of(Z_OBJ_P(ZEND_THIS)));
+}
+
+/* The hooks that Swoole called: final, so that a program which declares one hears of it. */
+#define SWOOLE_HOOK(name)                                                                          \
+    PHP_METHOD(DoraRPC_BackEndServer, name)                                                        \
+    {                                                                                              \
+        (void)execute_data;                                                                        \
+        (void)return_value;                                                                        \
+    }
+
+SWOOLE_HOOK(onStart)
+SWOOLE_HOOK(onManagerStart)
+SWOOLE_HOOK(onWorkerStart)
+SWOOLE_HOOK(onReceive)
+SWOOLE_HOOK(onRequest)
+SWOOLE_HOOK(onTask)
+SWOOLE_HOOK(onFinish)
+SWOOLE_HOOK(onHttpFinished)
+SWOOLE_HOOK(onWorkerError)
+
 static void say(int level, const char *format, ...)
 {
     va_list args;
@@ -309,21 +357,23 @@ static void say(int level, const char *format, ...)
     zend_string_release(text);
 }
 
-/* Writes which settings have no effect, in one line for those that are known and one for others. */
+/* Writes one line about settings, where there are any. Ownership: takes `list`. */
+static void say_list(int level, const char *what, zend_string *list)
+{
+    if (ZSTR_LEN(list) > 0) {
+        say(level, "%s: %s", what, ZSTR_VAL(list));
+    }
+    zend_string_release(list);
+}
+
+/* Writes which settings do not count as they stand. */
 static void say_settings(php_dora_rpc_server *self, const php_dora_rpc_section *sections)
 {
-    zend_string *unused;
-    zend_string *unknown;
+    php_dora_rpc_notes notes = php_dora_rpc_settings_notes(sections, &self->unknown);
 
-    php_dora_rpc_settings_notes(sections, &self->unknown, &unused, &unknown);
-    if (ZSTR_LEN(unused) > 0) {
-        say(DORA_LOG_DEBUG, "settings that mean nothing here: %s", ZSTR_VAL(unused));
-    }
-    if (ZSTR_LEN(unknown) > 0) {
-        say(DORA_LOG_NOTICE, "warning: settings that nobody knows: %s", ZSTR_VAL(unknown));
-    }
-    zend_string_release(unused);
-    zend_string_release(unknown);
+    say_list(DORA_LOG_DEBUG, "settings that mean nothing here", notes.unused);
+    say_list(DORA_LOG_NOTICE, "warning: settings that nobody knows", notes.unknown);
+    say_list(DORA_LOG_NOTICE, "warning: settings beyond what is possible here", notes.limited);
 }
 
 void php_dora_rpc_server_loaded(zend_object *object)

@@ -25,6 +25,13 @@ void php_dora_rpc_init(void);
 /* php_dora_rpc_server_of gives what is behind an object of the class. */
 php_dora_rpc_server *php_dora_rpc_server_of(zend_object *object);
 
+/* php_dora_rpc_server_start is start(). Look for an exception afterwards.
+ * php_dora_rpc_server_discover is discovery(): arrays of groups and of Redis.
+ * php_dora_rpc_server_merge merges an array into another one; later values count. */
+void php_dora_rpc_server_start(php_dora_rpc_server *self);
+void php_dora_rpc_server_discover(php_dora_rpc_server *self, zval *groups, zval *report);
+void php_dora_rpc_server_merge(zval *into, zval *from);
+
 /* php_dora_rpc_server_loaded writes to the log what of the program has no effect here. It runs in
  * the zygote, once it has loaded the program. */
 void php_dora_rpc_server_loaded(zend_object *object);

@@ -87,16 +87,6 @@ static void log_add(zval *config, const php_dora_rpc_section *dora)
     add_assoc_zval(config, "log", &log);
 }
 
-/* The original's commands come over HTTP. */
-static void control_add(zval *config)
-{
-    zval control;
-
-    array_init(&control);
-    add_assoc_bool(&control, "http", true);
-    add_assoc_zval(config, "control", &control);
-}
-
 static void pool_add(zval *config, const php_dora_rpc_section *http, const char *file)
 {
     zval pools;
@@ -111,6 +101,30 @@ static void pool_add(zval *config, const php_dora_rpc_section *http, const char 
     array_init(&pools);
     add_assoc_zval(&pools, POOL_NAME, &pool);
     add_assoc_zval(config, "pools", &pools);
+}
+
+/* Commands are taken over HTTP, too, as the original did; and from where the program says. */
+static void control_add(zval *config, const php_dora_rpc_section *dora)
+{
+    zval *allow = php_dora_rpc_setting_list(dora, "control_allow");
+    zval control;
+
+    array_init(&control);
+    add_assoc_bool(&control, "http", true);
+    if (allow != NULL) {
+        Z_TRY_ADDREF_P(allow);
+        add_assoc_zval(&control, "allow", allow);
+    }
+    add_assoc_zval(config, "control", &control);
+}
+
+/* The folder of the pid files: releases before `dora` had it have it among the http settings. */
+static const char *pid_path_of(const php_dora_rpc_section *sections)
+{
+    bool is_http = !php_dora_rpc_setting_is_given(sections, PHP_DORA_RPC_DORA, "pid_path") &&
+                   php_dora_rpc_setting_is_given(sections, PHP_DORA_RPC_HTTP, "pid_path");
+    return php_dora_rpc_setting_text(&sections[is_http ? PHP_DORA_RPC_HTTP : PHP_DORA_RPC_DORA],
+                                     "pid_path");
 }
 
 /* The wire's options are settings of php.ini, which clients share. */
@@ -144,7 +158,7 @@ bool php_dora_rpc_config_make(php_dora_rpc_config *config, php_dora_rpc_server *
 {
     const php_dora_rpc_section *http = &sections[PHP_DORA_RPC_HTTP];
     const php_dora_rpc_section *dora = &sections[PHP_DORA_RPC_DORA];
-    const char *pid_path = php_dora_rpc_setting_text(dora, "pid_path");
+    const char *pid_path = pid_path_of(sections);
     zval all;
 
     memset(config, 0, sizeof(*config));
@@ -161,9 +175,10 @@ bool php_dora_rpc_config_make(php_dora_rpc_config *config, php_dora_rpc_server *
         add_assoc_long(&all, "idle_s", php_dora_rpc_setting_number(http, "heartbeat_idle_time"));
     }
     add_assoc_bool(&all, "daemonize", php_dora_rpc_setting_number(http, "daemonize") != 0);
+    add_assoc_bool(&all, "original", true);
     wire_add(&all);
     log_add(&all, dora);
-    control_add(&all);
+    control_add(&all, dora);
     pool_add(&all, http, file);
     bool is_made = php_dora_rpc_discovery_add(&all, server) && to_json(&all, &config->json);
     zval_ptr_dtor(&all);

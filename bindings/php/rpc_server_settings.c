@@ -4,7 +4,7 @@
 #include "zend_smart_str.h"
 
 /* Of what a setting is. */
-typedef enum setting_kind { NUMBER, SWITCH, TEXT } setting_kind;
+typedef enum setting_kind { NUMBER, SWITCH, TEXT, LIST } setting_kind;
 
 typedef struct setting {
     const char *name;
@@ -38,6 +38,10 @@ static const setting HTTP[] = {
     {"log_file", TEXT, false, true, 0, "/tmp/sw_server.log", 0, 0},
     {"task_tmpdir", TEXT, false, true, 0, "/dev/shm/swtask/", 0, 0},
     {"daemonize", SWITCH, true, false, 0, NULL, 0, 0},
+    {"user", TEXT, false, false, 0, NULL, 0, 0},
+    {"group", TEXT, false, false, 0, NULL, 0, 0},
+    {"pid_path", TEXT, true, false, 0, NULL, 0, 0}, /* of releases before `dora` had it */
+    {"response_header", LIST, false, false, 0, NULL, 0, 0},
     {NULL, NUMBER, false, false, 0, NULL, 0, 0},
 };
 
@@ -61,6 +65,7 @@ static const setting DORA[] = {
     {"log_level", NUMBER, true, true, 4, NULL, 1, 9},
     {"log_dump_type", TEXT, false, true, 0, "file", 0, 0},
     {"log_path", TEXT, true, true, 0, "/tmp/bizlog/", 0, 0},
+    {"control_allow", LIST, true, false, 0, NULL, 0, 0}, /* Dora's own: control.allow */
     {NULL, NUMBER, false, false, 0, NULL, 0, 0},
 };
 
@@ -126,37 +131,52 @@ static bool number_of(const zval *value, zend_long *number)
                                                              number, &fraction, false) == IS_LONG;
 }
 
+static bool is_scalar(const zval *value)
+{
+    return Z_TYPE_P(value) == IS_TRUE || Z_TYPE_P(value) == IS_FALSE ||
+           Z_TYPE_P(value) == IS_LONG || Z_TYPE_P(value) == IS_DOUBLE ||
+           Z_TYPE_P(value) == IS_STRING;
+}
+
+static bool is_text(const setting *known, const zval *value)
+{
+    return Z_TYPE_P(value) == IS_STRING && !zend_str_has_nul_byte(Z_STR_P(value)) &&
+           (Z_STRLEN_P(value) > 0 || !known->has_meaning);
+}
+
 static bool value_check(int section, const setting *known, const zval *value)
 {
+    const char *expected = NULL;
     zend_long number = 0;
-    bool is_bounded = known->min != 0 || known->max != 0;
 
-    if (known->kind == TEXT) {
-        bool is_text = Z_TYPE_P(value) == IS_STRING && Z_STRLEN_P(value) > 0 &&
-                       !zend_str_has_nul_byte(Z_STR_P(value));
-        if (!is_text) {
-            zend_type_error("%s setting \"%s\" must be a string that is not empty, without NUL "
-                            "bytes, not %s",
-                            NAMES[section], known->name, zend_zval_type_name(value));
-        }
-        return is_text;
+    switch (known->kind) {
+    case TEXT:
+        expected = is_text(known, value) ? NULL : "a string that is not empty, without NUL bytes";
+        break;
+    case LIST:
+        expected = Z_TYPE_P(value) == IS_ARRAY ? NULL : "an array";
+        break;
+    case SWITCH: /* Swoole asked whether it was true: so is "yes" */
+        expected = is_scalar(value) ? NULL : "true or false";
+        break;
+    case NUMBER:
+        expected = number_of(value, &number) ? NULL : "a whole number";
+        break;
     }
-    if (known->kind == SWITCH && (Z_TYPE_P(value) == IS_TRUE || Z_TYPE_P(value) == IS_FALSE)) {
-        return true;
-    }
-    if (!number_of(value, &number)) {
+    if (expected != NULL) {
         zend_type_error("%s setting \"%s\" must be %s, not %s", NAMES[section], known->name,
-                        known->kind == SWITCH ? "true or false" : "a whole number",
-                        zend_zval_type_name(value));
-        return false;
+                        expected, zend_zval_type_name(value));
     }
-    if (is_bounded && (number < known->min || number > known->max)) {
-        zend_value_error("%s setting \"%s\" must be from " ZEND_LONG_FMT " to " ZEND_LONG_FMT
-                         ", not " ZEND_LONG_FMT,
-                         NAMES[section], known->name, known->min, known->max, number);
-        return false;
+    return expected == NULL;
+}
+
+/* The number that counts: what is out of bounds is the nearest that is not. */
+static zend_long bounded(const setting *known, zend_long number)
+{
+    if (known->min == 0 && known->max == 0) {
+        return number;
     }
-    return true;
+    return number < known->min ? known->min : number > known->max ? known->max : number;
 }
 
 static bool section_check(int section, const zval *all)
@@ -193,8 +213,19 @@ static zval *value_of(const php_dora_rpc_section *section, const char *name)
 
 zend_long php_dora_rpc_setting_number(const php_dora_rpc_section *section, const char *name)
 {
+    const setting *known = setting_find(section->number, name);
     zval *value = value_of(section, name);
-    return value != NULL ? zval_get_long(value) : 0;
+
+    if (value == NULL || known == NULL) {
+        return 0;
+    }
+    return known->kind == SWITCH ? zend_is_true(value) : bounded(known, zval_get_long(value));
+}
+
+zval *php_dora_rpc_setting_list(const php_dora_rpc_section *section, const char *name)
+{
+    zval *value = value_of(section, name);
+    return value != NULL && Z_TYPE_P(value) == IS_ARRAY ? value : NULL;
 }
 
 const char *php_dora_rpc_setting_text(const php_dora_rpc_section *section, const char *name)
@@ -229,32 +260,51 @@ static void name_add(smart_str *list, const char *section, const char *name)
     smart_str_append_printf(list, "%s%s%s", section, section[0] != '\0' ? "." : "", name);
 }
 
-void php_dora_rpc_settings_notes(const php_dora_rpc_section *sections, zval *sections_unknown,
-                                 zend_string **unused, zend_string **unknown)
+/* Notes what of one section does not count as it stands. */
+static void section_notes(const php_dora_rpc_section *sections, int section, smart_str *unused,
+                          smart_str *unknown, smart_str *limited)
 {
-    smart_str first = {0};
-    smart_str second = {0};
     zend_string *name;
+    zval *value;
+
+    ZEND_HASH_FOREACH_STR_KEY_VAL(Z_ARRVAL_P(sections[section].all), name, value)
+    {
+        const char *text = name != NULL ? ZSTR_VAL(name) : "(a number)";
+        const setting *known = setting_find(section, text);
+        zend_long number = 0;
+        ZVAL_DEREF(value);
+        if (known == NULL) {
+            name_add(unknown, NAMES[section], text);
+        } else if (!known->has_meaning) {
+            if (php_dora_rpc_setting_is_given(sections, section, text)) {
+                name_add(unused, NAMES[section], text);
+            }
+        } else if (known->kind == NUMBER && number_of(value, &number) &&
+                   bounded(known, number) != number) {
+            name_add(limited, NAMES[section], text);
+            smart_str_append_printf(limited, " " ZEND_LONG_FMT " is taken for " ZEND_LONG_FMT,
+                                    number, bounded(known, number));
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+}
+
+php_dora_rpc_notes php_dora_rpc_settings_notes(const php_dora_rpc_section *sections,
+                                               zval *sections_unknown)
+{
+    smart_str unused = {0};
+    smart_str unknown = {0};
+    smart_str limited = {0};
     zval *section;
 
     for (int i = 0; i < PHP_DORA_RPC_SECTIONS; i++) {
-        ZEND_HASH_FOREACH_STR_KEY(Z_ARRVAL_P(sections[i].all), name)
-        {
-            const char *text = name != NULL ? ZSTR_VAL(name) : "(a number)";
-            const setting *known = setting_find(i, text);
-            if (known == NULL) {
-                name_add(&second, NAMES[i], text);
-            } else if (!known->has_meaning && php_dora_rpc_setting_is_given(sections, i, text)) {
-                name_add(&first, NAMES[i], text);
-            }
-        }
-        ZEND_HASH_FOREACH_END();
+        section_notes(sections, i, &unused, &unknown, &limited);
     }
     ZEND_HASH_FOREACH_VAL(Z_ARRVAL_P(sections_unknown), section)
     {
-        name_add(&second, "", Z_STRVAL_P(section));
+        name_add(&unknown, "", Z_STRVAL_P(section));
     }
     ZEND_HASH_FOREACH_END();
-    *unused = smart_str_extract(&first);
-    *unknown = smart_str_extract(&second);
+    return (php_dora_rpc_notes){smart_str_extract(&unused), smart_str_extract(&unknown),
+                                smart_str_extract(&limited)};
 }

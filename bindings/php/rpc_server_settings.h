@@ -9,6 +9,7 @@ enum { PHP_DORA_RPC_HTTP = 0, PHP_DORA_RPC_TCP, PHP_DORA_RPC_DORA, PHP_DORA_RPC_
 
 /* php_dora_rpc_section is all settings of a section, and which of them the program gave. */
 typedef struct php_dora_rpc_section {
+    int number;
     zval *all;   /* an array; borrowed */
     zval *given; /* an array whose keys are what configure() and the class gave; borrowed */
 } php_dora_rpc_section;
@@ -19,23 +20,33 @@ int php_dora_rpc_section_of(const zend_string *name);
 /* php_dora_rpc_settings_fill adds the original's defaults for what is missing or null. */
 void php_dora_rpc_settings_fill(int section, zval *all);
 
-/* php_dora_rpc_settings_check looks at the types and bounds of all sections.
- * Returns: false with a \TypeError or \ValueError raised that names the setting. */
+/* php_dora_rpc_settings_check looks at the types in all sections. Numbers that are out of bounds
+ * are brought within: Swoole took them. Returns: false with a \TypeError raised that names the
+ * setting.  */
 bool php_dora_rpc_settings_check(const php_dora_rpc_section *sections);
 
-/* php_dora_rpc_setting_number gives a setting that is a number; 0 when it is not there.
- * php_dora_rpc_setting_text gives a checked one that is a text. */
+/* php_dora_rpc_setting_number gives a setting that is a number, within the bounds there are for it
+ * here, or 1 or 0 for one that is on or off; 0 when it is not there. php_dora_rpc_setting_text
+ * gives a checked one that is a text. php_dora_rpc_setting_list gives an array, NULL when there is
+ * none.  */
 zend_long php_dora_rpc_setting_number(const php_dora_rpc_section *section, const char *name);
+zval *php_dora_rpc_setting_list(const php_dora_rpc_section *section, const char *name);
 const char *php_dora_rpc_setting_text(const php_dora_rpc_section *section, const char *name);
 
 /* php_dora_rpc_setting_is_given says whether the program set it itself, be it to the default. */
 bool php_dora_rpc_setting_is_given(const php_dora_rpc_section *sections, int section,
                                    const char *name);
 
-/* php_dora_rpc_settings_notes names, separated by commas, the settings that the program gave and
- * that mean nothing here, and those that nobody knows, with `sections_unknown` (an array of names)
- * behind them. Ownership: gives both strings. */
-void php_dora_rpc_settings_notes(const php_dora_rpc_section *sections, zval *sections_unknown,
-                                 zend_string **unused, zend_string **unknown);
+/* php_dora_rpc_notes is lists of settings, separated by commas, each empty where there is none. */
+typedef struct php_dora_rpc_notes {
+    zend_string *unused;  /* given by the program, and without a meaning here */
+    zend_string *unknown; /* that nobody knows */
+    zend_string *limited; /* out of bounds, each with the number that counts instead */
+} php_dora_rpc_notes;
+
+/* php_dora_rpc_settings_notes makes them; `sections_unknown` is an array of names that stand behind
+ * the unknown ones. Ownership: gives the strings. */
+php_dora_rpc_notes php_dora_rpc_settings_notes(const php_dora_rpc_section *sections,
+                                               zval *sections_unknown);
 
 #endif

@@ -122,5 +122,5 @@ without a server
 {"v":3,"e":0,"g":"tag","p":"f.php","l":5,"m":{"a":"ü"}}
 {"v":6,"e":0,"g":"tag","p":"f.php","l":5,"m":"kept"}
 {"v":8,"e":0,"g":"tag","p":"f.php","l":5,"m":"now �"}
-ValueError 0: DoraRPC\LogAgent::setLogLevel(): Argument #1 ($level) must be from 1 to 9, not 0
+null
 ValueError 0: DoraRPC\LogAgent::setLogLevel(): Argument #1 ($level) must be from 1 to 9, not 10

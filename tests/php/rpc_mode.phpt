@@ -10,12 +10,17 @@ $server = new Server('$app = new Dora\App(); $app->fallback(fn($param) => $param
 $node = ['ip' => '127.0.0.1', 'port' => $server->port];
 
 report(fn() => new Client([]));
-report(fn() => new Client(['group1' => []]));
-report(fn() => new Client(['group1' => 'text']));
-report(fn() => new Client(['group1' => [['ip' => '127.0.0.1']]]));
-report(fn() => new Client(['group1' => [['port' => 9567]]]));
-report(fn() => new Client(['group1' => [['ip' => '127.0.0.1', 'port' => 70000]]]));
-report(fn() => new Client(['group1' => [['ip' => 'a b', 'port' => 1]]]));
+
+/* Any other array is taken: a group is looked at when it is used. */
+foreach ([['group1' => []], ['group1' => 'text'], ['group1' => [['ip' => '127.0.0.1']]], ['group1' => [['port' => 9567]]],
+    ['group1' => [['ip' => '127.0.0.1', 'port' => 70000]]], ['group1' => [['ip' => 'a b', 'port' => 1]]], [$node], ['group1' => [['ip' => ''], $node]]] as $config) {
+    $client = new Client($config);
+    $client->changeMode(['type' => 1, 'group' => 'group1']);
+    $ret = $client->singleAPI('x', 4);
+    echo $ret['code'], ' ', $ret['msg'], "\n";
+    $client->changeMode(['type' => 2] + $node);
+    echo $client->singleAPI('x', 4)['data']['data']['data'], ' ', $client->getStat()['code'], "\n";
+}
 
 /* As a node file has it, and an empty group beside. */
 $client = new Client(['group1' => ["127.0.0.1_$server->port" => $node + ['updatetime' => '1482239138']], 7 => [$node], 'none' => []]);
@@ -36,8 +41,9 @@ foreach ([['type' => 1, 'group' => 'group1'], ['type' => '1', 'group' => 7], ['t
     $now = $client->getConnectMode();
     echo str_replace((string)$server->port, 'PORT', json_encode($now)), ' ', $client->singleAPI('x', 5)['data']['data']['data'], "\n";
 }
-report(fn() => $client->changeMode(['type' => 1, 'group' => 'group2']));
-echo $client->getConnectMode()['ip'], " as before\n";
+$client->changeMode(['type' => 1, 'group' => 'group2']);
+$ret = $client->multiAPI(['a' => ['name' => 'x']]);
+echo "$ret[code] $ret[msg]\n";
 $client->changeMode(['type' => 1, 'group' => 'none']);
 $ret = $client->singleAPI('x', 5);
 echo "$ret[code] $ret[msg]\n";
@@ -80,19 +86,30 @@ $lazy = new class extends Client {
 };
 report(fn() => $lazy->singleAPI('x', 1)['code'] . $lazy->getStat()['code'] . json_encode($lazy->getAsyncData()['data']));
 report(fn() => $lazy->changeMode(['type' => 1, 'group' => 'g']));
+report(fn() => $lazy->singleAPI('x', 1)['code']);
 report(fn() => serialize($client));
 $client->__construct(['g' => [$node]]);
 report(fn() => $client->getConnectMode());
 var_dump($server->stop());
 ?>
 --EXPECTF--
-Exception -1: config has no server: it must be group => list of ['ip' => , 'port' => ]
-Exception -1: config has no server: it must be group => list of ['ip' => , 'port' => ]
-Exception -1: config: group "group1": must be a list of ['ip' => , 'port' => ]
-Exception -1: config: group "group1": port must be a number from 1 to 65535
-Exception -1: config: group "group1": ip must be an address as text
-Exception -1: config: group "group1": port must be a number from 1 to 65535
-Exception -1: config: %s
+Exception -1: serverConfig is empty: it must be group => list of ['ip' => , 'port' => ]
+100010 group "group1" has no server: its list is empty
+4 0
+100010 group "group1" has no server: it must be a list of ['ip' => , 'port' => ]
+4 0
+100010 group "group1" has no server: port must be a number from 1 to 65535
+4 0
+100010 group "group1" has no server: ip must be an address as text
+4 0
+100010 group "group1" has no server: port must be a number from 1 to 65535
+4 0
+100010 group "group1" has no server: ip must be an address as text
+4 0
+100010 group "group1" has no server: the client was not given such a group
+4 0
+0 OK
+4 0
 Exception -1: getConnectMode: no mode yet, call changeMode first
 32 -1 [] no mode yet, call changeMode first
 -1
@@ -103,21 +120,20 @@ Exception -1: changeMode: the parameter must be ['type' => 1, 'group' => ] or ['
 Exception -1: changeMode: the parameter must be ['type' => 1, 'group' => ] or ['type' => 2, 'ip' => , 'port' => ]
 Exception -1: changeMode: the parameter must be ['type' => 1, 'group' => ] or ['type' => 2, 'ip' => , 'port' => ]
 Exception -1: changeMode: type 1 needs the name of a 'group'
-Exception -1: changeMode: the config has no group ""
-Exception -1: changeMode: the config has no group "group2"
+null
+null
 Exception -1: changeMode: type 2: ip must be an address as text
 Exception -1: changeMode: type 2: port must be a number from 1 to 65535
 Exception -1: changeMode: type 2: ip must be an address as text
 Exception -1: changeMode: type 2: port must be a number from 1 to 65535
 Exception -1: changeMode: type 2: port must be a number from 1 to 65535
-Exception -1: getConnectMode: no mode yet, call changeMode first
+{"type":1,"group":"group2","ip":"","port":""}
 {"type":1,"group":"group1","ip":"","port":""} 5
 {"type":1,"group":"7","ip":"","port":""} 5
 {"type":2,"group":"","ip":"127.0.0.1","port":PORT} 5
 {"type":2,"group":"","ip":"localhost","port":"PORT"} 5
-Exception -1: changeMode: the config has no group "group2"
-localhost as before
-100010 the group has no server
+100010 group "group2" has no server: the client was not given such a group
+100010 group "none" has no server: its list is empty
 calls that cannot be sent
 guid,code,msg,data 32 100003 call 1: a name has 1 to 255 bytes
 guid,code,msg,data 32 100003 call 1: a name has 1 to 255 bytes
@@ -136,7 +152,8 @@ null and "0" are modes 6
 subclasses and copies
 mine: 1 mine: 2 12
 "-1-1[]"
-Exception -1: changeMode: the config has no group "g"
+null
+-1
 Exception 0: Serialization of '%s' is not allowed
 Exception -1: getConnectMode: no mode yet, call changeMode first
 int(0)

@@ -85,7 +85,7 @@ guid,code,msg,data aaa 100006 []
 100006
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) must be an array with a "guid" of 32 bytes
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) must be an array with a "guid" of 32 bytes
-ValueError 0: DoraRPC\Packet::packEncode(): Argument #2 ($type) must be "tcp" or "http", not "udp"
+{"guid":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","code":100006,"msg":"the type of a packet must be tcp or http","data":[]}
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) cannot be encoded: data.o[0]: an object of class stdClass has no place on the wire
 Dora\Exception 100206: data: larger than the limit
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) has no form in JSON (json_encode() says more)

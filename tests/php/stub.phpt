@@ -28,7 +28,9 @@ function signature(ReflectionFunctionAbstract $function): string
     $params = [];
     foreach ($function->getParameters() as $param) {
         $text = $param->getType() . ' $' . $param->getName();
-        if ($param->isOptional()) {
+        if ($param->isVariadic()) {
+            $text .= ' ...';
+        } elseif ($param->isOptional()) {
             $text .= ' = ' . json_encode($param->getDefaultValue());
         }
         $params[] = $text;
@@ -68,7 +70,7 @@ foreach (get_declared_classes() as $name) {
         }
     }
 }
-$real = $module->getClassNames();
+$real = array_unique(array_map(fn($name) => (new ReflectionClass($name))->getName(), $module->getClassNames())); // without aliases
 sort($real);
 sort($declared);
 echo $real === $declared ? "the same classes\n" : "other classes\n";

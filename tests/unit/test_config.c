@@ -249,11 +249,12 @@ static void test_hosts_of_web_pages(void **state)
 static void test_unknown_keys(void **state)
 {
     (void)state;
-    expect_problem("{\n  \"reacters\": 2\n}",
-                   "conf/dora.json:2:3: reacters: unknown key; did you mean \"reactors\"? allowed: "
-                   "listen, reactors, backlog, frame_bytes_max, idle_s, linger_ms, drain_ms, "
-                   "stop_timeout_ms, hung_ms, sign, salt, gzip, daemonize, pid_file, log, control, "
-                   "http, discovery, pools");
+    expect_problem(
+        "{\n  \"reacters\": 2\n}",
+        "conf/dora.json:2:3: reacters: unknown key; did you mean \"reactors\"? allowed: "
+        "listen, reactors, backlog, frame_bytes_max, idle_s, linger_ms, drain_ms, "
+        "stop_timeout_ms, hung_ms, original, sign, salt, gzip, daemonize, pid_file, log, control, "
+        "http, discovery, pools");
     expect_problem("{\"log\": {\"zebra\": 2}}",
                    "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level");
     expect_problem("{\"pools\": {\n \"users\": {\"runtime\": \"c\", \"app\": \"a.so\",\n"

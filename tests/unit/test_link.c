@@ -63,7 +63,9 @@ static void test_request(void **state)
         dr_buf plain = {0};
         dora_slice body;
         size_t used;
-        dr_api api = {text_slice(DR_KEY_ONE), text_slice("/user/get"), text_slice("i:7;")};
+        dr_api api = {.key_raw = text_slice(DR_KEY_ONE),
+                      .name = text_slice("/user/get"),
+                      .param = text_slice("i:7;")};
         dr_request request = {text_slice(MINE), DR_TYPE_W_S, .api_count = 1, .timeout_ms = 250,
                               .attempt = -1};
         dr_link_init(&link, &options);
@@ -91,7 +93,9 @@ static void test_request_too_big(void **state)
     const dora_frame_options options = {.bytes_max = 128};
     dr_link link;
     dora_error error;
-    dr_api api = {text_slice(DR_KEY_ONE), text_slice("/user/get"), text_slice("i:7;")};
+    dr_api api = {.key_raw = text_slice(DR_KEY_ONE),
+                  .name = text_slice("/user/get"),
+                  .param = text_slice("i:7;")};
     dr_request request = {text_slice(MINE), DR_TYPE_W_S, .api_count = 1, .timeout_ms = -1,
                           .attempt = -1};
     dr_link_init(&link, &options);

@@ -285,11 +285,56 @@ static void types(void **state)
     assert_string_equal(dr_call_type_name((dr_call_type)99), "");
 }
 
+/* An api with more than a name and a param keeps all of it, and one whose name is none; what is
+ * wrong besides is not hidden by that. */
+static void whole_apis(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *api;
+        bool is_good;
+        bool is_odd;
+        bool is_whole;
+        const char *param;
+    } cases[] = {
+        {"a:2:{s:4:\"name\";s:2:\"/a\";s:5:\"param\";i:1;}", true, false, false, "i:1;"},
+        {"a:3:{s:4:\"more\";a:0:{}s:5:\"param\";i:1;s:4:\"name\";s:2:\"/a\";}", true, false, true,
+         "i:1;"},
+        {"a:1:{s:4:\"name\";s:2:\"/a\";}", true, false, false, "N;"},
+        {"a:2:{s:4:\"name\";s:0:\"\";s:5:\"param\";i:1;}", false, true, true, "i:1;"},
+        {"a:2:{s:4:\"name\";i:17;s:5:\"param\";b:1;}", false, true, true, "b:1;"},
+        {"a:1:{s:4:\"name\";N;}", false, true, true, "N;"},
+        {"a:0:{}", false, true, true, "N;"},
+        {"i:5;", false, false, false, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char body[512];
+        dr_request found;
+        dr_api api;
+        snprintf(body, sizeof body,
+                 "a:3:{s:3:\"api\";a:1:{s:3:\"one\";%s}s:4:\"guid\";s:32:\"%s\";s:4:\"type\";s:3:"
+                 "\"W_S\";}",
+                 cases[i].api, GUID);
+        assert_int_equal(dr_request_decode(text_slice(body), GUID, &found, &api, 1, NULL),
+                         cases[i].is_good ? DORA_OK : DORA_EPROTO);
+        assert_int_equal(found.has_odd_name, cases[i].is_odd);
+        if (cases[i].param == NULL) {
+            continue;
+        }
+        assert_int_equal(api.whole.len > 0, cases[i].is_whole);
+        assert_slice(cases[i].is_whole ? dr_api_param(api.whole) : api.param, cases[i].param);
+        if (cases[i].is_whole) {
+            assert_slice(api.whole, cases[i].api);
+        }
+    }
+}
+
 static void request_with_all_members(void **state)
 {
     (void)state;
     dr_buf out = {0};
-    dr_api api = {text_slice(DR_KEY_ONE), text_slice("/a"), text_slice("i:1;")};
+    dr_api api = {
+        .key_raw = text_slice(DR_KEY_ONE), .name = text_slice("/a"), .param = text_slice("i:1;")};
     dr_request sent = {.guid = text_slice(GUID),
                        .api_count = 1,
                        .timeout_ms = 0,
@@ -346,7 +391,9 @@ static bool encode_all(void *user)
     (void)user;
     dr_buf out = {0};
     char filler[300] = {0};
-    dr_api api = {text_slice(DR_KEY_ONE), text_slice("/a"), {filler, sizeof(filler)}};
+    dr_api api = {.key_raw = text_slice(DR_KEY_ONE),
+                  .name = text_slice("/a"),
+                  .param = {filler, sizeof(filler)}};
     dr_request sent = {.guid = text_slice(GUID), .api_count = 1, .timeout_ms = -1, .attempt = -1};
     bool is_ok = dr_request_encode(&out, &sent, &api) == DORA_OK;
     size_t before = out.len;
@@ -395,6 +442,7 @@ int main(void)
         cmocka_unit_test(name_length),
         cmocka_unit_test(offset_of_the_bad_byte),
         cmocka_unit_test(types),
+        cmocka_unit_test(whole_apis),
         cmocka_unit_test(request_with_all_members),
         cmocka_unit_test(replies),
         cmocka_unit_test(out_of_memory),

@@ -79,6 +79,7 @@ static dora_err call_check(const dora_call *call, size_t at, dr_api *api, dora_e
     dora_reader reader;
     api->name = call->name;
     api->param = call->param;
+    api->whole = (dora_slice){NULL, 0};
     if (call->name.len == 0 || call->name.len > DR_API_NAME_MAX) {
         return dora_error_set(error, DORA_EINVAL, "call %zu: a name has 1 to %d bytes", at + 1,
                               DR_API_NAME_MAX);
@@ -93,6 +94,10 @@ static dora_err call_check(const dora_call *call, size_t at, dr_api *api, dora_e
         return dora_error_set(error, DORA_EINVAL,
                               "call %zu: the parameter is no encoded value (byte %zu)", at + 1,
                               dora_reader_offset(&reader));
+    }
+    if (call->is_whole && call->param.data[0] == 'a') {
+        api->whole = call->param;
+        api->param = (dora_slice){NULL, 0};
     }
     return DORA_OK;
 }

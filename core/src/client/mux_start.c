@@ -46,7 +46,7 @@ static dora_err call_new(dora_mux *mux, dr_call_type type, const dora_call *call
     size_t size = sizeof(dr_mux_call) + count * sizeof(dr_api);
     for (size_t i = 0; i < count; i++) {
         const dr_api *api = &making->apis[i];
-        size += api->key_raw.len + api->name.len + api->param.len;
+        size += api->key_raw.len + api->name.len + api->param.len + api->whole.len;
     }
     dr_mux_call *call = dr_alloc(size);
     if (call == NULL) {
@@ -59,6 +59,7 @@ static dora_err call_new(dora_mux *mux, dr_call_type type, const dora_call *call
         move_slice(&room, &call->apis[i].key_raw);
         move_slice(&room, &call->apis[i].name);
         move_slice(&room, &call->apis[i].param);
+        move_slice(&room, &call->apis[i].whole);
     }
     *made = call;
     return DORA_OK;

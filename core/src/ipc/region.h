@@ -66,6 +66,7 @@ typedef struct dr_shared_task {
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
     uint32_t connection;
     uint16_t protocol; /* DR_PROTOCOL_... */
+    uint16_t is_whole; /* param is the whole api: it has more than name and param */
     char guid[DR_GUID_LEN];
     /* Written by the worker before DONE: the reply is message bytes, then data bytes. */
     int64_t code;

@@ -28,8 +28,10 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                                     const dr_route *route)
 {
     const dr_api *api = &call->lane->apis[index];
+    const bool is_whole = api->whole.len > 0;
     return (dr_task_input){.name = api->name,
-                           .param = api->param,
+                           .param = is_whole ? api->whole : api->param,
+                           .is_whole = is_whole,
                            .trace = request->trace,
                            .guid = call->guid,
                            .type = (uint16_t)request->type,

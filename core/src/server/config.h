@@ -67,6 +67,7 @@ typedef struct dr_config {
     uint32_t linger_ms;
     uint32_t drain_ms;        /* it serves for so long after it was told to stop */
     uint32_t stop_timeout_ms; /* then what still runs is ended; 0: never */
+    bool original;            /* it answers as Dora-RPC did where programs of that could see it */
     bool sign;
     bool gzip;
     char *salt;

@@ -379,6 +379,7 @@ static const dr_key CONFIG_KEYS[] = {
      .at = CONFIG(stop_timeout_ms),
      .max = 86400000},
     {.name = "hung_ms", .take = dr_take_uint, .at = CONFIG(hung_ms), .max = 86400000},
+    {.name = "original", .take = dr_take_bool, .at = CONFIG(original)},
     {.name = "sign", .take = dr_take_bool, .at = CONFIG(sign)},
     {.name = "salt", .take = take_salt},
     {.name = "gzip", .take = dr_take_bool, .at = CONFIG(gzip)},

@@ -33,6 +33,9 @@ static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
         }
         dr_digester_bytes(&digester, lane->apis[i].name);
         dr_digester_bytes(&digester, lane->apis[i].param);
+        if (lane->apis[i].whole.len > 0) {
+            dr_digester_bytes(&digester, lane->apis[i].whole);
+        }
     }
     return dr_digester_end(&digester);
 }

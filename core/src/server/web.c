@@ -33,6 +33,20 @@ static uint32_t number_of(const dr_reactor *reactor, const dr_http_exchange *exc
     return (uint32_t)(number % UINT32_MAX) + 1;
 }
 
+/* refuse_path: nothing is there. The original said so in a reply. */
+static void refuse_path(dr_lane *lane, dr_web *web)
+{
+    static const char text[] = "nothing is here; there are POST /call/NAME, /api/multisync, "
+                               "/api/multinoresult and /server/cmd";
+    if (lane->server->config->original) {
+        const dr_asker asker = dr_asker_of_web(DR_ASKER_FORM, lane, web);
+        dr_call_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_TYPE);
+        dr_reply_code(&asker, DR_GUID_NONE, DORA_CODE_BAD_TYPE, text);
+    } else {
+        dr_web_refuse(web, 404, 404, text);
+    }
+}
+
 void dr_web_request(dr_http_exchange *exchange, void *user)
 {
     dr_lane *lane = user;
@@ -49,9 +63,7 @@ void dr_web_request(dr_http_exchange *exchange, void *user)
     /* Not so to /call: the name of an api begins with a slash of its own. */
     const bool is_call = is_under(dr_http_path(exchange), DR_CALL_FOLDER);
     if (!is_call && !is_under(path, "api") && !is_under(path, "server")) {
-        dr_web_refuse(web, 404, 404,
-                      "nothing is here; there are POST /call/NAME, /api/multisync, "
-                      "/api/multinoresult and /server/cmd");
+        refuse_path(lane, web);
     } else if (dr_http_is_foreign(exchange)) {
         dr_web_refuse(
             web, 403, DORA_CODE_NOT_PERMITTED,

@@ -113,7 +113,8 @@ static void run(const dr_asker *asker, dora_slice param)
     } else if (name.len > DR_API_NAME_MAX) {
         dr_web_refuse(asker->web, 404, DORA_CODE_NO_API, "no such api: its name is too long");
     } else {
-        lane->apis[0] = (dr_api){{DR_KEY_ONE, sizeof(DR_KEY_ONE) - 1}, name, param};
+        lane->apis[0] =
+            (dr_api){.key_raw = {DR_KEY_ONE, sizeof(DR_KEY_ONE) - 1}, .name = name, .param = param};
         dr_call_run(asker, &request);
     }
 }

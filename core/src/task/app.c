@@ -62,6 +62,11 @@ dora_slice dora_request_param(const dora_request *request)
     return request->param;
 }
 
+dora_slice dora_request_api(const dora_request *request)
+{
+    return request->whole;
+}
+
 void dora_request_reader(const dora_request *request, dora_reader *reader)
 {
     dora_reader_init(reader, request->param);

@@ -31,6 +31,7 @@ struct dora_app {
 struct dora_request {
     dora_slice name;
     dora_slice param;
+    dora_slice whole; /* the api it is a member of, where that has more; else empty */
     dora_slice guid;
     dora_slice trace;
     uint64_t deadline_ns;

@@ -161,6 +161,7 @@ static void fill(dr_pool *pool, uint32_t task, const dr_task_input *input)
     shared->reactor = (uint16_t)input->reactor;
     shared->type = input->type;
     shared->protocol = input->protocol;
+    shared->is_whole = input->is_whole;
     shared->connection = input->connection;
     shared->deadline_ns = input->deadline_ns;
     memcpy(shared->guid, input->guid, DR_GUID_LEN);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
+#include "wire/message.h"
 
 #define REPLY_LEVELS 3 /* reply, map of results, envelope: a result stands behind these */
 
@@ -75,6 +76,11 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
     job->request.name = (dora_slice){block, name_len};
     job->request.param = (dora_slice){block + name_len, param_len};
     job->request.trace = (dora_slice){block + name_len + param_len, trace_len};
+    job->request.whole = (dora_slice){NULL, 0};
+    if (task->is_whole != 0) {
+        job->request.whole = job->request.param;
+        job->request.param = dr_api_param(job->request.whole);
+    }
     job->room = region->slab + offset + input_len;
     job->room_len = capacity - input_len;
 }

@@ -195,12 +195,15 @@ static dora_err skip_member(dora_reader *reader)
     return err == DORA_OK ? dora_reader_skip(reader, NULL) : err;
 }
 
-/* The members of one api; a name of the wrong shape stays empty, and is judged later. */
+/* Reads the members of one api. A name of the wrong shape stays empty, and is judged later. */
 static dora_err scan_api(dora_reader *reader, dr_api *api)
 {
+    const size_t at = reader->at;
     dora_value value;
+    size_t others = 0;
     api->name = (dora_slice){NULL, 0};
     api->param = LITERAL("N;");
+    api->whole = (dora_slice){NULL, 0};
     if (dr_reader_next(reader) != 'a') {
         return dora_reader_skip(reader, NULL);
     }
@@ -215,9 +218,22 @@ static dora_err scan_api(dora_reader *reader, dr_api *api)
             err = dora_reader_skip(reader, &api->param);
         } else {
             err = skip_member(reader);
+            others++;
         }
     }
-    return err == DORA_OK ? dora_reader_end(reader) : err;
+    err = err == DORA_OK ? dora_reader_end(reader) : err;
+    if (others > 0 || api->name.len == 0) {
+        api->whole = (dora_slice){reader->data + at, reader->at - at};
+    }
+    return err;
+}
+
+dora_slice dr_api_param(dora_slice whole)
+{
+    dora_reader reader;
+    dr_api api;
+    dora_reader_init(&reader, whole);
+    return scan_api(&reader, &api) == DORA_OK ? api.param : LITERAL("N;");
 }
 
 static dora_err scan_apis(request_scan *scan)
@@ -330,12 +346,16 @@ static const char *judge_apis(request_scan *scan)
             return fault;
         }
     }
+    bool are_arrays = true;
     for (size_t i = 0; i < request->api_count; i++) {
         if (scan->apis[i].name.len == 0) {
-            return "an api has no name of 1 to 255 bytes";
+            request->has_odd_name = true;
+            are_arrays = are_arrays && scan->apis[i].whole.len > 0;
         }
     }
-    return NULL;
+    const char *fault = request->has_odd_name ? "an api has no name of 1 to 255 bytes" : NULL;
+    request->has_odd_name = request->has_odd_name && are_arrays;
+    return fault;
 }
 
 static dora_err decode(dora_slice body, request_scan *scan, dora_error *error)

@@ -41,6 +41,7 @@ typedef struct dr_api {
     dora_slice key_raw; /* encoded, as it stood: s:3:"one"; or i:7; */
     dora_slice name;    /* 1..DR_API_NAME_MAX bytes */
     dora_slice param;   /* one encoded value, checked; "N;" where it was absent */
+    dora_slice whole;   /* the array itself where it is not just a name and a param, else empty */
 } dr_api;
 
 typedef struct dr_request {
@@ -50,6 +51,7 @@ typedef struct dr_request {
     int64_t timeout_ms; /* -1: none sent; else 0 or more */
     dora_slice trace;   /* empty: none sent */
     int64_t attempt;    /* -1: none sent */
+    bool has_odd_name;  /* and nothing else is wrong: 100003 for all but the original's programs */
 } dr_request;
 
 /* dr_request_decode reads a whole plain body in one pass. Slices point into `body`; nothing is
@@ -59,6 +61,9 @@ typedef struct dr_request {
  * 100100, 100002, 100003; for 100006 error->offset is the first bad byte. `error` may be NULL. */
 dora_err dr_request_decode(dora_slice body, const char *header_guid, dr_request *request,
                            dr_api *apis, size_t apis_max, dora_error *error);
+
+/* dr_api_param finds the parameter in an api's `whole`, "N;" where there is none. */
+dora_slice dr_api_param(dora_slice whole);
 
 /* dr_request_decode_bare is that of a frame without a guid: the body's own may have any length from
  * 1 to DR_BARE_GUID_MAX. On the errors 100003 and 100100 request->guid is what was found, or empty.

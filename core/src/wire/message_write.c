@@ -127,7 +127,8 @@ static size_t request_bytes(const dr_request *request, const dr_api *apis)
 {
     size_t bytes = HEAD_BYTES * 2 + request->guid.len + request->trace.len;
     for (size_t i = 0; i < request->api_count; i++) {
-        bytes += HEAD_BYTES + apis[i].key_raw.len + apis[i].name.len + apis[i].param.len;
+        bytes += HEAD_BYTES + apis[i].key_raw.len + apis[i].name.len + apis[i].param.len +
+                 apis[i].whole.len;
     }
     return bytes;
 }
@@ -146,6 +147,10 @@ dora_err dr_request_encode(dr_buf *out, const dr_request *request, const dr_api 
     dr_put_array(out, request->api_count);
     for (size_t i = 0; i < request->api_count; i++) {
         dr_buf_append_slice(out, apis[i].key_raw);
+        if (apis[i].whole.len > 0) {
+            dr_buf_append_slice(out, apis[i].whole);
+            continue;
+        }
         PUT(out, "a:2:{s:4:\"name\";");
         dr_put_string(out, apis[i].name);
         PUT(out, "s:5:\"param\";");
