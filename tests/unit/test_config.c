@@ -44,6 +44,9 @@ static void test_defaults(void **state)
     assert_int_equal(config.drain_ms, 0);
     assert_int_equal(config.stop_timeout_ms, 30000);
     assert_int_equal(config.hung_ms, 30000);
+    assert_int_equal(config.connection_mb_max, 64);
+    assert_int_equal(config.buffers_mb_max, 0);
+    assert_int_equal(config.stall_ms, 30000);
     assert_false(config.sign);
     assert_false(config.gzip);
     assert_false(config.daemonize);
@@ -78,8 +81,9 @@ static const char WHOLE[] =
     "{\"listen\": {\"tcp\": \"[::1]:0\", \"http\": \"[::]:9566\", \"unix\": \"run/dora.sock\", "
     "\"admin\": \"127.0.0.1:9100\"},"
     " \"reactors\": 3, \"backlog\": 10, \"frame_bytes_max\": 4096, \"idle_s\": 5,"
-    " \"linger_ms\": 0, \"drain_ms\": 7, \"stop_timeout_ms\": 0, \"hung_ms\": 9, \"sign\": true, "
-    "\"salt\": \"pepper\", \"gzip\": true,"
+    " \"linger_ms\": 0, \"drain_ms\": 7, \"stop_timeout_ms\": 0, \"hung_ms\": 9,"
+    " \"connection_mb_max\": 5, \"buffers_mb_max\": 77, \"stall_ms\": 0,"
+    " \"sign\": true, \"salt\": \"pepper\", \"gzip\": true,"
     " \"daemonize\": false, \"pid_file\": \"run/dora.pid\","
     " \"log\": {\"file\": \"/var/log/dora.log\", \"format\": \"json\", \"level\": 9},"
     " \"control\": {\"allow\": [\"unix\"]},"
@@ -143,6 +147,9 @@ static void test_everything_set(void **state)
     assert_int_equal(config.drain_ms, 7);
     assert_int_equal(config.stop_timeout_ms, 0);
     assert_int_equal(config.hung_ms, 9);
+    assert_int_equal(config.connection_mb_max, 5);
+    assert_int_equal(config.buffers_mb_max, 77);
+    assert_int_equal(config.stall_ms, 0);
     assert_true(config.sign && config.gzip);
     assert_string_equal(config.salt, "pepper");
     assert_string_equal(config.pid_file, "conf/run/dora.pid");
@@ -253,8 +260,8 @@ static void test_unknown_keys(void **state)
         "{\n  \"reacters\": 2\n}",
         "conf/dora.json:2:3: reacters: unknown key; did you mean \"reactors\"? allowed: "
         "listen, reactors, backlog, frame_bytes_max, idle_s, linger_ms, drain_ms, "
-        "stop_timeout_ms, hung_ms, original, sign, salt, gzip, daemonize, pid_file, log, control, "
-        "http, discovery, pools");
+        "stop_timeout_ms, hung_ms, original, connection_mb_max, buffers_mb_max, stall_ms, sign, "
+        "salt, gzip, daemonize, pid_file, log, control, http, discovery, pools");
     expect_problem("{\"log\": {\"zebra\": 2}}",
                    "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level");
     expect_problem("{\"pools\": {\n \"users\": {\"runtime\": \"c\", \"app\": \"a.so\",\n"
@@ -270,6 +277,8 @@ static void test_wrong_values(void **state)
     (void)state;
     expect_problem("{\"reactors\": -1}",
                    "conf/dora.json:1:2: reactors: must be a whole number from 0 to 64");
+    expect_problem("{\"connection_mb_max\": 0}", "conf/dora.json:1:2: connection_mb_max: must be a "
+                                                 "whole number from 1 to 1048576");
     expect_problem("{\"backlog\": 2.5}",
                    "conf/dora.json:1:2: backlog: must be a whole number from 1 to 65535");
     expect_problem("{\"log\": {\"level\": 10}}",

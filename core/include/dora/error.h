@@ -38,7 +38,8 @@ extern "C" {
     X(EHANDLER, -16, "the handler failed")                                                         \
     X(EEXIT, -17, "the worker must leave")                                                         \
     X(ETYPE, -18, "a value of a type that has no place on the wire")                               \
-    X(EINTERRUPTED, -19, "interrupted by a signal")
+    X(EINTERRUPTED, -19, "interrupted by a signal")                                                \
+    X(EKEYS, -20, "an array whose keys collide, as if chosen to cost time")
 
 #define DORA_ERROR_ENUM(name, number, text) DORA_##name = (number),
 typedef enum dora_err { DORA_OK = 0, DORA_ERRORS(DORA_ERROR_ENUM) } dora_err;

@@ -57,14 +57,28 @@
 #define DR_STOP_ANSWER_MS 2000u           /* for the answers of what was ended, beside linger_ms */
 
 /* Connections. */
-#define DR_INFLATE_INLINE_MAX (16u * 1024)  /* compressed bytes; larger ones leave the reactor */
-#define DR_JSON_INLINE_MAX (64u * 1024)     /* bytes to translate; more leaves the reactor */
-#define DR_FILES_WISHED 20000u              /* descriptors: connections of both kinds */
-#define DR_READ_BYTES (64u * 1024)          /* read of a connection in one turn */
-#define DR_CONN_CALLS_MAX 8192u             /* in flight on one connection; then it is not read */
-#define DR_CONN_OUT_PAUSE (1024u * 1024)    /* unsent bytes at which a connection is not read */
-#define DR_CONN_OUT_MAX (64u * 1024 * 1024) /* unsent bytes at which it is closed */
-#define DR_SPARE_BUFFERS_MAX 256u           /* empty output buffers a reactor keeps */
+#define DR_INFLATE_INLINE_MAX (16u * 1024) /* compressed bytes; larger ones leave the reactor */
+#define DR_JSON_INLINE_MAX (64u * 1024)    /* bytes to translate; more leaves the reactor */
+#define DR_FILES_WISHED 20000u             /* descriptors: connections of both kinds */
+#define DR_READ_BYTES (64u * 1024)         /* read of a connection in one turn */
+#define DR_CONN_CALLS_MAX 8192u            /* in flight on one connection; then it is not read */
+#define DR_CONN_OUT_PAUSE (1024u * 1024)   /* unsent bytes at which a connection is not read */
+#define DR_CONN_APART_PAUSE_PART 4u        /* of its allowance held beside: it is not read */
+#define DR_SPARE_BUFFERS_MAX 256u          /* empty output buffers a reactor keeps */
+
+/* Work in the thread pool. */
+#define DR_ASIDE_SMALL_BYTES (256u * 1024) /* of a body: such jobs take a millisecond or a few */
+#define DR_ASIDES_MAX 16384u               /* that wait: their bytes have bounds of their own */
+
+/* What peers have us hold. */
+#define DR_CONNECTION_MB_MAX_DEFAULT 64u /* of one connection: as Redis gives its clients, or so */
+#define DR_BUFFERS_PART 4u               /* of the memory that there is, for all together */
+#define DR_HELD_FRAMES_MIN 2u            /* a connection may hold: what comes, and its reply */
+#define DR_HELD_IDLE_MS 1000u            /* without progress: goes first when memory is short */
+#define DR_STALL_MS_DEFAULT 30000u       /* as HTTP has it: slow networks lose seconds, not these */
+#define DR_STALL_LOOKS 10u               /* at a connection until it has stood still for too long */
+#define DR_STALL_LOOK_MS 1000u           /* the longest time between two looks */
+#define DR_HELD_FREE_BYTES 4096u         /* of one thing: not counted, a connection costs as much */
 
 /* Replies kept for calls that are sent again. */
 #define DR_KEPT_CALLS_MAX (1u << 18)          /* a power of two; 48 bytes each: 12 MiB when full */

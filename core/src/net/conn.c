@@ -1,8 +1,11 @@
 /* conn.c: reading frames from a connection and writing replies to it, within bounds. */
 #include "net/conn.h"
 
+#include <linux/sockios.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/clock.h"
 #include "net/reactor.h"
@@ -51,6 +54,7 @@ void dr_conn_close(dr_conn *conn)
         reactor->lingering--;
     }
     dr_count_one(&reactor->closed);
+    dr_held_set(&conn->held, 0);
     reactor->events.on_gone(conn, reactor->events.user);
     unlink_conn(conn);
     uv_close(&conn->uv.handle, on_closed);
@@ -63,7 +67,31 @@ static size_t unsent(const dr_conn *conn)
 
 static bool may_read(const dr_conn *conn)
 {
-    return conn->calls < DR_CONN_CALLS_MAX && unsent(conn) < DR_CONN_OUT_PAUSE;
+    return conn->calls < DR_CONN_CALLS_MAX && unsent(conn) < DR_CONN_OUT_PAUSE &&
+           conn->apart <= conn->reactor->apart_pause;
+}
+
+/* is_behind: its replies are more than what every connection has in a turn. */
+static bool is_behind(const dr_conn *conn, size_t more)
+{
+    return conn->is_writing || conn->out.len + more > DR_READ_BYTES;
+}
+
+/* account counts what a connection holds now. */
+static void account(dr_conn *conn)
+{
+    size_t bytes = conn->apart + (is_behind(conn, 0) ? unsent(conn) : 0);
+    if (conn->in.cap > DR_HELD_FREE_BYTES) {
+        bytes += conn->in.cap;
+    }
+    dr_held_set(&conn->held, conn->is_closing ? 0 : bytes);
+}
+
+/* is_counted: what it holds has to be counted, or counted off. */
+static bool is_counted(const dr_conn *conn)
+{
+    return conn->in.cap > DR_HELD_FREE_BYTES ||
+           atomic_load_explicit(&conn->held.bytes, memory_order_relaxed) > 0;
 }
 
 /* parse hands up every whole frame. Returns: how many bytes it used. */
@@ -197,6 +225,12 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     conn->active_ms = uv_now(&conn->reactor->loop);
     dr_count_add(&conn->reactor->bytes_in, (uint64_t)got);
     take(conn, (size_t)got);
+    if (is_counted(conn)) {
+        account(conn);
+        if (!conn->is_closing && !dr_held_may_have(&conn->held, 0)) {
+            dr_conn_close(conn);
+        }
+    }
     if (!conn->is_closing) {
         dr_conn_update(conn);
     }
@@ -216,11 +250,13 @@ void dr_conn_update(dr_conn *conn)
     if (conn->in.len > 0 && !conn->is_finishing) {
         /* Frames that had come already, before the next read. */
         parse_kept(conn);
+        account(conn);
         if (conn->is_closing || (!conn->is_finishing && !may_read(conn))) {
             return;
         }
     }
     if (!conn->is_reading) {
+        conn->still.frame_ms = 0; /* it was we who did not read */
         conn->is_reading = uv_read_start(&conn->uv.stream, on_alloc, on_read) == 0;
     }
 }
@@ -270,6 +306,7 @@ static void on_written(uv_write_t *request, int status)
     if (conn->is_closing) {
         return;
     }
+    account(conn);
     if (status != 0) {
         dr_conn_close(conn);
         return;
@@ -281,9 +318,6 @@ void dr_conn_flush(dr_conn *conn)
 {
     dr_reactor *reactor = conn->reactor;
     if (conn->is_closing || conn->is_writing) {
-        if (!conn->is_closing && unsent(conn) > DR_CONN_OUT_MAX) {
-            dr_conn_close(conn);
-        }
         return;
     }
     if (conn->out.len > 0) {
@@ -297,6 +331,9 @@ void dr_conn_flush(dr_conn *conn)
         dr_count_add(&reactor->bytes_out, done);
         if (done == conn->out.len) {
             give_buffer_back(reactor, &conn->out);
+            if (is_counted(conn)) {
+                account(conn);
+            }
         } else {
             conn->writing = conn->out;
             dr_buf_init(&conn->out);
@@ -309,6 +346,7 @@ void dr_conn_flush(dr_conn *conn)
                 dr_conn_close(conn);
                 return;
             }
+            account(conn);
         }
     }
     if (conn->is_finishing && unsent(conn) == 0 && conn->calls == 0) {
@@ -333,14 +371,70 @@ void dr_conn_finish(dr_conn *conn)
         conn->is_finishing = true;
         conn->in_need = 0;
         dr_buf_fini(&conn->in);
+        account(conn);
         mark_dirty(conn);
     }
 }
 
-dr_buf *dr_conn_begin(dr_conn *conn, const char *guid, size_t *mark)
+bool dr_conn_hold(dr_conn *conn, size_t bytes)
+{
+    if (conn->is_closing || !dr_held_has_room(&conn->held, bytes)) {
+        return false;
+    }
+    conn->apart += bytes;
+    account(conn);
+    return true;
+}
+
+void dr_conn_let_go(dr_conn *conn, size_t bytes)
+{
+    conn->apart -= bytes;
+    account(conn);
+}
+
+/* left_to_take is what the peer has not taken yet: here, and in the kernel's buffer. Nothing is
+ * added to it while a write is under way. */
+static size_t left_to_take(const dr_conn *conn)
+{
+    int queued = 0;
+    uv_os_fd_t fd;
+    if (uv_fileno(&conn->uv.handle, &fd) == 0) {
+        (void)ioctl(fd, SIOCOUTQ, &queued);
+    }
+    return uv_stream_get_write_queue_size(&conn->uv.stream) + (size_t)queued;
+}
+
+void dr_conn_look(dr_conn *conn, uint32_t passed_ms, uint32_t stall_ms)
+{
+    const bool is_awaited = conn->is_reading && !conn->is_finishing && conn->in.len > 0;
+    const bool has_come = conn->turn != conn->still.turn;
+    const size_t left = conn->is_writing ? left_to_take(conn) : 0;
+    const bool is_stuck = conn->is_writing && left == conn->still.left;
+    conn->still.turn = conn->turn;
+    conn->still.left = left;
+    conn->still.frame_ms = is_awaited && !has_come ? conn->still.frame_ms + passed_ms : 0;
+    conn->still.reply_ms = is_stuck ? conn->still.reply_ms + passed_ms : 0;
+    const bool is_reply = conn->still.reply_ms > conn->still.frame_ms;
+    const uint32_t still_ms = is_reply ? conn->still.reply_ms : conn->still.frame_ms;
+    atomic_store_explicit(&conn->held.still_ms, still_ms, memory_order_relaxed);
+    if (stall_ms != 0 && still_ms >= stall_ms) {
+        dr_held_ended(&conn->held, is_reply ? DR_ENDED_REPLY : DR_ENDED_FRAME);
+        dr_conn_close(conn);
+    }
+}
+
+bool dr_conn_may_reply(dr_conn *conn, size_t bytes)
+{
+    if (!conn->is_closing && is_behind(conn, bytes) && !dr_held_may_have(&conn->held, bytes)) {
+        dr_conn_close(conn);
+    }
+    return !conn->is_closing;
+}
+
+dr_buf *dr_conn_begin(dr_conn *conn, const char *guid, size_t bytes, size_t *mark)
 {
     dr_reactor *reactor = conn->reactor;
-    if (conn->is_closing) {
+    if (!dr_conn_may_reply(conn, bytes)) {
         return NULL;
     }
     if (conn->out.cap == 0 && reactor->spare_count > 0) {
@@ -358,6 +452,9 @@ dora_err dr_conn_end(dr_conn *conn, size_t mark)
     const dora_err err = dr_frame_end(&conn->out, &conn->reactor->frame, mark, NULL);
     conn->active_ms = uv_now(&conn->reactor->loop); /* a reply begins a new idle time */
     mark_dirty(conn);
+    if (is_behind(conn, 0)) {
+        account(conn);
+    }
     return err;
 }
 
@@ -366,6 +463,22 @@ static uint32_t next_number(const dr_reactor *reactor)
 {
     const uint64_t number = dr_count_get(&reactor->accepted) * reactor->count * 2 + reactor->index;
     return (uint32_t)(number % UINT32_MAX) + 1;
+}
+
+static dr_conn *conn_of(const dr_held *held)
+{
+    return (dr_conn *)((uintptr_t)held - offsetof(dr_conn, held));
+}
+
+static void end_held(dr_held *held)
+{
+    dr_conn_close(conn_of(held));
+}
+
+static int fd_of_held(const dr_held *held)
+{
+    uv_os_fd_t fd;
+    return uv_fileno(&conn_of(held)->uv.handle, &fd) == 0 ? fd : -1;
 }
 
 void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
@@ -378,6 +491,7 @@ void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
         return;
     }
     conn->reactor = reactor;
+    conn->held = (dr_held){.seat = reactor->seat, .end = end_held, .fd = fd_of_held};
     conn->number = next_number(reactor);
     dr_count_one(&reactor->accepted);
     conn->uv.handle.data = conn;

@@ -4,6 +4,7 @@
 
 #include <uv.h>
 
+#include "net/budget.h"
 #include "wire/frame.h"
 
 struct dr_reactor;
@@ -31,7 +32,15 @@ typedef struct dr_conn {
     uint32_t number; /* unique in the server's life, never 0 */
     uint32_t calls;  /* in flight; counted by the owner */
     uint32_t turn;   /* of the reactor, when this was read for the last time */
-    void *owner;     /* the owner's list of calls */
+    dr_held held;    /* large buffers, counted; small ones cost as much as the connection */
+    size_t apart;    /* bytes that the owner holds for it; dr_conn_hold */
+    struct {
+        uint32_t turn;     /* `turn` at the last look */
+        size_t left;       /* what was not taken yet of `writing` */
+        uint32_t frame_ms; /* for so long nothing has come of a frame that has begun */
+        uint32_t reply_ms; /* for so long nothing was taken of `writing` */
+    } still;
+    void *owner; /* the owner's list of calls */
     uint64_t active_ms;
     uint64_t linger_until_ms;
     bool is_dirty;
@@ -45,16 +54,30 @@ typedef struct dr_conn {
 /* dr_conn_accept takes a waiting connection of a listener, TCP or Unix. */
 void dr_conn_accept(struct dr_reactor *reactor, uv_stream_t *listener);
 
-/* dr_conn_begin opens a reply frame, without a guid where it is NULL; the body is appended to the
- * returned buffer; dr_conn_end closes it and has it written at the end of the turn. Returns: NULL
- * when out of memory: the connection is then closed. Errors of end: DORA_ETOOBIG, nothing was
- * added. */
-dr_buf *dr_conn_begin(dr_conn *conn, const char *guid, size_t *mark);
+/* dr_conn_begin opens a reply frame of about `bytes`, without a guid where it is NULL; the body is
+ * appended to the returned buffer; dr_conn_end closes it and has it written at the end of the turn.
+ * Returns: NULL when out of memory, or more than may be held: the connection is then closed.
+ * Errors of end: DORA_ETOOBIG, nothing was added. */
+dr_buf *dr_conn_begin(dr_conn *conn, const char *guid, size_t bytes, size_t *mark);
 dora_err dr_conn_end(dr_conn *conn, size_t mark);
+
+/* dr_conn_may_reply says whether a reply of about `bytes` may be made for a connection, as
+ * dr_conn_begin does. Returns: false when not: the connection is closed. */
+bool dr_conn_may_reply(dr_conn *conn, size_t bytes);
 
 /* dr_conn_update reads or stops reading, by what is in flight and unsent. Call it when `calls` went
  * down. */
 void dr_conn_update(dr_conn *conn);
+
+/* dr_conn_hold counts bytes that the owner holds for a connection elsewhere; dr_conn_let_go counts
+ * them off, before dr_conn_update. Safe when it is closing.
+ * Returns: false when that would be too much: nothing is counted. */
+bool dr_conn_hold(dr_conn *conn, size_t bytes);
+void dr_conn_let_go(dr_conn *conn, size_t bytes);
+
+/* dr_conn_look is called every `passed_ms`: it closes a connection that has stood still for
+ * `stall_ms` in the midst of a frame or of a reply. */
+void dr_conn_look(dr_conn *conn, uint32_t passed_ms, uint32_t stall_ms);
 
 /* dr_conn_flush writes what replies have been added. */
 void dr_conn_flush(dr_conn *conn);

@@ -67,6 +67,7 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
         dr_count_one(&http->closed);
         http->is_due = true; /* at its limit, the daemon accepts again only when it runs again */
         if (*context != NULL) {
+            dr_http_count_out(*context);
             unlink_exchange(*context);
             dr_free(*context);
         }
@@ -81,6 +82,7 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
         exchange->fd =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         append_exchange(exchange, DR_HTTP_BUSY);
+        dr_http_count_in(exchange);
     }
     dr_count_one(&http->accepted);
     *context = exchange;
@@ -270,6 +272,7 @@ static void on_sweep(uv_timer_t *timer)
     expire(http, DR_HTTP_BUSY, http->options.slow_ms);
     drop_gone(http);
     make_room(http);
+    dr_http_look(http, DR_HTTP_SWEEP_MS);
     dr_http_linger_sweep(http, uv_now(timer->loop));
     http->is_running = false;
     if (http->is_ending) {

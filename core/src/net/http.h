@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/count.h"
+#include "net/budget.h"
 #include "net/peer.h"
 
 struct MHD_Connection;
@@ -28,6 +29,7 @@ typedef struct dr_http_options {
     uint32_t connections_max; /* more wait in the backlog; 0: the default of limits.h */
     uint32_t slow_ms; /* for a whole request to come, and for a whole answer to be taken; 0: ever */
     uint32_t idle_ms; /* between two requests of a connection; 0: for ever */
+    dr_seat *seat;    /* at what peers have us hold; NULL: not counted. Borrowed */
 } dr_http_options;
 
 /* dr_http_events is what the listener asks its owner; `user` is the last argument of each. */
@@ -74,6 +76,7 @@ struct dr_http {
     dr_count accepted; /* connections so far */
     dr_count closed;
     uint64_t swept_accepted;
+    uint32_t looked_ms; /* since connections were looked at for progress */
     int listen_fd;      /* -1: accepts no more */
     bool is_backlogged; /* connections waited at the last sweep */
     bool is_paused;     /* accepting failed with nobody connected: not before the next sweep */
@@ -127,6 +130,11 @@ void dr_http_body_take(dr_http_exchange *exchange, dr_buf *body);
 /* dr_http_keep gives zeroed memory that lasts until the exchange is gone, or the owner returns to
  * the loop after it has answered. Returns: NULL when out of memory. */
 void *dr_http_keep(dr_http_exchange *exchange, size_t bytes);
+
+/* dr_http_hold counts bytes that the owner holds for a request beside its body; dr_http_let_go
+ * counts them off. Returns: false when that would be too much: nothing is counted. */
+bool dr_http_hold(dr_http_exchange *exchange, size_t bytes);
+void dr_http_let_go(dr_http_exchange *exchange, size_t bytes);
 
 /* dr_http_number is the number of the exchange's connection: 0, 1, ... for one listener. */
 uint64_t dr_http_number(const dr_http_exchange *exchange);

@@ -61,6 +61,8 @@ void dr_http_reset(dr_http_exchange *exchange, bool is_answered)
         exchange->response = NULL;
     }
     dr_buf_fini(&exchange->body);
+    exchange->answered = exchange->apart = 0;
+    dr_http_account(exchange);
     forget_kept(exchange);
     if (exchange->is_request) {
         http->requests--;
@@ -188,7 +190,8 @@ bool dr_http_take(dr_http_exchange *exchange, const char *method, const char *pa
     }
     if (piece.len > 0) {
         take_piece(exchange, piece);
-        return true;
+        dr_http_account(exchange);
+        return dr_http_may_have(exchange, 0);
     }
     return exchange->is_handed ? reply(exchange) : hand(exchange);
 }
@@ -234,6 +237,7 @@ void dr_http_body_take(dr_http_exchange *exchange, dr_buf *body)
 {
     *body = exchange->body;
     dr_buf_init(&exchange->body);
+    dr_http_account(exchange);
 }
 
 uint64_t dr_http_number(const dr_http_exchange *exchange)
@@ -270,6 +274,7 @@ static void answer(dr_http_exchange *exchange, unsigned status, const char *cont
         }
     }
     dr_http_move(exchange, DR_HTTP_BUSY);
+    dr_http_account(exchange);
     if (http->handing != exchange) {
         MHD_resume_connection(exchange->connection);
         dr_http_wake(http);
@@ -279,18 +284,25 @@ static void answer(dr_http_exchange *exchange, unsigned status, const char *cont
 void dr_http_answer(dr_http_exchange *exchange, unsigned status, const char *content_type,
                     dora_slice body, const dr_http_extra *extra)
 {
-    /* The daemon copies; its prototype does not say const. */
-    answer(exchange, status, content_type,
-           MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data,
-                                           MHD_RESPMEM_MUST_COPY),
-           extra);
+    struct MHD_Response *response = NULL;
+    if (dr_http_may_have(exchange, body.len)) {
+        /* The daemon copies; its prototype does not say const. */
+        response = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data,
+                                                   MHD_RESPMEM_MUST_COPY);
+        exchange->answered = body.len;
+    }
+    answer(exchange, status, content_type, response, extra);
 }
 
 void dr_http_answer_buf(dr_http_exchange *exchange, unsigned status, const char *content_type,
                         dr_buf *body, const dr_http_extra *extra)
 {
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer_with_free_callback(body->len, body->data, dr_free);
+    struct MHD_Response *response = NULL;
+    if (dr_http_may_have(exchange, body->len)) {
+        response =
+            MHD_create_response_from_buffer_with_free_callback(body->len, body->data, dr_free);
+        exchange->answered = body->len;
+    }
     if (response == NULL) {
         dr_buf_fini(body);
     }

@@ -20,6 +20,10 @@ struct dr_http_exchange {
     uint64_t number;
     struct MHD_Response *response;
     void *user;
+    dr_held held;
+    size_t apart;      /* dr_http_hold */
+    size_t answered;   /* bytes of the answer, until it has been taken */
+    size_t came;       /* of the body, at the last look */
     unsigned status;   /* of the response */
     unsigned refusal;  /* the status with which it is refused before the owner sees it; 0: not */
     const char *fault; /* what is wrong with the request line; NULL: nothing */
@@ -58,6 +62,15 @@ bool dr_http_take(dr_http_exchange *exchange, const char *method, const char *pa
 /* dr_http_reset: a request is over, answered (by the owner, or by the daemon with an error) or not.
  */
 void dr_http_reset(dr_http_exchange *exchange, bool is_answered);
+
+/* http_held.c: dr_http_count_in begins to count what a connection holds, dr_http_account does so
+ * when it has changed, dr_http_count_out ends it. dr_http_may_have says whether it may have more.
+ * Returns: false when it has to be closed instead. dr_http_look sees who makes progress. */
+void dr_http_count_in(dr_http_exchange *exchange);
+void dr_http_account(dr_http_exchange *exchange);
+bool dr_http_may_have(dr_http_exchange *exchange, size_t more);
+void dr_http_count_out(dr_http_exchange *exchange);
+void dr_http_look(dr_http *http, uint32_t passed_ms);
 
 /* dr_http_linger reads a connection's remaining input away for a while: closing it with unread
  * bytes would reset it, perhaps before the client has read the answer. The sweep ends those whose

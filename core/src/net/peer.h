@@ -6,6 +6,8 @@
 
 #include "net/conn.h"
 
+#define DR_PEER_TEXT_MAX 72 /* an address of IPv6 with its zone, brackets and port */
+
 typedef enum dr_peer {
     DR_PEER_OTHER = 0,
     DR_PEER_LOOPBACK, /* 127.0.0.0/8, ::1, and the first as IPv6 writes it */
@@ -16,5 +18,9 @@ typedef enum dr_peer {
  * which is DR_PEER_OTHER where it cannot say. */
 dr_peer dr_peer_of(const struct sockaddr *address);
 dr_peer dr_conn_peer(const dr_conn *conn);
+
+/* dr_peer_text says for people who is at the other end of a socket: "10.0.0.1:4711", or "a local
+ * process (4711)". Returns: `text`. */
+const char *dr_peer_text(int fd, char text[DR_PEER_TEXT_MAX]);
 
 #endif

@@ -34,6 +34,7 @@ static void on_prepare(uv_prepare_t *handle)
     const dr_reactor_events *events = &reactor->events;
     reactor->turn++;
     reactor->turn_ns = 0;
+    dr_seat_clear(reactor->seat);
     for (int round = 0; round < ROUNDS_MAX; round++) {
         events->collect(events->user);
         flush_dirty(reactor);
@@ -87,10 +88,26 @@ void dr_reactor_tick_soon(dr_reactor *reactor)
     }
 }
 
-/* on_sweep closes what has lingered or idled long enough. */
+/* look at all connections now and then. Times are counted in looks, so that a process which was
+ * stopped for a while takes nobody's bytes for missing. */
+static void look(dr_reactor *reactor)
+{
+    reactor->looked_ms += SWEEP_MS;
+    if (reactor->looked_ms < reactor->look_ms) {
+        return;
+    }
+    for (dr_conn *conn = reactor->conns, *next; conn != NULL; conn = next) {
+        next = conn->next;
+        dr_conn_look(conn, reactor->looked_ms, reactor->stall_ms);
+    }
+    reactor->looked_ms = 0;
+}
+
+/* on_sweep closes what has lingered or idled long enough, and what stands still. */
 static void on_sweep(uv_timer_t *handle)
 {
     dr_reactor *reactor = handle->data;
+    look(reactor);
     const uint64_t now_ms = uv_now(&reactor->loop);
     const uint64_t idle_ms = (uint64_t)reactor->idle_s * 1000;
     if (reactor->lingering == 0 && idle_ms == 0) {
@@ -125,6 +142,8 @@ dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, uint32_t count,
     reactor->idle_s = idle_s;
     reactor->linger_ms = linger_ms;
     reactor->events = *events;
+    reactor->apart_pause = SIZE_MAX;
+    reactor->look_ms = DR_STALL_LOOK_MS;
     reactor->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     const int failed = reactor->event_fd < 0 ? UV_EMFILE : uv_loop_init(&reactor->loop);
     if (failed != 0) {
@@ -150,6 +169,15 @@ dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, uint32_t count,
     uv_poll_start(&reactor->event_poll, UV_READABLE, on_event);
     uv_timer_start(&reactor->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     return DORA_OK;
+}
+
+void dr_reactor_guard(dr_reactor *reactor, dr_seat *seat, uint32_t stall_ms)
+{
+    const uint32_t look_ms = stall_ms / DR_STALL_LOOKS;
+    reactor->seat = seat;
+    reactor->apart_pause = seat->budget->connection_max / DR_CONN_APART_PAUSE_PART;
+    reactor->stall_ms = stall_ms;
+    reactor->look_ms = stall_ms != 0 && look_ms < DR_STALL_LOOK_MS ? look_ms : DR_STALL_LOOK_MS;
 }
 
 /* listen_on is the second half for both kinds; `failed` is how opening went. */

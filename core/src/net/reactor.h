@@ -66,6 +66,11 @@ struct dr_reactor {
     uint32_t lingering; /* connections that are half closed */
     dora_frame_options frame;
     dr_reactor_events events;
+    dr_seat *seat;      /* at what peers have us hold; NULL: not counted */
+    size_t apart_pause; /* dr_conn_hold: with more than this a connection is not read */
+    uint32_t stall_ms;
+    uint32_t look_ms;   /* between two looks at whether connections stand still */
+    uint32_t looked_ms; /* since the last one */
     dr_conn *conns;
     dr_conn *dirty; /* connections with replies to write at the end of this turn */
     dr_buf spare[DR_SPARE_BUFFERS_MAX];
@@ -77,6 +82,10 @@ struct dr_reactor {
 dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, uint32_t count,
                          const dora_frame_options *frame, uint32_t idle_s, uint32_t linger_ms,
                          const dr_reactor_events *events, dora_error *error);
+
+/* dr_reactor_guard bounds what the connections to come have us hold; `stall_ms` 0: they may stand
+ * still for ever. Ownership: borrows the seat. */
+void dr_reactor_guard(dr_reactor *reactor, dr_seat *seat, uint32_t stall_ms);
 
 /* dr_reactor_listen starts accepting on a listening TCP socket, dr_reactor_listen_locally on a Unix
  * socket; one of each at most. Ownership: takes the descriptor. */

@@ -144,6 +144,7 @@ dora_err dr_admin_open(dr_server *server, dora_error *error)
                                      .host_count = config->http.hosts.count,
                                      .body_bytes_max = 4096,
                                      .connections_max = DR_ADMIN_CONNECTIONS_MAX,
+                                     .seat = &server->seat,
                                      .slow_ms = DR_HTTP_SLOW_MS_DEFAULT,
                                      .idle_ms = DR_HTTP_IDLE_MS_DEFAULT};
     const dr_http_events events = {.on_request = on_request, .on_gone = on_gone, .user = server};

@@ -46,14 +46,16 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
 }
 
 /* say_no_api tells the caller which name nobody serves. */
-static void say_no_api(dr_part *one, dora_slice name)
+static void say_no_api(dr_call *call, dr_part *one, dora_slice name)
 {
     const size_t prefix_len = sizeof(no_api_prefix) - 1;
-    one->copy = malloc(prefix_len + name.len);
+    const size_t bytes = prefix_len + name.len;
+    /* One alone is answered at once; many may have to wait for others of their call. */
+    one->copy = call->is_single || dr_call_charge(call, bytes) ? malloc(bytes) : NULL;
     if (one->copy != NULL) {
         memcpy(one->copy, no_api_prefix, prefix_len);
         memcpy(one->copy + prefix_len, name.data, name.len);
-        one->msg = (dora_slice){one->copy, prefix_len + name.len};
+        one->msg = (dora_slice){one->copy, bytes};
     }
 }
 
@@ -72,7 +74,7 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     dr_part *one = &call->parts[index];
     dr_route route;
     if (!find(call, index, &route)) {
-        say_no_api(one, call->lane->apis[index].name);
+        say_no_api(call, one, call->lane->apis[index].name);
         dr_call_settle(call, index, DORA_CODE_NO_API);
         return;
     }

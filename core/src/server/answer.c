@@ -78,7 +78,8 @@ static dora_err deliver(const dr_asker *asker, const char *guid, spoken *words)
         return DORA_OK;
     }
     size_t mark;
-    dr_buf *out = dr_conn_begin(asker->conn, asker->kind == DR_ASKER_BARE ? NULL : guid, &mark);
+    dr_buf *out = dr_conn_begin(asker->conn, asker->kind == DR_ASKER_BARE ? NULL : guid,
+                                words->text.len, &mark);
     if (out == NULL) {
         return DORA_OK; /* closed */
     }
@@ -139,23 +140,25 @@ static dora_err speak_aside(const dr_asker *asker, const char *guid, dr_buf *bod
         memcpy(self->own_guid_bytes, own_guid.data, own_guid.len);
         self->own_guid = (dora_slice){self->own_guid_bytes, own_guid.len};
     }
+    self->aside.bytes = sizeof(*self) + body->len;
     self->body = *body;
     dr_buf_init(body);
     return dr_aside_start(asker, &self->aside);
 }
 
-bool dr_answer_begin(const dr_asker *asker, const char *guid, dr_answer *answer)
+bool dr_answer_begin(const dr_asker *asker, const char *guid, size_t bytes, dr_answer *answer)
 {
     answer->guid = guid;
     if (asker->kind == DR_ASKER_FRAME) {
-        answer->out = dr_conn_begin(asker->conn, guid, &answer->mark);
+        answer->out = dr_conn_begin(asker->conn, guid, bytes, &answer->mark);
         answer->body = answer->out != NULL ? answer->out->len : 0;
         return answer->out != NULL;
     }
     answer->out = &asker->lane->answer;
     answer->body = answer->mark = 0;
     dr_buf_clear(answer->out);
-    return dr_asker_is_there(asker);
+    return dr_asker_is_there(asker) &&
+           (!dr_asker_has_conn(asker) || dr_conn_may_reply(asker->conn, bytes));
 }
 
 dora_err dr_answer_end(const dr_asker *asker, const dr_answer *answer)

@@ -48,7 +48,7 @@ void dr_asker_add(dr_call *call)
         call->next->prev = call;
     }
     set_first(asker, call);
-    dr_asker_hold(asker, false);
+    dr_asker_hold(asker);
 }
 
 void dr_asker_remove(dr_call *call)
@@ -62,20 +62,37 @@ void dr_asker_remove(dr_call *call)
     if (call->next != NULL) {
         call->next->prev = call->prev;
     }
-    dr_asker_release(asker, false);
+    dr_asker_release(asker);
 }
 
-void dr_asker_hold(const dr_asker *asker, bool is_full)
+void dr_asker_hold(const dr_asker *asker)
 {
     if (dr_asker_has_conn(asker)) {
-        asker->conn->calls += is_full ? DR_CONN_CALLS_MAX : 1;
+        asker->conn->calls++;
     }
 }
 
-void dr_asker_release(const dr_asker *asker, bool is_full)
+void dr_asker_release(const dr_asker *asker)
 {
     if (dr_asker_has_conn(asker)) {
-        asker->conn->calls -= is_full ? DR_CONN_CALLS_MAX : 1;
+        asker->conn->calls--;
+    }
+}
+
+bool dr_asker_charge(const dr_asker *asker, size_t bytes)
+{
+    if (dr_asker_has_conn(asker)) {
+        return dr_conn_hold(asker->conn, bytes);
+    }
+    return !dr_asker_is_web(asker) || dr_http_hold(asker->web->exchange, bytes);
+}
+
+void dr_asker_discharge(const dr_asker *asker, size_t bytes)
+{
+    if (dr_asker_has_conn(asker)) {
+        dr_conn_let_go(asker->conn, bytes);
+    } else if (dr_asker_is_web(asker)) {
+        dr_http_let_go(asker->web->exchange, bytes);
     }
 }
 

@@ -75,12 +75,18 @@ bool dr_asker_is_same(const dr_asker *asker, const dr_asker *other);
 void dr_asker_add(dr_call *call);
 void dr_asker_remove(dr_call *call);
 
-/* dr_asker_hold counts something that its connection waits for, as a call is counted; where
- * `is_full`, the connection is not read until dr_asker_release. Nothing happens over HTTP: there
- * one request follows the other. dr_asker_update goes on reading. */
-void dr_asker_hold(const dr_asker *asker, bool is_full);
-void dr_asker_release(const dr_asker *asker, bool is_full);
+/* dr_asker_hold counts something that its connection waits for, as a call is counted, until
+ * dr_asker_release. Nothing happens over HTTP: there one request follows the other. dr_asker_update
+ * goes on reading. */
+void dr_asker_hold(const dr_asker *asker);
+void dr_asker_release(const dr_asker *asker);
 void dr_asker_update(const dr_asker *asker);
+
+/* dr_asker_charge counts bytes that are held for whoever asked, as for its connection;
+ * dr_asker_discharge counts them off. Nothing happens for nobody.
+ * Returns: false when that would be too much: nothing is counted. */
+bool dr_asker_charge(const dr_asker *asker, size_t bytes);
+void dr_asker_discharge(const dr_asker *asker, size_t bytes);
 
 /* answer.c: dr_answer is a reply under way: its body, in the inner encoding, is appended to `out`,
  * where it begins at `body`. */
@@ -91,12 +97,13 @@ typedef struct dr_answer {
     const char *guid;
 } dr_answer;
 
-/* dr_answer_begin opens a reply, dr_answer_end sends it. No other reply on the lane may be begun in
- * between. Between them the bytes from `body` on may be read: they are the reply's, whoever asked.
- * Over HTTP nobody is left when it is sent; the asker must not be used any more.
+/* dr_answer_begin opens a reply of about `bytes`, dr_answer_end sends it. No other reply on the
+ * lane may be begun in between. Between them the bytes from `body` on may be read: they are the
+ * reply's, whoever asked. Over HTTP nobody is left when it is sent; the asker must not be used any
+ * more.
  * Returns: false where there is nobody to answer, or no longer.
  * Errors of end: DORA_ETOOBIG, nothing was sent: answer with less; DORA_ENOMEM. */
-bool dr_answer_begin(const dr_asker *asker, const char *guid, dr_answer *answer);
+bool dr_answer_begin(const dr_asker *asker, const char *guid, size_t bytes, dr_answer *answer);
 dora_err dr_answer_end(const dr_asker *asker, const dr_answer *answer);
 
 /* dr_answer_stays says whether a reply that was sent still stands at `body`, as it was written,

@@ -41,8 +41,10 @@ struct dr_call {
     uint32_t count;
     uint32_t left;
     bool is_single;
-    bool is_spare; /* of the size that lane->spare keeps */
-    size_t bytes;  /* of the reply so far; multi only */
+    bool is_spare;   /* of the size that lane->spare keeps */
+    bool is_unowned; /* `held` is counted for no connection */
+    size_t held;     /* bytes counted for what it has on the heap; small calls count none */
+    size_t bytes;    /* of the reply so far */
     char guid[DR_GUID_LEN];
     dr_digest digest;      /* by which repeats of it are known */
     dr_kept_seat seat;     /* of the call, or of a repeat that has joined it */
@@ -67,6 +69,10 @@ void dr_call_abandon(dr_call *call);
 void dr_call_cancel(dr_call *call);
 void dr_call_forget(const dr_asker *asker, dr_call *first);
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
+
+/* dr_call_charge counts bytes that a call is to have on the heap: for its connection, or for none
+ * where it runs without one. dr_call_free counts them off. Returns: false where it is too much. */
+bool dr_call_charge(dr_call *call, size_t bytes);
 
 /* dr_call_tasks gives the tasks of all parts in a state to a function of dispatch.h: many at once,
  * for its lock. */

@@ -88,6 +88,8 @@ dora_err dr_config_init(dr_config *config)
         .linger_ms = 1000,
         .stop_timeout_ms = DR_STOP_TIMEOUT_MS_DEFAULT,
         .hung_ms = DR_HUNG_MS_DEFAULT,
+        .connection_mb_max = DR_CONNECTION_MB_MAX_DEFAULT,
+        .stall_ms = DR_STALL_MS_DEFAULT,
         .log = {.format = DR_LOG_TEXT, .level = 4},
         .control = {.loopback = true, .local = true},
     };

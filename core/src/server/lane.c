@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/threads.h"
+#include "server/aside.h"
 #include "server/repeat.h"
 
 #define DRAIN_MS 20u
@@ -97,6 +98,12 @@ static void on_ask(void *user)
     /* A worker may have died: the turn that now ends collects. */
 }
 
+static void wake(void *user)
+{
+    dr_lane *lane = user;
+    dr_reactor_ask(&lane->reactor);
+}
+
 dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_error *error)
 {
     const dora_frame_options frame = dr_config_frame_options(server->config);
@@ -114,7 +121,10 @@ dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_err
     const dora_err err =
         dr_reactor_init(&lane->reactor, index, server->lane_count, &frame, server->config->idle_s,
                         server->config->linger_ms, &events, error);
+    dr_asides_init(&lane->asides, server->lane_count);
     if (err == DORA_OK) {
+        lane->seat = (dr_seat){.budget = &server->budget, .wake = wake, .user = lane};
+        dr_reactor_guard(&lane->reactor, &lane->seat, server->config->stall_ms);
         uv_timer_init(&lane->reactor.loop, &lane->drain);
         lane->drain.data = lane;
         dr_expiry_init(lane);
@@ -128,6 +138,7 @@ dora_err dr_lane_listen_http(dr_lane *lane, int listen_fd, dora_error *error)
     const dr_http_options options = {.hosts = config->http.hosts.items,
                                      .host_count = config->http.hosts.count,
                                      .body_bytes_max = config->frame_bytes_max,
+                                     .seat = &lane->seat,
                                      .slow_ms = DR_HTTP_SLOW_MS_DEFAULT,
                                      .idle_ms = config->idle_s > 0 ? config->idle_s * 1000
                                                                    : DR_HTTP_IDLE_MS_DEFAULT};

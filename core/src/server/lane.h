@@ -31,23 +31,41 @@
 typedef struct dr_call dr_call;
 typedef struct dr_server dr_server;
 
+/* dr_asides is work for libuv's thread pool (aside.h). */
+typedef struct dr_aside dr_aside;
+
+typedef struct dr_aside_queue {
+    dr_aside *first; /* of each connection one; its others hang behind it */
+    dr_aside *last;
+    uint32_t running; /* in the pool */
+} dr_aside_queue;
+
+typedef struct dr_asides {
+    dr_aside_queue queues[2]; /* small jobs, large jobs */
+    dr_aside *running;
+    uint32_t threads; /* of the pool, for this lane */
+    uint32_t waiting;
+    bool was_large; /* what was started last */
+} dr_asides;
+
 typedef struct dr_lane {
     dr_reactor reactor;
+    dr_seat seat; /* at what peers have us hold */
     dr_server *server;
     pthread_t thread;
     bool has_thread;
     bool is_draining;
     uv_timer_t drain;
-    uint64_t drained_ms;     /* when the last call was answered; 0: not yet */
-    uint32_t calls;          /* in flight */
-    dr_count requests;       /* messages that could be read */
-    dr_call *orphans;        /* calls that answer nobody (call.h) */
-    dr_call *spare;          /* freed single calls */
-    dr_buf plain;            /* an inflated body */
-    dr_buf inner;            /* a body translated from JSON */
-    dr_buf answer;           /* a reply that is to be translated */
-    dr_buf kept;             /* a reply that is kept, where its asker got it in another form */
-    struct dr_aside *asides; /* under way in the thread pool */
+    uint64_t drained_ms; /* when the last call was answered; 0: not yet */
+    uint32_t calls;      /* in flight */
+    dr_count requests;   /* messages that could be read */
+    dr_call *orphans;    /* calls that answer nobody (call.h) */
+    dr_call *spare;      /* freed single calls */
+    dr_buf plain;        /* an inflated body */
+    dr_buf inner;        /* a body translated from JSON */
+    dr_buf answer;       /* a reply that is to be translated */
+    dr_buf kept;         /* a reply that is kept, where its asker got it in another form */
+    dr_asides asides;
     dr_http http;
     dr_expiry expiry;
     dr_random random;             /* for guids of requests that come without */
@@ -98,7 +116,9 @@ struct dr_server {
     uv_signal_t signals[5];
     uv_timer_t housekeeping;
     bool has_loop;
-    int ready_fd; /* of a daemon: whom dr_daemon_ready tells */
+    int ready_fd;     /* of a daemon: whom dr_daemon_ready tells */
+    dr_budget budget; /* what peers have us hold */
+    dr_seat seat;     /* at it, of the supervisor's loop */
     dr_pid_files pid_files;
     dr_admin admin;
     dr_discovery *discovery; /* NULL: it registers nowhere */
@@ -124,8 +144,7 @@ void dr_call_fini(dr_lane *lane);
 void dr_control_answers(dr_lane *lane);
 
 /* unpack.c: dr_unpack_aside inflates a large body where it `is_packed`, and translates it from
- * JSON, in libuv's thread pool; dr_call_request follows, or a refusal. The connection is not read
- * meanwhile. Errors: DORA_ENOMEM. */
+ * JSON, in libuv's thread pool; dr_call_request follows, or a refusal. Errors: DORA_ENOMEM. */
 dora_err dr_unpack_aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed);
 
 /* web.c: dr_web_request is what a request over HTTP means; dr_web_gone: its client has left. */

@@ -154,6 +154,22 @@ static void put_repeats(page *self)
         "Calls sent again whose reply was no longer kept.", numbers.lost);
 }
 
+static void put_held(page *self)
+{
+    static const char name[] = "dora_connections_ended_total";
+    dr_budget *budget = &self->server->budget;
+    one(self, "dora_held_bytes", "gauge",
+        "Bytes held for connections: received and not answered, ready and not sent.",
+        atomic_load(&budget->total));
+    one(self, "dora_held_bytes_max", "gauge", "How many may be held for all connections together.",
+        budget->total_max);
+    head(self, name, "counter", "Connections ended for what was held for them, by the reason.");
+    for (uint32_t i = 0; i < DR_ENDED_REASONS; i++) {
+        put(self, "%s{reason=\"%s\"} %" PRIu64 "\n", name, dr_ended_name((dr_ended)i),
+            (uint64_t)atomic_load(&budget->ended[i]));
+    }
+}
+
 static void put_traffic(page *self)
 {
     dr_totals totals;
@@ -170,6 +186,7 @@ static void put_traffic(page *self)
         totals.bytes_out);
     one(self, "dora_messages_total", "counter",
         "Requests that could be read, of every type; one may ask for many apis.", totals.requests);
+    put_held(self);
     put_repeats(self);
     one(self, "dora_log_queue_bytes", "gauge", "Bytes of the log that are not written yet.", bytes);
     one(self, "dora_log_dropped_lines_total", "counter",

@@ -13,6 +13,28 @@ static dora_slice kept_of(const dr_request *request, const dr_api *api)
     return dr_call_has_result(request->type) ? api->key_raw : api->name;
 }
 
+bool dr_call_charge(dr_call *call, size_t bytes)
+{
+    const bool is_charged = call->is_unowned
+                                ? dr_budget_take(&call->lane->server->budget, bytes, false)
+                                : dr_asker_charge(&call->asker, bytes);
+    call->held += is_charged ? bytes : 0;
+    return is_charged;
+}
+
+static void discharge(dr_call *call)
+{
+    if (call->held == 0) {
+        return;
+    }
+    if (call->is_unowned) {
+        dr_budget_give(&call->lane->server->budget, call->held);
+    } else {
+        dr_asker_discharge(&call->asker, call->held);
+    }
+    call->held = 0;
+}
+
 dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
 {
     dr_lane *lane = asker->lane;
@@ -46,6 +68,12 @@ dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
         call->digest = digest;
         call->seat.owner = call;
         call->seat.lane = lane->reactor.index;
+    }
+    call->is_unowned = dr_call_type_is_accepted(call->type);
+    const size_t heap_bytes = sizeof(*call) + request->api_count * sizeof(dr_part) + kept_bytes;
+    if (heap_bytes > DR_HELD_FREE_BYTES && !dr_call_charge(call, heap_bytes)) {
+        free(call);
+        return NULL;
     }
     char *kept = (char *)&call->parts[call->count];
     call->bytes = kept_bytes + DR_ENVELOPE_BYTES * ((size_t)call->count + 1);
@@ -95,6 +123,7 @@ void dr_call_free(dr_call *call)
     }
     dr_call_tasks(call, DR_PART_KEPT, dr_dispatch_release);
     dr_expiry_remove(call);
+    discharge(call);
     dr_asker_remove(call);
     lane->calls--;
     if (call->is_spare) {
@@ -109,6 +138,13 @@ void dr_call_detach(dr_call *call)
 {
     if (dr_asker_is_there(&call->asker)) {
         dr_expiry_remove(call);
+        const size_t held = call->held;
+        if (held > 0 && !call->is_unowned) {
+            discharge(call);
+            call->held = held;
+            (void)dr_budget_take(&call->lane->server->budget, held, true);
+        }
+        call->is_unowned = true;
         dr_asker_remove(call);
         call->asker.kind = DR_ASKER_NONE;
         dr_asker_add(call);
@@ -212,11 +248,15 @@ void dr_call_gone(dr_conn *conn, void *user)
 }
 
 /* keep_copy holds a result that stands in memory its worker wants back. */
-static bool keep_copy(dr_part *one)
+static bool keep_copy(dr_call *call, dr_part *one)
 {
-    one->copy = malloc(one->msg.len + one->data.len + 1);
-    if (one->copy == NULL) {
+    const size_t bytes = one->msg.len + one->data.len;
+    if (bytes > DR_HELD_FREE_BYTES && !dr_call_charge(call, bytes)) {
         return false;
+    }
+    one->copy = malloc(bytes + 1);
+    if (one->copy == NULL) {
+        return false; /* what was counted is counted off with the call */
     }
     memcpy(one->copy, one->msg.data, one->msg.len);
     memcpy(one->copy + one->msg.len, one->data.data, one->data.len);
@@ -227,13 +267,13 @@ static bool keep_copy(dr_part *one)
 
 /* keep holds a result until the others of its call are there. Returns: true when it may stay where
  * its worker wrote it. */
-static bool keep(dr_part *one, bool is_big)
+static bool keep(dr_call *call, dr_part *one, bool is_big)
 {
     if (!is_big) {
         one->state = DR_PART_KEPT;
         return true;
     }
-    if (!keep_copy(one)) {
+    if (!keep_copy(call, one)) {
         one->code = DORA_CODE_TOO_BIG;
         one->msg = one->data = (dora_slice){NULL, 0};
     }
@@ -280,5 +320,5 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
         return false;
     }
     return (dr_asker_is_there(&call->asker) || dr_repeat_is_kept(call)) &&
-           one->msg.len + one->data.len > 0 && keep(one, outcome->is_big);
+           one->msg.len + one->data.len > 0 && keep(call, one, outcome->is_big);
 }

@@ -21,7 +21,7 @@ void dr_reply_whole(const dr_asker *asker, const char *guid, int64_t code, dora_
                     dora_slice data)
 {
     dr_answer answer;
-    if (!dr_answer_begin(asker, guid, &answer)) {
+    if (!dr_answer_begin(asker, guid, msg.len + data.len + DR_ENVELOPE_BYTES, &answer)) {
         return;
     }
     dora_err err = dr_reply_begin(answer.out, guid, code, msg);
@@ -54,7 +54,7 @@ void dr_reply_refused(const dr_asker *asker, const char *guid, const dora_error 
 void dr_reply_body(const dr_asker *asker, const char *guid, dora_slice body)
 {
     dr_answer answer;
-    if (!dr_answer_begin(asker, guid, &answer)) {
+    if (!dr_answer_begin(asker, guid, body.len, &answer)) {
         return;
     }
     if (dr_buf_append_slice(answer.out, body) != DORA_OK) {
@@ -142,7 +142,7 @@ static dora_slice answer_asker(dr_call *call)
     int64_t code = 0;
     dr_answer answer;
     /* Where the connection is closed on the way, nobody is left. */
-    while (err == DORA_ETOOBIG && dr_answer_begin(&call->asker, call->guid, &answer)) {
+    while (err == DORA_ETOOBIG && dr_answer_begin(&call->asker, call->guid, call->bytes, &answer)) {
         if (put_reply(answer.out, call, code) != DORA_OK) {
             dr_answer_fail(&call->asker);
             break;
@@ -193,7 +193,7 @@ void dr_reply_late(const dr_asker *asker, dr_call *call)
 {
     static const char text[] = "the caller's time is over; the handler may still run";
     dr_answer answer;
-    if (!dr_answer_begin(asker, call->guid, &answer)) {
+    if (!dr_answer_begin(asker, call->guid, call->bytes, &answer)) {
         return;
     }
     for (uint32_t i = 0; i < call->count; i++) {

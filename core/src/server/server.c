@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/machine.h"
 #include "base/signals.h"
 #include "base/title.h"
 #include "server/daemon.h"
@@ -104,6 +105,21 @@ static void raise_files(dr_server *server)
     }
 }
 
+/* bound_buffers says how much peers may have us hold. A frame that comes and its reply have room,
+ * whatever the bounds. */
+static void bound_buffers(dr_server *server)
+{
+    const dr_config *config = server->config;
+    const uint64_t mb = 1024 * 1024;
+    const uint64_t least = (uint64_t)config->frame_bytes_max * DR_HELD_FRAMES_MIN;
+    uint64_t one = config->connection_mb_max * mb;
+    uint64_t all = config->buffers_mb_max != 0 ? config->buffers_mb_max * mb
+                                               : dr_machine_memory("") / DR_BUFFERS_PART;
+    one = one < least ? least : one;
+    all = all < least ? least : all;
+    dr_budget_init(&server->budget, (size_t)one, (size_t)all, server->log);
+}
+
 static dora_err make(dr_server *server, dora_error *error)
 {
     const dr_config *config = server->config;
@@ -125,6 +141,7 @@ static dora_err make(dr_server *server, dora_error *error)
                               config->log.level, error);
     if (err == DORA_OK) {
         raise_files(server);
+        bound_buffers(server);
     }
     for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
         err = dr_lane_init(&server->lanes[i], server, i, error);
@@ -158,6 +175,7 @@ static void unmake(dr_server *server)
     if (server->has_loop) {
         (void)uv_loop_close(&server->loop);
     }
+    dr_budget_fini(&server->budget);
     dr_log_free(server->log);
     free(server->lanes);
     free(server->pools);

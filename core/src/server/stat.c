@@ -234,6 +234,23 @@ static void put_repeats(dora_writer *writer, dr_kept *kept)
     dora_write_end(writer);
 }
 
+/* put_held tells what is held for connections, and how many were ended for it, and why. */
+static void put_held(dora_writer *writer, dr_budget *budget)
+{
+    dr_stat_key(writer, "held");
+    dora_write_array(writer, 4);
+    dr_stat_put(writer, "bytes", atomic_load(&budget->total));
+    dr_stat_put(writer, "bytes_max", budget->total_max);
+    dr_stat_put(writer, "connection_bytes_max", budget->connection_max);
+    dr_stat_key(writer, "ended");
+    dora_write_array(writer, DR_ENDED_REASONS);
+    for (uint32_t i = 0; i < DR_ENDED_REASONS; i++) {
+        dr_stat_put(writer, dr_ended_name((dr_ended)i), atomic_load(&budget->ended[i]));
+    }
+    dora_write_end(writer);
+    dora_write_end(writer);
+}
+
 /* put_discovery tells as what the server is listed, and how each Redis does. */
 static void put_discovery(dora_writer *writer, dr_discovery *discovery)
 {
@@ -315,6 +332,7 @@ void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
     if (reload != NULL) {
         put_text(writer, "reload", reload);
     }
+    put_held(writer, &server->budget);
     put_repeats(writer, server->kept);
     put_discovery(writer, server->discovery);
     dr_stat_key(writer, "pools");

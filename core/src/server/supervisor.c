@@ -83,6 +83,7 @@ static void open_if_ready(dr_server *server)
 static void on_attention(uv_async_t *handle)
 {
     dr_server *server = handle->data;
+    dr_seat_clear(&server->seat);
     if (!server->stop.is_stopping_crews && atomic_load(&server->phase) == DR_PHASE_STARTING) {
         open_if_ready(server);
     }
@@ -100,6 +101,13 @@ static void on_attention(uv_async_t *handle)
 static void on_pool_attention(dr_pool *pool, void *user)
 {
     (void)pool;
+    dr_server *server = user;
+    (void)uv_async_send(&server->attention);
+}
+
+/* wake: the operators' connections hold too much. */
+static void wake(void *user)
+{
     dr_server *server = user;
     (void)uv_async_send(&server->attention);
 }
@@ -230,6 +238,7 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
         uv_signal_start(&server->signals[i], on_signal, numbers[i]);
     }
     dr_board_write(server);
+    server->seat = (dr_seat){.budget = &server->budget, .wake = wake, .user = server};
     dora_err err = dr_admin_open(server, &server->failure);
     err = err == DORA_OK ? open_feeds(server, &server->failure) : err;
     err = err == DORA_OK ? start_crews(server, &server->failure) : err;

@@ -65,7 +65,7 @@ dora_err dr_unpack_aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bo
     self->aside.work = unpack;
     self->aside.done = on_unpacked;
     self->aside.free = free_unpacking;
-    self->aside.is_input = true;
+    self->aside.bytes = sizeof(*self) + frame->body.len;
     self->options = lane->reactor.frame;
     self->options.gzip = is_packed;
     self->error.code = DORA_CODE_BAD_BODY;

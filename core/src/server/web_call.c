@@ -176,5 +176,6 @@ void dr_web_call(dr_lane *lane, dr_web *web)
     self->aside.free = read_free;
     self->inner_max = 2 * dr_frame_bytes_max(&lane->reactor.frame);
     dr_http_body_take(web->exchange, &self->text);
+    self->aside.bytes = sizeof(*self) + self->text.len;
     dr_aside_run(&asker, &self->aside, self->text.len > DR_JSON_INLINE_MAX);
 }

@@ -201,6 +201,8 @@ void dr_web_form(dr_lane *lane, dr_web *web, dora_slice path)
     self->inner_max = 2 * dr_frame_bytes_max(&lane->reactor.frame);
     memcpy(self->key, DR_GUID_NONE, DR_GUID_LEN);
     if (read_form(self, web)) {
+        self->aside.bytes = sizeof(*self) + self->fields[FIELD_PARAMS].value.len +
+                            self->fields[FIELD_GUID].value.len;
         dr_aside_run(&asker, &self->aside,
                      self->fields[FIELD_PARAMS].value.len > DR_JSON_INLINE_MAX);
     } else {
