@@ -147,14 +147,17 @@ void php_dora_calls_free(php_dora_calls *calls)
 
 void php_dora_result(const dora_result *result, zval *value)
 {
-    dora_slice msg = {"the reply's data cannot be decoded", 34};
-
     if (result->code != 0) {
         php_dora_exception_of(result, value);
         return;
     }
-    if (php_dora_read_all(result->data, value, NULL) != DORA_OK) {
-        dora_result broken = {.code = DORA_CODE_BAD_BODY, .msg = msg};
+    size_t offset;
+    dora_err err = php_dora_read_all(result->data, value, &offset);
+    if (err != DORA_OK) {
+        char text[128];
+        int len = snprintf(text, sizeof(text), "the reply's data cannot be decoded: %s at byte %zu",
+                           dora_err_text(err), offset);
+        dora_result broken = {.code = DORA_CODE_BAD_BODY, .msg = {text, (size_t)len}};
         php_dora_exception_of(&broken, value);
     }
 }

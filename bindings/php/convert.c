@@ -1,6 +1,9 @@
 /* convert.c: PHP values to wire values and back, without anything in between. */
 #include "convert.h"
 
+#define COLLISIONS_MAX (1u << 24) /* keys of one value passed on the way to others: 0.1 s or so */
+#define COLLIDING_MIN 256u        /* in smaller arrays they are not counted: too little time */
+
 typedef struct write_state {
     dora_writer *writer;
     uint32_t depth;
@@ -148,18 +151,48 @@ dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend
     return state.err;
 }
 
-static void store(HashTable *array, const dora_value *key, zval *member)
+typedef struct read_state {
+    dora_reader *reader;
+    uint32_t collisions; /* of all arrays so far */
+} read_state;
+
+static dora_err read_value(read_state *state, zval *value);
+
+/* chain_of counts the keys that share a place in the table with that of a member, up to `most`. */
+static uint32_t chain_of(const HashTable *array, const zval *member, uint32_t most)
 {
-    if (key->type == DORA_INT) {
-        zend_hash_index_update(array, (zend_ulong)key->integer, member);
-    } else {
-        zend_symtable_str_update(array, key->string.data, key->string.len, member);
+    const Bucket *bucket = (const Bucket *)member; /* its first member */
+    uint32_t at = HT_HASH(array, bucket->h | array->nTableMask);
+    uint32_t len = 0;
+
+    while (at != HT_INVALID_IDX && len < most) {
+        at = Z_NEXT(HT_HASH_TO_BUCKET(array, at)->val);
+        len++;
     }
+    return len;
+}
+
+/* Keys are found by a few of their bits, or by a sum without a secret: whoever chooses them can
+ * have each looked for behind all others, which takes seconds for a megabyte. */
+static dora_err store(read_state *state, HashTable *array, size_t count, const dora_value *key,
+                      zval *member)
+{
+    zval *stored = key->type == DORA_INT
+                       ? zend_hash_index_update(array, (zend_ulong)key->integer, member)
+                       : zend_symtable_str_update(array, key->string.data, key->string.len, member);
+
+    if (count < COLLIDING_MIN || (HT_FLAGS(array) & HASH_FLAG_PACKED) != 0) {
+        return DORA_OK;
+    }
+    uint32_t left = COLLISIONS_MAX - state->collisions;
+    uint32_t passed = chain_of(array, stored, left) - 1;
+    state->collisions += passed;
+    return passed + 1 < left ? DORA_OK : DORA_EKEYS;
 }
 
 /* Reads members while their keys are 0, 1, 2, ... Leaves `*done` at the number read, and in `key`
  * the key that broke the row, if one did. */
-static dora_err read_row(dora_reader *reader, size_t count, HashTable *array, dora_value *key,
+static dora_err read_row(read_state *state, size_t count, HashTable *array, dora_value *key,
                          size_t *done)
 {
     dora_err err = DORA_OK;
@@ -170,7 +203,7 @@ static dora_err read_row(dora_reader *reader, size_t count, HashTable *array, do
     {
         while (key->type == DORA_INT && key->integer == (int64_t)at) {
             zval member;
-            err = php_dora_read(reader, &member);
+            err = read_value(state, &member);
             if (err != DORA_OK) {
                 break;
             }
@@ -179,7 +212,7 @@ static dora_err read_row(dora_reader *reader, size_t count, HashTable *array, do
             if (at == count) {
                 break;
             }
-            err = dora_reader_key(reader, key);
+            err = dora_reader_key(state->reader, key);
             if (err != DORA_OK) {
                 break;
             }
@@ -190,41 +223,41 @@ static dora_err read_row(dora_reader *reader, size_t count, HashTable *array, do
     return err;
 }
 
-static dora_err read_members(dora_reader *reader, size_t count, HashTable *array)
+static dora_err read_members(read_state *state, size_t count, HashTable *array)
 {
     dora_value key;
     size_t done = 0;
-    dora_err err = dora_reader_key(reader, &key);
+    dora_err err = dora_reader_key(state->reader, &key);
 
     if (err == DORA_OK && key.type == DORA_INT && key.integer == 0) {
-        err = read_row(reader, count, array, &key, &done);
+        err = read_row(state, count, array, &key, &done);
     }
     while (err == DORA_OK && done < count) {
         zval member;
-        err = php_dora_read(reader, &member);
+        err = read_value(state, &member);
         if (err != DORA_OK) {
             break;
         }
-        store(array, &key, &member);
+        err = store(state, array, count, &key, &member);
         done++;
-        if (done < count) {
-            err = dora_reader_key(reader, &key);
+        if (err == DORA_OK && done < count) {
+            err = dora_reader_key(state->reader, &key);
         }
     }
-    return err == DORA_OK ? dora_reader_end(reader) : err;
+    return err == DORA_OK ? dora_reader_end(state->reader) : err;
 }
 
-static dora_err read_array(dora_reader *reader, size_t count, zval *value)
+static dora_err read_array(read_state *state, size_t count, zval *value)
 {
     if (count == 0) {
         ZVAL_EMPTY_ARRAY(value);
-        return dora_reader_end(reader);
+        return dora_reader_end(state->reader);
     }
     if (!dora_depth_fits(reader->depth)) {
         return DORA_ETOOBIG;
     }
     array_init_size(value, (uint32_t)count);
-    dora_err err = read_members(reader, count, Z_ARRVAL_P(value));
+    dora_err err = read_members(state, count, Z_ARRVAL_P(value));
     if (err != DORA_OK) {
         zval_ptr_dtor(value);
         ZVAL_UNDEF(value);
@@ -232,10 +265,10 @@ static dora_err read_array(dora_reader *reader, size_t count, zval *value)
     return err;
 }
 
-dora_err php_dora_read(dora_reader *reader, zval *value)
+static dora_err read_value(read_state *state, zval *value)
 {
     dora_value read;
-    dora_err err = dora_reader_value(reader, &read);
+    dora_err err = dora_reader_value(state->reader, &read);
 
     ZVAL_UNDEF(value);
     if (err != DORA_OK) {
@@ -258,9 +291,16 @@ dora_err php_dora_read(dora_reader *reader, zval *value)
         ZVAL_STRINGL_FAST(value, read.string.data, read.string.len);
         return DORA_OK;
     case DORA_ARRAY:
-        return read_array(reader, read.count, value);
+        return read_array(state, read.count, value);
     }
     return DORA_EPROTO;
+}
+
+dora_err php_dora_read(dora_reader *reader, zval *value)
+{
+    read_state state = {.reader = reader};
+
+    return read_value(&state, value);
 }
 
 dora_err php_dora_read_all(dora_slice bytes, zval *value, size_t *offset)

@@ -11,7 +11,8 @@
 dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend_string **problem);
 
 /* php_dora_read reads one value. Lists become packed arrays, keys like "7" integers.
- * Errors: the reader's; `*value` is then undefined and needs no freeing. */
+ * Errors: the reader's, and DORA_EKEYS for keys that collide too much; `*value` is then undefined
+ * and needs no freeing. */
 dora_err php_dora_read(dora_reader *reader, zval *value);
 
 /* php_dora_read_all reads bytes that hold exactly one value. Errors: as php_dora_read, and

@@ -239,8 +239,12 @@ static dora_err handle(php_dora_handler *handler, const dora_request *request, d
     zval result;
 
     dora_request_reader(request, &reader);
-    if (php_dora_read(&reader, &args[0]) != DORA_OK) {
-        return dora_reply_fail(reply, DORA_CODE_HANDLER, ZEND_STRL("param cannot be decoded"));
+    dora_err read = php_dora_read(&reader, &args[0]);
+    if (read != DORA_OK) {
+        char text[128];
+        int len = snprintf(text, sizeof(text), "param cannot be decoded: %s at byte %zu",
+                           dora_err_text(read), dora_reader_offset(&reader));
+        return dora_reply_fail(reply, DORA_CODE_HANDLER, text, (size_t)len);
     }
     ZVAL_UNDEF(&args[1]);
     if (DORA_G(app)->rpc_server != NULL) {

@@ -1,11 +1,21 @@
 /* decode.c: encoded bytes to Python values, straight from the pull reader. Source: PROTOCOL.md,
  * section "Values". */
-#include "binding.h"
+#include "crowd.h"
+
+#define PASSED_MAX (1u << 24) /* keys of one value passed on the way to others: 0.1 s or so */
 
 typedef struct decoder {
     dora_reader reader;
     dr_py_keys *keys;
+    uint64_t passed; /* in all dicts so far */
 } decoder;
+
+/* mapping is a dict that is being filled. */
+typedef struct mapping {
+    PyObject *dict;
+    bool is_large; /* enough that it matters where its keys go */
+    dr_py_crowd crowd;
+} mapping;
 
 static PyObject *decode_value(decoder *in);
 
@@ -63,8 +73,23 @@ static PyObject *decode_key(decoder *in, const dora_value *key)
     return decode_string_key(in->keys, key->string);
 }
 
+/* Puts a pair into the dict, unless its keys were chosen to cost time. */
+static int add_pair(decoder *in, mapping *to, PyObject *name, PyObject *value)
+{
+    if (to->is_large) {
+        if (!dr_py_crowd_add(&to->crowd, name, &in->passed)) {
+            return -1;
+        }
+        if (in->passed > PASSED_MAX) {
+            raise_malformed(in, DORA_EKEYS);
+            return -1;
+        }
+    }
+    return PyDict_SetItem(to->dict, name, value);
+}
+
 /* Reads one pair's value into the dict, its key having been read. */
-static int decode_pair(decoder *in, PyObject *dict, const dora_value *key)
+static int decode_pair(decoder *in, mapping *to, const dora_value *key)
 {
     PyObject *name = decode_key(in, key);
     if (name == NULL) {
@@ -75,31 +100,30 @@ static int decode_pair(decoder *in, PyObject *dict, const dora_value *key)
         Py_DECREF(name);
         return -1;
     }
-    int failed = PyDict_SetItem(dict, name, value);
+    int failed = add_pair(in, to, name, value);
     Py_DECREF(name);
     Py_DECREF(value);
     return failed;
 }
 
 /* The keys stopped being 0..n-1: what was read so far becomes the start of a dict. */
-static PyObject *dict_from_list(PyObject *list, size_t len)
+static int dict_from_list(decoder *in, mapping *to, PyObject *list, size_t len)
 {
-    PyObject *dict = PyDict_New();
-    for (size_t i = 0; dict != NULL && i < len; i++) {
+    to->dict = PyDict_New();
+    int failed = to->dict != NULL ? 0 : -1;
+    for (size_t i = 0; failed == 0 && i < len; i++) {
         PyObject *key = PyLong_FromSize_t(i);
-        if (key == NULL || PyDict_SetItem(dict, key, PyList_GET_ITEM(list, (Py_ssize_t)i)) < 0) {
-            Py_CLEAR(dict);
-        }
+        failed = key != NULL ? add_pair(in, to, key, PyList_GET_ITEM(list, (Py_ssize_t)i)) : -1;
         Py_XDECREF(key);
     }
-    return dict;
+    return failed;
 }
 
 /* Reads `count` pairs: a list for as long as the keys are 0..n-1, a dict from the first other. */
 static PyObject *decode_pairs(decoder *in, size_t count)
 {
     PyObject *list = NULL;
-    PyObject *dict = NULL;
+    mapping to = {.is_large = count >= DR_PY_CROWD_MIN};
     for (size_t i = 0; i < count; i++) {
         dora_value key;
         dora_err err = dora_reader_key(&in->reader, &key);
@@ -107,7 +131,7 @@ static PyObject *decode_pairs(decoder *in, size_t count)
             raise_malformed(in, err);
             goto fail;
         }
-        if (dict == NULL && key.type == DORA_INT && key.integer == (int64_t)i) {
+        if (to.dict == NULL && key.type == DORA_INT && key.integer == (int64_t)i) {
             if (list == NULL && (list = PyList_New((Py_ssize_t)count)) == NULL) {
                 goto fail;
             }
@@ -118,21 +142,23 @@ static PyObject *decode_pairs(decoder *in, size_t count)
             PyList_SET_ITEM(list, (Py_ssize_t)i, value);
             continue;
         }
-        if (dict == NULL && (dict = dict_from_list(list, i)) == NULL) {
+        if (to.dict == NULL && dict_from_list(in, &to, list, i) < 0) {
             goto fail;
         }
-        if (decode_pair(in, dict, &key) < 0) {
+        if (decode_pair(in, &to, &key) < 0) {
             goto fail;
         }
     }
-    if (dict != NULL) {
+    if (to.dict != NULL) {
+        dr_py_crowd_fini(&to.crowd);
         Py_XDECREF(list);
-        return dict;
+        return to.dict;
     }
     return list != NULL ? list : PyList_New(0);
 fail:
+    dr_py_crowd_fini(&to.crowd);
     Py_XDECREF(list);
-    Py_XDECREF(dict);
+    Py_XDECREF(to.dict);
     return NULL;
 }
 
