@@ -313,7 +313,7 @@ void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
     }
     dora_write_array(writer, 2);
     dr_stat_key(writer, "server");
-    dora_write_array(writer, reload != NULL ? 19 : 18);
+    dora_write_array(writer, reload != NULL ? 20 : 19);
     dr_stat_put(writer, "start_time", (uint64_t)server->start_time);
     dr_stat_put(writer, "connection_num", totals.connections);
     dr_stat_put(writer, "accept_count", totals.accepted);
