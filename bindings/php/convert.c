@@ -253,7 +253,7 @@ static dora_err read_array(read_state *state, size_t count, zval *value)
         ZVAL_EMPTY_ARRAY(value);
         return dora_reader_end(state->reader);
     }
-    if (!dora_depth_fits(reader->depth)) {
+    if (!dora_depth_fits(state->reader->depth)) {
         return DORA_ETOOBIG;
     }
     array_init_size(value, (uint32_t)count);
