@@ -155,7 +155,7 @@ def test_not_ready_while_draining(tmp_path):
         told = json.loads(ask(admin, "/stats")[1])["server"]
         assert told["draining"] is True and told["tasking_num"] == 1
         assert Metrics(admin).one("dora_tasks_running", pool="py") == 1
-        conn.send(v1.request(v1.guid(), "/big", 1))
+        conn.send(v1.request(v1.guid(), "/big", 1, attempt=0))
         assert conn.receive()[1]["code"] == 100207
         assert wait_until(
             lambda: Metrics(admin).requests().get(("/big", "W_S", "100207")) == 1)

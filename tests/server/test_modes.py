@@ -246,7 +246,7 @@ def test_a_drain_waits_for_accepted_work(marks, kind):
 
 def is_stopping(conn):
     """Whether a new call is refused because the server stops."""
-    ident = conn.ask("AN_S", {"one": ("/big", 1)})
+    ident = conn.ask("AN_S", {"one": ("/big", 1)}, attempt=0)
     guid, reply = conn.receive()
     return guid == ident and reply["code"] == 100207
 

@@ -164,7 +164,7 @@ static void test_judge(void **state)
     assert_int_equal(node->aside_until_ms, 5100);
     assert_int_equal(dr_tries_judge(&r.nodes, 0, &good, MS, 5001), DR_ADVICE_NONE);
     assert_int_equal(node->failures, 0);
-    assert_int_equal(node->latency_ns, MS);
+    assert_int_equal(node->recent_ns, MS);
     assert_int_equal(dr_tries_judge(&r.nodes, 0, &stops, 0, 5002), DR_ADVICE_LEAVE);
     assert_int_equal(node->failures, 1);
     dr_tries_judge(&r.nodes, 1, &silent, MS, 5003);

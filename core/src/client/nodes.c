@@ -50,11 +50,19 @@ static void collect(const dr_nodes *nodes, const dr_group *group, const dr_tried
 
 static bool is_measured(const dr_node *node, uint64_t now_ms)
 {
-    return node->samples == DR_LATENCY_SAMPLES && node->used_ms + DR_LATENCY_FORGOTTEN_MS > now_ms;
+    return node->before_ns != 0 && node->used_ms + DR_LATENCY_FORGOTTEN_MS > now_ms;
+}
+
+/* A node's latency is that of its quickest replies of late, of 8 to 16: those that are held up, and
+ * those of dearer apis, say nothing of the node. */
+static uint64_t latency(const dr_node *node)
+{
+    return node->samples > 0 && node->recent_ns < node->before_ns ? node->recent_ns
+                                                                  : node->before_ns;
 }
 
 /* The weight of a node whose replies take so long, where the quickest takes `best_ns`. Clearly
- * slower is what is so by three quarters: the median of a few replies is no better known. */
+ * slower is what is so by three quarters: the quickest of a few replies is no better known. */
 static uint32_t weight(uint64_t latency_ns, uint64_t best_ns)
 {
     if (latency_ns < best_ns + best_ns / 4 * 3 || latency_ns - best_ns < DR_LATENCY_NOISE_NS) {
@@ -69,14 +77,14 @@ static void weigh(const dr_nodes *nodes, choice *from, uint64_t now_ms)
     uint64_t best_ns = UINT64_MAX;
     for (size_t i = 0; i < from->count; i++) {
         const dr_node *node = &nodes->items[from->nodes[i]];
-        if (is_measured(node, now_ms) && node->latency_ns < best_ns) {
-            best_ns = node->latency_ns;
+        if (is_measured(node, now_ms) && latency(node) < best_ns) {
+            best_ns = latency(node);
         }
     }
     for (size_t i = 0; i < from->count; i++) {
         const dr_node *node = &nodes->items[from->nodes[i]];
         from->weights[i] =
-            is_measured(node, now_ms) ? weight(node->latency_ns, best_ns) : DR_WEIGHT_ONE;
+            is_measured(node, now_ms) ? weight(latency(node), best_ns) : DR_WEIGHT_ONE;
     }
 }
 
@@ -198,42 +206,20 @@ void dr_nodes_succeeded(dr_nodes *nodes, size_t node)
     nodes->items[node].aside_until_ms = 0;
 }
 
-/* A median is followed by steps, not a mean: one reply that was held up says nothing of the next.
- * Replies that are all slower, or all quicker, say that the server has changed. */
-static void follow(dr_node *node, uint64_t took_ns)
-{
-    uint64_t step_ns = node->latency_ns / 8 + 1;
-    if (took_ns > node->latency_ns) {
-        node->streak = node->streak > 0 ? node->streak + 1 : 1;
-        node->latency_ns +=
-            step_ns < took_ns - node->latency_ns ? step_ns : took_ns - node->latency_ns;
-    } else if (took_ns < node->latency_ns) {
-        node->streak = node->streak < 0 ? node->streak - 1 : -1;
-        node->latency_ns -=
-            step_ns < node->latency_ns - took_ns ? step_ns : node->latency_ns - took_ns;
-    }
-    if (node->streak >= (int32_t)DR_LATENCY_SAMPLES ||
-        -node->streak >= (int32_t)DR_LATENCY_SAMPLES) {
-        node->latency_ns = took_ns;
-        node->streak = 0;
-    }
-}
-
 void dr_nodes_measured(dr_nodes *nodes, size_t node, uint64_t took_ns, uint64_t now_ms)
 {
     dr_node *measured = &nodes->items[node];
-    if (measured->samples > 0 && measured->used_ms + DR_LATENCY_FORGOTTEN_MS <= now_ms) {
+    const uint64_t now_ns = took_ns > 0 ? took_ns : 1;
+    if (measured->used_ms + DR_LATENCY_FORGOTTEN_MS <= now_ms) {
+        measured->before_ns = 0;
         measured->samples = 0;
     }
-    if (measured->samples == DR_LATENCY_SAMPLES) {
-        follow(measured, took_ns);
-    } else {
-        /* The first ones are slow: connections are made, code is loaded. */
-        bool is_first = measured->samples == 0;
-        measured->latency_ns =
-            is_first || took_ns < measured->latency_ns ? took_ns : measured->latency_ns;
-        measured->samples++;
-        measured->streak = 0;
+    if (measured->samples == 0 || now_ns < measured->recent_ns) {
+        measured->recent_ns = now_ns;
+    }
+    if (++measured->samples == DR_LATENCY_SAMPLES) {
+        measured->before_ns = measured->recent_ns;
+        measured->samples = 0;
     }
     measured->used_ms = now_ms;
 }

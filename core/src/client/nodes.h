@@ -13,7 +13,7 @@
 #define DR_NODE_PAUSE_MS_MAX 10000u    /* doubled at each failure up to this */
 #define DR_NODE_SILENCES_MAX 3u        /* calls in a row without any reply: as a failure */
 #define DR_LATENCY_FORGOTTEN_MS 10000u /* a latency that was not measured again for so long is */
-#define DR_LATENCY_SAMPLES 8u          /* replies before a node's latency counts */
+#define DR_LATENCY_SAMPLES 8u          /* replies of which the quickest counts */
 #define DR_LATENCY_NOISE_NS 200000u    /* less between two nodes is the scheduler's, not theirs */
 #define DR_WEIGHT_ONE 16u              /* of a node that is as quick as the quickest */
 #define DR_WEIGHT_MAX (64u * DR_WEIGHT_ONE) /* the slowest still gets a call, to be measured */
@@ -27,13 +27,13 @@ typedef struct dr_node {
     uint32_t failures;  /* since the last success */
     uint32_t silences;  /* calls that timed out since the last reply */
     uint64_t aside_until_ms;
-    uint64_t latency_ns; /* about the median of its replies */
-    uint64_t used_ms;    /* when that was measured */
-    uint32_t samples;    /* up to DR_LATENCY_SAMPLES */
-    int32_t streak;      /* replies in a row that took longer (above 0), or less */
-    uint32_t calls;      /* picks since it came or failed, up to DR_NODE_YOUNG_CALLS */
-    uint64_t turn;       /* the node with the lowest is next; grows by its weight at each pick */
-    uint64_t asked_ms;   /* when a call began there */
+    uint64_t before_ns; /* the quickest of DR_LATENCY_SAMPLES replies; 0: there were none yet */
+    uint64_t recent_ns; /* the quickest of those since, where */
+    uint32_t samples;   /* are so many */
+    uint64_t used_ms;   /* when the last was measured */
+    uint32_t calls;     /* picks since it came or failed, up to DR_NODE_YOUNG_CALLS */
+    uint64_t turn;      /* the node with the lowest is next; grows by its weight at each pick */
+    uint64_t asked_ms;  /* when a call began there */
 } dr_node;
 
 typedef struct dr_group {

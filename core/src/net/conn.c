@@ -297,6 +297,15 @@ static void shut(dr_conn *conn)
     dr_conn_update(conn); /* reads on, to see the peer close */
 }
 
+void dr_conn_leave(dr_conn *conn)
+{
+    if (conn->reactor->is_leaving && conn->client == DR_CONN_CLIENT_ORIGINAL &&
+        !conn->is_finishing && conn->calls == 0 && conn->in.len == 0 && unsent(conn) == 0) {
+        conn->is_finishing = true;
+        shut(conn);
+    }
+}
+
 static void on_written(uv_write_t *request, int status)
 {
     dr_conn *conn = request->data;
@@ -353,6 +362,7 @@ void dr_conn_flush(dr_conn *conn)
         shut(conn);
     } else {
         dr_conn_update(conn);
+        dr_conn_leave(conn);
     }
 }
 

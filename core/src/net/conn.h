@@ -9,6 +9,14 @@
 
 struct dr_reactor;
 
+/* dr_conn_client is what is known of who sends, which its owner says: one of the original's knows
+ * no "stopping", so a reactor that leaves serves it until nothing of it is in flight. */
+typedef enum dr_conn_client {
+    DR_CONN_CLIENT_UNKNOWN = 0,
+    DR_CONN_CLIENT_ORIGINAL,
+    DR_CONN_CLIENT_DORA
+} dr_conn_client;
+
 /* dr_conn holds no buffer while it is idle: input that is not a whole frame yet is kept in `in`,
  * replies of one turn in `out`, what the kernel did not take in `writing`. */
 typedef struct dr_conn {
@@ -43,6 +51,7 @@ typedef struct dr_conn {
     void *owner; /* the owner's list of calls */
     uint64_t active_ms;
     uint64_t linger_until_ms;
+    dr_conn_client client;
     bool is_dirty;
     bool is_reading;
     bool is_writing;
@@ -84,6 +93,10 @@ void dr_conn_flush(dr_conn *conn);
 
 /* dr_conn_finish closes once everything is written and the peer has had linger_ms to read it. */
 void dr_conn_finish(dr_conn *conn);
+
+/* dr_conn_leave does that with a connection of the original's on which nothing is in flight, where
+ * its reactor leaves. */
+void dr_conn_leave(dr_conn *conn);
 
 /* dr_conn_close closes now. */
 void dr_conn_close(dr_conn *conn);

@@ -233,6 +233,18 @@ void dr_reactor_stop_listening(dr_reactor *reactor)
     }
 }
 
+void dr_reactor_leave(dr_reactor *reactor)
+{
+    reactor->is_leaving = true;
+    for (dr_conn *conn = reactor->conns; conn != NULL;) {
+        dr_conn *next = conn->next; /* shutting may close it */
+        if (!conn->is_closing) {
+            dr_conn_leave(conn);
+        }
+        conn = next;
+    }
+}
+
 void dr_reactor_end(dr_reactor *reactor)
 {
     dr_reactor_stop_listening(reactor);

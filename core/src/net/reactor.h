@@ -51,6 +51,7 @@ struct dr_reactor {
     uv_timer_t sweep;
     int event_fd;
     bool is_ticking;
+    bool is_leaving;   /* the server stops */
     bool is_listening; /* `listener` is open; the next: `local_listener` */
     bool is_listening_locally;
     uint32_t index;
@@ -101,6 +102,10 @@ void dr_reactor_ask(dr_reactor *reactor);
 
 /* dr_reactor_stop_listening closes the listeners. dr_reactor_end closes everything. */
 void dr_reactor_stop_listening(dr_reactor *reactor);
+
+/* dr_reactor_leave lets go of the original's clients (dr_conn_leave): of those on whose connections
+ * nothing is in flight at once, of the others with their last reply. */
+void dr_reactor_leave(dr_reactor *reactor);
 void dr_reactor_end(dr_reactor *reactor);
 void dr_reactor_fini(dr_reactor *reactor);
 

@@ -120,14 +120,37 @@ void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body)
     dr_call_run(asker, &request);
 }
 
+/* note_client learns from a request whose client sends it. Those of Dora set a timeout. */
+static void note_client(const dr_asker *asker, const dr_request *request)
+{
+    if (dr_asker_has_conn(asker) && request->type != DR_TYPE_SC) {
+        const bool is_dora = asker->kind == DR_ASKER_JSON || request->timeout_ms >= 0 ||
+                             request->attempt >= 0 || request->trace.len > 0;
+        if (is_dora) {
+            asker->conn->client = DR_CONN_CLIENT_DORA;
+        } else if (asker->conn->client == DR_CONN_CLIENT_UNKNOWN) {
+            asker->conn->client = DR_CONN_CLIENT_ORIGINAL;
+        }
+    }
+}
+
+/* is_refused: a server that stops takes no more, but from the original's clients, which take 100207
+ * for success. Their connections end as soon as nothing is in flight on them. */
+static bool is_refused(const dr_asker *asker)
+{
+    const dr_phase phase = atomic_load_explicit(&asker->lane->server->phase, memory_order_relaxed);
+    return phase >= DR_PHASE_DRAINING && !(phase == DR_PHASE_DRAINING && dr_asker_has_conn(asker) &&
+                                           asker->conn->client == DR_CONN_CLIENT_ORIGINAL);
+}
+
 void dr_call_run(const dr_asker *asker, const dr_request *request)
 {
     dr_lane *lane = asker->lane;
     dr_count_one(&lane->requests);
+    note_client(asker, request);
     if (request->type == DR_TYPE_SC) {
         dr_control_command(asker, request);
-    } else if (atomic_load_explicit(&lane->server->phase, memory_order_relaxed) >=
-               DR_PHASE_DRAINING) {
+    } else if (is_refused(asker)) {
         if (!dr_repeat_only(asker, request)) {
             dr_call_refused(lane, request, DORA_CODE_STOPPING);
             dr_reply_code(asker, request->guid.data, DORA_CODE_STOPPING, NULL);
