@@ -176,8 +176,15 @@ static bool address_of(const char *ip, int64_t port, dr_address *address)
            DORA_OK;
 }
 
-/* take_node reads one node; `key` names it in messages. */
-static dora_err take_node(dr_roster *roster, const char *group, const char *key, const json_t *json,
+/* A path may lead to any file, and what is wrong with it is told to whoever named the path: so
+ * messages say where, and quote nothing. Groups and nodes are counted from 1. */
+typedef struct place {
+    size_t group;
+    size_t node;
+} place;
+
+/* take_node reads one node. */
+static dora_err take_node(dr_roster *roster, const char *group, const place *at, const json_t *json,
                           dora_error *error)
 {
     int64_t port = 0;
@@ -187,9 +194,9 @@ static dora_err take_node(dr_roster *roster, const char *group, const char *key,
     if (ip == NULL || !whole_of(json_object_get(json, "port"), &port) ||
         !address_of(ip, port, &address)) {
         return dora_error_set(error, DORA_EINVAL,
-                              "group \"%s\", node \"%s\": an object with \"ip\" (a text) and "
-                              "\"port\" (1 to 65535) is expected",
-                              group, key);
+                              "group %zu, node %zu: an object with \"ip\" (a text) and \"port\" "
+                              "(1 to 65535) is expected",
+                              at->group, at->node);
     }
     (void)whole_of(json_object_get(json, "updatetime"), &updatetime);
     const dora_err err =
@@ -201,32 +208,51 @@ static dora_err take_node(dr_roster *roster, const char *group, const char *key,
     return err == DORA_OK ? err : dora_error_set(error, err, "%s", dora_err_text(err));
 }
 
-static dora_err take_group(dr_roster *roster, const char *group, json_t *json, dora_error *error)
+static dora_err take_group(dr_roster *roster, const char *group, size_t number, json_t *json,
+                           dora_error *error)
 {
     const char *key;
     json_t *node;
     size_t i;
+    place at = {.group = number, .node = 0};
     dora_err err = DORA_OK;
     if (!json_is_object(json) && !json_is_array(json)) {
-        return dora_error_set(error, DORA_EINVAL, "group \"%s\": nodes are expected", group);
+        return dora_error_set(error, DORA_EINVAL, "group %zu: nodes are expected", number);
     }
     json_object_foreach(json, key, node)
     {
-        err = err == DORA_OK ? take_node(roster, group, key, node, error) : err;
+        at.node++;
+        err = err == DORA_OK ? take_node(roster, group, &at, node, error) : err;
     }
     json_array_foreach(json, i, node)
     {
-        char number[24];
-        snprintf(number, sizeof number, "%zu", i);
-        err = err == DORA_OK ? take_node(roster, group, number, node, error) : err;
+        at.node++;
+        err = err == DORA_OK ? take_node(roster, group, &at, node, error) : err;
     }
     return err;
+}
+
+/* fault_of says what is wrong with JSON. jansson's own words quote the text. */
+static const char *fault_of(const json_error_t *fault)
+{
+    switch (json_error_code(fault)) {
+    case json_error_out_of_memory:
+        return "out of memory";
+    case json_error_premature_end_of_input:
+        return "it ends in the middle";
+    case json_error_duplicate_key:
+        return "a name stands there twice";
+    case json_error_end_of_input_expected:
+        return "something stands behind the JSON";
+    default:
+        return "this is no JSON; a node file is what `dora monitor --out nodes.json` writes";
+    }
 }
 
 dora_err dr_node_file_read(dora_slice text, dr_roster *roster, dora_error *error)
 {
     static const char php[] = "<?php";
-    json_error_t where;
+    json_error_t fault;
     dora_err err = DORA_OK;
     *roster = (dr_roster){0};
     if (text.len >= sizeof php - 1 && memcmp(text.data, php, sizeof php - 1) == 0) {
@@ -235,17 +261,19 @@ dora_err dr_node_file_read(dora_slice text, dr_roster *roster, dora_error *error
                               "monitor --out nodes.json` writes");
     }
     json_t *json;
-    if (dr_json_parse(text, DR_SETTINGS_DEPTH_MAX, JSON_REJECT_DUPLICATES, &json, &where) !=
-        DORA_OK) {
-        return dora_error_set(error, DORA_EINVAL, "line %d, column %d: %s", where.line,
-                              where.column, where.text);
+    err = dr_json_parse(text, DR_SETTINGS_DEPTH_MAX, JSON_REJECT_DUPLICATES, &json, &fault);
+    if (err != DORA_OK) {
+        return dora_error_set(error, DORA_EINVAL, "line %d, column %d: %s", fault.line,
+                              fault.column, err == DORA_ETOOBIG ? fault.text : fault_of(&fault));
     }
     if (json_is_object(json)) {
         const char *group;
         json_t *nodes;
+        size_t number = 0;
         json_object_foreach(json, group, nodes)
         {
-            err = err == DORA_OK ? take_group(roster, group, nodes, error) : err;
+            number++;
+            err = err == DORA_OK ? take_group(roster, group, number, nodes, error) : err;
         }
     } else if (json_array_size(json) > 0 || !json_is_array(json)) { /* PHP's empty array is [] */
         err = dora_error_set(error, DORA_EINVAL, "an object with groups is expected");

@@ -13,7 +13,7 @@ char *dr_node_file_write(const dr_roster *roster, dr_node_format format, size_t 
 
 /* dr_node_file_read reads JSON: {"group": {"IP_PORT": {"ip": "...", "port": 9567, ...}}}, or a list
  * of such nodes for a group, as the original's clients are given it. A group without nodes is left
- * out. Errors: DORA_EINVAL, with line and column or the member that is wrong. */
+ * out. Errors: DORA_EINVAL, with the place of what is wrong; nothing of the text is quoted. */
 dora_err dr_node_file_read(dora_slice text, dr_roster *roster, dora_error *error);
 
 /* dr_node_file_replace writes a file so that readers see the old or the new one, whole: beside it,
