@@ -184,10 +184,30 @@ static PyObject *module_leave(PyObject *Py_UNUSED(module), PyObject *args)
 
 /* ---- the module ---- */
 
+/* check_gil refuses an interpreter that runs without the GIL, which guards all objects here. A
+ * free-threaded Python takes it up when it loads a module like this one, by Py_mod_gil below;
+ * PYTHON_GIL=0 and -X gil=0 forbid that. */
+static int check_gil(void)
+{
+    PyObject *question = PySys_GetObject("_is_gil_enabled"); /* borrowed; since Python 3.13 */
+    if (question == NULL) {
+        return 0;
+    }
+    PyObject *answer = PyObject_CallNoArgs(question);
+    const int is_enabled = answer != NULL ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    if (is_enabled == 0) {
+        PyErr_SetString(PyExc_ImportError,
+                        "dora needs the GIL, and this free-threaded Python was told to run without "
+                        "it: take PYTHON_GIL=0 or -X gil=0 away");
+    }
+    return is_enabled == 1 ? 0 : -1;
+}
+
 static int module_exec(PyObject *module)
 {
     dr_py_state *state = PyModule_GetState(module);
-    if (dr_py_errors_init(module, state) < 0) {
+    if (check_gil() < 0 || dr_py_errors_init(module, state) < 0) {
         return -1;
     }
     state->done_name = PyUnicode_InternFromString("done");
@@ -278,6 +298,9 @@ static PyMethodDef module_methods[] = {
 
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_USED},
+#endif
     {0, NULL},
 };
 
