@@ -50,3 +50,22 @@ def test_a_daemon(tmp_path):
         wait_until(lambda: not is_alive(pid), "the end of the daemon")
     assert [path.name for path in tmp_path.glob("after-*")] == [f"after-{pid}"]
     assert not (tmp_path / "pid").exists()
+
+
+def test_signal_handlers_are_the_programs_again(serve):
+    """What the program does with signals, and Ctrl-C, is as before run() once it has returned."""
+    source = "import os, signal, sys\n" + textwrap.dedent(APP) + textwrap.dedent(
+        """
+        signal.signal(signal.SIGUSR1, lambda number, frame: print("handler", file=sys.stderr))
+        app.run(port=0, workers=1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.pause()
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+        """
+    )
+    one = serve(source, direct=True)
+    one.stop()
+    assert one.log().endswith("handler\ninterrupted\n")

@@ -1,7 +1,9 @@
-/* signals.c: what limits and broken descriptors send to a process that has to live on. */
+/* signals.c: what a process that has to live on does with signals, and what it did before. */
 #include "base/signals.h"
 
-static const int numbers[DR_SIGNALS_SURVIVED] = {
+#include <stddef.h>
+
+static const int survived[] = {
     SIGPIPE, /* written to where nobody reads */
     SIGXFSZ, /* a file has reached `ulimit -f` */
     SIGXCPU, /* the soft limit of `ulimit -t`; the hard one kills */
@@ -12,14 +14,19 @@ void dr_signals_survive(dr_signals *signals)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&ignore.sa_mask);
-    for (int i = 0; i < DR_SIGNALS_SURVIVED; i++) {
-        (void)sigaction(numbers[i], &ignore, &signals->before[i]);
+    for (int number = 1; number < DR_SIGNALS; number++) {
+        (void)sigaction(number, NULL, &signals->before[number]);
+    }
+    for (size_t i = 0; i < sizeof(survived) / sizeof(survived[0]); i++) {
+        (void)sigaction(survived[i], &ignore, NULL);
     }
 }
 
 void dr_signals_restore(const dr_signals *signals)
 {
-    for (int i = 0; i < DR_SIGNALS_SURVIVED; i++) {
-        (void)sigaction(numbers[i], &signals->before[i], NULL);
+    for (int number = 1; number < DR_SIGNALS; number++) {
+        if (number != SIGKILL && number != SIGSTOP) {
+            (void)sigaction(number, &signals->before[number], NULL);
+        }
     }
 }

@@ -1,19 +1,20 @@
-/* signals.h: what limits and broken descriptors send to a process that has to live on. */
+/* signals.h: what a process that has to live on does with signals, and what it did before. */
 #ifndef DR_BASE_SIGNALS_H
 #define DR_BASE_SIGNALS_H
 
 #include <signal.h>
 
-enum { DR_SIGNALS_SURVIVED = 4 };
+#define DR_SIGNALS 32 /* those of real time are not touched */
 
 typedef struct dr_signals {
-    struct sigaction before[DR_SIGNALS_SURVIVED];
+    struct sigaction before[DR_SIGNALS]; /* by number */
 } dr_signals;
 
 /* dr_signals_survive ignores what the kernel sends, by itself or through a shared descriptor, and
  * what would end the process: the call that was behind it fails instead. `signals` keeps how it was
- * before, for dr_signals_restore. Children made by posix_spawn have the defaults. Thread: the
- * process's main one. */
+ * before, of all signals. Children made by posix_spawn have the defaults.
+ * dr_signals_restore makes all as they were: a host program has handlers of its own, and libuv
+ * leaves the default action behind. Thread: the process's main one, both. */
 void dr_signals_survive(dr_signals *signals);
 void dr_signals_restore(const dr_signals *signals);
 
