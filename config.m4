@@ -29,6 +29,7 @@ if test "$PHP_DORA" != "no"; then
     nodes.c
     options.c
     php_dora.c
+    policy.c
     request.c
     reset.c
     reset_globals.c

@@ -7,6 +7,7 @@
 #include "clients.h"
 #include "exception.h"
 #include "options.h"
+#include "policy.h"
 #include "warnings.h"
 
 typedef struct client_object {
@@ -14,6 +15,7 @@ typedef struct client_object {
     uint32_t timeout_ms;
     int32_t retry;
     zend_string *group; /* NULL: the first */
+    zend_string *file;  /* the node file; NULL: none */
     zend_object std;
 } client_object;
 
@@ -52,6 +54,9 @@ static void client_free(zend_object *object)
     if (self->group != NULL) {
         zend_string_release(self->group);
     }
+    if (self->file != NULL) {
+        zend_string_release(self->file);
+    }
     zend_object_std_dtor(object);
 }
 
@@ -64,11 +69,31 @@ void php_dora_client_init_class(void)
     php_dora_client_ce->create_object = client_create;
 }
 
+/* Says whether the node file may be read. It is read between calls, so each call asks again: a link
+ * may lead elsewhere by then. Returns: false with an exception raised. */
+static bool file_check(const client_object *self)
+{
+    dora_error error;
+
+    if (self->file == NULL || php_dora_policy_file(ZSTR_VAL(self->file), &error) == DORA_OK) {
+        return true;
+    }
+    zend_throw_exception(php_dora_exception_ce, error.msg, 0);
+    return false;
+}
+
 /* Fills the object. Returns: false with an exception raised. */
-static bool construct(client_object *self, const php_dora_nodes *nodes,
-                      const php_dora_options *options)
+static bool construct(client_object *self, php_dora_nodes *nodes, const php_dora_options *options)
 {
     dora_error error = {.err = DORA_OK};
+
+    if (self->file != NULL) {
+        zend_string_release(self->file); /* of a constructor that is called again */
+    }
+    self->file = php_dora_nodes_file(nodes);
+    if (!file_check(self)) {
+        return false;
+    }
 
     if (options->group != NULL && !php_dora_nodes_is_registry(nodes) &&
         !php_dora_nodes_has(nodes, options->group)) {
@@ -132,7 +157,7 @@ static bool call_begin(const client_object *self, HashTable *given, uint32_t arg
         zend_throw_error(NULL, "Dora\\Client was not constructed");
         return false;
     }
-    if (!php_dora_options_read(&options, given, arg, PHP_DORA_OPTION_CALL)) {
+    if (!file_check(self) || !php_dora_options_read(&options, given, arg, PHP_DORA_OPTION_CALL)) {
         return false;
     }
     *call = (dora_call_options){.timeout_ms = options.timeout_ms,

@@ -11,6 +11,7 @@
 
 #include "exception.h"
 #include "options.h"
+#include "policy.h"
 
 #define COMMAND_BYTES_MAX (4u * 1024 * 1024) /* more than the kernel allows for arguments */
 
@@ -116,6 +117,15 @@ static void zygote_args(const command *self, const char **args)
     args[count] = NULL;
 }
 
+void php_dora_master_enter(void)
+{
+    char folder[MAXPATHLEN];
+
+    if (VCWD_GETCWD(folder, sizeof(folder)) == NULL || chdir(folder) != 0) {
+        php_error_docref(NULL, E_WARNING, "the working directory is not there");
+    }
+}
+
 const char *php_dora_master_file(const char *door)
 {
     const char *file = SG(request_info).path_translated;
@@ -130,6 +140,10 @@ const char *php_dora_master_file(const char *door)
                                 "%s needs a file that can be run again: `php FILE`", door);
         return NULL;
     }
+    if (!php_dora_policy_programs(door)) {
+        return NULL;
+    }
+    php_dora_master_enter();
     return file;
 }
 
@@ -162,7 +176,8 @@ int php_dora_master_run(const php_dora_program *program)
                       .config_name = program->config_name,
                       .options = options.settings.s != NULL ? ZSTR_VAL(options.settings.s) : NULL,
                       .options_name = program->door,
-                      .pid_files = program->pid_files};
+                      .pid_files = program->pid_files,
+                      .may_use = php_dora_policy_file};
     DORA_G(role) = PHP_DORA_MASTER; /* for good: the command line is overwritten by the title */
     status = dora_main(options.argc, options.argv, &host);
 out:

@@ -13,8 +13,13 @@ typedef struct php_dora_program {
     const char *const *pid_files; /* ends with NULL; NULL: none */
 } php_dora_program;
 
-/* php_dora_master_file names the file that this process runs, which becomes the application.
- * Returns: NULL with an exception raised where there is no such file, or not the command line. */
+/* php_dora_master_enter makes PHP's working directory that of the process, which is all that the
+ * core knows: a thread-safe PHP has one for itself. For a process that is the core's for good. */
+void php_dora_master_enter(void);
+
+/* php_dora_master_file names the file that this process runs, which becomes the application, and
+ * enters PHP's working directory. Returns: NULL with an exception raised where there is no such
+ * file, not the command line, or no process may be started. */
 const char *php_dora_master_file(const char *door);
 
 /* php_dora_master_run serves the running file until the server stops.

@@ -3,6 +3,9 @@
 
 #include "zend_exceptions.h"
 #include "zend_smart_str.h"
+#include "zend_virtual_cwd.h"
+
+#define FILE_MARK "file:" /* what stands before the path of a node file */
 
 /* Of names and addresses, as the core takes them. */
 #define HOST_LEN_MAX 255
@@ -29,13 +32,43 @@ void php_dora_nodes_free(php_dora_nodes *nodes)
     memset(nodes, 0, sizeof(*nodes));
 }
 
-bool php_dora_nodes_is_registry(const php_dora_nodes *nodes)
+/* Gives the only text, behind the blanks that the core passes over; an empty one where there are
+ * groups. */
+static const char *only_text(const php_dora_nodes *nodes)
 {
     if (nodes->count != 1 || nodes->groups[0].name != NULL) {
-        return false;
+        return "";
     }
     const char *text = ZSTR_VAL(nodes->groups[0].nodes);
-    return strncmp(text, "file:", 5) == 0 || strncmp(text, "redis://", 8) == 0;
+    return text + strspn(text, " ");
+}
+
+bool php_dora_nodes_is_registry(const php_dora_nodes *nodes)
+{
+    const char *text = only_text(nodes);
+
+    return strncmp(text, FILE_MARK, sizeof(FILE_MARK) - 1) == 0 ||
+           strncmp(text, "redis://", 8) == 0;
+}
+
+zend_string *php_dora_nodes_file(php_dora_nodes *nodes)
+{
+    const char *text = only_text(nodes);
+    const char *path = text + sizeof(FILE_MARK) - 1;
+
+    if (strncmp(text, FILE_MARK, sizeof(FILE_MARK) - 1) != 0 || *path == '\0') {
+        return NULL;
+    }
+    char *whole = expand_filepath_with_mode(path, NULL, NULL, 0, CWD_EXPAND);
+    zend_string *file = zend_string_init(path, strlen(path), false);
+    if (whole != NULL) {
+        zend_string_release(file);
+        file = zend_string_init(whole, strlen(whole), false);
+        efree(whole);
+    }
+    zend_string_release(nodes->groups[0].nodes);
+    nodes->groups[0].nodes = zend_strpprintf(0, FILE_MARK "%s", ZSTR_VAL(file));
+    return file;
 }
 
 bool php_dora_nodes_has(const php_dora_nodes *nodes, const zend_string *group)

@@ -24,6 +24,11 @@ bool php_dora_nodes_read(php_dora_nodes *nodes, zend_string *text, HashTable *ar
 void php_dora_nodes_config(php_dora_nodes *nodes, HashTable *config, HashTable *problems);
 void php_dora_nodes_free(php_dora_nodes *nodes);
 
+/* php_dora_nodes_file gives the path of the node file, where they are one: whole, in `nodes` too,
+ * as a later chdir() must not lead elsewhere. Links in it stay. Returns: NULL where there is none.
+ * Ownership: gives. */
+zend_string *php_dora_nodes_file(php_dora_nodes *nodes);
+
 /* php_dora_nodes_is_registry says whether they are one, whose groups are not known yet. */
 bool php_dora_nodes_is_registry(const php_dora_nodes *nodes);
 

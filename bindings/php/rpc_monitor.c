@@ -6,6 +6,8 @@
 #include "zend_smart_str.h"
 
 #include "exception.h"
+#include "master.h"
+#include "policy.h"
 #include "rpc_redis.h"
 #include "rpc_server_older.h"
 
@@ -177,12 +179,29 @@ static bool is_json_name(const zend_string *path)
     return len >= 5 && memcmp(ZSTR_VAL(path) + len - 5, ".json", 5) == 0;
 }
 
+/* Asks about the files that the monitor will write. Returns: false with an exception raised. */
+static bool files_check(const monitor *self)
+{
+    dora_error error;
+
+    if (php_dora_policy_file(ZSTR_VAL(self->path), &error) != DORA_OK ||
+        (self->log_file != NULL &&
+         php_dora_policy_file(ZSTR_VAL(self->log_file), &error) != DORA_OK)) {
+        return refuse(error.msg);
+    }
+    return true;
+}
+
 static void run(const monitor *self)
 {
     dora_error error = {.err = DORA_OK};
 
     if (strcmp(sapi_module.name, "cli") != 0 || DORA_G(role) != PHP_DORA_PLAIN) {
         refuse("start() runs until it is stopped: run the file by `php FILE`");
+        return;
+    }
+    php_dora_master_enter();
+    if (!files_check(self)) {
         return;
     }
     const dora_monitor_file file = {.path = ZSTR_VAL(self->path),

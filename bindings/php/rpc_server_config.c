@@ -10,6 +10,7 @@
 #include "zend_smart_str.h"
 
 #include "exception.h"
+#include "policy.h"
 #include "rpc_server_discovery.h"
 
 /* The pool's name, in process titles and in getStat: the original's name for such workers. */
@@ -46,7 +47,11 @@ static bool folder_refuse(const char *setting, const char *folder, const char *w
 static bool folder_ready(const char *setting, const char *folder, bool may_make)
 {
     struct stat status;
+    dora_error error;
 
+    if (php_dora_policy_file(folder, &error) != DORA_OK) {
+        return folder_refuse(setting, folder, error.msg);
+    }
     if (may_make && stat(folder, &status) != 0) {
         (void)php_stream_mkdir((char *)(uintptr_t)folder, FOLDER_MODE, PHP_STREAM_MKDIR_RECURSIVE,
                                NULL);

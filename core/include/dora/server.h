@@ -35,6 +35,10 @@ typedef struct dora_host {
     /* pid_files are written beside the configuration's pid_file, with the master's process id. Ends
      * with NULL; NULL: none. */
     const char *const *pid_files;
+    /* may_use says whether a file that options or configuration name may be used: a configuration,
+     * applications, PHP's module, log and pid files. Errors: any, `error` says why it may not; the
+     * server does not start then. NULL: any file. Thread: the caller's. */
+    dora_err (*may_use)(const char *path, dora_error *error);
 } dora_host;
 
 /* dora_main is the `dora` program: `dora serve`, `dora check`, `dora call`, and so on. It prints

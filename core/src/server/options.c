@@ -322,12 +322,52 @@ static void pools_from_again(dr_config *config, const dora_host *host)
     }
 }
 
+/* may_use asks the host about a file, which `what` names in the message; NULL is no file. */
+static dora_err may_use(const dora_host *host, const char *what, const char *path,
+                        dora_error *error)
+{
+    dora_error why = {.err = DORA_OK};
+    if (host == NULL || host->may_use == NULL || path == NULL ||
+        host->may_use(path, &why) == DORA_OK) {
+        return DORA_OK;
+    }
+    return dora_error_set(error, DORA_ECONFIG, "%s: %s", what, why.msg);
+}
+
+/* pool_may_use asks about the files of one pool. An interpreter is started, not read. */
+static dora_err pool_may_use(const dora_host *host, const dr_pool_config *pool, dora_error *error)
+{
+    char what[96];
+    (void)snprintf(what, sizeof what, "pools.%s.app", pool->name);
+    const dora_err err = dr_app_is_module(pool->runtime, pool->app)
+                             ? DORA_OK
+                             : may_use(host, what, pool->app, error);
+    (void)snprintf(what, sizeof what, "pools.%s.extension", pool->name);
+    return err == DORA_OK ? may_use(host, what, pool->extension, error) : err;
+}
+
+/* files_may_use asks about every file of a configuration, before any is opened. */
+static dora_err files_may_use(const dora_host *host, const dr_config *config, dora_error *error)
+{
+    dora_err err = may_use(host, "log.file", config->log.file, error);
+    err = err == DORA_OK ? may_use(host, "pid_file", config->pid_file, error) : err;
+    for (size_t i = 0;
+         err == DORA_OK && host != NULL && host->pid_files != NULL && host->pid_files[i] != NULL;
+         i++) {
+        err = may_use(host, "pid_file", host->pid_files[i], error);
+    }
+    for (size_t i = 0; err == DORA_OK && i < config->pool_count; i++) {
+        err = pool_may_use(host, &config->pools[i], error);
+    }
+    return err;
+}
+
 static dora_err flags_apply(serve_flags *flags, dr_config *config, const dora_host *host,
                             dora_error *error)
 {
-    dora_err err = DORA_OK;
+    dora_err err = may_use(host, "--config", flags->config, error);
     const char *where = flags->config;
-    if (host != NULL && host->config != NULL) {
+    if (err == DORA_OK && host != NULL && host->config != NULL) {
         const dora_slice text = {host->config, strlen(host->config)};
         err = dr_config_parse(config, text, host->config_name, error);
         where = where == NULL ? host->config_name : where;
@@ -355,7 +395,8 @@ static dora_err flags_apply(serve_flags *flags, dr_config *config, const dora_ho
         return dora_error_set(error, DORA_EINVAL,
                               "nothing to serve: name a FILE, or a --config with pools");
     }
-    return dr_config_check(config, where, error);
+    err = files_may_use(host, config, error);
+    return err == DORA_OK ? dr_config_check(config, where, error) : err;
 }
 
 dora_err dr_options_parse(dr_config *config, int argc, char *const *argv, const dora_host *host,
