@@ -6,6 +6,13 @@ PHP_ARG_ENABLE([dora],
   [yes])
 
 if test "$PHP_DORA" != "no"; then
+  dnl Building inside PHP's own sources has no php-config.
+  if test -n "$PHP_CONFIG"; then
+    dora_php=`$PHP_CONFIG --vernum`
+    if test "$dora_php" -lt 80200; then
+      AC_MSG_ERROR([Dora needs PHP 8.2 or newer; `$PHP_CONFIG --version` is too old])
+    fi
+  fi
   PKG_CHECK_MODULES([DORA],
     [libuv >= 1.44 jansson >= 2.13 zlib libmicrohttpd >= 0.9.75 hiredis >= 0.14])
   PHP_EVAL_INCLINE($DORA_CFLAGS)
@@ -55,6 +62,12 @@ if test "$PHP_DORA" != "no"; then
   dora_sources=`echo $dora_sources`
   dora_flags="-D_GNU_SOURCE -fvisibility=hidden -DZEND_ENABLE_STATIC_TSRMLS_CACHE=1"
   dora_flags="$dora_flags -I@ext_srcdir@/core/include -I@ext_srcdir@/core/src"
+
+  dnl A thread-safe PHP is compiled with -D_REENTRANT, by which a structure of its headers has
+  dnl another layout, and does not tell extensions.
+  if test "$PHP_THREAD_SAFETY" = "yes"; then
+    dora_flags="$dora_flags -D_REENTRANT"
+  fi
 
   PHP_NEW_EXTENSION(dora, $dora_sources, $ext_shared,, $dora_flags)
 

@@ -42,7 +42,32 @@ root=$PWD
 cd "$folder" || exit 1
 git init -q . 2>/dev/null && git add -A >/dev/null 2>&1
 
+# What is too old is refused by its name, with what is wanted.
+refuses()
+{
+    local words=$1
+    shift
+    ! ./configure "$@" >"$folder.refused" 2>&1 && grep -F "$words" "$folder.refused"
+}
+
+rm -rf "$folder.old"
+mkdir -p "$folder.old"
+cat >"$folder.old/php-config" <<END
+#!/bin/sh
+case \$1 in
+--vernum) echo 80130 ;;
+--version) echo 8.1.30 ;;
+*) exec $(command -v php-config) "\$@" ;;
+esac
+END
+chmod +x "$folder.old/php-config"
+printf 'Name: libuv\nDescription: old\nVersion: 1.40.0\n' >"$folder.old/libuv.pc"
+
 check "phpize" phpize
+check "an old PHP is refused" refuses "Dora needs PHP 8.2 or newer; 8.1.30 is too old" \
+    --with-php-config="$folder.old/php-config"
+PKG_CONFIG_PATH=$folder.old check "an old library is refused" \
+    refuses "Requested 'libuv >= 1.44' but version of libuv is 1.40.0"
 check "./configure" ./configure
 check "make" make -j "$(nproc)"
 check "git ignores what it leaves" [ -z "$(git status --porcelain | grep '^??')" ]

@@ -10,6 +10,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=${1:-$root/out/php}
 phpize=${PHPIZE:-phpize}
+php_config=${PHP_CONFIG:-php-config}
 mkdir -p "$out/src"
 out=$(cd "$out" && pwd)
 
@@ -17,24 +18,33 @@ ln -sfn "$root/config.m4" "$out/src/config.m4"
 ln -sfn "$root/core" "$out/src/core"
 ln -sfn "$root/bindings" "$out/src/bindings"
 
+# Which PHP the folder is built for: another one has other headers, or lays them out otherwise.
+made_for() {
+    "$php_config" --version
+    "$php_config" --include-dir
+    "$php_config" --extension-dir
+}
+
 configure() {
     rm -rf "$out/build"
     mkdir -p "$out/build"
     {
         (cd "$out/src" && "$phpize") &&
             (cd "$out/build" && "$out/src/configure" --enable-dora \
-                ${PHP_CONFIG:+--with-php-config="$PHP_CONFIG"})
+                --with-php-config="$(command -v "$php_config")")
     } >"$out/configure.log" 2>&1 || {
         tail -n 30 "$out/configure.log" >&2
         exit 1
     }
+    made_for >"$out/made_for"
 }
 
 build() {
     make -C "$out/build" -j"$(nproc)" >"$out/make.log" 2>&1
 }
 
-if [ ! -f "$out/build/Makefile" ] || [ "$root/config.m4" -nt "$out/build/Makefile" ] ||
+if [ ! -f "$out/build/Makefile" ] || [ "$(made_for)" != "$(cat "$out/made_for" 2>/dev/null)" ] ||
+    [ "$root/config.m4" -nt "$out/build/Makefile" ] ||
     [ "$root/core/sources.txt" -nt "$out/build/Makefile" ]; then
     configure
 fi

@@ -80,6 +80,20 @@ static PHP_MSHUTDOWN_FUNCTION(dora)
     return SUCCESS;
 }
 
+#if defined(COMPILE_DL_DORA) && defined(ZTS)
+/* A thread that began before the module was loaded was not there for its globals. */
+static PHP_RINIT_FUNCTION(dora)
+{
+    (void)type;
+    (void)module_number;
+    ZEND_TSRMLS_CACHE_UPDATE();
+    return SUCCESS;
+}
+#define REQUEST_BEGIN PHP_RINIT(dora)
+#else
+#define REQUEST_BEGIN NULL
+#endif
+
 /* Objects go with their request, and so do submissions: the next request is somebody else's. After
  * a fatal error PHP frees all objects by itself. */
 static PHP_RSHUTDOWN_FUNCTION(dora)
@@ -111,7 +125,7 @@ zend_module_entry dora_module_entry = {STANDARD_MODULE_HEADER,
                                        ext_functions,
                                        PHP_MINIT(dora),
                                        PHP_MSHUTDOWN(dora),
-                                       NULL,
+                                       REQUEST_BEGIN,
                                        PHP_RSHUTDOWN(dora),
                                        PHP_MINFO(dora),
                                        DORA_VERSION,

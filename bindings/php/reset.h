@@ -53,6 +53,14 @@ void php_dora_snapshot_take(php_dora_snapshot *snapshot);
  * Returns: DORA_EEXIT when a shutdown function called exit(). */
 dora_err php_dora_snapshot_restore(php_dora_snapshot *snapshot);
 
+/* php_dora_task_begin stands before each task. Where PHP's time limits go by the clock (thread-safe
+ * builds since 8.3) the application's own begins there. */
+#ifdef ZEND_MAX_EXECUTION_TIMERS
+void php_dora_task_begin(const php_dora_snapshot *snapshot);
+#else
+#define php_dora_task_begin(snapshot) ((void)(snapshot))
+#endif
+
 /* php_dora_snapshot_end runs what the last task left to run, and leaves the application's own
  * shutdown functions to PHP. */
 void php_dora_snapshot_end(php_dora_snapshot *snapshot);

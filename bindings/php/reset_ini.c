@@ -7,8 +7,8 @@ static uint32_t modified_count(void)
                                                : 0;
 }
 
-/* A limit that the application set for itself counts for each task anew. It counts CPU time, so it
- * does not run out while the worker waits. */
+/* A limit that the application set for itself counts for each task anew. Where it counts CPU time
+ * it does not run out while the worker waits, so it begins ahead of the task. */
 static void time_limit_begin(const php_dora_snapshot *snapshot)
 {
     if (snapshot->timeout_seconds > 0) {
@@ -17,12 +17,31 @@ static void time_limit_begin(const php_dora_snapshot *snapshot)
     }
 }
 
+#ifdef ZEND_MAX_EXECUTION_TIMERS
+void php_dora_task_begin(const php_dora_snapshot *snapshot)
+{
+    time_limit_begin(snapshot);
+}
+
+static void time_limit_rest(const php_dora_snapshot *snapshot)
+{
+    if (snapshot->timeout_seconds > 0) {
+        zend_unset_timeout();
+    }
+}
+#else
+static void time_limit_rest(const php_dora_snapshot *snapshot)
+{
+    time_limit_begin(snapshot);
+}
+#endif
+
 void php_dora_ini_take(php_dora_snapshot *snapshot)
 {
     zend_ini_entry *entry;
 
     snapshot->timeout_seconds = EG(timeout_seconds);
-    time_limit_begin(snapshot);
+    time_limit_rest(snapshot);
     if (modified_count() == 0) {
         return;
     }
@@ -67,5 +86,5 @@ void php_dora_ini_restore(php_dora_snapshot *snapshot)
         }
         ZEND_HASH_FOREACH_END();
     }
-    time_limit_begin(snapshot);
+    time_limit_rest(snapshot);
 }

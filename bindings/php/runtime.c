@@ -5,6 +5,9 @@
 #include "ext/random/php_random.h"
 #include "php_output.h"
 #include "zend_exceptions.h"
+#ifdef ZEND_MAX_EXECUTION_TIMERS
+#include "zend_max_execution_timer.h"
+#endif
 
 #include "app.h"
 #include "convert.h"
@@ -80,11 +83,15 @@ static void request_time_set(void)
     add_assoc_double(server, "REQUEST_TIME_FLOAT", now);
 }
 
-/* Random states seeded before the fork would give all workers the same numbers. */
+/* Random states seeded before the fork would give all workers the same numbers; timers are not the
+ * child's. */
 static void host_fork_child(void *user)
 {
     (void)user;
     DORA_G(is_worker) = true;
+#ifdef ZEND_MAX_EXECUTION_TIMERS
+    zend_max_execution_timer_init();
+#endif
     RANDOM_G(combined_lcg_seeded) = false;
     RANDOM_G(mt19937_seeded) = false;
     request_time_set();
@@ -270,6 +277,7 @@ static dora_err host_invoke(void *user, void *handler, const dora_request *reque
 
     zend_try
     {
+        php_dora_task_begin(&self->snapshot);
         err = handle(handler, request, reply);
     }
     zend_catch

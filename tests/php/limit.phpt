@@ -18,10 +18,11 @@ $server = new Server(<<<'PHP'
     $app->api('longer', function () { set_time_limit(30); return ini_get('max_execution_time'); });
     $app RUN;
     PHP, ['workers' => 1]);
-$client = $server->client();
-report(fn() => $client->call('spin', 0.6));
-report(fn() => $client->call('spin', 0.6));
-report(fn() => $client->call('spin', 0.6));
+$client = $server->client(['timeout' => 60]);
+report(fn() => $client->call('spin', 0.4));
+report(fn() => $client->call('spin', 0.4));
+report(fn() => $client->call('spin', 0.4));
+usleep(1200000); // what a worker waits is not counted
 report(fn() => $client->call('longer'));
 report(fn() => $client->call('spin', 5));
 report(fn() => $client->call('spin', 0.1));

@@ -147,7 +147,7 @@ Dora\HandlerException 100208: zero%S
 Dora\HandlerException 100208: not really%S
 Dora\HandlerException 404: no such user
 Dora\HandlerException 100208: Call to a member function method() on null%S
-Dora\HandlerException 100208: {closure}(): Argument #1 ($param) must be of type int, string given%S
+Dora\HandlerException 100208: {closure%S}(): Argument #1 ($param) must be of type int, string given%S
 Dora\HandlerException 100208: gone away (code HY000)
 Dora\HandlerException 100208: result.rows[3]: an object of class DateTime has no place on the wire
 Dora\HandlerException 100208: result.me: an array that contains itself has no place on the wire
