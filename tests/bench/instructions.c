@@ -68,9 +68,9 @@ static void build_request(dr_buf *out, uint32_t count)
                                 .timeout_ms = -1,
                                 .attempt = -1};
     for (uint32_t i = 0; i < count; i++) {
-        apis[i].key_raw = slice_of(count == 1 ? DR_KEY_ONE : keys[i]);
-        apis[i].name = slice_of(NAME);
-        apis[i].param = slice_of(PARAM);
+        apis[i] = (dr_api){.key_raw = slice_of(count == 1 ? DR_KEY_ONE : keys[i]),
+                           .name = slice_of(NAME),
+                           .param = slice_of(PARAM)};
     }
     check(dr_frame_begin(out, &plain, GUID, &mark) == DORA_OK, "frame");
     check(dr_request_encode(out, &request, apis) == DORA_OK, "request");
