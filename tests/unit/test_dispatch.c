@@ -303,6 +303,7 @@ static void a_reply_written_before_the_death_counts(void **state)
     shared->reply_at = DR_REPLY_IN_BLOCK;
     shared->msg_len = 0;
     shared->data_len = 4;
+    shared->seal = dr_reply_seal(at.pool.records[task].generation, DR_REPLY_IN_BLOCK, 0, 4, 0);
     atomic_store(&shared->word, dr_task_word(at.pool.records[task].generation, DR_TASK_DONE, slot));
     dr_dispatch_worker_died(&at.pool, slot); /* before the outbox */
     told.expected = text_slice("i:7;");

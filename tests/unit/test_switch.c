@@ -95,6 +95,7 @@ static void finish(setting *self, uint32_t slot, uint32_t task)
     shared->reply_at = DR_REPLY_IN_BLOCK;
     shared->msg_len = 0;
     shared->data_len = 2;
+    shared->seal = dr_reply_seal(self->pool.records[task].generation, DR_REPLY_IN_BLOCK, 0, 2, 0);
     memcpy(self->pool.region.slab + shared->offset + self->pool.records[task].input_len, "N;", 2);
     shared->run_ns = 7000;
     atomic_store(&shared->word,

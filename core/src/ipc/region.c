@@ -71,30 +71,19 @@ static dora_err map(dr_region *region, const dr_region_shape *shape, dora_error 
     return DORA_OK;
 }
 
-/* make gives sealed memory of a shape, zeroed. */
-static dora_err make(const dr_region_shape *shape, int *fd, dora_error *error)
-{
-    *fd = memfd_create("dora-region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (*fd < 0) {
-        return dora_error_set(error, DORA_EIO, "cannot create shared memory: %s", strerror(errno));
-    }
-    if (ftruncate(*fd, (off_t)shape->total_bytes) != 0 ||
-        fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-        dora_error_set(error, DORA_EIO, "cannot size shared memory to %llu bytes: %s",
-                       (unsigned long long)shape->total_bytes, strerror(errno));
-        close(*fd);
-        *fd = -1;
-        return DORA_EIO;
-    }
-    return DORA_OK;
-}
-
 dora_err dr_region_create(dr_region *region, const dr_region_shape *shape, dora_error *error)
 {
     memset(region, 0, sizeof(*region));
-    const dora_err err = make(shape, &region->fd, error);
-    if (err != DORA_OK) {
-        return err;
+    region->fd = memfd_create("dora-region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (region->fd < 0) {
+        return dora_error_set(error, DORA_EIO, "cannot create shared memory: %s", strerror(errno));
+    }
+    if (ftruncate(region->fd, (off_t)shape->total_bytes) != 0 ||
+        fcntl(region->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        dora_error_set(error, DORA_EIO, "cannot size shared memory to %llu bytes: %s",
+                       (unsigned long long)shape->total_bytes, strerror(errno));
+        dr_region_close(region);
+        return DORA_EIO;
     }
     if (map(region, shape, error) != DORA_OK) {
         dr_region_close(region);
@@ -145,44 +134,17 @@ bool dr_region_is_intact(const dr_region *region)
     return memcmp(region->base, &region->shape, sizeof(region->shape)) == 0;
 }
 
-dora_err dr_region_prepare(const dr_region *region, int *fd, dora_error *error)
+dora_err dr_region_replace(dr_region *region, dr_region *other, dora_error *error)
 {
-    dora_err err = make(&region->shape, fd, error);
-    if (err != DORA_OK) {
-        return err;
-    }
-    if (pwrite(*fd, &region->shape, sizeof(region->shape), 0) != (ssize_t)sizeof(region->shape)) {
-        err = dora_error_set(error, DORA_EIO, "cannot write to shared memory: %s", strerror(errno));
-        close(*fd);
-        *fd = -1;
-    }
-    return err;
-}
-
-dora_err dr_region_carry(const dr_region *region, int fd, const void *part, size_t len)
-{
-    const char *at = part;
-    while (len > 0) {
-        const ssize_t put = pwrite(fd, at, len, (off_t)(at - region->base));
-        if (put <= 0 && errno != EINTR) {
-            return DORA_EIO;
-        }
-        at += put > 0 ? put : 0;
-        len -= put > 0 ? (size_t)put : 0;
-    }
-    return DORA_OK;
-}
-
-dora_err dr_region_switch(dr_region *region, int fd, dora_error *error)
-{
-    /* The kernel refuses before it takes the old mapping away, or not at all. */
-    if (mmap(region->base, region->shape.total_bytes, PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
-        close(fd);
-        return dora_error_set(error, DORA_ENOMEM, "cannot map %llu bytes of shared memory: %s",
-                              (unsigned long long)region->shape.total_bytes, strerror(errno));
+    const size_t bytes = region->shape.total_bytes;
+    if (mremap(other->base, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, region->base) ==
+        MAP_FAILED) {
+        dora_error_set(error, DORA_ENOMEM, "cannot map %llu bytes of shared memory: %s",
+                       (unsigned long long)bytes, strerror(errno));
+        dr_region_close(other);
+        return DORA_ENOMEM;
     }
     close(region->fd);
-    region->fd = fd;
+    region->fd = other->fd;
     return DORA_OK;
 }

@@ -71,6 +71,7 @@ typedef struct dr_shared_task {
     /* Written by the worker before DONE: the reply is message bytes, then data bytes. */
     int64_t code;
     uint32_t reply_at; /* DR_REPLY_IN_... */
+    uint32_t seal;     /* dr_reply_seal of these numbers */
     uint32_t msg_len;
     uint32_t data_len;
     uint64_t run_ns;
@@ -135,18 +136,23 @@ void dr_region_close(dr_region *region);
 /* dr_region_is_intact says whether the header is as it was written. */
 bool dr_region_is_intact(const dr_region *region);
 
-/* dr_region_prepare makes another memory of the same shape, zeroed. dr_region_carry copies a part
- * of the old one to its place there. dr_region_switch maps it where the old one is, in one step:
- * who reads or writes through this region at that moment meets the one or the other.
- * Errors: DORA_EIO, DORA_ENOMEM; the region is then as before. Ownership: prepare gives the
- * descriptor; switch takes it. */
-dora_err dr_region_prepare(const dr_region *region, int *fd, dora_error *error);
-dora_err dr_region_carry(const dr_region *region, int fd, const void *part, size_t len);
-dora_err dr_region_switch(dr_region *region, int fd, dora_error *error);
+/* dr_region_replace maps the memory of another region of the same shape where this one's is, in one
+ * step: who reads or writes there at that moment meets the one or the other.
+ * Errors: DORA_ENOMEM; the region is as before. Ownership: takes `other`. */
+dora_err dr_region_replace(dr_region *region, dr_region *other, dora_error *error);
 
 static inline uint64_t dr_task_word(uint32_t generation, uint32_t state, uint32_t worker)
 {
     return ((uint64_t)generation << 32) | ((uint64_t)state << 24) | worker;
+}
+
+/* dr_reply_seal is how a reply's numbers, written over by somebody else, are known. */
+static inline uint32_t dr_reply_seal(uint32_t generation, uint32_t reply_at, uint32_t msg_len,
+                                     uint32_t data_len, int64_t code)
+{
+    const uint64_t all = (uint64_t)code ^ ((uint64_t)(reply_at ^ generation) << 32) ^
+                         ((uint64_t)msg_len << 32) ^ data_len;
+    return DR_REGION_MAGIC ^ (uint32_t)(all >> 32) ^ (uint32_t)all * 3;
 }
 
 static inline uint64_t *dr_region_inbox(const dr_region *region, uint32_t worker)

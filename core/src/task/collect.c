@@ -83,8 +83,9 @@ static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
                        : 0;
         outcome->is_big = record->is_big = true;
     }
-    if ((uint64_t)msg_len + data_len > capacity || (outcome->code == 0 && data_len == 0) ||
-        !dr_is_intact(pool, task)) {
+    if ((uint64_t)msg_len + data_len > capacity || !dr_is_intact(pool, task) ||
+        *(const volatile uint32_t *)&shared->seal !=
+            dr_reply_seal(record->generation, at, msg_len, data_len, outcome->code)) {
         say_spoiled(pool, task, outcome);
         return;
     }

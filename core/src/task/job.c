@@ -231,6 +231,8 @@ bool dr_job_publish(dr_job *job, uint64_t *end_ns)
     task->code = has_failed ? job->reply.code : 0;
     task->msg_len = has_failed ? (uint32_t)job->out.len : 0;
     task->data_len = has_failed ? 0 : (uint32_t)job->out.len;
+    task->seal =
+        dr_reply_seal(job->generation, task->reply_at, task->msg_len, task->data_len, task->code);
     *end_ns = dr_clock_ns();
     task->run_ns = *end_ns - job->begin_ns;
     const uint32_t reactor = job->reactor;

@@ -12,23 +12,24 @@
 #include "base/clock.h"
 #include "task/dispatch.h"
 
-/* carry copies what reactors have been given and may still read. */
-static dora_err carry(const dr_pool *pool, int fd)
+static void carry_part(const dr_region *from, const dr_region *to, const char *part, size_t len)
 {
-    dora_err err = DORA_OK;
-    for (uint32_t i = 0; i < pool->region.shape.tasks && err == DORA_OK; i++) {
+    memcpy(to->base + (part - from->base), part, len);
+}
+
+/* carry copies what reactors have been given and may still read. */
+static void carry(const dr_pool *pool, const dr_region *to)
+{
+    const dr_region *from = &pool->region;
+    for (uint32_t i = 0; i < from->shape.tasks; i++) {
         const dr_record *record = &pool->records[i];
-        if (record->state != DR_RECORD_FINISHED) {
-            continue;
+        if (record->state == DR_RECORD_FINISHED) {
+            carry_part(from, to, from->slab + record->offset, record->capacity);
         }
-        err = dr_region_carry(&pool->region, fd, pool->region.slab + record->offset,
-                              record->capacity);
-        if (record->is_big && err == DORA_OK) {
-            err = dr_region_carry(&pool->region, fd, dr_region_big(&pool->region, record->slot),
-                                  pool->region.shape.big_bytes);
+        if (record->state == DR_RECORD_FINISHED && record->is_big) {
+            carry_part(from, to, dr_region_big(from, record->slot), from->shape.big_bytes);
         }
     }
-    return err;
 }
 
 /* lose gives up what no worker has had: the queue now, and what is being filled when it enters. */
@@ -67,19 +68,14 @@ static void end_worker(dr_pool *pool, uint32_t index)
 
 dora_err dr_dispatch_renew(dr_pool *pool, dora_error *error)
 {
-    int fd = -1;
-    dora_err err = dr_region_prepare(&pool->region, &fd, error);
+    dr_region other;
+    dora_err err = dr_region_create(&other, &pool->region.shape, error);
     if (err != DORA_OK) {
         return err;
     }
     pthread_mutex_lock(&pool->lock);
-    err = carry(pool, fd);
-    if (err != DORA_OK) {
-        dora_error_set(error, err, "cannot write to shared memory");
-        close(fd);
-    } else {
-        err = dr_region_switch(&pool->region, fd, error);
-    }
+    carry(pool, &other);
+    err = dr_region_replace(&pool->region, &other, error);
     if (err == DORA_OK) {
         lose(pool);
         for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
