@@ -331,3 +331,25 @@ def test_a_stopped_worker_is_no_damage():
         assert set(load.codes) == {0}
         assert DAMAGED not in server.log()
         end(server)
+
+
+def test_words_that_no_worker_should_say():
+    """What it sends over the zygote's socket before it is ready keeps nothing of the master's."""
+    seed = seeds()[0]
+    print("seed %d" % seed)
+    os.environ["DORA_BABBLE_SEED"] = str(seed)
+    try:
+        with Server({"s": python_pool("babbling.py", workers=3)}, ready_s=60) as server:
+            assert wait_until(lambda: is_whole(server, 3) and len(server.workers("s")) == 3)
+            before = processes.fd_count(server.pid)
+            for pid in list(server.workers("s").values()):
+                os.kill(pid, signal.SIGKILL)
+                assert wait_until(lambda pid=pid: pid not in server.workers("s").values() and
+                                  is_whole(server, 3)), (pool_of(server), server.log()[-2000:])
+            assert serves(server)
+            assert wait_until(lambda: processes.fd_count(server.pid) <= before), (
+                processes.fd_count(server.pid), before)
+            assert len(server.workers("s")) == 3
+            end(server)
+    finally:
+        del os.environ["DORA_BABBLE_SEED"]

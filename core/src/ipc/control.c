@@ -2,6 +2,7 @@
 #include "ipc/control.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -56,6 +57,13 @@ void dr_control_close(dr_control_message *message)
     }
 }
 
+/* is_ended tells the end of a socket from an empty packet. */
+static bool is_ended(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+    return poll(&look, 1, 0) < 0 || (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 dora_err dr_control_receive(int fd, dr_control_message *message)
 {
     struct iovec parts[2] = {{.iov_base = &message->head, .iov_len = sizeof(message->head)},
@@ -81,7 +89,7 @@ dora_err dr_control_receive(int fd, dr_control_message *message)
             memcpy(message->fds, CMSG_DATA(item), message->fd_count * sizeof(int));
         }
     }
-    if (got == 0) {
+    if (got == 0 && is_ended(fd)) {
         return DORA_ECLOSED;
     }
     if ((size_t)got < sizeof(message->head)) {

@@ -502,14 +502,17 @@ static void on_not_started(dr_crew *crew, const dr_control_message *message)
     }
 }
 
-/* is_about_another: the message names a slot, and not one of this crew's. */
-static bool is_about_another(const dr_crew *crew, const dr_control_head *head)
+/* is_out_of_place: words of a zygote that has loaded, or about a slot that is not this crew's. A
+ * worker could say anything before it is ready. */
+static bool is_out_of_place(const dr_crew *crew, const dr_control_head *head)
 {
     dr_pool *pool = crew->pool;
     if (head->kind < DR_CONTROL_FORKED) {
-        return false;
+        return crew->state != DR_CREW_LOADING ||
+               (head->kind == DR_CONTROL_HELLO && crew->has_greeted);
     }
-    if (head->slot >= pool->region.shape.workers) {
+    if (head->slot >= pool->region.shape.workers ||
+        (head->kind == DR_CONTROL_EXITED && head->pid <= 0)) {
         return true;
     }
     pthread_mutex_lock(&pool->lock);
@@ -520,7 +523,7 @@ static bool is_about_another(const dr_crew *crew, const dr_control_head *head)
 
 void dr_crew_message(dr_crew *crew, dr_control_message *message)
 {
-    if (is_about_another(crew, &message->head)) {
+    if (is_out_of_place(crew, &message->head)) {
         return;
     }
     switch ((dr_control_kind)message->head.kind) {
@@ -531,9 +534,6 @@ void dr_crew_message(dr_crew *crew, dr_control_message *message)
         on_name(crew, message);
         break;
     case DR_CONTROL_LOADED:
-        if (crew->state != DR_CREW_LOADING) {
-            break; /* it was told to stop meanwhile */
-        }
         crew->load_failures = 0;
         crew->has_loop = message->head.number != 0;
         dr_crew_set_state(crew, DR_CREW_LOADED);
