@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import time
 
 import pytest
@@ -22,19 +21,6 @@ def stat(conn):
     reply = conn.command("getStat")
     assert (reply["code"], reply["msg"]) == (0, "OK")
     return reply["data"]
-
-
-def own_address():
-    """An address of this machine that is not loopback; nothing is sent to find it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect(("192.0.2.1", 9))
-            found = sock.getsockname()[0]
-        except OSError:
-            found = "127.0.0.1"
-    if found.startswith("127."):
-        pytest.skip("this machine has no address but loopback")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +131,14 @@ def test_an_unknown_command_is_named(conn, name):
     assert reply["msg"] == "unknown control command %s; there are getStat and reloadTask" % name
 
 
+def has_ended(conn):
+    """Whether no task is left: told, or seen by the connection's end, which may come before."""
+    try:
+        return stat(conn)["server"]["tasking_num"] == 0
+    except (OSError, v1.Refused):
+        return True
+
+
 def test_stat_while_draining(tmp_path):
     """A server that finishes its work can be watched; it takes no other command."""
     gate, marks = str(tmp_path / "gate"), str(tmp_path / "marks")
@@ -157,7 +151,7 @@ def test_stat_while_draining(tmp_path):
         assert conn.command("reloadTask")["code"] == 100207
         with open(gate, "w"):
             pass
-        assert wait_until(lambda: stat(conn)["server"]["tasking_num"] == 0)
+        assert wait_until(lambda: has_ended(conn))
         conn.close()
         assert server.wait() == 0
 
@@ -183,33 +177,6 @@ def test_a_reload_is_answered_on_its_connection(conn):
         assert server.stop() == 0
 
 
-BOTH = "control commands are taken from loopback and the Unix socket only (control.allow)"
-
-
-def test_commands_from_elsewhere_are_refused():
-    """In the original anybody may reload."""
-    host = own_address()
-    with Server(one_pool(), listen={"tcp": "0.0.0.0:0"}) as server:
-        port = server.address.rsplit(":", 1)[1]
-        with v1.Conn("%s:%s" % (host, port)) as far, v1.Conn("127.0.0.1:" + port) as near:
-            assert wait_until(lambda: len(server.workers()) == 2)
-            family = server.everyone()
-            for name in ("getStat", "reloadTask", "no such command"):
-                reply = far.command(name)
-                assert (reply["code"], reply["msg"], reply["data"]) == (100205, BOTH, [])
-            assert far.call("/big", 1)["data"]["data"] == "x"
-            assert near.command("getStat")["code"] == 0
-            assert server.everyone() == family
-        assert server.stop() == 0
-
-
-def test_commands_from_anywhere_where_that_is_allowed():
-    host = own_address()
-    with Server(one_pool(), listen={"tcp": "0.0.0.0:0"}, control={"allow": ["any"]}) as server:
-        with v1.Conn("%s:%s" % (host, server.address.rsplit(":", 1)[1])) as far:
-            assert far.command("getStat")["code"] == 0
-
-
 @pytest.mark.parametrize("allow, tcp, local, msg", [
     ([], 100205, 100205, "control commands are not taken (control.allow is empty)"),
     (["loopback"], 0, 100205, "control commands are taken from loopback only (control.allow)"),
@@ -225,16 +192,3 @@ def test_what_is_allowed(tmp_path, allow, tcp, local, msg):
                 assert reply["code"] == code
                 assert code == 0 or reply["msg"] == msg
                 assert conn.call("/big", 1)["data"]["data"] == "x"
-
-
-def test_loopback_by_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6) as sock:
-            sock.bind(("::1", 0))
-    except OSError:
-        pytest.skip("this machine has no ::1")
-    with Server(one_pool(), listen={"tcp": "[::]:0"}) as server:
-        port = server.address.rsplit(":", 1)[1]
-        for host in ("::1", "127.0.0.1"):  # the second comes mapped into IPv6
-            with v1.Conn("%s:%s" % (host, port)) as conn:
-                assert conn.command("getStat")["code"] == 0

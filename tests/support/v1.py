@@ -135,17 +135,18 @@ class Splitter:
 
 
 class Conn:
-    """One blocking connection, to HOST:PORT or to the path of a Unix socket. Every wait has a
-    deadline."""
+    """One blocking connection, to HOST:PORT or to the path of a Unix socket, from an address of
+    one's own where `source` names it. Every wait has a deadline."""
 
-    def __init__(self, address, timeout=10.0):
+    def __init__(self, address, timeout=10.0, source=None):
         if address.startswith("/"):
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.settimeout(timeout)
             self.sock.connect(address)
         else:
             host, port = address.rsplit(":", 1)
-            self.sock = socket.create_connection((host, int(port)), timeout)
+            self.sock = socket.create_connection((host, int(port)), timeout,
+                                                 source and (source, 0))
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.timeout = timeout
         self.splitter = Splitter()

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,14 +15,14 @@ static dr_peer peer_v4(const char *text)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     assert_int_equal(inet_pton(AF_INET, text, &address.sin_addr), 1);
-    return dr_peer_of((const struct sockaddr *)&address);
+    return dr_peer_among((const struct sockaddr *)&address, NULL);
 }
 
 static dr_peer peer_v6(const char *text)
 {
     struct sockaddr_in6 address = {.sin6_family = AF_INET6};
     assert_int_equal(inet_pton(AF_INET6, text, &address.sin6_addr), 1);
-    return dr_peer_of((const struct sockaddr *)&address);
+    return dr_peer_among((const struct sockaddr *)&address, NULL);
 }
 
 static void peers(void **state)
@@ -43,6 +44,51 @@ static void peers(void **state)
     const struct sockaddr none = {.sa_family = AF_UNSPEC};
     assert_int_equal(dr_peer_of(&local), DR_PEER_UNIX);
     assert_int_equal(dr_peer_of(&none), DR_PEER_OTHER);
+}
+
+/* A machine whose interfaces are a tunnel without an address, one that is down, two that are up. */
+static void peers_of_this_machine(void **state)
+{
+    (void)state;
+    struct sockaddr_in down = {.sin_family = AF_INET}, up = down;
+    struct sockaddr_in6 global = {.sin6_family = AF_INET6}, link = global, peer = global;
+    inet_pton(AF_INET, "10.0.0.8", &down.sin_addr);
+    inet_pton(AF_INET, "10.0.0.9", &up.sin_addr);
+    inet_pton(AF_INET6, "2001:db8::9", &global.sin6_addr);
+    inet_pton(AF_INET6, "fe80::9", &link.sin6_addr);
+    link.sin6_scope_id = 3;
+    struct ifaddrs list[] = {
+        {.ifa_flags = IFF_UP},
+        {.ifa_addr = (struct sockaddr *)&down},
+        {.ifa_addr = (struct sockaddr *)&up, .ifa_flags = IFF_UP},
+        {.ifa_addr = (struct sockaddr *)&global, .ifa_flags = IFF_UP},
+        {.ifa_addr = (struct sockaddr *)&link, .ifa_flags = IFF_UP},
+    };
+    for (int i = 0; i < 4; i++) {
+        list[i].ifa_next = &list[i + 1];
+    }
+    const struct {
+        int family;
+        unsigned scope;
+        const char *text;
+        dr_peer peer;
+    } cases[] = {
+        {AF_INET, 0, "10.0.0.9", DR_PEER_OWN},         {AF_INET, 0, "10.0.0.8", DR_PEER_OTHER},
+        {AF_INET, 0, "10.0.0.10", DR_PEER_OTHER},      {AF_INET, 0, "127.9.9.9", DR_PEER_LOOPBACK},
+        {AF_INET6, 0, "::ffff:10.0.0.9", DR_PEER_OWN}, {AF_INET6, 0, "::10.0.0.9", DR_PEER_OTHER},
+        {AF_INET6, 0, "2001:db8::9", DR_PEER_OWN},     {AF_INET6, 7, "2001:db8::9", DR_PEER_OWN},
+        {AF_INET6, 0, "2001:db8::a", DR_PEER_OTHER},   {AF_INET6, 3, "fe80::9", DR_PEER_OWN},
+        {AF_INET6, 4, "fe80::9", DR_PEER_OTHER},       {AF_INET6, 0, "::1", DR_PEER_LOOPBACK},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET};
+        peer.sin6_scope_id = cases[i].scope;
+        const bool is_v4 = cases[i].family == AF_INET;
+        void *into = is_v4 ? (void *)&v4.sin_addr : (void *)&peer.sin6_addr;
+        const struct sockaddr *address = is_v4 ? (const void *)&v4 : (const void *)&peer;
+        assert_int_equal(inet_pton(cases[i].family, cases[i].text, into), 1);
+        assert_int_equal(dr_peer_among(address, list), cases[i].peer);
+    }
 }
 
 typedef struct place {
@@ -159,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(peers),
+        cmocka_unit_test(peers_of_this_machine),
         cmocka_unit_test(a_socket_is_private_and_goes),
         cmocka_unit_test(a_stale_file_is_replaced),
         cmocka_unit_test(a_file_is_not_replaced),

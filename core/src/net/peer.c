@@ -1,9 +1,11 @@
 /* peer.c: whether a connection comes from this machine, and who it is. */
 #include "net/peer.h"
 
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/un.h>
 
 static bool is_loopback_v4(uint32_t address)
@@ -19,20 +21,70 @@ static bool is_loopback_v6(const struct in6_addr *address)
     return IN6_IS_ADDR_LOOPBACK(address);
 }
 
-dr_peer dr_peer_of(const struct sockaddr *address)
+static bool is_loopback(const struct sockaddr *address)
 {
     const struct sockaddr_in *v4 = (const void *)address;
     const struct sockaddr_in6 *v6 = (const void *)address;
-    switch (address->sa_family) {
-    case AF_UNIX:
+    return address->sa_family == AF_INET ? is_loopback_v4(ntohl(v4->sin_addr.s_addr))
+                                         : is_loopback_v6(&v6->sin6_addr);
+}
+
+/* A link-local address belongs to one link: behind another, another host may have it. */
+static bool is_same_v6(const struct sockaddr_in6 *one, const struct sockaddr_in6 *other)
+{
+    return memcmp(&one->sin6_addr, &other->sin6_addr, sizeof(one->sin6_addr)) == 0 &&
+           (!IN6_IS_ADDR_LINKLOCAL(&one->sin6_addr) || one->sin6_scope_id == other->sin6_scope_id);
+}
+
+/* v4_of gives the IPv4 address that `address` is, or that is mapped into it; NULL for none. */
+static const void *v4_of(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        return &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    }
+    const struct sockaddr_in6 *v6 = (const void *)address;
+    return IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) ? v6->sin6_addr.s6_addr + 12 : NULL;
+}
+
+static bool is_same(const struct sockaddr *peer, const struct sockaddr *own)
+{
+    const void *v4 = v4_of(peer);
+    if (own->sa_family == AF_INET) {
+        return v4 != NULL && memcmp(v4, v4_of(own), sizeof(struct in_addr)) == 0;
+    }
+    return own->sa_family == AF_INET6 && v4 == NULL &&
+           is_same_v6((const void *)peer, (const void *)own);
+}
+
+dr_peer dr_peer_among(const struct sockaddr *address, const struct ifaddrs *own)
+{
+    if (address->sa_family == AF_UNIX) {
         return DR_PEER_UNIX;
-    case AF_INET:
-        return is_loopback_v4(ntohl(v4->sin_addr.s_addr)) ? DR_PEER_LOOPBACK : DR_PEER_OTHER;
-    case AF_INET6:
-        return is_loopback_v6(&v6->sin6_addr) ? DR_PEER_LOOPBACK : DR_PEER_OTHER;
-    default:
+    }
+    if (address->sa_family != AF_INET && address->sa_family != AF_INET6) {
         return DR_PEER_OTHER;
     }
+    if (is_loopback(address)) {
+        return DR_PEER_LOOPBACK;
+    }
+    for (; own != NULL; own = own->ifa_next) {
+        if (own->ifa_addr != NULL && (own->ifa_flags & IFF_UP) != 0 &&
+            is_same(address, own->ifa_addr)) {
+            return DR_PEER_OWN;
+        }
+    }
+    return DR_PEER_OTHER;
+}
+
+dr_peer dr_peer_of(const struct sockaddr *address)
+{
+    struct ifaddrs *own = NULL;
+    dr_peer peer = dr_peer_among(address, NULL);
+    if (peer == DR_PEER_OTHER && getifaddrs(&own) == 0) {
+        peer = dr_peer_among(address, own);
+        freeifaddrs(own);
+    }
+    return peer;
 }
 
 dr_peer dr_conn_peer(const dr_conn *conn)

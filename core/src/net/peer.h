@@ -2,6 +2,7 @@
 #ifndef DR_NET_PEER_H
 #define DR_NET_PEER_H
 
+#include <ifaddrs.h>
 #include <sys/socket.h>
 
 #include "net/conn.h"
@@ -11,11 +12,16 @@
 typedef enum dr_peer {
     DR_PEER_OTHER = 0,
     DR_PEER_LOOPBACK, /* 127.0.0.0/8, ::1, and the first as IPv6 writes it */
+    DR_PEER_OWN,      /* another address of this machine */
     DR_PEER_UNIX
 } dr_peer;
 
-/* dr_peer_of judges an address; dr_conn_peer asks the kernel for that of a connection's other end,
- * which is DR_PEER_OTHER where it cannot say. */
+/* dr_peer_among judges an address, `own` being the machine's interfaces; NULL for none. */
+dr_peer dr_peer_among(const struct sockaddr *address, const struct ifaddrs *own);
+
+/* dr_peer_of asks the kernel for the interfaces, which may change while a server runs: not for the
+ * path of calls. dr_conn_peer asks it for the address of a connection's other end, too, which is
+ * DR_PEER_OTHER where it cannot say. */
 dr_peer dr_peer_of(const struct sockaddr *address);
 dr_peer dr_conn_peer(const dr_conn *conn);
 

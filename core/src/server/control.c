@@ -91,8 +91,8 @@ static bool is_permitted(const dr_asker *asker)
         return true;
     }
     const dr_peer peer = dr_asker_peer(asker);
-    return (peer == DR_PEER_LOOPBACK && config->control.loopback) ||
-           (peer == DR_PEER_UNIX && config->control.local);
+    const bool is_here = peer == DR_PEER_LOOPBACK || peer == DR_PEER_OWN;
+    return (is_here && config->control.loopback) || (peer == DR_PEER_UNIX && config->control.local);
 }
 
 /* answer answers a command with a code; `text` NULL is the usual one. */
