@@ -102,10 +102,13 @@
 #define DR_HTTP_SWEEP_BATCH 256u       /* connections looked at by one poll */
 #define DR_HTTP_LINGER_MS 1000u        /* a refused body is read away for this long */
 #define DR_HTTP_LINGERS_MAX 256u       /* at the same time; more are closed at once */
-#define DR_ADMIN_CONNECTIONS_MAX 256u  /* of the operators' listener */
-#define DR_HTTP_HOSTS_MAX 64u          /* names of one server: each is compared */
-#define DR_HOST_NAME_MAX 253u          /* a name in DNS */
-#define DR_HTTP_FIELD_NAME_MAX 1024u   /* of a multipart form: names and boundary */
+#define DR_HTTP_ROOM_SHARE 256u        /* of the places is made free at once: to look costs time */
+#define DR_HTTP_SPARE_PLACES 64u /* beyond the most, for connections that are on their way out */
+#define DR_ADMIN_CONNECTIONS_MAX 256u /* of the operators' listener */
+#define DR_ADMIN_SLOW_MS 3000u        /* it is asked for little, from near: and must be free */
+#define DR_HTTP_HOSTS_MAX 64u         /* names of one server: each is compared */
+#define DR_HOST_NAME_MAX 253u         /* a name in DNS */
+#define DR_HTTP_FIELD_NAME_MAX 1024u  /* of a multipart form: names and boundary */
 
 /* Numbers. */
 #define DR_STAT_WORKERS_MAX 128u /* of a pool that getStat tells one by one */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,11 +80,16 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
         exchange->connection = connection;
         exchange->fd =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        exchange->place = dr_http_place_of(connection);
         append_exchange(exchange, DR_HTTP_BUSY);
         dr_http_count_in(exchange);
     }
     dr_count_one(&http->accepted);
     *context = exchange;
+    const uint32_t most = http->options.connections_max;
+    if (http->connections - http->stages[DR_HTTP_ENDED].count > most) {
+        dr_http_make_room(http, (most + DR_HTTP_ROOM_SHARE - 1) / DR_HTTP_ROOM_SHARE);
+    }
 }
 
 static void *on_uri(void *user, const char *uri, struct MHD_Connection *connection)
@@ -208,72 +212,11 @@ void dr_http_flush(dr_http *http)
     }
 }
 
-/* Deadlines, and clients that have left. */
-
-/* expire shuts down those that have been in `stage` for too long; the daemon then closes them. */
-static void expire(dr_http *http, dr_http_stage stage, uint32_t limit_ms)
-{
-    const uint64_t now_ms = uv_now(http->sweep.loop);
-    dr_http_exchange *exchange;
-    while (limit_ms != 0 && (exchange = http->stages[stage].first) != NULL &&
-           now_ms - exchange->since_ms >= limit_ms) {
-        dr_http_shut(exchange);
-    }
-}
-
-/* drop_gone looks for the end of stream at all open exchanges: while one is open, the daemon does
- * not read its connection. */
-static void drop_gone(dr_http *http)
-{
-    struct pollfd polls[DR_HTTP_SWEEP_BATCH];
-    dr_http_exchange *looked[DR_HTTP_SWEEP_BATCH];
-    for (uint32_t left = http->stages[DR_HTTP_OPEN].count; left > 0;) {
-        nfds_t count = 0;
-        while (left > 0 && count < DR_HTTP_SWEEP_BATCH &&
-               http->stages[DR_HTTP_OPEN].first != NULL) {
-            dr_http_exchange *exchange = http->stages[DR_HTTP_OPEN].first;
-            dr_http_move(exchange, DR_HTTP_OPEN); /* to the end: each is looked at once */
-            looked[count] = exchange;
-            polls[count++] = (struct pollfd){.fd = exchange->fd, .events = POLLRDHUP};
-            left--;
-        }
-        if (count == 0 || poll(polls, count, 0) <= 0) {
-            continue;
-        }
-        for (nfds_t i = 0; i < count; i++) {
-            /* on_gone of one may have answered another. */
-            if (polls[i].revents != 0 && looked[i]->stage == DR_HTTP_OPEN) {
-                dr_http_drop(looked[i]);
-            }
-        }
-    }
-}
-
-/* make_room lets the connection that has idled longest go when others wait to be accepted and none
- * was since the last sweep: the limit is reached, or there are no descriptors left. */
-static void make_room(dr_http *http)
-{
-    struct pollfd waiting = {.fd = http->listen_fd, .events = POLLIN};
-    dr_http_exchange *oldest = http->stages[DR_HTTP_IDLE].first;
-    const bool was_backlogged =
-        http->is_backlogged && dr_count_get(&http->accepted) == http->swept_accepted;
-    http->is_backlogged = http->listen_fd >= 0 && poll(&waiting, 1, 0) > 0;
-    http->swept_accepted = dr_count_get(&http->accepted);
-    if (http->is_backlogged && was_backlogged && oldest != NULL) {
-        dr_http_shut(oldest);
-    }
-}
-
 static void on_sweep(uv_timer_t *timer)
 {
     dr_http *http = timer->data;
     http->is_running = true; /* on_gone may end the listener: not while its lists are walked */
-    expire(http, DR_HTTP_IDLE, http->options.idle_ms);
-    expire(http, DR_HTTP_BUSY, http->options.slow_ms);
-    drop_gone(http);
-    make_room(http);
-    dr_http_look(http, DR_HTTP_SWEEP_MS);
-    dr_http_linger_sweep(http, uv_now(timer->loop));
+    dr_http_sweep(http);
     http->is_running = false;
     if (http->is_ending) {
         stop(http);
@@ -292,9 +235,8 @@ static void on_sweep(uv_timer_t *timer)
 
 static struct MHD_Daemon *start_daemon(dr_http *http, int listen_fd)
 {
-    const uint32_t connections_max = http->options.connections_max != 0
-                                         ? http->options.connections_max
-                                         : DR_HTTP_CONNECTIONS_MAX_DEFAULT;
+    /* Those on their way out have places of their own. */
+    const unsigned connections_max = http->options.connections_max + DR_HTTP_SPARE_PLACES;
     /* No MHD_USE_ERROR_LOG: what it has to say is about clients, and they could fill the log. No
      * timeouts of its own: each byte would renew them. TURBO reads at once what came with the
      * connection. */
@@ -311,6 +253,9 @@ dora_err dr_http_init(dr_http *http, uv_loop_t *loop, int listen_fd, const dr_ht
 {
     memset(http, 0, sizeof(*http));
     http->options = *options;
+    if (options->connections_max == 0) {
+        http->options.connections_max = DR_HTTP_CONNECTIONS_MAX_DEFAULT;
+    }
     http->events = *events;
     http->listen_fd = listen_fd;
     MHD_set_panic_func(on_panic, NULL);

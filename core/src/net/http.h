@@ -26,7 +26,7 @@ typedef struct dr_http_options {
     char *const *hosts;       /* the listener's own names, NAME or NAME:PORT */
     size_t host_count;        /* of `hosts` */
     size_t body_bytes_max;    /* a longer body is answered 413 */
-    uint32_t connections_max; /* more wait in the backlog; 0: the default of limits.h */
+    uint32_t connections_max; /* more make others leave; 0: the default of limits.h */
     uint32_t slow_ms; /* for a whole request to come, and for a whole answer to be taken; 0: ever */
     uint32_t idle_ms; /* between two requests of a connection; 0: for ever */
     dr_seat *seat;    /* at what peers have us hold; NULL: not counted. Borrowed */

@@ -11,6 +11,7 @@ struct dr_http_exchange {
     dr_http *http;
     struct MHD_Connection *connection;
     int fd;
+    uint64_t place; /* where it comes from */
     dr_http_stage stage;
     uint64_t since_ms; /* when it came to its stage */
     const char *method;
@@ -44,6 +45,14 @@ void dr_http_shut(dr_http_exchange *exchange);
 
 /* dr_http_drop tells the owner that an open exchange is gone, and has its connection closed. */
 void dr_http_drop(dr_http_exchange *exchange);
+
+/* http_sweep.c: dr_http_sweep looks for those that are too slow or have been left by their client.
+ * dr_http_make_room lets the `wanted` oldest go of the place that holds most: those between
+ * requests, then those whose request is not whole or whose answer is not taken; never one that the
+ * owner has. A place is an IPv4 address, or what one host has of IPv6's: 64 bits. */
+void dr_http_sweep(dr_http *http);
+void dr_http_make_room(dr_http *http, uint32_t wanted);
+uint64_t dr_http_place_of(struct MHD_Connection *connection);
 
 /* dr_http_begin: a request line has come; `uri` is as sent, or NULL. */
 void dr_http_begin(dr_http_exchange *exchange, const char *uri);

@@ -11,7 +11,7 @@
 #include "server/stat.h"
 #include "wire/json.h"
 
-#define ADMIN_BACKLOG 64
+#define ADMIN_BACKLOG 1024 /* beyond it the kernel has a health check wait for a second */
 
 static const char plain[] = "text/plain; charset=utf-8";
 
@@ -145,7 +145,7 @@ dora_err dr_admin_open(dr_server *server, dora_error *error)
                                      .body_bytes_max = 4096,
                                      .connections_max = DR_ADMIN_CONNECTIONS_MAX,
                                      .seat = &server->seat,
-                                     .slow_ms = DR_HTTP_SLOW_MS_DEFAULT,
+                                     .slow_ms = DR_ADMIN_SLOW_MS,
                                      .idle_ms = DR_HTTP_IDLE_MS_DEFAULT};
     const dr_http_events events = {.on_request = on_request, .on_gone = on_gone, .user = server};
     dr_admin *admin = &server->admin;
