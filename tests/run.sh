@@ -200,7 +200,8 @@ sum_lines()
     [ "$failed" -eq 0 ]
 }
 
-# Each fuzz target replays its corpus under the sanitizers.
+# Each fuzz target replays its corpus under the sanitizers, then a whole server is sent damaged
+# bytes for a minute. tests/fuzz/run.sh looks for new inputs.
 suite_fuzz()
 {
     local program name passed=0 failed=0
@@ -215,6 +216,12 @@ suite_fuzz()
         fi
     done
     [ $((passed + failed)) -gt 0 ] || failed=1
+    if DORA_BIN=$out/asan/dora DORA_BENCH_APP=$out/asan/tests/bench/bench_app.so \
+        timeout -k 5 300 python3 tests/fuzz/live.py --seconds 60; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ]
 }
