@@ -352,7 +352,7 @@ PHP_METHOD(Dora_Client, collect)
         RETURN_THROWS();
     }
     if (!is_null && !php_dora_seconds(seconds, &options.timeout_ms)) {
-        zend_argument_value_error(1, "must be a positive number of seconds");
+        zend_argument_value_error(1, "must be " PHP_DORA_SECONDS_WANTED);
         RETURN_THROWS();
     }
     if (dora_client_collect(&self->shared->client, 1, &options, &collection, &error) != DORA_OK) {

@@ -63,7 +63,7 @@ static PHP_INI_MH(on_timeout)
         seconds = (double)whole;
     }
     if (type == 0 || !php_dora_seconds(seconds, &DORA_G(timeout_ms))) {
-        return refuse(entry, new_value, "a positive number of seconds");
+        return refuse(entry, new_value, PHP_DORA_SECONDS_WANTED);
     }
     return SUCCESS;
 }

@@ -10,7 +10,7 @@
 
 bool php_dora_seconds(double seconds, uint32_t *ms)
 {
-    if (!(seconds > 0.0) || seconds * 1000.0 > (double)INT32_MAX) {
+    if (!(seconds > 0.0 && seconds <= PHP_DORA_SECONDS_MAX)) { /* NAN is neither */
         return false;
     }
     *ms = (uint32_t)ceil(seconds * 1000.0);
@@ -27,7 +27,7 @@ static bool timeout_read(php_dora_options *options, zval *value, uint32_t arg)
         return false;
     }
     if (!php_dora_seconds(zval_get_double(value), &options->timeout_ms)) {
-        zend_argument_value_error(arg, "must have a positive number of seconds as \"timeout\"");
+        zend_argument_value_error(arg, "must have " PHP_DORA_SECONDS_WANTED " as \"timeout\"");
         return false;
     }
     return true;

@@ -27,7 +27,9 @@ bool php_dora_options_read(php_dora_options *options, HashTable *given, uint32_t
                            unsigned allowed);
 
 /* php_dora_seconds turns seconds to milliseconds. Returns: false where they are not above 0, or
- * more than fit. */
+ * more than fit, which PHP_DORA_SECONDS_WANTED says to people. */
+#define PHP_DORA_SECONDS_MAX 2147483.0
+#define PHP_DORA_SECONDS_WANTED "a positive number of seconds (at most 2147483)"
 bool php_dora_seconds(double seconds, uint32_t *ms);
 
 /* php_dora_run_options is what the server gets for options of App::run(): the command line

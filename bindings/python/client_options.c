@@ -17,6 +17,8 @@ int dr_py_timeout_read(PyObject *timeout, uint32_t *timeout_ms)
         if (PyErr_ExceptionMatches(PyExc_TypeError)) {
             PyErr_Format(PyExc_TypeError, "timeout must be seconds (float or int), not %s",
                          Py_TYPE(timeout)->tp_name);
+        } else if (PyErr_ExceptionMatches(PyExc_OverflowError)) { /* an int past any float */
+            PyErr_SetString(PyExc_ValueError, "timeout must be above 0 and at most 4000000 s");
         }
         return -1;
     }

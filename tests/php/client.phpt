@@ -11,7 +11,9 @@ report(fn() => new Dora\Client([7]));
 report(fn() => new Dora\Client("a:1\0b"));
 report(fn() => new Dora\Client('127.0.0.1:1', ['timout' => 1]));
 report(fn() => new Dora\Client('127.0.0.1:1', ['timeout' => 0]));
-report(fn() => new Dora\Client('127.0.0.1:1', ['timeout' => NAN]));
+foreach ([NAN, INF, 1e12, PHP_INT_MAX] as $seconds) {
+    report(fn() => new Dora\Client('127.0.0.1:1', ['timeout' => $seconds]));
+}
 report(fn() => new Dora\Client('127.0.0.1:1', ['timeout' => null, 'sign' => true, 'salt' => 's', 'gzip' => true]));
 report(fn() => new Dora\Client(['127.0.0.1:1', '127.0.0.1:2']));
 
@@ -54,8 +56,11 @@ ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must name at leas
 TypeError 0: Dora\Client::__construct(): Argument #1 ($nodes) must be a list of "host:port"
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must name at least one "host:port"
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must not have an unknown option "timout" (there are: timeout, retry, group, sign, salt, gzip)
-ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds as "timeout"
-ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds as "timeout"
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
 Dora\Client
 Dora\Client
 Error 0: Trying to clone an uncloneable object of class Dora\Client

@@ -112,8 +112,8 @@ many 32 1; Dora\HandlerException 404 no such user; ["AM_M",32] ["a",7,"type"]
 4 0
 Dora\NotRunException 100204: no such api: no such api
 ValueError 0: Dora\Client::submitMany(): Argument #1 ($calls) must hold at least one call
-ValueError 0: Dora\Client::collect(): Argument #1 ($timeout) must be a positive number of seconds
-ValueError 0: Dora\Client::collect(): Argument #1 ($timeout) must be a positive number of seconds
+ValueError 0: Dora\Client::collect(): Argument #1 ($timeout) must be a positive number of seconds (at most 2147483)
+ValueError 0: Dora\Client::collect(): Argument #1 ($timeout) must be a positive number of seconds (at most 2147483)
 one deadline for all
 in time
 Dora\TimeoutException 100009 1 0

@@ -46,7 +46,7 @@ bool(false)
 Warning: ini_set(): dora.gzip must be on or off, not "2" in %s on line %d
 bool(false)
 
-Warning: ini_set(): dora.timeout must be a positive number of seconds, not "0" in %s on line %d
+Warning: ini_set(): dora.timeout must be a positive number of seconds (at most 2147483), not "0" in %s on line %d
 bool(false)
 
 Warning: ini_set(): dora.salt must be a text without NUL bytes, not "a" in %s on line %d
@@ -63,6 +63,6 @@ at the start
 
 Warning: PHP Startup: dora.sign must be on or off, not "ja" in %s on line %d
 
-Warning: PHP Startup: dora.timeout must be a positive number of seconds, not "never" in %s on line %d
+Warning: PHP Startup: dora.timeout must be a positive number of seconds (at most 2147483), not "never" in %s on line %d
 3.0 0 1
 1

@@ -18,6 +18,17 @@ static void expect_inner(const char *text, const char *inner)
     dr_buf_fini(&out);
 }
 
+#define BYTES(text) ((dora_slice){(text), sizeof(text) - 1})
+
+static void expect_request(const char *text, dora_slice inner)
+{
+    dr_buf out = {0};
+    assert_int_equal(dr_json_request(text_slice(text), MANY, &out, NULL), DORA_OK);
+    assert_int_equal(out.len, inner.len);
+    assert_memory_equal(out.data, inner.data, inner.len);
+    dr_buf_fini(&out);
+}
+
 static void expect_refused(dora_slice text, size_t bytes_max, int64_t code, const char *words)
 {
     dr_buf out = {0};
@@ -48,9 +59,29 @@ static void test_request_refused(void **state)
     expect_refused(text_slice("{} {}"), MANY, DORA_CODE_BAD_BODY, "line 1, column 4: ");
     expect_refused(text_slice("{\"a\": 9223372036854775808}"), MANY, DORA_CODE_BAD_BODY, "integer");
     expect_refused(text_slice("{\"a\": 1e999}"), MANY, DORA_CODE_BAD_BODY, "overflow");
-    expect_refused(text_slice("{\"a\": \"\xff\"}"), MANY, DORA_CODE_BAD_BODY, "0xff");
+    expect_refused(text_slice("{\"a\":\n \"\xc3\xa9\xff\"}"), MANY, DORA_CODE_BAD_BODY,
+                   "line 2, column 4: byte 0xff is not UTF-8");
+    expect_refused(text_slice("[\xff]"), MANY, DORA_CODE_BAD_BODY, "line 1, column 2: byte 0xff");
+    expect_refused(text_slice("[1 2 \"\xff\"]"), MANY, DORA_CODE_BAD_BODY, "line 1, column 4: ");
+    expect_refused(text_slice("[1] \xff"), MANY, DORA_CODE_BAD_BODY, "line 1, column 5: ");
     expect_inner("[\"abc\"]", "a:1:{i:0;s:3:\"abc\";}");
     expect_refused(text_slice("[\"abc\"]"), 19, DORA_CODE_TOO_BIG, "larger than the limit");
+}
+
+/* Keys may hold what stands in for a NUL on the way, too. */
+static void test_keys_with_nul(void **state)
+{
+    (void)state;
+    expect_request(
+        "{\"a\\u0000b\": 1, \"\\u0000\": [{\"\\u0000\\u0000\": \"\\u0000\"}]}",
+        BYTES("a:2:{s:3:\"a\0b\";i:1;s:1:\"\0\";a:1:{i:0;a:1:{s:2:\"\0\0\";s:1:\"\0\";}}}"));
+    expect_request("{\"\\u0000\xef\xb7\x90\\uFDD1\": 1}",
+                   BYTES("a:1:{s:7:\"\0\xef\xb7\x90\xef\xb7\x91\";i:1;}"));
+    expect_request("{\"\\\\u0000\": 1}", BYTES("a:1:{s:6:\"\\u0000\";i:1;}"));
+    expect_request("{\"a\\u0000\": 1, \"a\\u0000\": 2}", BYTES("a:1:{s:2:\"a\0\";i:2;}"));
+    expect_refused(text_slice("{\"a\\u0000\" 1}"), MANY, DORA_CODE_BAD_BODY, "line 1, column 12: ");
+    expect_refused(text_slice("{\"a\\u0000\": 1, x}"), MANY, DORA_CODE_BAD_BODY,
+                   "line 1, column 16: ");
 }
 
 static char *repeated(const char *text, size_t count, dr_buf *out)
@@ -72,7 +103,14 @@ static void test_request_limits(void **state)
     dr_buf_clear(&text);
     repeated("[", DR_VALUE_DEPTH_MAX + 1, &text);
     repeated("]", DR_VALUE_DEPTH_MAX + 1, &text);
-    expect_refused(dr_buf_slice(&text), MANY, DORA_CODE_BAD_BODY, "too many levels");
+    expect_refused(dr_buf_slice(&text), MANY, DORA_CODE_BAD_BODY,
+                   "line 1, column 513: too many levels, at most 512 are taken");
+    text.data[3] = ',';
+    expect_refused(dr_buf_slice(&text), MANY, DORA_CODE_BAD_BODY, "line 1, column 4: ");
+    dr_buf_clear(&text);
+    repeated("[]\n", 1, &text); /* what stands behind a whole value is wrong before that */
+    repeated("[", DR_VALUE_DEPTH_MAX + 1, &text);
+    expect_refused(dr_buf_slice(&text), MANY, DORA_CODE_BAD_BODY, "line 2, column 1: ");
     dr_buf_clear(&text);
     dr_buf_clear(&out);
     repeated("[0", 1, &text);
@@ -81,7 +119,8 @@ static void test_request_limits(void **state)
     assert_int_equal(dr_json_request(dr_buf_slice(&text), MANY, &out, NULL), DORA_OK);
     text.len--;
     repeated(",0]", 1, &text);
-    expect_refused(dr_buf_slice(&text), MANY, DORA_CODE_BAD_BODY, "too many members");
+    expect_refused(dr_buf_slice(&text), MANY, DORA_CODE_BAD_BODY,
+                   "line 1, column 2097153: too many members, at most 1048576 are taken");
     /* Commas in strings are none. */
     dr_buf_clear(&text);
     repeated("\"\\\"", 1, &text);
@@ -203,10 +242,10 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request),        cmocka_unit_test(test_request_refused),
-        cmocka_unit_test(test_request_limits), cmocka_unit_test(test_reply_single),
-        cmocka_unit_test(test_reply_many),     cmocka_unit_test(test_reply_too_large),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_request),         cmocka_unit_test(test_request_refused),
+        cmocka_unit_test(test_request_limits),  cmocka_unit_test(test_keys_with_nul),
+        cmocka_unit_test(test_reply_single),    cmocka_unit_test(test_reply_many),
+        cmocka_unit_test(test_reply_too_large), cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

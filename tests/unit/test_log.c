@@ -125,15 +125,86 @@ static void a_message_cannot_look_like_another_entry(void **state)
     dr_buf line = {0};
     dr_log_entry entry = full_entry;
     assert_int_equal(dr_log_line_text(&line, &entry), DORA_OK);
-    assert_non_null(strstr(line.data, "2016-12-20T13:05:38.123Z performance [a?b] "
+    assert_non_null(strstr(line.data, "2016-12-20T13:05:38.123Z performance [a\\x0ab] "
                                       "[app/users.py:17] say \"hi\""));
     dr_buf_clear(&line);
     entry.msg = text_slice("first\n2016-12-20T13:05:38.123Z error [x] forged\n\n");
     entry.file.len = 0;
     assert_int_equal(dr_log_line_text(&line, &entry), DORA_OK);
-    assert_slice(dr_buf_slice(&line), "2016-12-20T13:05:38.123Z performance [a?b] first\n"
+    assert_slice(dr_buf_slice(&line), "2016-12-20T13:05:38.123Z performance [a\\x0ab] first\n"
                                       "    2016-12-20T13:05:38.123Z error [x] forged\n");
     dr_buf_fini(&line);
+}
+
+static void no_text_steers_the_terminal(void **state)
+{
+    (void)state;
+    dr_log *log = NULL;
+    dora_error error;
+    static dr_log_carry carry;
+    assert_int_equal(dr_log_new(&log, path, false, 9, &error), DORA_OK);
+    dr_log_write(log, DR_LOG_ERROR, "call", "no such api: %s",
+                 "/a\x1b]0;x\x07\r\n2026 error [x] y");
+    dr_log_write(log, DR_LOG_ERROR, "call", "\xe4\xb8\xad\xe6\x96\x87\xe2\x80\xae \xff\xc2\x9b");
+    dr_log_write_lines(log, DR_LOG_ERROR, "master", "one\n\ttwo\x1b");
+    dr_log_lines(log, "users", &carry, "50 %\r100 %\x1b[2J\n", 15);
+    dr_log_record(log, &full_entry);
+    dr_log_free(log);
+    char *text = slurp();
+    assert_non_null(strstr(text, "] no such api: /a\\x1b]0;x\\x07\\x0d\\x0a2026 error [x] y\n"));
+    assert_non_null(strstr(text, "] \xe4\xb8\xad\xe6\x96\x87\\xe2\\x80\\xae \\xff\\xc2\\x9b\n"));
+    assert_non_null(strstr(text, "] one\n    \ttwo\\x1b\n"));
+    assert_non_null(strstr(text, "] 50 %\\x0d100 %\\x1b[2J\n"));
+    assert_non_null(strstr(text, "] say \"hi\"\t\\ \\x01\\xff\xc3\xa9\n"));
+    free(text);
+}
+
+static void json_does_not_steer_it_either(void **state)
+{
+    (void)state;
+    dr_buf line = {0};
+    dr_log_entry entry = full_entry;
+    entry.is_value = true;
+    entry.msg = text_slice("{\"a\x7f\":\"\xc2\x9b\xe2\x80\xae\xe4\xb8\xad\"}");
+    assert_int_equal(dr_log_line_json(&line, &entry), DORA_OK);
+    assert_non_null(strstr(line.data, "\"m\":{\"a\\u007f\":\"\\u009b\\u202e\xe4\xb8\xad\"},"));
+    dr_buf_clear(&line);
+    entry.is_value = false;
+    assert_int_equal(dr_log_line_json(&line, &entry), DORA_OK);
+    json_t *record = json_loadb(line.data, line.len, 0, NULL);
+    assert_non_null(record);
+    assert_slice(entry.msg, json_string_value(json_object_get(record, "m")));
+    assert_null(strstr(line.data, "\xe2\x80\xae"));
+    json_decref(record);
+    dr_buf_fini(&line);
+}
+
+static void a_cut_line_parts_no_character(void **state)
+{
+    (void)state;
+    dr_log *log = NULL;
+    dora_error error;
+    static dr_log_carry carry;
+    memset(&carry, 0, sizeof(carry));
+    char *longest = calloc(1, 3 * 4000 + 1);
+    assert_non_null(longest);
+    for (int i = 0; i < 4000; i++) {
+        memcpy(longest + 3 * i, "\xe4\xb8\xad", 3);
+    }
+    assert_int_equal(dr_log_new(&log, path, false, 9, &error), DORA_OK);
+    dr_log_lines(log, "w", &carry, longest, 3 * 4000);
+    dr_log_lines(log, "w", &carry, "\n", 1);
+    dr_log_write(log, DR_LOG_ERROR, "a", "%s", longest);
+    dr_log_free(log);
+    char *text = slurp();
+    assert_null(strstr(text, "\\x"));
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, "\xe4\xb8\xad")) != NULL; at++) {
+        count++;
+    }
+    assert_int_equal(count, 4000 + (DR_LOG_LINE_MAX - 1) / 3);
+    free(text);
+    free(longest);
 }
 
 static void a_log_of_json(void **state)
@@ -476,6 +547,9 @@ int main(void)
         cmocka_unit_test(json_has_the_keys_of_the_original),
         cmocka_unit_test(a_message_may_be_a_value),
         cmocka_unit_test(a_message_cannot_look_like_another_entry),
+        cmocka_unit_test_setup_teardown(no_text_steers_the_terminal, set_up, tear_down),
+        cmocka_unit_test(json_does_not_steer_it_either),
+        cmocka_unit_test_setup_teardown(a_cut_line_parts_no_character, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_log_of_json, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_queue_is_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_moved_file_is_followed, set_up, tear_down),

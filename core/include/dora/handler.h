@@ -60,8 +60,9 @@ DORA_API uint32_t dora_request_connection(const dora_request *request);
 /* dora_reply_writer is where the handler's data goes: exactly one value. Ownership: borrowed. */
 DORA_API dora_writer *dora_reply_writer(dora_reply *reply);
 
-/* dora_reply_fail makes the reply an error; what was written before is dropped. A code of 0 or in
- * 100200..100299 is replaced by 100208 and then stands in the message. Returns DORA_EHANDLER. */
+/* dora_reply_fail makes the reply an error; what was written before is dropped. A code of 0, or one
+ * that PROTOCOL.md gives a meaning (100001..100012, 100099, 100100, 100200..100299), is replaced by
+ * 100208 and then stands in the message. Returns DORA_EHANDLER. */
 DORA_API dora_err dora_reply_fail(dora_reply *reply, int64_t code, const char *msg, size_t msg_len);
 
 /* DORA_LOG_... are the log's levels, by the original's numbers. The server's `log.level` keeps

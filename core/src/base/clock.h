@@ -9,4 +9,15 @@
 uint64_t dr_clock_ns(void);
 uint64_t dr_clock_ms(void);
 
+/* DR_CLOCK_FAR_NS stands for all times that nobody will see: 292 years. */
+#define DR_CLOCK_FAR_NS ((uint64_t)INT64_MAX)
+
+/* dr_clock_after_ms is `ms` after `now_ns`, at most DR_CLOCK_FAR_NS: it does not wrap, whatever
+ * `ms` is. */
+static inline uint64_t dr_clock_after_ms(uint64_t now_ns, uint64_t ms)
+{
+    const uint64_t left_ns = DR_CLOCK_FAR_NS - now_ns;
+    return ms < left_ns / 1000000u ? now_ns + ms * 1000000u : DR_CLOCK_FAR_NS;
+}
+
 #endif

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/log_file.h"
 #include "base/threads.h"
+#include "base/utf8.h"
 
 struct dr_log {
     pthread_mutex_t lock;
@@ -281,25 +282,39 @@ void dr_log_record(dr_log *log, const dr_log_entry *entry)
     add(log, entry);
 }
 
-void dr_log_write(dr_log *log, int level, const char *tag, const char *format, ...)
+static void write_message(dr_log *log, int level, const char *tag, bool is_line, const char *format,
+                          va_list args)
 {
+    char text[DR_LOG_LINE_MAX];
     if (!dr_log_is_wanted(log->level, level)) {
         return;
     }
-    char text[DR_LOG_LINE_MAX];
-    va_list args;
-    va_start(args, format);
     const int len = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    const size_t room = sizeof(text) - 1;
+    dora_slice msg = {text, len < 0 ? 0 : strlen(text)};
+    msg.len = dr_utf8_whole(msg);
     const dr_log_entry entry = {.level = level,
                                 .time_ns = now_ns(),
                                 .tag = {tag, strlen(tag)},
                                 .pid = getpid(),
-                                .msg = {text, len < 0              ? 0
-                                              : (size_t)len < room ? (size_t)len
-                                                                   : room}};
+                                .msg = msg,
+                                .is_line = is_line};
     add(log, &entry);
+}
+
+void dr_log_write(dr_log *log, int level, const char *tag, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_message(log, level, tag, true, format, args);
+    va_end(args);
+}
+
+void dr_log_write_lines(dr_log *log, int level, const char *tag, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_message(log, level, tag, false, format, args);
+    va_end(args);
 }
 
 void dr_log_lines(dr_log *log, const char *tag, dr_log_carry *carry, const char *data, size_t len)
@@ -312,13 +327,16 @@ void dr_log_lines(dr_log *log, const char *tag, dr_log_carry *carry, const char 
         memcpy(carry->text + carry->len, data, copied);
         carry->len += copied;
         if (end != NULL || carry->len == sizeof(carry->text)) {
+            dora_slice line = {carry->text, carry->len};
+            line.len = end == NULL ? dr_utf8_whole(line) : line.len;
             const dr_log_entry entry = {.level = DR_LOG_NOTICE,
                                         .time_ns = now_ns(),
                                         .tag = {tag, strlen(tag)},
                                         .pool = tag,
-                                        .msg = {carry->text, carry->len}};
+                                        .msg = line};
             add(log, &entry);
-            carry->len = 0;
+            carry->len -= line.len;
+            memmove(carry->text, carry->text + line.len, carry->len);
         }
         /* A line that is too long goes on as the next one. */
         part = end != NULL && copied == part ? part + 1 : copied;

@@ -36,8 +36,11 @@ static inline bool dr_log_is_wanted(uint32_t threshold, int level)
 }
 
 /* dr_log_write adds one line of the server's own: what `tag` (a part of the server, or a pool)
- * says. Thread: any. */
+ * says. Texts of others may stand in it: a newline among them is escaped. dr_log_write_lines is for
+ * a message of several lines, such as a traceback. Thread: any. */
 void dr_log_write(dr_log *log, int level, const char *tag, const char *format, ...)
+    DORA_PRINTF(4, 5);
+void dr_log_write_lines(dr_log *log, int level, const char *tag, const char *format, ...)
     DORA_PRINTF(4, 5);
 
 /* dr_log_record adds an entry that says all about itself, whatever its level: who made it has asked

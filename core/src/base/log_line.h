@@ -15,13 +15,14 @@ typedef struct dr_log_entry {
     const char *pool; /* NULL: the server itself */
     dora_slice msg;
     bool is_value; /* msg is one JSON value */
+    bool is_line;  /* msg is one line: a newline in it came from others, and is escaped as text */
 } dr_log_entry;
 
 /* dr_log_line_text appends `time level [tag] [file:line] message`. Further lines of a message are
- * indented, so that no message can look like an entry of its own. dr_log_line_json appends one
- * object: the original's keys v, e, g, p, l and m in this order, then pid and pool; bytes
- * that are no UTF-8 become '?', and a message that is a value stands as it is. Both end with a
- * newline. Errors: DORA_ENOMEM. */
+ * indented, so that no message can look like an entry of its own; else all is as dr_printable has
+ * it, with tabs. dr_log_line_json appends one object: the original's keys v, e, g, p, l and m in
+ * this order, then pid and pool; it is as dr_printable_json has it, and a message that is a value
+ * stands as one. Both end with a newline. Errors: DORA_ENOMEM. */
 dora_err dr_log_line_text(dr_buf *out, const dr_log_entry *entry);
 dora_err dr_log_line_json(dr_buf *out, const dr_log_entry *entry);
 

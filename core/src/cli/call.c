@@ -10,6 +10,8 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/utf8.h"
+#include "cli/text.h"
 #include "wire/json.h"
 
 #define TIMEOUT_S_DEFAULT 3.0
@@ -37,8 +39,9 @@ static const char *set_param(call_command *command, size_t index, const char *te
 {
     const char *problem = NULL;
     json_t *json;
-    if (dr_json_parse(slice_of(text), DR_VALUE_DEPTH_MAX, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES,
-                      &json, where) != DORA_OK) {
+    if (dr_json_parse(slice_of(text), DR_VALUE_DEPTH_MAX,
+                      JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &json,
+                      where) != DORA_OK) {
         return where->text;
     }
     dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
@@ -172,8 +175,12 @@ static int status_of_err(const dora_error *error)
 
 static void complain(dora_slice name, int64_t code, dora_slice msg)
 {
-    fprintf(stderr, "dora call: %.*s: %lld %.*s\n", (int)name.len, name.data, (long long)code,
-            (int)msg.len, msg.data);
+    dr_buf said = {0};
+    const bool is_whole = dr_printable(&said, msg, "") == DORA_OK;
+    dr_text_print(stderr, "", "dora call: %.*s: %lld %.*s", (int)name.len, name.data,
+                  (long long)code, is_whole ? (int)said.len : 0, said.data);
+    fputc('\n', stderr);
+    dr_buf_fini(&said);
 }
 
 /* Puts one result into `object` (of a call of many) or `*single`. Returns: its exit status. */
@@ -185,7 +192,7 @@ static int add_result(const dora_call *call, const dora_result *result, json_t *
     int status = status_of_code(result->code);
     int64_t code = result->code;
     dora_slice msg = result->msg;
-    if (status == DR_EXIT_OK && dr_json_from_value(result->data, &data, &error) != DORA_OK) {
+    if (status == DR_EXIT_OK && dr_json_from_data(result->data, &data, &error) != DORA_OK) {
         status = DR_EXIT_FAILED;
         code = DORA_CODE_HANDLER;
         msg = slice_of(error.msg);
@@ -198,9 +205,8 @@ static int add_result(const dora_call *call, const dora_result *result, json_t *
         return status;
     }
     if (data == NULL) {
-        json_t *text = json_stringn(msg.data != NULL ? msg.data : "", msg.len);
-        data = json_pack("{s:{s:I,s:o}}", "error", "code", (json_int_t)code, "msg",
-                         text != NULL ? text : json_string("(not UTF-8)"));
+        data =
+            json_pack("{s:{s:I,s:o}}", "error", "code", (json_int_t)code, "msg", dr_json_text(msg));
     }
     json_object_setn_new(object, call->key.data, call->key.len, data);
     return status;
@@ -209,10 +215,9 @@ static int add_result(const dora_call *call, const dora_result *result, json_t *
 static int print_json(const json_t *json)
 {
     dr_buf text = {0};
-    dora_err err = dr_json_dump(json, 2, &text);
+    dora_err err = dr_text_json(json, &text);
     if (err == DORA_OK) {
         fwrite(text.data, 1, text.len, stdout);
-        putchar('\n');
     }
     dr_buf_fini(&text);
     if (err != DORA_OK || fflush(stdout) != 0) {

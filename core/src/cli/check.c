@@ -3,11 +3,13 @@
 
 #include <stdio.h>
 
+#include "cli/text.h"
 #include "server/config.h"
 
 static void print_ok(const dr_config *config, const char *path)
 {
-    printf("%s: ok (%zu %s", path, config->pool_count, config->pool_count == 1 ? "pool" : "pools");
+    dr_text_print(stdout, "", "%s: ok (%zu %s", path, config->pool_count,
+                  config->pool_count == 1 ? "pool" : "pools");
     for (size_t i = 0; i < config->pool_count; i++) {
         const dr_pool_config *pool = &config->pools[i];
         printf("%s %s: %u %s", i == 0 ? ":" : ",", pool->name, pool->workers,

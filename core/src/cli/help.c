@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/text.h"
 #include "server/suggest.h"
 
 static const char HELP_ALL[] =
@@ -185,7 +186,7 @@ int dr_cli_help(const char *topic)
     const char *const names[] = {"serve",  "check", "call",    "stat", "top",
                                  "reload", "stop",  "monitor", "help", NULL};
     const char *near = dr_suggest(topic, names);
-    fprintf(stderr, "dora: unknown command %s", topic);
+    dr_text_print(stderr, "", "dora: unknown command %s", topic);
     fprintf(stderr, near != NULL ? "; did you mean %s?\n" : "\n", near);
     fputs(HELP_ALL, stderr);
     return DR_EXIT_USAGE;
@@ -219,7 +220,8 @@ void dr_cli_print_error(const char *command, const char *message)
 {
     while (message[0] != '\0') {
         size_t len = strcspn(message, "\n");
-        fprintf(stderr, "dora %s: %.*s\n", command, (int)len, message);
+        dr_text_print(stderr, "\t", "dora %s: %.*s", command, (int)len, message);
+        fputc('\n', stderr);
         message += len + (message[len] == '\n' ? 1 : 0);
     }
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/text.h"
 #include "wire/json.h"
 
 static const dr_operate_flag *flag_of(const dr_operate_flag *flags, const char *arg, size_t len)
@@ -121,8 +122,9 @@ int dr_operate_fail(const char *command, const char *address, const dora_error *
         return dr_cli_usage(command, error->msg);
     }
     if (error->err == DORA_EREPLY) {
-        fprintf(stderr, "dora %s: %s: %lld %s\n", command, address, (long long)error->code,
-                error->msg);
+        dr_text_print(stderr, "\n\t", "dora %s: %s: %lld %s", command, address,
+                      (long long)error->code, error->msg);
+        fputc('\n', stderr);
         return DR_EXIT_FAILED;
     }
     dr_cli_print_error(command, error->msg);

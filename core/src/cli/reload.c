@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/text.h"
 
 static void print_outcome(const json_t *data)
 {
@@ -19,8 +20,8 @@ static void print_outcome(const json_t *data)
     printf("reloaded");
     json_object_foreach((json_t *)json_object_get(server, "pools"), name, pool)
     {
-        printf(" %s=%lld", name,
-               (long long)json_integer_value(json_object_get(pool, "generation")));
+        dr_text_print(stdout, "", " %s=%lld", name,
+                      (long long)json_integer_value(json_object_get(pool, "generation")));
     }
     printf("\n");
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "cli/text.h"
 #include "server/options.h"
 #include "server/server.h"
 
@@ -31,7 +32,8 @@ int dr_cli_serve(int argc, char **argv, const dora_host *host)
         dr_cli_print_error("serve", error.msg);
         status = DR_EXIT_FAILED;
     } else if (err != DORA_OK) { /* may be a traceback: its lines belong together */
-        fprintf(stderr, "dora serve: %s\n", error.msg);
+        dr_text_print(stderr, "\n\t", "dora serve: %s", error.msg);
+        fputc('\n', stderr);
         status = DR_EXIT_FAILED;
     }
 out:

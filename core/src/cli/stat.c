@@ -89,8 +89,7 @@ static int print(const char *address, const json_t *data, bool is_json)
     dr_buf out = {0};
     dora_err err = DORA_OK;
     if (is_json) {
-        err = dr_json_dump(data, 2, &out);
-        err = err == DORA_OK ? dr_buf_append(&out, "\n", 1) : err;
+        err = dr_text_json(data, &out);
     } else {
         const json_t *server = json_object_get(data, "server");
         put_server(&out, address, server, json_object_get(data, "logqueue"));

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+#include "wire/json.h"
+
 #define LINE_MAX_BYTES 512
 
 int64_t dr_text_int(const json_t *object, const char *key)
@@ -60,23 +63,77 @@ const char *dr_text_ms(int64_t ms, char text[DR_TEXT_MAX])
     return text;
 }
 
+/* columns_of is how many columns a character takes at most: what may be wide counts as wide. */
+static size_t columns_of(dora_slice text, size_t at)
+{
+    return (unsigned char)text.data[at] < 0xe1 ? 1 : 2;
+}
+
+/* fitting is how much of a line stands in `width` columns. */
+static size_t fitting(dora_slice line, size_t width)
+{
+    size_t at = 0;
+    while (at < line.len) {
+        const size_t columns = columns_of(line, at);
+        if (columns > width) {
+            break;
+        }
+        width -= columns;
+        at += dr_utf8_len(line, at);
+    }
+    return at;
+}
+
 void dr_text_line(dr_buf *out, size_t width, const char *format, ...)
 {
     char text[LINE_MAX_BYTES];
+    char line[DR_PRINTABLE_MAX(LINE_MAX_BYTES)];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    size_t len = strlen(text);
-    len = len < width ? len : width;
-    while (len > 0 && text[len - 1] == ' ') {
+    dora_slice told = {text, strlen(text)};
+    told.len = dr_utf8_whole(told);
+    (void)dr_printable_text(told, line, sizeof(line));
+    size_t len = fitting((dora_slice){line, strlen(line)}, width);
+    while (len > 0 && line[len - 1] == ' ') {
         len--;
     }
-    for (size_t i = 0; i < len; i++) {
-        text[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-    }
     if (dr_buf_reserve(out, len + 1) == DORA_OK) {
-        (void)dr_buf_append(out, text, len);
+        (void)dr_buf_append(out, line, len);
         (void)dr_buf_append(out, "\n", 1);
     }
+}
+
+void dr_text_print(FILE *file, const char *kept, const char *format, ...)
+{
+    char text[LINE_MAX_BYTES];
+    dr_buf whole = {0};
+    dr_buf shown = {0};
+    va_list args;
+    va_start(args, format);
+    const int len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (len >= (int)sizeof(text) && dr_buf_reserve(&whole, (size_t)len + 1) == DORA_OK) {
+        va_start(args, format);
+        (void)vsnprintf(whole.data, (size_t)len + 1, format, args);
+        va_end(args);
+        whole.len = (size_t)len;
+    }
+    const dora_slice told = whole.len > 0 ? dr_buf_slice(&whole) : (dora_slice){text, strlen(text)};
+    if (dr_printable(&shown, told, kept) == DORA_OK && shown.len > 0) {
+        (void)fwrite(shown.data, 1, shown.len, file);
+    }
+    dr_buf_fini(&whole);
+    dr_buf_fini(&shown);
+}
+
+dora_err dr_text_json(const json_t *json, dr_buf *out)
+{
+    dr_buf text = {0};
+    dora_err err = dr_json_dump(json, 2, &text);
+    err = err == DORA_OK ? dr_printable_json(out, dr_buf_slice(&text)) : err;
+    err = err == DORA_OK ? dr_buf_append(out, "\n", 1) : err;
+    dr_buf_fini(&text);
+    return err;
 }

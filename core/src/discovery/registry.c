@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "discovery/census.h"
 #include "discovery/watched_file.h"
 
@@ -35,9 +36,12 @@ struct dr_registry {
     char why[LINE_BYTES];
 };
 
+/* A Redis, or who writes into it, may have put anything into a text. */
 static void warn(const dr_registry *self, const char *text)
 {
-    self->events.on_warning(self->events.user, text);
+    char line[LINE_BYTES * 2];
+    const dora_slice told = {text, strlen(text)};
+    self->events.on_warning(self->events.user, dr_printable_text(told, line, sizeof(line)));
 }
 
 static void pass_warning(void *user, const char *text)

@@ -65,7 +65,7 @@ static uint64_t deadline_of(const dr_asker *asker, const dr_request *request)
 {
     const uint64_t came_ns =
         dr_asker_is_web(asker) ? asker->web->came_ns : dr_reactor_now_ns(&asker->lane->reactor);
-    return came_ns + (uint64_t)request->timeout_ms * 1000000u;
+    return dr_clock_after_ms(came_ns, (uint64_t)request->timeout_ms);
 }
 
 /* place gives an api of a call that waits its place, or the code for which it has none. */

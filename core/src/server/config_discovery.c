@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "discovery/entry.h"
 #include "server/problem.h"
 #include "wire/json.h"
@@ -38,7 +39,7 @@ dora_err dr_discovery_add_group(dr_config *config, const char *text, dora_error 
 {
     dr_texts *groups = &config->discovery.groups;
     const dora_slice name = slice(text);
-    if (name.len == 0 || name.len > DR_ENTRY_GROUP_BYTES_MAX || !dr_json_is_utf8(name)) {
+    if (name.len == 0 || name.len > DR_ENTRY_GROUP_BYTES_MAX || !dr_utf8_is_valid(name)) {
         return dora_error_set(error, DORA_EINVAL, "a group is UTF-8 text of 1 to %u bytes",
                               DR_ENTRY_GROUP_BYTES_MAX);
     }

@@ -152,10 +152,6 @@ static void reload(const dr_asker *asker, const dr_request *request)
 {
     dr_lane *lane = asker->lane;
     const char *guid = request->guid.data;
-    if (atomic_load(&lane->server->phase) != DR_PHASE_SERVING) {
-        answer(asker, guid, DORA_CODE_STOPPING, NULL);
-        return;
-    }
     dr_call *call = dr_call_new(asker, request);
     if (call == NULL || ask(lane, call) != DORA_OK) {
         if (call != NULL) {
@@ -181,6 +177,8 @@ void dr_control_command(const dr_asker *asker, const dr_request *request)
         refuse(asker, guid);
     } else if (is_name(name, "getStat")) {
         answer_stat(asker, guid, NULL);
+    } else if (atomic_load(&asker->lane->server->phase) != DR_PHASE_SERVING) {
+        answer(asker, guid, DORA_CODE_STOPPING, NULL);
     } else if (is_name(name, "reloadTask")) {
         reload(asker, request);
     } else {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "net/listener.h"
 #include "server/lane.h"
 
@@ -100,7 +101,10 @@ static void print_address(const char *name, const char *host, uint16_t port)
     if (host == NULL) {
         printf(" %s=-", name);
     } else {
-        printf(strchr(host, ':') != NULL ? " %s=[%s]:%u" : " %s=%s:%u", name, host, port);
+        char text[DR_PRINTABLE_MAX(256)];
+        const dora_slice bytes = {host, strlen(host)};
+        printf(strchr(host, ':') != NULL ? " %s=[%s]:%u" : " %s=%s:%u", name,
+               dr_printable_text(bytes, text, sizeof(text)), port);
     }
 }
 
@@ -111,7 +115,9 @@ static void print_ready(const dr_server *server)
     print_address("tcp", config->tcp_host, server->tcp_port);
     print_address("http", config->has_http ? http_host(config) : NULL, server->http_port);
     if (config->unix_path != NULL) {
-        printf(" unix=%s", config->unix_path);
+        char text[DR_PRINTABLE_MAX(256)];
+        const dora_slice path = {config->unix_path, strlen(config->unix_path)};
+        printf(" unix=%s", dr_printable_text(path, text, sizeof(text)));
     }
     if (config->admin_host != NULL) {
         print_address("admin", config->admin_host, server->admin.port);

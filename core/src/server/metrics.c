@@ -8,6 +8,7 @@
 
 #include <dora/dora.h>
 
+#include "base/utf8.h"
 #include "server/lane.h"
 #include "server/stat.h"
 #include "wire/json.h"
@@ -38,7 +39,7 @@ static void put(page *self, const char *format, ...)
 
 dora_err dr_metrics_label(dr_buf *out, const char *value)
 {
-    const bool is_text = dr_json_is_utf8((dora_slice){value, strlen(value)});
+    const bool is_text = dr_utf8_is_valid((dora_slice){value, strlen(value)});
     dora_err err = DORA_OK;
     for (const char *at = value; *at != '\0' && err == DORA_OK; at++) {
         char byte[8];

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "server/aside.h"
 #include "server/repeat.h"
 
@@ -284,13 +285,18 @@ static bool keep(dr_call *call, dr_part *one, bool is_big)
 static void log_failure(const dr_call *call, const dr_part *one, int64_t code, dora_slice msg)
 {
     const char *text = dora_code_text(code);
+    char name[DR_PRINTABLE_MAX(DR_API_NAME_MAX)];
+    char guid[DR_PRINTABLE_MAX(DR_GUID_LEN)];
+    char said[DR_LOG_LINE_MAX - sizeof(name) - 2 * sizeof(guid)]; /* room for the rest */
     if (msg.len == 0) {
         msg = (dora_slice){text, strlen(text)};
     }
+    /* Before they are formatted, since a NUL in them would end them. */
     dr_log_write(call->lane->server->log, DR_LOG_ERROR, "call",
-                 "%s %.*s failed: code %lld: %.*s (guid %.32s)", dr_call_type_name(call->type),
-                 (int)one->name.len, one->name.data, (long long)code, (int)msg.len, msg.data,
-                 call->guid);
+                 "%s %s failed: code %lld: %s (guid %s)", dr_call_type_name(call->type),
+                 dr_printable_text(one->name, name, sizeof(name)), (long long)code,
+                 dr_printable_text(msg, said, sizeof(said)),
+                 dr_printable_text((dora_slice){call->guid, DR_GUID_LEN}, guid, sizeof(guid)));
 }
 
 bool dr_call_outcome(const dr_outcome *outcome, void *user)

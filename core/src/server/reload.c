@@ -64,8 +64,9 @@ static void discard(dr_server *server)
 static void refuse(dr_server *server, const char *why)
 {
     dr_reload *reload = &server->reload;
-    dr_log_write(server->log, DR_LOG_ERROR, "master",
-                 "reload refused, generation %" PRIu32 " serves on: %s", reload->generation, why);
+    dr_log_write_lines(server->log, DR_LOG_ERROR, "master",
+                       "reload refused, generation %" PRIu32 " serves on: %s", reload->generation,
+                       why);
     discard(server);
     dr_service_ready(server);
     answer_all(&reload->interested, DORA_CODE_RELOAD, why);

@@ -47,18 +47,32 @@ static dora_slice option_of(const dr_web *web, const char *header, const char *a
     return value.data != NULL ? value : dr_http_query(web->exchange, argument);
 }
 
-/* take_number reads digits; -1 where there is no such option. Returns: false when it is no number.
- */
+/* take_number reads a whole number; what is past an int64_t is the greatest there is. -1 where
+ * there is no such option. Returns: false when it is no number. */
 static bool take_number(dora_slice text, int64_t *number)
 {
     *number = text.data != NULL ? 0 : -1;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || i >= 15) {
+        const int64_t digit = text.data[i] - '0';
+        if (digit < 0 || digit > 9) {
             return false;
         }
-        *number = *number * 10 + (text.data[i] - '0');
+        *number = *number > (INT64_MAX - digit) / 10 ? INT64_MAX : *number * 10 + digit;
     }
     return text.data == NULL || text.len > 0;
+}
+
+/* take_timeout: below 0 counts as 0. */
+static bool take_timeout(dora_slice text, int64_t *timeout_ms)
+{
+    const bool is_negative = text.len > 1 && text.data[0] == '-';
+    if (is_negative) {
+        text.data++;
+        text.len--;
+    }
+    const bool is_number = take_number(text, timeout_ms);
+    *timeout_ms = is_negative ? 0 : *timeout_ms;
+    return is_number;
 }
 
 static bool is_guid(dora_slice text)
@@ -76,7 +90,7 @@ static const char *take_options(const dr_web *web, dr_request *request)
 {
     const dora_slice guid = option_of(web, "X-Dora-Guid", "guid");
     const dora_slice trace = dr_http_header(web->exchange, "traceparent");
-    if (!take_number(option_of(web, "X-Dora-Timeout", "timeout"), &request->timeout_ms)) {
+    if (!take_timeout(option_of(web, "X-Dora-Timeout", "timeout"), &request->timeout_ms)) {
         return "X-Dora-Timeout (or timeout in the query) must be a number of milliseconds";
     }
     if (!take_number(option_of(web, "X-Dora-Attempt", "attempt"), &request->attempt)) {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "server/aside.h"
 #include "server/call.h"
 #include "server/web.h"
@@ -90,6 +91,9 @@ static dora_err check(form *self, const json_t *params, const dora_error *why)
     }
     if (self->guid.len == 0) {
         return refuse(self, DORA_CODE_BAD_PARAMS, "guid is empty or no string");
+    }
+    if (!dr_utf8_is_valid(dr_buf_slice(&self->guid))) {
+        return refuse(self, DORA_CODE_BAD_PARAMS, "guid is not UTF-8: the reply could not say it");
     }
     if (is_empty(api)) {
         return refuse(self, DORA_CODE_BAD_PARAMS, "api is missing in params, or empty");

@@ -68,7 +68,7 @@ static dora_err put_data(dora_slice value, size_t bytes_max, dr_buf *out, unsign
     const size_t start = out->len;
     dora_error why;
     json_t *json = NULL;
-    dora_err err = dr_json_from_value(value, &json, &why);
+    dora_err err = dr_json_from_data(value, &json, &why);
     err = err == DORA_OK ? dr_json_dump(json, 0, out) : err;
     json_decref(json);
     if (err == DORA_ETYPE) {

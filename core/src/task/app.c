@@ -124,17 +124,21 @@ void dr_reply_set_error(dora_reply *reply, int64_t code, const char *msg, size_t
     memcpy(reply->msg, msg, reply->msg_len);
 }
 
+/* is_ours: success, and the codes by which a server, or a client of this library, says something of
+ * its own. From a handler they would promise what nobody has kept: "accepted", "not run". */
+static bool is_ours(int64_t code)
+{
+    return code == DORA_CODE_OK || (code >= DORA_CODE_ACCEPTED && code <= DORA_CODE_RESULT_LOST) ||
+           code == DORA_CODE_BAD_MODE || code == DORA_CODE_BAD_GUID ||
+           (code >= DORA_CODE_WORKER_DIED && code <= DR_CODE_OURS_MAX);
+}
+
 dora_err dora_reply_fail(dora_reply *reply, int64_t code, const char *msg, size_t msg_len)
 {
-    if (code != 0 && (code < DORA_CODE_WORKER_DIED || code > 100299)) {
+    if (!is_ours(code) || code == DORA_CODE_HANDLER) {
         dr_reply_set_error(reply, code, msg, msg_len);
         return DORA_EHANDLER;
     }
-    if (code == DORA_CODE_HANDLER) {
-        dr_reply_set_error(reply, code, msg, msg_len);
-        return DORA_EHANDLER;
-    }
-    /* An error never looks like success or like "not run". */
     char suffix[48];
     const int suffix_len = snprintf(suffix, sizeof(suffix), " (code %lld)", (long long)code);
     const size_t room = sizeof(reply->msg) - (size_t)suffix_len;

@@ -430,7 +430,7 @@ void dr_crew_fail(dr_crew *crew, const char *text, size_t len)
     }
     if (dr_crew_is_proven(crew)) {
         /* A zygote that was started again does not load: the other pools go on. */
-        dr_log_write(crew->log, DR_LOG_EMERGENCY, crew->options.name, "%.*s", (int)len, text);
+        dr_log_write_lines(crew->log, DR_LOG_EMERGENCY, crew->options.name, "%.*s", (int)len, text);
         dr_crew_load_again(crew);
         return;
     }
@@ -488,8 +488,8 @@ static void on_not_started(dr_crew *crew, const dr_control_message *message)
         dr_crew_fail(crew, message->text, message->text_len);
         return;
     }
-    dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name, "a worker does not start: %.*s",
-                 (int)message->text_len, message->text);
+    dr_log_write_lines(crew->log, DR_LOG_ERROR, crew->options.name, "a worker does not start: %.*s",
+                       (int)message->text_len, message->text);
     dr_pool *pool = crew->pool;
     pthread_mutex_lock(&pool->lock);
     const dr_slot *slot = &pool->slots[message->head.slot];

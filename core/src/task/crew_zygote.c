@@ -169,7 +169,7 @@ static void on_retry_zygote(uv_timer_t *timer)
     crew->is_retry_set = false;
     if (crew->state == DR_CREW_LOADING && crew->zygote_pid == 0 &&
         start_process(crew, &error) != DORA_OK) {
-        dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name, "%s", error.msg);
+        dr_log_write_lines(crew->log, DR_LOG_ERROR, crew->options.name, "%s", error.msg);
         load_later(crew);
     }
 }

@@ -1,5 +1,8 @@
 /* look.c: what a pool's tasks are doing, for people. */
+#include <string.h>
+
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "task/dispatch.h"
 
 size_t dr_task_name(const dr_pool *pool, uint32_t task, char name[DR_API_NAME_MAX])
@@ -9,10 +12,13 @@ size_t dr_task_name(const dr_pool *pool, uint32_t task, char name[DR_API_NAME_MA
     const char *from = pool->region.slab + record->offset;
     size_t len = said < DR_API_NAME_MAX ? said : DR_API_NAME_MAX;
     len = len < record->input_len ? len : record->input_len;
+    char own[DR_API_NAME_MAX]; /* a worker may change the other while it is read */
+    char shown[DR_API_NAME_MAX + 1];
     for (size_t i = 0; i < len; i++) {
-        const char byte = ((const volatile char *)from)[i];
-        name[i] = byte >= ' ' && byte <= '~' ? byte : '?';
+        own[i] = ((const volatile char *)from)[i];
     }
+    len = strlen(dr_printable_text((dora_slice){own, len}, shown, sizeof(shown)));
+    memcpy(name, shown, len);
     return len;
 }
 

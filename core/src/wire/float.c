@@ -298,20 +298,28 @@ static double convert(const float_text *text)
     return text->is_negative ? -number : number;
 }
 
+/* parse_word reads INF, -INF or NAN, as dr_float_parse does. */
+static size_t parse_word(const char *data, size_t len, size_t sign, double *number, size_t *bad)
+{
+    const bool is_nan = data[sign] == 'N';
+    const char *word = is_nan ? "NAN" : "INF";
+    for (size_t i = 0; i < 3; i++) {
+        if (sign + i >= len || data[sign + i] != word[i]) {
+            *bad = sign + i;
+            return 0;
+        }
+    }
+    if (number != NULL) {
+        *number = is_nan ? (double)NAN : sign > 0 ? -HUGE_VAL : HUGE_VAL;
+    }
+    return sign + 3;
+}
+
 size_t dr_float_parse(const char *data, size_t len, double *number, size_t *bad)
 {
-    size_t sign = len > 0 && data[0] == '-' ? 1 : 0;
-    if (len >= sign + 3 && memcmp(data + sign, "INF", 3) == 0) {
-        if (number != NULL) {
-            *number = sign > 0 ? -HUGE_VAL : HUGE_VAL;
-        }
-        return sign + 3;
-    }
-    if (len >= 3 && memcmp(data, "NAN", 3) == 0) {
-        if (number != NULL) {
-            *number = (double)NAN;
-        }
-        return 3;
+    const size_t sign = len > 0 && data[0] == '-' ? 1 : 0;
+    if (len > sign && (data[sign] == 'I' || (data[sign] == 'N' && sign == 0))) {
+        return parse_word(data, len, sign, number, bad);
     }
     float_text text;
     size_t used = scan_float(data, len, &text, bad);

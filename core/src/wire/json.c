@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "wire/value.h"
 
 /* What surrounds the value that is read, innermost first; it lives on the C stack. */
@@ -135,50 +136,14 @@ static dora_err no_memory(dora_error *error)
     return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
 }
 
-/* The bytes of the character at `i`, 0 where there is none. As RFC 3629 has it: no surrogates, no
- * longer form than needed, nothing above U+10FFFF. */
-static size_t utf8_len(dora_slice text, size_t i)
-{
-    unsigned char c = (unsigned char)text.data[i];
-    size_t more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
-    if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || more > text.len - i - 1) {
-        return 0;
-    }
-    for (size_t k = 1; k <= more; k++) {
-        unsigned char d = (unsigned char)text.data[i + k];
-        unsigned char low = 0x80;
-        unsigned char high = 0xbf;
-        if (k == 1) {
-            low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-            high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-        }
-        if (d < low || d > high) {
-            return 0;
-        }
-    }
-    return more + 1;
-}
-
-bool dr_json_is_utf8(dora_slice text)
-{
-    for (size_t i = 0; i < text.len;) {
-        size_t len = utf8_len(text, i);
-        if (len == 0) {
-            return false;
-        }
-        i += len;
-    }
-    return true;
-}
-
 json_t *dr_json_text(dora_slice text)
 {
-    if (dr_json_is_utf8(text)) {
+    if (dr_utf8_is_valid(text)) {
         return json_stringn_nocheck(text.data != NULL ? text.data : "", text.len);
     }
     dr_buf plain = {0};
     for (size_t i = 0; i < text.len;) {
-        size_t len = utf8_len(text, i);
+        size_t len = dr_utf8_len(text, i);
         if (dr_buf_append(&plain, len == 0 ? "?" : text.data + i, len == 0 ? 1 : len) != DORA_OK) {
             dr_buf_fini(&plain);
             return NULL;
@@ -227,7 +192,7 @@ static dora_err put_member(json_t **json, size_t index, const dora_value *key, j
     if (is_int) {
         name = (dora_slice){text, dr_int_text(key->integer, text)};
     }
-    if (!dr_json_is_utf8(name)) {
+    if (!dr_utf8_is_valid(name)) {
         json_decref(member);
         return refuse_place(here, "a key that is not UTF-8 has no place in JSON", error);
     }
@@ -289,7 +254,7 @@ static dora_err read_json(dora_reader *reader, const place *here, json_t **json,
     case DORA_ARRAY:
         return read_members(reader, value.count, here, json, error);
     case DORA_STRING:
-        if (!dr_json_is_utf8(value.string)) {
+        if (!dr_utf8_is_valid(value.string)) {
             return refuse_place(here, "a string that is not UTF-8 has no place in JSON", error);
         }
         *json = json_stringn_nocheck(value.string.data, value.string.len);
@@ -313,16 +278,27 @@ static dora_err read_json(dora_reader *reader, const place *here, json_t **json,
     return *json != NULL ? DORA_OK : no_memory(error);
 }
 
-dora_err dr_json_from_value(dora_slice value, json_t **json, dora_error *error)
+static dora_err from_value(dora_slice value, const place *here, json_t **json, dora_error *error)
 {
     dora_reader reader;
     *json = NULL;
     dora_reader_init(&reader, value);
-    dora_err err = read_json(&reader, NULL, json, error);
+    dora_err err = read_json(&reader, here, json, error);
     if (err == DORA_OK && !dora_reader_is_done(&reader)) {
         json_decref(*json);
         *json = NULL;
         return refuse_value(&reader, DORA_EPROTO, error);
     }
     return err;
+}
+
+dora_err dr_json_from_value(dora_slice value, json_t **json, dora_error *error)
+{
+    return from_value(value, NULL, json, error);
+}
+
+dora_err dr_json_from_data(dora_slice data, json_t **json, dora_error *error)
+{
+    const place envelope = {.name = {"data", 4}};
+    return from_value(data, &envelope, json, error);
 }

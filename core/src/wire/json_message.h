@@ -12,8 +12,9 @@ static inline bool dr_body_is_json(dora_slice body)
 }
 
 /* dr_json_load reads a text that is one JSON value of any kind. What it takes of memory is bounded
- * by the limit on members. Ownership: gives `*json`, json_decref frees it; NULL on error.
- * Errors: DORA_EPROTO, the message naming line and column; DORA_ETOOBIG; error->code is 100006. */
+ * by the limits on members and levels. Ownership: gives `*json`, json_decref frees it; NULL on
+ * error. Errors: DORA_EPROTO, or DORA_ETOOBIG for the limits: error->code is 100006, and the
+ * message names line and column of the first that is wrong; DORA_ENOMEM. */
 dora_err dr_json_load(dora_slice text, json_t **json, dora_error *error);
 
 /* dr_json_encode appends a value in the inner encoding, of at most `bytes_max` bytes.

@@ -1,6 +1,8 @@
 /* json_reply.c: a reply in the inner encoding, to JSON text. */
 #include <string.h>
 
+#include "base/utf8.h"
+#include "wire/frame.h"
 #include "wire/json_message.h"
 #include "wire/message.h"
 #include "wire/value.h"
@@ -17,9 +19,10 @@ static json_t *envelope_new(const reply_manner *manner, dora_slice guid, int64_t
                             dora_slice msg, json_t *data)
 {
     json_t *json = json_object();
-    /* Each passes a NULL on. */
-    int failed =
-        json_object_set_new(json, "guid", dr_json_text(manner->guid.len > 0 ? manner->guid : guid));
+    /* A guid that JSON cannot say stands in the frame's header only. Each passes a NULL on. */
+    guid = manner->guid.len > 0 ? manner->guid : guid;
+    guid = dr_utf8_is_valid(guid) ? guid : (dora_slice){DR_GUID_NONE, DR_GUID_LEN};
+    int failed = json_object_set_new(json, "guid", dr_json_text(guid));
     failed |= json_object_set_new(json, "code", json_integer((json_int_t)code));
     failed |= json_object_set_new(json, "msg", dr_json_text(msg));
     failed |= json_object_set_new(json, "data", data);
@@ -40,20 +43,17 @@ static dora_err envelope_of(const reply_manner *manner, const dr_reply_message *
                             json_t **json)
 {
     dora_error why;
-    dora_error text;
     json_t *data = NULL;
     int64_t code = result->code;
     dora_slice msg = result->msg;
-    dora_err err = manner->is_bare ? DORA_OK : dr_json_from_value(result->data, &data, &why);
+    dora_err err = manner->is_bare ? DORA_OK : dr_json_from_data(result->data, &data, &why);
     if (manner->is_bare) {
         code = code == 0 ? DORA_CODE_TOO_BIG : code;
         msg = slice_of(dora_code_text(code));
         data = json_array();
     } else if (err == DORA_ETYPE) {
-        /* Its path began in the data. */
-        dora_error_set(&text, err, "$.data%s", why.msg + 1);
         code = DORA_CODE_HANDLER;
-        msg = slice_of(text.msg);
+        msg = slice_of(why.msg);
         data = json_array();
     } else if (err != DORA_OK) {
         return err;

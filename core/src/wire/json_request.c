@@ -1,5 +1,4 @@
-/* json_request.c: JSON text from outside, to the inner encoding. */
-#include "base/limits.h"
+/* json_request.c: a JSON value from outside, to the inner encoding. */
 #include "wire/json_message.h"
 #include "wire/value.h"
 

@@ -19,6 +19,8 @@ typedef struct request_scan {
     size_t apis_max;
     dora_slice type;
     const char *api_fault; /* NULL: none */
+    bool has_too_many;     /* apis, for a call of many; a single one looks at its key only */
+    dr_api late[2];        /* `one` and `cmd`, where they come when there is no room for more */
     bool keys_rise;        /* all are ints, each above the one before: none can be repeated */
     int64_t last_key;
     size_t slots_used; /* 0: the table is not in use */
@@ -157,6 +159,22 @@ static dr_api *place_api(request_scan *scan, const dora_value *key, dora_slice k
     return &scan->apis[count];
 }
 
+/* late_api is where an api goes that has no place: only the key of a single call still counts. */
+static dr_api *late_api(request_scan *scan, dora_slice key_raw, dr_api *unplaced)
+{
+    const bool is_one = IS(key_raw, DR_KEY_ONE);
+    if (!scan->has_too_many) {
+        scan->has_too_many = true;
+        scan->late[0].key_raw = scan->late[1].key_raw = (dora_slice){NULL, 0};
+    }
+    if (!is_one && !IS(key_raw, DR_KEY_CMD)) {
+        return unplaced;
+    }
+    dr_api *api = &scan->late[is_one ? 0 : 1];
+    api->key_raw = key_raw;
+    return api;
+}
+
 /* A string of at most `max` bytes; anything else is checked and leaves `string` empty. */
 static dora_err scan_string(dora_reader *reader, size_t max, dora_slice *string)
 {
@@ -245,6 +263,7 @@ static dora_err scan_apis(request_scan *scan)
     scan->slots_used = 0;
     scan->keys_rise = true;
     scan->api_fault = NULL;
+    scan->has_too_many = false;
     if (dr_reader_next(reader) != 'a') {
         scan->api_fault = "api is not a map";
         return dora_reader_skip(reader, NULL);
@@ -261,11 +280,7 @@ static dora_err scan_apis(request_scan *scan)
         }
         dora_slice key_raw = {reader->data + key_at, reader->at - key_at};
         dr_api *api = place_api(scan, &value, key_raw);
-        if (api == NULL) {
-            scan->api_fault = "too many apis in one call";
-            api = &unplaced;
-        }
-        err = scan_api(reader, api);
+        err = scan_api(reader, api != NULL ? api : late_api(scan, key_raw, &unplaced));
     }
     return err == DORA_OK ? dora_reader_end(reader) : err;
 }
@@ -318,8 +333,10 @@ static dora_err scan_request(request_scan *scan)
 }
 
 /* A single call is the api under its key; what else stands there is ignored. */
-static const char *pick_single(dr_request *request, dr_api *apis)
+static const char *pick_single(request_scan *scan)
 {
+    dr_request *request = scan->request;
+    dr_api *apis = scan->apis;
     bool is_command = request->type == DR_TYPE_SC;
     for (size_t i = 0; i < request->api_count; i++) {
         if (is_command ? IS(apis[i].key_raw, DR_KEY_CMD) : IS(apis[i].key_raw, DR_KEY_ONE)) {
@@ -327,6 +344,12 @@ static const char *pick_single(dr_request *request, dr_api *apis)
             request->api_count = 1;
             return NULL;
         }
+    }
+    const dr_api *late = &scan->late[is_command ? 1 : 0];
+    if (scan->has_too_many && late->key_raw.len > 0) {
+        apis[0] = *late;
+        request->api_count = 1;
+        return NULL;
     }
     return is_command ? "api has no key `cmd`" : "api has no key `one`";
 }
@@ -341,10 +364,12 @@ static const char *judge_apis(request_scan *scan)
         return "api is missing or empty";
     }
     if (dr_call_type_is_single(request->type)) {
-        const char *fault = pick_single(request, scan->apis);
+        const char *fault = pick_single(scan);
         if (fault != NULL) {
             return fault;
         }
+    } else if (scan->has_too_many) {
+        return "too many apis in one call";
     }
     bool are_arrays = true;
     for (size_t i = 0; i < request->api_count; i++) {
@@ -363,6 +388,7 @@ static dora_err decode(dora_slice body, request_scan *scan, dora_error *error)
     dora_reader_init(&scan->reader, body);
     scan->type = (dora_slice){NULL, 0};
     scan->api_fault = NULL;
+    scan->has_too_many = false;
     *scan->request = (dr_request){.timeout_ms = -1, .attempt = -1};
     dora_err err = scan_request(scan);
     return err == DORA_OK ? DORA_OK : refuse_body(error, err, scan->reader.at);

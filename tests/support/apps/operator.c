@@ -21,6 +21,24 @@ static int64_t int_of(const dora_request *request)
     return dora_reader_value(&reader, &value) == DORA_OK ? value.integer : 0;
 }
 
+/* /fail {code, msg}: an error with these. */
+static dora_err fail(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)user;
+    dora_reader reader;
+    dora_value value;
+    dora_value parts[4]; /* keys and values */
+    dora_request_reader(request, &reader);
+    dora_err err = dora_reader_value(&reader, &value);
+    for (size_t i = 0; i < 4 && err == DORA_OK; i++) {
+        err = i % 2 == 0 ? dora_reader_key(&reader, &parts[i])
+                         : dora_reader_value(&reader, &parts[i]);
+    }
+    return err != DORA_OK ? err
+                          : dora_reply_fail(reply, parts[1].integer, parts[3].string.data,
+                                            parts[3].string.len);
+}
+
 /* /log [level, tag, line, message]: whether there was a log. A tag of null is none. */
 static dora_err log_one(const dora_request *request, dora_reply *reply, void *user)
 {
@@ -208,10 +226,10 @@ dora_err dora_app_init(dora_app *app, dora_error *error)
     static const struct {
         const char *name;
         dora_handler_fn fn;
-    } apis[] = {{"/log", log_one},         {"/flood", log_many},
-                {"/threads", log_threads}, {"/wanted", wanted},
-                {"/info", info},           {"/nested", nested},
-                {"/slow", slow},           {"/flood/stopped", log_many_stopped}};
+    } apis[] = {
+        {"/fail", fail},           {"/log", log_one},   {"/flood", log_many},
+        {"/threads", log_threads}, {"/wanted", wanted}, {"/info", info},
+        {"/nested", nested},       {"/slow", slow},     {"/flood/stopped", log_many_stopped}};
     dora_server_info all;
     char text[LINE_MAX_BYTES];
     const int len = snprintf(text, sizeof(text), "loading, info %d", dora_server_info_get(&all));
