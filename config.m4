@@ -13,8 +13,10 @@ if test "$PHP_DORA" != "no"; then
       AC_MSG_ERROR([Dora needs PHP 8.2 or newer; `$PHP_CONFIG --version` is too old])
     fi
   fi
-  PKG_CHECK_MODULES([DORA],
-    [libuv >= 1.44 jansson >= 2.13 zlib libmicrohttpd >= 0.9.75 hiredis >= 0.14])
+  dnl One list of the libraries, shared with CMake and setup.py.
+  dora_libraries=`$SED -n -e 's/^\(@<:@a-z@:>@*\) \(@<:@0-9.@:>@*\) .*/\1 >= \2/p' \
+    "$abs_srcdir/core/libraries.txt"`
+  PKG_CHECK_MODULES([DORA], [$dora_libraries])
   PHP_EVAL_INCLINE($DORA_CFLAGS)
   PHP_EVAL_LIBLINE($DORA_LIBS, DORA_SHARED_LIBADD)
   PHP_ADD_LIBRARY(pthread,, DORA_SHARED_LIBADD)

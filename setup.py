@@ -4,22 +4,14 @@ import re
 import shlex
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
+import setuptools
 from setuptools import Extension, setup
 
 ROOT = Path(__file__).resolve().parent
 BINDING = "bindings/python"
-
-# pkg-config name: what to link where pkg-config is missing.
-LIBRARIES = {
-    "libuv": "-luv",
-    "jansson": "-ljansson",
-    "zlib": "-lz",
-    "libmicrohttpd": "-lmicrohttpd",
-    "hiredis": "-lhiredis",
-}
-
 
 def core_sources() -> list[str]:
     """The core's files; every one of them must exist."""
@@ -40,29 +32,49 @@ def version() -> str:
     return found.group(1)
 
 
-def pkg_config(option: str, name: str) -> list[str]:
-    """The flags of one library, [] without pkg-config."""
-    program = shutil.which("pkg-config")
-    if program is None:
-        return []
-    done = subprocess.run([program, option, name], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(
-            f"pkg-config does not know {name}; on Debian: "
-            "apt-get install libuv1-dev libjansson-dev zlib1g-dev libmicrohttpd-dev "
-            "libhiredis-dev python3-dev"
-        )
-    return shlex.split(done.stdout)
+def libraries() -> list[tuple[str, str, str]]:
+    """(pkg-config's name, the oldest version that will do, Debian's package) of each library."""
+    lines = (ROOT / "core/libraries.txt").read_text().splitlines()
+    found = [line.split() for line in lines if line and not line.startswith("#")]
+    return [(name, oldest, package) for name, oldest, package in found]
+
+
+def pkg_config(*arguments: str) -> str | None:
+    """What pkg-config prints, None where it says no."""
+    done = subprocess.run(["pkg-config", *arguments], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def missing() -> list[str]:
+    """What the build wants and this machine has not, a line each."""
+    lines = []
+    if not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
+        lines.append("Python.h is missing (Debian's package python3-dev)")
+    if shutil.which("pkg-config") is None:
+        return [*lines, "pkg-config is missing (Debian's package pkg-config)"]
+    for name, oldest, package in libraries():
+        version = pkg_config("--modversion", name)
+        if version is None:
+            lines.append(f"{name} is missing: Dora needs {oldest} or newer, with its headers "
+                         f"(Debian's package {package})")
+        elif pkg_config("--exists", f"{name} >= {oldest}") is None:
+            lines.append(f"{name} {version} is too old: Dora needs {oldest} or newer")
+    return lines
 
 
 def flags() -> tuple[list[str], list[str]]:
     """What the compiler and the linker get for the libraries."""
-    compile_flags: list[str] = []
-    link_flags: list[str] = []
-    for name, plain in LIBRARIES.items():
-        compile_flags += pkg_config("--cflags", name)
-        link_flags += pkg_config("--libs", name) or [plain]
-    return compile_flags, link_flags
+    lines = missing()
+    if lines:
+        raise SystemExit("Dora cannot be built here:\n  " + "\n  ".join(lines))
+    names = [name for name, _, _ in libraries()]
+    return tuple(shlex.split(pkg_config(option, *names) or "") for option in ("--cflags", "--libs"))
+
+
+def licence() -> dict[str, str]:
+    """The licence, in the form that this setuptools has: a text became an expression in 77."""
+    major = int(setuptools.__version__.split(".")[0])
+    return {"license_expression" if major >= 77 else "license": "Apache-2.0"}
 
 
 def extension() -> Extension:
@@ -73,7 +85,8 @@ def extension() -> Extension:
     return Extension(
         "dora._dora",
         sources=core_sources() + binding,
-        depends=sorted(str(path.relative_to(ROOT)) for path in headers) + ["core/sources.txt"],
+        depends=sorted(str(path.relative_to(ROOT)) for path in headers)
+        + ["core/sources.txt", "core/libraries.txt"],
         include_dirs=["core/include", "core/src"],
         define_macros=[("_GNU_SOURCE", None)],
         extra_compile_args=["-std=c11", "-O2", "-fvisibility=hidden", "-pthread", *compile_flags],
@@ -86,6 +99,7 @@ def extension() -> Extension:
 
 setup(
     version=version(),
+    **licence(),
     packages=["dora"],
     package_dir={"dora": f"{BINDING}/dora"},
     package_data={"dora": ["*.pyi", "py.typed"]},
