@@ -219,7 +219,7 @@ static void expect_no_failure(bad_server_mode mode, uint32_t timeout_ms)
         scene_expect_echo(&p.s);
     }
     int conns = atomic_load(&p.other.conns);
-    for (int i = 0; bad->aside_until_ms > dr_clock_ms(); i++) {
+    while (bad->aside_until_ms > dr_clock_ms()) {
         scene_expect_echo(&p.s);
     }
     assert_in_range(atomic_load(&p.other.conns), conns, conns + 2);
