@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # Installs a build into a folder of its own and uses it as a stranger would: pkg-config, the C
-# examples, the symbols, the `dora` program.
+# examples, the symbols, the `dora` program. Then types what README says under "Install", in a home
+# of its own; tests/typed.sh does so as root on a bare machine.
 #
 #     tests/install.sh BUILD PREFIX
 set -u
-build=$1
-prefix=$2
-cd "$(dirname "$0")/.." || exit 1
+dora_root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$dora_root" || exit 1
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+build=$(cd "$1" && pwd)
+mkdir -p "$2"
+prefix=$(cd "$2" && pwd)
 passed=0
 failed=0
 
@@ -83,5 +88,45 @@ check "the installed program serves orders.so" serves
 check "the client's usage" [ "$("$prefix/client" 127.0.0.1:1 >/dev/null 2>&1; echo $?)" -ne 0 ]
 check "the asynchronous client's, too" \
     [ "$("$prefix/async" 127.0.0.1:1 >/dev/null 2>&1; echo $?)" -eq 1 ]
+
+# README's packages are those that the builds install by themselves.
+known_packages()
+{
+    local package
+    for package in $(dora_readme Install sh 1 | sed -n '/apt-get install/,/[^\\]$/p' |
+        sed 's/.*install //; s/\\//'); do
+        [[ " ${dora_packages_build[*]} " == *" $package "* ]] || { echo "$package"; return 1; }
+    done
+}
+check "README's packages" known_packages
+
+# The lines for Python. The environment sees Debian's packages, so that no other index is asked.
+typed_python()
+{
+    local lines
+    lines=$(dora_readme Install sh 1 | sed -n '/^# Python/,/^$/p')
+    [[ $lines == *"-m venv ~/"*"pip install ."* ]] || return 1
+    lines=${lines/-m venv/-m venv --system-site-packages}
+    env HOME="$prefix/home" PATH="/usr/bin:$PATH" PIP_NO_BUILD_ISOLATION=0 PIP_NO_INDEX=1 \
+        PIP_NO_DEPS=1 bash -exc "$lines
+            cd /
+            [[ \$(command -v dora) == $prefix/home/* ]]
+            dora --version
+            python3 -c 'import dora; print(dora.__version__)'"
+}
+mkdir -p "$prefix/home"
+check "README's lines for Python" typed_python
+
+# The lines for C under a prefix that nothing knows, with this build for the one that they make.
+typed_c()
+{
+    mkdir -p "$prefix/typed/out"
+    ln -s "$build" "$prefix/typed/out/core"
+    ln -s "$dora_root/examples" "$prefix/typed/examples"
+    (cd "$prefix/typed" && env -u PKG_CONFIG_PATH -u LD_LIBRARY_PATH HOME="$prefix/home" \
+        bash -exc "$(dora_readme Install sh 2)"$'\n./client 127.0.0.1:1' 2>&1 |
+        grep "client: .*127.0.0.1")
+}
+check "README's lines for C" typed_c
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

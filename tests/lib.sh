@@ -83,6 +83,16 @@ dora_packages_test=("${dora_packages_site[@]}" chromium fonts-dejavu-core git g+
     clang-format libcmocka-dev valgrind nodejs php-curl wrk python3-pytest python3-hypothesis
     python3-pyte python3-prometheus-client)
 
+# dora_readme HEADING LANGUAGE [N]: README's fenced blocks below a heading, or the Nth.
+dora_readme()
+{
+    awk -v heading="## $1" -v fence="\`\`\`$2" -v only="${3:-0}" '
+        /^## / { here = $0 == heading }
+        here && code && /^```$/ { code = 0; next }
+        here && code && (!only || count == only) { print }
+        here && $0 == fence { code = 1; count++ }' "$dora_root/README.md"
+}
+
 # dora_build_core DIR [CMAKE OPTION...] configures and builds the core there.
 dora_build_core()
 {

@@ -63,6 +63,7 @@ END
 chmod +x "$folder.old/php-config"
 printf 'Name: libuv\nDescription: old\nVersion: 1.40.0\n' >"$folder.old/libuv.pc"
 
+check "README says so" grep -q '^phpize && ./configure && make && make install$' README.md
 check "phpize" phpize
 check "an old PHP is refused" refuses "Dora needs PHP 8.2 or newer; 8.1.30 is too old" \
     --with-php-config="$folder.old/php-config"
@@ -78,6 +79,19 @@ loads()
     [ "$(php -n -d extension="$module" -r 'echo class_exists("Dora\\Client");')" = 1 ]
 }
 check "the module loads" loads
+
+# README's line for the setting, with a folder of this test's own in place of PHP's.
+is_set()
+{
+    local line
+    line=$(grep 'php-config --ini-dir' README.md) || return 1
+    mkdir -p "$folder/ini"
+    eval "php-config() { echo '$folder/ini'; }
+$line"
+    [ "$(PHP_INI_SCAN_DIR=$folder/ini php -d extension_dir="${module%/*}" \
+        -r 'echo class_exists("Dora\\Client");')" = 1 ]
+}
+check "README's setting" is_set
 
 unharmed()
 {

@@ -31,7 +31,8 @@ static void on_done(dora_err err, const dora_error *error, const dora_answer *an
         fprintf(stderr, "async: %s\n", error->msg);
         w->failed++;
     } else if (result != NULL && result->code != 0) {
-        printf("error %" PRId64 ": %.*s\n", result->code, (int)result->msg.len, result->msg.data);
+        printf("error %" PRId64 ": %.*s\n", result->code, (int)result->msg.len,
+               result->msg.len > 0 ? result->msg.data : "");
         w->failed++;
     } else {
         w->good++;

@@ -17,14 +17,26 @@ static dora_slice text(const char *string)
     return (dora_slice){string, strlen(string)};
 }
 
+/* Prints bytes; there may be none, and then no pointer to them. */
+static void print_slice(dora_slice slice)
+{
+    if (slice.len > 0) {
+        fwrite(slice.data, 1, slice.len, stdout);
+    }
+    printf("\n");
+}
+
 /* Prints a result: its data as it is encoded (dora_reader reads it), or its error. */
 static void print_result(const char *what, const dora_result *result)
 {
-    if (result->code == 0) {
-        printf("%s: %.*s\n", what, (int)result->data.len, result->data.data);
+    if (result == NULL) {
+        printf("%s: no result\n", what);
+    } else if (result->code == 0) {
+        printf("%s: ", what);
+        print_slice(result->data);
     } else {
-        printf("%s: error %" PRId64 ": %.*s\n", what, result->code, (int)result->msg.len,
-               result->msg.data);
+        printf("%s: error %" PRId64 ": ", what, result->code);
+        print_slice(result->msg);
     }
 }
 

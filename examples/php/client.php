@@ -2,7 +2,7 @@
 /**
  * Calling the products of products.php, from PHP.
  *
- *     php -d extension=dora client.php 127.0.0.1:9567
+ *     php client.php 127.0.0.1:9567
  */
 
 declare(strict_types=1);

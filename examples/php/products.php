@@ -2,7 +2,7 @@
 /**
  * A shop's catalogue, served over Dora.
  *
- * Alone:          php -d extension=dora products.php
+ * Alone:          php products.php
  * By the server:  dora serve products.php
  * Beside others:  dora serve products.php users.py
  */

@@ -1,6 +1,6 @@
 """Calling the users of users.py from asyncio: many calls at a time over a few connections.
 
-    python async_client.py 127.0.0.1:9567
+    python3 async_client.py 127.0.0.1:9567
 """
 
 import asyncio

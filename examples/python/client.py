@@ -1,6 +1,6 @@
 """Calling the users of users.py, from Python.
 
-    python client.py 127.0.0.1:9567
+    python3 client.py 127.0.0.1:9567
 """
 
 import sys

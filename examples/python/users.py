@@ -1,6 +1,6 @@
 """A small user directory, served over Dora.
 
-Alone:             python users.py
+Alone:             python3 users.py
 By the server:     dora serve users.py
 Beside others:     dora serve users.py orders.php
 """

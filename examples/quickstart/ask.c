@@ -47,7 +47,8 @@ static bool show(const dora_result *result, const char *name)
 {
     dora_value value;
     if (result->code != 0 || !find(result->data, name, &value)) {
-        printf("code %lld %.*s", (long long)result->code, (int)result->msg.len, result->msg.data);
+        printf("code %lld %.*s", (long long)result->code, (int)result->msg.len,
+               result->msg.len > 0 ? result->msg.data : "");
         return false;
     }
     if (value.type == DORA_STRING) {

@@ -2,7 +2,7 @@
 /**
  * Asks one server for answers of Python, PHP and C handlers: one by one, then all at once.
  *
- *     php -d extension=dora ask.php 127.0.0.1:9567
+ *     php ask.php 127.0.0.1:9567
  */
 
 declare(strict_types=1);

@@ -1,6 +1,6 @@
 """Asks one server for answers of Python, PHP and C handlers: one by one, then all at once.
 
-    python ask.py 127.0.0.1:9567
+    python3 ask.py 127.0.0.1:9567
 """
 
 import sys

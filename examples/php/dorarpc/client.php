@@ -2,8 +2,8 @@
 /**
  * A client as programs for Dora-RPC have it, less their lines that included its classes.
  *
- *     php -d extension=dora server.php     in another terminal
- *     php -d extension=dora client.php     asks the servers of client.conf.php
+ *     php server.php     in another terminal
+ *     php client.php     asks the servers of client.conf.php
  */
 
 use DoraRPC\Client;

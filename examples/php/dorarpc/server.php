@@ -2,7 +2,7 @@
 /**
  * A server program in the form of Dora-RPC: it runs as it was written, without its include lines.
  *
- *     php -d extension=dora server.php [port [folder]]
+ *     php server.php [port [folder]]
  *
  * The folder (/tmp by default) gets the pid files and the log:
  *     kill -USR1 $(cat /tmp/doramanager.pid)     loads the code anew
