@@ -234,7 +234,8 @@ def test_run_options_have_an_effect(tmp_path, language):
             return len(pids) > 1
 
         assert wait_until(is_another), "max_requests: no worker was replaced"
-        stat = json.loads(subprocess.run([program(), "stat", server.address, "--json"], timeout=60,
+        stat = json.loads(subprocess.run([program(), "stat", server.address, "--json",
+                                          "--timeout", "30"], timeout=60,
                                          capture_output=True, text=True).stdout)
         assert {"own", "beside"} <= set(stat["server"]["pools"]), stat
 
