@@ -220,7 +220,7 @@ def test_run_concurrency_is_for_python_alone(tmp_path):
 def test_run_options_have_an_effect(tmp_path, language):
     """Of the server, of the own pool, and of a pool beside it; flags win over settings."""
     other = os.path.join(ROOT, "tests", "support", "apps", "basic.py")
-    options = {"port": 0, "listen": {"tcp": "127.0.0.1:1"}, "frame_bytes_max": 2048, "workers": 1,
+    options = {"port": 0, "listen": {"tcp": "127.0.0.1:1"}, "frame_bytes_max": 65536, "workers": 1,
                "apis": ["/pid"],
                "pools": {"beside": {"runtime": "python", "app": other, "workers": 1,
                                     "apis": ["/echo"]}},
