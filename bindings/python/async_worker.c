@@ -175,7 +175,7 @@ static PyObject *start(dr_py_loop *self, PyObject *awaitable)
     return future;
 }
 
-static bool is_awaitable(PyObject *object)
+bool dr_py_is_awaitable(PyObject *object)
 {
     const PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
     return methods != NULL && methods->am_await != NULL;
@@ -197,7 +197,7 @@ static bool call(running_object *one)
     PyObject *result = token == NULL ? NULL
                                      : dr_py_call(self->state, dora_task_handler(one->task),
                                                   dora_task_request(one->task), &one->shown);
-    bool runs_on = result != NULL && is_awaitable(result);
+    bool runs_on = result != NULL && dr_py_is_awaitable(result);
     if (runs_on) {
         one->coroutine = start(self, result);
         Py_DECREF(result);
@@ -499,25 +499,29 @@ dr_py_loop *dr_py_loop_open(dr_py_state *state)
     return self;
 }
 
-PyObject *dr_py_loop_complete(dr_py_loop *self, PyObject *coroutine)
+PyObject *dr_py_loop_complete(dr_py_loop *self, PyObject *awaitable, PyObject *context)
 {
-    return PyObject_CallMethod(self->loop, "run_until_complete", "O", coroutine);
+    PyObject *driver = PyImport_ImportModule("dora._loop");
+    PyObject *result = driver != NULL ? PyObject_CallMethod(driver, "complete", "OOO", self->loop,
+                                                            awaitable, context)
+                                      : NULL;
+    Py_XDECREF(driver);
+    return result;
 }
 
-static int loop_prepare(dr_py_loop *self, PyObject *capsule)
+static int loop_prepare(dr_py_loop *self, PyObject *capsule, PyObject *context)
 {
-    self->context = PyContext_CopyCurrent();
+    self->context = Py_NewRef(context);
     self->wake = PyCFunction_New(&wake_def, capsule);
     self->turn = PyCFunction_New(&turn_def, capsule);
     self->sweep = PyCFunction_New(&sweep_def, capsule);
     self->give_up = PyCFunction_New(&give_up_def, capsule);
-    return self->context == NULL || self->wake == NULL || self->turn == NULL ||
-                   self->sweep == NULL || self->give_up == NULL
+    return self->wake == NULL || self->turn == NULL || self->sweep == NULL || self->give_up == NULL
                ? -1
                : 0;
 }
 
-int dr_py_loop_run(dr_py_loop *self, dora_worker *worker)
+int dr_py_loop_run(dr_py_loop *self, dora_worker *worker, PyObject *context)
 {
     PyObject *capsule = PyCapsule_New(self, NULL, NULL);
     PyObject *driver = PyImport_ImportModule("dora._loop");
@@ -525,7 +529,7 @@ int dr_py_loop_run(dr_py_loop *self, dora_worker *worker)
     PyObject *done = NULL;
     self->worker = worker;
     self->limit_ns = (uint64_t)dora_worker_time_limit_ms(worker) * 1000000u;
-    if (driver != NULL && leaver != NULL && loop_prepare(self, capsule) == 0) {
+    if (driver != NULL && leaver != NULL && loop_prepare(self, capsule, context) == 0) {
         done = PyObject_CallMethod(driver, "run", "OiOOO", self->loop, dora_worker_fd(worker),
                                    self->wake, self->turn, leaver);
     }

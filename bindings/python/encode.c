@@ -1,6 +1,7 @@
 /* encode.c: Python values to encoded bytes; what has no place on the wire is refused by its path.
- * No Python code runs while a value is walked, so it cannot change underneath. Source: PROTOCOL.md,
- * section "Values". */
+ * Python code runs only where a subclass of dict, list or tuple says what it holds. It may change
+ * what is being walked: so what is written is held, and sizes are looked at anew. Source:
+ * PROTOCOL.md, section "Values". */
 #include "binding.h"
 
 #define PATH_STEPS_MAX 16 /* of a path in a message; the outer ones give way to "..." */
@@ -109,18 +110,57 @@ static dora_err encode_key(encoder *out, PyObject *key, const place *here)
                   Py_TYPE(key)->tp_name);
 }
 
+static dora_err encode_pair(encoder *out, PyObject *key, PyObject *value, place *below)
+{
+    Py_INCREF(key);
+    Py_INCREF(value);
+    below->key = key;
+    dora_err err = encode_key(out, key, below);
+    err = err == DORA_OK ? encode_value(out, value, below) : err;
+    Py_DECREF(key);
+    Py_DECREF(value);
+    return err;
+}
+
+static dora_err changed(const encoder *out, const place *here)
+{
+    return refuse(out, here, PyExc_RuntimeError, "it changed while it was written", "");
+}
+
 static dora_err encode_dict(encoder *out, PyObject *dict, const place *here)
 {
-    dora_err err = dora_write_array(out->writer, (size_t)PyDict_GET_SIZE(dict));
+    const Py_ssize_t count = PyDict_GET_SIZE(dict);
+    dora_err err = dora_write_array(out->writer, (size_t)count);
     place below = {.parent = here, .depth = here->depth + 1};
     Py_ssize_t at = 0;
+    PyObject *key = NULL;
     PyObject *value = NULL;
-    while (err == DORA_OK && PyDict_Next(dict, &at, &below.key, &value)) {
-        err = encode_key(out, below.key, &below);
-        if (err == DORA_OK) {
-            err = encode_value(out, value, &below);
+    while (err == DORA_OK && PyDict_Next(dict, &at, &key, &value)) {
+        err = encode_pair(out, key, value, &below);
+        err = err == DORA_OK && PyDict_GET_SIZE(dict) != count ? changed(out, here) : err;
+    }
+    return err == DORA_OK ? dora_write_end(out->writer) : err;
+}
+
+/* A subclass of dict has its own order and items, as an OrderedDict. */
+static dora_err encode_mapping(encoder *out, PyObject *mapping, const place *here)
+{
+    PyObject *items = PyMapping_Items(mapping);
+    if (items == NULL) {
+        return DORA_ETYPE;
+    }
+    const Py_ssize_t count = PyList_GET_SIZE(items);
+    dora_err err = dora_write_array(out->writer, (size_t)count);
+    place below = {.parent = here, .depth = here->depth + 1};
+    for (Py_ssize_t i = 0; err == DORA_OK && i < count; i++) {
+        PyObject *pair = PyList_GET_ITEM(items, i); /* ours alone */
+        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+            err = refuse(out, here, PyExc_TypeError, "items() must give pairs", "");
+        } else {
+            err = encode_pair(out, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), &below);
         }
     }
+    Py_DECREF(items);
     return err == DORA_OK ? dora_write_end(out->writer) : err;
 }
 
@@ -131,12 +171,38 @@ static dora_err encode_items(encoder *out, PyObject *sequence, const place *here
     place below = {.parent = here, .depth = here->depth + 1};
     for (Py_ssize_t i = 0; err == DORA_OK && i < count; i++) {
         below.index = i;
+        if (PySequence_Fast_GET_SIZE(sequence) != count) {
+            return changed(out, here);
+        }
+        PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(sequence, i));
         err = dora_write_int(out->writer, i);
         if (err == DORA_OK) {
-            err = encode_value(out, PySequence_Fast_GET_ITEM(sequence, i), &below);
+            err = encode_value(out, item, &below);
         }
+        Py_DECREF(item);
     }
     return err == DORA_OK ? dora_write_end(out->writer) : err;
+}
+
+/* A subclass of list or tuple says by its iterator what it holds. */
+static dora_err encode_sequence(encoder *out, PyObject *sequence, const place *here)
+{
+    PyObject *items = PySequence_List(sequence);
+    dora_err err = items != NULL ? encode_items(out, items, here) : DORA_ETYPE;
+    Py_XDECREF(items);
+    return err;
+}
+
+static dora_err encode_container(encoder *out, PyObject *value, const place *here)
+{
+    if (PyDict_CheckExact(value)) {
+        return encode_dict(out, value, here);
+    }
+    if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
+        return encode_items(out, value, here);
+    }
+    return PyDict_Check(value) ? encode_mapping(out, value, here)
+                               : encode_sequence(out, value, here);
 }
 
 static dora_err encode_array(encoder *out, PyObject *value, const place *here)
@@ -152,8 +218,7 @@ static dora_err encode_array(encoder *out, PyObject *value, const place *here)
     if (Py_EnterRecursiveCall(" while writing a value")) {
         return DORA_ETYPE;
     }
-    dora_err err =
-        PyDict_Check(value) ? encode_dict(out, value, here) : encode_items(out, value, here);
+    dora_err err = encode_container(out, value, here);
     Py_LeaveRecursiveCall();
     return err;
 }

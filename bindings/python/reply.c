@@ -88,9 +88,9 @@ static PyObject *exception_message(PyObject *exception, bool with_class)
     }
     const char *name = Py_TYPE(exception)->tp_name;
     const char *dot = strrchr(name, '.');
-    PyObject *full = PyBytes_FromFormat(PyBytes_GET_SIZE(bytes) > 0 ? "%s: %s" : "%s",
-                                        dot != NULL ? dot + 1 : name, PyBytes_AS_STRING(bytes));
-    Py_DECREF(bytes);
+    PyObject *full = PyBytes_FromFormat(PyBytes_GET_SIZE(bytes) > 0 ? "%s: " : "%s",
+                                        dot != NULL ? dot + 1 : name);
+    PyBytes_ConcatAndDel(&full, bytes); /* whole: it may well have NUL bytes */
     PyErr_Clear();
     return full;
 }
@@ -108,6 +108,22 @@ static dora_err reply_exit(PyObject *exception, dora_reply *reply)
     Py_XDECREF(bytes);
     Py_XDECREF(said);
     return dora_reply_died(reply, msg, len > 0 ? (size_t)len : 0);
+}
+
+/* show writes an exception to stderr, by the application's sys.excepthook where it has one. A hook
+ * that raises, or exits, does not end the worker. */
+static void show(PyObject *type, PyObject *value, PyObject *traceback)
+{
+    PyObject *hook = PySys_GetObject("excepthook");
+    PyObject *done =
+        hook != NULL ? PyObject_CallFunctionObjArgs(hook, type, value,
+                                                    traceback != NULL ? traceback : Py_None, NULL)
+                     : NULL;
+    if (done == NULL) {
+        PyErr_Clear();
+        PyErr_Display(type, value, traceback);
+    }
+    Py_XDECREF(done);
 }
 
 dora_err dr_py_reply_exception(dr_py_state *state, dora_reply *reply)
@@ -134,9 +150,7 @@ dora_err dr_py_reply_exception(dr_py_state *state, dora_reply *reply)
         err = dora_reply_fail(reply, code, "out of memory", 13);
     }
     if (!is_deliberate) {
-        PyErr_Restore(type, value, traceback);
-        PyErr_PrintEx(0); /* to stderr, by sys.excepthook */
-        return err;
+        show(type, value, traceback);
     }
 out:
     Py_XDECREF(type);

@@ -27,11 +27,45 @@ PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dor
     return result;
 }
 
+/* Makes the loop where there is none yet. Returns: whether there is one, else with an exception. */
+static bool has_opened(dr_py_host *self)
+{
+    if (self->loop == NULL) {
+        self->loop = dr_py_loop_open(self->state);
+    }
+    return self->loop != NULL;
+}
+
+static PyObject *complete(dr_py_host *self, PyObject *awaitable, PyObject *context)
+{
+    return has_opened(self) ? dr_py_loop_complete(self->loop, awaitable, context) : NULL;
+}
+
+/* Calls a handler in a context of its own. What it returns to be awaited, as a wrapper of an async
+ * def does, is awaited here. */
+static PyObject *call_alone(dr_py_host *self, void *handler, const dora_request *request,
+                            PyObject **shown)
+{
+    *shown = NULL;
+    PyObject *context = PyContext_Copy(self->context);
+    if (context == NULL || PyContext_Enter(context) < 0) {
+        Py_XDECREF(context);
+        return NULL;
+    }
+    PyObject *result = dr_py_call(self->state, handler, request, shown);
+    (void)PyContext_Exit(context);
+    if (result != NULL && dr_py_is_awaitable(result)) {
+        Py_SETREF(result, complete(self, result, context));
+    }
+    Py_DECREF(context);
+    return result;
+}
+
 static dora_err invoke(void *pointer, void *handler, const dora_request *request, dora_reply *reply)
 {
     dr_py_host *self = pointer;
     PyObject *shown;
-    PyObject *result = dr_py_call(self->state, handler, request, &shown);
+    PyObject *result = call_alone(self, handler, request, &shown);
     if (shown != NULL) {
         dr_py_request_end(shown);
     }
@@ -128,20 +162,6 @@ static void fork_child(void *Py_UNUSED(pointer))
     PyOS_AfterFork_Child();
 }
 
-/* Makes the loop where there is none yet. Returns: whether there is one, else with an exception. */
-static bool has_opened(dr_py_host *self)
-{
-    if (self->loop == NULL) {
-        self->loop = dr_py_loop_open(self->state);
-    }
-    return self->loop != NULL;
-}
-
-static PyObject *complete(dr_py_host *self, PyObject *coroutine)
-{
-    return has_opened(self) ? dr_py_loop_complete(self->loop, coroutine) : NULL;
-}
-
 /* Runs one list of hooks; those that are async def to their end. Returns: 0, or -1 with an
  * exception at the first that raises. */
 static int run_hooks(dr_py_host *self, PyObject *hooks)
@@ -150,11 +170,15 @@ static int run_hooks(dr_py_host *self, PyObject *hooks)
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(hooks); i++) {
         PyObject *hook = PyList_GET_ITEM(hooks, i);
         PyObject *callable = PyTuple_GET_ITEM(hook, 0);
+        if (PyContext_Enter(self->context) < 0) {
+            return -1;
+        }
         PyObject *done = PyTuple_GET_ITEM(hook, 1) == Py_True
                              ? PyObject_CallFunction(callable, "I", (unsigned)worker)
                              : PyObject_CallNoArgs(callable);
-        if (done != NULL && PyCoro_CheckExact(done)) {
-            Py_SETREF(done, complete(self, done));
+        (void)PyContext_Exit(self->context);
+        if (done != NULL && dr_py_is_awaitable(done)) {
+            Py_SETREF(done, complete(self, done, self->context));
         }
         if (done == NULL) {
             return -1;
@@ -168,7 +192,8 @@ static dora_err worker_start(void *pointer, uint32_t worker, dora_error *error)
 {
     dr_py_host *self = pointer;
     self->worker = worker;
-    if ((self->app->has_async && !has_opened(self)) ||
+    self->context = PyContext_CopyCurrent();
+    if (self->context == NULL || (self->app->has_async && !has_opened(self)) ||
         run_hooks(self, self->app->start_hooks) < 0) {
         return dr_py_error_take(error, DORA_EHANDLER);
     }
@@ -193,7 +218,7 @@ static bool wants_loop(void *pointer)
 static void run_loop(void *pointer, dora_worker *worker)
 {
     dr_py_host *self = pointer;
-    if (!has_opened(self) || dr_py_loop_run(self->loop, worker) < 0) {
+    if (!has_opened(self) || dr_py_loop_run(self->loop, worker, self->context) < 0) {
         PyErr_WriteUnraisable(NULL);
     }
 }
@@ -225,6 +250,7 @@ int dr_py_zygote(PyObject *module, PyObject *app)
                                   .wants_loop = wants_loop,
                                   .run_loop = run_loop};
     int status = dora_zygote_run(&runtime);
+    Py_XDECREF(self.context);
     Py_XDECREF(self.app);
     return status;
 }

@@ -12,7 +12,8 @@ typedef struct dr_py_host {
     dr_py_state *state;
     dr_py_app *app; /* owned; NULL until loaded */
     PyThreadState *saved;
-    dr_py_loop *loop; /* owned; NULL where all handlers block */
+    dr_py_loop *loop;  /* owned; NULL where all handlers block */
+    PyObject *context; /* owned; that of the start hooks, of which each call has a copy */
     uint32_t worker;
     bool has_forked; /* what is loaded may be shared by the workers */
 } dr_py_host;
@@ -40,11 +41,15 @@ dora_err dr_py_error_take(dora_error *error, dora_err err);
 dr_py_loop *dr_py_loop_open(dr_py_state *state);
 void dr_py_loop_close(dr_py_loop *self);
 
-/* dr_py_loop_complete runs a coroutine to its end. Ownership: borrows it. Returns: its result, or
- * NULL with its exception. */
-PyObject *dr_py_loop_complete(dr_py_loop *self, PyObject *coroutine);
+/* dr_py_loop_complete runs what can be awaited to its end, in `context`, which is not entered now.
+ * Ownership: borrows both. Returns: its result, or NULL with its exception. */
+PyObject *dr_py_loop_complete(dr_py_loop *self, PyObject *awaitable, PyObject *context);
 
-/* dr_py_loop_run serves until the worker should leave. Returns: 0, or -1 with an exception. */
-int dr_py_loop_run(dr_py_loop *self, dora_worker *worker);
+/* dr_py_is_awaitable says whether `await` takes an object. */
+bool dr_py_is_awaitable(PyObject *object);
+
+/* dr_py_loop_run serves until the worker should leave; each call has a copy of `context`. Returns:
+ * 0, or -1 with an exception. */
+int dr_py_loop_run(dr_py_loop *self, dora_worker *worker, PyObject *context);
 
 #endif

@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Callable
+import contextvars
+import logging
+from typing import Any, Awaitable, Callable
+
+TASKS_S = 1.0  # what handlers have started and not awaited may take so long when the worker leaves
+
+
+def complete(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any],
+             context: contextvars.Context) -> Any:
+    """Await something to its end, in `context` itself: what it sets there stays."""
+    async def wait() -> Any:
+        return await awaitable
+
+    return loop.run_until_complete(loop.create_task(wait(), context=context))
+
+
+def _finish(loop: asyncio.AbstractEventLoop) -> None:
+    """Let tasks end that handlers have started; those that do not are cancelled, and named."""
+    tasks = asyncio.all_tasks(loop)
+    if not tasks:
+        return
+    _, late = loop.run_until_complete(asyncio.wait(tasks, timeout=TASKS_S))
+    for task in late:
+        logging.getLogger("dora").warning("a task is cancelled, the worker leaves: %r", task)
 
 
 def run(loop: asyncio.AbstractEventLoop, fd: int, wake: Callable[[], None],
@@ -20,3 +43,4 @@ def run(loop: asyncio.AbstractEventLoop, fd: int, wake: Callable[[], None],
                 leave()
     finally:
         loop.remove_reader(fd)
+        _finish(loop)

@@ -6,6 +6,15 @@ import inspect
 from typing import Any, Callable
 
 
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Of a wrapper, its own: it may add or take arguments; where it passes all on, the inner one."""
+    outer = inspect.signature(function, follow_wrapped=False)
+    kinds = {parameter.kind for parameter in outer.parameters.values()}
+    if kinds <= {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+        return inspect.signature(function)
+    return outer
+
+
 def _positional(function: Callable[..., Any], what: str, allowed: str) -> list[inspect.Parameter]:
     """The positional parameters of `function`; TypeError for what cannot be called at all."""
     if not callable(function):
@@ -15,7 +24,7 @@ def _positional(function: Callable[..., Any], what: str, allowed: str) -> list[i
         if inspect.isasyncgenfunction(one):
             raise TypeError(f"{what} is an async generator: it must return its result, not yield")
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        parameters = list(_signature(function).parameters.values())
     except ValueError:  # a builtin without a signature
         return [inspect.Parameter("param", inspect.Parameter.POSITIONAL_ONLY)]
     for parameter in parameters:

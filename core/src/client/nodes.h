@@ -14,7 +14,7 @@
 #define DR_NODE_SILENCES_MAX 3u        /* calls in a row without any reply: as a failure */
 #define DR_LATENCY_FORGOTTEN_MS 10000u /* a latency that was not measured again for so long is */
 #define DR_LATENCY_SAMPLES 8u          /* replies of which the quickest counts */
-#define DR_LATENCY_NOISE_NS 200000u    /* less between two nodes is the scheduler's, not theirs */
+#define DR_LATENCY_NOISE_NS 500000u    /* less between two nodes is the scheduler's, not theirs */
 #define DR_WEIGHT_ONE 16u              /* of a node that is as quick as the quickest */
 #define DR_WEIGHT_MAX (64u * DR_WEIGHT_ONE) /* the slowest still gets a call, to be measured */
 #define DR_NODE_YOUNG_CALLS 32u /* the first calls to a node come by turns, however idle it is */

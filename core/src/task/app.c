@@ -116,11 +116,24 @@ dora_writer *dora_reply_writer(dora_reply *reply)
     return &reply->writer;
 }
 
+/* cut gives how many bytes of a text fit: whole characters of UTF-8. */
+static size_t cut(const char *text, size_t len, size_t room)
+{
+    if (len <= room) {
+        return len;
+    }
+    size_t at = room;
+    while (at > 0 && room - at < 3 && ((unsigned char)text[at] & 0xc0) == 0x80) {
+        at--;
+    }
+    return ((unsigned char)text[at] & 0xc0) == 0x80 ? room : at;
+}
+
 void dr_reply_set_error(dora_reply *reply, int64_t code, const char *msg, size_t msg_len)
 {
     reply->has_failed = true;
     reply->code = code;
-    reply->msg_len = msg_len < sizeof(reply->msg) ? msg_len : sizeof(reply->msg);
+    reply->msg_len = cut(msg, msg_len, sizeof(reply->msg));
     memcpy(reply->msg, msg, reply->msg_len);
 }
 
@@ -142,7 +155,7 @@ dora_err dora_reply_fail(dora_reply *reply, int64_t code, const char *msg, size_
     char suffix[48];
     const int suffix_len = snprintf(suffix, sizeof(suffix), " (code %lld)", (long long)code);
     const size_t room = sizeof(reply->msg) - (size_t)suffix_len;
-    dr_reply_set_error(reply, DORA_CODE_HANDLER, msg, msg_len < room ? msg_len : room);
+    dr_reply_set_error(reply, DORA_CODE_HANDLER, msg, cut(msg, msg_len, room));
     memcpy(reply->msg + reply->msg_len, suffix, (size_t)suffix_len);
     reply->msg_len += (size_t)suffix_len;
     return DORA_EHANDLER;
