@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    """Of a wrapper, its own: it may add or take arguments; where it passes all on, the inner one."""
+    """Of a wrapper, its own: it may add arguments; where it passes all on, the inner one."""
     outer = inspect.signature(function, follow_wrapped=False)
     kinds = {parameter.kind for parameter in outer.parameters.values()}
     if kinds <= {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
