@@ -57,6 +57,33 @@ void dr_control_close(dr_control_message *message)
     }
 }
 
+void dr_control_know_senders(int fd)
+{
+    const int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+}
+
+/* take_ancillary takes what came beside a message: who sent it, its descriptors. */
+static void take_ancillary(dr_control_message *message, const struct cmsghdr *item)
+{
+    const size_t len = item->cmsg_len - CMSG_LEN(0);
+    if (item->cmsg_type == SCM_CREDENTIALS && len >= sizeof(struct ucred)) {
+        struct ucred who;
+        memcpy(&who, CMSG_DATA(item), sizeof(who));
+        message->sender = who.pid;
+    }
+    for (size_t at = 0; item->cmsg_type == SCM_RIGHTS && at + sizeof(int) <= len;
+         at += sizeof(int)) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(item) + at, sizeof(fd));
+        if (message->fd_count < DR_CONTROL_FDS_MAX) {
+            message->fds[message->fd_count++] = fd;
+        } else {
+            close(fd);
+        }
+    }
+}
+
 /* is_ended tells the end of a socket from an empty packet. */
 static bool is_ended(int fd)
 {
@@ -68,13 +95,15 @@ dora_err dr_control_receive(int fd, dr_control_message *message)
 {
     struct iovec parts[2] = {{.iov_base = &message->head, .iov_len = sizeof(message->head)},
                              {.iov_base = message->text, .iov_len = sizeof(message->text)}};
-    alignas(struct cmsghdr) char ancillary[CMSG_SPACE(sizeof(int) * DR_CONTROL_FDS_MAX)];
+    alignas(struct cmsghdr) char
+        ancillary[CMSG_SPACE(sizeof(int) * DR_CONTROL_FDS_MAX) + CMSG_SPACE(sizeof(struct ucred))];
     struct msghdr packet = {.msg_iov = parts,
                             .msg_iovlen = 2,
                             .msg_control = ancillary,
                             .msg_controllen = sizeof(ancillary)};
     message->fd_count = 0;
     message->text_len = 0;
+    message->sender = 0;
     ssize_t got;
     do {
         got = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC);
@@ -84,9 +113,8 @@ dora_err dr_control_receive(int fd, dr_control_message *message)
     }
     for (struct cmsghdr *item = CMSG_FIRSTHDR(&packet); item != NULL;
          item = CMSG_NXTHDR(&packet, item)) {
-        if (item->cmsg_level == SOL_SOCKET && item->cmsg_type == SCM_RIGHTS) {
-            message->fd_count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            memcpy(message->fds, CMSG_DATA(item), message->fd_count * sizeof(int));
+        if (item->cmsg_level == SOL_SOCKET) {
+            take_ancillary(message, item);
         }
     }
     if (got == 0 && is_ended(fd)) {

@@ -2,6 +2,8 @@
 #ifndef DR_IPC_CONTROL_H
 #define DR_IPC_CONTROL_H
 
+#include <sys/types.h>
+
 #include "base/limits.h"
 #include "ipc/region.h"
 
@@ -53,10 +55,14 @@ typedef struct dr_control_head {
 typedef struct dr_control_message {
     dr_control_head head;
     size_t text_len;
+    pid_t sender; /* as the kernel knows it; 0 where it was not asked to say so */
     size_t fd_count;
     int fds[DR_CONTROL_FDS_MAX];
     char text[DR_CONTROL_BYTES_MAX];
 } dr_control_message;
+
+/* dr_control_know_senders makes the kernel say who sent what is received at `fd` from now on. */
+void dr_control_know_senders(int fd);
 
 /* dr_control_send sends one message, with text (cut at the limit) and descriptors. A peer that is
  * gone is DORA_ECLOSED, one that is full (of a non-blocking socket) DORA_EAGAIN.

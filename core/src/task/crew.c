@@ -502,17 +502,19 @@ static void on_not_started(dr_crew *crew, const dr_control_message *message)
     }
 }
 
-/* is_out_of_place: words of a zygote that has loaded, or about a slot that is not this crew's. A
- * worker could say anything before it is ready. */
-static bool is_out_of_place(const dr_crew *crew, const dr_control_head *head)
+/* is_out_of_place: words of a zygote that has loaded, a zygote's words from somebody else, or about
+ * a slot that is not this crew's. A worker could say anything before it is ready. */
+static bool is_out_of_place(const dr_crew *crew, const dr_control_message *message)
 {
     dr_pool *pool = crew->pool;
+    const dr_control_head *head = &message->head;
     if (head->kind < DR_CONTROL_FORKED) {
         return crew->state != DR_CREW_LOADING ||
                (head->kind == DR_CONTROL_HELLO && crew->has_greeted);
     }
+    const bool is_zygotes = head->kind == DR_CONTROL_FORKED || head->kind == DR_CONTROL_EXITED;
     if (head->slot >= pool->region.shape.workers ||
-        (head->kind == DR_CONTROL_EXITED && head->pid <= 0)) {
+        (is_zygotes && (head->pid <= 0 || message->sender != crew->speaker))) {
         return true;
     }
     pthread_mutex_lock(&pool->lock);
@@ -523,7 +525,7 @@ static bool is_out_of_place(const dr_crew *crew, const dr_control_head *head)
 
 void dr_crew_message(dr_crew *crew, dr_control_message *message)
 {
-    if (is_out_of_place(crew, &message->head)) {
+    if (is_out_of_place(crew, message)) {
         return;
     }
     switch ((dr_control_kind)message->head.kind) {

@@ -79,6 +79,8 @@ typedef struct dr_crew {
     bool
         is_renewing; /* its zygote was killed, since it knows memory that is no longer the pool's */
     bool has_greeted;
+    pid_t
+        speaker; /* who greeted: the zygote, though a program that starts it may stay its parent */
     bool was_ready; /* a worker has once been ready */
     bool has_loop;  /* its workers run event loops */
     uint32_t start_failures;

@@ -48,6 +48,7 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
         return dora_error_set(error, DORA_EIO, "cannot make a socket pair: %s", strerror(errno));
     }
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    dr_control_know_senders(pair[0]);
     const char *const *argv = argv_of(crew);
     const dora_err err =
         dr_spawn_zygote(argv, pair[1], crew->output_write_fd, &crew->zygote_pid, &why);
@@ -75,6 +76,7 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
     const char *end = memchr(message->text, '\n', message->text_len);
     const size_t version_len = end == NULL ? 0 : (size_t)(end - message->text);
     crew->has_greeted = true;
+    crew->speaker = message->sender;
     if (version_len != strlen(DORA_VERSION) ||
         memcmp(message->text, DORA_VERSION, version_len) != 0 ||
         message->head.number != (int32_t)DR_REGION_LAYOUT) {
