@@ -231,16 +231,19 @@ def test_a_draining_server_checks_in_the_documented_order():
             server.signal(signal.SIGTERM)
             assert wait_until(lambda: b's:8:"draining";b:1;' in peer.ask(GUID, stat()))
             echo = {b"one": (b"/echo", b"N;")}
+            mine = {"timeout": b"i:60000;"}  # who sends a key of Dora's knows what 100207 means
             rows = [
-                (b"i:1;", 100006), (request(b"f" * 32, b"W_S", echo), 100100),
-                (request(GUID, b"X", echo), 100002), (request(GUID, b"W_S", {}), 100003),
-                (request(GUID, b"W_S", {b"two": (b"/echo", b"N;")}), 100003),
-                (request(GUID, b"W_S", echo), 100207), (request(GUID, b"AN_S", echo), 100207),
-                (request(GUID, b"W_S", {b"one": (b"/none", b"N;")}), 100207),
-                (request(GUID, b"AM_S", {b"one": (b"/none", b"N;")}), 100207),
+                (b"i:1;", 100006), (request(b"f" * 32, b"W_S", echo, **mine), 100100),
+                (request(GUID, b"X", echo, **mine), 100002),
+                (request(GUID, b"W_S", {}, **mine), 100003),
+                (request(GUID, b"W_S", {b"two": (b"/echo", b"N;")}, **mine), 100003),
+                (request(GUID, b"W_S", echo, **mine), 100207),
+                (request(GUID, b"AN_S", echo, **mine), 100207),
+                (request(GUID, b"W_S", {b"one": (b"/none", b"N;")}, **mine), 100207),
+                (request(GUID, b"AM_S", {b"one": (b"/none", b"N;")}, **mine), 100207),
                 (request(GUID, b"W_S", echo, timeout=b"i:0;"), 100207),
-                (request(GUID, b"SC", {b"cmd": (b"reloadTask", b"N;")}), 100207),
-                (request(GUID, b"SC", {b"cmd": (b"dance", b"N;")}), 100207),
+                (request(GUID, b"SC", {b"cmd": (b"reloadTask", b"N;")}, **mine), 100207),
+                (request(GUID, b"SC", {b"cmd": (b"dance", b"N;")}, **mine), 100207),
                 (b"{", 100006), (b'{"guid": "%s"}' % GUID, 100002), (stat(), 0)]
             for body, expected in rows:
                 assert code(peer.ask(GUID, body)) == expected, body

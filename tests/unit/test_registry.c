@@ -325,8 +325,8 @@ static void test_file(void **state)
     assert_string_equal(hosts(self), "ba");
     assert_int_equal(self->warnings, 2);
     snprintf(expected, sizeof expected,
-             "file %s: line 1, column 9: string or '}' expected near ']'; the last ones stay: 2 "
-             "nodes in 1 group",
+             "file %s: line 1, column 9: this is no JSON; a node file is what `dora monitor --out "
+             "nodes.json` writes; the last ones stay: 2 nodes in 1 group",
              nodes);
     assert_string_equal(self->warning, expected);
     assert_int_equal(unlink(nodes), 0);

@@ -11,6 +11,7 @@
 typedef struct scan {
     size_t at; /* what cannot be taken; text.len: nothing */
     char why[64];
+    dora_err err; /* what the text is then refused with */
 } scan;
 
 static bool is_at(dora_slice text, size_t at, const char *expected)
@@ -34,7 +35,7 @@ static void scan_text(dora_slice text, uint32_t levels_max, scan *found)
     size_t members = 0;
     uint32_t levels = 0;
     const size_t sound = dr_utf8_sound(text, 0);
-    *found = (scan){.at = sound};
+    *found = (scan){.at = sound, .err = DORA_EPROTO};
     if (sound < text.len) {
         (void)snprintf(found->why, sizeof(found->why), "byte 0x%02x is not UTF-8",
                        (unsigned char)text.data[sound]);
@@ -51,6 +52,7 @@ static void scan_text(dora_slice text, uint32_t levels_max, scan *found)
         levels -= (c == ']' || c == '}') && levels > 0 ? 1 : 0;
         if (members > DR_VALUE_MEMBERS_MAX || levels > levels_max) {
             found->at = i;
+            found->err = DORA_ETOOBIG;
             (void)snprintf(found->why, sizeof(found->why), "too many %s, at most %u are taken",
                            levels > levels_max ? "levels" : "members",
                            levels > levels_max ? levels_max : (unsigned)DR_VALUE_MEMBERS_MAX);
@@ -100,7 +102,7 @@ static dora_err refuse_scanned(dora_slice text, size_t flags, const scan *found,
     if (err != DORA_ENOMEM) {
         point(text, found, where);
     }
-    return err == DORA_ENOMEM ? err : DORA_ETOOBIG;
+    return err == DORA_ENOMEM ? err : found->err;
 }
 
 /* jansson's values can have keys with a NUL, but its reader takes none. There a noncharacter of
