@@ -55,6 +55,7 @@ if test "$PHP_DORA" != "no"; then
     rpc_server_discovery.c
     rpc_server_object.c
     rpc_server_older.c
+    rpc_server_pids.c
     rpc_server_settings.c
     runtime.c
     warnings.c

@@ -6,6 +6,7 @@
 #include "convert.h"
 #include "exception.h"
 
+#define NAME_BYTES_MAX 255u                 /* PROTOCOL.md, "Limits" */
 #define PARAM_BYTES_MAX (64u * 1024 * 1024) /* no frame may be larger */
 #define PARAM_BYTES_KEPT (1024u * 1024)     /* a writer that grew above is not kept */
 
@@ -52,8 +53,14 @@ void php_dora_param_done(dora_slice encoded)
     }
 }
 
-/* Finds name and parameter of one call; the latter may be missing. Returns: false for another
- * form. */
+bool php_dora_is_name(const zval *name)
+{
+    return name != NULL && Z_TYPE_P(name) == IS_STRING && Z_STRLEN_P(name) > 0 &&
+           Z_STRLEN_P(name) <= NAME_BYTES_MAX;
+}
+
+/* Finds name and parameter of one call; the latter may be missing, and in a map both.
+ * Returns: false for another form. */
 static bool entry_read(zval *entry, php_dora_form form, zval **name, zval **param)
 {
     ZVAL_DEREF(entry);
@@ -63,7 +70,9 @@ static bool entry_read(zval *entry, php_dora_form form, zval **name, zval **para
     if (form == PHP_DORA_MAPS) {
         *name = zend_hash_find_deref(Z_ARRVAL_P(entry), ZSTR_KNOWN(ZEND_STR_NAME));
         *param = zend_hash_str_find_deref(Z_ARRVAL_P(entry), ZEND_STRL("param"));
-    } else if (zend_hash_num_elements(Z_ARRVAL_P(entry)) <= 2) {
+        return true;
+    }
+    if (zend_hash_num_elements(Z_ARRVAL_P(entry)) <= 2) {
         *name = zend_hash_index_find_deref(Z_ARRVAL_P(entry), 0);
         *param = zend_hash_index_find_deref(Z_ARRVAL_P(entry), 1);
     }
@@ -87,16 +96,19 @@ static dora_err calls_add(php_dora_calls *calls, zend_string *key, zval *entry, 
         return DORA_EINVAL;
     }
     ZVAL_DEREF(entry);
-    bool is_whole = form == PHP_DORA_MAPS && zend_hash_num_elements(Z_ARRVAL_P(entry)) > 2;
+    const bool is_whole =
+        form == PHP_DORA_MAPS && !(php_dora_is_name(name) && param != NULL &&
+                                   zend_hash_num_elements(Z_ARRVAL_P(entry)) == 2);
     dora_err err = php_dora_param(is_whole ? entry : param, ZSTR_VAL(key), &encoded, problem);
     if (err != DORA_OK) {
         return err;
     }
     smart_str_appendl(params, encoded.data, encoded.len);
-    calls->items[at] = (dora_call){.key = {ZSTR_VAL(key), ZSTR_LEN(key)},
-                                   .name = {Z_STRVAL_P(name), Z_STRLEN_P(name)},
-                                   .param = {NULL, encoded.len},
-                                   .is_whole = is_whole};
+    calls->items[at] = (dora_call){
+        .key = {ZSTR_VAL(key), ZSTR_LEN(key)}, .param = {NULL, encoded.len}, .is_whole = is_whole};
+    if (!is_whole) {
+        calls->items[at].name = (dora_slice){Z_STRVAL_P(name), Z_STRLEN_P(name)};
+    }
     php_dora_param_done(encoded);
     return DORA_OK;
 }

@@ -25,6 +25,9 @@ typedef struct php_dora_calls {
 dora_err php_dora_param(zval *param, const char *root, dora_slice *encoded, zend_string **problem);
 void php_dora_param_done(dora_slice encoded);
 
+/* php_dora_is_name says whether a value is a name of Dora's: a text of 1 to 255 bytes. */
+bool php_dora_is_name(const zval *name);
+
 /* php_dora_calls_init reads an array of calls. Errors: as php_dora_param, and DORA_EINVAL for an
  * entry of another form. Ownership: borrows names from the array; php_dora_calls_free frees the
  * rest, also after an error. */

@@ -153,6 +153,15 @@ namespace DoraRPC {
      */
     abstract class Server extends BackEndServer
     {
+        /**
+         * The names of pid files, as release 0.4.15 has them.
+         * @var string
+         */
+        const MASTER_PID = './dorarpc.pid';
+
+        /** @var string */
+        const MANAGER_PID = './dorarpcmanager.pid';
+
         /** @var array Settings with the names of httpConfig; they count like those. */
         protected $externalConfig = [];
 

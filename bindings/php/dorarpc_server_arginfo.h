@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: a9678c1bf980f33e44397f8a3f88aa6f6e8701dd */
+ * Stub hash: 73de8859d6bb896471beae0539051aea037a38ac */
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_DoraRPC_BackEndServer___construct, 0, 0, 0)
 	ZEND_ARG_INFO_WITH_DEFAULT_VALUE(0, ip, "\"0.0.0.0\"")
@@ -207,6 +207,20 @@ static zend_class_entry *register_class_DoraRPC_Server(zend_class_entry *class_e
 	INIT_NS_CLASS_ENTRY(ce, "DoraRPC", "Server", class_DoraRPC_Server_methods);
 	class_entry = zend_register_internal_class_ex(&ce, class_entry_DoraRPC_BackEndServer);
 	class_entry->ce_flags |= ZEND_ACC_ABSTRACT|ZEND_ACC_NOT_SERIALIZABLE;
+
+	zval const_MASTER_PID_value;
+	zend_string *const_MASTER_PID_value_str = zend_string_init("./dorarpc.pid", strlen("./dorarpc.pid"), 1);
+	ZVAL_STR(&const_MASTER_PID_value, const_MASTER_PID_value_str);
+	zend_string *const_MASTER_PID_name = zend_string_init_interned("MASTER_PID", sizeof("MASTER_PID") - 1, 1);
+	zend_declare_class_constant_ex(class_entry, const_MASTER_PID_name, &const_MASTER_PID_value, ZEND_ACC_PUBLIC, NULL);
+	zend_string_release(const_MASTER_PID_name);
+
+	zval const_MANAGER_PID_value;
+	zend_string *const_MANAGER_PID_value_str = zend_string_init("./dorarpcmanager.pid", strlen("./dorarpcmanager.pid"), 1);
+	ZVAL_STR(&const_MANAGER_PID_value, const_MANAGER_PID_value_str);
+	zend_string *const_MANAGER_PID_name = zend_string_init_interned("MANAGER_PID", sizeof("MANAGER_PID") - 1, 1);
+	zend_declare_class_constant_ex(class_entry, const_MANAGER_PID_name, &const_MANAGER_PID_value, ZEND_ACC_PUBLIC, NULL);
+	zend_string_release(const_MANAGER_PID_name);
 
 	zval property_externalConfig_default_value;
 	ZVAL_EMPTY_ARRAY(&property_externalConfig_default_value);

@@ -214,6 +214,27 @@ static dora_err set_problem(dora_error *error, dora_err err, zend_string *proble
     return error->err;
 }
 
+/* Makes one call. What is no name of Dora's goes as it is: the application looks at it. */
+static dora_err call_of(zval *name, zval *param, dora_call *call, zend_string **problem)
+{
+    zval api;
+
+    ZVAL_DEREF(name);
+    if (php_dora_is_name(name)) {
+        call->name = (dora_slice){Z_STRVAL_P(name), Z_STRLEN_P(name)};
+        return php_dora_param(param, "param", &call->param, problem);
+    }
+    array_init_size(&api, 2);
+    Z_TRY_ADDREF_P(name);
+    Z_TRY_ADDREF_P(param);
+    add_assoc_zval(&api, "name", name);
+    add_assoc_zval(&api, "param", param);
+    call->is_whole = true;
+    dora_err err = php_dora_param(&api, "api", &call->param, problem);
+    zval_ptr_dtor(&api);
+    return err;
+}
+
 PHP_METHOD(DoraRPC_Client, singleAPI)
 {
     zval *name;
@@ -237,11 +258,7 @@ PHP_METHOD(DoraRPC_Client, singleAPI)
     if (!plan_make(&made, self, &what, return_value)) {
         return;
     }
-    ZVAL_DEREF(name);
-    if (Z_TYPE_P(name) == IS_STRING) {
-        call.name = (dora_slice){Z_STRVAL_P(name), Z_STRLEN_P(name)};
-    }
-    dora_err err = php_dora_param(param, "param", &call.param, &problem);
+    dora_err err = call_of(name, param, &call, &problem);
     if (err != DORA_OK) {
         err = set_problem(&error, err, problem);
     } else {

@@ -126,7 +126,8 @@ PHP_METHOD(DoraRPC_Client, __construct)
 
 static void mode_group(php_dora_rpc_client *self, zval *group)
 {
-    if (group == NULL || (Z_TYPE_P(group) != IS_STRING && Z_TYPE_P(group) != IS_LONG)) {
+    if (group == NULL || (Z_TYPE_P(group) != IS_STRING && Z_TYPE_P(group) != IS_LONG) ||
+        (Z_TYPE_P(group) == IS_STRING && Z_STRLEN_P(group) == 0)) {
         throw_misuse("changeMode: type 1 needs the name of a 'group'");
         return;
     }

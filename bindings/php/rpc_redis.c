@@ -66,6 +66,17 @@ static void url_add(zval *list, zend_string *url)
     add_next_index_str(list, url);
 }
 
+/* Whether a place in the list is one that is not used: the original looks at both like this. */
+static bool is_unused(const zval *ip, const zval *port)
+{
+    if (ip != NULL && Z_TYPE_P(ip) == IS_STRING && Z_STRLEN_P(ip) == 0) {
+        return true;
+    }
+    return port != NULL && ((Z_TYPE_P(port) == IS_LONG && Z_LVAL_P(port) <= 0) ||
+                            (Z_TYPE_P(port) == IS_STRING &&
+                             (Z_STRLEN_P(port) == 0 || strcmp(Z_STRVAL_P(port), "0") == 0)));
+}
+
 /* Adds one ['ip' => , 'port' => , 'password' => , 'database' => ] as a url. */
 static bool redis_add(zval *list, HashTable *node, const char *door)
 {
@@ -75,8 +86,8 @@ static bool redis_add(zval *list, HashTable *node, const char *door)
     zval *database = member_of(node, "database");
     smart_str url = {0};
 
-    if (ip != NULL && Z_TYPE_P(ip) == IS_STRING && Z_STRLEN_P(ip) == 0) {
-        return true; /* a place in the list that is not used */
+    if (is_unused(ip, port)) {
+        return true;
     }
     if (ip == NULL || Z_TYPE_P(ip) != IS_STRING || !is_plain(port) || !is_plain(password) ||
         !is_plain(database)) {

@@ -165,6 +165,12 @@ PHP_METHOD(DoraRPC_BackEndServer, __construct)
         zend_throw_error(NULL, "a server is made once");
         RETURN_THROWS();
     }
+    if (http_port != NULL && Z_TYPE_P(http_port) == IS_ARRAY && report == NULL &&
+        php_dora_rpc_is_older(self)) {
+        report = groups; /* releases 0.4.6 and 0.4.7 have no $httpport */
+        groups = http_port;
+        http_port = NULL;
+    }
     self->port = 9567;
     self->http_port = 9566;
     if ((port != NULL && !port_read(port, 2, &self->port)) ||
@@ -191,7 +197,8 @@ PHP_METHOD(DoraRPC_BackEndServer, __construct)
     php_dora_running_set_setting(&self->running, sections[PHP_DORA_RPC_HTTP].all);
     php_dora_rpc_older_discovery(self, groups, report);
     method_call(&self->std, "initserver", 1, &self->running);
-    if (EG(exception) == NULL && php_dora_rpc_older_starts(self)) {
+    if (EG(exception) == NULL && php_dora_rpc_is_older(self) && !php_dora_rpc_caller_starts()) {
+        self->is_started_by_constructor = true;
         php_dora_rpc_server_start(self);
     }
 }

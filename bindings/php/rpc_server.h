@@ -12,6 +12,7 @@ typedef struct php_dora_rpc_server {
     uint16_t port;
     uint16_t http_port;                /* 0: none */
     bool is_guest;                     /* `dora serve` loaded its file */
+    bool is_started_by_constructor;    /* as servers of older releases are */
     zval given[PHP_DORA_RPC_SECTIONS]; /* settings that the program gave */
     zval unknown;                      /* names of unknown sections of configure() */
     zval discovery; /* [groups, report] of discovery(); undefined: it was not called */

@@ -12,6 +12,7 @@
 #include "exception.h"
 #include "policy.h"
 #include "rpc_server_discovery.h"
+#include "rpc_server_pids.h"
 
 /* The pool's name, in process titles and in getStat: the original's name for such workers. */
 #define POOL_NAME "task"
@@ -30,7 +31,7 @@ static zend_long larger_of_both(const php_dora_rpc_section *sections, const char
                   php_dora_rpc_setting_number(&sections[PHP_DORA_RPC_TCP], name));
 }
 
-static zend_string *path_join(const char *folder, const char *name)
+zend_string *php_dora_rpc_path_join(const char *folder, const char *name)
 {
     bool has_slash = folder[strlen(folder) - 1] == '/';
     return zend_strpprintf(0, "%s%s%s", folder, has_slash ? "" : "/", name);
@@ -86,7 +87,8 @@ static void log_add(zval *config, const php_dora_rpc_section *dora)
     zval log;
 
     array_init(&log);
-    add_assoc_str(&log, "file", path_join(php_dora_rpc_setting_text(dora, "log_path"), "biz.log"));
+    add_assoc_str(&log, "file",
+                  php_dora_rpc_path_join(php_dora_rpc_setting_text(dora, "log_path"), "biz.log"));
     add_assoc_string(&log, "format", "json");
     add_assoc_long(&log, "level", php_dora_rpc_setting_number(dora, "log_level"));
     add_assoc_zval(config, "log", &log);
@@ -163,12 +165,11 @@ bool php_dora_rpc_config_make(php_dora_rpc_config *config, php_dora_rpc_server *
 {
     const php_dora_rpc_section *http = &sections[PHP_DORA_RPC_HTTP];
     const php_dora_rpc_section *dora = &sections[PHP_DORA_RPC_DORA];
-    const char *pid_path = pid_path_of(sections);
     zval all;
 
     memset(config, 0, sizeof(*config));
     if (!folder_ready("log_path", php_dora_rpc_setting_text(dora, "log_path"), true) ||
-        !folder_ready("pid_path", pid_path, false)) {
+        !folder_ready("pid_path", pid_path_of(sections), false)) {
         return false;
     }
     array_init(&all);
@@ -187,18 +188,13 @@ bool php_dora_rpc_config_make(php_dora_rpc_config *config, php_dora_rpc_server *
     pool_add(&all, http, file);
     bool is_made = php_dora_rpc_discovery_add(&all, server) && to_json(&all, &config->json);
     zval_ptr_dtor(&all);
-    config->pids[0] = path_join(pid_path, php_dora_rpc_setting_text(dora, "master_pid"));
-    config->pids[1] = path_join(pid_path, php_dora_rpc_setting_text(dora, "manager_pid"));
-    config->pid_files[0] = ZSTR_VAL(config->pids[0]);
-    if (!zend_string_equals(config->pids[0], config->pids[1])) {
-        config->pid_files[1] = ZSTR_VAL(config->pids[1]);
-    }
+    php_dora_rpc_pids_add(config, server, sections, pid_path_of(sections));
     return is_made;
 }
 
 void php_dora_rpc_config_fini(php_dora_rpc_config *config)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < PHP_DORA_RPC_PIDS; i++) {
         if (config->pids[i] != NULL) {
             zend_string_release(config->pids[i]);
         }

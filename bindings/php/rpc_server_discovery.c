@@ -14,6 +14,22 @@ static bool refuse(const char *what)
     return false;
 }
 
+/* Adds a group once, however often it is listed. Ownership: takes `name`. */
+static void group_add(zval *list, zend_string *name)
+{
+    zval *known;
+
+    ZEND_HASH_FOREACH_VAL(Z_ARRVAL_P(list), known)
+    {
+        if (zend_string_equals(Z_STR_P(known), name)) {
+            zend_string_release(name);
+            return;
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+    add_next_index_str(list, name);
+}
+
 static bool groups_add(zval *list, HashTable *groups)
 {
     zval *name;
@@ -24,7 +40,7 @@ static bool groups_add(zval *list, HashTable *groups)
         if (Z_TYPE_P(name) != IS_STRING && Z_TYPE_P(name) != IS_LONG) {
             return refuse("$groups must be a list of names");
         }
-        add_next_index_str(list, zval_get_string(name));
+        group_add(list, zval_get_string(name));
     }
     ZEND_HASH_FOREACH_END();
     return true;

@@ -4,12 +4,17 @@
 
 zend_class_entry *php_dora_rpc_older_ce;
 
+bool php_dora_rpc_is_older(const php_dora_rpc_server *self)
+{
+    return instanceof_function(self->std.ce, php_dora_rpc_older_ce);
+}
+
 bool php_dora_rpc_older_settings(php_dora_rpc_server *self)
 {
     static const char *const names[] = {"externalHttpConfig", "externalConfig"};
     zval *http = OBJ_PROP_NUM(&self->std, PHP_DORA_RPC_HTTP);
 
-    if (!instanceof_function(self->std.ce, php_dora_rpc_older_ce)) {
+    if (!php_dora_rpc_is_older(self)) {
         return true;
     }
     ZVAL_DEREF(http);
@@ -43,11 +48,11 @@ void php_dora_rpc_older_discovery(php_dora_rpc_server *self, zval *groups, zval 
                                  report);
 }
 
-/* Whether a function's own code calls a method named start. */
-static bool calls_start(const zend_op_array *code)
+/* Whether a function's own code calls a method named start, from where it is on: what was started
+ * before is something else. */
+static bool calls_start(const zend_op_array *code, const zend_op *from)
 {
-    for (uint32_t i = 0; i < code->last; i++) {
-        const zend_op *op = &code->opcodes[i];
+    for (const zend_op *op = from; op < code->opcodes + code->last; op++) {
         if (op->opcode == ZEND_INIT_METHOD_CALL && op->op2_type == IS_CONST) {
             const zval *name = RT_CONSTANT(op, op->op2);
             if (Z_TYPE_P(name) == IS_STRING &&
@@ -64,15 +69,9 @@ bool php_dora_rpc_caller_starts(void)
     for (const zend_execute_data *frame = EG(current_execute_data); frame != NULL;
          frame = frame->prev_execute_data) {
         if (frame->func != NULL && ZEND_USER_CODE(frame->func->type) &&
-            calls_start(&frame->func->op_array)) {
+            calls_start(&frame->func->op_array, frame->opline)) {
             return true;
         }
     }
     return false;
-}
-
-bool php_dora_rpc_older_starts(const php_dora_rpc_server *self)
-{
-    return instanceof_function(self->std.ce, php_dora_rpc_older_ce) &&
-           !php_dora_rpc_caller_starts();
 }

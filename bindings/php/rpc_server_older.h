@@ -7,6 +7,9 @@
 
 extern zend_class_entry *php_dora_rpc_older_ce;
 
+/* php_dora_rpc_is_older says whether an object is of that class. */
+bool php_dora_rpc_is_older(const php_dora_rpc_server *self);
+
 /* php_dora_rpc_older_settings adds $externalHttpConfig and $externalConfig to the http settings,
  * for objects of the class. Returns: false with a \TypeError raised where one is no array. */
 bool php_dora_rpc_older_settings(php_dora_rpc_server *self);
@@ -15,10 +18,8 @@ bool php_dora_rpc_older_settings(php_dora_rpc_server *self);
  * groups] and a list of Redis; NULL where they are missing. */
 void php_dora_rpc_older_discovery(php_dora_rpc_server *self, zval *groups, zval *report);
 
-/* php_dora_rpc_older_starts says whether the constructor is the start: for objects of the class, in
- * a program that does not call start() where it makes them.
- * php_dora_rpc_caller_starts says so of any object under construction. */
-bool php_dora_rpc_older_starts(const php_dora_rpc_server *self);
+/* php_dora_rpc_caller_starts says whether the program calls start() after it has made the object
+ * that is under construction; else an older constructor is the start. */
 bool php_dora_rpc_caller_starts(void);
 
 #endif

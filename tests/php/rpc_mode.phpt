@@ -120,7 +120,7 @@ Exception -1: changeMode: the parameter must be ['type' => 1, 'group' => ] or ['
 Exception -1: changeMode: the parameter must be ['type' => 1, 'group' => ] or ['type' => 2, 'ip' => , 'port' => ]
 Exception -1: changeMode: the parameter must be ['type' => 1, 'group' => ] or ['type' => 2, 'ip' => , 'port' => ]
 Exception -1: changeMode: type 1 needs the name of a 'group'
-null
+Exception -1: changeMode: type 1 needs the name of a 'group'
 null
 Exception -1: changeMode: type 2: ip must be an address as text
 Exception -1: changeMode: type 2: port must be a number from 1 to 65535
@@ -135,13 +135,13 @@ Exception -1: changeMode: type 2: port must be a number from 1 to 65535
 100010 group "group2" has no server: the client was not given such a group
 100010 group "none" has no server: its list is empty
 calls that cannot be sent
-guid,code,msg,data 32 100003 call 1: a name has 1 to 255 bytes
-guid,code,msg,data 32 100003 call 1: a name has 1 to 255 bytes
+guid,code,msg,data 32 100003 an api has no name of 1 to 255 bytes
+guid,code,msg,data 32 100003 an api has no name of 1 to 255 bytes
 guid,code,msg,data 32 100006 param[0]: an object of class stdClass has no place on the wire
 guid,code,msg,data 32 100206 %s
 guid,code,msg,data 32 100003 0 calls; 1 to 1024 are possible
 guid,code,msg,data 32 100003 0 calls; 1 to 1024 are possible
-guid,code,msg,data 32 100003 must hold ['name' => , 'param' => ] for key "k"
+guid,code,msg,data 32 100003 an api has no name of 1 to 255 bytes
 guid,code,msg,data 32 100006 k: an object of class stdClass has no place on the wire
 guid,code,msg,data 32 -1 port must be a number from 1 to 65535
 guid,code,msg,data 32 -1 ip must be an address as text

@@ -27,11 +27,12 @@ def php(name, *words):
 
 
 class Program:
-    """`with Program(name, *words) as program`: `address` and `http` by its ready line."""
+    """`with Program(name, *words) as program`: `address` and `http` by its ready line; `before`:
+    the command that runs it."""
 
-    def __init__(self, name, *words):
-        self.process = subprocess.Popen(php(name, *words), stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
+    def __init__(self, name, *words, before=(), cwd=None):
+        self.process = subprocess.Popen([*before, *php(name, *words)], stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, cwd=cwd)
         self.said = ""
         match = self.wait_for(r"dora: ready tcp=(\S+) http=(\S+)")
         self.address, self.http = match.group(1), match.group(2)
@@ -161,6 +162,13 @@ def test_client_program(demo):
         "SC 100006"]), done.stdout + done.stderr
 
 
+def test_names_of_every_kind_are_sent(demo):
+    done = subprocess.run(php("names.php", demo.address.rsplit(":", 1)[1]), capture_output=True,
+                          text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (0, "11111111111 100003\n"), \
+        done.stdout + done.stderr
+
+
 def test_derived_classes():
     done = subprocess.run(php("subclasses.php"), capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout) == (
@@ -195,6 +203,32 @@ def test_older_server_reports_by_its_constructor(redis, tmp_path):
         assert wait_until(lambda: expected in members(redis))
         assert program.stop()[0] == 0
     assert expected not in members(redis)
+
+
+def test_constructor_of_four_arguments(tmp_path):
+    """HTTP has its usual port then, so this runs in a network of its own."""
+    network = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), "--net", "sh", "-c",
+               'ip link set lo up && exec "$@"', "sh"]
+    if subprocess.run([*network, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no network of one's own can be made here")
+    with Program("four_arguments.php", 6379, tmp_path, before=network) as program:
+        assert program.http == "127.0.0.1:9566"
+        assert (tmp_path / "shop.pid").read_text() == (tmp_path / "doramaster.pid").read_text()
+        assert (tmp_path / "dorarpcmanager.pid").exists()
+        status, said = program.stop()
+    assert status == 0 and said.rstrip().endswith("served"), said
+    assert not list(tmp_path.glob("*.pid"))
+
+
+def test_usual_pid_files_of_two_servers(tmp_path):
+    """Who names none does without those that another has: here that of the starting folder."""
+    with Program("pids_here.php", tmp_path, cwd=tmp_path) as one:
+        assert (tmp_path / "dorarpc.pid").read_text().strip() == str(one.process.pid)
+        with Program("pids_here.php", tmp_path, cwd=tmp_path) as other:
+            assert other.stop()[0] == 0
+        assert (tmp_path / "dorarpc.pid").read_text().strip() == str(one.process.pid)
+        assert one.stop()[0] == 0
+    assert not (tmp_path / "dorarpc.pid").exists()
 
 
 @pytest.mark.parametrize("form", ["readme", "capital", "today"])

@@ -89,7 +89,7 @@ typedef struct dora_call {
     dora_slice key;   /* the result's key in a call of many; ignored for one */
     dora_slice name;  /* api name */
     dora_slice param; /* one encoded value (value.h); empty means null */
-    bool is_whole;    /* param is the whole api instead: an array of name, param and what else */
+    bool is_whole;    /* param is the whole api instead: an array; `name` is not looked at */
 } dora_call;
 
 /* dora_result is one handler's outcome; slices are borrowed from the answer. `code` 0 is success

@@ -80,11 +80,11 @@ static dora_err call_check(const dora_call *call, size_t at, dr_api *api, dora_e
     api->name = call->name;
     api->param = call->param;
     api->whole = (dora_slice){NULL, 0};
-    if (call->name.len == 0 || call->name.len > DR_API_NAME_MAX) {
+    if (!call->is_whole && (call->name.len == 0 || call->name.len > DR_API_NAME_MAX)) {
         return dora_error_set(error, DORA_EINVAL, "call %zu: a name has 1 to %d bytes", at + 1,
                               DR_API_NAME_MAX);
     }
-    if (call->param.len == 0) {
+    if (call->param.len == 0 && !call->is_whole) {
         api->param = (dora_slice){"N;", 2};
         return DORA_OK;
     }
@@ -95,7 +95,10 @@ static dora_err call_check(const dora_call *call, size_t at, dr_api *api, dora_e
                               "call %zu: the parameter is no encoded value (byte %zu)", at + 1,
                               dora_reader_offset(&reader));
     }
-    if (call->is_whole && call->param.data[0] == 'a') {
+    if (call->is_whole && call->param.data[0] != 'a') {
+        return dora_error_set(error, DORA_EINVAL, "call %zu: the whole api is no array", at + 1);
+    }
+    if (call->is_whole) {
         api->whole = call->param;
         api->param = (dora_slice){NULL, 0};
     }

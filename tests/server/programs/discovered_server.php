@@ -26,6 +26,7 @@ class Server extends \DoraRPC\Server
 }
 
 define('FOLDER', $argv[2]);
-$groups = ['list' => ['old1', 'old2']];
-$report = [['ip' => '127.0.0.1', 'port' => $argv[1]], ['ip' => '', 'port' => 6379]];
+$groups = ['list' => ['old1', 'old2', 'old1']];
+$one = ['ip' => '127.0.0.1', 'port' => $argv[1]];
+$report = [$one, ['ip' => '', 'port' => 6379], ['ip' => '127.0.0.1', 'port' => ''], $one];
 new Server('127.0.0.1', 0, 0, $groups, $report);
