@@ -71,17 +71,7 @@ REFUSED = [
     ("no digits", POST, [HOST, b"Content-Length: one"], b"1"),
     ("no length", POST, [HOST, b"Content-Length:"], b"1"),
     ("a length with a CR", POST, [HOST, b"Content-Length: 1\r2"], b"1"),
-    ("xchunked", POST, [HOST, b"Transfer-Encoding: xchunked"], CHUNKED),
-    ("gzip", POST, [HOST, b"Transfer-Encoding: gzip"], CHUNKED),
-    ("identity", POST, [HOST, b"Transfer-Encoding: identity"], CHUNKED),
-    ("gzip, chunked", POST, [HOST, b"Transfer-Encoding: gzip, chunked"], CHUNKED),
-    ("chunked, identity", POST, [HOST, b"Transfer-Encoding: chunked, identity"], CHUNKED),
-    ("chunked;q", POST, [HOST, b"Transfer-Encoding: chunked;q=1"], CHUNKED),
-    ("quoted", POST, [HOST, b'Transfer-Encoding: "chunked"'], CHUNKED),
-    ("no coding", POST, [HOST, b"Transfer-Encoding:"], CHUNKED),
     ("equal codings", POST, [HOST] + [b"Transfer-Encoding: chunked"] * 2, CHUNKED),
-    ("identity, then chunked", POST,
-     [HOST, b"Transfer-Encoding: identity", b"Transfer-Encoding: chunked"], CHUNKED),
     ("chunked, then identity", POST,
      [HOST, b"Transfer-Encoding: chunked", b"Transfer-Encoding: identity"], CHUNKED),
     ("chunked in HTTP/1.0", b"POST /call/echo HTTP/1.0",
@@ -116,6 +106,20 @@ REFUSED = [
      b"1 ;x\r\n1\r\n0\r\n\r\n"),
     ("a chunk without its end", POST, [HOST, b"Transfer-Encoding: chunked"],
      b"1\r\n12\r\n0\r\n\r\n"),
+]
+
+# 501, or 400 where the library is 1.0.1.
+UNKNOWN = [
+    ("xchunked", POST, [HOST, b"Transfer-Encoding: xchunked"], CHUNKED),
+    ("gzip", POST, [HOST, b"Transfer-Encoding: gzip"], CHUNKED),
+    ("identity", POST, [HOST, b"Transfer-Encoding: identity"], CHUNKED),
+    ("gzip, chunked", POST, [HOST, b"Transfer-Encoding: gzip, chunked"], CHUNKED),
+    ("chunked, identity", POST, [HOST, b"Transfer-Encoding: chunked, identity"], CHUNKED),
+    ("chunked;q", POST, [HOST, b"Transfer-Encoding: chunked;q=1"], CHUNKED),
+    ("quoted", POST, [HOST, b'Transfer-Encoding: "chunked"'], CHUNKED),
+    ("no coding", POST, [HOST, b"Transfer-Encoding:"], CHUNKED),
+    ("identity, then chunked", POST,
+     [HOST, b"Transfer-Encoding: identity", b"Transfer-Encoding: chunked"], CHUNKED),
 ]
 
 TAKEN = [
@@ -168,6 +172,11 @@ def test_refused_and_closed(door, line, headers, body):
     """Nothing behind it is read as a request. (0.9.75 of the library says some of its own 400
     twice.)"""
     assert set(statuses(door, request(line, headers, body) + INNER)) == {400}
+
+
+@table(UNKNOWN)
+def test_unknown_codings(door, line, headers, body):
+    assert statuses(door, request(line, headers, body) + INNER) in ([501], [400])
 
 
 @table(REFUSED)

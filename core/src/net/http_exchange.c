@@ -144,9 +144,10 @@ static bool hand(dr_http_exchange *exchange)
 /* refusal_of gives the status for what cannot be read safely or at all; 0: nothing is wrong. */
 static unsigned refusal_of(dr_http_exchange *exchange, const char *version)
 {
-    exchange->fault = dr_http_fault(exchange, version);
+    unsigned status;
+    exchange->fault = dr_http_fault(exchange, version, &status);
     if (exchange->fault != NULL) {
-        return MHD_HTTP_BAD_REQUEST;
+        return status;
     }
     /* The daemon has checked that these are digits. */
     const dora_slice length = dr_http_header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);

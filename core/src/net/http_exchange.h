@@ -59,9 +59,9 @@ void dr_http_begin(dr_http_exchange *exchange, const char *uri);
 
 /* http_framing.c: dr_http_check_target remembers what is wrong with a request's target, which is
  * shown once. dr_http_fault says, once the headers are there, what of all of it others could read
- * differently. Returns: NULL: nothing. */
+ * differently, and the status for it. Returns: NULL: nothing. */
 void dr_http_check_target(dr_http_exchange *exchange, const char *uri);
-const char *dr_http_fault(const dr_http_exchange *exchange, const char *version);
+const char *dr_http_fault(const dr_http_exchange *exchange, const char *version, unsigned *status);
 
 /* dr_http_take is called for a request's headers, with `len` 0; then for each piece of its body;
  * then with `len` 0 again, until there is an answer. Returns: false closes the connection. */

@@ -103,9 +103,10 @@ void dr_http_check_target(dr_http_exchange *exchange, const char *uri)
     exchange->fault = fault_of_target(uri);
 }
 
-const char *dr_http_fault(const dr_http_exchange *exchange, const char *version)
+const char *dr_http_fault(const dr_http_exchange *exchange, const char *version, unsigned *status)
 {
     framing found = {0};
+    *status = MHD_HTTP_BAD_REQUEST;
     if (exchange->fault != NULL) {
         return exchange->fault;
     }
@@ -123,8 +124,15 @@ const char *dr_http_fault(const dr_http_exchange *exchange, const char *version)
     if (found.codings > 0 && found.lengths > 0) {
         return "Content-Length and Transfer-Encoding exclude each other";
     }
-    if (found.codings > 1 || (found.codings == 1 && !found.is_chunked)) {
-        return "Transfer-Encoding must be chunked, and be there once";
+    if (found.codings > 1) {
+        return "there must be one Transfer-Encoding at most";
     }
-    return found.codings > 0 && is_old ? "HTTP/1.0 has no Transfer-Encoding" : NULL;
+    if (found.codings > 0 && is_old) {
+        return "HTTP/1.0 has no Transfer-Encoding";
+    }
+    if (found.codings > 0 && !found.is_chunked) {
+        *status = MHD_HTTP_NOT_IMPLEMENTED;
+        return "the only Transfer-Encoding understood is chunked";
+    }
+    return NULL;
 }
