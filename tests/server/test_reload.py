@@ -171,6 +171,18 @@ def zygotes(server, pool):
     return [pid for pid in server.everyone() if processes.title(pid) == "dora: zygote " + pool]
 
 
+def zygote_of(server, pool, *others):
+    """The zygote of a pool, beside `others`; a worker forked just now has its title yet."""
+    found = []
+
+    def is_one():
+        found[:] = set(zygotes(server, pool)) - set(others)
+        return len(found) == 1
+
+    assert wait_until(is_one), titles(server)
+    return found[0]
+
+
 def is_alone(server, pool="p", workers=2):
     """Whether exactly one generation of a pool is left, with its numbers from 0."""
     expected = {"dora: worker %s %d" % (pool, number): 1 for number in range(workers)}
@@ -475,7 +487,7 @@ def test_a_stop_while_old_workers_finish(site):
 
 def test_the_old_zygote_dies_during_a_reload(site):
     with Server({"p": site.pool(site.python(1))}) as server:
-        [old] = zygotes(server, "p")
+        old = zygote_of(server, "p")
         site.python(2, site.gate)
         server.signal(signal.SIGHUP)
         assert wait_until(lambda: len(zygotes(server, "p")) == 2)
@@ -490,11 +502,11 @@ def test_the_old_zygote_dies_during_a_reload(site):
 
 def test_the_new_zygote_dies_during_a_reload(site):
     with Server({"p": site.pool(site.python(1))}) as server:
-        [old] = zygotes(server, "p")
+        old = zygote_of(server, "p")
         site.python(2, "import time\ntime.sleep(60)\n")
         server.signal(signal.SIGHUP)
         assert wait_until(lambda: len(zygotes(server, "p")) == 2)
-        [new] = set(zygotes(server, "p")) - {old}
+        new = zygote_of(server, "p", old)
         os.kill(new, signal.SIGKILL)
         assert wait_until(lambda: "reload refused" in server.log())
         assert "signal 9" in server.log()
@@ -506,7 +518,7 @@ def test_the_new_zygote_dies_during_a_reload(site):
 def test_the_zygote_of_a_replaced_generation_dies(site):
     """The call that still ran in it is answered, and the new generation is untouched."""
     with Server({"p": site.pool(site.python(1, site.slow))}) as server:
-        [old] = zygotes(server, "p")
+        old = zygote_of(server, "p")
         with site.call_slow(server, 1) as conn:
             site.python(2, site.slow)
             site.reload(server)
@@ -584,7 +596,7 @@ def test_a_file_that_calls_run(site):
 def test_a_reload_mends_a_pool_without_workers(site):
     """What a broken change did to the zygote that was started again, a good one undoes."""
     with Server({"p": site.pool(site.python(1))}) as server:
-        [zygote] = zygotes(server, "p")
+        zygote = zygote_of(server, "p")
         site.python(2, "raise ValueError('broken')\n")
         os.kill(zygote, signal.SIGKILL)
         assert wait_until(lambda: ask(server, "/version")["code"] == 100203)
