@@ -83,7 +83,8 @@ static void decode(const dr_buf *frame_bytes)
     dr_request request;
     dr_api apis[APIS];
     size_t used = 0;
-    check(dr_frame_decode(&plain, bytes_of(frame_bytes), &frame, &used, NULL) == DORA_OK, "frame");
+    check(dr_frame_decode_any(&plain, bytes_of(frame_bytes), &frame, &used, NULL) == DORA_OK,
+          "frame");
     check(dr_request_decode(frame.body, frame.guid, &request, apis, APIS, NULL) == DORA_OK,
           "request");
 }
@@ -102,7 +103,7 @@ COUNTED counted_frame(bench *self)
 {
     dr_frame frame;
     size_t used = 0;
-    check(dr_frame_decode(&plain, bytes_of(&self->single), &frame, &used, NULL) == DORA_OK,
+    check(dr_frame_decode_any(&plain, bytes_of(&self->single), &frame, &used, NULL) == DORA_OK,
           "frame");
 }
 

@@ -43,19 +43,18 @@ size_t dr_frame_bytes_max(const dora_frame_options *options)
     return options->bytes_max > 0 ? options->bytes_max : DR_FRAME_BYTES_MAX_DEFAULT;
 }
 
-/* decode reads a frame whose body begins `head` bytes from its start. */
-static dora_err decode(const dora_frame_options *options, dora_slice in, size_t head,
-                       dr_frame *frame, size_t *used, dora_error *error)
+/* decode_rest says what else there is than a whole frame: too few bytes yet, or a wrong length. */
+static dora_err decode_rest(const dora_frame_options *options, dora_slice in, size_t head,
+                            dr_frame *frame, size_t *used, dora_error *error)
 {
-    *used = 0;
     frame->is_bare = head == guid_at(options);
     frame->guid = in.len >= head && !frame->is_bare ? in.data + head - DR_GUID_LEN : NULL;
-    frame->body.data = NULL;
-    frame->body.len = 0;
+    frame->body = (dora_slice){NULL, 0};
+    *used = 0;
     if (in.len < LENGTH_LEN) {
         return DORA_EAGAIN;
     }
-    size_t total = LENGTH_LEN + (size_t)read_u32_be(in.data);
+    const size_t total = LENGTH_LEN + (size_t)read_u32_be(in.data);
     if (total < head) {
         frame->guid = NULL;
         return refuse(error, DORA_EPROTO, DORA_CODE_BAD_LENGTH,
@@ -68,13 +67,23 @@ static dora_err decode(const dora_frame_options *options, dora_slice in, size_t 
         return refuse(error, DORA_ETOOBIG, DORA_CODE_TOO_BIG, "frame is larger than the limit");
     }
     *used = total;
-    if (in.len < total) {
-        return DORA_EAGAIN;
+    return DORA_EAGAIN;
+}
+
+/* decode reads a frame whose body begins `head` bytes from its start. */
+static inline dora_err decode(const dora_frame_options *options, dora_slice in, size_t head,
+                              bool is_bare, dr_frame *frame, size_t *used, dora_error *error)
+{
+    const size_t total = in.len >= LENGTH_LEN ? LENGTH_LEN + (size_t)read_u32_be(in.data) : 0;
+    if (total < head || total > in.len || total > dr_frame_bytes_max(options)) {
+        return decode_rest(options, in, head, frame, used, error);
     }
-    frame->body.data = in.data + head;
-    frame->body.len = total - head;
+    *used = total;
+    frame->guid = is_bare ? NULL : in.data + head - DR_GUID_LEN;
+    frame->body = (dora_slice){in.data + head, total - head};
+    frame->is_bare = is_bare;
     if (options->sign) {
-        uint32_t crc = read_u32_be(in.data + LENGTH_LEN);
+        const uint32_t crc = read_u32_be(in.data + LENGTH_LEN);
         if (crc != dr_crc32_salted(frame->body, options->salt)) {
             return refuse(error, DORA_ESIGN, DORA_CODE_BAD_SIGN, "signature is wrong");
         }
@@ -85,7 +94,7 @@ static dora_err decode(const dora_frame_options *options, dora_slice in, size_t 
 dora_err dr_frame_decode(const dora_frame_options *options, dora_slice in, dr_frame *frame,
                          size_t *used, dora_error *error)
 {
-    return decode(options, in, guid_at(options) + DR_GUID_LEN, frame, used, error);
+    return decode(options, in, guid_at(options) + DR_GUID_LEN, false, frame, used, error);
 }
 
 /* is_bare tells by the bytes where a guid would begin: guids are hexadecimal. */
@@ -102,8 +111,9 @@ dora_err dr_frame_decode_any(const dora_frame_options *options, dora_slice in, d
 {
     const size_t at = guid_at(options);
     if (in.len >= at + BARE_MARK_LEN) {
-        const size_t head = is_bare(options, in.data + at) ? at : at + DR_GUID_LEN;
-        return decode(options, in, head, frame, used, error);
+        return is_bare(options, in.data + at)
+                   ? decode(options, in, at, true, frame, used, error)
+                   : decode(options, in, at + DR_GUID_LEN, false, frame, used, error);
     }
     if (in.len >= LENGTH_LEN) {
         /* Too short for a frame of today, but perhaps it is none. */
