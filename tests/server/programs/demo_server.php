@@ -11,7 +11,7 @@ class Shop extends \DoraRPC\BackEndServer
 
     public function initTask($server, $worker_id)
     {
-        echo "task ", $worker_id, " ", $server->shop, "\n";
+        echo "task $worker_id $server->shop\n"; // one write: tasks share the pipe
     }
 
     public function doWork($param)
