@@ -401,3 +401,28 @@ def test_an_idle_server_keeps_little(marks):
 def resident_kib(pid):
     with open("/proc/%d/statm" % pid) as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") // 1024
+
+
+def held(server):
+    with connect(server) as conn:
+        return stat(conn)["held"]["bytes"]
+
+
+def test_repeats_that_have_joined_count_as_held(marks):
+    """They have no tasks, so no queue bounds them: what they take is counted, and where that is
+    much their connection is not read, until the call ends and all are answered."""
+    with serve(workers=1, frame_bytes_max=65536, connection_mb_max=1) as server, \
+            connect(server) as first, connect(server) as many:
+        ident, count = v1.guid(), 3000
+        frame = v1.request(ident, *marks.hold())
+        first.send(frame)
+        marks.await_lines(1)
+        many.send(frame * count)
+        assert wait_until(lambda: held(server) > 256 * 1024), held(server)
+        assert 0 < repeats(server)["joins"] < count
+        marks.let_go()
+        for _ in range(count):
+            assert data_of(many.receive(), ident)["data"] == "let go"
+        assert data_of(first.receive(), ident)["data"] == "let go"
+        assert wait_until(lambda: held(server) == 0), held(server)
+        assert server.stop() == 0

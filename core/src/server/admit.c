@@ -121,8 +121,7 @@ void dr_call_wait(const dr_asker *asker, const dr_request *request)
     const dr_kept_known known = dr_repeat_begin(call);
     if (known != DR_KEPT_UNKNOWN) {
         unplace(call);
-        dr_repeat_answer(call, known);
-        if (is_timed && known == DR_KEPT_RUNS) {
+        if (dr_repeat_answer(call, known) && is_timed) {
             dr_expiry_add(call, deadline_ns);
         }
         return;
@@ -182,7 +181,7 @@ void dr_call_accept(const dr_asker *asker, const dr_request *request)
     /* Looked for first: what was accepted is not refused when it is sent again. */
     dr_kept_known known = dr_repeat_look(call);
     if (known != DR_KEPT_UNKNOWN) {
-        dr_repeat_answer(call, known);
+        (void)dr_repeat_answer(call, known);
         return;
     }
     uint32_t index = 0;
@@ -200,7 +199,7 @@ void dr_call_accept(const dr_asker *asker, const dr_request *request)
     known = dr_repeat_begin(call);
     if (known != DR_KEPT_UNKNOWN) {
         unreserve(call, call->count);
-        dr_repeat_answer(call, known);
+        (void)dr_repeat_answer(call, known);
         return;
     }
     /* Said before a worker can have a result. From here on it runs, even when the connection ends

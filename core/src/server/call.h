@@ -74,6 +74,9 @@ void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
  * where it runs without one. dr_call_free counts them off. Returns: false where it is too much. */
 bool dr_call_charge(dr_call *call, size_t bytes);
 
+/* dr_call_heap_bytes is what a new call takes itself; more than DR_HELD_FREE_BYTES are counted. */
+size_t dr_call_heap_bytes(const dr_call *call);
+
 /* dr_call_tasks gives the tasks of all parts in a state to a function of dispatch.h: many at once,
  * for its lock. */
 typedef void (*dr_call_tasks_fn)(dr_pool *pool, const uint32_t *tasks, uint32_t count);

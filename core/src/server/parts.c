@@ -36,6 +36,17 @@ static void discharge(dr_call *call)
     call->held = 0;
 }
 
+/* heap_bytes_of is what a call takes with what it has to remember. */
+static size_t heap_bytes_of(size_t count, size_t kept_bytes)
+{
+    return sizeof(dr_call) + count * sizeof(dr_part) + kept_bytes;
+}
+
+size_t dr_call_heap_bytes(const dr_call *call)
+{
+    return heap_bytes_of(call->count, call->bytes - DR_ENVELOPE_BYTES * ((size_t)call->count + 1));
+}
+
 dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
 {
     dr_lane *lane = asker->lane;
@@ -71,7 +82,7 @@ dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
         call->seat.lane = lane->reactor.index;
     }
     call->is_unowned = dr_call_type_is_accepted(call->type);
-    const size_t heap_bytes = sizeof(*call) + request->api_count * sizeof(dr_part) + kept_bytes;
+    const size_t heap_bytes = heap_bytes_of(request->api_count, kept_bytes);
     if (heap_bytes > DR_HELD_FREE_BYTES && !dr_call_charge(call, heap_bytes)) {
         free(call);
         return NULL;

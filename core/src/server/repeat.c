@@ -83,8 +83,29 @@ static void end_repeat(dr_call *call)
     dr_call_free(call);
 }
 
-void dr_repeat_answer(dr_call *call, dr_kept_known known)
+/* join_counted counts a call that has joined another. Small calls cost as much as their tasks, but
+ * this one has none, so no queue bounds how many there are. Returns: false when it is too much. */
+static bool join_counted(dr_call *call)
 {
+    const size_t bytes = dr_call_heap_bytes(call);
+    return bytes > DR_HELD_FREE_BYTES || dr_call_charge(call, bytes);
+}
+
+/* refuse_join: the call that runs runs on, so this one cannot be told that it was not run. */
+static void refuse_join(dr_call *call)
+{
+    const dr_asker asker = call->asker;
+    (void)dr_repeat_leave(call);
+    dr_call_free(call);
+    dr_answer_fail(&asker);
+}
+
+bool dr_repeat_answer(dr_call *call, dr_kept_known known)
+{
+    if (known == DR_KEPT_RUNS && !join_counted(call)) {
+        refuse_join(call);
+        return false;
+    }
     const bool is_lost = known == DR_KEPT_LOST && dr_call_has_result(call->type);
     if (dr_call_type_is_accepted(call->type) && !is_lost) {
         /* The connection may end with these words, and a call that has joined with it. */
@@ -96,6 +117,7 @@ void dr_repeat_answer(dr_call *call, dr_kept_known known)
     if (known != DR_KEPT_RUNS) {
         end_repeat(call);
     }
+    return known == DR_KEPT_RUNS;
 }
 
 bool dr_repeat_expect(const dr_asker *asker, const dr_request *request, dr_digest *digest)
@@ -133,7 +155,7 @@ bool dr_repeat_only(const dr_asker *asker, const dr_request *request)
     if (known == DR_KEPT_UNKNOWN) {
         dr_call_free(call);
     } else {
-        dr_repeat_answer(call, known);
+        (void)dr_repeat_answer(call, known);
     }
     return known != DR_KEPT_UNKNOWN;
 }

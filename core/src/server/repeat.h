@@ -13,10 +13,11 @@ bool dr_repeat_expect(const dr_asker *asker, const dr_request *request, dr_diges
 /* dr_repeat_look says what is known of a call that has come; one that runs is joined by it.
  * dr_repeat_begin does so too, and from then on remembers a call of which nothing is known, where
  * its pools dedupe: what becomes of it is told by dr_repeat_end. dr_repeat_answer ends a call that
- * is known, or leaves it waiting where it has joined; it is the caller's no longer. */
+ * is known, or leaves it waiting where it has joined; it is the caller's no longer. Where more is
+ * held than may be, it ends the connection. Returns: whether a call that waits is still there. */
 dr_kept_known dr_repeat_look(dr_call *call);
 dr_kept_known dr_repeat_begin(dr_call *call);
-void dr_repeat_answer(dr_call *call, dr_kept_known known);
+bool dr_repeat_answer(dr_call *call, dr_kept_known known);
 
 /* dr_repeat_is_kept says whether the reply to a call is needed for those who ask again. */
 static inline bool dr_repeat_is_kept(const dr_call *call)
