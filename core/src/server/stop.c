@@ -186,6 +186,9 @@ static void drain(dr_server *server)
 static void on_left(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
+    if (atomic_load(&server->phase) != DR_PHASE_LEAVING) {
+        return; /* it was told to stop at once meanwhile */
+    }
     dr_log_write(server->log, DR_LOG_NOTICE, "master",
                  "drain_ms (%" PRIu32 ") is over: finishing what is accepted",
                  server->config->drain_ms);
