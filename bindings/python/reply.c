@@ -114,7 +114,7 @@ static dora_err reply_exit(PyObject *exception, dora_reply *reply)
  * that raises, or exits, does not end the worker. */
 static void show(PyObject *type, PyObject *value, PyObject *traceback)
 {
-    PyObject *hook = PySys_GetObject("excepthook");
+    PyObject *hook = Py_XNewRef(PySys_GetObject("excepthook")); /* it may replace itself */
     PyObject *done =
         hook != NULL ? PyObject_CallFunctionObjArgs(hook, type, value,
                                                     traceback != NULL ? traceback : Py_None, NULL)
@@ -124,6 +124,7 @@ static void show(PyObject *type, PyObject *value, PyObject *traceback)
         PyErr_Display(type, value, traceback);
     }
     Py_XDECREF(done);
+    Py_XDECREF(hook);
 }
 
 dora_err dr_py_reply_exception(dr_py_state *state, dora_reply *reply)
