@@ -49,10 +49,13 @@ void php_dora_rpc_older_discovery(php_dora_rpc_server *self, zval *groups, zval 
 }
 
 /* Whether a function's own code calls a method named start, from where it is on: what was started
- * before is something else. */
+ * before is something else. While an exception leaves a function it is nowhere in its code, and
+ * calls nothing more. */
 static bool calls_start(const zend_op_array *code, const zend_op *from)
 {
-    for (const zend_op *op = from; op < code->opcodes + code->last; op++) {
+    const zend_op *end = code->opcodes + code->last;
+
+    for (const zend_op *op = from >= code->opcodes ? from : end; op < end; op++) {
         if (op->opcode == ZEND_INIT_METHOD_CALL && op->op2_type == IS_CONST) {
             const zval *name = RT_CONSTANT(op, op->op2);
             if (Z_TYPE_P(name) == IS_STRING &&
