@@ -10,7 +10,8 @@ if test "$PHP_DORA" != "no"; then
   if test -n "$PHP_CONFIG"; then
     dora_php=`$PHP_CONFIG --vernum`
     if test "$dora_php" -lt 80200; then
-      AC_MSG_ERROR([Dora needs PHP 8.2 or newer; `$PHP_CONFIG --version` is too old])
+      dora_php=`$PHP_CONFIG --version`
+      AC_MSG_ERROR([Dora needs PHP 8.2 or newer; $dora_php is too old])
     fi
   fi
   dnl One list of the libraries, shared with CMake and setup.py.

@@ -67,8 +67,8 @@ check "README says so" grep -q '^phpize && ./configure && make && make install$'
 check "phpize" phpize
 check "an old PHP is refused" refuses "Dora needs PHP 8.2 or newer; 8.1.30 is too old" \
     --with-php-config="$folder.old/php-config"
-PKG_CONFIG_PATH=$folder.old check "an old library is refused" \
-    refuses "Requested 'libuv >= 1.43' but version of libuv is 1.40.0"
+# Each pkg-config has its own words for it; all name the version that is there.
+PKG_CONFIG_PATH=$folder.old check "an old library is refused" refuses "1.40.0"
 check "./configure" ./configure
 check "make" make -j "$(nproc)"
 check "git ignores what it leaves" [ -z "$(git status --porcelain | grep '^??')" ]
