@@ -274,3 +274,30 @@ void php_dora_snapshot_end(php_dora_snapshot *snapshot)
     BG(user_shutdown_function_names) = snapshot->shutdown_functions;
     snapshot->shutdown_functions = NULL;
 }
+
+static void handlers_free(php_dora_handlers *kept)
+{
+    zval_ptr_dtor(&kept->current);
+    for (int i = 0; i < kept->count; i++) {
+        zval_ptr_dtor(&kept->stack[i]);
+    }
+    if (kept->stack != NULL) {
+        efree(kept->stack);
+    }
+    if (kept->levels != NULL) {
+        efree(kept->levels);
+    }
+}
+
+void php_dora_snapshot_free(php_dora_snapshot *snapshot)
+{
+    if (!snapshot->is_taken) {
+        return;
+    }
+    snapshot->is_taken = false;
+    handlers_free(&snapshot->error_handlers);
+    handlers_free(&snapshot->exception_handlers);
+    php_dora_ini_free(snapshot);
+    php_dora_superglobals_free(snapshot);
+    efree(snapshot->locale);
+}

@@ -28,8 +28,7 @@ typedef struct php_dora_ini {
     zend_string *value;
 } php_dora_ini;
 
-/* php_dora_snapshot is the worker before its first task. Everything in it is kept until the
- * process ends. */
+/* php_dora_snapshot is the worker before its first task. */
 typedef struct php_dora_snapshot {
     bool is_taken;
     php_dora_handlers error_handlers;
@@ -65,10 +64,16 @@ void php_dora_task_begin(const php_dora_snapshot *snapshot);
  * shutdown functions to PHP. */
 void php_dora_snapshot_end(php_dora_snapshot *snapshot);
 
+/* php_dora_snapshot_free frees what a snapshot holds. Not after a fatal error, when PHP drops all
+ * memory by itself. */
+void php_dora_snapshot_free(php_dora_snapshot *snapshot);
+
 /* The parts with a state of their own, in reset_ini.c and reset_globals.c. */
 void php_dora_ini_take(php_dora_snapshot *snapshot);
 void php_dora_ini_restore(php_dora_snapshot *snapshot);
+void php_dora_ini_free(php_dora_snapshot *snapshot);
 void php_dora_superglobals_take(php_dora_snapshot *snapshot);
 void php_dora_superglobals_restore(php_dora_snapshot *snapshot);
+void php_dora_superglobals_free(php_dora_snapshot *snapshot);
 
 #endif

@@ -69,3 +69,11 @@ void php_dora_superglobals_restore(php_dora_snapshot *snapshot)
         }
     }
 }
+
+void php_dora_superglobals_free(php_dora_snapshot *snapshot)
+{
+    for (size_t i = 0; i < PHP_DORA_SUPERGLOBALS; i++) {
+        zval_ptr_dtor(&snapshot->superglobals[i].value);
+        zend_string_release(snapshot->superglobals[i].name);
+    }
+}

@@ -88,3 +88,15 @@ void php_dora_ini_restore(php_dora_snapshot *snapshot)
     }
     time_limit_rest(snapshot);
 }
+
+void php_dora_ini_free(php_dora_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < snapshot->ini_count; i++) {
+        if (snapshot->ini[i].value != NULL) {
+            zend_string_release(snapshot->ini[i].value);
+        }
+    }
+    if (snapshot->ini != NULL) {
+        efree(snapshot->ini);
+    }
+}

@@ -330,6 +330,7 @@ void php_dora_zygote_serve(void)
     if (self.has_bailed_out) {
         zend_bailout();
     }
+    php_dora_snapshot_free(&self.snapshot);
     zend_throw_unwind_exit();
 }
 

@@ -48,7 +48,7 @@ $log = $server->log();
 var_dump(str_contains($log, 'last words'), str_contains($log, 'Allowed memory size'), str_contains($log, 'worker stops'));
 ?>
 --EXPECTF--
-oom Dora\HandlerException 100200: Allowed memory size of 67108864 bytes exhausted (tried to allocate %d bytes) in %s.php:%d
+oom Dora\HandlerException 100200: Allowed memory size of 67108864 bytes exhausted%S (tried to allocate %d bytes) in %s.php:%d
 fatal Dora\HandlerException 100200: Class A contains 1 abstract method %s in %s eval()'d code:1
 userError Dora\HandlerException 100200: given up in %s.php:%d
 timeout Dora\HandlerException 100200: Maximum execution time of 1 second exceeded in %s.php:%d
