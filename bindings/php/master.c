@@ -8,6 +8,9 @@
 #include "SAPI.h"
 #include "zend_exceptions.h"
 #include "zend_smart_str.h"
+#ifdef ZEND_MAX_EXECUTION_TIMERS
+#include "zend_max_execution_timer.h"
+#endif
 
 #include "exception.h"
 #include "options.h"
@@ -124,6 +127,17 @@ void php_dora_master_enter(void)
     if (VCWD_GETCWD(folder, sizeof(folder)) == NULL || chdir(folder) != 0) {
         php_error_docref(NULL, E_WARNING, "the working directory is not there");
     }
+    zend_unset_timeout();
+}
+
+void php_dora_master_leave(void)
+{
+#ifdef ZEND_MAX_EXECUTION_TIMERS
+    zend_max_execution_timer_init(); /* a daemon is a child, which has no timer yet */
+#endif
+    if (EG(timeout_seconds) > 0) {
+        zend_set_timeout(EG(timeout_seconds), false);
+    }
 }
 
 const char *php_dora_master_file(const char *door)
@@ -180,6 +194,7 @@ int php_dora_master_run(const php_dora_program *program)
                       .may_use = php_dora_policy_file};
     DORA_G(role) = PHP_DORA_MASTER; /* for good: the command line is overwritten by the title */
     status = dora_main(options.argc, options.argv, &host);
+    php_dora_master_leave();
 out:
     if (zygote != NULL) {
         efree(zygote);

@@ -13,9 +13,12 @@ typedef struct php_dora_program {
     const char *const *pid_files; /* ends with NULL; NULL: none */
 } php_dora_program;
 
-/* php_dora_master_enter makes PHP's working directory that of the process, which is all that the
- * core knows: a thread-safe PHP has one for itself. For a process that is the core's for good. */
+/* php_dora_master_enter prepares a process for the core, which does not come back for long. PHP's
+ * working directory becomes that of the process, which is all that the core knows: a thread-safe
+ * PHP has one for itself. A time limit that the program has set stands still.
+ * php_dora_master_leave lets it begin anew, in a daemon, too. */
 void php_dora_master_enter(void);
+void php_dora_master_leave(void);
 
 /* php_dora_master_file names the file that this process runs, which becomes the application, and
  * enters PHP's working directory. Returns: NULL with an exception raised where there is no such

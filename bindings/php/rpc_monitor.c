@@ -213,7 +213,9 @@ static void run(const monitor *self)
         .udp = ZSTR_VAL(self->udp),
         .log_file = self->log_file != NULL ? ZSTR_VAL(self->log_file) : NULL,
         .log_level = (uint32_t)self->log_level};
-    if (dora_monitor_run(&options, &error) != DORA_OK) {
+    dora_err err = dora_monitor_run(&options, &error);
+    php_dora_master_leave();
+    if (err != DORA_OK) {
         php_dora_throw_error(&error);
     }
 }

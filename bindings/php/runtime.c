@@ -53,6 +53,7 @@ static dora_err host_load(void *user, dora_app *app, const char *target, dora_er
             err = php_dora_load(target, error);
         }
         php_output_end_all(); /* what is still buffered would be written by each worker */
+        zend_unset_timeout(); /* a limit is for loading, and then for each task */
     }
     zend_catch
     {

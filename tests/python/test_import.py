@@ -14,7 +14,8 @@ WORDS = (
 
 def run(*words):
     """Another interpreter: its status and the last line of what it printed."""
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-W", "ignore", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return done.returncode, (done.stdout + done.stderr).strip().rsplit("\n", 1)[-1]
 
 
@@ -33,4 +34,4 @@ def test_an_error_of_the_question_is_passed_on():
 def test_a_free_threaded_python_takes_the_gil_up_or_is_refused():
     assert run("-X", "gil=0", "-c", "import dora") == (1, WORDS)
     asks = "import sys; import dora; print(sys._is_gil_enabled())"
-    assert run("-W", "ignore", "-c", asks) == (0, "True")
+    assert run("-c", asks) == (0, "True")
