@@ -56,6 +56,7 @@ def test_signal_handlers_are_the_programs_again(serve):
     """What the program does with signals, and Ctrl-C, is as before run() once it has returned."""
     source = "import os, signal, sys\n" + textwrap.dedent(APP) + textwrap.dedent(
         """
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests
         signal.signal(signal.SIGUSR1, lambda number, frame: print("handler", file=sys.stderr))
         app.run(port=0, workers=1)
         os.kill(os.getpid(), signal.SIGUSR1)

@@ -196,6 +196,11 @@ static dora_err put_member(json_t **json, size_t index, const dora_value *key, j
         json_decref(member);
         return refuse_place(here, "a key that is not UTF-8 has no place in JSON", error);
     }
+    if (!DR_JSON_NUL_IN_KEYS && memchr(name.data, '\0', name.len) != NULL) {
+        json_decref(member);
+        return refuse_place(here, "a key with a NUL has no place in JSON (jansson 2.14 has)",
+                            error);
+    }
     int status = json_object_setn_new_nocheck(*json, name.data, name.len, member);
     return status == 0 ? DORA_OK : no_memory(error);
 }

@@ -265,7 +265,7 @@ dora_err dr_json_parse(dora_slice text, uint32_t levels_max, size_t flags, json_
     }
     const dora_err err = load(text, flags, json, where);
     if (err != DORA_EPROTO || json_error_code(where) != json_error_null_byte_in_key ||
-        (flags & JSON_ALLOW_NUL) == 0) {
+        (flags & JSON_ALLOW_NUL) == 0 || !DR_JSON_NUL_IN_KEYS) {
         return err;
     }
     const unsigned number = stand_in_for(text);
