@@ -49,9 +49,12 @@
 #define DR_STILLBORN_NS 20000000u   /* a worker that dies this young has failed to start */
 #define DR_START_FAILURES_MAX 5u    /* in a row with no worker left: the pool is unhealthy */
 #define DR_ZYGOTE_GRACE_MS 3000u    /* workers leave within this after a stop, else SIGKILL */
-#define DR_LAST_WORDS_MAX 2048u     /* printed by a program that does not load: a traceback's end */
-#define DR_RELOAD_MS_MAX 30000u     /* a new generation that takes longer is given up */
-#define DR_RELOAD_ANSWER_MS 1800u   /* a client is told "pending" then: within its two seconds */
+#define DR_ZYGOTE_SILENT_LOOKS 5u /* seconds without an answer: it hangs, even on a busy machine */
+#define DR_SLOW_START_MS 10000u   /* a worker that takes longer to start is said in the log */
+#define DR_SLOW_LOAD_MS 30000u    /* a zygote that takes longer to load, too */
+#define DR_LAST_WORDS_MAX 2048u   /* printed by a program that does not load: a traceback's end */
+#define DR_RELOAD_MS_MAX 30000u   /* a new generation that takes longer is given up */
+#define DR_RELOAD_ANSWER_MS 1800u /* a client is told "pending" then: within its two seconds */
 
 /* A stop. */
 #define DR_STOP_TIMEOUT_MS_DEFAULT 30000u /* what still runs then does not end by itself */

@@ -16,7 +16,9 @@ typedef enum dr_control_kind {
     /* master to zygote */
     DR_CONTROL_SETUP = 1, /* text: dr_control_setup, then the target; fds: region, log,
                            * eventfds */
-    DR_CONTROL_FORK,      /* slot, number: the worker's number in its title; fd: its loop's */
+    DR_CONTROL_FORK,      /* slot, number: the worker's number in its title; fds: its log; where it
+                           * has an event loop, the pipe that wakes it, both ends */
+    DR_CONTROL_PING,      /* PONG is wanted: the zygote's loop turns */
     DR_CONTROL_STOP,
     /* zygote to master */
     DR_CONTROL_HELLO,   /* number: region layout; text: "runtime version / dora version" */
@@ -25,11 +27,11 @@ typedef enum dr_control_kind {
                          * workers run event loops */
     DR_CONTROL_FAILED,  /* text: why it does not load */
     DR_CONTROL_THREADS, /* number: threads after loading; it must load after the fork */
-    DR_CONTROL_FORKED,  /* slot, pid; fd: pidfd */
-    DR_CONTROL_EXITED,  /* slot, pid, number: wait status */
-    /* worker to master, over the zygote's socket */
-    DR_CONTROL_READY,      /* slot */
-    DR_CONTROL_NOT_STARTED /* slot; text: why its start hook failed */
+    DR_CONTROL_PONG,
+    /* about a slot */
+    DR_CONTROL_FORKED,     /* slot, pid; fd: pidfd */
+    DR_CONTROL_EXITED,     /* slot, pid, number: wait status */
+    DR_CONTROL_NOT_STARTED /* slot; text: why it could not be forked */
 } dr_control_kind;
 
 /* dr_control_setup tells a zygote what it is. Followed by the target's bytes. */

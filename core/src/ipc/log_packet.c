@@ -1,7 +1,8 @@
-/* log_packet.c: what handlers log, one packet a record, on its way to the master. */
+/* log_packet.c: what a zygote or a worker tells the master of itself, one packet a record. */
 #include "ipc/log_packet.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -18,6 +19,7 @@ typedef struct head {
     uint32_t file_len;
     uint32_t msg_len;
     uint32_t is_value; /* 0 or 1 */
+    uint32_t kind;     /* dr_packet_kind */
 } head;
 
 dora_err dr_log_packet_pair(int fds[2], dora_error *error)
@@ -59,10 +61,28 @@ bool dr_log_packet_send(int fd, const dr_log_entry *entry, uint64_t dropped)
     return sendmsg(fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
 
+bool dr_log_packet_say(int fd, dr_packet_kind kind, const char *msg, size_t msg_len)
+{
+    head first = {.pid = getpid(), .kind = kind};
+    struct iovec parts[2] = {{.iov_base = &first, .iov_len = sizeof(first)},
+                             part((dora_slice){msg, msg_len}, DR_LOG_RECORD_MAX)};
+    first.msg_len = (uint32_t)parts[1].iov_len;
+    const struct msghdr packet = {.msg_iov = parts, .msg_iovlen = 2};
+    while (sendmsg(fd, &packet, MSG_NOSIGNAL) < 0) {
+        struct pollfd writable = {.fd = fd, .events = POLLOUT};
+        if (errno != EINTR && errno != EAGAIN) {
+            return false;
+        }
+        (void)poll(&writable, 1, 100);
+    }
+    return true;
+}
+
 /* decode reads a packet. Returns: false for one that a handler made up. */
-static bool decode(const char *bytes, size_t len, dr_log_entry *entry, uint64_t *dropped)
+static bool decode(dr_log_packet *packet, size_t len, dr_log_entry *entry, uint64_t *dropped)
 {
     head first;
+    const char *bytes = packet->bytes;
     if (len < sizeof(first)) {
         return false;
     }
@@ -81,11 +101,22 @@ static bool decode(const char *bytes, size_t len, dr_log_entry *entry, uint64_t 
                             .msg = {file + first.file_len, first.msg_len},
                             .is_value = first.is_value != 0};
     *dropped = first.dropped;
-    return true;
+    packet->kind = (dr_packet_kind)first.kind;
+    return first.kind <= DR_PACKET_NOT_STARTED;
+}
+
+/* is_ended tells the end of a socket from an empty packet. */
+static bool is_ended(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+    return poll(&look, 1, 0) < 0 || (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 bool dr_log_packet_receive(int fd, dr_log_packet *packet, dr_log_entry *entry, uint64_t *dropped)
 {
     const ssize_t got = recv(fd, packet->bytes, sizeof(packet->bytes), MSG_DONTWAIT);
-    return got > 0 && decode(packet->bytes, (size_t)got, entry, dropped);
+    const bool is_ours = got > 0 && decode(packet, (size_t)got, entry, dropped);
+    packet->is_end = got == 0 ? is_ended(fd) : got < 0 && errno != EAGAIN && errno != EINTR;
+    packet->is_bad = got >= 0 && !is_ours && !packet->is_end;
+    return is_ours;
 }

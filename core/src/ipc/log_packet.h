@@ -1,4 +1,5 @@
-/* log_packet.h: what handlers log, one packet a record, on its way to the master. */
+/* log_packet.h: what a zygote or a worker tells the master of itself, above all what handlers log:
+ * one packet a record, over a socket of its own. */
 #ifndef DR_IPC_LOG_PACKET_H
 #define DR_IPC_LOG_PACKET_H
 
@@ -14,13 +15,26 @@ dora_err dr_log_packet_pair(int fds[2], dora_error *error);
  * system call and never waits. Returns: false when there is no room. Thread: any. */
 bool dr_log_packet_send(int fd, const dr_log_entry *entry, uint64_t dropped);
 
-/* dr_log_packet is room for one packet. */
+typedef enum dr_packet_kind {
+    DR_PACKET_RECORD = 0,
+    DR_PACKET_READY,      /* the worker takes tasks from now on */
+    DR_PACKET_NOT_STARTED /* message: why, and it ends */
+} dr_packet_kind;
+
+/* dr_log_packet_say sends a word that is no record, and waits where there is no room for it.
+ * Returns: false when nobody reads it any more. */
+bool dr_log_packet_say(int fd, dr_packet_kind kind, const char *msg, size_t msg_len);
+
+/* dr_log_packet is room for one packet, and what it was. */
 typedef struct dr_log_packet {
+    dr_packet_kind kind;
+    bool is_end; /* nothing will come any more: the other end is closed, or was shut down */
+    bool is_bad; /* it was none of ours */
     char bytes[DR_LOG_PACKET_MAX];
 } dr_log_packet;
 
 /* dr_log_packet_receive takes one packet; the entry's bytes stand in `packet`. Returns: false when
- * none is there, or one that is not ours: ask again when the socket is readable. */
+ * none is there (ask again when the socket is readable), at the end, or for one that `is_bad`. */
 bool dr_log_packet_receive(int fd, dr_log_packet *packet, dr_log_entry *entry, uint64_t *dropped);
 
 #endif

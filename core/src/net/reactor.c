@@ -2,9 +2,11 @@
 #include "net/reactor.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define SWEEP_MS 100u
@@ -55,13 +57,21 @@ static void on_check(uv_check_t *handle)
     reactor->events.set_asleep(false, reactor->events.user);
 }
 
+/* on_event empties the event descriptor. It never waits: workers have the descriptor, too, and may
+ * have made it blocking, and have read what was there. */
 static void on_event(uv_poll_t *handle, int status, int events)
 {
     (void)status;
     (void)events;
     dr_reactor *reactor = handle->data;
     uint64_t count;
-    (void)!read(reactor->event_fd, &count, sizeof(count));
+    const struct iovec part = {.iov_base = &count, .iov_len = sizeof(count)};
+    if (preadv2(reactor->event_fd, &part, 1, -1, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP) {
+        struct pollfd readable = {.fd = reactor->event_fd, .events = POLLIN}; /* Linux before 5.8 */
+        if (poll(&readable, 1, 0) == 1) {
+            (void)!read(reactor->event_fd, &count, sizeof(count));
+        }
+    }
 }
 
 static void on_ask(uv_async_t *handle)

@@ -25,7 +25,6 @@
 #include "server/service.h"
 #include "server/stop.h"
 #include "task/dispatch.h"
-#include "task/feed.h"
 #include "wire/message.h"
 
 typedef struct dr_call dr_call;
@@ -89,7 +88,6 @@ struct dr_server {
     const dora_host *host;
     dr_log *log;
     dr_pool *pools;
-    dr_feed *feeds;     /* one a pool */
     dr_crew **crews;    /* that serve, one a pool; the supervisor's alone, as the next three */
     dr_crew *all_crews; /* those on trial and those that leave too */
     dr_launch_command *commands;

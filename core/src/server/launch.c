@@ -108,7 +108,6 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
                                      .reply_bytes_max = server->config->frame_bytes_max,
                                      .log_level = server->config->log.level,
                                      .files_max = server->files,
-                                     .log_fd = server->feeds[index].write_fd,
                                      .preload = pool->preload,
                                      .is_c = pool->runtime == DR_RUNTIME_C};
     dr_crew *crew = dr_crew_new(&server->loop, server->log, &server->pools[index], &options,

@@ -128,10 +128,9 @@ static dora_err make(dr_server *server, dora_error *error)
     server->lanes = calloc(server->lane_count, sizeof(*server->lanes));
     server->pools = calloc(server->pool_count, sizeof(*server->pools));
     server->crews = calloc(server->pool_count, sizeof(dr_crew *));
-    server->feeds = calloc(server->pool_count, sizeof(*server->feeds));
     server->commands = calloc(server->pool_count, sizeof(*server->commands));
     if (server->lanes == NULL || server->pools == NULL || server->crews == NULL ||
-        server->feeds == NULL || server->commands == NULL) {
+        server->commands == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
     if (server->pool_count == 0 || server->pool_count > DR_POOLS_MAX) {
@@ -180,7 +179,6 @@ static void unmake(dr_server *server)
     free(server->lanes);
     free(server->pools);
     free(server->crews);
-    free(server->feeds);
     free(server->commands);
 }
 

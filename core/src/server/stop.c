@@ -40,9 +40,6 @@ static void end_if_done(dr_server *server)
     close_if_open((uv_handle_t *)&server->attention);
     close_if_open((uv_handle_t *)&server->housekeeping);
     close_if_open((uv_handle_t *)&server->stop.timer);
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        dr_feed_close(&server->feeds[i]);
-    }
     dr_admin_close(server);
     dr_discovery_close(server);
     dr_service_close(server);

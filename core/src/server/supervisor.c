@@ -189,6 +189,7 @@ static void on_housekeeping(uv_timer_t *timer)
     }
     for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
         dr_crew_end_stuck(crew);
+        dr_crew_look(crew);
         dr_crew_balance(crew);
         if ((wants_memory || crew->options.memory_mb_max > 0) && crew->state == DR_CREW_LOADED &&
             !crew->is_on_trial) {
@@ -200,16 +201,6 @@ static void on_housekeeping(uv_timer_t *timer)
         dr_reload_look(server);
         dr_discovery_look(server);
     }
-}
-
-static dora_err open_feeds(dr_server *server, dora_error *error)
-{
-    dora_err err = DORA_OK;
-    for (uint32_t i = 0; i < server->pool_count && err == DORA_OK; i++) {
-        err = dr_feed_open(&server->feeds[i], &server->loop, server->log,
-                           server->config->pools[i].name, error);
-    }
-    return err;
 }
 
 static dora_err start_crews(dr_server *server, dora_error *error)
@@ -240,7 +231,6 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     dr_board_write(server);
     server->seat = (dr_seat){.budget = &server->budget, .wake = wake, .user = server};
     dora_err err = dr_admin_open(server, &server->failure);
-    err = err == DORA_OK ? open_feeds(server, &server->failure) : err;
     err = err == DORA_OK ? start_crews(server, &server->failure) : err;
     if (err != DORA_OK) {
         dr_stop_give_up(server, err);

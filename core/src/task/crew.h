@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "ipc/control.h"
+#include "task/feed.h"
 #include "task/pool.h"
 
 typedef struct dr_crew_options {
@@ -22,7 +23,6 @@ typedef struct dr_crew_options {
     uint32_t reply_bytes_max;
     uint64_t files_max; /* descriptors of each process; 0: as many as the master */
     uint32_t log_level; /* records of handlers above it are not sent */
-    int log_fd;         /* where they are sent to (task/feed.h); borrowed */
     bool preload;
     bool is_c;
 } dr_crew_options;
@@ -53,7 +53,29 @@ typedef struct dr_crew_events {
     void *user;
 } dr_crew_events;
 
-typedef struct dr_watched_worker dr_watched_worker;
+/* dr_zygote is one zygote's process. Its death is known by its pidfd, not by the end of its socket,
+ * which what the application has started may hold as well. */
+typedef struct dr_zygote {
+    struct dr_zygote *next; /* in the crew's list of those that were set aside */
+    struct dr_crew *crew;
+    pid_t pid;
+    int pidfd;      /* -1: the system has none; then the end of the socket has to do */
+    int control_fd; /* -1: no more is said */
+    uv_poll_t exit_poll;
+    uv_poll_t control_poll;
+    dr_feed feed;          /* what it logs */
+    uint32_t open_handles; /* of the loop; the last one closed frees it */
+    uint32_t silent_looks; /* at which a PING was not answered */
+    uint32_t stopped_looks;
+    uint64_t started_ms;
+    pid_t speaker;  /* who greeted: a program that starts the zygote may stay its parent */
+    int speaker_fd; /* pidfd of that, where it is another process; -1: it is not */
+    bool has_greeted;
+    bool is_slow_said;
+} dr_zygote;
+
+/* dr_child is one worker's process, from the moment that its zygote is asked for it. */
+typedef struct dr_child dr_child;
 
 typedef struct dr_crew {
     struct dr_crew *next; /* the supervisor's list */
@@ -65,29 +87,25 @@ typedef struct dr_crew {
     dr_pool *pool;
     uv_loop_t *loop;
     dr_log *log;
-    pid_t zygote_pid;
-    int control_fd;
+    dr_zygote *zygote;    /* NULL: none, for the moment */
+    dr_zygote *set_aside; /* that hung, and whose workers still serve */
     int output_fd;
     int output_write_fd; /* kept for the next zygote */
-    uv_poll_t control_poll;
     uv_poll_t output_poll;
     uv_timer_t retry;
     uv_timer_t kill_timer;
     bool is_retry_set;
     bool is_preloading;
     bool is_respawning;
-    bool
-        is_renewing; /* its zygote was killed, since it knows memory that is no longer the pool's */
-    bool has_greeted;
-    pid_t
-        speaker; /* who greeted: the zygote, though a program that starts it may stay its parent */
-    bool was_ready; /* a worker has once been ready */
-    bool has_loop;  /* its workers run event loops */
+    bool is_renewing; /* its zygote was killed: it knows memory that is no longer the pool's */
+    bool had_greeted; /* the zygote that ended last */
+    bool was_ready;   /* a worker has once been ready */
+    bool has_loop;    /* its workers run event loops */
     uint32_t start_failures;
     uint32_t load_failures;
     uint32_t jitter;
     dr_names names;
-    dr_watched_worker *watched;
+    dr_child *children;
     uint32_t open_handles; /* of the loop; the last one closed frees the crew */
     bool is_closed;
     dr_log_carry carry;
@@ -136,27 +154,57 @@ void dr_crew_balance(dr_crew *crew);
 /* dr_crew_end_stuck kills workers that were told to leave and have not. */
 void dr_crew_end_stuck(dr_crew *crew);
 
+/* dr_crew_look notices, once a second, what no event tells: a zygote that is stopped or hangs, which
+ * is replaced while its workers serve on; what takes long to start. */
+void dr_crew_look(dr_crew *crew);
+
 /* dr_crew_check_memory looks how much memory each worker has, and marks those above memory_mb_max
  * for recycling. */
 void dr_crew_check_memory(dr_crew *crew);
 
-/* For the files of this step only.
- * dr_crew_message handles one message of the zygote or a worker. dr_crew_set_state and dr_crew_fail
- * tell the supervisor. dr_crew_greet checks versions and sends the setup. dr_crew_load_late starts
- * again with preload off. dr_crew_forget_starting gives up workers that a dead zygote
- * never made. dr_crew_load_again starts a zygote after a pause, in place of one that failed.
+/* For the files of this step only: crew.c counts and balances, crew_message.c is what a zygote says,
+ * crew_zygote.c its process, crew_child.c the processes of workers, crew_look.c what no event tells.
+ * dr_crew_message handles one message of the zygote. dr_crew_set_state and dr_crew_fail tell the
+ * supervisor. dr_crew_greet checks versions and sends the setup. dr_crew_load_late starts again with
+ * preload off. dr_crew_load_again starts a zygote after a pause, in place of one that failed.
  * dr_crew_is_proven: it has served, so a failure is mended instead of reported.
- * dr_crew_unwatch closes what waits for workers' ends; dr_crew_handle_closed counts the handles.
- */
+ * dr_zygote_set_aside replaces a zygote that hangs, dr_zygote_kill ends one, and with it its workers. dr_crew_handle_closed counts the handles of the loop. */
 void dr_crew_message(dr_crew *crew, dr_control_message *message);
 void dr_crew_set_state(dr_crew *crew, dr_crew_state state);
 void dr_crew_fail(dr_crew *crew, const char *text, size_t len);
 void dr_crew_greet(dr_crew *crew, const dr_control_message *message);
 void dr_crew_load_late(dr_crew *crew, int threads);
-void dr_crew_forget_starting(dr_crew *crew);
 void dr_crew_load_again(dr_crew *crew);
 bool dr_crew_is_proven(const dr_crew *crew);
-void dr_crew_unwatch(dr_crew *crew);
+void dr_zygote_set_aside(dr_crew *crew);
+void dr_zygote_kill(const dr_zygote *zygote);
 void dr_crew_handle_closed(dr_crew *crew);
+
+/* dr_crew_worker_ready: a worker takes tasks from now on. dr_crew_worker_gone settles a death,
+ * however it was noticed first. dr_crew_start_failed slows down after a worker that was never
+ * ready. dr_crew_later balances after a pause. */
+void dr_crew_worker_ready(dr_crew *crew, uint32_t slot);
+void dr_crew_worker_gone(dr_crew *crew, uint32_t slot, int pid);
+void dr_crew_start_failed(dr_crew *crew);
+void dr_crew_later(dr_crew *crew, uint32_t pause_ms);
+
+/* dr_child_ask asks the zygote for a worker in a reserved slot. Ownership: takes `loop_fd`, -1: it
+ * has no event loop. Errors: DORA_EAGAIN and others: there is none.
+ * dr_child_forked: the zygote has made the process. Ownership: takes `pidfd`.
+ * dr_child_forget gives up the process that a slot waits for; dr_child_ended: it has ended.
+ * dr_children_forget gives up those that a zygote has not made, which now never will.
+ * dr_children_kill ends those of one zygote. dr_children_count counts them. dr_children_replace has
+ * them replaced, one after the other. dr_children_close gives up all. dr_children_look tells of
+ * those that take long to start or have closed their log. */
+dora_err dr_child_ask(dr_crew *crew, const dr_control_head *head, int loop_fd);
+void dr_child_forked(dr_crew *crew, uint32_t slot, int pid, int pidfd);
+void dr_child_forget(dr_crew *crew, uint32_t slot);
+void dr_child_ended(dr_crew *crew, uint32_t slot, int pid);
+void dr_children_forget(dr_crew *crew);
+void dr_children_kill(dr_crew *crew, const dr_zygote *zygote);
+uint32_t dr_children_count(const dr_crew *crew, const dr_zygote *zygote);
+void dr_children_replace(dr_crew *crew, const dr_zygote *zygote);
+void dr_children_close(dr_crew *crew);
+void dr_children_look(dr_crew *crew);
 
 #endif

@@ -2,14 +2,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <dora/dora.h>
 
+#include "base/clock.h"
 #include "task/crew.h"
 #include "task/dispatch.h"
 #include "task/spawn.h"
@@ -18,6 +21,7 @@
 #define RESPAWN_MS 200u
 
 static void on_control(uv_poll_t *poll, int status, int events);
+static void on_zygote_exit(uv_poll_t *poll, int status, int events);
 
 void dr_crew_handle_closed(dr_crew *crew)
 {
@@ -32,6 +36,29 @@ static void on_handle_closed(uv_handle_t *handle)
     dr_crew_handle_closed(handle->data);
 }
 
+void dr_zygote_kill(const dr_zygote *zygote)
+{
+    (void)kill(zygote->pid, SIGKILL); /* it is our child, and not waited for */
+    if (zygote->speaker_fd >= 0) {
+        (void)syscall(SYS_pidfd_send_signal, zygote->speaker_fd, SIGKILL, NULL, 0);
+    }
+}
+
+static void kill_set_aside(const dr_crew *crew)
+{
+    for (const dr_zygote *each = crew->set_aside; each != NULL; each = each->next) {
+        dr_zygote_kill(each); /* its workers die with it */
+    }
+}
+
+/* stop_if_gone: a crew that stops has stopped once its last zygote has ended. */
+static void stop_if_gone(dr_crew *crew)
+{
+    if (crew->zygote == NULL && crew->set_aside == NULL) {
+        dr_crew_set_state(crew, DR_CREW_STOPPED);
+    }
+}
+
 /* argv_of: a file that is run again has run, with all its threads, before the fork; loading it late
  * takes a zygote that has not. */
 static const char *const *argv_of(const dr_crew *crew)
@@ -39,10 +66,73 @@ static const char *const *argv_of(const dr_crew *crew)
     return crew->is_preloading ? crew->options.argv : crew->options.argv_late;
 }
 
+static void on_zygote_handle_closed(dr_zygote *zygote)
+{
+    if (--zygote->open_handles == 0) {
+        dr_crew *crew = zygote->crew;
+        if (zygote->pidfd >= 0) {
+            close(zygote->pidfd);
+        }
+        if (zygote->speaker_fd >= 0) {
+            close(zygote->speaker_fd);
+        }
+        free(zygote);
+        dr_crew_handle_closed(crew);
+    }
+}
+
+static void on_zygote_poll_closed(uv_handle_t *handle)
+{
+    on_zygote_handle_closed(handle->data);
+}
+
+static void on_zygote_feed_closed(uv_handle_t *handle)
+{
+    on_zygote_handle_closed((dr_zygote *)(void *)((char *)handle - offsetof(dr_zygote, feed.poll)));
+}
+
+/* hang_up ends the talk with a zygote; it, or its workers, may live on. */
+static void hang_up(dr_zygote *zygote)
+{
+    if (zygote->control_fd >= 0) {
+        uv_close((uv_handle_t *)&zygote->control_poll, on_zygote_poll_closed);
+        close(zygote->control_fd);
+        zygote->control_fd = -1;
+    }
+}
+
+/* zygote_new makes the books of a process that was started. Returns: NULL without memory, and
+ * nothing is taken. Ownership: takes `control_fd` and the process. */
+static dr_zygote *zygote_new(dr_crew *crew, pid_t pid, int control_fd)
+{
+    dr_zygote *self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        return NULL;
+    }
+    self->crew = crew;
+    self->pid = pid;
+    self->control_fd = control_fd;
+    self->speaker_fd = -1;
+    self->started_ms = dr_clock_ms();
+    self->control_poll.data = self->exit_poll.data = self;
+    uv_poll_init(crew->loop, &self->control_poll, control_fd);
+    uv_poll_start(&self->control_poll, UV_READABLE | UV_DISCONNECT, on_control);
+    self->open_handles = 1;
+    self->pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* it is not waited for before its end */
+    if (self->pidfd >= 0) {
+        uv_poll_init(crew->loop, &self->exit_poll, self->pidfd);
+        uv_poll_start(&self->exit_poll, UV_READABLE, on_zygote_exit);
+        self->open_handles++;
+    }
+    crew->open_handles++;
+    return self;
+}
+
 /* start_process spawns the zygote on a new control socket. */
 static dora_err start_process(dr_crew *crew, dora_error *error)
 {
     int pair[2];
+    pid_t pid = 0;
     dora_error why = {.err = DORA_OK};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         return dora_error_set(error, DORA_EIO, "cannot make a socket pair: %s", strerror(errno));
@@ -50,8 +140,7 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
     dr_control_know_senders(pair[0]);
     const char *const *argv = argv_of(crew);
-    const dora_err err =
-        dr_spawn_zygote(argv, pair[1], crew->output_write_fd, &crew->zygote_pid, &why);
+    const dora_err err = dr_spawn_zygote(argv, pair[1], crew->output_write_fd, &pid, &why);
     close(pair[1]);
     if (err != DORA_OK) {
         close(pair[0]);
@@ -59,24 +148,33 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
                    ? dora_error_set(error, err, "%s; %s", why.msg, crew->options.mend)
                    : dora_error_set(error, err, "%s", why.msg);
     }
-    dr_spawn_limit_files(crew->zygote_pid, crew->options.files_max);
-    crew->control_fd = pair[0];
-    crew->has_greeted = false;
+    dr_spawn_limit_files(pid, crew->options.files_max);
+    crew->zygote = zygote_new(crew, pid, pair[0]);
+    if (crew->zygote == NULL) {
+        (void)kill(pid, SIGKILL);
+        (void)waitpid(pid, NULL, 0);
+        close(pair[0]);
+        return dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
     crew->is_respawning = crew->is_renewing = false;
-    uv_poll_init(crew->loop, &crew->control_poll, pair[0]);
-    crew->open_handles++;
-    crew->control_poll.data = crew;
-    uv_poll_start(&crew->control_poll, UV_READABLE | UV_DISCONNECT, on_control);
     crew->state = DR_CREW_LOADING;
     return DORA_OK;
+}
+
+static void greeted_by(dr_zygote *zygote, pid_t sender)
+{
+    zygote->has_greeted = true;
+    zygote->speaker = sender;
+    if (sender != zygote->pid && sender > 0) {
+        zygote->speaker_fd = (int)syscall(SYS_pidfd_open, sender, 0);
+    }
 }
 
 void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
 {
     const char *end = memchr(message->text, '\n', message->text_len);
     const size_t version_len = end == NULL ? 0 : (size_t)(end - message->text);
-    crew->has_greeted = true;
-    crew->speaker = message->sender;
+    greeted_by(crew->zygote, message->sender);
     if (version_len != strlen(DORA_VERSION) ||
         memcmp(message->text, DORA_VERSION, version_len) != 0 ||
         message->head.number != (int32_t)DR_REGION_LAYOUT) {
@@ -109,13 +207,21 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
     }
     memcpy(text.target, crew->options.target, target_len);
     int fds[DR_CONTROL_FDS_MAX];
+    dora_error error = {.msg = "its zygote greets twice"};
     const uint32_t reactors = crew->pool->limits.reactors;
     fds[0] = crew->pool->region.fd;
-    fds[1] = crew->options.log_fd;
+    if (crew->zygote->feed.is_open ||
+        dr_feed_open(&crew->zygote->feed, crew->loop, crew->log, crew->options.name, &fds[1],
+                     &error) != DORA_OK) {
+        dr_crew_fail(crew, error.msg, strlen(error.msg));
+        return;
+    }
+    crew->zygote->open_handles++;
     memcpy(fds + 2, crew->pool->event_fds, reactors * sizeof(int));
     const dr_control_head head = {.kind = DR_CONTROL_SETUP};
-    (void)dr_control_send(crew->control_fd, &head, &text, sizeof(text.setup) + target_len, fds,
-                          reactors + 2);
+    (void)dr_control_send(crew->zygote->control_fd, &head, &text, sizeof(text.setup) + target_len,
+                          fds, reactors + 2);
+    close(fds[1]);
 }
 
 void dr_crew_load_late(dr_crew *crew, int threads)
@@ -169,7 +275,7 @@ static void on_retry_zygote(uv_timer_t *timer)
     dr_crew *crew = timer->data;
     dora_error error = {0};
     crew->is_retry_set = false;
-    if (crew->state == DR_CREW_LOADING && crew->zygote_pid == 0 &&
+    if (crew->state == DR_CREW_LOADING && crew->zygote == NULL &&
         start_process(crew, &error) != DORA_OK) {
         dr_log_write_lines(crew->log, DR_LOG_ERROR, crew->options.name, "%s", error.msg);
         load_later(crew);
@@ -195,14 +301,14 @@ static void load_later(dr_crew *crew)
 
 void dr_crew_load_again(dr_crew *crew)
 {
-    if (crew->zygote_pid > 0) {
-        dr_crew_kill(crew); /* its end brings the next one */
+    if (crew->zygote != NULL) {
+        dr_zygote_kill(crew->zygote); /* its end brings the next one */
     } else {
         load_later(crew);
     }
 }
 
-/* go_on comes after the control socket of an ended zygote is closed. */
+/* go_on comes after the end of a zygote. */
 static void go_on(dr_crew *crew)
 {
     dora_error error = {0};
@@ -213,24 +319,17 @@ static void go_on(dr_crew *crew)
         return;
     }
     if (crew->state == DR_CREW_STOPPING) {
-        dr_crew_set_state(crew, DR_CREW_STOPPED);
+        stop_if_gone(crew);
     } else if (crew->state == DR_CREW_LOADING && (crew->was_ready || crew->is_renewing)) {
         load_later(crew);
     }
-}
-
-static void on_control_closed(uv_handle_t *handle)
-{
-    dr_crew *crew = handle->data;
-    go_on(crew);
-    dr_crew_handle_closed(crew);
 }
 
 /* how_far says where a zygote ended that has not loaded its application. One that runs the
  * program's own file again does so first of all. */
 static const char *how_far(const dr_crew *crew)
 {
-    if (crew->has_greeted) {
+    if (crew->had_greeted) {
         return "while it loaded the application";
     }
     return argv_of(crew) != crew->options.argv_late
@@ -241,7 +340,7 @@ static const char *how_far(const dr_crew *crew)
 static void fail_to_load(dr_crew *crew, int status)
 {
     char text[DR_LOG_LINE_MAX];
-    const bool is_known = crew->has_greeted || argv_of(crew) != crew->options.argv_late;
+    const bool is_known = crew->had_greeted || argv_of(crew) != crew->options.argv_late;
     const int len =
         snprintf(text, sizeof(text), "%s ended (%s %d) %s%s%s; what it printed is in the log%s%.*s",
                  argv_of(crew)[0], WIFSIGNALED(status) ? "signal" : "status",
@@ -252,23 +351,28 @@ static void fail_to_load(dr_crew *crew, int status)
     dr_crew_fail(crew, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
 }
 
-/* zygote_gone says why, and what happens now. */
-static void zygote_gone(dr_crew *crew)
+/* bury closes the books of a zygote that has ended. Returns: its wait status. */
+static int bury(dr_zygote *zygote)
 {
     int status = 0;
-    dr_crew_kill(crew); /* it has closed its socket: it is ending, or must */
-    while (waitpid(crew->zygote_pid, &status, 0) < 0 && errno == EINTR) {
+    dr_crew *crew = zygote->crew;
+    while (waitpid(zygote->pid, &status, 0) < 0 && errno == EINTR) {
     }
-    crew->zygote_pid = 0;
-    uv_timer_stop(&crew->kill_timer);
-    uv_close((uv_handle_t *)&crew->control_poll, on_control_closed);
-    close(crew->control_fd);
-    crew->control_fd = -1;
-    dr_crew_forget_starting(crew);
-    if (crew->is_respawning || crew->is_renewing || crew->state == DR_CREW_STOPPING ||
-        crew->state == DR_CREW_FAILED) {
-        return;
+    if (zygote->speaker_fd >= 0) {
+        (void)syscall(SYS_pidfd_send_signal, zygote->speaker_fd, SIGKILL, NULL, 0);
     }
+    dr_children_kill(crew, zygote); /* one that has changed its user no longer dies by itself */
+    hang_up(zygote);
+    if (zygote->pidfd >= 0) {
+        uv_close((uv_handle_t *)&zygote->exit_poll, on_zygote_poll_closed);
+    }
+    (void)dr_feed_close(&zygote->feed, on_zygote_feed_closed);
+    return status;
+}
+
+/* tell_end says why a zygote has ended, and what happens now. */
+static void tell_end(dr_crew *crew, int status)
+{
     on_output(&crew->output_poll, 0, 0);
     if (!dr_crew_is_proven(crew)) {
         fail_to_load(crew, status);
@@ -283,24 +387,83 @@ static void zygote_gone(dr_crew *crew)
     crew->state = is_needed ? DR_CREW_LOADING : DR_CREW_STOPPING;
 }
 
-static void on_control(uv_poll_t *poll, int status, int events)
+/* old_zygote_gone: one that was set aside has ended. */
+static void old_zygote_gone(dr_zygote *zygote)
 {
-    dr_crew *crew = poll->data;
-    (void)events;
-    for (int turn = 0; turn < 256; turn++) {
-        const dora_err err = dr_control_receive(crew->control_fd, &crew->message);
-        if (err == DORA_EAGAIN && status == 0) {
-            return;
-        }
-        if (err == DORA_ECLOSED || status != 0) {
-            zygote_gone(crew);
-            return;
+    dr_crew *crew = zygote->crew;
+    dr_zygote **at = &crew->set_aside;
+    while (*at != zygote) {
+        at = &(*at)->next;
+    }
+    *at = zygote->next;
+    (void)bury(zygote);
+    if (crew->state == DR_CREW_STOPPING) {
+        stop_if_gone(crew);
+    }
+}
+
+static void zygote_gone(dr_zygote *zygote)
+{
+    dr_crew *crew = zygote->crew;
+    if (zygote != crew->zygote) {
+        old_zygote_gone(zygote);
+        return;
+    }
+    crew->had_greeted = zygote->has_greeted;
+    crew->zygote = NULL;
+    uv_timer_stop(&crew->kill_timer);
+    const int status = bury(zygote);
+    dr_children_forget(crew);
+    if (!crew->is_respawning && !crew->is_renewing && crew->state != DR_CREW_STOPPING &&
+        crew->state != DR_CREW_FAILED) {
+        tell_end(crew, status);
+    }
+    go_on(crew);
+}
+
+/* listen_to handles what a zygote has said. Returns: false at the end of its socket. */
+static bool listen_to(dr_zygote *zygote)
+{
+    dr_crew *crew = zygote->crew;
+    for (int turn = 0; turn < 256 && zygote == crew->zygote; turn++) {
+        const dora_err err = dr_control_receive(zygote->control_fd, &crew->message);
+        if (err == DORA_EAGAIN || err == DORA_ECLOSED) {
+            return err == DORA_EAGAIN;
         }
         if (err == DORA_OK && !crew->is_renewing) {
+            zygote->silent_looks =
+                crew->message.sender == zygote->speaker ? 0 : zygote->silent_looks;
             dr_crew_message(crew, &crew->message);
         }
         dr_control_close(&crew->message);
     }
+    return true;
+}
+
+static void on_control(uv_poll_t *poll, int status, int events)
+{
+    dr_zygote *zygote = poll->data;
+    (void)events;
+    if (listen_to(zygote) && status == 0) {
+        return;
+    }
+    dr_zygote_kill(zygote); /* it has closed its socket: it is ending, or must */
+    if (zygote->pidfd >= 0) {
+        hang_up(zygote); /* the end is told by the other descriptor */
+    } else {
+        zygote_gone(zygote);
+    }
+}
+
+static void on_zygote_exit(uv_poll_t *poll, int status, int events)
+{
+    dr_zygote *zygote = poll->data;
+    (void)status;
+    (void)events;
+    if (zygote->control_fd >= 0) {
+        (void)listen_to(zygote); /* its last words */
+    }
+    zygote_gone(zygote);
 }
 
 dr_crew *dr_crew_new(uv_loop_t *loop, dr_log *log, dr_pool *pool, const dr_crew_options *options,
@@ -319,7 +482,7 @@ dr_crew *dr_crew_new(uv_loop_t *loop, dr_log *log, dr_pool *pool, const dr_crew_
     crew->pool = pool;
     crew->is_preloading = options->preload;
     crew->jitter = (uint32_t)getpid();
-    crew->control_fd = crew->output_fd = crew->output_write_fd = -1;
+    crew->output_fd = crew->output_write_fd = -1;
     uv_timer_init(loop, &crew->retry);
     uv_timer_init(loop, &crew->kill_timer);
     crew->open_handles = 2;
@@ -358,25 +521,27 @@ void dr_crew_stop(dr_crew *crew)
     }
     uv_timer_stop(&crew->retry);
     crew->is_respawning = false;
-    if (crew->zygote_pid == 0) {
-        dr_crew_set_state(crew, DR_CREW_STOPPED);
-        return;
-    }
     const bool is_loading = crew->state == DR_CREW_LOADING;
     crew->state = DR_CREW_STOPPING;
-    if (is_loading) {
-        dr_crew_kill(crew); /* it does not listen yet */
+    kill_set_aside(crew);
+    if (crew->zygote == NULL) {
+        stop_if_gone(crew);
+        return;
+    }
+    if (is_loading || crew->zygote->control_fd < 0) {
+        dr_zygote_kill(crew->zygote); /* it does not listen yet, or no more */
         return;
     }
     const dr_control_head head = {.kind = DR_CONTROL_STOP};
-    (void)dr_control_send(crew->control_fd, &head, NULL, 0, NULL, 0);
+    (void)dr_control_send(crew->zygote->control_fd, &head, NULL, 0, NULL, 0);
     uv_timer_start(&crew->kill_timer, on_kill_timer, DR_ZYGOTE_GRACE_MS * 2, 0);
 }
 
 void dr_crew_kill(dr_crew *crew)
 {
-    if (crew->zygote_pid > 0) {
-        (void)kill(crew->zygote_pid, SIGKILL); /* its workers die with it */
+    kill_set_aside(crew);
+    if (crew->zygote != NULL) {
+        dr_zygote_kill(crew->zygote); /* its workers die with it */
     }
 }
 
@@ -387,8 +552,29 @@ void dr_crew_renew(dr_crew *crew)
     } else if (crew->state == DR_CREW_LEAVING) {
         dr_crew_stop(crew);
     }
-    crew->is_renewing = crew->zygote_pid > 0;
+    crew->is_renewing = crew->zygote != NULL;
     dr_crew_kill(crew);
+}
+
+/* A zygote that was set aside forks nothing any more, and its workers serve on until those of the
+ * next one are ready; then it is killed. */
+void dr_zygote_set_aside(dr_crew *crew)
+{
+    dora_error error = {0};
+    dr_zygote *zygote = crew->zygote;
+    if (!dr_crew_is_proven(crew) || zygote->pidfd < 0) {
+        dr_zygote_kill(zygote);
+        return;
+    }
+    hang_up(zygote);
+    zygote->next = crew->set_aside;
+    crew->set_aside = zygote;
+    crew->zygote = NULL;
+    dr_children_forget(crew);
+    if (start_process(crew, &error) != DORA_OK) {
+        dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name, "%s", error.msg);
+        load_later(crew);
+    }
 }
 
 void dr_crew_close(dr_crew *crew)
@@ -396,7 +582,7 @@ void dr_crew_close(dr_crew *crew)
     crew->is_closed = true;
     uv_close((uv_handle_t *)&crew->retry, on_handle_closed);
     uv_close((uv_handle_t *)&crew->kill_timer, on_handle_closed);
-    dr_crew_unwatch(crew);
+    dr_children_close(crew);
     if (crew->output_fd < 0) {
         return;
     }

@@ -1,12 +1,12 @@
-/* feed.c: records of a pool's handlers, from their socket into the server's log. */
+/* feed.c: records of one process's handlers, from their socket into the server's log. */
 #include "task/feed.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ipc/log_packet.h"
-
-#define PACKETS_A_TURN 256 /* then the supervisor looks after its other work */
+#define PACKETS_A_TURN 256  /* then the supervisor looks after its other work */
+#define TURNS_AT_THE_END 64 /* what a process leaves that the end of another one has outlived */
 
 static void say_dropped(const dr_feed *feed, const dr_log_entry *entry, uint64_t dropped)
 {
@@ -14,35 +14,53 @@ static void say_dropped(const dr_feed *feed, const dr_log_entry *entry, uint64_t
                  (unsigned long long)dropped, entry->pid);
 }
 
-/* take reads up to `max` records. Returns: how many. */
-static int take(const dr_feed *feed, int max)
+static void record(const dr_feed *feed, dr_log_entry *entry, uint64_t dropped)
+{
+    if (dropped > 0) {
+        say_dropped(feed, entry, dropped);
+    }
+    entry->pool = feed->pool;
+    if (entry->tag.len == 0) {
+        entry->tag = (dora_slice){feed->pool, strlen(feed->pool)};
+    }
+    dr_log_record(feed->log, entry);
+}
+
+/* take reads up to `max` packets. Returns: how many there were. */
+static int take(dr_feed *feed, int max)
 {
     dr_log_packet packet;
     dr_log_entry entry;
     uint64_t dropped;
-    int count = 0;
-    while (count < max && dr_log_packet_receive(feed->read_fd, &packet, &entry, &dropped)) {
-        if (dropped > 0) {
-            say_dropped(feed, &entry, dropped);
+    for (int count = 0; count < max; count++) {
+        if (!feed->is_open) {
+            return count;
         }
-        entry.pool = feed->pool;
-        if (entry.tag.len == 0) {
-            entry.tag = (dora_slice){feed->pool, strlen(feed->pool)};
+        const bool is_ours = dr_log_packet_receive(feed->fd, &packet, &entry, &dropped);
+        if (!is_ours && !packet.is_bad) {
+            feed->is_ended = packet.is_end;
+            return count;
         }
-        dr_log_record(feed->log, &entry);
-        count++;
+        if (is_ours && packet.kind == DR_PACKET_RECORD) {
+            record(feed, &entry, dropped);
+        } else if (is_ours && feed->on_word != NULL) {
+            feed->on_word(feed, packet.kind, entry.msg);
+        }
     }
-    return count;
+    return max;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
-    (void)status;
+    dr_feed *feed = (dr_feed *)(void *)((char *)poll - offsetof(dr_feed, poll));
     (void)events;
-    (void)take(poll->data, PACKETS_A_TURN);
+    (void)take(feed, PACKETS_A_TURN);
+    if (feed->is_open && (feed->is_ended || status != 0)) {
+        uv_poll_stop(poll); /* it would be readable for ever */
+    }
 }
 
-dora_err dr_feed_open(dr_feed *feed, uv_loop_t *loop, dr_log *log, const char *pool,
+dora_err dr_feed_open(dr_feed *feed, uv_loop_t *loop, dr_log *log, const char *pool, int *write_fd,
                       dora_error *error)
 {
     int fds[2];
@@ -50,27 +68,29 @@ dora_err dr_feed_open(dr_feed *feed, uv_loop_t *loop, dr_log *log, const char *p
     if (err != DORA_OK) {
         return err;
     }
-    *feed = (dr_feed){.read_fd = fds[0], .write_fd = fds[1], .log = log, .pool = pool};
+    *feed = (dr_feed){.fd = fds[0], .log = log, .pool = pool};
     if (uv_poll_init(loop, &feed->poll, fds[0]) != 0) {
         close(fds[0]);
         close(fds[1]);
         return dora_error_set(error, DORA_EIO, "cannot watch the log's socket");
     }
     feed->is_open = true;
-    feed->poll.data = feed;
     uv_poll_start(&feed->poll, UV_READABLE, on_readable);
+    uv_unref((uv_handle_t *)&feed->poll);
+    *write_fd = fds[1];
     return DORA_OK;
 }
 
-void dr_feed_close(dr_feed *feed)
+bool dr_feed_close(dr_feed *feed, uv_close_cb on_closed)
 {
     if (!feed->is_open) {
-        return;
+        return false;
     }
-    while (take(feed, PACKETS_A_TURN) == PACKETS_A_TURN) {
+    feed->on_word = NULL;
+    for (int turn = 0; turn < TURNS_AT_THE_END && take(feed, PACKETS_A_TURN) > 0; turn++) {
     }
     feed->is_open = false;
-    uv_close((uv_handle_t *)&feed->poll, NULL);
-    close(feed->read_fd);
-    close(feed->write_fd);
+    uv_close((uv_handle_t *)&feed->poll, on_closed);
+    close(feed->fd);
+    return true;
 }

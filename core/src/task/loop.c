@@ -124,8 +124,8 @@ bool dora_worker_sleep(dora_worker *worker)
 
 void dora_worker_wake(dora_worker *worker)
 {
-    uint64_t count;
-    (void)!read(worker->loop_fd, &count, sizeof(count));
+    char wakes[256];
+    (void)!read(worker->loop_fd, wakes, sizeof(wakes));
 }
 
 bool dora_worker_is_told(dora_worker *worker)

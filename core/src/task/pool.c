@@ -1,9 +1,9 @@
 /* pool.c: the books of a pool: records, slots and their chains. Callers hold the lock. */
 #include "task/pool.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -248,10 +248,17 @@ uint32_t dr_slot_reserve(dr_pool *pool)
 
 int dr_slot_loop_fd(dr_pool *pool, uint32_t index)
 {
-    if (pool->loop_fds[index] < 0) {
-        pool->loop_fds[index] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int ends[2];
+    if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) {
+        return -1;
     }
-    return pool->loop_fds[index];
+    if (pool->loop_fds[index] < 0) {
+        pool->loop_fds[index] = ends[1];
+    } else { /* under the same number: a reactor may be about to write there */
+        (void)dup3(ends[1], pool->loop_fds[index], O_CLOEXEC);
+        close(ends[1]);
+    }
+    return ends[0];
 }
 
 void dr_slot_wake(dr_pool *pool, uint32_t index)

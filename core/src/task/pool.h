@@ -198,7 +198,7 @@ typedef struct dr_pool {
     uint64_t expired_ns[DR_REACTORS_MAX]; /* when each reactor last looked for passed deadlines */
     dr_wakes owed[DR_REACTORS_MAX];       /* each its reactor's: woken at the end of its turn */
     int event_fds[DR_REACTORS_MAX];
-    int *loop_fds; /* one a slot, -1: none; they stay, so a late wake-up harms nobody */
+    int *loop_fds; /* one a slot, -1: none; numbers stay, so a late wake-up harms nobody */
     /* on_attention is called, without the lock, when the supervisor has to look: a worker wants
      * recycling, the region is damaged. Thread: any reactor's. */
     void (*on_attention)(struct dr_pool *pool, void *user);
@@ -241,8 +241,9 @@ void dr_slot_drop(dr_pool *pool, uint32_t slot, uint32_t index);
  * Returns: DR_NONE when all are in use. */
 uint32_t dr_slot_reserve(dr_pool *pool);
 
-/* dr_slot_loop_fd gives the event descriptor by which a slot's event loops are woken; it is made
- * with the first of them. Returns: -1 when that cannot be. */
+/* dr_slot_loop_fd makes the pipe by which the event loop of a slot's next worker is woken. The master
+ * keeps the writing end, which no worker has: one that a worker could make blocking, and fill, would
+ * hold up everybody. Returns: the reading end, -1 when that cannot be. Ownership: gives. */
 int dr_slot_loop_fd(dr_pool *pool, uint32_t slot);
 
 /* dr_slot_wake wakes a slot's worker. Thread: any; the lock is not needed. */

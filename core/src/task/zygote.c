@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 #include "base/threads.h"
 #include "base/title.h"
 #include "ipc/control.h"
+#include "ipc/log_packet.h"
 #include "ipc/wake.h"
 #include "task/context.h"
 #include "task/worker.h"
@@ -41,6 +44,7 @@ typedef struct zygote {
     child *children;  /* one place for each slot; pid 0: free */
     uint32_t child_count;
     int signal_fd;
+    int master_fd;              /* pidfd: its end is known by this, too; -1: none */
     dr_control_message message; /* large: not on the stack of a forked worker */
 } zygote;
 
@@ -55,6 +59,31 @@ static void say(dr_control_kind kind, uint32_t slot, int32_t pid, int32_t number
     const dr_control_head head = {
         .kind = (uint32_t)kind, .slot = slot, .pid = pid, .number = number};
     (void)dr_control_send(DR_CONTROL_FD, &head, text, text_len, NULL, 0);
+}
+
+static void close_if(int fd)
+{
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/* open_master gives a descriptor of the master's process, -1: there is none. Its end of the socket
+ * may be held by what the master's program has forked. */
+static int open_master(void)
+{
+    struct ucred peer = {.pid = 0};
+    socklen_t len = sizeof(peer);
+    if (getsockopt(DR_CONTROL_FD, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || peer.pid <= 0) {
+        return -1;
+    }
+    const int fd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
+    struct pollfd end = {.fd = DR_CONTROL_FD, .events = POLLRDHUP};
+    if (fd >= 0 && getppid() != peer.pid && poll(&end, 1, 0) != 0) {
+        close(fd); /* it has ended, and the number may be another's */
+        return -1;
+    }
+    return fd;
 }
 
 static void do_nothing(int number)
@@ -113,7 +142,13 @@ static dora_err take_setup(zygote *self, dora_error *error)
     for (size_t i = 2; i < message->fd_count; i++) {
         self->event_fds[i - 2] = message->fds[i];
     }
-    return dr_region_open(&self->region, message->fds[0], &self->setup.shape, error);
+    const dora_err opened =
+        dr_region_open(&self->region, message->fds[0], &self->setup.shape, error);
+    if (opened == DORA_OK) { /* the mapping is enough; nobody needs the descriptor */
+        close(self->region.fd);
+        self->region.fd = -1;
+    }
+    return opened;
 }
 
 /* load runs the application; `error` says why it does not load. */
@@ -238,51 +273,99 @@ static dora_err start_worker(zygote *self, int32_t number, dora_error *error)
                : runtime->worker_start(runtime->host, (uint32_t)number, error);
 }
 
-/* close_others closes the event descriptors of the other workers. */
-static void close_others(const zygote *self)
+/* close_others closes what is the zygote's, and the descriptors that wake other workers: what a
+ * worker does not have it cannot spoil. */
+static void close_others(zygote *self)
 {
+    close(self->signal_fd);
+    close_if(self->master_fd);
+    close_if(self->context.log_fd);
     for (uint32_t i = 0; i < self->region.shape.workers; i++) {
-        if (self->children[i].pid != 0 && self->children[i].loop_fd >= 0) {
-            close(self->children[i].loop_fd);
+        if (self->children[i].pid != 0) {
+            close_if(self->children[i].loop_fd);
         }
     }
 }
 
-/* be_worker is the life of a forked worker, from its first instruction to its return. */
-static int be_worker(zygote *self, uint32_t slot, int32_t number, int loop_fd, pid_t zygote_pid)
+/* own_output gives a worker an open file of its own for what it prints: one that makes its output
+ * non-blocking does that to nobody else. It stays as it is where it is no pipe any more. */
+static void own_output(void)
 {
-    const dora_runtime *runtime = self->runtime;
+    struct stat out;
+    struct stat err;
+    if (fstat(STDOUT_FILENO, &out) != 0 || !S_ISFIFO(out.st_mode)) {
+        return;
+    }
+    const int fd = open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    (void)dup2(fd, STDOUT_FILENO);
+    if (fstat(STDERR_FILENO, &err) == 0 && err.st_ino == out.st_ino && err.st_dev == out.st_dev) {
+        (void)dup2(fd, STDERR_FILENO);
+    }
+    close(fd);
+}
+
+/* order is what the master asks a fork for. The descriptors are the worker's, but for `wake_fd`. */
+typedef struct order {
+    uint32_t slot;
+    int32_t number;
+    int log_fd;
+    int loop_fd; /* -1: no event loop */
+    int wake_fd; /* the other end of that: the zygote's */
+} order;
+
+/* die_with_zygote has the kernel end this process with its parent; it ends here where that has
+ * ended already. Without the host's clean-up: before fork_child its locks are as the fork left
+ * them. */
+static void die_with_zygote(pid_t zygote_pid)
+{
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != zygote_pid) {
-        return 1;
+        _exit(1);
     }
-    close(self->signal_fd);
+}
+
+/* be_worker is the life of a forked worker, from its first instruction to its return. */
+static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
+{
+    const dora_runtime *runtime = self->runtime;
+    die_with_zygote(zygote_pid);
     close_others(self);
+    close_if(given->wake_fd);
+    (void)dup3(given->log_fd, DR_CONTROL_FD, O_CLOEXEC); /* a worker's own line to the master */
+    close(given->log_fd);
+    self->context.log_fd = DR_CONTROL_FD;
+    own_output();
     ignore_with(runtime->resumes_sleep ? do_nothing : SIG_IGN);
     restore_signals();
     (void)madvise(self->region.base, self->region.shape.total_bytes, MADV_DONTFORK);
-    dr_title_set("dora: worker %s %d", self->setup.pool, number);
+    dr_title_set("dora: worker %s %d", self->setup.pool, given->number);
     if (runtime->fork_child != NULL) {
         runtime->fork_child(runtime->host);
     }
     self->worker = (dr_worker){.runtime = runtime,
                                .app = &self->app,
                                .region = &self->region,
-                               .slot = slot,
+                               .slot = given->slot,
                                .reply_bytes_max = self->setup.reply_bytes_max,
                                .event_fds = self->event_fds,
-                               .loop_fd = loop_fd,
+                               .loop_fd = given->loop_fd,
                                .concurrency = self->setup.concurrency,
                                .time_limit_ms = self->setup.time_limit_ms,
                                .accepted_limit_ms = self->setup.accepted_limit_ms};
-    dr_context_enter(&self->context, self->region.board, (uint32_t)number, &self->worker.requests);
+    dr_context_enter(&self->context, self->region.board, (uint32_t)given->number,
+                     &self->worker.requests);
     dora_error error = {0};
-    if (start_worker(self, number, &error) != DORA_OK) {
-        say(DR_CONTROL_NOT_STARTED, slot, getpid(), 0, error.msg, strlen(error.msg));
+    if (start_worker(self, given->number, &error) != DORA_OK) {
+        (void)dr_log_packet_say(DR_CONTROL_FD, DR_PACKET_NOT_STARTED, error.msg, strlen(error.msg));
         return 1;
     }
-    say(DR_CONTROL_READY, slot, getpid(), 0, NULL, 0);
-    close(DR_CONTROL_FD);
+    die_with_zygote(zygote_pid); /* a hook that changed the user has undone it */
+    if (!dr_log_packet_say(DR_CONTROL_FD, DR_PACKET_READY, NULL, 0)) {
+        return 1; /* nobody waits for it any more */
+    }
     dr_worker_run(&self->worker);
     if (runtime->worker_stop != NULL) {
         runtime->worker_stop(runtime->host);
@@ -293,16 +376,14 @@ static int be_worker(zygote *self, uint32_t slot, int32_t number, int loop_fd, p
 /* forget frees a child's place. */
 static void forget(zygote *self, child *one)
 {
-    if (one->loop_fd >= 0) {
-        close(one->loop_fd);
-    }
+    close_if(one->loop_fd);
     one->pid = 0;
     self->child_count--;
 }
 
 /* fork_worker makes a worker. Returns: true in the worker, whose status is then in `*status`.
- * Ownership: takes `loop_fd`. */
-static bool fork_worker(zygote *self, uint32_t slot, int32_t number, int loop_fd, int *status)
+ * Ownership: takes the descriptors. */
+static bool fork_worker(zygote *self, const order *given, int *status)
 {
     const dora_runtime *runtime = self->runtime;
     const pid_t zygote_pid = getpid();
@@ -311,29 +392,27 @@ static bool fork_worker(zygote *self, uint32_t slot, int32_t number, int loop_fd
     }
     const pid_t pid = fork();
     if (pid == 0) {
-        *status = be_worker(self, slot, number, loop_fd, zygote_pid);
+        *status = be_worker(self, given, zygote_pid);
         return true;
     }
+    const char *text = strerror(errno);
     if (runtime->fork_parent != NULL) {
         runtime->fork_parent(runtime->host);
     }
+    close_if(given->log_fd);
+    close_if(given->loop_fd);
     if (pid < 0) {
-        const char *text = strerror(errno);
-        say(DR_CONTROL_NOT_STARTED, slot, 0, 0, text, strlen(text));
-        if (loop_fd >= 0) {
-            close(loop_fd);
-        }
+        say(DR_CONTROL_NOT_STARTED, given->slot, 0, 0, text, strlen(text));
+        close_if(given->wake_fd);
         return false;
     }
-    self->children[slot] = (child){pid, loop_fd};
+    self->children[given->slot] = (child){pid, given->wake_fd};
     self->child_count++;
     /* Not reaped before this: the descriptor cannot mean another process. */
     const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    const dr_control_head head = {.kind = DR_CONTROL_FORKED, .slot = slot, .pid = pid};
+    const dr_control_head head = {.kind = DR_CONTROL_FORKED, .slot = given->slot, .pid = pid};
     (void)dr_control_send(DR_CONTROL_FD, &head, NULL, 0, &pidfd, pidfd < 0 ? 0 : 1);
-    if (pidfd >= 0) {
-        close(pidfd);
-    }
+    close_if(pidfd);
     return false;
 }
 
@@ -354,6 +433,7 @@ static void reap(zygote *self)
 static void stop(zygote *self)
 {
     const uint64_t end_ms = dr_clock_ms() + DR_ZYGOTE_GRACE_MS;
+    reap(self); /* the slots of the dead may be others' by now */
     for (uint32_t i = 0; i < self->region.shape.workers; i++) {
         if (self->children[i].pid != 0) {
             atomic_store(&self->region.workers[i].stop, 1);
@@ -376,19 +456,41 @@ static void stop(zygote *self)
     }
 }
 
+/* obey does what the master says. Returns: true in a forked worker. */
+static bool obey(zygote *self, int *status)
+{
+    dr_control_message *message = &self->message;
+    const dr_control_head *head = &message->head;
+    if (head->kind == DR_CONTROL_PING) {
+        say(DR_CONTROL_PONG, 0, 0, 0, NULL, 0);
+    } else if (head->kind == DR_CONTROL_FORK && head->slot < self->region.shape.workers) {
+        order given = {.slot = head->slot, .number = head->number};
+        given.log_fd = dr_control_fd(message);
+        given.loop_fd = dr_control_fd(message);
+        given.wake_fd = dr_control_fd(message);
+        return fork_worker(self, &given, status);
+    }
+    dr_control_close(message);
+    return false;
+}
+
 /* watch serves the master until it is gone or says stop. Returns: true in a forked worker. */
 static bool watch(zygote *self, int *status)
 {
     for (;;) {
-        struct pollfd watched[2] = {{.fd = DR_CONTROL_FD, .events = POLLIN},
-                                    {.fd = self->signal_fd, .events = POLLIN}};
-        if (poll(watched, 2, -1) < 0 && errno != EINTR) {
+        struct pollfd watched[3] = {{.fd = DR_CONTROL_FD, .events = POLLIN},
+                                    {.fd = self->signal_fd, .events = POLLIN},
+                                    {.fd = self->master_fd, .events = POLLIN}};
+        if (poll(watched, 3, -1) < 0 && errno != EINTR) {
             return false;
         }
         if ((watched[1].revents & POLLIN) != 0) {
             struct signalfd_siginfo info;
             (void)!read(self->signal_fd, &info, sizeof(info));
             reap(self);
+        }
+        if (watched[2].revents != 0) {
+            return false;
         }
         if (watched[0].revents == 0) {
             continue;
@@ -397,10 +499,7 @@ static bool watch(zygote *self, int *status)
             self->message.head.kind == DR_CONTROL_STOP) {
             return false;
         }
-        const dr_control_head *head = &self->message.head;
-        const int loop_fd = self->message.fd_count > 0 ? self->message.fds[0] : -1;
-        if (head->kind == DR_CONTROL_FORK && head->slot < self->region.shape.workers &&
-            fork_worker(self, head->slot, head->number, loop_fd, status)) {
+        if (obey(self, status)) {
             return true;
         }
     }
@@ -471,6 +570,7 @@ int dora_zygote_run(const dora_runtime *runtime)
     sigemptyset(&watched);
     sigaddset(&watched, SIGCHLD);
     (void)sigprocmask(SIG_BLOCK, &watched, NULL);
+    self->master_fd = open_master();
     self->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
     (void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0); /* from here the closed socket says it, gently */
     if (!watch(self, &status)) {
