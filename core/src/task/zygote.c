@@ -142,13 +142,7 @@ static dora_err take_setup(zygote *self, dora_error *error)
     for (size_t i = 2; i < message->fd_count; i++) {
         self->event_fds[i - 2] = message->fds[i];
     }
-    const dora_err opened =
-        dr_region_open(&self->region, message->fds[0], &self->setup.shape, error);
-    if (opened == DORA_OK) { /* the mapping is enough; nobody needs the descriptor */
-        close(self->region.fd);
-        self->region.fd = -1;
-    }
-    return opened;
+    return dr_region_open(&self->region, message->fds[0], &self->setup.shape, error);
 }
 
 /* load runs the application; `error` says why it does not load. */
