@@ -1,5 +1,5 @@
-/* wake.c: a futex word for each worker, a pipe for one that runs an event loop, a flag and an eventfd
- * for each reactor. */
+/* wake.c: a futex word for each worker, a pipe for one that runs an event loop, a flag and an
+ * eventfd for each reactor. */
 #include "ipc/wake.h"
 
 #include <linux/futex.h>

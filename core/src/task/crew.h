@@ -168,7 +168,8 @@ void dr_crew_check_memory(dr_crew *crew);
  * supervisor. dr_crew_greet checks versions and sends the setup. dr_crew_load_late starts again with
  * preload off. dr_crew_load_again starts a zygote after a pause, in place of one that failed.
  * dr_crew_is_proven: it has served, so a failure is mended instead of reported.
- * dr_zygote_set_aside replaces a zygote that hangs, dr_zygote_kill ends one, and with it its workers. dr_crew_handle_closed counts the handles of the loop. */
+ * dr_zygote_set_aside replaces a zygote that hangs, dr_zygote_kill ends one, and its workers with
+ * it. dr_crew_handle_closed counts the handles of the loop. */
 void dr_crew_message(dr_crew *crew, dr_control_message *message);
 void dr_crew_set_state(dr_crew *crew, dr_crew_state state);
 void dr_crew_fail(dr_crew *crew, const char *text, size_t len);

@@ -243,8 +243,7 @@ uint32_t dr_slot_reserve(dr_pool *pool);
 
 /* dr_slot_loop_fd makes the pipe by which the event loop of a slot's next worker is woken. The
  * master keeps the writing end, which no worker has: one that a worker could make blocking, and
- * fill, would hold up everybody. Returns: the reading end, -1 when that cannot be. Ownership: gives.
- */
+ * fill, would hold up everybody. Returns: the reading end, -1: that cannot be. Ownership: gives. */
 int dr_slot_loop_fd(dr_pool *pool, uint32_t slot);
 
 /* dr_slot_wake wakes a slot's worker. Thread: any; the lock is not needed. */
