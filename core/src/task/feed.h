@@ -1,6 +1,6 @@
 /* feed.h: the master's end of what one process of a pool tells of itself, above all of what its
- * handlers log. Each zygote and each worker has a socket of its own, so that one that shuts it down,
- * fills it or writes rubbish into it spoils its own.
+ * handlers log. Each zygote and each worker has a socket of its own, so that one that shuts it
+ * down, fills it or writes rubbish into it spoils its own.
  * Thread: the supervisor's, all of it. */
 #ifndef DR_TASK_FEED_H
 #define DR_TASK_FEED_H
