@@ -4,6 +4,7 @@ nothing."""
 
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -141,3 +142,73 @@ def test_a_zygote_is_stopped_while_it_loads(tmp_path):
         assert "was stopped while it loaded" in server.log()
         assert second not in zygotes(server, "a")
         assert server.stop() == 0
+
+
+# ---- a worker's first steps ----
+
+ORPHAN = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* The first process that takes the file away, in its first step of all, loses its parent. */
+int prctl(int option, ...)
+{
+    int (*real)(int, unsigned long, unsigned long, unsigned long, unsigned long) =
+        dlsym(RTLD_NEXT, "prctl");
+    unsigned long more[4];
+    va_list arguments;
+    va_start(arguments, option);
+    for (int i = 0; i < 4; i++) {
+        more[i] = va_arg(arguments, unsigned long);
+    }
+    va_end(arguments);
+    if (option == PR_SET_PDEATHSIG && unlink(getenv("ORPHAN")) == 0) {
+        const pid_t parent = getppid();
+        kill(parent, SIGKILL);
+        while (getppid() == parent) {
+            usleep(1000);
+        }
+    }
+    return real(option, more[0], more[1], more[2], more[3]);
+}
+"""
+
+
+def test_a_zygote_dies_between_a_fork_and_the_workers_first_steps(tmp_path, monkeypatch):
+    """The worker leaves at once: into its host, whose locks are as the fork left them, it must not
+    return. Clean-up of the host that runs there would show."""
+    source, library = tmp_path / "orphan.c", tmp_path / "orphan.so"
+    flag, ran, app = tmp_path / "flag", tmp_path / "ran", tmp_path / "app.py"
+    source.write_text(ORPHAN)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    app.write_text("import atexit, os, dora\n"
+                   "app = dora.App()\n"
+                   "zygote = os.getpid()\n"
+                   "def leave():\n"
+                   "    if os.getpid() != zygote and os.getppid() != zygote:\n"
+                   "        open(%r, 'a').write('%%d\\n' %% os.getpid())\n"
+                   "atexit.register(leave)\n"
+                   "@app.api('/echo')\n"
+                   "def echo(param):\n"
+                   "    return param\n" % str(ran))
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("ORPHAN", str(flag))
+    with Server({"a": {"runtime": "python", "app": str(app), "workers": 1}}) as server:
+        monkeypatch.delenv("LD_PRELOAD")
+        [old] = zygotes(server, "a")
+        flag.touch()
+        os.kill(next(iter(server.workers("a").values())), signal.SIGKILL)
+        assert wait_until(lambda: not flag.exists())
+        assert wait_until(lambda: zygotes(server, "a") not in ([], [old]), 20)
+        with v1.Conn(server.address, timeout=20) as conn:
+            assert v1.code(conn.call("/echo", 1)) == 0
+        assert not ran.exists(), ran.read_text()
+        family = server.everyone()
+        assert server.stop() == 0
+        assert wait_until(lambda: not any(map(processes.is_alive, family)))
+    assert not ran.exists()

@@ -162,11 +162,11 @@ void dr_crew_look(dr_crew *crew);
  * for recycling. */
 void dr_crew_check_memory(dr_crew *crew);
 
-/* For the files of this step only: crew.c counts and balances, crew_message.c is what a zygote says,
- * crew_zygote.c its process, crew_child.c the processes of workers, crew_look.c what no event tells.
+/* For the files of this step only: crew.c counts and balances, crew_message.c is what a zygote
+ * says, crew_zygote.c its process, crew_child.c those of workers, crew_look.c what no event tells.
  * dr_crew_message handles one message of the zygote. dr_crew_set_state and dr_crew_fail tell the
- * supervisor. dr_crew_greet checks versions and sends the setup. dr_crew_load_late starts again with
- * preload off. dr_crew_load_again starts a zygote after a pause, in place of one that failed.
+ * supervisor. dr_crew_greet checks versions and sends the setup. dr_crew_load_late starts again
+ * with preload off. dr_crew_load_again starts a zygote after a pause, in place of one that failed.
  * dr_crew_is_proven: it has served, so a failure is mended instead of reported.
  * dr_zygote_set_aside replaces a zygote that hangs, dr_zygote_kill ends one, and its workers with
  * it. dr_crew_handle_closed counts the handles of the loop. */
