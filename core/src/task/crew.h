@@ -154,8 +154,8 @@ void dr_crew_balance(dr_crew *crew);
 /* dr_crew_end_stuck kills workers that were told to leave and have not. */
 void dr_crew_end_stuck(dr_crew *crew);
 
-/* dr_crew_look notices, once a second, what no event tells: a zygote that is stopped or hangs, which
- * is replaced while its workers serve on; what takes long to start. */
+/* dr_crew_look notices, once a second, what no event tells: a zygote that is stopped or hangs,
+ * which is replaced while its workers serve on; what takes long to start. */
 void dr_crew_look(dr_crew *crew);
 
 /* dr_crew_check_memory looks how much memory each worker has, and marks those above memory_mb_max
