@@ -64,6 +64,8 @@ build()
         --disable-phpdbg --enable-posix --enable-pcntl --enable-session --with-zlib)
     [[ $kind != zts* ]] || flags+=(--enable-zts)
     [[ $kind != *debug ]] || flags+=(--enable-debug)
+    # Time limits by the clock: what thread-safe ones have by default since 8.3.
+    [[ $kind != zts-debug ]] || flags+=(--enable-zend-max-execution-timers)
     [ ! -x "$folder/$kind/bin/php" ] || return 0
     mkdir -p "$folder/build-$kind"
     (

@@ -22,7 +22,8 @@ $server = new Server(<<<'PHP'
             + getrusage()['ru_utime.tv_usec'] / 1e6 + getrusage()['ru_stime.tv_sec']
             + getrusage()['ru_stime.tv_usec'] / 1e6;
         $end = $used() + $seconds;
-        while ($used() < $end);
+        $late = microtime(true) + ($seconds < 1 ? 0.8 : 60); // some PHPs count by the clock
+        while ($used() < $end && microtime(true) < $late);
         return 'done';
     });
     $app->api('count', fn ($list) => count($list));
