@@ -147,7 +147,8 @@ def helpers(tmp_path, monkeypatch):
 def zygote_of(server, pool):
     """Its process; the helper that was forked from it has the same title."""
     return next(pid for pid in server.everyone()
-                if processes.title(pid) == "dora: zygote " + pool)
+                if processes.title(pid) == "dora: zygote " + pool and
+                processes.parent(pid) == server.pid)
 
 
 def test_a_zygote_dies_whose_socket_others_hold(helpers):

@@ -18,7 +18,9 @@ WORKER_DIED = 100200
 
 
 def zygotes(server, pool):
-    return [pid for pid in server.everyone() if processes.title(pid) == "dora: zygote " + pool]
+    """A worker that was forked just now still has its zygote's title, and another parent."""
+    return [pid for pid in server.everyone() if processes.title(pid) == "dora: zygote " + pool and
+            processes.parent(pid) == server.pid]
 
 
 def end(both, codes):

@@ -22,6 +22,12 @@ def state(pid):
     return stat[0] if stat else ""
 
 
+def parent(pid):
+    """The process id of its parent; 0 when it is gone."""
+    stat = _stat(pid)
+    return int(stat[1]) if stat else 0
+
+
 def is_alive(pid):
     return state(pid) not in ("", "Z", "X")
 
