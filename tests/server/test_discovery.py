@@ -333,7 +333,7 @@ def test_set_of_another_type(redis):
     with serve([redis]) as server:
         wait_state(server, "joining", error="WRONGTYPE")
         assert "SMEMBERS dora.serverlist: WRONGTYPE" in state_of(server)["error"]
-        assert said(server, "refused: SMEMBERS dora.serverlist: WRONGTYPE")
+        assert wait_until(lambda: said(server, "refused: SMEMBERS dora.serverlist: WRONGTYPE"))
         redis.command("DEL", SET)
         wait_state(server, "joined")
         assert is_listed(redis, server)

@@ -65,11 +65,12 @@ def test_a_log_that_reaches_the_limit_of_file_sizes(tmp_path):
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (log.stat().st_size + 10, before[1]))
         for number in range(20):
             assert v1.code(conn.call("/log", [3, None, 0, "lost %d" % number])) == 0
-        assert wait_until(lambda: dropped(server) == 20), dropped(server)
+        assert wait_until(lambda: dropped(server) >= 20), dropped(server)
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, before)
         assert v1.code(conn.call("/log", [3, None, 0, "there is room"])) == 0
         assert wait_until(lambda: "there is room" in log.read_text())
-        assert "[log] 20 lines were dropped\n" in log.read_text()
+        told = re.findall(r"\[log\] (\d+) lines? w[a-z]+ dropped\n", log.read_text())
+        assert sum(map(int, told)) == dropped(server) < 25
         assert server.stop() == 0
 
 
