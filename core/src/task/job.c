@@ -67,9 +67,10 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
     const size_t param_len = task->param_len;
     const size_t trace_len = task->trace_len;
     const size_t input_len = name_len + param_len + trace_len;
+    const unsigned is_whole = task->is_whole;
     job->reactor = task->reactor;
     if (offset > region->shape.slab_bytes || capacity > region->shape.slab_bytes - offset ||
-        input_len > capacity || job->reactor >= region->shape.reactors) {
+        input_len > capacity || job->reactor >= region->shape.reactors || is_whole > 1) {
         _exit(DR_EXIT_DAMAGED);
     }
     const char *block = region->slab + offset;
@@ -77,7 +78,7 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
     job->request.param = (dora_slice){block + name_len, param_len};
     job->request.trace = (dora_slice){block + name_len + param_len, trace_len};
     job->request.whole = (dora_slice){NULL, 0};
-    if (task->is_whole != 0) {
+    if (is_whole != 0) {
         job->request.whole = job->request.param;
         job->request.param = dr_api_param(job->request.whole);
     }
