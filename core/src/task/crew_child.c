@@ -179,6 +179,10 @@ void dr_child_forget(dr_crew *crew, uint32_t slot)
 void dr_child_ended(dr_crew *crew, uint32_t slot, int pid)
 {
     dr_child *child = find(crew, slot, pid);
+    if (child != NULL) {
+        dr_feed_read(&child->feed);    /* its last words may say why it ended, */
+        child = find(crew, slot, pid); /* and may have been the end of it */
+    }
     dr_crew_worker_gone(crew, slot, pid);
     if (child != NULL) {
         drop(child);

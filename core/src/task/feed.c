@@ -81,14 +81,19 @@ dora_err dr_feed_open(dr_feed *feed, uv_loop_t *loop, dr_log *log, const char *p
     return DORA_OK;
 }
 
+void dr_feed_read(dr_feed *feed)
+{
+    for (int turn = 0; turn < TURNS_AT_THE_END && take(feed, PACKETS_A_TURN) > 0; turn++) {
+    }
+}
+
 bool dr_feed_close(dr_feed *feed, uv_close_cb on_closed)
 {
     if (!feed->is_open) {
         return false;
     }
     feed->on_word = NULL;
-    for (int turn = 0; turn < TURNS_AT_THE_END && take(feed, PACKETS_A_TURN) > 0; turn++) {
-    }
+    dr_feed_read(feed);
     feed->is_open = false;
     uv_close((uv_handle_t *)&feed->poll, on_closed);
     close(feed->fd);

@@ -23,12 +23,13 @@ typedef struct dr_feed {
 } dr_feed;
 
 /* dr_feed_open makes the socket and begins to read; what the process is given comes in `*write_fd`.
- * `on_word` is the caller's to set. `pool` is borrowed for the feed's life.
- * Ownership: gives `*write_fd`. Errors: DORA_EIO.
- * dr_feed_close reads what has come and ends it; `on_closed` follows (NULL is fine). It does
- * nothing for one that is not open, and returns false. */
+ * `on_word` is the caller's to set. `pool` is borrowed for the feed's life. Ownership: gives
+ * `*write_fd`. Errors: DORA_EIO. dr_feed_read reads what has come, without waiting for the loop's
+ * turn: on_word may close the feed. dr_feed_close reads what has come and ends it; `on_closed`
+ * follows (NULL is fine). It does nothing for one that is not open, and returns false. */
 dora_err dr_feed_open(dr_feed *feed, uv_loop_t *loop, dr_log *log, const char *pool, int *write_fd,
                       dora_error *error);
+void dr_feed_read(dr_feed *feed);
 bool dr_feed_close(dr_feed *feed, uv_close_cb on_closed);
 
 #endif
