@@ -47,6 +47,31 @@ def test_broken_php_application(tmp_path):
     assert "cannot begin" in error and "broken.php" in error
 
 
+def test_a_worker_that_does_not_start_says_why_however_late_it_is_heard(tmp_path):
+    """The master is stopped from before the fork until the worker has ended, so that it hears of
+    the beginning, the reason and the end at once, by different sockets."""
+    late = app(tmp_path, "late.py", "import os, signal\nimport dora\napp = dora.App()\n"
+               "master = os.getppid()\n"
+               "os.register_at_fork(before=lambda: os.kill(master, signal.SIGSTOP))\n\n\n"
+               "@app.api('/x')\ndef x(param):\n    return param\n\n\n"
+               "@app.worker_start\ndef start(worker):\n    raise RuntimeError('bad start')\n")
+    path = tmp_path / "dora.json"
+    path.write_text(json.dumps({"listen": {"tcp": "127.0.0.1:0"}, "pools": {
+        "p": {"runtime": "python", "app": late, "workers": 1}}}))
+    with subprocess.Popen([program(), "serve", "--config", str(path)], env=environment(),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as master:
+        try:
+            assert wait_until(lambda: processes.is_stopped(master.pid))
+            # The worker is there, and gone: the zygote is the only one left.
+            assert wait_until(lambda: len(processes.descendants(master.pid)) == 1)
+            master.send_signal(signal.SIGCONT)
+            error = master.communicate(timeout=30)[1]
+        finally:
+            master.kill()
+    assert master.returncode == 1
+    assert "RuntimeError: bad start" in error.split("dora serve: ")[-1], error
+
+
 def test_broken_beside_a_good_one(tmp_path):
     broken = app(tmp_path, "broken.py", "syntax error here\n")
     error = refused(tmp_path, {"good": python_pool("basic.py"),
