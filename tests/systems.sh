@@ -11,7 +11,8 @@
 #     DORA_MIRROR=URL     has the packages (the system's own)
 #
 # A container has mounts and processes of its own, which end with its command. Its network is the
-# machine's. `rm -rf` takes one away.
+# machine's. `rm -rf` takes one away. `typed` installs into the system, so it gets a new one each
+# time, SYSTEM-typed.
 set -u
 dora_root=$(cd "$(dirname "$0")/.." && pwd)
 folder=${DORA_SYSTEMS:-$dora_root/out/systems}
@@ -61,7 +62,8 @@ copy_sources()
     done | tar -C "$dora_root" -cf - --no-recursion -T - | tar -C "$to" -xf -
 }
 
-# inside ROOT COMMAND...: runs it in the container, in /src. The mounts are seen by nobody else.
+# inside ROOT COMMAND...: runs it in the container, in /src. The mounts are seen by nobody else, and
+# the shell that made them stays to be the first process, who inherits orphans.
 inside()
 {
     local root=$1
@@ -76,18 +78,33 @@ inside()
         mount --rbind /sys "$root/sys"
         mount --rbind /dev "$root/dev"
         mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
-        exec chroot "$root" /usr/bin/env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
+        chroot "$root" /usr/bin/env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-            DEBIAN_FRONTEND=noninteractive sh -c "cd /src && exec \"\$@\"" sh "$@"
+            DEBIAN_FRONTEND=noninteractive sh -c "cd /src && exec \"\$@\"" sh "$@" ||
+            exit
+        exit 0
     ' inside "$root" "$@"
 }
 
-# run_suite ROOT SUITE: one line of the result.
+# prepare SYSTEM ROOT: a container with the sources as they are now.
+prepare()
+{
+    make_system "$1" "$2" || fail "$1 could not be made, see $2.log"
+    lend_settings "$2"
+    copy_sources "$2"
+}
+
+# run_suite SYSTEM ROOT SUITE: its output ends with one line of the result.
 run_suite()
 {
-    local root=$1 suite=$2
+    local system=$1 root=$2 suite=$3
     case $suite in
-    typed) inside "$root" bash tests/typed.sh ;;
+    typed)
+        root=$root-typed
+        rm -rf "$root"
+        prepare "$system" "$root"
+        inside "$root" bash tests/typed.sh
+        ;;
     quickstart) inside "$root" examples/quickstart.sh ;;
     *) inside "$root" tests/run.sh "$suite" ;;
     esac
@@ -112,12 +129,10 @@ main()
     folder=$(cd "$folder" && pwd)
     for system in "${systems[@]}"; do
         root=$folder/$system
-        make_system "$system" "$root" || fail "$system could not be made, see $root.log"
-        lend_settings "$root"
-        copy_sources "$root"
+        prepare "$system" "$root"
         for suite in "${suites[@]}"; do
             log=$root.$suite.log
-            if run_suite "$root" "$suite" >"$log" 2>&1 </dev/null; then
+            if run_suite "$system" "$root" "$suite" >"$log" 2>&1 </dev/null; then
                 echo "$system $suite: ok: $(tail -n 1 "$log")"
             else
                 bad=1

@@ -14,7 +14,7 @@ import pytest
 from support.redis import RedisServer, free_port
 
 import dora
-from dora_helpers import DEADLINE_S
+from dora_helpers import DEADLINE_S, wait_until
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -244,6 +244,7 @@ def test_ten_thousand_calls_while_servers_come_and_go(named, redis, run):
     """Servers that register themselves, stop, and come again; one of them stays."""
     flags = ("--redis", redis.address, "--group", "g")
     named("stays", *flags)
+    wait_until(lambda: redis.command("SCARD", "dora.serverlist") == 1, "the first registration")
     seen = {}
     rounds = []
     over = threading.Event()
