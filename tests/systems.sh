@@ -16,6 +16,11 @@
 set -u
 dora_root=$(cd "$(dirname "$0")/.." && pwd)
 folder=${DORA_SYSTEMS:-$dora_root/out/systems}
+container= # the process that runs one; with it go all in there
+
+trap '[ -z "$container" ] || kill -KILL "$container"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 fail()
 {
@@ -68,6 +73,7 @@ inside()
 {
     local root=$1
     shift
+    set -m # for a background process that does not ignore SIGINT
     # shellcheck disable=SC2016
     unshare --mount --pid --fork --kill-child bash -c '
         set -e
@@ -83,7 +89,13 @@ inside()
             DEBIAN_FRONTEND=noninteractive sh -c "cd /src && exec \"\$@\"" sh "$@" ||
             exit
         exit 0
-    ' inside "$root" "$@"
+    ' inside "$root" "$@" &
+    container=$!
+    set +m
+    wait "$container"
+    local status=$?
+    container=
+    return $status
 }
 
 # prepare SYSTEM ROOT: a container with the sources as they are now.
