@@ -6,6 +6,8 @@ The C part (``_dora.Mux``) knows calls, nodes, retries and bytes; here are socke
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
 import socket
 import time
@@ -65,8 +67,9 @@ class AsyncClient:
     """A client for asyncio: the calls of Client, awaited, any number of them at a time.
 
     The arguments are those of Client; `connections` is how many each node has at most, which all
-    calls share. It connects when first called, and belongs to that event loop and process; use it
-    by ``async with``, or ``await client.close()``.
+    calls share. It connects when first called, and belongs to that event loop; use it by
+    ``async with``, or ``await client.close()``. In a forked process it begins anew, with
+    connections of its own.
 
     With "redis://..." it listens there from the first call on: a server that comes or goes is known
     at once. Calls that begin before any is known wait for the first, at most their own time; they
@@ -93,7 +96,8 @@ class AsyncClient:
         gzip: bool = False,
         connections: int = 4,
     ) -> None:
-        self._mux = Mux(
+        self._make_mux = functools.partial(
+            Mux,
             nodes,
             group=group,
             timeout=timeout,
@@ -103,6 +107,13 @@ class AsyncClient:
             gzip=gzip,
             connections=connections,
         )
+        self._is_closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Sets out, in the process that has made it and again in one that was forked."""
+        self._mux = self._make_mux()
+        self._pid = os.getpid()
         self._loop: Any = None
         self._links: dict[int, _Link] = {}
         self._opening: dict[int, asyncio.Task[None]] = {}
@@ -242,9 +253,11 @@ class AsyncClient:
         It waits for no server. Later calls raise RuntimeError; closing twice is fine.
         """
         if not self._mux.is_usable:  # closed already, or a forked child's: not its sockets
+            self._is_closed = True
             return
         if self._loop is not None:
             self._enter()
+        self._is_closed = True
         self._mux.end()
         if self._loop is None:
             return
@@ -272,10 +285,21 @@ class AsyncClient:
     def _enter(self) -> None:
         """Binds the client to the running loop."""
         loop = asyncio.get_running_loop()
+        if not self._mux.is_usable and not self._is_closed and self._pid != os.getpid():
+            self._begin_anew()
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop and self._mux.is_usable:
             raise RuntimeError("this AsyncClient belongs to another event loop")
+
+    def _begin_anew(self) -> None:
+        """In a forked process. The parent's connections are left alone: not even its loop is told,
+        whose epoll is the parent's own; what waits on them is kept from being collected."""
+        self._left = (self._loop, self._links, self._opening, self._submitted, self._timer)
+        for link in self._links.values():
+            with contextlib.suppress(Exception):  # a loop of another make has none to close
+                link.transport._sock.close()
+        self._begin()
 
     def _future(self) -> Any:
         self._enter()
