@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/client.h"
+#include "client/share.h"
 
 static void test_fork(void **state)
 {

@@ -198,6 +198,23 @@ typedef struct dora_collection dora_collection;
 DORA_API dora_err dora_client_collect(dora_client *const *clients, size_t count,
                                       const dora_call_options *options,
                                       dora_collection **collection, dora_error *error);
+
+/* dora_client_collect_these does so for the submissions of some guids only (each of the 32 bytes
+ * that dora_answer_guid gave), also of those that another thread's dora_client_collect waits for:
+ * it then gets the others. A guid of which nothing is outstanding, or that another thread waits for
+ * by its guid, has an item with its own error all the same: DORA_ECLOSED, code 100012. These items
+ * stand first; a guid that was given twice has one item.
+ * Errors: as dora_client_collect; DORA_EINVAL for a guid of another length.
+ *
+ * dora_client_result waits for one submission: the collection has its one item. What it waits for
+ * no dora_client_collect takes. Where the result does not come in time it stays outstanding, and
+ * may be waited for again: DORA_ETIMEDOUT (code 100009), without a collection. */
+DORA_API dora_err dora_client_collect_these(dora_client *client, const dora_slice *guids,
+                                            size_t count, const dora_call_options *options,
+                                            dora_collection **collection, dora_error *error);
+DORA_API dora_err dora_client_result(dora_client *client, dora_slice guid,
+                                     const dora_call_options *options, dora_collection **collection,
+                                     dora_error *error);
 DORA_API size_t dora_collection_count(const dora_collection *collection);
 DORA_API const dora_collected *dora_collection_at(const dora_collection *collection, size_t index);
 DORA_API void dora_collection_free(dora_collection *collection);

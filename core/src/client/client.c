@@ -8,6 +8,7 @@
 #include "base/deadline.h"
 #include "base/mem.h"
 #include "client/attempt.h"
+#include "client/share.h"
 #include "client/source.h"
 
 static const dora_call_options no_options = {.timeout_ms = 0};

@@ -9,28 +9,20 @@
 #include "client/pending.h"
 #include "client/tries.h"
 
+typedef struct dr_share dr_share; /* share.h */
+
 struct dora_client {
     pthread_mutex_t lock; /* guards all down to `forks`; never held while waiting */
     dr_nodes nodes;
     dr_keep keep;
     dr_pending pending;
-    struct dr_share *shares; /* of those who collect at the moment */
+    dr_share *shares; /* of those who collect at the moment */
     dr_random random;
     struct dr_source *source; /* of the nodes; NULL: they are always the same */
     uint32_t forks;           /* how often the process of this client was made by a fork */
     dr_fork_watch watch;
     dr_settings settings;
 };
-
-/* dr_share is one collect's part in one client. Thread: the client's lock. */
-typedef struct dr_share {
-    dora_client *client;
-    int event_fd;   /* wakes the collect; -1 while it needs no waking */
-    size_t waiting; /* submissions that it has claimed and that are not done */
-    dr_peer *peers; /* connections that it reads, chained by idle_next */
-    uint32_t forks; /* the client's, when it began */
-    struct dr_share *next;
-} dr_share;
 
 /* dr_share_wake wakes everybody who collects: something has changed. Thread: the client's lock. */
 void dr_share_wake(const dora_client *client);

@@ -1,9 +1,9 @@
 /* collect.c: the results of submissions: all connections at once, under one deadline.
  *
- * A collect claims what is outstanding when it begins. It takes the connections on which results
- * are to come, as a call takes one, and waits for all of them in one poll. A connection that
- * another thread uses for a call is read by that thread, which stores what is not its own; an
- * event descriptor, made only when there is such a connection, then wakes the collect.
+ * Who collects claims first (share.c): all that is outstanding, or what it names. It takes the
+ * connections on which results are to come, as a call takes one, and waits for all of them in one
+ * poll. A connection that another thread uses is read by that thread, which stores what is not its
+ * own; an event descriptor, made only when there is such a connection, then wakes who collects.
  */
 #include <dora/client.h>
 
@@ -17,13 +17,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/mem.h"
-#include "client/client.h"
-
-struct dora_collection {
-    dora_collected *items;
-    dr_submission **submissions; /* what they point into */
-    size_t count;
-};
+#include "client/share.h"
 
 typedef struct collector {
     dr_share *shares; /* one for each client */
@@ -42,75 +36,6 @@ static dora_err failed(dora_error *error, dora_err err, int number)
         error->os_error = number;
     }
     return err;
-}
-
-/* Claims what nobody else collects. Returns: how many. */
-static size_t claim(dr_share *share)
-{
-    dora_client *client = share->client;
-    size_t count = 0;
-    pthread_mutex_lock(&client->lock);
-    share->forks = client->forks;
-    share->next = client->shares;
-    client->shares = share;
-    for (dr_submission *at = client->pending.first; at != NULL; at = at->next) {
-        if (at->is_accepted && at->share == NULL) {
-            at->share = share;
-            share->waiting += at->is_done ? 0 : 1;
-            count++;
-        }
-    }
-    pthread_mutex_unlock(&client->lock);
-    return count;
-}
-
-static void leave(dr_share *share)
-{
-    dr_share **link = &share->client->shares;
-    while (*link != NULL && *link != share) {
-        link = &(*link)->next;
-    }
-    if (*link != NULL) {
-        *link = share->next;
-    }
-}
-
-/* Puts the connections back, and moves what was claimed into the collection, or, where that is
- * NULL, leaves it outstanding. Returns: whether this is still the process that began. */
-static bool settle(dr_share *share, dora_collection *collection)
-{
-    dora_client *client = share->client;
-    dr_submission *next = NULL;
-    uint64_t now_ns = dr_clock_ns();
-    pthread_mutex_lock(&client->lock);
-    bool is_mine = share->forks == client->forks; /* else all of it is the parent's */
-    leave(share);
-    for (dr_submission *at = is_mine ? client->pending.first : NULL; at != NULL; at = next) {
-        next = at->next;
-        if (at->share != share) {
-            continue;
-        }
-        at->share = NULL;
-        if (collection == NULL) {
-            continue;
-        }
-        if (!at->is_done) {
-            at->peer->is_ending = true; /* its result may still come */
-            dr_pending_fail(at, &dr_pending_late);
-        }
-        dr_pending_remove(&client->pending, at);
-        collection->submissions[collection->count++] = at;
-    }
-    while (is_mine && share->peers != NULL) {
-        dr_peer *peer = share->peers;
-        share->peers = peer->idle_next;
-        peer->idle_next = NULL;
-        dr_link_shrink(&peer->link);
-        dr_keep_give(&client->keep, peer, now_ns);
-    }
-    dr_share_wake(client);
-    pthread_mutex_unlock(&client->lock);
-    return is_mine;
 }
 
 /* Reads what has come on a connection of a share; a broken one is dropped. `link` points to it in
@@ -132,11 +57,8 @@ static dr_peer **read_peer(dr_share *share, dr_peer **link)
 /* Takes the connections that have become idle and reads what has come on them already. */
 static void gather(dr_share *share)
 {
-    dora_client *client = share->client;
     for (;;) {
-        pthread_mutex_lock(&client->lock);
-        dr_peer *peer = share->waiting > 0 ? dr_keep_take_pending(&client->keep) : NULL;
-        pthread_mutex_unlock(&client->lock);
+        dr_peer *peer = dr_share_take_peer(share);
         if (peer == NULL) {
             return;
         }
@@ -146,25 +68,17 @@ static void gather(dr_share *share)
     }
 }
 
-/* Counts what is still to come. `*is_elsewhere` is set where connections with outstanding
- * submissions are in the hands of other threads. */
+/* Counts what is still to come. `*is_elsewhere` is set where it comes on connections that other
+ * threads hold. */
 static size_t count_waiting(dr_share *share, bool *is_elsewhere)
 {
     dora_client *client = share->client;
     size_t waiting = 0;
-    size_t held = 0;
-    size_t all = 0;
     pthread_mutex_lock(&client->lock);
     if (share->forks == client->forks) {
         waiting = share->waiting;
-        for (const dr_peer *peer = share->peers; peer != NULL; peer = peer->idle_next) {
-            held += peer->pending > 0 ? 1 : 0;
-        }
-        for (const dr_peer *peer = client->keep.all; peer != NULL; peer = peer->next) {
-            all += peer->pending > 0 ? 1 : 0;
-        }
+        *is_elsewhere = *is_elsewhere || (waiting > 0 && dr_share_is_elsewhere(share));
     }
-    *is_elsewhere = *is_elsewhere || (waiting > 0 && all > held);
     pthread_mutex_unlock(&client->lock);
     return waiting;
 }
@@ -267,36 +181,6 @@ static dora_err wait_for_all(collector *c, dora_error *error)
     }
 }
 
-static dora_collection *collection_new(size_t room)
-{
-    dora_collection *made = dr_calloc(1, sizeof *made);
-    if (made == NULL) {
-        return NULL;
-    }
-    made->items = dr_calloc(room, sizeof *made->items);
-    made->submissions = dr_calloc(room, sizeof(dr_submission *));
-    if (made->items == NULL || made->submissions == NULL) {
-        dora_collection_free(made);
-        return NULL;
-    }
-    return made;
-}
-
-static void collection_fill(dora_collection *collection)
-{
-    for (size_t i = 0; i < collection->count; i++) {
-        const dr_submission *from = collection->submissions[i];
-        collection->items[i] = (dora_collected){
-            .guid = from->answer->guid,
-            .is_many = from->is_many,
-            .came_early = from->came_early,
-            .err = from->err,
-            .error = from->error,
-            .answer = from->answer,
-        };
-    }
-}
-
 static void set_wait(collector *c, const dora_client *first, const dora_call_options *options)
 {
     uint32_t timeout_ms = options != NULL ? options->timeout_ms : 0;
@@ -312,6 +196,26 @@ static void set_wait(collector *c, const dora_client *first, const dora_call_opt
     }
 }
 
+/* Waits for what the shares have claimed, and gives it all up again: into `made` what has come, and
+ * what has not unless the shares leave it outstanding. Ownership: takes `made`, which may be NULL
+ * (out of memory), where it fails. */
+static dora_err collect(collector *c, dora_collection *made, dora_error *error)
+{
+    dora_err err = made != NULL ? wait_for_all(c, error) : failed(error, DORA_ENOMEM, 0);
+    bool is_parent = true;
+    for (size_t i = 0; i < c->share_count; i++) {
+        is_parent = dr_share_settle(&c->shares[i], err == DORA_OK ? made : NULL) && is_parent;
+    }
+    if (c->event_fd >= 0 && is_parent) {
+        close(c->event_fd);
+    }
+    dr_free(c->polls);
+    if (err != DORA_OK) {
+        dora_collection_free(made);
+    }
+    return err;
+}
+
 dora_err dora_client_collect(dora_client *const *clients, size_t count,
                              const dora_call_options *options, dora_collection **collection,
                              dora_error *error)
@@ -325,50 +229,79 @@ dora_err dora_client_collect(dora_client *const *clients, size_t count,
     }
     for (size_t i = 0; i < count; i++) {
         c.shares[i] = (dr_share){.client = clients[i], .event_fd = -1};
-        claimed += claim(&c.shares[i]);
+        claimed += dr_share_claim_all(&c.shares[i]);
     }
     set_wait(&c, count > 0 ? clients[0] : NULL, options);
-    dora_collection *made = collection_new(claimed);
-    dora_err err = made != NULL ? wait_for_all(&c, error) : failed(error, DORA_ENOMEM, 0);
-    bool is_parent = true;
-    for (size_t i = 0; i < count; i++) {
-        is_parent = settle(&c.shares[i], err == DORA_OK ? made : NULL) && is_parent;
-    }
-    if (c.event_fd >= 0 && is_parent) {
-        close(c.event_fd);
-    }
-    dr_free(c.polls);
+    dora_collection *made = dr_collection_new(claimed);
+    dora_err err = collect(&c, made, error);
     dr_free(c.shares);
-    if (err != DORA_OK) {
-        dora_collection_free(made);
-        return err;
+    *collection = err == DORA_OK ? made : NULL;
+    return err;
+}
+
+static dora_err check_guids(const dora_slice *guids, size_t count, dora_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (guids[i].len != DR_GUID_LEN) {
+            return dora_error_set(error, DORA_EINVAL,
+                                  "a guid of a submission has %d bytes; this one has %zu",
+                                  DR_GUID_LEN, guids[i].len);
+        }
     }
-    collection_fill(made);
-    *collection = made;
     return DORA_OK;
 }
 
-size_t dora_collection_count(const dora_collection *collection)
+/* A collect of these guids, whose share says how it ends. */
+static dora_err collect_named(dr_share *share, const dora_slice *guids, size_t count,
+                              const dora_call_options *options, dora_collection **collection,
+                              dora_error *error)
 {
-    return collection->count;
+    collector c = {.event_fd = -1, .shares = share, .share_count = 1};
+    *collection = NULL;
+    dora_err err = check_guids(guids, count, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    share->is_named = true;
+    dora_collection *made = dr_collection_new(count);
+    dr_share_join(share);
+    for (size_t i = 0; made != NULL && i < count; i++) {
+        const dora_error *refusal = dr_share_claim(share, guids[i].data);
+        if (refusal != NULL && !dr_collection_refuse(made, guids[i].data, refusal)) {
+            dora_collection_free(made);
+            made = NULL;
+        }
+    }
+    set_wait(&c, share->client, options);
+    err = collect(&c, made, error);
+    *collection = err == DORA_OK ? made : NULL;
+    return err;
 }
 
-const dora_collected *dora_collection_at(const dora_collection *collection, size_t index)
+dora_err dora_client_collect_these(dora_client *client, const dora_slice *guids, size_t count,
+                                   const dora_call_options *options, dora_collection **collection,
+                                   dora_error *error)
 {
-    return index < collection->count ? &collection->items[index] : NULL;
+    dr_share share = {.client = client, .event_fd = -1};
+    return collect_named(&share, guids, count, options, collection, error);
 }
 
-void dora_collection_free(dora_collection *collection)
+dora_err dora_client_result(dora_client *client, dora_slice guid, const dora_call_options *options,
+                            dora_collection **collection, dora_error *error)
 {
-    if (collection == NULL) {
-        return;
+    dr_share share = {.client = client, .event_fd = -1, .is_patient = true};
+    dora_err err = collect_named(&share, &guid, 1, options, collection, error);
+    if (err != DORA_OK || (*collection)->count > 0) {
+        return err;
     }
-    for (size_t i = 0; i < collection->count; i++) {
-        dr_submission_free(collection->submissions[i]);
+    dora_collection_free(*collection);
+    *collection = NULL;
+    const dora_error *why =
+        share.forks == client->forks ? &dr_pending_patient : &dr_pending_gone; /* a parent's */
+    if (error != NULL) {
+        *error = *why;
     }
-    dr_free(collection->submissions);
-    dr_free(collection->items);
-    dr_free(collection);
+    return why->err;
 }
 
 size_t dora_client_pending(dora_client *client)

@@ -51,6 +51,18 @@ dr_peer *dr_keep_take(dr_keep *keep, size_t node)
     return NULL;
 }
 
+dr_peer *dr_keep_take_this(dr_keep *keep, dr_peer *peer)
+{
+    if (!peer->is_idle) {
+        return NULL;
+    }
+    dr_peer **link = &keep->idle[peer->node].top;
+    while (*link != peer) {
+        link = &(*link)->idle_next;
+    }
+    return take_at(keep, link);
+}
+
 dr_peer *dr_keep_take_pending(dr_keep *keep)
 {
     for (size_t i = 0; i < keep->node_count; i++) {

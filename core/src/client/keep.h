@@ -42,8 +42,10 @@ dora_err dr_keep_grow(dr_keep *keep, size_t node_count);
 void dr_keep_fini(dr_keep *keep);
 
 /* dr_keep_take gives the node's connection that was used last and takes requests, or NULL when none
- * is idle. dr_keep_take_pending gives any that has submissions outstanding, of any node. */
+ * is idle. dr_keep_take_pending gives any that has submissions outstanding, of any node;
+ * dr_keep_take_this this one, or NULL while somebody has it. */
 dr_peer *dr_keep_take(dr_keep *keep, size_t node);
+dr_peer *dr_keep_take_this(dr_keep *keep, dr_peer *peer);
 dr_peer *dr_keep_take_pending(dr_keep *keep);
 
 /* dr_keep_open gives a new one that is not connected yet. Returns: NULL when out of memory. */

@@ -17,6 +17,21 @@ const dora_error dr_pending_late = {
     .code = DORA_CODE_RECEIVE,
     .msg = "the result did not come in time; it may have run",
 };
+const dora_error dr_pending_patient = {
+    .err = DORA_ETIMEDOUT,
+    .code = DORA_CODE_RECEIVE,
+    .msg = "the result did not come in time; it is still outstanding",
+};
+const dora_error dr_pending_gone = {
+    .err = DORA_ECLOSED,
+    .code = DORA_CODE_RESULT_LOST,
+    .msg = "no such result is outstanding: it was given already, or this client did not submit it",
+};
+const dora_error dr_pending_taken = {
+    .err = DORA_ECLOSED,
+    .code = DORA_CODE_RESULT_LOST,
+    .msg = "another thread awaits this result, and gets it",
+};
 static const dora_error no_memory = {.err = DORA_ENOMEM, .msg = "out of memory"};
 
 dr_submission *dr_submission_new(bool is_many)

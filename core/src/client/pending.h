@@ -60,9 +60,14 @@ dr_submission *dr_pending_find(const dr_pending *pending, const char *guid);
 void dr_pending_finish(dr_submission *submission, const dr_incoming *incoming, bool came_early);
 void dr_pending_fail(dr_submission *submission, const dora_error *error);
 
-/* dr_pending_lost and dr_pending_late are those errors: the connection broke; the time is over. */
+/* dr_pending_lost and dr_pending_late are those errors: the connection broke; the time is over.
+ * The others are said of a guid: its result is waited for again later; there is none; it is another
+ * thread's. */
 extern const dora_error dr_pending_lost;
 extern const dora_error dr_pending_late;
+extern const dora_error dr_pending_patient;
+extern const dora_error dr_pending_gone;
+extern const dora_error dr_pending_taken;
 
 /* dr_pending_lose ends all whose results were to come on `peer`, which broke. */
 void dr_pending_lose(dr_pending *pending, dr_peer *peer);

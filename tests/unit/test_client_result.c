@@ -1,0 +1,290 @@
+/* test_client_result.c: one result by its guid, among others who collect. */
+#include "scene.h"
+
+#include "base/clock.h"
+#include "client/share.h"
+
+static dora_slice submit(scene *s, const char *name, const char *param, char guid[33])
+{
+    assert_int_equal(scene_submit(s, name, param), DORA_OK);
+    memcpy(guid, dora_answer_guid(s->answer), 33);
+    return (dora_slice){guid, 32};
+}
+
+static dora_err ask(scene *s, dora_slice guid, uint32_t timeout_ms, dora_collection **got)
+{
+    const dora_call_options options = {.timeout_ms = timeout_ms};
+    return dora_client_result(s->client, guid, &options, got, &s->error);
+}
+
+static void expect(scene *s, dora_slice guid, const char *data)
+{
+    dora_collection *got = NULL;
+    assert_int_equal(ask(s, guid, 0, &got), DORA_OK);
+    assert_int_equal(dora_collection_count(got), 1);
+    assert_memory_equal(dora_collection_at(got, 0)->guid, guid.data, guid.len);
+    assert_int_equal(dora_collection_at(got, 0)->err, DORA_OK);
+    scene_expect_data(dora_collection_at(got, 0)->answer, 0, data);
+    dora_collection_free(got);
+}
+
+static void expect_none(const dora_collection *got, size_t index)
+{
+    const dora_collected *item = dora_collection_at(got, index);
+    assert_non_null(item);
+    assert_int_equal(item->err, DORA_ECLOSED);
+    assert_int_equal(item->error->code, DORA_CODE_RESULT_LOST);
+    assert_null(dora_answer_result(item->answer, 0));
+}
+
+static void expect_gone(scene *s, dora_slice guid)
+{
+    dora_collection *got = NULL;
+    assert_int_equal(ask(s, guid, 0, &got), DORA_OK);
+    assert_int_equal(dora_collection_count(got), 1);
+    expect_none(got, 0);
+    dora_collection_free(got);
+}
+
+static void test_in_any_order(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    char guids[3][33];
+    dora_slice one;
+    scene_begin(&s, NULL);
+    one = submit(&s, "/echo", "i:1;", guids[0]);
+    dora_slice two = submit(&s, "/late", "i:2;", guids[1]);
+    dora_slice three = submit(&s, "/echo", "i:3;", guids[2]);
+    expect(&s, three, "i:3;");
+    assert_int_equal(dora_client_pending(s.client), 2);
+    bad_server_release(&s.server, 0);
+    expect(&s, two, "i:2;");
+    expect_gone(&s, two);
+    scene_expect_one(&s, "i:1;", true);
+    expect_gone(&s, one);
+    assert_int_equal(atomic_load(&s.server.conns), 1);
+    scene_end(&s);
+}
+
+/* It is outstanding until it was given: after its time, and when a signal ended the wait. */
+static void test_again_after_its_time(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    dora_collection *got = NULL;
+    char text[33];
+    scene_begin(&s, NULL);
+    dora_slice guid = submit(&s, "/late", "i:1;", text);
+    assert_int_equal(ask(&s, guid, 20, &got), DORA_ETIMEDOUT);
+    assert_null(got);
+    assert_int_equal(s.error.code, DORA_CODE_RECEIVE);
+    assert_int_equal(dora_client_pending(s.client), 1);
+    scene_expect_echo(&s); /* and the connection serves on */
+    assert_int_equal(atomic_load(&s.server.conns), 1);
+    bad_server_release(&s.server, 0);
+    expect(&s, guid, "i:1;");
+    scene_end(&s);
+}
+
+static void test_lost_with_its_connection(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    char text[33];
+    scene_begin(&s, NULL);
+    dora_slice guid = submit(&s, "/late", "i:1;", text);
+    bad_server_release(&s.server, -1);
+    expect_gone(&s, guid);
+    assert_int_equal(dora_client_pending(s.client), 0);
+    scene_end(&s);
+}
+
+static void test_unknown(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    dora_collection *got = NULL;
+    scene_begin(&s, NULL);
+    expect_gone(&s, text_slice("0123456789abcdef0123456789abcdef"));
+    assert_int_equal(ask(&s, text_slice("short"), 0, &got), DORA_EINVAL);
+    assert_null(got);
+    assert_string_equal(s.error.msg, "a guid of a submission has 32 bytes; this one has 5");
+    scene_end(&s);
+}
+
+static void test_these(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    char texts[3][33];
+    dora_slice guids[5];
+    dora_collection *got = NULL;
+    scene_begin(&s, NULL);
+    guids[0] = submit(&s, "/echo", "i:0;", texts[0]);
+    guids[1] = submit(&s, "/never", "i:1;", texts[1]);
+    dora_slice other = submit(&s, "/echo", "i:2;", texts[2]);
+    guids[2] = guids[0];
+    guids[3] = text_slice("0123456789abcdef0123456789abcdef");
+    const dora_call_options options = {.timeout_ms = 20};
+    assert_int_equal(dora_client_collect_these(s.client, guids, 4, &options, &got, &s.error),
+                     DORA_OK);
+    assert_int_equal(dora_collection_count(got), 3);
+    expect_none(got, 0);
+    assert_memory_equal(dora_collection_at(got, 0)->guid, guids[3].data, 32);
+    scene_expect_data(dora_collection_at(got, 1)->answer, 0, "i:0;");
+    assert_int_equal(dora_collection_at(got, 2)->err, DORA_ETIMEDOUT);
+    dora_collection_free(got);
+    assert_int_equal(dora_client_pending(s.client), 1);
+    expect(&s, other, "i:2;");
+    assert_int_equal(dora_client_collect_these(s.client, NULL, 0, NULL, &got, NULL), DORA_OK);
+    assert_int_equal(dora_collection_count(got), 0);
+    dora_collection_free(got);
+    scene_end(&s);
+}
+
+typedef struct asker {
+    scene *s;
+    dora_slice guid; /* empty: everything */
+    dora_collection *got;
+    dora_err err;
+    pthread_t thread;
+} asker;
+
+static void *asker_main(void *user)
+{
+    asker *a = user;
+    a->err = a->guid.len > 0 ? dora_client_result(a->s->client, a->guid, NULL, &a->got, NULL)
+                             : dora_client_collect(&a->s->client, 1, NULL, &a->got, NULL);
+    return NULL;
+}
+
+/* Begins to ask in a thread, and returns once that has claimed what it wants. */
+static void asker_begin(asker *a, scene *s, dora_slice guid, size_t shares)
+{
+    *a = (asker){.s = s, .guid = guid};
+    assert_int_equal(pthread_create(&a->thread, NULL, asker_main, a), 0);
+    uint64_t deadline_ms = dr_clock_ms() + 10000;
+    size_t claiming = 0;
+    while (claiming < shares) {
+        assert_true(dr_clock_ms() < deadline_ms);
+        claiming = 0;
+        pthread_mutex_lock(&s->client->lock);
+        for (const dr_share *share = s->client->shares; share != NULL; share = share->next) {
+            claiming += share->waiting > 0 ? 1 : 0;
+        }
+        pthread_mutex_unlock(&s->client->lock);
+    }
+}
+
+/* Who asks for one gets it, whether a collect of everything began before or after. */
+static void test_never_by_a_collect(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    char texts[3][33];
+    asker collector;
+    asker by_guid;
+    scene_begin(&s, NULL);
+    dora_slice first = submit(&s, "/late", "i:1;", texts[0]);
+    dora_slice second = submit(&s, "/late", "i:2;", texts[1]);
+    submit(&s, "/late", "i:3;", texts[2]);
+    asker first_asker;
+    asker_begin(&first_asker, &s, first, 1);
+    asker_begin(&collector, &s, (dora_slice){NULL, 0}, 2);
+    asker_begin(&by_guid, &s, second, 3);
+    bad_server_release(&s.server, 0);
+    pthread_join(collector.thread, NULL);
+    pthread_join(first_asker.thread, NULL);
+    pthread_join(by_guid.thread, NULL);
+    assert_int_equal(collector.err, DORA_OK);
+    assert_int_equal(dora_collection_count(collector.got), 1);
+    scene_expect_data(dora_collection_at(collector.got, 0)->answer, 0, "i:3;");
+    scene_expect_data(dora_collection_at(first_asker.got, 0)->answer, 0, "i:1;");
+    scene_expect_data(dora_collection_at(by_guid.got, 0)->answer, 0, "i:2;");
+    dora_collection_free(collector.got);
+    dora_collection_free(first_asker.got);
+    dora_collection_free(by_guid.got);
+    assert_int_equal(dora_client_pending(s.client), 0);
+    scene_end(&s);
+}
+
+static void test_asked_twice_at_once(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    char text[33];
+    asker first;
+    scene_begin(&s, NULL);
+    dora_slice guid = submit(&s, "/late", "i:1;", text);
+    asker_begin(&first, &s, guid, 1);
+    expect_gone(&s, guid);
+    dora_client_forget(s.client); /* not what somebody waits for */
+    bad_server_release(&s.server, 0);
+    pthread_join(first.thread, NULL);
+    scene_expect_data(dora_collection_at(first.got, 0)->answer, 0, "i:1;");
+    dora_collection_free(first.got);
+    scene_end(&s);
+}
+
+typedef struct crowd {
+    scene *s;
+    atomic_int wrong;
+    atomic_int number;
+} crowd;
+
+/* Each submits on the one client and wants its own. */
+static void *member_main(void *user)
+{
+    crowd *c = user;
+    char param[32];
+    dora_answer *answer = dora_answer_new();
+    for (int i = 0; i < 64; i++) {
+        dora_collection *got = NULL;
+        int number = atomic_fetch_add(&c->number, 1);
+        scene_param(param, number);
+        const dora_call one = {.name = text_slice("/echo"), .param = text_slice(param)};
+        bool is_good = dora_client_submit(c->s->client, &one, NULL, answer, NULL) == DORA_OK;
+        dora_slice guid = {dora_answer_guid(answer), 32};
+        is_good = is_good && dora_client_result(c->s->client, guid, NULL, &got, NULL) == DORA_OK &&
+                  dora_collection_at(got, 0)->err == DORA_OK &&
+                  scene_number(dora_collection_at(got, 0)) == number;
+        atomic_fetch_add(&c->wrong, is_good ? 0 : 1);
+        dora_collection_free(got);
+    }
+    dora_answer_free(answer);
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    pthread_t threads[6];
+    scene_begin(&s, NULL);
+    crowd c = {.s = &s};
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, member_main, &c), 0);
+    }
+    for (size_t i = 0; i < 6; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(atomic_load(&c.wrong), 0);
+    assert_int_equal(dora_client_pending(s.client), 0);
+    scene_end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_in_any_order),
+        cmocka_unit_test(test_again_after_its_time),
+        cmocka_unit_test(test_lost_with_its_connection),
+        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_these),
+        cmocka_unit_test(test_never_by_a_collect),
+        cmocka_unit_test(test_asked_twice_at_once),
+        cmocka_unit_test(test_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
