@@ -33,6 +33,7 @@ if test "$PHP_DORA" != "no"; then
     clients.c
     convert.c
     exception.c
+    handler.c
     ini.c
     load.c
     master.c

@@ -3,11 +3,10 @@
 
 #include "zend_exceptions.h"
 
+#include "calls.h"
 #include "exception.h"
 #include "master.h"
 #include "runtime.h"
-
-#define NAME_LEN_MAX 255u
 
 zend_class_entry *php_dora_app_ce;
 static zend_object_handlers app_handlers;
@@ -17,20 +16,18 @@ php_dora_app *php_dora_app_of(zend_object *object)
     return (php_dora_app *)((char *)object - XtOffsetOf(php_dora_app, std));
 }
 
-static void handler_free(zval *slot)
+static void slot_free(zval *slot)
 {
-    php_dora_handler *handler = Z_PTR_P(slot);
-    zval_ptr_dtor(&handler->callable);
-    efree(handler);
+    php_dora_handler_free(Z_PTR_P(slot));
 }
 
 static zend_object *app_create(zend_class_entry *class)
 {
     php_dora_app *self = zend_object_alloc(sizeof(*self), class);
 
-    zend_hash_init(&self->handlers, 8, NULL, handler_free, false);
-    zend_hash_init(&self->starts, 0, NULL, handler_free, false);
-    zend_hash_init(&self->stops, 0, NULL, handler_free, false);
+    zend_hash_init(&self->handlers, 8, NULL, slot_free, false);
+    zend_hash_init(&self->starts, 0, NULL, slot_free, false);
+    zend_hash_init(&self->stops, 0, NULL, slot_free, false);
     zend_object_std_init(&self->std, class);
     object_properties_init(&self->std, class);
     self->std.handlers = &app_handlers;
@@ -90,64 +87,15 @@ void php_dora_app_choose(php_dora_app *app)
     DORA_G(app) = app;
 }
 
-/* How many of `most` arguments a callable wants. PHP functions may be given more than they name;
- * built-in ones may not, and their further ones mean something else. */
-static uint32_t arg_count_of(const zend_fcall_info_cache *cache, uint32_t most)
-{
-    const zend_function *function = cache->function_handler;
-    if (function == NULL) {
-        return 1;
-    }
-    uint32_t named = function->common.num_args;
-    if (function->type == ZEND_INTERNAL_FUNCTION) {
-        uint32_t required = function->common.required_num_args;
-        uint32_t wanted = required > 1 ? required : (named > 0 ? 1 : 0);
-        return wanted < most ? wanted : most;
-    }
-    if (function->common.fn_flags & ZEND_ACC_VARIADIC) {
-        return most;
-    }
-    return named >= most ? most : 1;
-}
-
-static php_dora_handler *handler_new(const zend_fcall_info *fci, const zend_fcall_info_cache *cache,
-                                     uint32_t most)
-{
-    php_dora_handler *handler = emalloc(sizeof(*handler));
-
-    ZVAL_COPY(&handler->callable, &fci->function_name);
-    handler->cache = *cache;
-    handler->is_looked_up = cache->function_handler != NULL;
-    handler->arg_count = arg_count_of(cache, most);
-    return handler;
-}
-
 php_dora_app *php_dora_app_of_method(zend_object *object, const char *method)
 {
     zval value;
-    php_dora_handler *handler = ecalloc(1, sizeof(*handler));
 
-    ZVAL_OBJ_COPY(&handler->callable, object); /* the cache says which method */
-    handler->cache.function_handler =
-        zend_hash_str_find_ptr(&object->ce->function_table, method, strlen(method));
-    handler->cache.object = object;
-    handler->cache.called_scope = object->ce;
-    handler->is_looked_up = true;
-    handler->arg_count = 1;
     object_init_ex(&value, php_dora_app_ce);
     php_dora_app *app = php_dora_app_of(Z_OBJ(value));
-    zend_hash_add_new_ptr(&app->handlers, ZSTR_EMPTY_ALLOC(), handler);
+    zend_hash_add_new_ptr(&app->handlers, ZSTR_EMPTY_ALLOC(),
+                          php_dora_handler_of_method(object, method));
     return app;
-}
-
-void php_dora_handler_call(php_dora_handler *handler, uint32_t count, zval *args, zval *result)
-{
-    zend_fcall_info call = {
-        .size = sizeof(call), .retval = result, .params = args, .param_count = count};
-
-    ZVAL_UNDEF(result);
-    ZVAL_COPY_VALUE(&call.function_name, &handler->callable);
-    zend_call_function(&call, handler->is_looked_up ? &handler->cache : NULL);
 }
 
 bool php_dora_app_is_open(void)
@@ -164,23 +112,40 @@ PHP_METHOD(Dora_App, __construct)
     ZEND_PARSE_PARAMETERS_NONE();
 }
 
+/* Registers a callable, argument `arg` of the running method. Returns: false with an exception
+ * raised. */
+static bool handler_add(HashTable *handlers, zend_string *name, zval *callable, uint32_t arg)
+{
+    php_dora_handler *handler = php_dora_handler_new(callable, PHP_DORA_TAKES_CALL, arg);
+
+    if (handler != NULL) {
+        zend_hash_add_new_ptr(handlers, name, handler);
+    }
+    return handler != NULL;
+}
+
 PHP_METHOD(Dora_App, api)
 {
     zend_string *name;
-    zend_fcall_info fci;
-    zend_fcall_info_cache cache;
+    zval *callable;
 
     ZEND_PARSE_PARAMETERS_START(2, 2)
     Z_PARAM_STR(name)
-    Z_PARAM_FUNC(fci, cache)
+    Z_PARAM_ZVAL(callable)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
     if (!php_dora_app_is_open()) {
         RETURN_THROWS();
     }
-    if (ZSTR_LEN(name) == 0 || ZSTR_LEN(name) > NAME_LEN_MAX ||
+    if (ZSTR_LEN(name) == 0 || ZSTR_LEN(name) > PHP_DORA_NAME_MAX ||
         ZSTR_VAL(name)[ZSTR_LEN(name) - 1] == '*') {
-        zend_argument_value_error(1, "must have 1 to %u bytes and not end in \"*\"", NAME_LEN_MAX);
+        zend_argument_value_error(1, "must have 1 to %u bytes and not end in \"*\"",
+                                  PHP_DORA_NAME_MAX);
+        RETURN_THROWS();
+    }
+    if (zend_str_has_nul_byte(name)) {
+        zend_argument_value_error(1, "must not have a NUL byte, which \"%s\" is followed by",
+                                  ZSTR_VAL(name));
         RETURN_THROWS();
     }
     if (zend_hash_exists(&self->handlers, name)) {
@@ -188,17 +153,18 @@ PHP_METHOD(Dora_App, api)
                                   ZSTR_VAL(name));
         RETURN_THROWS();
     }
-    zend_hash_add_new_ptr(&self->handlers, name, handler_new(&fci, &cache, 2));
+    if (!handler_add(&self->handlers, name, callable, 2)) {
+        RETURN_THROWS();
+    }
     RETURN_OBJ_COPY(&self->std);
 }
 
 PHP_METHOD(Dora_App, fallback)
 {
-    zend_fcall_info fci;
-    zend_fcall_info_cache cache;
+    zval *callable;
 
     ZEND_PARSE_PARAMETERS_START(1, 1)
-    Z_PARAM_FUNC(fci, cache)
+    Z_PARAM_ZVAL(callable)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
     if (!php_dora_app_is_open()) {
@@ -208,24 +174,28 @@ PHP_METHOD(Dora_App, fallback)
         zend_throw_exception(php_dora_exception_ce, "there is a fallback already", 0);
         RETURN_THROWS();
     }
-    zend_hash_add_new_ptr(&self->handlers, ZSTR_EMPTY_ALLOC(), handler_new(&fci, &cache, 2));
+    if (!handler_add(&self->handlers, ZSTR_EMPTY_ALLOC(), callable, 1)) {
+        RETURN_THROWS();
+    }
     RETURN_OBJ_COPY(&self->std);
 }
 
 static void hook_add(INTERNAL_FUNCTION_PARAMETERS, bool is_start)
 {
-    zend_fcall_info fci;
-    zend_fcall_info_cache cache;
+    zval *callable;
 
     ZEND_PARSE_PARAMETERS_START(1, 1)
-    Z_PARAM_FUNC(fci, cache)
+    Z_PARAM_ZVAL(callable)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
     if (!php_dora_app_is_open()) {
         RETURN_THROWS();
     }
-    zend_hash_next_index_insert_ptr(is_start ? &self->starts : &self->stops,
-                                    handler_new(&fci, &cache, 1));
+    php_dora_handler *hook = php_dora_handler_new(callable, PHP_DORA_TAKES_WORKER, 1);
+    if (hook == NULL) {
+        RETURN_THROWS();
+    }
+    zend_hash_next_index_insert_ptr(is_start ? &self->starts : &self->stops, hook);
     RETURN_OBJ_COPY(&self->std);
 }
 

@@ -2,17 +2,9 @@
 #ifndef PHP_DORA_APP_H
 #define PHP_DORA_APP_H
 
-#include "php_dora.h"
+#include "handler.h"
 
 extern zend_class_entry *php_dora_app_ce;
-
-/* php_dora_handler is one registered callable, looked up once. */
-typedef struct php_dora_handler {
-    zval callable;
-    zend_fcall_info_cache cache;
-    bool is_looked_up;  /* false for __call and __callStatic: they are looked up at each call */
-    uint32_t arg_count; /* how many of (param, request) it takes */
-} php_dora_handler;
 
 /* php_dora_app is the object behind Dora\App. The tables own their handlers. */
 struct php_dora_app {
@@ -48,9 +40,5 @@ bool php_dora_app_finish(int status);
 /* php_dora_app_of_method makes an application whose only handler, for all names, is one method of
  * an object, by its name in small letters. Ownership: gives it, as an object of the class. */
 php_dora_app *php_dora_app_of_method(zend_object *object, const char *method);
-
-/* php_dora_handler_call calls a handler with `count` arguments. `*result` is undefined when an
- * exception was raised, else owned by the caller. */
-void php_dora_handler_call(php_dora_handler *handler, uint32_t count, zval *args, zval *result);
 
 #endif

@@ -6,7 +6,6 @@
 #include "convert.h"
 #include "exception.h"
 
-#define NAME_BYTES_MAX 255u                 /* PROTOCOL.md, "Limits" */
 #define PARAM_BYTES_MAX (64u * 1024 * 1024) /* no frame may be larger */
 #define PARAM_BYTES_KEPT (1024u * 1024)     /* a writer that grew above is not kept */
 
@@ -45,6 +44,17 @@ dora_err php_dora_param(zval *param, const char *root, dora_slice *encoded, zend
     return err == DORA_OK ? dora_writer_finish(writer, encoded) : err;
 }
 
+dora_err php_dora_param_none(dora_slice name, dora_slice *encoded)
+{
+    dora_writer *writer = php_dora_writer();
+
+    dora_write_array(writer, 1);
+    dora_write_string(writer, ZEND_STRL("name"));
+    dora_write_string(writer, name.data, name.len);
+    dora_write_end(writer);
+    return dora_writer_finish(writer, encoded);
+}
+
 void php_dora_param_done(dora_slice encoded)
 {
     if (encoded.len > PARAM_BYTES_KEPT) {
@@ -56,7 +66,7 @@ void php_dora_param_done(dora_slice encoded)
 bool php_dora_is_name(const zval *name)
 {
     return name != NULL && Z_TYPE_P(name) == IS_STRING && Z_STRLEN_P(name) > 0 &&
-           Z_STRLEN_P(name) <= NAME_BYTES_MAX;
+           Z_STRLEN_P(name) <= PHP_DORA_NAME_MAX;
 }
 
 /* Finds name and parameter of one call; the latter may be missing, and in a map both.
@@ -96,10 +106,13 @@ static dora_err calls_add(php_dora_calls *calls, zend_string *key, zval *entry, 
         return DORA_EINVAL;
     }
     ZVAL_DEREF(entry);
+    const bool is_none = form == PHP_DORA_PAIRS && param == NULL && php_dora_is_name(name);
     const bool is_whole =
-        form == PHP_DORA_MAPS && !(php_dora_is_name(name) && param != NULL &&
-                                   zend_hash_num_elements(Z_ARRVAL_P(entry)) == 2);
-    dora_err err = php_dora_param(is_whole ? entry : param, ZSTR_VAL(key), &encoded, problem);
+        is_none || (form == PHP_DORA_MAPS && !(php_dora_is_name(name) && param != NULL &&
+                                               zend_hash_num_elements(Z_ARRVAL_P(entry)) == 2));
+    dora_err err =
+        is_none ? php_dora_param_none((dora_slice){Z_STRVAL_P(name), Z_STRLEN_P(name)}, &encoded)
+                : php_dora_param(is_whole ? entry : param, ZSTR_VAL(key), &encoded, problem);
     if (err != DORA_OK) {
         return err;
     }

@@ -4,6 +4,8 @@
 
 #include "php_dora.h"
 
+#define PHP_DORA_NAME_MAX 255u /* bytes of an api's name: PROTOCOL.md, "Limits" */
+
 /* php_dora_form is how one call stands in an array of them. */
 typedef enum php_dora_form {
     PHP_DORA_PAIRS, /* key => [name, param] */
@@ -24,6 +26,10 @@ typedef struct php_dora_calls {
  * so that very large memory is not kept. */
 dora_err php_dora_param(zval *param, const char *root, dora_slice *encoded, zend_string **problem);
 void php_dora_param_done(dora_slice encoded);
+
+/* php_dora_param_none encodes a whole api (dora_call.is_whole) that has a name and no parameter.
+ * Errors and ownership: as php_dora_param. */
+dora_err php_dora_param_none(dora_slice name, dora_slice *encoded);
 
 /* php_dora_is_name says whether a value is a name of Dora's: a text of 1 to 255 bytes. */
 bool php_dora_is_name(const zval *name);

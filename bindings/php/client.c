@@ -204,12 +204,14 @@ static bool run_one(INTERNAL_FUNCTION_PARAMETERS, one_fn run)
     if (!call_begin(self, given, 3, &options)) {
         return false;
     }
-    dora_err err = php_dora_param(param, "param", &call.param, &problem);
+    call.name = (dora_slice){ZSTR_VAL(name), ZSTR_LEN(name)};
+    call.is_whole = param == NULL && ZSTR_LEN(name) > 0 && ZSTR_LEN(name) <= PHP_DORA_NAME_MAX;
+    dora_err err = call.is_whole ? php_dora_param_none(call.name, &call.param)
+                                 : php_dora_param(param, "param", &call.param, &problem);
     if (err != DORA_OK) {
         throw_problem(err, 2, problem);
         return false;
     }
-    call.name = (dora_slice){ZSTR_VAL(name), ZSTR_LEN(name)};
     err = run(self->shared->client, &call, &options, php_dora_answer(), &error);
     php_dora_param_done(call.param);
     if (err != DORA_OK) {

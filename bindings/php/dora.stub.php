@@ -125,7 +125,12 @@ namespace Dora {
     {
         public function __construct() {}
 
-        /** Registers a handler: function (mixed $param, Dora\Request $request = null): mixed. */
+        /**
+         * Registers a handler: function (mixed $param, Dora\Request $request). The request is
+         * passed where the second parameter's type takes it, an untyped or variadic one's too. The
+         * default of the first stands for a parameter that the call does not have. What can never
+         * be called is a \TypeError here.
+         */
         public function api(string $name, callable $handler): App {}
 
         /** Registers the handler of every other name. */

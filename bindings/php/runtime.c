@@ -108,7 +108,8 @@ static void hooks_run(HashTable *hooks, uint32_t worker)
         zval arg;
         zval result;
         ZVAL_LONG(&arg, worker);
-        php_dora_handler_call(hook, hook->arg_count, &arg, &result);
+        php_dora_handler_call(hook, &arg, &result);
+        zval_ptr_dtor(&arg);
         zval_ptr_dtor(&result);
         if (EG(exception) != NULL) {
             break;
@@ -247,7 +248,7 @@ static dora_err handle(php_dora_handler *handler, const dora_request *request, d
     zval result;
 
     dora_request_reader(request, &reader);
-    dora_err read = php_dora_read(&reader, &args[0]);
+    dora_err read = php_dora_read(&reader, &args[0]); /* null where there is none */
     if (read != DORA_OK) {
         char text[128];
         int len = snprintf(text, sizeof(text), "param cannot be decoded: %s at byte %zu",
@@ -260,7 +261,11 @@ static dora_err handle(php_dora_handler *handler, const dora_request *request, d
     } else if (handler->arg_count > 1) {
         php_dora_request_make(&args[1], request, &args[0]);
     }
-    php_dora_handler_call(handler, handler->arg_count, args, &result);
+    if (handler->has_default && Z_TYPE(args[0]) == IS_NULL &&
+        (!handler->takes_null || !dora_request_has_param(request))) {
+        ZVAL_UNDEF(&args[0]);
+    }
+    php_dora_handler_call(handler, args, &result);
     zval_ptr_dtor(&args[0]);
     zval_ptr_dtor(&args[1]);
     dora_err err =

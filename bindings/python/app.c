@@ -47,6 +47,10 @@ static int check_name(PyObject *name)
                      "api name %R: 1 to 255 bytes, not ending in '*' (use app.fallback)", name);
         return -1;
     }
+    if (memchr(text, '\0', (size_t)len) != NULL) {
+        PyErr_Format(PyExc_ValueError, "api name %R: without NUL", name);
+        return -1;
+    }
     return 0;
 }
 

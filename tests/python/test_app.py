@@ -35,7 +35,7 @@ def test_register():
     assert dora.App().apis == ()
 
 
-@pytest.mark.parametrize("name", ["", "x" * 256, "/users/*", "é" * 128])
+@pytest.mark.parametrize("name", ["", "x" * 256, "/users/*", "é" * 128, "/a\0b"])
 def test_names_refused(name):
     with pytest.raises(ValueError):
         dora.App().api(name)

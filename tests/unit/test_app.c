@@ -23,6 +23,7 @@ static void names_are_checked(void **state)
     assert_int_equal(dora_app_handler(&app, (dora_slice){longest, DR_API_NAME_MAX + 1}, &handler),
                      DORA_EINVAL);
     assert_int_equal(dora_app_handler(&app, text_slice("/a/*"), &handler), DORA_EINVAL);
+    assert_int_equal(dora_app_handler(&app, (dora_slice){"/a\0b", 4}, &handler), DORA_EINVAL);
     assert_int_equal(dora_app_api(&app, "/a", nothing, NULL), DORA_OK);
     assert_int_equal(dora_app_api(&app, "/a", nothing, NULL), DORA_EINVAL);
     assert_int_equal(dora_app_api(&app, "", nothing, NULL), DORA_EINVAL);

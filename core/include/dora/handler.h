@@ -38,6 +38,8 @@ DORA_API dora_err dora_app_worker_stop(dora_app *app, dora_worker_fn fn, void *u
  * checked already; read it with dora_request_reader or a reader of your own. */
 DORA_API dora_slice dora_request_name(const dora_request *request);
 DORA_API dora_slice dora_request_param(const dora_request *request);
+/* dora_request_has_param says whether the call has a parameter; without one `param` is null. */
+DORA_API bool dora_request_has_param(const dora_request *request);
 /* dora_request_api is the api as it was sent, an array with `name` and `param`, where it has
  * further members, or its name is none (which only a server of the original's programs takes); else
  * empty. */

@@ -106,7 +106,8 @@ DORA_API void dora_deadline_set(uint64_t deadline_ns);
 
 /* dora_app_handler registers what `invoke` gets for `name`; an empty name is the fallback.
  * Ownership: the name is copied; `handler` is borrowed for the process's life.
- * Errors: DORA_EINVAL for a repeated name, a name over 255 bytes or one that ends in `*`. */
+ * Errors: DORA_EINVAL for a repeated name, a name over 255 bytes, with a NUL, or one that
+ * ends in `*`. */
 DORA_API dora_err dora_app_handler(dora_app *app, dora_slice name, void *handler);
 
 /* dora_reply_died answers 100200 with a message: for a handler that ended its process by a fatal

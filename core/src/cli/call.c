@@ -60,6 +60,22 @@ static const char *set_param(call_command *command, size_t index, const char *te
     return problem;
 }
 
+/* Makes call `index` one without a parameter: null to most handlers, a default to some. */
+static void set_no_param(call_command *command, size_t index)
+{
+    dora_call *call = &command->calls[index];
+    dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
+    command->writers[index] = writer;
+    if (writer == NULL || call->name.len == 0 || call->name.len > DR_API_NAME_MAX) {
+        return; /* the client says what is wrong with the name */
+    }
+    dora_write_array(writer, 1);
+    dora_write_string(writer, "name", 4);
+    dora_write_string(writer, call->name.data, call->name.len);
+    dora_write_end(writer);
+    call->is_whole = dora_writer_finish(writer, &call->param) == DORA_OK;
+}
+
 /* Adds KEY=NAME, or NAME where it is no call of many, and takes the JSON behind it if there is.
  * Returns: how many arguments it took; 0 after a message for a wrong one. */
 static int add_call(call_command *command, int argc, char *const *argv)
@@ -81,6 +97,7 @@ static int add_call(call_command *command, int argc, char *const *argv)
     }
     call->name = slice_of(name);
     if (argc < 2 || strncmp(argv[1], "--", 2) == 0) {
+        set_no_param(command, index);
         return 1;
     }
     const char *problem = set_param(command, index, argv[1], &where);
@@ -88,7 +105,8 @@ static int add_call(call_command *command, int argc, char *const *argv)
         return 2;
     }
     if (command->is_many && command->writers[index] == NULL && strchr(argv[1], '=') != NULL) {
-        return 1; /* the next KEY=NAME: this one has no parameter */
+        set_no_param(command, index); /* the next is KEY=NAME */
+        return 1;
     }
     snprintf(message, sizeof message, "the parameter of %s is not JSON: %s", name, problem);
     dr_cli_usage("call", message);

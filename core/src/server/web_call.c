@@ -177,7 +177,7 @@ void dr_web_call(dr_lane *lane, dr_web *web)
         return;
     }
     if (dr_http_body(web->exchange).len == 0) {
-        run(&asker, (dora_slice){"N;", 2});
+        run(&asker, (dora_slice){"", 0});
         return;
     }
     reading *self = calloc(1, sizeof(*self));

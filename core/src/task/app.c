@@ -20,7 +20,8 @@ dora_err dora_app_handler(dora_app *app, dora_slice name, void *handler)
         app->fallback = handler;
         return DORA_OK;
     }
-    if (name.len > DR_API_NAME_MAX || name.data[name.len - 1] == '*' || handler == NULL) {
+    if (name.len > DR_API_NAME_MAX || name.data[name.len - 1] == '*' || handler == NULL ||
+        memchr(name.data, '\0', name.len) != NULL) {
         return DORA_EINVAL;
     }
     for (uint32_t i = 0; i < app->count; i++) {
@@ -60,6 +61,11 @@ dora_slice dora_request_name(const dora_request *request)
 dora_slice dora_request_param(const dora_request *request)
 {
     return request->param;
+}
+
+bool dora_request_has_param(const dora_request *request)
+{
+    return request->has_param;
 }
 
 dora_slice dora_request_api(const dora_request *request)

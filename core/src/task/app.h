@@ -38,6 +38,7 @@ struct dora_request {
     uint32_t connection;
     uint16_t protocol;
     uint16_t type;
+    bool has_param; /* else `param` is null */
 };
 
 struct dora_reply {

@@ -82,6 +82,10 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
         job->request.whole = job->request.param;
         job->request.param = dr_api_param(job->request.whole);
     }
+    job->request.has_param = job->request.param.len > 0;
+    if (!job->request.has_param) {
+        job->request.param = (dora_slice){"N;", 2};
+    }
     job->room = region->slab + offset + input_len;
     job->room_len = capacity - input_len;
 }

@@ -220,7 +220,7 @@ static dora_err scan_api(dora_reader *reader, dr_api *api)
     dora_value value;
     size_t others = 0;
     api->name = (dora_slice){NULL, 0};
-    api->param = LITERAL("N;");
+    api->param = LITERAL("");
     api->whole = (dora_slice){NULL, 0};
     if (dr_reader_next(reader) != 'a') {
         return dora_reader_skip(reader, NULL);
@@ -251,7 +251,7 @@ dora_slice dr_api_param(dora_slice whole)
     dora_reader reader;
     dr_api api;
     dora_reader_init(&reader, whole);
-    return scan_api(&reader, &api) == DORA_OK ? api.param : LITERAL("N;");
+    return scan_api(&reader, &api) == DORA_OK ? api.param : LITERAL("");
 }
 
 static dora_err scan_apis(request_scan *scan)

@@ -1,0 +1,307 @@
+/* handler.c: one registered callable: what it takes, looked at once, and calling it. */
+#include "handler.h"
+
+#include "zend_exceptions.h"
+
+#include "request.h"
+
+/* What a value from the wire can be, and what a worker's number can: PHP turns one scalar into
+ * another where a parameter wants it. */
+#define MAY_BE_SCALAR (MAY_BE_BOOL | MAY_BE_LONG | MAY_BE_DOUBLE | MAY_BE_STRING)
+#define MAY_BE_PARAM (MAY_BE_SCALAR | MAY_BE_NULL | MAY_BE_ARRAY | MAY_BE_CALLABLE)
+
+typedef struct shape {
+    const zend_function *function;
+    uint32_t named; /* parameters, but for a variadic one */
+    uint32_t required;
+    bool is_variadic;
+} shape;
+
+static shape shape_of(const zend_function *function)
+{
+    return (shape){.function = function,
+                   .named = function->common.num_args,
+                   .required = function->common.required_num_args,
+                   .is_variadic = (function->common.fn_flags & ZEND_ACC_VARIADIC) != 0};
+}
+
+/* The type of parameter `at`, from 0; beyond the named ones, the variadic one's. */
+static const zend_type *type_of(const shape *shape, uint32_t at)
+{
+    return &shape->function->common.arg_info[at < shape->named ? at : shape->named].type;
+}
+
+static bool has_parameter(const shape *shape, uint32_t at)
+{
+    return at < shape->named || shape->is_variadic;
+}
+
+static bool is_class_of_request(zend_string *name)
+{
+    const zend_class_entry *class = zend_lookup_class_ex(name, NULL, ZEND_FETCH_CLASS_NO_AUTOLOAD);
+    return class != NULL && instanceof_function(php_dora_request_ce, class);
+}
+
+/* Of types by name: one of a union is enough, an intersection wants all. */
+static bool named_takes_request(const zend_type *type)
+{
+    const zend_type *member;
+
+    if (ZEND_TYPE_HAS_NAME(*type)) {
+        return is_class_of_request(ZEND_TYPE_NAME(*type));
+    }
+    if (!ZEND_TYPE_HAS_LIST(*type)) {
+        return false;
+    }
+    const bool wants_all = ZEND_TYPE_IS_INTERSECTION(*type);
+    ZEND_TYPE_LIST_FOREACH(ZEND_TYPE_LIST(*type), member)
+    {
+        if (named_takes_request(member) != wants_all) {
+            return !wants_all;
+        }
+    }
+    ZEND_TYPE_LIST_FOREACH_END();
+    return wants_all;
+}
+
+static bool type_takes_request(const zend_type *type)
+{
+    return !ZEND_TYPE_IS_SET(*type) || (ZEND_TYPE_FULL_MASK(*type) & MAY_BE_OBJECT) != 0 ||
+           named_takes_request(type);
+}
+
+static bool type_takes(const zend_type *type, uint32_t mask)
+{
+    return !ZEND_TYPE_IS_SET(*type) || (ZEND_TYPE_FULL_MASK(*type) & mask) != 0;
+}
+
+/* Whether the request is passed. PHP functions may be given more than they name; built-in ones may
+ * not, and their further parameters mean something else unless they have to be there. */
+static bool takes_request(const shape *shape)
+{
+    if (shape->function->type == ZEND_INTERNAL_FUNCTION && shape->required < 2) {
+        return false;
+    }
+    return has_parameter(shape, 1) && type_takes_request(type_of(shape, 1));
+}
+
+/* Says of what kind of function something is told, and where it stands. Ownership: gives. */
+static zend_string *place_of(const zend_function *function)
+{
+    const zend_class_entry *class = function->common.scope;
+    const char *name = function->common.function_name != NULL
+                           ? ZSTR_VAL(function->common.function_name)
+                           : "the function";
+    const bool is_method = class != NULL && (function->common.fn_flags & ZEND_ACC_CLOSURE) == 0;
+
+    if (function->type != ZEND_USER_FUNCTION) {
+        return zend_strpprintf(0, "%s%s%s()", is_method ? ZSTR_VAL(class->name) : "",
+                               is_method ? "::" : "", name);
+    }
+    if (function->common.fn_flags & ZEND_ACC_CLOSURE) {
+        return zend_strpprintf(0, "the closure in %s:%u", ZSTR_VAL(function->op_array.filename),
+                               function->op_array.line_start);
+    }
+    return zend_strpprintf(0, "%s%s%s() in %s:%u", is_method ? ZSTR_VAL(class->name) : "",
+                           is_method ? "::" : "", name, ZSTR_VAL(function->op_array.filename),
+                           function->op_array.line_start);
+}
+
+/* What is wrong with parameter `at` of a function, or NULL: why no value can ever be given. */
+static zend_string *fault_of(const shape *shape, php_dora_takes takes)
+{
+    const bool is_call = takes == PHP_DORA_TAKES_CALL;
+    const uint32_t most = is_call ? 2 : 1;
+    const uint32_t mask = is_call ? MAY_BE_PARAM : MAY_BE_SCALAR;
+
+    if (shape->function->common.fn_flags & ZEND_ACC_GENERATOR) {
+        return zend_strpprintf(0, "is a generator: return the result, do not yield it");
+    }
+    if (shape->required > most) {
+        return zend_strpprintf(0, "wants %u arguments: give those after the %s a default",
+                               shape->required, is_call ? "second" : "first");
+    }
+    if (has_parameter(shape, 0) && shape->required > 0 && !type_takes(type_of(shape, 0), mask)) {
+        zend_string *type = zend_type_to_string(*type_of(shape, 0));
+        zend_string *fault = zend_strpprintf(
+            0, "wants %s as its first argument, which no %s can be: take %s there%s",
+            ZSTR_VAL(type), is_call ? "parameter of a call" : "worker's number",
+            is_call ? "array, a scalar type or mixed" : "int",
+            is_call && type_takes_request(type_of(shape, 0)) ? ", and the request second" : "");
+        zend_string_release(type);
+        return fault;
+    }
+    if (is_call && shape->required == 2 && !type_takes_request(type_of(shape, 1))) {
+        zend_string *type = zend_type_to_string(*type_of(shape, 1));
+        zend_string *fault = zend_strpprintf(
+            0, "wants %s as its second argument, which is a Dora\\Request: %s", ZSTR_VAL(type),
+            shape->function->type == ZEND_USER_FUNCTION ? "give it a default"
+                                                        : "give a closure that calls it");
+        zend_string_release(type);
+        return fault;
+    }
+    return NULL;
+}
+
+/* The callable's method or class, where it has one and it is there: for people. */
+static const zend_function *method_of(zval *callable, const zend_class_entry **class)
+{
+    zval *first = NULL;
+    zval *second = NULL;
+    zend_string *name = NULL;
+    const zend_function *found = NULL;
+
+    *class = NULL;
+    if (Z_TYPE_P(callable) == IS_ARRAY && zend_hash_num_elements(Z_ARRVAL_P(callable)) == 2) {
+        first = zend_hash_index_find_deref(Z_ARRVAL_P(callable), 0);
+        second = zend_hash_index_find_deref(Z_ARRVAL_P(callable), 1);
+    }
+    if (first != NULL && second != NULL && Z_TYPE_P(second) == IS_STRING) {
+        *class = Z_TYPE_P(first) == IS_OBJECT ? Z_OBJCE_P(first)
+                 : Z_TYPE_P(first) == IS_STRING
+                     ? zend_lookup_class_ex(Z_STR_P(first), NULL, ZEND_FETCH_CLASS_NO_AUTOLOAD)
+                     : NULL;
+        name = zend_string_copy(Z_STR_P(second));
+    } else if (Z_TYPE_P(callable) == IS_STRING && strstr(Z_STRVAL_P(callable), "::") != NULL) {
+        const char *at = strstr(Z_STRVAL_P(callable), "::");
+        zend_string *text =
+            zend_string_init(Z_STRVAL_P(callable), (size_t)(at - Z_STRVAL_P(callable)), false);
+        *class = zend_lookup_class_ex(text, NULL, ZEND_FETCH_CLASS_NO_AUTOLOAD);
+        zend_string_release(text);
+        name = zend_string_init(at + 2, strlen(at + 2), false);
+    } else if (Z_TYPE_P(callable) == IS_OBJECT) {
+        *class = Z_OBJCE_P(callable);
+    }
+    if (*class != NULL && name != NULL) {
+        zend_string *lower = zend_string_tolower(name);
+        found = zend_hash_find_ptr(&(*class)->function_table, lower);
+        zend_string_release(lower);
+    }
+    if (name != NULL) {
+        zend_string_release(name);
+    }
+    return found;
+}
+
+/* Raises what PHP says of a callable that is none, and where what it means stands. */
+static void throw_not_callable(zval *callable, uint32_t arg, const char *why)
+{
+    const zend_class_entry *class;
+    const zend_function *method = method_of(callable, &class);
+
+    if (method != NULL) {
+        const bool is_hidden = (method->common.fn_flags & ZEND_ACC_PUBLIC) == 0;
+        const bool is_abstract = (method->common.fn_flags & ZEND_ACC_ABSTRACT) != 0;
+        zend_string *place = place_of(method);
+        zend_argument_type_error(arg, "must be a valid callback, %s (%s): %s", why, ZSTR_VAL(place),
+                                 is_abstract ? "give an object of a class that has it"
+                                 : is_hidden ? "make it public, or give a closure"
+                                             : "give an object, or make it static");
+        zend_string_release(place);
+    } else if (class != NULL && class->type == ZEND_USER_CLASS) {
+        zend_argument_type_error(arg, "must be a valid callback, %s (the class is in %s:%u)", why,
+                                 ZSTR_VAL(class->info.user.filename), class->info.user.line_start);
+    } else {
+        zend_argument_type_error(arg, "must be a valid callback, %s", why);
+    }
+}
+
+/* Fills in what the function takes. Returns: false with an exception raised. */
+static bool handler_shape(php_dora_handler *handler, php_dora_takes takes, uint32_t arg)
+{
+    const zend_function *function = handler->cache.function_handler;
+
+    handler->arg_count = 1;
+    handler->takes_null = true;
+    if (function == NULL ||
+        (function->type == ZEND_INTERNAL_FUNCTION && function->common.arg_info == NULL)) {
+        return true; /* __call and the like take what they are given */
+    }
+    const shape shape = shape_of(function);
+    zend_string *fault = fault_of(&shape, takes);
+    if (fault != NULL) {
+        zend_string *place = place_of(function);
+        zend_argument_type_error(arg, "cannot be called: %s %s", ZSTR_VAL(place), ZSTR_VAL(fault));
+        zend_string_release(place);
+        zend_string_release(fault);
+        return false;
+    }
+    if (function->type == ZEND_INTERNAL_FUNCTION && !has_parameter(&shape, 0)) {
+        handler->arg_count = 0;
+    } else if (takes == PHP_DORA_TAKES_CALL && takes_request(&shape)) {
+        handler->arg_count = 2;
+    }
+    if (has_parameter(&shape, 0)) {
+        handler->has_default = shape.named > 0 && shape.required == 0;
+        handler->takes_null = type_takes(type_of(&shape, 0), MAY_BE_NULL);
+        handler->by_reference =
+            ARG_SHOULD_BE_SENT_BY_REF(function, 1) || ARG_SHOULD_BE_SENT_BY_REF(function, 2);
+    }
+    return true;
+}
+
+php_dora_handler *php_dora_handler_new(zval *callable, php_dora_takes takes, uint32_t arg)
+{
+    zend_fcall_info_cache cache;
+    char *why = NULL;
+
+    if (!zend_is_callable_ex(callable, NULL, 0, NULL, &cache, &why)) {
+        if (EG(exception) == NULL) {
+            throw_not_callable(callable, arg, why != NULL ? why : "no function or method");
+        }
+        if (why != NULL) {
+            efree(why);
+        }
+        return NULL;
+    }
+    if (why != NULL) {
+        efree(why);
+    }
+    zend_release_fcall_info_cache(&cache);
+    php_dora_handler *handler = ecalloc(1, sizeof(*handler));
+    ZVAL_COPY(&handler->callable, callable);
+    handler->cache = cache;
+    handler->is_looked_up = cache.function_handler != NULL;
+    if (!handler_shape(handler, takes, arg)) {
+        php_dora_handler_free(handler);
+        return NULL;
+    }
+    return handler;
+}
+
+php_dora_handler *php_dora_handler_of_method(zend_object *object, const char *method)
+{
+    php_dora_handler *handler = ecalloc(1, sizeof(*handler));
+
+    ZVAL_OBJ_COPY(&handler->callable, object); /* the cache says which method */
+    handler->cache.function_handler =
+        zend_hash_str_find_ptr(&object->ce->function_table, method, strlen(method));
+    handler->cache.object = object;
+    handler->cache.called_scope = object->ce;
+    handler->is_looked_up = true;
+    handler->takes_null = true;
+    handler->arg_count = 1;
+    return handler;
+}
+
+void php_dora_handler_free(php_dora_handler *handler)
+{
+    zval_ptr_dtor(&handler->callable);
+    efree(handler);
+}
+
+void php_dora_handler_call(php_dora_handler *handler, zval *args, zval *result)
+{
+    zend_fcall_info call = {
+        .size = sizeof(call), .retval = result, .params = args, .param_count = handler->arg_count};
+
+    for (uint32_t i = 0; handler->by_reference && i < handler->arg_count; i++) {
+        if (!Z_ISUNDEF(args[i]) &&
+            ARG_SHOULD_BE_SENT_BY_REF(handler->cache.function_handler, i + 1)) {
+            ZVAL_MAKE_REF(&args[i]);
+        }
+    }
+    ZVAL_UNDEF(result);
+    ZVAL_COPY_VALUE(&call.function_name, &handler->callable);
+    zend_call_function(&call, handler->is_looked_up ? &handler->cache : NULL);
+}

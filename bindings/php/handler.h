@@ -1,0 +1,37 @@
+/* handler.h: one registered callable: what it takes, and calling it. */
+#ifndef PHP_DORA_HANDLER_H
+#define PHP_DORA_HANDLER_H
+
+#include "php_dora.h"
+
+/* php_dora_takes is what a callable is registered for: (param, request), or a hook's (worker). */
+typedef enum php_dora_takes { PHP_DORA_TAKES_CALL, PHP_DORA_TAKES_WORKER } php_dora_takes;
+
+/* php_dora_handler is one registered callable, looked up once. */
+typedef struct php_dora_handler {
+    zval callable;
+    zend_fcall_info_cache cache;
+    bool is_looked_up;  /* false for __call and __callStatic: they are looked up at each call */
+    bool has_default;   /* it has a value of its own where its call has no parameter */
+    bool takes_null;    /* its first parameter may be null */
+    bool by_reference;  /* a parameter of it is a reference */
+    uint32_t arg_count; /* how many of (param, request) it takes */
+} php_dora_handler;
+
+/* php_dora_handler_new looks at `callable`, argument `arg` of the running method. Returns: NULL
+ * with a \TypeError raised where it can never be called, which names the callable's file and line
+ * and says what would do. Ownership: gives; php_dora_handler_free frees. */
+php_dora_handler *php_dora_handler_new(zval *callable, php_dora_takes takes, uint32_t arg);
+
+/* php_dora_handler_of_method is a method of an object, by its name in small letters, that takes one
+ * argument. Ownership: as php_dora_handler_new. */
+php_dora_handler *php_dora_handler_of_method(zend_object *object, const char *method);
+
+void php_dora_handler_free(php_dora_handler *handler);
+
+/* php_dora_handler_call calls a handler with as many of `args` as it takes; one that is undefined
+ * is left to the handler's default. `*result` is undefined when an exception was raised, else owned
+ * by the caller. */
+void php_dora_handler_call(php_dora_handler *handler, zval *args, zval *result);
+
+#endif
