@@ -44,6 +44,9 @@ static zend_class_entry *class_of(const dora_error *error)
     case DORA_EFULL:
         return php_dora_not_run_ce;
     case DORA_EREPLY:
+        if (error->code == DORA_CODE_RESULT_LOST) {
+            return php_dora_connection_ce;
+        }
         return dora_code_is_not_run(error->code) ? php_dora_not_run_ce : php_dora_exception_ce;
     default:
         return php_dora_exception_ce;

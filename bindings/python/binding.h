@@ -28,8 +28,9 @@ typedef struct dr_py_state {
     PyObject *connection_error;
     PyObject *handler_error;
     PyObject *not_run_error;
-    PyObject *code_name; /* "code", interned */
-    PyObject *done_name; /* of asyncio's futures, interned */
+    PyObject *pending_type; /* dora.PendingResult; NULL until something is submitted */
+    PyObject *code_name;    /* "code", interned */
+    PyObject *done_name;    /* of asyncio's futures, interned */
     PyObject *result_name;
     PyObject *exception_name;
     dr_py_keys keys;

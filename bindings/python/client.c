@@ -3,6 +3,7 @@
 #include "client.h"
 
 #define LANE_BYTES_KEPT (1024u * 1024)      /* of encoded parameters; a larger area is not kept */
+#define TIMEOUT_MS_DEFAULT 3000u            /* what the core takes 0 for */
 #define PARAM_BYTES_MAX (64u * 1024 * 1024) /* no frame may be larger */
 
 dr_py_state *dr_py_client_state(dr_py_client *self)
@@ -110,6 +111,19 @@ static PyObject *client_close(dr_py_client *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(seconds_doc, "_seconds($self, timeout, /)\n--\n\n"
+                          "A timeout in seconds (float); None: the client's.");
+
+static PyObject *client_seconds(dr_py_client *self, PyObject *timeout)
+{
+    uint32_t timeout_ms = 0;
+    if (dr_py_timeout_read(timeout, &timeout_ms) < 0) {
+        return NULL;
+    }
+    timeout_ms = timeout_ms != 0 ? timeout_ms : self->timeout_ms;
+    return PyFloat_FromDouble(timeout_ms / 1e3);
+}
+
 static PyObject *client_enter(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return Py_NewRef(self);
@@ -132,6 +146,7 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     if (self != NULL) {
         dora_error error = {0};
         error.err = dora_client_new(&self->client, &options, &error);
+        self->timeout_ms = options.timeout_ms != 0 ? options.timeout_ms : TIMEOUT_MS_DEFAULT;
         self->keys = PyDict_New();
         if (error.err != DORA_OK) {
             dr_py_raise(dr_py_client_state(self), &error);
@@ -173,6 +188,9 @@ static PyMethodDef client_methods[] = {
     METHOD_ONE(submit),
     METHOD_MANY(submit_many),
     METHOD_MANY(collect),
+    {"_result", (PyCFunction)(void (*)(void))dr_py_client_result, METH_VARARGS | METH_KEYWORDS,
+     dr_py_client_result_doc},
+    {"_seconds", (PyCFunction)client_seconds, METH_O, seconds_doc},
     {"close", (PyCFunction)client_close, METH_NOARGS, close_doc},
     {"__enter__", client_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))client_exit, METH_FASTCALL, NULL},

@@ -24,6 +24,7 @@ typedef struct dr_py_client {
     bool is_closed;
     size_t idle_count;
     dr_py_lane *idle[DR_PY_LANES_MAX];
+    uint32_t timeout_ms; /* of its calls */
     PyObject *keys; /* {guid: list of keys} of submit_many, until collected: 7 and "7" are one key
                        on the wire */
 } dr_py_client;
@@ -146,5 +147,10 @@ DR_PY_METHOD_MANY(call_many)
 DR_PY_METHOD_MANY(send_many)
 DR_PY_METHOD_MANY(submit_many)
 DR_PY_METHOD_MANY(collect)
+DR_PY_METHOD_MANY(result)
+
+/* dr_py_pending_new makes the PendingResult of a submission. Returns: a new reference, or NULL with
+ * an exception. */
+PyObject *dr_py_pending_new(dr_py_client *self, const char *guid);
 
 #endif

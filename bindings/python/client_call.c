@@ -224,9 +224,10 @@ PyObject *dr_py_client_send(dr_py_client *self, PyObject *const *args, Py_ssize_
 
 const char dr_py_client_submit_doc[] =
     "submit($self, name, param=None, *, timeout=None, retry=None, group=None)\n--\n\n"
-    "Have one api run, and fetch the result later by collect(). Returns the submission's\n"
-    "guid (str, 32 characters) once the server has queued it. Raises as send() does.\n"
-    "`timeout` is for the queueing; collect() has a time of its own.";
+    "Have one api run, and fetch the result later. Returns a PendingResult once the server\n"
+    "has queued it: the submission's guid (a str of 32 characters), whose result() waits for\n"
+    "the result. Raises as send() does. `timeout` is for the queueing; result() and collect()\n"
+    "have a time of their own.";
 
 PyObject *dr_py_client_submit(dr_py_client *self, PyObject *const *args, Py_ssize_t count,
                               PyObject *keywords)
@@ -235,7 +236,7 @@ PyObject *dr_py_client_submit(dr_py_client *self, PyObject *const *args, Py_ssiz
     if (lane == NULL) {
         return NULL;
     }
-    PyObject *guid = PyUnicode_FromString(dora_answer_guid(lane->answer));
+    PyObject *pending = dr_py_pending_new(self, dora_answer_guid(lane->answer));
     dr_py_lane_give_back(self, lane);
-    return guid;
+    return pending;
 }

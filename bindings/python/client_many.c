@@ -217,9 +217,9 @@ PyObject *dr_py_client_send_many(dr_py_client *self, PyObject *args, PyObject *k
 
 const char dr_py_client_submit_many_doc[] =
     "submit_many($self, calls, *, timeout=None, retry=None, group=None)\n--\n\n"
-    "Have several apis run, {key: (name, param)}, and fetch the results later by collect(),\n"
-    "which gives {key: data or dora.Error} for the guid (str) returned here. ValueError\n"
-    "where there is no call in it. Raises as send_many() does.";
+    "Have several apis run, {key: (name, param)}, and fetch the results later: result() of\n"
+    "the PendingResult returned here gives {key: data or dora.Error}. ValueError where there\n"
+    "is no call in it. Raises as send_many() does.";
 
 PyObject *dr_py_client_submit_many(dr_py_client *self, PyObject *args, PyObject *kwargs)
 {
@@ -230,7 +230,7 @@ PyObject *dr_py_client_submit_many(dr_py_client *self, PyObject *args, PyObject 
     if (lane != NULL && all.count == 0) {
         PyErr_SetString(PyExc_ValueError, "submit_many(): no calls; {key: (name, param)} is meant");
     } else if (lane != NULL) {
-        guid = PyUnicode_FromString(dora_answer_guid(lane->answer));
+        guid = dr_py_pending_new(self, dora_answer_guid(lane->answer));
         if (guid != NULL && PyDict_SetItem(self->keys, guid, all.keys) < 0) {
             Py_CLEAR(guid);
         }

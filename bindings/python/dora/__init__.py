@@ -29,30 +29,38 @@ from ._log import LogHandler as LogHandler
 
 if TYPE_CHECKING:
     from ._async import AsyncClient as AsyncClient
+    from ._pending import AsyncPendingResult as AsyncPendingResult
+    from ._pending import PendingResult as PendingResult
 
 __all__ = [
     "App",
     "AsyncClient",
+    "AsyncPendingResult",
     "Client",
     "ConnectionError",
     "Error",
     "HandlerError",
     "LogHandler",
     "NotRunError",
+    "PendingResult",
     "Request",
     "TimeoutError",
     "__version__",
 ]
 
 
-def __getattr__(name: str) -> object:
-    """AsyncClient, when it is first asked for: asyncio is a third of what this package loads."""
-    if name != "AsyncClient":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ._async import AsyncClient
+_LATER = {"AsyncClient": "_async", "AsyncPendingResult": "_pending", "PendingResult": "_pending"}
 
-    globals()[name] = AsyncClient
-    return AsyncClient
+
+def __getattr__(name: str) -> object:
+    """What few programs use, when it is first asked for: asyncio is a third of this package."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    found = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

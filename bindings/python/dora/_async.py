@@ -11,14 +11,19 @@ import functools
 import os
 import socket
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from ._dora import Mux, TimeoutError
+from ._dora import ConnectionError, Mux, TimeoutError
+from ._pending import AsyncPendingResult, Collecting, Submission, guids_read
 
 _CALL, _CALL_MANY, _SEND, _SEND_MANY, _SUBMIT, _SUBMIT_MANY = range(6)
 _CONNECT, _WRITE, _CLOSE = range(3)
-_LATE = "the result did not come in time; it may have run"
+_LATE = "the result did not come in time; it may have run"  # these as the core has them
+_PATIENT = "the result did not come in time; it is still outstanding"
+_GONE = "no such result is outstanding: it was given already, or this client did not submit it"
+_TAKEN = "another thread awaits this result, and gets it"
 
 
 class _Link(asyncio.Protocol):
@@ -120,7 +125,7 @@ class AsyncClient:
         self._woken = False
         self._timer: Any = None
         self._timer_ns = 0
-        self._submitted: dict[str, tuple[int, asyncio.Future[Any]]] = {}
+        self._submitted: dict[str, Submission] = {}
         self._gone: asyncio.Future[None] | None = None  # close() waits for the last connection
 
     # ---- calls ----
@@ -192,8 +197,8 @@ class AsyncClient:
         timeout: float | None = None,
         retry: int | None = None,
         group: str | None = None,
-    ) -> str:
-        """Have one api run; the guid returned is its key in what collect() gives."""
+    ) -> AsyncPendingResult:
+        """Have one api run; what is returned is its guid (a str), with `await result()`."""
         future, result = self._future(), self._loop.create_future()
         number = self._mux.start(_SUBMIT, future, result, name, param, timeout, retry, group)
         return self._noted(await self._ended(number, future), number, result)
@@ -205,37 +210,90 @@ class AsyncClient:
         timeout: float | None = None,
         retry: int | None = None,
         group: str | None = None,
-    ) -> str:
-        """Have several apis run; the guid returned is their key in what collect() gives."""
+    ) -> AsyncPendingResult:
+        """Have several apis run; what is returned is their guid, with `await result()`."""
         future, result = self._future(), self._loop.create_future()
         if isinstance(calls, dict) and not calls:
             raise ValueError("submit_many(): no calls; {key: (name, param)} is meant")
         number = self._mux.start_many(_SUBMIT_MANY, future, result, calls, timeout, retry, group)
         return self._noted(await self._ended(number, future), number, result)
 
-    async def collect(self, timeout: float | None = None) -> dict[str, Any]:
-        """Wait for all that was submitted, at most `timeout` seconds: {guid: data or Error}.
+    async def collect(
+        self, timeout: float | None = None, *, guids: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Wait for what was submitted, at most `timeout` seconds: {guid: data or Error}.
 
-        It never raises for one of them, as Client.collect(). Cancelled, all stays pending.
+        `guids` is which; None: all that nobody else collects or awaits by result(). It never
+        raises for one of them, as Client.collect(). Cancelled, all stays pending.
         """
         self._enter()
         seconds = self._mux.seconds(timeout)
-        taken, self._submitted = self._submitted, {}
-        if not taken:
-            return {}
+        collecting = Collecting(self._loop, guids is not None)
+        found = self._claim(collecting, guids)
         try:
-            await asyncio.wait([result for _, result in taken.values()], timeout=seconds)
-        except BaseException:
-            self._submitted = {**taken, **self._submitted}
-            raise
-        found = {}
-        for guid, (number, result) in taken.items():
-            if not result.done():
-                self._mux.cancel(number)
-                result.set_result(TimeoutError(_LATE, 100009))
-            found[guid] = result.result()
+            if collecting.is_waiting:
+                await asyncio.wait([collecting.all_there], timeout=seconds)
+        finally:
+            collecting.end()
+        for guid, submission in collecting.taken.items():
+            if not submission.future.done():
+                self._mux.cancel(submission.number)
+                submission.future.set_result(TimeoutError(_LATE, 100009))
+            del self._submitted[guid]
+            found[guid] = submission.future.result()
         self._wake()
         return found
+
+    def _claim(self, collecting: Collecting, guids: Sequence[str] | None) -> dict[str, Any]:
+        """Claim for a collect(). Returns the guids named, in their order, with what is to be said
+        of those that it cannot have."""
+        if guids is None:
+            for guid, submission in self._submitted.items():
+                if submission.collecting is None and not submission.awaited:
+                    collecting.take(guid, submission)
+            return {}
+        found: dict[str, Any] = {}
+        for guid in guids_read(guids):
+            why = self._refusal(guid)
+            found[guid] = why
+            if why is None:
+                collecting.take(guid, self._submitted[guid])
+        return found
+
+    def _refusal(self, guid: str) -> ConnectionError | None:
+        """Why a submission's result cannot be claimed by its guid."""
+        submission = self._submitted.get(guid)
+        if submission is None:
+            return ConnectionError(_GONE, 100012)
+        collecting = submission.collecting
+        if submission.awaited or (collecting is not None and collecting.is_named):
+            return ConnectionError(_TAKEN, 100012)
+        return None
+
+    async def _outcome(self, guid: str, submission: Submission, timeout: float | None) -> Any:
+        """What became of a submission, for its AsyncPendingResult."""
+        if submission.is_given:
+            return submission.future.result()
+        self._enter()
+        seconds = self._mux.seconds(timeout)
+        if self._submitted.get(guid) is not submission:  # of a parent process, too
+            return ConnectionError(_GONE, 100012)
+        collecting = submission.collecting
+        if collecting is not None:
+            if collecting.is_named:
+                return ConnectionError(_TAKEN, 100012)
+            collecting.give_up(guid)
+        submission.awaited += 1
+        try:
+            if not submission.future.done():
+                await asyncio.wait([submission.future], timeout=seconds)
+        finally:
+            submission.awaited -= 1
+        if not submission.future.done():
+            raise TimeoutError(_PATIENT, 100009)
+        submission.is_given = True
+        self._submitted.pop(guid, None)
+        return submission.future.result()
 
     @property
     def pending(self) -> int:
@@ -315,9 +373,9 @@ class AsyncClient:
                 self._wake()
             raise
 
-    def _noted(self, guid: str, number: int, result: asyncio.Future[Any]) -> str:
-        self._submitted[guid] = (number, result)
-        return guid
+    def _noted(self, guid: str, number: int, result: asyncio.Future[Any]) -> AsyncPendingResult:
+        submission = self._submitted[guid] = Submission(number, result)
+        return AsyncPendingResult(guid, self, submission)
 
     # ---- sockets and time ----
 

@@ -6,6 +6,8 @@ from types import TracebackType
 from typing import Any, NoReturn, TypeVar, final
 import builtins
 
+from ._pending import PendingResult
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Some = str | list[str] | tuple[str, ...]
 _Nodes = _Some | dict[str, str] | dict[str, list[str]] | dict[str, tuple[str, ...]]
@@ -197,8 +199,8 @@ class Client:
         timeout: float | None = None,
         retry: int | None = None,
         group: str | None = None,
-    ) -> str:
-        """Have one api run; the guid returned is its key in what collect() gives."""
+    ) -> PendingResult:
+        """Have one api run; what is returned is its guid (a str), with result()."""
 
     def submit_many(
         self,
@@ -207,15 +209,23 @@ class Client:
         timeout: float | None = None,
         retry: int | None = None,
         group: str | None = None,
-    ) -> str:
-        """Have several apis run; the guid returned is their key in what collect() gives."""
+    ) -> PendingResult:
+        """Have several apis run; what is returned is their guid (a str), with result()."""
 
-    def collect(self, timeout: float | None = None) -> dict[str, Any]:
-        """Wait for all that was submitted: {guid: data or Error}.
+    def collect(
+        self, timeout: float | None = None, *, guids: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Wait for what was submitted: {guid: data or Error}; `guids` is which, None: all.
 
         For a submit_many(): {guid: {key: data or Error}}, or one Error for the whole of it.
-        Never raises for one of them. Nothing is pending afterwards.
+        Never raises for one of them. None of them is pending afterwards.
         """
+
+    def _result(self, guid: str, timeout: float | None) -> Any:
+        """Wait for one submission: its data or Error. TimeoutError leaves it outstanding."""
+
+    def _seconds(self, timeout: float | None, /) -> float:
+        """A timeout in seconds; None: the client's."""
 
     @property
     def pending(self) -> int:
