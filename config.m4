@@ -30,6 +30,7 @@ if test "$PHP_DORA" != "no"; then
     app.c
     calls.c
     client.c
+    client_results.c
     clients.c
     convert.c
     exception.c
@@ -60,6 +61,7 @@ if test "$PHP_DORA" != "no"; then
     rpc_server_pids.c
     rpc_server_settings.c
     runtime.c
+    wait.c
     warnings.c
     wire.c
   "

@@ -1,4 +1,4 @@
-/* client.c: Dora\Client: calls, submissions and their results. */
+/* client.c: Dora\Client: its making, calls and submissions. */
 #include "client.h"
 
 #include "zend_exceptions.h"
@@ -8,16 +8,8 @@
 #include "exception.h"
 #include "options.h"
 #include "policy.h"
+#include "wait.h"
 #include "warnings.h"
-
-typedef struct client_object {
-    php_dora_shared *shared; /* NULL until constructed */
-    uint32_t timeout_ms;
-    int32_t retry;
-    zend_string *group; /* NULL: the first */
-    zend_string *file;  /* the node file; NULL: none */
-    zend_object std;
-} client_object;
 
 /* How the core sends one call, and how it sends several. */
 typedef dora_err (*one_fn)(dora_client *client, const dora_call *call,
@@ -30,16 +22,16 @@ typedef dora_err (*many_fn)(dora_client *client, const dora_call *calls, size_t 
 zend_class_entry *php_dora_client_ce;
 static zend_object_handlers client_handlers;
 
-static client_object *client_of(zend_object *object)
+php_dora_client *php_dora_client_of(zend_object *object)
 {
-    return (client_object *)((char *)object - XtOffsetOf(client_object, std));
+    return (php_dora_client *)((char *)object - XtOffsetOf(php_dora_client, std));
 }
 
 static zend_object *client_create(zend_class_entry *class)
 {
-    client_object *self = zend_object_alloc(sizeof(*self), class);
+    php_dora_client *self = zend_object_alloc(sizeof(*self), class);
 
-    memset(self, 0, XtOffsetOf(client_object, std));
+    memset(self, 0, XtOffsetOf(php_dora_client, std));
     zend_object_std_init(&self->std, class);
     object_properties_init(&self->std, class);
     self->std.handlers = &client_handlers;
@@ -48,7 +40,7 @@ static zend_object *client_create(zend_class_entry *class)
 
 static void client_free(zend_object *object)
 {
-    client_object *self = client_of(object);
+    php_dora_client *self = php_dora_client_of(object);
 
     php_dora_clients_give(self->shared);
     if (self->group != NULL) {
@@ -63,7 +55,7 @@ static void client_free(zend_object *object)
 void php_dora_client_init_class(void)
 {
     memcpy(&client_handlers, &std_object_handlers, sizeof(client_handlers));
-    client_handlers.offset = XtOffsetOf(client_object, std);
+    client_handlers.offset = XtOffsetOf(php_dora_client, std);
     client_handlers.free_obj = client_free;
     client_handlers.clone_obj = NULL;
     php_dora_client_ce->create_object = client_create;
@@ -71,7 +63,7 @@ void php_dora_client_init_class(void)
 
 /* Says whether the node file may be read. It is read between calls, so each call asks again: a link
  * may lead elsewhere by then. Returns: false with an exception raised. */
-static bool file_check(const client_object *self)
+static bool file_check(const php_dora_client *self)
 {
     dora_error error;
 
@@ -83,7 +75,7 @@ static bool file_check(const client_object *self)
 }
 
 /* Fills the object. Returns: false with an exception raised. */
-static bool construct(client_object *self, php_dora_nodes *nodes, const php_dora_options *options)
+static bool construct(php_dora_client *self, php_dora_nodes *nodes, const php_dora_options *options)
 {
     dora_error error = {.err = DORA_OK};
 
@@ -141,20 +133,28 @@ PHP_METHOD(Dora_Client, __construct)
         RETURN_THROWS();
     }
     if (php_dora_nodes_read(&nodes, text, list)) {
-        construct(client_of(Z_OBJ_P(ZEND_THIS)), &nodes, &options);
+        construct(php_dora_client_of(Z_OBJ_P(ZEND_THIS)), &nodes, &options);
     }
     php_dora_nodes_free(&nodes);
 }
 
+bool php_dora_client_is_made(const php_dora_client *self)
+{
+    if (self->shared == NULL) {
+        zend_throw_error(NULL, "Dora\\Client was not constructed");
+        return false;
+    }
+    return true;
+}
+
 /* Begins a call: reads its options. Returns: false with an exception raised. */
-static bool call_begin(const client_object *self, HashTable *given, uint32_t arg,
+static bool call_begin(const php_dora_client *self, HashTable *given, uint32_t arg,
                        dora_call_options *call)
 {
     php_dora_options options = {
         .timeout_ms = self->timeout_ms, .retry = self->retry, .group = self->group};
 
-    if (self->shared == NULL) {
-        zend_throw_error(NULL, "Dora\\Client was not constructed");
+    if (!php_dora_client_is_made(self)) {
         return false;
     }
     if (!file_check(self) || !php_dora_options_read(&options, given, arg, PHP_DORA_OPTION_CALL)) {
@@ -191,6 +191,7 @@ static bool run_one(INTERNAL_FUNCTION_PARAMETERS, one_fn run)
     HashTable *given = NULL;
     dora_call call = {0};
     dora_call_options options;
+    php_dora_wait wait;
     dora_error error;
 
     (void)return_value;
@@ -200,7 +201,7 @@ static bool run_one(INTERNAL_FUNCTION_PARAMETERS, one_fn run)
     Z_PARAM_ZVAL(param)
     Z_PARAM_ARRAY_HT(given)
     ZEND_PARSE_PARAMETERS_END_EX(return false);
-    const client_object *self = client_of(Z_OBJ_P(ZEND_THIS));
+    const php_dora_client *self = php_dora_client_of(Z_OBJ_P(ZEND_THIS));
     if (!call_begin(self, given, 3, &options)) {
         return false;
     }
@@ -212,8 +213,12 @@ static bool run_one(INTERNAL_FUNCTION_PARAMETERS, one_fn run)
         throw_problem(err, 2, problem);
         return false;
     }
+    php_dora_wait_begin(&wait, self->shared, &options);
     err = run(self->shared->client, &call, &options, php_dora_answer(), &error);
     php_dora_param_done(call.param);
+    if (!php_dora_wait_end(&wait)) {
+        return false;
+    }
     if (err != DORA_OK) {
         php_dora_warnings_raise();
         php_dora_throw_error(&error);
@@ -228,6 +233,7 @@ static bool run_many(INTERNAL_FUNCTION_PARAMETERS, many_fn run, HashTable **call
     zend_string *problem;
     php_dora_calls prepared;
     dora_call_options options;
+    php_dora_wait wait;
     dora_error error;
 
     (void)return_value;
@@ -236,7 +242,7 @@ static bool run_many(INTERNAL_FUNCTION_PARAMETERS, many_fn run, HashTable **call
     Z_PARAM_OPTIONAL
     Z_PARAM_ARRAY_HT(given)
     ZEND_PARSE_PARAMETERS_END_EX(return false);
-    const client_object *self = client_of(Z_OBJ_P(ZEND_THIS));
+    const php_dora_client *self = php_dora_client_of(Z_OBJ_P(ZEND_THIS));
     if (!call_begin(self, given, 2, &options)) {
         return false;
     }
@@ -247,9 +253,12 @@ static bool run_many(INTERNAL_FUNCTION_PARAMETERS, many_fn run, HashTable **call
     if (err != DORA_OK) {
         throw_problem(err, 1, problem);
     } else {
+        php_dora_wait_begin(&wait, self->shared, &options);
         err = run(self->shared->client, prepared.items, prepared.count, &options, php_dora_answer(),
                   &error);
-        if (err != DORA_OK) {
+        if (!php_dora_wait_end(&wait)) {
+            err = DORA_EINTERRUPTED;
+        } else if (err != DORA_OK) {
             php_dora_warnings_raise();
             php_dora_throw_error(&error);
         }
@@ -323,50 +332,4 @@ PHP_METHOD(Dora_Client, submitMany)
     }
     RETVAL_STRING(dora_answer_guid(DORA_G(answer)));
     php_dora_warnings_raise();
-}
-
-static void collected_convert(const dora_collected *item, zval *value)
-{
-    if (item->err != DORA_OK) {
-        php_dora_exception_of_error(item->error, value);
-    } else if (item->is_many) {
-        php_dora_results(item->answer, NULL, value);
-    } else {
-        php_dora_result(dora_answer_result(item->answer, 0), value);
-    }
-}
-
-PHP_METHOD(Dora_Client, collect)
-{
-    double seconds = 0.0;
-    bool is_null = true;
-    dora_collection *collection = NULL;
-    dora_error error;
-
-    ZEND_PARSE_PARAMETERS_START(0, 1)
-    Z_PARAM_OPTIONAL
-    Z_PARAM_DOUBLE_OR_NULL(seconds, is_null)
-    ZEND_PARSE_PARAMETERS_END();
-    const client_object *self = client_of(Z_OBJ_P(ZEND_THIS));
-    dora_call_options options = {.timeout_ms = self->timeout_ms};
-    if (self->shared == NULL) {
-        zend_throw_error(NULL, "Dora\\Client was not constructed");
-        RETURN_THROWS();
-    }
-    if (!is_null && !php_dora_seconds(seconds, &options.timeout_ms)) {
-        zend_argument_value_error(1, "must be " PHP_DORA_SECONDS_WANTED);
-        RETURN_THROWS();
-    }
-    if (dora_client_collect(&self->shared->client, 1, &options, &collection, &error) != DORA_OK) {
-        php_dora_throw_error(&error);
-        RETURN_THROWS();
-    }
-    array_init_size(return_value, (uint32_t)dora_collection_count(collection));
-    for (size_t i = 0; i < dora_collection_count(collection); i++) {
-        const dora_collected *item = dora_collection_at(collection, i);
-        zval value;
-        collected_convert(item, &value);
-        zend_hash_str_update(Z_ARRVAL_P(return_value), item->guid, strlen(item->guid), &value);
-    }
-    dora_collection_free(collection);
 }

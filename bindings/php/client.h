@@ -1,12 +1,29 @@
-/* client.h: Dora\Client. */
+/* client.h: Dora\Client: its making and calls in client.c, results in client_results.c. */
 #ifndef PHP_DORA_CLIENT_H
 #define PHP_DORA_CLIENT_H
 
-#include "php_dora.h"
+#include "clients.h"
 
 extern zend_class_entry *php_dora_client_ce;
 
+/* php_dora_client is the object behind Dora\Client. */
+typedef struct php_dora_client {
+    php_dora_shared *shared; /* NULL until constructed */
+    uint32_t timeout_ms;
+    int32_t retry;
+    zend_string *group; /* NULL: the first */
+    zend_string *file;  /* the node file; NULL: none */
+    zend_object std;
+} php_dora_client;
+
 /* php_dora_client_init_class sets the class's handlers, once, when the module starts. */
 void php_dora_client_init_class(void);
+
+/* php_dora_client_of gives the client behind an object of the class. */
+php_dora_client *php_dora_client_of(zend_object *object);
+
+/* php_dora_client_is_made says whether the constructor has run. Returns: false with an exception
+ * raised. */
+bool php_dora_client_is_made(const php_dora_client *self);
 
 #endif

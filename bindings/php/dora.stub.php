@@ -8,7 +8,11 @@ namespace Dora {
     function zygote(): never {}
 
     /** Any error of Dora. getCode() is the reply code: the handler's own, or one of PROTOCOL.md. */
-    class Exception extends \Exception {}
+    class Exception extends \Exception implements \JsonSerializable
+    {
+        /** Gives ['code' => , 'message' => ]. */
+        public function jsonSerialize(): array {}
+    }
 
     /** The call's time was over before its reply was there (code 100009). It may have run. */
     class TimeoutException extends Exception {}
@@ -22,6 +26,74 @@ namespace Dora {
     /** The handler did certainly not run: calling again cannot run it twice. */
     class NotRunException extends Exception {}
 
+    /** What Dora\Client does, for programs that want to put something else in its place. */
+    interface ClientInterface
+    {
+        /**
+         * Calls one api and waits.
+         * @param array $options timeout (seconds), retry, group
+         */
+        public function call(string $name, mixed $param = null, array $options = []): mixed;
+
+        /**
+         * Calls several apis at the same time. Throws only when the whole request failed.
+         * @param array $calls key => [name, param]
+         * @param array $options timeout (seconds), retry, group
+         * @return array key => data or a Dora\Exception
+         */
+        public function callMany(array $calls, array $options = []): array;
+
+        /**
+         * Has an api run that nobody waits for. Comes back once the server has queued it.
+         * @param array $options timeout (seconds), retry, group
+         */
+        public function send(string $name, mixed $param = null, array $options = []): void;
+
+        /**
+         * Has several apis run, all or none.
+         * @param array $calls key => [name, param]
+         * @param array $options timeout (seconds), retry, group
+         */
+        public function sendMany(array $calls, array $options = []): void;
+
+        /**
+         * Has an api run whose result collect() fetches.
+         * @param array $options timeout (seconds), retry, group
+         * @return string the call's guid
+         */
+        public function submit(string $name, mixed $param = null, array $options = []): string;
+
+        /**
+         * Has several apis run, all or none, whose results collect() fetches.
+         * @param array $calls key => [name, param]
+         * @param array $options timeout (seconds), retry, group
+         * @return string the call's guid
+         */
+        public function submitMany(array $calls, array $options = []): string;
+
+        /**
+         * Waits for everything submitted and not collected yet, on all connections at once, but for
+         * what somebody waits for by result(); or for some of it. The arguments may be exchanged.
+         * @param array|float|null $timeout seconds; null: the client's
+         * @param array|float|null $guids a list of what submit() gave; null: all. One that is not
+         *        outstanding has a Dora\Exception with code 100012
+         * @return array guid => data or a Dora\Exception; of submitMany guid => [key => the same]
+         */
+        public function collect(
+            array|float|null $timeout = null,
+            array|float|null $guids = null
+        ): array;
+
+        /**
+         * Waits for what was submitted under one guid. Where it does not come in time it stays
+         * outstanding, and may be waited for again.
+         * @param string $guid what submit() or submitMany() gave
+         * @param float|null $timeout seconds; the client's
+         * @return mixed data, of submitMany [key => data or a Dora\Exception]
+         */
+        public function result(string $guid, ?float $timeout = null): mixed;
+    }
+
     /**
      * Sets of servers. Connections and submissions belong to the process: all clients with the same
      * nodes, sign, salt and gzip share them. Under FPM connections outlive the request; what was
@@ -29,7 +101,7 @@ namespace Dora {
      * @strict-properties
      * @not-serializable
      */
-    final class Client
+    final class Client implements ClientInterface
     {
         /**
          * @param string|array $nodes "host:port" or "unix:/path", several separated by commas, or a
@@ -41,54 +113,24 @@ namespace Dora {
          */
         public function __construct(string|array $nodes, array $options = []) {}
 
-        /**
-         * Calls one api and waits.
-         * @param array $options timeout (seconds), retry, group
-         */
         public function call(string $name, mixed $param = null, array $options = []): mixed {}
 
-        /**
-         * Calls several apis at the same time. Throws only when the whole request failed.
-         * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, group
-         * @return array key => data or a Dora\Exception
-         */
         public function callMany(array $calls, array $options = []): array {}
 
-        /**
-         * Has an api run that nobody waits for. Comes back once the server has queued it.
-         * @param array $options timeout (seconds), retry, group
-         */
         public function send(string $name, mixed $param = null, array $options = []): void {}
 
-        /**
-         * Has several apis run, all or none.
-         * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, group
-         */
         public function sendMany(array $calls, array $options = []): void {}
 
-        /**
-         * Has an api run whose result collect() fetches.
-         * @param array $options timeout (seconds), retry, group
-         * @return string the call's guid
-         */
         public function submit(string $name, mixed $param = null, array $options = []): string {}
 
-        /**
-         * Has several apis run, all or none, whose results collect() fetches.
-         * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, group
-         * @return string the call's guid
-         */
         public function submitMany(array $calls, array $options = []): string {}
 
-        /**
-         * Waits for everything submitted and not collected yet, on all connections at once.
-         * @param float|null $timeout seconds; the client's
-         * @return array guid => data or a Dora\Exception; of submitMany guid => [key => the same]
-         */
-        public function collect(?float $timeout = null): array {}
+        public function collect(
+            array|float|null $timeout = null,
+            array|float|null $guids = null
+        ): array {}
+
+        public function result(string $guid, ?float $timeout = null): mixed {}
     }
 
     /**

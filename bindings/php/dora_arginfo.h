@@ -1,7 +1,53 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: e15eccff504f186d3950e90304b011006eba27ff */
+ * Stub hash: 97604b957da7ecb4a0a36d3316745dd37de6ca72 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Exception_jsonSerialize, 0, 0, IS_ARRAY, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_ClientInterface_call, 0, 1, IS_MIXED, 0)
+	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_ClientInterface_callMany, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, calls, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_ClientInterface_send, 0, 1, IS_VOID, 0)
+	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_ClientInterface_sendMany, 0, 1, IS_VOID, 0)
+	ZEND_ARG_TYPE_INFO(0, calls, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_ClientInterface_submit, 0, 1, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_ClientInterface_submitMany, 0, 1, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, calls, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_ClientInterface_collect, 0, 0, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_MASK(0, timeout, MAY_BE_ARRAY|MAY_BE_DOUBLE|MAY_BE_NULL, "null")
+	ZEND_ARG_TYPE_MASK(0, guids, MAY_BE_ARRAY|MAY_BE_DOUBLE|MAY_BE_NULL, "null")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_ClientInterface_result, 0, 1, IS_MIXED, 0)
+	ZEND_ARG_TYPE_INFO(0, guid, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, timeout, IS_DOUBLE, 1, "null")
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Client___construct, 0, 0, 1)
@@ -9,42 +55,21 @@ ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Client___construct, 0, 0, 1)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
 ZEND_END_ARG_INFO()
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_call, 0, 1, IS_MIXED, 0)
-	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
-	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
-	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
-ZEND_END_ARG_INFO()
+#define arginfo_class_Dora_Client_call arginfo_class_Dora_ClientInterface_call
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_callMany, 0, 1, IS_ARRAY, 0)
-	ZEND_ARG_TYPE_INFO(0, calls, IS_ARRAY, 0)
-	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
-ZEND_END_ARG_INFO()
+#define arginfo_class_Dora_Client_callMany arginfo_class_Dora_ClientInterface_callMany
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_send, 0, 1, IS_VOID, 0)
-	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
-	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
-	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
-ZEND_END_ARG_INFO()
+#define arginfo_class_Dora_Client_send arginfo_class_Dora_ClientInterface_send
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_sendMany, 0, 1, IS_VOID, 0)
-	ZEND_ARG_TYPE_INFO(0, calls, IS_ARRAY, 0)
-	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
-ZEND_END_ARG_INFO()
+#define arginfo_class_Dora_Client_sendMany arginfo_class_Dora_ClientInterface_sendMany
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_submit, 0, 1, IS_STRING, 0)
-	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
-	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
-	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
-ZEND_END_ARG_INFO()
+#define arginfo_class_Dora_Client_submit arginfo_class_Dora_ClientInterface_submit
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_submitMany, 0, 1, IS_STRING, 0)
-	ZEND_ARG_TYPE_INFO(0, calls, IS_ARRAY, 0)
-	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
-ZEND_END_ARG_INFO()
+#define arginfo_class_Dora_Client_submitMany arginfo_class_Dora_ClientInterface_submitMany
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Client_collect, 0, 0, IS_ARRAY, 0)
-	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, timeout, IS_DOUBLE, 1, "null")
-ZEND_END_ARG_INFO()
+#define arginfo_class_Dora_Client_collect arginfo_class_Dora_ClientInterface_collect
+
+#define arginfo_class_Dora_Client_result arginfo_class_Dora_ClientInterface_result
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Request___construct, 0, 0, 0)
 ZEND_END_ARG_INFO()
@@ -92,6 +117,7 @@ ZEND_END_ARG_INFO()
 
 
 ZEND_FUNCTION(Dora_zygote);
+ZEND_METHOD(Dora_Exception, jsonSerialize);
 ZEND_METHOD(Dora_Client, __construct);
 ZEND_METHOD(Dora_Client, call);
 ZEND_METHOD(Dora_Client, callMany);
@@ -100,6 +126,7 @@ ZEND_METHOD(Dora_Client, sendMany);
 ZEND_METHOD(Dora_Client, submit);
 ZEND_METHOD(Dora_Client, submitMany);
 ZEND_METHOD(Dora_Client, collect);
+ZEND_METHOD(Dora_Client, result);
 ZEND_METHOD(Dora_Request, __construct);
 ZEND_METHOD(Dora_App, __construct);
 ZEND_METHOD(Dora_App, api);
@@ -120,6 +147,7 @@ static const zend_function_entry ext_functions[] = {
 
 
 static const zend_function_entry class_Dora_Exception_methods[] = {
+	ZEND_ME(Dora_Exception, jsonSerialize, arginfo_class_Dora_Exception_jsonSerialize, ZEND_ACC_PUBLIC)
 	ZEND_FE_END
 };
 
@@ -144,6 +172,19 @@ static const zend_function_entry class_Dora_NotRunException_methods[] = {
 };
 
 
+static const zend_function_entry class_Dora_ClientInterface_methods[] = {
+	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, call, arginfo_class_Dora_ClientInterface_call, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
+	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, callMany, arginfo_class_Dora_ClientInterface_callMany, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
+	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, send, arginfo_class_Dora_ClientInterface_send, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
+	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, sendMany, arginfo_class_Dora_ClientInterface_sendMany, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
+	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, submit, arginfo_class_Dora_ClientInterface_submit, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
+	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, submitMany, arginfo_class_Dora_ClientInterface_submitMany, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
+	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, collect, arginfo_class_Dora_ClientInterface_collect, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
+	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, result, arginfo_class_Dora_ClientInterface_result, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
+	ZEND_FE_END
+};
+
+
 static const zend_function_entry class_Dora_Client_methods[] = {
 	ZEND_ME(Dora_Client, __construct, arginfo_class_Dora_Client___construct, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_Client, call, arginfo_class_Dora_Client_call, ZEND_ACC_PUBLIC)
@@ -153,6 +194,7 @@ static const zend_function_entry class_Dora_Client_methods[] = {
 	ZEND_ME(Dora_Client, submit, arginfo_class_Dora_Client_submit, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_Client, submitMany, arginfo_class_Dora_Client_submitMany, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_Client, collect, arginfo_class_Dora_Client_collect, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Client, result, arginfo_class_Dora_Client_result, ZEND_ACC_PUBLIC)
 	ZEND_FE_END
 };
 
@@ -182,12 +224,13 @@ static const zend_function_entry class_Dora_Wire_methods[] = {
 	ZEND_FE_END
 };
 
-static zend_class_entry *register_class_Dora_Exception(zend_class_entry *class_entry_Exception)
+static zend_class_entry *register_class_Dora_Exception(zend_class_entry *class_entry_Exception, zend_class_entry *class_entry_JsonSerializable)
 {
 	zend_class_entry ce, *class_entry;
 
 	INIT_NS_CLASS_ENTRY(ce, "Dora", "Exception", class_Dora_Exception_methods);
 	class_entry = zend_register_internal_class_ex(&ce, class_entry_Exception);
+	zend_class_implements(class_entry, 1, class_entry_JsonSerializable);
 
 	return class_entry;
 }
@@ -232,13 +275,24 @@ static zend_class_entry *register_class_Dora_NotRunException(zend_class_entry *c
 	return class_entry;
 }
 
-static zend_class_entry *register_class_Dora_Client(void)
+static zend_class_entry *register_class_Dora_ClientInterface(void)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "ClientInterface", class_Dora_ClientInterface_methods);
+	class_entry = zend_register_internal_interface(&ce);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_Client(zend_class_entry *class_entry_Dora_ClientInterface)
 {
 	zend_class_entry ce, *class_entry;
 
 	INIT_NS_CLASS_ENTRY(ce, "Dora", "Client", class_Dora_Client_methods);
 	class_entry = zend_register_internal_class_ex(&ce, NULL);
 	class_entry->ce_flags |= ZEND_ACC_FINAL|ZEND_ACC_NO_DYNAMIC_PROPERTIES|ZEND_ACC_NOT_SERIALIZABLE;
+	zend_class_implements(class_entry, 1, class_entry_Dora_ClientInterface);
 
 	return class_entry;
 }

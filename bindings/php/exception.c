@@ -1,6 +1,7 @@
 /* exception.c: Dora\Exception and its family: which class, code and message a failure gets. */
 #include "exception.h"
 
+#include "ext/json/php_json.h"
 #include "zend_exceptions.h"
 
 zend_class_entry *php_dora_exception_ce;
@@ -134,4 +135,22 @@ zend_string *php_dora_fatal_text(void)
     return zend_strpprintf(0, "%s in %s:%d", ZSTR_VAL(PG(last_error_message)),
                            PG(last_error_file) != NULL ? ZSTR_VAL(PG(last_error_file)) : "-",
                            PG(last_error_lineno));
+}
+
+/* {"code": , "message": }: an array of callMany() can be handed on as it is. */
+PHP_METHOD(Dora_Exception, jsonSerialize)
+{
+    zval hold;
+
+    ZEND_PARSE_PARAMETERS_NONE();
+    zend_object *self = Z_OBJ_P(ZEND_THIS);
+    zval *code =
+        zend_read_property_ex(zend_ce_exception, self, ZSTR_KNOWN(ZEND_STR_CODE), true, &hold);
+    array_init_size(return_value, 2);
+    Z_TRY_ADDREF_P(code);
+    add_assoc_zval(return_value, "code", code);
+    zval *text =
+        zend_read_property_ex(zend_ce_exception, self, ZSTR_KNOWN(ZEND_STR_MESSAGE), true, &hold);
+    Z_TRY_ADDREF_P(text);
+    add_assoc_zval(return_value, "message", text);
 }

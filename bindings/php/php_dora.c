@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "ext/json/php_json.h"
 #include "ext/standard/info.h"
 #include "zend_exceptions.h"
 
@@ -43,12 +44,13 @@ static PHP_GSHUTDOWN_FUNCTION(dora)
 static PHP_MINIT_FUNCTION(dora)
 {
     php_dora_ini_register(module_number, type);
-    php_dora_exception_ce = register_class_Dora_Exception(zend_ce_exception);
+    php_dora_exception_ce =
+        register_class_Dora_Exception(zend_ce_exception, php_json_serializable_ce);
     php_dora_timeout_ce = register_class_Dora_TimeoutException(php_dora_exception_ce);
     php_dora_connection_ce = register_class_Dora_ConnectionException(php_dora_exception_ce);
     php_dora_handler_ce = register_class_Dora_HandlerException(php_dora_exception_ce);
     php_dora_not_run_ce = register_class_Dora_NotRunException(php_dora_exception_ce);
-    php_dora_client_ce = register_class_Dora_Client();
+    php_dora_client_ce = register_class_Dora_Client(register_class_Dora_ClientInterface());
     php_dora_client_init_class();
     php_dora_request_ce = register_class_Dora_Request();
     php_dora_request_init_class();

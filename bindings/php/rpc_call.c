@@ -10,6 +10,7 @@
 #include "exception.h"
 #include "rpc_client.h"
 #include "rpc_packet.h"
+#include "wait.h"
 
 #define MISUSE_CODE (-1) /* of the envelopes for what a program did wrong */
 #define GUID_BYTES 32u
@@ -243,6 +244,7 @@ PHP_METHOD(DoraRPC_Client, singleAPI)
     plan made;
     zend_string *problem;
     dora_call call = {0};
+    php_dora_wait wait;
     dora_error error; /* large; set by what fails */
 
     ZEND_PARSE_PARAMETERS_START(2, 6)
@@ -262,8 +264,10 @@ PHP_METHOD(DoraRPC_Client, singleAPI)
     if (err != DORA_OK) {
         err = set_problem(&error, err, problem);
     } else {
+        php_dora_wait_begin(&wait, self->shared, &made.options);
         err = made.way->one(self->shared->client, &call, &made.options, php_dora_answer(), &error);
         php_dora_param_done(call.param);
+        php_dora_wait_end(&wait);
     }
     plan_finish(&made, err, &error, return_value);
 }
@@ -275,6 +279,7 @@ PHP_METHOD(DoraRPC_Client, multiAPI)
     plan made;
     zend_string *problem;
     php_dora_calls calls;
+    php_dora_wait wait;
     dora_error error; /* large; set by what fails */
 
     ZEND_PARSE_PARAMETERS_START(1, 5)
@@ -296,8 +301,10 @@ PHP_METHOD(DoraRPC_Client, multiAPI)
     if (err != DORA_OK) {
         err = set_problem(&error, err, problem);
     } else {
+        php_dora_wait_begin(&wait, self->shared, &made.options);
         err = made.way->many(self->shared->client, calls.items, calls.count, &made.options,
                              php_dora_answer(), &error);
+        php_dora_wait_end(&wait);
     }
     php_dora_calls_free(&calls);
     plan_finish(&made, err, &error, return_value);
@@ -326,7 +333,8 @@ static void collected_read(const dora_collected *item, zval *value)
 /* Collects from all clients that have something outstanding, under one deadline. */
 static dora_err collect(dora_collection **collection, dora_error *error)
 {
-    const dora_call_options options = {.timeout_ms = DORA_G(timeout_ms)};
+    dora_call_options options = {.timeout_ms = DORA_G(timeout_ms)};
+    php_dora_wait wait;
     HashTable *table = &DORA_G(rpc_clients);
     dora_client **clients = safe_emalloc(zend_hash_num_elements(table) + 1, sizeof(*clients), 0);
     size_t count = 0;
@@ -341,7 +349,9 @@ static dora_err collect(dora_collection **collection, dora_error *error)
     ZEND_HASH_FOREACH_END();
     dora_err err = DORA_OK;
     if (count > 0) {
+        php_dora_wait_begin(&wait, NULL, &options);
         err = dora_client_collect(clients, count, &options, collection, error);
+        php_dora_wait_end(&wait);
     }
     efree(clients);
     return err;
@@ -384,6 +394,7 @@ static void control(INTERNAL_FUNCTION_PARAMETERS, const char *command)
     zval *ip = NULL;
     zval *port = NULL;
     plan made = {.options = {.timeout_ms = DORA_G(timeout_ms)}};
+    php_dora_wait wait;
     dora_error error;
 
     ZEND_PARSE_PARAMETERS_START(0, 2)
@@ -395,8 +406,10 @@ static void control(INTERNAL_FUNCTION_PARAMETERS, const char *command)
     if (!plan_servers(&made, self, ip, port, return_value)) {
         return;
     }
+    php_dora_wait_begin(&wait, self->shared, &made.options);
     dora_err err = dora_client_control(self->shared->client, command, &made.options,
                                        php_dora_answer(), &error);
+    php_dora_wait_end(&wait);
     bool may_have = err == DORA_OK || err == DORA_EREPLY;
     if (!may_have || !reply_read(php_dora_answer(), return_value)) {
         if (err == DORA_OK) {

@@ -7,7 +7,7 @@ require __DIR__ . '/memory.inc';
 $server = new Server('$app = new Dora\App(); $app->fallback(fn($param) => $param); $app RUN;', ['workers' => 2]);
 $param = ['id' => 7, 'text' => str_repeat('t', 100)];
 
-watch_memory(20, function () use ($server, $param): void {
+watch_memory(24, function () use ($server, $param): void {
     $client = $server->client();
     for ($i = 0; $i < 14; $i++) {
         $client->call('x', $param);
@@ -19,6 +19,14 @@ watch_memory(20, function () use ($server, $param): void {
     $client->submitMany(['a' => ['x', $param], 'b' => ['x']]);
     if (count($client->collect()) !== 2) {
         echo "lost\n";
+    }
+    $guids = [$client->submit('x', $param), $client->submitMany(['a' => ['x', $param]])];
+    $client->result($client->submit('x', $param));
+    $client->collect(guids: $guids);
+    try {
+        $client->result($guids[0]);
+    } catch (Dora\Exception $error) {
+        json_encode($error);
     }
     foreach (['', "\0"] as $name) {
         try {

@@ -62,7 +62,7 @@ function describe(ReflectionClass $class): array
 
 $module = new ReflectionExtension('dora');
 $declared = [];
-foreach (get_declared_classes() as $name) {
+foreach ([...get_declared_classes(), ...get_declared_interfaces()] as $name) {
     if (str_starts_with($name, 'Stub\\')) {
         $declared[] = $real = substr($name, 5);
         if (describe(new ReflectionClass($name)) !== describe(new ReflectionClass($real))) {
