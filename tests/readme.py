@@ -165,12 +165,17 @@ def main():
         check("curl", done.stdout == command[2].strip(), done.stdout + done.stderr)
         later = blocks(text, "Work that is not waited for", "python")[0]
         done = run([sys.executable, "-c", python + later +
-                    "print(later[first]['id'], later[second]['b']['id'])"])
+                    "print(user['id'], later[second]['b']['id'])"])
         check("results that come later", done.stdout == "1 3\n", done.stdout + done.stderr)
         php = blocks(text, "Call it", "php")[0].replace("127.0.0.1:9567", server.address)
         client = write(work, "client.php", php + "echo $product['name'], ' ', $found['b']['id'];\n")
         done = run(["php", "-d", "extension=" + os.environ["DORA_PHP_EXTENSION"], client])
         check("the PHP client", done.stdout == "Coffee mill 2", done.stdout + done.stderr)
+        php = blocks(text, "Work that is not waited for", "php")[0]
+        client = write(work, "results.php", php.replace("127.0.0.1:9567", server.address) +
+                       "echo $product['id'], count($others), $others[$guids[1]]['id'];\n")
+        done = run(["php", "-d", "extension=" + os.environ["DORA_PHP_EXTENSION"], client])
+        check("results that come later in PHP", done.stdout == "112", done.stdout + done.stderr)
     check_discovery(text, work)
     for linked in re.findall(r"\]\(([^)#:]+)\)", text):
         check("link %s" % linked, os.path.exists(os.path.join(ROOT, linked)), "no such file")
