@@ -277,9 +277,16 @@ suite_readme() { "$DORA_PYTHON" tests/readme.py --core "$out/release" --work "$o
 suite_site() { run_pytest -s tests/site; }
 suite_quickstart() { bash tests/quickstart.sh; }
 
+# failures_of LOG: the lines of a suite's output that name what failed, a few of them.
+failures_of()
+{
+    grep -aE '^(FAILED |ERROR |FAIL |LEAK |BORK |WARN |not ok |-- test_|[a-z]+: FAILED )' "$1" |
+        cut -c1-200 | sort -u | head -n 20
+}
+
 main()
 {
-    local chosen=("$@") suite line status passed=0 failed=0 summary="" began=$SECONDS
+    local chosen=("$@") suite line status passed=0 failed=0 summary="" failures="" began=$SECONDS
     if [ "${1:-}" = list ]; then
         printf '%s\n' "${suites[@]}"
         return 0
@@ -315,10 +322,11 @@ main()
         fi
         passed=$((passed + good))
         failed=$((failed + bad))
+        [ "$bad" -eq 0 ] || failures+=$(failures_of "$log" | sed "s/^/$suite: /")$'\n'
         summary+=$(printf '%-12s %5d passed %4d failed %5d s' "$suite" "$good" "$bad" \
             $((SECONDS - at)))$'\n'
     done
-    printf '\n%s' "$summary"
+    printf '\n%s%s' "$failures" "$summary"
     echo "$((SECONDS - began)) s in all"
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ]

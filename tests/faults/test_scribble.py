@@ -26,7 +26,7 @@ SLOW = float(os.environ.get("DORA_SLOW", "1"))  # of a sanitized server
 
 # Where every seed is noticed; elsewhere it may be that nothing of it was in use, or that the next
 # hand-over writes over it before anybody looks.
-NOTICED = {"header", "outboxes", "tasks", "control"}
+NOTICED = {"header", "tasks", "control"}
 AREAS = ["header", "board", "reactors", "workers", "inboxes", "outboxes", "tasks", "big", "blocks",
          "wake words", "task words", "control", "all"]
 # What stands in blocks and in the big area is the workers' alone: nobody else knows what is right.

@@ -89,6 +89,14 @@ static void read_again(fixture *self)
     move(self);
 }
 
+static void read_for(fixture *self, uint64_t ms)
+{
+    const uint64_t until_ns = self->now_ns + ms * SCENE_MS;
+    while (self->now_ns < until_ns) {
+        read_again(self);
+    }
+}
+
 static void kill_redis(fixture *self, size_t redis)
 {
     self->redis[redis].is_dead = true;
@@ -162,10 +170,12 @@ static void test_union(void **state)
     assert_false(dr_registry_is_reading(self->registry));
     read_again(self);
     assert_false(dr_registry_changed(self->registry));
-    /* What a lost one said counts until another one speaks. */
+    /* What a lost one said counts until another one has had time to say it, too. */
     kill_redis(self, 1);
     assert_string_equal(hosts(self), "ab");
     read_again(self);
+    assert_string_equal(hosts(self), "ab");
+    read_for(self, DR_REGISTRY_RETURN_MS);
     assert_string_equal(hosts(self), "a");
     assert_true(dr_registry_changed(self->registry));
     assert_int_equal(self->warnings, 1);
@@ -269,6 +279,81 @@ static void test_back_one_by_one(void **state)
     has(self, 0, "bc"); /* all were back: who goes now is gone */
     read_again(self);
     assert_string_equal(hosts(self), "bc");
+    finish(self);
+}
+
+/* A Redis that has just started names only who came last, when the others are lost. */
+static void test_the_only_one_is_new(void **state)
+{
+    (void)state;
+    fixture *self = make("redis://r:1,redis://r:2");
+    has(self, 0, "abc");
+    has(self, 1, "c");
+    start(self);
+    kill_redis(self, 0);
+    read_again(self);
+    assert_string_equal(hosts(self), "abc");
+    has(self, 1, "");
+    read_again(self);
+    assert_string_equal(hosts(self), "abc"); /* nobody is named: all stay */
+    has(self, 1, "a");
+    read_again(self);
+    assert_string_equal(hosts(self), "abc");
+    read_for(self, DR_REGISTRY_RETURN_MS);
+    assert_string_equal(hosts(self), "a");
+    finish(self);
+}
+
+/* All are emptied, and one answers later than the others: it still names who left meanwhile. */
+static void test_one_is_late(void **state)
+{
+    (void)state;
+    fixture *self = make("redis://r:1,redis://r:2");
+    has(self, 0, "abc");
+    has(self, 1, "c");
+    start(self);
+    has(self, 0, "");
+    read_again(self);
+    assert_string_equal(hosts(self), "abc");
+    has(self, 0, "ab");
+    has(self, 1, "");
+    read_again(self);
+    has(self, 0, "a"); /* b and c were back, or never missed, and went */
+    read_again(self);
+    assert_string_equal(hosts(self), "a");
+    has(self, 0, "");
+    has(self, 1, "b");
+    read_again(self);
+    assert_string_equal(hosts(self), "b"); /* one took the place of one */
+    finish(self);
+}
+
+static void test_who_goes_while_others_come_back(void **state)
+{
+    (void)state;
+    fixture *self = make("redis://r:1,redis://r:2");
+    has(self, 0, "ab");
+    start(self);
+    has(self, 0, "");
+    read_again(self);
+    has(self, 0, "c");
+    read_again(self);
+    assert_string_equal(hosts(self), "abc");
+    has(self, 0, "bc");
+    read_again(self);
+    assert_string_equal(hosts(self), "abc");
+    has(self, 0, "b"); /* c was never missed */
+    read_again(self);
+    assert_string_equal(hosts(self), "ab");
+    kill_redis(self, 0);
+    has(self, 1, "c");
+    read_again(self);
+    assert_string_equal(hosts(self), "abc");
+    has(self, 1, "bc");
+    read_again(self);
+    has(self, 1, "c"); /* b was back, and went */
+    read_again(self);
+    assert_string_equal(hosts(self), "ac");
     finish(self);
 }
 
@@ -470,6 +555,9 @@ int main(void)
         cmocka_unit_test(test_all_down),
         cmocka_unit_test(test_suddenly_empty),
         cmocka_unit_test(test_back_one_by_one),
+        cmocka_unit_test(test_the_only_one_is_new),
+        cmocka_unit_test(test_one_is_late),
+        cmocka_unit_test(test_who_goes_while_others_come_back),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_file_odd),
         cmocka_unit_test(test_file_not_opened),

@@ -55,6 +55,32 @@ static void test_sort(void **state)
     dr_roster_fini(&roster);
 }
 
+static void test_remove(void **state)
+{
+    (void)state;
+    dr_roster roster = {0};
+    dr_roster other = {0};
+    dr_roster_remove(&roster, &other);
+    add(&roster, "a", "10.0.0.1:1", 0);
+    add(&roster, "b", "10.0.0.1:1", 0);
+    add(&roster, "b", "10.0.0.2:1", 0);
+    add(&roster, "b", "10.0.0.3:1", 0);
+    dr_roster_remove(&roster, &other);
+    assert_int_equal(roster.count, 2);
+    add(&other, "c", "10.0.0.1:1", 0); /* in another group: it is the same node */
+    dr_roster_remove(&roster, &other);
+    assert_int_equal(roster.count, 1);
+    assert_string_equal(roster.groups[0].name, "b");
+    assert_int_equal(roster.groups[0].count, 2);
+    add(&roster, "b", "10.0.0.4:1", 0);
+    add(&roster, "b", "10.0.0.5:1", 0);
+    assert_int_equal(roster.groups[0].count, 4);
+    dr_roster_remove(&roster, &roster);
+    assert_int_equal(roster.count, 0);
+    dr_roster_fini(&roster);
+    dr_roster_fini(&other);
+}
+
 static void test_join_and_same(void **state)
 {
     (void)state;
@@ -155,8 +181,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add),           cmocka_unit_test(test_sort),
-        cmocka_unit_test(test_join_and_same), cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_limits),        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_remove),        cmocka_unit_test(test_join_and_same),
+        cmocka_unit_test(test_compare),       cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

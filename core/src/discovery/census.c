@@ -48,6 +48,7 @@ struct dr_census {
     bool is_cut;      /* and that the roster has not all of them */
     bool has_roster;
     dr_roster roster;
+    dr_roster before; /* what it said before that */
     members known;
     members fresh;                       /* of the reading under way */
     int64_t redis_s;                     /* Redis' own time in it, -1: TIME was refused, */
@@ -126,22 +127,6 @@ static const char *refuse(dr_census *self, const char *command, const dr_redis_r
 
 /* ---- which members count ---- */
 
-static bool number_of(dora_slice text, int64_t *number)
-{
-    int64_t value = 0;
-    if (text.len == 0 || text.len > 18) { /* 18 digits fit */
-        return false;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return false;
-        }
-        value = value * 10 + (text.data[i] - '0');
-    }
-    *number = value;
-    return true;
-}
-
 /* until_at_first gives how long a member without the key counts that was not seen before: as long
  * as it would if it had been seen when its time was written. */
 static uint64_t until_at_first(const dr_census *self, int64_t time_s, uint64_t now_ns)
@@ -193,7 +178,7 @@ static void judge_all(dr_census *self, const dr_redis_reply *values, uint64_t no
         }
         const bool is_known =
             at < self->known.count && order_members(&self->known.items[at], now) == 0;
-        now->is_timed = number_of(dr_redis_reply_text(time), &now->time_s);
+        now->is_timed = dr_redis_reply_number(time, &now->time_s);
         judge(self, now, is_known ? &self->known.items[at] : NULL,
               dr_redis_reply_kind(key) == DR_REDIS_TEXT, now_ns);
     }
@@ -234,7 +219,8 @@ static void end_well(dr_census *self, uint64_t now_ns)
         warn(self, what);
     }
     self->is_cut = err == DORA_EFULL;
-    dr_roster_fini(&self->roster);
+    dr_roster_fini(&self->before);
+    self->before = self->roster;
     self->roster = roster;
     self->has_roster = true;
     members_fini(&self->known);
@@ -388,7 +374,7 @@ static void on_time(void *user, const dr_redis_reply *reply, uint64_t now_ns)
     dr_census *self = user;
     (void)now_ns;
     if (dr_redis_reply_count(reply) != 2 ||
-        !number_of(dr_redis_reply_text(dr_redis_reply_at(reply, 0)), &self->redis_s)) {
+        !dr_redis_reply_number(dr_redis_reply_at(reply, 0), &self->redis_s)) {
         self->redis_s = -1; /* the reading ends when the other reply is there */
         (void)refuse(self, "TIME", reply);
     }
@@ -539,6 +525,7 @@ void dr_census_free(dr_census *census)
     members_fini(&census->known);
     members_fini(&census->fresh);
     dr_roster_fini(&census->roster);
+    dr_roster_fini(&census->before);
     dr_free(census);
 }
 
@@ -581,6 +568,11 @@ bool dr_census_is_reading(const dr_census *census)
 const dr_roster *dr_census_roster(const dr_census *census)
 {
     return census->has_roster ? &census->roster : NULL;
+}
+
+const dr_roster *dr_census_before(const dr_census *census)
+{
+    return &census->before;
 }
 
 bool dr_census_is_up(const dr_census *census)

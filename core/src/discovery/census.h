@@ -51,8 +51,10 @@ bool dr_census_is_reading(const dr_census *census);
 
 /* dr_census_roster is what the last reading found, sorted; NULL before any. dr_census_is_up says
  * whether the last reading is still valid: Redis was not lost since. dr_census_why says what keeps
- * it from being read, "" where nothing does. Borrowed until the next function. */
+ * it from being read, "" where nothing does. dr_census_before is what the reading before the last
+ * one found, empty before any. Borrowed until the next function. */
 const dr_roster *dr_census_roster(const dr_census *census);
+const dr_roster *dr_census_before(const dr_census *census);
 bool dr_census_is_up(const dr_census *census);
 const char *dr_census_why(const dr_census *census);
 

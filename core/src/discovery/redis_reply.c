@@ -184,6 +184,23 @@ dora_slice dr_redis_reply_text(const dr_redis_reply *reply)
     return text;
 }
 
+bool dr_redis_reply_number(const dr_redis_reply *reply, int64_t *number)
+{
+    const dora_slice text = dr_redis_reply_text(reply);
+    int64_t value = 0;
+    if (text.len == 0 || text.len > 18) { /* 18 digits fit */
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (text.data[i] - '0');
+    }
+    *number = value;
+    return true;
+}
+
 int64_t dr_redis_reply_integer(const dr_redis_reply *reply)
 {
     return reply->integer;

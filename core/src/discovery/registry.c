@@ -32,7 +32,8 @@ struct dr_registry {
     dr_roster roster; /* the last good one */
     bool is_changed;
     bool is_kept_told; /* that the last good one stays though nothing names it, was said */
-    uint64_t whole_ns; /* until then the last good one counts beside what Redis say; 0: not */
+    dr_roster missing; /* who may be on the way back, and counts beside what Redis say */
+    uint64_t whole_ns; /* until then */
     char why[LINE_BYTES];
 };
 
@@ -113,21 +114,55 @@ static bool unite(dr_registry *self, dr_roster *roster, dora_err *err)
 }
 
 /* After an outage Redis is empty, and servers come back to it one by one: those that were known
- * count beside them for a while, so that the first to come does not get the calls of all. Of a
- * single node nothing is kept: it was replaced by another, rather. */
+ * count beside them for a while, so that the first to come does not get the calls of all. So do
+ * those of a Redis that is lost, since the others may be on their way back just then. */
+static dora_err expect_back(dr_registry *self, const dr_roster *known, uint64_t now_ns)
+{
+    self->whole_ns = now_ns + DR_REGISTRY_RETURN_MS * NS_PER_MS;
+    const dora_err err = dr_roster_join(&self->missing, known);
+    return err == DORA_EFULL ? DORA_OK : err;
+}
+
+/* void_the_lost: what a lost Redis said counts no longer than until another one speaks. */
+static dora_err void_the_lost(dr_registry *self, uint64_t now_ns)
+{
+    dora_err err = DORA_OK;
+    for (size_t i = 0; i < self->count; i++) {
+        source *one = &self->sources[i];
+        const dr_roster *named = dr_census_roster(one->census);
+        if (!one->is_void && !dr_census_is_up(one->census) && err == DORA_OK) {
+            err = named != NULL ? expect_back(self, named, now_ns) : DORA_OK;
+            one->is_void = err == DORA_OK;
+        }
+    }
+    return err;
+}
+
+/* hear takes in that a Redis can be read. One that was emptied names nobody, while another may name
+ * who came last, or went just now, and nobody else. */
+static dora_err hear(dr_registry *self, source *spoke, uint64_t now_ns)
+{
+    const dr_roster *before = dr_census_before(spoke->census);
+    const bool is_emptied = !spoke->is_void && dr_census_roster(spoke->census)->count == 0 &&
+                            dr_roster_count_nodes(before) > 1;
+    spoke->is_void = false;
+    const dora_err err = is_emptied ? expect_back(self, before, now_ns) : DORA_OK;
+    return err == DORA_OK ? void_the_lost(self, now_ns) : err;
+}
+
+/* add_missing adds who is not back yet. Who was, and went again, is gone. Of a single node nothing
+ * is kept when nobody is named any more: it was replaced by another, rather. */
 static dora_err add_missing(dr_registry *self, dr_roster *roster, uint64_t now_ns)
 {
+    dora_err err = DORA_OK;
     if (self->is_kept_told && dr_roster_count_nodes(&self->roster) > 1) {
-        self->whole_ns = now_ns + DR_REGISTRY_RETURN_MS * NS_PER_MS;
+        err = expect_back(self, &self->roster, now_ns);
     }
     if (now_ns >= self->whole_ns) {
-        return DORA_OK;
+        dr_roster_fini(&self->missing);
     }
-    const size_t named = dr_roster_count_nodes(roster);
-    const dora_err err = dr_roster_join(roster, &self->roster);
-    if (dr_roster_count_nodes(roster) == named) {
-        self->whole_ns = 0; /* all are back */
-    }
+    dr_roster_remove(&self->missing, roster);
+    err = err == DORA_OK ? dr_roster_join(roster, &self->missing) : err;
     dr_roster_sort(roster);
     return err == DORA_EFULL ? DORA_OK : err;
 }
@@ -138,14 +173,10 @@ static void on_read(void *user, uint64_t now_ns)
     dr_registry *self = spoke->registry;
     dr_roster roster;
     dora_err err;
-    if (dr_census_is_up(spoke->census)) {
-        spoke->is_void = false;
-        for (size_t i = 0; i < self->count; i++) {
-            source *other = &self->sources[i];
-            other->is_void = other->is_void || !dr_census_is_up(other->census);
-        }
-    }
+    const bool is_up = dr_census_is_up(spoke->census);
+    const dora_err heard = is_up ? hear(self, spoke, now_ns) : DORA_OK;
     const bool is_any_up = unite(self, &roster, &err);
+    err = err == DORA_OK ? heard : err;
     if (err == DORA_OK && is_any_up && roster.count > 0) {
         err = add_missing(self, &roster, now_ns);
     }
@@ -285,6 +316,7 @@ void dr_registry_free(dr_registry *registry)
     }
     dr_watched_file_free(registry->file);
     dr_roster_fini(&registry->roster);
+    dr_roster_fini(&registry->missing);
     dr_free(registry);
 }
 

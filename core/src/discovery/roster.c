@@ -133,6 +133,37 @@ static bool has_address(const dr_roster_group *group, const dr_address *address)
     return false;
 }
 
+static bool has_node(const dr_roster *roster, const dr_address *address)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        if (has_address(&roster->groups[i], address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void dr_roster_remove(dr_roster *roster, const dr_roster *other)
+{
+    size_t groups = 0;
+    for (size_t i = 0; i < roster->count; i++) {
+        dr_roster_group group = roster->groups[i];
+        size_t count = 0;
+        for (size_t j = 0; j < group.count; j++) {
+            if (!has_node(other, &group.nodes[j].address)) {
+                group.nodes[count++] = group.nodes[j];
+            }
+        }
+        group.count = count;
+        if (count > 0) {
+            roster->groups[groups++] = group;
+        } else {
+            group_fini(&group);
+        }
+    }
+    roster->count = groups;
+}
+
 size_t dr_roster_count_nodes(const dr_roster *roster)
 {
     size_t count = 0;

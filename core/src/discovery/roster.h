@@ -32,6 +32,9 @@ dora_err dr_roster_add(dr_roster *roster, dora_slice group, const dr_address *ad
                        int64_t updatetime);
 dora_err dr_roster_join(dr_roster *roster, const dr_roster *other);
 
+/* dr_roster_remove takes out all nodes that stand in `other`, in whatever group. */
+void dr_roster_remove(dr_roster *roster, const dr_roster *other);
+
 /* dr_roster_sort orders groups by name, and nodes by host as text, then by port.
  * dr_roster_is_same compares groups and addresses of two sorted ones, not updatetime. */
 void dr_roster_sort(dr_roster *roster);
