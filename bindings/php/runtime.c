@@ -180,6 +180,23 @@ static dora_err reply_fatal(dora_reply *reply)
     return err;
 }
 
+/* Ends a process that the handler has forked, as PHP ends a script by what nobody catches. */
+static dora_err child_raised(void)
+{
+    if (php_dora_is_exit(EG(exception))) {
+        zend_clear_exception(); /* exit() has left the status */
+        return DORA_EEXIT;
+    }
+    if (Z_TYPE(EG(user_exception_handler)) != IS_UNDEF) {
+        zend_user_exception_handler();
+    }
+    if (EG(exception) != NULL) {
+        zend_exception_error(EG(exception), E_ERROR);
+    }
+    EG(exit_status) = 255;
+    return DORA_EEXIT;
+}
+
 /* Answers with the handler's exception and drops it. */
 static dora_err reply_exception(const dora_request *request, dora_reply *reply)
 {
@@ -187,6 +204,9 @@ static dora_err reply_exception(const dora_request *request, dora_reply *reply)
     dora_err err = DORA_OK;
     zval hold;
 
+    if (dora_is_forked()) {
+        return child_raised();
+    }
     if (php_dora_is_exit(exception)) {
         zend_clear_exception();
         if (php_dora_has_fatal()) {
@@ -331,7 +351,10 @@ void php_dora_zygote_serve(void)
 
     errors_to_stderr();
     DORA_G(role) = PHP_DORA_SERVING;
-    EG(exit_status) = dora_zygote_run(&runtime);
+    int status = dora_zygote_run(&runtime);
+    if (!dora_is_forked()) {
+        EG(exit_status) = status;
+    }
     php_dora_snapshot_end(&self.snapshot);
     if (self.has_bailed_out) {
         zend_bailout();

@@ -34,6 +34,7 @@ typedef struct dr_py_state {
     PyObject *result_name;
     PyObject *exception_name;
     dr_py_keys keys;
+    int child_status; /* of this process, where the application has forked it */
 } dr_py_state;
 
 extern struct PyModuleDef dr_py_module;

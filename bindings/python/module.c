@@ -169,6 +169,15 @@ static PyObject *module_is_zygote(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
     return PyBool_FromLong(dora_is_zygote());
 }
 
+PyDoc_STRVAR(is_forked_doc, "is_forked($module, /)\n--\n\n"
+                            "Whether the application has forked this process from a zygote or a\n"
+                            "worker.");
+
+static PyObject *module_is_forked(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(dora_is_forked());
+}
+
 PyDoc_STRVAR(leave_doc, "leave($module, status, /)\n--\n\n"
                         "End the process: C's buffered output is written, nothing is taken apart.");
 
@@ -288,6 +297,7 @@ static PyMethodDef module_methods[] = {
     {"leave", module_leave, METH_VARARGS, leave_doc},
     {"check_options", module_check_options, METH_VARARGS, check_options_doc},
     {"is_zygote", module_is_zygote, METH_NOARGS, is_zygote_doc},
+    {"is_forked", module_is_forked, METH_NOARGS, is_forked_doc},
     {"pack", KEYWORDS(dr_py_pack), METH_VARARGS | METH_KEYWORDS, dr_py_pack_doc},
     {"unpack", dr_py_unpack, METH_O, dr_py_unpack_doc},
     {"frame_pack", KEYWORDS(dr_py_frame_pack), METH_VARARGS | METH_KEYWORDS, dr_py_frame_pack_doc},

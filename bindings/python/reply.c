@@ -1,6 +1,8 @@
 /* reply.c: what a handler returned or raised becomes its reply. */
 #include "worker.h"
 
+#include <dora/runtime.h>
+
 /* Text of any object as UTF-8 bytes, never failing: NULL only when out of memory. */
 static PyObject *text_bytes(PyObject *object)
 {
@@ -127,8 +129,48 @@ static void show(PyObject *type, PyObject *value, PyObject *traceback)
     Py_XDECREF(hook);
 }
 
+/* exit_status is what Python makes of a SystemExit; a text is printed. */
+static int exit_status(PyObject *exception)
+{
+    PyObject *code = PyObject_GetAttrString(exception, "code");
+    int status = 1;
+    if (code == NULL || code == Py_None) {
+        status = 0;
+    } else if (PyLong_Check(code)) {
+        status = (int)PyLong_AsLong(code);
+    } else {
+        PySys_FormatStderr("%S\n", code);
+    }
+    PyErr_Clear();
+    Py_XDECREF(code);
+    return status;
+}
+
+void dr_py_child_raised(dr_py_state *state)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL) {
+        PyException_SetTraceback(value, traceback);
+    }
+    if (PyErr_GivenExceptionMatches(value, PyExc_SystemExit)) {
+        state->child_status = exit_status(value);
+    } else {
+        show(type, value, traceback);
+        state->child_status = 1;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
 dora_err dr_py_reply_exception(dr_py_state *state, dora_reply *reply)
 {
+    if (dora_is_forked()) {
+        dr_py_child_raised(state);
+        return DORA_EEXIT;
+    }
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);

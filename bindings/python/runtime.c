@@ -112,6 +112,10 @@ static dora_err load(void *pointer, dora_app *app, const char *target, dora_erro
     PyObject *found =
         loader != NULL ? PyObject_CallMethod(loader, "load", "sO", target, given) : NULL;
     Py_XDECREF(loader);
+    if (found == NULL && dora_is_forked()) {
+        dr_py_child_raised(self->state);
+        return DORA_EEXIT;
+    }
     if (found == NULL) {
         return dr_py_error_take(error, DORA_ELOAD);
     }
@@ -130,15 +134,15 @@ static dora_err load(void *pointer, dora_app *app, const char *target, dora_erro
     return register_handlers(self, app, error);
 }
 
-/* Calls dora._load's function `name`; what goes wrong is printed, for nobody waits for it. */
-static void call_loader(const char *name)
+/* Calls dora._fork's function `name`; what goes wrong is printed, for nobody waits for it. */
+static void call_at_fork(const char *name)
 {
-    PyObject *loader = PyImport_ImportModule("dora._load");
-    PyObject *done = loader != NULL ? PyObject_CallMethod(loader, name, NULL) : NULL;
+    PyObject *module = PyImport_ImportModule("dora._fork");
+    PyObject *done = module != NULL ? PyObject_CallMethod(module, name, NULL) : NULL;
     if (done == NULL) {
-        PyErr_WriteUnraisable(loader);
+        PyErr_WriteUnraisable(module);
     }
-    Py_XDECREF(loader);
+    Py_XDECREF(module);
     Py_XDECREF(done);
 }
 
@@ -147,7 +151,7 @@ static void fork_before(void *pointer)
     dr_py_host *self = pointer;
     if (!self->has_forked) { /* after that nothing is loaded in the zygote any more */
         self->has_forked = true;
-        call_loader("before_first_fork");
+        call_at_fork("before_first_fork");
     }
     PyOS_BeforeFork();
 }
@@ -160,6 +164,7 @@ static void fork_parent(void *Py_UNUSED(pointer))
 static void fork_child(void *Py_UNUSED(pointer))
 {
     PyOS_AfterFork_Child();
+    call_at_fork("in_worker");
 }
 
 /* Runs one list of hooks; those that are async def to their end. Returns: 0, or -1 with an
@@ -195,6 +200,10 @@ static dora_err worker_start(void *pointer, uint32_t worker, dora_error *error)
     self->context = PyContext_CopyCurrent();
     if (self->context == NULL || (self->app->has_async && !has_opened(self)) ||
         run_hooks(self, self->app->start_hooks) < 0) {
+        if (dora_is_forked()) {
+            dr_py_child_raised(self->state);
+            return DORA_EEXIT;
+        }
         return dr_py_error_take(error, DORA_EHANDLER);
     }
     return DORA_OK;
@@ -252,5 +261,5 @@ int dr_py_zygote(PyObject *module, PyObject *app)
     int status = dora_zygote_run(&runtime);
     Py_XDECREF(self.context);
     Py_XDECREF(self.app);
-    return status;
+    return dora_is_forked() ? self.state->child_status : status;
 }

@@ -31,6 +31,10 @@ PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dor
 dora_err dr_py_reply_result(dr_py_state *state, dora_reply *reply, PyObject *result);
 dora_err dr_py_reply_exception(dr_py_state *state, dora_reply *reply);
 
+/* dr_py_child_raised makes the pending exception the end of a process that the application has
+ * forked: its status, and what Python prints. */
+void dr_py_child_raised(dr_py_state *state);
+
 /* dr_py_error_take puts the pending exception, with its traceback, into `error`. Returns: `err`. */
 dora_err dr_py_error_take(dora_error *error, dora_err err);
 

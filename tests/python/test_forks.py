@@ -2,9 +2,14 @@
 
 import asyncio
 import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
 
 import dora
-from dora_helpers import APP
+from dora_helpers import APP, is_alive, wait_until
 
 SHARED_CLIENTS = """
     import asyncio, os
@@ -63,3 +68,224 @@ def test_an_async_client_in_a_forked_child(serve):
         return 2
 
     asyncio.run(main())
+
+
+FORKING = """
+    import atexit, logging, multiprocessing, os, signal, sys, time, warnings
+    import dora
+
+    warnings.simplefilter("error")
+    app = dora.App()
+    mp = multiprocessing.get_context("fork")
+
+    def double(x):
+        return 2 * x
+
+    @app.api("/pid")
+    def pid(param):
+        return os.getpid()
+
+    @app.api("/terminate")
+    def terminate(param):
+        one = mp.Process(target=time.sleep, args=(600,))
+        one.start()
+        one.terminate()
+        one.join()
+        return one.exitcode
+
+    @app.api("/pool")
+    def pool(param):
+        with mp.Pool(2) as pool:
+            return pool.map(double, range(param))
+
+    @app.api("/end")
+    def end(param):
+        out, into = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(out)
+            atexit.register(os.write, into, b"atexit")
+            if param == "exit":
+                sys.exit(7)
+            if param == "text":
+                sys.exit("no good")
+            if param == "raise":
+                raise ValueError("of the child")
+            if param == "os._exit":
+                os._exit(9)
+            if param == "log":
+                logging.warning("said by a child")
+            return ["child"]
+        os.close(into)
+        said = os.read(out, 100).decode()
+        os.close(out)
+        return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said]
+
+    @app.api("/look")
+    def look(param):
+        out, into = os.pipe()
+        child = os.fork()
+        if child == 0:
+            fds = {}
+            for fd in os.listdir("/proc/self/fd"):
+                try:
+                    fds[int(fd)] = os.readlink("/proc/self/fd/" + fd)
+                except OSError:
+                    pass
+            shared = [line for line in open("/proc/self/maps") if "dora-region" in line]
+            handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
+            status = open("/proc/self/status").read()
+            masks = {line.split()[0]: line.split()[1] for line in status.splitlines()
+                     if line.startswith("Sig")}
+            os.write(into, repr({
+                "fds": [fd for fd in fds if fd > 2 and fd not in (out, into)
+                        and not fds[fd].startswith("/proc")],
+                "shared": shared, "caught": masks["SigCgt:"], "ignored": masks["SigIgn:"],
+                "title": open("/proc/self/cmdline").read().rstrip(chr(0)),
+                "name": open("/proc/self/comm").read()}).encode())
+            os._exit(0)
+        os.close(into)
+        said = b""
+        while piece := os.read(out, 65536):
+            said += piece
+        os.close(out)
+        os.waitpid(child, 0)
+        return eval(said)
+
+    @app.api("/leave_one")
+    def leave_one(param):
+        child = os.fork()
+        if child == 0:
+            if param == "stubborn":
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            if param == "session":
+                os.setsid()
+            open("ready", "w").close()
+            time.sleep(600)
+            os._exit(0)
+        while not os.path.exists("ready"):
+            time.sleep(0.01)
+        os.unlink("ready")
+        return child
+"""
+NUMBERS = {"SIGHUP": 1, "SIGINT": 2, "SIGUSR1": 10, "SIGUSR2": 12, "SIGPIPE": 13, "SIGTERM": 15}
+
+
+def bits(text):
+    return {name for name, number in NUMBERS.items() if int(text, 16) >> (number - 1) & 1}
+
+
+def children(pid):
+    """What is below a process by now."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+@pytest.fixture
+def forking(serve):
+    return serve(FORKING, "--workers", "1")
+
+
+def test_a_process_that_a_handler_starts_can_be_terminated(forking):
+    with dora.Client(forking.node, timeout=20) as client:
+        assert client.call("/terminate") == -signal.SIGTERM
+
+
+def test_a_pool_in_a_handler(forking):
+    """Twenty-five, one after the other: each is terminated at its end, and joined."""
+    with dora.Client(forking.node, timeout=60) as client:
+        for _ in range(25):
+            assert client.call("/pool", 4) == [0, 2, 4, 6]
+        worker = client.call("/pid")
+        assert children(worker) == []
+
+
+@pytest.mark.parametrize("how,status", [("exit", 7), ("text", 1), ("raise", 1), ("os._exit", 9),
+                                        ("return", 0)])
+def test_a_forked_childs_end(forking, how, status):
+    """Its own status, its functions of atexit, its traceback; its parent answers, and serves on."""
+    with dora.Client(forking.node, timeout=20) as client:
+        worker = client.call("/pid")
+        assert client.call("/end", how) == [status, "" if how == "os._exit" else "atexit"]
+        assert client.call("/pid") == worker
+    forking.stop()
+    assert ("ValueError: of the child" in forking.log()) == (how == "raise")
+    assert ("no good" in forking.log()) == (how == "text")
+
+
+def test_a_forked_child_logs_to_stderr(forking):
+    with dora.Client(forking.node, timeout=20) as client:
+        assert client.call("/end", "log") == [0, "atexit"]
+    forking.wait_log("said by a child")
+
+
+def test_a_forked_child_has_nothing_of_the_worker(forking):
+    with dora.Client(forking.node, timeout=20) as client:
+        found = client.call("/look")
+    assert found["fds"] == [] and found["shared"] == []
+    assert bits(found["caught"]) == {"SIGINT"}  # Python's own
+    assert bits(found["ignored"]) == {"SIGPIPE"}  # Python's, too
+    assert found["title"] == "dora: child app 0"
+    assert found["name"] == "dora:child:app:\n"
+
+
+def test_two_hundred_forks(forking):
+    """None is left, nor a descriptor, and each has its own status."""
+    with dora.Client(forking.node, timeout=20) as client:
+        worker = client.call("/pid")
+        before = len(os.listdir(f"/proc/{worker}/fd"))
+        for number in range(200):
+            how, status = (("exit", 7), ("raise", 1), ("os._exit", 9), ("return", 0))[number % 4]
+            assert client.call("/end", how)[0] == status
+        assert client.call("/pid") == worker
+        assert len(os.listdir(f"/proc/{worker}/fd")) == before
+        assert children(worker) == []
+
+
+@pytest.mark.parametrize("kind", ["plain", "stubborn"])
+def test_a_stopped_server_takes_the_children_of_its_workers_along(forking, kind):
+    with dora.Client(forking.node, timeout=20) as client:
+        child = client.call("/leave_one", kind)
+    assert is_alive(child)
+    forking.stop()
+    assert not is_alive(child)
+
+
+def test_a_killed_server_takes_the_children_of_its_workers_along(forking):
+    with dora.Client(forking.node, timeout=20) as client:
+        child = client.call("/leave_one")
+    forking.stop(sent=signal.SIGKILL, expect=-signal.SIGKILL)
+    wait_until(lambda: not is_alive(child), "the child's end")
+
+
+def test_a_child_with_a_session_of_its_own_stays(forking):
+    with dora.Client(forking.node, timeout=20) as client:
+        child = client.call("/leave_one", "session")
+    try:
+        forking.stop()
+        assert is_alive(child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_children_of_a_worker_that_was_killed_end_with_the_server(forking):
+    with dora.Client(forking.node, timeout=20) as client:
+        child = client.call("/leave_one")
+        os.kill(client.call("/pid"), signal.SIGKILL)
+        assert client.call("/pid", retry=3) > 0
+    assert is_alive(child)
+    forking.stop()
+    assert not is_alive(child)
+
+
+def test_names_have_no_spaces_where_programs_read_word_by_word(forking):
+    """Python 3.13 takes the 20th word of /proc/self/stat for the number of threads, and warns."""
+    with dora.Client(forking.node) as client:
+        worker = client.call("/pid")
+    for pid in (forking.pid, worker, int(parent_of(worker))):
+        words = Path(f"/proc/{pid}/stat").read_text().split(" ")
+        threads = re.search(r"^Threads:\s+(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.M)
+        assert words[19] == threads.group(1), words
+
+
+def parent_of(pid):
+    return re.search(r"^PPid:\s+(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.M).group(1)

@@ -73,8 +73,8 @@ class AsyncClient:
 
     The arguments are those of Client; `connections` is how many each node has at most, which all
     calls share. It connects when first called, and belongs to that event loop; use it by
-    ``async with``, or ``await client.close()``. In a forked process it begins anew, with
-    connections of its own.
+    ``async with``, or ``await client.close()``. In a forked process, and on another loop once the
+    first one is closed, it begins anew, with other connections.
 
     With "redis://..." it listens there from the first call on: a server that comes or goes is known
     at once. Calls that begin before any is known wait for the first, at most their own time; they
@@ -343,16 +343,22 @@ class AsyncClient:
     def _enter(self) -> None:
         """Binds the client to the running loop."""
         loop = asyncio.get_running_loop()
-        if not self._mux.is_usable and not self._is_closed and self._pid != os.getpid():
+        if not self._is_closed and self._is_left_over():
             self._begin_anew()
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop and self._mux.is_usable:
             raise RuntimeError("this AsyncClient belongs to another event loop")
 
+    def _is_left_over(self) -> bool:
+        """Whether its connections are those of a process or a loop that is no more."""
+        if not self._mux.is_usable:
+            return self._pid != os.getpid()
+        return self._loop is not None and self._loop.is_closed()
+
     def _begin_anew(self) -> None:
-        """In a forked process. The parent's connections are left alone: not even its loop is told,
-        whose epoll is the parent's own; what waits on them is kept from being collected."""
+        """After a fork, or the end of its loop. A parent's connections are left alone: not even its
+        loop is told, whose epoll is the parent's own. What waits on them is not collected."""
         self._left = (self._loop, self._links, self._opening, self._submitted, self._timer)
         for link in self._links.values():
             with contextlib.suppress(Exception):  # a loop of another make has none to close

@@ -373,6 +373,9 @@ def zygote(app: App | None = None, /) -> int:
 def is_zygote() -> bool:
     """Whether this process was started by a server to be a zygote."""
 
+def is_forked() -> bool:
+    """Whether the application has forked this process from a zygote or a worker."""
+
 def leave(status: int, /) -> NoReturn:
     """End the process; C's buffered output is written."""
 

@@ -19,8 +19,10 @@ from collections.abc import Iterable, Iterator
 
 from . import _dora
 
-# How long a worker waits for threads of the application, in seconds.
+# How long a worker waits for threads of the application, in seconds; and a process that loads the
+# application only to see what there is.
 PATIENCE_S = 2.0
+patience_s = 0.2
 
 # The open files of the loaded application. After the fork the collector does not list them.
 _inherited: list[weakref.ref[_io._IOBase]] = []
@@ -44,17 +46,21 @@ def _flush(files: Iterable[_io._IOBase]) -> None:
             file.flush()
 
 
-def before_first_fork() -> None:
+def before_first_fork(objects: Iterable[object]) -> None:
     """Write out files that the application opened while it was loaded, and remember them."""
     flush_std()
-    files = list(_files(gc.get_objects()))
+    files = list(_files(objects))
     _flush(files)
     _inherited[:] = [weakref.ref(file) for file in files]
 
 
 def leave(status: int) -> None:
-    """End this worker: its threads, what atexit knows, buffered output; then the process."""
-    if threading.active_count() > 1:
+    """End this worker: its threads, what atexit knows, buffered output; then the process.
+
+    A process that a handler has forked ends here, too: it waits for its threads as long as they
+    last, as any does.
+    """
+    if threading.active_count() > 1 and not _dora.is_forked():
         _leave_soon(status)
     with contextlib.suppress(Exception):
         threading._shutdown()  # waits for threads that are no daemons
@@ -73,6 +79,6 @@ def _leave_soon(status: int) -> None:
         flush_std()
         os._exit(status)
 
-    timer = threading.Timer(PATIENCE_S, out_of_patience)
+    timer = threading.Timer(patience_s, out_of_patience)
     timer.daemon = True
     timer.start()

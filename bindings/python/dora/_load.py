@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import importlib.machinery
 import importlib.util
@@ -10,7 +9,7 @@ import os
 import sys
 import types
 
-from . import _dora, _leave, _log
+from . import _dora, _log
 
 
 class _Loaded(BaseException):
@@ -50,13 +49,6 @@ def _load_target(target: str) -> _dora.App:
     if target.endswith(".py") or os.path.isfile(target):
         return _load_file(target)
     return _load_attribute(target)
-
-
-def before_first_fork() -> None:
-    """Leave nothing that a child would write or collect a second time."""
-    gc.collect()
-    _leave.before_first_fork()
-    gc.freeze()
 
 
 def _load_file(target: str) -> _dora.App:
@@ -102,6 +94,8 @@ def _execute(target, module, execute, attribute=None):
     except _Loaded:
         return found[0]
     except SystemExit as error:
+        if _dora.is_forked():
+            raise
         raise RuntimeError(f"{target} called exit({error.code!r}) while loading") from error
     finally:
         _loading = None

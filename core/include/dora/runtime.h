@@ -120,6 +120,12 @@ DORA_API dora_err dora_reply_overran(dora_reply *reply);
 /* dora_is_zygote says whether this process was started to be a zygote. */
 DORA_API bool dora_is_zygote(void);
 
+/* dora_is_forked says whether the application has forked this process from a zygote or a worker. It
+ * is an ordinary one then: where its handler, hook or file comes to an end, nothing is answered,
+ * and dora_zygote_run comes back for the process to exit, with a status that is the runtime's to
+ * say: 0, or what its language gives for an exception, or an exit, that nobody catches. */
+DORA_API bool dora_is_forked(void);
+
 /* dora_zygote_run is the whole life of a zygote, and of the workers it forks. It greets the master,
  * loads the application, forks workers when told to, and comes back when the master is gone or
  * stops it; in a worker it comes back when the worker must leave. The process should then exit

@@ -49,6 +49,7 @@
 #define DR_STILLBORN_NS 20000000u   /* a worker that dies this young has failed to start */
 #define DR_START_FAILURES_MAX 5u    /* in a row with no worker left: the pool is unhealthy */
 #define DR_ZYGOTE_GRACE_MS 3000u    /* workers leave within this after a stop, else SIGKILL */
+#define DR_ORPHANS_GRACE_MS 1000u   /* what workers left behind ends within this, else SIGKILL */
 #define DR_ZYGOTE_SILENT_LOOKS 5u /* seconds without an answer: it hangs, even on a busy machine */
 #define DR_SLOW_START_MS 10000u   /* a worker that takes longer to start is said in the log */
 #define DR_SLOW_LOAD_MS 30000u    /* a zygote that takes longer to load, too */

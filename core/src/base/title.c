@@ -57,6 +57,22 @@ static int move_environment(const char *from, const char *to)
     return 0;
 }
 
+/* set_short_name: the kernel's own name of a process has no spaces. Programs that read
+ * /proc/PID/stat word by word are common; Python 3.13 is one, and warns at each fork of threads
+ * that there are not. */
+static void set_short_name(const char *title)
+{
+    char name[TITLE_MAX];
+    size_t len = 0;
+    for (; *title != '\0'; title++) {
+        if (*title != ' ' || len == 0 || name[len - 1] != ':') {
+            name[len++] = *title == ' ' ? ':' : *title;
+        }
+    }
+    name[len] = '\0';
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
 void dr_title_set(const char *format, ...)
 {
     char title[TITLE_MAX];
@@ -64,7 +80,7 @@ void dr_title_set(const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(title, sizeof(title), format, args);
     va_end(args);
-    (void)prctl(PR_SET_NAME, title, 0, 0, 0);
+    set_short_name(title);
 
     /* A forked process has it from its parent: looking again costs a worker's start. */
     static char *start = NULL;

@@ -111,7 +111,8 @@ static bool is_master(int pid)
         fclose(file);
         name[len] = '\0';
     }
-    return strcmp(name, "dora: master\n") == 0;
+    return strcmp(name, "dora:master\n") == 0 ||
+           strcmp(name, "dora: master\n") == 0; /* of an older release, that is being replaced */
 }
 
 /* say_waiting tells a person how long it may last. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "ipc/control.h"
 #include "task/feed.h"
+#include "task/orphans.h"
 #include "task/pool.h"
 
 typedef struct dr_crew_options {
@@ -68,8 +69,9 @@ typedef struct dr_zygote {
     uint32_t silent_looks; /* at which a PING was not answered */
     uint32_t stopped_looks;
     uint64_t started_ms;
-    pid_t speaker;  /* who greeted: a program that starts the zygote may stay its parent */
-    int speaker_fd; /* pidfd of that, where it is another process; -1: it is not */
+    dr_orphans orphans; /* once it has loaded */
+    pid_t speaker;      /* who greeted: a program that starts the zygote may stay its parent */
+    int speaker_fd;     /* pidfd of that, where it is another process; -1: it is not */
     bool has_greeted;
     bool is_slow_said;
 } dr_zygote;
@@ -96,6 +98,7 @@ typedef struct dr_crew {
     uv_timer_t kill_timer;
     bool is_retry_set;
     bool is_preloading;
+    dr_control_inherited inherited; /* by its zygote */
     bool is_respawning;
     bool is_renewing; /* its zygote was killed: it knows memory that is no longer the pool's */
     bool had_greeted; /* the zygote that ended last */
@@ -164,17 +167,21 @@ void dr_crew_check_memory(dr_crew *crew);
 
 /* For the files of this step only: crew.c counts and balances, crew_message.c is what a zygote
  * says, crew_zygote.c its process, crew_child.c those of workers, crew_look.c what no event tells.
+ * crew_greet.c what it is told first.
+ * dr_crew_argv is how it is started: a file that is run again has run, with all its threads, before
+ * the fork; loading it late takes a zygote that has not.
  * dr_crew_message handles one message of the zygote. dr_crew_set_state and dr_crew_fail tell the
  * supervisor. dr_crew_greet checks versions and sends the setup. dr_crew_load_late starts again
  * with preload off. dr_crew_load_again starts a zygote after a pause, in place of one that failed.
  * dr_crew_is_proven: it has served, so a failure is mended instead of reported.
  * dr_zygote_set_aside replaces a zygote that hangs, dr_zygote_kill ends one, and its workers with
  * it. dr_crew_handle_closed counts the handles of the loop. */
+const char *const *dr_crew_argv(const dr_crew *crew);
 void dr_crew_message(dr_crew *crew, dr_control_message *message);
 void dr_crew_set_state(dr_crew *crew, dr_crew_state state);
 void dr_crew_fail(dr_crew *crew, const char *text, size_t len);
 void dr_crew_greet(dr_crew *crew, const dr_control_message *message);
-void dr_crew_load_late(dr_crew *crew, int threads);
+void dr_crew_load_late(dr_crew *crew, const dr_control_message *message);
 void dr_crew_load_again(dr_crew *crew);
 bool dr_crew_is_proven(const dr_crew *crew);
 void dr_zygote_set_aside(dr_crew *crew);

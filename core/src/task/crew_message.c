@@ -125,14 +125,15 @@ void dr_crew_message(dr_crew *crew, dr_control_message *message)
     case DR_CONTROL_LOADED:
         crew->load_failures = 0;
         crew->has_loop = message->head.number != 0;
+        dr_orphans_begin(&crew->zygote->orphans, crew->zygote->pid);
         dr_crew_set_state(crew, DR_CREW_LOADED);
         dr_crew_balance(crew);
         break;
     case DR_CONTROL_FAILED:
         dr_crew_fail(crew, message->text, message->text_len);
         break;
-    case DR_CONTROL_THREADS:
-        dr_crew_load_late(crew, message->head.number);
+    case DR_CONTROL_UNSHARED:
+        dr_crew_load_late(crew, message);
         break;
     case DR_CONTROL_FORKED:
         on_forked(crew, message);

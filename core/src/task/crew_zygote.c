@@ -59,9 +59,7 @@ static void stop_if_gone(dr_crew *crew)
     }
 }
 
-/* argv_of: a file that is run again has run, with all its threads, before the fork; loading it late
- * takes a zygote that has not. */
-static const char *const *argv_of(const dr_crew *crew)
+const char *const *dr_crew_argv(const dr_crew *crew)
 {
     return crew->is_preloading ? crew->options.argv : crew->options.argv_late;
 }
@@ -139,7 +137,7 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
     }
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
     dr_control_know_senders(pair[0]);
-    const char *const *argv = argv_of(crew);
+    const char *const *argv = dr_crew_argv(crew);
     const dora_err err = dr_spawn_zygote(argv, pair[1], crew->output_write_fd, &pid, &why);
     close(pair[1]);
     if (err != DORA_OK) {
@@ -149,6 +147,7 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
                    : dora_error_set(error, err, "%s", why.msg);
     }
     dr_spawn_limit_files(pid, crew->options.files_max);
+    crew->inherited = dr_control_inherit();
     crew->zygote = zygote_new(crew, pid, pair[0]);
     if (crew->zygote == NULL) {
         (void)kill(pid, SIGKILL);
@@ -159,83 +158,6 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
     crew->is_respawning = crew->is_renewing = false;
     crew->state = DR_CREW_LOADING;
     return DORA_OK;
-}
-
-static void greeted_by(dr_zygote *zygote, pid_t sender)
-{
-    zygote->has_greeted = true;
-    zygote->speaker = sender;
-    if (sender != zygote->pid && sender > 0) {
-        zygote->speaker_fd = (int)syscall(SYS_pidfd_open, sender, 0);
-    }
-}
-
-void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
-{
-    const char *end = memchr(message->text, '\n', message->text_len);
-    const size_t version_len = end == NULL ? 0 : (size_t)(end - message->text);
-    greeted_by(crew->zygote, message->sender);
-    if (version_len != strlen(DORA_VERSION) ||
-        memcmp(message->text, DORA_VERSION, version_len) != 0 ||
-        message->head.number != (int32_t)DR_REGION_LAYOUT) {
-        char text[512];
-        const int len =
-            snprintf(text, sizeof(text),
-                     "%s has Dora %.*s (layout %d), this server is Dora %s (layout %u): "
-                     "install the same version on both sides",
-                     argv_of(crew)[0], (int)version_len, message->text, message->head.number,
-                     DORA_VERSION, DR_REGION_LAYOUT);
-        dr_crew_fail(crew, text, (size_t)len);
-        return;
-    }
-    struct {
-        dr_control_setup setup;
-        char target[4096];
-    } text = {.setup = {.shape = crew->pool->region.shape,
-                        .reply_bytes_max = crew->options.reply_bytes_max,
-                        .log_level = crew->options.log_level,
-                        .concurrency = crew->pool->limits.concurrency,
-                        .time_limit_ms = crew->pool->limits.time_limit_ms,
-                        .accepted_limit_ms = crew->pool->limits.accepted_limit_ms,
-                        .preload = crew->is_preloading,
-                        .is_c = crew->options.is_c}};
-    (void)snprintf(text.setup.pool, sizeof(text.setup.pool), "%s", crew->options.name);
-    const size_t target_len = strlen(crew->options.target);
-    if (target_len >= sizeof(text.target)) {
-        dr_crew_fail(crew, "app: the path is too long", 25);
-        return;
-    }
-    memcpy(text.target, crew->options.target, target_len);
-    int fds[DR_CONTROL_FDS_MAX];
-    dora_error error = {.msg = "its zygote greets twice"};
-    const uint32_t reactors = crew->pool->limits.reactors;
-    fds[0] = crew->pool->region.fd;
-    if (crew->zygote->feed.is_open ||
-        dr_feed_open(&crew->zygote->feed, crew->loop, crew->log, crew->options.name, &fds[1],
-                     &error) != DORA_OK) {
-        dr_crew_fail(crew, error.msg, strlen(error.msg));
-        return;
-    }
-    crew->zygote->open_handles++;
-    memcpy(fds + 2, crew->pool->event_fds, reactors * sizeof(int));
-    const dr_control_head head = {.kind = DR_CONTROL_SETUP};
-    (void)dr_control_send(crew->zygote->control_fd, &head, &text, sizeof(text.setup) + target_len,
-                          fds, reactors + 2);
-    close(fds[1]);
-}
-
-void dr_crew_load_late(dr_crew *crew, int threads)
-{
-    if (crew->state != DR_CREW_LOADING) {
-        return; /* it was told to stop meanwhile */
-    }
-    dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name,
-                 "the application has %d threads after loading; a fork would lose them, so it is "
-                 "loaded in each worker instead (\"preload\": false says so beforehand)",
-                 threads);
-    crew->is_preloading = false;
-    crew->is_respawning = true;
-    dr_crew_kill(crew); /* its exit could wait for its threads */
 }
 
 /* remember keeps the end of what a crew on trial prints, for whoever asked for the reload. */
@@ -332,7 +254,7 @@ static const char *how_far(const dr_crew *crew)
     if (crew->had_greeted) {
         return "while it loaded the application";
     }
-    return argv_of(crew) != crew->options.argv_late
+    return dr_crew_argv(crew) != crew->options.argv_late
                ? "before its file came to the call that starts the server"
                : "before it greeted the server";
 }
@@ -340,10 +262,10 @@ static const char *how_far(const dr_crew *crew)
 static void fail_to_load(dr_crew *crew, int status)
 {
     char text[DR_LOG_LINE_MAX];
-    const bool is_known = crew->had_greeted || argv_of(crew) != crew->options.argv_late;
+    const bool is_known = crew->had_greeted || dr_crew_argv(crew) != crew->options.argv_late;
     const int len =
         snprintf(text, sizeof(text), "%s ended (%s %d) %s%s%s; what it printed is in the log%s%.*s",
-                 argv_of(crew)[0], WIFSIGNALED(status) ? "signal" : "status",
+                 dr_crew_argv(crew)[0], WIFSIGNALED(status) ? "signal" : "status",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), how_far(crew),
                  is_known ? "" : ": ", is_known ? "" : crew->options.mend,
                  crew->last_words_len > 0 ? ", at the end:\n" : "", (int)crew->last_words_len,
@@ -351,11 +273,22 @@ static void fail_to_load(dr_crew *crew, int status)
     dr_crew_fail(crew, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
 }
 
+/* end_orphans: one that was killed could not end what its workers have started. */
+static void end_orphans(const dr_zygote *zygote)
+{
+    siginfo_t info = {.si_code = 0};
+    if (waitid(P_PID, (id_t)zygote->pid, &info, WEXITED | WNOWAIT) == 0 &&
+        info.si_code != CLD_EXITED) {
+        dr_orphans_kill(&zygote->orphans);
+    }
+}
+
 /* bury closes the books of a zygote that has ended. Returns: its wait status. */
 static int bury(dr_zygote *zygote)
 {
     int status = 0;
     dr_crew *crew = zygote->crew;
+    end_orphans(zygote);
     while (waitpid(zygote->pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (zygote->speaker_fd >= 0) {

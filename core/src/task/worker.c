@@ -76,11 +76,15 @@ static dora_err call(dr_job *job)
 
 static dora_err serve(dr_job *job, uint32_t index, uint32_t generation, uint64_t *now_ns)
 {
-    const dora_runtime *runtime = job->worker->runtime;
+    const dr_worker *worker = job->worker;
+    const dora_runtime *runtime = worker->runtime;
     if (!dr_job_begin(job, index, generation, *now_ns)) {
         return DORA_OK; /* taken back, or cancelled */
     }
     const dora_err err = call(job);
+    if (worker->is_forked) {
+        return DORA_EEXIT; /* the caller's answer is the worker's to give */
+    }
     dr_job_settle(job, err);
     (void)dr_job_publish(job, now_ns); /* it waits for the big area */
     if (err == DORA_EEXIT || runtime->between == NULL) {
@@ -97,7 +101,7 @@ static void run_one_by_one(dr_worker *worker)
     }
     job->worker = worker;
     uint64_t now_ns = dr_clock_ns();
-    for (;;) {
+    while (!worker->is_forked) {
         uint32_t generation;
         uint32_t index;
         if (dr_inbox_pop(worker->region, worker->slot, &generation, &index)) {

@@ -15,6 +15,7 @@ typedef struct dora_worker {
     uint32_t reply_bytes_max;
     const int *event_fds;      /* one for each reactor */
     _Atomic uint64_t requests; /* taken so far; handlers' threads may read it */
+    bool is_forked;            /* by the application, from a worker: it is none, and ends */
     bool has_big;              /* a task of this worker writes in its big area */
     /* Of one with an event loop. */
     bool has_loop;

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +23,11 @@
 #include "ipc/log_packet.h"
 #include "ipc/wake.h"
 #include "task/context.h"
+#include "task/offspring.h"
+#include "task/orphans.h"
+#include "task/output.h"
+#include "task/quiet.h"
+#include "task/unshared.h"
 #include "task/worker.h"
 
 typedef struct child {
@@ -40,6 +43,9 @@ typedef struct zygote {
     dr_region region;
     int event_fds[DR_REACTORS_MAX];
     dr_context context;
+    dr_quiet quiet;
+    dr_offspring offspring;
+    dr_orphans orphans;
     dr_worker worker; /* this process, in a forked one; handlers' threads may outlive its loop */
     child *children;  /* one place for each slot; pid 0: free */
     uint32_t child_count;
@@ -86,40 +92,6 @@ static int open_master(void)
     return fd;
 }
 
-static void do_nothing(int number)
-{
-    (void)number;
-}
-
-static void ignore_with(void (*handler)(int))
-{
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
-        (void)sigaction(ignored[i], &action, NULL);
-    }
-}
-
-static void restore_default(void)
-{
-    ignore_with(SIG_DFL);
-}
-
-/* ignore_signals leaves the master to decide: Ctrl-C goes to everybody. SIG_IGN would be inherited
- * by programs that an application starts, which could then not be ended; a handler that does
- * nothing cuts sleeps short, unless the runtime goes on with them. */
-static void ignore_signals(const dora_runtime *runtime)
-{
-    (void)signal(SIGPIPE, SIG_IGN);
-    if (runtime != NULL && runtime->resumes_sleep) {
-        ignore_with(do_nothing);
-    } else {
-        ignore_with(SIG_IGN);
-        (void)pthread_atfork(NULL, NULL, restore_default);
-    }
-}
-
 /* take_setup waits for the master's first word. */
 static dora_err take_setup(zygote *self, dora_error *error)
 {
@@ -139,6 +111,9 @@ static dora_err take_setup(zygote *self, dora_error *error)
     self->context = (dr_context){
         .log_fd = message->fds[1], .log_level = self->setup.log_level, .pool = self->setup.pool};
     dr_context_set(&self->context);
+    for (size_t i = 0; i < message->fd_count; i++) {
+        dr_offspring_keep(&self->offspring, message->fds[i]);
+    }
     for (size_t i = 2; i < message->fd_count; i++) {
         self->event_fds[i - 2] = message->fds[i];
     }
@@ -212,7 +187,11 @@ static int load_and_report(zygote *self, pid_t zygote_pid)
     if (getppid() != zygote_pid) {
         return 1;
     }
-    if (load(self, &error) != DORA_OK) {
+    const dora_err err = load(self, &error);
+    if (self->offspring.is_forked) {
+        return 0;
+    }
+    if (err != DORA_OK) {
         report_failure(&error);
     } else {
         report_names(self);
@@ -221,16 +200,19 @@ static int load_and_report(zygote *self, pid_t zygote_pid)
 }
 
 /* load_aside learns the names of an application that is loaded after the fork, in a child of its
- * own that then ends. */
-static bool load_aside(zygote *self)
+ * own that then ends, as any process with this application does. Returns: true in the zygote. */
+static bool load_aside(zygote *self, int *child_status)
 {
     dora_error error = {0};
     int status = 0;
     const pid_t zygote_pid = getpid();
+    self->offspring.is_one_of_ours = true;
     const pid_t pid = fork();
     if (pid == 0) {
-        _exit(load_and_report(self, zygote_pid));
+        *child_status = load_and_report(self, zygote_pid);
+        return false;
     }
+    self->offspring.is_one_of_ours = false;
     if (pid < 0) {
         dora_error_set(&error, DORA_EIO, "cannot fork: %s", strerror(errno));
         report_failure(&error);
@@ -281,26 +263,6 @@ static void close_others(zygote *self)
     }
 }
 
-/* own_output gives a worker an open file of its own for what it prints: one that makes its output
- * non-blocking does that to nobody else. It stays as it is where it is no pipe any more. */
-static void own_output(void)
-{
-    struct stat out;
-    struct stat err;
-    if (fstat(STDOUT_FILENO, &out) != 0 || !S_ISFIFO(out.st_mode)) {
-        return;
-    }
-    const int fd = open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return;
-    }
-    (void)dup2(fd, STDOUT_FILENO);
-    if (fstat(STDERR_FILENO, &err) == 0 && err.st_ino == out.st_ino && err.st_dev == out.st_dev) {
-        (void)dup2(fd, STDERR_FILENO);
-    }
-    close(fd);
-}
-
 /* order is what the master asks a fork for. The descriptors are the worker's, but for `wake_fd`. */
 typedef struct order {
     uint32_t slot;
@@ -321,6 +283,21 @@ static void die_with_zygote(pid_t zygote_pid)
     }
 }
 
+/* have_offspring says what is the worker's alone; what it had to say of the zygote is gone. */
+static void have_offspring(zygote *self, const order *given)
+{
+    dr_offspring *offspring = &self->offspring;
+    offspring->fd_count = 0;
+    dr_offspring_keep(offspring, DR_CONTROL_FD);
+    dr_offspring_keep(offspring, self->region.fd);
+    dr_offspring_keep(offspring, given->loop_fd);
+    for (uint32_t i = 0; i < self->region.shape.reactors; i++) {
+        dr_offspring_keep(offspring, self->event_fds[i]);
+    }
+    offspring->number = given->number;
+    offspring->worker = &self->worker;
+}
+
 /* be_worker is the life of a forked worker, from its first instruction to its return. */
 static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
 {
@@ -331,9 +308,10 @@ static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
     (void)dup3(given->log_fd, DR_CONTROL_FD, O_CLOEXEC); /* a worker's own line to the master */
     close(given->log_fd);
     self->context.log_fd = DR_CONTROL_FD;
-    own_output();
-    ignore_with(runtime->resumes_sleep ? do_nothing : SIG_IGN);
+    dr_output_own();
+    dr_quiet_again(&self->quiet);
     restore_signals();
+    have_offspring(self, given);
     (void)madvise(self->region.base, self->region.shape.total_bytes, MADV_DONTFORK);
     dr_title_set("dora: worker %s %d", self->setup.pool, given->number);
     if (runtime->fork_child != NULL) {
@@ -352,7 +330,11 @@ static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
     dr_context_enter(&self->context, self->region.board, (uint32_t)given->number,
                      &self->worker.requests);
     dora_error error = {0};
-    if (start_worker(self, given->number, &error) != DORA_OK) {
+    const dora_err started = start_worker(self, given->number, &error);
+    if (self->worker.is_forked) {
+        return 0;
+    }
+    if (started != DORA_OK) {
         (void)dr_log_packet_say(DR_CONTROL_FD, DR_PACKET_NOT_STARTED, error.msg, strlen(error.msg));
         return 1;
     }
@@ -361,7 +343,7 @@ static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
         return 1; /* nobody waits for it any more */
     }
     dr_worker_run(&self->worker);
-    if (runtime->worker_stop != NULL) {
+    if (runtime->worker_stop != NULL && !self->worker.is_forked) {
         runtime->worker_stop(runtime->host);
     }
     return 0;
@@ -384,11 +366,13 @@ static bool fork_worker(zygote *self, const order *given, int *status)
     if (runtime->fork_before != NULL) {
         runtime->fork_before(runtime->host);
     }
+    self->offspring.is_one_of_ours = true;
     const pid_t pid = fork();
     if (pid == 0) {
         *status = be_worker(self, given, zygote_pid);
         return true;
     }
+    self->offspring.is_one_of_ours = false;
     const char *text = strerror(errno);
     if (runtime->fork_parent != NULL) {
         runtime->fork_parent(runtime->host);
@@ -410,15 +394,18 @@ static bool fork_worker(zygote *self, const order *given, int *status)
     return false;
 }
 
+/* reap takes notice of workers that have ended, and of what those left behind that have. */
 static void reap(zygote *self)
 {
-    for (uint32_t i = 0; i < self->region.shape.workers; i++) {
-        int status = 0;
-        const pid_t pid = self->children[i].pid;
-        const pid_t ended = pid == 0 ? 0 : waitpid(pid, &status, WNOHANG);
-        if (ended == pid && pid != 0) {
-            forget(self, &self->children[i]);
-            say(DR_CONTROL_EXITED, i, pid, status, NULL, 0);
+    int status = 0;
+    pid_t ended;
+    while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (uint32_t i = 0; i < self->region.shape.workers; i++) {
+            if (self->children[i].pid == ended) {
+                forget(self, &self->children[i]);
+                say(DR_CONTROL_EXITED, i, ended, status, NULL, 0);
+                break;
+            }
         }
     }
 }
@@ -448,6 +435,7 @@ static void stop(zygote *self)
             (void)waitpid(self->children[i].pid, NULL, 0);
         }
     }
+    dr_orphans_end(&self->orphans);
 }
 
 /* obey does what the master says. Returns: true in a forked worker. */
@@ -499,8 +487,23 @@ static bool watch(zygote *self, int *status)
     }
 }
 
-/* prepare loads the application, here or aside. Returns: false when the zygote should end. */
-static bool prepare(zygote *self)
+/* can_share says whether workers can be forked with what the application has after loading; else
+ * the master is told what they cannot share. */
+static bool can_share(const zygote *self)
+{
+    char text[2048];
+    const dr_offspring *own = &self->offspring;
+    const size_t len =
+        dr_unshared_find(own->fds, own->fd_count, &self->setup.inherited, text, sizeof(text));
+    if (len > 0) {
+        say(DR_CONTROL_UNSHARED, 0, 0, dr_thread_count(), text, len);
+    }
+    return len == 0;
+}
+
+/* prepare loads the application, here or aside. Returns: false when the process should end, with
+ * `*status`. */
+static bool prepare(zygote *self, int *status)
 {
     dora_error error = {0};
     if (take_setup(self, &error) != DORA_OK) {
@@ -508,6 +511,7 @@ static bool prepare(zygote *self)
         return false;
     }
     dr_title_set("dora: zygote %s", self->setup.pool);
+    memcpy(self->offspring.pool, self->setup.pool, sizeof(self->offspring.pool));
     if (self->setup.is_c) {
         self->runtime = dr_runtime_c();
     }
@@ -521,19 +525,21 @@ static bool prepare(zygote *self)
         return false;
     }
     if (!self->setup.preload) {
-        return load_aside(self);
+        return load_aside(self, status);
     }
-    if (load(self, &error) != DORA_OK) {
+    const dora_err err = load(self, &error);
+    if (self->offspring.is_forked) {
+        return false;
+    }
+    if (err != DORA_OK) {
         report_failure(&error);
         return false;
     }
-    const int threads = dr_thread_count();
-    if (threads > 1) {
-        say(DR_CONTROL_THREADS, 0, 0, threads, NULL, 0);
-        return false;
+    if (can_share(self)) {
+        report_names(self);
+        return true;
     }
-    report_names(self);
-    return true;
+    return false;
 }
 
 int dora_zygote_run(const dora_runtime *runtime)
@@ -544,7 +550,10 @@ int dora_zygote_run(const dora_runtime *runtime)
         return 1;
     }
     self->runtime = runtime;
-    ignore_signals(runtime);
+    dr_quiet_begin(&self->quiet, runtime != NULL && runtime->resumes_sleep);
+    self->offspring = (dr_offspring){.quiet = &self->quiet, .region = &self->region};
+    dr_offspring_keep(&self->offspring, DR_CONTROL_FD);
+    dr_offspring_watch(&self->offspring);
     (void)fcntl(DR_CONTROL_FD, F_SETFD, FD_CLOEXEC);
     (void)unsetenv(DORA_ZYGOTE_ENV); /* what the application starts is no zygote */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -553,12 +562,11 @@ int dora_zygote_run(const dora_runtime *runtime)
         snprintf(hello, sizeof(hello), "%s\n%s %s", DORA_VERSION,
                  runtime == NULL ? "c" : runtime->name, runtime == NULL ? "" : runtime->version);
     say(DR_CONTROL_HELLO, 0, getpid(), (int32_t)DR_REGION_LAYOUT, hello, (size_t)hello_len);
-    if (!prepare(self)) {
-        dr_context_set(NULL);
-        free(self->children);
-        free(self);
-        return 0;
+    if (!prepare(self, &status)) {
+        return status; /* the host may still run the application's clean-up, which may fork */
     }
+    dr_orphans_begin(&self->orphans, getpid());
+    dr_orphans_adopt();
     (void)signal(SIGCHLD, SIG_DFL); /* ignored, children could not be waited for */
     sigset_t watched;
     sigemptyset(&watched);

@@ -1,0 +1,147 @@
+/* unshared.c: what an application has after loading that cannot be shared over a fork. */
+#include "task/unshared.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/threads.h"
+
+#define NAME_MAX_BYTES 160
+
+typedef union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un local;
+} address;
+
+/* is_mute: a datagram socket without an address, to which nobody can answer: the system log's. */
+static bool is_mute(int fd)
+{
+    int type = 0;
+    address own = {.any.sa_family = AF_UNSPEC};
+    socklen_t type_len = sizeof(type);
+    socklen_t own_len = sizeof(own);
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) == 0 && type == SOCK_DGRAM &&
+           getsockname(fd, &own.any, &own_len) == 0 && own.any.sa_family == AF_UNIX &&
+           own_len <= sizeof(own.any.sa_family);
+}
+
+static void name_local(int fd, const address *peer, socklen_t len, char *name, size_t size)
+{
+    const size_t path_len = len > offsetof(struct sockaddr_un, sun_path)
+                                ? len - offsetof(struct sockaddr_un, sun_path)
+                                : 0;
+    if (path_len == 0) {
+        (void)snprintf(name, size, "socket pair");
+    } else if (!is_mute(fd)) {
+        const bool is_abstract = peer->local.sun_path[0] == '\0';
+        (void)snprintf(name, size, "socket to unix:%s%.*s", is_abstract ? "@" : "",
+                       (int)path_len - is_abstract, peer->local.sun_path + is_abstract);
+    }
+}
+
+/* name_socket leaves the name empty where it is not connected. */
+static void name_socket(int fd, char *name, size_t size)
+{
+    address peer = {.any.sa_family = AF_UNSPEC};
+    socklen_t len = sizeof(peer);
+    char text[INET6_ADDRSTRLEN] = "";
+    if (getpeername(fd, &peer.any, &len) != 0) {
+        return;
+    }
+    if (peer.any.sa_family == AF_INET) {
+        (void)inet_ntop(AF_INET, &peer.v4.sin_addr, text, sizeof(text));
+        (void)snprintf(name, size, "socket to %s:%u", text, ntohs(peer.v4.sin_port));
+    } else if (peer.any.sa_family == AF_INET6) {
+        (void)inet_ntop(AF_INET6, &peer.v6.sin6_addr, text, sizeof(text));
+        (void)snprintf(name, size, "socket to [%s]:%u", text, ntohs(peer.v6.sin6_port));
+    } else if (peer.any.sa_family == AF_UNIX) {
+        name_local(fd, &peer, len, name, size);
+    } else {
+        (void)snprintf(name, size, "socket");
+    }
+}
+
+/* name_kind names a descriptor by what the kernel shows of it; nothing where it can be shared. */
+static void name_kind(int fd, const char *link, char *name, size_t size)
+{
+    static const struct {
+        const char *link;
+        const char *name;
+    } kinds[] = {{"pipe:", "pipe"},
+                 {"anon_inode:[eventpoll]", "epoll"},
+                 {"anon_inode:[eventfd", "eventfd"},
+                 {"anon_inode:[timerfd]", "timerfd"},
+                 {"anon_inode:[signalfd]", "signalfd"},
+                 {"anon_inode:[io_uring]", "io_uring"},
+                 {"anon_inode:[fanotify]", "fanotify"},
+                 {"anon_inode:inotify", "inotify"},
+                 {"anon_inode:[inotify]", "inotify"}};
+    if (strncmp(link, "socket:", 7) == 0) {
+        name_socket(fd, name, size);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strncmp(link, kinds[i].link, strlen(kinds[i].link)) == 0) {
+            (void)snprintf(name, size, "%s", kinds[i].name);
+        }
+    }
+}
+
+static bool is_among(int fd, const int *own, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (own[i] == fd) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* has says whether a list names it already: ", " stands between two. */
+static bool has(const char *list, const char *name)
+{
+    const size_t len = strlen(name);
+    for (const char *at = list; (at = strstr(at, name)) != NULL; at += len) {
+        if ((at == list || at[-1] == ' ') && (at[len] == '\0' || at[len] == ',')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t dr_unshared_find(const int *own, size_t own_count, const dr_control_inherited *inherited,
+                        char *text, size_t text_size)
+{
+    const int threads = dr_thread_count();
+    size_t len = threads > 1 ? (size_t)snprintf(text, text_size, "%d threads", threads) : 0;
+    text[len] = '\0';
+    DIR *folder = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        char link[64] = "";
+        char name[NAME_MAX_BYTES] = "";
+        const int fd = (int)strtol(entry->d_name, NULL, 10);
+        if (fd <= STDERR_FILENO || fd == dirfd(folder) || is_among(fd, own, own_count) ||
+            dr_control_is_inherited(inherited, fd) ||
+            readlinkat(dirfd(folder), entry->d_name, link, sizeof(link) - 1) <= 0) {
+            continue;
+        }
+        name_kind(fd, link, name, sizeof(name));
+        if (name[0] != '\0' && !has(text, name) && len + strlen(name) + 3 < text_size) {
+            len += (size_t)snprintf(text + len, text_size - len, "%s%s", len > 0 ? ", " : "", name);
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    return len;
+}

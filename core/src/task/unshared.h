@@ -1,0 +1,15 @@
+/* unshared.h: what an application has after loading that its workers cannot share. */
+#ifndef DR_TASK_UNSHARED_H
+#define DR_TASK_UNSHARED_H
+
+#include "ipc/control.h"
+
+/* dr_unshared_find looks for threads beside this one, which a fork loses, and for descriptors of
+ * connected sockets, pipes, event loops (epoll) and what they wait on: all workers would read the
+ * same of it, answers go to the wrong one, and wake-ups get lost. Files and listening sockets can
+ * be shared; `own` are Dora's, and `inherited` those that were there before the program ran.
+ * Returns: the length of `text`, which names them: "2 threads, socket to 127.0.0.1:6379, epoll". */
+size_t dr_unshared_find(const int *own, size_t own_count, const dr_control_inherited *inherited,
+                        char *text, size_t text_size);
+
+#endif
