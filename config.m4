@@ -46,6 +46,10 @@ if test "$PHP_DORA" != "no"; then
     reset.c
     reset_globals.c
     reset_ini.c
+    reset_modules.c
+    reset_process.c
+    reset_standard.c
+    reset_streams.c
     rpc_call.c
     rpc_client.c
     rpc_common.c
@@ -63,6 +67,7 @@ if test "$PHP_DORA" != "no"; then
     runtime.c
     wait.c
     warnings.c
+    watch.c
     wire.c
   "
   dora_sources=`for f in $dora_binding; do echo bindings/php/$f; done; echo $dora_core`

@@ -17,6 +17,7 @@
 #include "rpc_monitor.h"
 #include "rpc_server.h"
 #include "warnings.h"
+#include "watch.h"
 
 #include "dora_arginfo.h"
 #include "dorarpc_arginfo.h"
@@ -67,6 +68,7 @@ static PHP_MINIT_FUNCTION(dora)
     register_class_DoraRPC_Common();
     php_dora_rpc_init();
     php_dora_rpc_monitor_init();
+    DORA_G(is_zygote) = dora_is_zygote();
     return SUCCESS;
 }
 
@@ -82,19 +84,20 @@ static PHP_MSHUTDOWN_FUNCTION(dora)
     return SUCCESS;
 }
 
-#if defined(COMPILE_DL_DORA) && defined(ZTS)
-/* A thread that began before the module was loaded was not there for its globals. */
+/* A zygote watches its application from the first line of its file. A thread of a thread-safe PHP
+ * that began before the module was loaded was not there for its globals. */
 static PHP_RINIT_FUNCTION(dora)
 {
     (void)type;
     (void)module_number;
+#if defined(COMPILE_DL_DORA) && defined(ZTS)
     ZEND_TSRMLS_CACHE_UPDATE();
+#endif
+    if (DORA_G(is_zygote)) {
+        php_dora_watch_begin();
+    }
     return SUCCESS;
 }
-#define REQUEST_BEGIN PHP_RINIT(dora)
-#else
-#define REQUEST_BEGIN NULL
-#endif
 
 /* Objects go with their request, and so do submissions: the next request is somebody else's. After
  * a fatal error PHP frees all objects by itself. */
@@ -106,6 +109,9 @@ static PHP_RSHUTDOWN_FUNCTION(dora)
         DORA_G(has_submitted) = false;
     }
     php_dora_warnings_drop();
+    if (!CG(unclean_shutdown)) {
+        php_dora_watch_end();
+    }
     if (DORA_G(app) != NULL && !CG(unclean_shutdown)) {
         OBJ_RELEASE(&DORA_G(app)->std);
     }
@@ -127,7 +133,7 @@ zend_module_entry dora_module_entry = {STANDARD_MODULE_HEADER,
                                        ext_functions,
                                        PHP_MINIT(dora),
                                        PHP_MSHUTDOWN(dora),
-                                       REQUEST_BEGIN,
+                                       PHP_RINIT(dora),
                                        PHP_RSHUTDOWN(dora),
                                        PHP_MINFO(dora),
                                        DORA_VERSION,

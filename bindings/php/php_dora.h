@@ -15,6 +15,7 @@ extern zend_module_entry dora_module_entry;
 #define phpext_dora_ptr &dora_module_entry
 
 typedef struct php_dora_app php_dora_app;
+typedef struct php_dora_watch php_dora_watch;
 
 /* php_dora_role is what this process is for Dora. A process that only has clients stays PLAIN. */
 typedef enum php_dora_role {
@@ -37,10 +38,11 @@ bool gzip;
 const char *salt;
 uint32_t timeout_ms;
 php_dora_role role;
-php_dora_app *app;         /* of a zygote: what it serves; holds a reference */
-zif_handler chdir_handler; /* of a worker: PHP's own chdir() */
-bool is_worker;            /* forked by a zygote */
-bool cwd_changed;          /* of a worker: the task called chdir() */
+php_dora_app *app;     /* of a zygote: what it serves; holds a reference */
+php_dora_watch *watch; /* of a zygote: what PHP's functions leave behind */
+void *worker_frame;    /* of a worker: what stands below its handlers */
+bool is_zygote;        /* started to be one */
+bool is_worker;        /* forked by a zygote */
 ZEND_END_MODULE_GLOBALS(dora)
 
 ZEND_EXTERN_MODULE_GLOBALS(dora)

@@ -1,36 +1,16 @@
-/* reset.c: between two tasks of a worker: exceptions, output, handlers, headers, the working
- * directory, shutdown functions, the last error. */
+/* reset.c: between two tasks of a worker: exceptions, output, handlers, headers, shutdown
+ * functions, the last error; and in which order all the rest is put back. */
 #include "reset.h"
-
-#include <locale.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "SAPI.h"
 #include "ext/standard/basic_functions.h"
 
+#include "clients.h"
 #include "exception.h"
 #include "php_output.h"
+#include "warnings.h"
+#include "watch.h"
 #include "zend_exceptions.h"
-
-/* PHP's own chdir(), with a mark: asking the kernel for the directory after each task would cost
- * a system call. */
-static ZEND_FUNCTION(php_dora_chdir)
-{
-    DORA_G(cwd_changed) = true;
-    DORA_G(chdir_handler)(INTERNAL_FUNCTION_PARAM_PASSTHRU);
-}
-
-static void chdir_watch(void)
-{
-    zend_function *function = zend_hash_str_find_ptr(CG(function_table), ZEND_STRL("chdir"));
-
-    if (function != NULL && function->type == ZEND_INTERNAL_FUNCTION &&
-        DORA_G(chdir_handler) == NULL) {
-        DORA_G(chdir_handler) = function->internal_function.handler;
-        function->internal_function.handler = ZEND_FN(php_dora_chdir);
-    }
-}
 
 static void handlers_take(php_dora_handlers *kept, const zval *current, const zend_stack *stack)
 {
@@ -130,24 +110,6 @@ static void headers_restore(const php_dora_snapshot *snapshot)
     SG(headers_sent) = 0;
 }
 
-/* process_restore puts back what a task changed in the process: umask and locale. */
-static void process_restore(const php_dora_snapshot *snapshot)
-{
-    if (BG(umask) != -1) { /* what it was before the first umask() */
-        umask((mode_t)BG(umask));
-        BG(umask) = -1;
-    }
-    if (BG(locale_changed)) {
-        BG(locale_changed) = 0;
-        setlocale(LC_ALL, snapshot->locale);
-        zend_update_current_locale();
-        if (BG(ctype_string) != NULL) {
-            zend_string_release(BG(ctype_string));
-            BG(ctype_string) = NULL;
-        }
-    }
-}
-
 static void last_error_clear(void)
 {
     if (PG(last_error_message) == NULL) {
@@ -211,26 +173,55 @@ void php_dora_snapshot_take(php_dora_snapshot *snapshot)
     if (php_output_get_level() > 0) {
         php_output_end_all();
     }
+    php_dora_modules_take(&snapshot->modules);
     error_handlers_take(&snapshot->error_handlers);
     handlers_take(&snapshot->exception_handlers, &EG(user_exception_handler),
                   &EG(user_exception_handlers));
     php_dora_ini_take(snapshot);
     php_dora_superglobals_take(snapshot);
+    php_dora_request_time_take(snapshot);
     snapshot->response_code = SG(sapi_headers).http_response_code;
     snapshot->shutdown_functions = BG(user_shutdown_function_names);
     BG(user_shutdown_function_names) = NULL;
-    chdir_watch();
-    DORA_G(cwd_changed) = false;
-    if (VCWD_GETCWD(snapshot->cwd, MAXPATHLEN) == NULL) {
-        snapshot->cwd[0] = '\0';
-    }
-    snapshot->locale = estrdup(setlocale(LC_ALL, NULL));
-    BG(locale_changed) = 0;
-    BG(umask) = -1;
+    php_dora_process_take(&snapshot->process);
+    php_dora_streams_take(&snapshot->streams);
+    php_dora_standard_take(&snapshot->standard);
+    php_dora_watch_serve();
     last_error_clear();
     snapshot->is_taken = true;
 }
 
+void php_dora_task_begin(php_dora_snapshot *snapshot)
+{
+    php_dora_time_limit_begin(snapshot);
+    php_dora_request_time_set(snapshot);
+}
+
+/* What was submitted and not collected belongs to the task, as it does to a web request. */
+static void submissions_forget(void)
+{
+    if (DORA_G(has_submitted)) {
+        DORA_G(has_submitted) = false;
+        php_dora_clients_forget(&DORA_G(clients));
+        php_dora_clients_forget(&DORA_G(rpc_clients));
+    }
+    php_dora_warnings_drop();
+}
+
+static dora_err touched_restore(php_dora_snapshot *snapshot, uint32_t touched)
+{
+    dora_err err = php_dora_process_restore(&snapshot->process, touched);
+
+    php_dora_streams_restore(&snapshot->streams, touched);
+    php_dora_standard_restore(&snapshot->standard, touched);
+    php_dora_modules_restore(&snapshot->modules, touched);
+    (void)php_dora_watch_taken(); /* by the above */
+    return err;
+}
+
+/* The order is that in which PHP ends a request, so far as one depends on the other: shutdown
+ * functions, output, the session, headers (once they are sent, settings of sessions are fixed),
+ * settings, all else. */
 dora_err php_dora_snapshot_restore(php_dora_snapshot *snapshot)
 {
     dora_err err = exception_drop();
@@ -241,22 +232,27 @@ dora_err php_dora_snapshot_restore(php_dora_snapshot *snapshot)
     if (php_output_get_level() > 0) {
         php_output_end_all();
     }
+    uint32_t touched = php_dora_watch_taken();
+    headers_restore(snapshot);
+    if ((touched & PHP_DORA_SESSION) != 0) {
+        php_dora_session_restore(&snapshot->modules);
+    }
     error_handlers_restore(&snapshot->error_handlers);
     exception_handlers_restore(&snapshot->exception_handlers);
-    php_dora_ini_restore(snapshot);
+    touched |= php_dora_ini_restore(snapshot);
     php_dora_superglobals_restore(snapshot);
-    headers_restore(snapshot);
-    process_restore(snapshot);
-    if (DORA_G(cwd_changed)) {
-        DORA_G(cwd_changed) = false;
-        if (snapshot->cwd[0] != '\0' && VCWD_CHDIR(snapshot->cwd) != 0) {
-            php_error_docref(NULL, E_WARNING, "cannot return to %s", snapshot->cwd);
-        }
-    }
-    /* What was freed above may have run destructors. */
-    dora_err late = exception_drop();
+    dora_err late = exception_drop(); /* what was freed above may have run destructors */
+    php_dora_process_look(&snapshot->process);
+    php_dora_streams_look(&snapshot->streams);
+    php_dora_modules_look(&snapshot->modules);
+    submissions_forget();
+    touched |= php_dora_watch_taken() & ~(uint32_t)PHP_DORA_SESSION; /* by destructors */
+    dora_err left = touched != 0 ? touched_restore(snapshot, touched) : DORA_OK;
+    php_dora_standard_look();
+    dora_err last = exception_drop();
     last_error_clear();
-    return err != DORA_OK ? err : late;
+    const bool leaves = err != DORA_OK || left != DORA_OK || late != DORA_OK || last != DORA_OK;
+    return leaves ? DORA_EEXIT : DORA_OK;
 }
 
 void php_dora_snapshot_end(php_dora_snapshot *snapshot)
@@ -299,5 +295,8 @@ void php_dora_snapshot_free(php_dora_snapshot *snapshot)
     handlers_free(&snapshot->exception_handlers);
     php_dora_ini_free(snapshot);
     php_dora_superglobals_free(snapshot);
-    efree(snapshot->locale);
+    php_dora_process_free(&snapshot->process);
+    php_dora_streams_free(&snapshot->streams);
+    php_dora_standard_free(&snapshot->standard);
+    php_dora_modules_free(&snapshot->modules);
 }

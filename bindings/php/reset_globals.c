@@ -1,5 +1,10 @@
-/* reset_globals.c: superglobals that a task changed. Other globals persist, as statics do. */
+/* reset_globals.c: superglobals that a task changed, and the time in $_SERVER. Other globals
+ * persist, as statics do. */
 #include "reset.h"
+
+#include <time.h>
+
+#include "SAPI.h"
 
 static const char *const SUPERGLOBALS[PHP_DORA_SUPERGLOBALS] = {
     "_GET", "_POST", "_COOKIE", "_SERVER", "_ENV", "_REQUEST", "_FILES", "_SESSION"};
@@ -76,4 +81,55 @@ void php_dora_superglobals_free(php_dora_snapshot *snapshot)
         zval_ptr_dtor(&snapshot->superglobals[i].value);
         zend_string_release(snapshot->superglobals[i].name);
     }
+}
+
+static php_dora_superglobal *server_of(php_dora_snapshot *snapshot)
+{
+    for (size_t i = 0; i < PHP_DORA_SUPERGLOBALS; i++) {
+        if (zend_string_equals_literal(snapshot->superglobals[i].name, "_SERVER")) {
+            return &snapshot->superglobals[i];
+        }
+    }
+    return NULL;
+}
+
+/* Makes an array that only the snapshot and $_SERVER hold, and finds the times in it. */
+void php_dora_request_time_take(php_dora_snapshot *snapshot)
+{
+    php_dora_superglobal *server = server_of(snapshot);
+
+    snapshot->request_times = NULL;
+    if (Z_TYPE(server->value) != IS_ARRAY) {
+        return;
+    }
+    SEPARATE_ARRAY(&server->value);
+    HashTable *table = Z_ARRVAL(server->value);
+    zval *time = zend_hash_str_find(table, ZEND_STRL("REQUEST_TIME"));
+    zval *time_float = zend_hash_str_find(table, ZEND_STRL("REQUEST_TIME_FLOAT"));
+    if (time != NULL && Z_TYPE_P(time) == IS_LONG && time_float != NULL &&
+        Z_TYPE_P(time_float) == IS_DOUBLE) {
+        snapshot->request_times = table;
+        snapshot->request_time = time;
+        snapshot->request_time_float = time_float;
+    }
+    Z_ADDREF(server->value);
+    zend_hash_update_ind(&EG(symbol_table), server->name, &server->value);
+}
+
+/* The two share the array, so nobody else can have changed it in place; where a task keeps a copy,
+ * that stays as it was. */
+void php_dora_request_time_set(php_dora_snapshot *snapshot)
+{
+    struct timespec now;
+
+    if (snapshot->request_times == NULL) {
+        return;
+    }
+    if (GC_REFCOUNT(snapshot->request_times) > 2) {
+        php_dora_request_time_take(snapshot);
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    SG(global_request_time) = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    ZVAL_LONG(snapshot->request_time, now.tv_sec);
+    ZVAL_DOUBLE(snapshot->request_time_float, SG(global_request_time));
 }

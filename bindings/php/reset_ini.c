@@ -1,6 +1,8 @@
 /* reset_ini.c: ini values that a task changed. */
 #include "reset.h"
 
+#include "watch.h"
+
 static uint32_t modified_count(void)
 {
     return EG(modified_ini_directives) != NULL ? zend_hash_num_elements(EG(modified_ini_directives))
@@ -18,7 +20,7 @@ static void time_limit_begin(const php_dora_snapshot *snapshot)
 }
 
 #ifdef ZEND_MAX_EXECUTION_TIMERS
-void php_dora_task_begin(const php_dora_snapshot *snapshot)
+void php_dora_time_limit_begin(const php_dora_snapshot *snapshot)
 {
     time_limit_begin(snapshot);
 }
@@ -65,19 +67,40 @@ static bool is_in(const php_dora_snapshot *snapshot, const zend_ini_entry *entry
     return false;
 }
 
-void php_dora_ini_restore(php_dora_snapshot *snapshot)
+/* Some settings have another owner, who may have set the same value anew: session.save_handler. */
+static bool is_as_kept(php_dora_ini *kept)
+{
+    zend_string *now = kept->entry->value;
+
+    if (kept->value == NULL) {
+        return true;
+    }
+    if (!kept->entry->modified || now == NULL) {
+        return false;
+    }
+    if (now != kept->value && zend_string_equals(now, kept->value)) {
+        zend_string_release(kept->value);
+        kept->value = zend_string_copy(now);
+    }
+    return now == kept->value;
+}
+
+uint32_t php_dora_ini_restore(php_dora_snapshot *snapshot)
 {
     zend_ini_entry *entry;
+    uint32_t shared = 0;
 
     for (uint32_t i = 0; i < snapshot->ini_count; i++) {
         php_dora_ini *kept = &snapshot->ini[i];
-        if ((kept->entry->value != kept->value || !kept->entry->modified) && kept->value != NULL) {
+        if (!is_as_kept(kept)) {
             zend_alter_ini_entry_ex(kept->entry->name, kept->value, ZEND_INI_USER,
                                     ZEND_INI_STAGE_RUNTIME, true);
+            shared = PHP_DORA_ASSERT | PHP_DORA_MBSTRING;
         }
     }
     /* All of the snapshot are modified now: one more in the table is the task's. */
     if (modified_count() > snapshot->ini_count) {
+        shared = PHP_DORA_ASSERT | PHP_DORA_MBSTRING;
         ZEND_HASH_FOREACH_PTR(EG(modified_ini_directives), entry)
         {
             if (!is_in(snapshot, entry)) {
@@ -87,6 +110,15 @@ void php_dora_ini_restore(php_dora_snapshot *snapshot)
         ZEND_HASH_FOREACH_END();
     }
     time_limit_rest(snapshot);
+    return shared;
+}
+
+void php_dora_ini_set(const char *name, const char *value)
+{
+    zend_string *key = zend_string_init(name, strlen(name), false);
+    zend_alter_ini_entry_chars_ex(key, value, strlen(value), ZEND_INI_USER | ZEND_INI_SYSTEM,
+                                  ZEND_INI_STAGE_ACTIVATE, true);
+    zend_string_release(key);
 }
 
 void php_dora_ini_free(php_dora_snapshot *snapshot)

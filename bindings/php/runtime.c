@@ -16,6 +16,7 @@
 #include "request.h"
 #include "reset.h"
 #include "rpc_server.h"
+#include "watch.h"
 
 /* host is what the callbacks share: one zygote, or after the fork one worker. */
 typedef struct host {
@@ -23,21 +24,13 @@ typedef struct host {
     bool has_bailed_out; /* a fatal error: PHP code must not run any more */
 } host;
 
-static void ini_set(const char *name, const char *value)
-{
-    zend_string *key = zend_string_init(name, strlen(name), false);
-    zend_alter_ini_entry_chars_ex(key, value, strlen(value), ZEND_INI_USER | ZEND_INI_SYSTEM,
-                                  ZEND_INI_STAGE_ACTIVATE, true);
-    zend_string_release(key);
-}
-
 /* Errors go to stderr, which the server logs, once, as text, whatever php.ini says. */
 static void errors_to_stderr(void)
 {
-    ini_set("display_errors", "stderr");
-    ini_set("html_errors", "0");
+    php_dora_ini_set("display_errors", "stderr");
+    php_dora_ini_set("html_errors", "0");
     if (PG(log_errors) && (PG(error_log) == NULL || PG(error_log)[0] == '\0')) {
-        ini_set("log_errors", "0");
+        php_dora_ini_set("log_errors", "0");
     }
 }
 
@@ -71,19 +64,6 @@ static dora_err host_load(void *user, dora_app *app, const char *target, dora_er
     return php_dora_load_register(app, error);
 }
 
-static void request_time_set(void)
-{
-    SG(global_request_time) = 0;
-    zval *server = zend_hash_find(&EG(symbol_table), ZSTR_KNOWN(ZEND_STR_AUTOGLOBAL_SERVER));
-    if (server == NULL || Z_TYPE_P(server) != IS_ARRAY) {
-        return;
-    }
-    double now = sapi_get_request_time();
-    SEPARATE_ARRAY(server);
-    add_assoc_long(server, "REQUEST_TIME", (zend_long)now);
-    add_assoc_double(server, "REQUEST_TIME_FLOAT", now);
-}
-
 /* Random states seeded before the fork would give all workers the same numbers; timers are not the
  * child's. */
 static void host_fork_child(void *user)
@@ -95,7 +75,7 @@ static void host_fork_child(void *user)
 #endif
     RANDOM_G(combined_lcg_seeded) = false;
     RANDOM_G(mt19937_seeded) = false;
-    request_time_set();
+    DORA_G(worker_frame) = EG(current_execute_data);
 }
 
 /* Runs hooks in turn until one raises an exception. */
@@ -360,6 +340,7 @@ void php_dora_zygote_serve(void)
         zend_bailout();
     }
     php_dora_snapshot_free(&self.snapshot);
+    php_dora_watch_end();
     zend_throw_unwind_exit();
 }
 

@@ -117,6 +117,9 @@ DORA_API dora_err dora_reply_died(dora_reply *reply, const char *msg, size_t msg
 /* dora_reply_overran answers 100201: the handler ran past its time limit. Returns DORA_EHANDLER. */
 DORA_API dora_err dora_reply_overran(dora_reply *reply);
 
+/* dora_title_again names the process once more as the core did, after something else named it. */
+DORA_API void dora_title_again(void);
+
 /* dora_is_zygote says whether this process was started to be a zygote. */
 DORA_API bool dora_is_zygote(void);
 

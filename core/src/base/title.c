@@ -8,6 +8,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <dora/runtime.h>
+
 #include "base/environment.h"
 
 #define TITLE_MAX 128
@@ -73,19 +75,13 @@ static void set_short_name(const char *title)
     (void)prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
-void dr_title_set(const char *format, ...)
+static void write_over(const char *title)
 {
-    char title[TITLE_MAX];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(title, sizeof(title), format, args);
-    va_end(args);
-    set_short_name(title);
-
     /* A forked process has it from its parent: looking again costs a worker's start. */
     static char *start = NULL;
     static char *end = NULL;
     static char *env_end = NULL;
+    set_short_name(title);
     if (start == NULL && area(&start, &end, &env_end) != 0) {
         return;
     }
@@ -97,4 +93,20 @@ void dr_title_set(const char *format, ...)
     const size_t len = strlen(title) < room - 1 ? strlen(title) : room - 1;
     memcpy(start, title, len);
     memset(start + len, 0, room - len);
+}
+
+static char current[TITLE_MAX]; /* the process's name is one, as the process is */
+
+void dr_title_set(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(current, sizeof(current), format, args);
+    va_end(args);
+    write_over(current);
+}
+
+void dora_title_again(void)
+{
+    write_over(current);
 }
