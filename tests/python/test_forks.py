@@ -1,4 +1,4 @@
-"""What a fork copies: the application's own forks, and what it made before the workers' one."""
+"""What a handler forks is an ordinary process, and leaves its worker alone."""
 
 import asyncio
 import os
@@ -9,38 +9,7 @@ from pathlib import Path
 import pytest
 
 import dora
-from dora_helpers import APP, is_alive, wait_until
-
-SHARED_CLIENTS = """
-    import asyncio, os
-    import dora
-
-    app = dora.App()
-    unused = dora.AsyncClient(%(back)r, timeout=10)
-    used = dora.AsyncClient(%(back)r, timeout=10)
-    plain = dora.Client(%(back)r, timeout=10)
-    plain.call("/echo", 0)
-
-    async def use():
-        await used.call("/echo", 0)
-
-    asyncio.run(use())
-
-    @app.api("/calls")
-    async def calls(param):
-        found = [await one.call("/echo", [param, i]) for i in range(3) for one in (unused, used)]
-        return found + [plain.call("/echo", param)]
-"""
-
-
-def test_clients_made_while_loading_work_in_each_worker(serve):
-    """Of either kind, used before the fork or not; their workers share nothing."""
-    back = serve(APP, "--workers", "2", name="back.py")
-    one = serve(SHARED_CLIENTS % {"back": back.node}, "--workers", "3")
-    with dora.Client(one.node, timeout=20) as client:
-        calls = {i: ("/calls", i) for i in range(12)}
-        wanted = {i: [[i, n] for n in range(3) for _ in "ab"] + [i] for i in range(12)}
-        assert client.call_many(calls) == wanted
+from dora_helpers import APP, is_alive, parent_of, wait_until
 
 
 def test_an_async_client_in_a_forked_child(serve):
@@ -281,11 +250,7 @@ def test_names_have_no_spaces_where_programs_read_word_by_word(forking):
     """Python 3.13 takes the 20th word of /proc/self/stat for the number of threads, and warns."""
     with dora.Client(forking.node) as client:
         worker = client.call("/pid")
-    for pid in (forking.pid, worker, int(parent_of(worker))):
+    for pid in (forking.pid, worker, parent_of(worker)):
         words = Path(f"/proc/{pid}/stat").read_text().split(" ")
         threads = re.search(r"^Threads:\s+(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.M)
         assert words[19] == threads.group(1), words
-
-
-def parent_of(pid):
-    return re.search(r"^PPid:\s+(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.M).group(1)

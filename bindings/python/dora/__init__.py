@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import _dora
 from ._dora import App as App
 from ._dora import Client as Client
 from ._dora import ConnectionError as ConnectionError
@@ -48,6 +49,10 @@ __all__ = [
     "__version__",
 ]
 
+if _dora.is_zygote():
+    from . import _fresh
+
+    _fresh.watch()
 
 _LATER = {"AsyncClient": "_async", "AsyncPendingResult": "_pending", "PendingResult": "_pending"}
 

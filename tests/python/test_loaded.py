@@ -1,0 +1,270 @@
+"""What an application made while it loaded, which its workers were forked with."""
+
+import functools
+import os
+import py_compile
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+import dora
+from dora_helpers import APP, is_alive, parent_of, wait_until
+
+SHARED_CLIENTS = """
+    import asyncio, os
+    import dora
+
+    app = dora.App()
+    unused = dora.AsyncClient(%(back)r, timeout=10)
+    used = dora.AsyncClient(%(back)r, timeout=10)
+    plain = dora.Client(%(back)r, timeout=10)
+    plain.call("/echo", 0)
+
+    async def use():
+        await used.call("/echo", 0)
+
+    asyncio.run(use())
+
+    @app.api("/calls")
+    async def calls(param):
+        found = [await one.call("/echo", [param, i]) for i in range(3) for one in (unused, used)]
+        return found + [plain.call("/echo", param)]
+"""
+
+
+def test_clients_made_while_loading_work_in_each_worker(serve):
+    """Of either kind, used before the fork or not; their workers share nothing."""
+    back = serve(APP, "--workers", "2", name="back.py")
+    one = serve(SHARED_CLIENTS % {"back": back.node}, "--workers", "3")
+    with dora.Client(one.node, timeout=20) as client:
+        calls = {i: ("/calls", i) for i in range(12)}
+        wanted = {i: [[i, n] for n in range(3) for _ in "ab"] + [i] for i in range(12)}
+        assert client.call_many(calls) == wanted
+
+
+LOADED = """
+    import atexit, os, random, tempfile, time, weakref
+    import dora
+
+    app = dora.App()
+    folder = tempfile.TemporaryDirectory(prefix="model-", dir=".")
+    with open(os.path.join(folder.name, "model"), "w") as file:
+        file.write("weights")
+    said = os.path.abspath("said")
+
+    def say(what):
+        with open(said, "a") as file:
+            file.write(f"{what} {os.getpid()}\\n")
+
+    atexit.register(say, "loaded")
+
+    class Kept:
+        pass
+
+    kept = Kept()
+    weakref.finalize(kept, say, "finalized")
+
+    @app.worker_start
+    def start():
+        atexit.register(say, "started")
+        global own
+        own = Kept()
+        weakref.finalize(own, say, "own")
+
+    @app.api("/model")
+    def model(param):
+        time.sleep(param)
+        return [os.getpid(), open(os.path.join(folder.name, "model")).read()]
+
+    @app.api("/folder")
+    def where(param):
+        return os.path.abspath(folder.name)
+"""
+
+
+def test_what_was_registered_while_loading_runs_once_at_the_zygotes_end(serve, tmp_path):
+    """atexit, finalizers, temporary folders; what a worker registers runs when that one leaves."""
+    one = serve(LOADED, "--workers", "2")
+    with dora.Client(one.node, timeout=20) as client:
+        found = client.call_many({i: ("/model", 0.3) for i in range(2)}).values()
+        workers = {pid for pid, _ in found}
+        assert len(workers) == 2 and {text for _, text in found} == {"weights"}
+        folder = client.call("/folder")
+        first = min(workers)
+        zygote = parent_of(first)
+        (tmp_path / "said").touch()
+        os.kill(first, signal.SIGKILL)
+        assert client.call("/model", 0)[1] == "weights"
+        assert (tmp_path / "said").read_text() == ""
+    one.stop()
+    said = [line.split() for line in (tmp_path / "said").read_text().splitlines()]
+    assert sorted(what for what, _ in said) == ["finalized", "loaded", "own", "own", "started",
+                                                "started"]
+    assert {pid for what, pid in said if what in ("finalized", "loaded")} == {str(zygote)}
+    assert {pid for what, pid in said if what in ("own", "started")} >= {str(max(workers))}
+    assert not os.path.exists(folder)
+
+
+def test_a_recycled_worker_leaves_the_loaded_folder_alone(serve, tmp_path):
+    one = serve(LOADED, config={
+        "listen": {"tcp": "127.0.0.1:0"}, "log": {"level": 3},
+        "pools": {"app": {"runtime": "python", "app": str(tmp_path / "app.py"), "workers": 1,
+                          "max_requests": 1}}})
+    with dora.Client(one.node, timeout=20) as client:
+        first = client.call("/model", 0)[0]
+        wait_until(lambda: client.call("/model", 0)[0] != first, "another worker")
+        wait_until(lambda: not is_alive(first), "the end of the first")
+    one.stop()
+    assert (tmp_path / "said").read_text().count("loaded") == 1
+
+
+def test_an_application_that_is_loaded_in_each_worker_cleans_up_in_each(serve, tmp_path):
+    """Where it is loaded only to learn its names, too."""
+    one = serve(LOADED, config={
+        "listen": {"tcp": "127.0.0.1:0"},
+        "pools": {"app": {"runtime": "python", "app": str(tmp_path / "app.py"), "workers": 1,
+                          "preload": False}}})
+    one.stop()
+    assert (tmp_path / "said").read_text().count("loaded") == 2
+    assert list(tmp_path.glob("model-*")) == []
+
+
+OPENED = {
+    "socket to 127.0.0.1:{port}": "kept = socket.create_connection(('127.0.0.1', PORT))",
+    "socket pair": "kept = socket.socketpair()",
+    "pipe": "kept = os.pipe()",
+    "epoll": "kept = select.epoll()",
+    "eventfd": "kept = os.eventfd(0)",
+    "inotify": "kept = ctypes.CDLL(None).inotify_init1(0)",
+    "timerfd": "kept = ctypes.CDLL(None).timerfd_create(1, 0)",
+    "epoll, socket pair": "kept = asyncio.new_event_loop()",
+}
+OPENING = """
+    import asyncio, ctypes, os, select, socket, sys
+    import dora
+
+    PORT = int(os.environ["OPENED_PORT"])
+    loads = 0
+    app = dora.App()
+    pid = os.getpid()
+    %s
+
+    @app.api("/pids")
+    def pids(param):
+        return [pid, os.getpid()]
+
+    if __name__ == "__main__":
+        app.run(port=0, workers=1)
+"""
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["file", "program"])
+@pytest.mark.parametrize("named", OPENED)
+def test_what_workers_cannot_share_is_opened_in_each(serve, peer, monkeypatch, named, direct):
+    """The application is loaded in each worker then, and the log names what it was."""
+    port = peer(lambda message, guid: b"").port
+    monkeypatch.setenv("OPENED_PORT", str(port))
+    flags = [] if direct else ["--workers", "1"]
+    one = serve(OPENING % OPENED[named], *flags, direct=direct)
+    with dora.Client(one.node, timeout=20) as client:
+        loaded, worker = client.call("/pids")
+    assert loaded == worker
+    lines = [line for line in one.log().splitlines() if "workers cannot share" in line]
+    assert len(lines) == 1
+    names = lines[0].partition("cannot share: ")[2].partition(";")[0].split(", ")
+    assert sorted(names) == sorted(named.format(port=port).split(", "))
+
+
+SHARABLE = """
+    listener = socket.create_server(("127.0.0.1", 0))
+    file = open(os.devnull, "w"), open("data", "w+"), os.open(".", os.O_RDONLY)
+    unconnected = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    log.connect(os.environ["OPENED_LOG"])
+"""
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["file", "program"])
+def test_what_workers_can_share_is_loaded_once(serve, tmp_path, monkeypatch, direct):
+    """Files, sockets that listen or are not connected, the system's log; and what the server was
+    started with."""
+    log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    log.bind(str(tmp_path / "log"))
+    monkeypatch.setenv("OPENED_PORT", "0")
+    monkeypatch.setenv("OPENED_LOG", str(tmp_path / "log"))
+    out, into = os.pipe()
+    os.set_inheritable(into, True)
+    monkeypatch.setattr(subprocess, "Popen", functools.partial(subprocess.Popen, pass_fds=[into]))
+    one = serve(OPENING % SHARABLE.strip(), direct=direct)
+    with dora.Client(one.node, timeout=20) as client:
+        loaded, worker = client.call("/pids")
+    assert loaded != worker
+    assert "cannot share" not in one.log()
+    for fd in (out, into):
+        os.close(fd)
+    log.close()
+
+
+def test_random_generators_made_while_loading_are_seeded_anew(serve):
+    one = serve("""
+        import os, random, time, uuid
+        import dora
+
+        app = dora.App()
+        own = random.Random()
+        seeded = random.Random(7)
+        system = random.SystemRandom()
+
+        @app.api("/draw")
+        def draw(param):
+            time.sleep(param)
+            return [os.getpid(), random.random(), own.random(), seeded.random(), str(uuid.uuid4())]
+    """, "--workers", "3")
+    with dora.Client(one.node, timeout=20) as client:
+        drawn = client.call_many({i: ("/draw", 0.3) for i in range(3)}).values()
+    for column in zip(*drawn):
+        assert len(set(column)) == 3, drawn
+    assert "(2 random.Random)" in one.log()
+
+
+PACKAGE = """
+    import dora
+    from pkg import inner
+
+    app = dora.App()
+
+    @app.api("/value")
+    def value(param):
+        return inner.VALUE
+
+    if __name__ == "__main__":
+        app.run(port=0, workers=1)
+"""
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["file", "program"])
+@pytest.mark.parametrize("first", ["dora", "pkg"])
+def test_a_reload_never_takes_a_stale_compiled_file(serve, tmp_path, monkeypatch, direct, first):
+    """Sources of one size, of one second: each reload has the newest; whoever has compiled it."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    package = tmp_path / "pkg"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    source = package / "inner.py"
+    source.write_text("VALUE = 0\n")
+    lines = PACKAGE.replace("import dora\n    from pkg import inner", "from pkg import inner\n    "
+                            "import dora") if first == "pkg" else PACKAGE
+    one = serve(lines, direct=direct)
+    second = int(time.time())
+    reload = [sys.executable, "-m", "dora", "reload", one.node]
+    with dora.Client(one.node, timeout=20) as client:
+        for value in range(1, 5):
+            source.write_text(f"VALUE = {value}\n")
+            os.utime(source, (second, second))
+            subprocess.run(reload, check=True, capture_output=True)
+            assert client.call("/value") == value
+            py_compile.compile(str(source))  # somebody else, for whom the next is this one, too
