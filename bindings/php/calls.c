@@ -176,12 +176,12 @@ void php_dora_result(const dora_result *result, zval *value)
         php_dora_exception_of(result, value);
         return;
     }
-    size_t offset;
-    dora_err err = php_dora_read_all(result->data, value, &offset);
+    php_dora_fault fault;
+    dora_err err = php_dora_read_all(result->data, value, &fault);
     if (err != DORA_OK) {
-        char text[128];
+        char text[192];
         int len = snprintf(text, sizeof(text), "the reply's data cannot be decoded: %s at byte %zu",
-                           dora_err_text(err), offset);
+                           fault.text, fault.offset);
         dora_result broken = {.code = DORA_CODE_BAD_BODY, .msg = {text, (size_t)len}};
         php_dora_exception_of(&broken, value);
     }

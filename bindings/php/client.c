@@ -122,14 +122,17 @@ PHP_METHOD(Dora_Client, __construct)
     php_dora_options options = {.timeout_ms = DORA_G(timeout_ms),
                                 .sign = DORA_G(sign),
                                 .salt = DORA_G(salt),
-                                .gzip = DORA_G(gzip)};
+                                .gzip = DORA_G(gzip),
+                                .bytes_max = DORA_G(frame_bytes_max)};
 
     ZEND_PARSE_PARAMETERS_START(1, 2)
     Z_PARAM_ARRAY_HT_OR_STR(list, text)
     Z_PARAM_OPTIONAL
     Z_PARAM_ARRAY_HT(given)
     ZEND_PARSE_PARAMETERS_END();
-    if (!php_dora_options_read(&options, given, 2, PHP_DORA_OPTION_CALL | PHP_DORA_OPTION_WIRE)) {
+    if (!php_dora_options_read(&options, given, 2,
+                               PHP_DORA_OPTION_CALL | PHP_DORA_OPTION_WIRE |
+                                   PHP_DORA_OPTION_FRAME)) {
         RETURN_THROWS();
     }
     if (php_dora_nodes_read(&nodes, text, list)) {

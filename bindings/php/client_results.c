@@ -29,7 +29,7 @@ static bool wait_options(const php_dora_client *self, double seconds, bool is_nu
         return false;
     }
     if (!is_null && !php_dora_seconds(seconds, &options->timeout_ms)) {
-        zend_argument_value_error(arg, "must be " PHP_DORA_SECONDS_WANTED);
+        php_dora_seconds_refuse(seconds, arg, NULL);
         return false;
     }
     return true;

@@ -37,6 +37,8 @@ static zend_string *key_make(const php_dora_nodes *nodes, const php_dora_options
 
     smart_str_appendc(&key, options->sign ? 's' : '-');
     smart_str_appendc(&key, options->gzip ? 'z' : '-');
+    smart_str_append_unsigned(&key, options->bytes_max);
+    smart_str_appendc(&key, ' ');
     if (options->salt != NULL) {
         key_append(&key, options->salt, strlen(options->salt));
     }
@@ -61,6 +63,7 @@ static dora_client *client_make(const php_dora_nodes *nodes, const php_dora_opti
                                 .sign = options->sign,
                                 .salt = options->salt,
                                 .gzip = options->gzip,
+                                .frame_bytes_max = options->bytes_max,
                                 .on_warning = php_dora_warnings_hear};
 
     for (size_t i = 0; i < nodes->count; i++) {

@@ -143,7 +143,11 @@ dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend
         *problem = zend_strpprintf(0, "%s%s: %s%s has no place on the wire", root, path, state.what,
                                    state.class != NULL ? ZSTR_VAL(state.class) : "");
     } else {
-        *problem = zend_strpprintf(0, "%s%s: %s", root, path, dora_err_text(state.err));
+        char text[96] = "deeper than this thread's stack has room for";
+        if (dora_writer_error(writer) != DORA_OK || state.err != DORA_ETOOBIG) {
+            dora_writer_problem(writer, text, sizeof(text));
+        }
+        *problem = zend_strpprintf(0, "%s%s: %s", root, path, text);
     }
     if (state.path != NULL) {
         zend_string_release(state.path);
@@ -303,7 +307,7 @@ dora_err php_dora_read(dora_reader *reader, zval *value)
     return read_value(&state, value);
 }
 
-dora_err php_dora_read_all(dora_slice bytes, zval *value, size_t *offset)
+dora_err php_dora_read_all(dora_slice bytes, zval *value, php_dora_fault *fault)
 {
     dora_reader reader;
 
@@ -314,8 +318,9 @@ dora_err php_dora_read_all(dora_slice bytes, zval *value, size_t *offset)
         ZVAL_UNDEF(value);
         err = DORA_EPROTO;
     }
-    if (offset != NULL) {
-        *offset = dora_reader_offset(&reader);
+    if (fault != NULL && err != DORA_OK) {
+        fault->offset = dora_reader_offset(&reader);
+        dora_reader_problem(&reader, err, fault->text, sizeof(fault->text));
     }
     return err;
 }

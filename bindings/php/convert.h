@@ -15,8 +15,14 @@ dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend
  * and needs no freeing. */
 dora_err php_dora_read(dora_reader *reader, zval *value);
 
+/* php_dora_fault is what is wrong with bytes, and with which. */
+typedef struct php_dora_fault {
+    size_t offset;
+    char text[96];
+} php_dora_fault;
+
 /* php_dora_read_all reads bytes that hold exactly one value. Errors: as php_dora_read, and
- * DORA_EPROTO for bytes behind it; `*offset` (may be NULL) is then the first bad byte. */
-dora_err php_dora_read_all(dora_slice bytes, zval *value, size_t *offset);
+ * DORA_EPROTO for bytes behind it; `*fault` (may be NULL) then says what and where. */
+dora_err php_dora_read_all(dora_slice bytes, zval *value, php_dora_fault *fault);
 
 #endif

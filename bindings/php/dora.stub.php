@@ -109,7 +109,8 @@ namespace Dora {
          *        "file:/path", a node file in JSON, or "redis://host:port", or several Redis. What
          *        is wrong with it is an E_WARNING of a call, which goes on with the last good nodes
          * @param array $options group (of calls that name none; the first one), timeout (seconds,
-         *        dora.timeout), retry (0), sign, salt, gzip (dora.sign, dora.salt, dora.gzip)
+         *        dora.timeout), retry (0), sign, salt, gzip (dora.sign, dora.salt, dora.gzip),
+         *        frame_bytes_max (dora.frame_bytes_max): largest request and reply, as the server's
          */
         public function __construct(string|array $nodes, array $options = []) {}
 

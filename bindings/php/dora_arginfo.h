@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 97604b957da7ecb4a0a36d3316745dd37de6ca72 */
+ * Stub hash: 7a5fabfdf5867d1082b4121ab4d72dc1f138d685 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()

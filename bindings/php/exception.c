@@ -4,6 +4,8 @@
 #include "ext/json/php_json.h"
 #include "zend_exceptions.h"
 
+#include "options.h"
+
 zend_class_entry *php_dora_exception_ce;
 zend_class_entry *php_dora_timeout_ce;
 zend_class_entry *php_dora_connection_ce;
@@ -66,6 +68,19 @@ void php_dora_throw_error(const dora_error *error)
         return;
     }
     zend_throw_exception(class_of(error), text_of(error), (zend_long)php_dora_error_code(error));
+}
+
+void php_dora_throw_frame(dora_err err, const char *what, size_t bytes_max)
+{
+    dora_error error = {.err = DORA_OK};
+
+    if (err == DORA_ETOOBIG) {
+        dora_error_set(&error, err, "%s: larger than the limit of %zu bytes", what,
+                       bytes_max > 0 ? bytes_max : PHP_DORA_FRAME_BYTES_DEFAULT);
+    } else {
+        dora_error_set(&error, err, "%s: %s", what, dora_err_text(err));
+    }
+    php_dora_throw_error(&error);
 }
 
 static void exception_make(zend_class_entry *class, dora_slice msg, int64_t code, zval *exception)

@@ -15,6 +15,10 @@ extern zend_class_entry *php_dora_not_run_ce;
  * class of the family with the reply code. */
 void php_dora_throw_error(const dora_error *error);
 
+/* php_dora_throw_frame raises why no frame was made of `what`, of at most `bytes_max` bytes (0: the
+ * protocol's). */
+void php_dora_throw_frame(dora_err err, const char *what, size_t bytes_max);
+
 /* php_dora_error_code is the reply code of such an error: its own, else what its kind means. */
 int64_t php_dora_error_code(const dora_error *error);
 

@@ -68,11 +68,33 @@ static PHP_INI_MH(on_timeout)
     return SUCCESS;
 }
 
+/* 4M and the like are numbers in php.ini. */
+static PHP_INI_MH(on_frame_bytes_max)
+{
+    static const char want[] = "a number of bytes from 1024 to 67108864 (64M)";
+    zend_string *fault = NULL;
+
+    if (new_value == NULL || ZSTR_LEN(new_value) == 0) {
+        return refuse(entry, new_value, want);
+    }
+    const zend_long bytes = zend_ini_parse_quantity(new_value, &fault);
+    const bool is_faulty = fault != NULL;
+    if (is_faulty) {
+        zend_string_release(fault);
+    }
+    if (is_faulty || bytes < PHP_DORA_FRAME_BYTES_MIN || bytes > PHP_DORA_FRAME_BYTES_MAX) {
+        return refuse(entry, new_value, want);
+    }
+    DORA_G(frame_bytes_max) = (size_t)bytes;
+    return SUCCESS;
+}
+
 PHP_INI_BEGIN()
 PHP_INI_ENTRY1_EX("dora.sign", "0", PHP_INI_ALL, on_switch, "sign", zend_ini_boolean_displayer_cb)
 PHP_INI_ENTRY("dora.salt", "=&$*#@(*&%(@", PHP_INI_ALL, on_salt)
 PHP_INI_ENTRY1_EX("dora.gzip", "0", PHP_INI_ALL, on_switch, NULL, zend_ini_boolean_displayer_cb)
 PHP_INI_ENTRY("dora.timeout", "3.0", PHP_INI_ALL, on_timeout)
+PHP_INI_ENTRY("dora.frame_bytes_max", "2097152", PHP_INI_ALL, on_frame_bytes_max)
 PHP_INI_END()
 
 void php_dora_ini_register(int module_number, int type)

@@ -122,7 +122,16 @@ static bool set_read(php_dora_nodes *nodes, zend_string *name, zend_string *text
     }
     nodes_add(nodes, name, smart_str_extract(&joined));
     const zend_string *all = nodes->groups[nodes->count - 1].nodes;
-    if (ZSTR_LEN(all) > 0 && !zend_str_has_nul_byte(all)) {
+    if (zend_str_has_nul_byte(all)) {
+        zend_argument_value_error(1, "must not have a NUL byte, as behind \"%s\"", ZSTR_VAL(all));
+        return false;
+    }
+    if (name != NULL && zend_str_has_nul_byte(name)) {
+        zend_argument_value_error(1, "must not have a NUL byte in a group's name, as behind \"%s\"",
+                                  ZSTR_VAL(name));
+        return false;
+    }
+    if (ZSTR_LEN(all) > 0) {
         return true;
     }
     if (name != NULL) {

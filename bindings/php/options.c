@@ -17,6 +17,24 @@ bool php_dora_seconds(double seconds, uint32_t *ms)
     return true;
 }
 
+void php_dora_seconds_refuse(double seconds, uint32_t arg, const char *option)
+{
+    const bool is_large = seconds > PHP_DORA_SECONDS_MAX;
+
+    if (option == NULL && is_large) {
+        zend_argument_value_error(arg, "must be " PHP_DORA_SECONDS_WANTED ", %.*H is too large", -1,
+                                  seconds);
+    } else if (option == NULL) {
+        zend_argument_value_error(arg, "must be " PHP_DORA_SECONDS_WANTED);
+    } else if (is_large) {
+        zend_argument_value_error(
+            arg, "must have " PHP_DORA_SECONDS_WANTED " as \"%s\", %.*H is too large", option, -1,
+            seconds);
+    } else {
+        zend_argument_value_error(arg, "must have " PHP_DORA_SECONDS_WANTED " as \"%s\"", option);
+    }
+}
+
 static bool timeout_read(php_dora_options *options, zval *value, uint32_t arg)
 {
     if (Z_TYPE_P(value) == IS_NULL) {
@@ -27,7 +45,7 @@ static bool timeout_read(php_dora_options *options, zval *value, uint32_t arg)
         return false;
     }
     if (!php_dora_seconds(zval_get_double(value), &options->timeout_ms)) {
-        zend_argument_value_error(arg, "must have " PHP_DORA_SECONDS_WANTED " as \"timeout\"");
+        php_dora_seconds_refuse(zval_get_double(value), arg, "timeout");
         return false;
     }
     return true;
@@ -101,6 +119,26 @@ static bool bytes_max_read(php_dora_options *options, zval *value, uint32_t arg)
     return true;
 }
 
+static bool frame_bytes_max_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    if (Z_TYPE_P(value) == IS_NULL) {
+        return true;
+    }
+    if (Z_TYPE_P(value) != IS_LONG) {
+        zend_argument_type_error(arg, "must have an int as \"frame_bytes_max\", not %s",
+                                 zend_zval_type_name(value));
+        return false;
+    }
+    if (Z_LVAL_P(value) < PHP_DORA_FRAME_BYTES_MIN || Z_LVAL_P(value) > PHP_DORA_FRAME_BYTES_MAX) {
+        zend_argument_value_error(
+            arg, "must have %d to %d bytes as \"frame_bytes_max\", not " ZEND_LONG_FMT,
+            PHP_DORA_FRAME_BYTES_MIN, PHP_DORA_FRAME_BYTES_MAX, Z_LVAL_P(value));
+        return false;
+    }
+    options->bytes_max = (size_t)Z_LVAL_P(value);
+    return true;
+}
+
 static const struct option {
     const char *name;
     unsigned kind;
@@ -112,6 +150,7 @@ static const struct option {
     {"sign", PHP_DORA_OPTION_WIRE, sign_read},
     {"salt", PHP_DORA_OPTION_WIRE, salt_read},
     {"gzip", PHP_DORA_OPTION_WIRE, gzip_read},
+    {"frame_bytes_max", PHP_DORA_OPTION_FRAME, frame_bytes_max_read},
     {"bytesMax", PHP_DORA_OPTION_BYTES_MAX, bytes_max_read},
 };
 
@@ -209,6 +248,10 @@ static bool argv_add_value(php_dora_run_options *self, const char *flag, zval *v
     if (Z_TYPE_P(value) != IS_STRING && Z_TYPE_P(value) != IS_LONG &&
         Z_TYPE_P(value) != IS_DOUBLE) {
         zend_argument_type_error(1, "must have strings and numbers as values of \"%s\"", flag + 2);
+        return false;
+    }
+    if (Z_TYPE_P(value) == IS_STRING && zend_str_has_nul_byte(Z_STR_P(value))) {
+        zend_argument_value_error(1, "must not have a NUL byte in \"%s\"", flag + 2);
         return false;
     }
     zend_string *text = zval_get_string(value);

@@ -8,6 +8,7 @@
 #define PHP_DORA_OPTION_CALL 1u      /* timeout, retry, group */
 #define PHP_DORA_OPTION_WIRE 2u      /* sign, salt, gzip */
 #define PHP_DORA_OPTION_BYTES_MAX 4u /* bytesMax */
+#define PHP_DORA_OPTION_FRAME 8u     /* frame_bytes_max */
 
 /* php_dora_options is what such an array says. What is not given stays as the caller had set it, so
  * that the caller's defaults count. */
@@ -31,6 +32,15 @@ bool php_dora_options_read(php_dora_options *options, HashTable *given, uint32_t
 #define PHP_DORA_SECONDS_MAX 2147483.0
 #define PHP_DORA_SECONDS_WANTED "a positive number of seconds (at most 2147483)"
 bool php_dora_seconds(double seconds, uint32_t *ms);
+
+/* php_dora_seconds_refuse says that `seconds`, argument `arg`, are none; `option` is the name that
+ * they have there, NULL: they are the argument itself. */
+void php_dora_seconds_refuse(double seconds, uint32_t arg, const char *option);
+
+/* What frame_bytes_max may be: as in the server's configuration. */
+#define PHP_DORA_FRAME_BYTES_MIN 1024
+#define PHP_DORA_FRAME_BYTES_MAX (64 * 1024 * 1024)
+#define PHP_DORA_FRAME_BYTES_DEFAULT ((size_t)2 * 1024 * 1024)
 
 /* php_dora_run_options is what the server gets for options of App::run(): the command line
  * {"dora", "serve", file, "--port", "0", ...}, which ends with NULL, and the others as JSON. */

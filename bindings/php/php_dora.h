@@ -37,6 +37,7 @@ bool sign;              /* settings: see ini.h */
 bool gzip;
 const char *salt;
 uint32_t timeout_ms;
+size_t frame_bytes_max;
 php_dora_role role;
 php_dora_app *app;     /* of a zygote: what it serves; holds a reference */
 php_dora_watch *watch; /* of a zygote: what PHP's functions leave behind */

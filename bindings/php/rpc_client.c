@@ -99,8 +99,10 @@ PHP_METHOD(DoraRPC_Client, __construct)
     HashTable *config;
     php_dora_nodes nodes;
     dora_error error = {.err = DORA_OK};
-    const php_dora_options options = {
-        .sign = DORA_G(sign), .gzip = DORA_G(gzip), .salt = DORA_G(salt)};
+    const php_dora_options options = {.sign = DORA_G(sign),
+                                      .gzip = DORA_G(gzip),
+                                      .salt = DORA_G(salt),
+                                      .bytes_max = DORA_G(frame_bytes_max)};
 
     ZEND_PARSE_PARAMETERS_START(1, 1)
     Z_PARAM_ARRAY_HT(config)

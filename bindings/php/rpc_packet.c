@@ -101,16 +101,16 @@ static void encode_frame(zval *data, zval *return_value)
         zend_string_release(problem);
         RETURN_THROWS();
     }
-    if (problem != NULL) {
-        zend_string_release(problem);
-    }
-    if (err == DORA_OK) {
-        err = dora_frame_pack(&options, Z_STRVAL_P(guid), body, &frame, &frame_len);
-        php_dora_param_done(body);
-    }
     if (err != DORA_OK) {
-        dora_error_set(&error, err, "data: %s", dora_err_text(err));
+        dora_error_set(&error, err, "%s", ZSTR_VAL(problem));
+        zend_string_release(problem);
         php_dora_throw_error(&error);
+        RETURN_THROWS();
+    }
+    err = dora_frame_pack(&options, Z_STRVAL_P(guid), body, &frame, &frame_len);
+    php_dora_param_done(body);
+    if (err != DORA_OK) {
+        php_dora_throw_frame(err, "data", options.bytes_max);
         RETURN_THROWS();
     }
     RETVAL_STRINGL(frame, frame_len);

@@ -250,9 +250,11 @@ static dora_err handle(php_dora_handler *handler, const dora_request *request, d
     dora_request_reader(request, &reader);
     dora_err read = php_dora_read(&reader, &args[0]); /* null where there is none */
     if (read != DORA_OK) {
-        char text[128];
-        int len = snprintf(text, sizeof(text), "param cannot be decoded: %s at byte %zu",
-                           dora_err_text(read), dora_reader_offset(&reader));
+        char problem[96];
+        char text[192];
+        dora_reader_problem(&reader, read, problem, sizeof(problem));
+        int len = snprintf(text, sizeof(text), "param cannot be decoded: %s at byte %zu", problem,
+                           dora_reader_offset(&reader));
         return dora_reply_fail(reply, DORA_CODE_HANDLER, text, (size_t)len);
     }
     ZVAL_UNDEF(&args[1]);

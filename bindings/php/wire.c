@@ -50,16 +50,16 @@ PHP_METHOD(Dora_Wire, decode)
 {
     char *bytes;
     size_t len;
-    size_t offset;
+    php_dora_fault fault;
 
     ZEND_PARSE_PARAMETERS_START(1, 1)
     Z_PARAM_STRING(bytes, len)
     ZEND_PARSE_PARAMETERS_END();
-    dora_err err = php_dora_read_all((dora_slice){bytes, len}, return_value, &offset);
+    dora_err err = php_dora_read_all((dora_slice){bytes, len}, return_value, &fault);
     if (err != DORA_OK) {
         ZVAL_NULL(return_value);
         zend_throw_exception_ex(php_dora_exception_ce, DORA_CODE_BAD_BODY, "%s at byte %zu",
-                                dora_err_text(err), offset);
+                                fault.text, fault.offset);
     }
 }
 
@@ -93,8 +93,7 @@ PHP_METHOD(Dora_Wire, pack)
     dora_slice inner = {body, body_len};
     dora_err err = dora_frame_pack(&frame, guid, inner, &bytes, &bytes_len);
     if (err != DORA_OK) {
-        dora_error error = {.err = err};
-        php_dora_throw_error(&error);
+        php_dora_throw_frame(err, "frame", frame.bytes_max);
         RETURN_THROWS();
     }
     RETVAL_STRINGL(bytes, bytes_len);

@@ -288,7 +288,7 @@ static PyGetSetDef mux_getset[] = {
 };
 
 PyDoc_STRVAR(mux_doc, "Mux(nodes, *, group=None, timeout=3.0, retry=0, sign=False, salt=None,\n"
-                      "gzip=False, connections=4)\n--\n\n"
+                      "gzip=False, frame_bytes_max=2097152, connections=4)\n--\n\n"
                       "Many calls over few connections, without sockets or time of its own:\n"
                       "the inside of dora.AsyncClient, which has the same arguments.");
 

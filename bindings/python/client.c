@@ -206,7 +206,7 @@ static PyGetSetDef client_getset[] = {
 PyDoc_STRVAR(
     client_doc,
     "Client(nodes, *, group=None, timeout=3.0, retry=0, sign=False, salt=None, "
-    "gzip=False)\n--\n\n"
+    "gzip=False, frame_bytes_max=2097152)\n--\n\n"
     "A blocking client of the servers `nodes`: \"host:port\" or \"unix:/path\", a list of\n"
     "these, or {group: str or list}, a group being servers with the same apis; or a registry,\n"
     "which is watched: \"file:PATH\", a node file in JSON, or \"redis://host:port\", or a list\n"
@@ -215,7 +215,8 @@ PyDoc_STRVAR(
     "`group` is the group of calls that name none (the first one), `timeout` the seconds\n"
     "for a whole call, retries included. `retry` is how often a call that may have run is\n"
     "sent again, under the same id; what certainly did not run is sent again anyway.\n"
-    "`sign`, `salt` (str or bytes) and `gzip` must be as the server has them.\n"
+    "`sign`, `salt` (str or bytes) and `gzip` must be as the server has them,\n"
+    "`frame_bytes_max`, the largest request and reply in bytes, should.\n"
     "It connects when first called, keeps its connections, and may be shared by threads;\n"
     "the GIL is free while a call waits. A forked child makes connections of its own.\n"
     "Raises ValueError for nodes that are no addresses and a group that is not there; of a\n"

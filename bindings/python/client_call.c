@@ -51,7 +51,9 @@ int dr_py_param_encode(dr_py_state *state, dr_py_lane *lane, PyObject *param, do
     }
     if (err != DORA_OK && !PyErr_Occurred()) {
         dora_error error;
-        dora_error_set(&error, err, "param: %s", dora_err_text(err));
+        char problem[96];
+        dora_writer_problem(lane->writer, problem, sizeof(problem));
+        dora_error_set(&error, err, "param: %s", problem);
         dr_py_raise(state, &error);
     }
     return err == DORA_OK ? 0 : -1;

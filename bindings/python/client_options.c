@@ -5,6 +5,8 @@
 
 #define TIMEOUT_S_MAX 4000000.0 /* fits uint32_t as milliseconds */
 #define CONNECTIONS_MAX 64      /* as client.h says */
+#define FRAME_BYTES_MIN 1024    /* as in the server's configuration */
+#define FRAME_BYTES_MAX (64 * 1024 * 1024)
 
 int dr_py_timeout_read(PyObject *timeout, uint32_t *timeout_ms)
 {
@@ -198,55 +200,61 @@ static int salt_read(PyObject *salt, const char **text)
     return 0;
 }
 
-static int connections_read(PyObject *connections, uint32_t *count)
+/* Reads an int of least..most into `*number`, which stays where there is none. */
+static int number_read(PyObject *given, const char *name, long least, long most, long *number)
 {
-    if (connections == NULL) {
+    if (given == NULL) {
         return 0;
     }
-    if (!PyLong_Check(connections) || PyBool_Check(connections)) {
-        PyErr_Format(PyExc_TypeError, "connections must be int, not %s",
-                     Py_TYPE(connections)->tp_name);
+    if (!PyLong_Check(given) || PyBool_Check(given)) {
+        PyErr_Format(PyExc_TypeError, "%s must be int, not %s", name, Py_TYPE(given)->tp_name);
         return -1;
     }
     int overflow = 0;
-    long number = PyLong_AsLongAndOverflow(connections, &overflow);
-    if (overflow != 0 || number < 1 || number > CONNECTIONS_MAX) {
-        PyErr_Format(PyExc_ValueError, "connections must be 1 to %d, not %R", CONNECTIONS_MAX,
-                     connections);
+    *number = PyLong_AsLongAndOverflow(given, &overflow);
+    if (overflow != 0 || *number < least || *number > most) {
+        PyErr_Format(PyExc_ValueError, "%s must be %ld to %ld, not %R", name, least, most, given);
         return -1;
     }
-    *count = (uint32_t)number;
     return 0;
 }
 
 int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_nodes *read,
                         dora_client_options *options)
 {
-    static char *names[] = {"nodes", "group", "timeout", "retry", "sign", "salt", "gzip", NULL};
-    static char *async_names[] = {"nodes", "group", "timeout",     "retry", "sign",
-                                  "salt",  "gzip",  "connections", NULL};
-    const char *format = is_async ? "O|$OOOpOpO:Mux" : "O|$OOOpOp:Client";
+    static char *names[] = {"nodes", "group", "timeout",         "retry", "sign",
+                            "salt",  "gzip",  "frame_bytes_max", NULL};
+    static char *async_names[] = {"nodes", "group", "timeout",         "retry",       "sign",
+                                  "salt",  "gzip",  "frame_bytes_max", "connections", NULL};
+    const char *format = is_async ? "O|$OOOpOpOO:Mux" : "O|$OOOpOpO:Client";
     PyObject *nodes = NULL;
     PyObject *group = NULL;
     PyObject *timeout = NULL;
     PyObject *retry = NULL;
     PyObject *salt = Py_None;
+    PyObject *bytes = NULL;
     PyObject *connections = NULL;
+    long bytes_max = 0;
+    long connections_max = 0;
     int sign = 0;
     int gzip = 0;
     int32_t retries = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, is_async ? async_names : names, &nodes,
-                                     &group, &timeout, &retry, &sign, &salt, &gzip, &connections)) {
+                                     &group, &timeout, &retry, &sign, &salt, &gzip, &bytes,
+                                     &connections)) {
         return -1;
     }
     if (dr_py_timeout_read(timeout, &options->timeout_ms) < 0 ||
         dr_py_retry_read(retry, &retries) < 0 || dr_py_group_read(group, &options->group) < 0 ||
-        connections_read(connections, &options->connections) < 0 ||
+        number_read(bytes, "frame_bytes_max", FRAME_BYTES_MIN, FRAME_BYTES_MAX, &bytes_max) < 0 ||
+        number_read(connections, "connections", 1, CONNECTIONS_MAX, &connections_max) < 0 ||
         salt_read(salt, &options->salt) < 0 || dr_py_nodes_read(nodes, read) < 0) {
         return -1;
     }
     options->sign = sign != 0;
     options->gzip = gzip != 0;
+    options->frame_bytes_max = (size_t)bytes_max;
+    options->connections = (uint32_t)connections_max;
     options->retry = (uint32_t)retries;
     options->nodes = read->all;
     options->groups = read->groups;

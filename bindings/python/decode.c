@@ -24,7 +24,9 @@ static PyObject *raise_malformed(const decoder *in, dora_err err)
     if (err == DORA_ENOMEM) {
         return PyErr_NoMemory();
     }
-    return PyErr_Format(PyExc_ValueError, "%s at byte %zu", dora_err_text(err),
+    char problem[96];
+    dora_reader_problem(&in->reader, err, problem, sizeof(problem));
+    return PyErr_Format(PyExc_ValueError, "%s at byte %zu", problem,
                         dora_reader_offset(&in->reader));
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define VALUE_BYTES_MAX (64u * 1024 * 1024) /* what pack() may write when not told otherwise */
+#define FRAME_BYTES_DEFAULT ((size_t)2 * 1024 * 1024) /* of frame_pack() */
 
 const char dr_py_pack_doc[] =
     "pack($module, value, *, bytes_max=67108864)\n--\n\n"
@@ -37,7 +38,9 @@ PyObject *dr_py_pack(PyObject *module, PyObject *args, PyObject *kwargs)
         bytes = PyBytes_FromStringAndSize(encoded.data, (Py_ssize_t)encoded.len);
     } else if (!PyErr_Occurred()) {
         dora_error error;
-        dora_error_set(&error, err, "value: %s", dora_err_text(err));
+        char problem[96];
+        dora_writer_problem(writer, problem, sizeof(problem));
+        dora_error_set(&error, err, "value: %s", problem);
         dr_py_raise(PyModule_GetState(module), &error);
     }
     dora_writer_free(writer);
@@ -128,7 +131,12 @@ PyObject *dr_py_frame_pack(PyObject *module, PyObject *args, PyObject *kwargs)
                                    &frame, &frame_len);
     if (err != DORA_OK) {
         dora_error error;
-        dora_error_set(&error, err, "frame: %s", dora_err_text(err));
+        if (err == DORA_ETOOBIG) {
+            dora_error_set(&error, err, "frame: larger than the limit of %zu bytes (bytes_max)",
+                           options.bytes_max > 0 ? options.bytes_max : FRAME_BYTES_DEFAULT);
+        } else {
+            dora_error_set(&error, err, "frame: %s", dora_err_text(err));
+        }
         dr_py_raise(PyModule_GetState(module), &error);
         goto out;
     }

@@ -54,13 +54,13 @@ ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: node "n
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must name at least one "host:port"
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must name at least one "host:port"
 TypeError 0: Dora\Client::__construct(): Argument #1 ($nodes) must be a list of "host:port"
-ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must name at least one "host:port"
-ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must not have an unknown option "timout" (there are: timeout, retry, group, sign, salt, gzip)
+ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must not have a NUL byte, as behind "a:1"
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must not have an unknown option "timout" (there are: timeout, retry, group, sign, salt, gzip, frame_bytes_max)
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
-ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
-ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
-ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout", INF is too large
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout", 1000000000000 is too large
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout", 9.223372036854776E+18 is too large
 Dora\Client
 Dora\Client
 Error 0: Trying to clone an uncloneable object of class Dora\Client

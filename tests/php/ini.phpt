@@ -1,5 +1,5 @@
 --TEST--
-settings: dora.sign, dora.salt, dora.gzip, dora.timeout: defaults, and wrong values named
+settings: dora.sign, dora.salt, dora.gzip, dora.timeout, dora.frame_bytes_max: defaults, and wrong values named
 --FILE--
 <?php
 require __DIR__ . '/common.inc';
@@ -7,11 +7,14 @@ require __DIR__ . '/common.inc';
 foreach (ini_get_all('dora') as $name => $setting) {
     echo "$name ", var_export($setting['global_value'], true), ' ', $setting['access'] === INI_ALL ? 'all' : $setting['access'], "\n";
 }
-foreach (['dora.sign' => 'ture', 'dora.gzip' => '2', 'dora.timeout' => '0', 'dora.salt' => "a\0b"] as $name => $value) {
+foreach (['dora.sign' => 'ture', 'dora.gzip' => '2', 'dora.timeout' => '0', 'dora.salt' => "a\0b", 'dora.frame_bytes_max' => '1023'] as $name => $value) {
     var_dump(ini_set($name, $value));
 }
 foreach (['x', '-1', '', 'INF', '1e30'] as $value) {
     var_dump(@ini_set('dora.timeout', $value));
+}
+foreach (['', 'x', '-1', '4Q', '64M', '67108865', '1024', '1e6'] as $value) {
+    echo "$value ", var_export(@ini_set('dora.frame_bytes_max', $value), true), "\n";
 }
 foreach (['On', 'off', 'yes', 'NO', 'true', 'false', '1', '0', ''] as $value) {
     echo ini_set('dora.sign', $value) === false ? "$value refused\n" : '';
@@ -35,6 +38,7 @@ phpinfo(INFO_MODULES);
 echo preg_match('/^dora\.sign => Off => Off$/m', ob_get_clean()), "\n";
 ?>
 --EXPECTF--
+dora.frame_bytes_max '2097152' all
 dora.gzip '0' all
 dora.salt '=&$*#@(*&%(@' all
 dora.sign '0' all
@@ -51,11 +55,22 @@ bool(false)
 
 Warning: ini_set(): dora.salt must be a text without NUL bytes, not "a" in %s on line %d
 bool(false)
+
+Warning: ini_set(): dora.frame_bytes_max must be a number of bytes from 1024 to 67108864 (64M), not "1023" in %s on line %d
 bool(false)
 bool(false)
 bool(false)
 bool(false)
 bool(false)
+bool(false)
+ false
+x false
+-1 false
+4Q false
+64M '2097152'
+67108865 false
+1024 '64M'
+1e6 false
 3.0
 Dora\TimeoutException 100009: %s
 in time

@@ -80,7 +80,7 @@ Dora\ConnectionException 100012: no such result is outstanding: it was given alr
 Dora\ConnectionException 100012: no such result is outstanding: it was given already, or this client did not submit it
 ValueError 0: a guid of a submission has 32 bytes; this one has 5
 ValueError 0: Dora\Client::result(): Argument #2 ($timeout) must be a positive number of seconds (at most 2147483)
-ValueError 0: Dora\Client::result(): Argument #2 ($timeout) must be a positive number of seconds (at most 2147483)
+ValueError 0: Dora\Client::result(): Argument #2 ($timeout) must be a positive number of seconds (at most 2147483), 1000000000000 is too large
 []
 late: it stays, and may be waited for again
 Dora\TimeoutException 100009: the result did not come in time; it is still outstanding

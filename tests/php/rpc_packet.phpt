@@ -87,5 +87,5 @@ ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) must be an array
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) must be an array with a "guid" of 32 bytes
 {"guid":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","code":100006,"msg":"the type of a packet must be tcp or http","data":[]}
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) cannot be encoded: data.o[0]: an object of class stdClass has no place on the wire
-Dora\Exception 100206: data: larger than the limit
+Dora\Exception 100206: data: larger than the limit of 2097152 bytes
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) has no form in JSON (json_encode() says more)

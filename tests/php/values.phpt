@@ -54,7 +54,7 @@ report(fn() => Dora\Wire::encode($self));
 try {
     Dora\Wire::encode([[$deep]]);
 } catch (Dora\Exception $error) {
-    echo $error->getCode(), ' ', substr($error->getMessage(), -23), "\n";
+    echo $error->getCode(), ' ', strrchr($error->getMessage(), ':'), "\n";
 }
 
 $self = null;
@@ -104,7 +104,7 @@ ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value
 ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value["a b"].c: an object of class Closure has no place on the wire
 ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value[0]: a resource has no place on the wire
 ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value.me: an array that contains itself has no place on the wire
-100206 : larger than the limit
+100206 : deeper than the limit of 512 levels
 bytes that are no value
 Dora\Exception 100006: malformed bytes at byte 17
 cut anywhere

@@ -38,7 +38,7 @@ compressed
 100012
 100206
 ValueError 0: Dora\Wire::pack(): Argument #1 ($guid) must be 32 bytes long
-Dora\Exception 100206: larger than the limit
+Dora\Exception 100206: frame: larger than the limit of 2097152 bytes
 ValueError 0: Dora\Wire::pack(): Argument #3 ($options) must not have an unknown option "zip" (there are: sign, salt, gzip, bytesMax)
 ValueError 0: Dora\Wire::pack(): Argument #3 ($options) must have a positive int as "bytesMax"
 TypeError 0: Dora\Wire::pack(): Argument #3 ($options) must have a string without NUL bytes as "salt"

@@ -300,3 +300,28 @@ def test_reply_for_another_guid_is_not_taken(peer):
 
 def test_wire_module():
     assert wire.unpack(wire.pack([1])) == [1]
+
+
+def test_frame_bytes_max(peer):
+    """The largest request and reply: named with its value where something is larger."""
+    text = "x" * (3 << 20)
+    server = peer(
+        lambda _, guid: reply_frame(guid, envelope(guid, envelope(guid, text)), bytes_max=4 << 20)
+    )
+    with dora.Client(server.node) as client:
+        for param in (text, ""):  # the request, the reply
+            with pytest.raises(dora.Error, match=r"the limit of 2097152 \(frame_bytes_max") as info:
+                client.call("/x", param)
+            assert info.value.code == 100206
+    with dora.Client(server.node, frame_bytes_max=4 << 20) as client:
+        assert client.call("/x", "") == text
+
+
+@pytest.mark.parametrize("kind", [dora.Client, dora.AsyncClient])
+def test_frame_bytes_max_refused(kind):
+    for number in (0, 1023, (64 << 20) + 1, -1, 1 << 70):
+        with pytest.raises(ValueError, match="frame_bytes_max must be 1024 to 67108864, not"):
+            kind("127.0.0.1:1", frame_bytes_max=number)
+    for other in ("4M", 4e6, True, None):
+        with pytest.raises(TypeError, match="frame_bytes_max must be int"):
+            kind("127.0.0.1:1", frame_bytes_max=other)

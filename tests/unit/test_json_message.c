@@ -148,7 +148,9 @@ static void expect_reply(const dr_buf *body, const char *guid, size_t bytes_max,
     dr_buf_fini(&out);
 }
 
-#define BIG HEAD("100206", "frame or result is larger than the limit") "[]"
+#define BIG                                                                                        \
+    HEAD("100206", "the result is larger than the limit of %zu bytes of JSON (frame_bytes_max)")   \
+    "[]"
 #define NONE HEAD("100204", "no such api") "[]"
 #define HEAD(code, msg) "{\"guid\":\"" GUID "\",\"code\":" code ",\"msg\":\"" msg "\",\"data\":"
 
@@ -212,10 +214,16 @@ static void test_reply_too_large(void **state)
 {
     (void)state;
     dr_buf body = {0};
-    many(&body, "s:30:\"012345678901234567890123456789\";");
-    static const char bare[] = HEAD("0", "OK") "{\"a\":" BIG "},\"bad\":" BIG "},\"7\":" NONE "}}}";
-    expect_reply(&body, "", sizeof(bare) - 1, bare);
-    expect_reply(&body, "", sizeof(bare) - 2, BIG "}");
+    char first[256]; /* longer than what is said in its place */
+    snprintf(first, sizeof(first), "s:200:\"%200d\";", 0);
+    many(&body, first);
+    static const char form[] = HEAD("0", "OK") "{\"a\":" BIG "},\"bad\":" BIG "},\"7\":" NONE "}}}";
+    const size_t len = sizeof(form) - 1 - 2 * strlen("%zu") + 2 * strlen("nnn");
+    char text[sizeof(form) + 8];
+    snprintf(text, sizeof(text), form, len, len);
+    expect_reply(&body, "", len, text);
+    snprintf(text, sizeof(text), BIG "}", len - 1);
+    expect_reply(&body, "", len - 1, text);
     dr_buf_fini(&body);
 }
 

@@ -45,7 +45,7 @@ static void finds_everything(void **state)
     assert_slice(apis[0].param, "a:1:{i:0;N;}");
     assert_slice(apis[1].key_raw, "s:1:\"k\";");
     assert_slice(apis[1].name, "y");
-    assert_slice(apis[1].param, "");
+    assert_slice(apis[1].param, "N;");
     assert_slice(apis[2].key_raw, "s:0:\"\";");
     assert_slice(apis[2].param, "d:1.5;");
 }
@@ -300,11 +300,11 @@ static void whole_apis(void **state)
         {"a:2:{s:4:\"name\";s:2:\"/a\";s:5:\"param\";i:1;}", true, false, false, "i:1;"},
         {"a:3:{s:4:\"more\";a:0:{}s:5:\"param\";i:1;s:4:\"name\";s:2:\"/a\";}", true, false, true,
          "i:1;"},
-        {"a:1:{s:4:\"name\";s:2:\"/a\";}", true, false, false, ""},
+        {"a:1:{s:4:\"name\";s:2:\"/a\";}", true, false, false, "N;"},
         {"a:2:{s:4:\"name\";s:0:\"\";s:5:\"param\";i:1;}", false, true, true, "i:1;"},
         {"a:2:{s:4:\"name\";i:17;s:5:\"param\";b:1;}", false, true, true, "b:1;"},
-        {"a:1:{s:4:\"name\";N;}", false, true, true, ""},
-        {"a:0:{}", false, true, true, ""},
+        {"a:1:{s:4:\"name\";N;}", false, true, true, "N;"},
+        {"a:0:{}", false, true, true, "N;"},
         {"i:5;", false, false, false, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -99,6 +99,7 @@ class AsyncClient:
         sign: bool = False,
         salt: str | bytes | None = None,
         gzip: bool = False,
+        frame_bytes_max: int = 2097152,
         connections: int = 4,
     ) -> None:
         self._make_mux = functools.partial(
@@ -110,6 +111,7 @@ class AsyncClient:
             sign=sign,
             salt=salt,
             gzip=gzip,
+            frame_bytes_max=frame_bytes_max,
             connections=connections,
         )
         self._is_closed = False

@@ -137,6 +137,7 @@ class Client:
         sign: bool = False,
         salt: str | bytes | None = None,
         gzip: bool = False,
+        frame_bytes_max: int = 2097152,
     ) -> Client:
         """`nodes` is "host:port" or "unix:/path", a list of these, or {group: str or list}.
 
@@ -256,6 +257,7 @@ class Mux:
         sign: bool = False,
         salt: str | bytes | None = None,
         gzip: bool = False,
+        frame_bytes_max: int = 2097152,
         connections: int = 4,
     ) -> Mux: ...
     def start(

@@ -50,7 +50,7 @@ typedef struct dora_client_options {
     bool sign;              /* salted crc32 in each frame, as the server's `sign` */
     const char *salt;       /* NULL: the protocol's default */
     bool gzip;              /* bodies compressed, as the server's `gzip` */
-    size_t frame_bytes_max; /* 0: 2 MiB */
+    size_t frame_bytes_max; /* 0: 2 MiB; at most 64 MiB */
     uint32_t connections;   /* mux.h, client_uv.h: to one node at most; 0: 4, at most 64 */
     /* on_warning hears what is wrong with a registry while calls go on with the last good nodes:
      * one line, NUL-ended, borrowed. Called on the thread of a call, with no lock held; it must not

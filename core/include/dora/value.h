@@ -76,6 +76,10 @@ DORA_API dora_err dora_reader_skip(dora_reader *reader, dora_slice *raw);
 /* dora_reader_offset is the place of the next byte or, after an error, of the first bad one. */
 DORA_API size_t dora_reader_offset(const dora_reader *reader);
 
+/* dora_reader_problem says in words what the error `err` of a reader is, and of DORA_ETOOBIG which
+ * limit: "deeper than the limit of 512 levels". NUL-ended, cut at `size`. */
+DORA_API void dora_reader_problem(const dora_reader *reader, dora_err err, char *text, size_t size);
+
 /* dora_reader_is_done says whether all bytes were read. */
 DORA_API bool dora_reader_is_done(const dora_reader *reader);
 
@@ -114,6 +118,10 @@ DORA_API dora_err dora_writer_finish(dora_writer *writer, dora_slice *encoded);
 
 /* dora_writer_error is the first error so far, DORA_OK when there is none. */
 DORA_API dora_err dora_writer_error(const dora_writer *writer);
+
+/* dora_writer_problem says in words what a writer's error is, and of DORA_ETOOBIG which limit:
+ * "larger than the limit of 2097152 bytes". NUL-ended, cut at `size`. */
+DORA_API void dora_writer_problem(const dora_writer *writer, char *text, size_t size);
 
 #ifdef __cplusplus
 }

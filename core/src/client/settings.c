@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "discovery/registry.h"
 
@@ -49,6 +50,10 @@ dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
                   .gzip = options->gzip,
                   .bytes_max = options->frame_bytes_max},
     };
+    if (options->frame_bytes_max > DR_FRAME_BYTES_MAX_MAX) {
+        return dora_error_set(error, DORA_EINVAL, "frame_bytes_max must be at most %u, not %zu",
+                              DR_FRAME_BYTES_MAX_MAX, options->frame_bytes_max);
+    }
     dora_err err = nodes_read(nodes, options, error);
     if (err == DORA_OK && options->salt != NULL && salt_copy(settings, options->salt) != DORA_OK) {
         err = no_memory(error);

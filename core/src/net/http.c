@@ -256,6 +256,8 @@ dora_err dr_http_init(dr_http *http, uv_loop_t *loop, int listen_fd, const dr_ht
     if (options->connections_max == 0) {
         http->options.connections_max = DR_HTTP_CONNECTIONS_MAX_DEFAULT;
     }
+    (void)snprintf(http->too_long, sizeof(http->too_long),
+                   "the body is larger than the limit of %zu bytes", options->body_bytes_max);
     http->events = *events;
     http->listen_fd = listen_fd;
     MHD_set_panic_func(on_panic, NULL);

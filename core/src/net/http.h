@@ -78,6 +78,7 @@ struct dr_http {
     uint64_t swept_accepted;
     uint32_t looked_ms; /* since connections were looked at for progress */
     int listen_fd;      /* -1: accepts no more */
+    char too_long[80];  /* what is said of a body over its limit */
     bool is_backlogged; /* connections waited at the last sweep */
     bool is_paused;     /* accepting failed with nobody connected: not before the next sweep */
     bool is_due;

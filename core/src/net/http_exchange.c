@@ -100,7 +100,7 @@ static const char *why(const dr_http_exchange *exchange)
 {
     switch (exchange->refusal) {
     case MHD_HTTP_CONTENT_TOO_LARGE:
-        return "the body is larger than this server takes";
+        return exchange->http->too_long;
     case MHD_HTTP_SERVICE_UNAVAILABLE:
         return "out of memory";
     default:

@@ -1,6 +1,8 @@
 /* lane.c: a reactor's thread: what it asks of the pools, and how it ends. */
 #include "server/lane.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/threads.h"
 #include "server/aside.h"
@@ -118,6 +120,9 @@ dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_err
                                       .on_ask = on_ask,
                                       .user = lane};
     lane->server = server;
+    (void)snprintf(lane->too_big, sizeof(lane->too_big),
+                   "the result is larger than the limit of %zu bytes (frame_bytes_max)",
+                   dr_frame_bytes_max(&frame));
     dr_reload_queue_init(&lane->answered);
     const dora_err err =
         dr_reactor_init(&lane->reactor, index, server->lane_count, &frame, server->config->idle_s,

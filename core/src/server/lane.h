@@ -71,6 +71,7 @@ typedef struct dr_lane {
     dr_reload_queue answered;     /* by the supervisor */
     _Atomic uint32_t pulse;       /* of the service's watchdog that it has answered last */
     _Atomic uint32_t routes_seen; /* the number of the newest table that it knows of */
+    char too_big[96];             /* what is said of a reply over frame_bytes_max */
     dr_api apis[DR_APIS_MAX];
 } dr_lane;
 

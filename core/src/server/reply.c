@@ -8,12 +8,12 @@ static const dora_slice empty_array = {"a:0:{}", 6};
 static const dora_slice nothing = {NULL, 0};
 
 /* usual_text is what is said where nobody has said more. */
-static dora_slice usual_text(int64_t code)
+static dora_slice usual_text(const dr_lane *lane, int64_t code)
 {
     if (code == 0) {
         return ok_text;
     }
-    const char *text = dora_code_text(code);
+    const char *text = code == DORA_CODE_TOO_BIG ? lane->too_big : dora_code_text(code);
     return (dora_slice){text, strlen(text)};
 }
 
@@ -41,7 +41,8 @@ void dr_reply_whole(const dr_asker *asker, const char *guid, int64_t code, dora_
 
 void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const char *text)
 {
-    const dora_slice msg = text != NULL ? (dora_slice){text, strlen(text)} : usual_text(code);
+    const dora_slice msg =
+        text != NULL ? (dora_slice){text, strlen(text)} : usual_text(asker->lane, code);
     dr_reply_whole(asker, guid, code, msg, (dora_slice){NULL, 0});
 }
 
@@ -72,7 +73,7 @@ void dr_reply_body(const dr_asker *asker, const char *guid, dora_slice body)
 static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_part *result)
 {
     const bool has_text = result->code != 0 && result->msg.len > 0;
-    const dora_slice msg = has_text ? result->msg : usual_text(result->code);
+    const dora_slice msg = has_text ? result->msg : usual_text(call->lane, result->code);
     dora_err err = dr_reply_begin(out, call->guid, result->code, msg);
     if (err == DORA_OK) {
         err = dr_buf_append_slice(out, result->data.len > 0 ? result->data : empty_array);
@@ -98,7 +99,7 @@ static dora_err put_results(dr_buf *out, const dr_call *call)
 static dora_err put_reply(dr_buf *out, const dr_call *call, int64_t code)
 {
     const bool is_later = dr_call_type_is_accepted(call->type);
-    const dora_slice msg = usual_text(code);
+    const dora_slice msg = usual_text(call->lane, code);
     dora_err err = is_later ? dr_result_begin(out, call->guid, code, msg)
                             : dr_reply_begin(out, call->guid, code, msg);
     if (err == DORA_OK) {

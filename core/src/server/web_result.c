@@ -1,4 +1,5 @@
 /* web_result.c: replies as HTTP has them: a status, and data or an error as JSON. */
+#include <stdio.h>
 #include <string.h>
 
 #include "server/web.h"
@@ -78,7 +79,11 @@ static dora_err put_data(dora_slice value, size_t bytes_max, dr_buf *out, unsign
     if (err == DORA_OK && out->len - start > bytes_max) {
         out->len = start;
         *status = 500;
-        return put_error(DORA_CODE_TOO_BIG, (dora_slice){NULL, 0}, out);
+        char text[96];
+        (void)snprintf(text, sizeof(text),
+                       "the result is larger than the limit of %zu bytes of JSON (frame_bytes_max)",
+                       bytes_max);
+        return put_error(DORA_CODE_TOO_BIG, (dora_slice){text, strlen(text)}, out);
     }
     *status = 200;
     return err;

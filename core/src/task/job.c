@@ -78,12 +78,11 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
     job->request.param = (dora_slice){block + name_len, param_len};
     job->request.trace = (dora_slice){block + name_len + param_len, trace_len};
     job->request.whole = (dora_slice){NULL, 0};
+    job->request.has_param = param_len > 0;
     if (is_whole != 0) {
         job->request.whole = job->request.param;
-        job->request.param = dr_api_param(job->request.whole);
-    }
-    job->request.has_param = job->request.param.len > 0;
-    if (!job->request.has_param) {
+        job->request.has_param = dr_api_has_param(job->request.whole, &job->request.param);
+    } else if (param_len == 0) {
         job->request.param = (dora_slice){"N;", 2};
     }
     job->room = region->slab + offset + input_len;
@@ -175,10 +174,11 @@ static void finish_value(dr_job *job, dora_err err)
     }
     err = written == DORA_OK ? dora_writer_finish(&reply->writer, &job->out) : written;
     if (err == DORA_ETOOBIG) {
-        char text[96];
-        const int len = snprintf(text, sizeof(text),
-                                 "the result is larger than %u bytes or deeper than %d levels",
-                                 job->worker->reply_bytes_max, DR_VALUE_DEPTH_MAX);
+        char problem[96];
+        char text[160];
+        dora_writer_problem(&reply->writer, problem, sizeof(problem));
+        const int len = snprintf(text, sizeof(text), "the result is %s%s", problem,
+                                 reply->writer.over == DR_OVER_BYTES ? " (frame_bytes_max)" : "");
         dr_reply_set_error(reply, DORA_CODE_TOO_BIG, text, (size_t)len);
     } else if (err != DORA_OK) {
         const char *text = "the handler wrote no result, or not exactly one value";

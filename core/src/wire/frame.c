@@ -1,6 +1,7 @@
 /* frame.c: bytes to frames and back. Pure: no sockets, no clock. */
 #include "wire/frame.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "wire/gzip.h"
@@ -43,6 +44,22 @@ size_t dr_frame_bytes_max(const dora_frame_options *options)
     return options->bytes_max > 0 ? options->bytes_max : DR_FRAME_BYTES_MAX_DEFAULT;
 }
 
+/* `what` has so many bytes, where that is known (else 0). */
+static dora_err refuse_size(const dora_frame_options *options, const char *what, size_t bytes,
+                            dora_error *error)
+{
+    char count[32] = "";
+    if (bytes > 0) {
+        (void)snprintf(count, sizeof(count), " of %zu bytes", bytes);
+    }
+    dora_error_set(error, DORA_ETOOBIG, "%s%s is larger than the limit of %zu (frame_bytes_max)",
+                   what, count, dr_frame_bytes_max(options));
+    if (error != NULL) {
+        error->code = DORA_CODE_TOO_BIG;
+    }
+    return DORA_ETOOBIG;
+}
+
 /* decode_rest says what else there is than a whole frame: too few bytes yet, or a wrong length. */
 static dora_err decode_rest(const dora_frame_options *options, dora_slice in, size_t head,
                             dr_frame *frame, size_t *used, dora_error *error)
@@ -64,7 +81,7 @@ static dora_err decode_rest(const dora_frame_options *options, dora_slice in, si
         if (in.len > head) {
             frame->body = (dora_slice){in.data + head, in.len - head};
         }
-        return refuse(error, DORA_ETOOBIG, DORA_CODE_TOO_BIG, "frame is larger than the limit");
+        return refuse_size(options, "frame", total, error);
     }
     *used = total;
     return DORA_EAGAIN;
@@ -141,7 +158,7 @@ dora_err dr_frame_body(const dora_frame_options *options, const dr_frame *frame,
         return refuse(error, err, DORA_CODE_BAD_BODY, "body is not one gzip member");
     }
     if (err == DORA_ETOOBIG) {
-        return refuse(error, err, DORA_CODE_TOO_BIG, "body inflates to more than the limit");
+        return refuse_size(options, "inflated body", 0, error);
     }
     if (err != DORA_OK) {
         return dora_error_set(error, err, "%s", dora_err_text(err));
@@ -190,6 +207,7 @@ dora_err dr_frame_end(dr_buf *out, const dora_frame_options *options, size_t mar
 {
     size_t body_at = mark + read_u32_be(out->data + mark);
     dora_err err = DORA_OK;
+    size_t bytes = out->len - mark;
     /* The other end inflates no further than the frame limit, so neither may the plain body be. */
     if (out->len - body_at > dr_frame_bytes_max(options)) {
         err = DORA_ETOOBIG;
@@ -197,13 +215,13 @@ dora_err dr_frame_end(dr_buf *out, const dora_frame_options *options, size_t mar
         err = compress_body(out, body_at);
     }
     if (err == DORA_OK && out->len - mark > dr_frame_bytes_max(options)) {
+        bytes = out->len - mark;
         err = DORA_ETOOBIG;
     }
     if (err != DORA_OK) {
         out->len = mark;
-        return err == DORA_ETOOBIG
-                   ? refuse(error, err, DORA_CODE_TOO_BIG, "frame is larger than the limit")
-                   : dora_error_set(error, err, "%s", dora_err_text(err));
+        return err == DORA_ETOOBIG ? refuse_size(options, "frame", bytes, error)
+                                   : dora_error_set(error, err, "%s", dora_err_text(err));
     }
     write_u32_be(out->data + mark, (uint32_t)(out->len - mark - LENGTH_LEN));
     if (options->sign) {

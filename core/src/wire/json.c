@@ -123,8 +123,10 @@ static dora_err refuse_place(const place *at, const char *what, dora_error *erro
 
 static dora_err refuse_value(const dora_reader *reader, dora_err err, dora_error *error)
 {
+    char problem[96];
+    dora_reader_problem(reader, err, problem, sizeof(problem));
     dora_error_set(error, err, "value cannot be decoded: %s at byte %zu",
-                   err == DORA_ETOOBIG ? "too many levels or members" : "malformed", reader->at);
+                   err == DORA_ETOOBIG ? problem : "malformed", reader->at);
     if (error != NULL) {
         error->offset = reader->at;
     }

@@ -1,4 +1,5 @@
 /* json_reply.c: a reply in the inner encoding, to JSON text. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -9,8 +10,9 @@
 
 /* What all envelopes of one reply have in common. */
 typedef struct reply_manner {
-    dora_slice guid; /* instead of their own; empty: theirs */
-    bool is_bare;    /* results are left out: they are too large */
+    dora_slice guid;  /* instead of their own; empty: theirs */
+    bool is_bare;     /* results are left out: they are too large */
+    char too_big[96]; /* what is said then */
 } reply_manner;
 
 /* envelope_new is a reply, or a handler's envelope, around `data`. Ownership: takes `data`, gives;
@@ -49,7 +51,7 @@ static dora_err envelope_of(const reply_manner *manner, const dr_reply_message *
     dora_err err = manner->is_bare ? DORA_OK : dr_json_from_data(result->data, &data, &why);
     if (manner->is_bare) {
         code = code == 0 ? DORA_CODE_TOO_BIG : code;
-        msg = slice_of(dora_code_text(code));
+        msg = slice_of(code == DORA_CODE_TOO_BIG ? manner->too_big : dora_code_text(code));
         data = json_array();
     } else if (err == DORA_ETYPE) {
         code = DORA_CODE_HANDLER;
@@ -150,7 +152,7 @@ static dora_err put_reply(const reply_manner *manner, const dr_reply_message *re
     dora_err err = DORA_OK;
     if (is_refused) {
         code = DORA_CODE_TOO_BIG;
-        msg = slice_of(dora_code_text(code));
+        msg = slice_of(manner->too_big);
         data = json_array();
     } else {
         err = data_of(manner, reply->data, &data);
@@ -173,12 +175,15 @@ dora_err dr_json_reply(dora_slice body, dora_slice guid, size_t bytes_max, dr_bu
 {
     const size_t start = out->len;
     dr_reply_message reply;
-    reply_manner manner = {guid, false};
+    reply_manner manner = {.guid = guid};
     dora_err err = dr_reply_decode(body, &reply, NULL);
     err = err == DORA_OK ? put_reply(&manner, &reply, false, out) : err;
     if (err == DORA_OK && out->len - start > bytes_max) {
         out->len = start;
         manner.is_bare = true;
+        (void)snprintf(manner.too_big, sizeof(manner.too_big),
+                       "the result is larger than the limit of %zu bytes of JSON (frame_bytes_max)",
+                       bytes_max);
         err = put_reply(&manner, &reply, false, out);
     }
     if (err == DORA_OK && out->len - start > bytes_max) {

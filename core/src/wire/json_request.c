@@ -1,4 +1,6 @@
 /* json_request.c: a JSON value from outside, to the inner encoding. */
+#include <stdio.h>
+
 #include "wire/json_message.h"
 #include "wire/value.h"
 
@@ -43,10 +45,13 @@ dora_err dr_json_encode(const json_t *json, size_t bytes_max, dr_buf *out, dora_
     }
     if (err == DORA_ENOMEM) {
         refuse(error, err, DORA_CODE_OVERLOADED, "out of memory");
-    } else if (err != DORA_OK && writer.depth >= writer.depth_max) {
-        refuse(error, err, DORA_CODE_BAD_BODY, "JSON with too many levels");
     } else if (err != DORA_OK) {
-        refuse(error, err, DORA_CODE_TOO_BIG, "the values in this JSON are larger than the limit");
+        char problem[96];
+        char text[128];
+        dora_writer_problem(&writer, problem, sizeof(problem));
+        (void)snprintf(text, sizeof(text), "the values in this JSON are %s", problem);
+        refuse(error, err, writer.over == DR_OVER_BYTES ? DORA_CODE_TOO_BIG : DORA_CODE_BAD_BODY,
+               text);
     }
     dr_writer_fini(&writer);
     return err;

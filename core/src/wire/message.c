@@ -46,15 +46,17 @@ static dora_err refuse(dora_error *error, dora_err err, int64_t code, size_t off
     return err;
 }
 
-static dora_err refuse_body(dora_error *error, dora_err err, size_t offset)
+static dora_err refuse_body(dora_error *error, dora_err err, const dora_reader *reader)
 {
+    char problem[96];
     if (error == NULL) {
         return err;
     }
+    dora_reader_problem(reader, err, problem, sizeof(problem));
     dora_error_set(error, err, "body cannot be decoded: %s at byte %zu",
-                   err == DORA_ETOOBIG ? "too many levels or members" : "malformed", offset);
+                   err == DORA_ETOOBIG ? problem : "malformed", reader->at);
     error->code = DORA_CODE_BAD_BODY;
-    error->offset = offset;
+    error->offset = reader->at;
     return err;
 }
 
@@ -220,7 +222,8 @@ static dora_err scan_api(dora_reader *reader, dr_api *api)
     dora_value value;
     size_t others = 0;
     api->name = (dora_slice){NULL, 0};
-    api->param = LITERAL("");
+    api->param = LITERAL("N;");
+    api->has_no_param = true;
     api->whole = (dora_slice){NULL, 0};
     if (dr_reader_next(reader) != 'a') {
         return dora_reader_skip(reader, NULL);
@@ -234,6 +237,7 @@ static dora_err scan_api(dora_reader *reader, dr_api *api)
             err = scan_string(reader, DR_API_NAME_MAX, &api->name);
         } else if (PASS(reader, "s:5:\"param\";")) {
             err = dora_reader_skip(reader, &api->param);
+            api->has_no_param = false;
         } else {
             err = skip_member(reader);
             others++;
@@ -246,12 +250,21 @@ static dora_err scan_api(dora_reader *reader, dr_api *api)
     return err;
 }
 
-dora_slice dr_api_param(dora_slice whole)
+bool dr_api_has_param(dora_slice whole, dora_slice *param)
 {
     dora_reader reader;
     dr_api api;
     dora_reader_init(&reader, whole);
-    return scan_api(&reader, &api) == DORA_OK ? api.param : LITERAL("");
+    const bool is_read = scan_api(&reader, &api) == DORA_OK;
+    *param = is_read ? api.param : LITERAL("N;");
+    return is_read && !api.has_no_param;
+}
+
+dora_slice dr_api_param(dora_slice whole)
+{
+    dora_slice param;
+    (void)dr_api_has_param(whole, &param);
+    return param;
 }
 
 static dora_err scan_apis(request_scan *scan)
@@ -391,7 +404,7 @@ static dora_err decode(dora_slice body, request_scan *scan, dora_error *error)
     scan->has_too_many = false;
     *scan->request = (dr_request){.timeout_ms = -1, .attempt = -1};
     dora_err err = scan_request(scan);
-    return err == DORA_OK ? DORA_OK : refuse_body(error, err, scan->reader.at);
+    return err == DORA_OK ? DORA_OK : refuse_body(error, err, &scan->reader);
 }
 
 /* judge looks at type and apis, once the guid is known to be good. */
@@ -481,7 +494,7 @@ dora_err dr_reply_decode(dora_slice body, dr_reply_message *reply, dora_error *e
     *reply = (dr_reply_message){.data = LITERAL("N;")};
     dora_reader_init(&reader, body);
     if (body.len == 0 || body.data[0] != 'a') {
-        return refuse_body(error, DORA_EPROTO, 0);
+        return refuse_body(error, DORA_EPROTO, &reader);
     }
     dora_err err = dora_reader_value(&reader, &value);
     for (size_t i = 0, count = value.count; err == DORA_OK && i < count; i++) {
@@ -501,7 +514,7 @@ dora_err dr_reply_decode(dora_slice body, dr_reply_message *reply, dora_error *e
         err = DORA_EPROTO;
     }
     if (err != DORA_OK) {
-        return refuse_body(error, err, reader.at);
+        return refuse_body(error, err, &reader);
     }
     if (!has_code) {
         return refuse(error, DORA_EPROTO, DORA_CODE_BAD_BODY, 0, "reply has no code");

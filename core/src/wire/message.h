@@ -40,8 +40,9 @@ static inline bool dr_call_type_is_accepted(dr_call_type type)
 typedef struct dr_api {
     dora_slice key_raw; /* encoded, as it stood: s:3:"one"; or i:7; */
     dora_slice name;    /* 1..DR_API_NAME_MAX bytes */
-    dora_slice param;   /* one encoded value, checked; empty where it was absent */
+    dora_slice param;   /* one encoded value, checked; "N;" where it was absent */
     dora_slice whole;   /* the array itself where it is not just a name and a param, else empty */
+    bool has_no_param;  /* it was absent */
 } dr_api;
 
 typedef struct dr_request {
@@ -62,8 +63,10 @@ typedef struct dr_request {
 dora_err dr_request_decode(dora_slice body, const char *header_guid, dr_request *request,
                            dr_api *apis, size_t apis_max, dora_error *error);
 
-/* dr_api_param finds the parameter in an api's `whole`, empty where there is none. */
+/* dr_api_param finds the parameter in an api's `whole`, "N;" where there is none; dr_api_has_param
+ * says which, too. */
 dora_slice dr_api_param(dora_slice whole);
+bool dr_api_has_param(dora_slice whole, dora_slice *param);
 
 /* dr_request_decode_bare is that of a frame without a guid: the body's own may have any length from
  * 1 to DR_BARE_GUID_MAX. On the errors 100003 and 100100 request->guid is what was found, or empty.

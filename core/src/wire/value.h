@@ -32,6 +32,8 @@ static inline char dr_reader_next(const dora_reader *reader)
  * Returns: DORA_OK, or the error that the writer then keeps. */
 typedef dora_err (*dr_writer_grow_fn)(dora_writer *writer, size_t need, void *user);
 
+typedef enum dr_over { DR_OVER_BYTES = 0, DR_OVER_LEVELS, DR_OVER_MEMBERS } dr_over;
+
 /* dora_writer, as the public header declares it. `left[d]` counts the keys and values that level d
  * still needs: odd, and a value is next; even, and a key is. Level 0 needs one value. */
 struct dora_writer {
@@ -42,6 +44,7 @@ struct dora_writer {
     dora_err err;
     dr_writer_grow_fn grow;
     void *grow_user;
+    uint8_t over; /* of DORA_ETOOBIG: which limit, a dr_over */
     uint32_t depth;
     uint32_t depth_max; /* DR_VALUE_DEPTH_MAX; lower it where the value will stand deeper */
     uint32_t members_left;

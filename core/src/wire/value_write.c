@@ -50,6 +50,7 @@ void dora_writer_reset(dora_writer *writer)
 {
     writer->len = 0;
     writer->err = DORA_OK;
+    writer->over = DR_OVER_BYTES;
     writer->depth = 0;
     writer->members_left = DR_VALUE_MEMBERS_MAX;
     writer->left[0] = 1;
@@ -194,6 +195,7 @@ dora_err dora_write_array(dora_writer *writer, size_t count)
         return writer->err;
     }
     if (count > writer->members_left || writer->depth >= writer->depth_max) {
+        writer->over = writer->depth >= writer->depth_max ? DR_OVER_LEVELS : DR_OVER_MEMBERS;
         return fail(writer, DORA_ETOOBIG);
     }
     size_t text_len = dr_int_text((int64_t)count, text);
