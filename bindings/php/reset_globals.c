@@ -129,7 +129,8 @@ void php_dora_request_time_set(php_dora_snapshot *snapshot)
         php_dora_request_time_take(snapshot);
     }
     clock_gettime(CLOCK_REALTIME, &now);
-    SG(global_request_time) = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    /* In microseconds, as microtime() tells them. */
+    SG(global_request_time) = (double)now.tv_sec + (double)(now.tv_nsec / 1000) / 1e6;
     ZVAL_LONG(snapshot->request_time, now.tv_sec);
     ZVAL_DOUBLE(snapshot->request_time_float, SG(global_request_time));
 }
