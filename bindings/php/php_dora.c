@@ -11,6 +11,7 @@
 #include "client.h"
 #include "clients.h"
 #include "exception.h"
+#include "fork.h"
 #include "ini.h"
 #include "request.h"
 #include "rpc_client.h"

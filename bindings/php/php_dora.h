@@ -39,11 +39,12 @@ const char *salt;
 uint32_t timeout_ms;
 size_t frame_bytes_max;
 php_dora_role role;
-php_dora_app *app;     /* of a zygote: what it serves; holds a reference */
-php_dora_watch *watch; /* of a zygote: what PHP's functions leave behind */
-void *worker_frame;    /* of a worker: what stands below its handlers */
-bool is_zygote;        /* started to be one */
-bool is_worker;        /* forked by a zygote */
+php_dora_app *app;          /* of a zygote: what it serves; holds a reference */
+php_dora_watch *watch;      /* of a zygote: what PHP's functions leave behind */
+void *worker_frame;         /* of a worker: what stands below its handlers */
+bool is_zygote;             /* started to be one */
+bool is_worker;             /* forked by a zygote */
+HashTable *loaded_shutdown; /* of a worker: functions that its zygote runs */
 ZEND_END_MODULE_GLOBALS(dora)
 
 ZEND_EXTERN_MODULE_GLOBALS(dora)

@@ -2,7 +2,6 @@
 #include "runtime.h"
 
 #include "SAPI.h"
-#include "ext/random/php_random.h"
 #include "php_output.h"
 #include "zend_exceptions.h"
 #ifdef ZEND_MAX_EXECUTION_TIMERS
@@ -12,6 +11,7 @@
 #include "app.h"
 #include "convert.h"
 #include "exception.h"
+#include "fork.h"
 #include "load.h"
 #include "request.h"
 #include "reset.h"
@@ -21,6 +21,7 @@
 /* host is what the callbacks share: one zygote, or after the fork one worker. */
 typedef struct host {
     php_dora_snapshot snapshot;
+    php_dora_loaded loaded;
     bool has_bailed_out; /* a fatal error: PHP code must not run any more */
 } host;
 
@@ -64,17 +65,19 @@ static dora_err host_load(void *user, dora_app *app, const char *target, dora_er
     return php_dora_load_register(app, error);
 }
 
-/* Random states seeded before the fork would give all workers the same numbers; timers are not the
- * child's. */
+static void host_fork_before(void *user)
+{
+    php_dora_fork_prepare(&((host *)user)->loaded);
+}
+
+/* Timers are not the child's. */
 static void host_fork_child(void *user)
 {
-    (void)user;
     DORA_G(is_worker) = true;
 #ifdef ZEND_MAX_EXECUTION_TIMERS
     zend_max_execution_timer_init();
 #endif
-    RANDOM_G(combined_lcg_seeded) = false;
-    RANDOM_G(mt19937_seeded) = false;
+    php_dora_fork_begin(&((host *)user)->loaded);
     DORA_G(worker_frame) = EG(current_execute_data);
 }
 
@@ -325,6 +328,7 @@ void php_dora_zygote_serve(void)
                             .version = PHP_VERSION,
                             .host = &self,
                             .load = host_load,
+                            .fork_before = host_fork_before,
                             .fork_child = host_fork_child,
                             .worker_start = host_worker_start,
                             .worker_stop = host_worker_stop,
@@ -338,6 +342,7 @@ void php_dora_zygote_serve(void)
         EG(exit_status) = status;
     }
     php_dora_snapshot_end(&self.snapshot);
+    php_dora_fork_end(&self.loaded);
     if (self.has_bailed_out) {
         zend_bailout();
     }

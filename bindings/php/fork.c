@@ -1,0 +1,173 @@
+/* fork.c: what a worker does not share with its zygote: random numbers, and the end of what was
+ * made while loading. */
+#include "fork.h"
+
+#include "ext/random/php_random.h"
+#include "ext/standard/basic_functions.h"
+#include "php_streams.h"
+#include "zend_smart_str.h"
+#include "zend_weakrefs.h"
+
+/* ---- random numbers ---- */
+
+static void say(const smart_str *names, const char *what)
+{
+    if (names->s == NULL) {
+        return;
+    }
+    zend_string *text =
+        zend_strpprintf(0,
+                        "random generators that were made while loading (%s) %s; where numbers "
+                        "should be known, seed them in a workerStart hook",
+                        ZSTR_VAL(names->s), what);
+    (void)dora_log(DORA_LOG_NOTICE, "dora", NULL, 0, ZSTR_VAL(text), ZSTR_LEN(text));
+    zend_string_release(text);
+}
+
+static void name(smart_str *names, const zend_class_entry *class)
+{
+    if (names->s != NULL && strstr(ZSTR_VAL(names->s), ZSTR_VAL(class->name)) != NULL) {
+        return;
+    }
+    if (names->s != NULL) {
+        smart_str_appends(names, ", ");
+    }
+    smart_str_append(names, class->name);
+    smart_str_0(names);
+}
+
+/* Finds the application's random engines, and names them: those of PHP can be seeded anew. */
+static void engines_find(php_dora_loaded *loaded)
+{
+    zend_class_entry *engine = zend_hash_str_find_ptr(CG(class_table), ZEND_STRL("random\\engine"));
+    zend_class_entry *secure =
+        zend_hash_str_find_ptr(CG(class_table), ZEND_STRL("random\\engine\\secure"));
+    smart_str seeded = {0};
+    smart_str others = {0};
+
+    for (uint32_t i = 1; engine != NULL && i < EG(objects_store).top; i++) {
+        zend_object *object = EG(objects_store).object_buckets[i];
+        if (!IS_OBJ_VALID(object) || object->ce == secure ||
+            !instanceof_function(object->ce, engine)) {
+            continue;
+        }
+        if (object->ce->type != ZEND_INTERNAL_CLASS) {
+            name(&others, object->ce);
+            continue;
+        }
+        loaded->engines =
+            safe_erealloc(loaded->engines, loaded->engine_count + 1, sizeof(zend_object *), 0);
+        loaded->engines[loaded->engine_count++] = object;
+        name(&seeded, object->ce);
+    }
+    say(&seeded, "are seeded anew in each worker");
+    say(&others, "give all workers the same numbers");
+    smart_str_free(&seeded);
+    smart_str_free(&others);
+}
+
+static void engines_seed(php_dora_loaded *loaded)
+{
+    for (uint32_t i = 0; i < loaded->engine_count; i++) {
+        zend_object *object = loaded->engines[i];
+        zend_call_known_instance_method_with_0_params(object->ce->constructor, object, NULL);
+    }
+}
+
+/* ---- ends ---- */
+
+static bool has_end(const zend_object *object)
+{
+    return (object->ce->destructor != NULL ||
+            object->handlers->dtor_obj != zend_objects_destroy_object) &&
+           (OBJ_FLAGS(object) & IS_OBJ_DESTRUCTOR_CALLED) == 0;
+}
+
+static void ends_find(php_dora_loaded *loaded)
+{
+    zend_hash_init(&loaded->ends, 0, NULL, NULL, false);
+    for (uint32_t i = 1; i < EG(objects_store).top; i++) {
+        zend_object *object = EG(objects_store).object_buckets[i];
+        if (IS_OBJ_VALID(object) && has_end(object)) {
+            zend_weakrefs_hash_add_ptr(&loaded->ends, object, object);
+        }
+    }
+}
+
+/* Lets go of the objects that still live; a worker's are not destructed any more. */
+static void ends_leave(php_dora_loaded *loaded)
+{
+    zend_object *object;
+
+    ZEND_HASH_FOREACH_PTR(&loaded->ends, object)
+    {
+        if (DORA_G(is_worker)) {
+            GC_ADD_FLAGS(object, IS_OBJ_DESTRUCTOR_CALLED);
+        }
+        zend_weakrefs_hash_del(&loaded->ends, object);
+    }
+    ZEND_HASH_FOREACH_END();
+    zend_hash_destroy(&loaded->ends);
+}
+
+/* The files of streams are closed by the process's end: closing a tmpfile() would remove it. */
+static void streams_leave(const php_dora_loaded *loaded)
+{
+    zend_resource *resource;
+
+    ZEND_HASH_FOREACH_PTR(&EG(regular_list), resource)
+    {
+        if (resource->handle >= loaded->resources || resource->type != php_file_le_stream()) {
+            continue;
+        }
+        php_stream *stream = resource->ptr;
+        if (stream->ops == &php_stream_stdio_ops) {
+            stream->flags |= PHP_STREAM_FLAG_NO_CLOSE;
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+}
+
+void php_dora_fork_prepare(php_dora_loaded *loaded)
+{
+    if (loaded->is_known) {
+        return;
+    }
+    loaded->is_known = true;
+    loaded->resources = EG(regular_list).nNextFreeElement;
+    engines_find(loaded);
+    ends_find(loaded);
+}
+
+void php_dora_fork_begin(php_dora_loaded *loaded)
+{
+    RANDOM_G(combined_lcg_seeded) = false;
+    RANDOM_G(mt19937_seeded) = false;
+    engines_seed(loaded);
+    DORA_G(loaded_shutdown) = BG(user_shutdown_function_names);
+    BG(user_shutdown_function_names) = NULL;
+}
+
+void php_dora_fork_end(php_dora_loaded *loaded)
+{
+    if (!loaded->is_known) {
+        return;
+    }
+    if (DORA_G(is_worker)) {
+        streams_leave(loaded);
+    }
+    ends_leave(loaded);
+    if (loaded->engines != NULL) {
+        efree(loaded->engines);
+    }
+    loaded->is_known = false;
+}
+
+void php_dora_fork_free(void)
+{
+    if (DORA_G(loaded_shutdown) != NULL && BG(user_shutdown_function_names) == NULL) {
+        BG(user_shutdown_function_names) = DORA_G(loaded_shutdown);
+        php_free_shutdown_functions();
+    }
+    DORA_G(loaded_shutdown) = NULL;
+}
