@@ -227,7 +227,12 @@ static bool wants_loop(void *pointer)
 static void run_loop(void *pointer, dora_worker *worker)
 {
     dr_py_host *self = pointer;
-    if (!has_opened(self) || dr_py_loop_run(self->loop, worker, self->context) < 0) {
+    if (has_opened(self) && dr_py_loop_run(self->loop, worker, self->context) == 0) {
+        return;
+    }
+    if (dora_is_forked()) {
+        dr_py_child_raised(self->state);
+    } else {
         PyErr_WriteUnraisable(NULL);
     }
 }

@@ -282,8 +282,13 @@ def test_a_reload_on_trial_begins_again(app_of_loops):
 
 
 def zygote_of(server):
-    return next(pid for pid in processes.descendants(server.pid)
-                if processes.title(pid) == "dora: zygote s")
+    """Once the one before it has ended."""
+    def zygotes():
+        return [pid for pid in processes.descendants(server.pid)
+                if processes.title(pid) == "dora: zygote s"]
+
+    assert wait_until(lambda: len(zygotes()) == 1), zygotes()
+    return zygotes()[0]
 
 
 def test_a_zygote_that_dies_after_the_header_was_spoiled():

@@ -254,3 +254,61 @@ def test_names_have_no_spaces_where_programs_read_word_by_word(forking):
         words = Path(f"/proc/{pid}/stat").read_text().split(" ")
         threads = re.search(r"^Threads:\s+(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.M)
         assert words[19] == threads.group(1), words
+
+
+ASYNC = """
+    import asyncio, os, sys, time
+    import dora
+
+    app = dora.App()
+
+    @app.worker_start
+    async def start():
+        global forever
+        forever = asyncio.get_running_loop().create_future()
+
+    @app.api("/pid")
+    async def pid(param):
+        return os.getpid()
+
+    @app.api("/end")
+    async def end(param):
+        child = os.fork()
+        if child == 0:
+            if param == "exit":
+                sys.exit(7)
+            if param == "raise":
+                raise ValueError("of the child")
+            if param == "await":
+                await forever
+            return "child"
+        pid, status = await asyncio.to_thread(os.waitpid, child, 0)
+        return os.waitstatus_to_exitcode(status)
+
+    @app.api("/beside")
+    async def beside(param):
+        await asyncio.sleep(param)
+        with open("beside", "a") as file:
+            file.write(f"{os.getpid()}\\n")
+        return os.getpid()
+"""
+
+
+@pytest.mark.parametrize("how,status", [("exit", 7), ("raise", 1), ("return", 0), ("await", 1)])
+def test_a_child_of_an_async_handler(serve, tmp_path, how, status):
+    """It is the handler alone: what else ran on the loop goes on in its parent only."""
+    one = serve(ASYNC, config={
+        "listen": {"tcp": "127.0.0.1:0"},
+        "pools": {"app": {"runtime": "python", "app": str(tmp_path / "app.py"), "workers": 1,
+                          "concurrency": 64}}})
+    with dora.Client(one.node, timeout=20) as client:
+        worker = client.call("/pid")
+        calls = {i: ("/beside", i / 100) for i in range(20)}
+        calls |= {100 + i: ("/end", how) for i in range(5)}
+        found = client.call_many(calls)
+        assert [found[100 + i] for i in range(5)] == [status] * 5
+        assert [found[i] for i in range(20)] == [worker] * 20
+        assert client.call("/pid") == worker
+        assert children(worker) == []
+    assert set((tmp_path / "beside").read_text().split()) == {str(worker)}
+    assert one.stop() == 0

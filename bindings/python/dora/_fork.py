@@ -16,7 +16,7 @@ from typing import Any
 from . import _dora, _leave, _log
 
 # Random generators of the loaded application: in a worker the collector does not list them.
-_generators: list[weakref.ref[Any]] = []
+_generators: list[Any] = []
 
 # What the standard library registers for a process's own end; each worker does it for itself.
 _HOUSEKEEPING = (("logging", "shutdown"), ("multiprocessing.util", "_exit_function"))
@@ -34,10 +34,9 @@ def before_first_fork() -> None:
 def in_worker() -> None:
     """Draw other numbers than the other workers, and leave to the zygote what is its own."""
     _leave.patience_s = _leave.PATIENCE_S
-    for generator in (one() for one in _generators):
-        if generator is not None:
-            with contextlib.suppress(Exception):
-                _seed(generator)
+    for generator in _generators:
+        with contextlib.suppress(Exception):
+            _seed(generator)
     _own_exit()
 
 
@@ -65,7 +64,7 @@ def _find_generators(objects: list[object]) -> None:
         kinds += [numpy.RandomState, numpy.BitGenerator]
         known += [numpy.mtrand._rand, numpy.mtrand._rand._bit_generator]
     found = [one for one in objects if issubclass(type(one), tuple(kinds))]
-    _generators[:] = [weakref.ref(one) for one in found]
+    _generators[:] = found
     made = Counter(f"{type(one).__module__}.{type(one).__qualname__}" for one in found
                    if not any(one is other for other in known))
     if made:

@@ -7,6 +7,8 @@ import contextvars
 import logging
 from typing import Any, Awaitable, Callable
 
+from . import _child
+
 TASKS_S = 1.0  # what handlers have started and not awaited may take so long when the worker leaves
 
 
@@ -32,15 +34,21 @@ def _finish(loop: asyncio.AbstractEventLoop) -> None:
 def run(loop: asyncio.AbstractEventLoop, fd: int, wake: Callable[[], None],
         turn: Callable[[], None], leave: Callable[[], None]) -> None:
     """Serve until the extension stops the loop; `fd` is readable when the server has something."""
+    forks = _child.Watch(loop)
     loop.add_reader(fd, wake)
     loop.call_soon(turn)
     try:
         while True:
             try:
                 loop.run_forever()
-                return
+                break
             except (SystemExit, KeyboardInterrupt):  # a task's, that asyncio lets through
+                if _child.is_one():
+                    raise
                 leave()
     finally:
-        loop.remove_reader(fd)
-        _finish(loop)
+        if not _child.is_one():
+            loop.remove_reader(fd)
+            _finish(loop)
+    if _child.is_one():
+        forks.end()

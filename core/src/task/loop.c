@@ -68,6 +68,9 @@ static void publish_settled(dora_worker *worker)
 void dora_task_done(dora_task *task, dora_err err)
 {
     dora_worker *worker = task->worker;
+    if (worker->is_forked) {
+        return; /* the answer is the worker's to give */
+    }
     dr_job_settle(task, err);
     if (publish(task)) {
         return;
@@ -83,6 +86,9 @@ void dora_task_done(dora_task *task, dora_err err)
 
 dora_task *dora_worker_take(dora_worker *worker)
 {
+    if (worker->is_forked) {
+        return NULL;
+    }
     publish_settled(worker);
     while (has_room(worker)) {
         uint32_t generation;
@@ -112,6 +118,9 @@ dora_task *dora_worker_take(dora_worker *worker)
 bool dora_worker_sleep(dora_worker *worker)
 {
     dr_shared_worker *shared = shared_of(worker);
+    if (worker->is_forked) {
+        return true;
+    }
     dr_wake_sleep_begin(shared, DR_ASLEEP_IN_LOOP);
     const bool has_news = !worker->is_told && atomic_load(&shared->stop) != 0;
     if (has_news || (has_room(worker) && !dr_inbox_is_empty(worker->region, worker->slot)) ||

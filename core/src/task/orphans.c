@@ -66,10 +66,14 @@ static uint32_t signal_all(const dr_orphans *self, int field, int number)
     return count;
 }
 
-static void reap(void)
+/* has_children waits for those that have ended. Returns: whether there are others. */
+static bool has_children(void)
 {
-    while (waitpid(-1, NULL, WNOHANG) > 0) {
-    }
+    pid_t ended;
+    do {
+        ended = waitpid(-1, NULL, WNOHANG);
+    } while (ended > 0);
+    return ended == 0;
 }
 
 void dr_orphans_begin(dr_orphans *self, pid_t zygote)
@@ -90,15 +94,13 @@ void dr_orphans_end(const dr_orphans *self)
 {
     const uint64_t end_ms = dr_clock_ms() + DR_ORPHANS_GRACE_MS;
     const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
-    reap();
-    for (uint32_t looks = 0; looks < LOOKS_MAX; looks++) {
+    for (uint32_t looks = 0; has_children() && looks < LOOKS_MAX; looks++) {
         const int number = dr_clock_ms() < end_ms ? SIGTERM : SIGKILL;
         const bool is_due = looks % LOOKS_A_SIGNAL == 0 || number == SIGKILL;
         if (signal_all(self, FIELD_PARENT, is_due ? number : 0) == 0) {
-            return;
+            return; /* what is left is meant to stay */
         }
         (void)nanosleep(&pause, NULL);
-        reap();
     }
 }
 
