@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,21 +13,52 @@
 
 #include "base/title.h"
 #include "task/context.h"
+#include "task/job.h"
+
+/* forking is what a thread that forks has to remember. */
+typedef struct forking {
+    sigset_t mask;
+    char *request; /* a copy of what the running handler was given: all but the guid in a row */
+    size_t request_len;
+    char guid[DR_GUID_LEN];
+} forking;
 
 /* pthread_atfork takes no argument. */
 static dr_offspring *current;
-static _Thread_local sigset_t mask; /* of a thread that forks */
+static _Thread_local forking now;
 
-/* put_blank_memory: what the application still does with its task is done in memory of its own. In
- * a worker's child the region is a hole, which something else may have taken; in a zygote's it is
- * the region. */
-static void put_blank_memory(const dr_offspring *self)
+/* take_request copies the running handler's request, which a child may still read: its own memory
+ * has nothing of the worker's. */
+static void take_request(const dr_offspring *self)
+{
+    const dora_task *job = self->worker != NULL ? self->worker->job : NULL;
+    if (job == NULL) {
+        return;
+    }
+    now.request_len = (size_t)(job->room - job->request.name.data);
+    now.request = malloc(now.request_len);
+    if (now.request != NULL) {
+        memcpy(now.request, job->request.name.data, now.request_len);
+    }
+    memcpy(now.guid, job->request.guid.data, DR_GUID_LEN);
+}
+
+/* put_memory: what the application still does with its task is done in memory of its own. In a
+ * worker's child the region is a hole, which something else may have taken; in a zygote's it is the
+ * region. */
+static void put_memory(const dr_offspring *self)
 {
     const dr_region *region = self->region;
     const int place = self->worker != NULL ? MAP_FIXED_NOREPLACE : MAP_FIXED;
-    if (region->base != NULL) {
-        (void)mmap(region->base, region->shape.total_bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | place, -1, 0);
+    if (region->base == NULL) {
+        return;
+    }
+    const char *at = mmap(region->base, region->shape.total_bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | place, -1, 0);
+    if (now.request != NULL && at == region->base) {
+        const dora_request *request = &self->worker->job->request;
+        memcpy((char *)(uintptr_t)request->name.data, now.request, now.request_len);
+        memcpy((char *)(uintptr_t)request->guid.data, now.guid, DR_GUID_LEN);
     }
 }
 
@@ -40,7 +73,7 @@ static void become_ordinary(dr_offspring *self)
         close(self->fds[i]);
     }
     self->fd_count = 0; /* the numbers may be the application's by the next fork */
-    put_blank_memory(self);
+    put_memory(self);
     dr_context_set(NULL);
     if (self->worker != NULL) {
         dr_title_set("dora: child %s %d", self->pool, self->number);
@@ -54,12 +87,17 @@ static void before_fork(void)
 {
     sigset_t quiet;
     dr_quiet_fill(&quiet);
-    (void)pthread_sigmask(SIG_BLOCK, &quiet, &mask);
+    (void)pthread_sigmask(SIG_BLOCK, &quiet, &now.mask);
+    if (!current->is_one_of_ours && !current->is_forked) {
+        take_request(current);
+    }
 }
 
-static void in_parent(void)
+static void after_fork(void)
 {
-    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    free(now.request);
+    now.request = NULL;
+    (void)pthread_sigmask(SIG_SETMASK, &now.mask, NULL);
 }
 
 static void in_child(void)
@@ -69,13 +107,13 @@ static void in_child(void)
     } else if (!current->is_forked) {
         become_ordinary(current);
     }
-    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    after_fork();
 }
 
 void dr_offspring_watch(dr_offspring *self)
 {
     current = self;
-    (void)pthread_atfork(before_fork, in_parent, in_child);
+    (void)pthread_atfork(before_fork, after_fork, in_child);
 }
 
 void dr_offspring_keep(dr_offspring *self, int fd)

@@ -69,7 +69,9 @@ static dora_err call(dr_job *job)
     }
     /* Calls that the handler makes end with its caller's. */
     dr_deadline_set(job->request.deadline_ns);
+    job->worker->job = job;
     err = runtime->invoke(runtime->host, job->handler, &job->request, &job->reply);
+    job->worker->job = NULL;
     dr_deadline_set(0);
     return err;
 }
