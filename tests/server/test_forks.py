@@ -26,7 +26,7 @@ def value(conn, name, param=None):
 
 @pytest.mark.parametrize("how", STATUS)
 def test_its_end(server, how):
-    """Its own status and atexit functions; it reads the handler's parameter, and answers nothing."""
+    """Its own status and atexit functions; it reads what its parent was given, answers nothing."""
     said = how if how in ("_exit", "wait") else how + " atexit"
     with v1.Conn(server.address) as conn:
         assert value(conn, "/end", how) == [STATUS[how], said]
