@@ -70,8 +70,9 @@ typedef struct php_dora_modules {
     void *date;
     int *posix_error;
     zend_function *libxml_clear;
-    zend_function *openssl_next;
-    zval regex_options; /* of mbstring */
+    void *(*libxml_error)(void);          /* the library's last one; NULL: none can be had */
+    unsigned long (*openssl_error)(void); /* the library's next one; 0: none */
+    zval regex_options;                   /* of mbstring */
     zval empty_context;
     zval mysqli_driver; /* undefined: there is none */
     zend_long mysqli_mode;

@@ -1,5 +1,7 @@
 /* reset_modules.c: modules with a state of their own, by their own request's end where that keeps
  * what the application set up, else by hand. README.md has the table. */
+#include <dlfcn.h>
+
 #include "reset.h"
 
 #include "ext/date/php_date.h"
@@ -171,8 +173,9 @@ static void readline_restore(void)
     }
 }
 
-static void openssl_errors_end(zend_function *next)
+static void openssl_errors_end(void)
 {
+    zend_function *next = php_dora_function("openssl_error_string");
     zval text;
 
     for (uint32_t i = 0; i < OPENSSL_ERRORS_MAX; i++) {
@@ -180,6 +183,28 @@ static void openssl_errors_end(zend_function *next)
             return;
         }
         zval_ptr_dtor(&text);
+    }
+}
+
+/* Errors of libxml and OpenSSL come from streams and objects, too. The libraries are asked, which
+ * is ten times cheaper than a call of PHP's function; they may be absent, so nothing is linked. */
+static void libraries_take(php_dora_modules *kept)
+{
+    kept->libxml_clear = php_dora_function("libxml_clear_errors");
+    *(void **)&kept->libxml_error = dlsym(RTLD_DEFAULT, "xmlGetLastError");
+    if (php_dora_function("openssl_error_string") != NULL) {
+        *(void **)&kept->openssl_error = dlsym(RTLD_DEFAULT, "ERR_peek_error");
+    }
+}
+
+static void libraries_look(const php_dora_modules *kept)
+{
+    if (kept->libxml_clear != NULL &&
+        (kept->libxml_error == NULL || kept->libxml_error() != NULL)) {
+        php_dora_quiet(kept->libxml_clear, NULL, 0, NULL);
+    }
+    if (kept->openssl_error != NULL && kept->openssl_error() != 0) {
+        openssl_errors_end();
     }
 }
 
@@ -252,8 +277,7 @@ void php_dora_modules_take(php_dora_modules *kept)
     globals_take(kept);
     session_take(kept);
     mysqli_take(kept);
-    kept->libxml_clear = php_dora_function("libxml_clear_errors");
-    kept->openssl_next = php_dora_function("openssl_error_string");
+    libraries_take(kept);
     ZVAL_UNDEF(&kept->regex_options);
     php_dora_quiet(php_dora_function("mb_regex_set_options"), &kept->regex_options, 0, NULL);
     ZVAL_RES(&empty, php_stream_context_alloc()->res);
@@ -274,12 +298,7 @@ void php_dora_modules_look(const php_dora_modules *kept)
     if (((zend_date_globals *)kept->date)->last_errors != NULL) {
         date_errors_end(kept);
     }
-    if (kept->libxml_clear != NULL) {
-        php_dora_quiet(kept->libxml_clear, NULL, 0, NULL);
-    }
-    if (kept->openssl_next != NULL) {
-        openssl_errors_end(kept->openssl_next);
-    }
+    libraries_look(kept);
     if (kept->posix_error != NULL) {
         *kept->posix_error = 0;
     }
@@ -312,6 +331,9 @@ void php_dora_modules_restore(php_dora_modules *kept, uint32_t touched)
     }
     if ((touched & PHP_DORA_READLINE) != 0) {
         readline_restore();
+    }
+    if ((touched & PHP_DORA_OPENSSL) != 0) {
+        openssl_errors_end();
     }
     if ((touched & PHP_DORA_SOCKETS) != 0) {
         php_dora_quiet(php_dora_function("socket_clear_error"), NULL, 0, NULL);

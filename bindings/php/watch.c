@@ -96,6 +96,7 @@ static const watched FUNCTIONS[] = {
 
 /* Modules each of whose functions counts. */
 static const watched MODULES[] = {
+    {PHP_DORA_OPENSSL, 0, FORGOTTEN, "openssl"},
     {PHP_DORA_SESSION, 0, FORGOTTEN, "session"},
     {PHP_DORA_SOCKETS, 0, FORGOTTEN, "sockets"},
 };

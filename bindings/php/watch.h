@@ -32,7 +32,8 @@ enum {
     PHP_DORA_TEXTS = 1u << 22, /* of gettext */
     PHP_DORA_TICKS = 1u << 23,
     PHP_DORA_TIMEZONE = 1u << 24,
-    PHP_DORA_TITLE = 1u << 25
+    PHP_DORA_TITLE = 1u << 25,
+    PHP_DORA_OPENSSL = 1u << 26
 };
 
 /* php_dora_watch_begin stands before an application is loaded: calls until php_dora_watch_serve
