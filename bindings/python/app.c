@@ -91,6 +91,7 @@ static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *callable)
     handler->name = Py_NewRef(name);
     handler->callable = Py_NewRef(callable);
     handler->takes_request = takes_request != 0;
+    handler->is_async = is_async != 0;
     app->has_async |= is_async != 0;
     if (app->last != NULL) {
         app->last->next = handler;
@@ -115,7 +116,7 @@ PyDoc_STRVAR(api_doc,
              "Decorator: the function answers calls of `name` (1 to 255 bytes).\n"
              "It takes (param) or (param, request: dora.Request); what it returns is the answer.\n"
              "One that is async def runs on the worker's event loop, beside as many others as the\n"
-             "pool's `concurrency` allows; one that is not keeps the others waiting.\n"
+             "pool's `concurrency` allows; one that is not runs in a thread beside the loop.\n"
              "ValueError for a repeated name, TypeError for another shape.");
 
 static PyObject *app_api(dr_py_app *self, PyObject *name)
@@ -158,7 +159,8 @@ static PyObject *add_hook(dr_py_app *app, PyObject *hooks, PyObject *callable)
     if (is_async < 0) {
         return NULL;
     }
-    PyObject *hook = Py_BuildValue("OO", callable, takes_worker ? Py_True : Py_False);
+    PyObject *hook = Py_BuildValue("OOO", callable, takes_worker ? Py_True : Py_False,
+                                   is_async ? Py_True : Py_False);
     if (hook == NULL || PyList_Append(hooks, hook) < 0) {
         Py_XDECREF(hook);
         return NULL;

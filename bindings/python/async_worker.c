@@ -2,64 +2,12 @@
  *
  * The loop's turn takes all tasks that have come, and comes again after each has made a step; when
  * nothing has come it announces sleep, and the loop waits for whatever its tasks wait for. */
-#include "worker.h"
-
-#include <time.h>
-
-#include <dora/runtime.h>
+#include "async_worker.h"
 
 #define LEAVE_S 1.0 /* a handler called exit(): the others have so long to end */
 #define STOP_S 2.0  /* the server wants it to leave; a second later the worker is killed */
 
-typedef struct running_object running_object;
-
-/* line is the calls under way in their order. Each is owned by the line it is in. */
-typedef struct line {
-    running_object *first;
-    running_object *last;
-} line;
-
-struct dr_py_loop {
-    dr_py_state *state;
-    dora_worker *worker; /* while it serves */
-    PyObject *runner;    /* an asyncio.Runner: makes the loop and closes it */
-    PyObject *loop;
-    PyObject *context; /* what each call's context is a copy of */
-    PyObject *wake;    /* callables for the loop */
-    PyObject *turn;
-    PyObject *sweep;
-    PyObject *give_up;
-    line open;         /* to be answered */
-    line unlimited;    /* those of them that may run as long as they like */
-    line late;         /* answered that they were too slow, and not ended yet */
-    uint64_t limit_ns; /* how long the others may run; 0: as long as they like */
-    bool is_turn_due;
-    bool is_sweep_due;
-    bool is_leaving;
-    bool is_told;
-};
-
-/* running_object is one call under way, and what the asyncio task calls at its end. */
-struct running_object {
-    PyObject ob_base;
-    dr_py_loop *owner;
-    dora_task *task;     /* NULL once answered */
-    PyObject *shown;     /* its dora.Request */
-    PyObject *coroutine; /* the asyncio task */
-    uint64_t begin_ns;
-    line *in;
-    running_object *next;
-    running_object *prev;
-};
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static void line_add(line *in, running_object *one)
+void dr_py_line_add(dr_py_line *in, dr_py_running *one)
 {
     one->in = in;
     one->next = NULL;
@@ -72,9 +20,9 @@ static void line_add(line *in, running_object *one)
     in->last = one;
 }
 
-static void line_remove(running_object *one)
+void dr_py_line_remove(dr_py_running *one)
 {
-    line *in = one->in;
+    dr_py_line *in = one->in;
     if (one->prev != NULL) {
         one->prev->next = one->next;
     } else {
@@ -90,7 +38,7 @@ static void line_remove(running_object *one)
 
 /* ---- the loop's own methods. What goes wrong in them is printed: nobody waits for it. ---- */
 
-static bool report(PyObject *result, PyObject *where)
+bool dr_py_report(PyObject *result, PyObject *where)
 {
     if (result == NULL) {
         PyErr_WriteUnraisable(where);
@@ -102,27 +50,27 @@ static bool report(PyObject *result, PyObject *where)
 
 static void stop(dr_py_loop *self)
 {
-    (void)report(PyObject_CallMethod(self->loop, "stop", NULL), self->loop);
+    (void)dr_py_report(PyObject_CallMethod(self->loop, "stop", NULL), self->loop);
 }
 
-static bool call_later(dr_py_loop *self, double seconds, PyObject *callable)
+bool dr_py_call_later(dr_py_loop *self, double seconds, PyObject *callable)
 {
-    return report(PyObject_CallMethod(self->loop, "call_later", "dO", seconds, callable),
-                  self->loop);
+    return dr_py_report(PyObject_CallMethod(self->loop, "call_later", "dO", seconds, callable),
+                        self->loop);
 }
 
 static void turn_soon(dr_py_loop *self)
 {
     if (!self->is_turn_due) {
         self->is_turn_due =
-            report(PyObject_CallMethod(self->loop, "call_soon", "O", self->turn), self->loop);
+            dr_py_report(PyObject_CallMethod(self->loop, "call_soon", "O", self->turn), self->loop);
     }
 }
 
 /* ---- one call ---- */
 
 /* Hands the reply over. */
-static void answer(running_object *one, dora_err err)
+void dr_py_answer(dr_py_running *one, dora_err err)
 {
     dora_task *task = one->task;
     one->task = NULL;
@@ -133,12 +81,12 @@ static void answer(running_object *one, dora_err err)
     dora_task_done(task, err);
 }
 
-static void leave(dr_py_loop *self)
+void dr_py_leave(dr_py_loop *self, double seconds)
 {
     if (!self->is_leaving) {
         self->is_leaving = true;
         dora_worker_leave(self->worker);
-        (void)call_later(self, LEAVE_S, self->give_up);
+        (void)dr_py_call_later(self, seconds, self->give_up);
     }
 }
 
@@ -150,15 +98,20 @@ static void end_if_done(dr_py_loop *self)
     }
 }
 
-static void arm(dr_py_loop *self)
+void dr_py_arm(dr_py_loop *self)
 {
-    if (self->limit_ns == 0 || self->is_sweep_due || self->open.first == NULL) {
+    if (self->limit_ns == 0 || self->is_sweep_due) {
         return;
     }
-    const uint64_t end_ns = self->open.first->begin_ns + self->limit_ns;
-    const uint64_t now = now_ns();
+    const uint64_t now = dr_py_clock_ns();
+    const uint64_t plain_ns = dr_py_plain_due_ns(self, now);
+    uint64_t end_ns = self->open.first != NULL ? self->open.first->begin_ns + self->limit_ns : 0;
+    if (end_ns == 0 || (plain_ns != 0 && plain_ns < end_ns)) {
+        end_ns = plain_ns;
+    }
     self->is_sweep_due =
-        call_later(self, end_ns > now ? (double)(end_ns - now) * 1e-9 : 0.0, self->sweep);
+        end_ns != 0 &&
+        dr_py_call_later(self, end_ns > now ? (double)(end_ns - now) * 1e-9 : 0.0, self->sweep);
 }
 
 /* Makes what the handler returned an asyncio task; NULL with an exception. A handler that is not
@@ -181,16 +134,36 @@ bool dr_py_is_awaitable(PyObject *object)
     return methods != NULL && methods->am_await != NULL;
 }
 
-/* Calls the handler in a context of its own. Returns: true when it runs on; its answer comes later.
- */
-static bool call(running_object *one)
+bool dr_py_await(dr_py_running *one, PyObject *awaitable)
+{
+    one->coroutine = start(one->owner, awaitable);
+    Py_DECREF(awaitable);
+    PyObject *added = one->coroutine != NULL
+                          ? PyObject_CallMethod(one->coroutine, "add_done_callback", "O", one)
+                          : NULL;
+    Py_XDECREF(added);
+    return added != NULL;
+}
+
+void dr_py_answer_result(dr_py_running *one, PyObject *result)
 {
     dr_py_loop *self = one->owner;
-    dora_reply *reply = dora_task_reply(one->task);
+    const dora_err err = dr_py_reply_result(self->state, dora_task_reply(one->task), result);
+    dr_py_answer(one, err);
+    if (err == DORA_EEXIT) {
+        dr_py_leave(self, LEAVE_S);
+    }
+}
+
+/* Calls the handler in a context of its own. Returns: true when it runs on; its answer comes later.
+ */
+static bool call(dr_py_running *one)
+{
+    dr_py_loop *self = one->owner;
     PyObject *context = PyContext_Copy(self->context);
     if (context == NULL || PyContext_Enter(context) < 0) {
         Py_XDECREF(context);
-        answer(one, dr_py_reply_exception(self->state, reply));
+        dr_py_answer_result(one, NULL);
         return false;
     }
     PyObject *token = PyContextVar_Set(self->state->running, (PyObject *)one);
@@ -199,24 +172,14 @@ static bool call(running_object *one)
                                                   dora_task_request(one->task), &one->shown);
     bool runs_on = result != NULL && dr_py_is_awaitable(result);
     if (runs_on) {
-        one->coroutine = start(self, result);
-        Py_DECREF(result);
+        runs_on = dr_py_await(one, result);
         result = NULL;
-        PyObject *added = one->coroutine != NULL
-                              ? PyObject_CallMethod(one->coroutine, "add_done_callback", "O", one)
-                              : NULL;
-        runs_on = added != NULL;
-        Py_XDECREF(added);
     }
     (void)PyContext_Exit(context);
     Py_XDECREF(token);
     Py_DECREF(context);
     if (!runs_on) {
-        const dora_err err = dr_py_reply_result(self->state, reply, result);
-        answer(one, err);
-        if (err == DORA_EEXIT) {
-            leave(self);
-        }
+        dr_py_answer_result(one, result);
     }
     return runs_on;
 }
@@ -224,25 +187,23 @@ static bool call(running_object *one)
 /* Begins a task. Returns: whether the handler has run to its end, so that others get their turn. */
 static bool begin(dr_py_loop *self, dora_task *task)
 {
-    running_object *one = PyObject_GC_New(running_object, self->state->running_type);
+    const dr_py_handler *handler = dora_task_handler(task);
+    dr_py_running *one = dr_py_running_new(self, task);
     if (one == NULL) {
         dora_task_done(task, dr_py_reply_exception(self->state, dora_task_reply(task)));
         return true;
     }
-    one->owner = self;
-    one->task = task;
-    one->shown = NULL;
-    one->coroutine = NULL;
-    one->in = NULL;
-    line *in = dora_task_has_limit(task) ? &self->open : &self->unlimited;
-    one->begin_ns = in == &self->open ? now_ns() : 0;
-    PyObject_GC_Track(one);
-    if (!call(one)) {
+    const bool is_plain = self->threads != NULL && !handler->is_async;
+    const bool has_limit = dora_task_has_limit(task);
+    one->begin_ns = has_limit ? dr_py_clock_ns() : 0;
+    if (is_plain ? !dr_py_plain_begin(one) : !call(one)) {
         Py_DECREF(one);
         return true;
     }
-    line_add(in, one);
-    arm(self);
+    if (!is_plain) {
+        dr_py_line_add(has_limit ? &self->open : &self->unlimited, one);
+        dr_py_arm(self);
+    }
     return false;
 }
 
@@ -276,7 +237,7 @@ static PyObject *on_turn(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     const bool has_taken = take(self);
     if (!self->is_told && dora_worker_is_told(self->worker)) {
         self->is_told = true;
-        (void)call_later(self, STOP_S, self->give_up);
+        (void)dr_py_call_later(self, STOP_S, self->give_up);
     }
     if (has_taken || !dora_worker_sleep(self->worker)) {
         turn_soon(self);
@@ -294,42 +255,43 @@ static PyObject *on_wake(PyObject *capsule, PyObject *ignored)
 
 static PyObject *on_leave(PyObject *capsule, PyObject *Py_UNUSED(ignored))
 {
-    leave(loop_of(capsule));
+    dr_py_leave(loop_of(capsule), LEAVE_S);
     turn_soon(loop_of(capsule));
     Py_RETURN_NONE;
 }
 
-static void cancel(running_object *one)
+static void cancel(dr_py_running *one)
 {
-    (void)report(PyObject_CallMethod(one->coroutine, "cancel", NULL), one->coroutine);
+    (void)dr_py_report(PyObject_CallMethod(one->coroutine, "cancel", NULL), one->coroutine);
 }
 
 /* Answers those past their time, and ends them: what they do to end is beyond their place. */
 static PyObject *on_sweep(PyObject *capsule, PyObject *Py_UNUSED(ignored))
 {
     dr_py_loop *self = loop_of(capsule);
-    const uint64_t now = now_ns();
+    const uint64_t now = dr_py_clock_ns();
     self->is_sweep_due = false;
+    dr_py_plain_sweep(self, now);
     while (self->open.first != NULL && now - self->open.first->begin_ns >= self->limit_ns) {
-        running_object *one = self->open.first;
-        line_remove(one);
-        line_add(&self->late, one);
-        answer(one, dora_reply_overran(dora_task_reply(one->task)));
+        dr_py_running *one = self->open.first;
+        dr_py_line_remove(one);
+        dr_py_line_add(&self->late, one);
+        dr_py_answer(one, dora_reply_overran(dora_task_reply(one->task)));
         cancel(one);
     }
-    arm(self);
+    dr_py_arm(self);
     turn_soon(self);
     Py_RETURN_NONE;
 }
 
-static void answer_all_died(dr_py_loop *self, line *calls)
+static void answer_all_died(dr_py_loop *self, dr_py_line *calls)
 {
     static const char text[] = "the worker left before the handler ended";
     while (calls->first != NULL) {
-        running_object *one = calls->first;
-        line_remove(one);
-        line_add(&self->late, one);
-        answer(one, dora_reply_died(dora_task_reply(one->task), text, sizeof(text) - 1));
+        dr_py_running *one = calls->first;
+        dr_py_line_remove(one);
+        dr_py_line_add(&self->late, one);
+        dr_py_answer(one, dora_reply_died(dora_task_reply(one->task), text, sizeof(text) - 1));
     }
 }
 
@@ -339,7 +301,16 @@ static PyObject *on_give_up(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     dr_py_loop *self = loop_of(capsule);
     answer_all_died(self, &self->open);
     answer_all_died(self, &self->unlimited);
+    answer_all_died(self, &self->plain);
     stop(self);
+    Py_RETURN_NONE;
+}
+
+/* Some plain functions were answered that they are too slow: do they end? */
+static PyObject *on_grace(PyObject *capsule, PyObject *Py_UNUSED(ignored))
+{
+    dr_py_plain_grace(loop_of(capsule));
+    turn_soon(loop_of(capsule));
     Py_RETURN_NONE;
 }
 
@@ -347,31 +318,16 @@ static PyMethodDef wake_def = {"wake", on_wake, METH_NOARGS, "The server has som
 static PyMethodDef turn_def = {"turn", on_turn, METH_NOARGS, "Take what the server has."};
 static PyMethodDef leave_def = {"leave", on_leave, METH_NOARGS, "Take no more, and end."};
 static PyMethodDef sweep_def = {"sweep", on_sweep, METH_NOARGS, "End calls past their time."};
+static PyMethodDef grace_def = {"grace", on_grace, METH_NOARGS, "See who does not end."};
 static PyMethodDef give_up_def = {"give_up", on_give_up, METH_NOARGS, "End all calls."};
 
-/* ---- the end of an asyncio task ---- */
+/* ---- the end of a call ---- */
 
-static PyObject *running_call(running_object *one, PyObject *args, PyObject *Py_UNUSED(kwargs))
+void dr_py_ended(dr_py_running *one)
 {
     dr_py_loop *self = one->owner;
-    PyObject *future = NULL;
-    if (!PyArg_UnpackTuple(args, "running", 1, 1, &future)) {
-        return NULL;
-    }
-    PyObject *result = PyObject_CallMethod(future, "result", NULL);
-    if (one->task == NULL) { /* answered already */
-        Py_XDECREF(result);
-        PyErr_Clear();
-    } else {
-        const dora_err err = dr_py_reply_result(self->state, dora_task_reply(one->task), result);
-        answer(one, err);
-        if (err == DORA_EEXIT) {
-            leave(self);
-        }
-    }
-    Py_CLEAR(one->coroutine);
     if (one->in != NULL) {
-        line_remove(one);
+        dr_py_line_remove(one);
         Py_DECREF(one); /* the line's; the caller has its own */
     }
     if (self->worker != NULL) {
@@ -380,81 +336,6 @@ static PyObject *running_call(running_object *one, PyObject *args, PyObject *Py_
         }
         end_if_done(self);
     }
-    Py_RETURN_NONE;
-}
-
-/* Until when the caller of the running handler waits; 0: it does not say, or has its answer. */
-static uint64_t current_deadline(dr_py_state *state)
-{
-    PyObject *found = NULL;
-    if (PyContextVar_Get(state->running, NULL, &found) < 0 || found == NULL) {
-        PyErr_Clear();
-        return 0;
-    }
-    const dora_task *task = ((running_object *)found)->task;
-    const uint64_t deadline_ns =
-        task != NULL ? dora_request_deadline_ns(dora_task_request(task)) : 0;
-    Py_DECREF(found);
-    return deadline_ns;
-}
-
-bool dr_py_deadline_begin(dr_py_state *state)
-{
-    const uint64_t deadline_ns = state->running != NULL ? current_deadline(state) : 0;
-    if (deadline_ns != 0) {
-        dora_deadline_set(deadline_ns);
-    }
-    return deadline_ns != 0;
-}
-
-void dr_py_deadline_end(void)
-{
-    dora_deadline_set(0);
-}
-
-static int running_traverse(running_object *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->shown);
-    Py_VISIT(self->coroutine);
-    return 0;
-}
-
-static int running_clear(running_object *self)
-{
-    Py_CLEAR(self->coroutine);
-    return 0;
-}
-
-static void running_dealloc(running_object *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    Py_CLEAR(self->shown);
-    Py_CLEAR(self->coroutine);
-    PyObject_GC_Del(self);
-    Py_DECREF(type);
-}
-
-static PyType_Slot running_slots[] = {
-    {Py_tp_call, running_call},
-    {Py_tp_dealloc, running_dealloc},
-    {Py_tp_traverse, running_traverse},
-    {Py_tp_clear, running_clear},
-    {0, NULL},
-};
-
-static PyType_Spec running_spec = {
-    .name = "dora._dora.Running",
-    .basicsize = sizeof(running_object),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
-             Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = running_slots,
-};
-
-PyTypeObject *dr_py_running_type_new(PyObject *module)
-{
-    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &running_spec, NULL);
 }
 
 /* ---- the loop's life ---- */
@@ -471,15 +352,25 @@ static void loop_free(dr_py_loop *self)
 {
     Py_XDECREF(self->runner);
     Py_XDECREF(self->loop);
+    Py_XDECREF(self->threads);
     Py_XDECREF(self->context);
     Py_XDECREF(self->wake);
     Py_XDECREF(self->turn);
     Py_XDECREF(self->sweep);
     Py_XDECREF(self->give_up);
+    Py_XDECREF(self->grace);
     PyMem_Free(self);
 }
 
-dr_py_loop *dr_py_loop_open(dr_py_state *state)
+static PyObject *threads_new(void)
+{
+    PyObject *module = PyImport_ImportModule("dora._threads");
+    PyObject *threads = module != NULL ? PyObject_CallMethod(module, "Threads", NULL) : NULL;
+    Py_XDECREF(module);
+    return threads;
+}
+
+dr_py_loop *dr_py_loop_open(dr_py_state *state, bool has_threads)
 {
     dr_py_loop *self = PyMem_Calloc(1, sizeof(*self));
     if (self == NULL) {
@@ -492,7 +383,8 @@ dr_py_loop *dr_py_loop_open(dr_py_state *state)
     }
     self->runner = runner_new();
     self->loop = self->runner != NULL ? PyObject_CallMethod(self->runner, "get_loop", NULL) : NULL;
-    if (state->running == NULL || self->loop == NULL) {
+    self->threads = self->loop != NULL && has_threads ? threads_new() : NULL;
+    if (state->running == NULL || self->loop == NULL || (has_threads && self->threads == NULL)) {
         loop_free(self);
         return NULL;
     }
@@ -509,6 +401,18 @@ PyObject *dr_py_loop_complete(dr_py_loop *self, PyObject *awaitable, PyObject *c
     return result;
 }
 
+bool dr_py_loop_has_threads(const dr_py_loop *self)
+{
+    return self != NULL && self->threads != NULL;
+}
+
+PyObject *dr_py_loop_call(dr_py_loop *self, PyObject *callable, PyObject *argument,
+                          PyObject *context)
+{
+    return PyObject_CallMethod(self->threads, "call", argument != NULL ? "OOO" : "OO", context,
+                               callable, argument);
+}
+
 static int loop_prepare(dr_py_loop *self, PyObject *capsule, PyObject *context)
 {
     self->context = Py_NewRef(context);
@@ -516,9 +420,18 @@ static int loop_prepare(dr_py_loop *self, PyObject *capsule, PyObject *context)
     self->turn = PyCFunction_New(&turn_def, capsule);
     self->sweep = PyCFunction_New(&sweep_def, capsule);
     self->give_up = PyCFunction_New(&give_up_def, capsule);
-    return self->wake == NULL || self->turn == NULL || self->sweep == NULL || self->give_up == NULL
-               ? -1
-               : 0;
+    self->grace = PyCFunction_New(&grace_def, capsule);
+    if (self->wake == NULL || self->turn == NULL || self->sweep == NULL || self->give_up == NULL ||
+        self->grace == NULL) {
+        return -1;
+    }
+    if (self->threads == NULL) {
+        return 0;
+    }
+    PyObject *more = PyObject_CallMethod(self->threads, "start_others", "I",
+                                         (unsigned)dora_worker_threads(self->worker));
+    Py_XDECREF(more);
+    return more != NULL ? 0 : -1;
 }
 
 int dr_py_loop_run(dr_py_loop *self, dora_worker *worker, PyObject *context)
@@ -546,10 +459,14 @@ void dr_py_loop_close(dr_py_loop *self)
     if (self == NULL) {
         return;
     }
-    (void)report(PyObject_CallMethod(self->runner, "close", NULL), self->runner);
+    (void)dr_py_report(PyObject_CallMethod(self->runner, "close", NULL), self->runner);
+    if (self->threads != NULL) {
+        (void)dr_py_report(PyObject_CallMethod(self->threads, "close", NULL), self->threads);
+    }
     while (self->late.first != NULL) { /* they did not end even now */
-        running_object *one = self->late.first;
-        line_remove(one);
+        dr_py_running *one = self->late.first;
+        dr_py_line_remove(one);
+        one->owner = NULL;
         Py_DECREF(one);
     }
     loop_free(self);

@@ -45,9 +45,10 @@ typedef struct dr_py_handler {
     PyObject *name; /* str; empty for the fallback */
     PyObject *callable;
     bool takes_request;
+    bool is_async; /* calling it gives a coroutine */
 } dr_py_handler;
 
-/* dr_py_app is a dora.App. Hooks are lists of (callable, takes_worker). */
+/* dr_py_app is a dora.App. Hooks are lists of (callable, takes_worker, is_async). */
 typedef struct dr_py_app {
     PyObject ob_base;
     dr_py_handler *first;

@@ -3,6 +3,21 @@
 
 /* ---- calls ---- */
 
+PyObject *dr_py_arguments(dr_py_state *state, const dr_py_handler *handler,
+                          const dora_request *request, PyObject **shown)
+{
+    PyObject *param = dr_py_decode(state, dora_request_param(request));
+    PyObject *arguments = NULL;
+    if (param != NULL && handler->takes_request) {
+        *shown = dr_py_request_begin(state, request, param);
+    }
+    if (param != NULL && (*shown != NULL || !handler->takes_request)) {
+        arguments = *shown != NULL ? PyTuple_Pack(2, param, *shown) : PyTuple_Pack(1, param);
+    }
+    Py_XDECREF(param);
+    return arguments;
+}
+
 PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dora_request *request,
                      PyObject **shown)
 {
@@ -31,7 +46,7 @@ PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dor
 static bool has_opened(dr_py_host *self)
 {
     if (self->loop == NULL) {
-        self->loop = dr_py_loop_open(self->state);
+        self->loop = dr_py_loop_open(self->state, self->app->has_async);
     }
     return self->loop != NULL;
 }
@@ -126,10 +141,12 @@ static dora_err load(void *pointer, dora_app *app, const char *target, dora_erro
     Py_XSETREF(self->app, (dr_py_app *)found);
     if (self->app->has_async) { /* asyncio is loaded here, once, not by each worker */
         PyObject *driver = PyImport_ImportModule("dora._loop");
-        if (driver == NULL) {
+        PyObject *threads = driver != NULL ? PyImport_ImportModule("dora._threads") : NULL;
+        Py_XDECREF(driver);
+        if (threads == NULL) {
             return dr_py_error_take(error, DORA_ELOAD);
         }
-        Py_DECREF(driver);
+        Py_DECREF(threads);
     }
     return register_handlers(self, app, error);
 }
@@ -167,21 +184,36 @@ static void fork_child(void *Py_UNUSED(pointer))
     call_at_fork("in_worker");
 }
 
+/* Calls a hook: beside a loop one that is no async def in the thread of the plain handlers. */
+static PyObject *call_hook(dr_py_host *self, PyObject *hook)
+{
+    PyObject *callable = PyTuple_GET_ITEM(hook, 0);
+    const bool is_plain = PyTuple_GET_ITEM(hook, 2) != Py_True;
+    PyObject *number = NULL;
+    PyObject *done = NULL;
+    if (PyTuple_GET_ITEM(hook, 1) == Py_True) {
+        number = PyLong_FromUnsignedLong(self->worker);
+        if (number == NULL) {
+            return NULL;
+        }
+    }
+    if (is_plain && dr_py_loop_has_threads(self->loop)) {
+        done = dr_py_loop_call(self->loop, callable, number, self->context);
+    } else if (PyContext_Enter(self->context) == 0) {
+        done =
+            number != NULL ? PyObject_CallOneArg(callable, number) : PyObject_CallNoArgs(callable);
+        (void)PyContext_Exit(self->context);
+    }
+    Py_XDECREF(number);
+    return done;
+}
+
 /* Runs one list of hooks; those that are async def to their end. Returns: 0, or -1 with an
  * exception at the first that raises. */
 static int run_hooks(dr_py_host *self, PyObject *hooks)
 {
-    const uint32_t worker = self->worker;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(hooks); i++) {
-        PyObject *hook = PyList_GET_ITEM(hooks, i);
-        PyObject *callable = PyTuple_GET_ITEM(hook, 0);
-        if (PyContext_Enter(self->context) < 0) {
-            return -1;
-        }
-        PyObject *done = PyTuple_GET_ITEM(hook, 1) == Py_True
-                             ? PyObject_CallFunction(callable, "I", (unsigned)worker)
-                             : PyObject_CallNoArgs(callable);
-        (void)PyContext_Exit(self->context);
+        PyObject *done = call_hook(self, PyList_GET_ITEM(hooks, i));
         if (done != NULL && dr_py_is_awaitable(done)) {
             Py_SETREF(done, complete(self, done, self->context));
         }

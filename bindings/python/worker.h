@@ -23,6 +23,10 @@ typedef struct dr_py_host {
 PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dora_request *request,
                      PyObject **shown);
 
+/* dr_py_arguments is what it is called with: a tuple; NULL with an exception. */
+PyObject *dr_py_arguments(dr_py_state *state, const dr_py_handler *handler,
+                          const dora_request *request, PyObject **shown);
+
 /* ---- reply.c ---- */
 
 /* dr_py_reply_result makes what a handler returned the reply; NULL: the exception that it raised.
@@ -40,14 +44,21 @@ dora_err dr_py_error_take(dora_error *error, dora_err err);
 
 /* ---- async_worker.c ---- */
 
-/* dr_py_loop_open makes the event loop of a worker, by the application's policy. Returns: NULL with
- * an exception. dr_py_loop_close ends what still runs on it and frees it; NULL is fine. */
-dr_py_loop *dr_py_loop_open(dr_py_state *state);
+/* dr_py_loop_open makes the event loop of a worker, by the application's policy, and the thread for
+ * plain functions beside it. Returns: NULL with an exception. dr_py_loop_close ends what still runs
+ * on it and frees it; NULL is fine. */
+dr_py_loop *dr_py_loop_open(dr_py_state *state, bool has_threads);
 void dr_py_loop_close(dr_py_loop *self);
 
 /* dr_py_loop_complete runs what can be awaited to its end, in `context`, which is not entered now.
  * Ownership: borrows both. Returns: its result, or NULL with its exception. */
 PyObject *dr_py_loop_complete(dr_py_loop *self, PyObject *awaitable, PyObject *context);
+
+/* dr_py_loop_call runs a plain function in a thread, in `context` itself, and waits for its end;
+ * `argument` may be NULL. Only where dr_py_loop_has_threads. Ownership: borrows all. */
+PyObject *dr_py_loop_call(dr_py_loop *self, PyObject *callable, PyObject *argument,
+                          PyObject *context);
+bool dr_py_loop_has_threads(const dr_py_loop *self);
 
 /* dr_py_is_awaitable says whether `await` takes an object. */
 bool dr_py_is_awaitable(PyObject *object);

@@ -15,7 +15,7 @@ from support.server import ROOT, Server, environment, program, wait_until
 
 POOL_OF_ITSELF = ("runtime", "app")  # of a file that calls run(): it is its own pool's application
 UNKNOWN = re.compile(r": ([^ ]*)\?: unknown key; .*?allowed: (.*)$", re.M)
-PYTHON_ONLY = {"concurrency"}
+PYTHON_ONLY = {"concurrency", "threads"}
 PHP_ONLY = {"extension"}
 LANGUAGES = ["python", "php"]
 
@@ -214,6 +214,16 @@ def test_run_concurrency_is_for_python_alone(tmp_path):
     command = program_of(str(tmp_path), "php", run_call("php", {"concurrency": 5}))
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment())
     assert "concurrency: must be 1 for this runtime" in done.stdout + done.stderr
+
+
+def test_check_says_where_threads_have_no_effect(tmp_path):
+    pool = {"runtime": "python", "app": "app.py", "threads": 4}
+    (tmp_path / "app.py").touch()
+    for concurrency, is_said in ((1, True), (3, True), (4, False)):
+        said = check(tmp_path, {"pools": {"p": {**pool, "concurrency": concurrency}}})
+        assert ("pools.p.threads: 4 has no effect beyond" in said) is is_said
+    said = check(tmp_path, {"pools": {"p": {**pool, "runtime": "c"}}})
+    assert "pools.p.threads: has no effect on this runtime" in said
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -268,7 +268,7 @@ static void test_unknown_keys(void **state)
                    "  \"workrs\": 2}}}",
                    "conf/dora.json:3:3: pools.users.workrs: unknown key; did you mean "
                    "\"workers\"? allowed: runtime, app, interpreter, extension, workers, "
-                   "concurrency, apis, queue_tasks_max, queue_mb_max, max_requests, "
+                   "concurrency, threads, apis, queue_tasks_max, queue_mb_max, max_requests, "
                    "memory_mb_max, time_limit_ms, hung_ms, preload, dedupe");
 }
 
@@ -454,6 +454,10 @@ static void test_concurrency(void **state)
                    "\"concurrency\": 1025}}}",
                    "conf/dora.json:1:54: pools.a.concurrency: must be a whole number from 1 to "
                    "1024");
+    expect_problem(
+        "{\"pools\": {\"a\": {\"runtime\": \"php\", \"app\": \"a.php\", \"threads\": 2}}}",
+        "conf/dora.json:1:52: pools.a.threads: has no effect on this runtime, whose "
+        "handlers have one thread; it is for Python's plain functions beside async ones");
 }
 
 static void test_daemon(void **state)

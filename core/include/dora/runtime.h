@@ -98,6 +98,15 @@ DORA_API uint32_t dora_worker_running(const dora_worker *worker);
 DORA_API uint32_t dora_worker_time_limit_ms(const dora_worker *worker);
 DORA_API bool dora_task_has_limit(const dora_task *task);
 
+/* dora_task_wait says that a task that was taken waits for its turn within the runtime: its time
+ * limit does not run. dora_task_begin ends that, on any thread, though not while others use the
+ * worker. Returns: false where nobody waits for it any more: its reply says so, and
+ * dora_task_done(task, DORA_EHANDLER) is what is left to do.
+ * dora_worker_threads is how many of those that are no `async def` may run at a time. */
+DORA_API void dora_task_wait(dora_task *task);
+DORA_API bool dora_task_begin(dora_task *task);
+DORA_API uint32_t dora_worker_threads(const dora_worker *worker);
+
 /* dora_request_deadline_ns is until when the caller waits, by CLOCK_MONOTONIC; 0: it does not say.
  * dora_deadline_set makes calls of a dora_client on this thread end by then, 0: when they like.
  * The core does so around `invoke`; run_loop has to, around a task's turn. */

@@ -28,6 +28,7 @@
 #define DR_WORKER_SLOTS_MAX 1600 /* per pool: DR_POOL_SLOTS of the most workers, in 64s */
 #define DR_RING_ENTRIES_MIN 128u /* power of two; twice what is handed ahead: stale entries */
 #define DR_HANDED_MAX 64         /* tasks handed to one worker: more gave no more speed */
+#define DR_THREADS_MAX 256u      /* of one worker for plain functions: each has a stack */
 #define DR_CONCURRENCY_MAX 1024u /* tasks at a time in one worker: each has a place in rings */
 #define DR_BLOCK_BYTES_MIN 1024u /* smallest shared-memory block: request and small reply */
 #define DR_WAKE_PRICE_NS 50000u  /* waking a worker: backlog worth handing ahead */

@@ -19,6 +19,14 @@ static void print_ok(const dr_config *config, const char *path)
         printf("; registers in %zu Redis", config->discovery.redis.count);
     }
     printf(")\n");
+    for (size_t i = 0; i < config->pool_count; i++) {
+        const dr_pool_config *pool = &config->pools[i];
+        if (pool->threads > pool->concurrency) {
+            printf("note: pools.%s.threads: %u has no effect beyond \"concurrency\" (%u), how many "
+                   "calls a worker runs at a time\n",
+                   pool->name, pool->threads, pool->concurrency);
+        }
+    }
 }
 
 int dr_cli_check(int argc, char **argv)

@@ -49,6 +49,7 @@ typedef struct dr_control_setup {
     uint32_t reply_bytes_max;
     uint32_t log_level;
     uint32_t concurrency;
+    uint32_t threads;
     uint32_t time_limit_ms;
     uint32_t accepted_limit_ms;
     uint8_t preload;

@@ -125,6 +125,7 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
         .runtime = runtime,
         .workers = workers_default(),
         .concurrency = 1,
+        .threads = 1,
         .queue_tasks_max = 16384,
         .queue_mb_max = 64,
         .max_requests = 4000,

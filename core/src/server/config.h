@@ -38,6 +38,7 @@ typedef struct dr_pool_config {
     char *extension;   /* PHP's module; NULL: DORA_PHP_EXTENSION, else php.ini */
     uint32_t workers;
     uint32_t concurrency; /* tasks at a time in one worker; above 1 for Python alone */
+    uint32_t threads;     /* of a worker with an event loop, for plain functions; likewise */
     dr_texts apis;        /* exact names or ending in `*`; none: what the application reports */
     uint32_t queue_tasks_max;
     uint32_t queue_mb_max;

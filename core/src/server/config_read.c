@@ -231,6 +231,12 @@ void dr_pool_settle(dr_reading *r, const dr_pool_config *pool)
                               "after the other; for more at a time set \"workers\"");
         r->depth--;
     }
+    if (pool->threads > 1 && pool->runtime != DR_RUNTIME_PYTHON) {
+        r->path[r->depth++] = "threads";
+        dr_reading_problem(r, "has no effect on this runtime, whose handlers have one thread; it "
+                              "is for Python's plain functions beside async ones");
+        r->depth--;
+    }
     if (pool->extension != NULL && pool->runtime != DR_RUNTIME_PHP) {
         dr_reading_problem(r, "has an \"extension\", which is for PHP alone");
     }
@@ -306,6 +312,7 @@ static const dr_key POOL_KEYS[] = {
      .at = POOL(concurrency),
      .min = 1,
      .max = DR_CONCURRENCY_MAX},
+    {.name = "threads", .take = dr_take_uint, .at = POOL(threads), .min = 1, .max = DR_THREADS_MAX},
     {.name = "apis", .take = take_apis},
     {.name = "queue_tasks_max",
      .take = dr_take_uint,

@@ -54,6 +54,7 @@ static dora_err make_pools(dr_server *server, dora_error *error)
         const dr_pool_limits limits = {.reactors = server->lane_count,
                                        .workers = pool->workers,
                                        .concurrency = pool->concurrency,
+                                       .threads = pool->threads,
                                        .queue_tasks_max = pool->queue_tasks_max,
                                        .slab_bytes = slab,
                                        .big_bytes = config->frame_bytes_max,

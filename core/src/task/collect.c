@@ -175,12 +175,14 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
 
 /* code_of_dead is what a task is answered with whose worker died while it ran. Of several only
  * those past the limit were the reason. */
-static int64_t code_of_dead(const dr_pool *pool, const dr_slot *slot, const dr_record *record,
+static int64_t code_of_dead(const dr_pool *pool, const dr_slot *slot, uint32_t task,
                             uint64_t now_ns)
 {
+    const dr_record *record = &pool->records[task];
     const uint64_t limit_ns = (uint64_t)dr_pool_limit_ms(pool, record->type) * 1000000u;
-    const bool is_reason =
-        pool->limits.concurrency == 1 || (limit_ns != 0 && now_ns - record->handed_ns > limit_ns);
+    const uint64_t since_ns = dr_task_since_ns(pool, slot, task);
+    const bool is_reason = pool->limits.concurrency == 1 ||
+                           (limit_ns != 0 && now_ns > since_ns && now_ns - since_ns > limit_ns);
     return slot->overran && is_reason ? DORA_CODE_TIME_LIMIT : DORA_CODE_WORKER_DIED;
 }
 
@@ -198,7 +200,7 @@ static bool settle(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found
             if (found->count == BATCH) {
                 return false;
             }
-            const int64_t died = code_of_dead(pool, slot, &pool->records[task], found->now_ns);
+            const int64_t died = code_of_dead(pool, slot, task, found->now_ns);
             finish(pool, task, dr_is_done(pool, task) ? 0 : died, found);
         }
         task = next;

@@ -45,6 +45,7 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
                         .reply_bytes_max = crew->options.reply_bytes_max,
                         .log_level = crew->options.log_level,
                         .concurrency = crew->pool->limits.concurrency,
+                        .threads = crew->pool->limits.threads,
                         .time_limit_ms = crew->pool->limits.time_limit_ms,
                         .accepted_limit_ms = crew->pool->limits.accepted_limit_ms,
                         .preload = crew->is_preloading,

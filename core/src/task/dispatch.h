@@ -106,10 +106,11 @@ typedef struct dr_task_seen {
 } dr_task_seen;
 
 /* look.c, the lock is held: dr_task_name gives a task's name as dr_printable has it, cut where that
- * is longer than a name, dr_task_start_ns when it began; dr_task_is says whether a worker's task is
- * in a state (DR_TASK_...). */
+ * is longer than a name, dr_task_start_ns when it began, dr_task_since_ns from when its time limit
+ * counts; dr_task_is says whether a worker's task is in a state (DR_TASK_...). */
 size_t dr_task_name(const dr_pool *pool, uint32_t task, char name[DR_API_NAME_MAX]);
 uint64_t dr_task_start_ns(const dr_pool *pool, uint32_t task);
+uint64_t dr_task_since_ns(const dr_pool *pool, const dr_slot *slot, uint32_t task);
 bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state);
 
 /* look.c: dr_dispatch_each tells `fn` of every task that workers run, then of those that wait. `fn`

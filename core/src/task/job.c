@@ -112,6 +112,7 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     job->request.connection = task->connection;
     job->request.protocol = task->protocol;
     job->request.type = task->type;
+    job->is_waiting = false;
     job->place = DR_JOB_IN_BLOCK;
     job->reply.has_failed = false;
     job->reply.code = 0;
@@ -145,12 +146,21 @@ static dora_err refuse(dr_job *job, dora_code code)
     return DORA_EHANDLER;
 }
 
+bool dr_job_is_expired(dr_job *job)
+{
+    const uint64_t deadline_ns = job->request.deadline_ns;
+    if (deadline_ns == 0 || job->begin_ns < deadline_ns) {
+        return false;
+    }
+    (void)refuse(job, DORA_CODE_EXPIRED);
+    return true;
+}
+
 dora_err dr_job_find(dr_job *job)
 {
     dr_worker *worker = job->worker;
-    const uint64_t deadline_ns = job->request.deadline_ns;
-    if (deadline_ns != 0 && job->begin_ns >= deadline_ns) {
-        return refuse(job, DORA_CODE_EXPIRED);
+    if (dr_job_is_expired(job)) {
+        return DORA_EHANDLER;
     }
     const uint32_t api = worker->region->tasks[job->index].api;
     if (!handler_for(worker->app, api, job->request.name, &job->handler)) {

@@ -20,6 +20,7 @@ typedef struct dora_task {
     uint32_t reactor; /* that waits for it */
     void *handler;
     uint64_t begin_ns;
+    bool is_waiting; /* within the runtime, since dora_task_wait */
     dora_request request;
     char *room; /* behind the request */
     size_t room_len;
@@ -37,6 +38,9 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
 /* dr_job_find finds the handler, and counts the request. Returns: DORA_EHANDLER where there is
  * nothing to call: nobody waits any more, or there is no such api; the reply then says so. */
 dora_err dr_job_find(dr_job *job);
+
+/* dr_job_is_expired says whether nobody waits any more when it begins; the reply then says so. */
+bool dr_job_is_expired(dr_job *job);
 
 /* dr_job_settle makes what the handler returned and wrote the job's reply.
  * dr_job_publish hands it to the reactor that waits for it. Returns: false when it needs the

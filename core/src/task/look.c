@@ -31,6 +31,17 @@ uint64_t dr_task_start_ns(const dr_pool *pool, uint32_t task)
     return said_ns > came_ns ? said_ns : came_ns;
 }
 
+uint64_t dr_task_since_ns(const dr_pool *pool, const dr_slot *slot, uint32_t task)
+{
+    if (pool->limits.concurrency == 1) {
+        return slot->since_ns;
+    }
+    const uint64_t handed_ns = pool->records[task].handed_ns;
+    const uint64_t start_ns = /* while it waits for a thread, far in the future */
+        atomic_load_explicit(&pool->region.tasks[task].start_ns, memory_order_relaxed);
+    return start_ns > handed_ns ? start_ns : handed_ns;
+}
+
 bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state)
 {
     const dr_record *record = &pool->records[task];

@@ -65,11 +65,20 @@ static void publish_settled(dora_worker *worker)
     }
 }
 
+static void say_start(const dora_task *task, uint64_t start_ns)
+{
+    dr_shared_task *shared = &task->worker->region->tasks[task->index];
+    atomic_store_explicit(&shared->start_ns, start_ns, memory_order_relaxed);
+}
+
 void dora_task_done(dora_task *task, dora_err err)
 {
     dora_worker *worker = task->worker;
     if (worker->is_forked) {
         return; /* the answer is the worker's to give */
+    }
+    if (task->is_waiting) { /* it has not begun; nor shall the next in its place wait */
+        say_start(task, task->begin_ns);
     }
     dr_job_settle(task, err);
     if (publish(task)) {
@@ -82,6 +91,20 @@ void dora_task_done(dora_task *task, dora_err err)
         worker->settled_last->next = task;
     }
     worker->settled_last = task;
+}
+
+void dora_task_wait(dora_task *task)
+{
+    task->is_waiting = true;
+    say_start(task, DR_START_WAITS);
+}
+
+bool dora_task_begin(dora_task *task)
+{
+    task->is_waiting = false;
+    task->begin_ns = dr_clock_ns();
+    say_start(task, task->begin_ns);
+    return !dr_job_is_expired(task);
 }
 
 dora_task *dora_worker_take(dora_worker *worker)
@@ -161,6 +184,11 @@ uint32_t dora_worker_running(const dora_worker *worker)
 uint32_t dora_worker_time_limit_ms(const dora_worker *worker)
 {
     return worker->time_limit_ms;
+}
+
+uint32_t dora_worker_threads(const dora_worker *worker)
+{
+    return worker->threads > 1 ? worker->threads : 1;
 }
 
 bool dora_task_has_limit(const dora_task *task)

@@ -142,6 +142,7 @@ typedef struct dr_pool_limits {
     uint32_t reactors;
     uint32_t workers;
     uint32_t concurrency; /* tasks that a worker runs at a time; 0 stands for 1 */
+    uint32_t threads;     /* of them, plain functions; 0 stands for 1 */
     uint32_t queue_tasks_max;
     uint64_t slab_bytes;
     uint32_t big_bytes;

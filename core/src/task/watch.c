@@ -45,33 +45,34 @@ static bool kill_worker(const dr_slot *slot)
     return slot->pidfd >= 0 && syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0) == 0;
 }
 
-/* limited_of is the oldest task that a worker may run and that has a time limit. Where one runs
- * after the other that is the first or none: those behind it have not begun. */
-static uint32_t limited_of(const dr_pool *pool, const dr_slot *slot)
+/* is_over says whether a worker runs a task past its time limit. */
+static bool is_over(const dr_pool *pool, const dr_slot *slot, uint32_t task, uint64_t now_ns)
 {
-    uint32_t task = slot->held > 0 ? slot->tasks.first : DR_NONE;
-    while (task != DR_NONE && dr_pool_limit_ms(pool, pool->records[task].type) == 0) {
-        task = pool->limits.concurrency > 1 ? pool->records[task].next : DR_NONE;
-    }
-    return task;
+    const uint32_t limit_ms = dr_pool_limit_ms(pool, pool->records[task].type);
+    const uint64_t since_ns = dr_task_since_ns(pool, slot, task);
+    const uint64_t most_ms = (uint64_t)limit_ms + (slot->has_loop ? DR_LOOP_GRACE_MS : 0);
+    return limit_ms != 0 && now_ns > since_ns && now_ns - since_ns > most_ms * 1000000u;
 }
 
-/* overrun_of is a task that a worker runs past its time limit, DR_NONE if there is none. An event
- * loop ends such a task itself, if it still turns. */
+/* overrun_of is a task that a worker runs past its time limit, DR_NONE if there is none. Where one
+ * runs after the other it is the first or none: those behind it have not begun. An event loop ends
+ * such a task itself, if it still turns. */
 static uint32_t overrun_of(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns)
 {
-    if (pool->limits.time_limit_ms == 0 || slot->overran) {
+    const uint64_t limit_ns = (uint64_t)pool->limits.time_limit_ms * 1000000u;
+    if (limit_ns == 0 || slot->overran || slot->held == 0) {
         return DR_NONE;
     }
-    const uint32_t task = limited_of(pool, slot);
-    if (task == DR_NONE) {
-        return DR_NONE;
+    uint32_t task = slot->tasks.first;
+    if (pool->limits.concurrency == 1) {
+        return is_over(pool, slot, task, now_ns) ? task : DR_NONE;
     }
-    const uint64_t since_ns =
-        pool->limits.concurrency > 1 ? pool->records[task].handed_ns : slot->since_ns;
-    const uint64_t limit_ms = (uint64_t)dr_pool_limit_ms(pool, pool->records[task].type) +
-                              (slot->has_loop ? DR_LOOP_GRACE_MS : 0);
-    return now_ns > since_ns && now_ns - since_ns > limit_ms * 1000000u ? task : DR_NONE;
+    while (task != DR_NONE && !is_over(pool, slot, task, now_ns)) {
+        const dr_record *record = &pool->records[task];
+        const bool is_early = now_ns < record->handed_ns + limit_ns; /* and so are all behind it */
+        task = is_early ? DR_NONE : record->next;
+    }
+    return task;
 }
 
 /* watch_suspect gives a worker that reacts again back its place. */

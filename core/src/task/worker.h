@@ -24,6 +24,7 @@ typedef struct dora_worker {
     bool is_leaving;        /* it takes no more */
     int loop_fd;            /* by which the master wakes it */
     uint32_t concurrency;   /* tasks at a time */
+    uint32_t threads;       /* for plain functions beside the loop */
     uint32_t running;       /* not yet published */
     uint32_t time_limit_ms; /* 0: none */
     uint32_t accepted_limit_ms;

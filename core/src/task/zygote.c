@@ -161,9 +161,22 @@ static void say_concurrency(const zygote *self)
     (void)dora_log(DORA_LOG_NOTICE, NULL, NULL, 0, text, strlen(text));
 }
 
+static void say_threads(const zygote *self)
+{
+    const dora_runtime *runtime = self->runtime;
+    if (self->setup.threads > 1 && runtime->run_loop != NULL &&
+        !runtime->wants_loop(runtime->host)) {
+        const char *text =
+            "threads has no effect: no handler or hook is async, so each worker runs "
+            "one call at a time";
+        (void)dora_log(DORA_LOG_NOTICE, NULL, NULL, 0, text, strlen(text));
+    }
+}
+
 static void report_names(const zygote *self)
 {
     say_concurrency(self);
+    say_threads(self);
     for (uint32_t i = 0; i < self->app.count; i++) {
         say(DR_CONTROL_NAME, 0, 0, 0, self->app.entries[i].name, self->app.entries[i].name_len);
     }
@@ -325,6 +338,7 @@ static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
                                .event_fds = self->event_fds,
                                .loop_fd = given->loop_fd,
                                .concurrency = self->setup.concurrency,
+                               .threads = self->setup.threads,
                                .time_limit_ms = self->setup.time_limit_ms,
                                .accepted_limit_ms = self->setup.accepted_limit_ms};
     dr_context_enter(&self->context, self->region.board, (uint32_t)given->number,

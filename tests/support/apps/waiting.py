@@ -164,9 +164,19 @@ async def long_error(param):
     raise dora.HandlerError("e" * param, code=7)
 
 
+class Doubled:
+    """To be awaited, and no coroutine."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __await__(self):
+        return asyncio.get_running_loop().run_in_executor(None, lambda: self.number * 2).__await__()
+
+
 @app.api("/future")
 def future(param):
-    return asyncio.get_running_loop().run_in_executor(None, lambda: param * 2)
+    return Doubled(param)
 
 
 @app.api("/stubborn")

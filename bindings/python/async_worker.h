@@ -1,0 +1,125 @@
+/* async_worker.h: what the files of a worker with an event loop share: async_worker.c,
+ * running.c, and plain.c for what runs in threads beside the loop. */
+#ifndef DR_PY_ASYNC_WORKER_H
+#define DR_PY_ASYNC_WORKER_H
+
+#include "worker.h"
+
+#include <time.h>
+
+#include <dora/runtime.h>
+
+typedef struct dr_py_running dr_py_running;
+
+/* dr_py_line is calls under way in their order. Each is owned by the line it is in. */
+typedef struct dr_py_line {
+    dr_py_running *first;
+    dr_py_running *last;
+} dr_py_line;
+
+struct dr_py_loop {
+    dr_py_state *state;
+    dora_worker *worker; /* while it serves */
+    PyObject *runner;    /* an asyncio.Runner: makes the loop and closes it */
+    PyObject *loop;
+    PyObject *threads; /* a dora._threads.Threads; NULL: plain functions run on the loop */
+    PyObject *context; /* what each call's context is a copy of */
+    PyObject *wake;    /* callables for the loop */
+    PyObject *turn;
+    PyObject *sweep;
+    PyObject *give_up;
+    PyObject *grace;
+    dr_py_line open;      /* to be answered */
+    dr_py_line unlimited; /* those of them that may run as long as they like */
+    dr_py_line plain;     /* those of them that threads run, in turn */
+    dr_py_line late;      /* answered that they were too slow, and not ended yet */
+    uint64_t limit_ns;    /* how long the others may run; 0: as long as they like */
+    bool is_turn_due;
+    bool is_sweep_due;
+    bool is_leaving;
+    bool is_told;
+};
+
+/* dr_py_running is one call under way, and what is called at its end: by the asyncio task with
+ * itself, by a thread without an argument. */
+struct dr_py_running {
+    PyObject ob_base;
+    dr_py_loop *owner;   /* NULL once that is gone: a thread may hang for longer */
+    dora_task *task;     /* NULL once answered */
+    PyObject *shown;     /* its dora.Request */
+    PyObject *coroutine; /* the asyncio task */
+    uint64_t begin_ns;
+    dr_py_line *in;
+    dr_py_running *next;
+    dr_py_running *prev;
+    /* Of a plain function, which a thread calls. */
+    const dr_py_handler *handler;
+    PyObject *arguments; /* a tuple; NULL: there is nothing to call, or it has been */
+    PyObject *context;
+    PyObject *result; /* what it returned; */
+    PyObject *raised; /* or raised; both NULL: nobody waited any more when its turn came */
+    bool has_begun;
+    bool has_ended;
+    bool is_stuck; /* another thread has taken the place of its own */
+};
+
+static inline uint64_t dr_py_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- async_worker.c, on the loop's thread ---- */
+
+void dr_py_line_add(dr_py_line *in, dr_py_running *one);
+void dr_py_line_remove(dr_py_running *one);
+
+/* dr_py_report lets go of what a method of the loop gave; what it raised is printed, since nobody
+ * waits for it. Returns: whether it went well. */
+bool dr_py_report(PyObject *result, PyObject *where);
+
+bool dr_py_call_later(dr_py_loop *self, double seconds, PyObject *callable);
+
+/* dr_py_answer hands the reply over. dr_py_answer_result makes it of what a handler returned; NULL:
+ * of the exception that it raised. Ownership: takes `result`. */
+void dr_py_answer(dr_py_running *one, dora_err err);
+void dr_py_answer_result(dr_py_running *one, PyObject *result);
+
+/* dr_py_await has the loop await what a handler returned, in the context that is entered. Returns:
+ * whether it does, else with an exception. Ownership: takes `awaitable`. */
+bool dr_py_await(dr_py_running *one, PyObject *awaitable);
+
+/* dr_py_leave makes the worker take no more, and end once its calls have, within `seconds`. */
+void dr_py_leave(dr_py_loop *self, double seconds);
+
+/* dr_py_ended lets go of a call that has ended, and sees what is to be done next. */
+void dr_py_ended(dr_py_running *one);
+
+/* dr_py_arm sets the timer that ends calls which run past their time. */
+void dr_py_arm(dr_py_loop *self);
+
+/* ---- running.c ---- */
+
+/* dr_py_running_new gives the object of a task; NULL with an exception. */
+dr_py_running *dr_py_running_new(dr_py_loop *self, dora_task *task);
+
+/* ---- plain.c ---- */
+
+/* dr_py_plain_begin puts a call into the threads' queue. Returns: false where it has ended already,
+ * answered. */
+bool dr_py_plain_begin(dr_py_running *one);
+
+/* dr_py_plain_run is what a thread does with it; dr_py_plain_done what the loop does then. */
+PyObject *dr_py_plain_run(dr_py_running *one, PyObject *ignored);
+void dr_py_plain_done(dr_py_running *one);
+
+/* dr_py_plain_due_ns is when the first of them may be past its time, 0: never. dr_py_plain_sweep
+ * answers those that are. */
+uint64_t dr_py_plain_due_ns(const dr_py_loop *self, uint64_t now_ns);
+void dr_py_plain_sweep(dr_py_loop *self, uint64_t now_ns);
+
+/* dr_py_plain_grace looks whether those have ended meanwhile. */
+void dr_py_plain_grace(dr_py_loop *self);
+
+#endif

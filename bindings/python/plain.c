@@ -1,0 +1,183 @@
+/* plain.c: handlers that are no async def, in a worker with an event loop: a thread runs them, one
+ * after the other, while the loop goes on. dora/_threads.py has the thread and its queue.
+ *
+ * The thread calls the handler and does nothing else with the task: parameters are read and replies
+ * written on the loop's thread, which alone uses the worker. All of it holds the GIL. */
+#include "async_worker.h"
+
+#define GRACE_S 1.0 /* one that is past its limit may still end: as the loop's own calls */
+
+bool dr_py_plain_begin(dr_py_running *one)
+{
+    dr_py_loop *self = one->owner;
+    one->handler = dora_task_handler(one->task);
+    one->context = PyContext_Copy(self->context);
+    if (one->context != NULL && PyContext_Enter(one->context) == 0) {
+        Py_XDECREF(PyContextVar_Set(self->state->running, (PyObject *)one));
+        (void)PyContext_Exit(one->context);
+        one->arguments =
+            dr_py_arguments(self->state, one->handler, dora_task_request(one->task), &one->shown);
+    }
+    PyObject *put = NULL;
+    if (one->arguments != NULL) {
+        dora_task_wait(one->task);
+        put = PyObject_CallMethod(self->threads, "put", "O", (PyObject *)one);
+    }
+    if (put == NULL) {
+        dr_py_answer_result(one, NULL);
+        return false;
+    }
+    Py_DECREF(put);
+    dr_py_line_add(&self->plain, one);
+    dr_py_arm(self);
+    return true;
+}
+
+/* ---- in a thread ---- */
+
+static void call(dr_py_running *one)
+{
+    PyObject *arguments = one->arguments;
+    one->arguments = NULL;
+    one->begin_ns = dr_py_clock_ns();
+    one->has_begun = true;
+    if (PyContext_Enter(one->context) == 0) {
+        one->result = PyObject_CallObject(one->handler->callable, arguments);
+        Py_DECREF(arguments); /* in its context: the end of an object may look at it */
+        (void)PyContext_Exit(one->context);
+    }
+    if (one->result == NULL) {
+        PyObject *type;
+        PyObject *traceback;
+        PyErr_Fetch(&type, &one->raised, &traceback);
+        PyErr_NormalizeException(&type, &one->raised, &traceback);
+        if (traceback != NULL) {
+            (void)PyException_SetTraceback(one->raised, traceback);
+        }
+        Py_XDECREF(type);
+        Py_XDECREF(traceback);
+    }
+}
+
+PyObject *dr_py_plain_run(dr_py_running *one, PyObject *Py_UNUSED(ignored))
+{
+    /* One that was given up while it waited is not run. */
+    if (one->task != NULL && dora_task_begin(one->task)) {
+        call(one);
+    }
+    one->has_ended = true;
+    if (one->owner != NULL) {
+        (void)dr_py_report(
+            PyObject_CallMethod(one->owner->loop, "call_soon_threadsafe", "O", (PyObject *)one),
+            one->owner->loop);
+    }
+    return PyBool_FromLong(one->is_stuck);
+}
+
+/* ---- on the loop's thread ---- */
+
+/* A wrapper of an async def has returned what is to be awaited; its time begins again. Returns:
+ * whether it runs on. */
+static bool runs_on(dr_py_running *one)
+{
+    dr_py_loop *self = one->owner;
+    PyObject *result = one->result;
+    if (result == NULL || !dr_py_is_awaitable(result) || PyContext_Enter(one->context) < 0) {
+        return false;
+    }
+    one->result = NULL;
+    const bool is_begun = dr_py_await(one, result);
+    (void)PyContext_Exit(one->context);
+    if (!is_begun) {
+        return false;
+    }
+    dr_py_line_remove(one);
+    (void)dora_task_begin(one->task);
+    one->begin_ns = dr_py_clock_ns();
+    dr_py_line_add(dora_task_has_limit(one->task) ? &self->open : &self->unlimited, one);
+    dr_py_arm(self);
+    return true;
+}
+
+void dr_py_plain_done(dr_py_running *one)
+{
+    if (one->task == NULL) { /* answered already */
+        Py_CLEAR(one->result);
+        Py_CLEAR(one->raised);
+    } else if (one->result == NULL && one->raised == NULL) {
+        dr_py_answer(one, DORA_EHANDLER);
+    } else if (runs_on(one)) {
+        return;
+    } else {
+        PyObject *result = one->result;
+        one->result = NULL;
+        if (one->raised != NULL) {
+            PyErr_SetObject((PyObject *)Py_TYPE(one->raised), one->raised);
+            Py_CLEAR(one->raised);
+        }
+        dr_py_answer_result(one, result);
+    }
+    dr_py_ended(one);
+}
+
+/* Those that run stand before those that wait, for they are taken in this order. */
+uint64_t dr_py_plain_due_ns(const dr_py_loop *self, uint64_t now_ns)
+{
+    uint64_t due_ns = 0;
+    for (const dr_py_running *one = self->plain.first; one != NULL; one = one->next) {
+        const uint64_t begin_ns = one->has_begun ? one->begin_ns : now_ns;
+        if (dora_task_has_limit(one->task) && (due_ns == 0 || begin_ns + self->limit_ns < due_ns)) {
+            due_ns = begin_ns + self->limit_ns;
+        }
+        if (!one->has_begun) {
+            break;
+        }
+    }
+    return due_ns;
+}
+
+void dr_py_plain_sweep(dr_py_loop *self, uint64_t now_ns)
+{
+    dr_py_running *next = NULL;
+    for (dr_py_running *one = self->plain.first; one != NULL && one->has_begun; one = next) {
+        next = one->next;
+        if (one->has_ended || !dora_task_has_limit(one->task) ||
+            now_ns - one->begin_ns < self->limit_ns) {
+            continue;
+        }
+        dr_py_line_remove(one);
+        dr_py_line_add(&self->late, one);
+        dr_py_answer(one, dora_reply_overran(dora_task_reply(one->task)));
+        (void)dr_py_call_later(self, GRACE_S, self->grace);
+    }
+}
+
+static void say_stuck(const dr_py_running *one)
+{
+    char text[512];
+    const char *name = PyUnicode_AsUTF8(one->handler->name);
+    const int len = PyOS_snprintf(
+        text, sizeof(text),
+        "%.255s hangs past its time limit, in a thread that cannot be ended: the worker takes no "
+        "more calls, and ends once its others have",
+        name == NULL || name[0] == '\0' ? "the fallback" : name);
+    PyErr_Clear();
+    (void)dora_log(DORA_LOG_ERROR, NULL, NULL, 0, text, len > 0 ? (size_t)len : 0);
+}
+
+void dr_py_plain_grace(dr_py_loop *self)
+{
+    const uint64_t most_ns = self->limit_ns + (uint64_t)(GRACE_S * 1e9);
+    const uint64_t now_ns = dr_py_clock_ns();
+    for (dr_py_running *one = self->late.first; one != NULL; one = one->next) {
+        if (!one->has_begun || one->has_ended || one->is_stuck || one->coroutine != NULL ||
+            now_ns - one->begin_ns < most_ns) {
+            continue;
+        }
+        one->is_stuck = true;
+        say_stuck(one);
+        /* Those that wait for the thread are done by another one; nothing new comes. */
+        (void)dr_py_report(PyObject_CallMethod(self->threads, "start", NULL), self->threads);
+        dr_py_leave(self, (double)self->limit_ns / 1e9);
+    }
+}

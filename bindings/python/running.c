@@ -1,0 +1,130 @@
+/* running.c: one call under way in a worker with an event loop, as an object: what its end calls,
+ * and by which what it does knows its caller's time. */
+#include "async_worker.h"
+
+dr_py_running *dr_py_running_new(dr_py_loop *self, dora_task *task)
+{
+    dr_py_running *one = PyObject_GC_New(dr_py_running, self->state->running_type);
+    if (one != NULL) {
+        memset((char *)one + sizeof(PyObject), 0, sizeof(*one) - sizeof(PyObject));
+        one->owner = self;
+        one->task = task;
+        PyObject_GC_Track(one);
+    }
+    return one;
+}
+
+static void awaited(dr_py_running *one, PyObject *future)
+{
+    PyObject *result = PyObject_CallMethod(future, "result", NULL);
+    if (one->task == NULL) { /* answered already */
+        Py_XDECREF(result);
+        PyErr_Clear();
+    } else {
+        dr_py_answer_result(one, result);
+    }
+    Py_CLEAR(one->coroutine);
+    dr_py_ended(one);
+}
+
+static PyObject *running_call(dr_py_running *one, PyObject *args, PyObject *Py_UNUSED(kwargs))
+{
+    PyObject *future = NULL;
+    if (!PyArg_UnpackTuple(args, "running", 0, 1, &future)) {
+        return NULL;
+    }
+    if (one->owner == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (future != NULL) {
+        awaited(one, future);
+    } else {
+        dr_py_plain_done(one);
+    }
+    Py_RETURN_NONE;
+}
+
+/* Until when the caller of the running handler waits; 0: it does not say, or has its answer. */
+static uint64_t current_deadline(dr_py_state *state)
+{
+    PyObject *found = NULL;
+    if (PyContextVar_Get(state->running, NULL, &found) < 0 || found == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    const dora_task *task = ((dr_py_running *)found)->task;
+    const uint64_t deadline_ns =
+        task != NULL ? dora_request_deadline_ns(dora_task_request(task)) : 0;
+    Py_DECREF(found);
+    return deadline_ns;
+}
+
+bool dr_py_deadline_begin(dr_py_state *state)
+{
+    const uint64_t deadline_ns = state->running != NULL ? current_deadline(state) : 0;
+    if (deadline_ns != 0) {
+        dora_deadline_set(deadline_ns);
+    }
+    return deadline_ns != 0;
+}
+
+void dr_py_deadline_end(void)
+{
+    dora_deadline_set(0);
+}
+
+static int running_traverse(dr_py_running *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->shown);
+    Py_VISIT(self->coroutine);
+    Py_VISIT(self->arguments);
+    Py_VISIT(self->context);
+    Py_VISIT(self->result);
+    Py_VISIT(self->raised);
+    return 0;
+}
+
+static int running_clear(dr_py_running *self)
+{
+    Py_CLEAR(self->coroutine);
+    Py_CLEAR(self->arguments);
+    Py_CLEAR(self->context);
+    Py_CLEAR(self->result);
+    Py_CLEAR(self->raised);
+    return 0;
+}
+
+static void running_dealloc(dr_py_running *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_CLEAR(self->shown);
+    (void)running_clear(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef running_methods[] = {
+    {"run", (PyCFunction)dr_py_plain_run, METH_NOARGS, "Call the handler, in a thread."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot running_slots[] = {
+    {Py_tp_methods, running_methods}, {Py_tp_call, running_call},
+    {Py_tp_dealloc, running_dealloc}, {Py_tp_traverse, running_traverse},
+    {Py_tp_clear, running_clear},     {0, NULL},
+};
+
+static PyType_Spec running_spec = {
+    .name = "dora._dora.Running",
+    .basicsize = sizeof(dr_py_running),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = running_slots,
+};
+
+PyTypeObject *dr_py_running_type_new(PyObject *module)
+{
+    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &running_spec, NULL);
+}
