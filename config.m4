@@ -41,6 +41,7 @@ if test "$PHP_DORA" != "no"; then
     master.c
     nodes.c
     options.c
+    output.c
     php_dora.c
     policy.c
     request.c

@@ -13,6 +13,7 @@
 #include "exception.h"
 #include "fork.h"
 #include "ini.h"
+#include "output.h"
 #include "request.h"
 #include "rpc_client.h"
 #include "rpc_monitor.h"
@@ -70,6 +71,9 @@ static PHP_MINIT_FUNCTION(dora)
     php_dora_rpc_init();
     php_dora_rpc_monitor_init();
     DORA_G(is_zygote) = dora_is_zygote();
+    if (DORA_G(is_zygote)) {
+        php_dora_output_init();
+    }
     return SUCCESS;
 }
 
@@ -95,6 +99,7 @@ static PHP_RINIT_FUNCTION(dora)
     ZEND_TSRMLS_CACHE_UPDATE();
 #endif
     if (DORA_G(is_zygote)) {
+        php_dora_output_begin();
         php_dora_watch_begin();
     }
     return SUCCESS;
@@ -110,6 +115,7 @@ static PHP_RSHUTDOWN_FUNCTION(dora)
         DORA_G(has_submitted) = false;
     }
     php_dora_warnings_drop();
+    php_dora_output_flush();
     if (!CG(unclean_shutdown)) {
         php_dora_watch_end();
     }

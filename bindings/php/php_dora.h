@@ -15,6 +15,7 @@ extern zend_module_entry dora_module_entry;
 #define phpext_dora_ptr &dora_module_entry
 
 typedef struct php_dora_app php_dora_app;
+typedef struct php_dora_output php_dora_output;
 typedef struct php_dora_watch php_dora_watch;
 
 /* php_dora_role is what this process is for Dora. A process that only has clients stays PLAIN. */
@@ -45,6 +46,7 @@ void *worker_frame;         /* of a worker: what stands below its handlers */
 bool is_zygote;             /* started to be one */
 bool is_worker;             /* forked by a zygote */
 HashTable *loaded_shutdown; /* of a worker: functions that its zygote runs */
+php_dora_output *output;    /* of a zygote or worker: what it prints */
 ZEND_END_MODULE_GLOBALS(dora)
 
 ZEND_EXTERN_MODULE_GLOBALS(dora)

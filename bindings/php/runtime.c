@@ -13,6 +13,7 @@
 #include "exception.h"
 #include "fork.h"
 #include "load.h"
+#include "output.h"
 #include "request.h"
 #include "reset.h"
 #include "rpc_server.h"
@@ -47,6 +48,7 @@ static dora_err host_load(void *user, dora_app *app, const char *target, dora_er
             err = php_dora_load(target, error);
         }
         php_output_end_all(); /* what is still buffered would be written by each worker */
+        php_dora_output_flush();
         zend_unset_timeout(); /* a limit is for loading, and then for each task */
     }
     zend_catch
@@ -74,6 +76,7 @@ static void host_fork_before(void *user)
 static void host_fork_child(void *user)
 {
     DORA_G(is_worker) = true;
+    php_dora_output_fork();
 #ifdef ZEND_MAX_EXECUTION_TIMERS
     zend_max_execution_timer_init();
 #endif
@@ -121,6 +124,7 @@ static dora_err host_worker_start(void *user, uint32_t worker, dora_error *error
         } else {
             php_dora_snapshot_take(&self->snapshot);
         }
+        php_dora_output_flush();
     }
     zend_catch
     {
@@ -140,6 +144,7 @@ static void host_worker_stop(void *user)
     if (self->has_bailed_out) {
         return;
     }
+    php_dora_output_apart(true);
     zend_try
     {
         hooks_run(&DORA_G(app)->stops, 0);
@@ -153,6 +158,7 @@ static void host_worker_stop(void *user)
         EG(current_execute_data) = frame;
     }
     zend_end_try();
+    php_dora_output_apart(false);
 }
 
 static dora_err reply_fatal(dora_reply *reply)
@@ -221,7 +227,7 @@ static dora_err reply_exception(const dora_request *request, dora_reply *reply)
     if (!instanceof_function(exception->ce, php_dora_handler_ce)) {
         dora_slice name = dora_request_name(request);
         zend_string *trace = php_dora_exception_text(exception);
-        fprintf(stderr, "%.*s: %s\n", (int)name.len, name.data, ZSTR_VAL(trace));
+        php_dora_output_error(name, trace);
         zend_string_release(trace);
     }
     OBJ_RELEASE(exception);
@@ -289,6 +295,7 @@ static dora_err host_invoke(void *user, void *handler, const dora_request *reque
     zend_try
     {
         php_dora_task_begin(&self->snapshot);
+        php_dora_output_task(request);
         err = handle(handler, request, reply);
     }
     zend_catch
@@ -298,6 +305,9 @@ static dora_err host_invoke(void *user, void *handler, const dora_request *reque
         err = reply_fatal(reply);
     }
     zend_end_try();
+    if (err == DORA_EEXIT) {
+        php_dora_output_flush();
+    }
     return err;
 }
 
@@ -318,6 +328,7 @@ static dora_err host_between(void *user)
         err = DORA_EEXIT;
     }
     zend_end_try();
+    php_dora_output_flush();
     return err;
 }
 
@@ -336,12 +347,14 @@ void php_dora_zygote_serve(void)
                             .between = host_between};
 
     errors_to_stderr();
+    php_dora_output_flush();
     DORA_G(role) = PHP_DORA_SERVING;
     int status = dora_zygote_run(&runtime);
     if (!dora_is_forked()) {
         EG(exit_status) = status;
     }
     php_dora_snapshot_end(&self.snapshot);
+    php_dora_output_apart(true);
     php_dora_fork_end(&self.loaded);
     if (self.has_bailed_out) {
         zend_bailout();

@@ -15,6 +15,7 @@ $server = new Server(<<<'PHP'
     $app->api('reset', function () {
         ob_start(); ini_set('precision', '3'); set_error_handler(fn() => true); $_GET['a'] = str_repeat('x', 1000);
         register_shutdown_function(fn() => 1); header('X: 1'); chdir('/'); @trigger_error('e');
+        echo 'printed'; fwrite(STDERR, "said\nagain"); fclose(STDOUT); file_put_contents('php://stdout', 'x');
         return 1;
     });
     $app->api('bad', fn() => ['deep' => ['x' => new stdClass]]);
