@@ -247,9 +247,9 @@ void php_dora_output_flush(void)
 
 void php_dora_output_error(dora_slice name, const zend_string *trace)
 {
-    zend_string *text = zend_strpprintf(0, "%.*s: %s", (int)name.len, name.data, ZSTR_VAL(trace));
+    zend_string *text = zend_strpprintf(0, "%.*s: %s\n", (int)name.len, name.data, ZSTR_VAL(trace));
 
     php_dora_output_flush();
-    (void)dora_log(DORA_LOG_ERROR, DORA_G(output)->tag, NULL, 0, ZSTR_VAL(text), ZSTR_LEN(text));
+    take(DORA_G(output), ERR, ZSTR_VAL(text), ZSTR_LEN(text));
     zend_string_release(text);
 }
