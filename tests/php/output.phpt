@@ -74,7 +74,7 @@ var_dump($server->stop());
 $lines = [];
 foreach (explode("\n", trim($server->log())) as $line) {
     $record = json_decode($line, true);
-    if ($record['pool'] ?? false) {
+    if (($record['pool'] ?? false) && $record['m'][0] !== '#') {
         $message = preg_replace('/\n.*/s', ' ...', preg_replace('~ in /\S+~', ' in FILE', $record['m']));
         $tag = $record['g'] === $record['pool'] ? 'POOL' : preg_replace('/ [0-9a-f]{32}$/', ' GUID', $record['g']);
         $lines[] = "$tag: " . (strlen($message) > 200 ? strlen($message) : $message);
@@ -106,7 +106,8 @@ int(0)
 /streams GUID: to STDERR
 /streams GUID: to STDOUT by name by php://output
 /streams GUID: to STDOUT by name by php://output
-/throw GUID: /throw: LogicException: thrown in FILE ...
+/throw GUID: /throw: LogicException: thrown in FILE
+/throw GUID: Stack trace:
 /throw GUID: printed
 POOL: child
 POOL: start hook
