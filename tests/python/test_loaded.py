@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
@@ -131,6 +132,27 @@ def test_an_application_that_is_loaded_in_each_worker_cleans_up_in_each(serve, t
     one.stop()
     assert (tmp_path / "said").read_text().count("loaded") == 2
     assert list(tmp_path.glob("model-*")) == []
+
+
+def test_a_used_client_can_be_loaded_once(serve):
+    """Its connections are left behind at a fork, so they do not count."""
+    back = serve(APP, name="back.py")
+    one = serve("""
+        import os
+        import dora
+
+        app = dora.App()
+        pid = os.getpid()
+        client = dora.Client(%r, timeout=10)
+        client.call("/echo", 0)
+
+        @app.api("/ask")
+        def ask(param):
+            return [client.call("/echo", param), pid == os.getpid()]
+    """ % back.node, "--workers", "2")
+    with dora.Client(one.node, timeout=20) as client:
+        found = client.call_many({i: ("/ask", i) for i in range(50)})
+    assert found == {i: [i, False] for i in range(50)}
 
 
 OPENED = {
@@ -268,3 +290,74 @@ def test_a_reload_never_takes_a_stale_compiled_file(serve, tmp_path, monkeypatch
             subprocess.run(reload, check=True, capture_output=True)
             assert client.call("/value") == value
             py_compile.compile(str(source))  # somebody else, for whom the next is this one, too
+
+
+NUMPY = """
+    # A stand-in with what is asked of numpy: its generators are made of bit generators.
+    import os
+
+    class BitGenerator:
+        def __init__(self, seed=None):
+            self.state = seed or os.urandom(8).hex()
+
+    class RandomState:
+        def __init__(self, seed=None):
+            self._bit_generator = BitGenerator(seed)
+            self.gauss = seed
+
+        def seed(self):
+            self._bit_generator.state = self.gauss = os.urandom(8).hex()
+
+    class mtrand:
+        _rand = RandomState("everybody's")
+"""
+
+
+def test_numpys_generators_are_seeded_anew(serve, tmp_path):
+    package = tmp_path / "numpy"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "random.py").write_text(textwrap.dedent(NUMPY))
+    one = serve("""
+        import os, time
+        import dora
+        from numpy import random
+
+        app = dora.App()
+        generator = random.BitGenerator("seed")
+        state = random.RandomState("seed")
+
+        @app.api("/draw")
+        def draw(param):
+            time.sleep(param)
+            return [os.getpid(), generator.state, state.gauss, random.mtrand._rand.gauss]
+    """, "--workers", "3")
+    with dora.Client(one.node, timeout=20) as client:
+        drawn = client.call_many({i: ("/draw", 0.3) for i in range(3)}).values()
+    for column in zip(*drawn):
+        assert len(set(column)) == 3, drawn
+    assert "(2 numpy.random.BitGenerator, 1 numpy.random.RandomState)" in one.log()
+
+
+def test_a_reload_ends_what_its_old_workers_have_left(serve):
+    """Their generation is over; what the new ones start lives."""
+    one = serve("""
+        import subprocess
+        import dora
+
+        app = dora.App()
+
+        @app.api("/start")
+        def start(param):
+            return subprocess.Popen(["sleep", "600"]).pid
+    """, "--workers", "1")
+    with dora.Client(one.node, timeout=20) as client:
+        old = client.call("/start")
+        subprocess.run([sys.executable, "-m", "dora", "reload", one.node], check=True,
+                       capture_output=True)
+        new = client.call("/start")
+        wait_until(lambda: not is_alive(old), "the end of the old one's")
+        assert is_alive(new)
+        one.process.send_signal(signal.SIGINT)
+        one.stop(sent=signal.SIGINT)
+    assert not is_alive(new)

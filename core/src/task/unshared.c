@@ -3,12 +3,15 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/threads.h"
@@ -118,30 +121,64 @@ static bool has(const char *list, const char *name)
     return false;
 }
 
-size_t dr_unshared_find(const int *own, size_t own_count, const dr_control_inherited *inherited,
-                        char *text, size_t text_size)
+/* find_descriptors names those that cannot be shared, behind what stands in `text`. */
+static void find_descriptors(const dr_unshared_known *known, char *text)
 {
-    const int threads = dr_thread_count();
-    size_t len = threads > 1 ? (size_t)snprintf(text, text_size, "%d threads", threads) : 0;
-    text[len] = '\0';
+    size_t len = strlen(text);
     DIR *folder = opendir("/proc/self/fd");
     const struct dirent *entry;
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
         char link[64] = "";
         char name[NAME_MAX_BYTES] = "";
         const int fd = (int)strtol(entry->d_name, NULL, 10);
-        if (fd <= STDERR_FILENO || fd == dirfd(folder) || is_among(fd, own, own_count) ||
-            dr_control_is_inherited(inherited, fd) ||
+        if (fd <= STDERR_FILENO || fd == dirfd(folder) || is_among(fd, known->own, known->count) ||
+            dr_control_is_inherited(known->inherited, fd) ||
             readlinkat(dirfd(folder), entry->d_name, link, sizeof(link) - 1) <= 0) {
             continue;
         }
         name_kind(fd, link, name, sizeof(name));
-        if (name[0] != '\0' && !has(text, name) && len + strlen(name) + 3 < text_size) {
-            len += (size_t)snprintf(text + len, text_size - len, "%s%s", len > 0 ? ", " : "", name);
+        if (name[0] != '\0' && !has(text, name) &&
+            len + strlen(name) + sizeof(", ") <= DR_UNSHARED_TEXT_MAX) {
+            len += (size_t)snprintf(text + len, DR_UNSHARED_TEXT_MAX - len, "%s%s",
+                                    len > 0 ? ", " : "", name);
         }
     }
     if (folder != NULL) {
         closedir(folder);
     }
-    return len;
+}
+
+/* find_in_child looks in a forked process, as the workers will be: what closes itself in one, as
+ * Dora's clients do, is no matter. Returns: false when there is none to look in. */
+static bool find_in_child(const dr_unshared_known *known, char *text)
+{
+    char *found =
+        mmap(NULL, DR_UNSHARED_TEXT_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (found == MAP_FAILED) {
+        return false;
+    }
+    memcpy(found, text, strlen(text) + 1);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        find_descriptors(known, found);
+        _exit(0);
+    }
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    memcpy(text, found, DR_UNSHARED_TEXT_MAX);
+    (void)munmap(found, DR_UNSHARED_TEXT_MAX);
+    return pid > 0;
+}
+
+size_t dr_unshared_find(const dr_unshared_known *known, char text[DR_UNSHARED_TEXT_MAX])
+{
+    const int threads = dr_thread_count();
+    text[0] = '\0';
+    if (threads > 1) {
+        (void)snprintf(text, DR_UNSHARED_TEXT_MAX, "%d threads", threads);
+    }
+    if (threads > 1 || !find_in_child(known, text)) {
+        find_descriptors(known, text);
+    }
+    return strlen(text);
 }

@@ -4,12 +4,21 @@
 
 #include "ipc/control.h"
 
+enum { DR_UNSHARED_TEXT_MAX = 2048 }; /* for people: the first ones say enough */
+
+/* dr_unshared_known is which descriptors do not count: `own` are Dora's, and `inherited` those that
+ * were there before the program ran. */
+typedef struct dr_unshared_known {
+    const int *own;
+    size_t count;
+    const dr_control_inherited *inherited;
+} dr_unshared_known;
+
 /* dr_unshared_find looks for threads beside this one, which a fork loses, and for descriptors of
  * connected sockets, pipes, event loops (epoll) and what they wait on: all workers would read the
  * same of it, answers go to the wrong one, and wake-ups get lost. Files and listening sockets can
- * be shared; `own` are Dora's, and `inherited` those that were there before the program ran.
+ * be shared. It forks, to see what is left there.
  * Returns: the length of `text`, which names them: "2 threads, socket to 127.0.0.1:6379, epoll". */
-size_t dr_unshared_find(const int *own, size_t own_count, const dr_control_inherited *inherited,
-                        char *text, size_t text_size);
+size_t dr_unshared_find(const dr_unshared_known *known, char text[DR_UNSHARED_TEXT_MAX]);
 
 #endif

@@ -503,12 +503,15 @@ static bool watch(zygote *self, int *status)
 
 /* can_share says whether workers can be forked with what the application has after loading; else
  * the master is told what they cannot share. */
-static bool can_share(const zygote *self)
+static bool can_share(zygote *self)
 {
-    char text[2048];
-    const dr_offspring *own = &self->offspring;
-    const size_t len =
-        dr_unshared_find(own->fds, own->fd_count, &self->setup.inherited, text, sizeof(text));
+    char text[DR_UNSHARED_TEXT_MAX];
+    const dr_unshared_known known = {.own = self->offspring.fds,
+                                     .count = self->offspring.fd_count,
+                                     .inherited = &self->setup.inherited};
+    self->offspring.is_one_of_ours = true;
+    const size_t len = dr_unshared_find(&known, text);
+    self->offspring.is_one_of_ours = false;
     if (len > 0) {
         say(DR_CONTROL_UNSHARED, 0, 0, dr_thread_count(), text, len);
     }
