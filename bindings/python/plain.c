@@ -59,11 +59,29 @@ static void call(dr_py_running *one)
     }
 }
 
+/* leave ends a process that the handler has forked: of the worker's threads it has only this one,
+ * and the loop that it would tell is its parent's. */
+static void leave(const dr_py_running *one)
+{
+    dr_py_state *state = one->owner->state;
+    if (one->raised != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(one->raised), one->raised);
+        dr_py_child_raised(state);
+    }
+    PyObject *module = PyImport_ImportModule("dora._leave");
+    (void)dr_py_report(
+        module != NULL ? PyObject_CallMethod(module, "leave", "i", state->child_status) : NULL,
+        module);
+}
+
 PyObject *dr_py_plain_run(dr_py_running *one, PyObject *Py_UNUSED(ignored))
 {
     /* One that was given up while it waited is not run. */
     if (one->task != NULL && dora_task_begin(one->task)) {
         call(one);
+        if (dora_is_forked()) {
+            leave(one);
+        }
     }
     one->has_ended = true;
     if (one->owner != NULL) {

@@ -257,7 +257,7 @@ def test_names_have_no_spaces_where_programs_read_word_by_word(forking):
 
 
 ASYNC = """
-    import asyncio, os, sys, time
+    import asyncio, atexit, multiprocessing, os, sys, time
     import dora
 
     app = dora.App()
@@ -284,6 +284,23 @@ ASYNC = """
             return "child"
         pid, status = await asyncio.to_thread(os.waitpid, child, 0)
         return os.waitstatus_to_exitcode(status)
+
+    @app.api("/plain")
+    def plain(param):
+        child = os.fork()
+        if child == 0:
+            atexit.register(os.write, 2, b"atexit of a child\\n")
+            if param == "exit":
+                sys.exit(7)
+            if param == "raise":
+                raise ValueError("of the child")
+            return "child"
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    @app.api("/pool")
+    def pool(param):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            return pool.map(abs, param)
 
     @app.api("/beside")
     async def beside(param):
@@ -312,3 +329,18 @@ def test_a_child_of_an_async_handler(serve, tmp_path, how, status):
         assert children(worker) == []
     assert set((tmp_path / "beside").read_text().split()) == {str(worker)}
     assert one.stop() == 0
+
+
+@pytest.mark.parametrize("how,status", [("exit", 7), ("raise", 1), ("return", 0)])
+def test_a_child_of_a_plain_handler_beside_a_loop(serve, how, status):
+    """It is forked from a thread, and ends as any does."""
+    one = serve(ASYNC, "--workers", "1")
+    with dora.Client(one.node, timeout=20) as client:
+        worker = client.call("/pid")
+        for _ in range(20):
+            assert client.call("/plain", how) == status
+        assert client.call("/pool", [-1, 2]) == [1, 2]
+        assert client.call("/pid") == worker
+        assert children(worker) == []
+    assert one.stop() == 0
+    assert one.log().count("atexit of a child") == 20
