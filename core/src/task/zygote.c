@@ -193,20 +193,25 @@ static void restore_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int load_and_report(zygote *self, pid_t zygote_pid)
+/* has_loaded loads the application, or says why not. A process that it forks while it loads comes
+ * here, too, and says nothing. */
+static bool has_loaded(zygote *self)
 {
     dora_error error = {0};
+    const dora_err err = load(self, &error);
+    if (err != DORA_OK && !self->offspring.is_forked) {
+        report_failure(&error);
+    }
+    return err == DORA_OK && !self->offspring.is_forked;
+}
+
+static int load_and_report(zygote *self, pid_t zygote_pid)
+{
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != zygote_pid) {
         return 1;
     }
-    const dora_err err = load(self, &error);
-    if (self->offspring.is_forked) {
-        return 0;
-    }
-    if (err != DORA_OK) {
-        report_failure(&error);
-    } else {
+    if (has_loaded(self)) {
         report_names(self);
     }
     return 0;
@@ -544,19 +549,11 @@ static bool prepare(zygote *self, int *status)
     if (!self->setup.preload) {
         return load_aside(self, status);
     }
-    const dora_err err = load(self, &error);
-    if (self->offspring.is_forked) {
+    if (!has_loaded(self) || !can_share(self)) {
         return false;
     }
-    if (err != DORA_OK) {
-        report_failure(&error);
-        return false;
-    }
-    if (can_share(self)) {
-        report_names(self);
-        return true;
-    }
-    return false;
+    report_names(self);
+    return true;
 }
 
 int dora_zygote_run(const dora_runtime *runtime)
