@@ -8,7 +8,8 @@
 
 #define PHP_DORA_SUPERGLOBALS 8
 #define PHP_DORA_SIGNALS_MAX 64 /* the kernel's */
-#define PHP_DORA_ENDING 6       /* modules that end a request of their own after each task */
+#define PHP_DORA_STANDARD_FDS 3
+#define PHP_DORA_ENDING 6 /* modules that end a request of their own after each task */
 
 /* php_dora_superglobal is one of $_GET, $_POST, ... as it was when the worker started. */
 typedef struct php_dora_superglobal {
@@ -39,7 +40,8 @@ typedef struct php_dora_process {
     zval environment; /* by putenv(): null where it took a variable away */
     struct sigaction actions[PHP_DORA_SIGNALS_MAX + 1]; /* by number; SIG_ERR: not to be had */
     sigset_t mask;
-    time_t alarm_at; /* by the monotonic clock; 0: none */
+    time_t alarm_at;                  /* by the monotonic clock; 0: none */
+    int flags[PHP_DORA_STANDARD_FDS]; /* of standard input, output and error; -1: closed */
     int priority;
 } php_dora_process;
 
@@ -151,6 +153,7 @@ void php_dora_modules_look(const php_dora_modules *kept);
 void php_dora_modules_restore(php_dora_modules *kept, uint32_t touched);
 void php_dora_modules_free(php_dora_modules *kept);
 void php_dora_session_restore(const php_dora_modules *kept);
+void php_dora_request_time_begin(void); /* for the start hooks */
 void php_dora_request_time_take(php_dora_snapshot *snapshot);
 void php_dora_request_time_set(php_dora_snapshot *snapshot);
 void php_dora_superglobals_take(php_dora_snapshot *snapshot);

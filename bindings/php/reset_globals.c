@@ -99,6 +99,19 @@ void php_dora_superglobals_free(php_dora_snapshot *snapshot)
     }
 }
 
+void php_dora_request_time_begin(void)
+{
+    SG(global_request_time) = 0;
+    zval *server = zend_hash_find(&EG(symbol_table), ZSTR_KNOWN(ZEND_STR_AUTOGLOBAL_SERVER));
+    if (server == NULL || Z_TYPE_P(server) != IS_ARRAY) {
+        return;
+    }
+    double now = sapi_get_request_time();
+    SEPARATE_ARRAY(server);
+    add_assoc_long(server, "REQUEST_TIME", (zend_long)now);
+    add_assoc_double(server, "REQUEST_TIME_FLOAT", now);
+}
+
 static php_dora_superglobal *server_of(php_dora_snapshot *snapshot)
 {
     for (size_t i = 0; i < PHP_DORA_SUPERGLOBALS; i++) {

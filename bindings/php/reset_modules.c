@@ -9,6 +9,7 @@
 #include "watch.h"
 
 #define OPENSSL_ERRORS_MAX 64u
+#define MYSQLI_MODE 3 /* what mysqli begins a request with: errors, as exceptions */
 
 /* Modules whose own end of a request takes nothing away that loading set up. It costs them a few
  * instructions when nothing was left. */
@@ -215,6 +216,7 @@ static void mysqli_take(php_dora_modules *kept)
     zval hold;
 
     ZVAL_UNDEF(&kept->mysqli_driver);
+    kept->mysqli_mode = MYSQLI_MODE;
     if (class == NULL || object_init_ex(&kept->mysqli_driver, class) != SUCCESS) {
         return;
     }
@@ -292,7 +294,7 @@ void php_dora_modules_look(const php_dora_modules *kept)
             module_begin(kept->ending[i]);
         }
     }
-    if (Z_TYPE(kept->mysqli_driver) != IS_UNDEF) {
+    if (kept->mysqli_mode != MYSQLI_MODE) {
         mysqli_restore(kept);
     }
     if (((zend_date_globals *)kept->date)->last_errors != NULL) {

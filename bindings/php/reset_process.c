@@ -1,6 +1,7 @@
 /* reset_process.c: what a task changed in its process: working directory, umask, locale,
  * environment, signals, alarm, priority, title. */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -152,6 +153,22 @@ static bool nice_restore(const php_dora_process *kept)
            (now == kept->priority || setpriority(PRIO_PROCESS, 0, kept->priority) == 0);
 }
 
+static void flags_take(php_dora_process *kept)
+{
+    for (int fd = 0; fd < PHP_DORA_STANDARD_FDS; fd++) {
+        kept->flags[fd] = fcntl(fd, F_GETFL);
+    }
+}
+
+static void flags_restore(const php_dora_process *kept)
+{
+    for (int fd = 0; fd < PHP_DORA_STANDARD_FDS; fd++) {
+        if (kept->flags[fd] != -1) {
+            (void)fcntl(fd, F_SETFL, kept->flags[fd]);
+        }
+    }
+}
+
 static void cwd_restore(const php_dora_process *kept)
 {
     if (kept->cwd[0] != '\0' && VCWD_CHDIR(kept->cwd) != 0) {
@@ -180,6 +197,7 @@ void php_dora_process_take(php_dora_process *kept)
     BG(umask) = -1;
     environment_take(&kept->environment);
     alarm_take(kept);
+    flags_take(kept);
     signals_take(kept);
     kept->priority = getpriority(PRIO_PROCESS, 0);
 }
@@ -209,6 +227,9 @@ dora_err php_dora_process_restore(const php_dora_process *kept, uint32_t touched
     }
     if ((touched & PHP_DORA_SIGNALS) != 0) {
         signals_restore(kept);
+    }
+    if ((touched & PHP_DORA_BLOCKING) != 0) {
+        flags_restore(kept);
     }
     if ((touched & PHP_DORA_CWD) != 0) {
         cwd_restore(kept);

@@ -189,9 +189,36 @@ void php_dora_streams_look(const php_dora_streams *kept)
     }
 }
 
+/* What an included file registered belongs to the table from now on. */
+static void adopt(HashTable **kept, HashTable *now, HashTable *own)
+{
+    zval *name;
+
+    if (now == NULL) {
+        return;
+    }
+    ZEND_HASH_FOREACH_VAL(php_dora_watch_streams(), name)
+    {
+        void *value = zend_hash_find_ptr(now, Z_STR_P(name));
+        if (value != NULL) {
+            *kept = *kept != NULL ? *kept : table_copy(own);
+            zend_hash_update_ptr(*kept, Z_STR_P(name), value);
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+}
+
+static void included_adopt(php_dora_streams *kept)
+{
+    adopt(&kept->wrappers, FG(stream_wrappers), php_stream_get_url_stream_wrappers_hash_global());
+    adopt(&kept->filters, FG(stream_filters), php_get_stream_filters_hash_global());
+    zend_hash_clean(php_dora_watch_streams());
+}
+
 void php_dora_streams_restore(php_dora_streams *kept, uint32_t touched)
 {
     if ((touched & PHP_DORA_STREAMS) != 0) {
+        included_adopt(kept);
         wrappers_restore(kept);
         filters_restore(kept);
     }

@@ -82,6 +82,7 @@ static void host_fork_child(void *user)
 #endif
     php_dora_fork_begin(&((host *)user)->loaded);
     DORA_G(worker_frame) = EG(current_execute_data);
+    php_dora_request_time_begin();
 }
 
 /* Runs hooks in turn until one raises an exception. */

@@ -30,6 +30,8 @@ static const watched FUNCTIONS[] = {
     {PHP_DORA_AUTOLOAD, 0, FORGOTTEN, "spl_autoload_register"},
     {PHP_DORA_AUTOLOAD, 1, FORGOTTEN, "spl_autoload_unregister"},
     {PHP_DORA_AUTOLOAD, 1, FORGOTTEN, "spl_autoload_extensions"},
+    {PHP_DORA_BLOCKING, 2, FORGOTTEN, "socket_set_blocking"},
+    {PHP_DORA_BLOCKING, 2, FORGOTTEN, "stream_set_blocking"},
     {PHP_DORA_CWD, 1, FORGOTTEN, "chdir"},
     {PHP_DORA_ENVIRONMENT, 1, FORGOTTEN, "putenv"},
     {PHP_DORA_FLUSH, 0, FORGOTTEN, "ob_implicit_flush"},
@@ -121,7 +123,8 @@ struct php_dora_watch {
     HashTable entries; /* by the function's address */
     zend_llist calls;  /* in their order */
     zval loaders;
-    zval texts; /* by domain: folder and codeset as they were */
+    zval streams; /* names of wrappers and filters that included files registered */
+    zval texts;   /* by domain: folder and codeset as they were */
     uint64_t signals;
     uint32_t touched;
     const char *culprit;
@@ -265,6 +268,19 @@ static void before(php_dora_watch *self, const entry *now, const zval *args)
     }
 }
 
+/* A file that is included in a task registers what is to stay. */
+static void included(php_dora_watch *self, const entry *now, uint32_t count, const zval *args)
+{
+    if (is_named(now, "spl_autoload_register")) {
+        loader_keep(self, count, args);
+    } else if (now->as->what == PHP_DORA_STREAMS && count >= 2 && Z_TYPE(args[0]) == IS_STRING) {
+        add_next_index_str(&self->streams, zend_string_copy(Z_STR(args[0])));
+        if (now->as->kept != FORGOTTEN) {
+            call_keep(self, now, count, args);
+        }
+    }
+}
+
 static void after(php_dora_watch *self, const entry *now, uint32_t count, const zval *args)
 {
     self->touched |= now->as->what;
@@ -272,9 +288,8 @@ static void after(php_dora_watch *self, const entry *now, uint32_t count, const 
         wrapper_undone(self, &args[0]);
     } else if (!self->is_serving && now->as->kept != FORGOTTEN) {
         call_keep(self, now, count, args);
-    } else if (self->is_serving && is_named(now, "spl_autoload_register") &&
-               is_in_include(EG(current_execute_data))) {
-        loader_keep(self, count, args);
+    } else if (self->is_serving && is_in_include(EG(current_execute_data))) {
+        included(self, now, count, args);
     }
 }
 
@@ -336,6 +351,7 @@ void php_dora_watch_begin(void)
     zend_hash_init(&self->entries, sizeof(FUNCTIONS) / sizeof(FUNCTIONS[0]), NULL, NULL, 0);
     zend_llist_init(&self->calls, sizeof(call), call_free, 0);
     array_init(&self->loaders);
+    array_init(&self->streams);
     array_init(&self->texts);
     DORA_G(watch) = self;
     for (size_t i = 0; i < sizeof(FUNCTIONS) / sizeof(FUNCTIONS[0]); i++) {
@@ -444,6 +460,11 @@ zval *php_dora_watch_loaders(void)
     return &DORA_G(watch)->loaders;
 }
 
+HashTable *php_dora_watch_streams(void)
+{
+    return Z_ARRVAL(DORA_G(watch)->streams);
+}
+
 const char *php_dora_watch_culprit(void)
 {
     return DORA_G(watch)->culprit;
@@ -467,6 +488,7 @@ void php_dora_watch_end(void)
     zend_hash_destroy(&self->entries);
     zend_llist_destroy(&self->calls);
     zval_ptr_dtor(&self->loaders);
+    zval_ptr_dtor(&self->streams);
     zval_ptr_dtor(&self->texts);
     efree(self);
 }

@@ -33,7 +33,8 @@ enum {
     PHP_DORA_TICKS = 1u << 23,
     PHP_DORA_TIMEZONE = 1u << 24,
     PHP_DORA_TITLE = 1u << 25,
-    PHP_DORA_OPENSSL = 1u << 26
+    PHP_DORA_OPENSSL = 1u << 26,
+    PHP_DORA_BLOCKING = 1u << 27 /* of the standard descriptors */
 };
 
 /* php_dora_watch_begin stands before an application is loaded: calls until php_dora_watch_serve
@@ -66,6 +67,10 @@ void php_dora_watch_texts_restore(void);
 /* php_dora_watch_loaders is the list of autoloaders that included files registered since.
  * Ownership: borrowed. */
 zval *php_dora_watch_loaders(void);
+
+/* php_dora_watch_streams is the list of names of wrappers and filters that included files
+ * registered since it was emptied. Ownership: borrowed. */
+HashTable *php_dora_watch_streams(void);
 
 /* php_dora_watch_culprit names a function that cannot be undone and was called. */
 const char *php_dora_watch_culprit(void);

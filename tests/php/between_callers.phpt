@@ -16,6 +16,8 @@ file_put_contents("$folder/loader.php", <<<'PHP'
         public static function load($name): void { eval("class $name {}"); }
     }
     Loader::register();
+    stream_wrapper_register('included', Loader::class);
+    stream_filter_register('included', Loader::class);
     PHP);
 $server = new Server(strtr(<<<'PHP'
     ini_set('session.save_path', 'FOLDER');
@@ -42,10 +44,13 @@ $server = new Server(strtr(<<<'PHP'
     $app->api('collect', fn($port) => (new Dora\Client("127.0.0.1:$port"))->collect(timeout: 5));
     $app->api('loaders', function () {
         spl_autoload_register(fn() => null);
+        stream_wrapper_register('called', stdClass::class);
+        stream_filter_register('called', stdClass::class);
         require_once 'FOLDER/loader.php';
         return [count(spl_autoload_functions()), class_exists('Made' . count(get_declared_classes()))];
     });
-    $app->api('loadersLeft', fn() => count(spl_autoload_functions()));
+    $app->api('loadersLeft', fn() => [count(spl_autoload_functions()),
+        ...preg_grep('/^(included|called)/', [...stream_get_wrappers(), ...stream_get_filters()])]);
     $app->api('memory', fn() => [memory_get_peak_usage() > 8 << 20, strlen(str_repeat('x', 16 << 20)) > 0]);
     $app RUN;
     PHP, ['FOLDER' => $folder]), ['workers' => 1]);
@@ -92,6 +97,6 @@ bool(true)
 bool(true)
 bool(true)
 []
-[[2,true],1,[2,true],1]
+[[2,true],[1,"included","included"],[2,true],[1,"included","included"]]
 [[false,true],[false,true]]
 int(0)
