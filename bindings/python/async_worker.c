@@ -148,7 +148,8 @@ bool dr_py_await(dr_py_running *one, PyObject *awaitable)
 void dr_py_answer_result(dr_py_running *one, PyObject *result)
 {
     dr_py_loop *self = one->owner;
-    const dora_err err = dr_py_reply_result(self->state, dora_task_reply(one->task), result);
+    const dora_err err = dr_py_reply_result(self->state, dora_task_request(one->task),
+                                            dora_task_reply(one->task), result);
     dr_py_answer(one, err);
     if (err == DORA_EEXIT) {
         dr_py_leave(self, LEAVE_S);
@@ -190,7 +191,8 @@ static bool begin(dr_py_loop *self, dora_task *task)
     const dr_py_handler *handler = dora_task_handler(task);
     dr_py_running *one = dr_py_running_new(self, task);
     if (one == NULL) {
-        dora_task_done(task, dr_py_reply_exception(self->state, dora_task_reply(task)));
+        dora_task_done(task, dr_py_reply_exception(self->state, dora_task_request(task),
+                                                   dora_task_reply(task)));
         return true;
     }
     const bool is_plain = self->threads != NULL && !handler->is_async;

@@ -20,14 +20,13 @@ static PyObject *text_bytes(PyObject *object)
     return bytes;
 }
 
-/* The pending exception's traceback as bytes; clears it. NULL when out of memory. */
-static PyObject *take_traceback(void)
+/* An exception's traceback as bytes. NULL when out of memory. */
+static PyObject *traceback_bytes(PyObject *type, PyObject *value, PyObject *traceback)
 {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
     PyObject *module = PyImport_ImportModule("traceback");
     PyObject *lines = NULL;
+    PyObject *own = traceback == NULL && value != NULL ? PyException_GetTraceback(value) : NULL;
+    traceback = traceback != NULL ? traceback : own;
     if (module != NULL) {
         lines = PyObject_CallMethod(module, "format_exception", "OOO", type,
                                     value != NULL ? value : Py_None,
@@ -37,10 +36,21 @@ static PyObject *take_traceback(void)
     PyObject *text = empty != NULL ? PyUnicode_Join(empty, lines) : NULL;
     PyErr_Clear();
     PyObject *bytes = text_bytes(text != NULL ? text : value);
+    Py_XDECREF(own);
     Py_XDECREF(module);
     Py_XDECREF(lines);
     Py_XDECREF(empty);
     Py_XDECREF(text);
+    return bytes;
+}
+
+/* That of the pending exception, which is cleared. */
+static PyObject *take_traceback(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject *bytes = traceback_bytes(type, value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(value);
     Py_XDECREF(traceback);
@@ -97,8 +107,31 @@ static PyObject *exception_message(PyObject *exception, bool with_class)
     return full;
 }
 
+/* record puts one record with api, guid and traceback into the log. `what` may be NULL. */
+static void record(const dora_request *request, const char *what, PyObject *value)
+{
+    const dora_slice name = dora_request_name(request);
+    const dora_slice guid = dora_request_guid(request);
+    PyObject *bytes = traceback_bytes((PyObject *)Py_TYPE(value), value, NULL);
+    char head[512];
+    (void)PyOS_snprintf(head, sizeof(head), "%.*s (guid %.*s)%s%s\n", (int)name.len, name.data,
+                        (int)guid.len, guid.data, what != NULL ? ": " : "",
+                        what != NULL ? what : "");
+    PyObject *text = PyBytes_FromString(head);
+    PyBytes_ConcatAndDel(&text, bytes);
+    if (text != NULL) {
+        size_t len = (size_t)PyBytes_GET_SIZE(text);
+        while (len > 0 && PyBytes_AS_STRING(text)[len - 1] == '\n') {
+            len--;
+        }
+        (void)dora_log(DORA_LOG_EXCEPTION, NULL, NULL, 0, PyBytes_AS_STRING(text), len);
+    }
+    PyErr_Clear();
+    Py_XDECREF(text);
+}
+
 /* exit() in a handler: its caller learns that the worker is gone, and it leaves in good order. */
-static dora_err reply_exit(PyObject *exception, dora_reply *reply)
+static dora_err reply_exit(const dora_request *request, PyObject *exception, dora_reply *reply)
 {
     PyObject *said = PyObject_GetAttrString(exception, "code");
     PyObject *bytes = said != NULL && said != Py_None ? text_bytes(said) : NULL;
@@ -109,20 +142,28 @@ static dora_err reply_exit(PyObject *exception, dora_reply *reply)
                       Py_TYPE(exception)->tp_name, bytes != NULL ? PyBytes_AS_STRING(bytes) : "");
     Py_XDECREF(bytes);
     Py_XDECREF(said);
+    record(request, "the worker ends", exception);
+    (void)PyObject_SetAttrString(exception, "_dora_is_told", Py_True); /* _loop.py asks */
+    PyErr_Clear();
     return dora_reply_died(reply, msg, len > 0 ? (size_t)len : 0);
 }
 
-/* show writes an exception to stderr, by the application's sys.excepthook where it has one. A hook
- * that raises, or exits, does not end the worker. */
-static void show(PyObject *type, PyObject *value, PyObject *traceback)
+/* show tells of an exception: by the application's sys.excepthook where it has one, else in the
+ * log. A hook that raises, or exits, does not end the worker; what it should have told is not lost.
+ * In a child that a handler forked it is as in any program (request: NULL). */
+static void show(const dora_request *request, PyObject *type, PyObject *value, PyObject *traceback)
 {
     PyObject *hook = Py_XNewRef(PySys_GetObject("excepthook")); /* it may replace itself */
-    PyObject *done =
-        hook != NULL ? PyObject_CallFunctionObjArgs(hook, type, value,
-                                                    traceback != NULL ? traceback : Py_None, NULL)
-                     : NULL;
-    if (done == NULL) {
-        PyErr_Clear();
+    PyObject *usual = PySys_GetObject("__excepthook__");
+    PyObject *done = NULL;
+    if (hook != NULL && (hook != usual || request == NULL)) {
+        done = PyObject_CallFunctionObjArgs(hook, type, value,
+                                            traceback != NULL ? traceback : Py_None, NULL);
+    }
+    PyErr_Clear();
+    if (done == NULL && request != NULL) {
+        record(request, hook != usual ? "sys.excepthook failed at it" : NULL, value);
+    } else if (done == NULL) {
         PyErr_Display(type, value, traceback);
     }
     Py_XDECREF(done);
@@ -157,7 +198,7 @@ void dr_py_child_raised(dr_py_state *state)
     if (PyErr_GivenExceptionMatches(value, PyExc_SystemExit)) {
         state->child_status = exit_status(value);
     } else {
-        show(type, value, traceback);
+        show(NULL, type, value, traceback);
         state->child_status = 1;
     }
     Py_XDECREF(type);
@@ -165,7 +206,7 @@ void dr_py_child_raised(dr_py_state *state)
     Py_XDECREF(traceback);
 }
 
-dora_err dr_py_reply_exception(dr_py_state *state, dora_reply *reply)
+dora_err dr_py_reply_exception(dr_py_state *state, const dora_request *request, dora_reply *reply)
 {
     if (dora_is_forked()) {
         dr_py_child_raised(state);
@@ -180,7 +221,7 @@ dora_err dr_py_reply_exception(dr_py_state *state, dora_reply *reply)
     dora_err err;
     if (PyErr_GivenExceptionMatches(value, PyExc_SystemExit) ||
         PyErr_GivenExceptionMatches(value, PyExc_KeyboardInterrupt)) {
-        err = reply_exit(value, reply);
+        err = reply_exit(request, value, reply);
         goto out;
     }
     int64_t code = exception_code(state, value);
@@ -193,7 +234,7 @@ dora_err dr_py_reply_exception(dr_py_state *state, dora_reply *reply)
         err = dora_reply_fail(reply, code, "out of memory", 13);
     }
     if (!is_deliberate) {
-        show(type, value, traceback);
+        show(request, type, value, traceback);
     }
 out:
     Py_XDECREF(type);
@@ -202,15 +243,16 @@ out:
     return err;
 }
 
-dora_err dr_py_reply_result(dr_py_state *state, dora_reply *reply, PyObject *result)
+dora_err dr_py_reply_result(dr_py_state *state, const dora_request *request, dora_reply *reply,
+                            PyObject *result)
 {
     if (result == NULL) {
-        return dr_py_reply_exception(state, reply);
+        return dr_py_reply_exception(state, request, reply);
     }
     dora_err err = dr_py_encode(dora_reply_writer(reply), result, "result", DR_PY_CALL_DEPTH_MAX);
     Py_DECREF(result);
     if (err == DORA_ETYPE) {
-        return dr_py_reply_exception(state, reply);
+        return dr_py_reply_exception(state, request, reply);
     }
     return DORA_OK; /* an error of the writer, as too many bytes, the core sees itself */
 }

@@ -84,7 +84,7 @@ static dora_err invoke(void *pointer, void *handler, const dora_request *request
     if (shown != NULL) {
         dr_py_request_end(shown);
     }
-    return dr_py_reply_result(self->state, reply, result);
+    return dr_py_reply_result(self->state, request, reply, result);
 }
 
 static void sleep_begin(void *pointer)

@@ -31,9 +31,10 @@ PyObject *dr_py_arguments(dr_py_state *state, const dr_py_handler *handler,
 
 /* dr_py_reply_result makes what a handler returned the reply; NULL: the exception that it raised.
  * Ownership: takes `result`. Returns: what `invoke` returns.
- * dr_py_reply_exception makes the pending exception the reply. */
-dora_err dr_py_reply_result(dr_py_state *state, dora_reply *reply, PyObject *result);
-dora_err dr_py_reply_exception(dr_py_state *state, dora_reply *reply);
+ * dr_py_reply_exception makes the pending exception the reply, and tells the log of it. */
+dora_err dr_py_reply_result(dr_py_state *state, const dora_request *request, dora_reply *reply,
+                            PyObject *result);
+dora_err dr_py_reply_exception(dr_py_state *state, const dora_request *request, dora_reply *reply);
 
 /* dr_py_child_raised makes the pending exception the end of a process that the application has
  * forked: its status, and what Python prints. */

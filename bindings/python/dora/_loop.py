@@ -31,6 +31,14 @@ def _finish(loop: asyncio.AbstractEventLoop) -> None:
         logging.getLogger("dora").warning("a task is cancelled, the worker leaves: %r", task)
 
 
+def _tell(error: BaseException) -> None:
+    """Log what ended the worker, unless it was a call, which is told with its api."""
+    if not hasattr(error, "_dora_is_told"):
+        logging.getLogger("dora").error(
+            "a task that a handler started raised %s; the worker ends", type(error).__name__,
+            exc_info=error)
+
+
 def run(loop: asyncio.AbstractEventLoop, fd: int, wake: Callable[[], None],
         turn: Callable[[], None], leave: Callable[[], None]) -> None:
     """Serve until the extension stops the loop; `fd` is readable when the server has something."""
@@ -42,10 +50,11 @@ def run(loop: asyncio.AbstractEventLoop, fd: int, wake: Callable[[], None],
             try:
                 loop.run_forever()
                 break
-            except (SystemExit, KeyboardInterrupt):  # a task's, that asyncio lets through
+            except (SystemExit, KeyboardInterrupt) as error:  # a task's, that asyncio lets through
                 if _child.is_one():
                     raise
                 leave()
+                loop.call_soon(_tell, error)  # after the end of the call whose task it was
     finally:
         if not _child.is_one():
             loop.remove_reader(fd)

@@ -276,6 +276,11 @@ void dr_crew_worker_gone(dr_crew *crew, uint32_t index, int pid)
     if (!is_news) {
         return;
     }
+    dr_gone *gone = &crew->gone[crew->gone_next];
+    if (dr_running_text(pool, index, gone->text, sizeof(gone->text))[0] != '\0') {
+        gone->pid = pid;
+        crew->gone_next = (crew->gone_next + 1) % DR_GONE_MAX;
+    }
     dr_dispatch_worker_died(pool, index);
     crew->events.on_death(crew->events.user);
     if (!is_stillborn || crew->state != DR_CREW_LOADED) {

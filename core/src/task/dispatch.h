@@ -113,6 +113,10 @@ uint64_t dr_task_start_ns(const dr_pool *pool, uint32_t task);
 uint64_t dr_task_since_ns(const dr_pool *pool, const dr_slot *slot, uint32_t task);
 bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state);
 
+/* look.c: dr_running_text says what a slot's worker runs, as "/api (guid ...), ...": "" where it is
+ * nothing; of many, the first. Takes the lock. Returns: `text`. */
+const char *dr_running_text(dr_pool *pool, uint32_t slot, char *text, size_t size);
+
 /* look.c: dr_dispatch_each tells `fn` of every task that workers run, then of those that wait. `fn`
  * is called under the lock: it must be quick. */
 typedef void (*dr_task_seen_fn)(const dr_task_seen *task, void *user);

@@ -1,4 +1,5 @@
 /* look.c: what a pool's tasks are doing, for people. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -47,6 +48,38 @@ bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state)
     const dr_record *record = &pool->records[task];
     return atomic_load_explicit(&pool->region.tasks[task].word, memory_order_acquire) ==
            dr_task_word(record->generation, state, record->slot);
+}
+
+#define RUNNING_TOLD_MAX 4u
+
+const char *dr_running_text(dr_pool *pool, uint32_t slot, char *text, size_t size)
+{
+    size_t len = 0;
+    uint32_t count = 0;
+    text[0] = '\0';
+    pthread_mutex_lock(&pool->lock);
+    uint32_t task = pool->slots[slot].held > 0 ? pool->slots[slot].tasks.first : DR_NONE;
+    for (; task != DR_NONE && len < size; task = pool->records[task].next) {
+        if (!dr_task_is(pool, task, DR_TASK_RUNNING) || count++ >= RUNNING_TOLD_MAX) {
+            continue;
+        }
+        char name[DR_API_NAME_MAX];
+        char guid[DR_PRINTABLE_MAX(DR_GUID_LEN)];
+        char own[DR_GUID_LEN]; /* another worker may be spoiling the other */
+        const volatile char *said = pool->region.tasks[task].guid;
+        for (size_t i = 0; i < sizeof(own); i++) {
+            own[i] = said[i];
+        }
+        const int name_len = (int)dr_task_name(pool, task, name);
+        len += (size_t)snprintf(
+            text + len, size - len, "%s%.*s (guid %s)", len > 0 ? ", " : "", name_len, name,
+            dr_printable_text((dora_slice){own, sizeof(own)}, guid, sizeof(guid)));
+    }
+    if (count > RUNNING_TOLD_MAX && len < size) {
+        (void)snprintf(text + len, size - len, " and %u more", count - RUNNING_TOLD_MAX);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return text;
 }
 
 static void see(const dr_pool *pool, uint32_t task, bool has_begun, dr_task_seen *seen)
