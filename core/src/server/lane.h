@@ -92,6 +92,7 @@ struct dr_server {
     dr_crew **crews;    /* that serve, one a pool; the supervisor's alone, as the next three */
     dr_crew *all_crews; /* those on trial and those that leave too */
     dr_launch_command *commands;
+    char *folder; /* the working directory by name: a link in it may lead elsewhere after a while */
     dr_reload reload;
     dr_kept *kept;   /* NULL: no pool dedupes */
     bool all_dedupe; /* every pool does */

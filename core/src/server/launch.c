@@ -99,6 +99,7 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
     const bool is_again = pool->from_again && server->host->again != NULL;
     const dr_crew_options options = {.name = pool->name,
                                      .target = pool->app,
+                                     .folder = server->folder,
                                      .argv = is_again ? server->host->again : any,
                                      .argv_late = any,
                                      .mend = mend_for(pool->runtime),

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/machine.h"
 #include "base/signals.h"
 #include "base/title.h"
@@ -124,6 +125,7 @@ static void bound_buffers(dr_server *server)
 static dora_err make(dr_server *server, dora_error *error)
 {
     const dr_config *config = server->config;
+    server->folder = dr_folder_name();
     server->lane_count = reactors_for(config);
     server->pool_count = (uint32_t)config->pool_count;
     server->lanes = calloc(server->lane_count, sizeof(*server->lanes));
@@ -181,6 +183,7 @@ static void unmake(dr_server *server)
     free(server->pools);
     free(server->crews);
     free(server->commands);
+    free(server->folder);
 }
 
 /* open_standard_files: were 0, 1 or 2 closed, sockets would get these numbers and the log would be

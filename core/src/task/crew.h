@@ -15,6 +15,7 @@
 typedef struct dr_crew_options {
     const char *name;
     const char *target;
+    const char *folder;           /* where the zygote starts; borrowed; NULL: where we are */
     const char *const *argv;      /* of the zygote; borrowed for the crew's life */
     const char *const *argv_late; /* where the application is loaded after the fork */
     const char *mend;             /* what to do where its interpreter is missing, or has no Dora */

@@ -14,6 +14,7 @@
 #include <dora/runtime.h>
 
 #include "base/environment.h"
+#include "base/folder.h"
 #include "ipc/control.h"
 
 /* environment_with gives this process's environment and one more entry. The list is the caller's
@@ -49,8 +50,8 @@ static void close_copy(int copy, int fd)
     }
 }
 
-dora_err dr_spawn_zygote(const char *const *argv, int control_fd, int output_fd, pid_t *pid,
-                         dora_error *error)
+dora_err dr_spawn_zygote(const char *const *argv, const char *folder, int control_fd, int output_fd,
+                         pid_t *pid, dora_error *error)
 {
     char entry[64];
     (void)snprintf(entry, sizeof(entry), "%s=%d", DORA_ZYGOTE_ENV, DR_CONTROL_FD);
@@ -71,6 +72,9 @@ dora_err dr_spawn_zygote(const char *const *argv, int control_fd, int output_fd,
         posix_spawn_file_actions_adddup2(&files, output, 1);
         posix_spawn_file_actions_adddup2(&files, output, 2);
         posix_spawn_file_actions_adddup2(&files, control, DR_CONTROL_FD);
+        if (folder != NULL && dr_folder_is_there(folder)) {
+            posix_spawn_file_actions_addchdir_np(&files, folder);
+        }
         posix_spawnattr_setsigdefault(&attributes, &all);
         posix_spawnattr_setsigmask(&attributes, &none);
         posix_spawnattr_setpgroup(&attributes, 0);
