@@ -158,6 +158,9 @@ def test_a_used_client_can_be_loaded_once(serve):
 OPENED = {
     "socket to 127.0.0.1:{port}": "kept = socket.create_connection(('127.0.0.1', PORT))",
     "socket pair": "kept = socket.socketpair()",
+    "socket to unix:{path}": "kept = socket.socket(socket.AF_UNIX); kept.connect(PATH)",
+    "socket to [::1]:{port6}": "kept = socket.create_connection(('::1', PORT6))",
+    "signalfd": "kept = ctypes.CDLL(None).signalfd(-1, bytes(128), 0)",
     "pipe": "kept = os.pipe()",
     "epoll": "kept = select.epoll()",
     "eventfd": "kept = os.eventfd(0)",
@@ -169,8 +172,7 @@ OPENING = """
     import asyncio, ctypes, os, select, socket, sys
     import dora
 
-    PORT = int(os.environ["OPENED_PORT"])
-    loads = 0
+    PORT, PORT6, PATH = int(os.environ["OPENED_PORT"]), os.environ["OPENED_PORT6"], "socket"
     app = dora.App()
     pid = os.getpid()
     %s
@@ -186,10 +188,16 @@ OPENING = """
 
 @pytest.mark.parametrize("direct", [False, True], ids=["file", "program"])
 @pytest.mark.parametrize("named", OPENED)
-def test_what_workers_cannot_share_is_opened_in_each(serve, peer, monkeypatch, named, direct):
+def test_what_workers_cannot_share_is_opened_in_each(serve, tmp_path, monkeypatch, named, direct):
     """The application is loaded in each worker then, and the log names what it was."""
-    port = peer(lambda message, guid: b"").port
-    monkeypatch.setenv("OPENED_PORT", str(port))
+    v4 = socket.create_server(("127.0.0.1", 0))
+    v6 = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    local = socket.socket(socket.AF_UNIX)
+    local.bind(str(tmp_path / "socket"))
+    local.listen()
+    ports = {"port": v4.getsockname()[1], "port6": v6.getsockname()[1], "path": tmp_path / "socket"}
+    monkeypatch.setenv("OPENED_PORT", str(ports["port"]))
+    monkeypatch.setenv("OPENED_PORT6", str(ports["port6"]))
     flags = [] if direct else ["--workers", "1"]
     one = serve(OPENING % OPENED[named], *flags, direct=direct)
     with dora.Client(one.node, timeout=20) as client:
@@ -198,7 +206,9 @@ def test_what_workers_cannot_share_is_opened_in_each(serve, peer, monkeypatch, n
     lines = [line for line in one.log().splitlines() if "workers cannot share" in line]
     assert len(lines) == 1
     names = lines[0].partition("cannot share: ")[2].partition(";")[0].split(", ")
-    assert sorted(names) == sorted(named.format(port=port).split(", "))
+    assert sorted(names) == sorted(named.format(**ports).split(", "))
+    for one in (v4, v6, local):
+        one.close()
 
 
 SHARABLE = """
@@ -217,6 +227,7 @@ def test_what_workers_can_share_is_loaded_once(serve, tmp_path, monkeypatch, dir
     log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     log.bind(str(tmp_path / "log"))
     monkeypatch.setenv("OPENED_PORT", "0")
+    monkeypatch.setenv("OPENED_PORT6", "0")
     monkeypatch.setenv("OPENED_LOG", str(tmp_path / "log"))
     out, into = os.pipe()
     os.set_inheritable(into, True)
