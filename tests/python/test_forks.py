@@ -344,3 +344,34 @@ def test_a_child_of_a_plain_handler_beside_a_loop(serve, how, status):
         assert children(worker) == []
     assert one.stop() == 0
     assert one.log().count("atexit of a child") == 20
+
+
+HOOK = """
+    import os, sys
+    import dora
+
+    app = dora.App()
+
+    @app.worker_start
+    def start():
+        global status
+        child = os.fork()
+        if child == 0:
+            %s
+            return
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    @app.api("/status")
+    %s get(param):
+        return status
+"""
+
+
+@pytest.mark.parametrize("handler", ["def", "async def"])
+@pytest.mark.parametrize("end,status", [("pass", 0), ("sys.exit(7)", 7), ("1 / 0", 1)])
+def test_a_child_of_a_start_hook(serve, handler, end, status):
+    one = serve(HOOK % (end, handler), "--workers", "1")
+    with dora.Client(one.node, timeout=20) as client:
+        assert client.call("/status") == status
+    assert one.stop() == 0
+    assert one.log().count("ZeroDivisionError") == (end == "1 / 0")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from typing import Any
 
-from . import _dora
+from . import _dora, _leave
 
 
 class Watch:
@@ -51,3 +52,15 @@ class Watch:
 def is_one() -> bool:
     """Whether this process is one."""
     return _dora.is_forked()
+
+
+def leave(error: BaseException | None) -> None:
+    """End this process as Python does for what nobody catches; None: nothing was raised."""
+    status = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        status = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        if status == 1 and not isinstance(error.code, int):
+            print(error.code, file=sys.stderr)
+    elif error is not None:
+        sys.excepthook(type(error), error, error.__traceback__)
+    _leave.leave(status)

@@ -11,6 +11,8 @@ import queue
 import threading
 from typing import Any, Callable, Protocol
 
+from . import _child
+
 JOIN_S = 0.5  # they have nothing to do any more when they are waited for
 
 
@@ -36,6 +38,8 @@ class _Hook:
             self.result = self.context.run(self.function, *self.arguments)
         except BaseException as error:  # raised where it is waited for
             self.error = error
+        if _child.is_one():  # it has no loop, and nothing more comes to this thread
+            _child.leave(self.error)
         self.has_ended.set()
         return False
 
