@@ -165,9 +165,12 @@ void php_dora_fork_end(php_dora_loaded *loaded)
 
 void php_dora_fork_free(void)
 {
-    if (DORA_G(loaded_shutdown) != NULL && BG(user_shutdown_function_names) == NULL) {
+    HashTable *own = BG(user_shutdown_function_names);
+
+    if (DORA_G(loaded_shutdown) != NULL) {
         BG(user_shutdown_function_names) = DORA_G(loaded_shutdown);
+        DORA_G(loaded_shutdown) = NULL;
         php_free_shutdown_functions();
+        BG(user_shutdown_function_names) = own;
     }
-    DORA_G(loaded_shutdown) = NULL;
 }

@@ -117,6 +117,7 @@ static PHP_RSHUTDOWN_FUNCTION(dora)
     php_dora_warnings_drop();
     php_dora_output_flush();
     if (!CG(unclean_shutdown)) {
+        php_dora_fork_free();
         php_dora_watch_end();
     }
     if (DORA_G(app) != NULL && !CG(unclean_shutdown)) {
