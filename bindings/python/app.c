@@ -329,7 +329,7 @@ static PyType_Slot app_slots[] = {
 static PyType_Spec app_spec = {
     .name = "dora.App",
     .basicsize = sizeof(dr_py_app),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, /* not immutable: as dora.Client */
     .slots = app_slots,
 };
 

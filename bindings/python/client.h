@@ -63,6 +63,11 @@ int dr_py_group_read(PyObject *group, const char **name);
 int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *group,
                             dora_call_options *options);
 
+/* dr_py_is_mapping says whether an object has keys; dr_py_dict_of gives such a one as a dict, as
+ * itself where it is one. Returns: a new reference, or NULL with an exception. */
+bool dr_py_is_mapping(PyObject *object);
+PyObject *dr_py_dict_of(PyObject *mapping);
+
 /* dr_py_nodes is the nodes of a client as the core takes them. */
 typedef struct dr_py_nodes {
     PyObject *texts; /* a list: owns what the rest points into */

@@ -156,17 +156,25 @@ static dr_py_lane *many_perform(dr_py_client *self, dr_py_many *all, PyObject *a
     PyObject *retry = NULL;
     PyObject *group = NULL;
     dora_call_options options = {0};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &PyDict_Type, &entries, &timeout,
-                                     &retry, &group) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &entries, &timeout, &retry,
+                                     &group) ||
         dr_py_call_options_read(timeout, retry, group, &options) < 0) {
+        return NULL;
+    }
+    if (!dr_py_is_mapping(entries)) {
+        PyErr_Format(PyExc_TypeError, "%s(): calls must be dict, not %s", all->method,
+                     Py_TYPE(entries)->tp_name);
         return NULL;
     }
     dr_py_lane *lane = dr_py_lane_take(self);
     if (lane == NULL) {
         return NULL;
     }
-    if (dr_py_many_read(all, dr_py_client_state(self), lane, entries) < 0 ||
-        (all->count > 0 && many_run(self, lane, all, &options, run) < 0)) {
+    entries = dr_py_dict_of(entries);
+    const int failed =
+        entries == NULL ? -1 : dr_py_many_read(all, dr_py_client_state(self), lane, entries);
+    Py_XDECREF(entries); /* what was read of it is held elsewhere */
+    if (failed < 0 || (all->count > 0 && many_run(self, lane, all, &options, run) < 0)) {
         dr_py_lane_give_back(self, lane);
         return NULL;
     }
@@ -184,7 +192,7 @@ PyObject *dr_py_client_call_many(dr_py_client *self, PyObject *args, PyObject *k
     dr_py_many all = {.method = "call_many"};
     PyObject *results = NULL;
     dr_py_lane *lane =
-        many_perform(self, &all, args, kwargs, "O!|$OOO:call_many", dora_client_call_many);
+        many_perform(self, &all, args, kwargs, "O|$OOO:call_many", dora_client_call_many);
     if (lane != NULL && all.count == 0) {
         results = PyDict_New();
     } else if (lane != NULL) {
@@ -206,7 +214,7 @@ PyObject *dr_py_client_send_many(dr_py_client *self, PyObject *args, PyObject *k
 {
     dr_py_many all = {.method = "send_many"};
     dr_py_lane *lane =
-        many_perform(self, &all, args, kwargs, "O!|$OOO:send_many", dora_client_send_many);
+        many_perform(self, &all, args, kwargs, "O|$OOO:send_many", dora_client_send_many);
     dr_py_many_fini(&all);
     if (lane == NULL) {
         return NULL;
@@ -226,7 +234,7 @@ PyObject *dr_py_client_submit_many(dr_py_client *self, PyObject *args, PyObject 
     dr_py_many all = {.method = "submit_many"};
     PyObject *guid = NULL;
     dr_py_lane *lane =
-        many_perform(self, &all, args, kwargs, "O!|$OOO:submit_many", dora_client_submit_many);
+        many_perform(self, &all, args, kwargs, "O|$OOO:submit_many", dora_client_submit_many);
     if (lane != NULL && all.count == 0) {
         PyErr_SetString(PyExc_ValueError, "submit_many(): no calls; {key: (name, param)} is meant");
     } else if (lane != NULL) {

@@ -93,6 +93,12 @@ int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *group,
 
 /* ---- nodes ---- */
 
+bool dr_py_is_mapping(PyObject *object)
+{
+    return PyDict_Check(object) ||
+           (PyMapping_Check(object) && PyObject_HasAttrString(object, "keys"));
+}
+
 /* One node or registry, or several with commas. Returns: borrowed UTF-8, or NULL with an
  * exception. */
 static const char *node_read(PyObject *node)
@@ -100,14 +106,14 @@ static const char *node_read(PyObject *node)
     return text_read(node, "a node");
 }
 
-/* A str, or a list or tuple of them, to one text with commas, which `texts` then owns. Returns:
+/* A str, or a sequence of them, to one text with commas, which `texts` then owns. Returns:
  * its UTF-8, or NULL with an exception. */
 static const char *nodes_join(PyObject *nodes, PyObject *texts)
 {
     PyObject *text = NULL;
     if (PyUnicode_Check(nodes)) {
         text = node_read(nodes) != NULL ? Py_NewRef(nodes) : NULL;
-    } else if (PyList_Check(nodes) || PyTuple_Check(nodes)) {
+    } else if (PySequence_Check(nodes) && !PyBytes_Check(nodes) && !dr_py_is_mapping(nodes)) {
         PyObject *all = PySequence_Tuple(nodes); /* a list may change under our hands */
         PyObject *comma = PyUnicode_FromString(",");
         bool is_good = all != NULL && comma != NULL;
@@ -165,14 +171,29 @@ static int groups_read(PyObject *groups, dr_py_nodes *read)
     return 0;
 }
 
+PyObject *dr_py_dict_of(PyObject *mapping)
+{
+    if (PyDict_Check(mapping)) {
+        return Py_NewRef(mapping);
+    }
+    PyObject *dict = PyDict_New();
+    if (dict != NULL && PyDict_Update(dict, mapping) < 0) {
+        Py_CLEAR(dict);
+    }
+    return dict;
+}
+
 int dr_py_nodes_read(PyObject *nodes, dr_py_nodes *read)
 {
     *read = (dr_py_nodes){.texts = PyList_New(0)};
     if (read->texts == NULL) {
         return -1;
     }
-    if (PyDict_Check(nodes)) {
-        return groups_read(nodes, read);
+    if (dr_py_is_mapping(nodes)) {
+        PyObject *groups = dr_py_dict_of(nodes);
+        const int failed = groups == NULL ? -1 : groups_read(groups, read);
+        Py_XDECREF(groups);
+        return failed;
     }
     read->all = nodes_join(nodes, read->texts);
     return read->all != NULL ? 0 : -1;

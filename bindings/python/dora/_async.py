@@ -9,9 +9,11 @@ import asyncio
 import contextlib
 import functools
 import os
+import re
 import socket
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -24,6 +26,11 @@ _LATE = "the result did not come in time; it may have run"  # these as the core 
 _PATIENT = "the result did not come in time; it is still outstanding"
 _GONE = "no such result is outstanding: it was given already, or this client did not submit it"
 _TAKEN = "another thread awaits this result, and gets it"
+
+
+def as_dict(calls: Any) -> Any:
+    """What has keys, as the extension takes it; what has none it refuses."""
+    return dict(calls) if isinstance(calls, Mapping) and not isinstance(calls, dict) else calls
 
 
 class _Link(asyncio.Protocol):
@@ -148,7 +155,7 @@ class AsyncClient:
 
     async def call_many(
         self,
-        calls: dict[Any, Any],
+        calls: Mapping[Any, Any],
         *,
         timeout: float | None = None,
         retry: int | None = None,
@@ -156,8 +163,9 @@ class AsyncClient:
     ) -> dict[Any, Any]:
         """Call several apis at once, {key: (name, param)}; return {key: data or Error}."""
         future = self._future()
-        if isinstance(calls, dict) and not calls:
+        if isinstance(calls, Mapping) and not calls:
             return {}
+        calls = as_dict(calls)
         number = self._mux.start_many(_CALL_MANY, future, None, calls, timeout, retry, group)
         found: dict[Any, Any] = await self._ended(number, future)
         return found
@@ -178,7 +186,7 @@ class AsyncClient:
 
     async def send_many(
         self,
-        calls: dict[Any, Any],
+        calls: Mapping[Any, Any],
         *,
         timeout: float | None = None,
         retry: int | None = None,
@@ -186,8 +194,9 @@ class AsyncClient:
     ) -> None:
         """Have several apis run and wait for no result; return once all are queued."""
         future = self._future()
-        if isinstance(calls, dict) and not calls:
+        if isinstance(calls, Mapping) and not calls:
             return
+        calls = as_dict(calls)
         number = self._mux.start_many(_SEND_MANY, future, None, calls, timeout, retry, group)
         await self._ended(number, future)
 
@@ -207,7 +216,7 @@ class AsyncClient:
 
     async def submit_many(
         self,
-        calls: dict[Any, Any],
+        calls: Mapping[Any, Any],
         *,
         timeout: float | None = None,
         retry: int | None = None,
@@ -215,8 +224,9 @@ class AsyncClient:
     ) -> AsyncPendingResult:
         """Have several apis run; what is returned is their guid, with `await result()`."""
         future, result = self._future(), self._loop.create_future()
-        if isinstance(calls, dict) and not calls:
+        if isinstance(calls, Mapping) and not calls:
             raise ValueError("submit_many(): no calls; {key: (name, param)} is meant")
+        calls = as_dict(calls)
         number = self._mux.start_many(_SUBMIT_MANY, future, result, calls, timeout, retry, group)
         return self._noted(await self._ended(number, future), number, result)
 
@@ -310,13 +320,22 @@ class AsyncClient:
     async def close(self) -> None:
         """End what is under way with a ConnectionError, and close the connections.
 
-        It waits for no server. Later calls raise RuntimeError; closing twice is fine.
+        It waits for no server. Later calls raise RuntimeError; closing twice is fine. It may be
+        called on another loop than the calls: where theirs runs no more, what awaits there is lost.
         """
         if not self._mux.is_usable:  # closed already, or a forked child's: not its sockets
             self._is_closed = True
-            return
-        if self._loop is not None:
-            self._enter()
+        elif self._loop in (None, asyncio.get_running_loop()):
+            await self._close()
+        elif self._loop.is_running():  # in another thread
+            ending = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
+            await asyncio.wrap_future(ending)
+        else:
+            self._is_closed = True
+            self._mux.end()
+            self._cut()
+
+    async def _close(self) -> None:
         self._is_closed = True
         self._mux.end()
         if self._loop is None:
@@ -328,6 +347,28 @@ class AsyncClient:
             self._timer = None
         self._check_gone()
         await self._gone
+
+    def _cut(self) -> None:
+        """Close the connections of a loop that does not run."""
+        for link in self._links.values():
+            with contextlib.suppress(Exception):  # it is closed, and has no use for its transports
+                link.transport.abort()
+            with contextlib.suppress(Exception):  # a loop of another make has none to close
+                link.transport._sock.close()
+                link.transport._sock = None
+        self._links.clear()
+
+    def __del__(self) -> None:
+        """One that was not closed is named: its connections ended when the collector came."""
+        if getattr(self, "_links", None) and self._pid == os.getpid() and self._mux.is_usable:
+            warnings.warn(f"unclosed {self!r}: use `async with`, or await close()", ResourceWarning,
+                          source=self, stacklevel=2)
+            self._cut()
+
+    def __repr__(self) -> str:
+        state = "closed " if self._is_closed else ""
+        nodes = re.sub(r"//[^/@']*@", "//***@", repr(self._make_mux.args[0]))  # no passwords
+        return f"<{state}dora.AsyncClient of {nodes}>"
 
     async def __aenter__(self) -> AsyncClient:
         return self

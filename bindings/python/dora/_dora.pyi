@@ -9,9 +9,8 @@ import builtins
 from ._pending import PendingResult
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_Some = str | list[str] | tuple[str, ...]
-_Nodes = _Some | dict[str, str] | dict[str, list[str]] | dict[str, tuple[str, ...]]
-_Calls = dict[Any, Any]
+_Nodes = str | Sequence[str] | Mapping[str, str] | Mapping[str, Sequence[str]]
+_Calls = Mapping[Any, Any]
 _Key = str | int
 _Buffer = bytes | bytearray | memoryview
 
