@@ -30,9 +30,9 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
     const dr_api *api = &call->lane->apis[index];
     const bool is_whole = api->whole.len > 0;
     return (dr_task_input){.name = api->name,
-                           .param = is_whole            ? api->whole
-                                    : api->has_no_param ? (dora_slice){"", 0}
-                                                        : api->param,
+                           .param = is_whole                         ? api->whole
+                                    : api->param.data == dr_no_param ? (dora_slice){"", 0}
+                                                                     : api->param,
                            .is_whole = is_whole,
                            .trace = request->trace,
                            .guid = call->guid,

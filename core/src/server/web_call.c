@@ -127,10 +127,8 @@ static void run(const dr_asker *asker, dora_slice param)
     } else if (name.len > DR_API_NAME_MAX) {
         dr_web_refuse(asker->web, 404, DORA_CODE_NO_API, "no such api: its name is too long");
     } else {
-        lane->apis[0] = (dr_api){.key_raw = {DR_KEY_ONE, sizeof(DR_KEY_ONE) - 1},
-                                 .name = name,
-                                 .param = param.len > 0 ? param : (dora_slice){"N;", 2},
-                                 .has_no_param = param.len == 0};
+        lane->apis[0] =
+            (dr_api){.key_raw = {DR_KEY_ONE, sizeof(DR_KEY_ONE) - 1}, .name = name, .param = param};
         dr_call_run(asker, &request);
     }
 }
@@ -179,7 +177,7 @@ void dr_web_call(dr_lane *lane, dr_web *web)
         return;
     }
     if (dr_http_body(web->exchange).len == 0) {
-        run(&asker, (dora_slice){NULL, 0});
+        run(&asker, (dora_slice){dr_no_param, sizeof(dr_no_param) - 1});
         return;
     }
     reading *self = calloc(1, sizeof(*self));

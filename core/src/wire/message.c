@@ -215,6 +215,8 @@ static dora_err skip_member(dora_reader *reader)
     return err == DORA_OK ? dora_reader_skip(reader, NULL) : err;
 }
 
+const char dr_no_param[3] = "N;";
+
 /* Reads the members of one api. A name of the wrong shape stays empty, and is judged later. */
 static dora_err scan_api(dora_reader *reader, dr_api *api)
 {
@@ -222,8 +224,7 @@ static dora_err scan_api(dora_reader *reader, dr_api *api)
     dora_value value;
     size_t others = 0;
     api->name = (dora_slice){NULL, 0};
-    api->param = LITERAL("N;");
-    api->has_no_param = true;
+    api->param = (dora_slice){dr_no_param, sizeof(dr_no_param) - 1};
     api->whole = (dora_slice){NULL, 0};
     if (dr_reader_next(reader) != 'a') {
         return dora_reader_skip(reader, NULL);
@@ -237,7 +238,6 @@ static dora_err scan_api(dora_reader *reader, dr_api *api)
             err = scan_string(reader, DR_API_NAME_MAX, &api->name);
         } else if (PASS(reader, "s:5:\"param\";")) {
             err = dora_reader_skip(reader, &api->param);
-            api->has_no_param = false;
         } else {
             err = skip_member(reader);
             others++;
@@ -257,7 +257,7 @@ bool dr_api_has_param(dora_slice whole, dora_slice *param)
     dora_reader_init(&reader, whole);
     const bool is_read = scan_api(&reader, &api) == DORA_OK;
     *param = is_read ? api.param : LITERAL("N;");
-    return is_read && !api.has_no_param;
+    return is_read && param->data != dr_no_param;
 }
 
 dora_slice dr_api_param(dora_slice whole)

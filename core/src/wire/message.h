@@ -37,12 +37,14 @@ static inline bool dr_call_type_is_accepted(dr_call_type type)
     return type >= DR_TYPE_AN_S && type <= DR_TYPE_AM_M;
 }
 
+/* dr_no_param is what `param` of an api points to where it was absent. */
+extern const char dr_no_param[3];
+
 typedef struct dr_api {
     dora_slice key_raw; /* encoded, as it stood: s:3:"one"; or i:7; */
     dora_slice name;    /* 1..DR_API_NAME_MAX bytes */
     dora_slice param;   /* one encoded value, checked; "N;" where it was absent */
     dora_slice whole;   /* the array itself where it is not just a name and a param, else empty */
-    bool has_no_param;  /* it was absent */
 } dr_api;
 
 typedef struct dr_request {
