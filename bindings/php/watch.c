@@ -129,6 +129,7 @@ struct php_dora_watch {
     uint32_t touched;
     const char *culprit;
     bool is_serving;
+    bool is_quiet; /* the calls are ours */
 };
 
 static zend_ulong key_of(const zend_function *function)
@@ -297,7 +298,7 @@ static ZEND_FUNCTION(php_dora_watched)
 {
     php_dora_watch *self = DORA_G(watch);
     const entry *now = zend_hash_index_find_ptr(&self->entries, key_of(EX(func)));
-    const bool is_change = ZEND_NUM_ARGS() >= now->as->args_min;
+    const bool is_change = !self->is_quiet && ZEND_NUM_ARGS() >= now->as->args_min;
 
     if (is_change) {
         before(self, now, ZEND_CALL_ARG(execute_data, 1));
@@ -511,7 +512,9 @@ bool php_dora_quiet(zend_function *function, zval *result, uint32_t count, zval 
     EG(error_reporting) = 0;
     ZVAL_COPY_VALUE(&handler, &EG(user_error_handler));
     ZVAL_UNDEF(&EG(user_error_handler));
+    DORA_G(watch)->is_quiet = true;
     zend_call_known_function(function, NULL, NULL, &returned, count, args, NULL);
+    DORA_G(watch)->is_quiet = false;
     ZVAL_COPY_VALUE(&EG(user_error_handler), &handler);
     EG(error_reporting) = level;
     if (EG(exception) != NULL) {
