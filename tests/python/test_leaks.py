@@ -76,6 +76,8 @@ def modes(client, rounds):
     for i in range(rounds):
         client.send("/echo", {"i": i})
         client.send_many({"a": ("/echo", i), 5: ("/echo", None)})
+        pending = [client.submit("/echo", {"i": i}) for _ in range(6)]  # 10,000 in all
+        assert all(one.result() == {"i": i} and one.done() for one in pending)
         client.submit("/echo", {"i": i})
         client.submit("/raise/handler")
         client.submit_many({"a": ("/echo", i), 5: ("/raise/handler", None)})
