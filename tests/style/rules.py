@@ -10,16 +10,17 @@ FUNCTION_LINES_MAX = 80
 BELOW = {"base": "", "wire": "base", "ipc": "base wire", "net": "base wire",
          "discovery": "base wire", "task": "base wire ipc net discovery",
          "client": "base wire ipc net discovery",
+         "monitor": "base wire ipc net discovery",
          "server": "base wire ipc net discovery task client",
-         "cli": "base wire ipc net discovery task client server"}
+         "cli": "base wire ipc net discovery task client monitor server"}
 BELOW = {layer: set(below.split()) | {layer} for layer, below in BELOW.items()}
 
 # Where a library's header may stand, as a pattern of paths.
 LIBRARIES = {
-    "jansson.h": r"core/src/(wire/json|discovery/|server/config|server/place|cli/)",
+    "jansson.h": r"core/src/(wire/json|discovery/|monitor/|server/config|cli/)",
     "hiredis": r"core/src/discovery/redis_reply\.c$",
     "microhttpd.h": r"core/src/net/http\w*\.c$",
-    "uv.h": r"core/src/(ipc|net|discovery|task|client|server|cli)/|examples/c/",
+    "uv.h": r"core/src/(ipc|net|discovery|task|client|monitor|server|cli)/|examples/c/",
     "zlib.h": r"core/src/wire/(gzip|sign)\.c$",
     "Python.h": r"bindings/python/",
     "php.h": r"bindings/php/",

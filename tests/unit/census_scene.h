@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-#include "discovery/redis.h"
+#include "discovery/redis_session.h"
 
 #define SCENE_MEMBERS_MAX 4200
 #define SCENE_S UINT64_C(1000000000)

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-#include "discovery/redis.h"
+#include "discovery/redis_session.h"
 
 #define MS UINT64_C(1000000)
 #define PING "*1\r\n$4\r\nPING\r\n"

@@ -7,7 +7,7 @@
 
 #include <dora/mux.h>
 
-#include "client/mux.h"
+#include "client/mux/mux.h"
 
 #define MS ((uint64_t)DR_NS_PER_MS)
 #define BEGIN (100000 * MS)

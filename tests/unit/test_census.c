@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "census_scene.h"
-#include "discovery/census.h"
+#include "discovery/membership.h"
 #include "roster_group.h"
 #include "torture.h"
 

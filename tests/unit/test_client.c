@@ -8,7 +8,7 @@
 #include <dora/client.h>
 
 #include "base/clock.h"
-#include "client/keep.h"
+#include "client/blocking/conn_pool.h"
 #include "scene.h"
 #include "torture.h"
 

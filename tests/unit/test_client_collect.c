@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/client.h"
+#include "client/blocking/client.h"
 #include "torture.h"
 
 #define SERVERS 3

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/deadline.h"
-#include "client/client.h"
+#include "client/blocking/client.h"
 #include "discovery/registry.h"
 
 #define MS ((uint64_t)DR_NS_PER_MS)

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/client.h"
+#include "client/blocking/client.h"
 
 /* Two servers, of which the scene's client knows both. */
 typedef struct pair {

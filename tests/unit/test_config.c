@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 #include "discovery/entry.h"
-#include "server/config.h"
+#include "server/config/config.h"
 #include "torture.h"
 
 static dora_err parse(dr_config *config, const char *text, dora_error *error)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "server/kept.h"
+#include "server/dedupe/reply_cache.h"
 
 #define BODY_LEN 1000u
 

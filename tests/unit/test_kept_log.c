@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "server/kept_log.h"
+#include "server/dedupe/reply_ring.h"
 
 static void open_log(dr_kept_log *log, uint32_t size)
 {

@@ -1,7 +1,7 @@
 /* test_link.c: a client connection's bytes: requests out, replies in, however they are cut. */
 #include "unit.h"
 
-#include "client/link.h"
+#include "client/shared/link.h"
 
 static const char MINE[] = "0123456789abcdef0123456789abcdef";
 static const char OTHER[] = "ffffffffffffffffffffffffffffffff";

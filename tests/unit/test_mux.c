@@ -4,7 +4,7 @@
 
 #include <dora/mux.h>
 
-#include "client/mux.h"
+#include "client/mux/mux.h"
 #include "torture.h"
 
 #define MS ((uint64_t)DR_NS_PER_MS)

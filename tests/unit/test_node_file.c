@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "discovery/monitor_file.h"
 #include "discovery/node_file.h"
+#include "monitor/monitor_file.h"
 #include "torture.h"
 
 static void add(dr_roster *roster, const char *group, const char *address, int64_t updatetime)

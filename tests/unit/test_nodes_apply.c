@@ -1,7 +1,7 @@
 /* test_nodes_apply.c: the nodes of a registry, as they come and go under calls. */
 #include "unit.h"
 
-#include "client/tries.h"
+#include "client/balance/tries.h"
 
 /* owner: which nodes have something under way, and whose idle connections were closed. */
 typedef struct owner {

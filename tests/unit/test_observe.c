@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "base/histogram.h"
-#include "server/metrics.h"
-#include "server/observe.h"
+#include "server/call/observe.h"
+#include "server/ops/metrics.h"
 
 #define FIRST_NS (UINT64_C(1) << DR_HISTOGRAM_SHIFT)
 

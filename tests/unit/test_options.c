@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "server/options.h"
-#include "server/suggest.h"
+#include "server/config/options.h"
+#include "server/config/suggest.h"
 
 static char folder[] = "/tmp/dora-options-XXXXXX";
 

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "server/pid_file.h"
+#include "server/master/pid_file.h"
 
 static char folder[64];
 static char path[2][96];

@@ -2,7 +2,7 @@
  * last; and every clash is an error that names both pools. */
 #include "unit.h"
 
-#include "server/route.h"
+#include "server/call/route.h"
 
 /* town is two pools and what their applications registered. */
 typedef struct town {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "cli/text.h"
-#include "server/config.h"
+#include "server/config/config.h"
 
 static void print_ok(const dr_config *config, const char *path)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/text.h"
-#include "server/suggest.h"
+#include "server/config/suggest.h"
 
 static const char HELP_ALL[] =
     "usage: dora COMMAND [ARGUMENTS]\n"

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "cli/text.h"
-#include "server/options.h"
-#include "server/server.h"
+#include "server/config/options.h"
+#include "server/master/server.h"
 
 int dr_cli_serve(int argc, char **argv, const dora_host *host)
 {

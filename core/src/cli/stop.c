@@ -12,8 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "cli/cli.h"
-#include "discovery/address.h"
 
 #define ASK_S 3.0    /* for the answer of a server that is well */
 #define WAIT_S 30.0  /* where nothing else is known */

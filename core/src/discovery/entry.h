@@ -3,7 +3,7 @@
 #ifndef DR_DISCOVERY_ENTRY_H
 #define DR_DISCOVERY_ENTRY_H
 
-#include "discovery/address.h"
+#include "base/address.h"
 
 #define DR_ENTRY_SET "dora.serverlist"
 #define DR_ENTRY_CHANNEL "dora.nodes"

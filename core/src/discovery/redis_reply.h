@@ -2,7 +2,7 @@
 #ifndef DR_DISCOVERY_REDIS_REPLY_H
 #define DR_DISCOVERY_REDIS_REPLY_H
 
-#include "discovery/redis.h"
+#include "discovery/redis_session.h"
 
 #define DR_REDIS_REPLY_ITEMS_MAX (1u << 18) /* in all arrays of one reply: 15 MiB as objects */
 #define DR_REDIS_REPLY_DEPTH_MAX 7u         /* arrays in arrays; hiredis 0.14 takes one more */

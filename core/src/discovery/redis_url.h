@@ -2,7 +2,7 @@
 #ifndef DR_DISCOVERY_REDIS_URL_H
 #define DR_DISCOVERY_REDIS_URL_H
 
-#include "discovery/address.h"
+#include "base/address.h"
 
 #define DR_REDIS_PORT_DEFAULT 6379u
 #define DR_REDIS_SECRET_BYTES 512 /* user or password, with the NUL */

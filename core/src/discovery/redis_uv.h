@@ -4,7 +4,7 @@
 
 #include <uv.h>
 
-#include "discovery/redis.h"
+#include "discovery/redis_session.h"
 
 typedef struct dr_redis_uv dr_redis_uv;
 

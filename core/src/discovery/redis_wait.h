@@ -2,7 +2,7 @@
 #ifndef DR_DISCOVERY_REDIS_WAIT_H
 #define DR_DISCOVERY_REDIS_WAIT_H
 
-#include "discovery/redis.h"
+#include "discovery/redis_session.h"
 
 /* dr_redis_wait is the descriptors of a set of talks, kept from one wait to the next. */
 typedef struct dr_redis_wait dr_redis_wait;

@@ -4,7 +4,7 @@
 #define DR_DISCOVERY_REGISTRATION_H
 
 #include "discovery/entry.h"
-#include "discovery/redis.h"
+#include "discovery/redis_session.h"
 
 typedef struct dr_registration dr_registration;
 

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "discovery/census.h"
+#include "discovery/membership.h"
 #include "discovery/watched_file.h"
 
 #define NS_PER_MS UINT64_C(1000000)

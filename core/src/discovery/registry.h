@@ -3,7 +3,7 @@
 #ifndef DR_DISCOVERY_REGISTRY_H
 #define DR_DISCOVERY_REGISTRY_H
 
-#include "discovery/redis.h"
+#include "discovery/redis_session.h"
 #include "discovery/roster.h"
 
 #define DR_REGISTRY_REDIS_MAX 16u    /* Redis of one registry */

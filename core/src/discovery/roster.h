@@ -2,7 +2,7 @@
 #ifndef DR_DISCOVERY_ROSTER_H
 #define DR_DISCOVERY_ROSTER_H
 
-#include "discovery/address.h"
+#include "base/address.h"
 
 #define DR_ROSTER_NODES_MAX 4096u /* over all groups: bounds what a registry can make us keep */
 #define DR_ROSTER_GROUPS_MAX 1024u

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "ipc/control.h"
-#include "task/feed.h"
+#include "task/log_source.h"
 #include "task/orphans.h"
 #include "task/pool.h"
 

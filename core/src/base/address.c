@@ -1,0 +1,140 @@
+/* address.c: "host:port" and "unix:/path" to their parts. Pure: nothing is looked up. */
+#include "base/address.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+static bool is_host_byte(char byte, bool is_bracketed)
+{
+    bool is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+    bool is_digit = byte >= '0' && byte <= '9';
+    if (is_letter || is_digit || byte == '.' || byte == '-' || byte == '_') {
+        return true;
+    }
+    return is_bracketed && (byte == ':' || byte == '%');
+}
+
+static bool port_parse(const char *data, size_t len, uint16_t *port)
+{
+    uint32_t number = 0;
+    if (len == 0 || len > 5) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (data[i] < '0' || data[i] > '9') {
+            return false;
+        }
+        number = number * 10 + (uint32_t)(data[i] - '0');
+    }
+    if (number > UINT16_MAX) {
+        return false;
+    }
+    *port = (uint16_t)number;
+    return true;
+}
+
+dora_err dr_address_parse(dora_slice text, char host[DR_HOST_BYTES], uint16_t *port)
+{
+    size_t colon = text.len;
+    while (colon > 0 && text.data[colon - 1] != ':') {
+        colon--;
+    }
+    if (colon == 0 || !port_parse(text.data + colon, text.len - colon, port)) {
+        return DORA_EINVAL;
+    }
+    dora_slice name = {text.data, colon - 1};
+    bool is_bracketed = name.len > 2 && name.data[0] == '[' && name.data[name.len - 1] == ']';
+    if (is_bracketed) {
+        name.data++;
+        name.len -= 2;
+    }
+    if (name.len == 0 || name.len >= DR_HOST_BYTES) {
+        return DORA_EINVAL;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        if (!is_host_byte(name.data[i], is_bracketed)) {
+            return DORA_EINVAL;
+        }
+    }
+    memcpy(host, name.data, name.len);
+    host[name.len] = '\0';
+    return DORA_OK;
+}
+
+#define UNIX_PREFIX "unix:"
+#define UNIX_PREFIX_LEN (sizeof UNIX_PREFIX - 1)
+#define PATH_LEN_MAX (sizeof((struct sockaddr_un *)NULL)->sun_path - 1)
+#define TOLD_BYTES 320 /* of a wrong text in a message */
+
+static bool path_read(dora_slice path, dr_address *address)
+{
+    if (path.len == 0 || path.len > PATH_LEN_MAX || path.data[0] != '/' ||
+        memchr(path.data, '\0', path.len) != NULL) {
+        return false;
+    }
+    memcpy(address->host, path.data, path.len);
+    address->host[path.len] = '\0';
+    address->port = 0;
+    return true;
+}
+
+/* Writes what may be told of a text that is no node. It may be a Redis at a wrong place: what
+ * stands before an @, or in a url after its host, is left out, since it may be a password. */
+static const char *tell(dora_slice text, char told[TOLD_BYTES])
+{
+    const char *at = text.len > 0 ? memrchr(text.data, '@', text.len) : NULL;
+    const char *scheme = text.len > 0 ? memmem(text.data, text.len, "://", 3) : NULL;
+    size_t from = at != NULL ? (size_t)(at - text.data) : 0;
+    size_t end = text.len;
+    if (at == NULL && scheme != NULL) {
+        end = (size_t)(scheme - text.data) + 3;
+        while (end < text.len && text.data[end] != ':' && text.data[end] != '/') {
+            end++;
+        }
+    }
+    size_t len = end - from < TOLD_BYTES - 8 ? end - from : TOLD_BYTES - 8;
+    snprintf(told, TOLD_BYTES, "%s%.*s%s", at != NULL ? "..." : "", (int)len,
+             text.len > 0 ? text.data + from : "", end < text.len ? "..." : "");
+    return told;
+}
+
+dora_err dr_address_read(dora_slice text, dr_address *address, dora_error *error)
+{
+    char told[TOLD_BYTES];
+    if (text.len >= UNIX_PREFIX_LEN && memcmp(text.data, UNIX_PREFIX, UNIX_PREFIX_LEN) == 0) {
+        dora_slice path = {text.data + UNIX_PREFIX_LEN, text.len - UNIX_PREFIX_LEN};
+        if (!path_read(path, address)) {
+            return dora_error_set(error, DORA_EINVAL,
+                                  "node \"%s\" is not unix:/path (a path of at most %zu bytes)",
+                                  tell(text, told), PATH_LEN_MAX);
+        }
+        return DORA_OK;
+    }
+    if (dr_address_parse(text, address->host, &address->port) != DORA_OK || address->port == 0) {
+        return dora_error_set(error, DORA_EINVAL, "node \"%s\" is not host:port", tell(text, told));
+    }
+    return DORA_OK;
+}
+
+bool dr_address_is_unix(const dr_address *address)
+{
+    return address->port == 0;
+}
+
+bool dr_address_is_same(const dr_address *one, const dr_address *other)
+{
+    return one->port == other->port && strcmp(one->host, other->host) == 0;
+}
+
+const char *dr_address_text(const dr_address *address, char text[DR_ADDRESS_TEXT_MAX])
+{
+    if (dr_address_is_unix(address)) {
+        snprintf(text, DR_ADDRESS_TEXT_MAX, "unix:%s", address->host);
+    } else if (strchr(address->host, ':') != NULL) {
+        snprintf(text, DR_ADDRESS_TEXT_MAX, "[%s]:%u", address->host, address->port);
+    } else {
+        snprintf(text, DR_ADDRESS_TEXT_MAX, "%s:%u", address->host, address->port);
+    }
+    return text;
+}

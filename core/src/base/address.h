@@ -1,0 +1,30 @@
+/* address.h: "host:port" and "unix:/path" to their parts. */
+#ifndef DR_BASE_ADDRESS_H
+#define DR_BASE_ADDRESS_H
+
+#include <dora/value.h>
+
+#define DR_HOST_BYTES 256 /* a DNS name has at most 253 letters; with the NUL */
+
+/* dr_address_parse reads "host:port", "1.2.3.4:port" or "[::1]:port" into `host` (NUL-ended, no
+ * brackets) and `port` (0..65535). Returns: DORA_OK, or DORA_EINVAL for anything else. */
+dora_err dr_address_parse(dora_slice text, char host[DR_HOST_BYTES], uint16_t *port);
+
+/* dr_address is where a server listens: a host and its port, or, with port 0, the path of a Unix
+ * socket. Two that are equal as text are the same. */
+typedef struct dr_address {
+    char host[DR_HOST_BYTES];
+    uint16_t port;
+} dr_address;
+
+/* dr_address_read reads "host:port" (port not 0) or "unix:/path".
+ * Errors: DORA_EINVAL, the message naming the text, less what may be a password in it. */
+dora_err dr_address_read(dora_slice text, dr_address *address, dora_error *error);
+
+/* dr_address_is_unix and dr_address_is_same compare; dr_address_text writes it as people do. */
+bool dr_address_is_unix(const dr_address *address);
+bool dr_address_is_same(const dr_address *one, const dr_address *other);
+#define DR_ADDRESS_TEXT_MAX (DR_HOST_BYTES + 8)
+const char *dr_address_text(const dr_address *address, char text[DR_ADDRESS_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,368 @@
+/* registry_poll.c: where a blocking client's nodes come from, when that is a registry: it is looked
+ * at between calls. */
+#include "client/blocking/registry_poll.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/deadline.h"
+#include "base/mem.h"
+#include "discovery/redis_wait.h"
+#include "discovery/registry.h"
+
+#define MS ((uint64_t)DR_NS_PER_MS)
+
+struct dr_source {
+    char *text; /* of the options */
+    void (*on_warning)(void *user, const char *text);
+    void *user;
+    pthread_cond_t looked; /* a look has ended; with the client's lock, as the next four */
+    bool is_looking;
+    bool has_looked; /* once at least */
+    uint64_t due_ns;
+    char why[256]; /* no node is known */
+
+    /* Of the thread that looks. */
+    dr_registry *registry; /* NULL: to be made */
+    bool is_started;
+    dr_redis_wait *wait; /* NULL: a file */
+    dr_buf heard;        /* warnings, each NUL-ended */
+    size_t left_out;     /* places of nodes, when it was told last */
+    bool is_slow;        /* answers did not come in time: nobody waits until they have */
+    bool is_behind;      /* the nodes are not those of the registry: there was no memory */
+};
+
+/* One look, by the thread that has it. */
+typedef struct look {
+    dora_client *client;
+    dr_registry *registry;
+    dr_redis_wait *wait;
+    uint32_t forks;   /* the client's, when it began */
+    dr_wait patience; /* how long for the first nodes */
+    bool is_first;    /* none is known, and this is the first look */
+} look;
+
+static void hear(void *user, const char *text)
+{
+    dr_source *source = user;
+    size_t size = strlen(text) + 1;
+    if (source->on_warning != NULL && source->heard.len + size <= DR_SOURCE_HEARD_MAX &&
+        dr_buf_append(&source->heard, text, size) != DORA_OK) {
+        return; /* out of memory: nobody hears it */
+    }
+}
+
+static dora_err no_memory(dora_error *error)
+{
+    return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
+}
+
+/* Makes registry and connections; nothing is connected yet. */
+static dora_err source_open(dr_source *source, dora_error *error)
+{
+    const dr_registry_events events = {.on_warning = hear, .user = source};
+    dr_redis *talks[DR_REGISTRY_REDIS_MAX];
+    dora_err err = dr_registry_new(&source->registry, source->text, false, &events, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    source->is_started = false;
+    size_t count = dr_registry_talks(source->registry);
+    for (size_t i = 0; i < count; i++) {
+        talks[i] = dr_registry_talk(source->registry, i);
+    }
+    if (count > 0 && dr_redis_wait_new(&source->wait, talks, count) != DORA_OK) {
+        dr_registry_free(source->registry);
+        source->registry = NULL;
+        return no_memory(error);
+    }
+    return DORA_OK;
+}
+
+static void cond_init(dr_source *source)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&source->looked, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+dora_err dr_source_new(dr_source **source, const dora_client_options *options, dora_error *error)
+{
+    dr_source *made = dr_calloc(1, sizeof *made);
+    size_t size = strlen(options->nodes) + 1;
+    *source = NULL;
+    if (made == NULL) {
+        return no_memory(error);
+    }
+    cond_init(made);
+    made->on_warning = options->on_warning;
+    made->user = options->user;
+    made->text = dr_alloc(size);
+    dora_err err = DORA_ENOMEM;
+    if (made->text != NULL) {
+        memcpy(made->text, options->nodes, size);
+        err = source_open(made, error);
+    } else {
+        no_memory(error);
+    }
+    if (err != DORA_OK) {
+        dr_source_free(made);
+        return err;
+    }
+    *source = made;
+    return DORA_OK;
+}
+
+static void source_close(dr_redis_wait *wait, dr_registry *registry)
+{
+    dr_redis_wait_free(wait);
+    dr_registry_free(registry);
+}
+
+void dr_source_free(dr_source *source)
+{
+    if (source == NULL) {
+        return;
+    }
+    source_close(source->wait, source->registry);
+    dr_buf_fini(&source->heard);
+    pthread_cond_destroy(&source->looked);
+    dr_free(source->text);
+    dr_free(source);
+}
+
+void dr_source_forget(dr_source *source)
+{
+    if (!source->is_looking) {
+        source_close(source->wait, source->registry);
+        dr_buf_fini(&source->heard);
+    } /* else a thread is in the midst of it, which may not be here to finish: it is left alone */
+    source->wait = NULL;
+    source->registry = NULL;
+    source->heard = (dr_buf){.data = NULL};
+    source->is_looking = false;
+    source->has_looked = false;
+    source->due_ns = 0;
+    cond_init(source); /* those who waited are not here */
+}
+
+/* ---- a look ---- */
+
+/* Whether no Redis may say something soon. */
+static bool is_answered(void *user)
+{
+    dr_registry *registry = ((look *)user)->registry;
+    bool is_busy = dr_registry_is_reading(registry);
+    for (size_t i = 0; i < dr_registry_talks(registry); i++) {
+        dr_redis_state state = dr_redis_state_of(dr_registry_talk(registry, i));
+        is_busy = is_busy || state == DR_REDIS_CONNECTING || state == DR_REDIS_GREETING;
+    }
+    return !is_busy;
+}
+
+static bool never(void *user)
+{
+    (void)user;
+    return false;
+}
+
+static bool is_found(void *user)
+{
+    return dr_registry_roster(((look *)user)->registry) != NULL || is_answered(user);
+}
+
+static bool is_here(const look *l)
+{
+    return l->client->forks == l->forks; /* else is_interrupted forked, and this is the child */
+}
+
+/* Waits for the first nodes. Returns: whether no signal ended that. */
+static bool await_first(look *l)
+{
+    uint32_t left_ms = dr_wait_left_ms(&l->patience);
+    while (left_ms > 0 && is_here(l) && !is_found(l)) {
+        uint64_t slice_ms = dr_wait_slice_ms(&l->patience, left_ms);
+        dr_redis_wait_run(l->wait, is_found, l, dr_clock_ns() + slice_ms * MS);
+        if (!is_found(l) && dr_wait_is_interrupted(&l->patience)) {
+            return false;
+        }
+        left_ms = dr_wait_left_ms(&l->patience);
+    }
+    return true;
+}
+
+/* Asks the registry, and waits for answers as long as that is right. Without the lock. Returns:
+ * whether no signal ended that. */
+static bool ask(look *l)
+{
+    dr_source *source = l->client->source;
+    uint64_t now_ns = dr_clock_ns();
+    uint64_t nested_ns = dr_deadline_get();
+    if (!source->is_started) {
+        source->is_started = true;
+        dr_registry_start(l->registry, now_ns);
+    }
+    if (l->wait == NULL) {
+        dr_registry_read(l->registry, now_ns);
+        return true;
+    }
+    dr_redis_wait_run(l->wait, never, l, now_ns); /* what has come since the last time */
+    source->is_slow = source->is_slow && !is_answered(l);
+    dr_registry_read(l->registry, dr_clock_ns());
+    uint64_t until_ns = source->is_slow ? now_ns : now_ns + DR_SOURCE_WAIT_MS * MS;
+    until_ns = nested_ns != 0 && nested_ns < until_ns ? nested_ns : until_ns;
+    if (l->is_first && !await_first(l)) {
+        return false;
+    }
+    if (is_here(l)) {
+        dr_redis_wait_run(l->wait, is_answered, l, until_ns);
+        source->is_slow = !is_answered(l);
+    }
+    return true;
+}
+
+static void tell_left_out(dr_source *source, size_t left_out)
+{
+    char text[160];
+    if (left_out > 0 && left_out != source->left_out) {
+        snprintf(text, sizeof text,
+                 "a client takes %d nodes in %d groups: %zu places of nodes are left out",
+                 DR_NODES_MAX, DR_NODES_GROUPS_MAX, left_out);
+        hear(source, text);
+    }
+    source->left_out = left_out;
+}
+
+/* Puts in place what the registry says. With the lock. */
+static void put_in_place(dora_client *client)
+{
+    dr_source *source = client->source;
+    const dr_nodes_owner owner = dr_keep_owner(&client->keep);
+    size_t left_out = 0;
+    bool is_changed = dr_registry_changed(source->registry) || source->is_behind;
+    const dr_roster *roster = dr_registry_roster(source->registry);
+    if (is_changed && roster != NULL) {
+        source->is_behind = dr_nodes_apply(&client->nodes, roster, &owner, &left_out) != DORA_OK;
+        if (!source->is_behind) {
+            tell_left_out(source, left_out);
+        }
+    }
+    uint64_t pause_ms = source->wait != NULL ? DR_SOURCE_REDIS_MS : DR_REGISTRY_FILE_MS;
+    source->due_ns = client->nodes.listed > 0 ? dr_clock_ns() + pause_ms * MS : 0;
+    source->has_looked = true;
+    snprintf(source->why, sizeof source->why, "%s", dr_registry_why(source->registry));
+}
+
+static dora_err interrupted(dora_error *error)
+{
+    return dora_error_set(error, DORA_EINTERRUPTED, "looking for servers: %s",
+                          dora_err_text(DORA_EINTERRUPTED));
+}
+
+/* Until when a call waits for the first nodes: its own time, but not too long. */
+static dr_wait patience_of(const dora_client *client, const dora_call_options *options)
+{
+    uint32_t ms = options->timeout_ms != 0 ? options->timeout_ms : client->settings.timeout_ms;
+    uint64_t nested_ns = dr_deadline_get();
+    uint64_t until_ns = dr_clock_ns() + (ms < DR_SOURCE_FIRST_MS ? ms : DR_SOURCE_FIRST_MS) * MS;
+    return (dr_wait){
+        .deadline_ns = nested_ns != 0 && nested_ns < until_ns ? nested_ns : until_ns,
+        .is_interrupted = options->is_interrupted,
+        .user = options->user,
+    };
+}
+
+/* Has a look. With the lock, which is given up meanwhile. `heard` gets the warnings. */
+static dora_err have_look(dora_client *client, const dora_call_options *options, dr_buf *heard,
+                          dora_error *error)
+{
+    dr_source *source = client->source;
+    dora_err err = source->registry == NULL ? source_open(source, error) : DORA_OK;
+    if (err != DORA_OK) {
+        return err;
+    }
+    look l = {
+        .client = client,
+        .registry = source->registry,
+        .wait = source->wait,
+        .forks = client->forks,
+        .patience = patience_of(client, options),
+        .is_first = client->nodes.listed == 0 && !source->has_looked,
+    };
+    source->is_looking = true;
+    pthread_mutex_unlock(&client->lock);
+    bool is_asked = ask(&l);
+    pthread_mutex_lock(&client->lock);
+    if (is_here(&l)) {
+        put_in_place(client);
+        *heard = source->heard;
+        source->heard = (dr_buf){.data = NULL};
+        source->is_looking = false;
+        pthread_cond_broadcast(&source->looked);
+    } else {
+        source_close(l.wait, l.registry); /* dr_source_forget left them to this thread */
+    }
+    return is_asked ? DORA_OK : interrupted(error);
+}
+
+/* Waits while another thread looks for the first nodes. With the lock, which is given up
+ * meanwhile. */
+static dora_err await_look(dora_client *client, const dora_call_options *options, dora_error *error)
+{
+    dr_source *source = client->source;
+    const dr_wait patience = patience_of(client, options);
+    uint32_t left_ms = dr_wait_left_ms(&patience);
+    while (source->is_looking && client->nodes.listed == 0 && left_ms > 0) {
+        uint64_t until_ns = dr_clock_ns() + dr_wait_slice_ms(&patience, left_ms) * MS;
+        const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000u),
+                                       .tv_nsec = (long)(until_ns % 1000000000u)};
+        pthread_cond_timedwait(&source->looked, &client->lock, &until);
+        pthread_mutex_unlock(&client->lock);
+        bool is_interrupted = dr_wait_is_interrupted(&patience);
+        pthread_mutex_lock(&client->lock);
+        if (is_interrupted) {
+            return interrupted(error);
+        }
+        left_ms = dr_wait_left_ms(&patience);
+    }
+    return DORA_OK;
+}
+
+static void tell(const dr_source *source, dr_buf *heard)
+{
+    for (size_t at = 0; at < heard->len; at += strlen(heard->data + at) + 1) {
+        source->on_warning(source->user, heard->data + at);
+    }
+    dr_buf_fini(heard);
+}
+
+dora_err dr_source_begin(dora_client *client, dr_tries *tries, const dora_call_options *options,
+                         dora_error *error)
+{
+    dr_source *source = client->source;
+    dr_buf heard = {.data = NULL};
+    dora_err err = DORA_OK;
+    pthread_mutex_lock(&client->lock);
+    if (!source->is_looking && dr_clock_ns() >= source->due_ns) {
+        err = have_look(client, options, &heard, error);
+    } else if (client->nodes.listed == 0) {
+        err = await_look(client, options, error);
+    }
+    if (err == DORA_OK && client->nodes.listed == 0) {
+        char text[sizeof source->why + 32];
+        snprintf(text, sizeof text, "no server is known%s%s", source->why[0] != '\0' ? ": " : "",
+                 source->why);
+        err = dr_tries_nowhere(error, text);
+    }
+    if (err == DORA_OK) {
+        err = dr_tries_begin(tries, &client->settings, &client->nodes, options, dr_clock_ns(),
+                             dr_deadline_get(), error);
+    }
+    pthread_mutex_unlock(&client->lock);
+    tell(source, &heard);
+    return err;
+}

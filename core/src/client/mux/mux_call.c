@@ -1,0 +1,168 @@
+/* mux_call.c: what becomes of a call of a mux, from one try to the next. Pure. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "client/mux/mux.h"
+
+const dr_reason dr_reason_late = {
+    .err = DORA_ETIMEDOUT, .code = DORA_CODE_RECEIVE, .msg = "receive: timed out"};
+static const dr_reason no_memory = {.err = DORA_ENOMEM, .msg = "out of memory"};
+
+const dr_reason *dr_reason_new(dora_err err, int os_error, int64_t code, const char *msg)
+{
+    size_t len = strlen(msg);
+    dr_reason *reason = dr_alloc(sizeof *reason + len + 1);
+    if (reason == NULL) {
+        return &no_memory;
+    }
+    char *text = (char *)(reason + 1);
+    memcpy(text, msg, len + 1);
+    *reason = (dr_reason){.refs = 1, .err = err, .os_error = os_error, .code = code, .msg = text};
+    return reason;
+}
+
+const dr_reason *dr_reason_take(const dr_reason *reason)
+{
+    if (reason->refs > 0) {
+        ((dr_reason *)(uintptr_t)reason)->refs++;
+    }
+    return reason;
+}
+
+void dr_reason_drop(const dr_reason *reason)
+{
+    dr_reason *own = (dr_reason *)(uintptr_t)reason;
+    if (own != NULL && own->refs > 0 && --own->refs == 0) {
+        dr_free(own);
+    }
+}
+
+void dr_reason_give(const dr_reason *reason, dora_error *error)
+{
+    dora_error_set(error, reason->err, "%s", reason->msg);
+    error->code = reason->code;
+    error->os_error = reason->os_error;
+}
+
+static dr_mux_list *list_of(dora_mux *mux, const dr_mux_call *call)
+{
+    if (call->state == DR_CALL_HELD) {
+        return &mux->held;
+    }
+    return call->state == DR_CALL_WAITING ? &call->conn->waiting : &call->conn->sent;
+}
+
+void dr_mux_leave(dora_mux *mux, dr_mux_call *call)
+{
+    dr_mux_conn *conn = call->conn;
+    if (conn == NULL && call->state != DR_CALL_HELD) {
+        return;
+    }
+    if (call->is_counted) {
+        mux->nodes.items[conn->node].in_flight--;
+        call->is_counted = false;
+    }
+    dr_mux_list_remove(list_of(mux, call), call);
+    call->conn = NULL;
+    call->state = DR_CALL_NEW;
+    dr_mux_alarm(mux, call, 0);
+    if (conn != NULL) {
+        dr_mux_conn_sweep(mux, conn);
+    }
+}
+
+dora_err dr_mux_place(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
+{
+    dr_tries *tries = &call->tries;
+    uint64_t now_ms = now_ns / DR_NS_PER_MS;
+    if (!tries->is_named) {
+        dora_err err = dr_tries_pick(tries, &mux->nodes, now_ms, dr_random_next(&mux->random));
+        if (err != DORA_OK) {
+            return err;
+        }
+    }
+    dr_mux_conn *conn = dr_mux_conn_pick(mux, tries->node, call->newer_than, now_ns);
+    if (conn == NULL) {
+        return DORA_ENOMEM;
+    }
+    bool is_open = conn->state == DR_CONN_OPEN;
+    call->conn = conn;
+    call->state = DR_CALL_WAITING;
+    call->is_reused = is_open && !call->was_moved;
+    call->is_counted = true;
+    call->begun_ns = now_ns;
+    call->until_ns = dr_tries_until_ns(tries, now_ns);
+    mux->nodes.items[conn->node].in_flight++;
+    mux->nodes.items[conn->node].asked_ms = now_ms;
+    dr_mux_list_add(&conn->waiting, call);
+    dr_mux_alarm(mux, call,
+                 is_open ? call->until_ns
+                         : dr_tries_connect_ns(tries, &mux->nodes, now_ns, call->until_ns));
+    dr_mux_flush(mux, conn, now_ns);
+    return DORA_OK;
+}
+
+bool dr_mux_again(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr_reason *reason,
+                  uint64_t now_ns)
+{
+    uint64_t serial = call->conn != NULL ? call->conn->serial : 0;
+    dr_mux_leave(mux, call);
+    if (dr_tries_note(&call->tries, made)) {
+        call->doubt = dr_reason_take(reason);
+    }
+    if (made->err == DORA_ETIMEDOUT) {
+        call->newer_than = serial;
+    }
+    bool is_again = dr_tries_again(&call->tries, made, &mux->nodes, now_ns);
+    call->was_moved = call->was_moved || call->tries.is_same;
+    return is_again && dr_mux_place(mux, call, now_ns) == DORA_OK;
+}
+
+void dr_mux_fail(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr_reason *reason,
+                 uint64_t now_ns)
+{
+    if (dr_mux_again(mux, call, made, reason, now_ns)) {
+        return;
+    }
+    bool is_doubted = dr_tries_is_doubted(&call->tries, made, made->err);
+    dr_mux_over(mux, call, is_doubted ? call->doubt : reason);
+}
+
+bool dr_mux_is_submission(dr_call_type type)
+{
+    return type == DR_TYPE_AM_S || type == DR_TYPE_AM_M;
+}
+
+void dr_mux_remove(dora_mux *mux, dr_mux_call *call)
+{
+    dr_mux_leave(mux, call);
+    dr_mux_table_remove(mux, call);
+    mux->submissions -= dr_mux_is_submission(call->type) ? 1 : 0;
+    call->state = DR_CALL_ENDED;
+}
+
+void dr_mux_call_free(dr_mux_call *call)
+{
+    dr_reason_drop(call->doubt);
+    dr_reason_drop(call->reason);
+    dr_free(call->group);
+    dr_free(call);
+}
+
+void dr_mux_over(dora_mux *mux, dr_mux_call *call, const dr_reason *reason)
+{
+    dr_mux_remove(mux, call);
+    call->reason = dr_reason_take(reason);
+    dr_mux_list_add(&mux->ended, call);
+}
+
+void dr_mux_forget(dora_mux *mux, dr_mux_call *call)
+{
+    if (call->state == DR_CALL_ENDED) {
+        dr_mux_list_remove(&mux->ended, call);
+    } else {
+        dr_mux_remove(mux, call);
+    }
+    dr_slots_remove(&mux->calls, call->id);
+    dr_mux_call_free(call);
+}

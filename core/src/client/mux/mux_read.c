@@ -1,0 +1,166 @@
+/* mux_read.c: replies that come to a mux: for which call, and what they mean to it. Pure. */
+#include <string.h>
+
+#include "client/mux/mux.h"
+
+/* What is left to say of a call that has ended, until the next event is asked for. */
+static void tell(dora_mux *mux, dr_mux_call *call, dora_err err, dora_mux_event *event)
+{
+    *event = (dora_mux_event){
+        .what = DORA_MUX_DONE,
+        .id = call->id,
+        .user = call->user,
+        .err = err,
+        .error = err != DORA_OK ? &mux->error : NULL,
+        .answer = mux->given,
+    };
+    mux->given->count = err == DORA_OK ? mux->given->count : 0;
+    dr_mux_remove(mux, call);
+    mux->current = call;
+}
+
+/* The result of a submission. */
+static void take_result(dora_mux *mux, dr_mux_call *call, const dr_incoming *incoming,
+                        dora_mux_event *event)
+{
+    const dr_reply_message *reply = &incoming->reply;
+    dr_call_type as = call->type == DR_TYPE_AM_S ? DR_TYPE_W_S : DR_TYPE_W_M;
+    dora_err err = dr_answer_borrow(mux->given, call->guid, call->apis, call->api_count);
+    if (err != DORA_OK) {
+        dora_error_set(&mux->error, err, "%s", dora_err_text(err));
+    } else {
+        mux->given->reply = incoming->body;
+        err = dr_answer_verdict(as, reply, &mux->error);
+    }
+    if (err == DORA_OK) {
+        err = dr_answer_read(mux->given, as, call->api_count, reply, &mux->error);
+    }
+    tell(mux, call, err, event);
+}
+
+/* The call ends with its reply, or with the doubt that an earlier try leaves. */
+static void conclude(dora_mux *mux, dr_mux_call *call, const dr_try *made,
+                     const dr_reply_message *reply, dora_mux_event *event)
+{
+    dora_err err = made->err;
+    if (err == DORA_OK) {
+        err = dr_answer_verdict(call->type, reply, &mux->error);
+    }
+    if (dr_tries_is_doubted(&call->tries, made, err)) {
+        err = call->doubt->err;
+        dr_reason_give(call->doubt, &mux->error);
+    } else if (err == DORA_OK && call->tries.doubt != DORA_OK) {
+        dr_answer_doubt(mux->given);
+    }
+    tell(mux, call, err, event);
+}
+
+static void accept(dora_mux *mux, dr_mux_call *call, dora_mux_event *event)
+{
+    *event = (dora_mux_event){
+        .what = DORA_MUX_ACCEPTED, .id = call->id, .user = call->user, .answer = mux->given};
+    mux->nodes.items[call->conn->node].in_flight--;
+    call->is_counted = false;
+    call->state = DR_CALL_ACCEPTED;
+    dr_mux_alarm(mux, call, 0);
+}
+
+/* Whether the server closes the connection after this reply. */
+static bool is_last_word(int64_t code)
+{
+    return code == DORA_CODE_STOPPING || code == DORA_CODE_TOO_BIG || code == DORA_CODE_BAD_LENGTH;
+}
+
+/* What a reply says about its node and connection. */
+static void learn(dora_mux *mux, dr_mux_call *call, const dr_try *made, uint64_t now_ns)
+{
+    dr_mux_conn *conn = call->conn;
+    dr_advice advice = DR_ADVICE_NONE;
+    if (!conn->is_ending || made->code != DORA_CODE_STOPPING) { /* it has said so already */
+        advice = dr_mux_judge(mux, conn->node, made, now_ns - call->begun_ns, now_ns);
+    }
+    if (made->err == DORA_OK && is_last_word(made->code)) {
+        dr_mux_conn_end(mux, conn, made->code == DORA_CODE_STOPPING, now_ns);
+    }
+    dr_mux_conn *next = advice == DR_ADVICE_LEAVE ? mux->more[conn->node].conns : NULL;
+    while (next != NULL) {
+        dr_mux_conn *other = next;
+        next = other->next;
+        dr_mux_conn_end(mux, other, true, now_ns);
+    }
+}
+
+/* The reply to a call. Returns: whether it makes an event; else there is another try. */
+static bool take_reply(dora_mux *mux, dr_mux_call *call, const dr_incoming *incoming,
+                       uint64_t now_ns, dora_mux_event *event)
+{
+    const dr_reply_message *reply = &incoming->reply;
+    dora_answer *given = mux->given;
+    dr_try made = {.code = reply->code, .is_reused = call->is_reused};
+    made.err = dr_answer_borrow(given, call->guid, call->apis, call->api_count);
+    if (made.err == DORA_OK) {
+        given->reply = incoming->body;
+        made.err = dr_answer_read(given, call->type, call->api_count, reply, &mux->error);
+        made.is_overloaded = dr_answer_is_overloaded(given, call->type, reply);
+    } else {
+        dora_error_set(&mux->error, made.err, "%s", dora_err_text(made.err));
+    }
+    learn(mux, call, &made, now_ns);
+    if (dr_mux_is_submission(call->type) && made.err == DORA_OK &&
+        dr_answer_is_expected(call->type, reply)) {
+        accept(mux, call, event);
+        return true;
+    }
+    if (dr_mux_again(mux, call, &made, NULL, now_ns)) {
+        return false;
+    }
+    conclude(mux, call, &made, reply, event);
+    return true;
+}
+
+/* The server's word on the whole connection: it is given up, and whoever waits hears the word. */
+static void take_word(dora_mux *mux, dr_mux_conn *conn, const dr_reply_message *reply,
+                      uint64_t now_ns)
+{
+    dora_error error;
+    dr_answer_refused(reply, &error);
+    const dr_reason *reason = dr_reason_new(DORA_EREPLY, 0, error.code, error.msg);
+    dr_mux_conn_lose(mux, conn, DR_CONN_CLOSING, reason, now_ns);
+    dr_reason_drop(reason);
+}
+
+bool dr_mux_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns, dora_mux_event *event)
+{
+    dora_error error; /* read only where one is set */
+    dr_incoming incoming;
+    dora_err err = dr_link_next(&conn->link, &incoming, &error);
+    if (err == DORA_EAGAIN) {
+        conn->has_input = false;
+        if (conn->link.out.len == 0) {
+            dr_link_shrink(&conn->link);
+        }
+        return false;
+    }
+    if (err != DORA_OK) {
+        const dr_reason *reason = dr_reason_new(err, 0, error.code, error.msg);
+        dr_mux_conn_lose(mux, conn, DR_CONN_CLOSING, reason, now_ns);
+        dr_reason_drop(reason);
+        return false;
+    }
+    conn->has_replied = true;
+    conn->silences = 0;
+    if (memcmp(incoming.guid, DR_GUID_NONE, DR_GUID_LEN) == 0) {
+        take_word(mux, conn, &incoming.reply, now_ns);
+        return false;
+    }
+    dr_mux_call *call = dr_mux_table_find(mux, incoming.guid);
+    if (call == NULL || call->conn != conn ||
+        call->state != (incoming.reply.is_result ? DR_CALL_ACCEPTED : DR_CALL_SENT)) {
+        return false; /* late, or nobody's: its call has ended or is elsewhere */
+    }
+    if (incoming.reply.is_result) {
+        take_result(mux, call, &incoming, event);
+        return true;
+    }
+    return take_reply(mux, call, &incoming, now_ns, event);
+}

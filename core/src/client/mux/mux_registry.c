@@ -1,0 +1,316 @@
+/* mux_registry.c: the registry of a mux. Its talks with Redis are connections like others; calls
+ * that begin before any node is known are held. Pure but for reading a node file. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "client/mux/mux.h"
+#include "discovery/registry.h"
+
+/* One Redis of the registry, and the connection to it. */
+struct dr_mux_talk {
+    dr_redis *redis;
+    dr_mux_conn *conn; /* NULL: none */
+};
+
+struct dr_mux_registry {
+    dr_registry *registry;
+    dr_mux_talk *talks;
+    size_t talk_count; /* 0: a node file */
+    uint64_t deadline_ns;
+    bool is_started;
+    bool is_stale;   /* there is a roster that the nodes do not have yet */
+    size_t left_out; /* places of nodes beyond what a client takes */
+    dr_buf warnings; /* to be told, each with its NUL */
+    void (*on_warning)(void *user, const char *text);
+    void *user;
+};
+
+/* ---- life ---- */
+
+/* Warnings wait until nothing of the mux is half changed. */
+static void note(void *user, const char *text)
+{
+    dr_mux_registry *own = user;
+    size_t size = strlen(text) + 1;
+    if (own->on_warning != NULL && own->warnings.len + size <= DR_MUX_WARNINGS_BYTES_MAX) {
+        (void)dr_buf_append(&own->warnings, text, size);
+    }
+}
+
+dora_err dr_mux_registry_new(dora_mux *mux, const dora_client_options *options, dora_error *error)
+{
+    dr_mux_registry *own = dr_calloc(1, sizeof *own);
+    mux->registry = own; /* from now on dr_mux_registry_free frees it */
+    if (own == NULL) {
+        return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
+    }
+    own->on_warning = options->on_warning;
+    own->user = options->user;
+    const dr_registry_events events = {.on_warning = note, .user = own};
+    dora_err err = dr_registry_new(&own->registry, options->nodes, true, &events, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    size_t count = dr_registry_talks(own->registry);
+    own->talks = dr_calloc(count + 1, sizeof *own->talks);
+    if (own->talks == NULL) {
+        return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
+    }
+    own->talk_count = count;
+    for (size_t i = 0; i < count; i++) {
+        own->talks[i].redis = dr_registry_talk(own->registry, i);
+    }
+    return DORA_OK;
+}
+
+void dr_mux_registry_free(dora_mux *mux)
+{
+    dr_mux_registry *own = mux->registry;
+    if (own != NULL) {
+        dr_registry_free(own->registry);
+        dr_free(own->talks);
+        dr_buf_fini(&own->warnings);
+        dr_free(own);
+    }
+    mux->registry = NULL;
+}
+
+/* ---- calls without a node ---- */
+
+/* Ends a call that certainly did not run. */
+static void refuse(dora_mux *mux, dr_mux_call *call, const char *msg)
+{
+    const dr_reason *reason = dr_reason_new(DORA_ECONNECT, 0, DORA_CODE_CONNECT, msg);
+    dr_mux_over(mux, call, reason);
+    dr_reason_drop(reason);
+}
+
+static void refuse_unknown(dora_mux *mux, dr_mux_call *call)
+{
+    const dr_mux_registry *own = mux->registry;
+    char msg[400];
+    snprintf(msg, sizeof msg, "no server is known: %.300s",
+             own->is_stale ? dora_err_text(DORA_ENOMEM) : dr_registry_why(own->registry));
+    refuse(mux, call, msg);
+}
+
+/* Whether it is worth waiting: no node was ever known, and an answer may come. */
+static bool is_waiting(const dr_mux_registry *own)
+{
+    return dr_registry_roster(own->registry) == NULL && dr_registry_is_reading(own->registry);
+}
+
+/* Places a call, or ends it where that cannot be. */
+static void settle(dora_mux *mux, dr_mux_call *call, const char *group, uint64_t now_ns)
+{
+    const dr_mux_registry *own = mux->registry;
+    dora_error error; /* read only where one is set */
+    if (dr_registry_roster(own->registry) == NULL || own->is_stale) {
+        refuse_unknown(mux, call);
+    } else if (dr_tries_group(&call->tries, &mux->nodes, group, &error) != DORA_OK) {
+        refuse(mux, call, error.msg);
+    } else if (dr_mux_place(mux, call, now_ns) != DORA_OK) {
+        refuse(mux, call, dora_err_text(DORA_ENOMEM));
+    }
+}
+
+void dr_mux_hold(dora_mux *mux, dr_mux_call *call, const char *group, uint64_t now_ns)
+{
+    if (!is_waiting(mux->registry)) {
+        settle(mux, call, group, now_ns);
+        return;
+    }
+    if (group != NULL) {
+        size_t size = strlen(group) + 1;
+        call->group = dr_alloc(size);
+        if (call->group == NULL) {
+            refuse(mux, call, dora_err_text(DORA_ENOMEM));
+            return;
+        }
+        memcpy(call->group, group, size);
+    }
+    call->state = DR_CALL_HELD;
+    dr_mux_list_add(&mux->held, call);
+    dr_mux_alarm(mux, call, call->tries.deadline_ns);
+}
+
+void dr_mux_held_late(dora_mux *mux, dr_mux_call *call)
+{
+    refuse_unknown(mux, call);
+}
+
+static void settle_held(dora_mux *mux, uint64_t now_ns)
+{
+    while (mux->held.first != NULL && !is_waiting(mux->registry)) {
+        dr_mux_call *call = mux->held.first;
+        dr_mux_leave(mux, call);
+        settle(mux, call, call->group, now_ns);
+    }
+}
+
+/* ---- what the registry says ---- */
+
+/* Gives the nodes what the registry has found. Out of memory: it is tried again. */
+static void apply(dora_mux *mux)
+{
+    dr_mux_registry *own = mux->registry;
+    own->is_stale = dr_registry_changed(own->registry) || own->is_stale;
+    const dr_roster *roster = dr_registry_roster(own->registry);
+    if (!own->is_stale || roster == NULL) {
+        return;
+    }
+    const dr_nodes_owner owner = dr_mux_owner(mux);
+    size_t left_out = 0;
+    if (dr_nodes_apply(&mux->nodes, roster, &owner, &left_out) != DORA_OK) {
+        return;
+    }
+    own->is_stale = false;
+    if (left_out > 0 && left_out != own->left_out) {
+        char text[160];
+        snprintf(text, sizeof text,
+                 "a client takes %d nodes in %d groups: %zu places of nodes are left out",
+                 DR_NODES_MAX, DR_NODES_GROUPS_MAX, left_out);
+        note(own, text);
+    }
+    own->left_out = left_out;
+}
+
+static void drop_conn(dora_mux *mux, dr_mux_talk *talk, dr_conn_state state)
+{
+    dr_mux_conn *conn = talk->conn;
+    talk->conn = NULL;
+    if (conn != NULL) {
+        dr_mux_conn_detach(mux, conn, state);
+    }
+}
+
+static void do_wishes(dora_mux *mux, dr_mux_talk *talk, uint64_t now_ns)
+{
+    dr_redis_wish wish;
+    while ((wish = dr_redis_next(talk->redis)) != DR_REDIS_NOTHING) {
+        drop_conn(mux, talk, DR_CONN_CLOSING);
+        if (wish != DR_REDIS_CONNECT) {
+            continue;
+        }
+        talk->conn = dr_mux_conn_open(mux);
+        if (talk->conn != NULL) {
+            talk->conn->talk = talk;
+        } else {
+            dr_redis_lost(talk->redis, dora_err_text(DORA_ENOMEM), now_ns);
+        }
+    }
+    dr_mux_conn *conn = talk->conn;
+    if (conn != NULL && conn->state == DR_CONN_OPEN && !conn->is_writing &&
+        dr_redis_output(talk->redis).len > 0) {
+        conn->is_writing = true;
+        conn->wants_write = true;
+        dr_mux_ready(mux, conn);
+    }
+}
+
+/* After everything that may have changed the registry: what one talk hears may concern another. */
+static void look(dora_mux *mux, uint64_t now_ns)
+{
+    dr_mux_registry *own = mux->registry;
+    own->deadline_ns = 0;
+    for (size_t i = 0; i < own->talk_count; i++) {
+        do_wishes(mux, &own->talks[i], now_ns);
+    }
+    for (size_t i = 0; i < own->talk_count; i++) {
+        uint64_t at_ns = dr_redis_deadline_ns(own->talks[i].redis);
+        if (at_ns != 0 && (own->deadline_ns == 0 || at_ns < own->deadline_ns)) {
+            own->deadline_ns = at_ns;
+        }
+    }
+    apply(mux);
+    settle_held(mux, now_ns);
+}
+
+void dr_mux_registry_use(dora_mux *mux, uint64_t now_ns)
+{
+    dr_mux_registry *own = mux->registry;
+    if (!own->is_started) {
+        own->is_started = true;
+        dr_registry_start(own->registry, now_ns);
+        look(mux, now_ns);
+    }
+    if (own->talk_count == 0) {
+        dr_registry_read(own->registry, now_ns);
+        apply(mux);
+    }
+}
+
+uint64_t dr_mux_registry_deadline_ns(const dora_mux *mux)
+{
+    return mux->is_over ? 0 : mux->registry->deadline_ns;
+}
+
+void dr_mux_registry_tick(dora_mux *mux, uint64_t now_ns)
+{
+    dr_mux_registry *own = mux->registry;
+    if (mux->is_over || own->deadline_ns == 0 || own->deadline_ns > now_ns) {
+        return;
+    }
+    for (size_t i = 0; i < own->talk_count; i++) {
+        dr_redis_tick(own->talks[i].redis, now_ns);
+    }
+    look(mux, now_ns);
+}
+
+void dr_mux_registry_warn(dora_mux *mux)
+{
+    dr_mux_registry *own = mux->registry;
+    dr_buf warnings = own->warnings;
+    if (warnings.len == 0) {
+        return;
+    }
+    own->warnings = (dr_buf){.data = NULL};
+    for (size_t at = 0; at < warnings.len; at += strlen(warnings.data + at) + 1) {
+        own->on_warning(own->user, warnings.data + at);
+    }
+    dr_buf_fini(&warnings);
+}
+
+/* ---- one talk's connection ---- */
+
+const dr_address *dr_mux_talk_address(const dr_mux_talk *talk)
+{
+    return &dr_redis_url_of(talk->redis)->address;
+}
+
+void dr_mux_talk_connected(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
+{
+    dr_redis_connected(conn->talk->redis, now_ns);
+    look(mux, now_ns);
+}
+
+void dr_mux_talk_lost(dora_mux *mux, dr_mux_conn *conn, const char *why, uint64_t now_ns)
+{
+    dr_mux_talk *talk = conn->talk;
+    drop_conn(mux, talk, DR_CONN_GONE);
+    dr_redis_lost(talk->redis, why, now_ns);
+    look(mux, now_ns);
+}
+
+void dr_mux_talk_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
+{
+    dr_buf taken = conn->link.in;
+    conn->link.in = (dr_buf){.data = NULL};
+    conn->has_input = false;
+    dr_redis_received(conn->talk->redis, dr_buf_slice(&taken), now_ns);
+    dr_buf_clear(&taken);
+    conn->link.in = taken;
+    look(mux, now_ns);
+}
+
+dora_slice dr_mux_talk_output(const dr_mux_talk *talk)
+{
+    return dr_redis_output(talk->redis);
+}
+
+void dr_mux_talk_sent(dr_mux_conn *conn, size_t len)
+{
+    dr_redis_sent(conn->talk->redis, len);
+    conn->is_writing = dr_redis_output(conn->talk->redis).len > 0;
+}

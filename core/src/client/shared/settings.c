@@ -1,0 +1,68 @@
+/* settings.c: what a client's options say, read once. Pure. */
+#include "client/shared/settings.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "discovery/registry.h"
+
+static dora_err salt_copy(dr_settings *settings, const char *salt)
+{
+    size_t len = strlen(salt);
+    settings->salt = dr_alloc(len + 1);
+    if (settings->salt == NULL) {
+        return DORA_ENOMEM;
+    }
+    memcpy(settings->salt, salt, len + 1);
+    settings->frame.salt = (dora_slice){settings->salt, len};
+    return DORA_OK;
+}
+
+static dora_err no_memory(dora_error *error)
+{
+    return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
+}
+
+static dora_err nodes_read(dr_nodes *nodes, const dora_client_options *options, dora_error *error)
+{
+    bool is_registry = options->nodes != NULL && dr_registry_is_meant(options->nodes);
+    if (is_registry && options->group_count == 0) {
+        return dr_nodes_expect(nodes, options->group) == DORA_OK ? DORA_OK : no_memory(error);
+    }
+    dora_err err =
+        dr_nodes_read(nodes, options->nodes, options->groups, options->group_count, error);
+    if (err == DORA_OK && options->group != NULL) {
+        err = dr_nodes_group(nodes, options->group, &nodes->usual, error);
+    }
+    return err;
+}
+
+dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
+                          const dora_client_options *options, dora_error *error)
+{
+    static const dora_client_options none = {.nodes = NULL};
+    options = options != NULL ? options : &none;
+    *settings = (dr_settings){
+        .timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : DR_TIMEOUT_MS_DEFAULT,
+        .retry = options->retry,
+        .frame = {.sign = options->sign,
+                  .gzip = options->gzip,
+                  .bytes_max = options->frame_bytes_max},
+    };
+    if (options->frame_bytes_max > DR_FRAME_BYTES_MAX_MAX) {
+        return dora_error_set(error, DORA_EINVAL, "frame_bytes_max must be at most %u, not %zu",
+                              DR_FRAME_BYTES_MAX_MAX, options->frame_bytes_max);
+    }
+    dora_err err = nodes_read(nodes, options, error);
+    if (err == DORA_OK && options->salt != NULL && salt_copy(settings, options->salt) != DORA_OK) {
+        err = no_memory(error);
+    }
+    return err;
+}
+
+void dr_settings_fini(dr_settings *settings)
+{
+    dr_free(settings->salt);
+    *settings = (dr_settings){.salt = NULL};
+}

@@ -1,0 +1,25 @@
+/* settings.h: what a client's options say, read once. */
+#ifndef DR_CLIENT_SETTINGS_H
+#define DR_CLIENT_SETTINGS_H
+
+#include "client/balance/nodes.h"
+
+#include <dora/wire.h>
+
+#define DR_TIMEOUT_MS_DEFAULT 3000u
+
+typedef struct dr_settings {
+    dora_frame_options frame; /* its salt points to `salt` */
+    char *salt;               /* NULL: the protocol's default */
+    uint32_t timeout_ms;
+    uint32_t retry;
+} dr_settings;
+
+/* dr_settings_read reads the options (NULL: none) and makes the nodes. Ownership: copies;
+ * dr_settings_fini and dr_nodes_fini free, after a failure too.
+ * Errors: as dora_client_new. */
+dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
+                          const dora_client_options *options, dora_error *error);
+void dr_settings_fini(dr_settings *settings);
+
+#endif

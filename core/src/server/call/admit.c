@@ -1,0 +1,219 @@
+/* admit.c: the apis of a call become tasks: each for itself where the caller waits, all or none
+ * where the call is accepted. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/call/dedupe.h"
+
+static const char no_api_prefix[] = "no such api: ";
+
+/* find finds who serves an api of a call. Returns: false when nobody does. */
+static bool find(dr_call *call, uint32_t index, dr_route *route)
+{
+    dr_server *server = call->lane->server;
+    const dr_routes *routes = atomic_load_explicit(&server->routes, memory_order_acquire);
+    if (!dr_routes_find(routes, call->lane->apis[index].name, route)) {
+        call->parts[index].row = server->rows.nobody;
+        return false;
+    }
+    call->parts[index].pool = &server->pools[route->pool];
+    call->parts[index].row = dr_routes_row(routes, route);
+    return true;
+}
+
+/* task_of is one api of a call as a task, without a deadline. */
+static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_request *request,
+                                    const dr_route *route)
+{
+    const dr_api *api = &call->lane->apis[index];
+    const bool is_whole = api->whole.len > 0;
+    return (dr_task_input){.name = api->name,
+                           .param = is_whole                         ? api->whole
+                                    : api->param.data == dr_no_param ? (dora_slice){"", 0}
+                                                                     : api->param,
+                           .is_whole = is_whole,
+                           .trace = request->trace,
+                           .guid = call->guid,
+                           .type = (uint16_t)request->type,
+                           .protocol =
+                               dr_asker_is_web(&call->asker) ? DR_PROTOCOL_HTTP : DR_PROTOCOL_TCP,
+                           .connection = dr_asker_number(&call->asker),
+                           .api = route->api,
+                           .reactor = call->lane->reactor.index,
+                           .submitted_ns = dr_reactor_now_ns(&call->lane->reactor),
+                           .owner = call,
+                           .part = index};
+}
+
+/* say_no_api tells the caller which name nobody serves. */
+static void say_no_api(dr_call *call, dr_part *one, dora_slice name)
+{
+    const size_t prefix_len = sizeof(no_api_prefix) - 1;
+    const size_t bytes = prefix_len + name.len;
+    /* One alone is answered at once; many may have to wait for others of their call. */
+    one->copy = call->is_single || dr_call_charge(call, bytes) ? malloc(bytes) : NULL;
+    if (one->copy != NULL) {
+        memcpy(one->copy, no_api_prefix, prefix_len);
+        memcpy(one->copy + prefix_len, name.data, name.len);
+        one->msg = (dora_slice){one->copy, bytes};
+    }
+}
+
+/* deadline_of is until when whoever asked waits. Over HTTP that counts from when the request came:
+ * reading its JSON may have taken a while. */
+static uint64_t deadline_of(const dr_asker *asker, const dr_request *request)
+{
+    const uint64_t came_ns =
+        dr_asker_is_web(asker) ? asker->web->came_ns : dr_reactor_now_ns(&asker->lane->reactor);
+    return dr_clock_after_ms(came_ns, (uint64_t)request->timeout_ms);
+}
+
+/* place gives an api of a call that waits its place, or the code for which it has none. */
+static void place(dr_call *call, uint32_t index, const dr_request *request)
+{
+    dr_part *one = &call->parts[index];
+    dr_route route;
+    if (!find(call, index, &route)) {
+        say_no_api(call, one, call->lane->apis[index].name);
+        dr_call_settle(call, index, DORA_CODE_NO_API);
+        return;
+    }
+    dr_task_input input = task_of(call, index, request, &route);
+    if (request->timeout_ms >= 0) {
+        input.deadline_ns = deadline_of(&call->asker, request);
+    }
+    const int64_t code = dr_dispatch_reserve(one->pool, &input, &one->task);
+    if (code == 0) {
+        one->state = DR_PART_PENDING;
+    } else {
+        dr_call_settle(call, index, code);
+    }
+}
+
+/* unplace gives the places of a call back. */
+static void unplace(dr_call *call)
+{
+    dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_unreserve);
+    for (uint32_t i = 0; i < call->count; i++) {
+        call->parts[i].state = DR_PART_DONE;
+    }
+}
+
+/* refuse answers a whole request with a code; `text` NULL is the usual one. */
+static void refuse(const dr_asker *asker, const dr_request *request, int64_t code, const char *text)
+{
+    dr_call_refused(asker->lane, request, code);
+    dr_reply_code(asker, request->guid.data, code, text);
+}
+
+void dr_call_wait(const dr_asker *asker, const dr_request *request)
+{
+    dr_call *call = dr_call_new(asker, request);
+    if (call == NULL) {
+        refuse(asker, request, DORA_CODE_OVERLOADED, "out of memory");
+        return;
+    }
+    for (uint32_t i = 0; i < call->count; i++) {
+        place(call, i, request);
+    }
+    const bool is_timed = request->timeout_ms >= 0 && dr_asker_is_web(asker);
+    const uint64_t deadline_ns = is_timed ? deadline_of(asker, request) : 0;
+    const dr_kept_known known = dr_repeat_begin(call);
+    if (known != DR_KEPT_UNKNOWN) {
+        unplace(call);
+        if (dr_repeat_answer(call, known) && is_timed) {
+            dr_expiry_add(call, deadline_ns);
+        }
+        return;
+    }
+    dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_commit);
+    if (call->left == 0) {
+        dr_reply_call(call);
+        return;
+    }
+    if (is_timed) {
+        dr_expiry_add(call, deadline_ns);
+    }
+    dr_reactor_tick_soon(&asker->lane->reactor);
+}
+
+/* reserve gives an api of a call its place. Accepted work is done: it has no deadline. */
+static int64_t reserve(dr_call *call, uint32_t index, const dr_request *request)
+{
+    dr_part *one = &call->parts[index];
+    dr_route route;
+    if (!find(call, index, &route)) {
+        return DORA_CODE_NO_API;
+    }
+    const dr_task_input input = task_of(call, index, request, &route);
+    return dr_dispatch_reserve(one->pool, &input, &one->task);
+}
+
+static void unreserve(dr_call *call, uint32_t count)
+{
+    while (count-- > 0) {
+        dr_dispatch_unreserve(call->parts[count].pool, &call->parts[count].task, 1);
+    }
+}
+
+/* reserve_all finds room for every api of a call; where one has none, nothing was done.
+ * Returns: 0, or the code of the first that cannot run, with its place in `*index`. */
+static int64_t reserve_all(dr_call *call, const dr_request *request, uint32_t *index)
+{
+    for (uint32_t i = 0; i < call->count; i++) {
+        const int64_t code = reserve(call, i, request);
+        if (code != 0) {
+            *index = i;
+            unreserve(call, i);
+            return code;
+        }
+    }
+    return 0;
+}
+
+void dr_call_accept(const dr_asker *asker, const dr_request *request)
+{
+    dr_call *call = dr_call_new(asker, request);
+    if (call == NULL) {
+        refuse(asker, request, DORA_CODE_OVERLOADED, "out of memory");
+        return;
+    }
+    /* Looked for first: what was accepted is not refused when it is sent again. */
+    dr_kept_known known = dr_repeat_look(call);
+    if (known != DR_KEPT_UNKNOWN) {
+        (void)dr_repeat_answer(call, known);
+        return;
+    }
+    uint32_t index = 0;
+    const int64_t code =
+        request->timeout_ms == 0 ? DORA_CODE_EXPIRED : reserve_all(call, request, &index);
+    if (code != 0) {
+        dr_call_free(call);
+        const dora_slice name = asker->lane->apis[index].name;
+        char text[sizeof(no_api_prefix) + DR_API_NAME_MAX];
+        (void)snprintf(text, sizeof(text), "%s%.*s", no_api_prefix, (int)name.len, name.data);
+        refuse(asker, request, code, code == DORA_CODE_NO_API ? text : NULL);
+        return;
+    }
+    /* Remembered only now: who joins it is told that it was accepted. */
+    known = dr_repeat_begin(call);
+    if (known != DR_KEPT_UNKNOWN) {
+        unreserve(call, call->count);
+        (void)dr_repeat_answer(call, known);
+        return;
+    }
+    /* Said before a worker can have a result. From here on it runs, even when the connection ends
+     * with these words. */
+    dr_reply_code(asker, request->guid.data, DORA_CODE_ACCEPTED, NULL);
+    if (!dr_call_has_result(call->type)) {
+        dr_repeat_end(call, (dora_slice){"", 0});
+        dr_call_detach(call);
+    }
+    for (uint32_t i = 0; i < call->count; i++) {
+        call->parts[i].state = DR_PART_PENDING;
+    }
+    dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_commit);
+    dr_reactor_tick_soon(&asker->lane->reactor);
+}

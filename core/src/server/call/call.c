@@ -1,0 +1,341 @@
+/* call.c: the life of a call: made, its parts ended one by one, answered with the last of them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "server/call/dedupe.h"
+#include "server/call/offload.h"
+
+#define TASKS_AT_ONCE 16u /* under one lock, for which other reactors may wait */
+
+/* kept_of is what a multi call, or one that is not answered, has to remember of an api. */
+static dora_slice kept_of(const dr_request *request, const dr_api *api)
+{
+    return dr_call_has_result(request->type) ? api->key_raw : api->name;
+}
+
+bool dr_call_charge(dr_call *call, size_t bytes)
+{
+    const bool is_charged = call->is_unowned
+                                ? dr_budget_take(&call->lane->server->budget, bytes, false)
+                                : dr_asker_charge(&call->asker, bytes);
+    call->held += is_charged ? bytes : 0;
+    return is_charged;
+}
+
+static void discharge(dr_call *call)
+{
+    if (call->held == 0) {
+        return;
+    }
+    if (call->is_unowned) {
+        dr_budget_give(&call->lane->server->budget, call->held);
+    } else {
+        dr_asker_discharge(&call->asker, call->held);
+    }
+    call->held = 0;
+}
+
+/* heap_bytes_of is what a call takes with what it has to remember. */
+static size_t heap_bytes_of(size_t count, size_t kept_bytes)
+{
+    return sizeof(dr_call) + count * sizeof(dr_part) + kept_bytes;
+}
+
+size_t dr_call_heap_bytes(const dr_call *call)
+{
+    return heap_bytes_of(call->count, call->bytes - DR_ENVELOPE_BYTES * ((size_t)call->count + 1));
+}
+
+dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
+{
+    dr_lane *lane = asker->lane;
+    const bool is_single = dr_call_type_is_single(request->type);
+    const bool is_spare = is_single && dr_call_has_result(request->type) && asker->guid.len == 0;
+    dr_digest digest;
+    const bool is_looked_for = dr_repeat_expect(asker, request, &digest);
+    size_t kept_bytes = asker->guid.len;
+    for (size_t i = 0; !is_spare && i < request->api_count; i++) {
+        kept_bytes += kept_of(request, &lane->apis[i]).len;
+    }
+    dr_call *call = is_spare ? lane->spare : NULL;
+    if (call != NULL) {
+        lane->spare = call->next;
+    } else {
+        call = malloc(sizeof(*call) + request->api_count * sizeof(dr_part) + kept_bytes);
+        if (call == NULL) {
+            return NULL;
+        }
+    }
+    memset(call, 0, sizeof(*call) + request->api_count * sizeof(dr_part));
+    call->lane = lane;
+    call->asker = *asker;
+    call->type = request->type;
+    call->count = (uint32_t)request->api_count;
+    call->left = call->count;
+    call->is_single = is_single;
+    call->is_spare = is_spare;
+    memcpy(call->guid, request->guid.data, DR_GUID_LEN);
+    if (is_looked_for) {
+        call->digest = digest;
+        call->seat.owner = call;
+        call->seat.lane = lane->reactor.index;
+    }
+    call->is_unowned = dr_call_type_is_accepted(call->type);
+    const size_t heap_bytes = heap_bytes_of(request->api_count, kept_bytes);
+    if (heap_bytes > DR_HELD_FREE_BYTES && !dr_call_charge(call, heap_bytes)) {
+        free(call);
+        return NULL;
+    }
+    char *kept = (char *)&call->parts[call->count];
+    call->bytes = kept_bytes + DR_ENVELOPE_BYTES * ((size_t)call->count + 1);
+    if (asker->guid.len > 0) {
+        memcpy(kept, asker->guid.data, asker->guid.len);
+        call->asker.guid.data = kept;
+        kept += asker->guid.len;
+    }
+    for (uint32_t i = 0; !is_spare && i < call->count; i++) {
+        const dora_slice from = kept_of(request, &lane->apis[i]);
+        memcpy(kept, from.data, from.len);
+        call->parts[i].key = (dora_slice){kept, from.len};
+        kept += from.len;
+    }
+    dr_asker_add(call);
+    lane->calls++;
+    return call;
+}
+
+void dr_call_tasks(const dr_call *call, dr_part_state state, dr_call_tasks_fn fn)
+{
+    uint32_t tasks[TASKS_AT_ONCE];
+    uint32_t count = 0;
+    dr_pool *pool = NULL;
+    for (uint32_t i = 0; i < call->count; i++) {
+        const dr_part *one = &call->parts[i];
+        if (one->state != state) {
+            continue;
+        }
+        if (count == TASKS_AT_ONCE || (count > 0 && one->pool != pool)) {
+            fn(pool, tasks, count);
+            count = 0;
+        }
+        pool = one->pool;
+        tasks[count++] = one->task;
+    }
+    if (count > 0) {
+        fn(pool, tasks, count);
+    }
+}
+
+void dr_call_free(dr_call *call)
+{
+    dr_lane *lane = call->lane;
+    for (uint32_t i = 0; i < call->count; i++) {
+        free(call->parts[i].copy);
+    }
+    dr_call_tasks(call, DR_PART_KEPT, dr_dispatch_release);
+    dr_expiry_remove(call);
+    discharge(call);
+    dr_asker_remove(call);
+    lane->calls--;
+    if (call->is_spare) {
+        call->next = lane->spare;
+        lane->spare = call;
+    } else {
+        free(call);
+    }
+}
+
+void dr_call_detach(dr_call *call)
+{
+    if (dr_asker_is_there(&call->asker)) {
+        dr_expiry_remove(call);
+        const size_t held = call->held;
+        if (held > 0 && !call->is_unowned) {
+            discharge(call);
+            call->held = held;
+            (void)dr_budget_take(&call->lane->server->budget, held, true);
+        }
+        call->is_unowned = true;
+        dr_asker_remove(call);
+        call->asker.kind = DR_ASKER_NONE;
+        dr_asker_add(call);
+    }
+}
+
+void dr_call_fini(dr_lane *lane)
+{
+    while (lane->orphans != NULL) { /* what a server that stopped at once did not wait for */
+        dr_call *call = lane->orphans;
+        lane->orphans = call->next;
+        for (uint32_t i = 0; i < call->count; i++) {
+            free(call->parts[i].copy);
+        }
+        free(call);
+    }
+    while (lane->spare != NULL) {
+        dr_call *next = lane->spare->next;
+        free(lane->spare);
+        lane->spare = next;
+    }
+    dr_buf_fini(&lane->plain);
+    dr_buf_fini(&lane->inner);
+    dr_buf_fini(&lane->answer);
+    dr_buf_fini(&lane->kept);
+    dr_expiry_fini(lane);
+}
+
+void dr_call_settle(dr_call *call, uint32_t index, int64_t code)
+{
+    call->parts[index].state = DR_PART_DONE;
+    call->parts[index].code = code;
+    call->left--;
+}
+
+void dr_call_count(const dr_call *call)
+{
+    for (uint32_t i = 0; i < call->count; i++) {
+        dr_row_end(call->parts[i].row, call->lane->reactor.index, call->type, call->parts[i].code);
+    }
+}
+
+void dr_call_refused(dr_lane *lane, const dr_request *request, int64_t code)
+{
+    const dr_routes *routes = atomic_load_explicit(&lane->server->routes, memory_order_acquire);
+    for (size_t i = 0; i < request->api_count; i++) {
+        dr_route route;
+        dr_row *row = dr_routes_find(routes, lane->apis[i].name, &route)
+                          ? dr_routes_row(routes, &route)
+                          : lane->server->rows.nobody;
+        dr_row_end(row, lane->reactor.index, request->type, code);
+    }
+}
+
+void dr_call_answered(dr_lane *lane, dr_call_type type, int64_t code)
+{
+    dr_row_end(lane->server->rows.nobody, lane->reactor.index, type, code);
+}
+
+void dr_call_cancel(dr_call *call)
+{
+    for (uint32_t i = 0; i < call->count; i++) {
+        dr_part *one = &call->parts[i];
+        if (one->state == DR_PART_PENDING && dr_dispatch_cancel(one->pool, one->task)) {
+            dr_call_settle(call, i, DORA_CODE_EXPIRED);
+        }
+    }
+}
+
+void dr_call_abandon(dr_call *call)
+{
+    if (dr_repeat_leave(call)) {
+        dr_call_free(call);
+        return;
+    }
+    if (dr_call_type_is_accepted(call->type) || call->left == 0 || dr_repeat_is_wanted(call)) {
+        return; /* with nothing left it is being answered */
+    }
+    dr_call_cancel(call);
+    if (call->left == 0) {
+        dr_reply_call(call);
+    }
+}
+
+void dr_call_forget(const dr_asker *asker, dr_call *first)
+{
+    dr_aside_forget(asker);
+    while (first != NULL) {
+        dr_call *call = first;
+        first = call->next;
+        dr_call_detach(call);
+        dr_call_abandon(call);
+    }
+}
+
+void dr_call_gone(dr_conn *conn, void *user)
+{
+    const dr_asker asker = dr_asker_of_conn(DR_ASKER_FRAME, user, conn);
+    dr_call_forget(&asker, conn->owner);
+    conn->calls = 0; /* what it held for bodies that are being translated */
+}
+
+/* keep_copy holds a result that stands in memory its worker wants back. */
+static bool keep_copy(dr_call *call, dr_part *one)
+{
+    const size_t bytes = one->msg.len + one->data.len;
+    if (bytes > DR_HELD_FREE_BYTES && !dr_call_charge(call, bytes)) {
+        return false;
+    }
+    one->copy = malloc(bytes + 1);
+    if (one->copy == NULL) {
+        return false; /* what was counted is counted off with the call */
+    }
+    memcpy(one->copy, one->msg.data, one->msg.len);
+    memcpy(one->copy + one->msg.len, one->data.data, one->data.len);
+    one->msg.data = one->copy;
+    one->data.data = one->copy + one->msg.len;
+    return true;
+}
+
+/* keep holds a result until the others of its call are there. Returns: true when it may stay where
+ * its worker wrote it. */
+static bool keep(dr_call *call, dr_part *one, bool is_big)
+{
+    if (!is_big) {
+        one->state = DR_PART_KEPT;
+        return true;
+    }
+    if (!keep_copy(call, one)) {
+        one->code = DORA_CODE_TOO_BIG;
+        one->msg = one->data = (dora_slice){NULL, 0};
+    }
+    return false;
+}
+
+/* log_failure writes down an error that nobody else is told. */
+static void log_failure(const dr_call *call, const dr_part *one, int64_t code, dora_slice msg)
+{
+    const char *text = dora_code_text(code);
+    char name[DR_PRINTABLE_MAX(DR_API_NAME_MAX)];
+    char guid[DR_PRINTABLE_MAX(DR_GUID_LEN)];
+    char said[DR_LOG_LINE_MAX - sizeof(name) - 2 * sizeof(guid)]; /* room for the rest */
+    if (msg.len == 0) {
+        msg = (dora_slice){text, strlen(text)};
+    }
+    /* Before they are formatted, since a NUL in them would end them. */
+    dr_log_write(call->lane->server->log, DR_LOG_ERROR, "call",
+                 "%s %s failed: code %lld: %s (guid %s)", dr_call_type_name(call->type),
+                 dr_printable_text(one->name, name, sizeof(name)), (long long)code,
+                 dr_printable_text(msg, said, sizeof(said)),
+                 dr_printable_text((dora_slice){call->guid, DR_GUID_LEN}, guid, sizeof(guid)));
+}
+
+bool dr_call_outcome(const dr_outcome *outcome, void *user)
+{
+    (void)user;
+    dr_call *call = outcome->owner;
+    dr_part *one = &call->parts[outcome->part];
+    const size_t bytes = call->bytes + outcome->msg.len + outcome->data.len;
+    if (outcome->is_timed) {
+        dr_row_times(one->row, call->lane->reactor.index, outcome->queue_ns, outcome->run_ns);
+    }
+    if (!dr_call_has_result(call->type)) {
+        if (outcome->code != 0) {
+            log_failure(call, one, outcome->code, outcome->msg);
+        }
+        dr_call_settle(call, outcome->part, outcome->code);
+    } else if (call->is_single || bytes <= dr_frame_bytes_max(&call->lane->reactor.frame)) {
+        dr_call_settle(call, outcome->part, outcome->code);
+        call->bytes = bytes;
+        one->msg = outcome->msg;
+        one->data = outcome->data;
+    } else {
+        dr_call_settle(call, outcome->part, DORA_CODE_TOO_BIG); /* the reply has no room left */
+    }
+    if (call->left == 0) {
+        dr_reply_call(call);
+        return false;
+    }
+    return (dr_asker_is_there(&call->asker) || dr_repeat_is_kept(call)) &&
+           one->msg.len + one->data.len > 0 && keep(call, one, outcome->is_big);
+}

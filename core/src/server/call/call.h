@@ -1,0 +1,125 @@
+/* call.h: requests on their way: the calls of a lane and their parts. For the files of this step:
+ * call.c (what a frame means), admit.c (into the pools), parts.c (what became of it), reply.c (what
+ * is answered), answer.c (in which words), asker.c (to whom) and control.c (commands). Thread: the
+ * lane's, all of it. */
+#ifndef DR_SERVER_CALL_H
+#define DR_SERVER_CALL_H
+
+#include "server/call/responder.h"
+#include "server/dedupe/reply_cache.h"
+
+typedef enum dr_part_state {
+    DR_PART_DONE = 0,
+    DR_PART_PENDING,
+    DR_PART_KEPT /* done, and its result stands in its task's block */
+} dr_part_state;
+
+/* dr_part is one api of a call. */
+typedef struct dr_part {
+    dr_part_state state;
+    dr_pool *pool;
+    dr_row *row; /* where it is counted when its call ends */
+    uint32_t task;
+    int64_t code;
+    union {
+        dora_slice key;  /* encoded; multi calls that are answered */
+        dora_slice name; /* calls that are not answered: for the log */
+    };
+    dora_slice msg;
+    dora_slice data;
+    char *copy; /* of msg and data, where they could not stay in shared memory */
+} dr_part;
+
+/* dr_call stands in its asker's list, or in the lane's list of orphans where that is nobody: it was
+ * accepted, or a worker had begun it when its connection went. */
+struct dr_call {
+    dr_lane *lane;
+    dr_asker asker;
+    dr_call *next;
+    dr_call *prev;
+    dr_call_type type;
+    uint32_t count;
+    uint32_t left;
+    bool is_single;
+    bool is_spare;   /* of the size that lane->spare keeps */
+    bool is_unowned; /* `held` is counted for no connection */
+    size_t held;     /* bytes counted for what it has on the heap; small calls count none */
+    size_t bytes;    /* of the reply so far */
+    char guid[DR_GUID_LEN];
+    dr_digest digest;      /* by which repeats of it are known */
+    dr_kept_seat seat;     /* of the call, or of a repeat that has joined it */
+    uint64_t expires_ns;   /* where `expiry_place` is not 0 */
+    uint32_t expiry_place; /* expiry.h */
+    dr_part parts[];
+};
+
+/* What an envelope and an error's usual text take beside key and data. */
+#define DR_ENVELOPE_BYTES 256u
+
+/* parts.c: dr_call_new makes a call of the request's apis (lane->apis), with room for what it has
+ * to remember of them, and counts it. Returns: NULL when out of memory. dr_call_free gives all of
+ * it back. dr_call_detach: nobody is answered any more. dr_call_abandon: whoever asked has gone;
+ * what nobody waits for and no worker has begun is dropped. dr_call_forget: that is so for all
+ * calls from `first` on. dr_call_cancel ends the parts that no worker has begun, dr_call_settle one
+ * part with a code. */
+dr_call *dr_call_new(const dr_asker *asker, const dr_request *request);
+void dr_call_free(dr_call *call);
+void dr_call_detach(dr_call *call);
+void dr_call_abandon(dr_call *call);
+void dr_call_cancel(dr_call *call);
+void dr_call_forget(const dr_asker *asker, dr_call *first);
+void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
+
+/* dr_call_charge counts bytes that a call is to have on the heap: for its connection, or for none
+ * where it runs without one. dr_call_free counts them off. Returns: false where it is too much. */
+bool dr_call_charge(dr_call *call, size_t bytes);
+
+/* dr_call_heap_bytes is what a new call takes itself; more than DR_HELD_FREE_BYTES are counted. */
+size_t dr_call_heap_bytes(const dr_call *call);
+
+/* dr_call_tasks gives the tasks of all parts in a state to a function of dispatch.h: many at once,
+ * for its lock. */
+typedef void (*dr_call_tasks_fn)(dr_pool *pool, const uint32_t *tasks, uint32_t count);
+void dr_call_tasks(const dr_call *call, dr_part_state state, dr_call_tasks_fn fn);
+
+/* call.c: dr_call_request goes on with the plain body of a request, dr_call_bare with that of a
+ * bare frame, dr_call_run with what was found in it: its apis are lane->apis. */
+void dr_call_bare(const dr_asker *asker, dora_slice body);
+void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body);
+void dr_call_run(const dr_asker *asker, const dr_request *request);
+
+/* parts.c: dr_call_count counts the apis of a call that has ended, each with its code;
+ * dr_call_refused those of a request that is refused as a whole; dr_call_answered counts a request
+ * that is no call of an api, or was never read as one. */
+void dr_call_count(const dr_call *call);
+void dr_call_refused(dr_lane *lane, const dr_request *request, int64_t code);
+void dr_call_answered(dr_lane *lane, dr_call_type type, int64_t code);
+
+/* dr_call_has_result says whether calls of a type are answered when they have run. */
+static inline bool dr_call_has_result(dr_call_type type)
+{
+    return type != DR_TYPE_AN_S && type != DR_TYPE_AN_M;
+}
+
+/* admit.c: dr_call_wait runs the apis of a call that waits; what cannot be run has its code.
+ * dr_call_accept runs all apis of a call or none; it is answered at once. */
+void dr_call_wait(const dr_asker *asker, const dr_request *request);
+void dr_call_accept(const dr_asker *asker, const dr_request *request);
+
+/* reply.c: dr_reply_whole answers a whole request; `data` is one encoded value, empty for the empty
+ * array. dr_reply_code does so with a code and its text, NULL for the usual one; dr_reply_refused
+ * with those of `error`; dr_reply_body with a body that was written before. dr_reply_call writes
+ * the results of a call, when somebody waits for them, and ends it; dr_reply_late answers who asked
+ * for it with what there is, and the call goes on. The connection may be closed by each. */
+void dr_reply_whole(const dr_asker *asker, const char *guid, int64_t code, dora_slice msg,
+                    dora_slice data);
+void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const char *text);
+void dr_reply_refused(const dr_asker *asker, const char *guid, const dora_error *error);
+void dr_reply_body(const dr_asker *asker, const char *guid, dora_slice body);
+void dr_reply_call(dr_call *call);
+void dr_reply_late(const dr_asker *asker, dr_call *call);
+
+/* control.c: dr_control_command does what a request of type SC says. */
+void dr_control_command(const dr_asker *asker, const dr_request *request);
+
+#endif

@@ -1,0 +1,144 @@
+/* expiry.c: answers callers over HTTP whose time is over; what runs for them runs on. */
+#include "server/call/expiry.h"
+
+#include "base/mem.h"
+#include "server/call/dedupe.h"
+
+/* A call knows its place in the heap, counted from 1, so that it can leave from anywhere. */
+static void put(dr_expiry *self, uint32_t at, dr_call *call)
+{
+    self->calls[at] = call;
+    call->expiry_place = at + 1;
+}
+
+static void sift_up(dr_expiry *self, uint32_t at, dr_call *call)
+{
+    while (at > 0 && self->calls[(at - 1) / 2]->expires_ns > call->expires_ns) {
+        put(self, at, self->calls[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    put(self, at, call);
+}
+
+static void sift_down(dr_expiry *self, uint32_t at, dr_call *call)
+{
+    for (;;) {
+        uint32_t child = at * 2 + 1;
+        if (child >= self->count) {
+            break;
+        }
+        if (child + 1 < self->count &&
+            self->calls[child + 1]->expires_ns < self->calls[child]->expires_ns) {
+            child++;
+        }
+        if (self->calls[child]->expires_ns >= call->expires_ns) {
+            break;
+        }
+        put(self, at, self->calls[child]);
+        at = child;
+    }
+    put(self, at, call);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+/* arm sets the timer to the soonest. One that comes too early, by the loop's own time, is set anew.
+ */
+static void arm(dr_lane *lane)
+{
+    dr_expiry *self = &lane->expiry;
+    if (self->count == 0) {
+        uv_timer_stop(&self->timer);
+        return;
+    }
+    const uint64_t now_ns = dr_clock_ns();
+    const uint64_t at_ns = self->calls[0]->expires_ns;
+    uv_timer_start(&self->timer, on_timer, at_ns > now_ns ? (at_ns - now_ns + 999999) / 1000000 : 0,
+                   0);
+}
+
+/* expire answers whoever asked, and leaves the call to those who may ask again. */
+static void expire(dr_call *call)
+{
+    if (call->seat.role != DR_KEPT_JOINER && !dr_repeat_is_wanted(call)) {
+        dr_call_cancel(call);
+    }
+    if (call->left == 0) {
+        dr_reply_call(call);
+        return;
+    }
+    const dr_asker asker = call->asker;
+    dr_call_detach(call);
+    dr_reply_late(&asker, call);
+    dr_call_abandon(call);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    dr_lane *lane = timer->data;
+    const uint64_t now_ns = dr_clock_ns();
+    while (lane->expiry.count > 0 && lane->expiry.calls[0]->expires_ns <= now_ns) {
+        dr_call *call = lane->expiry.calls[0];
+        dr_expiry_remove(call);
+        expire(call);
+    }
+    arm(lane);
+}
+
+void dr_expiry_add(dr_call *call, uint64_t at_ns)
+{
+    dr_lane *lane = call->lane;
+    dr_expiry *self = &lane->expiry;
+    if (self->count == self->room) {
+        const uint32_t room = self->room == 0 ? 64 : self->room * 2;
+        dr_call **calls = dr_realloc(self->calls, room * sizeof(dr_call *));
+        if (calls == NULL) {
+            return;
+        }
+        self->calls = calls;
+        self->room = room;
+    }
+    call->expires_ns = at_ns;
+    sift_up(self, self->count++, call);
+    if (self->calls[0] == call) {
+        arm(lane);
+    }
+}
+
+void dr_expiry_remove(dr_call *call)
+{
+    dr_expiry *self = &call->lane->expiry;
+    if (call->expiry_place == 0) {
+        return;
+    }
+    const uint32_t at = call->expiry_place - 1;
+    dr_call *last = self->calls[--self->count];
+    call->expiry_place = 0;
+    if (last == call) {
+        return;
+    }
+    /* The timer may be early now: it then finds nothing and is set anew. */
+    if (at > 0 && self->calls[(at - 1) / 2]->expires_ns > last->expires_ns) {
+        sift_up(self, at, last);
+    } else {
+        sift_down(self, at, last);
+    }
+}
+
+void dr_expiry_init(dr_lane *lane)
+{
+    uv_timer_init(&lane->reactor.loop, &lane->expiry.timer);
+    lane->expiry.timer.data = lane;
+}
+
+void dr_expiry_close(dr_lane *lane)
+{
+    uv_close((uv_handle_t *)&lane->expiry.timer, NULL);
+}
+
+void dr_expiry_fini(dr_lane *lane)
+{
+    dr_free(lane->expiry.calls);
+    lane->expiry.calls = NULL;
+    lane->expiry.count = lane->expiry.room = 0;
+}

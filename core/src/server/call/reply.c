@@ -1,0 +1,234 @@
+/* reply.c: what became of a call, written to whoever asked as one reply. */
+#include <string.h>
+
+#include "server/call/dedupe.h"
+
+static const dora_slice ok_text = {"OK", 2};
+static const dora_slice empty_array = {"a:0:{}", 6};
+static const dora_slice nothing = {NULL, 0};
+
+/* usual_text is what is said where nobody has said more. */
+static dora_slice usual_text(const dr_lane *lane, int64_t code)
+{
+    if (code == 0) {
+        return ok_text;
+    }
+    const char *text = code == DORA_CODE_TOO_BIG ? lane->too_big : dora_code_text(code);
+    return (dora_slice){text, strlen(text)};
+}
+
+void dr_reply_whole(const dr_asker *asker, const char *guid, int64_t code, dora_slice msg,
+                    dora_slice data)
+{
+    dr_answer answer;
+    if (!dr_answer_begin(asker, guid, msg.len + data.len + DR_ENVELOPE_BYTES, &answer)) {
+        return;
+    }
+    dora_err err = dr_reply_begin(answer.out, guid, code, msg);
+    err = err == DORA_OK ? dr_buf_append_slice(answer.out, data.len > 0 ? data : empty_array) : err;
+    err = err == DORA_OK ? dr_reply_end(answer.out) : err;
+    if (err != DORA_OK) {
+        dr_answer_fail(asker);
+        return;
+    }
+    err = dr_answer_end(asker, &answer);
+    if (err == DORA_ETOOBIG && data.len > 0) {
+        dr_reply_code(asker, guid, DORA_CODE_TOO_BIG, NULL);
+    } else if (err != DORA_OK) {
+        dr_answer_fail(asker);
+    }
+}
+
+void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const char *text)
+{
+    const dora_slice msg =
+        text != NULL ? (dora_slice){text, strlen(text)} : usual_text(asker->lane, code);
+    dr_reply_whole(asker, guid, code, msg, (dora_slice){NULL, 0});
+}
+
+void dr_reply_refused(const dr_asker *asker, const char *guid, const dora_error *error)
+{
+    dr_call_answered(asker->lane, DR_TYPE_UNKNOWN, error->code);
+    dr_reply_code(asker, guid, error->code, error->msg[0] != '\0' ? error->msg : NULL);
+}
+
+void dr_reply_body(const dr_asker *asker, const char *guid, dora_slice body)
+{
+    dr_answer answer;
+    if (!dr_answer_begin(asker, guid, body.len, &answer)) {
+        return;
+    }
+    if (dr_buf_append_slice(answer.out, body) != DORA_OK) {
+        dr_answer_fail(asker);
+        return;
+    }
+    const dora_err err = dr_answer_end(asker, &answer);
+    if (err == DORA_ETOOBIG) {
+        dr_reply_code(asker, guid, DORA_CODE_TOO_BIG, NULL);
+    } else if (err != DORA_OK) {
+        dr_answer_fail(asker);
+    }
+}
+
+static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_part *result)
+{
+    const bool has_text = result->code != 0 && result->msg.len > 0;
+    const dora_slice msg = has_text ? result->msg : usual_text(call->lane, result->code);
+    dora_err err = dr_reply_begin(out, call->guid, result->code, msg);
+    if (err == DORA_OK) {
+        err = dr_buf_append_slice(out, result->data.len > 0 ? result->data : empty_array);
+    }
+    return err == DORA_OK ? dr_reply_end(out) : err;
+}
+
+static dora_err put_results(dr_buf *out, const dr_call *call)
+{
+    if (call->is_single) {
+        return put_envelope(out, call, &call->parts[0]);
+    }
+    dora_err err = dr_put_array(out, call->count);
+    for (uint32_t i = 0; i < call->count && err == DORA_OK; i++) {
+        err = dr_buf_append_slice(out, call->parts[i].key);
+        err = err == DORA_OK ? put_envelope(out, call, &call->parts[i]) : err;
+    }
+    return err == DORA_OK ? dr_put_end(out) : err;
+}
+
+/* put_reply writes the reply to a call, or its later result; `code` other than 0 stands for it all.
+ */
+static dora_err put_reply(dr_buf *out, const dr_call *call, int64_t code)
+{
+    const bool is_later = dr_call_type_is_accepted(call->type);
+    const dora_slice msg = usual_text(call->lane, code);
+    dora_err err = is_later ? dr_result_begin(out, call->guid, code, msg)
+                            : dr_reply_begin(out, call->guid, code, msg);
+    if (err == DORA_OK) {
+        err = code == 0 ? put_results(out, call) : dr_buf_append_slice(out, empty_array);
+    }
+    if (err == DORA_OK) {
+        err = is_later ? dr_result_end(out) : dr_reply_end(out);
+    }
+    return err;
+}
+
+/* drop_data gives up the results of a reply that is over the frame limit. Returns: false when there
+ * are none. */
+static bool drop_data(dr_call *call)
+{
+    bool has_data = false;
+    for (uint32_t i = 0; i < call->count; i++) {
+        dr_part *one = &call->parts[i];
+        if (one->data.len + one->msg.len > 0) {
+            has_data = true;
+            one->code = one->code == 0 ? DORA_CODE_TOO_BIG : one->code;
+            one->data = one->msg = (dora_slice){NULL, 0};
+        }
+    }
+    return has_data;
+}
+
+/* remember copies a body for those who ask again. Returns: none when out of memory. */
+static dora_slice remember(dr_lane *lane, dora_slice body)
+{
+    dr_buf_clear(&lane->kept);
+    return dr_buf_append_slice(&lane->kept, body) == DORA_OK ? dr_buf_slice(&lane->kept) : nothing;
+}
+
+/* answer_asker answers whoever asked. Returns: what was sent, if that is kept, else nothing. */
+static dora_slice answer_asker(dr_call *call)
+{
+    const bool stays = dr_answer_stays(&call->asker);
+    dora_slice kept = nothing;
+    dora_err err = DORA_ETOOBIG;
+    int64_t code = 0;
+    dr_answer answer;
+    /* Where the connection is closed on the way, nobody is left. */
+    while (err == DORA_ETOOBIG && dr_answer_begin(&call->asker, call->guid, call->bytes, &answer)) {
+        if (put_reply(answer.out, call, code) != DORA_OK) {
+            dr_answer_fail(&call->asker);
+            break;
+        }
+        if (dr_repeat_is_kept(call)) {
+            kept = (dora_slice){answer.out->data + answer.body, answer.out->len - answer.body};
+            kept = stays ? kept : remember(call->lane, kept);
+        }
+        err = dr_answer_end(&call->asker, &answer);
+        kept = err == DORA_ETOOBIG ? nothing : kept;
+        if (err != DORA_OK && err != DORA_ETOOBIG) {
+            dr_answer_fail(&call->asker);
+        }
+        if (err == DORA_ETOOBIG && !drop_data(call)) {
+            if (code != 0) {
+                dr_answer_fail(&call->asker);
+                break;
+            }
+            code = DORA_CODE_TOO_BIG; /* its keys alone are too much */
+        }
+    }
+    return kept;
+}
+
+/* write_aside makes a reply that is to be kept though nobody waits for it now. */
+static dora_slice write_aside(dr_call *call)
+{
+    const size_t most = dr_frame_bytes_max(&call->lane->reactor.frame) - DR_FRAME_HEAD_BYTES_MAX;
+    dr_buf *out = &call->lane->kept;
+    int64_t code = 0;
+    dr_buf_clear(out);
+    dora_err err = put_reply(out, call, code);
+    while (err == DORA_OK && out->len > most && code == 0) {
+        code = drop_data(call) ? 0 : DORA_CODE_TOO_BIG;
+        dr_buf_clear(out);
+        err = put_reply(out, call, code);
+    }
+    return err == DORA_OK ? dr_buf_slice(out) : nothing;
+}
+
+/* is_open says whether a part's end is to come: of a call that has joined another, all are. */
+static bool is_open(const dr_call *call, const dr_part *one)
+{
+    return one->state == DR_PART_PENDING || call->seat.role == DR_KEPT_JOINER;
+}
+
+void dr_reply_late(const dr_asker *asker, dr_call *call)
+{
+    static const char text[] = "the caller's time is over; the handler may still run";
+    dr_answer answer;
+    if (!dr_answer_begin(asker, call->guid, call->bytes, &answer)) {
+        return;
+    }
+    for (uint32_t i = 0; i < call->count; i++) {
+        if (is_open(call, &call->parts[i])) {
+            call->parts[i].code = DORA_CODE_RECEIVE;
+            call->parts[i].msg = (dora_slice){text, sizeof(text) - 1};
+        }
+    }
+    dora_err err = put_reply(answer.out, call, 0);
+    for (uint32_t i = 0; i < call->count; i++) {
+        if (is_open(call, &call->parts[i])) {
+            call->parts[i].code = 0;
+            call->parts[i].msg = nothing;
+        }
+    }
+    err = err == DORA_OK ? dr_answer_end(asker, &answer) : err;
+    if (err == DORA_ETOOBIG) {
+        dr_reply_code(asker, call->guid, DORA_CODE_TOO_BIG, NULL);
+    } else if (err != DORA_OK) {
+        dr_answer_fail(asker);
+    }
+}
+
+void dr_reply_call(dr_call *call)
+{
+    dr_lane *lane = call->lane;
+    dora_slice kept = answer_asker(call);
+    if (kept.data == NULL && dr_repeat_is_kept(call)) {
+        kept = write_aside(call);
+    }
+    dr_repeat_end(call, kept);
+    if (lane->kept.cap > DR_JSON_INLINE_MAX) {
+        dr_buf_fini(&lane->kept);
+    }
+    dr_call_count(call);
+    dr_call_free(call);
+}

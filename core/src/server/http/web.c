@@ -1,0 +1,89 @@
+/* web.c: which door a request over HTTP has come to. */
+#include "server/http/web.h"
+
+#include <string.h>
+
+#include "server/call/call.h"
+
+static bool is_under(dora_slice path, const char *folder)
+{
+    const size_t len = strlen(folder);
+    return path.len >= len && memcmp(path.data, folder, len) == 0 &&
+           (path.len == len || path.data[len] == '/');
+}
+
+/* trimmed: slashes around a path do not matter to the original's endpoints. */
+static dora_slice trimmed(dora_slice path)
+{
+    while (path.len > 0 && path.data[0] == '/') {
+        path.data++;
+        path.len--;
+    }
+    while (path.len > 0 && path.data[path.len - 1] == '/') {
+        path.len--;
+    }
+    return path;
+}
+
+/* number_of: each reactor has two rows of numbers; conn.c takes from the other. */
+static uint32_t number_of(const dr_reactor *reactor, const dr_http_exchange *exchange)
+{
+    const uint64_t number =
+        dr_http_number(exchange) * reactor->count * 2 + reactor->count + reactor->index;
+    return (uint32_t)(number % UINT32_MAX) + 1;
+}
+
+/* refuse_path: nothing is there. The original said so in a reply. */
+static void refuse_path(dr_lane *lane, dr_web *web)
+{
+    static const char text[] = "nothing is here; there are POST /call/NAME, /api/multisync, "
+                               "/api/multinoresult and /server/cmd";
+    if (lane->server->config->original) {
+        const dr_asker asker = dr_asker_of_web(DR_ASKER_FORM, lane, web);
+        dr_call_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_TYPE);
+        dr_reply_code(&asker, DR_GUID_NONE, DORA_CODE_BAD_TYPE, text);
+    } else {
+        dr_web_refuse(web, 404, 404, text);
+    }
+}
+
+void dr_web_request(dr_http_exchange *exchange, void *user)
+{
+    dr_lane *lane = user;
+    const dora_slice path = trimmed(dr_http_path(exchange));
+    dr_web *web = dr_http_keep(exchange, sizeof(*web));
+    if (web == NULL) {
+        dr_http_refuse(exchange, 503, "out of memory", NULL);
+        return;
+    }
+    web->exchange = exchange;
+    web->number = number_of(&lane->reactor, exchange);
+    web->came_ns = dr_reactor_now_ns(&lane->reactor);
+    dr_http_set_user(exchange, web);
+    /* Not so to /call: the name of an api begins with a slash of its own. */
+    const bool is_call = is_under(dr_http_path(exchange), DR_CALL_FOLDER);
+    if (!is_call && !is_under(path, "api") && !is_under(path, "server")) {
+        refuse_path(lane, web);
+    } else if (dr_http_is_foreign(exchange)) {
+        dr_web_refuse(
+            web, 403, DORA_CODE_NOT_PERMITTED,
+            "refused: a web page of another origin has sent this, or one whose Host is no "
+            "address, not localhost and not in http.hosts");
+    } else if (is_under(path, "server") && dr_http_is_browser(exchange)) {
+        dr_web_refuse(web, 403, DORA_CODE_NOT_PERMITTED,
+                      "refused: control commands are not taken from web pages");
+    } else if (is_call) {
+        dr_web_call(lane, web);
+    } else {
+        dr_web_form(lane, web, path);
+    }
+}
+
+void dr_web_gone(dr_http_exchange *exchange, void *user)
+{
+    dr_web *web = dr_http_user(exchange);
+    if (web != NULL) {
+        const dr_asker asker = dr_asker_of_web(DR_ASKER_WEB, user, web);
+        dr_call_forget(&asker, web->calls);
+    }
+}

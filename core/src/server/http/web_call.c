@@ -1,0 +1,195 @@
+/* web_call.c: POST /call/NAME: one api, its parameter as JSON. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/call/call.h"
+#include "server/call/offload.h"
+#include "server/http/web.h"
+#include "wire/json_message.h"
+
+/* reading is the body on its way to the inner encoding. */
+typedef struct reading {
+    dr_aside aside;
+    dr_buf text;
+    dr_buf inner;
+    size_t inner_max;
+    dora_err err;
+    dora_error error;
+} reading;
+
+/* rank_of says how well a name is known: 2 by itself, 1 by a pattern or a fallback, 0 not. */
+static int rank_of(const dr_server *server, dora_slice name)
+{
+    const dr_routes *routes = atomic_load_explicit(&server->routes, memory_order_acquire);
+    dr_route route;
+    if (name.len == 0 || !dr_routes_find(routes, name, &route)) {
+        return 0;
+    }
+    return route.api < routes->applications[route.pool].count ? 2 : 1;
+}
+
+/* name_of: most names begin with a slash, which stands in the path already: /call/user/get is
+ * /user/get, unless there is a user/get. */
+static dora_slice name_of(const dr_lane *lane, const dr_web *web)
+{
+    const dora_slice path = dr_http_path(web->exchange);
+    const size_t cut = sizeof(DR_CALL_FOLDER) - 1;
+    const dora_slice with = {path.data + cut, path.len - cut};
+    const dora_slice without = {with.data + 1, with.len > 0 ? with.len - 1 : 0};
+    return rank_of(lane->server, with) > rank_of(lane->server, without) ? with : without;
+}
+
+/* option_of is a header, else an argument of the query. */
+static dora_slice option_of(const dr_web *web, const char *header, const char *argument)
+{
+    const dora_slice value = dr_http_header(web->exchange, header);
+    return value.data != NULL ? value : dr_http_query(web->exchange, argument);
+}
+
+/* take_number reads a whole number; what is past an int64_t is the greatest there is. -1 where
+ * there is no such option. Returns: false when it is no number. */
+static bool take_number(dora_slice text, int64_t *number)
+{
+    *number = text.data != NULL ? 0 : -1;
+    for (size_t i = 0; i < text.len; i++) {
+        const int64_t digit = text.data[i] - '0';
+        if (digit < 0 || digit > 9) {
+            return false;
+        }
+        *number = *number > (INT64_MAX - digit) / 10 ? INT64_MAX : *number * 10 + digit;
+    }
+    return text.data == NULL || text.len > 0;
+}
+
+/* take_timeout: below 0 counts as 0. */
+static bool take_timeout(dora_slice text, int64_t *timeout_ms)
+{
+    const bool is_negative = text.len > 1 && text.data[0] == '-';
+    if (is_negative) {
+        text.data++;
+        text.len--;
+    }
+    const bool is_number = take_number(text, timeout_ms);
+    *timeout_ms = is_negative ? 0 : *timeout_ms;
+    return is_number;
+}
+
+static bool is_guid(dora_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '!' || text.data[i] > '~') {
+            return false;
+        }
+    }
+    return text.len == DR_GUID_LEN;
+}
+
+/* take_options reads what headers and query say. Returns: what is wrong; NULL: nothing. */
+static const char *take_options(const dr_web *web, dr_request *request)
+{
+    const dora_slice guid = option_of(web, "X-Dora-Guid", "guid");
+    const dora_slice trace = dr_http_header(web->exchange, "traceparent");
+    if (!take_timeout(option_of(web, "X-Dora-Timeout", "timeout"), &request->timeout_ms)) {
+        return "X-Dora-Timeout (or timeout in the query) must be a number of milliseconds";
+    }
+    if (!take_number(option_of(web, "X-Dora-Attempt", "attempt"), &request->attempt)) {
+        return "X-Dora-Attempt (or attempt in the query) must be a number";
+    }
+    if (guid.data != NULL && !is_guid(guid)) {
+        return "X-Dora-Guid (or guid in the query) must be 32 printable ASCII characters";
+    }
+    if (guid.data == NULL && request->attempt >= 0) {
+        return "X-Dora-Attempt needs an X-Dora-Guid: it says which call is repeated";
+    }
+    if (guid.data != NULL) {
+        request->guid = guid;
+    }
+    if (trace.len <= DR_TRACE_BYTES_MAX) {
+        request->trace = trace;
+    }
+    return NULL;
+}
+
+/* run goes on with the parameter in the inner encoding. */
+static void run(const dr_asker *asker, dora_slice param)
+{
+    dr_lane *lane = asker->lane;
+    char guid[DR_GUID_LEN];
+    dr_guid_make(&lane->random, guid);
+    dr_request request = {
+        .guid = {guid, DR_GUID_LEN}, .type = DR_TYPE_W_S, .api_count = 1, .timeout_ms = -1};
+    const char *wrong = take_options(asker->web, &request);
+    const dora_slice name = name_of(lane, asker->web);
+    if (wrong != NULL) {
+        dr_call_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_API);
+        dr_web_refuse(asker->web, 400, DORA_CODE_BAD_API, wrong);
+    } else if (name.len > DR_API_NAME_MAX) {
+        dr_web_refuse(asker->web, 404, DORA_CODE_NO_API, "no such api: its name is too long");
+    } else {
+        lane->apis[0] =
+            (dr_api){.key_raw = {DR_KEY_ONE, sizeof(DR_KEY_ONE) - 1}, .name = name, .param = param};
+        dr_call_run(asker, &request);
+    }
+}
+
+static void read_work(dr_aside *aside)
+{
+    reading *self = (reading *)aside;
+    self->err =
+        dr_json_request(dr_buf_slice(&self->text), self->inner_max, &self->inner, &self->error);
+}
+
+static void read_done(dr_aside *aside)
+{
+    reading *self = (reading *)aside;
+    const dr_asker *asker = &aside->asker;
+    if (self->err == DORA_OK) {
+        run(asker, dr_buf_slice(&self->inner));
+    } else {
+        const int64_t code = self->error.code;
+        dr_call_answered(asker->lane, DR_TYPE_UNKNOWN, code);
+        dr_web_refuse(asker->web,
+                      code == DORA_CODE_TOO_BIG      ? 413
+                      : code == DORA_CODE_OVERLOADED ? 503
+                                                     : 400,
+                      code, self->error.msg);
+    }
+}
+
+static void read_free(dr_aside *aside)
+{
+    reading *self = (reading *)aside;
+    dr_buf_fini(&self->text);
+    dr_buf_fini(&self->inner);
+    free(self);
+}
+
+void dr_web_call(dr_lane *lane, dr_web *web)
+{
+    const dr_asker asker = dr_asker_of_web(DR_ASKER_WEB, lane, web);
+    if (strcmp(dr_http_method(web->exchange), "POST") != 0) {
+        dr_web_refuse(web, 405, 405, "calls are made by POST");
+        return;
+    }
+    if (name_of(lane, web).len == 0) {
+        dr_web_refuse(web, 404, DORA_CODE_NO_API, "no api is named: POST /call/NAME");
+        return;
+    }
+    if (dr_http_body(web->exchange).len == 0) {
+        run(&asker, (dora_slice){dr_no_param, sizeof(dr_no_param) - 1});
+        return;
+    }
+    reading *self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        dr_answer_fail(&asker);
+        return;
+    }
+    self->aside.work = read_work;
+    self->aside.done = read_done;
+    self->aside.free = read_free;
+    self->inner_max = 2 * dr_frame_bytes_max(&lane->reactor.frame);
+    dr_http_body_take(web->exchange, &self->text);
+    self->aside.bytes = sizeof(*self) + self->text.len;
+    dr_aside_run(&asker, &self->aside, self->text.len > DR_JSON_INLINE_MAX);
+}

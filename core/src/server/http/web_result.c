@@ -1,0 +1,124 @@
+/* web_result.c: replies as HTTP has them: a status, and data or an error as JSON. */
+#include <stdio.h>
+#include <string.h>
+
+#include "server/http/web.h"
+#include "wire/json.h"
+#include "wire/message.h"
+
+static dora_err put_error(int64_t code, dora_slice msg, dr_buf *out)
+{
+    json_t *all = json_object();
+    json_t *error = json_object();
+    if (msg.len == 0) {
+        const char *text = dora_code_text(code);
+        msg = (dora_slice){text, strlen(text)};
+    }
+    /* Each passes a NULL on. */
+    int failed = json_object_set_new(error, "code", json_integer((json_int_t)code));
+    failed |= json_object_set_new(error, "msg", dr_json_text(msg));
+    failed |= json_object_set_new(all, "error", error);
+    const dora_err err = failed == 0 ? dr_json_dump(all, 0, out) : DORA_ENOMEM;
+    json_decref(all);
+    return err;
+}
+
+/* status_of_request is for codes that concern the whole request. */
+static unsigned status_of_request(int64_t code)
+{
+    switch (code) {
+    case DORA_CODE_BAD_TYPE:
+    case DORA_CODE_BAD_API:
+    case DORA_CODE_BAD_PARAMS:
+    case DORA_CODE_BAD_BODY:
+    case DORA_CODE_BAD_GUID:
+        return 400;
+    case DORA_CODE_RESULT_LOST:
+        return 410;
+    case DORA_CODE_TOO_BIG:
+        return 413;
+    default:
+        return 0;
+    }
+}
+
+/* status_of_result is for those of one api; a handler cannot raise them itself. */
+static unsigned status_of_result(int64_t code)
+{
+    switch (code) {
+    case DORA_CODE_NOT_PERMITTED:
+        return 403;
+    case DORA_CODE_NO_API:
+        return 404;
+    case DORA_CODE_WORKER_DIED:
+        return 502;
+    case DORA_CODE_OVERLOADED:
+    case DORA_CODE_STOPPING:
+        return 503;
+    case DORA_CODE_RECEIVE: /* its time was over while it ran */
+    case DORA_CODE_EXPIRED:
+    case DORA_CODE_TIME_LIMIT:
+        return 504;
+    default:
+        return 500;
+    }
+}
+
+static dora_err put_data(dora_slice value, size_t bytes_max, dr_buf *out, unsigned *status)
+{
+    const size_t start = out->len;
+    dora_error why;
+    json_t *json = NULL;
+    dora_err err = dr_json_from_data(value, &json, &why);
+    err = err == DORA_OK ? dr_json_dump(json, 0, out) : err;
+    json_decref(json);
+    if (err == DORA_ETYPE) {
+        *status = 500;
+        return put_error(DORA_CODE_HANDLER, (dora_slice){why.msg, strlen(why.msg)}, out);
+    }
+    if (err == DORA_OK && out->len - start > bytes_max) {
+        out->len = start;
+        *status = 500;
+        char text[96];
+        (void)snprintf(text, sizeof(text),
+                       "the result is larger than the limit of %zu bytes of JSON (frame_bytes_max)",
+                       bytes_max);
+        return put_error(DORA_CODE_TOO_BIG, (dora_slice){text, strlen(text)}, out);
+    }
+    *status = 200;
+    return err;
+}
+
+dora_err dr_web_result(dora_slice body, size_t bytes_max, dr_buf *out, unsigned *status)
+{
+    dr_reply_message reply;
+    dr_reply_message result;
+    dora_err err = dr_reply_decode(body, &reply, NULL);
+    if (err == DORA_OK && reply.code != 0) {
+        *status = status_of_request(reply.code);
+        *status = *status != 0 ? *status : status_of_result(reply.code);
+        return put_error(reply.code, reply.msg, out);
+    }
+    err = err == DORA_OK ? dr_reply_decode(reply.data, &result, NULL) : err;
+    if (err == DORA_OK && result.code != 0) {
+        *status = status_of_result(result.code);
+        return put_error(result.code, result.msg, out);
+    }
+    return err == DORA_OK ? put_data(result.data, bytes_max, out, status) : err;
+}
+
+void dr_web_answer(const dr_web *web, unsigned status, dr_buf *text)
+{
+    static const dr_http_extra later[] = {{"Retry-After", "1"}, {NULL, NULL}};
+    static const dr_http_extra post[] = {{"Allow", "POST"}, {NULL, NULL}};
+    const dr_http_extra *extra = status == 503 ? later : status == 405 ? post : NULL;
+    dr_http_answer_buf(web->exchange, status, "application/json", text, extra);
+}
+
+void dr_web_refuse(const dr_web *web, unsigned status, int64_t code, const char *msg)
+{
+    dr_buf text = {0};
+    /* Without memory the words are missing, the status stands. */
+    (void)put_error(code, (dora_slice){msg, strlen(msg)}, &text);
+    dr_web_answer(web, status, &text);
+}

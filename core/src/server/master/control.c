@@ -1,0 +1,206 @@
+/* control.c: commands from clients, and the way to the supervisor and back. */
+#include "server/master/control.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/call/call.h"
+#include "server/ops/stat.h"
+
+void dr_reload_queue_init(dr_reload_queue *queue)
+{
+    pthread_mutex_init(&queue->lock, NULL);
+    queue->first = queue->last = NULL;
+}
+
+static void put(dr_reload_queue *queue, dr_reload_request *request)
+{
+    request->next = NULL;
+    pthread_mutex_lock(&queue->lock);
+    if (queue->last == NULL) {
+        queue->first = request;
+    } else {
+        queue->last->next = request;
+    }
+    queue->last = request;
+    pthread_mutex_unlock(&queue->lock);
+}
+
+static dr_reload_request *take(dr_reload_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    dr_reload_request *request = queue->first;
+    if (request != NULL) {
+        queue->first = request->next;
+        if (queue->first == NULL) {
+            queue->last = NULL;
+        }
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return request;
+}
+
+static void request_free(dr_reload_request *request)
+{
+    free(request->msg);
+    free(request);
+}
+
+void dr_reload_queue_fini(dr_reload_queue *queue)
+{
+    dr_reload_request *request;
+    while ((request = take(queue)) != NULL) {
+        request_free(request);
+    }
+    pthread_mutex_destroy(&queue->lock);
+}
+
+dr_reload_request *dr_control_take(dr_server *server)
+{
+    return take(&server->asked);
+}
+
+void dr_control_answer(dr_reload_request *request, int64_t code, bool is_pending, const char *msg)
+{
+    dr_lane *lane = request->lane;
+    request->code = code;
+    request->is_pending = is_pending;
+    request->msg = msg != NULL ? dr_text_copy(msg) : NULL;
+    put(&lane->answered, request);
+    dr_reactor_ask(&lane->reactor);
+}
+
+/* refusal_of_http says why a command over HTTP is none, NULL where it may be one. Behind a proxy on
+ * this machine everybody comes from loopback, so HTTP has to be allowed, and not by the peer. */
+static const char *refusal_of_http(const dr_asker *asker)
+{
+    if (!asker->lane->server->config->control.http) {
+        return "control commands are not taken over HTTP (control.http)";
+    }
+    return dr_http_is_forwarded(asker->web->exchange)
+               ? "control commands are not taken from a proxy: the request has Forwarded, Via, "
+                 "X-Real-IP or X-Forwarded-"
+               : NULL;
+}
+
+static bool is_permitted(const dr_asker *asker)
+{
+    const dr_config *config = asker->lane->server->config;
+    if (config->control.any) {
+        return true;
+    }
+    const dr_peer peer = dr_asker_peer(asker);
+    const bool is_here = peer == DR_PEER_LOOPBACK || peer == DR_PEER_OWN;
+    return (is_here && config->control.loopback) || (peer == DR_PEER_UNIX && config->control.local);
+}
+
+/* answer answers a command with a code; `text` NULL is the usual one. */
+static void answer(const dr_asker *asker, const char *guid, int64_t code, const char *text)
+{
+    dr_call_answered(asker->lane, DR_TYPE_SC, code);
+    dr_reply_code(asker, guid, code, text);
+}
+
+/* refuse says from where commands are taken. */
+static void refuse(const dr_asker *asker, const char *guid)
+{
+    const dr_config *config = asker->lane->server->config;
+    const char *text = "control commands are not taken (control.allow is empty)";
+    if (config->control.loopback && config->control.local) {
+        text = "control commands are taken from loopback and the Unix socket only (control.allow)";
+    } else if (config->control.loopback) {
+        text = "control commands are taken from loopback only (control.allow)";
+    } else if (config->control.local) {
+        text = "control commands are taken from the Unix socket only (control.allow)";
+    }
+    answer(asker, guid, DORA_CODE_NOT_PERMITTED, text);
+}
+
+/* answer_stat answers a command with code 0 and the server's numbers. */
+static void answer_stat(const dr_asker *asker, const char *guid, const char *reload)
+{
+    dora_slice data;
+    dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
+    if (writer != NULL) {
+        dr_stat_write(asker->lane->server, reload, writer);
+    }
+    if (writer != NULL && dora_writer_finish(writer, &data) == DORA_OK) {
+        dr_call_answered(asker->lane, DR_TYPE_SC, 0);
+        dr_reply_whole(asker, guid, 0, (dora_slice){"OK", 2}, data);
+    } else {
+        answer(asker, guid, DORA_CODE_OVERLOADED, "out of memory");
+    }
+    dora_writer_free(writer);
+}
+
+static dora_err ask(dr_lane *lane, dr_call *call)
+{
+    dr_reload_request *request = calloc(1, sizeof(*request));
+    if (request == NULL) {
+        return DORA_ENOMEM;
+    }
+    request->lane = lane;
+    request->call = call;
+    put(&lane->server->asked, request);
+    (void)uv_async_send(&lane->server->attention);
+    return DORA_OK;
+}
+
+/* reload hands the wish on; the client is answered by dr_control_answers. */
+static void reload(const dr_asker *asker, const dr_request *request)
+{
+    dr_lane *lane = asker->lane;
+    const char *guid = request->guid.data;
+    dr_call *call = dr_call_new(asker, request);
+    if (call == NULL || ask(lane, call) != DORA_OK) {
+        if (call != NULL) {
+            dr_call_free(call);
+        }
+        answer(asker, guid, DORA_CODE_OVERLOADED, "out of memory");
+    }
+}
+
+static bool is_name(dora_slice name, const char *expected)
+{
+    return name.len == strlen(expected) && memcmp(name.data, expected, name.len) == 0;
+}
+
+void dr_control_command(const dr_asker *asker, const dr_request *request)
+{
+    const dora_slice name = asker->lane->apis[0].name;
+    const char *guid = request->guid.data;
+    const char *refusal = dr_asker_is_web(asker) ? refusal_of_http(asker) : NULL;
+    if (refusal != NULL) {
+        answer(asker, guid, DORA_CODE_NOT_PERMITTED, refusal);
+    } else if (!is_permitted(asker)) {
+        refuse(asker, guid);
+    } else if (is_name(name, "getStat")) {
+        answer_stat(asker, guid, NULL);
+    } else if (atomic_load(&asker->lane->server->phase) != DR_PHASE_SERVING) {
+        answer(asker, guid, DORA_CODE_STOPPING, NULL);
+    } else if (is_name(name, "reloadTask")) {
+        reload(asker, request);
+    } else {
+        char text[DR_API_NAME_MAX + 96];
+        (void)snprintf(text, sizeof(text),
+                       "unknown control command %.*s; there are getStat and reloadTask",
+                       (int)name.len, name.data);
+        answer(asker, guid, DORA_CODE_BAD_COMMAND, text);
+    }
+}
+
+void dr_control_answers(dr_lane *lane)
+{
+    dr_reload_request *request;
+    while ((request = take(&lane->answered)) != NULL) {
+        dr_call *call = request->call;
+        if (request->code == 0) {
+            answer_stat(&call->asker, call->guid, request->is_pending ? "pending" : "done");
+        } else {
+            answer(&call->asker, call->guid, request->code, request->msg);
+        }
+        dr_call_free(call);
+        request_free(request);
+    }
+}

@@ -1,0 +1,146 @@
+/* listeners.c: where clients come in: the listening sockets, and the line that says it is time. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/utf8.h"
+#include "net/listener.h"
+#include "server/call/lane.h"
+
+static void close_all(const int *fds, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+}
+
+static dora_err listen_tcp(dr_server *server, dora_error *error)
+{
+    const dr_config *config = server->config;
+    int fds[DR_REACTORS_MAX];
+    server->tcp_port = config->tcp_port;
+    dora_err err = dr_listener_open(config->tcp_host, &server->tcp_port, (int)config->backlog, fds,
+                                    server->lane_count, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
+        err = dr_reactor_listen(&server->lanes[i].reactor, fds[i], (int)config->backlog, error);
+        fds[i] = -1; /* the reactor's now */
+    }
+    close_all(fds, server->lane_count);
+    return err;
+}
+
+/* listen_unix has every lane accept from one socket: the kernel knows no other way for these. */
+static dora_err listen_unix(dr_server *server, dora_error *error)
+{
+    const dr_config *config = server->config;
+    const int backlog = (int)config->backlog;
+    int fds[DR_REACTORS_MAX];
+    dora_err err = dr_local_listen(&server->local, config->unix_path, backlog, &fds[0], error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    for (uint32_t i = 1; i < server->lane_count; i++) {
+        fds[i] = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
+    }
+    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
+        err = fds[i] < 0
+                  ? dora_error_set(error, DORA_EIO, "cannot listen on %s: %s", config->unix_path,
+                                   "out of descriptors")
+                  : dr_reactor_listen_locally(&server->lanes[i].reactor, fds[i], backlog, error);
+        fds[i] = -1;
+    }
+    close_all(fds, server->lane_count);
+    return err;
+}
+
+static const char *http_host(const dr_config *config)
+{
+    const char *host = config->http_host != NULL ? config->http_host : config->tcp_host;
+    return host != NULL ? host : DR_HOST_DEFAULT;
+}
+
+static dora_err listen_http(dr_server *server, dora_error *error)
+{
+    const dr_config *config = server->config;
+    int fds[DR_REACTORS_MAX];
+    server->http_port = config->http_port;
+    dora_err err = dr_listener_open(http_host(config), &server->http_port, (int)config->backlog,
+                                    fds, server->lane_count, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
+        err = dr_lane_listen_http(&server->lanes[i], fds[i], error);
+        fds[i] = -1; /* the lane's now */
+    }
+    close_all(fds, server->lane_count);
+    return err;
+}
+
+dora_err dr_doors_listen(dr_server *server, dora_error *error)
+{
+    dora_err err = server->config->tcp_host != NULL ? listen_tcp(server, error) : DORA_OK;
+    if (err == DORA_OK && server->config->unix_path != NULL) {
+        err = listen_unix(server, error);
+    }
+    if (err == DORA_OK && server->config->has_http) {
+        err = listen_http(server, error);
+    }
+    return err;
+}
+
+/* print_address prints " name=HOST:PORT", or " name=-" where there is none. */
+static void print_address(const char *name, const char *host, uint16_t port)
+{
+    if (host == NULL) {
+        printf(" %s=-", name);
+    } else {
+        char text[DR_PRINTABLE_MAX(256)];
+        const dora_slice bytes = {host, strlen(host)};
+        printf(strchr(host, ':') != NULL ? " %s=[%s]:%u" : " %s=%s:%u", name,
+               dr_printable_text(bytes, text, sizeof(text)), port);
+    }
+}
+
+static void print_ready(const dr_server *server)
+{
+    const dr_config *config = server->config;
+    printf("dora: ready");
+    print_address("tcp", config->tcp_host, server->tcp_port);
+    print_address("http", config->has_http ? http_host(config) : NULL, server->http_port);
+    if (config->unix_path != NULL) {
+        char text[DR_PRINTABLE_MAX(256)];
+        const dora_slice path = {config->unix_path, strlen(config->unix_path)};
+        printf(" unix=%s", dr_printable_text(path, text, sizeof(text)));
+    }
+    if (config->admin_host != NULL) {
+        print_address("admin", config->admin_host, server->admin.port);
+    }
+    printf("\n");
+    (void)fflush(stdout);
+}
+
+dora_err dr_doors_open(dr_server *server, dora_error *error)
+{
+    atomic_store(&server->phase, DR_PHASE_SERVING);
+    for (uint32_t i = 0; i < server->lane_count; i++) {
+        const dora_err err = dr_lane_start(&server->lanes[i], error);
+        if (err != DORA_OK) {
+            return err;
+        }
+    }
+    server->lanes_running = server->lane_count;
+    print_ready(server);
+    return DORA_OK;
+}
+
+void dr_doors_close(dr_server *server)
+{
+    dr_local_remove(&server->local);
+}

@@ -1,0 +1,235 @@
+/* server.c: what a server is made of, made and taken apart in order. */
+#include "server/master/server.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/folder.h"
+#include "base/machine.h"
+#include "base/signals.h"
+#include "base/title.h"
+#include "server/call/lane.h"
+#include "server/master/daemon.h"
+
+_Static_assert(DR_POOL_SLOTS(DR_POOL_WORKERS_MAX) <= DR_WORKER_SLOTS_MAX, "too few slots");
+
+/* One reactor saturates several workers; more pay off only with processors to spare. */
+static uint32_t reactors_for(const dr_config *config)
+{
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    const uint32_t most = cpus > 0 && cpus < DR_REACTORS_MAX ? (uint32_t)cpus : DR_REACTORS_MAX;
+    if (config->reactors > 0) {
+        return config->reactors < DR_REACTORS_MAX ? config->reactors : DR_REACTORS_MAX;
+    }
+    return most <= 4 ? 1 : most / 4;
+}
+
+/* hung_ms_of: without a time limit a task may take for ever, and that is nothing to report. */
+static uint32_t hung_ms_of(const dr_config *config, const dr_pool_config *pool)
+{
+    if (pool->time_limit_ms == 0) {
+        return 0;
+    }
+    return pool->hung_ms == DR_HUNG_UNSET ? config->hung_ms : pool->hung_ms;
+}
+
+static dora_err make_pools(dr_server *server, dora_error *error)
+{
+    const dr_config *config = server->config;
+    int event_fds[DR_REACTORS_MAX];
+    for (uint32_t i = 0; i < server->lane_count; i++) {
+        event_fds[i] = server->lanes[i].reactor.event_fd;
+    }
+    dora_err err = DORA_OK;
+    for (uint32_t i = 0; i < server->pool_count && err == DORA_OK; i++) {
+        const dr_pool_config *pool = &config->pools[i];
+        uint64_t slab = (uint64_t)pool->queue_mb_max * 1024 * 1024;
+        const uint64_t least =
+            (uint64_t)config->frame_bytes_max * 4; /* a block is a power of two */
+        slab = slab < least ? least : slab;
+        const dr_pool_limits limits = {.reactors = server->lane_count,
+                                       .workers = pool->workers,
+                                       .concurrency = pool->concurrency,
+                                       .threads = pool->threads,
+                                       .queue_tasks_max = pool->queue_tasks_max,
+                                       .slab_bytes = slab,
+                                       .big_bytes = config->frame_bytes_max,
+                                       .max_requests = pool->max_requests,
+                                       .time_limit_ms = pool->time_limit_ms,
+                                       .accepted_limit_ms =
+                                           pool->limits_accepted ? pool->time_limit_ms : 0,
+                                       .hung_ms = hung_ms_of(config, pool)};
+        err = dr_pool_init(&server->pools[i], &limits, event_fds, error);
+        if (err == DORA_OK) {
+            /* Names are known later; a handler each is bounded by what a zygote can report. */
+            err = dr_pool_set_apis(&server->pools[i], DR_APP_APIS_MAX);
+        }
+    }
+    return err;
+}
+
+/* make_kept makes the memory for repeats, where any pool wants it. */
+static dora_err make_kept(dr_server *server, dora_error *error)
+{
+    static const dr_kept_limits limits = {.calls_max = DR_KEPT_CALLS_MAX,
+                                          .bytes_max = DR_KEPT_BYTES_MAX,
+                                          .reply_s = DR_KEPT_REPLY_S,
+                                          .lost_s = DR_KEPT_LOST_S};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < server->pool_count; i++) {
+        count += server->config->pools[i].dedupe;
+    }
+    server->all_dedupe = count == server->pool_count;
+    return count > 0 ? dr_kept_new(&server->kept, &limits, error) : DORA_OK;
+}
+
+/* raise_files lets the server have as many descriptors as it is allowed, since each connection is
+ * one. Its children keep what they would have had: programs may rely on low numbers. */
+static void raise_files(dr_server *server)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return;
+    }
+    server->files = files.rlim_cur;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_max < DR_FILES_WISHED) {
+        dr_log_write(server->log, DR_LOG_NOTICE, "master",
+                     "only %llu file descriptors are allowed, %u are wished for many connections: "
+                     "raise the hard limit (ulimit -Hn)",
+                     (unsigned long long)files.rlim_max, DR_FILES_WISHED);
+    }
+}
+
+/* bound_buffers says how much peers may have us hold. A frame that comes and its reply have room,
+ * whatever the bounds. */
+static void bound_buffers(dr_server *server)
+{
+    const dr_config *config = server->config;
+    const uint64_t mb = 1024 * 1024;
+    const uint64_t least = (uint64_t)config->frame_bytes_max * DR_HELD_FRAMES_MIN;
+    uint64_t one = config->connection_mb_max * mb;
+    uint64_t all = config->buffers_mb_max != 0 ? config->buffers_mb_max * mb
+                                               : dr_machine_memory("") / DR_BUFFERS_PART;
+    one = one < least ? least : one;
+    all = all < least ? least : all;
+    dr_budget_init(&server->budget, (size_t)one, (size_t)all, server->log);
+}
+
+static dora_err make(dr_server *server, dora_error *error)
+{
+    const dr_config *config = server->config;
+    server->folder = dr_folder_name();
+    server->lane_count = reactors_for(config);
+    server->pool_count = (uint32_t)config->pool_count;
+    server->lanes = calloc(server->lane_count, sizeof(*server->lanes));
+    server->pools = calloc(server->pool_count, sizeof(*server->pools));
+    server->crews = calloc(server->pool_count, sizeof(dr_crew *));
+    server->commands = calloc(server->pool_count, sizeof(*server->commands));
+    if (server->lanes == NULL || server->pools == NULL || server->crews == NULL ||
+        server->commands == NULL) {
+        return dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
+    if (server->pool_count == 0 || server->pool_count > DR_POOLS_MAX) {
+        return dora_error_set(error, DORA_ECONFIG, "pools: from 1 to %d are allowed", DR_POOLS_MAX);
+    }
+    dora_err err = dr_log_new(&server->log, config->log.file, config->log.format == DR_LOG_JSON,
+                              config->log.level, error);
+    if (err == DORA_OK) {
+        raise_files(server);
+        bound_buffers(server);
+    }
+    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
+        err = dr_lane_init(&server->lanes[i], server, i, error);
+    }
+    if (err == DORA_OK && dr_rows_init(&server->rows, server->lane_count) != DORA_OK) {
+        err = dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
+    err = err == DORA_OK ? make_pools(server, error) : err;
+    err = err == DORA_OK ? make_kept(server, error) : err;
+    if (err == DORA_OK) {
+        server->has_loop = uv_loop_init(&server->loop) == 0;
+        err = server->has_loop ? DORA_OK
+                               : dora_error_set(error, DORA_EIO, "cannot make an event loop");
+    }
+    return err;
+}
+
+static void unmake(dr_server *server)
+{
+    for (uint32_t i = 0; server->lanes != NULL && i < server->lane_count; i++) {
+        dr_lane_fini(&server->lanes[i]);
+    }
+    for (uint32_t i = 0; server->pools != NULL && i < server->pool_count; i++) {
+        dr_pool_fini(&server->pools[i]);
+    }
+    dr_discovery_free(server->discovery);
+    dr_kept_free(server->kept);
+    dr_routes_free(atomic_load(&server->routes));
+    dr_rows_fini(&server->rows);
+    dr_reload_queue_fini(&server->asked);
+    if (server->has_loop) {
+        (void)uv_loop_close(&server->loop);
+    }
+    dr_budget_fini(&server->budget);
+    dr_log_free(server->log);
+    free(server->lanes);
+    free(server->pools);
+    free(server->crews);
+    free(server->commands);
+    free(server->folder);
+}
+
+/* open_standard_files: were 0, 1 or 2 closed, sockets would get these numbers and the log would be
+ * written to them. */
+static void open_standard_files(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_error *error)
+{
+    int ready_fd = -1;
+    dr_notify notify;
+    dr_signals signals;
+    open_standard_files();
+    dr_signals_survive(&signals);
+    dr_notify_open(&notify); /* before a fork: the variables name this process */
+    dora_err err = config->daemonize ? dr_daemon_fork(&ready_fd, error) : DORA_OK;
+    dr_server *server = err == DORA_OK ? calloc(1, sizeof(*server)) : NULL;
+    if (server == NULL) {
+        dr_signals_restore(&signals);
+        dr_notify_close(&notify);
+        return err != DORA_OK ? err : dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
+    server->service.notify = notify;
+    dr_reload_queue_init(&server->asked);
+    server->config = config;
+    server->host = host;
+    server->start_time = (int64_t)time(NULL);
+    server->start_ms = dr_clock_ms();
+    server->ready_fd = ready_fd;
+    dr_title_set("dora: master");
+    dr_memory_keep();
+    err = make(server, error);
+    if (err == DORA_OK) {
+        err = dr_supervise(server, error);
+    }
+    unmake(server);
+    dr_notify_close(&server->service.notify);
+    free(server);
+    dr_signals_restore(&signals);
+    return err;
+}

@@ -1,0 +1,258 @@
+/* stop.c: how a server ends: it leaves, drains, is ended; then its crews stop and the loop closes.
+ */
+#include "server/master/stop.h"
+
+#include <inttypes.h>
+#include <signal.h>
+
+#include "server/call/call.h"
+
+/* lost is what say_lost is told of. */
+typedef struct lost {
+    const dr_server *server;
+    const char *pool;
+    bool is_answered; /* the lanes have yet to say what became of each */
+} lost;
+
+static void close_if_open(uv_handle_t *handle)
+{
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, NULL);
+    }
+}
+
+/* end_if_done closes the loop's handles when lanes and crews have all ended. */
+static void end_if_done(dr_server *server)
+{
+    for (const dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
+        if (crew->state != DR_CREW_STOPPED) {
+            return;
+        }
+    }
+    while (server->all_crews != NULL) {
+        dr_crew *crew = server->all_crews;
+        server->all_crews = crew->next;
+        dr_crew_close(crew);
+    }
+    for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
+        close_if_open((uv_handle_t *)&server->signals[i]);
+    }
+    close_if_open((uv_handle_t *)&server->attention);
+    close_if_open((uv_handle_t *)&server->housekeeping);
+    close_if_open((uv_handle_t *)&server->stop.timer);
+    dr_admin_close(server);
+    dr_discovery_close(server);
+    dr_service_close(server);
+    dr_reload_close(server);
+}
+
+static void kill_crews(dr_server *server)
+{
+    for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
+        dr_crew_kill(crew);
+    }
+}
+
+/* stop_crews comes when no lane runs. Stop hooks have their own time, which the zygotes look after.
+ */
+static void stop_crews(dr_server *server)
+{
+    if (server->stop.is_stopping_crews) {
+        return;
+    }
+    server->stop.is_stopping_crews = true;
+    uv_timer_stop(&server->stop.timer);
+    dr_reload_abandon(server);
+    for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
+        if (atomic_load(&server->phase) == DR_PHASE_NOW) {
+            dr_crew_kill(crew);
+        }
+        dr_crew_stop(crew);
+    }
+    end_if_done(server);
+}
+
+static void end_lanes(dr_server *server)
+{
+    server->lanes_running = 0;
+    for (uint32_t i = 0; i < server->lane_count; i++) {
+        dr_lane_join(&server->lanes[i]);
+    }
+    stop_crews(server);
+}
+
+bool dr_stop_look(dr_server *server)
+{
+    if (server->lanes_running > 0 && atomic_load(&server->lanes_ended) == server->lanes_running) {
+        end_lanes(server);
+    }
+    if (server->stop.is_stopping_crews) {
+        end_if_done(server);
+    }
+    return server->stop.is_stopping_crews || server->stop.is_ending;
+}
+
+/* say_lost writes down a task that is not finished, in the moment it is ended. */
+static void say_lost(const dr_task_seen *task, void *user)
+{
+    const lost *self = user;
+    const dr_call *call = task->owner;
+    dr_log *log = self->server->log;
+    if (task->has_begun) {
+        dr_log_write(log, DR_LOG_ERROR, self->pool,
+                     "%s %.*s is ended after %" PRIu64 ".%" PRIu64 " s (guid %.32s, process %d)",
+                     dr_call_type_name(call->type), (int)task->name_len, task->name,
+                     task->age_ns / 1000000000u, task->age_ns / 100000000u % 10, call->guid,
+                     task->pid);
+    } else if (dr_call_type_is_accepted(call->type) &&
+               !(self->is_answered && !dr_call_has_result(call->type))) {
+        dr_log_write(log, DR_LOG_ERROR, self->pool,
+                     "%s %.*s was accepted and is lost: no worker has begun it (guid %.32s)",
+                     dr_call_type_name(call->type), (int)task->name_len, task->name, call->guid);
+    }
+}
+
+static void say_all_lost(dr_server *server, bool is_answered)
+{
+    for (uint32_t i = 0; i < server->pool_count; i++) {
+        lost self = {server, server->config->pools[i].name, is_answered};
+        dr_dispatch_each(&server->pools[i], say_lost, &self);
+    }
+}
+
+/* stop_now ends everything: nobody is answered any more. */
+static void stop_now(dr_server *server)
+{
+    const dr_phase phase = atomic_load(&server->phase);
+    if (phase == DR_PHASE_NOW) {
+        kill_crews(server);
+        return;
+    }
+    atomic_store(&server->phase, DR_PHASE_NOW);
+    say_all_lost(server, false);
+    dr_doors_close(server);
+    dr_lanes_ask(server);
+    dr_reload_abandon(server);
+    if (phase == DR_PHASE_STARTING) {
+        stop_crews(server);
+    } else if (server->stop.is_stopping_crews) {
+        kill_crews(server);
+    }
+}
+
+static void on_last(uv_timer_t *timer)
+{
+    dr_server *server = timer->data;
+    dr_log_write(server->log, DR_LOG_ERROR, "master",
+                 "clients do not take their answers: their connections are closed");
+    stop_now(server);
+}
+
+/* on_timeout: what still runs is ended. The lanes then answer for it, and end by themselves. */
+static void on_timeout(uv_timer_t *timer)
+{
+    dr_server *server = timer->data;
+    const dr_config *config = server->config;
+    dr_log_write(server->log, DR_LOG_ERROR, "master",
+                 "stop_timeout_ms (%" PRIu32 ") is over: what still runs is ended",
+                 config->stop_timeout_ms);
+    server->stop.is_ending = true;
+    say_all_lost(server, true);
+    for (uint32_t i = 0; i < server->pool_count; i++) {
+        dr_dispatch_end(&server->pools[i]);
+    }
+    kill_crews(server);
+    for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
+        dr_crew_stop(crew);
+    }
+    dr_lanes_ask(server);
+    uv_timer_start(timer, on_last, (uint64_t)config->linger_ms + DR_STOP_ANSWER_MS, 0);
+}
+
+static void drain(dr_server *server)
+{
+    atomic_store(&server->phase, DR_PHASE_DRAINING);
+    dr_doors_close(server);
+    dr_lanes_ask(server);
+    uv_timer_stop(&server->stop.timer);
+    if (server->config->stop_timeout_ms > 0) {
+        uv_timer_start(&server->stop.timer, on_timeout, server->config->stop_timeout_ms, 0);
+    }
+}
+
+static void on_left(uv_timer_t *timer)
+{
+    dr_server *server = timer->data;
+    if (atomic_load(&server->phase) != DR_PHASE_LEAVING) {
+        return; /* it was told to stop at once meanwhile */
+    }
+    dr_log_write(server->log, DR_LOG_NOTICE, "master",
+                 "drain_ms (%" PRIu32 ") is over: finishing what is accepted",
+                 server->config->drain_ms);
+    drain(server);
+}
+
+/* leave is the first stage: others are told to go elsewhere before they would be refused. */
+static void leave(dr_server *server)
+{
+    const uint32_t drain_ms = server->config->drain_ms;
+    atomic_store(&server->phase, DR_PHASE_LEAVING);
+    dr_service_stopping(server);
+    dr_discovery_withdraw(server);
+    dr_reload_abandon(server);
+    if (drain_ms == 0) {
+        drain(server);
+    } else {
+        uv_timer_start(&server->stop.timer, on_left, drain_ms, 0);
+    }
+}
+
+void dr_stop_asked(dr_server *server, int number)
+{
+    const dr_phase phase = atomic_load(&server->phase);
+    if (number == SIGTERM && phase > DR_PHASE_SERVING) {
+        return; /* process managers repeat it; only a second Ctrl-C is impatience */
+    }
+    if (phase == DR_PHASE_SERVING && server->config->drain_ms > 0) {
+        dr_log_write(server->log, DR_LOG_NOTICE, "master",
+                     "signal %d: not ready any more, serving for drain_ms (%" PRIu32 ")", number,
+                     server->config->drain_ms);
+    } else {
+        dr_log_write(server->log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
+                     phase == DR_PHASE_SERVING ? "finishing what is accepted" : "stopping now");
+    }
+    if (phase == DR_PHASE_SERVING) {
+        leave(server);
+        return;
+    }
+    if (phase == DR_PHASE_STARTING) {
+        dr_service_stopping(server);
+        dr_discovery_withdraw(server);
+    }
+    stop_now(server);
+}
+
+void dr_stop_give_up(dr_server *server, dora_err err)
+{
+    if (server->outcome == DORA_OK) {
+        server->outcome = err;
+    }
+    atomic_store(&server->phase, DR_PHASE_NOW);
+    dr_lanes_ask(server);
+    stop_crews(server);
+}
+
+void dr_stop_init(dr_server *server)
+{
+    uv_timer_init(&server->loop, &server->stop.timer);
+    server->stop.timer.data = server;
+}
+
+uint64_t dr_stop_ms_max(const dr_config *config)
+{
+    const uint64_t ends_ms = (uint64_t)config->linger_ms + DR_STOP_ANSWER_MS; /* of the lanes */
+    const uint64_t leaves_ms = DR_ZYGOTE_GRACE_MS * 2;                        /* of the crews */
+    return config->stop_timeout_ms == 0
+               ? 0
+               : config->drain_ms + (uint64_t)config->stop_timeout_ms + ends_ms + leaves_ms;
+}

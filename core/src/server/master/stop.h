@@ -1,0 +1,37 @@
+/* stop.h: how a server ends. Thread: the supervisor's.
+ *
+ * First it says that it is not ready and still serves, for drain_ms. Then its doors close and it
+ * finishes what it accepted, until stop_timeout_ms is over; what still runs then is ended, and
+ * answered. A second SIGINT ends it at once, wherever it stands. */
+#ifndef DR_SERVER_STOP_H
+#define DR_SERVER_STOP_H
+
+#include <uv.h>
+
+#include "server/config/config.h"
+
+struct dr_server;
+
+typedef struct dr_stop {
+    uv_timer_t timer; /* the end of the stage */
+    bool is_ending;   /* the processes of all crews were ended while lanes answer for them */
+    bool is_stopping_crews;
+} dr_stop;
+
+/* dr_stop_init prepares the timer. */
+void dr_stop_init(struct dr_server *server);
+
+/* dr_stop_asked: SIGTERM or SIGINT came. */
+void dr_stop_asked(struct dr_server *server, int number);
+
+/* dr_stop_give_up ends a server that could not start. */
+void dr_stop_give_up(struct dr_server *server, dora_err err);
+
+/* dr_stop_look goes on where lanes or crews have ended. Returns: whether the crews are being
+ * stopped, or were ended: nothing is to be started any more. */
+bool dr_stop_look(struct dr_server *server);
+
+/* dr_stop_ms_max is how long a stop may last; 0: without end. */
+uint64_t dr_stop_ms_max(const dr_config *config);
+
+#endif

@@ -1,0 +1,250 @@
+/* supervisor.c: the master's own loop: crews, signals, start and stop. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <dora/dora.h>
+
+#include "base/clock.h"
+#include "server/call/lane.h"
+#include "server/master/daemon.h"
+#include "task/hung.h"
+
+#define HOUSEKEEPING_MS 1000u
+
+static dora_err write_pid_files(dr_server *server, dora_error *error)
+{
+    const char *const *more = server->host->pid_files;
+    dora_err err = dr_pid_files_add(&server->pid_files, server->config->pid_file, error);
+    for (; more != NULL && *more != NULL && err == DORA_OK; more++) {
+        err = dr_pid_files_add(&server->pid_files, *more, error);
+    }
+    return err;
+}
+
+/* leave_terminal ends the start of a daemon: its parent may go. */
+static void leave_terminal(dr_server *server)
+{
+    dr_log_take_output(server->log);
+    dr_daemon_ready(server->ready_fd);
+}
+
+/* open_doors starts serving, once every pool has a worker. */
+static dora_err open_doors(dr_server *server, dora_error *error)
+{
+    dr_names names[DR_POOLS_MAX];
+    dr_routes *routes = NULL;
+    for (uint32_t i = 0; i < server->pool_count; i++) {
+        names[i] = server->crews[i]->names;
+    }
+    dora_err err = dr_reload_routes(server, names, &routes, error);
+    if (err == DORA_OK) {
+        dr_reload_publish(server, routes);
+    }
+    err = err == DORA_OK ? dr_doors_listen(server, error) : err;
+    err = err == DORA_OK ? dr_discovery_open(server, error) : err;
+    err = err == DORA_OK ? write_pid_files(server, error) : err;
+    err = err == DORA_OK ? dr_doors_open(server, error) : err;
+    if (err == DORA_OK) {
+        dr_discovery_look(server);
+        dr_service_ready(server);
+    }
+    if (err == DORA_OK && server->config->daemonize) {
+        leave_terminal(server);
+    }
+    return err;
+}
+
+/* open_if_ready opens the doors when every pool has a worker, and gives up when one fails. */
+static void open_if_ready(dr_server *server)
+{
+    bool is_ready = true;
+    for (uint32_t i = 0; i < server->pool_count; i++) {
+        const dr_crew *crew = server->crews[i];
+        if (crew->state == DR_CREW_FAILED) {
+            server->failure = crew->why;
+            dr_stop_give_up(server, DORA_ELOAD);
+            return;
+        }
+        is_ready = is_ready && crew->state == DR_CREW_LOADED && crew->was_ready;
+    }
+    if (is_ready) {
+        const dora_err err = open_doors(server, &server->failure);
+        if (err != DORA_OK) {
+            dr_stop_give_up(server, err);
+        }
+    }
+}
+
+/* on_attention: a crew, a pool, a lane or a client has news. */
+static void on_attention(uv_async_t *handle)
+{
+    dr_server *server = handle->data;
+    dr_seat_clear(&server->seat);
+    if (!server->stop.is_stopping_crews && atomic_load(&server->phase) == DR_PHASE_STARTING) {
+        open_if_ready(server);
+    }
+    if (dr_stop_look(server)) {
+        return;
+    }
+    dr_renew_look(server);
+    for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
+        dr_crew_balance(crew);
+    }
+    dr_reload_look(server);
+    dr_discovery_look(server);
+}
+
+static void on_pool_attention(dr_pool *pool, void *user)
+{
+    (void)pool;
+    dr_server *server = user;
+    (void)uv_async_send(&server->attention);
+}
+
+/* wake: the operators' connections hold too much. */
+static void wake(void *user)
+{
+    dr_server *server = user;
+    (void)uv_async_send(&server->attention);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    dr_server *server = handle->data;
+    if (number == SIGHUP || number == SIGUSR1) {
+        const bool is_stopping = atomic_load(&server->phase) > DR_PHASE_SERVING;
+        dr_log_write(server->log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
+                     is_stopping ? "no reload, the server is stopping" : "reload");
+        if (!is_stopping) {
+            dr_reload_want(server);
+        }
+        return;
+    }
+    if (number == SIGUSR2) {
+        dr_log_reopen(server->log);
+        return;
+    }
+    dr_stop_asked(server, number);
+}
+
+/* say_busy writes, once each time, that no worker of a pool has ended anything for a while. */
+static void say_busy(dr_server *server, uint32_t index, uint64_t now_ns)
+{
+    char text[DR_LOG_LINE_MAX];
+    size_t len = 0;
+    dr_busy busy;
+    dr_pool *pool = &server->pools[index];
+    const bool was_said = pool->is_busy_said;
+    pool->is_busy_said = dr_pool_is_busy(pool, now_ns, &busy);
+    if (was_said || !pool->is_busy_said) {
+        return;
+    }
+    for (uint32_t i = 0; i < busy.count; i++) {
+        const dr_task_seen *task = &busy.told[i];
+        const dora_slice name = task->has_begun ? (dora_slice){task->name, task->name_len}
+                                                : (dora_slice){"what follows a task", 19};
+        len += (size_t)snprintf(
+            text + len, sizeof(text) - len, "%s%.*s (%" PRIu64 ".%" PRIu64 " s)", i > 0 ? ", " : "",
+            (int)name.len, name.data, task->age_ns / 1000000000u, task->age_ns / 100000000u % 10);
+    }
+    dr_log_write(server->log, DR_LOG_ERROR, server->config->pools[index].name,
+                 "all workers (%" PRIu32 ") have been busy with the same tasks for %u s: %s%s; "
+                 "%" PRIu32 " tasks wait",
+                 busy.workers, DR_BUSY_SAID_MS / 1000, text,
+                 busy.workers > busy.count ? ", and others" : "", busy.waiting);
+}
+
+/* look_after looks for workers and pools that hang. */
+static void look_after(dr_server *server)
+{
+    const uint64_t now_ns = dr_clock_ns();
+    for (uint32_t i = 0; i < server->pool_count; i++) {
+        dr_pool *pool = &server->pools[i];
+        const int pid = dr_pool_end_silent(pool, now_ns);
+        if (pid != 0) {
+            dr_log_write(server->log, DR_LOG_ERROR, server->config->pools[i].name,
+                         "worker process %d is ended: what it did after a task took longer than "
+                         "time_limit_ms (%" PRIu32 ")",
+                         pid, pool->limits.time_limit_ms);
+        }
+        say_busy(server, i, now_ns);
+    }
+}
+
+/* on_housekeeping looks after what no event tells. */
+static void on_housekeeping(uv_timer_t *timer)
+{
+    dr_server *server = timer->data;
+    const bool wants_memory = atomic_exchange(&server->memory_is_wanted, false);
+    dr_board_write(server);
+    dr_service_look(server);
+    dr_memory_look(server);
+    look_after(server);
+    if (server->kept != NULL) {
+        dr_kept_sweep(server->kept, uv_now(&server->loop));
+    }
+    for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
+        dr_crew_end_stuck(crew);
+        dr_crew_look(crew);
+        dr_crew_balance(crew);
+        if ((wants_memory || crew->options.memory_mb_max > 0) && crew->state == DR_CREW_LOADED &&
+            !crew->is_on_trial) {
+            dr_crew_check_memory(crew);
+        }
+    }
+    if (!server->stop.is_stopping_crews && !server->stop.is_ending) {
+        dr_renew_look(server);
+        dr_reload_look(server);
+        dr_discovery_look(server);
+    }
+}
+
+static dora_err start_crews(dr_server *server, dora_error *error)
+{
+    dora_err err = DORA_OK;
+    for (uint32_t i = 0; i < server->pool_count && err == DORA_OK; i++) {
+        server->pools[i].on_attention = on_pool_attention;
+        server->pools[i].user = server;
+        err = dr_launch(server, i, false, &server->crews[i], error);
+    }
+    return err;
+}
+
+dora_err dr_supervise(dr_server *server, dora_error *error)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+    uv_async_init(&server->loop, &server->attention, on_attention);
+    uv_timer_init(&server->loop, &server->housekeeping);
+    dr_reload_init(server);
+    dr_stop_init(server);
+    dr_service_init(server);
+    server->attention.data = server->housekeeping.data = server;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        uv_signal_init(&server->loop, &server->signals[i]);
+        server->signals[i].data = server;
+        uv_signal_start(&server->signals[i], on_signal, numbers[i]);
+    }
+    dr_board_write(server);
+    server->seat = (dr_seat){.budget = &server->budget, .wake = wake, .user = server};
+    dora_err err = dr_admin_open(server, &server->failure);
+    err = err == DORA_OK ? start_crews(server, &server->failure) : err;
+    if (err != DORA_OK) {
+        dr_stop_give_up(server, err);
+    } else {
+        uv_timer_start(&server->housekeeping, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
+    }
+    (void)uv_run(&server->loop, UV_RUN_DEFAULT);
+    for (uint32_t i = 0; i < server->lane_count; i++) {
+        dr_lane_join(&server->lanes[i]);
+    }
+    dr_doors_close(server);
+    dr_pid_files_remove(&server->pid_files);
+    if (server->outcome != DORA_OK && error != NULL) {
+        *error = server->failure;
+    }
+    return server->outcome;
+}

@@ -1,0 +1,173 @@
+/* admin.c: what the operators' listener answers. */
+#include "server/ops/admin.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/listener.h"
+#include "server/call/lane.h"
+#include "server/ops/metrics.h"
+#include "server/ops/stat.h"
+#include "wire/json.h"
+
+#define ADMIN_BACKLOG 1024 /* beyond it the kernel has a health check wait for a second */
+
+static const char plain[] = "text/plain; charset=utf-8";
+
+static void answer_text(dr_http_exchange *exchange, unsigned status, const char *text)
+{
+    const dr_http_extra fresh[] = {{"Cache-Control", "no-store"}, {NULL, NULL}};
+    dr_http_answer(exchange, status, plain, (dora_slice){text, strlen(text)}, fresh);
+}
+
+static void answer_buf(dr_http_exchange *exchange, dora_err err, const char *type, dr_buf *body)
+{
+    const dr_http_extra fresh[] = {{"Cache-Control", "no-store"}, {NULL, NULL}};
+    if (err == DORA_OK) {
+        dr_http_answer_buf(exchange, 200, type, body, fresh);
+    } else {
+        dr_http_refuse(exchange, 500, dora_err_text(err), NULL);
+    }
+    dr_buf_fini(body);
+}
+
+static void answer_index(dr_http_exchange *exchange, dr_server *server)
+{
+    (void)server;
+    answer_text(exchange, 200,
+                "/livez    200 while the process runs\n"
+                "/readyz   200 while it takes calls, else 503 and why not\n"
+                "/stats    its numbers, as getStat has them, in JSON\n"
+                "/metrics  its numbers for Prometheus\n");
+}
+
+static void answer_alive(dr_http_exchange *exchange, dr_server *server)
+{
+    (void)server;
+    answer_text(exchange, 200, "ok\n");
+}
+
+static void answer_ready(dr_http_exchange *exchange, dr_server *server)
+{
+    char why[128];
+    const bool is_ready = dr_stat_is_ready(server, why, sizeof(why));
+    answer_text(exchange, is_ready ? 200 : 503, why);
+}
+
+static void answer_stats(dr_http_exchange *exchange, dr_server *server)
+{
+    dora_slice data;
+    json_t *json = NULL;
+    dr_buf body = {0};
+    dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
+    dora_err err = writer != NULL ? DORA_OK : DORA_ENOMEM;
+    if (err == DORA_OK) {
+        dr_stat_write(server, NULL, writer);
+        err = dora_writer_finish(writer, &data);
+    }
+    err = err == DORA_OK ? dr_json_from_value(data, &json, NULL) : err;
+    err = err == DORA_OK ? dr_json_dump(json, 1, &body) : err;
+    err = err == DORA_OK ? dr_buf_append(&body, "\n", 1) : err;
+    answer_buf(exchange, err, "application/json", &body);
+    json_decref(json);
+    dora_writer_free(writer);
+}
+
+static void answer_metrics(dr_http_exchange *exchange, dr_server *server)
+{
+    dr_buf body = {0};
+    const dora_err err = dr_metrics_write(server, &body);
+    answer_buf(exchange, err, "text/plain; version=0.0.4; charset=utf-8", &body);
+}
+
+static const struct {
+    const char *path;
+    void (*answer)(dr_http_exchange *exchange, dr_server *server);
+} pages[] = {{"/", answer_index},
+             {"/livez", answer_alive},
+             {"/readyz", answer_ready},
+             {"/stats", answer_stats},
+             {"/metrics", answer_metrics}};
+
+static void on_request(dr_http_exchange *exchange, void *user)
+{
+    dr_server *server = user;
+    const char *method = dr_http_method(exchange);
+    const dora_slice path = dr_http_path(exchange);
+    if (server->admin.wants_local_host && !dr_http_host_is_own(exchange)) {
+        dr_http_refuse(exchange, 403,
+                       "the Host of a listener on loopback is localhost, an address, or in "
+                       "http.hosts",
+                       "Host");
+        return;
+    }
+    if (dr_http_is_foreign(exchange)) {
+        dr_http_refuse(exchange, 403,
+                       "requests from web pages of other sites are refused, and where the Host "
+                       "is no address, not localhost and not in http.hosts",
+                       "Origin");
+        return;
+    }
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        if (path.len != strlen(pages[i].path) || memcmp(path.data, pages[i].path, path.len) != 0) {
+            continue;
+        }
+        if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
+            pages[i].answer(exchange, server);
+        } else {
+            static const char text[] = "only GET and HEAD\n";
+            const dr_http_extra allow[] = {{"Allow", "GET, HEAD"}, {NULL, NULL}};
+            dr_http_answer(exchange, 405, plain, (dora_slice){text, sizeof(text) - 1}, allow);
+        }
+        return;
+    }
+    dr_http_refuse(exchange, 404, "no such page; / lists them", NULL);
+}
+
+static void on_gone(dr_http_exchange *exchange, void *user)
+{
+    (void)exchange; /* every request is answered at once */
+    (void)user;
+}
+
+static bool is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0;
+}
+
+dora_err dr_admin_open(dr_server *server, dora_error *error)
+{
+    const dr_config *config = server->config;
+    const dr_http_options options = {.hosts = config->http.hosts.items,
+                                     .host_count = config->http.hosts.count,
+                                     .body_bytes_max = 4096,
+                                     .connections_max = DR_ADMIN_CONNECTIONS_MAX,
+                                     .seat = &server->seat,
+                                     .slow_ms = DR_ADMIN_SLOW_MS,
+                                     .idle_ms = DR_HTTP_IDLE_MS_DEFAULT};
+    const dr_http_events events = {.on_request = on_request, .on_gone = on_gone, .user = server};
+    dr_admin *admin = &server->admin;
+    int fd = -1;
+    if (config->admin_host == NULL) {
+        return DORA_OK;
+    }
+    admin->port = config->admin_port;
+    admin->wants_local_host = is_loopback(config->admin_host);
+    dora_err err = dr_listener_open(config->admin_host, &admin->port, ADMIN_BACKLOG, &fd, 1, error);
+    err = err == DORA_OK ? dr_http_init(&admin->http, &server->loop, fd, &options, &events, error)
+                         : err;
+    if (err == DORA_OK) {
+        const bool is_v6 = strchr(config->admin_host, ':') != NULL;
+        dr_log_write(server->log, DR_LOG_NOTICE, "master",
+                     "operators are answered at http://%s%s%s:%" PRIu16 "/", is_v6 ? "[" : "",
+                     config->admin_host, is_v6 ? "]" : "", admin->port);
+    }
+    return err;
+}
+
+void dr_admin_close(dr_server *server)
+{
+    dr_http_end(&server->admin.http);
+}

@@ -1,0 +1,450 @@
+/* metrics.c: the page for Prometheus: totals, pools, and every api's row. */
+#include "server/ops/metrics.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <dora/dora.h>
+
+#include "base/utf8.h"
+#include "server/call/lane.h"
+#include "server/ops/stat.h"
+#include "wire/json.h"
+
+#define NS_A_SECOND UINT64_C(1000000000)
+
+/* page is what is being written; its first error stays. */
+typedef struct page {
+    dr_server *server;
+    dr_buf *out;
+    dora_err err;
+    dr_pool_numbers pools[DR_POOLS_MAX];
+} page;
+
+static void put(page *self, const char *format, ...) DORA_PRINTF(2, 3);
+
+static void put(page *self, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    const int len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (self->err == DORA_OK && len > 0) {
+        self->err = dr_buf_append(self->out, text, (size_t)len);
+    }
+}
+
+dora_err dr_metrics_label(dr_buf *out, const char *value)
+{
+    const bool is_text = dr_utf8_is_valid((dora_slice){value, strlen(value)});
+    dora_err err = DORA_OK;
+    for (const char *at = value; *at != '\0' && err == DORA_OK; at++) {
+        char byte[8];
+        const unsigned char code = (unsigned char)*at;
+        if (code == '\\' || code == '"') {
+            (void)snprintf(byte, sizeof(byte), "\\%c", code);
+        } else if (code == '\n') {
+            (void)snprintf(byte, sizeof(byte), "\\n");
+        } else if (code >= 0x80 && !is_text) {
+            (void)snprintf(byte, sizeof(byte), "\\\\x%02x", code);
+        } else {
+            byte[0] = *at;
+            byte[1] = '\0';
+        }
+        err = dr_buf_append(out, byte, strlen(byte));
+    }
+    return err;
+}
+
+static void put_label(page *self, const char *name, const char *value)
+{
+    put(self, "%s=\"", name);
+    if (self->err == DORA_OK) {
+        self->err = dr_metrics_label(self->out, value);
+    }
+    put(self, "\"");
+}
+
+/* put_seconds writes exact decimals, without zeros at the end. */
+static void put_seconds(page *self, uint64_t ns)
+{
+    char text[48];
+    int len =
+        snprintf(text, sizeof(text), "%" PRIu64 ".%09" PRIu64, ns / NS_A_SECOND, ns % NS_A_SECOND);
+    while (text[len - 1] == '0' && text[len - 2] != '.') {
+        len--;
+    }
+    put(self, "%.*s", len, text);
+}
+
+static void head(page *self, const char *name, const char *type, const char *help)
+{
+    put(self, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void one(page *self, const char *name, const char *type, const char *help, uint64_t value)
+{
+    head(self, name, type, help);
+    put(self, "%s %" PRIu64 "\n", name, value);
+}
+
+static const char *pool_name(const page *self, uint32_t pool)
+{
+    return pool == DR_NONE ? "" : self->server->config->pools[pool].name;
+}
+
+static void put_process(page *self)
+{
+    const int64_t start = self->server->start_time;
+    char why[128];
+    head(self, "dora_build_info", "gauge", "The version of Dora that runs; always 1.");
+    put(self, "dora_build_info{version=\"%s\"} 1\n", DORA_VERSION);
+    one(self, "process_start_time_seconds", "gauge", "When the server started, in Unix time.",
+        (uint64_t)start);
+    one(self, "dora_uptime_seconds", "gauge", "How long the server has been running.",
+        dr_stat_uptime_s(self->server));
+    one(self, "dora_ready", "gauge", "1 while the server takes calls, as /readyz says.",
+        dr_stat_is_ready(self->server, why, sizeof(why)));
+    one(self, "dora_reactors", "gauge", "Threads that serve connections.",
+        self->server->lane_count);
+}
+
+/* put_places writes one series a Redis. */
+static void put_places(page *self, const char *name, const char *type, const char *help,
+                       const dr_discovery_row *rows, size_t count)
+{
+    head(self, name, type, help);
+    for (size_t i = 0; i < count; i++) {
+        put(self, "%s{", name);
+        put_label(self, "redis", rows[i].url);
+        put(self, "} %" PRIu64 "\n",
+            strcmp(type, "counter") == 0 ? rows[i].failures
+                                         : (uint64_t)(rows[i].state == DR_REGISTRATION_JOINED));
+    }
+}
+
+static void put_discovery(page *self)
+{
+    dr_discovery_row rows[DR_DISCOVERY_REDIS_MAX];
+    const size_t count = dr_discovery_rows(self->server->discovery, rows);
+    if (count > 0) {
+        put_places(self, "dora_discovery_joined", "gauge",
+                   "1 while the server is registered in this Redis.", rows, count);
+        put_places(self, "dora_discovery_failures_total", "counter",
+                   "Connections to this Redis that failed, and its error replies.", rows, count);
+    }
+}
+
+static void put_repeats(page *self)
+{
+    dr_kept_numbers numbers = {0};
+    if (self->server->kept != NULL) {
+        dr_kept_count(self->server->kept, &numbers);
+    }
+    one(self, "dora_kept_replies", "gauge", "Replies kept for calls that are sent again.",
+        numbers.replies);
+    one(self, "dora_kept_bytes", "gauge", "Bytes of kept replies.", numbers.bytes);
+    one(self, "dora_repeats_answered_total", "counter", "Calls sent again that got the kept reply.",
+        numbers.hits);
+    one(self, "dora_repeats_joined_total", "counter",
+        "Calls sent again that joined the one that ran.", numbers.joins);
+    one(self, "dora_repeats_lost_total", "counter",
+        "Calls sent again whose reply was no longer kept.", numbers.lost);
+}
+
+static void put_held(page *self)
+{
+    static const char name[] = "dora_connections_ended_total";
+    dr_budget *budget = &self->server->budget;
+    one(self, "dora_held_bytes", "gauge",
+        "Bytes held for connections: received and not answered, ready and not sent.",
+        atomic_load(&budget->total));
+    one(self, "dora_held_bytes_max", "gauge", "How many may be held for all connections together.",
+        budget->total_max);
+    head(self, name, "counter", "Connections ended for what was held for them, by the reason.");
+    for (uint32_t i = 0; i < DR_ENDED_REASONS; i++) {
+        put(self, "%s{reason=\"%s\"} %" PRIu64 "\n", name, dr_ended_name((dr_ended)i),
+            (uint64_t)atomic_load(&budget->ended[i]));
+    }
+}
+
+static void put_traffic(page *self)
+{
+    dr_totals totals;
+    uint64_t lines = 0;
+    uint64_t bytes = 0;
+    dr_stat_totals(self->server, &totals);
+    dr_log_queue(self->server->log, &lines, &bytes);
+    one(self, "dora_connections", "gauge", "Connections that are open.", totals.connections);
+    one(self, "dora_connections_accepted_total", "counter", "Connections that came.",
+        totals.accepted);
+    one(self, "dora_received_bytes_total", "counter", "Bytes read from connections.",
+        totals.bytes_in);
+    one(self, "dora_sent_bytes_total", "counter", "Bytes written to connections.",
+        totals.bytes_out);
+    one(self, "dora_messages_total", "counter",
+        "Requests that could be read, of every type; one may ask for many apis.", totals.requests);
+    put_held(self);
+    put_repeats(self);
+    one(self, "dora_log_queue_bytes", "gauge", "Bytes of the log that are not written yet.", bytes);
+    one(self, "dora_log_dropped_lines_total", "counter",
+        "Lines of the log that were dropped because it was behind.",
+        dr_log_dropped(self->server->log));
+}
+
+/* One number of every pool. */
+typedef struct pool_metric {
+    const char *name;
+    const char *type;
+    const char *help;
+    uint64_t (*value)(const dr_pool_numbers *numbers);
+} pool_metric;
+
+static uint64_t generation(const dr_pool_numbers *numbers)
+{
+    return numbers->generation;
+}
+static uint64_t is_hung(const dr_pool_numbers *numbers)
+{
+    return numbers->is_hung;
+}
+
+static uint64_t is_healthy(const dr_pool_numbers *numbers)
+{
+    return numbers->is_healthy;
+}
+static uint64_t queued(const dr_pool_numbers *numbers)
+{
+    return numbers->queued;
+}
+static uint64_t running(const dr_pool_numbers *numbers)
+{
+    return numbers->running;
+}
+static uint64_t handled(const dr_pool_numbers *numbers)
+{
+    return numbers->handled;
+}
+static uint64_t refused(const dr_pool_numbers *numbers)
+{
+    return numbers->refused;
+}
+static uint64_t memory(const dr_pool_numbers *numbers)
+{
+    return numbers->memory_kb * 1024;
+}
+
+static const pool_metric pool_metrics[] = {
+    {"dora_generation", "gauge", "1, and one more with each reload.", generation},
+    {"dora_pool_hung", "gauge", "1 while tasks of the pool wait and none ends (hung_ms).", is_hung},
+    {"dora_pool_healthy", "gauge", "0 while workers of the pool do not start.", is_healthy},
+    {"dora_tasks_queued", "gauge", "Tasks that no worker has begun.", queued},
+    {"dora_tasks_running", "gauge", "Tasks that run.", running},
+    {"dora_tasks_handled_total", "counter", "Tasks that workers have done.", handled},
+    {"dora_tasks_refused_total", "counter", "Tasks for which there was no room.", refused},
+    {"dora_workers_resident_bytes", "gauge",
+     "Memory that the workers keep resident, what they share counted in each.", memory},
+};
+
+static void put_pools(page *self)
+{
+    for (size_t i = 0; i < sizeof(pool_metrics) / sizeof(pool_metrics[0]); i++) {
+        const pool_metric *metric = &pool_metrics[i];
+        head(self, metric->name, metric->type, metric->help);
+        for (uint32_t p = 0; p < self->server->pool_count; p++) {
+            put(self, "%s{", metric->name);
+            put_label(self, "pool", pool_name(self, p));
+            put(self, "} %" PRIu64 "\n", metric->value(&self->pools[p]));
+        }
+    }
+}
+
+static void put_pair(page *self, const char *name, uint32_t pool, const char *label,
+                     const char *text, uint64_t value)
+{
+    put(self, "%s{", name);
+    put_label(self, "pool", pool_name(self, pool));
+    put(self, ",%s=\"%s\"} %" PRIu64 "\n", label, text, value);
+}
+
+static void put_workers(page *self)
+{
+    static const char workers[] = "dora_workers";
+    static const char restarts[] = "dora_worker_restarts_total";
+    head(self, workers, "gauge", "Workers, by what they do.");
+    for (uint32_t p = 0; p < self->server->pool_count; p++) {
+        const dr_pool_numbers *numbers = &self->pools[p];
+        put_pair(self, workers, p, "state", "idle", numbers->idle);
+        put_pair(self, workers, p, "state", "busy", numbers->busy);
+        put_pair(self, workers, p, "state", "starting", numbers->starting);
+        put_pair(self, workers, p, "state", "leaving", numbers->leaving);
+    }
+    head(self, restarts, "counter", "Workers that were replaced, by the reason.");
+    for (uint32_t p = 0; p < self->server->pool_count; p++) {
+        for (uint32_t i = DR_RESTART_NONE + 1; i < DR_RESTART_COUNT; i++) {
+            put_pair(self, restarts, p, "cause", dr_restart_name((dr_restart)i),
+                     self->pools[p].restarts[i]);
+        }
+    }
+}
+
+/* count_in is what a lane counted of a type and code. Returns: false when it has not met it. */
+static bool count_in(const dr_row_lane *lane, dr_call_type type, int64_t code, uint64_t *count)
+{
+    const dr_series *series = atomic_load_explicit(&lane->first, memory_order_acquire);
+    while (series != NULL && (series->type != type || series->code != code)) {
+        series = atomic_load_explicit(&series->next, memory_order_acquire);
+    }
+    if (series != NULL) {
+        *count += dr_count_get(&series->count);
+    }
+    return series != NULL;
+}
+
+static void put_request(page *self, const dr_row *row, dr_call_type type, const char *code,
+                        uint64_t count)
+{
+    put(self, "dora_requests_total{");
+    put_label(self, "pool", pool_name(self, row->pool));
+    put(self, ",");
+    put_label(self, "api", row->name);
+    put(self, ",type=\"%s\",code=\"%s\"} %" PRIu64 "\n",
+        type == DR_TYPE_UNKNOWN ? "" : dr_call_type_name(type), code, count);
+}
+
+/* put_row writes what the lanes counted of an api; a type and code stands where the first lane that
+ * met it is looked at. */
+static void put_row(page *self, const dr_row *row)
+{
+    const uint32_t lanes = self->server->lane_count;
+    uint64_t others[DR_TYPE_COUNT + 1] = {0};
+    for (uint32_t i = 0; i < lanes; i++) {
+        const dr_series *series = atomic_load_explicit(&row->lanes[i].first, memory_order_acquire);
+        for (; series != NULL; series = atomic_load_explicit(&series->next, memory_order_acquire)) {
+            char code[32];
+            uint64_t count = 0;
+            bool is_written = false;
+            for (uint32_t before = 0; before < i; before++) {
+                is_written |= count_in(&row->lanes[before], series->type, series->code, &count);
+            }
+            count = 0;
+            for (uint32_t from = i; from < lanes && !is_written; from++) {
+                (void)count_in(&row->lanes[from], series->type, series->code, &count);
+            }
+            (void)snprintf(code, sizeof(code), "%" PRId64, series->code);
+            if (!is_written) {
+                put_request(self, row, series->type, code, count);
+            }
+        }
+        for (uint32_t type = 0; type <= DR_TYPE_COUNT; type++) {
+            others[type] += dr_count_get(&row->lanes[i].others[type]);
+        }
+    }
+    for (uint32_t type = 0; type <= DR_TYPE_COUNT; type++) {
+        if (others[type] > 0) {
+            put_request(self, row, (dr_call_type)type, "other", others[type]);
+        }
+    }
+}
+
+/* times is the sum of histograms. */
+typedef struct times {
+    uint64_t sum_ns;
+    uint64_t count;
+    uint64_t buckets[DR_HISTOGRAM_BUCKETS];
+} times;
+
+static void add_times(times *sum, const dr_histogram *histogram)
+{
+    sum->sum_ns += dr_count_get(&histogram->sum_ns);
+    for (uint32_t i = 0; i < DR_HISTOGRAM_BUCKETS; i++) {
+        const uint64_t count = dr_count_get(&histogram->buckets[i]);
+        sum->buckets[i] += count;
+        sum->count += count;
+    }
+}
+
+static void put_times_labels(page *self, const char *name, const char *part, uint32_t pool,
+                             const char *api)
+{
+    put(self, "%s%s{", name, part);
+    put_label(self, "pool", pool_name(self, pool));
+    if (api != NULL) {
+        put(self, ",");
+        put_label(self, "api", api);
+    }
+}
+
+static void put_times(page *self, const char *name, uint32_t pool, const char *api,
+                      const times *sum)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i + 1 < DR_HISTOGRAM_BUCKETS; i++) {
+        count += sum->buckets[i];
+        put_times_labels(self, name, "_bucket", pool, api);
+        put(self, ",le=\"");
+        put_seconds(self, dr_histogram_end(i));
+        put(self, "\"} %" PRIu64 "\n", count);
+    }
+    put_times_labels(self, name, "_bucket", pool, api);
+    put(self, ",le=\"+Inf\"} %" PRIu64 "\n", sum->count);
+    put_times_labels(self, name, "_sum", pool, api);
+    put(self, "} ");
+    put_seconds(self, sum->sum_ns);
+    put(self, "\n");
+    put_times_labels(self, name, "_count", pool, api);
+    put(self, "} %" PRIu64 "\n", sum->count);
+}
+
+static void put_rows(page *self)
+{
+    static const char queue[] = "dora_queue_seconds";
+    static const char run[] = "dora_run_seconds";
+    const dr_row *first = self->server->rows.first;
+    const uint32_t lanes = self->server->lane_count;
+    head(self, "dora_requests_total", "counter",
+         "Requests that have ended, one for each api they asked for. api is empty for names that a "
+         "fallback serves, pool as well for what no pool was asked.");
+    for (const dr_row *row = first; row != NULL; row = row->next) {
+        put_row(self, row);
+    }
+    head(self, queue, "histogram", "From a task's coming to its start in a worker.");
+    for (uint32_t pool = 0; pool < self->server->pool_count; pool++) {
+        times sum = {0};
+        for (const dr_row *row = first; row != NULL; row = row->next) {
+            for (uint32_t i = 0; row->pool == pool && i < lanes; i++) {
+                add_times(&sum, &row->lanes[i].queue);
+            }
+        }
+        put_times(self, queue, pool, NULL, &sum);
+    }
+    head(self, run, "histogram", "How long handlers ran.");
+    for (const dr_row *row = first; row != NULL; row = row->next) {
+        times sum = {0};
+        for (uint32_t i = 0; i < lanes; i++) {
+            add_times(&sum, &row->lanes[i].run);
+        }
+        if (sum.count > 0) {
+            put_times(self, run, row->pool, row->name, &sum);
+        }
+    }
+}
+
+dora_err dr_metrics_write(dr_server *server, dr_buf *out)
+{
+    page self = {.server = server, .out = out};
+    atomic_store(&server->memory_is_wanted, true);
+    for (uint32_t i = 0; i < server->pool_count; i++) {
+        dr_stat_pool(&server->pools[i], &self.pools[i]);
+    }
+    put_process(&self);
+    put_traffic(&self);
+    put_discovery(&self);
+    put_pools(&self);
+    put_workers(&self);
+    put_rows(&self);
+    return self.err;
+}
