@@ -1,24 +1,27 @@
 /* admit.c: the apis of a call become tasks: each for itself where the caller waits, all or none
  * where the call is accepted. */
+#include "server/call/admit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "server/call/dedupe.h"
+#include "server/call/reply.h"
 
 static const char no_api_prefix[] = "no such api: ";
 
 /* find finds who serves an api of a call. Returns: false when nobody does. */
 static bool find(dr_call *call, uint32_t index, dr_route *route)
 {
-    dr_server *server = call->lane->server;
-    const dr_routes *routes = atomic_load_explicit(&server->routes, memory_order_acquire);
+    dr_backend *backend = call->lane->backend;
+    const dr_routes *routes = atomic_load_explicit(&backend->routes, memory_order_acquire);
     if (!dr_routes_find(routes, call->lane->apis[index].name, route)) {
-        call->parts[index].row = server->rows.nobody;
+        call->parts[index].row = backend->rows.nobody;
         return false;
     }
-    call->parts[index].pool = &server->pools[route->pool];
+    call->parts[index].pool = &backend->pools[route->pool];
     call->parts[index].row = dr_routes_row(routes, route);
     return true;
 }

@@ -1,9 +1,11 @@
 /* answer.c: a reply is written in the inner encoding, then sent as whoever asked understands it. */
+#include "server/call/answer.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/call/answer_web.h"
 #include "server/call/offload.h"
-#include "server/http/web.h"
 #include "wire/bare_reply.h"
 #include "wire/json_message.h"
 

@@ -1,10 +1,13 @@
 /* call.c: the life of a call: made, its parts ended one by one, answered with the last of them. */
+#include "server/call/call.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "server/call/dedupe.h"
 #include "server/call/offload.h"
+#include "server/call/reply.h"
 
 #define TASKS_AT_ONCE 16u /* under one lock, for which other reactors may wait */
 
@@ -17,7 +20,7 @@ static dora_slice kept_of(const dr_request *request, const dr_api *api)
 bool dr_call_charge(dr_call *call, size_t bytes)
 {
     const bool is_charged = call->is_unowned
-                                ? dr_budget_take(&call->lane->server->budget, bytes, false)
+                                ? dr_budget_take(&call->lane->backend->budget, bytes, false)
                                 : dr_asker_charge(&call->asker, bytes);
     call->held += is_charged ? bytes : 0;
     return is_charged;
@@ -29,7 +32,7 @@ static void discharge(dr_call *call)
         return;
     }
     if (call->is_unowned) {
-        dr_budget_give(&call->lane->server->budget, call->held);
+        dr_budget_give(&call->lane->backend->budget, call->held);
     } else {
         dr_asker_discharge(&call->asker, call->held);
     }
@@ -154,7 +157,7 @@ void dr_call_detach(dr_call *call)
         if (held > 0 && !call->is_unowned) {
             discharge(call);
             call->held = held;
-            (void)dr_budget_take(&call->lane->server->budget, held, true);
+            (void)dr_budget_take(&call->lane->backend->budget, held, true);
         }
         call->is_unowned = true;
         dr_asker_remove(call);
@@ -201,19 +204,19 @@ void dr_call_count(const dr_call *call)
 
 void dr_call_refused(dr_lane *lane, const dr_request *request, int64_t code)
 {
-    const dr_routes *routes = atomic_load_explicit(&lane->server->routes, memory_order_acquire);
+    const dr_routes *routes = atomic_load_explicit(&lane->backend->routes, memory_order_acquire);
     for (size_t i = 0; i < request->api_count; i++) {
         dr_route route;
         dr_row *row = dr_routes_find(routes, lane->apis[i].name, &route)
                           ? dr_routes_row(routes, &route)
-                          : lane->server->rows.nobody;
+                          : lane->backend->rows.nobody;
         dr_row_end(row, lane->reactor.index, request->type, code);
     }
 }
 
 void dr_call_answered(dr_lane *lane, dr_call_type type, int64_t code)
 {
-    dr_row_end(lane->server->rows.nobody, lane->reactor.index, type, code);
+    dr_row_end(lane->backend->rows.nobody, lane->reactor.index, type, code);
 }
 
 void dr_call_cancel(dr_call *call)
@@ -303,7 +306,7 @@ static void log_failure(const dr_call *call, const dr_part *one, int64_t code, d
         msg = (dora_slice){text, strlen(text)};
     }
     /* Before they are formatted, since a NUL in them would end them. */
-    dr_log_write(call->lane->server->log, DR_LOG_ERROR, "call",
+    dr_log_write(call->lane->backend->log, DR_LOG_ERROR, "call",
                  "%s %s failed: code %lld: %s (guid %s)", dr_call_type_name(call->type),
                  dr_printable_text(one->name, name, sizeof(name)), (long long)code,
                  dr_printable_text(msg, said, sizeof(said)),

@@ -1,12 +1,15 @@
-/* call.h: requests on their way: the calls of a lane and their parts. For the files of this step:
- * call.c (what a frame means), admit.c (into the pools), parts.c (what became of it), reply.c (what
- * is answered), answer.c (in which words), asker.c (to whom) and control.c (commands). Thread: the
- * lane's, all of it. */
+/* call.h: a call on its way: its parts, and what became of them. Thread: the lane's. */
 #ifndef DR_SERVER_CALL_H
 #define DR_SERVER_CALL_H
 
 #include "server/call/responder.h"
 #include "server/dedupe/reply_cache.h"
+
+/* dr_call_gone: a connection went (an event of the reactor). dr_call_outcome: a worker has done a
+ * part (dr_dispatch_collect). dr_call_fini frees what a lane keeps for calls. */
+void dr_call_gone(dr_conn *conn, void *lane);
+bool dr_call_outcome(const dr_outcome *outcome, void *lane);
+void dr_call_fini(dr_lane *lane);
 
 typedef enum dr_part_state {
     DR_PART_DONE = 0,
@@ -56,7 +59,7 @@ struct dr_call {
 /* What an envelope and an error's usual text take beside key and data. */
 #define DR_ENVELOPE_BYTES 256u
 
-/* parts.c: dr_call_new makes a call of the request's apis (lane->apis), with room for what it has
+/* dr_call_new makes a call of the request's apis (lane->apis), with room for what it has
  * to remember of them, and counts it. Returns: NULL when out of memory. dr_call_free gives all of
  * it back. dr_call_detach: nobody is answered any more. dr_call_abandon: whoever asked has gone;
  * what nobody waits for and no worker has begun is dropped. dr_call_forget: that is so for all
@@ -82,13 +85,7 @@ size_t dr_call_heap_bytes(const dr_call *call);
 typedef void (*dr_call_tasks_fn)(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 void dr_call_tasks(const dr_call *call, dr_part_state state, dr_call_tasks_fn fn);
 
-/* call.c: dr_call_request goes on with the plain body of a request, dr_call_bare with that of a
- * bare frame, dr_call_run with what was found in it: its apis are lane->apis. */
-void dr_call_bare(const dr_asker *asker, dora_slice body);
-void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body);
-void dr_call_run(const dr_asker *asker, const dr_request *request);
-
-/* parts.c: dr_call_count counts the apis of a call that has ended, each with its code;
+/* dr_call_count counts the apis of a call that has ended, each with its code;
  * dr_call_refused those of a request that is refused as a whole; dr_call_answered counts a request
  * that is no call of an api, or was never read as one. */
 void dr_call_count(const dr_call *call);
@@ -100,26 +97,5 @@ static inline bool dr_call_has_result(dr_call_type type)
 {
     return type != DR_TYPE_AN_S && type != DR_TYPE_AN_M;
 }
-
-/* admit.c: dr_call_wait runs the apis of a call that waits; what cannot be run has its code.
- * dr_call_accept runs all apis of a call or none; it is answered at once. */
-void dr_call_wait(const dr_asker *asker, const dr_request *request);
-void dr_call_accept(const dr_asker *asker, const dr_request *request);
-
-/* reply.c: dr_reply_whole answers a whole request; `data` is one encoded value, empty for the empty
- * array. dr_reply_code does so with a code and its text, NULL for the usual one; dr_reply_refused
- * with those of `error`; dr_reply_body with a body that was written before. dr_reply_call writes
- * the results of a call, when somebody waits for them, and ends it; dr_reply_late answers who asked
- * for it with what there is, and the call goes on. The connection may be closed by each. */
-void dr_reply_whole(const dr_asker *asker, const char *guid, int64_t code, dora_slice msg,
-                    dora_slice data);
-void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const char *text);
-void dr_reply_refused(const dr_asker *asker, const char *guid, const dora_error *error);
-void dr_reply_body(const dr_asker *asker, const char *guid, dora_slice body);
-void dr_reply_call(dr_call *call);
-void dr_reply_late(const dr_asker *asker, dr_call *call);
-
-/* control.c: dr_control_command does what a request of type SC says. */
-void dr_control_command(const dr_asker *asker, const dr_request *request);
 
 #endif

@@ -3,17 +3,20 @@
 
 #include <string.h>
 
+#include "server/call/answer.h"
+#include "server/call/reply.h"
+
 static uint64_t now_ms(const dr_lane *lane)
 {
     return uv_now(&lane->reactor.loop);
 }
 
 /* ask_lanes wakes the lanes whose calls got their replies. */
-static void ask_lanes(dr_server *server, uint64_t lanes)
+static void ask_lanes(dr_backend *backend, uint64_t lanes)
 {
     for (uint32_t i = 0; lanes != 0; i++, lanes >>= 1) {
         if ((lanes & 1) != 0) {
-            dr_reactor_ask(&server->lanes[i].reactor);
+            dr_reactor_ask(&backend->lanes[i].reactor);
         }
     }
 }
@@ -24,7 +27,7 @@ static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
 {
     const bool is_single = dr_call_type_is_single(request->type);
     dr_digester digester;
-    dr_digester_init(&digester, dr_kept_key(lane->server->kept));
+    dr_digester_init(&digester, dr_kept_key(lane->backend->kept));
     dr_digester_bytes(&digester, request->guid);
     dr_digester_number(&digester, (uint64_t)request->type << 32 | request->api_count);
     for (size_t i = 0; i < request->api_count; i++) {
@@ -45,7 +48,7 @@ static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
  * bare frame's, may be of another length than those inside. */
 static bool may_be_repeat(const dr_asker *asker, const dr_request *request)
 {
-    if (asker->lane->server->kept == NULL || asker->guid.len > 0 ||
+    if (asker->lane->backend->kept == NULL || asker->guid.len > 0 ||
         (dr_asker_is_web(asker) && asker->web->guid != NULL)) {
         return false;
     }
@@ -55,15 +58,15 @@ static bool may_be_repeat(const dr_asker *asker, const dr_request *request)
 /* all_dedupe says whether every pool that a call goes to remembers its calls. */
 static bool all_dedupe(const dr_call *call)
 {
-    const dr_server *server = call->lane->server;
-    if (server->all_dedupe) {
+    const dr_backend *backend = call->lane->backend;
+    if (backend->all_dedupe) {
         return true;
     }
-    const dr_routes *routes = atomic_load_explicit(&server->routes, memory_order_acquire);
+    const dr_routes *routes = atomic_load_explicit(&backend->routes, memory_order_acquire);
     for (uint32_t i = 0; i < call->count; i++) {
         dr_route route;
         if (dr_routes_find(routes, call->lane->apis[i].name, &route) &&
-            !server->config->pools[route.pool].dedupe) {
+            !backend->config->pools[route.pool].dedupe) {
             return false;
         }
     }
@@ -126,14 +129,14 @@ bool dr_repeat_expect(const dr_asker *asker, const dr_request *request, dr_diges
         return false;
     }
     *digest = digest_of(asker->lane, request);
-    dr_kept_expect(asker->lane->server->kept, digest);
+    dr_kept_expect(asker->lane->backend->kept, digest);
     return true;
 }
 
 dr_kept_known dr_repeat_look(dr_call *call)
 {
     return call->seat.owner != NULL
-               ? dr_kept_look(call->lane->server->kept, &call->digest, &call->seat)
+               ? dr_kept_look(call->lane->backend->kept, &call->digest, &call->seat)
                : DR_KEPT_UNKNOWN;
 }
 
@@ -142,7 +145,7 @@ dr_kept_known dr_repeat_begin(dr_call *call)
     if (call->seat.owner == NULL || !all_dedupe(call)) {
         return dr_repeat_look(call);
     }
-    return dr_kept_begin(call->lane->server->kept, &call->digest, &call->seat, now_ms(call->lane));
+    return dr_kept_begin(call->lane->backend->kept, &call->digest, &call->seat, now_ms(call->lane));
 }
 
 bool dr_repeat_only(const dr_asker *asker, const dr_request *request)
@@ -194,19 +197,19 @@ static bool has_begun(const dr_call *call)
 
 void dr_repeat_end(dr_call *call, dora_slice reply)
 {
-    dr_server *server = call->lane->server;
+    dr_backend *backend = call->lane->backend;
     if (dr_repeat_is_kept(call)) {
-        ask_lanes(server,
-                  dr_kept_end(server->kept, &call->seat, reply, has_run(call), now_ms(call->lane)));
+        ask_lanes(backend, dr_kept_end(backend->kept, &call->seat, reply, has_run(call),
+                                       now_ms(call->lane)));
     }
 }
 
 bool dr_repeat_leave(dr_call *call)
 {
-    dr_server *server = call->lane->server;
+    dr_backend *backend = call->lane->backend;
     const bool has_joined = call->seat.role == DR_KEPT_JOINER;
     if (has_joined) {
-        ask_lanes(server, dr_kept_leave(server->kept, &call->seat));
+        ask_lanes(backend, dr_kept_leave(backend->kept, &call->seat));
     }
     return has_joined;
 }
@@ -214,14 +217,14 @@ bool dr_repeat_leave(dr_call *call)
 bool dr_repeat_is_wanted(dr_call *call)
 {
     return dr_repeat_is_kept(call) &&
-           (dr_kept_is_wanted(call->lane->server->kept, &call->seat) || has_begun(call));
+           (dr_kept_is_wanted(call->lane->backend->kept, &call->seat) || has_begun(call));
 }
 
 void dr_repeat_answers(dr_lane *lane)
 {
     dr_kept_seat *seat;
-    while (lane->server->kept != NULL &&
-           (seat = dr_kept_take(lane->server->kept, lane->reactor.index)) != NULL) {
+    while (lane->backend->kept != NULL &&
+           (seat = dr_kept_take(lane->backend->kept, lane->reactor.index)) != NULL) {
         dr_call *call = seat->owner;
         if (seat->role == DR_KEPT_RUNNER) {
             dr_call_abandon(call);

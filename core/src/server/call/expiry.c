@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "server/call/dedupe.h"
+#include "server/call/reply.h"
 
 /* A call knows its place in the heap, counted from 1, so that it can leave from anywhere. */
 static void put(dr_expiry *self, uint32_t at, dr_call *call)

@@ -1,8 +1,12 @@
 /* intake.c: what a frame means: whose turn it is after the body was read. */
+#include "server/call/intake.h"
+
 #include <string.h>
 
+#include "server/call/admit.h"
 #include "server/call/dedupe.h"
-
+#include "server/call/reply.h"
+#include "server/call/unpack.h"
 #include "wire/json_message.h"
 
 /* asker_of is who sent a frame, as far as its form says it. */
@@ -76,7 +80,7 @@ void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *user)
 /* is_taken: the original's programs look at odd names themselves. */
 static bool is_taken(const dr_asker *asker, const dr_request *request)
 {
-    return request->has_odd_name && asker->lane->server->config->original;
+    return request->has_odd_name && asker->lane->backend->config->original;
 }
 
 void dr_call_bare(const dr_asker *asker, dora_slice body)
@@ -138,7 +142,7 @@ static void note_client(const dr_asker *asker, const dr_request *request)
  * for success. Their connections end as soon as nothing is in flight on them. */
 static bool is_refused(const dr_asker *asker)
 {
-    const dr_phase phase = atomic_load_explicit(&asker->lane->server->phase, memory_order_relaxed);
+    const dr_phase phase = atomic_load_explicit(&asker->lane->backend->phase, memory_order_relaxed);
     return phase >= DR_PHASE_DRAINING && !(phase == DR_PHASE_DRAINING && dr_asker_has_conn(asker) &&
                                            asker->conn->client == DR_CONN_CLIENT_ORIGINAL);
 }
@@ -149,7 +153,7 @@ void dr_call_run(const dr_asker *asker, const dr_request *request)
     dr_count_one(&lane->requests);
     note_client(asker, request);
     if (request->type == DR_TYPE_SC) {
-        dr_control_command(asker, request);
+        lane->backend->commands.run(asker, request, lane->backend->commands.user);
     } else if (is_refused(asker)) {
         if (!dr_repeat_only(asker, request)) {
             dr_call_refused(lane, request, DORA_CODE_STOPPING);

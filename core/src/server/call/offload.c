@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/threads.h"
+#include "server/call/answer.h"
 
 #define UV_THREADS_DEFAULT 4 /* libuv's, where UV_THREADPOOL_SIZE does not say otherwise */
 

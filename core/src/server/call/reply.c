@@ -1,6 +1,9 @@
 /* reply.c: what became of a call, written to whoever asked as one reply. */
+#include "server/call/reply.h"
+
 #include <string.h>
 
+#include "server/call/answer.h"
 #include "server/call/dedupe.h"
 
 static const dora_slice ok_text = {"OK", 2};

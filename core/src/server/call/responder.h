@@ -27,7 +27,7 @@ typedef struct dr_web {
 /* dr_asker is a value; each call has its own. `guid` is what a bare frame's call has in its reply,
  * where that is not as long as guids are; else empty. It is good until its connection is gone: then
  * those that wait become nobody. */
-typedef struct dr_asker {
+struct dr_asker {
     dr_asker_kind kind;
     dr_lane *lane;
     union {
@@ -35,7 +35,7 @@ typedef struct dr_asker {
         dr_web *web;
     };
     dora_slice guid;
-} dr_asker;
+};
 
 static inline dr_asker dr_asker_of_conn(dr_asker_kind kind, dr_lane *lane, dr_conn *conn)
 {
@@ -87,30 +87,5 @@ void dr_asker_update(const dr_asker *asker);
  * Returns: false when that would be too much: nothing is counted. */
 bool dr_asker_charge(const dr_asker *asker, size_t bytes);
 void dr_asker_discharge(const dr_asker *asker, size_t bytes);
-
-/* answer.c: dr_answer is a reply under way: its body, in the inner encoding, is appended to `out`,
- * where it begins at `body`. */
-typedef struct dr_answer {
-    dr_buf *out;
-    size_t body;
-    size_t mark;
-    const char *guid;
-} dr_answer;
-
-/* dr_answer_begin opens a reply of about `bytes`, dr_answer_end sends it. No other reply on the
- * lane may be begun in between. Between them the bytes from `body` on may be read: they are the
- * reply's, whoever asked. Over HTTP nobody is left when it is sent; the asker must not be used any
- * more.
- * Returns: false where there is nobody to answer, or no longer.
- * Errors of end: DORA_ETOOBIG, nothing was sent: answer with less; DORA_ENOMEM. */
-bool dr_answer_begin(const dr_asker *asker, const char *guid, size_t bytes, dr_answer *answer);
-dora_err dr_answer_end(const dr_asker *asker, const dr_answer *answer);
-
-/* dr_answer_stays says whether a reply that was sent still stands at `body`, as it was written,
- * until the lane's next turn. */
-bool dr_answer_stays(const dr_asker *asker);
-
-/* dr_answer_fail gives an answer up that cannot be written, and its connection with it. */
-void dr_answer_fail(const dr_asker *asker);
 
 #endif

@@ -1,9 +1,12 @@
 /* unpack.c: large bodies are inflated, and translated from JSON, in libuv's thread pool. */
+#include "server/call/unpack.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/call/call.h"
+#include "server/call/intake.h"
 #include "server/call/offload.h"
+#include "server/call/reply.h"
 #include "wire/json_message.h"
 
 /* unpacking is one body on its way. */

@@ -246,3 +246,12 @@ const char *dr_runtime_kind_name(dr_runtime_kind runtime)
     }
     return "unknown";
 }
+
+uint64_t dr_config_stop_ms_max(const dr_config *config)
+{
+    const uint64_t ends_ms = (uint64_t)config->linger_ms + DR_STOP_ANSWER_MS; /* of the lanes */
+    const uint64_t leaves_ms = DR_ZYGOTE_GRACE_MS * 2;                        /* of the crews */
+    return config->stop_timeout_ms == 0
+               ? 0
+               : config->drain_ms + (uint64_t)config->stop_timeout_ms + ends_ms + leaves_ms;
+}

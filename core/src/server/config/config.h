@@ -157,4 +157,7 @@ dora_err dr_texts_add(dr_texts *texts, const char *text);
 /* dr_runtime_kind_name gives "c", "python" or "php". */
 const char *dr_runtime_kind_name(dr_runtime_kind runtime);
 
+/* dr_config_stop_ms_max is how long a stop may last; 0: without end. */
+uint64_t dr_config_stop_ms_max(const dr_config *config);
+
 #endif

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "server/call/call.h"
+#include "server/call/answer_web.h"
+#include "server/call/reply.h"
 
 static bool is_under(dora_slice path, const char *folder)
 {
@@ -38,7 +39,7 @@ static void refuse_path(dr_lane *lane, dr_web *web)
 {
     static const char text[] = "nothing is here; there are POST /call/NAME, /api/multisync, "
                                "/api/multinoresult and /server/cmd";
-    if (lane->server->config->original) {
+    if (lane->backend->config->original) {
         const dr_asker asker = dr_asker_of_web(DR_ASKER_FORM, lane, web);
         dr_call_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_TYPE);
         dr_reply_code(&asker, DR_GUID_NONE, DORA_CODE_BAD_TYPE, text);

@@ -1,6 +1,6 @@
-/* web.h: requests over HTTP: what they mean, and how they are answered. For the files of this step:
- * web.c (which door), web_call.c (/call), web_form.c (the original's endpoints) and web_result.c
- * (status and words). Thread: the lane's, but for dr_web_result. */
+/* web.h: requests over HTTP: which door they have come to, and what they mean there. For the files of
+ * this step: web.c (which door), web_call.c (/call) and web_form.c (the original's endpoints).
+ * Thread: the lane's. */
 #ifndef DR_SERVER_WEB_H
 #define DR_SERVER_WEB_H
 
@@ -14,14 +14,9 @@
 void dr_web_call(dr_lane *lane, dr_web *web);
 void dr_web_form(dr_lane *lane, dr_web *web, dora_slice path);
 
-/* dr_web_result appends what /call answers to a reply's body: the handler's data, or the error; as
- * JSON of at most `bytes_max` bytes. Thread: any. Errors: DORA_ENOMEM. */
-dora_err dr_web_result(dora_slice body, size_t bytes_max, dr_buf *out, unsigned *status);
-
-/* dr_web_answer sends JSON. Ownership: takes the bytes of `text`. */
-void dr_web_answer(const dr_web *web, unsigned status, dr_buf *text);
-
-/* dr_web_refuse answers {"error": {"code", "msg"}}. */
-void dr_web_refuse(const dr_web *web, unsigned status, int64_t code, const char *msg);
+/* dr_web_request is what a request over HTTP means; dr_web_gone: its client has left. Events of
+ * net/http.h, whose user is the lane. */
+void dr_web_request(dr_http_exchange *exchange, void *lane);
+void dr_web_gone(dr_http_exchange *exchange, void *lane);
 
 #endif

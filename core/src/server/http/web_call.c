@@ -1,11 +1,15 @@
 /* web_call.c: POST /call/NAME: one api, its parameter as JSON. */
+#include "server/http/web.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/call/answer.h"
+#include "server/call/answer_web.h"
 #include "server/call/call.h"
+#include "server/call/intake.h"
 #include "server/call/offload.h"
-#include "server/http/web.h"
 #include "wire/json_message.h"
 
 /* reading is the body on its way to the inner encoding. */
@@ -19,9 +23,9 @@ typedef struct reading {
 } reading;
 
 /* rank_of says how well a name is known: 2 by itself, 1 by a pattern or a fallback, 0 not. */
-static int rank_of(const dr_server *server, dora_slice name)
+static int rank_of(const dr_backend *backend, dora_slice name)
 {
-    const dr_routes *routes = atomic_load_explicit(&server->routes, memory_order_acquire);
+    const dr_routes *routes = atomic_load_explicit(&backend->routes, memory_order_acquire);
     dr_route route;
     if (name.len == 0 || !dr_routes_find(routes, name, &route)) {
         return 0;
@@ -37,7 +41,7 @@ static dora_slice name_of(const dr_lane *lane, const dr_web *web)
     const size_t cut = sizeof(DR_CALL_FOLDER) - 1;
     const dora_slice with = {path.data + cut, path.len - cut};
     const dora_slice without = {with.data + 1, with.len > 0 ? with.len - 1 : 0};
-    return rank_of(lane->server, with) > rank_of(lane->server, without) ? with : without;
+    return rank_of(lane->backend, with) > rank_of(lane->backend, without) ? with : without;
 }
 
 /* option_of is a header, else an argument of the query. */

@@ -1,11 +1,15 @@
 /* web_form.c: the endpoints of the original: a form with `params` and `guid`, a reply as JSON. */
+#include "server/http/web.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
-#include "server/call/call.h"
+#include "server/call/answer.h"
+#include "server/call/answer_web.h"
+#include "server/call/intake.h"
 #include "server/call/offload.h"
-#include "server/http/web.h"
+#include "server/call/reply.h"
 #include "wire/json_message.h"
 
 /* form is a request of the original on its way to a body in the inner encoding. */

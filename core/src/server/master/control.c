@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "server/call/call.h"
+#include "server/call/reply.h"
+#include "server/master/master.h"
 #include "server/ops/stat.h"
 
 void dr_reload_queue_init(dr_reload_queue *queue)
@@ -63,19 +65,19 @@ dr_reload_request *dr_control_take(dr_server *server)
 
 void dr_control_answer(dr_reload_request *request, int64_t code, bool is_pending, const char *msg)
 {
-    dr_lane *lane = request->lane;
+    dr_reactor_thread *thread = request->thread;
     request->code = code;
     request->is_pending = is_pending;
     request->msg = msg != NULL ? dr_text_copy(msg) : NULL;
-    put(&lane->answered, request);
-    dr_reactor_ask(&lane->reactor);
+    put(&thread->answered, request);
+    dr_reactor_ask(&thread->lane->reactor);
 }
 
 /* refusal_of_http says why a command over HTTP is none, NULL where it may be one. Behind a proxy on
  * this machine everybody comes from loopback, so HTTP has to be allowed, and not by the peer. */
 static const char *refusal_of_http(const dr_asker *asker)
 {
-    if (!asker->lane->server->config->control.http) {
+    if (!asker->lane->backend->config->control.http) {
         return "control commands are not taken over HTTP (control.http)";
     }
     return dr_http_is_forwarded(asker->web->exchange)
@@ -86,7 +88,7 @@ static const char *refusal_of_http(const dr_asker *asker)
 
 static bool is_permitted(const dr_asker *asker)
 {
-    const dr_config *config = asker->lane->server->config;
+    const dr_config *config = asker->lane->backend->config;
     if (config->control.any) {
         return true;
     }
@@ -105,7 +107,7 @@ static void answer(const dr_asker *asker, const char *guid, int64_t code, const 
 /* refuse says from where commands are taken. */
 static void refuse(const dr_asker *asker, const char *guid)
 {
-    const dr_config *config = asker->lane->server->config;
+    const dr_config *config = asker->lane->backend->config;
     const char *text = "control commands are not taken (control.allow is empty)";
     if (config->control.loopback && config->control.local) {
         text = "control commands are taken from loopback and the Unix socket only (control.allow)";
@@ -123,7 +125,7 @@ static void answer_stat(const dr_asker *asker, const char *guid, const char *rel
     dora_slice data;
     dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
     if (writer != NULL) {
-        dr_stat_write(asker->lane->server, reload, writer);
+        dr_stat_write(asker->lane->backend, reload, writer);
     }
     if (writer != NULL && dora_writer_finish(writer, &data) == DORA_OK) {
         dr_call_answered(asker->lane, DR_TYPE_SC, 0);
@@ -134,26 +136,26 @@ static void answer_stat(const dr_asker *asker, const char *guid, const char *rel
     dora_writer_free(writer);
 }
 
-static dora_err ask(dr_lane *lane, dr_call *call)
+static dora_err ask(dr_server *server, dr_lane *lane, dr_call *call)
 {
     dr_reload_request *request = calloc(1, sizeof(*request));
     if (request == NULL) {
         return DORA_ENOMEM;
     }
-    request->lane = lane;
+    request->thread = lane->thread;
     request->call = call;
-    put(&lane->server->asked, request);
-    (void)uv_async_send(&lane->server->attention);
+    put(&server->asked, request);
+    (void)uv_async_send(&server->attention);
     return DORA_OK;
 }
 
 /* reload hands the wish on; the client is answered by dr_control_answers. */
-static void reload(const dr_asker *asker, const dr_request *request)
+static void reload(dr_server *server, const dr_asker *asker, const dr_request *request)
 {
     dr_lane *lane = asker->lane;
     const char *guid = request->guid.data;
     dr_call *call = dr_call_new(asker, request);
-    if (call == NULL || ask(lane, call) != DORA_OK) {
+    if (call == NULL || ask(server, lane, call) != DORA_OK) {
         if (call != NULL) {
             dr_call_free(call);
         }
@@ -166,7 +168,7 @@ static bool is_name(dora_slice name, const char *expected)
     return name.len == strlen(expected) && memcmp(name.data, expected, name.len) == 0;
 }
 
-void dr_control_command(const dr_asker *asker, const dr_request *request)
+void dr_control_command(const dr_asker *asker, const dr_request *request, void *user)
 {
     const dora_slice name = asker->lane->apis[0].name;
     const char *guid = request->guid.data;
@@ -177,10 +179,10 @@ void dr_control_command(const dr_asker *asker, const dr_request *request)
         refuse(asker, guid);
     } else if (is_name(name, "getStat")) {
         answer_stat(asker, guid, NULL);
-    } else if (atomic_load(&asker->lane->server->phase) != DR_PHASE_SERVING) {
+    } else if (atomic_load(&asker->lane->backend->phase) != DR_PHASE_SERVING) {
         answer(asker, guid, DORA_CODE_STOPPING, NULL);
     } else if (is_name(name, "reloadTask")) {
-        reload(asker, request);
+        reload(user, asker, request);
     } else {
         char text[DR_API_NAME_MAX + 96];
         (void)snprintf(text, sizeof(text),
@@ -190,10 +192,10 @@ void dr_control_command(const dr_asker *asker, const dr_request *request)
     }
 }
 
-void dr_control_answers(dr_lane *lane)
+void dr_control_answers(dr_reactor_thread *thread)
 {
     dr_reload_request *request;
-    while ((request = take(&lane->answered)) != NULL) {
+    while ((request = take(&thread->answered)) != NULL) {
         dr_call *call = request->call;
         if (request->code == 0) {
             answer_stat(&call->asker, call->guid, request->is_pending ? "pending" : "done");

@@ -9,21 +9,21 @@
 
 #include <pthread.h>
 
-#include <dora/error.h>
+#include "server/call/backend.h"
 
 struct dr_call;
-struct dr_lane;
+struct dr_reactor_thread;
 struct dr_server;
 
 /* dr_reload_request is one client's wish that the server load its applications again. */
 typedef struct dr_reload_request {
     struct dr_reload_request *next;
-    struct dr_lane *lane;
-    struct dr_call *call; /* the lane's own; not for the supervisor */
-    uint64_t taken_ms;    /* by the supervisor */
-    int64_t code;         /* of the answer: 0, or DORA_CODE_RELOAD */
-    bool is_pending;      /* with code 0: still loading */
-    char *msg;            /* why it is refused; NULL otherwise */
+    struct dr_reactor_thread *thread; /* that asks */
+    struct dr_call *call;             /* its own; not for the supervisor */
+    uint64_t taken_ms;                /* by the supervisor */
+    int64_t code;                     /* of the answer: 0, or DORA_CODE_RELOAD */
+    bool is_pending;                  /* with code 0: still loading */
+    char *msg;                        /* why it is refused; NULL otherwise */
 } dr_reload_request;
 
 /* dr_reload_queue is a list of requests that two threads share. */
@@ -35,6 +35,12 @@ typedef struct dr_reload_queue {
 
 void dr_reload_queue_init(dr_reload_queue *queue);
 void dr_reload_queue_fini(dr_reload_queue *queue);
+
+/* dr_control_command does what a request of type SC says: dr_commands of the server, which is
+ * `user`. dr_control_answers answers the clients of a lane whose wish to reload the supervisor has
+ * answered. Thread: the lane's. */
+void dr_control_command(const dr_asker *asker, const dr_request *request, void *user);
+void dr_control_answers(struct dr_reactor_thread *thread);
 
 /* dr_control_take gives the oldest request that nobody has taken yet, NULL when there is none.
  * Thread: the supervisor's. */

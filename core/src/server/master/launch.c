@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/call/lane.h"
+#include "server/master/master.h"
 
 static void on_crew_state(void *user)
 {
@@ -16,7 +16,7 @@ static void on_crew_state(void *user)
 static void on_crew_death(void *user)
 {
     dr_server *server = user;
-    dr_lanes_ask(server);
+    dr_reactor_threads_ask(server);
     (void)uv_async_send(&server->attention); /* it may have been the last of an old generation */
 }
 
@@ -69,7 +69,7 @@ static void make_words(dr_launch_command *command, const char *program, const ch
 static const char *const *command_for(const dr_server *server, uint32_t index)
 {
     const dora_host *host = server->host;
-    const dr_pool_config *pool = &server->config->pools[index];
+    const dr_pool_config *pool = &server->backend.config->pools[index];
     dr_launch_command *command = &server->commands[index];
     if (command->argv != NULL) {
         return command->argv;
@@ -94,7 +94,7 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
 {
     const dr_crew_events events = {
         .on_state = on_crew_state, .on_death = on_crew_death, .user = server};
-    const dr_pool_config *pool = &server->config->pools[index];
+    const dr_pool_config *pool = &server->backend.config->pools[index];
     const char *const *any = command_for(server, index);
     const bool is_again = pool->from_again && server->host->again != NULL;
     const dr_crew_options options = {.name = pool->name,
@@ -106,13 +106,13 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
                                      .workers = pool->workers,
                                      .max_requests = pool->max_requests,
                                      .memory_mb_max = pool->memory_mb_max,
-                                     .reply_bytes_max = server->config->frame_bytes_max,
-                                     .log_level = server->config->log.level,
+                                     .reply_bytes_max = server->backend.config->frame_bytes_max,
+                                     .log_level = server->backend.config->log.level,
                                      .files_max = server->files,
                                      .preload = pool->preload,
                                      .is_c = pool->runtime == DR_RUNTIME_C};
-    dr_crew *crew = dr_crew_new(&server->loop, server->log, &server->pools[index], &options,
-                                &events, is_on_trial);
+    dr_crew *crew = dr_crew_new(&server->loop, server->backend.log, &server->backend.pools[index],
+                                &options, &events, is_on_trial);
     if (crew == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }

@@ -1,4 +1,6 @@
 /* listeners.c: where clients come in: the listening sockets, and the line that says it is time. */
+#include "server/master/listeners.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +8,6 @@
 
 #include "base/utf8.h"
 #include "net/listener.h"
-#include "server/call/lane.h"
 
 static void close_all(const int *fds, uint32_t count)
 {
@@ -19,43 +20,44 @@ static void close_all(const int *fds, uint32_t count)
 
 static dora_err listen_tcp(dr_server *server, dora_error *error)
 {
-    const dr_config *config = server->config;
+    const dr_config *config = server->backend.config;
     int fds[DR_REACTORS_MAX];
     server->tcp_port = config->tcp_port;
     dora_err err = dr_listener_open(config->tcp_host, &server->tcp_port, (int)config->backlog, fds,
-                                    server->lane_count, error);
+                                    server->backend.lane_count, error);
     if (err != DORA_OK) {
         return err;
     }
-    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
-        err = dr_reactor_listen(&server->lanes[i].reactor, fds[i], (int)config->backlog, error);
+    for (uint32_t i = 0; i < server->backend.lane_count && err == DORA_OK; i++) {
+        err = dr_reactor_listen(&server->backend.lanes[i].reactor, fds[i], (int)config->backlog,
+                                error);
         fds[i] = -1; /* the reactor's now */
     }
-    close_all(fds, server->lane_count);
+    close_all(fds, server->backend.lane_count);
     return err;
 }
 
 /* listen_unix has every lane accept from one socket: the kernel knows no other way for these. */
 static dora_err listen_unix(dr_server *server, dora_error *error)
 {
-    const dr_config *config = server->config;
+    const dr_config *config = server->backend.config;
     const int backlog = (int)config->backlog;
     int fds[DR_REACTORS_MAX];
     dora_err err = dr_local_listen(&server->local, config->unix_path, backlog, &fds[0], error);
     if (err != DORA_OK) {
         return err;
     }
-    for (uint32_t i = 1; i < server->lane_count; i++) {
+    for (uint32_t i = 1; i < server->backend.lane_count; i++) {
         fds[i] = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
     }
-    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
-        err = fds[i] < 0
-                  ? dora_error_set(error, DORA_EIO, "cannot listen on %s: %s", config->unix_path,
-                                   "out of descriptors")
-                  : dr_reactor_listen_locally(&server->lanes[i].reactor, fds[i], backlog, error);
+    for (uint32_t i = 0; i < server->backend.lane_count && err == DORA_OK; i++) {
+        err = fds[i] < 0 ? dora_error_set(error, DORA_EIO, "cannot listen on %s: %s",
+                                          config->unix_path, "out of descriptors")
+                         : dr_reactor_listen_locally(&server->backend.lanes[i].reactor, fds[i],
+                                                     backlog, error);
         fds[i] = -1;
     }
-    close_all(fds, server->lane_count);
+    close_all(fds, server->backend.lane_count);
     return err;
 }
 
@@ -67,29 +69,29 @@ static const char *http_host(const dr_config *config)
 
 static dora_err listen_http(dr_server *server, dora_error *error)
 {
-    const dr_config *config = server->config;
+    const dr_config *config = server->backend.config;
     int fds[DR_REACTORS_MAX];
     server->http_port = config->http_port;
     dora_err err = dr_listener_open(http_host(config), &server->http_port, (int)config->backlog,
-                                    fds, server->lane_count, error);
+                                    fds, server->backend.lane_count, error);
     if (err != DORA_OK) {
         return err;
     }
-    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
-        err = dr_lane_listen_http(&server->lanes[i], fds[i], error);
+    for (uint32_t i = 0; i < server->backend.lane_count && err == DORA_OK; i++) {
+        err = dr_reactor_thread_listen_http(&server->threads[i], fds[i], error);
         fds[i] = -1; /* the lane's now */
     }
-    close_all(fds, server->lane_count);
+    close_all(fds, server->backend.lane_count);
     return err;
 }
 
 dora_err dr_doors_listen(dr_server *server, dora_error *error)
 {
-    dora_err err = server->config->tcp_host != NULL ? listen_tcp(server, error) : DORA_OK;
-    if (err == DORA_OK && server->config->unix_path != NULL) {
+    dora_err err = server->backend.config->tcp_host != NULL ? listen_tcp(server, error) : DORA_OK;
+    if (err == DORA_OK && server->backend.config->unix_path != NULL) {
         err = listen_unix(server, error);
     }
-    if (err == DORA_OK && server->config->has_http) {
+    if (err == DORA_OK && server->backend.config->has_http) {
         err = listen_http(server, error);
     }
     return err;
@@ -110,7 +112,7 @@ static void print_address(const char *name, const char *host, uint16_t port)
 
 static void print_ready(const dr_server *server)
 {
-    const dr_config *config = server->config;
+    const dr_config *config = server->backend.config;
     printf("dora: ready");
     print_address("tcp", config->tcp_host, server->tcp_port);
     print_address("http", config->has_http ? http_host(config) : NULL, server->http_port);
@@ -128,14 +130,14 @@ static void print_ready(const dr_server *server)
 
 dora_err dr_doors_open(dr_server *server, dora_error *error)
 {
-    atomic_store(&server->phase, DR_PHASE_SERVING);
-    for (uint32_t i = 0; i < server->lane_count; i++) {
-        const dora_err err = dr_lane_start(&server->lanes[i], error);
+    atomic_store(&server->backend.phase, DR_PHASE_SERVING);
+    for (uint32_t i = 0; i < server->backend.lane_count; i++) {
+        const dora_err err = dr_reactor_thread_start(&server->threads[i], error);
         if (err != DORA_OK) {
             return err;
         }
     }
-    server->lanes_running = server->lane_count;
+    server->threads_running = server->backend.lane_count;
     print_ready(server);
     return DORA_OK;
 }

@@ -7,7 +7,7 @@
 #include <malloc.h>
 
 #include "base/limits.h"
-#include "server/call/lane.h"
+#include "server/master/master.h"
 #include "server/ops/stat.h"
 
 void dr_memory_keep(void)
@@ -25,7 +25,7 @@ void dr_memory_look(dr_server *server)
 {
     dr_memory *memory = &server->memory;
     dr_totals totals;
-    dr_stat_totals(server, &totals);
+    dr_stat_totals(&server->backend, &totals);
     const uint64_t seen = totals.requests + totals.handled; /* handled: what came by HTTP, too */
     if (seen != memory->seen) {
         memory->seen = seen;

@@ -1,20 +1,24 @@
-/* reactor_thread.c: a reactor's thread: what it asks of the pools, and how it ends. */
-#include "server/call/lane.h"
+/* reactor_thread.c: a lane's thread: what its reactor asks of the pools, and how it ends. */
+#include "server/master/reactor_thread.h"
 
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/threads.h"
+#include "server/call/call.h"
 #include "server/call/dedupe.h"
+#include "server/call/intake.h"
 #include "server/call/offload.h"
+#include "server/http/web.h"
+#include "server/master/master.h"
 
 #define DRAIN_MS 20u
 
 static void collect(void *user)
 {
     dr_lane *lane = user;
-    for (uint32_t i = 0; i < lane->server->pool_count; i++) {
-        (void)dr_dispatch_collect(&lane->server->pools[i], lane->reactor.index, dr_call_outcome,
+    for (uint32_t i = 0; i < lane->backend->pool_count; i++) {
+        (void)dr_dispatch_collect(&lane->backend->pools[i], lane->reactor.index, dr_call_outcome,
                                   lane);
     }
     dr_http_flush(&lane->http);
@@ -23,8 +27,8 @@ static void collect(void *user)
 static void set_asleep(bool is_asleep, void *user)
 {
     const dr_lane *lane = user;
-    for (uint32_t i = 0; i < lane->server->pool_count; i++) {
-        dr_shared_reactor *shared = &lane->server->pools[i].region.reactors[lane->reactor.index];
+    for (uint32_t i = 0; i < lane->backend->pool_count; i++) {
+        dr_shared_reactor *shared = &lane->backend->pools[i].region.reactors[lane->reactor.index];
         atomic_store_explicit(&shared->asleep, is_asleep ? 1 : 0,
                               is_asleep ? memory_order_seq_cst : memory_order_relaxed);
     }
@@ -33,8 +37,8 @@ static void set_asleep(bool is_asleep, void *user)
 static bool has_ready(void *user)
 {
     const dr_lane *lane = user;
-    for (uint32_t i = 0; i < lane->server->pool_count; i++) {
-        if (dr_dispatch_has_ready(&lane->server->pools[i], lane->reactor.index)) {
+    for (uint32_t i = 0; i < lane->backend->pool_count; i++) {
+        if (dr_dispatch_has_ready(&lane->backend->pools[i], lane->reactor.index)) {
             return true;
         }
     }
@@ -45,8 +49,8 @@ static uint32_t on_tick(uint64_t now_ns, void *user)
 {
     const dr_lane *lane = user;
     uint32_t next_ms = 0;
-    for (uint32_t i = 0; i < lane->server->pool_count; i++) {
-        const uint32_t pool_ms = dr_dispatch_tick(&lane->server->pools[i], now_ns);
+    for (uint32_t i = 0; i < lane->backend->pool_count; i++) {
+        const uint32_t pool_ms = dr_dispatch_tick(&lane->backend->pools[i], now_ns);
         if (pool_ms != 0 && (next_ms == 0 || pool_ms < next_ms)) {
             next_ms = pool_ms;
         }
@@ -54,20 +58,21 @@ static uint32_t on_tick(uint64_t now_ns, void *user)
     return next_ms;
 }
 
-static void end(dr_lane *lane)
+static void end(dr_reactor_thread *thread)
 {
-    if (!uv_is_closing((uv_handle_t *)&lane->drain)) {
-        uv_close((uv_handle_t *)&lane->drain, NULL);
-        dr_expiry_close(lane);
-        dr_http_end(&lane->http);
-        dr_reactor_end(&lane->reactor);
+    if (!uv_is_closing((uv_handle_t *)&thread->drain)) {
+        uv_close((uv_handle_t *)&thread->drain, NULL);
+        dr_expiry_close(thread->lane);
+        dr_http_end(&thread->lane->http);
+        dr_reactor_end(&thread->lane->reactor);
     }
 }
 
 /* on_drain ends the lane when nothing is in flight and its clients have gone, or had their time. */
 static void on_drain(uv_timer_t *timer)
 {
-    dr_lane *lane = timer->data;
+    dr_reactor_thread *thread = timer->data;
+    dr_lane *lane = thread->lane;
     dr_reactor *reactor = &lane->reactor;
     dr_reactor_stop_listening(reactor); /* what waited to be accepted has been by now */
     dr_http_stop_accepting(&lane->http);
@@ -76,27 +81,28 @@ static void on_drain(uv_timer_t *timer)
         return;
     }
     const uint64_t now_ms = dr_clock_ms();
-    if (lane->drained_ms == 0) {
-        lane->drained_ms = now_ms;
+    if (thread->drained_ms == 0) {
+        thread->drained_ms = now_ms;
     }
-    if (reactor->conns == NULL || now_ms - lane->drained_ms >= reactor->linger_ms) {
-        end(lane);
+    if (reactor->conns == NULL || now_ms - thread->drained_ms >= reactor->linger_ms) {
+        end(thread);
     }
 }
 
 static void on_ask(void *user)
 {
     dr_lane *lane = user;
-    const dr_phase phase = atomic_load(&lane->server->phase);
-    dr_control_answers(lane);
+    dr_reactor_thread *thread = lane->thread;
+    const dr_phase phase = atomic_load(&lane->backend->phase);
+    dr_control_answers(thread);
     dr_repeat_answers(lane);
-    atomic_store(&lane->pulse, atomic_load(&lane->server->service.pulse));
-    atomic_store(&lane->routes_seen, atomic_load(&lane->server->routes)->number);
+    atomic_store(&thread->pulse, atomic_load(&thread->server->service.pulse));
+    atomic_store(&thread->routes_seen, atomic_load(&lane->backend->routes)->number);
     if (phase == DR_PHASE_NOW) {
-        end(lane);
-    } else if (phase == DR_PHASE_DRAINING && !lane->is_draining) {
-        lane->is_draining = true;
-        uv_timer_start(&lane->drain, on_drain, DRAIN_MS, DRAIN_MS);
+        end(thread);
+    } else if (phase == DR_PHASE_DRAINING && !thread->is_draining) {
+        thread->is_draining = true;
+        uv_timer_start(&thread->drain, on_drain, DRAIN_MS, DRAIN_MS);
     }
     /* A worker may have died: the turn that now ends collects. */
 }
@@ -107,9 +113,12 @@ static void wake(void *user)
     dr_reactor_ask(&lane->reactor);
 }
 
-dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_error *error)
+dora_err dr_reactor_thread_init(dr_server *server, uint32_t index, dora_error *error)
 {
-    const dora_frame_options frame = dr_config_frame_options(server->config);
+    dr_reactor_thread *thread = &server->threads[index];
+    dr_lane *lane = &server->backend.lanes[index];
+    const dr_config *config = server->backend.config;
+    const dora_frame_options frame = dr_config_frame_options(config);
     const dr_reactor_events events = {.on_frame = dr_call_frame,
                                       .on_bad_frame = dr_call_bad_frame,
                                       .on_gone = dr_call_gone,
@@ -119,28 +128,31 @@ dora_err dr_lane_init(dr_lane *lane, dr_server *server, uint32_t index, dora_err
                                       .on_tick = on_tick,
                                       .on_ask = on_ask,
                                       .user = lane};
-    lane->server = server;
+    thread->server = server;
+    thread->lane = lane;
+    lane->thread = thread;
+    lane->backend = &server->backend;
     (void)snprintf(lane->too_big, sizeof(lane->too_big),
                    "the result is larger than the limit of %zu bytes (frame_bytes_max)",
                    dr_frame_bytes_max(&frame));
-    dr_reload_queue_init(&lane->answered);
-    const dora_err err =
-        dr_reactor_init(&lane->reactor, index, server->lane_count, &frame, server->config->idle_s,
-                        server->config->linger_ms, &events, error);
-    dr_asides_init(&lane->asides, server->lane_count);
+    dr_reload_queue_init(&thread->answered);
+    const dora_err err = dr_reactor_init(&lane->reactor, index, server->backend.lane_count, &frame,
+                                         config->idle_s, config->linger_ms, &events, error);
+    dr_asides_init(&lane->asides, server->backend.lane_count);
     if (err == DORA_OK) {
-        lane->seat = (dr_seat){.budget = &server->budget, .wake = wake, .user = lane};
-        dr_reactor_guard(&lane->reactor, &lane->seat, server->config->stall_ms);
-        uv_timer_init(&lane->reactor.loop, &lane->drain);
-        lane->drain.data = lane;
+        lane->seat = (dr_seat){.budget = &server->backend.budget, .wake = wake, .user = lane};
+        dr_reactor_guard(&lane->reactor, &lane->seat, config->stall_ms);
+        uv_timer_init(&lane->reactor.loop, &thread->drain);
+        thread->drain.data = thread;
         dr_expiry_init(lane);
     }
     return err;
 }
 
-dora_err dr_lane_listen_http(dr_lane *lane, int listen_fd, dora_error *error)
+dora_err dr_reactor_thread_listen_http(dr_reactor_thread *thread, int listen_fd, dora_error *error)
 {
-    const dr_config *config = lane->server->config;
+    dr_lane *lane = thread->lane;
+    const dr_config *config = lane->backend->config;
     const dr_http_options options = {.hosts = config->http.hosts.items,
                                      .host_count = config->http.hosts.count,
                                      .body_bytes_max = config->frame_bytes_max,
@@ -154,52 +166,54 @@ dora_err dr_lane_listen_http(dr_lane *lane, int listen_fd, dora_error *error)
 
 static void *run(void *user)
 {
-    dr_lane *lane = user;
+    dr_reactor_thread *thread = user;
+    dr_lane *lane = thread->lane;
     dr_reactor_run(&lane->reactor);
-    for (uint32_t i = 0; i < lane->server->pool_count; i++) {
-        dr_dispatch_reactor_gone(&lane->server->pools[i], lane->reactor.index);
+    for (uint32_t i = 0; i < lane->backend->pool_count; i++) {
+        dr_dispatch_reactor_gone(&lane->backend->pools[i], lane->reactor.index);
     }
-    atomic_store(&lane->pulse, DR_PULSE_ENDED);
-    atomic_fetch_add(&lane->server->lanes_ended, 1);
-    (void)uv_async_send(&lane->server->attention);
+    atomic_store(&thread->pulse, DR_PULSE_ENDED);
+    atomic_fetch_add(&thread->server->threads_ended, 1);
+    (void)uv_async_send(&thread->server->attention);
     return NULL;
 }
 
-dora_err dr_lane_start(dr_lane *lane, dora_error *error)
+dora_err dr_reactor_thread_start(dr_reactor_thread *thread, dora_error *error)
 {
-    if (dr_thread_start(&lane->thread, run, lane) != 0) {
+    if (dr_thread_start(&thread->thread, run, thread) != 0) {
         return dora_error_set(error, DORA_EIO, "cannot start a reactor's thread");
     }
-    lane->has_thread = true;
+    thread->is_running = true;
     return DORA_OK;
 }
 
-void dr_lane_join(dr_lane *lane)
+void dr_reactor_thread_join(dr_reactor_thread *thread)
 {
-    if (lane->has_thread) {
-        pthread_join(lane->thread, NULL);
-        lane->has_thread = false;
+    if (thread->is_running) {
+        pthread_join(thread->thread, NULL);
+        thread->is_running = false;
     }
 }
 
-void dr_lanes_ask(dr_server *server)
+void dr_reactor_threads_ask(dr_server *server)
 {
-    for (uint32_t i = 0; i < server->lane_count; i++) {
-        if (server->lanes[i].has_thread) {
-            dr_reactor_ask(&server->lanes[i].reactor);
+    for (uint32_t i = 0; i < server->backend.lane_count; i++) {
+        if (server->threads[i].is_running) {
+            dr_reactor_ask(&server->threads[i].lane->reactor);
         }
     }
 }
 
-void dr_lane_fini(dr_lane *lane)
+void dr_reactor_thread_fini(dr_reactor_thread *thread)
 {
-    if (lane->server == NULL || lane->reactor.event_fd < 0) {
+    dr_lane *lane = thread->lane;
+    if (lane == NULL || lane->reactor.event_fd < 0) {
         return;
     }
-    end(lane);
+    end(thread);
     dr_reactor_run(&lane->reactor); /* lets the handles close */
     dr_http_fini(&lane->http);
     dr_call_fini(lane);
-    dr_reload_queue_fini(&lane->answered);
+    dr_reload_queue_fini(&thread->answered);
     dr_reactor_fini(&lane->reactor);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "server/call/lane.h"
+#include "server/master/master.h"
 
 #define TIMER_MS 50u
 
@@ -44,7 +44,7 @@ static void take_requests(dr_server *server)
         reload->waiting = request;
         reload->is_wanted = true;
     }
-    if (atomic_load(&server->phase) > DR_PHASE_SERVING) {
+    if (atomic_load(&server->backend.phase) > DR_PHASE_SERVING) {
         answer_all(&reload->waiting, DORA_CODE_STOPPING, stopping_text);
     }
 }
@@ -52,7 +52,7 @@ static void take_requests(dr_server *server)
 static void discard(dr_server *server)
 {
     dr_reload *reload = &server->reload;
-    for (uint32_t i = 0; i < server->pool_count; i++) {
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         if (reload->crews[i] != NULL) {
             dr_crew_discard(reload->crews[i]);
             reload->crews[i] = NULL;
@@ -64,7 +64,7 @@ static void discard(dr_server *server)
 static void refuse(dr_server *server, const char *why)
 {
     dr_reload *reload = &server->reload;
-    dr_log_write_lines(server->log, DR_LOG_ERROR, "master",
+    dr_log_write_lines(server->backend.log, DR_LOG_ERROR, "master",
                        "reload refused, generation %" PRIu32 " serves on: %s", reload->generation,
                        why);
     discard(server);
@@ -82,9 +82,9 @@ static void begin(dr_server *server)
     reload->began_ms = dr_clock_ms();
     reload->interested = reload->waiting;
     reload->waiting = NULL;
-    dr_log_write(server->log, DR_LOG_INFO, "master", "loading the applications again");
+    dr_log_write(server->backend.log, DR_LOG_INFO, "master", "loading the applications again");
     dr_service_reloading(server);
-    for (uint32_t i = 0; i < server->pool_count && err == DORA_OK; i++) {
+    for (uint32_t i = 0; i < server->backend.pool_count && err == DORA_OK; i++) {
         err = dr_launch(server, i, true, &reload->crews[i], &error);
     }
     if (err != DORA_OK) {
@@ -114,11 +114,11 @@ static void take_over(dr_server *server, dr_routes *routes)
 {
     dr_reload *reload = &server->reload;
     uint32_t apis[DR_APP_APIS_MAX];
-    for (uint32_t i = 0; i < server->pool_count; i++) {
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         dr_crew *old = server->crews[i];
         dr_crew *crew = reload->crews[i];
         const uint32_t count = apis_moved(routes, i, &old->names, apis);
-        dr_dispatch_switch(&server->pools[i], crew->id, apis, count);
+        dr_dispatch_switch(&server->backend.pools[i], crew->id, apis, count);
         dr_crew_take_over(crew);
         server->crews[i] = crew;
         reload->crews[i] = NULL;
@@ -127,7 +127,7 @@ static void take_over(dr_server *server, dr_routes *routes)
     dr_reload_publish(server, routes);
     reload->generation++;
     reload->is_loading = false;
-    dr_log_write(server->log, DR_LOG_NOTICE, "master", "reloaded, generation %" PRIu32,
+    dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "reloaded, generation %" PRIu32,
                  reload->generation);
     dr_service_ready(server);
     answer_all(&reload->interested, 0, NULL);
@@ -141,7 +141,7 @@ static void finish_if_ready(dr_server *server)
     dora_error error = {0};
     dr_routes *routes = NULL;
     bool is_complete = true;
-    for (uint32_t i = 0; i < server->pool_count; i++) {
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         const dr_crew *crew = reload->crews[i];
         if (crew->state == DR_CREW_FAILED) {
             refuse(server, crew->why.msg);
@@ -165,7 +165,8 @@ static void refuse_slow(dr_server *server)
 {
     char text[DR_API_NAME_MAX + 256];
     uint32_t slow = 0;
-    while (slow + 1 < server->pool_count && dr_crew_is_complete(server->reload.crews[slow])) {
+    while (slow + 1 < server->backend.pool_count &&
+           dr_crew_is_complete(server->reload.crews[slow])) {
         slow++;
     }
     const dr_crew *crew = server->reload.crews[slow];
@@ -200,9 +201,9 @@ static void bury(dr_server *server)
 dora_err dr_reload_routes(dr_server *server, const dr_names *names, dr_routes **routes,
                           dora_error *error)
 {
-    dora_err err = dr_routes_new(routes, server->config, names, error);
+    dora_err err = dr_routes_new(routes, server->backend.config, names, error);
     if (err == DORA_OK) {
-        err = dr_rows_fill(&server->rows, *routes, error);
+        err = dr_rows_fill(&server->backend.rows, *routes, error);
         if (err != DORA_OK) {
             dr_routes_free(*routes);
             *routes = NULL;
@@ -213,21 +214,21 @@ dora_err dr_reload_routes(dr_server *server, const dr_names *names, dr_routes **
 
 void dr_reload_publish(dr_server *server, dr_routes *routes)
 {
-    dr_routes *old = atomic_load(&server->routes);
+    dr_routes *old = atomic_load(&server->backend.routes);
     routes->number = old == NULL ? 1 : old->number + 1;
     routes->older = old;
-    atomic_store(&server->routes, routes);
-    dr_lanes_ask(server);
+    atomic_store(&server->backend.routes, routes);
+    dr_reactor_threads_ask(server);
 }
 
 /* free_old_routes: a lane that has been asked since a newer table came no longer reads an older
  * one: it never keeps a table over a turn of its loop. */
 static void free_old_routes(dr_server *server)
 {
-    dr_routes *routes = atomic_load(&server->routes);
+    dr_routes *routes = atomic_load(&server->backend.routes);
     uint32_t seen = UINT32_MAX;
-    for (uint32_t i = 0; i < server->lane_count; i++) {
-        const uint32_t lane_seen = atomic_load(&server->lanes[i].routes_seen);
+    for (uint32_t i = 0; i < server->backend.lane_count; i++) {
+        const uint32_t lane_seen = atomic_load(&server->threads[i].routes_seen);
         seen = lane_seen < seen ? lane_seen : seen;
     }
     while (routes != NULL && routes->number > seen) {
@@ -261,7 +262,7 @@ static void on_timer(uv_timer_t *timer)
 void dr_reload_look(dr_server *server)
 {
     dr_reload *reload = &server->reload;
-    const bool is_serving = atomic_load(&server->phase) == DR_PHASE_SERVING;
+    const bool is_serving = atomic_load(&server->backend.phase) == DR_PHASE_SERVING;
     take_requests(server);
     if (reload->is_loading) {
         finish_if_ready(server);
@@ -298,7 +299,7 @@ void dr_reload_abandon(dr_server *server)
 {
     dr_reload *reload = &server->reload;
     if (reload->is_loading) {
-        dr_log_write(server->log, DR_LOG_NOTICE, "master", "the reload is given up: %s",
+        dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "the reload is given up: %s",
                      stopping_text);
         discard(server);
     }

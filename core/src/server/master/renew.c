@@ -1,8 +1,8 @@
 /* renew.c: a pool whose shared memory cannot be as it is gets another, with new processes. */
+#include "server/master/renew.h"
+
 #include <inttypes.h>
 #include <stdio.h>
-
-#include "server/call/lane.h"
 
 static void say(const dr_server *server, uint32_t pool, const dr_damage *seen)
 {
@@ -10,7 +10,7 @@ static void say(const dr_server *server, uint32_t pool, const dr_damage *seen)
     if (seen->whose != NULL) {
         (void)snprintf(whose, sizeof(whose), "%s %" PRIu32 ": ", seen->whose, seen->number);
     }
-    dr_log_write(server->log, DR_LOG_ERROR, server->config->pools[pool].name,
+    dr_log_write(server->backend.log, DR_LOG_ERROR, server->backend.config->pools[pool].name,
                  "the shared memory is damaged (%s%s): a worker wrote where it should not; the "
                  "pool gets new memory and new workers",
                  whose, seen->what);
@@ -19,9 +19,10 @@ static void say(const dr_server *server, uint32_t pool, const dr_damage *seen)
 static void renew(dr_server *server, uint32_t index, const dr_damage *seen)
 {
     dora_error error = {0};
-    dr_pool *pool = &server->pools[index];
+    dr_pool *pool = &server->backend.pools[index];
     if (dr_dispatch_renew(pool, &error) != DORA_OK) {
-        dr_log_write(server->log, DR_LOG_EMERGENCY, server->config->pools[index].name,
+        dr_log_write(server->backend.log, DR_LOG_EMERGENCY,
+                     server->backend.config->pools[index].name,
                      "the shared memory is damaged, and there is no other: %s", error.msg);
         return; /* the next look tries again */
     }
@@ -32,14 +33,14 @@ static void renew(dr_server *server, uint32_t index, const dr_damage *seen)
             dr_crew_renew(crew);
         }
     }
-    dr_lanes_ask(server);
+    dr_reactor_threads_ask(server);
 }
 
 void dr_renew_look(dr_server *server)
 {
-    for (uint32_t i = 0; i < server->pool_count; i++) {
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         dr_damage seen;
-        if (dr_dispatch_is_damaged(&server->pools[i], &seen)) {
+        if (dr_dispatch_is_damaged(&server->backend.pools[i], &seen)) {
             renew(server, i, &seen);
         }
     }

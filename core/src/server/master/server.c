@@ -13,8 +13,10 @@
 #include "base/machine.h"
 #include "base/signals.h"
 #include "base/title.h"
-#include "server/call/lane.h"
 #include "server/master/daemon.h"
+#include "server/master/master.h"
+#include "server/master/supervisor.h"
+#include "server/ops/discovery.h"
 
 _Static_assert(DR_POOL_SLOTS(DR_POOL_WORKERS_MAX) <= DR_WORKER_SLOTS_MAX, "too few slots");
 
@@ -40,19 +42,19 @@ static uint32_t hung_ms_of(const dr_config *config, const dr_pool_config *pool)
 
 static dora_err make_pools(dr_server *server, dora_error *error)
 {
-    const dr_config *config = server->config;
+    const dr_config *config = server->backend.config;
     int event_fds[DR_REACTORS_MAX];
-    for (uint32_t i = 0; i < server->lane_count; i++) {
-        event_fds[i] = server->lanes[i].reactor.event_fd;
+    for (uint32_t i = 0; i < server->backend.lane_count; i++) {
+        event_fds[i] = server->backend.lanes[i].reactor.event_fd;
     }
     dora_err err = DORA_OK;
-    for (uint32_t i = 0; i < server->pool_count && err == DORA_OK; i++) {
+    for (uint32_t i = 0; i < server->backend.pool_count && err == DORA_OK; i++) {
         const dr_pool_config *pool = &config->pools[i];
         uint64_t slab = (uint64_t)pool->queue_mb_max * 1024 * 1024;
         const uint64_t least =
             (uint64_t)config->frame_bytes_max * 4; /* a block is a power of two */
         slab = slab < least ? least : slab;
-        const dr_pool_limits limits = {.reactors = server->lane_count,
+        const dr_pool_limits limits = {.reactors = server->backend.lane_count,
                                        .workers = pool->workers,
                                        .concurrency = pool->concurrency,
                                        .threads = pool->threads,
@@ -64,10 +66,10 @@ static dora_err make_pools(dr_server *server, dora_error *error)
                                        .accepted_limit_ms =
                                            pool->limits_accepted ? pool->time_limit_ms : 0,
                                        .hung_ms = hung_ms_of(config, pool)};
-        err = dr_pool_init(&server->pools[i], &limits, event_fds, error);
+        err = dr_pool_init(&server->backend.pools[i], &limits, event_fds, error);
         if (err == DORA_OK) {
             /* Names are known later; a handler each is bounded by what a zygote can report. */
-            err = dr_pool_set_apis(&server->pools[i], DR_APP_APIS_MAX);
+            err = dr_pool_set_apis(&server->backend.pools[i], DR_APP_APIS_MAX);
         }
     }
     return err;
@@ -81,11 +83,11 @@ static dora_err make_kept(dr_server *server, dora_error *error)
                                           .reply_s = DR_KEPT_REPLY_S,
                                           .lost_s = DR_KEPT_LOST_S};
     uint32_t count = 0;
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        count += server->config->pools[i].dedupe;
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
+        count += server->backend.config->pools[i].dedupe;
     }
-    server->all_dedupe = count == server->pool_count;
-    return count > 0 ? dr_kept_new(&server->kept, &limits, error) : DORA_OK;
+    server->backend.all_dedupe = count == server->backend.pool_count;
+    return count > 0 ? dr_kept_new(&server->backend.kept, &limits, error) : DORA_OK;
 }
 
 /* raise_files lets the server have as many descriptors as it is allowed, since each connection is
@@ -100,7 +102,7 @@ static void raise_files(dr_server *server)
     files.rlim_cur = files.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &files);
     if (files.rlim_max < DR_FILES_WISHED) {
-        dr_log_write(server->log, DR_LOG_NOTICE, "master",
+        dr_log_write(server->backend.log, DR_LOG_NOTICE, "master",
                      "only %llu file descriptors are allowed, %u are wished for many connections: "
                      "raise the hard limit (ulimit -Hn)",
                      (unsigned long long)files.rlim_max, DR_FILES_WISHED);
@@ -111,7 +113,7 @@ static void raise_files(dr_server *server)
  * whatever the bounds. */
 static void bound_buffers(dr_server *server)
 {
-    const dr_config *config = server->config;
+    const dr_config *config = server->backend.config;
     const uint64_t mb = 1024 * 1024;
     const uint64_t least = (uint64_t)config->frame_bytes_max * DR_HELD_FRAMES_MIN;
     uint64_t one = config->connection_mb_max * mb;
@@ -119,36 +121,38 @@ static void bound_buffers(dr_server *server)
                                                : dr_machine_memory("") / DR_BUFFERS_PART;
     one = one < least ? least : one;
     all = all < least ? least : all;
-    dr_budget_init(&server->budget, (size_t)one, (size_t)all, server->log);
+    dr_budget_init(&server->backend.budget, (size_t)one, (size_t)all, server->backend.log);
 }
 
 static dora_err make(dr_server *server, dora_error *error)
 {
-    const dr_config *config = server->config;
+    const dr_config *config = server->backend.config;
     server->folder = dr_folder_name();
-    server->lane_count = reactors_for(config);
-    server->pool_count = (uint32_t)config->pool_count;
-    server->lanes = calloc(server->lane_count, sizeof(*server->lanes));
-    server->pools = calloc(server->pool_count, sizeof(*server->pools));
-    server->crews = calloc(server->pool_count, sizeof(dr_crew *));
-    server->commands = calloc(server->pool_count, sizeof(*server->commands));
-    if (server->lanes == NULL || server->pools == NULL || server->crews == NULL ||
-        server->commands == NULL) {
+    server->backend.lane_count = reactors_for(config);
+    server->backend.pool_count = (uint32_t)config->pool_count;
+    server->backend.lanes = calloc(server->backend.lane_count, sizeof(dr_lane));
+    server->threads = calloc(server->backend.lane_count, sizeof(*server->threads));
+    server->backend.pools = calloc(server->backend.pool_count, sizeof(*server->backend.pools));
+    server->crews = calloc(server->backend.pool_count, sizeof(dr_crew *));
+    server->commands = calloc(server->backend.pool_count, sizeof(*server->commands));
+    if (server->backend.lanes == NULL || server->threads == NULL || server->backend.pools == NULL ||
+        server->crews == NULL || server->commands == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
-    if (server->pool_count == 0 || server->pool_count > DR_POOLS_MAX) {
+    if (server->backend.pool_count == 0 || server->backend.pool_count > DR_POOLS_MAX) {
         return dora_error_set(error, DORA_ECONFIG, "pools: from 1 to %d are allowed", DR_POOLS_MAX);
     }
-    dora_err err = dr_log_new(&server->log, config->log.file, config->log.format == DR_LOG_JSON,
-                              config->log.level, error);
+    dora_err err = dr_log_new(&server->backend.log, config->log.file,
+                              config->log.format == DR_LOG_JSON, config->log.level, error);
     if (err == DORA_OK) {
         raise_files(server);
         bound_buffers(server);
     }
-    for (uint32_t i = 0; i < server->lane_count && err == DORA_OK; i++) {
-        err = dr_lane_init(&server->lanes[i], server, i, error);
+    for (uint32_t i = 0; i < server->backend.lane_count && err == DORA_OK; i++) {
+        err = dr_reactor_thread_init(server, i, error);
     }
-    if (err == DORA_OK && dr_rows_init(&server->rows, server->lane_count) != DORA_OK) {
+    if (err == DORA_OK &&
+        dr_rows_init(&server->backend.rows, server->backend.lane_count) != DORA_OK) {
         err = dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
     err = err == DORA_OK ? make_pools(server, error) : err;
@@ -163,24 +167,25 @@ static dora_err make(dr_server *server, dora_error *error)
 
 static void unmake(dr_server *server)
 {
-    for (uint32_t i = 0; server->lanes != NULL && i < server->lane_count; i++) {
-        dr_lane_fini(&server->lanes[i]);
+    for (uint32_t i = 0; server->threads != NULL && i < server->backend.lane_count; i++) {
+        dr_reactor_thread_fini(&server->threads[i]);
     }
-    for (uint32_t i = 0; server->pools != NULL && i < server->pool_count; i++) {
-        dr_pool_fini(&server->pools[i]);
+    for (uint32_t i = 0; server->backend.pools != NULL && i < server->backend.pool_count; i++) {
+        dr_pool_fini(&server->backend.pools[i]);
     }
-    dr_discovery_free(server->discovery);
-    dr_kept_free(server->kept);
-    dr_routes_free(atomic_load(&server->routes));
-    dr_rows_fini(&server->rows);
+    dr_discovery_free(server->backend.discovery);
+    dr_kept_free(server->backend.kept);
+    dr_routes_free(atomic_load(&server->backend.routes));
+    dr_rows_fini(&server->backend.rows);
     dr_reload_queue_fini(&server->asked);
     if (server->has_loop) {
         (void)uv_loop_close(&server->loop);
     }
-    dr_budget_fini(&server->budget);
-    dr_log_free(server->log);
-    free(server->lanes);
-    free(server->pools);
+    dr_budget_fini(&server->backend.budget);
+    dr_log_free(server->backend.log);
+    free(server->threads);
+    free(server->backend.lanes);
+    free(server->backend.pools);
     free(server->crews);
     free(server->commands);
     free(server->folder);
@@ -216,10 +221,11 @@ dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_erro
     }
     server->service.notify = notify;
     dr_reload_queue_init(&server->asked);
-    server->config = config;
+    server->backend.config = config;
     server->host = host;
-    server->start_time = (int64_t)time(NULL);
-    server->start_ms = dr_clock_ms();
+    server->backend.start_time = (int64_t)time(NULL);
+    server->backend.start_ms = dr_clock_ms();
+    server->backend.commands = (dr_commands){dr_control_command, server};
     server->ready_fd = ready_fd;
     dr_title_set("dora: master");
     dr_memory_keep();

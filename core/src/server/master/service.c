@@ -6,15 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/call/lane.h"
+#include "server/master/master.h"
 #include "server/ops/stat.h"
 
 /* write_status writes one line for people: `systemctl status` shows it. */
 static void write_status(dr_server *server, char status[DR_SERVICE_STATUS_BYTES])
 {
     char why[128];
-    const dr_config *config = server->config;
-    if (!dr_stat_is_ready(server, why, sizeof(why))) {
+    const dr_config *config = server->backend.config;
+    if (!dr_stat_is_ready(&server->backend, why, sizeof(why))) {
         (void)snprintf(status, DR_SERVICE_STATUS_BYTES, "%.*s", (int)strcspn(why, "\n"), why);
         return;
     }
@@ -44,7 +44,7 @@ void dr_service_ready(dr_server *server)
     char lines[64];
     (void)snprintf(lines, sizeof(lines), "READY=1\nMAINPID=%ld\n", (long)getpid());
     /* Only a daemon is another process than the one that was started. */
-    say(server, server->config->daemonize ? lines : "READY=1\n");
+    say(server, server->backend.config->daemonize ? lines : "READY=1\n");
 }
 
 void dr_service_reloading(dr_server *server)
@@ -60,7 +60,7 @@ void dr_service_stopping(dr_server *server)
 void dr_service_look(dr_server *server)
 {
     char status[DR_SERVICE_STATUS_BYTES];
-    if (server->service.notify.fd < 0 || atomic_load(&server->phase) == DR_PHASE_STARTING) {
+    if (server->service.notify.fd < 0 || atomic_load(&server->backend.phase) == DR_PHASE_STARTING) {
         return;
     }
     write_status(server, status);
@@ -72,9 +72,9 @@ void dr_service_look(dr_server *server)
 /* have_turned says whether every lane that runs has answered the last pulse. */
 static bool have_turned(dr_server *server, uint32_t asked)
 {
-    for (uint32_t i = 0; i < server->lane_count; i++) {
-        const uint32_t pulse = atomic_load(&server->lanes[i].pulse);
-        if (server->lanes[i].has_thread && pulse != DR_PULSE_ENDED && pulse != asked) {
+    for (uint32_t i = 0; i < server->backend.lane_count; i++) {
+        const uint32_t pulse = atomic_load(&server->threads[i].pulse);
+        if (server->threads[i].is_running && pulse != DR_PULSE_ENDED && pulse != asked) {
             return false;
         }
     }
@@ -90,7 +90,7 @@ static void on_watchdog(uv_timer_t *timer)
         dr_notify_say(&service->notify, "WATCHDOG=1");
         atomic_store(&service->pulse, (asked + 1) % DR_PULSE_ENDED);
     }
-    dr_lanes_ask(server); /* again: a lane may have started since */
+    dr_reactor_threads_ask(server); /* again: a lane may have started since */
 }
 
 void dr_service_init(dr_server *server)

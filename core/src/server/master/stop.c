@@ -6,6 +6,9 @@
 #include <signal.h>
 
 #include "server/call/call.h"
+#include "server/master/listeners.h"
+#include "server/master/master.h"
+#include "server/ops/discovery.h"
 
 /* lost is what say_lost is told of. */
 typedef struct lost {
@@ -40,8 +43,8 @@ static void end_if_done(dr_server *server)
     close_if_open((uv_handle_t *)&server->attention);
     close_if_open((uv_handle_t *)&server->housekeeping);
     close_if_open((uv_handle_t *)&server->stop.timer);
-    dr_admin_close(server);
-    dr_discovery_close(server);
+    dr_admin_close(&server->admin);
+    dr_discovery_close(&server->backend);
     dr_service_close(server);
     dr_reload_close(server);
 }
@@ -64,7 +67,7 @@ static void stop_crews(dr_server *server)
     uv_timer_stop(&server->stop.timer);
     dr_reload_abandon(server);
     for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
-        if (atomic_load(&server->phase) == DR_PHASE_NOW) {
+        if (atomic_load(&server->backend.phase) == DR_PHASE_NOW) {
             dr_crew_kill(crew);
         }
         dr_crew_stop(crew);
@@ -74,16 +77,17 @@ static void stop_crews(dr_server *server)
 
 static void end_lanes(dr_server *server)
 {
-    server->lanes_running = 0;
-    for (uint32_t i = 0; i < server->lane_count; i++) {
-        dr_lane_join(&server->lanes[i]);
+    server->threads_running = 0;
+    for (uint32_t i = 0; i < server->backend.lane_count; i++) {
+        dr_reactor_thread_join(&server->threads[i]);
     }
     stop_crews(server);
 }
 
 bool dr_stop_look(dr_server *server)
 {
-    if (server->lanes_running > 0 && atomic_load(&server->lanes_ended) == server->lanes_running) {
+    if (server->threads_running > 0 &&
+        atomic_load(&server->threads_ended) == server->threads_running) {
         end_lanes(server);
     }
     if (server->stop.is_stopping_crews) {
@@ -97,7 +101,7 @@ static void say_lost(const dr_task_seen *task, void *user)
 {
     const lost *self = user;
     const dr_call *call = task->owner;
-    dr_log *log = self->server->log;
+    dr_log *log = self->server->backend.log;
     if (task->has_begun) {
         dr_log_write(log, DR_LOG_ERROR, self->pool,
                      "%s %.*s is ended after %" PRIu64 ".%" PRIu64 " s (guid %.32s, process %d)",
@@ -114,24 +118,24 @@ static void say_lost(const dr_task_seen *task, void *user)
 
 static void say_all_lost(dr_server *server, bool is_answered)
 {
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        lost self = {server, server->config->pools[i].name, is_answered};
-        dr_dispatch_each(&server->pools[i], say_lost, &self);
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
+        lost self = {server, server->backend.config->pools[i].name, is_answered};
+        dr_dispatch_each(&server->backend.pools[i], say_lost, &self);
     }
 }
 
 /* stop_now ends everything: nobody is answered any more. */
 static void stop_now(dr_server *server)
 {
-    const dr_phase phase = atomic_load(&server->phase);
+    const dr_phase phase = atomic_load(&server->backend.phase);
     if (phase == DR_PHASE_NOW) {
         kill_crews(server);
         return;
     }
-    atomic_store(&server->phase, DR_PHASE_NOW);
+    atomic_store(&server->backend.phase, DR_PHASE_NOW);
     say_all_lost(server, false);
     dr_doors_close(server);
-    dr_lanes_ask(server);
+    dr_reactor_threads_ask(server);
     dr_reload_abandon(server);
     if (phase == DR_PHASE_STARTING) {
         stop_crews(server);
@@ -143,7 +147,7 @@ static void stop_now(dr_server *server)
 static void on_last(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
-    dr_log_write(server->log, DR_LOG_ERROR, "master",
+    dr_log_write(server->backend.log, DR_LOG_ERROR, "master",
                  "clients do not take their answers: their connections are closed");
     stop_now(server);
 }
@@ -152,53 +156,53 @@ static void on_last(uv_timer_t *timer)
 static void on_timeout(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
-    const dr_config *config = server->config;
-    dr_log_write(server->log, DR_LOG_ERROR, "master",
+    const dr_config *config = server->backend.config;
+    dr_log_write(server->backend.log, DR_LOG_ERROR, "master",
                  "stop_timeout_ms (%" PRIu32 ") is over: what still runs is ended",
                  config->stop_timeout_ms);
     server->stop.is_ending = true;
     say_all_lost(server, true);
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        dr_dispatch_end(&server->pools[i]);
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
+        dr_dispatch_end(&server->backend.pools[i]);
     }
     kill_crews(server);
     for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
         dr_crew_stop(crew);
     }
-    dr_lanes_ask(server);
+    dr_reactor_threads_ask(server);
     uv_timer_start(timer, on_last, (uint64_t)config->linger_ms + DR_STOP_ANSWER_MS, 0);
 }
 
 static void drain(dr_server *server)
 {
-    atomic_store(&server->phase, DR_PHASE_DRAINING);
+    atomic_store(&server->backend.phase, DR_PHASE_DRAINING);
     dr_doors_close(server);
-    dr_lanes_ask(server);
+    dr_reactor_threads_ask(server);
     uv_timer_stop(&server->stop.timer);
-    if (server->config->stop_timeout_ms > 0) {
-        uv_timer_start(&server->stop.timer, on_timeout, server->config->stop_timeout_ms, 0);
+    if (server->backend.config->stop_timeout_ms > 0) {
+        uv_timer_start(&server->stop.timer, on_timeout, server->backend.config->stop_timeout_ms, 0);
     }
 }
 
 static void on_left(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
-    if (atomic_load(&server->phase) != DR_PHASE_LEAVING) {
+    if (atomic_load(&server->backend.phase) != DR_PHASE_LEAVING) {
         return; /* it was told to stop at once meanwhile */
     }
-    dr_log_write(server->log, DR_LOG_NOTICE, "master",
+    dr_log_write(server->backend.log, DR_LOG_NOTICE, "master",
                  "drain_ms (%" PRIu32 ") is over: finishing what is accepted",
-                 server->config->drain_ms);
+                 server->backend.config->drain_ms);
     drain(server);
 }
 
 /* leave is the first stage: others are told to go elsewhere before they would be refused. */
 static void leave(dr_server *server)
 {
-    const uint32_t drain_ms = server->config->drain_ms;
-    atomic_store(&server->phase, DR_PHASE_LEAVING);
+    const uint32_t drain_ms = server->backend.config->drain_ms;
+    atomic_store(&server->backend.phase, DR_PHASE_LEAVING);
     dr_service_stopping(server);
-    dr_discovery_withdraw(server);
+    dr_discovery_withdraw(&server->backend);
     dr_reload_abandon(server);
     if (drain_ms == 0) {
         drain(server);
@@ -209,16 +213,16 @@ static void leave(dr_server *server)
 
 void dr_stop_asked(dr_server *server, int number)
 {
-    const dr_phase phase = atomic_load(&server->phase);
+    const dr_phase phase = atomic_load(&server->backend.phase);
     if (number == SIGTERM && phase > DR_PHASE_SERVING) {
         return; /* process managers repeat it; only a second Ctrl-C is impatience */
     }
-    if (phase == DR_PHASE_SERVING && server->config->drain_ms > 0) {
-        dr_log_write(server->log, DR_LOG_NOTICE, "master",
+    if (phase == DR_PHASE_SERVING && server->backend.config->drain_ms > 0) {
+        dr_log_write(server->backend.log, DR_LOG_NOTICE, "master",
                      "signal %d: not ready any more, serving for drain_ms (%" PRIu32 ")", number,
-                     server->config->drain_ms);
+                     server->backend.config->drain_ms);
     } else {
-        dr_log_write(server->log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
+        dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
                      phase == DR_PHASE_SERVING ? "finishing what is accepted" : "stopping now");
     }
     if (phase == DR_PHASE_SERVING) {
@@ -227,7 +231,7 @@ void dr_stop_asked(dr_server *server, int number)
     }
     if (phase == DR_PHASE_STARTING) {
         dr_service_stopping(server);
-        dr_discovery_withdraw(server);
+        dr_discovery_withdraw(&server->backend);
     }
     stop_now(server);
 }
@@ -237,8 +241,8 @@ void dr_stop_give_up(dr_server *server, dora_err err)
     if (server->outcome == DORA_OK) {
         server->outcome = err;
     }
-    atomic_store(&server->phase, DR_PHASE_NOW);
-    dr_lanes_ask(server);
+    atomic_store(&server->backend.phase, DR_PHASE_NOW);
+    dr_reactor_threads_ask(server);
     stop_crews(server);
 }
 
@@ -246,13 +250,4 @@ void dr_stop_init(dr_server *server)
 {
     uv_timer_init(&server->loop, &server->stop.timer);
     server->stop.timer.data = server;
-}
-
-uint64_t dr_stop_ms_max(const dr_config *config)
-{
-    const uint64_t ends_ms = (uint64_t)config->linger_ms + DR_STOP_ANSWER_MS; /* of the lanes */
-    const uint64_t leaves_ms = DR_ZYGOTE_GRACE_MS * 2;                        /* of the crews */
-    return config->stop_timeout_ms == 0
-               ? 0
-               : config->drain_ms + (uint64_t)config->stop_timeout_ms + ends_ms + leaves_ms;
 }

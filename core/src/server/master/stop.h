@@ -31,7 +31,4 @@ void dr_stop_give_up(struct dr_server *server, dora_err err);
  * stopped, or were ended: nothing is to be started any more. */
 bool dr_stop_look(struct dr_server *server);
 
-/* dr_stop_ms_max is how long a stop may last; 0: without end. */
-uint64_t dr_stop_ms_max(const dr_config *config);
-
 #endif

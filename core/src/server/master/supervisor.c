@@ -1,4 +1,6 @@
 /* supervisor.c: the master's own loop: crews, signals, start and stop. */
+#include "server/master/supervisor.h"
+
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,8 +11,12 @@
 #include <dora/dora.h>
 
 #include "base/clock.h"
-#include "server/call/lane.h"
 #include "server/master/daemon.h"
+#include "server/master/listeners.h"
+#include "server/master/renew.h"
+#include "server/ops/discovery.h"
+#include "server/ops/stat.h"
+#include "server/ops/status_page.h"
 #include "task/hung.h"
 
 #define HOUSEKEEPING_MS 1000u
@@ -18,7 +24,7 @@
 static dora_err write_pid_files(dr_server *server, dora_error *error)
 {
     const char *const *more = server->host->pid_files;
-    dora_err err = dr_pid_files_add(&server->pid_files, server->config->pid_file, error);
+    dora_err err = dr_pid_files_add(&server->pid_files, server->backend.config->pid_file, error);
     for (; more != NULL && *more != NULL && err == DORA_OK; more++) {
         err = dr_pid_files_add(&server->pid_files, *more, error);
     }
@@ -28,7 +34,7 @@ static dora_err write_pid_files(dr_server *server, dora_error *error)
 /* leave_terminal ends the start of a daemon: its parent may go. */
 static void leave_terminal(dr_server *server)
 {
-    dr_log_take_output(server->log);
+    dr_log_take_output(server->backend.log);
     dr_daemon_ready(server->ready_fd);
 }
 
@@ -37,7 +43,7 @@ static dora_err open_doors(dr_server *server, dora_error *error)
 {
     dr_names names[DR_POOLS_MAX];
     dr_routes *routes = NULL;
-    for (uint32_t i = 0; i < server->pool_count; i++) {
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         names[i] = server->crews[i]->names;
     }
     dora_err err = dr_reload_routes(server, names, &routes, error);
@@ -45,14 +51,16 @@ static dora_err open_doors(dr_server *server, dora_error *error)
         dr_reload_publish(server, routes);
     }
     err = err == DORA_OK ? dr_doors_listen(server, error) : err;
-    err = err == DORA_OK ? dr_discovery_open(server, error) : err;
+    err = err == DORA_OK
+              ? dr_discovery_open(&server->backend, &server->loop, server->tcp_port, error)
+              : err;
     err = err == DORA_OK ? write_pid_files(server, error) : err;
     err = err == DORA_OK ? dr_doors_open(server, error) : err;
     if (err == DORA_OK) {
-        dr_discovery_look(server);
+        dr_discovery_look(&server->backend);
         dr_service_ready(server);
     }
-    if (err == DORA_OK && server->config->daemonize) {
+    if (err == DORA_OK && server->backend.config->daemonize) {
         leave_terminal(server);
     }
     return err;
@@ -62,7 +70,7 @@ static dora_err open_doors(dr_server *server, dora_error *error)
 static void open_if_ready(dr_server *server)
 {
     bool is_ready = true;
-    for (uint32_t i = 0; i < server->pool_count; i++) {
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         const dr_crew *crew = server->crews[i];
         if (crew->state == DR_CREW_FAILED) {
             server->failure = crew->why;
@@ -84,7 +92,8 @@ static void on_attention(uv_async_t *handle)
 {
     dr_server *server = handle->data;
     dr_seat_clear(&server->seat);
-    if (!server->stop.is_stopping_crews && atomic_load(&server->phase) == DR_PHASE_STARTING) {
+    if (!server->stop.is_stopping_crews &&
+        atomic_load(&server->backend.phase) == DR_PHASE_STARTING) {
         open_if_ready(server);
     }
     if (dr_stop_look(server)) {
@@ -95,7 +104,7 @@ static void on_attention(uv_async_t *handle)
         dr_crew_balance(crew);
     }
     dr_reload_look(server);
-    dr_discovery_look(server);
+    dr_discovery_look(&server->backend);
 }
 
 static void on_pool_attention(dr_pool *pool, void *user)
@@ -116,8 +125,8 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     dr_server *server = handle->data;
     if (number == SIGHUP || number == SIGUSR1) {
-        const bool is_stopping = atomic_load(&server->phase) > DR_PHASE_SERVING;
-        dr_log_write(server->log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
+        const bool is_stopping = atomic_load(&server->backend.phase) > DR_PHASE_SERVING;
+        dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
                      is_stopping ? "no reload, the server is stopping" : "reload");
         if (!is_stopping) {
             dr_reload_want(server);
@@ -125,7 +134,7 @@ static void on_signal(uv_signal_t *handle, int number)
         return;
     }
     if (number == SIGUSR2) {
-        dr_log_reopen(server->log);
+        dr_log_reopen(server->backend.log);
         return;
     }
     dr_stop_asked(server, number);
@@ -137,7 +146,7 @@ static void say_busy(dr_server *server, uint32_t index, uint64_t now_ns)
     char text[DR_LOG_LINE_MAX];
     size_t len = 0;
     dr_busy busy;
-    dr_pool *pool = &server->pools[index];
+    dr_pool *pool = &server->backend.pools[index];
     const bool was_said = pool->is_busy_said;
     pool->is_busy_said = dr_pool_is_busy(pool, now_ns, &busy);
     if (was_said || !pool->is_busy_said) {
@@ -151,7 +160,7 @@ static void say_busy(dr_server *server, uint32_t index, uint64_t now_ns)
             text + len, sizeof(text) - len, "%s%.*s (%" PRIu64 ".%" PRIu64 " s)", i > 0 ? ", " : "",
             (int)name.len, name.data, task->age_ns / 1000000000u, task->age_ns / 100000000u % 10);
     }
-    dr_log_write(server->log, DR_LOG_ERROR, server->config->pools[index].name,
+    dr_log_write(server->backend.log, DR_LOG_ERROR, server->backend.config->pools[index].name,
                  "all workers (%" PRIu32 ") have been busy with the same tasks for %u s: %s%s; "
                  "%" PRIu32 " tasks wait",
                  busy.workers, DR_BUSY_SAID_MS / 1000, text,
@@ -162,11 +171,11 @@ static void say_busy(dr_server *server, uint32_t index, uint64_t now_ns)
 static void look_after(dr_server *server)
 {
     const uint64_t now_ns = dr_clock_ns();
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        dr_pool *pool = &server->pools[i];
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
+        dr_pool *pool = &server->backend.pools[i];
         const int pid = dr_pool_end_silent(pool, now_ns);
         if (pid != 0) {
-            dr_log_write(server->log, DR_LOG_ERROR, server->config->pools[i].name,
+            dr_log_write(server->backend.log, DR_LOG_ERROR, server->backend.config->pools[i].name,
                          "worker process %d is ended: what it did after a task took longer than "
                          "time_limit_ms (%" PRIu32 ")",
                          pid, pool->limits.time_limit_ms);
@@ -179,13 +188,13 @@ static void look_after(dr_server *server)
 static void on_housekeeping(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
-    const bool wants_memory = atomic_exchange(&server->memory_is_wanted, false);
-    dr_board_write(server);
+    const bool wants_memory = atomic_exchange(&server->backend.memory_is_wanted, false);
+    dr_board_write(&server->backend);
     dr_service_look(server);
     dr_memory_look(server);
     look_after(server);
-    if (server->kept != NULL) {
-        dr_kept_sweep(server->kept, uv_now(&server->loop));
+    if (server->backend.kept != NULL) {
+        dr_kept_sweep(server->backend.kept, uv_now(&server->loop));
     }
     for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
         dr_crew_end_stuck(crew);
@@ -199,16 +208,16 @@ static void on_housekeeping(uv_timer_t *timer)
     if (!server->stop.is_stopping_crews && !server->stop.is_ending) {
         dr_renew_look(server);
         dr_reload_look(server);
-        dr_discovery_look(server);
+        dr_discovery_look(&server->backend);
     }
 }
 
 static dora_err start_crews(dr_server *server, dora_error *error)
 {
     dora_err err = DORA_OK;
-    for (uint32_t i = 0; i < server->pool_count && err == DORA_OK; i++) {
-        server->pools[i].on_attention = on_pool_attention;
-        server->pools[i].user = server;
+    for (uint32_t i = 0; i < server->backend.pool_count && err == DORA_OK; i++) {
+        server->backend.pools[i].on_attention = on_pool_attention;
+        server->backend.pools[i].user = server;
         err = dr_launch(server, i, false, &server->crews[i], error);
     }
     return err;
@@ -228,9 +237,10 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
         server->signals[i].data = server;
         uv_signal_start(&server->signals[i], on_signal, numbers[i]);
     }
-    dr_board_write(server);
-    server->seat = (dr_seat){.budget = &server->budget, .wake = wake, .user = server};
-    dora_err err = dr_admin_open(server, &server->failure);
+    dr_board_write(&server->backend);
+    server->seat = (dr_seat){.budget = &server->backend.budget, .wake = wake, .user = server};
+    dora_err err = dr_admin_open(&server->admin, &server->backend, &server->loop, &server->seat,
+                                 &server->failure);
     err = err == DORA_OK ? start_crews(server, &server->failure) : err;
     if (err != DORA_OK) {
         dr_stop_give_up(server, err);
@@ -238,8 +248,8 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
         uv_timer_start(&server->housekeeping, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
     }
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
-    for (uint32_t i = 0; i < server->lane_count; i++) {
-        dr_lane_join(&server->lanes[i]);
+    for (uint32_t i = 0; i < server->backend.lane_count; i++) {
+        dr_reactor_thread_join(&server->threads[i]);
     }
     dr_doors_close(server);
     dr_pid_files_remove(&server->pid_files);

@@ -32,9 +32,9 @@ static void answer_buf(dr_http_exchange *exchange, dora_err err, const char *typ
     dr_buf_fini(body);
 }
 
-static void answer_index(dr_http_exchange *exchange, dr_server *server)
+static void answer_index(dr_http_exchange *exchange, dr_backend *backend)
 {
-    (void)server;
+    (void)backend;
     answer_text(exchange, 200,
                 "/livez    200 while the process runs\n"
                 "/readyz   200 while it takes calls, else 503 and why not\n"
@@ -42,20 +42,20 @@ static void answer_index(dr_http_exchange *exchange, dr_server *server)
                 "/metrics  its numbers for Prometheus\n");
 }
 
-static void answer_alive(dr_http_exchange *exchange, dr_server *server)
+static void answer_alive(dr_http_exchange *exchange, dr_backend *backend)
 {
-    (void)server;
+    (void)backend;
     answer_text(exchange, 200, "ok\n");
 }
 
-static void answer_ready(dr_http_exchange *exchange, dr_server *server)
+static void answer_ready(dr_http_exchange *exchange, dr_backend *backend)
 {
     char why[128];
-    const bool is_ready = dr_stat_is_ready(server, why, sizeof(why));
+    const bool is_ready = dr_stat_is_ready(backend, why, sizeof(why));
     answer_text(exchange, is_ready ? 200 : 503, why);
 }
 
-static void answer_stats(dr_http_exchange *exchange, dr_server *server)
+static void answer_stats(dr_http_exchange *exchange, dr_backend *backend)
 {
     dora_slice data;
     json_t *json = NULL;
@@ -63,7 +63,7 @@ static void answer_stats(dr_http_exchange *exchange, dr_server *server)
     dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
     dora_err err = writer != NULL ? DORA_OK : DORA_ENOMEM;
     if (err == DORA_OK) {
-        dr_stat_write(server, NULL, writer);
+        dr_stat_write(backend, NULL, writer);
         err = dora_writer_finish(writer, &data);
     }
     err = err == DORA_OK ? dr_json_from_value(data, &json, NULL) : err;
@@ -74,16 +74,16 @@ static void answer_stats(dr_http_exchange *exchange, dr_server *server)
     dora_writer_free(writer);
 }
 
-static void answer_metrics(dr_http_exchange *exchange, dr_server *server)
+static void answer_metrics(dr_http_exchange *exchange, dr_backend *backend)
 {
     dr_buf body = {0};
-    const dora_err err = dr_metrics_write(server, &body);
+    const dora_err err = dr_metrics_write(backend, &body);
     answer_buf(exchange, err, "text/plain; version=0.0.4; charset=utf-8", &body);
 }
 
 static const struct {
     const char *path;
-    void (*answer)(dr_http_exchange *exchange, dr_server *server);
+    void (*answer)(dr_http_exchange *exchange, dr_backend *backend);
 } pages[] = {{"/", answer_index},
              {"/livez", answer_alive},
              {"/readyz", answer_ready},
@@ -92,10 +92,10 @@ static const struct {
 
 static void on_request(dr_http_exchange *exchange, void *user)
 {
-    dr_server *server = user;
+    dr_admin *admin = user;
     const char *method = dr_http_method(exchange);
     const dora_slice path = dr_http_path(exchange);
-    if (server->admin.wants_local_host && !dr_http_host_is_own(exchange)) {
+    if (admin->wants_local_host && !dr_http_host_is_own(exchange)) {
         dr_http_refuse(exchange, 403,
                        "the Host of a listener on loopback is localhost, an address, or in "
                        "http.hosts",
@@ -114,7 +114,7 @@ static void on_request(dr_http_exchange *exchange, void *user)
             continue;
         }
         if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
-            pages[i].answer(exchange, server);
+            pages[i].answer(exchange, admin->backend);
         } else {
             static const char text[] = "only GET and HEAD\n";
             const dr_http_extra allow[] = {{"Allow", "GET, HEAD"}, {NULL, NULL}};
@@ -137,37 +137,37 @@ static bool is_loopback(const char *host)
            strcmp(host, "localhost") == 0;
 }
 
-dora_err dr_admin_open(dr_server *server, dora_error *error)
+dora_err dr_admin_open(dr_admin *admin, dr_backend *backend, uv_loop_t *loop, dr_seat *seat,
+                       dora_error *error)
 {
-    const dr_config *config = server->config;
+    const dr_config *config = backend->config;
     const dr_http_options options = {.hosts = config->http.hosts.items,
                                      .host_count = config->http.hosts.count,
                                      .body_bytes_max = 4096,
                                      .connections_max = DR_ADMIN_CONNECTIONS_MAX,
-                                     .seat = &server->seat,
+                                     .seat = seat,
                                      .slow_ms = DR_ADMIN_SLOW_MS,
                                      .idle_ms = DR_HTTP_IDLE_MS_DEFAULT};
-    const dr_http_events events = {.on_request = on_request, .on_gone = on_gone, .user = server};
-    dr_admin *admin = &server->admin;
+    const dr_http_events events = {.on_request = on_request, .on_gone = on_gone, .user = admin};
     int fd = -1;
     if (config->admin_host == NULL) {
         return DORA_OK;
     }
+    admin->backend = backend;
     admin->port = config->admin_port;
     admin->wants_local_host = is_loopback(config->admin_host);
     dora_err err = dr_listener_open(config->admin_host, &admin->port, ADMIN_BACKLOG, &fd, 1, error);
-    err = err == DORA_OK ? dr_http_init(&admin->http, &server->loop, fd, &options, &events, error)
-                         : err;
+    err = err == DORA_OK ? dr_http_init(&admin->http, loop, fd, &options, &events, error) : err;
     if (err == DORA_OK) {
         const bool is_v6 = strchr(config->admin_host, ':') != NULL;
-        dr_log_write(server->log, DR_LOG_NOTICE, "master",
+        dr_log_write(backend->log, DR_LOG_NOTICE, "master",
                      "operators are answered at http://%s%s%s:%" PRIu16 "/", is_v6 ? "[" : "",
                      config->admin_host, is_v6 ? "]" : "", admin->port);
     }
     return err;
 }
 
-void dr_admin_close(dr_server *server)
+void dr_admin_close(dr_admin *admin)
 {
-    dr_http_end(&server->admin.http);
+    dr_http_end(&admin->http);
 }

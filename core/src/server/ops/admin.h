@@ -6,18 +6,19 @@
 #define DR_SERVER_ADMIN_H
 
 #include "net/http.h"
-
-struct dr_server;
+#include "server/call/backend.h"
 
 typedef struct dr_admin {
+    dr_backend *backend;
     dr_http http;
     uint16_t port;         /* that is listened on */
     bool wants_local_host; /* bound to loopback: a foreign name in `Host` is refused */
 } dr_admin;
 
-/* dr_admin_open starts listening, where the configuration says so. Errors: DORA_EIO names the
- * address. dr_admin_close ends it; safe when it was not opened, and twice. */
-dora_err dr_admin_open(struct dr_server *server, dora_error *error);
-void dr_admin_close(struct dr_server *server);
+/* dr_admin_open starts listening, where the configuration says so; what its connections hold is
+ * counted at `seat`. Errors: DORA_EIO names the address. dr_admin_close ends it; safe when it was not opened, and twice. */
+dora_err dr_admin_open(dr_admin *admin, dr_backend *backend, uv_loop_t *loop, dr_seat *seat,
+                       dora_error *error);
+void dr_admin_close(dr_admin *admin);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/utf8.h"
 #include "server/call/lane.h"
+#include "server/ops/discovery.h"
 #include "server/ops/stat.h"
 #include "wire/json.h"
 
@@ -17,7 +18,7 @@
 
 /* page is what is being written; its first error stays. */
 typedef struct page {
-    dr_server *server;
+    dr_backend *backend;
     dr_buf *out;
     dora_err err;
     dr_pool_numbers pools[DR_POOLS_MAX];
@@ -93,23 +94,23 @@ static void one(page *self, const char *name, const char *type, const char *help
 
 static const char *pool_name(const page *self, uint32_t pool)
 {
-    return pool == DR_NONE ? "" : self->server->config->pools[pool].name;
+    return pool == DR_NONE ? "" : self->backend->config->pools[pool].name;
 }
 
 static void put_process(page *self)
 {
-    const int64_t start = self->server->start_time;
+    const int64_t start = self->backend->start_time;
     char why[128];
     head(self, "dora_build_info", "gauge", "The version of Dora that runs; always 1.");
     put(self, "dora_build_info{version=\"%s\"} 1\n", DORA_VERSION);
     one(self, "process_start_time_seconds", "gauge", "When the server started, in Unix time.",
         (uint64_t)start);
     one(self, "dora_uptime_seconds", "gauge", "How long the server has been running.",
-        dr_stat_uptime_s(self->server));
+        dr_stat_uptime_s(self->backend));
     one(self, "dora_ready", "gauge", "1 while the server takes calls, as /readyz says.",
-        dr_stat_is_ready(self->server, why, sizeof(why)));
+        dr_stat_is_ready(self->backend, why, sizeof(why)));
     one(self, "dora_reactors", "gauge", "Threads that serve connections.",
-        self->server->lane_count);
+        self->backend->lane_count);
 }
 
 /* put_places writes one series a Redis. */
@@ -129,7 +130,7 @@ static void put_places(page *self, const char *name, const char *type, const cha
 static void put_discovery(page *self)
 {
     dr_discovery_row rows[DR_DISCOVERY_REDIS_MAX];
-    const size_t count = dr_discovery_rows(self->server->discovery, rows);
+    const size_t count = dr_discovery_rows(self->backend->discovery, rows);
     if (count > 0) {
         put_places(self, "dora_discovery_joined", "gauge",
                    "1 while the server is registered in this Redis.", rows, count);
@@ -141,8 +142,8 @@ static void put_discovery(page *self)
 static void put_repeats(page *self)
 {
     dr_kept_numbers numbers = {0};
-    if (self->server->kept != NULL) {
-        dr_kept_count(self->server->kept, &numbers);
+    if (self->backend->kept != NULL) {
+        dr_kept_count(self->backend->kept, &numbers);
     }
     one(self, "dora_kept_replies", "gauge", "Replies kept for calls that are sent again.",
         numbers.replies);
@@ -158,7 +159,7 @@ static void put_repeats(page *self)
 static void put_held(page *self)
 {
     static const char name[] = "dora_connections_ended_total";
-    dr_budget *budget = &self->server->budget;
+    dr_budget *budget = &self->backend->budget;
     one(self, "dora_held_bytes", "gauge",
         "Bytes held for connections: received and not answered, ready and not sent.",
         atomic_load(&budget->total));
@@ -176,8 +177,8 @@ static void put_traffic(page *self)
     dr_totals totals;
     uint64_t lines = 0;
     uint64_t bytes = 0;
-    dr_stat_totals(self->server, &totals);
-    dr_log_queue(self->server->log, &lines, &bytes);
+    dr_stat_totals(self->backend, &totals);
+    dr_log_queue(self->backend->log, &lines, &bytes);
     one(self, "dora_connections", "gauge", "Connections that are open.", totals.connections);
     one(self, "dora_connections_accepted_total", "counter", "Connections that came.",
         totals.accepted);
@@ -192,7 +193,7 @@ static void put_traffic(page *self)
     one(self, "dora_log_queue_bytes", "gauge", "Bytes of the log that are not written yet.", bytes);
     one(self, "dora_log_dropped_lines_total", "counter",
         "Lines of the log that were dropped because it was behind.",
-        dr_log_dropped(self->server->log));
+        dr_log_dropped(self->backend->log));
 }
 
 /* One number of every pool. */
@@ -254,7 +255,7 @@ static void put_pools(page *self)
     for (size_t i = 0; i < sizeof(pool_metrics) / sizeof(pool_metrics[0]); i++) {
         const pool_metric *metric = &pool_metrics[i];
         head(self, metric->name, metric->type, metric->help);
-        for (uint32_t p = 0; p < self->server->pool_count; p++) {
+        for (uint32_t p = 0; p < self->backend->pool_count; p++) {
             put(self, "%s{", metric->name);
             put_label(self, "pool", pool_name(self, p));
             put(self, "} %" PRIu64 "\n", metric->value(&self->pools[p]));
@@ -275,7 +276,7 @@ static void put_workers(page *self)
     static const char workers[] = "dora_workers";
     static const char restarts[] = "dora_worker_restarts_total";
     head(self, workers, "gauge", "Workers, by what they do.");
-    for (uint32_t p = 0; p < self->server->pool_count; p++) {
+    for (uint32_t p = 0; p < self->backend->pool_count; p++) {
         const dr_pool_numbers *numbers = &self->pools[p];
         put_pair(self, workers, p, "state", "idle", numbers->idle);
         put_pair(self, workers, p, "state", "busy", numbers->busy);
@@ -283,7 +284,7 @@ static void put_workers(page *self)
         put_pair(self, workers, p, "state", "leaving", numbers->leaving);
     }
     head(self, restarts, "counter", "Workers that were replaced, by the reason.");
-    for (uint32_t p = 0; p < self->server->pool_count; p++) {
+    for (uint32_t p = 0; p < self->backend->pool_count; p++) {
         for (uint32_t i = DR_RESTART_NONE + 1; i < DR_RESTART_COUNT; i++) {
             put_pair(self, restarts, p, "cause", dr_restart_name((dr_restart)i),
                      self->pools[p].restarts[i]);
@@ -319,7 +320,7 @@ static void put_request(page *self, const dr_row *row, dr_call_type type, const 
  * met it is looked at. */
 static void put_row(page *self, const dr_row *row)
 {
-    const uint32_t lanes = self->server->lane_count;
+    const uint32_t lanes = self->backend->lane_count;
     uint64_t others[DR_TYPE_COUNT + 1] = {0};
     for (uint32_t i = 0; i < lanes; i++) {
         const dr_series *series = atomic_load_explicit(&row->lanes[i].first, memory_order_acquire);
@@ -403,8 +404,8 @@ static void put_rows(page *self)
 {
     static const char queue[] = "dora_queue_seconds";
     static const char run[] = "dora_run_seconds";
-    const dr_row *first = self->server->rows.first;
-    const uint32_t lanes = self->server->lane_count;
+    const dr_row *first = self->backend->rows.first;
+    const uint32_t lanes = self->backend->lane_count;
     head(self, "dora_requests_total", "counter",
          "Requests that have ended, one for each api they asked for. api is empty for names that a "
          "fallback serves, pool as well for what no pool was asked.");
@@ -412,7 +413,7 @@ static void put_rows(page *self)
         put_row(self, row);
     }
     head(self, queue, "histogram", "From a task's coming to its start in a worker.");
-    for (uint32_t pool = 0; pool < self->server->pool_count; pool++) {
+    for (uint32_t pool = 0; pool < self->backend->pool_count; pool++) {
         times sum = {0};
         for (const dr_row *row = first; row != NULL; row = row->next) {
             for (uint32_t i = 0; row->pool == pool && i < lanes; i++) {
@@ -433,12 +434,12 @@ static void put_rows(page *self)
     }
 }
 
-dora_err dr_metrics_write(dr_server *server, dr_buf *out)
+dora_err dr_metrics_write(dr_backend *backend, dr_buf *out)
 {
-    page self = {.server = server, .out = out};
-    atomic_store(&server->memory_is_wanted, true);
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        dr_stat_pool(&server->pools[i], &self.pools[i]);
+    page self = {.backend = backend, .out = out};
+    atomic_store(&backend->memory_is_wanted, true);
+    for (uint32_t i = 0; i < backend->pool_count; i++) {
+        dr_stat_pool(&backend->pools[i], &self.pools[i]);
     }
     put_process(&self);
     put_traffic(&self);

@@ -1,5 +1,7 @@
 /* stat.c: the numbers behind getStat. */
 #include "server/ops/stat.h"
+#include "server/ops/discovery.h"
+#include "server/ops/stat_pool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -65,15 +67,15 @@ void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers)
     numbers->is_hung = dr_pool_is_hung(pool, dr_clock_ns(), &waiting);
 }
 
-uint64_t dr_stat_uptime_s(const dr_server *server)
+uint64_t dr_stat_uptime_s(const dr_backend *backend)
 {
-    return (dr_clock_ms() - server->start_ms) / 1000;
+    return (dr_clock_ms() - backend->start_ms) / 1000;
 }
 
-static void sum_lanes(dr_server *server, dr_totals *totals)
+static void sum_lanes(dr_backend *backend, dr_totals *totals)
 {
-    for (uint32_t i = 0; i < server->lane_count; i++) {
-        const dr_lane *lane = &server->lanes[i];
+    for (uint32_t i = 0; i < backend->lane_count; i++) {
+        const dr_lane *lane = &backend->lanes[i];
         const uint64_t closed =
             dr_count_get(&lane->reactor.closed) + dr_count_get(&lane->http.closed);
         const uint64_t accepted =
@@ -93,20 +95,20 @@ static void add_pool(const dr_pool_numbers *numbers, dr_totals *totals)
     totals->handled += numbers->handled;
 }
 
-void dr_stat_totals(dr_server *server, dr_totals *totals)
+void dr_stat_totals(dr_backend *backend, dr_totals *totals)
 {
     memset(totals, 0, sizeof(*totals));
-    sum_lanes(server, totals);
-    for (uint32_t i = 0; i < server->pool_count; i++) {
+    sum_lanes(backend, totals);
+    for (uint32_t i = 0; i < backend->pool_count; i++) {
         dr_pool_numbers numbers;
-        dr_stat_pool(&server->pools[i], &numbers);
+        dr_stat_pool(&backend->pools[i], &numbers);
         add_pool(&numbers, totals);
     }
 }
 
-bool dr_stat_has_workers(dr_server *server, char *why, size_t room)
+bool dr_stat_has_workers(dr_backend *backend, char *why, size_t room)
 {
-    const dr_phase phase = atomic_load(&server->phase);
+    const dr_phase phase = atomic_load(&backend->phase);
     if (phase != DR_PHASE_SERVING) {
         (void)snprintf(why, room, "%s\n",
                        phase == DR_PHASE_STARTING ? "starting"
@@ -114,13 +116,13 @@ bool dr_stat_has_workers(dr_server *server, char *why, size_t room)
                                                   : "draining");
         return false;
     }
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        dr_pool *pool = &server->pools[i];
+    for (uint32_t i = 0; i < backend->pool_count; i++) {
+        dr_pool *pool = &backend->pools[i];
         pthread_mutex_lock(&pool->lock);
         const uint32_t live = pool->live_count;
         pthread_mutex_unlock(&pool->lock);
         if (live == 0) {
-            (void)snprintf(why, room, "pool %s has no worker\n", server->config->pools[i].name);
+            (void)snprintf(why, room, "pool %s has no worker\n", backend->config->pools[i].name);
             return false;
         }
     }
@@ -128,17 +130,17 @@ bool dr_stat_has_workers(dr_server *server, char *why, size_t room)
     return true;
 }
 
-bool dr_stat_is_ready(dr_server *server, char *why, size_t room)
+bool dr_stat_is_ready(dr_backend *backend, char *why, size_t room)
 {
     const uint64_t now_ns = dr_clock_ns();
-    bool is_ready = dr_stat_has_workers(server, why, room);
-    for (uint32_t i = 0; is_ready && i < server->pool_count; i++) {
+    bool is_ready = dr_stat_has_workers(backend, why, room);
+    for (uint32_t i = 0; is_ready && i < backend->pool_count; i++) {
         uint32_t waiting;
-        if (dr_pool_is_hung(&server->pools[i], now_ns, &waiting)) {
-            (void)snprintf(why, room,
-                           "pool %s hangs: %" PRIu32 " tasks wait, none ended for %" PRIu32
-                           " ms (hung_ms)\n",
-                           server->config->pools[i].name, waiting, server->pools[i].limits.hung_ms);
+        if (dr_pool_is_hung(&backend->pools[i], now_ns, &waiting)) {
+            (void)snprintf(
+                why, room,
+                "pool %s hangs: %" PRIu32 " tasks wait, none ended for %" PRIu32 " ms (hung_ms)\n",
+                backend->config->pools[i].name, waiting, backend->pools[i].limits.hung_ms);
             is_ready = false;
         }
     }
@@ -301,20 +303,20 @@ static void put_log(dora_writer *writer, dr_log *log)
     dora_write_end(writer);
 }
 
-void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
+void dr_stat_write(dr_backend *backend, const char *reload, dora_writer *writer)
 {
-    atomic_store(&server->memory_is_wanted, true);
+    atomic_store(&backend->memory_is_wanted, true);
     dr_totals totals = {0};
     dr_pool_numbers numbers[DR_POOLS_MAX];
-    sum_lanes(server, &totals);
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        dr_stat_pool(&server->pools[i], &numbers[i]);
+    sum_lanes(backend, &totals);
+    for (uint32_t i = 0; i < backend->pool_count; i++) {
+        dr_stat_pool(&backend->pools[i], &numbers[i]);
         add_pool(&numbers[i], &totals);
     }
     dora_write_array(writer, 2);
     dr_stat_key(writer, "server");
     dora_write_array(writer, reload != NULL ? 20 : 19);
-    dr_stat_put(writer, "start_time", (uint64_t)server->start_time);
+    dr_stat_put(writer, "start_time", (uint64_t)backend->start_time);
     dr_stat_put(writer, "connection_num", totals.connections);
     dr_stat_put(writer, "accept_count", totals.accepted);
     dr_stat_put(writer, "close_count", totals.closed);
@@ -323,25 +325,25 @@ void dr_stat_write(dr_server *server, const char *reload, dora_writer *writer)
     dr_stat_put(writer, "worker_request_count", totals.handled);
     put_text(writer, "version", DORA_VERSION);
     dr_stat_put(writer, "pid", (uint64_t)getpid());
-    dr_stat_put(writer, "uptime_s", dr_stat_uptime_s(server));
-    dr_stat_put(writer, "reactors", server->lane_count);
+    dr_stat_put(writer, "uptime_s", dr_stat_uptime_s(backend));
+    dr_stat_put(writer, "reactors", backend->lane_count);
     dr_stat_put(writer, "bytes_in", totals.bytes_in);
     dr_stat_put(writer, "bytes_out", totals.bytes_out);
-    put_bool(writer, "draining", atomic_load(&server->phase) != DR_PHASE_SERVING);
-    dr_stat_put(writer, "stop_ms_max", dr_stop_ms_max(server->config));
+    put_bool(writer, "draining", atomic_load(&backend->phase) != DR_PHASE_SERVING);
+    dr_stat_put(writer, "stop_ms_max", dr_config_stop_ms_max(backend->config));
     if (reload != NULL) {
         put_text(writer, "reload", reload);
     }
-    put_held(writer, &server->budget);
-    put_repeats(writer, server->kept);
-    put_discovery(writer, server->discovery);
+    put_held(writer, &backend->budget);
+    put_repeats(writer, backend->kept);
+    put_discovery(writer, backend->discovery);
     dr_stat_key(writer, "pools");
-    dora_write_array(writer, server->pool_count);
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        put_pool(writer, &server->config->pools[i], &server->pools[i], &numbers[i]);
+    dora_write_array(writer, backend->pool_count);
+    for (uint32_t i = 0; i < backend->pool_count; i++) {
+        put_pool(writer, &backend->config->pools[i], &backend->pools[i], &numbers[i]);
     }
     dora_write_end(writer);
     dora_write_end(writer);
-    put_log(writer, server->log);
+    put_log(writer, backend->log);
     dora_write_end(writer);
 }

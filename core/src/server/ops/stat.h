@@ -2,9 +2,7 @@
 #ifndef DR_SERVER_STAT_H
 #define DR_SERVER_STAT_H
 
-#include "task/pool.h"
-
-struct dr_server;
+#include "server/call/backend.h"
 
 /* dr_totals are counts over all lanes and pools. */
 typedef struct dr_totals {
@@ -36,31 +34,26 @@ typedef struct dr_pool_numbers {
 } dr_pool_numbers;
 
 /* dr_stat_uptime_s is how long the server has been running, whatever the time of day does. */
-uint64_t dr_stat_uptime_s(const struct dr_server *server);
+uint64_t dr_stat_uptime_s(const dr_backend *backend);
 
 /* dr_stat_totals sums them up; each is exact for itself. dr_stat_pool takes those of one pool.
  * Thread: any. */
-void dr_stat_totals(struct dr_server *server, dr_totals *totals);
+void dr_stat_totals(dr_backend *backend, dr_totals *totals);
 void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers);
 
 /* dr_stat_has_workers says whether the server takes calls and every pool has a worker, and in `why`
  * a line about it. dr_stat_is_ready says also whether none of them hangs. Thread: any. */
-bool dr_stat_has_workers(struct dr_server *server, char *why, size_t room);
-bool dr_stat_is_ready(struct dr_server *server, char *why, size_t room);
+bool dr_stat_has_workers(dr_backend *backend, char *why, size_t room);
+bool dr_stat_is_ready(dr_backend *backend, char *why, size_t room);
 
 /* dr_stat_write writes the data of a control reply: `server` and `logqueue`. `reload` NULL, or what
  * became of a reload: "done" or "pending". Errors: the writer keeps them. Thread: any. */
-void dr_stat_write(struct dr_server *server, const char *reload, dora_writer *writer);
+void dr_stat_write(dr_backend *backend, const char *reload, dora_writer *writer);
 
 /* dr_restart_name gives "died", "time_limit", ...; a static string. dr_slot_state_name gives what a
  * worker does: "idle", "busy", "starting", "leaving"; NULL for a slot without one. */
 const char *dr_restart_name(dr_restart why);
 const char *dr_slot_state_name(const dr_slot *slot);
-
-/* stat_pool.c: dr_stat_put_workers and dr_stat_put_tasks write two lists as values: a pool's
- * workers, and its tasks that have run for longest. Thread: any. */
-void dr_stat_put_workers(dr_pool *pool, dora_writer *writer);
-void dr_stat_put_tasks(dr_pool *pool, dora_writer *writer);
 
 /* dr_stat_key writes a key; dr_stat_put a key and a number. */
 void dr_stat_key(dora_writer *writer, const char *key);

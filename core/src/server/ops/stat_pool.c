@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "server/ops/stat.h"
+#include "server/ops/stat_pool.h"
 #include "task/dispatch.h"
 
 /* told_worker is a worker at one moment. */

@@ -3,23 +3,24 @@
 
 #include "server/call/lane.h"
 #include "server/ops/stat.h"
+#include "server/ops/status_page.h"
 
 static void set(_Atomic uint64_t *place, uint64_t value)
 {
     atomic_store_explicit(place, value, memory_order_relaxed);
 }
 
-void dr_board_write(dr_server *server)
+void dr_board_write(dr_backend *backend)
 {
     dr_totals totals;
     uint64_t log_lines = 0;
     uint64_t log_bytes = 0;
-    dr_stat_totals(server, &totals);
-    dr_log_queue(server->log, &log_lines, &log_bytes);
-    for (uint32_t i = 0; i < server->pool_count; i++) {
-        dr_shared_board *board = server->pools[i].region.board;
+    dr_stat_totals(backend, &totals);
+    dr_log_queue(backend->log, &log_lines, &log_bytes);
+    for (uint32_t i = 0; i < backend->pool_count; i++) {
+        dr_shared_board *board = backend->pools[i].region.board;
         atomic_store_explicit(&board->pid, getpid(), memory_order_relaxed);
-        set(&board->start_time, (uint64_t)server->start_time);
+        set(&board->start_time, (uint64_t)backend->start_time);
         set(&board->connections, totals.connections);
         set(&board->accepted, totals.accepted);
         set(&board->closed, totals.closed);

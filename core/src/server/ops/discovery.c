@@ -1,9 +1,11 @@
 /* discovery.c: one server's places in all its Redis: each has its own connection and timer. */
-#include "server/master/discovery.h"
+#include "server/ops/discovery.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <dora/server.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -26,7 +28,8 @@ typedef struct place {
 } place;
 
 struct dr_discovery {
-    dr_server *server;
+    dr_backend *backend;
+    uv_loop_t *loop;
     dr_entry entry;
     char groups[GROUPS_TEXT_MAX];
     place places[DR_DISCOVERY_REDIS_MAX];
@@ -70,7 +73,7 @@ static void say_state(const place *self, const dr_registration_status *status)
 {
     char address[DR_ADDRESS_TEXT_MAX];
     const dr_discovery *discovery = self->discovery;
-    dr_log *log = discovery->server->log;
+    dr_log *log = discovery->backend->log;
     const char *url = self->row.url;
     if (status->state == DR_REGISTRATION_JOINED) {
         dr_log_write(log, DR_LOG_NOTICE, TAG, "%s: joined as %s in %s", url,
@@ -131,7 +134,7 @@ static void leave(dr_discovery *self, const char *why)
         return;
     }
     self->is_wanted = false;
-    dr_log_write(self->server->log, DR_LOG_NOTICE, TAG, "withdrawing: %.*s",
+    dr_log_write(self->backend->log, DR_LOG_NOTICE, TAG, "withdrawing: %.*s",
                  (int)strcspn(why, "\n"), why);
     for (size_t i = 0; i < self->count; i++) {
         dr_registration_leave(self->places[i].registration, DR_DISCOVERY_GRACE_MS, dr_clock_ns());
@@ -144,19 +147,19 @@ static void on_patience(uv_timer_t *timer)
 {
     char why[128];
     dr_discovery *self = timer->data;
-    if (!self->is_over && !dr_stat_has_workers(self->server, why, sizeof(why))) {
+    if (!self->is_over && !dr_stat_has_workers(self->backend, why, sizeof(why))) {
         leave(self, why);
     }
 }
 
-void dr_discovery_look(dr_server *server)
+void dr_discovery_look(dr_backend *backend)
 {
     char why[128];
-    dr_discovery *self = server->discovery;
-    if (self == NULL || self->is_over || atomic_load(&server->phase) != DR_PHASE_SERVING) {
+    dr_discovery *self = backend->discovery;
+    if (self == NULL || self->is_over || atomic_load(&backend->phase) != DR_PHASE_SERVING) {
         return;
     }
-    if (dr_stat_has_workers(server, why, sizeof(why))) {
+    if (dr_stat_has_workers(backend, why, sizeof(why))) {
         uv_timer_stop(&self->patience);
         join(self);
     } else if (self->is_wanted && !uv_is_active((uv_handle_t *)&self->patience)) {
@@ -168,9 +171,9 @@ void dr_discovery_look(dr_server *server)
     }
 }
 
-void dr_discovery_withdraw(dr_server *server)
+void dr_discovery_withdraw(dr_backend *backend)
 {
-    dr_discovery *self = server->discovery;
+    dr_discovery *self = backend->discovery;
     if (self != NULL && !self->is_over) {
         self->is_over = true;
         uv_timer_stop(&self->patience);
@@ -181,28 +184,29 @@ void dr_discovery_withdraw(dr_server *server)
 /* ---- what it is listed as ---- */
 
 /* bound gives the address that is listened on. */
-static void bound(dr_server *server, dr_address *address)
+static void bound(const dr_backend *backend, uint16_t tcp_port, dr_address *address)
 {
     struct sockaddr_storage name;
     int len = sizeof(name);
-    *address = (dr_address){.port = server->tcp_port};
-    (void)snprintf(address->host, sizeof(address->host), "%s", server->config->tcp_host);
-    if (uv_tcp_getsockname(&server->lanes[0].reactor.listener, (struct sockaddr *)&name, &len) ==
+    *address = (dr_address){.port = tcp_port};
+    (void)snprintf(address->host, sizeof(address->host), "%s", backend->config->tcp_host);
+    if (uv_tcp_getsockname(&backend->lanes[0].reactor.listener, (struct sockaddr *)&name, &len) ==
         0) { /* the configuration may have a name */
         (void)uv_ip_name((const struct sockaddr *)&name, address->host, sizeof(address->host));
     }
 }
 
-static dora_err find_address(dr_server *server, dr_address *address, dora_error *error)
+static dora_err find_address(const dr_backend *backend, uint16_t tcp_port, dr_address *address,
+                             dora_error *error)
 {
-    const char *advertise = server->config->discovery.advertise;
+    const char *advertise = backend->config->discovery.advertise;
     if (advertise != NULL) {
         const dora_slice text = {advertise, strlen(advertise)};
         const dora_err err = dr_address_parse(text, address->host, &address->port);
-        address->port = address->port != 0 ? address->port : server->tcp_port;
+        address->port = address->port != 0 ? address->port : tcp_port;
         return err;
     }
-    bound(server, address);
+    bound(backend, tcp_port, address);
     if (strcmp(address->host, "0.0.0.0") != 0 && strcmp(address->host, "::") != 0) {
         return DORA_OK;
     }
@@ -241,8 +245,7 @@ static dora_err open_place(dr_discovery *self, const dr_redis_url *url)
     (void)dr_redis_url_text(url, one->row.url);
     dora_err err = dr_registration_new(&one->registration, url, &self->entry, on_change, one);
     if (err == DORA_OK) {
-        err = dr_redis_uv_new(&one->driver, &self->server->loop,
-                              dr_registration_redis(one->registration));
+        err = dr_redis_uv_new(&one->driver, self->loop, dr_registration_redis(one->registration));
     }
     if (err != DORA_OK) {
         dr_registration_free(one->registration);
@@ -252,10 +255,11 @@ static dora_err open_place(dr_discovery *self, const dr_redis_url *url)
     return DORA_OK;
 }
 
-dora_err dr_discovery_open(dr_server *server, dora_error *error)
+dora_err dr_discovery_open(dr_backend *backend, uv_loop_t *loop, uint16_t tcp_port,
+                           dora_error *error)
 {
     dr_redis_url urls[DR_DISCOVERY_REDIS_MAX];
-    const size_t count = dr_discovery_read(server->config, urls);
+    const size_t count = dr_discovery_read(backend->config, urls);
     if (count == 0) {
         return DORA_OK;
     }
@@ -263,25 +267,26 @@ dora_err dr_discovery_open(dr_server *server, dora_error *error)
     if (self == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
-    self->server = server;
+    self->backend = backend;
+    self->loop = loop;
     pthread_mutex_init(&self->lock, NULL);
-    uv_timer_init(&server->loop, &self->patience);
+    uv_timer_init(loop, &self->patience);
     self->patience.data = self;
-    server->discovery = self;
-    dora_err err = find_address(server, &self->entry.address, error);
+    backend->discovery = self;
+    dora_err err = find_address(backend, tcp_port, &self->entry.address, error);
     if (err != DORA_OK) {
         return err;
     }
-    err = copy_groups(self, &server->config->discovery.groups);
+    err = copy_groups(self, &backend->config->discovery.groups);
     for (size_t i = 0; i < count && err == DORA_OK; i++) {
         err = open_place(self, &urls[i]);
     }
     return err == DORA_OK ? DORA_OK : dora_error_set(error, err, "%s", dora_err_text(err));
 }
 
-void dr_discovery_close(dr_server *server)
+void dr_discovery_close(dr_backend *backend)
 {
-    dr_discovery *self = server->discovery;
+    dr_discovery *self = backend->discovery;
     if (self == NULL || uv_is_closing((uv_handle_t *)&self->patience)) {
         return;
     }

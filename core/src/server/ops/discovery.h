@@ -3,29 +3,27 @@
 #define DR_SERVER_DISCOVERY_H
 
 #include "discovery/registration.h"
-
-struct dr_server;
+#include "server/call/backend.h"
 
 #define DR_DISCOVERY_GRACE_MS 1000u   /* what a withdrawal may take */
 #define DR_DISCOVERY_PATIENCE_MS 500u /* a pool without workers for less is none to withdraw for */
 #define DR_DISCOVERY_WHY_BYTES 512
 #define DR_DISCOVERY_QUIET_MS 10000u /* between two lines of the log about the same trouble */
 
-typedef struct dr_discovery dr_discovery;
-
 /* dr_discovery_open finds what clients are to connect to, once the listeners are open, and makes
- * server->discovery where the configuration has any Redis. Errors: DORA_ECONFIG where no address is
+ * backend->discovery where the configuration has any Redis. Errors: DORA_ECONFIG where no address is
  * fit to be told to others; DORA_ENOMEM, DORA_EIO. dr_discovery_close closes its handles,
  * dr_discovery_free (NULL is fine) frees once the loop has run. */
-dora_err dr_discovery_open(struct dr_server *server, dora_error *error);
-void dr_discovery_close(struct dr_server *server);
+dora_err dr_discovery_open(dr_backend *backend, uv_loop_t *loop, uint16_t tcp_port,
+                           dora_error *error);
+void dr_discovery_close(dr_backend *backend);
 void dr_discovery_free(dr_discovery *discovery);
 
 /* dr_discovery_look joins where the server takes calls (dr_stat_has_workers), and withdraws where
  * it has not for DR_DISCOVERY_PATIENCE_MS. dr_discovery_withdraw leaves for good: the server
  * drains. What it says is written at once; nobody waits for the answers. */
-void dr_discovery_look(struct dr_server *server);
-void dr_discovery_withdraw(struct dr_server *server);
+void dr_discovery_look(dr_backend *backend);
+void dr_discovery_withdraw(dr_backend *backend);
 
 /* dr_discovery_row is what can be said of one Redis. The counts are up to a second old. */
 typedef struct dr_discovery_row {

@@ -1,8 +1,9 @@
-/* web_result.c: replies as HTTP has them: a status, and data or an error as JSON. */
+/* answer_web.c: replies as HTTP has them: a status, and data or an error as JSON. */
+#include "server/call/answer_web.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "server/http/web.h"
 #include "wire/json.h"
 #include "wire/message.h"
 

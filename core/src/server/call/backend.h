@@ -1,0 +1,52 @@
+/* backend.h: what the code of a request needs of its server, and what can be told of it. One for a
+ * server; all lanes share it. */
+#ifndef DR_SERVER_BACKEND_H
+#define DR_SERVER_BACKEND_H
+
+#include "net/budget.h"
+#include "server/call/observe.h"
+#include "server/call/route.h"
+#include "server/dedupe/reply_cache.h"
+#include "task/pool.h"
+#include "wire/message.h"
+
+typedef struct dr_lane dr_lane;
+typedef struct dr_asker dr_asker;
+typedef struct dr_discovery dr_discovery;
+
+typedef enum dr_phase {
+    DR_PHASE_STARTING,
+    DR_PHASE_SERVING,
+    DR_PHASE_LEAVING, /* it serves, and says that it is not ready */
+    DR_PHASE_DRAINING,
+    DR_PHASE_NOW
+} dr_phase;
+
+/* dr_commands does what a request of type SC says; each is answered, now or later. Thread: the
+ * lane's. */
+typedef struct dr_commands {
+    void (*run)(const dr_asker *asker, const dr_request *request, void *user);
+    void *user;
+} dr_commands;
+
+typedef struct dr_backend {
+    const dr_config *config;
+    dr_log *log;
+    dr_pool *pools;
+    uint32_t pool_count;
+    dr_lane *lanes;
+    uint32_t lane_count;
+    dr_routes *_Atomic routes;
+    dr_rows rows;
+    dr_kept *kept;    /* NULL: no pool dedupes */
+    bool all_dedupe;  /* every pool does */
+    dr_budget budget; /* what peers have us hold */
+    dr_commands commands;
+    _Atomic dr_phase phase;
+    int64_t start_time;            /* Unix seconds */
+    uint64_t start_ms;             /* of a clock that nobody sets (base/clock.h) */
+    dr_discovery *discovery;       /* NULL: it registers nowhere */
+    _Atomic bool memory_is_wanted; /* somebody has asked how much the workers have */
+} dr_backend;
+
+#endif

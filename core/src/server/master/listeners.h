@@ -1,0 +1,14 @@
+/* listeners.h: where clients come in. Thread: the supervisor's. */
+#ifndef DR_SERVER_LISTENERS_H
+#define DR_SERVER_LISTENERS_H
+
+#include "server/master/master.h"
+
+/* dr_doors_listen makes the listening sockets. Errors: DORA_EIO names the address. dr_doors_open
+ * starts the lanes and prints the ready line. dr_doors_close takes the Unix socket's file away, so
+ * that nobody new comes; the lanes close their listeners. */
+dora_err dr_doors_listen(dr_server *server, dora_error *error);
+dora_err dr_doors_open(dr_server *server, dora_error *error);
+void dr_doors_close(dr_server *server);
+
+#endif

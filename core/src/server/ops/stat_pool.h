@@ -1,0 +1,12 @@
+/* stat_pool.h: a pool's workers and tasks, as values. Thread: any. */
+#ifndef DR_SERVER_STAT_POOL_H
+#define DR_SERVER_STAT_POOL_H
+
+#include "task/pool.h"
+
+/* dr_stat_put_workers and dr_stat_put_tasks write two lists as values: a pool's
+ * workers, and its tasks that have run for longest. */
+void dr_stat_put_workers(dr_pool *pool, dora_writer *writer);
+void dr_stat_put_tasks(dr_pool *pool, dora_writer *writer);
+
+#endif
