@@ -2,7 +2,7 @@
 #include "scene.h"
 
 #include "base/clock.h"
-#include "client/balance/share.h"
+#include "client/blocking/share.h"
 
 static dora_slice submit(scene *s, const char *name, const char *param, char guid[33])
 {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/balance/share.h"
+#include "client/blocking/share.h"
 
 static void test_fork(void **state)
 {

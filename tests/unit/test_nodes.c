@@ -1,8 +1,8 @@
 /* test_nodes.c: addresses, and which node is asked next. */
 #include "unit.h"
 
+#include "base/guid.h"
 #include "client/balance/nodes.h"
-#include "client/shared/guid.h"
 
 static void test_address(void **state)
 {

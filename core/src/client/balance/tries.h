@@ -2,7 +2,7 @@
 #ifndef DR_CLIENT_TRIES_H
 #define DR_CLIENT_TRIES_H
 
-#include "client/shared/settings.h"
+#include "client/balance/settings.h"
 
 #define DR_NS_PER_MS 1000000u
 

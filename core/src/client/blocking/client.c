@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/mem.h"
-#include "client/balance/share.h"
 #include "client/blocking/attempt.h"
 #include "client/blocking/registry_poll.h"
+#include "client/blocking/share.h"
 
 static const dora_call_options no_options = {.timeout_ms = 0};
 

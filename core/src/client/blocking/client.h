@@ -2,12 +2,12 @@
 #ifndef DR_CLIENT_H
 #define DR_CLIENT_H
 
+#include "base/guid.h"
 #include "client/balance/nodes.h"
 #include "client/balance/tries.h"
 #include "client/blocking/conn_pool.h"
 #include "client/blocking/pending.h"
 #include "client/shared/fork.h"
-#include "client/shared/guid.h"
 
 typedef struct dr_share dr_share; /* share.h */
 

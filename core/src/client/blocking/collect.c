@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/mem.h"
-#include "client/balance/share.h"
+#include "client/blocking/share.h"
 
 typedef struct collector {
     dr_share *shares; /* one for each client */

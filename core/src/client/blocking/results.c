@@ -1,5 +1,5 @@
 /* results.c: frames that no call waits for: results of submissions, and late replies. */
-#include "client/balance/share.h"
+#include "client/blocking/share.h"
 
 #include <unistd.h>
 

@@ -4,11 +4,11 @@
 
 #include <dora/mux.h>
 
+#include "base/guid.h"
 #include "client/balance/tries.h"
 #include "client/mux/slots.h"
 #include "client/shared/answer.h"
 #include "client/shared/fork.h"
-#include "client/shared/guid.h"
 #include "client/shared/link.h"
 
 #define DR_MUX_CONNECTIONS 4u            /* to one node, where the options do not say */

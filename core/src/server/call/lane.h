@@ -3,7 +3,7 @@
 #define DR_SERVER_LANE_H
 
 #include "base/count.h"
-#include "client/shared/guid.h"
+#include "base/guid.h"
 #include "net/http.h"
 #include "net/reactor.h"
 #include "server/call/backend.h"

@@ -1,5 +1,5 @@
 /* settings.c: what a client's options say, read once. Pure. */
-#include "client/shared/settings.h"
+#include "client/balance/settings.h"
 
 #include <string.h>
 

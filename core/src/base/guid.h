@@ -1,6 +1,6 @@
 /* guid.h: random numbers and the guids of requests. */
-#ifndef DR_CLIENT_GUID_H
-#define DR_CLIENT_GUID_H
+#ifndef DR_BASE_GUID_H
+#define DR_BASE_GUID_H
 
 #include <stdint.h>
 

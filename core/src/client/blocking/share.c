@@ -1,5 +1,5 @@
 /* share.c: what somebody collects: all that nobody else does, or the results of some guids. */
-#include "client/balance/share.h"
+#include "client/blocking/share.h"
 
 #include "base/clock.h"
 

@@ -1,5 +1,5 @@
 /* guid.c: random numbers (xoshiro256**, seeded by the kernel) and the guids of requests. */
-#include "client/shared/guid.h"
+#include "base/guid.h"
 
 #include <string.h>
 #include <sys/random.h>
