@@ -55,7 +55,7 @@ def test_the_paths(server, admin):
     assert (status, headers["Content-Type"]) == (
         200, "text/plain; version=0.0.4; charset=utf-8")
     assert server.ready_line.endswith(" http=- admin=" + admin)
-    assert "operators are answered at http://%s/" % admin in server.log()
+    assert wait_until(lambda: "operators are answered at http://%s/" % admin in server.log())
 
 
 def test_what_is_refused(admin):

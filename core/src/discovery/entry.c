@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "wire/json.h"
+#include "wire/json_parse.h"
 
 void dr_entry_fini(dr_entry *entry)
 {

@@ -16,6 +16,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "wire/json.h"
+#include "wire/json_dump.h"
+#include "wire/json_parse.h"
 
 /* ---- writing ---- */
 

@@ -26,4 +26,13 @@ dora_err dr_redis_reader_feed(dr_redis_reader *reader, dora_slice bytes);
 dora_err dr_redis_reader_take(dr_redis_reader *reader, dr_redis_reply **reply, const char **why);
 void dr_redis_reply_free(dr_redis_reply *reply);
 
+dr_redis_kind dr_redis_reply_kind(const dr_redis_reply *reply);
+dora_slice dr_redis_reply_text(const dr_redis_reply *reply); /* TEXT, ERROR; else empty */
+int64_t dr_redis_reply_integer(const dr_redis_reply *reply); /* INTEGER; else 0 */
+
+/* dr_redis_reply_number reads a text of 1 to 18 digits. Returns: whether it is one. */
+bool dr_redis_reply_number(const dr_redis_reply *reply, int64_t *number);
+size_t dr_redis_reply_count(const dr_redis_reply *reply); /* ARRAY; else 0 */
+const dr_redis_reply *dr_redis_reply_at(const dr_redis_reply *reply, size_t index);
+
 #endif

@@ -81,15 +81,6 @@ typedef enum dr_redis_kind {
     DR_REDIS_ERROR /* its text begins with Redis' own word: "WRONGTYPE ..." */
 } dr_redis_kind;
 
-dr_redis_kind dr_redis_reply_kind(const dr_redis_reply *reply);
-dora_slice dr_redis_reply_text(const dr_redis_reply *reply); /* TEXT, ERROR; else empty */
-int64_t dr_redis_reply_integer(const dr_redis_reply *reply); /* INTEGER; else 0 */
-
-/* dr_redis_reply_number reads a text of 1 to 18 digits. Returns: whether it is one. */
-bool dr_redis_reply_number(const dr_redis_reply *reply, int64_t *number);
-size_t dr_redis_reply_count(const dr_redis_reply *reply); /* ARRAY; else 0 */
-const dr_redis_reply *dr_redis_reply_at(const dr_redis_reply *reply, size_t index);
-
 /* ---- for drivers ---- */
 
 typedef enum dr_redis_wish {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "discovery/redis_reply.h"
 
 #define NS_A_MS UINT64_C(1000000)
 #define WHY_BYTES 512

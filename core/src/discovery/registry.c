@@ -114,8 +114,7 @@ static bool unite(dr_registry *self, dr_roster *roster, dora_err *err)
 }
 
 /* After an outage Redis is empty, and servers come back to it one by one: those that were known
- * count beside them for a while, so that the first to come does not get the calls of all. So do
- * those of a Redis that is lost, since the others may be on their way back just then. */
+ * count beside them for a while, so that the first to come does not get the calls of all. */
 static dora_err expect_back(dr_registry *self, const dr_roster *known, uint64_t now_ns)
 {
     self->whole_ns = now_ns + DR_REGISTRY_RETURN_MS * NS_PER_MS;
@@ -123,31 +122,20 @@ static dora_err expect_back(dr_registry *self, const dr_roster *known, uint64_t 
     return err == DORA_EFULL ? DORA_OK : err;
 }
 
-/* void_the_lost: what a lost Redis said counts no longer than until another one speaks. */
-static dora_err void_the_lost(dr_registry *self, uint64_t now_ns)
-{
-    dora_err err = DORA_OK;
-    for (size_t i = 0; i < self->count; i++) {
-        source *one = &self->sources[i];
-        const dr_roster *named = dr_census_roster(one->census);
-        if (!one->is_void && !dr_census_is_up(one->census) && err == DORA_OK) {
-            err = named != NULL ? expect_back(self, named, now_ns) : DORA_OK;
-            one->is_void = err == DORA_OK;
-        }
-    }
-    return err;
-}
-
-/* hear takes in that a Redis can be read. One that was emptied names nobody, while another may name
- * who came last, or went just now, and nobody else. */
+/* hear takes in that a Redis can be read. What a lost one said counts no longer than until then. One
+ * that was emptied names nobody, while another may name who came last, or went just now, and nobody
+ * else. */
 static dora_err hear(dr_registry *self, source *spoke, uint64_t now_ns)
 {
     const dr_roster *before = dr_census_before(spoke->census);
     const bool is_emptied = !spoke->is_void && dr_census_roster(spoke->census)->count == 0 &&
                             dr_roster_count_nodes(before) > 1;
     spoke->is_void = false;
-    const dora_err err = is_emptied ? expect_back(self, before, now_ns) : DORA_OK;
-    return err == DORA_OK ? void_the_lost(self, now_ns) : err;
+    for (size_t i = 0; i < self->count; i++) {
+        source *other = &self->sources[i];
+        other->is_void = other->is_void || !dr_census_is_up(other->census);
+    }
+    return is_emptied ? expect_back(self, before, now_ns) : DORA_OK;
 }
 
 /* add_missing adds who is not back yet. Who was, and went again, is gone. Of a single node nothing
