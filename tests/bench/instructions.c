@@ -15,6 +15,7 @@
 #include "task/worker.h"
 #include "wire/frame.h"
 #include "wire/message.h"
+#include "wire/message_write.h"
 
 #define GUID "0123456789abcdef0123456789abcdef"
 #define NAME "/bench/get"

@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "wire/json_dump.h"
 #include "wire/json_message.h"
+#include "wire/json_reply.h"
+#include "wire/json_request.h"
 #include "wire/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "wire/message.h"
+#include "wire/message_write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

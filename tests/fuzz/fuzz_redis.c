@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "discovery/redis_reply.h"
 #include "discovery/redis_session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

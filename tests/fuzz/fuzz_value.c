@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "wire/json.h"
+#include "wire/json_dump.h"
 #include "wire/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

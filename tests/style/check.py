@@ -65,6 +65,27 @@ def check_generated(files):
             yield "%s: generated, must not be in the repository" % each
 
 
+FUNCTION = re.compile(r"^(?!static|typedef|#|return)[a-z][\w \*]*?\b(\w+)\([^;{}]*\)\s*([;{])",
+                      re.M)
+
+
+def functions(path, mark):
+    """The functions that a file declares (mark ";") or defines (mark "{")."""
+    return {found.group(1) for found in FUNCTION.finditer(rules.without_comments(read(path)))
+            if found.group(2) == mark}
+
+
+def check_headers(files):
+    """A header of the core declares its own file's functions only."""
+    chosen = [each for each in files if each.startswith("core/src/")]
+    homes = {name: each for each in chosen if each.endswith(".c")
+             for name in functions(each, "{")}
+    for each in chosen:
+        for name in sorted(functions(each, ";")) if each.endswith(".h") else []:
+            if homes.get(name, each)[:-2] != each[:-2]:
+                yield "%s: declares %s, which stands in %s" % (each, name, homes[name])
+
+
 def formatter():
     """The clang-format that the sources are written with, None where there is another: each version
     formats something in its own way."""
@@ -107,7 +128,7 @@ def rule_check(rule):
 
 def main():
     files = tracked()
-    checks = [check_samples, check_sources, check_generated, check_format]
+    checks = [check_samples, check_sources, check_generated, check_headers, check_format]
     checks += [rule_check(rule) for rule in rules.ALL]
     failed = 0
     for check in checks:

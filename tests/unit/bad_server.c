@@ -12,6 +12,7 @@
 
 #include "wire/frame.h"
 #include "wire/message.h"
+#include "wire/message_write.h"
 
 typedef struct conn {
     bad_server *server;
@@ -58,7 +59,7 @@ static void put_envelope(dr_buf *out, const dr_request *request, const dr_api *a
     if (is_name(api, "/timeout")) {
         dr_put_int(out, request->timeout_ms);
     } else {
-        dr_buf_append_slice(out, api->param);
+        dr_buf_append_slice(out, api->param.len > 0 ? api->param : text("N;"));
     }
     dr_reply_end(out);
 }

@@ -1,5 +1,6 @@
 /* redis_scene.c: a talk with Redis and its owner, for unit tests. */
 #include "redis_scene.h"
+#include "discovery/redis_reply.h"
 
 __attribute__((format(printf, 2, 3))) static void tell(redis_scene *at, const char *format, ...)
 {

@@ -1,5 +1,6 @@
 /* registry_scene.c: a mux with a registry, two Redis and any number of nodes as bytes. */
 #include "registry_scene.h"
+#include "wire/message_write.h"
 
 void registry_on_warning(void *user, const char *text)
 {

@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "discovery/entry.h"
 #include "server/config/config.h"
+#include "server/config/config_discovery.h"
+#include "server/config/config_read.h"
 #include "torture.h"
 
 static dora_err parse(dr_config *config, const char *text, dora_error *error)

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "wire/float.h"
 #include "wire/value.h"
 
 static double from_bits(uint64_t bits)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/http_exchange.h"
 #include "web.h"
 
 static const dr_http_options USUAL = {.body_bytes_max = 1000};

@@ -3,6 +3,7 @@
 
 #include "torture.h"
 #include "wire/json.h"
+#include "wire/json_dump.h"
 #include "wire/value.h"
 
 /* The text of the JSON that `value` becomes, NULL where it is refused. */

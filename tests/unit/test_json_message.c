@@ -4,7 +4,10 @@
 #include "base/limits.h"
 #include "torture.h"
 #include "wire/json_message.h"
+#include "wire/json_reply.h"
+#include "wire/json_request.h"
 #include "wire/message.h"
+#include "wire/message_write.h"
 
 #define GUID "0123456789abcdef0123456789abcdef"
 #define MANY (1u << 24)

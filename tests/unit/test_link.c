@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "client/shared/link.h"
+#include "wire/message_write.h"
 
 static const char MINE[] = "0123456789abcdef0123456789abcdef";
 static const char OTHER[] = "ffffffffffffffffffffffffffffffff";

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/listener.h"
+#include "net/local.h"
 #include "net/peer.h"
 
 static dr_peer peer_v4(const char *text)

@@ -3,6 +3,7 @@
 
 #include "torture.h"
 #include "wire/message.h"
+#include "wire/message_write.h"
 
 #define GUID "0123456789abcdef0123456789abcdef"
 #define M_GUID "s:4:\"guid\";s:32:\"" GUID "\";"

@@ -6,6 +6,7 @@
 
 #include "client/mux/mux.h"
 #include "torture.h"
+#include "wire/message_write.h"
 
 #define MS ((uint64_t)DR_NS_PER_MS)
 #define BEGIN (1000 * MS)

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/guid.h"
+#include "client/balance/node_parse.h"
 #include "client/balance/nodes.h"
 
 static void test_address(void **state)

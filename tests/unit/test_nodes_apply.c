@@ -1,6 +1,8 @@
 /* test_nodes_apply.c: the nodes of a registry, as they come and go under calls. */
 #include "unit.h"
 
+#include "client/balance/node_parse.h"
+#include "client/balance/node_sync.h"
 #include "client/balance/tries.h"
 
 /* owner: which nodes have something under way, and whose idle connections were closed. */

@@ -1,6 +1,7 @@
 /* test_tries.c: what is sent again, where and in what time: the rules alone, with time given. */
 #include "unit.h"
 
+#include "client/balance/node_parse.h"
 #include "client/balance/tries.h"
 
 #define MS ((uint64_t)DR_NS_PER_MS)

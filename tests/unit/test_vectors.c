@@ -7,6 +7,7 @@
 #include "wire/frame.h"
 #include "wire/json.h"
 #include "wire/message.h"
+#include "wire/message_write.h"
 #include "wire/value.h"
 
 /* Longer frames are cut without a copy of their own for each cut. */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "torture.h"
 #include "wire/value.h"
+#include "wire/value_write.h"
 
 static void scalars_and_shapes(void **state)
 {

@@ -8,6 +8,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/http_exchange.h"
+#include "net/http_form.h"
+#include "net/http_origin.h"
+#include "net/http_refuse.h"
 #include "net/listener.h"
 #include "unit.h"
 

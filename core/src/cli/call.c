@@ -1,5 +1,5 @@
 /* call.c: `dora call`: one call, or several at once, from the shell. */
-#include "cli/cli.h"
+#include "cli/command.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -13,6 +13,23 @@
 #include "base/utf8.h"
 #include "cli/text.h"
 #include "wire/json.h"
+#include "wire/json_parse.h"
+
+static const char usage[] = "usage: dora call HOST:PORT NAME [JSON] [--timeout S]\n"
+                            "       dora call HOST:PORT --many KEY=NAME [JSON] ... [--timeout S]\n";
+
+static const char help[] =
+    "\n"
+    "Calls the api NAME with JSON as its parameter (null without) and prints the handler's\n"
+    "data as JSON. With --many all apis run at the same time; the result is an object by KEY.\n"
+    "\n"
+    "  --timeout S     wait at most S seconds (3)\n"
+    "\n"
+    "  dora call 127.0.0.1:9567 /user/get '{\"id\": 7}'\n"
+    "  dora call 127.0.0.1:9567 --many user=/user/get '{\"id\": 7}' orders=/order/list\n"
+    "\n"
+    "exit status: 0 ok, 1 the handler's error, 2 wrong command line, 3 the handler was not run,\n"
+    "4 connection failed or time is over\n";
 
 #define TIMEOUT_S_DEFAULT 3.0
 #define TIMEOUT_S_MAX 86400.0
@@ -263,7 +280,7 @@ static int print_results(const call_command *command, const dora_answer *answer)
     return status;
 }
 
-static int run(const call_command *command)
+static int call_and_print(const call_command *command)
 {
     dora_error error = {.err = DORA_OK};
     dora_client *client = NULL;
@@ -295,8 +312,9 @@ static int run(const call_command *command)
     return status;
 }
 
-int dr_cli_call(int argc, char **argv)
+static int run(int argc, char **argv, const dora_host *host)
 {
+    (void)host;
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help("call");
     }
@@ -309,7 +327,7 @@ int dr_cli_call(int argc, char **argv)
         dr_cli_print_error("call", dora_err_text(DORA_ENOMEM));
         status = DR_EXIT_FAILED;
     } else if (parse(&command, argc, argv)) {
-        status = run(&command);
+        status = call_and_print(&command);
     }
     for (size_t i = 0; command.writers != NULL && i < command.count; i++) {
         dora_writer_free(command.writers[i]);
@@ -318,3 +336,12 @@ int dr_cli_call(int argc, char **argv)
     dr_free(command.calls);
     return status;
 }
+
+const dr_command dr_command_call = {
+    .name = "call",
+    .arguments = "HOST:PORT NAME",
+    .summary = "call an api of a server",
+    .usage = usage,
+    .help = help,
+    .run = run,
+};

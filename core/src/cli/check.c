@@ -1,10 +1,20 @@
 /* check.c: `dora check`: what is wrong with a configuration file. */
-#include "cli/cli.h"
+#include "cli/command.h"
 
 #include <stdio.h>
 
 #include "cli/text.h"
 #include "server/config/config.h"
+#include "server/config/config_read.h"
+
+static const char usage[] = "usage: dora check FILE\n";
+
+static const char help[] =
+    "\n"
+    "Reads a configuration file as `dora serve --config FILE` would, and says what is wrong\n"
+    "with it: the key, its line and column, and what is allowed there.\n"
+    "\n"
+    "exit status: 0 no mistakes, 1 mistakes, 2 wrong command line\n";
 
 static void print_ok(const dr_config *config, const char *path)
 {
@@ -29,8 +39,9 @@ static void print_ok(const dr_config *config, const char *path)
     }
 }
 
-int dr_cli_check(int argc, char **argv)
+static int run(int argc, char **argv, const dora_host *host)
 {
+    (void)host;
     dr_config config;
     dora_error error = {.err = DORA_OK};
     if (dr_cli_wants_help(argc, argv)) {
@@ -56,3 +67,12 @@ int dr_cli_check(int argc, char **argv)
     dr_config_fini(&config);
     return err == DORA_OK ? DR_EXIT_OK : DR_EXIT_FAILED;
 }
+
+const dr_command dr_command_check = {
+    .name = "check",
+    .arguments = "FILE",
+    .summary = "look for mistakes in a configuration file",
+    .usage = usage,
+    .help = help,
+    .run = run,
+};

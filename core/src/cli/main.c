@@ -4,24 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/cli.h"
-
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-} commands[] = {{"check", dr_cli_check},    {"call", dr_cli_call},     {"stat", dr_cli_stat},
-                {"top", dr_cli_top},        {"reload", dr_cli_reload}, {"stop", dr_cli_stop},
-                {"monitor", dr_cli_monitor}};
+#include "cli/command.h"
 
 int dora_main(int argc, char **argv, const dora_host *host)
 {
     const char *command = argc > 1 ? argv[1] : "";
-    if (strcmp(command, "serve") == 0) {
-        return dr_cli_serve(argc - 2, argv + 2, host);
-    }
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(command, commands[i].name) == 0) {
-            return commands[i].run(argc - 2, argv + 2);
+    for (size_t i = 0; dr_commands[i] != NULL; i++) {
+        if (strcmp(command, dr_commands[i]->name) == 0) {
+            return dr_commands[i]->run(argc - 2, argv + 2, host);
         }
     }
     if (strcmp(command, "zygote") == 0) { /* not for people: how a server starts a C pool */

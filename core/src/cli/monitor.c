@@ -6,7 +6,29 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/command.h"
+
+static const char usage[] =
+    "usage: dora monitor --redis HOST:PORT... --out FILE... [--format php|json]\n";
+
+static const char help[] =
+    "\n"
+    "Watches the servers that register in Redis, and writes them to a file for the clients of "
+    "this\n"
+    "machine: groups of nodes, as PHP for `include` or as JSON for \"file:FILE\". A file is\n"
+    "replaced whole, and only when a node comes or goes. While no Redis can be read, or all of\n"
+    "them suddenly name nobody, the last nodes stay.\n"
+    "\n"
+    "  --redis REDIS   HOST:PORT or redis://[[USER]:PASSWORD@]HOST:PORT[/DATABASE]; several\n"
+    "                  times: all of them count together\n"
+    "  --out FILE      the file to write; several times: all of them\n"
+    "  --format FORMAT php or json for all files; else .php is PHP, and any other name JSON\n"
+    "\n"
+    "When the first state is known, after two seconds at most, it prints one line to stdout:\n"
+    "  dora monitor: ready, 3 nodes in 2 groups\n"
+    "Later changes are lines on stderr. SIGTERM and SIGINT stop it; the files stay.\n"
+    "\n"
+    "exit status: 0 stopped, 1 did not start, 2 wrong command line\n";
 
 typedef struct arguments {
     dr_buf redis;             /* parted by commas, NUL-ended at the end */
@@ -88,7 +110,7 @@ static void on_ready(void *user, size_t nodes, size_t groups)
     (void)fflush(stdout);
 }
 
-static int run(const arguments *self)
+static int watch(const arguments *self)
 {
     dora_error error = {.err = DORA_OK};
     const dora_monitor_options options = {.redis = self->redis.data,
@@ -106,8 +128,9 @@ static int run(const arguments *self)
     return DR_EXIT_OK;
 }
 
-int dr_cli_monitor(int argc, char **argv)
+static int run(int argc, char **argv, const dora_host *host)
 {
+    (void)host;
     arguments self = {0};
     char message[512];
     int status = DR_EXIT_FAILED;
@@ -118,7 +141,7 @@ int dr_cli_monitor(int argc, char **argv)
     if (self.files == NULL) {
         dr_cli_print_error("monitor", dora_err_text(DORA_ENOMEM));
     } else if (parse(&self, argc, argv, message, sizeof message)) {
-        status = run(&self);
+        status = watch(&self);
     } else {
         status = dr_cli_usage("monitor", message);
     }
@@ -129,3 +152,12 @@ int dr_cli_monitor(int argc, char **argv)
     dr_buf_fini(&self.redis);
     return status;
 }
+
+const dr_command dr_command_monitor = {
+    .name = "monitor",
+    .arguments = "",
+    .summary = "keep a file of the servers that Redis names",
+    .usage = usage,
+    .help = help,
+    .run = run,
+};

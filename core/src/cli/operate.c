@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/help.h"
 #include "cli/text.h"
 #include "wire/json.h"
 

@@ -4,8 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/text.h"
+
+static const char usage[] = "usage: dora reload [ADDRESS] [--timeout S]\n";
+
+static const char help[] =
+    "\n"
+    "Has a server load its applications again, beside those that serve. Says \"reloaded\", with\n"
+    "the generation of each pool, or \"still loading\" when that takes more than two seconds; the\n"
+    "log then says what became of it. An application that does not load changes nothing: the\n"
+    "reason is printed and the exit status is 1.\n"
+    "\n" DR_ABOUT_ADDRESS "\n"
+    "  --timeout S     wait at most S seconds (5)\n" DR_ABOUT_STATUS;
 
 static void print_outcome(const json_t *data)
 {
@@ -26,8 +37,9 @@ static void print_outcome(const json_t *data)
     printf("\n");
 }
 
-int dr_cli_reload(int argc, char **argv)
+static int run(int argc, char **argv, const dora_host *host)
 {
+    (void)host;
     double timeout_s = 5.0;
     const char *address = NULL;
     const dr_operate_flag flags[] = {{.name = "--timeout", .seconds = &timeout_s}, {.name = NULL}};
@@ -53,3 +65,12 @@ int dr_cli_reload(int argc, char **argv)
     dr_operator_close(&self);
     return status;
 }
+
+const dr_command dr_command_reload = {
+    .name = "reload",
+    .arguments = "[ADDRESS]",
+    .summary = "load a server's applications again",
+    .usage = usage,
+    .help = help,
+    .run = run,
+};

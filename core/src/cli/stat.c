@@ -5,9 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/text.h"
 #include "wire/json.h"
+
+static const char usage[] = "usage: dora stat [ADDRESS] [--json] [--timeout S]\n";
+
+static const char help[] =
+    "\n"
+    "Prints what a server says of itself: a few lines and a table of its pools.\n"
+    "\n" DR_ABOUT_ADDRESS "\n"
+    "  --json          all of it as JSON (PROTOCOL.md, \"Control\")\n"
+    "  --timeout S     wait at most S seconds (3)\n" DR_ABOUT_STATUS;
 
 static void put_server(dr_buf *out, const char *address, const json_t *server, const json_t *log)
 {
@@ -105,8 +114,9 @@ static int print(const char *address, const json_t *data, bool is_json)
     return is_written ? DR_EXIT_OK : DR_EXIT_FAILED;
 }
 
-int dr_cli_stat(int argc, char **argv)
+static int run(int argc, char **argv, const dora_host *host)
 {
+    (void)host;
     bool is_json = false;
     double timeout_s = 3.0;
     const char *address = NULL;
@@ -131,3 +141,12 @@ int dr_cli_stat(int argc, char **argv)
     dr_operator_close(&self);
     return status;
 }
+
+const dr_command dr_command_stat = {
+    .name = "stat",
+    .arguments = "[ADDRESS]",
+    .summary = "what a server says of itself",
+    .usage = usage,
+    .help = help,
+    .run = run,
+};

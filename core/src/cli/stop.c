@@ -13,7 +13,19 @@
 #include <unistd.h>
 
 #include "base/address.h"
-#include "cli/cli.h"
+#include "cli/command.h"
+
+static const char usage[] = "usage: dora stop [ADDRESS | --pid-file FILE] [--timeout S]\n";
+
+static const char help[] =
+    "\n"
+    "Sends SIGTERM to a server of this machine and waits until it has finished what it accepted\n"
+    "and is gone; where that takes a while it says how long it may (drain_ms, stop_timeout_ms).\n"
+    "ADDRESS is one of 127.0.0.1, localhost, [::1] or unix:PATH (127.0.0.1:9567).\n"
+    "\n"
+    "  --pid-file FILE the process whose id stands in FILE, which must be a server\n"
+    "  --timeout S     wait at most S seconds (as long as the server says it may last, at least "
+    "30)\n" DR_ABOUT_STATUS;
 
 #define ASK_S 3.0    /* for the answer of a server that is well */
 #define WAIT_S 30.0  /* where nothing else is known */
@@ -183,8 +195,9 @@ static int stop_process(const target *self, double timeout_s)
     return status;
 }
 
-int dr_cli_stop(int argc, char **argv)
+static int run(int argc, char **argv, const dora_host *host)
 {
+    (void)host;
     double timeout_s = 0.0; /* not given */
     const char *address = NULL;
     const char *pid_file = NULL;
@@ -209,3 +222,12 @@ int dr_cli_stop(int argc, char **argv)
     }
     return stop_process(&found, timeout_s > 0.0 ? timeout_s : patience_s(&found));
 }
+
+const dr_command dr_command_stop = {
+    .name = "stop",
+    .arguments = "[ADDRESS]",
+    .summary = "stop a server of this machine",
+    .usage = usage,
+    .help = help,
+    .run = run,
+};

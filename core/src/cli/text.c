@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "wire/json.h"
+#include "wire/json_dump.h"
 
 #define LINE_MAX_BYTES 512
 

@@ -12,9 +12,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/operate.h"
 #include "cli/text.h"
+
+static const char usage[] = "usage: dora top [ADDRESS] [--once]\n";
+
+static const char help[] =
+    "\n"
+    "Shows pools, rates, the tasks that have run for longest, and the workers, anew each second;\n"
+    "q quits. Without a terminal, or with TERM=dumb, it prints once.\n"
+    "\n" DR_ABOUT_ADDRESS "\n"
+    "  --once          print once\n" DR_ABOUT_STATUS;
 
 #define REFRESH_MS 1000u
 #define ANSWER_S 1.0 /* keys wait for a server's answer */
@@ -225,8 +234,9 @@ static bool is_live(void)
            strcmp(term, "dumb") != 0;
 }
 
-int dr_cli_top(int argc, char **argv)
+static int run(int argc, char **argv, const dora_host *host)
 {
+    (void)host;
     bool is_once = false;
     const char *address = NULL;
     const dr_operate_flag flags[] = {{.name = "--once", .is_given = &is_once}, {.name = NULL}};
@@ -255,3 +265,12 @@ int dr_cli_top(int argc, char **argv)
     dr_operator_close(&server);
     return status;
 }
+
+const dr_command dr_command_top = {
+    .name = "top",
+    .arguments = "[ADDRESS]",
+    .summary = "the same, live",
+    .usage = usage,
+    .help = help,
+    .run = run,
+};

@@ -11,6 +11,10 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "net/http_exchange.h"
+#include "net/http_held.h"
+#include "net/http_inside.h"
+#include "net/http_linger.h"
+#include "net/http_sweep.h"
 
 /* What the library itself refuses: its strictest. */
 #if MHD_VERSION >= 0x00097701

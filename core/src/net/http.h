@@ -112,79 +112,12 @@ void dr_http_fini(dr_http *http);
 
 /* The parts of a request. Ownership: borrowed, until the exchange is answered or gone. */
 
-/* dr_http_method gives "GET", "POST" and so on, as sent; dr_http_path what stands before the first
- * `?`, with %XX decoded ("+" stays). A path with %00 has been refused. */
-const char *dr_http_method(const dr_http_exchange *exchange);
-dora_slice dr_http_path(const dr_http_exchange *exchange);
-
-/* dr_http_query gives an argument of the query, decoded; dr_http_header a header, its name compared
- * without case. Returns: data NULL where there is none; the first where there are several. */
-dora_slice dr_http_query(const dr_http_exchange *exchange, const char *name);
-dora_slice dr_http_header(const dr_http_exchange *exchange, const char *name);
-
-dora_slice dr_http_body(const dr_http_exchange *exchange);
-
-/* dr_http_body_take gives the body away. Ownership: gives its bytes; the exchange's body is then
- * empty. */
-void dr_http_body_take(dr_http_exchange *exchange, dr_buf *body);
-
-/* dr_http_keep gives zeroed memory that lasts until the exchange is gone, or the owner returns to
- * the loop after it has answered. Returns: NULL when out of memory. */
-void *dr_http_keep(dr_http_exchange *exchange, size_t bytes);
-
-/* dr_http_hold counts bytes that the owner holds for a request beside its body; dr_http_let_go
- * counts them off. Returns: false when that would be too much: nothing is counted. */
-bool dr_http_hold(dr_http_exchange *exchange, size_t bytes);
-void dr_http_let_go(dr_http_exchange *exchange, size_t bytes);
-
-/* dr_http_number is the number of the exchange's connection: 0, 1, ... for one listener. */
-uint64_t dr_http_number(const dr_http_exchange *exchange);
-
-/* dr_http_set_user keeps a pointer of the owner with the exchange; NULL at the beginning. */
-void dr_http_set_user(dr_http_exchange *exchange, void *user);
-void *dr_http_user(const dr_http_exchange *exchange);
-
-/* dr_http_peer says where the connection comes from. */
-dr_peer dr_http_peer(const dr_http_exchange *exchange);
-
-/* dr_http_is_browser: a web page sent this: it has `Origin` or a `Sec-Fetch-` header. Programs send
- * neither. */
-bool dr_http_is_browser(const dr_http_exchange *exchange);
-
-/* dr_http_is_foreign: a web page sent this that is not the listener's own: of another origin, by
- * `Origin` (not the `Host`) or `Sec-Fetch-Site` (neither same-origin nor none), or of a name that
- * is not the listener's. */
-bool dr_http_is_foreign(const dr_http_exchange *exchange);
-
-/* dr_http_host_is_own: `Host` is localhost or a numeric address, one of the options' hosts, or
- * missing. A page that has its own name resolve to this machine (DNS rebinding) sends that name. */
-bool dr_http_host_is_own(const dr_http_exchange *exchange);
-
-/* dr_http_is_forwarded: a proxy says that it passes this on for somebody. Not all of them do. */
-bool dr_http_is_forwarded(const dr_http_exchange *exchange);
-
 /* dr_http_extra is a header of an answer; a list of them ends with name NULL. One that HTTP does
  * not allow (a line break) is left out. */
 typedef struct dr_http_extra {
     const char *name;
     const char *value;
 } dr_http_extra;
-
-/* dr_http_answer ends the exchange: the owner must not use it any more, nor what it borrowed, once
- * this returns. HEAD and keep-alive are seen to. `content_type` NULL: no such header; `extra` may
- * be NULL. Out of memory closes the connection. Ownership: `body` is copied. */
-void dr_http_answer(dr_http_exchange *exchange, unsigned status, const char *content_type,
-                    dora_slice body, const dr_http_extra *extra);
-
-/* dr_http_answer_buf is dr_http_answer without the copy. Ownership: takes the bytes; `body` is
- * empty afterwards. */
-void dr_http_answer_buf(dr_http_exchange *exchange, unsigned status, const char *content_type,
-                        dr_buf *body, const dr_http_extra *extra);
-
-/* dr_http_refuse answers an error as JSON: {"error": {"code": 400, "msg": text,
- * "field": field}}; no "field" where it is NULL. Bytes that are not UTF-8 become `?`. */
-void dr_http_refuse(dr_http_exchange *exchange, unsigned status, const char *text,
-                    const char *field);
 
 /* dr_http_field is a field of a form that is asked for; `value` is the answer. */
 typedef struct dr_http_field {
@@ -193,11 +126,10 @@ typedef struct dr_http_field {
     bool is_given;
 } dr_http_field;
 
-/* dr_http_form_read reads a body as application/x-www-form-urlencoded or multipart/form-data and
- * fills the fields asked for; others are passed over, the last of several wins.
- * Errors: DORA_ETYPE for another content type; DORA_EPROTO for a malformed body; DORA_ENOMEM.
- * Ownership: gives each `value`, on failure too; dr_buf_fini frees. */
-dora_err dr_http_form_read(const dr_http_exchange *exchange, dr_http_field *fields, size_t count,
-                           dora_error *error);
+/* dr_http_move puts a connection at the end of another stage. */
+void dr_http_move(dr_http_exchange *exchange, dr_http_stage stage);
+
+/* dr_http_wake has the daemon run soon. */
+void dr_http_wake(dr_http *http);
 
 #endif

@@ -1,6 +1,8 @@
 /* http_exchange.c: one request, from its first line until it is answered. */
 #include "net/http_exchange.h"
 
+#include "net/http_inside.h"
+
 #include <assert.h>
 #include <microhttpd.h>
 #include <stddef.h>
@@ -9,6 +11,11 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "net/http.h"
+#include "net/http_framing.h"
+#include "net/http_held.h"
+#include "net/http_linger.h"
+#include "net/http_refuse.h"
 
 void dr_http_begin(dr_http_exchange *exchange, const char *uri)
 {

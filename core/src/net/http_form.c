@@ -1,10 +1,13 @@
 /* http_form.c: the fields of a form. */
+#include "net/http_form.h"
+
 #include <microhttpd.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/limits.h"
 #include "net/http_exchange.h"
+#include "net/http_inside.h"
 
 typedef struct wanted {
     dr_http_field *fields;

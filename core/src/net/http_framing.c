@@ -1,11 +1,13 @@
 /* http_framing.c: a request that somebody on its way may have read differently is refused: what we
  * took for its body could be a request to them, or the other way round. The library has read the
  * headers; this looks at what it shows of them. */
+#include "net/http_framing.h"
+
 #include <microhttpd.h>
 #include <string.h>
 #include <strings.h>
 
-#include "net/http_exchange.h"
+#include "net/http_inside.h"
 
 /* framing is what the headers say about where the request ends and for whom it is. */
 typedef struct framing {

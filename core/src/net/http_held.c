@@ -1,11 +1,14 @@
 /* http_held.c: what connections of HTTP have us hold: what libmicrohttpd needs for each, bodies,
  * answers, and what their owner holds for them. */
+#include "net/http_held.h"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
 
 #include "base/limits.h"
 #include "net/http_exchange.h"
+#include "net/http_inside.h"
 
 static dr_http_exchange *exchange_of(const dr_held *held)
 {

@@ -1,4 +1,6 @@
 /* http_linger.c: connections that were answered before all of their body was read. */
+#include "net/http_linger.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -6,7 +8,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "net/http_exchange.h"
+#include "net/http_inside.h"
 
 #define READS_MAX 16 /* of one turn: others want theirs */
 

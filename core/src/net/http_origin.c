@@ -1,10 +1,13 @@
 /* http_origin.c: who a request comes from: this machine, a web page of another origin, a proxy. */
+#include "net/http_origin.h"
+
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <string.h>
 #include <strings.h>
 
 #include "net/http_exchange.h"
+#include "net/http_inside.h"
 
 static bool is_text(dora_slice slice, const char *text)
 {

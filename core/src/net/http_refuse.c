@@ -1,8 +1,12 @@
 /* http_refuse.c: errors as JSON. */
+#include "net/http_refuse.h"
+
 #include <string.h>
 
 #include "net/http.h"
+#include "net/http_exchange.h"
 #include "wire/json.h"
+#include "wire/json_dump.h"
 
 void dr_http_refuse(dr_http_exchange *exchange, unsigned status, const char *text,
                     const char *field)

@@ -1,4 +1,6 @@
 /* http_sweep.c: which connections have to go: too slow, left by their client, or in the way. */
+#include "net/http_sweep.h"
+
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -9,7 +11,11 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "net/http.h"
 #include "net/http_exchange.h"
+#include "net/http_held.h"
+#include "net/http_inside.h"
+#include "net/http_linger.h"
 
 /* expire shuts down those that have been in `stage` for too long; the daemon then closes them. */
 static void expire(dr_http *http, dr_http_stage stage, uint32_t limit_ms)

@@ -1,4 +1,6 @@
 /* local.c: a listening Unix socket, and what may stand in its place already. */
+#include "net/local.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

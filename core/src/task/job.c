@@ -10,6 +10,7 @@
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
 #include "wire/message.h"
+#include "wire/value_write.h"
 
 #define REPLY_LEVELS 3 /* reply, map of results, envelope: a result stands behind these */
 

@@ -5,6 +5,7 @@
 
 #include "wire/frame.h"
 #include "wire/message.h"
+#include "wire/message_write.h"
 
 /* Every envelope that is written here begins so; nothing else in a reply's data does. */
 #define ENVELOPE_HEAD "a:4:{s:4:\"guid\";s:32:\""

@@ -2,6 +2,8 @@
  *
  * Writing is Raffaello Giulietti's Schubfach: of all decimals that read back as the same double
  * it takes the shortest, and of those the nearest. The form is PHP's (serialize_precision -1). */
+#include "wire/float.h"
+
 #include "wire/value.h"
 
 #include <math.h>
@@ -9,6 +11,7 @@
 #include <string.h>
 
 #include "wire/float_table.h"
+#include "wire/value_write.h"
 
 #define MANTISSA_BITS 52
 #define HIDDEN_BIT ((uint64_t)1 << MANTISSA_BITS)

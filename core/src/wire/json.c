@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "wire/value.h"
+#include "wire/value_write.h"
 
 /* What surrounds the value that is read, innermost first; it lives on the C stack. */
 typedef struct place {

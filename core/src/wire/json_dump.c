@@ -1,8 +1,12 @@
 /* json_dump.c: jansson's values to text, floats in their shortest form. Pure but for memory. */
+#include "wire/json_dump.h"
+
 #include <string.h>
 
+#include "wire/float.h"
 #include "wire/json.h"
 #include "wire/value.h"
+#include "wire/value_write.h"
 
 #define DUMP_DEPTH_MAX (DR_VALUE_DEPTH_MAX * 4) /* jansson's own parser goes to 2048 */
 

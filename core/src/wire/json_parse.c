@@ -1,4 +1,6 @@
 /* json_parse.c: JSON text from outside, to jansson's values: limits, and keys that hold a NUL. */
+#include "wire/json_parse.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,16 @@
 /* json_reply.c: a reply in the inner encoding, to JSON text. */
+#include "wire/json_reply.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "wire/frame.h"
+#include "wire/json_dump.h"
 #include "wire/json_message.h"
 #include "wire/message.h"
 #include "wire/value.h"
+#include "wire/value_write.h"
 
 /* What all envelopes of one reply have in common. */
 typedef struct reply_manner {

@@ -1,8 +1,12 @@
 /* json_request.c: a JSON value from outside, to the inner encoding. */
+#include "wire/json_request.h"
+
 #include <stdio.h>
 
 #include "wire/json_message.h"
+#include "wire/json_parse.h"
 #include "wire/value.h"
+#include "wire/value_write.h"
 
 static dora_err refuse(dora_error *error, dora_err err, int64_t code, const char *text)
 {

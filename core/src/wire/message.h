@@ -76,10 +76,6 @@ bool dr_api_has_param(dora_slice whole, dora_slice *param);
 dora_err dr_request_decode_bare(dora_slice body, dr_request *request, dr_api *apis, size_t apis_max,
                                 dora_error *error);
 
-/* dr_request_encode appends a body, keys in the original's order. timeout_ms, trace and attempt
- * are written only where they are set. Errors: DORA_ENOMEM; `out` is then as before. */
-dora_err dr_request_encode(dr_buf *out, const dr_request *request, const dr_api *apis);
-
 /* dr_reply_message is a reply, or the handler's envelope within one: the same shape. */
 typedef struct dr_reply_message {
     dora_slice guid; /* empty where absent */
@@ -92,21 +88,5 @@ typedef struct dr_reply_message {
 /* dr_reply_decode reads a reply's body or an envelope; all of it is checked.
  * Errors: DORA_EPROTO or DORA_ETOOBIG; error->offset is the first bad byte. */
 dora_err dr_reply_decode(dora_slice body, dr_reply_message *reply, dora_error *error);
-
-/* dr_reply_begin appends the head of a reply (or envelope) up to its data; the caller appends one
- * encoded value, then calls dr_reply_end. dr_result_begin and dr_result_end are the same for a
- * later result, with isresult. `guid` is DR_GUID_LEN bytes. Errors: DORA_ENOMEM. */
-dora_err dr_reply_begin(dr_buf *out, const char *guid, int64_t code, dora_slice msg);
-dora_err dr_reply_end(dr_buf *out);
-dora_err dr_result_begin(dr_buf *out, const char *guid, int64_t code, dora_slice msg);
-dora_err dr_result_end(dr_buf *out);
-
-/* dr_put_int, dr_put_string and dr_put_array append an encoded int, string, or the head of an array
- * of `count` pairs; dr_put_end closes an array. Nothing is balanced here: that is the caller's.
- * Errors: DORA_ENOMEM; `out` is then as before. */
-dora_err dr_put_int(dr_buf *out, int64_t number);
-dora_err dr_put_string(dr_buf *out, dora_slice string);
-dora_err dr_put_array(dr_buf *out, size_t count);
-dora_err dr_put_end(dr_buf *out);
 
 #endif

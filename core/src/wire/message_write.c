@@ -1,8 +1,11 @@
 /* message_write.c: requests and replies to bytes, keys in the original's order. Pure. */
+#include "wire/message_write.h"
+
 #include <string.h>
 
 #include "wire/message.h"
 #include "wire/value.h"
+#include "wire/value_write.h"
 
 /* Bytes that surround the variable parts of the short texts below, with room to spare. */
 #define HEAD_BYTES 160

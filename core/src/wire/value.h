@@ -51,34 +51,8 @@ struct dora_writer {
     uint32_t left[DR_VALUE_DEPTH_MAX + 1];
 };
 
-/* dr_writer_init makes a writer that begins in `data` (`cap` bytes; NULL and 0 are fine) and holds
- * at most `max` bytes. `grow` NULL: the area is all there is, DORA_ETOOBIG past it.
- * Ownership: borrows `data` and `user` for the writer's life. */
-void dr_writer_init(dora_writer *writer, char *data, size_t cap, size_t max, dr_writer_grow_fn grow,
-                    void *user);
-
-/* dr_writer_grow_heap is the `grow` of a writer whose bytes are on the heap; `data` must then come
- * from dr_alloc or be NULL, and dr_writer_fini frees it. */
-dora_err dr_writer_grow_heap(dora_writer *writer, size_t need, void *user);
-
-/* dr_writer_fini frees the bytes of a writer that grows by dr_writer_grow_heap; else it frees
- * nothing. Safe on zeroed memory. */
-void dr_writer_fini(dora_writer *writer);
-
 /* DR_INT_TEXT_MAX and DR_FLOAT_TEXT_MAX are bytes enough for any int64_t and any double. */
 #define DR_INT_TEXT_MAX 20
 #define DR_FLOAT_TEXT_MAX 32
-
-/* dr_int_text writes decimal digits, without a NUL. Returns: how many bytes. */
-size_t dr_int_text(int64_t number, char text[DR_INT_TEXT_MAX]);
-
-/* dr_float_text writes the shortest digits that read back as the same double, as PHP writes them:
- * 0.1, 3, 1.0E+25, -0, INF, -INF, NAN. Returns: how many bytes. Independent of the locale. */
-size_t dr_float_text(double number, char text[DR_FLOAT_TEXT_MAX]);
-
-/* dr_float_parse reads what stands between `d:` and `;`: -?digits[.digits][(e|E)[+-]digits], INF,
- * -INF or NAN. `number` may be NULL. Returns: bytes read; 0 when there is no such text at `data`,
- * and `*bad` is then where it went wrong. Independent of the locale. */
-size_t dr_float_parse(const char *data, size_t len, double *number, size_t *bad);
 
 #endif

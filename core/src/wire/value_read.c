@@ -1,6 +1,7 @@
 /* value_read.c: PHP's serialize() bytes to values, one at a time. Pure; it builds nothing. */
 #include <string.h>
 
+#include "wire/float.h"
 #include "wire/value.h"
 
 /* The shortest pair is `i:0;N;`: an array cannot announce more pairs than fit into the rest. */

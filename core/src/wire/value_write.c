@@ -1,9 +1,12 @@
 /* value_write.c: values to PHP's serialize() bytes. Pure but for the memory it grows into. */
+#include "wire/value_write.h"
+
 #include "wire/value.h"
 
 #include <string.h>
 
 #include "base/mem.h"
+#include "wire/float.h"
 
 #define WRITER_CAP_MIN 256
 

@@ -1,9 +1,12 @@
 /* node_parse.c: the servers and groups that a client is given, read from text. Pure. */
+#include "client/balance/node_parse.h"
+
 #include "client/balance/nodes.h"
 
 #include <string.h>
 
 #include "base/mem.h"
+#include "client/balance/node_sync.h"
 #include "discovery/registry.h"
 
 static dora_err no_memory(dora_error *error)

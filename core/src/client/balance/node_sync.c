@@ -1,5 +1,7 @@
 /* node_sync.c: which servers a client knows: those of a registry, as it changes, and those that
  * calls name themselves. Pure. */
+#include "client/balance/node_sync.h"
+
 #include "client/balance/nodes.h"
 
 #include <string.h>

@@ -5,6 +5,8 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "client/balance/node_parse.h"
+#include "client/balance/node_sync.h"
 #include "discovery/registry.h"
 
 static dora_err salt_copy(dr_settings *settings, const char *salt)

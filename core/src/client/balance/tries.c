@@ -1,5 +1,6 @@
 /* tries.c: all tries at one call: what may be sent again, where, and in what time. Pure. */
 #include "client/balance/tries.h"
+#include "client/balance/node_parse.h"
 
 #define CONNECT_MS_MAX 1000u /* to one node while there are others to try */
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/balance/node_sync.h"
+#include "client/blocking/results.h"
 
 static dora_err failed(dora_error *error, dora_err err)
 {

@@ -33,8 +33,4 @@ typedef struct dr_attempt {
  * to try; then `error` is as it was. */
 dora_err dr_attempt_run(dr_attempt *a, bool *is_over, dora_error *error);
 
-/* dr_perform runs the call: at most its time, over as many tries as are right. The answer is then
- * complete. Errors: as dora_client_call. */
-dora_err dr_perform(dr_attempt *a, dora_error *error);
-
 #endif

@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "client/balance/node_parse.h"
 #include "client/blocking/attempt.h"
+#include "client/blocking/perform.h"
 #include "client/blocking/registry_poll.h"
 #include "client/blocking/share.h"
 

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "client/blocking/results.h"
 #include "client/blocking/share.h"
 
 typedef struct collector {

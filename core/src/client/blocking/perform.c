@@ -1,4 +1,6 @@
 /* perform.c: a blocking call: try after try, until there is an answer or no other place. */
+#include "client/blocking/perform.h"
+
 #include "client/blocking/attempt.h"
 
 #include "base/clock.h"

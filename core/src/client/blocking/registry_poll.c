@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "client/balance/node_sync.h"
 #include "discovery/redis_wait.h"
 #include "discovery/registry.h"
 

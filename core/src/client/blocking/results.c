@@ -1,4 +1,6 @@
 /* results.c: frames that no call waits for: results of submissions, and late replies. */
+#include "client/blocking/results.h"
+
 #include "client/blocking/share.h"
 
 #include <unistd.h>

@@ -2,6 +2,7 @@
 #include "client/blocking/share.h"
 
 #include "base/clock.h"
+#include "client/blocking/results.h"
 
 static void join(dr_share *share)
 {

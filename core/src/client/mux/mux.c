@@ -7,6 +7,12 @@
 
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "client/balance/node_parse.h"
+#include "client/mux/mux_call.h"
+#include "client/mux/mux_conn.h"
+#include "client/mux/mux_read.h"
+#include "client/mux/mux_registry.h"
+#include "client/mux/mux_table.h"
 
 static dora_err no_memory(dora_error *error)
 {

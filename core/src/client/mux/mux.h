@@ -145,132 +145,17 @@ struct dora_mux {
     dr_fork_watch watch;
 };
 
-/* dr_mux_grow makes room for what is known of `count` nodes. Errors: DORA_ENOMEM. dr_mux_owner is
- * the mux as its nodes see it. */
+/* dr_mux_grow makes room for what is known of `count` nodes. Errors: DORA_ENOMEM. */
 dora_err dr_mux_grow(dora_mux *mux, size_t count);
-dr_nodes_owner dr_mux_owner(dora_mux *mux);
 
 /* ---- mux_table.c: calls by guid, and by time ---- */
 
-/* dr_mux_table_add takes a call in, and makes room so that an alarm never fails. Errors:
- * DORA_ENOMEM. dr_mux_table_remove takes it out again, its alarm too. */
-dora_err dr_mux_table_add(dora_mux *mux, dr_mux_call *call);
-void dr_mux_table_remove(dora_mux *mux, dr_mux_call *call);
-dr_mux_call *dr_mux_table_find(const dora_mux *mux, const char *guid);
-
-/* dr_mux_alarm sets when a call is looked at, 0: never. */
-void dr_mux_alarm(dora_mux *mux, dr_mux_call *call, uint64_t alarm_ns);
-
-void dr_mux_list_add(dr_mux_list *list, dr_mux_call *call);
-void dr_mux_list_remove(dr_mux_list *list, dr_mux_call *call);
-
 /* ---- mux_call.c: what becomes of a call ---- */
-
-/* dr_mux_place finds node and connection for the next try. Errors: DORA_ECONNECT where no node is
- * left to try, DORA_ENOMEM. */
-dora_err dr_mux_place(dora_mux *mux, dr_mux_call *call, uint64_t now_ns);
-
-/* dr_mux_again ends a try. Returns: whether another one is under way; else the call stands nowhere,
- * and is to be ended. `reason` is why, where there was no reply. */
-bool dr_mux_again(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr_reason *reason,
-                  uint64_t now_ns);
-
-/* dr_mux_fail does so for a try without a reply, and ends the call where there is no other. */
-void dr_mux_fail(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr_reason *reason,
-                 uint64_t now_ns);
-
-/* dr_mux_over ends a call with an error, of which dora_mux_next will tell. dr_mux_forget frees one
- * of which nothing is to be told any more. */
-void dr_mux_over(dora_mux *mux, dr_mux_call *call, const dr_reason *reason);
-void dr_mux_forget(dora_mux *mux, dr_mux_call *call);
-
-/* dr_mux_leave takes a call off its connection, dr_mux_remove out of everything: it has ended.
- * dr_mux_call_free frees one that stands nowhere any more. */
-void dr_mux_leave(dora_mux *mux, dr_mux_call *call);
-void dr_mux_remove(dora_mux *mux, dr_mux_call *call);
-void dr_mux_call_free(dr_mux_call *call);
-bool dr_mux_is_submission(dr_call_type type);
-
-/* dr_reason_late is that of a call whose time is over. dr_reason_new makes one with one reference;
- * out of memory: one that lives for ever. dr_reason_take takes one more, dr_reason_drop drops one
- * (NULL is fine). dr_reason_give fills an error by it. */
-extern const dr_reason dr_reason_late;
-const dr_reason *dr_reason_new(dora_err err, int os_error, int64_t code, const char *msg);
-const dr_reason *dr_reason_take(const dr_reason *reason);
-void dr_reason_drop(const dr_reason *reason);
-void dr_reason_give(const dr_reason *reason, dora_error *error);
 
 /* ---- mux_conn.c: connections ---- */
 
-/* dr_mux_conn_pick gives the connection to a node for one more call, a new one if need be, never
- * one up to the serial `newer_than`. Returns: NULL when out of memory. */
-dr_mux_conn *dr_mux_conn_pick(dora_mux *mux, size_t node, uint64_t newer_than, uint64_t now_ns);
-
-/* dr_mux_conn_has_open says whether a connection to the node is open and takes calls. */
-bool dr_mux_conn_has_open(const dora_mux *mux, size_t node);
-
-/* dr_mux_flush puts waiting calls into the output, as far as there is room. */
-void dr_mux_flush(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns);
-
-/* dr_mux_conn_end makes a connection take no more calls: those that wait go elsewhere, to another
- * node where this one `is_stopping`. dr_mux_conn_sweep closes it when nothing is left on it. */
-void dr_mux_conn_end(dora_mux *mux, dr_mux_conn *conn, bool is_stopping, uint64_t now_ns);
-void dr_mux_conn_sweep(dora_mux *mux, dr_mux_conn *conn);
-
-/* dr_mux_conn_lose ends a connection and settles its calls; `state` is CLOSING or GONE. */
-void dr_mux_conn_lose(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
-                      const dr_reason *reason, uint64_t now_ns);
-
-/* dr_mux_conn_open makes a connection that the driver is to open, NULL when out of memory.
- * dr_mux_conn_detach ends its use: nothing is placed on it any more. `state` is CLOSING or GONE. */
-dr_mux_conn *dr_mux_conn_open(dora_mux *mux);
-void dr_mux_conn_detach(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state);
-
-/* dr_mux_conn_free frees one that stands nowhere any more. dr_mux_ready has dora_mux_next look at a
- * connection. */
-void dr_mux_conn_free(dora_mux *mux, dr_mux_conn *conn);
-void dr_mux_ready(dora_mux *mux, dr_mux_conn *conn);
-
-/* dr_mux_judge takes what a try says about its node into account; a node that is set aside already
- * is not blamed once more by every call that was under way there. */
-dr_advice dr_mux_judge(dora_mux *mux, size_t node, const dr_try *made, uint64_t took_ns,
-                       uint64_t now_ns);
-
 /* ---- mux_registry.c: where the nodes come from, where that is no list; `registry` is not NULL */
 
-/* dr_mux_registry_new makes the registry of options->nodes. Errors: as dr_registry_new; it is to be
- * freed all the same. dr_mux_registry_free frees it, NULL too. */
-dora_err dr_mux_registry_new(dora_mux *mux, const dora_client_options *options, dora_error *error);
-void dr_mux_registry_free(dora_mux *mux);
-
-/* dr_mux_registry_use is for each call that begins: the first one has the registry begin, and a
- * node file is looked at now and then. */
-void dr_mux_registry_use(dora_mux *mux, uint64_t now_ns);
-
-/* dr_mux_hold takes a call for which there is no node: while the first nodes may still come it is
- * held until then, else it ends. `group` is the name of its group, NULL: the usual one.
- * dr_mux_held_late ends one whose time is over. */
-void dr_mux_hold(dora_mux *mux, dr_mux_call *call, const char *group, uint64_t now_ns);
-void dr_mux_held_late(dora_mux *mux, dr_mux_call *call);
-
-uint64_t dr_mux_registry_deadline_ns(const dora_mux *mux);
-void dr_mux_registry_tick(dora_mux *mux, uint64_t now_ns);
-
-/* dr_mux_registry_warn tells the warnings that wait. Nothing of the mux may be half changed: who
- * hears them may use it. */
-void dr_mux_registry_warn(dora_mux *mux);
-
-/* The connection of a talk, as dora_mux_connected and the others have it. */
-const dr_address *dr_mux_talk_address(const dr_mux_talk *talk);
-void dr_mux_talk_connected(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns);
-void dr_mux_talk_lost(dora_mux *mux, dr_mux_conn *conn, const char *why, uint64_t now_ns);
-void dr_mux_talk_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns);
-dora_slice dr_mux_talk_output(const dr_mux_talk *talk);
-void dr_mux_talk_sent(dr_mux_conn *conn, size_t len);
-
 /* ---- mux_read.c: replies ---- */
-
-/* dr_mux_read reads one frame of a connection. Returns: whether it makes an event. */
-bool dr_mux_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns, dora_mux_event *event);
 
 #endif

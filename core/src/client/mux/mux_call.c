@@ -1,8 +1,12 @@
 /* mux_call.c: what becomes of a call of a mux, from one try to the next. Pure. */
+#include "client/mux/mux_call.h"
+
 #include <string.h>
 
 #include "base/mem.h"
 #include "client/mux/mux.h"
+#include "client/mux/mux_conn.h"
+#include "client/mux/mux_table.h"
 
 const dr_reason dr_reason_late = {
     .err = DORA_ETIMEDOUT, .code = DORA_CODE_RECEIVE, .msg = "receive: timed out"};

@@ -1,9 +1,13 @@
 /* mux_conn.c: the connections of a mux: which call goes where, and what is lost with one. Pure. */
+#include "client/mux/mux_conn.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "client/mux/mux.h"
+#include "client/mux/mux_call.h"
+#include "client/mux/mux_table.h"
 
 static const dr_reason stopping = {
     .err = DORA_EREPLY, .code = DORA_CODE_STOPPING, .msg = "the server is stopping"};

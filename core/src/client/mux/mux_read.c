@@ -1,7 +1,12 @@
 /* mux_read.c: replies that come to a mux: for which call, and what they mean to it. Pure. */
+#include "client/mux/mux_read.h"
+
 #include <string.h>
 
 #include "client/mux/mux.h"
+#include "client/mux/mux_call.h"
+#include "client/mux/mux_conn.h"
+#include "client/mux/mux_table.h"
 
 /* What is left to say of a call that has ended, until the next event is asked for. */
 static void tell(dora_mux *mux, dr_mux_call *call, dora_err err, dora_mux_event *event)

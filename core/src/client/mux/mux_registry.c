@@ -1,10 +1,17 @@
 /* mux_registry.c: the registry of a mux. Its talks with Redis are connections like others; calls
  * that begin before any node is known are held. Pure but for reading a node file. */
+#include "client/mux/mux_registry.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "client/balance/node_sync.h"
 #include "client/mux/mux.h"
+#include "client/mux/mux_call.h"
+#include "client/mux/mux_conn.h"
+#include "client/mux/mux_start.h"
+#include "client/mux/mux_table.h"
 #include "discovery/registry.h"
 
 /* One Redis of the registry, and the connection to it. */

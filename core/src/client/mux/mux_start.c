@@ -1,9 +1,16 @@
 /* mux_start.c: a call that begins: checked, copied, and placed for its first try. Pure. */
+#include "client/mux/mux_start.h"
+
 #include <string.h>
 
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "client/balance/node_sync.h"
 #include "client/mux/mux.h"
+#include "client/mux/mux_call.h"
+#include "client/mux/mux_conn.h"
+#include "client/mux/mux_registry.h"
+#include "client/mux/mux_table.h"
 
 static dora_err no_memory(dora_error *error)
 {

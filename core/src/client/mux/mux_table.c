@@ -1,4 +1,6 @@
 /* mux_table.c: the calls of a mux, by guid and by time. Pure. */
+#include "client/mux/mux_table.h"
+
 #include <string.h>
 
 #include "base/mem.h"

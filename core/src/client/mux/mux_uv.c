@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "client/mux/uv_conn.h"
 
 #define NS_PER_MS 1000000u
 

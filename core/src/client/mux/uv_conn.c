@@ -1,4 +1,6 @@
 /* uv_conn.c: the connections of the client for libuv. */
+#include "client/mux/uv_conn.h"
+
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>

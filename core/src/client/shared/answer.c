@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "wire/message_write.h"
 #include "wire/value.h"
+#include "wire/value_write.h"
 
 dora_answer *dora_answer_new(void)
 {

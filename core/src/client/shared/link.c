@@ -1,5 +1,6 @@
 /* link.c: one connection's bytes, both ways. Pure: no descriptor, no clock. */
 #include "client/shared/link.h"
+#include "wire/message_write.h"
 
 #include <string.h>
 

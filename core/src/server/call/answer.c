@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/http_refuse.h"
 #include "server/call/answer_web.h"
 #include "server/call/offload.h"
 #include "wire/bare_reply.h"
 #include "wire/json_message.h"
+#include "wire/json_reply.h"
+#include "wire/message_write.h"
 
 /* dr_spoken is a reply in the words of who asked. */
 typedef struct spoken {

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/http_exchange.h"
 #include "wire/json.h"
+#include "wire/json_dump.h"
 #include "wire/message.h"
 
 static dora_err put_error(int64_t code, dora_slice msg, dr_buf *out)

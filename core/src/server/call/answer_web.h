@@ -1,5 +1,5 @@
-/* answer_web.h: replies as HTTP has them: a status, and data or an error as JSON. Thread: the lane's,
- * but for dr_web_result. */
+/* answer_web.h: replies as HTTP has them: a status, and data or an error as JSON. Thread: the
+ * lane's, but for dr_web_result. */
 #ifndef DR_SERVER_ANSWER_WEB_H
 #define DR_SERVER_ANSWER_WEB_H
 

@@ -8,6 +8,7 @@
 #include "server/call/reply.h"
 #include "server/call/unpack.h"
 #include "wire/json_message.h"
+#include "wire/json_request.h"
 
 /* asker_of is who sent a frame, as far as its form says it. */
 static dr_asker asker_of(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_json)

@@ -5,6 +5,7 @@
 
 #include "server/call/answer.h"
 #include "server/call/dedupe.h"
+#include "wire/message_write.h"
 
 static const dora_slice ok_text = {"OK", 2};
 static const dora_slice empty_array = {"a:0:{}", 6};

@@ -1,6 +1,8 @@
 /* responder.c: who has asked: connections and exchanges, and the calls that they wait for. */
 #include "server/call/responder.h"
 
+#include "net/http_held.h"
+#include "net/http_origin.h"
 #include "server/call/call.h"
 
 uint32_t dr_asker_number(const dr_asker *asker)

@@ -8,6 +8,7 @@
 #include "server/call/offload.h"
 #include "server/call/reply.h"
 #include "wire/json_message.h"
+#include "wire/json_request.h"
 
 /* unpacking is one body on its way. */
 typedef struct unpacking {

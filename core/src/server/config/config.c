@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "server/config/config_discovery.h"
 #include "server/config/problem.h"
 #include "wire/sign.h"
 

@@ -106,15 +106,6 @@ typedef struct dr_config {
 dora_err dr_config_init(dr_config *config);
 void dr_config_fini(dr_config *config);
 
-/* dr_config_load reads the file `path` over what `config` holds; its pools are added.
- * Relative paths in it count from the file's folder. Errors: DORA_EIO, DORA_ENOMEM, DORA_ECONFIG
- * (msg: one problem per line, each with file, place and key). */
-dora_err dr_config_load(dr_config *config, const char *path, dora_error *error);
-
-/* dr_config_parse is dr_config_load for text that is in memory; `path` is its name in messages
- * and the base of relative paths. */
-dora_err dr_config_parse(dr_config *config, dora_slice text, const char *path, dora_error *error);
-
 /* dr_config_pool_add appends a pool with default settings. Returns: NULL when out of memory.
  * Ownership: copies the strings; gives a pointer into config->pools, valid until the next add. */
 dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runtime_kind runtime,
@@ -124,19 +115,6 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
  * patterns, a daemon without a log file. `where` starts each message (a file's name).
  * Errors: DORA_ECONFIG. */
 dora_err dr_config_check(const dr_config *config, const char *where, dora_error *error);
-
-/* config_discovery.c: dr_discovery_add_redis, dr_discovery_add_group and dr_discovery_set_advertise
- * take one value each. Errors: DORA_ENOMEM; DORA_EINVAL, saying what is wrong with it and, of a
- * Redis, not its password. dr_discovery_read gives all Redis of a config as `urls`, which has room
- * for DR_DISCOVERY_REDIS_MAX. dr_discovery_check adds to `problems` what does not fit together. */
-dora_err dr_discovery_add_redis(dr_config *config, const char *text, dora_error *error);
-dora_err dr_discovery_add_group(dr_config *config, const char *text, dora_error *error);
-dora_err dr_discovery_set_advertise(dr_config *config, const char *text, dora_error *error);
-size_t dr_discovery_read(const dr_config *config, dr_redis_url *urls);
-void dr_discovery_check(const dr_config *config, const char *prefix, dora_error *problems);
-
-/* config_http.c: dr_http_add_host takes one name for http.hosts. Errors as above. */
-dora_err dr_http_add_host(dr_config *config, const char *text, dora_error *error);
 
 /* dr_config_frame_options gives the settings of the wire. Ownership: borrows config->salt. */
 dora_frame_options dr_config_frame_options(const dr_config *config);

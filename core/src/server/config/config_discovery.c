@@ -1,4 +1,6 @@
 /* config_discovery.c: where a server registers, in which groups, as what: checked, and taken. */
+#include "server/config/config_discovery.h"
+
 #include "server/config/config_take.h"
 
 #include <string.h>

@@ -1,4 +1,6 @@
 /* config_http.c: the names under which web pages may reach the server. */
+#include "server/config/config_http.h"
+
 #include "server/config/config_take.h"
 
 #include <string.h>

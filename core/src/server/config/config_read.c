@@ -1,4 +1,6 @@
 /* config_read.c: dora.json to a dr_config. Every key stands in one of the tables below. */
+#include "server/config/config_read.h"
+
 #include "server/config/config_take.h"
 
 #include <errno.h>
@@ -9,8 +11,11 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "server/config/config_discovery.h"
+#include "server/config/config_http.h"
 #include "server/config/problem.h"
 #include "wire/json.h"
+#include "wire/json_parse.h"
 
 #define CONFIG_BYTES_MAX (4u * 1024 * 1024) /* a file written by hand is far below */
 #define POOL_NAME_MAX 64                    /* it is part of process names and log lines */

@@ -43,14 +43,8 @@ void dr_reading_problem(dr_reading *r, const char *format, ...) DORA_PRINTF(2, 3
  * Errors: DORA_ENOMEM. */
 dora_err dr_reading_set_path(dr_reading *r, char **place, const char *path);
 
-/* dr_config_keys and dr_pool_keys are the tables of what a file may hold: of the whole server, and
- * of one pool. dr_config_key finds a name in a table, NULL where it is not there. */
-const dr_key *dr_config_keys(void);
-const dr_key *dr_pool_keys(void);
+/* dr_config_key finds a name in a table, NULL where it is not there. */
 const dr_key *dr_config_key(const dr_key *keys, const char *name);
-
-/* dr_pool_settle adds what the members of a pool must be to each other to the problems. */
-void dr_pool_settle(dr_reading *r, const dr_pool_config *pool);
 
 /* dr_take_members reads every member of an object by the table `keys` into `object`. */
 dora_err dr_take_members(dr_reading *r, const dr_key *keys, const json_t *json, void *object);
@@ -60,14 +54,8 @@ dora_err dr_take_uint(dr_reading *r, const dr_key *key, const json_t *json, void
 dora_err dr_take_bool(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 /* a file name (char *), or null for none; */
 dora_err dr_take_path(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-/* a program or module: with a slash it is a file, else a name that is looked up when started; */
+/* a program or module: with a slash it is a file, else a name that is looked up when started. */
 dora_err dr_take_program(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-/* config_discovery.c: lists of texts, and an address or null; */
-dora_err dr_take_redis(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-dora_err dr_take_groups(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-dora_err dr_take_advertise(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-/* and config_http.c: names of hosts. */
-dora_err dr_take_hosts(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 
 /* dr_take_texts gives each text of a list to `add`; why it refuses one is a problem. */
 dora_err dr_take_texts(dr_reading *r, const json_t *json, dr_config *config,

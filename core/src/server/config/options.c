@@ -8,6 +8,9 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "server/config/config_discovery.h"
+#include "server/config/config_read.h"
+#include "server/config/run_options.h"
 #include "server/config/suggest.h"
 
 /* What argv says, before it is applied. Strings are borrowed from argv; -1: not given. */

@@ -19,9 +19,4 @@ dora_err dr_options_parse(dr_config *config, int argc, char *const *argv, const 
 /* dr_options_flags lists the flags of `dora serve`, "--config" and so on, ending with NULL. */
 const char *const *dr_options_flags(void);
 
-/* dr_run_options_take (run_options.c) reads dora_host.options into `config`; keys of a pool go to
- * the one that is started by dora_host.again. Errors: those of dora_options_check. */
-dora_err dr_run_options_take(dr_config *config, const char *options, const char *name,
-                             dora_error *error);
-
 #endif

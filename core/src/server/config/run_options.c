@@ -1,9 +1,12 @@
 /* run_options.c: what a program's run() is given: every key of a configuration file. */
+#include "server/config/run_options.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include <dora/server.h>
 
+#include "server/config/config_read.h"
 #include "server/config/config_take.h"
 #include "server/config/options.h"
 #include "server/config/problem.h"

@@ -3,8 +3,13 @@
 
 #include <string.h>
 
+#include "net/http_exchange.h"
+#include "net/http_origin.h"
+#include "net/http_refuse.h"
 #include "server/call/answer_web.h"
 #include "server/call/reply.h"
+#include "server/http/web_call.h"
+#include "server/http/web_form.h"
 
 static bool is_under(dora_slice path, const char *folder)
 {

@@ -1,16 +1,18 @@
 /* web_call.c: POST /call/NAME: one api, its parameter as JSON. */
-#include "server/http/web.h"
+#include "server/http/web_call.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/http_exchange.h"
 #include "server/call/answer.h"
 #include "server/call/answer_web.h"
 #include "server/call/call.h"
 #include "server/call/intake.h"
 #include "server/call/offload.h"
 #include "wire/json_message.h"
+#include "wire/json_request.h"
 
 /* reading is the body on its way to the inner encoding. */
 typedef struct reading {

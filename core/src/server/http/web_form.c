@@ -1,16 +1,19 @@
 /* web_form.c: the endpoints of the original: a form with `params` and `guid`, a reply as JSON. */
-#include "server/http/web.h"
+#include "server/http/web_form.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "net/http_exchange.h"
+#include "net/http_form.h"
 #include "server/call/answer.h"
 #include "server/call/answer_web.h"
 #include "server/call/intake.h"
 #include "server/call/offload.h"
 #include "server/call/reply.h"
 #include "wire/json_message.h"
+#include "wire/json_request.h"
 
 /* form is a request of the original on its way to a body in the inner encoding. */
 typedef struct form {

@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "net/listener.h"
+#include "net/local.h"
 
 static void close_all(const int *fds, uint32_t count)
 {

@@ -1,5 +1,5 @@
-/* reactor_thread.h: a lane's thread: what its reactor asks of the pools, and how it ends. Thread: the
- * supervisor's. */
+/* reactor_thread.h: a lane's thread: what its reactor asks of the pools, and how it ends. Thread:
+ * the supervisor's. */
 #ifndef DR_SERVER_REACTOR_THREAD_H
 #define DR_SERVER_REACTOR_THREAD_H
 

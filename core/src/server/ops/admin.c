@@ -5,11 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/http_exchange.h"
+#include "net/http_origin.h"
+#include "net/http_refuse.h"
 #include "net/listener.h"
 #include "server/call/lane.h"
 #include "server/ops/metrics.h"
 #include "server/ops/stat.h"
 #include "wire/json.h"
+#include "wire/json_dump.h"
 
 #define ADMIN_BACKLOG 1024 /* beyond it the kernel has a health check wait for a second */
 

@@ -16,7 +16,8 @@ typedef struct dr_admin {
 } dr_admin;
 
 /* dr_admin_open starts listening, where the configuration says so; what its connections hold is
- * counted at `seat`. Errors: DORA_EIO names the address. dr_admin_close ends it; safe when it was not opened, and twice. */
+ * counted at `seat`. Errors: DORA_EIO names the address. dr_admin_close ends it; safe when it was
+ * not opened, and twice. */
 dora_err dr_admin_open(dr_admin *admin, dr_backend *backend, uv_loop_t *loop, dr_seat *seat,
                        dora_error *error);
 void dr_admin_close(dr_admin *admin);

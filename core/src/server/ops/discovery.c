@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "discovery/redis_uv.h"
 #include "server/call/lane.h"
+#include "server/config/config_discovery.h"
 #include "server/ops/stat.h"
 
 #define TAG "discovery"

@@ -11,8 +11,8 @@
 #define DR_DISCOVERY_QUIET_MS 10000u /* between two lines of the log about the same trouble */
 
 /* dr_discovery_open finds what clients are to connect to, once the listeners are open, and makes
- * backend->discovery where the configuration has any Redis. Errors: DORA_ECONFIG where no address is
- * fit to be told to others; DORA_ENOMEM, DORA_EIO. dr_discovery_close closes its handles,
+ * backend->discovery where the configuration has any Redis. Errors: DORA_ECONFIG where no address
+ * is fit to be told to others; DORA_ENOMEM, DORA_EIO. dr_discovery_close closes its handles,
  * dr_discovery_free (NULL is fine) frees once the loop has run. */
 dora_err dr_discovery_open(dr_backend *backend, uv_loop_t *loop, uint16_t tcp_port,
                            dora_error *error);

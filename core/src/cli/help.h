@@ -1,6 +1,6 @@
-/* cli.h: the subcommands of the `dora` program. */
-#ifndef DR_CLI_CLI_H
-#define DR_CLI_CLI_H
+/* help.h: what the `dora` program says about itself, and how it reports errors. */
+#ifndef DR_CLI_HELP_H
+#define DR_CLI_HELP_H
 
 #include <dora/server.h>
 
@@ -13,16 +13,14 @@ typedef enum dr_exit {
     DR_EXIT_CONNECTION = 4
 } dr_exit;
 
-/* dr_cli_serve and so on run one subcommand; `argv` begins after its name. Returns: the exit
- * status. */
-int dr_cli_serve(int argc, char **argv, const dora_host *host);
-int dr_cli_check(int argc, char **argv);
-int dr_cli_call(int argc, char **argv);
-int dr_cli_stat(int argc, char **argv);
-int dr_cli_top(int argc, char **argv);
-int dr_cli_reload(int argc, char **argv);
-int dr_cli_stop(int argc, char **argv);
-int dr_cli_monitor(int argc, char **argv);
+/* Parts of the help of several commands. */
+#define DR_ABOUT_ADDRESS                                                                           \
+    "ADDRESS is HOST:PORT or unix:PATH (127.0.0.1:9567). A server takes commands from its own\n"   \
+    "machine alone, unless its control.allow says otherwise.\n"
+
+#define DR_ABOUT_STATUS                                                                            \
+    "\n"                                                                                           \
+    "exit status: 0 ok, 1 refused, 2 wrong command line, 4 no server there or no answer\n"
 
 /* dr_cli_help prints the help of `topic` (NULL: of the whole program) to stdout.
  * Returns: DR_EXIT_OK, or DR_EXIT_USAGE for an unknown topic. */
