@@ -86,6 +86,17 @@ def check_headers(files):
                 yield "%s: declares %s, which stands in %s" % (each, name, homes[name])
 
 
+def check_documents(files):
+    """The files of the core that its documents name are there."""
+    for each in files:
+        if not re.match(r"core/\w+\.md$", each):
+            continue
+        for number, line in enumerate(read(each).splitlines(), 1):
+            for name in re.findall(r"`([\w/]+\.[ch])`", line):
+                if "/" in name and not any(path.endswith("/" + name) for path in files):
+                    yield "%s:%d: names %s, which is not there" % (each, number, name)
+
+
 def formatter():
     """The clang-format that the sources are written with, None where there is another: each version
     formats something in its own way."""
@@ -128,7 +139,8 @@ def rule_check(rule):
 
 def main():
     files = tracked()
-    checks = [check_samples, check_sources, check_generated, check_headers, check_format]
+    checks = [check_samples, check_sources, check_generated, check_headers,
+              check_documents, check_format]
     checks += [rule_check(rule) for rule in rules.ALL]
     failed = 0
     for check in checks:

@@ -122,9 +122,9 @@ static dora_err expect_back(dr_registry *self, const dr_roster *known, uint64_t 
     return err == DORA_EFULL ? DORA_OK : err;
 }
 
-/* hear takes in that a Redis can be read. What a lost one said counts no longer than until then. One
- * that was emptied names nobody, while another may name who came last, or went just now, and nobody
- * else. */
+/* hear takes in that a Redis can be read. What a lost one said counts no longer than until then.
+ * One that was emptied names nobody, while another may name who came last, or went just now, and
+ * nobody else. */
 static dora_err hear(dr_registry *self, source *spoke, uint64_t now_ns)
 {
     const dr_roster *before = dr_census_before(spoke->census);

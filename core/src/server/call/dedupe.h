@@ -1,6 +1,6 @@
 /* dedupe.h: calls that are sent again under the same guid. A repeat joins the call while that runs,
  * gets its reply when it has run, or hears that the reply is gone: it never runs twice. What is
- * remembered is in kept.h. Thread: the lane's. */
+ * remembered is in reply_cache.h. Thread: the lane's. */
 #ifndef DR_SERVER_DEDUPE_H
 #define DR_SERVER_DEDUPE_H
 
