@@ -25,8 +25,9 @@ typedef struct dr_registry_events {
 bool dr_registry_is_meant(const char *nodes);
 
 /* dr_registry_new reads such a text (for the monitor "host:port" is a Redis, too). `subscribes` as
- * in membership.h. It does not connect, nor read the file. Ownership: copies; gives; dr_registry_free
- * frees (NULL is fine). Errors: DORA_EINVAL, naming the wrong part; DORA_ENOMEM. */
+ * in membership.h. It does not connect, nor read the file. Ownership: copies; gives;
+ * dr_registry_free frees (NULL is fine). Errors: DORA_EINVAL, naming the wrong part; DORA_ENOMEM.
+ */
 dora_err dr_registry_new(dr_registry **registry, const char *sources, bool subscribes,
                          const dr_registry_events *events, dora_error *error);
 void dr_registry_free(dr_registry *registry);
