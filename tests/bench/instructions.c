@@ -11,7 +11,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "task/collect.h"
 #include "task/dispatch.h"
+#include "task/watch.h"
 #include "task/worker.h"
 #include "wire/frame.h"
 #include "wire/message.h"

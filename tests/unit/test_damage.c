@@ -8,6 +8,10 @@
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
 #include "submit.h"
+#include "task/collect.h"
+#include "task/damage.h"
+#include "task/renew.h"
+#include "task/watch.h"
 
 enum { LOOKS = DR_DAMAGE_LOOKS + 5 };
 

@@ -10,6 +10,8 @@
 #include "base/deadline.h"
 #include "ipc/inbox.h"
 #include "submit.h"
+#include "task/collect.h"
+#include "task/watch.h"
 #include "task/worker.h"
 
 #define GUID "0123456789abcdef0123456789abcdef"

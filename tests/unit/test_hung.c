@@ -13,7 +13,9 @@
 #include "base/clock.h"
 #include "ipc/inbox.h"
 #include "submit.h"
+#include "task/collect.h"
 #include "task/hung.h"
+#include "task/watch.h"
 
 #define MS UINT64_C(1000000)
 #define LIMIT_MS 500u

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "ipc/inbox.h"
+#include "task/collect.h"
 #include "task/dispatch.h"
+#include "task/watch.h"
 #include "task/worker.h"
 
 #define CONNECTION 7u

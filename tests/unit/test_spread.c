@@ -1,19 +1,18 @@
-/* test_spread.c: workers that run several tasks at a time: who gets one, what is taken back, what a
- * death means; and their loop, as a thread that ends its tasks in any order. */
+/* test_spread.c: workers that run several tasks at a time, and their loop, as a thread. */
 #include "unit.h"
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
 #include "submit.h"
-#include "task/worker.h"
+#include "task/collect.h"
+#include "task/loop.h"
+#include "task/watch.h"
 
 enum { WORKERS = 3, CONCURRENCY = 8, TOTAL = 20000, BIG = 200000 };
 

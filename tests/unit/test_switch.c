@@ -7,6 +7,9 @@
 
 #include "ipc/inbox.h"
 #include "submit.h"
+#include "task/collect.h"
+#include "task/switch.h"
+#include "task/watch.h"
 
 enum { OLD = 1, NEW = 2 };
 

@@ -6,6 +6,8 @@
 
 #include "ipc/wake.h"
 #include "submit.h"
+#include "task/collect.h"
+#include "task/watch.h"
 
 typedef struct setting {
     dr_pool pool;

@@ -55,7 +55,4 @@ void dr_app_fini(dora_app *app);
 /* dr_reply_set_error is dora_reply_fail for Dora's own codes, which it keeps as they are. */
 void dr_reply_set_error(dora_reply *reply, int64_t code, const char *msg, size_t msg_len);
 
-/* dr_runtime_c is the runtime of applications that are shared objects. */
-const dora_runtime *dr_runtime_c(void);
-
 #endif

@@ -1,8 +1,12 @@
 /* collect.c: finished tasks back to the reactor that owns their connection, and the answers for
  * workers that died. */
+#include "task/collect.h"
+
 #include "base/clock.h"
 #include "ipc/inbox.h"
+#include "task/damage.h"
 #include "task/dispatch.h"
+#include "task/look.h"
 
 #define BATCH 64u
 #define COST_MAX_NS UINT64_C(60000000000)

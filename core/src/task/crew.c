@@ -9,7 +9,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "task/crew_child.h"
+#include "task/crew_zygote.h"
 #include "task/dispatch.h"
+#include "task/look.h"
+#include "task/watch.h"
 
 /* tally is how many workers of a crew there are. */
 typedef struct tally {

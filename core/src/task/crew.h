@@ -128,24 +128,6 @@ typedef struct dr_crew {
     dr_control_message message;
 } dr_crew;
 
-/* dr_crew_new makes a crew for a pool, without a process. Returns: NULL without memory. */
-dr_crew *dr_crew_new(uv_loop_t *loop, dr_log *log, dr_pool *pool, const dr_crew_options *options,
-                     const dr_crew_events *events, bool is_on_trial);
-
-/* dr_crew_start spawns the zygote; on_state follows. Errors: DORA_ELOAD, DORA_EIO.
- * dr_crew_stop lets the workers finish and leave; on_state says DR_CREW_STOPPED.
- * dr_crew_kill ends all processes at once; stop it as well. */
-dora_err dr_crew_start(dr_crew *crew, dora_error *error);
-void dr_crew_stop(dr_crew *crew);
-void dr_crew_kill(dr_crew *crew);
-
-/* dr_crew_renew ends the zygote, and with it all workers, since the pool gets other memory. What
- * serves starts another one, what leaves is gone. */
-void dr_crew_renew(dr_crew *crew);
-
-/* dr_crew_close gives a stopped crew back; the loop frees it when its handles are closed. */
-void dr_crew_close(dr_crew *crew);
-
 /* dr_crew_discard throws a crew on trial away, with all its processes; on_state says
  * DR_CREW_STOPPED. */
 void dr_crew_discard(dr_crew *crew);
@@ -167,36 +149,15 @@ void dr_crew_balance(dr_crew *crew);
 /* dr_crew_end_stuck kills workers that were told to leave and have not. */
 void dr_crew_end_stuck(dr_crew *crew);
 
-/* dr_crew_look notices, once a second, what no event tells: a zygote that is stopped or hangs,
- * which is replaced while its workers serve on; what takes long to start. */
-void dr_crew_look(dr_crew *crew);
+/* For the files of this step only, as what follows: crew.c counts and balances, crew_message.c is
+ * what a zygote says, crew_zygote.c its process, crew_greet.c what it is told first, crew_child.c
+ * the processes of workers, crew_look.c what no event tells. */
 
-/* dr_crew_check_memory looks how much memory each worker has, and marks those above memory_mb_max
- * for recycling. */
-void dr_crew_check_memory(dr_crew *crew);
-
-/* For the files of this step only: crew.c counts and balances, crew_message.c is what a zygote
- * says, crew_zygote.c its process, crew_child.c those of workers, crew_look.c what no event tells.
- * crew_greet.c what it is told first.
- * dr_crew_argv is how it is started: a file that is run again has run, with all its threads, before
- * the fork; loading it late takes a zygote that has not.
- * dr_crew_message handles one message of the zygote. dr_crew_set_state and dr_crew_fail tell the
- * supervisor. dr_crew_greet checks versions and sends the setup. dr_crew_load_late starts again
- * with preload off. dr_crew_load_again starts a zygote after a pause, in place of one that failed.
- * dr_crew_is_proven: it has served, so a failure is mended instead of reported.
- * dr_zygote_set_aside replaces a zygote that hangs, dr_zygote_kill ends one, and its workers with
- * it. dr_crew_handle_closed counts the handles of the loop. */
-const char *const *dr_crew_argv(const dr_crew *crew);
-void dr_crew_message(dr_crew *crew, dr_control_message *message);
+/* dr_crew_set_state and dr_crew_fail tell the supervisor. dr_crew_is_proven: it has served, so a
+ * failure is mended instead of reported. */
 void dr_crew_set_state(dr_crew *crew, dr_crew_state state);
 void dr_crew_fail(dr_crew *crew, const char *text, size_t len);
-void dr_crew_greet(dr_crew *crew, const dr_control_message *message);
-void dr_crew_load_late(dr_crew *crew, const dr_control_message *message);
-void dr_crew_load_again(dr_crew *crew);
 bool dr_crew_is_proven(const dr_crew *crew);
-void dr_zygote_set_aside(dr_crew *crew);
-void dr_zygote_kill(const dr_zygote *zygote);
-void dr_crew_handle_closed(dr_crew *crew);
 
 /* dr_crew_worker_ready: a worker takes tasks from now on. dr_crew_worker_gone settles a death,
  * however it was noticed first. dr_crew_start_failed slows down after a worker that was never
@@ -205,24 +166,5 @@ void dr_crew_worker_ready(dr_crew *crew, uint32_t slot);
 void dr_crew_worker_gone(dr_crew *crew, uint32_t slot, int pid);
 void dr_crew_start_failed(dr_crew *crew);
 void dr_crew_later(dr_crew *crew, uint32_t pause_ms);
-
-/* dr_child_ask asks the zygote for a worker in a reserved slot. Ownership: takes `loop_fd`, -1: it
- * has no event loop. Errors: DORA_EAGAIN and others: there is none.
- * dr_child_forked: the zygote has made the process. Ownership: takes `pidfd`.
- * dr_child_forget gives up the process that a slot waits for; dr_child_ended: it has ended.
- * dr_children_forget gives up those that a zygote has not made, which now never will.
- * dr_children_kill ends those of one zygote. dr_children_count counts them. dr_children_replace has
- * them replaced, one after the other. dr_children_close gives up all. dr_children_look tells of
- * those that take long to start or have closed their log. */
-dora_err dr_child_ask(dr_crew *crew, const dr_control_head *head, int loop_fd);
-void dr_child_forked(dr_crew *crew, uint32_t slot, int pid, int pidfd);
-void dr_child_forget(dr_crew *crew, uint32_t slot);
-void dr_child_ended(dr_crew *crew, uint32_t slot, int pid);
-void dr_children_forget(dr_crew *crew);
-void dr_children_kill(dr_crew *crew, const dr_zygote *zygote);
-uint32_t dr_children_count(const dr_crew *crew, const dr_zygote *zygote);
-void dr_children_replace(dr_crew *crew, const dr_zygote *zygote);
-void dr_children_close(dr_crew *crew);
-void dr_children_look(dr_crew *crew);
 
 #endif

@@ -1,4 +1,6 @@
 /* crew_child.c: the processes of a crew's workers: asked for, made, ready, ended. */
+#include "task/crew_child.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
@@ -8,7 +10,9 @@
 
 #include "base/clock.h"
 #include "task/crew.h"
+#include "task/crew_zygote.h"
 #include "task/dispatch.h"
+#include "task/watch.h"
 
 struct dr_child {
     dr_child *next;

@@ -1,5 +1,7 @@
 /* crew_greet.c: what a zygote is told when it greets, and what becomes of one whose workers cannot
  * share what it has loaded. */
+#include "task/crew_greet.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -9,6 +11,7 @@
 
 #include "base/log.h"
 #include "task/crew.h"
+#include "task/crew_zygote.h"
 
 static void greeted_by(dr_zygote *zygote, pid_t sender)
 {

@@ -1,8 +1,12 @@
 /* crew_look.c: what no event tells of a crew's processes: a zygote that is stopped or hangs. */
+#include "task/crew_look.h"
+
 #include <sys/wait.h>
 
 #include "base/clock.h"
 #include "task/crew.h"
+#include "task/crew_child.h"
+#include "task/crew_zygote.h"
 
 /* is_stopped says whether a process has been stopped by a signal. */
 static bool is_stopped(pid_t pid)

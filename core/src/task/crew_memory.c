@@ -1,4 +1,6 @@
 /* crew_memory.c: how much memory each worker has, and those that have too much. */
+#include "task/crew_memory.h"
+
 #include <stdio.h>
 #include <unistd.h>
 

@@ -1,10 +1,15 @@
 /* crew_message.c: what a crew's zygote says. */
+#include "task/crew_message.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "task/crew.h"
+#include "task/crew_child.h"
+#include "task/crew_greet.h"
 #include "task/dispatch.h"
+#include "task/watch.h"
 
 /* is_news_of_start: the slot has not heard of its process yet, though that may have been quick and
  * have said that it is ready. */

@@ -1,4 +1,6 @@
 /* crew_zygote.c: the zygote of a crew: its start, its words, its output, its end. */
+#include "task/crew_zygote.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,6 +16,8 @@
 
 #include "base/clock.h"
 #include "task/crew.h"
+#include "task/crew_child.h"
+#include "task/crew_message.h"
 #include "task/dispatch.h"
 #include "task/spawn.h"
 

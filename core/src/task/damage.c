@@ -3,8 +3,11 @@
  * Nothing here costs a call anything: every tenth of a second the region is compared with what the
  * master knows by itself. A worker that only takes long, or is stopped, never looks like damage: it
  * has begun its task, or has said nothing since it took it. */
+#include "task/damage.h"
+
 #include "base/clock.h"
 #include "ipc/wake.h"
+#include "task/collect.h"
 #include "task/dispatch.h"
 
 void dr_damage_note(dr_pool *pool, const char *whose, uint32_t number, const char *what)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
+#include "task/spread.h"
 
 /* A handler's small reply fits behind its request; larger ones go to the worker's big area. */
 #define REPLY_ROOM 512u

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ipc/inbox.h"
+#include "task/look.h"
 
 static bool takes_tasks(const dr_slot *slot)
 {

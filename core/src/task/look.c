@@ -1,4 +1,6 @@
 /* look.c: what a pool's tasks are doing, for people. */
+#include "task/look.h"
+
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,7 @@
 /* loop.c: a worker that is driven by an event loop of its language: it takes as many tasks as it
  * has room for, hands replies back in any order, and says when it sleeps. */
+#include "task/loop.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -4,6 +4,8 @@
  * writes or reads there without the lock at this moment needs no telling. What may still be read,
  * results of calls that wait for their other parts, is carried over. The old memory goes with the
  * last process that has it. */
+#include "task/renew.h"
+
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -11,6 +13,7 @@
 
 #include "base/clock.h"
 #include "task/dispatch.h"
+#include "task/watch.h"
 
 static void carry_part(const dr_region *from, const dr_region *to, const char *part, size_t len)
 {

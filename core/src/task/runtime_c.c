@@ -1,4 +1,6 @@
 /* runtime_c.c: the runtime of applications in C: shared objects that export dora_app_init. */
+#include "task/runtime_c.h"
+
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,9 +2,12 @@
  *
  * A task that waits for something costs its worker nothing, so neither run times nor wake-ups are
  * counted: the worker that holds the fewest gets the next. */
+#include "task/spread.h"
+
 #include "base/clock.h"
 #include "ipc/inbox.h"
 #include "task/dispatch.h"
+#include "task/watch.h"
 
 static bool can_take(const dr_pool *pool, uint32_t index)
 {

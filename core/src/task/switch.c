@@ -1,7 +1,10 @@
 /* switch.c: one generation of workers takes over from another, in one moment under the lock. */
+#include "task/switch.h"
+
 #include <string.h>
 
 #include "task/dispatch.h"
+#include "task/watch.h"
 
 /* plan is where the apis of the old application are in the new one. */
 typedef struct plan {

@@ -1,10 +1,16 @@
 /* watch.c: workers that start, stall, overrun, leave or die. */
+#include "task/watch.h"
+
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
+#include "task/collect.h"
+#include "task/damage.h"
 #include "task/dispatch.h"
+#include "task/look.h"
+#include "task/spread.h"
 
 uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t index)
 {

@@ -9,6 +9,7 @@
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
 #include "task/job.h"
+#include "task/loop.h"
 
 #define SLEEP_MS 5000u
 

@@ -40,11 +40,9 @@ void dr_worker_run(dr_worker *worker);
 
 /* For the files of this step only: the area for a reply that outgrew its block.
  * dr_worker_is_big_free looks, dr_worker_wait_for_big sleeps until it is free, dr_worker_set_big
- * says DR_BIG_...; once it is FULL, the master frees it.
- * dr_loop_fini frees the jobs. */
+ * says DR_BIG_...; once it is FULL, the master frees it. */
 bool dr_worker_is_big_free(const dr_worker *worker);
 void dr_worker_wait_for_big(dr_worker *worker);
 void dr_worker_set_big(dr_worker *worker, uint32_t state);
-void dr_loop_fini(dr_worker *worker);
 
 #endif

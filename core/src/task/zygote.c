@@ -27,6 +27,7 @@
 #include "task/orphans.h"
 #include "task/output.h"
 #include "task/quiet.h"
+#include "task/runtime_c.h"
 #include "task/unshared.h"
 #include "task/worker.h"
 

@@ -8,6 +8,7 @@
 #include "server/call/dedupe.h"
 #include "server/call/offload.h"
 #include "server/call/reply.h"
+#include "task/collect.h"
 
 #define TASKS_AT_ONCE 16u /* under one lock, for which other reactors may wait */
 

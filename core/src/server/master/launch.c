@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "server/master/master.h"
+#include "task/crew_zygote.h"
 
 static void on_crew_state(void *user)
 {

@@ -11,6 +11,8 @@
 #include "server/call/offload.h"
 #include "server/http/web.h"
 #include "server/master/master.h"
+#include "task/collect.h"
+#include "task/watch.h"
 
 #define DRAIN_MS 20u
 

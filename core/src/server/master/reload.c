@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "server/master/master.h"
+#include "task/crew_zygote.h"
+#include "task/switch.h"
 
 #define TIMER_MS 50u
 

@@ -1,5 +1,8 @@
 /* renew.c: a pool whose shared memory cannot be as it is gets another, with new processes. */
 #include "server/master/renew.h"
+#include "task/crew_zygote.h"
+#include "task/damage.h"
+#include "task/renew.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -9,6 +9,9 @@
 #include "server/master/listeners.h"
 #include "server/master/master.h"
 #include "server/ops/discovery.h"
+#include "task/crew_zygote.h"
+#include "task/look.h"
+#include "task/watch.h"
 
 /* lost is what say_lost is told of. */
 typedef struct lost {

@@ -17,6 +17,8 @@
 #include "server/ops/discovery.h"
 #include "server/ops/stat.h"
 #include "server/ops/status_page.h"
+#include "task/crew_look.h"
+#include "task/crew_memory.h"
 #include "task/hung.h"
 
 #define HOUSEKEEPING_MS 1000u

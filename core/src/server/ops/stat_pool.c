@@ -5,6 +5,7 @@
 #include "server/ops/stat.h"
 #include "server/ops/stat_pool.h"
 #include "task/dispatch.h"
+#include "task/look.h"
 
 /* told_worker is a worker at one moment. */
 typedef struct told_worker {

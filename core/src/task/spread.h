@@ -1,0 +1,13 @@
+/* spread.h: choosing a worker where each runs several tasks at a time on an event loop. */
+#ifndef DR_TASK_SPREAD_H
+#define DR_TASK_SPREAD_H
+
+#include "task/dispatch.h"
+
+/* dr_spread is dr_place where workers run several tasks at a time, dr_spread_room how many more
+ * they could take now, and dr_spread_watch looks after one of them at each tick. */
+bool dr_spread(dr_pool *pool, uint32_t task, dr_wakes *wakes);
+uint32_t dr_spread_room(const dr_pool *pool);
+void dr_spread_watch(dr_pool *pool, uint32_t slot);
+
+#endif
