@@ -1,4 +1,4 @@
-/* redis_scene.c: a talk with Redis and its owner, for unit tests. */
+/* redis_scene.c: a session with Redis and its owner, for unit tests. */
 #include "redis_scene.h"
 #include "discovery/redis_reply.h"
 
@@ -12,7 +12,7 @@ __attribute__((format(printf, 2, 3))) static void tell(redis_scene *at, const ch
     at->told_len += (size_t)len;
 }
 
-/* The talk hands on the time that it was given. */
+/* The session hands on the time that it was given. */
 static void see_time(redis_scene *at, uint64_t now_ns)
 {
     if (at->has_clock) {

@@ -1,4 +1,5 @@
-/* redis_scene.h: a talk with Redis and its owner, for unit tests: what they say is written down. */
+/* redis_scene.h: a session with Redis and its owner, for unit tests: what they say is written down.
+ */
 #ifndef REDIS_SCENE_H
 #define REDIS_SCENE_H
 
@@ -9,7 +10,7 @@
 #define MS UINT64_C(1000000)
 #define PING "*1\r\n$4\r\nPING\r\n"
 
-/* What a talk and its owner have said, as one text: "open", "down(why)", replies as written. */
+/* What a session and its owner have said, as one text: "open", "down(why)", replies as written. */
 typedef struct redis_scene {
     dr_redis *redis;
     uint64_t now_ns;
@@ -22,7 +23,7 @@ typedef struct redis_scene {
     bool fails_on_reply;
 } redis_scene;
 
-/* redis_scene_begin makes a talk with the Redis of a url, and redis_scene_end frees it.
+/* redis_scene_begin makes a session with the Redis of a url, and redis_scene_end frees it.
  * redis_scene_begin_open makes one that is OPEN, with nothing told yet. */
 void redis_scene_begin(redis_scene *at, const char *where);
 void redis_scene_begin_open(redis_scene *at);
@@ -40,7 +41,7 @@ void redis_scene_hear(redis_scene *at, const char *text);
 void redis_scene_told_is(redis_scene *at, const char *text);
 void redis_scene_output_is(redis_scene *at, const char *text);
 
-/* The owner, for tests that make their own talk; `user` is the scene. */
+/* The owner, for tests that make their own session; `user` is the scene. */
 void redis_scene_on_open(void *user, uint64_t now_ns);
 void redis_scene_on_down(void *user, const char *why, uint64_t now_ns);
 void redis_scene_on_reply(void *user, const dr_redis_reply *reply, uint64_t now_ns);

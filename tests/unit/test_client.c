@@ -340,7 +340,7 @@ static void test_unused_connection_is_looked_at(void **state)
     int fds[2];
     uint64_t now_ns = dr_clock_ns();
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    dr_peer peer = {.socket.fd = fds[0], .used_ns = now_ns};
+    dr_pooled_conn peer = {.socket.fd = fds[0], .used_ns = now_ns};
     const uint64_t later_ns = now_ns + DR_IDLE_TRUST_NS + 1;
     assert_true(dr_peer_is_usable(&peer, now_ns));
     assert_true(dr_peer_is_usable(&peer, later_ns));
@@ -358,23 +358,23 @@ static void test_unused_connection_is_looked_at(void **state)
 static void test_idle_connections_are_bounded(void **state)
 {
     (void)state;
-    dr_keep keep = {NULL};
+    dr_conn_pool keep = {NULL};
     const dora_frame_options frame = {.sign = false};
-    assert_int_equal(dr_keep_grow(&keep, 1), DORA_OK);
-    dr_peer *peers[DR_IDLE_MAX + 1];
+    assert_int_equal(dr_conn_pool_grow(&keep, 1), DORA_OK);
+    dr_pooled_conn *peers[DR_IDLE_MAX + 1];
     for (size_t i = 0; i < DR_IDLE_MAX + 1; i++) {
-        peers[i] = dr_keep_open(&keep, 0, &frame);
+        peers[i] = dr_conn_pool_open(&keep, 0, &frame);
         assert_non_null(peers[i]);
     }
     for (size_t i = 0; i < DR_IDLE_MAX + 1; i++) {
-        dr_keep_give(&keep, peers[i], 1);
+        dr_conn_pool_give(&keep, peers[i], 1);
     }
     assert_int_equal(keep.idle[0].count, DR_IDLE_MAX);
-    assert_ptr_equal(dr_keep_take(&keep, 0), peers[DR_IDLE_MAX - 1]); /* last in, first out */
-    dr_keep_clear(&keep, 0);
+    assert_ptr_equal(dr_conn_pool_take(&keep, 0), peers[DR_IDLE_MAX - 1]); /* last in, first out */
+    dr_conn_pool_clear(&keep, 0);
     assert_int_equal(keep.idle[0].count, 0);
     assert_ptr_equal(keep.all, peers[DR_IDLE_MAX - 1]);
-    dr_keep_fini(&keep);
+    dr_conn_pool_fini(&keep);
 }
 
 static void test_fork(void **state)

@@ -145,11 +145,11 @@ static void test_connection_breaks(void **state)
     assert_int_equal(scene_submit(&s, "/echo", "i:1;"), DORA_OK);
     assert_int_equal(scene_submit(&s, "/late", "i:2;"), DORA_OK);
     bad_server_release(&s.server, -1);
-    s.client->keep.all->used_ns = 0;
+    s.client->conn_pool.all->used_ns = 0;
     uint64_t deadline_ms = dr_clock_ms() + 10000;
     while (s.client->pending.last->is_done == false) {
         assert_true(dr_clock_ms() < deadline_ms);
-        s.client->keep.all->used_ns = 0;
+        s.client->conn_pool.all->used_ns = 0;
         scene_expect_echo(&s);
     }
     dora_collection *got = scene_collect(&s, 0);
@@ -182,7 +182,7 @@ static void test_half_sent(void **state)
     assert_int_equal(atomic_load(&s.server.conns), 2);
     bad_server_release(&s.server, 0);
     scene_expect_one(&s, "i:1;", false);
-    assert_null(s.client->keep.all->next);
+    assert_null(s.client->conn_pool.all->next);
     scene_end(&s);
     free(param);
 }
@@ -212,7 +212,7 @@ static void test_stopping_keeps_results(void **state)
     assert_int_equal(atomic_load(&s.server.conns), 2);
     bad_server_release(&s.server, 0);
     scene_expect_one(&s, "i:1;", false);
-    assert_null(s.client->keep.all->next); /* it was kept for the result only */
+    assert_null(s.client->conn_pool.all->next); /* it was kept for the result only */
     scene_end(&s);
 }
 

@@ -115,7 +115,7 @@ static void a_file_that_changes(void **state)
     scene_expect_echo(&w.s);
     assert_int_equal(atomic_load(&w.s.server.calls), before);
     size_t connections = 0; /* that to the server that left is closed */
-    for (const dr_peer *peer = w.s.client->keep.all; peer != NULL; peer = peer->next) {
+    for (const dr_pooled_conn *peer = w.s.client->conn_pool.all; peer != NULL; peer = peer->next) {
         connections++;
     }
     assert_int_equal(connections, 1);

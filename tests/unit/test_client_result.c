@@ -143,26 +143,26 @@ static void test_these(void **state)
     scene_end(&s);
 }
 
-typedef struct asker {
+typedef struct responder {
     scene *s;
     dora_slice guid; /* empty: everything */
     dora_collection *got;
     dora_err err;
     pthread_t thread;
-} asker;
+} responder;
 
 static void *asker_main(void *user)
 {
-    asker *a = user;
+    responder *a = user;
     a->err = a->guid.len > 0 ? dora_client_result(a->s->client, a->guid, NULL, &a->got, NULL)
                              : dora_client_collect(&a->s->client, 1, NULL, &a->got, NULL);
     return NULL;
 }
 
 /* Begins to ask in a thread, and returns once that has claimed what it wants. */
-static void asker_begin(asker *a, scene *s, dora_slice guid, size_t shares)
+static void asker_begin(responder *a, scene *s, dora_slice guid, size_t shares)
 {
-    *a = (asker){.s = s, .guid = guid};
+    *a = (responder){.s = s, .guid = guid};
     assert_int_equal(pthread_create(&a->thread, NULL, asker_main, a), 0);
     uint64_t deadline_ms = dr_clock_ms() + 10000;
     size_t claiming = 0;
@@ -183,27 +183,27 @@ static void test_never_by_a_collect(void **state)
     (void)state;
     scene s = {.client = NULL};
     char texts[3][33];
-    asker collector;
-    asker by_guid;
+    responder collector;
+    responder by_guid;
     scene_begin(&s, NULL);
     dora_slice first = submit(&s, "/late", "i:1;", texts[0]);
     dora_slice second = submit(&s, "/late", "i:2;", texts[1]);
     submit(&s, "/late", "i:3;", texts[2]);
-    asker first_asker;
-    asker_begin(&first_asker, &s, first, 1);
+    responder first_responder;
+    asker_begin(&first_responder, &s, first, 1);
     asker_begin(&collector, &s, (dora_slice){NULL, 0}, 2);
     asker_begin(&by_guid, &s, second, 3);
     bad_server_release(&s.server, 0);
     pthread_join(collector.thread, NULL);
-    pthread_join(first_asker.thread, NULL);
+    pthread_join(first_responder.thread, NULL);
     pthread_join(by_guid.thread, NULL);
     assert_int_equal(collector.err, DORA_OK);
     assert_int_equal(dora_collection_count(collector.got), 1);
     scene_expect_data(dora_collection_at(collector.got, 0)->answer, 0, "i:3;");
-    scene_expect_data(dora_collection_at(first_asker.got, 0)->answer, 0, "i:1;");
+    scene_expect_data(dora_collection_at(first_responder.got, 0)->answer, 0, "i:1;");
     scene_expect_data(dora_collection_at(by_guid.got, 0)->answer, 0, "i:2;");
     dora_collection_free(collector.got);
-    dora_collection_free(first_asker.got);
+    dora_collection_free(first_responder.got);
     dora_collection_free(by_guid.got);
     assert_int_equal(dora_client_pending(s.client), 0);
     scene_end(&s);
@@ -214,7 +214,7 @@ static void test_asked_twice_at_once(void **state)
     (void)state;
     scene s = {.client = NULL};
     char text[33];
-    asker first;
+    responder first;
     scene_begin(&s, NULL);
     dora_slice guid = submit(&s, "/late", "i:1;", text);
     asker_begin(&first, &s, guid, 1);

@@ -198,8 +198,8 @@ static void test_gone_node_returns(void **state)
     while (gone->failures == 0) {
         scene_expect_echo(&p.s);
     }
-    assert_true(gone->aside_until_ms > 0);
-    assert_int_equal(p.s.client->nodes.items[0].aside_until_ms, 0);
+    assert_true(gone->ejected_until_ms > 0);
+    assert_int_equal(p.s.client->nodes.items[0].ejected_until_ms, 0);
     for (int i = 0; i < 50; i++) {
         scene_expect_echo(&p.s);
     }
@@ -215,11 +215,11 @@ static void expect_no_failure(bad_server_mode mode, uint32_t timeout_ms)
     pair p = {.other.mode = mode};
     pair_begin(&p, 2, timeout_ms);
     const dr_node *bad = &p.s.client->nodes.items[1];
-    while (bad->aside_until_ms == 0) {
+    while (bad->ejected_until_ms == 0) {
         scene_expect_echo(&p.s);
     }
     int conns = atomic_load(&p.other.conns);
-    while (bad->aside_until_ms > dr_clock_ms()) {
+    while (bad->ejected_until_ms > dr_clock_ms()) {
         scene_expect_echo(&p.s);
     }
     assert_in_range(atomic_load(&p.other.conns), conns, conns + 2);

@@ -185,7 +185,7 @@ static void packets_that_a_handler_made_up(void **state)
 static void a_worker_knows_its_server(void **state)
 {
     (void)state;
-    static dr_shared_board board;
+    static dr_status_page board;
     static _Atomic uint64_t requests = 5;
     dora_server_info info;
     int status = 0;

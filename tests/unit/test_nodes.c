@@ -187,11 +187,11 @@ static void test_set_aside(void **state)
     for (uint32_t i = 0; i < 100; i++) {
         dr_nodes_failed(&nodes, 0, 3000);
     }
-    assert_int_equal(nodes.items[0].aside_until_ms, 3000 + DR_NODE_PAUSE_MS_MAX);
+    assert_int_equal(nodes.items[0].ejected_until_ms, 3000 + DR_NODE_PAUSE_MS_MAX);
     dr_nodes_failed(&nodes, 1, 3000);
     dr_nodes_failed(&nodes, 2, 3000); /* a third of four would be more than half */
-    assert_true(nodes.items[1].aside_until_ms > 3000);
-    assert_int_equal(nodes.items[2].aside_until_ms, 0);
+    assert_true(nodes.items[1].ejected_until_ms > 3000);
+    assert_int_equal(nodes.items[2].ejected_until_ms, 0);
     dr_tried_add(&tried, 2);
     dr_tried_add(&tried, 3);
     assert_in_range(dr_nodes_pick(&nodes, 0, &tried, 3000, 7), 0, 1); /* better than none */
@@ -206,7 +206,7 @@ static void test_only_node_is_never_aside(void **state)
     dr_nodes nodes;
     assert_int_equal(dr_nodes_read(&nodes, "a:1", NULL, 0, NULL), DORA_OK);
     dr_nodes_failed(&nodes, 0, 1);
-    assert_int_equal(nodes.items[0].aside_until_ms, 0);
+    assert_int_equal(nodes.items[0].ejected_until_ms, 0);
     dr_nodes_fini(&nodes);
 }
 
@@ -220,16 +220,16 @@ static void test_half_of_each_group(void **state)
     assert_int_equal(nodes.count, 6);
     assert_int_equal(nodes.groups[2].count, 1);
     dr_nodes_failed(&nodes, 0, 1000);
-    assert_true(nodes.items[0].aside_until_ms > 1000);
+    assert_true(nodes.items[0].ejected_until_ms > 1000);
     dr_nodes_failed(&nodes, 1, 1000); /* it is all that is left of the pair */
-    assert_int_equal(nodes.items[1].aside_until_ms, 0);
+    assert_int_equal(nodes.items[1].ejected_until_ms, 0);
     dr_nodes_failed(&nodes, 5, 1000); /* it stands alone in a group */
-    assert_int_equal(nodes.items[5].aside_until_ms, 0);
+    assert_int_equal(nodes.items[5].ejected_until_ms, 0);
     dr_nodes_failed(&nodes, 2, 1000);
     dr_nodes_failed(&nodes, 3, 1000);
-    assert_true(nodes.items[3].aside_until_ms > 1000);
+    assert_true(nodes.items[3].ejected_until_ms > 1000);
     dr_nodes_failed(&nodes, 4, 1000); /* that would be four of six */
-    assert_int_equal(nodes.items[4].aside_until_ms, 0);
+    assert_int_equal(nodes.items[4].ejected_until_ms, 0);
     dr_nodes_fini(&nodes);
 }
 
@@ -371,14 +371,14 @@ static void test_silence(void **state)
     for (unsigned i = 1; i < DR_NODE_SILENCES_MAX; i++) {
         dr_nodes_silent(&nodes, 0, 1000000, 1000);
     }
-    assert_int_equal(nodes.items[0].aside_until_ms, 0);
+    assert_int_equal(nodes.items[0].ejected_until_ms, 0);
     dr_nodes_succeeded(&nodes, 0);
     for (unsigned i = 1; i < DR_NODE_SILENCES_MAX; i++) {
         dr_nodes_silent(&nodes, 0, 1000000, 1000);
     }
-    assert_int_equal(nodes.items[0].aside_until_ms, 0);
+    assert_int_equal(nodes.items[0].ejected_until_ms, 0);
     dr_nodes_silent(&nodes, 0, 1000000, 1000);
-    assert_int_equal(nodes.items[0].aside_until_ms, 1000 + DR_NODE_PAUSE_MS);
+    assert_int_equal(nodes.items[0].ejected_until_ms, 1000 + DR_NODE_PAUSE_MS);
     dr_nodes_fini(&nodes);
 }
 

@@ -108,7 +108,8 @@ static void groups_keep_their_index(void **state)
     assert_int_equal(dr_nodes_group(&s.nodes, "c", &group, &error), DORA_OK);
     assert_int_equal(group, 1);
     assert_int_equal(apply(&s, "a", 1, 3, "b"), 0);
-    assert_int_equal(s.nodes.usual, 2); /* the first one of the registry, not of the table */
+    assert_int_equal(s.nodes.default_group,
+                     2); /* the first one of the registry, not of the table */
     assert_int_equal(s.nodes.groups[1].count, 0);
     assert_int_equal(dr_nodes_group(&s.nodes, "b", &group, &error), DORA_OK);
     assert_int_equal(group, 0);

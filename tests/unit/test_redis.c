@@ -118,7 +118,7 @@ static void on_long_reply(void *user, const dr_redis_reply *reply, uint64_t now_
 }
 
 /* Feeds a command's reply, made of `head`, `count` times `body`, and `tail`. Returns: its size as
- * the owner sees it, 0 where the talk failed with `why`. */
+ * the owner sees it, 0 where the session failed with `why`. */
 static size_t feed_long(const char *head, const char *body, size_t count, const char *tail,
                         size_t piece, const char *why)
 {

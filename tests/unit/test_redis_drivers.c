@@ -1,4 +1,4 @@
-/* test_redis_drivers.c: both drivers of a talk with Redis against a little server. */
+/* test_redis_drivers.c: both drivers of a session with Redis against a little server. */
 #include "redis_scene.h"
 
 #include <dlfcn.h>
@@ -32,7 +32,7 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     return 0;
 }
 
-/* One talk and its driver, of either kind. */
+/* One session and its driver, of either kind. */
 typedef struct driving {
     redis_scene scene;
     bool is_uv;
@@ -119,7 +119,7 @@ static void on_closed(void *user)
     ((driving *)user)->closed++;
 }
 
-/* After the close the talk may be freed at once, and nobody calls it. */
+/* After the close the session may be freed at once, and nobody calls it. */
 static void driving_end(driving *at)
 {
     if (at->is_uv) {
@@ -146,7 +146,7 @@ static void say(driving *at, const char *text)
     assert_int_equal(redis_scene_say(&at->scene, text), DORA_OK);
 }
 
-/* A server and a talk with it. */
+/* A server and a session with it. */
 typedef struct meeting {
     little_redis server;
     driving client;
@@ -480,7 +480,7 @@ static void many_are_driven_at_once(void **state)
     enum { COUNT = 4 };
     little_redis servers[COUNT];
     redis_scene scenes[COUNT];
-    dr_redis *talks[COUNT];
+    dr_redis *sessions[COUNT];
     driving first = {.until = "'one' "};
     (void)state;
     for (size_t i = 0; i < COUNT; i++) {
@@ -490,11 +490,11 @@ static void many_are_driven_at_once(void **state)
         redis_scene_begin(&scenes[i], where);
         scenes[i].has_clock = true;
         scenes[i].on_open_say = "ECHO one";
-        talks[i] = scenes[i].redis;
+        sessions[i] = scenes[i].redis;
     }
-    assert_int_equal(dr_redis_wait_new(&first.wait, talks, COUNT), DORA_OK);
+    assert_int_equal(dr_redis_wait_new(&first.wait, sessions, COUNT), DORA_OK);
     for (size_t i = 0; i < COUNT; i++) {
-        dr_redis_start(talks[i], dr_clock_ns());
+        dr_redis_start(sessions[i], dr_clock_ns());
     }
     const uint64_t until_ns = dr_clock_ns() + WAIT_MS * MS;
     while (strstr(scenes[0].told, first.until) == NULL ||

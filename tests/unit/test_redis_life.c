@@ -1,4 +1,4 @@
-/* test_redis_life.c: the life of a talk with Redis: greeting, silence, pauses, stopping. */
+/* test_redis_life.c: the life of a session with Redis: greeting, silence, pauses, stopping. */
 #include "redis_scene.h"
 
 /* ---- the greeting ---- */

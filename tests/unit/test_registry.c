@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "census_scene.h"
 #include "discovery/registry.h"
+#include "membership_scene.h"
 #include "roster_group.h"
 #include "torture.h"
 
@@ -17,7 +17,7 @@
 
 typedef struct fixture {
     dr_registry *registry;
-    scene_redis *redis; /* one for each talk */
+    scene_redis *redis; /* one for each session */
     uint64_t now_ns;
     size_t warnings;
     char warning[8192]; /* the last */
@@ -67,8 +67,8 @@ static void has(fixture *self, size_t redis, const char *letters)
 
 static void move(fixture *self)
 {
-    for (size_t i = 0; i < dr_registry_talks(self->registry); i++) {
-        scene_move(&self->redis[i], dr_registry_talk(self->registry, i), self->now_ns);
+    for (size_t i = 0; i < dr_registry_sessions(self->registry); i++) {
+        scene_move(&self->redis[i], dr_registry_session(self->registry, i), self->now_ns);
     }
 }
 
@@ -100,7 +100,7 @@ static void read_for(fixture *self, uint64_t ms)
 static void kill_redis(fixture *self, size_t redis)
 {
     self->redis[redis].is_dead = true;
-    scene_lose(dr_registry_talk(self->registry, redis), self->now_ns);
+    scene_lose(dr_registry_session(self->registry, redis), self->now_ns);
 }
 
 static const char *hosts(const fixture *self)
@@ -150,8 +150,8 @@ static void test_refused(void **state)
     dr_registry *most;
     assert_int_equal(dr_registry_new(&most, "a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a", true, &events, NULL),
                      DORA_OK);
-    assert_int_equal(dr_registry_talks(most), 32);
-    assert_non_null(dr_registry_talk(most, 31));
+    assert_int_equal(dr_registry_sessions(most), 32);
+    assert_non_null(dr_registry_session(most, 31));
     dr_registry_free(most);
 }
 
@@ -159,7 +159,7 @@ static void test_union(void **state)
 {
     (void)state;
     fixture *self = make("redis://r:1, redis://r:2,r:3");
-    assert_int_equal(dr_registry_talks(self->registry), 3);
+    assert_int_equal(dr_registry_sessions(self->registry), 3);
     has(self, 0, "a");
     has(self, 1, "ba");
     assert_null(dr_registry_roster(self->registry));
@@ -355,7 +355,7 @@ static void test_file(void **state)
     char expected[256];
     snprintf(source, sizeof source, "file:%s", nodes);
     fixture *self = make(source);
-    assert_int_equal(dr_registry_talks(self->registry), 0);
+    assert_int_equal(dr_registry_sessions(self->registry), 0);
     dr_registry_start(self->registry, self->now_ns);
     snprintf(expected, sizeof expected, "file %s: No such file or directory", nodes);
     assert_string_equal(dr_registry_why(self->registry), expected);

@@ -62,7 +62,7 @@ static void test_outcomes(void **state)
     (void)state;
     static const struct {
         dr_try made;
-        dr_outcome outcome;
+        dr_try_outcome outcome;
     } table[] = {
         {{.err = DORA_OK}, DR_ANSWERED},
         {{.err = DORA_OK, .code = DORA_CODE_BAD_BODY}, DR_ANSWERED},
@@ -125,10 +125,10 @@ static void test_repeats(void **state)
     const dr_try refused = {.err = DORA_ECONNECT};
     const dr_try full = {.err = DORA_OK, .code = DORA_CODE_NO_API};
     const dr_try wrong = {.err = DORA_OK, .code = DORA_CODE_BAD_BODY};
-    assert_true(dr_tries_is_doubted(&r.tries, &refused, DORA_ECONNECT));
-    assert_true(dr_tries_is_doubted(&r.tries, &full, DORA_EREPLY));
-    assert_false(dr_tries_is_doubted(&r.tries, &wrong, DORA_EREPLY));
-    assert_false(dr_tries_is_doubted(&r.tries, &wrong, DORA_OK));
+    assert_true(dr_tries_maybe_ran(&r.tries, &refused, DORA_ECONNECT));
+    assert_true(dr_tries_maybe_ran(&r.tries, &full, DORA_EREPLY));
+    assert_false(dr_tries_maybe_ran(&r.tries, &wrong, DORA_EREPLY));
+    assert_false(dr_tries_maybe_ran(&r.tries, &wrong, DORA_OK));
     rules_end(&r);
     rules_begin(&r, "a:1", 5, NULL);
     assert_false(dr_tries_again(&r.tries, &broke, &r.nodes, 6000 * MS)); /* its time is over */
@@ -158,17 +158,17 @@ static void test_judge(void **state)
     const dr_try silent = {.err = DORA_ETIMEDOUT};
     rules_begin(&r, "a:1,b:1", 0, NULL);
     dr_node *node = &r.nodes.items[0];
-    assert_int_equal(dr_tries_judge(&r.nodes, 0, &old, 0, 5000), DR_ADVICE_DOUBT);
+    assert_int_equal(dr_tries_record_outcome(&r.nodes, 0, &old, 0, 5000), DR_ADVICE_MAYBE_RAN);
     assert_int_equal(node->failures, 0);
-    assert_int_equal(dr_tries_judge(&r.nodes, 0, &refused, 0, 5000), DR_ADVICE_DOUBT);
+    assert_int_equal(dr_tries_record_outcome(&r.nodes, 0, &refused, 0, 5000), DR_ADVICE_MAYBE_RAN);
     assert_int_equal(node->failures, 1);
-    assert_int_equal(node->aside_until_ms, 5100);
-    assert_int_equal(dr_tries_judge(&r.nodes, 0, &good, MS, 5001), DR_ADVICE_NONE);
+    assert_int_equal(node->ejected_until_ms, 5100);
+    assert_int_equal(dr_tries_record_outcome(&r.nodes, 0, &good, MS, 5001), DR_ADVICE_NONE);
     assert_int_equal(node->failures, 0);
     assert_int_equal(node->recent_ns, MS);
-    assert_int_equal(dr_tries_judge(&r.nodes, 0, &stops, 0, 5002), DR_ADVICE_LEAVE);
+    assert_int_equal(dr_tries_record_outcome(&r.nodes, 0, &stops, 0, 5002), DR_ADVICE_LEAVE);
     assert_int_equal(node->failures, 1);
-    dr_tries_judge(&r.nodes, 1, &silent, MS, 5003);
+    dr_tries_record_outcome(&r.nodes, 1, &silent, MS, 5003);
     assert_int_equal(r.nodes.items[1].silences, 1);
     rules_end(&r);
 }

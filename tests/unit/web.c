@@ -1,4 +1,5 @@
-/* web.c: an HTTP listener on a loop of the test's own thread, and plain sockets to talk to it. */
+/* web.c: an HTTP listener on a loop of the test's own thread, and plain sockets to talk to it.
+ */
 #include "web.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
-/* web.h: an HTTP listener on a loop of the test's own thread, and plain sockets to talk to it. */
+/* web.h: an HTTP listener on a loop of the test's own thread, and plain sockets to talk to it.
+ */
 #ifndef DORA_TEST_WEB_H
 #define DORA_TEST_WEB_H
 

@@ -87,10 +87,10 @@
 #define DR_HELD_FREE_BYTES 4096u         /* of one thing: not counted, a connection costs as much */
 
 /* Replies kept for calls that are sent again. */
-#define DR_KEPT_CALLS_MAX (1u << 18)          /* a power of two; 48 bytes each: 12 MiB when full */
-#define DR_KEPT_BYTES_MAX (64u * 1024 * 1024) /* of all replies together */
-#define DR_KEPT_REPLY_S 60u                   /* clients that repeat have done so by then */
-#define DR_KEPT_LOST_S 600u /* that a call has run is known for so long after its reply */
+#define DR_REPLY_CACHE_CALLS_MAX (1u << 18) /* a power of two; 48 bytes each: 12 MiB when full */
+#define DR_REPLY_CACHE_BYTES_MAX (64u * 1024 * 1024) /* of all replies together */
+#define DR_REPLY_CACHE_REPLY_S 60u                   /* clients that repeat have done so by then */
+#define DR_REPLY_CACHE_LOST_S 600u /* that a call has run is known for so long after its reply */
 
 /* The master's memory. */
 #define DR_MEMORY_KEPT_BYTES (32 << 20) /* freed, at the end of the heap; glibc allows no more */

@@ -33,10 +33,10 @@ typedef struct members {
     size_t count;
 } members;
 
-struct dr_census {
+struct dr_membership {
     dr_redis *list;
     dr_redis *channel; /* NULL: it does not subscribe */
-    dr_census_events events;
+    dr_membership_events events;
     char name[DR_REDIS_URL_TEXT_MAX];
     char why[LINE_BYTES];
     bool is_opening; /* started, and nothing has come of the first connection yet */
@@ -51,15 +51,15 @@ struct dr_census {
     dr_roster roster;
     dr_roster before; /* what it said before that */
     members known;
-    members fresh;                       /* of the reading under way */
-    int64_t redis_s;                     /* Redis' own time in it, -1: TIME was refused, */
-    char refusal[SHOWN_MAX + 64];        /* with this */
-    uint64_t read_ns;                    /* when the last one ended well */
-    uint64_t named[DR_CENSUS_NAMED_MAX]; /* digests of malformed members */
+    members fresh;                           /* of the reading under way */
+    int64_t redis_s;                         /* Redis' own time in it, -1: TIME was refused, */
+    char refusal[SHOWN_MAX + 64];            /* with this */
+    uint64_t read_ns;                        /* when the last one ended well */
+    uint64_t named[DR_MEMBERSHIP_NAMED_MAX]; /* digests of malformed members */
     size_t named_count;
 };
 
-static void warn(const dr_census *self, const char *what)
+static void warn(const dr_membership *self, const char *what)
 {
     char line[LINE_BYTES + DR_REDIS_URL_TEXT_MAX + 2];
     snprintf(line, sizeof line, "%s: %s", self->name, what);
@@ -88,16 +88,16 @@ static void members_fini(members *list)
 
 /* ---- the end of a reading ---- */
 
-static void begin(dr_census *self, uint64_t now_ns);
+static void begin(dr_membership *self, uint64_t now_ns);
 
-static void end(dr_census *self, uint64_t now_ns)
+static void end(dr_membership *self, uint64_t now_ns)
 {
     const bool is_again = self->is_again;
     self->is_reading = false;
     self->is_again = false;
     members_fini(&self->fresh);
     if (self->channel != NULL) {
-        dr_redis_alarm(self->list, now_ns + DR_CENSUS_READ_MS * NS_PER_MS);
+        dr_redis_alarm(self->list, now_ns + DR_MEMBERSHIP_READ_MS * NS_PER_MS);
     }
     self->events.on_read(self->events.user, now_ns);
     if (is_again) {
@@ -105,7 +105,7 @@ static void end(dr_census *self, uint64_t now_ns)
     }
 }
 
-static void end_badly(dr_census *self, const char *why, uint64_t now_ns)
+static void end_badly(dr_membership *self, const char *why, uint64_t now_ns)
 {
     self->is_up = false;
     snprintf(self->why, sizeof self->why, "%s: %s", self->name, why);
@@ -117,7 +117,7 @@ static void end_badly(dr_census *self, const char *why, uint64_t now_ns)
 }
 
 /* refuse says why a reply is none to the command. */
-static const char *refuse(dr_census *self, const char *command, const dr_redis_reply *reply)
+static const char *refuse(dr_membership *self, const char *command, const dr_redis_reply *reply)
 {
     char shown[SHOWN_MAX + 4];
     const bool is_error = dr_redis_reply_kind(reply) == DR_REDIS_ERROR;
@@ -130,19 +130,20 @@ static const char *refuse(dr_census *self, const char *command, const dr_redis_r
 
 /* until_at_first gives how long a member without the key counts that was not seen before: as long
  * as it would if it had been seen when its time was written. */
-static uint64_t until_at_first(const dr_census *self, int64_t time_s, uint64_t now_ns)
+static uint64_t until_at_first(const dr_membership *self, int64_t time_s, uint64_t now_ns)
 {
     const int64_t age_s = self->redis_s > time_s ? self->redis_s - time_s : 0;
-    const bool is_near = age_s <= DR_CENSUS_ALIVE_S && time_s - self->redis_s <= DR_CENSUS_ALIVE_S;
-    return is_near ? now_ns + (DR_CENSUS_ALIVE_S - (uint64_t)age_s) * NS_PER_S : 0;
+    const bool is_near =
+        age_s <= DR_MEMBERSHIP_ALIVE_S && time_s - self->redis_s <= DR_MEMBERSHIP_ALIVE_S;
+    return is_near ? now_ns + (DR_MEMBERSHIP_ALIVE_S - (uint64_t)age_s) * NS_PER_S : 0;
 }
 
 /* judge decides whether a member counts. `before` is what was known of it, NULL: nothing. */
-static void judge(const dr_census *self, member *now, const member *before, bool has_key,
+static void judge(const dr_membership *self, member *now, const member *before, bool has_key,
                   uint64_t now_ns)
 {
     /* After a long time without a reading a change does not say when it was made. */
-    const bool is_long_ago = now_ns - self->read_ns > DR_CENSUS_ALIVE_S * NS_PER_S;
+    const bool is_long_ago = now_ns - self->read_ns > DR_MEMBERSHIP_ALIVE_S * NS_PER_S;
     now->is_keyed = before != NULL && before->is_keyed;
     if (!now->is_timed) {
         now->until_ns = 0;
@@ -151,7 +152,7 @@ static void judge(const dr_census *self, member *now, const member *before, bool
     } else if (before->is_timed && before->time_s == now->time_s) {
         now->until_ns = before->until_ns;
     } else {
-        now->until_ns = now_ns + DR_CENSUS_ALIVE_S * NS_PER_S;
+        now->until_ns = now_ns + DR_MEMBERSHIP_ALIVE_S * NS_PER_S;
         now->is_keyed = false; /* ours would have written its key as well */
     }
     now->is_keyed = now->is_keyed || has_key;
@@ -167,7 +168,7 @@ static int order_members(const void *one, const void *other)
 }
 
 /* judge_all takes the values of MGET: a time and a key for each member. */
-static void judge_all(dr_census *self, const dr_redis_reply *values, uint64_t now_ns)
+static void judge_all(dr_membership *self, const dr_redis_reply *values, uint64_t now_ns)
 {
     size_t at = 0; /* in what was known: both are in order */
     for (size_t i = 0; i < self->fresh.count; i++) {
@@ -205,7 +206,7 @@ static dora_err make_roster(const members *list, dr_roster *roster)
     return err;
 }
 
-static void end_well(dr_census *self, uint64_t now_ns)
+static void end_well(dr_membership *self, uint64_t now_ns)
 {
     dr_roster roster;
     const dora_err err = make_roster(&self->fresh, &roster);
@@ -238,7 +239,7 @@ static void end_well(dr_census *self, uint64_t now_ns)
 
 static void on_values(void *user, const dr_redis_reply *reply, uint64_t now_ns)
 {
-    dr_census *self = user;
+    dr_membership *self = user;
     if (dr_redis_reply_kind(reply) != DR_REDIS_ARRAY ||
         dr_redis_reply_count(reply) != 2 * self->fresh.count) {
         end_badly(self, refuse(self, "MGET", reply), now_ns);
@@ -253,7 +254,7 @@ typedef struct member_keys {
     char node[DR_ENTRY_KEY_MAX];
 } member_keys;
 
-static dora_err ask_values(dr_census *self, uint64_t now_ns)
+static dora_err ask_values(dr_membership *self, uint64_t now_ns)
 {
     const size_t count = self->fresh.count;
     member_keys *keys = dr_alloc(count * sizeof *keys);
@@ -276,7 +277,7 @@ static dora_err ask_values(dr_census *self, uint64_t now_ns)
 }
 
 /* was_named notes a malformed member, and says whether that was done before. */
-static bool was_named(dr_census *self, dora_slice text)
+static bool was_named(dr_membership *self, dora_slice text)
 {
     uint64_t digest = UINT64_C(0xcbf29ce484222325); /* FNV-1a: a clash costs one warning */
     for (size_t i = 0; i < text.len; i++) {
@@ -287,14 +288,14 @@ static bool was_named(dr_census *self, dora_slice text)
             return true;
         }
     }
-    if (self->named_count == DR_CENSUS_NAMED_MAX) {
+    if (self->named_count == DR_MEMBERSHIP_NAMED_MAX) {
         return true;
     }
     self->named[self->named_count++] = digest;
     return false;
 }
 
-static void name_malformed(dr_census *self, dora_slice text, const char *why)
+static void name_malformed(dr_membership *self, dora_slice text, const char *why)
 {
     char shown[SHOWN_MAX + 4];
     char reason[SHOWN_MAX + 4];
@@ -304,12 +305,12 @@ static void name_malformed(dr_census *self, dora_slice text, const char *why)
     }
     snprintf(line, sizeof line, DR_ENTRY_SET ": member %s is left out: %s%s",
              printable(text, shown), printable((dora_slice){why, strlen(why)}, reason),
-             self->named_count == DR_CENSUS_NAMED_MAX ? "; further ones are not named" : "");
+             self->named_count == DR_MEMBERSHIP_NAMED_MAX ? "; further ones are not named" : "");
     warn(self, line);
 }
 
 /* tell_left_over says how many members were looked at, where that is not all of them. */
-static void tell_left_over(dr_census *self, size_t looked_at, size_t all)
+static void tell_left_over(dr_membership *self, size_t looked_at, size_t all)
 {
     if (looked_at < all && !self->is_overfull) {
         char what[96];
@@ -322,17 +323,17 @@ static void tell_left_over(dr_census *self, size_t looked_at, size_t all)
 
 /* take_members reads the set's members. Redis gives them in any order: those that cannot be read
  * take no place from the others. Errors: DORA_ENOMEM. */
-static dora_err take_members(dr_census *self, const dr_redis_reply *reply)
+static dora_err take_members(dr_membership *self, const dr_redis_reply *reply)
 {
     const size_t all = dr_redis_reply_count(reply);
-    const size_t places = all < DR_CENSUS_MEMBERS_MAX ? all : DR_CENSUS_MEMBERS_MAX;
+    const size_t places = all < DR_MEMBERSHIP_MEMBERS_MAX ? all : DR_MEMBERSHIP_MEMBERS_MAX;
     dora_error error;
     size_t i = 0;
     self->fresh.items = dr_calloc(places, sizeof *self->fresh.items);
     if (self->fresh.items == NULL) {
         return DORA_ENOMEM;
     }
-    for (; i < all && self->fresh.count < DR_CENSUS_MEMBERS_MAX; i++) {
+    for (; i < all && self->fresh.count < DR_MEMBERSHIP_MEMBERS_MAX; i++) {
         const dora_slice text = dr_redis_reply_text(dr_redis_reply_at(reply, i));
         dora_err err = dr_entry_read(text, &self->fresh.items[self->fresh.count].entry, &error);
         if (err == DORA_OK) {
@@ -350,7 +351,7 @@ static dora_err take_members(dr_census *self, const dr_redis_reply *reply)
 
 static void on_members(void *user, const dr_redis_reply *reply, uint64_t now_ns)
 {
-    dr_census *self = user;
+    dr_membership *self = user;
     if (self->redis_s < 0) {
         end_badly(self, self->refusal, now_ns);
         return;
@@ -372,7 +373,7 @@ static void on_members(void *user, const dr_redis_reply *reply, uint64_t now_ns)
 
 static void on_time(void *user, const dr_redis_reply *reply, uint64_t now_ns)
 {
-    dr_census *self = user;
+    dr_membership *self = user;
     (void)now_ns;
     if (dr_redis_reply_count(reply) != 2 ||
         !dr_redis_reply_number(dr_redis_reply_at(reply, 0), &self->redis_s)) {
@@ -381,7 +382,7 @@ static void on_time(void *user, const dr_redis_reply *reply, uint64_t now_ns)
     }
 }
 
-static void begin(dr_census *self, uint64_t now_ns)
+static void begin(dr_membership *self, uint64_t now_ns)
 {
     static const dora_slice time[] = {{"TIME", 4}};
     static const dora_slice members_of[] = {{"SMEMBERS", 8},
@@ -399,23 +400,23 @@ static void begin(dr_census *self, uint64_t now_ns)
     }
 }
 
-void dr_census_read(dr_census *census, uint64_t now_ns)
+void dr_membership_read(dr_membership *membership, uint64_t now_ns)
 {
-    begin(census, now_ns);
+    begin(membership, now_ns);
 }
 
-/* ---- the talk that reads ---- */
+/* ---- the session that reads ---- */
 
 static void on_list_open(void *user, uint64_t now_ns)
 {
-    dr_census *self = user;
+    dr_membership *self = user;
     self->is_opening = false;
     begin(self, now_ns);
 }
 
 static void on_list_down(void *user, const char *why, uint64_t now_ns)
 {
-    dr_census *self = user;
+    dr_membership *self = user;
     self->is_opening = false;
     self->is_again = false;
     end_badly(self, why, now_ns);
@@ -426,9 +427,9 @@ static void on_list_alarm(void *user, uint64_t now_ns)
     begin(user, now_ns);
 }
 
-/* ---- the talk that listens ---- */
+/* ---- the session that listens ---- */
 
-static void hurry(dr_census *self, uint64_t now_ns)
+static void hurry(dr_membership *self, uint64_t now_ns)
 {
     if (self->is_reading) {
         self->is_again = true;
@@ -439,7 +440,7 @@ static void hurry(dr_census *self, uint64_t now_ns)
 
 static void on_subscribed(void *user, const dr_redis_reply *reply, uint64_t now_ns)
 {
-    dr_census *self = user;
+    dr_membership *self = user;
     char shown[SHOWN_MAX + 4];
     char what[SHOWN_MAX + 96];
     if (dr_redis_reply_kind(reply) != DR_REDIS_ERROR) {
@@ -457,7 +458,7 @@ static void on_channel_open(void *user, uint64_t now_ns)
 {
     static const dora_slice words[] = {{"SUBSCRIBE", 9},
                                        {DR_ENTRY_CHANNEL, sizeof DR_ENTRY_CHANNEL - 1}};
-    dr_census *self = user;
+    dr_membership *self = user;
     dora_err err = dr_redis_command(self->channel, words, 2, on_subscribed, self, now_ns);
     if (err != DORA_OK) {
         dr_redis_fail(self->channel, dora_err_text(err), now_ns);
@@ -481,17 +482,17 @@ static void on_pong(void *user, const dr_redis_reply *reply, uint64_t now_ns)
 static void on_channel_alarm(void *user, uint64_t now_ns)
 {
     static const dora_slice words[] = {{"PING", 4}};
-    dr_census *self = user;
+    dr_membership *self = user;
     (void)dr_redis_command(self->channel, words, 1, on_pong, self, now_ns); /* while it is open */
     dr_redis_alarm(self->channel, now_ns + PING_MS * NS_PER_MS);
 }
 
 /* ---- life ---- */
 
-dora_err dr_census_new(dr_census **census, const dr_redis_url *url, bool subscribes,
-                       const dr_census_events *events)
+dora_err dr_membership_new(dr_membership **membership, const dr_redis_url *url, bool subscribes,
+                           const dr_membership_events *events)
 {
-    dr_census *self = dr_calloc(1, sizeof *self);
+    dr_membership *self = dr_calloc(1, sizeof *self);
     if (self == NULL) {
         return DORA_ENOMEM;
     }
@@ -508,80 +509,80 @@ dora_err dr_census_new(dr_census **census, const dr_redis_url *url, bool subscri
         err = dr_redis_new(&self->channel, url, &channel);
     }
     if (err != DORA_OK) {
-        dr_census_free(self);
+        dr_membership_free(self);
         return err;
     }
     snprintf(self->why, sizeof self->why, "%s: not read yet", self->name);
-    *census = self;
+    *membership = self;
     return DORA_OK;
 }
 
-void dr_census_free(dr_census *census)
+void dr_membership_free(dr_membership *membership)
 {
-    if (census == NULL) {
+    if (membership == NULL) {
         return;
     }
-    dr_redis_free(census->list);
-    dr_redis_free(census->channel);
-    members_fini(&census->known);
-    members_fini(&census->fresh);
-    dr_roster_fini(&census->roster);
-    dr_roster_fini(&census->before);
-    dr_free(census);
+    dr_redis_free(membership->list);
+    dr_redis_free(membership->channel);
+    members_fini(&membership->known);
+    members_fini(&membership->fresh);
+    dr_roster_fini(&membership->roster);
+    dr_roster_fini(&membership->before);
+    dr_free(membership);
 }
 
-size_t dr_census_talks(dr_census *census, dr_redis *talks[2])
+size_t dr_membership_sessions(dr_membership *membership, dr_redis *sessions[2])
 {
-    talks[0] = census->list;
-    talks[1] = census->channel;
-    return census->channel != NULL ? 2 : 1;
+    sessions[0] = membership->list;
+    sessions[1] = membership->channel;
+    return membership->channel != NULL ? 2 : 1;
 }
 
-void dr_census_start(dr_census *census, uint64_t now_ns)
+void dr_membership_start(dr_membership *membership, uint64_t now_ns)
 {
-    census->is_opening = dr_redis_state_of(census->list) == DR_REDIS_STOPPED;
-    dr_redis_start(census->list, now_ns);
-    if (census->channel != NULL) {
-        dr_redis_start(census->channel, now_ns);
+    membership->is_opening = dr_redis_state_of(membership->list) == DR_REDIS_STOPPED;
+    dr_redis_start(membership->list, now_ns);
+    if (membership->channel != NULL) {
+        dr_redis_start(membership->channel, now_ns);
     }
 }
 
-void dr_census_stop(dr_census *census, uint64_t now_ns)
+void dr_membership_stop(dr_membership *membership, uint64_t now_ns)
 {
-    dr_redis_alarm(census->list, 0);
-    dr_redis_stop(census->list, 0, now_ns);
-    if (census->channel != NULL) {
-        dr_redis_alarm(census->channel, 0);
-        dr_redis_stop(census->channel, 0, now_ns);
+    dr_redis_alarm(membership->list, 0);
+    dr_redis_stop(membership->list, 0, now_ns);
+    if (membership->channel != NULL) {
+        dr_redis_alarm(membership->channel, 0);
+        dr_redis_stop(membership->channel, 0, now_ns);
     }
-    census->is_opening = false;
-    census->is_reading = false;
-    census->is_again = false;
-    census->is_up = false;
-    members_fini(&census->fresh);
+    membership->is_opening = false;
+    membership->is_reading = false;
+    membership->is_again = false;
+    membership->is_up = false;
+    members_fini(&membership->fresh);
 }
 
-bool dr_census_is_reading(const dr_census *census)
+bool dr_membership_is_reading(const dr_membership *membership)
 {
-    return census->is_reading || census->is_opening;
+    return membership->is_reading || membership->is_opening;
 }
 
-const dr_roster *dr_census_roster(const dr_census *census)
+const dr_roster *dr_membership_roster(const dr_membership *membership)
 {
-    return census->has_roster ? &census->roster : NULL;
+    return membership->has_roster ? &membership->roster : NULL;
 }
 
-const dr_roster *dr_census_before(const dr_census *census)
+const dr_roster *dr_membership_before(const dr_membership *membership)
 {
-    return &census->before;
+    return &membership->before;
 }
 
-bool dr_census_is_up(const dr_census *census)
+bool dr_membership_is_up(const dr_membership *membership)
 {
-    return census->is_up;
+    return membership->is_up;
 }
 
-const char *dr_census_why(const dr_census *census)
+const char *dr_membership_why(const dr_membership *membership)
 {
-    return census->why;
+    return membership->why;
 }

@@ -1,4 +1,4 @@
-/* redis_reply.h: bytes of Redis to replies (dr_redis_reply of redis.h). Pure. */
+/* redis_reply.h: bytes of Redis to replies (dr_redis_reply of redis_session.h). Pure. */
 #ifndef DR_DISCOVERY_REDIS_REPLY_H
 #define DR_DISCOVERY_REDIS_REPLY_H
 

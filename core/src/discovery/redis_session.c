@@ -1,7 +1,7 @@
-/* redis_session.c: the talk with one Redis: bytes to replies, commands to bytes, and when to do
+/* redis_session.c: the session with one Redis: bytes to replies, commands to bytes, and when to do
  * what. Pure.
  *
- * A talk is a row of connections. Each is opened, greeted (AUTH, SELECT; where neither is needed
+ * A session is a row of connections. Each is opened, greeted (AUTH, SELECT; where neither is needed
  * PING, so that one that accepts and says nothing is never OPEN), used, and ends by drop(). */
 #include "discovery/redis_session.h"
 
@@ -144,7 +144,7 @@ static void connect_begin(dr_redis *redis, uint64_t now_ns)
     redis->deadline_ns = now_ns + DR_REDIS_CONNECT_MS * NS_PER_MS;
 }
 
-/* The connection is over, and not because it was stopped. `why` may point into the talk. */
+/* The connection is over, and not because it was stopped. `why` may point into the session. */
 static void go_down(dr_redis *redis, const char *why, bool is_lost, uint64_t now_ns)
 {
     char said[WHY_BYTES];

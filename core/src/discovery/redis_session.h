@@ -1,6 +1,6 @@
-/* redis_session.h: the talk with one Redis, as bytes: commands in order, replies in order, messages
- * of channels, timeouts, and when to connect again. Pure: no descriptor, no clock; a driver
- * (redis_uv.h, redis_wait.h, the asynchronous clients) moves the bytes.
+/* redis_session.h: the session with one Redis, as bytes: commands in order, replies in order,
+ * messages of channels, timeouts, and when to connect again. Pure: no descriptor, no clock; a
+ * driver (redis_uv.h, redis_wait.h, the asynchronous clients) moves the bytes.
  *
  * The driver's part: after each function here and at dr_redis_deadline_ns (then dr_redis_tick), ask
  * dr_redis_next what to do, and write dr_redis_output. */
@@ -39,7 +39,7 @@ typedef struct dr_redis_events {
     void *user;
 } dr_redis_events;
 
-/* dr_redis_new makes a talk that is STOPPED. Ownership: copies url and events; gives, and
+/* dr_redis_new makes a session that is STOPPED. Ownership: copies url and events; gives, and
  * dr_redis_free frees (NULL is fine). Errors: DORA_ENOMEM. */
 dora_err dr_redis_new(dr_redis **redis, const dr_redis_url *url, const dr_redis_events *events);
 void dr_redis_free(dr_redis *redis);

@@ -1,5 +1,5 @@
-/* redis_uv.c: a talk with Redis on a libuv loop. The addresses of a name are tried in turn, all
- * within the time that the talk gives for connecting. */
+/* redis_uv.c: a session with Redis on a libuv loop. The addresses of a name are tried in turn, all
+ * within the time that the session gives for connecting. */
 #include "discovery/redis_uv.h"
 
 #include <netdb.h>
@@ -333,7 +333,7 @@ static void conn_open(dr_redis_uv *driver)
     }
 }
 
-/* ---- the talk ---- */
+/* ---- the session ---- */
 
 static void on_due(uv_timer_t *timer)
 {
@@ -350,7 +350,7 @@ static void on_timer(uv_timer_t *timer)
     uv_timer_start(timer, on_due, 1, 0);
 }
 
-/* The timer is only ever moved forward; the talk does nothing when it comes early. */
+/* The timer is only ever moved forward; the session does nothing when it comes early. */
 static void arm(dr_redis_uv *driver)
 {
     uv_handle_t *timer = (uv_handle_t *)&driver->timer;

@@ -1,4 +1,4 @@
-/* redis_uv.h: a talk with Redis on a libuv loop. Names are looked up in libuv's thread pool. */
+/* redis_uv.h: a session with Redis on a libuv loop. Names are looked up in libuv's thread pool. */
 #ifndef DR_DISCOVERY_REDIS_UV_H
 #define DR_DISCOVERY_REDIS_UV_H
 

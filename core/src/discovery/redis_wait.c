@@ -1,5 +1,5 @@
-/* redis_wait.c: talks with any number of Redis, by poll(2). The addresses of a name are tried in
- * turn, all within the time that the talk gives for connecting. */
+/* redis_wait.c: sessions with any number of Redis, by poll(2). The addresses of a name are tried in
+ * turn, all within the time that the session gives for connecting. */
 #include "discovery/redis_wait.h"
 
 #include <errno.h>
@@ -19,25 +19,26 @@
 
 #define NS_PER_MS 1000000u
 #define READ_BYTES 16384u
-#define READS_MAX 64u /* of one talk in one turn: one that never ends does not hold up the others */
+#define READS_MAX                                                                                  \
+    64u /* of one session in one turn: one that never ends does not hold up the others */
 
-typedef struct talk {
+typedef struct session {
     dr_redis *redis;
     int fd; /* -1: none */
     bool is_connecting;
     struct addrinfo *found; /* while connecting to a name */
     struct addrinfo *next;  /* to be tried */
-} talk;
+} session;
 
 struct dr_redis_wait {
-    talk *talks;
+    session *sessions;
     struct pollfd *items;
     size_t count;
 };
 
 /* ---- connections ---- */
 
-static void talk_close(talk *one)
+static void session_close(session *one)
 {
     if (one->fd >= 0) {
         close(one->fd);
@@ -51,25 +52,25 @@ static void talk_close(talk *one)
     one->is_connecting = false;
 }
 
-static void lose(talk *one, const char *doing, const char *reason)
+static void lose(session *one, const char *doing, const char *reason)
 {
     char why[128];
     snprintf(why, sizeof why, "%s: %s", doing, reason);
-    talk_close(one);
+    session_close(one);
     dr_redis_lost(one->redis, why, dr_clock_ns());
 }
 
-static void connected(talk *one)
+static void connected(session *one)
 {
     int fd = one->fd;
     one->fd = -1;
-    talk_close(one);
+    session_close(one);
     one->fd = fd;
     dr_redis_connected(one->redis, dr_clock_ns());
 }
 
 /* Begins to connect to one address. Returns: 0, or an errno; EINPROGRESS: it goes on. */
-static int connect_to(talk *one, const struct sockaddr *address, socklen_t address_len)
+static int connect_to(session *one, const struct sockaddr *address, socklen_t address_len)
 {
     int yes = 1;
     one->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -92,7 +93,7 @@ static int connect_to(talk *one, const struct sockaddr *address, socklen_t addre
 }
 
 /* Tries the next addresses, as long as they fail at once; `problem` is that of the one before. */
-static void connect_next(talk *one, int problem)
+static void connect_next(session *one, int problem)
 {
     if (one->fd >= 0) {
         close(one->fd);
@@ -110,7 +111,7 @@ static void connect_next(talk *one, int problem)
     }
 }
 
-static void connect_local(talk *one, const char *path)
+static void connect_local(session *one, const char *path)
 {
     struct sockaddr_un local = {.sun_family = AF_UNIX};
     snprintf(local.sun_path, sizeof local.sun_path, "%s", path);
@@ -122,7 +123,7 @@ static void connect_local(talk *one, const char *path)
     }
 }
 
-static void talk_connect(talk *one)
+static void talk_connect(session *one)
 {
     char service[8];
     const dr_address *address = &dr_redis_url_of(one->redis)->address;
@@ -143,7 +144,7 @@ static void talk_connect(talk *one)
 }
 
 /* A connection that was being opened is open, or failed. */
-static void connect_end(talk *one)
+static void connect_end(session *one)
 {
     int problem = 0;
     socklen_t problem_len = sizeof problem;
@@ -164,7 +165,7 @@ static bool is_again(int number)
     return number == EAGAIN || number == EWOULDBLOCK || number == EINTR;
 }
 
-static void talk_read(talk *one)
+static void talk_read(session *one)
 {
     char room[READ_BYTES];
     for (size_t i = 0; i < READS_MAX && one->fd >= 0; i++) {
@@ -173,7 +174,7 @@ static void talk_read(talk *one)
             const dora_slice bytes = {room, (size_t)got};
             dr_redis_received(one->redis, bytes, dr_clock_ns());
         } else if (got == 0) {
-            talk_close(one);
+            session_close(one);
             dr_redis_lost(one->redis, "closed the connection", dr_clock_ns());
         } else if (is_again(errno)) {
             return;
@@ -183,7 +184,7 @@ static void talk_read(talk *one)
     }
 }
 
-static void talk_write(talk *one)
+static void talk_write(session *one)
 {
     dora_slice out = dr_redis_output(one->redis);
     while (out.len > 0 && one->fd >= 0) {
@@ -201,8 +202,8 @@ static void talk_write(talk *one)
     }
 }
 
-/* Does what the talk wishes, and writes what it has to say. */
-static void talk_settle(talk *one)
+/* Does what the session wishes, and writes what it has to say. */
+static void talk_settle(session *one)
 {
     dr_redis_wish wish = DR_REDIS_NOTHING;
     do {
@@ -211,7 +212,7 @@ static void talk_settle(talk *one)
         }
         wish = dr_redis_next(one->redis);
         if (wish == DR_REDIS_CLOSE) {
-            talk_close(one);
+            session_close(one);
         } else if (wish == DR_REDIS_CONNECT) {
             talk_connect(one);
         }
@@ -230,16 +231,16 @@ static int left_ms(uint64_t until_ns)
 static void wait_settle(dr_redis_wait *wait)
 {
     for (size_t i = 0; i < wait->count; i++) {
-        talk_settle(&wait->talks[i]);
+        talk_settle(&wait->sessions[i]);
     }
 }
 
-/* One turn: waits for bytes, but not past `until_ns`, reads them, then looks at the time: a talk
+/* One turn: waits for bytes, but not past `until_ns`, reads them, then looks at the time: a session
  * that was not driven for long does not take bytes that wait for silence. */
 static void wait_turn(dr_redis_wait *wait, uint64_t until_ns)
 {
     for (size_t i = 0; i < wait->count; i++) {
-        const talk *one = &wait->talks[i];
+        const session *one = &wait->sessions[i];
         uint64_t deadline_ns = dr_redis_deadline_ns(one->redis);
         bool has_output = one->is_connecting || dr_redis_output(one->redis).len > 0;
         wait->items[i] = (struct pollfd){
@@ -252,7 +253,7 @@ static void wait_turn(dr_redis_wait *wait, uint64_t until_ns)
     }
     if (poll(wait->items, (nfds_t)wait->count, left_ms(until_ns)) > 0) {
         for (size_t i = 0; i < wait->count; i++) {
-            talk *one = &wait->talks[i];
+            session *one = &wait->sessions[i];
             if (wait->items[i].revents == 0 || one->fd != wait->items[i].fd) {
                 continue;
             }
@@ -264,7 +265,7 @@ static void wait_turn(dr_redis_wait *wait, uint64_t until_ns)
         }
     }
     for (size_t i = 0; i < wait->count; i++) {
-        dr_redis_tick(wait->talks[i].redis, dr_clock_ns());
+        dr_redis_tick(wait->sessions[i].redis, dr_clock_ns());
     }
     wait_settle(wait);
 }
@@ -291,14 +292,14 @@ dora_err dr_redis_wait_new(dr_redis_wait **wait, dr_redis *const *redis, size_t 
     if (made == NULL) {
         return DORA_ENOMEM;
     }
-    made->talks = dr_calloc(count, sizeof *made->talks);
+    made->sessions = dr_calloc(count, sizeof *made->sessions);
     made->items = dr_calloc(count, sizeof *made->items);
-    if (made->talks == NULL || made->items == NULL) {
+    if (made->sessions == NULL || made->items == NULL) {
         dr_redis_wait_free(made);
         return DORA_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        made->talks[i] = (talk){.redis = redis[i], .fd = -1};
+        made->sessions[i] = (session){.redis = redis[i], .fd = -1};
     }
     made->count = count;
     *wait = made;
@@ -311,9 +312,9 @@ void dr_redis_wait_free(dr_redis_wait *wait)
         return;
     }
     for (size_t i = 0; i < wait->count; i++) {
-        talk_close(&wait->talks[i]);
+        session_close(&wait->sessions[i]);
     }
-    dr_free(wait->talks);
+    dr_free(wait->sessions);
     dr_free(wait->items);
     dr_free(wait);
 }

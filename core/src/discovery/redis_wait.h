@@ -1,14 +1,15 @@
-/* redis_wait.h: talks with any number of Redis, all at once, by a thread that waits for them. */
+/* redis_wait.h: sessions with any number of Redis, all at once, by a thread that waits for them. */
 #ifndef DR_DISCOVERY_REDIS_WAIT_H
 #define DR_DISCOVERY_REDIS_WAIT_H
 
 #include "discovery/redis_session.h"
 
-/* dr_redis_wait is the descriptors of a set of talks, kept from one wait to the next. */
+/* dr_redis_wait is the descriptors of a set of sessions, kept from one wait to the next. */
 typedef struct dr_redis_wait dr_redis_wait;
 
-/* dr_redis_wait_new: `redis` are `count` talks. Ownership: copies the list, borrows the talks;
- * gives; dr_redis_wait_free closes the descriptors (NULL is fine). Errors: DORA_ENOMEM. */
+/* dr_redis_wait_new: `redis` are `count` sessions. Ownership: copies the list, borrows the
+ * sessions; gives; dr_redis_wait_free closes the descriptors (NULL is fine). Errors: DORA_ENOMEM.
+ */
 dora_err dr_redis_wait_new(dr_redis_wait **wait, dr_redis *const *redis, size_t count);
 void dr_redis_wait_free(dr_redis_wait *wait);
 

@@ -282,7 +282,7 @@ static void on_leave_published(void *user, const dr_redis_reply *reply, uint64_t
     }
 }
 
-/* ---- what the talk says ---- */
+/* ---- what the session says ---- */
 
 static void on_open(void *user, uint64_t now_ns)
 {

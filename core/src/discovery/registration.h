@@ -1,5 +1,6 @@
 /* registration.h: one server's place in one Redis: joins, says every few seconds that it lives,
- * leaves. Pure: its talk is driven by others (redis.h). Source: PROTOCOL.md, "Discovery". */
+ * leaves. Pure: its session is driven by others (redis_session.h). Source: PROTOCOL.md,
+ * "Discovery". */
 #ifndef DR_DISCOVERY_REGISTRATION_H
 #define DR_DISCOVERY_REGISTRATION_H
 
@@ -29,7 +30,7 @@ dora_err dr_registration_new(dr_registration **registration, const dr_redis_url 
                              const dr_entry *entry, void (*on_change)(void *user), void *user);
 void dr_registration_free(dr_registration *registration);
 
-/* dr_registration_redis is the talk that a driver is to move. */
+/* dr_registration_redis is the session that a driver is to move. */
 dr_redis *dr_registration_redis(dr_registration *registration);
 
 /* dr_registration_join wants the server listed; dr_registration_leave wants it gone, and then

@@ -17,9 +17,9 @@
 /* One Redis of several. */
 typedef struct source {
     dr_registry *registry;
-    dr_census *census;
-    dr_redis *talks[2];
-    size_t talk_count;
+    dr_membership *membership;
+    dr_redis *sessions[2];
+    size_t session_count;
     bool is_void; /* it is down, and another one has said something since */
 } source;
 
@@ -102,13 +102,13 @@ static bool unite(dr_registry *self, dr_roster *roster, dora_err *err)
     *err = DORA_OK;
     for (size_t i = 0; i < self->count; i++) {
         const source *one = &self->sources[i];
-        const dr_roster *named = dr_census_roster(one->census);
-        is_any_up = is_any_up || dr_census_is_up(one->census);
+        const dr_roster *named = dr_membership_roster(one->membership);
+        is_any_up = is_any_up || dr_membership_is_up(one->membership);
         if (named != NULL && !one->is_void && *err == DORA_OK) {
             *err = dr_roster_join(roster, named);
         }
     }
-    *err = *err == DORA_EFULL ? DORA_OK : *err; /* each census has said so, or nearly */
+    *err = *err == DORA_EFULL ? DORA_OK : *err; /* each membership has said so, or nearly */
     dr_roster_sort(roster);
     return is_any_up;
 }
@@ -127,13 +127,14 @@ static dora_err expect_back(dr_registry *self, const dr_roster *known, uint64_t 
  * nobody else. */
 static dora_err hear(dr_registry *self, source *spoke, uint64_t now_ns)
 {
-    const dr_roster *before = dr_census_before(spoke->census);
-    const bool is_emptied = !spoke->is_void && dr_census_roster(spoke->census)->count == 0 &&
+    const dr_roster *before = dr_membership_before(spoke->membership);
+    const bool is_emptied = !spoke->is_void &&
+                            dr_membership_roster(spoke->membership)->count == 0 &&
                             dr_roster_count_nodes(before) > 1;
     spoke->is_void = false;
     for (size_t i = 0; i < self->count; i++) {
         source *other = &self->sources[i];
-        other->is_void = other->is_void || !dr_census_is_up(other->census);
+        other->is_void = other->is_void || !dr_membership_is_up(other->membership);
     }
     return is_emptied ? expect_back(self, before, now_ns) : DORA_OK;
 }
@@ -161,7 +162,7 @@ static void on_read(void *user, uint64_t now_ns)
     dr_registry *self = spoke->registry;
     dr_roster roster;
     dora_err err;
-    const bool is_up = dr_census_is_up(spoke->census);
+    const bool is_up = dr_membership_is_up(spoke->membership);
     const dora_err heard = is_up ? hear(self, spoke, now_ns) : DORA_OK;
     const bool is_any_up = unite(self, &roster, &err);
     err = err == DORA_OK ? heard : err;
@@ -248,13 +249,14 @@ static dora_err add_redis(dr_registry *self, dora_slice text, bool subscribes, d
         return err;
     }
     source *one = &self->sources[self->count];
-    const dr_census_events events = {.on_read = on_read, .on_warning = pass_warning, .user = one};
+    const dr_membership_events events = {
+        .on_read = on_read, .on_warning = pass_warning, .user = one};
     one->registry = self;
-    err = dr_census_new(&one->census, &url, subscribes, &events);
+    err = dr_membership_new(&one->membership, &url, subscribes, &events);
     if (err != DORA_OK) {
         return dora_error_set(error, err, "%s", dora_err_text(err));
     }
-    one->talk_count = dr_census_talks(one->census, one->talks);
+    one->session_count = dr_membership_sessions(one->membership, one->sessions);
     self->count++;
     return DORA_OK;
 }
@@ -300,7 +302,7 @@ void dr_registry_free(dr_registry *registry)
         return;
     }
     for (size_t i = 0; i < registry->count; i++) {
-        dr_census_free(registry->sources[i].census);
+        dr_membership_free(registry->sources[i].membership);
     }
     dr_watched_file_free(registry->file);
     dr_roster_fini(&registry->roster);
@@ -310,28 +312,28 @@ void dr_registry_free(dr_registry *registry)
 
 /* ---- use ---- */
 
-size_t dr_registry_talks(const dr_registry *registry)
+size_t dr_registry_sessions(const dr_registry *registry)
 {
     size_t count = 0;
     for (size_t i = 0; i < registry->count; i++) {
-        count += registry->sources[i].talk_count;
+        count += registry->sources[i].session_count;
     }
     return count;
 }
 
-dr_redis *dr_registry_talk(dr_registry *registry, size_t index)
+dr_redis *dr_registry_session(dr_registry *registry, size_t index)
 {
     size_t i = 0;
-    while (index >= registry->sources[i].talk_count) {
-        index -= registry->sources[i++].talk_count;
+    while (index >= registry->sources[i].session_count) {
+        index -= registry->sources[i++].session_count;
     }
-    return registry->sources[i].talks[index];
+    return registry->sources[i].sessions[index];
 }
 
 void dr_registry_start(dr_registry *registry, uint64_t now_ns)
 {
     for (size_t i = 0; i < registry->count; i++) {
-        dr_census_start(registry->sources[i].census, now_ns);
+        dr_membership_start(registry->sources[i].membership, now_ns);
     }
     dr_registry_read(registry, now_ns);
 }
@@ -339,14 +341,14 @@ void dr_registry_start(dr_registry *registry, uint64_t now_ns)
 void dr_registry_stop(dr_registry *registry, uint64_t now_ns)
 {
     for (size_t i = 0; i < registry->count; i++) {
-        dr_census_stop(registry->sources[i].census, now_ns);
+        dr_membership_stop(registry->sources[i].membership, now_ns);
     }
 }
 
 void dr_registry_read(dr_registry *registry, uint64_t now_ns)
 {
     for (size_t i = 0; i < registry->count; i++) {
-        dr_census_read(registry->sources[i].census, now_ns);
+        dr_membership_read(registry->sources[i].membership, now_ns);
     }
     if (registry->file != NULL &&
         (registry->looked_ns == 0 ||
@@ -358,7 +360,7 @@ void dr_registry_read(dr_registry *registry, uint64_t now_ns)
 bool dr_registry_is_reading(const dr_registry *registry)
 {
     for (size_t i = 0; i < registry->count; i++) {
-        if (dr_census_is_reading(registry->sources[i].census)) {
+        if (dr_membership_is_reading(registry->sources[i].membership)) {
             return true;
         }
     }
@@ -383,12 +385,12 @@ static void why_of_redis(dr_registry *self)
     size_t len = 0;
     bool is_any_up = false;
     for (size_t i = 0; i < self->count; i++) {
-        is_any_up = is_any_up || dr_census_is_up(self->sources[i].census);
+        is_any_up = is_any_up || dr_membership_is_up(self->sources[i].membership);
     }
     const char *first = is_any_up ? "no server is registered" : "";
     len = (size_t)snprintf(self->why, sizeof self->why, "%s", first);
     for (size_t i = 0; i < self->count && len < sizeof self->why; i++) {
-        const char *why = dr_census_why(self->sources[i].census);
+        const char *why = dr_membership_why(self->sources[i].membership);
         if (why[0] != '\0') {
             len += (size_t)snprintf(self->why + len, sizeof self->why - len, "%s%s",
                                     len > 0 ? "; " : "", why);

@@ -6,9 +6,10 @@
 #include "discovery/redis_session.h"
 #include "discovery/roster.h"
 
-#define DR_REGISTRY_REDIS_MAX 16u    /* Redis of one registry */
-#define DR_REGISTRY_FILE_MS 200u     /* the node file is looked at so often, at most */
-#define DR_REGISTRY_RETURN_MS 10000u /* servers come back to Redis within this; redis.h: pauses */
+#define DR_REGISTRY_REDIS_MAX 16u /* Redis of one registry */
+#define DR_REGISTRY_FILE_MS 200u  /* the node file is looked at so often, at most */
+#define DR_REGISTRY_RETURN_MS                                                                      \
+    10000u /* servers come back to Redis within this; redis_session.h: pauses */
 #define DR_REGISTRY_FILE_BYTES_MAX (4u * 1024 * 1024)
 
 typedef struct dr_registry dr_registry;
@@ -32,10 +33,10 @@ dora_err dr_registry_new(dr_registry **registry, const char *sources, bool subsc
                          const dr_registry_events *events, dora_error *error);
 void dr_registry_free(dr_registry *registry);
 
-/* dr_registry_talks is how many talks are to be driven (a file: 0); dr_registry_talk gives one.
- * Where it subscribes, an event of one makes another one speak: look at the drivers of all. */
-size_t dr_registry_talks(const dr_registry *registry);
-dr_redis *dr_registry_talk(dr_registry *registry, size_t index);
+/* dr_registry_sessions is how many sessions are to be driven (a file: 0); dr_registry_session gives
+ * one. Where it subscribes, an event of one makes another one speak: look at the drivers of all. */
+size_t dr_registry_sessions(const dr_registry *registry);
+dr_redis *dr_registry_session(dr_registry *registry, size_t index);
 
 /* dr_registry_start begins, dr_registry_stop closes all connections. */
 void dr_registry_start(dr_registry *registry, uint64_t now_ns);

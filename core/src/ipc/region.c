@@ -20,7 +20,7 @@ static uint64_t lay_out(dr_region *region, const dr_region_shape *shape, char *b
 {
     uint64_t at = round_up(sizeof(dr_region_shape), 64);
     const uint64_t board = at;
-    at += sizeof(dr_shared_board);
+    at += sizeof(dr_status_page);
     const uint64_t reactors = at;
     at += (uint64_t)shape->reactors * sizeof(dr_shared_reactor);
     const uint64_t workers = at;
@@ -38,7 +38,7 @@ static uint64_t lay_out(dr_region *region, const dr_region_shape *shape, char *b
     const uint64_t slab = at;
     at += shape->slab_bytes;
     if (base != NULL) {
-        region->board = (dr_shared_board *)(void *)(base + board);
+        region->status_page = (dr_status_page *)(void *)(base + board);
         region->reactors = (dr_shared_reactor *)(void *)(base + reactors);
         region->workers = (dr_shared_worker *)(void *)(base + workers);
         region->inboxes = (uint64_t *)(void *)(base + inboxes);

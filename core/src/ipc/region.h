@@ -99,8 +99,8 @@ typedef struct dr_shared_reactor {
     alignas(64) _Atomic uint64_t ready[DR_WORKER_SLOTS_MAX / 64]; /* workers with full outboxes */
 } dr_shared_reactor;
 
-/* dr_shared_board is what handlers may know of the server; written by the master alone. */
-typedef struct dr_shared_board {
+/* dr_status_page is what handlers may know of the server; written by the master alone. */
+typedef struct dr_status_page {
     alignas(64) _Atomic int32_t pid; /* the master's */
     _Atomic uint64_t start_time;     /* Unix seconds */
     _Atomic uint64_t connections;
@@ -110,13 +110,13 @@ typedef struct dr_shared_board {
     _Atomic uint64_t requests;
     _Atomic uint64_t log_lines;
     _Atomic uint64_t log_bytes;
-} dr_shared_board;
+} dr_status_page;
 
 typedef struct dr_region {
     int fd;
     char *base;
     dr_region_shape shape;
-    dr_shared_board *board;
+    dr_status_page *status_page;
     dr_shared_reactor *reactors;
     dr_shared_worker *workers;
     uint64_t *inboxes; /* of {generation:32, index:32}; see dr_region_inbox */

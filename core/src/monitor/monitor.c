@@ -1,7 +1,7 @@
 /* monitor.c: from Redis to node files: dora_monitor_run.
  *
- * One libuv loop moves the talks. Before it waits, each time, the registry is asked whether it has
- * changed: then the differences go to the log, and the nodes to the files. */
+ * One libuv loop moves the sessions. Before it waits, each time, the registry is asked whether it
+ * has changed: then the differences go to the log, and the nodes to the files. */
 #include <dora/monitor.h>
 
 #include <ctype.h>
@@ -155,7 +155,7 @@ static void on_before_waiting(uv_prepare_t *handle)
 {
     monitor *self = handle->data;
     const bool is_late = dr_clock_ns() - self->started_ns >= FIRST_STATE_MS * UINT64_C(1000000);
-    look_at_drivers(self); /* a message to one talk has another one ask */
+    look_at_drivers(self); /* a message to one session has another one ask */
     if (!self->is_ready) {
         if (is_late || !dr_registry_is_reading(self->registry)) {
             become_ready(self);
@@ -267,14 +267,14 @@ static dora_err open_registry(monitor *self, dora_error *error)
 {
     const dr_registry_events events = {.on_warning = on_warning, .user = self};
     dora_err err = dr_registry_new(&self->registry, self->options->redis, true, &events, error);
-    const size_t count = err == DORA_OK ? dr_registry_talks(self->registry) : 0;
+    const size_t count = err == DORA_OK ? dr_registry_sessions(self->registry) : 0;
     if (err == DORA_OK && count == 0) {
         return dora_error_set(error, DORA_EINVAL, "a Redis is expected, not %s",
                               self->options->redis);
     }
     while (err == DORA_OK && self->driver_count < count) {
-        dr_redis *talk = dr_registry_talk(self->registry, self->driver_count);
-        err = dr_redis_uv_new(&self->drivers[self->driver_count], &self->loop, talk);
+        dr_redis *session = dr_registry_session(self->registry, self->driver_count);
+        err = dr_redis_uv_new(&self->drivers[self->driver_count], &self->loop, session);
         if (err != DORA_OK) {
             return dora_error_set(error, err, "%s", dora_err_text(err));
         }

@@ -357,7 +357,7 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
         found.now_ns = dr_clock_ns();
         pthread_mutex_lock(&pool->lock);
         gather(pool, reactor, &found);
-        dr_place_waiting(pool, &wakes);
+        dr_reserve_waiting(pool, &wakes);
         found.is_attention_due |= pool->damage.what != NULL;
         pthread_mutex_unlock(&pool->lock);
         dr_wake_all(pool, &wakes);

@@ -18,10 +18,10 @@ void dr_context_set(dr_context *context)
     current = context;
 }
 
-void dr_context_enter(dr_context *context, const dr_shared_board *board, uint32_t number,
+void dr_context_enter(dr_context *context, const dr_status_page *board, uint32_t number,
                       const _Atomic uint64_t *requests)
 {
-    context->board = board;
+    context->status_page = board;
     context->pid = getpid();
     context->number = number;
     context->requests = requests;
@@ -99,10 +99,10 @@ static uint64_t read_count(const _Atomic uint64_t *count)
 bool dora_server_info_get(dora_server_info *info)
 {
     const dr_context *context = current;
-    if (context == NULL || context->board == NULL || context->pid != getpid()) {
+    if (context == NULL || context->status_page == NULL || context->pid != getpid()) {
         return false;
     }
-    const dr_shared_board *board = context->board;
+    const dr_status_page *board = context->status_page;
     *info = (dora_server_info){.pid = atomic_load_explicit(&board->pid, memory_order_relaxed),
                                .pool = context->pool,
                                .worker = context->number,

@@ -11,9 +11,9 @@ typedef struct dr_context {
     int log_fd;
     uint32_t log_level;
     const char *pool;
-    _Atomic uint64_t dropped;     /* records, not yet told */
-    const dr_shared_board *board; /* NULL in a zygote */
-    int pid;                      /* of the worker: what it forks is none */
+    _Atomic uint64_t dropped;          /* records, not yet told */
+    const dr_status_page *status_page; /* NULL in a zygote */
+    int pid;                           /* of the worker: what it forks is none */
     uint32_t number;
     const _Atomic uint64_t *requests; /* that the worker has taken */
 } dr_context;
@@ -24,7 +24,7 @@ void dr_context_set(dr_context *context);
 
 /* dr_context_enter makes a zygote's context that of a worker it forked. Ownership: borrows `board`
  * and `requests` for the process's life. */
-void dr_context_enter(dr_context *context, const dr_shared_board *board, uint32_t number,
+void dr_context_enter(dr_context *context, const dr_status_page *board, uint32_t number,
                       const _Atomic uint64_t *requests);
 
 #endif

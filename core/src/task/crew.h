@@ -65,7 +65,7 @@ typedef struct dr_zygote {
     int control_fd; /* -1: no more is said */
     uv_poll_t exit_poll;
     uv_poll_t control_poll;
-    dr_feed feed;          /* what it logs */
+    dr_log_source feed;    /* what it logs */
     uint32_t open_handles; /* of the loop; the last one closed frees it */
     uint32_t silent_looks; /* at which a PING was not answered */
     uint32_t stopped_looks;

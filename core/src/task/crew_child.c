@@ -22,7 +22,7 @@ struct dr_child {
     int pid;   /* 0: it is not made yet */
     int pidfd; /* -1: none */
     uv_poll_t poll;
-    dr_feed feed; /* what it logs, and that it is ready */
+    dr_log_source feed; /* what it logs, and that it is ready */
     uint32_t open_handles;
     uint64_t asked_ms;
     bool is_ready;
@@ -63,7 +63,7 @@ static void drop(dr_child *child)
     if (child->pidfd >= 0) {
         uv_close((uv_handle_t *)&child->poll, on_poll_closed);
     }
-    (void)dr_feed_close(&child->feed, on_feed_closed);
+    (void)dr_log_source_close(&child->feed, on_feed_closed);
 }
 
 /* find gives the newest process of a slot: one that was never made may be followed by another. */
@@ -87,7 +87,7 @@ static void on_not_started(dr_child *child, dora_slice why)
                        (int)why.len, why.data); /* and it ends by itself */
 }
 
-static void on_word(dr_feed *feed, dr_packet_kind kind, dora_slice msg)
+static void on_word(dr_log_source *feed, dr_packet_kind kind, dora_slice msg)
 {
     dr_child *child = (dr_child *)(void *)((char *)feed - offsetof(dr_child, feed));
     if (child->is_ready) {
@@ -107,8 +107,8 @@ dora_err dr_child_ask(dr_crew *crew, const dr_control_head *head, int loop_fd)
     dora_error error;
     dr_child *child = calloc(1, sizeof(*child));
     dora_err err = child == NULL ? DORA_ENOMEM
-                                 : dr_feed_open(&child->feed, crew->loop, crew->log,
-                                                crew->options.name, &fds[0], &error);
+                                 : dr_log_source_open(&child->feed, crew->loop, crew->log,
+                                                      crew->options.name, &fds[0], &error);
     if (err == DORA_OK) {
         child->crew = crew;
         child->zygote = crew->zygote;
@@ -184,8 +184,8 @@ void dr_child_ended(dr_crew *crew, uint32_t slot, int pid)
 {
     dr_child *child = find(crew, slot, pid);
     if (child != NULL) {
-        dr_feed_read(&child->feed);    /* its last words may say why it ended, */
-        child = find(crew, slot, pid); /* and may have been the end of it */
+        dr_log_source_read(&child->feed); /* its last words may say why it ended, */
+        child = find(crew, slot, pid);    /* and may have been the end of it */
     }
     dr_crew_worker_gone(crew, slot, pid);
     if (child != NULL) {

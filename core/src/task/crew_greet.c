@@ -65,8 +65,8 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
     const uint32_t reactors = crew->pool->limits.reactors;
     fds[0] = crew->pool->region.fd;
     if (crew->zygote->feed.is_open ||
-        dr_feed_open(&crew->zygote->feed, crew->loop, crew->log, crew->options.name, &fds[1],
-                     &error) != DORA_OK) {
+        dr_log_source_open(&crew->zygote->feed, crew->loop, crew->log, crew->options.name, &fds[1],
+                           &error) != DORA_OK) {
         dr_crew_fail(crew, error.msg, strlen(error.msg));
         return;
     }

@@ -304,7 +304,7 @@ static int bury(dr_zygote *zygote)
     if (zygote->pidfd >= 0) {
         uv_close((uv_handle_t *)&zygote->exit_poll, on_zygote_poll_closed);
     }
-    (void)dr_feed_close(&zygote->feed, on_zygote_feed_closed);
+    (void)dr_log_source_close(&zygote->feed, on_zygote_feed_closed);
     return status;
 }
 

@@ -8,13 +8,13 @@
 #define PACKETS_A_TURN 256  /* then the supervisor looks after its other work */
 #define TURNS_AT_THE_END 64 /* what a process leaves that the end of another one has outlived */
 
-static void say_dropped(const dr_feed *feed, const dr_log_entry *entry, uint64_t dropped)
+static void say_dropped(const dr_log_source *feed, const dr_log_entry *entry, uint64_t dropped)
 {
     dr_log_write(feed->log, DR_LOG_ERROR, feed->pool, "%llu records of process %d were dropped",
                  (unsigned long long)dropped, entry->pid);
 }
 
-static void record(const dr_feed *feed, dr_log_entry *entry, uint64_t dropped)
+static void record(const dr_log_source *feed, dr_log_entry *entry, uint64_t dropped)
 {
     if (dropped > 0) {
         say_dropped(feed, entry, dropped);
@@ -27,7 +27,7 @@ static void record(const dr_feed *feed, dr_log_entry *entry, uint64_t dropped)
 }
 
 /* take reads up to `max` packets. Returns: how many there were. */
-static int take(dr_feed *feed, int max)
+static int take(dr_log_source *feed, int max)
 {
     dr_log_packet packet;
     dr_log_entry entry;
@@ -52,7 +52,7 @@ static int take(dr_feed *feed, int max)
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
-    dr_feed *feed = (dr_feed *)(void *)((char *)poll - offsetof(dr_feed, poll));
+    dr_log_source *feed = (dr_log_source *)(void *)((char *)poll - offsetof(dr_log_source, poll));
     (void)events;
     (void)take(feed, PACKETS_A_TURN);
     if (feed->is_open && (feed->is_ended || status != 0)) {
@@ -60,15 +60,15 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     }
 }
 
-dora_err dr_feed_open(dr_feed *feed, uv_loop_t *loop, dr_log *log, const char *pool, int *write_fd,
-                      dora_error *error)
+dora_err dr_log_source_open(dr_log_source *feed, uv_loop_t *loop, dr_log *log, const char *pool,
+                            int *write_fd, dora_error *error)
 {
     int fds[2];
     const dora_err err = dr_log_packet_pair(fds, error);
     if (err != DORA_OK) {
         return err;
     }
-    *feed = (dr_feed){.fd = fds[0], .log = log, .pool = pool};
+    *feed = (dr_log_source){.fd = fds[0], .log = log, .pool = pool};
     if (uv_poll_init(loop, &feed->poll, fds[0]) != 0) {
         close(fds[0]);
         close(fds[1]);
@@ -81,19 +81,19 @@ dora_err dr_feed_open(dr_feed *feed, uv_loop_t *loop, dr_log *log, const char *p
     return DORA_OK;
 }
 
-void dr_feed_read(dr_feed *feed)
+void dr_log_source_read(dr_log_source *feed)
 {
     for (int turn = 0; turn < TURNS_AT_THE_END && take(feed, PACKETS_A_TURN) > 0; turn++) {
     }
 }
 
-bool dr_feed_close(dr_feed *feed, uv_close_cb on_closed)
+bool dr_log_source_close(dr_log_source *feed, uv_close_cb on_closed)
 {
     if (!feed->is_open) {
         return false;
     }
     feed->on_word = NULL;
-    dr_feed_read(feed);
+    dr_log_source_read(feed);
     feed->is_open = false;
     uv_close((uv_handle_t *)&feed->poll, on_closed);
     close(feed->fd);

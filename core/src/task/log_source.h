@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "ipc/log_packet.h"
 
-typedef struct dr_feed {
+typedef struct dr_log_source {
     uv_poll_t poll;
     int fd;
     dr_log *log;
@@ -18,17 +18,18 @@ typedef struct dr_feed {
     bool is_ended; /* the process has shut it down, or ends */
     /* on_word is called with what is no record; NULL: nothing else is expected. It may close the
      * feed. */
-    void (*on_word)(struct dr_feed *feed, dr_packet_kind kind, dora_slice msg);
-} dr_feed;
+    void (*on_word)(struct dr_log_source *feed, dr_packet_kind kind, dora_slice msg);
+} dr_log_source;
 
-/* dr_feed_open makes the socket and begins to read; what the process is given comes in `*write_fd`.
- * `on_word` is the caller's to set. `pool` is borrowed for the feed's life. Ownership: gives
- * `*write_fd`. Errors: DORA_EIO. dr_feed_read reads what has come, without waiting for the loop's
- * turn: on_word may close the feed. dr_feed_close reads what has come and ends it; `on_closed`
- * follows (NULL is fine). It does nothing for one that is not open, and returns false. */
-dora_err dr_feed_open(dr_feed *feed, uv_loop_t *loop, dr_log *log, const char *pool, int *write_fd,
-                      dora_error *error);
-void dr_feed_read(dr_feed *feed);
-bool dr_feed_close(dr_feed *feed, uv_close_cb on_closed);
+/* dr_log_source_open makes the socket and begins to read; what the process is given comes in
+ * `*write_fd`. `on_word` is the caller's to set. `pool` is borrowed for the feed's life. Ownership:
+ * gives `*write_fd`. Errors: DORA_EIO. dr_log_source_read reads what has come, without waiting for
+ * the loop's turn: on_word may close the feed. dr_log_source_close reads what has come and ends it;
+ * `on_closed` follows (NULL is fine). It does nothing for one that is not open, and returns false.
+ */
+dora_err dr_log_source_open(dr_log_source *feed, uv_loop_t *loop, dr_log *log, const char *pool,
+                            int *write_fd, dora_error *error);
+void dr_log_source_read(dr_log_source *feed);
+bool dr_log_source_close(dr_log_source *feed, uv_close_cb on_closed);
 
 #endif

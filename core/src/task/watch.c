@@ -137,7 +137,7 @@ uint32_t dr_dispatch_tick(dr_pool *pool, uint64_t now_ns)
         for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
             watch(pool, i, now_ns);
         }
-        dr_place_waiting(pool, &wakes);
+        dr_reserve_waiting(pool, &wakes);
     }
     const bool is_damaged = dr_damage_look(pool, now_ns);
     if (pool->ahead_count > 0 || pool->is_behind) {
@@ -168,7 +168,7 @@ void dr_dispatch_worker_ready(dr_pool *pool, uint32_t index)
             dr_slot_stop(pool, index);
         } else {
             dr_enlist(pool, index);
-            dr_place_waiting(pool, &wakes);
+            dr_reserve_waiting(pool, &wakes);
         }
     }
     pthread_mutex_unlock(&pool->lock);
@@ -191,7 +191,7 @@ void dr_dispatch_worker_retire(dr_pool *pool, uint32_t index)
     dr_wakes wakes = {0};
     pthread_mutex_lock(&pool->lock);
     dr_retire(pool, index);
-    dr_place_waiting(pool, &wakes);
+    dr_reserve_waiting(pool, &wakes);
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);
 }
@@ -281,7 +281,7 @@ void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
         note_spoiled(pool, slot);
         dr_bury(pool, index, restart_of(slot));
         (void)dr_requeue_unstarted(pool, index);
-        dr_place_waiting(pool, &wakes);
+        dr_reserve_waiting(pool, &wakes);
     }
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);

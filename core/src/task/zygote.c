@@ -347,7 +347,7 @@ static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
                                .threads = self->setup.threads,
                                .time_limit_ms = self->setup.time_limit_ms,
                                .accepted_limit_ms = self->setup.accepted_limit_ms};
-    dr_context_enter(&self->context, self->region.board, (uint32_t)given->number,
+    dr_context_enter(&self->context, self->region.status_page, (uint32_t)given->number,
                      &self->worker.requests);
     dora_error error = {0};
     const dora_err started = start_worker(self, given->number, &error);

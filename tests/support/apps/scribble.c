@@ -51,7 +51,7 @@ static area area_of(const dr_region *at, const char *name)
         area bytes;
     } areas[] = {
         {"header", {at->base, at->base + sizeof(*shape)}},
-        {"board", {(char *)at->board, (char *)at->reactors}},
+        {"board", {(char *)at->status_page, (char *)at->reactors}},
         {"reactors", {(char *)at->reactors, (char *)at->workers}},
         {"workers", {(char *)at->workers, (char *)at->inboxes}},
         {"inboxes", {(char *)at->inboxes, at->outboxes}},
@@ -59,7 +59,7 @@ static area area_of(const dr_region *at, const char *name)
         {"tasks", {(char *)at->tasks, (char *)(at->tasks + shape->tasks)}},
         {"big", {at->big, at->slab}},
         {"blocks", {at->slab, at->slab + shape->slab_bytes}},
-        {"control", {(char *)at->board, at->big}},
+        {"control", {(char *)at->status_page, at->big}},
         {"all", {at->base, at->base + shape->total_bytes}},
     };
     for (size_t i = 0; i < sizeof(areas) / sizeof(areas[0]); i++) {

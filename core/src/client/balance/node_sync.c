@@ -103,7 +103,7 @@ static char *copy(const char *text)
 
 dora_err dr_nodes_expect(dr_nodes *nodes, const char *group)
 {
-    *nodes = (dr_nodes){.is_watched = true, .is_usual_told = group != NULL};
+    *nodes = (dr_nodes){.is_watched = true, .is_default_explicit = group != NULL};
     if (group == NULL) {
         return DORA_OK;
     }
@@ -224,11 +224,12 @@ static size_t fill(dr_nodes *nodes, const dr_roster_group *from, const dr_nodes_
 
 /* Chooses the group of calls that name none. One whose servers have gone stays it: its calls fail
  * then, since those of another group are other servers. */
-static void choose_usual(dr_nodes *nodes, const dr_roster *roster, bool had_one)
+static void choose_default(dr_nodes *nodes, const dr_roster *roster, bool had_one)
 {
-    bool is_gone = had_one && nodes->groups[nodes->usual].count == 0;
-    if (!nodes->is_usual_told && !is_gone && roster->count > 0) {
-        nodes->usual = group_find(nodes->groups, nodes->group_count, roster->groups[0].name);
+    bool is_gone = had_one && nodes->groups[nodes->default_group].count == 0;
+    if (!nodes->is_default_explicit && !is_gone && roster->count > 0) {
+        nodes->default_group =
+            group_find(nodes->groups, nodes->group_count, roster->groups[0].name);
     }
 }
 
@@ -266,7 +267,7 @@ dora_err dr_nodes_apply(dr_nodes *nodes, const dr_roster *roster, const dr_nodes
     for (size_t i = 0; i < roster->count; i++) {
         *left_out += fill(nodes, &roster->groups[i], owner);
     }
-    choose_usual(nodes, roster, had_groups);
+    choose_default(nodes, roster, had_groups);
     for (size_t i = 0; i < nodes->count; i++) {
         if (was_listed[i] && !nodes->items[i].is_listed) {
             owner->close_idle(owner->user, i);

@@ -13,7 +13,7 @@ bool dr_tried_has(const dr_tried *tried, size_t node)
 
 static bool is_candidate(const dr_nodes *nodes, size_t node, const dr_tried *tried, uint64_t now_ms)
 {
-    return !dr_tried_has(tried, node) && nodes->items[node].aside_until_ms <= now_ms;
+    return !dr_tried_has(tried, node) && nodes->items[node].ejected_until_ms <= now_ms;
 }
 
 size_t dr_nodes_untried(const dr_nodes *nodes, size_t group, const dr_tried *tried, uint64_t now_ms,
@@ -160,7 +160,7 @@ size_t dr_nodes_pick(dr_nodes *nodes, size_t group, const dr_tried *tried, uint6
 /* ---- what is known of a node ---- */
 
 /* Whether setting `node` aside leaves at least half of each group that it is in. */
-static bool may_be_aside(const dr_nodes *nodes, size_t node, uint64_t now_ms)
+static bool may_be_ejected(const dr_nodes *nodes, size_t node, uint64_t now_ms)
 {
     for (size_t i = 0; i < nodes->group_count; i++) {
         const dr_group *group = &nodes->groups[i];
@@ -169,7 +169,7 @@ static bool may_be_aside(const dr_nodes *nodes, size_t node, uint64_t now_ms)
         for (size_t j = 0; j < group->count; j++) {
             size_t other = group->nodes[j];
             is_member = is_member || other == node;
-            aside += other != node && nodes->items[other].aside_until_ms > now_ms ? 1 : 0;
+            aside += other != node && nodes->items[other].ejected_until_ms > now_ms ? 1 : 0;
         }
         if (is_member && aside * 2 > group->count) {
             return false;
@@ -185,8 +185,8 @@ void dr_nodes_failed(dr_nodes *nodes, size_t node, uint64_t now_ms)
     uint64_t pause_ms = (uint64_t)DR_NODE_PAUSE_MS << doublings;
     failed->failures++;
     failed->calls = 0;
-    if (may_be_aside(nodes, node, now_ms)) {
-        failed->aside_until_ms =
+    if (may_be_ejected(nodes, node, now_ms)) {
+        failed->ejected_until_ms =
             now_ms + (pause_ms < DR_NODE_PAUSE_MS_MAX ? pause_ms : DR_NODE_PAUSE_MS_MAX);
     }
 }
@@ -203,7 +203,7 @@ void dr_nodes_succeeded(dr_nodes *nodes, size_t node)
 {
     nodes->items[node].failures = 0;
     nodes->items[node].silences = 0;
-    nodes->items[node].aside_until_ms = 0;
+    nodes->items[node].ejected_until_ms = 0;
 }
 
 void dr_nodes_measured(dr_nodes *nodes, size_t node, uint64_t took_ns, uint64_t now_ms)

@@ -26,7 +26,7 @@ typedef struct dr_node {
     uint32_t in_flight; /* calls that this client has under way there */
     uint32_t failures;  /* since the last success */
     uint32_t silences;  /* calls that timed out since the last reply */
-    uint64_t aside_until_ms;
+    uint64_t ejected_until_ms;
     uint64_t before_ns; /* the quickest of DR_LATENCY_SAMPLES replies; 0: there were none yet */
     uint64_t recent_ns; /* the quickest of those since, where */
     uint32_t samples;   /* are so many */
@@ -50,9 +50,9 @@ typedef struct dr_nodes {
     size_t listed; /* of them: in groups */
     dr_group *groups;
     size_t group_count;
-    size_t usual;       /* the group of calls that name none: */
-    bool is_usual_told; /* of a registry: the options say which, else the first one that it has */
-    bool is_watched;    /* the groups are a registry's: dr_nodes_apply changes them */
+    size_t default_group;     /* the group of calls that name none: */
+    bool is_default_explicit; /* the options name it; else it is the registry's first */
+    bool is_watched;          /* the groups are a registry's: dr_nodes_apply changes them */
 } dr_nodes;
 
 /* dr_nodes_owner is who has the connections to the nodes. */

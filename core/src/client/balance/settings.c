@@ -35,7 +35,7 @@ static dora_err nodes_read(dr_nodes *nodes, const dora_client_options *options, 
     dora_err err =
         dr_nodes_read(nodes, options->nodes, options->groups, options->group_count, error);
     if (err == DORA_OK && options->group != NULL) {
-        err = dr_nodes_group(nodes, options->group, &nodes->usual, error);
+        err = dr_nodes_group(nodes, options->group, &nodes->default_group, error);
     }
     return err;
 }

@@ -18,7 +18,7 @@ dora_err dr_tries_group(dr_tries *tries, const dr_nodes *nodes, const char *name
     if (name != NULL) {
         return dr_nodes_group(nodes, name, &tries->group, error);
     }
-    tries->group = nodes->usual;
+    tries->group = nodes->default_group;
     if (tries->group < nodes->group_count && nodes->groups[tries->group].count > 0) {
         return DORA_OK;
     }
@@ -105,7 +105,7 @@ dora_err dr_tries_pick(dr_tries *tries, dr_nodes *nodes, uint64_t now_ms, uint64
     return DORA_OK;
 }
 
-dr_outcome dr_tries_outcome(const dr_try *made)
+dr_try_outcome dr_tries_outcome(const dr_try *made)
 {
     switch (made->err) {
     case DORA_OK:
@@ -124,11 +124,11 @@ dr_outcome dr_tries_outcome(const dr_try *made)
 
 bool dr_tries_note(dr_tries *tries, const dr_try *made)
 {
-    if (tries->doubt != DORA_OK || tries->retries_left == 0 ||
+    if (tries->maybe_ran != DORA_OK || tries->retries_left == 0 ||
         dr_tries_outcome(made) != DR_UNKNOWN) {
         return false;
     }
-    tries->doubt = made->err;
+    tries->maybe_ran = made->err;
     return true;
 }
 
@@ -172,7 +172,7 @@ static bool repeat(dr_tries *tries, const dr_nodes *nodes, uint64_t now_ms)
 
 bool dr_tries_again(dr_tries *tries, const dr_try *made, const dr_nodes *nodes, uint64_t now_ns)
 {
-    dr_outcome outcome = dr_tries_outcome(made);
+    dr_try_outcome outcome = dr_tries_outcome(made);
     uint64_t now_ms = now_ns / DR_NS_PER_MS;
     tries->is_same = false;
     if ((outcome != DR_NOT_RUN && outcome != DR_UNKNOWN) || now_ns >= tries->deadline_ns) {
@@ -182,15 +182,15 @@ bool dr_tries_again(dr_tries *tries, const dr_try *made, const dr_nodes *nodes, 
                                  : repeat(tries, nodes, now_ms);
 }
 
-bool dr_tries_is_doubted(const dr_tries *tries, const dr_try *last, dora_err err)
+bool dr_tries_maybe_ran(const dr_tries *tries, const dr_try *last, dora_err err)
 {
     bool is_refused = err == DORA_EREPLY && dora_code_is_not_run(last->code);
-    return err != DORA_OK && tries->doubt != DORA_OK &&
+    return err != DORA_OK && tries->maybe_ran != DORA_OK &&
            (dr_tries_outcome(last) == DR_NOT_RUN || is_refused);
 }
 
-dr_advice dr_tries_judge(dr_nodes *nodes, size_t node, const dr_try *made, uint64_t took_ns,
-                         uint64_t now_ms)
+dr_advice dr_tries_record_outcome(dr_nodes *nodes, size_t node, const dr_try *made,
+                                  uint64_t took_ns, uint64_t now_ms)
 {
     switch (made->err) {
     case DORA_OK:
@@ -210,7 +210,7 @@ dr_advice dr_tries_judge(dr_nodes *nodes, size_t node, const dr_try *made, uint6
         if (!made->is_reused) { /* one that was kept may just be old */
             dr_nodes_failed(nodes, node, now_ms);
         }
-        return DR_ADVICE_DOUBT;
+        return DR_ADVICE_MAYBE_RAN;
     case DORA_ETIMEDOUT:
         dr_nodes_silent(nodes, node, took_ns, now_ms);
         return DR_ADVICE_NONE;

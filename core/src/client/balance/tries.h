@@ -16,7 +16,7 @@ typedef struct dr_tries {
     size_t group;
     size_t node;         /* of the try under way, or of the last one */
     uint32_t life;       /* the node's, to know it again */
-    dora_err doubt;      /* how the first try ended that may have run; DORA_OK: there was none */
+    dora_err maybe_ran;  /* how the first try ended that may have run; DORA_OK: there was none */
     bool is_named;       /* the call is for one node only */
     bool is_same;        /* the next try goes where the last one went, on another connection */
     bool was_overloaded; /* a handler's envelope said so */
@@ -32,12 +32,12 @@ typedef struct dr_try {
     bool is_overloaded; /* the reply, or the envelope in it, says so */
 } dr_try;
 
-typedef enum dr_outcome {
+typedef enum dr_try_outcome {
     DR_ANSWERED,
     DR_NOT_RUN, /* certainly: it may be sent to another node */
     DR_UNKNOWN, /* it may have run: sent again only where the caller wants that */
     DR_FAILED   /* and will again */
-} dr_outcome;
+} dr_try_outcome;
 
 /* dr_tries_begin reads what a call has otherwise than its client (options NULL: nothing).
  * `nested_ns` is until when the caller's own caller waits, 0: for ever.
@@ -68,26 +68,27 @@ dora_err dr_tries_nowhere(dora_error *error, const char *why);
 
 /* dr_tries_outcome says what a try means. dr_tries_note remembers the first that may have run while
  * the call may be repeated. Returns: whether this was it; then the caller keeps its error. */
-dr_outcome dr_tries_outcome(const dr_try *made);
+dr_try_outcome dr_tries_outcome(const dr_try *made);
 bool dr_tries_note(dr_tries *tries, const dr_try *made);
 
 /* dr_tries_again decides after a try. Returns: whether there is to be another one. */
 bool dr_tries_again(dr_tries *tries, const dr_try *made, const dr_nodes *nodes, uint64_t now_ns);
 
-/* dr_tries_is_doubted says, for the last try and the error `err` it means to the caller, whether
+/* dr_tries_maybe_ran says, for the last try and the error `err` it means to the caller, whether
  * the error of the first doubtful one stands instead: no later try can say that the call was not
- * run. Where `err` is DORA_OK, dr_answer_doubt is for the results once there is a doubt. */
-bool dr_tries_is_doubted(const dr_tries *tries, const dr_try *last, dora_err err);
+ * run. Where `err` is DORA_OK, dr_answer_maybe_ran is for the results once one may have run. */
+bool dr_tries_maybe_ran(const dr_tries *tries, const dr_try *last, dora_err err);
 
 /* dr_advice is what a try says about the other connections to its node. */
 typedef enum dr_advice {
     DR_ADVICE_NONE,
-    DR_ADVICE_DOUBT, /* they may be dead, too */
-    DR_ADVICE_LEAVE  /* the server stops */
+    DR_ADVICE_MAYBE_RAN, /* they may be dead, too */
+    DR_ADVICE_LEAVE      /* the server stops */
 } dr_advice;
 
-/* dr_tries_judge takes what a try says about its node into account, and only about that. */
-dr_advice dr_tries_judge(dr_nodes *nodes, size_t node, const dr_try *made, uint64_t took_ns,
-                         uint64_t now_ms);
+/* dr_tries_record_outcome takes what a try says about its node into account, and only about that.
+ */
+dr_advice dr_tries_record_outcome(dr_nodes *nodes, size_t node, const dr_try *made,
+                                  uint64_t took_ns, uint64_t now_ms);
 
 #endif

@@ -21,7 +21,7 @@ static dora_err choose(dr_attempt *a, uint64_t now_ms, dora_error *error)
 {
     dora_client *client = a->client;
     if (a->options->node != NULL) {
-        const dr_nodes_owner owner = dr_keep_owner(&client->keep);
+        const dr_nodes_owner owner = dr_conn_pool_owner(&client->conn_pool);
         return dr_nodes_name(&client->nodes, &a->node_address, &owner, &a->tries.node, error);
     }
     return dr_tries_pick(&a->tries, &client->nodes, now_ms, dr_random_next(&client->random));
@@ -35,7 +35,7 @@ static void take_peer(dr_attempt *a)
     a->made.is_reused = false;
     a->peer = NULL;
     while (!a->tries.is_same) {
-        dr_peer *peer = dr_keep_take(&client->keep, a->tries.node);
+        dr_pooled_conn *peer = dr_conn_pool_take(&client->conn_pool, a->tries.node);
         a->peer = peer;
         a->made.is_reused = peer != NULL;
         if (peer == NULL || dr_peer_is_usable(peer, a->begun_ns)) {
@@ -52,7 +52,7 @@ static void take_peer(dr_attempt *a)
         dr_results_drop(client, peer);
     }
     if (a->peer == NULL) {
-        a->peer = dr_keep_open(&client->keep, a->tries.node, &client->settings.frame);
+        a->peer = dr_conn_pool_open(&client->conn_pool, a->tries.node, &client->settings.frame);
     }
 }
 
@@ -196,7 +196,7 @@ static dora_err finish(dr_attempt *a, dora_error *error)
 }
 
 /* Connects if need be, and talks. */
-static dora_err talk(dr_attempt *a, dora_error *error)
+static dora_err session(dr_attempt *a, dora_error *error)
 {
     if (a->peer == NULL) {
         return failed(error, DORA_ENOMEM);
@@ -238,14 +238,14 @@ static bool is_last_word(const dr_incoming *incoming)
 static void put_away(dr_attempt *a, dora_err err, uint64_t now_ns)
 {
     dora_client *client = a->client;
-    dr_peer *peer = a->peer;
+    dr_pooled_conn *peer = a->peer;
     bool is_alive = err == DORA_OK || err == DORA_ETIMEDOUT || err == DORA_EINTERRUPTED;
     bool is_clean = err == DORA_OK && !a->made.is_unsent && dr_link_is_empty(&peer->link);
     peer->is_ending =
         peer->is_ending || a->is_half_sent || (err == DORA_OK && is_last_word(&a->incoming));
     if (is_alive && peer->socket.fd >= 0 && (peer->pending > 0 || is_clean)) {
         dr_link_shrink(&peer->link);
-        dr_keep_give(&client->keep, peer, now_ns);
+        dr_conn_pool_give(&client->conn_pool, peer, now_ns);
         if (client->shares != NULL) {
             dr_share_wake(client);
         }
@@ -259,12 +259,12 @@ static void judge_node(dr_attempt *a, uint64_t now_ns)
 {
     dora_client *client = a->client;
     size_t node = a->tries.node;
-    dr_advice advice =
-        dr_tries_judge(&client->nodes, node, &a->made, now_ns - a->begun_ns, now_ns / DR_NS_PER_MS);
+    dr_advice advice = dr_tries_record_outcome(&client->nodes, node, &a->made, now_ns - a->begun_ns,
+                                               now_ns / DR_NS_PER_MS);
     if (advice == DR_ADVICE_LEAVE) {
-        dr_keep_clear(&client->keep, node);
-    } else if (advice == DR_ADVICE_DOUBT) {
-        dr_keep_doubt(&client->keep, node);
+        dr_conn_pool_clear(&client->conn_pool, node);
+    } else if (advice == DR_ADVICE_MAYBE_RAN) {
+        dr_conn_pool_distrust(&client->conn_pool, node);
     }
 }
 
@@ -295,7 +295,7 @@ dora_err dr_attempt_run(dr_attempt *a, bool *is_over, dora_error *error)
     if (err != DORA_OK) {
         return err;
     }
-    err = talk(a, error);
+    err = session(a, error);
     a->made.err = err;
     a->made.code = err == DORA_OK ? a->incoming.reply.code : 0;
     end(a, err);

@@ -21,7 +21,7 @@ typedef struct dr_attempt {
     /* This try. */
     dr_wait wait;
     uint64_t begun_ns;
-    dr_peer *peer;
+    dr_pooled_conn *peer;
     dr_try made;       /* how it ended */
     bool is_half_sent; /* the rest of the frame must follow: the connection takes no other */
     dr_incoming incoming;

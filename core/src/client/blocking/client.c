@@ -27,7 +27,7 @@ static void on_child(void *user)
     dora_client *client = user;
     client->forks++;
     dr_pending_clear(&client->pending);
-    dr_keep_forget(&client->keep);
+    dr_conn_pool_forget(&client->conn_pool);
     dr_random_reset(&client->random);
     for (size_t i = 0; i < client->nodes.count; i++) {
         client->nodes.items[i].in_flight = 0;
@@ -39,7 +39,7 @@ static void on_child(void *user)
     }
     client->shares = NULL;
     if (client->source != NULL) {
-        dr_source_forget(client->source);
+        dr_registry_poll_forget(client->source);
     }
 }
 
@@ -51,12 +51,12 @@ static dora_err client_init(dora_client *client, const dora_client_options *opti
         return err;
     }
     if (client->nodes.is_watched) {
-        err = dr_source_new(&client->source, options, error);
+        err = dr_registry_poll_new(&client->source, options, error);
         if (err != DORA_OK) {
             return err;
         }
     }
-    err = dr_keep_grow(&client->keep, client->nodes.count);
+    err = dr_conn_pool_grow(&client->conn_pool, client->nodes.count);
     client->watch = (dr_fork_watch){.lock = &client->lock, .on_child = on_child, .user = client};
     if (err == DORA_OK) {
         err = dr_fork_watch_add(&client->watch);
@@ -66,9 +66,9 @@ static dora_err client_init(dora_client *client, const dora_client_options *opti
 
 static void client_destroy(dora_client *client)
 {
-    dr_source_free(client->source);
+    dr_registry_poll_free(client->source);
     dr_pending_fini(&client->pending);
-    dr_keep_fini(&client->keep);
+    dr_conn_pool_fini(&client->conn_pool);
     dr_nodes_fini(&client->nodes);
     pthread_mutex_destroy(&client->lock);
     dr_settings_fini(&client->settings);
@@ -118,7 +118,7 @@ static dora_err run(dora_client *client, dr_call_type type, size_t count, dora_a
     };
     /* A call that names its server needs no other. */
     dora_err err = client->source != NULL && given->node == NULL
-                       ? dr_source_begin(client, &a.tries, given, error)
+                       ? dr_registry_poll_begin(client, &a.tries, given, error)
                        : dr_tries_begin(&a.tries, &client->settings, &client->nodes, given,
                                         dr_clock_ns(), dr_deadline_get(), error);
     if (err == DORA_OK && given->node != NULL) {

@@ -14,12 +14,12 @@ typedef struct dr_share dr_share; /* share.h */
 struct dora_client {
     pthread_mutex_t lock; /* guards all down to `forks`; never held while waiting */
     dr_nodes nodes;
-    dr_keep keep;
+    dr_conn_pool conn_pool;
     dr_pending pending;
     dr_share *shares; /* of those who collect at the moment */
     dr_random random;
-    struct dr_source *source; /* of the nodes; NULL: they are always the same */
-    uint32_t forks;           /* how often the process of this client was made by a fork */
+    struct dr_registry_poll *source; /* of the nodes; NULL: they are always the same */
+    uint32_t forks;                  /* how often the process of this client was made by a fork */
     dr_fork_watch watch;
     dr_settings settings;
 };

@@ -41,10 +41,10 @@ static dora_err failed(dora_error *error, dora_err err, int number)
 
 /* Reads what has come on a connection of a share; a broken one is dropped. `link` points to it in
  * the chain. Returns: the link of the next one. */
-static dr_peer **read_peer(dr_share *share, dr_peer **link)
+static dr_pooled_conn **read_peer(dr_share *share, dr_pooled_conn **link)
 {
     dora_client *client = share->client;
-    dr_peer *peer = *link;
+    dr_pooled_conn *peer = *link;
     if (dr_results_read(client, peer, false) == DORA_OK) {
         return &peer->idle_next;
     }
@@ -59,7 +59,7 @@ static dr_peer **read_peer(dr_share *share, dr_peer **link)
 static void gather(dr_share *share)
 {
     for (;;) {
-        dr_peer *peer = dr_share_take_peer(share);
+        dr_pooled_conn *peer = dr_share_take_peer(share);
         if (peer == NULL) {
             return;
         }
@@ -120,7 +120,7 @@ static dora_err fill_polls(collector *c)
     c->poll_count = 0;
     dora_err err = poll_add(c, c->event_fd);
     for (size_t i = 0; err == DORA_OK && i < c->share_count; i++) {
-        const dr_peer *peer = c->shares[i].peers;
+        const dr_pooled_conn *peer = c->shares[i].peers;
         while (err == DORA_OK && peer != NULL) {
             err = poll_add(c, peer->socket.fd);
             peer = peer->idle_next;
@@ -137,7 +137,7 @@ static void read_ready(collector *c)
         c->polls[0].revents = 0; /* somebody else's wake-up: nothing to do */
     }
     for (size_t i = 0; i < c->share_count; i++) {
-        dr_peer **link = &c->shares[i].peers;
+        dr_pooled_conn **link = &c->shares[i].peers;
         while (*link != NULL) {
             bool is_ready = c->polls[at++].revents != 0;
             link = is_ready ? read_peer(&c->shares[i], link) : &(*link)->idle_next;
@@ -327,6 +327,6 @@ void dora_client_forget(dora_client *client)
             dr_submission_free(at);
         }
     }
-    dr_keep_sweep(&client->keep);
+    dr_conn_pool_sweep(&client->conn_pool);
     pthread_mutex_unlock(&client->lock);
 }

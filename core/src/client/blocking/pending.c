@@ -139,7 +139,7 @@ void dr_pending_remove(dr_pending *pending, dr_submission *submission)
     pending->count--;
 }
 
-void dr_pending_accept(dr_pending *pending, dr_submission *submission, dr_peer *peer)
+void dr_pending_accept(dr_pending *pending, dr_submission *submission, dr_pooled_conn *peer)
 {
     submission->is_accepted = true;
     pending->accepted++;
@@ -211,7 +211,7 @@ void dr_pending_finish(dr_submission *submission, const dr_incoming *incoming, b
     done(submission, err, submission->own);
 }
 
-void dr_pending_lose(dr_pending *pending, dr_peer *peer)
+void dr_pending_lose(dr_pending *pending, dr_pooled_conn *peer)
 {
     for (dr_submission *at = pending->first; at != NULL && peer->pending > 0; at = at->next) {
         if (at->peer == peer) {

@@ -21,7 +21,7 @@ typedef struct dr_submission {
     dora_err err;
     const dora_error *error;         /* NULL, `own`, or one for all of its kind */
     dora_error *own;                 /* NULL where a reply did not bring one */
-    dr_peer *peer;                   /* its result comes on this; NULL when done */
+    dr_pooled_conn *peer;            /* its result comes on this; NULL when done */
     struct dr_share *share;          /* of the collect that waits for it; NULL: none does */
     struct dr_submission *next_same; /* in its bucket */
     struct dr_submission *next;      /* in the order of submission */
@@ -50,7 +50,7 @@ void dr_pending_remove(dr_pending *pending, dr_submission *submission);
 
 /* dr_pending_accept says that the server has it: its result comes on `peer`, unless it is there
  * already. */
-void dr_pending_accept(dr_pending *pending, dr_submission *submission, dr_peer *peer);
+void dr_pending_accept(dr_pending *pending, dr_submission *submission, dr_pooled_conn *peer);
 
 /* dr_pending_find gives the submission of a guid (DR_GUID_LEN bytes), or NULL. */
 dr_submission *dr_pending_find(const dr_pending *pending, const char *guid);
@@ -70,7 +70,7 @@ extern const dora_error dr_pending_gone;
 extern const dora_error dr_pending_taken;
 
 /* dr_pending_lose ends all whose results were to come on `peer`, which broke. */
-void dr_pending_lose(dr_pending *pending, dr_peer *peer);
+void dr_pending_lose(dr_pending *pending, dr_pooled_conn *peer);
 
 /* dr_pending_clear forgets all that were accepted. dr_pending_fini frees the table, which must be
  * empty otherwise. */

@@ -17,7 +17,7 @@ static void divide_time(dr_attempt *a)
 static bool may_try_again(dr_attempt *a)
 {
     dora_client *client = a->client;
-    dr_outcome last = dr_tries_outcome(&a->made);
+    dr_try_outcome last = dr_tries_outcome(&a->made);
     if ((last != DR_NOT_RUN && last != DR_UNKNOWN) || client->forks != a->forks) {
         return false;
     }
@@ -30,7 +30,7 @@ static bool may_try_again(dr_attempt *a)
 
 dora_err dr_perform(dr_attempt *a, dora_error *error)
 {
-    dora_error doubt;           /* read only where a try has filled it */
+    dora_error maybe_ran;       /* read only where a try has filled it */
     dora_err err = DORA_EAGAIN; /* until a try has ended */
     do {
         bool is_over = false;
@@ -42,19 +42,19 @@ dora_err dr_perform(dr_attempt *a, dora_error *error)
         }
         err = next;
         if (dr_tries_note(&a->tries, &a->made) && error != NULL) {
-            doubt = *error;
+            maybe_ran = *error;
         }
     } while (may_try_again(a));
     if (err == DORA_OK) {
         err = dr_answer_verdict(a->request.type, &a->incoming.reply, error);
     }
-    if (dr_tries_is_doubted(&a->tries, &a->made, err)) {
-        err = a->tries.doubt;
+    if (dr_tries_maybe_ran(&a->tries, &a->made, err)) {
+        err = a->tries.maybe_ran;
         if (error != NULL) {
-            *error = doubt;
+            *error = maybe_ran;
         }
-    } else if (err == DORA_OK && a->tries.doubt != DORA_OK) {
-        dr_answer_doubt(a->answer);
+    } else if (err == DORA_OK && a->tries.maybe_ran != DORA_OK) {
+        dr_answer_maybe_ran(a->answer);
     }
     a->answer->count = err == DORA_OK ? a->answer->count : 0;
     return err;

@@ -15,7 +15,7 @@
 
 #define MS ((uint64_t)DR_NS_PER_MS)
 
-struct dr_source {
+struct dr_registry_poll {
     char *text; /* of the options */
     void (*on_warning)(void *user, const char *text);
     void *user;
@@ -47,9 +47,9 @@ typedef struct look {
 
 static void hear(void *user, const char *text)
 {
-    dr_source *source = user;
+    dr_registry_poll *source = user;
     size_t size = strlen(text) + 1;
-    if (source->on_warning != NULL && source->heard.len + size <= DR_SOURCE_HEARD_MAX &&
+    if (source->on_warning != NULL && source->heard.len + size <= DR_REGISTRY_POLL_HEARD_MAX &&
         dr_buf_append(&source->heard, text, size) != DORA_OK) {
         return; /* out of memory: nobody hears it */
     }
@@ -61,20 +61,20 @@ static dora_err no_memory(dora_error *error)
 }
 
 /* Makes registry and connections; nothing is connected yet. */
-static dora_err source_open(dr_source *source, dora_error *error)
+static dora_err source_open(dr_registry_poll *source, dora_error *error)
 {
     const dr_registry_events events = {.on_warning = hear, .user = source};
-    dr_redis *talks[DR_REGISTRY_REDIS_MAX];
+    dr_redis *sessions[DR_REGISTRY_REDIS_MAX];
     dora_err err = dr_registry_new(&source->registry, source->text, false, &events, error);
     if (err != DORA_OK) {
         return err;
     }
     source->is_started = false;
-    size_t count = dr_registry_talks(source->registry);
+    size_t count = dr_registry_sessions(source->registry);
     for (size_t i = 0; i < count; i++) {
-        talks[i] = dr_registry_talk(source->registry, i);
+        sessions[i] = dr_registry_session(source->registry, i);
     }
-    if (count > 0 && dr_redis_wait_new(&source->wait, talks, count) != DORA_OK) {
+    if (count > 0 && dr_redis_wait_new(&source->wait, sessions, count) != DORA_OK) {
         dr_registry_free(source->registry);
         source->registry = NULL;
         return no_memory(error);
@@ -82,7 +82,7 @@ static dora_err source_open(dr_source *source, dora_error *error)
     return DORA_OK;
 }
 
-static void cond_init(dr_source *source)
+static void cond_init(dr_registry_poll *source)
 {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -91,9 +91,10 @@ static void cond_init(dr_source *source)
     pthread_condattr_destroy(&attributes);
 }
 
-dora_err dr_source_new(dr_source **source, const dora_client_options *options, dora_error *error)
+dora_err dr_registry_poll_new(dr_registry_poll **source, const dora_client_options *options,
+                              dora_error *error)
 {
-    dr_source *made = dr_calloc(1, sizeof *made);
+    dr_registry_poll *made = dr_calloc(1, sizeof *made);
     size_t size = strlen(options->nodes) + 1;
     *source = NULL;
     if (made == NULL) {
@@ -111,7 +112,7 @@ dora_err dr_source_new(dr_source **source, const dora_client_options *options, d
         no_memory(error);
     }
     if (err != DORA_OK) {
-        dr_source_free(made);
+        dr_registry_poll_free(made);
         return err;
     }
     *source = made;
@@ -124,7 +125,7 @@ static void source_close(dr_redis_wait *wait, dr_registry *registry)
     dr_registry_free(registry);
 }
 
-void dr_source_free(dr_source *source)
+void dr_registry_poll_free(dr_registry_poll *source)
 {
     if (source == NULL) {
         return;
@@ -136,7 +137,7 @@ void dr_source_free(dr_source *source)
     dr_free(source);
 }
 
-void dr_source_forget(dr_source *source)
+void dr_registry_poll_forget(dr_registry_poll *source)
 {
     if (!source->is_looking) {
         source_close(source->wait, source->registry);
@@ -158,8 +159,8 @@ static bool is_answered(void *user)
 {
     dr_registry *registry = ((look *)user)->registry;
     bool is_busy = dr_registry_is_reading(registry);
-    for (size_t i = 0; i < dr_registry_talks(registry); i++) {
-        dr_redis_state state = dr_redis_state_of(dr_registry_talk(registry, i));
+    for (size_t i = 0; i < dr_registry_sessions(registry); i++) {
+        dr_redis_state state = dr_redis_state_of(dr_registry_session(registry, i));
         is_busy = is_busy || state == DR_REDIS_CONNECTING || state == DR_REDIS_GREETING;
     }
     return !is_busy;
@@ -200,7 +201,7 @@ static bool await_first(look *l)
  * whether no signal ended that. */
 static bool ask(look *l)
 {
-    dr_source *source = l->client->source;
+    dr_registry_poll *source = l->client->source;
     uint64_t now_ns = dr_clock_ns();
     uint64_t nested_ns = dr_deadline_get();
     if (!source->is_started) {
@@ -214,7 +215,7 @@ static bool ask(look *l)
     dr_redis_wait_run(l->wait, never, l, now_ns); /* what has come since the last time */
     source->is_slow = source->is_slow && !is_answered(l);
     dr_registry_read(l->registry, dr_clock_ns());
-    uint64_t until_ns = source->is_slow ? now_ns : now_ns + DR_SOURCE_WAIT_MS * MS;
+    uint64_t until_ns = source->is_slow ? now_ns : now_ns + DR_REGISTRY_POLL_WAIT_MS * MS;
     until_ns = nested_ns != 0 && nested_ns < until_ns ? nested_ns : until_ns;
     if (l->is_first && !await_first(l)) {
         return false;
@@ -226,7 +227,7 @@ static bool ask(look *l)
     return true;
 }
 
-static void tell_left_out(dr_source *source, size_t left_out)
+static void tell_left_out(dr_registry_poll *source, size_t left_out)
 {
     char text[160];
     if (left_out > 0 && left_out != source->left_out) {
@@ -241,8 +242,8 @@ static void tell_left_out(dr_source *source, size_t left_out)
 /* Puts in place what the registry says. With the lock. */
 static void put_in_place(dora_client *client)
 {
-    dr_source *source = client->source;
-    const dr_nodes_owner owner = dr_keep_owner(&client->keep);
+    dr_registry_poll *source = client->source;
+    const dr_nodes_owner owner = dr_conn_pool_owner(&client->conn_pool);
     size_t left_out = 0;
     bool is_changed = dr_registry_changed(source->registry) || source->is_behind;
     const dr_roster *roster = dr_registry_roster(source->registry);
@@ -252,7 +253,7 @@ static void put_in_place(dora_client *client)
             tell_left_out(source, left_out);
         }
     }
-    uint64_t pause_ms = source->wait != NULL ? DR_SOURCE_REDIS_MS : DR_REGISTRY_FILE_MS;
+    uint64_t pause_ms = source->wait != NULL ? DR_REGISTRY_POLL_REDIS_MS : DR_REGISTRY_FILE_MS;
     source->due_ns = client->nodes.listed > 0 ? dr_clock_ns() + pause_ms * MS : 0;
     source->has_looked = true;
     snprintf(source->why, sizeof source->why, "%s", dr_registry_why(source->registry));
@@ -269,7 +270,8 @@ static dr_wait patience_of(const dora_client *client, const dora_call_options *o
 {
     uint32_t ms = options->timeout_ms != 0 ? options->timeout_ms : client->settings.timeout_ms;
     uint64_t nested_ns = dr_deadline_get();
-    uint64_t until_ns = dr_clock_ns() + (ms < DR_SOURCE_FIRST_MS ? ms : DR_SOURCE_FIRST_MS) * MS;
+    uint64_t until_ns =
+        dr_clock_ns() + (ms < DR_REGISTRY_POLL_FIRST_MS ? ms : DR_REGISTRY_POLL_FIRST_MS) * MS;
     return (dr_wait){
         .deadline_ns = nested_ns != 0 && nested_ns < until_ns ? nested_ns : until_ns,
         .is_interrupted = options->is_interrupted,
@@ -281,7 +283,7 @@ static dr_wait patience_of(const dora_client *client, const dora_call_options *o
 static dora_err have_look(dora_client *client, const dora_call_options *options, dr_buf *heard,
                           dora_error *error)
 {
-    dr_source *source = client->source;
+    dr_registry_poll *source = client->source;
     dora_err err = source->registry == NULL ? source_open(source, error) : DORA_OK;
     if (err != DORA_OK) {
         return err;
@@ -305,7 +307,7 @@ static dora_err have_look(dora_client *client, const dora_call_options *options,
         source->is_looking = false;
         pthread_cond_broadcast(&source->looked);
     } else {
-        source_close(l.wait, l.registry); /* dr_source_forget left them to this thread */
+        source_close(l.wait, l.registry); /* dr_registry_poll_forget left them to this thread */
     }
     return is_asked ? DORA_OK : interrupted(error);
 }
@@ -314,7 +316,7 @@ static dora_err have_look(dora_client *client, const dora_call_options *options,
  * meanwhile. */
 static dora_err await_look(dora_client *client, const dora_call_options *options, dora_error *error)
 {
-    dr_source *source = client->source;
+    dr_registry_poll *source = client->source;
     const dr_wait patience = patience_of(client, options);
     uint32_t left_ms = dr_wait_left_ms(&patience);
     while (source->is_looking && client->nodes.listed == 0 && left_ms > 0) {
@@ -333,7 +335,7 @@ static dora_err await_look(dora_client *client, const dora_call_options *options
     return DORA_OK;
 }
 
-static void tell(const dr_source *source, dr_buf *heard)
+static void tell(const dr_registry_poll *source, dr_buf *heard)
 {
     for (size_t at = 0; at < heard->len; at += strlen(heard->data + at) + 1) {
         source->on_warning(source->user, heard->data + at);
@@ -341,10 +343,10 @@ static void tell(const dr_source *source, dr_buf *heard)
     dr_buf_fini(heard);
 }
 
-dora_err dr_source_begin(dora_client *client, dr_tries *tries, const dora_call_options *options,
-                         dora_error *error)
+dora_err dr_registry_poll_begin(dora_client *client, dr_tries *tries,
+                                const dora_call_options *options, dora_error *error)
 {
-    dr_source *source = client->source;
+    dr_registry_poll *source = client->source;
     dr_buf heard = {.data = NULL};
     dora_err err = DORA_OK;
     pthread_mutex_lock(&client->lock);

@@ -32,7 +32,7 @@ void dr_results_store(dora_client *client, const dr_incoming *incoming, bool cam
 }
 
 /* Stores what is whole of the bytes that were received. */
-static dora_err store_all(dora_client *client, dr_peer *peer, bool came_early)
+static dora_err store_all(dora_client *client, dr_pooled_conn *peer, bool came_early)
 {
     for (;;) {
         dr_incoming incoming;
@@ -47,7 +47,7 @@ static dora_err store_all(dora_client *client, dr_peer *peer, bool came_early)
     }
 }
 
-dora_err dr_results_read(dora_client *client, dr_peer *peer, bool came_early)
+dora_err dr_results_read(dora_client *client, dr_pooled_conn *peer, bool came_early)
 {
     dora_err err = store_all(client, peer, came_early);
     for (int i = 0; err == DORA_OK && i < READS_MAX; i++) {
@@ -69,7 +69,7 @@ dora_err dr_results_read(dora_client *client, dr_peer *peer, bool came_early)
     return err;
 }
 
-void dr_results_drop(dora_client *client, dr_peer *peer)
+void dr_results_drop(dora_client *client, dr_pooled_conn *peer)
 {
     if (peer->pending > 0) {
         for (dr_submission *at = client->pending.first; at != NULL; at = at->next) {
@@ -80,5 +80,5 @@ void dr_results_drop(dora_client *client, dr_peer *peer)
         dr_pending_lose(&client->pending, peer);
         dr_share_wake(client);
     }
-    dr_keep_drop(&client->keep, peer);
+    dr_conn_pool_drop(&client->conn_pool, peer);
 }

@@ -127,11 +127,11 @@ bool dr_share_settle(dr_share *share, dora_collection *collection)
         give_all(share, collection);
     }
     while (is_mine && share->peers != NULL) {
-        dr_peer *peer = share->peers;
+        dr_pooled_conn *peer = share->peers;
         share->peers = peer->idle_next;
         peer->idle_next = NULL;
         dr_link_shrink(&peer->link);
-        dr_keep_give(&client->keep, peer, now_ns);
+        dr_conn_pool_give(&client->conn_pool, peer, now_ns);
     }
     dr_share_wake(client);
     pthread_mutex_unlock(&client->lock);
@@ -139,31 +139,31 @@ bool dr_share_settle(dr_share *share, dora_collection *collection)
 }
 
 /* A share of one submission leaves the other connections to the calls of other threads. */
-static dr_peer *take_peer(dr_share *share)
+static dr_pooled_conn *take_peer(dr_share *share)
 {
-    dr_keep *keep = &share->client->keep;
+    dr_conn_pool *pool = &share->client->conn_pool;
     if (share->waiting == 0) {
         return NULL;
     }
-    return share->only != NULL ? dr_keep_take_this(keep, share->only->peer)
-                               : dr_keep_take_pending(keep);
+    return share->only != NULL ? dr_conn_pool_take_this(pool, share->only->peer)
+                               : dr_conn_pool_take_pending(pool);
 }
 
-dr_peer *dr_share_take_peer(dr_share *share)
+dr_pooled_conn *dr_share_take_peer(dr_share *share)
 {
     pthread_mutex_lock(&share->client->lock);
-    dr_peer *peer = share->forks == share->client->forks ? take_peer(share) : NULL;
+    dr_pooled_conn *peer = share->forks == share->client->forks ? take_peer(share) : NULL;
     pthread_mutex_unlock(&share->client->lock);
     return peer;
 }
 
-static size_t count_pending(const dr_peer *held, const dr_peer *all)
+static size_t count_pending(const dr_pooled_conn *held, const dr_pooled_conn *all)
 {
     size_t count = 0;
-    for (const dr_peer *peer = held; peer != NULL; peer = peer->idle_next) {
+    for (const dr_pooled_conn *peer = held; peer != NULL; peer = peer->idle_next) {
         count += peer->pending > 0 ? 1 : 0;
     }
-    for (const dr_peer *peer = all; peer != NULL; peer = peer->next) {
+    for (const dr_pooled_conn *peer = all; peer != NULL; peer = peer->next) {
         count += peer->pending > 0 ? 1 : 0;
     }
     return count;
@@ -174,5 +174,5 @@ bool dr_share_is_elsewhere(const dr_share *share)
     if (share->only != NULL) {
         return share->only->peer != share->peers;
     }
-    return count_pending(NULL, share->client->keep.all) > count_pending(share->peers, NULL);
+    return count_pending(NULL, share->client->conn_pool.all) > count_pending(share->peers, NULL);
 }

@@ -8,12 +8,12 @@
 /* dr_share is one collect's part in one client. Thread: the client's lock. */
 struct dr_share {
     dora_client *client;
-    int event_fd;        /* wakes the collect; -1 while it needs no waking */
-    bool is_named;       /* claims what it names, also of a collect that claimed everything */
-    bool is_patient;     /* what has not come in its time is left outstanding */
-    size_t waiting;      /* submissions that it has claimed and that are not done */
-    dr_peer *peers;      /* connections that it reads, chained by idle_next */
-    dr_submission *only; /* the one that it has claimed; NULL: none, or several */
+    int event_fd;          /* wakes the collect; -1 while it needs no waking */
+    bool is_named;         /* claims what it names, also of a collect that claimed everything */
+    bool is_patient;       /* what has not come in its time is left outstanding */
+    size_t waiting;        /* submissions that it has claimed and that are not done */
+    dr_pooled_conn *peers; /* connections that it reads, chained by idle_next */
+    dr_submission *only;   /* the one that it has claimed; NULL: none, or several */
     size_t claimed;
     uint32_t forks; /* the client's, when it began */
     dr_share *next;
@@ -35,7 +35,7 @@ const dora_error *dr_share_claim(dr_share *share, const char *guid);
 /* dr_share_take_peer gives an idle connection on which something of the share's may come, or NULL;
  * takes the client's lock. dr_share_is_elsewhere says, with it held, whether something is to come
  * on a connection that others hold. */
-dr_peer *dr_share_take_peer(dr_share *share);
+dr_pooled_conn *dr_share_take_peer(dr_share *share);
 bool dr_share_is_elsewhere(const dr_share *share);
 
 #endif

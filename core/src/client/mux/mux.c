@@ -160,8 +160,8 @@ void dora_mux_connected(dora_mux *mux, uint64_t id, uint64_t now_ns)
         return;
     }
     conn->state = DR_CONN_OPEN;
-    if (conn->talk != NULL) {
-        dr_mux_talk_connected(mux, conn, now_ns);
+    if (conn->session != NULL) {
+        dr_mux_session_connected(mux, conn, now_ns);
         return;
     }
     for (dr_mux_call *call = conn->waiting.first; call != NULL; call = call->next) {
@@ -185,8 +185,8 @@ static void cannot_connect(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state
 void dora_mux_failed(dora_mux *mux, uint64_t id, int os_error, const char *reason, uint64_t now_ns)
 {
     dr_mux_conn *conn = find_conn(mux, id);
-    if (conn != NULL && conn->talk != NULL) {
-        dr_mux_talk_lost(mux, conn, reason, now_ns);
+    if (conn != NULL && conn->session != NULL) {
+        dr_mux_session_lost(mux, conn, reason, now_ns);
     } else if (conn != NULL) {
         cannot_connect(mux, conn, DR_CONN_GONE, os_error, reason, now_ns);
     }
@@ -198,9 +198,9 @@ void dora_mux_closed(dora_mux *mux, uint64_t id, int os_error, uint64_t now_ns)
     if (conn == NULL) {
         return;
     }
-    if (conn->talk != NULL) {
+    if (conn->session != NULL) {
         const char *why = os_error != 0 ? strerror(os_error) : "the connection was closed";
-        dr_mux_talk_lost(mux, conn, why, now_ns);
+        dr_mux_session_lost(mux, conn, why, now_ns);
         return;
     }
     char msg[300] = "receive: the connection was closed";
@@ -234,7 +234,8 @@ dora_slice dora_mux_output(dora_mux *mux, uint64_t id)
     if (conn == NULL) {
         return (dora_slice){NULL, 0};
     }
-    return conn->talk == NULL ? dr_buf_slice(&conn->link.out) : dr_mux_talk_output(conn->talk);
+    return conn->session == NULL ? dr_buf_slice(&conn->link.out)
+                                 : dr_mux_session_output(conn->session);
 }
 
 void dora_mux_sent(dora_mux *mux, uint64_t id, size_t len, uint64_t now_ns)
@@ -243,8 +244,8 @@ void dora_mux_sent(dora_mux *mux, uint64_t id, size_t len, uint64_t now_ns)
     if (conn == NULL) {
         return;
     }
-    if (conn->talk != NULL) {
-        dr_mux_talk_sent(conn, len);
+    if (conn->session != NULL) {
+        dr_mux_session_sent(conn, len);
         return;
     }
     dr_buf_consume(&conn->link.out, len);
@@ -277,7 +278,7 @@ static void connect_late(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
     snprintf(msg, sizeof msg, "cannot connect to %s: %s",
              dr_address_text(&mux->nodes.items[conn->node].address, text), strerror(ETIMEDOUT));
     const dr_reason *reason = dr_reason_new(DORA_ECONNECT, ETIMEDOUT, DORA_CODE_CONNECT, msg);
-    dr_mux_judge(mux, conn->node, &made, 0, now_ns);
+    dr_mux_record_outcome(mux, conn->node, &made, 0, now_ns);
     dr_mux_fail(mux, call, &made, reason, now_ns);
     dr_reason_drop(reason);
 }
@@ -294,7 +295,7 @@ static void late(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
         connect_late(mux, call, now_ns);
         return;
     }
-    dr_mux_judge(mux, conn->node, &made, now_ns - call->begun_ns, now_ns);
+    dr_mux_record_outcome(mux, conn->node, &made, now_ns - call->begun_ns, now_ns);
     conn->silences++;
     dr_mux_fail(mux, call, &made, &dr_reason_late, now_ns);
     if (conn->silences >= DR_MUX_SILENCES_MAX) {
@@ -330,7 +331,7 @@ void dora_mux_end(dora_mux *mux)
         dr_mux_conn *conn = mux->conns.items[i].item;
         while (conn != NULL && conn->waiting.first != NULL) {
             dr_mux_call *call = conn->waiting.first;
-            dr_mux_over(mux, call, call->doubt != NULL ? call->doubt : &not_sent);
+            dr_mux_over(mux, call, call->maybe_ran != NULL ? call->maybe_ran : &not_sent);
         }
         while (conn != NULL && conn->sent.first != NULL) {
             dr_mux_over(mux, conn->sent.first, &closed);
@@ -366,8 +367,8 @@ static bool next_ended(dora_mux *mux, dora_mux_event *event)
 static bool next_of(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns, dora_mux_event *event)
 {
     event->conn = conn->id;
-    if (conn->talk != NULL && conn->has_input && conn->state == DR_CONN_OPEN) {
-        dr_mux_talk_read(mux, conn, now_ns);
+    if (conn->session != NULL && conn->has_input && conn->state == DR_CONN_OPEN) {
+        dr_mux_session_read(mux, conn, now_ns);
     }
     while (conn->has_input && (conn->state == DR_CONN_OPEN)) {
         if (dr_mux_read(mux, conn, now_ns, event)) {
@@ -375,8 +376,8 @@ static bool next_of(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns, dora_mux_
         }
     }
     if (conn->wants_connect) {
-        const dr_address *address = conn->talk == NULL ? &mux->nodes.items[conn->node].address
-                                                       : dr_mux_talk_address(conn->talk);
+        const dr_address *address = conn->session == NULL ? &mux->nodes.items[conn->node].address
+                                                          : dr_mux_session_address(conn->session);
         conn->wants_connect = false;
         memcpy(mux->host, address->host, sizeof mux->host);
         *event = (dora_mux_event){

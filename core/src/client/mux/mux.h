@@ -39,7 +39,7 @@ typedef enum dr_call_state {
 } dr_call_state;
 
 typedef struct dr_mux_conn dr_mux_conn;
-typedef struct dr_mux_talk dr_mux_talk;
+typedef struct dr_mux_session dr_mux_session;
 typedef struct dr_mux_registry dr_mux_registry;
 
 /* dr_mux_call is one call, in one block with what is sent. */
@@ -57,9 +57,9 @@ typedef struct dr_mux_call {
     uint64_t end_at;     /* where its frame ends in its connection's output */
     uint64_t newer_than; /* a silent connection's serial: there the guid must not stand twice */
     dr_tries tries;
-    const dr_reason *doubt;  /* of the first try that may have run */
-    const dr_reason *reason; /* ENDED: why */
-    char *group;             /* of one that was HELD: its name; NULL: the usual one */
+    const dr_reason *maybe_ran; /* of the first try that may have run */
+    const dr_reason *reason;    /* ENDED: why */
+    char *group;                /* of one that was HELD: its name; NULL: the default */
     dr_call_type type;
     dr_call_state state;
     bool is_reused;  /* its connection was there before it */
@@ -86,11 +86,11 @@ typedef enum dr_conn_state {
 struct dr_mux_conn {
     dr_link link;
     uint64_t id;
-    uint64_t serial;     /* grows from one connection to the next */
-    dr_mux_talk *talk;   /* with a Redis of the registry; NULL: with a node, */
-    size_t node;         /*   which is this one */
-    dr_conn_state state; /* CLOSING: the driver must hear of it; GONE: it knows */
-    bool is_ending;      /* takes no more calls; closes when those that it has are done */
+    uint64_t serial;         /* grows from one connection to the next */
+    dr_mux_session *session; /* with a Redis of the registry; NULL: with a node, */
+    size_t node;             /*   which is this one */
+    dr_conn_state state;     /* CLOSING: the driver must hear of it; GONE: it knows */
+    bool is_ending;          /* takes no more calls; closes when those that it has are done */
     bool has_replied;
     bool has_input;
     bool wants_connect;

@@ -112,7 +112,7 @@ bool dr_mux_again(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr
     uint64_t serial = call->conn != NULL ? call->conn->serial : 0;
     dr_mux_leave(mux, call);
     if (dr_tries_note(&call->tries, made)) {
-        call->doubt = dr_reason_take(reason);
+        call->maybe_ran = dr_reason_take(reason);
     }
     if (made->err == DORA_ETIMEDOUT) {
         call->newer_than = serial;
@@ -128,8 +128,8 @@ void dr_mux_fail(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr_
     if (dr_mux_again(mux, call, made, reason, now_ns)) {
         return;
     }
-    bool is_doubted = dr_tries_is_doubted(&call->tries, made, made->err);
-    dr_mux_over(mux, call, is_doubted ? call->doubt : reason);
+    bool is_doubted = dr_tries_maybe_ran(&call->tries, made, made->err);
+    dr_mux_over(mux, call, is_doubted ? call->maybe_ran : reason);
 }
 
 bool dr_mux_is_submission(dr_call_type type)
@@ -147,7 +147,7 @@ void dr_mux_remove(dora_mux *mux, dr_mux_call *call)
 
 void dr_mux_call_free(dr_mux_call *call)
 {
-    dr_reason_drop(call->doubt);
+    dr_reason_drop(call->maybe_ran);
     dr_reason_drop(call->reason);
     dr_free(call->group);
     dr_free(call);

@@ -156,7 +156,7 @@ static void leave_node(dora_mux *mux, dr_mux_conn *conn)
 
 void dr_mux_conn_detach(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state)
 {
-    if (conn->talk == NULL) {
+    if (conn->session == NULL) {
         leave_node(mux, conn);
     }
     bool is_known = !conn->wants_connect; /* else the driver never heard of it */
@@ -232,7 +232,7 @@ void dr_mux_conn_lose(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
         return;
     }
     if (!mux->is_over) {
-        dr_mux_judge(mux, conn->node, &made, 0, now_ns);
+        dr_mux_record_outcome(mux, conn->node, &made, 0, now_ns);
     }
     while (conn->sent.first != NULL) {
         dr_mux_call *call = conn->sent.first;
@@ -253,13 +253,13 @@ void dr_mux_conn_lose(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
     }
 }
 
-dr_advice dr_mux_judge(dora_mux *mux, size_t node, const dr_try *made, uint64_t took_ns,
-                       uint64_t now_ns)
+dr_advice dr_mux_record_outcome(dora_mux *mux, size_t node, const dr_try *made, uint64_t took_ns,
+                                uint64_t now_ns)
 {
     uint64_t now_ms = now_ns / DR_NS_PER_MS;
-    bool is_aside = mux->nodes.items[node].aside_until_ms > now_ms;
+    bool is_aside = mux->nodes.items[node].ejected_until_ms > now_ms;
     if (is_aside && (made->err != DORA_OK || made->code == DORA_CODE_STOPPING)) {
         return made->err == DORA_OK ? DR_ADVICE_LEAVE : DR_ADVICE_NONE;
     }
-    return dr_tries_judge(&mux->nodes, node, made, took_ns, now_ms);
+    return dr_tries_record_outcome(&mux->nodes, node, made, took_ns, now_ms);
 }

@@ -33,9 +33,9 @@ void dr_mux_conn_detach(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state);
 void dr_mux_conn_free(dora_mux *mux, dr_mux_conn *conn);
 void dr_mux_ready(dora_mux *mux, dr_mux_conn *conn);
 
-/* dr_mux_judge takes what a try says about its node into account; a node that is set aside already
- * is not blamed once more by every call that was under way there. */
-dr_advice dr_mux_judge(dora_mux *mux, size_t node, const dr_try *made, uint64_t took_ns,
-                       uint64_t now_ns);
+/* dr_mux_record_outcome takes what a try says about its node into account; a node that is set aside
+ * already is not blamed once more by every call that was under way there. */
+dr_advice dr_mux_record_outcome(dora_mux *mux, size_t node, const dr_try *made, uint64_t took_ns,
+                                uint64_t now_ns);
 
 #endif

@@ -43,7 +43,7 @@ static void take_result(dora_mux *mux, dr_mux_call *call, const dr_incoming *inc
     tell(mux, call, err, event);
 }
 
-/* The call ends with its reply, or with the doubt that an earlier try leaves. */
+/* The call ends with its reply, or says that an earlier try may have run. */
 static void conclude(dora_mux *mux, dr_mux_call *call, const dr_try *made,
                      const dr_reply_message *reply, dora_mux_event *event)
 {
@@ -51,11 +51,11 @@ static void conclude(dora_mux *mux, dr_mux_call *call, const dr_try *made,
     if (err == DORA_OK) {
         err = dr_answer_verdict(call->type, reply, &mux->error);
     }
-    if (dr_tries_is_doubted(&call->tries, made, err)) {
-        err = call->doubt->err;
-        dr_reason_give(call->doubt, &mux->error);
-    } else if (err == DORA_OK && call->tries.doubt != DORA_OK) {
-        dr_answer_doubt(mux->given);
+    if (dr_tries_maybe_ran(&call->tries, made, err)) {
+        err = call->maybe_ran->err;
+        dr_reason_give(call->maybe_ran, &mux->error);
+    } else if (err == DORA_OK && call->tries.maybe_ran != DORA_OK) {
+        dr_answer_maybe_ran(mux->given);
     }
     tell(mux, call, err, event);
 }
@@ -82,7 +82,7 @@ static void learn(dora_mux *mux, dr_mux_call *call, const dr_try *made, uint64_t
     dr_mux_conn *conn = call->conn;
     dr_advice advice = DR_ADVICE_NONE;
     if (!conn->is_ending || made->code != DORA_CODE_STOPPING) { /* it has said so already */
-        advice = dr_mux_judge(mux, conn->node, made, now_ns - call->begun_ns, now_ns);
+        advice = dr_mux_record_outcome(mux, conn->node, made, now_ns - call->begun_ns, now_ns);
     }
     if (made->err == DORA_OK && is_last_word(made->code)) {
         dr_mux_conn_end(mux, conn, made->code == DORA_CODE_STOPPING, now_ns);

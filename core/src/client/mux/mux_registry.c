@@ -1,4 +1,4 @@
-/* mux_registry.c: the registry of a mux. Its talks with Redis are connections like others; calls
+/* mux_registry.c: the registry of a mux. Its sessions with Redis are connections like others; calls
  * that begin before any node is known are held. Pure but for reading a node file. */
 #include "client/mux/mux_registry.h"
 
@@ -15,15 +15,15 @@
 #include "discovery/registry.h"
 
 /* One Redis of the registry, and the connection to it. */
-struct dr_mux_talk {
+struct dr_mux_session {
     dr_redis *redis;
     dr_mux_conn *conn; /* NULL: none */
 };
 
 struct dr_mux_registry {
     dr_registry *registry;
-    dr_mux_talk *talks;
-    size_t talk_count; /* 0: a node file */
+    dr_mux_session *sessions;
+    size_t session_count; /* 0: a node file */
     uint64_t deadline_ns;
     bool is_started;
     bool is_stale;   /* there is a roster that the nodes do not have yet */
@@ -59,14 +59,14 @@ dora_err dr_mux_registry_new(dora_mux *mux, const dora_client_options *options, 
     if (err != DORA_OK) {
         return err;
     }
-    size_t count = dr_registry_talks(own->registry);
-    own->talks = dr_calloc(count + 1, sizeof *own->talks);
-    if (own->talks == NULL) {
+    size_t count = dr_registry_sessions(own->registry);
+    own->sessions = dr_calloc(count + 1, sizeof *own->sessions);
+    if (own->sessions == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
     }
-    own->talk_count = count;
+    own->session_count = count;
     for (size_t i = 0; i < count; i++) {
-        own->talks[i].redis = dr_registry_talk(own->registry, i);
+        own->sessions[i].redis = dr_registry_session(own->registry, i);
     }
     return DORA_OK;
 }
@@ -76,7 +76,7 @@ void dr_mux_registry_free(dora_mux *mux)
     dr_mux_registry *own = mux->registry;
     if (own != NULL) {
         dr_registry_free(own->registry);
-        dr_free(own->talks);
+        dr_free(own->sessions);
         dr_buf_fini(&own->warnings);
         dr_free(own);
     }
@@ -183,49 +183,50 @@ static void apply(dora_mux *mux)
     own->left_out = left_out;
 }
 
-static void drop_conn(dora_mux *mux, dr_mux_talk *talk, dr_conn_state state)
+static void drop_conn(dora_mux *mux, dr_mux_session *session, dr_conn_state state)
 {
-    dr_mux_conn *conn = talk->conn;
-    talk->conn = NULL;
+    dr_mux_conn *conn = session->conn;
+    session->conn = NULL;
     if (conn != NULL) {
         dr_mux_conn_detach(mux, conn, state);
     }
 }
 
-static void do_wishes(dora_mux *mux, dr_mux_talk *talk, uint64_t now_ns)
+static void do_wishes(dora_mux *mux, dr_mux_session *session, uint64_t now_ns)
 {
     dr_redis_wish wish;
-    while ((wish = dr_redis_next(talk->redis)) != DR_REDIS_NOTHING) {
-        drop_conn(mux, talk, DR_CONN_CLOSING);
+    while ((wish = dr_redis_next(session->redis)) != DR_REDIS_NOTHING) {
+        drop_conn(mux, session, DR_CONN_CLOSING);
         if (wish != DR_REDIS_CONNECT) {
             continue;
         }
-        talk->conn = dr_mux_conn_open(mux);
-        if (talk->conn != NULL) {
-            talk->conn->talk = talk;
+        session->conn = dr_mux_conn_open(mux);
+        if (session->conn != NULL) {
+            session->conn->session = session;
         } else {
-            dr_redis_lost(talk->redis, dora_err_text(DORA_ENOMEM), now_ns);
+            dr_redis_lost(session->redis, dora_err_text(DORA_ENOMEM), now_ns);
         }
     }
-    dr_mux_conn *conn = talk->conn;
+    dr_mux_conn *conn = session->conn;
     if (conn != NULL && conn->state == DR_CONN_OPEN && !conn->is_writing &&
-        dr_redis_output(talk->redis).len > 0) {
+        dr_redis_output(session->redis).len > 0) {
         conn->is_writing = true;
         conn->wants_write = true;
         dr_mux_ready(mux, conn);
     }
 }
 
-/* After everything that may have changed the registry: what one talk hears may concern another. */
+/* After everything that may have changed the registry: what one session hears may concern another.
+ */
 static void look(dora_mux *mux, uint64_t now_ns)
 {
     dr_mux_registry *own = mux->registry;
     own->deadline_ns = 0;
-    for (size_t i = 0; i < own->talk_count; i++) {
-        do_wishes(mux, &own->talks[i], now_ns);
+    for (size_t i = 0; i < own->session_count; i++) {
+        do_wishes(mux, &own->sessions[i], now_ns);
     }
-    for (size_t i = 0; i < own->talk_count; i++) {
-        uint64_t at_ns = dr_redis_deadline_ns(own->talks[i].redis);
+    for (size_t i = 0; i < own->session_count; i++) {
+        uint64_t at_ns = dr_redis_deadline_ns(own->sessions[i].redis);
         if (at_ns != 0 && (own->deadline_ns == 0 || at_ns < own->deadline_ns)) {
             own->deadline_ns = at_ns;
         }
@@ -242,7 +243,7 @@ void dr_mux_registry_use(dora_mux *mux, uint64_t now_ns)
         dr_registry_start(own->registry, now_ns);
         look(mux, now_ns);
     }
-    if (own->talk_count == 0) {
+    if (own->session_count == 0) {
         dr_registry_read(own->registry, now_ns);
         apply(mux);
     }
@@ -259,8 +260,8 @@ void dr_mux_registry_tick(dora_mux *mux, uint64_t now_ns)
     if (mux->is_over || own->deadline_ns == 0 || own->deadline_ns > now_ns) {
         return;
     }
-    for (size_t i = 0; i < own->talk_count; i++) {
-        dr_redis_tick(own->talks[i].redis, now_ns);
+    for (size_t i = 0; i < own->session_count; i++) {
+        dr_redis_tick(own->sessions[i].redis, now_ns);
     }
     look(mux, now_ns);
 }
@@ -279,45 +280,45 @@ void dr_mux_registry_warn(dora_mux *mux)
     dr_buf_fini(&warnings);
 }
 
-/* ---- one talk's connection ---- */
+/* ---- one session's connection ---- */
 
-const dr_address *dr_mux_talk_address(const dr_mux_talk *talk)
+const dr_address *dr_mux_session_address(const dr_mux_session *session)
 {
-    return &dr_redis_url_of(talk->redis)->address;
+    return &dr_redis_url_of(session->redis)->address;
 }
 
-void dr_mux_talk_connected(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
+void dr_mux_session_connected(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
 {
-    dr_redis_connected(conn->talk->redis, now_ns);
+    dr_redis_connected(conn->session->redis, now_ns);
     look(mux, now_ns);
 }
 
-void dr_mux_talk_lost(dora_mux *mux, dr_mux_conn *conn, const char *why, uint64_t now_ns)
+void dr_mux_session_lost(dora_mux *mux, dr_mux_conn *conn, const char *why, uint64_t now_ns)
 {
-    dr_mux_talk *talk = conn->talk;
-    drop_conn(mux, talk, DR_CONN_GONE);
-    dr_redis_lost(talk->redis, why, now_ns);
+    dr_mux_session *session = conn->session;
+    drop_conn(mux, session, DR_CONN_GONE);
+    dr_redis_lost(session->redis, why, now_ns);
     look(mux, now_ns);
 }
 
-void dr_mux_talk_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
+void dr_mux_session_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
 {
     dr_buf taken = conn->link.in;
     conn->link.in = (dr_buf){.data = NULL};
     conn->has_input = false;
-    dr_redis_received(conn->talk->redis, dr_buf_slice(&taken), now_ns);
+    dr_redis_received(conn->session->redis, dr_buf_slice(&taken), now_ns);
     dr_buf_clear(&taken);
     conn->link.in = taken;
     look(mux, now_ns);
 }
 
-dora_slice dr_mux_talk_output(const dr_mux_talk *talk)
+dora_slice dr_mux_session_output(const dr_mux_session *session)
 {
-    return dr_redis_output(talk->redis);
+    return dr_redis_output(session->redis);
 }
 
-void dr_mux_talk_sent(dr_mux_conn *conn, size_t len)
+void dr_mux_session_sent(dr_mux_conn *conn, size_t len)
 {
-    dr_redis_sent(conn->talk->redis, len);
-    conn->is_writing = dr_redis_output(conn->talk->redis).len > 0;
+    dr_redis_sent(conn->session->redis, len);
+    conn->is_writing = dr_redis_output(conn->session->redis).len > 0;
 }

@@ -14,7 +14,7 @@ void dr_mux_registry_free(dora_mux *mux);
 void dr_mux_registry_use(dora_mux *mux, uint64_t now_ns);
 
 /* dr_mux_hold takes a call for which there is no node: while the first nodes may still come it is
- * held until then, else it ends. `group` is the name of its group, NULL: the usual one.
+ * held until then, else it ends. `group` is the name of its group, NULL: the default.
  * dr_mux_held_late ends one whose time is over. */
 void dr_mux_hold(dora_mux *mux, dr_mux_call *call, const char *group, uint64_t now_ns);
 void dr_mux_held_late(dora_mux *mux, dr_mux_call *call);
@@ -26,12 +26,12 @@ void dr_mux_registry_tick(dora_mux *mux, uint64_t now_ns);
  * hears them may use it. */
 void dr_mux_registry_warn(dora_mux *mux);
 
-/* The connection of a talk, as dora_mux_connected and the others have it. */
-const dr_address *dr_mux_talk_address(const dr_mux_talk *talk);
-void dr_mux_talk_connected(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns);
-void dr_mux_talk_lost(dora_mux *mux, dr_mux_conn *conn, const char *why, uint64_t now_ns);
-void dr_mux_talk_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns);
-dora_slice dr_mux_talk_output(const dr_mux_talk *talk);
-void dr_mux_talk_sent(dr_mux_conn *conn, size_t len);
+/* The connection of a session, as dora_mux_connected and the others have it. */
+const dr_address *dr_mux_session_address(const dr_mux_session *session);
+void dr_mux_session_connected(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns);
+void dr_mux_session_lost(dora_mux *mux, dr_mux_conn *conn, const char *why, uint64_t now_ns);
+void dr_mux_session_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns);
+dora_slice dr_mux_session_output(const dr_mux_session *session);
+void dr_mux_session_sent(dr_mux_conn *conn, size_t len);
 
 #endif

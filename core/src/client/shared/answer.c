@@ -367,7 +367,7 @@ dora_err dr_answer_verdict(dr_call_type type, const dr_reply_message *reply, dor
     return dr_answer_refused(reply, error);
 }
 
-void dr_answer_doubt(dora_answer *answer)
+void dr_answer_maybe_ran(dora_answer *answer)
 {
     static const char text[] = "the last try was not run, but an earlier one may have been";
     for (size_t i = 0; i < answer->count; i++) {

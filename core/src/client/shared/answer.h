@@ -65,8 +65,8 @@ bool dr_answer_is_overloaded(const dora_answer *answer, dr_call_type type,
 /* dr_answer_refused makes an error of a reply that says no. Returns: DORA_EREPLY. */
 dora_err dr_answer_refused(const dr_reply_message *reply, dora_error *error);
 
-/* dr_answer_doubt is for the results of a repeat, when an earlier try may have run: those that say
- * "not run" become 100009. */
-void dr_answer_doubt(dora_answer *answer);
+/* dr_answer_maybe_ran is for the results of a repeat, when an earlier try may have run: those that
+ * say "not run" become 100009. */
+void dr_answer_maybe_ran(dora_answer *answer);
 
 #endif

@@ -40,9 +40,9 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                            .trace = request->trace,
                            .guid = call->guid,
                            .type = (uint16_t)request->type,
-                           .protocol =
-                               dr_asker_is_web(&call->asker) ? DR_PROTOCOL_HTTP : DR_PROTOCOL_TCP,
-                           .connection = dr_asker_number(&call->asker),
+                           .protocol = dr_responder_is_web(&call->responder) ? DR_PROTOCOL_HTTP
+                                                                             : DR_PROTOCOL_TCP,
+                           .connection = dr_responder_number(&call->responder),
                            .api = route->api,
                            .reactor = call->lane->reactor.index,
                            .submitted_ns = dr_reactor_now_ns(&call->lane->reactor),
@@ -66,10 +66,11 @@ static void say_no_api(dr_call *call, dr_part *one, dora_slice name)
 
 /* deadline_of is until when whoever asked waits. Over HTTP that counts from when the request came:
  * reading its JSON may have taken a while. */
-static uint64_t deadline_of(const dr_asker *asker, const dr_request *request)
+static uint64_t deadline_of(const dr_responder *responder, const dr_request *request)
 {
-    const uint64_t came_ns =
-        dr_asker_is_web(asker) ? asker->web->came_ns : dr_reactor_now_ns(&asker->lane->reactor);
+    const uint64_t came_ns = dr_responder_is_web(responder)
+                                 ? responder->web->came_ns
+                                 : dr_reactor_now_ns(&responder->lane->reactor);
     return dr_clock_after_ms(came_ns, (uint64_t)request->timeout_ms);
 }
 
@@ -85,7 +86,7 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     }
     dr_task_input input = task_of(call, index, request, &route);
     if (request->timeout_ms >= 0) {
-        input.deadline_ns = deadline_of(&call->asker, request);
+        input.deadline_ns = deadline_of(&call->responder, request);
     }
     const int64_t code = dr_dispatch_reserve(one->pool, &input, &one->task);
     if (code == 0) {
@@ -105,28 +106,29 @@ static void unplace(dr_call *call)
 }
 
 /* refuse answers a whole request with a code; `text` NULL is the usual one. */
-static void refuse(const dr_asker *asker, const dr_request *request, int64_t code, const char *text)
+static void refuse(const dr_responder *responder, const dr_request *request, int64_t code,
+                   const char *text)
 {
-    dr_call_refused(asker->lane, request, code);
-    dr_reply_code(asker, request->guid.data, code, text);
+    dr_call_count_refused(responder->lane, request, code);
+    dr_reply_code(responder, request->guid.data, code, text);
 }
 
-void dr_call_wait(const dr_asker *asker, const dr_request *request)
+void dr_call_wait(const dr_responder *responder, const dr_request *request)
 {
-    dr_call *call = dr_call_new(asker, request);
+    dr_call *call = dr_call_new(responder, request);
     if (call == NULL) {
-        refuse(asker, request, DORA_CODE_OVERLOADED, "out of memory");
+        refuse(responder, request, DORA_CODE_OVERLOADED, "out of memory");
         return;
     }
     for (uint32_t i = 0; i < call->count; i++) {
         place(call, i, request);
     }
-    const bool is_timed = request->timeout_ms >= 0 && dr_asker_is_web(asker);
-    const uint64_t deadline_ns = is_timed ? deadline_of(asker, request) : 0;
-    const dr_kept_known known = dr_repeat_begin(call);
-    if (known != DR_KEPT_UNKNOWN) {
+    const bool is_timed = request->timeout_ms >= 0 && dr_responder_is_web(responder);
+    const uint64_t deadline_ns = is_timed ? deadline_of(responder, request) : 0;
+    const dr_reply_cache_known known = dr_dedupe_begin(call);
+    if (known != DR_REPLY_CACHE_UNKNOWN) {
         unplace(call);
-        if (dr_repeat_answer(call, known) && is_timed) {
+        if (dr_dedupe_answer(call, known) && is_timed) {
             dr_expiry_add(call, deadline_ns);
         }
         return;
@@ -139,7 +141,7 @@ void dr_call_wait(const dr_asker *asker, const dr_request *request)
     if (is_timed) {
         dr_expiry_add(call, deadline_ns);
     }
-    dr_reactor_tick_soon(&asker->lane->reactor);
+    dr_reactor_tick_soon(&responder->lane->reactor);
 }
 
 /* reserve gives an api of a call its place. Accepted work is done: it has no deadline. */
@@ -176,17 +178,17 @@ static int64_t reserve_all(dr_call *call, const dr_request *request, uint32_t *i
     return 0;
 }
 
-void dr_call_accept(const dr_asker *asker, const dr_request *request)
+void dr_call_accept(const dr_responder *responder, const dr_request *request)
 {
-    dr_call *call = dr_call_new(asker, request);
+    dr_call *call = dr_call_new(responder, request);
     if (call == NULL) {
-        refuse(asker, request, DORA_CODE_OVERLOADED, "out of memory");
+        refuse(responder, request, DORA_CODE_OVERLOADED, "out of memory");
         return;
     }
     /* Looked for first: what was accepted is not refused when it is sent again. */
-    dr_kept_known known = dr_repeat_look(call);
-    if (known != DR_KEPT_UNKNOWN) {
-        (void)dr_repeat_answer(call, known);
+    dr_reply_cache_known known = dr_dedupe_look(call);
+    if (known != DR_REPLY_CACHE_UNKNOWN) {
+        (void)dr_dedupe_answer(call, known);
         return;
     }
     uint32_t index = 0;
@@ -194,29 +196,29 @@ void dr_call_accept(const dr_asker *asker, const dr_request *request)
         request->timeout_ms == 0 ? DORA_CODE_EXPIRED : reserve_all(call, request, &index);
     if (code != 0) {
         dr_call_free(call);
-        const dora_slice name = asker->lane->apis[index].name;
+        const dora_slice name = responder->lane->apis[index].name;
         char text[sizeof(no_api_prefix) + DR_API_NAME_MAX];
         (void)snprintf(text, sizeof(text), "%s%.*s", no_api_prefix, (int)name.len, name.data);
-        refuse(asker, request, code, code == DORA_CODE_NO_API ? text : NULL);
+        refuse(responder, request, code, code == DORA_CODE_NO_API ? text : NULL);
         return;
     }
     /* Remembered only now: who joins it is told that it was accepted. */
-    known = dr_repeat_begin(call);
-    if (known != DR_KEPT_UNKNOWN) {
+    known = dr_dedupe_begin(call);
+    if (known != DR_REPLY_CACHE_UNKNOWN) {
         unreserve(call, call->count);
-        (void)dr_repeat_answer(call, known);
+        (void)dr_dedupe_answer(call, known);
         return;
     }
     /* Said before a worker can have a result. From here on it runs, even when the connection ends
      * with these words. */
-    dr_reply_code(asker, request->guid.data, DORA_CODE_ACCEPTED, NULL);
+    dr_reply_code(responder, request->guid.data, DORA_CODE_ACCEPTED, NULL);
     if (!dr_call_has_result(call->type)) {
-        dr_repeat_end(call, (dora_slice){"", 0});
+        dr_dedupe_end(call, (dora_slice){"", 0});
         dr_call_detach(call);
     }
     for (uint32_t i = 0; i < call->count; i++) {
         call->parts[i].state = DR_PART_PENDING;
     }
     dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_commit);
-    dr_reactor_tick_soon(&asker->lane->reactor);
+    dr_reactor_tick_soon(&responder->lane->reactor);
 }

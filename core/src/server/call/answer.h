@@ -16,18 +16,18 @@ typedef struct dr_answer {
 
 /* dr_answer_begin opens a reply of about `bytes`, dr_answer_end sends it. No other reply on the
  * lane may be begun in between. Between them the bytes from `body` on may be read: they are the
- * reply's, whoever asked. Over HTTP nobody is left when it is sent; the asker must not be used any
- * more.
- * Returns: false where there is nobody to answer, or no longer.
- * Errors of end: DORA_ETOOBIG, nothing was sent: answer with less; DORA_ENOMEM. */
-bool dr_answer_begin(const dr_asker *asker, const char *guid, size_t bytes, dr_answer *answer);
-dora_err dr_answer_end(const dr_asker *asker, const dr_answer *answer);
+ * reply's, whoever asked. Over HTTP nobody is left when it is sent; the responder must not be used
+ * any more. Returns: false where there is nobody to answer, or no longer. Errors of end:
+ * DORA_ETOOBIG, nothing was sent: answer with less; DORA_ENOMEM. */
+bool dr_answer_begin(const dr_responder *responder, const char *guid, size_t bytes,
+                     dr_answer *answer);
+dora_err dr_answer_end(const dr_responder *responder, const dr_answer *answer);
 
 /* dr_answer_stays says whether a reply that was sent still stands at `body`, as it was written,
  * until the lane's next turn. */
-bool dr_answer_stays(const dr_asker *asker);
+bool dr_answer_stays(const dr_responder *responder);
 
 /* dr_answer_fail gives an answer up that cannot be written, and its connection with it. */
-void dr_answer_fail(const dr_asker *asker);
+void dr_answer_fail(const dr_responder *responder);
 
 #endif

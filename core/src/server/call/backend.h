@@ -11,7 +11,7 @@
 #include "wire/message.h"
 
 typedef struct dr_lane dr_lane;
-typedef struct dr_asker dr_asker;
+typedef struct dr_responder dr_responder;
 typedef struct dr_discovery dr_discovery;
 
 typedef enum dr_phase {
@@ -25,7 +25,7 @@ typedef enum dr_phase {
 /* dr_commands does what a request of type SC says; each is answered, now or later. Thread: the
  * lane's. */
 typedef struct dr_commands {
-    void (*run)(const dr_asker *asker, const dr_request *request, void *user);
+    void (*run)(const dr_responder *responder, const dr_request *request, void *user);
     void *user;
 } dr_commands;
 
@@ -38,9 +38,9 @@ typedef struct dr_backend {
     uint32_t lane_count;
     dr_routes *_Atomic routes;
     dr_rows rows;
-    dr_kept *kept;    /* NULL: no pool dedupes */
-    bool all_dedupe;  /* every pool does */
-    dr_budget budget; /* what peers have us hold */
+    dr_reply_cache *reply_cache; /* NULL: no pool dedupes */
+    bool all_dedupe;             /* every pool does */
+    dr_budget budget;            /* what peers have us hold */
     dr_commands commands;
     _Atomic dr_phase phase;
     int64_t start_time;            /* Unix seconds */

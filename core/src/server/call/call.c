@@ -22,7 +22,7 @@ bool dr_call_charge(dr_call *call, size_t bytes)
 {
     const bool is_charged = call->is_unowned
                                 ? dr_budget_take(&call->lane->backend->budget, bytes, false)
-                                : dr_asker_charge(&call->asker, bytes);
+                                : dr_responder_charge(&call->responder, bytes);
     call->held += is_charged ? bytes : 0;
     return is_charged;
 }
@@ -35,7 +35,7 @@ static void discharge(dr_call *call)
     if (call->is_unowned) {
         dr_budget_give(&call->lane->backend->budget, call->held);
     } else {
-        dr_asker_discharge(&call->asker, call->held);
+        dr_responder_discharge(&call->responder, call->held);
     }
     call->held = 0;
 }
@@ -51,14 +51,15 @@ size_t dr_call_heap_bytes(const dr_call *call)
     return heap_bytes_of(call->count, call->bytes - DR_ENVELOPE_BYTES * ((size_t)call->count + 1));
 }
 
-dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
+dr_call *dr_call_new(const dr_responder *responder, const dr_request *request)
 {
-    dr_lane *lane = asker->lane;
+    dr_lane *lane = responder->lane;
     const bool is_single = dr_call_type_is_single(request->type);
-    const bool is_spare = is_single && dr_call_has_result(request->type) && asker->guid.len == 0;
+    const bool is_spare =
+        is_single && dr_call_has_result(request->type) && responder->guid.len == 0;
     dr_digest digest;
-    const bool is_looked_for = dr_repeat_expect(asker, request, &digest);
-    size_t kept_bytes = asker->guid.len;
+    const bool is_looked_for = dr_dedupe_expect(responder, request, &digest);
+    size_t kept_bytes = responder->guid.len;
     for (size_t i = 0; !is_spare && i < request->api_count; i++) {
         kept_bytes += kept_of(request, &lane->apis[i]).len;
     }
@@ -73,7 +74,7 @@ dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
     }
     memset(call, 0, sizeof(*call) + request->api_count * sizeof(dr_part));
     call->lane = lane;
-    call->asker = *asker;
+    call->responder = *responder;
     call->type = request->type;
     call->count = (uint32_t)request->api_count;
     call->left = call->count;
@@ -82,8 +83,8 @@ dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
     memcpy(call->guid, request->guid.data, DR_GUID_LEN);
     if (is_looked_for) {
         call->digest = digest;
-        call->seat.owner = call;
-        call->seat.lane = lane->reactor.index;
+        call->waiter.owner = call;
+        call->waiter.lane = lane->reactor.index;
     }
     call->is_unowned = dr_call_type_is_accepted(call->type);
     const size_t heap_bytes = heap_bytes_of(request->api_count, kept_bytes);
@@ -93,10 +94,10 @@ dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
     }
     char *kept = (char *)&call->parts[call->count];
     call->bytes = kept_bytes + DR_ENVELOPE_BYTES * ((size_t)call->count + 1);
-    if (asker->guid.len > 0) {
-        memcpy(kept, asker->guid.data, asker->guid.len);
-        call->asker.guid.data = kept;
-        kept += asker->guid.len;
+    if (responder->guid.len > 0) {
+        memcpy(kept, responder->guid.data, responder->guid.len);
+        call->responder.guid.data = kept;
+        kept += responder->guid.len;
     }
     for (uint32_t i = 0; !is_spare && i < call->count; i++) {
         const dora_slice from = kept_of(request, &lane->apis[i]);
@@ -104,7 +105,7 @@ dr_call *dr_call_new(const dr_asker *asker, const dr_request *request)
         call->parts[i].key = (dora_slice){kept, from.len};
         kept += from.len;
     }
-    dr_asker_add(call);
+    dr_responder_add(call);
     lane->calls++;
     return call;
 }
@@ -140,7 +141,7 @@ void dr_call_free(dr_call *call)
     dr_call_tasks(call, DR_PART_KEPT, dr_dispatch_release);
     dr_expiry_remove(call);
     discharge(call);
-    dr_asker_remove(call);
+    dr_responder_remove(call);
     lane->calls--;
     if (call->is_spare) {
         call->next = lane->spare;
@@ -152,7 +153,7 @@ void dr_call_free(dr_call *call)
 
 void dr_call_detach(dr_call *call)
 {
-    if (dr_asker_is_there(&call->asker)) {
+    if (dr_responder_is_there(&call->responder)) {
         dr_expiry_remove(call);
         const size_t held = call->held;
         if (held > 0 && !call->is_unowned) {
@@ -161,9 +162,9 @@ void dr_call_detach(dr_call *call)
             (void)dr_budget_take(&call->lane->backend->budget, held, true);
         }
         call->is_unowned = true;
-        dr_asker_remove(call);
-        call->asker.kind = DR_ASKER_NONE;
-        dr_asker_add(call);
+        dr_responder_remove(call);
+        call->responder.kind = DR_RESPONDER_NONE;
+        dr_responder_add(call);
     }
 }
 
@@ -203,7 +204,7 @@ void dr_call_count(const dr_call *call)
     }
 }
 
-void dr_call_refused(dr_lane *lane, const dr_request *request, int64_t code)
+void dr_call_count_refused(dr_lane *lane, const dr_request *request, int64_t code)
 {
     const dr_routes *routes = atomic_load_explicit(&lane->backend->routes, memory_order_acquire);
     for (size_t i = 0; i < request->api_count; i++) {
@@ -215,7 +216,7 @@ void dr_call_refused(dr_lane *lane, const dr_request *request, int64_t code)
     }
 }
 
-void dr_call_answered(dr_lane *lane, dr_call_type type, int64_t code)
+void dr_call_count_answered(dr_lane *lane, dr_call_type type, int64_t code)
 {
     dr_row_end(lane->backend->rows.nobody, lane->reactor.index, type, code);
 }
@@ -232,11 +233,11 @@ void dr_call_cancel(dr_call *call)
 
 void dr_call_abandon(dr_call *call)
 {
-    if (dr_repeat_leave(call)) {
+    if (dr_dedupe_leave(call)) {
         dr_call_free(call);
         return;
     }
-    if (dr_call_type_is_accepted(call->type) || call->left == 0 || dr_repeat_is_wanted(call)) {
+    if (dr_call_type_is_accepted(call->type) || call->left == 0 || dr_dedupe_is_wanted(call)) {
         return; /* with nothing left it is being answered */
     }
     dr_call_cancel(call);
@@ -245,9 +246,9 @@ void dr_call_abandon(dr_call *call)
     }
 }
 
-void dr_call_forget(const dr_asker *asker, dr_call *first)
+void dr_call_forget(const dr_responder *responder, dr_call *first)
 {
-    dr_aside_forget(asker);
+    dr_offload_forget(responder);
     while (first != NULL) {
         dr_call *call = first;
         first = call->next;
@@ -258,8 +259,8 @@ void dr_call_forget(const dr_asker *asker, dr_call *first)
 
 void dr_call_gone(dr_conn *conn, void *user)
 {
-    const dr_asker asker = dr_asker_of_conn(DR_ASKER_FRAME, user, conn);
-    dr_call_forget(&asker, conn->owner);
+    const dr_responder responder = dr_responder_of_conn(DR_RESPONDER_FRAME, user, conn);
+    dr_call_forget(&responder, conn->owner);
     conn->calls = 0; /* what it held for bodies that are being translated */
 }
 
@@ -340,6 +341,6 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
         dr_reply_call(call);
         return false;
     }
-    return (dr_asker_is_there(&call->asker) || dr_repeat_is_kept(call)) &&
+    return (dr_responder_is_there(&call->responder) || dr_dedupe_is_kept(call)) &&
            one->msg.len + one->data.len > 0 && keep(call, one, outcome->is_big);
 }

@@ -33,11 +33,11 @@ typedef struct dr_part {
     char *copy; /* of msg and data, where they could not stay in shared memory */
 } dr_part;
 
-/* dr_call stands in its asker's list, or in the lane's list of orphans where that is nobody: it was
- * accepted, or a worker had begun it when its connection went. */
+/* dr_call stands in its responder's list, or in the lane's list of orphans where that is nobody: it
+ * was accepted, or a worker had begun it when its connection went. */
 struct dr_call {
     dr_lane *lane;
-    dr_asker asker;
+    dr_responder responder;
     dr_call *next;
     dr_call *prev;
     dr_call_type type;
@@ -49,10 +49,10 @@ struct dr_call {
     size_t held;     /* bytes counted for what it has on the heap; small calls count none */
     size_t bytes;    /* of the reply so far */
     char guid[DR_GUID_LEN];
-    dr_digest digest;      /* by which repeats of it are known */
-    dr_kept_seat seat;     /* of the call, or of a repeat that has joined it */
-    uint64_t expires_ns;   /* where `expiry_place` is not 0 */
-    uint32_t expiry_place; /* expiry.h */
+    dr_digest digest;       /* by which repeats of it are known */
+    dr_reply_waiter waiter; /* of the call, or of a repeat that has joined it */
+    uint64_t expires_ns;    /* where `expiry_place` is not 0 */
+    uint32_t expiry_place;  /* expiry.h */
     dr_part parts[];
 };
 
@@ -65,12 +65,12 @@ struct dr_call {
  * what nobody waits for and no worker has begun is dropped. dr_call_forget: that is so for all
  * calls from `first` on. dr_call_cancel ends the parts that no worker has begun, dr_call_settle one
  * part with a code. */
-dr_call *dr_call_new(const dr_asker *asker, const dr_request *request);
+dr_call *dr_call_new(const dr_responder *responder, const dr_request *request);
 void dr_call_free(dr_call *call);
 void dr_call_detach(dr_call *call);
 void dr_call_abandon(dr_call *call);
 void dr_call_cancel(dr_call *call);
-void dr_call_forget(const dr_asker *asker, dr_call *first);
+void dr_call_forget(const dr_responder *responder, dr_call *first);
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
 
 /* dr_call_charge counts bytes that a call is to have on the heap: for its connection, or for none
@@ -85,12 +85,12 @@ size_t dr_call_heap_bytes(const dr_call *call);
 typedef void (*dr_call_tasks_fn)(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 void dr_call_tasks(const dr_call *call, dr_part_state state, dr_call_tasks_fn fn);
 
-/* dr_call_count counts the apis of a call that has ended, each with its code;
- * dr_call_refused those of a request that is refused as a whole; dr_call_answered counts a request
- * that is no call of an api, or was never read as one. */
+/* dr_call_count counts the apis of a call that has ended, each with its code; dr_call_count_refused
+ * those of a request that is refused as a whole; dr_call_count_answered counts a request that is no
+ * call of an api, or was never read as one. */
 void dr_call_count(const dr_call *call);
-void dr_call_refused(dr_lane *lane, const dr_request *request, int64_t code);
-void dr_call_answered(dr_lane *lane, dr_call_type type, int64_t code);
+void dr_call_count_refused(dr_lane *lane, const dr_request *request, int64_t code);
+void dr_call_count_answered(dr_lane *lane, dr_call_type type, int64_t code);
 
 /* dr_call_has_result says whether calls of a type are answered when they have run. */
 static inline bool dr_call_has_result(dr_call_type type)

@@ -27,7 +27,7 @@ static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
 {
     const bool is_single = dr_call_type_is_single(request->type);
     dr_digester digester;
-    dr_digester_init(&digester, dr_kept_key(lane->backend->kept));
+    dr_digester_init(&digester, dr_reply_cache_key(lane->backend->reply_cache));
     dr_digester_bytes(&digester, request->guid);
     dr_digester_number(&digester, (uint64_t)request->type << 32 | request->api_count);
     for (size_t i = 0; i < request->api_count; i++) {
@@ -46,13 +46,14 @@ static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
 /* may_be_repeat: clients that speak the inner encoding have a guid of their own for each call, and
  * some repeat without saying so. Others have to say it, and all under a whole guid: a form's, or a
  * bare frame's, may be of another length than those inside. */
-static bool may_be_repeat(const dr_asker *asker, const dr_request *request)
+static bool may_be_repeat(const dr_responder *responder, const dr_request *request)
 {
-    if (asker->lane->backend->kept == NULL || asker->guid.len > 0 ||
-        (dr_asker_is_web(asker) && asker->web->guid != NULL)) {
+    if (responder->lane->backend->reply_cache == NULL || responder->guid.len > 0 ||
+        (dr_responder_is_web(responder) && responder->web->guid != NULL)) {
         return false;
     }
-    return asker->kind == DR_ASKER_FRAME || asker->kind == DR_ASKER_BARE || request->attempt >= 0;
+    return responder->kind == DR_RESPONDER_FRAME || responder->kind == DR_RESPONDER_BARE ||
+           request->attempt >= 0;
 }
 
 /* all_dedupe says whether every pool that a call goes to remembers its calls. */
@@ -76,13 +77,13 @@ static bool all_dedupe(const dr_call *call)
 /* end_repeat sends a repeat the reply of its call, if there is one to send, and frees it. */
 static void end_repeat(dr_call *call)
 {
-    dr_kept_reply *reply = call->seat.reply;
+    dr_reply_cache_reply *reply = call->waiter.reply;
     if (dr_call_has_result(call->type) && reply != NULL) {
-        dr_reply_body(&call->asker, call->guid, (dora_slice){reply->body, reply->len});
+        dr_reply_body(&call->responder, call->guid, (dora_slice){reply->body, reply->len});
     } else if (dr_call_has_result(call->type)) {
-        dr_reply_code(&call->asker, call->guid, DORA_CODE_RESULT_LOST, NULL);
+        dr_reply_code(&call->responder, call->guid, DORA_CODE_RESULT_LOST, NULL);
     }
-    dr_kept_reply_drop(reply);
+    dr_reply_cache_reply_drop(reply);
     dr_call_free(call);
 }
 
@@ -97,70 +98,71 @@ static bool join_counted(dr_call *call)
 /* refuse_join: the call that runs runs on, so this one cannot be told that it was not run. */
 static void refuse_join(dr_call *call)
 {
-    const dr_asker asker = call->asker;
-    (void)dr_repeat_leave(call);
+    const dr_responder responder = call->responder;
+    (void)dr_dedupe_leave(call);
     dr_call_free(call);
-    dr_answer_fail(&asker);
+    dr_answer_fail(&responder);
 }
 
-bool dr_repeat_answer(dr_call *call, dr_kept_known known)
+bool dr_dedupe_answer(dr_call *call, dr_reply_cache_known known)
 {
-    if (known == DR_KEPT_RUNS && !join_counted(call)) {
+    if (known == DR_REPLY_CACHE_RUNS && !join_counted(call)) {
         refuse_join(call);
         return false;
     }
-    const bool is_lost = known == DR_KEPT_LOST && dr_call_has_result(call->type);
+    const bool is_lost = known == DR_REPLY_CACHE_LOST && dr_call_has_result(call->type);
     if (dr_call_type_is_accepted(call->type) && !is_lost) {
         /* The connection may end with these words, and a call that has joined with it. */
-        const dr_asker asker = call->asker;
+        const dr_responder responder = call->responder;
         char guid[DR_GUID_LEN];
         memcpy(guid, call->guid, sizeof(guid));
-        dr_reply_code(&asker, guid, DORA_CODE_ACCEPTED, NULL);
+        dr_reply_code(&responder, guid, DORA_CODE_ACCEPTED, NULL);
     }
-    if (known != DR_KEPT_RUNS) {
+    if (known != DR_REPLY_CACHE_RUNS) {
         end_repeat(call);
     }
-    return known == DR_KEPT_RUNS;
+    return known == DR_REPLY_CACHE_RUNS;
 }
 
-bool dr_repeat_expect(const dr_asker *asker, const dr_request *request, dr_digest *digest)
+bool dr_dedupe_expect(const dr_responder *responder, const dr_request *request, dr_digest *digest)
 {
-    if (!may_be_repeat(asker, request)) {
+    if (!may_be_repeat(responder, request)) {
         return false;
     }
-    *digest = digest_of(asker->lane, request);
-    dr_kept_expect(asker->lane->backend->kept, digest);
+    *digest = digest_of(responder->lane, request);
+    dr_reply_cache_expect(responder->lane->backend->reply_cache, digest);
     return true;
 }
 
-dr_kept_known dr_repeat_look(dr_call *call)
+dr_reply_cache_known dr_dedupe_look(dr_call *call)
 {
-    return call->seat.owner != NULL
-               ? dr_kept_look(call->lane->backend->kept, &call->digest, &call->seat)
-               : DR_KEPT_UNKNOWN;
+    return call->waiter.owner != NULL
+               ? dr_reply_cache_look(call->lane->backend->reply_cache, &call->digest, &call->waiter)
+               : DR_REPLY_CACHE_UNKNOWN;
 }
 
-dr_kept_known dr_repeat_begin(dr_call *call)
+dr_reply_cache_known dr_dedupe_begin(dr_call *call)
 {
-    if (call->seat.owner == NULL || !all_dedupe(call)) {
-        return dr_repeat_look(call);
+    if (call->waiter.owner == NULL || !all_dedupe(call)) {
+        return dr_dedupe_look(call);
     }
-    return dr_kept_begin(call->lane->backend->kept, &call->digest, &call->seat, now_ms(call->lane));
+    return dr_reply_cache_begin(call->lane->backend->reply_cache, &call->digest, &call->waiter,
+                                now_ms(call->lane));
 }
 
-bool dr_repeat_only(const dr_asker *asker, const dr_request *request)
+bool dr_dedupe_only(const dr_responder *responder, const dr_request *request)
 {
-    dr_call *call = dr_call_new(asker, request);
+    dr_call *call = dr_call_new(responder, request);
     if (call == NULL) {
         return false;
     }
-    const dr_kept_known known = dr_repeat_look(call);
-    if (known == DR_KEPT_UNKNOWN) {
+    const dr_reply_cache_known known = dr_dedupe_look(call);
+    if (known == DR_REPLY_CACHE_UNKNOWN) {
         dr_call_free(call);
     } else {
-        (void)dr_repeat_answer(call, known);
+        (void)dr_dedupe_answer(call, known);
     }
-    return known != DR_KEPT_UNKNOWN;
+    return known != DR_REPLY_CACHE_UNKNOWN;
 }
 
 /* may_have_run: a part has ended otherwise than by not being run. A handler's own error has none of
@@ -195,38 +197,39 @@ static bool has_begun(const dr_call *call)
     return false;
 }
 
-void dr_repeat_end(dr_call *call, dora_slice reply)
+void dr_dedupe_end(dr_call *call, dora_slice reply)
 {
     dr_backend *backend = call->lane->backend;
-    if (dr_repeat_is_kept(call)) {
-        ask_lanes(backend, dr_kept_end(backend->kept, &call->seat, reply, has_run(call),
-                                       now_ms(call->lane)));
+    if (dr_dedupe_is_kept(call)) {
+        ask_lanes(backend, dr_reply_cache_end(backend->reply_cache, &call->waiter, reply,
+                                              has_run(call), now_ms(call->lane)));
     }
 }
 
-bool dr_repeat_leave(dr_call *call)
+bool dr_dedupe_leave(dr_call *call)
 {
     dr_backend *backend = call->lane->backend;
-    const bool has_joined = call->seat.role == DR_KEPT_JOINER;
+    const bool has_joined = call->waiter.role == DR_REPLY_FOLLOWER;
     if (has_joined) {
-        ask_lanes(backend, dr_kept_leave(backend->kept, &call->seat));
+        ask_lanes(backend, dr_reply_cache_leave(backend->reply_cache, &call->waiter));
     }
     return has_joined;
 }
 
-bool dr_repeat_is_wanted(dr_call *call)
+bool dr_dedupe_is_wanted(dr_call *call)
 {
-    return dr_repeat_is_kept(call) &&
-           (dr_kept_is_wanted(call->lane->backend->kept, &call->seat) || has_begun(call));
+    return dr_dedupe_is_kept(call) &&
+           (dr_reply_cache_is_wanted(call->lane->backend->reply_cache, &call->waiter) ||
+            has_begun(call));
 }
 
-void dr_repeat_answers(dr_lane *lane)
+void dr_dedupe_answers(dr_lane *lane)
 {
-    dr_kept_seat *seat;
-    while (lane->backend->kept != NULL &&
-           (seat = dr_kept_take(lane->backend->kept, lane->reactor.index)) != NULL) {
+    dr_reply_waiter *seat;
+    while (lane->backend->reply_cache != NULL &&
+           (seat = dr_reply_cache_take(lane->backend->reply_cache, lane->reactor.index)) != NULL) {
         dr_call *call = seat->owner;
-        if (seat->role == DR_KEPT_RUNNER) {
+        if (seat->role == DR_REPLY_LEADER) {
             dr_call_abandon(call);
         } else {
             end_repeat(call);

@@ -6,40 +6,40 @@
 
 #include "server/call/call.h"
 
-/* dr_repeat_expect gives the digest by which a request will be looked for, and has fetched what is
+/* dr_dedupe_expect gives the digest by which a request will be looked for, and has fetched what is
  * read then. Returns: false when it is not looked for. */
-bool dr_repeat_expect(const dr_asker *asker, const dr_request *request, dr_digest *digest);
+bool dr_dedupe_expect(const dr_responder *responder, const dr_request *request, dr_digest *digest);
 
-/* dr_repeat_look says what is known of a call that has come; one that runs is joined by it.
- * dr_repeat_begin does so too, and from then on remembers a call of which nothing is known, where
- * its pools dedupe: what becomes of it is told by dr_repeat_end. dr_repeat_answer ends a call that
+/* dr_dedupe_look says what is known of a call that has come; one that runs is joined by it.
+ * dr_dedupe_begin does so too, and from then on remembers a call of which nothing is known, where
+ * its pools dedupe: what becomes of it is told by dr_dedupe_end. dr_dedupe_answer ends a call that
  * is known, or leaves it waiting where it has joined; it is the caller's no longer. Where more is
  * held than may be, it ends the connection. Returns: whether a call that waits is still there. */
-dr_kept_known dr_repeat_look(dr_call *call);
-dr_kept_known dr_repeat_begin(dr_call *call);
-bool dr_repeat_answer(dr_call *call, dr_kept_known known);
+dr_reply_cache_known dr_dedupe_look(dr_call *call);
+dr_reply_cache_known dr_dedupe_begin(dr_call *call);
+bool dr_dedupe_answer(dr_call *call, dr_reply_cache_known known);
 
-/* dr_repeat_is_kept says whether the reply to a call is needed for those who ask again. */
-static inline bool dr_repeat_is_kept(const dr_call *call)
+/* dr_dedupe_is_kept says whether the reply to a call is needed for those who ask again. */
+static inline bool dr_dedupe_is_kept(const dr_call *call)
 {
-    return call->seat.role == DR_KEPT_RUNNER;
+    return call->waiter.role == DR_REPLY_LEADER;
 }
 
-/* dr_repeat_end tells what became of a call, its reply or none (data NULL), if it is remembered; a
+/* dr_dedupe_end tells what became of a call, its reply or none (data NULL), if it is remembered; a
  * call that is accepted and has no result ends with its acceptance. */
-void dr_repeat_end(dr_call *call, dora_slice reply);
+void dr_dedupe_end(dr_call *call, dora_slice reply);
 
-/* dr_repeat_leave: whoever asked has gone. Returns: whether the call was a repeat that waited for
- * another; it may be freed then. dr_repeat_is_wanted says whether a call goes on all the same:
+/* dr_dedupe_leave: whoever asked has gone. Returns: whether the call was a repeat that waited for
+ * another; it may be freed then. dr_dedupe_is_wanted says whether a call goes on all the same:
  * repeats wait for it, or it has begun, and is run to its end for the repeat that may come. */
-bool dr_repeat_leave(dr_call *call);
-bool dr_repeat_is_wanted(dr_call *call);
+bool dr_dedupe_leave(dr_call *call);
+bool dr_dedupe_is_wanted(dr_call *call);
 
-/* dr_repeat_only is for a server that takes no new calls. Returns: false, and nothing was done,
+/* dr_dedupe_only is for a server that takes no new calls. Returns: false, and nothing was done,
  * when the call is not known. */
-bool dr_repeat_only(const dr_asker *asker, const dr_request *request);
+bool dr_dedupe_only(const dr_responder *responder, const dr_request *request);
 
-/* dr_repeat_answers gives the calls of a lane that have joined others their replies. */
-void dr_repeat_answers(dr_lane *lane);
+/* dr_dedupe_answers gives the calls of a lane that have joined others their replies. */
+void dr_dedupe_answers(dr_lane *lane);
 
 #endif

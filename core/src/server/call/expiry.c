@@ -61,16 +61,16 @@ static void arm(dr_lane *lane)
 /* expire answers whoever asked, and leaves the call to those who may ask again. */
 static void expire(dr_call *call)
 {
-    if (call->seat.role != DR_KEPT_JOINER && !dr_repeat_is_wanted(call)) {
+    if (call->waiter.role != DR_REPLY_FOLLOWER && !dr_dedupe_is_wanted(call)) {
         dr_call_cancel(call);
     }
     if (call->left == 0) {
         dr_reply_call(call);
         return;
     }
-    const dr_asker asker = call->asker;
+    const dr_responder responder = call->responder;
     dr_call_detach(call);
-    dr_reply_late(&asker, call);
+    dr_reply_late(&responder, call);
     dr_call_abandon(call);
 }
 

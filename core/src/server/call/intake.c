@@ -10,11 +10,11 @@
 #include "wire/json_message.h"
 #include "wire/json_request.h"
 
-/* asker_of is who sent a frame, as far as its form says it. */
-static dr_asker asker_of(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_json)
+/* responder_of is who sent a frame, as far as its form says it. */
+static dr_responder responder_of(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_json)
 {
-    const dr_asker_kind kind = is_json ? DR_ASKER_JSON : DR_ASKER_FRAME;
-    return dr_asker_of_conn(frame->is_bare ? DR_ASKER_BARE : kind, lane, conn);
+    const dr_responder_kind kind = is_json ? DR_RESPONDER_JSON : DR_RESPONDER_FRAME;
+    return dr_responder_of_conn(frame->is_bare ? DR_RESPONDER_BARE : kind, lane, conn);
 }
 
 void dr_call_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error *error, bool closes,
@@ -22,79 +22,80 @@ void dr_call_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error *e
 {
     dr_lane *lane = user;
     const bool is_json = !lane->reactor.frame.gzip && dr_body_is_json(frame->body);
-    const dr_asker asker = asker_of(lane, conn, frame, is_json);
+    const dr_responder responder = responder_of(lane, conn, frame, is_json);
     /* Where the framing is lost nothing in the bytes is believed, the guid neither. */
     const bool has_guid = frame->guid != NULL && !(closes && error->code == DORA_CODE_BAD_LENGTH);
-    dr_reply_refused(&asker, has_guid ? frame->guid : DR_GUID_NONE, error);
+    dr_reply_refused(&responder, has_guid ? frame->guid : DR_GUID_NONE, error);
 }
 
-/* aside has a body unpacked in the thread pool. */
-static void aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed)
+/* offload: a body is unpacked in the thread pool. */
+static void offload(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed)
 {
-    if (dr_unpack_aside(lane, conn, frame, is_packed) != DORA_OK) {
-        const dr_asker asker = asker_of(lane, conn, frame, !is_packed);
-        dr_call_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_OVERLOADED);
-        dr_reply_code(&asker, frame->is_bare ? DR_GUID_NONE : frame->guid, DORA_CODE_OVERLOADED,
+    if (dr_unpack_offload(lane, conn, frame, is_packed) != DORA_OK) {
+        const dr_responder responder = responder_of(lane, conn, frame, !is_packed);
+        dr_call_count_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_OVERLOADED);
+        dr_reply_code(&responder, frame->is_bare ? DR_GUID_NONE : frame->guid, DORA_CODE_OVERLOADED,
                       "out of memory");
     }
 }
 
 static void take_json(dr_lane *lane, dr_conn *conn, const char *guid, dora_slice text)
 {
-    const dr_asker asker = dr_asker_of_conn(DR_ASKER_JSON, lane, conn);
+    const dr_responder responder = dr_responder_of_conn(DR_RESPONDER_JSON, lane, conn);
     dora_error error;
     if (text.len > DR_JSON_INLINE_MAX) {
         const dr_frame frame = {.guid = guid, .body = text};
-        aside(lane, conn, &frame, false);
+        offload(lane, conn, &frame, false);
         return;
     }
     dr_buf_clear(&lane->inner);
     if (dr_json_request(text, 2 * dr_frame_bytes_max(&lane->reactor.frame), &lane->inner, &error) !=
         DORA_OK) {
-        dr_reply_refused(&asker, guid, &error);
+        dr_reply_refused(&responder, guid, &error);
         return;
     }
-    dr_call_request(&asker, guid, dr_buf_slice(&lane->inner));
+    dr_call_request(&responder, guid, dr_buf_slice(&lane->inner));
 }
 
 void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *user)
 {
     dr_lane *lane = user;
-    const dr_asker asker = asker_of(lane, conn, frame, false);
+    const dr_responder responder = responder_of(lane, conn, frame, false);
     dora_slice body;
     dora_error error;
     error.msg[0] = '\0';
     error.code = DORA_CODE_BAD_BODY;
     if (lane->reactor.frame.gzip && frame->body.len > DR_INFLATE_INLINE_MAX) {
-        aside(lane, conn, frame, true);
+        offload(lane, conn, frame, true);
     } else if (dr_frame_body(&lane->reactor.frame, frame, &lane->plain, &body, &error) != DORA_OK) {
-        dr_reply_refused(&asker, frame->is_bare ? DR_GUID_NONE : frame->guid, &error);
+        dr_reply_refused(&responder, frame->is_bare ? DR_GUID_NONE : frame->guid, &error);
     } else if (frame->is_bare) {
-        dr_call_bare(&asker, body);
+        dr_call_bare(&responder, body);
     } else if (dr_body_is_json(body)) {
         take_json(lane, conn, frame->guid, body);
     } else {
-        dr_call_request(&asker, frame->guid, body);
+        dr_call_request(&responder, frame->guid, body);
     }
 }
 
 /* is_taken: the original's programs look at odd names themselves. */
-static bool is_taken(const dr_asker *asker, const dr_request *request)
+static bool is_taken(const dr_responder *responder, const dr_request *request)
 {
-    return request->has_odd_name && asker->lane->backend->config->original;
+    return request->has_odd_name && responder->lane->backend->config->original;
 }
 
-void dr_call_bare(const dr_asker *asker, dora_slice body)
+void dr_call_bare(const dr_responder *responder, dora_slice body)
 {
-    dr_asker own = *asker;
+    dr_responder own = *responder;
     dr_request request;
     dora_error error;
     char guid[DR_GUID_LEN];
-    dora_err err = dr_request_decode_bare(body, &request, asker->lane->apis, DR_APIS_MAX, &error);
-    err = err != DORA_OK && is_taken(asker, &request) ? DORA_OK : err;
+    dora_err err =
+        dr_request_decode_bare(body, &request, responder->lane->apis, DR_APIS_MAX, &error);
+    err = err != DORA_OK && is_taken(responder, &request) ? DORA_OK : err;
     memcpy(guid, DR_GUID_NONE, DR_GUID_LEN);
     if (err != DORA_OK && error.code != DORA_CODE_BAD_API) {
-        dr_reply_refused(asker, guid, &error); /* without a guid, as the original did */
+        dr_reply_refused(responder, guid, &error); /* without a guid, as the original did */
         return;
     }
     if (request.guid.len != DR_GUID_LEN) {
@@ -110,59 +111,61 @@ void dr_call_bare(const dr_asker *asker, dora_slice body)
     dr_call_run(&own, &request);
 }
 
-void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body)
+void dr_call_request(const dr_responder *responder, const char *guid, dora_slice body)
 {
     dr_request request;
     dora_error error;
     error.msg[0] = '\0';
     error.code = DORA_CODE_BAD_BODY;
-    if (dr_request_decode(body, guid, &request, asker->lane->apis, DR_APIS_MAX, &error) !=
+    if (dr_request_decode(body, guid, &request, responder->lane->apis, DR_APIS_MAX, &error) !=
             DORA_OK &&
-        !is_taken(asker, &request)) {
-        dr_reply_refused(asker, guid, &error);
+        !is_taken(responder, &request)) {
+        dr_reply_refused(responder, guid, &error);
         return;
     }
-    dr_call_run(asker, &request);
+    dr_call_run(responder, &request);
 }
 
 /* note_client learns from a request whose client sends it. Those of Dora set a timeout. */
-static void note_client(const dr_asker *asker, const dr_request *request)
+static void note_client(const dr_responder *responder, const dr_request *request)
 {
-    if (dr_asker_has_conn(asker) && request->type != DR_TYPE_SC) {
-        const bool is_dora = asker->kind == DR_ASKER_JSON || request->timeout_ms >= 0 ||
+    if (dr_responder_has_conn(responder) && request->type != DR_TYPE_SC) {
+        const bool is_dora = responder->kind == DR_RESPONDER_JSON || request->timeout_ms >= 0 ||
                              request->attempt >= 0 || request->trace.len > 0;
         if (is_dora) {
-            asker->conn->client = DR_CONN_CLIENT_DORA;
-        } else if (asker->conn->client == DR_CONN_CLIENT_UNKNOWN) {
-            asker->conn->client = DR_CONN_CLIENT_ORIGINAL;
+            responder->conn->client = DR_CONN_CLIENT_DORA;
+        } else if (responder->conn->client == DR_CONN_CLIENT_UNKNOWN) {
+            responder->conn->client = DR_CONN_CLIENT_ORIGINAL;
         }
     }
 }
 
 /* is_refused: a server that stops takes no more, but from the original's clients, which take 100207
  * for success. Their connections end as soon as nothing is in flight on them. */
-static bool is_refused(const dr_asker *asker)
+static bool is_refused(const dr_responder *responder)
 {
-    const dr_phase phase = atomic_load_explicit(&asker->lane->backend->phase, memory_order_relaxed);
-    return phase >= DR_PHASE_DRAINING && !(phase == DR_PHASE_DRAINING && dr_asker_has_conn(asker) &&
-                                           asker->conn->client == DR_CONN_CLIENT_ORIGINAL);
+    const dr_phase phase =
+        atomic_load_explicit(&responder->lane->backend->phase, memory_order_relaxed);
+    return phase >= DR_PHASE_DRAINING &&
+           !(phase == DR_PHASE_DRAINING && dr_responder_has_conn(responder) &&
+             responder->conn->client == DR_CONN_CLIENT_ORIGINAL);
 }
 
-void dr_call_run(const dr_asker *asker, const dr_request *request)
+void dr_call_run(const dr_responder *responder, const dr_request *request)
 {
-    dr_lane *lane = asker->lane;
+    dr_lane *lane = responder->lane;
     dr_count_one(&lane->requests);
-    note_client(asker, request);
+    note_client(responder, request);
     if (request->type == DR_TYPE_SC) {
-        lane->backend->commands.run(asker, request, lane->backend->commands.user);
-    } else if (is_refused(asker)) {
-        if (!dr_repeat_only(asker, request)) {
-            dr_call_refused(lane, request, DORA_CODE_STOPPING);
-            dr_reply_code(asker, request->guid.data, DORA_CODE_STOPPING, NULL);
+        lane->backend->commands.run(responder, request, lane->backend->commands.user);
+    } else if (is_refused(responder)) {
+        if (!dr_dedupe_only(responder, request)) {
+            dr_call_count_refused(lane, request, DORA_CODE_STOPPING);
+            dr_reply_code(responder, request->guid.data, DORA_CODE_STOPPING, NULL);
         }
     } else if (dr_call_type_is_accepted(request->type)) {
-        dr_call_accept(asker, request);
+        dr_call_accept(responder, request);
     } else {
-        dr_call_wait(asker, request);
+        dr_call_wait(responder, request);
     }
 }

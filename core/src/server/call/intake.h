@@ -12,8 +12,8 @@ void dr_call_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error *e
 
 /* dr_call_request goes on with the plain body of a request, dr_call_bare with that of a bare frame,
  * dr_call_run with what was found in it: its apis are lane->apis. */
-void dr_call_bare(const dr_asker *asker, dora_slice body);
-void dr_call_request(const dr_asker *asker, const char *guid, dora_slice body);
-void dr_call_run(const dr_asker *asker, const dr_request *request);
+void dr_call_bare(const dr_responder *responder, dora_slice body);
+void dr_call_request(const dr_responder *responder, const char *guid, dora_slice body);
+void dr_call_run(const dr_responder *responder, const dr_request *request);
 
 #endif

@@ -12,22 +12,22 @@
 
 typedef struct dr_call dr_call;
 
-/* dr_asides is work for libuv's thread pool (offload.h). */
-typedef struct dr_aside dr_aside;
+/* dr_offloads is work for libuv's thread pool (offload.h). */
+typedef struct dr_offload dr_offload;
 
-typedef struct dr_aside_queue {
-    dr_aside *first; /* of each connection one; its others hang behind it */
-    dr_aside *last;
+typedef struct dr_offload_queue {
+    dr_offload *first; /* of each connection one; its others hang behind it */
+    dr_offload *last;
     uint32_t running; /* in the pool */
-} dr_aside_queue;
+} dr_offload_queue;
 
-typedef struct dr_asides {
-    dr_aside_queue queues[2]; /* small jobs, large jobs */
-    dr_aside *running;
+typedef struct dr_offloads {
+    dr_offload_queue queues[2]; /* small jobs, large jobs */
+    dr_offload *running;
     uint32_t threads; /* of the pool, for this lane */
     uint32_t waiting;
     bool was_large; /* what was started last */
-} dr_asides;
+} dr_offloads;
 
 struct dr_lane {
     dr_reactor reactor;
@@ -41,8 +41,8 @@ struct dr_lane {
     dr_buf plain;      /* an inflated body */
     dr_buf inner;      /* a body translated from JSON */
     dr_buf answer;     /* a reply that is to be translated */
-    dr_buf kept;       /* a reply that is kept, where its asker got it in another form */
-    dr_asides asides;
+    dr_buf kept;       /* a reply that is kept, where its responder got it in another form */
+    dr_offloads offloads;
     dr_http http;
     dr_expiry expiry;
     dr_random random; /* for guids of requests that come without */

@@ -8,36 +8,36 @@
 
 #define UV_THREADS_DEFAULT 4 /* libuv's, where UV_THREADPOOL_SIZE does not say otherwise */
 
-void dr_asides_init(dr_asides *asides, uint32_t lanes)
+void dr_offloads_init(dr_offloads *offloads, uint32_t lanes)
 {
     const char *text = getenv("UV_THREADPOOL_SIZE");
     const long threads = text != NULL ? strtol(text, NULL, 10) : UV_THREADS_DEFAULT;
     const long share = threads / (long)lanes;
-    asides->threads = share > 1 ? (uint32_t)share : 1;
+    offloads->threads = share > 1 ? (uint32_t)share : 1;
 }
 
 /* The queues. A connection stands in one once, with its first job; the others hang behind it. */
 
-static dr_aside **find(dr_aside_queue *queue, const dr_asker *asker)
+static dr_offload **find(dr_offload_queue *queue, const dr_responder *responder)
 {
-    dr_aside **at = &queue->first;
-    while (*at != NULL && !dr_asker_is_same(&(*at)->asker, asker)) {
+    dr_offload **at = &queue->first;
+    while (*at != NULL && !dr_responder_is_same(&(*at)->responder, responder)) {
         at = &(*at)->next;
     }
     return at;
 }
 
 /* enqueue puts a connection's jobs at the end. */
-static void enqueue(dr_aside_queue *queue, dr_aside *jobs)
+static void enqueue(dr_offload_queue *queue, dr_offload *jobs)
 {
     jobs->next = NULL;
     *(queue->first != NULL ? &queue->last->next : &queue->first) = jobs;
     queue->last = jobs;
 }
 
-static void add(dr_aside_queue *queue, dr_aside *job)
+static void add(dr_offload_queue *queue, dr_offload *job)
 {
-    dr_aside *line = *find(queue, &job->asker);
+    dr_offload *line = *find(queue, &job->responder);
     job->more = NULL;
     if (line == NULL) {
         enqueue(queue, job);
@@ -50,9 +50,9 @@ static void add(dr_aside_queue *queue, dr_aside *job)
 }
 
 /* take gives the job whose turn it is; its connection's next one goes to the end. */
-static dr_aside *take(dr_aside_queue *queue)
+static dr_offload *take(dr_offload_queue *queue)
 {
-    dr_aside *job = queue->first;
+    dr_offload *job = queue->first;
     queue->first = job->next;
     if (job->more != NULL) {
         enqueue(queue, job->more);
@@ -62,17 +62,17 @@ static dr_aside *take(dr_aside_queue *queue)
 
 /* pick says which queue is next: small ones first, but each kind has one thread that the other may
  * not take. With one thread they alternate. Returns: NULL where nothing can run now. */
-static dr_aside_queue *pick(dr_asides *asides)
+static dr_offload_queue *pick(dr_offloads *offloads)
 {
-    dr_aside_queue *small = &asides->queues[0];
-    dr_aside_queue *large = &asides->queues[1];
-    if (small->running + large->running >= asides->threads) {
+    dr_offload_queue *small = &offloads->queues[0];
+    dr_offload_queue *large = &offloads->queues[1];
+    if (small->running + large->running >= offloads->threads) {
         return NULL;
     }
-    const uint32_t most = asides->threads > 1 ? asides->threads - 1 : 1;
+    const uint32_t most = offloads->threads > 1 ? offloads->threads - 1 : 1;
     const bool may_small = small->first != NULL && small->running < most;
     const bool may_large = large->first != NULL && large->running < most;
-    if (may_small && (!may_large || asides->threads > 1 || asides->was_large)) {
+    if (may_small && (!may_large || offloads->threads > 1 || offloads->was_large)) {
         return small;
     }
     return may_large ? large : NULL;
@@ -82,7 +82,7 @@ static void start_next(dr_lane *lane);
 
 static void work_here(void *argument)
 {
-    dr_aside *self = argument;
+    dr_offload *self = argument;
     self->work(self);
 }
 
@@ -92,9 +92,9 @@ static void work(uv_work_t *request)
     dr_thread_lend(work_here, request->data);
 }
 
-static void unlink_running(dr_aside *self)
+static void unlink_running(dr_offload *self)
 {
-    dr_aside **at = &self->asker.lane->asides.running;
+    dr_offload **at = &self->responder.lane->offloads.running;
     while (*at != self) {
         at = &(*at)->next;
     }
@@ -102,84 +102,86 @@ static void unlink_running(dr_aside *self)
 }
 
 /* drop ends what has no place in a queue, nor in the pool. */
-static void drop(dr_aside *self)
+static void drop(dr_offload *self)
 {
-    const dr_asker asker = self->asker;
-    asker.lane->calls--;
-    dr_asker_release(&asker);
-    dr_asker_discharge(&asker, self->bytes);
+    const dr_responder responder = self->responder;
+    responder.lane->calls--;
+    dr_responder_release(&responder);
+    dr_responder_discharge(&responder, self->bytes);
     self->free(self);
 }
 
 static void on_done(uv_work_t *request, int status)
 {
     (void)status; /* it is never cancelled */
-    dr_aside *self = request->data;
-    const dr_asker asker = self->asker;
+    dr_offload *self = request->data;
+    const dr_responder responder = self->responder;
     unlink_running(self);
-    asker.lane->asides.queues[self->is_large].running--;
-    asker.lane->calls--;
-    dr_asker_release(&asker);
-    dr_asker_discharge(&asker, self->bytes);
-    if (dr_asker_is_there(&asker)) {
+    responder.lane->offloads.queues[self->is_large].running--;
+    responder.lane->calls--;
+    dr_responder_release(&responder);
+    dr_responder_discharge(&responder, self->bytes);
+    if (dr_responder_is_there(&responder)) {
         self->done(self);
-        dr_asker_update(&asker);
+        dr_responder_update(&responder);
     }
     self->free(self);
-    start_next(asker.lane);
+    start_next(responder.lane);
 }
 
 static void start_next(dr_lane *lane)
 {
-    dr_asides *asides = &lane->asides;
-    dr_aside_queue *queue;
-    while ((queue = pick(asides)) != NULL) {
-        dr_aside *job = take(queue);
-        asides->waiting--;
-        asides->was_large = job->is_large;
+    dr_offloads *offloads = &lane->offloads;
+    dr_offload_queue *queue;
+    while ((queue = pick(offloads)) != NULL) {
+        dr_offload *job = take(queue);
+        offloads->waiting--;
+        offloads->was_large = job->is_large;
         /* It fails only where there is no function. */
         (void)uv_queue_work(&lane->reactor.loop, &job->request, work, on_done);
         queue->running++;
-        job->next = asides->running;
-        asides->running = job;
+        job->next = offloads->running;
+        offloads->running = job;
     }
 }
 
-dora_err dr_aside_start(const dr_asker *asker, dr_aside *aside)
+dora_err dr_offload_start(const dr_responder *responder, dr_offload *offload)
 {
-    dr_lane *lane = asker->lane;
-    aside->asker = *asker;
-    aside->request.data = aside;
-    aside->is_large = aside->bytes > DR_ASIDE_SMALL_BYTES;
-    if (lane->asides.waiting == DR_ASIDES_MAX || !dr_asker_charge(asker, aside->bytes)) {
-        aside->free(aside);
+    dr_lane *lane = responder->lane;
+    offload->responder = *responder;
+    offload->request.data = offload;
+    offload->is_large = offload->bytes > DR_ASIDE_SMALL_BYTES;
+    if (lane->offloads.waiting == DR_ASIDES_MAX ||
+        !dr_responder_charge(responder, offload->bytes)) {
+        offload->free(offload);
         return DORA_ENOMEM;
     }
     lane->calls++;
-    dr_asker_hold(asker);
-    lane->asides.waiting++;
-    add(&lane->asides.queues[aside->is_large], aside);
+    dr_responder_hold(responder);
+    lane->offloads.waiting++;
+    add(&lane->offloads.queues[offload->is_large], offload);
     start_next(lane);
     return DORA_OK;
 }
 
-void dr_aside_run(const dr_asker *asker, dr_aside *aside, bool is_large)
+void dr_offload_run(const dr_responder *responder, dr_offload *offload, bool is_large)
 {
     if (!is_large) {
-        aside->asker = *asker;
-        aside->work(aside);
-        aside->done(aside);
-        aside->free(aside);
-    } else if (dr_aside_start(asker, aside) != DORA_OK) {
-        dr_answer_fail(asker);
+        offload->responder = *responder;
+        offload->work(offload);
+        offload->done(offload);
+        offload->free(offload);
+    } else if (dr_offload_start(responder, offload) != DORA_OK) {
+        dr_answer_fail(responder);
     }
 }
 
 /* forget_waiting drops a connection's jobs that have not begun. */
-static void forget_waiting(dr_asides *asides, dr_aside_queue *queue, const dr_asker *asker)
+static void forget_waiting(dr_offloads *offloads, dr_offload_queue *queue,
+                           const dr_responder *responder)
 {
-    dr_aside **at = find(queue, asker);
-    dr_aside *job = *at;
+    dr_offload **at = find(queue, responder);
+    dr_offload *job = *at;
     if (job == NULL) {
         return;
     }
@@ -189,21 +191,21 @@ static void forget_waiting(dr_asides *asides, dr_aside_queue *queue, const dr_as
         queue->last = queue->last->next;
     }
     while (job != NULL) {
-        dr_aside *more = job->more;
-        asides->waiting--;
+        dr_offload *more = job->more;
+        offloads->waiting--;
         drop(job);
         job = more;
     }
 }
 
-void dr_aside_forget(const dr_asker *asker)
+void dr_offload_forget(const dr_responder *responder)
 {
-    dr_asides *asides = &asker->lane->asides;
-    forget_waiting(asides, &asides->queues[0], asker);
-    forget_waiting(asides, &asides->queues[1], asker);
-    for (dr_aside *each = asides->running; each != NULL; each = each->next) {
-        if (dr_asker_is_same(&each->asker, asker)) {
-            each->asker.kind = DR_ASKER_NONE;
+    dr_offloads *offloads = &responder->lane->offloads;
+    forget_waiting(offloads, &offloads->queues[0], responder);
+    forget_waiting(offloads, &offloads->queues[1], responder);
+    for (dr_offload *each = offloads->running; each != NULL; each = each->next) {
+        if (dr_responder_is_same(&each->responder, responder)) {
+            each->responder.kind = DR_RESPONDER_NONE;
         }
     }
 }

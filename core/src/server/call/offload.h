@@ -9,32 +9,32 @@
 
 #include "server/call/responder.h"
 
-/* dr_aside is a piece of work; it is the first member of what its kind needs besides. */
-struct dr_aside {
+/* dr_offload is a piece of work; it is the first member of what its kind needs besides. */
+struct dr_offload {
     uv_work_t request;
-    dr_asker asker; /* nobody, once its connection is gone */
-    size_t bytes;   /* of the body: held for whoever asked until it is done */
-    dr_aside *next; /* of those that run, or whose connection's turn it is after this one's */
-    dr_aside *more; /* that waits for the same connection's next turn */
+    dr_responder responder; /* nobody, once its connection is gone */
+    size_t bytes;           /* of the body: held for whoever asked until it is done */
+    dr_offload *next; /* of those that run, or whose connection's turn it is after this one's */
+    dr_offload *more; /* that waits for the same connection's next turn */
     bool is_large;
-    void (*work)(dr_aside *aside); /* in the thread pool: nothing of the lane may be touched */
-    void (*done)(dr_aside *aside); /* on the lane; not for nobody */
-    void (*free)(dr_aside *aside);
+    void (*work)(dr_offload *offload); /* in the thread pool: nothing of the lane may be touched */
+    void (*done)(dr_offload *offload); /* on the lane; not for nobody */
+    void (*free)(dr_offload *offload);
 };
 
-/* dr_asides_init makes a lane's queues; `lanes` share the thread pool. */
-void dr_asides_init(dr_asides *asides, uint32_t lanes);
+/* dr_offloads_init makes a lane's queues; `lanes` share the thread pool. */
+void dr_offloads_init(dr_offloads *offloads, uint32_t lanes);
 
-/* dr_aside_start queues `aside`, whose functions and bytes are set. Ownership: takes `aside`, on
- * failure too, and calls `free` at the end.
- * Errors: DORA_ENOMEM, also when more would be held or would wait than may. */
-dora_err dr_aside_start(const dr_asker *asker, dr_aside *aside);
+/* dr_offload_start queues `offload`, whose functions and bytes are set. Ownership: takes `offload`,
+ * on failure too, and calls `free` at the end. Errors: DORA_ENOMEM, also when more would be held or
+ * would wait than may. */
+dora_err dr_offload_start(const dr_responder *responder, dr_offload *offload);
 
-/* dr_aside_run does the work of `aside`: in the thread pool where it is large, else at once. Where
- * it cannot be queued, whoever asked is told. Ownership: takes. */
-void dr_aside_run(const dr_asker *asker, dr_aside *aside, bool is_large);
+/* dr_offload_run does the work of `offload`: in the thread pool where it is large, else at once.
+ * Where it cannot be queued, whoever asked is told. Ownership: takes. */
+void dr_offload_run(const dr_responder *responder, dr_offload *offload, bool is_large);
 
-/* dr_aside_forget: whoever asked is gone. What has not begun is dropped. */
-void dr_aside_forget(const dr_asker *asker);
+/* dr_offload_forget: whoever asked is gone. What has not begun is dropped. */
+void dr_offload_forget(const dr_responder *responder);
 
 #endif

@@ -21,56 +21,56 @@ static dora_slice usual_text(const dr_lane *lane, int64_t code)
     return (dora_slice){text, strlen(text)};
 }
 
-void dr_reply_whole(const dr_asker *asker, const char *guid, int64_t code, dora_slice msg,
+void dr_reply_whole(const dr_responder *responder, const char *guid, int64_t code, dora_slice msg,
                     dora_slice data)
 {
     dr_answer answer;
-    if (!dr_answer_begin(asker, guid, msg.len + data.len + DR_ENVELOPE_BYTES, &answer)) {
+    if (!dr_answer_begin(responder, guid, msg.len + data.len + DR_ENVELOPE_BYTES, &answer)) {
         return;
     }
     dora_err err = dr_reply_begin(answer.out, guid, code, msg);
     err = err == DORA_OK ? dr_buf_append_slice(answer.out, data.len > 0 ? data : empty_array) : err;
     err = err == DORA_OK ? dr_reply_end(answer.out) : err;
     if (err != DORA_OK) {
-        dr_answer_fail(asker);
+        dr_answer_fail(responder);
         return;
     }
-    err = dr_answer_end(asker, &answer);
+    err = dr_answer_end(responder, &answer);
     if (err == DORA_ETOOBIG && data.len > 0) {
-        dr_reply_code(asker, guid, DORA_CODE_TOO_BIG, NULL);
+        dr_reply_code(responder, guid, DORA_CODE_TOO_BIG, NULL);
     } else if (err != DORA_OK) {
-        dr_answer_fail(asker);
+        dr_answer_fail(responder);
     }
 }
 
-void dr_reply_code(const dr_asker *asker, const char *guid, int64_t code, const char *text)
+void dr_reply_code(const dr_responder *responder, const char *guid, int64_t code, const char *text)
 {
     const dora_slice msg =
-        text != NULL ? (dora_slice){text, strlen(text)} : usual_text(asker->lane, code);
-    dr_reply_whole(asker, guid, code, msg, (dora_slice){NULL, 0});
+        text != NULL ? (dora_slice){text, strlen(text)} : usual_text(responder->lane, code);
+    dr_reply_whole(responder, guid, code, msg, (dora_slice){NULL, 0});
 }
 
-void dr_reply_refused(const dr_asker *asker, const char *guid, const dora_error *error)
+void dr_reply_refused(const dr_responder *responder, const char *guid, const dora_error *error)
 {
-    dr_call_answered(asker->lane, DR_TYPE_UNKNOWN, error->code);
-    dr_reply_code(asker, guid, error->code, error->msg[0] != '\0' ? error->msg : NULL);
+    dr_call_count_answered(responder->lane, DR_TYPE_UNKNOWN, error->code);
+    dr_reply_code(responder, guid, error->code, error->msg[0] != '\0' ? error->msg : NULL);
 }
 
-void dr_reply_body(const dr_asker *asker, const char *guid, dora_slice body)
+void dr_reply_body(const dr_responder *responder, const char *guid, dora_slice body)
 {
     dr_answer answer;
-    if (!dr_answer_begin(asker, guid, body.len, &answer)) {
+    if (!dr_answer_begin(responder, guid, body.len, &answer)) {
         return;
     }
     if (dr_buf_append_slice(answer.out, body) != DORA_OK) {
-        dr_answer_fail(asker);
+        dr_answer_fail(responder);
         return;
     }
-    const dora_err err = dr_answer_end(asker, &answer);
+    const dora_err err = dr_answer_end(responder, &answer);
     if (err == DORA_ETOOBIG) {
-        dr_reply_code(asker, guid, DORA_CODE_TOO_BIG, NULL);
+        dr_reply_code(responder, guid, DORA_CODE_TOO_BIG, NULL);
     } else if (err != DORA_OK) {
-        dr_answer_fail(asker);
+        dr_answer_fail(responder);
     }
 }
 
@@ -141,29 +141,30 @@ static dora_slice remember(dr_lane *lane, dora_slice body)
 /* answer_asker answers whoever asked. Returns: what was sent, if that is kept, else nothing. */
 static dora_slice answer_asker(dr_call *call)
 {
-    const bool stays = dr_answer_stays(&call->asker);
+    const bool stays = dr_answer_stays(&call->responder);
     dora_slice kept = nothing;
     dora_err err = DORA_ETOOBIG;
     int64_t code = 0;
     dr_answer answer;
     /* Where the connection is closed on the way, nobody is left. */
-    while (err == DORA_ETOOBIG && dr_answer_begin(&call->asker, call->guid, call->bytes, &answer)) {
+    while (err == DORA_ETOOBIG &&
+           dr_answer_begin(&call->responder, call->guid, call->bytes, &answer)) {
         if (put_reply(answer.out, call, code) != DORA_OK) {
-            dr_answer_fail(&call->asker);
+            dr_answer_fail(&call->responder);
             break;
         }
-        if (dr_repeat_is_kept(call)) {
+        if (dr_dedupe_is_kept(call)) {
             kept = (dora_slice){answer.out->data + answer.body, answer.out->len - answer.body};
             kept = stays ? kept : remember(call->lane, kept);
         }
-        err = dr_answer_end(&call->asker, &answer);
+        err = dr_answer_end(&call->responder, &answer);
         kept = err == DORA_ETOOBIG ? nothing : kept;
         if (err != DORA_OK && err != DORA_ETOOBIG) {
-            dr_answer_fail(&call->asker);
+            dr_answer_fail(&call->responder);
         }
         if (err == DORA_ETOOBIG && !drop_data(call)) {
             if (code != 0) {
-                dr_answer_fail(&call->asker);
+                dr_answer_fail(&call->responder);
                 break;
             }
             code = DORA_CODE_TOO_BIG; /* its keys alone are too much */
@@ -172,8 +173,8 @@ static dora_slice answer_asker(dr_call *call)
     return kept;
 }
 
-/* write_aside makes a reply that is to be kept though nobody waits for it now. */
-static dora_slice write_aside(dr_call *call)
+/* write_offload makes a reply that is to be kept though nobody waits for it now. */
+static dora_slice write_offload(dr_call *call)
 {
     const size_t most = dr_frame_bytes_max(&call->lane->reactor.frame) - DR_FRAME_HEAD_BYTES_MAX;
     dr_buf *out = &call->lane->kept;
@@ -191,14 +192,14 @@ static dora_slice write_aside(dr_call *call)
 /* is_open says whether a part's end is to come: of a call that has joined another, all are. */
 static bool is_open(const dr_call *call, const dr_part *one)
 {
-    return one->state == DR_PART_PENDING || call->seat.role == DR_KEPT_JOINER;
+    return one->state == DR_PART_PENDING || call->waiter.role == DR_REPLY_FOLLOWER;
 }
 
-void dr_reply_late(const dr_asker *asker, dr_call *call)
+void dr_reply_late(const dr_responder *responder, dr_call *call)
 {
     static const char text[] = "the caller's time is over; the handler may still run";
     dr_answer answer;
-    if (!dr_answer_begin(asker, call->guid, call->bytes, &answer)) {
+    if (!dr_answer_begin(responder, call->guid, call->bytes, &answer)) {
         return;
     }
     for (uint32_t i = 0; i < call->count; i++) {
@@ -214,11 +215,11 @@ void dr_reply_late(const dr_asker *asker, dr_call *call)
             call->parts[i].msg = nothing;
         }
     }
-    err = err == DORA_OK ? dr_answer_end(asker, &answer) : err;
+    err = err == DORA_OK ? dr_answer_end(responder, &answer) : err;
     if (err == DORA_ETOOBIG) {
-        dr_reply_code(asker, call->guid, DORA_CODE_TOO_BIG, NULL);
+        dr_reply_code(responder, call->guid, DORA_CODE_TOO_BIG, NULL);
     } else if (err != DORA_OK) {
-        dr_answer_fail(asker);
+        dr_answer_fail(responder);
     }
 }
 
@@ -226,10 +227,10 @@ void dr_reply_call(dr_call *call)
 {
     dr_lane *lane = call->lane;
     dora_slice kept = answer_asker(call);
-    if (kept.data == NULL && dr_repeat_is_kept(call)) {
-        kept = write_aside(call);
+    if (kept.data == NULL && dr_dedupe_is_kept(call)) {
+        kept = write_offload(call);
     }
-    dr_repeat_end(call, kept);
+    dr_dedupe_end(call, kept);
     if (lane->kept.cap > DR_JSON_INLINE_MAX) {
         dr_buf_fini(&lane->kept);
     }

@@ -5,103 +5,105 @@
 #include "net/http_origin.h"
 #include "server/call/call.h"
 
-uint32_t dr_asker_number(const dr_asker *asker)
+uint32_t dr_responder_number(const dr_responder *responder)
 {
-    return dr_asker_is_web(asker) ? asker->web->number : asker->conn->number;
+    return dr_responder_is_web(responder) ? responder->web->number : responder->conn->number;
 }
 
-dr_peer dr_asker_peer(const dr_asker *asker)
+dr_peer dr_responder_peer(const dr_responder *responder)
 {
-    return dr_asker_is_web(asker) ? dr_http_peer(asker->web->exchange) : dr_conn_peer(asker->conn);
+    return dr_responder_is_web(responder) ? dr_http_peer(responder->web->exchange)
+                                          : dr_conn_peer(responder->conn);
 }
 
-bool dr_asker_is_same(const dr_asker *asker, const dr_asker *other)
+bool dr_responder_is_same(const dr_responder *responder, const dr_responder *other)
 {
-    return dr_asker_has_conn(asker)
-               ? dr_asker_has_conn(other) && asker->conn == other->conn
-               : dr_asker_is_web(asker) && dr_asker_is_web(other) && asker->web == other->web;
+    return dr_responder_has_conn(responder)
+               ? dr_responder_has_conn(other) && responder->conn == other->conn
+               : dr_responder_is_web(responder) && dr_responder_is_web(other) &&
+                     responder->web == other->web;
 }
 
-static dr_call *first_of(const dr_asker *asker)
+static dr_call *first_of(const dr_responder *responder)
 {
-    if (dr_asker_has_conn(asker)) {
-        return asker->conn->owner;
+    if (dr_responder_has_conn(responder)) {
+        return responder->conn->owner;
     }
-    return dr_asker_is_web(asker) ? asker->web->calls : asker->lane->orphans;
+    return dr_responder_is_web(responder) ? responder->web->calls : responder->lane->orphans;
 }
 
-static void set_first(const dr_asker *asker, dr_call *first)
+static void set_first(const dr_responder *responder, dr_call *first)
 {
-    if (dr_asker_has_conn(asker)) {
-        asker->conn->owner = first;
-    } else if (dr_asker_is_web(asker)) {
-        asker->web->calls = first;
+    if (dr_responder_has_conn(responder)) {
+        responder->conn->owner = first;
+    } else if (dr_responder_is_web(responder)) {
+        responder->web->calls = first;
     } else {
-        asker->lane->orphans = first;
+        responder->lane->orphans = first;
     }
 }
 
-void dr_asker_add(dr_call *call)
+void dr_responder_add(dr_call *call)
 {
-    const dr_asker *asker = &call->asker;
+    const dr_responder *responder = &call->responder;
     call->prev = NULL;
-    call->next = first_of(asker);
+    call->next = first_of(responder);
     if (call->next != NULL) {
         call->next->prev = call;
     }
-    set_first(asker, call);
-    dr_asker_hold(asker);
+    set_first(responder, call);
+    dr_responder_hold(responder);
 }
 
-void dr_asker_remove(dr_call *call)
+void dr_responder_remove(dr_call *call)
 {
-    const dr_asker *asker = &call->asker;
+    const dr_responder *responder = &call->responder;
     if (call->prev != NULL) {
         call->prev->next = call->next;
     } else {
-        set_first(asker, call->next);
+        set_first(responder, call->next);
     }
     if (call->next != NULL) {
         call->next->prev = call->prev;
     }
-    dr_asker_release(asker);
+    dr_responder_release(responder);
 }
 
-void dr_asker_hold(const dr_asker *asker)
+void dr_responder_hold(const dr_responder *responder)
 {
-    if (dr_asker_has_conn(asker)) {
-        asker->conn->calls++;
+    if (dr_responder_has_conn(responder)) {
+        responder->conn->calls++;
     }
 }
 
-void dr_asker_release(const dr_asker *asker)
+void dr_responder_release(const dr_responder *responder)
 {
-    if (dr_asker_has_conn(asker)) {
-        asker->conn->calls--;
+    if (dr_responder_has_conn(responder)) {
+        responder->conn->calls--;
     }
 }
 
-bool dr_asker_charge(const dr_asker *asker, size_t bytes)
+bool dr_responder_charge(const dr_responder *responder, size_t bytes)
 {
-    if (dr_asker_has_conn(asker)) {
-        return dr_conn_hold(asker->conn, bytes);
+    if (dr_responder_has_conn(responder)) {
+        return dr_conn_hold(responder->conn, bytes);
     }
-    return !dr_asker_is_web(asker) || dr_http_hold(asker->web->exchange, bytes);
+    return !dr_responder_is_web(responder) || dr_http_hold(responder->web->exchange, bytes);
 }
 
-void dr_asker_discharge(const dr_asker *asker, size_t bytes)
+void dr_responder_discharge(const dr_responder *responder, size_t bytes)
 {
-    if (dr_asker_has_conn(asker)) {
-        dr_conn_let_go(asker->conn, bytes);
-    } else if (dr_asker_is_web(asker)) {
-        dr_http_let_go(asker->web->exchange, bytes);
+    if (dr_responder_has_conn(responder)) {
+        dr_conn_let_go(responder->conn, bytes);
+    } else if (dr_responder_is_web(responder)) {
+        dr_http_let_go(responder->web->exchange, bytes);
     }
 }
 
-void dr_asker_update(const dr_asker *asker)
+void dr_responder_update(const dr_responder *responder)
 {
     /* An answer may have closed it; its memory stays until the loop's next turn. */
-    if (dr_asker_has_conn(asker) && !asker->conn->is_closing) {
-        dr_conn_update(asker->conn);
+    if (dr_responder_has_conn(responder) && !responder->conn->is_closing) {
+        dr_conn_update(responder->conn);
     }
 }

@@ -12,7 +12,7 @@
 
 /* unpacking is one body on its way. */
 typedef struct unpacking {
-    dr_aside aside;
+    dr_offload offload;
     dora_frame_options options;
     dr_frame frame;
     dr_buf plain;
@@ -25,9 +25,9 @@ typedef struct unpacking {
     char bytes[];
 } unpacking;
 
-static void unpack(dr_aside *aside)
+static void unpack(dr_offload *offload)
 {
-    unpacking *self = (unpacking *)aside;
+    unpacking *self = (unpacking *)offload;
     self->err =
         dr_frame_body(&self->options, &self->frame, &self->plain, &self->body, &self->error);
     self->is_json = self->err == DORA_OK && !self->frame.is_bare && dr_body_is_json(self->body);
@@ -38,45 +38,46 @@ static void unpack(dr_aside *aside)
     }
 }
 
-static void on_unpacked(dr_aside *aside)
+static void on_unpacked(dr_offload *offload)
 {
-    unpacking *self = (unpacking *)aside;
-    const dr_asker asker = dr_asker_of_conn(self->is_json ? DR_ASKER_JSON : aside->asker.kind,
-                                            aside->asker.lane, aside->asker.conn);
+    unpacking *self = (unpacking *)offload;
+    const dr_responder responder =
+        dr_responder_of_conn(self->is_json ? DR_RESPONDER_JSON : offload->responder.kind,
+                             offload->responder.lane, offload->responder.conn);
     if (self->err == DORA_OK && self->frame.is_bare) {
-        dr_call_bare(&asker, self->body);
+        dr_call_bare(&responder, self->body);
     } else if (self->err == DORA_OK) {
-        dr_call_request(&asker, self->guid, self->body);
+        dr_call_request(&responder, self->guid, self->body);
     } else {
-        dr_reply_refused(&asker, self->guid, &self->error);
+        dr_reply_refused(&responder, self->guid, &self->error);
     }
 }
 
-static void free_unpacking(dr_aside *aside)
+static void free_unpacking(dr_offload *offload)
 {
-    unpacking *self = (unpacking *)aside;
+    unpacking *self = (unpacking *)offload;
     dr_buf_fini(&self->plain);
     dr_buf_fini(&self->inner);
     free(self);
 }
 
-dora_err dr_unpack_aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed)
+dora_err dr_unpack_offload(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed)
 {
     unpacking *self = calloc(1, sizeof(*self) + frame->body.len);
     if (self == NULL) {
         return DORA_ENOMEM;
     }
-    self->aside.work = unpack;
-    self->aside.done = on_unpacked;
-    self->aside.free = free_unpacking;
-    self->aside.bytes = sizeof(*self) + frame->body.len;
+    self->offload.work = unpack;
+    self->offload.done = on_unpacked;
+    self->offload.free = free_unpacking;
+    self->offload.bytes = sizeof(*self) + frame->body.len;
     self->options = lane->reactor.frame;
     self->options.gzip = is_packed;
     self->error.code = DORA_CODE_BAD_BODY;
     memcpy(self->guid, frame->is_bare ? DR_GUID_NONE : frame->guid, DR_GUID_LEN);
     memcpy(self->bytes, frame->body.data, frame->body.len);
     self->frame = (dr_frame){self->guid, {self->bytes, frame->body.len}, frame->is_bare};
-    const dr_asker asker =
-        dr_asker_of_conn(frame->is_bare ? DR_ASKER_BARE : DR_ASKER_FRAME, lane, conn);
-    return dr_aside_start(&asker, &self->aside);
+    const dr_responder responder =
+        dr_responder_of_conn(frame->is_bare ? DR_RESPONDER_BARE : DR_RESPONDER_FRAME, lane, conn);
+    return dr_offload_start(&responder, &self->offload);
 }

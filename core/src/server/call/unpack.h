@@ -4,8 +4,8 @@
 
 #include "server/call/lane.h"
 
-/* dr_unpack_aside inflates a large body where it `is_packed`, and translates it from JSON, in
+/* dr_unpack_offload inflates a large body where it `is_packed`, and translates it from JSON, in
  * libuv's thread pool; dr_call_request follows, or a refusal. Errors: DORA_ENOMEM. */
-dora_err dr_unpack_aside(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed);
+dora_err dr_unpack_offload(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed);
 
 #endif

@@ -23,36 +23,36 @@
 /* States of entries. */
 enum { RUNNING = 1, KEPT, LOST };
 
-struct dr_kept {
+struct dr_reply_cache {
     _Atomic bool is_locked;
-    dr_kept_limits limits;
+    dr_reply_cache_limits limits;
     dr_digest_key key;
-    dr_kept_table table;
-    dr_kept_log log;
-    dr_kept_queue replies;
-    dr_kept_queue lost;
-    dr_kept_link inboxes[DR_REACTORS_MAX];
-    dr_kept_numbers numbers;
+    dr_reply_table table;
+    dr_reply_ring log;
+    dr_reply_cache_queue replies;
+    dr_reply_cache_queue lost;
+    dr_reply_cache_link inboxes[DR_REACTORS_MAX];
+    dr_reply_cache_numbers numbers;
 };
 
 /* A mutex costs as much as all the rest: its unlock waits until what was written is in the cache.
  * Few threads meet here, for a short while. */
-static void lock(dr_kept *kept)
+static void lock(dr_reply_cache *cache)
 {
-    while (atomic_exchange_explicit(&kept->is_locked, true, memory_order_acquire)) {
+    while (atomic_exchange_explicit(&cache->is_locked, true, memory_order_acquire)) {
         sched_yield();
     }
 }
 
-static void unlock(dr_kept *kept)
+static void unlock(dr_reply_cache *cache)
 {
-    atomic_store_explicit(&kept->is_locked, false, memory_order_release);
+    atomic_store_explicit(&cache->is_locked, false, memory_order_release);
 }
 
 /* reply_new copies a body. Returns: NULL when out of memory. */
-static dr_kept_reply *reply_new(dora_slice body)
+static dr_reply_cache_reply *reply_new(dora_slice body)
 {
-    dr_kept_reply *reply = malloc(sizeof(*reply) + body.len);
+    dr_reply_cache_reply *reply = malloc(sizeof(*reply) + body.len);
     if (reply != NULL) {
         atomic_init(&reply->users, 1);
         reply->len = body.len;
@@ -61,62 +61,62 @@ static dr_kept_reply *reply_new(dora_slice body)
     return reply;
 }
 
-void dr_kept_reply_drop(dr_kept_reply *reply)
+void dr_reply_cache_reply_drop(dr_reply_cache_reply *reply)
 {
     if (reply != NULL && atomic_fetch_sub(&reply->users, 1) == 1) {
         free(reply);
     }
 }
 
-static dr_kept_entry *at(const dr_kept *kept, uint32_t name)
+static dr_reply_cache_entry *at(const dr_reply_cache *cache, uint32_t name)
 {
-    return dr_kept_table_at(&kept->table, name);
+    return dr_reply_table_at(&cache->table, name);
 }
 
-static void forget_oldest_lost(dr_kept *kept)
+static void forget_oldest_lost(dr_reply_cache *cache)
 {
-    dr_kept_table_remove(&kept->table, dr_kept_queue_pop(&kept->table, &kept->lost));
-    kept->numbers.tombstones--;
+    dr_reply_table_remove(&cache->table, dr_reply_cache_queue_pop(&cache->table, &cache->lost));
+    cache->numbers.tombstones--;
 }
 
-static void bury(dr_kept *kept, uint32_t name, uint32_t now_s)
+static void bury(dr_reply_cache *cache, uint32_t name, uint32_t now_s)
 {
-    at(kept, name)->state = LOST;
-    at(kept, name)->since_s = now_s;
-    dr_kept_queue_append(&kept->table, &kept->lost, name);
-    kept->numbers.tombstones++;
+    at(cache, name)->state = LOST;
+    at(cache, name)->since_s = now_s;
+    dr_reply_cache_queue_append(&cache->table, &cache->lost, name);
+    cache->numbers.tombstones++;
 }
 
 /* lose_oldest_reply lets the oldest reply go, and remembers that its call has run. */
-static void lose_oldest_reply(dr_kept *kept, uint32_t now_s)
+static void lose_oldest_reply(dr_reply_cache *cache, uint32_t now_s)
 {
-    const uint32_t name = dr_kept_queue_pop(&kept->table, &kept->replies);
-    kept->numbers.replies--;
-    kept->numbers.bytes -= at(kept, name)->reply.len;
-    if (kept->replies.first != 0) {
-        dr_kept_log_cut(&kept->log, at(kept, kept->replies.first)->reply.at);
+    const uint32_t name = dr_reply_cache_queue_pop(&cache->table, &cache->replies);
+    cache->numbers.replies--;
+    cache->numbers.bytes -= at(cache, name)->reply.len;
+    if (cache->replies.first != 0) {
+        dr_reply_ring_cut(&cache->log, at(cache, cache->replies.first)->reply.at);
     } else {
-        dr_kept_log_clear(&kept->log);
+        dr_reply_ring_clear(&cache->log);
     }
-    bury(kept, name, now_s);
+    bury(cache, name, now_s);
 }
 
-static bool is_over(const dr_kept *kept, const dr_kept_queue *line, uint32_t limit_s,
+static bool is_over(const dr_reply_cache *cache, const dr_reply_cache_queue *line, uint32_t limit_s,
                     uint32_t now_s)
 {
-    return line->first != 0 && (int32_t)(now_s - at(kept, line->first)->since_s - limit_s) >= 0;
+    return line->first != 0 && (int32_t)(now_s - at(cache, line->first)->since_s - limit_s) >= 0;
 }
 
 /* expire lets go of what is over its time, `most` at most. Returns: false when nothing was. */
-static bool expire(dr_kept *kept, uint32_t now_s, uint32_t most)
+static bool expire(dr_reply_cache *cache, uint32_t now_s, uint32_t most)
 {
     uint32_t done = 0;
-    while (done < most && is_over(kept, &kept->replies, kept->limits.reply_s, now_s)) {
-        lose_oldest_reply(kept, now_s);
+    while (done < most && is_over(cache, &cache->replies, cache->limits.reply_s, now_s)) {
+        lose_oldest_reply(cache, now_s);
         done++;
     }
-    while (done < most && is_over(kept, &kept->lost, kept->limits.lost_s, now_s)) {
-        forget_oldest_lost(kept);
+    while (done < most && is_over(cache, &cache->lost, cache->limits.lost_s, now_s)) {
+        forget_oldest_lost(cache);
         done++;
     }
     return done > 0;
@@ -124,249 +124,252 @@ static bool expire(dr_kept *kept, uint32_t now_s, uint32_t most)
 
 /* make_room frees an entry where all are used: that of the oldest tombstone, then of the oldest
  * reply. Calls that run keep theirs. */
-static void make_room(dr_kept *kept, uint32_t now_s)
+static void make_room(dr_reply_cache *cache, uint32_t now_s)
 {
-    if (!dr_kept_table_is_full(&kept->table)) {
+    if (!dr_reply_table_is_full(&cache->table)) {
         return;
     }
-    if (kept->lost.first == 0 && kept->replies.first != 0) {
-        lose_oldest_reply(kept, now_s);
-        kept->numbers.evicted++;
+    if (cache->lost.first == 0 && cache->replies.first != 0) {
+        lose_oldest_reply(cache, now_s);
+        cache->numbers.evicted++;
     }
-    if (kept->lost.first != 0) {
-        forget_oldest_lost(kept);
+    if (cache->lost.first != 0) {
+        forget_oldest_lost(cache);
     }
-    const uint32_t next = kept->lost.first != 0 ? kept->lost.first : kept->replies.first;
+    const uint32_t next = cache->lost.first != 0 ? cache->lost.first : cache->replies.first;
     if (next != 0) {
-        dr_kept_table_expect(&kept->table, &at(kept, next)->call);
+        dr_reply_table_expect(&cache->table, &at(cache, next)->call);
     }
 }
 
-static void begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat, uint32_t now_s)
+static void begin(dr_reply_cache *cache, const dr_digest *call, dr_reply_waiter *seat,
+                  uint32_t now_s)
 {
-    (void)expire(kept, now_s, EXPIRE_EACH);
-    make_room(kept, now_s);
-    const uint32_t name = dr_kept_table_add(&kept->table, call);
+    (void)expire(cache, now_s, EXPIRE_EACH);
+    make_room(cache, now_s);
+    const uint32_t name = dr_reply_table_add(&cache->table, call);
     if (name == 0) {
         return; /* it runs unknown */
     }
-    at(kept, name)->state = RUNNING;
-    at(kept, name)->runner = seat;
-    seat->role = DR_KEPT_RUNNER;
+    at(cache, name)->state = RUNNING;
+    at(cache, name)->leader = seat;
+    seat->role = DR_REPLY_LEADER;
     seat->entry = name;
-    dr_kept_list_init(&seat->joiners);
+    dr_reply_cache_list_init(&seat->followers);
 }
 
-static dr_kept_known meet(dr_kept *kept, uint32_t name, dr_kept_seat *seat)
+static dr_reply_cache_known meet(dr_reply_cache *cache, uint32_t name, dr_reply_waiter *seat)
 {
-    const dr_kept_entry *one = at(kept, name);
+    const dr_reply_cache_entry *one = at(cache, name);
     if (one->state == RUNNING) {
-        dr_kept_seat *runner = one->runner;
-        seat->role = DR_KEPT_JOINER;
+        dr_reply_waiter *leader = one->leader;
+        seat->role = DR_REPLY_FOLLOWER;
         seat->entry = name;
-        dr_kept_list_append(&runner->joiners, &seat->link);
-        kept->numbers.joins++;
-        return DR_KEPT_RUNS;
+        dr_reply_cache_list_append(&leader->followers, &seat->link);
+        cache->numbers.joins++;
+        return DR_REPLY_CACHE_RUNS;
     }
     if (one->state == KEPT) {
-        seat->reply = reply_new(dr_kept_log_body(&kept->log, one->reply.at, one->reply.len));
-        kept->numbers.hits++;
-        return DR_KEPT_HAS_RUN;
+        seat->reply = reply_new(dr_reply_ring_body(&cache->log, one->reply.at, one->reply.len));
+        cache->numbers.hits++;
+        return DR_REPLY_CACHE_HAS_RUN;
     }
-    kept->numbers.lost++;
-    return DR_KEPT_LOST;
+    cache->numbers.lost++;
+    return DR_REPLY_CACHE_LOST;
 }
 
-static dr_kept_known ask(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat, bool begins,
-                         uint64_t now_ms)
+static dr_reply_cache_known ask(dr_reply_cache *cache, const dr_digest *call, dr_reply_waiter *seat,
+                                bool begins, uint64_t now_ms)
 {
-    dr_kept_known known = DR_KEPT_UNKNOWN;
-    lock(kept);
-    const uint32_t name = dr_kept_table_find(&kept->table, call);
+    dr_reply_cache_known known = DR_REPLY_CACHE_UNKNOWN;
+    lock(cache);
+    const uint32_t name = dr_reply_table_find(&cache->table, call);
     if (name != 0) {
-        known = meet(kept, name, seat);
+        known = meet(cache, name, seat);
     } else if (begins) {
-        begin(kept, call, seat, (uint32_t)(now_ms / 1000));
+        begin(cache, call, seat, (uint32_t)(now_ms / 1000));
     }
-    unlock(kept);
+    unlock(cache);
     return known;
 }
 
-dr_kept_known dr_kept_look(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat)
+dr_reply_cache_known dr_reply_cache_look(dr_reply_cache *cache, const dr_digest *call,
+                                         dr_reply_waiter *seat)
 {
-    return ask(kept, call, seat, false, 0);
+    return ask(cache, call, seat, false, 0);
 }
 
-dr_kept_known dr_kept_begin(dr_kept *kept, const dr_digest *call, dr_kept_seat *seat,
-                            uint64_t now_ms)
+dr_reply_cache_known dr_reply_cache_begin(dr_reply_cache *cache, const dr_digest *call,
+                                          dr_reply_waiter *seat, uint64_t now_ms)
 {
-    return ask(kept, call, seat, true, now_ms);
+    return ask(cache, call, seat, true, now_ms);
 }
 
-void dr_kept_expect(const dr_kept *kept, const dr_digest *call)
+void dr_reply_cache_expect(const dr_reply_cache *cache, const dr_digest *call)
 {
-    dr_kept_table_expect(&kept->table, call);
+    dr_reply_table_expect(&cache->table, call);
 }
 
 /* post puts a seat into its lane's inbox. */
-static uint64_t post(dr_kept *kept, dr_kept_seat *seat)
+static uint64_t post(dr_reply_cache *cache, dr_reply_waiter *seat)
 {
-    dr_kept_list_remove(&seat->link);
-    dr_kept_list_append(&kept->inboxes[seat->lane], &seat->link);
+    dr_reply_cache_list_remove(&seat->link);
+    dr_reply_cache_list_append(&cache->inboxes[seat->lane], &seat->link);
     return UINT64_C(1) << seat->lane;
 }
 
-/* give hands a copy of a reply to all joiners of a call; without memory for it, it is lost. */
-static uint64_t give(dr_kept *kept, dr_kept_seat *runner, dora_slice reply)
+/* give hands a copy of a reply to all followers of a call; without memory for it, it is lost. */
+static uint64_t give(dr_reply_cache *cache, dr_reply_waiter *leader, dora_slice reply)
 {
     uint64_t lanes = 0;
-    if (dr_kept_list_is_empty(&runner->joiners)) {
+    if (dr_reply_cache_list_is_empty(&leader->followers)) {
         return 0;
     }
-    dr_kept_reply *copy = reply.data != NULL ? reply_new(reply) : NULL;
-    while (!dr_kept_list_is_empty(&runner->joiners)) {
-        dr_kept_seat *seat = dr_kept_seat_of(runner->joiners.next);
+    dr_reply_cache_reply *copy = reply.data != NULL ? reply_new(reply) : NULL;
+    while (!dr_reply_cache_list_is_empty(&leader->followers)) {
+        dr_reply_waiter *seat = dr_reply_waiter_of(leader->followers.next);
         if (copy != NULL) {
             atomic_fetch_add_explicit(&copy->users, 1, memory_order_relaxed);
         }
         seat->reply = copy;
         seat->entry = 0;
-        lanes |= post(kept, seat);
+        lanes |= post(cache, seat);
     }
-    dr_kept_reply_drop(copy);
+    dr_reply_cache_reply_drop(copy);
     return lanes;
 }
 
 /* keep remembers the reply of a call that has run, as far as it may. */
-static void keep(dr_kept *kept, uint32_t name, dora_slice reply, uint32_t now_s)
+static void keep(dr_reply_cache *cache, uint32_t name, dora_slice reply, uint32_t now_s)
 {
-    const bool is_too_much = reply.len > kept->limits.bytes_max;
-    if (reply.data == NULL || is_too_much || dr_kept_log_open(&kept->log) != DORA_OK) {
-        kept->numbers.evicted += is_too_much;
-        bury(kept, name, now_s);
+    const bool is_too_much = reply.len > cache->limits.bytes_max;
+    if (reply.data == NULL || is_too_much || dr_reply_ring_open(&cache->log) != DORA_OK) {
+        cache->numbers.evicted += is_too_much;
+        bury(cache, name, now_s);
         return;
     }
-    while (!dr_kept_log_has_room(&kept->log, reply.len)) {
-        lose_oldest_reply(kept, now_s);
-        kept->numbers.evicted++;
+    while (!dr_reply_ring_has_room(&cache->log, reply.len)) {
+        lose_oldest_reply(cache, now_s);
+        cache->numbers.evicted++;
     }
-    dr_kept_entry *one = at(kept, name);
+    dr_reply_cache_entry *one = at(cache, name);
     one->state = KEPT;
     one->since_s = now_s;
-    one->reply.at = dr_kept_log_add(&kept->log, reply);
+    one->reply.at = dr_reply_ring_add(&cache->log, reply);
     one->reply.len = (uint32_t)reply.len;
-    dr_kept_queue_append(&kept->table, &kept->replies, name);
-    kept->numbers.replies++;
-    kept->numbers.bytes += reply.len;
+    dr_reply_cache_queue_append(&cache->table, &cache->replies, name);
+    cache->numbers.replies++;
+    cache->numbers.bytes += reply.len;
 }
 
-uint64_t dr_kept_end(dr_kept *kept, dr_kept_seat *runner, dora_slice reply, bool has_run,
-                     uint64_t now_ms)
+uint64_t dr_reply_cache_end(dr_reply_cache *cache, dr_reply_waiter *leader, dora_slice reply,
+                            bool has_run, uint64_t now_ms)
 {
-    if (runner->role != DR_KEPT_RUNNER) {
+    if (leader->role != DR_REPLY_LEADER) {
         return 0;
     }
-    lock(kept);
-    dr_kept_list_remove(&runner->link);
-    const uint64_t lanes = give(kept, runner, reply);
+    lock(cache);
+    dr_reply_cache_list_remove(&leader->link);
+    const uint64_t lanes = give(cache, leader, reply);
     if (has_run) {
-        keep(kept, runner->entry, reply, (uint32_t)(now_ms / 1000));
+        keep(cache, leader->entry, reply, (uint32_t)(now_ms / 1000));
     } else {
-        dr_kept_table_remove(&kept->table, runner->entry);
+        dr_reply_table_remove(&cache->table, leader->entry);
     }
-    runner->role = DR_KEPT_NOBODY;
-    unlock(kept);
+    leader->role = DR_REPLY_CACHE_NOBODY;
+    unlock(cache);
     return lanes;
 }
 
-bool dr_kept_is_wanted(dr_kept *kept, dr_kept_seat *runner)
+bool dr_reply_cache_is_wanted(dr_reply_cache *cache, dr_reply_waiter *leader)
 {
     bool is_wanted = false;
-    if (runner->role == DR_KEPT_RUNNER) {
-        lock(kept);
-        runner->is_alone = true;
-        is_wanted = !dr_kept_list_is_empty(&runner->joiners);
-        unlock(kept);
+    if (leader->role == DR_REPLY_LEADER) {
+        lock(cache);
+        leader->is_alone = true;
+        is_wanted = !dr_reply_cache_list_is_empty(&leader->followers);
+        unlock(cache);
     }
     return is_wanted;
 }
 
-uint64_t dr_kept_leave(dr_kept *kept, dr_kept_seat *joiner)
+uint64_t dr_reply_cache_leave(dr_reply_cache *cache, dr_reply_waiter *follower)
 {
     uint64_t lanes = 0;
-    if (joiner->role != DR_KEPT_JOINER) {
+    if (follower->role != DR_REPLY_FOLLOWER) {
         return 0;
     }
-    lock(kept);
-    dr_kept_list_remove(&joiner->link);
-    dr_kept_seat *runner = joiner->entry != 0 ? at(kept, joiner->entry)->runner : NULL;
-    if (runner != NULL && runner->is_alone && dr_kept_list_is_empty(&runner->joiners)) {
-        lanes = post(kept, runner);
+    lock(cache);
+    dr_reply_cache_list_remove(&follower->link);
+    dr_reply_waiter *leader = follower->entry != 0 ? at(cache, follower->entry)->leader : NULL;
+    if (leader != NULL && leader->is_alone && dr_reply_cache_list_is_empty(&leader->followers)) {
+        lanes = post(cache, leader);
     }
-    joiner->role = DR_KEPT_NOBODY;
-    unlock(kept);
-    dr_kept_reply_drop(joiner->reply);
-    joiner->reply = NULL;
+    follower->role = DR_REPLY_CACHE_NOBODY;
+    unlock(cache);
+    dr_reply_cache_reply_drop(follower->reply);
+    follower->reply = NULL;
     return lanes;
 }
 
-dr_kept_seat *dr_kept_take(dr_kept *kept, uint32_t lane)
+dr_reply_waiter *dr_reply_cache_take(dr_reply_cache *cache, uint32_t lane)
 {
-    dr_kept_seat *seat = NULL;
-    lock(kept);
-    dr_kept_link *inbox = &kept->inboxes[lane];
-    if (!dr_kept_list_is_empty(inbox)) {
-        seat = dr_kept_seat_of(inbox->next);
-        dr_kept_list_remove(&seat->link);
-        if (seat->role == DR_KEPT_JOINER) {
-            seat->role = DR_KEPT_NOBODY;
+    dr_reply_waiter *seat = NULL;
+    lock(cache);
+    dr_reply_cache_link *inbox = &cache->inboxes[lane];
+    if (!dr_reply_cache_list_is_empty(inbox)) {
+        seat = dr_reply_waiter_of(inbox->next);
+        dr_reply_cache_list_remove(&seat->link);
+        if (seat->role == DR_REPLY_FOLLOWER) {
+            seat->role = DR_REPLY_CACHE_NOBODY;
         }
     }
-    unlock(kept);
+    unlock(cache);
     return seat;
 }
 
 /* sweep does a part of a sweep. `trims` is kept from one part to the next. Returns: false when all
  * is done. */
-static bool sweep(dr_kept *kept, uint32_t now_s, bool *trims)
+static bool sweep(dr_reply_cache *cache, uint32_t now_s, bool *trims)
 {
-    const bool is_over_time = expire(kept, now_s, EXPIRE_SWEEP);
+    const bool is_over_time = expire(cache, now_s, EXPIRE_SWEEP);
     *trims = *trims || is_over_time;
-    if (kept->table.used == 0) {
-        dr_kept_table_fini(&kept->table);
-        dr_kept_log_fini(&kept->log);
+    if (cache->table.used == 0) {
+        dr_reply_table_fini(&cache->table);
+        dr_reply_ring_fini(&cache->log);
     }
     /* Where replies have to go before their time, others will be there at once. */
-    const bool has_more = *trims && dr_kept_log_trim(&kept->log, TRIM_SWEEP);
+    const bool has_more = *trims && dr_reply_ring_trim(&cache->log, TRIM_SWEEP);
     return is_over_time || has_more;
 }
 
-void dr_kept_sweep(dr_kept *kept, uint64_t now_ms)
+void dr_reply_cache_sweep(dr_reply_cache *cache, uint64_t now_ms)
 {
     bool trims = false;
     bool has_more = true;
     while (has_more) {
-        lock(kept);
-        has_more = sweep(kept, (uint32_t)(now_ms / 1000), &trims);
-        unlock(kept);
+        lock(cache);
+        has_more = sweep(cache, (uint32_t)(now_ms / 1000), &trims);
+        unlock(cache);
     }
 }
 
-void dr_kept_count(dr_kept *kept, dr_kept_numbers *numbers)
+void dr_reply_cache_count(dr_reply_cache *cache, dr_reply_cache_numbers *numbers)
 {
-    lock(kept);
-    *numbers = kept->numbers;
-    unlock(kept);
+    lock(cache);
+    *numbers = cache->numbers;
+    unlock(cache);
 }
 
-const dr_digest_key *dr_kept_key(const dr_kept *kept)
+const dr_digest_key *dr_reply_cache_key(const dr_reply_cache *cache)
 {
-    return &kept->key;
+    return &cache->key;
 }
 
-dora_err dr_kept_new(dr_kept **kept, const dr_kept_limits *limits, dora_error *error)
+dora_err dr_reply_cache_new(dr_reply_cache **cache, const dr_reply_cache_limits *limits,
+                            dora_error *error)
 {
-    dr_kept *made = calloc(1, sizeof(*made));
+    dr_reply_cache *made = calloc(1, sizeof(*made));
     if (made == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
@@ -376,20 +379,20 @@ dora_err dr_kept_new(dr_kept **kept, const dr_kept_limits *limits, dora_error *e
     }
     made->limits = *limits;
     made->table.calls_max = limits->calls_max;
-    dr_kept_log_init(&made->log, limits->bytes_max);
+    dr_reply_ring_init(&made->log, limits->bytes_max);
     for (uint32_t i = 0; i < DR_REACTORS_MAX; i++) {
-        dr_kept_list_init(&made->inboxes[i]);
+        dr_reply_cache_list_init(&made->inboxes[i]);
     }
-    *kept = made;
+    *cache = made;
     return DORA_OK;
 }
 
-void dr_kept_free(dr_kept *kept)
+void dr_reply_cache_free(dr_reply_cache *cache)
 {
-    if (kept == NULL) {
+    if (cache == NULL) {
         return;
     }
-    dr_kept_table_fini(&kept->table);
-    dr_kept_log_fini(&kept->log);
-    free(kept);
+    dr_reply_table_fini(&cache->table);
+    dr_reply_ring_fini(&cache->log);
+    free(cache);
 }

@@ -5,22 +5,22 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-void dr_kept_log_init(dr_kept_log *log, uint32_t size)
+void dr_reply_ring_init(dr_reply_ring *log, uint32_t size)
 {
     memset(log, 0, sizeof(*log));
     log->size = size;
     log->clean = size;
 }
 
-void dr_kept_log_fini(dr_kept_log *log)
+void dr_reply_ring_fini(dr_reply_ring *log)
 {
     if (log->bytes != NULL) {
         (void)munmap(log->bytes, log->size);
     }
-    dr_kept_log_init(log, log->size);
+    dr_reply_ring_init(log, log->size);
 }
 
-dora_err dr_kept_log_open(dr_kept_log *log)
+dora_err dr_reply_ring_open(dr_reply_ring *log)
 {
     if (log->bytes == NULL) {
         void *bytes = mmap(NULL, log->size, PROT_READ | PROT_WRITE,
@@ -34,18 +34,18 @@ dora_err dr_kept_log_open(dr_kept_log *log)
 }
 
 /* left_out is the rest of the ring, where a body is larger than that. */
-static uint32_t left_out(const dr_kept_log *log, size_t len)
+static uint32_t left_out(const dr_reply_ring *log, size_t len)
 {
     const uint32_t rest = log->size - log->head;
     return rest < len ? rest : 0;
 }
 
-bool dr_kept_log_has_room(const dr_kept_log *log, size_t len)
+bool dr_reply_ring_has_room(const dr_reply_ring *log, size_t len)
 {
     return (uint64_t)log->used + left_out(log, len) + len <= log->size;
 }
 
-uint32_t dr_kept_log_add(dr_kept_log *log, dora_slice body)
+uint32_t dr_reply_ring_add(dr_reply_ring *log, dora_slice body)
 {
     const uint32_t out = left_out(log, body.len);
     /* One of no length may stand behind a whole ring: at its end then, not at its beginning. */
@@ -61,20 +61,20 @@ uint32_t dr_kept_log_add(dr_kept_log *log, dora_slice body)
     return at;
 }
 
-void dr_kept_log_cut(dr_kept_log *log, uint32_t next)
+void dr_reply_ring_cut(dr_reply_ring *log, uint32_t next)
 {
     log->used -= next >= log->tail ? next - log->tail : log->size - log->tail + next;
     log->tail = next;
 }
 
-void dr_kept_log_clear(dr_kept_log *log)
+void dr_reply_ring_clear(dr_reply_ring *log)
 {
     /* From the beginning again: few replies stay on few pages. */
     log->head = log->tail = log->used = 0;
     log->clean = 0;
 }
 
-bool dr_kept_log_trim(dr_kept_log *log, size_t most)
+bool dr_reply_ring_trim(dr_reply_ring *log, size_t most)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t dirty = (size_t)log->size - log->used - log->clean;

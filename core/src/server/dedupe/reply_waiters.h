@@ -1,4 +1,4 @@
-/* reply_waiters.h: lists of seats: the joiners of a call, and the inboxes of lanes. Thread: the
+/* reply_waiters.h: lists of seats: the followers of a call, and the inboxes of lanes. Thread: the
  * store's, under its lock. */
 #ifndef DR_SERVER_REPLY_WAITERS_H
 #define DR_SERVER_REPLY_WAITERS_H
@@ -8,17 +8,17 @@
 #include "server/dedupe/reply_cache.h"
 
 /* A link that stands in no list has no next. */
-static inline void dr_kept_list_init(dr_kept_link *list)
+static inline void dr_reply_cache_list_init(dr_reply_cache_link *list)
 {
     list->next = list->prev = list;
 }
 
-static inline bool dr_kept_list_is_empty(const dr_kept_link *list)
+static inline bool dr_reply_cache_list_is_empty(const dr_reply_cache_link *list)
 {
     return list->next == list;
 }
 
-static inline void dr_kept_list_append(dr_kept_link *list, dr_kept_link *link)
+static inline void dr_reply_cache_list_append(dr_reply_cache_link *list, dr_reply_cache_link *link)
 {
     link->next = list;
     link->prev = list->prev;
@@ -26,7 +26,7 @@ static inline void dr_kept_list_append(dr_kept_link *list, dr_kept_link *link)
     list->prev = link;
 }
 
-static inline void dr_kept_list_remove(dr_kept_link *link)
+static inline void dr_reply_cache_list_remove(dr_reply_cache_link *link)
 {
     if (link->next != NULL) {
         link->next->prev = link->prev;
@@ -35,9 +35,9 @@ static inline void dr_kept_list_remove(dr_kept_link *link)
     }
 }
 
-static inline dr_kept_seat *dr_kept_seat_of(dr_kept_link *link)
+static inline dr_reply_waiter *dr_reply_waiter_of(dr_reply_cache_link *link)
 {
-    return (dr_kept_seat *)((char *)link - offsetof(dr_kept_seat, link));
+    return (dr_reply_waiter *)((char *)link - offsetof(dr_reply_waiter, link));
 }
 
 #endif

@@ -45,9 +45,9 @@ static void refuse_path(dr_lane *lane, dr_web *web)
     static const char text[] = "nothing is here; there are POST /call/NAME, /api/multisync, "
                                "/api/multinoresult and /server/cmd";
     if (lane->backend->config->original) {
-        const dr_asker asker = dr_asker_of_web(DR_ASKER_FORM, lane, web);
-        dr_call_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_TYPE);
-        dr_reply_code(&asker, DR_GUID_NONE, DORA_CODE_BAD_TYPE, text);
+        const dr_responder responder = dr_responder_of_web(DR_RESPONDER_FORM, lane, web);
+        dr_call_count_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_TYPE);
+        dr_reply_code(&responder, DR_GUID_NONE, DORA_CODE_BAD_TYPE, text);
     } else {
         dr_web_refuse(web, 404, 404, text);
     }
@@ -89,7 +89,7 @@ void dr_web_gone(dr_http_exchange *exchange, void *user)
 {
     dr_web *web = dr_http_user(exchange);
     if (web != NULL) {
-        const dr_asker asker = dr_asker_of_web(DR_ASKER_WEB, user, web);
-        dr_call_forget(&asker, web->calls);
+        const dr_responder responder = dr_responder_of_web(DR_RESPONDER_WEB, user, web);
+        dr_call_forget(&responder, web->calls);
     }
 }

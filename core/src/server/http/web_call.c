@@ -16,7 +16,7 @@
 
 /* reading is the body on its way to the inner encoding. */
 typedef struct reading {
-    dr_aside aside;
+    dr_offload offload;
     dr_buf text;
     dr_buf inner;
     size_t inner_max;
@@ -118,44 +118,44 @@ static const char *take_options(const dr_web *web, dr_request *request)
 }
 
 /* run goes on with the parameter in the inner encoding. */
-static void run(const dr_asker *asker, dora_slice param)
+static void run(const dr_responder *responder, dora_slice param)
 {
-    dr_lane *lane = asker->lane;
+    dr_lane *lane = responder->lane;
     char guid[DR_GUID_LEN];
     dr_guid_make(&lane->random, guid);
     dr_request request = {
         .guid = {guid, DR_GUID_LEN}, .type = DR_TYPE_W_S, .api_count = 1, .timeout_ms = -1};
-    const char *wrong = take_options(asker->web, &request);
-    const dora_slice name = name_of(lane, asker->web);
+    const char *wrong = take_options(responder->web, &request);
+    const dora_slice name = name_of(lane, responder->web);
     if (wrong != NULL) {
-        dr_call_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_API);
-        dr_web_refuse(asker->web, 400, DORA_CODE_BAD_API, wrong);
+        dr_call_count_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_API);
+        dr_web_refuse(responder->web, 400, DORA_CODE_BAD_API, wrong);
     } else if (name.len > DR_API_NAME_MAX) {
-        dr_web_refuse(asker->web, 404, DORA_CODE_NO_API, "no such api: its name is too long");
+        dr_web_refuse(responder->web, 404, DORA_CODE_NO_API, "no such api: its name is too long");
     } else {
         lane->apis[0] =
             (dr_api){.key_raw = {DR_KEY_ONE, sizeof(DR_KEY_ONE) - 1}, .name = name, .param = param};
-        dr_call_run(asker, &request);
+        dr_call_run(responder, &request);
     }
 }
 
-static void read_work(dr_aside *aside)
+static void read_work(dr_offload *offload)
 {
-    reading *self = (reading *)aside;
+    reading *self = (reading *)offload;
     self->err =
         dr_json_request(dr_buf_slice(&self->text), self->inner_max, &self->inner, &self->error);
 }
 
-static void read_done(dr_aside *aside)
+static void read_done(dr_offload *offload)
 {
-    reading *self = (reading *)aside;
-    const dr_asker *asker = &aside->asker;
+    reading *self = (reading *)offload;
+    const dr_responder *responder = &offload->responder;
     if (self->err == DORA_OK) {
-        run(asker, dr_buf_slice(&self->inner));
+        run(responder, dr_buf_slice(&self->inner));
     } else {
         const int64_t code = self->error.code;
-        dr_call_answered(asker->lane, DR_TYPE_UNKNOWN, code);
-        dr_web_refuse(asker->web,
+        dr_call_count_answered(responder->lane, DR_TYPE_UNKNOWN, code);
+        dr_web_refuse(responder->web,
                       code == DORA_CODE_TOO_BIG      ? 413
                       : code == DORA_CODE_OVERLOADED ? 503
                                                      : 400,
@@ -163,9 +163,9 @@ static void read_done(dr_aside *aside)
     }
 }
 
-static void read_free(dr_aside *aside)
+static void read_free(dr_offload *offload)
 {
-    reading *self = (reading *)aside;
+    reading *self = (reading *)offload;
     dr_buf_fini(&self->text);
     dr_buf_fini(&self->inner);
     free(self);
@@ -173,7 +173,7 @@ static void read_free(dr_aside *aside)
 
 void dr_web_call(dr_lane *lane, dr_web *web)
 {
-    const dr_asker asker = dr_asker_of_web(DR_ASKER_WEB, lane, web);
+    const dr_responder responder = dr_responder_of_web(DR_RESPONDER_WEB, lane, web);
     if (strcmp(dr_http_method(web->exchange), "POST") != 0) {
         dr_web_refuse(web, 405, 405, "calls are made by POST");
         return;
@@ -183,19 +183,19 @@ void dr_web_call(dr_lane *lane, dr_web *web)
         return;
     }
     if (dr_http_body(web->exchange).len == 0) {
-        run(&asker, (dora_slice){dr_no_param, sizeof(dr_no_param) - 1});
+        run(&responder, (dora_slice){dr_no_param, sizeof(dr_no_param) - 1});
         return;
     }
     reading *self = calloc(1, sizeof(*self));
     if (self == NULL) {
-        dr_answer_fail(&asker);
+        dr_answer_fail(&responder);
         return;
     }
-    self->aside.work = read_work;
-    self->aside.done = read_done;
-    self->aside.free = read_free;
+    self->offload.work = read_work;
+    self->offload.done = read_done;
+    self->offload.free = read_free;
     self->inner_max = 2 * dr_frame_bytes_max(&lane->reactor.frame);
     dr_http_body_take(web->exchange, &self->text);
-    self->aside.bytes = sizeof(*self) + self->text.len;
-    dr_aside_run(&asker, &self->aside, self->text.len > DR_JSON_INLINE_MAX);
+    self->offload.bytes = sizeof(*self) + self->text.len;
+    dr_offload_run(&responder, &self->offload, self->text.len > DR_JSON_INLINE_MAX);
 }

@@ -17,7 +17,7 @@
 
 /* form is a request of the original on its way to a body in the inner encoding. */
 typedef struct form {
-    dr_aside aside;
+    dr_offload offload;
     const char *type; /* on the wire; NULL: the path is none of those there are */
     dr_http_field fields[2];
     size_t inner_max;
@@ -132,9 +132,9 @@ static dora_err encode(form *self, const json_t *params)
     return err;
 }
 
-static void form_work(dr_aside *aside)
+static void form_work(dr_offload *offload)
 {
-    form *self = (form *)aside;
+    form *self = (form *)offload;
     dora_error why;
     json_t *params = NULL;
     (void)dr_json_load(dr_buf_slice(&self->fields[FIELD_PARAMS].value), &params, &why);
@@ -155,20 +155,20 @@ static void keep_guid(dr_web *web, const dr_buf *guid)
     }
 }
 
-static void form_done(dr_aside *aside)
+static void form_done(dr_offload *offload)
 {
-    form *self = (form *)aside;
-    keep_guid(aside->asker.web, &self->guid);
+    form *self = (form *)offload;
+    keep_guid(offload->responder.web, &self->guid);
     if (self->err == DORA_OK) {
-        dr_call_request(&aside->asker, self->key, dr_buf_slice(&self->inner));
+        dr_call_request(&offload->responder, self->key, dr_buf_slice(&self->inner));
     } else {
-        dr_reply_refused(&aside->asker, self->key, &self->error);
+        dr_reply_refused(&offload->responder, self->key, &self->error);
     }
 }
 
-static void form_free(dr_aside *aside)
+static void form_free(dr_offload *offload)
 {
-    form *self = (form *)aside;
+    form *self = (form *)offload;
     dr_buf_fini(&self->fields[FIELD_PARAMS].value);
     dr_buf_fini(&self->fields[FIELD_GUID].value);
     dr_buf_fini(&self->inner);
@@ -197,27 +197,27 @@ static bool read_form(form *self, const dr_web *web)
 
 void dr_web_form(dr_lane *lane, dr_web *web, dora_slice path)
 {
-    const dr_asker asker = dr_asker_of_web(DR_ASKER_FORM, lane, web);
+    const dr_responder responder = dr_responder_of_web(DR_RESPONDER_FORM, lane, web);
     form *self = calloc(1, sizeof(*self));
     if (self == NULL) {
-        dr_answer_fail(&asker);
+        dr_answer_fail(&responder);
         return;
     }
-    self->aside.work = form_work;
-    self->aside.done = form_done;
-    self->aside.free = form_free;
+    self->offload.work = form_work;
+    self->offload.done = form_done;
+    self->offload.free = form_free;
     self->type = type_of(path);
     self->fields[FIELD_PARAMS].name = "params";
     self->fields[FIELD_GUID].name = "guid";
     self->inner_max = 2 * dr_frame_bytes_max(&lane->reactor.frame);
     memcpy(self->key, DR_GUID_NONE, DR_GUID_LEN);
     if (read_form(self, web)) {
-        self->aside.bytes = sizeof(*self) + self->fields[FIELD_PARAMS].value.len +
-                            self->fields[FIELD_GUID].value.len;
-        dr_aside_run(&asker, &self->aside,
-                     self->fields[FIELD_PARAMS].value.len > DR_JSON_INLINE_MAX);
+        self->offload.bytes = sizeof(*self) + self->fields[FIELD_PARAMS].value.len +
+                              self->fields[FIELD_GUID].value.len;
+        dr_offload_run(&responder, &self->offload,
+                       self->fields[FIELD_PARAMS].value.len > DR_JSON_INLINE_MAX);
     } else {
-        dr_reply_refused(&asker, self->key, &self->error);
-        form_free(&self->aside);
+        dr_reply_refused(&responder, self->key, &self->error);
+        form_free(&self->offload);
     }
 }

@@ -76,39 +76,39 @@ void dr_control_answer(dr_reload_request *request, int64_t code, bool is_pending
 
 /* refusal_of_http says why a command over HTTP is none, NULL where it may be one. Behind a proxy on
  * this machine everybody comes from loopback, so HTTP has to be allowed, and not by the peer. */
-static const char *refusal_of_http(const dr_asker *asker)
+static const char *refusal_of_http(const dr_responder *responder)
 {
-    if (!asker->lane->backend->config->control.http) {
+    if (!responder->lane->backend->config->control.http) {
         return "control commands are not taken over HTTP (control.http)";
     }
-    return dr_http_is_forwarded(asker->web->exchange)
+    return dr_http_is_forwarded(responder->web->exchange)
                ? "control commands are not taken from a proxy: the request has Forwarded, Via, "
                  "X-Real-IP or X-Forwarded-"
                : NULL;
 }
 
-static bool is_permitted(const dr_asker *asker)
+static bool is_permitted(const dr_responder *responder)
 {
-    const dr_config *config = asker->lane->backend->config;
+    const dr_config *config = responder->lane->backend->config;
     if (config->control.any) {
         return true;
     }
-    const dr_peer peer = dr_asker_peer(asker);
+    const dr_peer peer = dr_responder_peer(responder);
     const bool is_here = peer == DR_PEER_LOOPBACK || peer == DR_PEER_OWN;
     return (is_here && config->control.loopback) || (peer == DR_PEER_UNIX && config->control.local);
 }
 
 /* answer answers a command with a code; `text` NULL is the usual one. */
-static void answer(const dr_asker *asker, const char *guid, int64_t code, const char *text)
+static void answer(const dr_responder *responder, const char *guid, int64_t code, const char *text)
 {
-    dr_call_answered(asker->lane, DR_TYPE_SC, code);
-    dr_reply_code(asker, guid, code, text);
+    dr_call_count_answered(responder->lane, DR_TYPE_SC, code);
+    dr_reply_code(responder, guid, code, text);
 }
 
 /* refuse says from where commands are taken. */
-static void refuse(const dr_asker *asker, const char *guid)
+static void refuse(const dr_responder *responder, const char *guid)
 {
-    const dr_config *config = asker->lane->backend->config;
+    const dr_config *config = responder->lane->backend->config;
     const char *text = "control commands are not taken (control.allow is empty)";
     if (config->control.loopback && config->control.local) {
         text = "control commands are taken from loopback and the Unix socket only (control.allow)";
@@ -117,22 +117,22 @@ static void refuse(const dr_asker *asker, const char *guid)
     } else if (config->control.local) {
         text = "control commands are taken from the Unix socket only (control.allow)";
     }
-    answer(asker, guid, DORA_CODE_NOT_PERMITTED, text);
+    answer(responder, guid, DORA_CODE_NOT_PERMITTED, text);
 }
 
 /* answer_stat answers a command with code 0 and the server's numbers. */
-static void answer_stat(const dr_asker *asker, const char *guid, const char *reload)
+static void answer_stat(const dr_responder *responder, const char *guid, const char *reload)
 {
     dora_slice data;
     dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
     if (writer != NULL) {
-        dr_stat_write(asker->lane->backend, reload, writer);
+        dr_stat_write(responder->lane->backend, reload, writer);
     }
     if (writer != NULL && dora_writer_finish(writer, &data) == DORA_OK) {
-        dr_call_answered(asker->lane, DR_TYPE_SC, 0);
-        dr_reply_whole(asker, guid, 0, (dora_slice){"OK", 2}, data);
+        dr_call_count_answered(responder->lane, DR_TYPE_SC, 0);
+        dr_reply_whole(responder, guid, 0, (dora_slice){"OK", 2}, data);
     } else {
-        answer(asker, guid, DORA_CODE_OVERLOADED, "out of memory");
+        answer(responder, guid, DORA_CODE_OVERLOADED, "out of memory");
     }
     dora_writer_free(writer);
 }
@@ -151,16 +151,16 @@ static dora_err ask(dr_server *server, dr_lane *lane, dr_call *call)
 }
 
 /* reload hands the wish on; the client is answered by dr_control_answers. */
-static void reload(dr_server *server, const dr_asker *asker, const dr_request *request)
+static void reload(dr_server *server, const dr_responder *responder, const dr_request *request)
 {
-    dr_lane *lane = asker->lane;
+    dr_lane *lane = responder->lane;
     const char *guid = request->guid.data;
-    dr_call *call = dr_call_new(asker, request);
+    dr_call *call = dr_call_new(responder, request);
     if (call == NULL || ask(server, lane, call) != DORA_OK) {
         if (call != NULL) {
             dr_call_free(call);
         }
-        answer(asker, guid, DORA_CODE_OVERLOADED, "out of memory");
+        answer(responder, guid, DORA_CODE_OVERLOADED, "out of memory");
     }
 }
 
@@ -169,27 +169,27 @@ static bool is_name(dora_slice name, const char *expected)
     return name.len == strlen(expected) && memcmp(name.data, expected, name.len) == 0;
 }
 
-void dr_control_command(const dr_asker *asker, const dr_request *request, void *user)
+void dr_control_command(const dr_responder *responder, const dr_request *request, void *user)
 {
-    const dora_slice name = asker->lane->apis[0].name;
+    const dora_slice name = responder->lane->apis[0].name;
     const char *guid = request->guid.data;
-    const char *refusal = dr_asker_is_web(asker) ? refusal_of_http(asker) : NULL;
+    const char *refusal = dr_responder_is_web(responder) ? refusal_of_http(responder) : NULL;
     if (refusal != NULL) {
-        answer(asker, guid, DORA_CODE_NOT_PERMITTED, refusal);
-    } else if (!is_permitted(asker)) {
-        refuse(asker, guid);
+        answer(responder, guid, DORA_CODE_NOT_PERMITTED, refusal);
+    } else if (!is_permitted(responder)) {
+        refuse(responder, guid);
     } else if (is_name(name, "getStat")) {
-        answer_stat(asker, guid, NULL);
-    } else if (atomic_load(&asker->lane->backend->phase) != DR_PHASE_SERVING) {
-        answer(asker, guid, DORA_CODE_STOPPING, NULL);
+        answer_stat(responder, guid, NULL);
+    } else if (atomic_load(&responder->lane->backend->phase) != DR_PHASE_SERVING) {
+        answer(responder, guid, DORA_CODE_STOPPING, NULL);
     } else if (is_name(name, "reloadTask")) {
-        reload(user, asker, request);
+        reload(user, responder, request);
     } else {
         char text[DR_API_NAME_MAX + 96];
         (void)snprintf(text, sizeof(text),
                        "unknown control command %.*s; there are getStat and reloadTask",
                        (int)name.len, name.data);
-        answer(asker, guid, DORA_CODE_BAD_COMMAND, text);
+        answer(responder, guid, DORA_CODE_BAD_COMMAND, text);
     }
 }
 
@@ -199,9 +199,9 @@ void dr_control_answers(dr_reactor_thread *thread)
     while ((request = take(&thread->answered)) != NULL) {
         dr_call *call = request->call;
         if (request->code == 0) {
-            answer_stat(&call->asker, call->guid, request->is_pending ? "pending" : "done");
+            answer_stat(&call->responder, call->guid, request->is_pending ? "pending" : "done");
         } else {
-            answer(&call->asker, call->guid, request->code, request->msg);
+            answer(&call->responder, call->guid, request->code, request->msg);
         }
         dr_call_free(call);
         request_free(request);

@@ -86,7 +86,7 @@ static dora_err listen_http(dr_server *server, dora_error *error)
     return err;
 }
 
-dora_err dr_doors_listen(dr_server *server, dora_error *error)
+dora_err dr_listeners_listen(dr_server *server, dora_error *error)
 {
     dora_err err = server->backend.config->tcp_host != NULL ? listen_tcp(server, error) : DORA_OK;
     if (err == DORA_OK && server->backend.config->unix_path != NULL) {
@@ -129,7 +129,7 @@ static void print_ready(const dr_server *server)
     (void)fflush(stdout);
 }
 
-dora_err dr_doors_open(dr_server *server, dora_error *error)
+dora_err dr_listeners_open(dr_server *server, dora_error *error)
 {
     atomic_store(&server->backend.phase, DR_PHASE_SERVING);
     for (uint32_t i = 0; i < server->backend.lane_count; i++) {
@@ -143,7 +143,7 @@ dora_err dr_doors_open(dr_server *server, dora_error *error)
     return DORA_OK;
 }
 
-void dr_doors_close(dr_server *server)
+void dr_listeners_close(dr_server *server)
 {
     dr_local_remove(&server->local);
 }

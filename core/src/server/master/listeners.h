@@ -4,11 +4,11 @@
 
 #include "server/master/master.h"
 
-/* dr_doors_listen makes the listening sockets. Errors: DORA_EIO names the address. dr_doors_open
- * starts the lanes and prints the ready line. dr_doors_close takes the Unix socket's file away, so
- * that nobody new comes; the lanes close their listeners. */
-dora_err dr_doors_listen(dr_server *server, dora_error *error);
-dora_err dr_doors_open(dr_server *server, dora_error *error);
-void dr_doors_close(dr_server *server);
+/* dr_listeners_listen makes the listening sockets. Errors: DORA_EIO names the address.
+ * dr_listeners_open starts the lanes and prints the ready line. dr_listeners_close takes the Unix
+ * socket's file away, so that nobody new comes; the lanes close their listeners. */
+dora_err dr_listeners_listen(dr_server *server, dora_error *error);
+dora_err dr_listeners_open(dr_server *server, dora_error *error);
+void dr_listeners_close(dr_server *server);
 
 #endif

@@ -97,7 +97,7 @@ static void on_ask(void *user)
     dr_reactor_thread *thread = lane->thread;
     const dr_phase phase = atomic_load(&lane->backend->phase);
     dr_control_answers(thread);
-    dr_repeat_answers(lane);
+    dr_dedupe_answers(lane);
     atomic_store(&thread->pulse, atomic_load(&thread->server->service.pulse));
     atomic_store(&thread->routes_seen, atomic_load(&lane->backend->routes)->number);
     if (phase == DR_PHASE_NOW) {
@@ -140,7 +140,7 @@ dora_err dr_reactor_thread_init(dr_server *server, uint32_t index, dora_error *e
     dr_reload_queue_init(&thread->answered);
     const dora_err err = dr_reactor_init(&lane->reactor, index, server->backend.lane_count, &frame,
                                          config->idle_s, config->linger_ms, &events, error);
-    dr_asides_init(&lane->asides, server->backend.lane_count);
+    dr_offloads_init(&lane->offloads, server->backend.lane_count);
     if (err == DORA_OK) {
         lane->seat = (dr_seat){.budget = &server->backend.budget, .wake = wake, .user = lane};
         dr_reactor_guard(&lane->reactor, &lane->seat, config->stall_ms);

@@ -78,16 +78,16 @@ static dora_err make_pools(dr_server *server, dora_error *error)
 /* make_kept makes the memory for repeats, where any pool wants it. */
 static dora_err make_kept(dr_server *server, dora_error *error)
 {
-    static const dr_kept_limits limits = {.calls_max = DR_KEPT_CALLS_MAX,
-                                          .bytes_max = DR_KEPT_BYTES_MAX,
-                                          .reply_s = DR_KEPT_REPLY_S,
-                                          .lost_s = DR_KEPT_LOST_S};
+    static const dr_reply_cache_limits limits = {.calls_max = DR_REPLY_CACHE_CALLS_MAX,
+                                                 .bytes_max = DR_REPLY_CACHE_BYTES_MAX,
+                                                 .reply_s = DR_REPLY_CACHE_REPLY_S,
+                                                 .lost_s = DR_REPLY_CACHE_LOST_S};
     uint32_t count = 0;
     for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         count += server->backend.config->pools[i].dedupe;
     }
     server->backend.all_dedupe = count == server->backend.pool_count;
-    return count > 0 ? dr_kept_new(&server->backend.kept, &limits, error) : DORA_OK;
+    return count > 0 ? dr_reply_cache_new(&server->backend.reply_cache, &limits, error) : DORA_OK;
 }
 
 /* raise_files lets the server have as many descriptors as it is allowed, since each connection is
@@ -174,7 +174,7 @@ static void unmake(dr_server *server)
         dr_pool_fini(&server->backend.pools[i]);
     }
     dr_discovery_free(server->backend.discovery);
-    dr_kept_free(server->backend.kept);
+    dr_reply_cache_free(server->backend.reply_cache);
     dr_routes_free(atomic_load(&server->backend.routes));
     dr_rows_fini(&server->backend.rows);
     dr_reload_queue_fini(&server->asked);

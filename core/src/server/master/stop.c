@@ -137,7 +137,7 @@ static void stop_now(dr_server *server)
     }
     atomic_store(&server->backend.phase, DR_PHASE_NOW);
     say_all_lost(server, false);
-    dr_doors_close(server);
+    dr_listeners_close(server);
     dr_reactor_threads_ask(server);
     dr_reload_abandon(server);
     if (phase == DR_PHASE_STARTING) {
@@ -179,7 +179,7 @@ static void on_timeout(uv_timer_t *timer)
 static void drain(dr_server *server)
 {
     atomic_store(&server->backend.phase, DR_PHASE_DRAINING);
-    dr_doors_close(server);
+    dr_listeners_close(server);
     dr_reactor_threads_ask(server);
     uv_timer_stop(&server->stop.timer);
     if (server->backend.config->stop_timeout_ms > 0) {

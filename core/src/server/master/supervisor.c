@@ -40,8 +40,8 @@ static void leave_terminal(dr_server *server)
     dr_daemon_ready(server->ready_fd);
 }
 
-/* open_doors starts serving, once every pool has a worker. */
-static dora_err open_doors(dr_server *server, dora_error *error)
+/* open_listeners starts serving, once every pool has a worker. */
+static dora_err open_listeners(dr_server *server, dora_error *error)
 {
     dr_names names[DR_POOLS_MAX];
     dr_routes *routes = NULL;
@@ -52,12 +52,12 @@ static dora_err open_doors(dr_server *server, dora_error *error)
     if (err == DORA_OK) {
         dr_reload_publish(server, routes);
     }
-    err = err == DORA_OK ? dr_doors_listen(server, error) : err;
+    err = err == DORA_OK ? dr_listeners_listen(server, error) : err;
     err = err == DORA_OK
               ? dr_discovery_open(&server->backend, &server->loop, server->tcp_port, error)
               : err;
     err = err == DORA_OK ? write_pid_files(server, error) : err;
-    err = err == DORA_OK ? dr_doors_open(server, error) : err;
+    err = err == DORA_OK ? dr_listeners_open(server, error) : err;
     if (err == DORA_OK) {
         dr_discovery_look(&server->backend);
         dr_service_ready(server);
@@ -82,7 +82,7 @@ static void open_if_ready(dr_server *server)
         is_ready = is_ready && crew->state == DR_CREW_LOADED && crew->was_ready;
     }
     if (is_ready) {
-        const dora_err err = open_doors(server, &server->failure);
+        const dora_err err = open_listeners(server, &server->failure);
         if (err != DORA_OK) {
             dr_stop_give_up(server, err);
         }
@@ -191,12 +191,12 @@ static void on_housekeeping(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
     const bool wants_memory = atomic_exchange(&server->backend.memory_is_wanted, false);
-    dr_board_write(&server->backend);
+    dr_status_page_write(&server->backend);
     dr_service_look(server);
     dr_memory_look(server);
     look_after(server);
-    if (server->backend.kept != NULL) {
-        dr_kept_sweep(server->backend.kept, uv_now(&server->loop));
+    if (server->backend.reply_cache != NULL) {
+        dr_reply_cache_sweep(server->backend.reply_cache, uv_now(&server->loop));
     }
     for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
         dr_crew_end_stuck(crew);
@@ -239,7 +239,7 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
         server->signals[i].data = server;
         uv_signal_start(&server->signals[i], on_signal, numbers[i]);
     }
-    dr_board_write(&server->backend);
+    dr_status_page_write(&server->backend);
     server->seat = (dr_seat){.budget = &server->backend.budget, .wake = wake, .user = server};
     dora_err err = dr_admin_open(&server->admin, &server->backend, &server->loop, &server->seat,
                                  &server->failure);
@@ -253,7 +253,7 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     for (uint32_t i = 0; i < server->backend.lane_count; i++) {
         dr_reactor_thread_join(&server->threads[i]);
     }
-    dr_doors_close(server);
+    dr_listeners_close(server);
     dr_pid_files_remove(&server->pid_files);
     if (server->outcome != DORA_OK && error != NULL) {
         *error = server->failure;

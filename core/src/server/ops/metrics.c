@@ -141,9 +141,9 @@ static void put_discovery(page *self)
 
 static void put_repeats(page *self)
 {
-    dr_kept_numbers numbers = {0};
-    if (self->backend->kept != NULL) {
-        dr_kept_count(self->backend->kept, &numbers);
+    dr_reply_cache_numbers numbers = {0};
+    if (self->backend->reply_cache != NULL) {
+        dr_reply_cache_count(self->backend->reply_cache, &numbers);
     }
     one(self, "dora_kept_replies", "gauge", "Replies kept for calls that are sent again.",
         numbers.replies);

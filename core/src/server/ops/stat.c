@@ -218,11 +218,11 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, dr_pool 
 }
 
 /* put_repeats tells what is remembered of calls, and of those that were sent again. */
-static void put_repeats(dora_writer *writer, dr_kept *kept)
+static void put_repeats(dora_writer *writer, dr_reply_cache *kept)
 {
-    dr_kept_numbers numbers = {0};
+    dr_reply_cache_numbers numbers = {0};
     if (kept != NULL) {
-        dr_kept_count(kept, &numbers);
+        dr_reply_cache_count(kept, &numbers);
     }
     dr_stat_key(writer, "repeats");
     dora_write_array(writer, 7);
@@ -335,7 +335,7 @@ void dr_stat_write(dr_backend *backend, const char *reload, dora_writer *writer)
         put_text(writer, "reload", reload);
     }
     put_held(writer, &backend->budget);
-    put_repeats(writer, backend->kept);
+    put_repeats(writer, backend->reply_cache);
     put_discovery(writer, backend->discovery);
     dr_stat_key(writer, "pools");
     dora_write_array(writer, backend->pool_count);

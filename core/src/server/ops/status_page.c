@@ -10,7 +10,7 @@ static void set(_Atomic uint64_t *place, uint64_t value)
     atomic_store_explicit(place, value, memory_order_relaxed);
 }
 
-void dr_board_write(dr_backend *backend)
+void dr_status_page_write(dr_backend *backend)
 {
     dr_totals totals;
     uint64_t log_lines = 0;
@@ -18,7 +18,7 @@ void dr_board_write(dr_backend *backend)
     dr_stat_totals(backend, &totals);
     dr_log_queue(backend->log, &log_lines, &log_bytes);
     for (uint32_t i = 0; i < backend->pool_count; i++) {
-        dr_shared_board *board = backend->pools[i].region.board;
+        dr_status_page *board = backend->pools[i].region.status_page;
         atomic_store_explicit(&board->pid, getpid(), memory_order_relaxed);
         set(&board->start_time, (uint64_t)backend->start_time);
         set(&board->connections, totals.connections);

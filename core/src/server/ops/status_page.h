@@ -4,8 +4,8 @@
 
 #include "server/call/backend.h"
 
-/* dr_board_write tells the workers of all pools what the server is doing. Thread: the
+/* dr_status_page_write tells the workers of all pools what the server is doing. Thread: the
  * supervisor's. */
-void dr_board_write(dr_backend *backend);
+void dr_status_page_write(dr_backend *backend);
 
 #endif

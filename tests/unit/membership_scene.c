@@ -1,5 +1,5 @@
-/* census_scene.c: a Redis that answers what a census asks, in fake time. */
-#include "census_scene.h"
+/* membership_scene.c: a Redis that answers what a membership asks, in fake time. */
+#include "membership_scene.h"
 
 #include <stdio.h>
 
@@ -85,9 +85,9 @@ static size_t words_of(char *text, char **words)
     return count;
 }
 
-static bool answer_all(scene_redis *redis, dr_redis *talk, uint64_t now_ns)
+static bool answer_all(scene_redis *redis, dr_redis *session, uint64_t now_ns)
 {
-    const dora_slice bytes = dr_redis_output(talk);
+    const dora_slice bytes = dr_redis_output(session);
     if (bytes.len == 0) {
         return false;
     }
@@ -98,40 +98,40 @@ static bool answer_all(scene_redis *redis, dr_redis *talk, uint64_t now_ns)
     char **words = calloc(bytes.len, sizeof *words);
     assert_non_null(text);
     assert_non_null(words);
-    dr_redis_sent(talk, bytes.len);
+    dr_redis_sent(session, bytes.len);
     const size_t count = words_of(text, words);
     for (size_t i = 0; i < count && !redis->is_silent;) {
         i += answer(redis, words + i, count - i, out);
     }
     fclose(out);
-    dr_redis_received(talk, (dora_slice){said, said_len}, now_ns);
+    dr_redis_received(session, (dora_slice){said, said_len}, now_ns);
     free(said);
     free(words);
     free(text);
     return true;
 }
 
-void scene_move(scene_redis *redis, dr_redis *talk, uint64_t now_ns)
+void scene_move(scene_redis *redis, dr_redis *session, uint64_t now_ns)
 {
     dr_redis_wish wish;
-    dr_redis_tick(talk, now_ns);
+    dr_redis_tick(session, now_ns);
     do {
-        wish = dr_redis_next(talk);
+        wish = dr_redis_next(session);
         if (wish == DR_REDIS_CONNECT && redis->is_dead) {
-            dr_redis_lost(talk, "Connection refused", now_ns);
+            dr_redis_lost(session, "Connection refused", now_ns);
         } else if (wish == DR_REDIS_CONNECT) {
-            dr_redis_connected(talk, now_ns);
+            dr_redis_connected(session, now_ns);
         }
-    } while (wish != DR_REDIS_NOTHING || answer_all(redis, talk, now_ns));
+    } while (wish != DR_REDIS_NOTHING || answer_all(redis, session, now_ns));
 }
 
-void scene_lose(dr_redis *talk, uint64_t now_ns)
+void scene_lose(dr_redis *session, uint64_t now_ns)
 {
-    dr_redis_lost(talk, "the connection was closed", now_ns);
+    dr_redis_lost(session, "the connection was closed", now_ns);
 }
 
-void scene_publish(dr_redis *talk, uint64_t now_ns)
+void scene_publish(dr_redis *session, uint64_t now_ns)
 {
-    dr_redis_received(talk, text_slice("*3\r\n$7\r\nmessage\r\n$10\r\ndora.nodes\r\n$2\r\n{}\r\n"),
-                      now_ns);
+    dr_redis_received(
+        session, text_slice("*3\r\n$7\r\nmessage\r\n$10\r\ndora.nodes\r\n$2\r\n{}\r\n"), now_ns);
 }

@@ -1,8 +1,8 @@
-/* test_census.c: who counts in one Redis, by scripted replies in fake time. */
+/* test_membership.c: who counts in one Redis, by scripted replies in fake time. */
 #include "unit.h"
 
-#include "census_scene.h"
 #include "discovery/membership.h"
+#include "membership_scene.h"
 #include "roster_group.h"
 #include "torture.h"
 
@@ -11,9 +11,9 @@
 #define KEY(ip) "dora.node." ip ".1"
 
 typedef struct fixture {
-    dr_census *census;
-    dr_redis *talks[2];
-    size_t talk_count;
+    dr_membership *membership;
+    dr_redis *sessions[2];
+    size_t session_count;
     scene_redis redis;
     uint64_t now_ns;
     size_t reads;
@@ -39,11 +39,12 @@ static fixture *start(bool subscribes)
     fixture *self = calloc(1, sizeof *self);
     assert_non_null(self);
     dr_redis_url url;
-    const dr_census_events events = {.on_read = on_read, .on_warning = on_warning, .user = self};
+    const dr_membership_events events = {
+        .on_read = on_read, .on_warning = on_warning, .user = self};
     assert_int_equal(dr_redis_url_read(text_slice("redis://:secret@r:7"), &url, NULL), DORA_OK);
     url.password[0] = '\0';
-    assert_int_equal(dr_census_new(&self->census, &url, subscribes, &events), DORA_OK);
-    self->talk_count = dr_census_talks(self->census, self->talks);
+    assert_int_equal(dr_membership_new(&self->membership, &url, subscribes, &events), DORA_OK);
+    self->session_count = dr_membership_sessions(self->membership, self->sessions);
     self->now_ns = 1000 * SCENE_S;
     self->redis.time_s = 5000;
     return self;
@@ -51,10 +52,10 @@ static fixture *start(bool subscribes)
 
 static void move(fixture *self)
 {
-    for (size_t i = 0; i < self->talk_count; i++) {
-        scene_move(&self->redis, self->talks[i], self->now_ns);
+    for (size_t i = 0; i < self->session_count; i++) {
+        scene_move(&self->redis, self->sessions[i], self->now_ns);
     }
-    scene_move(&self->redis, self->talks[0], self->now_ns); /* what the other has caused */
+    scene_move(&self->redis, self->sessions[0], self->now_ns); /* what the other has caused */
 }
 
 /* Lets `ms` pass, on both clocks. */
@@ -68,8 +69,8 @@ static void pass(fixture *self, uint64_t ms)
 
 static void finish(fixture *self)
 {
-    dr_census_stop(self->census, self->now_ns);
-    dr_census_free(self->census);
+    dr_membership_stop(self->membership, self->now_ns);
+    dr_membership_free(self->membership);
     free(self);
 }
 
@@ -77,7 +78,7 @@ static void finish(fixture *self)
 static const char *hosts(const fixture *self)
 {
     static char text[512];
-    const dr_roster *roster = dr_census_roster(self->census);
+    const dr_roster *roster = dr_membership_roster(self->membership);
     const dr_roster_group *group = group_of(roster, "g");
     text[0] = '\0';
     for (size_t i = 0; group != NULL && i < group->count; i++) {
@@ -92,24 +93,24 @@ static void test_first_reading(void **state)
 {
     (void)state;
     fixture *self = start(false);
-    assert_int_equal(self->talk_count, 1);
-    assert_string_equal(dr_census_why(self->census), "redis://r:7: not read yet");
-    assert_false(dr_census_is_reading(self->census));
+    assert_int_equal(self->session_count, 1);
+    assert_string_equal(dr_membership_why(self->membership), "redis://r:7: not read yet");
+    assert_false(dr_membership_is_reading(self->membership));
     self->redis.count = 2;
     self->redis.members[0] = NODE("b", "\"g\",\"h\"");
     self->redis.members[1] = NODE("a", "\"g\"");
     self->redis.nodes[0] = KEY("a");
     self->redis.nodes[1] = KEY("b");
     self->redis.times[0] = CLOCK("b", "4999");
-    dr_census_start(self->census, self->now_ns);
-    assert_true(dr_census_is_reading(self->census));
-    assert_null(dr_census_roster(self->census));
+    dr_membership_start(self->membership, self->now_ns);
+    assert_true(dr_membership_is_reading(self->membership));
+    assert_null(dr_membership_roster(self->membership));
     move(self);
-    assert_false(dr_census_is_reading(self->census));
-    assert_true(dr_census_is_up(self->census));
-    assert_string_equal(dr_census_why(self->census), "");
+    assert_false(dr_membership_is_reading(self->membership));
+    assert_true(dr_membership_is_up(self->membership));
+    assert_string_equal(dr_membership_why(self->membership), "");
     assert_string_equal(hosts(self), "a b");
-    const dr_roster *roster = dr_census_roster(self->census);
+    const dr_roster *roster = dr_membership_roster(self->membership);
     assert_int_equal(roster->count, 2);
     assert_int_equal(roster->groups[0].nodes[0].updatetime, 0);
     assert_int_equal(roster->groups[0].nodes[1].updatetime, 4999);
@@ -117,8 +118,8 @@ static void test_first_reading(void **state)
     pass(self, 3000); /* nobody asks */
     assert_int_equal(self->redis.readings, 1);
     self->redis.count = 0;
-    dr_census_read(self->census, self->now_ns);
-    dr_census_read(self->census, self->now_ns); /* under way already */
+    dr_membership_read(self->membership, self->now_ns);
+    dr_membership_read(self->membership, self->now_ns); /* under way already */
     move(self);
     assert_int_equal(self->redis.readings, 2);
     assert_string_equal(hosts(self), "");
@@ -134,7 +135,7 @@ static void test_key_expires(void **state)
     self->redis.members[0] = NODE("a", "\"g\"");
     self->redis.nodes[0] = KEY("a");
     self->redis.times[0] = CLOCK("a", "5000");
-    dr_census_start(self->census, self->now_ns);
+    dr_membership_start(self->membership, self->now_ns);
     move(self);
     assert_string_equal(hosts(self), "a");
     self->redis.nodes[0] = NULL; /* the time is fresh, yet ours counts by its key */
@@ -167,7 +168,7 @@ static void test_original(void **state)
     self->redis.times[2] = CLOCK("c", "5020"); /* its host's clock is ahead */
     self->redis.times[3] = CLOCK("d", "yesterday");
     self->redis.times[4] = CLOCK("e", "4980");
-    dr_census_start(self->census, self->now_ns);
+    dr_membership_start(self->membership, self->now_ns);
     move(self);
     assert_string_equal(hosts(self), "a c e");
     pass(self, 9000);
@@ -190,13 +191,13 @@ static void test_original_seldom(void **state)
     self->redis.count = 1;
     self->redis.members[0] = NODE("a", "\"g\"");
     self->redis.times[0] = CLOCK("a", "5000");
-    dr_census_start(self->census, self->now_ns);
+    dr_membership_start(self->membership, self->now_ns);
     move(self);
     assert_string_equal(hosts(self), "a");
     self->redis.time_s = 5100;
     self->redis.times[0] = CLOCK("a", "5030"); /* it lived for 30 s, and died 70 s ago */
     self->now_ns += 100 * SCENE_S;
-    dr_census_read(self->census, self->now_ns);
+    dr_membership_read(self->membership, self->now_ns);
     move(self);
     assert_string_equal(hosts(self), "");
     finish(self);
@@ -206,14 +207,14 @@ static void test_messages(void **state)
 {
     (void)state;
     fixture *self = start(true);
-    assert_int_equal(self->talk_count, 2);
-    dr_census_start(self->census, self->now_ns);
+    assert_int_equal(self->session_count, 2);
+    dr_membership_start(self->membership, self->now_ns);
     move(self);
     const size_t before = self->redis.readings;
-    scene_publish(self->talks[1], self->now_ns);
-    assert_true(dr_census_is_reading(self->census)); /* at once */
-    scene_publish(self->talks[1], self->now_ns);
-    scene_publish(self->talks[1], self->now_ns);
+    scene_publish(self->sessions[1], self->now_ns);
+    assert_true(dr_membership_is_reading(self->membership)); /* at once */
+    scene_publish(self->sessions[1], self->now_ns);
+    scene_publish(self->sessions[1], self->now_ns);
     self->redis.count = 1;
     self->redis.members[0] = NODE("a", "\"g\"");
     self->redis.nodes[0] = KEY("a");
@@ -223,7 +224,7 @@ static void test_messages(void **state)
     pass(self, 3000); /* and every second anyway */
     assert_in_range(self->redis.readings, before + 4, before + 5);
     /* The channel is lost alone: it comes back by itself, and then it is read at once. */
-    scene_lose(self->talks[1], self->now_ns);
+    scene_lose(self->sessions[1], self->now_ns);
     self->redis.members[0] = NODE("b", "\"g\"");
     self->redis.nodes[0] = KEY("b");
     pass(self, 200);
@@ -232,7 +233,7 @@ static void test_messages(void **state)
     /* PING finds a Redis that has stopped. */
     self->redis.is_silent = true;
     pass(self, 6000);
-    assert_int_not_equal(dr_redis_state_of(self->talks[1]), DR_REDIS_OPEN);
+    assert_int_not_equal(dr_redis_state_of(self->sessions[1]), DR_REDIS_OPEN);
     assert_int_equal(self->warnings, 1);
     finish(self);
 }
@@ -242,12 +243,12 @@ static void test_down(void **state)
     (void)state;
     fixture *self = start(true);
     self->redis.is_dead = true;
-    dr_census_start(self->census, self->now_ns);
+    dr_membership_start(self->membership, self->now_ns);
     pass(self, 3000);
-    assert_false(dr_census_is_reading(self->census));
-    assert_false(dr_census_is_up(self->census));
-    assert_null(dr_census_roster(self->census));
-    assert_string_equal(dr_census_why(self->census), "redis://r:7: Connection refused");
+    assert_false(dr_membership_is_reading(self->membership));
+    assert_false(dr_membership_is_up(self->membership));
+    assert_null(dr_membership_roster(self->membership));
+    assert_string_equal(dr_membership_why(self->membership), "redis://r:7: Connection refused");
     assert_int_equal(self->warnings, 1); /* once */
     assert_string_equal(self->warning, "redis://r:7: Connection refused");
     assert_true(self->reads > 0); /* who waits hears of it */
@@ -256,12 +257,12 @@ static void test_down(void **state)
     self->redis.members[0] = NODE("a", "\"g\"");
     self->redis.nodes[0] = KEY("a");
     pass(self, 5000);
-    assert_true(dr_census_is_up(self->census));
+    assert_true(dr_membership_is_up(self->membership));
     assert_string_equal(hosts(self), "a");
     self->redis.is_dead = true;
-    scene_lose(self->talks[0], self->now_ns);
-    scene_lose(self->talks[1], self->now_ns);
-    assert_false(dr_census_is_up(self->census));
+    scene_lose(self->sessions[0], self->now_ns);
+    scene_lose(self->sessions[1], self->now_ns);
+    assert_false(dr_membership_is_up(self->membership));
     assert_string_equal(hosts(self), "a"); /* what it said last */
     assert_int_equal(self->warnings, 2);
     finish(self);
@@ -284,12 +285,12 @@ static void test_refused(void **state)
         self->redis.count = 1;
         self->redis.members[0] = NODE("a", "\"g\"");
         self->redis.nodes[0] = KEY("a");
-        dr_census_start(self->census, self->now_ns);
+        dr_membership_start(self->membership, self->now_ns);
         pass(self, 5000);
         assert_int_equal(self->warnings, 1);
         assert_string_equal(self->warning, commands[i][1]);
-        assert_int_equal(dr_census_is_up(self->census), is_channel);
-        assert_string_equal(dr_census_why(self->census), is_channel ? "" : commands[i][1]);
+        assert_int_equal(dr_membership_is_up(self->membership), is_channel);
+        assert_string_equal(dr_membership_why(self->membership), is_channel ? "" : commands[i][1]);
         assert_in_range(self->reads, 3, 8); /* it tries each second, not all the time */
         self->redis.refuses = NULL;
         pass(self, 1100);
@@ -302,25 +303,25 @@ static void test_malformed(void **state)
 {
     (void)state;
     fixture *self = start(true);
-    char texts[DR_CENSUS_NAMED_MAX + 8][32];
+    char texts[DR_MEMBERSHIP_NAMED_MAX + 8][32];
     self->redis.count = 3;
     self->redis.members[0] = NODE("a", "\"g\"");
     self->redis.members[1] = "{\x01\xff";
     self->redis.members[2] = NODE("b", "\"g\"");
     self->redis.nodes[0] = KEY("a");
     self->redis.nodes[1] = KEY("b");
-    dr_census_start(self->census, self->now_ns);
+    dr_membership_start(self->membership, self->now_ns);
     pass(self, 5000);
     assert_string_equal(hosts(self), "a b");
     assert_int_equal(self->warnings, 1);
     assert_non_null(strstr(self->warning, "redis://r:7: dora.serverlist: member {?? is left out"));
-    for (size_t i = 0; i < DR_CENSUS_NAMED_MAX + 8; i++) {
+    for (size_t i = 0; i < DR_MEMBERSHIP_NAMED_MAX + 8; i++) {
         snprintf(texts[i], sizeof texts[i], "garbage %zu", i);
         self->redis.members[self->redis.count++] = texts[i];
     }
     pass(self, 5000);
     assert_string_equal(hosts(self), "a b");
-    assert_int_equal(self->warnings, DR_CENSUS_NAMED_MAX);
+    assert_int_equal(self->warnings, DR_MEMBERSHIP_NAMED_MAX);
     assert_non_null(strstr(self->warning, "; further ones are not named"));
     finish(self);
 }
@@ -329,20 +330,20 @@ static void test_too_many(void **state)
 {
     (void)state;
     fixture *self = start(true);
-    char(*texts)[64] = calloc(DR_CENSUS_MEMBERS_MAX + 1, sizeof *texts);
+    char(*texts)[64] = calloc(DR_MEMBERSHIP_MEMBERS_MAX + 1, sizeof *texts);
     assert_non_null(texts);
-    for (size_t i = 0; i <= DR_CENSUS_MEMBERS_MAX; i++) {
+    for (size_t i = 0; i <= DR_MEMBERSHIP_MEMBERS_MAX; i++) {
         snprintf(texts[i], sizeof texts[i],
                  "{\"node\":{\"ip\":\"n\",\"port\":%zu},\"group\":[\"g\"]}", i + 1);
         self->redis.members[i] = texts[i];
     }
-    self->redis.count = DR_CENSUS_MEMBERS_MAX;
-    dr_census_start(self->census, self->now_ns);
+    self->redis.count = DR_MEMBERSHIP_MEMBERS_MAX;
+    dr_membership_start(self->membership, self->now_ns);
     pass(self, 1100);
     assert_int_equal(self->warnings, 0);
     self->redis.count++;
     pass(self, 3000);
-    assert_true(dr_census_is_up(self->census));
+    assert_true(dr_membership_is_up(self->membership));
     assert_int_equal(self->warnings, 1);
     assert_string_equal(self->warning,
                         "redis://r:7: dora.serverlist has 4097 members; 4096 are looked at");
@@ -354,12 +355,12 @@ static void test_garbage_takes_no_place(void **state)
 {
     (void)state;
     fixture *self = start(true);
-    for (size_t i = 0; i <= DR_CENSUS_MEMBERS_MAX; i++) {
+    for (size_t i = 0; i <= DR_MEMBERSHIP_MEMBERS_MAX; i++) {
         self->redis.members[self->redis.count++] = "garbage";
     }
     self->redis.members[self->redis.count++] = NODE("a", "\"g\"");
     self->redis.nodes[0] = KEY("a");
-    dr_census_start(self->census, self->now_ns);
+    dr_membership_start(self->membership, self->now_ns);
     pass(self, 1100);
     assert_string_equal(hosts(self), "a");
     assert_int_equal(self->warnings, 1); /* the garbage, once */
@@ -387,12 +388,12 @@ static void test_too_many_groups(void **state)
         snprintf(keys[i], sizeof keys[i], "dora.node.n.1%02zu", i);
         self->redis.nodes[i] = i < 64 ? keys[i] : NULL;
     }
-    dr_census_start(self->census, self->now_ns);
+    dr_membership_start(self->membership, self->now_ns);
     pass(self, 2000);
     assert_int_equal(self->warnings, 0);
     self->redis.nodes[64] = keys[64];
     pass(self, 3000);
-    assert_true(dr_census_is_up(self->census));
+    assert_true(dr_membership_is_up(self->membership));
     assert_int_equal(self->warnings, 1);
     assert_string_equal(self->warning,
                         "redis://r:7: more than 4096 nodes or 1024 groups; the rest is left out");
@@ -403,15 +404,16 @@ static void test_too_many_groups(void **state)
 static bool torture_step(void *user)
 {
     (void)user;
-    dr_census *census;
+    dr_membership *membership;
     dr_redis_url url;
     fixture self = {.now_ns = SCENE_S};
-    const dr_census_events events = {.on_read = on_read, .on_warning = on_warning, .user = &self};
+    const dr_membership_events events = {
+        .on_read = on_read, .on_warning = on_warning, .user = &self};
     assert_int_equal(dr_redis_url_read(text_slice("redis://r:7"), &url, NULL), DORA_OK);
-    if (dr_census_new(&census, &url, true, &events) != DORA_OK) {
+    if (dr_membership_new(&membership, &url, true, &events) != DORA_OK) {
         return false;
     }
-    dr_census_free(census);
+    dr_membership_free(membership);
     return true;
 }
 
@@ -427,13 +429,13 @@ static void test_out_of_memory(void **state)
         self->redis.members[0] = NODE("a", "\"g\"");
         self->redis.nodes[0] = KEY("a");
         torture_arm(nth);
-        dr_census_start(self->census, self->now_ns);
+        dr_membership_start(self->membership, self->now_ns);
         pass(self, 1500);
         has_failed = torture_has_failed();
         torture_arm(0);
         pass(self, 1500);
         assert_string_equal(hosts(self), "a");
-        assert_true(dr_census_is_up(self->census));
+        assert_true(dr_membership_is_up(self->membership));
         finish(self);
         assert_true(nth < 200);
     }

@@ -1,4 +1,4 @@
-/* census_scene.h: a Redis that answers what a census asks, in fake time. */
+/* membership_scene.h: a Redis that answers what a membership asks, in fake time. */
 #ifndef CENSUS_SCENE_H
 #define CENSUS_SCENE_H
 
@@ -23,11 +23,11 @@ typedef struct scene_redis {
     const char *nodes[80]; /* keys of dora.node... that stand; NULL ends */
 } scene_redis;
 
-/* scene_move does what the talk wants, and answers, until nothing is left to say. */
-void scene_move(scene_redis *redis, dr_redis *talk, uint64_t now_ns);
+/* scene_move does what the session wants, and answers, until nothing is left to say. */
+void scene_move(scene_redis *redis, dr_redis *session, uint64_t now_ns);
 
-/* scene_lose ends the connection of a talk. scene_publish sends a message of the channel. */
-void scene_lose(dr_redis *talk, uint64_t now_ns);
-void scene_publish(dr_redis *talk, uint64_t now_ns);
+/* scene_lose ends the connection of a session. scene_publish sends a message of the channel. */
+void scene_lose(dr_redis *session, uint64_t now_ns);
+void scene_publish(dr_redis *session, uint64_t now_ns);
 
 #endif

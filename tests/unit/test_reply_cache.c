@@ -1,4 +1,5 @@
-/* test_kept.c: a call that is sent again joins it, gets its reply, or hears that it has run. */
+/* test_reply_cache.c: a call that is sent again joins it, gets its reply, or hears that it has run.
+ */
 #include "unit.h"
 
 #include <pthread.h>
@@ -10,13 +11,13 @@
 
 #define BODY_LEN 1000u
 
-static const dr_kept_limits limits = {
+static const dr_reply_cache_limits limits = {
     .calls_max = 8, .bytes_max = 4 * BODY_LEN, .reply_s = 60, .lost_s = 600};
 
-static dr_kept *new_kept(const dr_kept_limits *with)
+static dr_reply_cache *new_kept(const dr_reply_cache_limits *with)
 {
-    dr_kept *kept = NULL;
-    assert_int_equal(dr_kept_new(&kept, with, NULL), DORA_OK);
+    dr_reply_cache *kept = NULL;
+    assert_int_equal(dr_reply_cache_new(&kept, with, NULL), DORA_OK);
     return kept;
 }
 
@@ -35,39 +36,39 @@ static dora_slice reply_of(char letter)
     return (dora_slice){body, sizeof(body)};
 }
 
-static void check_reply(dr_kept_reply *reply, char letter)
+static void check_reply(dr_reply_cache_reply *reply, char letter)
 {
     assert_non_null(reply);
     assert_int_equal(reply->len, BODY_LEN);
     assert_int_equal(reply->body[0], letter);
     assert_int_equal(reply->body[BODY_LEN - 1], letter);
-    dr_kept_reply_drop(reply);
+    dr_reply_cache_reply_drop(reply);
 }
 
-static dr_kept_numbers numbers_of(dr_kept *kept)
+static dr_reply_cache_numbers numbers_of(dr_reply_cache *kept)
 {
-    dr_kept_numbers numbers;
-    dr_kept_count(kept, &numbers);
+    dr_reply_cache_numbers numbers;
+    dr_reply_cache_count(kept, &numbers);
     return numbers;
 }
 
 /* run takes a call from its beginning to its end. */
-static void run(dr_kept *kept, uint64_t number, dora_slice reply, uint64_t now_ms)
+static void run(dr_reply_cache *kept, uint64_t number, dora_slice reply, uint64_t now_ms)
 {
     const dr_digest call = call_of(number);
-    dr_kept_seat seat = {.lane = 0};
-    assert_int_equal(dr_kept_begin(kept, &call, &seat, now_ms), DR_KEPT_UNKNOWN);
-    assert_int_equal(seat.role, DR_KEPT_RUNNER);
-    assert_int_equal(dr_kept_end(kept, &seat, reply, true, now_ms), 0);
+    dr_reply_waiter seat = {.lane = 0};
+    assert_int_equal(dr_reply_cache_begin(kept, &call, &seat, now_ms), DR_REPLY_CACHE_UNKNOWN);
+    assert_int_equal(seat.role, DR_REPLY_LEADER);
+    assert_int_equal(dr_reply_cache_end(kept, &seat, reply, true, now_ms), 0);
 }
 
 /* look is what is known of a call; a reply that comes with it must be of `letter`. */
-static dr_kept_known look(dr_kept *kept, uint64_t number, char letter)
+static dr_reply_cache_known look(dr_reply_cache *kept, uint64_t number, char letter)
 {
     const dr_digest call = call_of(number);
-    dr_kept_seat seat = {.lane = 0};
-    const dr_kept_known known = dr_kept_look(kept, &call, &seat);
-    if (known == DR_KEPT_HAS_RUN) {
+    dr_reply_waiter seat = {.lane = 0};
+    const dr_reply_cache_known known = dr_reply_cache_look(kept, &call, &seat);
+    if (known == DR_REPLY_CACHE_HAS_RUN) {
         check_reply(seat.reply, letter);
     }
     return known;
@@ -76,113 +77,114 @@ static dr_kept_known look(dr_kept *kept, uint64_t number, char letter)
 static void gives_a_kept_reply(void **state)
 {
     (void)state;
-    dr_kept *kept = new_kept(&limits);
-    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_UNKNOWN);
+    dr_reply_cache *kept = new_kept(&limits);
+    assert_int_equal(look(kept, 1, 'a'), DR_REPLY_CACHE_UNKNOWN);
     run(kept, 1, reply_of('a'), 0);
-    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_HAS_RUN);
-    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_HAS_RUN);
-    assert_int_equal(look(kept, 2, 'a'), DR_KEPT_UNKNOWN);
+    assert_int_equal(look(kept, 1, 'a'), DR_REPLY_CACHE_HAS_RUN);
+    assert_int_equal(look(kept, 1, 'a'), DR_REPLY_CACHE_HAS_RUN);
+    assert_int_equal(look(kept, 2, 'a'), DR_REPLY_CACHE_UNKNOWN);
     /* The whole digest counts, not what finds its bucket. */
     const dr_digest near = {{1, 1}};
-    dr_kept_seat seat = {.lane = 0};
-    assert_int_equal(dr_kept_look(kept, &near, &seat), DR_KEPT_UNKNOWN);
-    const dr_kept_numbers numbers = numbers_of(kept);
+    dr_reply_waiter seat = {.lane = 0};
+    assert_int_equal(dr_reply_cache_look(kept, &near, &seat), DR_REPLY_CACHE_UNKNOWN);
+    const dr_reply_cache_numbers numbers = numbers_of(kept);
     assert_int_equal(numbers.replies, 1);
     assert_int_equal(numbers.bytes, BODY_LEN);
     assert_int_equal(numbers.hits, 2);
     assert_int_equal(numbers.tombstones, 0);
-    dr_kept_free(kept);
-    dr_kept_free(NULL);
+    dr_reply_cache_free(kept);
+    dr_reply_cache_free(NULL);
 }
 
 static void not_run_is_not_kept(void **state)
 {
     (void)state;
-    dr_kept *kept = new_kept(&limits);
+    dr_reply_cache *kept = new_kept(&limits);
     const dr_digest call = call_of(1);
-    dr_kept_seat runner = {.lane = 0};
-    dr_kept_seat joiner = {.lane = 3};
-    assert_int_equal(dr_kept_begin(kept, &call, &runner, 0), DR_KEPT_UNKNOWN);
-    assert_int_equal(dr_kept_begin(kept, &call, &joiner, 0), DR_KEPT_RUNS);
+    dr_reply_waiter leader = {.lane = 0};
+    dr_reply_waiter follower = {.lane = 3};
+    assert_int_equal(dr_reply_cache_begin(kept, &call, &leader, 0), DR_REPLY_CACHE_UNKNOWN);
+    assert_int_equal(dr_reply_cache_begin(kept, &call, &follower, 0), DR_REPLY_CACHE_RUNS);
     /* Who joined hears it too. */
-    assert_int_equal(dr_kept_end(kept, &runner, reply_of('n'), false, 0), UINT64_C(1) << 3);
-    assert_ptr_equal(dr_kept_take(kept, 3), &joiner);
-    check_reply(joiner.reply, 'n');
-    assert_int_equal(look(kept, 1, '-'), DR_KEPT_UNKNOWN);
+    assert_int_equal(dr_reply_cache_end(kept, &leader, reply_of('n'), false, 0), UINT64_C(1) << 3);
+    assert_ptr_equal(dr_reply_cache_take(kept, 3), &follower);
+    check_reply(follower.reply, 'n');
+    assert_int_equal(look(kept, 1, '-'), DR_REPLY_CACHE_UNKNOWN);
     run(kept, 1, reply_of('a'), 0);
-    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_HAS_RUN);
-    dr_kept_free(kept);
+    assert_int_equal(look(kept, 1, 'a'), DR_REPLY_CACHE_HAS_RUN);
+    dr_reply_cache_free(kept);
 }
 
 static void joiners_get_the_reply(void **state)
 {
     (void)state;
-    dr_kept *kept = new_kept(&limits);
+    dr_reply_cache *kept = new_kept(&limits);
     const dr_digest call = call_of(1);
-    dr_kept_seat runner = {.lane = 0};
-    dr_kept_seat joiners[4] = {{.lane = 0}, {.lane = 1}, {.lane = 1}, {.lane = 63}};
-    (void)dr_kept_begin(kept, &call, &runner, 0);
+    dr_reply_waiter leader = {.lane = 0};
+    dr_reply_waiter followers[4] = {{.lane = 0}, {.lane = 1}, {.lane = 1}, {.lane = 63}};
+    (void)dr_reply_cache_begin(kept, &call, &leader, 0);
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(dr_kept_look(kept, &call, &joiners[i]), DR_KEPT_RUNS);
+        assert_int_equal(dr_reply_cache_look(kept, &call, &followers[i]), DR_REPLY_CACHE_RUNS);
     }
-    assert_int_equal(dr_kept_leave(kept, &joiners[1]), 0);
-    assert_null(dr_kept_take(kept, 0));
-    assert_int_equal(dr_kept_end(kept, &runner, reply_of('j'), true, 0),
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[1]), 0);
+    assert_null(dr_reply_cache_take(kept, 0));
+    assert_int_equal(dr_reply_cache_end(kept, &leader, reply_of('j'), true, 0),
                      UINT64_C(1) | UINT64_C(1) << 1 | UINT64_C(1) << 63);
-    assert_ptr_equal(dr_kept_take(kept, 0), &joiners[0]);
-    check_reply(joiners[0].reply, 'j');
-    /* One whose asker goes while the reply is on its way. */
-    assert_int_equal(dr_kept_leave(kept, &joiners[2]), 0);
-    assert_null(dr_kept_take(kept, 1));
-    assert_ptr_equal(dr_kept_take(kept, 63), &joiners[3]);
-    check_reply(joiners[3].reply, 'j');
-    assert_int_equal(dr_kept_leave(kept, &joiners[3]), 0);
-    assert_null(dr_kept_take(kept, 63));
+    assert_ptr_equal(dr_reply_cache_take(kept, 0), &followers[0]);
+    check_reply(followers[0].reply, 'j');
+    /* One whose responder goes while the reply is on its way. */
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[2]), 0);
+    assert_null(dr_reply_cache_take(kept, 1));
+    assert_ptr_equal(dr_reply_cache_take(kept, 63), &followers[3]);
+    check_reply(followers[3].reply, 'j');
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[3]), 0);
+    assert_null(dr_reply_cache_take(kept, 63));
     assert_int_equal(numbers_of(kept).joins, 4);
-    dr_kept_free(kept);
+    dr_reply_cache_free(kept);
 }
 
 static void the_last_to_leave_tells_the_runner(void **state)
 {
     (void)state;
-    dr_kept *kept = new_kept(&limits);
+    dr_reply_cache *kept = new_kept(&limits);
     const dr_digest call = call_of(1);
-    dr_kept_seat runner = {.lane = 2};
-    dr_kept_seat joiners[2] = {{.lane = 1}, {.lane = 4}};
-    (void)dr_kept_begin(kept, &call, &runner, 0);
-    (void)dr_kept_look(kept, &call, &joiners[0]);
-    assert_int_equal(dr_kept_leave(kept, &joiners[0]), 0); /* the first asker is there */
-    assert_false(dr_kept_is_wanted(kept, &runner));
-    (void)dr_kept_look(kept, &call, &joiners[0]);
-    (void)dr_kept_look(kept, &call, &joiners[1]);
-    assert_true(dr_kept_is_wanted(kept, &runner));
-    assert_int_equal(dr_kept_leave(kept, &joiners[0]), 0);
-    assert_int_equal(dr_kept_leave(kept, &joiners[1]), UINT64_C(1) << 2);
-    /* Somebody comes before the runner has looked. */
-    (void)dr_kept_look(kept, &call, &joiners[0]);
-    assert_ptr_equal(dr_kept_take(kept, 2), &runner);
-    assert_true(dr_kept_is_wanted(kept, &runner));
-    assert_int_equal(dr_kept_leave(kept, &joiners[0]), UINT64_C(1) << 2);
+    dr_reply_waiter leader = {.lane = 2};
+    dr_reply_waiter followers[2] = {{.lane = 1}, {.lane = 4}};
+    (void)dr_reply_cache_begin(kept, &call, &leader, 0);
+    (void)dr_reply_cache_look(kept, &call, &followers[0]);
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[0]),
+                     0); /* the first responder is there */
+    assert_false(dr_reply_cache_is_wanted(kept, &leader));
+    (void)dr_reply_cache_look(kept, &call, &followers[0]);
+    (void)dr_reply_cache_look(kept, &call, &followers[1]);
+    assert_true(dr_reply_cache_is_wanted(kept, &leader));
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[0]), 0);
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[1]), UINT64_C(1) << 2);
+    /* Somebody comes before the leader has looked. */
+    (void)dr_reply_cache_look(kept, &call, &followers[0]);
+    assert_ptr_equal(dr_reply_cache_take(kept, 2), &leader);
+    assert_true(dr_reply_cache_is_wanted(kept, &leader));
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[0]), UINT64_C(1) << 2);
     /* It ends with the news still in its inbox. */
-    assert_int_equal(dr_kept_end(kept, &runner, nothing, false, 0), 0);
-    assert_null(dr_kept_take(kept, 2));
-    assert_int_equal(dr_kept_end(kept, &runner, nothing, false, 0), 0);
-    dr_kept_free(kept);
+    assert_int_equal(dr_reply_cache_end(kept, &leader, nothing, false, 0), 0);
+    assert_null(dr_reply_cache_take(kept, 2));
+    assert_int_equal(dr_reply_cache_end(kept, &leader, nothing, false, 0), 0);
+    dr_reply_cache_free(kept);
 }
 
 static void over_the_bytes_the_oldest_is_lost(void **state)
 {
     (void)state;
-    dr_kept *kept = new_kept(&limits);
+    dr_reply_cache *kept = new_kept(&limits);
     for (uint64_t i = 1; i <= 4; i++) {
         run(kept, i, reply_of('a'), 0);
     }
     assert_int_equal(numbers_of(kept).evicted, 0); /* the limit exactly */
-    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_HAS_RUN);
+    assert_int_equal(look(kept, 1, 'a'), DR_REPLY_CACHE_HAS_RUN);
     run(kept, 5, reply_of('a'), 0);
-    assert_int_equal(look(kept, 1, 'a'), DR_KEPT_LOST);
-    assert_int_equal(look(kept, 2, 'a'), DR_KEPT_HAS_RUN);
-    dr_kept_numbers numbers = numbers_of(kept);
+    assert_int_equal(look(kept, 1, 'a'), DR_REPLY_CACHE_LOST);
+    assert_int_equal(look(kept, 2, 'a'), DR_REPLY_CACHE_HAS_RUN);
+    dr_reply_cache_numbers numbers = numbers_of(kept);
     assert_int_equal(numbers.evicted, 1);
     assert_int_equal(numbers.replies, 4);
     assert_int_equal(numbers.tombstones, 1);
@@ -191,105 +193,105 @@ static void over_the_bytes_the_oldest_is_lost(void **state)
     /* One that is too much by itself is lost at once; the others stay. */
     static char huge[4 * BODY_LEN + 1];
     run(kept, 6, (dora_slice){huge, sizeof(huge)}, 0);
-    assert_int_equal(look(kept, 6, '-'), DR_KEPT_LOST);
+    assert_int_equal(look(kept, 6, '-'), DR_REPLY_CACHE_LOST);
     numbers = numbers_of(kept);
     assert_int_equal(numbers.replies, 4);
     assert_int_equal(numbers.tombstones, 2);
     assert_int_equal(numbers.evicted, 2);
     /* One that is just not goes alone. */
     run(kept, 7, (dora_slice){huge, sizeof(huge) - 1}, 0);
-    assert_int_equal(look(kept, 5, '-'), DR_KEPT_LOST);
+    assert_int_equal(look(kept, 5, '-'), DR_REPLY_CACHE_LOST);
     numbers = numbers_of(kept);
     assert_int_equal(numbers.bytes, 4 * BODY_LEN);
     assert_int_equal(numbers.replies, 1);
     assert_int_equal(numbers.tombstones, 6);
-    dr_kept_free(kept);
+    dr_reply_cache_free(kept);
 }
 
 static void a_reply_in_use_outlives_its_entry(void **state)
 {
     (void)state;
-    dr_kept *kept = new_kept(&limits);
+    dr_reply_cache *kept = new_kept(&limits);
     const dr_digest call = call_of(1);
-    dr_kept_seat seat = {.lane = 0};
+    dr_reply_waiter seat = {.lane = 0};
     run(kept, 1, reply_of('u'), 0);
-    assert_int_equal(dr_kept_look(kept, &call, &seat), DR_KEPT_HAS_RUN);
-    dr_kept_sweep(kept, 60000);
-    assert_int_equal(look(kept, 1, '-'), DR_KEPT_LOST);
-    dr_kept_free(kept);
+    assert_int_equal(dr_reply_cache_look(kept, &call, &seat), DR_REPLY_CACHE_HAS_RUN);
+    dr_reply_cache_sweep(kept, 60000);
+    assert_int_equal(look(kept, 1, '-'), DR_REPLY_CACHE_LOST);
+    dr_reply_cache_free(kept);
     check_reply(seat.reply, 'u');
 }
 
 static void time_passes(void **state)
 {
     (void)state;
-    dr_kept *kept = new_kept(&limits);
+    dr_reply_cache *kept = new_kept(&limits);
     run(kept, 1, reply_of('t'), 5000);
     run(kept, 2, nothing, 5000); /* it has run, and there was no memory for its reply */
-    assert_int_equal(look(kept, 2, '-'), DR_KEPT_LOST);
-    dr_kept_sweep(kept, 64999);
-    assert_int_equal(look(kept, 1, 't'), DR_KEPT_HAS_RUN);
-    dr_kept_sweep(kept, 65000);
-    assert_int_equal(look(kept, 1, 't'), DR_KEPT_LOST);
+    assert_int_equal(look(kept, 2, '-'), DR_REPLY_CACHE_LOST);
+    dr_reply_cache_sweep(kept, 64999);
+    assert_int_equal(look(kept, 1, 't'), DR_REPLY_CACHE_HAS_RUN);
+    dr_reply_cache_sweep(kept, 65000);
+    assert_int_equal(look(kept, 1, 't'), DR_REPLY_CACHE_LOST);
     assert_int_equal(numbers_of(kept).evicted, 0);
-    dr_kept_sweep(kept, 604999);
+    dr_reply_cache_sweep(kept, 604999);
     assert_int_equal(numbers_of(kept).tombstones, 2);
-    dr_kept_sweep(kept, 605000);
-    assert_int_equal(look(kept, 2, '-'), DR_KEPT_UNKNOWN);
-    assert_int_equal(look(kept, 1, '-'), DR_KEPT_LOST); /* since it was lost */
-    dr_kept_sweep(kept, 665000);
+    dr_reply_cache_sweep(kept, 605000);
+    assert_int_equal(look(kept, 2, '-'), DR_REPLY_CACHE_UNKNOWN);
+    assert_int_equal(look(kept, 1, '-'), DR_REPLY_CACHE_LOST); /* since it was lost */
+    dr_reply_cache_sweep(kept, 665000);
     assert_int_equal(numbers_of(kept).tombstones, 0);
-    assert_int_equal(look(kept, 1, '-'), DR_KEPT_UNKNOWN);
+    assert_int_equal(look(kept, 1, '-'), DR_REPLY_CACHE_UNKNOWN);
     /* The memory was given back, and is taken again. A lane's clock may be behind another's. */
     run(kept, 1, reply_of('t'), 665000);
     run(kept, 3, reply_of('t'), 664000);
-    assert_int_equal(look(kept, 1, 't'), DR_KEPT_HAS_RUN);
+    assert_int_equal(look(kept, 1, 't'), DR_REPLY_CACHE_HAS_RUN);
     /* Calls that come expire what is old, without a sweep. */
     run(kept, 4, reply_of('t'), 725000);
-    assert_int_equal(look(kept, 1, '-'), DR_KEPT_LOST);
-    assert_int_equal(look(kept, 3, '-'), DR_KEPT_LOST);
-    dr_kept_free(kept);
+    assert_int_equal(look(kept, 1, '-'), DR_REPLY_CACHE_LOST);
+    assert_int_equal(look(kept, 3, '-'), DR_REPLY_CACHE_LOST);
+    dr_reply_cache_free(kept);
 }
 
 static void over_the_calls_tombstones_go_first(void **state)
 {
     (void)state;
-    dr_kept_limits wide = limits;
+    dr_reply_cache_limits wide = limits;
     wide.bytes_max = 100 * BODY_LEN;
-    dr_kept *kept = new_kept(&wide);
+    dr_reply_cache *kept = new_kept(&wide);
     run(kept, 1, reply_of('c'), 0);
     run(kept, 2, nothing, 0);
     run(kept, 3, nothing, 0);
     for (uint64_t i = 4; i <= 8; i++) {
         run(kept, i, reply_of('c'), 0);
     }
-    assert_int_equal(look(kept, 2, '-'), DR_KEPT_LOST);
+    assert_int_equal(look(kept, 2, '-'), DR_REPLY_CACHE_LOST);
     run(kept, 9, reply_of('c'), 0);
-    assert_int_equal(look(kept, 2, '-'), DR_KEPT_UNKNOWN);
+    assert_int_equal(look(kept, 2, '-'), DR_REPLY_CACHE_UNKNOWN);
     run(kept, 10, reply_of('c'), 0);
-    assert_int_equal(look(kept, 3, '-'), DR_KEPT_UNKNOWN);
-    assert_int_equal(look(kept, 1, 'c'), DR_KEPT_HAS_RUN);
+    assert_int_equal(look(kept, 3, '-'), DR_REPLY_CACHE_UNKNOWN);
+    assert_int_equal(look(kept, 1, 'c'), DR_REPLY_CACHE_HAS_RUN);
     assert_int_equal(numbers_of(kept).tombstones, 0);
     run(kept, 11, reply_of('c'), 0); /* no tombstone is left */
-    assert_int_equal(look(kept, 1, '-'), DR_KEPT_UNKNOWN);
-    assert_int_equal(look(kept, 4, 'c'), DR_KEPT_HAS_RUN);
+    assert_int_equal(look(kept, 1, '-'), DR_REPLY_CACHE_UNKNOWN);
+    assert_int_equal(look(kept, 4, 'c'), DR_REPLY_CACHE_HAS_RUN);
     assert_int_equal(numbers_of(kept).evicted, 1);
 
     /* When all of them run, one more runs unknown. */
-    dr_kept_seat seats[9] = {{.lane = 0}};
+    dr_reply_waiter seats[9] = {{.lane = 0}};
     for (uint64_t i = 0; i < 9; i++) {
         const dr_digest call = call_of(100 + i);
-        assert_int_equal(dr_kept_begin(kept, &call, &seats[i], 0), DR_KEPT_UNKNOWN);
-        assert_int_equal(seats[i].role, i < 8 ? DR_KEPT_RUNNER : DR_KEPT_NOBODY);
+        assert_int_equal(dr_reply_cache_begin(kept, &call, &seats[i], 0), DR_REPLY_CACHE_UNKNOWN);
+        assert_int_equal(seats[i].role, i < 8 ? DR_REPLY_LEADER : DR_REPLY_CACHE_NOBODY);
     }
-    assert_false(dr_kept_is_wanted(kept, &seats[8]));
+    assert_false(dr_reply_cache_is_wanted(kept, &seats[8]));
     for (uint64_t i = 0; i < 9; i++) {
-        assert_int_equal(dr_kept_end(kept, &seats[i], reply_of('c'), true, 0), 0);
+        assert_int_equal(dr_reply_cache_end(kept, &seats[i], reply_of('c'), true, 0), 0);
     }
-    assert_int_equal(look(kept, 100, 'c'), DR_KEPT_HAS_RUN);
-    assert_int_equal(look(kept, 108, 'c'), DR_KEPT_UNKNOWN);
+    assert_int_equal(look(kept, 100, 'c'), DR_REPLY_CACHE_HAS_RUN);
+    assert_int_equal(look(kept, 108, 'c'), DR_REPLY_CACHE_UNKNOWN);
     assert_int_equal(numbers_of(kept).replies, 8);
-    dr_kept_free(kept);
+    dr_reply_cache_free(kept);
 }
 
 /* The next test's own store: the last calls, oldest first, with what became of each. */
@@ -309,19 +311,19 @@ static dora_slice body_of(uint32_t number, uint32_t len)
     return (dora_slice){letters, len};
 }
 
-static void check_against(dr_kept *kept, const model *known, uint32_t number)
+static void check_against(dr_reply_cache *kept, const model *known, uint32_t number)
 {
     const dr_digest call = call_of(number);
-    dr_kept_seat seat = {.lane = 0};
-    const dr_kept_known is = dr_kept_look(kept, &call, &seat);
-    assert_int_equal(is, number >= known->begun    ? DR_KEPT_UNKNOWN
-                         : number >= known->oldest ? DR_KEPT_HAS_RUN
-                                                   : DR_KEPT_LOST);
-    if (is == DR_KEPT_HAS_RUN) {
+    dr_reply_waiter seat = {.lane = 0};
+    const dr_reply_cache_known is = dr_reply_cache_look(kept, &call, &seat);
+    assert_int_equal(is, number >= known->begun    ? DR_REPLY_CACHE_UNKNOWN
+                         : number >= known->oldest ? DR_REPLY_CACHE_HAS_RUN
+                                                   : DR_REPLY_CACHE_LOST);
+    if (is == DR_REPLY_CACHE_HAS_RUN) {
         const dora_slice body = body_of(number, known->len[number]);
         assert_int_equal(seat.reply->len, body.len);
         assert_memory_equal(seat.reply->body, body.data, body.len);
-        dr_kept_reply_drop(seat.reply);
+        dr_reply_cache_reply_drop(seat.reply);
     }
 }
 
@@ -330,9 +332,9 @@ static void any_sizes_are_as_the_model_says(void **state)
 {
     (void)state;
     static model known;
-    const dr_kept_limits wide = {
+    const dr_reply_cache_limits wide = {
         .calls_max = 4096, .bytes_max = 2000, .reply_s = 60, .lost_s = 600};
-    dr_kept *kept = new_kept(&wide);
+    dr_reply_cache *kept = new_kept(&wide);
     unsigned seed = 7;
     for (uint32_t i = 0; i < MODEL_CALLS; i++) {
         const uint32_t most = rand_r(&seed) % 8 == 0 ? 2000 : 300;
@@ -341,7 +343,7 @@ static void any_sizes_are_as_the_model_says(void **state)
         known.len[i] = len;
         known.begun++;
         known.bytes += len;
-        const dr_kept_numbers numbers = numbers_of(kept);
+        const dr_reply_cache_numbers numbers = numbers_of(kept);
         const uint32_t oldest = known.begun - (uint32_t)numbers.replies;
         for (; known.oldest < oldest; known.oldest++) {
             known.bytes -= known.len[known.oldest];
@@ -354,12 +356,12 @@ static void any_sizes_are_as_the_model_says(void **state)
         check_against(kept, &known, (uint32_t)rand_r(&seed) % (i + 2));
         check_against(kept, &known, oldest);
     }
-    dr_kept_free(kept);
+    dr_reply_cache_free(kept);
 }
 
 /* What a thread of the next test does over and over, on few calls, so that they meet. */
 typedef struct player {
-    dr_kept *kept;
+    dr_reply_cache *kept;
     uint32_t lane;
     uint64_t runs;
     uint64_t answers;
@@ -368,11 +370,11 @@ typedef struct player {
 
 #define ROUNDS 20000u
 
-static void await(player *one, dr_kept_seat *seat)
+static void await(player *one, dr_reply_waiter *seat)
 {
-    dr_kept_seat *taken = NULL;
+    dr_reply_waiter *taken = NULL;
     while (taken != seat) {
-        taken = dr_kept_take(one->kept, one->lane);
+        taken = dr_reply_cache_take(one->kept, one->lane);
         if (taken == NULL) {
             sched_yield();
         }
@@ -385,22 +387,22 @@ static void *play(void *user)
 {
     player *one = user;
     for (uint64_t i = 0; i < ROUNDS; i++) {
-        dr_kept_seat seat = {.lane = one->lane};
+        dr_reply_waiter seat = {.lane = one->lane};
         const dr_digest call = call_of(i / 16);
-        const dr_kept_known known = dr_kept_begin(one->kept, &call, &seat, i);
+        const dr_reply_cache_known known = dr_reply_cache_begin(one->kept, &call, &seat, i);
         one->asked++;
-        if (known == DR_KEPT_UNKNOWN) {
+        if (known == DR_REPLY_CACHE_UNKNOWN) {
             one->runs++;
             one->answers++;
-            (void)dr_kept_end(one->kept, &seat, reply_of('p'), i % 3 != 0, i);
-        } else if (known == DR_KEPT_RUNS && i % 5 == 0) {
-            (void)dr_kept_leave(one->kept, &seat);
+            (void)dr_reply_cache_end(one->kept, &seat, reply_of('p'), i % 3 != 0, i);
+        } else if (known == DR_REPLY_CACHE_RUNS && i % 5 == 0) {
+            (void)dr_reply_cache_leave(one->kept, &seat);
             one->answers++;
-        } else if (known == DR_KEPT_RUNS) {
+        } else if (known == DR_REPLY_CACHE_RUNS) {
             await(one, &seat);
         } else {
             one->answers++;
-            dr_kept_reply_drop(seat.reply);
+            dr_reply_cache_reply_drop(seat.reply);
         }
     }
     return NULL;
@@ -409,7 +411,7 @@ static void *play(void *user)
 static void threads_meet(void **state)
 {
     (void)state;
-    dr_kept *kept = new_kept(&limits);
+    dr_reply_cache *kept = new_kept(&limits);
     player players[3];
     pthread_t threads[3];
     for (uint32_t i = 0; i < 3; i++) {
@@ -421,7 +423,7 @@ static void threads_meet(void **state)
         assert_int_equal(players[i].asked, ROUNDS);
         assert_int_equal(players[i].answers, ROUNDS);
     }
-    dr_kept_free(kept);
+    dr_reply_cache_free(kept);
 }
 
 /* cost prints what a call pays that nobody repeats, full store and usual sizes. No verdict: that
@@ -430,24 +432,24 @@ static void cost(void **state)
 {
     (void)state;
     static const char body[200] = "a small reply";
-    const dr_kept_limits usual = {
+    const dr_reply_cache_limits usual = {
         .calls_max = 1u << 18, .bytes_max = 64u << 20, .reply_s = 60, .lost_s = 600};
-    dr_kept *kept = new_kept(&usual);
+    dr_reply_cache *kept = new_kept(&usual);
     const uint64_t rounds = 1000000;
     uint64_t begun_ns = dr_clock_ns();
     for (uint64_t i = 0; i < 2 * rounds; i++) {
         begun_ns = i == rounds ? dr_clock_ns() : begun_ns; /* filled by then */
         dr_digester digester;
-        dr_digester_init(&digester, dr_kept_key(kept));
+        dr_digester_init(&digester, dr_reply_cache_key(kept));
         dr_digester_number(&digester, i);
         dr_digester_bytes(&digester, (dora_slice){body, 120});
         const dr_digest call = dr_digester_end(&digester);
-        dr_kept_seat seat = {.lane = 0};
-        (void)dr_kept_begin(kept, &call, &seat, 0);
-        (void)dr_kept_end(kept, &seat, (dora_slice){body, sizeof(body)}, true, 0);
+        dr_reply_waiter seat = {.lane = 0};
+        (void)dr_reply_cache_begin(kept, &call, &seat, 0);
+        (void)dr_reply_cache_end(kept, &seat, (dora_slice){body, sizeof(body)}, true, 0);
     }
     print_message("%llu ns a call\n", (unsigned long long)((dr_clock_ns() - begun_ns) / rounds));
-    dr_kept_free(kept);
+    dr_reply_cache_free(kept);
 }
 
 int main(void)
