@@ -43,7 +43,11 @@ def test_full_queue_by_bytes():
             busy.send(v1.request(v1.guid(), "/sleep", 300))
             idents = [v1.guid() for _ in range(12)]
             conn.send(b"".join(v1.request(each, "/echo", "x" * 250000) for each in idents))
-            codes = [v1.code(conn.receive()[1]) for _ in idents]
+            replies = [conn.receive()[1] for _ in idents]
+            codes = [v1.code(each) for each in replies]
+            assert {each["data"]["msg"] for each in replies if v1.code(each) == 100203} == {
+                "the queue of pool p is full: 16384 tasks (queue_tasks_max) or 1 MiB (queue_mb_max) "
+                "wait"}
             assert codes.count(100203) >= 6, codes
             assert codes.count(0) >= 2, codes
             assert set(codes) == {0, 100203}

@@ -193,6 +193,14 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     return 0;
 }
 
+const char *dr_dispatch_why_refused(dr_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    const bool is_dead = pool->unhealthy && pool->live_count == 0;
+    pthread_mutex_unlock(&pool->lock);
+    return is_dead ? "no worker of the pool starts (the server's log says why)" : pool->full;
+}
+
 /* enter lets workers have a task that is filled: it is handed to one, or waits. */
 static void enter(dr_pool *pool, uint32_t task, dr_wakes *owed)
 {

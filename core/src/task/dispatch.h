@@ -49,6 +49,10 @@ typedef bool (*dr_outcome_fn)(const dr_outcome *outcome, void *user);
  * end of a turn must call that. Returns: 0 and `*task`, or the reply code it is refused with; then
  * nothing was kept. Thread: the reactor `input->reactor`. */
 int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task);
+
+/* dr_dispatch_why_refused says why dr_dispatch_reserve finds no room, naming the limits. Returns: a
+ * text that lives as long as the pool. */
+const char *dr_dispatch_why_refused(dr_pool *pool);
 void dr_dispatch_commit(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 void dr_dispatch_unreserve(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 

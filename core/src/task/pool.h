@@ -190,6 +190,7 @@ typedef struct dr_pool {
     bool is_busy_said;      /* of this time that all workers are busy; the supervisor's alone */
     bool is_ending;         /* the server does not wait for its tasks any longer */
     bool unhealthy;         /* workers do not start; with none left, tasks are refused */
+    char full[160];         /* what is said of a task that finds no room */
     uint64_t reactors_gone; /* one bit for each that has ended */
     dr_damage damage;       /* the region waits for its replacement */
     uint64_t looked_ns;     /* for damage */

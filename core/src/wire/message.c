@@ -9,6 +9,8 @@
 
 /* Up to so many apis a repeated key is looked for one by one, beyond by a table of hashes. */
 #define KEYS_PLAIN_MAX 16
+#define TEXT_OF(number) TEXT_OF_WORD(number)
+#define TEXT_OF_WORD(word) #word
 #define KEY_SLOTS (DR_APIS_MAX * 2)
 
 /* What one pass over a request finds; judged when all of the body is known to be sound. */
@@ -382,7 +384,7 @@ static const char *judge_apis(request_scan *scan)
             return fault;
         }
     } else if (scan->has_too_many) {
-        return "too many apis in one call";
+        return "more than the limit of " TEXT_OF(DR_APIS_MAX) " apis in one call";
     }
     bool are_arrays = true;
     for (size_t i = 0; i < request->api_count; i++) {
@@ -391,7 +393,9 @@ static const char *judge_apis(request_scan *scan)
             are_arrays = are_arrays && scan->apis[i].whole.len > 0;
         }
     }
-    const char *fault = request->has_odd_name ? "an api has no name of 1 to 255 bytes" : NULL;
+    const char *fault = request->has_odd_name
+                            ? "an api has no name of 1 to " TEXT_OF(DR_API_NAME_MAX) " bytes"
+                            : NULL;
     request->has_odd_name = request->has_odd_name && are_arrays;
     return fault;
 }

@@ -91,9 +91,11 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     const int64_t code = dr_dispatch_reserve(one->pool, &input, &one->task);
     if (code == 0) {
         one->state = DR_PART_PENDING;
-    } else {
-        dr_call_settle(call, index, code);
+        return;
     }
+    const char *why = dr_dispatch_why_refused(one->pool);
+    one->msg = (dora_slice){why, strlen(why)};
+    dr_call_settle(call, index, code);
 }
 
 /* unplace gives the places of a call back. */
@@ -195,11 +197,15 @@ void dr_call_accept(const dr_responder *responder, const dr_request *request)
     const int64_t code =
         request->timeout_ms == 0 ? DORA_CODE_EXPIRED : reserve_all(call, request, &index);
     if (code != 0) {
-        dr_call_free(call);
+        dr_pool *pool = call->parts[index].pool;
         const dora_slice name = responder->lane->apis[index].name;
         char text[sizeof(no_api_prefix) + DR_API_NAME_MAX];
         (void)snprintf(text, sizeof(text), "%s%.*s", no_api_prefix, (int)name.len, name.data);
-        refuse(responder, request, code, code == DORA_CODE_NO_API ? text : NULL);
+        dr_call_free(call);
+        refuse(responder, request, code,
+               code == DORA_CODE_NO_API       ? text
+               : code == DORA_CODE_OVERLOADED ? dr_dispatch_why_refused(pool)
+                                              : NULL);
         return;
     }
     /* Remembered only now: who joins it is told that it was accepted. */

@@ -131,7 +131,11 @@ static void run(const dr_responder *responder, dora_slice param)
         dr_call_count_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_API);
         dr_web_refuse(responder->web, 400, DORA_CODE_BAD_API, wrong);
     } else if (name.len > DR_API_NAME_MAX) {
-        dr_web_refuse(responder->web, 404, DORA_CODE_NO_API, "no such api: its name is too long");
+        char text[96];
+        (void)snprintf(text, sizeof(text),
+                       "no such api: its name of %zu bytes is over the limit of %d", name.len,
+                       DR_API_NAME_MAX);
+        dr_web_refuse(responder->web, 404, DORA_CODE_NO_API, text);
     } else {
         lane->apis[0] =
             (dr_api){.key_raw = {DR_KEY_ONE, sizeof(DR_KEY_ONE) - 1}, .name = name, .param = param};

@@ -2,6 +2,8 @@
 #include "server/master/server.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -67,6 +69,10 @@ static dora_err make_pools(dr_server *server, dora_error *error)
                                            pool->limits_accepted ? pool->time_limit_ms : 0,
                                        .hung_ms = hung_ms_of(config, pool)};
         err = dr_pool_init(&server->backend.pools[i], &limits, event_fds, error);
+        (void)snprintf(server->backend.pools[i].full, sizeof(server->backend.pools[i].full),
+                       "the queue of pool %s is full: %" PRIu32 " tasks (queue_tasks_max) or "
+                       "%" PRIu64 " MiB (queue_mb_max) wait",
+                       pool->name, pool->queue_tasks_max, slab / (1024 * 1024));
         if (err == DORA_OK) {
             /* Names are known later; a handler each is bounded by what a zygote can report. */
             err = dr_pool_set_apis(&server->backend.pools[i], DR_APP_APIS_MAX);
