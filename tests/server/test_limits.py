@@ -45,9 +45,10 @@ def test_full_queue_by_bytes():
             conn.send(b"".join(v1.request(each, "/echo", "x" * 250000) for each in idents))
             replies = [conn.receive()[1] for _ in idents]
             codes = [v1.code(each) for each in replies]
-            assert {each["data"]["msg"] for each in replies if v1.code(each) == 100203} == {
-                "the queue of pool p is full: 16384 tasks (queue_tasks_max) or 1 MiB (queue_mb_max) "
-                "wait"}
+            said = {each["data"]["msg"] for each in replies if v1.code(each) == 100203}
+            assert said == {
+                "the queue of pool p is full: 16384 tasks (queue_tasks_max) or 1 MiB "
+                "(queue_mb_max) wait"}
             assert codes.count(100203) >= 6, codes
             assert codes.count(0) >= 2, codes
             assert set(codes) == {0, 100203}
