@@ -1,6 +1,7 @@
-"""README's examples, and what people write like them, as mypy sees them."""
+"""README's examples, and what people write like them, as mypy and pyright see them."""
 
 import collections
+import json
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from dora_helpers import ROOT
 from test_modes import echo
 
 MYPY = shutil.which("mypy")
+PYRIGHT = shutil.which("pyright")
 MORE = """
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -58,13 +60,28 @@ def checked(tmp_path, source):
     return [line for line in done.stdout.splitlines() if line.startswith("example.py")], done
 
 
-@pytest.mark.skipif(MYPY is None, reason="mypy is not installed (Debian: mypy)")
-@pytest.mark.parametrize("which", ["README", "more"])
-def test_mypy_accepts_the_examples(tmp_path, which):
+def examples(which):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
     assert len(blocks) >= 5
-    found, done = checked(tmp_path, MORE if which == "more" else "\n\n".join(blocks))
+    return MORE if which == "more" else "\n\n".join(blocks)
+
+
+@pytest.mark.skipif(PYRIGHT is None, reason="pyright is not installed")
+@pytest.mark.parametrize("which", ["README", "more"])
+def test_pyright_accepts_the_examples(tmp_path, which):
+    (tmp_path / "example.py").write_text(examples(which), encoding="utf-8")
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps({
+        "extraPaths": [str(ROOT / "bindings/python")], "typeCheckingMode": "strict",
+        "reportDuplicateImport": "none"}))  # each example has its own
+    done = subprocess.run([PYRIGHT], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert "0 errors, 0 warnings" in done.stdout, done.stdout
+
+
+@pytest.mark.skipif(MYPY is None, reason="mypy is not installed (Debian: mypy)")
+@pytest.mark.parametrize("which", ["README", "more"])
+def test_mypy_accepts_the_examples(tmp_path, which):
+    found, done = checked(tmp_path, examples(which))
     assert found == [], done.stdout
     assert "1 source file" in done.stdout, done.stdout + done.stderr
 
