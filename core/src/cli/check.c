@@ -23,7 +23,7 @@ static void print_ok(const dr_config *config, const char *path)
     for (size_t i = 0; i < config->pool_count; i++) {
         const dr_pool_config *pool = &config->pools[i];
         printf("%s %s: %u %s", i == 0 ? ":" : ",", pool->name, pool->workers,
-               dr_runtime_kind_name(pool->runtime));
+               dr_runtime_of(pool->runtime)->name);
     }
     if (config->discovery.redis.count > 0) {
         printf("; registers in %zu Redis", config->discovery.redis.count);

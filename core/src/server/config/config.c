@@ -154,7 +154,7 @@ bool dr_app_is_module(dr_runtime_kind runtime, const char *app)
 {
     size_t len = strlen(app);
     bool is_file = len > 3 && strcmp(app + len - 3, ".py") == 0;
-    return runtime == DR_RUNTIME_PYTHON && !is_file && strchr(app, ':') != NULL;
+    return dr_runtime_of(runtime)->has_modules && !is_file && strchr(app, ':') != NULL;
 }
 
 static void check_app(const dr_pool_config *pool, const char *prefix, dora_error *problems)
@@ -233,19 +233,6 @@ dora_frame_options dr_config_frame_options(const dr_config *config)
         .bytes_max = config->frame_bytes_max,
     };
     return options;
-}
-
-const char *dr_runtime_kind_name(dr_runtime_kind runtime)
-{
-    switch (runtime) {
-    case DR_RUNTIME_C:
-        return "c";
-    case DR_RUNTIME_PYTHON:
-        return "python";
-    case DR_RUNTIME_PHP:
-        return "php";
-    }
-    return "unknown";
 }
 
 uint64_t dr_config_stop_ms_max(const dr_config *config)

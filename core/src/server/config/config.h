@@ -7,6 +7,7 @@
 #include <dora/wire.h>
 
 #include "discovery/redis_url.h"
+#include "server/config/runtime.h"
 
 #define DR_POOL_WORKERS_MAX 512u /* DR_POOL_SLOTS of it must fit DR_WORKER_SLOTS_MAX */
 
@@ -14,12 +15,6 @@
 
 #define DR_HOST_DEFAULT "127.0.0.1"
 #define DR_GROUP_DEFAULT "default"
-
-typedef enum dr_runtime_kind {
-    DR_RUNTIME_C = 0,
-    DR_RUNTIME_PYTHON,
-    DR_RUNTIME_PHP
-} dr_runtime_kind;
 
 typedef enum dr_log_format { DR_LOG_TEXT = 0, DR_LOG_JSON } dr_log_format;
 
@@ -131,9 +126,6 @@ dora_err dr_text_set(char **place, const char *text);
  * Errors: DORA_ENOMEM. */
 void dr_texts_fini(dr_texts *texts);
 dora_err dr_texts_add(dr_texts *texts, const char *text);
-
-/* dr_runtime_kind_name gives "c", "python" or "php". */
-const char *dr_runtime_kind_name(dr_runtime_kind runtime);
 
 /* dr_config_stop_ms_max is how long a stop may last; 0: without end. */
 uint64_t dr_config_stop_ms_max(const dr_config *config);

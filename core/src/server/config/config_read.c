@@ -103,16 +103,13 @@ static dora_err take_format(dr_reading *r, const dr_key *key, const json_t *json
 static dora_err take_runtime(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     (void)key;
-    const char *text = json_is_string(json) ? json_string_value(json) : "";
     dr_pool_config *pool = object;
-    if (strcmp(text, "php") == 0) {
-        pool->runtime = DR_RUNTIME_PHP;
-    } else if (strcmp(text, "python") == 0) {
-        pool->runtime = DR_RUNTIME_PYTHON;
-    } else if (strcmp(text, "c") == 0) {
-        pool->runtime = DR_RUNTIME_C;
-    } else {
+    const dr_runtime_kind kind =
+        dr_runtime_find(json_is_string(json) ? json_string_value(json) : "");
+    if (kind == DR_RUNTIME_COUNT) {
         dr_reading_problem(r, "must be \"php\", \"python\" or \"c\"");
+    } else {
+        pool->runtime = kind;
     }
     return DORA_OK;
 }
@@ -227,22 +224,23 @@ static bool is_pool_name(const char *name)
 
 void dr_pool_settle(dr_reading *r, const dr_pool_config *pool)
 {
-    if (pool->interpreter != NULL && pool->runtime == DR_RUNTIME_C) {
+    const dr_runtime *runtime = dr_runtime_of(pool->runtime);
+    if (pool->interpreter != NULL && runtime->program == NULL) {
         dr_reading_problem(r, "has an \"interpreter\", which a C pool does not need");
     }
-    if (pool->concurrency > 1 && pool->runtime != DR_RUNTIME_PYTHON) {
+    if (pool->concurrency > 1 && !runtime->has_loops) {
         r->path[r->depth++] = "concurrency";
         dr_reading_problem(r, "must be 1 for this runtime, whose handlers run to their end one "
                               "after the other; for more at a time set \"workers\"");
         r->depth--;
     }
-    if (pool->threads > 1 && pool->runtime != DR_RUNTIME_PYTHON) {
+    if (pool->threads > 1 && !runtime->has_loops) {
         r->path[r->depth++] = "threads";
         dr_reading_problem(r, "has no effect on this runtime, whose handlers have one thread; it "
                               "is for Python's plain functions beside async ones");
         r->depth--;
     }
-    if (pool->extension != NULL && pool->runtime != DR_RUNTIME_PHP) {
+    if (pool->extension != NULL && runtime->extension_variable == NULL) {
         dr_reading_problem(r, "has an \"extension\", which is for PHP alone");
     }
 }

@@ -182,24 +182,19 @@ static bool ends_in(const char *text, const char *end)
     return text_len > end_len && strcmp(text + text_len - end_len, end) == 0;
 }
 
-static bool runtime_of(const char *file, const dora_host *host, dr_runtime_kind *runtime)
+/* runtime_of goes by a file's ending, or by what has run it; module:attr is Python. */
+static dr_runtime_kind runtime_of(const char *file, const dora_host *host)
 {
-    const char *name = NULL;
-    if (host != NULL && host->again_app != NULL && strcmp(host->again_app, file) == 0) {
-        name = host->runtime;
+    const bool is_own =
+        host != NULL && host->again_app != NULL && strcmp(host->again_app, file) == 0;
+    dr_runtime_kind kind = DR_RUNTIME_C;
+    while (kind < DR_RUNTIME_COUNT && !ends_in(file, dr_runtime_of(kind)->ending) &&
+           !(is_own && host->runtime != NULL &&
+             strcmp(host->runtime, dr_runtime_of(kind)->name) == 0)) {
+        kind++;
     }
-    if (ends_in(file, ".py") || (name != NULL && strcmp(name, "python") == 0)) {
-        *runtime = DR_RUNTIME_PYTHON;
-    } else if (ends_in(file, ".php") || (name != NULL && strcmp(name, "php") == 0)) {
-        *runtime = DR_RUNTIME_PHP;
-    } else if (ends_in(file, ".so") || (name != NULL && strcmp(name, "c") == 0)) {
-        *runtime = DR_RUNTIME_C;
-    } else if (strchr(file, ':') != NULL && strchr(file, '/') == NULL) {
-        *runtime = DR_RUNTIME_PYTHON;
-    } else {
-        return false;
-    }
-    return true;
+    const bool is_module = strchr(file, ':') != NULL && strchr(file, '/') == NULL;
+    return kind == DR_RUNTIME_COUNT && is_module ? DR_RUNTIME_PYTHON : kind;
 }
 
 static bool has_pool(const dr_config *config, const char *name)
@@ -245,8 +240,8 @@ static dora_err pool_from_file(dr_config *config, const char *file, const dora_h
 {
     char name[64];
     struct stat status;
-    dr_runtime_kind runtime;
-    if (!runtime_of(file, host, &runtime)) {
+    const dr_runtime_kind runtime = runtime_of(file, host);
+    if (runtime == DR_RUNTIME_COUNT) {
         return dora_error_set(error, DORA_EINVAL,
                               "%s: a FILE ends in .py, .php or .so, or is module:attr (Python)",
                               file);

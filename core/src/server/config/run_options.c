@@ -168,12 +168,9 @@ dora_err dr_run_options_take(dr_config *config, const char *options, const char 
 
 static dora_err pool_of(dr_config *config, const char *runtime)
 {
-    const dr_runtime_kind kinds[] = {DR_RUNTIME_PYTHON, DR_RUNTIME_PHP, DR_RUNTIME_C};
-    dr_runtime_kind kind = DR_RUNTIME_C;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        kind = strcmp(dr_runtime_kind_name(kinds[i]), runtime) == 0 ? kinds[i] : kind;
-    }
-    dr_pool_config *pool = dr_config_pool_add(config, "app", kind, "");
+    const dr_runtime_kind kind = dr_runtime_find(runtime);
+    dr_pool_config *pool =
+        dr_config_pool_add(config, "app", kind < DR_RUNTIME_COUNT ? kind : DR_RUNTIME_C, "");
     if (pool == NULL) {
         return DORA_ENOMEM;
     }

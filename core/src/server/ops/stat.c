@@ -203,7 +203,7 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, dr_pool 
     const size_t count = sizeof(rows) / sizeof(rows[0]);
     dr_stat_key(writer, config->name);
     dora_write_array(writer, count + 6);
-    put_text(writer, "runtime", dr_runtime_kind_name(config->runtime));
+    put_text(writer, "runtime", dr_runtime_of(config->runtime)->name);
     for (size_t i = 0; i < count; i++) {
         dr_stat_put(writer, rows[i].key, rows[i].number);
     }
