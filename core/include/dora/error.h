@@ -45,37 +45,39 @@ extern "C" {
 typedef enum dora_err { DORA_OK = 0, DORA_ERRORS(DORA_ERROR_ENUM) } dora_err;
 #undef DORA_ERROR_ENUM
 
-/* DORA_CODES lists every reply code: name, number, whether it means "not run", text.
+/* DORA_CODES lists every reply code: name, number, whether it means "not run", whether a server
+ * closes the connection behind it, the status that it has over HTTP, text.
  * Source: PROTOCOL.md, section "Reply codes". */
 #define DORA_CODES(X)                                                                              \
-    X(OK, 0, false, "OK")                                                                          \
-    X(ACCEPTED, 100001, false,                                                                     \
+    X(OK, 0, false, false, 200, "OK")                                                              \
+    X(ACCEPTED, 100001, false, false, 200,                                                         \
       "transfer success.\xe5\xb7\xb2\xe7\xbb\x8f\xe6\x88\x90\xe5\x8a\x9f"                          \
       "\xe6\x8a\x95\xe9\x80\x92")                                                                  \
-    X(BAD_TYPE, 100002, false, "unknown or missing type")                                          \
-    X(BAD_API, 100003, false, "api is missing, empty or not a map")                                \
-    X(BAD_PARAMS, 100004, false, "inner guid or api is missing")                                   \
-    X(BAD_SIGN, 100005, false, "signature is wrong")                                               \
-    X(BAD_BODY, 100006, false, "body cannot be decoded")                                           \
-    X(BAD_LENGTH, 100007, false, "frame length is wrong")                                          \
-    X(RECEIVE, 100009, false, "receive failed or timed out")                                       \
-    X(CONNECT, 100010, true, "no server can be connected")                                         \
-    X(BAD_COMMAND, 100011, false, "unknown control command")                                       \
-    X(RESULT_LOST, 100012, false, "the result is lost or no longer kept")                          \
-    X(BAD_MODE, 100099, false, "unknown mode")                                                     \
-    X(BAD_GUID, 100100, false, "guid in body and header differ")                                   \
-    X(WORKER_DIED, 100200, false, "the worker died while running the handler")                     \
-    X(TIME_LIMIT, 100201, false, "the handler ran past its time limit")                            \
-    X(EXPIRED, 100202, true, "the caller's deadline passed before a worker was free")              \
-    X(OVERLOADED, 100203, true, "overloaded: the queue is full or the pool is unhealthy")          \
-    X(NO_API, 100204, true, "no such api")                                                         \
-    X(NOT_PERMITTED, 100205, true, "not permitted")                                                \
-    X(TOO_BIG, 100206, false, "frame or result is larger than the limit")                          \
-    X(STOPPING, 100207, true, "the server is stopping")                                            \
-    X(HANDLER, 100208, false, "the handler raised an error without a usable code")                 \
-    X(RELOAD, 100209, false, "reload refused: the new application does not load")
+    X(BAD_TYPE, 100002, false, false, 400, "unknown or missing type")                              \
+    X(BAD_API, 100003, false, false, 400, "api is missing, empty or not a map")                    \
+    X(BAD_PARAMS, 100004, false, false, 400, "inner guid or api is missing")                       \
+    X(BAD_SIGN, 100005, false, false, 500, "signature is wrong")                                   \
+    X(BAD_BODY, 100006, false, false, 400, "body cannot be decoded")                               \
+    X(BAD_LENGTH, 100007, false, true, 500, "frame length is wrong")                               \
+    X(RECEIVE, 100009, false, false, 504, "receive failed or timed out")                           \
+    X(CONNECT, 100010, true, false, 500, "no server can be connected")                             \
+    X(BAD_COMMAND, 100011, false, false, 500, "unknown control command")                           \
+    X(RESULT_LOST, 100012, false, false, 410, "the result is lost or no longer kept")              \
+    X(BAD_MODE, 100099, false, false, 500, "unknown mode")                                         \
+    X(BAD_GUID, 100100, false, false, 400, "guid in body and header differ")                       \
+    X(WORKER_DIED, 100200, false, false, 502, "the worker died while running the handler")         \
+    X(TIME_LIMIT, 100201, false, false, 504, "the handler ran past its time limit")                \
+    X(EXPIRED, 100202, true, false, 504, "the caller's deadline passed before a worker was free")  \
+    X(OVERLOADED, 100203, true, false, 503,                                                        \
+      "overloaded: the queue is full or the pool is unhealthy")                                    \
+    X(NO_API, 100204, true, false, 404, "no such api")                                             \
+    X(NOT_PERMITTED, 100205, true, false, 403, "not permitted")                                    \
+    X(TOO_BIG, 100206, false, true, 413, "frame or result is larger than the limit")               \
+    X(STOPPING, 100207, true, true, 503, "the server is stopping")                                 \
+    X(HANDLER, 100208, false, false, 500, "the handler raised an error without a usable code")     \
+    X(RELOAD, 100209, false, false, 500, "reload refused: the new application does not load")
 
-#define DORA_CODE_ENUM(name, number, not_run, text) DORA_CODE_##name = (number),
+#define DORA_CODE_ENUM(name, number, not_run, closes, status, text) DORA_CODE_##name = (number),
 typedef enum dora_code { DORA_CODES(DORA_CODE_ENUM) } dora_code;
 #undef DORA_CODE_ENUM
 

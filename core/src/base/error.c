@@ -1,4 +1,4 @@
-/* error.c: names and texts of errors and reply codes. Pure, but for the message's buffer. */
+/* error.c: names and texts of errors. Pure, but for the message's buffer. */
 #include <dora/error.h>
 
 #include <stdarg.h>
@@ -48,30 +48,4 @@ const char *dora_err_text(dora_err err)
     }
 #undef ERROR_TEXT
     return "unknown error";
-}
-
-const char *dora_code_text(int64_t code)
-{
-#define CODE_TEXT(name, number, not_run, text)                                                     \
-    case number:                                                                                   \
-        return text;
-    switch (code) {
-        DORA_CODES(CODE_TEXT)
-    default:
-        return "unknown code";
-    }
-#undef CODE_TEXT
-}
-
-bool dora_code_is_not_run(int64_t code)
-{
-#define CODE_NOT_RUN(name, number, not_run, text)                                                  \
-    case number:                                                                                   \
-        return not_run;
-    switch (code) {
-        DORA_CODES(CODE_NOT_RUN)
-    default:
-        return false;
-    }
-#undef CODE_NOT_RUN
 }

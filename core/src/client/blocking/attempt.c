@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/code.h"
 #include "client/balance/node_sync.h"
 #include "client/blocking/results.h"
 
@@ -228,9 +229,7 @@ static dora_err session(dr_attempt *a, dora_error *error)
 /* Whether the server closes the connection after this reply. */
 static bool is_last_word(const dr_incoming *incoming)
 {
-    int64_t code = incoming->reply.code;
-    return code == DORA_CODE_STOPPING || code == DORA_CODE_TOO_BIG ||
-           code == DORA_CODE_BAD_LENGTH || dr_incoming_is_for(incoming, DR_GUID_NONE);
+    return dr_code_closes(incoming->reply.code) || dr_incoming_is_for(incoming, DR_GUID_NONE);
 }
 
 /* Keeps the connection after a good reply, and where results are still to come on it; else closes

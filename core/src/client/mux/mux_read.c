@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/code.h"
 #include "client/mux/mux.h"
 #include "client/mux/mux_call.h"
 #include "client/mux/mux_conn.h"
@@ -70,12 +71,6 @@ static void accept(dora_mux *mux, dr_mux_call *call, dora_mux_event *event)
     dr_mux_alarm(mux, call, 0);
 }
 
-/* Whether the server closes the connection after this reply. */
-static bool is_last_word(int64_t code)
-{
-    return code == DORA_CODE_STOPPING || code == DORA_CODE_TOO_BIG || code == DORA_CODE_BAD_LENGTH;
-}
-
 /* What a reply says about its node and connection. */
 static void learn(dora_mux *mux, dr_mux_call *call, const dr_try *made, uint64_t now_ns)
 {
@@ -84,7 +79,7 @@ static void learn(dora_mux *mux, dr_mux_call *call, const dr_try *made, uint64_t
     if (!conn->is_ending || made->code != DORA_CODE_STOPPING) { /* it has said so already */
         advice = dr_mux_record_outcome(mux, conn->node, made, now_ns - call->begun_ns, now_ns);
     }
-    if (made->err == DORA_OK && is_last_word(made->code)) {
+    if (made->err == DORA_OK && dr_code_closes(made->code)) {
         dr_mux_conn_end(mux, conn, made->code == DORA_CODE_STOPPING, now_ns);
     }
     dr_mux_conn *next = advice == DR_ADVICE_LEAVE ? mux->more[conn->node].conns : NULL;

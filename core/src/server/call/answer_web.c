@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/code.h"
 #include "net/http_exchange.h"
 #include "wire/json.h"
 #include "wire/json_dump.h"
@@ -26,45 +27,10 @@ static dora_err put_error(int64_t code, dora_slice msg, dr_buf *out)
     return err;
 }
 
-/* status_of_request is for codes that concern the whole request. */
-static unsigned status_of_request(int64_t code)
-{
-    switch (code) {
-    case DORA_CODE_BAD_TYPE:
-    case DORA_CODE_BAD_API:
-    case DORA_CODE_BAD_PARAMS:
-    case DORA_CODE_BAD_BODY:
-    case DORA_CODE_BAD_GUID:
-        return 400;
-    case DORA_CODE_RESULT_LOST:
-        return 410;
-    case DORA_CODE_TOO_BIG:
-        return 413;
-    default:
-        return 0;
-    }
-}
-
-/* status_of_result is for those of one api; a handler cannot raise them itself. */
+/* status_of_result: a result that is too large is no fault of whoever asked. */
 static unsigned status_of_result(int64_t code)
 {
-    switch (code) {
-    case DORA_CODE_NOT_PERMITTED:
-        return 403;
-    case DORA_CODE_NO_API:
-        return 404;
-    case DORA_CODE_WORKER_DIED:
-        return 502;
-    case DORA_CODE_OVERLOADED:
-    case DORA_CODE_STOPPING:
-        return 503;
-    case DORA_CODE_RECEIVE: /* its time was over while it ran */
-    case DORA_CODE_EXPIRED:
-    case DORA_CODE_TIME_LIMIT:
-        return 504;
-    default:
-        return 500;
-    }
+    return code == DORA_CODE_TOO_BIG ? 500 : dr_code_status(code);
 }
 
 static dora_err put_data(dora_slice value, size_t bytes_max, dr_buf *out, unsigned *status)
@@ -98,8 +64,7 @@ dora_err dr_web_result(dora_slice body, size_t bytes_max, dr_buf *out, unsigned 
     dr_reply_message result;
     dora_err err = dr_reply_decode(body, &reply, NULL);
     if (err == DORA_OK && reply.code != 0) {
-        *status = status_of_request(reply.code);
-        *status = *status != 0 ? *status : status_of_result(reply.code);
+        *status = dr_code_status(reply.code);
         return put_error(reply.code, reply.msg, out);
     }
     err = err == DORA_OK ? dr_reply_decode(reply.data, &result, NULL) : err;

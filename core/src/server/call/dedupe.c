@@ -169,9 +169,7 @@ bool dr_dedupe_only(const dr_responder *responder, const dr_request *request)
  * these codes. */
 static bool may_have_run(const dr_part *one)
 {
-    return one->state != DR_PART_PENDING && one->code != DORA_CODE_EXPIRED &&
-           one->code != DORA_CODE_OVERLOADED && one->code != DORA_CODE_NO_API &&
-           one->code != DORA_CODE_STOPPING;
+    return one->state != DR_PART_PENDING && !dora_code_is_not_run(one->code);
 }
 
 /* has_run says whether any handler of a call that has ended may have run. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/code.h"
 #include "net/http_exchange.h"
 #include "server/call/answer.h"
 #include "server/call/answer_web.h"
@@ -159,11 +160,7 @@ static void read_done(dr_offload *offload)
     } else {
         const int64_t code = self->error.code;
         dr_call_count_answered(responder->lane, DR_TYPE_UNKNOWN, code);
-        dr_web_refuse(responder->web,
-                      code == DORA_CODE_TOO_BIG      ? 413
-                      : code == DORA_CODE_OVERLOADED ? 503
-                                                     : 400,
-                      code, self->error.msg);
+        dr_web_refuse(responder->web, dr_code_status(code), code, self->error.msg);
     }
 }
 
