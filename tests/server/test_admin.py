@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from support import v1
 from support.load import Load
-from support.server import Server, environment, program, python_pool, wait_until
+from support.server import ROOT, Server, environment, program, python_pool, wait_until
 from support.metrics import Metrics, admin_of, ask
 
 LISTEN = {"tcp": "127.0.0.1:0", "admin": "127.0.0.1:0"}
@@ -453,3 +454,23 @@ def test_promtool_has_nothing_to_say(odd_server):
     done = subprocess.run([promtool, "check", "metrics"], capture_output=True, text=True,
                           input=Metrics(admin_of(odd_server)).text, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_documents_table_of_metrics():
+    """core/OPERATIONS.md names each, with its type, labels and help."""
+    with open(os.path.join(ROOT, "core/OPERATIONS.md"), encoding="utf-8") as file:
+        rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\| (.*) \|$", file.read(), re.M)
+    told = {name: (kind, re.findall(r"`(\w+)`", labels), text)
+            for name, kind, labels, text in rows}
+    discovery = {"redis": ["127.0.0.1:1"]}  # nobody is there
+    with Server(one_pool(dedupe=True), listen=LISTEN, discovery=discovery) as server:
+        with v1.Conn(server.address) as conn:
+            assert conn.call("/mark", 1)["code"] == 0
+        page = ask(admin_of(server), "/metrics")[1]
+    found = {}
+    for name, text in re.findall(r"^# HELP (\S+) (.*)$", page, re.M):
+        kind = re.search(r"^# TYPE %s (\S+)$" % name, page, re.M).group(1)
+        series = re.search(r"^%s(?:_bucket)?\{(.*)\}" % name, page, re.M)
+        labels = re.findall(r'(\w+)="', series.group(1)) if series else []
+        found[name] = kind, [each for each in labels if each != "le"], text
+    assert found == told
