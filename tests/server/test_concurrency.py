@@ -107,8 +107,11 @@ def test_a_blocked_loop_loses_what_it_has_not_begun():
     with Server(pool()) as server, v1.Conn(server.address) as conn:
         collect(conn, send(conn, "/echo", 1, 10))
         blocked = send(conn, "/block_loop", 2.0)
-        began = time.monotonic()
         with v1.Conn(server.address) as other:
+            pools = lambda: other.command("getStat")["data"]["server"]["pools"]
+            assert wait_until(lambda: [one["api"] for one in pools()["p"]["running_tasks"]] == [
+                "/block_loop"])  # what is claimed in one turn with it would wait for it
+            began = time.monotonic()
             assert codes(collect(other, send(other, "/echo", 2, 40))) == {0: 40}
         assert time.monotonic() - began < 1.5
         assert codes(collect(conn, blocked)) == {0: 1}
