@@ -85,6 +85,7 @@ static PHP_MSHUTDOWN_FUNCTION(dora)
         (void)fflush(NULL);
         _exit(EG(exit_status));
     }
+    php_dora_watch_shutdown();
     php_dora_ini_unregister(module_number, type);
     return SUCCESS;
 }

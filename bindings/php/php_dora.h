@@ -42,6 +42,7 @@ size_t frame_bytes_max;
 php_dora_role role;
 php_dora_app *app;          /* of a zygote: what it serves; holds a reference */
 php_dora_watch *watch;      /* of a zygote: what PHP's functions leave behind */
+HashTable *watched;         /* of a zygote: those functions, for the life of the process */
 void *worker_frame;         /* of a worker: what stands below its handlers */
 bool is_zygote;             /* started to be one */
 bool is_worker;             /* forked by a zygote */

@@ -120,8 +120,7 @@ typedef struct call {
 } call;
 
 struct php_dora_watch {
-    HashTable entries; /* by the function's address */
-    zend_llist calls;  /* in their order */
+    zend_llist calls; /* in their order */
     zval loaders;
     zval streams; /* names of wrappers and filters that included files registered */
     zval texts;   /* by domain: folder and codeset as they were */
@@ -129,13 +128,13 @@ struct php_dora_watch {
     uint32_t touched;
     const char *culprit;
     bool is_serving;
-    bool is_quiet; /* the calls are ours */
+    bool is_quiet; /* the next call is ours */
 };
 
+/* By its name, of which there is one text: a closure of a function has a copy of all else. */
 static zend_ulong key_of(const zend_function *function)
 {
-    return (zend_ulong)(uintptr_t)function >>
-           4; /* what is on the heap begins at a multiple of 16 */
+    return (zend_ulong)(uintptr_t)function->common.function_name >> 3; /* aligned to 8 */
 }
 
 static bool is_replaced(const call *old, const entry *now, const zval *first)
@@ -297,9 +296,14 @@ static void after(php_dora_watch *self, const entry *now, uint32_t count, const 
 static ZEND_FUNCTION(php_dora_watched)
 {
     php_dora_watch *self = DORA_G(watch);
-    const entry *now = zend_hash_index_find_ptr(&self->entries, key_of(EX(func)));
-    const bool is_change = !self->is_quiet && ZEND_NUM_ARGS() >= now->as->args_min;
+    const entry *now = zend_hash_index_find_ptr(DORA_G(watched), key_of(EX(func)));
 
+    if (self == NULL) { /* nobody watches any more */
+        now->own(INTERNAL_FUNCTION_PARAM_PASSTHRU);
+        return;
+    }
+    const bool is_change = !self->is_quiet && ZEND_NUM_ARGS() >= now->as->args_min;
+    self->is_quiet = false; /* what it calls in turn, destructors among it, is not ours */
     if (is_change) {
         before(self, now, ZEND_CALL_ARG(execute_data, 1));
     }
@@ -312,21 +316,21 @@ static ZEND_FUNCTION(php_dora_watched)
     }
 }
 
-static void watch_function(php_dora_watch *self, zend_function *function, const watched *as)
+static void watch_function(zend_function *function, const watched *as)
 {
     if (function == NULL || function->type != ZEND_INTERNAL_FUNCTION ||
-        zend_hash_index_exists(&self->entries, key_of(function))) {
+        zend_hash_index_exists(DORA_G(watched), key_of(function))) {
         return;
     }
-    entry *made = emalloc(sizeof(*made));
+    entry *made = pemalloc(sizeof(*made), true);
     made->as = as;
     made->function = function;
     made->own = function->internal_function.handler;
-    zend_hash_index_add_new_ptr(&self->entries, key_of(function), made);
+    zend_hash_index_add_new_ptr(DORA_G(watched), key_of(function), made);
     function->internal_function.handler = ZEND_FN(php_dora_watched);
 }
 
-static void watch_module(php_dora_watch *self, const watched *as)
+static void watch_module(const watched *as)
 {
     zend_function *function;
     zend_module_entry *module =
@@ -339,27 +343,37 @@ static void watch_module(php_dora_watch *self, const watched *as)
     {
         if (function->type == ZEND_INTERNAL_FUNCTION &&
             function->internal_function.module == module) {
-            watch_function(self, function, as);
+            watch_function(function, as);
         }
     }
     ZEND_HASH_FOREACH_END();
+}
+
+/* Handlers stay replaced for the life of the process: code that opcache compiles, and closures,
+ * have the replaced one and run until the very end of a request. */
+static void watch_functions(void)
+{
+    DORA_G(watched) = pemalloc(sizeof(HashTable), true);
+    zend_hash_init(DORA_G(watched), sizeof(FUNCTIONS) / sizeof(FUNCTIONS[0]), NULL, NULL, true);
+    for (size_t i = 0; i < sizeof(FUNCTIONS) / sizeof(FUNCTIONS[0]); i++) {
+        watch_function(php_dora_function(FUNCTIONS[i].name), &FUNCTIONS[i]);
+    }
+    for (size_t i = 0; i < sizeof(MODULES) / sizeof(MODULES[0]); i++) {
+        watch_module(&MODULES[i]);
+    }
 }
 
 void php_dora_watch_begin(void)
 {
     php_dora_watch *self = ecalloc(1, sizeof(*self));
 
-    zend_hash_init(&self->entries, sizeof(FUNCTIONS) / sizeof(FUNCTIONS[0]), NULL, NULL, 0);
     zend_llist_init(&self->calls, sizeof(call), call_free, 0);
     array_init(&self->loaders);
     array_init(&self->streams);
     array_init(&self->texts);
     DORA_G(watch) = self;
-    for (size_t i = 0; i < sizeof(FUNCTIONS) / sizeof(FUNCTIONS[0]); i++) {
-        watch_function(self, php_dora_function(FUNCTIONS[i].name), &FUNCTIONS[i]);
-    }
-    for (size_t i = 0; i < sizeof(MODULES) / sizeof(MODULES[0]); i++) {
-        watch_module(self, &MODULES[i]);
+    if (DORA_G(watched) == NULL) {
+        watch_functions();
     }
 }
 
@@ -474,24 +488,34 @@ const char *php_dora_watch_culprit(void)
 void php_dora_watch_end(void)
 {
     php_dora_watch *self = DORA_G(watch);
-    entry *each;
 
     if (self == NULL) {
         return;
     }
     DORA_G(watch) = NULL;
-    ZEND_HASH_FOREACH_PTR(&self->entries, each)
-    {
-        each->function->internal_function.handler = each->own;
-        efree(each);
-    }
-    ZEND_HASH_FOREACH_END();
-    zend_hash_destroy(&self->entries);
     zend_llist_destroy(&self->calls);
     zval_ptr_dtor(&self->loaders);
     zval_ptr_dtor(&self->streams);
     zval_ptr_dtor(&self->texts);
     efree(self);
+}
+
+void php_dora_watch_shutdown(void)
+{
+    entry *each;
+
+    if (DORA_G(watched) == NULL) {
+        return;
+    }
+    ZEND_HASH_FOREACH_PTR(DORA_G(watched), each)
+    {
+        each->function->internal_function.handler = each->own;
+        pefree(each, true);
+    }
+    ZEND_HASH_FOREACH_END();
+    zend_hash_destroy(DORA_G(watched));
+    pefree(DORA_G(watched), true);
+    DORA_G(watched) = NULL;
 }
 
 zend_function *php_dora_function(const char *name)
@@ -504,6 +528,7 @@ bool php_dora_quiet(zend_function *function, zval *result, uint32_t count, zval 
     zval returned;
     zval handler;
     const int level = EG(error_reporting);
+    zend_object *pending = EG(exception); /* PHP calls nothing while there is one */
 
     ZVAL_UNDEF(&returned);
     if (function == NULL) {
@@ -512,13 +537,18 @@ bool php_dora_quiet(zend_function *function, zval *result, uint32_t count, zval 
     EG(error_reporting) = 0;
     ZVAL_COPY_VALUE(&handler, &EG(user_error_handler));
     ZVAL_UNDEF(&EG(user_error_handler));
-    DORA_G(watch)->is_quiet = true;
+    EG(exception) = NULL;
+    DORA_G(watch)->is_quiet = function->internal_function.handler == ZEND_FN(php_dora_watched);
     zend_call_known_function(function, NULL, NULL, &returned, count, args, NULL);
     DORA_G(watch)->is_quiet = false;
     ZVAL_COPY_VALUE(&EG(user_error_handler), &handler);
     EG(error_reporting) = level;
-    if (EG(exception) != NULL) {
+    const bool has_returned = EG(exception) == NULL;
+    if (!has_returned) {
         zend_clear_exception();
+    }
+    EG(exception) = pending;
+    if (!has_returned) {
         zval_ptr_dtor(&returned);
         return false;
     }

@@ -75,8 +75,10 @@ HashTable *php_dora_watch_streams(void);
 /* php_dora_watch_culprit names a function that cannot be undone and was called. */
 const char *php_dora_watch_culprit(void);
 
-/* php_dora_watch_end leaves PHP's functions as they were. */
+/* php_dora_watch_end stands at the end of a request: PHP's functions only do their own from then
+ * on. php_dora_watch_shutdown, at the end of the module, leaves them as they were. */
 void php_dora_watch_end(void);
+void php_dora_watch_shutdown(void);
 
 /* php_dora_function finds one of PHP's own functions. Returns: NULL where the module is not there,
  * or disable_functions names it. */
