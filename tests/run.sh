@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Builds everything and runs the tests. The last line is "N passed, N failed" over all suites.
 #
-#     tests/run.sh [SUITE...]     all suites by default; tests/run.sh list names them
+#     tests/run.sh [SUITE...]       all suites by default; tests/run.sh list names them
+#     tests/run.sh SUITE FILTER     of a suite what FILTER chooses: pytest's -k, a part of the
+#                                   name of a C test program, names of phpt tests without .phpt
 #
 # Everything made goes under out/ (DORA_TEST_OUT names another folder). Installs missing Debian
 # packages. Each suite's last line counts its tests; a suite that crashes counts as one failure.
@@ -21,6 +23,8 @@ export DORA_BIN=$out/release/dora
 export DORA_PYTHON=$venv/bin/python
 export DORA_PHP_OUT=$out/php
 export PYTHONDONTWRITEBYTECODE=1
+
+filter= # of the one suite that is run; empty: all of it
 
 # The builds are made when the first suite asks for them. They run in this shell, the suites in
 # their own, so each is made once.
@@ -91,7 +95,7 @@ needs_of()
 run_cmocka()
 {
     local program passed=0 failed=0 good bad log=$1/cmocka.log
-    for program in "$1"/tests/test_*; do
+    for program in "$1"/tests/test_*"$filter"*; do
         [ -x "$program" ] && [ -f "$program" ] || continue
         CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 5 240 "$program" >"$log" 2>&1
         local status=$?
@@ -115,7 +119,8 @@ run_cmocka()
 run_pytest()
 {
     local log=$out/pytest.$BASHPID.log status passed failed
-    "$DORA_PYTHON" -m pytest -q -p no:cacheprovider --tb=short --durations=5 "$@" 2>&1 |
+    "$DORA_PYTHON" -m pytest -q -p no:cacheprovider --tb=short --durations=5 \
+        ${filter:+-k "$filter"} "$@" 2>&1 |
         tee "$log"
     status=${PIPESTATUS[0]}
     passed=$(tail -n 1 "$log" | grep -oE '[0-9]+ passed' | cut -d' ' -f1)
@@ -226,7 +231,8 @@ suite_fuzz()
     [ "$failed" -eq 0 ]
 }
 
-suite_php() { sh tests/php/run.sh; }
+# shellcheck disable=SC2086
+suite_php() { sh tests/php/run.sh $filter; }
 suite_python() { run_pytest tests/python; }
 suite_interop()
 {
@@ -292,6 +298,14 @@ main()
         return 0
     fi
     [ ${#chosen[@]} -gt 0 ] || chosen=("${suites[@]}")
+    if [ $# -eq 2 ] && ! declare -F "suite_$2" >/dev/null; then
+        case $1 in
+        unit | threads | php | python | server | faults | site)
+            chosen=("$1")
+            filter=$2
+            ;;
+        esac
+    fi
     dora_need_quietly "${dora_packages_build[@]}" "${dora_packages_test[@]}" || {
         echo "packages could not be installed"
         echo "0 passed, 1 failed"

@@ -15,17 +15,14 @@ typedef struct dr_command {
     int (*run)(int argc, char **argv, const dora_host *host);
 } dr_command;
 
-/* Each stands in the file of its name; commands.c lists them. */
-extern const dr_command dr_command_serve;
-extern const dr_command dr_command_check;
-extern const dr_command dr_command_call;
-extern const dr_command dr_command_stat;
-extern const dr_command dr_command_top;
-extern const dr_command dr_command_reload;
-extern const dr_command dr_command_stop;
-extern const dr_command dr_command_monitor;
+/* DR_COMMANDS lists them, in the order of the help; each is the file of its name. */
+#define DR_COMMANDS(X) X(serve) X(check) X(call) X(stat) X(top) X(reload) X(stop) X(monitor)
 
-/* dr_commands is all of them, in the order of the help; NULL ends it. */
+#define DR_COMMAND_DECLARE(name) extern const dr_command dr_command_##name;
+DR_COMMANDS(DR_COMMAND_DECLARE)
+#undef DR_COMMAND_DECLARE
+
+/* dr_commands is all of them; NULL ends it. */
 extern const dr_command *const dr_commands[];
 
 #endif

@@ -1,10 +1,7 @@
-/* commands.c: the list of the subcommands. */
+/* commands.c: the subcommands as a table. */
 #include "cli/command.h"
 
 #include <stddef.h>
 
-const dr_command *const dr_commands[] = {
-    &dr_command_serve, &dr_command_check,   &dr_command_call,
-    &dr_command_stat,  &dr_command_top,     &dr_command_reload,
-    &dr_command_stop,  &dr_command_monitor, NULL,
-};
+#define ADDRESS_OF(name) &dr_command_##name,
+const dr_command *const dr_commands[] = {DR_COMMANDS(ADDRESS_OF) NULL};
