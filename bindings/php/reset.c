@@ -12,6 +12,9 @@
 #include "watch.h"
 #include "zend_exceptions.h"
 
+/* Destructors that leave something are followed so often, since one may hold the next. */
+#define RESTORE_TURNS_MAX 16
+
 static void handlers_take(php_dora_handlers *kept, const zval *current, const zend_stack *stack)
 {
     ZVAL_COPY(&kept->current, current);
@@ -208,34 +211,23 @@ static void submissions_forget(void)
     php_dora_warnings_drop();
 }
 
-static dora_err touched_restore(php_dora_snapshot *snapshot, uint32_t touched)
+static void touched_restore(php_dora_snapshot *snapshot, uint32_t touched)
 {
-    dora_err err = php_dora_process_restore(&snapshot->process, touched);
-
     php_dora_streams_restore(&snapshot->streams, touched);
     php_dora_standard_restore(&snapshot->standard, touched);
     php_dora_modules_restore(&snapshot->modules, touched);
-    (void)php_dora_watch_taken(); /* by the above */
-    return err;
 }
 
-/* The order is that in which PHP ends a request, so far as one depends on the other: shutdown
- * functions, output, the session, headers (once they are sent, settings of sessions are fixed),
- * settings, all else. */
-dora_err php_dora_snapshot_restore(php_dora_snapshot *snapshot)
+/* Puts back everything once; exceptions are dropped on the way, since PHP calls nothing while there
+ * is one. Headers come before settings: once they are sent, those of sessions are fixed. */
+static dora_err state_restore(php_dora_snapshot *snapshot, uint32_t touched)
 {
-    dora_err err = exception_drop();
+    dora_err err = DORA_OK;
 
-    if (err == DORA_OK && BG(user_shutdown_function_names) != NULL) {
-        err = shutdown_functions_run(snapshot);
-    }
-    if (php_output_get_level() > 0) {
-        php_output_end_all();
-    }
-    uint32_t touched = php_dora_watch_taken();
     headers_restore(snapshot);
     if ((touched & PHP_DORA_SESSION) != 0) {
         php_dora_session_restore(&snapshot->modules);
+        err = exception_drop();
     }
     error_handlers_restore(&snapshot->error_handlers);
     exception_handlers_restore(&snapshot->exception_handlers);
@@ -246,13 +238,52 @@ dora_err php_dora_snapshot_restore(php_dora_snapshot *snapshot)
     php_dora_streams_look(&snapshot->streams);
     php_dora_modules_look(&snapshot->modules);
     submissions_forget();
-    touched |= php_dora_watch_taken() & ~(uint32_t)PHP_DORA_SESSION; /* by destructors */
-    dora_err left = touched != 0 ? touched_restore(snapshot, touched) : DORA_OK;
+    dora_err left = DORA_OK;
+    if (touched != 0) {
+        left = php_dora_process_restore(&snapshot->process, touched);
+        touched_restore(snapshot, touched);
+    }
     php_dora_standard_look();
     dora_err last = exception_drop();
-    last_error_clear();
     const bool leaves = err != DORA_OK || left != DORA_OK || late != DORA_OK || last != DORA_OK;
     return leaves ? DORA_EEXIT : DORA_OK;
+}
+
+/* Destructors of what is put back may leave something again. */
+static dora_err all_restore(php_dora_snapshot *snapshot)
+{
+    uint32_t touched = php_dora_watch_taken();
+
+    for (int turn = 0; turn < RESTORE_TURNS_MAX; turn++) {
+        dora_err err = state_restore(snapshot, touched);
+        touched = php_dora_watch_taken();
+        if (err != DORA_OK || touched == 0) {
+            return err;
+        }
+    }
+    fprintf(stderr,
+            "destructors of what a task left change more each time it is put back: the worker "
+            "leaves\n");
+    return DORA_EEXIT;
+}
+
+/* The order is that in which PHP ends a request, so far as one depends on the other: shutdown
+ * functions, output, the session, headers, settings, all else. */
+dora_err php_dora_snapshot_restore(php_dora_snapshot *snapshot)
+{
+    dora_err err = exception_drop();
+    dora_err output = DORA_OK;
+
+    if (err == DORA_OK && BG(user_shutdown_function_names) != NULL) {
+        err = shutdown_functions_run(snapshot);
+    }
+    if (php_output_get_level() > 0) {
+        php_output_end_all();
+        output = exception_drop();
+    }
+    dora_err left = all_restore(snapshot);
+    last_error_clear();
+    return err != DORA_OK || output != DORA_OK || left != DORA_OK ? DORA_EEXIT : DORA_OK;
 }
 
 void php_dora_snapshot_end(php_dora_snapshot *snapshot)

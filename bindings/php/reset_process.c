@@ -117,6 +117,22 @@ static void signals_take(php_dora_process *kept)
     (void)sigprocmask(SIG_SETMASK, NULL, &kept->mask);
 }
 
+/* Drops what came while the task had it blocked: it would kill a worker that lets it through. The
+ * signal is ignored until its action is put back. */
+static void pending_drop(const php_dora_process *kept)
+{
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigset_t pending;
+
+    (void)sigpending(&pending);
+    for (int number = 1; number <= PHP_DORA_SIGNALS_MAX; number++) {
+        if (sigismember(&pending, number) == 1 && sigismember(&kept->mask, number) == 0 &&
+            kept->actions[number].sa_handler != SIG_ERR) {
+            (void)sigaction(number, &ignore, NULL);
+        }
+    }
+}
+
 /* The kernel's side last: PHP's own function installs PHP's handler, where the worker may ignore
  * the signal. What came meanwhile and has no handler any more is dropped. */
 static void signals_restore(const php_dora_process *kept)
@@ -125,6 +141,7 @@ static void signals_restore(const php_dora_process *kept)
     const uint64_t touched = php_dora_watch_signals();
     zval args[2];
 
+    pending_drop(kept); /* first: PHP's own function lets a signal through */
     for (int number = 1; number <= PHP_DORA_SIGNALS_MAX; number++) {
         if ((touched >> (number - 1) & 1) != 0) {
             ZVAL_LONG(&args[0], number);
