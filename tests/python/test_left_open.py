@@ -100,6 +100,22 @@ def test_close_where_its_loop_stands_still(serve):
     loop.close()
 
 
+def test_a_loop_that_goes_on_after_a_close_from_elsewhere(serve):
+    client = dora.AsyncClient(serve(APP).node, timeout=DEADLINE_S)
+    loop = asyncio.new_event_loop()
+    complaints = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    assert loop.run_until_complete(client.call("/echo", 1)) == 1
+    waiting = loop.create_task(client.call("/sleep", 2))
+    loop.run_until_complete(asyncio.sleep(0))
+    asyncio.run(client.close())
+    with pytest.raises(dora.ConnectionError):
+        loop.run_until_complete(asyncio.wait_for(waiting, 1.0))
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    assert complaints == []
+
+
 @pytest.mark.parametrize("name", ["call", "call_many", "submit", "collect", "close"])
 def test_methods_can_be_patched(name):
     with mock.patch.object(dora.Client, name, return_value="doubled") as doubled:

@@ -321,7 +321,7 @@ class AsyncClient:
         """End what is under way with a ConnectionError, and close the connections.
 
         It waits for no server. Later calls raise RuntimeError; closing twice is fine. It may be
-        called on another loop than the calls: where theirs runs no more, what awaits there is lost.
+        called on another loop than the calls: where theirs is closed, what awaits there is lost.
         """
         if not self._mux.is_usable:  # closed already, or a forked child's: not its sockets
             self._is_closed = True
@@ -333,6 +333,9 @@ class AsyncClient:
         else:
             self._is_closed = True
             self._mux.end()
+            if not self._loop.is_closed():  # it may run again: what awaits there is told then
+                self._pump()
+                self._disarm()
             self._cut()
 
     async def _close(self) -> None:
@@ -342,9 +345,7 @@ class AsyncClient:
             return
         self._gone = self._loop.create_future()
         self._pump()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._disarm()
         self._check_gone()
         await self._gone
 
@@ -355,7 +356,8 @@ class AsyncClient:
                 link.transport.abort()
             with contextlib.suppress(Exception):  # a loop of another make has none to close
                 link.transport._sock.close()
-                link.transport._sock = None
+                if self._loop.is_closed():  # else it closes what it finds there once more
+                    link.transport._sock = None
         self._links.clear()
 
     def __del__(self) -> None:
@@ -483,7 +485,7 @@ class AsyncClient:
             link.transport.abort()
 
     def _lost(self, link: _Link, error: Exception | None) -> None:
-        del self._links[link.conn]
+        self._links.pop(link.conn, None)  # it may have been cut
         number = error.errno or 0 if isinstance(error, OSError) else 0
         self._mux.closed(link.conn, number)
         self._pump()
@@ -504,6 +506,11 @@ class AsyncClient:
         self._timer_ns = deadline_ns
         left = (deadline_ns - time.monotonic_ns()) / 1e9
         self._timer = self._loop.call_later(max(left, 0.0), self._late)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _late(self) -> None:
         self._timer = None
