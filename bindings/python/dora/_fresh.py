@@ -2,7 +2,8 @@
 
 Python knows a compiled file's source by its size and the whole second of its change, and a reload
 may come twice within one. So of the application's own modules a compiled file counts only when it
-was written well after its source, and none is written for a source that has just changed.
+was written well after its source, and none is written for a source that has just changed. One in
+doubt is removed once its source is old enough, so that it is written anew.
 """
 
 from __future__ import annotations
@@ -36,13 +37,28 @@ def _is_doubtful(path: str, changed_s: float) -> bool:
         return False
 
 
+def _is_replaceable(path: str) -> bool:
+    """Remove a compiled file where a better one is written next; whether that is so."""
+    if sys.dont_write_bytecode:
+        return False
+    try:
+        os.unlink(cache_from_source(path))
+    except FileNotFoundError:  # somebody else has begun the same
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def _path_stats(self: SourceFileLoader, path: str) -> dict[str, float]:
     """SourceFileLoader.path_stats(). Where it raises OSError nothing is read or written beside the
     source."""
     found = os.stat(path)
     changed_s = _changed_s(found)
-    if _is_own(path) and (time.time() < changed_s + YOUNG_S or _is_doubtful(path, changed_s)):
-        raise OSError(f"{path}: no compiled file is sure to be of it")
+    if _is_own(path):
+        is_young = time.time() < changed_s + YOUNG_S
+        if is_young or (_is_doubtful(path, changed_s) and not _is_replaceable(path)):
+            raise OSError(f"{path}: no compiled file is sure to be of it")
     return {"mtime": found.st_mtime, "size": found.st_size}
 
 
@@ -63,7 +79,8 @@ def _look_back() -> None:
     for module in list(sys.modules.values()):
         spec = getattr(module, "__spec__", None)
         path = getattr(spec, "origin", None)
-        if isinstance(getattr(spec, "loader", None), SourceFileLoader) and _is_own(path):
+        is_source = isinstance(getattr(spec, "loader", None), SourceFileLoader)
+        if is_source and isinstance(path, str) and _is_own(path):  # one made by hand may have none
             doubtful |= _is_removed(path)
     if doubtful:
         if not sys.dont_write_bytecode:  # else what is there is not what this one has written
