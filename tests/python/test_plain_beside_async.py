@@ -20,6 +20,7 @@ APP = """
     database = None
     at_once = most = 0
     marks = []
+    released = threading.Event()
 
     def where():
         try:
@@ -82,6 +83,15 @@ APP = """
         while time.monotonic() < until:
             time.sleep(0.01)
         return os.getpid()
+
+    @app.api("/stay")
+    def stay(param):
+        marks.append("stay")
+        released.wait(10)
+
+    @app.api("/release")
+    async def release(param):
+        released.set()
 
     @app.api("/wrapper")
     def wrapper(param):
@@ -166,13 +176,15 @@ def test_no_loop_runs_where_they_run(start, concurrency):
 def test_one_that_blocks_holds_up_no_async_one(start):
     one = start()
     with dora.Client(one.node, timeout=DEADLINE_S) as client:
-        blocked = threading.Thread(target=lambda: client.call("/block", 0.7))
+        blocked = threading.Thread(target=lambda: client.call("/stay"))
         blocked.start()
-        began = time.monotonic()
+        wait_until(lambda: "stay" in client.call("/marks"), "the plain one")
         for _ in range(20):
             client.call("/async")
-        assert blocked.is_alive() and time.monotonic() - began < 0.7
-        blocked.join()
+        assert blocked.is_alive()
+        client.call("/release")
+        blocked.join(DEADLINE_S)
+        assert not blocked.is_alive()
 
 
 def test_one_at_a_time(start):
