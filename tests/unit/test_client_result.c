@@ -227,6 +227,73 @@ static void test_asked_twice_at_once(void **state)
     scene_end(&s);
 }
 
+/* Another thread takes all of it: who collected everything has nothing to wait for any more. */
+static void test_a_collect_that_loses_all_ends(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    char text[33];
+    responder collector;
+    responder by_guid;
+    scene_begin(&s, NULL);
+    dora_slice guid = submit(&s, "/late", "i:1;", text);
+    const uint64_t began_ms = dr_clock_ms();
+    asker_begin(&collector, &s, (dora_slice){NULL, 0}, 1);
+    by_guid = (responder){.s = &s, .guid = guid};
+    assert_int_equal(pthread_create(&by_guid.thread, NULL, asker_main, &by_guid), 0);
+    pthread_join(collector.thread, NULL);
+    assert_true(dr_clock_ms() - began_ms < 10000); /* it has not waited its time out */
+    assert_int_equal(collector.err, DORA_OK);
+    assert_int_equal(dora_collection_count(collector.got), 0);
+    dora_collection_free(collector.got);
+    bad_server_release(&s.server, 0);
+    pthread_join(by_guid.thread, NULL);
+    assert_int_equal(by_guid.err, DORA_OK);
+    scene_expect_data(dora_collection_at(by_guid.got, 0)->answer, 0, "i:1;");
+    dora_collection_free(by_guid.got);
+    scene_end(&s);
+}
+
+static void wait_until_done(scene *s, dora_slice guid)
+{
+    const uint64_t deadline_ms = dr_clock_ms() + 10000;
+    while (!dora_client_is_done(s->client, guid)) {
+        assert_true(dr_clock_ms() < deadline_ms);
+    }
+}
+
+static void test_is_done_takes_nothing(void **state)
+{
+    (void)state;
+    scene s = {.client = NULL};
+    char texts[2][33];
+    responder collector;
+    scene_begin(&s, NULL);
+    dora_slice late = submit(&s, "/late", "i:1;", texts[0]);
+    dora_slice early = submit(&s, "/echo", "i:2;", texts[1]);
+    wait_until_done(&s, early);
+    assert_false(dora_client_is_done(s.client, late));
+    assert_int_equal(dora_client_pending(s.client), 2);
+    expect(&s, early, "i:2;");
+    assert_true(dora_client_is_done(s.client, early)); /* it is not outstanding any more */
+    assert_true(dora_client_is_done(s.client, text_slice("short")));
+    asker_begin(&collector, &s, (dora_slice){NULL, 0}, 1);
+    for (int i = 0; i < 1000; i++) {
+        assert_false(dora_client_is_done(s.client, late));
+    }
+    bad_server_release(&s.server, 0);
+    wait_until_done(&s, late);
+    pthread_join(collector.thread, NULL);
+    assert_int_equal(dora_collection_count(collector.got), 1);
+    dora_collection_free(collector.got);
+    late = submit(&s, "/late", "i:3;", texts[0]);
+    assert_false(dora_client_is_done(s.client, late));
+    bad_server_release(&s.server, -1);
+    wait_until_done(&s, late);
+    expect_gone(&s, late);
+    scene_end(&s);
+}
+
 typedef struct crowd {
     scene *s;
     atomic_int wrong;
@@ -284,6 +351,8 @@ int main(void)
         cmocka_unit_test(test_these),
         cmocka_unit_test(test_never_by_a_collect),
         cmocka_unit_test(test_asked_twice_at_once),
+        cmocka_unit_test(test_a_collect_that_loses_all_ends),
+        cmocka_unit_test(test_is_done_takes_nothing),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

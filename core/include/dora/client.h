@@ -215,6 +215,12 @@ DORA_API dora_err dora_client_collect_these(dora_client *client, const dora_slic
 DORA_API dora_err dora_client_result(dora_client *client, dora_slice guid,
                                      const dora_call_options *options, dora_collection **collection,
                                      dora_error *error);
+
+/* dora_client_is_done looks whether the result of a submission is there, reads what has come of it,
+ * and waits for nothing. It takes nothing from anybody: what is done stays outstanding, and who
+ * collects it goes on. Returns: also true for a guid of which nothing is outstanding. */
+DORA_API bool dora_client_is_done(dora_client *client, dora_slice guid);
+
 DORA_API size_t dora_collection_count(const dora_collection *collection);
 DORA_API const dora_collected *dora_collection_at(const dora_collection *collection, size_t index);
 DORA_API void dora_collection_free(dora_collection *collection);

@@ -3,7 +3,8 @@
  * Who collects claims first (share.c): all that is outstanding, or what it names. It takes the
  * connections on which results are to come, as a call takes one, and waits for all of them in one
  * poll. A connection that another thread uses is read by that thread, which stores what is not its
- * own; an event descriptor, made only when there is such a connection, then wakes who collects.
+ * own; an event descriptor, made only when there is such a connection, then wakes who collects. Who
+ * collects everything has one in any case: others may take all of it away.
  */
 #include <dora/client.h>
 
@@ -24,6 +25,7 @@ typedef struct collector {
     dr_share *shares; /* one for each client */
     size_t share_count;
     int event_fd;
+    bool may_lose;        /* what it has claimed, to somebody who names it */
     struct pollfd *polls; /* the event's first, then one for each peer of each share, in order */
     size_t poll_count;
     size_t poll_room;
@@ -160,12 +162,12 @@ static dora_err wait_for_all(collector *c, dora_error *error)
             return DORA_OK;
         }
         dora_err err = DORA_OK;
-        if (is_elsewhere && c->event_fd < 0) {
+        if ((is_elsewhere || c->may_lose) && c->event_fd < 0) {
             err = make_event(c, error);
             if (err != DORA_OK) {
                 return err;
             }
-            continue; /* it may have come before the descriptor was there */
+            continue; /* it may have come, or been taken, before the descriptor was there */
         }
         err = fill_polls(c);
         if (err != DORA_OK) {
@@ -221,7 +223,7 @@ dora_err dora_client_collect(dora_client *const *clients, size_t count,
                              const dora_call_options *options, dora_collection **collection,
                              dora_error *error)
 {
-    collector c = {.event_fd = -1, .share_count = count};
+    collector c = {.event_fd = -1, .share_count = count, .may_lose = true};
     size_t claimed = 0;
     *collection = NULL;
     c.shares = dr_calloc(count, sizeof *c.shares);
@@ -303,6 +305,11 @@ dora_err dora_client_result(dora_client *client, dora_slice guid, const dora_cal
         *error = *why;
     }
     return why->err;
+}
+
+bool dora_client_is_done(dora_client *client, dora_slice guid)
+{
+    return guid.len != DR_GUID_LEN || dr_share_look(client, guid.data);
 }
 
 size_t dora_client_pending(dora_client *client)

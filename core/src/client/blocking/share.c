@@ -84,6 +84,43 @@ const dora_error *dr_share_claim(dr_share *share, const char *guid)
     return refusal;
 }
 
+/* With the lock: whether a guid's result is there. `*peer` is set where it is still to come. */
+static bool is_done(const dora_client *client, const char *guid, dr_pooled_conn **peer)
+{
+    const dr_submission *at = dr_pending_find(&client->pending, guid);
+    if (at == NULL || !at->is_accepted || at->is_done) {
+        return true;
+    }
+    *peer = at->peer;
+    return false;
+}
+
+bool dr_share_look(dora_client *client, const char *guid)
+{
+    dr_pooled_conn *peer = NULL;
+    pthread_mutex_lock(&client->lock);
+    bool is_there = is_done(client, guid, &peer);
+    if (!is_there) {
+        peer = dr_conn_pool_take_this(&client->conn_pool, peer);
+    }
+    if (!is_there && peer != NULL) {
+        pthread_mutex_unlock(&client->lock);
+        const dora_err err = dr_results_read(client, peer, false);
+        const uint64_t now_ns = dr_clock_ns();
+        pthread_mutex_lock(&client->lock);
+        if (err == DORA_OK) {
+            dr_link_shrink(&peer->link);
+            dr_conn_pool_give(&client->conn_pool, peer, now_ns);
+        } else {
+            dr_results_drop(client, peer);
+        }
+        dr_share_wake(client);
+        is_there = is_done(client, guid, &peer);
+    }
+    pthread_mutex_unlock(&client->lock);
+    return is_there;
+}
+
 /* Moves a claimed submission into the collection, or leaves it outstanding. */
 static void give(const dr_share *share, dr_submission *submission, dora_collection *collection)
 {

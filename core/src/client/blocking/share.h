@@ -32,6 +32,11 @@ bool dr_share_settle(dr_share *share, dora_collection *collection);
 size_t dr_share_claim_all(dr_share *share);
 const dora_error *dr_share_claim(dr_share *share, const char *guid);
 
+/* dr_share_look reads what has come for a guid (DR_GUID_LEN bytes) where nobody else reads it, and
+ * claims nothing. Returns: whether its result is there, or nothing of it is outstanding. Takes the
+ * client's lock. */
+bool dr_share_look(dora_client *client, const char *guid);
+
 /* dr_share_take_peer gives an idle connection on which something of the share's may come, or NULL;
  * takes the client's lock. dr_share_is_elsewhere says, with it held, whether something is to come
  * on a connection that others hold. */
