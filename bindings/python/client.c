@@ -159,9 +159,26 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     return (PyObject *)self;
 }
 
+/* The keys of a call are the caller's objects, and may lead back to the client. */
+static int client_traverse(dr_py_client *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->keys);
+    return 0;
+}
+
+static int client_clear(dr_py_client *self)
+{
+    if (self->keys != NULL) {
+        PyDict_Clear(self->keys); /* the dict stays: what the collector ends may ask once more */
+    }
+    return 0;
+}
+
 static void client_dealloc(dr_py_client *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
     client_release(self);
     Py_CLEAR(self->keys);
     type->tp_free(self);
@@ -188,6 +205,7 @@ static PyMethodDef client_methods[] = {
     METHOD_ONE(submit),
     METHOD_MANY(submit_many),
     METHOD_MANY(collect),
+    {"_is_done", (PyCFunction)dr_py_client_is_done, METH_O, dr_py_client_is_done_doc},
     {"_result", (PyCFunction)(void (*)(void))dr_py_client_result, METH_VARARGS | METH_KEYWORDS,
      dr_py_client_result_doc},
     {"_seconds", (PyCFunction)client_seconds, METH_O, seconds_doc},
@@ -228,6 +246,8 @@ static PyType_Slot client_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t)client_doc},
     {Py_tp_new, client_new},
     {Py_tp_dealloc, client_dealloc},
+    {Py_tp_traverse, client_traverse},
+    {Py_tp_clear, client_clear},
     {Py_tp_methods, client_methods},
     {Py_tp_getset, client_getset},
     {0, NULL},
@@ -236,7 +256,7 @@ static PyType_Slot client_slots[] = {
 static PyType_Spec client_spec = {
     .name = "dora.Client",
     .basicsize = sizeof(dr_py_client),
-    .flags = Py_TPFLAGS_DEFAULT, /* not immutable: tests patch its methods */
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, /* not immutable: tests patch its methods */
     .slots = client_slots,
 };
 

@@ -154,6 +154,9 @@ DR_PY_METHOD_MANY(submit_many)
 DR_PY_METHOD_MANY(collect)
 DR_PY_METHOD_MANY(result)
 
+PyObject *dr_py_client_is_done(dr_py_client *self, PyObject *guid);
+extern const char dr_py_client_is_done_doc[];
+
 /* dr_py_pending_new makes the PendingResult of a submission. Returns: a new reference, or NULL with
  * an exception. */
 PyObject *dr_py_pending_new(dr_py_client *self, const char *guid);

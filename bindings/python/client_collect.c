@@ -197,3 +197,21 @@ PyObject *dr_py_client_result(dr_py_client *self, PyObject *args, PyObject *kwar
     dr_py_client_end(self);
     return outcome;
 }
+
+const char dr_py_client_is_done_doc[] =
+    "_is_done($self, guid, /)\n--\n\n"
+    "Whether nothing is to be waited for: its result has come, or it is not outstanding.";
+
+PyObject *dr_py_client_is_done(dr_py_client *self, PyObject *guid)
+{
+    dora_slice name;
+    if (dr_py_name_read(guid, &name) < 0 || dr_py_client_begin(self) < 0) {
+        return NULL;
+    }
+    bool is_done;
+    Py_BEGIN_ALLOW_THREADS;
+    is_done = dora_client_is_done(self->client, name);
+    Py_END_ALLOW_THREADS;
+    dr_py_client_end(self);
+    return PyBool_FromLong(is_done);
+}

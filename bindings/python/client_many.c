@@ -223,6 +223,19 @@ PyObject *dr_py_client_send_many(dr_py_client *self, PyObject *args, PyObject *k
     Py_RETURN_NONE;
 }
 
+/* Notes the keys of a submission, under its plain guid: a PendingResult holds the client, which
+ * would then hold itself. Returns: its PendingResult, or NULL with an exception. */
+static PyObject *pending_noted(dr_py_client *self, const char *guid, PyObject *keys)
+{
+    PyObject *plain = PyUnicode_FromString(guid);
+    PyObject *pending = plain != NULL ? dr_py_pending_new(self, guid) : NULL;
+    if (pending != NULL && PyDict_SetItem(self->keys, plain, keys) < 0) {
+        Py_CLEAR(pending);
+    }
+    Py_XDECREF(plain);
+    return pending;
+}
+
 const char dr_py_client_submit_many_doc[] =
     "submit_many($self, calls, *, timeout=None, retry=None, group=None)\n--\n\n"
     "Have several apis run, {key: (name, param)}, and fetch the results later: result() of\n"
@@ -238,10 +251,7 @@ PyObject *dr_py_client_submit_many(dr_py_client *self, PyObject *args, PyObject 
     if (lane != NULL && all.count == 0) {
         PyErr_SetString(PyExc_ValueError, "submit_many(): no calls; {key: (name, param)} is meant");
     } else if (lane != NULL) {
-        guid = dr_py_pending_new(self, dora_answer_guid(lane->answer));
-        if (guid != NULL && PyDict_SetItem(self->keys, guid, all.keys) < 0) {
-            Py_CLEAR(guid);
-        }
+        guid = pending_noted(self, dora_answer_guid(lane->answer), all.keys);
     }
     if (lane != NULL) {
         dr_py_lane_give_back(self, lane);

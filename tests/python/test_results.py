@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import gc
 import json
 import os
 import pickle
@@ -118,13 +119,89 @@ def test_collect_leaves_what_somebody_awaits(later, asks_first):
         first = in_thread(mine.result if asks_first else client.collect)
         second = in_thread(client.collect if asks_first else mine.result)
         wait_until(lambda: len(later.waiting) == 2, "both")
-        later.give(mine)
         later.give(others)
-        got, collected = (first(), second()) if asks_first else (second(), first())
-        if collected == {mine: "mine", others: "other"}:  # it was done before the other began
-            assert isinstance(got, dora.ConnectionError)
-        else:
-            assert got == "mine" and collected in ({others: "other"}, {})
+        result, collect = (first, second) if asks_first else (second, first)
+        assert collect() == {others: "other"}, "it ends once result() has claimed the other one"
+        later.give(mine)
+        assert result() == "mine"
+
+
+def test_done_takes_nothing(later):
+    with dora.Client(later.node, timeout=DEADLINE_S) as client:
+        one, two = client.submit("/a", 1), client.submit_many({"x": ("/a", 2)})
+        later.give(one)
+        wait_until(one.done, "the result")
+        assert one.done() and client.pending == 2 and not two.done()
+        assert client.collect(guids=[one]) == {one: 1}
+        assert one.done() and not two.done(), "result() would raise 100012 at once"
+        later.give(two)
+        assert two.result() == {"x": 2} and two.done() and client.pending == 0
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_done_leaves_what_another_thread_collects(later, named):
+    with dora.Client(later.node, timeout=DEADLINE_S) as client:
+        one, last = client.submit("/a", 1), client.submit("/a", 2)
+        collect = in_thread(lambda: client.collect(guids=[one, last] if named else None))
+        for _ in range(100):
+            assert not one.done(), "nothing has come"
+        later.give(one)
+        wait_until(one.done, "the result")
+        later.give(last)
+        assert collect() == {one: 1, last: 2}
+
+
+class Clock:
+    """Time that passes in waits alone."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def monotonic(self):
+        return self.now
+
+    def acquire(self, blocking=True, timeout=-1):
+        """A lock that comes free after three quarters of the time."""
+        if blocking:
+            self.now += timeout * 0.75
+        return blocking
+
+    def release(self):
+        pass
+
+
+def test_a_result_that_another_thread_awaits_has_one_deadline(monkeypatch):
+    clock, waits = Clock(), []
+
+    class Fake:
+        def _seconds(self, timeout):
+            return 2.0 if timeout is None else timeout
+
+        def _result(self, guid, timeout):
+            waits.append(timeout)
+            return "data"
+
+    monkeypatch.setattr("dora._pending.time", clock, raising=False)
+    for timeout in (1.0, None):
+        one = dora.PendingResult("0" * 32, Fake())
+        one._lock = clock
+        assert one.result(timeout) == "data"
+    assert waits == [0.25, 0.5]
+
+
+def test_a_client_that_is_dropped_closes_its_connections(peer):
+    with_peer = peer(echo)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        client = dora.Client(with_peer.node)
+        one = client.submit_many({"x": ("/a", 1)})
+        odd = client.submit_many({one: ("/a", 1)})  # a str like another
+        assert odd.result() == {one: 1}
+        client.submit_many({one: ("/a", 1)})
+    del client, one, odd
+    gc.collect()
+    # Those of the peer end in its own threads.
+    wait_until(lambda: len(os.listdir("/proc/self/fd")) < before + 20, "the descriptors")
 
 
 def test_collect_of_some(later):
@@ -203,6 +280,26 @@ def test_a_child_has_nothing_of_its_parents(peer):
             os._exit(status)
     assert os.waitpid(pid, 0)[1] == 0
     assert one.result() == 1
+    client.close()
+
+
+def test_a_child_waits_for_no_thread_of_its_parent(later):
+    client = dora.Client(later.node, timeout=DEADLINE_S)
+    one = client.submit("/a", 1)
+    waiting = in_thread(one.result)
+    wait_until(one._lock.locked, "the other thread")
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            one.result(0.1)
+        except dora.Error as error:
+            status = 0 if error.code == 100012 and one.done() else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(pid, 0)[1] == 0
+    later.give(one)
+    assert waiting() == 1
     client.close()
 
 

@@ -224,6 +224,9 @@ class Client:
     def _result(self, guid: str, timeout: float | None) -> Any:
         """Wait for one submission: its data or Error. TimeoutError leaves it outstanding."""
 
+    def _is_done(self, guid: str, /) -> bool:
+        """Whether nothing is to be waited for: it has come, or it is not outstanding."""
+
     def _seconds(self, timeout: float | None, /) -> float:
         """A timeout in seconds; None: the client's."""
 

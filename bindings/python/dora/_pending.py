@@ -5,7 +5,9 @@ Who asks for one result claims it; what nobody has claimed, a collect() of every
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
     from ._dora import Client
 
 _NOTHING = object()
+_AWAITED = "another thread awaits this result, which did not come in time"
 GUID_LEN = 32
-SOON_S = 0.001  # done() looks at what has come, and does not wait
+SOON_S = 0.001  # what is left of a time that is over: what has come is given all the same
 
 
 def opened(outcome: Any) -> Any:
@@ -55,17 +58,19 @@ class _Guid(str):
 class PendingResult(_Guid):
     """The guid that Client.submit() and submit_many() return, which knows where its result is."""
 
-    __slots__ = ("_client", "_lock", "_outcome")
+    __slots__ = ("_client", "_lock", "_outcome", "_pid")
     __module__ = "dora"
     _client: Client
     _lock: threading.Lock
     _outcome: Any
+    _pid: int
 
     def __new__(cls, guid: str, client: Client) -> PendingResult:
         self = super().__new__(cls, guid)
         self._client = client
         self._lock = threading.Lock()
         self._outcome = _NOTHING
+        self._pid = os.getpid()
         return self
 
     def result(self, timeout: float | None = None) -> Any:
@@ -75,9 +80,11 @@ class PendingResult(_Guid):
         outstanding: ask again. Asked twice it gives the same; once collect() has given it,
         ConnectionError (100012).
         """
-        if self._outcome is _NOTHING:
-            if not self._lock.acquire(timeout=self._client._seconds(timeout)):
-                raise TimeoutError("another thread awaits this result, which did not come in time")
+        if self._outcome is _NOTHING and self._pid != os.getpid():
+            # The lock may be held by a thread that only the parent has.
+            self._outcome = self._client._result(str(self), timeout)
+        elif self._outcome is _NOTHING:
+            timeout = self._acquire(timeout)
             try:
                 if self._outcome is _NOTHING:
                     self._outcome = self._client._result(str(self), timeout)
@@ -85,15 +92,22 @@ class PendingResult(_Guid):
                 self._lock.release()
         return opened(self._outcome)
 
+    def _acquire(self, timeout: float | None) -> float | None:
+        """Wait for the thread that awaits this result. Returns what is left of the time."""
+        if self._lock.acquire(blocking=False):
+            return timeout
+        seconds = self._client._seconds(timeout)
+        until = time.monotonic() + seconds
+        if not self._lock.acquire(timeout=seconds):
+            raise TimeoutError(_AWAITED, 100009)
+        return max(until - time.monotonic(), SOON_S)
+
     def done(self) -> bool:
-        """Whether result() would return, or raise the call's own error, at once."""
-        try:
-            self.result(SOON_S)
-        except TimeoutError:
-            return self._outcome is not _NOTHING
-        except Error:
-            pass
-        return True
+        """Whether result() would return, or raise the call's own error, at once.
+
+        It takes nothing: collect() gives it all the same.
+        """
+        return self._outcome is not _NOTHING or self._client._is_done(str(self))
 
 
 class Submission:
