@@ -274,7 +274,7 @@ static PyObject *on_sweep(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     const uint64_t now = dr_py_clock_ns();
     self->is_sweep_due = false;
     dr_py_plain_sweep(self, now);
-    while (self->open.first != NULL && now - self->open.first->begin_ns >= self->limit_ns) {
+    while (self->open.first != NULL && now >= self->open.first->begin_ns + self->limit_ns) {
         dr_py_running *one = self->open.first;
         dr_py_line_remove(one);
         dr_py_line_add(&self->late, one);
@@ -297,13 +297,19 @@ static void answer_all_died(dr_py_loop *self, dr_py_line *calls)
     }
 }
 
+static void give_up(dr_py_loop *self)
+{
+    answer_all_died(self, &self->open);
+    answer_all_died(self, &self->unlimited);
+    answer_all_died(self, &self->plain);
+    dr_py_plain_give_up(self);
+}
+
 /* The worker leaves, and some calls do not end. */
 static PyObject *on_give_up(PyObject *capsule, PyObject *Py_UNUSED(ignored))
 {
     dr_py_loop *self = loop_of(capsule);
-    answer_all_died(self, &self->open);
-    answer_all_died(self, &self->unlimited);
-    answer_all_died(self, &self->plain);
+    give_up(self);
     stop(self);
     Py_RETURN_NONE;
 }
@@ -403,6 +409,17 @@ PyObject *dr_py_loop_complete(dr_py_loop *self, PyObject *awaitable, PyObject *c
     return result;
 }
 
+void dr_py_loop_finish(dr_py_loop *self)
+{
+    if (self == NULL || self->has_served) {
+        return;
+    }
+    PyObject *driver = PyImport_ImportModule("dora._loop");
+    (void)dr_py_report(
+        driver != NULL ? PyObject_CallMethod(driver, "finish", "O", self->loop) : NULL, driver);
+    Py_XDECREF(driver);
+}
+
 bool dr_py_loop_has_threads(const dr_py_loop *self)
 {
     return self != NULL && self->threads != NULL;
@@ -443,10 +460,14 @@ int dr_py_loop_run(dr_py_loop *self, dora_worker *worker, PyObject *context)
     PyObject *leaver = capsule != NULL ? PyCFunction_New(&leave_def, capsule) : NULL;
     PyObject *done = NULL;
     self->worker = worker;
+    self->has_served = true;
     self->limit_ns = (uint64_t)dora_worker_time_limit_ms(worker) * 1000000u;
     if (driver != NULL && leaver != NULL && loop_prepare(self, capsule, context) == 0) {
         done = PyObject_CallMethod(driver, "run", "OiOOO", self->loop, dora_worker_fd(worker),
                                    self->wake, self->turn, leaver);
+    }
+    if (!dora_is_forked()) { /* the application may have stopped the loop under its calls */
+        give_up(self);
     }
     self->worker = NULL;
     Py_XDECREF(capsule);
@@ -454,6 +475,17 @@ int dr_py_loop_run(dr_py_loop *self, dora_worker *worker, PyObject *context)
     Py_XDECREF(leaver);
     Py_XDECREF(done);
     return done != NULL ? 0 : -1;
+}
+
+/* Those that do not end even now outlive the loop. */
+static void let_go(dr_py_line *calls)
+{
+    while (calls->first != NULL) {
+        dr_py_running *one = calls->first;
+        dr_py_line_remove(one);
+        one->owner = NULL;
+        Py_DECREF(one);
+    }
 }
 
 void dr_py_loop_close(dr_py_loop *self)
@@ -465,11 +497,9 @@ void dr_py_loop_close(dr_py_loop *self)
     if (self->threads != NULL) {
         (void)dr_py_report(PyObject_CallMethod(self->threads, "close", NULL), self->threads);
     }
-    while (self->late.first != NULL) { /* they did not end even now */
-        dr_py_running *one = self->late.first;
-        dr_py_line_remove(one);
-        one->owner = NULL;
-        Py_DECREF(one);
-    }
+    let_go(&self->open);
+    let_go(&self->unlimited);
+    let_go(&self->plain);
+    let_go(&self->late);
     loop_free(self);
 }

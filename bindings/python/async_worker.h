@@ -38,6 +38,7 @@ struct dr_py_loop {
     bool is_sweep_due;
     bool is_leaving;
     bool is_told;
+    bool has_served; /* dr_py_loop_run has been called */
 };
 
 /* dr_py_running is one call under way, and what is called at its end: by the asyncio task with
@@ -118,6 +119,9 @@ void dr_py_plain_done(dr_py_running *one);
  * answers those that are. */
 uint64_t dr_py_plain_due_ns(const dr_py_loop *self, uint64_t now_ns);
 void dr_py_plain_sweep(dr_py_loop *self, uint64_t now_ns);
+
+/* dr_py_plain_give_up gives the stop hooks a thread in place of each that a late call keeps. */
+void dr_py_plain_give_up(dr_py_loop *self);
 
 /* dr_py_plain_grace looks whether those have ended meanwhile. */
 void dr_py_plain_grace(dr_py_loop *self);

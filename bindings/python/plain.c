@@ -25,6 +25,7 @@ bool dr_py_plain_begin(dr_py_running *one)
     }
     if (put == NULL) {
         dr_py_answer_result(one, NULL);
+        Py_CLEAR(one->context);
         return false;
     }
     Py_DECREF(put);
@@ -109,6 +110,7 @@ static bool runs_on(dr_py_running *one)
     if (!is_begun) {
         return false;
     }
+    Py_CLEAR(one->context); /* the task has a copy */
     dr_py_line_remove(one);
     (void)dora_task_begin(one->task);
     one->begin_ns = dr_py_clock_ns();
@@ -135,6 +137,7 @@ void dr_py_plain_done(dr_py_running *one)
         }
         dr_py_answer_result(one, result);
     }
+    Py_CLEAR(one->context); /* which has this call as a value: what it set would stay */
     dr_py_ended(one);
 }
 
@@ -160,7 +163,7 @@ void dr_py_plain_sweep(dr_py_loop *self, uint64_t now_ns)
     for (dr_py_running *one = self->plain.first; one != NULL && one->has_begun; one = next) {
         next = one->next;
         if (one->has_ended || !dora_task_has_limit(one->task) ||
-            now_ns - one->begin_ns < self->limit_ns) {
+            now_ns < one->begin_ns + self->limit_ns) { /* it may have begun since `now_ns` */
             continue;
         }
         dr_py_line_remove(one);
@@ -183,19 +186,39 @@ static void say_stuck(const dr_py_running *one)
     (void)dora_log(DORA_LOG_ERROR, NULL, NULL, 0, text, len > 0 ? (size_t)len : 0);
 }
 
+/* Gives the threads one more for that which a call keeps. */
+static void replace_thread(dr_py_running *one)
+{
+    dr_py_loop *self = one->owner;
+    one->is_stuck = true;
+    (void)dr_py_report(PyObject_CallMethod(self->threads, "start", NULL), self->threads);
+}
+
+static bool holds_thread(const dr_py_running *one)
+{
+    return one->has_begun && !one->has_ended && !one->is_stuck && one->coroutine == NULL;
+}
+
+void dr_py_plain_give_up(dr_py_loop *self)
+{
+    for (dr_py_running *one = self->late.first; one != NULL; one = one->next) {
+        if (holds_thread(one)) {
+            replace_thread(one);
+        }
+    }
+}
+
 void dr_py_plain_grace(dr_py_loop *self)
 {
     const uint64_t most_ns = self->limit_ns + (uint64_t)(GRACE_S * 1e9);
     const uint64_t now_ns = dr_py_clock_ns();
     for (dr_py_running *one = self->late.first; one != NULL; one = one->next) {
-        if (!one->has_begun || one->has_ended || one->is_stuck || one->coroutine != NULL ||
-            now_ns - one->begin_ns < most_ns) {
+        if (!holds_thread(one) || now_ns < one->begin_ns + most_ns) {
             continue;
         }
-        one->is_stuck = true;
         say_stuck(one);
         /* Those that wait for the thread are done by another one; nothing new comes. */
-        (void)dr_py_report(PyObject_CallMethod(self->threads, "start", NULL), self->threads);
+        replace_thread(one);
         dr_py_leave(self, (double)self->limit_ns / 1e9);
     }
 }

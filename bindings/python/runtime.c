@@ -244,6 +244,7 @@ static dora_err worker_start(void *pointer, uint32_t worker, dora_error *error)
 static void worker_stop(void *pointer)
 {
     dr_py_host *self = pointer;
+    dr_py_loop_finish(self->loop);
     if (run_hooks(self, self->app->stop_hooks) < 0) {
         PyErr_WriteUnraisable(NULL);
     }

@@ -55,6 +55,10 @@ void dr_py_loop_close(dr_py_loop *self);
  * Ownership: borrows both. Returns: its result, or NULL with its exception. */
 PyObject *dr_py_loop_complete(dr_py_loop *self, PyObject *awaitable, PyObject *context);
 
+/* dr_py_loop_finish lets what handlers have started end, on a loop that dr_py_loop_run, which does
+ * so itself, has not served; NULL is fine. */
+void dr_py_loop_finish(dr_py_loop *self);
+
 /* dr_py_loop_call runs a plain function in a thread, in `context` itself, and waits for its end;
  * `argument` may be NULL. Only where dr_py_loop_has_threads. Ownership: borrows all. */
 PyObject *dr_py_loop_call(dr_py_loop *self, PyObject *callable, PyObject *argument,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from typing import Any, Awaitable, Callable
+from typing import AbstractSet, Any, Awaitable, Callable
 
 from . import _child
+
+_Tasks = AbstractSet["asyncio.Task[Any]"]
 
 TASKS_S = 1.0  # what handlers have started and not awaited may take so long when the worker leaves
 
@@ -21,14 +23,16 @@ def complete(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any],
     return loop.run_until_complete(loop.create_task(wait(), context=context))
 
 
-def _finish(loop: asyncio.AbstractEventLoop) -> None:
-    """Let tasks end that handlers have started; those that do not are cancelled, and named."""
-    tasks = asyncio.all_tasks(loop)
-    if not tasks:
-        return
-    _, late = loop.run_until_complete(asyncio.wait(tasks, timeout=TASKS_S))
-    for task in late:
+def finish(loop: asyncio.AbstractEventLoop, others: _Tasks = frozenset()) -> None:
+    """Let tasks end that handlers have started, and what those start; the ones that do not are
+    named, and cancelled. `others` are the stop hooks' business."""
+    until = loop.time() + TASKS_S
+    while (tasks := asyncio.all_tasks(loop) - others) and (left := until - loop.time()) > 0:
+        loop.run_until_complete(
+            asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED))
+    for task in tasks:
         logging.getLogger("dora").warning("a task is cancelled, the worker leaves: %r", task)
+        task.cancel()
 
 
 def _tell(error: BaseException) -> None:
@@ -43,6 +47,7 @@ def run(loop: asyncio.AbstractEventLoop, fd: int, wake: Callable[[], None],
         turn: Callable[[], None], leave: Callable[[], None]) -> None:
     """Serve until the extension stops the loop; `fd` is readable when the server has something."""
     forks = _child.Watch(loop)
+    of_hooks = asyncio.all_tasks(loop)
     loop.add_reader(fd, wake)
     loop.call_soon(turn)
     try:
@@ -58,6 +63,6 @@ def run(loop: asyncio.AbstractEventLoop, fd: int, wake: Callable[[], None],
     finally:
         if not _child.is_one():
             loop.remove_reader(fd)
-            _finish(loop)
+            finish(loop, of_hooks)
     if _child.is_one():
         forks.end()
