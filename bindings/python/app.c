@@ -81,7 +81,8 @@ static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *callable)
     }
     int takes_request = ask_shape("takes_request", callable);
     int is_async = takes_request < 0 ? -1 : ask_shape("is_async", callable);
-    if (is_async < 0) {
+    int leads_to_async = is_async < 0 ? -1 : ask_shape("leads_to_async", callable);
+    if (leads_to_async < 0) {
         return NULL;
     }
     dr_py_handler *handler = PyMem_Calloc(1, sizeof(*handler));
@@ -92,7 +93,7 @@ static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *callable)
     handler->callable = Py_NewRef(callable);
     handler->takes_request = takes_request != 0;
     handler->is_async = is_async != 0;
-    app->has_async |= is_async != 0;
+    app->has_async |= leads_to_async != 0;
     if (app->last != NULL) {
         app->last->next = handler;
     } else {
@@ -156,7 +157,8 @@ static PyObject *add_hook(dr_py_app *app, PyObject *hooks, PyObject *callable)
     }
     int takes_worker = ask_shape("takes_worker", callable);
     int is_async = takes_worker < 0 ? -1 : ask_shape("is_async", callable);
-    if (is_async < 0) {
+    int leads_to_async = is_async < 0 ? -1 : ask_shape("leads_to_async", callable);
+    if (leads_to_async < 0) {
         return NULL;
     }
     PyObject *hook = Py_BuildValue("OOO", callable, takes_worker ? Py_True : Py_False,
@@ -166,7 +168,7 @@ static PyObject *add_hook(dr_py_app *app, PyObject *hooks, PyObject *callable)
         return NULL;
     }
     Py_DECREF(hook);
-    app->has_async |= is_async != 0;
+    app->has_async |= leads_to_async != 0;
     return Py_NewRef(callable);
 }
 

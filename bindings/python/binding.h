@@ -55,7 +55,7 @@ typedef struct dr_py_app {
     dr_py_handler *last;
     PyObject *start_hooks;
     PyObject *stop_hooks;
-    bool has_async; /* a handler or hook is async def */
+    bool has_async; /* a handler or hook is async def, or wraps one */
     bool is_sealed; /* loaded: later registrations would never reach the server */
 } dr_py_app;
 

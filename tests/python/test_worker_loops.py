@@ -29,6 +29,57 @@ def aside(client, *call):
     return thread
 
 
+PLAIN = """
+    import asyncio, functools, dora
+
+    app = dora.App()
+    at_once = most = 0
+
+    def logged(function):
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            return function(*args, **kwargs)
+        return inner
+
+    @app.api("/run")
+    def run(param):
+        async def main():
+            await asyncio.sleep(0)
+            return param
+        return asyncio.run(main())
+    %s
+"""
+WRAPPED = """
+    @app.api("/meet")
+    @logged
+    @logged
+    async def meet(param):
+        global at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        while most < param:
+            await asyncio.sleep(0.001)
+        return most
+"""
+
+
+def test_no_loop_where_no_handler_waits_on_one(start):
+    """`concurrency` alone makes none: what says so in the log is so."""
+    one = start(PLAIN % "")
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        assert client.call("/run", 5) == 5
+    assert "no handler waits on an event loop" in one.log()
+
+
+def test_wrappers_of_async_handlers_alone_make_a_loop(start):
+    one = start(PLAIN % WRAPPED)
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        assert client.call("/run", 5) == 5
+        found = client.call_many({i: ("/meet", 3) for i in range(3)})
+        assert all(found[i] >= 3 for i in range(3)), found
+    assert "no handler waits on an event loop" not in one.log()
+
+
 STOPPED = """
     import asyncio, atexit, threading, dora
 

@@ -47,6 +47,14 @@ def is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
+def leads_to_async(function: Callable[..., Any]) -> bool:
+    """Whether it is async, or wraps what is: its results are awaited on the loop."""
+    try:
+        return is_async(inspect.unwrap(function, stop=is_async))
+    except ValueError:  # it wraps itself
+        return False
+
+
 def takes_request(handler: Callable[..., Any]) -> bool:
     """False for (param), True for (param, request).
 

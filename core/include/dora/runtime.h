@@ -59,8 +59,7 @@ typedef struct dora_runtime {
 
     /* wants_loop says of a loaded application whether it has handlers that wait on an event loop.
      * run_loop is then the worker's life from worker_start to worker_stop, in place of `invoke` and
-     * the three callbacks after it. It is so wherever the configured concurrency is above 1.
-     * May be NULL, both. */
+     * the three callbacks after it. May be NULL, both. */
     bool (*wants_loop)(void *host);
     void (*run_loop)(void *host, dora_worker *worker);
 } dora_runtime;

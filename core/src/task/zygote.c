@@ -143,8 +143,7 @@ static void report_failure(const dora_error *error)
 static bool has_loop(const zygote *self)
 {
     const dora_runtime *runtime = self->runtime;
-    return runtime->run_loop != NULL &&
-           (self->setup.concurrency > 1 || runtime->wants_loop(runtime->host));
+    return runtime->run_loop != NULL && runtime->wants_loop(runtime->host);
 }
 
 /* say_concurrency tells what the operator may not have meant. */
