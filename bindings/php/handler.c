@@ -232,7 +232,8 @@ static bool handler_shape(php_dora_handler *handler, php_dora_takes takes, uint3
         handler->arg_count = 2;
     }
     if (has_parameter(&shape, 0)) {
-        handler->has_default = shape.named > 0 && shape.required == 0;
+        /* A variadic one alone is given nothing, unless the request has to follow. */
+        handler->has_default = shape.required == 0 && (shape.named > 0 || handler->arg_count == 1);
         handler->takes_null = type_takes(type_of(&shape, 0), MAY_BE_NULL);
         handler->by_reference =
             ARG_SHOULD_BE_SENT_BY_REF(function, 1) || ARG_SHOULD_BE_SENT_BY_REF(function, 2);
@@ -300,6 +301,9 @@ void php_dora_handler_call(php_dora_handler *handler, zval *args, zval *result)
             ARG_SHOULD_BE_SENT_BY_REF(handler->cache.function_handler, i + 1)) {
             ZVAL_MAKE_REF(&args[i]);
         }
+    }
+    while (call.param_count > 0 && Z_ISUNDEF(args[call.param_count - 1])) {
+        call.param_count--;
     }
     ZVAL_UNDEF(result);
     ZVAL_COPY_VALUE(&call.function_name, &handler->callable);

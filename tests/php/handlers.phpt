@@ -33,6 +33,8 @@ $server = new Server(<<<'PHP'
         'variadic' => fn(...$args) => $what(...$args),
         'variadic of int' => fn($p, int ...$args) => $args,
         'variadic of request' => fn($p, Dora\Request ...$args) => $what(...$args),
+        'variadic only, of int' => fn(int ...$args) => $args,
+        'variadic only, of int or null' => fn(?int ...$args) => $args,
         'none' => fn() => func_get_args(),
         'built in' => 'strrev',
         'built in, variadic' => 'var_export',
@@ -68,7 +70,8 @@ foreach ($with as $name) {
 report(fn() => $client->call('sort', [2, 1]));
 
 echo "without a parameter, with null\n";
-foreach (['fixed', 'null', 'no null', 'with request', 'of a class', 'variadic'] as $name) {
+foreach (['fixed', 'null', 'no null', 'with request', 'of a class', 'variadic',
+    'variadic only, of int', 'variadic only, of int or null'] as $name) {
     echo "$name: ";
     report(fn() => [$client->call($name), $client->call($name, null), $client->callMany(['a' => [$name]])['a']]);
 }
@@ -106,4 +109,6 @@ no null: ["default","default","default"]
 with request: [["default",null],[null,null],["default",null]]
 of a class: ["2020",null,"2020"]
 variadic: [["null","Dora\\Request"],["null","Dora\\Request"],["null","Dora\\Request"]]
+variadic only, of int: [[],[],[]]
+variadic only, of int or null: [[],[null],[]]
 int(0)
