@@ -5,6 +5,7 @@
 #include "ext/random/php_random.h"
 #include "ext/standard/basic_functions.h"
 #include "php_streams.h"
+#include "zend_interfaces.h"
 #include "zend_smart_str.h"
 #include "zend_weakrefs.h"
 
@@ -66,10 +67,42 @@ static void engines_find(php_dora_loaded *loaded)
     smart_str_free(&others);
 }
 
+/* The kind of numbers of a Mt19937, which its constructor sets: the last of what it is written as,
+ * after the numbers and how many of them were drawn. Returns: whether the object has one. */
+static bool mode_of(zend_object *object, zval *mode)
+{
+    zval written;
+
+    if (!zend_string_equals_literal(object->ce->name, "Random\\Engine\\Mt19937")) {
+        return false;
+    }
+    zend_call_method_with_0_params(object, object->ce, NULL, "__serialize", &written);
+    zval *state = Z_TYPE(written) == IS_ARRAY ? zend_hash_index_find(Z_ARRVAL(written), 1) : NULL;
+    zval *last = NULL;
+    if (state != NULL && Z_TYPE_P(state) == IS_ARRAY) {
+        last =
+            zend_hash_index_find(Z_ARRVAL_P(state), zend_hash_num_elements(Z_ARRVAL_P(state)) - 1);
+    }
+    const bool is_known = last != NULL && Z_TYPE_P(last) == IS_LONG;
+    if (is_known) {
+        ZVAL_COPY_VALUE(mode, last);
+    }
+    zval_ptr_dtor(&written);
+    return is_known;
+}
+
 static void engines_seed(php_dora_loaded *loaded)
 {
     for (uint32_t i = 0; i < loaded->engine_count; i++) {
         zend_object *object = loaded->engines[i];
+        zval seed;
+        zval mode;
+        ZVAL_NULL(&seed);
+        if (mode_of(object, &mode)) {
+            zend_call_known_instance_method_with_2_params(object->ce->constructor, object, NULL,
+                                                          &seed, &mode);
+            continue;
+        }
         zend_call_known_instance_method_with_0_params(object->ce->constructor, object, NULL);
     }
 }
