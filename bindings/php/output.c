@@ -14,7 +14,8 @@
 #include "ext/standard/php_fopen_wrappers.h"
 
 #define LINE_BYTES_MAX 8192u /* of the log's lines: the rest of a longer one is dropped */
-#define TAG_BYTES_MAX 528u   /* an api's name, a guid: 255 bytes each */
+#define TAG_PART_MAX 255u    /* an api's name, a guid */
+#define TAG_BYTES_MAX (2 * TAG_PART_MAX + 2)
 
 /* line is what has come of one, without its end. */
 typedef struct line {
@@ -210,12 +211,14 @@ void php_dora_output_task(const dora_request *request)
     php_dora_output *self = DORA_G(output);
     const dora_slice name = dora_request_name(request);
     const dora_slice guid = dora_request_guid(request);
+    const size_t name_len = MIN(name.len, TAG_PART_MAX); /* they come from shared memory */
+    const size_t guid_len = MIN(guid.len, TAG_PART_MAX);
     char *at = self->tag;
 
-    memcpy(at, name.data, name.len);
-    at[name.len] = ' ';
-    memcpy(at + name.len + 1, guid.data, guid.len);
-    at[name.len + 1 + guid.len] = '\0';
+    memcpy(at, name.data, name_len);
+    at[name_len] = ' ';
+    memcpy(at + name_len + 1, guid.data, guid_len);
+    at[name_len + 1 + guid_len] = '\0';
     self->has_task = true;
 }
 
