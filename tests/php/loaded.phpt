@@ -21,6 +21,14 @@ $server = new Server(<<<'PHP'
     {
         public function generate(): string { return 'same'; }
     }
+    /** Waits until three workers are here, so that each has one of three calls. */
+    function meet(string $where): void
+    {
+        touch(getenv('FOLDER') . "/$where-" . getmypid());
+        for ($end = microtime(true) + 20; count(glob(getenv('FOLDER') . "/$where-*")) < 3 && microtime(true) < $end;) {
+            usleep(2000);
+        }
+    }
     function say(string $what) { file_put_contents(getenv('FOLDER') . '/said', "$what " . getmypid() . "\n", FILE_APPEND); }
 
     $loaded = new Said('destructed');
@@ -38,10 +46,10 @@ $server = new Server(<<<'PHP'
         register_shutdown_function('say', 'own shutdown');
         $GLOBALS['own'] = new Said('own destructed');
     });
-    $app->api('pid', function () { usleep(200000); return getmypid(); });
+    $app->api('pid', function () { meet('pid'); return getmypid(); });
     $app->api('drop', function () { $GLOBALS['dropped'] = null; return getmypid(); });
     $app->api('draw', function () {
-        usleep(200000);
+        meet('draw');
         return [mt_rand(), ...array_map(fn($engine) => bin2hex($engine->generate()), $GLOBALS['engines'])];
     });
     $app->api('ask', fn($param) => $GLOBALS['client']->call('echo', $param));
