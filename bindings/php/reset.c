@@ -198,6 +198,7 @@ void php_dora_task_begin(php_dora_snapshot *snapshot)
 {
     php_dora_time_limit_begin(snapshot);
     php_dora_request_time_set(snapshot);
+    php_dora_watch_task();
 }
 
 /* What was submitted and not collected belongs to the task, as it does to a web request. */

@@ -124,7 +124,9 @@ struct php_dora_watch {
     zval loaders;
     zval streams; /* names of wrappers and filters that included files registered */
     zval texts;   /* by domain: folder and codeset as they were */
+    zval files;   /* by name: the task that first included it, of those that registered something */
     uint64_t signals;
+    zend_long task;
     uint32_t touched;
     const char *culprit;
     bool is_serving;
@@ -195,17 +197,35 @@ static void call_keep(php_dora_watch *self, const entry *now, uint32_t count, co
     zend_llist_add_element(&self->calls, &kept);
 }
 
-/* What a file registers while it is included stays, as the file does: it would not be included
- * again. The handler itself stands on frames of the zygote. */
-static bool is_in_include(const zend_execute_data *at)
+/* The file that is being included, or NULL. The handler itself stands on frames of the zygote; code
+ * of eval() is the task's. */
+static zend_string *file_included(const zend_execute_data *at)
 {
     for (; at != NULL && at != DORA_G(worker_frame); at = at->prev_execute_data) {
-        if (at->func != NULL && ZEND_USER_CODE(at->func->type) &&
+        if (at->func != NULL && at->func->type == ZEND_USER_FUNCTION &&
             at->func->common.function_name == NULL) {
-            return true;
+            return at->func->op_array.filename;
         }
     }
-    return false;
+    return NULL;
+}
+
+/* What a file registers while it is included stays, as the file does: it may not be included again.
+ * One that is included in each task has registered in the first. */
+static bool is_first_inclusion(php_dora_watch *self)
+{
+    zend_string *file = file_included(EG(current_execute_data));
+
+    if (file == NULL) {
+        return false;
+    }
+    const zval *first = zend_hash_find(Z_ARRVAL(self->files), file);
+    if (first == NULL) {
+        zval task;
+        ZVAL_LONG(&task, self->task);
+        zend_hash_add_new(Z_ARRVAL(self->files), file, &task);
+    }
+    return first == NULL || Z_LVAL_P(first) == self->task;
 }
 
 static void loader_keep(php_dora_watch *self, uint32_t count, const zval *args)
@@ -271,9 +291,16 @@ static void before(php_dora_watch *self, const entry *now, const zval *args)
 /* A file that is included in a task registers what is to stay. */
 static void included(php_dora_watch *self, const entry *now, uint32_t count, const zval *args)
 {
-    if (is_named(now, "spl_autoload_register")) {
+    const bool is_stream =
+        now->as->what == PHP_DORA_STREAMS && count >= 2 && Z_TYPE(args[0]) == IS_STRING;
+    const bool is_loader = is_named(now, "spl_autoload_register");
+
+    if ((!is_stream && !is_loader) || !is_first_inclusion(self)) {
+        return;
+    }
+    if (is_loader) {
         loader_keep(self, count, args);
-    } else if (now->as->what == PHP_DORA_STREAMS && count >= 2 && Z_TYPE(args[0]) == IS_STRING) {
+    } else {
         add_next_index_str(&self->streams, zend_string_copy(Z_STR(args[0])));
         if (now->as->kept != FORGOTTEN) {
             call_keep(self, now, count, args);
@@ -288,7 +315,7 @@ static void after(php_dora_watch *self, const entry *now, uint32_t count, const 
         wrapper_undone(self, &args[0]);
     } else if (!self->is_serving && now->as->kept != FORGOTTEN) {
         call_keep(self, now, count, args);
-    } else if (self->is_serving && is_in_include(EG(current_execute_data))) {
+    } else if (self->is_serving) {
         included(self, now, count, args);
     }
 }
@@ -371,6 +398,7 @@ void php_dora_watch_begin(void)
     array_init(&self->loaders);
     array_init(&self->streams);
     array_init(&self->texts);
+    array_init(&self->files);
     DORA_G(watch) = self;
     if (DORA_G(watched) == NULL) {
         watch_functions();
@@ -393,9 +421,9 @@ uint32_t php_dora_watch_taken(void)
     return touched;
 }
 
-void php_dora_watch_touch(uint32_t what)
+void php_dora_watch_task(void)
 {
-    DORA_G(watch)->touched |= what;
+    DORA_G(watch)->task++;
 }
 
 static void again(call *self)
@@ -497,6 +525,7 @@ void php_dora_watch_end(void)
     zval_ptr_dtor(&self->loaders);
     zval_ptr_dtor(&self->streams);
     zval_ptr_dtor(&self->texts);
+    zval_ptr_dtor(&self->files);
     efree(self);
 }
 

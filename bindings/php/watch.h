@@ -47,8 +47,8 @@ uint32_t php_dora_watch_serve(void);
 /* php_dora_watch_taken gives what was touched since, and forgets it. */
 uint32_t php_dora_watch_taken(void);
 
-/* php_dora_watch_touch adds to it. */
-void php_dora_watch_touch(uint32_t what);
+/* php_dora_watch_task stands before each task. */
+void php_dora_watch_task(void);
 
 /* php_dora_watch_replay does again what the application called while it was loaded. */
 void php_dora_watch_replay(uint32_t what);
