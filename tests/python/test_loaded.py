@@ -1,5 +1,6 @@
 """What an application made while it loaded, which its workers were forked with."""
 
+import contextlib
 import functools
 import os
 import py_compile
@@ -161,7 +162,10 @@ OPENED = {
     "socket to unix:{path}": "kept = socket.socket(socket.AF_UNIX); kept.connect(PATH)",
     "socket to [::1]:{port6}": "kept = socket.create_connection(('::1', PORT6))",
     "signalfd": "kept = ctypes.CDLL(None).signalfd(-1, bytes(128), 0)",
+    "socket to 127.0.0.1:{busy}": "kept = connecting(socket.AF_INET, '127.0.0.1', BUSY)",
+    "socket to [::1]:{busy6}": "kept = connecting(socket.AF_INET6, '::1', BUSY6)",
     "pipe": "kept = os.pipe()",
+    "pipe{in_a_folder}": "name = f'{os.getpid()}'; os.mkfifo(name); kept = open(name, 'r+b', 0)",
     "epoll": "kept = select.epoll()",
     "eventfd": "kept = os.eventfd(0)",
     "inotify": "kept = ctypes.CDLL(None).inotify_init1(0)",
@@ -169,12 +173,20 @@ OPENED = {
     "epoll, socket pair": "kept = asyncio.new_event_loop()",
 }
 OPENING = """
-    import asyncio, ctypes, os, select, socket, sys
+    import asyncio, ctypes, errno, os, select, socket, sys
     import dora
 
     PORT, PORT6, PATH = int(os.environ["OPENED_PORT"]), os.environ["OPENED_PORT6"], "socket"
+    BUSY, BUSY6 = int(os.environ["OPENED_BUSY"]), int(os.environ["OPENED_BUSY6"])
     app = dora.App()
     pid = os.getpid()
+
+    def connecting(family, *address):
+        one = socket.socket(family)
+        one.setblocking(False)
+        assert one.connect_ex(address) == errno.EINPROGRESS
+        return one
+
     %s
 
     @app.api("/pids")
@@ -186,18 +198,36 @@ OPENING = """
 """
 
 
+@contextlib.contextmanager
+def busy_port(family, host):
+    """Of a listener that takes no more: who connects to it goes on connecting."""
+    with socket.create_server((host, 0), family=family, backlog=0) as listener:
+        with socket.create_connection(listener.getsockname()[:2]):
+            yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def opened_ports(monkeypatch):
+    """The ports that OPENING connects to, by their names in OPENED."""
+    with socket.create_server(("127.0.0.1", 0)) as v4, \
+            socket.create_server(("::1", 0), family=socket.AF_INET6) as v6, \
+            busy_port(socket.AF_INET, "127.0.0.1") as busy, \
+            busy_port(socket.AF_INET6, "::1") as busy6:
+        ports = {"port": v4.getsockname()[1], "port6": v6.getsockname()[1], "busy": busy,
+                 "busy6": busy6}
+        for name, port in ports.items():
+            monkeypatch.setenv("OPENED_" + name.upper(), str(port))
+        yield ports
+
+
 @pytest.mark.parametrize("direct", [False, True], ids=["file", "program"])
 @pytest.mark.parametrize("named", OPENED)
-def test_what_workers_cannot_share_is_opened_in_each(serve, tmp_path, monkeypatch, named, direct):
+def test_what_workers_cannot_share_is_opened_in_each(serve, tmp_path, opened_ports, named, direct):
     """The application is loaded in each worker then, and the log names what it was."""
-    v4 = socket.create_server(("127.0.0.1", 0))
-    v6 = socket.create_server(("::1", 0), family=socket.AF_INET6)
     local = socket.socket(socket.AF_UNIX)
     local.bind(str(tmp_path / "socket"))
     local.listen()
-    ports = {"port": v4.getsockname()[1], "port6": v6.getsockname()[1], "path": tmp_path / "socket"}
-    monkeypatch.setenv("OPENED_PORT", str(ports["port"]))
-    monkeypatch.setenv("OPENED_PORT6", str(ports["port6"]))
+    wanted = named.format(path=tmp_path / "socket", in_a_folder="", **opened_ports)
     flags = [] if direct else ["--workers", "1"]
     one = serve(OPENING % OPENED[named], *flags, direct=direct)
     with dora.Client(one.node, timeout=20) as client:
@@ -206,13 +236,17 @@ def test_what_workers_cannot_share_is_opened_in_each(serve, tmp_path, monkeypatc
     lines = [line for line in one.log().splitlines() if "workers cannot share" in line]
     assert len(lines) == 1
     names = lines[0].partition("cannot share: ")[2].partition(";")[0].split(", ")
-    assert sorted(names) == sorted(named.format(**ports).split(", "))
-    for one in (v4, v6, local):
-        one.close()
+    assert sorted(names) == sorted(wanted.split(", "))
+    local.close()
 
 
 SHARABLE = """
     listener = socket.create_server(("127.0.0.1", 0))
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    refused = socket.socket()
+    refused.setblocking(False)
+    refused.connect_ex(bound.getsockname())
     file = open(os.devnull, "w"), open("data", "w+"), os.open(".", os.O_RDONLY)
     unconnected = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -221,13 +255,11 @@ SHARABLE = """
 
 
 @pytest.mark.parametrize("direct", [False, True], ids=["file", "program"])
-def test_what_workers_can_share_is_loaded_once(serve, tmp_path, monkeypatch, direct):
-    """Files, sockets that listen or are not connected, the system's log; and what the server was
-    started with."""
+def test_what_workers_can_share_is_loaded_once(serve, tmp_path, monkeypatch, opened_ports, direct):
+    """Files, sockets that listen, are bound, were refused or are not connected, the system's log;
+    and what the server was started with."""
     log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     log.bind(str(tmp_path / "log"))
-    monkeypatch.setenv("OPENED_PORT", "0")
-    monkeypatch.setenv("OPENED_PORT6", "0")
     monkeypatch.setenv("OPENED_LOG", str(tmp_path / "log"))
     out, into = os.pipe()
     os.set_inheritable(into, True)

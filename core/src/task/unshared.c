@@ -5,11 +5,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,13 +53,40 @@ static void name_local(int fd, const address *peer, socklen_t len, char *name, s
     }
 }
 
+static bool is_connecting(int fd)
+{
+    struct tcp_info info = {.tcpi_state = TCP_CLOSE};
+    socklen_t len = sizeof(info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           info.tcpi_state == TCP_SYN_SENT;
+}
+
+/* find_peer gives the other end's address, for a socket that is still connecting, too: getpeername
+ * knows none of that, SO_PEERNAME does. Returns: false where it is not connected. */
+static bool find_peer(int fd, address *peer, socklen_t *len)
+{
+    *len = sizeof(*peer);
+    if (getpeername(fd, &peer->any, len) == 0) {
+        return true;
+    }
+    if (!is_connecting(fd)) {
+        return false;
+    }
+    *len = sizeof(peer->v6); /* no more than the address has, else it is refused */
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, peer, len) != 0) {
+        *len = sizeof(peer->v4);
+        (void)getsockopt(fd, SOL_SOCKET, SO_PEERNAME, peer, len);
+    }
+    return true;
+}
+
 /* name_socket leaves the name empty where it is not connected. */
 static void name_socket(int fd, char *name, size_t size)
 {
     address peer = {.any.sa_family = AF_UNSPEC};
-    socklen_t len = sizeof(peer);
+    socklen_t len;
     char text[INET6_ADDRSTRLEN] = "";
-    if (getpeername(fd, &peer.any, &len) != 0) {
+    if (!find_peer(fd, &peer, &len)) {
         return;
     }
     if (peer.any.sa_family == AF_INET) {
@@ -79,17 +108,17 @@ static void name_kind(int fd, const char *link, char *name, size_t size)
     static const struct {
         const char *link;
         const char *name;
-    } kinds[] = {{"pipe:", "pipe"},
-                 {"anon_inode:[eventpoll]", "epoll"},
-                 {"anon_inode:[eventfd", "eventfd"},
-                 {"anon_inode:[timerfd]", "timerfd"},
-                 {"anon_inode:[signalfd]", "signalfd"},
-                 {"anon_inode:[io_uring]", "io_uring"},
-                 {"anon_inode:[fanotify]", "fanotify"},
-                 {"anon_inode:inotify", "inotify"},
-                 {"anon_inode:[inotify]", "inotify"}};
+    } kinds[] = {{"anon_inode:[eventpoll]", "epoll"},   {"anon_inode:[eventfd", "eventfd"},
+                 {"anon_inode:[timerfd]", "timerfd"},   {"anon_inode:[signalfd]", "signalfd"},
+                 {"anon_inode:[io_uring]", "io_uring"}, {"anon_inode:[fanotify]", "fanotify"},
+                 {"anon_inode:inotify", "inotify"},     {"anon_inode:[inotify]", "inotify"}};
+    struct stat kind;
     if (strncmp(link, "socket:", 7) == 0) {
         name_socket(fd, name, size);
+        return;
+    }
+    if (fstat(fd, &kind) == 0 && S_ISFIFO(kind.st_mode)) {
+        (void)snprintf(name, size, "pipe"); /* with a name in a folder or without */
         return;
     }
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
