@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import py_compile
 import signal
@@ -404,3 +405,112 @@ def test_a_reload_ends_what_its_old_workers_have_left(serve):
         one.process.send_signal(signal.SIGINT)
         one.stop(sent=signal.SIGINT)
     assert not is_alive(new)
+
+
+STARTING = """
+    import concurrent.futures, multiprocessing, os, signal, subprocess, sys, time
+    import dora
+
+    app = dora.App()
+
+    def note(*pids):
+        with open("started", "a") as file:
+            file.write("".join(f"{pid}\\n" for pid in pids))
+
+    def executor():
+        one = concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("fork"))
+        list(one.map(abs, [1, 2]))
+        note(*one._processes)
+        return one
+
+    def program(**options):
+        one = subprocess.Popen(["sleep", "600"], **options)
+        note(one.pid)
+        return one
+
+    def stubborn():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        one = program(stdin=subprocess.PIPE)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        return one
+
+    kept = %s
+
+    @app.api("/pid")
+    def pid(param):
+        return os.getpid()
+"""
+STARTED = {
+    "executor": "executor()",
+    "program": "program(stdin=subprocess.PIPE)",
+    "stubborn": "stubborn()",
+}
+
+
+def started(tmp_path):
+    """What the application has started, each time that it was loaded."""
+    return [int(line) for line in (tmp_path / "started").read_text().split()]
+
+
+@pytest.fixture
+def started_ones(tmp_path):
+    """What a failed test has left is ended; of a number that is another's by now nothing is."""
+    yield
+    for pid in started(tmp_path):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                is_ours = f"DORA_TEST_STARTED={tmp_path}".encode() in file.read()
+            if is_ours:
+                os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass  # gone, as it should be
+
+
+@pytest.fixture
+def starting(serve, tmp_path, monkeypatch, started_ones):
+    monkeypatch.setenv("DORA_TEST_STARTED", str(tmp_path))
+    return serve
+
+
+@pytest.mark.parametrize("kind", STARTED)
+def test_what_a_load_that_cannot_be_shared_has_started_ends_with_it(starting, tmp_path, kind):
+    """Where it is dropped, where only the names are learned, and in the workers."""
+    one = starting(STARTING % STARTED[kind], "--workers", "1")
+    with dora.Client(one.node, timeout=20) as client:
+        client.call("/pid")
+    assert "cannot share" in one.log()
+    every = 2 if kind == "executor" else 1
+    assert len(started(tmp_path)) == 3 * every
+    earlier = started(tmp_path)[:2 * every]
+    wait_until(lambda: not any(map(is_alive, earlier)), f"the end of {earlier}")
+    one.stop()
+    wait_until(lambda: not any(map(is_alive, started(tmp_path))), "the end of all")
+
+
+@pytest.mark.parametrize("preload", [True, False])
+@pytest.mark.parametrize("end", ["1 / 0", "os._exit(3)", "os.kill(os.getpid(), 9)"])
+def test_what_a_failed_load_has_started_ends_with_it(tmp_path, monkeypatch, started_ones, preload,
+                                                     end):
+    monkeypatch.setenv("DORA_TEST_STARTED", str(tmp_path))
+    (tmp_path / "app.py").write_text(textwrap.dedent(STARTING % f"program(); {end}"))
+    (tmp_path / "dora.json").write_text(json.dumps({
+        "listen": {"tcp": "127.0.0.1:0"},
+        "pools": {"app": {"runtime": "python", "app": str(tmp_path / "app.py"), "workers": 1,
+                          "preload": preload}}}))
+    command = [sys.executable, "-m", "dora", "serve", "--config", str(tmp_path / "dora.json")]
+    ended = subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True,
+                           timeout=60, check=False)
+    assert ended.returncode != 0
+    assert len(started(tmp_path)) == 1
+    wait_until(lambda: not any(map(is_alive, started(tmp_path))), "its end")
+
+
+def test_what_a_refused_reload_has_started_ends_with_it(starting, tmp_path):
+    """What the generation that serves on has started while it loaded stays."""
+    one = starting(STARTING % "program()", "--workers", "1")
+    (tmp_path / "app.py").write_text(textwrap.dedent(STARTING % "program(); 1 / 0"))
+    reload = [sys.executable, "-m", "dora", "reload", one.node]
+    assert subprocess.run(reload, capture_output=True, check=False).returncode != 0
+    first, second = started(tmp_path)
+    wait_until(lambda: not is_alive(second), "the end of the refused one's")
+    assert is_alive(first)

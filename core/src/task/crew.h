@@ -70,7 +70,7 @@ typedef struct dr_zygote {
     uint32_t silent_looks; /* at which a PING was not answered */
     uint32_t stopped_looks;
     uint64_t started_ms;
-    dr_orphans orphans; /* once it has loaded */
+    dr_orphans orphans; /* until it has loaded: all that it has started */
     pid_t speaker;      /* who greeted: a program that starts the zygote may stay its parent */
     int speaker_fd;     /* pidfd of that, where it is another process; -1: it is not */
     bool has_greeted;

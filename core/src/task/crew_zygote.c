@@ -113,6 +113,7 @@ static dr_zygote *zygote_new(dr_crew *crew, pid_t pid, int control_fd)
     }
     self->crew = crew;
     self->pid = pid;
+    self->orphans.zygote = pid;
     self->control_fd = control_fd;
     self->speaker_fd = -1;
     self->started_ms = dr_clock_ms();
@@ -278,12 +279,13 @@ static void fail_to_load(dr_crew *crew, int status)
     dr_crew_fail(crew, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
 }
 
-/* end_orphans: one that was killed could not end what its workers have started. */
+/* end_orphans: one that was killed could not end what its workers have started, and one that has
+ * not loaded leaves what its application has started until then. */
 static void end_orphans(const dr_zygote *zygote)
 {
     siginfo_t info = {.si_code = 0};
     if (waitid(P_PID, (id_t)zygote->pid, &info, WEXITED | WNOWAIT) == 0 &&
-        info.si_code != CLD_EXITED) {
+        (info.si_code != CLD_EXITED || !dr_orphans_has_begun(&zygote->orphans))) {
         dr_orphans_kill(&zygote->orphans);
     }
 }

@@ -85,6 +85,11 @@ void dr_orphans_begin(dr_orphans *self, pid_t zygote)
     self->since_ticks = (uint64_t)now.tv_sec * ticks + (uint64_t)now.tv_nsec * ticks / 1000000000u;
 }
 
+bool dr_orphans_has_begun(const dr_orphans *self)
+{
+    return self->since_ticks > 0;
+}
+
 void dr_orphans_adopt(void)
 {
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -106,7 +111,7 @@ void dr_orphans_end(const dr_orphans *self)
 
 void dr_orphans_kill(const dr_orphans *self)
 {
-    if (self->since_ticks > 0) {
+    if (self->zygote > 0) {
         (void)signal_all(self, FIELD_GROUP, SIGKILL);
     }
 }

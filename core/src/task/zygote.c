@@ -205,12 +205,20 @@ static bool has_loaded(zygote *self)
     return err == DORA_OK && !self->offspring.is_forked;
 }
 
-static int load_and_report(zygote *self, pid_t zygote_pid)
+/* die_with_zygote has the kernel end this process with its parent; it ends here where that has
+ * ended already. Without the host's clean-up: before fork_child its locks are as the fork left
+ * them. */
+static void die_with_zygote(pid_t zygote_pid)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != zygote_pid) {
-        return 1;
+        _exit(1);
     }
+}
+
+static int load_and_report(zygote *self, pid_t zygote_pid)
+{
+    die_with_zygote(zygote_pid);
     if (has_loaded(self)) {
         report_names(self);
     }
@@ -224,6 +232,8 @@ static bool load_aside(zygote *self, int *child_status)
     dora_error error = {0};
     int status = 0;
     const pid_t zygote_pid = getpid();
+    dr_orphans_begin(&self->orphans, zygote_pid);
+    dr_orphans_adopt();
     self->offspring.is_one_of_ours = true;
     const pid_t pid = fork();
     if (pid == 0) {
@@ -238,6 +248,7 @@ static bool load_aside(zygote *self, int *child_status)
     }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
+    dr_orphans_end(&self->orphans);
     if (status != 0) {
         dora_error_set(&error, DORA_ELOAD, "the process ended (%s %d) while it loaded %s",
                        WIFSIGNALED(status) ? "signal" : "status",
@@ -289,17 +300,6 @@ typedef struct order {
     int loop_fd; /* -1: no event loop */
     int wake_fd; /* the other end of that: the zygote's */
 } order;
-
-/* die_with_zygote has the kernel end this process with its parent; it ends here where that has
- * ended already. Without the host's clean-up: before fork_child its locks are as the fork left
- * them. */
-static void die_with_zygote(pid_t zygote_pid)
-{
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (getppid() != zygote_pid) {
-        _exit(1);
-    }
-}
 
 /* have_offspring says what is the worker's alone; what it had to say of the zygote is gone. */
 static void have_offspring(zygote *self, const order *given)
