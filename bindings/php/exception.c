@@ -14,46 +14,26 @@ zend_class_entry *php_dora_not_run_ce;
 
 int64_t php_dora_error_code(const dora_error *error)
 {
-    if (error->code != 0) {
-        return error->code;
-    }
-    switch (error->err) {
-    case DORA_ETIMEDOUT:
-    case DORA_ECLOSED:
-    case DORA_EIO:
-        return DORA_CODE_RECEIVE;
-    case DORA_ECONNECT:
-        return DORA_CODE_CONNECT;
-    case DORA_ETOOBIG:
-        return DORA_CODE_TOO_BIG;
-    case DORA_EINVAL:
-        return DORA_CODE_BAD_API;
-    case DORA_EFULL: /* too much that was submitted is not collected */
-        return DORA_CODE_OVERLOADED;
-    default:
-        return DORA_CODE_BAD_BODY;
-    }
+    int64_t code = 0;
+    (void)dora_error_kind(error, &code);
+    return code;
 }
 
-static zend_class_entry *class_of(const dora_error *error)
+static zend_class_entry *class_of(dora_kind kind)
 {
-    switch (error->err) {
-    case DORA_ETIMEDOUT:
+    switch (kind) {
+    case DORA_KIND_TIMEOUT:
         return php_dora_timeout_ce;
-    case DORA_ECONNECT:
-    case DORA_ECLOSED:
-    case DORA_EIO:
+    case DORA_KIND_CONNECTION:
         return php_dora_connection_ce;
-    case DORA_EFULL:
+    case DORA_KIND_HANDLER:
+        return php_dora_handler_ce;
+    case DORA_KIND_NOT_RUN:
         return php_dora_not_run_ce;
-    case DORA_EREPLY:
-        if (error->code == DORA_CODE_RESULT_LOST) {
-            return php_dora_connection_ce;
-        }
-        return dora_code_is_not_run(error->code) ? php_dora_not_run_ce : php_dora_exception_ce;
-    default:
-        return php_dora_exception_ce;
+    case DORA_KIND_ERROR:
+        break;
     }
+    return php_dora_exception_ce;
 }
 
 static const char *text_of(const dora_error *error)
@@ -67,7 +47,8 @@ void php_dora_throw_error(const dora_error *error)
         zend_value_error("%s", text_of(error));
         return;
     }
-    zend_throw_exception(class_of(error), text_of(error), (zend_long)php_dora_error_code(error));
+    zend_throw_exception(class_of(dora_error_kind(error, NULL)), text_of(error),
+                         (zend_long)php_dora_error_code(error));
 }
 
 void php_dora_throw_frame(dora_err err, const char *what, size_t bytes_max)
@@ -101,18 +82,13 @@ void php_dora_exception_of_error(const dora_error *error, zval *exception)
 {
     dora_slice msg = {text_of(error), strlen(text_of(error))};
 
-    exception_make(class_of(error), msg, php_dora_error_code(error), exception);
+    exception_make(class_of(dora_error_kind(error, NULL)), msg, php_dora_error_code(error),
+                   exception);
 }
 
-/* A handler cannot give a code of 100200..100299 itself, so one of these that means "not run" is
- * the server's word. Any other code is the handler's, even 100010: it may have called on itself. */
 void php_dora_exception_of(const dora_result *result, zval *exception)
 {
-    bool not_run =
-        result->code >= 100200 && result->code <= 100299 && dora_code_is_not_run(result->code);
-
-    exception_make(not_run ? php_dora_not_run_ce : php_dora_handler_ce, result->msg, result->code,
-                   exception);
+    exception_make(class_of(dora_code_kind(result->code)), result->msg, result->code, exception);
 }
 
 zend_string *php_dora_exception_text(zend_object *exception)

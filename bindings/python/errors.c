@@ -165,55 +165,35 @@ PyObject *dr_py_error_new(PyObject *type, int64_t code, dora_slice msg)
     return error;
 }
 
-/* A handler cannot give a code of 100200..100299 itself, so one of these that means "not run" is
- * the server's word. Any other code is the handler's, even 100010: it may have called on itself. */
-PyObject *dr_py_error_from_result(dr_py_state *state, const dora_result *result)
+static PyObject *class_of(const dr_py_state *state, dora_kind kind)
 {
-    bool not_run =
-        result->code >= 100200 && result->code <= 100299 && dora_code_is_not_run(result->code);
-    return dr_py_error_new(not_run ? state->not_run_error : state->handler_error, result->code,
-                           result->msg);
+    switch (kind) {
+    case DORA_KIND_TIMEOUT:
+        return state->timeout_error;
+    case DORA_KIND_CONNECTION:
+        return state->connection_error;
+    case DORA_KIND_HANDLER:
+        return state->handler_error;
+    case DORA_KIND_NOT_RUN:
+        return state->not_run_error;
+    case DORA_KIND_ERROR:
+        break;
+    }
+    return state->error;
 }
 
-/* Which class, and which code where the library gave none. */
-static PyObject *class_of(dr_py_state *state, const dora_error *error, int64_t *code)
+PyObject *dr_py_error_from_result(dr_py_state *state, const dora_result *result)
 {
-    switch (error->err) {
-    case DORA_ETIMEDOUT:
-        *code = DORA_CODE_RECEIVE;
-        return state->timeout_error;
-    case DORA_ECONNECT:
-        *code = DORA_CODE_CONNECT;
-        return state->connection_error;
-    case DORA_ECLOSED:
-    case DORA_EIO:
-        *code = DORA_CODE_RECEIVE;
-        return state->connection_error;
-    case DORA_EFULL: /* too much that was submitted is not collected */
-        *code = DORA_CODE_OVERLOADED;
-        return state->not_run_error;
-    case DORA_ETOOBIG:
-        *code = DORA_CODE_TOO_BIG;
-        return state->error;
-    case DORA_EREPLY:
-        *code = DORA_CODE_HANDLER;
-        if (error->code == DORA_CODE_RESULT_LOST) {
-            return state->connection_error;
-        }
-        return dora_code_is_not_run(error->code) ? state->not_run_error : state->error;
-    default:
-        *code = DORA_CODE_BAD_BODY;
-        return state->error;
-    }
+    return dr_py_error_new(class_of(state, dora_code_kind(result->code)), result->code,
+                           result->msg);
 }
 
 PyObject *dr_py_error_from(dr_py_state *state, const dora_error *error)
 {
     const char *text = error->msg[0] != '\0' ? error->msg : dora_err_text(error->err);
     int64_t code = 0;
-    PyObject *type = class_of(state, error, &code);
-    dora_slice msg = {text, strlen(text)};
-    return dr_py_error_new(type, error->code != 0 ? error->code : code, msg);
+    PyObject *type = class_of(state, dora_error_kind(error, &code));
+    return dr_py_error_new(type, code, (dora_slice){text, strlen(text)});
 }
 
 PyObject *dr_py_raise(dr_py_state *state, const dora_error *error)

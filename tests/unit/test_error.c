@@ -55,13 +55,46 @@ static void codes(void **state)
     assert_false(dora_code_is_not_run(INT64_MIN));
 }
 
+static void kinds(void **state)
+{
+    (void)state;
+    static const struct {
+        dora_err err;
+        int64_t code;
+        dora_kind kind;
+        int64_t told;
+    } cases[] = {
+        {DORA_ETIMEDOUT, 0, DORA_KIND_TIMEOUT, 100009},
+        {DORA_ECONNECT, 0, DORA_KIND_CONNECTION, 100010},
+        {DORA_ECLOSED, 0, DORA_KIND_CONNECTION, 100009},
+        {DORA_EIO, 0, DORA_KIND_CONNECTION, 100009},
+        {DORA_EFULL, 0, DORA_KIND_NOT_RUN, 100203},
+        {DORA_ETOOBIG, 0, DORA_KIND_ERROR, 100206},
+        {DORA_EINVAL, 0, DORA_KIND_ERROR, 100003},
+        {DORA_EPROTO, 0, DORA_KIND_ERROR, 100006},
+        {DORA_EREPLY, 100012, DORA_KIND_CONNECTION, 100012},
+        {DORA_EREPLY, 100207, DORA_KIND_NOT_RUN, 100207},
+        {DORA_EREPLY, 100005, DORA_KIND_ERROR, 100005},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const dora_error error = {.err = cases[i].err, .code = cases[i].code};
+        int64_t code = -1;
+        assert_int_equal(dora_error_kind(&error, &code), cases[i].kind);
+        assert_int_equal(code, cases[i].told);
+        assert_int_equal(dora_error_kind(&error, NULL), cases[i].kind);
+    }
+    assert_int_equal(dora_code_kind(100203), DORA_KIND_NOT_RUN);
+    assert_int_equal(dora_code_kind(100200), DORA_KIND_HANDLER);
+    assert_int_equal(dora_code_kind(100010), DORA_KIND_HANDLER); /* a handler's own, rather */
+    assert_int_equal(dora_code_kind(7), DORA_KIND_HANDLER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(set_fills_all),
-        cmocka_unit_test(long_message_is_cut),
-        cmocka_unit_test(names_and_texts),
-        cmocka_unit_test(codes),
+        cmocka_unit_test(set_fills_all),   cmocka_unit_test(long_message_is_cut),
+        cmocka_unit_test(names_and_texts), cmocka_unit_test(codes),
+        cmocka_unit_test(kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,6 +109,24 @@ DORA_API const char *dora_code_text(int64_t code);
  * sending the call again cannot run it twice. */
 DORA_API bool dora_code_is_not_run(int64_t code);
 
+/* dora_kind is what callers tell apart, and what bindings have classes of errors for. */
+typedef enum dora_kind {
+    DORA_KIND_ERROR,      /* any other */
+    DORA_KIND_TIMEOUT,    /* no answer in the call's time */
+    DORA_KIND_CONNECTION, /* no server, or what it answered is lost */
+    DORA_KIND_HANDLER,    /* the handler's own error */
+    DORA_KIND_NOT_RUN     /* the handler certainly did not run */
+} dora_kind;
+
+/* dora_error_kind gives the kind of an error of this library. `*code` (may be NULL) gets its reply
+ * code: its own, else the one that its kind means. */
+DORA_API dora_kind dora_error_kind(const dora_error *error, int64_t *code);
+
+/* dora_code_kind gives the kind of one api's failure (dora_result). A handler cannot give a code of
+ * 100200..100299 itself, so one of these that means "not run" is the server's word. Any other code
+ * is the handler's, even 100010: it may have called on itself. */
+DORA_API dora_kind dora_code_kind(int64_t code);
+
 #ifdef __cplusplus
 }
 #endif
