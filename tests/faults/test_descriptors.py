@@ -79,6 +79,7 @@ def assert_nobody_left(family):
 def test_a_worker_spoils_its_descriptors(way):
     with Server(pools()) as server:
         with loads(server), v1.Conn(server.address, timeout=20) as conn:
+            assert wait_until(lambda: len(server.workers("a")) == WORKERS)  # one makes it ready
             spoiler = conn.call("/d/spoil", way)["data"]["data"]
             others = [pid for pid in server.workers("a").values() if pid != spoiler]
             assert len(others) == WORKERS - 1
