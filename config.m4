@@ -44,6 +44,7 @@ if test "$PHP_DORA" != "no"; then
     output.c
     php_dora.c
     policy.c
+    programs.c
     request.c
     reset.c
     reset_globals.c

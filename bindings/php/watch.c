@@ -7,6 +7,8 @@
 #include "ext/standard/file.h"
 #include "zend_exceptions.h"
 
+#include "programs.h"
+
 /* How a call while loading is remembered, to be done again. */
 enum {
     FORGOTTEN = 0,
@@ -67,6 +69,11 @@ static const watched FUNCTIONS[] = {
     {PHP_DORA_NICE, 1, FORGOTTEN, "proc_nice"},
     {PHP_DORA_PGSQL, 1, LAST, "pg_connect"},
     {PHP_DORA_PGSQL, 1, LAST, "pg_pconnect"},
+    {PHP_DORA_PROGRAM, 1, FORGOTTEN, "exec"},
+    {PHP_DORA_PROGRAM, 1, FORGOTTEN, "passthru"},
+    {PHP_DORA_PROGRAM, 1, FORGOTTEN, "popen"},
+    {PHP_DORA_PROGRAM, 1, FORGOTTEN, "shell_exec"},
+    {PHP_DORA_PROGRAM, 1, FORGOTTEN, "system"},
     {PHP_DORA_RANDOM, 0, LAST, "mt_srand"},
     {PHP_DORA_RANDOM, 0, LAST, "srand"},
     {PHP_DORA_READLINE, 2, FORGOTTEN, "readline_callback_handler_install"},
@@ -325,6 +332,10 @@ static ZEND_FUNCTION(php_dora_watched)
     php_dora_watch *self = DORA_G(watch);
     const entry *now = zend_hash_index_find_ptr(DORA_G(watched), key_of(EX(func)));
 
+    if (now->as->what == PHP_DORA_PROGRAM) {
+        php_dora_program_call(now->own, INTERNAL_FUNCTION_PARAM_PASSTHRU);
+        return;
+    }
     if (self == NULL) { /* nobody watches any more */
         now->own(INTERNAL_FUNCTION_PARAM_PASSTHRU);
         return;
@@ -577,14 +588,10 @@ bool php_dora_quiet(zend_function *function, zval *result, uint32_t count, zval 
         zend_clear_exception();
     }
     EG(exception) = pending;
-    if (!has_returned) {
-        zval_ptr_dtor(&returned);
-        return false;
-    }
-    if (result != NULL) {
+    if (has_returned && result != NULL) {
         ZVAL_COPY_VALUE(result, &returned);
     } else {
         zval_ptr_dtor(&returned);
     }
-    return true;
+    return has_returned;
 }

@@ -34,7 +34,8 @@ enum {
     PHP_DORA_TIMEZONE = 1u << 24,
     PHP_DORA_TITLE = 1u << 25,
     PHP_DORA_OPENSSL = 1u << 26,
-    PHP_DORA_BLOCKING = 1u << 27 /* of the standard descriptors */
+    PHP_DORA_BLOCKING = 1u << 27, /* of the standard descriptors */
+    PHP_DORA_PROGRAM = 1u << 28   /* leaves nothing: see programs.h */
 };
 
 /* php_dora_watch_begin stands before an application is loaded: calls until php_dora_watch_serve
