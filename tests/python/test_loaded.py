@@ -15,7 +15,7 @@ import time
 import pytest
 
 import dora
-from dora_helpers import APP, is_alive, parent_of, wait_until
+from dora_helpers import APP, die_with_parent, is_alive, parent_of, wait_until
 
 SHARED_CLIENTS = """
     import asyncio, os
@@ -487,21 +487,40 @@ def test_what_a_load_that_cannot_be_shared_has_started_ends_with_it(starting, tm
     wait_until(lambda: not any(map(is_alive, started(tmp_path))), "the end of all")
 
 
-@pytest.mark.parametrize("preload", [True, False])
-@pytest.mark.parametrize("end", ["1 / 0", "os._exit(3)", "os.kill(os.getpid(), 9)"])
-def test_what_a_failed_load_has_started_ends_with_it(tmp_path, monkeypatch, started_ones, preload,
-                                                     end):
+@pytest.fixture(params=[True, False], ids=["once", "aside"])
+def serve_command(request, tmp_path, monkeypatch, started_ones):
+    """serve_command(expression): to load that, and what Popen has to be told."""
     monkeypatch.setenv("DORA_TEST_STARTED", str(tmp_path))
-    (tmp_path / "app.py").write_text(textwrap.dedent(STARTING % f"program(); {end}"))
-    (tmp_path / "dora.json").write_text(json.dumps({
-        "listen": {"tcp": "127.0.0.1:0"},
-        "pools": {"app": {"runtime": "python", "app": str(tmp_path / "app.py"), "workers": 1,
-                          "preload": preload}}}))
-    command = [sys.executable, "-m", "dora", "serve", "--config", str(tmp_path / "dora.json")]
-    ended = subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True,
-                           timeout=60, check=False)
+
+    def write(expression):
+        (tmp_path / "app.py").write_text(textwrap.dedent(STARTING % expression))
+        (tmp_path / "dora.json").write_text(json.dumps({
+            "listen": {"tcp": "127.0.0.1:0"},
+            "pools": {"app": {"runtime": "python", "app": str(tmp_path / "app.py"), "workers": 1,
+                              "preload": request.param}}}))
+        return [sys.executable, "-m", "dora", "serve", "--config", str(tmp_path / "dora.json")]
+
+    return write
+
+
+@pytest.mark.parametrize("end", ["1 / 0", "os._exit(3)", "os.kill(os.getpid(), 9)"])
+def test_what_a_failed_load_has_started_ends_with_it(tmp_path, serve_command, end):
+    ended = subprocess.run(serve_command(f"program(); {end}"), cwd=tmp_path, capture_output=True,
+                           stdin=subprocess.DEVNULL, timeout=60, check=False)
     assert ended.returncode != 0
     assert len(started(tmp_path)) == 1
+    wait_until(lambda: not any(map(is_alive, started(tmp_path))), "its end")
+
+
+def test_what_has_started_ends_with_a_server_that_is_stopped_while_it_loads(tmp_path,
+                                                                            serve_command):
+    command = serve_command("program(), open('hangs', 'w').close(), time.sleep(600)")
+    server = subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              preexec_fn=die_with_parent)
+    wait_until((tmp_path / "hangs").exists, "the load")
+    server.terminate()
+    server.wait(20)
     wait_until(lambda: not any(map(is_alive, started(tmp_path))), "its end")
 
 
