@@ -97,6 +97,27 @@ def check_documents(files):
                     yield "%s:%d: names %s, which is not there" % (each, number, name)
 
 
+REPLY_CODE = re.compile(r'X\(\w+, (\d+), (true|false), (?:true|false), \d+,\s*((?:"[^"]*"\s*)+)\)')
+
+
+def check_codes(files):
+    """PROTOCOL.md lists the reply codes of error.h, with their "not run" and their text."""
+    if "core/PROTOCOL.md" not in files:
+        return
+    header = re.sub(r"\s*\\\n", " ", read("core/include/dora/error.h"))
+    told = {number: (not_run, text) for number, not_run, text in re.findall(
+        r"^\| (\d+) \| (yes|) ?\| (.*) \|$", read("core/PROTOCOL.md"), re.M)}
+    found = REPLY_CODE.findall(header)
+    if len(found) < 20:
+        yield "core/include/dora/error.h: DORA_CODES cannot be read"
+    for number, not_run, parts in found:
+        text = "".join(re.findall(r'"([^"]*)"', parts))
+        wanted = "yes" if not_run == "true" else "", text
+        said = told.get(number, ("", ""))
+        if number != "100001" and (said[0] != wanted[0] or not said[1].startswith(wanted[1])):
+            yield "core/PROTOCOL.md: %s is %r, in error.h %r" % (number, said, wanted)
+
+
 def formatter():
     """The clang-format that the sources are written with, None where there is another: each version
     formats something in its own way."""
@@ -140,7 +161,7 @@ def rule_check(rule):
 def main():
     files = tracked()
     checks = [check_samples, check_sources, check_generated, check_headers,
-              check_documents, check_format]
+              check_documents, check_codes, check_format]
     checks += [rule_check(rule) for rule in rules.ALL]
     failed = 0
     for check in checks:
