@@ -33,7 +33,6 @@ struct php_dora_output {
     php_stream_ops ops[STREAM_COUNT];      /* PHP's own, but for writing and closing */
     php_stream_ops copy_ops[STREAM_COUNT]; /* of copies of the descriptors: but for writing */
     int (*close)(php_stream *stream, int close_handle);
-    pid_t pid; /* this process; in one that the application forked, its parent */
     bool has_task;
     char tag[TAG_BYTES_MAX]; /* of the task */
 };
@@ -52,7 +51,7 @@ static void write_out(int fd, const char *data, size_t len)
 
 static bool is_own(const php_dora_output *self)
 {
-    return self->has_task && self->pid == getpid();
+    return self->has_task && !dora_is_forked();
 }
 
 /* Sends what has come of a line, which has ended. */
@@ -124,9 +123,7 @@ static ssize_t on_stderr(php_stream *stream, const char *data, size_t len)
 /* The stream goes, its descriptor stays; who was forked by the application may close its own. */
 static int on_close(php_stream *stream, int close_handle)
 {
-    const php_dora_output *self = DORA_G(output);
-
-    return self->close(stream, self->pid == getpid() ? 0 : close_handle);
+    return DORA_G(output)->close(stream, dora_is_forked() ? close_handle : 0);
 }
 
 /* Where one of the constants STDOUT and STDERR is no stream any more, it becomes a new one. */
@@ -196,14 +193,8 @@ void php_dora_output_begin(void)
 {
     php_dora_output *self = pecalloc(1, sizeof(*self), true);
 
-    self->pid = getpid();
     DORA_G(output) = self;
     sapi_module.ub_write = on_echo;
-}
-
-void php_dora_output_fork(void)
-{
-    DORA_G(output)->pid = getpid();
 }
 
 void php_dora_output_task(const dora_request *request)

@@ -10,9 +10,6 @@
 void php_dora_output_init(void);
 void php_dora_output_begin(void);
 
-/* php_dora_output_fork makes this process, a worker, the one whose lines have tasks. */
-void php_dora_output_fork(void);
-
 /* php_dora_output_task says whose the lines are from now on, until the next one. What is printed
  * between php_dora_output_apart(true) and (false) is of no task. */
 void php_dora_output_task(const dora_request *request);

@@ -76,7 +76,6 @@ static void host_fork_before(void *user)
 static void host_fork_child(void *user)
 {
     DORA_G(is_worker) = true;
-    php_dora_output_fork();
 #ifdef ZEND_MAX_EXECUTION_TIMERS
     zend_max_execution_timer_init();
 #endif
