@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/blocking/socket.h"
+#include "transport/transport_poll.h"
 
 #define NS_PER_MS 1000000u
 

@@ -3,8 +3,8 @@
 #define DR_CLIENT_CONN_POOL_H
 
 #include "client/balance/nodes.h"
-#include "client/blocking/socket.h"
 #include "client/shared/link.h"
+#include "transport/transport_poll.h"
 
 #define DR_IDLE_MAX 256              /* idle connections to one node; a thread uses one at a time */
 #define DR_IDLE_TRUST_NS 1000000000u /* unused for longer: looked at before it is used again */

@@ -1,6 +1,6 @@
-/* socket.h: blocking streams (TCP, Unix) with one absolute deadline. */
-#ifndef DR_CLIENT_SOCKET_H
-#define DR_CLIENT_SOCKET_H
+/* transport_poll.h: blocking streams (TCP, Unix) with one absolute deadline. */
+#ifndef DR_TRANSPORT_POLL_H
+#define DR_TRANSPORT_POLL_H
 
 #include <dora/value.h>
 

@@ -1,5 +1,5 @@
-/* socket.c: blocking streams (TCP, Unix) with one absolute deadline. */
-#include "client/blocking/socket.h"
+/* transport_poll.c: blocking streams (TCP, Unix) with one absolute deadline. */
+#include "transport/transport_poll.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
