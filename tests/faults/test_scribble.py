@@ -306,7 +306,7 @@ def test_a_zygote_that_dies_after_the_header_was_spoiled():
 
 
 @pytest.mark.parametrize("area", ["header", "control"])
-def test_draining(area):
+def test_a_stop_meanwhile_answers_what_it_has(area):
     """A stop that begins in the same moment answers what it has, and ends."""
     with Server({"s": c_pool(workers=1)}, ready_s=60) as server, v1.Conn(server.address) as conn:
         idents = [conn.ask("W_S", {"one": ("/s/scribble", "7 " + area)})]

@@ -15,7 +15,7 @@ import dora
 from dora import _dora, _load, _run, _shape
 
 
-def test_register():
+def test_apis_are_registered():
     app = dora.App()
 
     @app.api("/a")
@@ -49,7 +49,7 @@ def test_names_at_the_limit():
         app.api(5)
 
 
-def test_repeated():
+def test_repeated_names_are_refused():
     app = dora.App()
     app.api("/a")(lambda param: 1)
     with pytest.raises(ValueError, match="'/a' has a handler already"):
@@ -93,7 +93,7 @@ async def later(param):
         (dict, False),
     ],
 )
-def test_shapes(function, expected):
+def test_handlers_of_every_shape(function, expected):
     assert _shape.takes_request(function) is expected
 
 
@@ -120,7 +120,7 @@ def test_shapes_refused(function, text):
     assert app.apis == ()
 
 
-def test_hooks():
+def test_hooks_take_a_worker_or_nothing():
     app = dora.App()
     assert app.worker_start(print) is print
     for hook in (lambda: None, lambda worker: None):

@@ -56,7 +56,7 @@ def test_every_way_to_call(serve, run):
     run(main())
 
 
-def test_errors(serve, run):
+def test_errors_have_their_classes(serve, run):
     server = serve(APP)
 
     async def main():

@@ -53,7 +53,7 @@ def test_the_request_is_readable_while_its_task_runs(client):
     assert after[3] <= left
 
 
-def test_exceptions(one, client):
+def test_exceptions_are_failures(one, client):
     with pytest.raises(dora.HandlerError) as raised:
         client.call("/raise")
     assert (raised.value.code, raised.value.msg) == (100208, "ValueError: no such thing")
@@ -87,7 +87,7 @@ def test_hooks_run_on_the_loop_of_the_handlers(one, client):
     assert "stopped 0" in one.log()
 
 
-def test_logging(one, client):
+def test_logging_names_its_task(one, client):
     client.call("/log", "hello")
     one.wait_log("said hello")
 

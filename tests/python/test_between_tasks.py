@@ -100,7 +100,7 @@ ASYNC_BESIDE = """
 
 
 @pytest.mark.parametrize("beside", ["", ASYNC_BESIDE], ids=["plain pool", "loop"])
-def test_wrappers(serve, beside):
+def test_wrappers_keep_their_signature(serve, beside):
     """A wrapper's own signature counts, and what it returns to be awaited is awaited."""
     one = serve(WRAPPED % beside, "--workers", "1")
     with dora.Client(one.node) as client:

@@ -26,7 +26,7 @@ def echo(message):
     return message["api"]["one"]["param"]
 
 
-def test_call(peer):
+def test_a_call_is_answered(peer):
     seen = []
 
     def answer(message, guid):
@@ -221,7 +221,7 @@ def test_options_refused(error, text, arguments):
     [NODE, "127.0.0.1:1, 127.0.0.1:2", [NODE], (NODE, "unix:/tmp/a.sock"), "unix:/tmp/a.sock",
      {"a": NODE}, {"a": [NODE], "b": (NODE, "127.0.0.1:2")}],
 )
-def test_nodes(nodes):
+def test_nodes_of_every_form(nodes):
     with dora.Client(nodes, timeout=None, retry=3, group=None) as client:
         assert client.pending == 0
 
@@ -249,7 +249,7 @@ def test_arguments_refused(peer):
     assert server.calls == 1
 
 
-def test_close(peer):
+def test_a_closed_client_refuses(peer):
     server = peer(single(echo))
     client = dora.Client(server.node)
     assert client.call("/a", 1) == 1

@@ -56,7 +56,7 @@ def calls(threads, client, count):
         each.result()
 
 
-def test_calls(client):
+def test_calls_leak_nothing(client):
     worker = client.call("/pid")
     with ThreadPoolExecutor(4) as threads:
         calls(threads, client, WARM_UP)

@@ -91,7 +91,7 @@ def test_without_any_set_up(logged, tmp_path):
     "level,root,levels",
     [(1, "ERROR", [5, 6, 7]), (3, "WARNING", [3, 5, 6, 7]), (9, "DEBUG", [1, 4, 3, 5, 6, 7])],
 )
-def test_levels(logged, level, root, levels):
+def test_levels_are_mapped(logged, level, root, levels):
     """What the server's log would drop is not made in the first place; 9 stands for all."""
     client, records = logged(level=level)
     client.call("/log", "x")

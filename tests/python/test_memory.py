@@ -40,7 +40,7 @@ def raises(error, function, *args):
         function(*args)
 
 
-def test_values():
+def test_values_stay_flat():
     value = {"rows": [{"id": i, "name": f"n{i}", "blob": b"\xff" * 9} for i in range(500)]}
     encoded = pack(value)
 
@@ -76,7 +76,7 @@ def test_many_different_keys():
     assert_flat(work)
 
 
-def test_frames():
+def test_frames_stay_flat():
     body = pack("x" * 20000)
 
     def work():
@@ -89,7 +89,7 @@ def test_frames():
     assert_flat(work)
 
 
-def test_calls(peer):
+def test_calls_stay_flat(peer):
     def answer(message, guid):
         api = message["api"]["one"]
         code = 7 if api["name"] == "/bad" else 0

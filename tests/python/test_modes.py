@@ -39,7 +39,7 @@ def echo(message, guid):
     return reply_frame(guid, envelope(guid, envelope(guid, message["api"]["one"]["param"])))
 
 
-def test_send(peer):
+def test_a_send_is_acknowledged(peer):
     seen = []
     server = peer(lambda message, guid: seen.append(message) or accepted(guid))
     with dora.Client(server.node) as client:
@@ -229,7 +229,7 @@ def test_fork_between_submit_and_collect(peer):
     client.close()
 
 
-def test_closed(peer):
+def test_a_closed_client_refuses(peer):
     server = peer(lambda message, guid: accepted(guid))
     client = dora.Client(server.node)
     client.submit("/a")
@@ -263,7 +263,7 @@ def test_close_while_another_thread_collects(peer):
 # ---- groups ----
 
 
-def test_groups(peer):
+def test_each_group_has_its_nodes(peer):
     seen = []
     one = peer(lambda message, guid: seen.append("one") or echo(message, guid))
     two = peer(lambda message, guid: seen.append("two") or echo(message, guid))
@@ -293,7 +293,7 @@ def test_groups(peer):
 
 
 @pytest.mark.parametrize("method", ["call", "send", "submit"])
-def test_retry(peer, method):
+def test_a_repeat_has_the_same_guid(peer, method):
     """What may have run is sent again, under the same guid, only where that was asked for."""
     guids = []
 

@@ -54,7 +54,7 @@ def text(path):
     return path.read_text()
 
 
-def test_send(client, server, tmp_path):
+def test_a_send_runs_later(client, server, tmp_path):
     assert client.send("/note", "one") is None
     assert client.send_many({"a": ("/note", "two"), "b": ("/note", "three")}) is None
     assert text(tmp_path / "one") == "AN_S"

@@ -108,9 +108,7 @@ def test_joins_and_leaves_are_seen(named, redis):
     with dora.Client(redis.url) as client, Caller(client) as caller:
         assert wait_until(lambda: caller.last("a"))
         b = named("b", "--redis", redis.address, "--group", "g")
-        joined = time.monotonic()
         assert wait_until(lambda: caller.last("b"), SOON_S)
-        print(f"join seen after {caller.last('b') - joined:.3f} s")
         a.stop()
         left = time.monotonic()
         assert wait_until(lambda: caller.last("b") > left + SOON_S)
@@ -133,7 +131,6 @@ def test_a_redis_that_hangs_delays_little(named, redis):
         assert wait_until(lambda: caller.last("b"), 15)
     assert caller.failures == []
     assert caller.longest_s < LOOK_S + SLACK_S
-    print(f"longest call {caller.longest_s:.3f} s of {caller.calls}")
 
 
 def test_the_union_of_several_redis_one_of_them_down(named, redis, caplog):
@@ -181,7 +178,7 @@ def test_garbage_is_named_once(named, redis, caplog):
     assert len(texts) == len(set(texts)) == 3
 
 
-def test_groups(named, redis):
+def test_each_group_has_its_nodes(named, redis):
     a, b = named("a"), named("b")
     register(redis, a.node, "users", "all")
     register(redis, b.node, "orders", "all")

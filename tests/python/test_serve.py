@@ -41,7 +41,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
-def test_echo(client, value):
+def test_values_are_echoed(client, value):
     assert client.call("/echo", value) == value
 
 
@@ -95,7 +95,7 @@ def failure(client, name, param=None):
     return info.value.code, info.value.msg
 
 
-def test_exceptions(client, server):
+def test_exceptions_are_failures(client, server):
     assert failure(client, "/raise") == (100208, "ValueError: no such thing")
     server.wait_log("ValueError: no such thing")
     server.wait_log("Traceback (most recent call last)")
@@ -138,7 +138,7 @@ def nested(levels):
     return value
 
 
-def test_depth(client):
+def test_depth_has_a_limit(client):
     assert client.call("/echo", nested(509)) == nested(509)
     assert client.call_many({"a": ("/echo", nested(509))}) == {"a": nested(509)}
     with pytest.raises(ValueError, match="deeper than 509 levels"):
@@ -187,7 +187,7 @@ def test_a_worker_that_dies_is_replaced(serve, name):
             assert client.call("/echo", "alive") == "alive"
 
 
-def test_timeout(client):
+def test_a_timeout_ends_the_call(client):
     with pytest.raises(dora.TimeoutError):
         client.call("/sleep", 1, timeout=0.1)
     assert client.call("/echo", 1) == 1
@@ -358,7 +358,7 @@ def test_dora_call(server):
     assert '"a"' in done.stdout and "2.5" in done.stdout
 
 
-def test_examples(tmp_path):
+def test_examples_are_served(tmp_path):
     folder = ROOT / "examples/python"
     command = [sys.executable, "-m", "dora", "serve", str(folder / "users.py"), "--port", "0"]
     one = Server(command, tmp_path, tmp_path / "log.txt")

@@ -60,13 +60,13 @@ def test_the_same_names():
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_functions(name):
+def test_functions_agree_with_the_stub(name):
     assert getattr(_dora, name).__doc__
     assert real_parameters(getattr(_dora, name)) == parameters(FUNCTIONS[name])
 
 
 @pytest.mark.parametrize("name", sorted(set(CLASSES) - set(ERRORS)))
-def test_methods(name):
+def test_methods_agree_with_the_stub(name):
     kind = getattr(_dora, name)
     for member, node in members(CLASSES[name]).items():
         real = getattr(kind, member)

@@ -51,7 +51,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize("value,encoded", TABLE)
-def test_table(value, encoded):
+def test_every_value_has_its_bytes(value, encoded):
     packed = pack(value)
     if encoded is not None:
         assert packed == encoded
@@ -108,7 +108,7 @@ def test_arrays_that_are_no_lists(encoded, value):
         (memoryview(b"abcd")[::2], TypeError, "not contiguous"),
     ],
 )
-def test_refused(value, error, text):
+def test_values_without_bytes_are_refused(value, error, text):
     with pytest.raises(error) as info:
         pack(value)
     assert text in str(info.value)
@@ -121,7 +121,7 @@ def nested(levels):
     return value
 
 
-def test_depth():
+def test_depth_has_a_limit():
     assert unpack(pack(nested(512))) == nested(512)
     with pytest.raises(ValueError, match="deeper than 512"):
         pack(nested(513))
@@ -153,7 +153,7 @@ def test_bytes_max():
         b'O:8:"stdClass":0:{}', b"R:1;", b"a:1:{i:0;r:1;}", b'C:1:"a":0:{}', b'E:3:"A:B";',
     ],
 )
-def test_malformed(encoded):
+def test_malformed_bytes_are_refused(encoded):
     with pytest.raises(ValueError, match="at byte"):
         unpack(encoded)
 

@@ -25,7 +25,7 @@ def is_request(vector):
 
 
 @pytest.mark.parametrize("vector", named(VECTORS["valid"]))
-def test_valid(vector):
+def test_valid_vectors_are_read(vector):
     frame = bytes.fromhex(vector["hex"])
     used, body, code, msg = frame_check(frame, request=is_request(vector), **options(vector))
     assert (used, code) == (len(frame), 0), msg
@@ -54,7 +54,7 @@ def test_valid_cut_at_each_point(vector):
 
 
 @pytest.mark.parametrize("vector", named(VECTORS["invalid"]))
-def test_invalid(vector):
+def test_invalid_vectors_are_refused(vector):
     frame = bytes.fromhex(vector["hex"])
     used, body, code, msg = frame_check(frame, request=True, **options(vector))
     assert code == vector["code"], msg

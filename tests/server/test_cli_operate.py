@@ -91,7 +91,7 @@ def test_wrong_command_lines(arguments, problem):
 
 
 @pytest.mark.parametrize("command", ["stat", "reload", "stop", "top"])
-def test_help(command):
+def test_help_names_the_commands(command):
     status, out, _ = run(command, "--help")
     assert status == 0
     assert out.startswith("usage: dora %s [ADDRESS" % command)
@@ -101,7 +101,7 @@ def test_help(command):
 
 
 @pytest.mark.parametrize("command", ["stat", "reload", "stop", "top"])
-def test_refused(command):
+def test_a_refused_command_has_status_1(command):
     with Server(one_pool(), control={"allow": []}) as server:
         status, out, err = run(command, server.address)
         assert (status, out) == (1, "")
@@ -112,7 +112,7 @@ def test_refused(command):
 
 # stat
 
-def test_stat(server):
+def test_stat_prints_a_table(server):
     with v1.Conn(server.address) as conn:
         for _ in range(3):
             conn.call("/big", 1)
@@ -156,7 +156,7 @@ def test_stat_to_a_closed_pipe(server):
 
 # reload
 
-def test_reload(server):
+def test_reload_takes_the_new_code(server):
     generation = json.loads(run("stat", server.address, "--json")[1])[
         "server"]["pools"]["py"]["generation"]
     assert run("reload", server.address) == (0, "reloaded py=%d\n" % (generation + 1), "")

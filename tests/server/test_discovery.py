@@ -166,7 +166,7 @@ def test_escapes_as_php(redis):
             member(server, ["a\\/b", "\\u4e2d\\\"", "x" * 128])]
 
 
-def test_advertise(redis):
+def test_the_advertised_address_is_registered(redis):
     with serve([redis], advertise="10.9.8.7:0", listen={"tcp": "0.0.0.0:0"}) as server:
         wait_state(server, "joined")
         assert is_listed(redis, server, ip="10.9.8.7")
@@ -269,7 +269,7 @@ def test_hangs_at_the_start(redis):
         wait_state(server, "joined")
 
 
-def test_passwords():
+def test_passwords_are_not_told():
     with RedisServer(password="s3cret/ä@:") as redis:
         wrong = redis.url.replace("s3cret", "wr0ng")
         with serve([redis.url, "redis://" + redis.address + "/1", wrong + "/2"]) as server:
@@ -314,7 +314,7 @@ class Talker:
         self.door.close()
 
 
-def test_nonsense():
+def test_nonsense_is_refused():
     with Talker(b"HTTP/1.1 400 Bad Request\r\n\r\n") as web, Talker(b"\0" * 1000) as zeros, \
             Talker(b"$999999999999\r\n") as huge, Talker(b"+OK\r\n" * 100) as many:
         talkers = [web, zeros, huge, many]
@@ -450,7 +450,7 @@ def run_program(path, text):
 
 
 @pytest.mark.parametrize("name, text", [("a.py", PYTHON_PROGRAM), ("a.php", PHP_PROGRAM)])
-def test_programs(redis, tmp_path, name, text):
+def test_programs_are_discovered(redis, tmp_path, name, text):
     with run_program(tmp_path / name, text % redis.url) as server:
         wait_state(server, "joined")
         wait_state(server, "joining", 1, "refused")

@@ -168,7 +168,7 @@ def test_large_bodies_do_not_delay_others(server):
     assert sorted(times)[len(times) // 2] < 0.1
 
 
-def test_deadline():
+def test_a_deadline_is_answered():
     with Server({"p": python_pool("basic.py", workers=1, time_limit_ms=300)},
                 listen=LISTEN, control=COMMANDS) as server:
         with Web(server.http) as first, Web(server.http) as second:
@@ -180,7 +180,7 @@ def test_deadline():
             assert error_of(first.call("sleep", 5000))[:2] == (504, 100201)
 
 
-def test_overload():
+def test_an_overload_is_answered():
     pool = python_pool("basic.py", workers=1, queue_tasks_max=1)
     with Server({"p": pool}, listen=LISTEN) as server:
         webs = [Web(server.http) for _ in range(6)]
@@ -205,7 +205,7 @@ def cmd(name, guid=GUID):
     return {"guid": guid, "api": {"cmd": {"name": name}}}
 
 
-def test_multisync(web):
+def test_multisync_answers_by_key(web):
     apis = {"z": {"name": "/echo", "param": [1.0, None]}, "a": {"name": "/none", "param": 1},
             "nan": {"name": "/no_json", "param": "nan"},
             "bad": {"name": "/raise", "param": {"code": 42, "msg": "no"}}}

@@ -199,7 +199,7 @@ def test_a_space_in_the_target(door):
 
 
 @table(TAKEN)
-def test_taken(server, line, headers, body):
+def test_what_is_taken_is_answered(server, line, headers, body):
     assert statuses(server.http, request(line, headers, body) + LAST) == [200, 200]
 
 

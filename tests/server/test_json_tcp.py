@@ -59,7 +59,7 @@ def conn(server):
         yield one
 
 
-def test_single(conn):
+def test_a_single_call_is_answered(conn):
     for value in (None, 1, 1.0, "ä", [], [1, [2.5]], {"a": {"b": [None]}}):
         ident = conn.ask("W_S", {"one": {"name": "/echo", "param": value}})
         reply = conn.reply(ident)
@@ -96,7 +96,7 @@ def test_results_later(conn):
     assert conn.reply(conn.ask("AN_S", {"one": {"name": "/echo"}}))["code"] == 100001
 
 
-def test_commands(conn):
+def test_commands_are_answered(conn):
     reply = conn.reply(conn.ask("SC", {"cmd": {"name": "getStat"}}))
     assert reply["code"] == 0 and reply["data"]["server"]["connection_num"] >= 1
     reply = conn.reply(conn.ask("SC", {"cmd": {"name": "reloadTask"}}))
@@ -115,7 +115,7 @@ def test_commands(conn):
     ({"api": {}, "type": "W_M"}, 100003, "api"), ({"api": "x", "type": "W_M"}, 100003, "api"),
     ({"api": {"one": {"param": 1}}, "type": "W_S"}, 100003, "name"),
     ({"api": {"two": {"name": "/echo"}}, "type": "W_S"}, 100003, "one")])
-def test_refused(conn, body, code, words):
+def test_bad_requests_are_refused(conn, body, code, words):
     """The connection stays usable; the answer is JSON."""
     ident = v1.guid()
     if isinstance(body, dict) and code != 100100:

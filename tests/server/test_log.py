@@ -43,7 +43,7 @@ def data(reply):
     return reply["data"]["data"]
 
 
-def test_text(tmp_path):
+def test_text_records_have_their_form(tmp_path):
     log = tmp_path / "dora.log"
     with start(tmp_path) as server, v1.Conn(server.address) as conn:
         assert data(conn.call("/log", [INFO, "shop", 17, "a customer came"])) is True
@@ -60,7 +60,7 @@ def test_text(tmp_path):
     assert find_line(log, "stops").endswith("worker 0 stops")
 
 
-def test_json(tmp_path):
+def test_json_records_have_their_form(tmp_path):
     log = tmp_path / "dora.log"
     with start(tmp_path, format="json") as server, v1.Conn(server.address) as conn:
         before = time.time()
@@ -78,7 +78,7 @@ def test_json(tmp_path):
 
 
 @pytest.mark.parametrize("threshold", [1, 4, 6, 9])
-def test_levels(tmp_path, threshold):
+def test_levels_are_thresholds(tmp_path, threshold):
     log = tmp_path / "dora.log"
     with start(tmp_path, level=threshold) as server, v1.Conn(server.address) as conn:
         kept = [level for level in range(1, 10) if level <= threshold or 5 <= level <= 7]

@@ -85,7 +85,7 @@ def check_acceptance(got, ident):
 
 
 @pytest.mark.parametrize("kind", ["W_S", "AN_S", "AM_S"])
-def test_single(conn, marks, kind):
+def test_single_calls_of_each_mode(conn, marks, kind):
     ident = conn.ask(kind, {"one": marks.mark("it"), "other": ("/no/such", None)})
     if kind != "W_S":
         check_acceptance(conn.receive(), ident)
@@ -100,7 +100,7 @@ def test_single(conn, marks, kind):
 
 
 @pytest.mark.parametrize("kind", ["W_M", "AN_M", "AM_M"])
-def test_multi(conn, marks, kind):
+def test_multi_calls_of_each_mode(conn, marks, kind):
     ident = conn.ask(kind, {"z": marks.mark("a"), 7: marks.mark("b"), "a": ("/big", 10)})
     if kind != "W_M":
         check_acceptance(conn.receive(), ident)

@@ -145,8 +145,6 @@ def test_join_and_leave_are_seen_at_once(redis, tmp_path):
                 wait_nodes(file, expected)
                 took.append(time.monotonic() - began)
         assert max(took) < SEEN_S
-        print("a join or leave stands in the file after %.1f ms (at most %.1f ms)"
-              % (1000 * sum(took) / len(took), 1000 * max(took)))
         # One that dies says nothing: its key expires, and the reading of that second sees it.
         join(redis, "10.0.0.2")
         wait_nodes(file, both)
@@ -345,7 +343,7 @@ def test_files_that_cannot_be_written(redis, tmp_path):
     (["--redis", "h:1", "--out", "/dev/null"], 1,
      "cannot write /dev/null: it is no regular file"),
 ])
-def test_refused(words, status, message, tmp_path):
+def test_wrong_flags_are_refused(words, status, message, tmp_path):
     words = [str(tmp_path / "x") if word == "FILE" else word for word in words]
     done = subprocess.run([program(), "monitor", *words], env=environment(), timeout=10,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -354,7 +352,7 @@ def test_refused(words, status, message, tmp_path):
     assert done.stdout == ""
 
 
-def test_help():
+def test_help_names_the_flags():
     done = subprocess.run([program(), "monitor", "--help"], stdout=subprocess.PIPE, text=True,
                           check=True)
     assert done.stdout.startswith("usage: dora monitor --redis HOST:PORT...")

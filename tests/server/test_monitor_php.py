@@ -63,7 +63,7 @@ echo "stopped\\n";
 
 
 @pytest.mark.parametrize("form", [ARRAY_FORM, OLDER_FORM])
-def test_start(redis, tmp_path, form):
+def test_every_form_of_start_watches(redis, tmp_path, form):
     port = free_udp_port()
     file = tmp_path / "client.conf.php"
     program = tmp_path / "monitor.php"

@@ -105,7 +105,7 @@ def test_what_is_wrong_is_said_in_kind(servers, vector):
             assert conn.body() is None
 
 
-def test_commands(servers):
+def test_commands_are_answered(servers):
     address, _ = servers({})
     with Older(address) as conn:
         reply = conn.call("SC", {"cmd": {"name": "getStat", "param": []}}, v1.guid())

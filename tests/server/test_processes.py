@@ -27,7 +27,7 @@ def server():
         yield one
 
 
-def test_names(server):
+def test_processes_have_names(server):
     def others():
         return sorted(title for title in map(processes.title, server.everyone())
                       if " worker " not in title)

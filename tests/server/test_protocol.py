@@ -195,7 +195,7 @@ REQUESTS += [("timeout %d" % ms, pairs(timeout=b"i:%d;" % ms), 0)
 
 
 @pytest.mark.parametrize("what, body, expected", REQUESTS, ids=[row[0] for row in REQUESTS])
-def test_request(peer, what, body, expected):
+def test_requests_are_answered_as_declared(peer, what, body, expected):
     """Request, and its table of faults; the connection stays usable. Each call has its guid."""
     guid = b"%032d" % [row[0] for row in REQUESTS].index(what)
     answer = peer.ask(guid, body.replace(GUID, guid))
@@ -274,7 +274,7 @@ def test_accepted_as_a_whole_or_not_at_all(peer, kind, what, calls, more, expect
 
 
 @pytest.mark.parametrize("name, expected", [(b"getStat", 0), (b"getstat", 100011), (b"x", 100011)])
-def test_control(peer, name, expected):
+def test_control_requests_are_answered(peer, name, expected):
     """Control: one api under `cmd`; `param` is ignored."""
     body = array((text(b"api"), apis({b"cmd": (name, b"a:1:{i:0;i:1;}")})),
                  (text(b"type"), text(b"SC")), (text(b"guid"), text(GUID)))

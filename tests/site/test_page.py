@@ -54,7 +54,7 @@ def test_only_the_named_pages_are_there(site):
         assert site.page(path)[0] == 404, path
 
 
-def test_health(site):
+def test_the_health_page_answers(site):
     status, _, text = site.page("/health")
     assert status == 200
     health = json.loads(text)

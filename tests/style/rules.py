@@ -188,7 +188,25 @@ def whitespace(path, text):
         yield text.count("\n") + 1, "does not end its last line"
 
 
-ALL = (rooms, libraries, banned_calls, environment, sizes, first_line, guards, words, whitespace)
+C_TEST = re.compile(r"(?<!\) )\bcmocka_unit_test\w*\(\s*(\w+)")
+PY_TEST = re.compile(r"\s*(?:async )?def test_(\w+)\(")
+
+
+def test_names(path, text):
+    """A test's name is a clause. cmocka's stands alone, pytest's behind `test_`; of a phpt the line
+    below --TEST-- says it."""
+    if path.endswith(".phpt") and len(text.splitlines()[1].split()) < 5:
+        yield 2, "does not say what is true"
+    kind = re.match(r"tests/(?:unit/|\w+/test_\w+\.py$)", path)
+    finder = PY_TEST.finditer if path.endswith(".py") else C_TEST.finditer
+    for found in finder(text) if kind else []:
+        name = found.group(1)
+        if "_" not in name or name.startswith("test_"):
+            yield text.count("\n", 0, found.start(1)) + 1, "test %s: its name says nothing" % name
+
+
+ALL = (rooms, libraries, banned_calls, environment, sizes, first_line, guards, words, whitespace,
+       test_names)
 
 # A bad file for each rule: the rules are tested on them before they are used.
 SAMPLES = {
@@ -209,4 +227,8 @@ SAMPLES = {
              ("core/include/dora/a.h", "int x;\n")],
     words: [("core/src/net/a.c", "/* TODO */"), ("README.md", "see /home/ann/x")],
     whitespace: [("core/src/net/a.c", "int x; \n"), ("core/src/net/a.c", "int x;")],
+    test_names: [("tests/unit/test_a.c", "{\n    cmocka_unit_test(test_a_call),\n"),
+                 ("tests/unit/test_a.c", "    cmocka_unit_test_setup_teardown(\n    call, a, b)"),
+                 ("tests/server/test_a.py", "def test_refused(server):\n"),
+                 ("tests/php/a.phpt", "--TEST--\nDora client\n")],
 }

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-static void test_call(void **state)
+static void a_call_is_answered(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -32,7 +32,7 @@ static void test_call(void **state)
     async_end(&s);
 }
 
-static void test_arguments(void **state)
+static void bad_arguments_are_refused(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -56,7 +56,7 @@ static void test_arguments(void **state)
     async_end(&s);
 }
 
-static void test_every_mode(void **state)
+static void every_mode(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -118,14 +118,14 @@ static void many_calls(const dora_frame_options *frame, const char *unix_path, s
     free(h);
 }
 
-static void test_ten_thousand(void **state)
+static void ten_thousand(void **state)
 {
     (void)state;
     const dora_frame_options plain = {.sign = false};
     many_calls(&plain, NULL, 10000);
 }
 
-static void test_signed_packed_local(void **state)
+static void signed_packed_local(void **state)
 {
     (void)state;
     const dora_frame_options both = {.sign = true, .gzip = true};
@@ -138,7 +138,7 @@ static void test_signed_packed_local(void **state)
     unlink(path);
 }
 
-static void test_timeout(void **state)
+static void a_timeout_ends_the_call(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -165,7 +165,7 @@ static void test_timeout(void **state)
     async_end(&s);
 }
 
-static void test_silent_connection_is_given_up(void **state)
+static void silent_connection_is_given_up(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -183,7 +183,7 @@ static void test_silent_connection_is_given_up(void **state)
     async_end(&s);
 }
 
-static void test_cancel(void **state)
+static void a_cancelled_call_says_nothing(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -214,7 +214,7 @@ static void test_cancel(void **state)
     async_end(&s);
 }
 
-static void test_close_ends_calls_once(void **state)
+static void close_ends_calls_once(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -256,7 +256,7 @@ static void chain(dora_err err, const dora_error *error, const dora_answer *answ
     }
 }
 
-static void test_calls_from_callbacks(void **state)
+static void calls_from_callbacks(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -269,7 +269,7 @@ static void test_calls_from_callbacks(void **state)
     async_end(&s);
 }
 
-static void test_submissions(void **state)
+static void submissions_are_answered_later(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -301,7 +301,7 @@ static void test_submissions(void **state)
 }
 
 /* A request that is larger than what sockets take at once, to a server that reads slowly. */
-static void test_large(void **state)
+static void large_values_pass(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -323,7 +323,7 @@ static void test_large(void **state)
     async_end(&s);
 }
 
-static void test_too_large(void **state)
+static void too_large(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -341,7 +341,7 @@ static void test_too_large(void **state)
     async_end(&s);
 }
 
-static void test_fork(void **state)
+static void a_forked_child_may_not_use_it(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -365,20 +365,20 @@ static void test_fork(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_call),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_every_mode),
-        cmocka_unit_test(test_ten_thousand),
-        cmocka_unit_test(test_signed_packed_local),
-        cmocka_unit_test(test_timeout),
-        cmocka_unit_test(test_silent_connection_is_given_up),
-        cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_close_ends_calls_once),
-        cmocka_unit_test(test_calls_from_callbacks),
-        cmocka_unit_test(test_submissions),
-        cmocka_unit_test(test_large),
-        cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_fork),
+        cmocka_unit_test(a_call_is_answered),
+        cmocka_unit_test(bad_arguments_are_refused),
+        cmocka_unit_test(every_mode),
+        cmocka_unit_test(ten_thousand),
+        cmocka_unit_test(signed_packed_local),
+        cmocka_unit_test(a_timeout_ends_the_call),
+        cmocka_unit_test(silent_connection_is_given_up),
+        cmocka_unit_test(a_cancelled_call_says_nothing),
+        cmocka_unit_test(close_ends_calls_once),
+        cmocka_unit_test(calls_from_callbacks),
+        cmocka_unit_test(submissions_are_answered_later),
+        cmocka_unit_test(large_values_pass),
+        cmocka_unit_test(too_large),
+        cmocka_unit_test(a_forked_child_may_not_use_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

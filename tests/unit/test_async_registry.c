@@ -107,7 +107,7 @@ static void scene_begin(async_scene *s, redis_server *server)
     async_remake(s, &options);
 }
 
-static void test_calls(void **state)
+static void calls_wait_for_the_first_nodes(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -129,7 +129,7 @@ static void test_calls(void **state)
 }
 
 /* The time from a message on the channel to the first call at the new server. */
-static void test_join_and_leave(void **state)
+static void join_and_leave(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -151,7 +151,6 @@ static void test_join_and_leave(void **state)
         s.done = 0;
     }
     uint64_t took_us = (dr_clock_ns() - begun_ns) / 1000;
-    print_message("a join was seen after %u us\n", (unsigned)took_us);
     assert_true(took_us < 900000); /* else it was seen by the reading of each second */
     int calls = atomic_load(&s.server.calls);
     for (int i = 0; i < 20; i++) {
@@ -166,7 +165,7 @@ static void test_join_and_leave(void **state)
 }
 
 /* Connections to Redis keep the loop running, as those to nodes do: until the client is closed. */
-static void test_the_loop(void **state)
+static void the_loop(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -186,7 +185,7 @@ static void test_the_loop(void **state)
     async_end(&s);
 }
 
-static void test_no_redis(void **state)
+static void no_redis(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -204,7 +203,7 @@ static void test_no_redis(void **state)
     async_end(&s); /* while it waits before it connects again */
 }
 
-static void test_closed_while_waiting(void **state)
+static void closed_while_waiting(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -222,11 +221,11 @@ static void test_closed_while_waiting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls),
-        cmocka_unit_test(test_join_and_leave),
-        cmocka_unit_test(test_the_loop),
-        cmocka_unit_test(test_no_redis),
-        cmocka_unit_test(test_closed_while_waiting),
+        cmocka_unit_test(calls_wait_for_the_first_nodes),
+        cmocka_unit_test(join_and_leave),
+        cmocka_unit_test(the_loop),
+        cmocka_unit_test(no_redis),
+        cmocka_unit_test(closed_while_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,7 @@ static dora_err call_with(async_scene *s, heard *h, const char *name, int32_t re
     return h->err;
 }
 
-static void test_what_may_have_run_is_not_repeated(void **state)
+static void what_may_have_run_is_not_repeated(void **state)
 {
     (void)state;
     static const char *const names[] = {"/close", "/reset", "/half"};
@@ -53,7 +53,7 @@ static void test_what_may_have_run_is_not_repeated(void **state)
     async_end(&s);
 }
 
-static void test_same_guid(void **state)
+static void same_guid(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -73,7 +73,7 @@ static void test_same_guid(void **state)
 }
 
 /* A repeat never stands on a connection where its guid is unanswered, however few there are. */
-static void test_silence(void **state)
+static void silence_is_tried_again_within_the_time(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -95,7 +95,7 @@ static void test_silence(void **state)
     async_end(&s);
 }
 
-static void test_same_node_first(void **state)
+static void same_node_first(void **state)
 {
     (void)state;
     for (int i = 0; i < 5; i++) {
@@ -115,7 +115,7 @@ static void test_same_node_first(void **state)
     }
 }
 
-static void test_one_of_two_is_bad(void **state)
+static void one_of_two_is_bad(void **state)
 {
     (void)state;
     static const bad_server_mode modes[] = {BAD_SERVER_SHUTS, BAD_SERVER_HANGS_UP};
@@ -142,7 +142,7 @@ static void test_one_of_two_is_bad(void **state)
     }
 }
 
-static void test_nobody_there(void **state)
+static void nobody_there(void **state)
 {
     (void)state;
     pair p = {.s.async = NULL};
@@ -178,7 +178,7 @@ static void test_nobody_there(void **state)
     pair_end(&p);
 }
 
-static void test_by_name(void **state)
+static void by_name(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -191,7 +191,7 @@ static void test_by_name(void **state)
     async_end(&s);
 }
 
-static void test_stopping(void **state)
+static void a_stopping_server_is_passed_over(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -215,7 +215,7 @@ static void test_stopping(void **state)
     pair_end(&p);
 }
 
-static void test_overloaded(void **state)
+static void an_overloaded_server_is_passed_over(void **state)
 {
     (void)state;
     pair p = {.s.async = NULL};
@@ -241,7 +241,7 @@ static void test_overloaded(void **state)
 }
 
 /* After a try that may have run no answer says "not run". */
-static void test_doubt(void **state)
+static void doubt_outlives_a_busy_server(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -253,7 +253,7 @@ static void test_doubt(void **state)
     async_end(&s);
 }
 
-static void test_garbage(void **state)
+static void after_garbage_calls_go_on(void **state)
 {
     (void)state;
     static const char *const names[] = {"/garbage", "/other", "/drip", "/died"};
@@ -270,7 +270,7 @@ static void test_garbage(void **state)
 }
 
 /* A server that reads nothing: the calls wait in bounded memory, and end in time. */
-static void test_deaf(void **state)
+static void a_deaf_server_is_given_up(void **state)
 {
     (void)state;
     async_scene s = {.async = NULL};
@@ -296,7 +296,7 @@ static void test_deaf(void **state)
 }
 
 /* All connections end while calls are under way: each call hears of it, once. */
-static void test_connections_end_midway(void **state)
+static void connections_end_midway(void **state)
 {
     (void)state;
     enum { COUNT = 200 };
@@ -322,7 +322,7 @@ static void test_connections_end_midway(void **state)
     async_end(&s);
 }
 
-static void test_named_node(void **state)
+static void named_node(void **state)
 {
     (void)state;
     pair p = {.s.async = NULL};
@@ -344,20 +344,20 @@ static void test_named_node(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_may_have_run_is_not_repeated),
-        cmocka_unit_test(test_same_guid),
-        cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_same_node_first),
-        cmocka_unit_test(test_one_of_two_is_bad),
-        cmocka_unit_test(test_nobody_there),
-        cmocka_unit_test(test_by_name),
-        cmocka_unit_test(test_stopping),
-        cmocka_unit_test(test_overloaded),
-        cmocka_unit_test(test_doubt),
-        cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_deaf),
-        cmocka_unit_test(test_connections_end_midway),
-        cmocka_unit_test(test_named_node),
+        cmocka_unit_test(what_may_have_run_is_not_repeated),
+        cmocka_unit_test(same_guid),
+        cmocka_unit_test(silence_is_tried_again_within_the_time),
+        cmocka_unit_test(same_node_first),
+        cmocka_unit_test(one_of_two_is_bad),
+        cmocka_unit_test(nobody_there),
+        cmocka_unit_test(by_name),
+        cmocka_unit_test(a_stopping_server_is_passed_over),
+        cmocka_unit_test(an_overloaded_server_is_passed_over),
+        cmocka_unit_test(doubt_outlives_a_busy_server),
+        cmocka_unit_test(after_garbage_calls_go_on),
+        cmocka_unit_test(a_deaf_server_is_given_up),
+        cmocka_unit_test(connections_end_midway),
+        cmocka_unit_test(named_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

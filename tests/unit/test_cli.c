@@ -60,7 +60,7 @@ static void assert_contains(const char *where, const char *what)
     }
 }
 
-static void test_program(void **state)
+static void version_help_and_unknown_commands(void **state)
 {
     (void)state;
     run_said said;
@@ -80,7 +80,7 @@ static void test_program(void **state)
     assert_string_equal(said.err, "dora: a command is missing; `dora help` lists them\n");
 }
 
-static void test_serve_mistakes(void **state)
+static void serve_mistakes(void **state)
 {
     (void)state;
     run_said said;
@@ -94,7 +94,7 @@ static void test_serve_mistakes(void **state)
     assert_string_equal(said.err, "dora serve: /gone.json: No such file or directory\n");
 }
 
-static void test_check(void **state)
+static void check_names_what_is_wrong(void **state)
 {
     (void)state;
     run_said said;
@@ -125,7 +125,7 @@ static void test_check(void **state)
     assert_int_equal(RUN(&said, "check", "a", "b"), 2);
 }
 
-static void test_call(void **state)
+static void call_prints_the_result(void **state)
 {
     (void)state;
     run_said said;
@@ -151,7 +151,7 @@ static void test_call(void **state)
     assert_contains(said.err, ": 100010 cannot connect to ");
 }
 
-static void test_call_unix(void **state)
+static void call_unix(void **state)
 {
     (void)state;
     run_said said;
@@ -170,7 +170,7 @@ static void test_call_unix(void **state)
     assert_contains(said.err, "\"unix:relative\" is not unix:/path");
 }
 
-static void test_call_many(void **state)
+static void call_many(void **state)
 {
     (void)state;
     run_said said;
@@ -187,7 +187,7 @@ static void test_call_many(void **state)
     bad_server_stop(&server);
 }
 
-static void test_call_usage(void **state)
+static void call_usage(void **state)
 {
     (void)state;
     run_said said;
@@ -214,10 +214,13 @@ static void test_call_usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_program),    cmocka_unit_test(test_serve_mistakes),
-        cmocka_unit_test(test_check),      cmocka_unit_test(test_call),
-        cmocka_unit_test(test_call_unix),  cmocka_unit_test(test_call_many),
-        cmocka_unit_test(test_call_usage),
+        cmocka_unit_test(version_help_and_unknown_commands),
+        cmocka_unit_test(serve_mistakes),
+        cmocka_unit_test(check_names_what_is_wrong),
+        cmocka_unit_test(call_prints_the_result),
+        cmocka_unit_test(call_unix),
+        cmocka_unit_test(call_many),
+        cmocka_unit_test(call_usage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 #include "scene.h"
 #include "torture.h"
 
-static void test_options(void **state)
+static void wrong_options_are_refused(void **state)
 {
     (void)state;
     dora_client *client = NULL;
@@ -27,7 +27,7 @@ static void test_options(void **state)
     dora_answer_free(NULL);
 }
 
-static void test_connection_is_kept(void **state)
+static void connection_is_kept(void **state)
 {
     (void)state;
     for (int mode = 0; mode < 4; mode++) {
@@ -47,7 +47,7 @@ static void test_connection_is_kept(void **state)
     }
 }
 
-static void test_timeout_travels(void **state)
+static void timeout_travels(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -59,7 +59,7 @@ static void test_timeout_travels(void **state)
     scene_end(&s);
 }
 
-static void test_handler_errors(void **state)
+static void handler_errors(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -74,7 +74,7 @@ static void test_handler_errors(void **state)
     scene_end(&s);
 }
 
-static void test_many(void **state)
+static void many_are_answered_by_key(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -106,7 +106,7 @@ static void test_many(void **state)
     scene_end(&s);
 }
 
-static void test_wrong_calls(void **state)
+static void wrong_calls(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -133,7 +133,7 @@ static void test_wrong_calls(void **state)
     scene_end(&s);
 }
 
-static void test_nothing_listens(void **state)
+static void nothing_listens(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -148,7 +148,7 @@ static void test_nothing_listens(void **state)
     scene_end(&s);
 }
 
-static void test_no_such_host(void **state)
+static void no_such_host(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -159,7 +159,7 @@ static void test_no_such_host(void **state)
     scene_end(&s);
 }
 
-static void test_name_is_looked_up(void **state)
+static void name_is_looked_up(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -176,7 +176,7 @@ static void test_name_is_looked_up(void **state)
     scene_end(&s);
 }
 
-static void test_silence_times_out(void **state)
+static void silence_times_out(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -203,7 +203,7 @@ static void expect_broken(const char *name, dora_err err)
     scene_end(&s);
 }
 
-static void test_broken_connections(void **state)
+static void broken_connections(void **state)
 {
     (void)state;
     expect_broken("/close", DORA_ECLOSED);
@@ -213,7 +213,7 @@ static void test_broken_connections(void **state)
     expect_broken("/envelope", DORA_EPROTO);
 }
 
-static void test_refused(void **state)
+static void a_refused_call_has_its_code(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -226,7 +226,7 @@ static void test_refused(void **state)
     scene_end(&s);
 }
 
-static void test_stopping_server(void **state)
+static void stopping_server(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -240,7 +240,7 @@ static void test_stopping_server(void **state)
     scene_end(&s);
 }
 
-static void test_stopping_then_restarted(void **state)
+static void stopping_then_restarted(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -253,7 +253,7 @@ static void test_stopping_then_restarted(void **state)
     scene_end(&s);
 }
 
-static void test_other_nodes(void **state)
+static void other_nodes(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -288,7 +288,7 @@ static void test_other_nodes(void **state)
     bad_server_stop(&stopping);
 }
 
-static void test_big_request(void **state)
+static void big_request(void **state)
 {
     (void)state;
     const size_t len = 2000000;
@@ -319,7 +319,7 @@ static void test_big_request(void **state)
     free(param);
 }
 
-static void test_too_big_for_a_frame(void **state)
+static void too_big_for_a_frame(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -334,7 +334,7 @@ static void test_too_big_for_a_frame(void **state)
     scene_end(&s);
 }
 
-static void test_unused_connection_is_looked_at(void **state)
+static void unused_connection_is_looked_at(void **state)
 {
     (void)state;
     int fds[2];
@@ -355,7 +355,7 @@ static void test_unused_connection_is_looked_at(void **state)
     close(fds[0]);
 }
 
-static void test_idle_connections_are_bounded(void **state)
+static void idle_connections_are_bounded(void **state)
 {
     (void)state;
     dr_conn_pool keep = {NULL};
@@ -377,7 +377,7 @@ static void test_idle_connections_are_bounded(void **state)
     dr_conn_pool_fini(&keep);
 }
 
-static void test_fork(void **state)
+static void a_forked_child_connects_anew(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -420,7 +420,7 @@ static void *caller_main(void *user)
     return (void *)wrong;
 }
 
-static void test_threads(void **state)
+static void threads_share_a_client(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -489,7 +489,7 @@ static bool call_two(void *user)
     return err == DORA_OK;
 }
 
-static void test_no_memory(void **state)
+static void no_memory(void **state)
 {
     (void)state;
     char address[128];
@@ -499,7 +499,7 @@ static void test_no_memory(void **state)
     stop_elsewhere(child, stop_fd);
 }
 
-static void test_no_allocation_in_steady_state(void **state)
+static void no_allocation_in_steady_state(void **state)
 {
     (void)state;
     char address[128];
@@ -521,29 +521,29 @@ static void test_no_allocation_in_steady_state(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_connection_is_kept),
-        cmocka_unit_test(test_timeout_travels),
-        cmocka_unit_test(test_handler_errors),
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_wrong_calls),
-        cmocka_unit_test(test_nothing_listens),
-        cmocka_unit_test(test_no_such_host),
-        cmocka_unit_test(test_name_is_looked_up),
-        cmocka_unit_test(test_silence_times_out),
-        cmocka_unit_test(test_broken_connections),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_stopping_server),
-        cmocka_unit_test(test_stopping_then_restarted),
-        cmocka_unit_test(test_other_nodes),
-        cmocka_unit_test(test_big_request),
-        cmocka_unit_test(test_too_big_for_a_frame),
-        cmocka_unit_test(test_unused_connection_is_looked_at),
-        cmocka_unit_test(test_idle_connections_are_bounded),
-        cmocka_unit_test(test_fork),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_no_allocation_in_steady_state),
+        cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(connection_is_kept),
+        cmocka_unit_test(timeout_travels),
+        cmocka_unit_test(handler_errors),
+        cmocka_unit_test(many_are_answered_by_key),
+        cmocka_unit_test(wrong_calls),
+        cmocka_unit_test(nothing_listens),
+        cmocka_unit_test(no_such_host),
+        cmocka_unit_test(name_is_looked_up),
+        cmocka_unit_test(silence_times_out),
+        cmocka_unit_test(broken_connections),
+        cmocka_unit_test(a_refused_call_has_its_code),
+        cmocka_unit_test(stopping_server),
+        cmocka_unit_test(stopping_then_restarted),
+        cmocka_unit_test(other_nodes),
+        cmocka_unit_test(big_request),
+        cmocka_unit_test(too_big_for_a_frame),
+        cmocka_unit_test(unused_connection_is_looked_at),
+        cmocka_unit_test(idle_connections_are_bounded),
+        cmocka_unit_test(a_forked_child_connects_anew),
+        cmocka_unit_test(threads_share_a_client),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(no_allocation_in_steady_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 #define SUBMISSIONS 100
 
 /* Some results come early, some late and in reverse, one server dies: each ends exactly once. */
-static void test_hundred(void **state)
+static void a_hundred_are_collected(void **state)
 {
     (void)state;
     static bad_server servers[SERVERS];
@@ -72,7 +72,7 @@ static void expect_failed(scene *s, uint32_t timeout_ms, dora_err err, int64_t c
     dora_collection_free(got);
 }
 
-static void test_came_early(void **state)
+static void a_result_may_come_early(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -88,7 +88,7 @@ static void test_came_early(void **state)
     scene_end(&s);
 }
 
-static void test_late_result_is_nobodys(void **state)
+static void late_result_is_nobodys(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -111,7 +111,7 @@ static void test_late_result_is_nobodys(void **state)
 }
 
 /* A call that times out leaves the connection to the submissions, and its reply comes too late. */
-static void test_late_reply_is_nobodys(void **state)
+static void late_reply_is_nobodys(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -134,7 +134,7 @@ static void test_late_reply_is_nobodys(void **state)
     scene_end(&s);
 }
 
-static void test_connection_breaks(void **state)
+static void connection_breaks(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -162,7 +162,7 @@ static void test_connection_breaks(void **state)
 }
 
 /* Half a request went out: the connection takes no other, but results still come on it. */
-static void test_half_sent(void **state)
+static void half_sent(void **state)
 {
     (void)state;
     const size_t len = 8000000;
@@ -187,7 +187,7 @@ static void test_half_sent(void **state)
     free(param);
 }
 
-static void test_garbage_loses(void **state)
+static void garbage_loses(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -199,7 +199,7 @@ static void test_garbage_loses(void **state)
 }
 
 /* What a stopping server has accepted it still answers; new calls go to another connection. */
-static void test_stopping_keeps_results(void **state)
+static void stopping_keeps_results(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -216,7 +216,7 @@ static void test_stopping_keeps_results(void **state)
     scene_end(&s);
 }
 
-static void test_two_clients(void **state)
+static void two_clients(void **state)
 {
     (void)state;
     scene one = {.client = NULL};
@@ -243,7 +243,7 @@ static void test_two_clients(void **state)
     scene_end(&two);
 }
 
-static void test_most_submissions(void **state)
+static void most_submissions(void **state)
 {
     (void)state;
     dr_pending pending = {NULL};
@@ -300,7 +300,7 @@ static bool submit_and_collect(void *user)
 }
 
 /* A server in a process of its own, where failing allocations are not its. */
-static void test_no_memory(void **state)
+static void no_memory(void **state)
 {
     (void)state;
     char address[128];
@@ -333,17 +333,17 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hundred),
-        cmocka_unit_test(test_came_early),
-        cmocka_unit_test(test_late_result_is_nobodys),
-        cmocka_unit_test(test_late_reply_is_nobodys),
-        cmocka_unit_test(test_connection_breaks),
-        cmocka_unit_test(test_half_sent),
-        cmocka_unit_test(test_garbage_loses),
-        cmocka_unit_test(test_stopping_keeps_results),
-        cmocka_unit_test(test_two_clients),
-        cmocka_unit_test(test_most_submissions),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(a_hundred_are_collected),
+        cmocka_unit_test(a_result_may_come_early),
+        cmocka_unit_test(late_result_is_nobodys),
+        cmocka_unit_test(late_reply_is_nobodys),
+        cmocka_unit_test(connection_breaks),
+        cmocka_unit_test(half_sent),
+        cmocka_unit_test(garbage_loses),
+        cmocka_unit_test(stopping_keeps_results),
+        cmocka_unit_test(two_clients),
+        cmocka_unit_test(most_submissions),
+        cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

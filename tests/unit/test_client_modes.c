@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 
-static void test_send(void **state)
+static void a_send_is_acknowledged(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -25,7 +25,7 @@ static void test_send(void **state)
     scene_end(&s);
 }
 
-static void test_submit(void **state)
+static void a_submission_is_collected(void **state)
 {
     (void)state;
     for (int mode = 0; mode < 4; mode++) {
@@ -67,7 +67,7 @@ static void test_submit(void **state)
     }
 }
 
-static void test_control(void **state)
+static void control_requests_are_answered(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -86,7 +86,7 @@ static void test_control(void **state)
     scene_end(&s);
 }
 
-static void test_guid_and_reply_of_errors(void **state)
+static void guid_and_reply_of_errors(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -113,7 +113,7 @@ static int64_t told_timeout(scene *s)
 }
 
 /* A call inside a handler has no more time than the handler's caller. */
-static void test_nested_deadline(void **state)
+static void nested_deadline(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -144,7 +144,7 @@ static void test_nested_deadline(void **state)
 }
 
 /* Keys and results of many stay right when both ways are used by turns on one connection. */
-static void test_by_turns(void **state)
+static void by_turns(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -171,12 +171,12 @@ static void test_by_turns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_send),
-        cmocka_unit_test(test_submit),
-        cmocka_unit_test(test_control),
-        cmocka_unit_test(test_guid_and_reply_of_errors),
-        cmocka_unit_test(test_nested_deadline),
-        cmocka_unit_test(test_by_turns),
+        cmocka_unit_test(a_send_is_acknowledged),
+        cmocka_unit_test(a_submission_is_collected),
+        cmocka_unit_test(control_requests_are_answered),
+        cmocka_unit_test(guid_and_reply_of_errors),
+        cmocka_unit_test(nested_deadline),
+        cmocka_unit_test(by_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static void expect_gone(scene *s, dora_slice guid)
     dora_collection_free(got);
 }
 
-static void test_in_any_order(void **state)
+static void in_any_order(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -68,7 +68,7 @@ static void test_in_any_order(void **state)
 }
 
 /* It is outstanding until it was given: after its time, and when a signal ended the wait. */
-static void test_again_after_its_time(void **state)
+static void again_after_its_time(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -87,7 +87,7 @@ static void test_again_after_its_time(void **state)
     scene_end(&s);
 }
 
-static void test_lost_with_its_connection(void **state)
+static void lost_with_its_connection(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -100,7 +100,7 @@ static void test_lost_with_its_connection(void **state)
     scene_end(&s);
 }
 
-static void test_unknown(void **state)
+static void an_unknown_guid_is_gone(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -113,7 +113,7 @@ static void test_unknown(void **state)
     scene_end(&s);
 }
 
-static void test_these(void **state)
+static void only_these_are_collected(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -178,7 +178,7 @@ static void asker_begin(responder *a, scene *s, dora_slice guid, size_t shares)
 }
 
 /* Who asks for one gets it, whether a collect of everything began before or after. */
-static void test_never_by_a_collect(void **state)
+static void never_by_a_collect(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -209,7 +209,7 @@ static void test_never_by_a_collect(void **state)
     scene_end(&s);
 }
 
-static void test_asked_twice_at_once(void **state)
+static void asked_twice_at_once(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -228,7 +228,7 @@ static void test_asked_twice_at_once(void **state)
 }
 
 /* Another thread takes all of it: who collected everything has nothing to wait for any more. */
-static void test_a_collect_that_loses_all_ends(void **state)
+static void a_collect_that_loses_all_ends(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -262,7 +262,7 @@ static void wait_until_done(scene *s, dora_slice guid)
     }
 }
 
-static void test_is_done_takes_nothing(void **state)
+static void is_done_takes_nothing(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -323,7 +323,7 @@ static void *member_main(void *user)
     return NULL;
 }
 
-static void test_threads(void **state)
+static void threads_wait_for_their_own(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -344,16 +344,16 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_any_order),
-        cmocka_unit_test(test_again_after_its_time),
-        cmocka_unit_test(test_lost_with_its_connection),
-        cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_these),
-        cmocka_unit_test(test_never_by_a_collect),
-        cmocka_unit_test(test_asked_twice_at_once),
-        cmocka_unit_test(test_a_collect_that_loses_all_ends),
-        cmocka_unit_test(test_is_done_takes_nothing),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(in_any_order),
+        cmocka_unit_test(again_after_its_time),
+        cmocka_unit_test(lost_with_its_connection),
+        cmocka_unit_test(an_unknown_guid_is_gone),
+        cmocka_unit_test(only_these_are_collected),
+        cmocka_unit_test(never_by_a_collect),
+        cmocka_unit_test(asked_twice_at_once),
+        cmocka_unit_test(a_collect_that_loses_all_ends),
+        cmocka_unit_test(is_done_takes_nothing),
+        cmocka_unit_test(threads_wait_for_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

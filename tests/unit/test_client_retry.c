@@ -36,7 +36,7 @@ static dora_err call_with(scene *s, const char *name, int32_t retry, uint32_t ti
     return dora_client_call(s->client, &one, &options, s->answer, &s->error);
 }
 
-static void test_same_guid(void **state)
+static void same_guid(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -60,7 +60,7 @@ static void test_same_guid(void **state)
     scene_end(&s);
 }
 
-static void test_submission_is_repeated(void **state)
+static void submission_is_repeated(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -78,7 +78,7 @@ static void test_submission_is_repeated(void **state)
     scene_end(&s);
 }
 
-static void test_time_is_divided(void **state)
+static void time_is_divided(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -98,7 +98,7 @@ static void test_time_is_divided(void **state)
     scene_end(&s);
 }
 
-static void test_same_node_first(void **state)
+static void same_node_first(void **state)
 {
     (void)state;
     for (int i = 0; i < 10; i++) {
@@ -119,7 +119,7 @@ static void test_same_node_first(void **state)
 }
 
 /* Once it may have run, no later try can say that it did not. */
-static void test_doubt_stays(void **state)
+static void doubt_stays(void **state)
 {
     (void)state;
     for (int i = 0; i < 10; i++) {
@@ -144,7 +144,7 @@ static void test_doubt_stays(void **state)
     scene_end(&s);
 }
 
-static void test_overload_goes_elsewhere(void **state)
+static void overload_goes_elsewhere(void **state)
 {
     (void)state;
     pair p = {.s.client = NULL};
@@ -166,7 +166,7 @@ static void test_overload_goes_elsewhere(void **state)
     pair_end(&p);
 }
 
-static void test_overload_alone(void **state)
+static void overload_alone(void **state)
 {
     (void)state;
     scene s = {.server.is_busy = true};
@@ -188,7 +188,7 @@ static void expect_healing(pair *p)
     }
 }
 
-static void test_gone_node_returns(void **state)
+static void gone_node_returns(void **state)
 {
     (void)state;
     pair p = {.s.client = NULL};
@@ -229,7 +229,7 @@ static void expect_no_failure(bad_server_mode mode, uint32_t timeout_ms)
     pair_end(&p);
 }
 
-static void test_bad_node_is_set_aside(void **state)
+static void bad_node_is_set_aside(void **state)
 {
     (void)state;
     expect_no_failure(BAD_SERVER_SHUTS, 10000);
@@ -238,7 +238,7 @@ static void test_bad_node_is_set_aside(void **state)
 }
 
 /* One server that is bad in each way, and then good: only the calls in between fail. */
-static void test_lone_server(void **state)
+static void lone_server(void **state)
 {
     (void)state;
     const struct {
@@ -264,7 +264,7 @@ static void test_lone_server(void **state)
     }
 }
 
-static void test_groups(void **state)
+static void each_group_has_its_nodes(void **state)
 {
     (void)state;
     pair p = {.s.client = NULL};
@@ -303,7 +303,7 @@ static dora_err call_node(scene *s, const char *node, const char *name)
     return dora_client_submit(s->client, &one, &options, s->answer, &s->error);
 }
 
-static void test_node_of_no_group(void **state)
+static void node_of_no_group(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -329,7 +329,7 @@ static void test_node_of_no_group(void **state)
 }
 
 /* Every way to write 127.0.0.1 is another node; each has a submission outstanding. */
-static void test_too_many_nodes(void **state)
+static void too_many_nodes(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -346,7 +346,7 @@ static void test_too_many_nodes(void **state)
     scene_end(&s);
 }
 
-static void test_unix_socket(void **state)
+static void unix_socket(void **state)
 {
     (void)state;
     char folder[] = "/tmp/dora-test-XXXXXX";
@@ -370,7 +370,7 @@ static void test_unix_socket(void **state)
     rmdir(folder);
 }
 
-static void test_os_errors(void **state)
+static void os_errors(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -391,21 +391,21 @@ static void test_os_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_guid),
-        cmocka_unit_test(test_submission_is_repeated),
-        cmocka_unit_test(test_time_is_divided),
-        cmocka_unit_test(test_same_node_first),
-        cmocka_unit_test(test_doubt_stays),
-        cmocka_unit_test(test_overload_goes_elsewhere),
-        cmocka_unit_test(test_overload_alone),
-        cmocka_unit_test(test_gone_node_returns),
-        cmocka_unit_test(test_bad_node_is_set_aside),
-        cmocka_unit_test(test_lone_server),
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_node_of_no_group),
-        cmocka_unit_test(test_too_many_nodes),
-        cmocka_unit_test(test_unix_socket),
-        cmocka_unit_test(test_os_errors),
+        cmocka_unit_test(same_guid),
+        cmocka_unit_test(submission_is_repeated),
+        cmocka_unit_test(time_is_divided),
+        cmocka_unit_test(same_node_first),
+        cmocka_unit_test(doubt_stays),
+        cmocka_unit_test(overload_goes_elsewhere),
+        cmocka_unit_test(overload_alone),
+        cmocka_unit_test(gone_node_returns),
+        cmocka_unit_test(bad_node_is_set_aside),
+        cmocka_unit_test(lone_server),
+        cmocka_unit_test(each_group_has_its_nodes),
+        cmocka_unit_test(node_of_no_group),
+        cmocka_unit_test(too_many_nodes),
+        cmocka_unit_test(unix_socket),
+        cmocka_unit_test(os_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "client/blocking/share.h"
 
-static void test_fork(void **state)
+static void a_forked_child_starts_anew(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -79,7 +79,7 @@ static void begin_without_signals(scene *s)
     assert_int_equal(pthread_sigmask(SIG_UNBLOCK, &alarm, NULL), 0);
 }
 
-static void test_fork_while_waiting(void **state)
+static void fork_while_waiting(void **state)
 {
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -116,7 +116,7 @@ static bool interrupt_third(void *user)
     return ++*asked == 3;
 }
 
-static void test_interrupted(void **state)
+static void an_interrupted_wait_goes_on(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -150,7 +150,7 @@ static bool interrupt(void *user)
 }
 
 /* A signal that came just before the wait does not end it: the question is asked all the same. */
-static void test_interrupted_before_the_wait(void **state)
+static void interrupted_before_the_wait(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -214,7 +214,7 @@ static void *collector_main(void *user)
     return NULL;
 }
 
-static void test_threads(void **state)
+static void threads_share_connections(void **state)
 {
     (void)state;
     static crowd c;
@@ -265,7 +265,7 @@ static void *releaser_main(void *user)
     return is_waiting ? s : NULL;
 }
 
-static void test_other_thread_reads(void **state)
+static void other_thread_reads(void **state)
 {
     (void)state;
     scene s = {.client = NULL};
@@ -293,9 +293,12 @@ static void test_other_thread_reads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fork),        cmocka_unit_test(test_fork_while_waiting),
-        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_interrupted_before_the_wait),
-        cmocka_unit_test(test_threads),     cmocka_unit_test(test_other_thread_reads),
+        cmocka_unit_test(a_forked_child_starts_anew),
+        cmocka_unit_test(fork_while_waiting),
+        cmocka_unit_test(an_interrupted_wait_goes_on),
+        cmocka_unit_test(interrupted_before_the_wait),
+        cmocka_unit_test(threads_share_connections),
+        cmocka_unit_test(other_thread_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

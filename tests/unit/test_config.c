@@ -26,7 +26,7 @@ static void expect_problem(const char *text, const char *message)
     dr_config_fini(&config);
 }
 
-static void test_defaults(void **state)
+static void defaults_are_these(void **state)
 {
     (void)state;
     dr_config config;
@@ -111,7 +111,7 @@ static void expect_http(const char *text, bool has_http, uint16_t port)
     dr_config_fini(&config);
 }
 
-static void test_http(void **state)
+static void http_keys_are_read(void **state)
 {
     (void)state;
     static const char wrong[] =
@@ -127,7 +127,7 @@ static void test_http(void **state)
     expect_problem("{\"listen\": {\"http\": true}}", wrong);
 }
 
-static void test_everything_set(void **state)
+static void everything_set(void **state)
 {
     (void)state;
     dr_config config;
@@ -178,7 +178,7 @@ static void test_everything_set(void **state)
     dr_config_fini(&config);
 }
 
-static void test_where_it_listens(void **state)
+static void where_it_listens(void **state)
 {
     (void)state;
     dr_config config;
@@ -196,7 +196,7 @@ static void test_where_it_listens(void **state)
     dr_config_fini(&config);
 }
 
-static void test_who_may_command(void **state)
+static void who_may_command(void **state)
 {
     (void)state;
     const struct {
@@ -221,7 +221,7 @@ static void test_who_may_command(void **state)
     }
 }
 
-static void test_hosts_of_web_pages(void **state)
+static void hosts_of_web_pages(void **state)
 {
     (void)state;
     dr_config config;
@@ -255,7 +255,7 @@ static void test_hosts_of_web_pages(void **state)
                    "conf/dora.json:1:14: control.http: must be true or false");
 }
 
-static void test_unknown_keys(void **state)
+static void unknown_keys(void **state)
 {
     (void)state;
     expect_problem(
@@ -274,7 +274,7 @@ static void test_unknown_keys(void **state)
                    "memory_mb_max, time_limit_ms, hung_ms, preload, dedupe");
 }
 
-static void test_wrong_values(void **state)
+static void wrong_values(void **state)
 {
     (void)state;
     expect_problem("{\"reactors\": -1}",
@@ -305,7 +305,7 @@ static void test_wrong_values(void **state)
     }
 }
 
-static void test_wrong_pools(void **state)
+static void wrong_pools(void **state)
 {
     (void)state;
     expect_problem("{\"pools\": []}",
@@ -340,7 +340,7 @@ static void test_wrong_pools(void **state)
                    "conf/dora.json:1:49: pools.a.workers: must be a whole number from 1 to 512");
 }
 
-static void test_discovery(void **state)
+static void discovery_keys_are_read(void **state)
 {
     (void)state;
     dr_config config;
@@ -387,7 +387,7 @@ static void expect_good(const char *text)
     dr_config_fini(&config);
 }
 
-static void test_discovery_problems(void **state)
+static void discovery_problems(void **state)
 {
     (void)state;
     char text[8192];
@@ -427,7 +427,7 @@ static void test_discovery_problems(void **state)
                    "128 bytes");
 }
 
-static void test_discovery_check(void **state)
+static void discovery_check(void **state)
 {
     (void)state;
     dr_config config;
@@ -444,7 +444,7 @@ static void test_discovery_check(void **state)
     dr_config_fini(&config);
 }
 
-static void test_concurrency(void **state)
+static void concurrency_has_bounds(void **state)
 {
     (void)state;
     expect_problem("{\"pools\": {\"a\": {\"runtime\": \"c\", \"app\": \"a.so\", "
@@ -462,7 +462,7 @@ static void test_concurrency(void **state)
         "handlers have one thread; it is for Python's plain functions beside async ones");
 }
 
-static void test_daemon(void **state)
+static void daemon_keys_are_read(void **state)
 {
     (void)state;
     dr_config config;
@@ -477,7 +477,7 @@ static void test_daemon(void **state)
     dr_config_fini(&config);
 }
 
-static void test_syntax(void **state)
+static void syntax_errors_have_their_place(void **state)
 {
     (void)state;
     dr_config config;
@@ -490,7 +490,7 @@ static void test_syntax(void **state)
     dr_config_fini(&config);
 }
 
-static void test_cut_anywhere(void **state)
+static void cut_anywhere(void **state)
 {
     (void)state;
     for (size_t len = 0; len < sizeof WHOLE - 1; len++) {
@@ -518,13 +518,13 @@ static bool parse_whole(void *user)
     return err == DORA_OK;
 }
 
-static void test_no_memory(void **state)
+static void no_memory(void **state)
 {
     (void)state;
     assert_true(torture_run(parse_whole, NULL) > 10);
 }
 
-static void test_check_pools(void **state)
+static void check_pools(void **state)
 {
     (void)state;
     dr_config config;
@@ -542,7 +542,7 @@ static void test_check_pools(void **state)
     dr_config_fini(&config);
 }
 
-static void test_load(void **state)
+static void a_file_is_loaded(void **state)
 {
     (void)state;
     char path[] = "/tmp/dora-config-XXXXXX";
@@ -565,25 +565,25 @@ static void test_load(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_http),
-        cmocka_unit_test(test_everything_set),
-        cmocka_unit_test(test_where_it_listens),
-        cmocka_unit_test(test_who_may_command),
-        cmocka_unit_test(test_hosts_of_web_pages),
-        cmocka_unit_test(test_unknown_keys),
-        cmocka_unit_test(test_wrong_values),
-        cmocka_unit_test(test_wrong_pools),
-        cmocka_unit_test(test_discovery),
-        cmocka_unit_test(test_discovery_problems),
-        cmocka_unit_test(test_discovery_check),
-        cmocka_unit_test(test_concurrency),
-        cmocka_unit_test(test_syntax),
-        cmocka_unit_test(test_cut_anywhere),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_check_pools),
-        cmocka_unit_test(test_load),
-        cmocka_unit_test(test_daemon),
+        cmocka_unit_test(defaults_are_these),
+        cmocka_unit_test(http_keys_are_read),
+        cmocka_unit_test(everything_set),
+        cmocka_unit_test(where_it_listens),
+        cmocka_unit_test(who_may_command),
+        cmocka_unit_test(hosts_of_web_pages),
+        cmocka_unit_test(unknown_keys),
+        cmocka_unit_test(wrong_values),
+        cmocka_unit_test(wrong_pools),
+        cmocka_unit_test(discovery_keys_are_read),
+        cmocka_unit_test(discovery_problems),
+        cmocka_unit_test(discovery_check),
+        cmocka_unit_test(concurrency_has_bounds),
+        cmocka_unit_test(syntax_errors_have_their_place),
+        cmocka_unit_test(cut_anywhere),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(check_pools),
+        cmocka_unit_test(a_file_is_loaded),
+        cmocka_unit_test(daemon_keys_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

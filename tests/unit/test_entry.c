@@ -12,7 +12,7 @@ static void expect_text(const dr_entry *entry, const char *expected)
     dr_free(text);
 }
 
-static void test_write(void **state)
+static void an_entry_is_written(void **state)
 {
     (void)state;
     char *groups[] = {"group1", "group2"};
@@ -25,7 +25,7 @@ static void test_write(void **state)
 }
 
 /* Each is what `php -r 'echo json_encode(...)'` says. */
-static void test_escapes(void **state)
+static void escapes_are_written(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
@@ -62,7 +62,7 @@ static dora_err read_text(const char *text, dr_entry *entry, dora_error *error)
     return dr_entry_read((dora_slice){text, strlen(text)}, entry, error);
 }
 
-static void test_read(void **state)
+static void an_entry_is_read(void **state)
 {
     (void)state;
     static const char *const good[] = {
@@ -84,7 +84,7 @@ static void test_read(void **state)
     }
 }
 
-static void test_malformed(void **state)
+static void malformed_entries_are_refused(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
@@ -142,7 +142,7 @@ static char *entry_of(size_t host, size_t count, size_t bytes)
     return text;
 }
 
-static void test_limits(void **state)
+static void entries_have_limits(void **state)
 {
     (void)state;
     static const struct {
@@ -182,7 +182,7 @@ static void test_limits(void **state)
     dr_free(text);
 }
 
-static void test_keys(void **state)
+static void keys_are_these(void **state)
 {
     (void)state;
     char key[DR_ENTRY_KEY_MAX];
@@ -194,9 +194,9 @@ static void test_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write),  cmocka_unit_test(test_escapes),
-        cmocka_unit_test(test_read),   cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_limits), cmocka_unit_test(test_keys),
+        cmocka_unit_test(an_entry_is_written), cmocka_unit_test(escapes_are_written),
+        cmocka_unit_test(an_entry_is_read),    cmocka_unit_test(malformed_entries_are_refused),
+        cmocka_unit_test(entries_have_limits), cmocka_unit_test(keys_are_these),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

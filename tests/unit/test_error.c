@@ -35,7 +35,7 @@ static void names_and_texts(void **state)
     assert_int_equal(DORA_ETYPE, -18);
 }
 
-static void codes(void **state)
+static void codes_have_their_text(void **state)
 {
     (void)state;
     assert_string_equal(dora_code_text(0), "OK");
@@ -55,7 +55,7 @@ static void codes(void **state)
     assert_false(dora_code_is_not_run(INT64_MIN));
 }
 
-static void kinds(void **state)
+static void kinds_follow_the_code(void **state)
 {
     (void)state;
     static const struct {
@@ -92,9 +92,9 @@ static void kinds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(set_fills_all),   cmocka_unit_test(long_message_is_cut),
-        cmocka_unit_test(names_and_texts), cmocka_unit_test(codes),
-        cmocka_unit_test(kinds),
+        cmocka_unit_test(set_fills_all),         cmocka_unit_test(long_message_is_cut),
+        cmocka_unit_test(names_and_texts),       cmocka_unit_test(codes_have_their_text),
+        cmocka_unit_test(kinds_follow_the_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

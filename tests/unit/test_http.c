@@ -35,7 +35,7 @@ static uint32_t count_of(const web_reply *reply, const char *text)
     return count;
 }
 
-static void test_echo(void **state)
+static void a_body_is_echoed(void **state)
 {
     web_server *web = *state;
     web_reply reply = web_ask(web,
@@ -53,7 +53,7 @@ static void test_echo(void **state)
     assert_int_equal(web->gone, 0);
 }
 
-static void test_path_and_query(void **state)
+static void path_and_query(void **state)
 {
     web_server *web = *state;
     web_check(web, GET("/call/%2Fuser%20get+x?a=1"), "\r\n\r\n/call//user get+x");
@@ -67,7 +67,7 @@ static void test_path_and_query(void **state)
     web_check(web, "GET  \r\n\r\n", NULL);
 }
 
-static void test_head(void **state)
+static void head_has_no_body(void **state)
 {
     web_reply reply =
         web_ask(*state, "HEAD /large HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", NULL);
@@ -77,7 +77,7 @@ static void test_head(void **state)
     web_reply_fini(&reply);
 }
 
-static void test_keep_alive(void **state)
+static void keep_alive(void **state)
 {
     web_server *web = *state;
     web_reply reply = {0};
@@ -100,7 +100,7 @@ static void test_keep_alive(void **state)
     close(fd);
 }
 
-static void test_pipelined(void **state)
+static void pipelined_requests_are_answered_in_order(void **state)
 {
     web_server *web = *state;
     web_reply reply = {0};
@@ -117,7 +117,7 @@ static void test_pipelined(void **state)
     close(fd);
 }
 
-static void test_bytewise(void **state)
+static void a_request_may_come_bytewise(void **state)
 {
     web_server *web = *state;
     static const char request[] =
@@ -159,7 +159,7 @@ static void check_chunk_extension(web_server *web)
     web_reply_fini(&reply);
 }
 
-static void test_chunked(void **state)
+static void chunked_bodies_are_joined(void **state)
 {
     web_server *web = *state;
     web_check(web,
@@ -178,7 +178,7 @@ static void test_chunked(void **state)
               "HTTP/1.1 400");
 }
 
-static void test_continue(void **state)
+static void continue_is_said_before_the_body(void **state)
 {
     web_server *web = *state;
     web_reply reply = {0};
@@ -226,7 +226,7 @@ static void check_body(web_server *web, size_t len, bool is_chunked, const char 
     close(fd);
 }
 
-static void test_too_big(void **state)
+static void too_big(void **state)
 {
     web_server *web = *state;
     for (int is_chunked = 0; is_chunked < 2; is_chunked++) {
@@ -244,7 +244,7 @@ static void test_too_big(void **state)
     web_check(web, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\n", "HTTP/1.1 400");
 }
 
-static void test_headers_too_big(void **state)
+static void headers_too_big(void **state)
 {
     web_server *web = *state;
     web_reply reply = {0};
@@ -260,7 +260,7 @@ static void test_headers_too_big(void **state)
     close(fd);
 }
 
-static void test_refuse(void **state)
+static void refusals_are_json(void **state)
 {
     web_reply reply = web_ask(*state, GET("/bad"), "}}");
     web_assert_has(&reply, "HTTP/1.1 422");
@@ -269,7 +269,7 @@ static void test_refuse(void **state)
     web_reply_fini(&reply);
 }
 
-static void test_large(void **state)
+static void a_large_answer_is_whole(void **state)
 {
     web_reply reply =
         web_ask(*state, "GET /large HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", NULL);
@@ -280,7 +280,7 @@ static void test_large(void **state)
 
 #define WHO(headers) "GET /who HTTP/1.1\r\n" headers "\r\n"
 
-static void test_who(void **state)
+static void origins_and_hosts_are_told_apart(void **state)
 {
     web_server *web = *state;
     static const struct {
@@ -334,10 +334,19 @@ static void test_who(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_echo),      TEST(test_path_and_query),  TEST(test_head),    TEST(test_keep_alive),
-        TEST(test_pipelined), TEST(test_bytewise),        TEST(test_chunked), TEST(test_continue),
-        TEST(test_too_big),   TEST(test_headers_too_big), TEST(test_refuse),  TEST(test_large),
-        TEST(test_who),
+        TEST(a_body_is_echoed),
+        TEST(path_and_query),
+        TEST(head_has_no_body),
+        TEST(keep_alive),
+        TEST(pipelined_requests_are_answered_in_order),
+        TEST(a_request_may_come_bytewise),
+        TEST(chunked_bodies_are_joined),
+        TEST(continue_is_said_before_the_body),
+        TEST(too_big),
+        TEST(headers_too_big),
+        TEST(refusals_are_json),
+        TEST(a_large_answer_is_whole),
+        TEST(origins_and_hosts_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

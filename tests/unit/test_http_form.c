@@ -41,7 +41,7 @@ static void check_form(web_server *web, const char *type, const char *body, cons
     web_reply_fini(&reply);
 }
 
-static void test_urlencoded(void **state)
+static void urlencoded_forms_are_read(void **state)
 {
     static const struct {
         const char *body;
@@ -70,7 +70,7 @@ static void test_urlencoded(void **state)
 
 #define PART(name, value) "--xyz\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" value
 
-static void test_multipart(void **state)
+static void multipart_forms_are_read(void **state)
 {
     static const char type[] = "multipart/form-data; boundary=xyz";
     check_form(*state, type, PART("a", "1\r\n") PART("b", "x=y&z+%41\r\n2\r\n") "--xyz--\r\n",
@@ -137,7 +137,7 @@ static web_reply curl(web_server *web, const char *const *arguments)
         web_reply_fini(&reply_);                                                                   \
     } while (0)
 
-static void test_curl(void **state)
+static void curl_is_understood(void **state)
 {
     web_server *web = *state;
     CURL(web, "a=x y=1;b=2;", "/form", "--data-urlencode", "a=x y=1", "-d", "b=2");
@@ -167,7 +167,7 @@ static const char *make_file(char *name, size_t len)
     return name;
 }
 
-static void test_curl_large(void **state)
+static void curl_large(void **state)
 {
     web_server *web = *state;
     char whole[32];
@@ -200,7 +200,7 @@ static void test_curl_large(void **state)
 
 /* Whatever allocation of ours fails, the listener lives on: the connection ends, or an error is
  * answered. */
-static void test_out_of_memory(void **state)
+static void out_of_memory(void **state)
 {
     static const char request[] = "POST /form HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
                                   "Content-Type: " URLENCODED "\r\nContent-Length: 7\r\n\r\n"
@@ -232,8 +232,11 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_urlencoded), TEST(test_multipart),     TEST(test_curl),
-        TEST(test_curl_large), TEST(test_out_of_memory),
+        TEST(urlencoded_forms_are_read),
+        TEST(multipart_forms_are_read),
+        TEST(curl_is_understood),
+        TEST(curl_large),
+        TEST(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

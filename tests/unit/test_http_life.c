@@ -25,7 +25,7 @@ static int end(void **state)
     return 0;
 }
 
-static void test_client_gone(void **state)
+static void client_gone(void **state)
 {
     web_server *web = *state;
     web_reply reply = {0};
@@ -55,7 +55,7 @@ static void test_client_gone(void **state)
     close(stays);
 }
 
-static void test_gone_in_body(void **state)
+static void gone_in_body(void **state)
 {
     web_server *web = *state;
     const int fd = web_connect(web);
@@ -76,7 +76,7 @@ static web_server *restart(void **state, const dr_http_options *options)
 }
 
 /* What a slow client sends, and then sends no more; each is ended without an answer. */
-static void test_slow(void **state)
+static void slow_requests_are_ended(void **state)
 {
     web_server *web = restart(state, &(dr_http_options){.body_bytes_max = 1000, .slow_ms = 300});
     static const char *const parts[] = {
@@ -107,7 +107,7 @@ static void test_slow(void **state)
 }
 
 /* Bytes that keep dribbling in do not put the end off. */
-static void test_dribble(void **state)
+static void dribbled_requests_are_ended(void **state)
 {
     web_server *web = restart(state, &(dr_http_options){.body_bytes_max = 1 << 20, .slow_ms = 300});
     const uint64_t began_ms = dr_clock_ms();
@@ -123,7 +123,7 @@ static void test_dribble(void **state)
     close(fd);
 }
 
-static void test_slow_reader(void **state)
+static void slow_reader(void **state)
 {
     web_server *web = restart(state, &(dr_http_options){.body_bytes_max = 1000, .slow_ms = 300});
     const int small = 4096;
@@ -138,7 +138,7 @@ static void test_slow_reader(void **state)
     close(fd);
 }
 
-static void test_idle(void **state)
+static void idle_connections_are_ended(void **state)
 {
     web_server *web = restart(state, &(dr_http_options){.body_bytes_max = 1000, .idle_ms = 300});
     web_reply reply = {0};
@@ -152,7 +152,7 @@ static void test_idle(void **state)
     close(fd);
 }
 
-static void test_stop_accepting(void **state)
+static void stop_accepting(void **state)
 {
     web_server *web = *state;
     web_reply reply = {0};
@@ -185,7 +185,7 @@ static void test_stop_accepting(void **state)
     close(busy);
 }
 
-static void test_end_with_open(void **state)
+static void end_with_open(void **state)
 {
     web_server *web = *state;
     int fds[4];
@@ -209,7 +209,7 @@ static void test_end_with_open(void **state)
     }
 }
 
-static void test_end_in_callback(void **state)
+static void end_in_callback(void **state)
 {
     web_server *web = *state;
     const int fd = web_connect(web);
@@ -222,7 +222,7 @@ static void test_end_in_callback(void **state)
 }
 
 /* Each of many idle connections still answers, and a full house makes room. */
-static void test_many(void **state)
+static void many_connections_are_bounded(void **state)
 {
     enum { MANY = 1000 };
     web_server *web =
@@ -255,7 +255,7 @@ static void test_many(void **state)
 }
 
 /* Without descriptors the loop sleeps, and serves when there are some again. */
-static void test_no_descriptors(void **state)
+static void no_descriptors(void **state)
 {
     web_server *web = *state;
     struct rlimit before;
@@ -283,7 +283,7 @@ static void test_no_descriptors(void **state)
 }
 
 /* Out of descriptors, the connection that has idled longest lets another one in. */
-static void test_makes_room(void **state)
+static void makes_room(void **state)
 {
     web_server *web = *state;
     web_reply reply = {0};
@@ -314,10 +314,18 @@ static void test_makes_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_client_gone),    TEST(test_gone_in_body),   TEST(test_slow),
-        TEST(test_dribble),        TEST(test_slow_reader),    TEST(test_idle),
-        TEST(test_stop_accepting), TEST(test_end_with_open),  TEST(test_end_in_callback),
-        TEST(test_many),           TEST(test_no_descriptors), TEST(test_makes_room),
+        TEST(client_gone),
+        TEST(gone_in_body),
+        TEST(slow_requests_are_ended),
+        TEST(dribbled_requests_are_ended),
+        TEST(slow_reader),
+        TEST(idle_connections_are_ended),
+        TEST(stop_accepting),
+        TEST(end_with_open),
+        TEST(end_in_callback),
+        TEST(many_connections_are_bounded),
+        TEST(no_descriptors),
+        TEST(makes_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,7 +68,7 @@ static void zero_bytes(void **state)
     free(text);
 }
 
-static void indented(void **state)
+static void indented_json_is_written(void **state)
 {
     (void)state;
     static const char value[] = "a:2:{s:1:\"a\";a:2:{i:0;i:1;i:1;a:0:{}}s:1:\"b\";i:2;}";
@@ -248,10 +248,14 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(from_values),   cmocka_unit_test(zero_bytes),
-        cmocka_unit_test(indented),      cmocka_unit_test(refusals_name_the_path),
-        cmocka_unit_test(utf8_edges),    cmocka_unit_test(deep_path_is_cut),
-        cmocka_unit_test(to_values),     cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(from_values),
+        cmocka_unit_test(zero_bytes),
+        cmocka_unit_test(indented_json_is_written),
+        cmocka_unit_test(refusals_name_the_path),
+        cmocka_unit_test(utf8_edges),
+        cmocka_unit_test(deep_path_is_cut),
+        cmocka_unit_test(to_values),
+        cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

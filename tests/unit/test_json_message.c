@@ -43,7 +43,7 @@ static void expect_refused(dora_slice text, size_t bytes_max, int64_t code, cons
     dr_buf_fini(&out);
 }
 
-static void test_request(void **state)
+static void a_request_is_read(void **state)
 {
     (void)state;
     expect_inner("{\"api\": {\"one\": {\"name\": \"/a\", \"param\": [1, 2.0, null]}}}",
@@ -53,7 +53,7 @@ static void test_request(void **state)
     expect_inner("{\"a\": 1, \"b\": 2, \"a\": 3}", "a:2:{s:1:\"a\";i:3;s:1:\"b\";i:2;}");
 }
 
-static void test_request_refused(void **state)
+static void request_refused(void **state)
 {
     (void)state;
     expect_refused(text_slice("{\"a\": 1,\n  x}"), MANY, DORA_CODE_BAD_BODY, "line 2, column 3: ");
@@ -72,7 +72,7 @@ static void test_request_refused(void **state)
 }
 
 /* Keys may hold what stands in for a NUL on the way, too. */
-static void test_keys_with_nul(void **state)
+static void keys_with_nul(void **state)
 {
     (void)state;
     expect_request(
@@ -95,7 +95,7 @@ static char *repeated(const char *text, size_t count, dr_buf *out)
     return out->data;
 }
 
-static void test_request_limits(void **state)
+static void request_limits(void **state)
 {
     (void)state;
     dr_buf text = {0};
@@ -157,7 +157,7 @@ static void expect_reply(const dr_buf *body, const char *guid, size_t bytes_max,
 #define NONE HEAD("100204", "no such api") "[]"
 #define HEAD(code, msg) "{\"guid\":\"" GUID "\",\"code\":" code ",\"msg\":\"" msg "\",\"data\":"
 
-static void test_reply_single(void **state)
+static void reply_single(void **state)
 {
     (void)state;
     dr_buf data = {0};
@@ -200,7 +200,7 @@ static void many(dr_buf *body, const char *first)
     assert_int_equal(dr_reply_end(body), DORA_OK);
 }
 
-static void test_reply_many(void **state)
+static void reply_many(void **state)
 {
     (void)state;
     dr_buf body = {0};
@@ -213,7 +213,7 @@ static void test_reply_many(void **state)
     dr_buf_fini(&body);
 }
 
-static void test_reply_too_large(void **state)
+static void reply_too_large(void **state)
 {
     (void)state;
     dr_buf body = {0};
@@ -241,7 +241,7 @@ static bool translate(void *user)
     return is_done;
 }
 
-static void test_without_memory(void **state)
+static void without_memory(void **state)
 {
     (void)state;
     dr_buf body = {0};
@@ -253,10 +253,10 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request),         cmocka_unit_test(test_request_refused),
-        cmocka_unit_test(test_request_limits),  cmocka_unit_test(test_keys_with_nul),
-        cmocka_unit_test(test_reply_single),    cmocka_unit_test(test_reply_many),
-        cmocka_unit_test(test_reply_too_large), cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(a_request_is_read), cmocka_unit_test(request_refused),
+        cmocka_unit_test(request_limits),    cmocka_unit_test(keys_with_nul),
+        cmocka_unit_test(reply_single),      cmocka_unit_test(reply_many),
+        cmocka_unit_test(reply_too_large),   cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ static dora_err feed(dr_link *link, dora_slice bytes, size_t step, dr_reply_mess
     return err;
 }
 
-static void test_request(void **state)
+static void a_request_is_encoded(void **state)
 {
     (void)state;
     for (int mode = 0; mode < 4; mode++) {
@@ -88,7 +88,7 @@ static void test_request(void **state)
     }
 }
 
-static void test_request_too_big(void **state)
+static void request_too_big(void **state)
 {
     (void)state;
     const dora_frame_options options = {.bytes_max = 128};
@@ -105,7 +105,7 @@ static void test_request_too_big(void **state)
     dr_link_fini(&link);
 }
 
-static void test_reply_any_cut(void **state)
+static void reply_any_cut(void **state)
 {
     (void)state;
     for (int mode = 0; mode < 4; mode++) {
@@ -131,7 +131,7 @@ static void test_reply_any_cut(void **state)
     }
 }
 
-static void test_reply_missing_bytes(void **state)
+static void reply_missing_bytes(void **state)
 {
     (void)state;
     const dora_frame_options options = {.sign = false};
@@ -148,7 +148,7 @@ static void test_reply_missing_bytes(void **state)
     dr_buf_fini(&bytes);
 }
 
-static void test_bytes_after_the_reply(void **state)
+static void bytes_after_the_reply(void **state)
 {
     (void)state;
     const dora_frame_options options = {.sign = false};
@@ -170,7 +170,7 @@ static void test_bytes_after_the_reply(void **state)
     dr_link_fini(&link);
 }
 
-static void test_zero_guid_is_ours(void **state)
+static void zero_guid_is_ours(void **state)
 {
     (void)state;
     const dora_frame_options options = {.sign = false};
@@ -198,7 +198,7 @@ static void expect_failure(const dora_frame_options *options, dora_slice bytes, 
     dr_link_fini(&link);
 }
 
-static void test_garbage(void **state)
+static void garbage_is_refused(void **state)
 {
     (void)state;
     const dora_frame_options plain = {.sign = false};
@@ -221,7 +221,7 @@ static void test_garbage(void **state)
 }
 
 /* A frame whose header names one call and its body another answers neither. */
-static void test_two_guids(void **state)
+static void two_guids(void **state)
 {
     (void)state;
     const dora_frame_options options = {.sign = false};
@@ -240,14 +240,10 @@ static void test_two_guids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request),
-        cmocka_unit_test(test_request_too_big),
-        cmocka_unit_test(test_reply_any_cut),
-        cmocka_unit_test(test_reply_missing_bytes),
-        cmocka_unit_test(test_bytes_after_the_reply),
-        cmocka_unit_test(test_zero_guid_is_ours),
-        cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_two_guids),
+        cmocka_unit_test(a_request_is_encoded),  cmocka_unit_test(request_too_big),
+        cmocka_unit_test(reply_any_cut),         cmocka_unit_test(reply_missing_bytes),
+        cmocka_unit_test(bytes_after_the_reply), cmocka_unit_test(zero_guid_is_ours),
+        cmocka_unit_test(garbage_is_refused),    cmocka_unit_test(two_guids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

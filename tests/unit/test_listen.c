@@ -26,7 +26,7 @@ static dr_peer peer_v6(const char *text)
     return dr_peer_among((const struct sockaddr *)&address, NULL);
 }
 
-static void peers(void **state)
+static void peers_are_told_apart(void **state)
 {
     (void)state;
     assert_int_equal(peer_v4("127.0.0.1"), DR_PEER_LOOPBACK);
@@ -205,12 +205,9 @@ static void the_path_has_a_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(peers),
-        cmocka_unit_test(peers_of_this_machine),
-        cmocka_unit_test(a_socket_is_private_and_goes),
-        cmocka_unit_test(a_stale_file_is_replaced),
-        cmocka_unit_test(a_file_is_not_replaced),
-        cmocka_unit_test(the_path_has_a_limit),
+        cmocka_unit_test(peers_are_told_apart),         cmocka_unit_test(peers_of_this_machine),
+        cmocka_unit_test(a_socket_is_private_and_goes), cmocka_unit_test(a_stale_file_is_replaced),
+        cmocka_unit_test(a_file_is_not_replaced),       cmocka_unit_test(the_path_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,13 +42,13 @@ static int end(void **state)
     return system(command);
 }
 
-static void test_nothing_known(void **state)
+static void nothing_known(void **state)
 {
     (void)state;
     assert_true(dr_machine_memory(root) == UINT64_MAX);
 }
 
-static void test_machine_alone(void **state)
+static void machine_alone(void **state)
 {
     (void)state;
     put("/proc/meminfo", "MemTotal:        2048 kB\nMemFree:         1024 kB\n");
@@ -58,7 +58,7 @@ static void test_machine_alone(void **state)
     assert_true(dr_machine_memory(root) == 2 * MB);
 }
 
-static void test_v2(void **state)
+static void cgroups_v2_are_read(void **state)
 {
     (void)state;
     put("/proc/meminfo", "MemTotal:    1048576 kB\n");
@@ -72,7 +72,7 @@ static void test_v2(void **state)
     assert_true(dr_machine_memory(root) == 128 * MB);
 }
 
-static void test_v2_in_a_container(void **state)
+static void v2_in_a_container(void **state)
 {
     (void)state;
     put("/proc/meminfo", "MemTotal:    1048576 kB\n");
@@ -81,7 +81,7 @@ static void test_v2_in_a_container(void **state)
     assert_true(dr_machine_memory(root) == 64 * MB);
 }
 
-static void test_v1(void **state)
+static void cgroups_v1_are_read(void **state)
 {
     (void)state;
     put("/proc/meminfo", "MemTotal:    1048576 kB\n");
@@ -92,7 +92,7 @@ static void test_v1(void **state)
     assert_true(dr_machine_memory(root) == 32 * MB);
 }
 
-static void test_this_machine(void **state)
+static void this_machine(void **state)
 {
     (void)state;
     assert_true(dr_machine_memory("") > 16 * MB);
@@ -102,12 +102,12 @@ static void test_this_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_nothing_known, begin, end),
-        cmocka_unit_test_setup_teardown(test_machine_alone, begin, end),
-        cmocka_unit_test_setup_teardown(test_v2, begin, end),
-        cmocka_unit_test_setup_teardown(test_v2_in_a_container, begin, end),
-        cmocka_unit_test_setup_teardown(test_v1, begin, end),
-        cmocka_unit_test(test_this_machine),
+        cmocka_unit_test_setup_teardown(nothing_known, begin, end),
+        cmocka_unit_test_setup_teardown(machine_alone, begin, end),
+        cmocka_unit_test_setup_teardown(cgroups_v2_are_read, begin, end),
+        cmocka_unit_test_setup_teardown(v2_in_a_container, begin, end),
+        cmocka_unit_test_setup_teardown(cgroups_v1_are_read, begin, end),
+        cmocka_unit_test(this_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

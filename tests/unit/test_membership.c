@@ -89,7 +89,7 @@ static const char *hosts(const fixture *self)
     return text;
 }
 
-static void test_first_reading(void **state)
+static void first_reading(void **state)
 {
     (void)state;
     fixture *self = start(false);
@@ -127,7 +127,7 @@ static void test_first_reading(void **state)
     finish(self);
 }
 
-static void test_key_expires(void **state)
+static void key_expires(void **state)
 {
     (void)state;
     fixture *self = start(true);
@@ -153,7 +153,7 @@ static void test_key_expires(void **state)
     finish(self);
 }
 
-static void test_original(void **state)
+static void members_of_the_original_are_read(void **state)
 {
     (void)state;
     fixture *self = start(true);
@@ -184,7 +184,7 @@ static void test_original(void **state)
 }
 
 /* A reader that seldom looks cannot tell when a time has changed: it goes by Redis' clock. */
-static void test_original_seldom(void **state)
+static void original_seldom(void **state)
 {
     (void)state;
     fixture *self = start(false);
@@ -203,7 +203,7 @@ static void test_original_seldom(void **state)
     finish(self);
 }
 
-static void test_messages(void **state)
+static void messages_bring_a_reading(void **state)
 {
     (void)state;
     fixture *self = start(true);
@@ -238,7 +238,7 @@ static void test_messages(void **state)
     finish(self);
 }
 
-static void test_down(void **state)
+static void a_redis_that_is_down_keeps_its_nodes(void **state)
 {
     (void)state;
     fixture *self = start(true);
@@ -268,7 +268,7 @@ static void test_down(void **state)
     finish(self);
 }
 
-static void test_refused(void **state)
+static void a_refused_command_is_told(void **state)
 {
     (void)state;
     static const char *const commands[][2] = {
@@ -299,7 +299,7 @@ static void test_refused(void **state)
     }
 }
 
-static void test_malformed(void **state)
+static void malformed_members_are_passed_over(void **state)
 {
     (void)state;
     fixture *self = start(true);
@@ -326,7 +326,7 @@ static void test_malformed(void **state)
     finish(self);
 }
 
-static void test_too_many(void **state)
+static void too_many(void **state)
 {
     (void)state;
     fixture *self = start(true);
@@ -351,7 +351,7 @@ static void test_too_many(void **state)
     free(texts);
 }
 
-static void test_garbage_takes_no_place(void **state)
+static void garbage_takes_no_place(void **state)
 {
     (void)state;
     fixture *self = start(true);
@@ -367,7 +367,7 @@ static void test_garbage_takes_no_place(void **state)
     finish(self);
 }
 
-static void test_too_many_groups(void **state)
+static void too_many_groups(void **state)
 {
     (void)state;
     fixture *self = start(true);
@@ -417,7 +417,7 @@ static bool torture_step(void *user)
     return true;
 }
 
-static void test_out_of_memory(void **state)
+static void out_of_memory(void **state)
 {
     (void)state;
     assert_true(torture_run(torture_step, NULL) >= 3);
@@ -444,12 +444,18 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_reading),   cmocka_unit_test(test_key_expires),
-        cmocka_unit_test(test_original),        cmocka_unit_test(test_original_seldom),
-        cmocka_unit_test(test_messages),        cmocka_unit_test(test_down),
-        cmocka_unit_test(test_refused),         cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_too_many),        cmocka_unit_test(test_garbage_takes_no_place),
-        cmocka_unit_test(test_too_many_groups), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(first_reading),
+        cmocka_unit_test(key_expires),
+        cmocka_unit_test(members_of_the_original_are_read),
+        cmocka_unit_test(original_seldom),
+        cmocka_unit_test(messages_bring_a_reading),
+        cmocka_unit_test(a_redis_that_is_down_keeps_its_nodes),
+        cmocka_unit_test(a_refused_command_is_told),
+        cmocka_unit_test(malformed_members_are_passed_over),
+        cmocka_unit_test(too_many),
+        cmocka_unit_test(garbage_takes_no_place),
+        cmocka_unit_test(too_many_groups),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

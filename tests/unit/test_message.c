@@ -1,4 +1,4 @@
-/* test_message.c: requests and replies: what is found, what is refused, in which order. */
+/* test_message.c: requests and replies_are_read: what is found, what is refused, in which order. */
 #include "unit.h"
 
 #include "torture.h"
@@ -51,7 +51,7 @@ static void finds_everything(void **state)
     assert_slice(apis[2].param, "d:1.5;");
 }
 
-static void defaults(void **state)
+static void missing_keys_have_defaults(void **state)
 {
     (void)state;
     assert_int_equal(decode("a:3:{" M_ONE M_GUID M_TYPE("W_S") "}"), 0);
@@ -83,7 +83,7 @@ static void trace_is_bounded(void **state)
     }
 }
 
-static void precedence(void **state)
+static void the_first_fault_has_the_code(void **state)
 {
     (void)state;
     static const struct {
@@ -275,7 +275,7 @@ static void offset_of_the_bad_byte(void **state)
     assert_string_equal(error.msg, "body cannot be decoded: malformed at byte 15");
 }
 
-static void types(void **state)
+static void types_are_those_of_the_wire(void **state)
 {
     (void)state;
     static const char *const names[] = {"W_S", "W_M", "AN_S", "AN_M", "AM_S", "AM_M", "SC"};
@@ -349,7 +349,7 @@ static void request_with_all_members(void **state)
     dr_buf_fini(&out);
 }
 
-static void replies(void **state)
+static void replies_are_read(void **state)
 {
     (void)state;
     dr_reply_message reply;
@@ -432,9 +432,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_everything),
-        cmocka_unit_test(defaults),
+        cmocka_unit_test(missing_keys_have_defaults),
         cmocka_unit_test(trace_is_bounded),
-        cmocka_unit_test(precedence),
+        cmocka_unit_test(the_first_fault_has_the_code),
         cmocka_unit_test(header_guid_may_be_missing),
         cmocka_unit_test(single_takes_its_own),
         cmocka_unit_test(last_of_a_key_wins),
@@ -442,10 +442,10 @@ int main(void)
         cmocka_unit_test(number_of_apis),
         cmocka_unit_test(name_length),
         cmocka_unit_test(offset_of_the_bad_byte),
-        cmocka_unit_test(types),
+        cmocka_unit_test(types_are_those_of_the_wire),
         cmocka_unit_test(whole_apis),
         cmocka_unit_test(request_with_all_members),
-        cmocka_unit_test(replies),
+        cmocka_unit_test(replies_are_read),
         cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

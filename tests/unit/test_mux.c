@@ -161,7 +161,7 @@ static void reply(driver *d, uint64_t conn, const char *guid, int64_t code)
     dr_buf_fini(&bytes);
 }
 
-static void test_bytes_in_any_pieces(void **state)
+static void bytes_in_any_pieces(void **state)
 {
     (void)state;
     for (size_t step = 0; step < 40; step = step * 2 + 1) {
@@ -191,7 +191,7 @@ static void test_bytes_in_any_pieces(void **state)
     }
 }
 
-static void test_connections_are_shared(void **state)
+static void connections_are_shared(void **state)
 {
     (void)state;
     driver d;
@@ -209,7 +209,7 @@ static void test_connections_are_shared(void **state)
 }
 
 /* A further connection that does not come about is not what the calls fail by. */
-static void test_further_connection_fails(void **state)
+static void further_connection_fails(void **state)
 {
     (void)state;
     driver d;
@@ -234,7 +234,7 @@ static void test_further_connection_fails(void **state)
     driver_end(&d);
 }
 
-static void test_connecting_takes_a_part_of_the_time(void **state)
+static void connecting_takes_a_part_of_the_time(void **state)
 {
     (void)state;
     driver d;
@@ -260,7 +260,7 @@ static void test_connecting_takes_a_part_of_the_time(void **state)
 }
 
 /* Of what was on a lost connection only what was not handed on whole goes elsewhere. */
-static void test_lost_with_half_of_it_sent(void **state)
+static void lost_with_half_of_it_sent(void **state)
 {
     (void)state;
     driver d;
@@ -286,7 +286,7 @@ static void test_lost_with_half_of_it_sent(void **state)
     driver_end(&d);
 }
 
-static void test_output_is_bounded(void **state)
+static void output_is_bounded(void **state)
 {
     (void)state;
     driver d;
@@ -316,7 +316,7 @@ static void test_output_is_bounded(void **state)
     driver_end(&d);
 }
 
-static void test_late_replies_and_cancelling(void **state)
+static void late_replies_and_cancelling(void **state)
 {
     (void)state;
     driver d;
@@ -350,7 +350,7 @@ static void test_late_replies_and_cancelling(void **state)
     driver_end(&d);
 }
 
-static void test_submission(void **state)
+static void a_submission_is_accepted_then_done(void **state)
 {
     (void)state;
     driver d;
@@ -378,7 +378,7 @@ static void test_submission(void **state)
 }
 
 /* A node whose server dies is blamed once, not by each call that was there. */
-static void test_one_blame_for_one_death(void **state)
+static void one_blame_for_one_death(void **state)
 {
     (void)state;
     driver d;
@@ -405,7 +405,7 @@ static void test_one_blame_for_one_death(void **state)
     driver_end(&d);
 }
 
-static void test_words_on_the_connection(void **state)
+static void words_on_the_connection(void **state)
 {
     (void)state;
     driver d;
@@ -480,7 +480,7 @@ static void converse(size_t nth, driver *d)
     }
 }
 
-static void test_out_of_memory(void **state)
+static void out_of_memory(void **state)
 {
     (void)state;
     driver d;
@@ -493,17 +493,17 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes_in_any_pieces),
-        cmocka_unit_test(test_connections_are_shared),
-        cmocka_unit_test(test_further_connection_fails),
-        cmocka_unit_test(test_connecting_takes_a_part_of_the_time),
-        cmocka_unit_test(test_lost_with_half_of_it_sent),
-        cmocka_unit_test(test_output_is_bounded),
-        cmocka_unit_test(test_late_replies_and_cancelling),
-        cmocka_unit_test(test_submission),
-        cmocka_unit_test(test_one_blame_for_one_death),
-        cmocka_unit_test(test_words_on_the_connection),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(bytes_in_any_pieces),
+        cmocka_unit_test(connections_are_shared),
+        cmocka_unit_test(further_connection_fails),
+        cmocka_unit_test(connecting_takes_a_part_of_the_time),
+        cmocka_unit_test(lost_with_half_of_it_sent),
+        cmocka_unit_test(output_is_bounded),
+        cmocka_unit_test(late_replies_and_cancelling),
+        cmocka_unit_test(a_submission_is_accepted_then_done),
+        cmocka_unit_test(one_blame_for_one_death),
+        cmocka_unit_test(words_on_the_connection),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

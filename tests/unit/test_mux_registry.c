@@ -8,7 +8,7 @@
 #include "discovery/registry.h"
 #include "torture.h"
 
-static void test_calls_wait_for_the_first_nodes(void **state)
+static void calls_wait_for_the_first_nodes(void **state)
 {
     (void)state;
     for (size_t step = 0; step < 20; step = step * 3 + 1) {
@@ -36,7 +36,7 @@ static void test_calls_wait_for_the_first_nodes(void **state)
     }
 }
 
-static void test_no_redis_can_be_reached(void **state)
+static void no_redis_can_be_reached(void **state)
 {
     (void)state;
     registry_scene s;
@@ -72,7 +72,7 @@ static void test_no_redis_can_be_reached(void **state)
     registry_end(&s);
 }
 
-static void test_redis_is_silent(void **state)
+static void redis_is_silent(void **state)
 {
     (void)state;
     registry_scene s;
@@ -100,7 +100,7 @@ static void test_redis_is_silent(void **state)
     dora_mux_free(s.mux);
 }
 
-static void test_nodes_come_and_go(void **state)
+static void nodes_come_and_go(void **state)
 {
     (void)state;
     registry_scene s;
@@ -146,7 +146,7 @@ static void test_nodes_come_and_go(void **state)
     registry_end(&s);
 }
 
-static void test_redis_is_lost(void **state)
+static void redis_is_lost(void **state)
 {
     (void)state;
     registry_scene s;
@@ -190,7 +190,7 @@ static void test_redis_is_lost(void **state)
     registry_end(&s);
 }
 
-static void test_groups(void **state)
+static void each_group_has_its_nodes(void **state)
 {
     (void)state;
     registry_scene s;
@@ -219,7 +219,7 @@ static void test_groups(void **state)
     registry_end(&s);
 }
 
-static void test_a_node_that_is_named(void **state)
+static void a_node_that_is_named(void **state)
 {
     (void)state;
     registry_scene s;
@@ -244,7 +244,7 @@ static void call_on_warning(void *user, const char *text)
     }
 }
 
-static void test_warnings(void **state)
+static void warnings_are_said_once(void **state)
 {
     (void)state;
     registry_scene s;
@@ -282,7 +282,7 @@ static void put_file(const char *path, const char *text)
     assert_int_equal(rename(beside, path), 0);
 }
 
-static void test_node_file(void **state)
+static void node_file(void **state)
 {
     (void)state;
     registry_scene s;
@@ -323,7 +323,7 @@ static void test_node_file(void **state)
     registry_end(&s);
 }
 
-static void test_options(void **state)
+static void wrong_options_are_refused(void **state)
 {
     (void)state;
     dora_mux *mux = NULL;
@@ -339,7 +339,7 @@ static void test_options(void **state)
     assert_null(mux);
 }
 
-static void test_fork(void **state)
+static void a_forked_child_may_not_use_it(void **state)
 {
     (void)state;
     registry_scene s;
@@ -396,7 +396,7 @@ static void converse(size_t nth, registry_scene *s)
     }
 }
 
-static void test_out_of_memory(void **state)
+static void out_of_memory(void **state)
 {
     (void)state;
     registry_scene s;
@@ -410,18 +410,18 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls_wait_for_the_first_nodes),
-        cmocka_unit_test(test_no_redis_can_be_reached),
-        cmocka_unit_test(test_redis_is_silent),
-        cmocka_unit_test(test_nodes_come_and_go),
-        cmocka_unit_test(test_redis_is_lost),
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_a_node_that_is_named),
-        cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_node_file),
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_fork),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(calls_wait_for_the_first_nodes),
+        cmocka_unit_test(no_redis_can_be_reached),
+        cmocka_unit_test(redis_is_silent),
+        cmocka_unit_test(nodes_come_and_go),
+        cmocka_unit_test(redis_is_lost),
+        cmocka_unit_test(each_group_has_its_nodes),
+        cmocka_unit_test(a_node_that_is_named),
+        cmocka_unit_test(warnings_are_said_once),
+        cmocka_unit_test(node_file),
+        cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(a_forked_child_may_not_use_it),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

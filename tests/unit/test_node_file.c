@@ -34,7 +34,7 @@ static void assert_written(const dr_roster *roster, dr_node_format format, const
     dr_free(text);
 }
 
-static void test_write(void **state)
+static void a_file_is_written(void **state)
 {
     (void)state;
     dr_roster roster = {0};
@@ -71,7 +71,7 @@ static void test_write(void **state)
     dr_roster_fini(&roster);
 }
 
-static void test_read(void **state)
+static void a_file_is_read(void **state)
 {
     (void)state;
     dr_roster roster;
@@ -101,7 +101,7 @@ static void test_read(void **state)
 }
 
 /* A path may lead to any file: no message shows what stands in it. */
-static void test_read_refused_quotes_nothing(void **state)
+static void read_refused_quotes_nothing(void **state)
 {
     (void)state;
 #define NO_JSON "this is no JSON; a node file is what `dora monitor --out nodes.json` writes"
@@ -158,7 +158,7 @@ static bool read_and_write(void *user)
     return is_done;
 }
 
-static void test_out_of_memory(void **state)
+static void out_of_memory(void **state)
 {
     (void)state;
     assert_true(torture_run(read_and_write, (void *)(uintptr_t) "{\"a\": [{\"ip\": \"h\", "
@@ -200,7 +200,7 @@ static size_t files_in_folder(void)
     return count - 2; /* . and .. */
 }
 
-static void test_replace(void **state)
+static void a_file_is_replaced_whole(void **state)
 {
     (void)state;
     char path[128];
@@ -230,7 +230,7 @@ static void test_replace(void **state)
     assert_int_equal(files_in_folder(), 2);            /* and nothing is left beside it */
 }
 
-static void test_a_link_of_another_user_is_not_followed(void **state)
+static void a_link_of_another_user_is_not_followed(void **state)
 {
     (void)state;
     char link[256];
@@ -250,7 +250,7 @@ static void test_a_link_of_another_user_is_not_followed(void **state)
     assert_int_equal(unlink(link) + unlink(path), 0);
 }
 
-static void test_replace_refused(void **state)
+static void replace_refused(void **state)
 {
     (void)state;
     char expected[256];
@@ -269,7 +269,7 @@ static void test_replace_refused(void **state)
 
 /* PHP itself reads the PHP form: odd names and all, it is the array that the JSON form gives, and
  * written byte for byte as PHP would. */
-static void test_php_reads_it(void **state)
+static void php_reads_it(void **state)
 {
     (void)state;
     static const char program[] =
@@ -319,7 +319,7 @@ static bool puts_node(const dora_monitor_file *file, const char *group, int64_t 
     return is_written;
 }
 
-static void test_put_when_nodes_change(void **state)
+static void put_when_nodes_change(void **state)
 {
     (void)state;
     static const char *const odd[] = {"updatetime1", "'updatetime' => '1", "\"updatetime\": \"1"};
@@ -356,15 +356,15 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write),
-        cmocka_unit_test(test_read),
-        cmocka_unit_test(test_read_refused_quotes_nothing),
-        cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_replace),
-        cmocka_unit_test(test_a_link_of_another_user_is_not_followed),
-        cmocka_unit_test(test_replace_refused),
-        cmocka_unit_test(test_php_reads_it),
-        cmocka_unit_test(test_put_when_nodes_change),
+        cmocka_unit_test(a_file_is_written),
+        cmocka_unit_test(a_file_is_read),
+        cmocka_unit_test(read_refused_quotes_nothing),
+        cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(a_file_is_replaced_whole),
+        cmocka_unit_test(a_link_of_another_user_is_not_followed),
+        cmocka_unit_test(replace_refused),
+        cmocka_unit_test(php_reads_it),
+        cmocka_unit_test(put_when_nodes_change),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

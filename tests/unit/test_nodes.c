@@ -5,7 +5,7 @@
 #include "client/balance/node_parse.h"
 #include "client/balance/nodes.h"
 
-static void test_address(void **state)
+static void addresses_are_read(void **state)
 {
     (void)state;
     static const struct {
@@ -45,7 +45,7 @@ static void test_address(void **state)
     }
 }
 
-static void test_longest_host(void **state)
+static void longest_host(void **state)
 {
     (void)state;
     char text[DR_HOST_BYTES + 8];
@@ -62,7 +62,7 @@ static void test_longest_host(void **state)
     assert_int_equal(dr_address_parse(longer, host, &port), DORA_EINVAL);
 }
 
-static void test_parse(void **state)
+static void nodes_are_parsed(void **state)
 {
     (void)state;
     dr_nodes nodes;
@@ -78,7 +78,7 @@ static void test_parse(void **state)
     assert_string_equal(error.msg, "node \"a:0\" is not host:port");
 }
 
-static void test_parse_most(void **state)
+static void parse_most(void **state)
 {
     (void)state;
     dr_nodes nodes;
@@ -112,7 +112,7 @@ static void count_picks(dr_nodes *nodes, const dr_tried *tried, uint64_t now_ms,
     }
 }
 
-static void test_pick_by_work_and_turn(void **state)
+static void pick_by_work_and_turn(void **state)
 {
     (void)state;
     dr_nodes nodes;
@@ -134,7 +134,7 @@ static void test_pick_by_work_and_turn(void **state)
 }
 
 /* Clients that make few calls each begin anywhere: together they ask all nodes alike. */
-static void test_first_pick_is_by_chance(void **state)
+static void first_pick_is_by_chance(void **state)
 {
     (void)state;
     dr_tried tried = {{0}};
@@ -151,7 +151,7 @@ static void test_first_pick_is_by_chance(void **state)
     }
 }
 
-static void test_pick_not_tried(void **state)
+static void pick_not_tried(void **state)
 {
     (void)state;
     dr_nodes nodes;
@@ -169,7 +169,7 @@ static void test_pick_not_tried(void **state)
     dr_nodes_fini(&nodes);
 }
 
-static void test_set_aside(void **state)
+static void set_aside(void **state)
 {
     (void)state;
     dr_nodes nodes;
@@ -200,7 +200,7 @@ static void test_set_aside(void **state)
     dr_nodes_fini(&nodes);
 }
 
-static void test_only_node_is_never_aside(void **state)
+static void only_node_is_never_aside(void **state)
 {
     (void)state;
     dr_nodes nodes;
@@ -210,7 +210,7 @@ static void test_only_node_is_never_aside(void **state)
     dr_nodes_fini(&nodes);
 }
 
-static void test_half_of_each_group(void **state)
+static void half_of_each_group(void **state)
 {
     (void)state;
     dr_nodes nodes;
@@ -233,7 +233,7 @@ static void test_half_of_each_group(void **state)
     dr_nodes_fini(&nodes);
 }
 
-static void test_wrong_groups(void **state)
+static void wrong_groups(void **state)
 {
     (void)state;
     dr_nodes nodes;
@@ -271,7 +271,7 @@ static void call_in_turn(dr_nodes *nodes, dr_random *random, const uint64_t *too
     }
 }
 
-static void test_equal_nodes_get_equal_shares(void **state)
+static void equal_nodes_get_equal_shares(void **state)
 {
     (void)state;
     static const uint64_t alike[] = {1000000, 1000000, 1000000};
@@ -295,7 +295,7 @@ static void test_equal_nodes_get_equal_shares(void **state)
     dr_nodes_fini(&nodes);
 }
 
-static void test_slow_node_gets_less(void **state)
+static void slow_node_gets_less(void **state)
 {
     (void)state;
     static const uint64_t twice[] = {1000000, 2000000};
@@ -318,7 +318,7 @@ static void test_slow_node_gets_less(void **state)
 }
 
 /* A latency that nobody measured for long says nothing. */
-static void test_old_latency_is_forgotten(void **state)
+static void old_latency_is_forgotten(void **state)
 {
     (void)state;
     static const uint64_t stuck[] = {1000000, 9000000000};
@@ -340,7 +340,7 @@ static void test_old_latency_is_forgotten(void **state)
 }
 
 /* Who comes, or comes back, gets its share, and not all calls until it has caught up. */
-static void test_no_burst_for_a_new_node(void **state)
+static void no_burst_for_a_new_node(void **state)
 {
     (void)state;
     dr_nodes nodes;
@@ -363,7 +363,7 @@ static void test_no_burst_for_a_new_node(void **state)
     dr_nodes_fini(&nodes);
 }
 
-static void test_silence(void **state)
+static void silent_nodes_are_set_aside(void **state)
 {
     (void)state;
     dr_nodes nodes;
@@ -382,7 +382,7 @@ static void test_silence(void **state)
     dr_nodes_fini(&nodes);
 }
 
-static void test_read_address(void **state)
+static void read_address(void **state)
 {
     (void)state;
     dr_address one;
@@ -413,7 +413,7 @@ static void test_read_address(void **state)
 }
 
 /* A Redis among servers: its password is nobody's business. */
-static void test_address_tells_no_password(void **state)
+static void address_tells_no_password(void **state)
 {
     (void)state;
     static const struct {
@@ -439,7 +439,7 @@ static void test_address_tells_no_password(void **state)
     }
 }
 
-static void test_guid(void **state)
+static void guids_differ(void **state)
 {
     (void)state;
     dr_random random = {{0}};
@@ -459,25 +459,25 @@ static void test_guid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_address),
-        cmocka_unit_test(test_longest_host),
-        cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_parse_most),
-        cmocka_unit_test(test_pick_by_work_and_turn),
-        cmocka_unit_test(test_first_pick_is_by_chance),
-        cmocka_unit_test(test_pick_not_tried),
-        cmocka_unit_test(test_set_aside),
-        cmocka_unit_test(test_only_node_is_never_aside),
-        cmocka_unit_test(test_half_of_each_group),
-        cmocka_unit_test(test_wrong_groups),
-        cmocka_unit_test(test_equal_nodes_get_equal_shares),
-        cmocka_unit_test(test_slow_node_gets_less),
-        cmocka_unit_test(test_old_latency_is_forgotten),
-        cmocka_unit_test(test_no_burst_for_a_new_node),
-        cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_read_address),
-        cmocka_unit_test(test_address_tells_no_password),
-        cmocka_unit_test(test_guid),
+        cmocka_unit_test(addresses_are_read),
+        cmocka_unit_test(longest_host),
+        cmocka_unit_test(nodes_are_parsed),
+        cmocka_unit_test(parse_most),
+        cmocka_unit_test(pick_by_work_and_turn),
+        cmocka_unit_test(first_pick_is_by_chance),
+        cmocka_unit_test(pick_not_tried),
+        cmocka_unit_test(set_aside),
+        cmocka_unit_test(only_node_is_never_aside),
+        cmocka_unit_test(half_of_each_group),
+        cmocka_unit_test(wrong_groups),
+        cmocka_unit_test(equal_nodes_get_equal_shares),
+        cmocka_unit_test(slow_node_gets_less),
+        cmocka_unit_test(old_latency_is_forgotten),
+        cmocka_unit_test(no_burst_for_a_new_node),
+        cmocka_unit_test(silent_nodes_are_set_aside),
+        cmocka_unit_test(read_address),
+        cmocka_unit_test(address_tells_no_password),
+        cmocka_unit_test(guids_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

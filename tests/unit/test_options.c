@@ -67,7 +67,7 @@ static void expect_error(char *const *argv, dora_err err, const char *message)
     dr_config_fini(&config);
 }
 
-static void test_files(void **state)
+static void files_become_pools(void **state)
 {
     (void)state;
     dr_config config;
@@ -98,7 +98,7 @@ static void test_files(void **state)
     dr_config_fini(&config);
 }
 
-static void test_defaults(void **state)
+static void defaults_are_these(void **state)
 {
     (void)state;
     dr_config config;
@@ -112,7 +112,7 @@ static void test_defaults(void **state)
     dr_config_fini(&config);
 }
 
-static void test_config_and_files(void **state)
+static void config_and_files(void **state)
 {
     (void)state;
     dr_config config;
@@ -135,7 +135,7 @@ static void test_config_and_files(void **state)
 }
 
 /* What the host says comes first, then the file of --config, then the flags. */
-static void test_config_of_the_host(void **state)
+static void config_of_the_host(void **state)
 {
     (void)state;
     dr_config config;
@@ -169,7 +169,7 @@ static void test_config_of_the_host(void **state)
 
 /* What run() was given: keys of the server, of the program's own pool, and of others beside it.
  * They win over the file of --config; flags win over them. */
-static void test_options_of_run(void **state)
+static void options_of_run(void **state)
 {
     (void)state;
     dr_config config;
@@ -208,7 +208,7 @@ static void test_options_of_run(void **state)
     dr_config_fini(&config);
 }
 
-static void test_options_that_are_wrong(void **state)
+static void options_that_are_wrong(void **state)
 {
     (void)state;
     dora_error error;
@@ -235,7 +235,7 @@ static void test_options_that_are_wrong(void **state)
 }
 
 /* The lists of flags take the place of the file's. */
-static void test_discovery(void **state)
+static void discovery_flags_are_read(void **state)
 {
     (void)state;
     dr_config config;
@@ -263,7 +263,7 @@ static void test_discovery(void **state)
     dr_config_fini(&config);
 }
 
-static void test_again(void **state)
+static void what_a_host_runs_again_is_a_pool(void **state)
 {
     (void)state;
     dr_config config;
@@ -289,7 +289,7 @@ static void test_again(void **state)
     dr_config_fini(&config);
 }
 
-static void test_mistakes(void **state)
+static void mistakes_are_named(void **state)
 {
     (void)state;
     expect_error(ARGV("--port", "0"), DORA_EINVAL,
@@ -320,7 +320,7 @@ static void test_mistakes(void **state)
     expect_error(ARGV("--config", "gone.json"), DORA_EIO, "gone.json: No such file or directory");
 }
 
-static void test_suggest(void **state)
+static void near_names_are_suggested(void **state)
 {
     (void)state;
     const char *const names[] = {"workers", "apis", "app", NULL};
@@ -335,16 +335,16 @@ static void test_suggest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_config_of_the_host),
-        cmocka_unit_test(test_options_of_run),
-        cmocka_unit_test(test_options_that_are_wrong),
-        cmocka_unit_test(test_discovery),
-        cmocka_unit_test(test_again),
-        cmocka_unit_test(test_config_and_files),
-        cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_suggest),
+        cmocka_unit_test(files_become_pools),
+        cmocka_unit_test(defaults_are_these),
+        cmocka_unit_test(config_of_the_host),
+        cmocka_unit_test(options_of_run),
+        cmocka_unit_test(options_that_are_wrong),
+        cmocka_unit_test(discovery_flags_are_read),
+        cmocka_unit_test(what_a_host_runs_again_is_a_pool),
+        cmocka_unit_test(config_and_files),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(near_names_are_suggested),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -120,7 +120,7 @@ static void joined(scene *self)
     expect(self, DR_REGISTRATION_JOINED, "");
 }
 
-static void test_life(void **state)
+static void a_registration_lives_and_leaves(void **state)
 {
     scene *self = *state;
     expect(self, DR_REGISTRATION_LEFT, "");
@@ -161,7 +161,7 @@ static void answer_list(scene *self, const char *const *texts, size_t count)
 #define NODE(ip, port, group)                                                                      \
     "{\"node\":{\"ip\":\"" ip "\",\"port\":" port "},\"group\":[\"" group "\"]}"
 
-static void test_older_members(void **state)
+static void older_members(void **state)
 {
     static const char *const members[] = {NODE("10.0.0.5", "9567", "old"),
                                           " " MEMBER, /* the same, written in another way */
@@ -181,7 +181,7 @@ static void test_older_members(void **state)
                         "10.0.0.5", "\"9567\"", "a") "\n");
 }
 
-static void test_many_older_members(void **state)
+static void many_older_members(void **state)
 {
     scene *self = *state;
     char texts[65][80];
@@ -205,7 +205,7 @@ static void test_many_older_members(void **state)
     assert_string_equal(said(self), "SMEMBERS dora.serverlist\nTIME\n"); /* there is one more */
 }
 
-static void test_error_replies(void **state)
+static void error_replies(void **state)
 {
     scene *self = *state;
     static const char wrong[] =
@@ -233,7 +233,7 @@ static void test_error_replies(void **state)
     expect(self, DR_REGISTRATION_JOINED, "");
 }
 
-static void test_errors_of_each_command(void **state)
+static void errors_of_each_command(void **state)
 {
     static const char *const cases[][2] = {
         {"-NOPERM no TIME\r\n", "TIME: NOPERM no TIME"},
@@ -274,7 +274,7 @@ static void test_errors_of_each_command(void **state)
     expect(self, DR_REGISTRATION_JOINED, "");
 }
 
-static void test_forgotten(void **state)
+static void a_forgotten_one_is_written_again(void **state)
 {
     scene *self = *state;
     joined(self);
@@ -286,7 +286,7 @@ static void test_forgotten(void **state)
     assert_string_equal(said(self), JOIN);
 }
 
-static void test_down_and_back(void **state)
+static void down_and_back(void **state)
 {
     scene *self = *state;
     joined(self);
@@ -312,7 +312,7 @@ static void test_down_and_back(void **state)
     expect(self, DR_REGISTRATION_JOINED, "");
 }
 
-static void test_silent(void **state)
+static void a_silent_redis_is_left(void **state)
 {
     scene *self = *state;
     joined(self);
@@ -323,7 +323,7 @@ static void test_silent(void **state)
     assert_int_equal(dr_redis_next(self->redis), DR_REDIS_CLOSE);
 }
 
-static void test_leave_without_answer(void **state)
+static void leave_without_answer(void **state)
 {
     scene *self = *state;
     joined(self);
@@ -337,7 +337,7 @@ static void test_leave_without_answer(void **state)
     assert_int_equal(dr_redis_deadline_ns(self->redis), 0);
 }
 
-static void test_leave_while_down(void **state)
+static void leave_while_down(void **state)
 {
     scene *self = *state;
     dr_registration_join(self->registration, self->now_ns);
@@ -351,7 +351,7 @@ static void test_leave_while_down(void **state)
     assert_int_equal(dr_redis_state_of(self->redis), DR_REDIS_STOPPED);
 }
 
-static void test_refused_withdrawal(void **state)
+static void refused_withdrawal(void **state)
 {
     scene *self = *state;
     joined(self);
@@ -362,7 +362,7 @@ static void test_refused_withdrawal(void **state)
 }
 
 /* Leaving during a beat, and coming back before the answers to either. */
-static void test_back_at_once(void **state)
+static void back_at_once(void **state)
 {
     scene *self = *state;
     joined(self);
@@ -388,18 +388,18 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(test_life),
-        TEST(test_older_members),
-        TEST(test_many_older_members),
-        TEST(test_error_replies),
-        TEST(test_errors_of_each_command),
-        TEST(test_forgotten),
-        TEST(test_down_and_back),
-        TEST(test_silent),
-        TEST(test_leave_without_answer),
-        TEST(test_leave_while_down),
-        TEST(test_refused_withdrawal),
-        TEST(test_back_at_once),
+        TEST(a_registration_lives_and_leaves),
+        TEST(older_members),
+        TEST(many_older_members),
+        TEST(error_replies),
+        TEST(errors_of_each_command),
+        TEST(a_forgotten_one_is_written_again),
+        TEST(down_and_back),
+        TEST(a_silent_redis_is_left),
+        TEST(leave_without_answer),
+        TEST(leave_while_down),
+        TEST(refused_withdrawal),
+        TEST(back_at_once),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

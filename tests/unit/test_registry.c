@@ -116,7 +116,7 @@ static const char *hosts(const fixture *self)
     return text;
 }
 
-static void test_meant(void **state)
+static void what_is_meant_is_told_apart(void **state)
 {
     (void)state;
     assert_true(dr_registry_is_meant("file:/x"));
@@ -128,7 +128,7 @@ static void test_meant(void **state)
     assert_false(dr_registry_is_meant(NULL));
 }
 
-static void test_refused(void **state)
+static void refused_urls_are_named(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
@@ -155,7 +155,7 @@ static void test_refused(void **state)
     dr_registry_free(most);
 }
 
-static void test_union(void **state)
+static void the_union_of_several_counts(void **state)
 {
     (void)state;
     fixture *self = make("redis://r:1, redis://r:2,r:3");
@@ -187,7 +187,7 @@ static void test_union(void **state)
     finish(self);
 }
 
-static void test_all_down(void **state)
+static void all_down(void **state)
 {
     (void)state;
     fixture *self = make("redis://r:1,redis://r:2");
@@ -220,7 +220,7 @@ static void test_all_down(void **state)
     finish(self);
 }
 
-static void test_suddenly_empty(void **state)
+static void suddenly_empty(void **state)
 {
     (void)state;
     fixture *self = make("redis://r:1");
@@ -258,7 +258,7 @@ static void test_suddenly_empty(void **state)
     finish(self);
 }
 
-static void test_back_one_by_one(void **state)
+static void back_one_by_one(void **state)
 {
     (void)state;
     fixture *self = make("redis://r:1");
@@ -281,7 +281,7 @@ static void test_back_one_by_one(void **state)
 }
 
 /* All are emptied, and one answers later than the others: it still names who left meanwhile. */
-static void test_one_is_late(void **state)
+static void one_is_late(void **state)
 {
     (void)state;
     fixture *self = make("redis://r:1,redis://r:2");
@@ -304,7 +304,7 @@ static void test_one_is_late(void **state)
     finish(self);
 }
 
-static void test_who_goes_while_others_come_back(void **state)
+static void who_goes_while_others_come_back(void **state)
 {
     (void)state;
     fixture *self = make("redis://r:1,redis://r:2");
@@ -348,7 +348,7 @@ static void later(fixture *self)
     dr_registry_read(self->registry, self->now_ns);
 }
 
-static void test_file(void **state)
+static void a_node_file_is_watched(void **state)
 {
     (void)state;
     char source[sizeof nodes + 8];
@@ -402,7 +402,7 @@ static void test_file(void **state)
     assert_int_equal(unlink(nodes), 0);
 }
 
-static void test_file_odd(void **state)
+static void file_odd(void **state)
 {
     (void)state;
     char source[sizeof nodes + 8];
@@ -427,7 +427,7 @@ static void test_file_odd(void **state)
 }
 
 /* What keeps the file from being opened may pass without a change of the file. */
-static void test_file_not_opened(void **state)
+static void file_not_opened(void **state)
 {
     (void)state;
     char source[sizeof nodes + 8];
@@ -454,7 +454,7 @@ static void test_file_not_opened(void **state)
 }
 
 /* Written in place with as many bytes, and its time set back. */
-static void test_file_time_set_back(void **state)
+static void file_time_set_back(void **state)
 {
     (void)state;
     char source[sizeof nodes + 8];
@@ -492,7 +492,7 @@ static bool torture_step(void *user)
     return true;
 }
 
-static void test_out_of_memory(void **state)
+static void out_of_memory(void **state)
 {
     (void)state;
     assert_true(torture_run(torture_step, (void *)(uintptr_t) "redis://a,redis://b") >= 7);
@@ -518,19 +518,19 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_meant),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_union),
-        cmocka_unit_test(test_all_down),
-        cmocka_unit_test(test_suddenly_empty),
-        cmocka_unit_test(test_back_one_by_one),
-        cmocka_unit_test(test_one_is_late),
-        cmocka_unit_test(test_who_goes_while_others_come_back),
-        cmocka_unit_test(test_file),
-        cmocka_unit_test(test_file_odd),
-        cmocka_unit_test(test_file_not_opened),
-        cmocka_unit_test(test_file_time_set_back),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(what_is_meant_is_told_apart),
+        cmocka_unit_test(refused_urls_are_named),
+        cmocka_unit_test(the_union_of_several_counts),
+        cmocka_unit_test(all_down),
+        cmocka_unit_test(suddenly_empty),
+        cmocka_unit_test(back_one_by_one),
+        cmocka_unit_test(one_is_late),
+        cmocka_unit_test(who_goes_while_others_come_back),
+        cmocka_unit_test(a_node_file_is_watched),
+        cmocka_unit_test(file_odd),
+        cmocka_unit_test(file_not_opened),
+        cmocka_unit_test(file_time_set_back),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

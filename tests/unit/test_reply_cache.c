@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "server/dedupe/reply_cache.h"
 
 #define BODY_LEN 1000u
@@ -426,32 +425,6 @@ static void threads_meet(void **state)
     dr_reply_cache_free(kept);
 }
 
-/* cost prints what a call pays that nobody repeats, full store and usual sizes. No verdict: that
- * depends on the machine. */
-static void cost(void **state)
-{
-    (void)state;
-    static const char body[200] = "a small reply";
-    const dr_reply_cache_limits usual = {
-        .calls_max = 1u << 18, .bytes_max = 64u << 20, .reply_s = 60, .lost_s = 600};
-    dr_reply_cache *kept = new_kept(&usual);
-    const uint64_t rounds = 1000000;
-    uint64_t begun_ns = dr_clock_ns();
-    for (uint64_t i = 0; i < 2 * rounds; i++) {
-        begun_ns = i == rounds ? dr_clock_ns() : begun_ns; /* filled by then */
-        dr_digester digester;
-        dr_digester_init(&digester, dr_reply_cache_key(kept));
-        dr_digester_number(&digester, i);
-        dr_digester_bytes(&digester, (dora_slice){body, 120});
-        const dr_digest call = dr_digester_end(&digester);
-        dr_reply_waiter seat = {.lane = 0};
-        (void)dr_reply_cache_begin(kept, &call, &seat, 0);
-        (void)dr_reply_cache_end(kept, &seat, (dora_slice){body, sizeof(body)}, true, 0);
-    }
-    print_message("%llu ns a call\n", (unsigned long long)((dr_clock_ns() - begun_ns) / rounds));
-    dr_reply_cache_free(kept);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,7 +438,6 @@ int main(void)
         cmocka_unit_test(over_the_calls_tombstones_go_first),
         cmocka_unit_test(any_sizes_are_as_the_model_says),
         cmocka_unit_test(threads_meet),
-        cmocka_unit_test(cost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

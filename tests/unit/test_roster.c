@@ -17,7 +17,7 @@ static void add(dr_roster *roster, const char *group, const char *address, int64
     assert_int_equal(dr_roster_add(roster, text_slice(group), &node, updatetime), DORA_OK);
 }
 
-static void test_add(void **state)
+static void nodes_are_added(void **state)
 {
     (void)state;
     dr_roster roster = {0};
@@ -37,7 +37,7 @@ static void test_add(void **state)
     dr_roster_fini(&roster);
 }
 
-static void test_sort(void **state)
+static void nodes_are_sorted(void **state)
 {
     (void)state;
     dr_roster roster = {0};
@@ -55,7 +55,7 @@ static void test_sort(void **state)
     dr_roster_fini(&roster);
 }
 
-static void test_remove(void **state)
+static void nodes_are_removed(void **state)
 {
     (void)state;
     dr_roster roster = {0};
@@ -81,7 +81,7 @@ static void test_remove(void **state)
     dr_roster_fini(&other);
 }
 
-static void test_join_and_same(void **state)
+static void join_and_same(void **state)
 {
     (void)state;
     dr_roster one = {0};
@@ -112,7 +112,7 @@ static void note(void *user, bool is_join, const char *group, const dr_address *
              dr_address_text(address, node));
 }
 
-static void test_compare(void **state)
+static void rosters_are_compared(void **state)
 {
     (void)state;
     char text[256] = "";
@@ -134,7 +134,7 @@ static void test_compare(void **state)
     dr_roster_fini(&after);
 }
 
-static void test_limits(void **state)
+static void rosters_have_limits(void **state)
 {
     (void)state;
     dr_roster roster = {0};
@@ -171,7 +171,7 @@ static bool build(void *user)
     return err == DORA_OK;
 }
 
-static void test_out_of_memory(void **state)
+static void out_of_memory(void **state)
 {
     (void)state;
     assert_int_equal(torture_run(build, NULL), 6);
@@ -180,10 +180,10 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add),           cmocka_unit_test(test_sort),
-        cmocka_unit_test(test_remove),        cmocka_unit_test(test_join_and_same),
-        cmocka_unit_test(test_compare),       cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(nodes_are_added),      cmocka_unit_test(nodes_are_sorted),
+        cmocka_unit_test(nodes_are_removed),    cmocka_unit_test(join_and_same),
+        cmocka_unit_test(rosters_are_compared), cmocka_unit_test(rosters_have_limits),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,7 @@ static void rules_end(rules *r)
     dr_settings_fini(&r->settings);
 }
 
-static void test_time(void **state)
+static void time_is_divided_among_tries(void **state)
 {
     (void)state;
     rules r;
@@ -57,7 +57,7 @@ static void test_time(void **state)
     rules_end(&r);
 }
 
-static void test_outcomes(void **state)
+static void outcomes_decide_what_follows(void **state)
 {
     (void)state;
     static const struct {
@@ -81,7 +81,7 @@ static void test_outcomes(void **state)
     }
 }
 
-static void test_not_run_goes_to_each_node_once(void **state)
+static void not_run_goes_to_each_node_once(void **state)
 {
     (void)state;
     rules r;
@@ -103,7 +103,7 @@ static void test_not_run_goes_to_each_node_once(void **state)
     rules_end(&r);
 }
 
-static void test_repeats(void **state)
+static void repeats_are_bounded(void **state)
 {
     (void)state;
     rules r;
@@ -135,7 +135,7 @@ static void test_repeats(void **state)
     rules_end(&r);
 }
 
-static void test_one_other_for_an_envelope(void **state)
+static void one_other_for_an_envelope(void **state)
 {
     (void)state;
     rules r;
@@ -147,7 +147,7 @@ static void test_one_other_for_an_envelope(void **state)
     rules_end(&r);
 }
 
-static void test_judge(void **state)
+static void a_node_is_judged_by_its_outcome(void **state)
 {
     (void)state;
     rules r;
@@ -176,12 +176,12 @@ static void test_judge(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_time),
-        cmocka_unit_test(test_outcomes),
-        cmocka_unit_test(test_not_run_goes_to_each_node_once),
-        cmocka_unit_test(test_repeats),
-        cmocka_unit_test(test_one_other_for_an_envelope),
-        cmocka_unit_test(test_judge),
+        cmocka_unit_test(time_is_divided_among_tries),
+        cmocka_unit_test(outcomes_decide_what_follows),
+        cmocka_unit_test(not_run_goes_to_each_node_once),
+        cmocka_unit_test(repeats_are_bounded),
+        cmocka_unit_test(one_other_for_an_envelope),
+        cmocka_unit_test(a_node_is_judged_by_its_outcome),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,7 @@ static dora_err read_one(const char *text, dora_value *value, size_t *offset)
     return err;
 }
 
-static void scalars(void **state)
+static void scalars_are_read(void **state)
 {
     (void)state;
     dora_value value;
@@ -46,7 +46,7 @@ static void scalars(void **state)
     assert_true(value.type == DORA_FLOAT && value.number == 0.5);
 }
 
-static void strings(void **state)
+static void strings_are_read(void **state)
 {
     (void)state;
     dora_reader reader;
@@ -131,7 +131,7 @@ static const bad refused[] = {
     {"}", 0},
 };
 
-static void refusals(void **state)
+static void bad_values_are_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
@@ -198,7 +198,7 @@ static void refusals_with_more_behind(void **state)
     }
 }
 
-static void arrays(void **state)
+static void arrays_are_read(void **state)
 {
     (void)state;
     dora_reader reader;
@@ -325,12 +325,12 @@ static void count_must_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scalars),
-        cmocka_unit_test(strings),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(scalars_are_read),
+        cmocka_unit_test(strings_are_read),
+        cmocka_unit_test(bad_values_are_refused),
         cmocka_unit_test(numbers_of_every_length),
         cmocka_unit_test(refusals_with_more_behind),
-        cmocka_unit_test(arrays),
+        cmocka_unit_test(arrays_are_read),
         cmocka_unit_test(keys_are_int_or_string),
         cmocka_unit_test(skip_gives_the_bytes),
         cmocka_unit_test(depth_is_512),
