@@ -340,7 +340,7 @@ static void unused_connection_is_looked_at(void **state)
     int fds[2];
     uint64_t now_ns = dr_clock_ns();
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    dr_pooled_conn peer = {.socket.fd = fds[0], .used_ns = now_ns};
+    dr_pooled_conn peer = {.stream.fd = fds[0], .used_ns = now_ns};
     const uint64_t later_ns = now_ns + DR_IDLE_TRUST_NS + 1;
     assert_true(dr_peer_is_usable(&peer, now_ns));
     assert_true(dr_peer_is_usable(&peer, later_ns));

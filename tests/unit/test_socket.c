@@ -19,11 +19,11 @@ static long wait_in_vain(uint32_t usual_ms)
     struct timeval value = {0};
     socklen_t value_len = sizeof value;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    dr_socket one = {.fd = pair[0]};
+    dr_stream one = {.fd = pair[0]};
     const uint64_t began_ns = dr_clock_ns();
     const dr_wait wait = {.deadline_ns = began_ns + (uint64_t)usual_ms * NS_PER_MS,
                           .usual_ms = usual_ms};
-    assert_int_equal(dr_socket_receive(&one, room, sizeof room, &wait, &got, NULL), DORA_ETIMEDOUT);
+    assert_int_equal(dr_wait_receive(&one, room, sizeof room, &wait, &got, NULL), DORA_ETIMEDOUT);
     assert_true(dr_clock_ns() >= wait.deadline_ns);
     assert_int_equal(getsockopt(one.fd, SOL_SOCKET, SO_RCVTIMEO, &value, &value_len), 0);
     close(pair[0]);

@@ -96,6 +96,11 @@
 #define DR_MEMORY_KEPT_BYTES (32 << 20) /* freed, at the end of the heap; glibc allows no more */
 #define DR_MEMORY_QUIET_LOOKS 3u        /* seconds without a request; then it is given back */
 
+/* Outgoing connections. */
+#define DR_DIAL_FULL_MS 10u        /* between two tries at a Unix socket whose backlog is full */
+#define DR_DIAL_ADDRESS_MS 300u    /* for one address of several: no way in the world is longer */
+#define DR_TRANSPORT_READS_MAX 32u /* of one in a turn: one that never ends holds up no other */
+
 /* Discovery. */
 #define DR_DISCOVERY_REDIS_MAX 16u /* of one server: each is a connection */
 

@@ -118,7 +118,7 @@ static dora_err connect_peer(dr_attempt *a, dora_error *error)
     wait.deadline_ns =
         dr_tries_connect_ns(&a->tries, &client->nodes, a->begun_ns, a->wait.deadline_ns);
     pthread_mutex_unlock(&client->lock);
-    return dr_socket_connect(&a->peer->socket, &address, &wait, error);
+    return dr_wait_connect(&a->peer->stream, &address, &wait, error);
 }
 
 /* Looks for this call's reply in what was received; what is for others is theirs. */
@@ -146,7 +146,7 @@ static dora_err receive_some(dr_attempt *a, dora_error *error)
     if (err != DORA_OK) {
         return failed(error, err);
     }
-    err = dr_socket_receive(&a->peer->socket, room, room_len, &a->wait, &got, error);
+    err = dr_wait_receive(&a->peer->stream, room, room_len, &a->wait, &got, error);
     dr_link_received(&a->peer->link, got);
     return err;
 }
@@ -162,7 +162,7 @@ static dora_err exchange(dr_attempt *a, dora_error *error)
         size_t sent = 0;
         dora_err err = DORA_OK;
         if (rest.len > 0 && !is_closed) {
-            err = dr_socket_send(&a->peer->socket, rest, &a->wait, &sent, error);
+            err = dr_wait_send(&a->peer->stream, rest, &a->wait, &sent, error);
             rest.data += sent;
             rest.len -= sent;
             a->made.is_unsent = rest.len > 0;
@@ -242,7 +242,7 @@ static void put_away(dr_attempt *a, dora_err err, uint64_t now_ns)
     bool is_clean = err == DORA_OK && !a->made.is_unsent && dr_link_is_empty(&peer->link);
     peer->is_ending =
         peer->is_ending || a->is_half_sent || (err == DORA_OK && is_last_word(&a->incoming));
-    if (is_alive && peer->socket.fd >= 0 && (peer->pending > 0 || is_clean)) {
+    if (is_alive && peer->stream.fd >= 0 && (peer->pending > 0 || is_clean)) {
         dr_link_shrink(&peer->link);
         dr_conn_pool_give(&client->conn_pool, peer, now_ns);
         if (client->shares != NULL) {

@@ -124,7 +124,7 @@ static dora_err fill_polls(collector *c)
     for (size_t i = 0; err == DORA_OK && i < c->share_count; i++) {
         const dr_pooled_conn *peer = c->shares[i].peers;
         while (err == DORA_OK && peer != NULL) {
-            err = poll_add(c, peer->socket.fd);
+            err = poll_add(c, peer->stream.fd);
             peer = peer->idle_next;
         }
     }

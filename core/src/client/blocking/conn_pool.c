@@ -83,7 +83,7 @@ dr_pooled_conn *dr_conn_pool_open(dr_conn_pool *pool, size_t node, const dora_fr
         return NULL;
     }
     dr_link_init(&peer->link, frame);
-    peer->socket.fd = -1;
+    peer->stream.fd = -1;
     peer->node = node;
     peer->next = pool->all;
     if (pool->all != NULL) {
@@ -117,7 +117,7 @@ void dr_conn_pool_drop(dr_conn_pool *pool, dr_pooled_conn *peer)
     if (peer->next != NULL) {
         peer->next->before = peer->before;
     }
-    dr_socket_close(&peer->socket);
+    dr_stream_close(&peer->stream);
     dr_link_fini(&peer->link);
     dr_free(peer);
 }
@@ -197,7 +197,7 @@ void dr_conn_pool_forget(dr_conn_pool *pool)
     for (dr_pooled_conn *peer = pool->all; peer != NULL; peer = peer->next) {
         peer->pending = 0;
         peer->is_ending = true;
-        dr_socket_close(&peer->socket);
+        dr_stream_close(&peer->stream);
     }
 }
 
@@ -206,5 +206,5 @@ bool dr_peer_is_usable(const dr_pooled_conn *peer, uint64_t now_ns)
     if (peer->used_ns != 0 && now_ns - peer->used_ns <= DR_IDLE_TRUST_NS) {
         return true;
     }
-    return dr_socket_is_quiet(&peer->socket);
+    return dr_stream_is_quiet(&peer->stream);
 }

@@ -9,11 +9,11 @@
 #define DR_IDLE_MAX 256              /* idle connections to one node; a thread uses one at a time */
 #define DR_IDLE_TRUST_NS 1000000000u /* unused for longer: looked at before it is used again */
 
-/* dr_pooled_conn is one connection to one node. Link and socket belong to whoever took or opened it
+/* dr_pooled_conn is one connection to one node. Link and stream belong to whoever took or opened it
  * until it is given back or dropped; the rest is the pool's. */
 typedef struct dr_pooled_conn {
     dr_link link;
-    dr_socket socket;
+    dr_stream stream;
     size_t node;
     size_t pending;   /* submissions whose results are still to come on it */
     bool is_ending;   /* takes no more requests: it is kept for those results only */

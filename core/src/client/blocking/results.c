@@ -54,9 +54,10 @@ dora_err dr_results_read(dora_client *client, dr_pooled_conn *peer, bool came_ea
         char *room;
         size_t room_len;
         size_t got = 0;
+        dr_loss loss;
         err = dr_link_room(&peer->link, &room, &room_len);
         if (err == DORA_OK) {
-            err = dr_socket_receive_now(&peer->socket, room, room_len, &got);
+            err = dr_stream_receive(&peer->stream, room, room_len, false, &got, &loss);
         }
         if (err == DORA_EAGAIN) {
             return DORA_OK;
