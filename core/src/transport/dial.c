@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,11 +61,9 @@ void dr_dial_found(dr_dial *dial, int status, struct addrinfo *found)
     dial->next = found;
 }
 
-void dr_dial_look_up(dr_dial *dial)
+int dr_dial_look_up(const dr_dial *dial, struct addrinfo **found)
 {
-    struct addrinfo *found = NULL;
-    int status = getaddrinfo(dial->address.host, dial->service, &dr_dial_hints, &found);
-    dr_dial_found(dial, status, found);
+    return getaddrinfo(dial->address.host, dial->service, &dr_dial_hints, found);
 }
 
 /* What connect() gave. A Unix socket whose backlog is full says EAGAIN, and the kernel waits for no
@@ -133,6 +132,10 @@ dora_err dr_dial_check(dr_dial *dial, bool is_ready)
     bool is_due = dial->wake_ns != 0 && dr_clock_ns() >= dial->wake_ns;
     if (dial->is_full) {
         return is_due ? try_connect(dial) : DORA_EAGAIN;
+    }
+    if (is_due && !is_ready) { /* who was held up himself looks at the socket first */
+        struct pollfd item = {.fd = dial->fd, .events = POLLOUT};
+        is_ready = poll(&item, 1, 0) > 0;
     }
     if (is_ready && getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &problem, &problem_len) != 0) {
         problem = errno;

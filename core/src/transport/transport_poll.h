@@ -1,11 +1,25 @@
 /* transport_poll.h: connections of threads that wait, by poll(2).
  *
  * The blocking client waits for one: dr_wait_connect, dr_wait_send and dr_wait_receive, each with
- * one absolute deadline. */
+ * one absolute deadline. Whoever has several gives them dr_transport_poll_driver, and drives them by
+ * dr_transport_poll. */
 #ifndef DR_TRANSPORT_POLL_H
 #define DR_TRANSPORT_POLL_H
 
-#include "transport/stream.h"
+#include <poll.h>
+
+#include "transport/transport.h"
+
+/* ---- several ---- */
+
+extern const dr_transport_driver dr_transport_poll_driver;
+
+/* dr_transport_poll waits for `count` transports, but not past `until_ns`, and has what came done.
+ * `items` has room for as many. A look-up is waited for where one is opened. */
+void dr_transport_poll(dr_transport *const *transports, struct pollfd *items, size_t count,
+                       uint64_t until_ns);
+
+/* ---- one ---- */
 
 /* dr_wait is how long to wait: until `deadline_ns` of dr_clock_ns, or until a signal came and
  * `is_interrupted` (may be NULL) says so. `usual_ms` is the time most calls have. */

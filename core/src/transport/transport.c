@@ -1,0 +1,200 @@
+/* transport.c: one outgoing connection, from opening to its loss, whatever drives it. */
+#include "transport/transport.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/limits.h"
+
+static bool is_open(const dr_transport *transport, uint32_t serial)
+{
+    return transport->serial == serial && transport->state == DR_TRANSPORT_OPEN;
+}
+
+void dr_transport_init(dr_transport *transport, const dr_transport_driver *driver,
+                       const dr_transport_user *uses, void *user)
+{
+    *transport = (dr_transport){.driver = driver, .uses = uses, .user = user};
+    transport->dial.fd = -1;
+    transport->stream.fd = -1;
+}
+
+dr_transport_wish dr_transport_wishes(const dr_transport *transport)
+{
+    const dr_dial *dial = &transport->dial;
+    bool is_blocked = transport->is_blocked && !transport->is_mute;
+    switch (transport->state) {
+    case DR_TRANSPORT_DIALLING:
+        return (dr_transport_wish){dial->is_full ? -1 : dial->fd, POLLOUT, dial->wake_ns};
+    case DR_TRANSPORT_OPEN:
+        return (dr_transport_wish){transport->stream.fd,
+                                   (short)(POLLIN | (is_blocked ? POLLOUT : 0)), 0};
+    default:
+        return (dr_transport_wish){-1, 0, 0};
+    }
+}
+
+void dr_transport_close(dr_transport *transport)
+{
+    if (transport->state == DR_TRANSPORT_CLOSED) {
+        return;
+    }
+    transport->driver->unwatch(transport);
+    transport->serial++;
+    transport->state = DR_TRANSPORT_CLOSED;
+    transport->is_blocked = false;
+    transport->is_mute = false;
+    dr_dial_end(&transport->dial);
+    dr_stream_close(&transport->stream);
+}
+
+void dr_transport_fail(dr_transport *transport, const dr_loss *loss)
+{
+    dr_loss told = *loss; /* it may be the dial's */
+    told.err = transport->state == DR_TRANSPORT_OPEN ? told.err : DORA_ECONNECT;
+    dr_transport_close(transport);
+    transport->uses->lost(transport->user, &told);
+}
+
+/* ---- opening ---- */
+
+static void advance(dr_transport *transport, dora_err err)
+{
+    if (err == DORA_ECONNECT) {
+        dr_transport_fail(transport, &transport->dial.loss);
+        return;
+    }
+    if (err == DORA_OK) {
+        uint32_t serial = transport->serial;
+        transport->stream = (dr_stream){.fd = dr_dial_take(&transport->dial)};
+        transport->state = DR_TRANSPORT_OPEN;
+        transport->uses->connected(transport->user);
+        if (!is_open(transport, serial)) {
+            return;
+        }
+    }
+    transport->driver->watch(transport);
+}
+
+static void dial(dr_transport *transport)
+{
+    transport->state = DR_TRANSPORT_DIALLING;
+    advance(transport, dr_dial_next(&transport->dial));
+}
+
+void dr_transport_open(dr_transport *transport, const dr_address *address)
+{
+    dr_transport_close(transport);
+    if (dr_dial_begin(&transport->dial, address)) {
+        transport->state = DR_TRANSPORT_LOOKING;
+        transport->driver->look_up(transport);
+    } else {
+        dial(transport);
+    }
+}
+
+void dr_transport_found(dr_transport *transport, int status, struct addrinfo *found)
+{
+    dr_dial_found(&transport->dial, status, found);
+    dial(transport);
+}
+
+static void check(dr_transport *transport, bool is_ready)
+{
+    dora_err err = dr_dial_check(&transport->dial, is_ready);
+    if (err == DORA_ECONNECT) {
+        transport->driver->unwatch(transport);
+        err = dr_dial_next(&transport->dial);
+    }
+    advance(transport, err);
+}
+
+/* ---- bytes ---- */
+
+/* Returns: what ended it, or DORA_OK. */
+static dora_err write_some(dr_transport *transport, dr_loss *loss)
+{
+    const uint32_t serial = transport->serial;
+    dora_err err = DORA_OK;
+    while (err == DORA_OK && is_open(transport, serial)) {
+        size_t sent = 0;
+        dora_slice out = transport->uses->output(transport->user);
+        if (out.len == 0) {
+            return DORA_OK;
+        }
+        err = dr_stream_send(&transport->stream, out, &sent, loss);
+        transport->is_blocked = err == DORA_EAGAIN;
+        transport->is_mute = err == DORA_ECLOSED;
+        if (sent > 0) {
+            transport->uses->sent(transport->user, sent);
+        }
+    }
+    return err == DORA_EAGAIN || err == DORA_ECLOSED ? DORA_OK : err;
+}
+
+static dora_err read_some(dr_transport *transport, dr_loss *loss)
+{
+    const uint32_t serial = transport->serial;
+    for (uint32_t i = 0; i < DR_TRANSPORT_READS_MAX && is_open(transport, serial); i++) {
+        char *room = NULL;
+        size_t room_len = 0;
+        size_t got = 0;
+        dora_err err = transport->uses->room(transport->user, &room, &room_len);
+        if (err != DORA_OK) {
+            *loss = dr_loss_new(err, ENOMEM);
+            return err;
+        }
+        err = dr_stream_receive(&transport->stream, room, room_len, false, &got, loss);
+        if (err != DORA_OK) {
+            return err == DORA_EAGAIN ? DORA_OK : err;
+        }
+        transport->uses->received(transport->user, got);
+        if (got < room_len) {
+            return DORA_OK;
+        }
+    }
+    return DORA_OK;
+}
+
+void dr_transport_write(dr_transport *transport)
+{
+    dr_loss loss;
+    const uint32_t serial = transport->serial;
+    if (transport->state != DR_TRANSPORT_OPEN || transport->is_blocked || transport->is_mute) {
+        return;
+    }
+    dora_err err = write_some(transport, &loss);
+    if (!is_open(transport, serial)) {
+        return;
+    }
+    if (err != DORA_OK) {
+        dr_transport_fail(transport, &loss);
+    } else if (transport->is_blocked) {
+        transport->driver->watch(transport);
+    }
+}
+
+void dr_transport_ready(dr_transport *transport, short events)
+{
+    dr_loss loss;
+    const uint32_t serial = transport->serial;
+    if (transport->state == DR_TRANSPORT_DIALLING) {
+        check(transport, events != 0);
+        return;
+    }
+    dora_err err = (events & ~POLLOUT) != 0 ? read_some(transport, &loss) : DORA_OK;
+    if (!is_open(transport, serial)) {
+        return;
+    }
+    if (err != DORA_OK) {
+        dr_transport_fail(transport, &loss);
+        return;
+    }
+    if ((events & POLLOUT) != 0) {
+        transport->is_blocked = false;
+        dr_transport_write(transport);
+    }
+    if (is_open(transport, serial)) {
+        transport->driver->watch(transport);
+    }
+}
