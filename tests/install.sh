@@ -93,7 +93,7 @@ check "the asynchronous client's, too" \
 known_packages()
 {
     local package
-    for package in $(dora_readme Install sh 1 | sed -n '/apt-get install/,/[^\\]$/p' |
+    for package in $(dora_document README.md Install sh 1 | sed -n '/apt-get install/,/[^\\]$/p' |
         sed 's/.*install //; s/\\//'); do
         [[ " ${dora_packages_build[*]} " == *" $package "* ]] || { echo "$package"; return 1; }
     done
@@ -104,7 +104,7 @@ check "README's packages" known_packages
 typed_python()
 {
     local lines
-    lines=$(dora_readme Install sh 1 | sed -n '/^# Python/,/^$/p')
+    lines=$(dora_document README.md Install sh 1 | sed -n '/^# Python/,/^$/p')
     [[ $lines == *"-m venv ~/"*"pip install ."* ]] || return 1
     lines=${lines/-m venv/-m venv --system-site-packages}
     env HOME="$prefix/home" PATH="/usr/bin:$PATH" PIP_NO_BUILD_ISOLATION=0 PIP_NO_INDEX=1 \
@@ -120,13 +120,15 @@ check "README's lines for Python" typed_python
 # The lines for C under a prefix that nothing knows, with this build for the one that they make.
 typed_c()
 {
+    local lines
+    lines=$(dora_document core/include/README.md Installing sh 1)
     mkdir -p "$prefix/typed/out"
     ln -s "$build" "$prefix/typed/out/core"
     ln -s "$dora_root/examples" "$prefix/typed/examples"
     (cd "$prefix/typed" && env -u PKG_CONFIG_PATH -u LD_LIBRARY_PATH HOME="$prefix/home" \
-        bash -exc "$(dora_readme Install sh 2)"$'\n./client 127.0.0.1:1' 2>&1 |
+        bash -exc "$lines"$'\n./client 127.0.0.1:1' 2>&1 |
         grep "client: .*127.0.0.1")
 }
-check "README's lines for C" typed_c
+check "the C guide's lines" typed_c
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -83,14 +83,16 @@ dora_packages_test=("${dora_packages_site[@]}" chromium fonts-dejavu-core git g+
     clang-format libcmocka-dev valgrind nodejs php-curl wrk python3-pytest python3-hypothesis
     python3-pyte python3-prometheus-client mypy)
 
-# dora_readme HEADING LANGUAGE [N]: README's fenced blocks below a heading, or the Nth.
-dora_readme()
+# dora_document FILE HEADING LANGUAGE [N]: a document's fenced blocks below a heading, or the Nth.
+# Of a transcript (console) it gives what is typed.
+dora_document()
 {
-    awk -v heading="## $1" -v fence="\`\`\`$2" -v only="${3:-0}" '
-        /^## / { here = $0 == heading }
+    awk -v heading="## $2" -v fence="\`\`\`$3" -v only="${4:-0}" -v typed="$3" '
+        !code && /^## / { here = $0 == heading }
         here && code && /^```$/ { code = 0; next }
-        here && code && (!only || count == only) { print }
-        here && $0 == fence { code = 1; count++ }' "$dora_root/README.md"
+        here && code && (!only || count == only) && typed != "console" { print }
+        here && code && (!only || count == only) && typed == "console" && sub(/^\$ /, "") { print }
+        here && !code && index($0 " ", fence " ") == 1 { code = 1; count++ }' "$dora_root/$1"
 }
 
 # dora_build_core DIR [CMAKE OPTION...] configures and builds the core there.

@@ -3,7 +3,8 @@
 #
 #     tests/run.sh [SUITE...]       all suites by default; tests/run.sh list names them
 #     tests/run.sh SUITE FILTER     of a suite what FILTER chooses: pytest's -k, a part of the
-#                                   name of a C test program, names of phpt tests without .phpt
+#                                   name of a C test program, names of phpt tests without .phpt,
+#                                   a document
 #
 # Everything made goes under out/ (DORA_TEST_OUT names another folder). Installs missing Debian
 # packages. Each suite's last line counts its tests; a suite that crashes counts as one failure.
@@ -14,7 +15,7 @@ cd "$dora_root" || exit 1
 . tests/lib.sh
 
 suites=(style header unit sanitize threads fuzz php python interop conformance server faults bench
-    install phpize readme quickstart site)
+    install phpize documents quickstart site)
 out=${DORA_TEST_OUT:-$dora_root/out/tests}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
@@ -87,7 +88,7 @@ needs_of()
     php) echo release module ;;
     python) echo release venv ;;
     server | faults | site) echo release venv module ;;
-    interop | conformance | bench | readme) echo release venv module ;;
+    interop | conformance | bench | documents) echo release venv module ;;
     esac
 }
 
@@ -279,7 +280,13 @@ suite_bench()
 
 suite_install() { bash tests/install.sh "$out/release" "$out/install"; }
 suite_phpize() { bash tests/phpize.sh "$out/phpize"; }
-suite_readme() { "$DORA_PYTHON" tests/readme.py --core "$out/release" --work "$out/readme"; }
+
+# shellcheck disable=SC2086
+suite_documents()
+{
+    "$DORA_PYTHON" tests/documents/run.py --core "$out/release" --work "$out/documents" $filter
+}
+
 suite_site() { run_pytest -s tests/site; }
 suite_quickstart() { bash tests/quickstart.sh; }
 
@@ -300,7 +307,7 @@ main()
     [ ${#chosen[@]} -gt 0 ] || chosen=("${suites[@]}")
     if [ $# -eq 2 ] && ! declare -F "suite_$2" >/dev/null; then
         case $1 in
-        unit | threads | php | python | server | faults | site)
+        unit | threads | php | python | server | faults | site | documents)
             chosen=("$1")
             filter=$2
             ;;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Types what README says, line by line, as root on a machine that has nothing of it: "Install", then
-# each handler's file, the commands that serve and call it, and the clients. tests/systems.sh runs
-# it in a bare container; it installs packages, into /usr/local and into PHP's folders.
+# Types what README.md says, line by line, as root on a machine that has nothing of it: "Install",
+# then each handler's file, the commands that serve and call it, and the clients. tests/systems.sh
+# runs it in a bare container; it installs packages, into /usr/local and into PHP's folders.
 #
 #     tests/typed.sh
 set -u
@@ -31,12 +31,12 @@ check()
 # Root answers apt-get's question; nothing else asks one.
 typed_install()
 {
-    dora_readme Install sh 1 >"$work/install.sh"
+    dora_document README.md Install sh 1 >"$work/install.sh"
     cat "$work/install.sh"
     yes 2>/dev/null | bash -ex "$work/install.sh"
 }
 
-# Where a handler is served and called, the network is this script's own, with README's ports free.
+# Where a handler is served and called, the network is this script's own, the documents' ports free.
 loopback='import fcntl, socket, struct
 flags = struct.pack("16sh22x", b"lo", 1)
 fcntl.ioctl(socket.socket(), 0x8914, flags)'
@@ -79,42 +79,46 @@ says()
 
 handlers()
 {
-    local users products hello cc prefixed command
+    local hello ask cc prefixed command python='python3 client.py' php='php client.php'
     # shellcheck source=/dev/null
     . ~/dora-python/bin/activate
-    dora_readme "Write a handler in Python" python 1 >"$work/users.py"
-    dora_readme "Write a handler in PHP" php 1 >"$work/products.php"
-    dora_readme "Write a handler in C" c 1 >"$work/hello.c"
-    users=$(dora_readme "Write a handler in Python" sh 1)
-    products=$(dora_readme "Write a handler in PHP" sh 1)
-    hello=$(dora_readme "Write a handler in C" sh 1)
-    dora_readme "Call it" python 1 >"$work/client.py"
-    echo 'print(user["name"], found["b"]["id"])' >>"$work/client.py"
-    dora_readme "Call it" php 1 >"$work/client.php"
-    echo 'echo $product["name"], " ", $found["b"]["id"], "\n";' >>"$work/client.php"
-    cc=$(dora_readme "Call it" sh 1)
+    dora_document README.md Python python 1 >"$work/users.py"
+    dora_document README.md Python python 2 >"$work/client.py"
+    dora_document README.md PHP php 1 >"$work/products.php"
+    dora_document README.md PHP php 2 >"$work/client.php"
+    dora_document README.md C c 1 >"$work/hello.c"
+    hello=$(dora_document README.md C console)
+    cc=$(dora_document core/include/README.md "A client" sh 1)
     check "a C client" bash -ec "$cc; rm client"
-    prefixed=$(dora_readme Install sh 2)
+    prefixed=$(dora_document core/include/README.md Installing sh 1)
     prefixed+=$'\n./client 127.0.0.1:1 2>&1 | grep "client: .*127.0.0.1"; rm client'
     check "a C client, other prefix" bash -ec "$prefixed"
     cd "$work" || return
     check "cc -shared" bash -ec "$(head -n 1 <<<"$hello")"
 
-    local call python='python3 client.py' php='php client.php'
-    call=$(sed -n 2p <<<"$users")
-    for command in "$(sed -n '1s/ *#.*//p' <<<"$users")" \
-        "$(sed -n '1s/.*# or: //p' <<<"$users")"; do
-        check "$command" says '"name": "Ann"' serves "$command" "$call"
+    ask=$(dora_document README.md Python console | sed -n 2p)
+    served README.md Python
+    for command in "${commands[@]}"; do
+        check "$command" says '"name": "Ann"' serves "$command" "$ask"
         check "$command, and the Python client" says "Ann 2" serves "$command" "$python"
     done
-    for command in "$(sed 's/ *#.*//' <<<"$products")" "$(sed 's/.*# or: //' <<<"$products")"; do
-        check "$command, and the PHP client" says "Coffee mill 2" serves "$command" "$php"
+    served README.md PHP
+    for command in "${commands[@]}"; do
+        check "$command, and the PHP client" says "Coffee mill" serves "$command" "$php"
     done
     command=$(sed -n 2p <<<"$hello")
-    check "$command" says '"hello"' serves "$command" "dora call 127.0.0.1:9567 /hello"
+    ask=$(sed -n 3p <<<"$hello")
+    check "$command" says '"hello"' serves "$command" "$ask"
     deactivate
-    check "the same with C's own program" says '"hello"' serves "$command" \
-        "dora call 127.0.0.1:9567 /hello"
+    check "the same with C's own program" says '"hello"' serves "$command" "$ask"
+}
+
+# served DOCUMENT HEADING: `commands`, the two ways to serve that the first line typed there names.
+served()
+{
+    local line
+    line=$(dora_document "$1" "$2" console | head -n 1)
+    commands=("${line%% *#*}" "${line##*# or: }")
 }
 
 [ "$(id -u)" -eq 0 ] || { echo "typed: needs root"; exit 1; }

@@ -1,5 +1,5 @@
 // client.mjs: calls a Dora server in JSON over its TCP port, with nothing but Node.js itself.
-// Run it as `node client.mjs 127.0.0.1:9567`; written from core/PROTOCOL.md alone.
+// It asks for what users.py answers: `node client.mjs 127.0.0.1:9567`. Written from core/PROTOCOL.md.
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 
@@ -41,10 +41,10 @@ class Dora {
 
 const dora = new Dora(process.argv[2] ?? '127.0.0.1:9567');
 const said = (envelope) => (envelope.code === 0 ? envelope.data : envelope.msg);
-const single = await dora.ask('W_S', { one: { name: '/echo', param: { id: 7 } } });
+const single = await dora.ask('W_S', { one: { name: '/user/get', param: { id: 7 } } });
 console.log('single:', JSON.stringify(said(single)));
-const many = await dora.ask('W_M', { a: { name: '/echo', param: 1 }, b: { name: '/none' } });
+const many = await dora.ask('W_M', { a: { name: '/user/names', param: [1, 2] }, b: { name: '/none' } });
 console.log('many:', JSON.stringify({ a: said(many.a), b: said(many.b) }));
-const later = await dora.ask('AM_S', { one: { name: '/echo', param: 'hello' } });
+const later = await dora.ask('AM_S', { one: { name: '/user/get', param: { id: 2 } } });
 console.log('later:', JSON.stringify(said(later)));
 dora.socket.end();

@@ -2,11 +2,8 @@
 
 import gzip
 import json
-import os
 import random
-import shutil
 import struct
-import subprocess
 import threading
 import time
 import zlib
@@ -16,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support import v1
-from support.server import ROOT, Server, python_pool
+from support.server import Server, python_pool
 
 SALT = b"=&$*#@(*&%(@"
 
@@ -255,14 +252,3 @@ def test_any_bytes_behind_the_brace(conn, tail):
 def test_values_come_back(conn, value):
     reply = conn.single("/echo", value)
     assert json.dumps(reply["data"]["data"]) == json.dumps(value).replace("{}", "[]")
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="no node")
-def test_node_client(server):
-    example = os.path.join(ROOT, "examples", "node", "client.mjs")
-    done = subprocess.run(["node", example, server.address], capture_output=True, text=True,
-                          timeout=30)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0] == 'single: {"id":7}'
-    assert done.stdout.splitlines()[1] == 'many: {"a":1,"b":"no such api: /none"}'
-    assert done.stdout.splitlines()[2] == 'later: "hello"'

@@ -250,8 +250,8 @@ def test_run_options_have_an_effect(tmp_path, language):
         assert {"own", "beside"} <= set(stat["server"]["pools"]), stat
 
 
-def test_the_readme_names_every_key(keys):
-    with open(os.path.join(ROOT, "README.md")) as file:
+def test_the_table_names_every_key(keys):
+    with open(os.path.join(ROOT, "core", "OPERATIONS.md")) as file:
         table = file.read().split("## Configuration\n", 1)[1].split("\n## ", 1)[0]
     rows = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("|"))
     top, pool = keys

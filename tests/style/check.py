@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import documents
 import rules
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -87,14 +88,12 @@ def check_headers(files):
 
 
 def check_documents(files):
-    """The files of the core that its documents name are there."""
+    """What the documents name is there, and their examples are of a kind."""
+    yield from documents.check_samples()
     for each in files:
-        if not re.match(r"core/\w+\.md$", each):
-            continue
-        for number, line in enumerate(read(each).splitlines(), 1):
-            for name in re.findall(r"`([\w/]+\.[ch])`", line):
-                if "/" in name and not any(path.endswith("/" + name) for path in files):
-                    yield "%s:%d: names %s, which is not there" % (each, number, name)
+        if each.endswith(".md"):
+            for line, text in documents.check(each, read(each), files, read):
+                yield "%s:%d: %s" % (each, line, text)
 
 
 REPLY_CODE = re.compile(r'X\(\w+, (\d+), (true|false), (?:true|false), \d+,\s*((?:"[^"]*"\s*)+)\)')

@@ -1,5 +1,5 @@
-/* handler.h: what a handler sees: its application, the request, the reply. Source: README.md,
- * "Write a handler in C". An application in C is a shared object that exports
+/* handler.h: what a handler sees: its application, the request, the reply. Guide:
+ * core/include/README.md. An application in C is a shared object that exports
  *
  *     DORA_API dora_err dora_app_init(dora_app *app, dora_error *error);
  *

@@ -42,7 +42,7 @@ typedef struct dora_host {
 } dora_host;
 
 /* dora_main is the `dora` program: `dora serve`, `dora check`, `dora call`, and so on. It prints
- * to stdout and stderr. Returns: the exit status (README.md, "Command line").
+ * to stdout and stderr. Returns: the exit status (core/OPERATIONS.md, "Command line").
  * Thread: call it on the main thread; `serve` handles SIGINT, SIGTERM and SIGHUP while it runs. */
 DORA_API int dora_main(int argc, char **argv, const dora_host *host);
 

@@ -5,7 +5,7 @@
 #include "cli/help.h"
 
 /* dr_command is one subcommand. `run` gets the arguments behind its name. Returns: the exit status,
- * as README.md has them. */
+ * as core/OPERATIONS.md has them. */
 typedef struct dr_command {
     const char *name;
     const char *arguments; /* in the list of all */

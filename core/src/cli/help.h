@@ -4,7 +4,7 @@
 
 #include <dora/server.h>
 
-/* Exit statuses, as README.md has them. */
+/* Exit statuses, as core/OPERATIONS.md has them. */
 typedef enum dr_exit {
     DR_EXIT_OK = 0,
     DR_EXIT_FAILED = 1, /* the handler's error; a server or a configuration that does not start */
