@@ -8,6 +8,8 @@ import os
 import re
 import socket
 import struct
+import subprocess
+import sys
 import zlib
 
 import pytest
@@ -43,6 +45,15 @@ def test_every_block_is_of_a_kind_that_runs():
     assert TEXT.count("\n```") == 2 * len(FENCES)
     kinds = {fence for fence, _, _ in FENCES}
     assert kinds == {"hex", "crc", "json", "http", "redis", "php", "sequence", "grammar"}
+
+
+def test_contents_name_every_section():
+    def anchor(heading):
+        return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+    prose = re.sub(r"^```.*?^```$", "", TEXT, flags=re.S | re.M)
+    sections = re.findall(r"^##? (.*)$", prose, re.M)[1:]
+    links = re.findall(r"\]\(#([\w-]+)\)", prose)
+    assert links == [anchor(section) for section in sections]
 
 
 # Bytes
@@ -149,6 +160,18 @@ def test_checksums_are_of_these_texts():
     assert [crc for crc, _ in rows] == ["%08x" % zlib.crc32(text.encode()) for _, text in rows]
 
 
+@pytest.mark.parametrize("sign", [False, True])
+def test_client_written_from_the_document_alone(server, signing, sign):
+    """examples/python/minimal_client.py: every way to call, in both encodings."""
+    example = os.path.join(ROOT, "examples", "python", "minimal_client.py")
+    words = [sys.executable, example] + ([signing.address, "sign"] if sign else [server.address])
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    assert done.stdout == 2 * (
+        "single: {'id': 7, 'list': [None, True, 0.5, 'é']}\n"
+        "many: {'a': 1, 'b': 100204}\n"
+        "later: ['second', 'first']\n"), done.stderr
+
+
 # Sequences
 
 
@@ -247,6 +270,29 @@ def test_keys_of_vectors_are_those_of_the_table():
     assert set(vectors) == {"format", "salt", "valid", "invalid"}
     for one, keys in told.items():
         assert keys == {key for vector in vectors[one] for key in vector}, one
+
+
+def codes_of_header():
+    """code => (closes, status) of DORA_CODES."""
+    with open(os.path.join(ROOT, "core", "include", "dora", "error.h"), encoding="utf-8") as file:
+        found = re.findall(r"X\(\w+, (\d+), \w+, (\w+), (\d+),", file.read())
+    return {code: (closes == "true", status) for code, closes, status in found}
+
+
+def test_statuses_over_http_are_those_of_the_codes():
+    rows = re.findall(r"^\| ([45]\d\d) \| (.*) \|$", TEXT.split("\n# HTTP")[1], re.M)
+    told = [(code, status) for status, when in rows for code in re.findall(r"\b(100\d+)\b", when)]
+    assert len(told) > 10
+    codes = codes_of_header()
+    for code, status in told:
+        is_result = (code, status) == ("100206", "500")  # too large, and not the caller's fault
+        assert is_result or codes[code][1] == status, code
+
+
+def test_client_closes_behind_the_codes_that_close():
+    told = re.search(r"close a connection behind ([^`]*) and a guid", TEXT).group(1)
+    closing = [code for code, (closes, _) in codes_of_header().items() if closes]
+    assert re.findall(r"\d+", told) == closing
 
 
 # Growth

@@ -23,6 +23,7 @@ class Player:
     def __init__(self, server, marks):
         self.server, self.marks = server, marks
         self.conns, self.guids = {}, {}
+        self.runs = {}  # what the handlers write => how often at most
         self.watch = v1.Conn(server.address)
 
     def stat(self):
@@ -33,19 +34,23 @@ class Player:
             self.conns[number] = v1.Conn(self.server.address)
         return self.conns[number]
 
-    def api(self, name):
-        return {"hold": self.marks.hold, "mark": lambda: self.marks.mark("ran"),
+    def api(self, name, guid):
+        return {"hold": self.marks.hold, "mark": lambda: self.marks.mark(guid),
                 "none": lambda: ("/none", None)}[name]()
 
     def frame(self, guid, kind, words):
         pairs = [word.split("=") for word in words.split()]
         own = {key: int(value) for key, value in pairs if key in OWN}
+        is_new = guid not in self.guids
         ident = self.guids.setdefault(guid, v1.guid())
         if kind == "SC":
             assert [key for key, _ in pairs] == ["cmd"]
             return v1.control(ident, pairs[0][1])
-        apis = {int(key) if key.isdigit() else key: self.api(value)
+        apis = {int(key) if key.isdigit() else key: self.api(value, guid)
                 for key, value in pairs if key not in OWN}
+        names = [value for key, value in pairs if key not in OWN]
+        self.runs[guid] = names.count("mark")
+        self.runs["held"] = self.runs.get("held", 0) + (names.count("hold") if is_new else 0)
         return v1.request_of(kind, ident, apis, **own)
 
     def send(self, number, match):
@@ -111,6 +116,10 @@ class Player:
             match = LINE.match(line)
             assert match, "cannot be played: %r" % line
             self.step(*match.groups())
+        if self.server.process.poll() is None:
+            assert wait_until(lambda: self.stat()["tasking_num"] == 0)
+        lines = self.marks.lines()
+        assert all(lines.count(one) <= most for one, most in self.runs.items()), lines
 
     def close(self):
         for conn in [*self.conns.values(), self.watch]:
