@@ -34,8 +34,8 @@ typedef struct dr_dial {
 } dr_dial;
 
 /* dr_dial_begin says whether the host must be looked up first: a number and a path need not be.
- * dr_dial_look_up is getaddrinfo() for it, and takes as long as that takes; dr_dial_found takes what
- * it gave, or somebody else's: `status` is 0 or an EAI_. */
+ * dr_dial_look_up is getaddrinfo() for it, and takes as long as that takes; dr_dial_found takes
+ * what it gave, or somebody else's: `status` is 0 or an EAI_. */
 extern const struct addrinfo dr_dial_hints;
 bool dr_dial_begin(dr_dial *dial, const dr_address *address);
 int dr_dial_look_up(const dr_dial *dial, struct addrinfo **found);

@@ -32,8 +32,8 @@ typedef struct dr_transport_user {
 } dr_transport_user;
 
 /* dr_transport_driver is what drives it. `look_up` has the host of t->dial looked up, and
- * dr_transport_found called. `watch` is called when what it waits for has changed, dr_transport_wish
- * says to what; `unwatch` before a descriptor is closed that was watched. */
+ * dr_transport_found called. `watch` is called when what it waits for has changed:
+ * dr_transport_wishes says to what; `unwatch` before a descriptor is closed that was watched. */
 typedef struct dr_transport_driver {
     void (*look_up)(dr_transport *transport);
     void (*watch)(dr_transport *transport);

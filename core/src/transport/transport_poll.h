@@ -1,8 +1,8 @@
 /* transport_poll.h: connections of threads that wait, by poll(2).
  *
  * The blocking client waits for one: dr_wait_connect, dr_wait_send and dr_wait_receive, each with
- * one absolute deadline. Whoever has several gives them dr_transport_poll_driver, and drives them by
- * dr_transport_poll. */
+ * one absolute deadline. Whoever has several gives them dr_transport_poll_driver, and drives them
+ * by dr_transport_poll. */
 #ifndef DR_TRANSPORT_POLL_H
 #define DR_TRANSPORT_POLL_H
 
