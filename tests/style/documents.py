@@ -52,6 +52,19 @@ def names(path, text, files):
             yield line_of(text, found.start()), "names %s, which is not there" % name
 
 
+STAIR = re.compile(r"^\| \d+ [\w ]+\| `([^`]+)` \| ([^|]+) \|", re.M)
+
+
+def stairs(path, text, files, read):
+    """The table of one call's way names functions that their files define."""
+    for found in STAIR.finditer(text) if path == "core/README.md" else ():
+        name = "core/src/" + found.group(1)
+        source = read(name) if name in files else ""
+        for function in re.findall(r"`(\w+)`", found.group(2)):
+            if not re.search(r"^[a-z][^;\n]*\b%s\(" % function, source, re.M):
+                yield line_of(text, found.start()), "%s has no %s" % (name, function)
+
+
 def kinds(path, text):
     """Each fenced block is of a kind, so that tests/documents/run.py knows what to do with it."""
     for block in blocks(text) if path not in ELSEWHERE else ():
@@ -69,16 +82,19 @@ def check(path, text, files, read):
     """All of it, for one document: (line, complaint)."""
     yield from links(path, text, files, read)
     yield from names(path, text, files)
+    yield from stairs(path, text, files, read)
     yield from kinds(path, text)
     yield from length(path, text)
 
 
+BAD_STAIR = "| 1 in | `net/none.c` | `on_read` | reads | |"
 BAD = ("see [a](core/none.md)", "see [a](#none)", "see `server/none.c`", "```\nx\n```\n",
        "```python untested\nx\n```\n", "```fortran\nx\n```\n", "x\n" * (README_LINES_MAX + 1))
 
 
 def check_samples():
     """The bad samples are still found."""
-    for text in BAD:
-        if not list(check("README.md", text, ["README.md"], None)):
+    samples = [("README.md", text) for text in BAD] + [("core/README.md", BAD_STAIR)]
+    for path, text in samples:
+        if not list(check(path, text, ["README.md"], None)):
             yield "the documents' rules miss a bad sample: %r" % text[:40]
