@@ -56,6 +56,18 @@ def test_contents_name_every_section():
     assert links == [anchor(section) for section in sections]
 
 
+def test_sections_that_sources_name_are_there():
+    named = re.compile(r"PROTOCOL\.md,[\s*#]+(?:sections? )?((?:\"[^\"]+\"(?: and |, )?)+)")
+    found = set()
+    for folder in ("core", "bindings", "tests/support", "tests/unit"):
+        for where, _, files in os.walk(os.path.join(ROOT, folder)):
+            for name in (one for one in files if one.endswith((".c", ".h", ".py", ".m"))):
+                with open(os.path.join(where, name), encoding="utf-8") as file:
+                    for quoted in named.findall(file.read()):
+                        found |= set(re.findall(r"\"([^\"]+)\"", re.sub(r"\s[\s*#]*", " ", quoted)))
+    assert len(found) > 8 and found <= set(re.findall(r"^#+ (.*)$", TEXT, re.M)), found
+
+
 # Bytes
 
 
