@@ -67,7 +67,8 @@ static bool file_check(const php_dora_client *self)
 {
     dora_error error;
 
-    if (self->file == NULL || php_dora_policy_file(ZSTR_VAL(self->file), &error) == DORA_OK) {
+    if (self->file == NULL ||
+        php_dora_policy_file(php_dora_nodes_path(self->file), &error) == DORA_OK) {
         return true;
     }
     zend_throw_exception(php_dora_exception_ce, error.msg, 0);
@@ -75,23 +76,20 @@ static bool file_check(const php_dora_client *self)
 }
 
 /* Fills the object. Returns: false with an exception raised. */
-static bool construct(php_dora_client *self, php_dora_nodes *nodes, const php_dora_options *options)
+static bool construct(php_dora_client *self, dora_client_options *nodes,
+                      const php_dora_options *options)
 {
     dora_error error = {.err = DORA_OK};
 
     if (self->file != NULL) {
         zend_string_release(self->file); /* of a constructor that is called again */
     }
-    self->file = php_dora_nodes_file(nodes);
+    self->file = php_dora_nodes_file(nodes->nodes);
     if (!file_check(self)) {
         return false;
     }
-
-    if (options->group != NULL && !php_dora_nodes_is_registry(nodes) &&
-        !php_dora_nodes_has(nodes, options->group)) {
-        zend_argument_value_error(2, "must name a group of the nodes, there is no \"%s\"",
-                                  ZSTR_VAL(options->group));
-        return false;
+    if (self->file != NULL) {
+        nodes->nodes = ZSTR_VAL(self->file);
     }
     php_dora_shared *shared = php_dora_clients_take(&DORA_G(clients), nodes, options, &error);
     if (shared == NULL && error.err == DORA_EINVAL) {
@@ -100,6 +98,12 @@ static bool construct(php_dora_client *self, php_dora_nodes *nodes, const php_do
     }
     if (shared == NULL) {
         php_dora_throw_error(&error);
+        return false;
+    }
+    if (options->group != NULL &&
+        dora_client_check_group(shared->client, ZSTR_VAL(options->group), &error) != DORA_OK) {
+        php_dora_clients_give(shared);
+        zend_argument_value_error(2, "is wrong: %s", error.msg);
         return false;
     }
     php_dora_clients_give(self->shared); /* of a constructor that is called again */
@@ -118,7 +122,7 @@ PHP_METHOD(Dora_Client, __construct)
     zend_string *text = NULL;
     HashTable *list = NULL;
     HashTable *given = NULL;
-    php_dora_nodes nodes;
+    dora_client_options core = {.nodes = NULL};
     php_dora_options options = {.timeout_ms = DORA_G(timeout_ms),
                                 .sign = DORA_G(sign),
                                 .salt = DORA_G(salt),
@@ -135,10 +139,11 @@ PHP_METHOD(Dora_Client, __construct)
                                    PHP_DORA_OPTION_FRAME)) {
         RETURN_THROWS();
     }
-    if (php_dora_nodes_read(&nodes, text, list)) {
-        construct(php_dora_client_of(Z_OBJ_P(ZEND_THIS)), &nodes, &options);
+    dora_nodes *nodes = php_dora_nodes_read(text, list, &core);
+    if (nodes != NULL) {
+        construct(php_dora_client_of(Z_OBJ_P(ZEND_THIS)), &core, &options);
     }
-    php_dora_nodes_free(&nodes);
+    dora_nodes_free(nodes);
 }
 
 bool php_dora_client_is_made(const php_dora_client *self)

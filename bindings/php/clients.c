@@ -24,14 +24,16 @@ void php_dora_clients_fini(HashTable *table)
     zend_hash_destroy(table);
 }
 
-static void key_append(smart_str *key, const char *text, size_t len)
+static void key_append(smart_str *key, const char *text)
 {
+    const size_t len = strlen(text);
+
     smart_str_append_unsigned(key, len);
     smart_str_appendc(key, ':');
     smart_str_appendl(key, text, len);
 }
 
-static zend_string *key_make(const php_dora_nodes *nodes, const php_dora_options *options)
+static zend_string *key_make(const dora_client_options *nodes, const php_dora_options *options)
 {
     smart_str key = {0};
 
@@ -40,47 +42,36 @@ static zend_string *key_make(const php_dora_nodes *nodes, const php_dora_options
     smart_str_append_unsigned(&key, options->bytes_max);
     smart_str_appendc(&key, ' ');
     if (options->salt != NULL) {
-        key_append(&key, options->salt, strlen(options->salt));
+        key_append(&key, options->salt);
     }
-    for (size_t i = 0; i < nodes->count; i++) {
-        const php_dora_group *group = &nodes->groups[i];
-        smart_str_appendc(&key, '/');
-        if (group->name != NULL) {
-            key_append(&key, ZSTR_VAL(group->name), ZSTR_LEN(group->name));
-        }
+    if (nodes->nodes != NULL) {
         smart_str_appendc(&key, '=');
-        key_append(&key, ZSTR_VAL(group->nodes), ZSTR_LEN(group->nodes));
+        smart_str_appends(&key, nodes->nodes);
+    }
+    for (size_t i = 0; i < nodes->group_count; i++) {
+        smart_str_appendc(&key, '/');
+        key_append(&key, nodes->groups[i].name);
+        smart_str_appendc(&key, '=');
+        key_append(&key, nodes->groups[i].nodes);
     }
     return smart_str_extract(&key);
 }
 
-static dora_client *client_make(const php_dora_nodes *nodes, const php_dora_options *options,
+static dora_client *client_make(const dora_client_options *nodes, const php_dora_options *options,
                                 dora_error *error)
 {
     dora_client *client = NULL;
-    dora_group *groups = safe_emalloc(nodes->count, sizeof(*groups), 0);
-    dora_client_options made = {.timeout_ms = DORA_G(timeout_ms),
-                                .sign = options->sign,
-                                .salt = options->salt,
-                                .gzip = options->gzip,
-                                .frame_bytes_max = options->bytes_max,
-                                .on_warning = php_dora_warnings_hear};
+    const dora_client_options made = {.nodes = nodes->nodes,
+                                      .groups = nodes->groups,
+                                      .group_count = nodes->group_count,
+                                      .timeout_ms = DORA_G(timeout_ms),
+                                      .sign = options->sign,
+                                      .salt = options->salt,
+                                      .gzip = options->gzip,
+                                      .frame_bytes_max = options->bytes_max,
+                                      .on_warning = php_dora_warnings_hear};
 
-    for (size_t i = 0; i < nodes->count; i++) {
-        const zend_string *name = nodes->groups[i].name;
-        groups[i].name = name != NULL ? ZSTR_VAL(name) : NULL;
-        groups[i].nodes = ZSTR_VAL(nodes->groups[i].nodes);
-    }
-    if (nodes->count == 1 && groups[0].name == NULL) {
-        made.nodes = groups[0].nodes;
-    } else {
-        made.groups = groups;
-        made.group_count = nodes->count;
-    }
-    if (dora_client_new(&client, &made, error) != DORA_OK) {
-        client = NULL;
-    }
-    efree(groups);
+    (void)dora_client_new(&client, &made, error); /* NULL where it failed */
     return client;
 }
 
@@ -106,7 +97,7 @@ static void relieve(HashTable *table)
     }
 }
 
-php_dora_shared *php_dora_clients_take(HashTable *table, const php_dora_nodes *nodes,
+php_dora_shared *php_dora_clients_take(HashTable *table, const dora_client_options *nodes,
                                        const php_dora_options *options, dora_error *error)
 {
     zend_string *key = key_make(nodes, options);

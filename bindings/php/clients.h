@@ -17,10 +17,11 @@ typedef struct php_dora_shared {
 void php_dora_clients_init(HashTable *table);
 void php_dora_clients_fini(HashTable *table);
 
-/* php_dora_clients_take finds or makes the one for these nodes and the wire options in `options`.
+/* php_dora_clients_take finds or makes the one for the nodes of `nodes`, as php_dora_nodes_read has
+ * set them, and the wire options in `options`.
  * Where the table has many, one that nobody uses and waits for goes. Returns: NULL, and why in
  * `error`. Ownership: counts a reference, which php_dora_clients_give gives back (NULL is fine). */
-php_dora_shared *php_dora_clients_take(HashTable *table, const php_dora_nodes *nodes,
+php_dora_shared *php_dora_clients_take(HashTable *table, const dora_client_options *nodes,
                                        const php_dora_options *options, dora_error *error);
 void php_dora_clients_give(php_dora_shared *shared);
 

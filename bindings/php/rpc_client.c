@@ -97,7 +97,8 @@ static void throw_misuse(const char *what)
 PHP_METHOD(DoraRPC_Client, __construct)
 {
     HashTable *config;
-    php_dora_nodes nodes;
+    dora_client_options core = {.nodes = NULL};
+    php_dora_shared *shared = NULL;
     dora_error error = {.err = DORA_OK};
     const php_dora_options options = {.sign = DORA_G(sign),
                                       .gzip = DORA_G(gzip),
@@ -113,8 +114,10 @@ PHP_METHOD(DoraRPC_Client, __construct)
         RETURN_THROWS();
     }
     HashTable *groups = zend_new_array(zend_hash_num_elements(config));
-    php_dora_nodes_config(&nodes, config, groups);
-    php_dora_shared *shared = php_dora_clients_take(&DORA_G(rpc_clients), &nodes, &options, &error);
+    dora_nodes *nodes = php_dora_nodes_config(config, groups, &core, &error);
+    if (nodes != NULL) {
+        shared = php_dora_clients_take(&DORA_G(rpc_clients), &core, &options, &error);
+    }
     if (shared == NULL) {
         zend_throw_exception_ex(zend_ce_exception, MISUSE_CODE, "serverConfig: %s", error.msg);
         zend_array_release(groups);
@@ -123,7 +126,7 @@ PHP_METHOD(DoraRPC_Client, __construct)
         self->shared = shared;
         self->groups = groups;
     }
-    php_dora_nodes_free(&nodes);
+    dora_nodes_free(nodes);
 }
 
 static void mode_group(php_dora_rpc_client *self, zval *group)

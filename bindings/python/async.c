@@ -208,10 +208,10 @@ static PyObject *mux_is_usable(dr_py_mux *self, void *Py_UNUSED(closure))
 
 static PyObject *mux_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    dr_py_nodes read = {0};
+    dora_nodes *nodes = NULL;
     dora_client_options options = {0};
     dr_py_mux *self = NULL;
-    if (dr_py_settings_read(args, kwargs, true, &read, &options) == 0) {
+    if (dr_py_settings_read(args, kwargs, true, &nodes, &options) == 0) {
         self = (dr_py_mux *)type->tp_alloc(type, 0);
     }
     if (self != NULL) {
@@ -222,7 +222,7 @@ static PyObject *mux_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
             Py_CLEAR(self);
         }
     }
-    dr_py_nodes_fini(&read);
+    dora_nodes_free(nodes);
     return (PyObject *)self;
 }
 

@@ -137,10 +137,10 @@ static PyObject *client_exit(dr_py_client *self, PyObject *const *Py_UNUSED(args
 
 static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    dr_py_nodes read = {0};
+    dora_nodes *nodes = NULL;
     dora_client_options options = {0};
     dr_py_client *self = NULL;
-    if (dr_py_settings_read(args, kwargs, false, &read, &options) == 0) {
+    if (dr_py_settings_read(args, kwargs, false, &nodes, &options) == 0) {
         self = (dr_py_client *)type->tp_alloc(type, 0);
     }
     if (self != NULL) {
@@ -155,7 +155,7 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
             Py_CLEAR(self);
         }
     }
-    dr_py_nodes_fini(&read);
+    dora_nodes_free(nodes);
     return (PyObject *)self;
 }
 

@@ -68,20 +68,10 @@ int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *group,
 bool dr_py_is_mapping(PyObject *object);
 PyObject *dr_py_dict_of(PyObject *mapping);
 
-/* dr_py_nodes is the nodes of a client as the core takes them. */
-typedef struct dr_py_nodes {
-    PyObject *texts; /* a list: owns what the rest points into */
-    const char *all; /* NULL: groups */
-    dora_group *groups;
-    size_t group_count;
-} dr_py_nodes;
-
-int dr_py_nodes_read(PyObject *nodes, dr_py_nodes *read);
-void dr_py_nodes_fini(dr_py_nodes *nodes);
-
 /* dr_py_settings_read reads what a client is made with; `connections` belongs to asynchronous ones
- * only. Ownership: options point into `read` and the arguments; dr_py_nodes_fini in either case. */
-int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_nodes *read,
+ * only. Ownership: options point into `*nodes` and the arguments; dora_nodes_free in either case.
+ */
+int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dora_nodes **nodes,
                         dora_client_options *options);
 
 /* dr_py_client_warn tells logger "dora" what is wrong with a registry; the on_warning of all

@@ -99,78 +99,6 @@ bool dr_py_is_mapping(PyObject *object)
            (PyMapping_Check(object) && PyObject_HasAttrString(object, "keys"));
 }
 
-/* One node or registry, or several with commas. Returns: borrowed UTF-8, or NULL with an
- * exception. */
-static const char *node_read(PyObject *node)
-{
-    return text_read(node, "a node");
-}
-
-/* A str, or a sequence of them, to one text with commas, which `texts` then owns. Returns:
- * its UTF-8, or NULL with an exception. */
-static const char *nodes_join(PyObject *nodes, PyObject *texts)
-{
-    PyObject *text = NULL;
-    if (PyUnicode_Check(nodes)) {
-        text = node_read(nodes) != NULL ? Py_NewRef(nodes) : NULL;
-    } else if (PySequence_Check(nodes) && !PyBytes_Check(nodes) && !dr_py_is_mapping(nodes)) {
-        PyObject *all = PySequence_Tuple(nodes); /* a list may change under our hands */
-        PyObject *comma = PyUnicode_FromString(",");
-        bool is_good = all != NULL && comma != NULL;
-        for (Py_ssize_t i = 0; is_good && i < PyTuple_GET_SIZE(all); i++) {
-            is_good = node_read(PyTuple_GET_ITEM(all, i)) != NULL;
-        }
-        if (is_good && PyTuple_GET_SIZE(all) == 0) {
-            PyErr_SetString(PyExc_ValueError, "nodes: an empty list; \"host:port\" is expected");
-            is_good = false;
-        }
-        text = is_good ? PyUnicode_Join(comma, all) : NULL;
-        Py_XDECREF(comma);
-        Py_XDECREF(all);
-    } else {
-        PyErr_Format(PyExc_TypeError, "nodes must be str, a list of str or {group: list}, not %s",
-                     Py_TYPE(nodes)->tp_name);
-    }
-    if (text == NULL || PyList_Append(texts, text) < 0) {
-        Py_XDECREF(text);
-        return NULL;
-    }
-    Py_DECREF(text); /* the list holds it */
-    return PyUnicode_AsUTF8(text);
-}
-
-static int groups_read(PyObject *groups, dr_py_nodes *read)
-{
-    PyObject *items = PyDict_Items(groups);
-    Py_ssize_t count = items != NULL ? PyList_GET_SIZE(items) : 0;
-    int failed = items == NULL || PyList_Append(read->texts, items) < 0;
-    Py_XDECREF(items);
-    if (failed) {
-        return -1;
-    }
-    if (count == 0) {
-        PyErr_SetString(PyExc_ValueError, "nodes: no group; {\"name\": [\"host:port\"]} is meant");
-        return -1;
-    }
-    read->groups = PyMem_Calloc((size_t)count, sizeof(*read->groups));
-    if (read->groups == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *item = PyList_GET_ITEM(items, i);
-        dora_group *group = &read->groups[i];
-        group->name = text_read(PyTuple_GET_ITEM(item, 0), "a group's name");
-        group->nodes =
-            group->name != NULL ? nodes_join(PyTuple_GET_ITEM(item, 1), read->texts) : NULL;
-        if (group->nodes == NULL) {
-            return -1;
-        }
-    }
-    read->group_count = (size_t)count;
-    return 0;
-}
-
 PyObject *dr_py_dict_of(PyObject *mapping)
 {
     if (PyDict_Check(mapping)) {
@@ -183,26 +111,88 @@ PyObject *dr_py_dict_of(PyObject *mapping)
     return dict;
 }
 
-int dr_py_nodes_read(PyObject *nodes, dr_py_nodes *read)
+/* Adds a node, or what stands in its place. Returns: -1 with an exception. */
+static int node_add(dora_nodes *nodes, PyObject *node)
 {
-    *read = (dr_py_nodes){.texts = PyList_New(0)};
-    if (read->texts == NULL) {
+    dora_slice text = {NULL, 0};
+    if (!PyUnicode_Check(node)) {
+        dora_nodes_other(nodes, false, Py_TYPE(node)->tp_name);
+        return 0;
+    }
+    text.data = PyUnicode_AsUTF8AndSize(node, (Py_ssize_t *)&text.len);
+    if (text.data == NULL) {
         return -1;
     }
-    if (dr_py_is_mapping(nodes)) {
-        PyObject *groups = dr_py_dict_of(nodes);
-        const int failed = groups == NULL ? -1 : groups_read(groups, read);
-        Py_XDECREF(groups);
-        return failed;
-    }
-    read->all = nodes_join(nodes, read->texts);
-    return read->all != NULL ? 0 : -1;
+    dora_nodes_add(nodes, text);
+    return 0;
 }
 
-void dr_py_nodes_fini(dr_py_nodes *nodes)
+/* Adds a str, or a sequence of them. */
+static int nodes_add(dora_nodes *nodes, PyObject *given)
 {
-    PyMem_Free(nodes->groups);
-    Py_CLEAR(nodes->texts);
+    if (!PySequence_Check(given) || PyUnicode_Check(given) || PyBytes_Check(given) ||
+        dr_py_is_mapping(given)) {
+        return node_add(nodes, given);
+    }
+    PyObject *all = PySequence_Tuple(given); /* a list may change under our hands */
+    int failed = all == NULL ? -1 : 0;
+    dora_nodes_list(nodes);
+    for (Py_ssize_t i = 0; failed == 0 && i < PyTuple_GET_SIZE(all); i++) {
+        failed = node_add(nodes, PyTuple_GET_ITEM(all, i));
+    }
+    Py_XDECREF(all);
+    return failed;
+}
+
+static int group_add(dora_nodes *nodes, PyObject *name, PyObject *given)
+{
+    dora_slice text = {NULL, 0};
+    if (!PyUnicode_Check(name)) {
+        dora_nodes_other(nodes, true, Py_TYPE(name)->tp_name);
+        return 0;
+    }
+    text.data = PyUnicode_AsUTF8AndSize(name, (Py_ssize_t *)&text.len);
+    if (text.data == NULL) {
+        return -1;
+    }
+    dora_nodes_group(nodes, text);
+    return nodes_add(nodes, given);
+}
+
+static int groups_add(dora_nodes *nodes, PyObject *given)
+{
+    PyObject *groups = dr_py_dict_of(given);
+    PyObject *items = groups != NULL ? PyDict_Items(groups) : NULL;
+    int failed = items == NULL ? -1 : 0;
+    for (Py_ssize_t i = 0; failed == 0 && i < PyList_GET_SIZE(items); i++) {
+        PyObject *item = PyList_GET_ITEM(items, i);
+        failed = group_add(nodes, PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1));
+    }
+    Py_XDECREF(items);
+    Py_XDECREF(groups);
+    return failed;
+}
+
+/* Reads the nodes into the options, which point into `*nodes`. */
+static int nodes_read(PyObject *given, dora_nodes **nodes, dora_client_options *options)
+{
+    dora_error error;
+    bool is_type;
+    *nodes = dora_nodes_new();
+    if (*nodes == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if ((dr_py_is_mapping(given) ? groups_add(*nodes, given) : nodes_add(*nodes, given)) < 0) {
+        return -1;
+    }
+    const dora_err err = dora_nodes_finish(*nodes, options, &is_type, &error);
+    if (err == DORA_EINVAL) {
+        PyErr_SetString(is_type ? PyExc_TypeError : PyExc_ValueError, error.msg);
+    } else if (err != DORA_OK) {
+        PyErr_NoMemory();
+    }
+    return err == DORA_OK ? 0 : -1;
 }
 
 /* ---- all of it ---- */
@@ -240,7 +230,7 @@ static int number_read(PyObject *given, const char *name, long least, long most,
     return 0;
 }
 
-int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_nodes *read,
+int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dora_nodes **nodes,
                         dora_client_options *options)
 {
     static char *names[] = {"nodes", "group", "timeout",         "retry", "sign",
@@ -248,7 +238,7 @@ int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_n
     static char *async_names[] = {"nodes", "group", "timeout",         "retry",       "sign",
                                   "salt",  "gzip",  "frame_bytes_max", "connections", NULL};
     const char *format = is_async ? "O|$OOOpOpOO:Mux" : "O|$OOOpOpO:Client";
-    PyObject *nodes = NULL;
+    PyObject *given = NULL;
     PyObject *group = NULL;
     PyObject *timeout = NULL;
     PyObject *retry = NULL;
@@ -260,7 +250,7 @@ int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_n
     int sign = 0;
     int gzip = 0;
     int32_t retries = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, is_async ? async_names : names, &nodes,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, is_async ? async_names : names, &given,
                                      &group, &timeout, &retry, &sign, &salt, &gzip, &bytes,
                                      &connections)) {
         return -1;
@@ -269,7 +259,7 @@ int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_n
         dr_py_retry_read(retry, &retries) < 0 || dr_py_group_read(group, &options->group) < 0 ||
         number_read(bytes, "frame_bytes_max", FRAME_BYTES_MIN, FRAME_BYTES_MAX, &bytes_max) < 0 ||
         number_read(connections, "connections", 1, CONNECTIONS_MAX, &connections_max) < 0 ||
-        salt_read(salt, &options->salt) < 0 || dr_py_nodes_read(nodes, read) < 0) {
+        salt_read(salt, &options->salt) < 0 || nodes_read(given, nodes, options) < 0) {
         return -1;
     }
     options->sign = sign != 0;
@@ -277,9 +267,6 @@ int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_n
     options->frame_bytes_max = (size_t)bytes_max;
     options->connections = (uint32_t)connections_max;
     options->retry = (uint32_t)retries;
-    options->nodes = read->all;
-    options->groups = read->groups;
-    options->group_count = read->group_count;
     options->on_warning = dr_py_client_warn;
     return 0;
 }

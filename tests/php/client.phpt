@@ -51,10 +51,10 @@ foreach (['TimeoutException', 'ConnectionException', 'HandlerException', 'NotRun
 ?>
 --EXPECTF--
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: node "nope" is not host:port
-ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must name at least one "host:port"
-ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must name at least one "host:port"
-TypeError 0: Dora\Client::__construct(): Argument #1 ($nodes) must be a list of "host:port"
-ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must not have a NUL byte, as behind "a:1"
+ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes is empty: "host:port", a list of these, or groups by name is wanted
+ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes is empty: "host:port", a list of these, or groups by name is wanted
+TypeError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes[0] is int: "host:port" is wanted
+ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes has a NUL byte: "host:port", a list of these, or groups by name is wanted
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must not have an unknown option "timout" (there are: timeout, retry, group, sign, salt, gzip, frame_bytes_max)
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"

@@ -127,10 +127,10 @@ ValueError 0: %s"none"%s
 1
 Dora\ConnectionException 100010: %s
 2
-ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must name a group of the nodes, there is no "none"
-ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must name a group of the nodes, there is no "alive"
-ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must name at least one "host:port" in group "g"
-TypeError 0: Dora\Client::__construct(): Argument #1 ($nodes) must be group => list of "host:port"
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) is wrong: there is no group "none"; there are: alive, dead
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) is wrong: there is no group "alive"; the client has no groups
+ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes["g"] is empty: "host:port" or a list of these is wanted
+TypeError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes["g"] is int: "host:port" or a list of these is wanted
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: %s"nope"%s
 "a number"
 "a list with gaps"

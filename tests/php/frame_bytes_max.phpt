@@ -71,8 +71,8 @@ TypeError 0: Dora\Client::__construct(): Argument #2 ($options) must have an int
 TypeError 0: Dora\Client::__construct(): Argument #2 ($options) must have an int as "frame_bytes_max", not bool
 Dora\Client
 ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "frame_bytes_max" (there are: timeout, retry, group)
-ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must not have a NUL byte, as behind "127.0.0.1:1"
-ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must not have a NUL byte, as behind "127.0.0.1:1"
-ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) must not have a NUL byte in a group's name, as behind "a"
+ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes has a NUL byte: "host:port", a list of these, or groups by name is wanted
+ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes[0] has a NUL byte: "host:port" is wanted
+ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes: a group's name has a NUL byte behind a: a text that is not empty is wanted
 ValueError 0: Dora\App::run(): Argument #1 ($options) must not have a NUL byte in "host"
 int(0)

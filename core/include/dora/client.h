@@ -231,6 +231,11 @@ DORA_API void dora_collection_free(dora_collection *collection);
 DORA_API size_t dora_client_pending(dora_client *client);
 DORA_API void dora_client_forget(dora_client *client);
 
+/* dora_client_check_group says whether there is a group of this name, as dora_client_new does for
+ * that of the options. Errors: as there. Thread: any. */
+DORA_API dora_err dora_client_check_group(const dora_client *client, const char *group,
+                                          dora_error *error);
+
 /* dora_client_control asks one server for "getStat" or "reloadTask" (SC); dora_answer_reply has
  * what it said. Errors: as dora_client_call; DORA_EREPLY with 100205 where the server does not take
  * commands from here, 100209 where the new application does not load. */

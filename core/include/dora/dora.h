@@ -8,6 +8,7 @@
 #include <dora/handler.h>
 #include <dora/monitor.h>
 #include <dora/mux.h>
+#include <dora/nodes.h>
 #include <dora/runtime.h>
 #include <dora/server.h>
 #include <dora/value.h>

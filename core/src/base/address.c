@@ -117,6 +117,22 @@ dora_err dr_address_read(dora_slice text, dr_address *address, dora_error *error
     return DORA_OK;
 }
 
+dora_err dr_address_make(dora_slice ip, int64_t port, dr_address *address, dora_error *error)
+{
+    char text[DR_HOST_BYTES + 16];
+    const bool is_port = port >= 1 && port <= UINT16_MAX;
+    const bool is_host = ip.len > 0 && ip.len < DR_HOST_BYTES;
+    const bool is_v6 = is_host && ip.data[0] != '[' && memchr(ip.data, ':', ip.len) != NULL;
+    const int len = snprintf(text, sizeof text, is_v6 ? "[%.*s]:%d" : "%.*s:%d",
+                             is_host ? (int)ip.len : 0, ip.data, is_port ? (int)port : 1);
+    if (!is_host || dr_address_parse((dora_slice){text, (size_t)len}, address->host,
+                                     &address->port) != DORA_OK) {
+        return dora_error_set(error, DORA_EINVAL, "ip must be an address as text");
+    }
+    return is_port ? DORA_OK
+                   : dora_error_set(error, DORA_EINVAL, "port must be a number from 1 to 65535");
+}
+
 bool dr_address_is_unix(const dr_address *address)
 {
     return address->port == 0;

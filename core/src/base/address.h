@@ -21,6 +21,10 @@ typedef struct dr_address {
  * Errors: DORA_EINVAL, the message naming the text, less what may be a password in it. */
 dora_err dr_address_read(dora_slice text, dr_address *address, dora_error *error);
 
+/* dr_address_make makes one of an ip (or a host's name; IPv6 with or without brackets) and a port.
+ * Errors: DORA_EINVAL, saying which of them is wrong. */
+dora_err dr_address_make(dora_slice ip, int64_t port, dr_address *address, dora_error *error);
+
 /* dr_address_is_unix and dr_address_is_same compare; dr_address_text writes it as people do. */
 bool dr_address_is_unix(const dr_address *address);
 bool dr_address_is_same(const dr_address *one, const dr_address *other);

@@ -113,25 +113,12 @@ static uint16_t port_of(const json_t *json)
 
 static dora_err read_node(const json_t *node, dr_address *address, dora_error *error)
 {
-    char text[DR_ADDRESS_TEXT_MAX + 8];
     const char *ip = json_string_value(json_object_get(node, "ip"));
-    const uint16_t port = port_of(json_object_get(node, "port"));
+    const dora_slice host = {ip, ip != NULL ? strlen(ip) : 0};
     if (!json_is_object(node)) {
         return dora_error_set(error, DORA_EINVAL, "has no \"node\" with \"ip\" and \"port\"");
     }
-    if (port == 0) {
-        return dora_error_set(error, DORA_EINVAL, "\"port\" is not from 1 to 65535");
-    }
-    /* Through the reader of addresses: it knows what a host may be made of. */
-    if (ip != NULL && strlen(ip) < DR_HOST_BYTES) {
-        const bool is_v6 = strchr(ip, ':') != NULL;
-        const int len = snprintf(text, sizeof text, is_v6 ? "[%s]:%u" : "%s:%u", ip, port);
-        if (dr_address_parse((dora_slice){text, (size_t)len}, address->host, &address->port) ==
-            DORA_OK) {
-            return DORA_OK;
-        }
-    }
-    return dora_error_set(error, DORA_EINVAL, "\"ip\" is no address");
+    return dr_address_make(host, port_of(json_object_get(node, "port")), address, error);
 }
 
 static bool has_group(const dr_entry *entry, const char *name)

@@ -167,17 +167,6 @@ static bool whole_of(const json_t *json, int64_t *number)
     return errno == 0 && *end == '\0';
 }
 
-static bool address_of(const char *ip, int64_t port, dr_address *address)
-{
-    char text[DR_ADDRESS_TEXT_MAX];
-    if (port < 1 || port > UINT16_MAX || strlen(ip) >= DR_HOST_BYTES) {
-        return false;
-    }
-    snprintf(text, sizeof text, strchr(ip, ':') != NULL ? "[%s]:%d" : "%s:%d", ip, (int)port);
-    return dr_address_parse((dora_slice){text, strlen(text)}, address->host, &address->port) ==
-           DORA_OK;
-}
-
 /* A path may lead to any file, and what is wrong with it is told to whoever named the path: so
  * messages say where, and quote nothing. Groups and nodes are counted from 1. */
 typedef struct place {
@@ -194,7 +183,7 @@ static dora_err take_node(dr_roster *roster, const char *group, const place *at,
     dr_address address;
     const char *ip = json_string_value(json_object_get(json, "ip"));
     if (ip == NULL || !whole_of(json_object_get(json, "port"), &port) ||
-        !address_of(ip, port, &address)) {
+        dr_address_make((dora_slice){ip, strlen(ip)}, port, &address, NULL) != DORA_OK) {
         return dora_error_set(error, DORA_EINVAL,
                               "group %zu, node %zu: an object with \"ip\" (a text) and \"port\" "
                               "(1 to 65535) is expected",

@@ -102,6 +102,12 @@ void dora_client_free(dora_client *client)
     client_destroy(client);
 }
 
+dora_err dora_client_check_group(const dora_client *client, const char *group, dora_error *error)
+{
+    size_t found;
+    return client->source != NULL ? DORA_OK : dr_nodes_group(&client->nodes, group, &found, error);
+}
+
 /* Runs a call whose apis are made. */
 static dora_err run(dora_client *client, dr_call_type type, size_t count, dora_answer *made,
                     dr_submission *submission, const dora_call_options *options,
