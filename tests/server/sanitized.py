@@ -209,7 +209,7 @@ def test_stopped_at_once_with_work_in_hand():
 
 @pytest.mark.parametrize("reactors", [1, 2])
 def test_http_and_json(reactors):
-    """All askers at once, large and small, some of whom leave; then a stop in the middle."""
+    """All callers at once, large and small, some of whom leave; then a stop in the middle."""
     text = "é" * 50000
     body = json.dumps({"guid": "g" * 32, "type": "W_M",
                        "api": {key: {"name": "/bench/echo", "param": text} for key in "ab"}})

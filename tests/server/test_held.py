@@ -273,14 +273,14 @@ def test_what_calls_remember_counts():
             def ask():
                 for ident, apis in calls.items():
                     conn.send(v1.request_of("W_M", ident, apis))
-            asker = threading.Thread(target=ask)
-            asker.start()
+            caller = threading.Thread(target=ask)
+            caller.start()
             most, replies = 0, {}
             while len(replies) < len(calls):
                 ident, reply = conn.receive()
                 replies[ident] = reply["code"]
                 most = max(most, held(server)["bytes"])
-            asker.join()
+            caller.join()
         assert set(replies) == set(calls)
         assert set(replies.values()) == {0}
         assert MB < most < 8 * MB

@@ -1,4 +1,4 @@
-"""Calls that are sent again under their guid: they run once, and each asker is answered."""
+"""Calls that are sent again under their guid: they run once, and each caller is answered."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def test_a_repeat_while_it_runs_joins_it(server, marks):
     assert marks.lines() == ["held"]
 
 
-def test_two_askers_get_the_one_reply(server, marks):
+def test_two_callers_get_the_one_reply(server, marks):
     ident = v1.guid()
     frame = v1.request_of("W_M", ident, {"a": marks.hold(), 7: marks.mark("b")})
     before = repeats(server)
@@ -177,7 +177,7 @@ def test_what_was_accepted_is_accepted_again_and_runs_once(server, marks):
 
 @pytest.mark.parametrize("kind", ["AM_S", "AM_M"])
 def test_later_results_of_repeats(server, marks, kind):
-    """Before the result every asker that is there gets it; after it, it comes at once."""
+    """Before the result every caller that is there gets it; after it, it comes at once."""
     ident = v1.guid()
     frame = v1.request_of(kind, ident, {"one": marks.hold()})
     with connect(server) as first:
