@@ -44,7 +44,8 @@ def blocks(kind):
 def test_every_block_is_of_a_kind_that_runs():
     assert TEXT.count("\n```") == 2 * len(FENCES)
     kinds = {fence for fence, _, _ in FENCES}
-    assert kinds == {"hex", "crc", "json", "http", "redis", "php", "sequence", "grammar"}
+    assert kinds == {"hex", "crc", "json", "messages", "http", "redis", "php", "sequence",
+                     "grammar"}
 
 
 def test_contents_name_every_section():
@@ -182,6 +183,21 @@ def test_client_written_from_the_document_alone(server, signing, sign):
         "single: {'id': 7, 'list': [None, True, 0.5, 'é']}\n"
         "many: {'a': 1, 'b': 100204}\n"
         "later: ['second', 'first']\n"), done.stderr
+
+
+def test_messages_are_answered_like_this(server):
+    """Each line that comes is compared; the guid of what was sent last is the header's."""
+    with wire.Peer(server.address) as peer:
+        for line in blocks("messages")[""].splitlines():
+            way, text = line.split(" ", 1)
+            if way == "->":
+                ident = re.search(r"(\w)\1{31}", text).group().encode()
+                peer.send(wire.head(ident, text.encode()))
+            else:
+                assert (way, peer.frame()) == ("<-", (ident, text.encode()))
+        with pytest.raises(TimeoutError):
+            peer.seconds = 0
+            peer.frame()
 
 
 # Sequences
