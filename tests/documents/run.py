@@ -218,10 +218,29 @@ def redis(stack):
         stack.callback(server.terminate)
 
 
-def run(name, work):
+BAD = """
+```console
+$ echo no
+yes
+```
+```sh
+false
+```
+```python
+print(1)  # 2
+```
+```json
+{
+```
+```perl
+print 1
+```
+"""
+
+
+def run(name, text, work, say=print):
     """Runs one document. Returns: (passed, failed)."""
-    with open(os.path.join(ROOT, name)) as file:
-        found = list(blocks(file.read()))
+    found = list(blocks(text))
     document = Document(name, work)
     passed = failed = 0
     try:
@@ -235,10 +254,10 @@ def run(name, work):
                 passed += 1
             except (Failed, ValueError, OSError, subprocess.TimeoutExpired) as error:
                 failed += 1
-                print("documents: FAILED %s: %s" % (where, error), flush=True)
+                say("documents: FAILED %s: %s" % (where, error))
     finally:
         document.stop()
-    print("documents: %s: %d passed, %d failed" % (name, passed, failed), flush=True)
+    say("documents: %s: %d passed, %d failed" % (name, passed, failed))
     return passed, failed
 
 
@@ -269,11 +288,15 @@ def main():
     os.makedirs(work)
     install(os.path.abspath(options.core), work)
     names = options.documents or sorted(set(documents()) - set(ELSEWHERE))
-    passed = failed = 0
+    passed, failed = 0, 0
+    if run("bad.md", BAD, work, lambda _: None) != (0, BAD.count("```") // 2):
+        failed = 1
+        print("documents: FAILED: a bad example passes")
     with contextlib.ExitStack() as stack:
         redis(stack)
         for name in names:
-            good, bad = run(name, work)
+            with open(os.path.join(ROOT, name)) as file:
+                good, bad = run(name, file.read(), work)
             passed, failed = passed + good, failed + bad
     print("%d passed, %d failed" % (passed, failed))
     return 1 if failed else 0
