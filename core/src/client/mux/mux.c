@@ -2,7 +2,6 @@
 #include "client/mux/mux.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/deadline.h"
@@ -13,6 +12,7 @@
 #include "client/mux/mux_read.h"
 #include "client/mux/mux_registry.h"
 #include "client/mux/mux_table.h"
+#include "transport/loss.h"
 
 static dora_err no_memory(dora_error *error)
 {
@@ -170,46 +170,51 @@ void dora_mux_connected(dora_mux *mux, uint64_t id, uint64_t now_ns)
     dr_mux_flush(mux, conn, now_ns);
 }
 
-static void cannot_connect(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state, int os_error,
-                           const char *why, uint64_t now_ns)
+static const dr_reason *reason_of(const dora_error *error)
 {
-    char text[DR_ADDRESS_TEXT_MAX];
-    char msg[DR_ADDRESS_TEXT_MAX + 256];
-    snprintf(msg, sizeof msg, "cannot connect to %s: %s",
-             dr_address_text(&mux->nodes.items[conn->node].address, text), why);
-    const dr_reason *reason = dr_reason_new(DORA_ECONNECT, os_error, DORA_CODE_CONNECT, msg);
+    return dr_reason_new(error->err, error->os_error, error->code, error->msg);
+}
+
+static void conn_lost(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
+                      const dora_error *error, uint64_t now_ns)
+{
+    const dr_reason *reason = reason_of(error);
     dr_mux_conn_lose(mux, conn, state, reason, now_ns);
     dr_reason_drop(reason);
 }
 
+static void cannot_connect(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
+                           const dr_loss *loss, uint64_t now_ns)
+{
+    dora_error error;
+    dr_loss_error_connect(loss, &mux->nodes.items[conn->node].address, &error);
+    conn_lost(mux, conn, state, &error, now_ns);
+}
+
 void dora_mux_failed(dora_mux *mux, uint64_t id, int os_error, const char *reason, uint64_t now_ns)
 {
+    const dr_loss loss = {DORA_ECONNECT, os_error, reason};
+    char text[DR_LOSS_TEXT_MAX];
     dr_mux_conn *conn = find_conn(mux, id);
     if (conn != NULL && conn->session != NULL) {
-        dr_mux_session_lost(mux, conn, reason, now_ns);
+        dr_mux_session_lost(mux, conn, dr_loss_text(&loss, text), now_ns);
     } else if (conn != NULL) {
-        cannot_connect(mux, conn, DR_CONN_GONE, os_error, reason, now_ns);
+        cannot_connect(mux, conn, DR_CONN_GONE, &loss, now_ns);
     }
 }
 
 void dora_mux_closed(dora_mux *mux, uint64_t id, int os_error, uint64_t now_ns)
 {
+    const dr_loss loss = dr_loss_new(DORA_ECLOSED, os_error);
+    char text[DR_LOSS_TEXT_MAX];
+    dora_error error;
     dr_mux_conn *conn = find_conn(mux, id);
-    if (conn == NULL) {
-        return;
+    if (conn != NULL && conn->session != NULL) {
+        dr_mux_session_lost(mux, conn, dr_loss_text(&loss, text), now_ns);
+    } else if (conn != NULL) {
+        dr_loss_error(&loss, "receive", &error);
+        conn_lost(mux, conn, DR_CONN_GONE, &error, now_ns);
     }
-    if (conn->session != NULL) {
-        const char *why = os_error != 0 ? strerror(os_error) : "the connection was closed";
-        dr_mux_session_lost(mux, conn, why, now_ns);
-        return;
-    }
-    char msg[300] = "receive: the connection was closed";
-    if (os_error != 0) {
-        snprintf(msg, sizeof msg, "receive: %s", strerror(os_error));
-    }
-    const dr_reason *reason = dr_reason_new(DORA_ECLOSED, os_error, DORA_CODE_RECEIVE, msg);
-    dr_mux_conn_lose(mux, conn, DR_CONN_GONE, reason, now_ns);
-    dr_reason_drop(reason);
 }
 
 dora_err dora_mux_room(dora_mux *mux, uint64_t id, char **room, size_t *room_len)
@@ -267,17 +272,16 @@ uint64_t dora_mux_deadline_ns(const dora_mux *mux)
 /* A connection that does not come about in the time of this call. */
 static void connect_late(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
 {
-    char text[DR_ADDRESS_TEXT_MAX];
-    char msg[DR_ADDRESS_TEXT_MAX + 64];
+    const dr_loss loss = dr_loss_new(DORA_ECONNECT, ETIMEDOUT);
+    dora_error error;
     dr_mux_conn *conn = call->conn;
     const dr_try made = {.err = DORA_ECONNECT};
     if (conn->waiting.count == 1 || dr_mux_conn_has_open(mux, conn->node)) {
-        cannot_connect(mux, conn, DR_CONN_CLOSING, ETIMEDOUT, strerror(ETIMEDOUT), now_ns);
+        cannot_connect(mux, conn, DR_CONN_CLOSING, &loss, now_ns);
         return;
     }
-    snprintf(msg, sizeof msg, "cannot connect to %s: %s",
-             dr_address_text(&mux->nodes.items[conn->node].address, text), strerror(ETIMEDOUT));
-    const dr_reason *reason = dr_reason_new(DORA_ECONNECT, ETIMEDOUT, DORA_CODE_CONNECT, msg);
+    dr_loss_error_connect(&loss, &mux->nodes.items[conn->node].address, &error);
+    const dr_reason *reason = reason_of(&error);
     dr_mux_record_outcome(mux, conn->node, &made, 0, now_ns);
     dr_mux_fail(mux, call, &made, reason, now_ns);
     dr_reason_drop(reason);
