@@ -1,4 +1,4 @@
-/* test_socket.c: a wait for bytes ends at its deadline, and not an eighth of it later. */
+/* test_transport.c: a wait for bytes ends at its deadline, and not an eighth of it later. */
 #include "unit.h"
 
 #include <sys/socket.h>
