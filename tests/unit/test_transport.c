@@ -1,14 +1,550 @@
-/* test_transport.c: a wait for bytes ends at its deadline, and not an eighth of it later. */
+/* test_transport.c: every driver of an outgoing connection meets the same peers, and says the same
+ * of them; and what waiting for a single one promises of its time. */
 #include "unit.h"
 
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "transport/transport_poll.h"
+#include "transport/transport_uv.h"
 
 #define NS_PER_MS 1000000u
+#define PATIENCE_MS 5000u
+#define BIG (12u * 1024 * 1024) /* more than the buffers of a socket take */
+
+typedef int (*getaddrinfo_fn)(const char *, const char *, const struct addrinfo *,
+                              struct addrinfo **);
+
+/* The addresses of "two.addresses". */
+static struct {
+    const char *host;
+    char service[8];
+} listed[2];
+
+/* Stands before the system's, which is asked about numbers only. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found)
+{
+    getaddrinfo_fn real = (getaddrinfo_fn)dlsym(RTLD_NEXT, "getaddrinfo");
+    struct addrinfo *second = NULL;
+    if (strcmp(node, "unknown.host") == 0) {
+        return EAI_NONAME;
+    }
+    if (strcmp(node, "two.addresses") != 0) {
+        return real(node, service, hints, found);
+    }
+    if (real(listed[0].host, listed[0].service, hints, found) != 0 ||
+        real(listed[1].host, listed[1].service, hints, &second) != 0) {
+        return EAI_FAIL;
+    }
+    (*found)->ai_next = second;
+    return 0;
+}
+
+/* ---- the peer ---- */
+
+typedef enum manner {
+    NOBODY, /* bound, and not listening */
+    CLOSES, /* says "half", and closes */
+    RESETS, /* says "half", and resets once it was heard */
+    DRINKS, /* says "done" when it has all bytes that are to come, slowly at first */
+    SILENT, /* accepts, and says nothing until the other side ends */
+    FULL    /* its backlog has no room */
+} manner;
+
+typedef struct peer {
+    manner manner;
+    bool is_local;
+    dr_address address;
+    int fd;
+    int fillers[4]; /* of its backlog */
+    pthread_t thread;
+    bool has_thread;
+    bool is_right;
+    int heard[2];
+} peer;
+
+static void drink(peer *self, int fd)
+{
+    char *room = calloc(1, 65536);
+    size_t got = 0;
+    self->is_right = true;
+    while (got < BIG) {
+        ssize_t count = recv(fd, room, got == 0 ? 1 : 65536, 0);
+        if (count <= 0) {
+            break;
+        }
+        for (ssize_t i = 0; i < count; i++) {
+            self->is_right = self->is_right && room[i] == (char)((got + (size_t)i) % 251);
+        }
+        got += (size_t)count;
+    }
+    free(room);
+    send(fd, "done", 4, MSG_NOSIGNAL);
+}
+
+static void *peer_run(void *argument)
+{
+    peer *self = argument;
+    char byte;
+    const struct linger at_once = {.l_onoff = 1};
+    int fd = accept(self->fd, NULL, NULL);
+    if (fd < 0) {
+        return NULL;
+    }
+    if (self->manner == CLOSES || self->manner == RESETS) {
+        send(fd, "half", 4, MSG_NOSIGNAL);
+    }
+    if (self->manner == RESETS) {
+        read(self->heard[0], &byte, 1);
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    if (self->manner == DRINKS) {
+        drink(self, fd);
+    }
+    if (self->manner == SILENT) {
+        recv(fd, &byte, 1, 0);
+    }
+    close(fd);
+    return NULL;
+}
+
+static void peer_answer(peer *self)
+{
+    self->has_thread = true;
+    assert_int_equal(pthread_create(&self->thread, NULL, peer_run, self), 0);
+}
+
+static void bind_to(peer *self, struct sockaddr *address, socklen_t len)
+{
+    self->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int small = 65536;
+    assert_true(self->fd >= 0);
+    setsockopt(self->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    assert_int_equal(bind(self->fd, address, len), 0);
+    assert_int_equal(getsockname(self->fd, address, &len), 0);
+    if (self->manner != NOBODY) {
+        assert_int_equal(listen(self->fd, self->manner == FULL ? 0 : 8), 0);
+    }
+}
+
+static void fill_backlog(peer *self, const struct sockaddr *address, socklen_t len)
+{
+    for (size_t i = 0; i < sizeof self->fillers / sizeof self->fillers[0]; i++) {
+        self->fillers[i] = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(self->fillers[i], address, len);
+    }
+}
+
+static void peer_begin(peer *self, manner how, bool is_local)
+{
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+    struct sockaddr_in four = {.sin_family = AF_INET};
+    struct sockaddr *address = (struct sockaddr *)&four;
+    socklen_t len = sizeof four;
+    *self = (peer){.manner = how, .is_local = is_local};
+    four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (is_local) {
+        snprintf(self->address.host, sizeof self->address.host, "/tmp/dora_transport.%d", getpid());
+        snprintf(local.sun_path, sizeof local.sun_path, "/tmp/dora_transport.%d", getpid());
+        unlink(local.sun_path);
+        address = (struct sockaddr *)&local;
+        len = sizeof local;
+    } else {
+        strncpy(self->address.host, "127.0.0.1", sizeof self->address.host - 1);
+    }
+    assert_int_equal(pipe(self->heard), 0);
+    bind_to(self, address, len);
+    self->address.port = is_local ? 0 : ntohs(four.sin_port);
+    if (how == FULL) {
+        fill_backlog(self, address, len);
+    } else if (how != NOBODY) {
+        peer_answer(self);
+    }
+}
+
+static void peer_end(peer *self)
+{
+    shutdown(self->fd, SHUT_RDWR); /* one that nobody came to accepts no longer */
+    close(self->heard[1]);
+    if (self->has_thread) {
+        pthread_join(self->thread, NULL);
+    }
+    close(self->heard[0]);
+    close(self->fd);
+    for (size_t i = 0; self->manner == FULL && i < 4; i++) {
+        close(self->fillers[i]);
+    }
+    if (self->is_local) {
+        unlink(self->address.host);
+    }
+}
+
+/* ---- the user, and the three ways to be driven ---- */
+
+typedef enum kind { WAITS, POLLS, LOOPS, KINDS } kind;
+
+typedef struct side {
+    peer *peer;
+    dr_address address;
+    uint32_t deadline_ms; /* 0: PATIENCE_MS */
+    size_t out_len;
+    size_t sent;
+    char heard[64];
+    size_t heard_len;
+    unsigned connects;
+    unsigned losses;
+    bool is_over; /* lost, or heard "done" */
+    dora_err err;
+    int os_error;
+    char text[sizeof((dora_error *)NULL)->msg]; /* what is told people */
+    size_t partial;                             /* writes that took not all there was */
+    bool is_freed;
+} side;
+
+static char pattern[BIG];
+
+static void on_connected(void *user)
+{
+    ((side *)user)->connects++;
+}
+
+static dora_slice on_output(void *user)
+{
+    const side *self = user;
+    return (dora_slice){pattern + self->sent, self->out_len - self->sent};
+}
+
+static void on_sent(void *user, size_t len)
+{
+    side *self = user;
+    self->sent += len;
+    self->partial += self->sent < self->out_len ? 1 : 0;
+}
+
+static dora_err on_room(void *user, char **room, size_t *room_len)
+{
+    side *self = user;
+    *room = self->heard + self->heard_len;
+    *room_len = sizeof self->heard - 1 - self->heard_len;
+    return DORA_OK;
+}
+
+static void on_received(void *user, size_t len)
+{
+    side *self = user;
+    self->heard_len += len;
+    if (strcmp(self->heard, "half") == 0 && self->peer->manner == RESETS) {
+        (void)!write(self->peer->heard[1], "", 1);
+    }
+    self->is_over = strcmp(self->heard, "done") == 0;
+}
+
+static void on_lost(void *user, const dr_loss *loss)
+{
+    side *self = user;
+    self->losses++;
+    self->is_over = true;
+    self->err = loss->err;
+    self->os_error = loss->os_error;
+    snprintf(self->text, sizeof self->text, "%s", loss->reason);
+}
+
+static const dr_transport_user uses = {on_connected, on_output,   on_sent,
+                                       on_room,      on_received, on_lost};
+
+static void by_waiting(side *self, uint64_t until_ns)
+{
+    const dr_wait wait = {.deadline_ns = until_ns};
+    dr_stream stream;
+    dora_error error = {.msg = ""};
+    dora_err err = dr_wait_connect(&stream, &self->address, &wait, &error);
+    if (err == DORA_OK) {
+        self->connects++;
+        err = dr_wait_send(&stream, on_output(self), &wait, &self->sent, &error);
+    }
+    while (err == DORA_OK && !self->is_over) {
+        size_t room_len;
+        size_t got = 0;
+        char *room;
+        on_room(self, &room, &room_len);
+        err = dr_wait_receive(&stream, room, room_len, &wait, &got, &error);
+        if (err == DORA_OK) {
+            on_received(self, got);
+        }
+    }
+    dr_stream_close(&stream);
+    if (err != DORA_OK) {
+        const dr_loss loss = {err, error.os_error, error.msg};
+        on_lost(self, &loss);
+    }
+}
+
+static void by_polling(side *self, uint64_t until_ns)
+{
+    dr_transport one;
+    dr_transport *const transports[] = {&one};
+    struct pollfd items[1];
+    dr_transport_init(&one, &dr_transport_poll_driver, &uses, self);
+    dr_transport_open(&one, &self->address);
+    while (!self->is_over && dr_clock_ns() < until_ns) {
+        dr_transport_write(&one);
+        dr_transport_poll(transports, items, 1, until_ns);
+    }
+    dr_transport_close(&one);
+}
+
+static void on_freed(void *user)
+{
+    ((side *)user)->is_freed = true;
+}
+
+static void on_guard(uv_timer_t *timer)
+{
+    (void)timer; /* it has ended a turn of the loop: that is all */
+}
+
+static void by_looping(side *self, uint64_t until_ns)
+{
+    uv_loop_t loop;
+    uv_timer_t guard;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    uv_timer_init(&loop, &guard);
+    dr_transport *one = dr_transport_uv_new(&loop, &uses, self);
+    assert_non_null(one);
+    dr_transport_open(one, &self->address);
+    while (!self->is_over && dr_clock_ns() < until_ns) {
+        dr_transport_write(one);
+        uv_timer_start(&guard, on_guard, (until_ns - dr_clock_ns()) / NS_PER_MS + 1, 0);
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    dr_transport_uv_free(one, on_freed);
+    uv_close((uv_handle_t *)&guard, NULL);
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    assert_true(self->is_freed);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static void meet(side *self, kind way, peer *other)
+{
+    static void (*const ways[])(side *, uint64_t) = {by_waiting, by_polling, by_looping};
+    uint32_t ms = self->deadline_ms != 0 ? self->deadline_ms : PATIENCE_MS;
+    self->peer = other;
+    if (self->address.host[0] == '\0') {
+        self->address = other->address;
+    }
+    ways[way](self, dr_clock_ns() + ms * NS_PER_MS);
+}
+
+/* ---- what ends in a loss ---- */
+
+typedef struct loss_row {
+    const char *name;
+    manner manner;
+    bool is_local;
+    const char *host; /* NULL: the peer's address */
+    dora_err err;
+    int os_error;
+    const char *reason;
+    const char *heard; /* before */
+} loss_row;
+
+static const loss_row losses[] = {
+    {"refused", NOBODY, false, NULL, DORA_ECONNECT, ECONNREFUSED, "Connection refused", ""},
+    {"refused by a path", NOBODY, true, NULL, DORA_ECONNECT, ECONNREFUSED, "Connection refused",
+     ""},
+    {"no such path", NOBODY, false, "/nowhere", DORA_ECONNECT, ENOENT, "No such file", ""},
+    {"unknown name", NOBODY, false, "unknown.host", DORA_ECONNECT, -1, "Name or service not known",
+     ""},
+    {"closed in the middle", CLOSES, false, NULL, DORA_ECLOSED, 0, "the connection was closed",
+     "half"},
+    {"closed in the middle, by a path", CLOSES, true, NULL, DORA_ECLOSED, 0,
+     "the connection was closed", "half"},
+    {"reset in the middle", RESETS, false, NULL, DORA_ECLOSED, ECONNRESET,
+     "Connection reset by peer", "half"},
+};
+
+static void losses_are_told_alike(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+        const loss_row *row = &losses[i];
+        for (kind way = 0; way < KINDS; way++) {
+            peer other;
+            side self = {.is_over = false};
+            peer_begin(&other, row->manner, row->is_local);
+            if (row->host != NULL) {
+                snprintf(self.address.host, sizeof self.address.host, "%s", row->host);
+                self.address.port = row->host[0] == '/' ? 0 : 1;
+            }
+            meet(&self, way, &other);
+            peer_end(&other);
+            if (self.losses != 1 || self.err != row->err || self.os_error != row->os_error ||
+                strstr(self.text, row->reason) == NULL || strcmp(self.heard, row->heard) != 0) {
+                fail_msg("%s, kind %d: %u losses, err %d, errno %d, \"%s\", heard \"%s\"",
+                         row->name, (int)way, self.losses, self.err, self.os_error, self.text,
+                         self.heard);
+            }
+            assert_int_equal(self.connects, row->err == DORA_ECONNECT ? 0 : 1);
+        }
+    }
+}
+
+/* The phrase that Redis sessions tell, which have no address in their text. */
+static void a_loss_is_a_phrase(void **state)
+{
+    char text[DR_LOSS_TEXT_MAX];
+    dr_loss loss = dr_loss_new(DORA_ECONNECT, ECONNREFUSED);
+    (void)state;
+    assert_string_equal(dr_loss_text(&loss, text), "cannot connect: Connection refused");
+    loss = (dr_loss){DORA_ECONNECT, -1, "Name or service not known"};
+    assert_string_equal(dr_loss_text(&loss, text),
+                        "cannot look up the host: Name or service not known");
+    loss = dr_loss_of(0);
+    assert_string_equal(dr_loss_text(&loss, text), "closed the connection");
+    loss = dr_loss_of(ECONNRESET);
+    assert_int_equal(loss.err, DORA_ECLOSED);
+    assert_string_equal(dr_loss_text(&loss, text), "connection lost: Connection reset by peer");
+    assert_int_equal(dr_loss_of(EHOSTUNREACH).err, DORA_EIO);
+}
+
+/* ---- what comes about ---- */
+
+static void big_output_goes_out_in_parts(void **state)
+{
+    (void)state;
+    for (int is_local = 0; is_local < 2; is_local++) {
+        for (kind way = 0; way < KINDS; way++) {
+            peer other;
+            side self = {.out_len = BIG};
+            peer_begin(&other, DRINKS, is_local);
+            meet(&self, way, &other);
+            peer_end(&other);
+            assert_string_equal(self.heard, "done");
+            assert_int_equal(self.losses, 0);
+            assert_int_equal(self.sent, BIG);
+            assert_true(other.is_right);
+            assert_true(way == WAITS || self.partial > 0);
+        }
+    }
+}
+
+static void list(size_t at, const char *host, uint16_t port)
+{
+    listed[at].host = host;
+    snprintf(listed[at].service, sizeof listed[at].service, "%u", port);
+}
+
+/* The first refuses, or is of another family that nobody serves, or is never answered. */
+static void addresses_of_a_name_are_tried_in_turn(void **state)
+{
+    static const char *const firsts[] = {"127.0.0.1", "::1", NULL};
+    (void)state;
+    for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
+        for (kind way = 0; way < KINDS; way++) {
+            peer first;
+            peer second;
+            side self = {.address = {.host = "two.addresses", .port = 1}};
+            peer_begin(&first, firsts[i] != NULL ? NOBODY : FULL, false);
+            peer_begin(&second, CLOSES, false);
+            list(0, firsts[i] != NULL ? firsts[i] : "127.0.0.1", first.address.port);
+            list(1, "127.0.0.1", second.address.port);
+            meet(&self, way, &second);
+            peer_end(&first);
+            peer_end(&second);
+            assert_string_equal(self.heard, "half");
+            assert_int_equal(self.connects, 1);
+        }
+    }
+}
+
+/* Where none answers, the last one's reason is told. */
+static void of_several_addresses_the_last_reason_is_told(void **state)
+{
+    (void)state;
+    for (kind way = 0; way < KINDS; way++) {
+        peer nobody;
+        side self = {.address = {.host = "two.addresses", .port = 1}};
+        peer_begin(&nobody, NOBODY, false);
+        list(0, "127.0.0.1", nobody.address.port);
+        list(1, "127.0.0.1", nobody.address.port);
+        meet(&self, way, &nobody);
+        peer_end(&nobody);
+        assert_int_equal(self.losses, 1);
+        assert_int_equal(self.err, DORA_ECONNECT);
+        assert_int_equal(self.os_error, ECONNREFUSED);
+    }
+}
+
+static void *take_all(void *user)
+{
+    const peer *self = user;
+    int fd = accept(self->fd, NULL, NULL);
+    while (fd >= 0) {
+        send(fd, "done", 4, MSG_NOSIGNAL);
+        close(fd);
+        fd = accept(self->fd, NULL, NULL);
+    }
+    return NULL;
+}
+
+/* The kernel does not wait for room in the backlog of a Unix socket. */
+static void a_full_unix_socket_is_waited_for(void **state)
+{
+    (void)state;
+    for (kind way = 0; way < KINDS; way++) {
+        peer other;
+        pthread_t thread;
+        side early = {.deadline_ms = 30};
+        side late = {.is_over = false};
+        peer_begin(&other, FULL, true);
+        meet(&early, way, &other);
+        assert_int_equal(early.connects, 0);
+        assert_int_equal(early.losses, way == WAITS ? 1 : 0);
+        assert_int_equal(early.os_error, way == WAITS ? ETIMEDOUT : 0);
+
+        assert_int_equal(pthread_create(&thread, NULL, take_all, &other), 0);
+        meet(&late, way, &other);
+        shutdown(other.fd, SHUT_RDWR);
+        pthread_join(thread, NULL);
+        peer_end(&other);
+        assert_string_equal(late.heard, "done");
+    }
+}
+
+/* ---- time ---- */
+
+static void a_deadline_ends_connecting_and_reading(void **state)
+{
+    static const manner manners[] = {FULL, SILENT};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        for (kind way = 0; way < KINDS; way++) {
+            peer other;
+            side self = {.deadline_ms = 30};
+            peer_begin(&other, manners[i], false);
+            const uint64_t began_ns = dr_clock_ns();
+            meet(&self, way, &other);
+            assert_true(dr_clock_ns() - began_ns >= 30 * NS_PER_MS);
+            peer_end(&other);
+            assert_int_equal(self.connects, i == 0 ? 0 : 1);
+            /* One who waits is told; the others end it themselves, and hear nothing. */
+            assert_int_equal(self.losses, way == WAITS ? 1 : 0);
+            if (way == WAITS) {
+                assert_int_equal(self.err, i == 0 ? DORA_ECONNECT : DORA_ETIMEDOUT);
+                assert_non_null(strstr(self.text, "timed out"));
+            }
+        }
+    }
+}
 
 /* Waits on a peer that says nothing. Gives what the kernel was told, in ms. */
 static long wait_in_vain(uint32_t usual_ms)
@@ -43,7 +579,17 @@ static void the_kernel_is_told_less_than_the_whole_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(losses_are_told_alike),
+        cmocka_unit_test(a_loss_is_a_phrase),
+        cmocka_unit_test(big_output_goes_out_in_parts),
+        cmocka_unit_test(addresses_of_a_name_are_tried_in_turn),
+        cmocka_unit_test(of_several_addresses_the_last_reason_is_told),
+        cmocka_unit_test(a_full_unix_socket_is_waited_for),
+        cmocka_unit_test(a_deadline_ends_connecting_and_reading),
         cmocka_unit_test(the_kernel_is_told_less_than_the_whole_time),
     };
+    for (size_t i = 0; i < BIG; i++) {
+        pattern[i] = (char)(i % 251);
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
