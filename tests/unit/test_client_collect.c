@@ -263,7 +263,7 @@ static void most_submissions(void **state)
     dr_pending_remove(&pending, found);
     assert_null(dr_pending_find(&pending, "00000777000000000000000000000777"));
     dr_submission_free(found);
-    assert_int_equal(pending.count, DR_PENDING_MAX - 1);
+    assert_int_equal(pending.table.count, DR_PENDING_MAX - 1);
     dr_pending_fini(&pending);
 }
 

@@ -62,6 +62,18 @@ dora_err dr_address_parse(dora_slice text, char host[DR_HOST_BYTES], uint16_t *p
     return DORA_OK;
 }
 
+dora_slice dr_address_trimmed(dora_slice text)
+{
+    while (text.len > 0 && text.data[0] == ' ') {
+        text.data++;
+        text.len--;
+    }
+    while (text.len > 0 && text.data[text.len - 1] == ' ') {
+        text.len--;
+    }
+    return text;
+}
+
 #define UNIX_PREFIX "unix:"
 #define UNIX_PREFIX_LEN (sizeof UNIX_PREFIX - 1)
 #define PATH_LEN_MAX (sizeof((struct sockaddr_un *)NULL)->sun_path - 1)

@@ -25,6 +25,9 @@ dora_err dr_address_read(dora_slice text, dr_address *address, dora_error *error
  * Errors: DORA_EINVAL, saying which of them is wrong. */
 dora_err dr_address_make(dora_slice ip, int64_t port, dr_address *address, dora_error *error);
 
+/* dr_address_trimmed gives an item of a list of addresses without the blanks around it. */
+dora_slice dr_address_trimmed(dora_slice text);
+
 /* dr_address_is_unix and dr_address_is_same compare; dr_address_text writes it as people do. */
 bool dr_address_is_unix(const dr_address *address);
 bool dr_address_is_same(const dr_address *one, const dr_address *other);

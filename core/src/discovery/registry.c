@@ -200,18 +200,6 @@ static void look_at_file(dr_registry *self, uint64_t now_ns)
 
 /* ---- what is meant ---- */
 
-static dora_slice trimmed(dora_slice text)
-{
-    while (text.len > 0 && text.data[0] == ' ') {
-        text.data++;
-        text.len--;
-    }
-    while (text.len > 0 && text.data[text.len - 1] == ' ') {
-        text.len--;
-    }
-    return text;
-}
-
 static bool begins_with(const char *text, const char *word)
 {
     return strncmp(text, word, strlen(word)) == 0;
@@ -267,7 +255,7 @@ static dora_err add_all(dr_registry *self, const char *sources, bool subscribes,
     const char *at = sources;
     while (err == DORA_OK) {
         const size_t len = strcspn(at, ",");
-        err = add_redis(self, trimmed((dora_slice){at, len}), subscribes, error);
+        err = add_redis(self, dr_address_trimmed((dora_slice){at, len}), subscribes, error);
         if (at[len] == '\0') {
             break;
         }

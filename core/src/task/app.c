@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/deadline.h"
+#include "base/utf8.h"
 #include "ipc/region.h"
 #include "wire/message.h"
 
@@ -125,14 +126,7 @@ dora_writer *dora_reply_writer(dora_reply *reply)
 /* cut gives how many bytes of a text fit: whole characters of UTF-8. */
 static size_t cut(const char *text, size_t len, size_t room)
 {
-    if (len <= room) {
-        return len;
-    }
-    size_t at = room;
-    while (at > 0 && room - at < 3 && ((unsigned char)text[at] & 0xc0) == 0x80) {
-        at--;
-    }
-    return ((unsigned char)text[at] & 0xc0) == 0x80 ? room : at;
+    return len <= room ? len : dr_utf8_whole((dora_slice){text, room});
 }
 
 void dr_reply_set_error(dora_reply *reply, int64_t code, const char *msg, size_t msg_len)

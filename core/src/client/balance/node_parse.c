@@ -14,18 +14,6 @@ static dora_err no_memory(dora_error *error)
     return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
 }
 
-static dora_slice trimmed(dora_slice text)
-{
-    while (text.len > 0 && text.data[0] == ' ') {
-        text.data++;
-        text.len--;
-    }
-    while (text.len > 0 && text.data[text.len - 1] == ' ') {
-        text.len--;
-    }
-    return text;
-}
-
 static bool has_node(const dr_group *group, size_t node)
 {
     for (size_t i = 0; i < group->count; i++) {
@@ -70,7 +58,7 @@ static dora_err group_read(dr_nodes *nodes, dr_group *group, const char *list, d
     dora_err err = DORA_OK;
     for (size_t i = 0; err == DORA_OK && i < room; i++) {
         dora_slice part = {list, strcspn(list, ",")};
-        err = group_add(nodes, group, trimmed(part), error);
+        err = group_add(nodes, group, dr_address_trimmed(part), error);
         list += part.len + 1;
     }
     return err;

@@ -5,8 +5,6 @@
 
 #include "base/mem.h"
 
-#define BUCKETS_MIN 64u
-
 const dora_error dr_pending_lost = {
     .err = DORA_ECLOSED,
     .code = DORA_CODE_RESULT_LOST,
@@ -59,47 +57,15 @@ void dr_submission_free(dr_submission *submission)
     dr_free(submission);
 }
 
-/* Guids are random: any of their bytes do. */
-static size_t bucket_of(const dr_pending *pending, const char *guid)
-{
-    uint64_t bits;
-    memcpy(&bits, guid, sizeof bits);
-    bits *= 0x9e3779b97f4a7c15u;
-    return (size_t)(bits >> 32) & (pending->bucket_count - 1);
-}
-
-static void link_to_bucket(dr_pending *pending, dr_submission *submission)
-{
-    dr_submission **bucket = &pending->buckets[bucket_of(pending, submission->answer->guid)];
-    submission->next_same = *bucket;
-    *bucket = submission;
-}
-
-static dora_err grow(dr_pending *pending)
-{
-    size_t count = pending->bucket_count > 0 ? pending->bucket_count * 2 : BUCKETS_MIN;
-    dr_submission **buckets = dr_calloc(count, sizeof(dr_submission *));
-    if (buckets == NULL) {
-        return DORA_ENOMEM;
-    }
-    dr_free(pending->buckets);
-    pending->buckets = buckets;
-    pending->bucket_count = count;
-    for (dr_submission *at = pending->first; at != NULL; at = at->next) {
-        link_to_bucket(pending, at);
-    }
-    return DORA_OK;
-}
-
 dora_err dr_pending_add(dr_pending *pending, dr_submission *submission)
 {
-    if (pending->count >= DR_PENDING_MAX) {
+    if (pending->table.count >= DR_PENDING_MAX) {
         return DORA_EFULL;
     }
-    if (pending->count >= pending->bucket_count && grow(pending) != DORA_OK) {
+    submission->entry.guid = submission->answer->guid;
+    if (dr_guid_table_add(&pending->table, &submission->entry) != DORA_OK) {
         return DORA_ENOMEM;
     }
-    link_to_bucket(pending, submission);
     submission->next = NULL;
     submission->before = pending->last;
     if (pending->last != NULL) {
@@ -109,17 +75,12 @@ dora_err dr_pending_add(dr_pending *pending, dr_submission *submission)
     }
     pending->last = submission;
     submission->is_known = true;
-    pending->count++;
     return DORA_OK;
 }
 
 void dr_pending_remove(dr_pending *pending, dr_submission *submission)
 {
-    dr_submission **link = &pending->buckets[bucket_of(pending, submission->answer->guid)];
-    while (*link != submission) {
-        link = &(*link)->next_same;
-    }
-    *link = submission->next_same;
+    dr_guid_table_remove(&pending->table, &submission->entry);
     if (submission->before != NULL) {
         submission->before->next = submission->next;
     } else {
@@ -136,7 +97,6 @@ void dr_pending_remove(dr_pending *pending, dr_submission *submission)
     }
     submission->is_known = false;
     pending->accepted -= submission->is_accepted ? 1 : 0;
-    pending->count--;
 }
 
 void dr_pending_accept(dr_pending *pending, dr_submission *submission, dr_pooled_conn *peer)
@@ -151,14 +111,7 @@ void dr_pending_accept(dr_pending *pending, dr_submission *submission, dr_pooled
 
 dr_submission *dr_pending_find(const dr_pending *pending, const char *guid)
 {
-    if (pending->bucket_count == 0) {
-        return NULL;
-    }
-    dr_submission *at = pending->buckets[bucket_of(pending, guid)];
-    while (at != NULL && memcmp(at->answer->guid, guid, DR_GUID_LEN) != 0) {
-        at = at->next_same;
-    }
-    return at;
+    return (dr_submission *)dr_guid_table_find(&pending->table, guid);
 }
 
 static void done(dr_submission *submission, dora_err err, const dora_error *error)
@@ -235,6 +188,6 @@ void dr_pending_clear(dr_pending *pending)
 void dr_pending_fini(dr_pending *pending)
 {
     dr_pending_clear(pending);
-    dr_free(pending->buckets);
+    dr_guid_table_fini(&pending->table);
     *pending = (dr_pending){0};
 }

@@ -2,6 +2,7 @@
 #ifndef DR_CLIENT_PENDING_H
 #define DR_CLIENT_PENDING_H
 
+#include "base/guid_table.h"
 #include "client/blocking/conn_pool.h"
 #include "client/shared/answer.h"
 
@@ -11,6 +12,7 @@ struct dr_share;
 
 /* dr_submission is one call whose result comes later. */
 typedef struct dr_submission {
+    dr_guid_entry entry;
     dora_answer *answer; /* has the guid, the keys, and then the result */
     size_t api_count;
     bool is_many;
@@ -19,22 +21,19 @@ typedef struct dr_submission {
     bool is_done;     /* `err` and `answer` say how it ended */
     bool came_early;
     dora_err err;
-    const dora_error *error;         /* NULL, `own`, or one for all of its kind */
-    dora_error *own;                 /* NULL where a reply did not bring one */
-    dr_pooled_conn *peer;            /* its result comes on this; NULL when done */
-    struct dr_share *share;          /* of the collect that waits for it; NULL: none does */
-    struct dr_submission *next_same; /* in its bucket */
-    struct dr_submission *next;      /* in the order of submission */
+    const dora_error *error;    /* NULL, `own`, or one for all of its kind */
+    dora_error *own;            /* NULL where a reply did not bring one */
+    dr_pooled_conn *peer;       /* its result comes on this; NULL when done */
+    struct dr_share *share;     /* of the collect that waits for it; NULL: none does */
+    struct dr_submission *next; /* in the order of submission */
     struct dr_submission *before;
 } dr_submission;
 
 /* dr_pending is a table of submissions; zeroed memory is empty. Thread: the client's lock. */
 typedef struct dr_pending {
-    dr_submission **buckets;
-    size_t bucket_count; /* 0 or a power of two */
+    dr_guid_table table;
     dr_submission *first;
     dr_submission *last;
-    size_t count;
     size_t accepted; /* of them: outstanding, or done and not collected */
 } dr_pending;
 

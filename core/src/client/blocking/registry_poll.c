@@ -9,16 +9,13 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/mem.h"
-#include "client/balance/node_sync.h"
+#include "client/shared/registry_news.h"
 #include "discovery/redis_wait.h"
-#include "discovery/registry.h"
 
 #define MS ((uint64_t)DR_NS_PER_MS)
 
 struct dr_registry_poll {
-    char *text; /* of the options */
-    void (*on_warning)(void *user, const char *text);
-    void *user;
+    char *text;            /* of the options */
     pthread_cond_t looked; /* a look has ended; with the client's lock, as the next four */
     bool is_looking;
     bool has_looked; /* once at least */
@@ -29,10 +26,8 @@ struct dr_registry_poll {
     dr_registry *registry; /* NULL: to be made */
     bool is_started;
     dr_redis_wait *wait; /* NULL: a file */
-    dr_buf heard;        /* warnings, each NUL-ended */
-    size_t left_out;     /* places of nodes, when it was told last */
-    bool is_slow;        /* answers did not come in time: nobody waits until they have */
-    bool is_behind;      /* the nodes are not those of the registry: there was no memory */
+    dr_registry_news news;
+    bool is_slow; /* answers did not come in time: nobody waits until they have */
 };
 
 /* One look, by the thread that has it. */
@@ -45,16 +40,6 @@ typedef struct look {
     bool is_first;    /* none is known, and this is the first look */
 } look;
 
-static void hear(void *user, const char *text)
-{
-    dr_registry_poll *source = user;
-    size_t size = strlen(text) + 1;
-    if (source->on_warning != NULL && source->heard.len + size <= DR_REGISTRY_POLL_HEARD_MAX &&
-        dr_buf_append(&source->heard, text, size) != DORA_OK) {
-        return; /* out of memory: nobody hears it */
-    }
-}
-
 static dora_err no_memory(dora_error *error)
 {
     return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
@@ -63,7 +48,7 @@ static dora_err no_memory(dora_error *error)
 /* Makes registry and connections; nothing is connected yet. */
 static dora_err source_open(dr_registry_poll *source, dora_error *error)
 {
-    const dr_registry_events events = {.on_warning = hear, .user = source};
+    const dr_registry_events events = dr_registry_news_events(&source->news);
     dr_redis *sessions[DR_REGISTRY_REDIS_MAX];
     dora_err err = dr_registry_new(&source->registry, source->text, false, &events, error);
     if (err != DORA_OK) {
@@ -101,8 +86,7 @@ dora_err dr_registry_poll_new(dr_registry_poll **source, const dora_client_optio
         return no_memory(error);
     }
     cond_init(made);
-    made->on_warning = options->on_warning;
-    made->user = options->user;
+    made->news = dr_registry_news_of(options);
     made->text = dr_alloc(size);
     dora_err err = DORA_ENOMEM;
     if (made->text != NULL) {
@@ -131,7 +115,7 @@ void dr_registry_poll_free(dr_registry_poll *source)
         return;
     }
     source_close(source->wait, source->registry);
-    dr_buf_fini(&source->heard);
+    dr_buf_fini(&source->news.warnings);
     pthread_cond_destroy(&source->looked);
     dr_free(source->text);
     dr_free(source);
@@ -141,11 +125,11 @@ void dr_registry_poll_forget(dr_registry_poll *source)
 {
     if (!source->is_looking) {
         source_close(source->wait, source->registry);
-        dr_buf_fini(&source->heard);
+        dr_buf_fini(&source->news.warnings);
     } /* else a thread is in the midst of it, which may not be here to finish: it is left alone */
     source->wait = NULL;
     source->registry = NULL;
-    source->heard = (dr_buf){.data = NULL};
+    source->news.warnings = (dr_buf){.data = NULL};
     source->is_looking = false;
     source->has_looked = false;
     source->due_ns = 0;
@@ -227,32 +211,12 @@ static bool ask(look *l)
     return true;
 }
 
-static void tell_left_out(dr_registry_poll *source, size_t left_out)
-{
-    char text[160];
-    if (left_out > 0 && left_out != source->left_out) {
-        snprintf(text, sizeof text,
-                 "a client takes %d nodes in %d groups: %zu places of nodes are left out",
-                 DR_NODES_MAX, DR_NODES_GROUPS_MAX, left_out);
-        hear(source, text);
-    }
-    source->left_out = left_out;
-}
-
 /* Puts in place what the registry says. With the lock. */
 static void put_in_place(dora_client *client)
 {
     dr_registry_poll *source = client->source;
     const dr_nodes_owner owner = dr_conn_pool_owner(&client->conn_pool);
-    size_t left_out = 0;
-    bool is_changed = dr_registry_changed(source->registry) || source->is_behind;
-    const dr_roster *roster = dr_registry_roster(source->registry);
-    if (is_changed && roster != NULL) {
-        source->is_behind = dr_nodes_apply(&client->nodes, roster, &owner, &left_out) != DORA_OK;
-        if (!source->is_behind) {
-            tell_left_out(source, left_out);
-        }
-    }
+    dr_registry_news_apply(&source->news, source->registry, &client->nodes, &owner);
     uint64_t pause_ms = source->wait != NULL ? DR_REGISTRY_POLL_REDIS_MS : DR_REGISTRY_FILE_MS;
     source->due_ns = client->nodes.listed > 0 ? dr_clock_ns() + pause_ms * MS : 0;
     source->has_looked = true;
@@ -302,8 +266,7 @@ static dora_err have_look(dora_client *client, const dora_call_options *options,
     pthread_mutex_lock(&client->lock);
     if (is_here(&l)) {
         put_in_place(client);
-        *heard = source->heard;
-        source->heard = (dr_buf){.data = NULL};
+        *heard = dr_registry_news_take(&source->news);
         source->is_looking = false;
         pthread_cond_broadcast(&source->looked);
     } else {
@@ -335,14 +298,6 @@ static dora_err await_look(dora_client *client, const dora_call_options *options
     return DORA_OK;
 }
 
-static void tell(const dr_registry_poll *source, dr_buf *heard)
-{
-    for (size_t at = 0; at < heard->len; at += strlen(heard->data + at) + 1) {
-        source->on_warning(source->user, heard->data + at);
-    }
-    dr_buf_fini(heard);
-}
-
 dora_err dr_registry_poll_begin(dora_client *client, dr_tries *tries,
                                 const dora_call_options *options, dora_error *error)
 {
@@ -366,6 +321,6 @@ dora_err dr_registry_poll_begin(dora_client *client, dr_tries *tries,
                              dr_deadline_get(), error);
     }
     pthread_mutex_unlock(&client->lock);
-    tell(source, &heard);
+    dr_registry_news_tell(&source->news, &heard);
     return err;
 }

@@ -7,8 +7,6 @@
 #define DR_REGISTRY_POLL_REDIS_MS 1000u /* between two looks at Redis, while there are calls */
 #define DR_REGISTRY_POLL_WAIT_MS 200u   /* one look waits for its answers, */
 #define DR_REGISTRY_POLL_FIRST_MS 2000u /* the first one: no node is known yet */
-#define DR_REGISTRY_POLL_HEARD_MAX                                                                 \
-    (64u * 1024) /* bytes of warnings of one look; the others are lost */
 
 /* dr_registry_poll is one registry and its connections. One thread at a time looks at it, without
  * the client's lock; meanwhile the others go on with the nodes that are known. */

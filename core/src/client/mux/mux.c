@@ -59,7 +59,7 @@ static void mux_destroy(dora_mux *mux)
     }
     dr_slots_fini(&mux->calls);
     dr_slots_fini(&mux->conns);
-    dr_free(mux->buckets);
+    dr_guid_table_fini(&mux->by_guid);
     dr_free(mux->heap);
     dr_free(mux->more);
     dr_mux_registry_free(mux);
@@ -127,7 +127,7 @@ void dora_mux_free(dora_mux *mux)
 
 size_t dora_mux_outstanding(const dora_mux *mux)
 {
-    return mux->count + mux->ended.count;
+    return mux->by_guid.count + mux->ended.count;
 }
 
 bool dora_mux_is_usable(const dora_mux *mux)

@@ -5,6 +5,7 @@
 #include <dora/mux.h>
 
 #include "base/guid.h"
+#include "base/guid_table.h"
 #include "client/balance/tries.h"
 #include "client/mux/slots.h"
 #include "client/shared/answer.h"
@@ -18,7 +19,6 @@
 #define DR_MUX_SILENCES_MAX 3u           /* calls without an answer: a connection is given up */
 #define DR_MUX_SUBMISSIONS_MAX 65536u    /* outstanding at a time, as of a dora_client */
 #define DR_MUX_GROW_PAUSE_NS 1000000000u /* after a further connection to a node failed */
-#define DR_MUX_WARNINGS_BYTES_MAX 65536u /* of a registry, not yet told; the rest is dropped */
 
 /* dr_reason is an error that many calls share. Those with `refs` 0 live for ever. */
 typedef struct dr_reason {
@@ -44,8 +44,8 @@ typedef struct dr_mux_registry dr_mux_registry;
 
 /* dr_mux_call is one call, in one block with what is sent. */
 typedef struct dr_mux_call {
-    struct dr_mux_call *next_same; /* in its bucket */
-    struct dr_mux_call *next;      /* in its list */
+    dr_guid_entry entry;
+    struct dr_mux_call *next; /* in its list */
     struct dr_mux_call *before;
     dr_mux_conn *conn; /* WAITING, SENT, ACCEPTED */
     void *user;
@@ -123,9 +123,7 @@ struct dora_mux {
     dr_random random;
     dr_slots calls;
     dr_slots conns;
-    dr_mux_call **buckets; /* by guid */
-    size_t bucket_count;   /* 0 or a power of two */
-    size_t count;          /* calls that have not ended */
+    dr_guid_table by_guid; /* the calls that have not ended */
     size_t submissions;    /* of them */
     dr_mux_call **heap;    /* by alarm_ns */
     size_t heap_count;

@@ -6,13 +6,12 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "client/balance/node_sync.h"
 #include "client/mux/mux.h"
 #include "client/mux/mux_call.h"
 #include "client/mux/mux_conn.h"
 #include "client/mux/mux_start.h"
 #include "client/mux/mux_table.h"
-#include "discovery/registry.h"
+#include "client/shared/registry_news.h"
 
 /* One Redis of the registry, and the connection to it. */
 struct dr_mux_session {
@@ -26,24 +25,10 @@ struct dr_mux_registry {
     size_t session_count; /* 0: a node file */
     uint64_t deadline_ns;
     bool is_started;
-    bool is_stale;   /* there is a roster that the nodes do not have yet */
-    size_t left_out; /* places of nodes beyond what a client takes */
-    dr_buf warnings; /* to be told, each with its NUL */
-    void (*on_warning)(void *user, const char *text);
-    void *user;
+    dr_registry_news news;
 };
 
 /* ---- life ---- */
-
-/* Warnings wait until nothing of the mux is half changed. */
-static void note(void *user, const char *text)
-{
-    dr_mux_registry *own = user;
-    size_t size = strlen(text) + 1;
-    if (own->on_warning != NULL && own->warnings.len + size <= DR_MUX_WARNINGS_BYTES_MAX) {
-        (void)dr_buf_append(&own->warnings, text, size);
-    }
-}
 
 dora_err dr_mux_registry_new(dora_mux *mux, const dora_client_options *options, dora_error *error)
 {
@@ -52,9 +37,8 @@ dora_err dr_mux_registry_new(dora_mux *mux, const dora_client_options *options, 
     if (own == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
     }
-    own->on_warning = options->on_warning;
-    own->user = options->user;
-    const dr_registry_events events = {.on_warning = note, .user = own};
+    own->news = dr_registry_news_of(options);
+    const dr_registry_events events = dr_registry_news_events(&own->news);
     dora_err err = dr_registry_new(&own->registry, options->nodes, true, &events, error);
     if (err != DORA_OK) {
         return err;
@@ -77,7 +61,7 @@ void dr_mux_registry_free(dora_mux *mux)
     if (own != NULL) {
         dr_registry_free(own->registry);
         dr_free(own->sessions);
-        dr_buf_fini(&own->warnings);
+        dr_buf_fini(&own->news.warnings);
         dr_free(own);
     }
     mux->registry = NULL;
@@ -98,7 +82,7 @@ static void refuse_unknown(dora_mux *mux, dr_mux_call *call)
     const dr_mux_registry *own = mux->registry;
     char msg[400];
     snprintf(msg, sizeof msg, "no server is known: %.300s",
-             own->is_stale ? dora_err_text(DORA_ENOMEM) : dr_registry_why(own->registry));
+             own->news.is_stale ? dora_err_text(DORA_ENOMEM) : dr_registry_why(own->registry));
     refuse(mux, call, msg);
 }
 
@@ -113,7 +97,7 @@ static void settle(dora_mux *mux, dr_mux_call *call, const char *group, uint64_t
 {
     const dr_mux_registry *own = mux->registry;
     dora_error error; /* read only where one is set */
-    if (dr_registry_roster(own->registry) == NULL || own->is_stale) {
+    if (dr_registry_roster(own->registry) == NULL || own->news.is_stale) {
         refuse_unknown(mux, call);
     } else if (dr_tries_group(&call->tries, &mux->nodes, group, &error) != DORA_OK) {
         refuse(mux, call, error.msg);
@@ -158,29 +142,11 @@ static void settle_held(dora_mux *mux, uint64_t now_ns)
 
 /* ---- what the registry says ---- */
 
-/* Gives the nodes what the registry has found. Out of memory: it is tried again. */
 static void apply(dora_mux *mux)
 {
     dr_mux_registry *own = mux->registry;
-    own->is_stale = dr_registry_changed(own->registry) || own->is_stale;
-    const dr_roster *roster = dr_registry_roster(own->registry);
-    if (!own->is_stale || roster == NULL) {
-        return;
-    }
     const dr_nodes_owner owner = dr_mux_owner(mux);
-    size_t left_out = 0;
-    if (dr_nodes_apply(&mux->nodes, roster, &owner, &left_out) != DORA_OK) {
-        return;
-    }
-    own->is_stale = false;
-    if (left_out > 0 && left_out != own->left_out) {
-        char text[160];
-        snprintf(text, sizeof text,
-                 "a client takes %d nodes in %d groups: %zu places of nodes are left out",
-                 DR_NODES_MAX, DR_NODES_GROUPS_MAX, left_out);
-        note(own, text);
-    }
-    own->left_out = left_out;
+    dr_registry_news_apply(&own->news, own->registry, &mux->nodes, &owner);
 }
 
 static void drop_conn(dora_mux *mux, dr_mux_session *session, dr_conn_state state)
@@ -269,15 +235,8 @@ void dr_mux_registry_tick(dora_mux *mux, uint64_t now_ns)
 void dr_mux_registry_warn(dora_mux *mux)
 {
     dr_mux_registry *own = mux->registry;
-    dr_buf warnings = own->warnings;
-    if (warnings.len == 0) {
-        return;
-    }
-    own->warnings = (dr_buf){.data = NULL};
-    for (size_t at = 0; at < warnings.len; at += strlen(warnings.data + at) + 1) {
-        own->on_warning(own->user, warnings.data + at);
-    }
-    dr_buf_fini(&warnings);
+    dr_buf warnings = dr_registry_news_take(&own->news);
+    dr_registry_news_tell(&own->news, &warnings);
 }
 
 /* ---- one session's connection ---- */

@@ -6,44 +6,11 @@
 #include "base/mem.h"
 #include "client/mux/mux.h"
 
-#define BUCKETS_MIN 64u
-
-/* Guids are random: any of their bytes do. */
-static size_t bucket_of(const dora_mux *mux, const char *guid)
-{
-    uint64_t bits;
-    memcpy(&bits, guid, sizeof bits);
-    bits *= 0x9e3779b97f4a7c15u;
-    return (size_t)(bits >> 32) & (mux->bucket_count - 1);
-}
-
-static dora_err grow_buckets(dora_mux *mux)
-{
-    size_t before = mux->bucket_count;
-    dr_mux_call **old = mux->buckets;
-    size_t count = before > 0 ? before * 2 : BUCKETS_MIN;
-    dr_mux_call **buckets = dr_calloc(count, sizeof(dr_mux_call *));
-    if (buckets == NULL) {
-        return DORA_ENOMEM;
-    }
-    mux->buckets = buckets;
-    mux->bucket_count = count;
-    for (size_t i = 0; i < before; i++) {
-        dr_mux_call *next = NULL;
-        for (dr_mux_call *at = old[i]; at != NULL; at = next) {
-            dr_mux_call **bucket = &buckets[bucket_of(mux, at->guid)];
-            next = at->next_same;
-            at->next_same = *bucket;
-            *bucket = at;
-        }
-    }
-    dr_free(old);
-    return DORA_OK;
-}
+#define HEAP_ROOM_MIN 64u
 
 static dora_err grow_heap(dora_mux *mux)
 {
-    size_t room = mux->heap_room > 0 ? mux->heap_room * 2 : BUCKETS_MIN;
+    size_t room = mux->heap_room > 0 ? mux->heap_room * 2 : HEAP_ROOM_MIN;
     dr_mux_call **heap = dr_realloc(mux->heap, room * sizeof(dr_mux_call *));
     if (heap == NULL) {
         return DORA_ENOMEM;
@@ -55,38 +22,22 @@ static dora_err grow_heap(dora_mux *mux)
 
 dora_err dr_mux_table_add(dora_mux *mux, dr_mux_call *call)
 {
-    if ((mux->count >= mux->bucket_count && grow_buckets(mux) != DORA_OK) ||
-        (mux->count >= mux->heap_room && grow_heap(mux) != DORA_OK)) {
+    if (mux->by_guid.count >= mux->heap_room && grow_heap(mux) != DORA_OK) {
         return DORA_ENOMEM;
     }
-    dr_mux_call **bucket = &mux->buckets[bucket_of(mux, call->guid)];
-    call->next_same = *bucket;
-    *bucket = call;
-    mux->count++;
-    return DORA_OK;
+    call->entry.guid = call->guid;
+    return dr_guid_table_add(&mux->by_guid, &call->entry);
 }
 
 void dr_mux_table_remove(dora_mux *mux, dr_mux_call *call)
 {
-    dr_mux_call **link = &mux->buckets[bucket_of(mux, call->guid)];
-    while (*link != call) {
-        link = &(*link)->next_same;
-    }
-    *link = call->next_same;
+    dr_guid_table_remove(&mux->by_guid, &call->entry);
     dr_mux_alarm(mux, call, 0);
-    mux->count--;
 }
 
 dr_mux_call *dr_mux_table_find(const dora_mux *mux, const char *guid)
 {
-    if (mux->bucket_count == 0) {
-        return NULL;
-    }
-    dr_mux_call *at = mux->buckets[bucket_of(mux, guid)];
-    while (at != NULL && memcmp(at->guid, guid, DR_GUID_LEN) != 0) {
-        at = at->next_same;
-    }
-    return at;
+    return (dr_mux_call *)dr_guid_table_find(&mux->by_guid, guid);
 }
 
 static void put(dora_mux *mux, size_t at, dr_mux_call *call)
