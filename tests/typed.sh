@@ -118,7 +118,7 @@ served()
 {
     local line
     line=$(dora_document "$1" "$2" console | head -n 1)
-    commands=("${line%% *#*}" "${line##*# or: }")
+    commands=("$(sed 's/ *#.*//' <<<"$line")" "${line##*# or: }")
 }
 
 [ "$(id -u)" -eq 0 ] || { echo "typed: needs root"; exit 1; }

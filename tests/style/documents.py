@@ -52,6 +52,16 @@ def names(path, text, files):
             yield line_of(text, found.start()), "names %s, which is not there" % name
 
 
+def examples(path, text, files):
+    """examples/README.md links to each example, or to its folder."""
+    if path == "examples/README.md":
+        told = {os.path.normpath("examples/" + each) for each in LINK.findall(text)}
+        for each in files:
+            folder = os.path.dirname(each)
+            if folder.startswith("examples/") and not told & {each, folder}:
+                yield 1, "does not tell of %s" % each
+
+
 STAIR = re.compile(r"^\| \d+ [\w ]+\| `([^`]+)` \| ([^|]+) \|", re.M)
 
 
@@ -82,6 +92,7 @@ def check(path, text, files, read):
     """All of it, for one document: (line, complaint)."""
     yield from links(path, text, files, read)
     yield from names(path, text, files)
+    yield from examples(path, text, files)
     yield from stairs(path, text, files, read)
     yield from kinds(path, text)
     yield from length(path, text)
@@ -94,7 +105,8 @@ BAD = ("see [a](core/none.md)", "see [a](#none)", "see `server/none.c`", "```\nx
 
 def check_samples():
     """The bad samples are still found."""
-    samples = [("README.md", text) for text in BAD] + [("core/README.md", BAD_STAIR)]
+    samples = [("README.md", text) for text in BAD] + [("core/README.md", BAD_STAIR),
+                                                         ("examples/README.md", "")]
     for path, text in samples:
-        if not list(check(path, text, ["README.md"], None)):
+        if not list(check(path, text, ["README.md", "examples/c/a.c"], None)):
             yield "the documents' rules miss a bad sample: %r" % text[:40]
