@@ -91,20 +91,15 @@ static void drink(peer *self, int fd)
     send(fd, "done", 4, MSG_NOSIGNAL);
 }
 
-static void *peer_run(void *argument)
+static void answer(peer *self, int fd)
 {
-    peer *self = argument;
     char byte;
     const struct linger at_once = {.l_onoff = 1};
-    int fd = accept(self->fd, NULL, NULL);
-    if (fd < 0) {
-        return NULL;
-    }
     if (self->manner == CLOSES || self->manner == RESETS) {
         send(fd, "half", 4, MSG_NOSIGNAL);
     }
     if (self->manner == RESETS) {
-        read(self->heard[0], &byte, 1);
+        (void)!read(self->heard[0], &byte, 1);
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     }
     if (self->manner == DRINKS) {
@@ -114,6 +109,17 @@ static void *peer_run(void *argument)
         recv(fd, &byte, 1, 0);
     }
     close(fd);
+}
+
+/* Answers one after the other, until nobody is accepted any more. */
+static void *peer_run(void *argument)
+{
+    peer *self = argument;
+    int fd = accept(self->fd, NULL, NULL);
+    while (fd >= 0) {
+        answer(self, fd);
+        fd = accept(self->fd, NULL, NULL);
+    }
     return NULL;
 }
 
@@ -190,6 +196,8 @@ static void peer_end(peer *self)
 
 /* ---- the user, and the three ways to be driven ---- */
 
+typedef enum event { NONE, CONNECTED, SENT, RECEIVED, LOST, EVENTS } event;
+
 typedef enum kind { WAITS, POLLS, LOOPS, KINDS } kind;
 
 typedef struct side {
@@ -208,13 +216,28 @@ typedef struct side {
     char text[sizeof((dora_error *)NULL)->msg]; /* what is told people */
     size_t partial;                             /* writes that took not all there was */
     bool is_freed;
+    event again_in; /* closes and opens again there, once */
+    dr_transport *transport;
 } side;
 
 static char pattern[BIG];
 
+static bool open_again(side *self, event now)
+{
+    if (self->again_in != now) {
+        return false;
+    }
+    self->again_in = NONE;
+    dr_transport_close(self->transport);
+    dr_transport_open(self->transport, &self->address);
+    return true;
+}
+
 static void on_connected(void *user)
 {
-    ((side *)user)->connects++;
+    side *self = user;
+    self->connects++;
+    open_again(self, CONNECTED);
 }
 
 static dora_slice on_output(void *user)
@@ -228,6 +251,7 @@ static void on_sent(void *user, size_t len)
     side *self = user;
     self->sent += len;
     self->partial += self->sent < self->out_len ? 1 : 0;
+    open_again(self, SENT);
 }
 
 static dora_err on_room(void *user, char **room, size_t *room_len)
@@ -246,13 +270,14 @@ static void on_received(void *user, size_t len)
         (void)!write(self->peer->heard[1], "", 1);
     }
     self->is_over = strcmp(self->heard, "done") == 0;
+    open_again(self, RECEIVED);
 }
 
 static void on_lost(void *user, const dr_loss *loss)
 {
     side *self = user;
     self->losses++;
-    self->is_over = true;
+    self->is_over = !open_again(self, LOST);
     self->err = loss->err;
     self->os_error = loss->os_error;
     snprintf(self->text, sizeof self->text, "%s", loss->reason);
@@ -293,6 +318,7 @@ static void by_polling(side *self, uint64_t until_ns)
     dr_transport one;
     dr_transport *const transports[] = {&one};
     struct pollfd items[1];
+    self->transport = &one;
     dr_transport_init(&one, &dr_transport_poll_driver, &uses, self);
     dr_transport_open(&one, &self->address);
     while (!self->is_over && dr_clock_ns() < until_ns) {
@@ -320,6 +346,7 @@ static void by_looping(side *self, uint64_t until_ns)
     uv_timer_init(&loop, &guard);
     dr_transport *one = dr_transport_uv_new(&loop, &uses, self);
     assert_non_null(one);
+    self->transport = one;
     dr_transport_open(one, &self->address);
     while (!self->is_over && dr_clock_ns() < until_ns) {
         dr_transport_write(one);
@@ -520,6 +547,28 @@ static void a_full_unix_socket_is_waited_for(void **state)
     }
 }
 
+/* Nothing of the connection before is told of the next one, nor done to it. */
+static void a_user_may_open_again_in_any_event(void **state)
+{
+    (void)state;
+    for (kind way = POLLS; way < KINDS; way++) {
+        for (int is_local = 0; is_local < 2; is_local++) {
+            for (event again_in = CONNECTED; again_in < EVENTS; again_in++) {
+                peer other;
+                side self = {.again_in = again_in, .out_len = again_in == SENT ? 3 : 0};
+                peer_begin(&other, CLOSES, is_local);
+                meet(&self, way, &other);
+                peer_end(&other);
+                assert_int_equal(self.again_in, NONE);
+                assert_int_equal(self.connects, 2);
+                assert_int_equal(self.losses, again_in == LOST ? 2 : 1);
+                assert_int_equal(self.err, DORA_ECLOSED);
+                assert_string_equal(self.heard, again_in < RECEIVED ? "half" : "halfhalf");
+            }
+        }
+    }
+}
+
 /* ---- time ---- */
 
 static void a_deadline_ends_connecting_and_reading(void **state)
@@ -585,6 +634,7 @@ int main(void)
         cmocka_unit_test(addresses_of_a_name_are_tried_in_turn),
         cmocka_unit_test(of_several_addresses_the_last_reason_is_told),
         cmocka_unit_test(a_full_unix_socket_is_waited_for),
+        cmocka_unit_test(a_user_may_open_again_in_any_event),
         cmocka_unit_test(a_deadline_ends_connecting_and_reading),
         cmocka_unit_test(the_kernel_is_told_less_than_the_whole_time),
     };
