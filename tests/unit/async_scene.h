@@ -9,6 +9,7 @@
 #include <dora/client_uv.h>
 
 #include "bad_server.h"
+#include "unit_folder.h"
 
 /* heard is what one call said. */
 typedef struct heard {
@@ -27,7 +28,10 @@ typedef struct heard {
 
 typedef struct async_scene {
     bad_server server;
+    bad_server *others; /* of bad_server_add */
     uv_loop_t loop;
+    bool has_loop;
+    unit_folder folder;
     dora_async *async;
     int done; /* calls that ended */
     bool closed;
@@ -35,11 +39,16 @@ typedef struct async_scene {
 } async_scene;
 
 /* async_begin starts the server and makes a client of `options`; options NULL or without nodes: of
- * the server. async_remake makes another client instead. async_end closes and ends all. */
+ * the server. async_remake makes another client instead. async_end closes and ends all,
+ * also what a test has on the loop without keeping it running. */
 void async_begin(async_scene *s, const dora_client_options *options);
 void async_remake(async_scene *s, const dora_client_options *options);
 void async_close(async_scene *s);
 void async_end(async_scene *s);
+UNIT_SCENE(async_scene, async_end)
+
+/* async_begin_pair also starts another server, and makes a client of both. */
+bad_server *async_begin_pair(async_scene *s, uint32_t retry, uint32_t timeout_ms);
 
 /* async_call begins a call of one api with an encoded parameter; async_submit for a later result.
  * `options` may be NULL. */

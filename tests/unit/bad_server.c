@@ -464,6 +464,10 @@ void bad_server_start(bad_server *server)
     pthread_cond_init(&server->stopped, NULL);
     pthread_cond_init(&server->changed, NULL);
     server->is_stopped = false;
+    atomic_store(&server->conns, 0);
+    atomic_store(&server->calls, 0);
+    atomic_store(&server->seen_count, 0);
+    server->held_count = 0;
     if (server->unix_path != NULL) {
         listen_unix(server);
     } else {
@@ -471,10 +475,15 @@ void bad_server_start(bad_server *server)
     }
     must(listen(server->listen_fd, 64) == 0, "listen");
     must(pthread_create(&server->thread, NULL, accept_main, server) == 0, "thread");
+    server->is_running = true;
 }
 
 void bad_server_stop(bad_server *server)
 {
+    if (!server->is_running) {
+        return;
+    }
+    server->is_running = false;
     pthread_mutex_lock(&server->lock);
     server->is_stopped = true;
     pthread_cond_broadcast(&server->stopped);
@@ -489,4 +498,37 @@ void bad_server_stop(bad_server *server)
     pthread_cond_destroy(&server->changed);
     pthread_cond_destroy(&server->stopped);
     pthread_mutex_destroy(&server->lock);
+}
+
+bad_server *bad_server_add(bad_server **list, const bad_server *settings)
+{
+    bad_server *server = calloc(1, sizeof *server);
+    must(server != NULL, "calloc");
+    if (settings != NULL) {
+        server->frame = settings->frame;
+        atomic_init(&server->mode, atomic_load(&settings->mode));
+        atomic_init(&server->is_busy, atomic_load(&settings->is_busy));
+        server->unix_path = settings->unix_path;
+    }
+    bad_server_start(server);
+    server->next = *list;
+    *list = server;
+    return server;
+}
+
+void bad_server_stop_all(bad_server **list)
+{
+    while (*list != NULL) {
+        bad_server *server = *list;
+        *list = server->next;
+        bad_server_stop(server);
+        free(server);
+    }
+}
+
+void bad_server_gone(char address[128])
+{
+    bad_server *none = NULL;
+    memcpy(address, bad_server_add(&none, NULL)->address, 128);
+    bad_server_stop_all(&none);
 }

@@ -45,6 +45,7 @@ typedef struct bad_server {
     pthread_mutex_t lock;
     pthread_cond_t stopped;
     pthread_cond_t changed;
+    bool is_running;
     bool is_stopped;
     pthread_t thread;
     pthread_t conn_threads[BAD_SERVER_CONNS_MAX];
@@ -54,6 +55,7 @@ typedef struct bad_server {
     atomic_int seen_count;
     bad_server_held held[BAD_SERVER_SEEN_MAX];
     int held_count;
+    struct bad_server *next; /* of those that bad_server_add made */
 } bad_server;
 
 /* bad_server_start listens on `port` of 127.0.0.1, a free one where it is 0; frame, mode, port and
@@ -73,7 +75,15 @@ void bad_server_release(bad_server *server, int conn_max);
 void bad_server_wait(bad_server *server, int count);
 void bad_server_wait_seen(bad_server *server, int count);
 
-/* bad_server_stop ends it. Clients must be gone. */
+/* bad_server_stop ends one that runs. Clients must be gone. */
 void bad_server_stop(bad_server *server);
+
+/* bad_server_add starts one more of a list, set as `settings` (NULL: all zero) are;
+ * bad_server_stop_all ends and frees them. */
+bad_server *bad_server_add(bad_server **list, const bad_server *settings);
+void bad_server_stop_all(bad_server **list);
+
+/* bad_server_gone is the address of a server that has ended. */
+void bad_server_gone(char address[128]);
 
 #endif

@@ -1,6 +1,8 @@
 /* scene.c: a bad server, a client of it, and an answer: the stage of the client's tests. */
 #include "scene.h"
 
+#include "base/deadline.h"
+
 void scene_remake(scene *s, const dora_client_options *options)
 {
     dora_client_free(s->client);
@@ -24,9 +26,58 @@ void scene_begin(scene *s, const char *nodes)
 
 void scene_end(scene *s)
 {
+    (void)unit_threads_join(&s->threads);
     dora_client_free(s->client);
     dora_answer_free(s->answer);
+    for (int i = 0; i < 4; i++) {
+        unit_close(&s->fds[i]); /* the process elsewhere ends by that */
+    }
+    const int status = s->elsewhere_pid > 0 ? unit_wait(s->elsewhere_pid) : 0;
+    dr_deadline_set(0);
+    bad_server_stop_all(&s->others);
     bad_server_stop(&s->server);
+    unit_folder_remove(&s->folder);
+    memset(s, 0, sizeof *s);
+    assert_int_equal(status, 0);
+}
+
+static void serve_until_closed(int ready_fd, int stop_fd)
+{
+    bad_server server = {.port = 0};
+    char none;
+    bad_server_start(&server);
+    bool is_told = write(ready_fd, server.address, 128) == 128;
+    is_told = is_told && read(stop_fd, &none, 1) == 0;
+    bad_server_stop(&server);
+    _exit(is_told ? 0 : 1);
+}
+
+void scene_begin_elsewhere(scene *s)
+{
+    int *ready = &s->fds[0];
+    int *stop = &s->fds[2];
+    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(stop), 0);
+    s->elsewhere_pid = fork();
+    if (s->elsewhere_pid == 0) {
+        close(stop[1]);
+        serve_until_closed(ready[1], stop[0]);
+    }
+    unit_close(&ready[1]);
+    unit_close(&stop[0]);
+    assert_int_equal(read(ready[0], s->elsewhere, 128), 128);
+    scene_begin(s, s->elsewhere);
+}
+
+bad_server *scene_begin_pair(scene *s, uint32_t retry, uint32_t timeout_ms)
+{
+    char nodes[512];
+    bad_server *other = bad_server_add(&s->others, NULL);
+    scene_begin(s, NULL);
+    snprintf(nodes, sizeof nodes, "%s,%s", s->server.address, other->address);
+    const dora_client_options options = {.nodes = nodes, .retry = retry, .timeout_ms = timeout_ms};
+    scene_remake(s, &options);
+    return other;
 }
 
 static void forget_error(scene *s)

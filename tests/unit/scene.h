@@ -7,19 +7,33 @@
 #include <dora/client.h>
 
 #include "bad_server.h"
+#include "unit_folder.h"
+#include "unit_threads.h"
 
 typedef struct scene {
     bad_server server;
+    bad_server *others;  /* of bad_server_add */
+    char elsewhere[128]; /* the address of scene_begin_elsewhere's server */
+    pid_t elsewhere_pid;
+    int fds[4]; /* elsewhere's, or the test's own */
+    unit_threads threads;
+    unit_folder folder;
     dora_client *client;
     dora_answer *answer;
     dora_error error;
 } scene;
 
 /* scene_begin starts the server and makes a client of `nodes`, NULL: of the server, that waits 10
- * seconds. scene_remake makes another client instead. scene_end ends all. */
+ * seconds. scene_begin_elsewhere makes one of a server in a process of its own, where failing
+ * allocations are not its. scene_remake makes another client instead. scene_end ends all. */
 void scene_begin(scene *s, const char *nodes);
+void scene_begin_elsewhere(scene *s);
 void scene_remake(scene *s, const dora_client_options *options);
 void scene_end(scene *s);
+UNIT_SCENE(scene, scene_end)
+
+/* scene_begin_pair also starts another server, and makes a client of both. */
+bad_server *scene_begin_pair(scene *s, uint32_t retry, uint32_t timeout_ms);
 
 /* scene_call calls one api with an encoded parameter ("" is null); timeout_ms 0: the client's. */
 dora_err scene_call(scene *s, const char *name, const char *param, uint32_t timeout_ms);

@@ -69,23 +69,13 @@ static void redis_begin(redis_server *server, uv_loop_t *loop)
     int len = sizeof address;
     memset(server, 0, sizeof *server);
     assert_int_equal(uv_tcp_init(loop, &server->listener), 0);
+    uv_unref((uv_handle_t *)&server->listener);
     server->listener.data = server;
     assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &address), 0);
     assert_int_equal(uv_tcp_bind(&server->listener, (struct sockaddr *)&address, 0), 0);
     assert_int_equal(uv_tcp_getsockname(&server->listener, (struct sockaddr *)&address, &len), 0);
     snprintf(server->url, sizeof server->url, "redis://127.0.0.1:%u", ntohs(address.sin_port));
     assert_int_equal(uv_listen((uv_stream_t *)&server->listener, 16, on_connection), 0);
-    uv_unref((uv_handle_t *)&server->listener);
-}
-
-static void redis_end(redis_server *server)
-{
-    uv_close((uv_handle_t *)&server->listener, NULL);
-    for (int i = 0; i < server->count; i++) {
-        if (!uv_is_closing((uv_handle_t *)&server->conns[i].tcp)) {
-            uv_close((uv_handle_t *)&server->conns[i].tcp, NULL);
-        }
-    }
 }
 
 static void redis_publish(redis_server *server)
@@ -109,123 +99,108 @@ static void scene_begin(async_scene *s, redis_server *server)
 
 static void calls_wait_for_the_first_nodes(void **state)
 {
-    (void)state;
-    async_scene s = {.async = NULL};
+    async_scene *s = *state;
     static redis_server redis;
     heard h[20];
-    scene_begin(&s, &redis);
-    fake_redis_join(&redis.fake, "127.0.0.1", s.server.port, "\"a\"");
+    scene_begin(s, &redis);
+    fake_redis_join(&redis.fake, "127.0.0.1", s->server.port, "\"a\"");
     for (int i = 0; i < 20; i++) {
-        async_call(&s, &h[i], "/echo", "i:7;", NULL);
+        async_call(s, &h[i], "/echo", "i:7;", NULL);
     }
-    async_run(&s, 20);
+    async_run(s, 20);
     for (int i = 0; i < 20; i++) {
         assert_int_equal(h[i].err, DORA_OK);
         assert_string_equal(h[i].data, "i:7;");
     }
     assert_int_equal(redis.count, 2); /* one reads, one listens */
-    redis_end(&redis);
-    async_end(&s);
 }
 
 /* The time from a message on the channel to the first call at the new server. */
 static void join_and_leave(void **state)
 {
-    (void)state;
-    async_scene s = {.async = NULL};
-    bad_server other = {.listen_fd = -1};
+    async_scene *s = *state;
     static redis_server redis;
     heard h;
-    bad_server_start(&other);
-    scene_begin(&s, &redis);
-    fake_redis_join(&redis.fake, "127.0.0.1", s.server.port, "\"a\"");
-    async_expect_echo(&s);
-    fake_redis_join(&redis.fake, "127.0.0.1", other.port, "\"a\"");
-    fake_redis_leave(&redis.fake, "127.0.0.1", s.server.port);
+    scene_begin(s, &redis);
+    bad_server *other = bad_server_add(&s->others, NULL);
+    fake_redis_join(&redis.fake, "127.0.0.1", s->server.port, "\"a\"");
+    async_expect_echo(s);
+    fake_redis_join(&redis.fake, "127.0.0.1", other->port, "\"a\"");
+    fake_redis_leave(&redis.fake, "127.0.0.1", s->server.port);
     uint64_t begun_ns = dr_clock_ns();
     redis_publish(&redis);
-    while (atomic_load(&other.calls) == 0) {
-        async_call(&s, &h, "/echo", "i:7;", NULL);
-        async_wait(&s, &h);
+    while (atomic_load(&other->calls) == 0) {
+        async_call(s, &h, "/echo", "i:7;", NULL);
+        async_wait(s, &h);
         assert_int_equal(h.err, DORA_OK);
-        s.done = 0;
+        s->done = 0;
     }
     uint64_t took_us = (dr_clock_ns() - begun_ns) / 1000;
     assert_true(took_us < 900000); /* else it was seen by the reading of each second */
-    int calls = atomic_load(&s.server.calls);
+    int calls = atomic_load(&s->server.calls);
     for (int i = 0; i < 20; i++) {
-        async_call(&s, &h, "/echo", "i:7;", NULL);
-        async_wait(&s, &h);
+        async_call(s, &h, "/echo", "i:7;", NULL);
+        async_wait(s, &h);
         assert_int_equal(h.err, DORA_OK);
     }
-    assert_int_equal(atomic_load(&s.server.calls), calls);
-    redis_end(&redis);
-    async_end(&s);
-    bad_server_stop(&other);
+    assert_int_equal(atomic_load(&s->server.calls), calls);
 }
 
 /* Connections to Redis keep the loop running, as those to nodes do: until the client is closed. */
 static void the_loop(void **state)
 {
-    (void)state;
-    async_scene s = {.async = NULL};
+    async_scene *s = *state;
     static redis_server redis;
     heard h;
-    scene_begin(&s, &redis);
-    uv_run(&s.loop, UV_RUN_DEFAULT); /* which ends: nothing begins before the first call */
+    scene_begin(s, &redis);
+    uv_run(&s->loop, UV_RUN_DEFAULT); /* which ends: nothing begins before the first call */
     assert_int_equal(redis.count, 0);
-    async_call(&s, &h, "/echo", "i:7;", NULL);
-    async_wait(&s, &h);
+    async_call(s, &h, "/echo", "i:7;", NULL);
+    async_wait(s, &h);
     assert_int_equal(h.err, DORA_ECONNECT); /* nobody is registered */
     assert_int_equal(redis.count, 2);
-    assert_true(uv_loop_alive(&s.loop));
-    async_close(&s);
-    assert_false(uv_loop_alive(&s.loop));
-    redis_end(&redis);
-    async_end(&s);
+    assert_true(uv_loop_alive(&s->loop));
+    async_close(s);
+    assert_false(uv_loop_alive(&s->loop));
 }
 
 static void no_redis(void **state)
 {
-    (void)state;
-    async_scene s = {.async = NULL};
+    async_scene *s = *state;
     const dora_client_options options = {.nodes = "redis://127.0.0.1:1,redis://127.0.0.1:2"};
     heard h;
-    async_begin(&s, NULL);
-    async_remake(&s, &options);
+    async_begin(s, NULL);
+    async_remake(s, &options);
     uint64_t begun_ns = dr_clock_ns();
-    async_call(&s, &h, "/echo", "i:7;", NULL);
-    async_wait(&s, &h);
+    async_call(s, &h, "/echo", "i:7;", NULL);
+    async_wait(s, &h);
     assert_int_equal(h.err, DORA_ECONNECT);
     assert_int_equal(h.code, 100010);
     assert_non_null(strstr(h.msg, "no server is known: "));
     assert_true(dr_clock_ns() - begun_ns < 5000000000u); /* of the ten seconds that it had */
-    async_end(&s); /* while it waits before it connects again */
+    /* It ends while it waits before it connects again. */
 }
 
 static void closed_while_waiting(void **state)
 {
-    (void)state;
-    async_scene s = {.async = NULL};
+    async_scene *s = *state;
     static redis_server redis;
     heard h;
-    scene_begin(&s, &redis);
-    async_call(&s, &h, "/echo", "i:7;", NULL);
-    async_close(&s);
+    scene_begin(s, &redis);
+    async_call(s, &h, "/echo", "i:7;", NULL);
+    async_close(s);
     assert_int_equal(h.done, 1);
     assert_int_equal(h.err, DORA_ECONNECT);
-    redis_end(&redis);
-    async_end(&s);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(calls_wait_for_the_first_nodes),
-        cmocka_unit_test(join_and_leave),
-        cmocka_unit_test(the_loop),
-        cmocka_unit_test(no_redis),
-        cmocka_unit_test(closed_while_waiting),
+        unit_in(async_scene, calls_wait_for_the_first_nodes),
+        unit_in(async_scene, join_and_leave),
+        unit_in(async_scene, the_loop),
+        unit_in(async_scene, no_redis),
+        unit_in(async_scene, closed_while_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

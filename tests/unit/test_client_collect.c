@@ -14,30 +14,29 @@
 /* Some results come early, some late and in reverse, one server dies: each ends exactly once. */
 static void a_hundred_are_collected(void **state)
 {
-    (void)state;
-    static bad_server servers[SERVERS];
-    scene s = {.client = NULL};
+    scene *s = *state;
+    bad_server *servers[SERVERS];
     char guids[SUBMISSIONS][33];
     char param[32];
-    scene_begin(&s, "127.0.0.1:1");
+    scene_begin(s, "127.0.0.1:1");
     for (int i = 0; i < SERVERS; i++) {
-        servers[i] = (bad_server){.port = 0};
-        bad_server_start(&servers[i]);
+        servers[i] = bad_server_add(&s->others, NULL);
     }
     for (int i = 0; i < SUBMISSIONS; i++) {
         const char *name = i % 10 == 4 ? "/echo" : "/late";
         scene_param(param, i);
         const dora_call one = {.name = text_slice(name), .param = text_slice(param)};
-        const dora_call_options options = {.node = servers[i % SERVERS].address};
-        assert_int_equal(dora_client_submit(s.client, &one, &options, s.answer, &s.error), DORA_OK);
-        memcpy(guids[i], dora_answer_guid(s.answer), 33);
+        const dora_call_options options = {.node = servers[i % SERVERS]->address};
+        assert_int_equal(dora_client_submit(s->client, &one, &options, s->answer, &s->error),
+                         DORA_OK);
+        memcpy(guids[i], dora_answer_guid(s->answer), 33);
     }
-    assert_int_equal(dora_client_pending(s.client), SUBMISSIONS);
+    assert_int_equal(dora_client_pending(s->client), SUBMISSIONS);
     for (int i = 0; i < SERVERS; i++) {
-        assert_int_equal(atomic_load(&servers[i].conns), 1);
-        bad_server_release(&servers[i], i == 1 ? -1 : 0);
+        assert_int_equal(atomic_load(&servers[i]->conns), 1);
+        bad_server_release(servers[i], i == 1 ? -1 : 0);
     }
-    dora_collection *got = scene_collect(&s, 0);
+    dora_collection *got = scene_collect(s, 0);
     assert_int_equal(dora_collection_count(got), SUBMISSIONS);
     for (int i = 0; i < SUBMISSIONS; i++) {
         const dora_collected *item = dora_collection_at(got, (size_t)i);
@@ -52,11 +51,7 @@ static void a_hundred_are_collected(void **state)
         }
     }
     dora_collection_free(got);
-    assert_int_equal(dora_client_pending(s.client), 0);
-    scene_end(&s);
-    for (int i = 0; i < SERVERS; i++) {
-        bad_server_stop(&servers[i]);
-    }
+    assert_int_equal(dora_client_pending(s->client), 0);
 }
 
 static void expect_failed(scene *s, uint32_t timeout_ms, dora_err err, int64_t code)
@@ -74,160 +69,159 @@ static void expect_failed(scene *s, uint32_t timeout_ms, dora_err err, int64_t c
 
 static void a_result_may_come_early(void **state)
 {
-    (void)state;
-    scene s = {.client = NULL};
-    scene_begin(&s, NULL);
-    assert_int_equal(scene_submit(&s, "/late", "i:1;"), DORA_OK);
-    assert_int_equal(scene_call(&s, "/flush", "i:2;", 0), DORA_OK);
-    scene_expect_data(s.answer, 0, "i:2;");
-    scene_expect_one(&s, "i:1;", true);
-    assert_int_equal(scene_submit(&s, "/late", "i:3;"), DORA_OK);
-    bad_server_release(&s.server, 0);
-    scene_expect_one(&s, "i:3;", false);
-    assert_int_equal(atomic_load(&s.server.conns), 1);
-    scene_end(&s);
+    scene *s = *state;
+    scene_begin(s, NULL);
+    assert_int_equal(scene_submit(s, "/late", "i:1;"), DORA_OK);
+    assert_int_equal(scene_call(s, "/flush", "i:2;", 0), DORA_OK);
+    scene_expect_data(s->answer, 0, "i:2;");
+    scene_expect_one(s, "i:1;", true);
+    assert_int_equal(scene_submit(s, "/late", "i:3;"), DORA_OK);
+    bad_server_release(&s->server, 0);
+    scene_expect_one(s, "i:3;", false);
+    assert_int_equal(atomic_load(&s->server.conns), 1);
 }
 
 static void late_result_is_nobodys(void **state)
 {
-    (void)state;
-    scene s = {.client = NULL};
-    scene_begin(&s, NULL);
+    scene *s = *state;
+    scene_begin(s, NULL);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(scene_submit(&s, "/late", "i:1;"), DORA_OK);
+        assert_int_equal(scene_submit(s, "/late", "i:1;"), DORA_OK);
         if (i == 0) {
-            expect_failed(&s, 30, DORA_ETIMEDOUT, DORA_CODE_RECEIVE);
+            expect_failed(s, 30, DORA_ETIMEDOUT, DORA_CODE_RECEIVE);
         } else {
-            dora_client_forget(s.client);
+            dora_client_forget(s->client);
         }
-        assert_int_equal(dora_client_pending(s.client), 0);
-        bad_server_release(&s.server, 0);
-        scene_expect_echo(&s);
-        dora_collection *got = scene_collect(&s, 30);
+        assert_int_equal(dora_client_pending(s->client), 0);
+        bad_server_release(&s->server, 0);
+        scene_expect_echo(s);
+        dora_collection *got = scene_collect(s, 30);
         assert_int_equal(dora_collection_count(got), 0);
         dora_collection_free(got);
     }
-    scene_end(&s);
 }
 
 /* A call that times out leaves the connection to the submissions, and its reply comes too late. */
 static void late_reply_is_nobodys(void **state)
 {
-    (void)state;
-    scene s = {.client = NULL};
-    scene_begin(&s, NULL);
-    assert_int_equal(scene_submit(&s, "/late", "i:1;"), DORA_OK);
-    assert_int_equal(scene_call(&s, "/late", "i:2;", 30), DORA_ETIMEDOUT);
-    bad_server_wait(&s.server, 2);
-    bad_server_release(&s.server, 0);
-    scene_expect_echo(&s);
-    assert_int_equal(atomic_load(&s.server.conns), 1);
-    scene_expect_one(&s, "i:1;", true);
-    scene_end(&s);
-    s = (scene){.client = NULL};
-    scene_begin(&s, NULL);
-    assert_int_equal(scene_call(&s, "/late", "i:2;", 30), DORA_ETIMEDOUT); /* without: closed */
-    scene_expect_echo(&s);
-    bad_server_release(&s.server, 0);
-    scene_expect_echo(&s);
-    assert_int_equal(atomic_load(&s.server.conns), 2);
-    scene_end(&s);
+    scene *s = *state;
+    scene_begin(s, NULL);
+    assert_int_equal(scene_submit(s, "/late", "i:1;"), DORA_OK);
+    assert_int_equal(scene_call(s, "/late", "i:2;", 30), DORA_ETIMEDOUT);
+    bad_server_wait(&s->server, 2);
+    bad_server_release(&s->server, 0);
+    scene_expect_echo(s);
+    assert_int_equal(atomic_load(&s->server.conns), 1);
+    scene_expect_one(s, "i:1;", true);
+    scene_end(s);
+    scene_begin(s, NULL);
+    assert_int_equal(scene_call(s, "/late", "i:2;", 30), DORA_ETIMEDOUT); /* without: closed */
+    scene_expect_echo(s);
+    bad_server_release(&s->server, 0);
+    scene_expect_echo(s);
+    assert_int_equal(atomic_load(&s->server.conns), 2);
 }
 
 static void connection_breaks(void **state)
 {
-    (void)state;
-    scene s = {.client = NULL};
-    scene_begin(&s, NULL);
-    assert_int_equal(scene_submit(&s, "/lose", ""), DORA_OK);
-    expect_failed(&s, 0, DORA_ECLOSED, DORA_CODE_RESULT_LOST);
+    scene *s = *state;
+    scene_begin(s, NULL);
+    assert_int_equal(scene_submit(s, "/lose", ""), DORA_OK);
+    expect_failed(s, 0, DORA_ECLOSED, DORA_CODE_RESULT_LOST);
     /* found by a call, which looks at a connection that was not used for a while */
-    assert_int_equal(scene_submit(&s, "/echo", "i:1;"), DORA_OK);
-    assert_int_equal(scene_submit(&s, "/late", "i:2;"), DORA_OK);
-    bad_server_release(&s.server, -1);
-    s.client->conn_pool.all->used_ns = 0;
+    assert_int_equal(scene_submit(s, "/echo", "i:1;"), DORA_OK);
+    assert_int_equal(scene_submit(s, "/late", "i:2;"), DORA_OK);
+    bad_server_release(&s->server, -1);
+    s->client->conn_pool.all->used_ns = 0;
     uint64_t deadline_ms = dr_clock_ms() + 10000;
-    while (s.client->pending.last->is_done == false) {
+    while (s->client->pending.last->is_done == false) {
         assert_true(dr_clock_ms() < deadline_ms);
-        s.client->conn_pool.all->used_ns = 0;
-        scene_expect_echo(&s);
+        s->client->conn_pool.all->used_ns = 0;
+        scene_expect_echo(s);
     }
-    dora_collection *got = scene_collect(&s, 0);
+    dora_collection *got = scene_collect(s, 0);
     assert_int_equal(dora_collection_count(got), 2);
     assert_int_equal(dora_collection_at(got, 0)->err, DORA_OK);
     assert_true(dora_collection_at(got, 0)->came_early);
     assert_int_equal(dora_collection_at(got, 1)->err, DORA_ECLOSED);
     dora_collection_free(got);
-    scene_end(&s);
 }
 
 /* Half a request went out: the connection takes no other, but results still come on it. */
 static void half_sent(void **state)
 {
-    (void)state;
+    scene *s = *state;
     const size_t len = 8000000;
     char *param = malloc(len + 32);
-    scene s = {.server.frame = {.bytes_max = 2 * len}};
     assert_non_null(param);
     int head = snprintf(param, 32, "s:%zu:\"", len);
     memset(param + head, 'x', len);
     memcpy(param + head + len, "\";", 3);
-    scene_begin(&s, NULL);
-    const dora_client_options options = {.nodes = s.server.address, .frame_bytes_max = 2 * len};
-    scene_remake(&s, &options);
-    assert_int_equal(scene_submit(&s, "/late", "i:1;"), DORA_OK);
-    assert_int_equal(scene_call(&s, "/deaf", "", 0), DORA_OK);
-    assert_int_equal(scene_call(&s, "/echo", param, 100), DORA_ETIMEDOUT);
-    scene_expect_echo(&s);
-    assert_int_equal(atomic_load(&s.server.conns), 2);
-    bad_server_release(&s.server, 0);
-    scene_expect_one(&s, "i:1;", false);
-    assert_null(s.client->conn_pool.all->next);
-    scene_end(&s);
+    s->server.frame = (dora_frame_options){.bytes_max = 2 * len};
+    scene_begin(s, NULL);
+    const dora_client_options options = {.nodes = s->server.address, .frame_bytes_max = 2 * len};
+    scene_remake(s, &options);
+    assert_int_equal(scene_submit(s, "/late", "i:1;"), DORA_OK);
+    assert_int_equal(scene_call(s, "/deaf", "", 0), DORA_OK);
+    assert_int_equal(scene_call(s, "/echo", param, 100), DORA_ETIMEDOUT);
+    scene_expect_echo(s);
+    assert_int_equal(atomic_load(&s->server.conns), 2);
+    bad_server_release(&s->server, 0);
+    scene_expect_one(s, "i:1;", false);
+    assert_null(s->client->conn_pool.all->next);
+    scene_end(s);
     free(param);
 }
 
 static void garbage_loses(void **state)
 {
-    (void)state;
-    scene s = {.client = NULL};
-    scene_begin(&s, NULL);
-    assert_int_equal(scene_submit(&s, "/late", ""), DORA_OK);
-    assert_int_equal(scene_call(&s, "/garbage", "", 0), DORA_EPROTO);
-    expect_failed(&s, 0, DORA_ECLOSED, DORA_CODE_RESULT_LOST);
-    scene_end(&s);
+    scene *s = *state;
+    scene_begin(s, NULL);
+    assert_int_equal(scene_submit(s, "/late", ""), DORA_OK);
+    assert_int_equal(scene_call(s, "/garbage", "", 0), DORA_EPROTO);
+    expect_failed(s, 0, DORA_ECLOSED, DORA_CODE_RESULT_LOST);
 }
 
 /* What a stopping server has accepted it still answers; new calls go to another connection. */
 static void stopping_keeps_results(void **state)
 {
-    (void)state;
-    scene s = {.client = NULL};
-    scene_begin(&s, NULL);
-    assert_int_equal(scene_submit(&s, "/late", "i:1;"), DORA_OK);
-    atomic_store(&s.server.calls, 0);
-    assert_int_equal(scene_call(&s, "/stopping_once", "i:2;", 0), DORA_OK);
-    assert_int_equal(atomic_load(&s.server.conns), 2);
-    scene_expect_echo(&s);
-    assert_int_equal(atomic_load(&s.server.conns), 2);
-    bad_server_release(&s.server, 0);
-    scene_expect_one(&s, "i:1;", false);
-    assert_null(s.client->conn_pool.all->next); /* it was kept for the result only */
-    scene_end(&s);
+    scene *s = *state;
+    scene_begin(s, NULL);
+    assert_int_equal(scene_submit(s, "/late", "i:1;"), DORA_OK);
+    atomic_store(&s->server.calls, 0);
+    assert_int_equal(scene_call(s, "/stopping_once", "i:2;", 0), DORA_OK);
+    assert_int_equal(atomic_load(&s->server.conns), 2);
+    scene_expect_echo(s);
+    assert_int_equal(atomic_load(&s->server.conns), 2);
+    bad_server_release(&s->server, 0);
+    scene_expect_one(s, "i:1;", false);
+    assert_null(s->client->conn_pool.all->next); /* it was kept for the result only */
 }
+
+typedef struct two_scenes {
+    scene one;
+    scene two;
+} two_scenes;
+
+static void two_scenes_end(two_scenes *s)
+{
+    scene_end(&s->one);
+    scene_end(&s->two);
+}
+UNIT_SCENE(two_scenes, two_scenes_end)
 
 static void two_clients(void **state)
 {
-    (void)state;
-    scene one = {.client = NULL};
-    scene two = {.client = NULL};
+    two_scenes *s = *state;
+    scene *one = &s->one;
+    scene *two = &s->two;
     dora_collection *got = NULL;
-    scene_begin(&one, NULL);
-    scene_begin(&two, NULL);
-    dora_client *clients[] = {one.client, two.client, one.client};
-    assert_int_equal(scene_submit(&one, "/late", "i:1;"), DORA_OK);
-    assert_int_equal(scene_submit(&two, "/never", ""), DORA_OK);
-    bad_server_release(&one.server, 0);
+    scene_begin(one, NULL);
+    scene_begin(two, NULL);
+    dora_client *clients[] = {one->client, two->client, one->client};
+    assert_int_equal(scene_submit(one, "/late", "i:1;"), DORA_OK);
+    assert_int_equal(scene_submit(two, "/never", ""), DORA_OK);
+    bad_server_release(&one->server, 0);
     uint64_t before = dr_clock_ms();
     const dora_call_options options = {.timeout_ms = 50};
     assert_int_equal(dora_client_collect(clients, 3, &options, &got, NULL), DORA_OK);
@@ -239,8 +233,6 @@ static void two_clients(void **state)
     assert_int_equal(dora_client_collect(NULL, 0, NULL, &got, NULL), DORA_OK);
     assert_int_equal(dora_collection_count(got), 0);
     dora_collection_free(got);
-    scene_end(&one);
-    scene_end(&two);
 }
 
 static void most_submissions(void **state)
@@ -299,51 +291,27 @@ static bool submit_and_collect(void *user)
     return err == DORA_OK;
 }
 
-/* A server in a process of its own, where failing allocations are not its. */
 static void no_memory(void **state)
 {
-    (void)state;
-    char address[128];
-    int ready[2];
-    int stop[2];
-    int status = -1;
-    assert_int_equal(pipe(ready), 0);
-    assert_int_equal(pipe(stop), 0);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        bad_server server = {.port = 0};
-        close(stop[1]);
-        bad_server_start(&server);
-        bool is_told = write(ready[1], server.address, sizeof address) == sizeof address;
-        is_told = is_told && read(stop[0], address, 1) == 0;
-        bad_server_stop(&server);
-        _exit(is_told ? 0 : 1);
-    }
-    close(stop[0]);
-    assert_int_equal(read(ready[0], address, sizeof address), sizeof address);
-    assert_true(torture_run(submit_and_collect, address) > 20);
-    close(stop[1]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    close(ready[0]);
-    close(ready[1]);
+    scene *s = *state;
+    scene_begin_elsewhere(s);
+    assert_true(torture_run(submit_and_collect, s->elsewhere) > 20);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_hundred_are_collected),
-        cmocka_unit_test(a_result_may_come_early),
-        cmocka_unit_test(late_result_is_nobodys),
-        cmocka_unit_test(late_reply_is_nobodys),
-        cmocka_unit_test(connection_breaks),
-        cmocka_unit_test(half_sent),
-        cmocka_unit_test(garbage_loses),
-        cmocka_unit_test(stopping_keeps_results),
-        cmocka_unit_test(two_clients),
+        unit_in(scene, a_hundred_are_collected),
+        unit_in(scene, a_result_may_come_early),
+        unit_in(scene, late_result_is_nobodys),
+        unit_in(scene, late_reply_is_nobodys),
+        unit_in(scene, connection_breaks),
+        unit_in(scene, half_sent),
+        unit_in(scene, garbage_loses),
+        unit_in(scene, stopping_keeps_results),
+        unit_in(two_scenes, two_clients),
         cmocka_unit_test(most_submissions),
-        cmocka_unit_test(no_memory),
+        unit_in(scene, no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

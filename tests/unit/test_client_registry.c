@@ -21,8 +21,7 @@
 /* world: a node file, two servers, and a client. */
 typedef struct world {
     scene s; /* its server is the first one */
-    bad_server other;
-    char folder[64];
+    bad_server *other;
     char path[96];
     char nodes[112]; /* "file:PATH" */
     unsigned warnings;
@@ -72,12 +71,10 @@ static void remake(world *w, const char *nodes, const char *group)
 
 static void world_begin(world *w)
 {
-    memset(w, 0, sizeof *w);
-    snprintf(w->folder, sizeof w->folder, "/tmp/dora-registry-XXXXXX");
-    assert_non_null(mkdtemp(w->folder));
-    snprintf(w->path, sizeof w->path, "%s/nodes.json", w->folder);
+    unit_folder_make(&w->s.folder);
+    snprintf(w->path, sizeof w->path, "%s/nodes.json", w->s.folder.path);
     snprintf(w->nodes, sizeof w->nodes, "file:%s", w->path);
-    bad_server_start(&w->other);
+    w->other = bad_server_add(&w->s.others, NULL);
     scene_begin(&w->s, NULL);
     remake(w, w->nodes, NULL);
 }
@@ -85,10 +82,8 @@ static void world_begin(world *w)
 static void world_end(world *w)
 {
     scene_end(&w->s);
-    bad_server_stop(&w->other);
-    unlink(w->path);
-    rmdir(w->folder);
 }
+UNIT_SCENE(world, world_end)
 
 /* Calls until `server` is asked, or the registry should have been looked at long ago. */
 static bool reaches(world *w, const bad_server *server)
@@ -103,92 +98,85 @@ static bool reaches(world *w, const bad_server *server)
 
 static void a_file_that_changes(void **state)
 {
-    (void)state;
-    world w;
-    world_begin(&w);
-    write_nodes(&w, "g", &w.s.server, NULL);
-    assert_true(reaches(&w, &w.s.server));
-    assert_int_equal(atomic_load(&w.other.calls), 0);
-    write_nodes(&w, "g", &w.other, NULL);
-    assert_true(reaches(&w, &w.other));
-    int before = atomic_load(&w.s.server.calls);
-    scene_expect_echo(&w.s);
-    assert_int_equal(atomic_load(&w.s.server.calls), before);
+    world *w = *state;
+    world_begin(w);
+    write_nodes(w, "g", &w->s.server, NULL);
+    assert_true(reaches(w, &w->s.server));
+    assert_int_equal(atomic_load(&w->other->calls), 0);
+    write_nodes(w, "g", w->other, NULL);
+    assert_true(reaches(w, w->other));
+    int before = atomic_load(&w->s.server.calls);
+    scene_expect_echo(&w->s);
+    assert_int_equal(atomic_load(&w->s.server.calls), before);
     size_t connections = 0; /* that to the server that left is closed */
-    for (const dr_pooled_conn *peer = w.s.client->conn_pool.all; peer != NULL; peer = peer->next) {
+    for (const dr_pooled_conn *peer = w->s.client->conn_pool.all; peer != NULL; peer = peer->next) {
         connections++;
     }
     assert_int_equal(connections, 1);
-    write_nodes(&w, "g", &w.s.server, &w.other);
-    assert_true(reaches(&w, &w.s.server));
-    assert_true(reaches(&w, &w.other));
-    assert_int_equal(w.warnings, 0);
-    world_end(&w);
+    write_nodes(w, "g", &w->s.server, w->other);
+    assert_true(reaches(w, &w->s.server));
+    assert_true(reaches(w, w->other));
+    assert_int_equal(w->warnings, 0);
 }
 
 static void no_node_is_known(void **state)
 {
-    (void)state;
-    world w;
-    world_begin(&w);
-    assert_int_equal(scene_call(&w.s, "/echo", "", 0), DORA_ECONNECT);
-    assert_int_equal(w.s.error.code, DORA_CODE_CONNECT);
-    assert_non_null(strstr(w.s.error.msg, "no server is known: "));
-    assert_non_null(strstr(w.s.error.msg, w.path));
-    write_nodes(&w, "g", &w.s.server, NULL);
+    world *w = *state;
+    world_begin(w);
+    assert_int_equal(scene_call(&w->s, "/echo", "", 0), DORA_ECONNECT);
+    assert_int_equal(w->s.error.code, DORA_CODE_CONNECT);
+    assert_non_null(strstr(w->s.error.msg, "no server is known: "));
+    assert_non_null(strstr(w->s.error.msg, w->path));
+    write_nodes(w, "g", &w->s.server, NULL);
     uint64_t until_ns = dr_clock_ns() + PATIENCE_MS * MS;
-    while (scene_call(&w.s, "/echo", "", 0) != DORA_OK && dr_clock_ns() < until_ns) {
+    while (scene_call(&w->s, "/echo", "", 0) != DORA_OK && dr_clock_ns() < until_ns) {
     }
-    scene_expect_echo(&w.s);
+    scene_expect_echo(&w->s);
     /* A call that names its server asks no registry. */
-    remake(&w, "file:/nowhere/nodes.json", NULL);
+    remake(w, "file:/nowhere/nodes.json", NULL);
     const dora_call call = {.name = {"/echo", 5}};
-    const dora_call_options named = {.node = w.other.address};
-    assert_int_equal(dora_client_call(w.s.client, &call, &named, w.s.answer, &w.s.error), DORA_OK);
-    world_end(&w);
+    const dora_call_options named = {.node = w->other->address};
+    assert_int_equal(dora_client_call(w->s.client, &call, &named, w->s.answer, &w->s.error),
+                     DORA_OK);
 }
 
 static void groups_are_known_later(void **state)
 {
-    (void)state;
-    world w;
+    world *w = *state;
     const dora_call call = {.name = {"/echo", 5}};
     const dora_call_options other = {.group = "other"};
-    world_begin(&w);
-    write_nodes(&w, "g", &w.s.server, NULL);
-    remake(&w, w.nodes, "wanted");
-    assert_int_equal(scene_call(&w.s, "/echo", "", 0), DORA_ECONNECT);
-    assert_int_equal(w.s.error.code, DORA_CODE_CONNECT);
-    assert_string_equal(w.s.error.msg, "there is no group \"wanted\"; there are: g");
-    assert_int_equal(dora_client_call(w.s.client, &call, &other, w.s.answer, &w.s.error),
+    world_begin(w);
+    write_nodes(w, "g", &w->s.server, NULL);
+    remake(w, w->nodes, "wanted");
+    assert_int_equal(scene_call(&w->s, "/echo", "", 0), DORA_ECONNECT);
+    assert_int_equal(w->s.error.code, DORA_CODE_CONNECT);
+    assert_string_equal(w->s.error.msg, "there is no group \"wanted\"; there are: g");
+    assert_int_equal(dora_client_call(w->s.client, &call, &other, w->s.answer, &w->s.error),
                      DORA_ECONNECT);
-    write_nodes(&w, "wanted", &w.s.server, NULL);
+    write_nodes(w, "wanted", &w->s.server, NULL);
     uint64_t until_ns = dr_clock_ns() + PATIENCE_MS * MS;
-    while (scene_call(&w.s, "/echo", "", 0) != DORA_OK && dr_clock_ns() < until_ns) {
+    while (scene_call(&w->s, "/echo", "", 0) != DORA_OK && dr_clock_ns() < until_ns) {
     }
-    scene_expect_echo(&w.s);
-    world_end(&w);
+    scene_expect_echo(&w->s);
 }
 
 static void a_broken_file_is_told_once(void **state)
 {
-    (void)state;
-    world w;
-    world_begin(&w);
-    write_nodes(&w, "g", &w.s.server, NULL);
-    scene_expect_echo(&w.s);
-    write_file(&w, "{\"g\": [");
+    world *w = *state;
+    world_begin(w);
+    write_nodes(w, "g", &w->s.server, NULL);
+    scene_expect_echo(&w->s);
+    write_file(w, "{\"g\": [");
     uint64_t until_ns = dr_clock_ns() + PATIENCE_MS * MS;
-    while (w.warnings == 0 && dr_clock_ns() < until_ns) {
-        scene_expect_echo(&w.s);
+    while (w->warnings == 0 && dr_clock_ns() < until_ns) {
+        scene_expect_echo(&w->s);
     }
-    assert_non_null(strstr(w.warning, w.path));
+    assert_non_null(strstr(w->warning, w->path));
     until_ns = dr_clock_ns() + 3 * DR_REGISTRY_FILE_MS * MS;
     while (dr_clock_ns() < until_ns) {
-        scene_expect_echo(&w.s);
+        scene_expect_echo(&w->s);
     }
-    assert_int_equal(w.warnings, 1);
-    world_end(&w);
+    assert_int_equal(w->warnings, 1);
 }
 
 static void *call_often(void *user)
@@ -202,70 +190,55 @@ static void *call_often(void *user)
         if (dora_client_call(w->s.client, &call, NULL, answer, &error) != DORA_OK) {
             fprintf(stderr, "a call failed: %s\n", error.msg);
             dora_answer_free(answer);
-            return NULL;
+            return user;
         }
     }
     dora_answer_free(answer);
-    return user;
+    return NULL;
 }
 
 static void threads_while_nodes_change(void **state)
 {
-    (void)state;
-    world w;
-    pthread_t threads[THREADS];
-    world_begin(&w);
-    write_nodes(&w, "g", &w.s.server, NULL);
-    for (size_t i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, call_often, &w), 0);
-    }
+    world *w = *state;
+    world_begin(w);
+    write_nodes(w, "g", &w->s.server, NULL);
+    unit_threads_start(&w->s.threads, THREADS, call_often, w);
     for (int i = 0; i < ROUNDS; i++) {
-        const bad_server *one = i % 2 != 0 ? &w.s.server : &w.other;
-        write_nodes(&w, "g", one, i % 4 == 0 ? &w.s.server : NULL);
+        const bad_server *one = i % 2 != 0 ? &w->s.server : w->other;
+        write_nodes(w, "g", one, i % 4 == 0 ? &w->s.server : NULL);
         usleep(PACE_MS * 1000); /* nothing waits for it */
     }
-    for (size_t i = 0; i < THREADS; i++) {
-        void *good = NULL;
-        assert_int_equal(pthread_join(threads[i], &good), 0);
-        assert_non_null(good);
-    }
-    assert_true(atomic_load(&w.other.calls) > 0);
-    world_end(&w);
+    assert_int_equal(unit_threads_join(&w->s.threads), 0);
+    assert_true(atomic_load(&w->other->calls) > 0);
 }
 
 static void a_child_goes_on_with_the_nodes(void **state)
 {
-    (void)state;
-    world w;
-    int status = -1;
-    world_begin(&w);
-    write_nodes(&w, "g", &w.s.server, NULL);
-    scene_expect_echo(&w.s);
-    assert_int_equal(unlink(w.path), 0);
+    world *w = *state;
+    world_begin(w);
+    write_nodes(w, "g", &w->s.server, NULL);
+    scene_expect_echo(&w->s);
+    assert_int_equal(unlink(w->path), 0);
     pid_t child = fork();
-    assert_true(child >= 0);
     if (child == 0) {
-        _exit(scene_call(&w.s, "/echo", "i:9;", 0) == DORA_OK ? 0 : 1);
+        _exit(scene_call(&w->s, "/echo", "i:9;", 0) == DORA_OK ? 0 : 1);
     }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    scene_expect_echo(&w.s);
-    world_end(&w);
+    assert_int_equal(unit_wait(child), 0);
+    scene_expect_echo(&w->s);
 }
 
 /* ---- a Redis that says nothing ---- */
 
-static int mute_begin(char nodes[64])
+static void mute_begin(world *w, char nodes[64])
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = w->s.fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(fd, 16), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
     snprintf(nodes, 64, "redis://127.0.0.1:%d", ntohs(address.sin_port));
-    return fd;
 }
 
 static uint32_t call_ms(world *w, uint32_t timeout_ms, dora_err expected)
@@ -277,24 +250,21 @@ static uint32_t call_ms(world *w, uint32_t timeout_ms, dora_err expected)
 
 static void a_mute_redis_delays_the_first_call_only(void **state)
 {
-    (void)state;
-    world w;
+    world *w = *state;
     char nodes[64];
-    world_begin(&w);
-    int fd = mute_begin(nodes);
-    remake(&w, nodes, NULL);
-    assert_in_range(call_ms(&w, 300, DORA_ECONNECT), 290, 900);
-    assert_non_null(strstr(w.s.error.msg, "no server is known"));
+    world_begin(w);
+    mute_begin(w, nodes);
+    remake(w, nodes, NULL);
+    assert_in_range(call_ms(w, 300, DORA_ECONNECT), 290, 900);
+    assert_non_null(strstr(w->s.error.msg, "no server is known"));
     for (int i = 0; i < 5; i++) {
-        assert_in_range(call_ms(&w, 300, DORA_ECONNECT), 0, 150);
+        assert_in_range(call_ms(w, 300, DORA_ECONNECT), 0, 150);
     }
     /* A handler's own caller waits no longer than it said. */
-    remake(&w, nodes, NULL);
+    remake(w, nodes, NULL);
     dr_deadline_set(dr_clock_ns() + 50 * MS);
-    assert_in_range(call_ms(&w, 0, DORA_ECONNECT), 40, 200);
+    assert_in_range(call_ms(w, 0, DORA_ECONNECT), 40, 200);
     dr_deadline_set(0);
-    close(fd);
-    world_end(&w);
 }
 
 static bool say_yes(void *user)
@@ -314,32 +284,27 @@ static bool fork_once(void *user)
 
 static void the_first_look_can_be_interrupted(void **state)
 {
-    (void)state;
-    world w;
+    world *w = *state;
     char nodes[64];
     pid_t child = -1;
-    int status = -1;
     const dora_call call = {.name = {"/echo", 5}};
     const dora_call_options options = {.is_interrupted = say_yes};
     const dora_call_options forking = {.is_interrupted = fork_once, .user = &child};
-    world_begin(&w);
-    int fd = mute_begin(nodes);
-    remake(&w, nodes, NULL);
+    world_begin(w);
+    mute_begin(w, nodes);
+    remake(w, nodes, NULL);
     uint64_t begun_ns = dr_clock_ns();
-    assert_int_equal(dora_client_call(w.s.client, &call, &options, w.s.answer, &w.s.error),
+    assert_int_equal(dora_client_call(w->s.client, &call, &options, w->s.answer, &w->s.error),
                      DORA_EINTERRUPTED);
     assert_true(dr_clock_ns() - begun_ns < 1500 * MS);
     /* Who forks there gets a child that fails its own call, and a parent that goes on. */
-    remake(&w, nodes, NULL);
-    dora_err err = dora_client_call(w.s.client, &call, &forking, w.s.answer, &w.s.error);
+    remake(w, nodes, NULL);
+    dora_err err = dora_client_call(w->s.client, &call, &forking, w->s.answer, &w->s.error);
     if (child == 0) {
         _exit(err == DORA_ECONNECT ? 0 : 1);
     }
     assert_int_equal(err, DORA_ECONNECT);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    close(fd);
-    world_end(&w);
+    assert_int_equal(unit_wait(child), 0);
 }
 
 static void wrong_registries(void **state)
@@ -364,14 +329,14 @@ static void wrong_registries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_file_that_changes),
-        cmocka_unit_test(no_node_is_known),
-        cmocka_unit_test(groups_are_known_later),
-        cmocka_unit_test(a_broken_file_is_told_once),
-        cmocka_unit_test(threads_while_nodes_change),
-        cmocka_unit_test(a_child_goes_on_with_the_nodes),
-        cmocka_unit_test(a_mute_redis_delays_the_first_call_only),
-        cmocka_unit_test(the_first_look_can_be_interrupted),
+        unit_in(world, a_file_that_changes),
+        unit_in(world, no_node_is_known),
+        unit_in(world, groups_are_known_later),
+        unit_in(world, a_broken_file_is_told_once),
+        unit_in(world, threads_while_nodes_change),
+        unit_in(world, a_child_goes_on_with_the_nodes),
+        unit_in(world, a_mute_redis_delays_the_first_call_only),
+        unit_in(world, the_first_look_can_be_interrupted),
         cmocka_unit_test(wrong_registries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,30 +11,25 @@
 
 static void a_forked_child_starts_anew(void **state)
 {
-    (void)state;
-    scene s = {.client = NULL};
-    int status = -1;
-    scene_begin(&s, NULL);
-    assert_int_equal(scene_submit(&s, "/late", "i:1;"), DORA_OK);
+    scene *s = *state;
+    scene_begin(s, NULL);
+    assert_int_equal(scene_submit(s, "/late", "i:1;"), DORA_OK);
     pid_t child = fork();
-    assert_true(child >= 0);
     if (child == 0) {
         dora_collection *none = NULL;
-        bool is_good = dora_client_pending(s.client) == 0;
-        is_good = is_good && scene_call(&s, "/echo", "i:9;", 0) == DORA_OK;
-        is_good = is_good && scene_submit(&s, "/echo", "i:8;") == DORA_OK;
-        is_good = is_good && dora_client_collect(&s.client, 1, NULL, &none, NULL) == DORA_OK &&
+        bool is_good = dora_client_pending(s->client) == 0;
+        is_good = is_good && scene_call(s, "/echo", "i:9;", 0) == DORA_OK;
+        is_good = is_good && scene_submit(s, "/echo", "i:8;") == DORA_OK;
+        is_good = is_good && dora_client_collect(&s->client, 1, NULL, &none, NULL) == DORA_OK &&
                   dora_collection_count(none) == 1;
         _exit(is_good ? 0 : 1);
     }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    assert_int_equal(dora_client_pending(s.client), 1);
-    scene_expect_echo(&s);
-    assert_int_equal(atomic_load(&s.server.conns), 2);
-    bad_server_release(&s.server, 0);
-    scene_expect_one(&s, "i:1;", false);
-    scene_end(&s);
+    assert_int_equal(unit_wait(child), 0);
+    assert_int_equal(dora_client_pending(s->client), 1);
+    scene_expect_echo(s);
+    assert_int_equal(atomic_load(&s->server.conns), 2);
+    bad_server_release(&s->server, 0);
+    scene_expect_one(s, "i:1;", false);
 }
 
 /* A child that is forked while a call waits has no part in it. */
@@ -81,32 +76,31 @@ static void begin_without_signals(scene *s)
 
 static void fork_while_waiting(void **state)
 {
-    (void)state;
+    scene *s = *state;
     for (int i = 0; i < 2; i++) {
-        scene s = {.client = NULL};
         pid_t child = -1;
         int status = -1;
         const dora_call one = {.name = text_slice("/silent")};
         const dora_call_options options = {
             .timeout_ms = 300, .retry = 2, .is_interrupted = fork_once, .user = &child};
         dora_collection *got = NULL;
-        begin_without_signals(&s);
-        assert_int_equal(scene_submit(&s, "/never", ""), DORA_OK);
+        begin_without_signals(s);
+        assert_int_equal(scene_submit(s, "/never", ""), DORA_OK);
         signals_begin();
-        dora_err err = i == 0 ? dora_client_call(s.client, &one, &options, s.answer, &s.error)
-                              : dora_client_collect(&s.client, 1, &options, &got, &s.error);
+        dora_err err = i == 0 ? dora_client_call(s->client, &one, &options, s->answer, &s->error)
+                              : dora_client_collect(&s->client, 1, &options, &got, &s->error);
         signals_end();
         if (child == 0) {
             bool is_good = i == 0 ? err == DORA_EIO || err == DORA_ECLOSED
                                   : err == DORA_OK && dora_collection_count(got) == 0;
-            _exit(is_good && dora_client_pending(s.client) == 0 ? 0 : 1);
+            _exit(is_good && dora_client_pending(s->client) == 0 ? 0 : 1);
         }
         assert_true(child > 0);
         assert_int_equal(err, i == 0 ? DORA_ETIMEDOUT : DORA_OK);
         dora_collection_free(got);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
-        scene_end(&s);
+        scene_end(s);
     }
 }
 
@@ -118,29 +112,27 @@ static bool interrupt_third(void *user)
 
 static void an_interrupted_wait_goes_on(void **state)
 {
-    (void)state;
-    scene s = {.client = NULL};
+    scene *s = *state;
     int asked = 0;
     dora_collection *got = NULL;
     const dora_call_options options = {.is_interrupted = interrupt_third, .user = &asked};
     const dora_call one = {.name = text_slice("/silent")};
-    begin_without_signals(&s);
+    begin_without_signals(s);
     signals_begin();
-    assert_int_equal(dora_client_call(s.client, &one, &options, s.answer, &s.error),
+    assert_int_equal(dora_client_call(s->client, &one, &options, s->answer, &s->error),
                      DORA_EINTERRUPTED);
     assert_int_equal(asked, 3);
     signals_end();
-    assert_int_equal(scene_submit(&s, "/late", "i:1;"), DORA_OK);
+    assert_int_equal(scene_submit(s, "/late", "i:1;"), DORA_OK);
     asked = 0;
     signals_begin();
-    assert_int_equal(dora_client_collect(&s.client, 1, &options, &got, &s.error),
+    assert_int_equal(dora_client_collect(&s->client, 1, &options, &got, &s->error),
                      DORA_EINTERRUPTED);
     signals_end();
     assert_null(got);
-    assert_int_equal(dora_client_pending(s.client), 1);
-    bad_server_release(&s.server, 0);
-    scene_expect_one(&s, "i:1;", false);
-    scene_end(&s);
+    assert_int_equal(dora_client_pending(s->client), 1);
+    bad_server_release(&s->server, 0);
+    scene_expect_one(s, "i:1;", false);
 }
 
 static bool interrupt(void *user)
@@ -152,19 +144,17 @@ static bool interrupt(void *user)
 /* A signal that came just before the wait does not end it: the question is asked all the same. */
 static void interrupted_before_the_wait(void **state)
 {
-    (void)state;
-    scene s = {.client = NULL};
+    scene *s = *state;
     dora_collection *got = NULL;
     const dora_call_options options = {.timeout_ms = 60000, .is_interrupted = interrupt};
     const dora_call one = {.name = text_slice("/silent")};
-    scene_begin(&s, NULL);
-    assert_int_equal(dora_client_call(s.client, &one, &options, s.answer, &s.error),
+    scene_begin(s, NULL);
+    assert_int_equal(dora_client_call(s->client, &one, &options, s->answer, &s->error),
                      DORA_EINTERRUPTED);
-    assert_int_equal(scene_submit(&s, "/late", "i:1;"), DORA_OK);
-    assert_int_equal(dora_client_collect(&s.client, 1, &options, &got, &s.error),
+    assert_int_equal(scene_submit(s, "/late", "i:1;"), DORA_OK);
+    assert_int_equal(dora_client_collect(&s->client, 1, &options, &got, &s->error),
                      DORA_EINTERRUPTED);
     assert_null(got);
-    scene_end(&s);
 }
 
 typedef struct crowd {
@@ -174,6 +164,21 @@ typedef struct crowd {
     atomic_int wrong;
     atomic_int times[512]; /* how often each number was collected */
 } crowd;
+
+/* A scene whose client some threads share. */
+typedef struct sharing {
+    scene s;
+    crowd c;
+    unit_threads submitters;
+} sharing;
+
+static void sharing_end(sharing *at)
+{
+    atomic_fetch_add(&at->c.wrong, 1); /* nobody waits for more */
+    (void)unit_threads_join(&at->submitters);
+    scene_end(&at->s);
+}
+UNIT_SCENE(sharing, sharing_end)
 
 static void *submitter_main(void *user)
 {
@@ -216,27 +221,20 @@ static void *collector_main(void *user)
 
 static void threads_share_connections(void **state)
 {
-    (void)state;
-    static crowd c;
-    scene s = {.client = NULL};
-    pthread_t threads[6];
-    scene_begin(&s, NULL);
-    c = (crowd){.s = &s};
-    for (size_t i = 0; i < 6; i++) {
-        void *(*body)(void *) = i < 4 ? submitter_main : collector_main;
-        assert_int_equal(pthread_create(&threads[i], NULL, body, &c), 0);
-    }
-    for (size_t i = 0; i < 6; i++) {
-        if (i == 4) {
-            bad_server_release(&s.server, 0); /* what the last flush did not see */
-        }
-        pthread_join(threads[i], NULL);
-    }
-    assert_int_equal(atomic_load(&c.wrong), 0);
+    sharing *at = *state;
+    scene *s = &at->s;
+    crowd *c = &at->c;
+    scene_begin(s, NULL);
+    c->s = s;
+    unit_threads_start(&s->threads, 2, collector_main, c);
+    unit_threads_start(&at->submitters, 4, submitter_main, c);
+    (void)unit_threads_join(&at->submitters);
+    bad_server_release(&s->server, 0); /* what the last flush did not see */
+    (void)unit_threads_join(&s->threads);
+    assert_int_equal(atomic_load(&c->wrong), 0);
     for (int i = 0; i < 256; i++) {
-        assert_int_equal(atomic_load(&c.times[i]), 1);
+        assert_int_equal(atomic_load(&c->times[i]), 1);
     }
-    scene_end(&s);
 }
 
 static void *late_caller_main(void *user)
@@ -246,7 +244,7 @@ static void *late_caller_main(void *user)
     dora_answer *answer = dora_answer_new();
     dora_err err = dora_client_call(s->client, &one, NULL, answer, NULL);
     dora_answer_free(answer);
-    return err == DORA_OK ? s : NULL;
+    return err == DORA_OK ? NULL : s;
 }
 
 /* Another thread's call uses the connection on which the result comes, and stores it. */
@@ -262,43 +260,32 @@ static void *releaser_main(void *user)
         pthread_mutex_unlock(&s->client->lock);
     }
     bad_server_release(&s->server, 0);
-    return is_waiting ? s : NULL;
+    return is_waiting ? NULL : s;
 }
 
 static void other_thread_reads(void **state)
 {
-    (void)state;
-    scene s = {.client = NULL};
-    pthread_t caller;
-    pthread_t releaser;
-    void *said = NULL;
-    scene_begin(&s, NULL);
-    assert_int_equal(scene_submit(&s, "/late", "i:1;"), DORA_OK);
-    assert_int_equal(pthread_create(&caller, NULL, late_caller_main, &s), 0);
-    bad_server_wait(&s.server, 2);
-    assert_int_equal(pthread_create(&releaser, NULL, releaser_main, &s), 0);
-    dora_collection *got = scene_collect(&s, 0);
+    scene *s = *state;
+    scene_begin(s, NULL);
+    assert_int_equal(scene_submit(s, "/late", "i:1;"), DORA_OK);
+    unit_threads_start(&s->threads, 1, late_caller_main, s);
+    bad_server_wait(&s->server, 2);
+    unit_threads_start(&s->threads, 1, releaser_main, s);
+    dora_collection *got = scene_collect(s, 0);
     assert_int_equal(dora_collection_count(got), 1);
     assert_int_equal(dora_collection_at(got, 0)->err, DORA_OK);
     scene_expect_data(dora_collection_at(got, 0)->answer, 0, "i:1;");
     dora_collection_free(got);
-    pthread_join(caller, &said);
-    assert_non_null(said);
-    pthread_join(releaser, &said);
-    assert_non_null(said);
-    assert_int_equal(atomic_load(&s.server.conns), 1);
-    scene_end(&s);
+    assert_int_equal(unit_threads_join(&s->threads), 0);
+    assert_int_equal(atomic_load(&s->server.conns), 1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_forked_child_starts_anew),
-        cmocka_unit_test(fork_while_waiting),
-        cmocka_unit_test(an_interrupted_wait_goes_on),
-        cmocka_unit_test(interrupted_before_the_wait),
-        cmocka_unit_test(threads_share_connections),
-        cmocka_unit_test(other_thread_reads),
+        unit_in(scene, a_forked_child_starts_anew),  unit_in(scene, fork_while_waiting),
+        unit_in(scene, an_interrupted_wait_goes_on), unit_in(scene, interrupted_before_the_wait),
+        unit_in(sharing, threads_share_connections), unit_in(scene, other_thread_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,7 +188,6 @@ static void a_worker_knows_its_server(void **state)
     static dr_status_page board;
     static _Atomic uint64_t requests = 5;
     dora_server_info info;
-    int status = 0;
     assert_false(dora_server_info_get(&info)); /* a zygote is no worker */
     atomic_store(&context.dropped, 3);
     atomic_store(&board.pid, 77);
@@ -205,8 +204,7 @@ static void a_worker_knows_its_server(void **state)
     if (pid == 0) { /* the shared memory does not go along */
         _exit(dora_server_info_get(&info) ? 1 : 0);
     }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(unit_wait(pid), 0);
 }
 
 int main(void)

@@ -354,9 +354,7 @@ static void a_forked_child_may_not_use_it(void **state)
         dora_mux_free(s.mux);
         _exit(is_left_alone ? 0 : 1);
     }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    assert_int_equal(unit_wait(child), 0);
     registry_run(&s);
     assert_int_equal(s.good, 2);
     registry_end(&s);
