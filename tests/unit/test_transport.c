@@ -1,15 +1,12 @@
 /* test_transport.c: every driver of an outgoing connection meets the same peers, and says the same
  * of them; and what waiting for a single one promises of its time. */
-#include "unit.h"
+#include "transport_peer.h"
 
-#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,7 +15,6 @@
 
 #define NS_PER_MS 1000000u
 #define PATIENCE_MS 5000u
-#define BIG (12u * 1024 * 1024) /* more than the buffers of a socket take */
 
 typedef int (*getaddrinfo_fn)(const char *, const char *, const struct addrinfo *,
                               struct addrinfo **);
@@ -49,151 +45,6 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     return 0;
 }
 
-/* ---- the peer ---- */
-
-typedef enum manner {
-    NOBODY, /* bound, and not listening */
-    CLOSES, /* says "half", and closes */
-    RESETS, /* says "half", and resets once it was heard */
-    DRINKS, /* says "done" when it has all bytes that are to come, slowly at first */
-    SILENT, /* accepts, and says nothing until the other side ends */
-    FULL    /* its backlog has no room */
-} manner;
-
-typedef struct peer {
-    manner manner;
-    bool is_local;
-    dr_address address;
-    int fd;
-    int fillers[4]; /* of its backlog */
-    pthread_t thread;
-    bool has_thread;
-    bool is_right;
-    int heard[2];
-} peer;
-
-static void drink(peer *self, int fd)
-{
-    char *room = calloc(1, 65536);
-    size_t got = 0;
-    self->is_right = true;
-    while (got < BIG) {
-        ssize_t count = recv(fd, room, got == 0 ? 1 : 65536, 0);
-        if (count <= 0) {
-            break;
-        }
-        for (ssize_t i = 0; i < count; i++) {
-            self->is_right = self->is_right && room[i] == (char)((got + (size_t)i) % 251);
-        }
-        got += (size_t)count;
-    }
-    free(room);
-    send(fd, "done", 4, MSG_NOSIGNAL);
-}
-
-static void answer(peer *self, int fd)
-{
-    char byte;
-    const struct linger at_once = {.l_onoff = 1};
-    if (self->manner == CLOSES || self->manner == RESETS) {
-        send(fd, "half", 4, MSG_NOSIGNAL);
-    }
-    if (self->manner == RESETS) {
-        (void)!read(self->heard[0], &byte, 1);
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    }
-    if (self->manner == DRINKS) {
-        drink(self, fd);
-    }
-    if (self->manner == SILENT) {
-        recv(fd, &byte, 1, 0);
-    }
-    close(fd);
-}
-
-/* Answers one after the other, until nobody is accepted any more. */
-static void *peer_run(void *argument)
-{
-    peer *self = argument;
-    int fd = accept(self->fd, NULL, NULL);
-    while (fd >= 0) {
-        answer(self, fd);
-        fd = accept(self->fd, NULL, NULL);
-    }
-    return NULL;
-}
-
-static void peer_answer(peer *self)
-{
-    self->has_thread = true;
-    assert_int_equal(pthread_create(&self->thread, NULL, peer_run, self), 0);
-}
-
-static void bind_to(peer *self, struct sockaddr *address, socklen_t len)
-{
-    self->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int small = 65536;
-    assert_true(self->fd >= 0);
-    setsockopt(self->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-    assert_int_equal(bind(self->fd, address, len), 0);
-    assert_int_equal(getsockname(self->fd, address, &len), 0);
-    if (self->manner != NOBODY) {
-        assert_int_equal(listen(self->fd, self->manner == FULL ? 0 : 8), 0);
-    }
-}
-
-static void fill_backlog(peer *self, const struct sockaddr *address, socklen_t len)
-{
-    for (size_t i = 0; i < sizeof self->fillers / sizeof self->fillers[0]; i++) {
-        self->fillers[i] = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        (void)connect(self->fillers[i], address, len);
-    }
-}
-
-static void peer_begin(peer *self, manner how, bool is_local)
-{
-    struct sockaddr_un local = {.sun_family = AF_UNIX};
-    struct sockaddr_in four = {.sin_family = AF_INET};
-    struct sockaddr *address = (struct sockaddr *)&four;
-    socklen_t len = sizeof four;
-    *self = (peer){.manner = how, .is_local = is_local};
-    four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (is_local) {
-        snprintf(self->address.host, sizeof self->address.host, "/tmp/dora_transport.%d", getpid());
-        snprintf(local.sun_path, sizeof local.sun_path, "/tmp/dora_transport.%d", getpid());
-        unlink(local.sun_path);
-        address = (struct sockaddr *)&local;
-        len = sizeof local;
-    } else {
-        strncpy(self->address.host, "127.0.0.1", sizeof self->address.host - 1);
-    }
-    assert_int_equal(pipe(self->heard), 0);
-    bind_to(self, address, len);
-    self->address.port = is_local ? 0 : ntohs(four.sin_port);
-    if (how == FULL) {
-        fill_backlog(self, address, len);
-    } else if (how != NOBODY) {
-        peer_answer(self);
-    }
-}
-
-static void peer_end(peer *self)
-{
-    shutdown(self->fd, SHUT_RDWR); /* one that nobody came to accepts no longer */
-    close(self->heard[1]);
-    if (self->has_thread) {
-        pthread_join(self->thread, NULL);
-    }
-    close(self->heard[0]);
-    close(self->fd);
-    for (size_t i = 0; self->manner == FULL && i < 4; i++) {
-        close(self->fillers[i]);
-    }
-    if (self->is_local) {
-        unlink(self->address.host);
-    }
-}
-
 /* ---- the user, and the three ways to be driven ---- */
 
 typedef enum event { NONE, CONNECTED, SENT, RECEIVED, LOST, EVENTS } event;
@@ -220,7 +71,7 @@ typedef struct side {
     dr_transport *transport;
 } side;
 
-static char pattern[BIG];
+static char pattern[PEER_DRINKS];
 
 static bool open_again(side *self, event now)
 {
@@ -267,7 +118,7 @@ static void on_received(void *user, size_t len)
     side *self = user;
     self->heard_len += len;
     if (strcmp(self->heard, "half") == 0 && self->peer->manner == RESETS) {
-        (void)!write(self->peer->heard[1], "", 1);
+        peer_was_heard(self->peer);
     }
     self->is_over = strcmp(self->heard, "done") == 0;
     open_again(self, RECEIVED);
@@ -451,13 +302,13 @@ static void big_output_goes_out_in_parts(void **state)
     for (int is_local = 0; is_local < 2; is_local++) {
         for (kind way = 0; way < KINDS; way++) {
             peer other;
-            side self = {.out_len = BIG};
+            side self = {.out_len = PEER_DRINKS};
             peer_begin(&other, DRINKS, is_local);
             meet(&self, way, &other);
             peer_end(&other);
             assert_string_equal(self.heard, "done");
             assert_int_equal(self.losses, 0);
-            assert_int_equal(self.sent, BIG);
+            assert_int_equal(self.sent, PEER_DRINKS);
             assert_true(other.is_right);
             assert_true(way == WAITS || self.partial > 0);
         }
@@ -511,25 +362,12 @@ static void of_several_addresses_the_last_reason_is_told(void **state)
     }
 }
 
-static void *take_all(void *user)
-{
-    const peer *self = user;
-    int fd = accept(self->fd, NULL, NULL);
-    while (fd >= 0) {
-        send(fd, "done", 4, MSG_NOSIGNAL);
-        close(fd);
-        fd = accept(self->fd, NULL, NULL);
-    }
-    return NULL;
-}
-
 /* The kernel does not wait for room in the backlog of a Unix socket. */
 static void a_full_unix_socket_is_waited_for(void **state)
 {
     (void)state;
     for (kind way = 0; way < KINDS; way++) {
         peer other;
-        pthread_t thread;
         side early = {.deadline_ms = 30};
         side late = {.is_over = false};
         peer_begin(&other, FULL, true);
@@ -538,10 +376,8 @@ static void a_full_unix_socket_is_waited_for(void **state)
         assert_int_equal(early.losses, way == WAITS ? 1 : 0);
         assert_int_equal(early.os_error, way == WAITS ? ETIMEDOUT : 0);
 
-        assert_int_equal(pthread_create(&thread, NULL, take_all, &other), 0);
+        peer_makes_room(&other);
         meet(&late, way, &other);
-        shutdown(other.fd, SHUT_RDWR);
-        pthread_join(thread, NULL);
         peer_end(&other);
         assert_string_equal(late.heard, "done");
     }
@@ -638,8 +474,8 @@ int main(void)
         cmocka_unit_test(a_deadline_ends_connecting_and_reading),
         cmocka_unit_test(the_kernel_is_told_less_than_the_whole_time),
     };
-    for (size_t i = 0; i < BIG; i++) {
-        pattern[i] = (char)(i % 251);
+    for (size_t i = 0; i < PEER_DRINKS; i++) {
+        pattern[i] = peer_byte(i);
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
