@@ -44,6 +44,13 @@ dora_err php_dora_param(zval *param, const char *root, dora_slice *encoded, zend
     return err == DORA_OK ? dora_writer_finish(writer, encoded) : err;
 }
 
+dora_err php_dora_param_api(zval *api, const char *root, dora_slice *encoded, zend_string **problem)
+{
+    dora_writer *writer = php_dora_writer();
+    dora_err err = php_dora_write_api(writer, api, root, problem);
+    return err == DORA_OK ? dora_writer_finish(writer, encoded) : err;
+}
+
 dora_err php_dora_param_none(dora_slice name, dora_slice *encoded)
 {
     dora_writer *writer = php_dora_writer();
@@ -111,8 +118,9 @@ static dora_err calls_add(php_dora_calls *calls, zend_string *key, zval *entry, 
         is_none || (form == PHP_DORA_MAPS && !(php_dora_is_name(name) && param != NULL &&
                                                zend_hash_num_elements(Z_ARRVAL_P(entry)) == 2));
     dora_err err =
-        is_none ? php_dora_param_none((dora_slice){Z_STRVAL_P(name), Z_STRLEN_P(name)}, &encoded)
-                : php_dora_param(is_whole ? entry : param, ZSTR_VAL(key), &encoded, problem);
+        is_none    ? php_dora_param_none((dora_slice){Z_STRVAL_P(name), Z_STRLEN_P(name)}, &encoded)
+        : is_whole ? php_dora_param_api(entry, ZSTR_VAL(key), &encoded, problem)
+                   : php_dora_param(param, ZSTR_VAL(key), &encoded, problem);
     if (err != DORA_OK) {
         return err;
     }

@@ -27,6 +27,11 @@ typedef struct php_dora_calls {
 dora_err php_dora_param(zval *param, const char *root, dora_slice *encoded, zend_string **problem);
 void php_dora_param_done(dora_slice encoded);
 
+/* php_dora_param_api encodes a whole api (dora_call.is_whole), an array. Errors and ownership: as
+ * php_dora_param. */
+dora_err php_dora_param_api(zval *api, const char *root, dora_slice *encoded,
+                            zend_string **problem);
+
 /* php_dora_param_none encodes a whole api (dora_call.is_whole) that has a name and no parameter.
  * Errors and ownership: as php_dora_param. */
 dora_err php_dora_param_none(dora_slice name, dora_slice *encoded);

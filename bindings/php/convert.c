@@ -1,12 +1,16 @@
 /* convert.c: PHP values to wire values and back, without anything in between. */
 #include "convert.h"
 
+#include "ext/spl/spl_array.h"
+#include "zend_interfaces.h"
+
 #define COLLISIONS_MAX (1u << 24) /* keys of one value passed on the way to others: 0.1 s or so */
 #define COLLIDING_MIN 256u        /* in smaller arrays they are not counted: too little time */
 
 typedef struct write_state {
     dora_writer *writer;
     uint32_t depth;
+    bool is_api; /* a whole one: marks may stand in its parameter alone */
     dora_err err;
     const char *what;   /* the problem, when it is none of the writer's */
     zend_string *class; /* class or type of the value that cannot be written, borrowed */
@@ -61,6 +65,10 @@ static bool write_members(write_state *state, HashTable *array)
 
     ZEND_HASH_FOREACH_KEY_VAL_IND(array, index, key, member)
     {
+        if (state->is_api && state->depth == 1) {
+            dora_writer_set_marks(state->writer,
+                                  key != NULL && zend_string_equals_literal(key, "param"));
+        }
         if (key != NULL) {
             dora_write_string(state->writer, ZSTR_VAL(key), ZSTR_LEN(key));
         } else {
@@ -75,15 +83,42 @@ static bool write_members(write_state *state, HashTable *array)
     return true;
 }
 
-static bool write_array(write_state *state, HashTable *array)
+/* Whether the keys are those of a list, or none: then only a mark says that it is a map. */
+static bool has_list_keys(HashTable *array)
+{
+    zend_ulong index;
+    zend_ulong expected = 0;
+    zend_string *key;
+
+    ZEND_HASH_FOREACH_KEY(array, index, key)
+    {
+        if (key != NULL || index != expected++) {
+            return false;
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+    return true;
+}
+
+static bool write_head(write_state *state, HashTable *array, bool is_map)
+{
+    const uint32_t count = zend_array_count(array);
+
+    if (!dora_depth_fits(state->depth)) {
+        state->err = DORA_ETOOBIG;
+    } else {
+        state->err = is_map && has_list_keys(array) ? dora_write_map(state->writer, count)
+                                                    : dora_write_array(state->writer, count);
+    }
+    return state->err == DORA_OK;
+}
+
+static bool write_array(write_state *state, HashTable *array, bool is_map)
 {
     if (GC_IS_RECURSIVE(array)) {
         return write_refuse(state, "an array that contains itself", NULL);
     }
-    state->err = dora_depth_fits(state->depth)
-                     ? dora_write_array(state->writer, zend_array_count(array))
-                     : DORA_ETOOBIG;
-    if (state->err != DORA_OK) {
+    if (!write_head(state, array, is_map)) {
         return false;
     }
     state->depth++;
@@ -94,6 +129,43 @@ static bool write_array(write_state *state, HashTable *array)
     if (written) {
         dora_write_end(state->writer);
     }
+    return written;
+}
+
+static bool write_array_object(write_state *state, zend_object *object)
+{
+    zval copy;
+    bool written = false;
+
+    zend_call_method_with_0_params(object, object->ce, NULL, "getarraycopy", &copy);
+    if (EG(exception) == NULL && Z_TYPE(copy) == IS_ARRAY) {
+        written = write_array(state, Z_ARRVAL(copy), true);
+    } else {
+        write_refuse(state, "an object of class ", object->ce->name);
+    }
+    zval_ptr_dtor(&copy);
+    return written;
+}
+
+/* stdClass and ArrayObject are PHP's maps: what an array cannot say of itself, they do. */
+static bool write_object(write_state *state, zend_object *object)
+{
+    bool written;
+
+    if (GC_IS_RECURSIVE(object)) {
+        return write_refuse(state, "an object that contains itself", NULL);
+    }
+    if (object->ce != zend_standard_class_def &&
+        !instanceof_function(object->ce, spl_ce_ArrayObject)) {
+        return write_refuse(state, "an object of class ", object->ce->name);
+    }
+    GC_PROTECT_RECURSION(object);
+    if (object->ce == zend_standard_class_def) {
+        written = write_array(state, zend_std_get_properties(object), true);
+    } else {
+        written = write_array_object(state, object);
+    }
+    GC_UNPROTECT_RECURSION(object);
     return written;
 }
 
@@ -119,17 +191,18 @@ static bool write_value(write_state *state, zval *value)
         dora_write_string(state->writer, Z_STRVAL_P(value), Z_STRLEN_P(value));
         return true;
     case IS_ARRAY:
-        return write_array(state, Z_ARRVAL_P(value));
+        return write_array(state, Z_ARRVAL_P(value), false);
     case IS_OBJECT:
-        return write_refuse(state, "an object of class ", Z_OBJCE_P(value)->name);
+        return write_object(state, Z_OBJ_P(value));
     default:
         return write_refuse(state, "a resource", NULL);
     }
 }
 
-dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend_string **problem)
+static dora_err write_whole(dora_writer *writer, zval *value, bool is_api, const char *root,
+                            zend_string **problem)
 {
-    write_state state = {.writer = writer};
+    write_state state = {.writer = writer, .is_api = is_api};
 
     *problem = NULL;
     if (write_value(&state, value)) {
@@ -153,6 +226,16 @@ dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend
         zend_string_release(state.path);
     }
     return state.err;
+}
+
+dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend_string **problem)
+{
+    return write_whole(writer, value, false, root, problem);
+}
+
+dora_err php_dora_write_api(dora_writer *writer, zval *api, const char *root, zend_string **problem)
+{
+    return write_whole(writer, api, true, root, problem);
 }
 
 typedef struct read_state {

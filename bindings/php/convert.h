@@ -10,6 +10,10 @@
  * `root` being the first word. Ownership: gives `*problem`, a zend_string (NULL on success). */
 dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend_string **problem);
 
+/* php_dora_write_api is the same for a whole api: an array of a name, a parameter and more. */
+dora_err php_dora_write_api(dora_writer *writer, zval *api, const char *root,
+                            zend_string **problem);
+
 /* php_dora_read reads one value. Lists become packed arrays, keys like "7" integers.
  * Errors: the reader's, and DORA_EKEYS for keys that collide too much; `*value` is then undefined
  * and needs no freeing. */

@@ -231,7 +231,7 @@ static dora_err call_of(zval *name, zval *param, dora_call *call, zend_string **
     add_assoc_zval(&api, "name", name);
     add_assoc_zval(&api, "param", param);
     call->is_whole = true;
-    dora_err err = php_dora_param(&api, "api", &call->param, problem);
+    dora_err err = php_dora_param_api(&api, "api", &call->param, problem);
     zval_ptr_dtor(&api);
     return err;
 }

@@ -95,7 +95,10 @@ static void encode_frame(zval *data, zval *return_value)
         zend_argument_value_error(1, "must be an array with a \"guid\" of 32 bytes");
         RETURN_THROWS();
     }
-    dora_err err = php_dora_param(data, "data", &body, &problem);
+    dora_writer *writer = php_dora_writer();
+    dora_writer_set_marks(writer, false); /* it is a message, not a value */
+    dora_err err = php_dora_write(writer, data, "data", &problem);
+    err = err == DORA_OK ? dora_writer_finish(writer, &body) : err;
     if (err == DORA_ETYPE) {
         zend_argument_value_error(1, "cannot be encoded: %s", ZSTR_VAL(problem));
         zend_string_release(problem);

@@ -122,10 +122,13 @@ static int dict_from_list(decoder *in, mapping *to, PyObject *list, size_t len)
 }
 
 /* Reads `count` pairs: a list for as long as the keys are 0..n-1, a dict from the first other. */
-static PyObject *decode_pairs(decoder *in, size_t count)
+static PyObject *decode_pairs(decoder *in, size_t count, bool is_map)
 {
     PyObject *list = NULL;
     mapping to = {.is_large = count >= DR_PY_CROWD_MIN};
+    if (is_map && (to.dict = PyDict_New()) == NULL) {
+        return NULL;
+    }
     for (size_t i = 0; i < count; i++) {
         dora_value key;
         dora_err err = dora_reader_key(&in->reader, &key);
@@ -164,7 +167,7 @@ fail:
     return NULL;
 }
 
-static PyObject *decode_array(decoder *in, size_t count)
+static PyObject *decode_array(decoder *in, const dora_value *head)
 {
     if (!dora_depth_fits(in->reader.depth)) {
         PyErr_SetString(PyExc_RecursionError, "a value nested too deeply for this thread's stack");
@@ -173,7 +176,7 @@ static PyObject *decode_array(decoder *in, size_t count)
     if (Py_EnterRecursiveCall(" while reading a value")) {
         return NULL;
     }
-    PyObject *array = decode_pairs(in, count);
+    PyObject *array = decode_pairs(in, head->count, head->mark == DORA_MAP);
     Py_LeaveRecursiveCall();
     if (array == NULL) {
         return NULL;
@@ -195,11 +198,13 @@ static PyObject *decode_value(decoder *in)
     }
     switch (value.type) {
     case DORA_STRING:
-        return decode_string(value.string);
+        return value.mark == DORA_BYTES
+                   ? PyBytes_FromStringAndSize(value.string.data, (Py_ssize_t)value.string.len)
+                   : decode_string(value.string);
     case DORA_INT:
         return PyLong_FromLongLong(value.integer);
     case DORA_ARRAY:
-        return decode_array(in, value.count);
+        return decode_array(in, &value);
     case DORA_FLOAT:
         return PyFloat_FromDouble(value.number);
     case DORA_BOOL:

@@ -89,12 +89,30 @@ static dora_err encode_buffer(encoder *out, PyObject *value, const place *here)
     if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE) < 0) {
         return refuse(out, here, PyExc_TypeError, "a memoryview that is not contiguous bytes", "");
     }
-    dora_err err = dora_write_string(out->writer, view.buf, (size_t)view.len);
+    dora_err err = dora_write_bytes(out->writer, view.buf, (size_t)view.len);
     PyBuffer_Release(&view);
     return err;
 }
 
-static dora_err encode_key(encoder *out, PyObject *key, const place *here)
+/* Bytes that are UTF-8 are the same key as that text. */
+static dora_err encode_bytes_key(encoder *out, PyObject *dict, PyObject *key, const place *here)
+{
+    const char *data = PyBytes_AS_STRING(key);
+    const Py_ssize_t len = PyBytes_GET_SIZE(key);
+    PyObject *text = PyUnicode_DecodeUTF8(data, len, NULL);
+    const int is_there = text != NULL ? PyDict_Contains(dict, text) : 0;
+    Py_XDECREF(text);
+    if (is_there > 0) {
+        return refuse(out, here, PyExc_ValueError, "the key stands there as str and as bytes", "");
+    }
+    if (is_there < 0 || PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        return DORA_ETYPE;
+    }
+    PyErr_Clear();
+    return dora_write_string(out->writer, data, (size_t)len);
+}
+
+static dora_err encode_key(encoder *out, PyObject *dict, PyObject *key, const place *here)
 {
     if (PyUnicode_Check(key)) {
         return encode_text(out, key, here);
@@ -103,19 +121,19 @@ static dora_err encode_key(encoder *out, PyObject *key, const place *here)
         return encode_int(out, key, here);
     }
     if (PyBytes_Check(key)) {
-        return dora_write_string(out->writer, PyBytes_AS_STRING(key),
-                                 (size_t)PyBytes_GET_SIZE(key));
+        return encode_bytes_key(out, dict, key, here);
     }
     return refuse(out, here, PyExc_TypeError, "a key must be int or str, not ",
                   Py_TYPE(key)->tp_name);
 }
 
-static dora_err encode_pair(encoder *out, PyObject *key, PyObject *value, place *below)
+static dora_err encode_pair(encoder *out, PyObject *dict, PyObject *key, PyObject *value,
+                            place *below)
 {
     Py_INCREF(key);
     Py_INCREF(value);
     below->key = key;
-    dora_err err = encode_key(out, key, below);
+    dora_err err = encode_key(out, dict, key, below);
     err = err == DORA_OK ? encode_value(out, value, below) : err;
     Py_DECREF(key);
     Py_DECREF(value);
@@ -127,16 +145,31 @@ static dora_err changed(const encoder *out, const place *here)
     return refuse(out, here, PyExc_RuntimeError, "it changed while it was written", "");
 }
 
+/* Whether the keys are those of a list, or none: then only a mark says that it is a map. */
+static bool has_list_keys(PyObject *dict)
+{
+    PyObject *key = NULL;
+    Py_ssize_t at = 0;
+    for (long long i = 0; PyDict_Next(dict, &at, &key, NULL); i++) {
+        int overflow = 0;
+        if (!PyLong_Check(key) || PyLong_AsLongLongAndOverflow(key, &overflow) != i) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static dora_err encode_dict(encoder *out, PyObject *dict, const place *here)
 {
     const Py_ssize_t count = PyDict_GET_SIZE(dict);
-    dora_err err = dora_write_array(out->writer, (size_t)count);
+    dora_err err = has_list_keys(dict) ? dora_write_map(out->writer, (size_t)count)
+                                       : dora_write_array(out->writer, (size_t)count);
     place below = {.parent = here, .depth = here->depth + 1};
     Py_ssize_t at = 0;
     PyObject *key = NULL;
     PyObject *value = NULL;
     while (err == DORA_OK && PyDict_Next(dict, &at, &key, &value)) {
-        err = encode_pair(out, key, value, &below);
+        err = encode_pair(out, dict, key, value, &below);
         err = err == DORA_OK && PyDict_GET_SIZE(dict) != count ? changed(out, here) : err;
     }
     return err == DORA_OK ? dora_write_end(out->writer) : err;
@@ -146,22 +179,17 @@ static dora_err encode_dict(encoder *out, PyObject *dict, const place *here)
 static dora_err encode_mapping(encoder *out, PyObject *mapping, const place *here)
 {
     PyObject *items = PyMapping_Items(mapping);
-    if (items == NULL) {
-        return DORA_ETYPE;
+    PyObject *dict = items != NULL ? PyDict_New() : NULL;
+    dora_err err = DORA_ETYPE;
+    if (dict != NULL && PyDict_MergeFromSeq2(dict, items, 1) == 0) {
+        err = encode_dict(out, dict, here);
+    } else if (PyErr_ExceptionMatches(PyExc_TypeError) ||
+               PyErr_ExceptionMatches(PyExc_ValueError)) {
+        err = refuse(out, here, PyExc_TypeError, "items() must give pairs", "");
     }
-    const Py_ssize_t count = PyList_GET_SIZE(items);
-    dora_err err = dora_write_array(out->writer, (size_t)count);
-    place below = {.parent = here, .depth = here->depth + 1};
-    for (Py_ssize_t i = 0; err == DORA_OK && i < count; i++) {
-        PyObject *pair = PyList_GET_ITEM(items, i); /* ours alone */
-        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
-            err = refuse(out, here, PyExc_TypeError, "items() must give pairs", "");
-        } else {
-            err = encode_pair(out, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), &below);
-        }
-    }
-    Py_DECREF(items);
-    return err == DORA_OK ? dora_write_end(out->writer) : err;
+    Py_XDECREF(dict);
+    Py_XDECREF(items);
+    return err;
 }
 
 static dora_err encode_items(encoder *out, PyObject *sequence, const place *here)
@@ -244,8 +272,8 @@ static dora_err encode_value(encoder *out, PyObject *value, const place *here)
         return dora_write_float(out->writer, PyFloat_AS_DOUBLE(value));
     }
     if (PyBytes_Check(value)) {
-        return dora_write_string(out->writer, PyBytes_AS_STRING(value),
-                                 (size_t)PyBytes_GET_SIZE(value));
+        return dora_write_bytes(out->writer, PyBytes_AS_STRING(value),
+                                (size_t)PyBytes_GET_SIZE(value));
     }
     if (PyByteArray_Check(value) || PyMemoryView_Check(value)) {
         return encode_buffer(out, value, here);

@@ -24,14 +24,14 @@ report(fn() => (new ReflectionClass('Dora\Client'))->newInstanceWithoutConstruct
 report(fn() => $client->call('/x'));
 report(fn() => $client->callMany(['a' => ['/x']]));
 report(fn() => $client->callMany([]));
-report(fn() => $client->call('/x', new stdClass));
+report(fn() => $client->call('/x', new SplObjectStorage));
 report(fn() => $client->call('/x', null, ['timeout' => '1']));
 report(fn() => $client->call('/x', null, ['sign' => true]));
 report(fn() => $client->call(''));
 report(fn() => $client->callMany(['a' => '/x']));
 report(fn() => $client->callMany(['a' => [1]]));
 report(fn() => $client->callMany([['/x', 1, 2]]));
-report(fn() => $client->callMany(['k' => ['/x', ['o' => new stdClass]]]));
+report(fn() => $client->callMany(['k' => ['/x', ['o' => new SplObjectStorage]]]));
 report(fn() => $client->call('/x', str_repeat('x', 3 << 20)));
 
 echo "a server that never answers\n";
@@ -69,14 +69,14 @@ ReflectionException 0: %s
 Dora\ConnectionException 100010: %s
 Dora\ConnectionException 100010: %s
 []
-ValueError 0: Dora\Client::call(): Argument #2 ($param) cannot be sent: param: an object of class stdClass has no place on the wire
+ValueError 0: Dora\Client::call(): Argument #2 ($param) cannot be sent: param: an object of class SplObjectStorage has no place on the wire
 TypeError 0: Dora\Client::call(): Argument #3 ($options) must have a number of seconds as "timeout"
 ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "sign" (there are: timeout, retry, group)
 %s
 ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) must hold [name, param] for key "a"
 ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) must hold [name, param] for key "a"
 ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) must hold [name, param] for key "0"
-ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) cannot be sent: k.o: an object of class stdClass has no place on the wire
+ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) cannot be sent: k.o: an object of class SplObjectStorage has no place on the wire
 Dora\%s
 a server that never answers
 100009

@@ -18,7 +18,7 @@ $server = new Server(<<<'PHP'
         echo 'printed'; fwrite(STDERR, "said\nagain"); fclose(STDOUT); file_put_contents('php://stdout', 'x');
         return 1;
     });
-    $app->api('bad', fn() => ['deep' => ['x' => new stdClass]]);
+    $app->api('bad', fn() => ['deep' => ['x' => new SplObjectStorage]]);
     $app->api('memory', function () { gc_collect_cycles(); return memory_get_usage(); });
     $app RUN;
     PHP, ['workers' => 1]);

@@ -25,7 +25,7 @@ watch_memory(20, function () use ($server, $config, $param): void {
         echo "lost\n";
     }
     $client->getStat();
-    $client->singleAPI('x', [new stdClass]);
+    $client->singleAPI('x', [new SplObjectStorage]);
     $copy = clone $client;
     $copy->changeMode(['type' => 2, 'ip' => 'localhost', 'port' => '1']);
     $copy->getConnectMode();

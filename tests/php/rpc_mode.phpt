@@ -50,9 +50,9 @@ echo "$ret[code] $ret[msg]\n";
 
 echo "calls that cannot be sent\n";
 $client->changeMode(['type' => 1, 'group' => 'group1']);
-foreach ([fn() => $client->singleAPI('', 1), fn() => $client->singleAPI(null, 1), fn() => $client->singleAPI('x', [new stdClass]),
+foreach ([fn() => $client->singleAPI('', 1), fn() => $client->singleAPI(null, 1), fn() => $client->singleAPI('x', [new SplObjectStorage]),
     fn() => $client->singleAPI('x', str_repeat('x', 3 << 20)), fn() => $client->multiAPI([]), fn() => $client->multiAPI('x'),
-    fn() => $client->multiAPI(['k' => ['param' => 1]]), fn() => $client->multiAPI(['k' => ['name' => 'x', 'param' => new stdClass]]),
+    fn() => $client->multiAPI(['k' => ['param' => 1]]), fn() => $client->multiAPI(['k' => ['name' => 'x', 'param' => new SplObjectStorage]]),
     fn() => $client->singleAPI('x', 1, 0, 0, '127.0.0.1'), fn() => $client->singleAPI('x', 1, 0, 0, '', 9567)] as $call) {
     $ret = $call();
     echo implode(',', array_keys($ret)), ' ', strlen($ret['guid']), " $ret[code] $ret[msg]\n";
@@ -137,12 +137,12 @@ Exception -1: changeMode: type 2: port must be a number from 1 to 65535
 calls that cannot be sent
 guid,code,msg,data 32 100003 an api has no name of 1 to 255 bytes
 guid,code,msg,data 32 100003 an api has no name of 1 to 255 bytes
-guid,code,msg,data 32 100006 param[0]: an object of class stdClass has no place on the wire
+guid,code,msg,data 32 100006 param[0]: an object of class SplObjectStorage has no place on the wire
 guid,code,msg,data 32 100206 %s
 guid,code,msg,data 32 100003 0 calls; 1 to 1024 are possible
 guid,code,msg,data 32 100003 0 calls; 1 to 1024 are possible
 guid,code,msg,data 32 100003 an api has no name of 1 to 255 bytes
-guid,code,msg,data 32 100006 k: an object of class stdClass has no place on the wire
+guid,code,msg,data 32 100006 k: an object of class SplObjectStorage has no place on the wire
 guid,code,msg,data 32 -1 port must be a number from 1 to 65535
 guid,code,msg,data 32 -1 ip must be an address as text
 Exception 100099: unknown mode, it must be one of the SW_MODE constants

@@ -47,7 +47,7 @@ report(fn() => Packet::packDecode(Dora\Wire::pack($guid, 'O:8:"stdClass":0:{}'))
 report(fn() => Packet::packEncode(['guid' => 'short']));
 report(fn() => Packet::packEncode('text'));
 report(fn() => Packet::packEncode($message, 'udp'));
-report(fn() => Packet::packEncode(['guid' => $guid, 'o' => [new stdClass]]));
+report(fn() => Packet::packEncode(['guid' => $guid, 'o' => [new SplObjectStorage]]));
 report(fn() => Packet::packEncode(['guid' => $guid, 's' => str_repeat('x', 3 << 20)]));
 report(fn() => Packet::packEncode(["\xff"], 'http'));
 
@@ -86,6 +86,6 @@ guid,code,msg,data aaa 100006 []
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) must be an array with a "guid" of 32 bytes
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) must be an array with a "guid" of 32 bytes
 {"guid":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","code":100006,"msg":"the type of a packet must be tcp or http","data":[]}
-ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) cannot be encoded: data.o[0]: an object of class stdClass has no place on the wire
+ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) cannot be encoded: data.o[0]: an object of class SplObjectStorage has no place on the wire
 Dora\Exception 100206: data: larger than the limit of 2097152 bytes
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) has no form in JSON (json_encode() says more)

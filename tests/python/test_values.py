@@ -63,15 +63,12 @@ def test_every_value_has_its_bytes(value, encoded):
 def test_one_way():
     assert math.isnan(unpack(pack(math.nan)))
     assert unpack(pack((1, 2))) == [1, 2]
-    assert unpack(pack({})) == []
-    assert unpack(pack(b"text")) == "text"
     assert unpack(pack(bytearray(b"\xff"))) == b"\xff"
-    assert unpack(pack(memoryview(b"abc")[1:])) == "bc"
+    assert unpack(pack(memoryview(b"abc")[1:])) == b"bc"
     assert unpack(pack(Color.RED)) == 3
     assert unpack(pack(Name("x"))) == "x"
     assert unpack(pack(collections.OrderedDict(a=1))) == {"a": 1}
     assert unpack(pack(collections.defaultdict(list, b=[1]))) == {"b": [1]}
-    assert unpack(pack({0: "a", 1: "b"})) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -171,25 +168,10 @@ VALUES = st.recursive(
 )
 
 
-def as_read(value):
-    """What a value becomes by going over the wire."""
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return value
-    if isinstance(value, list):
-        return [as_read(one) for one in value]
-    if isinstance(value, dict):
-        read = {as_read(key): as_read(one) for key, one in value.items()}
-        return list(read.values()) if list(read) == list(range(len(read))) else read
-    return value
-
-
 @given(VALUES)
 def test_round_trip(value):
     packed = pack(value)
-    assert unpack(packed) == as_read(value)
+    assert unpack(packed) == value
     assert pack(unpack(packed)) == packed
 
 

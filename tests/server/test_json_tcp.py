@@ -247,8 +247,8 @@ def test_any_bytes_behind_the_brace(conn, tail):
     st.none() | st.booleans() | st.integers(-2**63, 2**63 - 1) | st.text(max_size=20)
     | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(alphabet="abcä\"/", max_size=5), inner, min_size=1, max_size=4),
+    | st.dictionaries(st.text(alphabet="abcä\"/", max_size=5), inner, max_size=4),
     max_leaves=20))
 def test_values_come_back(conn, value):
     reply = conn.single("/echo", value)
-    assert json.dumps(reply["data"]["data"]) == json.dumps(value).replace("{}", "[]")
+    assert json.dumps(reply["data"]["data"]) == json.dumps(value)

@@ -337,7 +337,7 @@ def test_a_request_of_a_later_version(server):
             ident = v1.guid()
             conn.send(v1.frame(ident, v1.dump({**body, "guid": ident})))
             assert conn.receive()[1]["code"] == code
-        for value in (b"a:00:{}", b's:01:"a";', b"X:1;"):
+        for value in (b"a:000:{}", b's:001:"a";', b"X:1;"):
             ident = v1.guid()
             frame = v1.request(ident, "/echo", "HERE").replace(b's:4:"HERE";', value)
             conn.send(struct.pack(">I", len(frame) - 4) + frame[4:])

@@ -176,7 +176,7 @@ static void to_values(void **state)
     check_value("null", DORA_OK, "N;");
     check_value("true", DORA_OK, "b:1;");
     check_value("[false, 7, 1.0, -0.0]", DORA_OK, "a:4:{i:0;b:0;i:1;i:7;i:2;d:1;i:3;d:-0;}");
-    check_value("{}", DORA_OK, "a:0:{}");
+    check_value("{}", DORA_OK, "a:00:{}");
     check_value("[]", DORA_OK, "a:0:{}");
     check_value("{\"7\": \"\xe5\x89\x8d\", \"k\": {\"z\": null}}", DORA_OK,
                 "a:2:{s:1:\"7\";s:3:\"\xe5\x89\x8d\";s:1:\"k\";a:1:{s:1:\"z\";N;}}");

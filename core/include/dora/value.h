@@ -25,10 +25,20 @@ typedef enum dora_type {
     DORA_ARRAY
 } dora_type;
 
+/* dora_mark says what a value is that would else be taken for another. Source: PROTOCOL.md,
+ * section "Marks". */
+typedef enum dora_mark {
+    DORA_UNMARKED = 0,
+    DORA_MAP,  /* an ARRAY that is a map, although empty or of the keys 0..count-1 in order */
+    DORA_BYTES /* a STRING that is bytes, although it is valid UTF-8 */
+} dora_mark;
+
 /* dora_value is one value as read. BOOL and INT stand in `integer`, FLOAT in `number`, STRING in
- * `string` (borrowed from the reader's bytes). For ARRAY `count` key-value pairs follow. */
+ * `string` (borrowed from the reader's bytes). For ARRAY `count` key-value pairs follow. `mark` is
+ * that of a STRING or ARRAY; keys have none. */
 typedef struct dora_value {
     dora_type type;
+    dora_mark mark;
     int64_t integer;
     double number;
     dora_slice string;
@@ -42,6 +52,7 @@ typedef struct dora_reader {
     size_t at;
     size_t members_left;
     uint32_t depth;
+    bool takes_marks;
 } dora_reader;
 
 /* dora_reader_init starts reading `bytes`. Ownership: borrows the bytes for the reader's life. */
@@ -101,12 +112,24 @@ DORA_API dora_err dora_write_int(dora_writer *writer, int64_t value);
 /* dora_write_float writes the shortest digits that read back as the same double. */
 DORA_API dora_err dora_write_float(dora_writer *writer, double value);
 DORA_API dora_err dora_write_string(dora_writer *writer, const char *data, size_t len);
+/* dora_write_bytes writes a value of bytes, marked where they are valid UTF-8 and would read back
+ * as text. */
+DORA_API dora_err dora_write_bytes(dora_writer *writer, const char *data, size_t len);
 
 /* dora_write_array opens an array of exactly `count` pairs: each a key (int or string), then a
  * value. dora_write_end closes it. Errors: DORA_EINVAL when the count is not kept or a key is
  * neither; DORA_ETOOBIG past 512 levels or bytes_max. */
 DORA_API dora_err dora_write_array(dora_writer *writer, size_t count);
+/* dora_write_map is dora_write_array for a map that is empty or whose keys are the ints 0..count-1
+ * in order: marked, for it would read back as a list. Any other map needs dora_write_array. */
+DORA_API dora_err dora_write_map(dora_writer *writer, size_t count);
 DORA_API dora_err dora_write_end(dora_writer *writer);
+
+/* dora_writer_set_marks says whether what follows may be marked; true after dora_writer_reset. Only
+ * a parameter and a handler's data may hold marks: whoever writes what stands around them, as in a
+ * whole api, turns them off for it. dora_write_bytes is then dora_write_string, dora_write_map
+ * dora_write_array. */
+DORA_API void dora_writer_set_marks(dora_writer *writer, bool are_written);
 
 /* dora_write_raw writes one value that is already encoded (it is not checked again). */
 DORA_API dora_err dora_write_raw(dora_writer *writer, dora_slice encoded);

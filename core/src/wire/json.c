@@ -23,7 +23,8 @@ static dora_err object_to_value(const json_t *json, dora_writer *writer)
 {
     /* jansson's getters take non-const objects, yet change nothing. */
     void *iter = json_object_iter((json_t *)json);
-    dora_write_array(writer, json_object_size(json));
+    const size_t count = json_object_size(json);
+    (void)(count > 0 ? dora_write_array(writer, count) : dora_write_map(writer, 0));
     while (iter != NULL && dora_writer_error(writer) == DORA_OK) {
         dora_write_string(writer, json_object_iter_key(iter), json_object_iter_key_len(iter));
         dr_json_to_value(json_object_iter_value(iter), writer);
@@ -210,10 +211,12 @@ static dora_err put_member(json_t **json, size_t index, const dora_value *key, j
 
 static dora_err read_json(dora_reader *reader, const place *here, json_t **json, dora_error *error);
 
-static dora_err read_members(dora_reader *reader, size_t count, const place *here, json_t **json,
-                             dora_error *error)
+static dora_err read_members(dora_reader *reader, const dora_value *head, const place *here,
+                             json_t **json, dora_error *error)
 {
-    json_t *result = json_array();
+    const size_t count = head->count;
+    const bool is_map = head->mark == DORA_MAP;
+    json_t *result = is_map ? json_object() : json_array();
     dora_err err = result != NULL ? DORA_OK : no_memory(error);
     for (size_t i = 0; err == DORA_OK && i < count; i++) {
         dora_value key;
@@ -260,7 +263,7 @@ static dora_err read_json(dora_reader *reader, const place *here, json_t **json,
     }
     switch (value.type) {
     case DORA_ARRAY:
-        return read_members(reader, value.count, here, json, error);
+        return read_members(reader, &value, here, json, error);
     case DORA_STRING:
         if (!dr_utf8_is_valid(value.string)) {
             return refuse_place(here, "a string that is not UTF-8 has no place in JSON", error);

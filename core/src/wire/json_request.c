@@ -2,6 +2,7 @@
 #include "wire/json_request.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "wire/json_message.h"
 #include "wire/json_parse.h"
@@ -37,12 +38,67 @@ dora_err dr_json_load(dora_slice text, json_t **json, dora_error *error)
     return err;
 }
 
-dora_err dr_json_encode(const json_t *json, size_t bytes_max, dr_buf *out, dora_error *error)
+/* where a value stands in a request: marks are for the parameters of its apis alone. */
+typedef enum where { IN_MESSAGE, IN_APIS, IN_API, IN_PARAM, ELSEWHERE } where;
+
+static where below(where at, dora_slice name)
+{
+    static const char api[] = "api";
+    static const char param[] = "param";
+    if (at == IN_MESSAGE && name.len == sizeof(api) - 1 && memcmp(name.data, api, name.len) == 0) {
+        return IN_APIS;
+    }
+    if (at == IN_API && name.len == sizeof(param) - 1 && memcmp(name.data, param, name.len) == 0) {
+        return IN_PARAM;
+    }
+    return at == IN_APIS ? IN_API : ELSEWHERE;
+}
+
+static void put(const json_t *json, where at, dora_writer *writer);
+
+static void put_object(const json_t *json, where at, dora_writer *writer)
+{
+    void *iter = json_object_iter((json_t *)json); /* which changes nothing */
+    dora_write_array(writer, json_object_size(json));
+    for (; iter != NULL; iter = json_object_iter_next((json_t *)json, iter)) {
+        const dora_slice name = {json_object_iter_key(iter), json_object_iter_key_len(iter)};
+        dora_write_string(writer, name.data, name.len);
+        put(json_object_iter_value(iter), below(at, name), writer);
+    }
+    dora_write_end(writer);
+}
+
+static void put_list(const json_t *json, where at, dora_writer *writer)
+{
+    const size_t count = json_array_size(json);
+    dora_write_array(writer, count);
+    for (size_t i = 0; i < count; i++) {
+        dora_write_int(writer, (int64_t)i);
+        put(json_array_get(json, i), below(at, (dora_slice){"", 0}), writer);
+    }
+    dora_write_end(writer);
+}
+
+/* put keeps the writer's first error. It recurses to the apis' members, and no deeper. */
+static void put(const json_t *json, where at, dora_writer *writer)
+{
+    if (at < IN_PARAM && json_is_object(json)) {
+        put_object(json, at, writer);
+    } else if (at < IN_PARAM && json_is_array(json)) {
+        put_list(json, at, writer);
+    } else {
+        dora_writer_set_marks(writer, at == IN_PARAM);
+        (void)dr_json_to_value(json, writer);
+    }
+}
+
+static dora_err encode(const json_t *json, where at, size_t bytes_max, dr_buf *out,
+                       dora_error *error)
 {
     dora_writer writer;
     dora_slice encoded;
     dr_writer_init(&writer, NULL, 0, bytes_max, dr_writer_grow_heap, NULL);
-    (void)dr_json_to_value(json, &writer);
+    put(json, at, &writer);
     dora_err err = dora_writer_finish(&writer, &encoded);
     if (err == DORA_OK) {
         err = dr_buf_append_slice(out, encoded);
@@ -61,13 +117,29 @@ dora_err dr_json_encode(const json_t *json, size_t bytes_max, dr_buf *out, dora_
     return err;
 }
 
-dora_err dr_json_request(dora_slice text, size_t bytes_max, dr_buf *out, dora_error *error)
+dora_err dr_json_encode(const json_t *json, size_t bytes_max, dr_buf *out, dora_error *error)
+{
+    return encode(json, IN_MESSAGE, bytes_max, out, error);
+}
+
+static dora_err load_and_encode(dora_slice text, where at, size_t bytes_max, dr_buf *out,
+                                dora_error *error)
 {
     json_t *json = NULL;
     dora_err err = dr_json_load(text, &json, error);
     if (err == DORA_OK) {
-        err = dr_json_encode(json, bytes_max, out, error);
+        err = encode(json, at, bytes_max, out, error);
     }
     json_decref(json);
     return err;
+}
+
+dora_err dr_json_request(dora_slice text, size_t bytes_max, dr_buf *out, dora_error *error)
+{
+    return load_and_encode(text, IN_MESSAGE, bytes_max, out, error);
+}
+
+dora_err dr_json_param(dora_slice text, size_t bytes_max, dr_buf *out, dora_error *error)
+{
+    return load_and_encode(text, IN_PARAM, bytes_max, out, error);
 }

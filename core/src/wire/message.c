@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "wire/value.h"
+#include "wire/value_read.h"
 
 #define LITERAL(text) ((dora_slice){(text), sizeof(text) - 1})
 
@@ -239,7 +240,7 @@ static dora_err scan_api(dora_reader *reader, dr_api *api)
         if (PASS(reader, "s:4:\"name\";")) {
             err = scan_string(reader, DR_API_NAME_MAX, &api->name);
         } else if (PASS(reader, "s:5:\"param\";")) {
-            err = dora_reader_skip(reader, &api->param);
+            err = dr_reader_skip_data(reader, &api->param);
         } else {
             err = skip_member(reader);
             others++;
@@ -256,7 +257,7 @@ bool dr_api_has_param(dora_slice whole, dora_slice *param)
 {
     dora_reader reader;
     dr_api api;
-    dora_reader_init(&reader, whole);
+    dr_reader_init_message(&reader, whole);
     const bool is_read = scan_api(&reader, &api) == DORA_OK;
     *param = is_read ? api.param : LITERAL("N;");
     return is_read && param->data != dr_no_param;
@@ -402,7 +403,7 @@ static const char *judge_apis(request_scan *scan)
 
 static dora_err decode(dora_slice body, request_scan *scan, dora_error *error)
 {
-    dora_reader_init(&scan->reader, body);
+    dr_reader_init_message(&scan->reader, body);
     scan->type = (dora_slice){NULL, 0};
     scan->api_fault = NULL;
     scan->has_too_many = false;
@@ -496,7 +497,7 @@ dora_err dr_reply_decode(dora_slice body, dr_reply_message *reply, dora_error *e
     dora_value value = {.count = 0};
     bool has_code = false;
     *reply = (dr_reply_message){.data = LITERAL("N;")};
-    dora_reader_init(&reader, body);
+    dr_reader_init_message(&reader, body);
     if (body.len == 0 || body.data[0] != 'a') {
         return refuse_body(error, DORA_EPROTO, &reader);
     }
@@ -505,7 +506,9 @@ dora_err dr_reply_decode(dora_slice body, dr_reply_message *reply, dora_error *e
         dora_slice raw;
         err = dora_reader_key(&reader, &value);
         if (err == DORA_OK) {
-            err = dora_reader_skip(&reader, &raw);
+            err = value.type == DORA_STRING && IS(value.string, "data")
+                      ? dr_reader_skip_data(&reader, &raw)
+                      : dora_reader_skip(&reader, &raw);
         }
         if (err == DORA_OK && value.type == DORA_STRING) {
             scan_reply_member(reply, value.string, raw, &has_code);

@@ -44,6 +44,7 @@ struct dora_writer {
     dora_err err;
     dr_writer_grow_fn grow;
     void *grow_user;
+    bool writes_marks;
     uint8_t over; /* of DORA_ETOOBIG: which limit, a dr_over */
     uint32_t depth;
     uint32_t depth_max; /* DR_VALUE_DEPTH_MAX; lower it where the value will stand deeper */

@@ -1,8 +1,9 @@
 /* value_read.c: PHP's serialize() bytes to values, one at a time. Pure; it builds nothing. */
+#include "wire/value_read.h"
+
 #include <string.h>
 
 #include "wire/float.h"
-#include "wire/value.h"
 
 /* The shortest pair is `i:0;N;`: an array cannot announce more pairs than fit into the rest. */
 #define PAIR_BYTES_MIN 6
@@ -22,6 +23,7 @@ void dora_reader_init(dora_reader *reader, dora_slice bytes)
     reader->at = 0;
     reader->members_left = DR_VALUE_MEMBERS_MAX;
     reader->depth = 0;
+    reader->takes_marks = true;
 }
 
 /* Every error leaves the reader at the first bad byte. */
@@ -70,6 +72,15 @@ static inline bool scan_decimal(const dora_reader *reader, size_t *at, uint64_t 
     return value <= max;
 }
 
+/* A mark is one zero before the number of a count or length; `*at` moves past it. */
+static inline bool scan_mark(const dora_reader *reader, size_t *at)
+{
+    const bool is_marked = reader->takes_marks && reader->len - *at > 1 &&
+                           reader->data[*at] == '0' && is_digit(reader->data[*at + 1]);
+    *at += is_marked;
+    return is_marked;
+}
+
 /* `text` at `*at`; `*at` moves past it or, when false, to the first byte that differs. */
 static inline bool scan_text(const dora_reader *reader, size_t *at, const char *text, size_t len)
 {
@@ -109,13 +120,14 @@ static dora_err read_int(dora_reader *reader, size_t at, dora_value *value)
     return DORA_OK;
 }
 
-static dora_err read_string(dora_reader *reader, size_t at, dora_value *value)
+static dora_err read_string(dora_reader *reader, size_t at, dora_value *value, bool is_key)
 {
     uint64_t len = 0;
     if (!scan_text(reader, &at, ":", 1)) {
         return fail_at(reader, at);
     }
     size_t len_at = at;
+    value->mark = !is_key && scan_mark(reader, &at) ? DORA_BYTES : DORA_UNMARKED;
     if (!scan_decimal(reader, &at, SIZE_MAX / 2, &len) || !scan_text(reader, &at, ":\"", 2)) {
         return fail_at(reader, at);
     }
@@ -178,6 +190,7 @@ static dora_err read_array(dora_reader *reader, size_t at, dora_value *value)
         return fail_at(reader, at);
     }
     size_t count_at = at;
+    value->mark = scan_mark(reader, &at) ? DORA_MAP : DORA_UNMARKED;
     if (!scan_decimal(reader, &at, SIZE_MAX / 2, &count) || !scan_text(reader, &at, ":{", 2)) {
         return fail_at(reader, at);
     }
@@ -205,7 +218,7 @@ NOINLINE static dora_err read_value(dora_reader *reader, dora_value *value, bool
     case 'i':
         return read_int(reader, at, value);
     case 's':
-        return read_string(reader, at, value);
+        return read_string(reader, at, value, false);
     case 'a':
         return read_array(reader, at, value);
     case 'd':
@@ -229,7 +242,7 @@ NOINLINE static dora_err read_key(dora_reader *reader, dora_value *key)
 {
     size_t at = reader->at;
     if (at < reader->len && reader->data[at] == 's') {
-        return read_string(reader, at + 1, key);
+        return read_string(reader, at + 1, key, true);
     }
     if (at < reader->len && reader->data[at] == 'i') {
         return read_int(reader, at + 1, key);
@@ -286,6 +299,7 @@ static inline bool quick_string(dora_reader *reader, size_t at, dora_value *valu
         return false;
     }
     value->type = DORA_STRING;
+    value->mark = DORA_UNMARKED;
     value->string = (dora_slice){data + 2, len};
     reader->at = head_end + len + 4;
     return true;
@@ -303,6 +317,7 @@ static inline bool quick_array(dora_reader *reader, size_t at, dora_value *value
     reader->members_left -= count;
     reader->depth++;
     value->type = DORA_ARRAY;
+    value->mark = DORA_UNMARKED;
     value->count = count;
     reader->at = head_end + 2;
     return true;
@@ -393,6 +408,20 @@ dora_err dora_reader_skip(dora_reader *reader, dora_slice *raw)
         raw->len = reader->at - start;
     }
     return DORA_OK;
+}
+
+void dr_reader_init_message(dora_reader *reader, dora_slice bytes)
+{
+    dora_reader_init(reader, bytes);
+    reader->takes_marks = false;
+}
+
+dora_err dr_reader_skip_data(dora_reader *reader, dora_slice *raw)
+{
+    reader->takes_marks = true;
+    const dora_err err = dora_reader_skip(reader, raw);
+    reader->takes_marks = false;
+    return err;
 }
 
 size_t dora_reader_offset(const dora_reader *reader)

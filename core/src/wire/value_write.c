@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "wire/float.h"
 
 #define WRITER_CAP_MIN 256
@@ -57,6 +58,12 @@ void dora_writer_reset(dora_writer *writer)
     writer->depth = 0;
     writer->members_left = DR_VALUE_MEMBERS_MAX;
     writer->left[0] = 1;
+    writer->writes_marks = true;
+}
+
+void dora_writer_set_marks(dora_writer *writer, bool are_written)
+{
+    writer->writes_marks = are_written;
 }
 
 dora_err dr_writer_grow_heap(dora_writer *writer, size_t need, void *user)
@@ -170,20 +177,35 @@ dora_err dora_write_float(dora_writer *writer, double value)
     return write_number(writer, false, 'd', text, dr_float_text(value, text));
 }
 
-dora_err dora_write_string(dora_writer *writer, const char *data, size_t len)
+/* The head of a string or an array, up to its `"` or `{`: a mark is a zero before its number. */
+static inline void put_head(dora_writer *writer, char tag, bool is_marked, const char *number,
+                            size_t number_len, char opening)
+{
+    char *to = writer->data + writer->len;
+    *to++ = tag;
+    *to++ = ':';
+    if (is_marked) {
+        *to++ = '0';
+    }
+    memcpy(to, number, number_len);
+    to += number_len;
+    *to++ = ':';
+    *to++ = opening;
+    writer->len = (size_t)(to - writer->data);
+}
+
+static inline dora_err write_text(dora_writer *writer, const char *data, size_t len, bool is_marked)
 {
     char text[DR_INT_TEXT_MAX];
     if (len > INT64_MAX / 2) {
         return fail(writer, DORA_ETOOBIG);
     }
     size_t text_len = dr_int_text((int64_t)len, text);
-    dora_err err = begin(writer, true, len + text_len + 6);
+    dora_err err = begin(writer, !is_marked, len + text_len + 6 + is_marked);
     if (err != DORA_OK) {
         return err;
     }
-    put(writer, "s:", 2);
-    put(writer, text, text_len);
-    put(writer, ":\"", 2);
+    put_head(writer, 's', is_marked, text, text_len, '"');
     if (len > 0) {
         put(writer, data, len);
     }
@@ -191,7 +213,18 @@ dora_err dora_write_string(dora_writer *writer, const char *data, size_t len)
     return DORA_OK;
 }
 
-dora_err dora_write_array(dora_writer *writer, size_t count)
+dora_err dora_write_string(dora_writer *writer, const char *data, size_t len)
+{
+    return write_text(writer, data, len, false);
+}
+
+dora_err dora_write_bytes(dora_writer *writer, const char *data, size_t len)
+{
+    const bool is_marked = writer->writes_marks && dr_utf8_is_valid((dora_slice){data, len});
+    return write_text(writer, data, len, is_marked);
+}
+
+static inline dora_err open_array(dora_writer *writer, size_t count, bool is_marked)
 {
     char text[DR_INT_TEXT_MAX];
     if (writer->err != DORA_OK) {
@@ -202,17 +235,25 @@ dora_err dora_write_array(dora_writer *writer, size_t count)
         return fail(writer, DORA_ETOOBIG);
     }
     size_t text_len = dr_int_text((int64_t)count, text);
-    dora_err err = begin(writer, false, text_len + 4);
+    dora_err err = begin(writer, false, text_len + 4 + is_marked);
     if (err != DORA_OK) {
         return err;
     }
-    put(writer, "a:", 2);
-    put(writer, text, text_len);
-    put(writer, ":{", 2);
+    put_head(writer, 'a', is_marked, text, text_len, '{');
     writer->members_left -= (uint32_t)count;
     writer->depth++;
     writer->left[writer->depth] = (uint32_t)count * 2;
     return DORA_OK;
+}
+
+dora_err dora_write_array(dora_writer *writer, size_t count)
+{
+    return open_array(writer, count, false);
+}
+
+dora_err dora_write_map(dora_writer *writer, size_t count)
+{
+    return open_array(writer, count, writer->writes_marks);
 }
 
 dora_err dora_write_end(dora_writer *writer)

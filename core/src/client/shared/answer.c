@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "wire/message_write.h"
 #include "wire/value.h"
+#include "wire/value_read.h"
 #include "wire/value_write.h"
 
 dora_answer *dora_answer_new(void)
@@ -281,7 +282,7 @@ dora_err dr_answer_finish_many(dora_answer *answer, size_t count, const dr_reply
     dora_reader reader;
     dora_value head;
     size_t found = 0;
-    dora_reader_init(&reader, reply->data);
+    dr_reader_init_message(&reader, reply->data);
     if (dora_reader_value(&reader, &head) != DORA_OK || head.type != DORA_ARRAY ||
         head.count != count) {
         return not_an_answer(error, "its data is no map of as many results as calls");
@@ -298,7 +299,7 @@ dora_err dr_answer_finish_many(dora_answer *answer, size_t count, const dr_reply
         }
         dora_slice raw = {reply->data.data + before, dora_reader_offset(&reader) - before};
         size_t at = find_call(answer, count, raw, i);
-        if (at == count || dora_reader_skip(&reader, &envelope) != DORA_OK ||
+        if (at == count || dr_reader_skip_data(&reader, &envelope) != DORA_OK ||
             envelope_decode(envelope, &answer->results[at]) != DORA_OK) {
             return not_an_answer(error, "a result is unknown or no envelope");
         }

@@ -148,7 +148,7 @@ static void read_work(dr_offload *offload)
 {
     reading *self = (reading *)offload;
     self->err =
-        dr_json_request(dr_buf_slice(&self->text), self->inner_max, &self->inner, &self->error);
+        dr_json_param(dr_buf_slice(&self->text), self->inner_max, &self->inner, &self->error);
 }
 
 static void read_done(dr_offload *offload)
