@@ -27,7 +27,8 @@ sys.path.insert(0, HERE)
 from blocks import ELSEWHERE, blocks  # noqa: E402
 
 PATIENCE_S = 60
-SERVER = re.compile(r"(dora (serve|monitor)|python3 [\w.-]+$|php [\w.-]+$)")
+SERVER = re.compile(r"dora (serve|monitor)|(python3|php) [\w./ -]+$")
+SERVES = re.compile(r"\bapp(\.|->)run\(|->start\(")
 UP = """import fcntl, socket, struct
 fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh22x", b"lo", 1))"""
 OUTPUT = {"python": re.compile(r"^ *print\(.*\)  # (.*)$", re.M),
@@ -108,7 +109,7 @@ class Document:
         if words[0] == "dora":
             return True
         with open(os.path.join(self.folder, words[1])) as file:
-            return re.search(r"\b(run|start)\(", file.read()) is not None
+            return SERVES.search(file.read()) is not None
 
     def start(self, command):
         is_monitor = command.startswith("dora monitor")
