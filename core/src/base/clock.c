@@ -1,6 +1,7 @@
 /* clock.c: monotonic time. */
 #include "base/clock.h"
 
+#include <limits.h>
 #include <time.h>
 
 uint64_t dr_clock_ns(void)
@@ -13,4 +14,11 @@ uint64_t dr_clock_ns(void)
 uint64_t dr_clock_ms(void)
 {
     return dr_clock_ns() / 1000000u;
+}
+
+uint32_t dr_clock_left_ms(uint64_t until_ns)
+{
+    uint64_t now_ns = dr_clock_ns();
+    uint64_t ms = until_ns > now_ns ? (until_ns - now_ns + 999999u) / 1000000u : 0;
+    return ms < INT_MAX ? (uint32_t)ms : INT_MAX;
 }

@@ -9,6 +9,9 @@
 uint64_t dr_clock_ns(void);
 uint64_t dr_clock_ms(void);
 
+/* dr_clock_left_ms is how long it is until then, rounded up, at most INT_MAX; 0: it is over. */
+uint32_t dr_clock_left_ms(uint64_t until_ns);
+
 /* DR_CLOCK_FAR_NS stands for all times that nobody will see: 292 years. */
 #define DR_CLOCK_FAR_NS ((uint64_t)INT64_MAX)
 

@@ -6,8 +6,6 @@
 #include "discovery/redis_conn.h"
 #include "transport/transport_uv.h"
 
-#define NS_PER_MS 1000000u
-
 struct dr_redis_uv {
     dr_redis_conn conn; /* its session is NULL while closing */
     uv_timer_t timer;
@@ -65,10 +63,8 @@ static void arm(void *user)
     if (deadline_ns == 0 || (driver->timer_ns != 0 && driver->timer_ns <= deadline_ns)) {
         return;
     }
-    uint64_t now_ns = dr_clock_ns();
-    uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
     driver->timer_ns = deadline_ns;
-    uv_timer_start(&driver->timer, on_timer, (left_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
+    uv_timer_start(&driver->timer, on_timer, dr_clock_left_ms(deadline_ns), 0);
 }
 
 void dr_redis_uv_look(dr_redis_uv *driver)

@@ -61,9 +61,11 @@ void dr_dial_found(dr_dial *dial, int status, struct addrinfo *found)
     dial->next = found;
 }
 
-int dr_dial_look_up(const dr_dial *dial, struct addrinfo **found)
+void dr_dial_look_up(dr_dial *dial)
 {
-    return getaddrinfo(dial->address.host, dial->service, &dr_dial_hints, found);
+    struct addrinfo *found = NULL;
+    int status = getaddrinfo(dial->address.host, dial->service, &dr_dial_hints, &found);
+    dr_dial_found(dial, status, found);
 }
 
 /* What connect() gave. A Unix socket whose backlog is full says EAGAIN, and the kernel waits for no

@@ -1,6 +1,6 @@
 /* dial.h: from an address to an open socket, without waiting: a host's addresses are tried in turn.
  *
- *     if (dr_dial_begin(&dial, address)) { look the host up; dr_dial_found(&dial, ...); }
+ *     if (dr_dial_begin(&dial, address)) { dr_dial_look_up(&dial); }
  *     err = dr_dial_next(&dial);
  *     while (err == DORA_EAGAIN) { wait for dial.fd or dial.wake_ns; err = dr_dial_check(...); }
  */
@@ -34,11 +34,11 @@ typedef struct dr_dial {
 } dr_dial;
 
 /* dr_dial_begin says whether the host must be looked up first: a number and a path need not be.
- * dr_dial_look_up is getaddrinfo() for it, and takes as long as that takes; dr_dial_found takes
- * what it gave, or somebody else's: `status` is 0 or an EAI_. */
+ * dr_dial_look_up does so, for as long as getaddrinfo() takes. Where somebody else has called
+ * that, dr_dial_found takes what it gave: `status` is 0 or an EAI_. */
 extern const struct addrinfo dr_dial_hints;
 bool dr_dial_begin(dr_dial *dial, const dr_address *address);
-int dr_dial_look_up(const dr_dial *dial, struct addrinfo **found);
+void dr_dial_look_up(dr_dial *dial);
 void dr_dial_found(dr_dial *dial, int status, struct addrinfo *found);
 
 /* dr_dial_next tries the next addresses, as long as they fail at once. dr_dial_check looks what

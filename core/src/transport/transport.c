@@ -76,7 +76,7 @@ static void advance(dr_transport *transport, dora_err err)
     transport->driver->watch(transport);
 }
 
-static void dial(dr_transport *transport)
+void dr_transport_looked_up(dr_transport *transport)
 {
     transport->state = DR_TRANSPORT_DIALLING;
     advance(transport, dr_dial_next(&transport->dial));
@@ -89,14 +89,8 @@ void dr_transport_open(dr_transport *transport, const dr_address *address)
         transport->state = DR_TRANSPORT_LOOKING;
         transport->driver->look_up(transport);
     } else {
-        dial(transport);
+        dr_transport_looked_up(transport);
     }
-}
-
-void dr_transport_found(dr_transport *transport, int status, struct addrinfo *found)
-{
-    dr_dial_found(&transport->dial, status, found);
-    dial(transport);
 }
 
 static void check(dr_transport *transport, bool is_ready)

@@ -15,9 +15,8 @@
 
 typedef struct dr_transport dr_transport;
 
-/* dr_transport_user is who uses it. Any of these may write, close, and open again, also where
- * dr_transport_open or dr_transport_write calls it. Neither `connected` nor `lost` may be called
- * for a connection that its user has closed. */
+/* dr_transport_user is who uses it. Any of these may write, close, and open again, also while they
+ * are called by a function of its own. None is called for a connection that the user has closed. */
 typedef struct dr_transport_user {
     void (*connected)(void *user);
     /* output: what is to be written, borrowed until the next event; empty when there is nothing.
@@ -31,8 +30,8 @@ typedef struct dr_transport_user {
     void (*lost)(void *user, const dr_loss *loss);
 } dr_transport_user;
 
-/* dr_transport_driver is what drives it. `look_up` has the host of t->dial looked up, and
- * dr_transport_found called. `watch` is called when what it waits for has changed:
+/* dr_transport_driver is what drives it. `look_up` has the host of its dial looked up, then
+ * dr_transport_looked_up called. `watch` is called when what it waits for has changed:
  * dr_transport_wishes says to what; `unwatch` before a descriptor is closed that was watched. */
 typedef struct dr_transport_driver {
     void (*look_up)(dr_transport *transport);
@@ -82,10 +81,10 @@ void dr_transport_init(dr_transport *transport, const dr_transport_driver *drive
                        const dr_transport_user *uses, void *user);
 dr_transport_wish dr_transport_wishes(const dr_transport *transport);
 
-/* dr_transport_ready: these events are there, 0: its deadline has come. dr_transport_found: as
- * dr_dial_found. dr_transport_fail: the driver cannot go on. */
+/* dr_transport_ready: these events are there, 0: its deadline has come. dr_transport_looked_up:
+ * its dial knows the addresses. dr_transport_fail: the driver cannot go on. */
 void dr_transport_ready(dr_transport *transport, short events);
-void dr_transport_found(dr_transport *transport, int status, struct addrinfo *found);
+void dr_transport_looked_up(dr_transport *transport);
 void dr_transport_fail(dr_transport *transport, const dr_loss *loss);
 
 #endif

@@ -3,32 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include "base/clock.h"
 
-#define NS_PER_MS 1000000u
 #define ASK_MS 500u /* between two questions whether a wait is interrupted */
-
-static uint32_t left_ms(uint64_t until_ns)
-{
-    uint64_t now = dr_clock_ns();
-    if (now >= until_ns) {
-        return 0;
-    }
-    uint64_t ms = (until_ns - now + NS_PER_MS - 1) / NS_PER_MS;
-    return ms < INT_MAX ? (uint32_t)ms : INT_MAX;
-}
 
 /* ---- several ---- */
 
 static void look_up(dr_transport *transport)
 {
-    struct addrinfo *found = NULL;
-    int status = dr_dial_look_up(&transport->dial, &found);
-    dr_transport_found(transport, status, found);
+    dr_dial_look_up(&transport->dial);
+    dr_transport_looked_up(transport);
 }
 
 static void do_nothing(dr_transport *transport)
@@ -48,11 +35,11 @@ void dr_transport_poll(dr_transport *const *transports, struct pollfd *items, si
             until_ns = wish.deadline_ns;
         }
     }
-    int ready = poll(items, (nfds_t)count, (int)left_ms(until_ns));
+    int ready = poll(items, (nfds_t)count, (int)dr_clock_left_ms(until_ns));
     for (size_t i = 0; i < count; i++) {
         const dr_transport_wish wish = dr_transport_wishes(transports[i]);
         bool is_ready = ready > 0 && items[i].revents != 0 && wish.fd == items[i].fd;
-        bool is_due = wish.deadline_ns != 0 && left_ms(wish.deadline_ns) == 0;
+        bool is_due = wish.deadline_ns != 0 && dr_clock_left_ms(wish.deadline_ns) == 0;
         if (is_ready || is_due) {
             dr_transport_ready(transports[i], is_ready ? items[i].revents : 0);
         }
@@ -63,7 +50,7 @@ void dr_transport_poll(dr_transport *const *transports, struct pollfd *items, si
 
 uint32_t dr_wait_left_ms(const dr_wait *wait)
 {
-    return left_ms(wait->deadline_ns);
+    return dr_clock_left_ms(wait->deadline_ns);
 }
 
 uint32_t dr_wait_slice_ms(const dr_wait *wait, uint32_t ms)
@@ -135,9 +122,7 @@ dora_err dr_wait_connect(dr_stream *stream, const dr_address *address, const dr_
     bool is_ready = false;
     *stream = (dr_stream){.fd = -1};
     if (dr_dial_begin(&dial, address)) {
-        struct addrinfo *found = NULL;
-        int status = dr_dial_look_up(&dial, &found);
-        dr_dial_found(&dial, status, found);
+        dr_dial_look_up(&dial);
     }
     dora_err err = dr_dial_next(&dial);
     while (err == DORA_EAGAIN) {

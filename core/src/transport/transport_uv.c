@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define NS_PER_MS 1000000u
-
 struct conn;
 
 /* A handle and a look-up end later than their use: so each is a piece of its own. */
@@ -47,23 +45,20 @@ static void piece_gone(conn *one)
 /* The resolver's own number: what is said of a name is said in its words by all drivers. */
 static int eai_of(int status)
 {
-    static const struct {
-        int theirs;
-        int ours;
-    } known[] = {
-        {0, 0},
-        {UV_EAI_AGAIN, EAI_AGAIN},
-        {UV_EAI_FAIL, EAI_FAIL},
-        {UV_EAI_MEMORY, EAI_MEMORY},
-        {UV_EAI_NODATA, EAI_NODATA},
-        {UV_EAI_NONAME, EAI_NONAME},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (known[i].theirs == status) {
-            return known[i].ours;
-        }
+    switch (status) {
+    case 0:
+        return 0;
+    case UV_EAI_AGAIN:
+        return EAI_AGAIN;
+    case UV_EAI_MEMORY:
+        return EAI_MEMORY;
+    case UV_EAI_NODATA:
+        return EAI_NODATA;
+    case UV_EAI_NONAME:
+        return EAI_NONAME;
+    default:
+        return EAI_FAIL;
     }
-    return EAI_FAIL;
 }
 
 static void on_found(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
@@ -72,7 +67,8 @@ static void on_found(uv_getaddrinfo_t *request, int status, struct addrinfo *fou
     conn *one = looking->conn;
     if (one->looking == looking) {
         one->looking = NULL;
-        dr_transport_found(&one->transport, eai_of(status), found);
+        dr_dial_found(&one->transport.dial, eai_of(status), found);
+        dr_transport_looked_up(&one->transport);
     } else {
         uv_freeaddrinfo(found);
     }
@@ -94,7 +90,8 @@ static void look_up(dr_transport *transport)
     }
     if (status != 0) {
         dr_free(looking);
-        dr_transport_found(transport, eai_of(status), NULL);
+        dr_dial_found(&transport->dial, eai_of(status), NULL);
+        dr_transport_looked_up(transport);
         return;
     }
     one->looking = looking;
@@ -181,9 +178,7 @@ static void watch(dr_transport *transport)
         return;
     }
     if (wish.deadline_ns != 0) {
-        uint64_t now_ns = dr_clock_ns();
-        uint64_t left_ns = wish.deadline_ns > now_ns ? wish.deadline_ns - now_ns : 0;
-        uv_timer_start(&one->timer, on_due, (left_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
+        uv_timer_start(&one->timer, on_due, dr_clock_left_ms(wish.deadline_ns), 0);
     } else if (uv_is_active((uv_handle_t *)&one->timer)) {
         uv_timer_stop(&one->timer);
     }

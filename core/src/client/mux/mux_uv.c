@@ -7,8 +7,6 @@
 #include "base/mem.h"
 #include "client/mux/uv_conn.h"
 
-#define NS_PER_MS 1000000u
-
 /* What a call waits with. */
 typedef struct waiter {
     dora_async_fn on_accepted;
@@ -62,10 +60,8 @@ static void arm(dora_async *async)
     if (deadline_ns == 0 || (async->timer_ns != 0 && async->timer_ns <= deadline_ns)) {
         return;
     }
-    uint64_t now_ns = dr_clock_ns();
-    uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
     async->timer_ns = deadline_ns;
-    uv_timer_start(&async->timer, on_timer, (left_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
+    uv_timer_start(&async->timer, on_timer, dr_clock_left_ms(deadline_ns), 0);
 }
 
 void dr_uv_gone(dora_async *async)
