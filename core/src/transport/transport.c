@@ -6,9 +6,9 @@
 
 #include "base/limits.h"
 
-static bool is_open(const dr_transport *transport, uint32_t serial)
+static bool is_open(const dr_transport *transport)
 {
-    return transport->serial == serial && transport->state == DR_TRANSPORT_OPEN;
+    return transport->state == DR_TRANSPORT_OPEN;
 }
 
 void dr_transport_init(dr_transport *transport, const dr_transport_driver *driver,
@@ -40,7 +40,6 @@ void dr_transport_close(dr_transport *transport)
         return;
     }
     transport->driver->unwatch(transport);
-    transport->serial++;
     transport->state = DR_TRANSPORT_CLOSED;
     transport->is_blocked = false;
     transport->is_mute = false;
@@ -51,7 +50,7 @@ void dr_transport_close(dr_transport *transport)
 void dr_transport_fail(dr_transport *transport, const dr_loss *loss)
 {
     dr_loss told = *loss; /* it may be the dial's */
-    told.err = transport->state == DR_TRANSPORT_OPEN ? told.err : DORA_ECONNECT;
+    told.err = is_open(transport) ? told.err : DORA_ECONNECT;
     dr_transport_close(transport);
     transport->uses->lost(transport->user, &told);
 }
@@ -65,11 +64,10 @@ static void advance(dr_transport *transport, dora_err err)
         return;
     }
     if (err == DORA_OK) {
-        uint32_t serial = transport->serial;
         transport->stream = (dr_stream){.fd = dr_dial_take(&transport->dial)};
         transport->state = DR_TRANSPORT_OPEN;
         transport->uses->connected(transport->user);
-        if (!is_open(transport, serial)) {
+        if (!is_open(transport)) {
             return;
         }
     }
@@ -108,9 +106,8 @@ static void check(dr_transport *transport, bool is_ready)
 /* Returns: what ended it, or DORA_OK. */
 static dora_err write_some(dr_transport *transport, dr_loss *loss)
 {
-    const uint32_t serial = transport->serial;
     dora_err err = DORA_OK;
-    while (err == DORA_OK && is_open(transport, serial)) {
+    while (err == DORA_OK && is_open(transport)) {
         size_t sent = 0;
         dora_slice out = transport->uses->output(transport->user);
         if (out.len == 0) {
@@ -128,8 +125,7 @@ static dora_err write_some(dr_transport *transport, dr_loss *loss)
 
 static dora_err read_some(dr_transport *transport, dr_loss *loss)
 {
-    const uint32_t serial = transport->serial;
-    for (uint32_t i = 0; i < DR_TRANSPORT_READS_MAX && is_open(transport, serial); i++) {
+    for (uint32_t i = 0; i < DR_TRANSPORT_READS_MAX && is_open(transport); i++) {
         char *room = NULL;
         size_t room_len = 0;
         size_t got = 0;
@@ -153,12 +149,11 @@ static dora_err read_some(dr_transport *transport, dr_loss *loss)
 void dr_transport_write(dr_transport *transport)
 {
     dr_loss loss;
-    const uint32_t serial = transport->serial;
-    if (transport->state != DR_TRANSPORT_OPEN || transport->is_blocked || transport->is_mute) {
+    if (!is_open(transport) || transport->is_blocked || transport->is_mute) {
         return;
     }
     dora_err err = write_some(transport, &loss);
-    if (!is_open(transport, serial)) {
+    if (!is_open(transport)) {
         return;
     }
     if (err != DORA_OK) {
@@ -171,13 +166,12 @@ void dr_transport_write(dr_transport *transport)
 void dr_transport_ready(dr_transport *transport, short events)
 {
     dr_loss loss;
-    const uint32_t serial = transport->serial;
     if (transport->state == DR_TRANSPORT_DIALLING) {
         check(transport, events != 0);
         return;
     }
     dora_err err = (events & ~POLLOUT) != 0 ? read_some(transport, &loss) : DORA_OK;
-    if (!is_open(transport, serial)) {
+    if (!is_open(transport)) {
         return;
     }
     if (err != DORA_OK) {
@@ -188,7 +182,7 @@ void dr_transport_ready(dr_transport *transport, short events)
         transport->is_blocked = false;
         dr_transport_write(transport);
     }
-    if (is_open(transport, serial)) {
+    if (is_open(transport)) {
         transport->driver->watch(transport);
     }
 }

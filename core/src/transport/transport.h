@@ -51,7 +51,6 @@ struct dr_transport {
     const dr_transport_user *uses;
     void *user;
     dr_transport_state state;
-    uint32_t serial; /* of the connection: another one may be opened while this one is told of */
     bool is_blocked; /* the socket takes no more at present */
     bool is_mute;    /* nor ever: the peer has closed. What it said before is still to be read */
     dr_dial dial;
