@@ -347,6 +347,31 @@ def test_large_over_a_unix_socket(serve, run, tmp_path):
     run(main())
 
 
+def test_a_full_unix_socket_is_waited_for(run, tmp_path):
+    path = str(tmp_path / "dora.sock")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(path)
+        listener.listen(0)
+        listener.setblocking(False)
+        first.connect(path)
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            late = "cannot connect to unix:.*: Connection timed out"
+            async with dora.AsyncClient("unix:" + path, timeout=0.1) as client:
+                with pytest.raises(dora.ConnectionError, match=late):
+                    await client.call("/echo", 1)
+            async with dora.AsyncClient("unix:" + path, timeout=DEADLINE_S) as client:
+                call = loop.create_task(client.call("/echo", 1))
+                (await loop.sock_accept(listener))[0].close()
+                accepted, _ = await loop.sock_accept(listener)
+                with accepted:
+                    assert await loop.sock_recv(accepted, 4)
+                    call.cancel()
+
+        run(main())
+
+
 def test_another_loop_and_another_process(serve, run):
     server = serve(APP)
     client = dora.AsyncClient(server.node)

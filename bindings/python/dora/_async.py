@@ -22,6 +22,7 @@ from ._pending import AsyncPendingResult, Collecting, Submission, guids_read
 
 _CALL, _CALL_MANY, _SEND, _SEND_MANY, _SUBMIT, _SUBMIT_MANY = range(6)
 _CONNECT, _WRITE, _CLOSE = range(3)
+_FULL_S = 0.01  # between two tries at a Unix socket whose backlog is full, as the core has it
 _LATE = "the result did not come in time; it may have run"  # these as the core has them
 _PATIENT = "the result did not come in time; it is still outstanding"
 _GONE = "no such result is outstanding: it was given already, or this client did not submit it"
@@ -31,6 +32,21 @@ _TAKEN = "another thread awaits this result, and gets it"
 def as_dict(calls: Any) -> Any:
     """What has keys, as the extension takes it; what has none it refuses."""
     return dict(calls) if isinstance(calls, Mapping) and not isinstance(calls, dict) else calls
+
+
+async def _connect(path: str) -> socket.socket:
+    """A connection to a Unix socket. asyncio takes one with a full backlog for connected."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        while True:
+            try:
+                made.connect(path)
+                return made
+            except BlockingIOError:
+                await asyncio.sleep(_FULL_S)
+    except BaseException:
+        made.close()
+        raise
 
 
 class _Link(asyncio.Protocol):
@@ -463,7 +479,8 @@ class AsyncClient:
             if port:
                 await self._loop.create_connection(lambda: _Link(self, conn), host, port)
             else:
-                await self._loop.create_unix_connection(lambda: _Link(self, conn), host)
+                made = await _connect(host)
+                await self._loop.create_unix_connection(lambda: _Link(self, conn), sock=made)
         except socket.gaierror as error:
             self._mux.failed(conn, -1, error.strerror or str(error))
         except OSError as error:
