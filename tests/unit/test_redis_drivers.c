@@ -1,8 +1,6 @@
 /* test_redis_drivers.c: both drivers of a session with Redis against a little server. */
 #include "redis_scene.h"
 
-#include <dlfcn.h>
-#include <netdb.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -11,26 +9,6 @@
 #include "little_redis.h"
 
 #define WAIT_MS 5000u
-
-typedef int (*getaddrinfo_fn)(const char *, const char *, const struct addrinfo *,
-                              struct addrinfo **);
-
-/* Stands before the system's: of "two.addresses" the first is one where nobody listens. */
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-                struct addrinfo **found)
-{
-    getaddrinfo_fn real = (getaddrinfo_fn)dlsym(RTLD_NEXT, "getaddrinfo");
-    struct addrinfo *second = NULL;
-    if (strcmp(node, "two.addresses") != 0) {
-        return real(node, service, hints, found);
-    }
-    if (real("127.0.0.1", "1", hints, found) != 0 ||
-        real("127.0.0.1", service, hints, &second) != 0) {
-        return EAI_FAIL;
-    }
-    (*found)->ai_next = second;
-    return 0;
-}
 
 /* One session and its driver, of either kind. */
 typedef struct driving {
@@ -304,32 +282,6 @@ WITH_BOTH(nobody_there_is_told)
 WITH_BOTH(an_alarm_rings)
 WITH_BOTH(what_has_come_meanwhile_counts)
 
-static void a_name_is_looked_up(void **state)
-{
-    (void)state;
-    for (int is_uv = 0; is_uv < 2; is_uv++) {
-        little_redis server;
-        driving client;
-        char where[128];
-        little_redis_begin(&server, false, answers, 1);
-        for (int i = 0; i < 2; i++) {
-            snprintf(where, sizeof where, "%s:%u", i == 0 ? "localhost" : "two.addresses",
-                     server.port);
-            driving_begin(&client, is_uv, where);
-            start(&client);
-            drive(&client, "open ");
-            redis_scene_told_is(&client.scene, "open ");
-            driving_end(&client);
-        }
-        little_redis_end(&server);
-
-        driving_begin(&client, is_uv, "no..host:1"); /* refused without asking anybody */
-        start(&client);
-        drive(&client, "down(cannot look up the host: ");
-        driving_end(&client);
-    }
-}
-
 /* Both at the same time: this takes DR_REDIS_REPLY_MS. */
 static void silence_is_noticed(void **state)
 {
@@ -356,8 +308,7 @@ static void silence_is_noticed(void **state)
 
 static void a_driver_may_be_closed_at_any_stage(void **state)
 {
-    static const char *const hosts[] = {"127.0.0.1:1", "two.addresses:1", "unix:/nowhere",
-                                        "a..b:1"};
+    static const char *const hosts[] = {"127.0.0.1:1", "localhost:1", "unix:/nowhere", "a..b:1"};
     (void)state;
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
         for (int turns = -1; turns < 12; turns++) {
@@ -538,7 +489,6 @@ int main(void)
         cmocka_unit_test(both_nobody_there_is_told),
         cmocka_unit_test(both_an_alarm_rings),
         cmocka_unit_test(both_what_has_come_meanwhile_counts),
-        cmocka_unit_test(a_name_is_looked_up),
         cmocka_unit_test(silence_is_noticed),
         cmocka_unit_test(a_driver_may_be_closed_at_any_stage),
         cmocka_unit_test(a_driver_may_be_closed_by_an_event),
