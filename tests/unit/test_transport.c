@@ -222,6 +222,35 @@ static void meet(side *self, kind way, peer *other)
     ways[way](self, dr_clock_ns() + ms * NS_PER_MS);
 }
 
+/* ---- addresses ---- */
+
+static void numbers_and_paths_are_not_looked_up(void **state)
+{
+    static const struct {
+        dr_address address;
+        int family; /* -1: it is a name */
+    } rows[] = {
+        {{"127.0.0.1", 7}, AF_INET}, {{"::1", 7}, AF_INET6},         {{"/some/path", 0}, AF_UNIX},
+        {{"localhost", 7}, -1},      {{"127.0.0.1.example", 7}, -1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        dr_dial dial;
+        assert_int_equal(dr_dial_begin(&dial, &rows[i].address), rows[i].family == -1);
+        if (rows[i].family != -1) {
+            assert_int_equal(dial.next->ai_family, rows[i].family);
+            assert_int_equal(dial.known.any.sa_family, rows[i].family);
+        }
+        dr_dial_end(&dial);
+    }
+    dr_dial dial;
+    assert_false(dr_dial_begin(&dial, &rows[1].address));
+    assert_int_equal(ntohs(dial.known.six.sin6_port), 7);
+    assert_true(IN6_IS_ADDR_LOOPBACK(&dial.known.six.sin6_addr));
+    assert_false(dr_dial_begin(&dial, &rows[2].address));
+    assert_string_equal(dial.known.local.sun_path, "/some/path");
+}
+
 /* ---- what ends in a loss ---- */
 
 typedef struct loss_row {
@@ -464,6 +493,7 @@ static void the_kernel_is_told_less_than_the_whole_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_and_paths_are_not_looked_up),
         cmocka_unit_test(losses_are_told_alike),
         cmocka_unit_test(a_loss_is_a_phrase),
         cmocka_unit_test(big_output_goes_out_in_parts),
