@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "wire/json.h"
-#include "wire/json_dump.h"
+#include "wire/json_value.h"
 #include "wire/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -66,21 +66,29 @@ static dora_err copy_value(dora_reader *reader, dora_writer *writer)
 
 static void through_json(dora_slice value)
 {
-    json_t *json;
     dr_buf text = {0};
-    if (dr_json_from_value(value, &json, NULL) != DORA_OK) {
+    dr_buf again = {0};
+    dora_slice encoded;
+    if (dr_json_print(value, 0, &text, NULL) != DORA_OK) {
+        check(text.len == 0);
+        dr_buf_fini(&text);
         return;
     }
-    check(dr_json_dump(json, 0, &text) == DORA_OK);
-    json_t *again = json_loadb(text.data, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    /* jansson's parser refuses a zero byte at the start of a key; all else must come back. */
-    check(again == NULL || json_equal(json, again));
-    dora_writer *writer = dora_writer_new(1 << 24);
-    check(dr_json_to_value(json, writer) == DORA_OK);
-    check(dora_writer_finish(writer, NULL) == DORA_OK);
-    dora_writer_free(writer);
-    json_decref(again);
-    json_decref(json);
+    json_t *json = json_loadb(text.data, text.len,
+                              JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
+    if (json != NULL) {
+        dora_writer *writer = dora_writer_new(1 << 24);
+        check(dr_json_to_value(json, writer) == DORA_OK);
+        check(dora_writer_finish(writer, &encoded) == DORA_OK);
+        check(dr_json_print(encoded, 0, &again, NULL) == DORA_OK);
+        check(again.len == text.len && memcmp(again.data, text.data, text.len) == 0);
+        dora_writer_free(writer);
+        json_decref(json);
+    } else {
+        /* jansson's parser refuses a zero byte at the start of a key; all else must come back. */
+        check(memmem(text.data, text.len, "\\u0000", 6) != NULL);
+    }
+    dr_buf_fini(&again);
     dr_buf_fini(&text);
 }
 

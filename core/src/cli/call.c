@@ -14,6 +14,7 @@
 #include "cli/text.h"
 #include "wire/json.h"
 #include "wire/json_parse.h"
+#include "wire/json_value.h"
 
 static const char usage[] = "usage: dora call HOST:PORT NAME [JSON] [--timeout S]\n"
                             "       dora call HOST:PORT --many KEY=NAME [JSON] ... [--timeout S]\n";
@@ -218,16 +219,18 @@ static void complain(dora_slice name, int64_t code, dora_slice msg)
     dr_buf_fini(&said);
 }
 
-/* Puts one result into `object` (of a call of many) or `*single`. Returns: its exit status. */
-static int add_result(const dora_call *call, const dora_result *result, json_t *object,
-                      json_t **single)
+/* Writes one result, under its key in a call of many. Returns: its exit status. */
+static int put_result(const dora_call *call, const dora_result *result, dr_json_writer *writer,
+                      dr_json_level *many)
 {
     dora_error error;
-    json_t *data = NULL;
     int status = status_of_code(result->code);
     int64_t code = result->code;
     dora_slice msg = result->msg;
-    if (status == DR_EXIT_OK && dr_json_from_data(result->data, &data, &error) != DORA_OK) {
+    if (many != NULL) {
+        dr_json_key(writer, many, call->key);
+    }
+    if (status == DR_EXIT_OK && dr_json_data(writer, result->data, &error) != DORA_OK) {
         status = DR_EXIT_FAILED;
         code = DORA_CODE_HANDLER;
         msg = slice_of(error.msg);
@@ -235,19 +238,13 @@ static int add_result(const dora_call *call, const dora_result *result, json_t *
     if (status != DR_EXIT_OK) {
         complain(call->name, code, msg);
     }
-    if (object == NULL) {
-        *single = data;
-        return status;
+    if (status != DR_EXIT_OK && many != NULL) {
+        dr_json_error(writer, code, msg, NULL);
     }
-    if (data == NULL) {
-        data =
-            json_pack("{s:{s:I,s:o}}", "error", "code", (json_int_t)code, "msg", dr_json_text(msg));
-    }
-    json_object_setn_new(object, call->key.data, call->key.len, data);
     return status;
 }
 
-static int print_json(const json_t *json)
+static int print_json(dora_slice json)
 {
     dr_buf text = {0};
     dora_err err = dr_text_json(json, &text);
@@ -264,19 +261,27 @@ static int print_json(const json_t *json)
 
 static int print_results(const call_command *command, const dora_answer *answer)
 {
-    json_t *single = NULL;
-    json_t *object = command->is_many ? json_object() : NULL;
+    dr_buf text = {0};
+    dr_json_level level;
+    dr_json_level *many = command->is_many ? &level : NULL;
+    dr_json_writer writer = dr_json_begin(&text, 2);
     int status = DR_EXIT_OK;
+    if (many != NULL) {
+        dr_json_open(&writer, many, false);
+    }
     for (size_t i = 0; i < command->count; i++) {
-        int one = add_result(&command->calls[i], dora_answer_result(answer, i), object, &single);
+        int one = put_result(&command->calls[i], dora_answer_result(answer, i), &writer, many);
         bool is_worse = status == DR_EXIT_OK || one == DR_EXIT_FAILED;
         status = one != DR_EXIT_OK && is_worse ? one : status;
     }
-    json_t *json = command->is_many ? object : single;
-    if (json != NULL && print_json(json) != DR_EXIT_OK) {
+    if (many != NULL) {
+        dr_json_close(&writer, many);
+    }
+    const bool is_written = dr_json_finish(&writer) == DORA_OK;
+    if (!is_written || (text.len > 0 && print_json(dr_buf_slice(&text)) != DR_EXIT_OK)) {
         status = DR_EXIT_FAILED;
     }
-    json_decref(json);
+    dr_buf_fini(&text);
     return status;
 }
 

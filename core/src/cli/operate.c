@@ -7,7 +7,8 @@
 
 #include "cli/help.h"
 #include "cli/text.h"
-#include "wire/json.h"
+#include "wire/json_request.h"
+#include "wire/json_value.h"
 
 static const dr_operate_flag *flag_of(const dr_operate_flag *flags, const char *arg, size_t len)
 {
@@ -104,15 +105,20 @@ void dr_operator_close(dr_operator *self)
 dora_err dr_operator_ask(dr_operator *self, const char *command, json_t **data, dora_error *error)
 {
     json_t *reply = NULL;
+    dr_buf text = {0};
     *data = NULL;
     dora_err err = dora_client_control(self->client, command, NULL, self->answer, error);
     if (err == DORA_OK) {
-        err = dr_json_from_value(dora_answer_reply(self->answer), &reply, error);
+        err = dr_json_print(dora_answer_reply(self->answer), 0, &text, error);
+    }
+    if (err == DORA_OK) {
+        err = dr_json_load(dr_buf_slice(&text), &reply, error);
     }
     if (err == DORA_OK) {
         *data = json_incref(json_object_get(reply, "data"));
     }
     json_decref(reply);
+    dr_buf_fini(&text);
     return err;
 }
 

@@ -7,7 +7,8 @@
 
 #include "cli/command.h"
 #include "cli/text.h"
-#include "wire/json.h"
+#include "wire/json_value.h"
+#include "wire/message.h"
 
 static const char usage[] = "usage: dora stat [ADDRESS] [--json] [--timeout S]\n";
 
@@ -93,15 +94,20 @@ static void put_pools(dr_buf *out, const json_t *pools)
     }
 }
 
-static int print(const char *address, const json_t *data, bool is_json)
+static int print(const dr_operator *from, const json_t *data, bool is_json)
 {
     dr_buf out = {0};
+    dr_reply_message reply;
     dora_err err = DORA_OK;
     if (is_json) {
-        err = dr_text_json(data, &out);
+        dr_buf text = {0};
+        err = dr_reply_decode(dora_answer_reply(from->answer), &reply, NULL);
+        err = err == DORA_OK ? dr_json_print(reply.data, 2, &text, NULL) : err;
+        err = err == DORA_OK ? dr_text_json(dr_buf_slice(&text), &out) : err;
+        dr_buf_fini(&text);
     } else {
         const json_t *server = json_object_get(data, "server");
-        put_server(&out, address, server, json_object_get(data, "logqueue"));
+        put_server(&out, from->address, server, json_object_get(data, "logqueue"));
         put_discovery(&out, json_object_get(server, "discovery"));
         put_pools(&out, json_object_get(server, "pools"));
     }
@@ -136,7 +142,7 @@ static int run(int argc, char **argv, const dora_host *host)
     dora_err err = dr_operator_open(&self, address, timeout_s, &error);
     err = err == DORA_OK ? dr_operator_ask(&self, "getStat", &data, &error) : err;
     const int status =
-        err == DORA_OK ? print(address, data, is_json) : dr_operate_fail("stat", address, &error);
+        err == DORA_OK ? print(&self, data, is_json) : dr_operate_fail("stat", address, &error);
     json_decref(data);
     dr_operator_close(&self);
     return status;

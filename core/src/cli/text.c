@@ -8,7 +8,6 @@
 
 #include "base/utf8.h"
 #include "wire/json.h"
-#include "wire/json_dump.h"
 
 #define LINE_MAX_BYTES 512
 
@@ -129,12 +128,8 @@ void dr_text_print(FILE *file, const char *kept, const char *format, ...)
     dr_buf_fini(&shown);
 }
 
-dora_err dr_text_json(const json_t *json, dr_buf *out)
+dora_err dr_text_json(dora_slice json, dr_buf *out)
 {
-    dr_buf text = {0};
-    dora_err err = dr_json_dump(json, 2, &text);
-    err = err == DORA_OK ? dr_printable_json(out, dr_buf_slice(&text)) : err;
-    err = err == DORA_OK ? dr_buf_append(out, "\n", 1) : err;
-    dr_buf_fini(&text);
-    return err;
+    const dora_err err = dr_printable_json(out, json);
+    return err == DORA_OK ? dr_buf_append(out, "\n", 1) : err;
 }

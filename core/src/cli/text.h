@@ -23,9 +23,9 @@ const char *dr_text_ms(int64_t ms, char text[DR_TEXT_MAX]);
 /* What a server sent may stand in these; it is shown as base/utf8.h's dr_printable has it.
  * dr_text_line appends one line, at most `width` columns of it; without memory it is left out.
  * dr_text_print writes to `file`; `kept` names the controls that are meant.
- * dr_text_json appends JSON over several lines. Errors: DORA_ENOMEM. */
+ * dr_text_json appends JSON and ends its line. Errors: DORA_ENOMEM. */
 void dr_text_line(dr_buf *out, size_t width, const char *format, ...) DORA_PRINTF(3, 4);
 void dr_text_print(FILE *file, const char *kept, const char *format, ...) DORA_PRINTF(3, 4);
-dora_err dr_text_json(const json_t *json, dr_buf *out);
+dora_err dr_text_json(dora_slice json, dr_buf *out);
 
 #endif

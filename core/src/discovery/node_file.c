@@ -16,8 +16,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "wire/json.h"
-#include "wire/json_dump.h"
 #include "wire/json_parse.h"
+#include "wire/json_write.h"
 
 /* ---- writing ---- */
 
@@ -54,11 +54,11 @@ static void put_php_text(draft *self, const char *text)
 
 static void put_json_text(draft *self, const char *text)
 {
-    json_t *json = dr_json_text((dora_slice){text, strlen(text)});
     if (self->err == DORA_OK) {
-        self->err = json != NULL ? dr_json_dump(json, 0, &self->text) : DORA_ENOMEM;
+        dr_json_writer writer = dr_json_begin(&self->text, 0);
+        dr_json_text(&writer, (dora_slice){text, strlen(text)});
+        self->err = dr_json_finish(&writer);
     }
-    json_decref(json);
 }
 
 /* What a node is named in its group, and its numbers as text. */

@@ -5,26 +5,15 @@
 
 #include "net/http.h"
 #include "net/http_exchange.h"
-#include "wire/json.h"
-#include "wire/json_dump.h"
+#include "wire/json_write.h"
 
 void dr_http_refuse(dr_http_exchange *exchange, unsigned status, const char *text,
                     const char *field)
 {
     dr_buf body = {0};
-    json_t *all = json_object();
-    json_t *error = json_object();
-    /* Each of these passes NULL on, and the dump does too: the body is then empty. */
-    (void)json_object_set_new(error, "code", json_integer(status));
-    (void)json_object_set_new(error, "msg", dr_json_text((dora_slice){text, strlen(text)}));
-    if (field != NULL) {
-        (void)json_object_set_new(error, "field", dr_json_text((dora_slice){field, strlen(field)}));
-    }
-    (void)json_object_set_new(all, "error", error);
-    if (all != NULL && dr_json_dump(all, 0, &body) != DORA_OK) {
-        dr_buf_clear(&body);
-    }
-    json_decref(all);
+    dr_json_writer writer = dr_json_begin(&body, 0);
+    dr_json_error(&writer, status, (dora_slice){text, strlen(text)}, field);
+    (void)dr_json_finish(&writer); /* without memory the body is empty, the status stands */
     dr_http_answer_buf(exchange, status, "application/json", &body, NULL);
     dr_buf_fini(&body);
 }

@@ -6,173 +6,164 @@
 
 #include "base/utf8.h"
 #include "wire/frame.h"
-#include "wire/json_dump.h"
-#include "wire/json_message.h"
+#include "wire/json_value.h"
 #include "wire/message.h"
 #include "wire/value.h"
 #include "wire/value_write.h"
 
-/* What all envelopes of one reply have in common. */
+/* What all envelopes of one reply have in common, and where they are written. */
 typedef struct reply_manner {
+    dr_json_writer writer;
     dora_slice guid;  /* instead of their own; empty: theirs */
     bool is_bare;     /* results are left out: they are too large */
     char too_big[96]; /* what is said then */
 } reply_manner;
-
-/* envelope_new is a reply, or a handler's envelope, around `data`. Ownership: takes `data`, gives;
- * NULL when out of memory, as where `data` is. */
-static json_t *envelope_new(const reply_manner *manner, dora_slice guid, int64_t code,
-                            dora_slice msg, json_t *data)
-{
-    json_t *json = json_object();
-    /* A guid that JSON cannot say stands in the frame's header only. Each passes a NULL on. */
-    guid = manner->guid.len > 0 ? manner->guid : guid;
-    guid = dr_utf8_is_valid(guid) ? guid : (dora_slice){DR_GUID_NONE, DR_GUID_LEN};
-    int failed = json_object_set_new(json, "guid", dr_json_text(guid));
-    failed |= json_object_set_new(json, "code", json_integer((json_int_t)code));
-    failed |= json_object_set_new(json, "msg", dr_json_text(msg));
-    failed |= json_object_set_new(json, "data", data);
-    if (failed != 0) {
-        json_decref(json);
-        return NULL;
-    }
-    return json;
-}
 
 static dora_slice slice_of(const char *text)
 {
     return (dora_slice){text, strlen(text)};
 }
 
-/* envelope_of is one api's result. Where it has no JSON form, that is its error. */
-static dora_err envelope_of(const reply_manner *manner, const dr_reply_message *result,
-                            json_t **json)
+#define KEY(writer, level, name) dr_json_key(writer, level, (dora_slice){name, sizeof(name) - 1})
+
+/* begin_envelope is the head of a reply, or of a handler's envelope; its data is next. */
+static void begin_envelope(reply_manner *manner, dr_json_level *level, dora_slice guid,
+                           int64_t code, dora_slice msg)
 {
-    dora_error why;
-    json_t *data = NULL;
-    int64_t code = result->code;
-    dora_slice msg = result->msg;
-    dora_err err = manner->is_bare ? DORA_OK : dr_json_from_data(result->data, &data, &why);
-    if (manner->is_bare) {
-        code = code == 0 ? DORA_CODE_TOO_BIG : code;
-        msg = slice_of(code == DORA_CODE_TOO_BIG ? manner->too_big : dora_code_text(code));
-        data = json_array();
-    } else if (err == DORA_ETYPE) {
-        code = DORA_CODE_HANDLER;
-        msg = slice_of(why.msg);
-        data = json_array();
-    } else if (err != DORA_OK) {
-        return err;
-    }
-    *json = envelope_new(manner, result->guid, code, msg, data);
-    return *json != NULL ? DORA_OK : DORA_ENOMEM;
+    dr_json_writer *writer = &manner->writer;
+    /* A guid that JSON cannot say stands in the frame's header only. */
+    guid = manner->guid.len > 0 ? manner->guid : guid;
+    guid = dr_utf8_is_valid(guid) ? guid : (dora_slice){DR_GUID_NONE, DR_GUID_LEN};
+    dr_json_open(writer, level, false);
+    KEY(writer, level, "guid");
+    dr_json_string(writer, guid);
+    KEY(writer, level, "code");
+    dr_json_int(writer, code);
+    KEY(writer, level, "msg");
+    dr_json_text(writer, msg);
+    KEY(writer, level, "data");
 }
 
-/* member_of is the result of one key of a multi call, or a value of a command's answer. */
-static dora_err member_of(const reply_manner *manner, dora_slice encoded, json_t **json)
+static void put_nothing(dr_json_writer *writer)
+{
+    dr_json_level level;
+    dr_json_open(writer, &level, true);
+    dr_json_close(writer, &level);
+}
+
+/* put_refused is an envelope without data. */
+static void put_refused(reply_manner *manner, dora_slice guid, int64_t code, dora_slice msg)
+{
+    dr_json_level level;
+    begin_envelope(manner, &level, guid, code, msg);
+    put_nothing(&manner->writer);
+    dr_json_close(&manner->writer, &level);
+}
+
+/* put_envelope is one api's result. Where it has no JSON form, that is its error. */
+static dora_err put_envelope(reply_manner *manner, const dr_reply_message *result)
+{
+    dr_json_writer *writer = &manner->writer;
+    const dr_json_mark mark = dr_json_here(writer);
+    dr_json_level level;
+    dora_error why;
+    if (manner->is_bare) {
+        const int64_t code = result->code == 0 ? DORA_CODE_TOO_BIG : result->code;
+        const char *text = code == DORA_CODE_TOO_BIG ? manner->too_big : dora_code_text(code);
+        put_refused(manner, result->guid, code, slice_of(text));
+        return DORA_OK;
+    }
+    begin_envelope(manner, &level, result->guid, result->code, result->msg);
+    const dora_err err = dr_json_data(writer, result->data, &why);
+    if (err == DORA_ETYPE) {
+        dr_json_back(writer, mark);
+        put_refused(manner, result->guid, DORA_CODE_HANDLER, slice_of(why.msg));
+        return DORA_OK;
+    }
+    dr_json_close(writer, &level);
+    return err;
+}
+
+/* put_member is the result of one key of a multi call, or a value of a command's answer. */
+static dora_err put_member(reply_manner *manner, dora_slice encoded)
 {
     dr_reply_message result;
     if (dr_reply_decode(encoded, &result, NULL) == DORA_OK) {
-        return envelope_of(manner, &result, json);
+        return put_envelope(manner, &result);
     }
-    return dr_json_from_value(encoded, json, NULL);
+    return dr_json_value(&manner->writer, encoded, NULL);
 }
 
-static bool has_list_keys(dora_slice array)
-{
-    dora_reader reader;
-    dora_value value;
-    dora_value key;
-    dora_reader_init(&reader, array);
-    const bool is_array = dora_reader_value(&reader, &value) == DORA_OK;
-    for (size_t i = 0; is_array && i < value.count; i++) {
-        if (dora_reader_key(&reader, &key) != DORA_OK || key.type != DORA_INT ||
-            key.integer != (int64_t)i || dora_reader_skip(&reader, NULL) != DORA_OK) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static dora_err put_member(json_t *json, const dora_value *key, json_t *member)
+static void put_key(dr_json_writer *writer, dr_json_level *level, size_t index,
+                    const dora_value *key)
 {
     char digits[DR_INT_TEXT_MAX];
-    dora_slice name = key->string;
-    if (json_is_array(json)) {
-        return json_array_append_new(json, member) == 0 ? DORA_OK : DORA_ENOMEM;
+    if (key->type == DORA_INT && level->is_list && key->integer == (int64_t)index) {
+        dr_json_item(writer, level);
+        return;
     }
-    if (key->type == DORA_INT) {
-        name = (dora_slice){digits, dr_int_text(key->integer, digits)};
-    }
-    json_t *text = dr_json_text(name);
-    const int failed = json_object_setn_new_nocheck(json, json_string_value(text),
-                                                    json_string_length(text), member);
-    json_decref(text);
-    return failed == 0 ? DORA_OK : DORA_ENOMEM;
+    level->is_distinct = false;
+    dr_json_key(writer, level,
+                key->type == DORA_STRING ? key->string
+                                         : (dora_slice){digits, dr_int_text(key->integer, digits)});
 }
 
-static dora_err members_of(const reply_manner *manner, dora_slice data, json_t **json)
+static dora_err put_members(reply_manner *manner, dora_slice data)
 {
+    dr_json_writer *writer = &manner->writer;
+    dr_json_level level;
     dora_reader reader;
     dora_value value;
     dora_value key;
     dora_slice raw;
-    json_t *all = has_list_keys(data) ? json_array() : json_object();
     dora_reader_init(&reader, data);
-    dora_err err = all != NULL ? dora_reader_value(&reader, &value) : DORA_ENOMEM;
+    dora_err err = dora_reader_value(&reader, &value);
+    dr_json_open(writer, &level, true);
     for (size_t i = 0, count = err == DORA_OK ? value.count : 0; err == DORA_OK && i < count; i++) {
-        json_t *member = NULL;
         err = dora_reader_key(&reader, &key);
         err = err == DORA_OK ? dora_reader_skip(&reader, &raw) : err;
-        err = err == DORA_OK ? member_of(manner, raw, &member) : err;
-        err = err == DORA_OK ? put_member(all, &key, member) : err;
+        if (err == DORA_OK) {
+            put_key(writer, &level, i, &key);
+            err = put_member(manner, raw);
+        }
     }
-    if (err != DORA_OK) {
-        json_decref(all);
-        return err;
-    }
-    *json = all;
-    return DORA_OK;
+    dr_json_close(writer, &level);
+    return err;
 }
 
-static dora_err data_of(const reply_manner *manner, dora_slice data, json_t **json)
+static dora_err put_data(reply_manner *manner, dora_slice data)
 {
     dr_reply_message single;
     if (data.data[0] != 'a') {
-        return dr_json_from_value(data, json, NULL);
+        return dr_json_value(&manner->writer, data, NULL);
     }
     if (dr_reply_decode(data, &single, NULL) == DORA_OK) {
-        return envelope_of(manner, &single, json);
+        return put_envelope(manner, &single);
     }
-    return members_of(manner, data, json);
+    return put_members(manner, data);
 }
 
-static dora_err put_reply(const reply_manner *manner, const dr_reply_message *reply,
-                          bool is_refused, dr_buf *out)
+static dora_err put_reply(reply_manner *manner, const dr_reply_message *reply, bool is_refused,
+                          dr_buf *out)
 {
-    json_t *data = NULL;
-    int64_t code = reply->code;
-    dora_slice msg = reply->msg;
+    dr_json_level level;
     dora_err err = DORA_OK;
+    manner->writer = dr_json_begin(out, 0);
+    dr_json_writer *writer = &manner->writer;
     if (is_refused) {
-        code = DORA_CODE_TOO_BIG;
-        msg = slice_of(manner->too_big);
-        data = json_array();
+        begin_envelope(manner, &level, reply->guid, DORA_CODE_TOO_BIG, slice_of(manner->too_big));
+        put_nothing(writer);
     } else {
-        err = data_of(manner, reply->data, &data);
+        begin_envelope(manner, &level, reply->guid, reply->code, reply->msg);
+        err = put_data(manner, reply->data);
     }
-    if (err != DORA_OK) {
-        return err;
+    if (reply->is_result) {
+        KEY(writer, &level, "isresult");
+        dr_json_int(writer, 1);
     }
-    json_t *json = envelope_new(manner, reply->guid, code, msg, data);
-    if (json != NULL && reply->is_result &&
-        json_object_set_new(json, "isresult", json_integer(1)) != 0) {
-        err = DORA_ENOMEM;
-    }
-    err = json == NULL ? DORA_ENOMEM : err;
-    err = err == DORA_OK ? dr_json_dump(json, 0, out) : err;
-    json_decref(json);
-    return err;
+    dr_json_close(writer, &level);
+    const dora_err written = dr_json_finish(writer);
+    return err != DORA_OK ? err : written;
 }
 
 dora_err dr_json_reply(dora_slice body, dora_slice guid, size_t bytes_max, dr_buf *out)

@@ -6,25 +6,18 @@
 
 #include "base/code.h"
 #include "net/http_exchange.h"
-#include "wire/json.h"
-#include "wire/json_dump.h"
+#include "wire/json_value.h"
 #include "wire/message.h"
 
 static dora_err put_error(int64_t code, dora_slice msg, dr_buf *out)
 {
-    json_t *all = json_object();
-    json_t *error = json_object();
+    dr_json_writer writer = dr_json_begin(out, 0);
     if (msg.len == 0) {
         const char *text = dora_code_text(code);
         msg = (dora_slice){text, strlen(text)};
     }
-    /* Each passes a NULL on. */
-    int failed = json_object_set_new(error, "code", json_integer((json_int_t)code));
-    failed |= json_object_set_new(error, "msg", dr_json_text(msg));
-    failed |= json_object_set_new(all, "error", error);
-    const dora_err err = failed == 0 ? dr_json_dump(all, 0, out) : DORA_ENOMEM;
-    json_decref(all);
-    return err;
+    dr_json_error(&writer, code, msg, NULL);
+    return dr_json_finish(&writer);
 }
 
 /* status_of_result: a result that is too large is no fault of whoever asked. */
@@ -37,10 +30,10 @@ static dora_err put_data(dora_slice value, size_t bytes_max, dr_buf *out, unsign
 {
     const size_t start = out->len;
     dora_error why;
-    json_t *json = NULL;
-    dora_err err = dr_json_from_data(value, &json, &why);
-    err = err == DORA_OK ? dr_json_dump(json, 0, out) : err;
-    json_decref(json);
+    dr_json_writer writer = dr_json_begin(out, 0);
+    dora_err err = dr_json_data(&writer, value, &why);
+    const dora_err written = dr_json_finish(&writer);
+    err = err == DORA_OK ? written : err;
     if (err == DORA_ETYPE) {
         *status = 500;
         return put_error(DORA_CODE_HANDLER, (dora_slice){why.msg, strlen(why.msg)}, out);

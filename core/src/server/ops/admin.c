@@ -13,7 +13,7 @@
 #include "server/ops/metrics.h"
 #include "server/ops/stat.h"
 #include "wire/json.h"
-#include "wire/json_dump.h"
+#include "wire/json_value.h"
 
 #define ADMIN_BACKLOG 1024 /* beyond it the kernel has a health check wait for a second */
 
@@ -62,7 +62,6 @@ static void answer_ready(dr_http_exchange *exchange, dr_backend *backend)
 static void answer_stats(dr_http_exchange *exchange, dr_backend *backend)
 {
     dora_slice data;
-    json_t *json = NULL;
     dr_buf body = {0};
     dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
     dora_err err = writer != NULL ? DORA_OK : DORA_ENOMEM;
@@ -70,11 +69,9 @@ static void answer_stats(dr_http_exchange *exchange, dr_backend *backend)
         dr_stat_write(backend, NULL, writer);
         err = dora_writer_finish(writer, &data);
     }
-    err = err == DORA_OK ? dr_json_from_value(data, &json, NULL) : err;
-    err = err == DORA_OK ? dr_json_dump(json, 1, &body) : err;
+    err = err == DORA_OK ? dr_json_print(data, 1, &body, NULL) : err;
     err = err == DORA_OK ? dr_buf_append(&body, "\n", 1) : err;
     answer_buf(exchange, err, "application/json", &body);
-    json_decref(json);
     dora_writer_free(writer);
 }
 
