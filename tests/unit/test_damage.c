@@ -1,17 +1,12 @@
 /* test_damage.c: a region that a worker has written over: what is noticed, what never is, and what
  * becomes of the pool's tasks when it gets another region. The tests play the worker by hand. */
-#include "unit.h"
-
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
-#include "submit.h"
 #include "task/collect.h"
 #include "task/damage.h"
 #include "task/renew.h"
 #include "task/watch.h"
+#include "unit_pool.h"
 
 enum { LOOKS = DR_DAMAGE_LOOKS + 5 };
 
@@ -32,18 +27,8 @@ static void on_attention(dr_pool *pool, void *user)
     ((setting *)user)->attentions++;
 }
 
-static uint32_t add_worker(setting *self)
-{
-    pthread_mutex_lock(&self->pool.lock);
-    const uint32_t slot = dr_slot_reserve(&self->pool);
-    pthread_mutex_unlock(&self->pool.lock);
-    dr_dispatch_worker_ready(&self->pool, slot);
-    return slot;
-}
-
 static void set_up(setting *self, uint32_t concurrency)
 {
-    dora_error error = {0};
     const dr_pool_limits limits = {.reactors = 1,
                                    .workers = 1,
                                    .concurrency = concurrency,
@@ -51,36 +36,29 @@ static void set_up(setting *self, uint32_t concurrency)
                                    .slab_bytes = 1u << 20,
                                    .big_bytes = 64u << 10};
     memset(self, 0, sizeof(*self));
-    self->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    assert_int_equal(dr_pool_init(&self->pool, &limits, &self->event_fd, &error), DORA_OK);
-    assert_int_equal(dr_pool_set_apis(&self->pool, 1), DORA_OK);
+    unit_pool_begin(&self->pool, &self->event_fd, &limits);
     self->pool.on_attention = on_attention;
     self->pool.user = self;
     self->pool.costs[0].run_ns = 1000; /* cheap: handed ahead */
     self->now_ns = 1;
-    self->slot = add_worker(self);
+    self->slot = unit_pool_worker(&self->pool);
 }
 
 static void tear_down(setting *self)
 {
-    dr_pool_fini(&self->pool);
-    close(self->event_fd);
+    unit_pool_end(&self->pool, &self->event_fd);
 }
+UNIT_SCENE(setting, tear_down)
 
 static dr_task_input input_of(setting *self)
 {
-    return (dr_task_input){.name = {"/a", 2},
-                           .param = {"N;", 2},
-                           .guid = "0123456789abcdef0123456789abcdef",
-                           .owner = self};
+    return (dr_task_input){.name = {"/a", 2}, .param = {"N;", 2}, .guid = UNIT_GUID, .owner = self};
 }
 
 static uint32_t submit(setting *self)
 {
-    uint32_t task;
     const dr_task_input input = input_of(self);
-    assert_int_equal(submit_task(&self->pool, &input, &task), 0);
-    return task;
+    return unit_pool_submit(&self->pool, &input);
 }
 
 static bool on_outcome(const dr_outcome *outcome, void *user)
@@ -160,68 +138,61 @@ static void publish(setting *self, uint32_t task)
 /* what_is_well: a worker that takes long, or was stopped at any moment of its round. */
 static void what_is_well(void **state)
 {
-    (void)state;
-    setting at;
-    set_up(&at, 1);
-    assert_false(look(&at, LOOKS)); /* it has nothing to do */
-    (void)submit(&at);
-    (void)submit(&at);
-    (void)submit(&at);
-    assert_false(look(&at, LOOKS)); /* it was not awake yet */
-    const uint32_t task = pop(&at);
-    assert_false(look(&at, LOOKS)); /* stopped before it began */
-    set_state(&at, task, DR_TASK_RUNNING);
-    assert_false(look(&at, LOOKS)); /* a long handler */
-    dr_wake_sleep_begin(worker(&at), DR_ASLEEP_FOR_BIG);
-    assert_false(look(&at, LOOKS)); /* waits for its big area */
-    dr_wake_sleep_cancel(worker(&at));
-    write_reply(&at, task);
-    assert_false(look(&at, LOOKS)); /* stopped before it could say so */
-    publish(&at, task);
-    collect(&at);
-    assert_int_equal(at.codes[0], 0);
-    assert_false(look(&at, LOOKS));
-    tear_down(&at);
+    setting *at = *state;
+    set_up(at, 1);
+    assert_false(look(at, LOOKS)); /* it has nothing to do */
+    (void)submit(at);
+    (void)submit(at);
+    (void)submit(at);
+    assert_false(look(at, LOOKS)); /* it was not awake yet */
+    const uint32_t task = pop(at);
+    assert_false(look(at, LOOKS)); /* stopped before it began */
+    set_state(at, task, DR_TASK_RUNNING);
+    assert_false(look(at, LOOKS)); /* a long handler */
+    dr_wake_sleep_begin(worker(at), DR_ASLEEP_FOR_BIG);
+    assert_false(look(at, LOOKS)); /* waits for its big area */
+    dr_wake_sleep_cancel(worker(at));
+    write_reply(at, task);
+    assert_false(look(at, LOOKS)); /* stopped before it could say so */
+    publish(at, task);
+    collect(at);
+    assert_int_equal(at->codes[0], 0);
+    assert_false(look(at, LOOKS));
 }
 
 static void what_is_well_on_a_loop(void **state)
 {
-    (void)state;
-    setting at;
-    set_up(&at, 4);
+    setting *at = *state;
+    set_up(at, 4);
     for (int i = 0; i < 3; i++) {
-        (void)submit(&at);
-        (void)start(&at);
+        (void)submit(at);
+        (void)start(at);
     }
-    dr_wake_sleep_begin(worker(&at), DR_ASLEEP_IN_LOOP); /* while its tasks wait for something */
-    assert_false(look(&at, LOOKS));
-    tear_down(&at);
+    dr_wake_sleep_begin(worker(at), DR_ASLEEP_IN_LOOP); /* while its tasks wait for something */
+    assert_false(look(at, LOOKS));
 }
 
 static void a_lost_wake_up_is_made_good(void **state)
 {
-    (void)state;
-    setting at;
-    set_up(&at, 1);
-    (void)submit(&at);
-    atomic_store(&worker(&at)->asleep, DR_ASLEEP_IN_LOOP); /* it sleeps, and says so wrongly */
-    assert_false(look(&at, 2));
-    assert_int_equal(atomic_load(&worker(&at)->asleep), DR_AWAKE);
-    tear_down(&at);
+    setting *at = *state;
+    set_up(at, 1);
+    (void)submit(at);
+    atomic_store(&worker(at)->asleep, DR_ASLEEP_IN_LOOP); /* it sleeps, and says so wrongly */
+    assert_false(look(at, 2));
+    assert_int_equal(atomic_load(&worker(at)->asleep), DR_AWAKE);
 }
 
 /* seen sets a pool up with one task that runs and one behind it, and looks after `spoil`. */
-static bool seen(void (*spoil)(setting *, uint32_t, uint32_t), uint32_t looks)
+static bool seen(setting *at, void (*spoil)(setting *, uint32_t, uint32_t), uint32_t looks)
 {
-    setting at;
-    set_up(&at, 1);
-    const uint32_t second = (submit(&at), submit(&at));
-    const uint32_t first = start(&at);
-    assert_false(look(&at, 2));
-    spoil(&at, first, second);
-    const bool was_before = looks > 1 && look(&at, 2);
-    const bool is_now = look(&at, looks);
-    tear_down(&at);
+    set_up(at, 1);
+    const uint32_t second = (submit(at), submit(at));
+    const uint32_t first = start(at);
+    assert_false(look(at, 2));
+    spoil(at, first, second);
+    const bool was_before = looks > 1 && look(at, 2);
+    const bool is_now = look(at, looks);
+    tear_down(at);
     return is_now && !was_before;
 }
 
@@ -303,18 +274,18 @@ static void an_entry_passed_over(setting *at, uint32_t first, uint32_t second)
 
 static void what_cannot_be_is_seen_at_once(void **state)
 {
-    (void)state;
-    assert_true(seen(header, 1));
-    assert_true(seen(state_of_no_task, 1));
-    assert_true(seen(another_generation, 1));
-    assert_true(seen(another_block, 1));
-    assert_true(seen(another_reactor, 1));
-    assert_true(seen(inbox_tail, 1));
-    assert_true(seen(inbox_head_back, 1));
-    assert_true(seen(inbox_head_ahead, 1));
-    assert_true(seen(outbox_tail, 1));
-    assert_true(seen(sleep_word, 1));
-    assert_true(seen(an_entry_passed_over, 1));
+    setting *at = *state;
+    assert_true(seen(at, header, 1));
+    assert_true(seen(at, state_of_no_task, 1));
+    assert_true(seen(at, another_generation, 1));
+    assert_true(seen(at, another_block, 1));
+    assert_true(seen(at, another_reactor, 1));
+    assert_true(seen(at, inbox_tail, 1));
+    assert_true(seen(at, inbox_head_back, 1));
+    assert_true(seen(at, inbox_head_ahead, 1));
+    assert_true(seen(at, outbox_tail, 1));
+    assert_true(seen(at, sleep_word, 1));
+    assert_true(seen(at, an_entry_passed_over, 1));
 }
 
 static void asleep_though_it_runs(setting *at, uint32_t first, uint32_t second)
@@ -354,114 +325,108 @@ static void a_large_reply_of_nobody(setting *at, uint32_t first, uint32_t second
 
 static void what_stands_still_is_seen_in_time(void **state)
 {
-    (void)state;
-    assert_true(seen(asleep_though_it_runs, LOOKS));
-    assert_true(seen(asleep_before_it_began, LOOKS));
-    assert_true(seen(done_and_never_said, LOOKS));
-    assert_true(seen(a_large_reply_of_nobody, LOOKS));
+    setting *at = *state;
+    assert_true(seen(at, asleep_though_it_runs, LOOKS));
+    assert_true(seen(at, asleep_before_it_began, LOOKS));
+    assert_true(seen(at, done_and_never_said, LOOKS));
+    assert_true(seen(at, a_large_reply_of_nobody, LOOKS));
 }
 
 static void numbers_of_a_reply_are_sealed(void **state)
 {
-    (void)state;
-    setting at;
-    set_up(&at, 1);
-    (void)submit(&at);
-    const uint32_t task = start(&at);
-    write_reply(&at, task);
-    shared(&at, task)->data_len = 3; /* fits, and is not what was written */
-    publish(&at, task);
-    collect(&at);
-    assert_int_equal(at.codes[0], DORA_CODE_WORKER_DIED);
-    assert_non_null(at.pool.damage.what);
-    assert_int_equal(at.attentions > 0, 1);
-    tear_down(&at);
+    setting *at = *state;
+    set_up(at, 1);
+    (void)submit(at);
+    const uint32_t task = start(at);
+    write_reply(at, task);
+    shared(at, task)->data_len = 3; /* fits, and is not what was written */
+    publish(at, task);
+    collect(at);
+    assert_int_equal(at->codes[0], DORA_CODE_WORKER_DIED);
+    assert_non_null(at->pool.damage.what);
+    assert_int_equal(at->attentions > 0, 1);
 }
 
 static void everything_held_is_answered_once(void **state)
 {
-    (void)state;
-    setting at;
+    setting *at = *state;
     dora_error error = {0};
     uint32_t filling;
-    set_up(&at, 1);
-    (void)submit(&at);
-    const uint32_t done = start(&at);
-    write_reply(&at, done);
-    publish(&at, done);
-    collect(&at); /* its block is kept for a call of many parts */
-    assert_int_equal(at.outcomes, 1);
-    (void)submit(&at);
-    (void)start(&at);
-    at.pool.costs[0].run_ns = DR_WAKE_PRICE_NS * 2; /* nothing is handed ahead */
-    (void)submit(&at);
-    (void)submit(&at);
-    assert_int_equal(at.pool.waiting_count, 2);
-    const dr_task_input input = input_of(&at);
-    assert_int_equal(dr_dispatch_reserve(&at.pool, &input, &filling), 0);
-    at.pool.region.base[0] ^= 1;
+    set_up(at, 1);
+    (void)submit(at);
+    const uint32_t done = start(at);
+    write_reply(at, done);
+    publish(at, done);
+    collect(at); /* its block is kept for a call of many parts */
+    assert_int_equal(at->outcomes, 1);
+    (void)submit(at);
+    (void)start(at);
+    at->pool.costs[0].run_ns = DR_WAKE_PRICE_NS * 2; /* nothing is handed ahead */
+    (void)submit(at);
+    (void)submit(at);
+    assert_int_equal(at->pool.waiting_count, 2);
+    const dr_task_input input = input_of(at);
+    assert_int_equal(dr_dispatch_reserve(&at->pool, &input, &filling), 0);
+    at->pool.region.base[0] ^= 1;
     dr_damage seen_now;
-    assert_true(dr_dispatch_is_damaged(&at.pool, &seen_now));
+    assert_true(dr_dispatch_is_damaged(&at->pool, &seen_now));
     assert_string_equal(seen_now.what, "its header differs");
-    assert_int_equal(dr_dispatch_renew(&at.pool, &error), DORA_OK);
-    assert_false(dr_dispatch_is_damaged(&at.pool, &seen_now));
-    dr_dispatch_commit(&at.pool, &filling, 1);
-    collect(&at);
-    assert_int_equal(at.outcomes, 5);
+    assert_int_equal(dr_dispatch_renew(&at->pool, &error), DORA_OK);
+    assert_false(dr_dispatch_is_damaged(&at->pool, &seen_now));
+    dr_dispatch_commit(&at->pool, &filling, 1);
+    collect(at);
+    assert_int_equal(at->outcomes, 5);
     uint32_t died = 0;
     uint32_t not_run = 0;
     for (uint32_t i = 1; i < 5; i++) {
-        died += at.codes[i] == DORA_CODE_WORKER_DIED;
-        not_run += at.codes[i] == DORA_CODE_OVERLOADED;
+        died += at->codes[i] == DORA_CODE_WORKER_DIED;
+        not_run += at->codes[i] == DORA_CODE_OVERLOADED;
     }
     assert_int_equal(died, 1);
     assert_int_equal(not_run, 3);
-    const dr_record *record = &at.pool.records[done];
-    assert_memory_equal(at.pool.region.slab + record->offset + record->input_len, "i:7;", 4);
-    assert_int_equal(at.pool.slots[at.slot].state, DR_SLOT_EMPTY);
-    assert_int_equal(at.pool.restarts[DR_RESTART_DAMAGED], 1);
-    assert_int_equal(at.pool.handed_count + at.pool.waiting_count + at.pool.busy_count, 0);
-    at.slot = add_worker(&at);
-    (void)submit(&at);
-    const uint32_t next = start(&at);
-    write_reply(&at, next);
-    publish(&at, next);
-    collect(&at);
-    assert_int_equal(at.outcomes, 6);
-    assert_int_equal(at.codes[5], 0);
-    tear_down(&at);
+    const dr_record *record = &at->pool.records[done];
+    assert_memory_equal(at->pool.region.slab + record->offset + record->input_len, "i:7;", 4);
+    assert_int_equal(at->pool.slots[at->slot].state, DR_SLOT_EMPTY);
+    assert_int_equal(at->pool.restarts[DR_RESTART_DAMAGED], 1);
+    assert_int_equal(at->pool.handed_count + at->pool.waiting_count + at->pool.busy_count, 0);
+    at->slot = unit_pool_worker(&at->pool);
+    (void)submit(at);
+    const uint32_t next = start(at);
+    write_reply(at, next);
+    publish(at, next);
+    collect(at);
+    assert_int_equal(at->outcomes, 6);
+    assert_int_equal(at->codes[5], 0);
 }
 
 static void what_was_lost_can_be_cancelled(void **state)
 {
-    (void)state;
-    setting at;
+    setting *at = *state;
     dora_error error = {0};
-    set_up(&at, 1);
-    at.pool.costs[0].run_ns = DR_WAKE_PRICE_NS * 2;
-    (void)submit(&at);
-    (void)start(&at);
-    const uint32_t waits = submit(&at);
-    assert_int_equal(dr_dispatch_renew(&at.pool, &error), DORA_OK);
-    assert_false(dr_dispatch_has_begun(&at.pool, waits));
-    assert_true(dr_dispatch_cancel(&at.pool, waits));
-    collect(&at);
-    assert_int_equal(at.outcomes, 1);
-    assert_int_equal(at.codes[0], DORA_CODE_WORKER_DIED);
-    tear_down(&at);
+    set_up(at, 1);
+    at->pool.costs[0].run_ns = DR_WAKE_PRICE_NS * 2;
+    (void)submit(at);
+    (void)start(at);
+    const uint32_t waits = submit(at);
+    assert_int_equal(dr_dispatch_renew(&at->pool, &error), DORA_OK);
+    assert_false(dr_dispatch_has_begun(&at->pool, waits));
+    assert_true(dr_dispatch_cancel(&at->pool, waits));
+    collect(at);
+    assert_int_equal(at->outcomes, 1);
+    assert_int_equal(at->codes[0], DORA_CODE_WORKER_DIED);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_well),
-        cmocka_unit_test(what_is_well_on_a_loop),
-        cmocka_unit_test(a_lost_wake_up_is_made_good),
-        cmocka_unit_test(what_cannot_be_is_seen_at_once),
-        cmocka_unit_test(what_stands_still_is_seen_in_time),
-        cmocka_unit_test(numbers_of_a_reply_are_sealed),
-        cmocka_unit_test(everything_held_is_answered_once),
-        cmocka_unit_test(what_was_lost_can_be_cancelled),
+        unit_in(setting, what_is_well),
+        unit_in(setting, what_is_well_on_a_loop),
+        unit_in(setting, a_lost_wake_up_is_made_good),
+        unit_in(setting, what_cannot_be_is_seen_at_once),
+        unit_in(setting, what_stands_still_is_seen_in_time),
+        unit_in(setting, numbers_of_a_reply_are_sealed),
+        unit_in(setting, everything_held_is_answered_once),
+        unit_in(setting, what_was_lost_can_be_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

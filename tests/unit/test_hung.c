@@ -1,21 +1,17 @@
 /* test_hung.c: pools and workers that make no progress: who is told of, who is ended, and who is
  * left alone. The workers are processes that do nothing; what they would have done is written for
  * them. */
-#include "unit.h"
-
 #include <signal.h>
-#include <string.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
-#include "submit.h"
 #include "task/collect.h"
 #include "task/hung.h"
 #include "task/watch.h"
+#include "unit_pool.h"
 
 #define MS UINT64_C(1000000)
 #define LIMIT_MS 500u
@@ -28,15 +24,8 @@ typedef struct setting {
     uint32_t slots[WORKERS];
 } setting;
 
-static void on_attention(dr_pool *pool, void *user)
-{
-    (void)pool;
-    (void)user;
-}
-
 static void set_up(setting *self, uint32_t hung_ms, uint32_t accepted_limit_ms)
 {
-    dora_error error = {0};
     const dr_pool_limits limits = {.reactors = 1,
                                    .workers = WORKERS,
                                    .queue_tasks_max = 100,
@@ -45,10 +34,7 @@ static void set_up(setting *self, uint32_t hung_ms, uint32_t accepted_limit_ms)
                                    .time_limit_ms = LIMIT_MS,
                                    .accepted_limit_ms = accepted_limit_ms,
                                    .hung_ms = hung_ms};
-    memset(self, 0, sizeof(*self));
-    self->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    assert_int_equal(dr_pool_init(&self->pool, &limits, &self->event_fd, &error), DORA_OK);
-    self->pool.on_attention = on_attention;
+    unit_pool_begin(&self->pool, &self->event_fd, &limits);
     for (uint32_t i = 0; i < WORKERS; i++) {
         self->pids[i] = fork();
         if (self->pids[i] == 0) {
@@ -56,12 +42,10 @@ static void set_up(setting *self, uint32_t hung_ms, uint32_t accepted_limit_ms)
                 pause();
             }
         }
-        pthread_mutex_lock(&self->pool.lock);
-        const uint32_t index = dr_slot_reserve(&self->pool);
+        const uint32_t index = unit_pool_reserve(&self->pool);
         self->slots[i] = index;
         self->pool.slots[index].pid = self->pids[i];
         self->pool.slots[index].pidfd = (int)syscall(SYS_pidfd_open, self->pids[i], 0);
-        pthread_mutex_unlock(&self->pool.lock);
         atomic_store(&self->pool.region.workers[index].asleep, DR_ASLEEP);
         dr_dispatch_worker_ready(&self->pool, index);
     }
@@ -69,46 +53,36 @@ static void set_up(setting *self, uint32_t hung_ms, uint32_t accepted_limit_ms)
 
 static void tear_down(setting *self)
 {
-    for (uint32_t i = 0; i < WORKERS; i++) {
+    for (uint32_t i = 0; i < WORKERS && self->pids[i] > 0; i++) {
         (void)kill(self->pids[i], SIGKILL);
         (void)waitpid(self->pids[i], NULL, 0);
-        close(self->pool.slots[self->slots[i]].pidfd);
     }
-    dr_pool_fini(&self->pool);
-    close(self->event_fd);
+    for (uint32_t i = 0; self->pool.slots != NULL && i < WORKERS; i++) {
+        if (self->pool.slots[i].pidfd >= 0) {
+            close(self->pool.slots[i].pidfd);
+        }
+    }
+    unit_pool_end(&self->pool, &self->event_fd);
+    memset(self, 0, sizeof(*self));
 }
+UNIT_SCENE(setting, tear_down)
 
 static uint32_t submit(setting *self, dr_call_type type, const char *name)
 {
-    uint32_t task = DR_NONE;
     const dr_task_input input = {.name = {name, strlen(name)},
                                  .param = {"N;", 2},
-                                 .guid = "0123456789abcdef0123456789abcdef",
+                                 .guid = UNIT_GUID,
                                  .type = (uint16_t)type,
                                  .submitted_ns = dr_clock_ns()};
-    assert_int_equal(submit_task(&self->pool, &input, &task), 0);
-    return task;
+    return unit_pool_submit(&self->pool, &input);
 }
 
-/* take does what a worker does that begins the next task. */
 static uint32_t take(setting *self, uint32_t slot)
 {
-    uint32_t generation;
-    uint32_t task;
-    assert_true(dr_inbox_pop(&self->pool.region, slot, &generation, &task));
-    atomic_store(&self->pool.region.tasks[task].word,
-                 dr_task_word(generation, DR_TASK_RUNNING, slot));
-    return task;
+    return unit_pool_start(&self->pool, slot);
 }
 
 /* end does what a worker does that has ended a task, and its reactor. */
-static bool on_outcome(const dr_outcome *outcome, void *user)
-{
-    (void)outcome;
-    (void)user;
-    return false;
-}
-
 static void end(setting *self, uint32_t task)
 {
     const dr_record *record = &self->pool.records[task];
@@ -120,7 +94,7 @@ static void end(setting *self, uint32_t task)
     atomic_store(&shared->word, dr_task_word(record->generation, DR_TASK_DONE, slot));
     dr_outbox_push(&self->pool.region, slot, 0, task);
     atomic_fetch_or(&self->pool.region.reactors[0].ready[slot / 64], UINT64_C(1) << (slot % 64));
-    assert_int_equal(dr_dispatch_collect(&self->pool, 0, on_outcome, NULL), 1);
+    assert_int_equal(dr_dispatch_collect(&self->pool, 0, unit_pool_drop, NULL), 1);
 }
 
 static bool is_alive(pid_t pid)
@@ -130,21 +104,20 @@ static bool is_alive(pid_t pid)
 
 static void all_busy_with_the_same_tasks(void **state)
 {
-    (void)state;
-    setting at;
+    setting *at = *state;
     dr_busy busy;
-    set_up(&at, 0, 0);
-    (void)submit(&at, DR_TYPE_W_S, "/first");
+    set_up(at, 0, 0);
+    (void)submit(at, DR_TYPE_W_S, "/first");
     const uint64_t one_ns = dr_clock_ns();
-    assert_false(dr_pool_is_busy(&at.pool, one_ns + 60000 * MS, &busy)); /* one is free */
-    (void)submit(&at, DR_TYPE_AN_S, "/second");
+    assert_false(dr_pool_is_busy(&at->pool, one_ns + 60000 * MS, &busy)); /* one is free */
+    (void)submit(at, DR_TYPE_AN_S, "/second");
     const uint64_t since_ns = dr_clock_ns();
     for (uint32_t i = 0; i < WORKERS; i++) {
-        (void)take(&at, at.slots[i]);
+        (void)take(at, at->slots[i]);
     }
-    (void)submit(&at, DR_TYPE_W_S, "/third");
-    assert_false(dr_pool_is_busy(&at.pool, since_ns + 9000 * MS, &busy));
-    assert_true(dr_pool_is_busy(&at.pool, since_ns + DR_BUSY_SAID_MS * MS, &busy));
+    (void)submit(at, DR_TYPE_W_S, "/third");
+    assert_false(dr_pool_is_busy(&at->pool, since_ns + 9000 * MS, &busy));
+    assert_true(dr_pool_is_busy(&at->pool, since_ns + DR_BUSY_SAID_MS * MS, &busy));
     assert_int_equal(busy.workers, WORKERS);
     assert_int_equal(busy.count, WORKERS);
     assert_int_equal(busy.waiting, 1);
@@ -154,100 +127,93 @@ static void all_busy_with_the_same_tasks(void **state)
         const bool is_first = memcmp(busy.told[i].name, "/first", busy.told[i].name_len) == 0;
         assert_int_equal(busy.told[i].name_len, is_first ? 6 : 7);
     }
-    tear_down(&at);
 }
 
 static void one_that_ends_is_progress(void **state)
 {
-    (void)state;
-    setting at;
+    setting *at = *state;
     dr_busy busy;
     uint32_t waiting;
     uint32_t tasks[WORKERS];
-    set_up(&at, 30000, 0);
+    set_up(at, 30000, 0);
     for (uint32_t i = 0; i < WORKERS; i++) {
-        (void)submit(&at, DR_TYPE_W_S, "/t");
+        (void)submit(at, DR_TYPE_W_S, "/t");
     }
     for (uint32_t i = 0; i < WORKERS; i++) {
-        tasks[i] = take(&at, at.slots[i]);
+        tasks[i] = take(at, at->slots[i]);
     }
     const uint64_t late_ns = dr_clock_ns() + 31000 * MS;
-    assert_true(dr_pool_is_busy(&at.pool, late_ns, &busy));
-    assert_false(dr_pool_is_hung(&at.pool, late_ns, &waiting)); /* nobody waits */
-    (void)submit(&at, DR_TYPE_W_S, "/t");
-    assert_true(dr_pool_is_hung(&at.pool, late_ns, &waiting));
+    assert_true(dr_pool_is_busy(&at->pool, late_ns, &busy));
+    assert_false(dr_pool_is_hung(&at->pool, late_ns, &waiting)); /* nobody waits */
+    (void)submit(at, DR_TYPE_W_S, "/t");
+    assert_true(dr_pool_is_hung(&at->pool, late_ns, &waiting));
     assert_int_equal(waiting, 1);
-    assert_false(dr_pool_is_hung(&at.pool, late_ns - 2000 * MS, &waiting));
-    end(&at, tasks[0]); /* its worker gets what waited */
+    assert_false(dr_pool_is_hung(&at->pool, late_ns - 2000 * MS, &waiting));
+    end(at, tasks[0]); /* its worker gets what waited */
     const uint64_t now_ns = dr_clock_ns();
-    assert_false(dr_pool_is_busy(&at.pool, now_ns + 9000 * MS, &busy));
-    assert_false(dr_pool_is_hung(&at.pool, now_ns + 29000 * MS, &waiting));
-    tear_down(&at);
+    assert_false(dr_pool_is_busy(&at->pool, now_ns + 9000 * MS, &busy));
+    assert_false(dr_pool_is_hung(&at->pool, now_ns + 29000 * MS, &waiting));
 }
 
 static void a_pool_that_is_not_looked_at(void **state)
 {
-    (void)state;
-    setting at;
+    setting *at = *state;
     uint32_t waiting;
-    set_up(&at, 0, 0);
+    set_up(at, 0, 0);
     for (uint32_t i = 0; i < WORKERS + 1; i++) {
-        (void)submit(&at, DR_TYPE_W_S, "/t");
+        (void)submit(at, DR_TYPE_W_S, "/t");
     }
-    assert_false(dr_pool_is_hung(&at.pool, dr_clock_ns() + 90000 * MS, &waiting));
-    tear_down(&at);
+    assert_false(dr_pool_is_hung(&at->pool, dr_clock_ns() + 90000 * MS, &waiting));
 }
 
 /* Past its limit a task that somebody waits for ends its worker; accepted work does where a limit
  * was set for it. */
-static void run_past_the_limit(dr_call_type type, uint32_t accepted_limit_ms, bool is_ended)
+static void run_past_the_limit(setting *at, dr_call_type type, uint32_t accepted_limit_ms,
+                               bool is_ended)
 {
-    setting at;
-    set_up(&at, 0, accepted_limit_ms);
-    const uint32_t task = submit(&at, type, "/t");
-    const uint32_t slot = at.pool.records[task].slot;
-    (void)take(&at, slot);
-    (void)dr_dispatch_tick(&at.pool, dr_clock_ns() + (LIMIT_MS - 100) * MS);
-    assert_false(at.pool.slots[slot].overran);
-    (void)dr_dispatch_tick(&at.pool, dr_clock_ns() + (LIMIT_MS + 1) * MS);
-    assert_int_equal(at.pool.slots[slot].overran, is_ended);
-    tear_down(&at);
+    set_up(at, 0, accepted_limit_ms);
+    const uint32_t task = submit(at, type, "/t");
+    const uint32_t slot = at->pool.records[task].slot;
+    (void)take(at, slot);
+    (void)dr_dispatch_tick(&at->pool, dr_clock_ns() + (LIMIT_MS - 100) * MS);
+    assert_false(at->pool.slots[slot].overran);
+    (void)dr_dispatch_tick(&at->pool, dr_clock_ns() + (LIMIT_MS + 1) * MS);
+    assert_int_equal(at->pool.slots[slot].overran, is_ended);
+    tear_down(at);
 }
 
 static void limits_by_type(void **state)
 {
-    (void)state;
-    run_past_the_limit(DR_TYPE_W_S, 0, true);
-    run_past_the_limit(DR_TYPE_W_M, 0, true);
-    run_past_the_limit(DR_TYPE_AN_S, 0, false);
-    run_past_the_limit(DR_TYPE_AN_M, 0, false);
-    run_past_the_limit(DR_TYPE_AM_S, 0, false);
-    run_past_the_limit(DR_TYPE_AM_M, 0, false);
-    run_past_the_limit(DR_TYPE_AN_S, LIMIT_MS, true);
-    run_past_the_limit(DR_TYPE_AM_M, LIMIT_MS, true);
+    setting *at = *state;
+    run_past_the_limit(at, DR_TYPE_W_S, 0, true);
+    run_past_the_limit(at, DR_TYPE_W_M, 0, true);
+    run_past_the_limit(at, DR_TYPE_AN_S, 0, false);
+    run_past_the_limit(at, DR_TYPE_AN_M, 0, false);
+    run_past_the_limit(at, DR_TYPE_AM_S, 0, false);
+    run_past_the_limit(at, DR_TYPE_AM_M, 0, false);
+    run_past_the_limit(at, DR_TYPE_AN_S, LIMIT_MS, true);
+    run_past_the_limit(at, DR_TYPE_AM_M, LIMIT_MS, true);
 }
 
 /* Of several tasks at a time, accepted work that may run as long as it likes hides nobody behind
  * it. */
 static void accepted_work_is_not_the_reason(void **state)
 {
-    (void)state;
-    setting at;
-    set_up(&at, 0, 0);
-    at.pool.limits.concurrency = 8;
-    dr_dispatch_worker_retire(&at.pool, at.slots[1]);
+    setting *at = *state;
+    set_up(at, 0, 0);
+    at->pool.limits.concurrency = 8;
+    dr_dispatch_worker_retire(&at->pool, at->slots[1]);
     const uint64_t now_ns = dr_clock_ns();
-    const uint32_t accepted = submit(&at, DR_TYPE_AM_S, "/t");
-    (void)take(&at, at.slots[0]);
-    at.pool.records[accepted].handed_ns = now_ns - 10 * LIMIT_MS * MS;
-    (void)dr_dispatch_tick(&at.pool, now_ns + 5 * MS);
-    assert_false(at.pool.slots[at.slots[0]].overran);
-    const uint32_t waited_for = submit(&at, DR_TYPE_W_S, "/t");
-    assert_int_equal(take(&at, at.slots[0]), waited_for);
-    at.pool.records[waited_for].handed_ns = now_ns - 2 * LIMIT_MS * MS;
-    (void)dr_dispatch_tick(&at.pool, now_ns + 10 * MS);
-    assert_true(at.pool.slots[at.slots[0]].overran);
-    tear_down(&at);
+    const uint32_t accepted = submit(at, DR_TYPE_AM_S, "/t");
+    (void)take(at, at->slots[0]);
+    at->pool.records[accepted].handed_ns = now_ns - 10 * LIMIT_MS * MS;
+    (void)dr_dispatch_tick(&at->pool, now_ns + 5 * MS);
+    assert_false(at->pool.slots[at->slots[0]].overran);
+    const uint32_t waited_for = submit(at, DR_TYPE_W_S, "/t");
+    assert_int_equal(take(at, at->slots[0]), waited_for);
+    at->pool.records[waited_for].handed_ns = now_ns - 2 * LIMIT_MS * MS;
+    (void)dr_dispatch_tick(&at->pool, now_ns + 10 * MS);
+    assert_true(at->pool.slots[at->slots[0]].overran);
 }
 
 /* silent_worker leaves worker 0 awake after its first task, of a type. */
@@ -265,99 +231,92 @@ static void silent_worker(setting *at, dr_call_type type)
 
 static void a_worker_that_does_not_come_back(void **state)
 {
-    (void)state;
-    setting at;
-    set_up(&at, 0, 0);
-    silent_worker(&at, DR_TYPE_W_S);
+    setting *at = *state;
+    set_up(at, 0, 0);
+    silent_worker(at, DR_TYPE_W_S);
     const uint64_t now_ns = dr_clock_ns();
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns), 0);
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns + (LIMIT_MS - 1) * MS), 0);
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns + LIMIT_MS * MS), at.pids[0]);
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns + 2 * LIMIT_MS * MS), 0); /* once */
-    assert_int_equal(waitpid(at.pids[0], NULL, 0), at.pids[0]);
-    assert_true(is_alive(at.pids[1])); /* it sleeps */
-    dr_dispatch_worker_died(&at.pool, at.slots[0]);
-    assert_int_equal(at.pool.restarts[DR_RESTART_TIME_LIMIT], 1);
-    tear_down(&at);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns + (LIMIT_MS - 1) * MS), 0);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns + LIMIT_MS * MS), at->pids[0]);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns + 2 * LIMIT_MS * MS), 0); /* once */
+    assert_int_equal(waitpid(at->pids[0], NULL, 0), at->pids[0]);
+    assert_true(is_alive(at->pids[1])); /* it sleeps */
+    dr_dispatch_worker_died(&at->pool, at->slots[0]);
+    assert_int_equal(at->pool.restarts[DR_RESTART_TIME_LIMIT], 1);
 }
 
 static void what_it_was_given_meanwhile_is_not_lost(void **state)
 {
-    (void)state;
-    setting at;
-    set_up(&at, 0, 0);
-    silent_worker(&at, DR_TYPE_W_S);
-    const uint32_t task = submit(&at, DR_TYPE_W_S, "/next");
-    assert_int_equal(at.pool.records[task].slot, at.slots[0]); /* the most recently idle */
+    setting *at = *state;
+    set_up(at, 0, 0);
+    silent_worker(at, DR_TYPE_W_S);
+    const uint32_t task = submit(at, DR_TYPE_W_S, "/next");
+    assert_int_equal(at->pool.records[task].slot, at->slots[0]); /* the most recently idle */
     const uint64_t now_ns = dr_clock_ns();
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns), 0);
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns + LIMIT_MS * MS), at.pids[0]);
-    dr_dispatch_worker_died(&at.pool, at.slots[0]);
-    assert_int_equal(at.pool.records[task].slot, at.slots[1]);
-    assert_int_equal(take(&at, at.slots[1]), task);
-    tear_down(&at);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns + LIMIT_MS * MS), at->pids[0]);
+    dr_dispatch_worker_died(&at->pool, at->slots[0]);
+    assert_int_equal(at->pool.records[task].slot, at->slots[1]);
+    assert_int_equal(take(at, at->slots[1]), task);
 }
 
 static void workers_that_are_left_alone(void **state)
 {
-    (void)state;
-    setting at;
-    set_up(&at, 0, 0);
-    silent_worker(&at, DR_TYPE_W_S);
-    dr_shared_worker *shared = &at.pool.region.workers[at.slots[0]];
+    setting *at = *state;
+    set_up(at, 0, 0);
+    silent_worker(at, DR_TYPE_W_S);
+    dr_shared_worker *shared = &at->pool.region.workers[at->slots[0]];
     uint64_t now_ns = dr_clock_ns();
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns), 0);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
     /* It has taken something: it was between two tasks. */
     atomic_fetch_add(&shared->inbox_head, 1);
     atomic_fetch_add(&shared->inbox_tail, 1);
     now_ns += LIMIT_MS * MS;
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns), 0);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
     /* It sleeps. */
     atomic_store(&shared->asleep, DR_ASLEEP);
     now_ns += LIMIT_MS * MS;
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns), 0);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
     /* It is awake again: that counts anew. */
     atomic_store(&shared->asleep, DR_AWAKE);
     now_ns += LIMIT_MS * MS;
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns), 0);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
     /* A signal has stopped it. */
-    assert_int_equal(kill(at.pids[0], SIGSTOP), 0);
-    assert_int_equal(waitpid(at.pids[0], NULL, WUNTRACED), at.pids[0]);
+    assert_int_equal(kill(at->pids[0], SIGSTOP), 0);
+    assert_int_equal(waitpid(at->pids[0], NULL, WUNTRACED), at->pids[0]);
     now_ns += LIMIT_MS * MS;
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns), 0);
-    assert_int_equal(kill(at.pids[0], SIGCONT), 0);
-    assert_int_equal(waitpid(at.pids[0], NULL, WCONTINUED), at.pids[0]);
-    assert_int_equal(dr_pool_end_silent(&at.pool, now_ns), at.pids[0]);
-    tear_down(&at);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
+    assert_int_equal(kill(at->pids[0], SIGCONT), 0);
+    assert_int_equal(waitpid(at->pids[0], NULL, WCONTINUED), at->pids[0]);
+    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), at->pids[0]);
 }
 
 static void what_follows_accepted_work(void **state)
 {
-    (void)state;
+    setting *at = *state;
     for (uint32_t limit_ms = 0; limit_ms <= LIMIT_MS; limit_ms += LIMIT_MS) {
-        setting at;
-        set_up(&at, 0, limit_ms);
-        silent_worker(&at, DR_TYPE_AM_S);
+        set_up(at, 0, limit_ms);
+        silent_worker(at, DR_TYPE_AM_S);
         const uint64_t now_ns = dr_clock_ns();
-        assert_int_equal(dr_pool_end_silent(&at.pool, now_ns), 0);
-        assert_int_equal(dr_pool_end_silent(&at.pool, now_ns + LIMIT_MS * MS),
-                         limit_ms == 0 ? 0 : at.pids[0]);
-        tear_down(&at);
+        assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
+        assert_int_equal(dr_pool_end_silent(&at->pool, now_ns + LIMIT_MS * MS),
+                         limit_ms == 0 ? 0 : at->pids[0]);
+        tear_down(at);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_busy_with_the_same_tasks),
-        cmocka_unit_test(one_that_ends_is_progress),
-        cmocka_unit_test(a_pool_that_is_not_looked_at),
-        cmocka_unit_test(limits_by_type),
-        cmocka_unit_test(accepted_work_is_not_the_reason),
-        cmocka_unit_test(a_worker_that_does_not_come_back),
-        cmocka_unit_test(what_it_was_given_meanwhile_is_not_lost),
-        cmocka_unit_test(workers_that_are_left_alone),
-        cmocka_unit_test(what_follows_accepted_work),
+        unit_in(setting, all_busy_with_the_same_tasks),
+        unit_in(setting, one_that_ends_is_progress),
+        unit_in(setting, a_pool_that_is_not_looked_at),
+        unit_in(setting, limits_by_type),
+        unit_in(setting, accepted_work_is_not_the_reason),
+        unit_in(setting, a_worker_that_does_not_come_back),
+        unit_in(setting, what_it_was_given_meanwhile_is_not_lost),
+        unit_in(setting, workers_that_are_left_alone),
+        unit_in(setting, what_follows_accepted_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
