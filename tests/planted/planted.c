@@ -143,6 +143,7 @@ void _assert_string_equal(const char *const a, const char *const b, const char *
 static int set_up(void **state)
 {
     before = look();
+    file_count = 0;
     return tests[running].setup_func != NULL ? tests[running].setup_func(state) : 0;
 }
 

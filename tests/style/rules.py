@@ -188,7 +188,7 @@ def whitespace(path, text):
         yield text.count("\n") + 1, "does not end its last line"
 
 
-C_TEST = re.compile(r"(?<!\) )\bcmocka_unit_test\w*\(\s*(\w+)")
+C_TEST = re.compile(r"\b(?:cmocka_unit_test\w*\(\s*|unit_in\(\w+, )(\w+)")
 PY_TEST = re.compile(r"\s*(?:async )?def test_(\w+)\(")
 
 
@@ -197,7 +197,7 @@ def test_names(path, text):
     below --TEST-- says it."""
     if path.endswith(".phpt") and len(text.splitlines()[1].split()) < 5:
         yield 2, "does not say what is true"
-    kind = re.match(r"tests/(?:unit/|\w+/test_\w+\.py$)", path)
+    kind = re.match(r"tests/\w+/test_\w+\.(?:c|py)$", path)
     finder = PY_TEST.finditer if path.endswith(".py") else C_TEST.finditer
     for found in finder(text) if kind else []:
         name = found.group(1)
@@ -229,6 +229,7 @@ SAMPLES = {
     whitespace: [("core/src/net/a.c", "int x; \n"), ("core/src/net/a.c", "int x;")],
     test_names: [("tests/unit/test_a.c", "{\n    cmocka_unit_test(test_a_call),\n"),
                  ("tests/unit/test_a.c", "    cmocka_unit_test_setup_teardown(\n    call, a, b)"),
+                 ("tests/unit/test_a.c", "    unit_in(scene, call),"),
                  ("tests/server/test_a.py", "def test_refused(server):\n"),
                  ("tests/php/a.phpt", "--TEST--\nDora client\n")],
 }

@@ -127,6 +127,7 @@ void redis_scene_begin(redis_scene *at, const char *where)
 void redis_scene_end(redis_scene *at)
 {
     dr_redis_free(at->redis);
+    at->redis = NULL;
 }
 
 void redis_scene_told_is(redis_scene *at, const char *text)

@@ -28,6 +28,7 @@ typedef struct redis_scene {
 void redis_scene_begin(redis_scene *at, const char *where);
 void redis_scene_begin_open(redis_scene *at);
 void redis_scene_end(redis_scene *at);
+UNIT_SCENE(redis_scene, redis_scene_end)
 
 /* redis_scene_connect_it checks that a connection is wished, and says that it is there. */
 void redis_scene_connect_it(redis_scene *at);

@@ -4,6 +4,7 @@
 #define DORA_TEST_REGISTRY_SCENE_H
 
 #include "fake_redis.h"
+#include "unit_folder.h"
 
 #include <dora/mux.h>
 
@@ -40,12 +41,14 @@ typedef struct registry_scene {
     char msg[512];
     int warnings;
     char warning[512];
+    unit_folder folder;
 } registry_scene;
 
 /* registry_begin makes the mux; registry_end ends it, and checks that all calls end and all
  * connections close. */
 void registry_begin(registry_scene *s, const char *nodes);
 void registry_end(registry_scene *s);
+UNIT_SCENE(registry_scene, registry_end)
 
 /* registry_on_warning is the mux's: it counts. */
 void registry_on_warning(void *user, const char *text);

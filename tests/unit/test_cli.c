@@ -7,12 +7,27 @@
 #include <dora/dora.h>
 
 #include "bad_server.h"
+#include "unit_folder.h"
 
 /* What one run of the program said. */
 typedef struct run_said {
     char out[8192];
     char err[8192];
 } run_said;
+
+/* A server, a file, or both, in a folder. */
+typedef struct in_folder {
+    unit_folder folder;
+    bad_server server;
+} in_folder;
+
+static void in_folder_end(in_folder *at)
+{
+    bad_server_stop(&at->server);
+    unit_folder_remove(&at->folder);
+}
+UNIT_SCENE(in_folder, in_folder_end)
+UNIT_SCENE(bad_server, bad_server_stop)
 
 static void read_back(FILE *file, char *text, size_t size)
 {
@@ -26,11 +41,11 @@ static void read_back(FILE *file, char *text, size_t size)
 static int run(run_said *said, char *const *argv)
 {
     int argc = 0;
-    int status = -1;
     FILE *out = tmpfile();
     FILE *err = tmpfile();
-    assert_non_null(out);
-    assert_non_null(err);
+    if (out == NULL || err == NULL) {
+        fail_msg("tmpfile");
+    }
     while (argv[argc] != NULL) {
         argc++;
     }
@@ -43,10 +58,10 @@ static int run(run_said *said, char *const *argv)
         fflush(NULL);
         _exit(result);
     }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
+    const int status = unit_wait(child);
     read_back(out, said->out, sizeof said->out);
     read_back(err, said->err, sizeof said->err);
+    assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
 }
 
@@ -95,21 +110,19 @@ static void serve_mistakes(void **state)
 
 static void check_names_what_is_wrong(void **state)
 {
-    (void)state;
     run_said said;
-    char path[] = "/tmp/dora-check-XXXXXX";
+    in_folder *at = *state;
+    unit_folder_make(&at->folder);
+    char *path = (char *)(uintptr_t)unit_folder_path(&at->folder, "dora.json");
     const char *good = "{\"pools\": {\"a\": {\"runtime\": \"python\", \"app\": \"m:app\", "
                        "\"workers\": 3}}}";
     const char *bad = "{\"gzp\": true, \"backlog\": 0}";
     char wanted[256];
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(pwrite(fd, good, strlen(good), 0), strlen(good));
+    unit_write(path, good);
     assert_int_equal(RUN(&said, "check", path), 0);
     snprintf(wanted, sizeof wanted, "%s: ok (1 pool: a: 3 python)\n", path);
     assert_string_equal(said.out, wanted);
-    assert_int_equal(ftruncate(fd, 0), 0);
-    assert_int_equal(pwrite(fd, bad, strlen(bad), 0), strlen(bad));
+    unit_write(path, bad);
     assert_int_equal(RUN(&said, "check", path), 1);
     snprintf(wanted, sizeof wanted,
              "dora check: %s:1:2: gzp: unknown key; did you mean \"gzip\"? allowed: ", path);
@@ -117,8 +130,7 @@ static void check_names_what_is_wrong(void **state)
     snprintf(wanted, sizeof wanted,
              "\ndora check: %s:1:15: backlog: must be a whole number from 1 to 65535\n", path);
     assert_contains(said.err, wanted);
-    close(fd);
-    unlink(path);
+    assert_int_equal(unlink(path), 0);
     assert_int_equal(RUN(&said, "check", path), 1);
     assert_int_equal(RUN(&said, "check"), 2);
     assert_int_equal(RUN(&said, "check", "a", "b"), 2);
@@ -126,11 +138,10 @@ static void check_names_what_is_wrong(void **state)
 
 static void call_prints_the_result(void **state)
 {
-    (void)state;
     run_said said;
-    bad_server server = {.port = 0};
-    bad_server_start(&server);
-    char *at = server.address;
+    bad_server *server = *state;
+    bad_server_start(server);
+    char *at = server->address;
     assert_int_equal(RUN(&said, "call", at, "/echo", "{\"a\": [1, 2.0, \"x\"]}"), 0);
     assert_string_equal(said.out, "{\n  \"a\": [\n    1,\n    2.0,\n    \"x\"\n  ]\n}\n");
     assert_int_equal(RUN(&said, "call", at, "/echo"), 0);
@@ -145,37 +156,30 @@ static void call_prints_the_result(void **state)
     assert_int_equal(RUN(&said, "call", at, "/silent", "--timeout=0.05"), 4);
     assert_contains(said.err, ": 100009 ");
     assert_int_equal(RUN(&said, "call", at, "/close"), 4);
-    bad_server_stop(&server);
+    bad_server_stop(server);
     assert_int_equal(RUN(&said, "call", at, "/echo"), 4);
     assert_contains(said.err, ": 100010 cannot connect to ");
 }
 
 static void call_unix(void **state)
 {
-    (void)state;
     run_said said;
-    char folder[] = "/tmp/dora-test-XXXXXX";
-    char path[64];
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/socket", folder);
-    bad_server server = {.unix_path = path};
-    bad_server_start(&server);
-    assert_int_equal(RUN(&said, "call", server.address, "/echo", "5"), 0);
+    in_folder *at = *state;
+    unit_folder_make(&at->folder);
+    at->server.unix_path = unit_folder_path(&at->folder, "socket");
+    bad_server_start(&at->server);
+    assert_int_equal(RUN(&said, "call", at->server.address, "/echo", "5"), 0);
     assert_string_equal(said.out, "5\n");
-    bad_server_stop(&server);
-    unlink(path);
-    rmdir(folder);
     assert_int_equal(RUN(&said, "call", "unix:relative", "/echo"), 2);
     assert_contains(said.err, "\"unix:relative\" is not unix:/path");
 }
 
 static void call_many(void **state)
 {
-    (void)state;
     run_said said;
-    bad_server server = {.port = 0};
-    bad_server_start(&server);
-    char *at = server.address;
+    bad_server *server = *state;
+    bad_server_start(server);
+    char *at = server->address;
     assert_int_equal(RUN(&said, "call", at, "--many", "b=/echo", "1", "a=/echo", "2=/echo", "[]"),
                      0);
     assert_string_equal(said.out, "{\n  \"b\": 1,\n  \"a\": null,\n  \"2\": []\n}\n");
@@ -183,7 +187,6 @@ static void call_many(void **state)
     assert_string_equal(said.out, "{\n  \"a\": {\n    \"error\": {\n      \"code\": 7,\n"
                                   "      \"msg\": \"it failed\"\n    }\n  },\n  \"b\": true\n}\n");
     assert_string_equal(said.err, "dora call: /fail: 7 it failed\n");
-    bad_server_stop(&server);
 }
 
 static void call_usage(void **state)
@@ -215,10 +218,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(version_help_and_unknown_commands),
         cmocka_unit_test(serve_mistakes),
-        cmocka_unit_test(check_names_what_is_wrong),
-        cmocka_unit_test(call_prints_the_result),
-        cmocka_unit_test(call_unix),
-        cmocka_unit_test(call_many),
+        unit_in(in_folder, check_names_what_is_wrong),
+        unit_in(bad_server, call_prints_the_result),
+        unit_in(in_folder, call_unix),
+        unit_in(bad_server, call_many),
         cmocka_unit_test(call_usage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,17 +28,6 @@ typedef struct world {
     char warning[512]; /* the last one */
 } world;
 
-static void write_file(world *w, const char *text)
-{
-    char beside[128];
-    snprintf(beside, sizeof beside, "%s.new", w->path);
-    FILE *file = fopen(beside, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(rename(beside, w->path), 0);
-}
-
 /* Writes a group of one server, or of two. */
 static void write_nodes(world *w, const char *group, const bad_server *one, const bad_server *other)
 {
@@ -50,7 +39,7 @@ static void write_nodes(world *w, const char *group, const bad_server *one, cons
     }
     snprintf(text, sizeof text, "{\"%s\": {\"first\": {\"ip\": \"127.0.0.1\", \"port\": %d}%s}}",
              group, one->port, second);
-    write_file(w, text);
+    unit_replace(w->path, text);
 }
 
 static void hear(void *user, const char *text)
@@ -166,7 +155,7 @@ static void a_broken_file_is_told_once(void **state)
     world_begin(w);
     write_nodes(w, "g", &w->s.server, NULL);
     scene_expect_echo(&w->s);
-    write_file(w, "{\"g\": [");
+    unit_replace(w->path, "{\"g\": [");
     uint64_t until_ns = dr_clock_ns() + PATIENCE_MS * MS;
     while (w->warnings == 0 && dr_clock_ns() < until_ns) {
         scene_expect_echo(&w->s);

@@ -1,7 +1,5 @@
 /* test_deadline.c: what one thread sets, no other thread sees. */
-#include "unit.h"
-
-#include <pthread.h>
+#include "unit_threads.h"
 
 #include "base/deadline.h"
 
@@ -17,11 +15,11 @@ static void each_thread_has_its_own(void **state)
 {
     (void)state;
     uint64_t seen = 1;
-    pthread_t thread;
+    unit_threads thread = {.count = 0};
     assert_int_equal(dr_deadline_get(), 0);
     dr_deadline_set(42);
-    assert_int_equal(pthread_create(&thread, NULL, other, &seen), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    unit_threads_start(&thread, 1, other, &seen);
+    assert_int_equal(unit_threads_join(&thread), 0);
     assert_int_equal(seen, 0);
     assert_int_equal(dr_deadline_get(), 42);
     dr_deadline_set(0);

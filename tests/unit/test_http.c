@@ -12,20 +12,6 @@ static char own_port[] = "port.example:81";
 static char *const hosts[] = {own, own_port};
 static const dr_http_options USUAL = {.hosts = hosts, .host_count = 2, .body_bytes_max = 1000};
 
-static int begin(void **state)
-{
-    *state = calloc(1, sizeof(web_server));
-    web_start(*state, &USUAL);
-    return 0;
-}
-
-static int end(void **state)
-{
-    web_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static uint32_t count_of(const web_reply *reply, const char *text)
 {
     uint32_t count = 0;
@@ -38,6 +24,7 @@ static uint32_t count_of(const web_reply *reply, const char *text)
 static void a_body_is_echoed(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     web_reply reply = web_ask(web,
                               "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 5\r\n"
                               "Connection: close\r\n\r\nhello",
@@ -56,6 +43,7 @@ static void a_body_is_echoed(void **state)
 static void path_and_query(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     web_check(web, GET("/call/%2Fuser%20get+x?a=1"), "\r\n\r\n/call//user get+x");
     web_check(web, GET("/query?a=1&q=b+c%26d"), "\r\n\r\nb c&d");
     web_check(web, GET("/query?q"), "HTTP/1.1 200");
@@ -69,8 +57,10 @@ static void path_and_query(void **state)
 
 static void head_has_no_body(void **state)
 {
+    web_server *web = *state;
+    web_start(web, &USUAL);
     web_reply reply =
-        web_ask(*state, "HEAD /large HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", NULL);
+        web_ask(web, "HEAD /large HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", NULL);
     web_assert_has(&reply, "HTTP/1.1 200");
     web_assert_has(&reply, "Content-Length: 1048576\r\n");
     web_assert_has_not(&reply, "xx");
@@ -80,6 +70,7 @@ static void head_has_no_body(void **state)
 static void keep_alive(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     web_reply reply = {0};
     const int fd = web_connect(web);
     for (uint32_t i = 1; i <= 20; i++) {
@@ -97,12 +88,13 @@ static void keep_alive(void **state)
     web_read(web, fd, &reply, NULL);
     web_assert_has(&reply, " 200 OK");
     web_reply_fini(&reply);
-    close(fd);
+    web_close(web, fd);
 }
 
 static void pipelined_requests_are_answered_in_order(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     web_reply reply = {0};
     const int fd = web_connect(web);
     web_send(fd, GET("/later") GET("/query?q=one") GET("/later") GET("/query?q=two"));
@@ -114,12 +106,13 @@ static void pipelined_requests_are_answered_in_order(void **state)
     assert_true(one != NULL && two != NULL && one < two);
     web_assert_has(&reply, "\r\n\r\nlast");
     web_reply_fini(&reply);
-    close(fd);
+    web_close(web, fd);
 }
 
 static void a_request_may_come_bytewise(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     static const char request[] =
         "POST /echo?x=1 HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello";
     web_reply reply = {0};
@@ -130,7 +123,7 @@ static void a_request_may_come_bytewise(void **state)
     }
     web_read(web, fd, &reply, "\r\n\r\nhello");
     web_reply_fini(&reply);
-    close(fd);
+    web_close(web, fd);
 }
 
 /* What versions of the library answer by themselves. */
@@ -162,6 +155,7 @@ static void check_chunk_extension(web_server *web)
 static void chunked_bodies_are_joined(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     web_check(web,
               "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
               "3\r\nhel\r\n2\r\nlo\r\n0\r\nTrailer: 1\r\n\r\n",
@@ -181,6 +175,7 @@ static void chunked_bodies_are_joined(void **state)
 static void continue_is_said_before_the_body(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     web_reply reply = {0};
     const int fd = web_connect(web);
     web_send(fd,
@@ -189,7 +184,7 @@ static void continue_is_said_before_the_body(void **state)
     web_send(fd, "hello");
     web_read(web, fd, &reply, "\r\n\r\nhello");
     web_reply_fini(&reply);
-    close(fd);
+    web_close(web, fd);
     web_check(web,
               "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 1001\r\n\r\n",
               "HTTP/1.1 413");
@@ -223,12 +218,13 @@ static void check_body(web_server *web, size_t len, bool is_chunked, const char 
     }
     web_reply_fini(&reply);
     free(body);
-    close(fd);
+    web_close(web, fd);
 }
 
 static void too_big(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     for (int is_chunked = 0; is_chunked < 2; is_chunked++) {
         check_body(web, 1000, is_chunked, "HTTP/1.1 200");
         check_body(web, 1001, is_chunked, "HTTP/1.1 413");
@@ -247,6 +243,7 @@ static void too_big(void **state)
 static void headers_too_big(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     web_reply reply = {0};
     const size_t len = 9u << 20;
     char *line = malloc(len);
@@ -257,12 +254,14 @@ static void headers_too_big(void **state)
     web_read(web, fd, &reply, "HTTP/1.1 431");
     web_reply_fini(&reply);
     free(line);
-    close(fd);
+    web_close(web, fd);
 }
 
 static void refusals_are_json(void **state)
 {
-    web_reply reply = web_ask(*state, GET("/bad"), "}}");
+    web_server *web = *state;
+    web_start(web, &USUAL);
+    web_reply reply = web_ask(web, GET("/bad"), "}}");
     web_assert_has(&reply, "HTTP/1.1 422");
     web_assert_has(&reply, "{\"error\":{\"code\":422,\"msg\":\"a \\\"quote\\\" and ?\","
                            "\"field\":\"params.guid\"}}");
@@ -271,8 +270,10 @@ static void refusals_are_json(void **state)
 
 static void a_large_answer_is_whole(void **state)
 {
+    web_server *web = *state;
+    web_start(web, &USUAL);
     web_reply reply =
-        web_ask(*state, "GET /large HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", NULL);
+        web_ask(web, "GET /large HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", NULL);
     const char *body = strstr(reply.bytes.data, "\r\n\r\n") + 4;
     assert_int_equal(strspn(body, "x"), 1024 * 1024);
     web_reply_fini(&reply);
@@ -283,6 +284,7 @@ static void a_large_answer_is_whole(void **state)
 static void origins_and_hosts_are_told_apart(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     static const struct {
         const char *request;
         const char *answer;
@@ -329,24 +331,22 @@ static void origins_and_hosts_are_told_apart(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_body_is_echoed),
-        TEST(path_and_query),
-        TEST(head_has_no_body),
-        TEST(keep_alive),
-        TEST(pipelined_requests_are_answered_in_order),
-        TEST(a_request_may_come_bytewise),
-        TEST(chunked_bodies_are_joined),
-        TEST(continue_is_said_before_the_body),
-        TEST(too_big),
-        TEST(headers_too_big),
-        TEST(refusals_are_json),
-        TEST(a_large_answer_is_whole),
-        TEST(origins_and_hosts_are_told_apart),
+        unit_in(web_server, a_body_is_echoed),
+        unit_in(web_server, path_and_query),
+        unit_in(web_server, head_has_no_body),
+        unit_in(web_server, keep_alive),
+        unit_in(web_server, pipelined_requests_are_answered_in_order),
+        unit_in(web_server, a_request_may_come_bytewise),
+        unit_in(web_server, chunked_bodies_are_joined),
+        unit_in(web_server, continue_is_said_before_the_body),
+        unit_in(web_server, too_big),
+        unit_in(web_server, headers_too_big),
+        unit_in(web_server, refusals_are_json),
+        unit_in(web_server, a_large_answer_is_whole),
+        unit_in(web_server, origins_and_hosts_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,20 +15,6 @@
 
 extern char **environ;
 
-static int begin(void **state)
-{
-    *state = calloc(1, sizeof(web_server));
-    web_start(*state, &(dr_http_options){.body_bytes_max = 4u << 20});
-    return 0;
-}
-
-static int end(void **state)
-{
-    web_stop(*state);
-    free(*state);
-    return 0;
-}
-
 /* Posts `body` to /form and reads until `answer`. */
 static void check_form(web_server *web, const char *type, const char *body, const char *answer)
 {
@@ -43,6 +29,8 @@ static void check_form(web_server *web, const char *type, const char *body, cons
 
 static void urlencoded_forms_are_read(void **state)
 {
+    web_server *web = *state;
+    web_start(web, &(dr_http_options){.body_bytes_max = 4u << 20});
     static const struct {
         const char *body;
         const char *answer;
@@ -60,28 +48,30 @@ static void urlencoded_forms_are_read(void **state)
         {"a={\"x\": \"1=2\",\n\"y\": []}", "\r\n\r\na={\"x\": \"1=2\",\n\"y\": []};"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        check_form(*state, URLENCODED, cases[i].body, cases[i].answer);
-        check_form(*state, "Application/X-www-form-urlencoded; charset=UTF-8", cases[i].body,
+        check_form(web, URLENCODED, cases[i].body, cases[i].answer);
+        check_form(web, "Application/X-www-form-urlencoded; charset=UTF-8", cases[i].body,
                    cases[i].answer);
     }
-    check_form(*state, "application/json", "a=1", "HTTP/1.1 415");
-    check_form(*state, URLENCODED "ish", "a=1", "Content-Type must be application/x-www-form");
+    check_form(web, "application/json", "a=1", "HTTP/1.1 415");
+    check_form(web, URLENCODED "ish", "a=1", "Content-Type must be application/x-www-form");
 }
 
 #define PART(name, value) "--xyz\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" value
 
 static void multipart_forms_are_read(void **state)
 {
+    web_server *web = *state;
+    web_start(web, &(dr_http_options){.body_bytes_max = 4u << 20});
     static const char type[] = "multipart/form-data; boundary=xyz";
-    check_form(*state, type, PART("a", "1\r\n") PART("b", "x=y&z+%41\r\n2\r\n") "--xyz--\r\n",
+    check_form(web, type, PART("a", "1\r\n") PART("b", "x=y&z+%41\r\n2\r\n") "--xyz--\r\n",
                "\r\n\r\na=1;b=x=y&z+%41\r\n2;");
-    check_form(*state, "multipart/form-data; boundary=\"xyz\"", PART("b", "2\r\n") "--xyz--\r\n",
+    check_form(web, "multipart/form-data; boundary=\"xyz\"", PART("b", "2\r\n") "--xyz--\r\n",
                "\r\n\r\na?;b=2;");
-    check_form(*state, type, PART("a", "1\r\n") PART("a", "2\r\n") "--xyz--\r\n", "a=2;b?;");
-    check_form(*state, type, PART("a", "\r\n") "--xyz--\r\n", "HTTP/1.1 200");
-    check_form(*state, type, PART("a", "cut"), "HTTP/1.1 400");
-    check_form(*state, "multipart/form-data", "--xyz--\r\n", "usable boundary");
-    check_form(*state, "multipart/form-data; boundary=", "--xyz--\r\n", "usable boundary");
+    check_form(web, type, PART("a", "1\r\n") PART("a", "2\r\n") "--xyz--\r\n", "a=2;b?;");
+    check_form(web, type, PART("a", "\r\n") "--xyz--\r\n", "HTTP/1.1 200");
+    check_form(web, type, PART("a", "cut"), "HTTP/1.1 400");
+    check_form(web, "multipart/form-data", "--xyz--\r\n", "usable boundary");
+    check_form(web, "multipart/form-data; boundary=", "--xyz--\r\n", "usable boundary");
 }
 
 /* Starts curl with these arguments (the last NULL; one that begins with / is a path of the
@@ -99,15 +89,18 @@ static web_reply curl(web_server *web, const char *const *arguments)
         argv[count++] = is_url ? url : (char *)(uintptr_t)*arguments;
     }
     int ends[2];
-    pid_t pid;
     posix_spawn_file_actions_t actions;
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        fail();
+    }
+    web->fds[ends[0]] = ends[0];
+    web->fds[ends[1]] = ends[1];
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
-    assert_int_equal(posix_spawnp(&pid, "curl", &actions, NULL, argv, environ), 0);
+    assert_int_equal(posix_spawnp(&web->child, "curl", &actions, NULL, argv, environ), 0);
     posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
+    web_close(web, ends[1]);
     assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
     const uint64_t until_ms = dr_clock_ms() + PATIENCE_MS;
     web_reply reply = {0};
@@ -122,9 +115,9 @@ static web_reply curl(web_server *web, const char *const *arguments)
         assert_int_equal(dr_buf_append(&reply.bytes, piece, (size_t)got), DORA_OK);
     }
     assert_int_equal(dr_buf_append(&reply.bytes, "", 1), DORA_OK);
-    close(ends[0]);
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    web_close(web, ends[0]);
+    (void)unit_wait(web->child);
+    web->child = 0;
     return reply;
 }
 
@@ -140,6 +133,7 @@ static web_reply curl(web_server *web, const char *const *arguments)
 static void curl_is_understood(void **state)
 {
     web_server *web = *state;
+    web_start(web, &(dr_http_options){.body_bytes_max = 4u << 20});
     CURL(web, "a=x y=1;b=2;", "/form", "--data-urlencode", "a=x y=1", "-d", "b=2");
     CURL(web, "a=1+1;b=1\n2;", "/form", "-F", "a=1+1", "-F", "b=1\n2");
     CURL(web, "Content-Length: 1048576", "/large", "-I");
@@ -152,29 +146,29 @@ static void curl_is_understood(void **state)
 }
 
 /* A file of `len` bytes for curl; returns its name with an @ in front. */
-static const char *make_file(char *name, size_t len)
+static const char *make_file(web_server *web, char name[80], size_t len)
 {
-    strncpy(name, "@/tmp/dora_http_XXXXXX", 32);
-    const int fd = mkstemp(name + 1);
-    char *bytes = malloc(len);
-    assert_true(fd >= 0 && bytes != NULL);
+    static unsigned number;
+    snprintf(name, 80, "@%s/%u", web->folder.path, number++);
+    FILE *file = fopen(name + 1, "we");
+    assert_non_null(file);
     for (size_t i = 0; i < len; i++) {
-        bytes[i] = (char)('a' + i * 7 % 26);
+        (void)putc((int)('a' + i * 7 % 26), file);
     }
-    assert_int_equal(write(fd, bytes, len), (ssize_t)len);
-    free(bytes);
-    close(fd);
+    assert_int_equal(fclose(file), 0);
     return name;
 }
 
 static void curl_large(void **state)
 {
     web_server *web = *state;
-    char whole[32];
-    char over[32];
-    char form[64];
-    make_file(whole, 4u << 20);
-    make_file(over, 16u << 20);
+    web_start(web, &(dr_http_options){.body_bytes_max = 4u << 20});
+    char whole[80];
+    char over[80];
+    char form[96];
+    unit_folder_make(&web->folder);
+    make_file(web, whole, 4u << 20);
+    make_file(web, over, 16u << 20);
     (void)snprintf(form, sizeof(form), "b=<%s", whole + 1);
     CURL(web, " 413 ", "/echo", "-i", "--data-binary", over);
     CURL(web, " 413 ", "/echo", "-i", "-H", "Expect:", "--data-binary", over);
@@ -194,8 +188,6 @@ static void curl_large(void **state)
         }
         web_reply_fini(&reply);
     }
-    unlink(whole + 1);
-    unlink(over + 1);
 }
 
 /* Whatever allocation of ours fails, the listener lives on: the connection ends, or an error is
@@ -206,6 +198,7 @@ static void out_of_memory(void **state)
                                   "Content-Type: " URLENCODED "\r\nContent-Length: 7\r\n\r\n"
                                   "a=1&b=2";
     web_server *web = *state;
+    web_start(web, &(dr_http_options){.body_bytes_max = 4u << 20});
     bool has_failed = true;
     for (size_t nth = 1; has_failed; nth++) {
         /* The reply's buffer is ours too: it is read once the listener is through. */
@@ -223,20 +216,18 @@ static void out_of_memory(void **state)
             web_read(web, fd, &reply, "a=1;b=2;");
             web_reply_fini(&reply);
         }
-        close(fd);
+        web_close(web, fd);
     }
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(urlencoded_forms_are_read),
-        TEST(multipart_forms_are_read),
-        TEST(curl_is_understood),
-        TEST(curl_large),
-        TEST(out_of_memory),
+        unit_in(web_server, urlencoded_forms_are_read),
+        unit_in(web_server, multipart_forms_are_read),
+        unit_in(web_server, curl_is_understood),
+        unit_in(web_server, curl_large),
+        unit_in(web_server, out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,23 +11,10 @@
 
 static const dr_http_options USUAL = {.body_bytes_max = 1000};
 
-static int begin(void **state)
-{
-    *state = calloc(1, sizeof(web_server));
-    web_start(*state, &USUAL);
-    return 0;
-}
-
-static int end(void **state)
-{
-    web_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static void client_gone(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     web_reply reply = {0};
     const int leaves = web_connect(web);
     const int halves = web_connect(web);
@@ -38,7 +25,7 @@ static void client_gone(void **state)
     web_run(web, &web->held_count, 2);
     web_send(stays, GET("/hold"));
     web_run(web, &web->held_count, 3);
-    close(leaves);
+    web_close(web, leaves);
     web_run(web, &web->gone, 1);
     assert_null(web->held[0]);
     assert_int_equal(shutdown(halves, SHUT_WR), 0); /* an end of stream counts as gone */
@@ -51,34 +38,29 @@ static void client_gone(void **state)
     web_reply_fini(&reply);
     web_run(web, &web->http.connections, 1);
     assert_true(dr_http_is_quiet(&web->http));
-    close(halves);
-    close(stays);
+    web_close(web, halves);
+    web_close(web, stays);
 }
 
 static void gone_in_body(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     const int fd = web_connect(web);
     web_send(fd, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 500\r\n\r\nabc");
     web_run(web, &web->http.requests, 1);
-    close(fd);
+    web_close(web, fd);
     web_run(web, &web->http.connections, 0);
     assert_int_equal(web->http.requests, 0);
     assert_int_equal(web->requests + web->gone, 0);
 }
 
 /* A loop with `options` of its own instead of the usual ones. */
-static web_server *restart(void **state, const dr_http_options *options)
-{
-    web_stop(*state);
-    web_start(*state, options);
-    return *state;
-}
-
 /* What a slow client sends, and then sends no more; each is ended without an answer. */
 static void slow_requests_are_ended(void **state)
 {
-    web_server *web = restart(state, &(dr_http_options){.body_bytes_max = 1000, .slow_ms = 300});
+    web_server *web = *state;
+    web_start(web, &(dr_http_options){.body_bytes_max = 1000, .slow_ms = 300});
     static const char *const parts[] = {
         "", "GET /ec", "GET /echo HTTP/1.1\r\nHos",
         "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhel",
@@ -94,7 +76,7 @@ static void slow_requests_are_ended(void **state)
         web_read(web, fds[i], &reply, NULL);
         assert_int_equal(reply.bytes.len, 0);
         web_reply_fini(&reply);
-        close(fds[i]);
+        web_close(web, fds[i]);
     }
     assert_int_equal(web->requests, 0);
     /* A held request is not the client's fault. */
@@ -103,13 +85,14 @@ static void slow_requests_are_ended(void **state)
     web_run(web, &web->requests, 1);
     web_check(web, "", NULL);
     assert_int_equal(web->gone, 0);
-    close(fd);
+    web_close(web, fd);
 }
 
 /* Bytes that keep dribbling in do not put the end off. */
 static void dribbled_requests_are_ended(void **state)
 {
-    web_server *web = restart(state, &(dr_http_options){.body_bytes_max = 1 << 20, .slow_ms = 300});
+    web_server *web = *state;
+    web_start(web, &(dr_http_options){.body_bytes_max = 1 << 20, .slow_ms = 300});
     const uint64_t began_ms = dr_clock_ms();
     const int fd = web_connect(web);
     char away[16];
@@ -120,12 +103,13 @@ static void dribbled_requests_are_ended(void **state)
         assert_true(dr_clock_ms() - began_ms < 3000);
     }
     assert_int_equal(web->requests, 0);
-    close(fd);
+    web_close(web, fd);
 }
 
 static void slow_reader(void **state)
 {
-    web_server *web = restart(state, &(dr_http_options){.body_bytes_max = 1000, .slow_ms = 300});
+    web_server *web = *state;
+    web_start(web, &(dr_http_options){.body_bytes_max = 1000, .slow_ms = 300});
     const int small = 4096;
     const int fd = web_connect(web);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
@@ -135,12 +119,13 @@ static void slow_reader(void **state)
     web_run(web, &web->http.connections, 1);
     web_run(web, &web->http.connections, 0);
     assert_true(dr_http_is_quiet(&web->http));
-    close(fd);
+    web_close(web, fd);
 }
 
 static void idle_connections_are_ended(void **state)
 {
-    web_server *web = restart(state, &(dr_http_options){.body_bytes_max = 1000, .idle_ms = 300});
+    web_server *web = *state;
+    web_start(web, &(dr_http_options){.body_bytes_max = 1000, .idle_ms = 300});
     web_reply reply = {0};
     const int fd = web_connect(web);
     web_send(fd, GET("/echo"));
@@ -149,12 +134,13 @@ static void idle_connections_are_ended(void **state)
     assert_true(dr_clock_ms() - began_ms >= 290);
     web_assert_has(&reply, "HTTP/1.1 200");
     web_reply_fini(&reply);
-    close(fd);
+    web_close(web, fd);
 }
 
 static void stop_accepting(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     web_reply reply = {0};
     const int idle = web_connect(web);
     const int busy = web_connect(web);
@@ -180,14 +166,15 @@ static void stop_accepting(void **state)
     web_read(web, early, &reply, NULL);
     web_assert_has(&reply, "\r\n\r\nearly");
     web_reply_fini(&reply);
-    close(early);
-    close(idle);
-    close(busy);
+    web_close(web, early);
+    web_close(web, idle);
+    web_close(web, busy);
 }
 
 static void end_with_open(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     int fds[4];
     for (uint32_t i = 0; i < 3; i++) {
         fds[i] = web_connect(web);
@@ -205,28 +192,29 @@ static void end_with_open(void **state)
     web_read(web, fds[1], &reply, "\r\n\r\nin time");
     web_reply_fini(&reply);
     for (int i = 0; i < 4; i++) {
-        close(fds[i]);
+        web_close(web, fds[i]);
     }
 }
 
 static void end_in_callback(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     const int fd = web_connect(web);
     web_send(fd, GET("/hold") GET("/echo"));
     web_run(web, &web->held_count, 1);
     web_check(web, GET("/end"), NULL);
     assert_null(web->http.daemon);
     assert_int_equal(web->gone, 2);
-    close(fd);
+    web_close(web, fd);
 }
 
 /* Each of many idle connections still answers, and a full house makes room. */
 static void many_connections_are_bounded(void **state)
 {
     enum { MANY = 1000 };
-    web_server *web =
-        restart(state, &(dr_http_options){.body_bytes_max = 10, .connections_max = MANY});
+    web_server *web = *state;
+    web_start(web, &(dr_http_options){.body_bytes_max = 10, .connections_max = MANY});
     struct rlimit files;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
     files.rlim_cur = files.rlim_max;
@@ -249,7 +237,7 @@ static void many_connections_are_bounded(void **state)
     }
     web_check(web, GET("/query?q=room"), "\r\n\r\nroom");
     for (int i = 0; i < MANY; i++) {
-        close(fds[i]);
+        web_close(web, fds[i]);
     }
     web_run(web, &web->http.connections, 0);
 }
@@ -258,6 +246,7 @@ static void many_connections_are_bounded(void **state)
 static void no_descriptors(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     struct rlimit before;
     const int fd = web_connect(web);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -279,13 +268,14 @@ static void no_descriptors(void **state)
     web_send(fd, GET("/query?q=again"));
     web_read(web, fd, &reply, "\r\n\r\nagain");
     web_reply_fini(&reply);
-    close(fd);
+    web_close(web, fd);
 }
 
 /* Out of descriptors, the connection that has idled longest lets another one in. */
 static void makes_room(void **state)
 {
     web_server *web = *state;
+    web_start(web, &USUAL);
     web_reply reply = {0};
     struct rlimit before;
     const int idle = web_connect(web);
@@ -294,7 +284,7 @@ static void makes_room(void **state)
     web_reply_fini(&reply);
     const int waits = web_connect(web);
     const int next = dup(waits); /* all below it are in use */
-    close(next);
+    web_close(web, next);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     const struct rlimit full = {(rlim_t)next, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
@@ -305,27 +295,25 @@ static void makes_room(void **state)
     web_read(web, waits, &reply, "\r\n\r\nroom");
     web_reply_fini(&reply);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    close(idle);
-    close(waits);
+    web_close(web, idle);
+    web_close(web, waits);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(client_gone),
-        TEST(gone_in_body),
-        TEST(slow_requests_are_ended),
-        TEST(dribbled_requests_are_ended),
-        TEST(slow_reader),
-        TEST(idle_connections_are_ended),
-        TEST(stop_accepting),
-        TEST(end_with_open),
-        TEST(end_in_callback),
-        TEST(many_connections_are_bounded),
-        TEST(no_descriptors),
-        TEST(makes_room),
+        unit_in(web_server, client_gone),
+        unit_in(web_server, gone_in_body),
+        unit_in(web_server, slow_requests_are_ended),
+        unit_in(web_server, dribbled_requests_are_ended),
+        unit_in(web_server, slow_reader),
+        unit_in(web_server, idle_connections_are_ended),
+        unit_in(web_server, stop_accepting),
+        unit_in(web_server, end_with_open),
+        unit_in(web_server, end_in_callback),
+        unit_in(web_server, many_connections_are_bounded),
+        unit_in(web_server, no_descriptors),
+        unit_in(web_server, makes_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* test_listen.c: who a peer is, and what stands where a Unix socket is wanted. */
-#include "unit.h"
+#include "unit_folder.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -93,121 +93,114 @@ static void peers_of_this_machine(void **state)
 }
 
 typedef struct place {
-    char folder[64];
+    unit_folder folder;
     char path[300];
+    dr_local local;
+    int fd;
+    int keep;
     dora_error error;
 } place;
 
 static void set_up(place *self, const char *name)
 {
-    snprintf(self->folder, sizeof(self->folder), "/tmp/dora-listen-XXXXXX");
-    assert_non_null(mkdtemp(self->folder));
-    snprintf(self->path, sizeof(self->path), "%s/%s", self->folder, name);
-    self->error.msg[0] = '\0';
+    unit_folder_make(&self->folder);
+    snprintf(self->path, sizeof(self->path), "%s/%s", self->folder.path, name);
 }
 
 static void tear_down(place *self)
 {
-    unlink(self->path);
-    assert_int_equal(rmdir(self->folder), 0);
+    unit_close(&self->fd);
+    unit_close(&self->keep);
+    dr_local_remove(&self->local);
+    unit_folder_remove(&self->folder);
 }
+UNIT_SCENE(place, tear_down)
 
 static void a_socket_is_private_and_goes(void **state)
 {
-    (void)state;
-    place self;
-    dr_local local = {0};
+    place *self = *state;
     struct stat status;
-    int fd;
-    set_up(&self, "sock");
+    set_up(self, "sock");
     const mode_t before = umask(0);
-    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_OK);
+    assert_int_equal(dr_local_listen(&self->local, self->path, 5, &self->fd, &self->error),
+                     DORA_OK);
     umask(before);
-    assert_int_equal(stat(self.path, &status), 0);
+    assert_int_equal(stat(self->path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0600);
     /* A second server is refused, and the first one's file stays. */
     dr_local second = {0};
     int none;
-    assert_int_equal(dr_local_listen(&second, self.path, 5, &none, &self.error), DORA_EIO);
-    assert_non_null(strstr(self.error.msg, "another server listens there; stop it, or name"));
-    assert_non_null(strstr(self.error.msg, self.path));
+    assert_int_equal(dr_local_listen(&second, self->path, 5, &none, &self->error), DORA_EIO);
+    assert_non_null(strstr(self->error.msg, "another server listens there; stop it, or name"));
+    assert_non_null(strstr(self->error.msg, self->path));
     dr_local_remove(&second);
-    assert_int_equal(stat(self.path, &status), 0);
-    dr_local_remove(&local);
-    assert_int_equal(stat(self.path, &status), -1);
-    dr_local_remove(&local);
-    close(fd);
-    tear_down(&self);
+    assert_int_equal(stat(self->path, &status), 0);
+    dr_local_remove(&self->local);
+    assert_int_equal(stat(self->path, &status), -1);
+    dr_local_remove(&self->local);
+    unit_close(&self->fd);
 }
 
 static void a_stale_file_is_replaced(void **state)
 {
-    (void)state;
-    place self;
+    place *self = *state;
     dr_local old = {0};
-    dr_local local = {0};
-    int fd;
-    set_up(&self, "sock");
-    assert_int_equal(dr_local_listen(&old, self.path, 5, &fd, &self.error), DORA_OK);
-    const int keep = dup(fd); /* so that the file's number is not used again */
-    close(fd);
-    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_EIO);
-    close(keep);
-    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_OK);
+    set_up(self, "sock");
+    assert_int_equal(dr_local_listen(&old, self->path, 5, &self->fd, &self->error), DORA_OK);
+    self->keep = dup(self->fd); /* so that the file's number is not used again */
+    unit_close(&self->fd);
+    assert_int_equal(dr_local_listen(&self->local, self->path, 5, &self->fd, &self->error),
+                     DORA_EIO);
+    unit_close(&self->keep);
+    assert_int_equal(dr_local_listen(&self->local, self->path, 5, &self->fd, &self->error),
+                     DORA_OK);
     struct stat status;
-    old.inode = local.inode + 1;
+    old.inode = self->local.inode + 1;
     dr_local_remove(&old); /* not its own any more */
-    assert_int_equal(stat(self.path, &status), 0);
-    dr_local_remove(&local);
-    close(fd);
-    tear_down(&self);
+    assert_int_equal(stat(self->path, &status), 0);
+    dr_local_remove(&self->local);
+    unit_close(&self->fd);
 }
 
 static void a_file_is_not_replaced(void **state)
 {
-    (void)state;
-    place self;
-    dr_local local = {0};
-    int fd;
-    set_up(&self, "file");
-    FILE *file = fopen(self.path, "w");
-    assert_non_null(file);
-    fclose(file);
-    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_EIO);
-    assert_non_null(strstr(self.error.msg, "it exists and is no socket; remove it"));
-    tear_down(&self);
+    place *self = *state;
+    set_up(self, "file");
+    unit_write(self->path, "");
+    assert_int_equal(dr_local_listen(&self->local, self->path, 5, &self->fd, &self->error),
+                     DORA_EIO);
+    assert_non_null(strstr(self->error.msg, "it exists and is no socket; remove it"));
 }
 
 static void the_path_has_a_limit(void **state)
 {
-    (void)state;
-    place self;
-    dr_local local = {0};
-    int fd;
+    place *self = *state;
     const size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
-    set_up(&self, "");
-    const size_t start = strlen(self.path);
-    memset(self.path + start, 'x', max + 1 - start);
-    self.path[max + 1] = '\0';
-    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_EIO);
-    assert_non_null(strstr(self.error.msg, "has 1 to 107 bytes, not 108"));
-    self.path[max] = '\0';
-    assert_int_equal(dr_local_listen(&local, self.path, 5, &fd, &self.error), DORA_OK);
-    dr_local_remove(&local);
-    close(fd);
-    assert_int_equal(dr_local_listen(&local, "/no/such/folder/sock", 5, &fd, &self.error),
+    set_up(self, "");
+    const size_t start = strlen(self->path);
+    memset(self->path + start, 'x', max + 1 - start);
+    self->path[max + 1] = '\0';
+    assert_int_equal(dr_local_listen(&self->local, self->path, 5, &self->fd, &self->error),
                      DORA_EIO);
-    assert_string_equal(self.error.msg,
+    assert_non_null(strstr(self->error.msg, "has 1 to 107 bytes, not 108"));
+    self->path[max] = '\0';
+    assert_int_equal(dr_local_listen(&self->local, self->path, 5, &self->fd, &self->error),
+                     DORA_OK);
+    dr_local_remove(&self->local);
+    unit_close(&self->fd);
+    assert_int_equal(
+        dr_local_listen(&self->local, "/no/such/folder/sock", 5, &self->fd, &self->error),
+        DORA_EIO);
+    assert_string_equal(self->error.msg,
                         "cannot listen on /no/such/folder/sock: No such file or directory");
-    tear_down(&self);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(peers_are_told_apart),         cmocka_unit_test(peers_of_this_machine),
-        cmocka_unit_test(a_socket_is_private_and_goes), cmocka_unit_test(a_stale_file_is_replaced),
-        cmocka_unit_test(a_file_is_not_replaced),       cmocka_unit_test(the_path_has_a_limit),
+        cmocka_unit_test(peers_are_told_apart),       cmocka_unit_test(peers_of_this_machine),
+        unit_in(place, a_socket_is_private_and_goes), unit_in(place, a_stale_file_is_replaced),
+        unit_in(place, a_file_is_not_replaced),       unit_in(place, the_path_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

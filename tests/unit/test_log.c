@@ -1,6 +1,6 @@
 /* test_log.c: levels, both formats, printed lines cut and joined, a reader that hangs, a file that
  * is moved away. */
-#include "unit.h"
+#include "unit_folder.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,45 +15,72 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-static char path[64];
+/* logging is a log, its file in a folder, and what else a test has open. */
+typedef struct logging {
+    unit_folder folder;
+    char path[72];
+    dr_log *log;
+    int fds[4];
+    int stderr_fd; /* as it was */
+} logging;
 
-static int set_up(void **state)
+/* end_log ends the log: all that it was told is written. */
+static void end_log(logging *at)
 {
-    (void)state;
-    (void)snprintf(path, sizeof(path), "/tmp/dora-log-XXXXXX");
-    const int fd = mkstemp(path);
-    return fd < 0 || close(fd) != 0;
+    dr_log_free(at->log);
+    at->log = NULL;
 }
 
-static int tear_down(void **state)
+/* limit_files bounds how large a file this process may write; RLIM_INFINITY: not at all. */
+static void limit_files(rlim_t bytes)
 {
-    (void)state;
-    return unlink(path);
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-static char *slurp(void)
+static void logging_begin(logging *at)
 {
-    FILE *file = fopen(path, "re");
-    assert_non_null(file);
+    unit_folder_make(&at->folder);
+    (void)snprintf(at->path, sizeof(at->path), "%s/log", at->folder.path);
+}
+
+static void logging_end(logging *at)
+{
+    limit_files(RLIM_INFINITY);
+    if (at->stderr_fd > 0) {
+        (void)dup2(at->stderr_fd, STDERR_FILENO);
+    }
+    unit_close(&at->stderr_fd);
+    for (size_t i = 0; i < 4; i++) {
+        unit_close(&at->fds[i]); /* a reader that hangs, before the writer is waited for */
+    }
+    end_log(at);
+    unit_folder_remove(&at->folder);
+}
+UNIT_SCENE(logging, logging_end)
+
+static char *slurp(const logging *at)
+{
     char *text = calloc(1, 1 << 21);
     assert_non_null(text);
-    (void)fread(text, 1, (1 << 21) - 1, file);
-    fclose(file);
+    unit_read(at->path, text, 1 << 21);
     return text;
 }
 
 static void levels_and_text(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
-    assert_int_equal(dr_log_new(&log, path, false, DR_LOG_NOTICE, &error), DORA_OK);
-    dr_log_write(log, DR_LOG_DEBUG, "a", "debug %d", 1);
-    dr_log_write(log, DR_LOG_INFO, "a", "info");
-    dr_log_write(log, DR_LOG_ERROR, "a", "an error");
-    dr_log_write(log, DR_LOG_SNAP, "a", "snap");
-    dr_log_free(log);
-    char *text = slurp();
+    assert_int_equal(dr_log_new(&at->log, at->path, false, DR_LOG_NOTICE, &error), DORA_OK);
+    dr_log_write(at->log, DR_LOG_DEBUG, "a", "debug %d", 1);
+    dr_log_write(at->log, DR_LOG_INFO, "a", "info");
+    dr_log_write(at->log, DR_LOG_ERROR, "a", "an error");
+    dr_log_write(at->log, DR_LOG_SNAP, "a", "snap");
+    end_log(at);
+    char *text = slurp(at);
     assert_non_null(strstr(text, " debug [a] debug 1\n"));
     assert_null(strstr(text, "info"));
     assert_non_null(strstr(text, " error [a] an error\n")); /* above the level, and kept */
@@ -138,19 +165,20 @@ static void a_message_cannot_look_like_another_entry(void **state)
 
 static void no_text_steers_the_terminal(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     static dr_log_carry carry;
-    assert_int_equal(dr_log_new(&log, path, false, 9, &error), DORA_OK);
-    dr_log_write(log, DR_LOG_ERROR, "call", "no such api: %s",
+    assert_int_equal(dr_log_new(&at->log, at->path, false, 9, &error), DORA_OK);
+    dr_log_write(at->log, DR_LOG_ERROR, "call", "no such api: %s",
                  "/a\x1b]0;x\x07\r\n2026 error [x] y");
-    dr_log_write(log, DR_LOG_ERROR, "call", "\xe4\xb8\xad\xe6\x96\x87\xe2\x80\xae \xff\xc2\x9b");
-    dr_log_write_lines(log, DR_LOG_ERROR, "master", "one\n\ttwo\x1b");
-    dr_log_lines(log, "users", &carry, "50 %\r100 %\x1b[2J\n", 15);
-    dr_log_record(log, &full_entry);
-    dr_log_free(log);
-    char *text = slurp();
+    dr_log_write(at->log, DR_LOG_ERROR, "call",
+                 "\xe4\xb8\xad\xe6\x96\x87\xe2\x80\xae \xff\xc2\x9b");
+    dr_log_write_lines(at->log, DR_LOG_ERROR, "master", "one\n\ttwo\x1b");
+    dr_log_lines(at->log, "users", &carry, "50 %\r100 %\x1b[2J\n", 15);
+    dr_log_record(at->log, &full_entry);
+    end_log(at);
+    char *text = slurp(at);
     assert_non_null(strstr(text, "] no such api: /a\\x1b]0;x\\x07\\x0d\\x0a2026 error [x] y\n"));
     assert_non_null(strstr(text, "] \xe4\xb8\xad\xe6\x96\x87\\xe2\\x80\\xae \\xff\\xc2\\x9b\n"));
     assert_non_null(strstr(text, "] one\n    \ttwo\\x1b\n"));
@@ -181,8 +209,8 @@ static void json_does_not_steer_it_either(void **state)
 
 static void a_cut_line_parts_no_character(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     static dr_log_carry carry;
     memset(&carry, 0, sizeof(carry));
@@ -191,15 +219,15 @@ static void a_cut_line_parts_no_character(void **state)
     for (int i = 0; i < 4000; i++) {
         memcpy(longest + 3 * i, "\xe4\xb8\xad", 3);
     }
-    assert_int_equal(dr_log_new(&log, path, false, 9, &error), DORA_OK);
-    dr_log_lines(log, "w", &carry, longest, 3 * 4000);
-    dr_log_lines(log, "w", &carry, "\n", 1);
-    dr_log_write(log, DR_LOG_ERROR, "a", "%s", longest);
-    dr_log_free(log);
-    char *text = slurp();
+    assert_int_equal(dr_log_new(&at->log, at->path, false, 9, &error), DORA_OK);
+    dr_log_lines(at->log, "w", &carry, longest, 3 * 4000);
+    dr_log_lines(at->log, "w", &carry, "\n", 1);
+    dr_log_write(at->log, DR_LOG_ERROR, "a", "%s", longest);
+    end_log(at);
+    char *text = slurp(at);
     assert_null(strstr(text, "\\x"));
     size_t count = 0;
-    for (const char *at = text; (at = strstr(at, "\xe4\xb8\xad")) != NULL; at++) {
+    for (const char *here = text; (here = strstr(here, "\xe4\xb8\xad")) != NULL; here++) {
         count++;
     }
     assert_int_equal(count, 4000 + (DR_LOG_LINE_MAX - 1) / 3);
@@ -209,17 +237,17 @@ static void a_cut_line_parts_no_character(void **state)
 
 static void a_log_of_json(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     static dr_log_carry carry;
-    assert_int_equal(dr_log_new(&log, path, true, DR_LOG_DEBUG, &error), DORA_OK);
-    dr_log_write(log, DR_LOG_ERROR, "master", "one %d", 1);
-    dr_log_write(log, DR_LOG_SNAP, "master", "hi"); /* above the threshold */
-    dr_log_record(log, &full_entry);                /* who made it has asked */
-    dr_log_lines(log, "users", &carry, "two\n", 4); /* what is printed has no level */
-    dr_log_free(log);
-    char *text = slurp();
+    assert_int_equal(dr_log_new(&at->log, at->path, true, DR_LOG_DEBUG, &error), DORA_OK);
+    dr_log_write(at->log, DR_LOG_ERROR, "master", "one %d", 1);
+    dr_log_write(at->log, DR_LOG_SNAP, "master", "hi"); /* above the threshold */
+    dr_log_record(at->log, &full_entry);                /* who made it has asked */
+    dr_log_lines(at->log, "users", &carry, "two\n", 4); /* what is printed has no level */
+    end_log(at);
+    char *text = slurp(at);
     json_t *line = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
     assert_non_null(line);
     assert_string_equal(json_string_value(json_object_get(line, "m")), "one 1");
@@ -235,34 +263,34 @@ static void a_log_of_json(void **state)
 
 static void the_queue_is_counted(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     char fifo[80];
     uint64_t lines = 0;
     uint64_t bytes = 0;
-    (void)snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+    (void)snprintf(fifo, sizeof(fifo), "%s.fifo", at->path);
     assert_int_equal(mkfifo(fifo, 0600), 0);
-    const int reader = open(fifo, O_RDONLY | O_NONBLOCK);
-    assert_int_equal(dr_log_new(&log, fifo, false, 9, &error), DORA_OK);
-    dr_log_queue(log, &lines, &bytes);
+    int *reader = &at->fds[0];
+    *reader = open(fifo, O_RDONLY | O_NONBLOCK);
+    assert_int_equal(dr_log_new(&at->log, fifo, false, 9, &error), DORA_OK);
+    dr_log_queue(at->log, &lines, &bytes);
     assert_int_equal(lines + bytes, 0);
     for (int i = 0; i < 10000; i++) { /* more than the fifo takes, less than is dropped */
-        dr_log_write(log, DR_LOG_INFO, "a", "a line");
+        dr_log_write(at->log, DR_LOG_INFO, "a", "a line");
     }
-    dr_log_queue(log, &lines, &bytes);
+    dr_log_queue(at->log, &lines, &bytes);
     assert_true(lines > 0 && lines <= 10000);
     assert_int_equal(bytes, lines * strlen("2016-12-20T13:05:38.123Z info [a] a line\n"));
-    assert_int_equal(dr_log_dropped(log), 0);
-    close(reader);
-    (void)unlink(fifo);
-    dr_log_free(log);
+    assert_int_equal(dr_log_dropped(at->log), 0);
+    unit_close(reader);
+    end_log(at);
 }
 
 static uint64_t count_lines(const char *text)
 {
     uint64_t count = 0;
-    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++) {
+    for (const char *here = text; (here = strchr(here, '\n')) != NULL; here++) {
         count++;
     }
     return count;
@@ -270,59 +298,58 @@ static uint64_t count_lines(const char *text)
 
 static void a_moved_file_is_followed(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     char old[80];
     uint64_t lines = 1;
     uint64_t bytes = 0;
-    (void)snprintf(old, sizeof(old), "%s.1", path);
-    assert_int_equal(dr_log_new(&log, path, false, 9, &error), DORA_OK);
+    (void)snprintf(old, sizeof(old), "%s.1", at->path);
+    assert_int_equal(dr_log_new(&at->log, at->path, false, 9, &error), DORA_OK);
     uint64_t total = 0;
     for (int turn = 0; turn < 5; turn++) {
         for (int i = 0; i < 1000; i++) {
-            dr_log_write(log, DR_LOG_INFO, "a", "line %d of turn %d", i, turn);
+            dr_log_write(at->log, DR_LOG_INFO, "a", "line %d of turn %d", i, turn);
         }
-        while (dr_log_queue(log, &lines, &bytes), lines > 0) {
+        while (dr_log_queue(at->log, &lines, &bytes), lines > 0) {
         }
-        assert_int_equal(rename(path, old), 0);
+        assert_int_equal(rename(at->path, old), 0);
         char *text = NULL;
-        dr_log_reopen(log);
-        while (access(path, F_OK) != 0) { /* the writer's thread makes it */
+        dr_log_reopen(at->log);
+        while (access(at->path, F_OK) != 0) { /* the writer's thread makes it */
         }
-        const int fd = open(old, O_RDONLY);
         text = calloc(1, 1 << 21);
-        assert_true(text != NULL && fd >= 0 && read(fd, text, (1 << 21) - 1) > 0);
-        close(fd);
+        assert_non_null(text);
+        unit_read(old, text, 1 << 21);
         total += count_lines(text);
         free(text);
         (void)unlink(old);
     }
-    dr_log_free(log);
+    end_log(at);
     assert_int_equal(total, 5000);
 }
 
 static void a_file_that_cannot_be_opened_again_is_kept(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     char folder[80];
     char moved[80];
     char file[160];
-    (void)snprintf(folder, sizeof(folder), "%s.d", path);
-    (void)snprintf(moved, sizeof(moved), "%s.e", path);
+    (void)snprintf(folder, sizeof(folder), "%s.d", at->path);
+    (void)snprintf(moved, sizeof(moved), "%s.e", at->path);
     (void)snprintf(file, sizeof(file), "%s/log", folder);
     assert_int_equal(mkdir(folder, 0700), 0);
-    assert_int_equal(dr_log_new(&log, file, false, 9, &error), DORA_OK);
+    assert_int_equal(dr_log_new(&at->log, file, false, 9, &error), DORA_OK);
     assert_int_equal(rename(folder, moved), 0);
-    dr_log_reopen(log);
-    dr_log_write(log, DR_LOG_INFO, "a", "still there");
-    dr_log_free(log);
+    dr_log_reopen(at->log);
+    dr_log_write(at->log, DR_LOG_INFO, "a", "still there");
+    end_log(at);
     (void)snprintf(file, sizeof(file), "%s/log", moved);
-    assert_int_equal(rename(file, path), 0);
+    assert_int_equal(rename(file, at->path), 0);
     assert_int_equal(rmdir(moved), 0);
-    char *text = slurp();
+    char *text = slurp(at);
     assert_non_null(strstr(text, "log.file: cannot open"));
     assert_non_null(strstr(text, "still there"));
     free(text);
@@ -330,8 +357,8 @@ static void a_file_that_cannot_be_opened_again_is_kept(void **state)
 
 static void printed_lines_are_joined_and_cut(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     static dr_log_carry carry;
     memset(&carry, 0, sizeof(carry));
@@ -339,16 +366,16 @@ static void printed_lines_are_joined_and_cut(void **state)
     assert_non_null(longest);
     memset(longest, 'x', 20000);
     longest[19999] = '\n';
-    assert_int_equal(dr_log_new(&log, path, false, 9, &error), DORA_OK);
-    dr_log_lines(log, "w", &carry, "one\ntw", 6);
-    dr_log_lines(log, "w", &carry, "o\n", 2);
-    dr_log_lines(log, "w", &carry, longest, 20000);
-    dr_log_free(log);
-    char *text = slurp();
+    assert_int_equal(dr_log_new(&at->log, at->path, false, 9, &error), DORA_OK);
+    dr_log_lines(at->log, "w", &carry, "one\ntw", 6);
+    dr_log_lines(at->log, "w", &carry, "o\n", 2);
+    dr_log_lines(at->log, "w", &carry, longest, 20000);
+    end_log(at);
+    char *text = slurp(at);
     assert_non_null(strstr(text, "[w] one\n"));
     assert_non_null(strstr(text, "[w] two\n"));
     size_t count = 0;
-    for (const char *at = text; (at = strchr(at, 'x')) != NULL; at++) {
+    for (const char *here = text; (here = strchr(here, 'x')) != NULL; here++) {
         count++;
     }
     assert_int_equal(count, 19999); /* over several lines, none lost */
@@ -358,30 +385,21 @@ static void printed_lines_are_joined_and_cut(void **state)
 
 static void a_reader_that_hangs_costs_lines_not_time(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     char fifo[80];
-    (void)snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+    (void)snprintf(fifo, sizeof(fifo), "%s.fifo", at->path);
     assert_int_equal(mkfifo(fifo, 0600), 0);
-    const int reader = open(fifo, O_RDONLY | O_NONBLOCK);
-    assert_int_equal(dr_log_new(&log, fifo, false, 9, &error), DORA_OK);
+    int *reader = &at->fds[0];
+    *reader = open(fifo, O_RDONLY | O_NONBLOCK);
+    assert_int_equal(dr_log_new(&at->log, fifo, false, 9, &error), DORA_OK);
     for (int i = 0; i < 100000; i++) {
-        dr_log_write(log, DR_LOG_INFO, "a", "a line that nobody reads, number %d", i);
+        dr_log_write(at->log, DR_LOG_INFO, "a", "a line that nobody reads, number %d", i);
     }
-    assert_true(dr_log_dropped(log) > 0);
-    close(reader); /* the writer's thread gets an error and goes on */
-    (void)unlink(fifo);
-    dr_log_free(log);
-}
-
-/* limit_files bounds how large a file this process may write; RLIM_INFINITY: not at all. */
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_true(dr_log_dropped(at->log) > 0);
+    unit_close(reader); /* the writer's thread gets an error and goes on */
+    end_log(at);
 }
 
 static void wait_until_written(dr_log *log)
@@ -419,30 +437,30 @@ static uint64_t count_whole(char *text, uint64_t *told)
 /* The disk is full again and again, at places that no line ends at. */
 static void lines_lost_on_a_full_disk_are_counted(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     uint64_t written = 0;
     uint64_t told = 0;
     (void)signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(dr_log_new(&log, path, false, 9, &error), DORA_OK);
+    assert_int_equal(dr_log_new(&at->log, at->path, false, 9, &error), DORA_OK);
     for (rlim_t bytes = 500; bytes < 9000; bytes += 487) {
         limit_files(bytes);
         for (int turn = 0; turn < 3; turn++) { /* the line about the lost is lost as well */
             for (int i = 0; i < 7; i++) {
-                dr_log_write(log, DR_LOG_INFO, "a", "line %d of turn %d end", i, turn);
+                dr_log_write(at->log, DR_LOG_INFO, "a", "line %d of turn %d end", i, turn);
                 written++;
             }
-            wait_until_written(log);
+            wait_until_written(at->log);
         }
     }
     limit_files(RLIM_INFINITY);
-    dr_log_write(log, DR_LOG_INFO, "a", "line 1 of the last turn end");
+    dr_log_write(at->log, DR_LOG_INFO, "a", "line 1 of the last turn end");
     written++;
-    wait_until_written(log);
-    const uint64_t dropped = dr_log_dropped(log);
-    dr_log_free(log);
-    char *text = slurp();
+    wait_until_written(at->log);
+    const uint64_t dropped = dr_log_dropped(at->log);
+    end_log(at);
+    char *text = slurp(at);
     const uint64_t there = count_whole(text, &told);
     free(text);
     assert_true(dropped > 0);
@@ -452,80 +470,73 @@ static void lines_lost_on_a_full_disk_are_counted(void **state)
 
 static void a_link_is_not_followed(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     char name[80];
-    (void)snprintf(name, sizeof(name), "%s.link", path);
-    assert_int_equal(symlink(path, name), 0);
-    assert_int_equal(dr_log_new(&log, name, false, 9, &error), DORA_EIO);
+    (void)snprintf(name, sizeof(name), "%s.link", at->path);
+    assert_int_equal(symlink(at->path, name), 0);
+    assert_int_equal(dr_log_new(&at->log, name, false, 9, &error), DORA_EIO);
     assert_non_null(strstr(error.msg, "log.file: cannot open "));
     assert_non_null(strstr(error.msg, name));
     assert_non_null(strstr(error.msg, "symbolic link"));
-    (void)unlink(name);
 }
 
 static void a_link_that_comes_later_is_not_followed(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     char victim[80];
     struct stat status;
-    (void)snprintf(victim, sizeof(victim), "%s.victim", path);
+    (void)snprintf(victim, sizeof(victim), "%s.victim", at->path);
     const int fd = open(victim, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     assert_true(fd >= 0 && close(fd) == 0);
-    assert_int_equal(dr_log_new(&log, path, false, 9, &error), DORA_OK);
-    const int kept = open(path, O_RDONLY | O_CLOEXEC);
-    assert_true(kept >= 0 && unlink(path) == 0 && symlink(victim, path) == 0);
-    dr_log_reopen(log);
-    dr_log_write(log, DR_LOG_INFO, "a", "after the link");
-    dr_log_free(log);
+    assert_int_equal(dr_log_new(&at->log, at->path, false, 9, &error), DORA_OK);
+    const int kept = at->fds[0] = open(at->path, O_RDONLY | O_CLOEXEC);
+    assert_true(kept >= 0 && unlink(at->path) == 0 && symlink(victim, at->path) == 0);
+    dr_log_reopen(at->log);
+    dr_log_write(at->log, DR_LOG_INFO, "a", "after the link");
+    end_log(at);
     assert_true(stat(victim, &status) == 0 && status.st_size == 0);
     char text[1024] = "";
     assert_true(read(kept, text, sizeof(text) - 1) > 0);
     assert_non_null(strstr(text, "symbolic link"));
     assert_non_null(strstr(text, "after the link"));
-    close(kept);
-    (void)unlink(victim);
 }
 
 /* /dev/stderr is a link on Linux, and cannot be opened at all where it is a socket. */
 static void standard_streams_have_names(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
-    int ends[2];
+    int *ends = at->fds;
     char text[256] = "";
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    const int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    at->stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
-    const dora_err err = dr_log_new(&log, "/dev/stderr", false, 9, &error);
-    (void)dup2(kept, STDERR_FILENO);
+    const dora_err err = dr_log_new(&at->log, "/dev/stderr", false, 9, &error);
+    (void)dup2(at->stderr_fd, STDERR_FILENO);
     assert_int_equal(err, DORA_OK);
-    dr_log_write(log, DR_LOG_INFO, "a", "to the standard error");
-    dr_log_free(log);
+    dr_log_write(at->log, DR_LOG_INFO, "a", "to the standard error");
+    end_log(at);
     assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
     assert_non_null(strstr(text, "to the standard error"));
-    close(kept);
-    close(ends[0]);
-    close(ends[1]);
-    assert_int_equal(dr_log_new(&log, "/dev/null", false, 9, &error), DORA_OK);
-    dr_log_free(log);
+    assert_int_equal(dr_log_new(&at->log, "/dev/null", false, 9, &error), DORA_OK);
+    end_log(at);
 }
 
 static void a_fifo_that_nobody_reads_holds_up_nothing(void **state)
 {
-    (void)state;
-    dr_log *log = NULL;
+    logging *at = *state;
+    logging_begin(at);
     dora_error error;
     char fifo[80];
-    (void)snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+    (void)snprintf(fifo, sizeof(fifo), "%s.fifo", at->path);
     assert_int_equal(mkfifo(fifo, 0600), 0);
-    assert_int_equal(dr_log_new(&log, fifo, false, 9, &error), DORA_EIO);
+    assert_int_equal(dr_log_new(&at->log, fifo, false, 9, &error), DORA_EIO);
     assert_non_null(strstr(error.msg, "a fifo that nobody reads"));
-    (void)unlink(fifo);
 }
 
 static void a_file_that_cannot_be_is_named(void **state)
@@ -542,28 +553,25 @@ int main(void)
 {
     (void)signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(levels_and_text, set_up, tear_down),
+        unit_in(logging, levels_and_text),
         cmocka_unit_test(the_threshold_never_drops_errors),
         cmocka_unit_test(json_has_the_keys_of_the_original),
         cmocka_unit_test(a_message_may_be_a_value),
         cmocka_unit_test(a_message_cannot_look_like_another_entry),
-        cmocka_unit_test_setup_teardown(no_text_steers_the_terminal, set_up, tear_down),
+        unit_in(logging, no_text_steers_the_terminal),
         cmocka_unit_test(json_does_not_steer_it_either),
-        cmocka_unit_test_setup_teardown(a_cut_line_parts_no_character, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_log_of_json, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_queue_is_counted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_moved_file_is_followed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_again_is_kept, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(lines_lost_on_a_full_disk_are_counted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_link_is_not_followed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_link_that_comes_later_is_not_followed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(standard_streams_have_names, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_fifo_that_nobody_reads_holds_up_nothing, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(printed_lines_are_joined_and_cut, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_reader_that_hangs_costs_lines_not_time, set_up,
-                                        tear_down),
+        unit_in(logging, a_cut_line_parts_no_character),
+        unit_in(logging, a_log_of_json),
+        unit_in(logging, the_queue_is_counted),
+        unit_in(logging, a_moved_file_is_followed),
+        unit_in(logging, a_file_that_cannot_be_opened_again_is_kept),
+        unit_in(logging, lines_lost_on_a_full_disk_are_counted),
+        unit_in(logging, a_link_is_not_followed),
+        unit_in(logging, a_link_that_comes_later_is_not_followed),
+        unit_in(logging, standard_streams_have_names),
+        unit_in(logging, a_fifo_that_nobody_reads_holds_up_nothing),
+        unit_in(logging, printed_lines_are_joined_and_cut),
+        unit_in(logging, a_reader_that_hangs_costs_lines_not_time),
         cmocka_unit_test(a_file_that_cannot_be_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

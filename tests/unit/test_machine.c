@@ -1,95 +1,80 @@
 /* test_machine.c: how much memory there is, by files made for the test. */
-#include "unit.h"
+#include "unit_folder.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/machine.h"
 
 #define MB UINT64_C(1048576)
 
-static char root[] = "/tmp/dora-machine-XXXXXX";
-
 /* put writes a file under the root, and makes the folders before it. */
-static void put(const char *name, const char *text)
+static void put(const unit_folder *root, const char *name, const char *text)
 {
     char path[512];
-    (void)snprintf(path, sizeof(path), "%s%s", root, name);
-    for (char *at = path + strlen(root) + 1; (at = strchr(at, '/')) != NULL; at++) {
+    (void)snprintf(path, sizeof(path), "%s%s", root->path, name);
+    for (char *at = path + strlen(root->path) + 1; (at = strchr(at, '/')) != NULL; at++) {
         *at = '\0';
         (void)mkdir(path, 0700);
         *at = '/';
     }
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
+    unit_write(path, text);
 }
 
-static int begin(void **state)
-{
-    (void)state;
-    memcpy(root + strlen(root) - 6, "XXXXXX", 6);
-    return mkdtemp(root) != NULL ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    char command[64];
-    (void)snprintf(command, sizeof(command), "rm -r %s", root);
-    return system(command);
-}
+UNIT_SCENE(unit_folder, unit_folder_remove)
 
 static void nothing_known(void **state)
 {
-    (void)state;
-    assert_true(dr_machine_memory(root) == UINT64_MAX);
+    unit_folder *root = *state;
+    unit_folder_make(root);
+    assert_true(dr_machine_memory(root->path) == UINT64_MAX);
 }
 
 static void machine_alone(void **state)
 {
-    (void)state;
-    put("/proc/meminfo", "MemTotal:        2048 kB\nMemFree:         1024 kB\n");
-    assert_true(dr_machine_memory(root) == 2 * MB);
-    put("/proc/self/cgroup", "0::/\n");
-    put("/sys/fs/cgroup/memory.max", "max\n");
-    assert_true(dr_machine_memory(root) == 2 * MB);
+    unit_folder *root = *state;
+    unit_folder_make(root);
+    put(root, "/proc/meminfo", "MemTotal:        2048 kB\nMemFree:         1024 kB\n");
+    assert_true(dr_machine_memory(root->path) == 2 * MB);
+    put(root, "/proc/self/cgroup", "0::/\n");
+    put(root, "/sys/fs/cgroup/memory.max", "max\n");
+    assert_true(dr_machine_memory(root->path) == 2 * MB);
 }
 
 static void cgroups_v2_are_read(void **state)
 {
-    (void)state;
-    put("/proc/meminfo", "MemTotal:    1048576 kB\n");
-    put("/proc/self/cgroup", "0::/system.slice/dora.service\n");
-    put("/sys/fs/cgroup/system.slice/dora.service/memory.max", "536870912\n");
-    assert_true(dr_machine_memory(root) == 512 * MB);
+    unit_folder *root = *state;
+    unit_folder_make(root);
+    put(root, "/proc/meminfo", "MemTotal:    1048576 kB\n");
+    put(root, "/proc/self/cgroup", "0::/system.slice/dora.service\n");
+    put(root, "/sys/fs/cgroup/system.slice/dora.service/memory.max", "536870912\n");
+    assert_true(dr_machine_memory(root->path) == 512 * MB);
     /* What is around it counts, too. */
-    put("/sys/fs/cgroup/system.slice/memory.max", "268435456\n");
-    assert_true(dr_machine_memory(root) == 256 * MB);
-    put("/sys/fs/cgroup/memory.max", "134217728\n");
-    assert_true(dr_machine_memory(root) == 128 * MB);
+    put(root, "/sys/fs/cgroup/system.slice/memory.max", "268435456\n");
+    assert_true(dr_machine_memory(root->path) == 256 * MB);
+    put(root, "/sys/fs/cgroup/memory.max", "134217728\n");
+    assert_true(dr_machine_memory(root->path) == 128 * MB);
 }
 
 static void v2_in_a_container(void **state)
 {
-    (void)state;
-    put("/proc/meminfo", "MemTotal:    1048576 kB\n");
-    put("/proc/self/cgroup", "0::/docker/0123\n");
-    put("/sys/fs/cgroup/memory.max", "67108864\n");
-    assert_true(dr_machine_memory(root) == 64 * MB);
+    unit_folder *root = *state;
+    unit_folder_make(root);
+    put(root, "/proc/meminfo", "MemTotal:    1048576 kB\n");
+    put(root, "/proc/self/cgroup", "0::/docker/0123\n");
+    put(root, "/sys/fs/cgroup/memory.max", "67108864\n");
+    assert_true(dr_machine_memory(root->path) == 64 * MB);
 }
 
 static void cgroups_v1_are_read(void **state)
 {
-    (void)state;
-    put("/proc/meminfo", "MemTotal:    1048576 kB\n");
-    put("/proc/self/cgroup", "12:cpu,cpuacct:/a\n4:hugetlb,memory:/a/b\n1:name=systemd:/c\n");
-    put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-    assert_true(dr_machine_memory(root) == 1024 * MB);
-    put("/sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "33554432\n");
-    assert_true(dr_machine_memory(root) == 32 * MB);
+    unit_folder *root = *state;
+    unit_folder_make(root);
+    put(root, "/proc/meminfo", "MemTotal:    1048576 kB\n");
+    put(root, "/proc/self/cgroup", "12:cpu,cpuacct:/a\n4:hugetlb,memory:/a/b\n1:name=systemd:/c\n");
+    put(root, "/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    assert_true(dr_machine_memory(root->path) == 1024 * MB);
+    put(root, "/sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "33554432\n");
+    assert_true(dr_machine_memory(root->path) == 32 * MB);
 }
 
 static void this_machine(void **state)
@@ -102,12 +87,9 @@ static void this_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(nothing_known, begin, end),
-        cmocka_unit_test_setup_teardown(machine_alone, begin, end),
-        cmocka_unit_test_setup_teardown(cgroups_v2_are_read, begin, end),
-        cmocka_unit_test_setup_teardown(v2_in_a_container, begin, end),
-        cmocka_unit_test_setup_teardown(cgroups_v1_are_read, begin, end),
-        cmocka_unit_test(this_machine),
+        unit_in(unit_folder, nothing_known),       unit_in(unit_folder, machine_alone),
+        unit_in(unit_folder, cgroups_v2_are_read), unit_in(unit_folder, v2_in_a_container),
+        unit_in(unit_folder, cgroups_v1_are_read), cmocka_unit_test(this_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

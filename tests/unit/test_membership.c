@@ -34,10 +34,8 @@ static void on_warning(void *user, const char *text)
     snprintf(self->warning, sizeof self->warning, "%s", text);
 }
 
-static fixture *start(bool subscribes)
+static void start(fixture *self, bool subscribes)
 {
-    fixture *self = calloc(1, sizeof *self);
-    assert_non_null(self);
     dr_redis_url url;
     const dr_membership_events events = {
         .on_read = on_read, .on_warning = on_warning, .user = self};
@@ -47,7 +45,6 @@ static fixture *start(bool subscribes)
     self->session_count = dr_membership_sessions(self->membership, self->sessions);
     self->now_ns = 1000 * SCENE_S;
     self->redis.time_s = 5000;
-    return self;
 }
 
 static void move(fixture *self)
@@ -69,10 +66,13 @@ static void pass(fixture *self, uint64_t ms)
 
 static void finish(fixture *self)
 {
-    dr_membership_stop(self->membership, self->now_ns);
-    dr_membership_free(self->membership);
-    free(self);
+    if (self->membership != NULL) {
+        dr_membership_stop(self->membership, self->now_ns);
+        dr_membership_free(self->membership);
+    }
+    memset(self, 0, sizeof *self);
 }
+UNIT_SCENE(fixture, finish)
 
 /* The nodes' hosts of group "g", as "a b". */
 static const char *hosts(const fixture *self)
@@ -91,8 +91,8 @@ static const char *hosts(const fixture *self)
 
 static void first_reading(void **state)
 {
-    (void)state;
-    fixture *self = start(false);
+    fixture *self = *state;
+    start(self, false);
     assert_int_equal(self->session_count, 1);
     assert_string_equal(dr_membership_why(self->membership), "redis://r:7: not read yet");
     assert_false(dr_membership_is_reading(self->membership));
@@ -124,13 +124,12 @@ static void first_reading(void **state)
     assert_int_equal(self->redis.readings, 2);
     assert_string_equal(hosts(self), "");
     assert_int_equal(self->warnings, 0);
-    finish(self);
 }
 
 static void key_expires(void **state)
 {
-    (void)state;
-    fixture *self = start(true);
+    fixture *self = *state;
+    start(self, true);
     self->redis.count = 1;
     self->redis.members[0] = NODE("a", "\"g\"");
     self->redis.nodes[0] = KEY("a");
@@ -150,13 +149,12 @@ static void key_expires(void **state)
     assert_string_equal(hosts(self), "a");
     pass(self, 21100);
     assert_string_equal(hosts(self), "");
-    finish(self);
 }
 
 static void members_of_the_original_are_read(void **state)
 {
-    (void)state;
-    fixture *self = start(true);
+    fixture *self = *state;
+    start(self, true);
     self->redis.count = 5;
     self->redis.members[0] = NODE("a", "\"g\"");
     self->redis.members[1] = NODE("b", "\"g\"");
@@ -180,14 +178,13 @@ static void members_of_the_original_are_read(void **state)
     assert_string_equal(hosts(self), "b");
     pass(self, 10000);
     assert_string_equal(hosts(self), "");
-    finish(self);
 }
 
 /* A reader that seldom looks cannot tell when a time has changed: it goes by Redis' clock. */
 static void original_seldom(void **state)
 {
-    (void)state;
-    fixture *self = start(false);
+    fixture *self = *state;
+    start(self, false);
     self->redis.count = 1;
     self->redis.members[0] = NODE("a", "\"g\"");
     self->redis.times[0] = CLOCK("a", "5000");
@@ -200,13 +197,12 @@ static void original_seldom(void **state)
     dr_membership_read(self->membership, self->now_ns);
     move(self);
     assert_string_equal(hosts(self), "");
-    finish(self);
 }
 
 static void messages_bring_a_reading(void **state)
 {
-    (void)state;
-    fixture *self = start(true);
+    fixture *self = *state;
+    start(self, true);
     assert_int_equal(self->session_count, 2);
     dr_membership_start(self->membership, self->now_ns);
     move(self);
@@ -235,13 +231,12 @@ static void messages_bring_a_reading(void **state)
     pass(self, 6000);
     assert_int_not_equal(dr_redis_state_of(self->sessions[1]), DR_REDIS_OPEN);
     assert_int_equal(self->warnings, 1);
-    finish(self);
 }
 
 static void a_redis_that_is_down_keeps_its_nodes(void **state)
 {
-    (void)state;
-    fixture *self = start(true);
+    fixture *self = *state;
+    start(self, true);
     self->redis.is_dead = true;
     dr_membership_start(self->membership, self->now_ns);
     pass(self, 3000);
@@ -265,12 +260,11 @@ static void a_redis_that_is_down_keeps_its_nodes(void **state)
     assert_false(dr_membership_is_up(self->membership));
     assert_string_equal(hosts(self), "a"); /* what it said last */
     assert_int_equal(self->warnings, 2);
-    finish(self);
 }
 
 static void a_refused_command_is_told(void **state)
 {
-    (void)state;
+    fixture *self = *state;
     static const char *const commands[][2] = {
         {"TIME", "redis://r:7: TIME: NOPERM not for?you"},
         {"SMEMBERS", "redis://r:7: SMEMBERS dora.serverlist: NOPERM not for?you"},
@@ -279,7 +273,7 @@ static void a_refused_command_is_told(void **state)
          "redis://r:7: SUBSCRIBE dora.nodes: NOPERM not for?you; it is read each second"},
     };
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        fixture *self = start(true);
+        start(self, true);
         const bool is_channel = strcmp(commands[i][0], "SUBSCRIBE") == 0;
         self->redis.refuses = commands[i][0];
         self->redis.count = 1;
@@ -301,8 +295,8 @@ static void a_refused_command_is_told(void **state)
 
 static void malformed_members_are_passed_over(void **state)
 {
-    (void)state;
-    fixture *self = start(true);
+    fixture *self = *state;
+    start(self, true);
     char texts[DR_MEMBERSHIP_NAMED_MAX + 8][32];
     self->redis.count = 3;
     self->redis.members[0] = NODE("a", "\"g\"");
@@ -323,13 +317,12 @@ static void malformed_members_are_passed_over(void **state)
     assert_string_equal(hosts(self), "a b");
     assert_int_equal(self->warnings, DR_MEMBERSHIP_NAMED_MAX);
     assert_non_null(strstr(self->warning, "; further ones are not named"));
-    finish(self);
 }
 
 static void too_many(void **state)
 {
-    (void)state;
-    fixture *self = start(true);
+    fixture *self = *state;
+    start(self, true);
     char(*texts)[64] = calloc(DR_MEMBERSHIP_MEMBERS_MAX + 1, sizeof *texts);
     assert_non_null(texts);
     for (size_t i = 0; i <= DR_MEMBERSHIP_MEMBERS_MAX; i++) {
@@ -353,8 +346,8 @@ static void too_many(void **state)
 
 static void garbage_takes_no_place(void **state)
 {
-    (void)state;
-    fixture *self = start(true);
+    fixture *self = *state;
+    start(self, true);
     for (size_t i = 0; i <= DR_MEMBERSHIP_MEMBERS_MAX; i++) {
         self->redis.members[self->redis.count++] = "garbage";
     }
@@ -364,13 +357,12 @@ static void garbage_takes_no_place(void **state)
     pass(self, 1100);
     assert_string_equal(hosts(self), "a");
     assert_int_equal(self->warnings, 1); /* the garbage, once */
-    finish(self);
 }
 
 static void too_many_groups(void **state)
 {
-    (void)state;
-    fixture *self = start(true);
+    fixture *self = *state;
+    start(self, true);
     char(*texts)[1024] = calloc(65, sizeof *texts);
     assert_non_null(texts);
     for (size_t i = 0; i < 65; i++) { /* 65 nodes in 64 groups each: over 4096 places */
@@ -419,12 +411,12 @@ static bool torture_step(void *user)
 
 static void out_of_memory(void **state)
 {
-    (void)state;
+    fixture *self = *state;
     assert_true(torture_run(torture_step, NULL) >= 3);
     /* A reading that finds no memory says so, and the next one finds it. */
     bool has_failed = true;
     for (size_t nth = 1; has_failed; nth++) {
-        fixture *self = start(true);
+        start(self, true);
         self->redis.count = 1;
         self->redis.members[0] = NODE("a", "\"g\"");
         self->redis.nodes[0] = KEY("a");
@@ -444,18 +436,18 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_reading),
-        cmocka_unit_test(key_expires),
-        cmocka_unit_test(members_of_the_original_are_read),
-        cmocka_unit_test(original_seldom),
-        cmocka_unit_test(messages_bring_a_reading),
-        cmocka_unit_test(a_redis_that_is_down_keeps_its_nodes),
-        cmocka_unit_test(a_refused_command_is_told),
-        cmocka_unit_test(malformed_members_are_passed_over),
-        cmocka_unit_test(too_many),
-        cmocka_unit_test(garbage_takes_no_place),
-        cmocka_unit_test(too_many_groups),
-        cmocka_unit_test(out_of_memory),
+        unit_in(fixture, first_reading),
+        unit_in(fixture, key_expires),
+        unit_in(fixture, members_of_the_original_are_read),
+        unit_in(fixture, original_seldom),
+        unit_in(fixture, messages_bring_a_reading),
+        unit_in(fixture, a_redis_that_is_down_keeps_its_nodes),
+        unit_in(fixture, a_refused_command_is_told),
+        unit_in(fixture, malformed_members_are_passed_over),
+        unit_in(fixture, too_many),
+        unit_in(fixture, garbage_takes_no_place),
+        unit_in(fixture, too_many_groups),
+        unit_in(fixture, out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

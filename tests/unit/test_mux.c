@@ -74,16 +74,23 @@ static void driver_begin(driver *d, const char *nodes, uint32_t connections, uin
     assert_int_equal(dora_mux_new(&d->mux, &options, NULL), DORA_OK);
 }
 
+/* Ends all calls, and closes all connections. */
 static void driver_end(driver *d)
 {
-    dora_mux_end(d->mux);
-    drive(d);
-    assert_int_equal(dora_mux_outstanding(d->mux), 0);
-    for (int i = 0; i < d->conn_count; i++) {
-        assert_int_equal(d->conns[i], 0);
+    size_t left = 0;
+    if (d->mux != NULL) {
+        dora_mux_end(d->mux);
+        drive(d);
+        left = dora_mux_outstanding(d->mux);
+        for (int i = 0; i < d->conn_count; i++) {
+            left += d->conns[i] != 0;
+        }
+        dora_mux_free(d->mux);
+        d->mux = NULL;
     }
-    dora_mux_free(d->mux);
+    assert_int_equal(left, 0);
 }
+UNIT_SCENE(driver, driver_end)
 
 static uint64_t start(driver *d, dora_mux_mode mode)
 {
@@ -163,273 +170,257 @@ static void reply(driver *d, uint64_t conn, const char *guid, int64_t code)
 
 static void bytes_in_any_pieces(void **state)
 {
-    (void)state;
+    driver *d = *state;
     for (size_t step = 0; step < 40; step = step * 2 + 1) {
-        driver d;
         char guids[20][33];
         dr_buf bytes = {0};
-        driver_begin(&d, "a:1", 1, 0);
+        driver_begin(d, "a:1", 1, 0);
         for (int i = 0; i < 20; i++) {
-            start(&d, DORA_MUX_CALL);
+            start(d, DORA_MUX_CALL);
         }
-        assert_int_equal(d.conn_count, 1);
-        dora_mux_connected(d.mux, d.conns[0], d.now_ns);
-        drive(&d);
-        assert_int_equal(d.writes, 1); /* said once, for all of them */
-        assert_int_equal(take(&d, d.conns[0], guids, 20), 20);
+        assert_int_equal(d->conn_count, 1);
+        dora_mux_connected(d->mux, d->conns[0], d->now_ns);
+        drive(d);
+        assert_int_equal(d->writes, 1); /* said once, for all of them */
+        assert_int_equal(take(d, d->conns[0], guids, 20), 20);
         for (int i = 20; i > 0; i--) { /* in no order */
             put_reply(&bytes, guids[i - 1], 0, false, true);
             put_reply(&bytes, "ffffffffffffffffffffffffffffffff", 0, false, true);
         }
-        say(&d, d.conns[0], &bytes, step);
-        assert_int_equal(d.done, 20);
-        assert_int_equal(d.good, 20);
-        assert_string_equal(d.data, "i:5;");
-        assert_int_equal(dora_mux_deadline_ns(d.mux), 0);
+        say(d, d->conns[0], &bytes, step);
+        assert_int_equal(d->done, 20);
+        assert_int_equal(d->good, 20);
+        assert_string_equal(d->data, "i:5;");
+        assert_int_equal(dora_mux_deadline_ns(d->mux), 0);
         dr_buf_fini(&bytes);
-        driver_end(&d);
+        driver_end(d);
     }
 }
 
 static void connections_are_shared(void **state)
 {
-    (void)state;
-    driver d;
-    driver_begin(&d, "a:1", 3, 0);
+    driver *d = *state;
+    driver_begin(d, "a:1", 3, 0);
     for (unsigned i = 0; i < DR_MUX_SPREAD; i++) {
-        start(&d, DORA_MUX_CALL);
+        start(d, DORA_MUX_CALL);
     }
-    assert_int_equal(d.conn_count, 1);
+    assert_int_equal(d->conn_count, 1);
     for (unsigned i = 0; i < DR_MUX_SPREAD * 10; i++) {
-        start(&d, DORA_MUX_CALL);
+        start(d, DORA_MUX_CALL);
     }
-    assert_int_equal(d.conn_count, 3);
-    driver_end(&d);
-    assert_int_equal(d.done, DR_MUX_SPREAD * 11);
+    assert_int_equal(d->conn_count, 3);
+    driver_end(d);
+    assert_int_equal(d->done, DR_MUX_SPREAD * 11);
 }
 
 /* A further connection that does not come about is not what the calls fail by. */
 static void further_connection_fails(void **state)
 {
-    (void)state;
-    driver d;
+    driver *d = *state;
     char guids[40][33];
-    driver_begin(&d, "a:1", 2, 0);
-    start(&d, DORA_MUX_CALL);
-    dora_mux_connected(d.mux, d.conns[0], d.now_ns);
+    driver_begin(d, "a:1", 2, 0);
+    start(d, DORA_MUX_CALL);
+    dora_mux_connected(d->mux, d->conns[0], d->now_ns);
     for (unsigned i = 0; i < DR_MUX_SPREAD * 2; i++) {
-        start(&d, DORA_MUX_CALL);
+        start(d, DORA_MUX_CALL);
     }
-    assert_int_equal(d.conn_count, 2);
-    dora_mux_failed(d.mux, d.conns[1], 111, "refused", d.now_ns);
-    d.conns[1] = 0;
-    drive(&d);
-    assert_int_equal(d.done, 0);
-    assert_int_equal(take(&d, d.conns[0], guids, 40), 1 + (int)DR_MUX_SPREAD * 2);
-    start(&d, DORA_MUX_CALL);
-    assert_int_equal(d.conn_count, 2); /* for a while it does not even try */
-    d.now_ns += DR_MUX_GROW_PAUSE_NS;
-    start(&d, DORA_MUX_CALL);
-    assert_int_equal(d.conn_count, 3);
-    driver_end(&d);
+    assert_int_equal(d->conn_count, 2);
+    dora_mux_failed(d->mux, d->conns[1], 111, "refused", d->now_ns);
+    d->conns[1] = 0;
+    drive(d);
+    assert_int_equal(d->done, 0);
+    assert_int_equal(take(d, d->conns[0], guids, 40), 1 + (int)DR_MUX_SPREAD * 2);
+    start(d, DORA_MUX_CALL);
+    assert_int_equal(d->conn_count, 2); /* for a while it does not even try */
+    d->now_ns += DR_MUX_GROW_PAUSE_NS;
+    start(d, DORA_MUX_CALL);
+    assert_int_equal(d->conn_count, 3);
 }
 
 static void connecting_takes_a_part_of_the_time(void **state)
 {
-    (void)state;
-    driver d;
-    driver_begin(&d, "a:1,b:1", 1, 0);
-    start(&d, DORA_MUX_CALL);
-    assert_int_equal(dora_mux_deadline_ns(d.mux), BEGIN + 500 * MS);
-    dora_mux_tick(d.mux, BEGIN + 499 * MS);
-    drive(&d);
-    assert_int_equal(d.conn_count, 1);
-    d.now_ns = BEGIN + 500 * MS;
-    dora_mux_tick(d.mux, d.now_ns);
-    drive(&d);
-    assert_int_equal(d.conn_count, 2);
-    assert_true(d.hosts[0] != d.hosts[1]);
-    assert_int_equal(d.conns[0], 0); /* it is no longer tried */
-    assert_int_equal(dora_mux_deadline_ns(d.mux), BEGIN + 1000 * MS);
-    d.now_ns = BEGIN + 1000 * MS;
-    dora_mux_tick(d.mux, d.now_ns);
-    drive(&d);
-    assert_int_equal(d.done, 1);
-    assert_int_equal(d.err, DORA_ECONNECT);
-    driver_end(&d);
+    driver *d = *state;
+    driver_begin(d, "a:1,b:1", 1, 0);
+    start(d, DORA_MUX_CALL);
+    assert_int_equal(dora_mux_deadline_ns(d->mux), BEGIN + 500 * MS);
+    dora_mux_tick(d->mux, BEGIN + 499 * MS);
+    drive(d);
+    assert_int_equal(d->conn_count, 1);
+    d->now_ns = BEGIN + 500 * MS;
+    dora_mux_tick(d->mux, d->now_ns);
+    drive(d);
+    assert_int_equal(d->conn_count, 2);
+    assert_true(d->hosts[0] != d->hosts[1]);
+    assert_int_equal(d->conns[0], 0); /* it is no longer tried */
+    assert_int_equal(dora_mux_deadline_ns(d->mux), BEGIN + 1000 * MS);
+    d->now_ns = BEGIN + 1000 * MS;
+    dora_mux_tick(d->mux, d->now_ns);
+    drive(d);
+    assert_int_equal(d->done, 1);
+    assert_int_equal(d->err, DORA_ECONNECT);
 }
 
 /* Of what was on a lost connection only what was not handed on whole goes elsewhere. */
 static void lost_with_half_of_it_sent(void **state)
 {
-    (void)state;
-    driver d;
+    driver *d = *state;
     char guids[2][33];
-    driver_begin(&d, "a:1", 1, 0);
-    start(&d, DORA_MUX_CALL);
-    dora_mux_connected(d.mux, d.conns[0], d.now_ns);
-    size_t one = dora_mux_output(d.mux, d.conns[0]).len;
-    start(&d, DORA_MUX_CALL);
-    dora_mux_sent(d.mux, d.conns[0], one + 10, d.now_ns);
-    dora_mux_closed(d.mux, d.conns[0], 0, d.now_ns);
-    d.conns[0] = 0;
-    drive(&d);
-    assert_int_equal(d.done, 1); /* the first: it may have run */
-    assert_int_equal(d.err, DORA_ECLOSED);
-    assert_int_equal(d.code, 100009);
-    assert_int_equal(d.conn_count, 2);
-    dora_mux_connected(d.mux, d.conns[1], d.now_ns);
-    drive(&d);
-    assert_int_equal(take(&d, d.conns[1], guids, 2), 1);
-    reply(&d, d.conns[1], guids[0], 0);
-    assert_int_equal(d.good, 1);
-    driver_end(&d);
+    driver_begin(d, "a:1", 1, 0);
+    start(d, DORA_MUX_CALL);
+    dora_mux_connected(d->mux, d->conns[0], d->now_ns);
+    size_t one = dora_mux_output(d->mux, d->conns[0]).len;
+    start(d, DORA_MUX_CALL);
+    dora_mux_sent(d->mux, d->conns[0], one + 10, d->now_ns);
+    dora_mux_closed(d->mux, d->conns[0], 0, d->now_ns);
+    d->conns[0] = 0;
+    drive(d);
+    assert_int_equal(d->done, 1); /* the first: it may have run */
+    assert_int_equal(d->err, DORA_ECLOSED);
+    assert_int_equal(d->code, 100009);
+    assert_int_equal(d->conn_count, 2);
+    dora_mux_connected(d->mux, d->conns[1], d->now_ns);
+    drive(d);
+    assert_int_equal(take(d, d->conns[1], guids, 2), 1);
+    reply(d, d->conns[1], guids[0], 0);
+    assert_int_equal(d->good, 1);
 }
 
 static void output_is_bounded(void **state)
 {
-    (void)state;
-    driver d;
+    driver *d = *state;
     static char param[100100];
     memset(param, 'x', sizeof param);
     memcpy(param, "s:100000:\"", 10);
     memcpy(param + 100010, "\";", 2);
     const dora_call call = {.name = text_slice("/a"), .param = {param, 100012}};
-    driver_begin(&d, "a:1", 1, 0);
+    driver_begin(d, "a:1", 1, 0);
     for (int i = 0; i < 20; i++) {
         uint64_t id;
         assert_int_equal(
-            dora_mux_start(d.mux, DORA_MUX_CALL, &call, 1, NULL, d.now_ns, NULL, &id, NULL),
+            dora_mux_start(d->mux, DORA_MUX_CALL, &call, 1, NULL, d->now_ns, NULL, &id, NULL),
             DORA_OK);
     }
-    drive(&d);
-    dora_mux_connected(d.mux, d.conns[0], d.now_ns);
-    drive(&d);
+    drive(d);
+    dora_mux_connected(d->mux, d->conns[0], d->now_ns);
+    drive(d);
     size_t sent = 0;
-    while (dora_mux_output(d.mux, d.conns[0]).len > 0) {
-        assert_in_range(dora_mux_output(d.mux, d.conns[0]).len, 1, DR_MUX_OUT_MAX + 110000);
-        dora_mux_sent(d.mux, d.conns[0], 1 + dora_mux_output(d.mux, d.conns[0]).len / 2, d.now_ns);
+    while (dora_mux_output(d->mux, d->conns[0]).len > 0) {
+        assert_in_range(dora_mux_output(d->mux, d->conns[0]).len, 1, DR_MUX_OUT_MAX + 110000);
+        dora_mux_sent(d->mux, d->conns[0], 1 + dora_mux_output(d->mux, d->conns[0]).len / 2,
+                      d->now_ns);
         sent++;
     }
     assert_true(sent > 20);
-    assert_int_equal(dora_mux_outstanding(d.mux), 20);
-    driver_end(&d);
+    assert_int_equal(dora_mux_outstanding(d->mux), 20);
 }
 
 static void late_replies_and_cancelling(void **state)
 {
-    (void)state;
-    driver d;
+    driver *d = *state;
     char guids[4][33];
-    driver_begin(&d, "a:1", 1, 0);
+    driver_begin(d, "a:1", 1, 0);
     uint64_t ids[4];
     for (int i = 0; i < 4; i++) {
-        ids[i] = start(&d, DORA_MUX_CALL);
-        d.now_ns += MS;
+        ids[i] = start(d, DORA_MUX_CALL);
+        d->now_ns += MS;
     }
-    dora_mux_connected(d.mux, d.conns[0], d.now_ns);
-    drive(&d);
-    assert_int_equal(take(&d, d.conns[0], guids, 4), 4);
-    assert_true(dora_mux_cancel(d.mux, ids[0], NULL));
-    assert_false(dora_mux_cancel(d.mux, ids[0], NULL));
-    assert_int_equal(dora_mux_deadline_ns(d.mux), BEGIN + 1001 * MS);
-    d.now_ns = BEGIN + 1002 * MS;
-    dora_mux_tick(d.mux, d.now_ns); /* the second and third */
-    assert_int_equal(dora_mux_outstanding(d.mux), 3);
-    assert_true(dora_mux_cancel(d.mux, ids[2], NULL)); /* ended, and not told yet */
-    drive(&d);
-    assert_int_equal(d.done, 1);
-    assert_int_equal(d.err, DORA_ETIMEDOUT);
+    dora_mux_connected(d->mux, d->conns[0], d->now_ns);
+    drive(d);
+    assert_int_equal(take(d, d->conns[0], guids, 4), 4);
+    assert_true(dora_mux_cancel(d->mux, ids[0], NULL));
+    assert_false(dora_mux_cancel(d->mux, ids[0], NULL));
+    assert_int_equal(dora_mux_deadline_ns(d->mux), BEGIN + 1001 * MS);
+    d->now_ns = BEGIN + 1002 * MS;
+    dora_mux_tick(d->mux, d->now_ns); /* the second and third */
+    assert_int_equal(dora_mux_outstanding(d->mux), 3);
+    assert_true(dora_mux_cancel(d->mux, ids[2], NULL)); /* ended, and not told yet */
+    drive(d);
+    assert_int_equal(d->done, 1);
+    assert_int_equal(d->err, DORA_ETIMEDOUT);
     for (int i = 0; i < 3; i++) {
-        reply(&d, d.conns[0], guids[i], 0);
+        reply(d, d->conns[0], guids[i], 0);
     }
-    assert_int_equal(d.done, 1);
-    reply(&d, d.conns[0], guids[3], 0);
-    assert_int_equal(d.good, 1);
-    assert_int_equal(d.conn_count, 1);
-    driver_end(&d);
+    assert_int_equal(d->done, 1);
+    reply(d, d->conns[0], guids[3], 0);
+    assert_int_equal(d->good, 1);
+    assert_int_equal(d->conn_count, 1);
 }
 
 static void a_submission_is_accepted_then_done(void **state)
 {
-    (void)state;
-    driver d;
+    driver *d = *state;
     char guids[1][33];
     dr_buf bytes = {0};
-    driver_begin(&d, "a:1", 1, 0);
-    start(&d, DORA_MUX_SUBMIT);
-    dora_mux_connected(d.mux, d.conns[0], d.now_ns);
-    drive(&d);
-    take(&d, d.conns[0], guids, 1);
+    driver_begin(d, "a:1", 1, 0);
+    start(d, DORA_MUX_SUBMIT);
+    dora_mux_connected(d->mux, d->conns[0], d->now_ns);
+    drive(d);
+    take(d, d->conns[0], guids, 1);
     put_reply(&bytes, guids[0], 0, true, true); /* before it was accepted: no server says so */
-    say(&d, d.conns[0], &bytes, 0);
-    assert_int_equal(d.done + d.accepted, 0);
-    reply(&d, d.conns[0], guids[0], DORA_CODE_ACCEPTED);
-    assert_int_equal(d.accepted, 1);
-    assert_int_equal(dora_mux_deadline_ns(d.mux), 0); /* it waits as long as the connection lives */
-    reply(&d, d.conns[0], guids[0], DORA_CODE_ACCEPTED);
-    assert_int_equal(d.accepted, 1);
-    say(&d, d.conns[0], &bytes, 0);
-    say(&d, d.conns[0], &bytes, 0);
-    assert_int_equal(d.good, 1);
-    assert_int_equal(d.done, 1);
+    say(d, d->conns[0], &bytes, 0);
+    assert_int_equal(d->done + d->accepted, 0);
+    reply(d, d->conns[0], guids[0], DORA_CODE_ACCEPTED);
+    assert_int_equal(d->accepted, 1);
+    assert_int_equal(dora_mux_deadline_ns(d->mux),
+                     0); /* it waits as long as the connection lives */
+    reply(d, d->conns[0], guids[0], DORA_CODE_ACCEPTED);
+    assert_int_equal(d->accepted, 1);
+    say(d, d->conns[0], &bytes, 0);
+    say(d, d->conns[0], &bytes, 0);
+    assert_int_equal(d->good, 1);
+    assert_int_equal(d->done, 1);
     dr_buf_fini(&bytes);
-    driver_end(&d);
 }
 
 /* A node whose server dies is blamed once, not by each call that was there. */
 static void one_blame_for_one_death(void **state)
 {
-    (void)state;
-    driver d;
+    driver *d = *state;
     char guids[100][33];
-    driver_begin(&d, "a:1,b:1", 1, 0);
+    driver_begin(d, "a:1,b:1", 1, 0);
     for (int i = 0; i < 100; i++) {
-        start(&d, DORA_MUX_CALL);
+        start(d, DORA_MUX_CALL);
     }
     for (int i = 0; i < 2; i++) {
-        dora_mux_connected(d.mux, d.conns[i], d.now_ns);
-        drive(&d);
-        assert_true(take(&d, d.conns[i], guids, 100) > 0);
+        dora_mux_connected(d->mux, d->conns[i], d->now_ns);
+        drive(d);
+        assert_true(take(d, d->conns[i], guids, 100) > 0);
     }
-    dora_mux_closed(d.mux, d.conns[0], 104, d.now_ns);
-    d.conns[0] = 0;
-    drive(&d);
-    assert_int_equal(d.err, DORA_ECLOSED);
-    assert_int_equal(d.mux->nodes.items[0].failures + d.mux->nodes.items[1].failures, 1);
-    d.now_ns += 1000 * MS;
-    dora_mux_tick(d.mux, d.now_ns);
-    drive(&d);
-    assert_int_equal(d.done, 100);
-    assert_true(d.mux->nodes.items[0].failures + d.mux->nodes.items[1].failures < 60);
-    driver_end(&d);
+    dora_mux_closed(d->mux, d->conns[0], 104, d->now_ns);
+    d->conns[0] = 0;
+    drive(d);
+    assert_int_equal(d->err, DORA_ECLOSED);
+    assert_int_equal(d->mux->nodes.items[0].failures + d->mux->nodes.items[1].failures, 1);
+    d->now_ns += 1000 * MS;
+    dora_mux_tick(d->mux, d->now_ns);
+    drive(d);
+    assert_int_equal(d->done, 100);
+    assert_true(d->mux->nodes.items[0].failures + d->mux->nodes.items[1].failures < 60);
 }
 
 static void words_on_the_connection(void **state)
 {
-    (void)state;
-    driver d;
+    driver *d = *state;
     char guids[2][33];
-    driver_begin(&d, "a:1", 1, 0);
-    start(&d, DORA_MUX_CALL);
-    start(&d, DORA_MUX_CALL);
-    dora_mux_connected(d.mux, d.conns[0], d.now_ns);
-    drive(&d);
-    take(&d, d.conns[0], guids, 2);
-    reply(&d, d.conns[0], DR_GUID_NONE, DORA_CODE_BAD_LENGTH);
-    assert_int_equal(d.done, 2);
-    assert_int_equal(d.err, DORA_EREPLY);
-    assert_int_equal(d.code, DORA_CODE_BAD_LENGTH);
-    assert_int_equal(d.conns[0], 0);
-    start(&d, DORA_MUX_CALL);
-    dora_mux_connected(d.mux, d.conns[1], d.now_ns);
-    drive(&d);
-    take(&d, d.conns[1], guids, 2);
-    reply(&d, d.conns[1], guids[0], DORA_CODE_STOPPING);
-    assert_int_equal(d.done, 3);
-    assert_int_equal(d.code, DORA_CODE_STOPPING);
-    assert_int_equal(d.conns[1], 0); /* closed: nothing is left on it */
-    driver_end(&d);
+    driver_begin(d, "a:1", 1, 0);
+    start(d, DORA_MUX_CALL);
+    start(d, DORA_MUX_CALL);
+    dora_mux_connected(d->mux, d->conns[0], d->now_ns);
+    drive(d);
+    take(d, d->conns[0], guids, 2);
+    reply(d, d->conns[0], DR_GUID_NONE, DORA_CODE_BAD_LENGTH);
+    assert_int_equal(d->done, 2);
+    assert_int_equal(d->err, DORA_EREPLY);
+    assert_int_equal(d->code, DORA_CODE_BAD_LENGTH);
+    assert_int_equal(d->conns[0], 0);
+    start(d, DORA_MUX_CALL);
+    dora_mux_connected(d->mux, d->conns[1], d->now_ns);
+    drive(d);
+    take(d, d->conns[1], guids, 2);
+    reply(d, d->conns[1], guids[0], DORA_CODE_STOPPING);
+    assert_int_equal(d->done, 3);
+    assert_int_equal(d->code, DORA_CODE_STOPPING);
+    assert_int_equal(d->conns[1], 0); /* closed: nothing is left on it */
 }
 
 /* One whole conversation; whatever allocation fails, it ends once, and nothing leaks. */
@@ -477,33 +468,33 @@ static void converse(size_t nth, driver *d)
         drive(d);
         assert_int_equal(d->done, err == DORA_OK ? 1 : 0);
         dora_mux_free(d->mux);
+        d->mux = NULL;
     }
 }
 
 static void out_of_memory(void **state)
 {
-    (void)state;
-    driver d;
+    driver *d = *state;
     for (size_t nth = 1; nth < 40; nth++) {
-        converse(nth, &d);
-        assert_true(nth < 30 || d.done == 1);
+        converse(nth, d);
+        assert_true(nth < 30 || d->done == 1);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bytes_in_any_pieces),
-        cmocka_unit_test(connections_are_shared),
-        cmocka_unit_test(further_connection_fails),
-        cmocka_unit_test(connecting_takes_a_part_of_the_time),
-        cmocka_unit_test(lost_with_half_of_it_sent),
-        cmocka_unit_test(output_is_bounded),
-        cmocka_unit_test(late_replies_and_cancelling),
-        cmocka_unit_test(a_submission_is_accepted_then_done),
-        cmocka_unit_test(one_blame_for_one_death),
-        cmocka_unit_test(words_on_the_connection),
-        cmocka_unit_test(out_of_memory),
+        unit_in(driver, bytes_in_any_pieces),
+        unit_in(driver, connections_are_shared),
+        unit_in(driver, further_connection_fails),
+        unit_in(driver, connecting_takes_a_part_of_the_time),
+        unit_in(driver, lost_with_half_of_it_sent),
+        unit_in(driver, output_is_bounded),
+        unit_in(driver, late_replies_and_cancelling),
+        unit_in(driver, a_submission_is_accepted_then_done),
+        unit_in(driver, one_blame_for_one_death),
+        unit_in(driver, words_on_the_connection),
+        unit_in(driver, out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

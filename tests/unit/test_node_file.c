@@ -1,5 +1,5 @@
 /* test_node_file.c: node files: written as PHP and JSON, read, put in place. */
-#include "unit.h"
+#include "unit_folder.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -167,32 +167,39 @@ static void out_of_memory(void **state)
 
 /* ---- the file ---- */
 
-static char folder[] = "/tmp/test_node_file_XXXXXX";
+/* writing is a folder to write in, and the mask of modes, which tests change. */
+typedef struct writing {
+    unit_folder folder;
+    mode_t mask;
+} writing;
 
-static const char *in_folder(const char *name)
+static void writing_begin(writing *at, mode_t mask)
 {
-    static char path[sizeof folder + 64];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
+    at->mask = umask(mask);
+    unit_folder_make(&at->folder);
 }
+
+static void writing_end(writing *at)
+{
+    umask(at->mask);
+    unit_folder_remove(&at->folder);
+}
+UNIT_SCENE(writing, writing_end)
 
 static void assert_file(const char *path, const char *expected, mode_t mode)
 {
-    char text[64] = "";
+    char text[64];
     struct stat status;
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    assert_int_equal(fread(text, 1, sizeof text - 1, file), strlen(expected));
-    fclose(file);
+    unit_read(path, text, sizeof text);
     assert_string_equal(text, expected);
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 07777, mode);
 }
 
-static size_t files_in_folder(void)
+static size_t files_in(const unit_folder *folder)
 {
     size_t count = 0;
-    DIR *dir = opendir(folder);
+    DIR *dir = opendir(folder->path);
     while (readdir(dir) != NULL) {
         count++;
     }
@@ -202,15 +209,15 @@ static size_t files_in_folder(void)
 
 static void a_file_is_replaced_whole(void **state)
 {
-    (void)state;
+    writing *at = *state;
+    writing_begin(at, 027);
     char path[128];
     char link[128];
     dora_error error;
     struct stat before;
     struct stat after;
-    snprintf(path, sizeof path, "%s", in_folder("nodes.json"));
-    snprintf(link, sizeof link, "%s", in_folder("link"));
-    umask(027);
+    snprintf(path, sizeof path, "%s", unit_folder_path(&at->folder, "nodes.json"));
+    snprintf(link, sizeof link, "%s", unit_folder_path(&at->folder, "link"));
     assert_int_equal(dr_node_file_replace(path, text_slice("one"), &error), DORA_OK);
     assert_file(path, "one", 0640);
     assert_int_equal(chmod(path, 0604), 0);
@@ -227,18 +234,18 @@ static void a_file_is_replaced_whole(void **state)
     assert_int_equal(before.st_uid, after.st_uid);
     assert_int_equal(before.st_gid, after.st_gid);
     assert_int_not_equal(before.st_ino, after.st_ino); /* never written in place */
-    assert_int_equal(files_in_folder(), 2);            /* and nothing is left beside it */
+    assert_int_equal(files_in(&at->folder), 2);        /* and nothing is left beside it */
 }
 
 static void a_link_of_another_user_is_not_followed(void **state)
 {
-    (void)state;
+    writing *at = *state;
+    writing_begin(at, 022);
     char link[256];
     char path[256];
     dora_error error;
-    (void)snprintf(path, sizeof path, "%s", in_folder("theirs.json"));
-    (void)snprintf(link, sizeof link, "%s", in_folder("theirs.link"));
-    umask(022);
+    (void)snprintf(path, sizeof path, "%s", unit_folder_path(&at->folder, "theirs.json"));
+    (void)snprintf(link, sizeof link, "%s", unit_folder_path(&at->folder, "theirs.link"));
     assert_int_equal(dr_node_file_replace(path, text_slice("one!"), &error), DORA_OK);
     assert_int_equal(symlink("theirs.json", link), 0);
     if (lchown(link, 65534, 65534) != 0) {
@@ -252,26 +259,28 @@ static void a_link_of_another_user_is_not_followed(void **state)
 
 static void replace_refused(void **state)
 {
-    (void)state;
+    writing *at = *state;
+    writing_begin(at, 022);
     char expected[256];
     dora_error error;
-    const size_t files = files_in_folder();
-    snprintf(expected, sizeof expected, "cannot write %s: it is no regular file", folder);
-    assert_int_equal(dr_node_file_replace(folder, text_slice("x"), &error), DORA_EIO);
+    const size_t files = files_in(&at->folder);
+    snprintf(expected, sizeof expected, "cannot write %s: it is no regular file", at->folder.path);
+    assert_int_equal(dr_node_file_replace(at->folder.path, text_slice("x"), &error), DORA_EIO);
     assert_string_equal(error.msg, expected);
-    const char *path = in_folder("none/nodes.json");
+    const char *path = unit_folder_path(&at->folder, "none/nodes.json");
     snprintf(expected, sizeof expected, "cannot write %s: No such file or directory", path);
     assert_int_equal(dr_node_file_replace(path, text_slice("x"), &error), DORA_EIO);
     assert_string_equal(error.msg, expected);
     assert_int_equal(dr_node_file_replace("/dev/null", text_slice("x"), &error), DORA_EIO);
-    assert_int_equal(files_in_folder(), files);
+    assert_int_equal(files_in(&at->folder), files);
 }
 
 /* PHP itself reads the PHP form: odd names and all, it is the array that the JSON form gives, and
  * written byte for byte as PHP would. */
 static void php_reads_it(void **state)
 {
-    (void)state;
+    writing *at = *state;
+    writing_begin(at, 022);
     static const char program[] =
         "php -n -r '$array = include $argv[1]; "
         "$json = json_decode(file_get_contents($argv[2]), true, 512, JSON_THROW_ON_ERROR); "
@@ -294,12 +303,13 @@ static void php_reads_it(void **state)
         size_t len;
         char *text = dr_node_file_write(&roster, i == 0 ? DR_NODE_JSON : DR_NODE_PHP, &len);
         assert_non_null(text);
-        assert_int_equal(dr_node_file_replace(in_folder(names[i]), (dora_slice){text, len}, NULL),
+        assert_int_equal(dr_node_file_replace(unit_folder_path(&at->folder, names[i]),
+                                              (dora_slice){text, len}, NULL),
                          DORA_OK);
         dr_free(text);
     }
     dr_roster_fini(&roster);
-    snprintf(command, sizeof command, program, folder, folder);
+    snprintf(command, sizeof command, program, at->folder.path, at->folder.path);
     FILE *php = popen(command, "r");
     assert_non_null(php);
     const size_t len = fread(said, 1, sizeof said - 1, php);
@@ -321,10 +331,12 @@ static bool puts_node(const dora_monitor_file *file, const char *group, int64_t 
 
 static void put_when_nodes_change(void **state)
 {
-    (void)state;
+    writing *at = *state;
+    writing_begin(at, 022);
     static const char *const odd[] = {"updatetime1", "'updatetime' => '1", "\"updatetime\": \"1"};
     for (int i = 0; i < 2; i++) {
-        const dora_monitor_file file = {.path = in_folder("nodes.json"), .is_php = i == 1};
+        const dora_monitor_file file = {.path = unit_folder_path(&at->folder, "nodes.json"),
+                                        .is_php = i == 1};
         assert_true(puts_node(&file, "g", 7));
         assert_false(puts_node(&file, "g", 1482239138)); /* only the time is another one */
         for (size_t j = 0; j < sizeof odd / sizeof odd[0]; j++) {
@@ -337,22 +349,6 @@ static void put_when_nodes_change(void **state)
     }
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"nodes.json", "link", "odd.php", "odd.json"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        (void)unlink(in_folder(names[i]));
-    }
-    return rmdir(folder);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,11 +356,11 @@ int main(void)
         cmocka_unit_test(a_file_is_read),
         cmocka_unit_test(read_refused_quotes_nothing),
         cmocka_unit_test(out_of_memory),
-        cmocka_unit_test(a_file_is_replaced_whole),
-        cmocka_unit_test(a_link_of_another_user_is_not_followed),
-        cmocka_unit_test(replace_refused),
-        cmocka_unit_test(php_reads_it),
-        cmocka_unit_test(put_when_nodes_change),
+        unit_in(writing, a_file_is_replaced_whole),
+        unit_in(writing, a_link_of_another_user_is_not_followed),
+        unit_in(writing, replace_refused),
+        unit_in(writing, php_reads_it),
+        unit_in(writing, put_when_nodes_change),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* test_options.c: the command line of `dora serve`. */
-#include "unit.h"
+#include "unit_folder.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,27 +7,18 @@
 #include "server/config/options.h"
 #include "server/config/suggest.h"
 
-static char folder[] = "/tmp/dora-options-XXXXXX";
-
-static void write_file(const char *name, const char *text)
-{
-    FILE *file = fopen(name, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
+static unit_folder folder; /* of all tests, which only read there */
 
 static int enter_folder(void **state)
 {
     (void)state;
-    if (mkdtemp(folder) == NULL || chdir(folder) != 0 || mkdir("more", 0700) != 0) {
-        return -1;
-    }
-    write_file("users.py", "");
-    write_file("more/users.php", "");
-    write_file("orders.so", "");
-    write_file("run", "");
-    write_file("dora.json", "{\"listen\": {\"tcp\": \"0.0.0.0:1\"}, \"pools\": {\"users\": "
+    unit_folder_make(&folder);
+    assert_int_equal(chdir(folder.path) + mkdir("more", 0700), 0);
+    unit_write("users.py", "");
+    unit_write("more/users.php", "");
+    unit_write("orders.so", "");
+    unit_write("run", "");
+    unit_write("dora.json", "{\"listen\": {\"tcp\": \"0.0.0.0:1\"}, \"pools\": {\"users\": "
                             "{\"runtime\": \"php\", \"app\": \"more/users.php\", "
                             "\"workers\": 3}}}");
     return 0;
@@ -36,12 +27,8 @@ static int enter_folder(void **state)
 static int leave_folder(void **state)
 {
     (void)state;
-    const char *names[] = {"users.py", "more/users.php", "orders.so", "run", "dora.json"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        unlink(names[i]);
-    }
-    rmdir("more");
-    return chdir("/") == 0 ? rmdir(folder) : -1;
+    unit_folder_remove(&folder);
+    return chdir("/");
 }
 
 /* Parses the arguments, which end with NULL. */

@@ -183,19 +183,17 @@ static void a_reply_has_its_limits(void **state)
 
 static void commands_wait_up_to_a_limit(void **state)
 {
-    redis_scene at;
-    (void)state;
-    redis_scene_begin_open(&at);
+    redis_scene *at = *state;
+    redis_scene_begin_open(at);
     for (size_t i = 0; i < DR_REDIS_COMMANDS_MAX; i++) {
-        assert_int_equal(redis_scene_say(&at, "PING"), DORA_OK);
+        assert_int_equal(redis_scene_say(at, "PING"), DORA_OK);
     }
-    size_t len = dr_redis_output(at.redis).len;
-    assert_int_equal(redis_scene_say(&at, "PING"), DORA_EFULL);
-    assert_int_equal(dr_redis_output(at.redis).len, len);
-    redis_scene_hear(&at, ":1\r\n:2\r\n");
-    assert_int_equal(redis_scene_say(&at, "PING"), DORA_OK);
-    redis_scene_told_is(&at, "1 2 ");
-    redis_scene_end(&at);
+    size_t len = dr_redis_output(at->redis).len;
+    assert_int_equal(redis_scene_say(at, "PING"), DORA_EFULL);
+    assert_int_equal(dr_redis_output(at->redis).len, len);
+    redis_scene_hear(at, ":1\r\n:2\r\n");
+    assert_int_equal(redis_scene_say(at, "PING"), DORA_OK);
+    redis_scene_told_is(at, "1 2 ");
 }
 
 static void what_is_not_there_reads_as_nil(void **state)
@@ -254,7 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cut_gives_the_same_verdict),
         cmocka_unit_test(a_reply_has_its_limits),
-        cmocka_unit_test(commands_wait_up_to_a_limit),
+        unit_in(redis_scene, commands_wait_up_to_a_limit),
         cmocka_unit_test(what_is_not_there_reads_as_nil),
         cmocka_unit_test(memory_may_be_refused),
     };

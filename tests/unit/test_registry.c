@@ -1,5 +1,5 @@
 /* test_registry.c: nodes from a file or from several Redis, the last good ones kept. */
-#include "unit.h"
+#include "unit_folder.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -21,6 +21,10 @@ typedef struct fixture {
     uint64_t now_ns;
     size_t warnings;
     char warning[8192]; /* the last */
+    unit_folder folder;
+    char nodes[96]; /* the path of a node file in it */
+    char source[104];
+    struct rlimit files; /* as it was, where a test changes it */
 } fixture;
 
 static void on_warning(void *user, const char *text)
@@ -30,26 +34,29 @@ static void on_warning(void *user, const char *text)
     snprintf(self->warning, sizeof self->warning, "%s", text);
 }
 
-static fixture *make(const char *sources)
+static void make(fixture *self, const char *sources)
 {
-    fixture *self = calloc(1, sizeof *self);
-    assert_non_null(self);
     const dr_registry_events events = {.on_warning = on_warning, .user = self};
     dora_error error;
     self->redis = calloc(REDIS_MAX, sizeof *self->redis);
     assert_non_null(self->redis);
     self->now_ns = 1000 * SCENE_S;
     assert_int_equal(dr_registry_new(&self->registry, sources, false, &events, &error), DORA_OK);
-    return self;
 }
 
 static void finish(fixture *self)
 {
-    dr_registry_stop(self->registry, self->now_ns);
-    dr_registry_free(self->registry);
+    if (self->files.rlim_max > 0) {
+        (void)setrlimit(RLIMIT_NOFILE, &self->files);
+    }
+    if (self->registry != NULL) {
+        dr_registry_stop(self->registry, self->now_ns);
+        dr_registry_free(self->registry);
+    }
     free(self->redis);
-    free(self);
+    unit_folder_remove(&self->folder);
 }
+UNIT_SCENE(fixture, finish)
 
 /* has makes a Redis name these hosts, each one letter. */
 static void has(fixture *self, size_t redis, const char *letters)
@@ -157,8 +164,8 @@ static void refused_urls_are_named(void **state)
 
 static void the_union_of_several_counts(void **state)
 {
-    (void)state;
-    fixture *self = make("redis://r:1, redis://r:2,r:3");
+    fixture *self = *state;
+    make(self, "redis://r:1, redis://r:2,r:3");
     assert_int_equal(dr_registry_sessions(self->registry), 3);
     has(self, 0, "a");
     has(self, 1, "ba");
@@ -184,13 +191,12 @@ static void the_union_of_several_counts(void **state)
         read_again(self);
     }
     assert_string_equal(hosts(self), "ab");
-    finish(self);
 }
 
 static void all_down(void **state)
 {
-    (void)state;
-    fixture *self = make("redis://r:1,redis://r:2");
+    fixture *self = *state;
+    make(self, "redis://r:1,redis://r:2");
     self->redis[0].is_dead = true;
     self->redis[1].is_dead = true;
     start(self);
@@ -217,13 +223,12 @@ static void all_down(void **state)
     assert_string_equal(hosts(self), "ab");
     assert_false(dr_registry_changed(self->registry));
     assert_int_equal(self->warnings, 5);
-    finish(self);
 }
 
 static void suddenly_empty(void **state)
 {
-    (void)state;
-    fixture *self = make("redis://r:1");
+    fixture *self = *state;
+    make(self, "redis://r:1");
     start(self);
     assert_null(dr_registry_roster(self->registry));
     assert_string_equal(dr_registry_why(self->registry), "no server is registered");
@@ -255,13 +260,12 @@ static void suddenly_empty(void **state)
     has(self, 0, "c");
     read_again(self);
     assert_string_equal(hosts(self), "c"); /* one took the place of one */
-    finish(self);
 }
 
 static void back_one_by_one(void **state)
 {
-    (void)state;
-    fixture *self = make("redis://r:1");
+    fixture *self = *state;
+    make(self, "redis://r:1");
     has(self, 0, "ab");
     start(self);
     kill_redis(self, 0);
@@ -277,14 +281,13 @@ static void back_one_by_one(void **state)
     has(self, 0, "bc"); /* all were back: who goes now is gone */
     read_again(self);
     assert_string_equal(hosts(self), "bc");
-    finish(self);
 }
 
 /* All are emptied, and one answers later than the others: it still names who left meanwhile. */
 static void one_is_late(void **state)
 {
-    (void)state;
-    fixture *self = make("redis://r:1,redis://r:2");
+    fixture *self = *state;
+    make(self, "redis://r:1,redis://r:2");
     has(self, 0, "abc");
     has(self, 1, "c");
     start(self);
@@ -301,13 +304,12 @@ static void one_is_late(void **state)
     has(self, 1, "b");
     read_again(self);
     assert_string_equal(hosts(self), "b"); /* one took the place of one */
-    finish(self);
 }
 
 static void who_goes_while_others_come_back(void **state)
 {
-    (void)state;
-    fixture *self = make("redis://r:1,redis://r:2");
+    fixture *self = *state;
+    make(self, "redis://r:1,redis://r:2");
     has(self, 0, "ab");
     start(self);
     has(self, 0, "");
@@ -323,23 +325,15 @@ static void who_goes_while_others_come_back(void **state)
     assert_string_equal(hosts(self), "ab");
     read_for(self, DR_REGISTRY_RETURN_MS); /* a never came */
     assert_string_equal(hosts(self), "b");
-    finish(self);
 }
 
 /* ---- the file ---- */
 
-static char path[] = "/tmp/test_registry_XXXXXX";
-static char nodes[sizeof path + 16];
-
-static void put(const char *text)
+static void make_folder(fixture *self)
 {
-    char next[sizeof nodes + 8];
-    snprintf(next, sizeof next, "%s.next", nodes);
-    FILE *file = fopen(next, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    fclose(file);
-    assert_int_equal(rename(next, nodes), 0);
+    unit_folder_make(&self->folder);
+    snprintf(self->nodes, sizeof self->nodes, "%s/nodes.json", self->folder.path);
+    snprintf(self->source, sizeof self->source, "file:%s", self->nodes);
 }
 
 static void later(fixture *self)
@@ -350,22 +344,22 @@ static void later(fixture *self)
 
 static void a_node_file_is_watched(void **state)
 {
-    (void)state;
-    char source[sizeof nodes + 8];
+    fixture *self = *state;
+    make_folder(self);
     char expected[256];
-    snprintf(source, sizeof source, "file:%s", nodes);
-    fixture *self = make(source);
+    make(self, self->source);
     assert_int_equal(dr_registry_sessions(self->registry), 0);
     dr_registry_start(self->registry, self->now_ns);
-    snprintf(expected, sizeof expected, "file %s: No such file or directory", nodes);
+    snprintf(expected, sizeof expected, "file %s: No such file or directory", self->nodes);
     assert_string_equal(dr_registry_why(self->registry), expected);
     assert_string_equal(self->warning, expected);
     later(self);
     assert_int_equal(self->warnings, 1);
-    put("{}");
+    unit_replace(self->nodes, "{}");
     later(self);
     assert_string_equal(dr_registry_why(self->registry), "no server is registered");
-    put("{\"g\": [{\"ip\": \"b\", \"port\": 1}, {\"ip\": \"a\", \"port\": 1}]}");
+    unit_replace(self->nodes,
+                 "{\"g\": [{\"ip\": \"b\", \"port\": 1}, {\"ip\": \"a\", \"port\": 1}]}");
     dr_registry_read(self->registry, self->now_ns + 1); /* it was looked at just now */
     assert_null(dr_registry_roster(self->registry));
     later(self);
@@ -373,7 +367,7 @@ static void a_node_file_is_watched(void **state)
     assert_true(dr_registry_changed(self->registry));
     later(self);
     assert_false(dr_registry_changed(self->registry));
-    put("{\"g\": [{]}");
+    unit_replace(self->nodes, "{\"g\": [{]}");
     later(self);
     later(self);
     assert_string_equal(hosts(self), "ba");
@@ -381,104 +375,92 @@ static void a_node_file_is_watched(void **state)
     snprintf(expected, sizeof expected,
              "file %s: line 1, column 9: this is no JSON; a node file is what `dora monitor --out "
              "nodes.json` writes; the last ones stay: 2 nodes in 1 group",
-             nodes);
+             self->nodes);
     assert_string_equal(self->warning, expected);
-    assert_int_equal(unlink(nodes), 0);
+    assert_int_equal(unlink(self->nodes), 0);
     later(self);
     later(self);
     assert_int_equal(self->warnings, 3);
-    put("{}");
+    unit_replace(self->nodes, "{}");
     later(self);
     assert_string_equal(hosts(self), "ba");
     snprintf(expected, sizeof expected,
              "file %s: no server stands there any more; the last ones stay: 2 nodes in 1 group",
-             nodes);
+             self->nodes);
     assert_string_equal(self->warning, expected);
-    put("{\"g\": [{\"ip\": \"c\", \"port\": 1}]}");
+    unit_replace(self->nodes, "{\"g\": [{\"ip\": \"c\", \"port\": 1}]}");
     later(self);
     assert_string_equal(hosts(self), "c");
     assert_true(dr_registry_changed(self->registry));
-    finish(self);
-    assert_int_equal(unlink(nodes), 0);
 }
 
 static void file_odd(void **state)
 {
-    (void)state;
-    char source[sizeof nodes + 8];
+    fixture *self = *state;
+    make_folder(self);
     char expected[256];
-    snprintf(source, sizeof source, "file:%s", nodes);
-    assert_int_equal(mkfifo(nodes, 0600), 0); /* nobody writes there: that must not block */
-    fixture *self = make(source);
+    assert_int_equal(mkfifo(self->nodes, 0600), 0); /* nobody writes there: that must not block */
+    make(self, self->source);
     dr_registry_start(self->registry, self->now_ns);
-    snprintf(expected, sizeof expected, "file %s: it is no regular file", nodes);
+    snprintf(expected, sizeof expected, "file %s: it is no regular file", self->nodes);
     assert_string_equal(dr_registry_why(self->registry), expected);
-    assert_int_equal(unlink(nodes), 0);
-    put("");
-    assert_int_equal(truncate(nodes, DR_REGISTRY_FILE_BYTES_MAX + 1), 0);
+    assert_int_equal(unlink(self->nodes), 0);
+    unit_replace(self->nodes, "");
+    assert_int_equal(truncate(self->nodes, DR_REGISTRY_FILE_BYTES_MAX + 1), 0);
     later(self);
-    snprintf(expected, sizeof expected, "file %s: it is longer than 4194304 bytes", nodes);
+    snprintf(expected, sizeof expected, "file %s: it is longer than 4194304 bytes", self->nodes);
     assert_string_equal(dr_registry_why(self->registry), expected);
-    assert_int_equal(truncate(nodes, DR_REGISTRY_FILE_BYTES_MAX), 0);
+    assert_int_equal(truncate(self->nodes, DR_REGISTRY_FILE_BYTES_MAX), 0);
     later(self);
     assert_null(strstr(dr_registry_why(self->registry), "longer"));
-    finish(self);
-    assert_int_equal(unlink(nodes), 0);
 }
 
 /* What keeps the file from being opened may pass without a change of the file. */
 static void file_not_opened(void **state)
 {
-    (void)state;
-    char source[sizeof nodes + 8];
+    fixture *self = *state;
+    make_folder(self);
     char expected[256];
-    struct rlimit usual;
-    snprintf(source, sizeof source, "file:%s", nodes);
-    put("{\"g\": [{\"ip\": \"a\", \"port\": 1}]}");
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
-    const struct rlimit none = {.rlim_cur = 0, .rlim_max = usual.rlim_max};
-    fixture *self = make(source);
+    unit_replace(self->nodes, "{\"g\": [{\"ip\": \"a\", \"port\": 1}]}");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &self->files), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = self->files.rlim_max};
+    make(self, self->source);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
     dr_registry_start(self->registry, self->now_ns);
     later(self);
     later(self);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
-    snprintf(expected, sizeof expected, "file %s: Too many open files", nodes);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &self->files), 0);
+    snprintf(expected, sizeof expected, "file %s: Too many open files", self->nodes);
     assert_string_equal(self->warning, expected);
     assert_int_equal(self->warnings, 1);
     assert_null(dr_registry_roster(self->registry));
     later(self);
     assert_string_equal(hosts(self), "a");
-    finish(self);
-    assert_int_equal(unlink(nodes), 0);
 }
 
 /* Written in place with as many bytes, and its time set back. */
 static void file_time_set_back(void **state)
 {
-    (void)state;
-    char source[sizeof nodes + 8];
+    fixture *self = *state;
+    make_folder(self);
     struct stat before;
-    snprintf(source, sizeof source, "file:%s", nodes);
-    put("{\"g\": [{\"ip\": \"a\", \"port\": 1}]}");
-    fixture *self = make(source);
+    unit_replace(self->nodes, "{\"g\": [{\"ip\": \"a\", \"port\": 1}]}");
+    make(self, self->source);
     dr_registry_start(self->registry, self->now_ns);
-    assert_int_equal(stat(nodes, &before), 0);
+    assert_int_equal(stat(self->nodes, &before), 0);
     struct stat after = before;
     while (memcmp(&after.st_ctim, &before.st_ctim, sizeof before.st_ctim) == 0) {
         const struct timespec times[2] = {before.st_atim, before.st_mtim};
-        FILE *file = fopen(nodes, "r+");
+        FILE *file = fopen(self->nodes, "r+");
         assert_non_null(file);
         assert_int_equal(fseek(file, 15, SEEK_SET), 0);
         assert_int_equal(fputc('b', file), 'b');
         fclose(file);
-        assert_int_equal(utimensat(AT_FDCWD, nodes, times, 0), 0);
-        assert_int_equal(stat(nodes, &after), 0);
+        assert_int_equal(utimensat(AT_FDCWD, self->nodes, times, 0), 0);
+        assert_int_equal(stat(self->nodes, &after), 0);
     }
     later(self);
     assert_string_equal(hosts(self), "b");
-    finish(self);
-    assert_int_equal(unlink(nodes), 0);
 }
 
 static bool torture_step(void *user)
@@ -499,38 +481,22 @@ static void out_of_memory(void **state)
     assert_int_equal(torture_run(torture_step, (void *)(uintptr_t) "file:/x"), 3);
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    if (mkdtemp(path) == NULL) {
-        return -1;
-    }
-    snprintf(nodes, sizeof nodes, "%s/nodes.json", path);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return rmdir(path);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_meant_is_told_apart),
         cmocka_unit_test(refused_urls_are_named),
-        cmocka_unit_test(the_union_of_several_counts),
-        cmocka_unit_test(all_down),
-        cmocka_unit_test(suddenly_empty),
-        cmocka_unit_test(back_one_by_one),
-        cmocka_unit_test(one_is_late),
-        cmocka_unit_test(who_goes_while_others_come_back),
-        cmocka_unit_test(a_node_file_is_watched),
-        cmocka_unit_test(file_odd),
-        cmocka_unit_test(file_not_opened),
-        cmocka_unit_test(file_time_set_back),
+        unit_in(fixture, the_union_of_several_counts),
+        unit_in(fixture, all_down),
+        unit_in(fixture, suddenly_empty),
+        unit_in(fixture, back_one_by_one),
+        unit_in(fixture, one_is_late),
+        unit_in(fixture, who_goes_while_others_come_back),
+        unit_in(fixture, a_node_file_is_watched),
+        unit_in(fixture, file_odd),
+        unit_in(fixture, file_not_opened),
+        unit_in(fixture, file_time_set_back),
         cmocka_unit_test(out_of_memory),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

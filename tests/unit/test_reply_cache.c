@@ -1,6 +1,6 @@
 /* test_reply_cache.c: a call that is sent again joins it, gets its reply, or hears that it has run.
  */
-#include "unit.h"
+#include "unit_threads.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -407,22 +407,33 @@ static void *play(void *user)
     return NULL;
 }
 
+typedef struct meeting {
+    dr_reply_cache *kept;
+    player players[3];
+    unit_threads threads;
+} meeting;
+
+static void meeting_end(meeting *at)
+{
+    (void)unit_threads_join(&at->threads);
+    dr_reply_cache_free(at->kept);
+}
+UNIT_SCENE(meeting, meeting_end)
+
 static void threads_meet(void **state)
 {
-    (void)state;
-    dr_reply_cache *kept = new_kept(&limits);
-    player players[3];
-    pthread_t threads[3];
+    meeting *at = *state;
+    player *players = at->players;
+    at->kept = new_kept(&limits);
     for (uint32_t i = 0; i < 3; i++) {
-        players[i] = (player){.kept = kept, .lane = i};
-        assert_int_equal(pthread_create(&threads[i], NULL, play, &players[i]), 0);
+        players[i] = (player){.kept = at->kept, .lane = i};
+        unit_threads_start(&at->threads, 1, play, &players[i]);
     }
+    (void)unit_threads_join(&at->threads);
     for (uint32_t i = 0; i < 3; i++) {
-        pthread_join(threads[i], NULL);
         assert_int_equal(players[i].asked, ROUNDS);
         assert_int_equal(players[i].answers, ROUNDS);
     }
-    dr_reply_cache_free(kept);
 }
 
 int main(void)
@@ -437,7 +448,7 @@ int main(void)
         cmocka_unit_test(time_passes),
         cmocka_unit_test(over_the_calls_tombstones_go_first),
         cmocka_unit_test(any_sizes_are_as_the_model_says),
-        cmocka_unit_test(threads_meet),
+        unit_in(meeting, threads_meet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,18 +37,19 @@
 #endif
 
 #define UNIT_SCENE(type, end)                                                                      \
-    static inline int type##_make(void **state)                                                    \
+    static inline int type##_scene_new(void **state)                                               \
     {                                                                                              \
         *state = calloc(1, sizeof(type));                                                          \
         return *state == NULL;                                                                     \
     }                                                                                              \
-    static inline int type##_drop(void **state)                                                    \
+    static inline int type##_scene_end(void **state)                                               \
     {                                                                                              \
         end(*state);                                                                               \
         free(*state);                                                                              \
         return 0;                                                                                  \
     }
-#define unit_in(type, test) cmocka_unit_test_setup_teardown(test, type##_make, type##_drop)
+#define unit_in(type, test)                                                                        \
+    cmocka_unit_test_setup_teardown(test, type##_scene_new, type##_scene_end)
 
 /* unit_close closes a descriptor of a scene; 0 is none. */
 static inline void unit_close(int *fd)

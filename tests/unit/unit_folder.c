@@ -35,3 +35,32 @@ const char *unit_folder_path(const unit_folder *self, const char *name)
     snprintf(path, PATH_MAX, "%s/%s", self->path, name);
     return path;
 }
+
+void unit_write(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    if (file == NULL) {
+        fail_msg("cannot write %s", path);
+    }
+    bool is_written = fputs(text, file) >= 0;
+    is_written = fclose(file) == 0 && is_written;
+    assert_true(is_written);
+}
+
+void unit_replace(const char *path, const char *text)
+{
+    char beside[PATH_MAX];
+    snprintf(beside, sizeof beside, "%s.new", path);
+    unit_write(beside, text);
+    assert_int_equal(rename(beside, path), 0);
+}
+
+void unit_read(const char *path, char *text, size_t size)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        fail_msg("cannot read %s", path);
+    }
+    text[fread(text, 1, size - 1, file)] = '\0';
+    fclose(file);
+}

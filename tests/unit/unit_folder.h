@@ -17,4 +17,10 @@ void unit_folder_remove(unit_folder *self);
 /* unit_folder_path gives the path of `name` in it, until the next call but seven. */
 const char *unit_folder_path(const unit_folder *self, const char *name);
 
+/* unit_write makes a file of `text`, in place; unit_replace by renaming. unit_read gives at most
+ * size - 1 bytes of one, as a text; it fails the test where there is none. */
+void unit_write(const char *path, const char *text);
+void unit_replace(const char *path, const char *text);
+void unit_read(const char *path, char *text, size_t size);
+
 #endif

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -147,19 +148,44 @@ void web_start(web_server *web, const dr_http_options *options)
     dora_error error;
     const dr_http_events events = {on_request, on_gone, web};
     memset(web, 0, sizeof(*web));
-    assert_int_equal(uv_loop_init(&web->loop), 0);
+    web->has_loop = uv_loop_init(&web->loop) == 0;
+    assert_true(web->has_loop);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &web->files), 0);
     if (dr_listener_open("127.0.0.1", &web->port, 4096, &fd, 1, &error) != DORA_OK ||
         dr_http_init(&web->http, &web->loop, fd, options, &events, &error) != DORA_OK) {
         fail_msg("%s", error.msg);
     }
+    web->is_running = true;
 }
 
 void web_stop(web_server *web)
 {
-    dr_http_end(&web->http);
-    assert_int_equal(uv_run(&web->loop, UV_RUN_DEFAULT), 0);
-    dr_http_fini(&web->http);
-    assert_int_equal(uv_loop_close(&web->loop), 0);
+    int closed = 0;
+    if (web->has_loop) {
+        (void)setrlimit(RLIMIT_NOFILE, &web->files);
+    }
+    for (size_t i = 0; i < WEB_FDS_MAX; i++) {
+        unit_close(&web->fds[i]);
+    }
+    if (web->is_running) {
+        dr_http_end(&web->http);
+    }
+    if (web->has_loop) {
+        (void)uv_run(&web->loop, UV_RUN_DEFAULT);
+    }
+    if (web->is_running) {
+        dr_http_fini(&web->http);
+    }
+    if (web->has_loop) {
+        closed = uv_loop_close(&web->loop);
+    }
+    if (web->child > 0) {
+        (void)kill(web->child, SIGKILL);
+        (void)unit_wait(web->child);
+    }
+    unit_folder_remove(&web->folder);
+    memset(web, 0, sizeof(*web));
+    assert_int_equal(closed, 0);
 }
 
 static void on_pause(uv_timer_t *timer)
@@ -188,14 +214,21 @@ void web_run(web_server *web, const uint32_t *count, uint32_t value)
     }
 }
 
-int web_connect(const web_server *web)
+int web_connect(web_server *web)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(web->port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
+    assert_in_range(fd, 1, WEB_FDS_MAX - 1);
+    web->fds[fd] = fd;
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
     return fd;
+}
+
+void web_close(web_server *web, int fd)
+{
+    web->fds[fd] = 0;
+    close(fd);
 }
 
 void web_send_bytes(web_server *web, int fd, const char *data, size_t len)
@@ -260,7 +293,7 @@ web_reply web_ask(web_server *web, const char *request, const char *text)
     const int fd = web_connect(web);
     web_send(fd, request);
     web_read(web, fd, &reply, text);
-    close(fd);
+    web_close(web, fd);
     return reply;
 }
 

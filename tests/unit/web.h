@@ -3,9 +3,14 @@
 #ifndef DORA_TEST_WEB_H
 #define DORA_TEST_WEB_H
 
+#include "unit_folder.h"
+
+#include <sys/resource.h>
+
 #include "net/http.h"
 
 #define WEB_HELD_MAX 2048
+#define WEB_FDS_MAX 4096
 
 #define HOST "Host: 127.0.0.1\r\n"
 #define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
@@ -23,6 +28,12 @@ typedef struct web_server {
     uint32_t requests;
     uint32_t gone;
     uint32_t answered_later;
+    bool is_running;
+    bool has_loop;
+    struct rlimit files;  /* as it was before the test */
+    int fds[WEB_FDS_MAX]; /* of web_connect, 0: closed */
+    pid_t child;          /* of the test */
+    unit_folder folder;
 } web_server;
 
 /* web_reply is what a connection has read. */
@@ -33,6 +44,7 @@ typedef struct web_reply {
 
 void web_start(web_server *web, const dr_http_options *options);
 void web_stop(web_server *web);
+UNIT_SCENE(web_server, web_stop)
 
 /* web_run runs the loop until `count` is `value`; the test fails after some seconds. */
 void web_run(web_server *web, const uint32_t *count, uint32_t value);
@@ -40,7 +52,9 @@ void web_run(web_server *web, const uint32_t *count, uint32_t value);
 /* web_turn runs the loop once, for at most some milliseconds. */
 void web_turn(web_server *web);
 
-int web_connect(const web_server *web);
+/* web_close closes what web_connect has opened; web_stop does so for all that is left. */
+int web_connect(web_server *web);
+void web_close(web_server *web, int fd);
 void web_send(int fd, const char *text);
 void web_send_bytes(web_server *web, int fd, const char *data, size_t len);
 
