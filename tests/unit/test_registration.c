@@ -83,28 +83,23 @@ static void connect(scene *self)
     answer(self, "+PONG\r\n");
 }
 
-static int set_up(void **state)
+static void set_up(scene *self)
 {
     static char *groups[] = {"g1", "g2"};
     const dr_entry entry = {.address = {"10.0.0.5", 9567}, .groups = groups, .count = 2};
-    scene *self = dr_calloc(1, sizeof *self);
     dr_redis_url url;
     self->now_ns = 1000 * MS;
     assert_int_equal(dr_redis_url_read((dora_slice){"127.0.0.1", 9}, &url, NULL), DORA_OK);
     assert_int_equal(dr_registration_new(&self->registration, &url, &entry, on_change, self),
                      DORA_OK);
     self->redis = dr_registration_redis(self->registration);
-    *state = self;
-    return 0;
 }
 
-static int tear_down(void **state)
+static void tear_down(scene *self)
 {
-    scene *self = *state;
     dr_registration_free(self->registration);
-    dr_free(self);
-    return 0;
 }
+UNIT_SCENE(scene, tear_down)
 
 /* joined brings the scene to a server that is listed. */
 static void joined(scene *self)
@@ -123,6 +118,7 @@ static void joined(scene *self)
 static void a_registration_lives_and_leaves(void **state)
 {
     scene *self = *state;
+    set_up(self);
     expect(self, DR_REGISTRATION_LEFT, "");
     assert_int_equal(dr_redis_next(self->redis), DR_REDIS_NOTHING);
     joined(self);
@@ -172,6 +168,7 @@ static void older_members(void **state)
                                           "",
                                           NODE("10.0.0.5", "\"9567\"", "a")};
     scene *self = *state;
+    set_up(self);
     dr_registration_join(self->registration, self->now_ns);
     connect(self);
     (void)said(self);
@@ -184,6 +181,7 @@ static void older_members(void **state)
 static void many_older_members(void **state)
 {
     scene *self = *state;
+    set_up(self);
     char texts[65][80];
     const char *members[65];
     for (unsigned i = 0; i < 65; i++) {
@@ -208,6 +206,7 @@ static void many_older_members(void **state)
 static void error_replies(void **state)
 {
     scene *self = *state;
+    set_up(self);
     static const char wrong[] =
         "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
     dr_registration_join(self->registration, self->now_ns);
@@ -249,6 +248,7 @@ static void errors_of_each_command(void **state)
         {"*2\r\n:12\r\n:0\r\n", "TIME: an answer that is no time"},
     };
     scene *self = *state;
+    set_up(self);
     joined(self);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         pass(self, DR_ENTRY_BEAT_MS);
@@ -277,6 +277,7 @@ static void errors_of_each_command(void **state)
 static void a_forgotten_one_is_written_again(void **state)
 {
     scene *self = *state;
+    set_up(self);
     joined(self);
     pass(self, DR_ENTRY_BEAT_MS);
     (void)said(self);
@@ -289,6 +290,7 @@ static void a_forgotten_one_is_written_again(void **state)
 static void down_and_back(void **state)
 {
     scene *self = *state;
+    set_up(self);
     joined(self);
     dr_redis_lost(self->redis, "closed by Redis", self->now_ns);
     expect(self, DR_REGISTRATION_JOINING, "closed by Redis");
@@ -315,6 +317,7 @@ static void down_and_back(void **state)
 static void a_silent_redis_is_left(void **state)
 {
     scene *self = *state;
+    set_up(self);
     joined(self);
     pass(self, DR_ENTRY_BEAT_MS);
     (void)said(self);
@@ -326,6 +329,7 @@ static void a_silent_redis_is_left(void **state)
 static void leave_without_answer(void **state)
 {
     scene *self = *state;
+    set_up(self);
     joined(self);
     dr_registration_leave(self->registration, 1000, self->now_ns);
     assert_string_equal(said(self), WITHDRAWAL);
@@ -340,6 +344,7 @@ static void leave_without_answer(void **state)
 static void leave_while_down(void **state)
 {
     scene *self = *state;
+    set_up(self);
     dr_registration_join(self->registration, self->now_ns);
     dr_registration_leave(self->registration, 1000, self->now_ns); /* not open yet */
     expect(self, DR_REGISTRATION_LEFT, "");
@@ -354,6 +359,7 @@ static void leave_while_down(void **state)
 static void refused_withdrawal(void **state)
 {
     scene *self = *state;
+    set_up(self);
     joined(self);
     dr_registration_leave(self->registration, 1000, self->now_ns);
     (void)said(self);
@@ -365,6 +371,7 @@ static void refused_withdrawal(void **state)
 static void back_at_once(void **state)
 {
     scene *self = *state;
+    set_up(self);
     joined(self);
     pass(self, DR_ENTRY_BEAT_MS);
     assert_string_equal(said(self), "TIME\n");
@@ -387,20 +394,18 @@ static void back_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(a_registration_lives_and_leaves),
-        TEST(older_members),
-        TEST(many_older_members),
-        TEST(error_replies),
-        TEST(errors_of_each_command),
-        TEST(a_forgotten_one_is_written_again),
-        TEST(down_and_back),
-        TEST(a_silent_redis_is_left),
-        TEST(leave_without_answer),
-        TEST(leave_while_down),
-        TEST(refused_withdrawal),
-        TEST(back_at_once),
-#undef TEST
+        unit_in(scene, a_registration_lives_and_leaves),
+        unit_in(scene, older_members),
+        unit_in(scene, many_older_members),
+        unit_in(scene, error_replies),
+        unit_in(scene, errors_of_each_command),
+        unit_in(scene, a_forgotten_one_is_written_again),
+        unit_in(scene, down_and_back),
+        unit_in(scene, a_silent_redis_is_left),
+        unit_in(scene, leave_without_answer),
+        unit_in(scene, leave_while_down),
+        unit_in(scene, refused_withdrawal),
+        unit_in(scene, back_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
