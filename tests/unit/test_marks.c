@@ -4,8 +4,8 @@
 
 #include <jansson.h>
 
-#include "wire/json_value.h"
 #include "wire/json_request.h"
+#include "wire/json_value.h"
 #include "wire/message.h"
 #include "wire/value.h"
 #include "wire/value_write.h"
