@@ -137,7 +137,34 @@ run_pytest()
 
 suite_style() { python3 tests/style/check.py; }
 suite_header() { bash tests/header/run.sh; }
-suite_unit() { run_cmocka "$out/release"; }
+
+# run_planted BUILD: each unit test program again, with one assertion of every test failing: nothing
+# may be left behind. One test a program.
+run_planted()
+{
+    local program passed=0 failed=0 log=$1/planted.log
+    for program in "$1"/tests/test_*"$filter"*; do
+        [ -f "$1/tests/planted.so" ] && [ -x "$program" ] && [ -f "$program" ] || continue
+        if DORA_PLANT=3 LD_PRELOAD=$1/tests/planted.so timeout -k 5 60 "$program" >"$log" 2>&1; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            echo "unit: FAILED planted ${program##*/}"
+            grep -a '^LEFT ' "$log" || tail -n 20 "$log"
+        fi
+    done
+    echo "$passed passed, $failed failed"
+}
+
+suite_unit()
+{
+    local first second
+    first=$(run_cmocka "$out/release")
+    echo "$first"
+    second=$(run_planted "$out/release")
+    echo "$second"
+    sum_lines "$first" "$second"
+}
 
 # sanitized_pytest: a part of the Python tests with the extension under the sanitizers. Leaks are
 # looked for elsewhere: the interpreter leaves much to the end of the process.

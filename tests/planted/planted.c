@@ -4,7 +4,6 @@
  *     DORA_PLANT=5 LD_PRELOAD=planted.so test_client
  *
  * fails the fifth assertion of each; the status is 1 where something is left. */
-#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -149,9 +149,8 @@ void little_redis_begin(little_redis *server, bool is_local, const little_manner
     server->manners = manners;
     server->manners_count = count;
     if (is_local) {
-        char folder[] = "/tmp/little_redis.XXXXXX";
-        assert_non_null(mkdtemp(folder));
-        snprintf(server->path, sizeof server->path, "%s/socket", folder);
+        unit_folder_make(&server->folder);
+        snprintf(server->path, sizeof server->path, "%s/socket", server->folder.path);
         snprintf(local.sun_path, sizeof local.sun_path, "%s", server->path);
         listen_at(server, (const struct sockaddr *)&local, sizeof local);
     } else {
@@ -159,19 +158,19 @@ void little_redis_begin(little_redis *server, bool is_local, const little_manner
         assert_int_equal(getsockname(server->listener, (struct sockaddr *)&four, &four_len), 0);
         server->port = ntohs(four.sin_port);
     }
-    assert_int_equal(pthread_create(&server->thread, NULL, run, server), 0);
+    server->has_thread = pthread_create(&server->thread, NULL, run, server) == 0;
+    assert_true(server->has_thread);
 }
 
 void little_redis_end(little_redis *server)
 {
     server->is_ending = true;
-    pthread_join(server->thread, NULL);
-    close(server->listener);
-    if (server->path[0] != '\0') {
-        unlink(server->path);
-        *strrchr(server->path, '/') = '\0';
-        rmdir(server->path);
+    if (server->has_thread) {
+        pthread_join(server->thread, NULL);
     }
+    server->has_thread = false;
+    unit_close(&server->listener);
+    unit_folder_remove(&server->folder);
 }
 
 void little_redis_url(const little_redis *server, char text[128])

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "unit.h"
+#include "unit_folder.h"
 
 /* What a connection meets. */
 typedef enum little_manner {
@@ -23,6 +23,8 @@ typedef struct little_redis {
     const little_manner *manners; /* of its first connections; the last of all others */
     size_t manners_count;
     pthread_t thread;
+    bool has_thread;
+    unit_folder folder;
     atomic_bool is_ending;
     atomic_bool may_read;
     atomic_uint connections;
@@ -31,7 +33,8 @@ typedef struct little_redis {
 } little_redis;
 
 /* little_redis_begin starts it, on a port of its own or, with `is_local`, on a Unix socket.
- * Ownership: borrows the manners. little_redis_end ends it, and waits for its thread. */
+ * Ownership: borrows the manners. little_redis_end ends it, where it was begun, and waits for its
+ * thread. */
 void little_redis_begin(little_redis *server, bool is_local, const little_manner *manners,
                         size_t count);
 void little_redis_end(little_redis *server);

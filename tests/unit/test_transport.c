@@ -193,10 +193,11 @@ static void by_looping(side *self, uint64_t until_ns)
 {
     uv_loop_t loop;
     uv_timer_t guard;
-    assert_int_equal(uv_loop_init(&loop), 0);
+    if (uv_loop_init(&loop) != 0) {
+        fail();
+    }
     uv_timer_init(&loop, &guard);
     dr_transport *one = dr_transport_uv_new(&loop, &uses, self);
-    assert_non_null(one);
     self->transport = one;
     dr_transport_open(one, &self->address);
     while (!self->is_over && dr_clock_ns() < until_ns) {
@@ -206,10 +207,28 @@ static void by_looping(side *self, uint64_t until_ns)
     }
     dr_transport_uv_free(one, on_freed);
     uv_close((uv_handle_t *)&guard, NULL);
-    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    const int left = uv_run(&loop, UV_RUN_DEFAULT);
+    const int err = uv_loop_close(&loop);
     assert_true(self->is_freed);
-    assert_int_equal(uv_loop_close(&loop), 0);
+    assert_int_equal(left, 0);
+    assert_int_equal(err, 0);
 }
+
+/* peers are those of a test, and a pair of sockets. */
+typedef struct peers {
+    peer one;
+    peer other;
+    int pair[2];
+} peers;
+
+static void peers_end(peers *at)
+{
+    peer_end(&at->one);
+    peer_end(&at->other);
+    unit_close(&at->pair[0]);
+    unit_close(&at->pair[1]);
+}
+UNIT_SCENE(peers, peers_end)
 
 static void meet(side *self, kind way, peer *other)
 {
@@ -281,19 +300,18 @@ static const loss_row losses[] = {
 
 static void losses_are_told_alike(void **state)
 {
-    (void)state;
+    peers *at = *state;
     for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
         const loss_row *row = &losses[i];
         for (kind way = 0; way < KINDS; way++) {
-            peer other;
             side self = {.is_over = false};
-            peer_begin(&other, row->manner, row->is_local);
+            peer_begin(&at->other, row->manner, row->is_local);
             if (row->host != NULL) {
                 snprintf(self.address.host, sizeof self.address.host, "%s", row->host);
                 self.address.port = row->host[0] == '/' ? 0 : 1;
             }
-            meet(&self, way, &other);
-            peer_end(&other);
+            meet(&self, way, &at->other);
+            peer_end(&at->other);
             if (self.losses != 1 || self.err != row->err || self.os_error != row->os_error ||
                 strstr(self.text, row->reason) == NULL || strcmp(self.heard, row->heard) != 0) {
                 fail_msg("%s, kind %d: %u losses, err %d, errno %d, \"%s\", heard \"%s\"",
@@ -327,18 +345,17 @@ static void a_loss_is_a_phrase(void **state)
 
 static void big_output_goes_out_in_parts(void **state)
 {
-    (void)state;
+    peers *at = *state;
     for (int is_local = 0; is_local < 2; is_local++) {
         for (kind way = 0; way < KINDS; way++) {
-            peer other;
             side self = {.out_len = PEER_DRINKS};
-            peer_begin(&other, DRINKS, is_local);
-            meet(&self, way, &other);
-            peer_end(&other);
+            peer_begin(&at->other, DRINKS, is_local);
+            meet(&self, way, &at->other);
+            peer_end(&at->other);
             assert_string_equal(self.heard, "done");
             assert_int_equal(self.losses, 0);
             assert_int_equal(self.sent, PEER_DRINKS);
-            assert_true(other.is_right);
+            assert_true(at->other.is_right);
             assert_true(way == WAITS || self.partial > 0);
         }
     }
@@ -353,20 +370,18 @@ static void list(size_t at, const char *host, uint16_t port)
 /* The first refuses, or is of another family that nobody serves, or is never answered. */
 static void addresses_of_a_name_are_tried_in_turn(void **state)
 {
+    peers *at = *state;
     static const char *const firsts[] = {"127.0.0.1", "::1", NULL};
-    (void)state;
     for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
         for (kind way = 0; way < KINDS; way++) {
-            peer first;
-            peer second;
             side self = {.address = {.host = "two.addresses", .port = 1}};
-            peer_begin(&first, firsts[i] != NULL ? NOBODY : FULL, false);
-            peer_begin(&second, CLOSES, false);
-            list(0, firsts[i] != NULL ? firsts[i] : "127.0.0.1", first.address.port);
-            list(1, "127.0.0.1", second.address.port);
-            meet(&self, way, &second);
-            peer_end(&first);
-            peer_end(&second);
+            peer_begin(&at->one, firsts[i] != NULL ? NOBODY : FULL, false);
+            peer_begin(&at->other, CLOSES, false);
+            list(0, firsts[i] != NULL ? firsts[i] : "127.0.0.1", at->one.address.port);
+            list(1, "127.0.0.1", at->other.address.port);
+            meet(&self, way, &at->other);
+            peer_end(&at->one);
+            peer_end(&at->other);
             assert_string_equal(self.heard, "half");
             assert_int_equal(self.connects, 1);
         }
@@ -376,15 +391,14 @@ static void addresses_of_a_name_are_tried_in_turn(void **state)
 /* Where none answers, the last one's reason is told. */
 static void of_several_addresses_the_last_reason_is_told(void **state)
 {
-    (void)state;
+    peers *at = *state;
     for (kind way = 0; way < KINDS; way++) {
-        peer nobody;
         side self = {.address = {.host = "two.addresses", .port = 1}};
-        peer_begin(&nobody, NOBODY, false);
-        list(0, "127.0.0.1", nobody.address.port);
-        list(1, "127.0.0.1", nobody.address.port);
-        meet(&self, way, &nobody);
-        peer_end(&nobody);
+        peer_begin(&at->other, NOBODY, false);
+        list(0, "127.0.0.1", at->other.address.port);
+        list(1, "127.0.0.1", at->other.address.port);
+        meet(&self, way, &at->other);
+        peer_end(&at->other);
         assert_int_equal(self.losses, 1);
         assert_int_equal(self.err, DORA_ECONNECT);
         assert_int_equal(self.os_error, ECONNREFUSED);
@@ -394,20 +408,19 @@ static void of_several_addresses_the_last_reason_is_told(void **state)
 /* The kernel does not wait for room in the backlog of a Unix socket. */
 static void a_full_unix_socket_is_waited_for(void **state)
 {
-    (void)state;
+    peers *at = *state;
     for (kind way = 0; way < KINDS; way++) {
-        peer other;
         side early = {.deadline_ms = 30};
         side late = {.is_over = false};
-        peer_begin(&other, FULL, true);
-        meet(&early, way, &other);
+        peer_begin(&at->other, FULL, true);
+        meet(&early, way, &at->other);
         assert_int_equal(early.connects, 0);
         assert_int_equal(early.losses, way == WAITS ? 1 : 0);
         assert_int_equal(early.os_error, way == WAITS ? ETIMEDOUT : 0);
 
-        peer_makes_room(&other);
-        meet(&late, way, &other);
-        peer_end(&other);
+        peer_makes_room(&at->other);
+        meet(&late, way, &at->other);
+        peer_end(&at->other);
         assert_string_equal(late.heard, "done");
     }
 }
@@ -415,15 +428,14 @@ static void a_full_unix_socket_is_waited_for(void **state)
 /* Nothing of the connection before is told of the next one, nor done to it. */
 static void a_user_may_open_again_in_any_event(void **state)
 {
-    (void)state;
+    peers *at = *state;
     for (kind way = POLLS; way < KINDS; way++) {
         for (int is_local = 0; is_local < 2; is_local++) {
             for (event again_in = CONNECTED; again_in < EVENTS; again_in++) {
-                peer other;
                 side self = {.again_in = again_in, .out_len = again_in == SENT ? 3 : 0};
-                peer_begin(&other, CLOSES, is_local);
-                meet(&self, way, &other);
-                peer_end(&other);
+                peer_begin(&at->other, CLOSES, is_local);
+                meet(&self, way, &at->other);
+                peer_end(&at->other);
                 assert_int_equal(self.again_in, NONE);
                 assert_int_equal(self.connects, 2);
                 assert_int_equal(self.losses, again_in == LOST ? 2 : 1);
@@ -438,17 +450,16 @@ static void a_user_may_open_again_in_any_event(void **state)
 
 static void a_deadline_ends_connecting_and_reading(void **state)
 {
+    peers *at = *state;
     static const manner manners[] = {FULL, SILENT};
-    (void)state;
     for (size_t i = 0; i < 2; i++) {
         for (kind way = 0; way < KINDS; way++) {
-            peer other;
             side self = {.deadline_ms = i == 0 ? 30 : 100};
-            peer_begin(&other, manners[i], false);
+            peer_begin(&at->other, manners[i], false);
             const uint64_t began_ns = dr_clock_ns();
-            meet(&self, way, &other);
+            meet(&self, way, &at->other);
             assert_true(dr_clock_ns() - began_ns >= self.deadline_ms * NS_PER_MS);
-            peer_end(&other);
+            peer_end(&at->other);
             assert_int_equal(self.connects, i == 0 ? 0 : 1);
             /* One who waits is told; the others end it themselves, and hear nothing. */
             assert_int_equal(self.losses, way == WAITS ? 1 : 0);
@@ -461,9 +472,9 @@ static void a_deadline_ends_connecting_and_reading(void **state)
 }
 
 /* Waits on a peer that says nothing. Gives what the kernel was told, in ms. */
-static long wait_in_vain(uint32_t usual_ms)
+static long wait_in_vain(peers *at, uint32_t usual_ms)
 {
-    int pair[2];
+    int *pair = at->pair;
     char room[8];
     size_t got = 0;
     struct timeval value = {0};
@@ -476,33 +487,33 @@ static long wait_in_vain(uint32_t usual_ms)
     assert_int_equal(dr_wait_receive(&one, room, sizeof room, &wait, &got, NULL), DORA_ETIMEDOUT);
     assert_true(dr_clock_ns() >= wait.deadline_ns);
     assert_int_equal(getsockopt(one.fd, SOL_SOCKET, SO_RCVTIMEO, &value, &value_len), 0);
-    close(pair[0]);
-    close(pair[1]);
+    unit_close(&pair[0]);
+    unit_close(&pair[1]);
     return value.tv_sec * 1000 + value.tv_usec / 1000;
 }
 
 /* The kernel's own timers for this may be late by an eighth: 0.25 s of the usual 3 s. */
 static void the_kernel_is_told_less_than_the_whole_time(void **state)
 {
-    (void)state;
-    const long told_ms = wait_in_vain(160);
+    peers *at = *state;
+    const long told_ms = wait_in_vain(at, 160);
     assert_in_range(told_ms, 1, 160 - 160 / 9);
-    assert_in_range(wait_in_vain(1), 0, 10); /* 0 would be no end at all; it ended */
+    assert_in_range(wait_in_vain(at, 1), 0, 10); /* 0 would be no end at all; it ended */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_and_paths_are_not_looked_up),
-        cmocka_unit_test(losses_are_told_alike),
+        unit_in(peers, losses_are_told_alike),
         cmocka_unit_test(a_loss_is_a_phrase),
-        cmocka_unit_test(big_output_goes_out_in_parts),
-        cmocka_unit_test(addresses_of_a_name_are_tried_in_turn),
-        cmocka_unit_test(of_several_addresses_the_last_reason_is_told),
-        cmocka_unit_test(a_full_unix_socket_is_waited_for),
-        cmocka_unit_test(a_user_may_open_again_in_any_event),
-        cmocka_unit_test(a_deadline_ends_connecting_and_reading),
-        cmocka_unit_test(the_kernel_is_told_less_than_the_whole_time),
+        unit_in(peers, big_output_goes_out_in_parts),
+        unit_in(peers, addresses_of_a_name_are_tried_in_turn),
+        unit_in(peers, of_several_addresses_the_last_reason_is_told),
+        unit_in(peers, a_full_unix_socket_is_waited_for),
+        unit_in(peers, a_user_may_open_again_in_any_event),
+        unit_in(peers, a_deadline_ends_connecting_and_reading),
+        unit_in(peers, the_kernel_is_told_less_than_the_whole_time),
     };
     for (size_t i = 0; i < PEER_DRINKS; i++) {
         pattern[i] = peer_byte(i);

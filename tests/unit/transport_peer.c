@@ -72,8 +72,9 @@ static void *peer_run(void *argument)
 
 void peer_makes_room(peer *self)
 {
-    self->has_thread = true;
-    assert_int_equal(pthread_create(&self->thread, NULL, peer_run, self), 0);
+    const int err = pthread_create(&self->thread, NULL, peer_run, self);
+    self->has_thread = err == 0;
+    assert_int_equal(err, 0);
 }
 
 static void bind_to(peer *self, struct sockaddr *address, socklen_t len)
@@ -126,15 +127,18 @@ void peer_begin(peer *self, manner how, bool is_local)
 
 void peer_end(peer *self)
 {
-    shutdown(self->fd, SHUT_RDWR); /* one that nobody came to accepts no longer */
-    close(self->heard[1]);
+    if (self->fd > 0) {
+        shutdown(self->fd, SHUT_RDWR); /* one that nobody came to accepts no longer */
+    }
+    unit_close(&self->heard[1]);
     if (self->has_thread) {
         pthread_join(self->thread, NULL);
     }
-    close(self->heard[0]);
-    close(self->fd);
-    for (size_t i = 0; self->manner == FULL && i < 4; i++) {
-        close(self->fillers[i]);
+    self->has_thread = false;
+    unit_close(&self->heard[0]);
+    unit_close(&self->fd);
+    for (size_t i = 0; i < 4; i++) {
+        unit_close(&self->fillers[i]);
     }
     if (self->is_local) {
         unlink(self->address.host);

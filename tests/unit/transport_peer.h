@@ -35,7 +35,7 @@ typedef struct peer {
  * thread. peer_makes_room has one that was FULL say "done" to all that come. */
 void peer_begin(peer *self, manner how, bool is_local);
 void peer_makes_room(peer *self);
-void peer_end(peer *self);
+void peer_end(peer *self); /* nothing where it was not begun */
 
 /* peer_was_heard tells one that RESETS that its words have come; peer_byte is what one that DRINKS
  * expects at a place. */
