@@ -43,6 +43,7 @@ if test "$PHP_DORA" != "no"; then
     options.c
     output.c
     php_dora.c
+    plain.c
     policy.c
     programs.c
     request.c

@@ -25,6 +25,7 @@ static zend_object *app_create(zend_class_entry *class)
 {
     php_dora_app *self = zend_object_alloc(sizeof(*self), class);
 
+    ZVAL_UNDEF(&self->encode);
     zend_hash_init(&self->handlers, 8, NULL, slot_free, false);
     zend_hash_init(&self->starts, 0, NULL, slot_free, false);
     zend_hash_init(&self->stops, 0, NULL, slot_free, false);
@@ -38,6 +39,7 @@ static void app_free(zend_object *object)
 {
     php_dora_app *self = php_dora_app_of(object);
 
+    zval_ptr_dtor(&self->encode);
     zend_hash_destroy(&self->handlers);
     zend_hash_destroy(&self->starts);
     zend_hash_destroy(&self->stops);
@@ -61,6 +63,7 @@ static HashTable *app_get_gc(zend_object *object, zval **table, int *count)
     php_dora_app *self = php_dora_app_of(object);
     zend_get_gc_buffer *buffer = zend_get_gc_buffer_create();
 
+    zend_get_gc_buffer_add_zval(buffer, &self->encode);
     gc_add(buffer, &self->handlers);
     gc_add(buffer, &self->starts);
     gc_add(buffer, &self->stops);
@@ -109,7 +112,19 @@ bool php_dora_app_is_open(void)
 
 PHP_METHOD(Dora_App, __construct)
 {
-    ZEND_PARSE_PARAMETERS_NONE();
+    zval *encode = NULL;
+    zend_fcall_info info;
+    zend_fcall_info_cache cache;
+
+    ZEND_PARSE_PARAMETERS_START(0, 1)
+    Z_PARAM_OPTIONAL
+    Z_PARAM_FUNC_OR_NULL(info, cache)
+    ZEND_PARSE_PARAMETERS_END();
+    if (ZEND_NUM_ARGS() > 0 && ZEND_FCI_INITIALIZED(info)) {
+        encode = &php_dora_app_of(Z_OBJ_P(ZEND_THIS))->encode;
+        zval_ptr_dtor(encode);
+        ZVAL_COPY(encode, &info.function_name);
+    }
 }
 
 /* Registers a callable, argument `arg` of the running method. Returns: false with an exception

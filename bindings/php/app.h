@@ -8,6 +8,7 @@ extern zend_class_entry *php_dora_app_ce;
 
 /* php_dora_app is the object behind Dora\App. The tables own their handlers. */
 struct php_dora_app {
+    zval encode;        /* what has no place on the wire to something that has; UNDEF: none */
     HashTable handlers; /* name -> handler; the empty name is the fallback */
     HashTable starts;   /* a list of handlers */
     HashTable stops;

@@ -32,7 +32,7 @@ dora_answer *php_dora_answer(void)
     return DORA_G(answer);
 }
 
-dora_err php_dora_param(zval *param, const char *root, dora_slice *encoded, zend_string **problem)
+dora_err php_dora_param(zval *param, const zval *encode, dora_slice *encoded, zend_string **problem)
 {
     *problem = NULL;
     if (param == NULL) {
@@ -40,14 +40,15 @@ dora_err php_dora_param(zval *param, const char *root, dora_slice *encoded, zend
         return DORA_OK;
     }
     dora_writer *writer = php_dora_writer();
-    dora_err err = php_dora_write(writer, param, root, problem);
+    dora_err err = php_dora_write(writer, param, encode, problem);
     return err == DORA_OK ? dora_writer_finish(writer, encoded) : err;
 }
 
-dora_err php_dora_param_api(zval *api, const char *root, dora_slice *encoded, zend_string **problem)
+dora_err php_dora_param_api(zval *api, const zval *encode, dora_slice *encoded,
+                            zend_string **problem)
 {
     dora_writer *writer = php_dora_writer();
-    dora_err err = php_dora_write_api(writer, api, root, problem);
+    dora_err err = php_dora_write_api(writer, api, encode, problem);
     return err == DORA_OK ? dora_writer_finish(writer, encoded) : err;
 }
 
@@ -96,6 +97,17 @@ static bool entry_read(zval *entry, php_dora_form form, zval **name, zval **para
     return *name != NULL && Z_TYPE_P(*name) == IS_STRING;
 }
 
+/* Says which call has the problem. Ownership: takes `problem`, gives. */
+static zend_string *name_key(zend_string *problem, const zend_string *key)
+{
+    zend_string *named = ZSTR_LEN(problem) == 0
+                             ? zend_string_copy(problem)
+                             : zend_strpprintf(0, "%s: %s", ZSTR_VAL(key), ZSTR_VAL(problem));
+
+    zend_string_release(problem);
+    return named;
+}
+
 /* Adds one call, its parameter's bytes to `params`. Ownership: takes `key`. */
 static dora_err calls_add(php_dora_calls *calls, zend_string *key, zval *entry, php_dora_form form,
                           smart_str *params, zend_string **problem)
@@ -119,9 +131,10 @@ static dora_err calls_add(php_dora_calls *calls, zend_string *key, zval *entry, 
                                                zend_hash_num_elements(Z_ARRVAL_P(entry)) == 2));
     dora_err err =
         is_none    ? php_dora_param_none((dora_slice){Z_STRVAL_P(name), Z_STRLEN_P(name)}, &encoded)
-        : is_whole ? php_dora_param_api(entry, ZSTR_VAL(key), &encoded, problem)
-                   : php_dora_param(param, ZSTR_VAL(key), &encoded, problem);
+        : is_whole ? php_dora_param_api(entry, calls->encode, &encoded, problem)
+                   : php_dora_param(param, calls->encode, &encoded, problem);
     if (err != DORA_OK) {
+        *problem = name_key(*problem, key);
         return err;
     }
     smart_str_appendl(params, encoded.data, encoded.len);
@@ -135,7 +148,7 @@ static dora_err calls_add(php_dora_calls *calls, zend_string *key, zval *entry, 
 }
 
 dora_err php_dora_calls_init(php_dora_calls *calls, HashTable *from, php_dora_form form,
-                             zend_string **problem)
+                             const zval *encode, zend_string **problem)
 {
     smart_str params = {0};
     uint32_t room = zend_hash_num_elements(from);
@@ -144,6 +157,7 @@ dora_err php_dora_calls_init(php_dora_calls *calls, HashTable *from, php_dora_fo
     zval *entry;
 
     memset(calls, 0, sizeof(*calls));
+    calls->encode = encode;
     *problem = NULL;
     calls->items = ecalloc(room, sizeof(*calls->items));
     calls->keys = ecalloc(room, sizeof(*calls->keys));

@@ -16,20 +16,22 @@ typedef enum php_dora_form {
 typedef struct php_dora_calls {
     dora_call *items;
     uint32_t count;
-    zend_string **keys;  /* of each call, as text */
+    zend_string **keys; /* of each call, as text */
+    const zval *encode;
     zend_string *params; /* the encoded parameters that the items point to */
 } php_dora_calls;
 
-/* php_dora_param encodes one parameter (NULL: null); `root` is what messages call it.
- * Errors: DORA_ETYPE, DORA_ETOOBIG, DORA_ENOMEM; `*problem` says what and where, and the caller
- * releases it. Ownership: borrowed until the next call; php_dora_param_done says that it was sent,
- * so that very large memory is not kept. */
-dora_err php_dora_param(zval *param, const char *root, dora_slice *encoded, zend_string **problem);
+/* php_dora_param encodes one parameter (NULL: null), with the client's `encode` (NULL: none).
+ * Errors: DORA_ETYPE, DORA_ETOOBIG, DORA_ENOMEM; `*problem` says what and where, as that of
+ * php_dora_write, and the caller releases it. Ownership: borrowed until the next call;
+ * php_dora_param_done says that it was sent, so that very large memory is not kept. */
+dora_err php_dora_param(zval *param, const zval *encode, dora_slice *encoded,
+                        zend_string **problem);
 void php_dora_param_done(dora_slice encoded);
 
 /* php_dora_param_api encodes a whole api (dora_call.is_whole), an array. Errors and ownership: as
  * php_dora_param. */
-dora_err php_dora_param_api(zval *api, const char *root, dora_slice *encoded,
+dora_err php_dora_param_api(zval *api, const zval *encode, dora_slice *encoded,
                             zend_string **problem);
 
 /* php_dora_param_none encodes a whole api (dora_call.is_whole) that has a name and no parameter.
@@ -39,11 +41,11 @@ dora_err php_dora_param_none(dora_slice name, dora_slice *encoded);
 /* php_dora_is_name says whether a value is a name of Dora's: a text of 1 to 255 bytes. */
 bool php_dora_is_name(const zval *name);
 
-/* php_dora_calls_init reads an array of calls. Errors: as php_dora_param, and DORA_EINVAL for an
- * entry of another form. Ownership: borrows names from the array; php_dora_calls_free frees the
- * rest, also after an error. */
+/* php_dora_calls_init reads an array of calls, whose parameters `encode` (NULL: none) may help
+ * with. Errors: as php_dora_param, and DORA_EINVAL for an entry of another form. Ownership: borrows
+ * names from the array; php_dora_calls_free frees the rest, also after an error. */
 dora_err php_dora_calls_init(php_dora_calls *calls, HashTable *from, php_dora_form form,
-                             zend_string **problem);
+                             const zval *encode, zend_string **problem);
 void php_dora_calls_free(php_dora_calls *calls);
 
 /* php_dora_answer is the memory of this process's calls. Ownership: borrowed. */

@@ -43,6 +43,7 @@ static void client_free(zend_object *object)
     php_dora_client *self = php_dora_client_of(object);
 
     php_dora_clients_give(self->shared);
+    zval_ptr_dtor(&self->encode);
     if (self->group != NULL) {
         zend_string_release(self->group);
     }
@@ -52,11 +53,20 @@ static void client_free(zend_object *object)
     zend_object_std_dtor(object);
 }
 
+/* `encode` may well hold the client. */
+static HashTable *client_get_gc(zend_object *object, zval **table, int *count)
+{
+    *table = &php_dora_client_of(object)->encode;
+    *count = 1;
+    return zend_std_get_properties(object);
+}
+
 void php_dora_client_init_class(void)
 {
     memcpy(&client_handlers, &std_object_handlers, sizeof(client_handlers));
     client_handlers.offset = XtOffsetOf(php_dora_client, std);
     client_handlers.free_obj = client_free;
+    client_handlers.get_gc = client_get_gc;
     client_handlers.clone_obj = NULL;
     php_dora_client_ce->create_object = client_create;
 }
@@ -135,13 +145,19 @@ PHP_METHOD(Dora_Client, __construct)
     Z_PARAM_ARRAY_HT(given)
     ZEND_PARSE_PARAMETERS_END();
     if (!php_dora_options_read(&options, given, 2,
-                               PHP_DORA_OPTION_CALL | PHP_DORA_OPTION_WIRE |
-                                   PHP_DORA_OPTION_FRAME)) {
+                               PHP_DORA_OPTION_CALL | PHP_DORA_OPTION_WIRE | PHP_DORA_OPTION_FRAME |
+                                   PHP_DORA_OPTION_ENCODE)) {
         RETURN_THROWS();
+    }
+    php_dora_client *self = php_dora_client_of(Z_OBJ_P(ZEND_THIS));
+    zval_ptr_dtor(&self->encode); /* of a constructor that is called again */
+    ZVAL_UNDEF(&self->encode);
+    if (options.encode != NULL) {
+        ZVAL_COPY(&self->encode, options.encode);
     }
     dora_nodes *nodes = php_dora_nodes_read(text, list, &core);
     if (nodes != NULL) {
-        construct(php_dora_client_of(Z_OBJ_P(ZEND_THIS)), &core, &options);
+        construct(self, &core, &options);
     }
     dora_nodes_free(nodes);
 }
@@ -174,10 +190,18 @@ static bool call_begin(const php_dora_client *self, HashTable *given, uint32_t a
     return true;
 }
 
-/* Raises what is wrong with argument `arg`. Ownership: takes `problem`. */
+static const zval *encode_of(const php_dora_client *self)
+{
+    return Z_ISUNDEF(self->encode) ? NULL : &self->encode;
+}
+
+/* Raises what is wrong with argument `arg`, unless PHP code of the argument has raised more.
+ * Ownership: takes `problem`. */
 static void throw_problem(dora_err err, uint32_t arg, zend_string *problem)
 {
-    if (err == DORA_EINVAL) {
+    if (EG(exception) != NULL) {
+        err = DORA_OK;
+    } else if (err == DORA_EINVAL) {
         zend_argument_value_error(arg, "%s", ZSTR_VAL(problem));
     } else if (err == DORA_ETYPE) {
         zend_argument_value_error(arg, "cannot be sent: %s", ZSTR_VAL(problem));
@@ -216,7 +240,7 @@ static bool run_one(INTERNAL_FUNCTION_PARAMETERS, one_fn run)
     call.name = (dora_slice){ZSTR_VAL(name), ZSTR_LEN(name)};
     call.is_whole = param == NULL && ZSTR_LEN(name) > 0 && ZSTR_LEN(name) <= PHP_DORA_NAME_MAX;
     dora_err err = call.is_whole ? php_dora_param_none(call.name, &call.param)
-                                 : php_dora_param(param, "param", &call.param, &problem);
+                                 : php_dora_param(param, encode_of(self), &call.param, &problem);
     if (err != DORA_OK) {
         throw_problem(err, 2, problem);
         return false;
@@ -257,7 +281,8 @@ static bool run_many(INTERNAL_FUNCTION_PARAMETERS, many_fn run, HashTable **call
     if (zend_hash_num_elements(*calls) == 0) {
         return true;
     }
-    dora_err err = php_dora_calls_init(&prepared, *calls, PHP_DORA_PAIRS, &problem);
+    dora_err err =
+        php_dora_calls_init(&prepared, *calls, PHP_DORA_PAIRS, encode_of(self), &problem);
     if (err != DORA_OK) {
         throw_problem(err, 1, problem);
     } else {

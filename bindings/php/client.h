@@ -13,6 +13,7 @@ typedef struct php_dora_client {
     int32_t retry;
     zend_string *group; /* NULL: the first */
     zend_string *file;  /* the node file; NULL: none */
+    zval encode;        /* what has no place on the wire to something that has; UNDEF: none */
     zend_object std;
 } php_dora_client;
 

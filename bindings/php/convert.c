@@ -1,8 +1,9 @@
 /* convert.c: PHP values to wire values and back, without anything in between. */
 #include "convert.h"
 
-#include "ext/spl/spl_array.h"
-#include "zend_interfaces.h"
+#include "plain.h"
+
+#define NO_VALUE "no value on the wire for type "
 
 #define COLLISIONS_MAX (1u << 24) /* keys of one value passed on the way to others: 0.1 s or so */
 #define COLLIDING_MIN 256u        /* in smaller arrays they are not counted: too little time */
@@ -10,7 +11,8 @@
 typedef struct write_state {
     dora_writer *writer;
     uint32_t depth;
-    bool is_api; /* a whole one: marks may stand in its parameter alone */
+    const zval *encode; /* what the rest is given to; NULL: nothing */
+    bool is_api;        /* a whole one: marks may stand in its parameter alone */
     dora_err err;
     const char *what;   /* the problem, when it is none of the writer's */
     zend_string *class; /* class or type of the value that cannot be written, borrowed */
@@ -132,40 +134,22 @@ static bool write_array(write_state *state, HashTable *array, bool is_map)
     return written;
 }
 
-static bool write_array_object(write_state *state, zend_object *object)
-{
-    zval copy;
-    bool written = false;
-
-    zend_call_method_with_0_params(object, object->ce, NULL, "getarraycopy", &copy);
-    if (EG(exception) == NULL && Z_TYPE(copy) == IS_ARRAY) {
-        written = write_array(state, Z_ARRVAL(copy), true);
-    } else {
-        write_refuse(state, "an object of class ", object->ce->name);
-    }
-    zval_ptr_dtor(&copy);
-    return written;
-}
-
-/* stdClass and ArrayObject are PHP's maps: what an array cannot say of itself, they do. */
 static bool write_object(write_state *state, zend_object *object)
 {
+    zval plain;
+    bool is_map;
     bool written;
 
     if (GC_IS_RECURSIVE(object)) {
         return write_refuse(state, "an object that contains itself", NULL);
     }
-    if (object->ce != zend_standard_class_def &&
-        !instanceof_function(object->ce, spl_ce_ArrayObject)) {
-        return write_refuse(state, "an object of class ", object->ce->name);
+    if (!php_dora_plain(object, state->encode, &plain, &is_map)) {
+        return write_refuse(state, NO_VALUE, object->ce->name);
     }
     GC_PROTECT_RECURSION(object);
-    if (object->ce == zend_standard_class_def) {
-        written = write_array(state, zend_std_get_properties(object), true);
-    } else {
-        written = write_array_object(state, object);
-    }
+    written = is_map ? write_array(state, Z_ARRVAL(plain), true) : write_value(state, &plain);
     GC_UNPROTECT_RECURSION(object);
+    zval_ptr_dtor(&plain);
     return written;
 }
 
@@ -195,47 +179,58 @@ static bool write_value(write_state *state, zval *value)
     case IS_OBJECT:
         return write_object(state, Z_OBJ_P(value));
     default:
-        return write_refuse(state, "a resource", NULL);
+        return write_refuse(state, NO_VALUE "resource", NULL);
     }
 }
 
-static dora_err write_whole(dora_writer *writer, zval *value, bool is_api, const char *root,
+/* Says what is wrong, and where. PHP code that an object has run may have raised an exception: that
+ * says more. */
+static zend_string *problem_of(const write_state *state)
+{
+    const char *path = state->path != NULL ? ZSTR_VAL(state->path) : "";
+    char text[96] = "deeper than this thread's stack has room for";
+
+    if (EG(exception) != NULL) {
+        return ZSTR_EMPTY_ALLOC();
+    }
+    if (state->what != NULL) {
+        return zend_strpprintf(0, "$%s: %s%s", path, state->what,
+                               state->class != NULL ? ZSTR_VAL(state->class) : "");
+    }
+    if (dora_writer_error(state->writer) != DORA_OK || state->err != DORA_ETOOBIG) {
+        dora_writer_problem(state->writer, text, sizeof(text));
+    }
+    return zend_strpprintf(0, "$%s: %s", path, text);
+}
+
+static dora_err write_whole(write_state *state, zval *value, zend_string **problem)
+{
+    *problem = NULL;
+    if (write_value(state, value)) {
+        state->err = dora_writer_error(state->writer);
+    }
+    if (state->err != DORA_OK) {
+        *problem = problem_of(state);
+    }
+    if (state->path != NULL) {
+        zend_string_release(state->path);
+    }
+    return state->err;
+}
+
+dora_err php_dora_write(dora_writer *writer, zval *value, const zval *encode, zend_string **problem)
+{
+    write_state state = {.writer = writer, .encode = encode};
+
+    return write_whole(&state, value, problem);
+}
+
+dora_err php_dora_write_api(dora_writer *writer, zval *api, const zval *encode,
                             zend_string **problem)
 {
-    write_state state = {.writer = writer, .is_api = is_api};
+    write_state state = {.writer = writer, .encode = encode, .is_api = true};
 
-    *problem = NULL;
-    if (write_value(&state, value)) {
-        state.err = dora_writer_error(writer);
-    }
-    if (state.err == DORA_OK) {
-        return DORA_OK;
-    }
-    const char *path = state.path != NULL ? ZSTR_VAL(state.path) : "";
-    if (state.what != NULL) {
-        *problem = zend_strpprintf(0, "%s%s: %s%s has no place on the wire", root, path, state.what,
-                                   state.class != NULL ? ZSTR_VAL(state.class) : "");
-    } else {
-        char text[96] = "deeper than this thread's stack has room for";
-        if (dora_writer_error(writer) != DORA_OK || state.err != DORA_ETOOBIG) {
-            dora_writer_problem(writer, text, sizeof(text));
-        }
-        *problem = zend_strpprintf(0, "%s%s: %s", root, path, text);
-    }
-    if (state.path != NULL) {
-        zend_string_release(state.path);
-    }
-    return state.err;
-}
-
-dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend_string **problem)
-{
-    return write_whole(writer, value, false, root, problem);
-}
-
-dora_err php_dora_write_api(dora_writer *writer, zval *api, const char *root, zend_string **problem)
-{
-    return write_whole(writer, api, true, root, problem);
+    return write_whole(&state, api, problem);
 }
 
 typedef struct read_state {

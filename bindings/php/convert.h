@@ -4,14 +4,17 @@
 
 #include "php_dora.h"
 
-/* php_dora_write writes one PHP value. References are followed.
- * Errors: DORA_ETYPE for objects, resources and arrays that contain themselves, else the writer's
- * error; `*problem` then says what and where, as in "param.rows[3]: an object of class Foo ...",
- * `root` being the first word. Ownership: gives `*problem`, a zend_string (NULL on success). */
-dora_err php_dora_write(dora_writer *writer, zval *value, const char *root, zend_string **problem);
+/* php_dora_write writes one PHP value. References are followed, objects written as php_dora_plain
+ * and `encode` have it. Errors: DORA_ETYPE for what has no place on the wire and for what contains
+ * itself, else the writer's error; `*problem` then says what and where, from `$` on, as in
+ * "$.rows[3]: no value on the wire for type Foo". Where PHP code of an object has raised an
+ * exception it is still there, and `*problem` empty.
+ * Ownership: gives `*problem`, a zend_string (NULL on success). */
+dora_err php_dora_write(dora_writer *writer, zval *value, const zval *encode,
+                        zend_string **problem);
 
 /* php_dora_write_api is the same for a whole api: an array of a name, a parameter and more. */
-dora_err php_dora_write_api(dora_writer *writer, zval *api, const char *root,
+dora_err php_dora_write_api(dora_writer *writer, zval *api, const zval *encode,
                             zend_string **problem);
 
 /* php_dora_read reads one value. Lists become packed arrays, keys like "7" integers.

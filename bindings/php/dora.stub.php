@@ -110,7 +110,10 @@ namespace Dora {
          *        is wrong with it is an E_WARNING of a call, which goes on with the last good nodes
          * @param array $options group (of calls that name none; the first one), timeout (seconds,
          *        dora.timeout), retry (0), sign, salt, gzip (dora.sign, dora.salt, dora.gzip),
-         *        frame_bytes_max (dora.frame_bytes_max): largest request and reply, as the server's
+         *        frame_bytes_max (dora.frame_bytes_max): largest request and reply, as the
+         *        server's;
+         *        encode (none): is given each object of a parameter that has no place on the
+         *        wire, and returns something that has one
          */
         public function __construct(string|array $nodes, array $options = []) {}
 
@@ -166,7 +169,11 @@ namespace Dora {
      */
     final class App
     {
-        public function __construct() {}
+        /**
+         * @param callable|null $encode is given each object of a result that has no place on the
+         *        wire, and returns something that has one
+         */
+        public function __construct(?callable $encode = null) {}
 
         /**
          * Registers a handler: function (mixed $param, Dora\Request $request). The request is

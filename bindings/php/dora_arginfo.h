@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 7a5fabfdf5867d1082b4121ab4d72dc1f138d685 */
+ * Stub hash: 74d6c79a4b21aa774d0ea361f1d3fe99afb23298 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()
@@ -74,7 +74,9 @@ ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Request___construct, 0, 0, 0)
 ZEND_END_ARG_INFO()
 
-#define arginfo_class_Dora_App___construct arginfo_class_Dora_Request___construct
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_App___construct, 0, 0, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, encode, IS_CALLABLE, 1, "null")
+ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Dora_App_api, 0, 2, Dora\\App, 0)
 	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)

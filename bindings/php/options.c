@@ -139,6 +139,17 @@ static bool frame_bytes_max_read(php_dora_options *options, zval *value, uint32_
     return true;
 }
 
+static bool encode_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    if (Z_TYPE_P(value) != IS_NULL && !zend_is_callable(value, 0, NULL)) {
+        zend_argument_type_error(arg, "must have a callable or null as \"encode\", %s given",
+                                 zend_zval_type_name(value));
+        return false;
+    }
+    options->encode = Z_TYPE_P(value) != IS_NULL ? value : NULL;
+    return true;
+}
+
 static const struct option {
     const char *name;
     unsigned kind;
@@ -151,6 +162,7 @@ static const struct option {
     {"salt", PHP_DORA_OPTION_WIRE, salt_read},
     {"gzip", PHP_DORA_OPTION_WIRE, gzip_read},
     {"frame_bytes_max", PHP_DORA_OPTION_FRAME, frame_bytes_max_read},
+    {"encode", PHP_DORA_OPTION_ENCODE, encode_read},
     {"bytesMax", PHP_DORA_OPTION_BYTES_MAX, bytes_max_read},
 };
 

@@ -9,6 +9,7 @@
 #define PHP_DORA_OPTION_WIRE 2u      /* sign, salt, gzip */
 #define PHP_DORA_OPTION_BYTES_MAX 4u /* bytesMax */
 #define PHP_DORA_OPTION_FRAME 8u     /* frame_bytes_max */
+#define PHP_DORA_OPTION_ENCODE 16u   /* encode */
 
 /* php_dora_options is what such an array says. What is not given stays as the caller had set it, so
  * that the caller's defaults count. */
@@ -20,6 +21,7 @@ typedef struct php_dora_options {
     bool gzip;
     const char *salt; /* NUL-ended, borrowed from the array; NULL: the protocol's */
     size_t bytes_max; /* 0: the protocol's */
+    zval *encode;     /* a callable, borrowed from the array; NULL: none */
 } php_dora_options;
 
 /* php_dora_options_read reads the array given as argument `arg` of the running method (NULL: no

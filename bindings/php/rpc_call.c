@@ -223,7 +223,7 @@ static dora_err call_of(zval *name, zval *param, dora_call *call, zend_string **
     ZVAL_DEREF(name);
     if (php_dora_is_name(name)) {
         call->name = (dora_slice){Z_STRVAL_P(name), Z_STRLEN_P(name)};
-        return php_dora_param(param, "param", &call->param, problem);
+        return php_dora_param(param, NULL, &call->param, problem);
     }
     array_init_size(&api, 2);
     Z_TRY_ADDREF_P(name);
@@ -231,7 +231,7 @@ static dora_err call_of(zval *name, zval *param, dora_call *call, zend_string **
     add_assoc_zval(&api, "name", name);
     add_assoc_zval(&api, "param", param);
     call->is_whole = true;
-    dora_err err = php_dora_param_api(&api, "api", &call->param, problem);
+    dora_err err = php_dora_param_api(&api, NULL, &call->param, problem);
     zval_ptr_dtor(&api);
     return err;
 }
@@ -297,7 +297,7 @@ PHP_METHOD(DoraRPC_Client, multiAPI)
     ZVAL_DEREF(params);
     HashTable *from =
         Z_TYPE_P(params) == IS_ARRAY ? Z_ARRVAL_P(params) : (HashTable *)&zend_empty_array;
-    dora_err err = php_dora_calls_init(&calls, from, PHP_DORA_MAPS, &problem);
+    dora_err err = php_dora_calls_init(&calls, from, PHP_DORA_MAPS, NULL, &problem);
     if (err != DORA_OK) {
         err = set_problem(&error, err, problem);
     } else {

@@ -234,12 +234,17 @@ static dora_err reply_exception(const dora_request *request, dora_reply *reply)
     return err;
 }
 
-static dora_err reply_value(dora_reply *reply, zval *value)
+static dora_err reply_value(const dora_request *request, dora_reply *reply, zval *value)
 {
     zend_string *problem;
 
-    if (php_dora_write(dora_reply_writer(reply), value, "result", &problem) == DORA_OK) {
+    const zval *encode = Z_ISUNDEF(DORA_G(app)->encode) ? NULL : &DORA_G(app)->encode;
+    if (php_dora_write(dora_reply_writer(reply), value, encode, &problem) == DORA_OK) {
         return DORA_OK;
+    }
+    if (EG(exception) != NULL) { /* an object's own code has raised it */
+        zend_string_release(problem);
+        return reply_exception(request, reply);
     }
     bool is_too_big = dora_writer_error(dora_reply_writer(reply)) == DORA_ETOOBIG;
     dora_err err = DORA_OK; /* too big: the core says so, with its limits */
@@ -279,8 +284,8 @@ static dora_err handle(php_dora_handler *handler, const dora_request *request, d
     php_dora_handler_call(handler, args, &result);
     zval_ptr_dtor(&args[0]);
     zval_ptr_dtor(&args[1]);
-    dora_err err =
-        EG(exception) != NULL ? reply_exception(request, reply) : reply_value(reply, &result);
+    dora_err err = EG(exception) != NULL ? reply_exception(request, reply)
+                                         : reply_value(request, reply, &result);
     zval_ptr_dtor(&result);
     return err;
 }

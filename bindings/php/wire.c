@@ -30,8 +30,10 @@ PHP_METHOD(Dora_Wire, encode)
     Z_PARAM_ZVAL(value)
     ZEND_PARSE_PARAMETERS_END();
     dora_writer *writer = php_dora_writer();
-    dora_err err = php_dora_write(writer, value, "value", &problem);
-    if (err == DORA_ETYPE) {
+    dora_err err = php_dora_write(writer, value, NULL, &problem);
+    if (EG(exception) != NULL) {
+        err = DORA_ETYPE; /* an object's own code has raised it */
+    } else if (err == DORA_ETYPE) {
         zend_argument_value_error(1, "cannot be encoded: %s", ZSTR_VAL(problem));
     } else if (err != DORA_OK) {
         dora_error error = {.err = err};

@@ -241,14 +241,19 @@ static PyObject *app_apis(dr_py_app *self, void *Py_UNUSED(closure))
 
 static PyObject *app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, ":App", names)) {
+    static char *names[] = {"encode", NULL};
+    PyObject *given = NULL;
+    PyObject *encode;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$O:App", names, &given) ||
+        dr_py_hook_read(given, &encode) < 0) {
         return NULL;
     }
     dr_py_app *self = (dr_py_app *)type->tp_alloc(type, 0);
     if (self == NULL) {
+        Py_XDECREF(encode);
         return NULL;
     }
+    self->encode = encode;
     self->start_hooks = PyList_New(0);
     self->stop_hooks = PyList_New(0);
     if (self->start_hooks == NULL || self->stop_hooks == NULL) {
@@ -260,6 +265,7 @@ static PyObject *app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static int app_traverse(dr_py_app *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->encode);
     Py_VISIT(self->start_hooks);
     Py_VISIT(self->stop_hooks);
     for (dr_py_handler *at = self->first; at != NULL; at = at->next) {
@@ -270,6 +276,7 @@ static int app_traverse(dr_py_app *self, visitproc visit, void *arg)
 
 static int app_clear(dr_py_app *self)
 {
+    Py_CLEAR(self->encode);
     Py_CLEAR(self->start_hooks);
     Py_CLEAR(self->stop_hooks);
     dr_py_handler *at = self->first;
@@ -308,14 +315,16 @@ static PyGetSetDef app_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-PyDoc_STRVAR(app_doc, "App()\n--\n\n"
-                      "An application: handlers by api name.\n\n"
-                      "    app = dora.App()\n\n"
-                      "    @app.api('/user/get')\n"
-                      "    def user_get(param):\n"
-                      "        return {'id': param['id'], 'name': 'Ann'}\n\n"
-                      "    if __name__ == '__main__':\n"
-                      "        app.run(port=9567)\n");
+PyDoc_STRVAR(app_doc,
+             "App(*, encode=None)\n--\n\n"
+             "An application: handlers by api name. `encode` is given what a result holds\n"
+             "that has no place on the wire, and returns something that has one.\n\n"
+             "    app = dora.App()\n\n"
+             "    @app.api('/user/get')\n"
+             "    def user_get(param):\n"
+             "        return {'id': param['id'], 'name': 'Ann'}\n\n"
+             "    if __name__ == '__main__':\n"
+             "        app.run(port=9567)\n");
 
 static PyType_Slot app_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t)app_doc},

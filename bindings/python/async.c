@@ -210,18 +210,21 @@ static PyObject *mux_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     dora_nodes *nodes = NULL;
     dora_client_options options = {0};
+    PyObject *encode = NULL;
     dr_py_mux *self = NULL;
-    if (dr_py_settings_read(args, kwargs, true, &nodes, &options) == 0) {
+    if (dr_py_settings_read(args, kwargs, true, &nodes, &options, &encode) == 0) {
         self = (dr_py_mux *)type->tp_alloc(type, 0);
     }
     if (self != NULL) {
         dora_error error = {0};
+        self->encode = Py_XNewRef(encode);
         error.err = dora_mux_new(&self->mux, &options, &error);
         if (error.err != DORA_OK) {
             dr_py_raise(dr_py_mux_state(self), &error);
             Py_CLEAR(self);
         }
     }
+    Py_XDECREF(encode);
     dora_nodes_free(nodes);
     return (PyObject *)self;
 }
@@ -233,6 +236,7 @@ static int mux_traverse(dr_py_mux *self, visitproc visit, void *arg)
         Py_VISIT(waiter->result);
         Py_VISIT(waiter->keys);
     }
+    Py_VISIT(self->encode);
     Py_VISIT(Py_TYPE(self));
     return 0;
 }
@@ -245,6 +249,7 @@ static int mux_clear(dr_py_mux *self)
         Py_CLEAR(waiter->result);
         Py_CLEAR(waiter->keys);
     }
+    Py_CLEAR(self->encode);
     return 0;
 }
 
@@ -257,6 +262,7 @@ static void mux_dealloc(dr_py_mux *self)
         dr_py_waiter_free(self, self->waiters);
     }
     dr_py_lane_free(self->lane);
+    Py_CLEAR(self->encode);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -288,7 +294,7 @@ static PyGetSetDef mux_getset[] = {
 };
 
 PyDoc_STRVAR(mux_doc, "Mux(nodes, *, group=None, timeout=3.0, retry=0, sign=False, salt=None,\n"
-                      "gzip=False, frame_bytes_max=2097152, connections=4)\n--\n\n"
+                      "gzip=False, frame_bytes_max=2097152, encode=None, connections=4)\n--\n\n"
                       "Many calls over few connections, without sockets or time of its own:\n"
                       "the inside of dora.AsyncClient, which has the same arguments.");
 

@@ -20,6 +20,7 @@ typedef struct dr_py_mux {
     PyObject ob_base;
     dora_mux *mux;
     dr_py_lane *lane;      /* NULL while a call is made with it */
+    PyObject *encode;      /* as that of a dr_py_client */
     dr_py_waiter *waiters; /* of all calls, so that the collector sees them */
     bool is_pumping;
 } dr_py_mux;

@@ -52,6 +52,7 @@ static dr_py_lane *lane_take(dr_py_mux *self)
         PyErr_NoMemory();
     } else {
         lane->params_len = 0;
+        lane->encode = self->encode;
     }
     return lane;
 }

@@ -149,7 +149,7 @@ void dr_py_answer_result(dr_py_running *one, PyObject *result)
 {
     dr_py_loop *self = one->owner;
     const dora_err err = dr_py_reply_result(self->state, dora_task_request(one->task),
-                                            dora_task_reply(one->task), result);
+                                            dora_task_reply(one->task), result, self->encode);
     dr_py_answer(one, err);
     if (err == DORA_EEXIT) {
         dr_py_leave(self, LEAVE_S);
@@ -378,7 +378,7 @@ static PyObject *threads_new(void)
     return threads;
 }
 
-dr_py_loop *dr_py_loop_open(dr_py_state *state, bool has_threads)
+dr_py_loop *dr_py_loop_open(dr_py_state *state, PyObject *encode, bool has_threads)
 {
     dr_py_loop *self = PyMem_Calloc(1, sizeof(*self));
     if (self == NULL) {
@@ -386,6 +386,7 @@ dr_py_loop *dr_py_loop_open(dr_py_state *state, bool has_threads)
         return NULL;
     }
     self->state = state;
+    self->encode = encode;
     if (state->running == NULL) {
         state->running = PyContextVar_New("dora.running", NULL);
     }

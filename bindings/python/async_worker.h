@@ -19,6 +19,7 @@ typedef struct dr_py_line {
 
 struct dr_py_loop {
     dr_py_state *state;
+    PyObject *encode;    /* of the application, borrowed; NULL: none */
     dora_worker *worker; /* while it serves */
     PyObject *runner;    /* an asyncio.Runner: makes the loop and closes it */
     PyObject *loop;

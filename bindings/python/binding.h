@@ -28,6 +28,7 @@ typedef struct dr_py_state {
     PyObject *connection_error;
     PyObject *handler_error;
     PyObject *not_run_error;
+    PyObject *plain;        /* dora._plain.plain; NULL until it is wanted */
     PyObject *pending_type; /* dora.PendingResult; NULL until something is submitted */
     PyObject *code_name;    /* "code", interned */
     PyObject *done_name;    /* of asyncio's futures, interned */
@@ -53,6 +54,7 @@ typedef struct dr_py_app {
     PyObject ob_base;
     dr_py_handler *first;
     dr_py_handler *last;
+    PyObject *encode; /* what has no place on the wire to something that has; NULL: none */
     PyObject *start_hooks;
     PyObject *stop_hooks;
     bool has_async; /* a handler or hook is async def, or wraps one */
@@ -69,10 +71,16 @@ int dr_py_keys_visit(dr_py_keys *keys, visitproc visit, void *arg);
 #define DR_PY_DEPTH_MAX 512u
 #define DR_PY_CALL_DEPTH_MAX (DR_PY_DEPTH_MAX - 3)
 
-/* dr_py_encode writes `value` to `writer`; `root` starts the path in messages ("param").
- * Returns: DORA_OK; DORA_ETYPE with a Python exception set that names the path; any other error is
- * the writer's, without a Python exception (DORA_ETOOBIG: the value is larger than its bound). */
-dora_err dr_py_encode(dora_writer *writer, PyObject *value, const char *root, uint32_t depth_max);
+/* dr_py_encode writes `value` to `writer`. What has no place on the wire dora._plain or else `hook`
+ * (may be NULL) gives one that has. Returns: DORA_OK; DORA_ETYPE with a Python exception set, which
+ * names the path from `$`; any other error is the writer's, without a Python exception
+ * (DORA_ETOOBIG: the value is larger than its bound). */
+dora_err dr_py_encode(dr_py_state *state, dora_writer *writer, PyObject *value, PyObject *hook,
+                      uint32_t depth_max);
+
+/* dr_py_hook_read takes the argument `encode`: None (`*hook` is NULL) or a callable. Ownership:
+ * gives a reference. Returns: 0, or -1 with TypeError. */
+int dr_py_hook_read(PyObject *given, PyObject **hook);
 
 /* dr_py_errors_init makes the error classes and adds them to the module. Returns: 0, or -1 with an
  * exception. */

@@ -77,6 +77,7 @@ dr_py_lane *dr_py_lane_take(dr_py_client *self)
         return NULL;
     }
     taken->params_len = 0;
+    taken->encode = self->encode;
     return taken;
 }
 
@@ -139,12 +140,14 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 {
     dora_nodes *nodes = NULL;
     dora_client_options options = {0};
+    PyObject *encode = NULL;
     dr_py_client *self = NULL;
-    if (dr_py_settings_read(args, kwargs, false, &nodes, &options) == 0) {
+    if (dr_py_settings_read(args, kwargs, false, &nodes, &options, &encode) == 0) {
         self = (dr_py_client *)type->tp_alloc(type, 0);
     }
     if (self != NULL) {
         dora_error error = {0};
+        self->encode = Py_XNewRef(encode);
         error.err = dora_client_new(&self->client, &options, &error);
         self->timeout_ms = options.timeout_ms != 0 ? options.timeout_ms : TIMEOUT_MS_DEFAULT;
         self->keys = PyDict_New();
@@ -155,6 +158,7 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
             Py_CLEAR(self);
         }
     }
+    Py_XDECREF(encode);
     dora_nodes_free(nodes);
     return (PyObject *)self;
 }
@@ -164,11 +168,13 @@ static int client_traverse(dr_py_client *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->keys);
+    Py_VISIT(self->encode);
     return 0;
 }
 
 static int client_clear(dr_py_client *self)
 {
+    Py_CLEAR(self->encode);
     if (self->keys != NULL) {
         PyDict_Clear(self->keys); /* the dict stays: what the collector ends may ask once more */
     }
@@ -181,6 +187,7 @@ static void client_dealloc(dr_py_client *self)
     PyObject_GC_UnTrack(self);
     client_release(self);
     Py_CLEAR(self->keys);
+    Py_CLEAR(self->encode);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -224,7 +231,7 @@ static PyGetSetDef client_getset[] = {
 PyDoc_STRVAR(
     client_doc,
     "Client(nodes, *, group=None, timeout=3.0, retry=0, sign=False, salt=None, "
-    "gzip=False, frame_bytes_max=2097152)\n--\n\n"
+    "gzip=False, frame_bytes_max=2097152, encode=None)\n--\n\n"
     "A blocking client of the servers `nodes`: \"host:port\" or \"unix:/path\", a list of\n"
     "these, or {group: str or list}, a group being servers with the same apis; or a registry,\n"
     "which is watched: \"file:PATH\", a node file in JSON, or \"redis://host:port\", or a list\n"

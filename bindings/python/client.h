@@ -9,6 +9,7 @@
 /* dr_py_lane is the memory of one call under way. `params` holds the encoded parameters in a row.
  */
 typedef struct dr_py_lane {
+    PyObject *encode; /* of its client, borrowed; NULL: none */
     dora_answer *answer;
     dora_writer *writer;
     char *params;
@@ -25,6 +26,7 @@ typedef struct dr_py_client {
     size_t idle_count;
     dr_py_lane *idle[DR_PY_LANES_MAX];
     uint32_t timeout_ms; /* of its calls */
+    PyObject *encode;    /* what has no place on the wire to something that has; NULL: none */
     PyObject *keys; /* {guid: list of keys} of submit_many, until collected: 7 and "7" are one key
                        on the wire */
 } dr_py_client;
@@ -70,9 +72,9 @@ PyObject *dr_py_dict_of(PyObject *mapping);
 
 /* dr_py_settings_read reads what a client is made with; `connections` belongs to asynchronous ones
  * only. Ownership: options point into `*nodes` and the arguments; dora_nodes_free in either case.
- */
+ * Gives `*encode`, NULL where there is none or something is wrong. */
 int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dora_nodes **nodes,
-                        dora_client_options *options);
+                        dora_client_options *options, PyObject **encode);
 
 /* dr_py_client_warn tells logger "dora" what is wrong with a registry; the on_warning of all
  * clients. What the logger's handlers raise is printed. Thread: any, with the GIL or without. */

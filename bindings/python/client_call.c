@@ -45,7 +45,7 @@ int dr_py_wait_end(dr_py_wait *wait, dr_py_state *state, dora_err err, dora_erro
 int dr_py_param_encode(dr_py_state *state, dr_py_lane *lane, PyObject *param, dora_slice *encoded)
 {
     dora_writer_reset(lane->writer);
-    dora_err err = dr_py_encode(lane->writer, param, "param", DR_PY_CALL_DEPTH_MAX);
+    dora_err err = dr_py_encode(state, lane->writer, param, lane->encode, DR_PY_CALL_DEPTH_MAX);
     if (err == DORA_OK) {
         err = dora_writer_finish(lane->writer, encoded);
     }
@@ -53,7 +53,7 @@ int dr_py_param_encode(dr_py_state *state, dr_py_lane *lane, PyObject *param, do
         dora_error error;
         char problem[96];
         dora_writer_problem(lane->writer, problem, sizeof(problem));
-        dora_error_set(&error, err, "param: %s", problem);
+        dora_error_set(&error, err, "$: %s", problem);
         dr_py_raise(state, &error);
     }
     return err == DORA_OK ? 0 : -1;

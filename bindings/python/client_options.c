@@ -231,13 +231,15 @@ static int number_read(PyObject *given, const char *name, long least, long most,
 }
 
 int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dora_nodes **nodes,
-                        dora_client_options *options)
+                        dora_client_options *options, PyObject **encode)
 {
-    static char *names[] = {"nodes", "group", "timeout",         "retry", "sign",
-                            "salt",  "gzip",  "frame_bytes_max", NULL};
-    static char *async_names[] = {"nodes", "group", "timeout",         "retry",       "sign",
-                                  "salt",  "gzip",  "frame_bytes_max", "connections", NULL};
-    const char *format = is_async ? "O|$OOOpOpOO:Mux" : "O|$OOOpOpO:Client";
+    static char *names[] = {"nodes", "group", "timeout",         "retry",  "sign",
+                            "salt",  "gzip",  "frame_bytes_max", "encode", NULL};
+    static char *async_names[] = {"nodes",  "group",       "timeout", "retry",
+                                  "sign",   "salt",        "gzip",    "frame_bytes_max",
+                                  "encode", "connections", NULL};
+    const char *format = is_async ? "O|$OOOpOpOOO:Mux" : "O|$OOOpOpOO:Client";
+    PyObject *hook = NULL;
     PyObject *given = NULL;
     PyObject *group = NULL;
     PyObject *timeout = NULL;
@@ -251,15 +253,17 @@ int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dora_no
     int gzip = 0;
     int32_t retries = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, is_async ? async_names : names, &given,
-                                     &group, &timeout, &retry, &sign, &salt, &gzip, &bytes,
+                                     &group, &timeout, &retry, &sign, &salt, &gzip, &bytes, &hook,
                                      &connections)) {
         return -1;
     }
+    *encode = NULL;
     if (dr_py_timeout_read(timeout, &options->timeout_ms) < 0 ||
         dr_py_retry_read(retry, &retries) < 0 || dr_py_group_read(group, &options->group) < 0 ||
         number_read(bytes, "frame_bytes_max", FRAME_BYTES_MIN, FRAME_BYTES_MAX, &bytes_max) < 0 ||
         number_read(connections, "connections", 1, CONNECTIONS_MAX, &connections_max) < 0 ||
-        salt_read(salt, &options->salt) < 0 || nodes_read(given, nodes, options) < 0) {
+        salt_read(salt, &options->salt) < 0 || nodes_read(given, nodes, options) < 0 ||
+        dr_py_hook_read(hook, encode) < 0) {
         return -1;
     }
     options->sign = sign != 0;

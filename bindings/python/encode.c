@@ -15,15 +15,16 @@ typedef struct place {
 } place;
 
 typedef struct encoder {
+    dr_py_state *state;
     dora_writer *writer;
-    const char *root;
+    PyObject *hook; /* NULL: none */
     uint32_t depth_max;
 } encoder;
 
 static dora_err encode_value(encoder *out, PyObject *value, const place *here);
 
-/* "param.rows[3]['odd key']" */
-static PyObject *path_new(const encoder *out, const place *here)
+/* "$.rows[3]['odd key']" */
+static PyObject *path_new(const place *here)
 {
     const place *steps[PATH_STEPS_MAX];
     int count = 0;
@@ -31,7 +32,7 @@ static PyObject *path_new(const encoder *out, const place *here)
     for (; at->parent != NULL && count < PATH_STEPS_MAX; at = at->parent) {
         steps[count++] = at;
     }
-    PyObject *path = PyUnicode_FromFormat(at->parent == NULL ? "%s" : "%s...", out->root);
+    PyObject *path = PyUnicode_FromString(at->parent == NULL ? "$" : "$...");
     while (path != NULL && count > 0) {
         const place *step = steps[--count];
         PyObject *longer = NULL;
@@ -47,11 +48,10 @@ static PyObject *path_new(const encoder *out, const place *here)
     return path;
 }
 
-static dora_err refuse(const encoder *out, const place *here, PyObject *type, const char *why,
-                       const char *detail)
+static dora_err refuse(const place *here, PyObject *type, const char *why, const char *detail)
 {
     PyErr_Clear();
-    PyObject *path = path_new(out, here);
+    PyObject *path = path_new(here);
     if (path != NULL) {
         PyErr_Format(type, "%U: %s%s", path, why, detail);
         Py_DECREF(path);
@@ -59,12 +59,24 @@ static dora_err refuse(const encoder *out, const place *here, PyObject *type, co
     return DORA_ETYPE;
 }
 
+/* plain_of gives what dora._plain makes of a value, Py_NotImplemented where that is nothing.
+ * Returns: a new reference, or NULL with an exception. */
+static PyObject *plain_of(const encoder *out, PyObject *value)
+{
+    if (out->state->plain == NULL) {
+        PyObject *module = PyImport_ImportModule("dora._plain");
+        out->state->plain = module != NULL ? PyObject_GetAttrString(module, "plain") : NULL;
+        Py_XDECREF(module);
+    }
+    return out->state->plain != NULL ? PyObject_CallOneArg(out->state->plain, value) : NULL;
+}
+
 static dora_err encode_int(encoder *out, PyObject *value, const place *here)
 {
     int overflow = 0;
     long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
     if (overflow != 0) {
-        return refuse(out, here, PyExc_OverflowError, "an integer that does not fit 64 bits", "");
+        return refuse(here, PyExc_OverflowError, "an integer that does not fit 64 bits", "");
     }
     return dora_write_int(out->writer, number);
 }
@@ -77,8 +89,8 @@ static dora_err encode_text(encoder *out, PyObject *value, const place *here)
         if (PyErr_ExceptionMatches(PyExc_MemoryError)) {
             return DORA_ETYPE;
         }
-        return refuse(out, here, PyExc_ValueError,
-                      "a str with lone surrogates, which UTF-8 cannot hold", "");
+        return refuse(here, PyExc_ValueError, "a str with lone surrogates, which UTF-8 cannot hold",
+                      "");
     }
     return dora_write_string(out->writer, data, (size_t)len);
 }
@@ -87,7 +99,7 @@ static dora_err encode_buffer(encoder *out, PyObject *value, const place *here)
 {
     Py_buffer view;
     if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE) < 0) {
-        return refuse(out, here, PyExc_TypeError, "a memoryview that is not contiguous bytes", "");
+        return refuse(here, PyExc_TypeError, "a memoryview that is not contiguous bytes", "");
     }
     dora_err err = dora_write_bytes(out->writer, view.buf, (size_t)view.len);
     PyBuffer_Release(&view);
@@ -103,7 +115,7 @@ static dora_err encode_bytes_key(encoder *out, PyObject *dict, PyObject *key, co
     const int is_there = text != NULL ? PyDict_Contains(dict, text) : 0;
     Py_XDECREF(text);
     if (is_there > 0) {
-        return refuse(out, here, PyExc_ValueError, "the key stands there as str and as bytes", "");
+        return refuse(here, PyExc_ValueError, "the key stands there as str and as bytes", "");
     }
     if (is_there < 0 || PyErr_ExceptionMatches(PyExc_MemoryError)) {
         return DORA_ETYPE;
@@ -123,8 +135,7 @@ static dora_err encode_key(encoder *out, PyObject *dict, PyObject *key, const pl
     if (PyBytes_Check(key)) {
         return encode_bytes_key(out, dict, key, here);
     }
-    return refuse(out, here, PyExc_TypeError, "a key must be int or str, not ",
-                  Py_TYPE(key)->tp_name);
+    return refuse(here, PyExc_TypeError, "a key must be int or str, not ", Py_TYPE(key)->tp_name);
 }
 
 static dora_err encode_pair(encoder *out, PyObject *dict, PyObject *key, PyObject *value,
@@ -140,9 +151,9 @@ static dora_err encode_pair(encoder *out, PyObject *dict, PyObject *key, PyObjec
     return err;
 }
 
-static dora_err changed(const encoder *out, const place *here)
+static dora_err changed(const place *here)
 {
-    return refuse(out, here, PyExc_RuntimeError, "it changed while it was written", "");
+    return refuse(here, PyExc_RuntimeError, "it changed while it was written", "");
 }
 
 /* Whether the keys are those of a list, or none: then only a mark says that it is a map. */
@@ -170,7 +181,7 @@ static dora_err encode_dict(encoder *out, PyObject *dict, const place *here)
     PyObject *value = NULL;
     while (err == DORA_OK && PyDict_Next(dict, &at, &key, &value)) {
         err = encode_pair(out, dict, key, value, &below);
-        err = err == DORA_OK && PyDict_GET_SIZE(dict) != count ? changed(out, here) : err;
+        err = err == DORA_OK && PyDict_GET_SIZE(dict) != count ? changed(here) : err;
     }
     return err == DORA_OK ? dora_write_end(out->writer) : err;
 }
@@ -185,7 +196,7 @@ static dora_err encode_mapping(encoder *out, PyObject *mapping, const place *her
         err = encode_dict(out, dict, here);
     } else if (PyErr_ExceptionMatches(PyExc_TypeError) ||
                PyErr_ExceptionMatches(PyExc_ValueError)) {
-        err = refuse(out, here, PyExc_TypeError, "items() must give pairs", "");
+        err = refuse(here, PyExc_TypeError, "items() must give pairs", "");
     }
     Py_XDECREF(dict);
     Py_XDECREF(items);
@@ -200,7 +211,7 @@ static dora_err encode_items(encoder *out, PyObject *sequence, const place *here
     for (Py_ssize_t i = 0; err == DORA_OK && i < count; i++) {
         below.index = i;
         if (PySequence_Fast_GET_SIZE(sequence) != count) {
-            return changed(out, here);
+            return changed(here);
         }
         PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(sequence, i));
         err = dora_write_int(out->writer, i);
@@ -221,6 +232,19 @@ static dora_err encode_sequence(encoder *out, PyObject *sequence, const place *h
     return err;
 }
 
+/* A named tuple is a map. */
+static dora_err encode_tuple(encoder *out, PyObject *tuple, const place *here)
+{
+    PyObject *plain = plain_of(out, tuple);
+    if (plain == NULL) {
+        return DORA_ETYPE;
+    }
+    const dora_err err = plain == Py_NotImplemented ? encode_sequence(out, tuple, here)
+                                                    : encode_value(out, plain, here);
+    Py_DECREF(plain);
+    return err;
+}
+
 static dora_err encode_container(encoder *out, PyObject *value, const place *here)
 {
     if (PyDict_CheckExact(value)) {
@@ -229,8 +253,11 @@ static dora_err encode_container(encoder *out, PyObject *value, const place *her
     if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
         return encode_items(out, value, here);
     }
-    return PyDict_Check(value) ? encode_mapping(out, value, here)
-                               : encode_sequence(out, value, here);
+    if (PyDict_Check(value)) {
+        return encode_mapping(out, value, here);
+    }
+    return PyTuple_Check(value) ? encode_tuple(out, value, here)
+                                : encode_sequence(out, value, here);
 }
 
 static dora_err encode_array(encoder *out, PyObject *value, const place *here)
@@ -238,16 +265,37 @@ static dora_err encode_array(encoder *out, PyObject *value, const place *here)
     if (here->depth >= out->depth_max) {
         char levels[16];
         PyOS_snprintf(levels, sizeof(levels), "%u levels", out->depth_max);
-        return refuse(out, here, PyExc_ValueError, "nested deeper than ", levels);
+        return refuse(here, PyExc_ValueError, "nested deeper than ", levels);
     }
     if (!dora_depth_fits(here->depth)) {
-        return refuse(out, here, PyExc_ValueError, "nested too deeply for this thread's stack", "");
+        return refuse(here, PyExc_ValueError, "nested too deeply for this thread's stack", "");
     }
     if (Py_EnterRecursiveCall(" while writing a value")) {
         return DORA_ETYPE;
     }
     dora_err err = encode_container(out, value, here);
     Py_LeaveRecursiveCall();
+    return err;
+}
+
+static dora_err encode_other(encoder *out, PyObject *value, const place *here)
+{
+    PyObject *plain = plain_of(out, value);
+    if (plain == Py_NotImplemented && out->hook != NULL) {
+        Py_SETREF(plain, PyObject_CallOneArg(out->hook, value));
+    }
+    if (plain == NULL) {
+        return DORA_ETYPE;
+    }
+    dora_err err = DORA_ETYPE;
+    if (plain == Py_NotImplemented || plain == value) {
+        err = refuse(here, PyExc_TypeError, "no value on the wire for type ",
+                     Py_TYPE(value)->tp_name);
+    } else if (Py_EnterRecursiveCall(" while writing a value") == 0) {
+        err = encode_value(out, plain, here);
+        Py_LeaveRecursiveCall();
+    }
+    Py_DECREF(plain);
     return err;
 }
 
@@ -278,13 +326,27 @@ static dora_err encode_value(encoder *out, PyObject *value, const place *here)
     if (PyByteArray_Check(value) || PyMemoryView_Check(value)) {
         return encode_buffer(out, value, here);
     }
-    return refuse(out, here, PyExc_TypeError, "no value on the wire for type ",
-                  Py_TYPE(value)->tp_name);
+    return encode_other(out, value, here);
 }
 
-dora_err dr_py_encode(dora_writer *writer, PyObject *value, const char *root, uint32_t depth_max)
+dora_err dr_py_encode(dr_py_state *state, dora_writer *writer, PyObject *value, PyObject *hook,
+                      uint32_t depth_max)
 {
-    encoder out = {.writer = writer, .root = root, .depth_max = depth_max};
+    encoder out = {.state = state, .writer = writer, .hook = hook, .depth_max = depth_max};
     place here = {0};
     return encode_value(&out, value, &here);
+}
+
+int dr_py_hook_read(PyObject *given, PyObject **hook)
+{
+    *hook = NULL;
+    if (given == NULL || given == Py_None) {
+        return 0;
+    }
+    if (!PyCallable_Check(given)) {
+        PyErr_Format(PyExc_TypeError, "encode must be callable, not %s", Py_TYPE(given)->tp_name);
+        return -1;
+    }
+    *hook = Py_NewRef(given);
+    return 0;
 }

@@ -258,6 +258,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->handler_error);
     Py_VISIT(state->not_run_error);
     Py_VISIT(state->pending_type);
+    Py_VISIT(state->plain);
     return dr_py_keys_visit(&state->keys, visit, arg);
 }
 
@@ -276,6 +277,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->handler_error);
     Py_CLEAR(state->not_run_error);
     Py_CLEAR(state->pending_type);
+    Py_CLEAR(state->plain);
     Py_CLEAR(state->code_name);
     Py_CLEAR(state->done_name);
     Py_CLEAR(state->result_name);

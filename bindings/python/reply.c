@@ -244,12 +244,13 @@ out:
 }
 
 dora_err dr_py_reply_result(dr_py_state *state, const dora_request *request, dora_reply *reply,
-                            PyObject *result)
+                            PyObject *result, PyObject *hook)
 {
     if (result == NULL) {
         return dr_py_reply_exception(state, request, reply);
     }
-    dora_err err = dr_py_encode(dora_reply_writer(reply), result, "result", DR_PY_CALL_DEPTH_MAX);
+    dora_err err =
+        dr_py_encode(state, dora_reply_writer(reply), result, hook, DR_PY_CALL_DEPTH_MAX);
     Py_DECREF(result);
     if (err == DORA_ETYPE) {
         return dr_py_reply_exception(state, request, reply);

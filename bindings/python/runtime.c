@@ -46,7 +46,7 @@ PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dor
 static bool has_opened(dr_py_host *self)
 {
     if (self->loop == NULL) {
-        self->loop = dr_py_loop_open(self->state, self->app->has_async);
+        self->loop = dr_py_loop_open(self->state, self->app->encode, self->app->has_async);
     }
     return self->loop != NULL;
 }
@@ -84,7 +84,7 @@ static dora_err invoke(void *pointer, void *handler, const dora_request *request
     if (shown != NULL) {
         dr_py_request_end(shown);
     }
-    return dr_py_reply_result(self->state, request, reply, result);
+    return dr_py_reply_result(self->state, request, reply, result, self->app->encode);
 }
 
 static void sleep_begin(void *pointer)

@@ -30,7 +30,7 @@ PyObject *dr_py_pack(PyObject *module, PyObject *args, PyObject *kwargs)
     }
     dora_slice encoded = {0};
     PyObject *bytes = NULL;
-    dora_err err = dr_py_encode(writer, value, "value", DR_PY_DEPTH_MAX);
+    dora_err err = dr_py_encode(PyModule_GetState(module), writer, value, NULL, DR_PY_DEPTH_MAX);
     if (err == DORA_OK) {
         err = dora_writer_finish(writer, &encoded);
     }
@@ -40,7 +40,7 @@ PyObject *dr_py_pack(PyObject *module, PyObject *args, PyObject *kwargs)
         dora_error error;
         char problem[96];
         dora_writer_problem(writer, problem, sizeof(problem));
-        dora_error_set(&error, err, "value: %s", problem);
+        dora_error_set(&error, err, "$: %s", problem);
         dr_py_raise(PyModule_GetState(module), &error);
     }
     dora_writer_free(writer);

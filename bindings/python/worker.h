@@ -30,10 +30,11 @@ PyObject *dr_py_arguments(dr_py_state *state, const dr_py_handler *handler,
 /* ---- reply.c ---- */
 
 /* dr_py_reply_result makes what a handler returned the reply; NULL: the exception that it raised.
+ * `hook` is that of its application, as dr_py_encode takes it.
  * Ownership: takes `result`. Returns: what `invoke` returns.
  * dr_py_reply_exception makes the pending exception the reply, and tells the log of it. */
 dora_err dr_py_reply_result(dr_py_state *state, const dora_request *request, dora_reply *reply,
-                            PyObject *result);
+                            PyObject *result, PyObject *hook);
 dora_err dr_py_reply_exception(dr_py_state *state, const dora_request *request, dora_reply *reply);
 
 /* dr_py_child_raised makes the pending exception the end of a process that the application has
@@ -48,7 +49,7 @@ dora_err dr_py_error_take(dora_error *error, dora_err err);
 /* dr_py_loop_open makes the event loop of a worker, by the application's policy, and the thread for
  * plain functions beside it. Returns: NULL with an exception. dr_py_loop_close ends what still runs
  * on it and frees it; NULL is fine. */
-dr_py_loop *dr_py_loop_open(dr_py_state *state, bool has_threads);
+dr_py_loop *dr_py_loop_open(dr_py_state *state, PyObject *encode, bool has_threads);
 void dr_py_loop_close(dr_py_loop *self);
 
 /* dr_py_loop_complete runs what can be awaited to its end, in `context`, which is not entered now.

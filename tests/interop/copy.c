@@ -48,9 +48,12 @@ static dora_err scalar_write(walk *w, const dora_value *value)
     case DORA_FLOAT:
         return dora_write_float(w->writer, value->number);
     case DORA_STRING:
-        return dora_write_string(w->writer, value->string.data, value->string.len);
+        return value->mark == DORA_BYTES
+                   ? dora_write_bytes(w->writer, value->string.data, value->string.len)
+                   : dora_write_string(w->writer, value->string.data, value->string.len);
     case DORA_ARRAY:
-        return dora_write_array(w->writer, value->count);
+        return value->mark == DORA_MAP ? dora_write_map(w->writer, value->count)
+                                       : dora_write_array(w->writer, value->count);
     }
     return DORA_ETYPE;
 }

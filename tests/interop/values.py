@@ -82,6 +82,19 @@ def strings():
         yield Value("string " + name, text(data))
 
 
+def marked():
+    """Maps that look like lists, and bytes that look like text: PHP has neither."""
+    yield Value("map empty", b"a:00:{}", php=b"a:0:{}")
+    yield Value("map of list keys", b'a:02:{i:0;i:5;i:1;a:00:{}}', php=b"a:2:{i:0;i:5;i:1;a:0:{}}")
+    ten = b"".join(b"i:%d;N;" % at for at in range(10))
+    yield Value("map of ten list keys", b"a:010:{%s}" % ten, php=b"a:10:{%s}" % ten)
+    yield Value("bytes empty", b's:00:"";', php=b's:0:"";')
+    yield Value("bytes ascii", b's:05:"hello";', php=b's:5:"hello";')
+    yield Value("bytes utf-8", b's:02:"\xc3\xa9";', php=b's:2:"\xc3\xa9";')
+    yield Value("bytes in a map", array(key_text(b"k", b's:02:"hi";')),
+                php=array(key_text(b"k", text(b"hi"))))
+
+
 def lists():
     yield Value("list empty", b"a:0:{}")
     yield Value("list of one null", listed(b"N;"))
@@ -126,7 +139,7 @@ def maps():
                 php=once, python=once)
 
 
-ALL = [*scalars(), *strings(), *lists(), *maps()]
+ALL = [*scalars(), *strings(), *lists(), *maps(), *marked()]
 
 TYPES = {"c": {"N": "null", "b": "bool", "i": "int", "d": "float"},
          "php": {"N": "NULL", "b": "boolean", "i": "integer", "d": "double"},
@@ -146,14 +159,15 @@ def _kind(language, data, at):
     if letter == "s":
         colon = data.index(b":", at + 2)
         end = colon + 2 + int(data[at + 2:colon])
-        return _string(language, data[colon + 2:end]), end + 2
+        is_bytes = language == "python" and colon > at + 3 and data[at + 2:at + 3] == b"0"
+        return "bytes" if is_bytes else _string(language, data[colon + 2:end]), end + 2
     if letter != "a":
         return TYPES[language][letter], data.index(b";", at) + 1
     colon = data.index(b":", at + 2)
     count = int(data[at + 2:colon])
+    is_list = colon == at + 3 or data[at + 2:at + 3] != b"0"
     at = colon + 2
     parts = []
-    is_list = True
     for place in range(count):
         is_list = is_list and data.startswith(b"i:%d;" % place, at)
         name, at = _kind(language, data, at)

@@ -59,7 +59,7 @@ Dora\Exception 100206: frame of 5243097 bytes is larger than the limit of 419430
 Dora\HandlerException 100206: the result is larger than the limit of 4194304 bytes (frame_bytes_max)
 Dora\HandlerException 100206: the result is deeper than the limit of 509 levels
 Dora\HandlerException
-Dora\Exception 100206: param: more than the limit of 1048576 members in all arrays
+Dora\Exception 100206: $: more than the limit of 1048576 members in all arrays
 wrong ones
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have 1024 to 67108864 bytes as "frame_bytes_max", not 1023
 Dora\Client

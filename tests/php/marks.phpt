@@ -80,16 +80,16 @@ what is marked
 a:0:{}
 a:1:{i:0;s:1:"a";}
 a:00:{}
-a:1:{s:1:"0";s:1:"a";}
+a:01:{i:0;s:1:"a";}
 a:1:{s:1:"k";a:00:{}}
 a:00:{}
 a:02:{i:0;s:1:"a";i:1;s:1:"b";}
 a:1:{s:1:"k";i:1;}
 a:2:{i:0;a:0:{}i:1;a:00:{}}
 s:4:"text";
-a:1:{s:1:"1";s:1:"a";}
+a:1:{i:1;s:1:"a";}
 refused
-ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value.a: an object of class Odd has no place on the wire
-ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value.me: an object that contains itself has no place on the wire
+ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $.a: no value on the wire for type Odd
+ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $.me: an object that contains itself
 a:01:{i:0;i:1;}
-ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value.list[0][0]: a resource has no place on the wire
+ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $.list[0][0]: no value on the wire for type resource

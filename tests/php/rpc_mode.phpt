@@ -137,12 +137,12 @@ Exception -1: changeMode: type 2: port must be a number from 1 to 65535
 calls that cannot be sent
 guid,code,msg,data 32 100003 an api has no name of 1 to 255 bytes
 guid,code,msg,data 32 100003 an api has no name of 1 to 255 bytes
-guid,code,msg,data 32 100006 param[0]: an object of class SplObjectStorage has no place on the wire
+guid,code,msg,data 32 100006 $[0]: no value on the wire for type SplObjectStorage
 guid,code,msg,data 32 100206 %s
 guid,code,msg,data 32 100003 0 calls; 1 to 1024 are possible
 guid,code,msg,data 32 100003 0 calls; 1 to 1024 are possible
 guid,code,msg,data 32 100003 an api has no name of 1 to 255 bytes
-guid,code,msg,data 32 100006 k: an object of class SplObjectStorage has no place on the wire
+guid,code,msg,data 32 100006 k: $: no value on the wire for type SplObjectStorage
 guid,code,msg,data 32 -1 port must be a number from 1 to 65535
 guid,code,msg,data 32 -1 ip must be an address as text
 Exception 100099: unknown mode, it must be one of the SW_MODE constants

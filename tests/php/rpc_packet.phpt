@@ -86,6 +86,6 @@ guid,code,msg,data aaa 100006 []
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) must be an array with a "guid" of 32 bytes
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) must be an array with a "guid" of 32 bytes
 {"guid":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","code":100006,"msg":"the type of a packet must be tcp or http","data":[]}
-ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) cannot be encoded: data.o[0]: an object of class SplObjectStorage has no place on the wire
+ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) cannot be encoded: $.o[0]: no value on the wire for type SplObjectStorage
 Dora\Exception 100206: data: larger than the limit of 2097152 bytes
 ValueError 0: DoraRPC\Packet::packEncode(): Argument #1 ($data) has no form in JSON (json_encode() says more)

@@ -44,7 +44,7 @@ $code = <<<'PHP'
                     echo 'in a buffer';
                     return ini_get('precision');
                 case 'object':
-                    return ['rows' => [new \DateTime]];
+                    return ['rows' => [new SplObjectStorage]];
             }
             return [self::$count, ini_get('precision'), ob_get_level()];
         }
@@ -108,7 +108,7 @@ an exception with code 0, or with one of the server's own
 0 100208 failed without a code (code 0)
 Dora\HandlerException 100208: not really (code 100203)
 Dora\HandlerException 100208: Call to a member function method() on null (code 0)
-Dora\HandlerException 100208: result.rows[0]: an object of class DateTime has no place on the wire
+Dora\HandlerException 100208: $.rows[0]: no value on the wire for type SplObjectStorage
 one task leaves nothing for the next but statics
 "3"
 [6,"14",0]

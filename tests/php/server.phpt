@@ -50,7 +50,7 @@ $server = new Server(<<<'PHP'
     class PDOLike extends Exception {
         public function __construct($m) { parent::__construct($m); $this->code = 'HY000'; }
     }
-    $app->api('object', fn($param) => ['rows' => [1, 2, 3, new DateTime]]);
+    $app->api('object', fn($param) => ['rows' => [1, 2, 3, new SplObjectStorage]]);
     $app->api('self', function ($param) { $a = [1]; $a['me'] = &$a; return $a; });
     $app->api('big', fn($param) => str_repeat('x', $param));
     $app->api('relay', function ($node) {
@@ -149,8 +149,8 @@ Dora\HandlerException 404: no such user
 Dora\HandlerException 100208: Call to a member function method() on null%S
 Dora\HandlerException 100208: {closure%S}(): Argument #1 ($param) must be of type int, string given%S
 Dora\HandlerException 100208: gone away (code HY000)
-Dora\HandlerException 100208: result.rows[3]: an object of class DateTime has no place on the wire
-Dora\HandlerException 100208: result.me: an array that contains itself has no place on the wire
+Dora\HandlerException 100208: $.rows[3]: no value on the wire for type SplObjectStorage
+Dora\HandlerException 100208: $.me: an array that contains itself
 Dora\HandlerException 100208: Cannot modify readonly property Dora\Request::$name%S
 2000000
 Dora\HandlerException 100206: %s

@@ -46,7 +46,7 @@ for ($i = 0; $i < 510; $i++) {
 }
 report(fn() => strlen(Dora\Wire::encode($deep)));
 report(fn() => Dora\Wire::encode(['rows' => [1, 2, 3, new Point]]));
-report(fn() => Dora\Wire::encode(new DateTime));
+report(fn() => Dora\Wire::encode(new SplObjectStorage));
 report(fn() => Dora\Wire::encode([Suit::Hearts]));
 report(fn() => Dora\Wire::encode(['a b' => ['c' => fn() => 1]]));
 report(fn() => Dora\Wire::encode([STDIN]));
@@ -98,12 +98,12 @@ a:2:{i:0;a:2:{i:0;i:1;i:1;i:2;}i:1;a:2:{i:0;i:1;i:1;i:2;}}
 [1,2,3,4]
 refused
 5106
-ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value.rows[3]: an object of class Point has no place on the wire
-ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value: an object of class DateTime has no place on the wire
-ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value[0]: an object of class Suit has no place on the wire
-ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value["a b"].c: an object of class Closure has no place on the wire
-ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value[0]: a resource has no place on the wire
-ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: value.me: an array that contains itself has no place on the wire
+ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $.rows[3]: no value on the wire for type Point
+ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $: no value on the wire for type SplObjectStorage
+ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $[0]: no value on the wire for type Suit
+ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $["a b"].c: no value on the wire for type Closure
+ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $[0]: no value on the wire for type resource
+ValueError 0: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $.me: an array that contains itself
 100206 : deeper than the limit of 512 levels
 bytes that are no value
 Dora\Exception 100006: malformed bytes at byte 17

@@ -217,7 +217,7 @@ APP = """
 
     @app.api("/unencodable")
     def unencodable(param):
-        return {"rows": [1, {2}]}
+        return {"rows": [1, 2j]}
 
     @app.api("/loop")
     def loop(param):

@@ -61,7 +61,7 @@ def test_a_key_of_bytes_is_text_where_it_is_utf8():
 
 @pytest.mark.parametrize("kind", [dict, collections.OrderedDict])
 def test_a_key_as_text_and_as_bytes_is_refused_by_its_path(kind):
-    with pytest.raises(ValueError, match=r"^value\[2\]\[b'k'\]: the key stands there as str and"):
+    with pytest.raises(ValueError, match=r"^\$\[2\]\[b'k'\]: the key stands there as str and"):
         pack([1, 2, kind([("k", 1), (b"k", 2)])])
 
 

@@ -126,7 +126,7 @@ def test_codes_that_are_no_int(client, code):
 
 def test_results_that_have_no_place_on_the_wire(client):
     code, msg = failure(client, "/unencodable")
-    assert code == 100208 and "result.rows[1]: no value on the wire for type set" in msg
+    assert code == 100208 and "$.rows[1]: no value on the wire for type complex" in msg
     code, msg = failure(client, "/loop")
     assert code == 100208 and "nested deeper than 509 levels" in msg
 

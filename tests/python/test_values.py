@@ -93,15 +93,15 @@ def test_arrays_that_are_no_lists(encoded, value):
 @pytest.mark.parametrize(
     "value,error,text",
     [
-        ({"rows": [1, 2, 3, {1}]}, TypeError, "value.rows[3]: no value on the wire for type set"),
-        ({"a": {"b c": 2**63}}, OverflowError, "value.a['b c']: an integer that does not fit"),
-        ([-(2**63) - 1], OverflowError, "value[0]"),
-        ({7: object()}, TypeError, "value[7]: "),
+        ({"rows": [1, 2, 3, 1j]}, TypeError, "$.rows[3]: no value on the wire for type complex"),
+        ({"a": {"b c": 2**63}}, OverflowError, "$.a['b c']: an integer that does not fit"),
+        ([-(2**63) - 1], OverflowError, "$[0]"),
+        ({7: object()}, TypeError, "$[7]: "),
         ({True: 1}, TypeError, "a key must be int or str, not bool"),
-        ({"x": {1.5: 1}}, TypeError, "value.x[1.5]: a key must be int or str, not float"),
-        ({2**64: 1}, OverflowError, "value[18446744073709551616]"),
-        (["\ud800"], ValueError, "value[0]: a str with lone surrogates"),
-        ([complex(1)], TypeError, "value[0]: no value on the wire for type complex"),
+        ({"x": {1.5: 1}}, TypeError, "$.x[1.5]: a key must be int or str, not float"),
+        ({2**64: 1}, OverflowError, "$[18446744073709551616]"),
+        (["\ud800"], ValueError, "$[0]: a str with lone surrogates"),
+        ([complex(1)], TypeError, "$[0]: no value on the wire for type complex"),
         (memoryview(b"abcd")[::2], TypeError, "not contiguous"),
     ],
 )

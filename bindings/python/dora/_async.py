@@ -13,7 +13,7 @@ import re
 import socket
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -123,6 +123,7 @@ class AsyncClient:
         salt: str | bytes | None = None,
         gzip: bool = False,
         frame_bytes_max: int = 2097152,
+        encode: Callable[[Any], Any] | None = None,
         connections: int = 4,
     ) -> None:
         self._make_mux = functools.partial(
@@ -135,6 +136,7 @@ class AsyncClient:
             salt=salt,
             gzip=gzip,
             frame_bytes_max=frame_bytes_max,
+            encode=encode,
             connections=connections,
         )
         self._is_closed = False

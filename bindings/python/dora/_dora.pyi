@@ -82,7 +82,10 @@ class Request:
 class App:
     """An application: handlers by api name."""
 
-    def __new__(cls) -> App: ...
+    def __new__(cls, *, encode: Callable[[Any], Any] | None = None) -> App:
+        """`encode` is given what a result holds that has no place on the wire, and returns
+        something that has one; NotImplemented or an exception where it cannot."""
+
     @property
     def apis(self) -> tuple[str, ...]:
         """The registered api names, in order."""
@@ -137,6 +140,7 @@ class Client:
         salt: str | bytes | None = None,
         gzip: bool = False,
         frame_bytes_max: int = 2097152,
+        encode: Callable[[Any], Any] | None = None,
     ) -> Client:
         """`nodes` is "host:port" or "unix:/path", a list of these, or {group: str or list}.
 
@@ -260,6 +264,7 @@ class Mux:
         salt: str | bytes | None = None,
         gzip: bool = False,
         frame_bytes_max: int = 2097152,
+        encode: Callable[[Any], Any] | None = None,
         connections: int = 4,
     ) -> Mux: ...
     def start(

@@ -1,0 +1,97 @@
+/* plain.c: objects as values of the wire: dates, enums, what says itself how it is written. */
+#include "plain.h"
+
+#include "ext/date/php_date.h"
+#include "ext/json/php_json.h"
+#include "ext/spl/spl_array.h"
+#include "zend_enum.h"
+#include "zend_interfaces.h"
+
+#define DATE_FORMAT "Y-m-d\\TH:i:s.uP" /* RFC 3339 */
+#define WHOLE_SECOND ".000000"
+
+/* Calls a method without arguments, or with one. Returns: false with an exception raised. */
+static bool ask(zend_object *object, const char *method, zval *arg, zval *answer)
+{
+    ZVAL_UNDEF(answer);
+    zend_call_method(object, object->ce, NULL, method, strlen(method), answer, arg != NULL ? 1 : 0,
+                     arg, NULL);
+    return EG(exception) == NULL && !Z_ISUNDEF_P(answer);
+}
+
+static bool date_text(zend_object *date, zval *text)
+{
+    zval format;
+
+    ZVAL_STRINGL(&format, DATE_FORMAT, sizeof(DATE_FORMAT) - 1);
+    const bool is_given = ask(date, "format", &format, text) && Z_TYPE_P(text) == IS_STRING;
+    zval_ptr_dtor(&format);
+    if (is_given) {
+        const char *at = strstr(Z_STRVAL_P(text), WHOLE_SECOND);
+        if (at != NULL) {
+            const size_t before = (size_t)(at - Z_STRVAL_P(text));
+            zend_string *shorter = zend_strpprintf(0, "%.*s%s", (int)before, Z_STRVAL_P(text),
+                                                   at + sizeof(WHOLE_SECOND) - 1);
+            zval_ptr_dtor(text);
+            ZVAL_STR(text, shorter);
+        }
+    }
+    return is_given;
+}
+
+static bool by_hook(zend_object *object, const zval *encode, zval *plain)
+{
+    zval self;
+
+    ZVAL_OBJ(&self, object);
+    ZVAL_UNDEF(plain);
+    if (encode == NULL ||
+        call_user_function(NULL, NULL, (zval *)encode, plain, 1, &self) == FAILURE) {
+        return false;
+    }
+    return EG(exception) == NULL && !Z_ISUNDEF_P(plain);
+}
+
+static bool plain_of(zend_object *object, const zval *encode, zval *plain, bool *is_map)
+{
+    const zend_class_entry *class = object->ce;
+
+    if (instanceof_function(class, php_json_serializable_ce)) {
+        return ask(object, "jsonserialize", NULL, plain);
+    }
+    if (instanceof_function(class, php_date_get_interface_ce())) {
+        return date_text(object, plain);
+    }
+    if ((class->ce_flags & ZEND_ACC_ENUM) != 0 && class->enum_backing_type != IS_UNDEF) {
+        ZVAL_COPY(plain, zend_enum_fetch_case_value(object));
+        return true;
+    }
+    if (class == zend_standard_class_def) {
+        *is_map = true;
+        ZVAL_ARR(plain, zend_proptable_to_symtable(zend_std_get_properties(object), true));
+        return true;
+    }
+    if (instanceof_function(class, spl_ce_ArrayObject)) {
+        *is_map = true;
+        return ask(object, "getarraycopy", NULL, plain) && Z_TYPE_P(plain) == IS_ARRAY;
+    }
+    return by_hook(object, encode, plain);
+}
+
+bool php_dora_plain(zend_object *object, const zval *encode, zval *plain, bool *is_map)
+{
+    /* Calls that this PHP code makes have a writer of their own. */
+    dora_writer *const writer = DORA_G(writer);
+
+    *is_map = false;
+    ZVAL_UNDEF(plain);
+    DORA_G(writer) = NULL;
+    const bool is_given = plain_of(object, encode, plain, is_map);
+    dora_writer_free(DORA_G(writer));
+    DORA_G(writer) = writer;
+    if (!is_given) {
+        zval_ptr_dtor(plain);
+        ZVAL_UNDEF(plain);
+    }
+    return is_given;
+}

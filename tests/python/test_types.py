@@ -1,0 +1,275 @@
+"""Values of Python's own types: every Python row of the conversion table, and `encode`."""
+
+import asyncio
+import collections
+import dataclasses
+import datetime
+import decimal
+import enum
+import gc
+import math
+import pathlib
+import re
+import types
+import typing
+import uuid
+import weakref
+
+import pytest
+
+import dora
+from dora.wire import pack, unpack
+
+PROTOCOL = pathlib.Path(__file__).resolve().parents[2] / "core/PROTOCOL.md"
+UTC = datetime.timezone.utc
+
+
+class Color(enum.Enum):
+    RED = "red"
+    PAIR = (1, "x")
+
+
+class Bits(enum.Flag):
+    ONE = 1
+    TWO = 2
+
+
+class Number(enum.IntEnum):
+    SEVEN = 7
+
+
+class Point(typing.NamedTuple):
+    x: int
+    y: typing.Any = None
+
+
+Old = collections.namedtuple("Old", ["a"])
+
+
+@dataclasses.dataclass
+class Item:
+    name: str
+    price: decimal.Decimal = decimal.Decimal("1.10")
+    parts: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Slotted:
+    __slots__ = ("a",)
+    a: int
+
+
+class Money:
+    def __init__(self, cents):
+        self.cents = cents
+
+
+def as_read(value):
+    return unpack(pack(value))
+
+
+# What each row says, by its text: values, and what is read where they were written.
+ROWS = {
+    "`tuple`": [((1, (2,)), [1, [2]])],
+    "named tuple, dataclass, model of pydantic or attrs": [
+        (Point(1), {"x": 1, "y": None}),
+        (Point(1, [Point(2)]), {"x": 1, "y": [{"x": 2, "y": None}]}),
+        (Old(b"x"), {"a": b"x"}),
+        (Item("pen"), {"name": "pen", "price": "1.10", "parts": []}),
+        (Item("box", parts=[Item("lid")]), {
+            "name": "box", "price": "1.10",
+            "parts": [{"name": "lid", "price": "1.10", "parts": []}]}),
+        (Slotted(1), {"a": 1}),
+    ],
+    "other `Mapping`": [
+        (types.MappingProxyType({"a": {1}}), {"a": [1]}),
+        (collections.UserDict(b=1), {"b": 1}),
+        (collections.ChainMap({}, {0: 1}), {0: 1}),
+    ],
+    "`set`, `frozenset`, `deque`": [
+        ({1}, [1]), (frozenset(), []), (collections.deque([1, {2}]), [1, [2]])],
+    "`Enum`": [
+        (Color.RED, "red"), (Color.PAIR, [1, "x"]), (Bits.ONE | Bits.TWO, 3), (Number.SEVEN, 7)],
+    "`datetime`, `date`, `time`": [
+        (datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "2026-01-02T03:04:05+00:00"),
+        (datetime.datetime(2026, 1, 2, 3, 4, 5, 60), "2026-01-02T03:04:05.000060"),
+        (datetime.date(2026, 1, 2), "2026-01-02"),
+        (datetime.time(3, 4), "03:04:00"),
+    ],
+    "`Decimal`, `UUID`, `Path`": [
+        (decimal.Decimal("0.10"), "0.10"),
+        (uuid.UUID(int=5), "00000000-0000-0000-0000-000000000005"),
+        (pathlib.Path("/a/b"), "/a/b"),
+        (pathlib.PureWindowsPath("c:/x"), "c:\\x"),
+    ],
+    "scalar or array of numpy": [],  # below: not every machine has it
+    "`bytes`, `bytearray`, `memoryview`": [
+        (b"a", b"a"), (bytearray(b"a"), b"a"), (memoryview(b"\xff"), b"\xff")],
+    "`{}`, `dict` with the keys 0..n-1 in order": [({}, {}), ({0: 1}, {0: 1})],
+    "`bytes` key that is valid UTF-8": [({b"a": 1}, {"a": 1}), ({b"a": 1, "a": 2}, ValueError)],
+    "`dict` with `str` keys like `\"7\"`": [({"7": 1}, {"7": 1})],
+    "`bool` as a value": [(True, True)],
+    "`int` outside 64 bits": [(2**63, OverflowError)],
+    "`str` with a lone surrogate": [("\ud800", ValueError)],
+    "`dict` key that is not `str`, `bytes` or `int`": [
+        ({1.5: 1}, TypeError), ({None: 1}, TypeError)],
+    "any other type": [
+        (object(), TypeError), (1j, TypeError), (datetime.timedelta(1), TypeError),
+        (Item, TypeError), (iter([1]), TypeError)],
+}
+
+
+def test_the_table_has_these_rows():
+    said = re.findall(r"^\| Python \| (.+?) \|", PROTOCOL.read_text("utf-8"), re.M)
+    assert said == list(ROWS)
+
+
+@pytest.mark.parametrize("value, expected", [
+    pytest.param(*case, id="%s %d" % (row, at)) for row, cases in ROWS.items()
+    for at, case in enumerate(cases)])
+def test_a_value_is_written_as_its_row_says(value, expected):
+    if isinstance(expected, type) and issubclass(expected, Exception):
+        with pytest.raises(expected, match=r"^\$"):
+            pack(value)
+        return
+    assert repr(as_read(value)) == repr(expected)
+    assert repr(as_read({"in": [value]})) == repr({"in": [expected]})
+
+
+def test_numpy_values_are_numbers_and_lists():
+    numpy = pytest.importorskip("numpy")
+    assert repr(as_read([numpy.int64(7), numpy.float32(0.5), numpy.bool_(True), numpy.str_("a")])) \
+        == "[7, 0.5, True, 'a']"
+    assert as_read(numpy.arange(6).reshape(2, 3)) == [[0, 1, 2], [3, 4, 5]]
+    assert as_read(numpy.array(5)) == 5
+    assert as_read({"when": numpy.datetime64("2026-01-02")}) == {"when": "2026-01-02"}
+    assert math.isnan(as_read(numpy.float64("nan")))
+    with pytest.raises(TypeError, match=r"^\$\[1\]: no value on the wire for type complex"):
+        pack([1, numpy.complex128(1)])
+
+
+def test_pydantic_models_are_maps():
+    pydantic = pytest.importorskip("pydantic")
+
+    class Part(pydantic.BaseModel):
+        size: decimal.Decimal
+        tags: set = {1}
+
+    class Thing(pydantic.BaseModel):
+        parts: list[Part]
+        kind: str = pydantic.Field("k", alias="type")
+
+    thing = Thing(parts=[Part(size="1.50")])
+    assert as_read({"x": thing}) == {"x": {"parts": [{"size": "1.50", "tags": [1]}], "type": "k"}}
+
+
+def test_attrs_models_are_maps():
+    attr = pytest.importorskip("attr")
+
+    @attr.s(slots=True)
+    class Part:
+        a = attr.ib()
+
+    assert as_read(Part(Part({1}))) == {"a": {"a": [1]}}
+
+
+def test_an_error_names_the_path():
+    with pytest.raises(TypeError) as raised:
+        pack({"items": [0, 1, 2, Item("pen", price=Money(1))]})
+    assert str(raised.value) == "$.items[3].price: no value on the wire for type Money"
+
+
+def money_or_not(value):
+    if isinstance(value, Money):
+        return {"cents": value.cents, "when": datetime.date(2026, 1, 2)}
+    return NotImplemented
+
+
+MONEY = {"cents": 5, "when": "2026-01-02"}
+SERVED = """
+import dora
+
+class Money:
+    cents = 5
+
+def encode(value):
+    if isinstance(value, Money):
+        return {"cents": value.cents}
+    raise TypeError("nothing for " + type(value).__name__)
+
+app = dora.App(encode=encode)
+
+@app.api("/echo")
+def echo(param):
+    return param
+
+@app.api("/money")
+def money(param):
+    return [Money()]
+
+@app.api("/odd")
+def odd(param):
+    return {"x": [object()]}
+
+@app.api("/async")
+async def money_async(param):
+    return Money()
+"""
+
+
+def test_encode_takes_what_is_left(serve):
+    server = serve(SERVED)
+    with dora.Client(server.node, encode=money_or_not) as client:
+        assert client.call("/echo", {"m": Money(5)}) == {"m": MONEY}
+        assert client.call_many({"a": ("/echo", [Money(5)])}) == {"a": [MONEY]}
+        assert client.submit("/echo", Money(5)).result(timeout=10) == MONEY
+        with pytest.raises(TypeError, match=r"^\$\.m\[0\]: no value on the wire for type object$"):
+            client.call("/echo", {"m": [object()]})
+        assert client.call("/money") == [{"cents": 5}]
+        assert client.call("/async") == {"cents": 5}
+        with pytest.raises(dora.HandlerError, match="nothing for object"):
+            client.call("/odd")
+
+
+def test_encode_of_an_async_client(serve):
+    server = serve(SERVED)
+
+    async def ask():
+        async with dora.AsyncClient(server.node, encode=money_or_not) as client:
+            return await client.call("/echo", Money(5))
+
+    assert asyncio.run(ask()) == MONEY
+
+
+def test_encode_must_be_callable():
+    for make in (lambda: dora.App(encode=1), lambda: dora.Client("127.0.0.1:1", encode="x"),
+                 lambda: dora.AsyncClient("127.0.0.1:1", encode=[])):
+        with pytest.raises(TypeError, match="^encode must be callable, not "):
+            make()
+    dora.App(encode=None)
+
+
+def test_encode_that_gives_the_same_value_is_refused(serve):
+    with dora.Client("127.0.0.1:1", encode=lambda value: value) as client:
+        with pytest.raises(TypeError, match="no value on the wire for type object"):
+            client.call("/x", object())
+
+
+def test_encode_that_goes_on_for_ever_ends(serve):
+    with dora.Client("127.0.0.1:1", encode=lambda value: Money(1)) as client:
+        with pytest.raises(RecursionError):
+            client.call("/x", Money(0))
+
+
+def test_a_client_in_its_own_encode_is_collected():
+    class Box:
+        pass
+
+    def make():
+        box = Box()
+        box.client = dora.Client("127.0.0.1:1", encode=lambda value: box)
+        return weakref.ref(box)
+
+    gone = make()
+    gc.collect()
+    assert gone() is None
