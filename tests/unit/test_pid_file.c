@@ -17,8 +17,9 @@ typedef struct pids {
 static void pids_begin(pids *at)
 {
     unit_folder_make(&at->folder);
+    const unit_folder folder = at->folder; /* else a compiler takes source and target for one */
     for (int i = 0; i < 2; i++) {
-        (void)snprintf(at->path[i], sizeof(at->path[i]), "%s/%d.pid", at->folder.path, i);
+        (void)snprintf(at->path[i], sizeof(at->path[i]), "%s/%d.pid", folder.path, i);
     }
 }
 
