@@ -106,6 +106,45 @@ static void round_trips(void **state)
     }
 }
 
+/* libc rounds to any number of digits: so many as are written give these very digits, one less
+ * gives another number. */
+static void check_digits(uint64_t bits)
+{
+    char text[DR_FLOAT_TEXT_MAX];
+    char want[40];
+    char digits[40];
+    size_t count = 0;
+    const double number = from_bits(bits);
+    const size_t len = dr_float_text(number, text);
+    for (size_t i = 0; i < len && text[i] != 'E'; i++) {
+        if (text[i] >= '0' && text[i] <= '9' && (count > 0 || text[i] != '0')) {
+            digits[count++] = text[i];
+        }
+    }
+    while (count > 1 && digits[count - 1] == '0') {
+        count--;
+    }
+    digits[count] = '\0';
+    snprintf(want, sizeof(want), "%.*e", (int)count - 1, number);
+    assert_int_equal(want[0], digits[0]);
+    assert_memory_equal(want + 2, digits + 1, count - 1);
+    if (count > 1) {
+        snprintf(want, sizeof(want), "%.*e", (int)count - 2, number);
+        assert_true(strtod(want, NULL) != number);
+    }
+}
+
+static void digits_are_the_shortest_at_every_exponent(void **state)
+{
+    (void)state;
+    for (uint64_t exponent = 0; exponent < 0x7ff; exponent++) {
+        const uint64_t mantissas[] = {1, 0x123456789abcd, 0x8000000000001, 0xffffffffffffe};
+        for (size_t i = 0; i < 4; i++) {
+            check_digits(exponent << 52 | mantissas[i]);
+        }
+    }
+}
+
 static double parse(const char *text)
 {
     double number = -1;
@@ -161,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(php_form),
         cmocka_unit_test(round_trips),
+        cmocka_unit_test(digits_are_the_shortest_at_every_exponent),
         cmocka_unit_test(forms_of_others),
         cmocka_unit_test(very_long_texts),
     };

@@ -38,6 +38,29 @@ static int32_t floor_log2_pow10(int32_t exponent)
     return (int32_t)(((int64_t)exponent * 1741647) >> 19);
 }
 
+/* A power of ten as 128 bits, scaled to have its top bit set and rounded up. */
+struct power {
+    uint64_t high;
+    uint64_t low;
+};
+
+/* Of the product of 192 and 64 bits the highest 128: it has 255 bits or 256. */
+static struct power power_of_ten(int32_t exponent)
+{
+    const uint32_t index = (uint32_t)(exponent - POWER_MIN);
+    const struct coarse_power *coarse = &coarse_powers[index / POWER_STEP];
+    const uint64_t fine = fine_powers[index % POWER_STEP];
+    const u128 low = (u128)coarse->low * fine;
+    u128 middle = (u128)coarse->middle * fine + (uint64_t)(low >> 64);
+    u128 high = (u128)coarse->high * fine + (uint64_t)(middle >> 64);
+    if (high >> 127 == 0) {
+        high = high << 1 | ((uint64_t)middle >> 63);
+        middle <<= 1;
+    }
+    high += ((uint64_t)middle | (uint64_t)low) != 0;
+    return (struct power){(uint64_t)(high >> 64), (uint64_t)high};
+}
+
 static uint64_t round_to_odd(struct power power, uint64_t number)
 {
     u128 low = (u128)power.low * number;
@@ -57,7 +80,7 @@ static decimal shortest_decimal(uint64_t mantissa, uint32_t exponent)
     bool is_closer_below = mantissa == 0 && exponent > 1;
     int32_t k = (int32_t)(((int64_t)q * 1262611 - (is_closer_below ? 524031 : 0)) >> 22);
     int32_t h = q + floor_log2_pow10(-k) + 1;
-    struct power power = powers[-k - POWER_MIN];
+    struct power power = power_of_ten(-k);
     uint64_t below = round_to_odd(power, (4 * c - 2 + is_closer_below) << h);
     uint64_t value = round_to_odd(power, (4 * c) << h);
     uint64_t above = round_to_odd(power, (4 * c + 2) << h);
