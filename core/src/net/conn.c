@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "net/listener.h"
 #include "net/reactor.h"
 
 /* What has come of a frame, where so little goes before the next read; more is not copied for each.
@@ -491,14 +494,14 @@ static int fd_of_held(const dr_held *held)
     return uv_fileno(&conn_of(held)->uv.handle, &fd) == 0 ? fd : -1;
 }
 
-void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
+/* conn_new makes a connection without a socket. Returns: NULL when that cannot be. */
+static dr_conn *conn_new(dr_reactor *reactor, bool is_tcp)
 {
-    const bool is_tcp = listener->type == UV_TCP;
     dr_conn *conn = calloc(1, sizeof(*conn));
     if (conn == NULL || (is_tcp ? uv_tcp_init(&reactor->loop, &conn->uv.tcp)
                                 : uv_pipe_init(&reactor->loop, &conn->uv.pipe, 0)) != 0) {
         free(conn);
-        return;
+        return NULL;
     }
     conn->reactor = reactor;
     conn->held = (dr_held){.seat = reactor->seat, .end = end_held, .fd = fd_of_held};
@@ -511,12 +514,53 @@ void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
         reactor->conns->prev = conn;
     }
     reactor->conns = conn;
-    if (uv_accept(listener, &conn->uv.stream) != 0) {
-        dr_conn_close(conn);
-        return;
-    }
+    return conn;
+}
+
+static void conn_begin(dr_conn *conn, bool is_tcp)
+{
     if (is_tcp) {
         (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
     }
     dr_conn_update(conn);
+}
+
+void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
+{
+    const bool is_tcp = listener->type == UV_TCP;
+    dr_conn *conn = conn_new(reactor, is_tcp);
+    if (conn == NULL) {
+        return;
+    }
+    if (uv_accept(listener, &conn->uv.stream) != 0) {
+        dr_conn_close(conn);
+        return;
+    }
+    conn_begin(conn, is_tcp);
+}
+
+void dr_conn_accept_rest(dr_reactor *reactor, uv_stream_t *listener)
+{
+    const bool is_tcp = listener->type == UV_TCP;
+    uv_os_fd_t listen_fd;
+    int fd = -1;
+    if (uv_fileno((uv_handle_t *)listener, &listen_fd) != 0) {
+        return;
+    }
+    if (is_tcp) {
+        dr_listener_refuse_new(listen_fd);
+    }
+    while ((fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        dr_conn *conn = conn_new(reactor, is_tcp);
+        if (conn == NULL) {
+            close(fd);
+            return;
+        }
+        if ((is_tcp ? uv_tcp_open(&conn->uv.tcp, fd) : uv_pipe_open(&conn->uv.pipe, fd)) != 0) {
+            close(fd);
+            dr_conn_close(conn);
+            return;
+        }
+        conn_begin(conn, is_tcp);
+    }
 }

@@ -63,6 +63,10 @@ typedef struct dr_conn {
 /* dr_conn_accept takes a waiting connection of a listener, TCP or Unix. */
 void dr_conn_accept(struct dr_reactor *reactor, uv_stream_t *listener);
 
+/* dr_conn_accept_rest takes all that wait, and has no others come: the listener is to be closed,
+ * and what is left there then the kernel resets, although its peer may have sent a request. */
+void dr_conn_accept_rest(struct dr_reactor *reactor, uv_stream_t *listener);
+
 /* dr_conn_begin opens a reply frame of about `bytes`, without a guid where it is NULL; the body is
  * appended to the returned buffer; dr_conn_end closes it and has it written at the end of the turn.
  * Returns: NULL when out of memory, or more than may be held: the connection is then closed.

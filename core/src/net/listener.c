@@ -2,6 +2,7 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -91,4 +92,17 @@ dora_err dr_listener_open(const char *host, uint16_t *port, int backlog, int *fd
     const dora_err err = open_all(found, host, port, backlog, fds, count, error);
     freeaddrinfo(found);
     return err;
+}
+
+void dr_listener_refuse_new(int fd)
+{
+    /* The filter sees a packet from its TCP header on; one that opens a connection has SYN (2) and
+     * not ACK (16) among the flags in byte 13. */
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),       BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 2 | 16),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 1), BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = {.len = sizeof(steps) / sizeof(steps[0]), .filter = steps};
+    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }

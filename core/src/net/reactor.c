@@ -235,10 +235,12 @@ void dr_reactor_stop_listening(dr_reactor *reactor)
 {
     if (reactor->is_listening) {
         reactor->is_listening = false;
+        dr_conn_accept_rest(reactor, (uv_stream_t *)&reactor->listener);
         uv_close((uv_handle_t *)&reactor->listener, NULL);
     }
     if (reactor->is_listening_locally) {
         reactor->is_listening_locally = false;
+        dr_conn_accept_rest(reactor, (uv_stream_t *)&reactor->local_listener);
         uv_close((uv_handle_t *)&reactor->local_listener, NULL);
     }
 }

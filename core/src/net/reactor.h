@@ -100,7 +100,8 @@ void dr_reactor_run(dr_reactor *reactor);
 /* dr_reactor_ask wakes the reactor for on_ask. Thread: any. */
 void dr_reactor_ask(dr_reactor *reactor);
 
-/* dr_reactor_stop_listening closes the listeners. dr_reactor_end closes everything. */
+/* dr_reactor_stop_listening accepts what waits at the listeners and closes them. dr_reactor_end
+ * closes everything. */
 void dr_reactor_stop_listening(dr_reactor *reactor);
 
 /* dr_reactor_leave lets go of the original's clients (dr_conn_leave): of those on whose connections

@@ -76,7 +76,7 @@ static void on_drain(uv_timer_t *timer)
     dr_reactor_thread *thread = timer->data;
     dr_lane *lane = thread->lane;
     dr_reactor *reactor = &lane->reactor;
-    dr_reactor_stop_listening(reactor); /* what waited to be accepted has been by now */
+    dr_reactor_stop_listening(reactor);
     dr_http_stop_accepting(&lane->http);
     dr_reactor_leave(reactor);
     if (lane->calls > 0 || !dr_http_is_quiet(&lane->http)) {

@@ -1,0 +1,121 @@
+/* test_stop_listening.c: no connection that waits to be accepted is reset with its listener. */
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/listener.h"
+#include "net/reactor.h"
+
+static void no_conn(dr_conn *conn, void *user)
+{
+    (void)conn;
+    (void)user;
+}
+
+static void no_call(void *user)
+{
+    (void)user;
+}
+
+static void no_sleep(bool is_asleep, void *user)
+{
+    (void)is_asleep;
+    (void)user;
+}
+
+static bool has_none(void *user)
+{
+    (void)user;
+    return false;
+}
+
+/* A client whose connection the kernel takes in; `more` flags as of socket(2). */
+static int connect_to(uint16_t port, int more, int *status)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | more, 0);
+    assert_true(fd >= 0);
+    *status = connect(fd, (const struct sockaddr *)&to, sizeof to) == 0 ? 0 : errno;
+    return fd;
+}
+
+static void what_waits_is_accepted_and_not_reset(void **state)
+{
+    (void)state;
+    const dr_reactor_events events = {.on_gone = no_conn,
+                                      .collect = no_call,
+                                      .set_asleep = no_sleep,
+                                      .has_ready = has_none,
+                                      .on_ask = no_call};
+    const dora_frame_options frame = {.sign = false};
+    dr_reactor *reactor = calloc(1, sizeof *reactor);
+    dora_error error;
+    uint16_t port = 0;
+    int listen_fd;
+    int clients[3];
+    assert_non_null(reactor);
+    assert_int_equal(dr_listener_open("127.0.0.1", &port, 8, &listen_fd, 1, &error), DORA_OK);
+    assert_int_equal(dr_reactor_init(reactor, 0, 1, &frame, 0, 0, &events, &error), DORA_OK);
+    assert_int_equal(dr_reactor_listen(reactor, listen_fd, 8, &error), DORA_OK);
+    for (int i = 0; i < 3; i++) {
+        int status;
+        clients[i] = connect_to(port, 0, &status);
+        assert_int_equal(status, 0);
+        assert_int_equal(send(clients[i], "a request", 9, 0), 9);
+    }
+    dr_reactor_stop_listening(reactor); /* the loop has not run: nothing was accepted yet */
+    assert_int_equal(dr_count_get(&reactor->accepted), 3);
+    for (int i = 0; i < 3; i++) {
+        char byte;
+        assert_int_equal(recv(clients[i], &byte, 1, MSG_DONTWAIT), -1);
+        assert_int_equal(errno, EAGAIN);
+    }
+    dr_reactor_end(reactor);
+    dr_reactor_run(reactor);
+    dr_reactor_fini(reactor);
+    free(reactor);
+    for (int i = 0; i < 3; i++) {
+        close(clients[i]);
+    }
+}
+
+static void a_listener_that_takes_no_new_ones_still_has_the_old(void **state)
+{
+    (void)state;
+    dora_error error;
+    uint16_t port = 0;
+    int listen_fd;
+    int status;
+    assert_int_equal(dr_listener_open("127.0.0.1", &port, 8, &listen_fd, 1, &error), DORA_OK);
+    int early = connect_to(port, 0, &status);
+    assert_int_equal(status, 0);
+    dr_listener_refuse_new(listen_fd);
+    int late = connect_to(port, SOCK_NONBLOCK, &status);
+    assert_int_equal(status, EINPROGRESS);
+    int accepted = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(accepted >= 0);
+    assert_int_equal(send(early, "x", 1, 0), 1);
+    char byte = 0;
+    assert_int_equal(recv(accepted, &byte, 1, 0), 1);
+    assert_int_equal(accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), -1);
+    assert_int_equal(errno, EAGAIN);
+    close(accepted);
+    close(early);
+    close(late);
+    close(listen_fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_waits_is_accepted_and_not_reset),
+        cmocka_unit_test(a_listener_that_takes_no_new_ones_still_has_the_old),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
