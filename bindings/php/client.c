@@ -120,6 +120,7 @@ static bool construct(php_dora_client *self, dora_client_options *nodes,
     self->shared = shared;
     self->timeout_ms = options->timeout_ms;
     self->retry = options->retry;
+    self->wait_ms = options->wait_ms;
     if (self->group != NULL) {
         zend_string_release(self->group);
     }
@@ -175,8 +176,10 @@ bool php_dora_client_is_made(const php_dora_client *self)
 static bool call_begin(const php_dora_client *self, HashTable *given, uint32_t arg,
                        dora_call_options *call)
 {
-    php_dora_options options = {
-        .timeout_ms = self->timeout_ms, .retry = self->retry, .group = self->group};
+    php_dora_options options = {.timeout_ms = self->timeout_ms,
+                                .retry = self->retry,
+                                .wait_ms = self->wait_ms,
+                                .group = self->group};
 
     if (!php_dora_client_is_made(self)) {
         return false;
@@ -186,6 +189,7 @@ static bool call_begin(const php_dora_client *self, HashTable *given, uint32_t a
     }
     *call = (dora_call_options){.timeout_ms = options.timeout_ms,
                                 .retry = options.retry,
+                                .wait_ms = options.wait_ms,
                                 .group = options.group != NULL ? ZSTR_VAL(options.group) : NULL};
     return true;
 }

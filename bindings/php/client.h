@@ -11,6 +11,7 @@ typedef struct php_dora_client {
     php_dora_shared *shared; /* NULL until constructed */
     uint32_t timeout_ms;
     int32_t retry;
+    int32_t wait_ms;
     zend_string *group; /* NULL: the first */
     zend_string *file;  /* the node file; NULL: none */
     zval encode;        /* what has no place on the wire to something that has; UNDEF: none */

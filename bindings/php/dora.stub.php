@@ -31,34 +31,34 @@ namespace Dora {
     {
         /**
          * Calls one api and waits.
-         * @param array $options timeout (seconds), retry, group
+         * @param array $options timeout (seconds), retry, wait (seconds), group
          */
         public function call(string $name, mixed $param = null, array $options = []): mixed;
 
         /**
          * Calls several apis at the same time. Throws only when the whole request failed.
          * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, group
+         * @param array $options timeout (seconds), retry, wait (seconds), group
          * @return array key => data or a Dora\Exception
          */
         public function callMany(array $calls, array $options = []): array;
 
         /**
          * Has an api run that nobody waits for. Comes back once the server has queued it.
-         * @param array $options timeout (seconds), retry, group
+         * @param array $options timeout (seconds), retry, wait (seconds), group
          */
         public function send(string $name, mixed $param = null, array $options = []): void;
 
         /**
          * Has several apis run, all or none.
          * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, group
+         * @param array $options timeout (seconds), retry, wait (seconds), group
          */
         public function sendMany(array $calls, array $options = []): void;
 
         /**
          * Has an api run whose result collect() fetches.
-         * @param array $options timeout (seconds), retry, group
+         * @param array $options timeout (seconds), retry, wait (seconds), group
          * @return string the call's guid
          */
         public function submit(string $name, mixed $param = null, array $options = []): string;
@@ -66,7 +66,7 @@ namespace Dora {
         /**
          * Has several apis run, all or none, whose results collect() fetches.
          * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, group
+         * @param array $options timeout (seconds), retry, wait (seconds), group
          * @return string the call's guid
          */
         public function submitMany(array $calls, array $options = []): string;
@@ -109,7 +109,8 @@ namespace Dora {
          *        "file:/path", a node file in JSON, or "redis://host:port", or several Redis. What
          *        is wrong with it is an E_WARNING of a call, which goes on with the last good nodes
          * @param array $options group (of calls that name none; the first one), timeout (seconds,
-         *        dora.timeout), retry (0), sign, salt, gzip (dora.sign, dora.salt, dora.gzip),
+         *        dora.timeout), retry (0), wait (0; seconds of its time that a call waits for a
+         *        server to come back), sign, salt, gzip (dora.sign, dora.salt, dora.gzip),
          *        frame_bytes_max (dora.frame_bytes_max): largest request and reply, as the
          *        server's;
          *        encode (none): is given each object of a parameter that has no place on the

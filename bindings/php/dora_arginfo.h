@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 74d6c79a4b21aa774d0ea361f1d3fe99afb23298 */
+ * Stub hash: 10aeb27c87f7023fa24ae2c75f1ee7a0b424a0b2 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()

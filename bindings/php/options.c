@@ -64,6 +64,21 @@ static bool retry_read(php_dora_options *options, zval *value, uint32_t arg)
     return true;
 }
 
+static bool wait_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    if (Z_TYPE_P(value) == IS_NULL) {
+        return true;
+    }
+    const double seconds = zval_get_double(value);
+    const bool is_number = Z_TYPE_P(value) == IS_LONG || Z_TYPE_P(value) == IS_DOUBLE;
+    if (!is_number || !(seconds >= 0.0 && seconds <= PHP_DORA_SECONDS_MAX)) {
+        zend_argument_value_error(arg, "must have 0 to 2147483 seconds as \"wait\"");
+        return false;
+    }
+    options->wait_ms = (int32_t)ceil(seconds * 1000.0);
+    return true;
+}
+
 static bool text_read(zend_string **text, zval *value, uint32_t arg, const char *name)
 {
     if (Z_TYPE_P(value) == IS_NULL) {
@@ -157,6 +172,7 @@ static const struct option {
 } known[] = {
     {"timeout", PHP_DORA_OPTION_CALL, timeout_read},
     {"retry", PHP_DORA_OPTION_CALL, retry_read},
+    {"wait", PHP_DORA_OPTION_CALL, wait_read},
     {"group", PHP_DORA_OPTION_CALL, group_read},
     {"sign", PHP_DORA_OPTION_WIRE, sign_read},
     {"salt", PHP_DORA_OPTION_WIRE, salt_read},

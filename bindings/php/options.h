@@ -5,7 +5,7 @@
 #include "php_dora.h"
 
 /* What a method allows; others are errors. */
-#define PHP_DORA_OPTION_CALL 1u      /* timeout, retry, group */
+#define PHP_DORA_OPTION_CALL 1u      /* timeout, retry, wait, group */
 #define PHP_DORA_OPTION_WIRE 2u      /* sign, salt, gzip */
 #define PHP_DORA_OPTION_BYTES_MAX 4u /* bytesMax */
 #define PHP_DORA_OPTION_FRAME 8u     /* frame_bytes_max */
@@ -16,6 +16,7 @@
 typedef struct php_dora_options {
     uint32_t timeout_ms;
     int32_t retry;
+    int32_t wait_ms;
     zend_string *group; /* borrowed from the array; may be NULL */
     bool sign;
     bool gzip;

@@ -293,8 +293,9 @@ static PyGetSetDef mux_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-PyDoc_STRVAR(mux_doc, "Mux(nodes, *, group=None, timeout=3.0, retry=0, sign=False, salt=None,\n"
-                      "gzip=False, frame_bytes_max=2097152, encode=None, connections=4)\n--\n\n"
+PyDoc_STRVAR(mux_doc, "Mux(nodes, *, group=None, timeout=3.0, retry=0, wait=0.0, sign=False,\n"
+                      "salt=None, gzip=False, frame_bytes_max=2097152, encode=None,\n"
+                      "connections=4)\n--\n\n"
                       "Many calls over few connections, without sockets or time of its own:\n"
                       "the inside of dora.AsyncClient, which has the same arguments.");
 

@@ -230,7 +230,7 @@ static PyGetSetDef client_getset[] = {
 
 PyDoc_STRVAR(
     client_doc,
-    "Client(nodes, *, group=None, timeout=3.0, retry=0, sign=False, salt=None, "
+    "Client(nodes, *, group=None, timeout=3.0, retry=0, wait=0.0, sign=False, salt=None, "
     "gzip=False, frame_bytes_max=2097152, encode=None)\n--\n\n"
     "A blocking client of the servers `nodes`: \"host:port\" or \"unix:/path\", a list of\n"
     "these, or {group: str or list}, a group being servers with the same apis; or a registry,\n"
@@ -240,6 +240,8 @@ PyDoc_STRVAR(
     "`group` is the group of calls that name none (the first one), `timeout` the seconds\n"
     "for a whole call, retries included. `retry` is how often a call that may have run is\n"
     "sent again, under the same id; what certainly did not run is sent again anyway.\n"
+    "`wait` is how many seconds a call waits, within its timeout, for a server to come back:\n"
+    "what certainly did not run is then tried again after growing pauses.\n"
     "`sign`, `salt` (str or bytes) and `gzip` must be as the server has them,\n"
     "`frame_bytes_max`, the largest request and reply in bytes, should.\n"
     "It connects when first called, keeps its connections, and may be shared by threads;\n"

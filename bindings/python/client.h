@@ -57,12 +57,16 @@ int dr_py_timeout_read(PyObject *timeout, uint32_t *timeout_ms);
 /* dr_py_retry_read reads an int of 0 or more; NULL and None leave `*retry` as it is. */
 int dr_py_retry_read(PyObject *retry, int32_t *count);
 
+/* dr_py_wait_read makes 0 or more seconds to milliseconds; NULL and None leave `*wait_ms` as it
+ * is. */
+int dr_py_wait_read(PyObject *wait, int32_t *wait_ms);
+
 /* dr_py_group_read reads a group's name; NULL and None are NULL. Ownership: borrowed from the
  * object. */
 int dr_py_group_read(PyObject *group, const char **name);
 
 /* dr_py_call_options_read reads what one call has otherwise than its client. */
-int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *group,
+int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *wait, PyObject *group,
                             dora_call_options *options);
 
 /* dr_py_is_mapping says whether an object has keys; dr_py_dict_of gives such a one as a dict, as

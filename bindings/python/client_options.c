@@ -4,6 +4,7 @@
 #include <math.h>
 
 #define TIMEOUT_S_MAX 4000000.0 /* fits uint32_t as milliseconds */
+#define WAIT_S_MAX 2000000.0    /* fits int32_t as milliseconds */
 #define CONNECTIONS_MAX 64      /* as client.h says */
 #define FRAME_BYTES_MIN 1024    /* as in the server's configuration */
 #define FRAME_BYTES_MAX (64 * 1024 * 1024)
@@ -52,6 +53,27 @@ int dr_py_retry_read(PyObject *retry, int32_t *count)
     return 0;
 }
 
+int dr_py_wait_read(PyObject *wait, int32_t *wait_ms)
+{
+    if (wait == NULL || wait == Py_None) {
+        return 0;
+    }
+    double seconds = PyFloat_AsDouble(wait);
+    if (seconds == -1.0 && PyErr_ExceptionMatches(PyExc_TypeError)) {
+        PyErr_Format(PyExc_TypeError, "wait must be seconds (float or int), not %s",
+                     Py_TYPE(wait)->tp_name);
+    } else if (seconds == -1.0 && PyErr_ExceptionMatches(PyExc_OverflowError)) {
+        PyErr_SetString(PyExc_ValueError, "wait must be 0 to 2000000 s");
+    } else if (!(seconds >= 0.0 && seconds <= WAIT_S_MAX) && !PyErr_Occurred()) {
+        PyErr_Format(PyExc_ValueError, "wait must be 0 to 2000000 s, not %R", wait);
+    }
+    if (PyErr_Occurred()) {
+        return -1;
+    }
+    *wait_ms = (int32_t)ceil(seconds * 1000.0);
+    return 0;
+}
+
 /* The UTF-8 of a str, NUL-ended, borrowed from it. `what` is its name in messages. */
 static const char *text_read(PyObject *text, const char *what)
 {
@@ -78,16 +100,19 @@ int dr_py_group_read(PyObject *group, const char **name)
     return *name != NULL ? 0 : -1;
 }
 
-int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *group,
+int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *wait, PyObject *group,
                             dora_call_options *options)
 {
     int32_t count = -1;
+    int32_t wait_ms = -1;
     if (dr_py_timeout_read(timeout, &options->timeout_ms) < 0 ||
-        dr_py_retry_read(retry, &count) < 0 || dr_py_group_read(group, &options->group) < 0) {
+        dr_py_retry_read(retry, &count) < 0 || dr_py_wait_read(wait, &wait_ms) < 0 ||
+        dr_py_group_read(group, &options->group) < 0) {
         return -1;
     }
     /* 0 is "the client's" for the core, and "never" for people. */
     options->retry = count < 0 ? 0 : count == 0 ? -1 : count;
+    options->wait_ms = wait_ms < 0 ? 0 : wait_ms == 0 ? -1 : wait_ms;
     return 0;
 }
 
@@ -233,17 +258,18 @@ static int number_read(PyObject *given, const char *name, long least, long most,
 int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dora_nodes **nodes,
                         dora_client_options *options, PyObject **encode)
 {
-    static char *names[] = {"nodes", "group", "timeout",         "retry",  "sign",
+    static char *names[] = {"nodes", "group", "timeout",         "retry",  "wait", "sign",
                             "salt",  "gzip",  "frame_bytes_max", "encode", NULL};
-    static char *async_names[] = {"nodes",  "group",       "timeout", "retry",
-                                  "sign",   "salt",        "gzip",    "frame_bytes_max",
-                                  "encode", "connections", NULL};
-    const char *format = is_async ? "O|$OOOpOpOOO:Mux" : "O|$OOOpOpOO:Client";
+    static char *async_names[] = {"nodes",       "group", "timeout", "retry",           "wait",
+                                  "sign",        "salt",  "gzip",    "frame_bytes_max", "encode",
+                                  "connections", NULL};
+    const char *format = is_async ? "O|$OOOOpOpOOO:Mux" : "O|$OOOOpOpOO:Client";
     PyObject *hook = NULL;
     PyObject *given = NULL;
     PyObject *group = NULL;
     PyObject *timeout = NULL;
     PyObject *retry = NULL;
+    PyObject *wait = NULL;
     PyObject *salt = Py_None;
     PyObject *bytes = NULL;
     PyObject *connections = NULL;
@@ -252,14 +278,16 @@ int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dora_no
     int sign = 0;
     int gzip = 0;
     int32_t retries = 0;
+    int32_t wait_ms = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, is_async ? async_names : names, &given,
-                                     &group, &timeout, &retry, &sign, &salt, &gzip, &bytes, &hook,
-                                     &connections)) {
+                                     &group, &timeout, &retry, &wait, &sign, &salt, &gzip, &bytes,
+                                     &hook, &connections)) {
         return -1;
     }
     *encode = NULL;
     if (dr_py_timeout_read(timeout, &options->timeout_ms) < 0 ||
-        dr_py_retry_read(retry, &retries) < 0 || dr_py_group_read(group, &options->group) < 0 ||
+        dr_py_retry_read(retry, &retries) < 0 || dr_py_wait_read(wait, &wait_ms) < 0 ||
+        dr_py_group_read(group, &options->group) < 0 ||
         number_read(bytes, "frame_bytes_max", FRAME_BYTES_MIN, FRAME_BYTES_MAX, &bytes_max) < 0 ||
         number_read(connections, "connections", 1, CONNECTIONS_MAX, &connections_max) < 0 ||
         salt_read(salt, &options->salt) < 0 || nodes_read(given, nodes, options) < 0 ||
@@ -271,6 +299,7 @@ int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dora_no
     options->frame_bytes_max = (size_t)bytes_max;
     options->connections = (uint32_t)connections_max;
     options->retry = (uint32_t)retries;
+    options->wait_ms = (uint32_t)wait_ms;
     options->on_warning = dr_py_client_warn;
     return 0;
 }

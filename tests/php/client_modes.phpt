@@ -82,6 +82,10 @@ report(fn() => (new Dora\Client([3 => "127.0.0.1:$server->port"], ['timeout' => 
 report(fn() => new Dora\Client($dead, ['retry' => -1]));
 report(fn() => new Dora\Client($dead, ['retry' => '1']));
 report(fn() => $client->call('echo', 1, ['retry' => 2.5]));
+report(fn() => $client->call('echo', 1, ['wait' => '1']));
+report(fn() => $client->call('echo', 1, ['wait' => NAN]));
+report(fn() => new Dora\Client($dead, ['wait' => -0.5]));
+report(fn() => (new Dora\Client($dead, ['wait' => 0.05]))->call('echo', 1, ['wait' => 0]));
 report(fn() => $client->call('echo', 1, ['group' => 1]));
 
 echo "many clients\n";
@@ -137,6 +141,10 @@ ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: %s"nope
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have an int of 0 or more as "retry"
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have an int of 0 or more as "retry"
 ValueError 0: Dora\Client::call(): Argument #3 ($options) must have an int of 0 or more as "retry"
+ValueError 0: Dora\Client::call(): Argument #3 ($options) must have 0 to 2147483 seconds as "wait"
+ValueError 0: Dora\Client::call(): Argument #3 ($options) must have 0 to 2147483 seconds as "wait"
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have 0 to 2147483 seconds as "wait"
+Dora\ConnectionException 100010: %s
 TypeError 0: Dora\Client::call(): Argument #3 ($options) must have a string without NUL bytes as "group"
 many clients
 connections of old ones are closed

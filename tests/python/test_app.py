@@ -296,4 +296,5 @@ def test_every_public_name_says_what_it_is():
     for method in ("api", "fallback", "worker_start", "worker_stop", "run"):
         assert getattr(dora.App, method).__doc__ and getattr(dora.App, method).__text_signature__
     signature = str(inspect.signature(dora.Client.call))
-    assert signature == "(self, /, name, param=None, *, timeout=None, retry=None, group=None)"
+    assert signature == ("(self, /, name, param=None, *, timeout=None, retry=None, wait=None, "
+                         "group=None)")

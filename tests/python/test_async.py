@@ -69,6 +69,8 @@ def test_errors_have_their_classes(serve, run):
                 (ValueError, {"group": "none"}),
                 (ValueError, {"timeout": -1}),
                 (TypeError, {"retry": "1"}),
+                (TypeError, {"wait": "1"}),
+                (ValueError, {"wait": -1}),
             ]:
                 with pytest.raises(error):
                     await client.call("/echo", **kind)
@@ -87,6 +89,7 @@ def test_errors_have_their_classes(serve, run):
 
 @pytest.mark.parametrize("options", [
     {"connections": 0}, {"connections": 65}, {"timeout": 0}, {"retry": -1}, {"group": "none"},
+    {"wait": -1}, {"wait": float("inf")},
 ])
 def test_wrong_options(options):
     with pytest.raises(ValueError):
@@ -383,7 +386,7 @@ def test_another_loop_and_another_process(serve, run):
         if pid == 0:
             status = 1
             try:
-                client._mux.start(0, None, None, "/echo", None, None, None, None)
+                client._mux.start(0, None, None, "/echo", None, None, None, None, None)
             except RuntimeError as error:
                 status = 0 if "fork" in str(error) else 2
             os._exit(status)

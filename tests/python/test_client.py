@@ -199,6 +199,10 @@ NODE = "127.0.0.1:1"
         (ValueError, "other", {"nodes": {"a": NODE}, "group": "other"}),
         (ValueError, "retry must be 0 to", {"nodes": NODE, "retry": -1}),
         (TypeError, "retry must be int", {"nodes": NODE, "retry": 1.0}),
+        (ValueError, "wait must be 0 to 2000000 s, not -1", {"nodes": NODE, "wait": -1}),
+        (ValueError, "wait must be 0 to", {"nodes": NODE, "wait": float("nan")}),
+        (ValueError, "wait must be 0 to 2000000 s", {"nodes": NODE, "wait": 10**400}),
+        (TypeError, "wait must be seconds .*, not str", {"nodes": NODE, "wait": "3"}),
         (ValueError, "timeout must be above 0", {"nodes": NODE, "timeout": 0}),
         (ValueError, "timeout must be above 0", {"nodes": NODE, "timeout": float("nan")}),
         (ValueError, "timeout must be .* at most 4000000 s", {"nodes": NODE, "timeout": 1e12}),
@@ -222,7 +226,7 @@ def test_options_refused(error, text, arguments):
      {"a": NODE}, {"a": [NODE], "b": (NODE, "127.0.0.1:2")}],
 )
 def test_nodes_of_every_form(nodes):
-    with dora.Client(nodes, timeout=None, retry=3, group=None) as client:
+    with dora.Client(nodes, timeout=None, retry=3, wait=None, group=None) as client:
         assert client.pending == 0
 
 

@@ -173,6 +173,92 @@ static void a_node_is_judged_by_its_outcome(void **state)
     rules_end(&r);
 }
 
+/* What a wait is for: that no server is there, and nothing else. */
+static void only_a_missing_server_is_waited_for(void **state)
+{
+    (void)state;
+    static const struct {
+        dr_try made;
+        bool is_waited;
+    } table[] = {
+        {{.err = DORA_ECONNECT}, true},
+        {{.err = DORA_OK, .code = DORA_CODE_STOPPING}, true},
+        {{.err = DORA_ECLOSED, .is_unsent = true}, true},
+        {{.err = DORA_OK, .is_overloaded = true}, false},
+        {{.err = DORA_OK}, false},
+        {{.err = DORA_OK, .code = DORA_CODE_NO_API}, false},
+        {{.err = DORA_ECLOSED}, false},
+        {{.err = DORA_ETIMEDOUT, .is_unsent = true}, false},
+        {{.err = DORA_EINTERRUPTED}, false},
+    };
+    const dora_call_options waits = {.wait_ms = 500};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        rules r;
+        uint64_t again_ns = 0;
+        rules_begin(&r, "a:1", 0, &waits);
+        assert_int_equal(dr_tries_wait(&r.tries, &table[i].made, 5000 * MS, 0, &again_ns),
+                         table[i].is_waited);
+        rules_end(&r);
+    }
+}
+
+static void pauses_grow_and_end_with_the_wait(void **state)
+{
+    (void)state;
+    rules r;
+    uint64_t again_ns = 0;
+    const dr_try refused = {.err = DORA_ECONNECT};
+    const dora_call_options waits = {.wait_ms = 700};
+    rules_begin(&r, "a:1", 0, &waits);
+    assert_false(dr_tries_again(&r.tries, &refused, &r.nodes, 5000 * MS));
+    assert_true(dr_tries_wait(&r.tries, &refused, 5000 * MS, 0, &again_ns));
+    assert_int_equal(again_ns, 5010 * MS); /* chance decides over half of it */
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5010, 0), DORA_OK);
+    assert_true(dr_tries_wait(&r.tries, &refused, 5010 * MS, 20 * MS - 1, &again_ns));
+    assert_int_equal(again_ns, 5050 * MS - 1);
+    for (int i = 0; i < 5; i++) {
+        assert_true(dr_tries_wait(&r.tries, &refused, 5050 * MS, 0, &again_ns));
+    }
+    assert_int_equal(again_ns, 5370 * MS); /* they grow to this */
+    assert_true(dr_tries_wait(&r.tries, &refused, 5600 * MS, 0, &again_ns));
+    assert_int_equal(again_ns, 5700 * MS);
+    assert_false(dr_tries_wait(&r.tries, &refused, 5700 * MS, 0, &again_ns));
+    rules_end(&r);
+}
+
+static void a_wait_leaves_time_for_its_last_try(void **state)
+{
+    (void)state;
+    rules r;
+    uint64_t again_ns = 0;
+    const dr_try refused = {.err = DORA_ECONNECT};
+    const dora_call_options waits = {.wait_ms = 5000, .timeout_ms = 110};
+    rules_begin(&r, "a:1", 0, &waits);
+    assert_true(dr_tries_wait(&r.tries, &refused, 5002 * MS, 9 * MS, &again_ns));
+    assert_int_equal(again_ns, 5010 * MS);
+    assert_false(dr_tries_wait(&r.tries, &refused, 5010 * MS, 0, &again_ns));
+    rules_end(&r);
+}
+
+static void a_call_waits_as_its_client_says_or_itself(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t client_ms;
+        int32_t call_ms;
+        uint32_t wait_ms;
+    } table[] = {{0, 0, 0}, {40, 0, 40}, {40, 7, 7}, {40, -1, 0}, {0, 7, 7}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        rules r;
+        const dora_call_options options = {.wait_ms = table[i].call_ms};
+        rules_begin(&r, "a:1", 0, NULL);
+        r.settings.wait_ms = table[i].client_ms;
+        dr_tries_begin(&r.tries, &r.settings, &r.nodes, &options, 5000 * MS, 0, NULL);
+        assert_int_equal(r.tries.wait_ms, table[i].wait_ms);
+        rules_end(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +268,10 @@ int main(void)
         cmocka_unit_test(repeats_are_bounded),
         cmocka_unit_test(one_other_for_an_envelope),
         cmocka_unit_test(a_node_is_judged_by_its_outcome),
+        cmocka_unit_test(only_a_missing_server_is_waited_for),
+        cmocka_unit_test(pauses_grow_and_end_with_the_wait),
+        cmocka_unit_test(a_wait_leaves_time_for_its_last_try),
+        cmocka_unit_test(a_call_waits_as_its_client_says_or_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

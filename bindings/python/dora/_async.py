@@ -119,6 +119,7 @@ class AsyncClient:
         group: str | None = None,
         timeout: float | None = 3.0,
         retry: int = 0,
+        wait: float = 0.0,
         sign: bool = False,
         salt: str | bytes | None = None,
         gzip: bool = False,
@@ -132,6 +133,7 @@ class AsyncClient:
             group=group,
             timeout=timeout,
             retry=retry,
+            wait=wait,
             sign=sign,
             salt=salt,
             gzip=gzip,
@@ -164,11 +166,12 @@ class AsyncClient:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> Any:
         """Call one api and return the handler's data; raises as Client.call() does."""
         future = self._future()
-        number = self._mux.start(_CALL, future, None, name, param, timeout, retry, group)
+        number = self._mux.start(_CALL, future, None, name, param, timeout, retry, wait, group)
         return await self._ended(number, future)
 
     async def call_many(
@@ -177,6 +180,7 @@ class AsyncClient:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> dict[Any, Any]:
         """Call several apis at once, {key: (name, param)}; return {key: data or Error}."""
@@ -184,7 +188,7 @@ class AsyncClient:
         if isinstance(calls, Mapping) and not calls:
             return {}
         calls = as_dict(calls)
-        number = self._mux.start_many(_CALL_MANY, future, None, calls, timeout, retry, group)
+        number = self._mux.start_many(_CALL_MANY, future, None, calls, timeout, retry, wait, group)
         found: dict[Any, Any] = await self._ended(number, future)
         return found
 
@@ -195,11 +199,12 @@ class AsyncClient:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> None:
         """Have one api run and wait for no result; return once it is queued."""
         future = self._future()
-        number = self._mux.start(_SEND, future, None, name, param, timeout, retry, group)
+        number = self._mux.start(_SEND, future, None, name, param, timeout, retry, wait, group)
         await self._ended(number, future)
 
     async def send_many(
@@ -208,6 +213,7 @@ class AsyncClient:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> None:
         """Have several apis run and wait for no result; return once all are queued."""
@@ -215,7 +221,7 @@ class AsyncClient:
         if isinstance(calls, Mapping) and not calls:
             return
         calls = as_dict(calls)
-        number = self._mux.start_many(_SEND_MANY, future, None, calls, timeout, retry, group)
+        number = self._mux.start_many(_SEND_MANY, future, None, calls, timeout, retry, wait, group)
         await self._ended(number, future)
 
     async def submit(
@@ -225,11 +231,12 @@ class AsyncClient:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> AsyncPendingResult:
         """Have one api run; what is returned is its guid (a str), with `await result()`."""
         future, result = self._future(), self._loop.create_future()
-        number = self._mux.start(_SUBMIT, future, result, name, param, timeout, retry, group)
+        number = self._mux.start(_SUBMIT, future, result, name, param, timeout, retry, wait, group)
         return self._noted(await self._ended(number, future), number, result)
 
     async def submit_many(
@@ -238,6 +245,7 @@ class AsyncClient:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> AsyncPendingResult:
         """Have several apis run; what is returned is their guid, with `await result()`."""
@@ -245,7 +253,9 @@ class AsyncClient:
         if isinstance(calls, Mapping) and not calls:
             raise ValueError("submit_many(): no calls; {key: (name, param)} is meant")
         calls = as_dict(calls)
-        number = self._mux.start_many(_SUBMIT_MANY, future, result, calls, timeout, retry, group)
+        number = self._mux.start_many(
+            _SUBMIT_MANY, future, result, calls, timeout, retry, wait, group
+        )
         return self._noted(await self._ended(number, future), number, result)
 
     async def collect(

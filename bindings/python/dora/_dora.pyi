@@ -136,6 +136,7 @@ class Client:
         group: str | None = None,
         timeout: float | None = 3.0,
         retry: int = 0,
+        wait: float = 0.0,
         sign: bool = False,
         salt: str | bytes | None = None,
         gzip: bool = False,
@@ -146,8 +147,9 @@ class Client:
 
         Or a registry, which is watched: "file:PATH" (a node file in JSON), "redis://host:port", or
         a list of such Redis; logger "dora" hears what is wrong with it. `timeout` is the seconds
-        for a whole call, `retry` how often a call that may have run is sent again. ValueError for
-        nodes that are no addresses and a group that is not there.
+        for a whole call, `retry` how often a call that may have run is sent again, `wait` how many
+        seconds of its time a call waits for a server to come back. ValueError for nodes that are no
+        addresses and a group that is not there.
         """
 
     def call(
@@ -157,6 +159,7 @@ class Client:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> Any:
         """Call one api and return the handler's data.
@@ -170,6 +173,7 @@ class Client:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> dict[_Key, Any]:
         """Call several apis at once, {key: (name, param)}; return {key: data or Error}."""
@@ -181,6 +185,7 @@ class Client:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> None:
         """Have one api run and wait for no result; return once it is queued."""
@@ -191,6 +196,7 @@ class Client:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> None:
         """Have several apis run and wait for no result; return once all are queued."""
@@ -202,6 +208,7 @@ class Client:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> PendingResult:
         """Have one api run; what is returned is its guid (a str), with result()."""
@@ -212,6 +219,7 @@ class Client:
         *,
         timeout: float | None = None,
         retry: int | None = None,
+        wait: float | None = None,
         group: str | None = None,
     ) -> PendingResult:
         """Have several apis run; what is returned is their guid (a str), with result()."""
@@ -260,6 +268,7 @@ class Mux:
         group: str | None = None,
         timeout: float | None = 3.0,
         retry: int = 0,
+        wait: float = 0.0,
         sign: bool = False,
         salt: str | bytes | None = None,
         gzip: bool = False,
@@ -276,6 +285,7 @@ class Mux:
         param: Any,
         timeout: float | None,
         retry: int | None,
+        wait: float | None,
         group: str | None,
         /,
     ) -> int:
@@ -289,6 +299,7 @@ class Mux:
         calls: _Calls,
         timeout: float | None,
         retry: int | None,
+        wait: float | None,
         group: str | None,
         /,
     ) -> int:

@@ -47,6 +47,7 @@ typedef struct dora_client_options {
                              * its servers are gone, its calls fail and go to no other group) */
     uint32_t timeout_ms;    /* for a whole call, retries included; 0: 3000 */
     uint32_t retry;         /* how often a call that may have run is sent again; 0: never */
+    uint32_t wait_ms;       /* how long a call waits for a server to come back; 0: not at all */
     bool sign;              /* salted crc32 in each frame, as the server's `sign` */
     const char *salt;       /* NULL: the protocol's default */
     bool gzip;              /* bodies compressed, as the server's `gzip` */
@@ -65,6 +66,11 @@ typedef struct dora_client_options {
  * a failure to connect, after a connection that closed before it had the whole request, and after
  * the reply codes 100207 and 100203 (in a single call's result: to one other server).
  *
+ * Where no server is left that could take it, a call with `wait_ms` waits for one to come back: so
+ * long, within its time, it tries them all anew, after pauses that grow. That goes for what was
+ * certainly not run after a failure to connect (a name that does not resolve is one), a connection
+ * that closed before, the code 100207, and while a registry knows no server; not for 100203.
+ *
  * What may have run is sent again only with `retry`: up to so many times after a connection closed,
  * broke or stayed silent, with the same guid and the key `attempt` (1, 2, ...), first to the same
  * server on a new connection, then to others. The time that is left is divided among the tries that
@@ -74,6 +80,7 @@ typedef struct dora_client_options {
 typedef struct dora_call_options {
     uint32_t timeout_ms; /* 0: the client's */
     int32_t retry;       /* 0: the client's; -1: never */
+    int32_t wait_ms;     /* 0: the client's; -1: not at all */
     const char *group;   /* NULL: the client's */
     const char *node;    /* this server only, which may be one of no group; NULL: pick one. Of
                           * those in no group 64 are remembered: the connections to the one

@@ -16,8 +16,9 @@
 #include "wire/json_parse.h"
 #include "wire/json_value.h"
 
-static const char usage[] = "usage: dora call HOST:PORT NAME [JSON] [--timeout S]\n"
-                            "       dora call HOST:PORT --many KEY=NAME [JSON] ... [--timeout S]\n";
+static const char usage[] = "usage: dora call HOST:PORT NAME [JSON] [--timeout S] [--wait S]\n"
+                            "       dora call HOST:PORT --many KEY=NAME [JSON] ... [--timeout S]\n"
+                            "                     [--wait S]\n";
 
 static const char help[] =
     "\n"
@@ -25,6 +26,7 @@ static const char help[] =
     "data as JSON. With --many all apis run at the same time; the result is an object by KEY.\n"
     "\n"
     "  --timeout S     wait at most S seconds (3)\n"
+    "  --wait S        of these, up to S seconds for a server to come back (0)\n"
     "\n"
     "  dora call 127.0.0.1:9567 /user/get '{\"id\": 7}'\n"
     "  dora call 127.0.0.1:9567 --many user=/user/get '{\"id\": 7}' orders=/order/list\n"
@@ -41,6 +43,7 @@ typedef struct call_command {
     const char *address;
     bool is_many;
     double timeout_s;
+    double wait_s;
     dora_call *calls;
     dora_writer **writers;
     size_t count;
@@ -131,17 +134,44 @@ static int add_call(call_command *command, int argc, char *const *argv)
     return 0;
 }
 
-static bool parse_timeout(call_command *command, const char *text)
+/* An option that is a number of seconds: --NAME S or --NAME=S. */
+typedef struct seconds_option {
+    const char *name;
+    const char *least_text;
+    double least;
+    double *seconds;
+} seconds_option;
+
+/* Reads the option at argv[0] if it is this one. Returns: how many arguments it took, 0: it is
+ * another one; -1 after a message. */
+static int parse_seconds(const seconds_option *option, int argc, char *const *argv)
 {
+    char message[128];
     char *end = NULL;
-    double seconds = text != NULL ? strtod(text, &end) : 0.0;
-    if (text == NULL || end == text || *end != '\0' || !(seconds >= 0.001) ||
-        seconds > TIMEOUT_S_MAX) {
-        dr_cli_usage("call", "--timeout must be seconds from 0.001 to 86400");
-        return false;
+    size_t len = strlen(option->name);
+    if (strncmp(argv[0], option->name, len) != 0 || (argv[0][len] != '\0' && argv[0][len] != '=')) {
+        return 0;
     }
-    command->timeout_s = seconds;
-    return true;
+    bool is_apart = argv[0][len] == '\0';
+    const char *text = !is_apart ? argv[0] + len + 1 : argc > 1 ? argv[1] : "";
+    double seconds = strtod(text, &end);
+    if (end == text || *end != '\0' || !(seconds >= option->least) || seconds > TIMEOUT_S_MAX) {
+        snprintf(message, sizeof message, "%s must be seconds from %s to 86400", option->name,
+                 option->least_text);
+        dr_cli_usage("call", message);
+        return -1;
+    }
+    *option->seconds = seconds;
+    return is_apart ? 2 : 1;
+}
+
+/* Reads --timeout and --wait. Returns: as parse_seconds. */
+static int parse_times(call_command *command, int argc, char *const *argv)
+{
+    const seconds_option timeout = {"--timeout", "0.001", 0.001, &command->timeout_s};
+    const seconds_option wait = {"--wait", "0", 0.0, &command->wait_s};
+    int taken = parse_seconds(&timeout, argc, argv);
+    return taken != 0 ? taken : parse_seconds(&wait, argc, argv);
 }
 
 /* Returns: false after a message. */
@@ -149,17 +179,16 @@ static bool parse(call_command *command, int argc, char *const *argv)
 {
     char message[256];
     for (int i = 0; i < argc;) {
-        int taken = 1;
-        if (strcmp(argv[i], "--timeout") == 0) {
-            if (!parse_timeout(command, i + 1 < argc ? argv[i + 1] : NULL)) {
+        int taken = parse_times(command, argc - i, argv + i);
+        if (taken != 0) {
+            if (taken < 0) {
                 return false;
             }
-            taken = 2;
-        } else if (strncmp(argv[i], "--timeout=", 10) == 0) {
-            if (!parse_timeout(command, argv[i] + 10)) {
-                return false;
-            }
-        } else if (strcmp(argv[i], "--many") == 0 && (command->count == 0 || command->is_many)) {
+            i += taken;
+            continue;
+        }
+        taken = 1;
+        if (strcmp(argv[i], "--many") == 0 && (command->count == 0 || command->is_many)) {
             command->is_many = true;
         } else if (strncmp(argv[i], "--", 2) == 0) {
             snprintf(message, sizeof message, "%s does not go here", argv[i]);
@@ -290,7 +319,9 @@ static int call_and_print(const call_command *command)
     dora_error error = {.err = DORA_OK};
     dora_client *client = NULL;
     uint32_t timeout_ms = (uint32_t)(command->timeout_s * 1000.0);
-    dora_client_options options = {.nodes = command->address, .timeout_ms = timeout_ms};
+    dora_client_options options = {.nodes = command->address,
+                                   .timeout_ms = timeout_ms,
+                                   .wait_ms = (uint32_t)(command->wait_s * 1000.0)};
     dora_answer *answer = dora_answer_new();
     dora_err err = dora_client_new(&client, &options, &error);
     int status = DR_EXIT_OK;

@@ -13,8 +13,8 @@ dora_err dr_listener_open(const char *host, uint16_t *port, int backlog, int *fd
                           dora_error *error);
 
 /* dr_listener_refuse_new has a listening TCP socket take no new connection, while those that wait
- * can still be accepted. Who tries to connect tries again by itself, and finds another server there, or
- * none. Where the system has no way to do so, nothing changes. */
+ * can still be accepted. Who tries to connect tries again by itself, and finds another server
+ * there, or none. Where the system has no way to do so, nothing changes. */
 void dr_listener_refuse_new(int fd);
 
 /* dr_local is the file of a listening Unix socket. Zeroed memory is none. */

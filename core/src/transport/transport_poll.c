@@ -95,6 +95,14 @@ static dora_err wait_for(const int *fd, short events, const dr_wait *wait, short
     return err;
 }
 
+dora_err dr_wait_pause(const dr_wait *wait, dora_error *error)
+{
+    short revents = 0;
+    dr_loss loss;
+    dora_err err = wait_for(NULL, 0, wait, &revents, &loss);
+    return err == DORA_ETIMEDOUT ? DORA_OK : dr_loss_error(&loss, "wait", error);
+}
+
 /* Waits until the dial has something to look at. Returns: DORA_OK, or why it goes no further. */
 static dora_err wait_for_dial(dr_dial *dial, const dr_wait *wait, bool *is_ready)
 {

@@ -37,6 +37,9 @@ uint32_t dr_wait_left_ms(const dr_wait *wait);
 uint32_t dr_wait_slice_ms(const dr_wait *wait, uint32_t ms);
 bool dr_wait_is_interrupted(const dr_wait *wait);
 
+/* dr_wait_pause waits for the time only. Returns: DORA_OK when it is over; DORA_EINTERRUPTED. */
+dora_err dr_wait_pause(const dr_wait *wait, dora_error *error);
+
 /* dr_wait_connect opens a connection (a look-up of a name may outlast the deadline).
  * Errors: DORA_ECONNECT (code 100010), the message naming address and reason; DORA_EINTERRUPTED.
  * There is no stream then. Here and below error->os_error is that of the dr_loss. */

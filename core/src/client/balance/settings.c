@@ -48,6 +48,7 @@ dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
     *settings = (dr_settings){
         .timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : DR_TIMEOUT_MS_DEFAULT,
         .retry = options->retry,
+        .wait_ms = options->wait_ms,
         .frame = {.sign = options->sign,
                   .gzip = options->gzip,
                   .bytes_max = options->frame_bytes_max},

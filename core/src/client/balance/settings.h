@@ -13,6 +13,7 @@ typedef struct dr_settings {
     char *salt;               /* NULL: the protocol's default */
     uint32_t timeout_ms;
     uint32_t retry;
+    uint32_t wait_ms;
 } dr_settings;
 
 /* dr_settings_read reads the options (NULL: none) and makes the nodes. Ownership: copies;

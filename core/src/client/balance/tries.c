@@ -3,6 +3,9 @@
 #include "client/balance/node_parse.h"
 
 #define CONNECT_MS_MAX 1000u /* to one node while there are others to try */
+#define PAUSE_MS 20u         /* before the servers are tried anew, doubled each time */
+#define PAUSE_DOUBLINGS 5u   /* so often at most: a server that is back is found soon */
+#define LAST_TRY_MS 100u     /* of a call's time, which a wait leaves to its last try */
 
 dora_err dr_tries_nowhere(dora_error *error, const char *why)
 {
@@ -42,6 +45,10 @@ dora_err dr_tries_begin(dr_tries *tries, const dr_settings *settings, const dr_n
     };
     if (options->retry > 0) {
         tries->retries_left = (uint32_t)options->retry;
+    }
+    tries->wait_ms = options->wait_ms == 0 ? settings->wait_ms : 0;
+    if (options->wait_ms > 0) {
+        tries->wait_ms = (uint32_t)options->wait_ms;
     }
     tries->deadline_ns = now_ns + (uint64_t)tries->timeout_ms * DR_NS_PER_MS;
     if (nested_ns != 0 && nested_ns < tries->deadline_ns) {
@@ -180,6 +187,38 @@ bool dr_tries_again(dr_tries *tries, const dr_try *made, const dr_nodes *nodes, 
     }
     return outcome == DR_NOT_RUN ? go_elsewhere(tries, made, nodes, now_ms)
                                  : repeat(tries, nodes, now_ms);
+}
+
+/* Until when a call waits that begins to do so now. */
+static uint64_t giving_up_ns(const dr_tries *tries, uint64_t now_ns)
+{
+    const uint64_t kept_ns = (uint64_t)LAST_TRY_MS * DR_NS_PER_MS;
+    uint64_t most_ns = tries->deadline_ns > kept_ns ? tries->deadline_ns - kept_ns : 0;
+    uint64_t until_ns = now_ns + (uint64_t)tries->wait_ms * DR_NS_PER_MS;
+    return until_ns < most_ns ? until_ns : most_ns;
+}
+
+bool dr_tries_wait(dr_tries *tries, const dr_try *made, uint64_t now_ns, uint64_t random,
+                   uint64_t *again_ns)
+{
+    /* A server that has too much to do is there: to ask it again and again only adds to that. */
+    if (tries->wait_ms == 0 || made->is_overloaded || dr_tries_outcome(made) != DR_NOT_RUN) {
+        return false;
+    }
+    if (tries->pauses == 0) {
+        tries->giving_up_ns = giving_up_ns(tries, now_ns);
+    }
+    if (now_ns >= tries->giving_up_ns) {
+        return false;
+    }
+    uint32_t doublings = tries->pauses < PAUSE_DOUBLINGS ? tries->pauses : PAUSE_DOUBLINGS;
+    uint64_t half_ns = ((uint64_t)PAUSE_MS * DR_NS_PER_MS << doublings) / 2;
+    *again_ns = now_ns + half_ns + random % half_ns;
+    *again_ns = *again_ns < tries->giving_up_ns ? *again_ns : tries->giving_up_ns;
+    tries->pauses++;
+    tries->tried = (dr_tried){{0}};
+    tries->is_same = false;
+    return true;
 }
 
 bool dr_tries_maybe_ran(const dr_tries *tries, const dr_try *last, dora_err err)

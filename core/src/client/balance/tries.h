@@ -12,6 +12,9 @@ typedef struct dr_tries {
     uint64_t deadline_ns; /* of the whole call */
     uint32_t timeout_ms;  /* what was asked for */
     uint32_t retries_left;
+    uint32_t wait_ms;      /* how long for a server to come back; 0: not at all */
+    uint32_t pauses;       /* of that wait */
+    uint64_t giving_up_ns; /* the end of that wait, from the first pause on */
     int64_t attempt; /* as the request has it: -1 for a call that is sent for the first time */
     size_t group;
     size_t node;         /* of the try under way, or of the last one */
@@ -73,6 +76,12 @@ bool dr_tries_note(dr_tries *tries, const dr_try *made);
 
 /* dr_tries_again decides after a try. Returns: whether there is to be another one. */
 bool dr_tries_again(dr_tries *tries, const dr_try *made, const dr_nodes *nodes, uint64_t now_ns);
+
+/* dr_tries_wait decides, where there is no other place to try, whether the call waits for a server
+ * to come back. Returns: true with when to try all of them anew: after a pause that grows, of which
+ * `random` decides a part, so that those who wait do not come all at once. */
+bool dr_tries_wait(dr_tries *tries, const dr_try *made, uint64_t now_ns, uint64_t random,
+                   uint64_t *again_ns);
 
 /* dr_tries_maybe_ran says, for the last try and the error `err` it means to the caller, whether
  * the error of the first doubtful one stands instead: no later try can say that the call was not

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "client/balance/node_parse.h"
 #include "client/blocking/attempt.h"
+#include "client/blocking/await_server.h"
 #include "client/blocking/perform.h"
 #include "client/blocking/registry_poll.h"
 #include "client/blocking/share.h"
@@ -131,11 +132,11 @@ static dora_err run(dora_client *client, dr_call_type type, size_t count, dora_a
         const dora_slice text = {given->node, strlen(given->node)};
         err = dr_address_read(text, &a.node_address, error);
     }
-    if (err != DORA_OK) {
-        return err;
-    }
     a.wait = (dr_wait){.is_interrupted = given->is_interrupted, .user = given->user};
-    return dr_perform(&a, error);
+    if (err == DORA_ECONNECT && client->source != NULL) {
+        err = dr_await_first(&a, error);
+    }
+    return err == DORA_OK ? dr_perform(&a, error) : err;
 }
 
 static dora_err call_one(dora_client *client, dr_call_type type, const dora_call *call,

@@ -2,6 +2,7 @@
 #include "client/blocking/perform.h"
 
 #include "client/blocking/attempt.h"
+#include "client/blocking/await_server.h"
 
 #include "base/clock.h"
 
@@ -32,19 +33,27 @@ dora_err dr_perform(dr_attempt *a, dora_error *error)
 {
     dora_error maybe_ran;       /* read only where a try has filled it */
     dora_err err = DORA_EAGAIN; /* until a try has ended */
-    do {
+    for (;;) {
         bool is_over = false;
         divide_time(a);
         dora_err next = dr_attempt_run(a, &is_over, error);
-        if (is_over) { /* the last one's outcome stands */
-            err = err == DORA_EAGAIN ? dr_tries_nowhere(error, "the group has no server") : err;
-            break;
+        if (!is_over) {
+            err = next;
+        } else if (err == DORA_EAGAIN) { /* else the last one's outcome stands */
+            err = dr_tries_nowhere(error, "the group has no server");
         }
-        err = next;
         if (dr_tries_note(&a->tries, &a->made) && error != NULL) {
             maybe_ran = *error;
         }
-    } while (may_try_again(a));
+        if (!is_over && may_try_again(a)) {
+            continue;
+        }
+        next = dr_await_server(a, error);
+        if (next != DORA_OK) {
+            err = next == DORA_EAGAIN ? err : next;
+            break;
+        }
+    }
     if (err == DORA_OK) {
         err = dr_answer_verdict(a->request.type, &a->incoming.reply, error);
     }

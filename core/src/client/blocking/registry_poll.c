@@ -35,9 +35,10 @@ typedef struct look {
     dora_client *client;
     dr_registry *registry;
     dr_redis_wait *wait;
-    uint32_t forks;   /* the client's, when it began */
-    dr_wait patience; /* how long for the first nodes */
-    bool is_first;    /* none is known, and this is the first look */
+    uint32_t forks;    /* the client's, when it began */
+    dr_wait patience;  /* how long for the first nodes */
+    bool is_first;     /* none is known, and this is the first look */
+    uint64_t until_ns; /* it is over then; 0: when its own time is */
 } look;
 
 static dora_err no_memory(dora_error *error)
@@ -201,6 +202,7 @@ static bool ask(look *l)
     dr_registry_read(l->registry, dr_clock_ns());
     uint64_t until_ns = source->is_slow ? now_ns : now_ns + DR_REGISTRY_POLL_WAIT_MS * MS;
     until_ns = nested_ns != 0 && nested_ns < until_ns ? nested_ns : until_ns;
+    until_ns = l->until_ns != 0 && l->until_ns < until_ns ? l->until_ns : until_ns;
     if (l->is_first && !await_first(l)) {
         return false;
     }
@@ -244,8 +246,8 @@ static dr_wait patience_of(const dora_client *client, const dora_call_options *o
 }
 
 /* Has a look. With the lock, which is given up meanwhile. `heard` gets the warnings. */
-static dora_err have_look(dora_client *client, const dora_call_options *options, dr_buf *heard,
-                          dora_error *error)
+static dora_err have_look(dora_client *client, const dora_call_options *options, uint64_t until_ns,
+                          dr_buf *heard, dora_error *error)
 {
     dr_registry_poll *source = client->source;
     dora_err err = source->registry == NULL ? source_open(source, error) : DORA_OK;
@@ -259,6 +261,7 @@ static dora_err have_look(dora_client *client, const dora_call_options *options,
         .forks = client->forks,
         .patience = patience_of(client, options),
         .is_first = client->nodes.listed == 0 && !source->has_looked,
+        .until_ns = until_ns,
     };
     source->is_looking = true;
     pthread_mutex_unlock(&client->lock);
@@ -298,29 +301,59 @@ static dora_err await_look(dora_client *client, const dora_call_options *options
     return DORA_OK;
 }
 
+/* Looks where that is due, or waits for the look of another thread where no node is known. With the
+ * lock, which is given up meanwhile. */
+static dora_err look_or_await(dora_client *client, const dora_call_options *options,
+                              uint64_t until_ns, dr_buf *heard, dora_error *error)
+{
+    dr_registry_poll *source = client->source;
+    if (!source->is_looking && dr_clock_ns() >= source->due_ns) {
+        return have_look(client, options, until_ns, heard, error);
+    }
+    return client->nodes.listed == 0 ? await_look(client, options, error) : DORA_OK;
+}
+
+/* What a call begins with: `err` stands, but where no node is known the error says why. With the
+ * lock. */
+static dora_err say_why(const dora_client *client, dora_err err, dora_error *error)
+{
+    const dr_registry_poll *source = client->source;
+    char text[sizeof source->why + 32];
+    if (err != DORA_ECONNECT || client->nodes.listed > 0) {
+        return err;
+    }
+    snprintf(text, sizeof text, "no server is known%s%s", source->why[0] != '\0' ? ": " : "",
+             source->why);
+    return dr_tries_nowhere(error, text);
+}
+
 dora_err dr_registry_poll_begin(dora_client *client, dr_tries *tries,
                                 const dora_call_options *options, dora_error *error)
 {
-    dr_registry_poll *source = client->source;
     dr_buf heard = {.data = NULL};
-    dora_err err = DORA_OK;
     pthread_mutex_lock(&client->lock);
-    if (!source->is_looking && dr_clock_ns() >= source->due_ns) {
-        err = have_look(client, options, &heard, error);
-    } else if (client->nodes.listed == 0) {
-        err = await_look(client, options, error);
-    }
-    if (err == DORA_OK && client->nodes.listed == 0) {
-        char text[sizeof source->why + 32];
-        snprintf(text, sizeof text, "no server is known%s%s", source->why[0] != '\0' ? ": " : "",
-                 source->why);
-        err = dr_tries_nowhere(error, text);
-    }
+    dora_err err = look_or_await(client, options, 0, &heard, error);
     if (err == DORA_OK) {
         err = dr_tries_begin(tries, &client->settings, &client->nodes, options, dr_clock_ns(),
                              dr_deadline_get(), error);
+        err = say_why(client, err, error);
     }
     pthread_mutex_unlock(&client->lock);
-    dr_registry_news_tell(&source->news, &heard);
+    dr_registry_news_tell(&client->source->news, &heard);
+    return err;
+}
+
+dora_err dr_registry_poll_again(dora_client *client, dr_tries *tries,
+                                const dora_call_options *options, dora_error *error)
+{
+    dr_buf heard = {.data = NULL};
+    pthread_mutex_lock(&client->lock);
+    dora_err err = look_or_await(client, options, tries->giving_up_ns, &heard, error);
+    if (err == DORA_OK) {
+        err = dr_tries_group(tries, &client->nodes, options->group, error);
+        err = say_why(client, err, error);
+    }
+    pthread_mutex_unlock(&client->lock);
+    dr_registry_news_tell(&client->source->news, &heard);
     return err;
 }

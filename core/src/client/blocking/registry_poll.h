@@ -25,6 +25,11 @@ void dr_registry_poll_free(dr_registry_poll *source);
 dora_err dr_registry_poll_begin(dora_client *client, dr_tries *tries,
                                 const dora_call_options *options, dora_error *error);
 
+/* dr_registry_poll_again does so for a call that waits for a server to come back: its time goes on,
+ * and only its group is looked for again. Errors: as above. */
+dora_err dr_registry_poll_again(dora_client *client, dr_tries *tries,
+                                const dora_call_options *options, dora_error *error);
+
 /* dr_registry_poll_forget is for the child after a fork: the connections are the parent's. The
  * child begins anew with the nodes that are known. Thread: the client's lock. */
 void dr_registry_poll_forget(dr_registry_poll *source);

@@ -292,7 +292,11 @@ static void late(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
     const dr_try made = {.err = DORA_ETIMEDOUT, .is_unsent = call->state == DR_CALL_WAITING};
     dr_mux_conn *conn = call->conn;
     if (call->state == DR_CALL_HELD) {
-        dr_mux_held_late(mux, call);
+        dr_mux_held_late(mux, call, now_ns);
+        return;
+    }
+    if (call->state == DR_CALL_PAUSED) {
+        dr_mux_resume(mux, call, now_ns);
         return;
     }
     if (conn->state == DR_CONN_CONNECTING) {
@@ -330,6 +334,10 @@ void dora_mux_end(dora_mux *mux)
     mux->is_over = true;
     while (mux->held.first != NULL) {
         dr_mux_over(mux, mux->held.first, &not_sent);
+    }
+    while (mux->paused.first != NULL) {
+        dr_mux_call *call = mux->paused.first;
+        dr_mux_over(mux, call, call->maybe_ran != NULL ? call->maybe_ran : &not_sent);
     }
     for (uint32_t i = 0; i < mux->conns.count; i++) {
         dr_mux_conn *conn = mux->conns.items[i].item;

@@ -32,6 +32,7 @@ typedef struct dr_reason {
 typedef enum dr_call_state {
     DR_CALL_NEW,
     DR_CALL_HELD,    /* until a registry knows a node */
+    DR_CALL_PAUSED,  /* until it tries all nodes anew: it waits for a server to come back */
     DR_CALL_WAITING, /* for its connection; no byte of it was written */
     DR_CALL_SENT,    /* put into its connection's output */
     DR_CALL_ACCEPTED,
@@ -58,10 +59,11 @@ typedef struct dr_mux_call {
     uint64_t newer_than; /* a silent connection's serial: there the guid must not stand twice */
     dr_tries tries;
     const dr_reason *maybe_ran; /* of the first try that may have run */
-    const dr_reason *reason;    /* ENDED: why */
-    char *group;                /* of one that was HELD: its name; NULL: the default */
+    const dr_reason *reason;    /* ENDED: why; PAUSED: why it will have */
+    char *group;                /* of one that began without nodes: its name; NULL: the default */
     dr_call_type type;
     dr_call_state state;
+    bool is_lost;    /* it began without nodes: its group is to be found */
     bool is_reused;  /* its connection was there before it */
     bool was_moved;  /* a connection that was there before it was lost once */
     bool is_counted; /* among the node's calls in flight */
@@ -129,6 +131,7 @@ struct dora_mux {
     size_t heap_count;
     size_t heap_room;
     dr_mux_list held;
+    dr_mux_list paused;
     dr_mux_list ended;
     dr_mux_conn *ready_first;
     dr_mux_conn *ready_last;

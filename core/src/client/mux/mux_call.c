@@ -6,10 +6,13 @@
 #include "base/mem.h"
 #include "client/mux/mux.h"
 #include "client/mux/mux_conn.h"
+#include "client/mux/mux_registry.h"
 #include "client/mux/mux_table.h"
 
 const dr_reason dr_reason_late = {
     .err = DORA_ETIMEDOUT, .code = DORA_CODE_RECEIVE, .msg = "receive: timed out"};
+const dr_reason dr_reason_stopping = {
+    .err = DORA_EREPLY, .code = DORA_CODE_STOPPING, .msg = "the server is stopping"};
 static const dr_reason no_memory = {.err = DORA_ENOMEM, .msg = "out of memory"};
 
 const dr_reason *dr_reason_new(dora_err err, int os_error, int64_t code, const char *msg)
@@ -48,10 +51,17 @@ void dr_reason_give(const dr_reason *reason, dora_error *error)
     error->os_error = reason->os_error;
 }
 
+static void set_reason(dr_mux_call *call, const dr_reason *reason)
+{
+    const dr_reason *before = call->reason;
+    call->reason = dr_reason_take(reason); /* which may be the same one */
+    dr_reason_drop(before);
+}
+
 static dr_mux_list *list_of(dora_mux *mux, const dr_mux_call *call)
 {
-    if (call->state == DR_CALL_HELD) {
-        return &mux->held;
+    if (call->conn == NULL) {
+        return call->state == DR_CALL_HELD ? &mux->held : &mux->paused;
     }
     return call->state == DR_CALL_WAITING ? &call->conn->waiting : &call->conn->sent;
 }
@@ -59,7 +69,7 @@ static dr_mux_list *list_of(dora_mux *mux, const dr_mux_call *call)
 void dr_mux_leave(dora_mux *mux, dr_mux_call *call)
 {
     dr_mux_conn *conn = call->conn;
-    if (conn == NULL && call->state != DR_CALL_HELD) {
+    if (conn == NULL && call->state != DR_CALL_HELD && call->state != DR_CALL_PAUSED) {
         return;
     }
     if (call->is_counted) {
@@ -119,7 +129,39 @@ bool dr_mux_again(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr
     }
     bool is_again = dr_tries_again(&call->tries, made, &mux->nodes, now_ns);
     call->was_moved = call->was_moved || call->tries.is_same;
-    return is_again && dr_mux_place(mux, call, now_ns) == DORA_OK;
+    if (is_again && dr_mux_place(mux, call, now_ns) == DORA_OK) {
+        return true;
+    }
+    return dr_mux_pause(mux, call, made, reason, now_ns);
+}
+
+bool dr_mux_pause(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr_reason *reason,
+                  uint64_t now_ns)
+{
+    uint64_t again_ns;
+    if (call->tries.wait_ms == 0 || mux->is_over ||
+        !dr_tries_wait(&call->tries, made, now_ns, dr_random_next(&mux->random), &again_ns)) {
+        return false;
+    }
+    set_reason(call, reason != NULL ? reason : &dr_reason_stopping);
+    call->state = DR_CALL_PAUSED;
+    dr_mux_list_add(&mux->paused, call);
+    dr_mux_alarm(mux, call, again_ns);
+    return true;
+}
+
+void dr_mux_resume(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
+{
+    const dr_try made = {.err = DORA_ECONNECT};
+    if (mux->registry != NULL && !call->tries.is_named) {
+        dr_mux_registry_use(mux, now_ns);
+    }
+    dr_mux_leave(mux, call);
+    if (call->is_lost) {
+        dr_mux_hold(mux, call, now_ns);
+    } else if (dr_mux_place(mux, call, now_ns) != DORA_OK) {
+        dr_mux_fail(mux, call, &made, call->reason, now_ns);
+    }
 }
 
 void dr_mux_fail(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr_reason *reason,
@@ -156,7 +198,7 @@ void dr_mux_call_free(dr_mux_call *call)
 void dr_mux_over(dora_mux *mux, dr_mux_call *call, const dr_reason *reason)
 {
     dr_mux_remove(mux, call);
-    call->reason = dr_reason_take(reason);
+    set_reason(call, reason);
     dr_mux_list_add(&mux->ended, call);
 }
 

@@ -9,8 +9,6 @@
 #include "client/mux/mux_call.h"
 #include "client/mux/mux_table.h"
 
-static const dr_reason stopping = {
-    .err = DORA_EREPLY, .code = DORA_CODE_STOPPING, .msg = "the server is stopping"};
 static const dr_reason result_lost = {
     .err = DORA_ECLOSED,
     .code = DORA_CODE_RESULT_LOST,
@@ -204,7 +202,7 @@ void dr_mux_conn_end(dora_mux *mux, dr_mux_conn *conn, bool is_stopping, uint64_
     }
     conn->is_ending = true;
     while (is_stopping && conn->waiting.first != NULL) {
-        dr_mux_fail(mux, conn->waiting.first, &made, &stopping, now_ns);
+        dr_mux_fail(mux, conn->waiting.first, &made, &dr_reason_stopping, now_ns);
     }
     move_waiting(mux, conn, &lost, now_ns);
     dr_mux_conn_sweep(mux, conn);

@@ -69,21 +69,24 @@ void dr_mux_registry_free(dora_mux *mux)
 
 /* ---- calls without a node ---- */
 
-/* Ends a call that certainly did not run. */
-static void refuse(dora_mux *mux, dr_mux_call *call, const char *msg)
+/* Ends a call that certainly did not run, unless it waits for a server. */
+static void refuse(dora_mux *mux, dr_mux_call *call, const char *msg, uint64_t now_ns)
 {
+    const dr_try made = {.err = DORA_ECONNECT};
     const dr_reason *reason = dr_reason_new(DORA_ECONNECT, 0, DORA_CODE_CONNECT, msg);
-    dr_mux_over(mux, call, reason);
+    if (!dr_mux_pause(mux, call, &made, reason, now_ns)) {
+        dr_mux_over(mux, call, reason);
+    }
     dr_reason_drop(reason);
 }
 
-static void refuse_unknown(dora_mux *mux, dr_mux_call *call)
+static void refuse_unknown(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
 {
     const dr_mux_registry *own = mux->registry;
     char msg[400];
     snprintf(msg, sizeof msg, "no server is known: %.300s",
              own->news.is_stale ? dora_err_text(DORA_ENOMEM) : dr_registry_why(own->registry));
-    refuse(mux, call, msg);
+    refuse(mux, call, msg, now_ns);
 }
 
 /* Whether it is worth waiting: no node was ever known, and an answer may come. */
@@ -93,42 +96,36 @@ static bool is_waiting(const dr_mux_registry *own)
 }
 
 /* Places a call, or ends it where that cannot be. */
-static void settle(dora_mux *mux, dr_mux_call *call, const char *group, uint64_t now_ns)
+static void settle(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
 {
     const dr_mux_registry *own = mux->registry;
     dora_error error; /* read only where one is set */
     if (dr_registry_roster(own->registry) == NULL || own->news.is_stale) {
-        refuse_unknown(mux, call);
-    } else if (dr_tries_group(&call->tries, &mux->nodes, group, &error) != DORA_OK) {
-        refuse(mux, call, error.msg);
+        refuse_unknown(mux, call, now_ns);
+    } else if (dr_tries_group(&call->tries, &mux->nodes, call->group, &error) != DORA_OK) {
+        refuse(mux, call, error.msg, now_ns);
     } else if (dr_mux_place(mux, call, now_ns) != DORA_OK) {
-        refuse(mux, call, dora_err_text(DORA_ENOMEM));
+        refuse(mux, call, dora_err_text(DORA_ENOMEM), now_ns);
+    } else {
+        call->is_lost = false;
     }
 }
 
-void dr_mux_hold(dora_mux *mux, dr_mux_call *call, const char *group, uint64_t now_ns)
+void dr_mux_hold(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
 {
     if (!is_waiting(mux->registry)) {
-        settle(mux, call, group, now_ns);
+        settle(mux, call, now_ns);
         return;
-    }
-    if (group != NULL) {
-        size_t size = strlen(group) + 1;
-        call->group = dr_alloc(size);
-        if (call->group == NULL) {
-            refuse(mux, call, dora_err_text(DORA_ENOMEM));
-            return;
-        }
-        memcpy(call->group, group, size);
     }
     call->state = DR_CALL_HELD;
     dr_mux_list_add(&mux->held, call);
     dr_mux_alarm(mux, call, call->tries.deadline_ns);
 }
 
-void dr_mux_held_late(dora_mux *mux, dr_mux_call *call)
+void dr_mux_held_late(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
 {
-    refuse_unknown(mux, call);
+    dr_mux_leave(mux, call);
+    refuse_unknown(mux, call, now_ns);
 }
 
 static void settle_held(dora_mux *mux, uint64_t now_ns)
@@ -136,7 +133,7 @@ static void settle_held(dora_mux *mux, uint64_t now_ns)
     while (mux->held.first != NULL && !is_waiting(mux->registry)) {
         dr_mux_call *call = mux->held.first;
         dr_mux_leave(mux, call);
-        settle(mux, call, call->group, now_ns);
+        settle(mux, call, now_ns);
     }
 }
 

@@ -14,10 +14,10 @@ void dr_mux_registry_free(dora_mux *mux);
 void dr_mux_registry_use(dora_mux *mux, uint64_t now_ns);
 
 /* dr_mux_hold takes a call for which there is no node: while the first nodes may still come it is
- * held until then, else it ends. `group` is the name of its group, NULL: the default.
- * dr_mux_held_late ends one whose time is over. */
-void dr_mux_hold(dora_mux *mux, dr_mux_call *call, const char *group, uint64_t now_ns);
-void dr_mux_held_late(dora_mux *mux, dr_mux_call *call);
+ * held until then, else it ends, unless it waits for a server to come back. dr_mux_held_late ends
+ * one whose time is over. */
+void dr_mux_hold(dora_mux *mux, dr_mux_call *call, uint64_t now_ns);
+void dr_mux_held_late(dora_mux *mux, dr_mux_call *call, uint64_t now_ns);
 
 uint64_t dr_mux_registry_deadline_ns(const dora_mux *mux);
 void dr_mux_registry_tick(dora_mux *mux, uint64_t now_ns);

@@ -132,9 +132,24 @@ static dora_err may_start(const dora_mux *mux, bool is_submission, dora_error *e
     return DORA_OK;
 }
 
+/* Remembers the group that a call is to have once some is known. */
+static dora_err keep_group(dr_mux_call *call, const char *group, dora_error *error)
+{
+    call->is_lost = true;
+    if (group == NULL) {
+        return DORA_OK;
+    }
+    size_t size = strlen(group) + 1;
+    call->group = dr_alloc(size);
+    if (call->group == NULL) {
+        return no_memory(error);
+    }
+    memcpy(call->group, group, size);
+    return DORA_OK;
+}
+
 /* Takes the call in and begins its first try. */
-static dora_err launch(dora_mux *mux, dr_mux_call *call, bool has_nodes, const char *group,
-                       uint64_t now_ns, dora_error *error)
+static dora_err launch(dora_mux *mux, dr_mux_call *call, uint64_t now_ns, dora_error *error)
 {
     dr_guid_make(&mux->random, call->guid);
     if (dr_slots_add(&mux->calls, call, &call->id) != DORA_OK) {
@@ -147,8 +162,8 @@ static dora_err launch(dora_mux *mux, dr_mux_call *call, bool has_nodes, const c
     mux->submissions += dr_mux_is_submission(call->type) ? 1 : 0;
     if (now_ns >= call->tries.deadline_ns) {
         dr_mux_over(mux, call, &dr_reason_late); /* nobody waits for it any more: nothing is sent */
-    } else if (!has_nodes) {
-        dr_mux_hold(mux, call, group, now_ns);
+    } else if (call->is_lost) {
+        dr_mux_hold(mux, call, now_ns);
     } else if (dr_mux_place(mux, call, now_ns) != DORA_OK) {
         static const dr_reason full = {.err = DORA_ENOMEM, .msg = "out of memory"};
         dr_mux_over(mux, call, &full);
@@ -175,16 +190,16 @@ dora_err dora_mux_start(dora_mux *mux, dora_mux_mode mode, const dora_call *call
     }
     err = dr_tries_begin(&call->tries, &mux->settings, &mux->nodes, options, now_ns,
                          dr_deadline_get(), error);
-    bool has_nodes = err != DORA_ECONNECT; /* a registry may know some later */
-    err = has_nodes ? err : DORA_OK;
-    if (err == DORA_OK && call->tries.is_named) {
+    if (err == DORA_ECONNECT) { /* a registry may know some later */
+        err = keep_group(call, options != NULL ? options->group : NULL, error);
+    } else if (err == DORA_OK && call->tries.is_named) {
         err = name_node(mux, &call->tries, options->node, error);
     }
     if (err == DORA_OK) {
-        err = launch(mux, call, has_nodes, options != NULL ? options->group : NULL, now_ns, error);
+        err = launch(mux, call, now_ns, error);
     }
     if (err != DORA_OK) {
-        dr_free(call);
+        dr_mux_call_free(call);
         return err;
     }
     *id = call->id;
