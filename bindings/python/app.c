@@ -13,8 +13,7 @@ static int check_open(const dr_py_app *app)
     return -1;
 }
 
-/* Asks dora._shape how a function wants to be called. Returns: 1 for the longer form, 0, or -1
- * with TypeError. */
+/* Asks dora._shape something of a function. Returns: 1 for yes, 0, or -1 with TypeError. */
 static int ask_shape(const char *question, PyObject *callable)
 {
     PyObject *shape = PyImport_ImportModule("dora._shape");
@@ -66,7 +65,7 @@ static dr_py_handler *find_handler(const dr_py_app *app, PyObject *name)
 
 /* An empty name is the fallback. Returns the callable, so that decorated functions stay as they
  * are. */
-static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *callable)
+static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *function, PyObject *options)
 {
     if (check_open(app) < 0) {
         return NULL;
@@ -79,9 +78,10 @@ static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *callable)
         }
         return NULL;
     }
-    int takes_request = ask_shape("takes_request", callable);
-    int is_async = takes_request < 0 ? -1 : ask_shape("is_async", callable);
-    int leads_to_async = is_async < 0 ? -1 : ask_shape("leads_to_async", callable);
+    int is_named = ask_shape("is_named", function);
+    int takes_request = is_named < 0 ? -1 : ask_shape("takes_request", function);
+    int is_async = takes_request < 0 ? -1 : ask_shape("is_async", function);
+    int leads_to_async = is_async < 0 ? -1 : ask_shape("leads_to_async", function);
     if (leads_to_async < 0) {
         return NULL;
     }
@@ -90,7 +90,9 @@ static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *callable)
         return PyErr_NoMemory();
     }
     handler->name = Py_NewRef(name);
-    handler->callable = Py_NewRef(callable);
+    handler->function = Py_NewRef(function);
+    handler->options = Py_XNewRef(options);
+    handler->is_named = is_named != 0;
     handler->takes_request = takes_request != 0;
     handler->is_async = is_async != 0;
     app->has_async |= leads_to_async != 0;
@@ -100,37 +102,97 @@ static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *callable)
         app->first = handler;
     }
     app->last = handler;
-    return Py_NewRef(callable);
+    return Py_NewRef(function);
 }
 
-/* What api(name) returns: `self` is (app, name). */
-static PyObject *decorate(PyObject *self, PyObject *callable)
+int dr_py_app_compose(dr_py_app *app, dr_py_handler *handler)
 {
-    return add_handler((dr_py_app *)PyTuple_GET_ITEM(self, 0), PyTuple_GET_ITEM(self, 1), callable);
+    if (handler->callable != NULL) {
+        return 0;
+    }
+    if (!handler->is_named && PyList_GET_SIZE(app->middleware) == 0) {
+        handler->callable = Py_NewRef(handler->function);
+        return 0;
+    }
+    PyObject *chain = PyImport_ImportModule("dora._chain");
+    PyObject *made =
+        chain != NULL ? PyObject_CallMethod(chain, "build", "OOO", handler->function,
+                                            handler->is_named ? Py_True : Py_False, app->middleware)
+                      : NULL;
+    Py_XDECREF(chain);
+    PyObject *callable = NULL;
+    int takes_request = 0;
+    int is_async = 0;
+    if (made == NULL || !PyArg_ParseTuple(made, "Opp", &callable, &takes_request, &is_async)) {
+        Py_XDECREF(made);
+        return -1;
+    }
+    handler->callable = Py_NewRef(callable);
+    handler->takes_request = takes_request != 0;
+    handler->is_async = is_async != 0;
+    Py_DECREF(made);
+    return 0;
+}
+
+const dr_py_handler *dr_py_app_handler(dr_py_app *app, dora_slice name)
+{
+    dr_py_handler *found = NULL;
+    for (dr_py_handler *at = app->first; at != NULL; at = at->next) {
+        Py_ssize_t len = 0;
+        const char *text = PyUnicode_AsUTF8AndSize(at->name, &len);
+        if (text == NULL) {
+            return NULL;
+        }
+        if ((size_t)len == name.len && memcmp(text, name.data, name.len) == 0) {
+            found = at;
+            break;
+        }
+        found = len == 0 ? at : found;
+    }
+    return found != NULL && dr_py_app_compose(app, found) == 0 ? found : NULL;
+}
+
+/* What api(name) returns: `self` is (app, name, options). */
+static PyObject *decorate(PyObject *self, PyObject *function)
+{
+    return add_handler((dr_py_app *)PyTuple_GET_ITEM(self, 0), PyTuple_GET_ITEM(self, 1), function,
+                       PyTuple_GET_ITEM(self, 2));
 }
 
 static PyMethodDef decorate_def = {"api", decorate, METH_O,
                                    "Register the function and return it unchanged."};
 
-PyDoc_STRVAR(api_doc,
-             "api($self, name, /)\n--\n\n"
-             "Decorator: the function answers calls of `name` (1 to 255 bytes).\n"
-             "It takes (param) or (param, request: dora.Request); what it returns is the answer.\n"
-             "One that is async def runs on the worker's event loop, beside as many others as the\n"
-             "pool's `concurrency` allows; one that is not runs in a thread beside the loop.\n"
-             "ValueError for a repeated name, TypeError for another shape.");
+PyDoc_STRVAR(
+    api_doc,
+    "api($self, name, /, *, summary=None)\n--\n\n"
+    "Decorator: the function answers calls of `name` (1 to 255 bytes).\n"
+    "It takes (param) or (param, request: dora.Request); what it returns is the answer. One whose\n"
+    "parameters are all keyword-only gets the members of a map; a member that is missing or not\n"
+    "known is 100210.\n"
+    "One that is async def runs on the worker's event loop, beside as many others as the\n"
+    "pool's `concurrency` allows; one that is not runs in a thread beside the loop.\n"
+    "`summary` says what it does; None: its docstring's first line.\n"
+    "ValueError for a repeated name, TypeError for another shape.");
 
-static PyObject *app_api(dr_py_app *self, PyObject *name)
+static PyObject *app_api(dr_py_app *self, PyObject *args, PyObject *kwargs)
 {
-    if (check_name(name) < 0 || check_open(self) < 0) {
+    static char *names[] = {"", "summary", NULL};
+    PyObject *name = NULL;
+    PyObject *summary = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$O:api", names, &name, &summary) ||
+        check_name(name) < 0 || check_open(self) < 0) {
         return NULL;
     }
-    PyObject *both = PyTuple_Pack(2, (PyObject *)self, name);
-    if (both == NULL) {
+    if (summary != Py_None && !PyUnicode_Check(summary)) {
+        PyErr_Format(PyExc_TypeError, "api %R: summary must be str, not %s", name,
+                     Py_TYPE(summary)->tp_name);
         return NULL;
     }
-    PyObject *decorator = PyCFunction_New(&decorate_def, both);
-    Py_DECREF(both);
+    PyObject *options = Py_BuildValue("{sO}", "summary", summary);
+    PyObject *all = options != NULL ? PyTuple_Pack(3, (PyObject *)self, name, options) : NULL;
+    Py_XDECREF(options);
+    PyObject *decorator = all != NULL ? PyCFunction_New(&decorate_def, all) : NULL;
+    Py_XDECREF(all);
     return decorator;
 }
 
@@ -145,7 +207,7 @@ static PyObject *app_fallback(dr_py_app *self, PyObject *callable)
     if (name == NULL) {
         return NULL;
     }
-    PyObject *result = add_handler(self, name, callable);
+    PyObject *result = add_handler(self, name, callable, NULL);
     Py_DECREF(name);
     return result;
 }
@@ -193,6 +255,107 @@ PyDoc_STRVAR(worker_stop_doc,
 static PyObject *app_worker_stop(dr_py_app *self, PyObject *callable)
 {
     return add_hook(self, self->stop_hooks, callable);
+}
+
+PyDoc_STRVAR(
+    middleware_doc,
+    "middleware($self, function, /)\n--\n\n"
+    "Decorator: the function stands around every handler, those too that are registered\n"
+    "before it; the one registered first is outermost. It takes (call_next, param, request)\n"
+    "and returns the answer. call_next(), call_next(param) or call_next(param, request) goes\n"
+    "on, with what it was given where nothing is said. One that is async def awaits that.");
+
+static PyObject *app_middleware(dr_py_app *self, PyObject *function)
+{
+    if (check_open(self) < 0) {
+        return NULL;
+    }
+    const int leads_to_async = ask_shape("check_middleware", function);
+    if (leads_to_async < 0 || PyList_Append(self->middleware, function) < 0) {
+        return NULL;
+    }
+    self->has_async |= leads_to_async != 0;
+    for (dr_py_handler *at = self->first; at != NULL; at = at->next) {
+        Py_CLEAR(at->callable);
+    }
+    return Py_NewRef(function);
+}
+
+/* ---- calls without a server: dora/_call.py ---- */
+
+static PyObject *leave_to_call(dr_py_app *self, const char *function, PyObject *args,
+                               PyObject *kwargs)
+{
+    PyObject *module = PyImport_ImportModule("dora._call");
+    PyObject *method = module != NULL ? PyObject_GetAttrString(module, function) : NULL;
+    PyObject *first = method != NULL ? PyTuple_Pack(1, (PyObject *)self) : NULL;
+    PyObject *all = first != NULL ? PySequence_Concat(first, args) : NULL;
+    PyObject *result = all != NULL ? PyObject_Call(method, all, kwargs) : NULL;
+    Py_XDECREF(module);
+    Py_XDECREF(method);
+    Py_XDECREF(first);
+    Py_XDECREF(all);
+    return result;
+}
+
+PyDoc_STRVAR(
+    call_doc,
+    "call($self, name, param=None, *, guid=None, type='W_S', protocol='tcp', connection=1,\n"
+    "     trace='', remaining_ms=None)\n--\n\n"
+    "Run a handler in this process as a worker does, without a server, and return or raise\n"
+    "what a client's call() would; what the handler raised is the error's __cause__.\n"
+    "The keywords are those of dora.Request. Before the first call the start hooks run, as worker "
+    "0; the stop hooks\n"
+    "run in close(), or when the process ends. Within a running event loop: acall().");
+
+static PyObject *app_call(dr_py_app *self, PyObject *args, PyObject *kwargs)
+{
+    return leave_to_call(self, "call", args, kwargs);
+}
+
+PyDoc_STRVAR(
+    acall_doc,
+    "acall($self, name, param=None, *, guid=None, type='W_S', protocol='tcp', connection=1,\n"
+    "     trace='', remaining_ms=None)\n--\n\n"
+    "As call(), awaited: async def handlers and hooks run on the running event loop. The\n"
+    "start hooks run before its first call on that loop, the stop hooks in aclose().");
+
+static PyObject *app_acall(dr_py_app *self, PyObject *args, PyObject *kwargs)
+{
+    return leave_to_call(self, "acall", args, kwargs);
+}
+
+PyDoc_STRVAR(close_doc, "close($self, /)\n--\n\n"
+                        "Run the stop hooks, if call() has run the start hooks. The next call\n"
+                        "begins anew.");
+
+static PyObject *app_close(dr_py_app *self, PyObject *args)
+{
+    return leave_to_call(self, "close", args, NULL);
+}
+
+PyDoc_STRVAR(aclose_doc, "aclose($self, /)\n--\n\n"
+                         "As close(), awaited, for what acall() has begun on this event loop.");
+
+static PyObject *app_aclose(dr_py_app *self, PyObject *args)
+{
+    return leave_to_call(self, "aclose", args, NULL);
+}
+
+static PyObject *app_hooks(dr_py_app *self, void *Py_UNUSED(closure))
+{
+    return PyTuple_Pack(2, self->start_hooks, self->stop_hooks);
+}
+
+static PyObject *app_alone(dr_py_app *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->alone != NULL ? self->alone : Py_None);
+}
+
+static int app_set_alone(dr_py_app *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    Py_XSETREF(self->alone, Py_XNewRef(value));
+    return 0;
 }
 
 PyDoc_STRVAR(
@@ -256,7 +419,8 @@ static PyObject *app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->encode = encode;
     self->start_hooks = PyList_New(0);
     self->stop_hooks = PyList_New(0);
-    if (self->start_hooks == NULL || self->stop_hooks == NULL) {
+    self->middleware = PyList_New(0);
+    if (self->start_hooks == NULL || self->stop_hooks == NULL || self->middleware == NULL) {
         Py_CLEAR(self);
     }
     return (PyObject *)self;
@@ -268,7 +432,11 @@ static int app_traverse(dr_py_app *self, visitproc visit, void *arg)
     Py_VISIT(self->encode);
     Py_VISIT(self->start_hooks);
     Py_VISIT(self->stop_hooks);
+    Py_VISIT(self->middleware);
+    Py_VISIT(self->alone);
     for (dr_py_handler *at = self->first; at != NULL; at = at->next) {
+        Py_VISIT(at->function);
+        Py_VISIT(at->options);
         Py_VISIT(at->callable);
     }
     return 0;
@@ -279,13 +447,17 @@ static int app_clear(dr_py_app *self)
     Py_CLEAR(self->encode);
     Py_CLEAR(self->start_hooks);
     Py_CLEAR(self->stop_hooks);
+    Py_CLEAR(self->middleware);
+    Py_CLEAR(self->alone);
     dr_py_handler *at = self->first;
     self->first = NULL;
     self->last = NULL;
     while (at != NULL) {
         dr_py_handler *next = at->next;
         Py_DECREF(at->name);
-        Py_DECREF(at->callable);
+        Py_DECREF(at->function);
+        Py_XDECREF(at->options);
+        Py_XDECREF(at->callable);
         PyMem_Free(at);
         at = next;
     }
@@ -301,17 +473,27 @@ static void app_dealloc(dr_py_app *self)
     Py_DECREF(type);
 }
 
+#define KEYWORDS(function) (PyCFunction)(void (*)(void))(function)
+
 static PyMethodDef app_methods[] = {
-    {"api", (PyCFunction)app_api, METH_O, api_doc},
+    {"api", KEYWORDS(app_api), METH_VARARGS | METH_KEYWORDS, api_doc},
     {"fallback", (PyCFunction)app_fallback, METH_O, fallback_doc},
     {"worker_start", (PyCFunction)app_worker_start, METH_O, worker_start_doc},
     {"worker_stop", (PyCFunction)app_worker_stop, METH_O, worker_stop_doc},
-    {"run", (PyCFunction)(void (*)(void))app_run, METH_VARARGS | METH_KEYWORDS, run_doc},
+    {"middleware", (PyCFunction)app_middleware, METH_O, middleware_doc},
+    {"call", KEYWORDS(app_call), METH_VARARGS | METH_KEYWORDS, call_doc},
+    {"acall", KEYWORDS(app_acall), METH_VARARGS | METH_KEYWORDS, acall_doc},
+    {"close", (PyCFunction)app_close, METH_VARARGS, close_doc},
+    {"aclose", (PyCFunction)app_aclose, METH_VARARGS, aclose_doc},
+    {"run", KEYWORDS(app_run), METH_VARARGS | METH_KEYWORDS, run_doc},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef app_getset[] = {
     {"apis", (getter)app_apis, NULL, "The registered api names, in order (tuple of str).", NULL},
+    {"_hooks", (getter)app_hooks, NULL,
+     "The start and the stop hooks, lists of (function, takes_worker, is_async).", NULL},
+    {"_alone", (getter)app_alone, (setter)app_set_alone, "What dora._call keeps here.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

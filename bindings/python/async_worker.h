@@ -7,8 +7,6 @@
 
 #include <time.h>
 
-#include <dora/runtime.h>
-
 typedef struct dr_py_running dr_py_running;
 
 /* dr_py_line is calls under way in their order. Each is owned by the line it is in. */

@@ -6,6 +6,7 @@
 #include <Python.h>
 
 #include <dora/dora.h>
+#include <dora/runtime.h>
 
 /* dr_py_keys remembers short ASCII keys of arrays as str objects, so that the same key in the next
  * request costs a comparison, not an allocation. Direct-mapped, hence bounded. */
@@ -22,6 +23,7 @@ typedef struct dr_py_state {
     PyTypeObject *mux_type;
     PyTypeObject *request_type;
     PyTypeObject *running_type;
+    PyTypeObject *alone_type;
     PyObject *running; /* the ContextVar of the call that is running; NULL without an event loop */
     PyObject *error;
     PyObject *timeout_error;
@@ -29,6 +31,7 @@ typedef struct dr_py_state {
     PyObject *handler_error;
     PyObject *not_run_error;
     PyObject *plain;        /* dora._plain.plain; NULL until it is wanted */
+    PyObject *misfit;       /* raised in place of calling a handler: 100210 */
     PyObject *pending_type; /* dora.PendingResult; NULL until something is submitted */
     PyObject *code_name;    /* "code", interned */
     PyObject *done_name;    /* of asyncio's futures, interned */
@@ -40,11 +43,16 @@ typedef struct dr_py_state {
 
 extern struct PyModuleDef dr_py_module;
 
-/* dr_py_handler is what the core gets as `handler` for one name. Members are owned. */
+/* dr_py_handler is what the core gets as `handler` for one name. Members are owned. What is called
+ * is the function itself, or what stands around it: middleware, and what makes members of a map its
+ * named parameters. */
 typedef struct dr_py_handler {
     struct dr_py_handler *next;
-    PyObject *name; /* str; empty for the fallback */
-    PyObject *callable;
+    PyObject *name;     /* str; empty for the fallback */
+    PyObject *function; /* as it was registered */
+    PyObject *options;  /* dict of what api() was told; NULL: nothing */
+    bool is_named;      /* its parameters are members of a map */
+    PyObject *callable; /* NULL until dr_py_app_compose; of it: */
     bool takes_request;
     bool is_async; /* calling it gives a coroutine */
 } dr_py_handler;
@@ -57,8 +65,10 @@ typedef struct dr_py_app {
     PyObject *encode; /* what has no place on the wire to something that has; NULL: none */
     PyObject *start_hooks;
     PyObject *stop_hooks;
-    bool has_async; /* a handler or hook is async def, or wraps one */
-    bool is_sealed; /* loaded: later registrations would never reach the server */
+    PyObject *middleware; /* list of functions, outermost first */
+    PyObject *alone;      /* what dora/_call.py keeps for call() */
+    bool has_async;       /* a handler or hook is async def, or wraps one */
+    bool is_sealed;       /* loaded: later registrations would never reach the server */
 } dr_py_app;
 
 /* dr_py_decode builds the Python value of one whole encoded value. Returns: a new reference; NULL
@@ -104,6 +114,19 @@ PyTypeObject *dr_py_client_type_new(PyObject *module);
 PyTypeObject *dr_py_mux_type_new(PyObject *module);
 PyTypeObject *dr_py_request_type_new(PyObject *module);
 PyTypeObject *dr_py_running_type_new(PyObject *module);
+PyTypeObject *dr_py_alone_type_new(PyObject *module);
+
+/* dr_py_app_compose makes what is called for a handler, dora/_chain.py. Returns: 0, or -1 with an
+ * exception. dr_py_app_handler finds that of a name, or the fallback, and composes it. Returns:
+ * NULL where there is none, or with an exception. */
+int dr_py_app_compose(dr_py_app *app, dr_py_handler *handler);
+const dr_py_handler *dr_py_app_handler(dr_py_app *app, dora_slice name);
+
+/* dr_py_alone_make reads the arguments of dora.Request and of Alone, `what`, and makes the call of
+ * them. `writer` is where the parameter is encoded, with the hook, NULL: it is not. `*param` is the
+ * parameter, as it was given: borrowed. Returns: NULL with an exception. Ownership: gives. */
+dora_alone *dr_py_alone_make(dr_py_state *state, PyObject *args, PyObject *kwargs, const char *what,
+                             dora_writer *writer, PyObject *hook, PyObject **param);
 
 /* dr_py_request_begin gives the Request of the running call. dr_py_request_end copies what the
  * handler may still look at later, for the core's request goes away; it takes the reference. */

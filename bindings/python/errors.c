@@ -145,8 +145,13 @@ int dr_py_errors_init(PyObject *module, dr_py_state *state)
                      "raise dora.HandlerError('no such user', code=404).");
     state->not_run_error = subclass_new(
         module, "NotRunError", state->error, NULL, DORA_CODE_OVERLOADED,
-        "The server refused the call before its handler ran (100202 to 100205, 100207).");
-    if (state->timeout_error == NULL || state->connection_error == NULL ||
+        "The server refused the call before its handler ran (100202 to 100205, 100207),\n"
+        "or the parameter does not fit its handler (100210).");
+    state->misfit =
+        subclass_new(module, "Misfit", state->not_run_error, NULL, DORA_CODE_WRONG_SHAPE,
+                     "Raised in place of calling a handler: its parameter has the wrong\n"
+                     "shape. Each line of the message is one fault, 'PATH: REASON'.");
+    if (state->misfit == NULL || state->timeout_error == NULL || state->connection_error == NULL ||
         state->handler_error == NULL || state->not_run_error == NULL) {
         return -1;
     }

@@ -1,8 +1,6 @@
 /* reply.c: what a handler returned or raised becomes its reply. */
 #include "worker.h"
 
-#include <dora/runtime.h>
-
 /* Text of any object as UTF-8 bytes, never failing: NULL only when out of memory. */
 static PyObject *text_bytes(PyObject *object)
 {
@@ -206,6 +204,17 @@ void dr_py_child_raised(dr_py_state *state)
     Py_XDECREF(traceback);
 }
 
+/* The caller's fault, of which the log need not hear. */
+static dora_err reply_misfit(PyObject *exception, dora_reply *reply)
+{
+    PyObject *msg = text_bytes(exception);
+    const dora_err err = msg != NULL ? dora_reply_misfit(reply, PyBytes_AS_STRING(msg),
+                                                         (size_t)PyBytes_GET_SIZE(msg))
+                                     : dora_reply_misfit(reply, "", 0);
+    Py_XDECREF(msg);
+    return err;
+}
+
 dora_err dr_py_reply_exception(dr_py_state *state, const dora_request *request, dora_reply *reply)
 {
     if (dora_is_forked()) {
@@ -222,6 +231,10 @@ dora_err dr_py_reply_exception(dr_py_state *state, const dora_request *request, 
     if (PyErr_GivenExceptionMatches(value, PyExc_SystemExit) ||
         PyErr_GivenExceptionMatches(value, PyExc_KeyboardInterrupt)) {
         err = reply_exit(request, value, reply);
+        goto out;
+    }
+    if (PyErr_GivenExceptionMatches(value, state->misfit)) {
+        err = reply_misfit(value, reply);
         goto out;
     }
     int64_t code = exception_code(state, value);

@@ -1,13 +1,16 @@
 /* request.c: dora.Request, what a handler of two parameters is told about its call. Members are
- * made when asked for; what the handler keeps stays readable after the call. */
+ * made when asked for; what the handler keeps stays readable after the call. Tests make their own.
+ */
 #include "binding.h"
 
 #include <time.h>
 
-/* `live` is the core's request while its handler runs, NULL later; then the copies stand. */
+/* `live` is the core's request while its handler runs, NULL later; then the copies stand. One that
+ * a program has made keeps it in `own`. */
 typedef struct request_object {
     PyObject ob_base;
     const dora_request *live;
+    dora_alone *own;
     PyObject *param;
     PyObject *name;
     PyObject *guid;
@@ -116,13 +119,14 @@ static void request_dealloc(request_object *self)
     Py_CLEAR(self->name);
     Py_CLEAR(self->guid);
     Py_CLEAR(self->trace);
+    dora_alone_free(self->own);
     type->tp_free(self);
     Py_DECREF(type);
 }
 
-PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, PyObject *param)
+static PyObject *make(PyTypeObject *type, const dora_request *request, PyObject *param)
 {
-    request_object *self = (request_object *)state->request_type->tp_alloc(state->request_type, 0);
+    request_object *self = (request_object *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
     }
@@ -133,6 +137,25 @@ PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, P
     self->connection = dora_request_connection(request);
     self->deadline_ms = -1;
     return (PyObject *)self;
+}
+
+PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, PyObject *param)
+{
+    return make(state->request_type, request, param);
+}
+
+static PyObject *request_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    dr_py_state *state = PyType_GetModuleState(type);
+    PyObject *param = NULL;
+    dora_alone *own = dr_py_alone_make(state, args, kwargs, "Request", NULL, NULL, &param);
+    PyObject *self = own != NULL ? make(type, dora_alone_request(own), param) : NULL;
+    if (self == NULL) {
+        dora_alone_free(own);
+        return NULL;
+    }
+    ((request_object *)self)->own = own;
+    return self;
 }
 
 void dr_py_request_end(PyObject *object)
@@ -171,11 +194,15 @@ static PyGetSetDef request_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-PyDoc_STRVAR(request_doc, "What is known about the running call. Made by Dora for handlers that\n"
-                          "take (param, request).");
+PyDoc_STRVAR(request_doc,
+             "Request(name, param=None, *, guid=None, type='W_S', protocol='tcp', connection=1,\n"
+             "        trace='', remaining_ms=None)\n--\n\n"
+             "What is known about the running call. Dora makes it for handlers that take (param,\n"
+             "request); a test that calls one itself makes its own: guid None is a new one.");
 
 static PyType_Slot request_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t)request_doc},
+    {Py_tp_new, request_new},
     {Py_tp_dealloc, request_dealloc},
     {Py_tp_traverse, request_traverse},
     {Py_tp_getset, request_getset},
@@ -186,8 +213,7 @@ static PyType_Slot request_slots[] = {
 static PyType_Spec request_spec = {
     .name = "dora.Request",
     .basicsize = sizeof(request_object),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
-             Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = request_slots,
 };
 

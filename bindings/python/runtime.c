@@ -107,7 +107,7 @@ static dora_err register_handlers(dr_py_host *self, dora_app *app, dora_error *e
     for (dr_py_handler *at = self->app->first; at != NULL; at = at->next) {
         Py_ssize_t len = 0;
         const char *name = PyUnicode_AsUTF8AndSize(at->name, &len);
-        if (name == NULL) {
+        if (name == NULL || dr_py_app_compose(self->app, at) < 0) {
             return dr_py_error_take(error, DORA_ELOAD);
         }
         dora_err err = dora_app_handler(app, (dora_slice){name, (size_t)len}, at);

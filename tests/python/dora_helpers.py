@@ -44,7 +44,8 @@ class Server:
                 preexec_fn=die_with_parent,
             )
         self.pid = self.process.pid
-        self.port = int(self._ready_line().split("tcp=")[1].split()[0].rpartition(":")[2])
+        self.ready = self._ready_line()
+        self.port = int(self.ready.split("tcp=")[1].split()[0].rpartition(":")[2])
         self.node = f"127.0.0.1:{self.port}"
 
     def _ready_line(self):

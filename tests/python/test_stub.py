@@ -16,16 +16,20 @@ STUB = ROOT / "bindings/python/dora/_dora.pyi"
 TREE = ast.parse(STUB.read_text(encoding="utf-8"))
 CLASSES = {node.name: node for node in TREE.body if isinstance(node, ast.ClassDef)}
 FUNCTIONS = {node.name: node for node in TREE.body if isinstance(node, ast.FunctionDef)}
-ERRORS = ("Error", "TimeoutError", "ConnectionError", "HandlerError", "NotRunError")
+ERRORS = ("Error", "TimeoutError", "ConnectionError", "HandlerError", "NotRunError",
+          "Misfit")
 
 
 def members(node):
     """The functions and properties of a class in the stub."""
-    return {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {item.name: item for item in node.body if isinstance(item, kinds)}
 
 
 def is_property(node):
-    return any(getattr(each, "id", "") == "property" for each in node.decorator_list)
+    """A setter is one, too."""
+    return any(getattr(each, "id", "") == "property" or getattr(each, "attr", "") == "setter"
+               for each in node.decorator_list)
 
 
 def parameters(node):

@@ -40,11 +40,27 @@ class HandlerError(Error):
     """The handler failed; its code and message. A handler may raise it itself."""
 
 class NotRunError(Error):
-    """The server refused the call before its handler ran (100202 to 100205, 100207)."""
+    """The call was refused before its handler ran (100202 to 100205, 100207, 100210)."""
+
+class Misfit(NotRunError):
+    """In place of calling a handler: its parameter has the wrong shape (100210)."""
 
 @final
 class Request:
-    """What is known about the running call; made by Dora."""
+    """What is known about the running call; made by Dora, and by tests."""
+
+    def __new__(
+        cls,
+        name: str,
+        param: Any = None,
+        *,
+        guid: str | None = None,
+        type: str = "W_S",
+        protocol: str = "tcp",
+        connection: int = 1,
+        trace: str = "",
+        remaining_ms: int | None = None,
+    ) -> Request: ...
 
     @property
     def name(self) -> str:
@@ -79,6 +95,33 @@ class Request:
         """Milliseconds left of the caller's time, never below 0; None when it does not wait."""
 
 @final
+class Alone:
+    """One call of an application in this process: the inside of App.call()."""
+
+    def __new__(
+        cls,
+        app: App,
+        name: str,
+        param: Any = None,
+        *,
+        guid: str | None = None,
+        type: str = "W_S",
+        protocol: str = "tcp",
+        connection: int = 1,
+        trace: str = "",
+        remaining_ms: int | None = None,
+    ) -> Alone: ...
+    def start(self) -> Any:
+        """Call the handler, in the context that is entered; return what it returns."""
+
+    def end(self, result: Any, error: BaseException | None, /) -> Any:
+        """What a caller gets for `result`, or for `error` where that is not None."""
+
+    @property
+    def is_async(self) -> bool:
+        """Whether starting it gives a coroutine."""
+
+@final
 class App:
     """An application: handlers by api name."""
 
@@ -90,12 +133,61 @@ class App:
     def apis(self) -> tuple[str, ...]:
         """The registered api names, in order."""
 
-    def api(self, name: str, /) -> Callable[[_F], _F]:
-        """Decorator: the function, (param) or (param, request), answers calls of `name`."""
+    def api(self, name: str, /, *, summary: str | None = None) -> Callable[[_F], _F]:
+        """Decorator: the function answers calls of `name`.
+
+        It takes (param) or (param, request); where its parameters are all keyword-only they are the
+        members of a map.
+        """
 
     def fallback(self, function: _F, /) -> _F:
         """Decorator: the function answers every name that has no handler of its own."""
 
+    def middleware(self, function: _F, /) -> _F:
+        """Decorator: the function, (call_next, param, request), stands around every handler."""
+
+    def call(
+        self,
+        name: str,
+        param: Any = None,
+        *,
+        guid: str | None = None,
+        type: str = "W_S",
+        protocol: str = "tcp",
+        connection: int = 1,
+        trace: str = "",
+        remaining_ms: int | None = None,
+    ) -> Any:
+        """Run a handler in this process as a worker does; return or raise what a client would."""
+
+    async def acall(
+        self,
+        name: str,
+        param: Any = None,
+        *,
+        guid: str | None = None,
+        type: str = "W_S",
+        protocol: str = "tcp",
+        connection: int = 1,
+        trace: str = "",
+        remaining_ms: int | None = None,
+    ) -> Any:
+        """As call(), on the running event loop."""
+
+    def close(self) -> None:
+        """Run the stop hooks, where call() has run the start hooks."""
+
+    async def aclose(self) -> None:
+        """As close(), for what acall() has begun on this event loop."""
+
+    @property
+    def _hooks(self) -> tuple[list[Any], list[Any]]:
+        """The start and the stop hooks: (function, takes_worker, is_async)."""
+
+    @property
+    def _alone(self) -> Any: ...
+    @_alone.setter
+    def _alone(self, value: Any) -> None: ...
     def worker_start(self, function: _F, /) -> _F:
         """Decorator: the function, () or (worker), runs in each new worker before any call."""
 

@@ -7,7 +7,7 @@ import contextvars
 import logging
 from typing import AbstractSet, Any, Awaitable, Callable
 
-from . import _child
+from . import _child, _threads
 
 _Tasks = AbstractSet["asyncio.Task[Any]"]
 
@@ -47,6 +47,7 @@ def run(loop: asyncio.AbstractEventLoop, fd: int, wake: Callable[[], None],
         turn: Callable[[], None], leave: Callable[[], None]) -> None:
     """Serve until the extension stops the loop; `fd` is readable when the server has something."""
     forks = _child.Watch(loop)
+    _threads.serve(leave)
     of_hooks = asyncio.all_tasks(loop)
     loop.add_reader(fd, wake)
     loop.call_soon(turn)

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
+
+REQUEST = "request"  # the parameter that gets the dora.Request, where others are members of a map
+
+
+class Members(NamedTuple):
+    """What a handler takes whose parameters are members of a map."""
+
+    known: frozenset[str]
+    required: tuple[str, ...]
+    takes_others: bool
+    takes_request: bool
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
@@ -29,7 +40,8 @@ def _positional(function: Callable[..., Any], what: str, allowed: str) -> list[i
         return [inspect.Parameter("param", inspect.Parameter.POSITIONAL_ONLY)]
     for parameter in parameters:
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
-            raise TypeError(f"{what} must take {allowed}: {parameter.name} is keyword-only")
+            raise TypeError(f"{what} must take {allowed}, or members of the map by keyword-only "
+                            f"parameters alone: {parameter.name} is keyword-only")
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     fixed = [parameter for parameter in parameters if parameter.kind in kinds]
     if not fixed and any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
@@ -55,11 +67,63 @@ def leads_to_async(function: Callable[..., Any]) -> bool:
         return False
 
 
+def _members(function: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    """Its parameters, where all of them are keyword-only; else None."""
+    if not callable(function):
+        return None
+    try:
+        parameters = list(_signature(function).parameters.values())
+    except (TypeError, ValueError):  # a builtin without a signature
+        return None
+    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    if not parameters or any(parameter.kind not in named for parameter in parameters):
+        return None
+    return parameters
+
+
+def members(function: Callable[..., Any]) -> Members:
+    """What a function whose parameters are members of a map takes."""
+    parameters = _members(function) or []
+    plain = [each for each in parameters if each.kind is each.KEYWORD_ONLY]
+    return Members(
+        known=frozenset(each.name for each in plain if each.name != REQUEST),
+        required=tuple(each.name for each in plain
+                       if each.default is each.empty and each.name != REQUEST),
+        takes_others=len(plain) < len(parameters),
+        takes_request=any(each.name == REQUEST for each in plain))
+
+
+def is_named(handler: Callable[..., Any]) -> bool:
+    """Whether its parameters are the members of a map: all of them are keyword-only."""
+    return _members(handler) is not None
+
+
+def check_middleware(function: Callable[..., Any]) -> bool:
+    """TypeError for what cannot be called as one. Returns: whether it leads to async."""
+    if not callable(function):
+        raise TypeError(f"a middleware must be callable, not {type(function).__name__}: "
+                        f"{function!r}")
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    wanted = f"middleware {name} must take (call_next, param, request)"
+    try:
+        _signature(function).bind(None, None, None)
+    except ValueError:  # a builtin without a signature
+        pass
+    except TypeError as error:
+        raise TypeError(f"{wanted}: {error}") from None
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{wanted} and return the answer, not yield")
+    return leads_to_async(function)
+
+
 def takes_request(handler: Callable[..., Any]) -> bool:
     """False for (param), True for (param, request).
 
-    A second parameter that has a default counts only when it is named `request`.
+    A second parameter that has a default counts only when it is named `request`; one of a handler
+    whose parameters are members of a map does, too.
     """
+    if is_named(handler):
+        return members(handler).takes_request
     name = getattr(handler, "__qualname__", type(handler).__qualname__)
     parameters = _positional(handler, f"handler {name}", "(param) or (param, request)")
     required = _required(parameters)

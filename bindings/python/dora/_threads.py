@@ -6,14 +6,21 @@ without others beside it in mind.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import contextvars
+import logging
 import queue
 import threading
 from typing import Any, Callable, Protocol
 
 from . import _child
 
+GRACE_S = 1.0  # one that is past its limit may still end: as those without middleware
 JOIN_S = 0.5  # they have nothing to do any more when they are waited for
+
+
+_of_worker: list[Threads] = []  # a worker's; elsewhere none
 
 
 class Job(Protocol):
@@ -44,6 +51,55 @@ class _Hook:
         return False
 
 
+class _Beside(_Hook):
+    """A plain handler that middleware on the loop awaits."""
+
+    def __init__(self, threads: Threads, function: Callable[..., Any],
+                 arguments: tuple[Any, ...]) -> None:
+        super().__init__(contextvars.copy_context(), called, (function, *arguments))
+        self.threads = threads
+        self.loop = asyncio.get_running_loop()
+        self.ended = self.loop.create_future()
+        self.has_begun = False
+        self.is_stuck = False
+
+    def run(self) -> bool:
+        if self.ended.cancelled():  # nobody waits for it: it need not begin
+            return False
+        self.has_begun = True
+        super().run()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the worker has left
+            self.loop.call_soon_threadsafe(self._end)
+        return self.is_stuck
+
+    def _end(self) -> None:
+        if self.ended.done():
+            return
+        if self.error is None:
+            self.ended.set_result(self.result)
+        else:
+            self.ended.set_exception(self.error)
+
+    async def wait(self) -> Any:
+        self.threads.put(self)
+        try:
+            return await self.ended
+        except asyncio.CancelledError:
+            self.loop.call_later(GRACE_S, self._look)
+            raise
+
+    def _look(self) -> None:
+        """It was given up: does it end?"""
+        if not self.has_begun or self.has_ended.is_set():
+            return
+        logging.getLogger("dora").error(
+            "%s hangs past its time limit, in a thread that cannot be ended: the worker takes no "
+            "more calls, and ends once its others have", self.arguments[-1].name)
+        self.is_stuck = True
+        self.threads.start()
+        self.threads.leave()
+
+
 class Threads:
     """One queue, and who takes from it."""
 
@@ -51,7 +107,9 @@ class Threads:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self.put = self._jobs.put
+        self.leave: Callable[[], None] = lambda: None  # makes the worker take no more, and end
         self.start()
+        _of_worker.append(self)
 
     def start(self) -> None:
         """Have one more. Daemons: one that hangs does not keep the worker from leaving."""
@@ -77,6 +135,7 @@ class Threads:
 
     def close(self) -> None:
         """End them, but for those that hang."""
+        _of_worker.remove(self)
         for _ in self._threads:
             self.put(None)
         for thread in self._threads:
@@ -87,3 +146,25 @@ class Threads:
             if job.run():
                 return
             del job  # what it holds ends with it, not with the next one
+
+
+def serve(leave: Callable[[], None]) -> None:
+    """The worker takes calls from now on; `leave` makes it take no more, and end."""
+    for threads in _of_worker:
+        threads.leave = leave
+
+
+def called(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call it for a future, which takes no StopIteration and would never end."""
+    try:
+        return function(*arguments)
+    except StopIteration as error:
+        raise RuntimeError(f"{type(error).__name__} was raised") from error
+
+
+async def beside(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a plain handler in a thread beside the running loop: the worker's, where this is one. The
+    last argument is its dora.Request."""
+    if not _of_worker:
+        return await asyncio.to_thread(called, function, *arguments)
+    return await _Beside(_of_worker[0], function, arguments).wait()

@@ -125,6 +125,37 @@ DORA_API dora_err dora_reply_died(dora_reply *reply, const char *msg, size_t msg
 /* dora_reply_overran answers 100201: the handler ran past its time limit. Returns DORA_EHANDLER. */
 DORA_API dora_err dora_reply_overran(dora_reply *reply);
 
+/* dora_reply_misfit answers 100210: the parameter has the wrong shape, and the handler did not run.
+ * Each line of `msg` is one fault, "PATH: REASON"; over HTTP they are a list. A handler that has
+ * begun must not say so: it promises that nothing has run. Returns DORA_EHANDLER. */
+DORA_API dora_err dora_reply_misfit(dora_reply *reply, const char *msg, size_t msg_len);
+
+/* dora_alone is a call without a server: what App.call() of a binding makes, for tests. The runtime
+ * reads its request, calls the handler, writes its reply and ends it, as `invoke` does. */
+typedef struct dora_alone dora_alone;
+typedef struct dora_alone_call {
+    dora_slice name;
+    dora_slice param; /* one encoded value */
+    dora_slice guid;  /* empty: a new one is made */
+    dora_slice trace;
+    const char *type;     /* "W_S", ...; NULL: that */
+    const char *protocol; /* "tcp", "http"; NULL: the first */
+    uint32_t connection;
+    int64_t remaining_ms; /* of the caller's time; below 0: none */
+    size_t bytes_max;     /* of the result; 0: what a server's default is */
+} dora_alone_call;
+
+/* dora_alone_new makes one; all is copied. Errors: DORA_ENOMEM; DORA_EINVAL for a name, guid, type
+ * or protocol that no server would have given. Ownership: gives; dora_alone_free frees.
+ * dora_alone_end makes what `invoke` would have returned, and what was written, the outcome.
+ * Returns: its code; `*out` is the data where it is 0, else the message: borrowed. */
+DORA_API dora_err dora_alone_new(const dora_alone_call *asked, dora_alone **call,
+                                 dora_error *error);
+DORA_API const dora_request *dora_alone_request(const dora_alone *call);
+DORA_API dora_reply *dora_alone_reply(dora_alone *call);
+DORA_API int64_t dora_alone_end(dora_alone *call, dora_err err, dora_slice *out);
+DORA_API void dora_alone_free(dora_alone *call);
+
 /* dora_title_again names the process once more as the core did, after something else named it. */
 DORA_API void dora_title_again(void);
 

@@ -8,6 +8,7 @@
 #define DR_FRAME_BYTES_MAX_DEFAULT (2u * 1024 * 1024) /* the original's package_max_length */
 #define DR_FRAME_BYTES_MAX_MAX (64u * 1024 * 1024)    /* a frame must fit a shared-memory block */
 #define DR_VALUE_DEPTH_MAX 512                        /* a reader may recurse: this is its stack */
+#define DR_REPLY_LEVELS 3 /* reply, map of results, envelope: a result stands behind these */
 #define DR_VALUE_MEMBERS_MAX (1u << 20) /* array members of one body: bounds its cost */
 #define DR_SETTINGS_DEPTH_MAX 64        /* of configuration and node files: read on any stack */
 #define DR_API_NAME_MAX 255             /* names are compared and logged */

@@ -174,6 +174,45 @@ dora_err dora_reply_overran(dora_reply *reply)
     return DORA_EHANDLER;
 }
 
+dora_err dora_reply_misfit(dora_reply *reply, const char *msg, size_t msg_len)
+{
+    dr_reply_set_error(reply, DORA_CODE_WRONG_SHAPE, msg, msg_len);
+    return DORA_EHANDLER;
+}
+
+/* finish_value ends what the handler has written, or says what is wrong with it. */
+static void finish_value(dora_reply *reply, dora_err err, dora_slice *out)
+{
+    const dora_err written = dora_writer_error(&reply->writer);
+    if (err != DORA_OK && written != DORA_ETOOBIG) {
+        const char *text = dora_err_text(err);
+        dr_reply_set_error(reply, DORA_CODE_HANDLER, text, strlen(text));
+        return;
+    }
+    err = written == DORA_OK ? dora_writer_finish(&reply->writer, out) : written;
+    if (err == DORA_ETOOBIG) {
+        char problem[96];
+        char text[160];
+        dora_writer_problem(&reply->writer, problem, sizeof(problem));
+        const int len = snprintf(text, sizeof(text), "the result is %s%s", problem,
+                                 reply->writer.over == DR_OVER_BYTES ? " (frame_bytes_max)" : "");
+        dr_reply_set_error(reply, DORA_CODE_TOO_BIG, text, (size_t)len);
+    } else if (err != DORA_OK) {
+        const char *text = "the handler wrote no result, or not exactly one value";
+        dr_reply_set_error(reply, DORA_CODE_HANDLER, text, strlen(text));
+    }
+}
+
+void dr_reply_finish(dora_reply *reply, dora_err err, dora_slice *out)
+{
+    if (!reply->has_failed) {
+        finish_value(reply, err, out);
+    }
+    if (reply->has_failed) {
+        *out = (dora_slice){reply->msg, reply->msg_len};
+    }
+}
+
 void dora_deadline_set(uint64_t deadline_ns)
 {
     dr_deadline_set(deadline_ns);

@@ -55,4 +55,8 @@ void dr_app_fini(dora_app *app);
 /* dr_reply_set_error is dora_reply_fail for Dora's own codes, which it keeps as they are. */
 void dr_reply_set_error(dora_reply *reply, int64_t code, const char *msg, size_t msg_len);
 
+/* dr_reply_finish makes what a handler returned and wrote its reply. `*out` is the data, or where
+ * the reply has failed the message. Ownership: borrowed from the reply. */
+void dr_reply_finish(dora_reply *reply, dora_err err, dora_slice *out);
+
 #endif

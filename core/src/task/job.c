@@ -1,7 +1,6 @@
 /* job.c: one task in a worker's hand: claim it, find its handler, hand back the reply. */
 #include "task/job.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,8 +10,6 @@
 #include "ipc/wake.h"
 #include "wire/message.h"
 #include "wire/value_write.h"
-
-#define REPLY_LEVELS 3 /* reply, map of results, envelope: a result stands behind these */
 
 /* take_big makes the big area this job's. A loop does not wait until the master has copied the last
  * big reply out. Returns: whether the job has it. */
@@ -120,7 +117,7 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     job->reply.msg_len = 0;
     dr_writer_init(&job->reply.writer, job->room, job->room_len, worker->reply_bytes_max, grow,
                    job);
-    job->reply.writer.depth_max = DR_VALUE_DEPTH_MAX - REPLY_LEVELS;
+    job->reply.writer.depth_max = DR_VALUE_DEPTH_MAX - DR_REPLY_LEVELS;
     return true;
 }
 
@@ -173,39 +170,9 @@ dora_err dr_job_find(dr_job *job)
     return DORA_OK;
 }
 
-/* finish_value ends what the handler has written, or says what is wrong with it. */
-static void finish_value(dr_job *job, dora_err err)
-{
-    dora_reply *reply = &job->reply;
-    const dora_err written = dora_writer_error(&reply->writer);
-    if (err != DORA_OK && written != DORA_ETOOBIG) {
-        const char *text = dora_err_text(err);
-        dr_reply_set_error(reply, DORA_CODE_HANDLER, text, strlen(text));
-        return;
-    }
-    err = written == DORA_OK ? dora_writer_finish(&reply->writer, &job->out) : written;
-    if (err == DORA_ETOOBIG) {
-        char problem[96];
-        char text[160];
-        dora_writer_problem(&reply->writer, problem, sizeof(problem));
-        const int len = snprintf(text, sizeof(text), "the result is %s%s", problem,
-                                 reply->writer.over == DR_OVER_BYTES ? " (frame_bytes_max)" : "");
-        dr_reply_set_error(reply, DORA_CODE_TOO_BIG, text, (size_t)len);
-    } else if (err != DORA_OK) {
-        const char *text = "the handler wrote no result, or not exactly one value";
-        dr_reply_set_error(reply, DORA_CODE_HANDLER, text, strlen(text));
-    }
-}
-
 void dr_job_settle(dr_job *job, dora_err err)
 {
-    dora_reply *reply = &job->reply;
-    if (!reply->has_failed) {
-        finish_value(job, err);
-    }
-    if (reply->has_failed) {
-        job->out = (dora_slice){reply->msg, reply->msg_len};
-    }
+    dr_reply_finish(&job->reply, err, &job->out);
 }
 
 /* move_out puts the reply where the master looks for it. Returns: false when that is not free. */

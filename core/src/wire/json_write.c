@@ -338,6 +338,55 @@ void dr_json_text(dr_json_writer *writer, dora_slice text)
     PUT(writer, "\"");
 }
 
+/* path_len: of the path that a fault begins with, up to a colon that stands in no quotes. */
+static size_t path_len(dora_slice line)
+{
+    bool is_quoted = false;
+    for (size_t i = 0; i < line.len; i++) {
+        if (line.data[i] == '\\' && is_quoted) {
+            i++;
+        } else if (line.data[i] == '"') {
+            is_quoted = !is_quoted;
+        } else if (line.data[i] == ':' && !is_quoted) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+/* put_fault writes a line "PATH: REASON". */
+static void put_fault(dr_json_writer *writer, dora_slice line)
+{
+    const size_t len = path_len(line);
+    size_t at = len > 0 ? len + 1 : 0;
+    while (at < line.len && line.data[at] == ' ') {
+        at++;
+    }
+    dr_json_level fault;
+    dr_json_open(writer, &fault, false);
+    dr_json_key(writer, &fault, (dora_slice){"path", 4});
+    dr_json_text(writer, (dora_slice){line.data, len});
+    dr_json_key(writer, &fault, (dora_slice){"reason", 6});
+    dr_json_text(writer, (dora_slice){line.data + at, line.len - at});
+    dr_json_close(writer, &fault);
+}
+
+/* put_faults makes the lines of a message a list. */
+static void put_faults(dr_json_writer *writer, dora_slice msg)
+{
+    dr_json_level faults;
+    dr_json_open(writer, &faults, true);
+    while (msg.len > 0) {
+        const char *end = memchr(msg.data, '\n', msg.len);
+        const size_t len = end != NULL ? (size_t)(end - msg.data) : msg.len;
+        dr_json_item(writer, &faults);
+        put_fault(writer, (dora_slice){msg.data, len});
+        const size_t used = end != NULL ? len + 1 : len;
+        msg = (dora_slice){msg.data + used, msg.len - used};
+    }
+    dr_json_close(writer, &faults);
+}
+
 void dr_json_error(dr_json_writer *writer, int64_t code, dora_slice msg, const char *field)
 {
     dr_json_level all;
@@ -349,6 +398,10 @@ void dr_json_error(dr_json_writer *writer, int64_t code, dora_slice msg, const c
     dr_json_int(writer, code);
     dr_json_key(writer, &error, (dora_slice){"msg", 3});
     dr_json_text(writer, msg);
+    if (code == DORA_CODE_WRONG_SHAPE) {
+        dr_json_key(writer, &error, (dora_slice){"faults", 6});
+        put_faults(writer, msg);
+    }
     if (field != NULL) {
         dr_json_key(writer, &error, (dora_slice){"field", 5});
         dr_json_text(writer, (dora_slice){field, strlen(field)});

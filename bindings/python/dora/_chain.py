@@ -1,0 +1,116 @@
+"""What is called for a handler: itself, and what stands around it. Made once, when the application
+is loaded, so that a handler which has nothing of this is called as it is. Called by the extension.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from . import _shape
+from ._dora import Misfit
+
+_Function = Callable[..., Any]
+
+
+def build(function: _Function, is_named: bool,
+          middleware: list[_Function]) -> tuple[_Function, bool, bool]:
+    """What to call, whether it takes the request, and whether that gives a coroutine."""
+    takes_request = _shape.takes_request(function)
+    is_async = _shape.is_async(function)
+    if is_named:
+        function = _by_members(function)
+    if not middleware:
+        return function, takes_request, is_async
+    step = function if takes_request else _without_request(function)
+    for around in reversed(middleware):
+        step, is_async = _around(around, step, is_async)
+    return step, True, is_async
+
+
+def _without_request(function: _Function) -> _Function:
+    return lambda param, request: function(param)
+
+
+# ---- members of a map as parameters ----
+
+def _by_members(function: _Function) -> _Function:
+    shape = _shape.members(function)
+
+    def enter(param: Any, request: Any = None) -> Any:
+        members = members_of(param, shape)
+        if shape.takes_request:
+            members[_shape.REQUEST] = request
+        return function(**members)
+
+    return enter
+
+
+def members_of(param: Any, shape: _shape.Members) -> dict[str, Any]:
+    """The members of a parameter, as keyword arguments. Misfit names each that does not fit."""
+    if param is None or isinstance(param, list) and not param:  # PHP writes an empty array so
+        param = {}
+    if not isinstance(param, Mapping):
+        raise Misfit(f"$: a map is wanted, not {_kind(param)}")
+    faults = [f"{path(name)}: missing" for name in shape.required if name not in param]
+    for name in param:
+        is_taken = shape.takes_request and name == _shape.REQUEST
+        if not isinstance(name, str) or is_taken or not (
+                shape.takes_others or name in shape.known):
+            faults.append(f"{path(name)}: unknown")
+    if faults:
+        raise Misfit("\n".join(faults))
+    return dict(param)
+
+
+def path(name: Any) -> str:
+    """Where a member stands: $.name, $[7], $["a b"]."""
+    if isinstance(name, str) and name.isidentifier():
+        return f"$.{name}"
+    if isinstance(name, str):
+        import json
+
+        return f"$[{json.dumps(name, ensure_ascii=False)}]"
+    return f"$[{name!r}]"
+
+
+def _kind(value: Any) -> str:
+    names = {list: "a list", str: "a text", bytes: "bytes", bool: "a truth value", int: "a number",
+             float: "a number"}
+    return names.get(type(value), type(value).__name__)
+
+
+# ---- middleware ----
+
+def _around(around: _Function, inner: _Function, inner_is_async: bool) -> tuple[_Function, bool]:
+    """One middleware and what is inside of it. What a plain one gets from an async def is to be
+    awaited: it returns that."""
+    if not _shape.is_async(around):
+        def step(param: Any, request: Any) -> Any:
+            def call_next(param: Any = param, request: Any = request) -> Any:
+                return inner(param, request)
+
+            return around(call_next, param, request)
+
+        return step, inner_is_async
+    go_on = inner if inner_is_async else _beside(inner)
+
+    async def step_async(param: Any, request: Any) -> Any:
+        def call_next(param: Any = param, request: Any = request) -> Any:
+            return go_on(param, request)
+
+        return await around(call_next, param, request)
+
+    return step_async, True
+
+
+def _beside(function: _Function) -> _Function:
+    """A plain function, awaited: it runs in the thread beside the loop, as without middleware."""
+    from . import _threads
+
+    async def run(param: Any, request: Any) -> Any:
+        result = await _threads.beside(function, param, request)
+        return await result if inspect.isawaitable(result) else result
+
+    return run
