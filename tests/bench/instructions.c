@@ -15,7 +15,9 @@
 #include "task/dispatch.h"
 #include "task/watch.h"
 #include "task/worker.h"
+#include "wire/float.h"
 #include "wire/frame.h"
+#include "wire/json_reply.h"
 #include "wire/message.h"
 #include "wire/message_write.h"
 
@@ -30,6 +32,7 @@ typedef struct bench {
     dr_buf single; /* a frame of W_S */
     dr_buf many;   /* a frame of W_M */
     dr_buf out;
+    dr_buf text;
     dr_pool pool;
     dora_app app;
     dr_worker worker;
@@ -124,6 +127,22 @@ COUNTED counted_encode_reply(bench *self)
     check(is_good && dr_frame_end(out, &plain, mark, NULL) == DORA_OK, "reply");
 }
 
+COUNTED counted_json_reply(bench *self)
+{
+    dr_frame frame;
+    size_t used = 0;
+    self->text.len = 0;
+    check(dr_frame_decode_any(&plain, bytes_of(&self->out), &frame, &used, NULL) == DORA_OK &&
+              dr_json_reply(frame.body, slice_of(GUID), 4096, &self->text) == DORA_OK,
+          "reply in JSON");
+}
+
+COUNTED counted_float(bench *self)
+{
+    char text[DR_FLOAT_TEXT_MAX];
+    check(dr_float_text(0.1 * (self->outcomes + 1), text) > 0, "float");
+}
+
 COUNTED counted_dispatch_submit(bench *self)
 {
     const dr_task_input input = {.name = slice_of(NAME),
@@ -175,6 +194,8 @@ COUNTED reactor_turn(bench *self)
     counted_decode_single(self);
     counted_decode_many(self);
     counted_encode_reply(self);
+    counted_json_reply(self);
+    counted_float(self);
     counted_dispatch_submit(self);
 }
 
@@ -244,5 +265,6 @@ int main(int argc, char **argv)
     dr_buf_fini(&self.single);
     dr_buf_fini(&self.many);
     dr_buf_fini(&self.out);
+    dr_buf_fini(&self.text);
     return 0;
 }

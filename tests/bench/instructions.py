@@ -25,6 +25,8 @@ FIGURES = {
     "decode_single": "frame and request of W_S",
     "decode_many": "frame and request of W_M with 10 apis",
     "encode_reply": "reply with its envelope, in a frame",
+    "json_reply": "that reply as a text of JSON",
+    "float": "a float's shortest text",
     "dispatch_submit": "a task handed to a worker that is awake",
     "dispatch_collect": "its outcome collected, its memory freed",
     "worker": "the worker's loop around a handler that writes a small array",
