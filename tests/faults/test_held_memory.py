@@ -120,7 +120,7 @@ def test_peers_that_hold_memory():
             with v1.Conn(server.address, 30) as conn:
                 numbers = conn.command("getStat")["data"]["server"]["held"]
             held = max(held, numbers["bytes"])
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks
         ended.set()
         for thread in attackers:
             thread.join()

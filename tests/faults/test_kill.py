@@ -54,8 +54,8 @@ class Killer:
             if self.stopped is not None and now >= wake_at:
                 self.resume()
                 next_stop = now + STOP_EVERY_S
-            time.sleep(max(0.0, min(next_kill if self.kill else now + KILL_EVERY_S,
-                                    end) - time.monotonic()))
+            until = min(next_kill if self.kill else now + KILL_EVERY_S, end)
+            time.sleep(max(0.0, until - time.monotonic()))  # the pace of kills
         self.resume()
 
     def resume(self):
@@ -99,7 +99,7 @@ def warm_up(server, name, param):
     """The first load lets the master's buffers grow to their size."""
     load = Load(server.address, name, param, connections=CONNECTIONS)
     load.start()
-    time.sleep(1.0)
+    time.sleep(1.0)  # of load
     load.stop()
     return settle(server)
 

@@ -71,7 +71,7 @@ class Reloader:
             self.next_version()
             self.server.signal(signal.SIGHUP)
             at += RELOAD_EVERY_S
-            time.sleep(max(0.0, at - time.monotonic()))
+            time.sleep(max(0.0, at - time.monotonic()))  # the pace of reloads
 
 
 def generations(server):

@@ -252,7 +252,7 @@ def attack(server, seconds, seed):
         thread.start()
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.process.poll() is None and good.is_alive():
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks
     ended.set()
     for thread in [good, *hostile]:
         thread.join(PATIENCE_S + 10)

@@ -1,5 +1,6 @@
 """A real server (Server) and a scripted peer (Peer), for the fixtures and the tests."""
 
+import asyncio
 import ctypes
 import json
 import os
@@ -96,7 +97,15 @@ def wait_until(condition, what):
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.01)
+        time.sleep(0.01)  # between two looks
+
+
+async def wait_async(condition, what):
+    """wait_until on a loop that goes on meanwhile."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        await asyncio.sleep(0.001)  # between two looks
 
 
 class Peer:

@@ -13,7 +13,7 @@ import textwrap
 import pytest
 
 import dora
-from dora_helpers import APP, DEADLINE_S, envelope, reply_frame, wait_until
+from dora_helpers import APP, DEADLINE_S, envelope, reply_frame, wait_async, wait_until
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -132,8 +132,7 @@ def test_cancelled_calls_leave_nothing(peer, run):
                 tasks = [asyncio.create_task(client.call("/hold", i)) for i in range(500)]
                 at_once = asyncio.create_task(client.call("/hold"))
                 at_once.cancel()
-                while len(held) < 500:
-                    await asyncio.sleep(0.001)
+                await wait_async(lambda: len(held) == 500, "all calls")
                 for task in tasks:
                     task.cancel()
                 done = await asyncio.gather(*tasks, at_once, return_exceptions=True)
@@ -190,8 +189,7 @@ def test_server_killed_midway(serve, run):
 
             guid = await client.submit("/sleep", 60)
             tasks = [asyncio.create_task(one(i)) for i in range(300)]
-            while client.outstanding < 301:
-                await asyncio.sleep(0.001)
+            await wait_async(lambda: client.outstanding == 301, "all calls")
             server.process.send_signal(signal.SIGKILL)
             await asyncio.gather(*tasks)
             assert sorted(i for i, _, _ in ended) == list(range(300))
@@ -215,8 +213,7 @@ def test_close_ends_what_is_under_way(peer, run):
         client = dora.AsyncClient(server.node)
         tasks = [asyncio.create_task(client.call("/never", i)) for i in range(50)]
         collecting = asyncio.create_task(client.submit("/never"))
-        while server.calls < 51:
-            await asyncio.sleep(0.001)
+        await wait_async(lambda: server.calls == 51, "all calls")
         await client.close()
         done = await asyncio.gather(*tasks, collecting, return_exceptions=True)
         assert {type(each) for each in done} == {dora.ConnectionError}
@@ -246,7 +243,7 @@ def test_collect_waits_no_longer_than_told(peer, run):
         async with dora.AsyncClient(server.node) as client:
             now, never = await client.submit("/a", "now"), await client.submit("/a", "never")
             collecting = asyncio.create_task(client.collect())
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # it collects meanwhile
             collecting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await collecting

@@ -95,7 +95,7 @@ def test_joins_and_leaves_are_heard_at_once(named, redis, run):
             while time.monotonic() - begun < HEARD_S:
                 if await client.call("/who") == "b":
                     last = time.monotonic()
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.001)  # the pace of calls
             assert last - begun < HEARD_S / 2
             assert client.outstanding == 0
 
@@ -130,7 +130,7 @@ def test_redis_dies_and_comes_back(named, redis, run, caplog):
             await asyncio.to_thread(redis.kill)
             for _ in range(50):
                 assert await client.call("/who") == "a"
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # the pace of calls
             await asyncio.to_thread(redis.start)
             await asyncio.to_thread(join, redis, b.node)
             await until(client, lambda name: name == "b")
@@ -231,7 +231,7 @@ def test_a_node_file(named, run, tmp_path):
             write_nodes(path, b.node)
             assert await until(client, lambda name: name == "b") < HEARD_S
             path.write_text("{")
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(0.25)  # longer than between two looks
             assert await settled(client, "b")  # the last good nodes
 
     run(main())
@@ -260,7 +260,7 @@ def test_ten_thousand_calls_while_servers_come_and_go(named, redis, run):
         for _ in range(count):
             name = await client.call("/who")
             seen[name] = seen.get(name, 0) + 1
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)  # the pace of calls
 
     async def main():
         async with dora.AsyncClient(redis.url) as client:

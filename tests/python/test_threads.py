@@ -10,7 +10,7 @@ from dora_helpers import DEADLINE_S, envelope, reply_frame
 
 def slow_echo(seconds):
     def answer(message, guid):
-        time.sleep(seconds)
+        time.sleep(seconds)  # the server takes its time
         return reply_frame(guid, envelope(guid, envelope(guid, message["api"]["one"]["param"])))
 
     return answer

@@ -37,7 +37,7 @@ def test_load_with_deaths(reactors):
         while time.monotonic() < end:
             for pid in list(server.workers("c").values())[:1]:
                 os.kill(pid, signal.SIGKILL)
-            time.sleep(0.25)
+            time.sleep(0.25)  # the pace of deaths
         load.stop()
         assert load.lost == load.twice == load.broken == 0
         assert set(load.codes) <= {0, 100200}

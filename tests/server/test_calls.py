@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from support import v1
-from support.server import HERE, ROOT, Server, python_pool
+from support.server import HERE, ROOT, Server, python_pool, wait_tasking
 
 APPS = os.path.join(HERE, "apps")
 
@@ -118,7 +118,7 @@ def test_deadline_that_passed_is_not_run(server):
     sleepers = [v1.guid() for _ in range(6)]
     with v1.Conn(server.address) as busy, v1.Conn(server.address) as late:
         busy.send(b"".join(v1.request(each, "/sleep", 200) for each in sleepers))
-        time.sleep(0.05)
+        wait_tasking(late, len(sleepers))
         ident = v1.guid()
         late.send(v1.request(ident, "/echo", "late", timeout=50))
         guid, reply = late.receive()
@@ -217,7 +217,7 @@ def test_queued_calls_of_a_gone_client_do_not_run():
             busy.send(v1.request(v1.guid(), "/sleep", 200))
             with v1.Conn(server.address) as gone:
                 gone.send(b"".join(v1.request(v1.guid(), "/sleep", 200) for _ in range(20)))
-                time.sleep(0.05)
+                wait_tasking(after, 21)
             began = time.monotonic()
             assert after.call("/echo", 1)["data"]["data"] == 1
             assert time.monotonic() - began < 1.0

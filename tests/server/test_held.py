@@ -116,7 +116,7 @@ def test_a_slow_reader_within_its_allowance_gets_all(tmp_path):
         while len(got) < len(idents):
             got += splitter.feed(conn.recv(32768))
             if time.monotonic() < end:
-                time.sleep(0.05)
+                time.sleep(0.05)  # it reads slowly
         assert sorted(ident for ident, _ in got) == sorted(idents)
         assert all(len(body["data"]["data"]) == BIG for _, body in got)
         assert sum(held(server)["ended"].values()) == 0
@@ -151,7 +151,7 @@ def test_a_frame_that_comes_slowly_is_answered():
             for at in range(len(frame)):
                 conn.send(frame[at:at + 1])
                 if time.monotonic() < end:
-                    time.sleep(0.02)
+                    time.sleep(0.02)  # it sends slowly
             assert conn.receive()[1]["data"]["data"] == "slow"
             assert held(server)["ended"]["frame"] == 0
 
@@ -201,7 +201,7 @@ def test_who_makes_no_progress_goes_before_who_holds_more():
             while not is_closed(still.sock) and time.monotonic() < end:
                 moving.send(first[at:at + 100])
                 at += 100
-                time.sleep(0.1)
+                time.sleep(0.1)  # it sends slowly
                 if time.monotonic() > end - 5.5 and len(others) < 5:
                     others.append(v1.Conn(server.address))
                     others[-1].send(half_a_frame(sent=FRAME - 300_000))

@@ -67,7 +67,7 @@ def test_a_pool_that_hangs_is_not_ready(tmp_path, where):
             for mark, gate in zip(marks, gates):
                 conn.ask("W_S", {"one": ("/wait", {"mark": mark, "until": gate})})
             wait_for(*marks)
-            time.sleep(0.4)
+            time.sleep(0.4)  # past hung_ms
             assert ask(admin, "/readyz")[0] == 200  # nobody waits for a worker
             conn.ask("W_S", {"one": ("/wait", {"mark": "", "until": gates[1]})})
             assert wait_until(lambda: ask(admin, "/readyz")[0] == 503)
@@ -97,7 +97,7 @@ def test_where_it_is_not_looked_for(tmp_path, keys):
                 conn.ask("W_S", {"one": ("/wait", {"mark": mark, "until": gate})})
             wait_for(mark)
             assert wait_until(lambda: told(conn)["queued"] == 1)
-            time.sleep(0.2)
+            time.sleep(0.2)  # past hung_ms
             assert ask(admin_of(server), "/readyz")[0] == 200
             with open(gate, "w"):
                 pass
@@ -162,6 +162,7 @@ app = dora.App()
 @app.api("/after")
 async def after(param):
     def block():
+        open(param, "w").close()
         while True:
             pass
     asyncio.get_running_loop().call_later(0.02, block)
@@ -173,8 +174,8 @@ async def pid(param):
 """)
     pool = python_pool(str(app), workers=1, concurrency=4, time_limit_ms=300)
     with Server({"p": pool}) as server, v1.Conn(server.address) as conn:
-        first = conn.call("/after")["data"]["data"]
-        time.sleep(0.1)
+        first = conn.call("/after", str(tmp_path / "blocks"))["data"]["data"]
+        wait_for(str(tmp_path / "blocks"))
         answer = conn.call("/pid", timeout=20)["data"]
         assert answer["code"] == 0 and answer["data"] != first
         assert server.stop() == 0

@@ -121,7 +121,7 @@ def times_of_calls(conn, count):
 def settled(conn):
     """Whether all tasks that were read are done, and no more are read."""
     before = conn.command("getStat")["data"]["server"]
-    time.sleep(0.05)
+    time.sleep(0.05)  # between two looks
     after = conn.command("getStat")["data"]["server"]
     same = before["worker_request_count"] == after["worker_request_count"] > 0
     return same and before["tasking_num"] == after["tasking_num"] == 0
@@ -184,7 +184,7 @@ def test_idle_connections_do_not_cost_the_others():
         idle = [v1.Conn(server.address) for _ in range(200)]
         load = Load(server.address, "/echo", 1, connections=8)
         load.start()
-        time.sleep(0.5)
+        assert wait_until(lambda: load.sent > 1000)
         load.stop()
         assert load.lost == load.twice == 0
         assert set(load.codes) == {0}

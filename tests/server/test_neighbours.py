@@ -73,7 +73,7 @@ def test_slow_caller_delays_nobody(slow_depth, burst):
                 for _ in range(burst):
                     assert v1.code(conn.receive()[1]) == 0
                 times.append(time.monotonic() - began)
-                time.sleep(0.002)
+                time.sleep(0.002)  # the pace of bursts
         slow.ended.set()
         slow.join(10)
         assert slow.answered >= slow_depth * 3

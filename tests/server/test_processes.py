@@ -8,9 +8,10 @@ import pytest
 
 from support import processes, v1
 from support.load import Load
-from support.server import HERE, Server, python_pool, wait_until
+from support.server import HERE, Server, python_pool, wait_tasking, wait_until
 
 PHP_APP = os.path.join(HERE, "apps", "basic.php")
+FINISHING = "finishing what is accepted"
 
 
 def all_gone(pids):
@@ -88,7 +89,7 @@ def test_recycling_loses_nothing():
         first = set(server.workers("p").values())
         load = Load(server.address, "/echo", 1, connections=8)
         load.start()
-        time.sleep(1.5)
+        assert wait_until(lambda: not first & set(server.workers("p").values()))
         load.stop()
         assert load.lost == load.twice == load.broken == 0
         assert set(load.codes) == {0}
@@ -110,10 +111,10 @@ def test_drain_under_load(number, tmp_path):
         load.start()
         with v1.Conn(server.address) as slow, v1.Conn(server.address) as late:
             slow.send(v1.request(v1.guid(), "/sleep", 700))
-            time.sleep(0.3)
+            wait_tasking(late, 17)
             assert late.call("/echo", 1, attempt=0)["code"] == 0
             server.signal(number)
-            time.sleep(0.1)
+            assert wait_until(lambda: FINISHING in server.log())
             try:
                 code = v1.code(late.call("/echo", 1, attempt=0))
                 assert code == 100207
@@ -137,11 +138,11 @@ def test_drain_under_load(number, tmp_path):
 def test_second_interrupt_stops_now():
     with Server({"p": python_pool("basic.py", workers=1)}) as server:
         family = server.everyone()
-        with v1.Conn(server.address) as conn:
+        with v1.Conn(server.address) as conn, v1.Conn(server.address) as other:
             conn.send(v1.request(v1.guid(), "/sleep", 8000))
-            time.sleep(0.3)
+            wait_tasking(other, 1)
             server.signal(signal.SIGINT)
-            time.sleep(0.3)
+            assert wait_until(lambda: FINISHING in server.log())
             server.signal(signal.SIGINT)
             began = time.monotonic()
             server.wait(10)
@@ -154,10 +155,10 @@ def test_master_killed_takes_all_along():
     pools = {"p": python_pool("basic.py", workers=3), "q": php_pool(workers=2)}
     with Server(pools) as server:
         family = server.everyone()
-        with v1.Conn(server.address) as conn:
+        with v1.Conn(server.address) as conn, v1.Conn(server.address) as other:
             conn.send(v1.request(v1.guid(), "/sleep", 60000))
             conn.send(v1.request(v1.guid(), "/php/sleep", 60000))
-            time.sleep(0.2)
+            wait_tasking(other, 2)
             os.kill(server.pid, signal.SIGKILL)
             server.process.wait()
         assert wait_until(lambda: all_gone(family), 8), [processes.title(pid) for pid in family

@@ -168,7 +168,7 @@ def test_stopped_while_starting(tmp_path):
     for turn in range(40):
         process = subprocess.Popen([program(), "serve", "--config", str(path)], env=environment(),
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.02 + turn * 0.005)
+        time.sleep(0.02 + turn * 0.005)  # another moment each time
         family = processes.descendants(process.pid)
         # Before it handles signals, the default action ends it.
         process.terminate()

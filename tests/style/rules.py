@@ -1,7 +1,9 @@
 """The rules of core/STYLE.md that a program can check. Each takes a path (from the top of the
 sources) and the file's text, and gives complaints as (line, text)."""
 
+import io
 import re
+import tokenize
 
 COLUMNS_MAX = 100
 FILE_LINES_MAX = 600
@@ -205,8 +207,21 @@ def test_names(path, text):
             yield text.count("\n", 0, found.start(1)) + 1, "test %s: its name says nothing" % name
 
 
+def sleeps(path, text):
+    """A test waits for the event. Where it sleeps all the same, the line says why."""
+    if not re.match(r"tests/(?!bench)\w+/(test_\w+|sanitized|live)\.py$", path):
+        return
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    said = {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
+    words = [token.string for token in tokens]
+    for at, token in enumerate(tokens[:-3]):
+        if words[at:at + 2] == ["sleep", "("] and words[at + 2:at + 4] != ["0", ")"] and \
+                words[at - 1] == "." and token.start[0] not in said:
+            yield token.start[0], "sleeps, and does not say why"
+
+
 ALL = (rooms, libraries, banned_calls, environment, sizes, first_line, guards, words, whitespace,
-       test_names)
+       test_names, sleeps)
 
 # A bad file for each rule: the rules are tested on them before they are used.
 SAMPLES = {
@@ -232,4 +247,6 @@ SAMPLES = {
                  ("tests/unit/test_a.c", "    unit_in(scene, call),"),
                  ("tests/server/test_a.py", "def test_refused(server):\n"),
                  ("tests/php/a.phpt", "--TEST--\nDora client\n")],
+    sleeps: [("tests/server/test_a.py", "time.sleep(0.1)\n"),
+             ("tests/python/test_a.py", "await asyncio.sleep(param)\n")],
 }

@@ -46,6 +46,11 @@ def wait_until(question, seconds=10.0, pause=0.01):
         time.sleep(pause)
 
 
+def wait_tasking(conn, count):
+    """Until the server that `conn` is connected to has so many tasks."""
+    assert wait_until(lambda: conn.command("getStat")["data"]["server"]["tasking_num"] >= count)
+
+
 class Server:
     """`with Server(pools) as server`: pools as in dora.json, other keys as keywords. `command`: a
     program that serves by itself, in place of pools and configuration."""

@@ -407,7 +407,7 @@ static void wait_until_written(dr_log *log)
     uint64_t lines = 1;
     uint64_t bytes = 0;
     while (dr_log_queue(log, &lines, &bytes), lines > 0) {
-        usleep(100);
+        usleep(100); /* between two looks */
     }
 }
 
