@@ -1,0 +1,41 @@
+"""The plugin that pytest loads by its entry point `dora`: the fixture `dora_server`, and the logs of
+its servers in the report of a test that fails. What the fixture does is in testing.py."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator
+
+import pytest
+
+_SERVERS = pytest.StashKey[list[Any]]()
+
+
+@pytest.fixture
+def dora_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """dora_server(app_or_file, **options) -> dora.testing.Server, which ends with the test."""
+    from .testing import Server
+
+    servers = request.node.stash.setdefault(_SERVERS, [])
+
+    def start(app: Any, **options: Any) -> Server:
+        server = Server(app, **options)
+        servers.append(server)
+        return server
+
+    yield start
+    errors = []
+    for server in reversed(servers):
+        try:
+            server.stop()
+        except RuntimeError as error:
+            errors.append(str(error))
+    assert not errors, "\n".join(errors)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """A test that fails shows what its servers have written."""
+    if call.excinfo is not None:
+        for server in item.stash.get(_SERVERS, []):
+            item.add_report_section(call.when, f"dora server {server.address}", server.log())
+    yield
