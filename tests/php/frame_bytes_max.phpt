@@ -47,15 +47,15 @@ report(fn() => new Dora\Client(["a\0b" => '127.0.0.1:1']));
 report(fn() => (new Dora\App())->run(['host' => "127.0.0.1\0"]));
 var_dump($server->stop());
 ?>
---EXPECT--
-Dora\Exception 100206: frame of 3145945 bytes is larger than the limit of 2097152 (frame_bytes_max)
+--EXPECTF--
+Dora\Exception 100206: frame of 314594%d bytes is larger than the limit of 2097152 (frame_bytes_max)
 3145728
 Dora\Exception 100206: reply: frame of 3145981 bytes is larger than the limit of 2097152 (frame_bytes_max)
 3145728
 3145728
 3145728
 over the server's
-Dora\Exception 100206: frame of 5243097 bytes is larger than the limit of 4194304 (frame_bytes_max)
+Dora\Exception 100206: frame of 524309%d bytes is larger than the limit of 4194304 (frame_bytes_max)
 Dora\HandlerException 100206: the result is larger than the limit of 4194304 bytes (frame_bytes_max)
 Dora\HandlerException 100206: the result is deeper than the limit of 509 levels
 Dora\HandlerException
@@ -70,7 +70,7 @@ TypeError 0: Dora\Client::__construct(): Argument #2 ($options) must have an int
 TypeError 0: Dora\Client::__construct(): Argument #2 ($options) must have an int as "frame_bytes_max", not float
 TypeError 0: Dora\Client::__construct(): Argument #2 ($options) must have an int as "frame_bytes_max", not bool
 Dora\Client
-ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "frame_bytes_max" (there are: timeout, retry, group)
+ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "frame_bytes_max" (there are: timeout, retry, wait, group)
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes has a NUL byte: "host:port", a list of these, or groups by name is wanted
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes[0] has a NUL byte: "host:port" is wanted
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes: a group's name has a NUL byte behind a: a text that is not empty is wanted
