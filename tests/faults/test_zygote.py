@@ -60,6 +60,10 @@ def test_a_zygote_is_stopped(kind):
         assert not before & set(server.workers("a").values())
         end([load], set())
         assert server.log().count("has not answered") == 1
+        with v1.Conn(server.address) as conn:
+            pool = conn.command("getStat")["data"]["server"]["pools"]["a"]
+        assert {why: count for why, count in pool["restarts"].items() if count} == {
+            "zygote": WORKERS}
         assert server.stop() == 0
 
 

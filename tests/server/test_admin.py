@@ -344,11 +344,13 @@ def test_restarts_by_cause(tmp_path):
         "few": python_pool("modes.py", workers=1, max_requests=5, apis=["/big"]),
         "short": python_pool("modes.py", workers=1, time_limit_ms=50, apis=["/mark"]),
         "small": python_pool("modes.py", workers=1, memory_mb_max=1, apis=["/about"]),
-        "mortal": python_pool("modes.py", workers=1, apis=["/die"])}
+        "mortal": python_pool("modes.py", workers=1, apis=["/die"]),
+        "quitter": python_pool("modes.py", workers=1, apis=["/exit"])}
     with Server(pools, listen=LISTEN) as server, v1.Conn(server.address) as conn:
         admin = admin_of(server)
         assert v1.code(conn.call("/mark", {"file": marks, "ms": 10000, "text": "x"})) == 100201
         assert v1.code(conn.call("/die", {"file": marks})) == 100200
+        assert v1.code(conn.call("/exit", 0)) == 100200
         for _ in range(10):
             assert v1.code(conn.call("/big", 1)) == 0
 
@@ -361,7 +363,7 @@ def test_restarts_by_cause(tmp_path):
             return found
 
         expected = {("few", "recycled"), ("short", "time_limit"), ("small", "memory"),
-                    ("mortal", "died")}
+                    ("mortal", "died"), ("quitter", "left")}
         assert wait_until(lambda: set(restarts()) == expected, 20), restarts()
         assert conn.command("reloadTask")["code"] == 0
         expected |= {(pool, "reload") for pool in pools}

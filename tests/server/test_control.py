@@ -1,6 +1,7 @@
 """Control commands: what they tell, and from where they are taken."""
 
 import os
+import re
 import signal
 import time
 
@@ -9,6 +10,7 @@ import pytest
 from support import v1
 from support.server import Server, python_pool, wait_until
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SWOOLE = ["start_time", "connection_num", "accept_count", "close_count", "tasking_num",
           "request_count", "worker_request_count"]
 
@@ -34,6 +36,26 @@ def server():
 def conn(server):
     with v1.Conn(server.address) as one:
         yield one
+
+
+def table(first):
+    """The keys of a table of PROTOCOL.md, by its first heading."""
+    text = open(os.path.join(ROOT, "core", "PROTOCOL.md"), encoding="utf-8").read()
+    text = text.split("\n## Control\n", 1)[1].split("\n## ", 1)[0]
+    rows = text.split("\n| %s |" % first, 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+
+
+def test_the_answer_has_the_keys_of_the_protocol(server):
+    with v1.Conn(server.address) as conn:
+        told = conn.command("getStat")["data"]["server"]
+        assert list(told) == [key for key in table("key") if key != "reload"]
+        assert list(conn.command("reloadTask")["data"]["server"]) == table("key")
+    pool = next(iter(told["pools"].values()))
+    assert list(pool) == table("key of a pool")
+    for key in ("repeats", "held"):
+        assert list(told[key]) == table("key of `%s`" % key)
+    assert list(pool["restarts"]) == table("key of `restarts`")
 
 
 def test_what_stat_tells(server, conn):

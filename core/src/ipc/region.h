@@ -87,6 +87,7 @@ typedef struct dr_shared_worker {
     alignas(64) _Atomic uint32_t inbox_head; /* written by the worker */
     _Atomic uint32_t asleep;                 /* futex; DR_ASLEEP_... */
     _Atomic uint32_t big;                    /* DR_BIG_... */
+    _Atomic uint32_t has_left;               /* 1 where it ends by itself, in order */
 } dr_shared_worker;
 
 typedef struct dr_shared_outbox {

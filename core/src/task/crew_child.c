@@ -241,7 +241,7 @@ void dr_children_replace(dr_crew *crew, const dr_zygote *zygote)
         if (child->zygote == zygote && slot->crew == crew->id && slot->pid == child->pid &&
             !slot->leaving && !slot->wants_recycling) {
             slot->wants_recycling = true;
-            slot->why = DR_RESTART_RELOAD;
+            slot->why = DR_RESTART_ZYGOTE;
         }
     }
     pthread_mutex_unlock(&pool->lock);

@@ -69,16 +69,24 @@ typedef enum dr_slot_state {
     DR_SLOT_DEAD      /* its reactors have yet to answer for it */
 } dr_slot_state;
 
-/* dr_restart says why a worker that served was replaced. */
+/* Why a worker was replaced, as getStat and the metrics name it: PROTOCOL.md, section "Control", says
+ * what each means. All are counted where it is buried (dr_bury). */
+#define DR_RESTARTS(X)                                                                             \
+    X(DIED, "died")             /* it ended without being told to */                               \
+    X(TIME_LIMIT, "time_limit") /* it was killed for a task past the pool's time limit */          \
+    X(RECYCLED, "recycled")     /* it had done max_requests */                                     \
+    X(MEMORY, "memory")         /* it was above memory_mb_max */                                   \
+    X(RELOAD, "reload")         /* another generation took over */                                 \
+    X(DAMAGED, "damaged")       /* the pool's shared memory was damaged */                         \
+    X(ZYGOTE, "zygote")         /* the zygote that it came from had hung */                        \
+    X(LEFT, "left")             /* it left by itself, in order: it cannot undo what a task did */
+
 typedef enum dr_restart {
-    DR_RESTART_NONE = 0,   /* it was not */
-    DR_RESTART_DIED,       /* it ended without being told to */
-    DR_RESTART_TIME_LIMIT, /* it was killed for a task past the pool's time limit */
-    DR_RESTART_RECYCLED,   /* it had done max_requests */
-    DR_RESTART_MEMORY,     /* it was above memory_mb_max */
-    DR_RESTART_RELOAD,     /* another generation took over */
-    DR_RESTART_DAMAGED,    /* the pool's shared memory was damaged */
-    DR_RESTART_COUNT
+    DR_RESTART_NONE = 0, /* it was not */
+#define DR_RESTART_VALUE(name, text) DR_RESTART_##name,
+    DR_RESTARTS(DR_RESTART_VALUE)
+#undef DR_RESTART_VALUE
+        DR_RESTART_COUNT
 } dr_restart;
 
 /* dr_stand is what was seen of a worker at the last looks for damage (damage.c). */

@@ -238,12 +238,18 @@ static void empty_if_settled(dr_pool *pool, dr_slot *slot)
     }
 }
 
-static dr_restart restart_of(const dr_slot *slot)
+static dr_restart restart_of(const dr_pool *pool, uint32_t index)
 {
-    if (!slot->leaving) {
-        return slot->overran ? DR_RESTART_TIME_LIMIT : DR_RESTART_DIED;
+    const dr_slot *slot = &pool->slots[index];
+    if (slot->leaving) {
+        return slot->why;
     }
-    return slot->why;
+    if (slot->overran) {
+        return DR_RESTART_TIME_LIMIT;
+    }
+    const dr_shared_worker *shared = &pool->region.workers[index];
+    return atomic_load_explicit(&shared->has_left, memory_order_relaxed) == 1 ? DR_RESTART_LEFT
+                                                                              : DR_RESTART_DIED;
 }
 
 void dr_bury(dr_pool *pool, uint32_t index, dr_restart why)
@@ -279,7 +285,7 @@ void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
     dr_slot *slot = &pool->slots[index];
     if (slot->state != DR_SLOT_EMPTY && slot->state != DR_SLOT_DEAD) {
         note_spoiled(pool, slot);
-        dr_bury(pool, index, restart_of(slot));
+        dr_bury(pool, index, restart_of(pool, index));
         (void)dr_requeue_unstarted(pool, index);
         dr_reserve_waiting(pool, &wakes);
     }

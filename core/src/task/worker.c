@@ -130,4 +130,7 @@ void dr_worker_run(dr_worker *worker)
     } else {
         run_one_by_one(worker);
     }
+    if (!worker->is_forked) {
+        atomic_store_explicit(&shared_of(worker)->has_left, 1, memory_order_relaxed);
+    }
 }

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 
 import dora
@@ -32,6 +33,12 @@ def die(param):
     """Adds its process id to the file, then ends by SIGKILL."""
     mark({"file": param["file"], "text": str(os.getpid())})
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.api("/exit")
+def leave(param):
+    """The worker ends, in order."""
+    sys.exit(param)
 
 
 @app.api("/raise")

@@ -16,8 +16,9 @@
 
 const char *dr_restart_name(dr_restart why)
 {
-    static const char *const names[DR_RESTART_COUNT] = {
-        "none", "died", "time_limit", "recycled", "memory", "reload", "damaged"};
+#define RESTART_NAME(name, text) text,
+    static const char *const names[DR_RESTART_COUNT] = {"none", DR_RESTARTS(RESTART_NAME)};
+#undef RESTART_NAME
     return names[why];
 }
 
@@ -198,7 +199,7 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, dr_pool 
                 {"handled", numbers->handled},
                 {"refused", numbers->refused},
                 {"died", restarts[DR_RESTART_DIED] + restarts[DR_RESTART_TIME_LIMIT] +
-                             restarts[DR_RESTART_DAMAGED]},
+                             restarts[DR_RESTART_DAMAGED] + restarts[DR_RESTART_LEFT]},
                 {"recycled", restarts[DR_RESTART_RECYCLED] + restarts[DR_RESTART_MEMORY]}};
     const size_t count = sizeof(rows) / sizeof(rows[0]);
     dr_stat_key(writer, config->name);
