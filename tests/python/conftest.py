@@ -9,6 +9,7 @@ import textwrap
 import warnings
 
 import pytest
+from support.redis import RedisServer
 
 from dora_helpers import DEADLINE_S, Peer, Server
 
@@ -49,6 +50,28 @@ def serve(tmp_path):
     for server in servers:
         if server.process.returncode is None:
             server.stop()
+
+
+NAMED = """
+    import dora
+    app = dora.App()
+
+    @app.api("/who")
+    def who(param):
+        return "{name}"
+"""
+
+
+@pytest.fixture
+def named(serve):
+    """named("a", *flags) -> a server whose /who answers "a"."""
+    return lambda name, *flags: serve(NAMED.format(name=name), *flags, name=f"{name}.py")
+
+
+@pytest.fixture
+def redis():
+    with RedisServer() as one:
+        yield one
 
 
 @pytest.fixture

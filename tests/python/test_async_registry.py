@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from support.redis import RedisServer, free_port
+from support.redis import free_port
 
 import dora
 from dora_helpers import DEADLINE_S, wait_until
@@ -21,26 +21,6 @@ pytestmark = pytest.mark.filterwarnings("error")
 HEARD_S = 0.9  # a join or leave is heard of within this: the reading of each second is slower
 SLOW_S = 0.3  # a call that goes on while Redis hangs takes at most this, on a busy machine
 CALLS = 10_000
-APP = """
-    import dora
-    app = dora.App()
-
-    @app.api("/who")
-    def who(param):
-        return "{name}"
-"""
-
-
-@pytest.fixture
-def redis():
-    with RedisServer() as one:
-        yield one
-
-
-@pytest.fixture
-def named(serve):
-    """named("a", *flags) -> a server whose /who answers "a"."""
-    return lambda name, *flags: serve(APP.format(name=name), *flags, name=f"{name}.py")
 
 
 def member(node, *groups):

@@ -16,26 +16,6 @@ import dora
 SOON_S = 2.0  # a join or a leave is seen within this
 LOOK_S = 0.2  # a look at a Redis that does not answer takes at most this
 SLACK_S = 0.3  # of a busy machine
-APP = """
-    import dora
-    app = dora.App()
-
-    @app.api("/who")
-    def who(param):
-        return "{name}"
-"""
-
-
-@pytest.fixture
-def redis():
-    with RedisServer() as one:
-        yield one
-
-
-@pytest.fixture
-def named(serve):
-    """named("a", *flags) -> a server whose /who answers "a"."""
-    return lambda name, *flags: serve(APP.format(name=name), *flags, name=f"{name}.py")
 
 
 def register(redis, node, *groups):

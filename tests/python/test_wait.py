@@ -79,7 +79,7 @@ def test_an_async_call_that_waits_can_be_cancelled_and_closed():
     async def main():
         client = dora.AsyncClient("127.0.0.1:1", wait=1000, timeout=1000)
         waiting = [asyncio.ensure_future(client.call("/who")) for _ in range(2)]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # nothing ends them meanwhile
         assert client.outstanding == 2
         waiting[0].cancel()
         await client.close()

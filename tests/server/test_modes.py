@@ -6,48 +6,10 @@ import time
 import pytest
 
 from support import v1
+from support.repeats import marks  # noqa: F401: a fixture
 from support.server import Server, python_pool, wait_until
 
 ACCEPTED = 100001
-
-
-class Marks:
-    """A file to which handlers add lines, and the gate that /hold waits for."""
-
-    def __init__(self, folder):
-        self.file = str(folder / "marks")
-        self.gate = str(folder / "gate")
-
-    def mark(self, text, ms=0):
-        return ("/mark", {"file": self.file, "text": text, "ms": ms})
-
-    def hold(self):
-        return ("/hold", {"file": self.file, "until": self.gate})
-
-    def die(self):
-        return ("/die", {"file": self.file})
-
-    def let_go(self):
-        with open(self.gate, "w"):
-            pass
-
-    def lines(self):
-        try:
-            with open(self.file) as file:
-                return file.read().split()
-        except FileNotFoundError:
-            return []
-
-    def await_lines(self, count):
-        assert wait_until(lambda: len(self.lines()) >= count), self.lines()
-        return self.lines()
-
-
-@pytest.fixture
-def marks(tmp_path):
-    one = Marks(tmp_path)
-    yield one
-    one.let_go()
 
 
 @pytest.fixture(scope="module")
@@ -319,7 +281,7 @@ def test_the_callers_time_counts_until_the_acceptance(marks):
 
 def test_an_idle_limit_waits_for_results(marks):
     with narrow(queue=10, idle_s=1) as server, v1.Conn(server.address) as conn:
-        ident = conn.ask("AM_S", {"one": marks.mark("slow", 2500)})
+        ident = conn.ask("AM_S", {"one": marks.mark("slow", ms=2500)})
         check_acceptance(conn.receive(), ident)
         guid, reply = conn.receive()
         assert (guid, reply["data"]["data"]) == (ident, "slow")

@@ -215,7 +215,7 @@ def sleeps(path, text):
     said = {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
     words = [token.string for token in tokens]
     for at, token in enumerate(tokens[:-3]):
-        if words[at:at + 2] == ["sleep", "("] and words[at + 2:at + 4] != ["0", ")"] and \
+        if words[at:at + 2] == ["sleep", "("] and words[at + 2] != "0" and \
                 words[at - 1] == "." and token.start[0] not in said:
             yield token.start[0], "sleeps, and does not say why"
 

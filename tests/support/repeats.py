@@ -14,8 +14,8 @@ class Marks:
         self.file = str(folder / "marks")
         self.gate = str(folder / "gate")
 
-    def mark(self, text):
-        return ("/mark", {"file": self.file, "text": text})
+    def mark(self, text, **more):
+        return ("/mark", {"file": self.file, "text": text, **more})
 
     def hold(self):
         return ("/hold", {"file": self.file, "until": self.gate})
@@ -36,6 +36,7 @@ class Marks:
 
     def await_lines(self, count):
         assert wait_until(lambda: len(self.lines()) >= count), self.lines()
+        return self.lines()
 
 
 @pytest.fixture
