@@ -40,28 +40,56 @@ static int connect_to(uint16_t port, int more, int *status)
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | more, 0);
-    assert_true(fd >= 0);
+    if (fd < 0) {
+        fail();
+    }
     *status = connect(fd, (const struct sockaddr *)&to, sizeof to) == 0 ? 0 : errno;
     return fd;
 }
 
+/* listening is a reactor, and descriptors: the listener's, the clients', an accepted one. */
+typedef struct listening {
+    dr_reactor reactor;
+    bool has_reactor;
+    int listen_fd; /* where no reactor has it */
+    int clients[3];
+    int accepted;
+} listening;
+
+static void listening_end(listening *at)
+{
+    if (at->has_reactor) {
+        dr_reactor_end(&at->reactor);
+        dr_reactor_run(&at->reactor);
+        dr_reactor_fini(&at->reactor);
+    }
+    for (int i = 0; i < 3; i++) {
+        unit_close(&at->clients[i]);
+    }
+    unit_close(&at->accepted);
+    unit_close(&at->listen_fd);
+}
+UNIT_SCENE(listening, listening_end)
+
 static void what_waits_is_accepted_and_not_reset(void **state)
 {
-    (void)state;
+    listening *at = *state;
     const dr_reactor_events events = {.on_gone = no_conn,
                                       .collect = no_call,
                                       .set_asleep = no_sleep,
                                       .has_ready = has_none,
                                       .on_ask = no_call};
     const dora_frame_options frame = {.sign = false};
-    dr_reactor *reactor = calloc(1, sizeof *reactor);
+    dr_reactor *reactor = &at->reactor;
+    int *clients = at->clients;
     dora_error error;
     uint16_t port = 0;
     int listen_fd;
-    int clients[3];
-    assert_non_null(reactor);
-    assert_int_equal(dr_listener_open("127.0.0.1", &port, 8, &listen_fd, 1, &error), DORA_OK);
-    assert_int_equal(dr_reactor_init(reactor, 0, 1, &frame, 0, 0, &events, &error), DORA_OK);
+    assert_int_equal(dr_listener_open("127.0.0.1", &port, 8, &at->listen_fd, 1, &error), DORA_OK);
+    at->has_reactor = dr_reactor_init(reactor, 0, 1, &frame, 0, 0, &events, &error) == DORA_OK;
+    assert_true(at->has_reactor);
+    listen_fd = at->listen_fd;
+    at->listen_fd = 0; /* it is the reactor's */
     assert_int_equal(dr_reactor_listen(reactor, listen_fd, 8, &error), DORA_OK);
     for (int i = 0; i < 3; i++) {
         int status;
@@ -76,46 +104,35 @@ static void what_waits_is_accepted_and_not_reset(void **state)
         assert_int_equal(recv(clients[i], &byte, 1, MSG_DONTWAIT), -1);
         assert_int_equal(errno, EAGAIN);
     }
-    dr_reactor_end(reactor);
-    dr_reactor_run(reactor);
-    dr_reactor_fini(reactor);
-    free(reactor);
-    for (int i = 0; i < 3; i++) {
-        close(clients[i]);
-    }
 }
 
 static void a_listener_that_takes_no_new_ones_still_has_the_old(void **state)
 {
-    (void)state;
+    listening *at = *state;
     dora_error error;
     uint16_t port = 0;
-    int listen_fd;
     int status;
-    assert_int_equal(dr_listener_open("127.0.0.1", &port, 8, &listen_fd, 1, &error), DORA_OK);
-    int early = connect_to(port, 0, &status);
+    assert_int_equal(dr_listener_open("127.0.0.1", &port, 8, &at->listen_fd, 1, &error), DORA_OK);
+    const int listen_fd = at->listen_fd;
+    const int early = at->clients[0] = connect_to(port, 0, &status);
     assert_int_equal(status, 0);
     dr_listener_refuse_new(listen_fd);
-    int late = connect_to(port, SOCK_NONBLOCK, &status);
+    at->clients[1] = connect_to(port, SOCK_NONBLOCK, &status);
     assert_int_equal(status, EINPROGRESS);
-    int accepted = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    const int accepted = at->accepted = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
     assert_true(accepted >= 0);
     assert_int_equal(send(early, "x", 1, 0), 1);
     char byte = 0;
     assert_int_equal(recv(accepted, &byte, 1, 0), 1);
     assert_int_equal(accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), -1);
     assert_int_equal(errno, EAGAIN);
-    close(accepted);
-    close(early);
-    close(late);
-    close(listen_fd);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_waits_is_accepted_and_not_reset),
-        cmocka_unit_test(a_listener_that_takes_no_new_ones_still_has_the_old),
+        unit_in(listening, what_waits_is_accepted_and_not_reset),
+        unit_in(listening, a_listener_that_takes_no_new_ones_still_has_the_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
