@@ -69,6 +69,7 @@ if test "$PHP_DORA" != "no"; then
     rpc_server_pids.c
     rpc_server_settings.c
     runtime.c
+    summary.c
     wait.c
     warnings.c
     watch.c

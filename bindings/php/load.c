@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "exception.h"
+#include "summary.h"
 
 static dora_err load_error(dora_error *error, const char *file, const char *what)
 {
@@ -140,6 +141,11 @@ dora_err php_dora_load_register(dora_app *app, dora_error *error)
         if (err != DORA_OK) {
             return dora_error_set(error, DORA_ELOAD, "api \"%s\": %s", ZSTR_VAL(name),
                                   dora_err_text(err));
+        }
+        const dora_about about = {.summary = php_dora_summary(handler)};
+        err = dora_app_describe(app, ZSTR_VAL(name), &about);
+        if (err != DORA_OK) {
+            return dora_error_set(error, err, "api \"%s\": %s", ZSTR_VAL(name), dora_err_text(err));
         }
     }
     ZEND_HASH_FOREACH_END();

@@ -102,6 +102,30 @@ static void sleep_end(void *pointer)
 
 /* ---- loading and forking ---- */
 
+/* describe tells what a handler is for, as its docstring says it. */
+static dora_err describe(dora_app *app, const char *name, const dr_py_handler *handler,
+                         dora_error *error)
+{
+    PyObject *shape = PyImport_ImportModule("dora._shape");
+    PyObject *text =
+        shape != NULL ? PyObject_CallMethod(shape, "summary", "O", handler->callable) : NULL;
+    Py_ssize_t len = 0;
+    const char *summary = text != NULL ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
+    dora_err err = DORA_OK;
+    if (summary == NULL) {
+        err = dr_py_error_take(error, DORA_ELOAD);
+    } else {
+        const dora_about about = {.summary = {summary, (size_t)len}};
+        err = dora_app_describe(app, name, &about);
+        if (err != DORA_OK) {
+            dora_error_set(error, err, "api '%s': %s", name, dora_err_text(err));
+        }
+    }
+    Py_XDECREF(text);
+    Py_XDECREF(shape);
+    return err;
+}
+
 static dora_err register_handlers(dr_py_host *self, dora_app *app, dora_error *error)
 {
     for (dr_py_handler *at = self->app->first; at != NULL; at = at->next) {
@@ -113,6 +137,10 @@ static dora_err register_handlers(dr_py_host *self, dora_app *app, dora_error *e
         dora_err err = dora_app_handler(app, (dora_slice){name, (size_t)len}, at);
         if (err != DORA_OK) {
             return dora_error_set(error, err, "api '%s': %s", name, dora_err_text(err));
+        }
+        err = describe(app, name, at, error);
+        if (err != DORA_OK) {
+            return err;
         }
     }
     self->app->is_sealed = true;

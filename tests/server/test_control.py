@@ -150,7 +150,8 @@ def test_an_unknown_command_is_named(conn, name):
     """The original does not answer some of them."""
     reply = conn.command(name)
     assert (reply["code"], reply["data"]) == (100011, [])
-    assert reply["msg"] == "unknown control command %s; there are getStat and reloadTask" % name
+    assert reply["msg"] == ("unknown control command %s; "
+                            "there are getStat, getApis and reloadTask" % name)
 
 
 def has_ended(conn):

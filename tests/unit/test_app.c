@@ -58,6 +58,75 @@ static void many_names_fit(void **state)
     dr_app_fini(&app);
 }
 
+static dora_slice said(const dora_app *app, uint32_t api, dr_about_part part)
+{
+    return dr_buf_slice(&app->entries[api].about.texts[part]);
+}
+
+static void what_is_said_of_an_api_is_kept(void **state)
+{
+    (void)state;
+    dora_app app = {0};
+    int handler = 0;
+    assert_int_equal(dora_app_handler(&app, text_slice("/a"), &handler), DORA_OK);
+    dora_about about = {.summary = text_slice(" \n  Adds two\x1b[m.  \r\nAnd more."),
+                        .param = text_slice(" {\"type\": \"array\"}"),
+                        .result = text_slice("true")};
+    assert_int_equal(dora_app_describe(&app, "/a", &about), DORA_OK);
+    assert_slice(said(&app, 0, DR_ABOUT_SUMMARY), "Adds two\\x1b[m.");
+    assert_slice(said(&app, 0, DR_ABOUT_PARAM), "a:1:{s:4:\"type\";s:5:\"array\";}");
+    assert_slice(said(&app, 0, DR_ABOUT_RESULT), "b:1;");
+    about = (dora_about){.summary = text_slice("Anew.")};
+    assert_int_equal(dora_app_describe(&app, "/a", &about), DORA_OK);
+    assert_slice(said(&app, 0, DR_ABOUT_SUMMARY), "Anew.");
+    assert_int_equal(said(&app, 0, DR_ABOUT_PARAM).len, 0);
+    dr_app_fini(&app);
+}
+
+static void what_is_no_schema_is_refused(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"[]", "1", "null", "\"a\"", "{", "{\"a\": 1} x", "  "};
+    dora_app app = {0};
+    int handler = 0;
+    assert_int_equal(dora_app_handler(&app, text_slice("/a"), &handler), DORA_OK);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        const dora_about about = {.result = text_slice(none[i])};
+        assert_int_equal(dora_app_describe(&app, "/a", &about), DORA_EINVAL);
+        assert_int_equal(said(&app, 0, DR_ABOUT_RESULT).len, 0);
+    }
+    const dora_about nothing_said = {.summary = {NULL, 0}};
+    assert_int_equal(dora_app_describe(&app, "/b", &nothing_said), DORA_EINVAL);
+    assert_int_equal(dora_app_describe(&app, "", &nothing_said), DORA_EINVAL);
+    assert_int_equal(dora_app_describe(&app, NULL, &nothing_said), DORA_EINVAL);
+    assert_int_equal(dora_app_handler(&app, text_slice(""), &handler), DORA_OK);
+    assert_int_equal(dora_app_describe(&app, "", &nothing_said), DORA_OK);
+    dr_app_fini(&app);
+}
+
+static void a_schema_over_the_limit_is_refused(void **state)
+{
+    (void)state;
+    dora_app app = {0};
+    int handler = 0;
+    const size_t most = DR_ABOUT_BYTES_MAX;
+    char *json = malloc(most + 8);
+    assert_non_null(json);
+    assert_int_equal(dora_app_handler(&app, text_slice("/a"), &handler), DORA_OK);
+    /* Encoded: a:1:{s:1:"a";s:262114:"...";} */
+    const size_t around = strlen("a:1:{s:1:\"a\";s:262114:\"\";}");
+    for (size_t more = 0; more < 2; more++) {
+        const size_t len = most - around + more;
+        memcpy(json, "{\"a\":\"", 6);
+        memset(json + 6, 'x', len);
+        memcpy(json + 6 + len, "\"}", 2);
+        const dora_about about = {.param = {json, len + 8}};
+        assert_int_equal(dora_app_describe(&app, "/a", &about), more == 0 ? DORA_OK : DORA_ETOOBIG);
+    }
+    free(json);
+    dr_app_fini(&app);
+}
+
 static void an_error_never_looks_like_success(void **state)
 {
     (void)state;
@@ -128,6 +197,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_checked),
         cmocka_unit_test(many_names_fit),
+        cmocka_unit_test(what_is_said_of_an_api_is_kept),
+        cmocka_unit_test(what_is_no_schema_is_refused),
+        cmocka_unit_test(a_schema_over_the_limit_is_refused),
         cmocka_unit_test(an_error_never_looks_like_success),
         cmocka_unit_test(long_messages_are_cut),
         cmocka_unit_test(remaining_time_is_never_negative),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any, Callable, NamedTuple
 
@@ -140,3 +141,14 @@ def takes_worker(hook: Callable[..., Any]) -> bool:
     if required > 1:
         raise TypeError(f"hook {name} must take () or (worker)")
     return required == 1
+
+
+def summary(handler: Callable[..., Any]) -> str:
+    """The first line of its docstring, "" where it has none."""
+    while isinstance(handler, functools.partial):  # that has a docstring of its own class
+        handler = handler.func
+    text = getattr(handler, "__doc__", None)
+    if not inspect.isroutine(handler) and not inspect.isclass(handler):  # an object with __call__
+        text = getattr(type(handler).__call__, "__doc__", None) or text
+    lines = inspect.cleandoc(text).splitlines() if isinstance(text, str) else []
+    return lines[0].encode("utf-8", "replace").decode() if lines else ""

@@ -34,6 +34,20 @@ DORA_API dora_err dora_app_fallback(dora_app *app, dora_handler_fn fn, void *use
 DORA_API dora_err dora_app_worker_start(dora_app *app, dora_worker_fn fn, void *user);
 DORA_API dora_err dora_app_worker_stop(dora_app *app, dora_worker_fn fn, void *user);
 
+/* dora_about is what an application says of one of its apis. An empty slice says nothing. */
+typedef struct dora_about {
+    dora_slice summary; /* text: its first line counts, at most 200 bytes of it */
+    dora_slice param;   /* JSON Schema of the parameter: JSON, an object or a bool */
+    dora_slice result;  /* JSON Schema of the result */
+} dora_about;
+
+/* dora_app_describe says what an api is for, to whoever looks at the server: `dora apis`, the
+ * command getApis, /openapi.json. `name` is registered already; an empty one is the fallback. What
+ * was said of it before is replaced. Ownership: copies.
+ * Errors: DORA_EINVAL for a name that is not registered, and a schema that is none; DORA_ETOOBIG
+ * for one over 256 KiB; DORA_ENOMEM. */
+DORA_API dora_err dora_app_describe(dora_app *app, const char *name, const dora_about *about);
+
 /* The request: slices are borrowed until the handler returns. `param` is an encoded value that was
  * checked already; read it with dora_request_reader or a reader of your own. */
 DORA_API dora_slice dora_request_name(const dora_request *request);

@@ -14,6 +14,8 @@
 #define DR_API_NAME_MAX 255             /* names are compared and logged */
 #define DR_APIS_MAX 1024                /* apis of one W_M: each costs a task */
 #define DR_APP_APIS_MAX 4096            /* handlers of one application */
+#define DR_SUMMARY_BYTES_MAX 200        /* of an api: one line of a table */
+#define DR_ABOUT_BYTES_MAX (1u << 18)   /* of a schema: the master keeps it for every api */
 #define DR_CODE_OURS_MAX 100299         /* last of the codes that handlers cannot use */
 #define DR_MSG_BYTES_MAX 8192           /* of a handler's error message */
 #define DR_SERIES_MAX 64                /* codes and types counted of one api; the rest in one */

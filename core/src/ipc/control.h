@@ -23,7 +23,9 @@ typedef enum dr_control_kind {
     DR_CONTROL_STOP,
     /* zygote to master */
     DR_CONTROL_HELLO,    /* number: region layout; text: "runtime version / dora version" */
-    DR_CONTROL_NAME,     /* text: one api name; empty: the fallback */
+    DR_CONTROL_NAME,     /* text: one api name; empty: the fallback, which is said last */
+    DR_CONTROL_ABOUT,    /* text: a piece of what is said of the api named last; number: of what
+                          * (dr_about_part) */
     DR_CONTROL_LOADED,   /* the application is loaded, all names are said; number: 1 where its
                          * workers run event loops */
     DR_CONTROL_FAILED,   /* text: why it does not load */

@@ -45,11 +45,16 @@ dora_err dora_app_handler(dora_app *app, dora_slice name, void *handler)
     entry->name[name.len] = '\0';
     entry->name_len = name.len;
     entry->handler = handler;
+    entry->about = (dr_about){0};
     return DORA_OK;
 }
 
 void dr_app_fini(dora_app *app)
 {
+    for (uint32_t i = 0; i < app->count; i++) {
+        dr_about_fini(&app->entries[i].about);
+    }
+    dr_about_fini(&app->fallback_about);
     free(app->entries);
     memset(app, 0, sizeof(*app));
 }

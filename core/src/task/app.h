@@ -6,6 +6,7 @@
 #include <dora/runtime.h>
 
 #include "base/limits.h"
+#include "task/names.h"
 #include "wire/value.h"
 
 /* dr_app_entry is one api; its index in the application is the task's `api`. */
@@ -13,6 +14,7 @@ typedef struct dr_app_entry {
     char name[DR_API_NAME_MAX + 1];
     size_t name_len;
     void *handler;
+    dr_about about;
 } dr_app_entry;
 
 struct dora_app {
@@ -21,6 +23,7 @@ struct dora_app {
     uint32_t capacity;
     bool has_fallback;
     void *fallback;
+    dr_about fallback_about;
     /* Hooks of applications in C; other runtimes keep their own. */
     dora_worker_fn start;
     void *start_user;

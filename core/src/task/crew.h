@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "ipc/control.h"
 #include "task/log_source.h"
+#include "task/names.h"
 #include "task/orphans.h"
 #include "task/pool.h"
 
@@ -38,13 +39,6 @@ typedef enum dr_crew_state {
     DR_CREW_STOPPING,
     DR_CREW_STOPPED
 } dr_crew_state;
-
-/* dr_names is what an application registers. */
-typedef struct dr_names {
-    char (*items)[DR_API_NAME_MAX + 1];
-    uint32_t count;
-    bool has_fallback;
-} dr_names;
 
 /* dr_crew_events tells the supervisor; none of it may change a crew at once. on_state: the state
  * changed, or a worker of a crew on trial, or the first of another, is ready. on_death: a worker

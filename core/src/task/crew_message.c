@@ -1,7 +1,6 @@
 /* crew_message.c: what a crew's zygote says. */
 #include "task/crew_message.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -59,31 +58,40 @@ static void on_exited(dr_crew *crew, const dr_control_head *head)
     }
 }
 
+/* is_known: a zygote that was started again says what is known. */
+static bool is_known(const dr_crew *crew)
+{
+    return crew->state != DR_CREW_LOADING || crew->was_ready;
+}
+
+/* settle fails the crew where what its zygote said could not be noted. */
+static void settle(dr_crew *crew, dora_err err, const char *too_much)
+{
+    if (err != DORA_OK) {
+        const char *text = err == DORA_ETOOBIG ? too_much : "out of memory";
+        dr_crew_fail(crew, text, strlen(text));
+    }
+}
+
 static void on_name(dr_crew *crew, const dr_control_message *message)
 {
-    if (crew->state != DR_CREW_LOADING || crew->was_ready) {
-        return; /* a zygote that was started again says what is known */
+    if (!is_known(crew)) {
+        settle(crew, dr_names_add(&crew->names, (dora_slice){message->text, message->text_len}),
+               "the application registers too many handlers");
     }
-    dr_names *names = &crew->names;
-    if (message->text_len == 0) {
-        names->has_fallback = true;
-        return;
+}
+
+/* on_about: a piece of what is said of the api that was named last. */
+static void on_about(dr_crew *crew, const dr_control_message *message)
+{
+    dr_about *about = is_known(crew) ? NULL : dr_names_last(&crew->names);
+    const uint32_t part = (uint32_t)message->head.number;
+    if (about != NULL && part < DR_ABOUT_PARTS) {
+        settle(crew,
+               dr_about_add(about, (dr_about_part)part,
+                            (dora_slice){message->text, message->text_len}),
+               "the application says too much of one api");
     }
-    if (message->text_len > DR_API_NAME_MAX || names->count == DR_APP_APIS_MAX - 1) {
-        static const char text[] = "the application registers too many handlers";
-        dr_crew_fail(crew, text, sizeof(text) - 1);
-        return;
-    }
-    void *items = realloc(names->items, (names->count + 1) * sizeof(*names->items));
-    if (items == NULL) {
-        static const char text[] = "out of memory";
-        dr_crew_fail(crew, text, sizeof(text) - 1);
-        return;
-    }
-    names->items = items;
-    memcpy(names->items[names->count], message->text, message->text_len);
-    names->items[names->count][message->text_len] = '\0';
-    names->count++;
 }
 
 /* on_not_forked: there was no room for another process. */
@@ -141,6 +149,9 @@ void dr_crew_message(dr_crew *crew, dr_control_message *message)
         break;
     case DR_CONTROL_NAME:
         on_name(crew, message);
+        break;
+    case DR_CONTROL_ABOUT:
+        on_about(crew, message);
         break;
     case DR_CONTROL_LOADED:
         crew->load_failures = 0;

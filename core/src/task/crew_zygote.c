@@ -30,7 +30,7 @@ static void on_zygote_exit(uv_poll_t *poll, int status, int events);
 void dr_crew_handle_closed(dr_crew *crew)
 {
     if (--crew->open_handles == 0 && crew->is_closed) {
-        free(crew->names.items);
+        dr_names_fini(&crew->names);
         free(crew);
     }
 }

@@ -22,6 +22,7 @@
 #include "ipc/control.h"
 #include "ipc/log_packet.h"
 #include "ipc/wake.h"
+#include "task/announce.h"
 #include "task/context.h"
 #include "task/offspring.h"
 #include "task/orphans.h"
@@ -177,12 +178,7 @@ static void report_names(const zygote *self)
 {
     say_concurrency(self);
     say_threads(self);
-    for (uint32_t i = 0; i < self->app.count; i++) {
-        say(DR_CONTROL_NAME, 0, 0, 0, self->app.entries[i].name, self->app.entries[i].name_len);
-    }
-    if (self->app.has_fallback) {
-        say(DR_CONTROL_NAME, 0, 0, 0, "", 0);
-    }
+    dr_announce(&self->app);
     say(DR_CONTROL_LOADED, 0, 0, has_loop(self), NULL, 0);
 }
 

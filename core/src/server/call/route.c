@@ -66,6 +66,15 @@ bool dr_routes_own(const dr_routes *routes, uint32_t pool, dora_slice name, uint
     return routes->applications[pool].has_fallback;
 }
 
+dr_rank dr_routes_rank(const dr_routes *routes, dora_slice name)
+{
+    dr_route route;
+    if (name.len == 0 || !dr_routes_find(routes, name, &route)) {
+        return DR_RANK_NONE;
+    }
+    return route.api < routes->applications[route.pool].count ? DR_RANK_OWN : DR_RANK_CAUGHT;
+}
+
 static dora_err claimed_twice(const dr_config *config, const char *what, dora_slice name,
                               uint32_t first, uint32_t second, dora_error *error)
 {
@@ -147,16 +156,12 @@ static dora_err copy_names(dr_routes *routes, const dr_names *applications)
     for (uint32_t pool = 0; pool < routes->pool_count; pool++) {
         const dr_names *from = &applications[pool];
         dr_names *to = &routes->applications[pool];
-        const size_t bytes = from->count * sizeof(*from->items);
-        *to = (dr_names){malloc(bytes + 1), from->count, from->has_fallback};
-        if (to->items == NULL) {
-            return DORA_ENOMEM;
+        const dora_err err = dr_names_copy(to, from);
+        if (err != DORA_OK) {
+            return err;
         }
         routes->first_rows[pool] = rows;
         rows += from->count + 1;
-        if (bytes > 0) {
-            memcpy(to->items, from->items, bytes);
-        }
         for (uint32_t i = 0; i < to->count; i++) {
             const dora_slice name = {to->items[i], strlen(to->items[i])};
             dr_route_entry *place = place_of(routes->names, routes->names_mask, name, pool);
@@ -208,7 +213,7 @@ dora_err dr_routes_new(dr_routes **result, const dr_config *config, const dr_nam
 static void free_one(dr_routes *routes)
 {
     for (uint32_t pool = 0; routes->applications != NULL && pool < routes->pool_count; pool++) {
-        free(routes->applications[pool].items);
+        dr_names_fini(&routes->applications[pool]);
     }
     free(routes->applications);
     free(routes->table);

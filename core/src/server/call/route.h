@@ -43,6 +43,15 @@ bool dr_routes_own(const dr_routes *routes, uint32_t pool, dora_slice name, uint
 /* dr_routes_find. Returns: false when no pool serves the name. */
 bool dr_routes_find(const dr_routes *routes, dora_slice name, dr_route *route);
 
+/* dr_rank is how well a name is known. */
+typedef enum dr_rank {
+    DR_RANK_NONE = 0,
+    DR_RANK_CAUGHT, /* by a fallback */
+    DR_RANK_OWN     /* by its own handler */
+} dr_rank;
+
+dr_rank dr_routes_rank(const dr_routes *routes, dora_slice name);
+
 /* dr_routes_row gives what is counted of the api that was found. */
 static inline struct dr_row *dr_routes_row(const dr_routes *routes, const dr_route *route)
 {

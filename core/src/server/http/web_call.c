@@ -25,17 +25,6 @@ typedef struct reading {
     dora_error error;
 } reading;
 
-/* rank_of says how well a name is known: 2 by itself, 1 by a pattern or a fallback, 0 not. */
-static int rank_of(const dr_backend *backend, dora_slice name)
-{
-    const dr_routes *routes = atomic_load_explicit(&backend->routes, memory_order_acquire);
-    dr_route route;
-    if (name.len == 0 || !dr_routes_find(routes, name, &route)) {
-        return 0;
-    }
-    return route.api < routes->applications[route.pool].count ? 2 : 1;
-}
-
 /* name_of: most names begin with a slash, which stands in the path already: /call/user/get is
  * /user/get, unless there is a user/get. */
 static dora_slice name_of(const dr_lane *lane, const dr_web *web)
@@ -44,7 +33,8 @@ static dora_slice name_of(const dr_lane *lane, const dr_web *web)
     const size_t cut = sizeof(DR_CALL_FOLDER) - 1;
     const dora_slice with = {path.data + cut, path.len - cut};
     const dora_slice without = {with.data + 1, with.len > 0 ? with.len - 1 : 0};
-    return rank_of(lane->backend, with) > rank_of(lane->backend, without) ? with : without;
+    const dr_routes *routes = atomic_load_explicit(&lane->backend->routes, memory_order_acquire);
+    return dr_routes_rank(routes, with) > dr_routes_rank(routes, without) ? with : without;
 }
 
 /* option_of is a header, else an argument of the query. */

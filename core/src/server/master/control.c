@@ -9,6 +9,7 @@
 #include "server/call/call.h"
 #include "server/call/reply.h"
 #include "server/master/master.h"
+#include "server/ops/apis.h"
 #include "server/ops/stat.h"
 
 void dr_reload_queue_init(dr_reload_queue *queue)
@@ -120,14 +121,11 @@ static void refuse(const dr_responder *responder, const char *guid)
     answer(responder, guid, DORA_CODE_NOT_PERMITTED, text);
 }
 
-/* answer_stat answers a command with code 0 and the server's numbers. */
-static void answer_stat(const dr_responder *responder, const char *guid, const char *reload)
+/* answer_data answers a command with code 0 and what was written. Ownership: takes the writer; NULL
+ * is one for which there was no memory. */
+static void answer_data(const dr_responder *responder, const char *guid, dora_writer *writer)
 {
     dora_slice data;
-    dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
-    if (writer != NULL) {
-        dr_stat_write(responder->lane->backend, reload, writer);
-    }
     if (writer != NULL && dora_writer_finish(writer, &data) == DORA_OK) {
         dr_call_count_answered(responder->lane, DR_TYPE_SC, 0);
         dr_reply_whole(responder, guid, 0, (dora_slice){"OK", 2}, data);
@@ -135,6 +133,25 @@ static void answer_stat(const dr_responder *responder, const char *guid, const c
         answer(responder, guid, DORA_CODE_OVERLOADED, "out of memory");
     }
     dora_writer_free(writer);
+}
+
+/* answer_stat answers with the server's numbers, answer_apis with what it offers. */
+static void answer_stat(const dr_responder *responder, const char *guid, const char *reload)
+{
+    dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
+    if (writer != NULL) {
+        dr_stat_write(responder->lane->backend, reload, writer);
+    }
+    answer_data(responder, guid, writer);
+}
+
+static void answer_apis(const dr_responder *responder, const char *guid)
+{
+    dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
+    if (writer != NULL) {
+        dr_apis_write(responder->lane->backend, writer);
+    }
+    answer_data(responder, guid, writer);
 }
 
 static dora_err ask(dr_server *server, dr_lane *lane, dr_call *call)
@@ -180,6 +197,8 @@ void dr_control_command(const dr_responder *responder, const dr_request *request
         refuse(responder, guid);
     } else if (is_name(name, "getStat")) {
         answer_stat(responder, guid, NULL);
+    } else if (is_name(name, "getApis")) {
+        answer_apis(responder, guid);
     } else if (atomic_load(&responder->lane->backend->phase) != DR_PHASE_SERVING) {
         answer(responder, guid, DORA_CODE_STOPPING, NULL);
     } else if (is_name(name, "reloadTask")) {
@@ -187,7 +206,7 @@ void dr_control_command(const dr_responder *responder, const dr_request *request
     } else {
         char text[DR_API_NAME_MAX + 96];
         (void)snprintf(text, sizeof(text),
-                       "unknown control command %.*s; there are getStat and reloadTask",
+                       "unknown control command %.*s; there are getStat, getApis and reloadTask",
                        (int)name.len, name.data);
         answer(responder, guid, DORA_CODE_BAD_COMMAND, text);
     }

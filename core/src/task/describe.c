@@ -1,0 +1,78 @@
+/* describe.c: what an application says of its apis. */
+#include <ctype.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "task/app.h"
+#include "wire/json_request.h"
+
+static dr_about *about_of(dora_app *app, const char *name)
+{
+    if (name[0] == '\0') {
+        return app->has_fallback ? &app->fallback_about : NULL;
+    }
+    for (uint32_t i = 0; i < app->count; i++) {
+        if (strcmp(app->entries[i].name, name) == 0) {
+            return &app->entries[i].about;
+        }
+    }
+    return NULL;
+}
+
+/* first_line is the first line that is not empty, without the blanks around it. */
+static dora_slice first_line(dora_slice text)
+{
+    while (text.len > 0 && isspace((unsigned char)text.data[0])) {
+        text = (dora_slice){text.data + 1, text.len - 1};
+    }
+    const char *end = text.len > 0 ? memchr(text.data, '\n', text.len) : NULL;
+    text.len = end != NULL ? (size_t)(end - text.data) : text.len;
+    while (text.len > 0 && isspace((unsigned char)text.data[text.len - 1])) {
+        text.len--;
+    }
+    return text;
+}
+
+/* add_summary keeps what fits on a line of a table, fit for a terminal. */
+static dora_err add_summary(dr_about *about, dora_slice text)
+{
+    char shown[DR_SUMMARY_BYTES_MAX + 1];
+    (void)dr_printable_text(first_line(text), shown, sizeof(shown));
+    return dr_about_add(about, DR_ABOUT_SUMMARY, (dora_slice){shown, strlen(shown)});
+}
+
+/* is_schema: a schema is an object, or a bool. */
+static bool is_schema(dora_slice json)
+{
+    size_t at = 0;
+    while (at < json.len && isspace((unsigned char)json.data[at])) {
+        at++;
+    }
+    return at < json.len && strchr("{tf", json.data[at]) != NULL;
+}
+
+/* add_schema keeps a schema as the value that its JSON is. */
+static dora_err add_schema(dr_about *about, dr_about_part part, dora_slice json)
+{
+    dr_buf value = {0};
+    if (json.len == 0) {
+        return DORA_OK;
+    }
+    dora_err err = is_schema(json) ? DORA_OK : DORA_EINVAL;
+    err = err == DORA_OK ? dr_json_param(json, DR_ABOUT_BYTES_MAX, &value, NULL) : err;
+    err = err == DORA_OK ? dr_about_add(about, part, dr_buf_slice(&value)) : err;
+    dr_buf_fini(&value);
+    return err == DORA_EPROTO ? DORA_EINVAL : err;
+}
+
+dora_err dora_app_describe(dora_app *app, const char *name, const dora_about *about)
+{
+    dr_about *kept = name != NULL ? about_of(app, name) : NULL;
+    if (kept == NULL) {
+        return DORA_EINVAL;
+    }
+    dr_about_fini(kept);
+    dora_err err = add_summary(kept, about->summary);
+    err = err == DORA_OK ? add_schema(kept, DR_ABOUT_PARAM, about->param) : err;
+    return err == DORA_OK ? add_schema(kept, DR_ABOUT_RESULT, about->result) : err;
+}
