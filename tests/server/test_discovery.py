@@ -490,6 +490,16 @@ def test_program_of_the_original_with_mistakes(tmp_path, method, report, why):
     assert why in str(failed.value), failed.value
 
 
+def test_a_loopback_address_in_a_far_redis_is_warned_of():
+    warning = "cannot reach 127.0.0.1:%s: set listen.tcp"
+    with RedisServer() as redis, serve([redis, "redis.invalid:6379"]) as server:
+        port = server.address.rsplit(":", 1)[1]
+        assert server.log().count(warning % port) == 1
+        assert "redis://redis.invalid:6379: clients on other machines cannot" in server.log()
+    with serve(["redis.invalid:6379"], advertise="10.0.0.5:0") as server:
+        assert "cannot reach" not in server.log()
+
+
 def refuse(tmp_path, config):
     path = tmp_path / "dora.json"
     path.write_text(json.dumps({"pools": {"py": python_pool("basic.py")}, **config}))

@@ -303,6 +303,9 @@ static void wrong_values(void **state)
         expect_problem(text, "conf/dora.json:1:13: listen.tcp: must be \"HOST:PORT\", such as "
                              "\"127.0.0.1:9567\", or null; port 0 picks a free one");
     }
+    expect_problem("{\"listen\": {\"admin\": 9568}}",
+                   "conf/dora.json:1:13: listen.admin: must be \"HOST:PORT\", such as "
+                   "\"127.0.0.1:9568\", or null; port 0 picks a free one");
 }
 
 static void wrong_pools(void **state)

@@ -62,6 +62,19 @@ static void longest_host(void **state)
     assert_int_equal(dr_address_parse(longer, host, &port), DORA_EINVAL);
 }
 
+static void hosts_of_this_machine(void **state)
+{
+    (void)state;
+    const char *near[] = {"127.0.0.1", "127.255.0.9", "::1", "localhost"};
+    const char *far[] = {"10.0.0.1", "12.7.0.1", "127.example.org", "::", "redis", "0.0.0.0"};
+    for (size_t i = 0; i < sizeof near / sizeof near[0]; i++) {
+        assert_true(dr_address_is_loopback(near[i]));
+    }
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+        assert_false(dr_address_is_loopback(far[i]));
+    }
+}
+
 static void nodes_are_parsed(void **state)
 {
     (void)state;
@@ -461,6 +474,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_read),
         cmocka_unit_test(longest_host),
+        cmocka_unit_test(hosts_of_this_machine),
         cmocka_unit_test(nodes_are_parsed),
         cmocka_unit_test(parse_most),
         cmocka_unit_test(pick_by_work_and_turn),

@@ -145,6 +145,13 @@ dora_err dr_address_make(dora_slice ip, int64_t port, dr_address *address, dora_
                    : dora_error_set(error, DORA_EINVAL, "port must be a number from 1 to 65535");
 }
 
+bool dr_address_is_loopback(const char *host)
+{
+    const bool is_number = host[strspn(host, "0123456789.")] == '\0';
+    return (is_number && strncmp(host, "127.", 4) == 0) || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0;
+}
+
 bool dr_address_is_unix(const dr_address *address)
 {
     return address->port == 0;

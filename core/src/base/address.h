@@ -28,6 +28,9 @@ dora_err dr_address_make(dora_slice ip, int64_t port, dr_address *address, dora_
 /* dr_address_trimmed gives an item of a list of addresses without the blanks around it. */
 dora_slice dr_address_trimmed(dora_slice text);
 
+/* dr_address_is_loopback: the host is 127.0.0.0/8, ::1 or localhost. Nothing is looked up. */
+bool dr_address_is_loopback(const char *host);
+
 /* dr_address_is_unix and dr_address_is_same compare; dr_address_text writes it as people do. */
 bool dr_address_is_unix(const dr_address *address);
 bool dr_address_is_same(const dr_address *one, const dr_address *other);

@@ -61,7 +61,7 @@ static dora_err take_admin(dr_reading *r, const dr_key *key, const json_t *json,
 {
     (void)key;
     dr_config *config = object;
-    return take_address(r, json, &config->admin_host, &config->admin_port, "127.0.0.1:9569");
+    return take_address(r, json, &config->admin_host, &config->admin_port, "127.0.0.1:9568");
 }
 
 static dora_err take_http(dr_reading *r, const dr_key *key, const json_t *json, void *object)

@@ -132,12 +132,6 @@ static void on_gone(dr_http_exchange *exchange, void *user)
     (void)user;
 }
 
-static bool is_loopback(const char *host)
-{
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
-           strcmp(host, "localhost") == 0;
-}
-
 dora_err dr_admin_open(dr_admin *admin, dr_backend *backend, uv_loop_t *loop, dr_seat *seat,
                        dora_error *error)
 {
@@ -156,7 +150,7 @@ dora_err dr_admin_open(dr_admin *admin, dr_backend *backend, uv_loop_t *loop, dr
     }
     admin->backend = backend;
     admin->port = config->admin_port;
-    admin->wants_local_host = is_loopback(config->admin_host);
+    admin->wants_local_host = dr_address_is_loopback(config->admin_host);
     dora_err err = dr_listener_open(config->admin_host, &admin->port, ADMIN_BACKLOG, &fd, 1, error);
     err = err == DORA_OK ? dr_http_init(&admin->http, loop, fd, &options, &events, error) : err;
     if (err == DORA_OK) {

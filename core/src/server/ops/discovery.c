@@ -237,6 +237,21 @@ static dora_err copy_groups(dr_discovery *self, const dr_texts *groups)
     return err;
 }
 
+/* warn_of_loopback: what stands in a Redis of another machine is read on others, too. */
+static void warn_of_loopback(const dr_discovery *self, const dr_redis_url *url)
+{
+    char address[DR_ADDRESS_TEXT_MAX];
+    char text[DR_REDIS_URL_TEXT_MAX];
+    const bool is_near =
+        dr_address_is_unix(&url->address) || dr_address_is_loopback(url->address.host);
+    if (!is_near && dr_address_is_loopback(self->entry.address.host)) {
+        dr_log_write(self->backend->log, DR_LOG_ERROR, TAG,
+                     "%s: clients on other machines cannot reach %s: set listen.tcp (--host "
+                     "0.0.0.0) or discovery.advertise",
+                     dr_redis_url_text(url, text), dr_address_text(&self->entry.address, address));
+    }
+}
+
 /* ---- life ---- */
 
 static dora_err open_place(dr_discovery *self, const dr_redis_url *url)
@@ -280,6 +295,7 @@ dora_err dr_discovery_open(dr_backend *backend, uv_loop_t *loop, uint16_t tcp_po
     }
     err = copy_groups(self, &backend->config->discovery.groups);
     for (size_t i = 0; i < count && err == DORA_OK; i++) {
+        warn_of_loopback(self, &urls[i]);
         err = open_place(self, &urls[i]);
     }
     return err == DORA_OK ? DORA_OK : dora_error_set(error, err, "%s", dora_err_text(err));
