@@ -80,18 +80,25 @@ loads()
 }
 check "the module loads" loads
 
-# README's line for the setting, with a folder of this test's own in place of PHP's.
+# README's line for the setting, typed where PHP's settings are copies: both PHPs have it then.
 is_set()
 {
     local line
-    line=$(grep 'php-config --ini-dir' README.md) || return 1
-    mkdir -p "$folder/ini"
-    eval "php-config() { echo '$folder/ini'; }
-$line"
-    [ "$(PHP_INI_SCAN_DIR=$folder/ini php -d extension_dir="${module%/*}" \
-        -r 'echo class_exists("Dora\\Client");')" = 1 ]
+    line=$(grep '^echo extension=dora .*phpenmod' README.md) || return 1
+    mkdir -p "$folder/etc" "$folder/var"
+    cp -a /etc/php/. "$folder/etc" && cp -a /var/lib/php/modules/. "$folder/var" || return 1
+    # shellcheck disable=SC2016
+    unshare --map-root-user --mount bash -exc '
+        PATH=$PATH:/usr/sbin
+        mount --bind "$1/etc" /etc/php
+        mount --bind "$1/var" /var/lib/php/modules
+        eval "$3"
+        version=$(php -n -r "echo PHP_MAJOR_VERSION, \".\", PHP_MINOR_VERSION;")
+        for program in php "php-fpm$version"; do
+            "$program" -d extension_dir="$2" -m | grep -x dora
+        done' is_set "$folder" "${module%/*}" "$line"
 }
-check "README's setting" is_set
+check "README's setting is PHP-FPM's, too" is_set
 
 unharmed()
 {
