@@ -88,7 +88,7 @@ class Document:
 
     def ours(self, text):
         text = text.replace("10.0.0.", "127.0.0.").replace("0.0.0.0", "127.0.0.1")
-        return text.replace("/run/dora/", self.folder + "/run/")
+        return text.replace("/var/lib/dora-monitor/", self.folder + "/run/")
 
     def write(self, name, text):
         with open(os.path.join(self.folder, name), "w") as file:
