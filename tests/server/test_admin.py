@@ -476,3 +476,15 @@ def test_the_documents_table_of_metrics():
         labels = re.findall(r'(\w+)="', series.group(1)) if series else []
         found[name] = kind, [each for each in labels if each != "le"], text
     assert found == told
+
+
+def test_the_documents_values_of_labels():
+    """core/OPERATIONS.md names all values of those labels that have a few."""
+    with open(os.path.join(ROOT, "core/OPERATIONS.md"), encoding="utf-8") as file:
+        rows = re.findall(r"^\| `(reason|cause|state)` \| ((?:`\w+`(?:, )?)+)", file.read(), re.M)
+    with Server(one_pool(), listen=LISTEN) as server:
+        page = ask(admin_of(server), "/metrics")[1]
+    assert len(rows) == 3
+    for label, values in rows:
+        found = re.findall(r'\b%s="(\w+)"' % label, page)
+        assert re.findall(r"`(\w+)`", values) == found, label
