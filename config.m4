@@ -34,6 +34,7 @@ if test "$PHP_DORA" != "no"; then
     clients.c
     convert.c
     exception.c
+    fault.c
     fork.c
     handler.c
     ini.c

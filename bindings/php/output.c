@@ -238,12 +238,3 @@ void php_dora_output_flush(void)
         stream_take(self, i);
     }
 }
-
-void php_dora_output_error(dora_slice name, const zend_string *trace)
-{
-    zend_string *text = zend_strpprintf(0, "%.*s: %s\n", (int)name.len, name.data, ZSTR_VAL(trace));
-
-    php_dora_output_flush();
-    take(DORA_G(output), ERR, ZSTR_VAL(text), ZSTR_LEN(text));
-    zend_string_release(text);
-}

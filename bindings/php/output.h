@@ -19,7 +19,4 @@ void php_dora_output_apart(bool is_apart);
  * puts a new STDOUT or STDERR in the place of one that was closed. */
 void php_dora_output_flush(void);
 
-/* php_dora_output_error prints what the task's handler, of the api `name`, raised. */
-void php_dora_output_error(dora_slice name, const zend_string *trace);
-
 #endif

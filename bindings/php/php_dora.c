@@ -11,6 +11,7 @@
 #include "client.h"
 #include "clients.h"
 #include "exception.h"
+#include "fault.h"
 #include "fork.h"
 #include "ini.h"
 #include "output.h"
@@ -73,6 +74,7 @@ static PHP_MINIT_FUNCTION(dora)
     DORA_G(is_zygote) = dora_is_zygote();
     if (DORA_G(is_zygote)) {
         php_dora_output_init();
+        php_dora_fault_init();
     }
     return SUCCESS;
 }

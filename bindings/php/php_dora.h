@@ -46,6 +46,7 @@ HashTable *watched;         /* of a zygote: those functions, for the life of the
 void *worker_frame;         /* of a worker: what stands below its handlers */
 bool is_zygote;             /* started to be one */
 bool is_worker;             /* forked by a zygote */
+bool is_handling;           /* of a worker: a handler runs, whose reply says what is fatal */
 HashTable *loaded_shutdown; /* of a worker: functions that its zygote runs */
 php_dora_output *output;    /* of a zygote or worker: what it prints */
 ZEND_END_MODULE_GLOBALS(dora)

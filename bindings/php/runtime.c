@@ -11,6 +11,7 @@
 #include "app.h"
 #include "convert.h"
 #include "exception.h"
+#include "fault.h"
 #include "fork.h"
 #include "load.h"
 #include "output.h"
@@ -161,11 +162,12 @@ static void host_worker_stop(void *user)
     php_dora_output_apart(false);
 }
 
-static dora_err reply_fatal(dora_reply *reply)
+static dora_err reply_fatal(const dora_request *request, dora_reply *reply)
 {
     zend_string *text = php_dora_fatal_text();
     dora_err err = dora_reply_died(reply, ZSTR_VAL(text), ZSTR_LEN(text));
     zend_string_release(text);
+    php_dora_fault_fatal(request, reply);
     return err;
 }
 
@@ -186,6 +188,13 @@ static dora_err child_raised(void)
     return DORA_EEXIT;
 }
 
+/* What a handler means to tell its caller, and what the original's servers tell. */
+static bool is_told_as_it_is(const zend_object *exception)
+{
+    return instanceof_function(exception->ce, php_dora_handler_ce) ||
+           DORA_G(app)->rpc_server != NULL;
+}
+
 /* Answers with the handler's exception and drops it. */
 static dora_err reply_exception(const dora_request *request, dora_reply *reply)
 {
@@ -199,9 +208,11 @@ static dora_err reply_exception(const dora_request *request, dora_reply *reply)
     if (php_dora_is_exit(exception)) {
         zend_clear_exception();
         if (php_dora_has_fatal()) {
-            return reply_fatal(reply);
+            return reply_fatal(request, reply);
         }
-        return dora_reply_died(reply, ZEND_STRL("exit() called in handler"));
+        err = dora_reply_died(reply, ZEND_STRL("exit() called in handler"));
+        php_dora_fault_plain(request, reply);
+        return err;
     }
     GC_ADDREF(exception);
     zend_clear_exception();
@@ -210,9 +221,9 @@ static dora_err reply_exception(const dora_request *request, dora_reply *reply)
     zval *code = zend_read_property_ex(base, exception, ZSTR_KNOWN(ZEND_STR_CODE), true, &hold);
     zval *text = zend_read_property_ex(base, exception, ZSTR_KNOWN(ZEND_STR_MESSAGE), true, &hold);
     zend_string *msg = zval_get_string(text);
-    if (ZSTR_LEN(msg) == 0) {
+    if (ZSTR_LEN(msg) == 0 || !is_told_as_it_is(exception)) {
         zend_string_release(msg);
-        msg = zend_string_copy(exception->ce->name);
+        msg = php_dora_fault_message(exception);
     }
     if (Z_TYPE_P(code) == IS_LONG) {
         err = dora_reply_fail(reply, Z_LVAL_P(code), ZSTR_VAL(msg), ZSTR_LEN(msg));
@@ -225,10 +236,7 @@ static dora_err reply_exception(const dora_request *request, dora_reply *reply)
     }
     zend_string_release(msg);
     if (!instanceof_function(exception->ce, php_dora_handler_ce)) {
-        dora_slice name = dora_request_name(request);
-        zend_string *trace = php_dora_exception_text(exception);
-        php_dora_output_error(name, trace);
-        zend_string_release(trace);
+        php_dora_fault_exception(request, reply, exception);
     }
     OBJ_RELEASE(exception);
     return err;
@@ -250,6 +258,7 @@ static dora_err reply_value(const dora_request *request, dora_reply *reply, zval
     dora_err err = DORA_OK; /* too big: the core says so, with its limits */
     if (!is_too_big) {
         err = dora_reply_fail(reply, DORA_CODE_HANDLER, ZSTR_VAL(problem), ZSTR_LEN(problem));
+        php_dora_fault_plain(request, reply);
     }
     zend_string_release(problem);
     return err;
@@ -269,7 +278,9 @@ static dora_err handle(php_dora_handler *handler, const dora_request *request, d
         dora_reader_problem(&reader, read, problem, sizeof(problem));
         int len = snprintf(text, sizeof(text), "param cannot be decoded: %s at byte %zu", problem,
                            dora_reader_offset(&reader));
-        return dora_reply_fail(reply, DORA_CODE_HANDLER, text, (size_t)len);
+        const dora_err err = dora_reply_fail(reply, DORA_CODE_HANDLER, text, (size_t)len);
+        php_dora_fault_plain(request, reply);
+        return err;
     }
     ZVAL_UNDEF(&args[1]);
     if (DORA_G(app)->rpc_server != NULL) {
@@ -301,13 +312,16 @@ static dora_err host_invoke(void *user, void *handler, const dora_request *reque
     {
         php_dora_task_begin(&self->snapshot);
         php_dora_output_task(request);
+        DORA_G(is_handling) = true;
         err = handle(handler, request, reply);
+        DORA_G(is_handling) = false;
     }
     zend_catch
     {
+        DORA_G(is_handling) = false;
         self->has_bailed_out = true;
         EG(current_execute_data) = frame;
-        err = reply_fatal(reply);
+        err = reply_fatal(request, reply);
     }
     zend_end_try();
     if (err == DORA_EEXIT) {

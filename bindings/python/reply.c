@@ -1,6 +1,8 @@
 /* reply.c: what a handler returned or raised becomes its reply. */
 #include "worker.h"
 
+#define TRACEBACK_BYTES_MAX 32768 /* of one record */
+
 /* Text of any object as UTF-8 bytes, never failing: NULL only when out of memory. */
 static PyObject *text_bytes(PyObject *object)
 {
@@ -89,43 +91,101 @@ static int64_t exception_code(dr_py_state *state, PyObject *exception)
     return number;
 }
 
-/* "ValueError: no such user", or the text alone where the exception has a code of its own. */
+/* class_name is that of an exception, without its module. */
+static const char *class_name(PyObject *exception)
+{
+    const char *name = Py_TYPE(exception)->tp_name;
+    const char *dot = strrchr(name, '.');
+    return dot != NULL ? dot + 1 : name;
+}
+
+/* "ValueError: no such user", or the text alone of an error that the handler meant to tell. */
 static PyObject *exception_message(PyObject *exception, bool with_class)
 {
     PyObject *bytes = text_bytes(exception);
     if (bytes == NULL || !with_class) {
         return bytes;
     }
-    const char *name = Py_TYPE(exception)->tp_name;
-    const char *dot = strrchr(name, '.');
-    PyObject *full = PyBytes_FromFormat(PyBytes_GET_SIZE(bytes) > 0 ? "%s: " : "%s",
-                                        dot != NULL ? dot + 1 : name);
+    PyObject *full =
+        PyBytes_FromFormat(PyBytes_GET_SIZE(bytes) > 0 ? "%s: " : "%s", class_name(exception));
     PyBytes_ConcatAndDel(&full, bytes); /* whole: it may well have NUL bytes */
     PyErr_Clear();
     return full;
 }
 
-/* record puts one record with api, guid and traceback into the log. `what` may be NULL. */
-static void record(const dora_request *request, const char *what, PyObject *value)
+static dora_slice slice_of(PyObject *bytes)
 {
-    const dora_slice name = dora_request_name(request);
-    const dora_slice guid = dora_request_guid(request);
-    PyObject *bytes = traceback_bytes((PyObject *)Py_TYPE(value), value, NULL);
-    char head[512];
-    (void)PyOS_snprintf(head, sizeof(head), "%.*s (guid %.*s)%s%s\n", (int)name.len, name.data,
-                        (int)guid.len, guid.data, what != NULL ? ": " : "",
-                        what != NULL ? what : "");
-    PyObject *text = PyBytes_FromString(head);
-    PyBytes_ConcatAndDel(&text, bytes);
-    if (text != NULL) {
-        size_t len = (size_t)PyBytes_GET_SIZE(text);
-        while (len > 0 && PyBytes_AS_STRING(text)[len - 1] == '\n') {
-            len--;
-        }
-        (void)dora_log(DORA_LOG_EXCEPTION, NULL, NULL, 0, PyBytes_AS_STRING(text), len);
+    return bytes != NULL ? (dora_slice){PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)}
+                         : (dora_slice){NULL, 0};
+}
+
+/* end_of is what the log takes of a traceback: of a long one the end, which says what happened. */
+static dora_slice end_of(dora_slice traceback)
+{
+    if (traceback.len > TRACEBACK_BYTES_MAX) {
+        traceback.data += traceback.len - TRACEBACK_BYTES_MAX;
+        traceback.len = TRACEBACK_BYTES_MAX;
     }
+    return traceback;
+}
+
+/* attribute steps from an object to one of its attributes, NULL where that is missing or None. */
+static PyObject *attribute(PyObject *object, const char *name)
+{
+    PyObject *found = object != NULL ? PyObject_GetAttrString(object, name) : NULL;
     PyErr_Clear();
-    Py_XDECREF(text);
+    if (found == Py_None) {
+        Py_CLEAR(found);
+    }
+    return found;
+}
+
+/* raised_at is the file in which an exception was raised, as bytes, and the line. */
+static PyObject *raised_at(PyObject *exception, uint32_t *line)
+{
+    PyObject *at = PyException_GetTraceback(exception);
+    for (PyObject *next = attribute(at, "tb_next"); next != NULL; next = attribute(at, "tb_next")) {
+        Py_SETREF(at, next);
+    }
+    PyObject *number = attribute(at, "tb_lineno");
+    PyObject *frame = attribute(at, "tb_frame");
+    PyObject *code = attribute(frame, "f_code");
+    PyObject *name = attribute(code, "co_filename");
+    const long value = number != NULL ? PyLong_AsLong(number) : 0;
+    PyErr_Clear();
+    *line = value > 0 ? (uint32_t)value : 0;
+    PyObject *file = name != NULL ? text_bytes(name) : NULL;
+    Py_XDECREF(at);
+    Py_XDECREF(number);
+    Py_XDECREF(frame);
+    Py_XDECREF(code);
+    Py_XDECREF(name);
+    return file;
+}
+
+/* record puts the one record of an exception into the log. `what`, unless NULL, is said behind its
+ * message. */
+static void record(const dora_request *request, dora_reply *reply, PyObject *value,
+                   const char *what)
+{
+    uint32_t line;
+    PyObject *traceback = traceback_bytes((PyObject *)Py_TYPE(value), value, NULL);
+    PyObject *file = raised_at(value, &line);
+    PyObject *msg = exception_message(value, true);
+    if (msg != NULL && what != NULL) {
+        PyBytes_ConcatAndDel(&msg, PyBytes_FromFormat(" (%s)", what));
+    }
+    const char *name = class_name(value);
+    const dora_fault fault = {.class_name = {name, strlen(name)},
+                              .msg = slice_of(msg),
+                              .traceback = end_of(slice_of(traceback)),
+                              .file = slice_of(file),
+                              .line = line};
+    (void)dora_log_fault(request, reply, &fault);
+    PyErr_Clear();
+    Py_XDECREF(traceback);
+    Py_XDECREF(file);
+    Py_XDECREF(msg);
 }
 
 /* exit() in a handler: its caller learns that the worker is gone, and it leaves in good order. */
@@ -140,16 +200,18 @@ static dora_err reply_exit(const dora_request *request, PyObject *exception, dor
                       Py_TYPE(exception)->tp_name, bytes != NULL ? PyBytes_AS_STRING(bytes) : "");
     Py_XDECREF(bytes);
     Py_XDECREF(said);
-    record(request, "the worker ends", exception);
     (void)PyObject_SetAttrString(exception, "_dora_is_told", Py_True); /* _loop.py asks */
     PyErr_Clear();
-    return dora_reply_died(reply, msg, len > 0 ? (size_t)len : 0);
+    const dora_err err = dora_reply_died(reply, msg, len > 0 ? (size_t)len : 0);
+    record(request, reply, exception, "the worker ends");
+    return err;
 }
 
 /* show tells of an exception: by the application's sys.excepthook where it has one, else in the
  * log. A hook that raises, or exits, does not end the worker; what it should have told is not lost.
  * In a child that a handler forked it is as in any program (request: NULL). */
-static void show(const dora_request *request, PyObject *type, PyObject *value, PyObject *traceback)
+static void show(const dora_request *request, dora_reply *reply, PyObject *type, PyObject *value,
+                 PyObject *traceback)
 {
     PyObject *hook = Py_XNewRef(PySys_GetObject("excepthook")); /* it may replace itself */
     PyObject *usual = PySys_GetObject("__excepthook__");
@@ -160,7 +222,7 @@ static void show(const dora_request *request, PyObject *type, PyObject *value, P
     }
     PyErr_Clear();
     if (done == NULL && request != NULL) {
-        record(request, hook != usual ? "sys.excepthook failed at it" : NULL, value);
+        record(request, reply, value, hook != usual ? "sys.excepthook failed at it" : NULL);
     } else if (done == NULL) {
         PyErr_Display(type, value, traceback);
     }
@@ -196,7 +258,7 @@ void dr_py_child_raised(dr_py_state *state)
     if (PyErr_GivenExceptionMatches(value, PyExc_SystemExit)) {
         state->child_status = exit_status(value);
     } else {
-        show(NULL, type, value, traceback);
+        show(NULL, NULL, type, value, traceback);
         state->child_status = 1;
     }
     Py_XDECREF(type);
@@ -239,7 +301,7 @@ dora_err dr_py_reply_exception(dr_py_state *state, const dora_request *request, 
     }
     int64_t code = exception_code(state, value);
     bool is_deliberate = PyErr_GivenExceptionMatches(value, state->handler_error);
-    PyObject *msg = exception_message(value, code == DORA_CODE_HANDLER && !is_deliberate);
+    PyObject *msg = exception_message(value, !is_deliberate);
     if (msg != NULL) {
         err = dora_reply_fail(reply, code, PyBytes_AS_STRING(msg), (size_t)PyBytes_GET_SIZE(msg));
         Py_DECREF(msg);
@@ -247,7 +309,7 @@ dora_err dr_py_reply_exception(dr_py_state *state, const dora_request *request, 
         err = dora_reply_fail(reply, code, "out of memory", 13);
     }
     if (!is_deliberate) {
-        show(request, type, value, traceback);
+        show(request, reply, type, value, traceback);
     }
 out:
     Py_XDECREF(type);

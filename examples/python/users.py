@@ -20,12 +20,6 @@ USERS = {
 }
 
 
-class NoSuchUser(Exception):
-    """Its `code` goes to the caller, with the text."""
-
-    code = 404
-
-
 def field(param, name, kind):
     """One field of the parameter, checked."""
     value = param.get(name) if isinstance(param, dict) else None
@@ -39,7 +33,7 @@ def user_get(param):
     """{"id": 7} -> the user."""
     number = field(param, "id", int)
     if number not in USERS:
-        raise NoSuchUser(f"no user {number}")
+        raise dora.HandlerError(f"no user {number}", code=404)
     return USERS[number]
 
 

@@ -41,6 +41,6 @@ var_dump($server->stop());
 int(5)
 int(7)
 ["__construct"]
-{"a":7,"b":{"code":404,"message":"no such \"user\""},"c":{"code":100204,"message":"no such api: \/none"}}
+{"a":7,"b":{"code":404,"message":"Exception: no such \"user\""},"c":{"code":100204,"message":"no such api: \/none"}}
 [{"code":1,"message":"text"},{"code":2,"message":"own"}]
 int(0)

@@ -84,7 +84,7 @@ sort($lines); // records and printed lines come by ways of their own
 echo implode("\n", $lines), "\n";
 ?>
 --EXPECT--
-/throw: thrown (code 0)
+/throw: LogicException: thrown (code 0)
 /die: exit() called in handler
 /exit: exit() called in handler
 int(0)
@@ -106,10 +106,11 @@ int(0)
 /streams GUID: to STDERR
 /streams GUID: to STDOUT by name by php://output
 /streams GUID: to STDOUT by name by php://output
-/throw GUID: /throw: LogicException: thrown in FILE
-/throw GUID: Stack trace:
 /throw GUID: printed
+POOL: LogicException: thrown
 POOL: child
+POOL: exit() called in handler
+POOL: exit() called in handler
 POOL: start hook
 POOL: start hook
 POOL: start hook

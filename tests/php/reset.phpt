@@ -136,8 +136,8 @@ foreach (['buffered', 'SHOUTED', 'printed line', 'no newline', 'in shutdown', 'f
 ?>
 --EXPECTF--
 {"precision":"11","timezone":"Asia/Tokyo","time":"0","buffers":0,"handler":true,"exceptions":"strval","get":{"kept":"yes"},"post":[],"server":false,"argv":true,"env":false,"cookie":[],"request":false,"files":[],"session":false,"last":null,"headers":%s,"status":%s}
-100208 thrown%S
-9 after changes
+100208 LogicException: thrown%S
+9 LogicException: after changes
 statics and globals persist
 [[1,1],[2,2],[3,3]]
 shutdown functions

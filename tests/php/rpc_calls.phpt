@@ -41,7 +41,7 @@ for ($i = 0; $i < 50; $i++) {
     $ret = $client->multiAPI($multi, DoraRPC\DoraConst::SW_MODE_WAITRESULT, 1);
     expect($ret['code'] === 0 && array_keys($ret['data']['data']) === ['oak', 'cd'], $ret);
     expect($ret['data']['data']['oak']['data'] === ['name' => '/module_c/dd', 'type' => 'W_M', 'param' => ['uid' => 'ff']], $ret);
-    expect($ret['data']['data']['cd']['code'] === 1231 && $ret['data']['data']['cd']['msg'] === 'handler said no', $ret);
+    expect($ret['data']['data']['cd']['code'] === 1231 && $ret['data']['data']['cd']['msg'] === 'Exception: handler said no', $ret);
 
     $ret = $client->singleAPI('/module_b/a', $param, DoraRPC\DoraConst::SW_MODE_NORESULT, 1);
     expect($ret['code'] === 0 && $ret['data']['code'] === 100001, $ret);
@@ -82,5 +82,5 @@ var_dump($server->stop());
 cleared
 []
 a handler's error
-[0,0,1231,"handler said no"]
+[0,0,1231,"Exception: handler said no"]
 int(0)

@@ -76,21 +76,21 @@ var_dump($server->stop());
 --EXPECTF--
 single: {"path":"\/product\/get","param":{"id":7,"round":0}}
 multi, pot: {"path":"\/product\/get","param":{"id":2}}
-multi, none: no such product
+multi, none: Exception: no such product
 accepted: 100001
 accepted: 100001
 later: {"path":"\/product\/get","param":{"id":7,"round":0}}
 later, pot: {"path":"\/product\/get","param":{"id":2}}
 single: {"path":"\/product\/get","param":{"id":7,"round":1}}
 multi, pot: {"path":"\/product\/get","param":{"id":2}}
-multi, none: no such product
+multi, none: Exception: no such product
 accepted: 100001
 accepted: 100001
 later: {"path":"\/product\/get","param":{"id":7,"round":1}}
 later, pot: {"path":"\/product\/get","param":{"id":2}}
 single: {"path":"\/product\/get","param":{"id":7,"round":2}}
 multi, pot: {"path":"\/product\/get","param":{"id":2}}
-multi, none: no such product
+multi, none: Exception: no such product
 accepted: 100001
 accepted: 100001
 later: {"path":"\/product\/get","param":{"id":7,"round":2}}

@@ -80,7 +80,7 @@ echo $client->call('x')[0], "\n";
 $program->stop();
 $lines = array_column($program->log(), 'm');
 echo count(preg_grep('/initTask \d+$/', $lines)), " workers were started\n";
-var_dump((bool)preg_grep('/^zero: Exception: failed without a code in/', $lines));
+var_dump((bool)preg_grep('/^Exception: failed without a code$/', $lines));
 
 echo "a server of another configuration, with a limit of time\n";
 file_put_contents("$program->folder/dora.json", json_encode([

@@ -141,24 +141,24 @@ bool(true)
 ["request",{"id":7},32,"W_S","",true,["name","param","guid","type","remainingMs","trace"]]
 true
 errors
-Dora\HandlerException 1231: handler threw
+Dora\HandlerException 1231: RuntimeException: handler threw
 Dora\HandlerException -5: RuntimeException
-Dora\HandlerException 100208: zero%S
-Dora\HandlerException 100208: not really%S
+Dora\HandlerException 100208: RuntimeException: zero%S
+Dora\HandlerException 100208: RuntimeException: not really%S
 Dora\HandlerException 404: no such user
-Dora\HandlerException 100208: Call to a member function method() on null%S
-Dora\HandlerException 100208: {closure%S}(): Argument #1 ($param) must be of type int, string given%S
-Dora\HandlerException 100208: gone away (code HY000)
+Dora\HandlerException 100208: Error: Call to a member function method() on null%S
+Dora\HandlerException 100208: TypeError: {closure%S}(): Argument #1 ($param) must be of type int, string given%S
+Dora\HandlerException 100208: PDOLike: gone away (code HY000)
 Dora\HandlerException 100208: $.rows[3]: no value on the wire for type SplObjectStorage
 Dora\HandlerException 100208: $.me: an array that contains itself
-Dora\HandlerException 100208: Cannot modify readonly property Dora\Request::$name%S
+Dora\HandlerException 100208: Error: Cannot modify readonly property Dora\Request::$name%S
 2000000
 Dora\HandlerException 100206: %s
 5
 many
 'a' => 1
 7 => [2]
-'bad' => Dora\HandlerException 5 five
+'bad' => Dora\HandlerException 5 RuntimeException: five
 'none' => null
 '' => "x"
 a handler may call on

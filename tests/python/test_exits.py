@@ -91,7 +91,7 @@ def test_exit_is_told_once_with_its_traceback(one, name, param, said):
     wait_until(lambda: told(one, name), "the record")
     one.stop()
     (record,) = told(one, name)
-    assert re.search(rf"{name} \(guid [0-9a-f]{{32}}\): the worker ends\n", record)
+    assert re.search(rf" \(the worker ends\) \(api={name} guid=[0-9a-f]{{32}} .*\)\n", record)
     assert "Traceback (most recent call last):" in record and said.split("(")[0] in record
 
 
@@ -105,7 +105,7 @@ def test_os_exit_is_told_with_what_ran(one, status):
     wait_until(lambda: told(one, "/os_exit"), "the record")
     one.stop()
     (record,) = told(one, "/os_exit")
-    assert re.search(rf"exited with status {status} while it ran /os_exit \(guid [0-9a-f]{{32}}\)",
+    assert re.search(rf"exited with status {status} while it ran /os_exit \(api=/os_exit guid=",
                      record)
 
 
@@ -119,7 +119,7 @@ def test_other_exceptions_end_their_call_alone(one, param, kind):
     wait_until(lambda: told(one, "/other"), "the record")
     one.stop()
     (record,) = told(one, "/other")
-    assert re.search(r"/other \(guid [0-9a-f]{32}\)\n", record) and kind in record
+    assert re.search(rf"{kind}: .*\(api=/other guid=[0-9a-f]{{32}} .* class={kind} ", record)
     assert "exited" not in one.log()
 
 

@@ -61,12 +61,12 @@ def test_names_and_errors_of_calls_that_nobody_waits_for(server, name):
         assert code_of(conn, "AN_S", name.encode() + RAW, RAW) == 100001
     lines = lines_after(server, lambda log: b"AN_S" in log and log.endswith(b"\n"), mark)
     assert not [line for line in lines if steering(line)]
-    told = [line for line in lines if b"AN_S " + name.encode() in line]
+    told = [line for line in lines if b"(api=" + name.encode() in line]
     assert len(told) == 1 and "中文".encode() in told[0]
     assert rb"\x1b]0;pwned\x07\x1b[2J\x0d2026" in told[0] and rb"forged\x0a2026" in told[0]
     assert rb"\xe2\x80\xae" in told[0] and rb"\xff\xc3" in told[0]
     for line in lines:
-        assert re.match(ENTRY, line), line
+        assert re.match(ENTRY, line) or line.startswith(b"    "), line
         assert not re.match(ENTRY.replace(rb"\w+", b"emergency"), line), line
 
 

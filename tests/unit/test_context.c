@@ -5,11 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <dora/handler.h>
+#include <dora/runtime.h>
 
 #include "base/log.h"
 #include "ipc/log_packet.h"
+#include "task/app.h"
 #include "task/context.h"
+#include "wire/message.h"
 
 static int fds[2];
 static dr_context context;
@@ -41,6 +43,8 @@ static void outside_a_server(void **state)
     dora_server_info info;
     assert_false(dora_log(DORA_LOG_ERROR, "t", NULL, 0, "x", 1));
     assert_false(dora_log_value(DORA_LOG_ERROR, "t", NULL, 0, "1", 1));
+    dora_reply reply = {.code = 7};
+    assert_false(dora_log_fault(&(dora_request){.type = DR_TYPE_W_S}, &reply, NULL));
     assert_false(dora_log_is_wanted(DORA_LOG_ERROR));
     assert_false(dora_log_level_set(9));
     assert_false(dora_server_info_get(&info));
@@ -66,6 +70,53 @@ static void a_record_arrives_as_it_was(void **state)
     assert_true(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
     assert_int_equal(entry.tag.len + entry.file.len + entry.msg.len, 0);
     assert_false(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+}
+
+static void a_fault_arrives_with_its_call(void **state)
+{
+    (void)state;
+    dr_log_entry entry;
+    uint64_t dropped;
+    static char long_text[DR_LOG_RECORD_MAX + 1];
+    memset(long_text, 'x', sizeof(long_text));
+    const dora_request request = {.name = {"/a\0b", 4},
+                                  .guid = {"g", 1},
+                                  .trace = {"t", 1},
+                                  .came_ns = 1000,
+                                  .began_ns = 3000,
+                                  .type = DR_TYPE_AN_M};
+    dora_reply reply = {.has_failed = true, .code = 7, .msg = "said", .msg_len = 4};
+    const dora_fault fault = {.class_name = {"E", 1},
+                              .traceback = {long_text, sizeof(long_text)},
+                              .file = {"f.c", 3},
+                              .line = 9};
+    assert_true(dora_log_fault(&request, &reply, &fault));
+    assert_true(reply.is_logged);
+    assert_true(dora_log_fault(&request, &reply, NULL));
+    assert_true(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+    assert_int_equal(entry.level, DORA_LOG_ERROR);
+    assert_slice(entry.msg, "said"); /* the fault says nothing */
+    assert_slice(entry.file, "f.c");
+    assert_int_equal(entry.line, 9);
+    assert_true(entry.is_line);
+    assert_non_null(entry.call);
+    assert_int_equal(entry.call->api.len, 4);
+    assert_memory_equal(entry.call->api.data, "/a\0b", 4);
+    assert_slice(entry.call->guid, "g");
+    assert_slice(entry.call->trace, "t");
+    assert_slice(entry.call->type, "AN_M");
+    assert_slice(entry.call->class_name, "E");
+    assert_int_equal(entry.call->traceback.len, DR_LOG_RECORD_MAX);
+    assert_int_equal(entry.call->code, 7);
+    assert_true(entry.call->is_timed);
+    assert_int_equal(entry.call->queue_ns, 2000);
+    assert_true(entry.call->run_ns > 0);
+    assert_true(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+    assert_slice(entry.msg, "said");
+    assert_int_equal(entry.call->class_name.len + entry.call->traceback.len, 0);
+    assert_true(dora_log(DORA_LOG_ERROR, "t", NULL, 0, "x", 1));
+    assert_true(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+    assert_null(entry.call);
 }
 
 static void the_threshold_spares_the_system_call(void **state)
@@ -212,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outside_a_server),
         cmocka_unit_test_setup_teardown(a_record_arrives_as_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_fault_arrives_with_its_call, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_threshold_spares_the_system_call, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_process_may_have_a_threshold_of_its_own, set_up,
                                         tear_down),

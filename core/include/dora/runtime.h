@@ -156,6 +156,23 @@ DORA_API dora_reply *dora_alone_reply(dora_alone *call);
 DORA_API int64_t dora_alone_end(dora_alone *call, dora_err err, dora_slice *out);
 DORA_API void dora_alone_free(dora_alone *call);
 
+/* dora_fault is what went wrong in a handler. All bytes are borrowed; what is empty is not known.
+ */
+typedef struct dora_fault {
+    dora_slice class_name; /* of the exception */
+    dora_slice msg;        /* one line; empty: the reply's */
+    dora_slice traceback;
+    dora_slice file; /* where it was raised */
+    uint32_t line;
+} dora_fault;
+
+/* dora_log_fault puts the one record of an error into the server's log: the fault, what was called
+ * (api, guid, trace, times) and the code that `reply` has by now. `fault` may be NULL.
+ * Results that cannot be sent and dora_reply_overran are written by the core.
+ * Returns: as dora_log. Thread: any. */
+DORA_API bool dora_log_fault(const dora_request *request, dora_reply *reply,
+                             const dora_fault *fault);
+
 /* dora_title_again names the process once more as the core did, after something else named it. */
 DORA_API void dora_title_again(void);
 

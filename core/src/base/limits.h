@@ -134,7 +134,9 @@
 #define DR_LOG_RECORD_MAX 32768u        /* bytes of a handler's record: a packet a record */
 #define DR_LOG_TAG_MAX 256u             /* of a record's tag */
 #define DR_LOG_FILE_MAX 1024u           /* of a record's file name */
-#define DR_LOG_PACKET_MAX (DR_LOG_RECORD_MAX + DR_LOG_TAG_MAX + DR_LOG_FILE_MAX + 64u)
+#define DR_LOG_CLASS_MAX 256u           /* of an exception's class */
+#define DR_LOG_PACKET_MAX                                                                          \
+    (2 * DR_LOG_RECORD_MAX + DR_LOG_FILE_MAX + 5 * DR_LOG_TAG_MAX + DR_LOG_CLASS_MAX + 128u)
 #define DR_LOG_SOCKET_BYTES (4 * 1024 * 1024) /* of a pool's records on their way to the master */
 
 #endif

@@ -21,41 +21,10 @@ static const char *level_name(int level)
     return names[level_in_range(level) - 1];
 }
 
-/* escaped copies what JSON wants escaped in a string, quotes around it. `out` has the room. */
-static size_t escaped(dora_slice text, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-    size_t at = 0;
-    out[at++] = '"';
-    for (size_t i = 0; i < text.len; i++) {
-        const unsigned char c = (unsigned char)text.data[i];
-        if (c == '"' || c == '\\') {
-            out[at++] = '\\';
-            out[at++] = (char)c;
-        } else if (c < 0x20) {
-            memcpy(out + at, "\\u00", 4);
-            out[at + 4] = digits[c >> 4];
-            out[at + 5] = digits[c & 15];
-            at += 6;
-        } else {
-            out[at++] = (char)c;
-        }
-    }
-    out[at++] = '"';
-    return at;
-}
-
 static dora_err append_json(dr_buf *out, const char *key, dora_slice text)
 {
-    dr_buf string = {0};
-    dora_err err = dr_buf_append(out, key, strlen(key));
-    err = err == DORA_OK ? dr_buf_reserve(&string, text.len * 6 + 2) : err;
-    if (err == DORA_OK) {
-        string.len = escaped(text, string.data);
-        err = dr_printable_json(out, dr_buf_slice(&string));
-    }
-    dr_buf_fini(&string);
-    return err;
+    const dora_err err = dr_buf_append(out, key, strlen(key));
+    return err == DORA_OK ? dr_log_json_text(out, text) : err;
 }
 
 static bool has_control(dora_slice text)
@@ -101,7 +70,18 @@ dora_err dr_log_line_json(dr_buf *out, const dr_log_entry *entry)
     } else if (err == DORA_OK) {
         err = dr_buf_append(out, ",\"pool\":null", 12);
     }
+    if (err == DORA_OK && entry->call != NULL) {
+        err = dr_log_call_json(out, entry->call);
+    }
     return err == DORA_OK ? dr_buf_append(out, "}\n", 2) : err;
+}
+
+static dora_slice without_end(dora_slice text)
+{
+    while (text.len > 0 && text.data[text.len - 1] == '\n') {
+        text.len--;
+    }
+    return text;
 }
 
 /* append_lines appends a message, whose further lines begin with blanks. */
@@ -121,12 +101,25 @@ static dora_err append_lines(dr_buf *out, dora_slice text)
     return err;
 }
 
+/* append_call appends what is said of a call behind the message, then its traceback, whose lines
+ * all begin with blanks. */
+static dora_err append_call(dr_buf *out, const dr_log_call *call)
+{
+    const dora_slice traceback = without_end(call->traceback);
+    dora_err err = dr_log_call_text(out, call);
+    if (err == DORA_OK && traceback.len > 0) {
+        err = dr_buf_append(out, "\n    ", 5);
+        err = err == DORA_OK ? append_lines(out, traceback) : err;
+    }
+    return err;
+}
+
 dora_err dr_log_line_text(dr_buf *out, const dr_log_entry *entry)
 {
     char text[64];
     struct tm parts;
     const time_t seconds = (time_t)(entry->time_ns / NS_PER_S);
-    dora_slice msg = entry->msg;
+    const dora_slice msg = without_end(entry->msg);
     gmtime_r(&seconds, &parts);
     size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
     len +=
@@ -141,11 +134,11 @@ dora_err dr_log_line_text(dr_buf *out, const dr_log_entry *entry)
         len = (size_t)snprintf(text, sizeof(text), ":%u] ", entry->line);
         err = err == DORA_OK ? dr_buf_append(out, text, len) : err;
     }
-    while (msg.len > 0 && msg.data[msg.len - 1] == '\n') {
-        msg.len--;
-    }
     if (err == DORA_OK) {
         err = entry->is_line ? dr_printable(out, msg, "\t") : append_lines(out, msg);
+    }
+    if (err == DORA_OK && entry->call != NULL) {
+        err = append_call(out, entry->call);
     }
     return err == DORA_OK ? dr_buf_append(out, "\n", 1) : err;
 }

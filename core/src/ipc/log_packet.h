@@ -11,7 +11,7 @@
 dora_err dr_log_packet_pair(int fds[2], dora_error *error);
 
 /* dr_log_packet_send sends an entry (its pool stays behind: the socket is one pool's) and how many
- * this process had to drop before it. Tag, file and message are cut at their limits. It is one
+ * this process had to drop before it. Its texts are cut at their limits. It is one
  * system call and never waits. Returns: false when there is no room. Thread: any. */
 bool dr_log_packet_send(int fd, const dr_log_entry *entry, uint64_t dropped);
 
@@ -28,8 +28,9 @@ bool dr_log_packet_say(int fd, dr_packet_kind kind, const char *msg, size_t msg_
 /* dr_log_packet is room for one packet, and what it was. */
 typedef struct dr_log_packet {
     dr_packet_kind kind;
-    bool is_end; /* nothing will come any more: the other end is closed, or was shut down */
-    bool is_bad; /* it was none of ours */
+    bool is_end;      /* nothing will come any more: the other end is closed, or was shut down */
+    bool is_bad;      /* it was none of ours */
+    dr_log_call call; /* of the entry, where that has one; who its worker is, the reader knows */
     char bytes[DR_LOG_PACKET_MAX];
 } dr_log_packet;
 

@@ -15,7 +15,7 @@
 #include <dora/error.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 7u
+#define DR_REGION_LAYOUT 8u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {
@@ -75,8 +75,8 @@ typedef struct dr_shared_task {
     uint32_t msg_len;
     uint32_t data_len;
     uint64_t run_ns;
-    _Atomic uint64_t start_ns; /* CLOCK_MONOTONIC; written when it begins to run, DR_START_WAITS
-                                * while it waits in its worker for a thread */
+    _Atomic uint64_t start_ns; /* CLOCK_MONOTONIC; by the master when it came, by the worker when
+                                * it begins to run, DR_START_WAITS while it waits for a thread */
 } dr_shared_task;
 
 #define DR_START_WAITS UINT64_MAX

@@ -37,6 +37,8 @@ struct dora_request {
     dora_slice whole; /* the api it is a member of, where that has more; else empty */
     dora_slice guid;
     dora_slice trace;
+    uint64_t came_ns; /* to the server; 0: it came to none */
+    uint64_t began_ns;
     uint64_t deadline_ns;
     uint32_t connection;
     uint16_t protocol;
@@ -47,6 +49,7 @@ struct dora_request {
 struct dora_reply {
     dora_writer writer;
     bool has_failed;
+    bool is_logged; /* what is wrong */
     int64_t code;
     size_t msg_len;
     char msg[DR_MSG_BYTES_MAX];

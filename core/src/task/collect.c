@@ -177,10 +177,8 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
     return true;
 }
 
-/* code_of_dead is what a task is answered with whose worker died while it ran. Of several only
- * those past the limit were the reason. */
-static int64_t code_of_dead(const dr_pool *pool, const dr_slot *slot, uint32_t task,
-                            uint64_t now_ns)
+/* Of several only those past the limit were the reason. */
+int64_t dr_code_of_dead(const dr_pool *pool, const dr_slot *slot, uint32_t task, uint64_t now_ns)
 {
     const dr_record *record = &pool->records[task];
     const uint64_t limit_ns = (uint64_t)dr_pool_limit_ms(pool, record->type) * 1000000u;
@@ -204,7 +202,7 @@ static bool settle(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found
             if (found->count == BATCH) {
                 return false;
             }
-            const int64_t died = code_of_dead(pool, slot, task, found->now_ns);
+            const int64_t died = dr_code_of_dead(pool, slot, task, found->now_ns);
             finish(pool, task, dr_is_done(pool, task) ? 0 : died, found);
         }
         task = next;

@@ -5,10 +5,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <dora/handler.h>
+#include <dora/runtime.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "ipc/log_packet.h"
+#include "task/app.h"
 
 /* The only state of this layer outside a struct: a handler that logs has nothing to give us. */
 static dr_context *current;
@@ -89,6 +91,34 @@ bool dora_log_value(int level, const char *tag, const char *file, uint32_t line,
                                  .line = line,
                                  .msg = {json, json_len},
                                  .is_value = true});
+}
+
+bool dora_log_fault(const dora_request *request, dora_reply *reply, const dora_fault *fault)
+{
+    static const dora_fault none;
+    const uint64_t now_ns = dr_clock_ns();
+    const uint64_t came_ns = request->came_ns;
+    const uint64_t began_ns = request->began_ns;
+    fault = fault != NULL ? fault : &none;
+    const dr_log_call call = {.kind = DR_LOG_CALL_ERROR,
+                              .api = request->name,
+                              .guid = request->guid,
+                              .trace = request->trace,
+                              .type = text_of(dora_request_type(request)),
+                              .code = reply->code,
+                              .is_timed = came_ns != 0,
+                              .queue_ns = began_ns > came_ns ? began_ns - came_ns : 0,
+                              .run_ns = now_ns > began_ns ? now_ns - began_ns : 0,
+                              .class_name = fault->class_name,
+                              .traceback = fault->traceback};
+    reply->is_logged = true;
+    return record((dr_log_entry){
+        .level = DORA_LOG_ERROR,
+        .file = fault->file,
+        .line = fault->line,
+        .msg = fault->msg.len > 0 ? fault->msg : (dora_slice){reply->msg, reply->msg_len},
+        .is_line = true,
+        .call = &call});
 }
 
 static uint64_t read_count(const _Atomic uint64_t *count)

@@ -5,14 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "task/crew_child.h"
+#include "task/crew_gone.h"
 #include "task/crew_zygote.h"
 #include "task/dispatch.h"
-#include "task/look.h"
 #include "task/watch.h"
 
 /* tally is how many workers of a crew there are. */
@@ -280,11 +279,7 @@ void dr_crew_worker_gone(dr_crew *crew, uint32_t index, int pid)
     if (!is_news) {
         return;
     }
-    dr_gone *gone = &crew->gone[crew->gone_next];
-    if (dr_running_text(pool, index, gone->text, sizeof(gone->text))[0] != '\0') {
-        gone->pid = pid;
-        crew->gone_next = (crew->gone_next + 1) % DR_GONE_MAX;
-    }
+    dr_gone_note(crew, index, pid);
     dr_dispatch_worker_died(pool, index);
     crew->events.on_death(crew->events.user);
     if (!is_stillborn || crew->state != DR_CREW_LOADED) {

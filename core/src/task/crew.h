@@ -74,16 +74,13 @@ typedef struct dr_zygote {
 /* dr_child is one worker's process, from the moment that its zygote is asked for it. */
 typedef struct dr_child dr_child;
 
-/* dr_gone is what a worker ran when it ended, until its zygote tells its status. */
-#define DR_GONE_MAX 8u /* at the same time; of more, the log has the status alone */
-typedef struct dr_gone {
-    int pid;
-    char text[1024];
-} dr_gone;
+/* dr_gone is a worker that ended while it ran something, until its zygote tells its status. */
+typedef struct dr_gone dr_gone;
 
 typedef struct dr_crew {
     struct dr_crew *next; /* the supervisor's list */
     uint32_t id;          /* among the crews of its pool; its slots bear it */
+    uint32_t generation;  /* of its application, once it has taken over */
     bool is_on_trial;     /* its workers are held; any failure is final */
     dr_crew_options options;
     dr_crew_events events;
@@ -111,8 +108,7 @@ typedef struct dr_crew {
     uint32_t jitter;
     dr_names names;
     dr_child *children;
-    dr_gone gone[DR_GONE_MAX]; /* workers whose status is not known yet, the next place first */
-    uint32_t gone_next;
+    dr_gone *gone;
     uint32_t open_handles; /* of the loop; the last one closed frees the crew */
     bool is_closed;
     dr_log_carry carry;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "task/crew.h"
+#include "task/crew_gone.h"
 #include "task/crew_zygote.h"
 #include "task/dispatch.h"
 #include "task/watch.h"
@@ -116,6 +117,9 @@ dora_err dr_child_ask(dr_crew *crew, const dr_control_head *head, int loop_fd)
         child->pidfd = -1;
         child->asked_ms = dr_clock_ms();
         child->feed.on_word = on_word;
+        child->feed.has_worker = true;
+        child->feed.worker = (uint32_t)head->number;
+        child->feed.generation = crew->generation;
         child->open_handles = 1;
         child->next = crew->children;
         crew->children = child;
@@ -207,6 +211,7 @@ void dr_children_forget(dr_crew *crew)
                              slot->state != DR_SLOT_DEAD && slot->pid == child->pid;
         pthread_mutex_unlock(&pool->lock);
         if (is_lost) {
+            dr_gone_note(crew, child->slot, child->pid);
             dr_dispatch_worker_died(pool, child->slot);
         }
         drop(child);

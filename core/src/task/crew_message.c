@@ -2,10 +2,10 @@
 #include "task/crew_message.h"
 
 #include <string.h>
-#include <sys/wait.h>
 
 #include "task/crew.h"
 #include "task/crew_child.h"
+#include "task/crew_gone.h"
 #include "task/crew_greet.h"
 #include "task/dispatch.h"
 #include "task/watch.h"
@@ -29,33 +29,10 @@ static void on_forked(dr_crew *crew, dr_control_message *message)
     }
 }
 
-/* What a worker ran when it ended. Returns: "" where it was nothing. */
-static const char *ran(dr_crew *crew, int pid)
-{
-    for (uint32_t i = 0; i < DR_GONE_MAX; i++) {
-        if (crew->gone[i].pid == pid) {
-            crew->gone[i].pid = 0;
-            return crew->gone[i].text;
-        }
-    }
-    return "";
-}
-
 static void on_exited(dr_crew *crew, const dr_control_head *head)
 {
-    const int status = head->number;
     dr_child_ended(crew, head->slot, head->pid); /* then it is known what it ran */
-    const char *text = ran(crew, head->pid);
-    const char *between = text[0] != '\0' ? " while it ran " : "";
-    if (WIFSIGNALED(status)) {
-        dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name,
-                     "worker process %d was killed by signal %d (%s)%s%s", head->pid,
-                     WTERMSIG(status), strsignal(WTERMSIG(status)), between, text);
-    } else if (WEXITSTATUS(status) != 0 || text[0] != '\0') {
-        dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name,
-                     "worker process %d exited with status %d%s%s", head->pid, WEXITSTATUS(status),
-                     between, text);
-    }
+    dr_gone_tell(crew, head->pid, head->number);
 }
 
 /* is_known: a zygote that was started again says what is known. */

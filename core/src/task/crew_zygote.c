@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "task/crew.h"
 #include "task/crew_child.h"
+#include "task/crew_gone.h"
 #include "task/crew_message.h"
 #include "task/dispatch.h"
 #include "task/spawn.h"
@@ -414,6 +415,7 @@ dr_crew *dr_crew_new(uv_loop_t *loop, dr_log *log, dr_pool *pool, const dr_crew_
         return NULL;
     }
     crew->id = ++pool->crew_count;
+    crew->generation = pool->generation + (is_on_trial ? 1 : 0);
     crew->options = *options;
     crew->events = *events;
     crew->is_on_trial = is_on_trial;
@@ -523,6 +525,7 @@ void dr_crew_close(dr_crew *crew)
     uv_close((uv_handle_t *)&crew->retry, on_handle_closed);
     uv_close((uv_handle_t *)&crew->kill_timer, on_handle_closed);
     dr_children_close(crew);
+    dr_gone_free(crew);
     if (crew->output_fd < 0) {
         return;
     }

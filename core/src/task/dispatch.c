@@ -165,6 +165,7 @@ static void fill(dr_pool *pool, uint32_t task, const dr_task_input *input)
     shared->is_whole = input->is_whole;
     shared->connection = input->connection;
     shared->deadline_ns = input->deadline_ns;
+    atomic_store_explicit(&shared->start_ns, input->submitted_ns, memory_order_relaxed);
     memcpy(shared->guid, input->guid, DR_GUID_LEN);
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <dora/runtime.h>
+
 #include "base/clock.h"
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
@@ -100,6 +102,8 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
             memory_order_acq_rel, memory_order_relaxed)) {
         return false;
     }
+    job->request.came_ns = atomic_load_explicit(&task->start_ns, memory_order_relaxed);
+    job->request.began_ns = now_ns;
     atomic_store_explicit(&task->start_ns, now_ns, memory_order_relaxed);
     job->index = index;
     job->generation = generation;
@@ -113,6 +117,7 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     job->is_waiting = false;
     job->place = DR_JOB_IN_BLOCK;
     job->reply.has_failed = false;
+    job->reply.is_logged = false;
     job->reply.code = 0;
     job->reply.msg_len = 0;
     dr_writer_init(&job->reply.writer, job->room, job->room_len, worker->reply_bytes_max, grow,
@@ -170,9 +175,23 @@ dora_err dr_job_find(dr_job *job)
     return DORA_OK;
 }
 
+/* is_unheard says whether nobody is told of an error by an answer. What was not run, the master
+ * writes down. */
+static bool is_unheard(const dr_job *job)
+{
+    return !dr_call_type_has_result((dr_call_type)job->request.type) &&
+           !dora_code_is_not_run(job->reply.code);
+}
+
 void dr_job_settle(dr_job *job, dora_err err)
 {
-    dr_reply_finish(&job->reply, err, &job->out);
+    dora_reply *reply = &job->reply;
+    const bool is_meant = reply->has_failed; /* it is no result that cannot be sent */
+    dr_reply_finish(reply, err, &job->out);
+    if (reply->has_failed && !reply->is_logged &&
+        (!is_meant || reply->code == DORA_CODE_TIME_LIMIT || is_unheard(job))) {
+        (void)dora_log_fault(&job->request, reply, NULL);
+    }
 }
 
 /* move_out puts the reply where the master looks for it. Returns: false when that is not free. */

@@ -42,6 +42,9 @@ static int take(dr_log_source *feed, int max)
             return count;
         }
         if (is_ours && packet.kind == DR_PACKET_RECORD) {
+            packet.call.has_worker = feed->has_worker;
+            packet.call.worker = feed->worker;
+            packet.call.generation = feed->generation;
             record(feed, &entry, dropped);
         } else if (is_ours && feed->on_word != NULL) {
             feed->on_word(feed, packet.kind, entry.msg);

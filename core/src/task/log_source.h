@@ -15,6 +15,9 @@ typedef struct dr_log_source {
     dr_log *log;
     const char *pool;
     bool is_open;
+    bool has_worker; /* it is a worker's: its number, and the generation of its application */
+    uint32_t worker;
+    uint32_t generation;
     bool is_ended; /* the process has shut it down, or ends */
     /* on_word is called with what is no record; NULL: nothing else is expected. It may close the
      * feed. */

@@ -1,11 +1,11 @@
 /* look.c: what a pool's tasks are doing, for people. */
 #include "task/look.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "task/collect.h"
 #include "task/dispatch.h"
 
 size_t dr_task_name(const dr_pool *pool, uint32_t task, char name[DR_API_NAME_MAX])
@@ -52,36 +52,48 @@ bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state)
            dr_task_word(record->generation, state, record->slot);
 }
 
-#define RUNNING_TOLD_MAX 4u
-
-const char *dr_running_text(dr_pool *pool, uint32_t slot, char *text, size_t size)
+/* copy takes bytes that a worker may be writing over. */
+static void copy(char *to, const volatile char *from, size_t len)
 {
-    size_t len = 0;
-    uint32_t count = 0;
-    text[0] = '\0';
-    pthread_mutex_lock(&pool->lock);
-    uint32_t task = pool->slots[slot].held > 0 ? pool->slots[slot].tasks.first : DR_NONE;
-    for (; task != DR_NONE && len < size; task = pool->records[task].next) {
-        if (!dr_task_is(pool, task, DR_TASK_RUNNING) || count++ >= RUNNING_TOLD_MAX) {
-            continue;
-        }
-        char name[DR_API_NAME_MAX];
-        char guid[DR_PRINTABLE_MAX(DR_GUID_LEN)];
-        char own[DR_GUID_LEN]; /* another worker may be spoiling the other */
-        const volatile char *said = pool->region.tasks[task].guid;
-        for (size_t i = 0; i < sizeof(own); i++) {
-            own[i] = said[i];
-        }
-        const int name_len = (int)dr_task_name(pool, task, name);
-        len += (size_t)snprintf(
-            text + len, size - len, "%s%.*s (guid %s)", len > 0 ? ", " : "", name_len, name,
-            dr_printable_text((dora_slice){own, sizeof(own)}, guid, sizeof(guid)));
+    for (size_t i = 0; i < len; i++) {
+        to[i] = from[i];
     }
-    if (count > RUNNING_TOLD_MAX && len < size) {
-        (void)snprintf(text + len, size - len, " and %u more", count - RUNNING_TOLD_MAX);
+}
+
+/* note_run writes down a task whose worker has ended. */
+static void note_run(const dr_pool *pool, const dr_slot *slot, uint32_t task, uint64_t now_ns,
+                     dr_task_ran *ran)
+{
+    const dr_record *record = &pool->records[task];
+    const volatile dr_shared_task *shared = &pool->region.tasks[task];
+    const uint64_t start_ns = dr_task_start_ns(pool, task);
+    const uint32_t trace_len = shared->trace_len;
+    ran->type = record->type;
+    ran->code = dr_code_of_dead(pool, slot, task, now_ns);
+    ran->name_len = dr_task_name(pool, task, ran->name);
+    copy(ran->guid, shared->guid, DR_GUID_LEN);
+    ran->trace_len =
+        trace_len <= sizeof(ran->trace) && trace_len <= record->input_len ? trace_len : 0;
+    copy(ran->trace, pool->region.slab + record->offset + record->input_len - ran->trace_len,
+         ran->trace_len);
+    ran->queue_ns = start_ns < now_ns ? start_ns - record->submitted_ns : 0;
+    ran->run_ns = start_ns < now_ns ? now_ns - start_ns : 0;
+}
+
+uint32_t dr_tasks_running(dr_pool *pool, uint32_t slot, dr_task_ran *ran, uint32_t max)
+{
+    const uint64_t now_ns = dr_clock_ns();
+    const dr_slot *self = &pool->slots[slot];
+    uint32_t count = 0;
+    pthread_mutex_lock(&pool->lock);
+    uint32_t task = self->held > 0 ? self->tasks.first : DR_NONE;
+    for (; task != DR_NONE && count < max; task = pool->records[task].next) {
+        if (dr_task_is(pool, task, DR_TASK_RUNNING)) {
+            note_run(pool, self, task, now_ns, &ran[count++]);
+        }
     }
     pthread_mutex_unlock(&pool->lock);
-    return text;
+    return count;
 }
 
 static void see(const dr_pool *pool, uint32_t task, bool has_begun, dr_task_seen *seen)

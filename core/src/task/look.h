@@ -12,9 +12,23 @@ uint64_t dr_task_start_ns(const dr_pool *pool, uint32_t task);
 uint64_t dr_task_since_ns(const dr_pool *pool, const dr_slot *slot, uint32_t task);
 bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state);
 
-/* dr_running_text says what a slot's worker runs, as "/api (guid ...), ...": "" where it is
- * nothing; of many, the first. Takes the lock. Returns: `text`. */
-const char *dr_running_text(dr_pool *pool, uint32_t slot, char *text, size_t size);
+/* dr_task_ran is a task that a worker ran when it ended. `name` is printable; guid and trace may be
+ * any bytes. */
+typedef struct dr_task_ran {
+    uint16_t type;
+    int64_t code; /* that it is answered with */
+    uint64_t queue_ns;
+    uint64_t run_ns;
+    size_t name_len;
+    char name[DR_API_NAME_MAX];
+    char guid[DR_GUID_LEN];
+    size_t trace_len;
+    char trace[DR_TRACE_BYTES_MAX];
+} dr_task_ran;
+
+/* dr_tasks_running says what a slot's worker runs. Takes the lock. Returns: how many; `max` at
+ * most. */
+uint32_t dr_tasks_running(dr_pool *pool, uint32_t slot, dr_task_ran *ran, uint32_t max);
 
 /* dr_dispatch_each tells `fn` of every task that workers run, then of those that wait. `fn` is
  * called under the lock: it must be quick. */

@@ -104,7 +104,7 @@ void dora_task_wait(dora_task *task)
 bool dora_task_begin(dora_task *task)
 {
     task->is_waiting = false;
-    task->begin_ns = dr_clock_ns();
+    task->request.began_ns = task->begin_ns = dr_clock_ns();
     say_start(task, task->begin_ns);
     return !dr_job_is_expired(task);
 }

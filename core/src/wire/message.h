@@ -37,6 +37,12 @@ static inline bool dr_call_type_is_accepted(dr_call_type type)
     return type >= DR_TYPE_AN_S && type <= DR_TYPE_AM_M;
 }
 
+/* dr_call_type_has_result says whether calls of a type are answered when they have run. */
+static inline bool dr_call_type_has_result(dr_call_type type)
+{
+    return type != DR_TYPE_AN_S && type != DR_TYPE_AN_M;
+}
+
 /* dr_no_param is what `param` of an api points to where it was absent. */
 extern const char dr_no_param[3];
 

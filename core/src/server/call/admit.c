@@ -218,7 +218,7 @@ void dr_call_accept(const dr_responder *responder, const dr_request *request)
     /* Said before a worker can have a result. From here on it runs, even when the connection ends
      * with these words. */
     dr_reply_code(responder, request->guid.data, DORA_CODE_ACCEPTED, NULL);
-    if (!dr_call_has_result(call->type)) {
+    if (!dr_call_type_has_result(call->type)) {
         dr_dedupe_end(call, (dora_slice){"", 0});
         dr_call_detach(call);
     }

@@ -15,7 +15,7 @@
 /* kept_of is what a multi call, or one that is not answered, has to remember of an api. */
 static dora_slice kept_of(const dr_request *request, const dr_api *api)
 {
-    return dr_call_has_result(request->type) ? api->key_raw : api->name;
+    return dr_call_type_has_result(request->type) ? api->key_raw : api->name;
 }
 
 bool dr_call_charge(dr_call *call, size_t bytes)
@@ -56,7 +56,7 @@ dr_call *dr_call_new(const dr_responder *responder, const dr_request *request)
     dr_lane *lane = responder->lane;
     const bool is_single = dr_call_type_is_single(request->type);
     const bool is_spare =
-        is_single && dr_call_has_result(request->type) && responder->guid.len == 0;
+        is_single && dr_call_type_has_result(request->type) && responder->guid.len == 0;
     dr_digest digest;
     const bool is_looked_for = dr_dedupe_expect(responder, request, &digest);
     size_t kept_bytes = responder->guid.len;
@@ -297,8 +297,9 @@ static bool keep(dr_call *call, dr_part *one, bool is_big)
     return false;
 }
 
-/* log_failure writes down an error that nobody else is told. */
-static void log_failure(const dr_call *call, const dr_part *one, int64_t code, dora_slice msg)
+/* log_lost writes down accepted work that nobody is told of and that no worker has run. What a
+ * worker has run, its own record tells, or the end of that worker. */
+static void log_lost(const dr_call *call, const dr_part *one, int64_t code, dora_slice msg)
 {
     const char *text = dora_code_text(code);
     char name[DR_PRINTABLE_MAX(DR_API_NAME_MAX)];
@@ -324,9 +325,9 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
     if (outcome->is_timed) {
         dr_row_times(one->row, call->lane->reactor.index, outcome->queue_ns, outcome->run_ns);
     }
-    if (!dr_call_has_result(call->type)) {
-        if (outcome->code != 0) {
-            log_failure(call, one, outcome->code, outcome->msg);
+    if (!dr_call_type_has_result(call->type)) {
+        if (dora_code_is_not_run(outcome->code)) {
+            log_lost(call, one, outcome->code, outcome->msg);
         }
         dr_call_settle(call, outcome->part, outcome->code);
     } else if (call->is_single || bytes <= dr_frame_bytes_max(&call->lane->reactor.frame)) {

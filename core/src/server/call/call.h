@@ -92,10 +92,4 @@ void dr_call_count(const dr_call *call);
 void dr_call_count_refused(dr_lane *lane, const dr_request *request, int64_t code);
 void dr_call_count_answered(dr_lane *lane, dr_call_type type, int64_t code);
 
-/* dr_call_has_result says whether calls of a type are answered when they have run. */
-static inline bool dr_call_has_result(dr_call_type type)
-{
-    return type != DR_TYPE_AN_S && type != DR_TYPE_AN_M;
-}
-
 #endif

@@ -78,9 +78,9 @@ static bool all_dedupe(const dr_call *call)
 static void end_repeat(dr_call *call)
 {
     dr_reply_cache_reply *reply = call->waiter.reply;
-    if (dr_call_has_result(call->type) && reply != NULL) {
+    if (dr_call_type_has_result(call->type) && reply != NULL) {
         dr_reply_body(&call->responder, call->guid, (dora_slice){reply->body, reply->len});
-    } else if (dr_call_has_result(call->type)) {
+    } else if (dr_call_type_has_result(call->type)) {
         dr_reply_code(&call->responder, call->guid, DORA_CODE_RESULT_LOST, NULL);
     }
     dr_reply_cache_reply_drop(reply);
@@ -110,7 +110,7 @@ bool dr_dedupe_answer(dr_call *call, dr_reply_cache_known known)
         refuse_join(call);
         return false;
     }
-    const bool is_lost = known == DR_REPLY_CACHE_LOST && dr_call_has_result(call->type);
+    const bool is_lost = known == DR_REPLY_CACHE_LOST && dr_call_type_has_result(call->type);
     if (dr_call_type_is_accepted(call->type) && !is_lost) {
         /* The connection may end with these words, and a call that has joined with it. */
         const dr_responder responder = call->responder;

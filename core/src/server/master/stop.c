@@ -112,7 +112,7 @@ static void say_lost(const dr_task_seen *task, void *user)
                      task->age_ns / 1000000000u, task->age_ns / 100000000u % 10, call->guid,
                      task->pid);
     } else if (dr_call_type_is_accepted(call->type) &&
-               !(self->is_answered && !dr_call_has_result(call->type))) {
+               !(self->is_answered && !dr_call_type_has_result(call->type))) {
         dr_log_write(log, DR_LOG_ERROR, self->pool,
                      "%s %.*s was accepted and is lost: no worker has begun it (guid %.32s)",
                      dr_call_type_name(call->type), (int)task->name_len, task->name, call->guid);

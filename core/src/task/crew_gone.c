@@ -1,0 +1,139 @@
+/* crew_gone.c: workers that end while they run something: what that was, with how they ended. */
+#include "task/crew_gone.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "task/look.h"
+
+#define LOOKS_MAX 2u /* one a second: a zygote that lives has said the status by then */
+
+struct dr_gone {
+    dr_gone *next;
+    int pid;
+    uint32_t worker;
+    uint32_t looks;
+    uint32_t count;
+    dr_task_ran tasks[];
+};
+
+void dr_gone_note(dr_crew *crew, uint32_t slot, int pid)
+{
+    dr_pool *pool = crew->pool;
+    pthread_mutex_lock(&pool->lock);
+    const uint32_t max = pool->slots[slot].held;
+    pthread_mutex_unlock(&pool->lock);
+    dr_gone *gone = max > 0 ? malloc(sizeof(*gone) + max * sizeof(gone->tasks[0])) : NULL;
+    if (gone == NULL) {
+        return; /* its status is told all the same */
+    }
+    gone->count = dr_tasks_running(pool, slot, gone->tasks, max);
+    if (gone->count == 0) {
+        free(gone);
+        return;
+    }
+    gone->pid = pid;
+    gone->worker = pool->slots[slot].number;
+    gone->looks = 0;
+    gone->next = crew->gone;
+    crew->gone = gone;
+}
+
+/* ending_text says how a process ended. Returns: `text`. */
+static const char *ending_text(int status, char *text, size_t size)
+{
+    if (WIFSIGNALED(status)) {
+        (void)snprintf(text, size, "was killed by signal %d (%s)", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+    } else {
+        (void)snprintf(text, size, "exited with status %d", WEXITSTATUS(status));
+    }
+    return text;
+}
+
+static void tell_task(const dr_crew *crew, const dr_gone *gone, const dr_task_ran *ran,
+                      const char *ending)
+{
+    char text[512];
+    char limit[64] = "";
+    struct timespec now;
+    const char *type = dr_call_type_name((dr_call_type)ran->type);
+    if (ran->code == DORA_CODE_TIME_LIMIT) {
+        (void)snprintf(limit, sizeof(limit), "past its time limit of %" PRIu32 " ms, ",
+                       dr_pool_limit_ms(crew->pool, ran->type));
+    }
+    const int len = snprintf(text, sizeof(text), "worker process %d %s %swhile it ran %.*s",
+                             gone->pid, ending, limit, (int)ran->name_len, ran->name);
+    const dr_log_call call = {.kind = DR_LOG_CALL_ERROR,
+                              .api = {ran->name, ran->name_len},
+                              .guid = {ran->guid, DR_GUID_LEN},
+                              .trace = {ran->trace, ran->trace_len},
+                              .type = {type, strlen(type)},
+                              .code = ran->code,
+                              .is_timed = true,
+                              .queue_ns = ran->queue_ns,
+                              .run_ns = ran->run_ns,
+                              .has_worker = true,
+                              .worker = gone->worker,
+                              .generation = crew->generation};
+    clock_gettime(CLOCK_REALTIME, &now);
+    const dr_log_entry entry = {.level = DR_LOG_ERROR,
+                                .time_ns =
+                                    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+                                .tag = {crew->options.name, strlen(crew->options.name)},
+                                .pid = gone->pid,
+                                .pool = crew->options.name,
+                                .msg = {text, len < 0 ? 0 : strlen(text)},
+                                .is_line = true,
+                                .call = &call};
+    dr_log_record(crew->log, &entry);
+}
+
+/* tell takes one out of the list and tells of it. */
+static void tell(dr_crew *crew, dr_gone **at, const char *ending)
+{
+    dr_gone *gone = *at;
+    *at = gone->next;
+    for (uint32_t i = 0; i < gone->count; i++) {
+        tell_task(crew, gone, &gone->tasks[i], ending);
+    }
+    free(gone);
+}
+
+void dr_gone_tell(dr_crew *crew, int pid, int status)
+{
+    char text[128];
+    dr_gone **at = &crew->gone;
+    while (*at != NULL && (*at)->pid != pid) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL) {
+        tell(crew, at, ending_text(status, text, sizeof(text)));
+    } else if (status != 0) {
+        dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name, "worker process %d %s", pid,
+                     ending_text(status, text, sizeof(text)));
+    }
+}
+
+void dr_gone_look(dr_crew *crew)
+{
+    dr_gone **at = &crew->gone;
+    while (*at != NULL) {
+        if (++(*at)->looks > LOOKS_MAX) {
+            tell(crew, at, "ended with its zygote");
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}
+
+void dr_gone_free(dr_crew *crew)
+{
+    while (crew->gone != NULL) {
+        tell(crew, &crew->gone, "ended");
+    }
+}
