@@ -2,6 +2,7 @@
 sources) and the file's text, and gives complaints as (line, text)."""
 
 import io
+import os
 import re
 import tokenize
 
@@ -9,32 +10,25 @@ COLUMNS_MAX = 100
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 80
 
-# The rooms of core/src, and what each may include besides itself. Nobody includes upwards.
-_LOW = "base wire ipc net"
-BELOW = {
-    "base": "",
-    "wire": "base",
-    "ipc": "base wire",
-    "net": "base wire",
-    "transport": "base",
-    "discovery": _LOW + " transport",
-    "monitor": _LOW + " discovery",
-    "task": _LOW + " discovery",
-    "client/balance": _LOW + " discovery",
-    "client/shared": _LOW + " discovery client/balance",
-    "client/blocking": _LOW + " transport discovery client/balance client/shared",
-    "client/mux": _LOW + " transport discovery client/balance client/shared",
-    "server/config": _LOW + " discovery",
-    "server/dedupe": "base",
-    "server/call": _LOW + " task server/config server/dedupe",
-    "server/http": _LOW + " task server/config server/call",
-    "server/ops": _LOW + " discovery task server/config server/dedupe server/call",
-    "server/master": _LOW + " discovery task server/config server/dedupe server/call server/http"
-                     " server/ops",
-    "cli": _LOW + " monitor task client/balance client/blocking client/shared client/mux"
-           " discovery server/config server/master server/ops",
-}
-BELOW = {room: set(below.split()) | {room} for room, below in BELOW.items()}
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOM = re.compile(r"^\| `([\w/]+)/` \|.*\| ([\w, ]*?) *\|$", re.M)
+
+
+def rooms_below():
+    """Each room of core/src and what it may include: itself, what core/README.md's table says that
+    it stands on, and what those do. A room stands behind those that it stands on."""
+    below = {}
+    with open(os.path.join(ROOT, "core", "README.md"), encoding="utf-8") as file:
+        for room, named in ROOM.findall(file.read()):
+            names = list(below) if named == "everything" else named.split(", ") if named else []
+            found = [each for name in names for each in below
+                     if each == name or each.endswith("/" + name)]
+            assert len(found) == len(names), "core/README.md: %s stands on what?" % room
+            below[room] = {room}.union(*(below[each] for each in found))
+    return below
+
+
+BELOW = rooms_below()
 
 
 def room_of(path):
@@ -227,6 +221,7 @@ ALL = (rooms, libraries, banned_calls, environment, sizes, first_line, guards, w
 SAMPLES = {
     rooms: [("core/src/wire/a.c", '#include "net/conn.h"\n'),
              ("core/src/ipc/a.c", '#include "net/conn.h"\n'),
+             ("core/src/task/a.c", '#include "discovery/roster.h"\n'),
              ("core/src/server/call/a.c", '#include "server/master/master.h"\n'),
              ("core/src/server/a.c", '#include "base/buf.h"\n'),
              ("core/include/dora/a.h", "#include <uv.h>\n"),

@@ -137,7 +137,7 @@ void dr_call_wait(const dr_responder *responder, const dr_request *request)
     }
     dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_commit);
     if (call->left == 0) {
-        dr_reply_call(call);
+        dr_call_end(call);
         return;
     }
     if (is_timed) {

@@ -197,11 +197,13 @@ void dr_call_settle(dr_call *call, uint32_t index, int64_t code)
     call->left--;
 }
 
-void dr_call_count(const dr_call *call)
+void dr_call_end(dr_call *call)
 {
+    dr_reply_call(call);
     for (uint32_t i = 0; i < call->count; i++) {
         dr_row_end(call->parts[i].row, call->lane->reactor.index, call->type, call->parts[i].code);
     }
+    dr_call_free(call);
 }
 
 void dr_call_count_refused(dr_lane *lane, const dr_request *request, int64_t code)
@@ -242,7 +244,7 @@ void dr_call_abandon(dr_call *call)
     }
     dr_call_cancel(call);
     if (call->left == 0) {
-        dr_reply_call(call);
+        dr_call_end(call);
     }
 }
 
@@ -339,7 +341,7 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
         dr_call_settle(call, outcome->part, DORA_CODE_TOO_BIG); /* the reply has no room left */
     }
     if (call->left == 0) {
-        dr_reply_call(call);
+        dr_call_end(call);
         return false;
     }
     return (dr_responder_is_there(&call->responder) || dr_dedupe_is_kept(call)) &&

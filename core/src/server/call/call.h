@@ -85,10 +85,12 @@ size_t dr_call_heap_bytes(const dr_call *call);
 typedef void (*dr_call_tasks_fn)(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 void dr_call_tasks(const dr_call *call, dr_part_state state, dr_call_tasks_fn fn);
 
-/* dr_call_count counts the apis of a call that has ended, each with its code; dr_call_count_refused
- * those of a request that is refused as a whole; dr_call_count_answered counts a request that is no
- * call of an api, or was never read as one. */
-void dr_call_count(const dr_call *call);
+/* dr_call_end answers a call whose last part has ended, counts its apis, each with its code, and
+ * frees it. */
+void dr_call_end(dr_call *call);
+
+/* dr_call_count_refused counts the apis of a request that is refused as a whole;
+ * dr_call_count_answered a request that is no call of an api, or was never read as one. */
 void dr_call_count_refused(dr_lane *lane, const dr_request *request, int64_t code);
 void dr_call_count_answered(dr_lane *lane, dr_call_type type, int64_t code);
 

@@ -65,7 +65,7 @@ static void expire(dr_call *call)
         dr_call_cancel(call);
     }
     if (call->left == 0) {
-        dr_reply_call(call);
+        dr_call_end(call);
         return;
     }
     const dr_responder responder = call->responder;

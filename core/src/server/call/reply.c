@@ -234,6 +234,4 @@ void dr_reply_call(dr_call *call)
     if (lane->kept.cap > DR_JSON_INLINE_MAX) {
         dr_buf_fini(&lane->kept);
     }
-    dr_call_count(call);
-    dr_call_free(call);
 }

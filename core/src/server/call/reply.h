@@ -13,7 +13,7 @@ void dr_reply_code(const dr_responder *responder, const char *guid, int64_t code
 void dr_reply_refused(const dr_responder *responder, const char *guid, const dora_error *error);
 void dr_reply_body(const dr_responder *responder, const char *guid, dora_slice body);
 
-/* dr_reply_call writes the results of a call, when somebody waits for them, and ends it;
+/* dr_reply_call writes the results of a call, when somebody waits for them, or they are kept;
  * dr_reply_late answers who asked for it with what there is, and the call goes on. */
 void dr_reply_call(dr_call *call);
 void dr_reply_late(const dr_responder *responder, dr_call *call);
