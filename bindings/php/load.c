@@ -50,6 +50,27 @@ static zend_op_array *compile(zend_string *file)
     return code;
 }
 
+/* The file that could not be compiled, or has raised, is one of the application's, too. */
+static void failed_in(zend_string *file)
+{
+    if (file != NULL && ZSTR_LEN(file) > 0) {
+        zend_hash_add_empty_element(&EG(included_files), file);
+    }
+}
+
+static void failed_by(zend_object *exception)
+{
+    zval hold;
+    zend_class_entry *base =
+        instanceof_function(exception->ce, zend_ce_exception) ? zend_ce_exception : zend_ce_error;
+    const zval *file =
+        zend_read_property_ex(base, exception, ZSTR_KNOWN(ZEND_STR_FILE), true, &hold);
+
+    if (Z_TYPE_P(file) == IS_STRING) {
+        failed_in(Z_STR_P(file));
+    }
+}
+
 dora_err php_dora_load_raised(const char *what, dora_error *error)
 {
     zend_object *exception = EG(exception);
@@ -66,6 +87,7 @@ dora_err php_dora_load_raised(const char *what, dora_error *error)
     GC_ADDREF(exception);
     zend_clear_exception();
     zend_string *text = php_dora_exception_text(exception);
+    failed_by(exception);
     dora_error_set(error, DORA_ELOAD, "%s", ZSTR_VAL(text));
     zend_string_release(text);
     OBJ_RELEASE(exception);
@@ -123,6 +145,7 @@ dora_err php_dora_load_failed(dora_error *error)
 {
     zend_string *text = php_dora_fatal_text();
 
+    failed_in(PG(last_error_file));
     DORA_G(role) = PHP_DORA_SERVING;
     dora_error_set(error, DORA_ELOAD, "%s", ZSTR_VAL(text));
     zend_string_release(text);

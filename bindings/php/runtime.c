@@ -24,6 +24,7 @@
 typedef struct host {
     php_dora_snapshot snapshot;
     php_dora_loaded loaded;
+    uint32_t told_files; /* of those that are included */
     bool has_bailed_out; /* a fatal error: PHP code must not run any more */
 } host;
 
@@ -66,6 +67,19 @@ static dora_err host_load(void *user, dora_app *app, const char *target, dora_er
         php_dora_rpc_server_loaded(DORA_G(app)->rpc_server);
     }
     return php_dora_load_register(app, error);
+}
+
+static void host_files(void *user, void (*tell)(void *user, const char *path), void *teller)
+{
+    host *self = user;
+    const HashTable *files = &EG(included_files); /* it only grows */
+
+    for (; self->told_files < files->nNumUsed; self->told_files++) {
+        const Bucket *at = &files->arData[self->told_files];
+        if (at->key != NULL) {
+            tell(teller, ZSTR_VAL(at->key));
+        }
+    }
 }
 
 static void host_fork_before(void *user)
@@ -358,6 +372,7 @@ void php_dora_zygote_serve(void)
                             .version = PHP_VERSION,
                             .host = &self,
                             .load = host_load,
+                            .files = host_files,
                             .fork_before = host_fork_before,
                             .fork_child = host_fork_child,
                             .worker_start = host_worker_start,

@@ -179,6 +179,21 @@ static dora_err load(void *pointer, dora_app *app, const char *target, dora_erro
     return register_handlers(self, app, error);
 }
 
+/* Tells what dora._files finds. Nobody waits for it: what goes wrong is printed. */
+static void files(void *Py_UNUSED(pointer), void (*tell)(void *user, const char *path), void *user)
+{
+    PyObject *module = PyImport_ImportModule("dora._files");
+    PyObject *list = module != NULL ? PyObject_CallMethod(module, "new", NULL) : NULL;
+    for (Py_ssize_t i = 0; list != NULL && i < PyList_GET_SIZE(list); i++) {
+        tell(user, PyBytes_AS_STRING(PyList_GET_ITEM(list, i)));
+    }
+    if (list == NULL) {
+        PyErr_WriteUnraisable(module);
+    }
+    Py_XDECREF(list);
+    Py_XDECREF(module);
+}
+
 /* Calls dora._fork's function `name`; what goes wrong is printed, for nobody waits for it. */
 static void call_at_fork(const char *name)
 {
@@ -314,6 +329,7 @@ int dr_py_zygote(PyObject *module, PyObject *app)
                                   .version = PY_VERSION,
                                   .host = &self,
                                   .load = load,
+                                  .files = files,
                                   .fork_before = fork_before,
                                   .fork_parent = fork_parent,
                                   .fork_child = fork_child,

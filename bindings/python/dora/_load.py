@@ -9,7 +9,7 @@ import os
 import sys
 import types
 
-from . import _dora, _log
+from . import _dora, _files, _log
 
 
 class _Loaded(BaseException):
@@ -40,9 +40,23 @@ def load(target: str, given: _dora.App | None) -> _dora.App:
     # Programs that a handler starts are no zygotes.
     os.environ.pop("DORA_ZYGOTE", None)
     _log.before_load()
-    app = given or _load_target(target)
+    try:
+        app = given or _load_target(target)
+    except BaseException as error:
+        _files.failed(error)
+        _drop_own(error)
+        raise
     _log.after_load()
     return app
+
+
+def _drop_own(error: BaseException) -> None:
+    """Let the traceback begin where the application does."""
+    trace = error.__traceback__
+    while trace is not None and (trace.tb_frame.f_code.co_filename == __file__ or
+                                 trace.tb_frame.f_code.co_filename.startswith("<frozen importlib")):
+        trace = trace.tb_next
+    error.__traceback__ = trace
 
 
 def _load_target(target: str) -> _dora.App:

@@ -32,6 +32,10 @@ typedef struct dora_runtime {
      * `error`. */
     dora_err (*load)(void *host, dora_app *app, const char *target, dora_error *error);
 
+    /* files tells the paths of the files that the application consists of and that were not told
+     * yet, as far as they are loaded, or were to be when loading failed. May be NULL. */
+    void (*files)(void *host, void (*tell)(void *user, const char *path), void *user);
+
     /* fork_before, fork_parent and fork_child stand around fork(). May be NULL. */
     void (*fork_before)(void *host);
     void (*fork_parent)(void *host);

@@ -124,6 +124,13 @@
 #define DR_HOST_NAME_MAX 253u         /* a name in DNS */
 #define DR_HTTP_FIELD_NAME_MAX 1024u  /* of a multipart form: names and boundary */
 
+/* Who writes the application: --dev. */
+#define DR_DEV_QUIET_MS 30u      /* after the last save of several: an editor saves all at once */
+#define DR_DEV_SAVES_MS 200u     /* of saves that go on: what is saved is loaded then */
+#define DR_DEV_STOP_MS 1000u     /* a breakpoint does not end by itself */
+#define DR_DEV_FOLDERS_MAX 2048u /* that are watched: the system has a limit for each user */
+#define DR_DEV_DEPTH_MAX 8u      /* of folders below an application's own */
+
 /* Numbers. */
 #define DR_STAT_WORKERS_MAX 128u /* of a pool that getStat tells one by one */
 #define DR_STAT_TASKS_MAX 10u    /* of a pool that have run for longest: for people */

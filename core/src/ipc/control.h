@@ -23,6 +23,7 @@ typedef enum dr_control_kind {
     DR_CONTROL_STOP,
     /* zygote to master */
     DR_CONTROL_HELLO,    /* number: region layout; text: "runtime version / dora version" */
+    DR_CONTROL_FILE,     /* text: the path of a file that the application consists of */
     DR_CONTROL_NAME,     /* text: one api name; empty: the fallback, which is said last */
     DR_CONTROL_ABOUT,    /* text: a piece of what is said of the api named last; number: of what
                           * (dr_about_part) */
@@ -55,6 +56,7 @@ typedef struct dr_control_setup {
     uint32_t time_limit_ms;
     uint32_t accepted_limit_ms;
     uint8_t preload;
+    uint8_t dev;   /* it says which files it has loaded */
     uint8_t is_c;  /* run the core's C runtime, not the process's own */
     char pool[66]; /* the longest name, and its end */
 } dr_control_setup;

@@ -155,7 +155,7 @@ static bool decode(dr_log_packet *packet, size_t len, dr_log_entry *entry, uint6
                             .call = first.has_call != 0 ? &packet->call : NULL};
     *dropped = first.dropped;
     packet->kind = (dr_packet_kind)first.kind;
-    return left == 0 && first.kind <= DR_PACKET_NOT_STARTED;
+    return left == 0 && first.kind <= DR_PACKET_FILE;
 }
 
 /* is_ended tells the end of a socket from an empty packet. */

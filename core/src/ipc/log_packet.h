@@ -17,8 +17,9 @@ bool dr_log_packet_send(int fd, const dr_log_entry *entry, uint64_t dropped);
 
 typedef enum dr_packet_kind {
     DR_PACKET_RECORD = 0,
-    DR_PACKET_READY,      /* the worker takes tasks from now on */
-    DR_PACKET_NOT_STARTED /* message: why, and it ends */
+    DR_PACKET_READY,       /* the worker takes tasks from now on */
+    DR_PACKET_NOT_STARTED, /* message: why, and it ends */
+    DR_PACKET_FILE         /* message: the path of a file that the application consists of */
 } dr_packet_kind;
 
 /* dr_log_packet_say sends a word that is no record, and waits where there is no room for it.

@@ -315,6 +315,13 @@ void dr_crew_set_state(dr_crew *crew, dr_crew_state state)
     crew->events.on_state(crew->events.user);
 }
 
+void dr_crew_file(const dr_crew *crew, dora_slice path)
+{
+    if (crew->events.on_file != NULL) {
+        crew->events.on_file(crew->events.user, path);
+    }
+}
+
 void dr_crew_fail(dr_crew *crew, const char *text, size_t len)
 {
     if (crew->state == DR_CREW_STOPPING || crew->state == DR_CREW_STOPPED ||

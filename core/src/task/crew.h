@@ -28,6 +28,8 @@ typedef struct dr_crew_options {
     uint32_t log_level; /* records of handlers above it are not sent */
     bool preload;
     bool is_c;
+    bool dev;          /* its processes say which files they load */
+    bool has_terminal; /* that of the server, for input and output */
 } dr_crew_options;
 
 typedef enum dr_crew_state {
@@ -42,10 +44,12 @@ typedef enum dr_crew_state {
 
 /* dr_crew_events tells the supervisor; none of it may change a crew at once. on_state: the state
  * changed, or a worker of a crew on trial, or the first of another, is ready. on_death: a worker
- * died and the reactors have to collect. */
+ * died and the reactors have to collect. on_file: its application consists of this file, too; NULL:
+ * nobody asked. */
 typedef struct dr_crew_events {
     void (*on_state)(void *user);
     void (*on_death)(void *user);
+    void (*on_file)(void *user, dora_slice path);
     void *user;
 } dr_crew_events;
 
@@ -156,5 +160,8 @@ void dr_crew_worker_ready(dr_crew *crew, uint32_t slot);
 void dr_crew_worker_gone(dr_crew *crew, uint32_t slot, int pid);
 void dr_crew_start_failed(dr_crew *crew);
 void dr_crew_later(dr_crew *crew, uint32_t pause_ms);
+
+/* dr_crew_file hands on a path that one of its processes has said. */
+void dr_crew_file(const dr_crew *crew, dora_slice path);
 
 #endif

@@ -91,6 +91,10 @@ static void on_not_started(dr_child *child, dora_slice why)
 static void on_word(dr_log_source *feed, dr_packet_kind kind, dora_slice msg)
 {
     dr_child *child = (dr_child *)(void *)((char *)feed - offsetof(dr_child, feed));
+    if (kind == DR_PACKET_FILE) {
+        dr_crew_file(child->crew, msg);
+        return;
+    }
     if (child->is_ready) {
         return; /* it has said so, once and for all */
     }

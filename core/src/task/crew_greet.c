@@ -52,6 +52,7 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
                         .time_limit_ms = crew->pool->limits.time_limit_ms,
                         .accepted_limit_ms = crew->pool->limits.accepted_limit_ms,
                         .preload = crew->is_preloading,
+                        .dev = crew->options.dev,
                         .is_c = crew->options.is_c}};
     (void)snprintf(text.setup.pool, sizeof(text.setup.pool), "%s", crew->options.name);
     const size_t target_len = strlen(crew->options.target);

@@ -124,6 +124,9 @@ void dr_crew_message(dr_crew *crew, dr_control_message *message)
     case DR_CONTROL_HELLO:
         dr_crew_greet(crew, message);
         break;
+    case DR_CONTROL_FILE:
+        dr_crew_file(crew, (dora_slice){message->text, message->text_len});
+        break;
     case DR_CONTROL_NAME:
         on_name(crew, message);
         break;

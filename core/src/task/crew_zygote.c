@@ -145,7 +145,8 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
     dr_control_know_senders(pair[0]);
     const char *const *argv = dr_crew_argv(crew);
     const dora_err err =
-        dr_spawn_zygote(argv, crew->options.folder, pair[1], crew->output_write_fd, &pid, &why);
+        dr_spawn_zygote(argv, crew->options.folder, pair[1],
+                        crew->options.has_terminal ? -1 : crew->output_write_fd, &pid, &why);
     close(pair[1]);
     if (err != DORA_OK) {
         close(pair[0]);

@@ -146,6 +146,9 @@ bool dora_worker_sleep(dora_worker *worker)
     if (worker->is_forked) {
         return true;
     }
+    if (worker->develop != NULL) {
+        dr_develop_task_done(worker->develop);
+    }
     dr_wake_sleep_begin(shared, DR_ASLEEP_IN_LOOP);
     const bool has_news = !worker->is_told && atomic_load(&shared->stop) != 0;
     if (has_news || (has_room(worker) && !dr_inbox_is_empty(worker->region, worker->slot)) ||

@@ -43,6 +43,20 @@ static int high(int fd)
     return fd > DR_CONTROL_FD ? fd : fcntl(fd, F_DUPFD_CLOEXEC, DR_CONTROL_FD + 1);
 }
 
+/* set_output leaves the new process no terminal: neither its files nor its signals. */
+static void set_output(posix_spawn_file_actions_t *files, posix_spawnattr_t *attributes, int output)
+{
+    short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+    if (output >= 0) {
+        posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDONLY, 0);
+        posix_spawn_file_actions_adddup2(files, output, 1);
+        posix_spawn_file_actions_adddup2(files, output, 2);
+        posix_spawnattr_setpgroup(attributes, 0);
+        flags |= POSIX_SPAWN_SETPGROUP;
+    }
+    posix_spawnattr_setflags(attributes, flags);
+}
+
 static void close_copy(int copy, int fd)
 {
     if (copy >= 0 && copy != fd) {
@@ -57,7 +71,7 @@ dora_err dr_spawn_zygote(const char *const *argv, const char *folder, int contro
     (void)snprintf(entry, sizeof(entry), "%s=%d", DORA_ZYGOTE_ENV, DR_CONTROL_FD);
     char **environment = environment_with(entry);
     const int control = high(control_fd);
-    const int output = high(output_fd);
+    const int output = output_fd < 0 ? -1 : high(output_fd);
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     sigset_t all;
@@ -66,20 +80,17 @@ dora_err dr_spawn_zygote(const char *const *argv, const char *folder, int contro
     sigemptyset(&none);
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&attributes);
-    int failed = environment == NULL ? ENOMEM : control < 0 || output < 0 ? errno : 0;
+    int failed = environment == NULL                             ? ENOMEM
+                 : control < 0 || (output < 0 && output_fd >= 0) ? errno
+                                                                 : 0;
     if (failed == 0) {
-        posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-        posix_spawn_file_actions_adddup2(&files, output, 1);
-        posix_spawn_file_actions_adddup2(&files, output, 2);
+        set_output(&files, &attributes, output);
         posix_spawn_file_actions_adddup2(&files, control, DR_CONTROL_FD);
         if (folder != NULL && dr_folder_is_there(folder)) {
             posix_spawn_file_actions_addchdir_np(&files, folder);
         }
         posix_spawnattr_setsigdefault(&attributes, &all);
         posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setpgroup(&attributes, 0);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                                                  POSIX_SPAWN_SETPGROUP);
         failed = posix_spawnp(pid, argv[0], &files, &attributes, (char *const *)(uintptr_t)argv,
                               environment);
     }

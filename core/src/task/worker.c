@@ -90,6 +90,9 @@ static dora_err serve(dr_job *job, uint32_t index, uint32_t generation, uint64_t
     }
     dr_job_settle(job, err);
     (void)dr_job_publish(job, now_ns); /* it waits for the big area */
+    if (worker->develop != NULL) {
+        dr_develop_task_done(worker->develop);
+    }
     if (err == DORA_EEXIT || runtime->between == NULL) {
         return err;
     }

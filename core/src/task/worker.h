@@ -5,6 +5,7 @@
 
 #include "ipc/region.h"
 #include "task/app.h"
+#include "task/develop.h"
 
 /* dr_worker is what the public interface calls a dora_worker. */
 typedef struct dora_worker {
@@ -16,6 +17,7 @@ typedef struct dora_worker {
     const int *event_fds;      /* one for each reactor */
     _Atomic uint64_t requests; /* taken so far; handlers' threads may read it */
     bool is_forked;            /* by the application, from a worker: it is none, and ends */
+    dr_develop *develop;       /* NULL, but for who writes the application */
     const dora_task *job;      /* whose handler runs, where that is one at a time */
     bool has_big;              /* a task of this worker writes in its big area */
     /* Of one with an event loop. */

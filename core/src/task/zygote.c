@@ -24,6 +24,8 @@
 #include "ipc/wake.h"
 #include "task/announce.h"
 #include "task/context.h"
+#include "task/develop.h"
+#include "task/loaded.h"
 #include "task/offspring.h"
 #include "task/orphans.h"
 #include "task/output.h"
@@ -48,6 +50,7 @@ typedef struct zygote {
     dr_quiet quiet;
     dr_offspring offspring;
     dr_orphans orphans;
+    dr_develop develop;
     dr_worker worker; /* this process, in a forked one; handlers' threads may outlive its loop */
     child *children;  /* one place for each slot; pid 0: free */
     uint32_t child_count;
@@ -59,14 +62,6 @@ typedef struct zygote {
 bool dora_is_zygote(void)
 {
     return getenv(DORA_ZYGOTE_ENV) != NULL;
-}
-
-static void say(dr_control_kind kind, uint32_t slot, int32_t pid, int32_t number, const char *text,
-                size_t text_len)
-{
-    const dr_control_head head = {
-        .kind = (uint32_t)kind, .slot = slot, .pid = pid, .number = number};
-    (void)dr_control_send(DR_CONTROL_FD, &head, text, text_len, NULL, 0);
 }
 
 static void close_if(int fd)
@@ -137,49 +132,7 @@ static dora_err load(zygote *self, dora_error *error)
 
 static void report_failure(const dora_error *error)
 {
-    say(DR_CONTROL_FAILED, 0, 0, 0, error->msg, strlen(error->msg));
-}
-
-/* has_loop says whether workers of the loaded application run an event loop. */
-static bool has_loop(const zygote *self)
-{
-    const dora_runtime *runtime = self->runtime;
-    return runtime->run_loop != NULL && runtime->wants_loop(runtime->host);
-}
-
-/* say_concurrency tells what the operator may not have meant. */
-static void say_concurrency(const zygote *self)
-{
-    const dora_runtime *runtime = self->runtime;
-    const bool is_one = self->setup.concurrency == 1;
-    if (runtime->run_loop == NULL || runtime->wants_loop(runtime->host) != is_one) {
-        return;
-    }
-    const char *text = is_one ? "some handlers wait on an event loop, and concurrency is 1: each "
-                                "worker runs one call at a time"
-                              : "concurrency is above 1, and no handler waits on an event loop: "
-                                "each worker runs one call at a time all the same";
-    (void)dora_log(DORA_LOG_NOTICE, NULL, NULL, 0, text, strlen(text));
-}
-
-static void say_threads(const zygote *self)
-{
-    const dora_runtime *runtime = self->runtime;
-    if (self->setup.threads > 1 && runtime->run_loop != NULL &&
-        !runtime->wants_loop(runtime->host)) {
-        const char *text =
-            "threads has no effect: no handler or hook is async, so each worker runs "
-            "one call at a time";
-        (void)dora_log(DORA_LOG_NOTICE, NULL, NULL, 0, text, strlen(text));
-    }
-}
-
-static void report_names(const zygote *self)
-{
-    say_concurrency(self);
-    say_threads(self);
-    dr_announce(&self->app);
-    say(DR_CONTROL_LOADED, 0, 0, has_loop(self), NULL, 0);
+    dr_zygote_say(DR_CONTROL_FAILED, 0, 0, 0, error->msg, strlen(error->msg));
 }
 
 static void restore_signals(void)
@@ -195,10 +148,16 @@ static bool has_loaded(zygote *self)
 {
     dora_error error = {0};
     const dora_err err = load(self, &error);
-    if (err != DORA_OK && !self->offspring.is_forked) {
+    if (self->offspring.is_forked) {
+        return false;
+    }
+    if (self->setup.dev) {
+        dr_develop_tell(&self->develop);
+    }
+    if (err != DORA_OK) {
         report_failure(&error);
     }
-    return err == DORA_OK && !self->offspring.is_forked;
+    return err == DORA_OK;
 }
 
 /* die_with_zygote has the kernel end this process with its parent; it ends here where that has
@@ -216,7 +175,7 @@ static int load_and_report(zygote *self, pid_t zygote_pid)
 {
     die_with_zygote(zygote_pid);
     if (has_loaded(self)) {
-        report_names(self);
+        dr_loaded_tell(self->runtime, &self->app, &self->setup);
     }
     return 0;
 }
@@ -263,7 +222,7 @@ static dora_err start_worker(zygote *self, int32_t number, dora_error *error)
     if (err != DORA_OK) {
         return err;
     }
-    worker->has_loop = has_loop(self);
+    worker->has_loop = dr_loaded_has_loop(runtime);
     if (worker->has_loop && worker->loop_fd < 0) {
         return dora_error_set(error, DORA_ELOAD,
                               "the application has handlers that wait on an event loop, and had "
@@ -341,13 +300,18 @@ static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
                                .concurrency = self->setup.concurrency,
                                .threads = self->setup.threads,
                                .time_limit_ms = self->setup.time_limit_ms,
-                               .accepted_limit_ms = self->setup.accepted_limit_ms};
+                               .accepted_limit_ms = self->setup.accepted_limit_ms,
+                               .develop = self->setup.dev ? &self->develop : NULL};
     dr_context_enter(&self->context, self->region.status_page, (uint32_t)given->number,
                      &self->worker.requests);
     dora_error error = {0};
     const dora_err started = start_worker(self, given->number, &error);
     if (self->worker.is_forked) {
         return 0;
+    }
+    if (self->setup.dev) {
+        self->develop.is_worker = true;
+        dr_develop_tell(&self->develop);
     }
     if (started != DORA_OK) {
         (void)dr_log_packet_say(DR_CONTROL_FD, DR_PACKET_NOT_STARTED, error.msg, strlen(error.msg));
@@ -395,7 +359,7 @@ static bool fork_worker(zygote *self, const order *given, int *status)
     close_if(given->log_fd);
     close_if(given->loop_fd);
     if (pid < 0) {
-        say(DR_CONTROL_NOT_STARTED, given->slot, 0, 0, text, strlen(text));
+        dr_zygote_say(DR_CONTROL_NOT_STARTED, given->slot, 0, 0, text, strlen(text));
         close_if(given->wake_fd);
         return false;
     }
@@ -418,7 +382,7 @@ static void reap(zygote *self)
         for (uint32_t i = 0; i < self->region.shape.workers; i++) {
             if (self->children[i].pid == ended) {
                 forget(self, &self->children[i]);
-                say(DR_CONTROL_EXITED, i, ended, status, NULL, 0);
+                dr_zygote_say(DR_CONTROL_EXITED, i, ended, status, NULL, 0);
                 break;
             }
         }
@@ -459,7 +423,7 @@ static bool obey(zygote *self, int *status)
     dr_control_message *message = &self->message;
     const dr_control_head *head = &message->head;
     if (head->kind == DR_CONTROL_PING) {
-        say(DR_CONTROL_PONG, 0, 0, 0, NULL, 0);
+        dr_zygote_say(DR_CONTROL_PONG, 0, 0, 0, NULL, 0);
     } else if (head->kind == DR_CONTROL_FORK && head->slot < self->region.shape.workers) {
         order given = {.slot = head->slot, .number = head->number};
         given.log_fd = dr_control_fd(message);
@@ -514,7 +478,7 @@ static bool can_share(zygote *self)
     const size_t len = dr_unshared_find(&known, text);
     self->offspring.is_one_of_ours = false;
     if (len > 0) {
-        say(DR_CONTROL_UNSHARED, 0, 0, dr_thread_count(), text, len);
+        dr_zygote_say(DR_CONTROL_UNSHARED, 0, 0, dr_thread_count(), text, len);
     }
     return len == 0;
 }
@@ -535,9 +499,10 @@ static bool prepare(zygote *self, int *status)
     }
     if (self->runtime == NULL) {
         const char *text = "this program runs applications in C only";
-        say(DR_CONTROL_FAILED, 0, 0, 0, text, strlen(text));
+        dr_zygote_say(DR_CONTROL_FAILED, 0, 0, 0, text, strlen(text));
         return false;
     }
+    self->develop = (dr_develop){.runtime = self->runtime, .quiet = &self->quiet};
     self->children = calloc(self->region.shape.workers, sizeof(*self->children));
     if (self->children == NULL) {
         return false;
@@ -548,7 +513,7 @@ static bool prepare(zygote *self, int *status)
     if (!has_loaded(self) || !can_share(self)) {
         return false;
     }
-    report_names(self);
+    dr_loaded_tell(self->runtime, &self->app, &self->setup);
     return true;
 }
 
@@ -571,7 +536,8 @@ int dora_zygote_run(const dora_runtime *runtime)
     const int hello_len =
         snprintf(hello, sizeof(hello), "%s\n%s %s", DORA_VERSION,
                  runtime == NULL ? "c" : runtime->name, runtime == NULL ? "" : runtime->version);
-    say(DR_CONTROL_HELLO, 0, getpid(), (int32_t)DR_REGION_LAYOUT, hello, (size_t)hello_len);
+    dr_zygote_say(DR_CONTROL_HELLO, 0, getpid(), (int32_t)DR_REGION_LAYOUT, hello,
+                  (size_t)hello_len);
     if (!prepare(self, &status)) {
         return status; /* the host may still run the application's clean-up, which may fork */
     }

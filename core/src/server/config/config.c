@@ -214,6 +214,9 @@ dora_err dr_config_check(const dr_config *config, const char *where, dora_error 
                        "to",
                        prefix);
     }
+    if (config->daemonize && config->dev) {
+        dr_problem_add(problems, "%sdaemonize: not with \"dev\", which is for a terminal", prefix);
+    }
     dr_discovery_check(config, prefix, problems);
     for (size_t i = 0; i < config->pool_count; i++) {
         check_app(&config->pools[i], prefix, problems);
@@ -222,6 +225,18 @@ dora_err dr_config_check(const dr_config *config, const char *where, dora_error 
         }
     }
     return problems->err;
+}
+
+void dr_config_settle_dev(dr_config *config)
+{
+    if (!config->dev) {
+        return;
+    }
+    for (size_t i = 0; i < config->pool_count; i++) {
+        config->pools[i].workers = 1;
+        config->pools[i].time_limit_ms = 0;
+    }
+    config->stop_timeout_ms = DR_DEV_STOP_MS;
 }
 
 dora_frame_options dr_config_frame_options(const dr_config *config)

@@ -71,6 +71,7 @@ typedef struct dr_config {
     bool gzip;
     char *salt;
     bool daemonize; /* needs log.file */
+    bool dev;       /* for who writes the application: dr_config_settle_dev */
     char *pid_file; /* NULL: none */
     struct {
         char *file; /* NULL: stderr */
@@ -110,6 +111,10 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
  * patterns, a daemon without a log file. `where` starts each message (a file's name).
  * Errors: DORA_ECONFIG. */
 dora_err dr_config_check(const dr_config *config, const char *where, dora_error *error);
+
+/* dr_config_settle_dev makes it the configuration of one developer, where `dev` is on: a worker a
+ * pool, no time limits, and a stop that does not wait for who sits at a breakpoint. */
+void dr_config_settle_dev(dr_config *config);
 
 /* dr_config_frame_options gives the settings of the wire. Ownership: borrows config->salt. */
 dora_frame_options dr_config_frame_options(const dr_config *config);

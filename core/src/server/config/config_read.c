@@ -402,6 +402,7 @@ static const dr_key CONFIG_KEYS[] = {
     {.name = "gzip", .take = dr_take_bool, .at = CONFIG(gzip)},
     {.name = "daemonize", .take = dr_take_bool, .at = CONFIG(daemonize)},
     {.name = "pid_file", .take = dr_take_path, .at = CONFIG(pid_file)},
+    {.name = "dev", .take = dr_take_bool, .at = CONFIG(dev)},
     {.name = "log", .take = take_object, .keys = LOG_KEYS},
     {.name = "control", .take = take_object, .keys = CONTROL_KEYS},
     {.name = "http", .take = take_object, .keys = HTTP_KEYS},

@@ -10,7 +10,7 @@
 #include "server/config/problem.h"
 #include "server/config/suggest.h"
 
-#define KEYS_MAX 24 /* keys of one object, plus NULL */
+#define KEYS_MAX 32 /* keys of one object, plus NULL */
 
 void dr_reading_problem(dr_reading *r, const char *format, ...)
 {

@@ -22,6 +22,7 @@ typedef struct serve_flags {
     long http_port;
     long admin_port;
     long workers;
+    bool is_dev;
     const char **files;
     size_t file_count;
     dr_config discovery; /* its `discovery` alone */
@@ -29,7 +30,7 @@ typedef struct serve_flags {
 
 static const char *const KNOWN[] = {"--config", "--host",      "--port",    "--http",
                                     "--unix",   "--admin",     "--workers", "--redis",
-                                    "--group",  "--advertise", NULL};
+                                    "--group",  "--advertise", "--dev",     NULL};
 
 const char *const *dr_options_flags(void)
 {
@@ -69,7 +70,7 @@ static dora_err flag_unknown(const char *name, dora_error *error)
     return dora_error_set(
         error, DORA_EINVAL,
         "unknown flag %s; there are --config, --host, --port, --http, --unix, --admin, --workers, "
-        "--redis, --group and --advertise",
+        "--redis, --group, --advertise and --dev",
         name);
 }
 
@@ -163,6 +164,13 @@ static dora_err flags_read(serve_flags *flags, int argc, char *const *argv, dora
         flag_split(argv[i], name, &value);
         if (!flag_is_known(name)) {
             return flag_unknown(name, error);
+        }
+        if (strcmp(name, "--dev") == 0) {
+            if (value != NULL) {
+                return dora_error_set(error, DORA_EINVAL, "--dev takes no value, not %s", value);
+            }
+            flags->is_dev = true;
+            continue;
         }
         if (value == NULL && i + 1 < argc) {
             value = argv[++i];
@@ -393,6 +401,8 @@ static dora_err flags_apply(serve_flags *flags, dr_config *config, const dora_ho
         return dora_error_set(error, DORA_EINVAL,
                               "nothing to serve: name a FILE, or a --config with pools");
     }
+    config->dev = config->dev || flags->is_dev;
+    dr_config_settle_dev(config);
     err = files_may_use(host, config, error);
     return err == DORA_OK ? dr_config_check(config, where, error) : err;
 }

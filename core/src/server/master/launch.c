@@ -21,6 +21,11 @@ static void on_crew_death(void *user)
     (void)uv_async_send(&server->attention); /* it may have been the last of an old generation */
 }
 
+static void on_crew_file(void *user, dora_slice path)
+{
+    dr_dev_file(user, path);
+}
+
 static void make_words(dr_launch_command *command, const dr_runtime *runtime, const char *program,
                        const char *extension)
 {
@@ -67,8 +72,10 @@ static const char *const *command_for(const dr_server *server, uint32_t index)
 dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew **result,
                    dora_error *error)
 {
-    const dr_crew_events events = {
-        .on_state = on_crew_state, .on_death = on_crew_death, .user = server};
+    const dr_crew_events events = {.on_state = on_crew_state,
+                                   .on_death = on_crew_death,
+                                   .on_file = server->dev.sources != NULL ? on_crew_file : NULL,
+                                   .user = server};
     const dr_pool_config *pool = &server->backend.config->pools[index];
     const char *const *any = command_for(server, index);
     const bool is_again = pool->from_again && server->host->again != NULL;
@@ -85,6 +92,8 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
                                      .log_level = server->backend.config->log.level,
                                      .files_max = server->files,
                                      .preload = pool->preload,
+                                     .dev = server->dev.sources != NULL,
+                                     .has_terminal = server->dev.has_terminal,
                                      .is_c = pool->runtime == DR_RUNTIME_C};
     dr_crew *crew = dr_crew_new(&server->loop, server->backend.log, &server->backend.pools[index],
                                 &options, &events, is_on_trial);

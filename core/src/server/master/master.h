@@ -7,6 +7,7 @@
 #include "net/listener.h"
 #include "server/call/backend.h"
 #include "server/master/control.h"
+#include "server/master/dev.h"
 #include "server/master/launch.h"
 #include "server/master/memory.h"
 #include "server/master/pid_file.h"
@@ -24,6 +25,7 @@ typedef struct dr_server {
     dr_launch_command *commands;
     char *folder; /* the working directory by name: a link in it may lead elsewhere after a while */
     dr_reload reload;
+    dr_dev dev;
     dr_reactor_thread *threads; /* one for each lane */
     uint32_t threads_running;
     _Atomic uint32_t threads_ended;

@@ -69,6 +69,7 @@ static void refuse(dr_server *server, const char *why)
     dr_log_write_lines(server->backend.log, DR_LOG_ERROR, "master",
                        "reload refused, generation %" PRIu32 " serves on: %s", reload->generation,
                        why);
+    dr_dev_loaded(server, false);
     discard(server);
     dr_service_ready(server);
     answer_all(&reload->interested, DORA_CODE_RELOAD, why);
@@ -131,6 +132,7 @@ static void take_over(dr_server *server, dr_routes *routes)
     reload->is_loading = false;
     dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "reloaded, generation %" PRIu32,
                  reload->generation);
+    dr_dev_loaded(server, true);
     dr_service_ready(server);
     answer_all(&reload->interested, 0, NULL);
 }

@@ -50,6 +50,7 @@ static void end_if_done(dr_server *server)
     dr_discovery_close(&server->backend);
     dr_service_close(server);
     dr_reload_close(server);
+    dr_dev_close(server);
 }
 
 static void kill_crews(dr_server *server)

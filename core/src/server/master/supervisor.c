@@ -151,7 +151,7 @@ static void say_busy(dr_server *server, uint32_t index, uint64_t now_ns)
     dr_pool *pool = &server->backend.pools[index];
     const bool was_said = pool->is_busy_said;
     pool->is_busy_said = dr_pool_is_busy(pool, now_ns, &busy);
-    if (was_said || !pool->is_busy_said) {
+    if (server->backend.config->dev || was_said || !pool->is_busy_said) {
         return;
     }
     for (uint32_t i = 0; i < busy.count; i++) {
@@ -243,6 +243,7 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     server->seat = (dr_seat){.budget = &server->backend.budget, .wake = wake, .user = server};
     dora_err err = dr_admin_open(&server->admin, &server->backend, &server->loop, &server->seat,
                                  &server->failure);
+    err = err == DORA_OK ? dr_dev_open(server, &server->failure) : err;
     err = err == DORA_OK ? start_crews(server, &server->failure) : err;
     if (err != DORA_OK) {
         dr_stop_give_up(server, err);

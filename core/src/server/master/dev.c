@@ -1,0 +1,121 @@
+/* dev.c: loads what was saved, a moment after the last of several saves. */
+#include "server/master/dev.h"
+
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "server/master/master.h"
+
+static void say(dr_server *server, const dora_error *error)
+{
+    dr_log_write(server->backend.log, DR_LOG_ERROR, "dev", "%s", error->msg);
+}
+
+static void on_quiet(uv_timer_t *timer)
+{
+    dr_server *server = timer->data;
+    server->dev.first_ms = 0;
+    dr_reload_again(server); /* what is being loaded is older */
+    dr_reload_want(server);
+}
+
+static void on_change(uv_poll_t *poll, int status, int events)
+{
+    dr_server *server = poll->data;
+    dr_dev *dev = &server->dev;
+    (void)status;
+    (void)events;
+    const char *path = dr_sources_read(dev->sources, dev->has_failed);
+    if (path == NULL) {
+        return;
+    }
+    const uint64_t now_ms = dr_clock_ms();
+    if (dev->first_ms == 0) {
+        dr_log_write(server->backend.log, DR_LOG_NOTICE, "dev", "%s has changed", path);
+        dev->first_ms = now_ms;
+    }
+    if (now_ms - dev->first_ms < DR_DEV_SAVES_MS) {
+        uv_timer_start(&dev->quiet, on_quiet, DR_DEV_QUIET_MS, 0);
+    }
+}
+
+/* watch_apps begins with what the configuration names; the rest is told by who loads it. */
+static void watch_apps(dr_server *server)
+{
+    const dr_config *config = server->backend.config;
+    for (size_t i = 0; i < config->pool_count; i++) {
+        dora_error error = {.err = DORA_OK};
+        const dr_pool_config *pool = &config->pools[i];
+        const bool is_module = dr_app_is_module(pool->runtime, pool->app);
+        dora_err err = is_module ? DORA_OK : dr_sources_add(server->dev.sources, pool->app, &error);
+        if (err == DORA_OK) {
+            err = dr_sources_add_tree(server->dev.sources, is_module ? "." : pool->app, &error);
+        }
+        if (err != DORA_OK) {
+            say(server, &error);
+        }
+    }
+}
+
+static bool is_in_foreground(void)
+{
+    return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+dora_err dr_dev_open(dr_server *server, dora_error *error)
+{
+    dr_dev *dev = &server->dev;
+    const dora_err err =
+        server->backend.config->dev ? dr_sources_new(&dev->sources, error) : DORA_OK;
+    if (err != DORA_OK || dev->sources == NULL) {
+        return err;
+    }
+    uv_timer_init(&server->loop, &dev->quiet);
+    uv_poll_init(&server->loop, &dev->poll, dr_sources_fd(dev->sources));
+    dev->quiet.data = dev->poll.data = server;
+    uv_poll_start(&dev->poll, UV_READABLE, on_change);
+    dev->has_terminal = is_in_foreground() && tcgetattr(STDIN_FILENO, &dev->terminal) == 0;
+    watch_apps(server);
+    return DORA_OK;
+}
+
+void dr_dev_file(dr_server *server, dora_slice path)
+{
+    char text[PATH_MAX];
+    dora_error error = {.err = DORA_OK};
+    if (path.len == 0 || path.len >= sizeof(text)) {
+        return;
+    }
+    memcpy(text, path.data, path.len);
+    text[path.len] = '\0';
+    if (dr_sources_add(server->dev.sources, text, &error) != DORA_OK) {
+        say(server, &error);
+    }
+}
+
+void dr_dev_loaded(dr_server *server, bool is_good)
+{
+    server->dev.has_failed = !is_good;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    dr_server *server = handle->data;
+    dr_sources_free(server->dev.sources);
+    server->dev.sources = NULL;
+}
+
+void dr_dev_close(dr_server *server)
+{
+    dr_dev *dev = &server->dev;
+    if (dev->sources == NULL || uv_is_closing((uv_handle_t *)&dev->poll)) {
+        return;
+    }
+    uv_close((uv_handle_t *)&dev->quiet, NULL);
+    uv_close((uv_handle_t *)&dev->poll, on_closed);
+    if (dev->has_terminal && is_in_foreground()) {
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &dev->terminal); /* who read from it may be killed */
+    }
+}

@@ -1,0 +1,38 @@
+/* dev.h: dr_dev, a server for who writes its application: it loads what was saved, and leaves the
+ * terminal to whom it belongs. Thread: the supervisor's. */
+#ifndef DR_SERVER_DEV_H
+#define DR_SERVER_DEV_H
+
+#include <termios.h>
+#include <uv.h>
+
+#include <dora/error.h>
+#include <dora/value.h>
+
+#include "server/master/sources.h"
+
+struct dr_server;
+
+typedef struct dr_dev {
+    dr_sources *sources; /* NULL: this server is not for that */
+    bool has_terminal;   /* it was started at one, in the foreground */
+    bool has_failed;     /* what was loaded last */
+    uint64_t first_ms;   /* the first of the saves that are not loaded yet; 0: there is none */
+    uv_poll_t poll;
+    uv_timer_t quiet;
+    struct termios terminal;
+} dr_dev;
+
+/* dr_dev_open begins to watch the applications' files, where the configuration wants it; else it
+ * does nothing, as all that follows. Errors: DORA_EIO. dr_dev_close gives the terminal back as it
+ * was. */
+dora_err dr_dev_open(struct dr_server *server, dora_error *error);
+void dr_dev_close(struct dr_server *server);
+
+/* dr_dev_file: an application consists of this file, too. */
+void dr_dev_file(struct dr_server *server, dora_slice path);
+
+/* dr_dev_loaded: a reload has ended. */
+void dr_dev_loaded(struct dr_server *server, bool is_good);
+
+#endif

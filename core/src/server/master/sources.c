@@ -1,0 +1,312 @@
+/* sources.c: the files that applications consist of, watched by inotify. */
+#include "server/master/sources.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "server/config/runtime.h"
+
+#define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR | IN_EXCL_UNLINK)
+
+/* folder is one that is watched, with the names of the files in it that count. */
+typedef struct folder {
+    struct folder *next;
+    int watch;      /* -1: it is gone, or cannot be watched */
+    uint32_t depth; /* below an application's own; DR_NOT_IN_TREE: it is no such folder */
+    char **names;
+    size_t count;
+    char path[];
+} folder;
+
+#define NOT_IN_TREE UINT32_MAX
+
+struct dr_sources {
+    int fd;
+    folder *folders;
+    uint32_t folder_count;
+    bool is_refusal_told;
+    char changed[PATH_MAX + NAME_MAX + 2];
+};
+
+dora_err dr_sources_new(dr_sources **sources, dora_error *error)
+{
+    dr_sources *self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        return dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
+    self->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (self->fd < 0) {
+        const int why = errno;
+        free(self);
+        return dora_error_set(error, DORA_EIO,
+                              "dev: cannot watch files: %s (fs.inotify.max_user_instances)",
+                              strerror(why));
+    }
+    *sources = self;
+    return DORA_OK;
+}
+
+void dr_sources_free(dr_sources *sources)
+{
+    if (sources == NULL) {
+        return;
+    }
+    while (sources->folders != NULL) {
+        folder *gone = sources->folders;
+        sources->folders = gone->next;
+        for (size_t i = 0; i < gone->count; i++) {
+            free(gone->names[i]);
+        }
+        free(gone->names);
+        free(gone);
+    }
+    close(sources->fd);
+    free(sources);
+}
+
+int dr_sources_fd(const dr_sources *sources)
+{
+    return sources->fd;
+}
+
+/* is_source tells source code by its ending. */
+static bool is_source(const char *name)
+{
+    const char *ending = strrchr(name, '.');
+    for (int kind = 0; ending != NULL && ending != name && kind < DR_RUNTIME_COUNT; kind++) {
+        if (strcmp(ending, dr_runtime_of((dr_runtime_kind)kind)->ending) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_name(const folder *in, const char *name)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        if (strcmp(in->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_name(folder *in, const char *name)
+{
+    char **names = has_name(in, name) ? NULL : realloc(in->names, (in->count + 1) * sizeof(*names));
+    if (names == NULL) {
+        return;
+    }
+    in->names = names;
+    names[in->count] = strdup(name);
+    in->count += names[in->count] != NULL;
+}
+
+static dora_err refused(dr_sources *self, const char *path, const char *why, dora_error *error)
+{
+    if (self->is_refusal_told) {
+        return DORA_OK;
+    }
+    self->is_refusal_told = true;
+    return dora_error_set(error, DORA_EIO,
+                          "%s cannot be watched, nor perhaps others: %s; after a change there, "
+                          "`dora reload` loads it",
+                          path, why);
+}
+
+/* watch begins to watch a folder, or goes on where it was deleted and is there again. */
+static dora_err watch(dr_sources *self, folder *one, dora_error *error)
+{
+    if (one->watch >= 0) {
+        return DORA_OK;
+    }
+    one->watch = inotify_add_watch(self->fd, one->path, EVENTS);
+    if (one->watch >= 0 || errno == ENOENT || errno == ENOTDIR) {
+        return DORA_OK; /* what is not there yet comes into a folder that is watched */
+    }
+    return refused(self, one->path,
+                   errno == ENOSPC ? "there are too many (fs.inotify.max_user_watches)"
+                                   : strerror(errno),
+                   error);
+}
+
+/* folder_of finds a folder by its path, or adds it. Returns: NULL where there are too many. */
+static folder *folder_of(dr_sources *self, const char *path, dora_err *err, dora_error *error)
+{
+    folder *one = self->folders;
+    while (one != NULL && strcmp(one->path, path) != 0) {
+        one = one->next;
+    }
+    if (one == NULL && self->folder_count < DR_DEV_FOLDERS_MAX) {
+        const size_t size = strlen(path) + 1;
+        one = calloc(1, sizeof(*one) + size);
+        if (one != NULL) {
+            memcpy(one->path, path, size);
+            one->watch = -1;
+            one->depth = NOT_IN_TREE;
+            one->next = self->folders;
+            self->folders = one;
+            self->folder_count++;
+        }
+    }
+    *err = one != NULL ? watch(self, one, error) : refused(self, path, "there are too many", error);
+    return one;
+}
+
+/* add_file watches a file by a path that is absolute. */
+static dora_err add_file(dr_sources *self, const char *path, dora_error *error)
+{
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const size_t len = slash == path ? 1 : (size_t)(slash - path);
+    dora_err err = DORA_OK;
+    if (len >= sizeof(parent)) {
+        return DORA_OK; /* the system knows no such file */
+    }
+    memcpy(parent, path, len);
+    parent[len] = '\0';
+    folder *in = folder_of(self, parent, &err, error);
+    if (in != NULL && slash[1] != '\0') {
+        add_name(in, slash + 1);
+    }
+    return err;
+}
+
+dora_err dr_sources_add(dr_sources *sources, const char *path, dora_error *error)
+{
+    char real[PATH_MAX];
+    dora_err err = path[0] == '/' ? add_file(sources, path, error) : DORA_OK;
+    if (err == DORA_OK && realpath(path, real) != NULL && strcmp(real, path) != 0) {
+        err = add_file(sources, real, error); /* a link leads there */
+    }
+    return err;
+}
+
+/* is_left_out: what tools keep, which is much and no source code. */
+static bool is_left_out(const char *name)
+{
+    return name[0] == '.' || strcmp(name, "__pycache__") == 0 || strcmp(name, "node_modules") == 0;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* add_folder watches a folder of a tree and those below it; `depth` below the application's own.
+ * `has_come`: it was not there before, so what is in it counts. Returns: whether there is anything
+ * that counts. */
+static bool add_folder(dr_sources *self, const char *path, uint32_t depth, bool has_come,
+                       dora_err *err, dora_error *error)
+{
+    bool has_source = false;
+    folder *one = folder_of(self, path, err, error);
+    DIR *entries = one != NULL && *err == DORA_OK ? opendir(path) : NULL;
+    if (entries == NULL) {
+        return false;
+    }
+    one->depth = depth;
+    const struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        char inner[PATH_MAX];
+        const int len = snprintf(inner, sizeof(inner), "%s/%s", path, entry->d_name);
+        if (is_left_out(entry->d_name) || len < 0 || (size_t)len >= sizeof(inner)) {
+            continue;
+        }
+        if (has_come && is_source(entry->d_name)) {
+            add_name(one, entry->d_name);
+            has_source = true;
+        } else if (depth < DR_DEV_DEPTH_MAX && self->folder_count < DR_DEV_FOLDERS_MAX &&
+                   is_folder(inner)) {
+            has_source |= add_folder(self, inner, depth + 1, has_come, err, error);
+        }
+    }
+    closedir(entries);
+    return has_source;
+}
+
+dora_err dr_sources_add_tree(dr_sources *sources, const char *path, dora_error *error)
+{
+    char real[PATH_MAX];
+    dora_err err = DORA_OK;
+    if (realpath(path, real) == NULL) {
+        return DORA_OK;
+    }
+    if (!is_folder(real)) {
+        char *slash = strrchr(real, '/');
+        slash[slash == real] = '\0';
+    }
+    (void)add_folder(sources, real, 0, false, &err, error);
+    return err;
+}
+
+static folder *folder_by_watch(const dr_sources *self, int number)
+{
+    folder *one = self->folders;
+    while (one != NULL && one->watch != number) {
+        one = one->next;
+    }
+    return one;
+}
+
+/* come_folder: one was made in a tree, or moved there. */
+static bool come_folder(dr_sources *self, const folder *in, const char *name)
+{
+    char path[PATH_MAX];
+    dora_err err = DORA_OK;
+    const int len = snprintf(path, sizeof(path), "%s/%s", in->path, name);
+    return in->depth < DR_DEV_DEPTH_MAX && !is_left_out(name) && len > 0 &&
+           (size_t)len < sizeof(path) && add_folder(self, path, in->depth + 1, true, &err, NULL);
+}
+
+/* counts says whether an event is a change of the application. */
+static bool counts(dr_sources *self, folder *in, const struct inotify_event *event, bool takes_any)
+{
+    if ((event->mask & IN_ISDIR) != 0) {
+        return come_folder(self, in, event->name);
+    }
+    if ((event->mask & IN_CREATE) != 0) {
+        if (is_source(event->name)) {
+            add_name(in, event->name); /* it may be one that was missing; what is in it comes now */
+        }
+        return false;
+    }
+    return has_name(in, event->name) ||
+           (is_source(event->name) && (takes_any || (event->mask & IN_MOVED_TO) != 0));
+}
+
+static void take(dr_sources *self, const struct inotify_event *event, bool takes_any)
+{
+    folder *in = folder_by_watch(self, event->wd);
+    if ((event->mask & IN_Q_OVERFLOW) != 0) {
+        (void)snprintf(self->changed, sizeof(self->changed), "something");
+    } else if (in != NULL && (event->mask & IN_IGNORED) != 0) {
+        in->watch = -1;
+    } else if (in != NULL && event->len > 0 && counts(self, in, event, takes_any)) {
+        (void)snprintf(self->changed, sizeof(self->changed), "%s/%s", in->path, event->name);
+    }
+}
+
+const char *dr_sources_read(dr_sources *sources, bool takes_any)
+{
+    _Alignas(struct inotify_event) char events[16384];
+    ssize_t got;
+    sources->changed[0] = '\0';
+    while ((got = read(sources->fd, events, sizeof(events))) > 0) {
+        for (const char *at = events; at < events + got;) {
+            const struct inotify_event *event = (const struct inotify_event *)(const void *)at;
+            take(sources, event, takes_any);
+            at += sizeof(*event) + event->len;
+        }
+    }
+    return sources->changed[0] != '\0' ? sources->changed : NULL;
+}
