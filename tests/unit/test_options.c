@@ -288,7 +288,7 @@ static void mistakes_are_named(void **state)
                  "unknown flag --prot; did you mean --port?");
     expect_error(ARGV("users.py", "--zzzzz"), DORA_EINVAL,
                  "unknown flag --zzzzz; there are --config, --host, --port, --http, --unix, "
-                 "--admin, --workers, --redis, --group and --advertise");
+                 "--admin, --workers, --redis, --group, --advertise and --dev");
     expect_error(ARGV("users.py", "--port"), DORA_EINVAL, "--port needs a value");
     expect_error(ARGV("users.py", "--port", "65536"), DORA_EINVAL,
                  "--port must be from 0 to 65535, not 65536");

@@ -10,7 +10,8 @@
 static const char usage[] =
     "usage: dora serve FILE... [--config FILE] [--host 127.0.0.1] [--port 9567]\n"
     "                  [--http PORT] [--unix PATH] [--admin PORT] [--workers N]\n"
-    "                  [--redis HOST:PORT]... [--group NAME]... [--advertise IP:PORT]\n";
+    "                  [--redis HOST:PORT]... [--group NAME]... [--advertise IP:PORT]\n"
+    "                  [--dev]\n";
 
 static const char help[] =
     "\n"
@@ -31,6 +32,9 @@ static const char help[] =
     "  --group NAME    serve this group of nodes (default); may stand several times\n"
     "  --advertise IP:PORT  what clients connect to: the listening address, or for 0.0.0.0 this\n"
     "                  host's first private one\n"
+    "  --dev           for who writes the application: what is saved is loaded at once, one\n"
+    "                  worker a pool, no time limits; breakpoint() and readline() have the "
+    "terminal\n"
     "\n"
     "When the server is ready it prints one line to stdout:\n"
     "  dora: ready tcp=127.0.0.1:9567 http=-\n"

@@ -53,7 +53,10 @@ static void known_fill(known *all)
 {
     *all = (known){0};
     for (const char *const *flag = dr_options_flags(); *flag != NULL; flag++) {
-        known_add(all, *flag + 2);
+        const dr_key *key = dr_config_key(dr_config_keys(), *flag + 2);
+        if (key == NULL || key->keys != NULL) { /* else it comes among the keys */
+            known_add(all, *flag + 2);
+        }
     }
     for (const dr_key *key = dr_config_keys(); key->name != NULL; key++) {
         if (key->keys != NULL) {
