@@ -39,10 +39,11 @@ def assert_replaced(server, old):
 
 
 def pool_of(kind):
-    pools = {"python": lambda: python_pool("basic.py", workers=WORKERS),
-             "loop": lambda: python_pool("waiting.py", workers=WORKERS, concurrency=8),
+    more = {"workers": WORKERS, "max_requests": 0}
+    pools = {"python": lambda: python_pool("basic.py", **more),
+             "loop": lambda: python_pool("waiting.py", concurrency=8, **more),
              "php": lambda: {"runtime": "php", "app": os.path.join(HERE, "apps", "basic.php"),
-                             "workers": WORKERS}}
+                             **more}}
     return pools[kind]()
 
 

@@ -88,7 +88,7 @@ static void on_not_forked(dr_crew *crew, const dr_control_message *message)
     pthread_mutex_unlock(&pool->lock);
     if (is_lost) {
         dr_child_forget(crew, index);
-        dr_dispatch_worker_died(pool, index);
+        dr_dispatch_worker_missing(pool, index);
         dr_crew_start_failed(crew);
     }
 }

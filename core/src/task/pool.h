@@ -69,8 +69,8 @@ typedef enum dr_slot_state {
     DR_SLOT_DEAD      /* its reactors have yet to answer for it */
 } dr_slot_state;
 
-/* Why a worker was replaced, as getStat and the metrics name it: PROTOCOL.md, section "Control", says
- * what each means. All are counted where it is buried (dr_bury). */
+/* Why a worker was replaced, as getStat and the metrics name it: section "Control" of PROTOCOL.md
+ * says what each means. All are counted where it is buried (dr_bury). */
 #define DR_RESTARTS(X)                                                                             \
     X(DIED, "died")             /* it ended without being told to */                               \
     X(TIME_LIMIT, "time_limit") /* it was killed for a task past the pool's time limit */          \

@@ -293,6 +293,14 @@ void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
     dr_wake_all(pool, &wakes);
 }
 
+void dr_dispatch_worker_missing(dr_pool *pool, uint32_t index)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->slots[index].leaving = true; /* for no reason that is counted */
+    pthread_mutex_unlock(&pool->lock);
+    dr_dispatch_worker_died(pool, index);
+}
+
 void dr_dispatch_end(dr_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);

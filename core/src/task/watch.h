@@ -17,6 +17,9 @@ void dr_dispatch_worker_hold(dr_pool *pool, uint32_t slot);
 void dr_dispatch_worker_retire(dr_pool *pool, uint32_t slot);
 void dr_dispatch_worker_died(dr_pool *pool, uint32_t slot);
 
+/* dr_dispatch_worker_missing is that of one that was never forked: it counts as no restart. */
+void dr_dispatch_worker_missing(dr_pool *pool, uint32_t slot);
+
 /* dr_dispatch_end ends all workers at once, since the server does not wait any longer: what they
  * run is answered as for any death, what none has begun with DORA_CODE_STOPPING. Thread: the
  * supervisor's. */
