@@ -16,7 +16,7 @@ from support.server import ROOT, Server, environment, program, wait_until
 POOL_OF_ITSELF = ("runtime", "app")  # of a file that calls run(): it is its own pool's application
 UNKNOWN = re.compile(r": ([^ ]*)\?: unknown key; .*?allowed: (.*)$", re.M)
 PYTHON_ONLY = {"concurrency", "threads"}
-PHP_ONLY = {"extension"}
+PHP_ONLY = {"extension", "ini"}
 LANGUAGES = ["python", "php"]
 
 
@@ -70,6 +70,8 @@ VALUES = {
     "discovery.groups": ["shop"],
     "discovery.advertise": "127.0.0.1:9",
     "apis": ["/pid", "/more/*"],
+    "env": {"SHOP_NAME": "x"},
+    "ini": {"precision": 9},
 }
 DENIED = {"daemonize": False}  # true needs what this test does not have
 

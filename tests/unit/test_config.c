@@ -269,8 +269,9 @@ static void unknown_keys(void **state)
     expect_problem("{\"pools\": {\n \"users\": {\"runtime\": \"c\", \"app\": \"a.so\",\n"
                    "  \"workrs\": 2}}}",
                    "conf/dora.json:3:3: pools.users.workrs: unknown key; did you mean "
-                   "\"workers\"? allowed: runtime, app, interpreter, extension, workers, "
-                   "concurrency, threads, apis, queue_tasks_max, queue_mb_max, max_requests, "
+                   "\"workers\"? allowed: runtime, app, interpreter, extension, ini, env, "
+                   "env_file, cwd, workers, concurrency, threads, apis, queue_tasks_max, "
+                   "queue_mb_max, max_requests, "
                    "memory_mb_max, time_limit_ms, hung_ms, preload, dedupe");
 }
 

@@ -20,6 +20,7 @@
 #define DR_MSG_BYTES_MAX 8192           /* of a handler's error message */
 #define DR_SERIES_MAX 64                /* codes and types counted of one api; the rest in one */
 #define DR_TRACE_BYTES_MAX 256          /* W3C traceparent is 55 bytes */
+#define DR_ENV_FILE_BYTES_MAX (1024u * 1024) /* a file written by hand is far below */
 
 /* Threads. */
 #define DR_THREAD_STACK_BYTES (2u * 1024 * 1024) /* 512 levels take 200 KiB, 400 when sanitized */

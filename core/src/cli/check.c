@@ -6,13 +6,15 @@
 #include "cli/text.h"
 #include "server/config/config.h"
 #include "server/config/config_read.h"
+#include "server/config/config_start.h"
 
 static const char usage[] = "usage: dora check FILE\n";
 
 static const char help[] =
     "\n"
     "Reads a configuration file as `dora serve --config FILE` would, and says what is wrong\n"
-    "with it: the key, its line and column, and what is allowed there.\n"
+    "with it: the key, its line and column, and what is allowed there; and what is missing for\n"
+    "a start: pools, applications, interpreters, folders.\n"
     "\n"
     "exit status: 0 no mistakes, 1 mistakes, 2 wrong command line\n";
 
@@ -39,6 +41,14 @@ static void print_ok(const dr_config *config, const char *path)
     }
 }
 
+static void note_missing(const char *key, const char *path, size_t folder_len, void *user)
+{
+    (void)user;
+    dr_text_print(stdout, "", "note: %s: %s: there is no folder %.*s yet; the start needs it", key,
+                  path, (int)folder_len, path);
+    printf("\n");
+}
+
 static int run(int argc, char **argv, const dora_host *host)
 {
     (void)host;
@@ -60,7 +70,11 @@ static int run(int argc, char **argv, const dora_host *host)
         err = dr_config_check(&config, argv[0], &error);
     }
     if (err == DORA_OK) {
+        err = dr_config_check_start(&config, argv[0], &error);
+    }
+    if (err == DORA_OK) {
         print_ok(&config, argv[0]);
+        dr_config_each_missing_folder(&config, note_missing, NULL);
     } else {
         dr_cli_print_error("check", error.msg);
     }

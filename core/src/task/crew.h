@@ -18,6 +18,7 @@ typedef struct dr_crew_options {
     const char *target;
     const char *folder;           /* where the zygote starts; borrowed; NULL: where we are */
     const char *const *argv;      /* of the zygote; borrowed for the crew's life */
+    char **environment;           /* of the zygote; one block, which the crew takes; NULL: ours */
     const char *const *argv_late; /* where the application is loaded after the fork */
     const char *mend;             /* what to do where its interpreter is missing, or has no Dora */
     uint32_t workers;

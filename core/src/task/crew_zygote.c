@@ -32,6 +32,7 @@ void dr_crew_handle_closed(dr_crew *crew)
 {
     if (--crew->open_handles == 0 && crew->is_closed) {
         dr_names_fini(&crew->names);
+        free(crew->options.environment);
         free(crew);
     }
 }
@@ -145,7 +146,7 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
     dr_control_know_senders(pair[0]);
     const char *const *argv = dr_crew_argv(crew);
     const dora_err err =
-        dr_spawn_zygote(argv, crew->options.folder, pair[1],
+        dr_spawn_zygote(argv, crew->options.environment, crew->options.folder, pair[1],
                         crew->options.has_terminal ? -1 : crew->output_write_fd, &pid, &why);
     close(pair[1]);
     if (err != DORA_OK) {

@@ -17,11 +17,9 @@
 #include "base/folder.h"
 #include "ipc/control.h"
 
-/* environment_with gives this process's environment and one more entry. The list is the caller's
- * to free. */
-static char **environment_with(char *entry)
+/* environment_with gives an environment and one more entry. The list is the caller's to free. */
+static char **environment_with(char *const *own, char *entry)
 {
-    char **own = dr_environment();
     size_t count = 0;
     while (own != NULL && own[count] != NULL) {
         count++;
@@ -64,12 +62,12 @@ static void close_copy(int copy, int fd)
     }
 }
 
-dora_err dr_spawn_zygote(const char *const *argv, const char *folder, int control_fd, int output_fd,
-                         pid_t *pid, dora_error *error)
+dora_err dr_spawn_zygote(const char *const *argv, char *const *given, const char *folder,
+                         int control_fd, int output_fd, pid_t *pid, dora_error *error)
 {
     char entry[64];
     (void)snprintf(entry, sizeof(entry), "%s=%d", DORA_ZYGOTE_ENV, DR_CONTROL_FD);
-    char **environment = environment_with(entry);
+    char **environment = environment_with(given != NULL ? given : dr_environment(), entry);
     const int control = high(control_fd);
     const int output = output_fd < 0 ? -1 : high(output_fd);
     posix_spawn_file_actions_t files;

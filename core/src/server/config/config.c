@@ -76,7 +76,12 @@ static void pool_fini(dr_pool_config *pool)
     dr_free(pool->name);
     dr_free(pool->app);
     dr_free(pool->interpreter);
+    dr_texts_fini(&pool->interpreter_args);
     dr_free(pool->extension);
+    dr_texts_fini(&pool->ini);
+    dr_texts_fini(&pool->env);
+    dr_free(pool->env_file);
+    dr_free(pool->cwd);
     dr_texts_fini(&pool->apis);
 }
 

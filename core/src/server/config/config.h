@@ -30,7 +30,12 @@ typedef struct dr_pool_config {
     dr_runtime_kind runtime;
     char *app;         /* a file (absolute, or relative to the working directory) or module:attr */
     char *interpreter; /* NULL: DORA_PYTHON or DORA_PHP, else from PATH */
-    char *extension;   /* PHP's module; NULL: DORA_PHP_EXTENSION, else php.ini */
+    dr_texts interpreter_args;
+    char *extension; /* PHP's module; NULL: DORA_PHP_EXTENSION, else php.ini */
+    dr_texts ini;    /* NAME=value of PHP's settings */
+    dr_texts env;    /* NAME=value, before those of env_file, before the server's own */
+    char *env_file;  /* read at each start of the pool's processes; NULL: none */
+    char *cwd;       /* where they run; NULL: where the server was started */
     uint32_t workers;
     uint32_t concurrency; /* tasks at a time in one worker; above 1 for Python alone */
     uint32_t threads;     /* of a worker with an event loop, for plain functions; likewise */

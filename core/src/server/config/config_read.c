@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "server/config/config_discovery.h"
 #include "server/config/config_http.h"
+#include "server/config/config_launch.h"
 #include "server/config/problem.h"
 #include "wire/json.h"
 #include "wire/json_parse.h"
@@ -243,6 +244,9 @@ void dr_pool_settle(dr_reading *r, const dr_pool_config *pool)
     if (pool->extension != NULL && runtime->extension_variable == NULL) {
         dr_reading_problem(r, "has an \"extension\", which is for PHP alone");
     }
+    if (pool->ini.count > 0 && runtime->extension_variable == NULL) {
+        dr_reading_problem(r, "has \"ini\", which is for PHP alone");
+    }
 }
 
 /* settle_pool looks for what a pool of a file must have. */
@@ -303,8 +307,12 @@ static const dr_key DISCOVERY_KEYS[] = {
 static const dr_key POOL_KEYS[] = {
     {.name = "runtime", .take = take_runtime},
     {.name = "app", .take = take_app},
-    {.name = "interpreter", .take = dr_take_program, .at = POOL(interpreter)},
+    {.name = "interpreter", .take = dr_take_interpreter, .at = POOL(interpreter)},
     {.name = "extension", .take = dr_take_program, .at = POOL(extension)},
+    {.name = "ini", .take = dr_take_ini},
+    {.name = "env", .take = dr_take_env},
+    {.name = "env_file", .take = dr_take_path, .at = POOL(env_file)},
+    {.name = "cwd", .take = dr_take_path, .at = POOL(cwd)},
     {.name = "workers",
      .take = dr_take_uint,
      .at = POOL(workers),

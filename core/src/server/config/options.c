@@ -349,7 +349,11 @@ static dora_err pool_may_use(const dora_host *host, const dr_pool_config *pool, 
                              ? DORA_OK
                              : may_use(host, what, pool->app, error);
     (void)snprintf(what, sizeof what, "pools.%s.extension", pool->name);
-    return err == DORA_OK ? may_use(host, what, pool->extension, error) : err;
+    if (err != DORA_OK || may_use(host, what, pool->extension, error) != DORA_OK) {
+        return DORA_ECONFIG;
+    }
+    (void)snprintf(what, sizeof what, "pools.%s.env_file", pool->name);
+    return may_use(host, what, pool->env_file, error);
 }
 
 /* files_may_use asks about every file of a configuration, before any is opened. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/environment.h"
+#include "server/config/env_file.h"
 #include "server/master/master.h"
 #include "task/crew_zygote.h"
 
@@ -26,47 +28,121 @@ static void on_crew_file(void *user, dora_slice path)
     dr_dev_file(user, path);
 }
 
-static void make_words(dr_launch_command *command, const dr_runtime *runtime, const char *program,
-                       const char *extension)
-{
-    size_t count = 0;
-    command->words[count++] = program != NULL ? program : runtime->program;
-    if (extension != NULL && *extension != '\0') {
-        (void)snprintf(command->setting, sizeof(command->setting), "extension=%s", extension);
-        command->words[count++] = "-d";
-        command->words[count++] = command->setting;
-    }
-    for (size_t i = 0; runtime->words[i] != NULL; i++) {
-        command->words[count++] = runtime->words[i];
-    }
-    command->words[count] = NULL;
-    command->argv = command->words;
-}
-
 static const char *named(const char *setting, const char *variable)
 {
     return setting != NULL || variable == NULL ? setting : getenv(variable);
 }
 
-/* command_for gives the command that starts a zygote for any application of a pool's runtime. */
-static const char *const *command_for(const dr_server *server, uint32_t index)
+/* make_words puts a command together: the program with its arguments, PHP's settings, and what
+ * makes it a zygote. `own` are the host's words for that, NULL: the runtime's. */
+static dora_err make_words(dr_launch_command *command, const dr_pool_config *pool,
+                           const char *program, const char *const *own)
+{
+    const dr_runtime *runtime = dr_runtime_of(pool->runtime);
+    const char *extension =
+        own == NULL ? named(pool->extension, runtime->extension_variable) : NULL;
+    const char *const *rest = own != NULL ? own + 1 : runtime->words;
+    size_t count = 4 + pool->interpreter_args.count + 2 * pool->ini.count;
+    for (size_t i = 0; rest[i] != NULL; i++) {
+        count++;
+    }
+    const char **words = calloc(count, sizeof(char *));
+    if (words == NULL) {
+        return DORA_ENOMEM;
+    }
+    count = 0;
+    words[count++] = program;
+    for (size_t i = 0; i < pool->interpreter_args.count; i++) {
+        words[count++] = pool->interpreter_args.items[i];
+    }
+    if (extension != NULL && *extension != '\0') {
+        (void)snprintf(command->setting, sizeof(command->setting), "extension=%s", extension);
+        words[count++] = "-d";
+        words[count++] = command->setting;
+    }
+    for (size_t i = 0; i < pool->ini.count; i++) {
+        words[count++] = "-d";
+        words[count++] = pool->ini.items[i];
+    }
+    for (size_t i = 0; rest[i] != NULL; i++) {
+        words[count++] = rest[i];
+    }
+    command->words = words;
+    command->argv = words;
+    return DORA_OK;
+}
+
+void dr_launch_command_fini(dr_launch_command *command)
+{
+    free(command->words);
+    free(command->app);
+    *command = (dr_launch_command){.argv = NULL};
+}
+
+/* command_for makes the command that starts a zygote for any application of a pool's runtime. */
+static dora_err command_for(const dr_server *server, uint32_t index)
 {
     const dora_host *host = server->host;
     const dr_pool_config *pool = &server->backend.config->pools[index];
     const dr_runtime *runtime = dr_runtime_of(pool->runtime);
     dr_launch_command *command = &server->commands[index];
     if (command->argv != NULL) {
-        return command->argv;
+        return DORA_OK;
     }
     const char *program = named(pool->interpreter, runtime->program_variable);
     const bool is_host_runtime = strcmp(host->runtime, runtime->name) == 0;
-    if (runtime->program == NULL || (pool->from_again && pool->interpreter == NULL) ||
-        (program == NULL && is_host_runtime)) {
-        command->argv = host->zygote;
-    } else {
-        make_words(command, runtime, program, named(pool->extension, runtime->extension_variable));
+    if (runtime->program != NULL && !(pool->from_again && pool->interpreter == NULL) &&
+        !(program == NULL && is_host_runtime)) {
+        return make_words(command, pool, program != NULL ? program : runtime->program, NULL);
     }
-    return command->argv;
+    if (pool->ini.count > 0 && host->zygote != NULL) {
+        return make_words(command, pool, host->zygote[0], host->zygote);
+    }
+    command->argv = host->zygote;
+    return DORA_OK;
+}
+
+/* own_app gives the application as it is found from the pool's own folder: a file, which counts
+ * from the server's, by its whole path. Returns: NULL when out of memory. */
+static const char *own_app(const dr_server *server, uint32_t index)
+{
+    const dr_pool_config *pool = &server->backend.config->pools[index];
+    dr_launch_command *command = &server->commands[index];
+    const char *folder = server->folder;
+    if (pool->cwd == NULL || folder == NULL || pool->app[0] == '/' ||
+        dr_app_is_module(pool->runtime, pool->app)) {
+        return pool->app;
+    }
+    const size_t size = strlen(folder) + strlen(pool->app) + 2;
+    if (command->app == NULL && (command->app = malloc(size)) != NULL) {
+        (void)snprintf(command->app, size, "%s/%s", folder, pool->app);
+    }
+    return command->app;
+}
+
+/* environment_of gives the variables of a pool's processes, NULL where they are the server's own:
+ * those of its file, which is read anew for each generation, then its own. */
+static dora_err environment_of(const dr_pool_config *pool, char ***list, dora_error *error)
+{
+    dr_texts more = {NULL, 0};
+    dora_error why = {.err = DORA_OK};
+    *list = NULL;
+    dora_err err = pool->env_file != NULL ? dr_env_load(pool->env_file, &more, &why) : DORA_OK;
+    if (err != DORA_OK) {
+        dora_error_set(error, DORA_ELOAD, "pools.%s.env_file: %s", pool->name, why.msg);
+    }
+    for (size_t i = 0; i < pool->env.count && err == DORA_OK; i++) {
+        err = dr_texts_add(&more, pool->env.items[i]);
+    }
+    if (err == DORA_OK && more.count > 0) {
+        *list = dr_environment_with(more.items, more.count);
+        err = *list != NULL ? DORA_OK : DORA_ENOMEM;
+    }
+    dr_texts_fini(&more);
+    if (err == DORA_ENOMEM) {
+        return dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
+    return err == DORA_OK ? DORA_OK : DORA_ELOAD;
 }
 
 dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew **result,
@@ -77,11 +153,22 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
                                    .on_file = server->dev.sources != NULL ? on_crew_file : NULL,
                                    .user = server};
     const dr_pool_config *pool = &server->backend.config->pools[index];
-    const char *const *any = command_for(server, index);
-    const bool is_again = pool->from_again && server->host->again != NULL;
+    const char *app = own_app(server, index);
+    char **environment = NULL;
+    if (app == NULL || command_for(server, index) != DORA_OK) {
+        return dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
+    const dora_err err = environment_of(pool, &environment, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    const char *const *any = server->commands[index].argv;
+    /* The program's own words count from the folder where it was started. */
+    const bool is_again = pool->from_again && server->host->again != NULL && pool->cwd == NULL;
     const dr_crew_options options = {.name = pool->name,
-                                     .target = pool->app,
-                                     .folder = server->folder,
+                                     .target = app,
+                                     .folder = pool->cwd != NULL ? pool->cwd : server->folder,
+                                     .environment = environment,
                                      .argv = is_again ? server->host->again : any,
                                      .argv_late = any,
                                      .mend = dr_runtime_of(pool->runtime)->mend,
@@ -98,6 +185,7 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
     dr_crew *crew = dr_crew_new(&server->loop, server->backend.log, &server->backend.pools[index],
                                 &options, &events, is_on_trial);
     if (crew == NULL) {
+        free(environment);
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
     crew->next = server->all_crews;

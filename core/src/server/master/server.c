@@ -193,6 +193,9 @@ static void unmake(dr_server *server)
     free(server->backend.lanes);
     free(server->backend.pools);
     free(server->crews);
+    for (uint32_t i = 0; server->commands != NULL && i < server->backend.pool_count; i++) {
+        dr_launch_command_fini(&server->commands[i]);
+    }
     free(server->commands);
     free(server->folder);
 }
