@@ -26,6 +26,13 @@ namespace Dora {
     /** The handler did certainly not run: calling again cannot run it twice. */
     class NotRunException extends Exception {}
 
+    /** An exception of a handler that says which status its error has over HTTP. */
+    interface HttpStatus
+    {
+        /** 400 to 499; another one is ignored, with a line in the log. */
+        public function httpStatus(): int;
+    }
+
     /** What Dora\Client does, for programs that want to put something else in its place. */
     interface ClientInterface
     {

@@ -1,10 +1,13 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 10aeb27c87f7023fa24ae2c75f1ee7a0b424a0b2 */
+ * Stub hash: d9015f2992b69daa337cc87f0b716785c49db75e */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Exception_jsonSerialize, 0, 0, IS_ARRAY, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_HttpStatus_httpStatus, 0, 0, IS_LONG, 0)
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_ClientInterface_call, 0, 1, IS_MIXED, 0)
@@ -174,6 +177,12 @@ static const zend_function_entry class_Dora_NotRunException_methods[] = {
 };
 
 
+static const zend_function_entry class_Dora_HttpStatus_methods[] = {
+	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_HttpStatus, httpStatus, arginfo_class_Dora_HttpStatus_httpStatus, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
+	ZEND_FE_END
+};
+
+
 static const zend_function_entry class_Dora_ClientInterface_methods[] = {
 	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, call, arginfo_class_Dora_ClientInterface_call, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
 	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, callMany, arginfo_class_Dora_ClientInterface_callMany, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
@@ -273,6 +282,16 @@ static zend_class_entry *register_class_Dora_NotRunException(zend_class_entry *c
 
 	INIT_NS_CLASS_ENTRY(ce, "Dora", "NotRunException", class_Dora_NotRunException_methods);
 	class_entry = zend_register_internal_class_ex(&ce, class_entry_Dora_Exception);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_HttpStatus(void)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "HttpStatus", class_Dora_HttpStatus_methods);
+	class_entry = zend_register_internal_interface(&ce);
 
 	return class_entry;
 }

@@ -54,6 +54,7 @@ static PHP_MINIT_FUNCTION(dora)
     php_dora_connection_ce = register_class_Dora_ConnectionException(php_dora_exception_ce);
     php_dora_handler_ce = register_class_Dora_HandlerException(php_dora_exception_ce);
     php_dora_not_run_ce = register_class_Dora_NotRunException(php_dora_exception_ce);
+    php_dora_http_status_ce = register_class_Dora_HttpStatus();
     php_dora_client_ce = register_class_Dora_Client(register_class_Dora_ClientInterface());
     php_dora_client_init_class();
     php_dora_request_ce = register_class_Dora_Request();

@@ -4,6 +4,7 @@
 #include "SAPI.h"
 #include "php_output.h"
 #include "zend_exceptions.h"
+#include "zend_interfaces.h"
 #ifdef ZEND_MAX_EXECUTION_TIMERS
 #include "zend_max_execution_timer.h"
 #endif
@@ -209,6 +210,24 @@ static bool is_told_as_it_is(const zend_object *exception)
            DORA_G(app)->rpc_server != NULL;
 }
 
+/* An exception that has one gives its reply the status that it has over HTTP. What is not 400 to
+ * 499 the core ignores, and says so; what the method throws is dropped. */
+static void give_http_status(const dora_request *request, dora_reply *reply, zend_object *exception)
+{
+    zval status;
+
+    if (!instanceof_function(exception->ce, php_dora_http_status_ce)) {
+        return;
+    }
+    ZVAL_UNDEF(&status);
+    zend_call_method_with_0_params(exception, exception->ce, NULL, "httpstatus", &status);
+    (void)dora_reply_http_status(reply, request, Z_TYPE(status) == IS_LONG ? Z_LVAL(status) : 0);
+    zval_ptr_dtor(&status);
+    if (EG(exception) != NULL) {
+        zend_clear_exception();
+    }
+}
+
 /* Answers with the handler's exception and drops it. */
 static dora_err reply_exception(const dora_request *request, dora_reply *reply)
 {
@@ -249,6 +268,7 @@ static dora_err reply_exception(const dora_request *request, dora_reply *reply)
         zend_string_release(number);
     }
     zend_string_release(msg);
+    give_http_status(request, reply, exception);
     if (!instanceof_function(exception->ce, php_dora_handler_ce)) {
         php_dora_fault_exception(request, reply, exception);
     }

@@ -91,6 +91,21 @@ static int64_t exception_code(dr_py_state *state, PyObject *exception)
     return number;
 }
 
+/* The attribute `http_status` of an exception is the status of its reply over HTTP. What is no int
+ * of 400 to 499 the core ignores, and says so. */
+static void give_http_status(const dora_request *request, dora_reply *reply, PyObject *exception)
+{
+    PyObject *status = PyObject_GetAttrString(exception, "http_status");
+    if (status != NULL && status != Py_None) {
+        int overflow = 1;
+        const bool is_int = PyLong_Check(status) && !PyBool_Check(status);
+        long long number = is_int ? PyLong_AsLongLongAndOverflow(status, &overflow) : 0;
+        (void)dora_reply_http_status(reply, request, overflow == 0 ? number : 0);
+    }
+    PyErr_Clear();
+    Py_XDECREF(status);
+}
+
 /* class_name is that of an exception, without its module. */
 static const char *class_name(PyObject *exception)
 {
@@ -308,6 +323,7 @@ dora_err dr_py_reply_exception(dr_py_state *state, const dora_request *request, 
     } else {
         err = dora_reply_fail(reply, code, "out of memory", 13);
     }
+    give_http_status(request, reply, value);
     if (!is_deliberate) {
         show(request, reply, type, value, traceback);
     }

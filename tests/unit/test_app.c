@@ -192,6 +192,29 @@ static void remaining_time_is_never_negative(void **state)
     assert_in_range(dora_request_remaining_ms(&request), 4000, 5000);
 }
 
+static void an_error_may_have_a_status_over_http(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t given;
+        uint16_t status;
+    } cases[] = {{400, 400}, {404, 404}, {499, 499}, {399, 0},       {500, 0},
+                 {200, 0},   {0, 0},     {-404, 0},  {INT64_MAX, 0}, {404 + (INT64_C(1) << 32), 0}};
+    const dora_request request = {.name = {"/t", 2}};
+    dora_reply *reply = calloc(1, sizeof(*reply));
+    assert_non_null(reply);
+    assert_int_equal(dora_reply_http_status(reply, &request, 404), DORA_EINVAL); /* no error */
+    assert_int_equal(reply->http_status, 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        (void)dora_reply_fail(reply, 404, "boom", 4); /* the code gives none, and drops an older */
+        assert_int_equal(reply->http_status, 0);
+        assert_int_equal(dora_reply_http_status(reply, &request, cases[i].given),
+                         cases[i].status != 0 ? DORA_OK : DORA_EINVAL);
+        assert_int_equal(reply->http_status, cases[i].status);
+    }
+    free(reply);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_schema_over_the_limit_is_refused),
         cmocka_unit_test(an_error_never_looks_like_success),
         cmocka_unit_test(long_messages_are_cut),
+        cmocka_unit_test(an_error_may_have_a_status_over_http),
         cmocka_unit_test(remaining_time_is_never_negative),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,30 @@ static void not_run_is_not_kept(void **state)
     dr_reply_cache_free(kept);
 }
 
+static void a_status_over_http_is_kept_with_its_reply(void **state)
+{
+    (void)state;
+    static const uint16_t statuses[] = {0, 400, 404, 499};
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        dr_reply_cache *kept = new_kept(&limits);
+        const dr_digest call = call_of(1);
+        dr_reply_waiter leader = {.lane = 0};
+        dr_reply_waiter follower = {.lane = 3};
+        dr_reply_waiter late = {.lane = 1};
+        (void)dr_reply_cache_begin(kept, &call, &leader, 0);
+        (void)dr_reply_cache_begin(kept, &call, &follower, 0);
+        leader.http_status = statuses[i];
+        (void)dr_reply_cache_end(kept, &leader, reply_of('s'), true, 0);
+        assert_ptr_equal(dr_reply_cache_take(kept, 3), &follower);
+        assert_int_equal(follower.reply->http_status, statuses[i]);
+        check_reply(follower.reply, 's');
+        assert_int_equal(dr_reply_cache_begin(kept, &call, &late, 0), DR_REPLY_CACHE_HAS_RUN);
+        assert_int_equal(late.reply->http_status, statuses[i]);
+        check_reply(late.reply, 's');
+        dr_reply_cache_free(kept);
+    }
+}
+
 static void joiners_get_the_reply(void **state)
 {
     (void)state;
@@ -441,6 +465,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_a_kept_reply),
         cmocka_unit_test(not_run_is_not_kept),
+        cmocka_unit_test(a_status_over_http_is_kept_with_its_reply),
         cmocka_unit_test(joiners_get_the_reply),
         cmocka_unit_test(the_last_to_leave_tells_the_runner),
         cmocka_unit_test(over_the_bytes_the_oldest_is_lost),

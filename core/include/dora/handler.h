@@ -81,6 +81,13 @@ DORA_API dora_writer *dora_reply_writer(dora_reply *reply);
  * 100208 and then stands in the message. Returns DORA_EHANDLER. */
 DORA_API dora_err dora_reply_fail(dora_reply *reply, int64_t code, const char *msg, size_t msg_len);
 
+/* dora_reply_http_status gives an error, made by dora_reply_fail just before, the status that it
+ * has over HTTP: 400 to 499. Without it that is by PROTOCOL.md; a code that looks like a status is
+ * none. Returns: DORA_EINVAL for another status, which is ignored, with a line in the log that
+ * names the api; also where the reply is no error. */
+DORA_API dora_err dora_reply_http_status(dora_reply *reply, const dora_request *request,
+                                         int64_t status);
+
 /* DORA_LOG_... are the log's levels, by the original's numbers. The server's `log.level` keeps
  * levels up to its value; error, emergency and exception always. */
 enum {

@@ -21,6 +21,8 @@
 #define DR_SERIES_MAX 64                /* codes and types counted of one api; the rest in one */
 #define DR_TRACE_BYTES_MAX 256          /* W3C traceparent is 55 bytes */
 #define DR_ENV_FILE_BYTES_MAX (1024u * 1024) /* a file written by hand is far below */
+#define DR_HANDLER_STATUS_MIN 400 /* over HTTP, of a handler's error: what its caller did */
+#define DR_HANDLER_STATUS_MAX 499
 
 /* Threads. */
 #define DR_THREAD_STACK_BYTES (2u * 1024 * 1024) /* 512 levels take 200 KiB, 400 when sanitized */

@@ -70,7 +70,7 @@ typedef struct dr_shared_task {
     char guid[DR_GUID_LEN];
     /* Written by the worker before DONE: the reply is message bytes, then data bytes. */
     int64_t code;
-    uint32_t reply_at; /* DR_REPLY_IN_... */
+    uint32_t reply_at; /* dr_reply_at */
     uint32_t seal;     /* dr_reply_seal of these numbers */
     uint32_t msg_len;
     uint32_t data_len;
@@ -148,6 +148,13 @@ dora_err dr_region_replace(dr_region *region, dr_region *other, dora_error *erro
 static inline uint64_t dr_task_word(uint32_t generation, uint32_t state, uint32_t worker)
 {
     return ((uint64_t)generation << 32) | ((uint64_t)state << 24) | worker;
+}
+
+/* dr_reply_at is where a reply stands (DR_REPLY_IN_...), and above that the status that a handler's
+ * error is to have over HTTP; 0: what its code has. */
+static inline uint32_t dr_reply_at(uint32_t place, uint16_t http_status)
+{
+    return place | (uint32_t)http_status << 16;
 }
 
 /* dr_reply_seal is how a reply's numbers, written over by somebody else, are known. */

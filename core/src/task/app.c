@@ -137,6 +137,7 @@ static size_t cut(const char *text, size_t len, size_t room)
 void dr_reply_set_error(dora_reply *reply, int64_t code, const char *msg, size_t msg_len)
 {
     reply->has_failed = true;
+    reply->http_status = 0;
     reply->code = code;
     reply->msg_len = cut(msg, msg_len, sizeof(reply->msg));
     memcpy(reply->msg, msg, reply->msg_len);
@@ -164,6 +165,24 @@ dora_err dora_reply_fail(dora_reply *reply, int64_t code, const char *msg, size_
     memcpy(reply->msg + reply->msg_len, suffix, (size_t)suffix_len);
     reply->msg_len += (size_t)suffix_len;
     return DORA_EHANDLER;
+}
+
+dora_err dora_reply_http_status(dora_reply *reply, const dora_request *request, int64_t status)
+{
+    if (status < DR_HANDLER_STATUS_MIN || status > DR_HANDLER_STATUS_MAX) {
+        const dora_slice name = dora_request_name(request);
+        char text[DR_API_NAME_MAX + 128];
+        const int len =
+            snprintf(text, sizeof(text), "%.*s: http_status %lld is ignored: it must be 400 to 499",
+                     (int)name.len, name.data, (long long)status);
+        (void)dora_log(DORA_LOG_ERROR, NULL, NULL, 0, text, (size_t)len);
+        return DORA_EINVAL;
+    }
+    if (!reply->has_failed) {
+        return DORA_EINVAL;
+    }
+    reply->http_status = (uint16_t)status;
+    return DORA_OK;
 }
 
 dora_err dora_reply_died(dora_reply *reply, const char *msg, size_t msg_len)

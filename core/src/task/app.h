@@ -49,7 +49,8 @@ struct dora_request {
 struct dora_reply {
     dora_writer writer;
     bool has_failed;
-    bool is_logged; /* what is wrong */
+    bool is_logged;       /* what is wrong */
+    uint16_t http_status; /* of a handler's error; 0: what its code has */
     int64_t code;
     size_t msg_len;
     char msg[DR_MSG_BYTES_MAX];

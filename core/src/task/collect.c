@@ -73,7 +73,8 @@ static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
 {
     dr_record *record = &pool->records[task];
     const dr_shared_task *shared = &pool->region.tasks[task];
-    const uint32_t at = *(const volatile uint32_t *)&shared->reply_at;
+    const uint32_t reply_at = *(const volatile uint32_t *)&shared->reply_at;
+    const uint32_t at = reply_at & UINT16_MAX;
     const uint32_t msg_len = *(const volatile uint32_t *)&shared->msg_len;
     const uint32_t data_len = *(const volatile uint32_t *)&shared->data_len;
     const char *area = pool->region.slab + record->offset + record->input_len;
@@ -89,10 +90,11 @@ static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
     }
     if ((uint64_t)msg_len + data_len > capacity || !dr_is_intact(pool, task) ||
         *(const volatile uint32_t *)&shared->seal !=
-            dr_reply_seal(record->generation, at, msg_len, data_len, outcome->code)) {
+            dr_reply_seal(record->generation, reply_at, msg_len, data_len, outcome->code)) {
         say_spoiled(pool, task, outcome);
         return;
     }
+    outcome->http_status = (uint16_t)(reply_at >> 16);
     outcome->msg = (dora_slice){area, msg_len};
     outcome->data = (dora_slice){area + msg_len, data_len};
     read_times(pool, task, outcome, now_ns);

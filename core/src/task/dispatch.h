@@ -31,9 +31,10 @@ typedef struct dr_outcome {
     int64_t code; /* 0, the handler's, or a DORA_CODE */
     dora_slice msg;
     dora_slice data;
-    bool is_big;       /* slices are valid during the callback only */
-    bool is_timed;     /* a worker has run it; the next two count */
-    uint64_t queue_ns; /* from its coming to its start */
+    uint16_t http_status; /* what a worker has said of an error; 0: nothing; to be checked */
+    bool is_big;          /* slices are valid during the callback only */
+    bool is_timed;        /* a worker has run it; the next two count */
+    uint64_t queue_ns;    /* from its coming to its start */
     uint64_t run_ns;
     uint32_t slot;
 } dr_outcome;

@@ -118,6 +118,7 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     job->place = DR_JOB_IN_BLOCK;
     job->reply.has_failed = false;
     job->reply.is_logged = false;
+    job->reply.http_status = 0;
     job->reply.code = 0;
     job->reply.msg_len = 0;
     dr_writer_init(&job->reply.writer, job->room, job->room_len, worker->reply_bytes_max, grow,
@@ -229,7 +230,8 @@ bool dr_job_publish(dr_job *job, uint64_t *end_ns)
     if (is_big) {
         dr_worker_set_big(worker, DR_BIG_FULL);
     }
-    task->reply_at = is_big ? DR_REPLY_IN_BIG : DR_REPLY_IN_BLOCK;
+    task->reply_at = dr_reply_at(is_big ? DR_REPLY_IN_BIG : DR_REPLY_IN_BLOCK,
+                                 has_failed ? job->reply.http_status : 0);
     task->code = has_failed ? job->reply.code : 0;
     task->msg_len = has_failed ? (uint32_t)job->out.len : 0;
     task->data_len = has_failed ? 0 : (uint32_t)job->out.len;

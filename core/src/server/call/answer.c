@@ -15,7 +15,7 @@
 /* dr_spoken is a reply in the words of who asked. */
 typedef struct spoken {
     dr_buf text;
-    unsigned status; /* over HTTP */
+    unsigned status; /* over HTTP; before it is spoken: of a handler's error, 0: by its code */
     dora_err err;
 } spoken;
 
@@ -31,7 +31,7 @@ static size_t text_max(const dr_lane *lane)
 static void translate(dr_responder_kind kind, dora_slice guid, size_t bytes_max, dora_slice body,
                       spoken *words)
 {
-    words->status = 200;
+    words->status = kind == DR_RESPONDER_WEB ? words->status : 200;
     if (kind == DR_RESPONDER_BARE) {
         words->err = dr_bare_reply(body, guid, &words->text);
     } else if (kind == DR_RESPONDER_WEB) {
@@ -62,6 +62,7 @@ static void speak(dr_responder_kind kind, const char *call, dora_slice guid, siz
         words->err = dr_reply_end(&error);
     }
     if (words->err == DORA_OK) {
+        words->status = 0;
         translate(kind, guid, bytes_max, dr_buf_slice(&error), words);
     }
     dr_buf_fini(&error);
@@ -129,7 +130,8 @@ static void speech_free(dr_offload *offload)
 }
 
 /* speak_offload takes the bytes of `body`. */
-static dora_err speak_offload(const dr_responder *responder, const char *guid, dr_buf *body)
+static dora_err speak_offload(const dr_responder *responder, const char *guid, unsigned http_status,
+                              dr_buf *body)
 {
     const dora_slice own_guid = guid_of(responder);
     speech *self = calloc(1, sizeof(*self) + own_guid.len);
@@ -146,6 +148,7 @@ static dora_err speak_offload(const dr_responder *responder, const char *guid, d
         memcpy(self->own_guid_bytes, own_guid.data, own_guid.len);
         self->own_guid = (dora_slice){self->own_guid_bytes, own_guid.len};
     }
+    self->words.status = http_status;
     self->offload.bytes = sizeof(*self) + body->len;
     self->body = *body;
     dr_buf_init(body);
@@ -156,6 +159,7 @@ bool dr_answer_begin(const dr_responder *responder, const char *guid, size_t byt
                      dr_answer *answer)
 {
     answer->guid = guid;
+    answer->http_status = 0;
     if (responder->kind == DR_RESPONDER_FRAME) {
         answer->out = dr_conn_begin(responder->conn, guid, bytes, &answer->mark);
         answer->body = answer->out != NULL ? answer->out->len : 0;
@@ -174,9 +178,9 @@ dora_err dr_answer_end(const dr_responder *responder, const dr_answer *answer)
         return dr_conn_end(responder->conn, answer->mark);
     }
     if (answer->out->len > DR_JSON_INLINE_MAX && responder->kind != DR_RESPONDER_BARE) {
-        return speak_offload(responder, answer->guid, answer->out);
+        return speak_offload(responder, answer->guid, answer->http_status, answer->out);
     }
-    spoken words = {.err = DORA_OK};
+    spoken words = {.status = answer->http_status, .err = DORA_OK};
     speak(responder->kind, answer->guid, guid_of(responder), text_max(responder->lane),
           dr_buf_slice(answer->out), &words);
     const dora_err err = deliver(responder, answer->guid, &words);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/code.h"
+#include "base/limits.h"
 #include "net/http_exchange.h"
 #include "wire/json_value.h"
 #include "wire/message.h"
@@ -20,9 +21,13 @@ static dora_err put_error(int64_t code, dora_slice msg, dr_buf *out)
     return dr_json_finish(&writer);
 }
 
-/* status_of_result: a result that is too large is no fault of whoever asked. */
-static unsigned status_of_result(int64_t code)
+/* status_of_result: a handler's error may have one of its own. A result that is too large is no
+ * fault of whoever asked. */
+static unsigned status_of_result(int64_t code, unsigned own)
 {
+    if (own >= DR_HANDLER_STATUS_MIN && own <= DR_HANDLER_STATUS_MAX) {
+        return own;
+    }
     return code == DORA_CODE_TOO_BIG ? 500 : dr_code_status(code);
 }
 
@@ -62,7 +67,7 @@ dora_err dr_web_result(dora_slice body, size_t bytes_max, dr_buf *out, unsigned 
     }
     err = err == DORA_OK ? dr_reply_decode(reply.data, &result, NULL) : err;
     if (err == DORA_OK && result.code != 0) {
-        *status = status_of_result(result.code);
+        *status = status_of_result(result.code, *status);
         return put_error(result.code, result.msg, out);
     }
     return err == DORA_OK ? put_data(result.data, bytes_max, out, status) : err;

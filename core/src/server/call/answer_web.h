@@ -6,7 +6,8 @@
 #include "server/call/responder.h"
 
 /* dr_web_result appends what /call answers to a reply's body: the handler's data, or the error; as
- * JSON of at most `bytes_max` bytes. Thread: any. Errors: DORA_ENOMEM. */
+ * JSON of at most `bytes_max` bytes. `*status` is what a handler's error is to have (0: by its
+ * code), then what the answer has. Thread: any. Errors: DORA_ENOMEM. */
 dora_err dr_web_result(dora_slice body, size_t bytes_max, dr_buf *out, unsigned *status);
 
 /* dr_web_answer sends JSON. Ownership: takes the bytes of `text`. */

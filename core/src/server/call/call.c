@@ -337,6 +337,7 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
         call->bytes = bytes;
         one->msg = outcome->msg;
         one->data = outcome->data;
+        one->http_status = outcome->http_status;
     } else {
         dr_call_settle(call, outcome->part, DORA_CODE_TOO_BIG); /* the reply has no room left */
     }

@@ -23,6 +23,7 @@ typedef struct dr_part {
     dr_pool *pool;
     dr_row *row; /* where it is counted when its call ends */
     uint32_t task;
+    uint16_t http_status; /* of its error, as the handler has it; 0: by its code */
     int64_t code;
     union {
         dora_slice key;  /* encoded; multi calls that are answered */

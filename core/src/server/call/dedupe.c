@@ -79,7 +79,8 @@ static void end_repeat(dr_call *call)
 {
     dr_reply_cache_reply *reply = call->waiter.reply;
     if (dr_call_type_has_result(call->type) && reply != NULL) {
-        dr_reply_body(&call->responder, call->guid, (dora_slice){reply->body, reply->len});
+        dr_reply_body(&call->responder, call->guid, (dora_slice){reply->body, reply->len},
+                      reply->http_status);
     } else if (dr_call_type_has_result(call->type)) {
         dr_reply_code(&call->responder, call->guid, DORA_CODE_RESULT_LOST, NULL);
     }

@@ -56,12 +56,14 @@ void dr_reply_refused(const dr_responder *responder, const char *guid, const dor
     dr_reply_code(responder, guid, error->code, error->msg[0] != '\0' ? error->msg : NULL);
 }
 
-void dr_reply_body(const dr_responder *responder, const char *guid, dora_slice body)
+void dr_reply_body(const dr_responder *responder, const char *guid, dora_slice body,
+                   uint16_t http_status)
 {
     dr_answer answer;
     if (!dr_answer_begin(responder, guid, body.len, &answer)) {
         return;
     }
+    answer.http_status = http_status;
     if (dr_buf_append_slice(answer.out, body) != DORA_OK) {
         dr_answer_fail(responder);
         return;
@@ -125,6 +127,7 @@ static bool drop_data(dr_call *call)
         if (one->data.len + one->msg.len > 0) {
             has_data = true;
             one->code = one->code == 0 ? DORA_CODE_TOO_BIG : one->code;
+            one->http_status = one->code == DORA_CODE_TOO_BIG ? 0 : one->http_status;
             one->data = one->msg = (dora_slice){NULL, 0};
         }
     }
@@ -136,6 +139,12 @@ static dora_slice remember(dr_lane *lane, dora_slice body)
 {
     dr_buf_clear(&lane->kept);
     return dr_buf_append_slice(&lane->kept, body) == DORA_OK ? dr_buf_slice(&lane->kept) : nothing;
+}
+
+/* http_status_of is what the handler's error of a single call is to have over HTTP; 0: nothing. */
+static uint16_t http_status_of(const dr_call *call)
+{
+    return call->is_single && call->parts[0].code != 0 ? call->parts[0].http_status : 0;
 }
 
 /* answer_asker answers whoever asked. Returns: what was sent, if that is kept, else nothing. */
@@ -157,6 +166,7 @@ static dora_slice answer_asker(dr_call *call)
             kept = (dora_slice){answer.out->data + answer.body, answer.out->len - answer.body};
             kept = stays ? kept : remember(call->lane, kept);
         }
+        answer.http_status = http_status_of(call);
         err = dr_answer_end(&call->responder, &answer);
         kept = err == DORA_ETOOBIG ? nothing : kept;
         if (err != DORA_OK && err != DORA_ETOOBIG) {
@@ -230,6 +240,7 @@ void dr_reply_call(dr_call *call)
     if (kept.data == NULL && dr_dedupe_is_kept(call)) {
         kept = write_offload(call);
     }
+    call->waiter.http_status = http_status_of(call);
     dr_dedupe_end(call, kept);
     if (lane->kept.cap > DR_JSON_INLINE_MAX) {
         dr_buf_fini(&lane->kept);

@@ -6,12 +6,14 @@
 
 /* dr_reply_whole answers a whole request; `data` is one encoded value, empty for the empty array.
  * dr_reply_code does so with a code and its text, NULL for the usual one; dr_reply_refused with
- * those of `error`; dr_reply_body with a body that was written before. */
+ * those of `error`; dr_reply_body with a body that was written before, and the
+ * status that its handler's error has over HTTP (0: by its code). */
 void dr_reply_whole(const dr_responder *responder, const char *guid, int64_t code, dora_slice msg,
                     dora_slice data);
 void dr_reply_code(const dr_responder *responder, const char *guid, int64_t code, const char *text);
 void dr_reply_refused(const dr_responder *responder, const char *guid, const dora_error *error);
-void dr_reply_body(const dr_responder *responder, const char *guid, dora_slice body);
+void dr_reply_body(const dr_responder *responder, const char *guid, dora_slice body,
+                   uint16_t http_status);
 
 /* dr_reply_call writes the results of a call, when somebody waits for them, or they are kept;
  * dr_reply_late answers who asked for it with what there is, and the call goes on. */

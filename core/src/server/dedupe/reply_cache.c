@@ -20,6 +20,10 @@
 #define EXPIRE_SWEEP 512u
 #define TRIM_SWEEP ((size_t)4 << 20)
 
+#define PLACE_MAX ((UINT32_C(1) << 28) - 1) /* of a body in the ring, and its length */
+#define STATUS_BELOW                                                                               \
+    399u /* an entry holds the status of an error over HTTP as what is above this */
+
 /* States of entries. */
 enum { RUNNING = 1, KEPT, LOST };
 
@@ -50,11 +54,12 @@ static void unlock(dr_reply_cache *cache)
 }
 
 /* reply_new copies a body. Returns: NULL when out of memory. */
-static dr_reply_cache_reply *reply_new(dora_slice body)
+static dr_reply_cache_reply *reply_new(dora_slice body, uint16_t http_status)
 {
     dr_reply_cache_reply *reply = malloc(sizeof(*reply) + body.len);
     if (reply != NULL) {
         atomic_init(&reply->users, 1);
+        reply->http_status = http_status;
         reply->len = body.len;
         memcpy(reply->body, body.data, body.len);
     }
@@ -170,7 +175,9 @@ static dr_reply_cache_known meet(dr_reply_cache *cache, uint32_t name, dr_reply_
         return DR_REPLY_CACHE_RUNS;
     }
     if (one->state == KEPT) {
-        seat->reply = reply_new(dr_reply_ring_body(&cache->log, one->reply.at, one->reply.len));
+        const uint16_t status = one->reply.status;
+        seat->reply = reply_new(dr_reply_ring_body(&cache->log, one->reply.at, one->reply.len),
+                                status != 0 ? (uint16_t)(status + STATUS_BELOW) : 0);
         cache->numbers.hits++;
         return DR_REPLY_CACHE_HAS_RUN;
     }
@@ -225,7 +232,7 @@ static uint64_t give(dr_reply_cache *cache, dr_reply_waiter *leader, dora_slice 
     if (dr_reply_cache_list_is_empty(&leader->followers)) {
         return 0;
     }
-    dr_reply_cache_reply *copy = reply.data != NULL ? reply_new(reply) : NULL;
+    dr_reply_cache_reply *copy = reply.data != NULL ? reply_new(reply, leader->http_status) : NULL;
     while (!dr_reply_cache_list_is_empty(&leader->followers)) {
         dr_reply_waiter *seat = dr_reply_waiter_of(leader->followers.next);
         if (copy != NULL) {
@@ -240,7 +247,8 @@ static uint64_t give(dr_reply_cache *cache, dr_reply_waiter *leader, dora_slice 
 }
 
 /* keep remembers the reply of a call that has run, as far as it may. */
-static void keep(dr_reply_cache *cache, uint32_t name, dora_slice reply, uint32_t now_s)
+static void keep(dr_reply_cache *cache, uint32_t name, dora_slice reply, uint16_t http_status,
+                 uint32_t now_s)
 {
     const bool is_too_much = reply.len > cache->limits.bytes_max;
     if (reply.data == NULL || is_too_much || dr_reply_ring_open(&cache->log) != DORA_OK) {
@@ -255,8 +263,9 @@ static void keep(dr_reply_cache *cache, uint32_t name, dora_slice reply, uint32_
     dr_reply_cache_entry *one = at(cache, name);
     one->state = KEPT;
     one->since_s = now_s;
-    one->reply.at = dr_reply_ring_add(&cache->log, reply);
-    one->reply.len = (uint32_t)reply.len;
+    one->reply.at = dr_reply_ring_add(&cache->log, reply) & PLACE_MAX;
+    one->reply.len = reply.len & PLACE_MAX;
+    one->reply.status = http_status > STATUS_BELOW ? (http_status - STATUS_BELOW) & 0xff : 0;
     dr_reply_cache_queue_append(&cache->table, &cache->replies, name);
     cache->numbers.replies++;
     cache->numbers.bytes += reply.len;
@@ -272,7 +281,7 @@ uint64_t dr_reply_cache_end(dr_reply_cache *cache, dr_reply_waiter *leader, dora
     dr_reply_cache_list_remove(&leader->link);
     const uint64_t lanes = give(cache, leader, reply);
     if (has_run) {
-        keep(cache, leader->entry, reply, (uint32_t)(now_ms / 1000));
+        keep(cache, leader->entry, reply, leader->http_status, (uint32_t)(now_ms / 1000));
     } else {
         dr_reply_table_remove(&cache->table, leader->entry);
     }

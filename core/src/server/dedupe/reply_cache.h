@@ -38,6 +38,7 @@ typedef struct dr_reply_cache_numbers {
  * one gives it up by dr_reply_cache_reply_drop (NULL is fine). */
 typedef struct dr_reply_cache_reply {
     _Atomic uint32_t users;
+    uint16_t http_status; /* dr_reply_waiter */
     size_t len;
     char body[];
 } dr_reply_cache_reply;
@@ -65,8 +66,9 @@ typedef struct dr_reply_waiter {
     void *owner;
     dr_reply_cache_role role;
     uint32_t lane;
-    uint32_t entry; /* of the call, while it runs */
-    bool is_alone;  /* a leader that nobody waits for but its followers */
+    uint16_t http_status; /* of a leader that ends: kept with its reply; 0, or 400 to 499 */
+    uint32_t entry;       /* of the call, while it runs */
+    bool is_alone;        /* a leader that nobody waits for but its followers */
 } dr_reply_waiter;
 
 typedef enum dr_reply_cache_known {

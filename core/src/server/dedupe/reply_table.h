@@ -16,8 +16,9 @@ typedef struct dr_reply_cache_entry {
     union {
         void *leader;
         struct {
-            uint32_t at;
-            uint32_t len;
+            uint64_t at : 28;
+            uint64_t len : 28;
+            uint64_t status : 8; /* 1 for 400; 0: none */
         } reply;
     };
 } dr_reply_cache_entry;

@@ -162,6 +162,9 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
     if (err != DORA_OK) {
         return err;
     }
+    if (server->dev.sources != NULL && pool->env_file != NULL) {
+        dr_dev_file(server, (dora_slice){pool->env_file, strlen(pool->env_file)});
+    }
     const char *const *any = server->commands[index].argv;
     /* The program's own words count from the folder where it was started. */
     const bool is_again = pool->from_again && server->host->again != NULL && pool->cwd == NULL;
