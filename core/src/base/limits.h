@@ -139,6 +139,7 @@
 #define DR_STAT_TASKS_MAX 10u    /* of a pool that have run for longest: for people */
 
 /* Log. */
+#define DR_LOG_SLOW_MS_DEFAULT 1000u    /* a request that takes longer keeps somebody waiting */
 #define DR_LOG_BYTES_MAX (1024u * 1024) /* unwritten log; beyond, lines are dropped and counted */
 #define DR_LOG_LINE_MAX 8192u           /* longer lines are cut */
 #define DR_LOG_RECORD_MAX 32768u        /* bytes of a handler's record: a packet a record */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "cli/text.h"
 #include "server/config/options.h"
 #include "server/master/server.h"
@@ -46,26 +47,64 @@ static const char help[] =
     "\n"
     "exit status: 0 stopped, 1 did not start or failed, 2 wrong command line\n";
 
+/* words is the command line, which is read again for a reload: a copy, since the process's title
+ * is written over the original. */
+typedef struct words {
+    int argc;
+    char **argv;
+    const dora_host *host;
+} words;
+
+static dora_err words_init(words *line, int argc, char **argv, const dora_host *host)
+{
+    *line = (words){.host = host, .argv = dr_calloc((size_t)argc + 1, sizeof(*argv))};
+    while (line->argv != NULL && line->argc < argc) {
+        line->argv[line->argc] = dr_text_copy(argv[line->argc]);
+        if (line->argv[line->argc] == NULL) {
+            return DORA_ENOMEM;
+        }
+        line->argc++;
+    }
+    return line->argv != NULL ? DORA_OK : DORA_ENOMEM;
+}
+
+static void words_fini(words *line)
+{
+    for (int i = 0; i < line->argc; i++) {
+        dr_free(line->argv[i]);
+    }
+    dr_free(line->argv);
+}
+
+static dora_err read_config(dr_config *config, void *user, dora_error *error)
+{
+    const words *line = user;
+    const dora_err err = dr_config_init(config);
+    if (err != DORA_OK) {
+        return dora_error_set(error, err, "%s", dora_err_text(err));
+    }
+    return dr_options_parse(config, line->argc, line->argv, line->host, NULL, error);
+}
+
 static int run(int argc, char **argv, const dora_host *host)
 {
-    dr_config config;
+    words line;
+    const dr_config_source source = {read_config, &line};
+    dr_config config = {0};
     dora_error error = {.err = DORA_OK};
     int status = DR_EXIT_OK;
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help("serve");
     }
-    dora_err err = dr_config_init(&config);
-    if (err != DORA_OK) {
-        dora_error_set(&error, err, "%s", dora_err_text(err));
-    } else {
-        err = dr_options_parse(&config, argc, argv, host, NULL, &error);
-    }
+    dora_err err = words_init(&line, argc, argv, host);
+    err = err == DORA_OK ? read_config(&config, &line, &error)
+                         : dora_error_set(&error, err, "%s", dora_err_text(err));
     if (err == DORA_EINVAL) {
         status = dr_cli_usage("serve", error.msg);
         goto out;
     }
     if (err == DORA_OK) {
-        err = dr_server_run(&config, host, &error);
+        err = dr_server_run(&config, &source, host, &error);
     }
     if (err == DORA_ECONFIG) {
         dr_cli_print_error("serve", error.msg);
@@ -77,6 +116,7 @@ static int run(int argc, char **argv, const dora_host *host)
     }
 out:
     dr_config_fini(&config);
+    words_fini(&line);
     return status;
 }
 

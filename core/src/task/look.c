@@ -96,6 +96,28 @@ uint32_t dr_tasks_running(dr_pool *pool, uint32_t slot, dr_task_ran *ran, uint32
     return count;
 }
 
+void dr_task_ask(const dr_pool *pool, uint32_t task, dr_task_asked *asked)
+{
+    const dr_record *record = &pool->records[task];
+    const volatile dr_shared_task *shared = &pool->region.tasks[task];
+    const uint64_t now_ns = dr_clock_ns();
+    const uint64_t start_ns = dr_task_start_ns(pool, task);
+    const bool has_begun = start_ns > record->submitted_ns && start_ns < now_ns;
+    const char *block = pool->region.slab + record->offset;
+    const uint32_t name_len = shared->name_len;
+    const uint32_t trace_len = shared->trace_len;
+    const bool is_sound = name_len <= sizeof(asked->name) && trace_len <= sizeof(asked->trace) &&
+                          name_len + trace_len <= record->input_len;
+    asked->name_len = is_sound ? name_len : 0;
+    asked->trace_len = is_sound ? trace_len : 0;
+    copy(asked->name, block, asked->name_len);
+    copy(asked->trace, block + record->input_len - asked->trace_len, asked->trace_len);
+    asked->param_bytes = record->input_len - asked->name_len - asked->trace_len;
+    asked->is_http = shared->protocol == DR_PROTOCOL_HTTP;
+    asked->queue_ns = (has_begun ? start_ns : now_ns) - record->submitted_ns;
+    asked->run_ns = has_begun ? now_ns - start_ns : 0;
+}
+
 static void see(const dr_pool *pool, uint32_t task, bool has_begun, dr_task_seen *seen)
 {
     const dr_record *record = &pool->records[task];

@@ -30,6 +30,21 @@ typedef struct dr_task_ran {
  * most. */
 uint32_t dr_tasks_running(dr_pool *pool, uint32_t slot, dr_task_ran *ran, uint32_t max);
 
+/* dr_task_asked is what was asked of a task that has not been freed; its texts may be any bytes. */
+typedef struct dr_task_asked {
+    size_t name_len;
+    char name[DR_API_NAME_MAX];
+    size_t trace_len;
+    char trace[DR_TRACE_BYTES_MAX];
+    uint64_t param_bytes;
+    bool is_http;
+    uint64_t queue_ns; /* until it began, or now */
+    uint64_t run_ns;   /* until now */
+} dr_task_asked;
+
+/* dr_task_ask copies it out. Thread: the reactor's that waits for the task. */
+void dr_task_ask(const dr_pool *pool, uint32_t task, dr_task_asked *asked);
+
 /* dr_dispatch_each tells `fn` of every task that workers run, then of those that wait. `fn` is
  * called under the lock: it must be quick. */
 void dr_dispatch_each(dr_pool *pool, dr_task_seen_fn fn, void *user);

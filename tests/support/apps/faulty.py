@@ -60,6 +60,11 @@ def hangs(param):
         time.sleep(1)
 
 
+@app.api("/py/nap")
+def naps(param):
+    time.sleep(param)
+
+
 @app.api("/py/echo")
 def echo(param):
     return param

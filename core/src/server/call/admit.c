@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/call/call_log.h"
 #include "server/call/dedupe.h"
 #include "server/call/reply.h"
 
@@ -74,6 +75,16 @@ static uint64_t deadline_of(const dr_responder *responder, const dr_request *req
     return dr_clock_after_ms(came_ns, (uint64_t)request->timeout_ms);
 }
 
+/* settle_refused ends an api of a call that no worker will have. */
+static void settle_refused(dr_call *call, uint32_t index, const dr_request *request, int64_t code)
+{
+    dr_call_settle(call, index, code);
+    if (dr_call_log_is_on(call->lane)) {
+        dr_call_log_refused(&call->responder, request, &call->lane->apis[index],
+                            call->parts[index].row, code);
+    }
+}
+
 /* place gives an api of a call that waits its place, or the code for which it has none. */
 static void place(dr_call *call, uint32_t index, const dr_request *request)
 {
@@ -81,7 +92,7 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     dr_route route;
     if (!find(call, index, &route)) {
         say_no_api(call, one, call->lane->apis[index].name);
-        dr_call_settle(call, index, DORA_CODE_NO_API);
+        settle_refused(call, index, request, DORA_CODE_NO_API);
         return;
     }
     dr_task_input input = task_of(call, index, request, &route);
@@ -95,7 +106,7 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     }
     const char *why = dr_dispatch_why_refused(one->pool);
     one->msg = (dora_slice){why, strlen(why)};
-    dr_call_settle(call, index, code);
+    settle_refused(call, index, request, code);
 }
 
 /* unplace gives the places of a call back. */
@@ -111,7 +122,7 @@ static void unplace(dr_call *call)
 static void refuse(const dr_responder *responder, const dr_request *request, int64_t code,
                    const char *text)
 {
-    dr_call_count_refused(responder->lane, request, code);
+    dr_call_count_refused(responder, request, code);
     dr_reply_code(responder, request->guid.data, code, text);
 }
 

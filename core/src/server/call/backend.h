@@ -42,6 +42,8 @@ typedef struct dr_backend {
     bool all_dedupe;             /* every pool does */
     dr_budget budget;            /* what peers have us hold */
     dr_commands commands;
+    _Atomic dr_log_requests log_requests; /* both change with a reload */
+    _Atomic uint32_t log_slow_ms;
     _Atomic dr_phase phase;
     int64_t start_time;            /* Unix seconds */
     uint64_t start_ms;             /* of a clock that nobody sets (base/clock.h) */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "server/call/call_log.h"
 #include "server/call/dedupe.h"
 #include "server/call/offload.h"
 #include "server/call/reply.h"
@@ -206,8 +206,9 @@ void dr_call_end(dr_call *call)
     dr_call_free(call);
 }
 
-void dr_call_count_refused(dr_lane *lane, const dr_request *request, int64_t code)
+void dr_call_count_refused(const dr_responder *responder, const dr_request *request, int64_t code)
 {
+    dr_lane *lane = responder->lane;
     const dr_routes *routes = atomic_load_explicit(&lane->backend->routes, memory_order_acquire);
     for (size_t i = 0; i < request->api_count; i++) {
         dr_route route;
@@ -215,6 +216,9 @@ void dr_call_count_refused(dr_lane *lane, const dr_request *request, int64_t cod
                           ? dr_routes_row(routes, &route)
                           : lane->backend->rows.nobody;
         dr_row_end(row, lane->reactor.index, request->type, code);
+        if (dr_call_log_is_on(lane)) {
+            dr_call_log_refused(responder, request, &lane->apis[i], row, code);
+        }
     }
 }
 
@@ -227,8 +231,19 @@ void dr_call_cancel(dr_call *call)
 {
     for (uint32_t i = 0; i < call->count; i++) {
         dr_part *one = &call->parts[i];
-        if (one->state == DR_PART_PENDING && dr_dispatch_cancel(one->pool, one->task)) {
+        dr_task_asked asked;
+        if (one->state != DR_PART_PENDING) {
+            continue;
+        }
+        const bool is_logged = dr_call_log_is_on(call->lane);
+        if (is_logged) {
+            dr_task_ask(one->pool, one->task, &asked); /* then it is gone */
+        }
+        if (dr_dispatch_cancel(one->pool, one->task)) {
             dr_call_settle(call, i, DORA_CODE_EXPIRED);
+            if (is_logged) {
+                dr_call_log_cancelled(call, one, &asked);
+            }
         }
     }
 }
@@ -299,25 +314,6 @@ static bool keep(dr_call *call, dr_part *one, bool is_big)
     return false;
 }
 
-/* log_lost writes down accepted work that nobody is told of and that no worker has run. What a
- * worker has run, its own record tells, or the end of that worker. */
-static void log_lost(const dr_call *call, const dr_part *one, int64_t code, dora_slice msg)
-{
-    const char *text = dora_code_text(code);
-    char name[DR_PRINTABLE_MAX(DR_API_NAME_MAX)];
-    char guid[DR_PRINTABLE_MAX(DR_GUID_LEN)];
-    char said[DR_LOG_LINE_MAX - sizeof(name) - 2 * sizeof(guid)]; /* room for the rest */
-    if (msg.len == 0) {
-        msg = (dora_slice){text, strlen(text)};
-    }
-    /* Before they are formatted, since a NUL in them would end them. */
-    dr_log_write(call->lane->backend->log, DR_LOG_ERROR, "call",
-                 "%s %s failed: code %lld: %s (guid %s)", dr_call_type_name(call->type),
-                 dr_printable_text(one->name, name, sizeof(name)), (long long)code,
-                 dr_printable_text(msg, said, sizeof(said)),
-                 dr_printable_text((dora_slice){call->guid, DR_GUID_LEN}, guid, sizeof(guid)));
-}
-
 bool dr_call_outcome(const dr_outcome *outcome, void *user)
 {
     (void)user;
@@ -329,7 +325,7 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
     }
     if (!dr_call_type_has_result(call->type)) {
         if (dora_code_is_not_run(outcome->code)) {
-            log_lost(call, one, outcome->code, outcome->msg);
+            dr_call_log_lost(call, one, outcome->code, outcome->msg);
         }
         dr_call_settle(call, outcome->part, outcome->code);
     } else if (call->is_single || bytes <= dr_frame_bytes_max(&call->lane->reactor.frame)) {
@@ -340,6 +336,9 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
         one->http_status = outcome->http_status;
     } else {
         dr_call_settle(call, outcome->part, DORA_CODE_TOO_BIG); /* the reply has no room left */
+    }
+    if (dr_call_log_is_on(call->lane)) {
+        dr_call_log_part(call, one, outcome);
     }
     if (call->left == 0) {
         dr_call_end(call);

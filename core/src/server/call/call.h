@@ -4,6 +4,7 @@
 
 #include "server/call/responder.h"
 #include "server/dedupe/reply_cache.h"
+#include "task/look.h"
 
 /* dr_call_gone: a connection went (an event of the reactor). dr_call_outcome: a worker has done a
  * part (dr_dispatch_collect). dr_call_fini frees what a lane keeps for calls. */
@@ -92,7 +93,7 @@ void dr_call_end(dr_call *call);
 
 /* dr_call_count_refused counts the apis of a request that is refused as a whole;
  * dr_call_count_answered a request that is no call of an api, or was never read as one. */
-void dr_call_count_refused(dr_lane *lane, const dr_request *request, int64_t code);
+void dr_call_count_refused(const dr_responder *responder, const dr_request *request, int64_t code);
 void dr_call_count_answered(dr_lane *lane, dr_call_type type, int64_t code);
 
 #endif

@@ -160,7 +160,7 @@ void dr_call_run(const dr_responder *responder, const dr_request *request)
         lane->backend->commands.run(responder, request, lane->backend->commands.user);
     } else if (is_refused(responder)) {
         if (!dr_dedupe_only(responder, request)) {
-            dr_call_count_refused(lane, request, DORA_CODE_STOPPING);
+            dr_call_count_refused(responder, request, DORA_CODE_STOPPING);
             dr_reply_code(responder, request->guid.data, DORA_CODE_STOPPING, NULL);
         }
     } else if (dr_call_type_is_accepted(request->type)) {

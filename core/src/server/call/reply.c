@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/call/answer.h"
+#include "server/call/call_log.h"
 #include "server/call/dedupe.h"
 #include "wire/message_write.h"
 
@@ -53,6 +54,9 @@ void dr_reply_code(const dr_responder *responder, const char *guid, int64_t code
 void dr_reply_refused(const dr_responder *responder, const char *guid, const dora_error *error)
 {
     dr_call_count_answered(responder->lane, DR_TYPE_UNKNOWN, error->code);
+    if (dr_call_log_is_on(responder->lane)) {
+        dr_call_log_unread(responder, guid, error);
+    }
     dr_reply_code(responder, guid, error->code, error->msg[0] != '\0' ? error->msg : NULL);
 }
 

@@ -96,7 +96,7 @@ dora_err dr_config_init(dr_config *config)
         .hung_ms = DR_HUNG_MS_DEFAULT,
         .connection_mb_max = DR_CONNECTION_MB_MAX_DEFAULT,
         .stall_ms = DR_STALL_MS_DEFAULT,
-        .log = {.format = DR_LOG_TEXT, .level = 4},
+        .log = {.format = DR_LOG_TEXT, .level = 4, .slow_ms = DR_LOG_SLOW_MS_DEFAULT},
         .control = {.loopback = true, .local = true},
     };
     config->tcp_host = dr_text_copy(DR_HOST_DEFAULT);

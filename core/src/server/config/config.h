@@ -16,6 +16,14 @@
 #define DR_HOST_DEFAULT "127.0.0.1"
 #define DR_GROUP_DEFAULT "default"
 
+/* dr_log_requests is which requests are written to the log; each takes in the one before. */
+typedef enum dr_log_requests {
+    DR_LOG_REQUESTS_NONE = 0,
+    DR_LOG_REQUESTS_ERRORS, /* whose code is not 0 */
+    DR_LOG_REQUESTS_SLOW,
+    DR_LOG_REQUESTS_ALL
+} dr_log_requests;
+
 typedef enum dr_log_format { DR_LOG_TEXT = 0, DR_LOG_JSON } dr_log_format;
 
 /* dr_texts is a list of NUL-ended strings on the heap. */
@@ -82,6 +90,8 @@ typedef struct dr_config {
         char *file; /* NULL: stderr */
         dr_log_format format;
         uint32_t level; /* 1..9 */
+        dr_log_requests requests;
+        uint32_t slow_ms; /* queue and run: from there on a request is slow */
     } log;
     struct {
         bool loopback;

@@ -86,6 +86,22 @@ static dora_err take_http(dr_reading *r, const dr_key *key, const json_t *json, 
     return dr_text_set(&config->http_host, host);
 }
 
+static dora_err take_requests(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+{
+    static const char *const names[] = {"none", "errors", "slow", "all"};
+    const char *text = json_is_string(json) ? json_string_value(json) : "";
+    dr_config *config = object;
+    (void)key;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            config->log.requests = (dr_log_requests)i;
+            return DORA_OK;
+        }
+    }
+    dr_reading_problem(r, "must be \"none\", \"errors\", \"slow\" or \"all\"");
+    return DORA_OK;
+}
+
 static dora_err take_format(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     (void)key;
@@ -283,6 +299,8 @@ static const dr_key LOG_KEYS[] = {
     {.name = "file", .take = dr_take_path, .at = CONFIG(log.file)},
     {.name = "format", .take = take_format},
     {.name = "level", .take = dr_take_uint, .at = CONFIG(log.level), .min = 1, .max = 9},
+    {.name = "requests", .take = take_requests},
+    {.name = "slow_ms", .take = dr_take_uint, .at = CONFIG(log.slow_ms), .max = 86400000},
     {.name = NULL},
 };
 

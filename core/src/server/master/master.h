@@ -13,13 +13,16 @@
 #include "server/master/pid_file.h"
 #include "server/master/reactor_thread.h"
 #include "server/master/reload.h"
+#include "server/master/server.h"
 #include "server/master/service.h"
+#include "server/master/settings.h"
 #include "server/master/stop.h"
 #include "server/ops/admin.h"
 
 typedef struct dr_server {
     dr_backend backend; /* what requests see */
     const dora_host *host;
+    const dr_config_source *source;
     dr_crew **crews;    /* that serve, one a pool */
     dr_crew *all_crews; /* those on trial and those that leave too */
     dr_launch_command *commands;

@@ -128,6 +128,7 @@ static void take_over(dr_server *server, dr_routes *routes)
         dr_crew_retire(old);
     }
     dr_reload_publish(server, routes);
+    dr_settings_reload(server);
     reload->generation++;
     reload->is_loading = false;
     dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "reloaded, generation %" PRIu32,

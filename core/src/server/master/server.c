@@ -213,7 +213,8 @@ static void open_standard_files(void)
     }
 }
 
-dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_error *error)
+dora_err dr_server_run(const dr_config *config, const dr_config_source *source,
+                       const dora_host *host, dora_error *error)
 {
     int ready_fd = -1;
     dr_notify notify;
@@ -231,6 +232,8 @@ dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_erro
     server->service.notify = notify;
     dr_reload_queue_init(&server->asked);
     server->backend.config = config;
+    server->source = source;
+    dr_settings_take(server, config);
     server->host = host;
     server->backend.start_time = (int64_t)time(NULL);
     server->backend.start_ms = dr_clock_ms();

@@ -6,8 +6,17 @@
 
 #include "server/config/config.h"
 
+/* dr_config_source reads the configuration again, for a reload, into one that it makes: as
+ * dr_config_init and what follows it. The caller gives it to dr_config_fini, also after an error.
+ * Thread: the supervisor's. */
+typedef struct dr_config_source {
+    dora_err (*read)(dr_config *config, void *user, dora_error *error);
+    void *user;
+} dr_config_source;
+
 /* dr_server_run is the master's life: it starts the pools, listens, prints the ready line, and
  * comes back when the server was stopped. Errors: what kept it from starting, or ended it. */
-dora_err dr_server_run(const dr_config *config, const dora_host *host, dora_error *error);
+dora_err dr_server_run(const dr_config *config, const dr_config_source *source,
+                       const dora_host *host, dora_error *error);
 
 #endif

@@ -1,0 +1,14 @@
+/* settings.h: the settings that change with a reload. Thread: the supervisor's. */
+#ifndef DR_SERVER_SETTINGS_H
+#define DR_SERVER_SETTINGS_H
+
+#include "server/config/config.h"
+
+struct dr_server;
+
+/* dr_settings_take puts those of `config` in force. dr_settings_reload does so with what stands in
+ * the configuration by now; where that is wrong, the log says so and the settings stay. */
+void dr_settings_take(struct dr_server *server, const dr_config *config);
+void dr_settings_reload(struct dr_server *server);
+
+#endif
