@@ -67,7 +67,7 @@ def test_call_many(peer):
                 client.call_many(wrong)
         with pytest.raises(ValueError):
             client.call_many({1: ("/x",), "1": ("/x",)})
-        with pytest.raises(TypeError, match=r"param\[0\]"):
+        with pytest.raises(TypeError, match=r"\$\[0\]"):
             client.call_many({"a": ("/x", [object()])})
         assert client.call_many({"z": ("/x", "again")}) == {"z": "again"}
 
@@ -240,7 +240,7 @@ def test_arguments_refused(peer):
             (("/a",), {"colour": 1}),
             (("/a", 1), {"param": 2}),
             (("/a",), {"timeout": "x"}),
-            (("/a", {1, 2}), {}),
+            (("/a", {1j, 2}), {}),
         ]:
             with pytest.raises(TypeError):
                 client.call(*arguments, **keywords)

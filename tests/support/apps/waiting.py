@@ -119,7 +119,7 @@ async def raises_handler(param):
 @app.api("/unencodable")
 async def unencodable(param):
     await asyncio.sleep(0)
-    return {"rows": [1, {2}]}
+    return {"rows": [1, object()]}
 
 
 @app.api("/cancel_self")
