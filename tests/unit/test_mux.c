@@ -472,6 +472,85 @@ static void converse(size_t nth, driver *d)
     }
 }
 
+/* The last connection that was asked for cannot be made. */
+static void refuse_last(driver *d)
+{
+    dora_mux_failed(d->mux, d->conns[d->conn_count - 1], 111, "refused", d->now_ns);
+    d->conns[d->conn_count - 1] = 0;
+    drive(d);
+}
+
+/* Goes to the moment when the mux has something to do. */
+static void pass_pause(driver *d)
+{
+    const uint64_t at_ns = dora_mux_deadline_ns(d->mux);
+    assert_true(at_ns > d->now_ns && at_ns <= d->now_ns + 640 * MS);
+    d->now_ns = at_ns;
+    dora_mux_tick(d->mux, at_ns);
+    drive(d);
+}
+
+static void a_call_waits_for_its_server(void **state)
+{
+    driver *d = *state;
+    char guids[2][33];
+    driver_begin(d, "a:1", 1, 0);
+    d->mux->settings.wait_ms = 500;
+    start(d, DORA_MUX_CALL);
+    refuse_last(d);
+    pass_pause(d);
+    assert_int_equal(d->conn_count, 2);
+    refuse_last(d);
+    pass_pause(d);
+    assert_int_equal(d->conn_count, 3);
+    dora_mux_connected(d->mux, d->conns[2], d->now_ns);
+    assert_int_equal(take(d, d->conns[2], guids, 1), 1);
+    reply(d, d->conns[2], guids[0], DORA_CODE_STOPPING);
+    assert_int_equal(d->done, 0);
+    pass_pause(d);
+    assert_int_equal(d->conn_count, 4);
+    dora_mux_connected(d->mux, d->conns[3], d->now_ns);
+    assert_int_equal(take(d, d->conns[3], guids + 1, 1), 1);
+    assert_string_equal(guids[1], guids[0]);
+    reply(d, d->conns[3], guids[1], 0);
+    assert_int_equal(d->good, 1);
+}
+
+static void a_wait_ends_with_the_last_reason(void **state)
+{
+    driver *d = *state;
+    driver_begin(d, "a:1,b:1", 1, 0);
+    d->mux->settings.wait_ms = 50;
+    start(d, DORA_MUX_CALL);
+    while (d->done == 0) {
+        refuse_last(d);
+        refuse_last(d); /* each server is tried before the next pause */
+        if (d->done == 0) {
+            pass_pause(d);
+        }
+    }
+    assert_int_equal(d->now_ns, BEGIN + 50 * MS);
+    assert_int_equal(d->err, DORA_ECONNECT);
+    assert_int_equal(d->code, DORA_CODE_CONNECT);
+}
+
+static void a_call_that_waits_is_cancelled_or_ended(void **state)
+{
+    driver *d = *state;
+    driver_begin(d, "a:1", 1, 0);
+    d->mux->settings.wait_ms = 500;
+    const uint64_t cancelled = start(d, DORA_MUX_CALL);
+    start(d, DORA_MUX_SUBMIT);
+    refuse_last(d);
+    assert_true(dora_mux_cancel(d->mux, cancelled, NULL));
+    assert_int_equal(dora_mux_outstanding(d->mux), 1);
+    dora_mux_end(d->mux);
+    drive(d);
+    assert_int_equal(d->done, 1);
+    assert_int_equal(d->code, DORA_CODE_CONNECT);
+    assert_int_equal(dora_mux_deadline_ns(d->mux), 0);
+}
+
 static void out_of_memory(void **state)
 {
     driver *d = *state;
@@ -494,6 +573,9 @@ int main(void)
         unit_in(driver, a_submission_is_accepted_then_done),
         unit_in(driver, one_blame_for_one_death),
         unit_in(driver, words_on_the_connection),
+        unit_in(driver, a_call_waits_for_its_server),
+        unit_in(driver, a_wait_ends_with_the_last_reason),
+        unit_in(driver, a_call_that_waits_is_cancelled_or_ended),
         unit_in(driver, out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
