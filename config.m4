@@ -27,8 +27,10 @@ if test "$PHP_DORA" != "no"; then
   dnl One list of the core's files, shared with CMake and setup.py.
   dora_core=`$SED -e 's/#.*//' "$abs_srcdir/core/sources.txt"`
   dora_binding="
+    alone.c
     app.c
     calls.c
+    chain.c
     client.c
     client_results.c
     clients.c
@@ -38,6 +40,7 @@ if test "$PHP_DORA" != "no"; then
     fork.c
     handler.c
     ini.c
+    invoke.c
     load.c
     master.c
     nodes.c

@@ -1,6 +1,8 @@
 /* app.c: Dora\App: registers handlers and hooks. What run() does is in master.c and runtime.c. */
 #include "app.h"
 
+#include <unistd.h>
+
 #include "zend_exceptions.h"
 
 #include "calls.h"
@@ -29,10 +31,47 @@ static zend_object *app_create(zend_class_entry *class)
     zend_hash_init(&self->handlers, 8, NULL, slot_free, false);
     zend_hash_init(&self->starts, 0, NULL, slot_free, false);
     zend_hash_init(&self->stops, 0, NULL, slot_free, false);
+    zend_hash_init(&self->middleware, 0, NULL, slot_free, false);
     zend_object_std_init(&self->std, class);
     object_properties_init(&self->std, class);
     self->std.handlers = &app_handlers;
     return &self->std;
+}
+
+void php_dora_app_hooks(HashTable *hooks, uint32_t worker)
+{
+    php_dora_handler *hook;
+
+    ZEND_HASH_FOREACH_PTR(hooks, hook)
+    {
+        zval arg;
+        zval result;
+        ZVAL_LONG(&arg, worker);
+        php_dora_handler_call(hook, &arg, &result);
+        zval_ptr_dtor(&arg);
+        zval_ptr_dtor(&result);
+        if (EG(exception) != NULL) {
+            break;
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+}
+
+void php_dora_app_close(php_dora_app *app)
+{
+    const bool is_started = app->started == getpid();
+
+    app->started = 0;
+    if (is_started) {
+        php_dora_app_hooks(&app->stops, 0);
+    }
+}
+
+/* The end of an application that call() has used is that of its worker. */
+static void app_end(zend_object *object)
+{
+    php_dora_app_close(php_dora_app_of(object));
+    zend_objects_destroy_object(object);
 }
 
 static void app_free(zend_object *object)
@@ -43,6 +82,7 @@ static void app_free(zend_object *object)
     zend_hash_destroy(&self->handlers);
     zend_hash_destroy(&self->starts);
     zend_hash_destroy(&self->stops);
+    zend_hash_destroy(&self->middleware);
     zend_object_std_dtor(object);
 }
 
@@ -67,6 +107,7 @@ static HashTable *app_get_gc(zend_object *object, zval **table, int *count)
     gc_add(buffer, &self->handlers);
     gc_add(buffer, &self->starts);
     gc_add(buffer, &self->stops);
+    gc_add(buffer, &self->middleware);
     zend_get_gc_buffer_use(buffer, table, count);
     return zend_std_get_properties(object);
 }
@@ -76,6 +117,7 @@ void php_dora_app_init_class(void)
     memcpy(&app_handlers, &std_object_handlers, sizeof(app_handlers));
     app_handlers.offset = XtOffsetOf(php_dora_app, std);
     app_handlers.free_obj = app_free;
+    app_handlers.dtor_obj = app_end;
     app_handlers.get_gc = app_get_gc;
     app_handlers.clone_obj = NULL;
     php_dora_app_ce->create_object = app_create;
@@ -127,26 +169,74 @@ PHP_METHOD(Dora_App, __construct)
     }
 }
 
+/* What api() may be told beside name and handler. */
+typedef struct api_options {
+    zend_string *summary; /* borrowed; may be NULL */
+    bool is_named;
+} api_options;
+
+/* Returns: false with an exception raised. */
+static bool options_read(api_options *options, HashTable *given)
+{
+    zend_string *key;
+    zval *value;
+
+    ZEND_HASH_FOREACH_STR_KEY_VAL(given, key, value)
+    {
+        ZVAL_DEREF(value);
+        if (key != NULL && zend_string_equals_literal(key, "summary")) {
+            if (Z_TYPE_P(value) != IS_STRING) {
+                zend_argument_type_error(3, "has \"summary\", which must be a string, not %s",
+                                         zend_zval_type_name(value));
+                return false;
+            }
+            options->summary = Z_STR_P(value);
+        } else if (key != NULL && zend_string_equals_literal(key, "named")) {
+            if (Z_TYPE_P(value) != IS_TRUE && Z_TYPE_P(value) != IS_FALSE) {
+                zend_argument_type_error(3, "has \"named\", which must be true or false, not %s",
+                                         zend_zval_type_name(value));
+                return false;
+            }
+            options->is_named = Z_TYPE_P(value) == IS_TRUE;
+        } else {
+            zend_argument_value_error(3, "has no option \"%s\": there are summary and named",
+                                      key != NULL ? ZSTR_VAL(key) : "0");
+            return false;
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+    return true;
+}
+
 /* Registers a callable, argument `arg` of the running method. Returns: false with an exception
  * raised. */
-static bool handler_add(HashTable *handlers, zend_string *name, zval *callable, uint32_t arg)
+static bool handler_add(php_dora_app *app, zend_string *name, zval *callable, uint32_t arg,
+                        const api_options *options)
 {
-    php_dora_handler *handler = php_dora_handler_new(callable, PHP_DORA_TAKES_CALL, arg);
+    php_dora_handler *handler = php_dora_handler_new(
+        callable, options->is_named ? PHP_DORA_TAKES_MEMBERS : PHP_DORA_TAKES_CALL, arg);
 
-    if (handler != NULL) {
-        zend_hash_add_new_ptr(handlers, name, handler);
+    if (handler == NULL) {
+        return false;
     }
-    return handler != NULL;
+    handler->summary = options->summary != NULL ? zend_string_copy(options->summary) : NULL;
+    handler->is_wrapped = options->is_named || zend_hash_num_elements(&app->middleware) > 0;
+    zend_hash_add_new_ptr(&app->handlers, name, handler);
+    return true;
 }
 
 PHP_METHOD(Dora_App, api)
 {
     zend_string *name;
     zval *callable;
+    HashTable *given = NULL;
+    api_options options = {NULL, false};
 
-    ZEND_PARSE_PARAMETERS_START(2, 2)
+    ZEND_PARSE_PARAMETERS_START(2, 3)
     Z_PARAM_STR(name)
     Z_PARAM_ZVAL(callable)
+    Z_PARAM_OPTIONAL
+    Z_PARAM_ARRAY_HT(given)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
     if (!php_dora_app_is_open()) {
@@ -168,7 +258,8 @@ PHP_METHOD(Dora_App, api)
                                   ZSTR_VAL(name));
         RETURN_THROWS();
     }
-    if (!handler_add(&self->handlers, name, callable, 2)) {
+    if ((given != NULL && !options_read(&options, given)) ||
+        !handler_add(self, name, callable, 2, &options)) {
         RETURN_THROWS();
     }
     RETURN_OBJ_COPY(&self->std);
@@ -189,9 +280,35 @@ PHP_METHOD(Dora_App, fallback)
         zend_throw_exception(php_dora_exception_ce, "there is a fallback already", 0);
         RETURN_THROWS();
     }
-    if (!handler_add(&self->handlers, ZSTR_EMPTY_ALLOC(), callable, 1)) {
+    const api_options none = {NULL, false};
+    if (!handler_add(self, ZSTR_EMPTY_ALLOC(), callable, 1, &none)) {
         RETURN_THROWS();
     }
+    RETURN_OBJ_COPY(&self->std);
+}
+
+PHP_METHOD(Dora_App, middleware)
+{
+    zval *callable;
+    php_dora_handler *handler;
+
+    ZEND_PARSE_PARAMETERS_START(1, 1)
+    Z_PARAM_ZVAL(callable)
+    ZEND_PARSE_PARAMETERS_END();
+    php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
+    if (!php_dora_app_is_open()) {
+        RETURN_THROWS();
+    }
+    php_dora_handler *around = php_dora_handler_new(callable, PHP_DORA_TAKES_NEXT, 1);
+    if (around == NULL) {
+        RETURN_THROWS();
+    }
+    zend_hash_next_index_insert_ptr(&self->middleware, around);
+    ZEND_HASH_FOREACH_PTR(&self->handlers, handler)
+    {
+        handler->is_wrapped = true;
+    }
+    ZEND_HASH_FOREACH_END();
     RETURN_OBJ_COPY(&self->std);
 }
 

@@ -12,6 +12,8 @@ struct php_dora_app {
     HashTable handlers; /* name -> handler; the empty name is the fallback */
     HashTable starts;   /* a list of handlers */
     HashTable stops;
+    HashTable middleware;    /* a list of handlers, outermost first */
+    pid_t started;           /* the process in which call() has run the start hooks; 0: none */
     zend_object *rpc_server; /* the DoraRPC\BackEndServer that it serves; its fallback holds it */
     zend_object std;
 };
@@ -37,6 +39,12 @@ bool php_dora_app_serve(php_dora_app *app);
 /* php_dora_app_finish ends run() and start() in the master: by exit() when `status` is not 0.
  * Returns: false with an exception or that exit raised. */
 bool php_dora_app_finish(int status);
+
+/* php_dora_app_hooks runs hooks in turn until one raises an exception. */
+void php_dora_app_hooks(HashTable *hooks, uint32_t worker);
+
+/* php_dora_app_close runs the stop hooks, where call() has run the start hooks in this process. */
+void php_dora_app_close(php_dora_app *app);
 
 /* php_dora_app_of_method makes an application whose only handler, for all names, is one method of
  * an object, by its name in small letters. Ownership: gives it, as an object of the class. */

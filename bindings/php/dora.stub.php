@@ -26,6 +26,12 @@ namespace Dora {
     /** The handler did certainly not run: calling again cannot run it twice. */
     class NotRunException extends Exception {}
 
+    /**
+     * Thrown in place of calling a handler: its parameter has the wrong shape (100210). The
+     * message is its faults: "PATH: REASON; PATH: REASON".
+     */
+    class MisfitException extends NotRunException {}
+
     /** An exception of a handler that says which status its error has over HTTP. */
     interface HttpStatus
     {
@@ -167,7 +173,31 @@ namespace Dora {
         /** The caller's W3C traceparent, "" when it sent none. */
         public readonly string $trace;
 
+        /**
+         * For tests: Dora makes those of calls.
+         * @param string $guid 32 bytes; "": a new one
+         */
+        public function __construct(
+            string $name,
+            mixed $param = null,
+            string $guid = "",
+            string $type = "W_S",
+            ?int $remainingMs = null,
+            string $trace = ""
+        ) {}
+    }
+
+    /**
+     * What a middleware goes on with; it is given as a Closure.
+     * @strict-properties
+     * @not-serializable
+     */
+    final class Next
+    {
         private function __construct() {}
+
+        /** Without arguments what the middleware was given goes on. */
+        public function __invoke(mixed $param = null, ?Request $request = null): mixed {}
     }
 
     /**
@@ -188,11 +218,33 @@ namespace Dora {
          * passed where the second parameter's type takes it, an untyped or variadic one's too. The
          * default of the first stands for a parameter that the call does not have. What can never
          * be called is a \TypeError here.
+         * @param array $options 'summary' => what it does, for people; 'named' => true: its
+         *        parameters are members of the map that it is called with, by their names, and
+         *        `$request` the request; a member that is missing or not known is 100210
          */
-        public function api(string $name, callable $handler): App {}
+        public function api(string $name, callable $handler, array $options = []): App {}
 
         /** Registers the handler of every other name. */
         public function fallback(callable $handler): App {}
+
+        /**
+         * Registers what stands around every handler, also around those registered before it:
+         * function (callable $next, mixed $param, Dora\Request $request). The first registered is
+         * outermost. $next(), $next($param) or $next($param, $request) goes on; what is returned
+         * is the answer.
+         */
+        public function middleware(callable $around): App {}
+
+        /**
+         * Runs a handler in this process as a worker does, without a server, for tests; gives or
+         * throws what Dora\Client::call() would, with what the handler threw as the previous one.
+         * Before the first call the start hooks run, as worker 0.
+         * @param array $request guid, type, protocol, connection, remainingMs, trace
+         */
+        public function call(string $name, mixed $param = null, array $request = []): mixed {}
+
+        /** Runs the stop hooks, where call() has run the start hooks; so does this object's end. */
+        public function close(): void {}
 
         /** Registers a hook that each worker runs before its first task: function (int $worker). */
         public function workerStart(callable $hook): App {}

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: d9015f2992b69daa337cc87f0b716785c49db75e */
+ * Stub hash: 5e4b30bb4d65b2bb99e17e19fce08f5051b984df */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()
@@ -74,7 +74,21 @@ ZEND_END_ARG_INFO()
 
 #define arginfo_class_Dora_Client_result arginfo_class_Dora_ClientInterface_result
 
-ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Request___construct, 0, 0, 0)
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Request___construct, 0, 0, 1)
+	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, guid, IS_STRING, 0, "\"\"")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, type, IS_STRING, 0, "\"W_S\"")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, remainingMs, IS_LONG, 1, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, trace, IS_STRING, 0, "\"\"")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Next___construct, 0, 0, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Next___invoke, 0, 0, IS_MIXED, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
+	ZEND_ARG_OBJ_INFO_WITH_DEFAULT_VALUE(0, request, Dora\\Request, 1, "null")
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_App___construct, 0, 0, 0)
@@ -84,10 +98,24 @@ ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Dora_App_api, 0, 2, Dora\\App, 0)
 	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
 	ZEND_ARG_TYPE_INFO(0, handler, IS_CALLABLE, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Dora_App_fallback, 0, 1, Dora\\App, 0)
 	ZEND_ARG_TYPE_INFO(0, handler, IS_CALLABLE, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Dora_App_middleware, 0, 1, Dora\\App, 0)
+	ZEND_ARG_TYPE_INFO(0, around, IS_CALLABLE, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_App_call, 0, 1, IS_MIXED, 0)
+	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, request, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_App_close, 0, 0, IS_VOID, 0)
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Dora_App_workerStart, 0, 1, Dora\\App, 0)
@@ -133,9 +161,14 @@ ZEND_METHOD(Dora_Client, submitMany);
 ZEND_METHOD(Dora_Client, collect);
 ZEND_METHOD(Dora_Client, result);
 ZEND_METHOD(Dora_Request, __construct);
+ZEND_METHOD(Dora_Next, __construct);
+ZEND_METHOD(Dora_Next, __invoke);
 ZEND_METHOD(Dora_App, __construct);
 ZEND_METHOD(Dora_App, api);
 ZEND_METHOD(Dora_App, fallback);
+ZEND_METHOD(Dora_App, middleware);
+ZEND_METHOD(Dora_App, call);
+ZEND_METHOD(Dora_App, close);
 ZEND_METHOD(Dora_App, workerStart);
 ZEND_METHOD(Dora_App, workerStop);
 ZEND_METHOD(Dora_App, run);
@@ -177,6 +210,11 @@ static const zend_function_entry class_Dora_NotRunException_methods[] = {
 };
 
 
+static const zend_function_entry class_Dora_MisfitException_methods[] = {
+	ZEND_FE_END
+};
+
+
 static const zend_function_entry class_Dora_HttpStatus_methods[] = {
 	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_HttpStatus, httpStatus, arginfo_class_Dora_HttpStatus_httpStatus, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
 	ZEND_FE_END
@@ -211,7 +249,14 @@ static const zend_function_entry class_Dora_Client_methods[] = {
 
 
 static const zend_function_entry class_Dora_Request_methods[] = {
-	ZEND_ME(Dora_Request, __construct, arginfo_class_Dora_Request___construct, ZEND_ACC_PRIVATE)
+	ZEND_ME(Dora_Request, __construct, arginfo_class_Dora_Request___construct, ZEND_ACC_PUBLIC)
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_Dora_Next_methods[] = {
+	ZEND_ME(Dora_Next, __construct, arginfo_class_Dora_Next___construct, ZEND_ACC_PRIVATE)
+	ZEND_ME(Dora_Next, __invoke, arginfo_class_Dora_Next___invoke, ZEND_ACC_PUBLIC)
 	ZEND_FE_END
 };
 
@@ -220,6 +265,9 @@ static const zend_function_entry class_Dora_App_methods[] = {
 	ZEND_ME(Dora_App, __construct, arginfo_class_Dora_App___construct, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_App, api, arginfo_class_Dora_App_api, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_App, fallback, arginfo_class_Dora_App_fallback, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_App, middleware, arginfo_class_Dora_App_middleware, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_App, call, arginfo_class_Dora_App_call, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_App, close, arginfo_class_Dora_App_close, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_App, workerStart, arginfo_class_Dora_App_workerStart, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_App, workerStop, arginfo_class_Dora_App_workerStop, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_App, run, arginfo_class_Dora_App_run, ZEND_ACC_PUBLIC)
@@ -282,6 +330,16 @@ static zend_class_entry *register_class_Dora_NotRunException(zend_class_entry *c
 
 	INIT_NS_CLASS_ENTRY(ce, "Dora", "NotRunException", class_Dora_NotRunException_methods);
 	class_entry = zend_register_internal_class_ex(&ce, class_entry_Dora_Exception);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_MisfitException(zend_class_entry *class_entry_Dora_NotRunException)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "MisfitException", class_Dora_MisfitException_methods);
+	class_entry = zend_register_internal_class_ex(&ce, class_entry_Dora_NotRunException);
 
 	return class_entry;
 }
@@ -361,6 +419,17 @@ static zend_class_entry *register_class_Dora_Request(void)
 	zend_string *property_trace_name = zend_string_init("trace", sizeof("trace") - 1, 1);
 	zend_declare_typed_property(class_entry, property_trace_name, &property_trace_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_STRING));
 	zend_string_release(property_trace_name);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_Next(void)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "Next", class_Dora_Next_methods);
+	class_entry = zend_register_internal_class_ex(&ce, NULL);
+	class_entry->ce_flags |= ZEND_ACC_FINAL|ZEND_ACC_NO_DYNAMIC_PROPERTIES|ZEND_ACC_NOT_SERIALIZABLE;
 
 	return class_entry;
 }

@@ -11,6 +11,7 @@ zend_class_entry *php_dora_timeout_ce;
 zend_class_entry *php_dora_connection_ce;
 zend_class_entry *php_dora_handler_ce;
 zend_class_entry *php_dora_not_run_ce;
+zend_class_entry *php_dora_misfit_ce;
 zend_class_entry *php_dora_http_status_ce;
 
 int64_t php_dora_error_code(const dora_error *error)

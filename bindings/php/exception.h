@@ -10,6 +10,7 @@ extern zend_class_entry *php_dora_timeout_ce;
 extern zend_class_entry *php_dora_connection_ce;
 extern zend_class_entry *php_dora_handler_ce;
 extern zend_class_entry *php_dora_not_run_ce;
+extern zend_class_entry *php_dora_misfit_ce;
 extern zend_class_entry *php_dora_http_status_ce; /* an interface */
 
 /* php_dora_throw_error raises what a library function said: \ValueError for DORA_EINVAL, else a

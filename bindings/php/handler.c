@@ -1,6 +1,7 @@
 /* handler.c: one registered callable: what it takes, looked at once, and calling it. */
 #include "handler.h"
 
+#include "zend_closures.h"
 #include "zend_exceptions.h"
 
 #include "request.h"
@@ -36,19 +37,20 @@ static bool has_parameter(const shape *shape, uint32_t at)
     return at < shape->named || shape->is_variadic;
 }
 
-static bool is_class_of_request(zend_string *name)
+/* Whether an object of class `given` is one of the class by name. */
+static bool is_class_of(zend_string *name, const zend_class_entry *given)
 {
     const zend_class_entry *class = zend_lookup_class_ex(name, NULL, ZEND_FETCH_CLASS_NO_AUTOLOAD);
-    return class != NULL && instanceof_function(php_dora_request_ce, class);
+    return class != NULL && instanceof_function(given, class);
 }
 
 /* Of types by name: one of a union is enough, an intersection wants all. */
-static bool named_takes_request(const zend_type *type)
+static bool named_takes(const zend_type *type, const zend_class_entry *given)
 {
     const zend_type *member;
 
     if (ZEND_TYPE_HAS_NAME(*type)) {
-        return is_class_of_request(ZEND_TYPE_NAME(*type));
+        return is_class_of(ZEND_TYPE_NAME(*type), given);
     }
     if (!ZEND_TYPE_HAS_LIST(*type)) {
         return false;
@@ -56,7 +58,7 @@ static bool named_takes_request(const zend_type *type)
     const bool wants_all = ZEND_TYPE_IS_INTERSECTION(*type);
     ZEND_TYPE_LIST_FOREACH(ZEND_TYPE_LIST(*type), member)
     {
-        if (named_takes_request(member) != wants_all) {
+        if (named_takes(member, given) != wants_all) {
             return !wants_all;
         }
     }
@@ -67,7 +69,7 @@ static bool named_takes_request(const zend_type *type)
 static bool type_takes_request(const zend_type *type)
 {
     return !ZEND_TYPE_IS_SET(*type) || (ZEND_TYPE_FULL_MASK(*type) & MAY_BE_OBJECT) != 0 ||
-           named_takes_request(type);
+           named_takes(type, php_dora_request_ce);
 }
 
 static bool type_takes(const zend_type *type, uint32_t mask)
@@ -107,6 +109,39 @@ static zend_string *place_of(const zend_function *function)
                            function->op_array.line_start);
 }
 
+/* What is wrong with a function whose parameters are members of a map. */
+static zend_string *fault_of_members(const shape *shape)
+{
+    if (shape->function->type != ZEND_USER_FUNCTION) {
+        return zend_strpprintf(0, "is built in, its parameters have no names of yours: give a "
+                                  "closure that calls it");
+    }
+    return shape->named > 0 || shape->is_variadic
+               ? NULL
+               : zend_strpprintf(0, "has no parameter: take \"named\" away");
+}
+
+/* What is wrong with a middleware. */
+static zend_string *fault_of_middleware(const shape *shape)
+{
+    const zend_type *first = has_parameter(shape, 0) ? type_of(shape, 0) : NULL;
+
+    if (shape->required > 3) {
+        return zend_strpprintf(0, "wants %u arguments: it is given ($next, $param, $request)",
+                               shape->required);
+    }
+    if (first != NULL && !type_takes(first, MAY_BE_CALLABLE | MAY_BE_OBJECT) &&
+        !named_takes(first, zend_ce_closure)) {
+        zend_string *type = zend_type_to_string(*first);
+        zend_string *fault = zend_strpprintf(
+            0, "wants %s as its first argument, which is a Closure: take callable $next there",
+            ZSTR_VAL(type));
+        zend_string_release(type);
+        return fault;
+    }
+    return NULL;
+}
+
 /* What is wrong with parameter `at` of a function, or NULL: why no value can ever be given. */
 static zend_string *fault_of(const shape *shape, php_dora_takes takes)
 {
@@ -116,6 +151,12 @@ static zend_string *fault_of(const shape *shape, php_dora_takes takes)
 
     if (shape->function->common.fn_flags & ZEND_ACC_GENERATOR) {
         return zend_strpprintf(0, "is a generator: return the result, do not yield it");
+    }
+    if (takes == PHP_DORA_TAKES_MEMBERS) {
+        return fault_of_members(shape);
+    }
+    if (takes == PHP_DORA_TAKES_NEXT) {
+        return fault_of_middleware(shape);
     }
     if (shape->required > most) {
         return zend_strpprintf(0, "wants %u arguments: give those after the %s a default",
@@ -211,8 +252,14 @@ static bool handler_shape(php_dora_handler *handler, php_dora_takes takes, uint3
 {
     const zend_function *function = handler->cache.function_handler;
 
-    handler->arg_count = 1;
+    handler->arg_count = takes == PHP_DORA_TAKES_NEXT ? 3 : 1;
     handler->takes_null = true;
+    handler->is_named = takes == PHP_DORA_TAKES_MEMBERS;
+    if (function == NULL && handler->is_named) {
+        zend_argument_type_error(arg, "cannot be called with named arguments: it has no parameters "
+                                      "of its own (__call): give a closure that calls it");
+        return false;
+    }
     if (function == NULL ||
         (function->type == ZEND_INTERNAL_FUNCTION && function->common.arg_info == NULL)) {
         return true; /* __call and the like take what they are given */
@@ -225,6 +272,12 @@ static bool handler_shape(php_dora_handler *handler, php_dora_takes takes, uint3
         zend_string_release(place);
         zend_string_release(fault);
         return false;
+    }
+    if (takes == PHP_DORA_TAKES_MEMBERS || takes == PHP_DORA_TAKES_NEXT) {
+        const bool is_built_in = function->type == ZEND_INTERNAL_FUNCTION && !shape.is_variadic;
+        handler->arg_count =
+            is_built_in && shape.named < handler->arg_count ? shape.named : handler->arg_count;
+        return true;
     }
     if (function->type == ZEND_INTERNAL_FUNCTION && !has_parameter(&shape, 0)) {
         handler->arg_count = 0;
@@ -288,6 +341,9 @@ php_dora_handler *php_dora_handler_of_method(zend_object *object, const char *me
 void php_dora_handler_free(php_dora_handler *handler)
 {
     zval_ptr_dtor(&handler->callable);
+    if (handler->summary != NULL) {
+        zend_string_release(handler->summary);
+    }
     efree(handler);
 }
 
@@ -305,6 +361,15 @@ void php_dora_handler_call(php_dora_handler *handler, zval *args, zval *result)
     while (call.param_count > 0 && Z_ISUNDEF(args[call.param_count - 1])) {
         call.param_count--;
     }
+    ZVAL_UNDEF(result);
+    ZVAL_COPY_VALUE(&call.function_name, &handler->callable);
+    zend_call_function(&call, handler->is_looked_up ? &handler->cache : NULL);
+}
+
+void php_dora_handler_call_named(php_dora_handler *handler, HashTable *named, zval *result)
+{
+    zend_fcall_info call = {.size = sizeof(call), .retval = result, .named_params = named};
+
     ZVAL_UNDEF(result);
     ZVAL_COPY_VALUE(&call.function_name, &handler->callable);
     zend_call_function(&call, handler->is_looked_up ? &handler->cache : NULL);

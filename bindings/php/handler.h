@@ -4,18 +4,26 @@
 
 #include "php_dora.h"
 
-/* php_dora_takes is what a callable is registered for: (param, request), or a hook's (worker). */
-typedef enum php_dora_takes { PHP_DORA_TAKES_CALL, PHP_DORA_TAKES_WORKER } php_dora_takes;
+/* php_dora_takes is what a callable is registered for. */
+typedef enum php_dora_takes {
+    PHP_DORA_TAKES_CALL,    /* (param, request) */
+    PHP_DORA_TAKES_MEMBERS, /* members of the parameter, by their names */
+    PHP_DORA_TAKES_NEXT,    /* middleware: (next, param, request) */
+    PHP_DORA_TAKES_WORKER   /* a hook: (worker) */
+} php_dora_takes;
 
 /* php_dora_handler is one registered callable, looked up once. */
 typedef struct php_dora_handler {
     zval callable;
     zend_fcall_info_cache cache;
-    bool is_looked_up;  /* false for __call and __callStatic: they are looked up at each call */
-    bool has_default;   /* it has a value of its own where its call has no parameter */
-    bool takes_null;    /* its first parameter may be null */
-    bool by_reference;  /* a parameter of it is a reference */
-    uint32_t arg_count; /* how many of (param, request) it takes */
+    bool is_looked_up;    /* false for __call and __callStatic: they are looked up at each call */
+    bool has_default;     /* it has a value of its own where its call has no parameter */
+    bool takes_null;      /* its first parameter may be null */
+    bool by_reference;    /* a parameter of it is a reference */
+    bool is_named;        /* its parameters are members of a map */
+    bool is_wrapped;      /* it is called by php_dora_chain_call: it is named, or has middleware */
+    uint32_t arg_count;   /* how many of (param, request), or of what it takes else */
+    zend_string *summary; /* what it does, for people; may be NULL */
 } php_dora_handler;
 
 /* php_dora_handler_new looks at `callable`, argument `arg` of the running method. Returns: NULL
@@ -33,5 +41,8 @@ void php_dora_handler_free(php_dora_handler *handler);
  * is left to the handler's default. `*result` is undefined when an exception was raised, else owned
  * by the caller. */
 void php_dora_handler_call(php_dora_handler *handler, zval *args, zval *result);
+
+/* php_dora_handler_call_named calls it with named arguments. Ownership: as above. */
+void php_dora_handler_call_named(php_dora_handler *handler, HashTable *named, zval *result);
 
 #endif

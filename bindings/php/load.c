@@ -165,7 +165,10 @@ dora_err php_dora_load_register(dora_app *app, dora_error *error)
             return dora_error_set(error, DORA_ELOAD, "api \"%s\": %s", ZSTR_VAL(name),
                                   dora_err_text(err));
         }
-        const dora_about about = {.summary = php_dora_summary(handler)};
+        const dora_about about = {
+            .summary = handler->summary != NULL
+                           ? (dora_slice){ZSTR_VAL(handler->summary), ZSTR_LEN(handler->summary)}
+                           : php_dora_summary(handler)};
         err = dora_app_describe(app, ZSTR_VAL(name), &about);
         if (err != DORA_OK) {
             return dora_error_set(error, err, "api \"%s\": %s", ZSTR_VAL(name), dora_err_text(err));

@@ -8,6 +8,7 @@
 #include "zend_exceptions.h"
 
 #include "app.h"
+#include "chain.h"
 #include "client.h"
 #include "clients.h"
 #include "exception.h"
@@ -54,6 +55,7 @@ static PHP_MINIT_FUNCTION(dora)
     php_dora_connection_ce = register_class_Dora_ConnectionException(php_dora_exception_ce);
     php_dora_handler_ce = register_class_Dora_HandlerException(php_dora_exception_ce);
     php_dora_not_run_ce = register_class_Dora_NotRunException(php_dora_exception_ce);
+    php_dora_misfit_ce = register_class_Dora_MisfitException(php_dora_not_run_ce);
     php_dora_http_status_ce = register_class_Dora_HttpStatus();
     php_dora_client_ce = register_class_Dora_Client(register_class_Dora_ClientInterface());
     php_dora_client_init_class();
@@ -61,6 +63,8 @@ static PHP_MINIT_FUNCTION(dora)
     php_dora_request_init_class();
     php_dora_app_ce = register_class_Dora_App();
     php_dora_app_init_class();
+    php_dora_next_ce = register_class_Dora_Next();
+    php_dora_chain_init_class();
     register_class_Dora_Wire();
     zend_class_entry *constants = register_class_DoraRPC_DoraConst();
     php_dora_rpc_client_ce = register_class_DoraRPC_Client();

@@ -92,7 +92,15 @@ static void set_text(zend_object *object, int slot, dora_slice text)
 void php_dora_request_make(zval *value, const dora_request *request, zval *param)
 {
     object_init_ex(value, php_dora_request_ce);
-    zend_object *object = Z_OBJ_P(value);
+    php_dora_request_fill(Z_OBJ_P(value), request, param);
+}
+
+void php_dora_request_fill(zend_object *object, const dora_request *request, zval *param)
+{
+    if (!Z_ISUNDEF_P(OBJ_PROP_NUM(object, SLOT_NAME))) {
+        zend_throw_error(NULL, "a Dora\\Request cannot be changed");
+        return;
+    }
     request_object *self = request_of(object);
     int64_t left = dora_request_remaining_ms(request);
 
@@ -146,10 +154,4 @@ void php_dora_request_describe(zval *param, const dora_request *request)
         set_key(Z_ARRVAL(all), order[i], &values[order[i]]);
     }
     ZVAL_COPY_VALUE(param, &all);
-}
-
-/* Only the server makes requests: the constructor is private. */
-PHP_METHOD(Dora_Request, __construct)
-{
-    ZEND_PARSE_PARAMETERS_NONE();
 }

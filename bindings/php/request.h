@@ -12,6 +12,10 @@ void php_dora_request_init_class(void);
 /* php_dora_request_make builds the object for a handler. Ownership: gives it; copies `param`. */
 void php_dora_request_make(zval *object, const dora_request *request, zval *param);
 
+/* php_dora_request_fill does so with an object that is there. Errors: an \Error where it has been
+ * filled. Ownership: copies `param`. */
+void php_dora_request_fill(zend_object *object, const dora_request *request, zval *param);
+
 /* php_dora_request_describe replaces `*param` by the array that the original's doWork() gets: type,
  * guid, fd, protocol and api, which holds name and param. */
 void php_dora_request_describe(zval *param, const dora_request *request);

@@ -150,7 +150,7 @@ int dr_py_errors_init(PyObject *module, dr_py_state *state)
     state->misfit =
         subclass_new(module, "Misfit", state->not_run_error, NULL, DORA_CODE_WRONG_SHAPE,
                      "Raised in place of calling a handler: its parameter has the wrong\n"
-                     "shape. Each line of the message is one fault, 'PATH: REASON'.");
+                     "shape. The message is its faults: 'PATH: REASON; PATH: REASON'.");
     if (state->misfit == NULL || state->timeout_error == NULL || state->connection_error == NULL ||
         state->handler_error == NULL || state->not_run_error == NULL) {
         return -1;

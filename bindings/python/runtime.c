@@ -102,13 +102,16 @@ static void sleep_end(void *pointer)
 
 /* ---- loading and forking ---- */
 
-/* describe tells what a handler is for, as its docstring says it. */
+/* describe tells what a handler is for, as api() was told, else as its docstring says it. */
 static dora_err describe(dora_app *app, const char *name, const dr_py_handler *handler,
                          dora_error *error)
 {
+    PyObject *said =
+        handler->options != NULL ? PyDict_GetItemString(handler->options, "summary") : NULL;
     PyObject *shape = PyImport_ImportModule("dora._shape");
-    PyObject *text =
-        shape != NULL ? PyObject_CallMethod(shape, "summary", "O", handler->callable) : NULL;
+    PyObject *text = said != NULL && said != Py_None ? Py_NewRef(said)
+                     : shape != NULL ? PyObject_CallMethod(shape, "summary", "O", handler->function)
+                                     : NULL;
     Py_ssize_t len = 0;
     const char *summary = text != NULL ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
     dora_err err = DORA_OK;

@@ -43,7 +43,7 @@ Error 0: Trying to clone an uncloneable object of class Dora\App
 Exception 0: Serialization of 'Dora\App' is not allowed
 ValueError 0: Dora\App::run(): Argument #1 ($options) must have names of options as keys
 TypeError 0: Dora\App::run(): Argument #1 ($options) must have strings and numbers as values of "port"
-Error 0: Call to private Dora\Request::__construct() from global scope
+ArgumentCountError 0: Dora\Request::__construct() expects at least 1 argument, 0 given
 Dora\Exception 0: Dora\zygote() is for processes that a server starts
 cycles are collected
 NULL

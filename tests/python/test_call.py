@@ -97,7 +97,7 @@ def test_a_request_says_what_the_call_was_told():
 
 
 @pytest.mark.parametrize("param,code,text,cause", [
-    ("user", 404, "no user 7", NoSuchUser),
+    ("user", 404, "NoSuchUser: no user 7", NoSuchUser),
     ("value", 100208, "ValueError: not that", ValueError),
     ("own", 409, "no", dora.HandlerError),
     ("exit", 100200, "the handler raised SystemExit(3)", SystemExit),

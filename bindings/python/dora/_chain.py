@@ -60,7 +60,7 @@ def members_of(param: Any, shape: _shape.Members) -> dict[str, Any]:
                 shape.takes_others or name in shape.known):
             faults.append(f"{path(name)}: unknown")
     if faults:
-        raise Misfit("\n".join(faults))
+        raise Misfit("; ".join(faults))
     return dict(param)
 
 

@@ -1,5 +1,5 @@
-"""The plugin that pytest loads by its entry point `dora`: the fixture `dora_server`, and the logs of
-its servers in the report of a test that fails. What the fixture does is in testing.py."""
+"""The plugin that pytest loads by its entry point `dora`: the fixture `dora_server`, and the logs
+of its servers in the report of a test that fails. What the fixture does is in testing.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def dora_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
 
     servers = request.node.stash.setdefault(_SERVERS, [])
 
-    def start(app: Any, **options: Any) -> Server:
+    def start(app: Any = None, **options: Any) -> Server:
         server = Server(app, **options)
         servers.append(server)
         return server

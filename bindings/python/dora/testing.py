@@ -32,8 +32,10 @@ ctypes.CDLL(None).prctl(1, 15)
 from dora import _dora, _run
 os.environ["DORA_PYTHON"] = sys.executable
 flags, target, settings = json.loads(sys.argv[1])
-own = {} if target.endswith((".php", ".so")) else {"again": _run.ZYGOTE, "again_app": target}
-argv = ["dora", "serve", *flags, "--", target]
+own = {}
+if target and not target.endswith((".php", ".so")):
+    own = {"again": _run.ZYGOTE, "again_app": target}
+argv = ["dora", "serve", *flags, "--", *([target] if target else [])]
 sys.exit(_dora.main(argv, _run.ZYGOTE, options=settings, **own))
 """
 
@@ -41,11 +43,14 @@ sys.exit(_dora.main(argv, _run.ZYGOTE, options=settings, **own))
 class Server:
     """A server of an application, on a free port of 127.0.0.1, until stop() or the end of `with`.
 
-    `app` is a file as `dora serve` takes it, or an App that is a global of a module; the options are
-    those of App.run() (of PHP and C not the pool's), and http=True. The methods of dora.Client are here, too: those of `client`.
+    `app` is a file as `dora serve` takes it, or an App that is a global of a module; None: what
+    config="dora.json" has. The options are those of App.run() (the pool's own not for PHP and C),
+    and http=True. The methods of dora.Client are
+    here, too: those of `client`.
     """
 
-    def __init__(self, app: _dora.App | str | os.PathLike[str], **options: Any) -> None:
+    def __init__(self, app: _dora.App | str | os.PathLike[str] | None = None,
+                 **options: Any) -> None:
         target = _target(app)
         options = {"port": 0, **options}
         if isinstance(options.get("http"), bool):
@@ -126,8 +131,10 @@ class Server:
         self.stop()
 
 
-def _target(app: _dora.App | str | os.PathLike[str]) -> str:
+def _target(app: _dora.App | str | os.PathLike[str] | None) -> str | None:
     """What `dora serve` is given for it."""
+    if app is None:
+        return None
     if not isinstance(app, _dora.App):
         name = os.fspath(app)
         if not Path(name).is_file() and ":" not in name:

@@ -130,8 +130,9 @@ DORA_API dora_err dora_reply_died(dora_reply *reply, const char *msg, size_t msg
 DORA_API dora_err dora_reply_overran(dora_reply *reply);
 
 /* dora_reply_misfit answers 100210: the parameter has the wrong shape, and the handler did not run.
- * Each line of `msg` is one fault, "PATH: REASON"; over HTTP they are a list. A handler that has
- * begun must not say so: it promises that nothing has run. Returns DORA_EHANDLER. */
+ * `msg` is its faults, "PATH: REASON; PATH: REASON", paths from `$` on; over HTTP they are a list.
+ * A handler that has begun must not say so: it promises that nothing has run. Returns
+ * DORA_EHANDLER. */
 DORA_API dora_err dora_reply_misfit(dora_reply *reply, const char *msg, size_t msg_len);
 
 /* dora_alone is a call without a server: what App.call() of a binding makes, for tests. The runtime

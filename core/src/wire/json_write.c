@@ -354,7 +354,7 @@ static size_t path_len(dora_slice line)
     return 0;
 }
 
-/* put_fault writes a line "PATH: REASON". */
+/* put_fault writes "PATH: REASON". */
 static void put_fault(dr_json_writer *writer, dora_slice line)
 {
     const size_t len = path_len(line);
@@ -371,17 +371,27 @@ static void put_fault(dr_json_writer *writer, dora_slice line)
     dr_json_close(writer, &fault);
 }
 
-/* put_faults makes the lines of a message a list. */
+/* fault_len is that of the first of several: behind it comes "; " and another path. */
+static size_t fault_len(dora_slice msg)
+{
+    for (size_t i = path_len(msg); i + 2 < msg.len; i++) {
+        if (memcmp(msg.data + i, "; $", 3) == 0) {
+            return i;
+        }
+    }
+    return msg.len;
+}
+
+/* put_faults makes the faults of a message a list. */
 static void put_faults(dr_json_writer *writer, dora_slice msg)
 {
     dr_json_level faults;
     dr_json_open(writer, &faults, true);
     while (msg.len > 0) {
-        const char *end = memchr(msg.data, '\n', msg.len);
-        const size_t len = end != NULL ? (size_t)(end - msg.data) : msg.len;
+        const size_t len = fault_len(msg);
         dr_json_item(writer, &faults);
         put_fault(writer, (dora_slice){msg.data, len});
-        const size_t used = end != NULL ? len + 1 : len;
+        const size_t used = len < msg.len ? len + 2 : len;
         msg = (dora_slice){msg.data + used, msg.len - used};
     }
     dr_json_close(writer, &faults);

@@ -46,7 +46,7 @@ void dr_json_string(dr_json_writer *writer, dora_slice text);
 void dr_json_text(dr_json_writer *writer, dora_slice text);
 
 /* dr_json_error writes {"error": {"code": , "msg": , "field": }}, as HTTP has errors; `field` NULL:
- * without. 100210 has "faults", the lines of its message as a list of {"path": , "reason": }. */
+ * without. 100210 has "faults", those in its message as a list of {"path": , "reason": }. */
 void dr_json_error(dr_json_writer *writer, int64_t code, dora_slice msg, const char *field);
 
 /* dr_json_mark is a place to go back to: what was written since is dropped. */
