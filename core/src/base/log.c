@@ -18,6 +18,9 @@
 #include "base/threads.h"
 #include "base/utf8.h"
 
+#define RED "\033[31m"
+#define PLAIN "\033[0m"
+
 struct dr_log {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -25,6 +28,7 @@ struct dr_log {
     char *file; /* NULL: stderr */
     int fd;     /* always the same number, whatever file is open */
     bool is_json;
+    bool has_colour;
     bool is_ending;
     bool is_done;
     bool wants_reopening;
@@ -112,7 +116,16 @@ static uint64_t now_ns(void)
 
 static dora_err to_line(const dr_log *log, const dr_log_entry *entry, dr_buf *line)
 {
-    return log->is_json ? dr_log_line_json(line, entry) : dr_log_line_text(line, entry);
+    if (log->is_json) {
+        return dr_log_line_json(line, entry);
+    }
+    if (!log->has_colour || entry->level < DR_LOG_ERROR || entry->level > DR_LOG_EXCEPTION) {
+        return dr_log_line_text(line, entry);
+    }
+    dora_err err = dr_buf_append(line, RED, strlen(RED));
+    err = err == DORA_OK ? dr_log_line_text(line, entry) : err;
+    line->len -= err == DORA_OK; /* the end of the line comes behind the colour's */
+    return err == DORA_OK ? dr_buf_append(line, PLAIN "\n", strlen(PLAIN "\n")) : err;
 }
 
 /* say_dropped writes a line about those that are missing. They count as told once it has been
@@ -224,6 +237,12 @@ dora_err dr_log_new(dr_log **log, const char *file, bool is_json, uint32_t level
     }
     *log = self;
     return DORA_OK;
+}
+
+void dr_log_colour(dr_log *log)
+{
+    const char *refusal = getenv("NO_COLOR");
+    log->has_colour = (refusal == NULL || *refusal == '\0') && isatty(log->fd) == 1;
 }
 
 void dr_log_free(dr_log *log)

@@ -29,6 +29,10 @@ dora_err dr_log_new(dr_log **log, const char *file, bool is_json, uint32_t level
                     dora_error *error);
 void dr_log_free(dr_log *log);
 
+/* dr_log_colour shows errors in red where text is written to a terminal and the environment has no
+ * NO_COLOR. Thread: before anybody logs. */
+void dr_log_colour(dr_log *log);
+
 /* dr_log_is_wanted says whether a threshold of `threshold` keeps `level`. */
 static inline bool dr_log_is_wanted(uint32_t threshold, int level)
 {

@@ -21,16 +21,10 @@ static void on_quiet(uv_timer_t *timer)
     dr_reload_want(server);
 }
 
-static void on_change(uv_poll_t *poll, int status, int events)
+/* load_soon waits for other saves. */
+static void load_soon(dr_server *server, const char *path)
 {
-    dr_server *server = poll->data;
     dr_dev *dev = &server->dev;
-    (void)status;
-    (void)events;
-    const char *path = dr_sources_read(dev->sources, dev->has_failed);
-    if (path == NULL) {
-        return;
-    }
     const uint64_t now_ms = dr_clock_ms();
     if (dev->first_ms == 0) {
         dr_log_write(server->backend.log, DR_LOG_NOTICE, "dev", "%s has changed", path);
@@ -38,6 +32,17 @@ static void on_change(uv_poll_t *poll, int status, int events)
     }
     if (now_ms - dev->first_ms < DR_DEV_SAVES_MS) {
         uv_timer_start(&dev->quiet, on_quiet, DR_DEV_QUIET_MS, 0);
+    }
+}
+
+static void on_change(uv_poll_t *poll, int status, int events)
+{
+    dr_server *server = poll->data;
+    (void)status;
+    (void)events;
+    const char *path = dr_sources_read(server->dev.sources, server->dev.has_failed);
+    if (path != NULL) {
+        load_soon(server, path);
     }
 }
 
@@ -49,7 +54,10 @@ static void watch_apps(dr_server *server)
         dora_error error = {.err = DORA_OK};
         const dr_pool_config *pool = &config->pools[i];
         const bool is_module = dr_app_is_module(pool->runtime, pool->app);
-        dora_err err = is_module ? DORA_OK : dr_sources_add(server->dev.sources, pool->app, &error);
+        bool has_changed;
+        dora_err err = is_module
+                           ? DORA_OK
+                           : dr_sources_add(server->dev.sources, pool->app, &has_changed, &error);
         if (err == DORA_OK) {
             err = dr_sources_add_tree(server->dev.sources, is_module ? "." : pool->app, &error);
         }
@@ -90,8 +98,12 @@ void dr_dev_file(dr_server *server, dora_slice path)
     }
     memcpy(text, path.data, path.len);
     text[path.len] = '\0';
-    if (dr_sources_add(server->dev.sources, text, &error) != DORA_OK) {
+    bool has_changed;
+    if (dr_sources_add(server->dev.sources, text, &has_changed, &error) != DORA_OK) {
         say(server, &error);
+    }
+    if (has_changed) {
+        load_soon(server, text);
     }
 }
 

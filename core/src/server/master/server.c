@@ -150,6 +150,9 @@ static dora_err make(dr_server *server, dora_error *error)
     }
     dora_err err = dr_log_new(&server->backend.log, config->log.file,
                               config->log.format == DR_LOG_JSON, config->log.level, error);
+    if (err == DORA_OK && config->dev) {
+        dr_log_colour(server->backend.log);
+    }
     if (err == DORA_OK) {
         raise_files(server);
         bound_buffers(server);

@@ -11,17 +11,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "server/config/runtime.h"
 
 #define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR | IN_EXCL_UNLINK)
 
-/* folder is one that is watched, with the names of the files in it that count. */
+/* name is that of a file in a folder. */
+typedef struct name {
+    char *text;
+    bool counts;         /* an application consists of it, or may from now on */
+    uint64_t changed_ms; /* it has when it did not count; 0: no */
+} name;
+
+/* folder is one that is watched, with the names of the files in it of which something is known. */
 typedef struct folder {
     struct folder *next;
     int watch;      /* -1: it is gone, or cannot be watched */
     uint32_t depth; /* below an application's own; DR_NOT_IN_TREE: it is no such folder */
-    char **names;
+    name *names;
     size_t count;
     char path[];
 } folder;
@@ -63,7 +71,7 @@ void dr_sources_free(dr_sources *sources)
         folder *gone = sources->folders;
         sources->folders = gone->next;
         for (size_t i = 0; i < gone->count; i++) {
-            free(gone->names[i]);
+            free(gone->names[i].text);
         }
         free(gone->names);
         free(gone);
@@ -78,10 +86,10 @@ int dr_sources_fd(const dr_sources *sources)
 }
 
 /* is_source tells source code by its ending. */
-static bool is_source(const char *name)
+static bool is_source(const char *text)
 {
-    const char *ending = strrchr(name, '.');
-    for (int kind = 0; ending != NULL && ending != name && kind < DR_RUNTIME_COUNT; kind++) {
+    const char *ending = strrchr(text, '.');
+    for (int kind = 0; ending != NULL && ending != text && kind < DR_RUNTIME_COUNT; kind++) {
         if (strcmp(ending, dr_runtime_of((dr_runtime_kind)kind)->ending) == 0) {
             return true;
         }
@@ -89,25 +97,36 @@ static bool is_source(const char *name)
     return false;
 }
 
-static bool has_name(const folder *in, const char *name)
+/* name_of finds a file of a folder, or adds it. Returns: NULL without memory. */
+static name *name_of(folder *in, const char *text)
 {
     for (size_t i = 0; i < in->count; i++) {
-        if (strcmp(in->names[i], name) == 0) {
-            return true;
+        if (strcmp(in->names[i].text, text) == 0) {
+            return &in->names[i];
         }
     }
-    return false;
-}
-
-static void add_name(folder *in, const char *name)
-{
-    char **names = has_name(in, name) ? NULL : realloc(in->names, (in->count + 1) * sizeof(*names));
+    name *names = realloc(in->names, (in->count + 1) * sizeof(*names));
     if (names == NULL) {
-        return;
+        return NULL;
     }
     in->names = names;
-    names[in->count] = strdup(name);
-    in->count += names[in->count] != NULL;
+    name *one = &names[in->count];
+    *one = (name){.text = strdup(text)};
+    in->count += one->text != NULL;
+    return one->text != NULL ? one : NULL;
+}
+
+/* let_count says that a file counts. Returns: whether it has changed just now. */
+static bool let_count(folder *in, const char *text)
+{
+    name *one = name_of(in, text);
+    if (one == NULL) {
+        return false;
+    }
+    const uint64_t changed_ms = one->changed_ms;
+    one->counts = true;
+    one->changed_ms = 0;
+    return changed_ms > 0 && dr_clock_ms() - changed_ms < DR_DEV_LATE_MS;
 }
 
 static dora_err refused(dr_sources *self, const char *path, const char *why, dora_error *error)
@@ -162,7 +181,7 @@ static folder *folder_of(dr_sources *self, const char *path, dora_err *err, dora
 }
 
 /* add_file watches a file by a path that is absolute. */
-static dora_err add_file(dr_sources *self, const char *path, dora_error *error)
+static dora_err add_file(dr_sources *self, const char *path, bool *has_changed, dora_error *error)
 {
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -175,25 +194,26 @@ static dora_err add_file(dr_sources *self, const char *path, dora_error *error)
     parent[len] = '\0';
     folder *in = folder_of(self, parent, &err, error);
     if (in != NULL && slash[1] != '\0') {
-        add_name(in, slash + 1);
+        *has_changed |= let_count(in, slash + 1);
     }
     return err;
 }
 
-dora_err dr_sources_add(dr_sources *sources, const char *path, dora_error *error)
+dora_err dr_sources_add(dr_sources *sources, const char *path, bool *has_changed, dora_error *error)
 {
     char real[PATH_MAX];
-    dora_err err = path[0] == '/' ? add_file(sources, path, error) : DORA_OK;
+    *has_changed = false;
+    dora_err err = path[0] == '/' ? add_file(sources, path, has_changed, error) : DORA_OK;
     if (err == DORA_OK && realpath(path, real) != NULL && strcmp(real, path) != 0) {
-        err = add_file(sources, real, error); /* a link leads there */
+        err = add_file(sources, real, has_changed, error); /* a link leads there */
     }
     return err;
 }
 
 /* is_left_out: what tools keep, which is much and no source code. */
-static bool is_left_out(const char *name)
+static bool is_left_out(const char *text)
 {
-    return name[0] == '.' || strcmp(name, "__pycache__") == 0 || strcmp(name, "node_modules") == 0;
+    return text[0] == '.' || strcmp(text, "__pycache__") == 0 || strcmp(text, "node_modules") == 0;
 }
 
 static bool is_folder(const char *path)
@@ -223,7 +243,7 @@ static bool add_folder(dr_sources *self, const char *path, uint32_t depth, bool 
             continue;
         }
         if (has_come && is_source(entry->d_name)) {
-            add_name(one, entry->d_name);
+            (void)let_count(one, entry->d_name);
             has_source = true;
         } else if (depth < DR_DEV_DEPTH_MAX && self->folder_count < DR_DEV_FOLDERS_MAX &&
                    is_folder(inner)) {
@@ -259,12 +279,12 @@ static folder *folder_by_watch(const dr_sources *self, int number)
 }
 
 /* come_folder: one was made in a tree, or moved there. */
-static bool come_folder(dr_sources *self, const folder *in, const char *name)
+static bool come_folder(dr_sources *self, const folder *in, const char *text)
 {
     char path[PATH_MAX];
     dora_err err = DORA_OK;
-    const int len = snprintf(path, sizeof(path), "%s/%s", in->path, name);
-    return in->depth < DR_DEV_DEPTH_MAX && !is_left_out(name) && len > 0 &&
+    const int len = snprintf(path, sizeof(path), "%s/%s", in->path, text);
+    return in->depth < DR_DEV_DEPTH_MAX && !is_left_out(text) && len > 0 &&
            (size_t)len < sizeof(path) && add_folder(self, path, in->depth + 1, true, &err, NULL);
 }
 
@@ -276,12 +296,20 @@ static bool counts(dr_sources *self, folder *in, const struct inotify_event *eve
     }
     if ((event->mask & IN_CREATE) != 0) {
         if (is_source(event->name)) {
-            add_name(in, event->name); /* it may be one that was missing; what is in it comes now */
+            (void)let_count(
+                in, event->name); /* it may be one that was missing; what is in it comes now */
         }
         return false;
     }
-    return has_name(in, event->name) ||
-           (is_source(event->name) && (takes_any || (event->mask & IN_MOVED_TO) != 0));
+    const bool may_come = takes_any || (event->mask & IN_MOVED_TO) != 0;
+    if (is_source(event->name) && may_come) {
+        return true;
+    }
+    name *one = name_of(in, event->name);
+    if (one != NULL && !one->counts) {
+        one->changed_ms = dr_clock_ms();
+    }
+    return one != NULL && one->counts;
 }
 
 static void take(dr_sources *self, const struct inotify_event *event, bool takes_any)

@@ -17,11 +17,13 @@ void dr_sources_free(dr_sources *sources);
 /* dr_sources_fd becomes readable when something has happened. */
 int dr_sources_fd(const dr_sources *sources);
 
-/* dr_sources_add watches a file, which need not be there. dr_sources_add_tree watches for files of
+/* dr_sources_add watches a file, which need not be there. `has_changed`: it did so just now, while
+ * nobody had said that it counts. dr_sources_add_tree watches for files of
  * source code that come later, in the folder of a file and those below it, as far as
  * DR_DEV_FOLDERS_MAX and DR_DEV_DEPTH_MAX go. Errors: DORA_EIO is told once, then DORA_OK follows
  * for what cannot be watched. */
-dora_err dr_sources_add(dr_sources *sources, const char *path, dora_error *error);
+dora_err dr_sources_add(dr_sources *sources, const char *path, bool *has_changed,
+                        dora_error *error);
 dora_err dr_sources_add_tree(dr_sources *sources, const char *path, dora_error *error);
 
 /* dr_sources_read takes what has happened. `takes_any`: any file of source code counts, since
