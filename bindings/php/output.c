@@ -3,7 +3,8 @@
  * PHP's own way to the standard output, the streams STDOUT and STDERR, and those that are opened as
  * php://stdout and php://stderr, end here. A line goes to
  * the server's log as a record that names api and guid; one of no task, or of a process that the
- * application forked, goes where it would have gone. Descriptors stay open whatever is closed:
+ * application forked, goes where it would have gone, and so does all where that is a terminal: who
+ * is asked there has to see the question. Descriptors stay open whatever is closed:
  * something else would take their numbers, and get what is printed.
  */
 #include "output.h"
@@ -33,6 +34,7 @@ struct php_dora_output {
     php_stream_ops ops[STREAM_COUNT];      /* PHP's own, but for writing and closing */
     php_stream_ops copy_ops[STREAM_COUNT]; /* of copies of the descriptors: but for writing */
     int (*close)(php_stream *stream, int close_handle);
+    bool is_terminal;
     bool has_task;
     char tag[TAG_BYTES_MAX]; /* of the task */
 };
@@ -51,7 +53,7 @@ static void write_out(int fd, const char *data, size_t len)
 
 static bool is_own(const php_dora_output *self)
 {
-    return self->has_task && !dora_is_forked();
+    return self->has_task && !self->is_terminal && !dora_is_forked();
 }
 
 /* Sends what has come of a line, which has ended. */
@@ -193,6 +195,7 @@ void php_dora_output_begin(void)
 {
     php_dora_output *self = pecalloc(1, sizeof(*self), true);
 
+    self->is_terminal = isatty(STDOUT_FILENO) == 1;
     DORA_G(output) = self;
     sapi_module.ub_write = on_echo;
 }

@@ -43,6 +43,9 @@ def ask(param):
     answer = 41
     breakpoint()
     return answer
+@app.api("/prompt")
+def prompt(param):
+    return input("Really? ")
 """,
     "php": """<?php
 require_once __DIR__ . '/part.php';
@@ -54,6 +57,10 @@ $app->api('/raise', fn ($param) => throw new ValueError("no $param"));
 $app->api('/optional', fn () => is_file(__DIR__ . '/inner/optional.php')
     ? require __DIR__ . '/inner/optional.php' : null);
 $app->api('/ask', fn () => 'hello ' . readline('Name? '));
+$app->api('/prompt', function () {
+    echo 'Really? ';
+    return trim(fgets(STDIN));
+});
 return $app;
 """,
 }
@@ -125,6 +132,15 @@ def test_a_file_that_an_editor_moves_away_and_writes_anew_is_a_save(folder):
     with folder.serve() as server:
         os.replace(folder.file("part"), str(folder.file("part")) + "~")
         folder.write("part", PART[folder.language] % "part 2")
+        becomes(server, "/part", "part 2")
+
+
+def test_what_lies_elsewhere_and_what_a_link_leads_to_are_watched(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    os.replace(folder.file("part"), elsewhere / "real")
+    os.symlink(elsewhere / "real", folder.file("part"))
+    with folder.serve() as server:
+        (elsewhere / "real").write_text(PART[folder.language] % "part 2")
         becomes(server, "/part", "part 2")
 
 
@@ -265,6 +281,16 @@ def test_a_handler_asks_at_the_terminal(folder):
         with asked(terminal, folder) as conn:  # and once more
             terminal.type({"python": "c\n", "php": "Bob\n"}[folder.language])
             conn.receive()
+
+
+def test_what_a_handler_prints_and_reads_is_the_terminals(folder):
+    with folder.terminal() as terminal:
+        for number in (1, 2):
+            with v1.Conn(terminal.address, timeout=20) as conn:
+                conn.send(v1.request(v1.guid(), "/prompt"))
+                terminal.find(r"(Really\? [\s\S]*){%d}" % number)
+                terminal.type("yes %d\n" % number)
+                assert conn.receive()[1]["data"]["data"] == "yes %d" % number
 
 
 def test_a_save_at_a_breakpoint_is_served_and_who_waits_there_goes_on(folder):
