@@ -39,7 +39,7 @@ def test_the_paths(server, admin):
     status, text, headers = ask(admin, "/")
     assert (status, headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
     assert [line.split()[0] for line in text.splitlines()] == [
-        "/livez", "/readyz", "/stats", "/metrics"]
+        "/livez", "/readyz", "/stats", "/metrics", "/apis", "/apis.json", "/openapi.json"]
     assert headers["Cache-Control"] == "no-store"
     assert ask(admin, "/livez")[:2] == (200, "ok\n")
     assert ask(admin, "/readyz?verbose")[:2] == (200, "ok\n")
@@ -67,7 +67,7 @@ def test_what_is_refused(admin):
         assert (status, headers["Allow"]) == (405, "GET, HEAD")
     status, text, headers = ask(admin, "/metrics", "HEAD")
     assert (status, text) == (200, "") and int(headers["Content-Length"]) > 1000
-    assert ask(admin, "/stats", "POST", b"x" * 10000)[0] == 413
+    assert ask(admin, "/stats", "POST", b"x" * 70000)[0] == 413
 
 
 def test_pages_of_others_do_not_see_it(admin):

@@ -66,6 +66,14 @@ def check_generated(files):
             yield "%s: generated, must not be in the repository" % each
 
 
+def check_page(_):
+    """The page that is compiled in is the one that people change."""
+    done = subprocess.run([sys.executable, os.path.join(ROOT, "core", "page.py"), "--check"],
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        yield "core/src/server/ops/apis_page.h: run core/page.py (%s)" % done.stderr.strip()[-200:]
+
+
 FUNCTION = re.compile(r"^(?!static|typedef|#|return)[a-z][\w \*]*?\b(\w+)\([^;{}]*\)\s*([;{])",
                       re.M)
 
@@ -159,7 +167,7 @@ def rule_check(rule):
 
 def main():
     files = tracked()
-    checks = [check_samples, check_sources, check_generated, check_headers,
+    checks = [check_samples, check_sources, check_generated, check_page, check_headers,
               check_documents, check_codes, check_format]
     checks += [rule_check(rule) for rule in rules.ALL]
     failed = 0

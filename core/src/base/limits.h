@@ -123,6 +123,9 @@
 #define DR_HTTP_SPARE_PLACES 64u /* beyond the most, for connections that are on their way out */
 #define DR_ADMIN_CONNECTIONS_MAX 256u /* of the operators' listener */
 #define DR_ADMIN_SLOW_MS 3000u        /* it is asked for little, from near: and must be free */
+#define DR_ADMIN_BODY_BYTES 65536u    /* of a parameter that somebody types into the page */
+#define DR_TRIALS_MAX 16u             /* calls of the page at a time: people make them */
+#define DR_TRIAL_MS_MAX 60000u        /* for one: as long as a handler has by itself */
 #define DR_HTTP_HOSTS_MAX 64u         /* names of one server: each is compared */
 #define DR_HOST_NAME_MAX 253u         /* a name in DNS */
 #define DR_HTTP_FIELD_NAME_MAX 1024u  /* of a multipart form: names and boundary */
@@ -138,6 +141,9 @@
 /* Numbers. */
 #define DR_STAT_WORKERS_MAX 128u /* of a pool that getStat tells one by one */
 #define DR_STAT_TASKS_MAX 10u    /* of a pool that have run for longest: for people */
+
+#define DR_RECENT_MS 60000u /* between two marks of the numbers of the last minutes */
+#define DR_RECENT_MARKS 5u  /* so many minutes back: a page shows what goes on now */
 
 /* Log. */
 #define DR_LOG_SLOW_MS_DEFAULT 1000u    /* a request that takes longer keeps somebody waiting */

@@ -37,6 +37,7 @@ static dr_row *row_of(dr_rows *rows, uint32_t pool, const char *name)
     }
     memset(row->lanes, 0, bytes);
     row->pool = pool;
+    row->number = rows->count++;
     row->chain = *head;
     *head = row;
     if (rows->last == NULL) {

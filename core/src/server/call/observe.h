@@ -37,6 +37,7 @@ typedef struct dr_row {
     struct dr_row *next;  /* of all, in the order they were made */
     struct dr_row *chain; /* of those with the same hash */
     uint32_t pool;        /* DR_NONE: of no pool */
+    uint32_t number;      /* 0, 1, ... in the order they were made */
     char *name;           /* "": names that the pool's fallback serves, or that nobody does */
     dr_row_lane *lanes;
 } dr_row;
@@ -47,6 +48,7 @@ typedef struct dr_rows {
     dr_row *last;
     dr_row *heads[DR_ROW_HEADS];
     dr_row *nobody; /* of no pool */
+    uint32_t count;
     uint32_t lane_count;
 } dr_rows;
 

@@ -10,6 +10,7 @@
 #include "server/call/reply.h"
 #include "server/master/master.h"
 #include "server/ops/apis.h"
+#include "server/ops/permit.h"
 #include "server/ops/stat.h"
 
 void dr_reload_queue_init(dr_reload_queue *queue)
@@ -86,17 +87,6 @@ static const char *refusal_of_http(const dr_responder *responder)
                ? "control commands are not taken from a proxy: the request has Forwarded, Via, "
                  "X-Real-IP or X-Forwarded-"
                : NULL;
-}
-
-static bool is_permitted(const dr_responder *responder)
-{
-    const dr_config *config = responder->lane->backend->config;
-    if (config->control.any) {
-        return true;
-    }
-    const dr_peer peer = dr_responder_peer(responder);
-    const bool is_here = peer == DR_PEER_LOOPBACK || peer == DR_PEER_OWN;
-    return (is_here && config->control.loopback) || (peer == DR_PEER_UNIX && config->control.local);
 }
 
 /* answer answers a command with a code; `text` NULL is the usual one. */
@@ -188,12 +178,13 @@ static bool is_name(dora_slice name, const char *expected)
 
 void dr_control_command(const dr_responder *responder, const dr_request *request, void *user)
 {
+    const dr_config *config = responder->lane->backend->config;
     const dora_slice name = responder->lane->apis[0].name;
     const char *guid = request->guid.data;
     const char *refusal = dr_responder_is_web(responder) ? refusal_of_http(responder) : NULL;
     if (refusal != NULL) {
         answer(responder, guid, DORA_CODE_NOT_PERMITTED, refusal);
-    } else if (!is_permitted(responder)) {
+    } else if (!dr_may_control(config, dr_responder_peer(responder))) {
         refuse(responder, guid);
     } else if (is_name(name, "getStat")) {
         answer_stat(responder, guid, NULL);

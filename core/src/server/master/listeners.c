@@ -139,6 +139,9 @@ dora_err dr_listeners_open(dr_server *server, dora_error *error)
         }
     }
     server->threads_running = server->backend.lane_count;
+    const dr_config *config = server->backend.config;
+    dr_admin_opened(&server->admin, server->tcp_port, config->has_http ? http_host(config) : NULL,
+                    server->http_port);
     print_ready(server);
     return DORA_OK;
 }

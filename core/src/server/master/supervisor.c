@@ -194,6 +194,7 @@ static void on_housekeeping(uv_timer_t *timer)
     dr_status_page_write(&server->backend);
     dr_service_look(server);
     dr_memory_look(server);
+    dr_admin_look(&server->admin);
     look_after(server);
     if (server->backend.reply_cache != NULL) {
         dr_reply_cache_sweep(server->backend.reply_cache, uv_now(&server->loop));

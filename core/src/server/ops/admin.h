@@ -5,14 +5,21 @@
 #ifndef DR_SERVER_ADMIN_H
 #define DR_SERVER_ADMIN_H
 
+#include "base/address.h"
 #include "net/http.h"
 #include "server/call/backend.h"
+#include "server/ops/recent.h"
+#include "server/ops/trial.h"
 
 typedef struct dr_admin {
     dr_backend *backend;
     dr_http http;
-    uint16_t port;         /* that is listened on */
-    bool wants_local_host; /* bound to loopback: a foreign name in `Host` is refused */
+    dr_recent recent;
+    dr_trials trials;
+    char address[DR_ADDRESS_TEXT_MAX];  /* where the server takes frames; "": nowhere yet */
+    char http_url[DR_ADDRESS_TEXT_MAX]; /* where it takes calls over HTTP; "": nowhere */
+    uint16_t port;                      /* that is listened on */
+    bool wants_local_host;              /* bound to loopback: a foreign name in `Host` is refused */
 } dr_admin;
 
 /* dr_admin_open starts listening, where the configuration says so; what its connections hold is
@@ -21,5 +28,10 @@ typedef struct dr_admin {
 dora_err dr_admin_open(dr_admin *admin, dr_backend *backend, uv_loop_t *loop, dr_seat *seat,
                        dora_error *error);
 void dr_admin_close(dr_admin *admin);
+
+/* dr_admin_opened is told the server's ports, once it listens; `http_host` NULL: not over HTTP.
+ * dr_admin_look is called each second. Both do nothing where the listener is not open. */
+void dr_admin_opened(dr_admin *admin, uint16_t tcp_port, const char *http_host, uint16_t http_port);
+void dr_admin_look(dr_admin *admin);
 
 #endif

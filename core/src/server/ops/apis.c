@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/utf8.h"
 #include "server/ops/stat.h"
 
 static void put(dr_offers *offers, dr_offer offer)
@@ -93,12 +95,16 @@ static void put_text(dora_writer *writer, const char *key, dora_slice text)
     dora_write_string(writer, text.data, text.len);
 }
 
-/* put_name_of: a pattern has its `*` again. */
+/* put_name_of: a pattern has its `*` again. What is no UTF-8 has no place in JSON. */
 static void put_name_of(dora_writer *writer, const dr_offer *offer)
 {
-    char name[DR_API_NAME_MAX + 2];
-    const size_t len = offer->name.len <= DR_API_NAME_MAX ? offer->name.len : DR_API_NAME_MAX;
-    memcpy(name, offer->name.data, len);
+    char name[DR_PRINTABLE_MAX(DR_API_NAME_MAX) + 1];
+    size_t len = offer->name.len;
+    if (len <= DR_API_NAME_MAX && dr_utf8_is_valid(offer->name)) {
+        memcpy(name, offer->name.data, len);
+    } else {
+        len = strlen(dr_printable_text(offer->name, name, sizeof(name) - 1));
+    }
     name[len] = '*';
     put_text(writer, "name", (dora_slice){name, len + offer->is_pattern});
 }
@@ -114,11 +120,25 @@ static void put_schema(dora_writer *writer, const char *key, const dr_buf *schem
     }
 }
 
-static void put_offer(dora_writer *writer, const dr_backend *backend, const dr_offer *offer)
+/* put_numbers tells what became of an api's calls lately. */
+static void put_numbers(dora_writer *writer, const dr_recent_numbers *numbers)
+{
+    dr_stat_key(writer, "numbers");
+    dora_write_array(writer, 4);
+    dr_stat_put(writer, "calls", numbers->calls);
+    dr_stat_put(writer, "errors", numbers->errors);
+    dr_stat_put(writer, "mean_us", numbers->mean_ns / 1000u);
+    dr_stat_put(writer, "p95_us", numbers->p95_ns / 1000u);
+    dora_write_end(writer);
+}
+
+/* put_offer writes an api; `numbers` NULL: without. */
+static void put_offer(dora_writer *writer, const dr_backend *backend, const dr_offer *offer,
+                      const dr_recent_numbers *numbers)
 {
     const dr_pool_config *pool = &backend->config->pools[offer->pool];
     const char *language = dr_runtime_of(pool->runtime)->name;
-    dora_write_array(writer, 8);
+    dora_write_array(writer, numbers != NULL ? 9 : 8);
     put_name_of(writer, offer);
     put_text(writer, "pool", (dora_slice){pool->name, strlen(pool->name)});
     put_text(writer, "language", (dora_slice){language, strlen(language)});
@@ -128,6 +148,9 @@ static void put_offer(dora_writer *writer, const dr_backend *backend, const dr_o
     put_schema(writer, "param", &offer->about->texts[DR_ABOUT_PARAM]);
     put_schema(writer, "result", &offer->about->texts[DR_ABOUT_RESULT]);
     dr_stat_put(writer, "time_limit_ms", backend->pools[offer->pool].limits.time_limit_ms);
+    if (numbers != NULL) {
+        put_numbers(writer, numbers);
+    }
     dora_write_end(writer);
 }
 
@@ -140,8 +163,44 @@ void dr_apis_write(dr_backend *backend, dora_writer *writer)
     dora_write_array(writer, offers.count);
     for (size_t i = 0; i < offers.count; i++) {
         dora_write_int(writer, (int64_t)i);
-        put_offer(writer, backend, &offers.items[i]);
+        put_offer(writer, backend, &offers.items[i], NULL);
     }
+    dora_write_end(writer);
+    dr_offers_fini(&offers);
+}
+
+static void put_refusal(dora_writer *writer, const char *refusal)
+{
+    dr_stat_key(writer, "refusal");
+    if (refusal != NULL) {
+        dora_write_string(writer, refusal, strlen(refusal));
+    } else {
+        dora_write_null(writer);
+    }
+}
+
+void dr_apis_write_page(dr_backend *backend, const dr_recent *recent, const char *refusal,
+                        dora_writer *writer)
+{
+    dr_offers offers;
+    if (dr_offers_find(backend, &offers) != DORA_OK) {
+        return;
+    }
+    const uint64_t now_ms = dr_clock_ms();
+    dora_write_array(writer, 3);
+    put_refusal(writer, refusal);
+    dr_stat_put(writer, "span_ms", now_ms - dr_recent_since(recent));
+    dr_stat_key(writer, "apis");
+    dora_write_array(writer, offers.count);
+    for (size_t i = 0; i < offers.count; i++) {
+        const dr_offer *offer = &offers.items[i];
+        const dr_route route = {offer->pool, offer->api};
+        dr_recent_numbers numbers;
+        dr_recent_of(recent, dr_routes_row(offers.routes, &route), &numbers);
+        dora_write_int(writer, (int64_t)i);
+        put_offer(writer, backend, offer, &numbers);
+    }
+    dora_write_end(writer);
     dora_write_end(writer);
     dr_offers_fini(&offers);
 }

@@ -4,6 +4,7 @@
 #define DR_SERVER_APIS_H
 
 #include "server/call/backend.h"
+#include "server/ops/recent.h"
 
 /* dr_offer is one name that calls can have, or a pattern of names. */
 typedef struct dr_offer {
@@ -31,5 +32,11 @@ void dr_offers_fini(dr_offers *offers);
 /* dr_apis_write writes the data of a reply to getApis. Errors: the writer keeps them. Thread: as
  * dr_offers_find. */
 void dr_apis_write(dr_backend *backend, dora_writer *writer);
+
+/* dr_apis_write_page writes what the page /apis shows: `apis` as above, each with `numbers` of the
+ * last `span_ms`, and `refusal`, NULL or why the page can make no calls. Thread: the supervisor's.
+ */
+void dr_apis_write_page(dr_backend *backend, const dr_recent *recent, const char *refusal,
+                        dora_writer *writer);
 
 #endif
