@@ -176,9 +176,9 @@ static void run_past_the_limit(setting *at, dr_call_type type, uint32_t accepted
     const uint32_t slot = at->pool.records[task].slot;
     (void)take(at, slot);
     (void)dr_dispatch_tick(&at->pool, dr_clock_ns() + (LIMIT_MS - 100) * MS);
-    assert_false(at->pool.slots[slot].overran);
+    assert_false(at->pool.slots[slot].killed_for_limit);
     (void)dr_dispatch_tick(&at->pool, dr_clock_ns() + (LIMIT_MS + 1) * MS);
-    assert_int_equal(at->pool.slots[slot].overran, is_ended);
+    assert_int_equal(at->pool.slots[slot].killed_for_limit, is_ended);
     tear_down(at);
 }
 
@@ -208,12 +208,12 @@ static void accepted_work_is_not_the_reason(void **state)
     (void)take(at, at->slots[0]);
     at->pool.records[accepted].handed_ns = now_ns - 10 * LIMIT_MS * MS;
     (void)dr_dispatch_tick(&at->pool, now_ns + 5 * MS);
-    assert_false(at->pool.slots[at->slots[0]].overran);
+    assert_false(at->pool.slots[at->slots[0]].killed_for_limit);
     const uint32_t waited_for = submit(at, DR_TYPE_W_S, "/t");
     assert_int_equal(take(at, at->slots[0]), waited_for);
     at->pool.records[waited_for].handed_ns = now_ns - 2 * LIMIT_MS * MS;
     (void)dr_dispatch_tick(&at->pool, now_ns + 10 * MS);
-    assert_true(at->pool.slots[at->slots[0]].overran);
+    assert_true(at->pool.slots[at->slots[0]].killed_for_limit);
 }
 
 /* silent_worker leaves worker 0 awake after its first task, of a type. */

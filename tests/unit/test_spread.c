@@ -208,7 +208,7 @@ static void a_loop_takes_what_it_has_room_for(void **state)
     assert_true(dora_worker_sleep(&at->worker));
     dora_task_done(tasks[0], dora_reply_overran(dora_task_reply(tasks[0])));
     assert_int_equal(dr_dispatch_collect(&at->pool, 0, unit_count, &told), 1);
-    assert_int_equal(told.overran, 1);
+    assert_int_equal(told.killed_for_limit, 1);
 }
 
 /* fill writes a reply that outgrows its block. */
@@ -413,17 +413,17 @@ static void a_limit_kills_for_those_past_it(void **state)
     const uint64_t now_ns = dr_clock_ns();
     at->pool.records[at->pool.slots[slot].tasks.first].handed_ns = now_ns - 1900000000u;
     (void)dr_dispatch_tick(&at->pool, now_ns); /* its loop may still end it */
-    assert_false(at->pool.slots[slot].overran);
+    assert_false(at->pool.slots[slot].killed_for_limit);
     at->pool.records[at->pool.slots[slot].tasks.first].handed_ns = now_ns - 2100000000u;
     (void)dr_dispatch_tick(&at->pool, now_ns + 5000000u);
-    assert_true(at->pool.slots[slot].overran);
+    assert_true(at->pool.slots[slot].killed_for_limit);
     const int status = unit_wait(at->pid);
     at->pid = 0;
     assert_true(WIFSIGNALED(status));
     dr_dispatch_worker_died(&at->pool, slot);
     (void)dr_dispatch_collect(&at->pool, 0, unit_count, &told);
     assert_int_equal(told.count, 3);
-    assert_int_equal(told.overran, 1);
+    assert_int_equal(told.killed_for_limit, 1);
     assert_int_equal(told.died, 2);
     assert_int_equal(at->pool.records[unstarted].state, DR_RECORD_WAITING);
 }

@@ -94,7 +94,7 @@ bool unit_count(const dr_outcome *outcome, void *user)
     self->count++;
     self->last_code = outcome->code;
     self->died += outcome->code == DORA_CODE_WORKER_DIED;
-    self->overran += outcome->code == DORA_CODE_TIME_LIMIT;
+    self->killed_for_limit += outcome->code == DORA_CODE_TIME_LIMIT;
     self->wrong += self->expected.len > 0 &&
                    (outcome->code != 0 || outcome->data.len != self->expected.len ||
                     memcmp(outcome->data.data, self->expected.data, self->expected.len) != 0);

@@ -35,7 +35,7 @@ typedef struct unit_tally {
     uint32_t count;
     uint32_t wrong; /* where something is expected */
     uint32_t died;
-    uint32_t overran;
+    uint32_t killed_for_limit;
     int64_t last_code;
     uint32_t *seen; /* one counter a task, where given: its owner */
     dora_slice expected;

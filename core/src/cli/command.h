@@ -22,7 +22,7 @@ typedef struct dr_command {
 DR_COMMANDS(DR_COMMAND_DECLARE)
 #undef DR_COMMAND_DECLARE
 
-/* dr_commands is all of them; NULL ends it. */
-extern const dr_command *const dr_commands[];
+/* dr_subcommands is all of them; NULL ends it. */
+extern const dr_command *const dr_subcommands[];
 
 #endif

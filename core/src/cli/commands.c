@@ -4,4 +4,4 @@
 #include <stddef.h>
 
 #define ADDRESS_OF(name) &dr_command_##name,
-const dr_command *const dr_commands[] = {DR_COMMANDS(ADDRESS_OF) NULL};
+const dr_command *const dr_subcommands[] = {DR_COMMANDS(ADDRESS_OF) NULL};

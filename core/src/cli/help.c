@@ -20,8 +20,9 @@ static void print_row(FILE *to, const char *name, const char *arguments, const c
 static void print_all(FILE *to)
 {
     fputs("usage: dora COMMAND [ARGUMENTS]\n\n", to);
-    for (size_t i = 0; dr_commands[i] != NULL; i++) {
-        print_row(to, dr_commands[i]->name, dr_commands[i]->arguments, dr_commands[i]->summary);
+    for (size_t i = 0; dr_subcommands[i] != NULL; i++) {
+        print_row(to, dr_subcommands[i]->name, dr_subcommands[i]->arguments,
+                  dr_subcommands[i]->summary);
     }
     print_row(to, "help", "COMMAND", "say more about a command");
     print_row(to, "--version", "", "print the version");
@@ -29,9 +30,9 @@ static void print_all(FILE *to)
 
 static const dr_command *find(const char *name)
 {
-    for (size_t i = 0; dr_commands[i] != NULL; i++) {
-        if (strcmp(dr_commands[i]->name, name) == 0) {
-            return dr_commands[i];
+    for (size_t i = 0; dr_subcommands[i] != NULL; i++) {
+        if (strcmp(dr_subcommands[i]->name, name) == 0) {
+            return dr_subcommands[i];
         }
     }
     return NULL;
@@ -40,8 +41,8 @@ static const dr_command *find(const char *name)
 static int refuse(const char *topic)
 {
     const char *names[COMMANDS_MAX] = {"help"};
-    for (size_t i = 0; dr_commands[i] != NULL && i < COMMANDS_MAX - 2; i++) {
-        names[i + 1] = dr_commands[i]->name;
+    for (size_t i = 0; dr_subcommands[i] != NULL && i < COMMANDS_MAX - 2; i++) {
+        names[i + 1] = dr_subcommands[i]->name;
     }
     const char *near = dr_suggest(topic, names);
     dr_text_print(stderr, "", "dora: unknown command %s", topic);

@@ -9,9 +9,9 @@
 int dora_main(int argc, char **argv, const dora_host *host)
 {
     const char *command = argc > 1 ? argv[1] : "";
-    for (size_t i = 0; dr_commands[i] != NULL; i++) {
-        if (strcmp(command, dr_commands[i]->name) == 0) {
-            return dr_commands[i]->run(argc - 2, argv + 2, host);
+    for (size_t i = 0; dr_subcommands[i] != NULL; i++) {
+        if (strcmp(command, dr_subcommands[i]->name) == 0) {
+            return dr_subcommands[i]->run(argc - 2, argv + 2, host);
         }
     }
     if (strcmp(command, "zygote") == 0) { /* not for people: how a server starts a C pool */

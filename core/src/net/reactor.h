@@ -31,7 +31,8 @@ typedef struct dr_reactor_events {
      * collect would find something. */
     void (*set_asleep)(bool is_asleep, void *user);
     bool (*has_ready)(void *user);
-    /* on_tick: called after dr_reactor_tick's time. Returns: ms until the next, 0: none. */
+    /* on_tick: called when dr_reactor_tick_soon has asked for it. Returns: ms until the next, 0:
+     * none. */
     uint32_t (*on_tick)(uint64_t now_ns, void *user);
     /* on_ask: dr_reactor_ask was called. */
     void (*on_ask)(void *user);

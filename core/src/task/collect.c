@@ -187,7 +187,7 @@ int64_t dr_code_of_dead(const dr_pool *pool, const dr_slot *slot, uint32_t task,
     const uint64_t since_ns = dr_task_since_ns(pool, slot, task);
     const bool is_reason = pool->limits.concurrency == 1 ||
                            (limit_ns != 0 && now_ns > since_ns && now_ns - since_ns > limit_ns);
-    return slot->overran && is_reason ? DORA_CODE_TIME_LIMIT : DORA_CODE_WORKER_DIED;
+    return slot->killed_for_limit && is_reason ? DORA_CODE_TIME_LIMIT : DORA_CODE_WORKER_DIED;
 }
 
 /* settle answers for a dead worker: what it had finished, then 100200 for what it was running. */
@@ -357,7 +357,7 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
         found.now_ns = dr_clock_ns();
         pthread_mutex_lock(&pool->lock);
         gather(pool, reactor, &found);
-        dr_reserve_waiting(pool, &wakes);
+        dr_assign_waiting(pool, &wakes);
         found.is_attention_due |= pool->damage.what != NULL;
         pthread_mutex_unlock(&pool->lock);
         dr_wake_all(pool, &wakes);

@@ -5,8 +5,9 @@
 
 #include "task/dispatch.h"
 
-/* dr_dispatch_collect gives every finished task of a reactor, and every one that died, to `fn`; it
- * hands waiting tasks to the workers that became free. Returns: how many. Thread: that reactor. */
+/* dr_dispatch_collect gives every finished task of a reactor, and each whose worker died, to `fn`;
+ * it hands waiting tasks to the workers that became free. Returns: how many. Thread: that reactor.
+ */
 size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, void *user);
 
 /* dr_dispatch_has_ready says, without the lock, whether collect would find something. */

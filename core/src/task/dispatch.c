@@ -64,7 +64,7 @@ void dr_hand_over(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wakes)
     pool->favourite = slot;
 }
 
-bool dr_reserve(dr_pool *pool, uint32_t task, dr_wakes *wakes)
+bool dr_assign(dr_pool *pool, uint32_t task, dr_wakes *wakes)
 {
     if (pool->limits.concurrency > 1) {
         return dr_spread(pool, task, wakes);
@@ -97,12 +97,12 @@ bool dr_reserve(dr_pool *pool, uint32_t task, dr_wakes *wakes)
     return false;
 }
 
-void dr_reserve_waiting(dr_pool *pool, dr_wakes *wakes)
+void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
 {
     while (pool->waiting.first != DR_NONE) {
         const uint32_t task = pool->waiting.first;
         dr_record_remove(pool, &pool->waiting, task);
-        if (!dr_reserve(pool, task, wakes)) {
+        if (!dr_assign(pool, task, wakes)) {
             dr_record_prepend(pool, &pool->waiting, task);
             return;
         }
@@ -211,7 +211,7 @@ static void enter(dr_pool *pool, uint32_t task, dr_wakes *owed)
         return;
     }
     /* First come, first served: nobody overtakes the queue. */
-    if (pool->waiting.first != DR_NONE || !dr_reserve(pool, task, owed)) {
+    if (pool->waiting.first != DR_NONE || !dr_assign(pool, task, owed)) {
         pool->records[task].state = DR_RECORD_WAITING;
         dr_record_append(pool, &pool->waiting, task);
         pool->waiting_count++;

@@ -80,11 +80,11 @@ typedef void (*dr_task_seen_fn)(const dr_task_seen *task, void *user);
 
 /* For the files of this step only, as what follows; the lock is held. */
 
-/* dr_reserve hands a task to the best worker. Returns: false when none can take it now.
- * dr_reserve_waiting hands over from the queue while workers can take. dr_hand_over gives a task to
+/* dr_assign hands a task to the best worker. Returns: false when none can take it now.
+ * dr_assign_waiting hands over from the queue while workers can take. dr_hand_over gives a task to
  * this worker. */
-bool dr_reserve(dr_pool *pool, uint32_t task, dr_wakes *wakes);
-void dr_reserve_waiting(dr_pool *pool, dr_wakes *wakes);
+bool dr_assign(dr_pool *pool, uint32_t task, dr_wakes *wakes);
+void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes);
 void dr_hand_over(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wakes);
 void dr_wake_all(dr_pool *pool, dr_wakes *wakes);
 

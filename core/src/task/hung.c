@@ -125,7 +125,7 @@ static bool is_silent(const dr_pool *pool, uint32_t index)
     const dr_slot *slot = &pool->slots[index];
     const dr_shared_worker *shared = &pool->region.workers[index];
     return slot->state >= DR_SLOT_IDLE && slot->state != DR_SLOT_DEAD && slot->pidfd >= 0 &&
-           !slot->overran && !has_begun_any(pool, slot) &&
+           !slot->killed_for_limit && !has_begun_any(pool, slot) &&
            (atomic_load(&shared->asleep) == DR_AWAKE || !dr_inbox_is_empty(&pool->region, index));
 }
 
@@ -180,7 +180,7 @@ int dr_pool_end_silent(dr_pool *pool, uint64_t now_ns)
         pthread_mutex_lock(&pool->lock);
         if (slot->pid == pid && is_silent(pool, i) &&
             syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0) == 0) {
-            slot->overran = true;
+            slot->killed_for_limit = true;
             ended = pid;
         }
         pthread_mutex_unlock(&pool->lock);

@@ -108,13 +108,13 @@ typedef struct dr_damage {
 /* dr_slot is the truth about one worker. */
 typedef struct dr_slot {
     dr_slot_state state;
-    uint32_t crew;   /* that it belongs to: dr_crew.id */
-    uint32_t number; /* in its crew, from 0 */
-    bool leaving;    /* gets no more tasks and stops when it holds none */
-    bool slow;       /* its current task is long: nothing is handed ahead */
-    bool overran;    /* killed for its time limit */
-    bool has_loop;   /* it is driven by an event loop, and woken by its descriptor */
-    bool is_behind;  /* at the last tick tasks waited in its inbox, taken up to `inbox_head` */
+    uint32_t crew;         /* that it belongs to: dr_crew.id */
+    uint32_t number;       /* in its crew, from 0 */
+    bool leaving;          /* gets no more tasks and stops when it holds none */
+    bool slow;             /* its current task is long: nothing is handed ahead */
+    bool killed_for_limit; /* killed for its time limit */
+    bool has_loop;         /* it is driven by an event loop, and woken by its descriptor */
+    bool is_behind; /* at the last tick tasks waited in its inbox, taken up to `inbox_head` */
     bool wants_recycling;
     uint16_t last_type; /* of the task that it has finished last: what follows that counts as it */
     uint32_t silent_head; /* of its inbox, at `silent_ns` */

@@ -65,7 +65,7 @@ static void end_worker(dr_pool *pool, uint32_t index)
     }
     slot->pidfd = -1; /* its crew closes it when it has ended */
     slot->pid = 0;
-    slot->overran = false;
+    slot->killed_for_limit = false;
     dr_bury(pool, index, DR_RESTART_DAMAGED);
 }
 

@@ -4,7 +4,7 @@
 
 #include "task/dispatch.h"
 
-/* dr_spread is dr_reserve where workers run several tasks at a time, dr_spread_room how many more
+/* dr_spread is dr_assign where workers run several tasks at a time, dr_spread_room how many more
  * they could take now, and dr_spread_watch looks after one of them at each tick. */
 bool dr_spread(dr_pool *pool, uint32_t task, dr_wakes *wakes);
 uint32_t dr_spread_room(const dr_pool *pool);

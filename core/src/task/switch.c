@@ -64,7 +64,7 @@ void dr_dispatch_switch(dr_pool *pool, uint32_t crew, const uint32_t *apis, uint
             dr_enlist(pool, i);
         }
     }
-    dr_reserve_waiting(pool, &wakes);
+    dr_assign_waiting(pool, &wakes);
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);
 }

@@ -66,7 +66,7 @@ static bool is_over(const dr_pool *pool, const dr_slot *slot, uint32_t task, uin
 static uint32_t overrun_of(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns)
 {
     const uint64_t limit_ns = (uint64_t)pool->limits.time_limit_ms * 1000000u;
-    if (limit_ns == 0 || slot->overran || slot->held == 0) {
+    if (limit_ns == 0 || slot->killed_for_limit || slot->held == 0) {
         return DR_NONE;
     }
     uint32_t task = slot->tasks.first;
@@ -116,7 +116,7 @@ static void watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
         }
         /* Not when it has just finished and its reactor has yet to see that. */
         const uint32_t task = overrun_of(pool, slot, now_ns);
-        slot->overran = task != DR_NONE && !dr_is_done(pool, task) && kill_worker(slot);
+        slot->killed_for_limit = task != DR_NONE && !dr_is_done(pool, task) && kill_worker(slot);
         return;
     }
     if (pool->limits.concurrency > 1) {
@@ -137,7 +137,7 @@ uint32_t dr_dispatch_tick(dr_pool *pool, uint64_t now_ns)
         for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
             watch(pool, i, now_ns);
         }
-        dr_reserve_waiting(pool, &wakes);
+        dr_assign_waiting(pool, &wakes);
     }
     const bool is_damaged = dr_damage_look(pool, now_ns);
     if (pool->ahead_count > 0 || pool->is_behind) {
@@ -168,7 +168,7 @@ void dr_dispatch_worker_ready(dr_pool *pool, uint32_t index)
             dr_slot_stop(pool, index);
         } else {
             dr_enlist(pool, index);
-            dr_reserve_waiting(pool, &wakes);
+            dr_assign_waiting(pool, &wakes);
         }
     }
     pthread_mutex_unlock(&pool->lock);
@@ -191,7 +191,7 @@ void dr_dispatch_worker_retire(dr_pool *pool, uint32_t index)
     dr_wakes wakes = {0};
     pthread_mutex_lock(&pool->lock);
     dr_retire(pool, index);
-    dr_reserve_waiting(pool, &wakes);
+    dr_assign_waiting(pool, &wakes);
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);
 }
@@ -244,7 +244,7 @@ static dr_restart restart_of(const dr_pool *pool, uint32_t index)
     if (slot->leaving) {
         return slot->why;
     }
-    if (slot->overran) {
+    if (slot->killed_for_limit) {
         return DR_RESTART_TIME_LIMIT;
     }
     const dr_shared_worker *shared = &pool->region.workers[index];
@@ -287,7 +287,7 @@ void dr_dispatch_worker_died(dr_pool *pool, uint32_t index)
         note_spoiled(pool, slot);
         dr_bury(pool, index, restart_of(pool, index));
         (void)dr_requeue_unstarted(pool, index);
-        dr_reserve_waiting(pool, &wakes);
+        dr_assign_waiting(pool, &wakes);
     }
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);

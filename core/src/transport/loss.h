@@ -15,7 +15,7 @@ typedef struct dr_loss {
     const char *reason;
 } dr_loss;
 
-/* dr_loss_of is of a connection that was open: `os_error` tells the err; 0: the peer closed it.
+/* dr_loss_of is the loss of an open connection, by its errno; 0: the peer has closed it.
  * dr_loss_new is any other; where there is no errno the reason is the err's own text. */
 dr_loss dr_loss_of(int os_error);
 dr_loss dr_loss_new(dora_err err, int os_error);

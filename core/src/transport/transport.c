@@ -22,7 +22,7 @@ void dr_transport_init(dr_transport *transport, const dr_transport_driver *drive
 dr_transport_wish dr_transport_wishes(const dr_transport *transport)
 {
     const dr_dial *dial = &transport->dial;
-    bool is_blocked = transport->is_blocked && !transport->is_mute;
+    bool is_blocked = transport->is_blocked && !transport->has_peer_closed;
     switch (transport->state) {
     case DR_TRANSPORT_DIALLING:
         return (dr_transport_wish){dial->is_full ? -1 : dial->fd, POLLOUT, dial->wake_ns};
@@ -42,7 +42,7 @@ void dr_transport_close(dr_transport *transport)
     transport->driver->unwatch(transport);
     transport->state = DR_TRANSPORT_CLOSED;
     transport->is_blocked = false;
-    transport->is_mute = false;
+    transport->has_peer_closed = false;
     dr_dial_end(&transport->dial);
     dr_stream_close(&transport->stream);
 }
@@ -115,7 +115,7 @@ static dora_err write_some(dr_transport *transport, dr_loss *loss)
         }
         err = dr_stream_send(&transport->stream, out, &sent, loss);
         transport->is_blocked = err == DORA_EAGAIN;
-        transport->is_mute = err == DORA_ECLOSED;
+        transport->has_peer_closed = err == DORA_ECLOSED;
         if (sent > 0) {
             transport->uses->sent(transport->user, sent);
         }
@@ -149,7 +149,7 @@ static dora_err read_some(dr_transport *transport, dr_loss *loss)
 void dr_transport_write(dr_transport *transport)
 {
     dr_loss loss;
-    if (!is_open(transport) || transport->is_blocked || transport->is_mute) {
+    if (!is_open(transport) || transport->is_blocked || transport->has_peer_closed) {
         return;
     }
     dora_err err = write_some(transport, &loss);

@@ -52,7 +52,8 @@ struct dr_transport {
     void *user;
     dr_transport_state state;
     bool is_blocked; /* the socket takes no more at present */
-    bool is_mute;    /* nor ever: the peer has closed. What it said before is still to be read */
+    bool
+        has_peer_closed; /* nor ever: the peer has closed. What it said before is still to be read */
     dr_dial dial;
     dr_stream stream;
 };

@@ -175,7 +175,7 @@ static const dr_reason *reason_of(const dora_error *error)
     return dr_reason_new(error->err, error->os_error, error->code, error->msg);
 }
 
-static void conn_lost(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
+static void conn_lost(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state,
                       const dora_error *error, uint64_t now_ns)
 {
     const dr_reason *reason = reason_of(error);
@@ -183,7 +183,7 @@ static void conn_lost(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
     dr_reason_drop(reason);
 }
 
-static void cannot_connect(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
+static void cannot_connect(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state,
                            const dr_loss *loss, uint64_t now_ns)
 {
     dora_error error;

@@ -29,7 +29,7 @@ typedef struct dr_reason {
     const char *msg; /* NUL-ended; stands behind the reason where that is on the heap */
 } dr_reason;
 
-typedef enum dr_call_state {
+typedef enum dr_mux_call_state {
     DR_CALL_NEW,
     DR_CALL_HELD,    /* until a registry knows a node */
     DR_CALL_PAUSED,  /* until it tries all nodes anew: it waits for a server to come back */
@@ -37,7 +37,7 @@ typedef enum dr_call_state {
     DR_CALL_SENT,    /* put into its connection's output */
     DR_CALL_ACCEPTED,
     DR_CALL_ENDED
-} dr_call_state;
+} dr_mux_call_state;
 
 typedef struct dr_mux_conn dr_mux_conn;
 typedef struct dr_mux_session dr_mux_session;
@@ -62,7 +62,7 @@ typedef struct dr_mux_call {
     const dr_reason *reason;    /* ENDED: why; PAUSED: why it will have */
     char *group;                /* of one that began without nodes: its name; NULL: the default */
     dr_call_type type;
-    dr_call_state state;
+    dr_mux_call_state state;
     bool is_lost;    /* it began without nodes: its group is to be found */
     bool is_reused;  /* its connection was there before it */
     bool was_moved;  /* a connection that was there before it was lost once */
@@ -78,12 +78,12 @@ typedef struct dr_mux_list {
     size_t count;
 } dr_mux_list;
 
-typedef enum dr_conn_state {
+typedef enum dr_mux_conn_state {
     DR_CONN_CONNECTING,
     DR_CONN_OPEN,
     DR_CONN_CLOSING,
     DR_CONN_GONE
-} dr_conn_state;
+} dr_mux_conn_state;
 
 struct dr_mux_conn {
     dr_link link;
@@ -91,7 +91,7 @@ struct dr_mux_conn {
     uint64_t serial;         /* grows from one connection to the next */
     dr_mux_session *session; /* with a Redis of the registry; NULL: with a node, */
     size_t node;             /*   which is this one */
-    dr_conn_state state;     /* CLOSING: the driver must hear of it; GONE: it knows */
+    dr_mux_conn_state state; /* CLOSING: the driver must hear of it; GONE: it knows */
     bool is_ending;          /* takes no more calls; closes when those that it has are done */
     bool has_replied;
     bool has_input;
@@ -148,15 +148,5 @@ struct dora_mux {
 
 /* dr_mux_grow makes room for what is known of `count` nodes. Errors: DORA_ENOMEM. */
 dora_err dr_mux_grow(dora_mux *mux, size_t count);
-
-/* ---- mux_table.c: calls by guid, and by time ---- */
-
-/* ---- mux_call.c: what becomes of a call ---- */
-
-/* ---- mux_conn.c: connections ---- */
-
-/* ---- mux_registry.c: where the nodes come from, where that is no list; `registry` is not NULL */
-
-/* ---- mux_read.c: replies ---- */
 
 #endif

@@ -152,7 +152,7 @@ static void leave_node(dora_mux *mux, dr_mux_conn *conn)
     *link = conn->next;
 }
 
-void dr_mux_conn_detach(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state)
+void dr_mux_conn_detach(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state)
 {
     if (conn->session == NULL) {
         leave_node(mux, conn);
@@ -218,7 +218,7 @@ bool dr_mux_conn_has_open(const dora_mux *mux, size_t node)
     return false;
 }
 
-void dr_mux_conn_lose(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
+void dr_mux_conn_lose(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state,
                       const dr_reason *reason, uint64_t now_ns)
 {
     bool was_connecting = conn->state == DR_CONN_CONNECTING;

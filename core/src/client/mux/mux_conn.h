@@ -20,13 +20,13 @@ void dr_mux_conn_end(dora_mux *mux, dr_mux_conn *conn, bool is_stopping, uint64_
 void dr_mux_conn_sweep(dora_mux *mux, dr_mux_conn *conn);
 
 /* dr_mux_conn_lose ends a connection and settles its calls; `state` is CLOSING or GONE. */
-void dr_mux_conn_lose(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state,
+void dr_mux_conn_lose(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state,
                       const dr_reason *reason, uint64_t now_ns);
 
 /* dr_mux_conn_open makes a connection that the driver is to open, NULL when out of memory.
  * dr_mux_conn_detach ends its use: nothing is placed on it any more. `state` is CLOSING or GONE. */
 dr_mux_conn *dr_mux_conn_open(dora_mux *mux);
-void dr_mux_conn_detach(dora_mux *mux, dr_mux_conn *conn, dr_conn_state state);
+void dr_mux_conn_detach(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state);
 
 /* dr_mux_conn_free frees one that stands nowhere any more. dr_mux_ready has dora_mux_next look at a
  * connection. */

@@ -146,7 +146,7 @@ static void apply(dora_mux *mux)
     dr_registry_news_apply(&own->news, own->registry, &mux->nodes, &owner);
 }
 
-static void drop_conn(dora_mux *mux, dr_mux_session *session, dr_conn_state state)
+static void drop_conn(dora_mux *mux, dr_mux_session *session, dr_mux_conn_state state)
 {
     dr_mux_conn *conn = session->conn;
     session->conn = NULL;

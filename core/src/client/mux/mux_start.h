@@ -1,4 +1,4 @@
-/* mux_start.h: where calls of a mux begin. */
+/* mux_start.h: the mux as what begins its calls needs it. */
 #ifndef DR_CLIENT_MUX_START_H
 #define DR_CLIENT_MUX_START_H
 

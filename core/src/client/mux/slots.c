@@ -8,7 +8,7 @@
 static dora_err grow(dr_slots *slots)
 {
     uint32_t room = slots->room > 0 ? slots->room * 2 : ROOM_MIN;
-    dr_slot *items = dr_realloc(slots->items, room * sizeof *items);
+    dr_slots_entry *items = dr_realloc(slots->items, room * sizeof *items);
     if (items == NULL) {
         return DORA_ENOMEM;
     }
@@ -30,7 +30,7 @@ dora_err dr_slots_add(dr_slots *slots, void *item, uint64_t *id)
         index = slots->count++;
         slots->items[index].generation = 0;
     }
-    dr_slot *slot = &slots->items[index];
+    dr_slots_entry *slot = &slots->items[index];
     slot->item = item;
     slot->generation += slot->generation < UINT32_MAX ? 1 : 2;
     *id = (uint64_t)slot->generation << 32 | index;

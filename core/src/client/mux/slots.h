@@ -4,15 +4,15 @@
 
 #include <dora/error.h>
 
-typedef struct dr_slot {
+typedef struct dr_slots_entry {
     void *item;          /* NULL: free */
     uint32_t generation; /* the high half of its number, never 0 */
     uint32_t next_free;
-} dr_slot;
+} dr_slots_entry;
 
 /* dr_slots is a table; zeroed memory is an empty one. */
 typedef struct dr_slots {
-    dr_slot *items;
+    dr_slots_entry *items;
     uint32_t count; /* of items, free ones too */
     uint32_t room;
     uint32_t first_free; /* plus 1; 0: none */

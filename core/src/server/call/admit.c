@@ -114,7 +114,7 @@ static void unplace(dr_call *call)
 {
     dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_unreserve);
     for (uint32_t i = 0; i < call->count; i++) {
-        call->parts[i].state = DR_PART_DONE;
+        call->parts[i].state = DR_PART_NONE;
     }
 }
 
@@ -126,7 +126,7 @@ static void refuse(const dr_responder *responder, const dr_request *request, int
     dr_reply_code(responder, request->guid.data, code, text);
 }
 
-void dr_call_wait(const dr_responder *responder, const dr_request *request)
+void dr_admit_waiting(const dr_responder *responder, const dr_request *request)
 {
     dr_call *call = dr_call_new(responder, request);
     if (call == NULL) {
@@ -191,7 +191,7 @@ static int64_t reserve_all(dr_call *call, const dr_request *request, uint32_t *i
     return 0;
 }
 
-void dr_call_accept(const dr_responder *responder, const dr_request *request)
+void dr_admit_accepted(const dr_responder *responder, const dr_request *request)
 {
     dr_call *call = dr_call_new(responder, request);
     if (call == NULL) {

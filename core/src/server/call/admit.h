@@ -4,9 +4,9 @@
 
 #include "server/call/call.h"
 
-/* dr_call_wait runs the apis of a call that waits; what cannot be run has its code. dr_call_accept
- * runs all apis of a call or none; it is answered at once. */
-void dr_call_wait(const dr_responder *responder, const dr_request *request);
-void dr_call_accept(const dr_responder *responder, const dr_request *request);
+/* dr_admit_waiting runs the apis of a call that waits; what cannot be run has its code.
+ * dr_admit_accepted runs all apis of a call or none; it is answered at once. */
+void dr_admit_waiting(const dr_responder *responder, const dr_request *request);
+void dr_admit_accepted(const dr_responder *responder, const dr_request *request);
 
 #endif

@@ -12,7 +12,7 @@
 #include "wire/json_reply.h"
 #include "wire/message_write.h"
 
-/* dr_spoken is a reply in the words of who asked. */
+/* spoken is a reply in the words of who asked. */
 typedef struct spoken {
     dr_buf text;
     unsigned status; /* over HTTP; before it is spoken: of a handler's error, 0: by its code */

@@ -22,12 +22,12 @@ typedef enum dr_phase {
     DR_PHASE_NOW
 } dr_phase;
 
-/* dr_commands does what a request of type SC says; each is answered, now or later. Thread: the
- * lane's. */
-typedef struct dr_commands {
+/* dr_control_handler does what a request of type SC says; each is answered, now or later. Thread:
+ * the lane's. */
+typedef struct dr_control_handler {
     void (*run)(const dr_responder *responder, const dr_request *request, void *user);
     void *user;
-} dr_commands;
+} dr_control_handler;
 
 typedef struct dr_backend {
     const dr_config *config;
@@ -41,7 +41,7 @@ typedef struct dr_backend {
     dr_reply_cache *reply_cache; /* NULL: no pool dedupes */
     bool all_dedupe;             /* every pool does */
     dr_budget budget;            /* what peers have us hold */
-    dr_commands commands;
+    dr_control_handler commands;
     _Atomic dr_log_requests log_requests; /* both change with a reload */
     _Atomic uint32_t log_slow_ms;
     _Atomic dr_phase phase;

@@ -170,9 +170,9 @@ void dr_call_detach(dr_call *call)
 
 void dr_call_fini(dr_lane *lane)
 {
-    while (lane->orphans != NULL) { /* what a server that stopped at once did not wait for */
-        dr_call *call = lane->orphans;
-        lane->orphans = call->next;
+    while (lane->unowned != NULL) { /* what a server that stopped at once did not wait for */
+        dr_call *call = lane->unowned;
+        lane->unowned = call->next;
         for (uint32_t i = 0; i < call->count; i++) {
             free(call->parts[i].copy);
         }
@@ -192,7 +192,7 @@ void dr_call_fini(dr_lane *lane)
 
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code)
 {
-    call->parts[index].state = DR_PART_DONE;
+    call->parts[index].state = DR_PART_NONE;
     call->parts[index].code = code;
     call->left--;
 }

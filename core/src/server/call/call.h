@@ -13,7 +13,7 @@ bool dr_call_outcome(const dr_outcome *outcome, void *lane);
 void dr_call_fini(dr_lane *lane);
 
 typedef enum dr_part_state {
-    DR_PART_DONE = 0,
+    DR_PART_NONE = 0, /* not begun, or done */
     DR_PART_PENDING,
     DR_PART_KEPT /* done, and its result stands in its task's block */
 } dr_part_state;
@@ -35,8 +35,8 @@ typedef struct dr_part {
     char *copy; /* of msg and data, where they could not stay in shared memory */
 } dr_part;
 
-/* dr_call stands in its responder's list, or in the lane's list of orphans where that is nobody: it
- * was accepted, or a worker had begun it when its connection went. */
+/* dr_call stands in its responder's list, or in the lane's list of unowned ones where that is
+ * nobody: it was accepted, or a worker had begun it when its connection went. */
 struct dr_call {
     dr_lane *lane;
     dr_responder responder;

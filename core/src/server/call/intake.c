@@ -1,4 +1,4 @@
-/* intake.c: what a frame means: whose turn it is after the body was read. */
+/* intake.c: what a frame means, and who handles it. */
 #include "server/call/intake.h"
 
 #include <string.h>
@@ -164,8 +164,8 @@ void dr_call_run(const dr_responder *responder, const dr_request *request)
             dr_reply_code(responder, request->guid.data, DORA_CODE_STOPPING, NULL);
         }
     } else if (dr_call_type_is_accepted(request->type)) {
-        dr_call_accept(responder, request);
+        dr_admit_accepted(responder, request);
     } else {
-        dr_call_wait(responder, request);
+        dr_admit_waiting(responder, request);
     }
 }

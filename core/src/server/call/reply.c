@@ -187,8 +187,8 @@ static dora_slice answer_asker(dr_call *call)
     return kept;
 }
 
-/* write_offload makes a reply that is to be kept though nobody waits for it now. */
-static dora_slice write_offload(dr_call *call)
+/* write_unawaited makes a reply that is to be kept though nobody waits for it now. */
+static dora_slice write_unawaited(dr_call *call)
 {
     const size_t most = dr_frame_bytes_max(&call->lane->reactor.frame) - DR_FRAME_HEAD_BYTES_MAX;
     dr_buf *out = &call->lane->kept;
@@ -242,7 +242,7 @@ void dr_reply_call(dr_call *call)
     dr_lane *lane = call->lane;
     dora_slice kept = answer_asker(call);
     if (kept.data == NULL && dr_dedupe_is_kept(call)) {
-        kept = write_offload(call);
+        kept = write_unawaited(call);
     }
     call->waiter.http_status = http_status_of(call);
     dr_dedupe_end(call, kept);

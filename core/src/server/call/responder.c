@@ -29,7 +29,7 @@ static dr_call *first_of(const dr_responder *responder)
     if (dr_responder_has_conn(responder)) {
         return responder->conn->owner;
     }
-    return dr_responder_is_web(responder) ? responder->web->calls : responder->lane->orphans;
+    return dr_responder_is_web(responder) ? responder->web->calls : responder->lane->unowned;
 }
 
 static void set_first(const dr_responder *responder, dr_call *first)
@@ -39,7 +39,7 @@ static void set_first(const dr_responder *responder, dr_call *first)
     } else if (dr_responder_is_web(responder)) {
         responder->web->calls = first;
     } else {
-        responder->lane->orphans = first;
+        responder->lane->unowned = first;
     }
 }
 

@@ -72,7 +72,7 @@ dr_peer dr_responder_peer(const dr_responder *responder);
 bool dr_responder_is_same(const dr_responder *responder, const dr_responder *other);
 
 /* dr_responder_add puts a call into the list of the calls that its responder waits for, or of the
- * lane's orphans; dr_responder_remove takes it out. */
+ * lane's unowned ones; dr_responder_remove takes it out. */
 void dr_responder_add(dr_call *call);
 void dr_responder_remove(dr_call *call);
 

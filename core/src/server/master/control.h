@@ -36,9 +36,9 @@ typedef struct dr_reload_queue {
 void dr_reload_queue_init(dr_reload_queue *queue);
 void dr_reload_queue_fini(dr_reload_queue *queue);
 
-/* dr_control_command does what a request of type SC says: dr_commands of the server, which is
- * `user`. dr_control_answers answers the clients of a lane whose wish to reload the supervisor has
- * answered. Thread: the lane's. */
+/* dr_control_command does what a request of type SC says: dr_control_handler of the server, which
+ * is `user`. dr_control_answers answers the clients of a lane whose wish to reload the supervisor
+ * has answered. Thread: the lane's. */
 void dr_control_command(const dr_responder *responder, const dr_request *request, void *user);
 void dr_control_answers(struct dr_reactor_thread *thread);
 

@@ -240,7 +240,7 @@ dora_err dr_server_run(const dr_config *config, const dr_config_source *source,
     server->host = host;
     server->backend.start_time = (int64_t)time(NULL);
     server->backend.start_ms = dr_clock_ms();
-    server->backend.commands = (dr_commands){dr_control_command, server};
+    server->backend.commands = (dr_control_handler){dr_control_command, server};
     server->ready_fd = ready_fd;
     dr_title_set("dora: master");
     dr_memory_keep();
