@@ -90,8 +90,8 @@ class Folder:
         return Server(command=[program(), "serve", "--dev", "--port", "0", *more,
                                str(self.file("app"))])
 
-    def terminal(self, **variables):
-        return Terminal([str(self.file("app"))], str(self.path), **variables)
+    def terminal(self, is_ready=True, **variables):
+        return Terminal([str(self.file("app"))], str(self.path), is_ready, **variables)
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -191,6 +191,24 @@ def test_what_does_not_load_is_told_once_and_the_old_code_serves_on(folder):
         assert len(re.findall("SyntaxError|ParseError", server.log())) == 1, server.log()
         folder.write("part", PART[folder.language] % "part 2")
         becomes(server, "/part", "part 2")
+
+
+def test_a_server_whose_application_does_not_load_waits_for_it(folder):
+    folder.write("part", BROKEN[folder.language])
+    with folder.terminal(is_ready=False) as terminal:
+        terminal.find(r"not started, a save starts it again: [\s\S]*part\.(py|php)\b")
+        folder.write("part", PART[folder.language] % "part 2")
+        terminal.await_ready()
+        assert value(terminal, "/part") == "part 2"
+        assert len(re.findall("SyntaxError|ParseError", terminal.text)) == 1, terminal.text
+        folder.write("part", PART[folder.language] % "part 3")
+        terminal.find(RELOADED % 2)
+        assert value(terminal, "/part") == "part 3"
+    folder.write("part", BROKEN[folder.language])
+    with folder.terminal(is_ready=False) as terminal:
+        terminal.find("not started")
+        terminal.type("\003")
+        assert terminal.wait() == 0
 
 
 def test_what_was_missing_where_loading_failed_is_loaded_when_it_comes(folder):

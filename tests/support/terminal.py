@@ -19,7 +19,7 @@ class Terminal:
     """`with Terminal(["app.py"], folder) as terminal`. `text` is all that came, as bytes made text;
     `screen` what a person sees."""
 
-    def __init__(self, arguments, folder, **variables):
+    def __init__(self, arguments, folder, is_ready=True, **variables):
         self.screen = pyte.Screen(COLUMNS, LINES)
         self._stream = pyte.ByteStream(self.screen)
         self._data = b""
@@ -41,10 +41,14 @@ class Terminal:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self.address = self.find(r"dora: ready tcp=(\S+)").group(1)
+            if is_ready:
+                self.await_ready()
         except BaseException:
             self.close()
             raise
+
+    def await_ready(self):
+        self.address = self.find(r"dora: ready tcp=(\S+)").group(1)
 
     def _read(self):
         while True:

@@ -13,10 +13,28 @@ static void say(dr_server *server, const dora_error *error)
     dr_log_write(server->backend.log, DR_LOG_ERROR, "dev", "%s", error->msg);
 }
 
+/* begin_again starts what has not loaded, and with it all that waits for it. */
+static void begin_again(dr_server *server)
+{
+    dora_err err = DORA_OK;
+    server->dev.has_not_begun = false;
+    for (uint32_t i = 0; i < server->backend.pool_count && err == DORA_OK; i++) {
+        dr_crew_discard(server->crews[i]);
+        err = dr_launch(server, i, false, &server->crews[i], &server->failure);
+    }
+    if (err != DORA_OK) {
+        dr_stop_give_up(server, err);
+    }
+}
+
 static void on_quiet(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
     server->dev.first_ms = 0;
+    if (server->dev.has_not_begun && atomic_load(&server->backend.phase) == DR_PHASE_STARTING) {
+        begin_again(server);
+        return;
+    }
     dr_reload_again(server); /* what is being loaded is older */
     dr_reload_want(server);
 }
@@ -105,6 +123,22 @@ void dr_dev_file(dr_server *server, dora_slice path)
     if (has_changed) {
         load_soon(server, text);
     }
+}
+
+bool dr_dev_waits(dr_server *server, const dr_crew *crew)
+{
+    dr_dev *dev = &server->dev;
+    const bool is_about_code =
+        crew->had_greeted || (crew->zygote != NULL && crew->zygote->has_greeted);
+    if (dev->sources == NULL || !is_about_code) {
+        return false;
+    }
+    if (!dev->has_not_begun) {
+        dev->has_not_begun = dev->has_failed = true;
+        dr_log_write_lines(server->backend.log, DR_LOG_ERROR, "dev",
+                           "not started, a save starts it again: %s", crew->why.msg);
+    }
+    return true;
 }
 
 void dr_dev_loaded(dr_server *server, bool is_good)

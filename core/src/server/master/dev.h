@@ -10,6 +10,7 @@
 #include <dora/value.h>
 
 #include "server/master/sources.h"
+#include "task/crew.h"
 
 struct dr_server;
 
@@ -17,6 +18,7 @@ typedef struct dr_dev {
     dr_sources *sources; /* NULL: this server is not for that */
     bool has_terminal;   /* it was started at one, in the foreground */
     bool has_failed;     /* what was loaded last */
+    bool has_not_begun;  /* that was the first, and nothing serves */
     uint64_t first_ms;   /* the first of the saves that are not loaded yet; 0: there is none */
     uv_poll_t poll;
     uv_timer_t quiet;
@@ -31,6 +33,10 @@ void dr_dev_close(struct dr_server *server);
 
 /* dr_dev_file: an application consists of this file, too. */
 void dr_dev_file(struct dr_server *server, dora_slice path);
+
+/* dr_dev_waits: an application does not load at the start. Returns: true where it may be mended: all
+ * is started again after the next save. That has been told, once. */
+bool dr_dev_waits(struct dr_server *server, const dr_crew *crew);
 
 /* dr_dev_loaded: a reload has ended. */
 void dr_dev_loaded(struct dr_server *server, bool is_good);

@@ -74,6 +74,9 @@ static void open_if_ready(dr_server *server)
     bool is_ready = true;
     for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         const dr_crew *crew = server->crews[i];
+        if (crew->state == DR_CREW_FAILED && dr_dev_waits(server, crew)) {
+            return;
+        }
         if (crew->state == DR_CREW_FAILED) {
             server->failure = crew->why;
             dr_stop_give_up(server, DORA_ELOAD);
