@@ -193,6 +193,16 @@ def test_check_sees_an_interpreter_of_the_environment_that_is_missing(tmp_path):
     assert "pools.p.interpreter: DORA_PYTHON in the environment names /no/python: " in done.stderr
 
 
+def test_a_host_has_an_interpreter_of_its_own(tmp_path):
+    path = tmp_path / "dora.json"
+    path.write_text(json.dumps({"pools": {"p": python_pool("basic.py")}}))
+    own = {name: value for name, value in environment().items() if name != "DORA_PYTHON"}
+    for words, status in (([environment()["DORA_PYTHON"], "-m", "dora"], 0), ([program()], 1)):
+        done = subprocess.run([*words, "check", str(path)], capture_output=True, text=True,
+                              timeout=30, env={**own, "PATH": "/none"})
+        assert done.returncode == status, done
+
+
 def test_check_sees_two_pools_with_one_api(tmp_path):
     pools = {"a": python_pool("basic.py"), "b": python_pool("basic.py", apis=["/echo"])}
     done = check(tmp_path, pools)

@@ -51,7 +51,6 @@ static void note_missing(const char *key, const char *path, size_t folder_len, v
 
 static int run(int argc, char **argv, const dora_host *host)
 {
-    (void)host;
     dr_config config;
     dora_error error = {.err = DORA_OK};
     if (dr_cli_wants_help(argc, argv)) {
@@ -70,7 +69,7 @@ static int run(int argc, char **argv, const dora_host *host)
         err = dr_config_check(&config, argv[0], &error);
     }
     if (err == DORA_OK) {
-        err = dr_config_check_start(&config, argv[0], &error);
+        err = dr_config_check_start(&config, argv[0], host, &error);
     }
     if (err == DORA_OK) {
         print_ok(&config, argv[0]);

@@ -15,6 +15,7 @@
 
 typedef struct looking {
     const dr_config *config;
+    const dora_host *host;
     const char *prefix;
     dora_error *problems;
 } looking;
@@ -54,7 +55,9 @@ static void check_interpreter(const looking *l, const dr_pool_config *pool)
     const char *program = pool->interpreter != NULL ? pool->interpreter
                           : variable != NULL        ? variable
                                                     : runtime->program;
-    if (program == NULL || is_startable(program)) {
+    const bool is_own = pool->interpreter == NULL && variable == NULL && l->host != NULL &&
+                        strcmp(l->host->runtime, runtime->name) == 0;
+    if (program == NULL || is_own || is_startable(program)) {
         return;
     }
     const bool is_of_variable = pool->interpreter == NULL && variable != NULL;
@@ -151,10 +154,11 @@ static void check_log(const looking *l)
     }
 }
 
-dora_err dr_config_check_start(const dr_config *config, const char *where, dora_error *error)
+dora_err dr_config_check_start(const dr_config *config, const char *where, const dora_host *host,
+                               dora_error *error)
 {
     char prefix[1024];
-    const looking l = {config, prefix, error};
+    const looking l = {config, host, prefix, error};
     snprintf(prefix, sizeof prefix, "%.1000s: ", where);
     dr_problem_clear(error);
     if (config->pool_count == 0) {

@@ -2,12 +2,15 @@
 #ifndef DR_SERVER_CONFIG_START_H
 #define DR_SERVER_CONFIG_START_H
 
+#include <dora/server.h>
+
 #include "server/config/config.h"
 
 /* dr_config_check_start looks for what is not there: pools, interpreters, PHP's module, files of
  * variables, folders; and for two pools that serve the same file. `where` starts each message.
- * Errors: DORA_ECONFIG. */
-dora_err dr_config_check_start(const dr_config *config, const char *where, dora_error *error);
+ * `host` (may be NULL) has an interpreter of its own for its runtime. Errors: DORA_ECONFIG. */
+dora_err dr_config_check_start(const dr_config *config, const char *where, const dora_host *host,
+                               dora_error *error);
 
 /* dr_config_each_missing_folder tells of folders of sockets and pid files that are missing, which
  * a process manager may make just before the start. */
