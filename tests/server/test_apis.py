@@ -2,13 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import pytest
 
 from support import v1
+from support.metrics import admin_of, ask
 from support.reload import Site, reload_task
-from support.server import HERE, Server, environment, program, python_pool
+from support.server import HERE, Server, environment, program, python_pool, wait_until
 
 C_APP = os.path.join(os.path.dirname(os.environ.get("DORA_BIN", "")), "tests", "described_app.so")
 KEYS = ["name", "pool", "language", "fallback", "summary", "param", "result", "time_limit_ms"]
@@ -115,6 +117,31 @@ def test_schemas_are_told_as_they_are():
             "required": ["name"]}}}
         assert buy["result"] is True
         assert (silent["summary"], silent["param"], silent["result"]) == ("", None, None)
+
+
+def test_a_name_that_is_no_utf8_is_shown_byte_by_byte(tmp_path):
+    app = tmp_path / "app.php"
+    app.write_bytes(b"<?php\n$app = new Dora\\App();\n"
+                    b"$app->api(\"/a\\xff\", fn ($param) => 1);\n$app->run();\n")
+    pool = {"runtime": "php", "app": str(app), "workers": 1}
+    with Server({"php": pool}, listen={"tcp": "127.0.0.1:0", "admin": "127.0.0.1:0"}) as server:
+        assert summaries(server) == {"/a\\xff": ""}
+        assert json.loads(run("apis", server.address, "--json")[1])[0]["name"] == "/a\\xff"
+        assert "/call/a%FF" in json.loads(ask(admin_of(server), "/openapi.json")[1])["paths"]
+
+
+def test_the_list_is_told_while_a_server_drains(tmp_path):
+    gate, marks = str(tmp_path / "gate"), str(tmp_path / "marks")
+    with Server({"py": python_pool("modes.py", workers=1)}) as server, \
+            v1.Conn(server.address) as conn:
+        conn.ask("AN_S", {"one": ("/hold", {"file": marks, "until": gate})})
+        assert conn.receive()[1]["code"] == 100001
+        assert wait_until(lambda: os.path.exists(marks))
+        server.signal(signal.SIGTERM)
+        assert wait_until(lambda: conn.command("getStat")["data"]["server"]["draining"])
+        assert "/hold" in [api["name"] for api in conn.command("getApis")["data"]]
+        open(gate, "w").close()
+        assert server.wait() == 0
 
 
 def test_the_program_prints_a_table(server):
