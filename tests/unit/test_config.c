@@ -265,7 +265,8 @@ static void unknown_keys(void **state)
         "stop_timeout_ms, hung_ms, original, connection_mb_max, buffers_mb_max, stall_ms, sign, "
         "salt, gzip, daemonize, pid_file, dev, log, control, http, discovery, pools");
     expect_problem("{\"log\": {\"zebra\": 2}}",
-                   "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level");
+                   "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level, "
+                   "requests, slow_ms");
     expect_problem("{\"pools\": {\n \"users\": {\"runtime\": \"c\", \"app\": \"a.so\",\n"
                    "  \"workrs\": 2}}}",
                    "conf/dora.json:3:3: pools.users.workrs: unknown key; did you mean "
