@@ -428,6 +428,21 @@ static void out_of_memory(void **state)
     torture_arm(0);
 }
 
+static void types_are_what_their_names_say(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < DR_TYPE_COUNT; i++) {
+        const dr_call_type type = (dr_call_type)i;
+        const char *name = dr_call_type_name(type);
+        assert_int_equal(dr_call_type_is_single(type),
+                         type == DR_TYPE_SC || name[strlen(name) - 1] == 'S');
+        assert_int_equal(dr_call_type_is_accepted(type), name[0] == 'A');
+        assert_int_equal(dr_call_type_has_result(type), strncmp(name, "AN", 2) != 0);
+    }
+    assert_false(dr_call_type_is_single(DR_TYPE_COUNT));
+    assert_false(dr_call_type_is_accepted((dr_call_type)64)); /* as a worker may have spoiled it */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +462,7 @@ int main(void)
         cmocka_unit_test(request_with_all_members),
         cmocka_unit_test(replies_are_read),
         cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(types_are_what_their_names_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

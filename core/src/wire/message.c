@@ -65,21 +65,15 @@ static dora_err refuse_body(dora_error *error, dora_err err, const dora_reader *
 
 const char *dr_call_type_name(dr_call_type type)
 {
-#define TYPE_NAME(name) #name,
+#define TYPE_NAME(name, single, accepted, result) #name,
     static const char *const names[] = {DR_CALL_TYPES(TYPE_NAME)};
 #undef TYPE_NAME
     return type < DR_TYPE_COUNT ? names[type] : "";
 }
 
-bool dr_call_type_is_single(dr_call_type type)
-{
-    return type == DR_TYPE_W_S || type == DR_TYPE_AN_S || type == DR_TYPE_AM_S ||
-           type == DR_TYPE_SC;
-}
-
 static bool find_type(dora_slice name, dr_call_type *type)
 {
-#define TYPE_FIND(each)                                                                            \
+#define TYPE_FIND(each, single, accepted, result)                                                  \
     if (IS(name, #each)) {                                                                         \
         *type = DR_TYPE_##each;                                                                    \
         return true;                                                                               \

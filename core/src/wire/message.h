@@ -6,17 +6,19 @@
 #include "base/buf.h"
 #include "base/limits.h"
 
-/* DR_CALL_TYPES lists the types of a request by their names on the wire. */
+/* DR_CALL_TYPES lists the types of a request by their names on the wire. Then: whether one api is
+ * meant (that under `one`, of SC `cmd`), whether it is answered before it runs and then runs
+ * whatever becomes of its connection, and whether it is answered when it has run. */
 #define DR_CALL_TYPES(X)                                                                           \
-    X(W_S)                                                                                         \
-    X(W_M)                                                                                         \
-    X(AN_S)                                                                                        \
-    X(AN_M)                                                                                        \
-    X(AM_S)                                                                                        \
-    X(AM_M)                                                                                        \
-    X(SC)
+    X(W_S, 1, 0, 1)                                                                                \
+    X(W_M, 0, 0, 1)                                                                                \
+    X(AN_S, 1, 1, 0)                                                                               \
+    X(AN_M, 0, 1, 0)                                                                               \
+    X(AM_S, 1, 1, 1)                                                                               \
+    X(AM_M, 0, 1, 1)                                                                               \
+    X(SC, 1, 0, 1)
 
-#define DR_CALL_TYPE_ENUM(name) DR_TYPE_##name,
+#define DR_CALL_TYPE_ENUM(name, single, accepted, result) DR_TYPE_##name,
 typedef enum dr_call_type { DR_CALL_TYPES(DR_CALL_TYPE_ENUM) DR_TYPE_COUNT } dr_call_type;
 #undef DR_CALL_TYPE_ENUM
 
@@ -27,20 +29,31 @@ typedef enum dr_call_type { DR_CALL_TYPES(DR_CALL_TYPE_ENUM) DR_TYPE_COUNT } dr_
 /* dr_call_type_name gives "W_S"; a static string. */
 const char *dr_call_type_name(dr_call_type type);
 
-/* dr_call_type_is_single says whether one api is meant: the one under `one` (SC: `cmd`). */
-bool dr_call_type_is_single(dr_call_type type);
-
-/* dr_call_type_is_accepted says whether calls of a type are answered before they run, and then run
- * whatever becomes of their connection. */
-static inline bool dr_call_type_is_accepted(dr_call_type type)
+/* What DR_CALL_TYPES says of a type, a bit for each; false of what is none. */
+static inline bool dr_call_type_is_in(unsigned set, dr_call_type type)
 {
-    return type >= DR_TYPE_AN_S && type <= DR_TYPE_AM_M;
+    return type < DR_TYPE_COUNT && (set >> type & 1u) != 0;
 }
 
-/* dr_call_type_has_result says whether calls of a type are answered when they have run. */
+static inline bool dr_call_type_is_single(dr_call_type type)
+{
+#define DR_CALL_TYPE_BIT(name, single, accepted, result) | single##u << DR_TYPE_##name
+    return dr_call_type_is_in(0u DR_CALL_TYPES(DR_CALL_TYPE_BIT), type);
+#undef DR_CALL_TYPE_BIT
+}
+
+static inline bool dr_call_type_is_accepted(dr_call_type type)
+{
+#define DR_CALL_TYPE_BIT(name, single, accepted, result) | accepted##u << DR_TYPE_##name
+    return dr_call_type_is_in(0u DR_CALL_TYPES(DR_CALL_TYPE_BIT), type);
+#undef DR_CALL_TYPE_BIT
+}
+
 static inline bool dr_call_type_has_result(dr_call_type type)
 {
-    return type != DR_TYPE_AN_S && type != DR_TYPE_AN_M;
+#define DR_CALL_TYPE_BIT(name, single, accepted, result) | result##u << DR_TYPE_##name
+    return dr_call_type_is_in(0u DR_CALL_TYPES(DR_CALL_TYPE_BIT), type);
+#undef DR_CALL_TYPE_BIT
 }
 
 /* dr_no_param is what `param` of an api points to where it was absent. */

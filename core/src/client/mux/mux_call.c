@@ -176,7 +176,7 @@ void dr_mux_fail(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr_
 
 bool dr_mux_is_submission(dr_call_type type)
 {
-    return type == DR_TYPE_AM_S || type == DR_TYPE_AM_M;
+    return dr_call_type_is_accepted(type) && dr_call_type_has_result(type);
 }
 
 void dr_mux_remove(dora_mux *mux, dr_mux_call *call)

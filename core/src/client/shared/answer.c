@@ -325,8 +325,7 @@ dora_err dr_answer_refused(const dr_reply_message *reply, dora_error *error)
 
 bool dr_answer_is_expected(dr_call_type type, const dr_reply_message *reply)
 {
-    bool is_now = type == DR_TYPE_W_S || type == DR_TYPE_W_M || type == DR_TYPE_SC;
-    return reply->code == (is_now ? DORA_CODE_OK : DORA_CODE_ACCEPTED);
+    return reply->code == (dr_call_type_is_accepted(type) ? DORA_CODE_ACCEPTED : DORA_CODE_OK);
 }
 
 dora_err dr_answer_read(dora_answer *answer, dr_call_type type, size_t count,

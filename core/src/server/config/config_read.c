@@ -124,7 +124,7 @@ static dora_err take_runtime(dr_reading *r, const dr_key *key, const json_t *jso
     const dr_runtime_kind kind =
         dr_runtime_find(json_is_string(json) ? json_string_value(json) : "");
     if (kind == DR_RUNTIME_COUNT) {
-        dr_reading_problem(r, "must be \"php\", \"python\" or \"c\"");
+        dr_reading_problem(r, "must be " DR_RUNTIME_NAMES);
     } else {
         pool->runtime = kind;
     }
@@ -271,7 +271,7 @@ static dora_err settle_pool(dr_reading *r, const json_t *json, dr_pool_config *p
     const char *app = json_string_value(json_object_get(json, "app"));
     bool has_runtime = json_is_string(json_object_get(json, "runtime"));
     if (json_object_get(json, "runtime") == NULL) {
-        dr_reading_problem(r, "has no \"runtime\"; it must be \"php\", \"python\" or \"c\"");
+        dr_reading_problem(r, "has no \"runtime\"; it must be " DR_RUNTIME_NAMES);
     }
     if (json_object_get(json, "app") == NULL) {
         dr_reading_problem(r, "has no \"app\"; it must be a file, or module:attr for Python");

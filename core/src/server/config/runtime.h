@@ -11,6 +11,9 @@ typedef enum dr_runtime_kind {
     DR_RUNTIME_COUNT
 } dr_runtime_kind;
 
+/* DR_RUNTIME_NAMES are their names for people. */
+#define DR_RUNTIME_NAMES "\"php\", \"python\" or \"c\""
+
 typedef struct dr_runtime {
     const char *name;               /* in the configuration, and of a dora_host */
     const char *ending;             /* of its files */

@@ -165,15 +165,41 @@ static void put_text(dora_writer *writer, const char *key, const char *text)
     dora_write_string(writer, text, strlen(text));
 }
 
-static void put_bool(dora_writer *writer, const char *key, bool value)
+static void put_bool(dora_writer *writer, void *value)
 {
-    dr_stat_key(writer, key);
-    dora_write_bool(writer, value);
+    dora_write_bool(writer, *(const bool *)value);
 }
 
-static void put_restarts(dora_writer *writer, const dr_pool_numbers *numbers)
+/* field is a key, and under it what `put` writes, else the text, else the number. */
+typedef struct field {
+    const char *key;
+    uint64_t number;
+    const char *text;
+    void (*put)(dora_writer *writer, void *of);
+    void *of;
+} field;
+
+static void put_fields(dora_writer *writer, const field *fields, size_t count)
 {
-    dr_stat_key(writer, "restarts");
+    dora_write_array(writer, count);
+    for (const field *one = fields; one < fields + count; one++) {
+        dr_stat_key(writer, one->key);
+        if (one->put != NULL) {
+            one->put(writer, one->of);
+        } else if (one->text != NULL) {
+            dora_write_string(writer, one->text, strlen(one->text));
+        } else {
+            dora_write_int(writer, (int64_t)one->number);
+        }
+    }
+    dora_write_end(writer);
+}
+
+#define COUNT(fields) (sizeof(fields) / sizeof(*(fields)))
+
+static void put_restarts(dora_writer *writer, void *of)
+{
+    const dr_pool_numbers *numbers = of;
     dora_write_array(writer, DR_RESTART_COUNT - 1);
     for (uint32_t i = DR_RESTART_NONE + 1; i < DR_RESTART_COUNT; i++) {
         dr_stat_put(writer, dr_restart_name((dr_restart)i), numbers->restarts[i]);
@@ -182,86 +208,81 @@ static void put_restarts(dora_writer *writer, const dr_pool_numbers *numbers)
 }
 
 static void put_pool(dora_writer *writer, const dr_pool_config *config, dr_pool *pool,
-                     const dr_pool_numbers *numbers)
+                     dr_pool_numbers *numbers)
 {
     const uint64_t *restarts = numbers->restarts;
-    const struct {
-        const char *key;
-        uint64_t number;
-    } rows[] = {{"generation", numbers->generation},
-                {"workers", config->workers},
-                {"idle", numbers->idle},
-                {"busy", numbers->busy},
-                {"starting", numbers->starting},
-                {"leaving", numbers->leaving},
-                {"queued", numbers->queued},
-                {"running", numbers->running},
-                {"handled", numbers->handled},
-                {"refused", numbers->refused},
-                {"died", restarts[DR_RESTART_DIED] + restarts[DR_RESTART_TIME_LIMIT] +
-                             restarts[DR_RESTART_DAMAGED] + restarts[DR_RESTART_LEFT]},
-                {"recycled", restarts[DR_RESTART_RECYCLED] + restarts[DR_RESTART_MEMORY]}};
-    const size_t count = sizeof(rows) / sizeof(rows[0]);
+    const field fields[] = {
+        {"runtime", .text = dr_runtime_of(config->runtime)->name},
+        {"generation", .number = numbers->generation},
+        {"workers", .number = config->workers},
+        {"idle", .number = numbers->idle},
+        {"busy", .number = numbers->busy},
+        {"starting", .number = numbers->starting},
+        {"leaving", .number = numbers->leaving},
+        {"queued", .number = numbers->queued},
+        {"running", .number = numbers->running},
+        {"handled", .number = numbers->handled},
+        {"refused", .number = numbers->refused},
+        {"died", .number = restarts[DR_RESTART_DIED] + restarts[DR_RESTART_TIME_LIMIT] +
+                           restarts[DR_RESTART_DAMAGED] + restarts[DR_RESTART_LEFT]},
+        {"recycled", .number = restarts[DR_RESTART_RECYCLED] + restarts[DR_RESTART_MEMORY]},
+        {"healthy", .put = put_bool, .of = &numbers->is_healthy},
+        {"hung", .put = put_bool, .of = &numbers->is_hung},
+        {"restarts", .put = put_restarts, .of = numbers},
+        {"processes", .put = dr_stat_put_workers, .of = pool},
+        {"running_tasks", .put = dr_stat_put_tasks, .of = pool},
+    };
     dr_stat_key(writer, config->name);
-    dora_write_array(writer, count + 6);
-    put_text(writer, "runtime", dr_runtime_of(config->runtime)->name);
-    for (size_t i = 0; i < count; i++) {
-        dr_stat_put(writer, rows[i].key, rows[i].number);
-    }
-    put_bool(writer, "healthy", numbers->is_healthy);
-    put_bool(writer, "hung", numbers->is_hung);
-    put_restarts(writer, numbers);
-    dr_stat_key(writer, "processes");
-    dr_stat_put_workers(pool, writer);
-    dr_stat_key(writer, "running_tasks");
-    dr_stat_put_tasks(pool, writer);
-    dora_write_end(writer);
+    put_fields(writer, fields, COUNT(fields));
 }
 
 /* put_repeats tells what is remembered of calls, and of those that were sent again. */
-static void put_repeats(dora_writer *writer, dr_reply_cache *kept)
+static void put_repeats(dora_writer *writer, void *of)
 {
     dr_reply_cache_numbers numbers = {0};
-    if (kept != NULL) {
-        dr_reply_cache_count(kept, &numbers);
+    if (of != NULL) {
+        dr_reply_cache_count(of, &numbers);
     }
-    dr_stat_key(writer, "repeats");
-    dora_write_array(writer, 7);
-    dr_stat_put(writer, "kept", numbers.replies);
-    dr_stat_put(writer, "bytes", numbers.bytes);
-    dr_stat_put(writer, "tombstones", numbers.tombstones);
-    dr_stat_put(writer, "hits", numbers.hits);
-    dr_stat_put(writer, "joins", numbers.joins);
-    dr_stat_put(writer, "lost", numbers.lost);
-    dr_stat_put(writer, "evicted", numbers.evicted);
-    dora_write_end(writer);
+    const field fields[] = {
+        {"kept", .number = numbers.replies},          {"bytes", .number = numbers.bytes},
+        {"tombstones", .number = numbers.tombstones}, {"hits", .number = numbers.hits},
+        {"joins", .number = numbers.joins},           {"lost", .number = numbers.lost},
+        {"evicted", .number = numbers.evicted},
+    };
+    put_fields(writer, fields, COUNT(fields));
 }
 
-/* put_held tells what is held for connections, and how many were ended for it, and why. */
-static void put_held(dora_writer *writer, dr_budget *budget)
+static void put_ended(dora_writer *writer, void *of)
 {
-    dr_stat_key(writer, "held");
-    dora_write_array(writer, 4);
-    dr_stat_put(writer, "bytes", atomic_load(&budget->total));
-    dr_stat_put(writer, "bytes_max", budget->total_max);
-    dr_stat_put(writer, "connection_bytes_max", budget->connection_max);
-    dr_stat_key(writer, "ended");
+    dr_budget *budget = of;
     dora_write_array(writer, DR_ENDED_REASONS);
     for (uint32_t i = 0; i < DR_ENDED_REASONS; i++) {
         dr_stat_put(writer, dr_ended_name((dr_ended)i), atomic_load(&budget->ended[i]));
     }
     dora_write_end(writer);
-    dora_write_end(writer);
+}
+
+/* put_held tells what is held for connections, and how many were ended for it, and why. */
+static void put_held(dora_writer *writer, void *of)
+{
+    dr_budget *budget = of;
+    const field fields[] = {
+        {"bytes", .number = atomic_load(&budget->total)},
+        {"bytes_max", .number = budget->total_max},
+        {"connection_bytes_max", .number = budget->connection_max},
+        {"ended", .put = put_ended, .of = budget},
+    };
+    put_fields(writer, fields, COUNT(fields));
 }
 
 /* put_discovery tells as what the server is listed, and how each Redis does. */
-static void put_discovery(dora_writer *writer, dr_discovery *discovery)
+static void put_discovery(dora_writer *writer, void *of)
 {
+    dr_discovery *discovery = of;
     char address[DR_ADDRESS_TEXT_MAX];
     dr_discovery_row rows[DR_DISCOVERY_REDIS_MAX];
     const size_t count = dr_discovery_rows(discovery, rows);
     const dr_entry *entry = dr_discovery_entry(discovery);
-    dr_stat_key(writer, "discovery");
     dora_write_array(writer, 3);
     if (entry != NULL) {
         put_text(writer, "advertise", dr_address_text(&entry->address, address));
@@ -292,59 +313,77 @@ static void put_discovery(dora_writer *writer, dr_discovery *discovery)
     dora_write_end(writer);
 }
 
+/* told is a server and its pools at one moment. */
+typedef struct told {
+    dr_backend *backend;
+    dr_totals totals;
+    dr_pool_numbers pools[DR_POOLS_MAX];
+    bool is_draining;
+} told;
+
+static void put_pools(dora_writer *writer, void *of)
+{
+    told *now = of;
+    dr_backend *backend = now->backend;
+    dora_write_array(writer, backend->pool_count);
+    for (uint32_t i = 0; i < backend->pool_count; i++) {
+        put_pool(writer, &backend->config->pools[i], &backend->pools[i], &now->pools[i]);
+    }
+    dora_write_end(writer);
+}
+
+static void put_server(dora_writer *writer, told *now, const char *reload)
+{
+    dr_backend *backend = now->backend;
+    const dr_totals *totals = &now->totals;
+    const field fields[] = {
+        {"start_time", .number = (uint64_t)backend->start_time},
+        {"connection_num", .number = totals->connections},
+        {"accept_count", .number = totals->accepted},
+        {"close_count", .number = totals->closed},
+        {"tasking_num", .number = totals->tasks},
+        {"request_count", .number = totals->requests},
+        {"worker_request_count", .number = totals->handled},
+        {"version", .text = DORA_VERSION},
+        {"pid", .number = (uint64_t)getpid()},
+        {"uptime_s", .number = dr_stat_uptime_s(backend)},
+        {"reactors", .number = backend->lane_count},
+        {"bytes_in", .number = totals->bytes_in},
+        {"bytes_out", .number = totals->bytes_out},
+        {"draining", .put = put_bool, .of = &now->is_draining},
+        {"stop_ms_max", .number = dr_config_stop_ms_max(backend->config)},
+        {"held", .put = put_held, .of = &backend->budget},
+        {"repeats", .put = put_repeats, .of = backend->reply_cache},
+        {"discovery", .put = put_discovery, .of = backend->discovery},
+        {"pools", .put = put_pools, .of = now},
+        {"reload", .text = reload}, /* the last: not always there */
+    };
+    put_fields(writer, fields, COUNT(fields) - (reload == NULL));
+}
+
 static void put_log(dora_writer *writer, dr_log *log)
 {
     uint64_t lines = 0;
     uint64_t bytes = 0;
     dr_log_queue(log, &lines, &bytes);
-    dr_stat_key(writer, "logqueue");
-    dora_write_array(writer, 2);
-    dr_stat_put(writer, "queue_num", lines);
-    dr_stat_put(writer, "queue_bytes", bytes);
-    dora_write_end(writer);
+    const field fields[] = {{"queue_num", .number = lines}, {"queue_bytes", .number = bytes}};
+    put_fields(writer, fields, COUNT(fields));
 }
 
 void dr_stat_write(dr_backend *backend, const char *reload, dora_writer *writer)
 {
+    told now = {.backend = backend,
+                .is_draining = atomic_load(&backend->phase) != DR_PHASE_SERVING};
     atomic_store(&backend->memory_is_wanted, true);
-    dr_totals totals = {0};
-    dr_pool_numbers numbers[DR_POOLS_MAX];
-    sum_lanes(backend, &totals);
+    sum_lanes(backend, &now.totals);
     for (uint32_t i = 0; i < backend->pool_count; i++) {
-        dr_stat_pool(&backend->pools[i], &numbers[i]);
-        add_pool(&numbers[i], &totals);
+        dr_stat_pool(&backend->pools[i], &now.pools[i]);
+        add_pool(&now.pools[i], &now.totals);
     }
     dora_write_array(writer, 2);
     dr_stat_key(writer, "server");
-    dora_write_array(writer, reload != NULL ? 20 : 19);
-    dr_stat_put(writer, "start_time", (uint64_t)backend->start_time);
-    dr_stat_put(writer, "connection_num", totals.connections);
-    dr_stat_put(writer, "accept_count", totals.accepted);
-    dr_stat_put(writer, "close_count", totals.closed);
-    dr_stat_put(writer, "tasking_num", totals.tasks);
-    dr_stat_put(writer, "request_count", totals.requests);
-    dr_stat_put(writer, "worker_request_count", totals.handled);
-    put_text(writer, "version", DORA_VERSION);
-    dr_stat_put(writer, "pid", (uint64_t)getpid());
-    dr_stat_put(writer, "uptime_s", dr_stat_uptime_s(backend));
-    dr_stat_put(writer, "reactors", backend->lane_count);
-    dr_stat_put(writer, "bytes_in", totals.bytes_in);
-    dr_stat_put(writer, "bytes_out", totals.bytes_out);
-    put_bool(writer, "draining", atomic_load(&backend->phase) != DR_PHASE_SERVING);
-    dr_stat_put(writer, "stop_ms_max", dr_config_stop_ms_max(backend->config));
-    if (reload != NULL) {
-        put_text(writer, "reload", reload);
-    }
-    put_held(writer, &backend->budget);
-    put_repeats(writer, backend->reply_cache);
-    put_discovery(writer, backend->discovery);
-    dr_stat_key(writer, "pools");
-    dora_write_array(writer, backend->pool_count);
-    for (uint32_t i = 0; i < backend->pool_count; i++) {
-        put_pool(writer, &backend->config->pools[i], &backend->pools[i], &numbers[i]);
-    }
-    dora_write_end(writer);
-    dora_write_end(writer);
+    put_server(writer, &now, reload);
+    dr_stat_key(writer, "logqueue");
     put_log(writer, backend->log);
     dora_write_end(writer);
 }

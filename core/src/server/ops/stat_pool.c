@@ -31,8 +31,9 @@ static void put_text(dora_writer *writer, const char *key, const char *text, siz
     dora_write_string(writer, text, len);
 }
 
-void dr_stat_put_workers(dr_pool *pool, dora_writer *writer)
+void dr_stat_put_workers(dora_writer *writer, void *of)
 {
+    dr_pool *pool = of;
     told_worker told[DR_STAT_WORKERS_MAX];
     uint32_t count = 0;
     pthread_mutex_lock(&pool->lock);
@@ -79,8 +80,9 @@ static void keep_slowest(const dr_pool *pool, uint32_t task, told_task *told, ui
     told[at].name_len = dr_task_name(pool, task, told[at].name);
 }
 
-void dr_stat_put_tasks(dr_pool *pool, dora_writer *writer)
+void dr_stat_put_tasks(dora_writer *writer, void *of)
 {
+    dr_pool *pool = of;
     told_task told[DR_STAT_TASKS_MAX];
     uint32_t count = 0;
     pthread_mutex_lock(&pool->lock);

@@ -4,9 +4,9 @@
 
 #include "task/pool.h"
 
-/* dr_stat_put_workers and dr_stat_put_tasks write two lists as values: a pool's
- * workers, and its tasks that have run for longest. */
-void dr_stat_put_workers(dr_pool *pool, dora_writer *writer);
-void dr_stat_put_tasks(dr_pool *pool, dora_writer *writer);
+/* dr_stat_put_workers and dr_stat_put_tasks write two lists of a dr_pool as values: its workers,
+ * and its tasks that have run for longest. */
+void dr_stat_put_workers(dora_writer *writer, void *of);
+void dr_stat_put_tasks(dora_writer *writer, void *of);
 
 #endif
