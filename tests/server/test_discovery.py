@@ -12,8 +12,9 @@ import pytest
 
 from support import v1
 from support.metrics import admin_of, ask
+from support.monitor import Monitor
 from support.redis import RedisServer, free_port
-from support.server import Server, environment, program, python_pool, wait_until
+from support.server import ROOT, Server, environment, program, python_pool, wait_until
 
 SET = "dora.serverlist"
 LOST_S = 1.0  # a call that waited for a Redis would take longer
@@ -491,13 +492,35 @@ def test_program_of_the_original_with_mistakes(tmp_path, method, report, why):
 
 
 def test_a_loopback_address_in_a_far_redis_is_warned_of():
-    warning = "cannot reach 127.0.0.1:%s: set listen.tcp"
+    warning = "redis://redis.invalid:6379: clients on other machines cannot reach 127.0.0.1:%s: "
+    failure = "redis://redis.invalid:6379: down: "  # comes behind it
     with RedisServer() as redis, serve([redis, "redis.invalid:6379"]) as server:
-        port = server.address.rsplit(":", 1)[1]
-        assert server.log().count(warning % port) == 1
-        assert "redis://redis.invalid:6379: clients on other machines cannot" in server.log()
+        assert wait_until(lambda: failure in server.log(), 20), server.log()
+        assert server.log().count("cannot reach") == 1
+        assert warning % server.address.rsplit(":", 1)[1] in server.log()
     with serve(["redis.invalid:6379"], advertise="10.0.0.5:0") as server:
+        assert wait_until(lambda: failure in server.log(), 20), server.log()
         assert "cannot reach" not in server.log()
+
+
+def test_the_documents_rights_are_enough(tmp_path):
+    """OPERATIONS.md's users: a server and the monitor are denied nothing."""
+    with open(os.path.join(ROOT, "core/OPERATIONS.md"), encoding="utf-8") as file:
+        users = re.findall(r"^(ACL SETUSER (\S+) .*)$", file.read(), re.M)
+    assert [name for _, name in users] == ["dora-server", "dora-reader"]
+    with RedisServer() as redis:
+        for line, _ in users:
+            redis.command(*line.replace("PASSWORD", "secret").split())
+        write, read = ("redis://%s:secret@%s/2" % (name, redis.address) for _, name in users)
+        with serve([write]) as server, Monitor([read], [tmp_path / "nodes.json"]):
+            wait_state(server, "joined")
+            port = server.address.rsplit(":", 1)[1]
+            assert wait_until(lambda: port in (tmp_path / "nodes.json").read_text(), 20)
+            assert server.stop() == 0
+        with redis.connect() as conn:
+            conn.command("SELECT", 2)
+            assert conn.command("SMEMBERS", SET) == []
+            assert conn.command("ACL", "LOG") == []
 
 
 def refuse(tmp_path, config):
