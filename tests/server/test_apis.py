@@ -159,3 +159,12 @@ def test_the_program_prints_json(server):
     status, out, err = run("apis", server.address, "--json")
     assert (status, err) == (0, "")
     assert json.loads(out) == apis_of(server)
+
+
+def test_the_list_is_told_where_commands_are_taken():
+    with Server({"py": python_pool("described.py", workers=1)}, control={"allow": []}) as server:
+        with v1.Conn(server.address) as conn:
+            reply = conn.command("getApis")
+        assert (reply["code"], reply["data"]) == (100205, [])
+        status, out, err = run("apis", server.address)
+        assert (status, out) == (1, "") and "100205" in err

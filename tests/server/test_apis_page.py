@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import threading
 
 import pytest
@@ -12,6 +13,7 @@ from support.metrics import admin_of, ask
 from support.server import ROOT, Server, python_pool, wait_until
 
 LISTEN = {"tcp": "127.0.0.1:0", "admin": "127.0.0.1:0"}
+TRIALS = 16  # at a time
 PAGE = {"Content-Type": "application/json", "X-Dora-Try": "1"}
 
 
@@ -148,3 +150,29 @@ def test_a_server_stops_while_the_page_waits(tmp_path):
         assert wait_until(lambda: os.path.exists(marks))
         assert server.stop() == 0
         waiting.join(10)
+
+
+def post(admin, name, body):
+    """A call of the page that nobody reads the answer of, yet: its socket."""
+    host, port = admin.split(":")
+    sock = socket.create_connection((host, int(port)))
+    sock.sendall(("POST /apis/call?name=%s HTTP/1.1\r\nHost: %s\r\nX-Dora-Try: 1\r\n"
+                  "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                  % (name, admin, len(body), body)).encode())
+    return sock
+
+
+def test_calls_of_the_page_have_a_limit_and_end_with_their_page(tmp_path):
+    gate, marks = str(tmp_path / "gate"), str(tmp_path / "marks")
+    with Server({"py": python_pool("modes.py", workers=1),
+                 "said": python_pool("described.py", workers=1, apis=["/said"])},
+                listen=LISTEN) as server:
+        admin = admin_of(server)
+        param = json.dumps({"file": marks, "until": gate})
+        socks = [post(admin, "/hold", param) for _ in range(TRIALS)]
+        assert wait_until(lambda: call(admin, "/said")[0] == 503)
+        for sock in socks:
+            sock.close()
+        assert wait_until(lambda: call(admin, "/said")[0] == 200)
+        open(gate, "w").close()
+        assert server.stop() == 0
