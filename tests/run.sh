@@ -178,7 +178,7 @@ sanitized_pytest()
         LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
         PYTHONPATH=$(echo "$out"/python-asan/lib*)
         export LD_PRELOAD PYTHONPATH
-        run_pytest tests/python/test_{app,client,modes,modes_served,threads}.py
+        run_pytest tests/python/test_{app,call,client,middleware,modes,modes_served,threads}.py
     ) >"$out/python-asan.pytest" 2>&1
     status=$?
     cat "$report".* 2>/dev/null && status=1 && echo "0 passed, 1 failed" >>"$out/python-asan.pytest"
@@ -198,7 +198,7 @@ suite_sanitize()
         run_pytest tests/server/sanitized.py)
     echo "$second"
     third=$(DORA_SANITIZE=1 sh tests/php/run.sh rpc_calls rpc_mode rpc_control rpc_failures \
-        rpc_packet rpc_guid rpc_server rpc_log client_modes reset values)
+        rpc_packet rpc_guid rpc_server rpc_log client_modes reset values call middleware)
     echo "$third"
     fourth=$(sanitized_pytest)
     echo "$fourth"
