@@ -34,8 +34,8 @@ void dr_dev_close(struct dr_server *server);
 /* dr_dev_file: an application consists of this file, too. */
 void dr_dev_file(struct dr_server *server, dora_slice path);
 
-/* dr_dev_waits: an application does not load at the start. Returns: true where it may be mended: all
- * is started again after the next save. That has been told, once. */
+/* dr_dev_waits: an application does not load at the start. Returns: true where it may be mended:
+ * all is started again after the next save. That has been told, once. */
 bool dr_dev_waits(struct dr_server *server, const dr_crew *crew);
 
 /* dr_dev_loaded: a reload has ended. */
