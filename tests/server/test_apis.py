@@ -70,7 +70,8 @@ def test_a_summary_is_the_first_line_of_a_doc_comment():
         assert summaries(server) == {
             "/php/plain": "", "/php/tagged": "", "/php/builtin": "",
             "/php/add": "Adds two numbers.", "/php/goods": "Lists the goods.",
-            "/php/closure": "Gives it back."}
+            "/php/closure": "Gives it back.", "/php/before": "Stands before the statement.",
+            "/php/behind": "", "/php/option": "Says it itself."}
         assert {api["language"] for api in apis_of(server)} == {"php"}
 
 

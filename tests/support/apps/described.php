@@ -38,4 +38,10 @@ $app->api('/php/tagged', [new Shop(), 'tagged']);
 $app->api('/php/goods', 'Shop::goods');
 $app->api('/php/closure', /** Gives it back. */ fn ($param) => $param);
 $app->api('/php/builtin', 'strlen');
+/** Stands before the statement. */
+$app->api('/php/before', function ($param) {
+    return $param;
+});
+$app->api('/php/behind', fn ($param) => $param);
+$app->api('/php/option', 'add', ['summary' => 'Says it itself.']);
 $app->run();
