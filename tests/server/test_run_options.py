@@ -65,6 +65,7 @@ VALUES = {
     "listen.http": "127.0.0.1:0",
     "listen.admin": "127.0.0.1:0",
     "log.format": "json",
+    "log.requests": "errors",
     "control.allow": ["loopback"],
     "discovery.redis": [],
     "discovery.groups": ["shop"],
