@@ -184,13 +184,17 @@ static bool call_begin(const php_dora_client *self, HashTable *given, uint32_t a
     if (!php_dora_client_is_made(self)) {
         return false;
     }
-    if (!file_check(self) || !php_dora_options_read(&options, given, arg, PHP_DORA_OPTION_CALL)) {
+    if (!file_check(self) || !php_dora_options_read(&options, given, arg,
+                                                    PHP_DORA_OPTION_CALL | PHP_DORA_OPTION_TRACE)) {
         return false;
     }
     *call = (dora_call_options){.timeout_ms = options.timeout_ms,
                                 .retry = options.retry,
                                 .wait_ms = options.wait_ms,
                                 .group = options.group != NULL ? ZSTR_VAL(options.group) : NULL};
+    if (options.trace != NULL) {
+        call->trace = (dora_slice){ZSTR_VAL(options.trace), ZSTR_LEN(options.trace)};
+    }
     return true;
 }
 

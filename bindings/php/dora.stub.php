@@ -44,34 +44,34 @@ namespace Dora {
     {
         /**
          * Calls one api and waits.
-         * @param array $options timeout (seconds), retry, wait (seconds), group
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
          */
         public function call(string $name, mixed $param = null, array $options = []): mixed;
 
         /**
          * Calls several apis at the same time. Throws only when the whole request failed.
          * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, wait (seconds), group
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
          * @return array key => data or a Dora\Exception
          */
         public function callMany(array $calls, array $options = []): array;
 
         /**
          * Has an api run that nobody waits for. Comes back once the server has queued it.
-         * @param array $options timeout (seconds), retry, wait (seconds), group
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
          */
         public function send(string $name, mixed $param = null, array $options = []): void;
 
         /**
          * Has several apis run, all or none.
          * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, wait (seconds), group
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
          */
         public function sendMany(array $calls, array $options = []): void;
 
         /**
          * Has an api run whose result collect() fetches.
-         * @param array $options timeout (seconds), retry, wait (seconds), group
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
          * @return string the call's guid
          */
         public function submit(string $name, mixed $param = null, array $options = []): string;
@@ -79,7 +79,7 @@ namespace Dora {
         /**
          * Has several apis run, all or none, whose results collect() fetches.
          * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, wait (seconds), group
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
          * @return string the call's guid
          */
         public function submitMany(array $calls, array $options = []): string;

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 5e4b30bb4d65b2bb99e17e19fce08f5051b984df */
+ * Stub hash: 2f4a639d6fda0116c527cf4df0f2a0298af5a3af */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()

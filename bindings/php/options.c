@@ -97,6 +97,11 @@ static bool group_read(php_dora_options *options, zval *value, uint32_t arg)
     return text_read(&options->group, value, arg, "group");
 }
 
+static bool trace_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    return text_read(&options->trace, value, arg, "trace");
+}
+
 static bool salt_read(php_dora_options *options, zval *value, uint32_t arg)
 {
     zend_string *salt = NULL;
@@ -173,6 +178,7 @@ static const struct option {
     {"timeout", PHP_DORA_OPTION_CALL, timeout_read},
     {"retry", PHP_DORA_OPTION_CALL, retry_read},
     {"wait", PHP_DORA_OPTION_CALL, wait_read},
+    {"trace", PHP_DORA_OPTION_TRACE, trace_read},
     {"group", PHP_DORA_OPTION_CALL, group_read},
     {"sign", PHP_DORA_OPTION_WIRE, sign_read},
     {"salt", PHP_DORA_OPTION_WIRE, salt_read},

@@ -10,6 +10,7 @@
 #define PHP_DORA_OPTION_BYTES_MAX 4u /* bytesMax */
 #define PHP_DORA_OPTION_FRAME 8u     /* frame_bytes_max */
 #define PHP_DORA_OPTION_ENCODE 16u   /* encode */
+#define PHP_DORA_OPTION_TRACE 32u    /* trace */
 
 /* php_dora_options is what such an array says. What is not given stays as the caller had set it, so
  * that the caller's defaults count. */
@@ -17,6 +18,7 @@ typedef struct php_dora_options {
     uint32_t timeout_ms;
     int32_t retry;
     int32_t wait_ms;
+    zend_string *trace; /* borrowed from the array; NULL: none */
     zend_string *group; /* borrowed from the array; may be NULL */
     bool sign;
     bool gzip;

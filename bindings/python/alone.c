@@ -158,8 +158,10 @@ static PyObject *alone_start(alone_object *self, PyObject *Py_UNUSED(ignored))
     }
     const uint64_t deadline_ns = dora_request_deadline_ns(request);
     dora_deadline_set(deadline_ns);
+    dora_trace_set(dora_request_trace(request));
     PyObject *result = dr_py_call(state, self->handler, request, &self->shown);
     dora_deadline_set(0);
+    dora_trace_set((dora_slice){NULL, 0});
     return result;
 }
 

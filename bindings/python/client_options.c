@@ -100,14 +100,30 @@ int dr_py_group_read(PyObject *group, const char **name)
     return *name != NULL ? 0 : -1;
 }
 
+/* trace_read leaves `*trace` empty for NULL and None; what it is is borrowed from the object. */
+static int trace_read(PyObject *trace, dora_slice *text)
+{
+    if (trace == NULL || trace == Py_None) {
+        return 0;
+    }
+    if (!PyUnicode_Check(trace)) {
+        PyErr_Format(PyExc_TypeError, "trace must be str, not %s", Py_TYPE(trace)->tp_name);
+        return -1;
+    }
+    Py_ssize_t len = 0;
+    text->data = PyUnicode_AsUTF8AndSize(trace, &len);
+    text->len = text->data != NULL ? (size_t)len : 0;
+    return text->data != NULL ? 0 : -1;
+}
+
 int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *wait, PyObject *group,
-                            dora_call_options *options)
+                            PyObject *trace, dora_call_options *options)
 {
     int32_t count = -1;
     int32_t wait_ms = -1;
     if (dr_py_timeout_read(timeout, &options->timeout_ms) < 0 ||
         dr_py_retry_read(retry, &count) < 0 || dr_py_wait_read(wait, &wait_ms) < 0 ||
-        dr_py_group_read(group, &options->group) < 0) {
+        dr_py_group_read(group, &options->group) < 0 || trace_read(trace, &options->trace) < 0) {
         return -1;
     }
     /* 0 is "the client's" for the core, and "never" for people. */

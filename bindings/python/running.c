@@ -44,33 +44,33 @@ static PyObject *running_call(dr_py_running *one, PyObject *args, PyObject *Py_U
     Py_RETURN_NONE;
 }
 
-/* Until when the caller of the running handler waits; 0: it does not say, or has its answer. */
-static uint64_t current_deadline(dr_py_state *state)
+/* Has calls of this thread know of the running handler's caller, where that has no answer yet:
+ * until when it waits, and its trace. */
+static bool current_begin(dr_py_state *state)
 {
     PyObject *found = NULL;
     if (PyContextVar_Get(state->running, NULL, &found) < 0 || found == NULL) {
         PyErr_Clear();
-        return 0;
+        return false;
     }
     const dora_task *task = ((dr_py_running *)found)->task;
-    const uint64_t deadline_ns =
-        task != NULL ? dora_request_deadline_ns(dora_task_request(task)) : 0;
+    if (task != NULL) {
+        dora_deadline_set(dora_request_deadline_ns(dora_task_request(task)));
+        dora_trace_set(dora_request_trace(dora_task_request(task)));
+    }
     Py_DECREF(found);
-    return deadline_ns;
+    return task != NULL;
 }
 
 bool dr_py_deadline_begin(dr_py_state *state)
 {
-    const uint64_t deadline_ns = state->running != NULL ? current_deadline(state) : 0;
-    if (deadline_ns != 0) {
-        dora_deadline_set(deadline_ns);
-    }
-    return deadline_ns != 0;
+    return state->running != NULL && current_begin(state);
 }
 
 void dr_py_deadline_end(void)
 {
     dora_deadline_set(0);
+    dora_trace_set((dora_slice){NULL, 0});
 }
 
 static int running_traverse(dr_py_running *self, visitproc visit, void *arg)

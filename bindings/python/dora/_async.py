@@ -168,10 +168,13 @@ class AsyncClient:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> Any:
         """Call one api and return the handler's data; raises as Client.call() does."""
         future = self._future()
-        number = self._mux.start(_CALL, future, None, name, param, timeout, retry, wait, group)
+        number = self._mux.start(
+            _CALL, future, None, name, param, timeout, retry, wait, group, trace
+        )
         return await self._ended(number, future)
 
     async def call_many(
@@ -182,13 +185,16 @@ class AsyncClient:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> dict[Any, Any]:
         """Call several apis at once, {key: (name, param)}; return {key: data or Error}."""
         future = self._future()
         if isinstance(calls, Mapping) and not calls:
             return {}
         calls = as_dict(calls)
-        number = self._mux.start_many(_CALL_MANY, future, None, calls, timeout, retry, wait, group)
+        number = self._mux.start_many(
+            _CALL_MANY, future, None, calls, timeout, retry, wait, group, trace
+        )
         found: dict[Any, Any] = await self._ended(number, future)
         return found
 
@@ -201,10 +207,13 @@ class AsyncClient:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> None:
         """Have one api run and wait for no result; return once it is queued."""
         future = self._future()
-        number = self._mux.start(_SEND, future, None, name, param, timeout, retry, wait, group)
+        number = self._mux.start(
+            _SEND, future, None, name, param, timeout, retry, wait, group, trace
+        )
         await self._ended(number, future)
 
     async def send_many(
@@ -215,13 +224,16 @@ class AsyncClient:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> None:
         """Have several apis run and wait for no result; return once all are queued."""
         future = self._future()
         if isinstance(calls, Mapping) and not calls:
             return
         calls = as_dict(calls)
-        number = self._mux.start_many(_SEND_MANY, future, None, calls, timeout, retry, wait, group)
+        number = self._mux.start_many(
+            _SEND_MANY, future, None, calls, timeout, retry, wait, group, trace
+        )
         await self._ended(number, future)
 
     async def submit(
@@ -233,10 +245,13 @@ class AsyncClient:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> AsyncPendingResult:
         """Have one api run; what is returned is its guid (a str), with `await result()`."""
         future, result = self._future(), self._loop.create_future()
-        number = self._mux.start(_SUBMIT, future, result, name, param, timeout, retry, wait, group)
+        number = self._mux.start(
+            _SUBMIT, future, result, name, param, timeout, retry, wait, group, trace
+        )
         return self._noted(await self._ended(number, future), number, result)
 
     async def submit_many(
@@ -247,6 +262,7 @@ class AsyncClient:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> AsyncPendingResult:
         """Have several apis run; what is returned is their guid, with `await result()`."""
         future, result = self._future(), self._loop.create_future()
@@ -254,7 +270,7 @@ class AsyncClient:
             raise ValueError("submit_many(): no calls; {key: (name, param)} is meant")
         calls = as_dict(calls)
         number = self._mux.start_many(
-            _SUBMIT_MANY, future, result, calls, timeout, retry, wait, group
+            _SUBMIT_MANY, future, result, calls, timeout, retry, wait, group, trace
         )
         return self._noted(await self._ended(number, future), number, result)
 

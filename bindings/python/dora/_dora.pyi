@@ -253,6 +253,7 @@ class Client:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> Any:
         """Call one api and return the handler's data.
 
@@ -267,6 +268,7 @@ class Client:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> dict[_Key, Any]:
         """Call several apis at once, {key: (name, param)}; return {key: data or Error}."""
 
@@ -279,6 +281,7 @@ class Client:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> None:
         """Have one api run and wait for no result; return once it is queued."""
 
@@ -290,6 +293,7 @@ class Client:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> None:
         """Have several apis run and wait for no result; return once all are queued."""
 
@@ -302,6 +306,7 @@ class Client:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> PendingResult:
         """Have one api run; what is returned is its guid (a str), with result()."""
 
@@ -313,6 +318,7 @@ class Client:
         retry: int | None = None,
         wait: float | None = None,
         group: str | None = None,
+        trace: str | None = None,
     ) -> PendingResult:
         """Have several apis run; what is returned is their guid (a str), with result()."""
 
@@ -379,6 +385,7 @@ class Mux:
         retry: int | None,
         wait: float | None,
         group: str | None,
+        trace: str | None,
         /,
     ) -> int:
         """Begin a call of one api; return its number. `future` gets what comes of it."""
@@ -393,6 +400,7 @@ class Mux:
         retry: int | None,
         wait: float | None,
         group: str | None,
+        trace: str | None,
         /,
     ) -> int:
         """Begin a call of several apis; return its number."""

@@ -89,6 +89,8 @@ typedef struct dora_call_options {
      * true ends the call with DORA_EINTERRUPTED. May be NULL. */
     bool (*is_interrupted)(void *user);
     void *user;
+    dora_slice trace; /* W3C traceparent, 256 bytes at most; empty: inside a handler that of its own
+                       * caller, with a span id of its own */
 } dora_call_options;
 
 /* dora_call names one api and its parameter. */

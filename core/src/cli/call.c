@@ -16,9 +16,10 @@
 #include "wire/json_parse.h"
 #include "wire/json_value.h"
 
-static const char usage[] = "usage: dora call HOST:PORT NAME [JSON] [--timeout S] [--wait S]\n"
-                            "       dora call HOST:PORT --many KEY=NAME [JSON] ... [--timeout S]\n"
-                            "                     [--wait S]\n";
+static const char usage[] =
+    "usage: dora call HOST:PORT NAME [JSON] [--timeout S] [--wait S] [--trace T]\n"
+    "       dora call HOST:PORT --many KEY=NAME [JSON] ... [--timeout S]\n"
+    "                     [--wait S] [--trace T]\n";
 
 static const char help[] =
     "\n"
@@ -27,6 +28,7 @@ static const char help[] =
     "\n"
     "  --timeout S     wait at most S seconds (3)\n"
     "  --wait S        of these, up to S seconds for a server to come back (0)\n"
+    "  --trace T       the W3C traceparent of the call\n"
     "\n"
     "  dora call 127.0.0.1:9567 /user/get '{\"id\": 7}'\n"
     "  dora call 127.0.0.1:9567 --many user=/user/get '{\"id\": 7}' orders=/order/list\n"
@@ -44,6 +46,7 @@ typedef struct call_command {
     bool is_many;
     double timeout_s;
     double wait_s;
+    const char *trace; /* NULL: none */
     dora_call *calls;
     dora_writer **writers;
     size_t count;
@@ -188,7 +191,12 @@ static bool parse(call_command *command, int argc, char *const *argv)
             continue;
         }
         taken = 1;
-        if (strcmp(argv[i], "--many") == 0 && (command->count == 0 || command->is_many)) {
+        if (strcmp(argv[i], "--trace") == 0 && i + 1 < argc) {
+            command->trace = argv[i + 1];
+            taken = 2;
+        } else if (strncmp(argv[i], "--trace=", 8) == 0) {
+            command->trace = argv[i] + 8;
+        } else if (strcmp(argv[i], "--many") == 0 && (command->count == 0 || command->is_many)) {
             command->is_many = true;
         } else if (strncmp(argv[i], "--", 2) == 0) {
             snprintf(message, sizeof message, "%s does not go here", argv[i]);
@@ -322,6 +330,8 @@ static int call_and_print(const call_command *command)
     dora_client_options options = {.nodes = command->address,
                                    .timeout_ms = timeout_ms,
                                    .wait_ms = (uint32_t)(command->wait_s * 1000.0)};
+    const dora_call_options once = {
+        .trace = {command->trace, command->trace != NULL ? strlen(command->trace) : 0}};
     dora_answer *answer = dora_answer_new();
     dora_err err = dora_client_new(&client, &options, &error);
     int status = DR_EXIT_OK;
@@ -329,9 +339,9 @@ static int call_and_print(const call_command *command)
         err = dora_error_set(&error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
     }
     if (err == DORA_OK && command->is_many) {
-        err = dora_client_call_many(client, command->calls, command->count, NULL, answer, &error);
+        err = dora_client_call_many(client, command->calls, command->count, &once, answer, &error);
     } else if (err == DORA_OK) {
-        err = dora_client_call(client, command->calls, NULL, answer, &error);
+        err = dora_client_call(client, command->calls, &once, answer, &error);
     }
     if (err == DORA_OK) {
         status = print_results(command, answer);

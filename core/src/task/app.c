@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/deadline.h"
+#include "base/trace.h"
 #include "base/utf8.h"
 #include "ipc/region.h"
 #include "wire/message.h"
@@ -240,4 +241,9 @@ void dr_reply_finish(dora_reply *reply, dora_err err, dora_slice *out)
 void dora_deadline_set(uint64_t deadline_ns)
 {
     dr_deadline_set(deadline_ns);
+}
+
+void dora_trace_set(dora_slice trace)
+{
+    dr_trace_set(trace);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/deadline.h"
+#include "base/trace.h"
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
 #include "task/job.h"
@@ -70,10 +71,12 @@ static dora_err call(dr_job *job)
     }
     /* Calls that the handler makes end with its caller's. */
     dr_deadline_set(job->request.deadline_ns);
+    dr_trace_set(job->request.trace);
     job->worker->job = job;
     err = runtime->invoke(runtime->host, job->handler, &job->request, &job->reply);
     job->worker->job = NULL;
     dr_deadline_set(0);
+    dr_trace_set((dora_slice){NULL, 0});
     return err;
 }
 

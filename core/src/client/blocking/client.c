@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "client/balance/node_parse.h"
 #include "client/blocking/attempt.h"
 #include "client/blocking/await_server.h"
@@ -123,11 +124,16 @@ static dora_err run(dora_client *client, dr_call_type type, size_t count, dora_a
         .answer = answer,
         .submission = submission,
     };
+    char room[DR_TRACE_BYTES_MAX];
+    dora_err err = dr_trace_of_call(given->trace, room, &a.request.trace, error);
+    if (err != DORA_OK) {
+        return err;
+    }
     /* A call that names its server needs no other. */
-    dora_err err = client->source != NULL && given->node == NULL
-                       ? dr_registry_poll_begin(client, &a.tries, given, error)
-                       : dr_tries_begin(&a.tries, &client->settings, &client->nodes, given,
-                                        dr_clock_ns(), dr_deadline_get(), error);
+    err = client->source != NULL && given->node == NULL
+              ? dr_registry_poll_begin(client, &a.tries, given, error)
+              : dr_tries_begin(&a.tries, &client->settings, &client->nodes, given, dr_clock_ns(),
+                               dr_deadline_get(), error);
     if (err == DORA_OK && given->node != NULL) {
         const dora_slice text = {given->node, strlen(given->node)};
         err = dr_address_read(text, &a.node_address, error);

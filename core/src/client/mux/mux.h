@@ -61,6 +61,8 @@ typedef struct dr_mux_call {
     const dr_reason *maybe_ran; /* of the first try that may have run */
     const dr_reason *reason;    /* ENDED: why; PAUSED: why it will have */
     char *group;                /* of one that began without nodes: its name; NULL: the default */
+    char *trace;                /* NULL: none */
+    size_t trace_len;
     dr_call_type type;
     dr_mux_call_state state;
     bool is_lost;    /* it began without nodes: its group is to be found */

@@ -110,6 +110,7 @@ static dora_err encode(dr_mux_conn *conn, dr_mux_call *call, uint64_t now_ns, do
         .type = call->type,
         .api_count = call->api_count,
         .timeout_ms = (int64_t)((left_ns + DR_NS_PER_MS - 1) / DR_NS_PER_MS),
+        .trace = {call->trace, call->trace_len},
         .attempt = call->tries.attempt,
     };
     dora_err err = dr_link_append(&conn->link, &request, call->apis, error);

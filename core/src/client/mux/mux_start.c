@@ -5,6 +5,7 @@
 
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "client/balance/node_sync.h"
 #include "client/mux/mux.h"
 #include "client/mux/mux_call.h"
@@ -148,6 +149,25 @@ static dora_err keep_group(dr_mux_call *call, const char *group, dora_error *err
     return DORA_OK;
 }
 
+/* Remembers the trace that a call sends. */
+static dora_err keep_trace(dr_mux_call *call, const dora_call_options *options, dora_error *error)
+{
+    char room[DR_TRACE_BYTES_MAX];
+    dora_slice trace = {NULL, 0};
+    const dora_slice given = options != NULL ? options->trace : trace;
+    const dora_err err = dr_trace_of_call(given, room, &trace, error);
+    if (err != DORA_OK || trace.len == 0) {
+        return err;
+    }
+    call->trace = dr_alloc(trace.len);
+    if (call->trace == NULL) {
+        return no_memory(error);
+    }
+    memcpy(call->trace, trace.data, trace.len);
+    call->trace_len = trace.len;
+    return DORA_OK;
+}
+
 /* Takes the call in and begins its first try. */
 static dora_err launch(dora_mux *mux, dr_mux_call *call, uint64_t now_ns, dora_error *error)
 {
@@ -195,6 +215,7 @@ dora_err dora_mux_start(dora_mux *mux, dora_mux_mode mode, const dora_call *call
     } else if (err == DORA_OK && call->tries.is_named) {
         err = name_node(mux, &call->tries, options->node, error);
     }
+    err = err == DORA_OK ? keep_trace(call, options, error) : err;
     if (err == DORA_OK) {
         err = launch(mux, call, now_ns, error);
     }
