@@ -66,9 +66,9 @@ def test_a_server_serves_a_file_until_it_is_stopped(folder):
             assert answer.read() == b"[7]"
         with pytest.raises(dora.HandlerError):
             server.call("/fail")
-        assert "said the handler" in server.log()
         pid = server.process.pid
     assert not is_running(pid)
+    assert "said the handler" in server.log(), "what a worker said last is written by then"
     server.stop()
 
 

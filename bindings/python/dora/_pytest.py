@@ -3,6 +3,7 @@ of its servers in the report of a test that fails. What the fixture does is in t
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Callable, Iterator
 
 import pytest
@@ -34,8 +35,12 @@ def dora_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """A test that fails shows what its servers have written."""
+    """A test that fails shows what its servers have written. They are stopped before, unless a
+    debugger follows: a worker's last records may still be on their way."""
     if call.excinfo is not None:
         for server in item.stash.get(_SERVERS, []):
+            if not item.config.getoption("usepdb", False):
+                with contextlib.suppress(RuntimeError):  # its log says why
+                    server.stop()
             item.add_report_section(call.when, f"dora server {server.address}", server.log())
     yield
