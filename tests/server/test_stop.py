@@ -89,7 +89,7 @@ def test_what_was_accepted_and_is_lost_is_written_down(tmp_path):
         assert server.wait() == 0
         log = server.log()
         assert "AN_S /loop is ended after" in log and runs in log
-        assert re.search("AN_S /echo failed: code 100207.*%s" % lost[0], log)
+        assert re.search("AN_S /echo is lost: .*guid=%s .*code=100207" % lost[0], log)
         assert re.search("AM_S /echo was accepted and is lost.*%s" % lost[1], log)
 
 

@@ -212,6 +212,7 @@ static void accepted_work_is_not_the_reason(void **state)
     const uint32_t waited_for = submit(at, DR_TYPE_W_S, "/t");
     assert_int_equal(take(at, at->slots[0]), waited_for);
     at->pool.records[waited_for].handed_ns = now_ns - 2 * LIMIT_MS * MS;
+    atomic_store(&at->pool.region.tasks[waited_for].start_ns, now_ns - 2 * LIMIT_MS * MS);
     (void)dr_dispatch_tick(&at->pool, now_ns + 10 * MS);
     assert_true(at->pool.slots[at->slots[0]].killed_for_limit);
 }
