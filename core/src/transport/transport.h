@@ -51,9 +51,8 @@ struct dr_transport {
     const dr_transport_user *uses;
     void *user;
     dr_transport_state state;
-    bool is_blocked; /* the socket takes no more at present */
-    bool
-        has_peer_closed; /* nor ever: the peer has closed. What it said before is still to be read */
+    bool is_blocked;      /* the socket takes no more at present */
+    bool has_peer_closed; /* nor ever: it has closed; what it said before is still to be read */
     dr_dial dial;
     dr_stream stream;
 };
