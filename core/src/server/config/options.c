@@ -67,11 +67,13 @@ static dora_err flag_unknown(const char *name, dora_error *error)
     if (near != NULL) {
         return dora_error_set(error, DORA_EINVAL, "unknown flag %s; did you mean %s?", name, near);
     }
-    return dora_error_set(
-        error, DORA_EINVAL,
-        "unknown flag %s; there are --config, --host, --port, --http, --unix, --admin, --workers, "
-        "--redis, --group, --advertise and --dev",
-        name);
+    char all[256] = "";
+    size_t len = 0;
+    for (size_t i = 0; KNOWN[i] != NULL && len < sizeof(all); i++) {
+        const char *before = i == 0 ? "" : KNOWN[i + 1] != NULL ? ", " : " and ";
+        len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", before, KNOWN[i]);
+    }
+    return dora_error_set(error, DORA_EINVAL, "unknown flag %s; there are %s", name, all);
 }
 
 static bool flag_is_known(const char *name)
