@@ -71,7 +71,7 @@ Dora\ConnectionException 100010: %s
 []
 ValueError 0: Dora\Client::call(): Argument #2 ($param) cannot be sent: $: no value on the wire for type SplObjectStorage
 TypeError 0: Dora\Client::call(): Argument #3 ($options) must have a number of seconds as "timeout"
-ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "sign" (there are: timeout, retry, wait, group)
+ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "sign" (there are: timeout, retry, wait, trace, group)
 %s
 ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) must hold [name, param] for key "a"
 ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) must hold [name, param] for key "a"

@@ -383,7 +383,7 @@ def test_another_loop_and_another_process(serve, run):
         if pid == 0:
             status = 1
             try:
-                client._mux.start(0, None, None, "/echo", None, None, None, None, None)
+                client._mux.start(0, None, None, "/echo", None, None, None, None, None, None)
             except RuntimeError as error:
                 status = 0 if "fork" in str(error) else 2
             os._exit(status)
