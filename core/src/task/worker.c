@@ -71,12 +71,17 @@ static dora_err call(dr_job *job)
     }
     /* Calls that the handler makes end with its caller's. */
     dr_deadline_set(job->request.deadline_ns);
-    dr_trace_set(job->request.trace);
+    const bool has_trace = job->request.trace.len > 0;
+    if (has_trace) {
+        dr_trace_set(job->request.trace);
+    }
     job->worker->job = job;
     err = runtime->invoke(runtime->host, job->handler, &job->request, &job->reply);
     job->worker->job = NULL;
     dr_deadline_set(0);
-    dr_trace_set((dora_slice){NULL, 0});
+    if (has_trace) {
+        dr_trace_set((dora_slice){NULL, 0});
+    }
     return err;
 }
 
