@@ -82,7 +82,8 @@ static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *function,
     int takes_request = is_named < 0 ? -1 : ask_shape("takes_request", function);
     int is_async = takes_request < 0 ? -1 : ask_shape("is_async", function);
     int leads_to_async = is_async < 0 ? -1 : ask_shape("leads_to_async", function);
-    if (leads_to_async < 0) {
+    int may_be_typed = leads_to_async < 0 ? -1 : ask_shape("may_be_typed", function);
+    if (may_be_typed < 0) {
         return NULL;
     }
     dr_py_handler *handler = PyMem_Calloc(1, sizeof(*handler));
@@ -93,6 +94,7 @@ static PyObject *add_handler(dr_py_app *app, PyObject *name, PyObject *function,
     handler->function = Py_NewRef(function);
     handler->options = Py_XNewRef(options);
     handler->is_named = is_named != 0;
+    handler->may_be_typed = may_be_typed != 0;
     handler->takes_request = takes_request != 0;
     handler->is_async = is_async != 0;
     app->has_async |= leads_to_async != 0;
@@ -110,26 +112,30 @@ int dr_py_app_compose(dr_py_app *app, dr_py_handler *handler)
     if (handler->callable != NULL) {
         return 0;
     }
-    if (!handler->is_named && PyList_GET_SIZE(app->middleware) == 0) {
+    if (!handler->is_named && !handler->may_be_typed && PyList_GET_SIZE(app->middleware) == 0) {
         handler->callable = Py_NewRef(handler->function);
         return 0;
     }
     PyObject *chain = PyImport_ImportModule("dora._chain");
-    PyObject *made =
-        chain != NULL ? PyObject_CallMethod(chain, "build", "OOO", handler->function,
-                                            handler->is_named ? Py_True : Py_False, app->middleware)
-                      : NULL;
+    PyObject *made = chain != NULL ? PyObject_CallMethod(chain, "build", "OOOOO", handler->function,
+                                                         handler->is_named ? Py_True : Py_False,
+                                                         handler->may_be_typed ? Py_True : Py_False,
+                                                         app->typed, app->middleware)
+                                   : NULL;
     Py_XDECREF(chain);
     PyObject *callable = NULL;
+    PyObject *schemas = NULL;
     int takes_request = 0;
     int is_async = 0;
-    if (made == NULL || !PyArg_ParseTuple(made, "Opp", &callable, &takes_request, &is_async)) {
+    if (made == NULL ||
+        !PyArg_ParseTuple(made, "OppO", &callable, &takes_request, &is_async, &schemas)) {
         Py_XDECREF(made);
         return -1;
     }
     handler->callable = Py_NewRef(callable);
     handler->takes_request = takes_request != 0;
     handler->is_async = is_async != 0;
+    handler->schemas = schemas != Py_None ? Py_NewRef(schemas) : NULL;
     Py_DECREF(made);
     return 0;
 }
@@ -404,11 +410,19 @@ static PyObject *app_apis(dr_py_app *self, void *Py_UNUSED(closure))
 
 static PyObject *app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"encode", NULL};
+    static char *names[] = {"encode", "typed", NULL};
     PyObject *given = NULL;
+    PyObject *typed = Py_None;
     PyObject *encode;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$O:App", names, &given) ||
-        dr_py_hook_read(given, &encode) < 0) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OO:App", names, &given, &typed)) {
+        return NULL;
+    }
+    if (typed != Py_None && !PyBool_Check(typed)) {
+        PyErr_Format(PyExc_TypeError, "typed must be bool or None, not %s",
+                     Py_TYPE(typed)->tp_name);
+        return NULL;
+    }
+    if (dr_py_hook_read(given, &encode) < 0) {
         return NULL;
     }
     dr_py_app *self = (dr_py_app *)type->tp_alloc(type, 0);
@@ -417,6 +431,7 @@ static PyObject *app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     self->encode = encode;
+    self->typed = typed; /* one of three that live for ever */
     self->start_hooks = PyList_New(0);
     self->stop_hooks = PyList_New(0);
     self->middleware = PyList_New(0);
@@ -457,6 +472,7 @@ static int app_clear(dr_py_app *self)
         Py_DECREF(at->name);
         Py_DECREF(at->function);
         Py_XDECREF(at->options);
+        Py_XDECREF(at->schemas);
         Py_XDECREF(at->callable);
         PyMem_Free(at);
         at = next;
@@ -498,9 +514,10 @@ static PyGetSetDef app_getset[] = {
 };
 
 PyDoc_STRVAR(app_doc,
-             "App(*, encode=None)\n--\n\n"
+             "App(*, encode=None, typed=None)\n--\n\n"
              "An application: handlers by api name. `encode` is given what a result holds\n"
-             "that has no place on the wire, and returns something that has one.\n\n"
+             "that has no place on the wire, and returns something that has one. `typed` says\n"
+             "whether handlers' annotations count: None where there is pydantic 2.\n\n"
              "    app = dora.App()\n\n"
              "    @app.api('/user/get')\n"
              "    def user_get(param):\n"

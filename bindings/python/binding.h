@@ -51,7 +51,9 @@ typedef struct dr_py_handler {
     PyObject *name;     /* str; empty for the fallback */
     PyObject *function; /* as it was registered */
     PyObject *options;  /* dict of what api() was told; NULL: nothing */
+    PyObject *schemas;  /* (of the parameter, of the result), JSON in bytes; NULL: none */
     bool is_named;      /* its parameters are members of a map */
+    bool may_be_typed;  /* it has annotations */
     PyObject *callable; /* NULL until dr_py_app_compose; of it: */
     bool takes_request;
     bool is_async; /* calling it gives a coroutine */
@@ -62,6 +64,7 @@ typedef struct dr_py_app {
     PyObject ob_base;
     dr_py_handler *first;
     dr_py_handler *last;
+    PyObject *typed;  /* whether annotations count: None, True or False; not owned */
     PyObject *encode; /* what has no place on the wire to something that has; NULL: none */
     PyObject *start_hooks;
     PyObject *stop_hooks;

@@ -102,6 +102,11 @@ static void sleep_end(void *pointer)
 
 /* ---- loading and forking ---- */
 
+static dora_slice bytes_of(PyObject *bytes)
+{
+    return (dora_slice){PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)};
+}
+
 /* describe tells what a handler is for, as api() was told, else as its docstring says it. */
 static dora_err describe(dora_app *app, const char *name, const dr_py_handler *handler,
                          dora_error *error)
@@ -118,7 +123,11 @@ static dora_err describe(dora_app *app, const char *name, const dr_py_handler *h
     if (summary == NULL) {
         err = dr_py_error_take(error, DORA_ELOAD);
     } else {
-        const dora_about about = {.summary = {summary, (size_t)len}};
+        dora_about about = {.summary = {summary, (size_t)len}};
+        if (handler->schemas != NULL) {
+            about.param = bytes_of(PyTuple_GET_ITEM(handler->schemas, 0));
+            about.result = bytes_of(PyTuple_GET_ITEM(handler->schemas, 1));
+        }
         err = dora_app_describe(app, name, &about);
         if (err != DORA_OK) {
             dora_error_set(error, err, "api '%s': %s", name, dora_err_text(err));

@@ -14,19 +14,28 @@ from ._dora import Misfit
 _Function = Callable[..., Any]
 
 
-def build(function: _Function, is_named: bool,
-          middleware: list[_Function]) -> tuple[_Function, bool, bool]:
-    """What to call, whether it takes the request, and whether that gives a coroutine."""
+def build(function: _Function, is_named: bool, may_be_typed: bool, is_typed: bool | None,
+          middleware: list[_Function]) -> tuple[_Function, bool, bool, Any]:
+    """What to call, whether it takes the request, whether that gives a coroutine, and its JSON
+    Schemas: (of the parameter, of the result) as bytes, or None. `is_typed` is of the App."""
     takes_request = _shape.takes_request(function)
     is_async = _shape.is_async(function)
-    if is_named:
-        function = _by_members(function)
+    shape = _shape.members(function) if is_named else None
+    typed = schemas = None
+    if may_be_typed:
+        from . import _typed
+
+        typed = _typed.prepare(function, is_typed)
+        schemas = _typed.schemas(function, typed) if typed is not None else None
+        function = _typed.around(function, typed) if typed is not None else function
+    if shape is not None:
+        function = _by_members(function, shape, typed)
     if not middleware:
-        return function, takes_request, is_async
+        return function, takes_request, is_async, schemas
     step = function if takes_request else _without_request(function)
     for around in reversed(middleware):
         step, is_async = _around(around, step, is_async)
-    return step, True, is_async
+    return step, True, is_async, schemas
 
 
 def _without_request(function: _Function) -> _Function:
@@ -35,11 +44,11 @@ def _without_request(function: _Function) -> _Function:
 
 # ---- members of a map as parameters ----
 
-def _by_members(function: _Function) -> _Function:
-    shape = _shape.members(function)
+def _by_members(function: _Function, shape: _shape.Members, typed: Any) -> _Function:
+    convert = typed.convert if typed is not None else None
 
     def enter(param: Any, request: Any = None) -> Any:
-        members = members_of(param, shape)
+        members = members_of(param, shape, convert)
         if shape.takes_request:
             members[_shape.REQUEST] = request
         return function(**members)
@@ -47,8 +56,10 @@ def _by_members(function: _Function) -> _Function:
     return enter
 
 
-def members_of(param: Any, shape: _shape.Members) -> dict[str, Any]:
-    """The members of a parameter, as keyword arguments. Misfit names each that does not fit."""
+def members_of(param: Any, shape: _shape.Members,
+               convert: Callable[[dict[str, Any], list[str]], None] | None) -> dict[str, Any]:
+    """The members of a parameter, as keyword arguments. Misfit names each that does not fit.
+    `convert` makes each in place what its annotation says."""
     if param is None or isinstance(param, list) and not param:  # PHP writes an empty array so
         param = {}
     if not isinstance(param, Mapping):
@@ -59,9 +70,12 @@ def members_of(param: Any, shape: _shape.Members) -> dict[str, Any]:
         if not isinstance(name, str) or is_taken or not (
                 shape.takes_others or name in shape.known):
             faults.append(f"{path(name)}: unknown")
+    members = dict(param)
+    if convert is not None:
+        convert(members, faults)
     if faults:
         raise Misfit("; ".join(faults))
-    return dict(param)
+    return members
 
 
 def path(name: Any) -> str:

@@ -125,9 +125,12 @@ class Alone:
 class App:
     """An application: handlers by api name."""
 
-    def __new__(cls, *, encode: Callable[[Any], Any] | None = None) -> App:
+    def __new__(
+        cls, *, encode: Callable[[Any], Any] | None = None, typed: bool | None = None
+    ) -> App:
         """`encode` is given what a result holds that has no place on the wire, and returns
-        something that has one; NotImplemented or an exception where it cannot."""
+        something that has one; NotImplemented or an exception where it cannot. `typed` says
+        whether handlers' annotations count: None where there is pydantic 2."""
 
     @property
     def apis(self) -> tuple[str, ...]:

@@ -99,6 +99,14 @@ def is_named(handler: Callable[..., Any]) -> bool:
     return _members(handler) is not None
 
 
+def may_be_typed(handler: Callable[..., Any]) -> bool:
+    """Whether it has annotations at all; what they say is looked at when all is loaded."""
+    inner = inspect.unwrap(handler) if callable(handler) else handler
+    inner = getattr(inner, "func", inner)  # of a partial
+    call = getattr(type(inner), "__call__", None)
+    return bool(getattr(inner, "__annotations__", None) or getattr(call, "__annotations__", None))
+
+
 def check_middleware(function: Callable[..., Any]) -> bool:
     """TypeError for what cannot be called as one. Returns: whether it leads to async."""
     if not callable(function):

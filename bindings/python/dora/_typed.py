@@ -1,0 +1,238 @@
+"""Typed handlers: a parameter is validated and converted as its annotation says, a result too.
+
+Pydantic 2 does it, the extra `dora-rpc[typed]`. Annotations that are a plain dict, list, str, int,
+float, bool, bytes, object, Any, Mapping or Sequence say nothing here, and cost nothing; a handler
+without any other is called as it is.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import functools
+import inspect
+import json
+import logging
+import types
+import typing
+from typing import Any, Callable
+
+from . import _chain, _shape
+from ._dora import Misfit
+
+_Function = Callable[..., Any]
+_Parameter = inspect.Parameter
+
+_BARE = frozenset({
+    Any, object, dict, list, tuple, set, str, int, float, bool, bytes, None, type(None),
+    typing.Dict, typing.List, typing.Mapping, typing.Sequence, typing.Tuple, typing.Set,
+    collections.abc.Mapping, collections.abc.Sequence, _Parameter.empty})
+_UNIONS = (typing.Union, types.UnionType)
+
+
+class Typed(typing.NamedTuple):
+    """What a handler's annotations are to pydantic: adapters, None where one says nothing."""
+
+    param: Any
+    members: dict[str, Any]  # of a handler whose parameters are members of a map
+    result: Any
+
+    def convert(self, members: dict[str, Any], faults: list[str]) -> None:
+        """Makes members what their annotations say, or adds what is wrong with them."""
+        for name, adapter in self.members.items():
+            if name in members:
+                members[name], wrong = faults_of(adapter, members[name], _chain.path(name))
+                faults += wrong
+
+
+def _is_rich(annotation: Any) -> bool:
+    """Whether an annotation says more than a plain type does."""
+    if typing.get_origin(annotation) in _UNIONS:
+        return any(_is_rich(each) for each in typing.get_args(annotation))
+    try:
+        return annotation not in _BARE and not isinstance(annotation, typing.TypeVar)
+    except TypeError:  # one that cannot be hashed, as in Annotated[int, [1]]
+        return True
+
+
+def _annotations(function: _Function) -> tuple[list[_Parameter], Any, dict[str, Any]]:
+    """Its parameters, its return annotation, and where their names are looked up."""
+    inner = inspect.unwrap(function) if callable(function) else function
+    inner = getattr(inner, "func", inner)  # of a partial
+    if not inspect.isroutine(inner) and not inspect.isclass(inner):
+        inner = type(inner).__call__
+    names = dict(getattr(inspect.unwrap(inner), "__globals__", {}))
+    closure = inspect.getclosurevars(inner).nonlocals if inspect.isfunction(inner) else {}
+    signature = _shape._signature(function)
+    return list(signature.parameters.values()), signature.return_annotation, {**names, **closure}
+
+
+def _is_plain_text(annotation: Any) -> bool:
+    """Of one that is a string, as all are under `from __future__ import annotations`."""
+    return isinstance(annotation, str) and annotation.strip() in (
+        "", "Any", "dict", "list", "tuple", "set", "str", "int", "float", "bool", "bytes", "object",
+        "None", "typing.Any")
+
+
+def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
+    if _is_plain_text(annotation):
+        return Any
+    return eval(annotation, names) if isinstance(annotation, str) else annotation  # as Python does
+
+
+def _place(function: _Function) -> str:
+    inner = inspect.unwrap(getattr(function, "func", function))
+    code = getattr(getattr(inner, "__func__", inner), "__code__", None)
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    at = f"{code.co_filename}:{code.co_firstlineno}: " if code else ""
+    return f"{at}handler {name}"
+
+
+def _adapter(annotation: Any, what: str, function: _Function, names: dict[str, Any]) -> Any:
+    """A TypeAdapter, None where the annotation says nothing. TypeError where it is refused."""
+    import pydantic
+
+    try:
+        found = _resolved(annotation, names)
+        return pydantic.TypeAdapter(found) if _is_rich(found) else None
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise TypeError(f"{_place(function)}: {what}: pydantic does not take the annotation "
+                        f"{annotation!r}: {reason}") from error
+
+
+def _may_be_rich(annotation: Any) -> bool:
+    """Without looking names up: what may have to be asked."""
+    if isinstance(annotation, str):
+        return not _is_plain_text(annotation)
+    return _is_rich(annotation)
+
+
+def _has_pydantic() -> bool:
+    try:
+        import pydantic
+    except ImportError:
+        return False
+    return hasattr(pydantic, "TypeAdapter")
+
+
+def prepare(function: _Function, is_wanted: bool | None) -> Typed | None:
+    """The adapters of a handler; None where it has none, or there is no pydantic: the log says so,
+    once, and where App(typed=True) wants it that is a TypeError."""
+    if is_wanted is False or not _wants(function):
+        return None
+    if _has_pydantic():
+        return _of(function)
+    if is_wanted:
+        raise TypeError(f"{_place(function)}: App(typed=True) wants pydantic 2: "
+                        "pip install 'dora-rpc[typed]'")
+    _say_missing()
+    return None
+
+
+@functools.cache
+def _say_missing() -> None:
+    logging.getLogger("dora").warning(
+        "annotations of handlers are not looked at: there is no pydantic 2 "
+        "(pip install 'dora-rpc[typed]')")
+
+
+def _wants(function: _Function) -> bool:
+    """Whether an annotation of the handler may say more than a plain type."""
+    try:
+        parameters, result, _ = _annotations(function)
+    except (TypeError, ValueError):  # a builtin without a signature
+        return False
+    asked = parameters if _shape.is_named(function) else parameters[:1]
+    return _may_be_rich(result) or any(
+        _may_be_rich(each.annotation) for each in asked if each.name != _shape.REQUEST)
+
+
+def _of(function: _Function) -> Typed | None:
+    """The adapters of a handler, None where its annotations say nothing after all."""
+    parameters, result, names = _annotations(function)
+    members = {}
+    param = None
+    if _shape.is_named(function):
+        for each in parameters:
+            found = None
+            if each.kind is each.KEYWORD_ONLY and each.name != _shape.REQUEST:
+                found = _adapter(each.annotation, f"parameter {each.name}", function, names)
+            if found is not None:
+                members[each.name] = found
+    elif parameters and parameters[0].kind is not _Parameter.VAR_POSITIONAL:
+        param = _adapter(parameters[0].annotation, f"parameter {parameters[0].name}", function,
+                         names)
+    made = Typed(param, members, _adapter(result, "result", function, names))
+    return made if made.param or made.members or made.result else None
+
+
+def faults_of(adapter: Any, value: Any, at: str) -> tuple[Any, list[str]]:
+    """The value as the annotation has it, and what does not fit, each with its path."""
+    import pydantic
+
+    try:
+        return adapter.validate_python(value), []
+    except pydantic.ValidationError as error:
+        return None, [at + _steps(each["loc"]) + ": " + each["msg"].replace("; ", ", ")
+                      for each in error.errors(include_url=False, include_input=False,
+                                               include_context=False)]
+
+
+def _steps(loc: tuple[int | str, ...]) -> str:
+    return "".join(f"[{each}]" if isinstance(each, int) else _chain.path(each)[1:] for each in loc)
+
+
+def _returned(adapter: Any, value: Any) -> Any:
+    """A result as its annotation has it, in types that the wire has."""
+    found, faults = faults_of(adapter, value, "$")
+    if faults:
+        raise TypeError("the result is not what its annotation says: " + "; ".join(faults))
+    return adapter.dump_python(found, by_alias=True)
+
+
+def around(function: _Function, typed: Typed) -> _Function:
+    """The same handler, called with what its annotation says, its result looked at. What stands in
+    members is converted where those are read."""
+    def converted(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        if typed.param is None:
+            return arguments
+        found, faults = faults_of(typed.param, arguments[0], "$")
+        if faults:
+            raise Misfit("; ".join(faults))
+        return found, *arguments[1:]
+
+    if typed.result is None:
+        return lambda *arguments, **members: function(*converted(arguments), **members)
+    if _shape.is_async(function):
+        async def run(*arguments: Any, **members: Any) -> Any:
+            return _returned(typed.result, await function(*converted(arguments), **members))
+
+        return run
+
+    def call(*arguments: Any, **members: Any) -> Any:
+        result = function(*converted(arguments), **members)
+        return result if inspect.isawaitable(result) else _returned(typed.result, result)
+
+    return call
+
+
+def schemas(function: _Function, typed: Typed) -> tuple[bytes, bytes]:
+    """JSON Schema of the parameter and of the result; empty where nothing is said."""
+    param = typed.param.json_schema() if typed.param else None
+    if _shape.is_named(function):
+        param = _members_schema(typed, _shape.members(function))
+    result = typed.result.json_schema(mode="serialization") if typed.result else None
+    return tuple(json.dumps(each).encode() if each else b"" for each in (param, result))
+
+
+def _members_schema(typed: Typed, shape: _shape.Members) -> dict[str, Any]:
+    """Of a map whose members are parameters. What each refers to is named beside it."""
+    found: dict[str, Any] = {"type": "object", "properties": {}, "required": list(shape.required)}
+    definitions: dict[str, Any] = {}
+    for name in sorted(shape.known):
+        schema = typed.members[name].json_schema() if name in typed.members else {}
+        definitions.update(schema.pop("$defs", {}))
+        found["properties"][name] = schema
+    if not shape.takes_others:
+        found["additionalProperties"] = False
+    return {**found, "$defs": definitions} if definitions else found
