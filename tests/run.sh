@@ -14,8 +14,8 @@ cd "$dora_root" || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
 
-suites=(style header unit sanitize threads fuzz php python pydantic interop conformance server faults
-    bench install phpize documents quickstart site)
+suites=(style header unit sanitize threads fuzz php python pydantic interop conformance server
+    faults bench install phpize documents quickstart site)
 out=${DORA_TEST_OUT:-$dora_root/out/tests}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
