@@ -156,12 +156,18 @@ static PyObject *alone_start(alone_object *self, PyObject *Py_UNUSED(ignored))
         PyErr_SetString(PyExc_RuntimeError, "it was started already");
         return NULL;
     }
+    /* A hook may have registered a middleware meanwhile: then there is another chain. */
+    if (dr_py_app_compose((dr_py_app *)self->app, self->handler) < 0) {
+        return NULL;
+    }
+    PyObject *held = Py_NewRef(self->handler->callable);
     const uint64_t deadline_ns = dora_request_deadline_ns(request);
     dora_deadline_set(deadline_ns);
     dora_trace_set(dora_request_trace(request));
     PyObject *result = dr_py_call(state, self->handler, request, &self->shown);
     dora_deadline_set(0);
     dora_trace_set((dora_slice){NULL, 0});
+    Py_DECREF(held);
     return result;
 }
 

@@ -4,6 +4,7 @@
  * PROTOCOL.md, section "Values". */
 #include "binding.h"
 
+#define HOPS_MAX 32
 #define PATH_STEPS_MAX 16 /* of a path in a message; the outer ones give way to "..." */
 
 /* place is where the walk stands: a list index, or a dict key, below its parent. */
@@ -12,6 +13,7 @@ typedef struct place {
     PyObject *key; /* NULL: `index` */
     Py_ssize_t index;
     uint32_t depth;
+    uint32_t hops; /* from one object to what stands for it, which is none of the wire's yet */
 } place;
 
 typedef struct encoder {
@@ -22,6 +24,7 @@ typedef struct encoder {
 } encoder;
 
 static dora_err encode_value(encoder *out, PyObject *value, const place *here);
+static dora_err encode_plain(encoder *out, PyObject *plain, const place *here);
 
 /* "$.rows[3]['odd key']" */
 static PyObject *path_new(const place *here)
@@ -57,6 +60,25 @@ static dora_err refuse(const place *here, PyObject *type, const char *why, const
         Py_DECREF(path);
     }
     return DORA_ETYPE;
+}
+
+/* note_path adds to the exception that is set where it came up. */
+static void note_path(const place *here)
+{
+    PyObject *type;
+    PyObject *value;
+    PyObject *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject *path = path_new(here);
+    PyObject *note = path != NULL ? PyUnicode_FromFormat("while %U was written", path) : NULL;
+    PyObject *noted = note != NULL && PyExceptionInstance_Check(value)
+                          ? PyObject_CallMethod(value, "add_note", "O", note)
+                          : NULL;
+    Py_XDECREF(noted);
+    Py_XDECREF(note);
+    Py_XDECREF(path);
+    PyErr_Restore(type, value, traceback); /* what went wrong on the way does not matter */
 }
 
 /* plain_of gives what dora._plain makes of a value, Py_NotImplemented where that is nothing.
@@ -190,7 +212,11 @@ static dora_err encode_dict(encoder *out, PyObject *dict, const place *here)
 static dora_err encode_mapping(encoder *out, PyObject *mapping, const place *here)
 {
     PyObject *items = PyMapping_Items(mapping);
-    PyObject *dict = items != NULL ? PyDict_New() : NULL;
+    if (items == NULL) {
+        note_path(here);
+        return DORA_ETYPE;
+    }
+    PyObject *dict = PyDict_New();
     dora_err err = DORA_ETYPE;
     if (dict != NULL && PyDict_MergeFromSeq2(dict, items, 1) == 0) {
         err = encode_dict(out, dict, here);
@@ -199,7 +225,7 @@ static dora_err encode_mapping(encoder *out, PyObject *mapping, const place *her
         err = refuse(here, PyExc_TypeError, "items() must give pairs", "");
     }
     Py_XDECREF(dict);
-    Py_XDECREF(items);
+    Py_DECREF(items);
     return err;
 }
 
@@ -237,12 +263,14 @@ static dora_err encode_tuple(encoder *out, PyObject *tuple, const place *here)
 {
     PyObject *plain = plain_of(out, tuple);
     if (plain == NULL) {
+        note_path(here);
         return DORA_ETYPE;
     }
-    const dora_err err = plain == Py_NotImplemented ? encode_sequence(out, tuple, here)
-                                                    : encode_value(out, plain, here);
+    if (plain != Py_NotImplemented) {
+        return encode_plain(out, plain, here);
+    }
     Py_DECREF(plain);
-    return err;
+    return encode_sequence(out, tuple, here);
 }
 
 static dora_err encode_container(encoder *out, PyObject *value, const place *here)
@@ -278,6 +306,25 @@ static dora_err encode_array(encoder *out, PyObject *value, const place *here)
     return err;
 }
 
+/* Writes what stands for a value, at its place. Ownership: takes `plain`. */
+static dora_err encode_plain(encoder *out, PyObject *plain, const place *here)
+{
+    place again = *here;
+    dora_err err = DORA_ETYPE;
+    again.hops++;
+    if (again.hops > HOPS_MAX) {
+        err =
+            refuse(here, PyExc_ValueError, "what stands for it never has a place on the wire", "");
+    } else if (!dora_stack_has_room()) {
+        err = refuse(here, PyExc_ValueError, "nested too deeply for this thread's stack", "");
+    } else if (Py_EnterRecursiveCall(" while writing a value") == 0) {
+        err = encode_value(out, plain, &again);
+        Py_LeaveRecursiveCall();
+    }
+    Py_DECREF(plain);
+    return err;
+}
+
 static dora_err encode_other(encoder *out, PyObject *value, const place *here)
 {
     PyObject *plain = plain_of(out, value);
@@ -285,43 +332,65 @@ static dora_err encode_other(encoder *out, PyObject *value, const place *here)
         Py_SETREF(plain, PyObject_CallOneArg(out->hook, value));
     }
     if (plain == NULL) {
+        note_path(here);
         return DORA_ETYPE;
     }
-    dora_err err = DORA_ETYPE;
     if (plain == Py_NotImplemented || plain == value) {
-        err = refuse(here, PyExc_TypeError, "no value on the wire for type ",
-                     Py_TYPE(value)->tp_name);
-    } else if (Py_EnterRecursiveCall(" while writing a value") == 0) {
-        err = encode_value(out, plain, here);
-        Py_LeaveRecursiveCall();
+        Py_DECREF(plain);
+        return refuse(here, PyExc_TypeError, "no value on the wire for type ",
+                      Py_TYPE(value)->tp_name);
     }
-    Py_DECREF(plain);
-    return err;
+    return encode_plain(out, plain, here);
 }
 
-static dora_err encode_value(encoder *out, PyObject *value, const place *here)
+static bool is_exact(PyObject *value)
+{
+    return PyUnicode_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value) ||
+           PyBytes_CheckExact(value);
+}
+
+static dora_err encode_scalar(encoder *out, PyObject *value, const place *here)
 {
     if (PyUnicode_Check(value)) {
         return encode_text(out, value, here);
     }
-    if (value == Py_None) {
-        return dora_write_null(out->writer);
-    }
     if (PyBool_Check(value)) {
         return dora_write_bool(out->writer, value == Py_True);
     }
-    if (PyLong_Check(value)) {
-        return encode_int(out, value, here);
+    return PyLong_Check(value) ? encode_int(out, value, here)
+                               : dora_write_bytes(out->writer, PyBytes_AS_STRING(value),
+                                                  (size_t)PyBytes_GET_SIZE(value));
+}
+
+/* A subclass of str, int or bytes may be an enum, which is its value. */
+static dora_err encode_subclass(encoder *out, PyObject *value, const place *here)
+{
+    PyObject *plain = plain_of(out, value);
+    if (plain == NULL) {
+        note_path(here);
+        return DORA_ETYPE;
+    }
+    if (plain != Py_NotImplemented) {
+        return encode_plain(out, plain, here);
+    }
+    Py_DECREF(plain);
+    return encode_scalar(out, value, here);
+}
+
+static dora_err encode_value(encoder *out, PyObject *value, const place *here)
+{
+    if (value == Py_None) {
+        return dora_write_null(out->writer);
+    }
+    if (PyUnicode_Check(value) || PyLong_Check(value) || PyBytes_Check(value)) {
+        return is_exact(value) ? encode_scalar(out, value, here)
+                               : encode_subclass(out, value, here);
     }
     if (PyDict_Check(value) || PyList_Check(value) || PyTuple_Check(value)) {
         return encode_array(out, value, here);
     }
     if (PyFloat_Check(value)) {
         return dora_write_float(out->writer, PyFloat_AS_DOUBLE(value));
-    }
-    if (PyBytes_Check(value)) {
-        return dora_write_bytes(out->writer, PyBytes_AS_STRING(value),
-                                (size_t)PyBytes_GET_SIZE(value));
     }
     if (PyByteArray_Check(value) || PyMemoryView_Check(value)) {
         return encode_buffer(out, value, here);

@@ -10,6 +10,8 @@ import gc
 import math
 import pathlib
 import re
+import subprocess
+import sys
 import types
 import typing
 import uuid
@@ -32,6 +34,15 @@ class Color(enum.Enum):
 class Bits(enum.Flag):
     ONE = 1
     TWO = 2
+
+
+class Label(str, enum.Enum):
+    ONE = "x"
+
+    def __new__(cls, text):
+        made = str.__new__(cls, text)
+        made._value_ = 1
+        return made
 
 
 class Number(enum.IntEnum):
@@ -89,7 +100,8 @@ ROWS = {
     "`set`, `frozenset`, `deque`": [
         ({1}, [1]), (frozenset(), []), (collections.deque([1, {2}]), [1, [2]])],
     "`Enum`": [
-        (Color.RED, "red"), (Color.PAIR, [1, "x"]), (Bits.ONE | Bits.TWO, 3), (Number.SEVEN, 7)],
+        (Color.RED, "red"), (Color.PAIR, [1, "x"]), (Bits.ONE | Bits.TWO, 3), (Number.SEVEN, 7),
+        (Label.ONE, 1)],
     "`datetime`, `date`, `time`": [
         (datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "2026-01-02T03:04:05+00:00"),
         (datetime.datetime(2026, 1, 2, 3, 4, 5, 60), "2026-01-02T03:04:05.000060"),
@@ -255,10 +267,43 @@ def test_encode_that_gives_the_same_value_is_refused(serve):
             client.call("/x", object())
 
 
-def test_encode_that_goes_on_for_ever_ends(serve):
+def test_encode_that_goes_on_for_ever_ends():
     with dora.Client("127.0.0.1:1", encode=lambda value: Money(1)) as client:
-        with pytest.raises(RecursionError):
-            client.call("/x", Money(0))
+        with pytest.raises(ValueError, match=r"^\$\[0\]: what stands for it never has a place"):
+            client.call("/x", [Money(0)])
+
+
+def test_a_small_stack_is_enough_to_refuse_what_goes_on_for_ever():
+    code = """
+import sys, threading, dora
+sys.setrecursionlimit(10**6)
+threading.stack_size(128 * 1024)
+class Money: pass
+def run():
+    nest = lambda value: [Money()]
+    for encode in (lambda value: Money(), nest):
+        try:
+            dora.Client("127.0.0.1:1", encode=encode).call("/x", Money())
+        except ValueError as error:
+            print("refused")
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "refused\nrefused\n"), done.stderr
+
+
+def test_an_exception_of_a_value_keeps_its_own_and_says_where():
+    class Bad(dict):
+        def items(self):
+            raise ValueError("db closed")
+
+    half = object.__new__(Item)
+    for value, kind in ((Bad(a=1), ValueError), (half, AttributeError)):
+        with pytest.raises(kind) as raised:
+            pack({"rows": [1, value]})
+        assert raised.value.__notes__ == ["while $.rows[1] was written"]
 
 
 def test_a_client_in_its_own_encode_is_collected():

@@ -18,6 +18,9 @@ from typing import Any, Callable
 _Convert = Callable[[Any], Any]
 
 
+_PYDANTIC = ("pydantic", "pydantic_core", "pydantic_extra_types")
+
+
 def _loaded(module: str, name: str) -> tuple[type, ...]:
     """A class of a module that only those programs have loaded which have values of it."""
     found = getattr(sys.modules.get(module), name, None)
@@ -30,10 +33,11 @@ def _named(names: tuple[str, ...]) -> _Convert:
 
 def _of_pydantic(kind: type) -> _Convert | None:
     """Its models are maps, by alias, as they are read; its other types what they are in JSON."""
-    if issubclass(kind, _loaded("pydantic", "BaseModel")):
+    models = _loaded("pydantic", "BaseModel") + _loaded("pydantic.v1", "BaseModel")
+    if issubclass(kind, models):
         name = "model_dump" if hasattr(kind, "model_dump") else "dict"
         return lambda value: getattr(value, name)(by_alias=True)
-    if kind.__module__.partition(".")[0] in ("pydantic", "pydantic_core", "pydantic_extra_types"):
+    if kind.__module__.partition(".")[0] in _PYDANTIC:
         core = sys.modules.get("pydantic_core")
         return getattr(core, "to_jsonable_python", None)
     return None

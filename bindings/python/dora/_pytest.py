@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-_SERVERS = pytest.StashKey[list[Any]]()
+_SERVERS = "_dora_servers"  # an attribute of the test: the stash is new in pytest 7
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def dora_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """dora_server(app_or_file, **options) -> dora.testing.Server, which ends with the test."""
     from .testing import Server
 
-    servers = request.node.stash.setdefault(_SERVERS, [])
+    servers = request.node.__dict__.setdefault(_SERVERS, [])
 
     def start(app: Any = None, **options: Any) -> Server:
         server = Server(app, **options)
@@ -38,7 +38,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """A test that fails shows what its servers have written. They are stopped before, unless a
     debugger follows: a worker's last records may still be on their way."""
     if call.excinfo is not None:
-        for server in item.stash.get(_SERVERS, []):
+        for server in item.__dict__.get(_SERVERS, []):
             if not item.config.getoption("usepdb", False):
                 with contextlib.suppress(RuntimeError):  # its log says why
                     server.stop()
