@@ -122,8 +122,7 @@ static PyObject *alone_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     PyObject *param = NULL;
     if (self != NULL) {
         self->app = Py_NewRef(app);
-        self->call = dr_py_alone_make(state, rest, kwargs, "call", writer,
-                                      ((dr_py_app *)app)->encode, &param);
+        self->call = dr_py_alone_make(state, rest, kwargs, "call", writer, NULL, &param);
     } else if (!PyErr_Occurred()) {
         PyErr_NoMemory();
     }

@@ -1,6 +1,7 @@
 """App.call() and acall() run a handler in this process as a worker does; dora.Request is made."""
 
 import asyncio
+import concurrent.futures
 import contextvars
 import decimal
 import subprocess
@@ -301,3 +302,79 @@ def test_a_request_that_no_server_would_make_is_refused(arguments, error, text):
     if "name" not in arguments:
         with pytest.raises(error, match=text):
             make_app().call("/echo", **arguments)
+
+
+def test_acall_runs_plain_handlers_one_at_a_time_in_one_thread():
+    app = dora.App()
+    seen = []
+
+    @app.worker_start
+    def start():
+        seen.append(threading.get_ident())
+
+    @app.api("/plain")
+    def plain(param):
+        seen.append(threading.get_ident())
+
+    async def ask():
+        await asyncio.gather(*(app.acall("/plain") for _ in range(4)))
+        await app.aclose()
+
+    asyncio.run(ask())
+    assert len(seen) == 5 and len(set(seen)) == 1
+
+
+def test_threads_may_share_an_application_and_its_loop():
+    app = dora.App()
+
+    @app.api("/later")
+    async def later(param):
+        await asyncio.sleep(0.01)
+        return param
+
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda n: app.call("/later", n), range(12))) == list(range(12))
+    app.close()
+
+
+def test_an_exit_in_acall_is_the_calls_own():
+    app = dora.App()
+
+    @app.api("/exit")
+    async def leave(param):
+        await asyncio.sleep(0)
+        sys.exit(3)
+
+    async def ask():
+        with pytest.raises(dora.Error) as raised:
+            await app.acall("/exit")
+        return raised.value.code
+
+    assert asyncio.run(ask()) == 100200
+
+
+def test_a_hook_that_registers_a_middleware_counts_for_the_call():
+    app = dora.App()
+
+    @app.worker_start
+    def start():
+        app.middleware(lambda call_next, param, request: [call_next()])
+
+    @app.api("/echo")
+    def echo(param):
+        return param
+
+    assert app.call("/echo", 1) in (1, [1])
+    assert app.call("/echo", 2) == [2]
+
+
+def test_the_applications_encode_is_for_results_alone():
+    app = dora.App(encode=str)
+
+    @app.api("/echo")
+    def echo(param):
+        return 1j
+
+    assert app.call("/echo") == "1j"
+    with pytest.raises(TypeError, match="no value on the wire for type complex"):
+        app.call("/echo", 1j)

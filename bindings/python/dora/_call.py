@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures
 import contextvars
 import inspect
 import os
+import threading
 from typing import Any, Awaitable, Coroutine
 
 from . import _dora, _threads
 
 _WORKER = 0  # the number that hooks are told
+
+
+class _Exited(Exception):
+    """A task's SystemExit, `error`: as itself it would end the loop."""
+
+    def __init__(self, error: SystemExit) -> None:
+        self.error = error
 
 
 class _WithinALoop(RuntimeError):
@@ -26,6 +35,7 @@ class _Kept:
     """What an application keeps of its calls."""
 
     def __init__(self) -> None:
+        self.lock = threading.RLock()
         self.own: _Worker | None = None
         self.on_loop: _Worker | None = None
 
@@ -37,6 +47,8 @@ class _Worker:
         self.pid = os.getpid()
         self.context = contextvars.copy_context()
         self.ready: Any = None  # for acall(): its start hooks have run
+        self.lock = threading.RLock()  # of the loop: threads may share the application
+        self.beside = concurrent.futures.ThreadPoolExecutor(1)  # for acall(): as a worker's thread
 
     def hooks(self, which: int) -> list[Any]:
         return [(function, (_WORKER,) if takes_worker else (), is_async)
@@ -45,14 +57,15 @@ class _Worker:
     def complete(self, awaitable: Awaitable[Any], context: contextvars.Context) -> Any:
         """Await something to its end, in `context` itself."""
         _refuse_within_a_loop(awaitable)
-        if self.loop is None:
-            self.loop = asyncio.new_event_loop()
-        task = self.loop.create_task(_awaiting(awaitable), context=context)
-        try:
-            return self.loop.run_until_complete(task)
-        except KeyboardInterrupt:
-            task.cancel()
-            raise
+        with self.lock:
+            if self.loop is None:
+                self.loop = asyncio.new_event_loop()
+            task = self.loop.create_task(_awaiting(awaitable), context=context)
+            try:
+                return self.loop.run_until_complete(task)
+            except KeyboardInterrupt:
+                task.cancel()
+                raise
 
     def run_hooks(self, which: int) -> None:
         for function, arguments, _ in self.hooks(which):
@@ -76,7 +89,7 @@ class _Worker:
         if is_async:
             return context.run(function, *arguments)
         assert self.loop is not None
-        return await self.loop.run_in_executor(None, context.run, _threads.called, function,
+        return await self.loop.run_in_executor(self.beside, context.run, _threads.called, function,
                                                *arguments)
 
     def end(self) -> None:
@@ -91,7 +104,10 @@ class _Worker:
 
 
 async def _awaiting(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+    try:
+        return await awaitable
+    except SystemExit as error:
+        raise _Exited(error) from error
 
 
 def _refuse_within_a_loop(awaitable: Awaitable[Any]) -> None:
@@ -113,12 +129,13 @@ def _kept(app: _dora.App) -> _Kept:
 
 def _worker(app: _dora.App) -> _Worker:
     kept = _kept(app)
-    if kept.own is None or kept.own.pid != os.getpid():
-        worker = _Worker(app, None)
-        worker.run_hooks(0)
-        kept.own = worker
-        atexit.register(worker.end)
-    return kept.own
+    with kept.lock:
+        if kept.own is None or kept.own.pid != os.getpid():
+            worker = _Worker(app, None)
+            worker.run_hooks(0)
+            kept.own = worker
+            atexit.register(worker.end)
+        return kept.own
 
 
 async def _worker_here(app: _dora.App) -> _Worker:
@@ -148,6 +165,8 @@ def call(app: _dora.App, name: str, param: Any = None, **request: Any) -> Any:
             result = worker.complete(result, context)
     except (KeyboardInterrupt, _WithinALoop):
         raise
+    except _Exited as exited:
+        return one.end(None, exited.error)
     except BaseException as error:
         return one.end(None, error)
     return one.end(result, None)
@@ -164,6 +183,8 @@ async def acall(app: _dora.App, name: str, param: Any = None, **request: Any) ->
             result = await worker.task(result, context)
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise
+    except _Exited as exited:
+        return one.end(None, exited.error)
     except BaseException as error:
         return one.end(None, error)
     return one.end(result, None)
@@ -184,3 +205,4 @@ async def aclose(app: _dora.App) -> None:
     worker, kept.on_loop = kept.on_loop, None
     if worker is not None and worker.loop is asyncio.get_running_loop():
         await worker.arun_hooks(1)
+        worker.beside.shutdown(wait=False)
