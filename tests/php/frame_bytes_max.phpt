@@ -33,7 +33,8 @@ $more = $server->client(['frame_bytes_max' => 16 << 20]);
 report(fn() => $more->call('length', str_repeat('x', 5 << 20)));
 report(fn() => $more->call('bytes', 5 << 20));
 report(fn() => $more->call('levels', 600));
-report(fn() => $more->callMany(['a' => ['bytes', 3 << 20], 'b' => ['bytes', 3 << 20]])['b']);
+report(fn() => count(array_filter( /* the second to be ready */
+    $more->callMany(['a' => ['bytes', 3 << 20], 'b' => ['bytes', 3 << 20]]), is_object(...))));
 report(fn() => $more->call('length', array_fill(0, 1 << 21, 1)));
 
 echo "wrong ones\n";
@@ -58,7 +59,7 @@ over the server's
 Dora\Exception 100206: frame of 524309%d bytes is larger than the limit of 4194304 (frame_bytes_max)
 Dora\HandlerException 100206: the result is larger than the limit of 4194304 bytes (frame_bytes_max)
 Dora\HandlerException 100206: the result is deeper than the limit of 509 levels
-Dora\HandlerException
+1
 Dora\Exception 100206: $: more than the limit of 1048576 members in all arrays
 wrong ones
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have 1024 to 67108864 bytes as "frame_bytes_max", not 1023

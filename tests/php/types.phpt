@@ -112,8 +112,8 @@ ValueError 0: Dora\Client::call(): Argument #2 ($param) cannot be sent: $: no va
 ValueError 0: Dora\Client::call(): Argument #2 ($param) cannot be sent: $.a[0]: no value on the wire for type Odd
 ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) cannot be sent: one: $.b: no value on the wire for type Pure
 {"items":[{"odd":[1]}]}
-Dora\HandlerException 100208: nothing for Closed (code 0)
-Dora\HandlerException 100208: no price today (code 0)
+Dora\HandlerException 100208: TypeError: nothing for Closed (code 0)
+Dora\HandlerException 100208: DomainException: no price today (code 0)
 ["before",{"nested":1},"after"]
 TypeError 0: Dora\Client::__construct(): Argument #2 ($options) must have a callable or null as "encode", string given
 TypeError 0: Dora\App::__construct(): Argument #1 ($encode) must be a valid callback or null, function "no_such_function" not found or invalid function name

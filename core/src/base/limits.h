@@ -9,17 +9,18 @@
 #define DR_FRAME_BYTES_MAX_MAX (64u * 1024 * 1024)    /* a frame must fit a shared-memory block */
 #define DR_VALUE_DEPTH_MAX 512                        /* a reader may recurse: this is its stack */
 #define DR_REPLY_LEVELS 3 /* reply, map of results, envelope: a result stands behind these */
-#define DR_VALUE_MEMBERS_MAX (1u << 20) /* array members of one body: bounds its cost */
-#define DR_SETTINGS_DEPTH_MAX 64        /* of configuration and node files: read on any stack */
-#define DR_API_NAME_MAX 255             /* names are compared and logged */
-#define DR_APIS_MAX 1024                /* apis of one W_M: each costs a task */
-#define DR_APP_APIS_MAX 4096            /* handlers of one application */
-#define DR_SUMMARY_BYTES_MAX 200        /* of an api: one line of a table */
-#define DR_ABOUT_BYTES_MAX (1u << 18)   /* of a schema: the master keeps it for every api */
-#define DR_CODE_OURS_MAX 100299         /* last of the codes that handlers cannot use */
-#define DR_MSG_BYTES_MAX 8192           /* of a handler's error message */
-#define DR_SERIES_MAX 64                /* codes and types counted of one api; the rest in one */
-#define DR_TRACE_BYTES_MAX 256          /* W3C traceparent is 55 bytes */
+#define DR_VALUE_MEMBERS_MAX (1u << 20)   /* array members of one body: bounds its cost */
+#define DR_SETTINGS_DEPTH_MAX 64          /* of configuration and node files: read on any stack */
+#define DR_API_NAME_MAX 255               /* names are compared and logged */
+#define DR_APIS_MAX 1024                  /* apis of one W_M: each costs a task */
+#define DR_APP_APIS_MAX 4096              /* handlers of one application */
+#define DR_SUMMARY_BYTES_MAX 200          /* of an api: one line of a table */
+#define DR_ABOUT_BYTES_MAX (1u << 18)     /* of a schema: the master keeps it for every api */
+#define DR_ABOUT_BYTES_SUM_MAX (4u << 20) /* of one application's */
+#define DR_CODE_OURS_MAX 100299           /* last of the codes that handlers cannot use */
+#define DR_MSG_BYTES_MAX 8192             /* of a handler's error message */
+#define DR_SERIES_MAX 64                  /* codes and types counted of one api; the rest in one */
+#define DR_TRACE_BYTES_MAX 256            /* W3C traceparent is 55 bytes */
 #define DR_ENV_FILE_BYTES_MAX (1024u * 1024) /* a file written by hand is far below */
 #define DR_HANDLER_STATUS_MIN 400 /* over HTTP, of a handler's error: what its caller did */
 #define DR_HANDLER_STATUS_MAX 499
@@ -105,6 +106,7 @@
 /* Outgoing connections. */
 #define DR_DIAL_FULL_MS 10u        /* between two tries at a Unix socket whose backlog is full */
 #define DR_DIAL_ADDRESS_MS 300u    /* for one address of several: no way in the world is longer */
+#define DR_DIAL_AGAIN_MS 2000u     /* the second time: a lost packet is sent again after a second */
 #define DR_TRANSPORT_READS_MAX 32u /* of one in a turn: one that never ends holds up no other */
 
 /* Discovery. */

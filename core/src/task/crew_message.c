@@ -64,6 +64,11 @@ static void on_about(dr_crew *crew, const dr_control_message *message)
     dr_about *about = is_known(crew) ? NULL : dr_names_last(&crew->names);
     const uint32_t part = (uint32_t)message->head.number;
     if (about != NULL && part < DR_ABOUT_PARTS) {
+        crew->names.said_bytes += message->text_len;
+        if (crew->names.said_bytes > DR_ABOUT_BYTES_SUM_MAX) {
+            settle(crew, DORA_ETOOBIG, "the application says too much of its apis");
+            return;
+        }
         settle(crew,
                dr_about_add(about, (dr_about_part)part,
                             (dora_slice){message->text, message->text_len}),
@@ -134,6 +139,7 @@ void dr_crew_message(dr_crew *crew, dr_control_message *message)
         on_about(crew, message);
         break;
     case DR_CONTROL_LOADED:
+        dr_names_clean(&crew->names);
         crew->load_failures = 0;
         crew->has_loop = message->head.number != 0;
         dr_orphans_begin(&crew->zygote->orphans, crew->zygote->pid);

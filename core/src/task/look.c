@@ -76,8 +76,9 @@ static void note_run(const dr_pool *pool, const dr_slot *slot, uint32_t task, ui
         trace_len <= sizeof(ran->trace) && trace_len <= record->input_len ? trace_len : 0;
     copy(ran->trace, pool->region.slab + record->offset + record->input_len - ran->trace_len,
          ran->trace_len);
-    ran->queue_ns = start_ns < now_ns ? start_ns - record->submitted_ns : 0;
-    ran->run_ns = start_ns < now_ns ? now_ns - start_ns : 0;
+    const bool has_begun = start_ns < now_ns; /* else it waited in its worker for a thread */
+    ran->queue_ns = (has_begun ? start_ns : now_ns) - record->submitted_ns;
+    ran->run_ns = has_begun ? now_ns - start_ns : 0;
 }
 
 uint32_t dr_tasks_running(dr_pool *pool, uint32_t slot, dr_task_ran *ran, uint32_t max)

@@ -4,11 +4,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+#include "wire/value.h"
+
+#define ABOUT_LEVELS_AROUND 8 /* of the answer that it stands in */
+
 dora_err dr_about_add(dr_about *about, dr_about_part part, dora_slice piece)
 {
     dr_buf *text = &about->texts[part];
     return piece.len > DR_ABOUT_BYTES_MAX - text->len ? DORA_ETOOBIG
                                                       : dr_buf_append_slice(text, piece);
+}
+
+/* Whether a text is one whole value that has its place in an answer. */
+static bool is_value(dora_slice text)
+{
+    dora_reader reader;
+    dora_reader_init(&reader, text);
+    reader.depth = ABOUT_LEVELS_AROUND;
+    return dora_reader_skip(&reader, NULL) == DORA_OK && dora_reader_is_done(&reader);
+}
+
+static void clean(dr_about *about)
+{
+    dr_buf *summary = &about->texts[DR_ABOUT_SUMMARY];
+    if (summary->len > DR_SUMMARY_BYTES_MAX || !dr_utf8_is_valid(dr_buf_slice(summary))) {
+        dr_buf_clear(summary);
+    }
+    for (int part = DR_ABOUT_PARAM; part <= DR_ABOUT_RESULT; part++) {
+        dr_buf *schema = &about->texts[part];
+        if (schema->len > 0 && !is_value(dr_buf_slice(schema))) {
+            dr_buf_clear(schema);
+        }
+    }
+}
+
+void dr_names_clean(dr_names *names)
+{
+    for (uint32_t i = 0; names->abouts != NULL && i < names->count; i++) {
+        clean(&names->abouts[i]);
+    }
+    clean(&names->fallback);
 }
 
 void dr_about_fini(dr_about *about)

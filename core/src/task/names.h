@@ -26,13 +26,18 @@ typedef struct dr_names {
     char (*items)[DR_API_NAME_MAX + 1];
     uint32_t count;
     bool has_fallback;
-    dr_about *abouts; /* one an item; NULL: nothing is said */
+    size_t said_bytes; /* of all texts, at most DR_ABOUT_BYTES_SUM_MAX */
+    dr_about *abouts;  /* one an item; NULL: nothing is said */
     dr_about fallback;
 } dr_names;
 
 /* dr_about_add adds a piece to a text. Errors: DORA_ETOOBIG over DR_ABOUT_BYTES_MAX, DORA_ENOMEM.
  * dr_about_fini frees all texts. */
 dora_err dr_about_add(dr_about *about, dr_about_part part, dora_slice piece);
+
+/* dr_names_clean drops texts that are not what they should be: a schema that is not one encoded
+ * value, a summary that is no short UTF-8 text. They come from a process that may write anything. */
+void dr_names_clean(dr_names *names);
 void dr_about_fini(dr_about *about);
 
 /* dr_names_add appends a name of at most DR_API_NAME_MAX bytes; an empty one is the fallback.

@@ -83,8 +83,8 @@ static dora_err note(dr_dial *dial, int problem)
     } else if (problem != EINPROGRESS && problem != EINTR) {
         dial->loss = dr_loss_new(DORA_ECONNECT, problem);
         return DORA_ECONNECT;
-    } else if (dial->next != NULL) {
-        wait_ms = DR_DIAL_ADDRESS_MS;
+    } else if (dial->is_second ? dial->next != NULL : dial->next != NULL || dial->has_left) {
+        wait_ms = dial->is_second ? DR_DIAL_AGAIN_MS : DR_DIAL_ADDRESS_MS;
     }
     dial->wake_ns = wait_ms != 0 ? dr_clock_ns() + (uint64_t)wait_ms * NS_PER_MS : 0;
     return DORA_EAGAIN;
@@ -105,11 +105,22 @@ static void drop(dr_dial *dial)
     dial->wake_ns = 0;
 }
 
+/* has_next says whether there is an address to try. Those that were left once, since others might be
+ * quicker, are tried a second time with more patience: a lost packet is sent again after a second. */
+static bool has_next(dr_dial *dial)
+{
+    if (dial->next == NULL && dial->has_left && !dial->is_second) {
+        dial->is_second = true;
+        dial->next = dial->found;
+    }
+    return dial->next != NULL;
+}
+
 dora_err dr_dial_next(dr_dial *dial)
 {
     const int yes = 1;
     dora_err err = DORA_ECONNECT;
-    while (err == DORA_ECONNECT && dial->next != NULL) {
+    while (err == DORA_ECONNECT && has_next(dial)) {
         drop(dial);
         dial->tried = dial->next;
         dial->next = dial->tried->ai_next;
@@ -142,6 +153,7 @@ dora_err dr_dial_check(dr_dial *dial, bool is_ready)
     if (is_ready && getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &problem, &problem_len) != 0) {
         problem = errno;
     }
+    dial->has_left = dial->has_left || (is_due && !is_ready);
     return is_ready || is_due ? note(dial, problem) : DORA_EAGAIN;
 }
 

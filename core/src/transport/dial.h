@@ -29,8 +29,10 @@ typedef struct dr_dial {
     struct addrinfo *found;       /* what was */
     const struct addrinfo *tried; /* at present */
     const struct addrinfo *next;
-    bool is_full; /* the Unix socket takes nobody just now */
-    dr_loss loss; /* of the last address */
+    bool is_full;   /* the Unix socket takes nobody just now */
+    bool is_second; /* all have been tried once, and some had too little time */
+    bool has_left;  /* one that had not answered, for those behind it */
+    dr_loss loss;   /* of the last address */
 } dr_dial;
 
 /* dr_dial_begin says whether the host must be looked up first: a number and a path need not be.

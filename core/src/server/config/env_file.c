@@ -2,8 +2,11 @@
 #include "server/config/env_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <dora/runtime.h>
 
@@ -146,10 +149,28 @@ dora_err dr_env_parse(dora_slice text, const char *path, dr_texts *env, dora_err
                           : dora_error_set(problems, err, "%s: %s", path, dora_err_text(err));
 }
 
+/* open_file opens a regular file: a FIFO, say, would be waited for. NULL with errno. */
+static FILE *open_file(const char *path)
+{
+    struct stat about;
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    FILE *file = NULL;
+    if (fd >= 0 && fstat(fd, &about) == 0) {
+        errno = S_ISDIR(about.st_mode) ? EISDIR : ESPIPE;
+        file = S_ISREG(about.st_mode) ? fdopen(fd, "r") : NULL;
+    }
+    if (fd >= 0 && file == NULL) {
+        const int problem = errno;
+        close(fd);
+        errno = problem;
+    }
+    return file;
+}
+
 dora_err dr_env_load(const char *path, dr_texts *env, dora_error *error)
 {
     dr_buf text = {.data = NULL};
-    FILE *file = fopen(path, "re");
+    FILE *file = open_file(path);
     size_t got = 1;
     dora_err err = file != NULL ? DORA_OK : DORA_EIO;
     while (err == DORA_OK && got > 0 && text.len <= DR_ENV_FILE_BYTES_MAX) {
@@ -158,7 +179,9 @@ dora_err dr_env_load(const char *path, dr_texts *env, dora_error *error)
         text.len += got;
     }
     if (file == NULL || ferror(file) != 0) {
-        err = dora_error_set(error, DORA_EIO, "%s: %s", path, strerror(errno));
+        err = errno == ESPIPE
+                  ? dora_error_set(error, DORA_EIO, "%s: it must be a regular file", path)
+                  : dora_error_set(error, DORA_EIO, "%s: %s", path, strerror(errno));
     } else if (err == DORA_OK && text.len > DR_ENV_FILE_BYTES_MAX) {
         err = dora_error_set(error, DORA_ECONFIG, "%s: larger than %u bytes", path,
                              DR_ENV_FILE_BYTES_MAX);

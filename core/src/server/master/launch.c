@@ -167,7 +167,8 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
     }
     const char *const *any = server->commands[index].argv;
     /* The program's own words count from the folder where it was started. */
-    const bool is_again = pool->from_again && server->host->again != NULL && pool->cwd == NULL;
+    const bool is_again = pool->from_again && server->host->again != NULL && pool->cwd == NULL &&
+                          pool->ini.count == 0;
     const dr_crew_options options = {.name = pool->name,
                                      .target = app,
                                      .folder = pool->cwd != NULL ? pool->cwd : server->folder,

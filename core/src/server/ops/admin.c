@@ -212,9 +212,7 @@ void dr_admin_opened(dr_admin *admin, uint16_t tcp_port, const char *http_host, 
     }
     if (config->tcp_host != NULL) {
         put_address(admin->address, "", config->tcp_host, tcp_port);
-    } else if (config->unix_path != NULL) {
-        (void)snprintf(admin->address, sizeof(admin->address), "unix:%s", config->unix_path);
-    }
+    } /* not the Unix socket: its permissions say who may call, and the page is not asked for any */
     if (http_host != NULL) {
         put_address(admin->http_url, "http://", http_host, http_port);
     }

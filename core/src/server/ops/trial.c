@@ -24,6 +24,8 @@ typedef struct trial {
     uint64_t id;
 } trial;
 
+#define TRIAL_BYTES_MAX ((size_t)2 * 1024 * 1024)
+
 static const char media_type[] = "application/json";
 
 const char *dr_trial_refusal(const dr_trials *trials, const dr_http_exchange *exchange)
@@ -36,7 +38,7 @@ const char *dr_trial_refusal(const dr_trials *trials, const dr_http_exchange *ex
                "X-Forwarded-";
     }
     return trials->address[0] == '\0'
-               ? "this server has no door that calls could take (listen.tcp, listen.unix)"
+               ? "this server has no door that the page's calls could take (listen.tcp)"
                : NULL;
 }
 
@@ -132,6 +134,12 @@ static dora_err take_param(const dr_trials *trials, const dr_http_exchange *exch
                          : dr_json_param(body, trials->config->frame_bytes_max, param, error);
 }
 
+/* bytes_max: results are made JSON on the supervisor's loop, and looked at by a person. */
+static size_t bytes_max(const dr_config *config)
+{
+    return config->frame_bytes_max < TRIAL_BYTES_MAX ? config->frame_bytes_max : TRIAL_BYTES_MAX;
+}
+
 /* start sends the call. Errors: nothing of it is under way then. */
 static dora_err start(trial *self, dora_slice name, dora_slice param, dora_error *error)
 {
@@ -141,7 +149,7 @@ static dora_err start(trial *self, dora_slice name, dora_slice param, dora_error
                                          .sign = config->sign,
                                          .salt = config->salt,
                                          .gzip = config->gzip,
-                                         .frame_bytes_max = config->frame_bytes_max};
+                                         .frame_bytes_max = bytes_max(config)};
     const dora_call call = {.name = name, .param = param};
     dora_err err = dora_async_new(&self->async, self->trials->loop, &options, error);
     if (err != DORA_OK) {

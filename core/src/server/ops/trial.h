@@ -24,7 +24,8 @@ typedef struct dr_trials {
 const char *dr_trial_refusal(const dr_trials *trials, const dr_http_exchange *exchange);
 
 /* dr_trial_begin makes the call that a POST asks for: the name stands in the query, the parameter
- * is the body, as JSON. It is answered as POST /call/NAME is, at once or later. dr_trial_gone: the
+ * is the body, as JSON. It is answered as POST /call/NAME is, but for a status that the handler's
+ * error carries, at once or later; a result over 2 MiB is refused. dr_trial_gone: the
  * exchange went away before its answer. Ownership: borrows `trials` until the loop has ended. */
 void dr_trial_begin(dr_trials *trials, dr_http_exchange *exchange);
 void dr_trial_gone(dr_http_exchange *exchange);
