@@ -113,6 +113,7 @@ static dora_err calls_add(php_dora_calls *calls, zend_string *key, zval *entry, 
                           smart_str *params, zend_string **problem)
 {
     uint32_t at = calls->count++;
+    dora_call *const item = &calls->items[at];
     zval *name = NULL;
     zval *param = NULL;
     dora_slice encoded;
@@ -129,6 +130,9 @@ static dora_err calls_add(php_dora_calls *calls, zend_string *key, zval *entry, 
     const bool is_whole =
         is_none || (form == PHP_DORA_MAPS && !(php_dora_is_name(name) && param != NULL &&
                                                zend_hash_num_elements(Z_ARRVAL_P(entry)) == 2));
+    if (!is_whole) { /* code that the parameter runs may let go of the entry */
+        calls->names[at] = zend_string_copy(Z_STR_P(name));
+    }
     dora_err err =
         is_none    ? php_dora_param_none((dora_slice){Z_STRVAL_P(name), Z_STRLEN_P(name)}, &encoded)
         : is_whole ? php_dora_param_api(entry, calls->encode, &encoded, problem)
@@ -138,10 +142,10 @@ static dora_err calls_add(php_dora_calls *calls, zend_string *key, zval *entry, 
         return err;
     }
     smart_str_appendl(params, encoded.data, encoded.len);
-    calls->items[at] = (dora_call){
+    *item = (dora_call){
         .key = {ZSTR_VAL(key), ZSTR_LEN(key)}, .param = {NULL, encoded.len}, .is_whole = is_whole};
     if (!is_whole) {
-        calls->items[at].name = (dora_slice){Z_STRVAL_P(name), Z_STRLEN_P(name)};
+        item->name = (dora_slice){ZSTR_VAL(calls->names[at]), ZSTR_LEN(calls->names[at])};
     }
     php_dora_param_done(encoded);
     return DORA_OK;
@@ -161,6 +165,7 @@ dora_err php_dora_calls_init(php_dora_calls *calls, HashTable *from, php_dora_fo
     *problem = NULL;
     calls->items = ecalloc(room, sizeof(*calls->items));
     calls->keys = ecalloc(room, sizeof(*calls->keys));
+    calls->names = ecalloc(room, sizeof(*calls->names));
     ZEND_HASH_FOREACH_KEY_VAL(from, index, key, entry)
     {
         key = key != NULL ? zend_string_copy(key) : zend_long_to_str((zend_long)index);
@@ -184,12 +189,16 @@ void php_dora_calls_free(php_dora_calls *calls)
 {
     for (uint32_t i = 0; i < calls->count; i++) {
         zend_string_release(calls->keys[i]);
+        if (calls->names[i] != NULL) {
+            zend_string_release(calls->names[i]);
+        }
     }
     if (calls->params != NULL) {
         zend_string_release(calls->params);
     }
     efree(calls->items);
     efree(calls->keys);
+    efree(calls->names);
 }
 
 void php_dora_result(const dora_result *result, zval *value)

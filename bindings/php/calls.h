@@ -16,7 +16,8 @@ typedef enum php_dora_form {
 typedef struct php_dora_calls {
     dora_call *items;
     uint32_t count;
-    zend_string **keys; /* of each call, as text */
+    zend_string **keys;  /* of each call, as text */
+    zend_string **names; /* that the items point to; NULL where one has none */
     const zval *encode;
     zend_string *params; /* the encoded parameters that the items point to */
 } php_dora_calls;
@@ -42,8 +43,8 @@ dora_err php_dora_param_none(dora_slice name, dora_slice *encoded);
 bool php_dora_is_name(const zval *name);
 
 /* php_dora_calls_init reads an array of calls, whose parameters `encode` (NULL: none) may help
- * with. Errors: as php_dora_param, and DORA_EINVAL for an entry of another form. Ownership: borrows
- * names from the array; php_dora_calls_free frees the rest, also after an error. */
+ * with. Errors: as php_dora_param, and DORA_EINVAL for an entry of another form. Ownership:
+ * php_dora_calls_free frees all, also after an error. */
 dora_err php_dora_calls_init(php_dora_calls *calls, HashTable *from, php_dora_form form,
                              const zval *encode, zend_string **problem);
 void php_dora_calls_free(php_dora_calls *calls);

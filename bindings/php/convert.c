@@ -5,12 +5,18 @@
 
 #define NO_VALUE "no value on the wire for type "
 
+/* An object is written as another value, which may be an object again: each of these levels is one
+ * of C's as well, and no array need stand between them. */
+#define OBJECTS_MAX 512u
+#define TOO_MANY_OBJECTS "deeper than the limit of 512 levels"
+
 #define COLLISIONS_MAX (1u << 24) /* keys of one value passed on the way to others: 0.1 s or so */
 #define COLLIDING_MIN 256u        /* in smaller arrays they are not counted: too little time */
 
 typedef struct write_state {
     dora_writer *writer;
-    uint32_t depth;
+    uint32_t depth;     /* of arrays */
+    uint32_t objects;   /* that are being written, one inside the other */
     const zval *encode; /* what the rest is given to; NULL: nothing */
     bool is_api;        /* a whole one: marks may stand in its parameter alone */
     dora_err err;
@@ -102,19 +108,29 @@ static bool has_list_keys(HashTable *array)
     return true;
 }
 
+/* Arrays and objects are levels of the same recursion. */
+static bool level_fits(write_state *state)
+{
+    if (dora_depth_fits(state->depth + state->objects)) {
+        return true;
+    }
+    state->err = DORA_ETOOBIG;
+    return false;
+}
+
 static bool write_head(write_state *state, HashTable *array, bool is_map)
 {
     const uint32_t count = zend_array_count(array);
 
-    if (!dora_depth_fits(state->depth)) {
-        state->err = DORA_ETOOBIG;
-    } else {
+    if (level_fits(state)) {
         state->err = is_map && has_list_keys(array) ? dora_write_map(state->writer, count)
                                                     : dora_write_array(state->writer, count);
     }
     return state->err == DORA_OK;
 }
 
+/* Members may run PHP code, and a reference may lead that to this very array: it is held, so that
+ * what is written to it goes to a copy, and its keys stay. */
 static bool write_array(write_state *state, HashTable *array, bool is_map)
 {
     if (GC_IS_RECURSIVE(array)) {
@@ -124,9 +140,11 @@ static bool write_array(write_state *state, HashTable *array, bool is_map)
         return false;
     }
     state->depth++;
+    GC_TRY_ADDREF(array);
     GC_TRY_PROTECT_RECURSION(array);
     bool written = write_members(state, array);
     GC_TRY_UNPROTECT_RECURSION(array);
+    zend_array_release(array);
     state->depth--;
     if (written) {
         dora_write_end(state->writer);
@@ -134,15 +152,12 @@ static bool write_array(write_state *state, HashTable *array, bool is_map)
     return written;
 }
 
-static bool write_object(write_state *state, zend_object *object)
+static bool write_plain(write_state *state, zend_object *object)
 {
     zval plain;
     bool is_map;
     bool written;
 
-    if (GC_IS_RECURSIVE(object)) {
-        return write_refuse(state, "an object that contains itself", NULL);
-    }
     if (!php_dora_plain(object, state->encode, &plain, &is_map)) {
         return write_refuse(state, NO_VALUE, object->ce->name);
     }
@@ -150,6 +165,30 @@ static bool write_object(write_state *state, zend_object *object)
     written = is_map ? write_array(state, Z_ARRVAL(plain), true) : write_value(state, &plain);
     GC_UNPROTECT_RECURSION(object);
     zval_ptr_dtor(&plain);
+    return written;
+}
+
+/* The object is held: its own code may let go of it. */
+static bool write_object(write_state *state, zend_object *object)
+{
+    bool written;
+
+    if (GC_IS_RECURSIVE(object)) {
+        return write_refuse(state, "an object that contains itself", NULL);
+    }
+    if (state->objects >= OBJECTS_MAX) {
+        state->err = DORA_ETOOBIG;
+        state->what = TOO_MANY_OBJECTS;
+        return false;
+    }
+    if (!level_fits(state)) {
+        return false;
+    }
+    state->objects++;
+    GC_ADDREF(object);
+    written = write_plain(state, object);
+    OBJ_RELEASE(object);
+    state->objects--;
     return written;
 }
 
@@ -207,7 +246,8 @@ static dora_err write_whole(write_state *state, zval *value, zend_string **probl
 {
     *problem = NULL;
     if (write_value(state, value)) {
-        state->err = dora_writer_error(state->writer);
+        /* What was let go of may have had a destructor that raised an exception. */
+        state->err = EG(exception) != NULL ? DORA_ETYPE : dora_writer_error(state->writer);
     }
     if (state->err != DORA_OK) {
         *problem = problem_of(state);
