@@ -10,21 +10,33 @@
 #define DATE_FORMAT "Y-m-d\\TH:i:s.uP" /* RFC 3339 */
 #define WHOLE_SECOND ".000000"
 
-/* Calls a method without arguments, or with one. Returns: false with an exception raised. */
-static bool ask(zend_object *object, const char *method, zval *arg, zval *answer)
+/* Calls the method of `class`, which the object is one of, without arguments or with one. Returns:
+ * false with an exception raised. */
+static bool ask_as(zend_class_entry *class, zend_object *object, const char *method, zval *arg,
+                   zval *answer)
 {
     ZVAL_UNDEF(answer);
-    zend_call_method(object, object->ce, NULL, method, strlen(method), answer, arg != NULL ? 1 : 0,
-                     arg, NULL);
+    zend_call_method(object, class, NULL, method, strlen(method), answer, arg != NULL ? 1 : 0, arg,
+                     NULL);
     return EG(exception) == NULL && !Z_ISUNDEF_P(answer);
 }
 
+static bool ask(zend_object *object, const char *method, zval *answer)
+{
+    return ask_as(object->ce, object, method, NULL, answer);
+}
+
+/* Dates have one form on the wire: a format() of the program's own is not asked. */
 static bool date_text(zend_object *date, zval *text)
 {
+    zend_class_entry *const mutable = php_date_get_date_ce();
+    zend_class_entry *const base =
+        instanceof_function(date->ce, mutable) ? mutable : php_date_get_immutable_ce();
     zval format;
 
     ZVAL_STRINGL(&format, DATE_FORMAT, sizeof(DATE_FORMAT) - 1);
-    const bool is_given = ask(date, "format", &format, text) && Z_TYPE_P(text) == IS_STRING;
+    const bool is_given =
+        ask_as(base, date, "format", &format, text) && Z_TYPE_P(text) == IS_STRING;
     zval_ptr_dtor(&format);
     if (is_given) {
         const char *at = strstr(Z_STRVAL_P(text), WHOLE_SECOND);
@@ -37,6 +49,22 @@ static bool date_text(zend_object *date, zval *text)
         }
     }
     return is_given;
+}
+
+/* An ArrayObject may stand around an object, whose private and protected members have a NUL byte
+ * in front of their keys: they are nobody else's. */
+static void drop_hidden(zval *members)
+{
+    zend_string *key;
+
+    ZEND_HASH_FOREACH_STR_KEY(Z_ARRVAL_P(members), key)
+    {
+        if (key != NULL && ZSTR_LEN(key) > 0 && ZSTR_VAL(key)[0] == '\0') {
+            SEPARATE_ARRAY(members);
+            zend_hash_del(Z_ARRVAL_P(members), key);
+        }
+    }
+    ZEND_HASH_FOREACH_END();
 }
 
 static bool by_hook(zend_object *object, const zval *encode, zval *plain)
@@ -57,7 +85,7 @@ static bool plain_of(zend_object *object, const zval *encode, zval *plain, bool 
     const zend_class_entry *class = object->ce;
 
     if (instanceof_function(class, php_json_serializable_ce)) {
-        return ask(object, "jsonserialize", NULL, plain);
+        return ask(object, "jsonserialize", plain);
     }
     if (instanceof_function(class, php_date_get_interface_ce())) {
         return date_text(object, plain);
@@ -73,7 +101,11 @@ static bool plain_of(zend_object *object, const zval *encode, zval *plain, bool 
     }
     if (instanceof_function(class, spl_ce_ArrayObject)) {
         *is_map = true;
-        return ask(object, "getarraycopy", NULL, plain) && Z_TYPE_P(plain) == IS_ARRAY;
+        if (!ask(object, "getarraycopy", plain) || Z_TYPE_P(plain) != IS_ARRAY) {
+            return false;
+        }
+        drop_hidden(plain);
+        return true;
     }
     return by_hook(object, encode, plain);
 }

@@ -21,6 +21,21 @@ class Fails implements JsonSerializable
 {
     public function jsonSerialize(): mixed { throw new DomainException('no price today'); }
 }
+class Owner
+{
+    public $pub = 2;
+    protected $prot = 1;
+    private $secret = 's';
+}
+class OwnFormat extends DateTimeImmutable
+{
+    public function format(string $format): string { return "mine, $format"; }
+}
+class OwnOldFormat extends DateTime
+{
+    #[ReturnTypeWillChange]
+    public function format($format) { return "mine, $format"; }
+}
 $one = 1;
 $self = [1];
 $self[] = &$self;
@@ -30,10 +45,13 @@ $table = [
     '`stdClass`, `ArrayObject`' => [
         [new stdClass, 'a:00:{}'], [(object)['a'], 'a:01:{i:0;s:1:"a";}'],
         [(object)['k' => 1], 'a:1:{s:1:"k";i:1;}'], [new ArrayObject([7]), 'a:01:{i:0;i:7;}'],
+        [new ArrayObject(new Owner), 'a:1:{s:3:"pub";i:2;}'],
     ],
     '`DateTimeInterface`' => [
         [new DateTime('2026-01-02T03:04:05+01:00'), 's:25:"2026-01-02T03:04:05+01:00";'],
         [new DateTimeImmutable('2026-01-02T03:04:05.5Z'), 's:32:"2026-01-02T03:04:05.500000+00:00";'],
+        [new OwnFormat('@0'), 's:25:"1970-01-01T00:00:00+00:00";'],
+        [new OwnOldFormat('@0'), 's:25:"1970-01-01T00:00:00+00:00";'],
     ],
     'backed enum' => [[Suit::Hearts, 's:1:"h";'], [Level::Low, 'i:1;']],
     '`JsonSerializable`' => [
