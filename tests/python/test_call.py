@@ -329,7 +329,7 @@ def test_threads_may_share_an_application_and_its_loop():
 
     @app.api("/later")
     async def later(param):
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # so that others come meanwhile
         return param
 
     with concurrent.futures.ThreadPoolExecutor(4) as threads:

@@ -101,10 +101,11 @@ def test_calls_are_taken_from_where_commands_are():
         assert "control.allow" in told(admin)["refusal"]
 
 
-def test_calls_go_through_the_unix_socket_where_there_is_no_other(tmp_path):
+def test_calls_do_not_get_around_the_rights_of_a_unix_socket(tmp_path):
     listen = {"tcp": None, "unix": str(tmp_path / "sock"), "admin": "127.0.0.1:0"}
     with Server({"py": python_pool("described.py", workers=1)}, listen=listen) as server:
-        assert call(admin_of(server), "/said", "7") == (200, 7)
+        status, answer = call(admin_of(server), "/said", "7")
+        assert status == 403 and "listen.tcp" in answer["error"]["msg"]
 
 
 def test_signed_servers_take_calls_of_their_page():

@@ -1,6 +1,10 @@
 /* test_env_file.c: the grammar of files of variables (.env), and what is said of mistakes. */
 #include "unit.h"
 
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "server/config/env_file.h"
 
 static dora_err parse(const char *text, dr_texts *env, dora_error *error)
@@ -86,12 +90,31 @@ static void every_mistake_is_said(void **state)
     dr_texts_fini(&env);
 }
 
+/* A FIFO would be waited for, by the supervisor of all. */
+static void a_file_must_be_a_regular_one(void **state)
+{
+    char folder[] = "/tmp/dora-env-XXXXXX";
+    char path[64];
+    dr_texts env = {NULL, 0};
+    dora_error error;
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/.env", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    const dora_err err = dr_env_load(path, &env, &error);
+    unlink(path);
+    rmdir(folder);
+    assert_int_equal(err, DORA_EIO);
+    assert_non_null(strstr(error.msg, "/.env: it must be a regular file"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_plain_or_quoted),
         cmocka_unit_test(mistakes_name_file_and_line),
         cmocka_unit_test(every_mistake_is_said),
+        cmocka_unit_test(a_file_must_be_a_regular_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,34 @@ static void pieces_are_joined_up_to_the_limit(void **state)
     dr_about_fini(&about);
 }
 
+/* A zygote may write anything: what would spoil an answer is dropped, and nothing else. */
+static void texts_that_are_not_what_they_should_be_are_dropped(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *summary;
+        const char *param;
+        bool is_kept[2];
+    } cases[] = {
+        {"fine", "a:1:{s:4:\"type\";s:6:\"object\";}", {true, true}},
+        {"\xff\xfe", "i:1;N;", {false, false}},
+        {"fine", "a:1:{s:1:\"a\";", {true, false}},
+        {"fine", "O:8:\"stdClass\":0:{}", {true, false}},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        dr_names names = {0};
+        add(&names, "/a", cases[i].summary);
+        assert_int_equal(
+            dr_about_add(dr_names_last(&names), DR_ABOUT_PARAM, text_slice(cases[i].param)),
+            DORA_OK);
+        dr_names_clean(&names);
+        const dr_about *about = dr_names_about(&names, 0);
+        assert_int_equal(about->texts[DR_ABOUT_SUMMARY].len > 0, cases[i].is_kept[0]);
+        assert_int_equal(about->texts[DR_ABOUT_PARAM].len > 0, cases[i].is_kept[1]);
+        dr_names_fini(&names);
+    }
+}
+
 static void a_copy_is_its_own(void **state)
 {
     (void)state;
@@ -84,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_said_belongs_to_the_last_name),
         cmocka_unit_test(pieces_are_joined_up_to_the_limit),
+        cmocka_unit_test(texts_that_are_not_what_they_should_be_are_dropped),
         cmocka_unit_test(a_copy_is_its_own),
         cmocka_unit_test(names_have_a_limit),
     };

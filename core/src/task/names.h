@@ -36,7 +36,8 @@ typedef struct dr_names {
 dora_err dr_about_add(dr_about *about, dr_about_part part, dora_slice piece);
 
 /* dr_names_clean drops texts that are not what they should be: a schema that is not one encoded
- * value, a summary that is no short UTF-8 text. They come from a process that may write anything. */
+ * value, a summary that is no short UTF-8 text. They come from a process that may write anything.
+ */
 void dr_names_clean(dr_names *names);
 void dr_about_fini(dr_about *about);
 

@@ -105,8 +105,9 @@ static void drop(dr_dial *dial)
     dial->wake_ns = 0;
 }
 
-/* has_next says whether there is an address to try. Those that were left once, since others might be
- * quicker, are tried a second time with more patience: a lost packet is sent again after a second. */
+/* has_next says whether there is an address to try. Those that were left once, since others might
+ * be quicker, are tried a second time with more patience: a lost packet is sent again after a
+ * second. */
 static bool has_next(dr_dial *dial)
 {
     if (dial->next == NULL && dial->has_left && !dial->is_second) {
