@@ -9,8 +9,6 @@
 #include "exception.h"
 #include "request.h"
 
-#define REQUEST_NAME "request" /* the parameter that gets the request, where others are members */
-
 zend_class_entry *php_dora_next_ce;
 static zend_object_handlers next_handlers;
 
@@ -79,7 +77,7 @@ static const zend_arg_info *parameter_of(const zend_function *function, const ze
 
 static bool is_request(const zend_string *name)
 {
-    return zend_string_equals_literal(name, REQUEST_NAME);
+    return zend_string_equals_literal(name, PHP_DORA_REQUEST_NAME);
 }
 
 /* What does not fit; nothing: no text. */
@@ -151,7 +149,7 @@ static void call_by_members(php_dora_handler *handler, zval *args, zval *result)
         return;
     }
     HashTable *named = members != NULL ? zend_array_dup(members) : zend_new_array(1);
-    zend_string *request = ZSTR_INIT_LITERAL(REQUEST_NAME, false);
+    zend_string *request = ZSTR_INIT_LITERAL(PHP_DORA_REQUEST_NAME, false);
     if (parameter_of(function, request) != NULL) {
         Z_TRY_ADDREF(args[1]);
         zend_hash_update(named, request, &args[1]);
@@ -190,11 +188,28 @@ static void next_free(zend_object *object)
     zend_object_std_dtor(object);
 }
 
+/* Tells the cycle collector what it holds: middleware may keep it, where its own closure leads to
+ * the same application. */
+static HashTable *next_get_gc(zend_object *object, zval **table, int *count)
+{
+    next_object *self = next_of(object);
+    zend_get_gc_buffer *buffer = zend_get_gc_buffer_create();
+
+    if (self->app != NULL) {
+        zend_get_gc_buffer_add_obj(buffer, &self->app->std);
+    }
+    zend_get_gc_buffer_add_zval(buffer, &self->args[0]);
+    zend_get_gc_buffer_add_zval(buffer, &self->args[1]);
+    zend_get_gc_buffer_use(buffer, table, count);
+    return zend_std_get_properties(object);
+}
+
 void php_dora_chain_init_class(void)
 {
     memcpy(&next_handlers, &std_object_handlers, sizeof(next_handlers));
     next_handlers.offset = XtOffsetOf(next_object, std);
     next_handlers.free_obj = next_free;
+    next_handlers.get_gc = next_get_gc;
     next_handlers.clone_obj = NULL;
     php_dora_next_ce->create_object = next_create;
 }

@@ -109,16 +109,51 @@ static zend_string *place_of(const zend_function *function)
                            function->op_array.line_start);
 }
 
+/* Says that a parameter is of a type that nothing it is given has. Ownership: gives. */
+static zend_string *mistyped(const zend_type *type, const char *which, const char *why)
+{
+    zend_string *text = zend_type_to_string(*type);
+    zend_string *fault = zend_strpprintf(0, "wants %s as %s, which %s", ZSTR_VAL(text), which, why);
+
+    zend_string_release(text);
+    return fault;
+}
+
+/* Of a parameter that is given a member of a map by its name, or the request. A member that has a
+ * default may be one that is never sent. */
+static zend_string *fault_of_member(const zend_arg_info *info, bool is_required)
+{
+    const bool is_request = zend_string_equals_literal(info->name, PHP_DORA_REQUEST_NAME);
+
+    if (is_request ? type_takes_request(&info->type)
+                   : !is_required || type_takes(&info->type, MAY_BE_PARAM)) {
+        return NULL;
+    }
+    zend_string *which = zend_strpprintf(0, "$%s", ZSTR_VAL(info->name));
+    zend_string *fault =
+        mistyped(&info->type, ZSTR_VAL(which),
+                 is_request ? "is a Dora\\Request: give it that type"
+                            : "no member can be: take array, a scalar type or mixed there");
+    zend_string_release(which);
+    return fault;
+}
+
 /* What is wrong with a function whose parameters are members of a map. */
 static zend_string *fault_of_members(const shape *shape)
 {
+    zend_string *fault = NULL;
+
     if (shape->function->type != ZEND_USER_FUNCTION) {
         return zend_strpprintf(0, "is built in, its parameters have no names of yours: give a "
                                   "closure that calls it");
     }
-    return shape->named > 0 || shape->is_variadic
-               ? NULL
-               : zend_strpprintf(0, "has no parameter: take \"named\" away");
+    if (shape->named == 0 && !shape->is_variadic) {
+        return zend_strpprintf(0, "has no parameter: take \"named\" away");
+    }
+    for (uint32_t at = 0; fault == NULL && at < shape->named; at++) {
+        fault = fault_of_member(&shape->function->common.arg_info[at], at < shape->required);
+    }
+    return fault;
 }
 
 /* What is wrong with a middleware. */
@@ -132,12 +167,15 @@ static zend_string *fault_of_middleware(const shape *shape)
     }
     if (first != NULL && !type_takes(first, MAY_BE_CALLABLE | MAY_BE_OBJECT) &&
         !named_takes(first, zend_ce_closure)) {
-        zend_string *type = zend_type_to_string(*first);
-        zend_string *fault = zend_strpprintf(
-            0, "wants %s as its first argument, which is a Closure: take callable $next there",
-            ZSTR_VAL(type));
-        zend_string_release(type);
-        return fault;
+        return mistyped(first, "its first argument", "is a Closure: take callable $next there");
+    }
+    if (has_parameter(shape, 1) && !type_takes(type_of(shape, 1), MAY_BE_PARAM)) {
+        return mistyped(type_of(shape, 1), "its second argument",
+                        "no parameter of a call can be: take mixed there");
+    }
+    if (has_parameter(shape, 2) && !type_takes_request(type_of(shape, 2))) {
+        return mistyped(type_of(shape, 2), "its third argument",
+                        "is a Dora\\Request: give it that type");
     }
     return NULL;
 }
@@ -247,6 +285,16 @@ static void throw_not_callable(zval *callable, uint32_t arg, const char *why)
     }
 }
 
+static bool has_reference(const zend_function *function, uint32_t count)
+{
+    bool has = false;
+
+    for (uint32_t at = 1; !has && at <= count; at++) {
+        has = ARG_SHOULD_BE_SENT_BY_REF(function, at);
+    }
+    return has;
+}
+
 /* Fills in what the function takes. Returns: false with an exception raised. */
 static bool handler_shape(php_dora_handler *handler, php_dora_takes takes, uint32_t arg)
 {
@@ -277,6 +325,8 @@ static bool handler_shape(php_dora_handler *handler, php_dora_takes takes, uint3
         const bool is_built_in = function->type == ZEND_INTERNAL_FUNCTION && !shape.is_variadic;
         handler->arg_count =
             is_built_in && shape.named < handler->arg_count ? shape.named : handler->arg_count;
+        handler->by_reference =
+            has_reference(function, handler->is_named ? shape.named + 1 : handler->arg_count);
         return true;
     }
     if (function->type == ZEND_INTERNAL_FUNCTION && !has_parameter(&shape, 0)) {
@@ -288,8 +338,7 @@ static bool handler_shape(php_dora_handler *handler, php_dora_takes takes, uint3
         /* A variadic one alone is given nothing, unless the request has to follow. */
         handler->has_default = shape.required == 0 && (shape.named > 0 || handler->arg_count == 1);
         handler->takes_null = type_takes(type_of(&shape, 0), MAY_BE_NULL);
-        handler->by_reference =
-            ARG_SHOULD_BE_SENT_BY_REF(function, 1) || ARG_SHOULD_BE_SENT_BY_REF(function, 2);
+        handler->by_reference = has_reference(function, 2);
     }
     return true;
 }
@@ -366,8 +415,31 @@ void php_dora_handler_call(php_dora_handler *handler, zval *args, zval *result)
     zend_call_function(&call, handler->is_looked_up ? &handler->cache : NULL);
 }
 
+/* Makes references of what parameters take as such; a variadic one takes what no other does. */
+static void make_references(const zend_function *function, HashTable *named)
+{
+    const uint32_t count = function->common.num_args;
+    zend_string *name;
+    zval *value;
+
+    ZEND_HASH_FOREACH_STR_KEY_VAL(named, name, value)
+    {
+        uint32_t at = 0;
+        while (at < count && !zend_string_equals(function->common.arg_info[at].name, name)) {
+            at++;
+        }
+        if (ARG_SHOULD_BE_SENT_BY_REF(function, at + 1)) {
+            ZVAL_MAKE_REF(value);
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+}
+
 void php_dora_handler_call_named(php_dora_handler *handler, HashTable *named, zval *result)
 {
+    if (handler->by_reference) {
+        make_references(handler->cache.function_handler, named);
+    }
     zend_fcall_info call = {.size = sizeof(call), .retval = result, .named_params = named};
 
     ZVAL_UNDEF(result);

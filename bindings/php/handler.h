@@ -4,6 +4,9 @@
 
 #include "php_dora.h"
 
+/* The parameter by name that gets the request, where others are members. */
+#define PHP_DORA_REQUEST_NAME "request"
+
 /* php_dora_takes is what a callable is registered for. */
 typedef enum php_dora_takes {
     PHP_DORA_TAKES_CALL,    /* (param, request) */
@@ -42,7 +45,8 @@ void php_dora_handler_free(php_dora_handler *handler);
  * by the caller. */
 void php_dora_handler_call(php_dora_handler *handler, zval *args, zval *result);
 
-/* php_dora_handler_call_named calls it with named arguments. Ownership: as above. */
+/* php_dora_handler_call_named calls it with named arguments, of which it may make references.
+ * Ownership: as above. */
 void php_dora_handler_call_named(php_dora_handler *handler, HashTable *named, zval *result);
 
 #endif

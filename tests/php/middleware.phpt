@@ -55,12 +55,27 @@ told(fn () => $app->call('/rest'));
 $app->middleware(fn ($next) => throw new Exception('not you', 401));
 told(fn () => $app->call('/echo'));
 
+echo "-- references\n";
+$app = (new Dora\App())
+    ->api('/sorted', function (array &$list, &...$others) { sort($list); $others['more'] .= '!'; return [$list, $others]; }, ['named' => true])
+    ->api('/own', fn ($x, DateTime $at = new DateTime('@7')) => [$x, $at], ['named' => true])
+    ->api('/echo', fn ($param) => $param);
+$app->middleware(function ($next, &$param, Dora\Request &$request) { $result = $next(); $param = $request = null; return $result; });
+$app->middleware(fn (&$next, ...$rest) => $next(...$rest));
+told(fn () => $app->call('/sorted', ['list' => [3, 1, 2], 'more' => 'm']));
+told(fn () => $app->call('/echo', 'unchanged'));
+told(fn () => $app->call('/own', ['x' => 1]));
+
 echo "-- refused\n";
 told(fn () => $app->middleware(42));
 told(fn () => $app->middleware('no_such_function'));
 told(fn () => $app->middleware(fn (int $next) => 1));
 told(fn () => $app->middleware(fn ($next, $param, $request, $more) => 1));
 told(fn () => $app->middleware(function ($next) { yield 1; }));
+told(fn () => $app->middleware(fn ($next, DateTime $param) => 1));
+told(fn () => $app->middleware(fn ($next, $param, array $request) => 1));
+told(fn () => $app->api('/q', fn ($x, string $request) => 1, ['named' => true]));
+told(fn () => $app->api('/q', fn (int $x, DateTime $at) => 1, ['named' => true]));
 told(fn () => $app->api('/q', 'strlen', ['named' => true]));
 told(fn () => $app->api('/q', fn () => 1, ['named' => true]));
 told(fn () => $app->api('/q', fn ($x) => 1, ['nmaed' => true]));
@@ -102,14 +117,22 @@ Dora\NotRunException 100210 "$: a map is wanted, not a truth value"
 ["first",7,"\/later"]
 ["first","text","\/rest"]
 Dora\HandlerException 401 "Exception: not you"
+-- references
+[[1,2,3],{"more":"m!"}]
+"unchanged"
+[1,"1970-01-01T00:00:07+00:00"]
 -- refused
 TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) must be a valid callback, no array or string given"
 TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) must be a valid callback, function \"no_such_function\" not found or invalid function name"
-TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) cannot be called: the closure in /middleware.php:58 wants int as its first argument, which is a Closure: take callable $next there"
-TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) cannot be called: the closure in /middleware.php:59 wants 4 arguments: it is given ($next, $param, $request)"
-TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) cannot be called: the closure in /middleware.php:60 is a generator: return the result, do not yield it"
+TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) cannot be called: the closure in /middleware.php:69 wants int as its first argument, which is a Closure: take callable $next there"
+TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) cannot be called: the closure in /middleware.php:70 wants 4 arguments: it is given ($next, $param, $request)"
+TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) cannot be called: the closure in /middleware.php:71 is a generator: return the result, do not yield it"
+TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) cannot be called: the closure in /middleware.php:72 wants DateTime as its second argument, which no parameter of a call can be: take mixed there"
+TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) cannot be called: the closure in /middleware.php:73 wants array as its third argument, which is a Dora\\Request: give it that type"
+TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: the closure in /middleware.php:74 wants string as $request, which is a Dora\\Request: give it that type"
+TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: the closure in /middleware.php:75 wants DateTime as $at, which no member can be: take array, a scalar type or mixed there"
 TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: strlen() is built in, its parameters have no names of yours: give a closure that calls it"
-TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: the closure in /middleware.php:62 has no parameter: take \"named\" away"
+TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: the closure in /middleware.php:77 has no parameter: take \"named\" away"
 ValueError 0 "Dora\\App::api(): Argument #3 ($options) has no option \"nmaed\": there are summary and named"
 TypeError 0 "Dora\\App::api(): Argument #3 ($options) has \"named\", which must be true or false, not int"
 TypeError 0 "Dora\\App::api(): Argument #3 ($options) has \"summary\", which must be a string, not int"
