@@ -7,6 +7,7 @@ namespace Dora\Testing;
 use Dora\Client;
 use LogicException;
 use RuntimeException;
+use WeakReference;
 
 /**
  * A real server of an application on a free port, for tests: it lives as long as this object, at
@@ -32,6 +33,9 @@ final class Server
 
     private readonly string $log;
 
+    /** The process that has started the server: one that it forks does not end it. */
+    private readonly int $owner;
+
     private ?Client $client = null;
 
     /**
@@ -53,7 +57,11 @@ final class Server
             throw new RuntimeException("$command[0] cannot be started: is Dora installed?");
         }
         $this->process = $process;
-        register_shutdown_function($this->stop(...));
+        $this->owner = (int) getmypid();
+        $self = WeakReference::create($this);
+        register_shutdown_function(static function () use ($self): void {
+            $self->get()?->stop();
+        });
         $line = $this->readyLine($ends[1]);
         preg_match('/ tcp=(\S+) http=(\S+)/', $line, $found);
         $this->address = $found[1];
@@ -77,10 +85,10 @@ final class Server
         return (string) @file_get_contents($this->log);
     }
 
-    /** Ends the server, once. */
+    /** Ends the server, once; in a forked process nothing. */
     public function stop(): void
     {
-        if ($this->process === null) {
+        if ($this->process === null || getmypid() !== $this->owner) {
             return;
         }
         $process = $this->process;
