@@ -165,10 +165,13 @@ static php_dora_handler *handler_of(php_dora_app *app, zend_string *name)
     return handler;
 }
 
-/* Runs the start hooks before the first call. Returns: false with an exception raised. */
+/* Runs the start hooks before the first call, but not of what this worker serves: the server has,
+ * with its own number. Returns: false with an exception raised. */
 static bool start(php_dora_app *app)
 {
-    if (app->started == getpid()) {
+    const bool is_served = DORA_G(is_worker) && DORA_G(app) == app;
+
+    if (is_served || app->started == getpid()) {
         return true;
     }
     php_dora_app_hooks(&app->starts, 0);
@@ -181,14 +184,14 @@ static bool start(php_dora_app *app)
 
 static void run(php_dora_app *app, php_dora_handler *handler, dora_alone *call, zval *data)
 {
-    const dora_request *request = dora_alone_request(call);
     const int status = EG(exit_status); /* an exit of the handler's is not this program's */
     zend_object *raised = NULL;
     dora_slice out = {NULL, 0};
 
-    dora_deadline_set(dora_request_deadline_ns(request));
-    const dora_err err = php_dora_invoke(app, handler, request, dora_alone_reply(call), &raised);
-    dora_deadline_set(0);
+    dora_alone_enter(call);
+    const dora_err err =
+        php_dora_invoke(app, handler, dora_alone_request(call), dora_alone_reply(call), &raised);
+    dora_alone_leave(call);
     EG(exit_status) = status;
     const int64_t code = dora_alone_end(call, err, &out);
     if (code != 0) {

@@ -67,10 +67,37 @@ void php_dora_app_close(php_dora_app *app)
     }
 }
 
+/* Runs the stop hooks while an exception unwinds: it waits for them, as for destructors, and stands
+ * behind what they raise. */
+static void close_unwinding(php_dora_app *app)
+{
+    zend_object *const waiting = EG(exception);
+    zend_execute_data *const frame = EG(current_execute_data);
+
+    if (frame != NULL && frame->func != NULL && ZEND_USER_CODE(frame->func->common.type)) {
+        zend_rethrow_exception(frame); /* the frame may not know of it yet */
+    }
+    const zend_op *const opline = EG(opline_before_exception);
+    EG(exception) = NULL;
+    php_dora_app_close(app);
+    EG(opline_before_exception) = opline;
+    if (EG(exception) != NULL) {
+        zend_exception_set_previous(EG(exception), waiting);
+    } else {
+        EG(exception) = waiting;
+    }
+}
+
 /* The end of an application that call() has used is that of its worker. */
 static void app_end(zend_object *object)
 {
-    php_dora_app_close(php_dora_app_of(object));
+    php_dora_app *self = php_dora_app_of(object);
+
+    if (EG(exception) != NULL) {
+        close_unwinding(self);
+    } else {
+        php_dora_app_close(self);
+    }
     zend_objects_destroy_object(object);
 }
 

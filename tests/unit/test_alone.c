@@ -3,6 +3,8 @@
 #include "unit.h"
 
 #include "base/clock.h"
+#include "base/deadline.h"
+#include "base/trace.h"
 #include "task/app.h"
 #include "wire/json_write.h"
 
@@ -98,6 +100,31 @@ static void what_no_server_would_give_is_refused(void **state)
     }
 }
 
+static void call_within_a_call_leaves_the_outer_one_its_deadline_and_trace(void **state)
+{
+    scene *s = *state;
+    dora_alone_call asked = plain();
+    dora_alone *outer = NULL;
+    asked.trace = text_slice("outer");
+    asked.remaining_ms = 60000;
+    assert_int_equal(dora_alone_new(&asked, &outer, NULL), DORA_OK);
+    asked = plain();
+    assert_int_equal(dora_alone_new(&asked, &s->call, NULL), DORA_OK);
+    dora_alone_enter(outer);
+    const uint64_t deadline_ns = dr_deadline_get();
+    assert_true(deadline_ns > 0);
+    dora_alone_enter(s->call);
+    assert_int_equal(dr_deadline_get(), 0);
+    assert_int_equal(dr_trace_get().len, 0);
+    dora_alone_leave(s->call);
+    assert_int_equal(dr_deadline_get(), deadline_ns);
+    assert_true(is_text(dr_trace_get(), "outer"));
+    dora_alone_leave(outer);
+    assert_int_equal(dr_deadline_get(), 0);
+    assert_int_equal(dr_trace_get().len, 0);
+    dora_alone_free(outer);
+}
+
 static void result_is_what_was_written(void **state)
 {
     scene *s = *state;
@@ -170,6 +197,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_said_is_that_of_a_plain_call, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_no_server_would_give_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            call_within_a_call_leaves_the_outer_one_its_deadline_and_trace, set_up, tear_down),
         cmocka_unit_test_setup_teardown(result_is_what_was_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(result_over_the_limit_is_said_with_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parameter_that_does_not_fit_keeps_its_own_code, set_up,

@@ -160,6 +160,12 @@ typedef struct dora_alone_call {
  * Returns: its code; `*out` is the data where it is 0, else the message: borrowed. */
 DORA_API dora_err dora_alone_new(const dora_alone_call *asked, dora_alone **call,
                                  dora_error *error);
+
+/* dora_alone_enter says for this thread whose call the handler answers, its deadline and its trace,
+ * as the core does around `invoke`; dora_alone_leave makes both what they were: a handler may make
+ * such a call itself. Thread: both on the same one, in pairs. */
+DORA_API void dora_alone_enter(dora_alone *call);
+DORA_API void dora_alone_leave(dora_alone *call);
 DORA_API const dora_request *dora_alone_request(const dora_alone *call);
 DORA_API dora_reply *dora_alone_reply(dora_alone *call);
 DORA_API int64_t dora_alone_end(dora_alone *call, dora_err err, dora_slice *out);

@@ -25,6 +25,11 @@ void dr_trace_set(dora_slice trace)
     }
 }
 
+dora_slice dr_trace_get(void)
+{
+    return (dora_slice){current.text, current.len};
+}
+
 static bool is_hex(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');

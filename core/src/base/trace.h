@@ -11,6 +11,9 @@
  * none. */
 void dr_trace_set(dora_slice trace);
 
+/* dr_trace_get is what was set last, empty in the beginning. Ownership: borrowed until the next. */
+dora_slice dr_trace_get(void);
+
 /* dr_trace_of_call is what a call sends: `given` as it is, else the thread's. One that is a W3C
  * traceparent is continued, under a span id of its own; any other text is handed on as it is.
  * `room` is for that. Errors: DORA_EINVAL for one that is too long. */

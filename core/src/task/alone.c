@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/guid.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "ipc/region.h"
 #include "task/app.h"
 #include "wire/message.h"
@@ -14,6 +16,9 @@
 struct dora_alone {
     dora_request request;
     dora_reply reply;
+    uint64_t outer_ns; /* the deadline and the trace of who makes it: dora_alone_leave */
+    size_t outer_trace_len;
+    char outer_trace[DR_TRACE_BYTES_MAX];
     char text[]; /* guid, name, parameter and trace, one behind the other */
 };
 
@@ -100,6 +105,22 @@ dora_err dora_alone_new(const dora_alone_call *asked, dora_alone **call, dora_er
     self->reply.writer.depth_max = DR_VALUE_DEPTH_MAX - DR_REPLY_LEVELS;
     *call = self;
     return DORA_OK;
+}
+
+void dora_alone_enter(dora_alone *call)
+{
+    const dora_slice outer = dr_trace_get();
+    call->outer_ns = dr_deadline_get();
+    call->outer_trace_len = outer.len;
+    memcpy(call->outer_trace, outer.data, outer.len);
+    dr_deadline_set(call->request.deadline_ns);
+    dr_trace_set(call->request.trace);
+}
+
+void dora_alone_leave(dora_alone *call)
+{
+    dr_deadline_set(call->outer_ns);
+    dr_trace_set((dora_slice){call->outer_trace, call->outer_trace_len});
 }
 
 const dora_request *dora_alone_request(const dora_alone *call)
