@@ -160,12 +160,9 @@ static PyObject *alone_start(alone_object *self, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     PyObject *held = Py_NewRef(self->handler->callable);
-    const uint64_t deadline_ns = dora_request_deadline_ns(request);
-    dora_deadline_set(deadline_ns);
-    dora_trace_set(dora_request_trace(request));
+    dora_alone_enter(self->call);
     PyObject *result = dr_py_call(state, self->handler, request, &self->shown);
-    dora_deadline_set(0);
-    dora_trace_set((dora_slice){NULL, 0});
+    dora_alone_leave(self->call);
     Py_DECREF(held);
     return result;
 }

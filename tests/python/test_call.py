@@ -272,6 +272,20 @@ def test_a_nested_call_has_the_time_of_its_caller():
     assert isinstance(info.value.__cause__, dora.TimeoutError), "nothing is sent any more"
 
 
+def test_a_call_within_a_handler_leaves_it_its_time():
+    app = make_app()
+
+    @app.api("/outer")
+    def outer(param):
+        assert app.call("/echo", 7) == 7
+        with dora.Client("127.0.0.1:9", timeout=30) as client:
+            client.call("/x")
+
+    with pytest.raises(dora.HandlerError) as info:
+        app.call("/outer", remaining_ms=0)
+    assert isinstance(info.value.__cause__, dora.TimeoutError), "nothing is sent any more"
+
+
 def test_a_request_can_be_made():
     request = dora.Request("/user/get", {"id": decimal.Decimal(1)}, guid=GUID, trace=TRACE,
                            type="AM_M", protocol="http", connection=4, remaining_ms=5000)
