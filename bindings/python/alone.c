@@ -7,7 +7,7 @@
 typedef struct alone_object {
     PyObject ob_base;
     dora_alone *call;
-    const dr_py_handler *handler; /* of `app` */
+    dr_py_handler *handler; /* of `app` */
     PyObject *app;
     PyObject *shown; /* its dora.Request */
 } alone_object;

@@ -132,6 +132,14 @@ def offset(body):
     return int(found.group(1)) if found else None
 
 
+def below(place, key):
+    """Where a member stands: `key` in its encoding."""
+    if place in ("param", "apis"):
+        return {"param": "param", "apis": "api"}[place]
+    return {("message", b's:3:"api";'): "apis", ("api", b's:5:"param";'): "param"}.get(
+        (place, key), "elsewhere")
+
+
 class Reader:
     """Reads one value strictly, a byte after the other, and says where it cannot go on."""
 
@@ -172,9 +180,15 @@ class Reader:
         self.count(2 ** 63 - 1 + is_negative, is_negative)
         self.take(b";")
 
-    def string(self):
+    def mark(self, place):
+        """One zero before a number, in a parameter alone."""
+        self.at += place == "param" and self.next() == b"0" and \
+            self.data[self.at + 1:self.at + 2].isdigit()
+
+    def string(self, place="key"):
         self.take(b":")
         begin = self.at
+        self.mark(place)
         length = self.count()
         self.take(b':"')
         if length > len(self.data) - self.at:
@@ -214,9 +228,9 @@ class Reader:
         self.at += 1
         (self.integer if kind == b"i" else self.string)()
 
-    def value(self, depth=0):
+    def value(self, depth=0, place="message"):
         kind, begin = self.next(), self.at
-        readers = {b"i": self.integer, b"s": self.string, b"d": self.number}
+        readers = {b"i": self.integer, b"s": lambda: self.string(place), b"d": self.number}
         self.at += 1 if kind in (b"i", b"s", b"d", b"b", b"N", b"a") else self.fail()
         if kind in readers:
             readers[kind]()
@@ -231,6 +245,7 @@ class Reader:
         else:
             self.take(b":")
             count_at = self.at
+            self.mark(place)
             count = self.count()
             self.take(b":{")
             if count > (len(self.data) - self.at) // 6:
@@ -238,8 +253,9 @@ class Reader:
             if depth >= DEPTH_MAX:
                 self.fail(begin)
             for _ in range(count):
+                key_at = self.at
                 self.key()
-                self.value(depth + 1)
+                self.value(depth + 1, below(place, self.data[key_at:self.at]))
             self.take(b"}")
 
 
