@@ -140,7 +140,7 @@ int dr_py_app_compose(dr_py_app *app, dr_py_handler *handler)
     return 0;
 }
 
-const dr_py_handler *dr_py_app_handler(dr_py_app *app, dora_slice name)
+dr_py_handler *dr_py_app_handler(dr_py_app *app, dora_slice name)
 {
     dr_py_handler *found = NULL;
     for (dr_py_handler *at = app->first; at != NULL; at = at->next) {

@@ -123,7 +123,7 @@ PyTypeObject *dr_py_alone_type_new(PyObject *module);
  * exception. dr_py_app_handler finds that of a name, or the fallback, and composes it. Returns:
  * NULL where there is none, or with an exception. */
 int dr_py_app_compose(dr_py_app *app, dr_py_handler *handler);
-const dr_py_handler *dr_py_app_handler(dr_py_app *app, dora_slice name);
+dr_py_handler *dr_py_app_handler(dr_py_app *app, dora_slice name);
 
 /* dr_py_alone_make reads the arguments of dora.Request and of Alone, `what`, and makes the call of
  * them. `writer` is where the parameter is encoded, with the hook, NULL: it is not. `*param` is the
