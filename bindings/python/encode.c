@@ -258,10 +258,14 @@ static dora_err encode_sequence(encoder *out, PyObject *sequence, const place *h
     return err;
 }
 
-/* A named tuple is a map. */
-static dora_err encode_tuple(encoder *out, PyObject *tuple, const place *here)
+typedef dora_err (*encode_fn)(encoder *out, PyObject *value, const place *here);
+
+/* Writes what dora._plain makes of a value of a subclass, else the value itself by `otherwise`: a
+ * named tuple is a map, an enum of a mixed-in type its value. */
+static dora_err encode_subclass(encoder *out, PyObject *value, const place *here,
+                                encode_fn otherwise)
 {
-    PyObject *plain = plain_of(out, tuple);
+    PyObject *plain = plain_of(out, value);
     if (plain == NULL) {
         note_path(here);
         return DORA_ETYPE;
@@ -270,7 +274,7 @@ static dora_err encode_tuple(encoder *out, PyObject *tuple, const place *here)
         return encode_plain(out, plain, here);
     }
     Py_DECREF(plain);
-    return encode_sequence(out, tuple, here);
+    return otherwise(out, value, here);
 }
 
 static dora_err encode_container(encoder *out, PyObject *value, const place *here)
@@ -284,7 +288,7 @@ static dora_err encode_container(encoder *out, PyObject *value, const place *her
     if (PyDict_Check(value)) {
         return encode_mapping(out, value, here);
     }
-    return PyTuple_Check(value) ? encode_tuple(out, value, here)
+    return PyTuple_Check(value) ? encode_subclass(out, value, here, encode_sequence)
                                 : encode_sequence(out, value, here);
 }
 
@@ -362,21 +366,6 @@ static dora_err encode_scalar(encoder *out, PyObject *value, const place *here)
                                                   (size_t)PyBytes_GET_SIZE(value));
 }
 
-/* A subclass of str, int or bytes may be an enum, which is its value. */
-static dora_err encode_subclass(encoder *out, PyObject *value, const place *here)
-{
-    PyObject *plain = plain_of(out, value);
-    if (plain == NULL) {
-        note_path(here);
-        return DORA_ETYPE;
-    }
-    if (plain != Py_NotImplemented) {
-        return encode_plain(out, plain, here);
-    }
-    Py_DECREF(plain);
-    return encode_scalar(out, value, here);
-}
-
 static dora_err encode_value(encoder *out, PyObject *value, const place *here)
 {
     if (value == Py_None) {
@@ -384,7 +373,7 @@ static dora_err encode_value(encoder *out, PyObject *value, const place *here)
     }
     if (PyUnicode_Check(value) || PyLong_Check(value) || PyBytes_Check(value)) {
         return is_exact(value) ? encode_scalar(out, value, here)
-                               : encode_subclass(out, value, here);
+                               : encode_subclass(out, value, here, encode_scalar);
     }
     if (PyDict_Check(value) || PyList_Check(value) || PyTuple_Check(value)) {
         return encode_array(out, value, here);
