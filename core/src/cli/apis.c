@@ -99,29 +99,7 @@ static int print(const dr_operator *from, const json_t *apis, bool is_json)
 static int run(int argc, char **argv, const dora_host *host)
 {
     (void)host;
-    bool is_json = false;
-    double timeout_s = 3.0;
-    const char *address = NULL;
-    const dr_operate_flag flags[] = {{.name = "--json", .is_given = &is_json},
-                                     {.name = "--timeout", .seconds = &timeout_s},
-                                     {.name = NULL}};
-    if (dr_cli_wants_help(argc, argv)) {
-        return dr_cli_help("apis");
-    }
-    if (!dr_operate_parse("apis", flags, argc, argv, &address)) {
-        return DR_EXIT_USAGE;
-    }
-    address = address != NULL ? address : DR_OPERATE_ADDRESS;
-    dr_operator self = {0};
-    dora_error error = {.err = DORA_OK};
-    json_t *apis = NULL;
-    dora_err err = dr_operator_open(&self, address, timeout_s, &error);
-    err = err == DORA_OK ? dr_operator_ask(&self, "getApis", &apis, &error) : err;
-    const int status =
-        err == DORA_OK ? print(&self, apis, is_json) : dr_operate_fail("apis", address, &error);
-    json_decref(apis);
-    dr_operator_close(&self);
-    return status;
+    return dr_operate_show("apis", "getApis", print, argc, argv);
 }
 
 const dr_command dr_command_apis = {

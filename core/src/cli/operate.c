@@ -138,3 +138,30 @@ int dr_operate_fail(const char *command, const char *address, const dora_error *
                ? DR_EXIT_FAILED
                : DR_EXIT_CONNECTION;
 }
+
+int dr_operate_show(const char *command, const char *asked, dr_show_fn show, int argc, char **argv)
+{
+    bool is_json = false;
+    double timeout_s = 3.0;
+    const char *address = NULL;
+    const dr_operate_flag flags[] = {{.name = "--json", .is_given = &is_json},
+                                     {.name = "--timeout", .seconds = &timeout_s},
+                                     {.name = NULL}};
+    if (dr_cli_wants_help(argc, argv)) {
+        return dr_cli_help(command);
+    }
+    if (!dr_operate_parse(command, flags, argc, argv, &address)) {
+        return DR_EXIT_USAGE;
+    }
+    address = address != NULL ? address : DR_OPERATE_ADDRESS;
+    dr_operator self = {0};
+    dora_error error = {.err = DORA_OK};
+    json_t *told = NULL;
+    dora_err err = dr_operator_open(&self, address, timeout_s, &error);
+    err = err == DORA_OK ? dr_operator_ask(&self, asked, &told, &error) : err;
+    const int status =
+        err == DORA_OK ? show(&self, told, is_json) : dr_operate_fail(command, address, &error);
+    json_decref(told);
+    dr_operator_close(&self);
+    return status;
+}
