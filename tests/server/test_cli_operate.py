@@ -130,6 +130,38 @@ def test_stat_prints_a_table(server):
     assert int(told["HANDLED"]) >= 3
 
 
+def test_stat_checks_that_calls_are_taken(server):
+    assert run("stat", server.address, "--check") == (0, "ok\n", "")
+    status, out, err = run("stat", server.address, "--check", "--json")
+    assert (status, out) == (2, "") and "--check does not go with --json" in err
+
+
+def test_stat_checks_and_names_the_pool_that_hangs(tmp_path):
+    mark, gate = str(tmp_path / "mark"), str(tmp_path / "gate")
+    pool = python_pool("stuck.py", workers=1, hung_ms=100)
+    with Server({"slow": pool}) as server, v1.Conn(server.address) as conn:
+        conn.ask("W_S", {"one": ("/wait", {"mark": mark, "until": gate})})
+        assert wait_until(lambda: os.path.exists(mark))
+        conn.ask("W_S", {"one": ("/echo", 5)})
+        assert wait_until(lambda: run("stat", server.address, "--check")[0] == 1)
+        assert run("stat", server.address, "--check") == (
+            1, "", "dora stat: %s: pool slow: hangs\n" % server.address)
+        with open(gate, "w"):
+            pass
+        assert wait_until(lambda: run("stat", server.address, "--check")[0] == 0)
+
+
+def test_stat_checks_and_names_a_server_that_stops():
+    with Server({"p": python_pool("stuck.py", workers=1)}, drain_ms=60000) as server:
+        server.signal(signal.SIGTERM)
+        assert wait_until(lambda: "not ready any more" in server.log())
+        assert run("stat", server.address, "--check") == (
+            1, "", "dora stat: %s is stopping, or does not serve yet\n" % server.address)
+        server.signal(signal.SIGINT)
+        assert server.wait() == 0
+        assert run("stat", server.address, "--check")[0] == 4
+
+
 def test_stat_as_json(server):
     status, out, _ = run("stat", server.address, "--json")
     told = json.loads(out)

@@ -2,6 +2,7 @@
 #include "base/signals.h"
 
 #include <stddef.h>
+#include <unistd.h>
 
 static const int survived[] = {
     SIGPIPE, /* written to where nobody reads */
@@ -9,6 +10,24 @@ static const int survived[] = {
     SIGXCPU, /* the soft limit of `ulimit -t`; the hard one kills */
     SIGIO    /* a descriptor that others hold, too, was told to send it (O_ASYNC) */
 };
+
+static void end(int number)
+{
+    _exit(128 + number);
+}
+
+void dr_signals_end_first(void)
+{
+    static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    struct sigaction action = {.sa_handler = end};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; getpid() == 1 && i < sizeof(ending) / sizeof(ending[0]); i++) {
+        struct sigaction before;
+        if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
+            (void)sigaction(ending[i], &action, NULL);
+        }
+    }
+}
 
 void dr_signals_survive(dr_signals *signals)
 {

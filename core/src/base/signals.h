@@ -10,6 +10,11 @@ typedef struct dr_signals {
     struct sigaction before[DR_SIGNALS]; /* by number */
 } dr_signals;
 
+/* dr_signals_end_first: process 1 of a container, which the kernel spares signals that have no
+ * handler, is ended by them as others are, with status 128 and their number. Elsewhere it does
+ * nothing. Those that are handled or ignored stay so. */
+void dr_signals_end_first(void);
+
 /* dr_signals_survive ignores what the kernel sends, by itself or through a shared descriptor, and
  * what would end the process: the call that was behind it fails instead. `signals` keeps how it was
  * before, of all signals. Children made by posix_spawn have the defaults.

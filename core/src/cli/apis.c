@@ -99,7 +99,8 @@ static int print(const dr_operator *from, const json_t *apis, bool is_json)
 static int run(int argc, char **argv, const dora_host *host)
 {
     (void)host;
-    return dr_operate_show("apis", "getApis", print, argc, argv);
+    const dr_show ways[] = {{.show = print}, {.flag = NULL}};
+    return dr_operate_show("apis", "getApis", ways, argc, argv);
 }
 
 const dr_command dr_command_apis = {

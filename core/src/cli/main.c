@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/signals.h"
 #include "cli/command.h"
 
 int dora_main(int argc, char **argv, const dora_host *host)
 {
     const char *command = argc > 1 ? argv[1] : "";
+    dr_signals_end_first();
     for (size_t i = 0; dr_subcommands[i] != NULL; i++) {
         if (strcmp(command, dr_subcommands[i]->name) == 0) {
             return dr_subcommands[i]->run(argc - 2, argv + 2, host);

@@ -139,18 +139,25 @@ int dr_operate_fail(const char *command, const char *address, const dora_error *
                : DR_EXIT_CONNECTION;
 }
 
-int dr_operate_show(const char *command, const char *asked, dr_show_fn show, int argc, char **argv)
+int dr_operate_show(const char *command, const char *asked, const dr_show *ways, int argc,
+                    char **argv)
 {
     bool is_json = false;
+    bool is_other = false;
     double timeout_s = 3.0;
     const char *address = NULL;
     const dr_operate_flag flags[] = {{.name = "--json", .is_given = &is_json},
                                      {.name = "--timeout", .seconds = &timeout_s},
+                                     {.name = ways[1].flag, .is_given = &is_other},
                                      {.name = NULL}};
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help(command);
     }
     if (!dr_operate_parse(command, flags, argc, argv, &address)) {
+        return DR_EXIT_USAGE;
+    }
+    if (is_json && is_other) {
+        (void)refuse(command, ways[1].flag, strlen(ways[1].flag), "does not go with --json");
         return DR_EXIT_USAGE;
     }
     address = address != NULL ? address : DR_OPERATE_ADDRESS;
@@ -159,8 +166,8 @@ int dr_operate_show(const char *command, const char *asked, dr_show_fn show, int
     json_t *told = NULL;
     dora_err err = dr_operator_open(&self, address, timeout_s, &error);
     err = err == DORA_OK ? dr_operator_ask(&self, asked, &told, &error) : err;
-    const int status =
-        err == DORA_OK ? show(&self, told, is_json) : dr_operate_fail(command, address, &error);
+    const int status = err == DORA_OK ? ways[is_other].show(&self, told, is_json)
+                                      : dr_operate_fail(command, address, &error);
     json_decref(told);
     dr_operator_close(&self);
     return status;

@@ -43,9 +43,15 @@ dora_err dr_operator_ask(dr_operator *self, const char *command, json_t **data, 
 /* dr_operate_fail prints what went wrong. Returns: the exit status for it. */
 int dr_operate_fail(const char *command, const char *address, const dora_error *error);
 
-/* dr_operate_show is a whole command that asks a server one thing and shows it: `show` prints what
- * it told, and returns the status of the program, as this does. */
+/* dr_operate_show is a whole command that asks a server one thing and shows it: `ways[0].show`, or
+ * the one whose flag is given, prints what it told, and returns the status of the program, as this
+ * does. There are two, or one and a flag of NULL. */
 typedef int (*dr_show_fn)(const dr_operator *from, const json_t *told, bool is_json);
-int dr_operate_show(const char *command, const char *asked, dr_show_fn show, int argc, char **argv);
+typedef struct dr_show {
+    const char *flag;
+    dr_show_fn show;
+} dr_show;
+int dr_operate_show(const char *command, const char *asked, const dr_show *ways, int argc,
+                    char **argv);
 
 #endif

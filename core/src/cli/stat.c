@@ -10,12 +10,15 @@
 #include "wire/json_value.h"
 #include "wire/message.h"
 
-static const char usage[] = "usage: dora stat [ADDRESS] [--json] [--timeout S]\n";
+static const char usage[] = "usage: dora stat [ADDRESS] [--json | --check] [--timeout S]\n";
 
 static const char help[] =
     "\n"
     "Prints what a server says of itself: a few lines and a table of its pools.\n"
     "\n" DR_ABOUT_ADDRESS "\n"
+    "  --check         prints ok, or why not: the server is stopping or does not serve yet, a "
+    "pool\n"
+    "                  has no worker or hangs; the exit status is 1 then (for HEALTHCHECK)\n"
     "  --json          all of it as JSON (PROTOCOL.md, \"Control\")\n"
     "  --timeout S     wait at most S seconds (3)\n" DR_ABOUT_STATUS;
 
@@ -120,10 +123,37 @@ static int print(const dr_operator *from, const json_t *data, bool is_json)
     return is_written ? DR_EXIT_OK : DR_EXIT_FAILED;
 }
 
+/* check says whether calls are taken, as /readyz does. */
+static int check(const dr_operator *from, const json_t *data, bool is_json)
+{
+    (void)is_json;
+    char text[DR_TEXT_MAX * 2];
+    const json_t *server = json_object_get(data, "server");
+    const char *name;
+    json_t *pool;
+    if (json_is_true(json_object_get(server, "draining"))) {
+        (void)snprintf(text, sizeof(text), "%s is stopping, or does not serve yet", from->address);
+        dr_cli_print_error("stat", text);
+        return DR_EXIT_FAILED;
+    }
+    json_object_foreach(json_object_get(server, "pools"), name, pool)
+    {
+        const char *state = state_of(pool);
+        if (strcmp(state, "ok") != 0) {
+            (void)snprintf(text, sizeof(text), "%s: pool %s: %s", from->address, name, state);
+            dr_cli_print_error("stat", text);
+            return DR_EXIT_FAILED;
+        }
+    }
+    puts("ok");
+    return fflush(stdout) == 0 ? DR_EXIT_OK : DR_EXIT_FAILED;
+}
+
 static int run(int argc, char **argv, const dora_host *host)
 {
     (void)host;
-    return dr_operate_show("stat", "getStat", print, argc, argv);
+    const dr_show ways[] = {{.show = print}, {.flag = "--check", .show = check}};
+    return dr_operate_show("stat", "getStat", ways, argc, argv);
 }
 
 const dr_command dr_command_stat = {

@@ -2,12 +2,12 @@
 #include "server/config/config.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/machine.h"
 #include "base/mem.h"
 #include "server/config/config_discovery.h"
 #include "server/config/problem.h"
@@ -64,11 +64,8 @@ dora_err dr_texts_add(dr_texts *texts, const char *text)
 
 static uint32_t workers_default(void)
 {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-    uint32_t workers = (uint32_t)(count > 0 ? count : 1) * 2;
-    return workers < DR_POOL_WORKERS_MAX ? workers : DR_POOL_WORKERS_MAX;
+    const uint32_t cpus = dr_machine_cpus("");
+    return cpus < DR_POOL_WORKERS_MAX / 2 ? cpus * 2 : DR_POOL_WORKERS_MAX;
 }
 
 static void pool_fini(dr_pool_config *pool)

@@ -6,6 +6,7 @@
 
 #include "net/listener.h"
 #include "server/call/backend.h"
+#include "server/master/adopted.h"
 #include "server/master/control.h"
 #include "server/master/dev.h"
 #include "server/master/launch.h"
@@ -39,7 +40,8 @@ typedef struct dr_server {
     uv_loop_t loop;
     uv_async_t attention;
     dr_reload_queue asked; /* by the lanes, to reload */
-    uv_signal_t signals[5];
+    uv_signal_t signals[6];
+    dr_adopted adopted;
     uv_timer_t housekeeping;
     bool has_loop;
     int ready_fd; /* of a daemon: whom dr_daemon_ready tells */

@@ -25,8 +25,8 @@ _Static_assert(DR_POOL_SLOTS(DR_POOL_WORKERS_MAX) <= DR_WORKER_SLOTS_MAX, "too f
 /* One reactor saturates several workers; more pay off only with processors to spare. */
 static uint32_t reactors_for(const dr_config *config)
 {
-    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    const uint32_t most = cpus > 0 && cpus < DR_REACTORS_MAX ? (uint32_t)cpus : DR_REACTORS_MAX;
+    const uint32_t cpus = dr_machine_cpus("");
+    const uint32_t most = cpus < DR_REACTORS_MAX ? cpus : DR_REACTORS_MAX;
     if (config->reactors > 0) {
         return config->reactors < DR_REACTORS_MAX ? config->reactors : DR_REACTORS_MAX;
     }

@@ -43,6 +43,7 @@ static void end_if_done(dr_server *server)
     for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
         close_if_open((uv_handle_t *)&server->signals[i]);
     }
+    dr_adopted_close(server);
     close_if_open((uv_handle_t *)&server->attention);
     close_if_open((uv_handle_t *)&server->housekeeping);
     close_if_open((uv_handle_t *)&server->stop.timer);
@@ -218,7 +219,7 @@ static void leave(dr_server *server)
 void dr_stop_asked(dr_server *server, int number)
 {
     const dr_phase phase = atomic_load(&server->backend.phase);
-    if (number == SIGTERM && phase > DR_PHASE_SERVING) {
+    if (number != SIGINT && phase > DR_PHASE_SERVING) {
         return; /* process managers repeat it; only a second Ctrl-C is impatience */
     }
     if (phase == DR_PHASE_SERVING && server->backend.config->drain_ms > 0) {

@@ -198,6 +198,7 @@ static void on_housekeeping(uv_timer_t *timer)
     dr_service_look(server);
     dr_memory_look(server);
     dr_admin_look(&server->admin);
+    dr_adopted_look(server);
     look_after(server);
     if (server->backend.reply_cache != NULL) {
         dr_reply_cache_sweep(server->backend.reply_cache, uv_now(&server->loop));
@@ -231,18 +232,27 @@ static dora_err start_crews(dr_server *server, dora_error *error)
 
 dora_err dr_supervise(dr_server *server, dora_error *error)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+    /* What stops a container may be SIGQUIT (images of nginx and PHP-FPM say so); elsewhere it is
+     * the way to a core file. */
+    const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT};
+    const size_t count = sizeof(numbers) / sizeof(numbers[0]);
+    _Static_assert(sizeof(numbers) / sizeof(numbers[0]) ==
+                       sizeof(server->signals) / sizeof(server->signals[0]),
+                   "a handle for each signal");
     uv_async_init(&server->loop, &server->attention, on_attention);
     uv_timer_init(&server->loop, &server->housekeeping);
     dr_reload_init(server);
     dr_stop_init(server);
     dr_service_init(server);
     server->attention.data = server->housekeeping.data = server;
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+    for (size_t i = 0; i < count; i++) {
         uv_signal_init(&server->loop, &server->signals[i]);
         server->signals[i].data = server;
-        uv_signal_start(&server->signals[i], on_signal, numbers[i]);
+        if (numbers[i] != SIGQUIT || getpid() == 1) {
+            uv_signal_start(&server->signals[i], on_signal, numbers[i]);
+        }
     }
+    dr_adopted_open(server);
     dr_status_page_write(&server->backend);
     server->seat = (dr_seat){.budget = &server->backend.budget, .wake = wake, .user = server};
     dora_err err = dr_admin_open(&server->admin, &server->backend, &server->loop, &server->seat,
