@@ -25,10 +25,10 @@ def core_sources() -> list[str]:
 
 def version() -> str:
     """The one version, as C has it."""
-    header = (ROOT / "core/include/dora/dora.h").read_text()
+    header = (ROOT / "core/include/dora/version.h").read_text()
     found = re.search(r'#define DORA_VERSION "([^"]+)"', header)
     if found is None:
-        raise SystemExit("core/include/dora/dora.h has no DORA_VERSION")
+        raise SystemExit("core/include/dora/version.h has no DORA_VERSION")
     return found.group(1)
 
 

@@ -33,12 +33,11 @@ check "cmake --install" cmake --install "$build" --prefix "$prefix"
 pc=$(dirname "$(find "$prefix" -name dora.pc)")
 export PKG_CONFIG_PATH=$pc
 check "pkg-config knows dora" pkg-config --exists dora
-version=$(sed -n 's/#define DORA_VERSION "\(.*\)"/\1/p' core/include/dora/dora.h)
+version=$(sed -n 's/#define DORA_VERSION "\(.*\)"/\1/p' core/include/dora/version.h)
 check "its version" [ "$(pkg-config --modversion dora)" = "$version" ]
 read -ra cflags <<<"$(pkg-config --cflags dora)"
 read -ra libs <<<"$(pkg-config --libs dora)"
 libdir=$(pkg-config --variable=libdir dora)
-rpath=-Wl,-rpath,$libdir
 strict=(-std=c11 -Wall -Wextra -Wshadow -Wconversion -Werror)
 
 for header in core/include/dora/*.h; do
@@ -47,13 +46,77 @@ done
 # No -I into the sources: only what was installed counts.
 for source in examples/c/client.c examples/quickstart/ask.c; do
     program=$prefix/$(basename "$source" .c)
-    check "$source" gcc "${strict[@]}" -o "$program" "$source" "${cflags[@]}" "${libs[@]}" "$rpath"
+    check "$source" gcc "${strict[@]}" -o "$program" "$source" "${cflags[@]}" "${libs[@]}"
 done
 read -ra uv <<<"$(pkg-config --cflags --libs libuv)"
 check "examples/c/async.c" gcc -D_GNU_SOURCE "${strict[@]}" -o "$prefix/async" examples/c/async.c \
-    "${cflags[@]}" "${libs[@]}" "${uv[@]}" "$rpath"
+    "${cflags[@]}" "${libs[@]}" "${uv[@]}"
 check "examples/c/orders.c" gcc "${strict[@]}" -shared -fPIC -o "$prefix/orders.so" \
-    examples/c/orders.c "${cflags[@]}" "${libs[@]}" "$rpath"
+    examples/c/orders.c "${cflags[@]}" "${libs[@]}"
+
+# A program in C11 and one in C++17, built by CMake as a stranger would and by pkg-config; each says
+# the version of its headers and of its library.
+asks_version()
+{
+    local folder=$prefix/asks language
+    mkdir -p "$folder"
+    cat >"$folder/asks.c" <<'END'
+#include <dora/dora.h>
+
+#include <stdio.h>
+#include <string.h>
+
+int main(void)
+{
+    dora_client_options options;
+    dora_client *client = NULL;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.nodes = "127.0.0.1:1";
+    if (dora_client_new(&client, &options, NULL) != DORA_OK) {
+        return 1;
+    }
+    dora_client_free(client);
+    return printf("%s %s\n", DORA_VERSION, dora_version()) < 0;
+}
+END
+    cp "$folder/asks.c" "$folder/asks.cpp"
+    dora_document core/include/README.md Installing cmake 1 >"$folder/find.cmake"
+    cp examples/c/client.c "$folder/client.c"
+    cat >"$folder/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.18)
+project(asks C CXX)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_CXX_STANDARD 17)
+include(find.cmake)
+add_executable(asks_c asks.c)
+add_executable(asks_cpp asks.cpp)
+target_link_libraries(asks_c PRIVATE dora::dora)
+target_link_libraries(asks_cpp PRIVATE dora::dora)
+END
+    cmake -S "$folder" -B "$folder/out" -DCMAKE_PREFIX_PATH="$prefix" || return 1
+    cmake --build "$folder/out" || return 1
+    gcc "${strict[@]}" -o "$folder/out/pc_c" "$folder/asks.c" "${cflags[@]}" "${libs[@]}" &&
+        g++ -std=c++17 -Wall -Wextra -Wshadow -Werror -pedantic -o "$folder/out/pc_cpp" \
+            "$folder/asks.cpp" "${cflags[@]}" "${libs[@]}" || return 1
+    for language in asks_c asks_cpp pc_c pc_cpp; do
+        [ "$(env -u LD_LIBRARY_PATH "$folder/out/$language")" = "$version $version" ] || return 1
+    done
+    [ "$("$folder/out/client" 127.0.0.1:1 >/dev/null 2>&1; echo $?)" -ne 0 ]
+}
+check "find_package and pkg-config, in C11 and C++17" asks_version
+
+# A program that wants another version is told so.
+refuses_version()
+{
+    local folder=$prefix/refused
+    mkdir -p "$folder"
+    printf '%s\n' 'cmake_minimum_required(VERSION 3.18)' 'project(refused C)' \
+        'find_package(dora 1.0 REQUIRED)' >"$folder/CMakeLists.txt"
+    ! cmake -S "$folder" -B "$folder/out" -DCMAKE_PREFIX_PATH="$prefix" || return 1
+    grep -q "version: $version" "$prefix.log"
+}
+check "find_package wants a version" refuses_version
 
 only_ours()
 {

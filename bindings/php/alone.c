@@ -206,7 +206,7 @@ PHP_METHOD(Dora_App, call)
     zend_string *name;
     zval *param = NULL;
     HashTable *given = NULL;
-    dora_alone_call asked = {.connection = 1, .remaining_ms = -1};
+    dora_alone_call asked = {.size = sizeof asked, .connection = 1, .remaining_ms = -1};
 
     ZEND_PARSE_PARAMETERS_START(1, 3)
     Z_PARAM_STR(name)
@@ -263,7 +263,8 @@ PHP_METHOD(Dora_Request, __construct)
         zend_argument_value_error(5, "must be null or a number from 0 on");
         RETURN_THROWS();
     }
-    const dora_alone_call asked = {.name = slice_of(name),
+    const dora_alone_call asked = {.size = sizeof asked,
+                                   .name = slice_of(name),
                                    .param = {"N;", 2},
                                    .guid = slice_of(guid),
                                    .trace = slice_of(trace),

@@ -133,7 +133,7 @@ PHP_METHOD(Dora_Client, __construct)
     zend_string *text = NULL;
     HashTable *list = NULL;
     HashTable *given = NULL;
-    dora_client_options core = {.nodes = NULL};
+    dora_client_options core = {.size = sizeof core, .nodes = NULL};
     php_dora_options options = {.timeout_ms = DORA_G(timeout_ms),
                                 .sign = DORA_G(sign),
                                 .salt = DORA_G(salt),

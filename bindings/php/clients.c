@@ -61,7 +61,8 @@ static dora_client *client_make(const dora_client_options *nodes, const php_dora
                                 dora_error *error)
 {
     dora_client *client = NULL;
-    const dora_client_options made = {.nodes = nodes->nodes,
+    const dora_client_options made = {.size = sizeof made,
+                                      .nodes = nodes->nodes,
                                       .groups = nodes->groups,
                                       .group_count = nodes->group_count,
                                       .timeout_ms = DORA_G(timeout_ms),

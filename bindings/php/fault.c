@@ -91,7 +91,8 @@ void php_dora_fault_exception(const dora_request *request, dora_reply *reply,
     zend_string *file = zval_get_string(property(exception, ZEND_STR_FILE, &hold));
     zend_long line = zval_get_long(property(exception, ZEND_STR_LINE, &hold));
     zend_string *text = php_dora_exception_text(exception);
-    const dora_fault fault = {.class_name = class_of(exception),
+    const dora_fault fault = {.size = sizeof fault,
+                              .class_name = class_of(exception),
                               .msg = slice_of(msg),
                               .traceback = slice_of(text),
                               .file = slice_of(file),
@@ -108,7 +109,7 @@ void php_dora_fault_fatal(const dora_request *request, dora_reply *reply)
 {
     const char *name = fatal_name(PG(last_error_type));
     const bool is_known = PG(last_error_message) != NULL && name != NULL;
-    dora_fault fault = {.line = 0};
+    dora_fault fault = {.size = sizeof fault, .line = 0};
 
     if (is_known) {
         fault.class_name = (dora_slice){name, strlen(name)};

@@ -166,6 +166,7 @@ dora_err php_dora_load_register(dora_app *app, dora_error *error)
                                   dora_err_text(err));
         }
         const dora_about about = {
+            .size = sizeof about,
             .summary = handler->summary != NULL
                            ? (dora_slice){ZSTR_VAL(handler->summary), ZSTR_LEN(handler->summary)}
                            : php_dora_summary(handler)};

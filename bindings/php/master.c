@@ -182,7 +182,8 @@ int php_dora_master_run(const php_dora_program *program)
     }
     zygote = ecalloc(own.count + 4, sizeof(*zygote));
     zygote_args(&own, zygote);
-    dora_host host = {.runtime = "php",
+    dora_host host = {.size = sizeof host,
+                      .runtime = "php",
                       .zygote = (const char *const *)zygote,
                       .again = (const char *const *)own.args,
                       .again_app = file,

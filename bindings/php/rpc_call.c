@@ -333,7 +333,7 @@ static void collected_read(const dora_collected *item, zval *value)
 /* Collects from all clients that have something outstanding, under one deadline. */
 static dora_err collect(dora_collection **collection, dora_error *error)
 {
-    dora_call_options options = {.timeout_ms = DORA_G(timeout_ms)};
+    dora_call_options options = {.size = sizeof options, .timeout_ms = DORA_G(timeout_ms)};
     php_dora_wait wait;
     HashTable *table = &DORA_G(rpc_clients);
     dora_client **clients = safe_emalloc(zend_hash_num_elements(table) + 1, sizeof(*clients), 0);

@@ -97,7 +97,7 @@ static void throw_misuse(const char *what)
 PHP_METHOD(DoraRPC_Client, __construct)
 {
     HashTable *config;
-    dora_client_options core = {.nodes = NULL};
+    dora_client_options core = {.size = sizeof core, .nodes = NULL};
     php_dora_shared *shared = NULL;
     dora_error error = {.err = DORA_OK};
     const php_dora_options options = {.sign = DORA_G(sign),

@@ -137,7 +137,7 @@ PHP_METHOD(DoraRPC_LogAgent, setLogLevel)
 
 PHP_METHOD(DoraRPC_LogAgent, getQueueStat)
 {
-    dora_server_info info = {0};
+    dora_server_info info = {.size = sizeof info};
 
     ZEND_PARSE_PARAMETERS_NONE();
     (void)dora_server_info_get(&info); /* nothing waits outside a server */

@@ -207,6 +207,7 @@ static void run(const monitor *self)
     const dora_monitor_file file = {.path = ZSTR_VAL(self->path),
                                     .is_php = !is_json_name(self->path)};
     const dora_monitor_options options = {
+        .size = sizeof options,
         .redis = ZSTR_VAL(self->redis),
         .files = &file,
         .file_count = 1,

@@ -62,8 +62,10 @@ PHP_METHOD(DoraRPC_Packet, packFormat)
 
 static dora_frame_options frame_options(void)
 {
-    return (dora_frame_options){
-        .sign = DORA_G(sign), .gzip = DORA_G(gzip), .salt = php_dora_text(DORA_G(salt))};
+    return (dora_frame_options){.size = sizeof(dora_frame_options),
+                                .sign = DORA_G(sign),
+                                .gzip = DORA_G(gzip),
+                                .salt = php_dora_text(DORA_G(salt))};
 }
 
 static void encode_json(zval *data, zval *return_value)

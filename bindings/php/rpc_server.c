@@ -405,7 +405,7 @@ void php_dora_rpc_server_init_task(zend_object *object, uint32_t worker)
 {
     php_dora_rpc_server *self = php_dora_rpc_server_of(object);
     php_dora_rpc_section sections[PHP_DORA_RPC_SECTIONS];
-    dora_server_info info = {0};
+    dora_server_info info = {.size = sizeof info};
     zval args[2];
 
     if (!sections_get(self, sections)) {

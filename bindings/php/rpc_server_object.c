@@ -82,7 +82,7 @@ PHP_METHOD(DoraRPC_RunningServer, __construct)
 
 PHP_METHOD(DoraRPC_RunningServer, stats)
 {
-    dora_server_info info;
+    dora_server_info info = {.size = sizeof info};
 
     ZEND_PARSE_PARAMETERS_NONE();
     if (!dora_server_info_get(&info)) {
@@ -101,7 +101,7 @@ PHP_METHOD(DoraRPC_RunningServer, stats)
 /* Sends the master a signal. The property is not asked: a program may have written to it. */
 static void signal_master(INTERNAL_FUNCTION_PARAMETERS, int number)
 {
-    dora_server_info info;
+    dora_server_info info = {.size = sizeof info};
 
     ZEND_PARSE_PARAMETERS_NONE();
     if (!dora_server_info_get(&info)) {

@@ -207,7 +207,8 @@ static dora_err host_between(void *user)
 void php_dora_zygote_serve(void)
 {
     host self = {.has_bailed_out = false};
-    dora_runtime runtime = {.name = "php",
+    dora_runtime runtime = {.size = sizeof runtime,
+                            .name = "php",
                             .version = PHP_VERSION,
                             .host = &self,
                             .load = host_load,

@@ -55,7 +55,8 @@ dora_alone *dr_py_alone_make(dr_py_state *state, PyObject *args, PyObject *kwarg
     PyObject *trace = NULL;
     PyObject *remaining_ms = Py_None;
     unsigned connection = 1;
-    dora_alone_call asked = {.type = "W_S", .protocol = "tcp", .param = {"N;", 2}};
+    dora_alone_call asked = {
+        .size = sizeof asked, .type = "W_S", .protocol = "tcp", .param = {"N;", 2}};
     dora_error error = {0};
     dora_alone *call = NULL;
     *param = Py_None;

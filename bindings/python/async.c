@@ -209,7 +209,7 @@ static PyObject *mux_is_usable(dr_py_mux *self, void *Py_UNUSED(closure))
 static PyObject *mux_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     dora_nodes *nodes = NULL;
-    dora_client_options options = {0};
+    dora_client_options options = {.size = sizeof options};
     PyObject *encode = NULL;
     dr_py_mux *self = NULL;
     if (dr_py_settings_read(args, kwargs, true, &nodes, &options, &encode) == 0) {

@@ -121,7 +121,7 @@ PyObject *dr_py_mux_start(dr_py_mux *self, PyObject *const *args, Py_ssize_t cou
 {
     dora_mux_mode mode = DORA_MUX_CALL;
     dora_call call = {0};
-    dora_call_options options = {0};
+    dora_call_options options = {.size = sizeof options};
     PyObject *number = NULL;
     if (mode_read("start", args, count, 10, &mode) < 0 || options_read(args + 5, &options) < 0 ||
         dr_py_name_read(args[3], &call.name) < 0) {
@@ -155,7 +155,7 @@ PyObject *dr_py_mux_start_many(dr_py_mux *self, PyObject *const *args, Py_ssize_
 {
     static const char *const methods[] = {"call_many", "send_many", "submit_many"};
     dora_mux_mode mode = DORA_MUX_CALL;
-    dora_call_options options = {0};
+    dora_call_options options = {.size = sizeof options};
     PyObject *number = NULL;
     if (mode_read("start_many", args, count, 9, &mode) < 0 ||
         options_read(args + 4, &options) < 0) {

@@ -139,7 +139,7 @@ static PyObject *client_exit(dr_py_client *self, PyObject *const *Py_UNUSED(args
 static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     dora_nodes *nodes = NULL;
-    dora_client_options options = {0};
+    dora_client_options options = {.size = sizeof options};
     PyObject *encode = NULL;
     dr_py_client *self = NULL;
     if (dr_py_settings_read(args, kwargs, false, &nodes, &options, &encode) == 0) {

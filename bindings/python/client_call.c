@@ -154,7 +154,7 @@ static int one_run(dr_py_client *self, dr_py_lane *lane, const given *all, one_f
 {
     dr_py_state *state = dr_py_client_state(self);
     dora_call call = {0};
-    dora_call_options options = {0};
+    dora_call_options options = {.size = sizeof options};
     if (dr_py_name_read(all->name, &call.name) < 0 ||
         dr_py_call_options_read(all->timeout, all->retry, all->wait, all->group, all->trace,
                                 &options) < 0) {

@@ -137,7 +137,7 @@ PyObject *dr_py_client_collect(dr_py_client *self, PyObject *args, PyObject *kwa
     static char *names[] = {"timeout", "guids", NULL};
     PyObject *timeout = NULL;
     PyObject *guids = Py_None;
-    dora_call_options options = {0};
+    dora_call_options options = {.size = sizeof options};
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$O:collect", names, &timeout, &guids) ||
         dr_py_timeout_read(timeout, &options.timeout_ms) < 0) {
         return NULL;
@@ -178,7 +178,7 @@ PyObject *dr_py_client_result(dr_py_client *self, PyObject *args, PyObject *kwar
     PyObject *guid = NULL;
     PyObject *timeout = NULL;
     dora_slice name;
-    dora_call_options options = {0};
+    dora_call_options options = {.size = sizeof options};
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:_result", names, &guid, &timeout) ||
         dr_py_name_read(guid, &name) < 0 || dr_py_timeout_read(timeout, &options.timeout_ms) < 0 ||
         dr_py_client_begin(self) < 0) {

@@ -157,7 +157,7 @@ static dr_py_lane *many_perform(dr_py_client *self, dr_py_many *all, PyObject *a
     PyObject *wait = NULL;
     PyObject *group = NULL;
     PyObject *trace = NULL;
-    dora_call_options options = {0};
+    dora_call_options options = {.size = sizeof options};
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &entries, &timeout, &retry, &wait,
                                      &group, &trace) ||
         dr_py_call_options_read(timeout, retry, wait, group, trace, &options) < 0) {

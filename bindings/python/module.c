@@ -89,6 +89,7 @@ static PyObject *module_main(PyObject *Py_UNUSED(module), PyObject *args, PyObje
         goto out;
     }
     const dora_host host = {
+        .size = sizeof host,
         .runtime = "python",
         .zygote = (const char *const *)zygote.items,
         .again = (const char *const *)again.items,

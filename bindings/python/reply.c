@@ -191,7 +191,8 @@ static void record(const dora_request *request, dora_reply *reply, PyObject *val
         PyBytes_ConcatAndDel(&msg, PyBytes_FromFormat(" (%s)", what));
     }
     const char *name = class_name(value);
-    const dora_fault fault = {.class_name = {name, strlen(name)},
+    const dora_fault fault = {.size = sizeof fault,
+                              .class_name = {name, strlen(name)},
                               .msg = slice_of(msg),
                               .traceback = end_of(slice_of(traceback)),
                               .file = slice_of(file),

@@ -123,7 +123,7 @@ static dora_err describe(dora_app *app, const char *name, const dr_py_handler *h
     if (summary == NULL) {
         err = dr_py_error_take(error, DORA_ELOAD);
     } else {
-        dora_about about = {.summary = {summary, (size_t)len}};
+        dora_about about = {.size = sizeof about, .summary = {summary, (size_t)len}};
         if (handler->schemas != NULL) {
             about.param = bytes_of(PyTuple_GET_ITEM(handler->schemas, 0));
             about.result = bytes_of(PyTuple_GET_ITEM(handler->schemas, 1));
@@ -336,7 +336,8 @@ int dr_py_zygote(PyObject *module, PyObject *app)
         }
         self.app = (dr_py_app *)Py_NewRef(app);
     }
-    const dora_runtime runtime = {.name = "python",
+    const dora_runtime runtime = {.size = sizeof runtime,
+                                  .name = "python",
                                   .resumes_sleep = true,
                                   .version = PY_VERSION,
                                   .host = &self,

@@ -92,8 +92,10 @@ static int options_fill(dora_frame_options *options, int sign, int gzip, PyObjec
         PyErr_SetString(PyExc_ValueError, "bytes_max must not be negative");
         return -1;
     }
-    *options =
-        (dora_frame_options){.sign = sign != 0, .gzip = gzip != 0, .bytes_max = (size_t)bytes_max};
+    *options = (dora_frame_options){.size = sizeof *options,
+                                    .sign = sign != 0,
+                                    .gzip = gzip != 0,
+                                    .bytes_max = (size_t)bytes_max};
     return dr_py_salt_read(salt, &options->salt);
 }
 

@@ -46,7 +46,7 @@ static void on_done(dora_err err, const dora_error *error, const dora_answer *an
 static dora_err begin(work *w, dora_slice user, dora_error *error)
 {
     const dora_call call = {.name = {"/user/get", 9}, .param = user};
-    const dora_call_options patient = {.timeout_ms = 5000};
+    const dora_call_options patient = {.size = sizeof patient, .timeout_ms = 5000};
     dora_err err = DORA_OK;
     for (int i = 0; err == DORA_OK && i < CALLS; i++) {
         err = dora_async_call(w->client, &call, &patient, on_done, w, NULL, error);
@@ -60,7 +60,8 @@ int main(int argc, char **argv)
     work w = {.client = NULL};
     dora_error error = {.msg = "out of memory"};
     dora_slice user = {"a:1:{s:2:\"id\";i:2;}", 19}; /* {"id": 2}; dora_writer makes such */
-    const dora_client_options options = {.nodes = argc > 1 ? argv[1] : "127.0.0.1:9567"};
+    const dora_client_options options = {.size = sizeof options,
+                                         .nodes = argc > 1 ? argv[1] : "127.0.0.1:9567"};
     uv_loop_t *loop = uv_default_loop();
     if (dora_async_new(&w.client, loop, &options, &error) != DORA_OK) {
         fprintf(stderr, "async: %s\n", error.msg);

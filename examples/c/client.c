@@ -86,7 +86,7 @@ static dora_err leave_and_fetch(dora_client *client, dora_slice user, dora_slice
 {
     const dora_call one = {.name = text("/user/get"), .param = user};
     const dora_call two = {.name = text("/order/total"), .param = owner};
-    const dora_call_options wait = {.timeout_ms = 2000, .group = "example"};
+    const dora_call_options wait = {.size = sizeof wait, .timeout_ms = 2000, .group = "example"};
     dora_collection *collection = NULL;
     dora_err err = dora_client_send(client, &two, &wait, answer, error);
     if (err == DORA_OK) {
@@ -117,7 +117,8 @@ int main(int argc, char **argv)
     dora_slice user;
     dora_slice owner;
     const dora_group group = {"example", argc > 1 ? argv[1] : "127.0.0.1:9567"};
-    const dora_client_options options = {.groups = &group, .group_count = 1};
+    const dora_client_options options = {
+        .size = sizeof options, .groups = &group, .group_count = 1};
     dora_client *client = NULL;
     dora_answer *answer = dora_answer_new();
     dora_writer *user_writer = encode_id("id", 7, &user);

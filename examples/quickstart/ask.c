@@ -100,7 +100,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: ask HOST:PORT\n");
         return 2;
     }
-    const dora_client_options options = {.nodes = argv[1]};
+    const dora_client_options options = {.size = sizeof options, .nodes = argv[1]};
     if (dora_client_new(&client, &options, &error) != DORA_OK) {
         goto out;
     }

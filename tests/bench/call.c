@@ -155,7 +155,7 @@ int main(int argc, char **argv)
         }
         return measure(bare_call, &made, seconds);
     }
-    dora_client_options options = {.nodes = argv[1]};
+    dora_client_options options = {.size = sizeof options, .nodes = argv[1]};
     library with = {.answer = dora_answer_new()};
     dora_error error = {0};
     if (dora_client_new(&with.client, &options, &error) != DORA_OK) {

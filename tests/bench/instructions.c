@@ -213,8 +213,11 @@ static void on_attention(dr_pool *pool, void *user)
 
 static void set_up(bench *self)
 {
-    static dora_runtime runtime = {
-        .name = "bench", .version = "1", .invoke = invoke, .between = between};
+    static dora_runtime runtime = {.size = sizeof runtime,
+                                   .name = "bench",
+                                   .version = "1",
+                                   .invoke = invoke,
+                                   .between = between};
     const dr_pool_limits limits = {.reactors = 1,
                                    .workers = 1,
                                    .queue_tasks_max = 16,

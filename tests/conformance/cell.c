@@ -72,7 +72,8 @@ void cell_run(cell *self, const char *marks, cell_ask_fn ask, void *user)
 
 dora_client_options cell_options(char **argv)
 {
-    return (dora_client_options){.nodes = argv[1],
+    return (dora_client_options){.size = sizeof(dora_client_options),
+                                 .nodes = argv[1],
                                  .timeout_ms = TIMEOUT_MS,
                                  .sign = strstr(argv[2], "sign") != NULL,
                                  .gzip = strstr(argv[2], "gzip") != NULL};

@@ -20,7 +20,7 @@ ELSEWHERE = {"core/PROTOCOL.md": "tests/server/test_protocol_examples.py"}
 FENCE = re.compile(r"^```(?!`)([^\n]*)\n(.*?)^```$", re.S | re.M)
 INFO = re.compile(r'(\w+)(?: file=([\w.-]+)| untested="([^"]+)")?$')
 RUN = ("python", "php", "console", "sh", "json", "text")
-WRITTEN = RUN + ("c", "ini")
+WRITTEN = RUN + ("c", "cmake", "ini")
 
 
 class Block:

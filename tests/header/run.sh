@@ -23,8 +23,10 @@ for path in core/include/dora/*.h; do
     header=${path##*/}
     check "$header" gcc -std=c11 -x c
     check "$header" clang -std=c11 -x c
-    check "$header" g++ -std=c++11 -x c++
-    check "$header" clang++ -std=c++11 -x c++
+    for standard in c++11 c++17; do
+        check "$header" g++ -std=$standard -x c++
+        check "$header" clang++ -std=$standard -x c++
+    done
 done
 # The whole core under clang too: the builds elsewhere use the default compiler.
 flags=$(pkg-config --cflags libuv jansson zlib libmicrohttpd hiredis)

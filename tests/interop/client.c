@@ -178,7 +178,8 @@ static dora_err ask_all(work *k, FILE *file)
 int main(int argc, char **argv)
 {
     dora_error error;
-    dora_client_options options = {.nodes = argv[1], .timeout_ms = TIMEOUT_MS};
+    dora_client_options options = {
+        .size = sizeof options, .nodes = argv[1], .timeout_ms = TIMEOUT_MS};
     work k = {.answer = dora_answer_new(),
               .writer = dora_writer_new(BYTES_MAX),
               .again = dora_writer_new(BYTES_MAX),

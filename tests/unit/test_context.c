@@ -40,7 +40,7 @@ static int tear_down(void **state)
 static void outside_a_server(void **state)
 {
     (void)state;
-    dora_server_info info;
+    dora_server_info info = {.size = sizeof info};
     assert_false(dora_log(DORA_LOG_ERROR, "t", NULL, 0, "x", 1));
     assert_false(dora_log_value(DORA_LOG_ERROR, "t", NULL, 0, "1", 1));
     dora_reply reply = {.code = 7};
@@ -238,7 +238,7 @@ static void a_worker_knows_its_server(void **state)
     (void)state;
     static dr_status_page board;
     static _Atomic uint64_t requests = 5;
-    dora_server_info info;
+    dora_server_info info = {.size = sizeof info};
     assert_false(dora_server_info_get(&info)); /* a zygote is no worker */
     atomic_store(&context.dropped, 3);
     atomic_store(&board.pid, 77);

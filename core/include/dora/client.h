@@ -1,6 +1,6 @@
 /* client.h: calling Dora servers from C. Blocking; source: PROTOCOL.md.
  *
- *     dora_client_options options = {.nodes = "127.0.0.1:9567"};
+ *     dora_client_options options = {.size = sizeof options, .nodes = "127.0.0.1:9567"};
  *     dora_client *client = NULL;
  *     dora_answer *answer = dora_answer_new();
  *     dora_client_new(&client, &options, &error);
@@ -36,6 +36,7 @@ typedef struct dora_group {
 } dora_group;
 
 typedef struct dora_client_options {
+    size_t size; /* see version.h */
     /* "host:port", "[::1]:port" or "unix:/path", or several, parted by commas; one that stands
      * twice is one server; at most 256. Or a registry, which is watched: "file:/path", a node file
      * in JSON, or "redis://[[user]:password@]host[:port][/database]", or several Redis, parted by
@@ -78,6 +79,7 @@ typedef struct dora_client_options {
  * run the call again, unless its pool has `dedupe` false; another server cannot know it. So a call
  * with `retry` that succeeds ran at least once, and on a second server perhaps once more. */
 typedef struct dora_call_options {
+    size_t size;         /* see version.h */
     uint32_t timeout_ms; /* 0: the client's */
     int32_t retry;       /* 0: the client's; -1: never */
     int32_t wait_ms;     /* 0: the client's; -1: not at all */

@@ -1,6 +1,6 @@
 /* client_uv.h: calling Dora servers from C on a libuv loop.
  *
- *     dora_client_options options = {.nodes = "127.0.0.1:9567"};
+ *     dora_client_options options = {.size = sizeof options, .nodes = "127.0.0.1:9567"};
  *     dora_async_new(&async, uv_default_loop(), &options, &error);
  *     dora_async_call(async, &call, NULL, on_done, user, &id, &error);
  *     uv_run(uv_default_loop(), UV_RUN_DEFAULT);

@@ -12,8 +12,7 @@
 #include <dora/runtime.h>
 #include <dora/server.h>
 #include <dora/value.h>
+#include <dora/version.h>
 #include <dora/wire.h>
-
-#define DORA_VERSION "0.1.0"
 
 #endif

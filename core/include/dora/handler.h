@@ -36,6 +36,7 @@ DORA_API dora_err dora_app_worker_stop(dora_app *app, dora_worker_fn fn, void *u
 
 /* dora_about is what an application says of one of its apis. An empty slice says nothing. */
 typedef struct dora_about {
+    size_t size;        /* see version.h */
     dora_slice summary; /* text: its first line counts, at most 200 bytes of it */
     dora_slice param;   /* JSON Schema of the parameter: JSON, an object or a bool */
     dora_slice result;  /* JSON Schema of the result */
@@ -123,6 +124,7 @@ DORA_API bool dora_log_level_set(int level);
 /* dora_server_info is what a worker can know of its server. Counts are of the whole server, and at
  * most a second old. */
 typedef struct dora_server_info {
+    size_t size;        /* see version.h */
     int pid;            /* the master's process id */
     const char *pool;   /* this worker's */
     uint32_t worker;    /* its number in its pool, from 0 */

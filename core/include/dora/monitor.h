@@ -16,6 +16,7 @@ typedef struct dora_monitor_file {
 } dora_monitor_file;
 
 typedef struct dora_monitor_options {
+    size_t size; /* see version.h */
     /* "host:port" or "redis://[[user]:password@]host:port[/database]", or several of them, parted
      * by commas. */
     const char *redis;

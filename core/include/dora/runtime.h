@@ -20,6 +20,7 @@ typedef struct dora_task dora_task;
 /* dora_runtime is a language's callbacks; `host` is the first argument of each. All run on the
  * zygote's (after the fork: the worker's) only thread. Members marked "may be NULL" may be. */
 typedef struct dora_runtime {
+    size_t size;         /* see version.h */
     const char *name;    /* "python", "php", "c" */
     const char *version; /* the interpreter's, for messages: "3.11.2" */
     void *host;
@@ -143,6 +144,7 @@ DORA_API dora_err dora_reply_misfit(dora_reply *reply, const char *msg, size_t m
  * reads its request, calls the handler, writes its reply and ends it, as `invoke` does. */
 typedef struct dora_alone dora_alone;
 typedef struct dora_alone_call {
+    size_t size; /* see version.h */
     dora_slice name;
     dora_slice param; /* one encoded value */
     dora_slice guid;  /* empty: a new one is made */
@@ -174,11 +176,12 @@ DORA_API void dora_alone_free(dora_alone *call);
 /* dora_fault is what went wrong in a handler. All bytes are borrowed; what is empty is not known.
  */
 typedef struct dora_fault {
+    size_t size;           /* see version.h */
     dora_slice class_name; /* of the exception */
     dora_slice msg;        /* one line; empty: the reply's */
     dora_slice traceback;
-    dora_slice file; /* where it was raised */
-    uint32_t line;
+    uint32_t line; /* where it was raised, in `file` */
+    dora_slice file;
 } dora_fault;
 
 /* dora_log_fault puts the one record of an error into the server's log: the fault, what was called

@@ -12,6 +12,7 @@ extern "C" {
 /* dora_host is the process that becomes the master: what it runs, and how to start it again.
  * Both lists end with NULL and are borrowed for the call. */
 typedef struct dora_host {
+    size_t size;         /* see version.h */
     const char *runtime; /* "c", "python", "php" */
     /* zygote starts a zygote for any application of this runtime and for C applications:
      * {"/usr/bin/python3", "-m", "dora", "zygote"}. */

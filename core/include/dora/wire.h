@@ -11,6 +11,7 @@ extern "C" {
 
 /* dora_frame_options are the settings both ends share. Zeroed memory is the default. */
 typedef struct dora_frame_options {
+    size_t size; /* see version.h */
     bool sign;
     bool gzip;
     dora_slice salt;  /* data NULL: the protocol's default */

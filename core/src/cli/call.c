@@ -327,10 +327,12 @@ static int call_and_print(const call_command *command)
     dora_error error = {.err = DORA_OK};
     dora_client *client = NULL;
     uint32_t timeout_ms = (uint32_t)(command->timeout_s * 1000.0);
-    dora_client_options options = {.nodes = command->address,
+    dora_client_options options = {.size = sizeof options,
+                                   .nodes = command->address,
                                    .timeout_ms = timeout_ms,
                                    .wait_ms = (uint32_t)(command->wait_s * 1000.0)};
     const dora_call_options once = {
+        .size = sizeof once,
         .trace = {command->trace, command->trace != NULL ? strlen(command->trace) : 0}};
     dora_answer *answer = dora_answer_new();
     dora_err err = dora_client_new(&client, &options, &error);

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/signals.h"
+#include "base/sized.h"
 #include "cli/command.h"
 
-int dora_main(int argc, char **argv, const dora_host *host)
+static int run(int argc, char **argv, const dora_host *host)
 {
     const char *command = argc > 1 ? argv[1] : "";
     dr_signals_end_first();
@@ -34,4 +35,17 @@ int dora_main(int argc, char **argv, const dora_host *host)
         return DR_EXIT_USAGE;
     }
     return dr_cli_help(command);
+}
+
+int dora_main(int argc, char **argv, const dora_host *host)
+{
+    static const dr_sized type = DR_SIZED(dora_host, may_use);
+    dora_host room;
+    dora_error error;
+    const void *taken = host;
+    if (dr_sized_take(&type, &taken, &room, &error) != DORA_OK) {
+        fprintf(stderr, "dora: %s\n", error.msg);
+        return DR_EXIT_FAILED;
+    }
+    return run(argc, argv, taken);
 }

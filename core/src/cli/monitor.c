@@ -113,7 +113,8 @@ static void on_ready(void *user, size_t nodes, size_t groups)
 static int watch(const arguments *self)
 {
     dora_error error = {.err = DORA_OK};
-    const dora_monitor_options options = {.redis = self->redis.data,
+    const dora_monitor_options options = {.size = sizeof options,
+                                          .redis = self->redis.data,
                                           .files = self->files,
                                           .file_count = self->file_count,
                                           .on_ready = on_ready};

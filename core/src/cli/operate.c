@@ -82,8 +82,8 @@ dora_err dr_operator_open(dr_operator *self, const char *address, double timeout
                           dora_error *error)
 {
     *self = (dr_operator){.address = address};
-    const dora_client_options options = {.nodes = address,
-                                         .timeout_ms = (uint32_t)(timeout_s * 1000.0)};
+    const dora_client_options options = {
+        .size = sizeof options, .nodes = address, .timeout_ms = (uint32_t)(timeout_s * 1000.0)};
     if (strchr(address, ',') != NULL) {
         return dora_error_set(error, DORA_EINVAL, "%s: one server is asked at a time", address);
     }

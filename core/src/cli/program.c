@@ -6,6 +6,6 @@
 int main(int argc, char **argv)
 {
     const char *const zygote[] = {"/proc/self/exe", "zygote", NULL};
-    const dora_host host = {.runtime = "c", .zygote = zygote};
+    const dora_host host = {.size = sizeof host, .runtime = "c", .zygote = zygote};
     return dora_main(argc, argv, &host);
 }

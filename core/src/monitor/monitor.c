@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/notify.h"
 #include "base/signals.h"
+#include "base/sized.h"
 #include "base/title.h"
 #include "discovery/redis_uv.h"
 #include "discovery/registry.h"
@@ -337,13 +338,20 @@ static dora_err open_all(monitor *self, dora_error *error)
 
 dora_err dora_monitor_run(const dora_monitor_options *options, dora_error *error)
 {
+    static const dr_sized type = DR_SIZED(dora_monitor_options, user);
+    dora_monitor_options room;
+    const void *taken = options;
+    const dora_err refusal = dr_sized_take(&type, &taken, &room, error);
+    if (refusal != DORA_OK) {
+        return refusal;
+    }
     monitor *self = dr_calloc(1, sizeof *self);
     if (self == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
     }
     dr_signals before;
     dr_signals_survive(&before);
-    self->options = options;
+    self->options = taken;
     self->udp = -1;
     dr_notify_open(&self->notify);
     const dora_err err = open_all(self, error);

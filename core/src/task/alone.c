@@ -7,6 +7,7 @@
 #include "base/deadline.h"
 #include "base/guid.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "base/trace.h"
 #include "ipc/region.h"
 #include "task/app.h"
@@ -72,8 +73,15 @@ static dora_slice put(char **at, dora_slice text)
 
 dora_err dora_alone_new(const dora_alone_call *asked, dora_alone **call, dora_error *error)
 {
+    static const dr_sized type = DR_SIZED(dora_alone_call, bytes_max);
     dora_request request = {0};
-    const dora_err err = check(asked, &request, error);
+    dora_alone_call room;
+    const void *taken = asked;
+    dora_err err = dr_sized_take(&type, &taken, &room, error);
+    asked = taken;
+    if (err == DORA_OK) {
+        err = check(asked, &request, error);
+    }
     if (err != DORA_OK) {
         return err;
     }

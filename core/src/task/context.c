@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sized.h"
 #include "ipc/log_packet.h"
 #include "task/app.h"
 
@@ -95,11 +96,17 @@ bool dora_log_value(int level, const char *tag, const char *file, uint32_t line,
 
 bool dora_log_fault(const dora_request *request, dora_reply *reply, const dora_fault *fault)
 {
-    static const dora_fault none;
+    static const dr_sized type = DR_SIZED(dora_fault, file);
+    static const dora_fault none = {.size = sizeof none};
+    dora_fault room;
+    const void *taken = fault != NULL ? fault : &none;
+    if (dr_sized_take(&type, &taken, &room, NULL) != DORA_OK) {
+        return false;
+    }
+    fault = taken;
     const uint64_t now_ns = dr_clock_ns();
     const uint64_t came_ns = request->came_ns;
     const uint64_t began_ns = request->began_ns;
-    fault = fault != NULL ? fault : &none;
     const dr_log_call call = {.kind = DR_LOG_CALL_ERROR,
                               .api = request->name,
                               .guid = request->guid,
@@ -128,22 +135,25 @@ static uint64_t read_count(const _Atomic uint64_t *count)
 
 bool dora_server_info_get(dora_server_info *info)
 {
+    static const dr_sized type = DR_SIZED(dora_server_info, log_bytes);
     const dr_context *context = current;
     if (context == NULL || context->status_page == NULL || context->pid != getpid()) {
         return false;
     }
     const dr_status_page *board = context->status_page;
-    *info = (dora_server_info){.pid = atomic_load_explicit(&board->pid, memory_order_relaxed),
-                               .pool = context->pool,
-                               .worker = context->number,
-                               .start_time = (int64_t)read_count(&board->start_time),
-                               .connections = read_count(&board->connections),
-                               .accepted = read_count(&board->accepted),
-                               .closed = read_count(&board->closed),
-                               .tasks = read_count(&board->tasks),
-                               .requests = read_count(&board->requests),
-                               .worker_requests = read_count(context->requests),
-                               .log_lines = read_count(&board->log_lines),
-                               .log_bytes = read_count(&board->log_bytes)};
+    const dora_server_info now = {.size = sizeof now,
+                                  .pid = atomic_load_explicit(&board->pid, memory_order_relaxed),
+                                  .pool = context->pool,
+                                  .worker = context->number,
+                                  .start_time = (int64_t)read_count(&board->start_time),
+                                  .connections = read_count(&board->connections),
+                                  .accepted = read_count(&board->accepted),
+                                  .closed = read_count(&board->closed),
+                                  .tasks = read_count(&board->tasks),
+                                  .requests = read_count(&board->requests),
+                                  .worker_requests = read_count(context->requests),
+                                  .log_lines = read_count(&board->log_lines),
+                                  .log_bytes = read_count(&board->log_bytes)};
+    dr_sized_give(&type, &now, info);
     return true;
 }

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/utf8.h"
 #include "task/app.h"
 #include "wire/json_request.h"
@@ -67,12 +68,17 @@ static dora_err add_schema(dr_about *about, dr_about_part part, dora_slice json)
 
 dora_err dora_app_describe(dora_app *app, const char *name, const dora_about *about)
 {
+    static const dr_sized type = DR_SIZED(dora_about, result);
+    dora_about room;
+    const void *taken = about;
     dr_about *kept = name != NULL ? about_of(app, name) : NULL;
-    if (kept == NULL) {
-        return DORA_EINVAL;
+    dora_err err = kept != NULL ? dr_sized_take(&type, &taken, &room, NULL) : DORA_EINVAL;
+    if (err != DORA_OK) {
+        return err;
     }
+    about = taken;
     dr_about_fini(kept);
-    dora_err err = add_summary(kept, about->summary);
+    err = add_summary(kept, about->summary);
     err = err == DORA_OK ? add_schema(kept, DR_ABOUT_PARAM, about->param) : err;
     return err == DORA_OK ? add_schema(kept, DR_ABOUT_RESULT, about->result) : err;
 }

@@ -108,7 +108,8 @@ static dora_err invoke(void *host, void *handler, const dora_request *request, d
 const dora_runtime *dr_runtime_c(void)
 {
     static c_host host;
-    static const dora_runtime runtime = {.name = "c",
+    static const dora_runtime runtime = {.size = sizeof runtime,
+                                         .name = "c",
                                          .version = "11",
                                          .host = &host,
                                          .load = load,

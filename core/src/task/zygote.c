@@ -17,6 +17,7 @@
 #include <dora/dora.h>
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "base/threads.h"
 #include "base/title.h"
 #include "ipc/control.h"
@@ -519,7 +520,16 @@ static bool prepare(zygote *self, int *status)
 
 int dora_zygote_run(const dora_runtime *runtime)
 {
+    static const dr_sized type = DR_SIZED(dora_runtime, run_loop);
     int status = 0;
+    dora_runtime room;
+    dora_error error;
+    const void *taken = runtime;
+    if (runtime != NULL && dr_sized_take(&type, &taken, &room, &error) != DORA_OK) {
+        fprintf(stderr, "dora: %s\n", error.msg);
+        return 1;
+    }
+    runtime = taken;
     zygote *self = calloc(1, sizeof(*self));
     if (self == NULL) {
         return 1;

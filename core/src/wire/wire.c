@@ -4,18 +4,34 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sized.h"
 #include "wire/frame.h"
 #include "wire/message.h"
+
+static dora_err take(const dora_frame_options **options, dora_frame_options *room,
+                     dora_error *error)
+{
+    static const dr_sized type = DR_SIZED(dora_frame_options, bytes_max);
+    const void *taken = *options;
+    const dora_err err = dr_sized_take(&type, &taken, room, error);
+    *options = taken;
+    return err;
+}
 
 dora_err dora_frame_pack(const dora_frame_options *options, const char guid[32], dora_slice body,
                          char **frame, size_t *frame_len)
 {
     dr_buf out;
     size_t mark = 0;
+    dora_frame_options room;
     *frame = NULL;
     *frame_len = 0;
+    dora_err err = take(&options, &room, NULL);
+    if (err != DORA_OK) {
+        return err;
+    }
     dr_buf_init(&out);
-    dora_err err = dr_frame_begin(&out, options, guid, &mark);
+    err = dr_frame_begin(&out, options, guid, &mark);
     if (err == DORA_OK) {
         err = dr_buf_append_slice(&out, body);
     }
@@ -48,9 +64,14 @@ dora_err dora_frame_check(const dora_frame_options *options, dora_slice bytes, b
 {
     dr_frame frame;
     dr_buf plain;
+    dora_frame_options room;
     *owned = NULL;
     *body = (dora_slice){NULL, 0};
-    dora_err err = dr_frame_decode(options, bytes, &frame, used, error);
+    *used = 0;
+    dora_err err = take(&options, &room, error);
+    if (err == DORA_OK) {
+        err = dr_frame_decode(options, bytes, &frame, used, error);
+    }
     if (err != DORA_OK) {
         return err;
     }

@@ -20,7 +20,7 @@ static int is_apart(void *library)
 int main(int argc, char **argv)
 {
     const char *const zygote[] = {"/proc/self/exe", "zygote", NULL};
-    const dora_host host = {.runtime = "c", .zygote = zygote};
+    const dora_host host = {.size = sizeof host, .runtime = "c", .zygote = zygote};
     void *library = dlopen(DORA_LIBRARY, RTLD_NOW | RTLD_GLOBAL | RTLD_DEEPBIND);
     void *found = library != NULL ? dlsym(library, "dora_main") : NULL;
     main_fn *run = NULL;

@@ -18,6 +18,7 @@ static dora_slice text(const char *words)
 DORA_API dora_err dora_app_init(dora_app *app, dora_error *error)
 {
     const dora_about about = {
+        .size = sizeof about,
         .summary = text("Buys something\nfor its price"),
         .param = text(" {\"$ref\": \"#/$defs/Order\", \"$defs\": {\"Order\": {\"type\": \"object\","
                       " \"properties\": {\"name\": {\"type\": \"string\"}, \"more\": {}},"

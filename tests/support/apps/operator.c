@@ -146,7 +146,7 @@ static dora_err info(const dora_request *request, dora_reply *reply, void *user)
     (void)request;
     (void)user;
     dora_writer *writer = dora_reply_writer(reply);
-    dora_server_info all;
+    dora_server_info all = {.size = sizeof all};
     if (!dora_server_info_get(&all)) {
         return dora_write_null(writer);
     }
@@ -179,7 +179,8 @@ static dora_err nested(const dora_request *request, dora_reply *reply, void *use
     dora_request_reader(request, &reader);
     (void)dora_reader_value(&reader, &address);
     (void)snprintf(nodes, sizeof(nodes), "%.*s", (int)address.string.len, address.string.data);
-    const dora_client_options options = {.nodes = nodes, .timeout_ms = 10000};
+    const dora_client_options options = {
+        .size = sizeof options, .nodes = nodes, .timeout_ms = 10000};
     const dora_call call = {.name = {"/slow", 5}};
     dora_answer *answer = dora_answer_new();
     dora_err err = dora_client_new(&client, &options, &error);
@@ -204,7 +205,7 @@ static dora_err say_start(uint32_t worker, void *user, dora_error *error)
     (void)user;
     (void)error;
     char text[LINE_MAX_BYTES];
-    dora_server_info all;
+    dora_server_info all = {.size = sizeof all};
     const int len = snprintf(text, sizeof(text), "worker %u starts, info %d", worker,
                              dora_server_info_get(&all) && all.worker == worker);
     (void)dora_log(DORA_LOG_INFO, "hook", NULL, 0, text, (size_t)len);
@@ -230,7 +231,7 @@ dora_err dora_app_init(dora_app *app, dora_error *error)
         {"/fail", fail},           {"/log", log_one},   {"/flood", log_many},
         {"/threads", log_threads}, {"/wanted", wanted}, {"/info", info},
         {"/nested", nested},       {"/slow", slow},     {"/flood/stopped", log_many_stopped}};
-    dora_server_info all;
+    dora_server_info all = {.size = sizeof all};
     char text[LINE_MAX_BYTES];
     const int len = snprintf(text, sizeof(text), "loading, info %d", dora_server_info_get(&all));
     (void)dora_log(DORA_LOG_INFO, "zygote", NULL, 0, text, (size_t)len);

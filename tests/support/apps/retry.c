@@ -19,8 +19,10 @@ int main(int argc, char **argv)
     if (argc != 6 || answer == NULL || writer == NULL) {
         return 2;
     }
-    const dora_client_options options = {
-        .nodes = argv[1], .timeout_ms = 20000, .retry = strcmp(argv[2], "0") != 0};
+    const dora_client_options options = {.size = sizeof options,
+                                         .nodes = argv[1],
+                                         .timeout_ms = 20000,
+                                         .retry = strcmp(argv[2], "0") != 0};
     dora_write_array(writer, 2);
     write_text(writer, "file");
     write_text(writer, argv[4]);

@@ -43,8 +43,6 @@ static dora_err nodes_read(dr_nodes *nodes, const dora_client_options *options, 
 dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
                           const dora_client_options *options, dora_error *error)
 {
-    static const dora_client_options none = {.nodes = NULL};
-    options = options != NULL ? options : &none;
     *settings = (dr_settings){
         .timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : DR_TIMEOUT_MS_DEFAULT,
         .retry = options->retry,

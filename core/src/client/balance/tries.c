@@ -35,7 +35,7 @@ dora_err dr_tries_begin(dr_tries *tries, const dr_settings *settings, const dr_n
                         const dora_call_options *options, uint64_t now_ns, uint64_t nested_ns,
                         dora_error *error)
 {
-    static const dora_call_options none = {.timeout_ms = 0};
+    static const dora_call_options none = {.size = sizeof none, .timeout_ms = 0};
     options = options != NULL ? options : &none;
     *tries = (dr_tries){
         .attempt = -1,

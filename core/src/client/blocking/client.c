@@ -14,8 +14,7 @@
 #include "client/blocking/perform.h"
 #include "client/blocking/registry_poll.h"
 #include "client/blocking/share.h"
-
-static const dora_call_options no_options = {.timeout_ms = 0};
+#include "client/shared/options.h"
 
 static dora_err no_memory(dora_error *error)
 {
@@ -48,7 +47,11 @@ static void on_child(void *user)
 static dora_err client_init(dora_client *client, const dora_client_options *options,
                             dora_error *error)
 {
-    dora_err err = dr_settings_read(&client->settings, &client->nodes, options, error);
+    dora_client_options room;
+    dora_err err = dr_client_options_take(&options, &room, error);
+    if (err == DORA_OK) {
+        err = dr_settings_read(&client->settings, &client->nodes, options, error);
+    }
     if (err != DORA_OK) {
         return err;
     }
@@ -115,30 +118,34 @@ static dora_err run(dora_client *client, dr_call_type type, size_t count, dora_a
                     dr_submission *submission, const dora_call_options *options,
                     dora_answer *answer, dora_error *error)
 {
-    const dora_call_options *given = options != NULL ? options : &no_options;
+    dora_call_options taken;
+    dora_err err = dr_call_options_take(&options, &taken, error);
+    if (err != DORA_OK) {
+        return err;
+    }
     dr_attempt a = {
         .client = client,
-        .options = given,
+        .options = options,
         .request = {.type = type, .api_count = count},
         .apis = made->apis,
         .answer = answer,
         .submission = submission,
     };
     char room[DR_TRACE_BYTES_MAX];
-    dora_err err = dr_trace_of_call(given->trace, room, &a.request.trace, error);
+    err = dr_trace_of_call(options->trace, room, &a.request.trace, error);
     if (err != DORA_OK) {
         return err;
     }
     /* A call that names its server needs no other. */
-    err = client->source != NULL && given->node == NULL
-              ? dr_registry_poll_begin(client, &a.tries, given, error)
-              : dr_tries_begin(&a.tries, &client->settings, &client->nodes, given, dr_clock_ns(),
+    err = client->source != NULL && options->node == NULL
+              ? dr_registry_poll_begin(client, &a.tries, options, error)
+              : dr_tries_begin(&a.tries, &client->settings, &client->nodes, options, dr_clock_ns(),
                                dr_deadline_get(), error);
-    if (err == DORA_OK && given->node != NULL) {
-        const dora_slice text = {given->node, strlen(given->node)};
+    if (err == DORA_OK && options->node != NULL) {
+        const dora_slice text = {options->node, strlen(options->node)};
         err = dr_address_read(text, &a.node_address, error);
     }
-    a.wait = (dr_wait){.is_interrupted = given->is_interrupted, .user = given->user};
+    a.wait = (dr_wait){.is_interrupted = options->is_interrupted, .user = options->user};
     if (err == DORA_ECONNECT && client->source != NULL) {
         err = dr_await_first(&a, error);
     }

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "client/blocking/results.h"
 #include "client/blocking/share.h"
+#include "client/shared/options.h"
 
 typedef struct collector {
     dr_share *shares; /* one for each client */
@@ -186,17 +187,15 @@ static dora_err wait_for_all(collector *c, dora_error *error)
 
 static void set_wait(collector *c, const dora_client *first, const dora_call_options *options)
 {
-    uint32_t timeout_ms = options != NULL ? options->timeout_ms : 0;
+    uint32_t timeout_ms = options->timeout_ms;
     uint64_t nested_ns = dr_deadline_get();
     timeout_ms = timeout_ms != 0 || first == NULL ? timeout_ms : first->settings.timeout_ms;
     c->wait.deadline_ns = dr_clock_ns() + (uint64_t)timeout_ms * DR_NS_PER_MS;
     if (nested_ns != 0 && nested_ns < c->wait.deadline_ns) {
         c->wait.deadline_ns = nested_ns;
     }
-    if (options != NULL) {
-        c->wait.is_interrupted = options->is_interrupted;
-        c->wait.user = options->user;
-    }
+    c->wait.is_interrupted = options->is_interrupted;
+    c->wait.user = options->user;
 }
 
 /* Waits for what the shares have claimed, and gives it all up again: into `made` what has come, and
@@ -225,7 +224,12 @@ dora_err dora_client_collect(dora_client *const *clients, size_t count,
 {
     collector c = {.event_fd = -1, .share_count = count, .may_lose = true};
     size_t claimed = 0;
+    dora_call_options room;
     *collection = NULL;
+    dora_err err = dr_call_options_take(&options, &room, error);
+    if (err != DORA_OK) {
+        return err;
+    }
     c.shares = dr_calloc(count, sizeof *c.shares);
     if (c.shares == NULL) {
         return failed(error, DORA_ENOMEM, 0);
@@ -236,7 +240,7 @@ dora_err dora_client_collect(dora_client *const *clients, size_t count,
     }
     set_wait(&c, count > 0 ? clients[0] : NULL, options);
     dora_collection *made = dr_collection_new(claimed);
-    dora_err err = collect(&c, made, error);
+    err = collect(&c, made, error);
     dr_free(c.shares);
     *collection = err == DORA_OK ? made : NULL;
     return err;
@@ -260,8 +264,12 @@ static dora_err collect_named(dr_share *share, const dora_slice *guids, size_t c
                               dora_error *error)
 {
     collector c = {.event_fd = -1, .shares = share, .share_count = 1};
+    dora_call_options room;
     *collection = NULL;
-    dora_err err = check_guids(guids, count, error);
+    dora_err err = dr_call_options_take(&options, &room, error);
+    if (err == DORA_OK) {
+        err = check_guids(guids, count, error);
+    }
     if (err != DORA_OK) {
         return err;
     }

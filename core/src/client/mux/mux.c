@@ -12,6 +12,7 @@
 #include "client/mux/mux_read.h"
 #include "client/mux/mux_registry.h"
 #include "client/mux/mux_table.h"
+#include "client/shared/options.h"
 #include "transport/loss.h"
 
 static dora_err no_memory(dora_error *error)
@@ -73,8 +74,11 @@ static void mux_destroy(dora_mux *mux)
 
 static dora_err mux_init(dora_mux *mux, const dora_client_options *options, dora_error *error)
 {
-    uint32_t connections = options != NULL ? options->connections : 0;
-    dora_err err = dr_settings_read(&mux->settings, &mux->nodes, options, error);
+    dora_client_options room;
+    dora_err err = dr_client_options_take(&options, &room, error);
+    if (err == DORA_OK) {
+        err = dr_settings_read(&mux->settings, &mux->nodes, options, error);
+    }
     if (err != DORA_OK) {
         return err;
     }
@@ -84,6 +88,7 @@ static dora_err mux_init(dora_mux *mux, const dora_client_options *options, dora
     if (err != DORA_OK) {
         return err;
     }
+    const uint32_t connections = options->connections;
     if (connections > DR_MUX_CONNECTIONS_MAX) {
         return dora_error_set(error, DORA_EINVAL, "%u connections to a node; at most %u",
                               connections, DR_MUX_CONNECTIONS_MAX);

@@ -12,6 +12,7 @@
 #include "client/mux/mux_conn.h"
 #include "client/mux/mux_registry.h"
 #include "client/mux/mux_table.h"
+#include "client/shared/options.h"
 
 static dora_err no_memory(dora_error *error)
 {
@@ -154,8 +155,7 @@ static dora_err keep_trace(dr_mux_call *call, const dora_call_options *options, 
 {
     char room[DR_TRACE_BYTES_MAX];
     dora_slice trace = {NULL, 0};
-    const dora_slice given = options != NULL ? options->trace : trace;
-    const dora_err err = dr_trace_of_call(given, room, &trace, error);
+    const dora_err err = dr_trace_of_call(options->trace, room, &trace, error);
     if (err != DORA_OK || trace.len == 0) {
         return err;
     }
@@ -197,7 +197,11 @@ dora_err dora_mux_start(dora_mux *mux, dora_mux_mode mode, const dora_call *call
 {
     dr_call_type type = type_of(mode);
     dr_mux_call *call = NULL;
+    dora_call_options room;
     dora_err err = may_start(mux, dr_mux_is_submission(type), error);
+    if (err == DORA_OK) {
+        err = dr_call_options_take(&options, &room, error);
+    }
     if (err == DORA_OK) {
         err = call_new(mux, type, calls, dr_call_type_is_single(type) ? 1 : count, &call, error);
     }
@@ -211,7 +215,7 @@ dora_err dora_mux_start(dora_mux *mux, dora_mux_mode mode, const dora_call *call
     err = dr_tries_begin(&call->tries, &mux->settings, &mux->nodes, options, now_ns,
                          dr_deadline_get(), error);
     if (err == DORA_ECONNECT) { /* a registry may know some later */
-        err = keep_group(call, options != NULL ? options->group : NULL, error);
+        err = keep_group(call, options->group, error);
     } else if (err == DORA_OK && call->tries.is_named) {
         err = name_node(mux, &call->tries, options->node, error);
     }

@@ -244,6 +244,7 @@ void dr_config_settle_dev(dr_config *config)
 dora_frame_options dr_config_frame_options(const dr_config *config)
 {
     dora_frame_options options = {
+        .size = sizeof options,
         .sign = config->sign,
         .gzip = config->gzip,
         .salt = {config->salt, strlen(config->salt)},

@@ -144,7 +144,8 @@ static size_t bytes_max(const dr_config *config)
 static dora_err start(trial *self, dora_slice name, dora_slice param, dora_error *error)
 {
     const dr_config *config = self->trials->config;
-    const dora_client_options options = {.nodes = self->trials->address,
+    const dora_client_options options = {.size = sizeof options,
+                                         .nodes = self->trials->address,
                                          .timeout_ms = DR_TRIAL_MS_MAX,
                                          .sign = config->sign,
                                          .salt = config->salt,
