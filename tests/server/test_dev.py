@@ -1,6 +1,7 @@
 """`dora serve --dev`: what is saved is served, what does not load is told, and whoever waits at a
 breakpoint has the terminal."""
 
+import json
 import os
 import re
 import subprocess
@@ -209,6 +210,47 @@ def test_a_server_whose_application_does_not_load_waits_for_it(folder):
         terminal.find("not started")
         terminal.type("\003")
         assert terminal.wait() == 0
+
+
+def configured(folder, **pool):
+    """The arguments of a server whose configuration is a file of the folder."""
+    pool = {"runtime": folder.language, "app": str(folder.file("app")), **pool}
+    (folder.path / "dora.json").write_text(json.dumps({"pools": {"p": pool}}, indent=1))
+    return ["--config", str(folder.path / "dora.json")]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_bad_file_of_variables_is_told_while_an_application_waits_for_its_first_load(
+        folder, is_first):
+    env = folder.path / "shop.env"
+    env.write_text("SHOP NAME\n" if is_first else "SHOP_NAME=1\n")
+    folder.write("part", BROKEN[folder.language])
+    arguments = configured(folder, env_file="shop.env")
+    with Terminal(arguments, str(folder.path), is_ready=False) as terminal:
+        terminal.find(r"not started, a save starts it again: ")
+        if is_first:
+            terminal.find(r"env_file: \S*shop\.env:1: ")
+        env.write_text("SHOP_NAME=1\n\nSHOP NAME\n")
+        terminal.find(r"a save starts it again: pools\.p\.env_file: \S*shop\.env:3: ")
+        env.unlink()
+        folder.write("part", PART[folder.language] % "part 2")
+        terminal.find(r"shop\.env: No such file or directory")
+        env.write_text("SHOP_NAME=1\n")
+        terminal.await_ready()
+        assert value(terminal, "/part") == "part 2"
+
+
+def test_a_saved_configuration_is_told_that_is_wrong_or_wants_a_restart(folder):
+    arguments = configured(folder)
+    file = folder.path / "dora.json"
+    with Terminal(arguments, str(folder.path)) as terminal:
+        good = file.read_text()
+        file.write_text(good[:-2])
+        terminal.find(r"the configuration is wrong by now[^\n]*dora\.json:\d+:\d+: ")
+        configured(folder, env={"SHOP_NAME": "1"}, cwd=str(folder.path))
+        terminal.find(r"changed and not in force before the server is restarted: "
+                      r"pools\.p\.env, pools\.p\.cwd")
+        assert value(terminal, "/own") == "own 1"
 
 
 def test_what_was_missing_where_loading_failed_is_loaded_when_it_comes(folder):

@@ -118,6 +118,8 @@ void dr_config_fini(dr_config *config)
     dr_texts_fini(&config->discovery.redis);
     dr_texts_fini(&config->discovery.groups);
     dr_free(config->discovery.advertise);
+    dr_free(config->file);
+    dr_free(config->text);
     *config = (dr_config){0};
 }
 

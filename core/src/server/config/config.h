@@ -110,6 +110,8 @@ typedef struct dr_config {
     uint32_t hung_ms; /* of pools that say nothing else */
     dr_pool_config *pools;
     size_t pool_count;
+    char *file; /* that all this was read from, and its text; NULL: from none */
+    char *text;
 } dr_config;
 
 /* dr_config_init sets the defaults, without pools. Errors: DORA_ENOMEM (the config may still be

@@ -465,6 +465,16 @@ dora_err dr_config_parse(dr_config *config, dora_slice text, const char *path, d
     return r.problems->err;
 }
 
+/* keep_text is for who asks later what has changed: dr_config_each_change. */
+static dora_err keep_text(dr_config *config, const char *path, dr_buf *text, dora_error *error)
+{
+    dora_err err = dr_text_set(&config->file, path);
+    err = err == DORA_OK ? dr_buf_append(text, "", 1) : err;
+    err = err == DORA_OK ? dr_text_set(&config->text, text->data) : err;
+    return err == DORA_OK ? DORA_OK
+                          : dora_error_set(error, err, "%s: %s", path, dora_err_text(err));
+}
+
 dora_err dr_config_load(dr_config *config, const char *path, dora_error *error)
 {
     dr_buf text = {0};
@@ -490,6 +500,7 @@ dora_err dr_config_load(dr_config *config, const char *path, dora_error *error)
             dora_error_set(error, DORA_ECONFIG, "%s: larger than %u bytes", path, CONFIG_BYTES_MAX);
     } else {
         err = dr_config_parse(config, dr_buf_slice(&text), path, error);
+        err = err == DORA_OK ? keep_text(config, path, &text, error) : err;
     }
     fclose(file);
     dr_buf_fini(&text);

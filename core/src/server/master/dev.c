@@ -13,17 +13,20 @@ static void say(dr_server *server, const dora_error *error)
     dr_log_write(server->backend.log, DR_LOG_ERROR, "dev", "%s", error->msg);
 }
 
-/* begin_again starts what has not loaded, and with it all that waits for it. */
+/* begin_again starts what has not loaded, and with it all that waits for it. What cannot be started
+ * waits for the next save. */
 static void begin_again(dr_server *server)
 {
-    dora_err err = DORA_OK;
+    dora_error error = {.err = DORA_OK};
     server->dev.has_not_begun = false;
-    for (uint32_t i = 0; i < server->backend.pool_count && err == DORA_OK; i++) {
-        dr_crew_discard(server->crews[i]);
-        err = dr_launch(server, i, false, &server->crews[i], &server->failure);
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
+        if (server->crews[i] != NULL) {
+            dr_crew_discard(server->crews[i]); /* it is freed when its processes have gone */
+        }
     }
-    if (err != DORA_OK) {
-        dr_stop_give_up(server, err);
+    dr_settings_reload(server);
+    if (dr_launch_all(server, &error) != DORA_OK) {
+        (void)dr_dev_waits(server, error.msg);
     }
 }
 
@@ -85,6 +88,14 @@ static void watch_apps(dr_server *server)
     }
 }
 
+/* watch_text watches a file that is no source code; NULL: there is none. */
+static void watch_text(dr_server *server, const char *path)
+{
+    if (path != NULL) {
+        dr_dev_file(server, (dora_slice){path, strlen(path)});
+    }
+}
+
 static bool is_in_foreground(void)
 {
     return tcgetpgrp(STDIN_FILENO) == getpgrp();
@@ -104,6 +115,7 @@ dora_err dr_dev_open(dr_server *server, dora_error *error)
     uv_poll_start(&dev->poll, UV_READABLE, on_change);
     dev->has_terminal = is_in_foreground() && tcgetattr(STDIN_FILENO, &dev->terminal) == 0;
     watch_apps(server);
+    watch_text(server, server->backend.config->file);
     return DORA_OK;
 }
 
@@ -125,20 +137,35 @@ void dr_dev_file(dr_server *server, dora_slice path)
     }
 }
 
-bool dr_dev_waits(dr_server *server, const dr_crew *crew)
+void dr_dev_launch(dr_server *server, const dr_pool_config *pool)
+{
+    if (server->dev.sources != NULL) {
+        watch_text(server, pool->env_file);
+    }
+}
+
+bool dr_dev_waits(dr_server *server, const char *why)
 {
     dr_dev *dev = &server->dev;
-    const bool is_about_code =
-        crew->had_greeted || (crew->zygote != NULL && crew->zygote->has_greeted);
-    if (dev->sources == NULL || !is_about_code) {
-        return false;
-    }
-    if (!dev->has_not_begun) {
+    if (dev->sources != NULL && !dev->has_not_begun) {
         dev->has_not_begun = dev->has_failed = true;
         dr_log_write_lines(server->backend.log, DR_LOG_ERROR, "dev",
-                           "not started, a save starts it again: %s", crew->why.msg);
+                           "not started, a save starts it again: %s", why);
     }
-    return true;
+    return dev->sources != NULL;
+}
+
+bool dr_dev_waits_for(dr_server *server, const dr_crew *crew)
+{
+    const bool is_about_code =
+        crew->had_greeted || (crew->zygote != NULL && crew->zygote->has_greeted);
+    return is_about_code && dr_dev_waits(server, crew->why.msg);
+}
+
+bool dr_dev_has_lost_terminal(const dr_server *server)
+{
+    struct termios settings;
+    return server->dev.has_terminal && tcgetattr(STDIN_FILENO, &settings) != 0;
 }
 
 void dr_dev_loaded(dr_server *server, bool is_good)

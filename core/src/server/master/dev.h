@@ -9,6 +9,7 @@
 #include <dora/error.h>
 #include <dora/value.h>
 
+#include "server/config/config.h"
 #include "server/master/sources.h"
 #include "task/crew.h"
 
@@ -34,9 +35,18 @@ void dr_dev_close(struct dr_server *server);
 /* dr_dev_file: an application consists of this file, too. */
 void dr_dev_file(struct dr_server *server, dora_slice path);
 
-/* dr_dev_waits: an application does not load at the start. Returns: true where it may be mended:
- * all is started again after the next save. That has been told, once. */
-bool dr_dev_waits(struct dr_server *server, const dr_crew *crew);
+/* dr_dev_launch: the processes of a pool are about to be started. */
+void dr_dev_launch(struct dr_server *server, const dr_pool_config *pool);
+
+/* dr_dev_waits: nothing could be started; `why` is told, once. Returns: true where all is started
+ * again after the next save. dr_dev_waits_for: an application does not load at the start, and true
+ * only where a save may mend that. */
+bool dr_dev_waits(struct dr_server *server, const char *why);
+bool dr_dev_waits_for(struct dr_server *server, const dr_crew *crew);
+
+/* dr_dev_has_lost_terminal: the window that the server was started in is closed, which is what a
+ * SIGHUP is about, then. */
+bool dr_dev_has_lost_terminal(const struct dr_server *server);
 
 /* dr_dev_loaded: a reload has ended. */
 void dr_dev_loaded(struct dr_server *server, bool is_good);

@@ -129,7 +129,7 @@ static dora_err environment_of(const dr_pool_config *pool, char ***list, dora_er
     *list = NULL;
     dora_err err = pool->env_file != NULL ? dr_env_load(pool->env_file, &more, &why) : DORA_OK;
     if (err != DORA_OK) {
-        dora_error_set(error, DORA_ELOAD, "pools.%s.env_file: %s", pool->name, why.msg);
+        dora_error_set(error, DORA_ECONFIG, "pools.%s.env_file: %s", pool->name, why.msg);
     }
     for (size_t i = 0; i < pool->env.count && err == DORA_OK; i++) {
         err = dr_texts_add(&more, pool->env.items[i]);
@@ -142,7 +142,7 @@ static dora_err environment_of(const dr_pool_config *pool, char ***list, dora_er
     if (err == DORA_ENOMEM) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
-    return err == DORA_OK ? DORA_OK : DORA_ELOAD;
+    return err == DORA_OK ? DORA_OK : DORA_ECONFIG;
 }
 
 dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew **result,
@@ -158,12 +158,10 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
     if (app == NULL || command_for(server, index) != DORA_OK) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
+    dr_dev_launch(server, pool);
     const dora_err err = environment_of(pool, &environment, error);
     if (err != DORA_OK) {
         return err;
-    }
-    if (server->dev.sources != NULL && pool->env_file != NULL) {
-        dr_dev_file(server, (dora_slice){pool->env_file, strlen(pool->env_file)});
     }
     const char *const *any = server->commands[index].argv;
     /* The program's own words count from the folder where it was started. */
@@ -196,4 +194,14 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
     server->all_crews = crew;
     *result = crew;
     return dr_crew_start(crew, error);
+}
+
+dora_err dr_launch_all(dr_server *server, dora_error *error)
+{
+    dora_err err = DORA_OK;
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
+        server->crews[i] = NULL;
+        err = err == DORA_OK ? dr_launch(server, i, false, &server->crews[i], error) : err;
+    }
+    return err;
 }

@@ -19,9 +19,13 @@ typedef struct dr_launch_command {
 void dr_launch_command_fini(dr_launch_command *command);
 
 /* dr_launch makes a crew for a pool, adds it to the server's list, and starts it.
- * Errors: DORA_ENOMEM, DORA_ELOAD (also for its env_file), DORA_EIO; the crew may be in the list
- * all the same. */
+ * Errors: DORA_ENOMEM, DORA_ELOAD, DORA_EIO; DORA_ECONFIG for its env_file. The crew may be in the
+ * list all the same. */
 dora_err dr_launch(struct dr_server *server, uint32_t pool, bool is_on_trial, dr_crew **crew,
                    dora_error *error);
+
+/* dr_launch_all starts the first crew of every pool; after an error those of later pools are NULL.
+ * Errors: as dr_launch. */
+dora_err dr_launch_all(struct dr_server *server, dora_error *error);
 
 #endif

@@ -1,12 +1,49 @@
 /* settings.c: the settings that change with a reload; all others want a restart. */
 #include "server/master/settings.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "server/config/config_changes.h"
 #include "server/master/master.h"
+
+#define LIST_BYTES_MAX 512 /* of keys; what does not fit is not named */
+
+typedef struct list {
+    char text[LIST_BYTES_MAX];
+    size_t len;
+} list;
 
 void dr_settings_take(dr_server *server, const dr_config *config)
 {
     atomic_store(&server->backend.log_slow_ms, config->log.slow_ms);
     atomic_store(&server->backend.log_requests, config->log.requests);
+}
+
+/* add_if_late takes a key that wants a restart. */
+static void add_if_late(const char *key, void *user)
+{
+    list *self = user;
+    if (strcmp(key, "log.slow_ms") == 0 || strcmp(key, "log.requests") == 0) {
+        return;
+    }
+    const int len = snprintf(self->text + self->len, sizeof(self->text) - self->len, "%s%s",
+                             self->len > 0 ? ", " : "", key);
+    const bool has_room = len > 0 && (size_t)len < sizeof(self->text) - self->len;
+    self->len += has_room ? (size_t)len : 0;
+    self->text[self->len] = '\0';
+}
+
+/* say_late writes what stands in the file by now and is not in force. */
+static void say_late(const dr_server *server, const dr_config *now)
+{
+    list late = {.len = 0};
+    dr_config_each_change(server->backend.config, now, add_if_late, &late);
+    if (late.len > 0) {
+        dr_log_write(server->backend.log, DR_LOG_NOTICE, "master",
+                     "%s: changed and not in force before the server is restarted: %s", now->file,
+                     late.text);
+    }
 }
 
 void dr_settings_reload(dr_server *server)
@@ -16,6 +53,7 @@ void dr_settings_reload(dr_server *server)
     const dora_err err = server->source->read(&config, server->source->user, &error);
     if (err == DORA_OK) {
         dr_settings_take(server, &config);
+        say_late(server, &config);
     } else {
         dr_log_write_lines(server->backend.log, DR_LOG_ERROR, "master",
                            "the configuration is wrong by now, its settings stay as they were: %s",

@@ -199,12 +199,31 @@ static dora_err add_file(dr_sources *self, const char *path, bool *has_changed, 
     return err;
 }
 
+/* find_place gives the path of a file without links; it need not be there, but for its folder. */
+static bool find_place(const char *path, char real[PATH_MAX])
+{
+    char parent[PATH_MAX];
+    if (realpath(path, real) != NULL) {
+        return true;
+    }
+    const char *slash = strrchr(path, '/');
+    const char *text = slash != NULL ? slash + 1 : path;
+    const int len = snprintf(parent, sizeof(parent), "%.*s/.", (int)(text - path), path);
+    if (len < 0 || (size_t)len >= sizeof(parent) ||
+        realpath(slash != NULL ? parent : ".", real) == NULL) {
+        return false;
+    }
+    const size_t at = strlen(real);
+    const int rest = snprintf(real + at, PATH_MAX - at, "/%s", text);
+    return rest > 0 && (size_t)rest < PATH_MAX - at;
+}
+
 dora_err dr_sources_add(dr_sources *sources, const char *path, bool *has_changed, dora_error *error)
 {
     char real[PATH_MAX];
     *has_changed = false;
     dora_err err = path[0] == '/' ? add_file(sources, path, has_changed, error) : DORA_OK;
-    if (err == DORA_OK && realpath(path, real) != NULL && strcmp(real, path) != 0) {
+    if (err == DORA_OK && find_place(path, real) && strcmp(real, path) != 0) {
         err = add_file(sources, real, has_changed, error); /* a link leads there */
     }
     return err;

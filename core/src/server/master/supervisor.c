@@ -71,10 +71,10 @@ static dora_err open_listeners(dr_server *server, dora_error *error)
 /* open_if_ready opens the doors when every pool has a worker, and gives up when one fails. */
 static void open_if_ready(dr_server *server)
 {
-    bool is_ready = true;
-    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
+    bool is_ready = !server->dev.has_not_begun;
+    for (uint32_t i = 0; i < server->backend.pool_count && is_ready; i++) {
         const dr_crew *crew = server->crews[i];
-        if (crew->state == DR_CREW_FAILED && dr_dev_waits(server, crew)) {
+        if (crew->state == DR_CREW_FAILED && dr_dev_waits_for(server, crew)) {
             return;
         }
         if (crew->state == DR_CREW_FAILED) {
@@ -82,7 +82,7 @@ static void open_if_ready(dr_server *server)
             dr_stop_give_up(server, DORA_ELOAD);
             return;
         }
-        is_ready = is_ready && crew->state == DR_CREW_LOADED && crew->was_ready;
+        is_ready = crew->state == DR_CREW_LOADED && crew->was_ready;
     }
     if (is_ready) {
         const dora_err err = open_listeners(server, &server->failure);
@@ -129,7 +129,8 @@ static void wake(void *user)
 static void on_signal(uv_signal_t *handle, int number)
 {
     dr_server *server = handle->data;
-    if (number == SIGHUP || number == SIGUSR1) {
+    const bool is_hangup = number == SIGHUP && dr_dev_has_lost_terminal(server);
+    if (!is_hangup && (number == SIGHUP || number == SIGUSR1)) {
         const bool is_stopping = atomic_load(&server->backend.phase) > DR_PHASE_SERVING;
         dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
                      is_stopping ? "no reload, the server is stopping" : "reload");
@@ -221,13 +222,12 @@ static void on_housekeeping(uv_timer_t *timer)
 
 static dora_err start_crews(dr_server *server, dora_error *error)
 {
-    dora_err err = DORA_OK;
-    for (uint32_t i = 0; i < server->backend.pool_count && err == DORA_OK; i++) {
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         server->backend.pools[i].on_attention = on_pool_attention;
         server->backend.pools[i].user = server;
-        err = dr_launch(server, i, false, &server->crews[i], error);
     }
-    return err;
+    const dora_err err = dr_launch_all(server, error);
+    return err == DORA_ECONFIG && dr_dev_waits(server, error->msg) ? DORA_OK : err;
 }
 
 dora_err dr_supervise(dr_server *server, dora_error *error)
