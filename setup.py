@@ -101,7 +101,8 @@ setup(
     version=version(),
     **licence(),
     packages=["dora"],
-    package_dir={"dora": f"{BINDING}/dora"},
+    py_modules=["dora_pytest"],
+    package_dir={"": BINDING, "dora": f"{BINDING}/dora"},
     package_data={"dora": ["*.pyi", "py.typed"]},
     ext_modules=[extension()],
 )

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 import urllib.request
 
 import pytest
@@ -129,6 +131,75 @@ def test_a_test_that_fails_shows_the_log_and_ends_the_server(folder):
     assert not is_running(pid)
 
 
-def test_pytest_starts_without_asyncio_of_ours():
-    code = "import sys, dora._pytest; assert 'dora.testing' not in sys.modules"
+def test_a_server_outlives_the_thread_that_has_started_it(folder):
+    started = []
+    thread = threading.Thread(target=lambda: started.append(Server("shop.py", workers=1)))
+    thread.start()
+    thread.join()
+    with started[0] as server:
+        worker = server.call("/pid")
+        assert [server.call("/echo", n) for n in range(3)] == [0, 1, 2]
+        assert "signal" not in server.log(), server.log()
+        assert is_running(worker)
+
+
+def test_a_server_ends_with_the_process_that_has_started_it(folder):
+    code = ("import os, signal, dora.testing\n"
+            "server = dora.testing.Server('shop.py', workers=1)\n"
+            "print(server.process.pid, server.call('/pid'), flush=True)\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n")
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
+                          timeout=60)
+    pids = [int(word) for word in done.stdout.split()]
+    assert len(pids) == 2
+    end = time.monotonic() + 20
+    while any(map(is_running, pids)) and time.monotonic() < end:
+        time.sleep(0.01)  # between two looks
+    assert not any(map(is_running, pids))
+
+
+def test_servers_end_in_the_order_of_pytests_fixtures(folder):
+    status, said = pytest_in(folder, """
+        import pytest
+
+        @pytest.fixture
+        def shop(dora_server):
+            server = dora_server("shop.py", workers=1)
+            yield server
+            print("teardown:", server.call("/echo", "still served"))
+
+        @pytest.fixture
+        def stopped(shop):
+            yield
+            shop.call("/fail")
+
+        def test_that_fails(shop):
+            assert False, "on purpose"
+
+        def test_whose_fixture_fails(stopped):
+            pass
+    """)
+    assert status == 1
+    assert said.count("teardown: still served") == 2, said
+    assert said.count("dora server 127.0.0.1:") == 2, said
+    assert said.count('raise ValueError("said the handler")') == 1, said
+    assert said.count("signal 15: finishing what is accepted") == 2, "the logs are whole"
+
+
+def test_pytest_goes_on_where_the_extension_cannot_be_loaded(folder):
+    (folder / "dora").mkdir()
+    (folder / "dora" / "__init__.py").write_text("raise ImportError('no libuv here')\n")
+    status, said = pytest_in(folder, """
+        def test_of_others():
+            assert True
+
+        def test_of_a_server(dora_server):
+            raise SystemExit("it did run")
+    """)
+    assert status == 1 and "1 passed, 1 error" in said, said
+    assert "ImportError: no libuv here" in said and "it did run" not in said, said
+
+
+def test_pytest_starts_without_anything_of_ours():
+    code = "import sys, dora_pytest; assert 'dora' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -25,13 +25,20 @@ from . import _dora, _run
 READY_S = 60.0  # an application may import a lot
 STOP_S = 30.0
 
-# What the server's process runs: it ends with this one, however that ends.
+# What the server's process runs: it ends with this one, however that ends. A descriptor of this
+# process tells, not prctl(PR_SET_PDEATHSIG): to that the thread that starts a server is the parent.
 _CODE = """
-import ctypes, json, os, sys
-ctypes.CDLL(None).prctl(1, 15)
+import json, os, select, signal, sys, threading
+flags, target, settings, parent = json.loads(sys.argv[1])
+watched = os.pidfd_open(parent)
+if os.getppid() != parent:
+    sys.exit(1)
+def end_with_parent():
+    select.select([watched], [], [])
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=end_with_parent, daemon=True).start()
 from dora import _dora, _run
 os.environ["DORA_PYTHON"] = sys.executable
-flags, target, settings = json.loads(sys.argv[1])
 own = {}
 if target and not target.endswith((".php", ".so")):
     own = {"again": _run.ZYGOTE, "again_app": target}
@@ -59,7 +66,7 @@ class Server:
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         paths = [path or os.getcwd() for path in sys.path]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _CODE, json.dumps([flags, target, settings])],
+            [sys.executable, "-c", _CODE, json.dumps([flags, target, settings, os.getpid()])],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
         self._where = self._wait_ready()
