@@ -9,7 +9,9 @@ typedef struct alone_object {
     dora_alone *call;
     dr_py_handler *handler; /* of `app` */
     PyObject *app;
-    PyObject *shown; /* its dora.Request */
+    PyObject *shown;       /* its dora.Request */
+    unsigned long starter; /* the thread in which it is being started; 0: none */
+    bool has_ended;
 } alone_object;
 
 static int slice_of(PyObject *text, dora_slice *slice)
@@ -144,6 +146,18 @@ static PyObject *alone_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
+/* let_know has what the handler awaits know of its call, in the context that is entered. */
+static bool let_know(dr_py_state *state, alone_object *self)
+{
+    if (state->running == NULL) {
+        state->running = PyContextVar_New("dora.running", NULL);
+    }
+    PyObject *token =
+        state->running != NULL ? PyContextVar_Set(state->running, (PyObject *)self) : NULL;
+    Py_XDECREF(token);
+    return token != NULL;
+}
+
 PyDoc_STRVAR(start_doc,
              "start($self, /)\n--\n\n"
              "Call the handler, in the context that is entered; return what it returns.");
@@ -160,12 +174,24 @@ static PyObject *alone_start(alone_object *self, PyObject *Py_UNUSED(ignored))
     if (dr_py_app_compose((dr_py_app *)self->app, self->handler) < 0) {
         return NULL;
     }
+    if (!let_know(state, self)) {
+        return NULL;
+    }
     PyObject *held = Py_NewRef(self->handler->callable);
+    self->starter = PyThread_get_thread_ident();
     dora_alone_enter(self->call);
     PyObject *result = dr_py_call(state, self->handler, request, &self->shown);
     dora_alone_leave(self->call);
+    self->starter = 0;
     Py_DECREF(held);
     return result;
+}
+
+const dora_request *dr_py_alone_current(PyObject *alone)
+{
+    const alone_object *self = (alone_object *)alone;
+    const bool knows = self->has_ended || self->starter == PyThread_get_thread_ident();
+    return knows ? NULL : dora_alone_request(self->call);
 }
 
 /* Raises the error that a caller gets; what the handler raised is its cause. */
@@ -200,6 +226,7 @@ static PyObject *alone_end(alone_object *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OO:end", &result, &raised)) {
         return NULL;
     }
+    self->has_ended = true;
     dora_err err;
     if (raised != Py_None) {
         PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);

@@ -24,7 +24,7 @@ typedef struct dr_py_state {
     PyTypeObject *request_type;
     PyTypeObject *running_type;
     PyTypeObject *alone_type;
-    PyObject *running; /* the ContextVar of the call that is running; NULL without an event loop */
+    PyObject *running; /* the ContextVar of the call that is running; NULL before there was one */
     PyObject *error;
     PyObject *timeout_error;
     PyObject *connection_error;
@@ -118,6 +118,10 @@ PyTypeObject *dr_py_mux_type_new(PyObject *module);
 PyTypeObject *dr_py_request_type_new(PyObject *module);
 PyTypeObject *dr_py_running_type_new(PyObject *module);
 PyTypeObject *dr_py_alone_type_new(PyObject *module);
+
+/* dr_py_alone_current gives the request of a call without a server, which is borrowed. NULL: it has
+ * ended, or this is the thread that starts it, and knows of it by itself. */
+const dora_request *dr_py_alone_current(PyObject *alone);
 
 /* dr_py_app_compose makes what is called for a handler, dora/_chain.py. Returns: 0, or -1 with an
  * exception. dr_py_app_handler finds that of a name, or the fallback, and composes it. Returns:

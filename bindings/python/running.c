@@ -44,6 +44,16 @@ static PyObject *running_call(dr_py_running *one, PyObject *args, PyObject *Py_U
     Py_RETURN_NONE;
 }
 
+/* The request of what runs; NULL: it has its answer. */
+static const dora_request *request_of(const dr_py_state *state, PyObject *running)
+{
+    if (Py_IS_TYPE(running, state->alone_type)) {
+        return dr_py_alone_current(running);
+    }
+    const dora_task *task = ((dr_py_running *)running)->task;
+    return task != NULL ? dora_task_request(task) : NULL;
+}
+
 /* Has calls of this thread know of the running handler's caller, where that has no answer yet:
  * until when it waits, and its trace. */
 static bool current_begin(dr_py_state *state)
@@ -53,13 +63,13 @@ static bool current_begin(dr_py_state *state)
         PyErr_Clear();
         return false;
     }
-    const dora_task *task = ((dr_py_running *)found)->task;
-    if (task != NULL) {
-        dora_deadline_set(dora_request_deadline_ns(dora_task_request(task)));
-        dora_trace_set(dora_request_trace(dora_task_request(task)));
+    const dora_request *request = request_of(state, found);
+    if (request != NULL) {
+        dora_deadline_set(dora_request_deadline_ns(request));
+        dora_trace_set(dora_request_trace(request));
     }
     Py_DECREF(found);
-    return task != NULL;
+    return request != NULL;
 }
 
 bool dr_py_deadline_begin(dr_py_state *state)

@@ -286,6 +286,71 @@ def test_a_call_within_a_handler_leaves_it_its_time():
     assert isinstance(info.value.__cause__, dora.TimeoutError), "nothing is sent any more"
 
 
+ASKED = """
+    import dora
+    app = dora.App()
+
+    @app.api("/asked")
+    def asked(param, request):
+        return [request.trace, request.remaining_ms]
+"""
+
+
+@pytest.mark.parametrize("kind", ["AsyncClient", "Client", "Client in a thread"])
+@pytest.mark.parametrize("way", ["call", "acall"])
+def test_what_an_async_handler_calls_has_its_time_and_its_trace_after_it_waited(serve, way, kind):
+    address = serve(ASKED).node
+    app = dora.App()
+
+    def ask():
+        with dora.Client(address, timeout=300) as client:
+            return client.call("/asked")
+
+    @app.api("/outer")
+    async def outer(param):
+        await asyncio.sleep(0)
+        if kind == "Client":
+            return ask()
+        if kind == "Client in a thread":
+            return await asyncio.to_thread(ask)
+        async with dora.AsyncClient(address, timeout=300) as client:
+            return await client.call("/asked")
+
+    options = {"trace": TRACE, "remaining_ms": 60000}
+    for _ in range(2):
+        trace, left_ms = (app.call("/outer", **options) if way == "call"
+                          else asyncio.run(app.acall("/outer", **options)))
+        assert trace[:36] == TRACE[:36] and trace[36:52] != TRACE[36:52], "a span of its own"
+        assert 0 < left_ms <= 60000
+    with pytest.raises(dora.HandlerError) as info:
+        app.call("/outer", remaining_ms=0)
+    assert isinstance(info.value.__cause__, dora.TimeoutError), "nothing is sent any more"
+
+
+def test_what_a_call_leaves_behind_has_its_time_and_trace_no_more(serve):
+    address = serve(ASKED).node
+    app = dora.App()
+    tasks = []
+
+    @app.api("/outer")
+    async def outer(param):
+        async def later():
+            await ended.wait()
+            async with dora.AsyncClient(address) as client:
+                return await client.call("/asked")
+
+        ended = asyncio.Event()
+        tasks.append((ended, asyncio.get_running_loop().create_task(later())))
+
+    async def main():
+        await app.acall("/outer", trace=TRACE, remaining_ms=0)
+        ended, task = tasks[0]
+        ended.set()
+        return await task
+
+    assert asyncio.run(main())[0] == ""
+
+
 def test_a_request_can_be_made():
     request = dora.Request("/user/get", {"id": decimal.Decimal(1)}, guid=GUID, trace=TRACE,
                            type="AM_M", protocol="http", connection=4, remaining_ms=5000)
