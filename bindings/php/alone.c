@@ -119,7 +119,8 @@ static bool encode(php_dora_app *app, dora_writer *writer, zval *param, dora_sli
 
     ZVAL_NULL(&null);
     const zval *hook = Z_ISUNDEF(app->encode) ? NULL : &app->encode;
-    dora_err err = php_dora_write(writer, param != NULL ? param : &null, hook, &problem);
+    dora_err err = php_dora_write(writer, param != NULL ? param : &null, hook,
+                                  PHP_DORA_CALL_DEPTH_MAX, &problem);
     if (err == DORA_OK && dora_writer_finish(writer, encoded) == DORA_OK) {
         return true;
     }

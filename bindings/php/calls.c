@@ -40,7 +40,7 @@ dora_err php_dora_param(zval *param, const zval *encode, dora_slice *encoded, ze
         return DORA_OK;
     }
     dora_writer *writer = php_dora_writer();
-    dora_err err = php_dora_write(writer, param, encode, problem);
+    dora_err err = php_dora_write(writer, param, encode, PHP_DORA_CALL_DEPTH_MAX, problem);
     return err == DORA_OK ? dora_writer_finish(writer, encoded) : err;
 }
 

@@ -10,19 +10,24 @@
 #define OBJECTS_MAX 512u
 #define TOO_MANY_OBJECTS "deeper than the limit of 512 levels"
 
+#define PATH_STEPS_MAX 16u /* of a path in a message; the outer ones give way to "..." */
+
 #define COLLISIONS_MAX (1u << 24) /* keys of one value passed on the way to others: 0.1 s or so */
 #define COLLIDING_MIN 256u        /* in smaller arrays they are not counted: too little time */
 
 typedef struct write_state {
     dora_writer *writer;
-    uint32_t depth;     /* of arrays */
+    uint32_t depth; /* of arrays */
+    uint32_t depth_max;
     uint32_t objects;   /* that are being written, one inside the other */
     const zval *encode; /* what the rest is given to; NULL: nothing */
     bool is_api;        /* a whole one: marks may stand in its parameter alone */
+    bool is_too_deep;
     dora_err err;
     const char *what;   /* the problem, when it is none of the writer's */
     zend_string *class; /* class or type of the value that cannot be written, borrowed */
     zend_string *path;  /* where it is, without the root; NULL at the root */
+    uint32_t steps;     /* of the path, so far */
 } write_state;
 
 static bool write_value(write_state *state, zval *value);
@@ -44,7 +49,12 @@ static void path_prepend(write_state *state, zend_string *key, zend_ulong index)
     const char *rest = state->path != NULL ? ZSTR_VAL(state->path) : "";
     zend_string *longer;
 
-    if (key == NULL) {
+    if (state->steps > PATH_STEPS_MAX) {
+        return;
+    }
+    if (state->steps == PATH_STEPS_MAX) {
+        longer = zend_strpprintf(0, "...%s", rest);
+    } else if (key == NULL) {
         longer = zend_strpprintf(0, "[" ZEND_LONG_FMT "]%s", (zend_long)index, rest);
     } else if (key_is_plain(key)) {
         longer = zend_strpprintf(0, ".%s%s", ZSTR_VAL(key), rest);
@@ -55,6 +65,7 @@ static void path_prepend(write_state *state, zend_string *key, zend_ulong index)
         zend_string_release(state->path);
     }
     state->path = longer;
+    state->steps++;
 }
 
 static bool write_refuse(write_state *state, const char *what, zend_string *class)
@@ -122,7 +133,10 @@ static bool write_head(write_state *state, HashTable *array, bool is_map)
 {
     const uint32_t count = zend_array_count(array);
 
-    if (level_fits(state)) {
+    if (state->depth >= state->depth_max) {
+        state->err = DORA_ETOOBIG;
+        state->is_too_deep = true;
+    } else if (level_fits(state)) {
         state->err = is_map && has_list_keys(array) ? dora_write_map(state->writer, count)
                                                     : dora_write_array(state->writer, count);
     }
@@ -236,7 +250,9 @@ static zend_string *problem_of(const write_state *state)
         return zend_strpprintf(0, "$%s: %s%s", path, state->what,
                                state->class != NULL ? ZSTR_VAL(state->class) : "");
     }
-    if (dora_writer_error(state->writer) != DORA_OK || state->err != DORA_ETOOBIG) {
+    if (state->is_too_deep) {
+        snprintf(text, sizeof(text), "deeper than the limit of %u levels", state->depth_max);
+    } else if (dora_writer_error(state->writer) != DORA_OK || state->err != DORA_ETOOBIG) {
         dora_writer_problem(state->writer, text, sizeof(text));
     }
     return zend_strpprintf(0, "$%s: %s", path, text);
@@ -258,9 +274,10 @@ static dora_err write_whole(write_state *state, zval *value, zend_string **probl
     return state->err;
 }
 
-dora_err php_dora_write(dora_writer *writer, zval *value, const zval *encode, zend_string **problem)
+dora_err php_dora_write(dora_writer *writer, zval *value, const zval *encode, uint32_t depth_max,
+                        zend_string **problem)
 {
-    write_state state = {.writer = writer, .encode = encode};
+    write_state state = {.writer = writer, .encode = encode, .depth_max = depth_max};
 
     return write_whole(&state, value, problem);
 }
@@ -268,7 +285,10 @@ dora_err php_dora_write(dora_writer *writer, zval *value, const zval *encode, ze
 dora_err php_dora_write_api(dora_writer *writer, zval *api, const zval *encode,
                             zend_string **problem)
 {
-    write_state state = {.writer = writer, .encode = encode, .is_api = true};
+    write_state state = {.writer = writer,
+                         .encode = encode,
+                         .is_api = true,
+                         .depth_max = PHP_DORA_CALL_DEPTH_MAX + 1};
 
     return write_whole(&state, api, problem);
 }

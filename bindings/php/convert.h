@@ -4,13 +4,17 @@
 
 #include "php_dora.h"
 
+/* Levels of arrays in one body, and in a parameter or result: envelopes stand around these. */
+#define PHP_DORA_DEPTH_MAX 512u
+#define PHP_DORA_CALL_DEPTH_MAX (PHP_DORA_DEPTH_MAX - 3)
+
 /* php_dora_write writes one PHP value. References are followed, objects written as php_dora_plain
  * and `encode` have it. Errors: DORA_ETYPE for what has no place on the wire and for what contains
  * itself, else the writer's error; `*problem` then says what and where, from `$` on, as in
  * "$.rows[3]: no value on the wire for type Foo". Where PHP code of an object has raised an
  * exception it is still there, and `*problem` empty.
  * Ownership: gives `*problem`, a zend_string (NULL on success). */
-dora_err php_dora_write(dora_writer *writer, zval *value, const zval *encode,
+dora_err php_dora_write(dora_writer *writer, zval *value, const zval *encode, uint32_t depth_max,
                         zend_string **problem);
 
 /* php_dora_write_api is the same for a whole api: an array of a name, a parameter and more. */

@@ -129,7 +129,8 @@ static dora_err reply_value(php_dora_app *app, const dora_request *request, dora
     zend_string *problem;
 
     const zval *encode = Z_ISUNDEF(app->encode) ? NULL : &app->encode;
-    if (php_dora_write(dora_reply_writer(reply), value, encode, &problem) == DORA_OK) {
+    if (php_dora_write(dora_reply_writer(reply), value, encode, PHP_DORA_CALL_DEPTH_MAX,
+                       &problem) == DORA_OK) {
         return DORA_OK;
     }
     if (EG(exception) != NULL) { /* an object's own code has raised it */

@@ -51,8 +51,8 @@ static bool date_text(zend_object *date, zval *text)
     return is_given;
 }
 
-/* An ArrayObject may stand around an object, whose private and protected members have a NUL byte
- * in front of their keys: they are nobody else's. */
+/* An ArrayObject may stand around an object, and a stdClass be cast from one, whose private and
+ * protected members have a NUL byte in front of their keys: they are nobody else's. */
 static void drop_hidden(zval *members)
 {
     zend_string *key;
@@ -97,6 +97,7 @@ static bool plain_of(zend_object *object, const zval *encode, zval *plain, bool 
     if (class == zend_standard_class_def) {
         *is_map = true;
         ZVAL_ARR(plain, zend_proptable_to_symtable(zend_std_get_properties(object), true));
+        drop_hidden(plain);
         return true;
     }
     if (instanceof_function(class, spl_ce_ArrayObject)) {

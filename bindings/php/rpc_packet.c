@@ -99,7 +99,7 @@ static void encode_frame(zval *data, zval *return_value)
     }
     dora_writer *writer = php_dora_writer();
     dora_writer_set_marks(writer, false); /* it is a message, not a value */
-    dora_err err = php_dora_write(writer, data, NULL, &problem);
+    dora_err err = php_dora_write(writer, data, NULL, PHP_DORA_DEPTH_MAX, &problem);
     err = err == DORA_OK ? dora_writer_finish(writer, &body) : err;
     if (err == DORA_ETYPE) {
         zend_argument_value_error(1, "cannot be encoded: %s", ZSTR_VAL(problem));

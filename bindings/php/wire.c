@@ -30,7 +30,7 @@ PHP_METHOD(Dora_Wire, encode)
     Z_PARAM_ZVAL(value)
     ZEND_PARSE_PARAMETERS_END();
     dora_writer *writer = php_dora_writer();
-    dora_err err = php_dora_write(writer, value, NULL, &problem);
+    dora_err err = php_dora_write(writer, value, NULL, PHP_DORA_DEPTH_MAX, &problem);
     if (EG(exception) != NULL) {
         err = DORA_ETYPE; /* an object's own code has raised it */
     } else if (err == DORA_ETYPE) {

@@ -58,7 +58,7 @@ Dora\Exception 100206: reply: frame of 3145981 bytes is larger than the limit of
 over the server's
 Dora\Exception 100206: frame of 524309%d bytes is larger than the limit of 4194304 (frame_bytes_max)
 Dora\HandlerException 100206: the result is larger than the limit of 4194304 bytes (frame_bytes_max)
-Dora\HandlerException 100206: the result is deeper than the limit of 509 levels
+Dora\HandlerException 100208: $...[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: deeper than the limit of 509 levels
 1
 Dora\Exception 100206: $: more than the limit of 1048576 members in all arrays
 wrong ones

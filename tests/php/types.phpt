@@ -46,6 +46,7 @@ $table = [
         [new stdClass, 'a:00:{}'], [(object)['a'], 'a:01:{i:0;s:1:"a";}'],
         [(object)['k' => 1], 'a:1:{s:1:"k";i:1;}'], [new ArrayObject([7]), 'a:01:{i:0;i:7;}'],
         [new ArrayObject(new Owner), 'a:1:{s:3:"pub";i:2;}'],
+        [(object)(array)new Owner, 'a:1:{s:3:"pub";i:2;}'],
     ],
     '`DateTimeInterface`' => [
         [new DateTime('2026-01-02T03:04:05+01:00'), 's:25:"2026-01-02T03:04:05+01:00";'],
@@ -80,6 +81,17 @@ foreach ($table as $row => $cases) {
         }
     }
 }
+
+echo "levels\n";
+$deep = function (int $levels) {
+    for ($value = 1; $levels > 0; $levels--) {
+        $value = [$value];
+    }
+    return $value;
+};
+$away = new Dora\Client('127.0.0.1:1');
+report(fn() => $away->call('echo', $deep(510)));
+report(fn() => $away->callMany(['one' => ['echo', $deep(600)]]));
 
 echo "encode\n";
 $server = new Server(<<<'PHP'
@@ -123,6 +135,9 @@ ValueError: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $: no v
 ValueError: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $: no value on the wire for type resource
 ValueError: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $: no value on the wire for type Closure
 ValueError: Dora\Wire::encode(): Argument #1 ($value) cannot be encoded: $[1]: an array that contains itself
+levels
+Dora\Exception 100206: $...[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: deeper than the limit of 509 levels
+Dora\Exception 100206: one: $...[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: deeper than the limit of 509 levels
 encode
 {"a":{"x":1}}
 {"one":{"x":1}}
