@@ -117,11 +117,28 @@ static dora_err encode_text(encoder *out, PyObject *value, const place *here)
     return dora_write_string(out->writer, data, (size_t)len);
 }
 
+/* A view that leaves bytes out is what bytes() of it has. */
+static dora_err encode_scattered(encoder *out, PyObject *view, const place *here)
+{
+    PyErr_Clear();
+    PyObject *bytes = PyBytes_FromObject(view);
+    if (bytes == NULL && PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        return DORA_ETYPE;
+    }
+    if (bytes == NULL) {
+        return refuse(here, PyExc_ValueError, "a memoryview that has been released", "");
+    }
+    dora_err err =
+        dora_write_bytes(out->writer, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+    Py_DECREF(bytes);
+    return err;
+}
+
 static dora_err encode_buffer(encoder *out, PyObject *value, const place *here)
 {
     Py_buffer view;
     if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE) < 0) {
-        return refuse(here, PyExc_TypeError, "a memoryview that is not contiguous bytes", "");
+        return encode_scattered(out, value, here);
     }
     dora_err err = dora_write_bytes(out->writer, view.buf, (size_t)view.len);
     PyBuffer_Release(&view);

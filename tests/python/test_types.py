@@ -7,6 +7,7 @@ import datetime
 import decimal
 import enum
 import gc
+import ipaddress
 import math
 import pathlib
 import re
@@ -108,15 +109,30 @@ ROWS = {
         (datetime.date(2026, 1, 2), "2026-01-02"),
         (datetime.time(3, 4), "03:04:00"),
     ],
-    "`Decimal`, `UUID`, `Path`": [
+    "`timedelta`": [
+        (datetime.timedelta(1, 7384, 500000), "P1DT2H3M4.5S"),
+        (datetime.timedelta(400), "P400D"),
+        (datetime.timedelta(0), "PT0S"),
+        (datetime.timedelta(seconds=90), "PT1M30S"),
+        (datetime.timedelta(hours=1, microseconds=5), "PT1H0.000005S"),
+        (-datetime.timedelta(days=1, seconds=1), "-P1DT1S"),
+        (datetime.timedelta.min, "-P999999999D"),
+    ],
+    "`Decimal`, `UUID`, `Path`, what `ipaddress` has": [
         (decimal.Decimal("0.10"), "0.10"),
         (uuid.UUID(int=5), "00000000-0000-0000-0000-000000000005"),
         (pathlib.Path("/a/b"), "/a/b"),
         (pathlib.PureWindowsPath("c:/x"), "c:\\x"),
+        (ipaddress.ip_address("127.0.0.1"), "127.0.0.1"),
+        (ipaddress.ip_address("::1"), "::1"),
+        (ipaddress.ip_network("10.0.0.0/8"), "10.0.0.0/8"),
+        (ipaddress.ip_interface("10.0.0.1/8"), "10.0.0.1/8"),
     ],
     "scalar or array of numpy": [],  # below: not every machine has it
+    "`NaT` of numpy and pandas, `NA` of pandas": [],
     "`bytes`, `bytearray`, `memoryview`": [
-        (b"a", b"a"), (bytearray(b"a"), b"a"), (memoryview(b"\xff"), b"\xff")],
+        (b"a", b"a"), (bytearray(b"a"), b"a"), (memoryview(b"\xff"), b"\xff"),
+        (memoryview(b"abcdef")[::2], b"ace"), (memoryview(b"abc")[::-1], b"cba")],
     "`{}`, `dict` with the keys 0..n-1 in order": [({}, {}), ({0: 1}, {0: 1})],
     "`bytes` key that is valid UTF-8": [({b"a": 1}, {"a": 1}), ({b"a": 1, "a": 2}, ValueError)],
     "`dict` with `str` keys like `\"7\"`": [({"7": 1}, {"7": 1})],
@@ -126,8 +142,8 @@ ROWS = {
     "`dict` key that is not `str`, `bytes` or `int`": [
         ({1.5: 1}, TypeError), ({None: 1}, TypeError)],
     "any other type": [
-        (object(), TypeError), (1j, TypeError), (datetime.timedelta(1), TypeError),
-        (Item, TypeError), (iter([1]), TypeError)],
+        (object(), TypeError), (1j, TypeError), (range(2), TypeError), (Item, TypeError),
+        (iter([1]), TypeError)],
 }
 
 
@@ -158,6 +174,42 @@ def test_numpy_values_are_numbers_and_lists():
     assert math.isnan(as_read(numpy.float64("nan")))
     with pytest.raises(TypeError, match=r"^\$\[1\]: no value on the wire for type complex"):
         pack([1, numpy.complex128(1)])
+    assert as_read(numpy.longdouble(0.5)) == 0.5 and as_read(numpy.array([1], "g")) == [1.0]
+
+
+def test_numpy_dates_and_durations_are_text_in_each_unit():
+    numpy = pytest.importorskip("numpy")
+    date, span = numpy.datetime64, numpy.timedelta64
+    for value, expected in [
+            (date("2026-01-02T03:04:05", "ns"), "2026-01-02T03:04:05.000000000"),
+            (date("2026-01-02T03:04:05", "s"), "2026-01-02T03:04:05"), (date("NaT"), None),
+            (span(90, "s"), "PT1M30S"), (span(-5, "ns"), "-PT0.000000005S"), (span("NaT"), None),
+            (span(3, "W"), "P21D"), (span(-2, "Y"), "-P2Y"), (span(3, "25ns"), "PT0.000000075S"),
+            (numpy.array(["2026-01-02", "NaT"], "M8[D]"), ["2026-01-02", None]),
+            (numpy.array([[1]], "m8[ns]"), [["PT0.000000001S"]]),
+            (numpy.array([("2026-01-02", 1)], [("a", "M8[ns]"), ("b", "i4")]),
+             [["2026-01-02T00:00:00.000000000", 1]])]:
+        assert as_read([value]) == [expected]
+
+
+def test_what_pandas_has_in_place_of_a_value_is_null():
+    class NotATime(datetime.datetime):  # as pandas.NaT: not every machine has it
+        __hash__ = None
+
+        def __eq__(self, other):
+            return False
+
+    assert as_read({"when": NotATime(2026, 1, 2)}) == {"when": None}
+    pandas = pytest.importorskip("pandas")
+    assert as_read([pandas.NaT, pandas.NA, pandas.Timedelta(5, "ns")]) == [
+        None, None, "PT0.000000005S"]
+
+
+def test_a_memoryview_that_is_released_is_refused():
+    view = memoryview(b"abc")
+    view.release()
+    with pytest.raises(ValueError, match=r"^\$\.a: a memoryview that has been released$"):
+        pack({"a": view})
 
 
 def test_pydantic_models_are_maps():
