@@ -236,6 +236,73 @@ def test_a_server_validates_and_tells_schemas(dora_server, tmp_path):
     assert apis["/named"]["result"]["properties"]["count"] == {"title": "Count", "type": "integer"}
 
 
+def test_the_path_of_a_fault_leads_through_the_value_alone():
+    class Cat(pydantic.BaseModel):
+        kind: typing.Literal["cat"]
+        lives: int
+
+    class Dog(pydantic.BaseModel):
+        kind: typing.Literal["dog"]
+
+    pet = typing.Annotated[typing.Union[Cat, Dog], pydantic.Field(discriminator="kind")]
+
+    def pets(param: list[pet]):
+        return None
+
+    def either(param: dict[str, typing.Union[int, list[int]]]):
+        return None
+
+    def numbered(param: dict[int, str]):
+        return None
+
+    assert refused(pets, [{"kind": "cat"}]) == [("$[0].lives", "Field required")]
+    assert refused(either, {"a": [0, "x"]}) == [
+        ("$.a", "Input should be a valid integer"),
+        ("$.a[1]", "Input should be a valid integer, unable to parse string as an integer")]
+    assert refused(numbered, {"x": "a"}) == [
+        ("$.x", "the key: Input should be a valid integer, unable to parse string as an integer")]
+
+
+class Filter(pydantic.BaseModel):
+    words: list[str] = []
+    limits: dict[str, int] = {}
+    inner: typing.Optional["Filter"] = None
+
+
+def test_an_empty_list_is_an_empty_map_where_one_is_wanted():
+    def find(param: Filter) -> Filter:
+        return param
+
+    def named(*, filters: list[Filter]) -> int:
+        return len(filters)
+
+    empty = {"words": [], "limits": {}, "inner": None}
+    assert call(find, []) == empty  # as PHP writes an empty array
+    assert call(find, {"limits": [], "inner": [], "words": []}) == {**empty, "inner": empty}
+    assert call(named, {"filters": [[], {}]}) == 2
+    assert refused(find, {"limits": [1]}) == [("$.limits", "Input should be a valid dictionary")]
+    assert refused(find, {"limits": [], "words": {}}) == [
+        ("$.words", "Input should be a valid list"),
+        ("$.limits", "Input should be a valid dictionary")]
+
+    def of_list(param) -> Filter:
+        return param
+
+    with pytest.raises(dora.HandlerError, match="result is not what its annotation says: "):
+        call(of_list, [])
+
+
+def test_a_default_stands_where_a_call_has_no_parameter():
+    def find(param: list[int] = [1]):
+        return param
+
+    def maybe(param: typing.Optional[list[int]] = [1]):
+        return param
+
+    assert call(find) == [1] and call(find, [2]) == [2] and call(maybe) is None
+    assert refused(find, {"a": 1}) == [("$", "Input should be a valid list")]
+
+
 def post(url, value):
     asked = urllib.request.Request(url, json.dumps(value).encode(),
                                    {"Content-Type": "application/json"})

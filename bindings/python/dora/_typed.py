@@ -8,12 +8,14 @@ without any other is called as it is.
 from __future__ import annotations
 
 import collections.abc
+import copy
 import functools
 import inspect
 import json
 import logging
 import types
 import typing
+from collections.abc import Iterable
 from typing import Any, Callable
 
 from . import _chain, _shape
@@ -35,6 +37,7 @@ class Typed(typing.NamedTuple):
     param: Any
     members: dict[str, Any]  # of a handler whose parameters are members of a map
     result: Any
+    default: Any  # of the parameter, where a call has none
 
     def convert(self, members: dict[str, Any], faults: list[str]) -> None:
         """Makes members what their annotations say, or adds what is wrong with them."""
@@ -162,8 +165,14 @@ def _of(function: _Function) -> Typed | None:
     elif parameters and parameters[0].kind is not _Parameter.VAR_POSITIONAL:
         param = _adapter(parameters[0].annotation, f"parameter {parameters[0].name}", function,
                          names)
-    made = Typed(param, members, _adapter(result, "result", function, names))
+    default = parameters[0].default if parameters else _Parameter.empty
+    made = Typed(param, members, _adapter(result, "result", function, names), default)
     return made if made.param or made.members or made.result else None
+
+
+# What pydantic calls it where a map is wanted.
+_MAP_WANTED = ("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type")
+_KEY = "[key]"  # pydantic's last step, where a key does not fit
 
 
 def faults_of(adapter: Any, value: Any, at: str) -> tuple[Any, list[str]]:
@@ -173,20 +182,70 @@ def faults_of(adapter: Any, value: Any, at: str) -> tuple[Any, list[str]]:
     try:
         return adapter.validate_python(value), []
     except pydantic.ValidationError as error:
-        return None, [at + _steps(each["loc"]) + ": " + each["msg"].replace("; ", ", ")
-                      for each in error.errors(include_url=False, include_input=False,
-                                               include_context=False)]
+        maps = _with_maps(value, error)
+        found, faults = faults_of(adapter, maps, at) if maps is not None else (None, [""])
+        if not faults:
+            return found, []
+        return None, [_fault(each, _steps(each["loc"], value, each["type"] == "missing"), at)
+                      for each in _errors(error)]
 
 
-def _steps(loc: tuple[int | str, ...]) -> str:
-    return "".join(f"[{each}]" if isinstance(each, int) else _chain.path(each)[1:] for each in loc)
+def _errors(error: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = error.errors(include_url=False, include_input=False,
+                                               include_context=False)
+    return found
+
+
+def _fault(error: dict[str, Any], steps: Iterable[int | str], at: str) -> str:
+    of_key = "the key: " if error["loc"][-1:] == (_KEY,) else ""
+    return at + "".join(map(_step, steps)) + ": " + of_key + error["msg"].replace("; ", ", ")
+
+
+def _steps(loc: tuple[int | str, ...], value: Any, is_missing: bool) -> list[int | str]:
+    """The steps to a place in `value`. Those with which pydantic names a member of a union are
+    left out; a last one that leads nowhere is of what is missing."""
+    steps = []
+    for number, step in enumerate(loc):
+        try:
+            value = value[step]
+        except (LookupError, TypeError):
+            if not (is_missing and number == len(loc) - 1):
+                continue
+        steps.append(step)
+    return steps
+
+
+def _step(step: int | str) -> str:
+    return f"[{step}]" if isinstance(step, int) else _chain.path(step)[1:]
+
+
+def _with_maps(value: Any, error: Any) -> Any:
+    """The value with {} for each [] where a map is wanted, since PHP writes an empty map so; None
+    where there is none."""
+    places = []
+    for each in _errors(error):
+        steps = _steps(each["loc"], value, False)
+        found = functools.reduce(lambda inner, step: inner[step], steps, value)
+        if each["type"] in _MAP_WANTED and isinstance(found, list) and not found:
+            places.append(steps)
+    if not places:
+        return None
+    made = [copy.deepcopy(value)]
+    for steps in places:
+        *outer, last = [0, *steps]
+        functools.reduce(lambda inner, step: inner[step], outer, made)[last] = {}
+    return made[0]
 
 
 def _returned(adapter: Any, value: Any) -> Any:
     """A result as its annotation has it, in types that the wire has."""
-    found, faults = faults_of(adapter, value, "$")
-    if faults:
-        raise TypeError("the result is not what its annotation says: " + "; ".join(faults))
+    import pydantic
+
+    try:
+        found = adapter.validate_python(value)
+    except pydantic.ValidationError as error:
+        faults = "; ".join(_fault(each, each["loc"], "$") for each in _errors(error))
+        raise TypeError("the result is not what its annotation says: " + faults) from None
     return adapter.dump_python(found, by_alias=True)
 
 
@@ -197,6 +256,8 @@ def around(function: _Function, typed: Typed) -> _Function:
         if typed.param is None:
             return arguments
         found, faults = faults_of(typed.param, arguments[0], "$")
+        if faults and arguments[0] is None and typed.default is not _Parameter.empty:
+            found, faults = typed.default, []
         if faults:
             raise Misfit("; ".join(faults))
         return found, *arguments[1:]
