@@ -11,6 +11,7 @@
     ```text                     a drawing or a grammar: nothing that could be run
     ```sh untested="REASON"     cannot be run here, for the reason
 
+A translation (NAME.zh-CN.md) is not run: its blocks are the original's, but for comments.
 The blocks of core/PROTOCOL.md are bytes and sequences, of kinds of their own.
 """
 
@@ -21,6 +22,9 @@ FENCE = re.compile(r"^```(?!`)([^\n]*)\n(.*?)^```$", re.S | re.M)
 INFO = re.compile(r'(\w+)(?: file=([\w.-]+)| untested="([^"]+)")?$')
 RUN = ("python", "php", "console", "sh", "json", "text")
 WRITTEN = RUN + ("c", "cmake", "ini")
+# Lines that print, whose comment is what they print.
+OUTPUT = {"python": re.compile(r"^ *print\(.*\)  # (.*)$", re.M),
+          "php": re.compile(r"^ *echo .*;  // (.*)$", re.M)}
 
 
 class Block:

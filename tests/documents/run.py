@@ -24,15 +24,14 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
-from blocks import ELSEWHERE, blocks  # noqa: E402
+import translations  # noqa: E402
+from blocks import ELSEWHERE, OUTPUT, blocks  # noqa: E402
 
 PATIENCE_S = 60
 SERVER = re.compile(r"dora (serve|monitor)|(python3|php) [\w./ -]+$")
 SERVES = re.compile(r"\bapp(\.|->)run\(|->start\(")
 UP = """import fcntl, socket, struct
 fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh22x", b"lo", 1))"""
-OUTPUT = {"python": re.compile(r"^ *print\(.*\)  # (.*)$", re.M),
-          "php": re.compile(r"^ *echo .*;  // (.*)$", re.M)}
 
 
 class Failed(Exception):
@@ -271,6 +270,20 @@ def documents():
                 yield os.path.relpath(os.path.join(folder, each), ROOT)
 
 
+def read(name):
+    with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def compare_translation(name, original):
+    """Whether a translation is in step. Returns: (passed, failed)."""
+    wrong = list(translations.differences(name, read(original), read(name)))
+    for each in wrong:
+        print("documents: FAILED %s: %s" % (name, each))
+    print("documents: %s: %s" % (name, "not in step" if wrong else "in step"))
+    return (0, 1) if wrong else (1, 0)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--core", required=True)
@@ -293,11 +306,15 @@ def main():
     if run("bad.md", BAD, work, lambda _: None) != (0, BAD.count("```") // 2):
         failed = 1
         print("documents: FAILED: a bad example passes")
+    for each in translations.check_itself():
+        failed += 1
+        print("documents: FAILED: %s" % each)
     with contextlib.ExitStack() as stack:
         redis(stack)
         for name in names:
-            with open(os.path.join(ROOT, name)) as file:
-                good, bad = run(name, file.read(), work)
+            original = translations.original_of(name)
+            good, bad = (compare_translation(name, original) if original
+                         else run(name, read(name), work))
             passed, failed = passed + good, failed + bad
     print("%d passed, %d failed" % (passed, failed))
     return 1 if failed else 0
