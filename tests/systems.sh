@@ -6,6 +6,7 @@
 #
 # SYSTEM: a release of Debian, or of Ubuntu where its keyring is there (bookworm and trixie).
 # SUITE: `typed` and `quickstart`, which are README's, or one of tests/run.sh (all of them).
+# `images` runs what the Dockerfiles of examples/deploy say; they are for trixie.
 #
 #     DORA_SYSTEMS=DIR    keeps the containers there for the next run (out/systems)
 #     DORA_MIRROR=URL     has the packages (the system's own)
@@ -116,6 +117,10 @@ run_suite()
         rm -rf "$root"
         prepare "$system" "$root"
         inside "$root" bash tests/typed.sh
+        ;;
+    images)
+        make_system "$system" "$root-bare" && "$dora_root/tests/images.py" "$root-bare" \
+            "$root-images"
         ;;
     quickstart) inside "$root" examples/quickstart.sh ;;
     *) inside "$root" tests/run.sh "$suite" ;;

@@ -8,11 +8,14 @@ import shutil
 import subprocess
 
 import pytest
+from support import dockerfile
 from support.server import ROOT, program
 
 DEPLOY = os.path.join(ROOT, "examples", "deploy")
 SITE = os.path.join(ROOT, "examples", "site")
 UNITS = ("dora.service", "dora-monitor.service")
+IMAGES = ("server.Dockerfile", "php-fpm.Dockerfile")
+DOCKER_STOP_MS = 10000
 
 
 def text_of(name):
@@ -140,3 +143,88 @@ def test_the_site_reads_what_the_monitor_writes():
     assert "--out " + nodes.removeprefix("file:") + " " in service["ExecStart"][0]
     assert os.path.dirname(nodes) == "file:/var/lib/" + service["StateDirectory"][0]
     assert "fastcgi_pass unix:%s;" % pool["shop"]["listen"] in text_of("nginx-site.conf")
+
+
+# The Dockerfiles; tests/images.py runs each of their lines, on a machine of its own.
+
+def image(name):
+    """The stage that becomes the image."""
+    return dockerfile.stages(os.path.join(DEPLOY, name))[-1]
+
+
+def copies(stage):
+    """{where: the source in the repository} of the files that a stage takes from the context."""
+    found = {}
+    for kind, text in stage.steps:
+        inner, sources, to = dockerfile.copied(text) if kind == "COPY" else (None, [], "")
+        for source in sources if inner is None else []:
+            found[to + os.path.basename(source) if to.endswith("/") else to] = source
+    return found
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_are_built_from_what_there_is(name):
+    """In the repository, by names of packages and stages that there are."""
+    stages = dockerfile.stages(os.path.join(DEPLOY, name))
+    context = set(dockerfile.context(ROOT))
+    listed = run("bash", "-c", "dora_root=%s; . %s/tests/lib.sh; echo ${dora_packages_build[@]}" %
+                 (ROOT, ROOT))[1].split()
+    installed = [dockerfile.packages(text) for stage in stages for kind, text in stage.steps
+                 if kind == "RUN"]
+    assert set(installed[0]) <= set(listed), "what a build wants stands in tests/lib.sh"
+    assert not any(package.endswith("-dev") for package in sum(installed[1:], []))
+    for stage in stages:
+        for source in copies(stage).values():
+            assert source == "." or source in context or any(
+                path.startswith(source + "/") for path in context), source
+    named = [dockerfile.copied(text)[0] for kind, text in stages[-1].steps if kind == "COPY"]
+    assert set(named) <= {None} | {stage.name for stage in stages}
+    assert "core/sources.txt" in context
+    assert not any(path.startswith((".git/", "out/")) for path in context)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_packages_of_an_image_are_its_release(name):
+    release = dict(line.split("=", 1) for line in open("/etc/os-release") if "=" in line)
+    stages = dockerfile.stages(os.path.join(DEPLOY, name))
+    if stages[0].base != "debian:%s-slim" % release.get("VERSION_CODENAME", "").strip():
+        pytest.skip("this machine is not of the images' release")
+    known = set(run("apt-cache", "pkgnames")[1].split())
+    for stage in stages:
+        for kind, text in stage.steps:
+            assert kind != "RUN" or set(dockerfile.packages(text)) <= known
+
+
+def test_the_image_of_a_server_does_what_it_says(tmp_path):
+    stage = image("server.Dockerfile")
+    command, health = stage.words("CMD"), stage.words("HEALTHCHECK")
+    assert command[:3] == ["dora", "serve", "--config"] and len(command) == 4
+    assert copies(stage)[command[3]] == "examples/deploy/container.json"
+    path = copy_of("container.json", tmp_path, **{"/srv/shop": SITE})
+    status, said = run(program(), "check", path)
+    assert status == 0, said
+    config = json.loads(text_of("container.json"))
+    for pool in config["pools"].values():
+        assert copies(stage)[pool["app"]].startswith("examples/site/")
+    assert config["listen"]["tcp"] == "0.0.0.0:" + stage.said["EXPOSE"]
+    assert config["log"]["file"] == "/dev/stdout"
+    assert config["stop_timeout_ms"] < DOCKER_STOP_MS
+    assert int(stage.said["USER"].split(":")[0]) > 0 and stage.said["STOPSIGNAL"] == "SIGTERM"
+    assert health[:2] == ["dora", "stat"] and health[2] + " " in run(program(), "help", "stat")[1]
+
+
+def test_the_image_of_pages_does_what_it_says(tmp_path):
+    stage = image("php-fpm.Dockerfile")
+    assert copies(stage)[stage.words("CMD")[-1]] == "examples/deploy/container-fpm.conf"
+    assert stage.said["USER"] == "www-data" and stage.said["STOPSIGNAL"] == "SIGQUIT"
+    pool = configparser.ConfigParser(interpolation=None)
+    pool.read_string(text_of("container-fpm.conf"))
+    assert pool["shop"]["listen"] == stage.said["EXPOSE"]
+    assert "127.0.0.1', %s" % stage.said["EXPOSE"] in stage.words("HEALTHCHECK")[-1]
+    assert int(pool["global"]["process_control_timeout"].rstrip("s")) * 1000 < DOCKER_STOP_MS
+    path = copy_of("container-fpm.conf", tmp_path, **{
+        "/proc/self/fd/2": str(tmp_path / "log"), "listen = 9000": "listen = %s/9000" % tmp_path})
+    status, said = run(sbin("php-fpm" + php_version()), "-t", "-R", "-d",
+                       "extension=" + os.environ["DORA_PHP_EXTENSION"], "--fpm-config", path)
+    said += (tmp_path / "log").read_text()
+    assert status == 0 and "test is successful" in said, said
