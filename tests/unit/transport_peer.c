@@ -39,7 +39,10 @@ static void answer(peer *self, int fd)
 {
     char byte;
     const struct linger at_once = {.l_onoff = 1};
-    if (self->manner == CLOSES || self->manner == RESETS) {
+    if (self->manner == LISTENS) {
+        (void)!read(self->heard[0], &byte, 1);
+    }
+    if (self->manner == CLOSES || self->manner == LISTENS || self->manner == RESETS) {
         send(fd, "half", 4, MSG_NOSIGNAL);
     }
     if (self->manner == RESETS) {

@@ -11,12 +11,13 @@
 #define PEER_DRINKS (12u * 1024 * 1024) /* bytes: more than the buffers of a socket take */
 
 typedef enum manner {
-    NOBODY, /* bound, and not listening */
-    CLOSES, /* says "half", and closes */
-    RESETS, /* says "half", and resets once it was heard */
-    DRINKS, /* says "done" when it has all bytes that are to come, slowly at first */
-    SILENT, /* accepts, and says nothing until the other side ends */
-    FULL    /* its backlog has no room */
+    NOBODY,  /* bound, and not listening */
+    CLOSES,  /* says "half", and closes */
+    LISTENS, /* the same, each time that it was heard: before that, what is sent arrives */
+    RESETS,  /* says "half", and resets once it was heard */
+    DRINKS,  /* says "done" when it has all bytes that are to come, slowly at first */
+    SILENT,  /* accepts, and says nothing until the other side ends */
+    FULL     /* its backlog has no room */
 } manner;
 
 typedef struct peer {
@@ -37,7 +38,7 @@ void peer_begin(peer *self, manner how, bool is_local);
 void peer_makes_room(peer *self);
 void peer_end(peer *self); /* nothing where it was not begun */
 
-/* peer_was_heard tells one that RESETS that its words have come; peer_byte is what one that DRINKS
+/* peer_was_heard tells one that RESETS that its words have come, and one that LISTENS to go on; peer_byte is what one that DRINKS
  * expects at a place. */
 void peer_was_heard(const peer *self);
 char peer_byte(size_t at);
