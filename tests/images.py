@@ -50,7 +50,7 @@ class Image:
 
     def __init__(self, folder, stage):
         self.folder = folder
-        self.environment = {"PATH": PATH, **stage.environment()}
+        self.environment = {"PATH": PATH}
         self.workdir = "/"
         self.user = stage.said.get("USER", "root")
         self.stage = stage
@@ -106,6 +106,8 @@ def build(path, base, work):
                 image.run(text)
             elif kind == "COPY":
                 image.copy(text, images)
+            elif kind == "ENV":
+                image.environment.update(dockerfile.environment(text, image.environment))
             elif kind == "WORKDIR":
                 image.workdir = text
                 os.makedirs(folder + text, exist_ok=True)

@@ -23,7 +23,7 @@ COPY --from=build /made/ /
 RUN echo extension=dora >"$(echo /etc/php/*)/mods-available/dora.ini" && phpenmod dora
 COPY examples/site/catalogue.php examples/site/reviews.py /srv/shop/
 COPY examples/deploy/container.json /etc/dora/dora.json
-ENV PATH=/opt/dora/bin:/usr/local/bin:/usr/bin:/bin
+ENV PATH=/opt/dora/bin:$PATH
 # Any user that is not root; it needs no name.
 USER 9567:9567
 EXPOSE 9567

@@ -23,12 +23,6 @@ class Stage:
         text = self.said[instruction]
         return json.loads(text[text.index("["):])
 
-    def environment(self):
-        """What ENV sets."""
-        pairs = [word.split("=", 1) for kind, text in self.steps if kind == "ENV"
-                 for word in shlex.split(text)]
-        return dict(pairs)
-
 
 def stages(path):
     with open(path) as file:
@@ -43,6 +37,13 @@ def stages(path):
                 found[-1].steps.append((kind, text.strip()))
                 found[-1].said[kind] = text.strip()
     return found
+
+
+def environment(text, known):
+    """What ENV sets, where `known` is set already."""
+    pairs = [word.split("=", 1) for word in shlex.split(text)]
+    return {name: re.sub(r"\$(\w+)", lambda found: known.get(found.group(1), ""), value)
+            for name, value in pairs}
 
 
 def copied(text):
