@@ -2,19 +2,25 @@
 #include "cli/command.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/text.h"
 #include "server/config/config.h"
 #include "server/config/config_read.h"
 #include "server/config/config_start.h"
+#include "server/master/server.h"
 
-static const char usage[] = "usage: dora check FILE\n";
+static const char usage[] = "usage: dora check [--load] FILE\n";
 
 static const char help[] =
     "\n"
     "Reads a configuration file as `dora serve --config FILE` would, and says what is wrong\n"
     "with it: the key, its line and column, and what is allowed there; and what is missing for\n"
-    "a start: pools, applications, interpreters, folders.\n"
+    "a start: pools, applications, interpreters, folders. It runs none of the applications.\n"
+    "\n"
+    "  --load  load each application, too, in a process of its own, as a start does, and say\n"
+    "          which do not load, and which names two pools serve. Their code runs, but no\n"
+    "          start hook and no handler.\n"
     "\n"
     "exit status: 0 no mistakes, 1 mistakes, 2 wrong command line\n";
 
@@ -41,12 +47,64 @@ static void print_ok(const dr_config *config, const char *path)
     }
 }
 
+/* loading is what load_all has seen. */
+typedef struct loading {
+    size_t told;
+    size_t failed;
+} loading;
+
+static void tell_pool(void *user, const dr_pool_config *pool, const dr_names *names,
+                      const char *why)
+{
+    loading *seen = user;
+    seen->told++;
+    if (why != NULL) { /* may be a traceback: its lines belong together */
+        seen->failed++;
+        dr_text_print(stderr, "\n\t", "dora check: %s", why);
+        fputc('\n', stderr);
+        return;
+    }
+    dr_text_print(stdout, "", "pool %s: %s loads, %u %s%s", pool->name, pool->app, names->count,
+                  names->count == 1 ? "api" : "apis", names->has_fallback ? " and a fallback" : "");
+    printf("\n");
+}
+
+/* load_all loads the applications of a configuration, with nothing else of a start around them. */
+static dora_err load_all(dr_config *config, const dora_host *host, dora_error *error)
+{
+    loading seen = {0};
+    const dr_rehearsal rehearsal = {tell_pool, &seen};
+    dora_err err = dr_text_set(&config->admin_host, NULL);
+    err = err == DORA_OK ? dr_text_set(&config->log.file, NULL) : err;
+    config->daemonize = config->dev = false;
+    err = err == DORA_OK ? dr_server_rehearse(config, host, &rehearsal, error)
+                         : dora_error_set(error, err, "%s", dora_err_text(err));
+    return err == DORA_OK && seen.told < config->pool_count
+               ? dora_error_set(error, DORA_EINTERRUPTED,
+                                "interrupted before all applications were loaded")
+               : err;
+}
+
 static void note_missing(const char *key, const char *path, size_t folder_len, void *user)
 {
     (void)user;
     dr_text_print(stdout, "", "note: %s: %s: there is no folder %.*s yet; the start needs it", key,
                   path, (int)folder_len, path);
     printf("\n");
+}
+
+/* take_flag takes a flag out of the arguments. Returns: whether it stood there. */
+static bool take_flag(int *argc, char **argv, const char *flag)
+{
+    int kept = 0;
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], flag) != 0) {
+            argv[kept++] = argv[i];
+        }
+    }
+    const bool is_there = kept < *argc;
+    *argc = kept;
+    return is_there;
 }
 
 static int run(int argc, char **argv, const dora_host *host)
@@ -56,6 +114,7 @@ static int run(int argc, char **argv, const dora_host *host)
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help("check");
     }
+    const bool loads = take_flag(&argc, argv, "--load");
     if (argc != 1 || argv[0][0] == '-') {
         return dr_cli_usage("check", argc == 0 ? "a FILE is missing" : "one FILE is expected");
     }
@@ -74,7 +133,9 @@ static int run(int argc, char **argv, const dora_host *host)
     if (err == DORA_OK) {
         print_ok(&config, argv[0]);
         dr_config_each_missing_folder(&config, note_missing, NULL);
-    } else {
+        err = loads ? load_all(&config, host, &error) : DORA_OK;
+    }
+    if (err != DORA_OK) {
         dr_cli_print_error("check", error.msg);
     }
     dr_config_fini(&config);
@@ -83,7 +144,7 @@ static int run(int argc, char **argv, const dora_host *host)
 
 const dr_command dr_command_check = {
     .name = "check",
-    .arguments = "FILE",
+    .arguments = "[--load] FILE",
     .summary = "look for mistakes in a configuration file",
     .usage = usage,
     .help = help,

@@ -174,7 +174,7 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
                                      .argv = is_again ? server->host->again : any,
                                      .argv_late = any,
                                      .mend = dr_runtime_of(pool->runtime)->mend,
-                                     .workers = pool->workers,
+                                     .workers = server->rehearsal == NULL ? pool->workers : 0,
                                      .max_requests = pool->max_requests,
                                      .memory_mb_max = pool->memory_mb_max,
                                      .reply_bytes_max = server->backend.config->frame_bytes_max,

@@ -13,6 +13,7 @@
 #include "server/master/memory.h"
 #include "server/master/pid_file.h"
 #include "server/master/reactor_thread.h"
+#include "server/master/rehearsal.h"
 #include "server/master/reload.h"
 #include "server/master/server.h"
 #include "server/master/service.h"
@@ -24,8 +25,9 @@ typedef struct dr_server {
     dr_backend backend; /* what requests see */
     const dora_host *host;
     const dr_config_source *source;
-    dr_crew **crews;    /* that serve, one a pool */
-    dr_crew *all_crews; /* those on trial and those that leave too */
+    const dr_rehearsal *rehearsal; /* NULL: this is a start in earnest */
+    dr_crew **crews;               /* that serve, one a pool */
+    dr_crew *all_crews;            /* those on trial and those that leave too */
     dr_launch_command *commands;
     char *folder; /* the working directory by name: a link in it may lead elsewhere after a while */
     dr_reload reload;

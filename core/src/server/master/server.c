@@ -154,8 +154,10 @@ static dora_err make(dr_server *server, dora_error *error)
         dr_log_colour(server->backend.log);
     }
     if (err == DORA_OK) {
-        raise_files(server);
         bound_buffers(server);
+    }
+    if (err == DORA_OK && server->rehearsal == NULL) {
+        raise_files(server);
     }
     for (uint32_t i = 0; i < server->backend.lane_count && err == DORA_OK; i++) {
         err = dr_reactor_thread_init(server, i, error);
@@ -216,8 +218,8 @@ static void open_standard_files(void)
     }
 }
 
-dora_err dr_server_run(const dr_config *config, const dr_config_source *source,
-                       const dora_host *host, dora_error *error)
+static dora_err run(const dr_config *config, const dr_config_source *source, const dora_host *host,
+                    const dr_rehearsal *rehearsal, dora_error *error)
 {
     int ready_fd = -1;
     dr_notify notify;
@@ -236,6 +238,7 @@ dora_err dr_server_run(const dr_config *config, const dr_config_source *source,
     dr_reload_queue_init(&server->asked);
     server->backend.config = config;
     server->source = source;
+    server->rehearsal = rehearsal;
     dr_settings_take(server, config);
     server->host = host;
     server->backend.start_time = (int64_t)time(NULL);
@@ -253,4 +256,16 @@ dora_err dr_server_run(const dr_config *config, const dr_config_source *source,
     free(server);
     dr_signals_restore(&signals);
     return err;
+}
+
+dora_err dr_server_run(const dr_config *config, const dr_config_source *source,
+                       const dora_host *host, dora_error *error)
+{
+    return run(config, source, host, NULL, error);
+}
+
+dora_err dr_server_rehearse(const dr_config *config, const dora_host *host,
+                            const dr_rehearsal *rehearsal, dora_error *error)
+{
+    return run(config, NULL, host, rehearsal, error);
 }

@@ -251,6 +251,12 @@ void dr_stop_give_up(dr_server *server, dora_err err)
     stop_crews(server);
 }
 
+void dr_stop_rehearsed(dr_server *server)
+{
+    atomic_store(&server->backend.phase, DR_PHASE_DRAINING);
+    stop_crews(server);
+}
+
 void dr_stop_init(dr_server *server)
 {
     uv_timer_init(&server->loop, &server->stop.timer);

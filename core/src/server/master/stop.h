@@ -27,6 +27,9 @@ void dr_stop_asked(struct dr_server *server, int number);
 /* dr_stop_give_up ends a server that could not start. */
 void dr_stop_give_up(struct dr_server *server, dora_err err);
 
+/* dr_stop_rehearsed ends one that was to load its applications, and has. */
+void dr_stop_rehearsed(struct dr_server *server);
+
 /* dr_stop_look goes on where lanes or crews have ended. Returns: whether the crews are being
  * stopped, or were ended: nothing is to be started any more. */
 bool dr_stop_look(struct dr_server *server);

@@ -99,7 +99,11 @@ static void on_attention(uv_async_t *handle)
     dr_seat_clear(&server->seat);
     if (!server->stop.is_stopping_crews &&
         atomic_load(&server->backend.phase) == DR_PHASE_STARTING) {
-        open_if_ready(server);
+        if (server->rehearsal != NULL) {
+            dr_rehearsal_look(server);
+        } else {
+            open_if_ready(server);
+        }
     }
     if (dr_stop_look(server)) {
         return;
