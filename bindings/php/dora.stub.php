@@ -28,7 +28,7 @@ namespace Dora {
 
     /**
      * Thrown in place of calling a handler: its parameter has the wrong shape (100210). The
-     * message is its faults: "PATH: REASON; PATH: REASON".
+     * message is its faults: "PATH: REASON; PATH: REASON". Middleware around it has run.
      */
     class MisfitException extends NotRunException {}
 

@@ -146,7 +146,7 @@ int dr_py_errors_init(PyObject *module, dr_py_state *state)
     state->not_run_error = subclass_new(
         module, "NotRunError", state->error, NULL, DORA_CODE_OVERLOADED,
         "The server refused the call before its handler ran (100202 to 100205, 100207),\n"
-        "or the parameter does not fit its handler (100210).");
+        "or the parameter does not fit its handler (100210: middleware may have run).");
     state->misfit =
         subclass_new(module, "Misfit", state->not_run_error, NULL, DORA_CODE_WRONG_SHAPE,
                      "Raised in place of calling a handler: its parameter has the wrong\n"

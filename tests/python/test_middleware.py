@@ -304,6 +304,30 @@ def test_a_server_answers_what_does_not_fit_with_the_faults(serve):
     assert "Misfit" not in server.log(), "it is the caller's fault"
 
 
+def test_middleware_has_run_once_where_the_handler_did_not(serve):
+    server = serve("""
+        import dora
+        app = dora.App()
+        SEEN = []
+
+        @app.middleware
+        def note(call_next, param, request):
+            SEEN.append(request.name)
+            return call_next(param)
+
+        @app.api("/add")
+        def add(*, name): return name
+
+        @app.api("/seen")
+        def seen(param): return SEEN
+    """, "--workers", "1")
+    with dora.Client(server.node, timeout=20, retry=3) as client:
+        with pytest.raises(dora.NotRunError) as info:
+            client.call("/add", {"colour": 1})
+        assert (info.value.code, info.value.not_run) == (100210, True)
+        assert client.call("/seen").count("/add") == 1, "no client sends it again"
+
+
 def test_a_summary_is_text():
     with pytest.raises(TypeError, match="summary must be str, not int"):
         dora.App().api("/x", summary=5)

@@ -136,7 +136,7 @@ DORA_API dora_err dora_reply_overran(dora_reply *reply);
 
 /* dora_reply_misfit answers 100210: the parameter has the wrong shape, and the handler did not run.
  * `msg` is its faults, "PATH: REASON; PATH: REASON", paths from `$` on; over HTTP they are a list.
- * A handler that has begun must not say so: it promises that nothing has run. Returns
+ * A handler that has begun must not say so: it promises that none of it has run. Returns
  * DORA_EHANDLER. */
 DORA_API dora_err dora_reply_misfit(dora_reply *reply, const char *msg, size_t msg_len);
 
