@@ -37,6 +37,7 @@ if test "$PHP_DORA" != "no"; then
     convert.c
     exception.c
     fault.c
+    faults.c
     fork.c
     handler.c
     ini.c
@@ -74,6 +75,13 @@ if test "$PHP_DORA" != "no"; then
     rpc_server_settings.c
     runtime.c
     summary.c
+    typed.c
+    typed_date.c
+    typed_doc.c
+    typed_make.c
+    typed_plan.c
+    typed_schema.c
+    typed_uses.c
     wait.c
     warnings.c
     watch.c

@@ -166,6 +166,19 @@ static php_dora_handler *handler_of(php_dora_app *app, zend_string *name)
     return handler;
 }
 
+/* What is wrong with a handler's declarations is told where it is called first. Returns: false with
+ * an exception raised. */
+static bool prepare(php_dora_handler *handler)
+{
+    zend_string *fault = php_dora_handler_prepare(handler);
+
+    if (fault != NULL) {
+        zend_type_error("%s", ZSTR_VAL(fault));
+        zend_string_release(fault);
+    }
+    return EG(exception) == NULL;
+}
+
 /* Runs the start hooks before the first call, but not of what this worker serves: the server has,
  * with its own number. Returns: false with an exception raised. */
 static bool start(php_dora_app *app)
@@ -226,7 +239,7 @@ PHP_METHOD(Dora_App, call)
         call = make(&asked);
     }
     php_dora_handler *handler = call != NULL ? handler_of(self, name) : NULL;
-    if (handler != NULL && start(self)) {
+    if (handler != NULL && prepare(handler) && start(self)) {
         run(self, handler, call, return_value);
     }
     dora_alone_free(call);

@@ -247,7 +247,7 @@ static bool handler_add(php_dora_app *app, zend_string *name, zval *callable, ui
         return false;
     }
     handler->summary = options->summary != NULL ? zend_string_copy(options->summary) : NULL;
-    handler->is_wrapped = options->is_named || zend_hash_num_elements(&app->middleware) > 0;
+    handler->is_wrapped |= zend_hash_num_elements(&app->middleware) > 0;
     zend_hash_add_new_ptr(&app->handlers, name, handler);
     return true;
 }

@@ -1,12 +1,8 @@
 /* chain.c: what stands around a handler: middleware, and members of a map as its arguments. */
 #include "chain.h"
 
-#include "ext/json/php_json.h"
 #include "zend_closures.h"
-#include "zend_exceptions.h"
-#include "zend_smart_str.h"
 
-#include "exception.h"
 #include "request.h"
 
 zend_class_entry *php_dora_next_ce;
@@ -28,39 +24,11 @@ static next_object *next_of(zend_object *object)
 
 /* ---- members of a map as arguments ---- */
 
-static bool is_identifier(const zend_string *name)
-{
-    for (size_t i = 0; i < ZSTR_LEN(name); i++) {
-        const unsigned char byte = (unsigned char)ZSTR_VAL(name)[i];
-        const bool is_letter = byte >= 0x80 || byte == '_' || isalpha(byte);
-        if (!is_letter && (i == 0 || !isdigit(byte))) {
-            return false;
-        }
-    }
-    return ZSTR_LEN(name) > 0;
-}
-
-/* Adds a fault: $.name, $[7], $["a b"]. */
 static void add_fault(smart_str *faults, zend_string *name, zend_ulong number, const char *reason)
 {
-    zval text;
+    const php_dora_step step = {NULL, name, number};
 
-    if (faults->s != NULL) {
-        smart_str_appends(faults, "; ");
-    }
-    if (name == NULL) {
-        smart_str_append_printf(faults, "$[" ZEND_LONG_FMT "]", (zend_long)number);
-    } else if (is_identifier(name)) {
-        smart_str_append_printf(faults, "$.%s", ZSTR_VAL(name));
-    } else {
-        smart_str_appends(faults, "$[");
-        ZVAL_STR(&text, name);
-        (void)php_json_encode(faults, &text,
-                              PHP_JSON_UNESCAPED_UNICODE | PHP_JSON_UNESCAPED_SLASHES |
-                                  PHP_JSON_INVALID_UTF8_SUBSTITUTE);
-        smart_str_appendc(faults, ']');
-    }
-    smart_str_append_printf(faults, ": %s", reason);
+    php_dora_faults_add(faults, &step, reason);
 }
 
 /* Finds a parameter by its name; the variadic one has none. */
@@ -106,29 +74,6 @@ static void look(const zend_function *function, HashTable *members, smart_str *f
     ZEND_HASH_FOREACH_END();
 }
 
-static const char *kind_of(const zval *value)
-{
-    switch (Z_TYPE_P(value)) {
-    case IS_ARRAY:
-        return "a list";
-    case IS_STRING:
-        return "a text";
-    case IS_LONG:
-    case IS_DOUBLE:
-        return "a number";
-    case IS_TRUE:
-    case IS_FALSE:
-        return "a truth value";
-    default:
-        return zend_zval_type_name(value);
-    }
-}
-
-static bool is_list(const HashTable *array)
-{
-    return zend_hash_num_elements(array) > 0 && zend_array_is_list(array);
-}
-
 /* Calls a handler whose parameters are members of the map `args[0]`. */
 static void call_by_members(php_dora_handler *handler, zval *args, zval *result)
 {
@@ -137,18 +82,25 @@ static void call_by_members(php_dora_handler *handler, zval *args, zval *result)
     smart_str faults = {0};
 
     ZVAL_UNDEF(result);
-    if (Z_TYPE(args[0]) > IS_NULL && (members == NULL || is_list(members))) {
-        smart_str_append_printf(&faults, "$: a map is wanted, not %s", kind_of(&args[0]));
+    HashTable *named = members != NULL ? zend_array_dup(members) : zend_new_array(1);
+    if (Z_TYPE(args[0]) > IS_NULL && (members == NULL || php_dora_is_row(members))) {
+        zend_string *reason =
+            zend_strpprintf(0, "a map is wanted, not %s", php_dora_kind_of(&args[0]));
+        php_dora_faults_add(&faults, NULL, ZSTR_VAL(reason));
+        zend_string_release(reason);
     } else {
         look(function, members, &faults);
+        php_dora_typed_members(handler->typed, named, &faults);
     }
-    if (faults.s != NULL) {
-        smart_str_0(&faults);
-        zend_throw_exception(php_dora_misfit_ce, ZSTR_VAL(faults.s), DORA_CODE_WRONG_SHAPE);
-        smart_str_free(&faults);
+    if (faults.s != NULL || EG(exception) != NULL) {
+        if (EG(exception) == NULL) {
+            php_dora_faults_throw(&faults);
+        } else {
+            smart_str_free(&faults);
+        }
+        zend_array_destroy(named);
         return;
     }
-    HashTable *named = members != NULL ? zend_array_dup(members) : zend_new_array(1);
     zend_string *request = ZSTR_INIT_LITERAL(PHP_DORA_REQUEST_NAME, false);
     if (parameter_of(function, request) != NULL) {
         Z_TRY_ADDREF(args[1]);
@@ -247,7 +199,11 @@ static void call_handler(php_dora_handler *handler, zval *args, zval *result)
     if (Z_TYPE(own[0]) == IS_NULL && handler->has_default && !handler->takes_null) {
         ZVAL_UNDEF(&own[0]);
     }
-    php_dora_handler_call(handler, own, result);
+    ZVAL_UNDEF(result);
+    if (!handler->makes_param || Z_ISUNDEF(own[0]) ||
+        php_dora_typed_param(handler->typed, &own[0])) {
+        php_dora_handler_call(handler, own, result);
+    }
     zval_ptr_dtor(&own[0]);
     zval_ptr_dtor(&own[1]);
 }

@@ -77,6 +77,13 @@ static bool type_takes(const zend_type *type, uint32_t mask)
     return !ZEND_TYPE_IS_SET(*type) || (ZEND_TYPE_FULL_MASK(*type) & mask) != 0;
 }
 
+/* Whether the first parameter is made of what a call has. */
+static bool is_made(const shape *shape)
+{
+    return shape->function->type == ZEND_USER_FUNCTION && shape->named > 0 &&
+           php_dora_typed_wants(type_of(shape, 0));
+}
+
 /* Whether the request is passed. PHP functions may be given more than they name; built-in ones may
  * not, and their further parameters mean something else unless they have to be there. */
 static bool takes_request(const shape *shape)
@@ -126,7 +133,8 @@ static zend_string *fault_of_member(const zend_arg_info *info, bool is_required)
     const bool is_request = zend_string_equals_literal(info->name, PHP_DORA_REQUEST_NAME);
 
     if (is_request ? type_takes_request(&info->type)
-                   : !is_required || type_takes(&info->type, MAY_BE_PARAM)) {
+                   : !is_required || type_takes(&info->type, MAY_BE_PARAM) ||
+                         php_dora_typed_wants(&info->type)) {
         return NULL;
     }
     zend_string *which = zend_strpprintf(0, "$%s", ZSTR_VAL(info->name));
@@ -200,7 +208,8 @@ static zend_string *fault_of(const shape *shape, php_dora_takes takes)
         return zend_strpprintf(0, "wants %u arguments: give those after the %s a default",
                                shape->required, is_call ? "second" : "first");
     }
-    if (has_parameter(shape, 0) && shape->required > 0 && !type_takes(type_of(shape, 0), mask)) {
+    if (has_parameter(shape, 0) && shape->required > 0 && !type_takes(type_of(shape, 0), mask) &&
+        !(is_call && is_made(shape))) {
         zend_string *type = zend_type_to_string(*type_of(shape, 0));
         zend_string *fault = zend_strpprintf(
             0, "wants %s as its first argument, which no %s can be: take %s there%s",
@@ -295,6 +304,19 @@ static bool has_reference(const zend_function *function, uint32_t count)
     return has;
 }
 
+/* Marks what the declarations say: they are read when all of the program's classes are there. */
+static void mark_typed(php_dora_handler *handler, const shape *shape, php_dora_takes takes)
+{
+    const bool is_own = shape->function->type == ZEND_USER_FUNCTION;
+
+    handler->makes_param = takes == PHP_DORA_TAKES_CALL && is_made(shape);
+    if (handler->makes_param || handler->is_named ||
+        (is_own && takes == PHP_DORA_TAKES_CALL && php_dora_typed_shows(shape->function))) {
+        handler->typed = php_dora_typed_new();
+    }
+    handler->is_wrapped = handler->makes_param || handler->is_named;
+}
+
 /* Fills in what the function takes. Returns: false with an exception raised. */
 static bool handler_shape(php_dora_handler *handler, php_dora_takes takes, uint32_t arg)
 {
@@ -321,6 +343,7 @@ static bool handler_shape(php_dora_handler *handler, php_dora_takes takes, uint3
         zend_string_release(fault);
         return false;
     }
+    mark_typed(handler, &shape, takes);
     if (takes == PHP_DORA_TAKES_MEMBERS || takes == PHP_DORA_TAKES_NEXT) {
         const bool is_built_in = function->type == ZEND_INTERNAL_FUNCTION && !shape.is_variadic;
         handler->arg_count =
@@ -393,7 +416,18 @@ void php_dora_handler_free(php_dora_handler *handler)
     if (handler->summary != NULL) {
         zend_string_release(handler->summary);
     }
+    if (handler->typed != NULL) {
+        php_dora_typed_free(handler->typed);
+    }
     efree(handler);
+}
+
+zend_string *php_dora_handler_prepare(php_dora_handler *handler)
+{
+    return handler->typed != NULL
+               ? php_dora_typed_prepare(handler->typed, handler->cache.function_handler,
+                                        handler->is_named)
+               : NULL;
 }
 
 void php_dora_handler_call(php_dora_handler *handler, zval *args, zval *result)

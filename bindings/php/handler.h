@@ -2,7 +2,7 @@
 #ifndef PHP_DORA_HANDLER_H
 #define PHP_DORA_HANDLER_H
 
-#include "php_dora.h"
+#include "typed.h"
 
 /* The parameter by name that gets the request, where others are members. */
 #define PHP_DORA_REQUEST_NAME "request"
@@ -19,14 +19,16 @@ typedef enum php_dora_takes {
 typedef struct php_dora_handler {
     zval callable;
     zend_fcall_info_cache cache;
-    bool is_looked_up;    /* false for __call and __callStatic: they are looked up at each call */
-    bool has_default;     /* it has a value of its own where its call has no parameter */
-    bool takes_null;      /* its first parameter may be null */
-    bool by_reference;    /* a parameter of it is a reference */
-    bool is_named;        /* its parameters are members of a map */
-    bool is_wrapped;      /* it is called by php_dora_chain_call: it is named, or has middleware */
-    uint32_t arg_count;   /* how many of (param, request), or of what it takes else */
-    zend_string *summary; /* what it does, for people; may be NULL */
+    bool is_looked_up;  /* false for __call and __callStatic: they are looked up at each call */
+    bool has_default;   /* it has a value of its own where its call has no parameter */
+    bool takes_null;    /* its first parameter may be null */
+    bool by_reference;  /* a parameter of it is a reference */
+    bool is_named;      /* its parameters are members of a map */
+    bool makes_param;   /* its first parameter is made of what a call has: see typed.h */
+    bool is_wrapped;    /* it is called by php_dora_chain_call: for what is above, or middleware */
+    uint32_t arg_count; /* how many of (param, request), or of what it takes else */
+    zend_string *summary;  /* what it does, for people; may be NULL */
+    php_dora_typed *typed; /* NULL: its declarations say nothing that has to be looked at */
 } php_dora_handler;
 
 /* php_dora_handler_new looks at `callable`, argument `arg` of the running method. Returns: NULL
@@ -39,6 +41,10 @@ php_dora_handler *php_dora_handler_new(zval *callable, php_dora_takes takes, uin
 php_dora_handler *php_dora_handler_of_method(zend_object *object, const char *method);
 
 void php_dora_handler_free(php_dora_handler *handler);
+
+/* php_dora_handler_prepare reads a typed handler's declarations, the first time. Returns: NULL, or
+ * what is wrong with them, with its place; or NULL with an exception raised. Ownership: gives. */
+zend_string *php_dora_handler_prepare(php_dora_handler *handler);
 
 /* php_dora_handler_call calls a handler with as many of `args` as it takes; one that is undefined
  * is left to the handler's default. `*result` is undefined when an exception was raised, else owned

@@ -123,21 +123,25 @@ static dora_err reply_exception(const php_dora_app *app, const dora_request *req
     return err;
 }
 
-static dora_err reply_value(php_dora_app *app, const dora_request *request, dora_reply *reply,
-                            zval *value, zend_object **raised)
+static dora_err reply_value(php_dora_app *app, const php_dora_handler *handler,
+                            const dora_request *request, dora_reply *reply, zval *value,
+                            zend_object **raised)
 {
+    const bool opens = handler->typed != NULL && handler->typed->opens_result;
+    dora_writer *writer = dora_reply_writer(reply);
     zend_string *problem;
 
     const zval *encode = Z_ISUNDEF(app->encode) ? NULL : &app->encode;
-    if (php_dora_write(dora_reply_writer(reply), value, encode, PHP_DORA_CALL_DEPTH_MAX,
-                       &problem) == DORA_OK) {
+    if ((opens ? php_dora_write_open(writer, value, encode, &problem)
+               : php_dora_write(writer, value, encode, PHP_DORA_CALL_DEPTH_MAX, &problem)) ==
+        DORA_OK) {
         return DORA_OK;
     }
     if (EG(exception) != NULL) { /* an object's own code has raised it */
         zend_string_release(problem);
         return reply_exception(app, request, reply, raised);
     }
-    bool is_too_big = dora_writer_error(dora_reply_writer(reply)) == DORA_ETOOBIG;
+    bool is_too_big = dora_writer_error(writer) == DORA_ETOOBIG;
     dora_err err = DORA_OK; /* too big: the core says so, with its limits */
     if (!is_too_big) {
         err = dora_reply_fail(reply, DORA_CODE_HANDLER, ZSTR_VAL(problem), ZSTR_LEN(problem));
@@ -183,8 +187,9 @@ dora_err php_dora_invoke(php_dora_app *app, php_dora_handler *handler, const dor
     }
     zval_ptr_dtor(&args[0]);
     zval_ptr_dtor(&args[1]);
-    dora_err err = EG(exception) != NULL ? reply_exception(app, request, reply, raised)
-                                         : reply_value(app, request, reply, &result, raised);
+    dora_err err = EG(exception) != NULL
+                       ? reply_exception(app, request, reply, raised)
+                       : reply_value(app, handler, request, reply, &result, raised);
     zval_ptr_dtor(&result);
     return err;
 }

@@ -11,6 +11,11 @@
 #include "exception.h"
 #include "summary.h"
 
+static dora_slice slice_of(const zend_string *text)
+{
+    return text != NULL ? (dora_slice){ZSTR_VAL(text), ZSTR_LEN(text)} : (dora_slice){"", 0};
+}
+
 static dora_err load_error(dora_error *error, const char *file, const char *what)
 {
     return dora_error_set(error, DORA_ELOAD, "%s: %s", file, what);
@@ -152,6 +157,39 @@ dora_err php_dora_load_failed(dora_error *error)
     return DORA_ELOAD;
 }
 
+dora_err php_dora_load_prepare(dora_error *error)
+{
+    zend_string *name;
+    php_dora_handler *handler;
+
+    ZEND_HASH_FOREACH_STR_KEY_PTR(&DORA_G(app)->handlers, name, handler)
+    {
+        zend_string *fault = php_dora_handler_prepare(handler);
+        if (fault != NULL) {
+            dora_error_set(error, DORA_ELOAD, "api \"%s\": %s", ZSTR_VAL(name), ZSTR_VAL(fault));
+            zend_string_release(fault);
+            return DORA_ELOAD;
+        }
+        if (EG(exception) != NULL) {
+            return php_dora_load_raised(ZSTR_VAL(name), error);
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+    return DORA_OK;
+}
+
+/* What is said of a handler. */
+static dora_about about_of(const php_dora_handler *handler)
+{
+    const php_dora_typed *typed = handler->typed;
+
+    return (dora_about){.size = sizeof(dora_about),
+                        .summary = handler->summary != NULL ? slice_of(handler->summary)
+                                                            : php_dora_summary(handler),
+                        .param = slice_of(typed != NULL ? typed->param_schema : NULL),
+                        .result = slice_of(typed != NULL ? typed->result_schema : NULL)};
+}
+
 dora_err php_dora_load_register(dora_app *app, dora_error *error)
 {
     zend_string *name;
@@ -165,11 +203,7 @@ dora_err php_dora_load_register(dora_app *app, dora_error *error)
             return dora_error_set(error, DORA_ELOAD, "api \"%s\": %s", ZSTR_VAL(name),
                                   dora_err_text(err));
         }
-        const dora_about about = {
-            .size = sizeof about,
-            .summary = handler->summary != NULL
-                           ? (dora_slice){ZSTR_VAL(handler->summary), ZSTR_LEN(handler->summary)}
-                           : php_dora_summary(handler)};
+        const dora_about about = about_of(handler);
         err = dora_app_describe(app, ZSTR_VAL(name), &about);
         if (err != DORA_OK) {
             return dora_error_set(error, err, "api \"%s\": %s", ZSTR_VAL(name), dora_err_text(err));

@@ -16,6 +16,10 @@ dora_err php_dora_load_failed(dora_error *error);
  * the hook, for an exit(), which has no place of its own. */
 dora_err php_dora_load_raised(const char *what, dora_error *error);
 
+/* php_dora_load_prepare reads the declarations of the chosen application's handlers. Errors:
+ * DORA_ELOAD, with file, line and name of the handler. May bail out, as php_dora_load. */
+dora_err php_dora_load_prepare(dora_error *error);
+
 /* php_dora_load_register hands the chosen application's handlers to the core. */
 dora_err php_dora_load_register(dora_app *app, dora_error *error);
 

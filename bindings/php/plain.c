@@ -67,6 +67,36 @@ static void drop_hidden(zval *members)
     ZEND_HASH_FOREACH_END();
 }
 
+/* Gives the public properties that are there, as the program would read them. */
+static bool public_properties(zend_object *object, zval *plain)
+{
+    const zend_property_info *property;
+    zend_string *name;
+
+    array_init(plain);
+    ZEND_HASH_FOREACH_STR_KEY_PTR(&object->ce->properties_info, name, property)
+    {
+        zval hold;
+        zval own;
+        const bool is_shown =
+            (property->flags & (ZEND_ACC_PUBLIC | ZEND_ACC_STATIC)) == ZEND_ACC_PUBLIC &&
+            object->handlers->has_property(object, name, ZEND_PROPERTY_EXISTS, NULL);
+        if (!is_shown) {
+            continue;
+        }
+        ZVAL_UNDEF(&hold);
+        zval *value = zend_read_property_ex(object->ce, object, name, true, &hold);
+        if (EG(exception) != NULL) {
+            return false;
+        }
+        ZVAL_COPY_DEREF(&own, value);
+        zval_ptr_dtor(&hold); /* of one that is not kept as it is read */
+        zend_hash_update(Z_ARRVAL_P(plain), name, &own);
+    }
+    ZEND_HASH_FOREACH_END();
+    return true;
+}
+
 static bool by_hook(zend_object *object, const zval *encode, zval *plain)
 {
     zval self;
@@ -80,7 +110,19 @@ static bool by_hook(zend_object *object, const zval *encode, zval *plain)
     return EG(exception) == NULL && !Z_ISUNDEF_P(plain);
 }
 
-static bool plain_of(zend_object *object, const zval *encode, zval *plain, bool *is_map)
+/* What a result shows whose handler says of which class it is. */
+static bool open_of(zend_object *object, zval *plain, bool *is_map)
+{
+    if ((object->ce->ce_flags & ZEND_ACC_ENUM) != 0) {
+        ZVAL_COPY(plain, zend_enum_fetch_case_name(object));
+        return true;
+    }
+    *is_map = true;
+    return public_properties(object, plain);
+}
+
+static bool plain_of(zend_object *object, const zval *encode, bool is_open, zval *plain,
+                     bool *is_map)
 {
     const zend_class_entry *class = object->ce;
 
@@ -108,10 +150,12 @@ static bool plain_of(zend_object *object, const zval *encode, zval *plain, bool 
         drop_hidden(plain);
         return true;
     }
-    return by_hook(object, encode, plain);
+    return is_open && class->type == ZEND_USER_CLASS ? open_of(object, plain, is_map)
+                                                     : by_hook(object, encode, plain);
 }
 
-bool php_dora_plain(zend_object *object, const zval *encode, zval *plain, bool *is_map)
+bool php_dora_plain(zend_object *object, const zval *encode, bool is_open, zval *plain,
+                    bool *is_map)
 {
     /* Calls that this PHP code makes have a writer of their own. */
     dora_writer *const writer = DORA_G(writer);
@@ -119,7 +163,7 @@ bool php_dora_plain(zend_object *object, const zval *encode, zval *plain, bool *
     *is_map = false;
     ZVAL_UNDEF(plain);
     DORA_G(writer) = NULL;
-    const bool is_given = plain_of(object, encode, plain, is_map);
+    const bool is_given = plain_of(object, encode, is_open, plain, is_map);
     dora_writer_free(DORA_G(writer));
     DORA_G(writer) = writer;
     if (!is_given) {

@@ -47,6 +47,9 @@ static dora_err host_load(void *user, dora_app *app, const char *target, dora_er
         if (DORA_G(app) == NULL) {
             err = php_dora_load(target, error);
         }
+        if (err == DORA_OK) {
+            err = php_dora_load_prepare(error);
+        }
         php_output_end_all(); /* what is still buffered would be written by each worker */
         php_dora_output_flush();
         zend_unset_timeout(); /* a limit is for loading, and then for each task */

@@ -75,7 +75,7 @@ told(fn () => $app->middleware(function ($next) { yield 1; }));
 told(fn () => $app->middleware(fn ($next, DateTime $param) => 1));
 told(fn () => $app->middleware(fn ($next, $param, array $request) => 1));
 told(fn () => $app->api('/q', fn ($x, string $request) => 1, ['named' => true]));
-told(fn () => $app->api('/q', fn (int $x, DateTime $at) => 1, ['named' => true]));
+told(fn () => $app->api('/q', fn (int $x, object $at) => 1, ['named' => true]));
 told(fn () => $app->api('/q', 'strlen', ['named' => true]));
 told(fn () => $app->api('/q', fn () => 1, ['named' => true]));
 told(fn () => $app->api('/q', fn ($x) => 1, ['nmaed' => true]));
@@ -130,7 +130,7 @@ TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) cannot be called: th
 TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) cannot be called: the closure in /middleware.php:72 wants DateTime as its second argument, which no parameter of a call can be: take mixed there"
 TypeError 0 "Dora\\App::middleware(): Argument #1 ($around) cannot be called: the closure in /middleware.php:73 wants array as its third argument, which is a Dora\\Request: give it that type"
 TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: the closure in /middleware.php:74 wants string as $request, which is a Dora\\Request: give it that type"
-TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: the closure in /middleware.php:75 wants DateTime as $at, which no member can be: take array, a scalar type or mixed there"
+TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: the closure in /middleware.php:75 wants object as $at, which no member can be: take array, a scalar type or mixed there"
 TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: strlen() is built in, its parameters have no names of yours: give a closure that calls it"
 TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: the closure in /middleware.php:77 has no parameter: take \"named\" away"
 ValueError 0 "Dora\\App::api(): Argument #3 ($options) has no option \"nmaed\": there are summary and named"

@@ -1,0 +1,316 @@
+/* typed_doc.c: what doc comments say of an array's members: @param Item[] $items, list<Item>,
+ * array<string, Item>. What is none of these forms says nothing. */
+#include "typed_plan.h"
+#include "typed_uses.h"
+
+#define NESTED_MAX 32u /* types inside of types: nobody writes more */
+
+typedef struct comment {
+    const char *at;
+    const char *end;
+    php_dora_reading *reading;
+    const php_dora_place *place;
+    uint32_t depth;
+} comment;
+
+typedef struct word {
+    const char *name;
+    uint32_t mask;
+} word;
+
+static const word WORDS[] = {
+    {"int", MAY_BE_LONG},
+    {"integer", MAY_BE_LONG},
+    {"float", MAY_BE_DOUBLE},
+    {"double", MAY_BE_DOUBLE},
+    {"string", MAY_BE_STRING},
+    {"bool", MAY_BE_BOOL},
+    {"boolean", MAY_BE_BOOL},
+    {"true", MAY_BE_TRUE},
+    {"false", MAY_BE_FALSE},
+    {"null", MAY_BE_NULL},
+    {"array", MAY_BE_ARRAY},
+    {"list", MAY_BE_ARRAY},
+    {"iterable", MAY_BE_ARRAY},
+    {"numeric", MAY_BE_LONG | MAY_BE_DOUBLE},
+    {"scalar", PHP_DORA_MAY_BE_SCALAR},
+    {"array-key", MAY_BE_LONG | MAY_BE_STRING},
+    {"mixed", MAY_BE_ANY},
+    {"object", MAY_BE_ANY},
+    {"callable", MAY_BE_ANY},
+    {"resource", MAY_BE_ANY},
+    {"non-empty-list", MAY_BE_ARRAY},
+    {"non-empty-array", MAY_BE_ARRAY},
+    {"positive-int", MAY_BE_LONG},
+    {"negative-int", MAY_BE_LONG},
+    {"non-negative-int", MAY_BE_LONG},
+    {"non-empty-string", MAY_BE_STRING},
+    {"numeric-string", MAY_BE_STRING},
+};
+
+static bool read_union(comment *comment, php_dora_type *type);
+
+static bool is_blank(char byte)
+{
+    return byte == '*' || isspace((unsigned char)byte);
+}
+
+static void skip_blanks(comment *comment)
+{
+    while (comment->at < comment->end && is_blank(*comment->at)) {
+        comment->at++;
+    }
+}
+
+static bool take(comment *comment, char byte)
+{
+    skip_blanks(comment);
+    const bool is_there = comment->at < comment->end && *comment->at == byte;
+    comment->at += is_there;
+    return is_there;
+}
+
+static bool is_equal(dora_slice text, const char *other)
+{
+    return text.len == strlen(other) && memcmp(text.data, other, text.len) == 0;
+}
+
+static dora_slice next_name(comment *comment)
+{
+    skip_blanks(comment);
+    const char *from = comment->at;
+    while (comment->at < comment->end &&
+           (isalnum((unsigned char)*comment->at) || strchr("_\\-", *comment->at) != NULL ||
+            (*comment->at & 0x80) != 0)) {
+        comment->at++;
+    }
+    return (dora_slice){from, (size_t)(comment->at - from)};
+}
+
+static void forget_member(php_dora_type *type)
+{
+    if (type->member != NULL) {
+        php_dora_type_free(type->member);
+        efree(type->member);
+        type->member = NULL;
+    }
+}
+
+/* Adds what one of several types says. Two that tell different members tell nothing. Ownership:
+ * takes what `other` holds. */
+static void merge(php_dora_type *type, php_dora_type *other)
+{
+    type->mask |= other->mask;
+    for (uint32_t i = 0; i < other->class_count; i++) {
+        php_dora_type_add(type, other->classes[i]);
+    }
+    if (type->member == NULL) {
+        type->member = other->member;
+        type->keys = other->keys;
+        other->member = NULL;
+    } else if (other->member != NULL) {
+        forget_member(type);
+    }
+    php_dora_type_free(other);
+}
+
+/* Makes an array of `type`. */
+static void wrap(php_dora_type *type, php_dora_keys keys)
+{
+    php_dora_type *member = emalloc(sizeof(*member));
+
+    *member = *type;
+    *type = (php_dora_type){.mask = MAY_BE_ARRAY, .member = member, .keys = keys};
+}
+
+static bool read_name(comment *comment, dora_slice name, php_dora_type *type)
+{
+    for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++) {
+        if (is_equal(name, WORDS[i].name)) {
+            type->mask = WORDS[i].mask;
+            return true;
+        }
+    }
+    if (name.len == 0 || memchr(name.data, '-', name.len) != NULL ||
+        isdigit((unsigned char)name.data[0])) {
+        type->mask = MAY_BE_ANY;
+        return true;
+    }
+    zend_class_entry *entry = php_dora_uses_class(comment->place, name);
+    if (entry == NULL && EG(exception) == NULL) {
+        comment->reading->fault = zend_strpprintf(
+            0, "there is no class %.*s, which the comment names", (int)name.len, name.data);
+    }
+    php_dora_class *class = entry != NULL ? php_dora_reading_class(comment->reading, entry) : NULL;
+    if (class != NULL) {
+        php_dora_type_add(type, class);
+    }
+    return class != NULL;
+}
+
+/* <Item>, <int, Item>: the last one is of the members. */
+static bool read_arguments(comment *comment, php_dora_type *type, bool is_list)
+{
+    php_dora_type key = {0};
+    php_dora_type value = {0};
+    bool has_key = false;
+    bool is_read = read_union(comment, &value);
+
+    while (is_read && take(comment, ',')) {
+        php_dora_type_free(&key);
+        key = value;
+        value = (php_dora_type){0};
+        has_key = true;
+        is_read = read_union(comment, &value);
+    }
+    (void)take(comment, '>');
+    const bool is_map = has_key && key.mask == MAY_BE_STRING;
+    php_dora_type_free(&key);
+    if (!is_read || type->mask != MAY_BE_ARRAY) { /* int<0, 9> */
+        php_dora_type_free(&value);
+        return is_read;
+    }
+    *type = value;
+    wrap(type, is_list ? PHP_DORA_KEYS_LIST : is_map ? PHP_DORA_KEYS_MAP : PHP_DORA_KEYS_ANY);
+    return true;
+}
+
+/* Goes behind what is in brackets of its own form. */
+static void skip_shape(comment *comment)
+{
+    uint32_t open = 1;
+
+    for (; comment->at < comment->end && open > 0; comment->at++) {
+        open += *comment->at == '{';
+        open -= *comment->at == '}';
+    }
+}
+
+static bool read_one(comment *comment, php_dora_type *type)
+{
+    if (take(comment, '(')) {
+        const bool is_read = read_union(comment, type);
+        (void)take(comment, ')');
+        return is_read;
+    }
+    const dora_slice name = next_name(comment);
+    if (name.len == 0 && comment->at < comment->end) {
+        comment->at++; /* a literal */
+    }
+    if (!read_name(comment, name, type)) {
+        return false;
+    }
+    if (comment->at < comment->end && *comment->at == '<') {
+        comment->at++;
+        return read_arguments(comment, type,
+                              is_equal(name, "list") || is_equal(name, "non-empty-list"));
+    }
+    if (comment->at < comment->end && *comment->at == '{') {
+        comment->at++;
+        skip_shape(comment);
+    }
+    return true;
+}
+
+/* One of several: ?Item, Item[], (Item|null)[][]. */
+static bool read_part(comment *comment, php_dora_type *type)
+{
+    const bool may_be_null = take(comment, '?');
+
+    if (!read_one(comment, type)) {
+        return false;
+    }
+    while (comment->at + 1 < comment->end && comment->at[0] == '[' && comment->at[1] == ']') {
+        comment->at += 2;
+        wrap(type, PHP_DORA_KEYS_LIST);
+    }
+    type->mask |= may_be_null ? MAY_BE_NULL : 0;
+    return true;
+}
+
+static bool read_union(comment *comment, php_dora_type *type)
+{
+    bool is_read = true;
+
+    if (comment->depth >= NESTED_MAX) {
+        type->mask = MAY_BE_ANY;
+        return true;
+    }
+    comment->depth++;
+    do {
+        php_dora_type part = {0};
+        is_read = read_part(comment, &part);
+        merge(type, &part);
+    } while (is_read && take(comment, '|'));
+    comment->depth--;
+    return is_read;
+}
+
+/* The text of a type, up to a blank that stands in no brackets. */
+static dora_slice type_text(comment *comment)
+{
+    uint32_t open = 0;
+
+    skip_blanks(comment);
+    const char *from = comment->at;
+    for (; comment->at < comment->end && (open > 0 || !is_blank(*comment->at)); comment->at++) {
+        open += strchr("<({[", *comment->at) != NULL;
+        open -= open > 0 && strchr(">)}]", *comment->at) != NULL;
+    }
+    return (dora_slice){from, (size_t)(comment->at - from)};
+}
+
+/* Whether what follows the type is the parameter. */
+static bool is_of(comment *comment, const zend_string *name)
+{
+    if (name == NULL) {
+        return true;
+    }
+    skip_blanks(comment);
+    while (comment->at < comment->end && strchr("&.$", *comment->at) != NULL) {
+        comment->at++;
+    }
+    const dora_slice found = next_name(comment);
+    return found.len == ZSTR_LEN(name) && memcmp(found.data, ZSTR_VAL(name), found.len) == 0;
+}
+
+/* The type that the comment says; empty: it says none. */
+static dora_slice find(const zend_string *text, const char *tag, const zend_string *name)
+{
+    const char *const end = ZSTR_VAL(text) + ZSTR_LEN(text) - 2; /* without what ends it */
+    const char *at = ZSTR_VAL(text);
+
+    while ((at = php_memnstr(at, tag, strlen(tag), end)) != NULL) {
+        comment rest = {.at = at + strlen(tag), .end = end};
+        at = rest.at;
+        if (rest.at < end && is_blank(*rest.at)) {
+            const dora_slice type = type_text(&rest);
+            if (is_of(&rest, name)) {
+                return type;
+            }
+        }
+    }
+    return (dora_slice){NULL, 0};
+}
+
+bool php_dora_doc_member(php_dora_reading *reading, const php_dora_place *place, const char *tag,
+                         const zend_string *name, php_dora_type *type)
+{
+    php_dora_type told = {0};
+
+    if (place->comment == NULL || ZSTR_LEN(place->comment) < 5 ||
+        (type->mask & MAY_BE_ARRAY) == 0 || type->mask == MAY_BE_ANY) {
+        return true;
+    }
+    const dora_slice text = find(place->comment, tag, name);
+    comment comment = {
+        .at = text.data, .end = text.data + text.len, .reading = reading, .place = place};
+    const bool is_read = text.len == 0 || read_union(&comment, &told);
+    if (is_read) {
+        type->member = told.member;
+        type->keys = told.keys;
+        told.member = NULL;
+    }
+    php_dora_type_free(&told);
+    return is_read;
+}
