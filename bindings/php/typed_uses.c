@@ -98,6 +98,44 @@ static zend_string *used(words *words, dora_slice group, dora_slice alias)
     return name.len > 0 && is_same(known, alias) ? joined(group, name) : NULL;
 }
 
+static bool begins(const words *words, const char *text)
+{
+    const size_t len = strlen(text);
+    return (size_t)(words->end - words->at) >= len && memcmp(words->at, text, len) == 0;
+}
+
+/* Goes behind the next `text`, or to the end. */
+static void skip_past(words *words, const char *text)
+{
+    const char *found = zend_memnstr(words->at, text, strlen(text), words->end);
+    words->at = found != NULL ? found + strlen(text) : words->end;
+}
+
+/* Goes past a comment or attribute, if one comes next. */
+static bool skip_comment(words *words)
+{
+    if (begins(words, "/*")) {
+        skip_past(words, "*/");
+        return true;
+    }
+    if (begins(words, "//") || begins(words, "#")) {
+        skip_past(words, "\n");
+        return true;
+    }
+    return false;
+}
+
+/* Goes past a text between quotes. */
+static void skip_text(words *words)
+{
+    const char quote = *words->at++;
+
+    while (words->at < words->end && *words->at != quote) {
+        words->at += *words->at == '\\' && words->at + 1 < words->end ? 2 : 1;
+    }
+    words->at += words->at < words->end;
+}
+
 /* Goes to what stands behind the next `word` that begins a statement. */
 static bool next_statement(words *words, const char *word)
 {
@@ -110,10 +148,12 @@ static bool next_statement(words *words, const char *word)
         }
         if (name.len > 0 || words->at >= words->end) {
             is_begin = is_word(name, "php"); /* of <?php */
-            continue;
+        } else if (*words->at == '\'' || *words->at == '"') {
+            skip_text(words);
+        } else if (!skip_comment(words)) {
+            is_begin = strchr(";{}", *words->at) != NULL;
+            words->at++;
         }
-        is_begin = strchr(";{}/", *words->at) != NULL; /* the last ends a comment */
-        words->at++;
     }
     return false;
 }

@@ -18,7 +18,10 @@ namespace Shop\Money {
 }
 
 namespace Shop {
-    use Shop\Money\{Price as Cost, Nothing};
+    // It's what stands in comments, use Shop\Nothing as Cost;
+    # "and in texts
+    /* ; use Shop\Nothing as Cost; */
+    use Shop\{Money\Price as Cost, Nothing};
 
     require (\getenv('DORA_ROOT') ?: \dirname(__DIR__, 2)) . '/tests/php/common.inc';
 
