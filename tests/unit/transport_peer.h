@@ -38,8 +38,8 @@ void peer_begin(peer *self, manner how, bool is_local);
 void peer_makes_room(peer *self);
 void peer_end(peer *self); /* nothing where it was not begun */
 
-/* peer_was_heard tells one that RESETS that its words have come, and one that LISTENS to go on; peer_byte is what one that DRINKS
- * expects at a place. */
+/* peer_was_heard tells one that RESETS that its words have come, and one that LISTENS to go on;
+ * peer_byte is what one that DRINKS expects at a place. */
 void peer_was_heard(const peer *self);
 char peer_byte(size_t at);
 
