@@ -118,6 +118,17 @@ refuses_version()
 }
 check "find_package wants a version" refuses_version
 
+# Manual pages and completions come with it, and are what the program says.
+brings_manual()
+{
+    local share=$prefix/share
+    cmp <("$prefix/bin/dora" help --man) "$share/man/man1/dora.1" &&
+        cmp <("$prefix/bin/dora" help --man dora.json) "$share/man/man5/dora.json.5" &&
+        cmp <("$prefix/bin/dora" completion bash) "$share/bash-completion/completions/dora" &&
+        cmp <("$prefix/bin/dora" completion zsh) "$share/zsh/site-functions/_dora"
+}
+check "manual pages and completions" brings_manual
+
 only_ours()
 {
     local others

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/manual.h"
 #include "cli/text.h"
 #include "server/config/suggest.h"
 
@@ -24,7 +25,7 @@ static void print_all(FILE *to)
         print_row(to, dr_subcommands[i]->name, dr_subcommands[i]->arguments,
                   dr_subcommands[i]->summary);
     }
-    print_row(to, "help", "COMMAND", "say more about a command");
+    print_row(to, "help", "COMMAND|dora.json", "say more about a command, or list the keys");
     print_row(to, "--version", "", "print the version");
 }
 
@@ -60,7 +61,9 @@ int dr_cli_help(const char *topic)
         fputs(command->usage, stdout);
         fputs(command->help, stdout);
     } else if (strcmp(topic, "help") == 0) {
-        fputs("usage: dora help [COMMAND]\n", stdout);
+        fputs("usage: dora help [COMMAND | dora.json]\n", stdout);
+    } else if (strcmp(topic, "dora.json") == 0) {
+        return dr_cli_keys();
     } else {
         return refuse(topic);
     }

@@ -7,6 +7,7 @@
 #include "base/signals.h"
 #include "base/sized.h"
 #include "cli/command.h"
+#include "cli/manual.h"
 
 static int run(int argc, char **argv, const dora_host *host)
 {
@@ -23,6 +24,9 @@ static int run(int argc, char **argv, const dora_host *host)
     if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {
         printf("dora %s\n", DORA_VERSION);
         return DR_EXIT_OK;
+    }
+    if (strcmp(command, "help") == 0 && argc > 2 && strcmp(argv[2], "--man") == 0) {
+        return dr_cli_manual(argc > 3 ? argv[3] : "dora"); /* not for people: for the build */
     }
     if (strcmp(command, "help") == 0) {
         return dr_cli_help(argc > 2 ? argv[2] : NULL);
