@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 2f4a639d6fda0116c527cf4df0f2a0298af5a3af */
+ * Stub hash: 0004a09234a93f1aec384c1aa762a666c86b78ba */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()
