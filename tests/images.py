@@ -80,6 +80,7 @@ class Image:
         for source in sources:
             whole = (images[stage].folder + source) if stage else os.path.join(ROOT, source)
             if os.path.isdir(whole):
+                os.makedirs(target, exist_ok=True)
                 subprocess.run(["cp", "-a", whole.rstrip("/") + "/.", target + "/"], check=True)
             else:
                 into = os.path.join(target, os.path.basename(source)) if to[-1] == "/" else target

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -356,6 +357,20 @@ def test_dora_call(server):
     )
     assert done.returncode == 0, done.stderr
     assert '"a"' in done.stdout and "2.5" in done.stdout
+
+
+def test_ctrl_c_ends_a_command_that_waits():
+    """At once: Python's own handler would wait for the program to come back from C."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        command = ["call", "127.0.0.1:%d" % silent.getsockname()[1], "/any", "--timeout", "600"]
+        with subprocess.Popen([sys.executable, "-m", "dora", *command], stderr=subprocess.PIPE,
+                              text=True) as process:
+            silent.settimeout(DEADLINE_S)
+            conn, _ = silent.accept()
+            with conn:
+                process.send_signal(signal.SIGINT)
+                _, said = process.communicate(timeout=DEADLINE_S)
+        assert (process.returncode, said) == (-signal.SIGINT, "")
 
 
 def test_examples_are_served(tmp_path):

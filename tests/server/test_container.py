@@ -104,15 +104,18 @@ def test_a_signal_stops_process_1_and_no_call_is_lost(tmp_path, number):
         assert server.wait() == 0
 
 
+@pytest.mark.parametrize("command", [[program()], [environment()["DORA_PYTHON"], "-m", "dora"]],
+                         ids=["C", "Python"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
-def test_a_command_as_process_1_is_ended_by_signals(number):
+def test_a_command_as_process_1_is_ended_by_signals(number, command):
     """It has no handler for them, and the kernel spares a process 1 what has none."""
-    with subprocess.Popen(inside([program(), "call", "127.0.0.1:9", "/any", "--wait", "60",
+    with subprocess.Popen(inside([*command, "call", "127.0.0.1:9", "/any", "--wait", "60",
                                   "--timeout", "60"]), stderr=subprocess.DEVNULL) as process:
         try:
             first = wait_for_first(process)
-            assert wait_until(lambda: processes.title(first).startswith(program()))
-            assert wait_until(lambda: handles(first, number))
+            assert wait_until(lambda: processes.title(first).startswith(command[0]))
+            # The last that is set up, so that the program is past its beginning.
+            assert wait_until(lambda: handles(first, signal.SIGTERM))
             os.kill(first, number)
             assert process.wait(10) == 128 + number
         finally:
