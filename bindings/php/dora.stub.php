@@ -217,7 +217,9 @@ namespace Dora {
          * Registers a handler: function (mixed $param, Dora\Request $request). The request is
          * passed where the second parameter's type takes it, an untyped or variadic one's too. The
          * default of the first stands for a parameter that the call does not have. What can never
-         * be called is a \TypeError here.
+         * be called is a \TypeError here. Where the first is declared with a class, an enum or a
+         * date, one is made of what the call has, before the handler runs; what does not fit is
+         * 100210. Classes are looked up when the server loads the file, or at the first call().
          * @param array $options 'summary' => what it does, for people; 'named' => true: its
          *        parameters are members of the map that it is called with, by their names, and
          *        `$request` the request; a member that is missing or not known is 100210
