@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "cli/hint.h"
 #include "cli/text.h"
 #include "wire/json.h"
 #include "wire/json_parse.h"
@@ -246,20 +247,21 @@ static int status_of_err(const dora_error *error)
     }
 }
 
-static void complain(dora_slice name, int64_t code, dora_slice msg)
+static void complain(dora_slice name, int64_t code, dora_slice msg, const char *hint)
 {
     dr_buf said = {0};
     const bool is_whole = dr_printable(&said, msg, "") == DORA_OK;
-    dr_text_print(stderr, "", "dora call: %.*s: %lld %.*s", (int)name.len, name.data,
-                  (long long)code, is_whole ? (int)said.len : 0, said.data);
+    dr_text_print(stderr, "", "dora call: %.*s: %lld %.*s%s", (int)name.len, name.data,
+                  (long long)code, is_whole ? (int)said.len : 0, said.data, hint);
     fputc('\n', stderr);
     dr_buf_fini(&said);
 }
 
 /* Writes one result, under its key in a call of many. Returns: its exit status. */
-static int put_result(const dora_call *call, const dora_result *result, dr_json_writer *writer,
-                      dr_json_level *many)
+static int put_result(const char *address, const dora_call *call, const dora_result *result,
+                      dr_json_writer *writer, dr_json_level *many)
 {
+    char hint[DR_HINT_MAX] = "";
     dora_error error;
     int status = status_of_code(result->code);
     int64_t code = result->code;
@@ -273,7 +275,8 @@ static int put_result(const dora_call *call, const dora_result *result, dr_json_
         msg = slice_of(error.msg);
     }
     if (status != DR_EXIT_OK) {
-        complain(call->name, code, msg);
+        const bool is_unknown = code == DORA_CODE_NO_API;
+        complain(call->name, code, msg, is_unknown ? dr_hint_api(address, call->name, hint) : "");
     }
     if (status != DR_EXIT_OK && many != NULL) {
         dr_json_error(writer, code, msg, NULL);
@@ -307,7 +310,8 @@ static int print_results(const call_command *command, const dora_answer *answer)
         dr_json_open(&writer, many, false);
     }
     for (size_t i = 0; i < command->count; i++) {
-        int one = put_result(&command->calls[i], dora_answer_result(answer, i), &writer, many);
+        int one = put_result(command->address, &command->calls[i], dora_answer_result(answer, i),
+                             &writer, many);
         bool is_worse = status == DR_EXIT_OK || one == DR_EXIT_FAILED;
         status = one != DR_EXIT_OK && is_worse ? one : status;
     }
@@ -349,7 +353,9 @@ static int call_and_print(const call_command *command)
         status = print_results(command, answer);
     } else {
         if (error.code != 0) {
-            complain(slice_of(command->address), error.code, slice_of(error.msg));
+            const bool is_http = error.err == DORA_ETIMEDOUT && dr_hint_http(command->address);
+            complain(slice_of(command->address), error.code, slice_of(error.msg),
+                     is_http ? DR_HINT_HTTP : "");
         } else {
             dr_cli_print_error("call", error.msg);
         }

@@ -107,6 +107,20 @@ static bool take_flag(int *argc, char **argv, const char *flag)
     return is_there;
 }
 
+/* Whether a name is one of an application, which is no configuration. */
+static bool is_application(const char *file)
+{
+    static const char *const ends[] = {".py", ".php", ".so", NULL};
+    const size_t len = strlen(file);
+    for (size_t i = 0; ends[i] != NULL; i++) {
+        const size_t end = strlen(ends[i]);
+        if (len > end && strcmp(file + len - end, ends[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int run(int argc, char **argv, const dora_host *host)
 {
     dr_config config;
@@ -117,6 +131,12 @@ static int run(int argc, char **argv, const dora_host *host)
     const bool loads = take_flag(&argc, argv, "--load");
     if (argc != 1 || argv[0][0] == '-') {
         return dr_cli_usage("check", argc == 0 ? "a FILE is missing" : "one FILE is expected");
+    }
+    if (is_application(argv[0])) {
+        dr_text_print(stderr, "",
+                      "dora check: %s is an application, and FILE a configuration: ", argv[0]);
+        fprintf(stderr, "`dora serve FILE` loads one\n");
+        return DR_EXIT_FAILED;
     }
     dora_err err = dr_config_init(&config);
     if (err != DORA_OK) {

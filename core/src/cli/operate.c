@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/help.h"
+#include "cli/hint.h"
 #include "cli/text.h"
 #include "wire/json_request.h"
 #include "wire/json_value.h"
@@ -133,7 +134,12 @@ int dr_operate_fail(const char *command, const char *address, const dora_error *
         fputc('\n', stderr);
         return DR_EXIT_FAILED;
     }
-    dr_cli_print_error(command, error->msg);
+    if (error->err == DORA_ETIMEDOUT && dr_hint_http(address)) {
+        dr_text_print(stderr, "", "dora %s: %s" DR_HINT_HTTP, command, error->msg);
+        fputc('\n', stderr);
+    } else {
+        dr_cli_print_error(command, error->msg);
+    }
     return error->err == DORA_ENOMEM || error->err == DORA_ETOOBIG || error->err == DORA_ETYPE
                ? DR_EXIT_FAILED
                : DR_EXIT_CONNECTION;
