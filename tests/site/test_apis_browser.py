@@ -72,6 +72,36 @@ def test_the_form_of_a_schema_is_filled_in(page):
         "name": ""}
 
 
+def test_an_example_has_what_its_schema_names_elsewhere(page):
+    schema = {"$defs": {"Cat": {"type": "object", "required": ["kind", "lives", "mood", "cat"],
+                                "properties": {"kind": {"const": "cat"}, "mood": {"enum": ["low"]},
+                                               "lives": {"type": "integer", "exclusiveMinimum": 0},
+                                               "cat": {"anyOf": [{"type": "null"}]}}}},
+              "type": "object", "required": ["pet", "pets"],
+              "properties": {"pet": {"oneOf": [{"$ref": "#/$defs/Cat"}, {"type": "string"}]},
+                             "pets": {"type": "array", "items": {"$ref": "#/$defs/Cat"}}}}
+    assert json.loads(page.ask("JSON.stringify(example(%s))" % json.dumps(schema))) == {
+        "pet": {"kind": "cat", "lives": 1, "mood": "low", "cat": None}, "pets": []}
+    endless = {"$defs": {"N": {"anyOf": [{"$ref": "#/$defs/N"}]}}, "$ref": "#/$defs/N"}
+    assert page.ask("example(%s)" % json.dumps(endless)) is None
+
+
+def test_an_answer_is_shown_with_its_numbers_as_they_came(page):
+    param = '{"a":9223372036854775807,"b":[1.0,-0.0,[],{}],"c":{"d":"{\\u0000\\",:["},"e":1.0E-7}'
+    text = fill(page, "/said", param).split("\n", 1)[1]
+    assert "".join(line.strip() for line in text.split("\n")).replace('": ', '":') == param
+    assert text.split("\n")[:4] == ["{", '  "a": 9223372036854775807,', '  "b": [', "    1.0,"]
+
+
+def test_faults_of_a_parameter_are_shown_a_line_each(page):
+    answer = {"error": {"code": 100210, "msg": "x", "faults": [
+        {"path": "$.a", "reason": "Field required"}, {"path": "$.b[0]", "reason": "unknown"}]}}
+    shown = page.ask("readable(%s)" % json.dumps(json.dumps(answer)))
+    assert shown == "100210\n$.a: Field required\n$.b[0]: unknown"
+    shown = page.ask("readable(%s)" % json.dumps('{"error":{"code":404,"msg":"no user"}}'))
+    assert shown == "404 no user"
+
+
 def test_a_name_is_written_where_a_fallback_answers(page):
     page.ask('(%s).querySelector("input").value = "/anything"' % (CARD % '"*"'))
     assert fill(page, "*", "1").endswith('"/anything"')
