@@ -178,7 +178,7 @@ def test_a_file_of_no_application_changes_nothing(folder):
         (folder.path / "notes.txt").write_text("not ours")
         folder.write("part", PART[folder.language] % "part 2")
         becomes(server, "/part", "part 2")
-        assert RELOADED % 2 in server.log()
+        assert wait_until(lambda: RELOADED % 2 in server.log())
         assert "other" not in server.log() and "notes" not in server.log()
 
 
