@@ -198,11 +198,80 @@ PHP_METHOD(Dora_App, __construct)
 
 /* What api() may be told beside name and handler. */
 typedef struct api_options {
+    const char *api;
     zend_string *summary; /* borrowed; may be NULL */
+    bool has_limit;
+    int64_t limit_ms;
     bool is_named;
 } api_options;
 
-/* Returns: false with an exception raised. */
+/* Each reads one option. Returns: false with an exception raised. */
+static bool read_summary(api_options *options, zval *value)
+{
+    if (Z_TYPE_P(value) != IS_STRING) {
+        zend_argument_type_error(3, "of api \"%s\" has \"summary\", which must be a string, not %s",
+                                 options->api, zend_zval_type_name(value));
+        return false;
+    }
+    options->summary = Z_STR_P(value);
+    return true;
+}
+
+static bool read_named(api_options *options, zval *value)
+{
+    if (Z_TYPE_P(value) != IS_TRUE && Z_TYPE_P(value) != IS_FALSE) {
+        zend_argument_type_error(3,
+                                 "of api \"%s\" has \"named\", which must be true or false, not "
+                                 "%s",
+                                 options->api, zend_zval_type_name(value));
+        return false;
+    }
+    options->is_named = Z_TYPE_P(value) == IS_TRUE;
+    return true;
+}
+
+static bool read_limit(api_options *options, zval *value)
+{
+    options->has_limit = Z_TYPE_P(value) != IS_NULL;
+    if (!options->has_limit) {
+        return true;
+    }
+    if (Z_TYPE_P(value) != IS_LONG && Z_TYPE_P(value) != IS_DOUBLE) {
+        zend_argument_type_error(3,
+                                 "of api \"%s\" has \"timeLimit\", which must be seconds, int or "
+                                 "float, or null, not %s",
+                                 options->api, zend_zval_type_name(value));
+        return false;
+    }
+    options->limit_ms = dora_limit_of_seconds(zval_get_double(value));
+    if (options->limit_ms < 0) {
+        zend_string *given = zval_get_string(value);
+        zend_argument_value_error(
+            3, "of api \"%s\" has \"timeLimit\", which must be 0 (none) to 86400 seconds, not %s",
+            options->api, ZSTR_VAL(given));
+        zend_string_release(given);
+        return false;
+    }
+    return true;
+}
+
+static bool read_option(api_options *options, const zend_string *key, zval *value)
+{
+    if (key != NULL && zend_string_equals_literal(key, "summary")) {
+        return read_summary(options, value);
+    }
+    if (key != NULL && zend_string_equals_literal(key, "named")) {
+        return read_named(options, value);
+    }
+    if (key != NULL && zend_string_equals_literal(key, "timeLimit")) {
+        return read_limit(options, value);
+    }
+    zend_argument_value_error(
+        3, "of api \"%s\" has no option \"%s\": there are summary, named and timeLimit",
+        options->api, key != NULL ? ZSTR_VAL(key) : "0");
+    return false;
+}
+
 static bool options_read(api_options *options, HashTable *given)
 {
     zend_string *key;
@@ -211,23 +280,7 @@ static bool options_read(api_options *options, HashTable *given)
     ZEND_HASH_FOREACH_STR_KEY_VAL(given, key, value)
     {
         ZVAL_DEREF(value);
-        if (key != NULL && zend_string_equals_literal(key, "summary")) {
-            if (Z_TYPE_P(value) != IS_STRING) {
-                zend_argument_type_error(3, "has \"summary\", which must be a string, not %s",
-                                         zend_zval_type_name(value));
-                return false;
-            }
-            options->summary = Z_STR_P(value);
-        } else if (key != NULL && zend_string_equals_literal(key, "named")) {
-            if (Z_TYPE_P(value) != IS_TRUE && Z_TYPE_P(value) != IS_FALSE) {
-                zend_argument_type_error(3, "has \"named\", which must be true or false, not %s",
-                                         zend_zval_type_name(value));
-                return false;
-            }
-            options->is_named = Z_TYPE_P(value) == IS_TRUE;
-        } else {
-            zend_argument_value_error(3, "has no option \"%s\": there are summary and named",
-                                      key != NULL ? ZSTR_VAL(key) : "0");
+        if (!read_option(options, key, value)) {
             return false;
         }
     }
@@ -247,6 +300,8 @@ static bool handler_add(php_dora_app *app, zend_string *name, zval *callable, ui
         return false;
     }
     handler->summary = options->summary != NULL ? zend_string_copy(options->summary) : NULL;
+    handler->has_limit = options->has_limit;
+    handler->limit_ms = options->limit_ms;
     handler->is_wrapped |= zend_hash_num_elements(&app->middleware) > 0;
     zend_hash_add_new_ptr(&app->handlers, name, handler);
     return true;
@@ -257,7 +312,7 @@ PHP_METHOD(Dora_App, api)
     zend_string *name;
     zval *callable;
     HashTable *given = NULL;
-    api_options options = {NULL, false};
+    api_options options = {0};
 
     ZEND_PARSE_PARAMETERS_START(2, 3)
     Z_PARAM_STR(name)
@@ -285,6 +340,7 @@ PHP_METHOD(Dora_App, api)
                                   ZSTR_VAL(name));
         RETURN_THROWS();
     }
+    options.api = ZSTR_VAL(name);
     if ((given != NULL && !options_read(&options, given)) ||
         !handler_add(self, name, callable, 2, &options)) {
         RETURN_THROWS();
@@ -307,7 +363,7 @@ PHP_METHOD(Dora_App, fallback)
         zend_throw_exception(php_dora_exception_ce, "there is a fallback already", 0);
         RETURN_THROWS();
     }
-    const api_options none = {NULL, false};
+    const api_options none = {0};
     if (!handler_add(self, ZSTR_EMPTY_ALLOC(), callable, 1, &none)) {
         RETURN_THROWS();
     }

@@ -222,7 +222,9 @@ namespace Dora {
          * 100210. Classes are looked up when the server loads the file, or at the first call().
          * @param array $options 'summary' => what it does, for people; 'named' => true: its
          *        parameters are members of the map that it is called with, by their names, and
-         *        `$request` the request; a member that is missing or not known is 100210
+         *        `$request` the request; a member that is missing or not known is 100210;
+         *        'timeLimit' => how many seconds it may run, int or float, for accepted work, too;
+         *        null: as its pool says (time_limit_ms), 0: as long as it likes
          */
         public function api(string $name, callable $handler, array $options = []): App {}
 

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 181146eddc8bcaec3384c69f1747672c84b3097d */
+ * Stub hash: bbeccc7a7cc702ac9ae4d6331aeebaff7e293650 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()

@@ -29,6 +29,8 @@ typedef struct php_dora_handler {
     uint32_t arg_count; /* how many of (param, request), or of what it takes else */
     zend_string *summary;  /* what it does, for people; may be NULL */
     php_dora_typed *typed; /* NULL: its declarations say nothing that has to be looked at */
+    bool has_limit;        /* its own: */
+    int64_t limit_ms;      /* how long it may run; 0: as long as it likes */
 } php_dora_handler;
 
 /* php_dora_handler_new looks at `callable`, argument `arg` of the running method. Returns: NULL

@@ -208,6 +208,10 @@ dora_err php_dora_load_register(dora_app *app, dora_error *error)
         if (err != DORA_OK) {
             return dora_error_set(error, err, "api \"%s\": %s", ZSTR_VAL(name), dora_err_text(err));
         }
+        if (handler->has_limit) {
+            /* api() has looked at both. */
+            (void)dora_app_time_limit(app, ZSTR_VAL(name), handler->limit_ms);
+        }
     }
     ZEND_HASH_FOREACH_END();
     return DORA_OK;

@@ -170,7 +170,7 @@ static PyMethodDef decorate_def = {"api", decorate, METH_O,
 
 PyDoc_STRVAR(
     api_doc,
-    "api($self, name, /, *, summary=None)\n--\n\n"
+    "api($self, name, /, *, summary=None, time_limit=None)\n--\n\n"
     "Decorator: the function answers calls of `name` (1 to 255 bytes).\n"
     "It takes (param) or (param, request: dora.Request); what it returns is the answer. One whose\n"
     "parameters are all keyword-only gets the members of a map; a member that is missing or not\n"
@@ -178,23 +178,22 @@ PyDoc_STRVAR(
     "One that is async def runs on the worker's event loop, beside as many others as the\n"
     "pool's `concurrency` allows; one that is not runs in a thread beside the loop.\n"
     "`summary` says what it does; None: its docstring's first line.\n"
+    "`time_limit` is how many seconds it may run, for accepted work, too; None: as its pool says\n"
+    "(time_limit_ms), 0: as long as it likes.\n"
     "ValueError for a repeated name, TypeError for another shape.");
 
 static PyObject *app_api(dr_py_app *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"", "summary", NULL};
+    static char *names[] = {"", "summary", "time_limit", NULL};
     PyObject *name = NULL;
     PyObject *summary = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$O:api", names, &name, &summary) ||
+    PyObject *time_limit = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OO:api", names, &name, &summary,
+                                     &time_limit) ||
         check_name(name) < 0 || check_open(self) < 0) {
         return NULL;
     }
-    if (summary != Py_None && !PyUnicode_Check(summary)) {
-        PyErr_Format(PyExc_TypeError, "api %R: summary must be str, not %s", name,
-                     Py_TYPE(summary)->tp_name);
-        return NULL;
-    }
-    PyObject *options = Py_BuildValue("{sO}", "summary", summary);
+    PyObject *options = dr_py_options_new(name, summary, time_limit);
     PyObject *all = options != NULL ? PyTuple_Pack(3, (PyObject *)self, name, options) : NULL;
     Py_XDECREF(options);
     PyObject *decorator = all != NULL ? PyCFunction_New(&decorate_def, all) : NULL;

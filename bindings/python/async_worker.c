@@ -86,7 +86,9 @@ void dr_py_leave(dr_py_loop *self, double seconds)
     if (!self->is_leaving) {
         self->is_leaving = true;
         dora_worker_leave(self->worker);
-        (void)dr_py_call_later(self, seconds, self->give_up);
+        if (seconds > 0.0) {
+            (void)dr_py_call_later(self, seconds, self->give_up);
+        }
     }
 }
 
@@ -98,20 +100,52 @@ static void end_if_done(dr_py_loop *self)
     }
 }
 
-void dr_py_arm(dr_py_loop *self)
+void dr_py_arm(dr_py_loop *self, uint64_t due_ns)
 {
-    if (self->limit_ns == 0 || self->is_sweep_due) {
+    if (due_ns == 0 || (self->timer != NULL && self->timer_ns <= due_ns)) {
         return;
     }
-    const uint64_t now = dr_py_clock_ns();
-    const uint64_t plain_ns = dr_py_plain_due_ns(self, now);
-    uint64_t end_ns = self->open.first != NULL ? self->open.first->begin_ns + self->limit_ns : 0;
-    if (end_ns == 0 || (plain_ns != 0 && plain_ns < end_ns)) {
-        end_ns = plain_ns;
+    if (self->timer != NULL) {
+        (void)dr_py_report(PyObject_CallMethod(self->timer, "cancel", NULL), self->timer);
+        Py_CLEAR(self->timer);
     }
-    self->is_sweep_due =
-        end_ns != 0 &&
-        dr_py_call_later(self, end_ns > now ? (double)(end_ns - now) * 1e-9 : 0.0, self->sweep);
+    const uint64_t now = dr_py_clock_ns();
+    self->timer_ns = due_ns;
+    self->timer =
+        PyObject_CallMethod(self->loop, "call_later", "dO",
+                            due_ns > now ? (double)(due_ns - now) * 1e-9 : 0.0, self->sweep);
+    if (self->timer == NULL) {
+        PyErr_WriteUnraisable(self->loop);
+    }
+}
+
+/* line_of is where calls with a limit stand. Without memory nobody here ends them in time, but the
+ * master does. */
+static dr_py_line *line_of(dr_py_loop *self, uint64_t limit_ns)
+{
+    dr_py_limited **at = &self->limited;
+    while (*at != NULL && (*at)->limit_ns != limit_ns) {
+        at = &(*at)->next;
+    }
+    if (*at == NULL) {
+        *at = PyMem_Calloc(1, sizeof(**at));
+        if (*at == NULL) {
+            return &self->unlimited;
+        }
+        (*at)->limit_ns = limit_ns;
+    }
+    return &(*at)->line;
+}
+
+void dr_py_open(dr_py_running *one)
+{
+    dr_py_loop *self = one->owner;
+    if (one->limit_ns == 0) {
+        dr_py_line_add(&self->unlimited, one);
+        return;
+    }
+    dr_py_line_add(line_of(self, one->limit_ns), one);
+    dr_py_arm(self, one->begin_ns + one->limit_ns);
 }
 
 /* Makes what the handler returned an asyncio task; NULL with an exception. A handler that is not
@@ -196,15 +230,17 @@ static bool begin(dr_py_loop *self, dora_task *task)
         return true;
     }
     const bool is_plain = self->threads != NULL && !handler->is_async;
-    const bool has_limit = dora_task_has_limit(task);
-    one->begin_ns = has_limit ? dr_py_clock_ns() : 0;
+    one->limit_ns = (uint64_t)dora_task_limit_ms(task) * 1000000u;
+    one->begin_ns = one->limit_ns != 0 ? dr_py_clock_ns() : 0;
+    if (self->longest_ns != 0 && self->longest_ns < one->limit_ns) {
+        self->longest_ns = one->limit_ns;
+    }
     if (is_plain ? !dr_py_plain_begin(one) : !call(one)) {
         Py_DECREF(one);
         return true;
     }
     if (!is_plain) {
-        dr_py_line_add(has_limit ? &self->open : &self->unlimited, one);
-        dr_py_arm(self);
+        dr_py_open(one);
     }
     return false;
 }
@@ -267,21 +303,31 @@ static void cancel(dr_py_running *one)
     (void)dr_py_report(PyObject_CallMethod(one->coroutine, "cancel", NULL), one->coroutine);
 }
 
-/* Answers those past their time, and ends them: what they do to end is beyond their place. */
+/* Answers those past their time, and ends them: what they do to end is beyond their place. Returns:
+ * when the next of them is due, 0: never. */
+static uint64_t sweep(dr_py_loop *self, dr_py_limited *calls, uint64_t now)
+{
+    dr_py_running *one;
+    while ((one = calls->line.first) != NULL && now >= one->begin_ns + calls->limit_ns) {
+        dr_py_line_remove(one);
+        dr_py_line_add(&self->late, one);
+        dr_py_answer(one, dora_task_overran(one->task));
+        cancel(one);
+    }
+    return one != NULL ? one->begin_ns + calls->limit_ns : 0;
+}
+
 static PyObject *on_sweep(PyObject *capsule, PyObject *Py_UNUSED(ignored))
 {
     dr_py_loop *self = loop_of(capsule);
     const uint64_t now = dr_py_clock_ns();
-    self->is_sweep_due = false;
+    Py_CLEAR(self->timer);
     dr_py_plain_sweep(self, now);
-    while (self->open.first != NULL && now >= self->open.first->begin_ns + self->limit_ns) {
-        dr_py_running *one = self->open.first;
-        dr_py_line_remove(one);
-        dr_py_line_add(&self->late, one);
-        dr_py_answer(one, dora_reply_overran(dora_task_reply(one->task)));
-        cancel(one);
+    uint64_t due_ns = dr_py_plain_due_ns(self, now);
+    for (dr_py_limited *at = self->limited; at != NULL; at = at->next) {
+        due_ns = dr_py_sooner(due_ns, sweep(self, at, now));
     }
-    dr_py_arm(self);
+    dr_py_arm(self, due_ns);
     turn_soon(self);
     Py_RETURN_NONE;
 }
@@ -299,7 +345,9 @@ static void answer_all_died(dr_py_loop *self, dr_py_line *calls)
 
 static void give_up(dr_py_loop *self)
 {
-    answer_all_died(self, &self->open);
+    for (dr_py_limited *at = self->limited; at != NULL; at = at->next) {
+        answer_all_died(self, &at->line);
+    }
     answer_all_died(self, &self->unlimited);
     answer_all_died(self, &self->plain);
     dr_py_plain_give_up(self);
@@ -358,6 +406,11 @@ static PyObject *runner_new(void)
 
 static void loop_free(dr_py_loop *self)
 {
+    while (self->limited != NULL) {
+        dr_py_limited *next = self->limited->next;
+        PyMem_Free(self->limited);
+        self->limited = next;
+    }
     Py_XDECREF(self->runner);
     Py_XDECREF(self->loop);
     Py_XDECREF(self->threads);
@@ -365,6 +418,7 @@ static void loop_free(dr_py_loop *self)
     Py_XDECREF(self->wake);
     Py_XDECREF(self->turn);
     Py_XDECREF(self->sweep);
+    Py_XDECREF(self->timer);
     Py_XDECREF(self->give_up);
     Py_XDECREF(self->grace);
     PyMem_Free(self);
@@ -462,7 +516,7 @@ int dr_py_loop_run(dr_py_loop *self, dora_worker *worker, PyObject *context)
     PyObject *done = NULL;
     self->worker = worker;
     self->has_served = true;
-    self->limit_ns = (uint64_t)dora_worker_time_limit_ms(worker) * 1000000u;
+    self->longest_ns = (uint64_t)dora_worker_time_limit_ms(worker) * 1000000u;
     if (driver != NULL && leaver != NULL && loop_prepare(self, capsule, context) == 0) {
         done = PyObject_CallMethod(driver, "run", "OiOOO", self->loop, dora_worker_fd(worker),
                                    self->wake, self->turn, leaver);
@@ -498,7 +552,9 @@ void dr_py_loop_close(dr_py_loop *self)
     if (self->threads != NULL) {
         (void)dr_py_report(PyObject_CallMethod(self->threads, "close", NULL), self->threads);
     }
-    let_go(&self->open);
+    for (dr_py_limited *at = self->limited; at != NULL; at = at->next) {
+        let_go(&at->line);
+    }
     let_go(&self->unlimited);
     let_go(&self->plain);
     let_go(&self->late);

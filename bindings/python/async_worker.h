@@ -15,6 +15,13 @@ typedef struct dr_py_line {
     dr_py_running *last;
 } dr_py_line;
 
+/* dr_py_limited is calls that may run equally long: their order is that in which they are due. */
+typedef struct dr_py_limited {
+    dr_py_line line;
+    uint64_t limit_ns;
+    struct dr_py_limited *next;
+} dr_py_limited;
+
 struct dr_py_loop {
     dr_py_state *state;
     PyObject *encode;    /* of the application, borrowed; NULL: none */
@@ -28,13 +35,15 @@ struct dr_py_loop {
     PyObject *sweep;
     PyObject *give_up;
     PyObject *grace;
-    dr_py_line open;      /* to be answered */
-    dr_py_line unlimited; /* those of them that may run as long as they like */
-    dr_py_line plain;     /* those of them that threads run, in turn */
-    dr_py_line late;      /* answered that they were too slow, and not ended yet */
-    uint64_t limit_ns;    /* how long the others may run; 0: as long as they like */
+    dr_py_limited *limited; /* to be answered: those with a time limit, */
+    dr_py_line unlimited;   /* those that may run as long as they like, */
+    dr_py_line plain;       /* and those that threads run, in turn */
+    dr_py_line late;        /* answered that they were too slow, and not ended yet */
+    uint64_t longest_ns;    /* of the limits of calls and the pool's; 0: the pool has none */
+    uint64_t shortest_ns;   /* of the limits of plain calls; 0: none has had one */
+    PyObject *timer;        /* of the next sweep; NULL: none is due */
+    uint64_t timer_ns;      /* when it is */
     bool is_turn_due;
-    bool is_sweep_due;
     bool is_leaving;
     bool is_told;
     bool has_served; /* dr_py_loop_run has been called */
@@ -49,6 +58,7 @@ struct dr_py_running {
     PyObject *shown;     /* its dora.Request */
     PyObject *coroutine; /* the asyncio task */
     uint64_t begin_ns;
+    uint64_t limit_ns; /* how long it may run; 0: as long as it likes */
     dr_py_line *in;
     dr_py_running *next;
     dr_py_running *prev;
@@ -90,14 +100,24 @@ void dr_py_answer_result(dr_py_running *one, PyObject *result);
  * whether it does, else with an exception. Ownership: takes `awaitable`. */
 bool dr_py_await(dr_py_running *one, PyObject *awaitable);
 
-/* dr_py_leave makes the worker take no more, and end once its calls have, within `seconds`. */
+/* dr_py_open puts a call that the loop runs among those of its limit. */
+void dr_py_open(dr_py_running *one);
+
+/* dr_py_leave makes the worker take no more, and end once its calls have, within `seconds`; 0:
+ * whenever that is. */
 void dr_py_leave(dr_py_loop *self, double seconds);
 
 /* dr_py_ended lets go of a call that has ended, and sees what is to be done next. */
 void dr_py_ended(dr_py_running *one);
 
-/* dr_py_arm sets the timer that ends calls which run past their time. */
-void dr_py_arm(dr_py_loop *self);
+/* dr_py_arm has calls which run past their time looked for at `due_ns`, or before; 0: never. */
+void dr_py_arm(dr_py_loop *self, uint64_t due_ns);
+
+/* dr_py_sooner is the earlier of two times, of which 0 is never. */
+static inline uint64_t dr_py_sooner(uint64_t one, uint64_t other)
+{
+    return one == 0 || (other != 0 && other < one) ? other : one;
+}
 
 /* ---- running.c ---- */
 

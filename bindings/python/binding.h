@@ -123,6 +123,12 @@ PyTypeObject *dr_py_alone_type_new(PyObject *module);
  * ended, or this is the thread that starts it, and knows of it by itself. */
 const dora_request *dr_py_alone_current(PyObject *alone);
 
+/* dr_py_options_new checks what api() is told of the api `name`, and keeps it. Returns: a dict, or
+ * NULL with an exception. dr_py_options_limit says whether a handler has a time limit of its
+ * own; 0 is none. */
+PyObject *dr_py_options_new(PyObject *name, PyObject *summary, PyObject *time_limit);
+bool dr_py_options_limit(const dr_py_handler *handler, int64_t *ms);
+
 /* dr_py_app_compose makes what is called for a handler, dora/_chain.py. Returns: 0, or -1 with an
  * exception. dr_py_app_handler finds that of a name, or the fallback, and composes it. Returns:
  * NULL where there is none, or with an exception. */

@@ -30,7 +30,8 @@ bool dr_py_plain_begin(dr_py_running *one)
     }
     Py_DECREF(put);
     dr_py_line_add(&self->plain, one);
-    dr_py_arm(self);
+    self->shortest_ns = dr_py_sooner(self->shortest_ns, one->limit_ns);
+    dr_py_arm(self, self->shortest_ns != 0 ? dr_py_clock_ns() + self->shortest_ns : 0);
     return true;
 }
 
@@ -99,7 +100,6 @@ PyObject *dr_py_plain_run(dr_py_running *one, PyObject *Py_UNUSED(ignored))
  * whether it runs on. */
 static bool runs_on(dr_py_running *one)
 {
-    dr_py_loop *self = one->owner;
     PyObject *result = one->result;
     if (result == NULL || !dr_py_is_awaitable(result) || PyContext_Enter(one->context) < 0) {
         return false;
@@ -114,8 +114,7 @@ static bool runs_on(dr_py_running *one)
     dr_py_line_remove(one);
     (void)dora_task_begin(one->task);
     one->begin_ns = dr_py_clock_ns();
-    dr_py_line_add(dora_task_has_limit(one->task) ? &self->open : &self->unlimited, one);
-    dr_py_arm(self);
+    dr_py_open(one);
     return true;
 }
 
@@ -141,20 +140,17 @@ void dr_py_plain_done(dr_py_running *one)
     dr_py_ended(one);
 }
 
-/* Those that run stand before those that wait, for they are taken in this order. */
+/* Those that run stand before those that wait, for they are taken in this order. One that waits may
+ * begin at any moment, and then has at least the shortest limit. */
 uint64_t dr_py_plain_due_ns(const dr_py_loop *self, uint64_t now_ns)
 {
     uint64_t due_ns = 0;
-    for (const dr_py_running *one = self->plain.first; one != NULL; one = one->next) {
-        const uint64_t begin_ns = one->has_begun ? one->begin_ns : now_ns;
-        if (dora_task_has_limit(one->task) && (due_ns == 0 || begin_ns + self->limit_ns < due_ns)) {
-            due_ns = begin_ns + self->limit_ns;
-        }
-        if (!one->has_begun) {
-            break;
-        }
+    const dr_py_running *one = self->plain.first;
+    for (; one != NULL && one->has_begun; one = one->next) {
+        due_ns = dr_py_sooner(due_ns, one->limit_ns != 0 ? one->begin_ns + one->limit_ns : 0);
     }
-    return due_ns;
+    const bool does_one_wait = one != NULL && self->shortest_ns != 0;
+    return dr_py_sooner(due_ns, does_one_wait ? now_ns + self->shortest_ns : 0);
 }
 
 void dr_py_plain_sweep(dr_py_loop *self, uint64_t now_ns)
@@ -162,13 +158,13 @@ void dr_py_plain_sweep(dr_py_loop *self, uint64_t now_ns)
     dr_py_running *next = NULL;
     for (dr_py_running *one = self->plain.first; one != NULL && one->has_begun; one = next) {
         next = one->next;
-        if (one->has_ended || !dora_task_has_limit(one->task) ||
-            now_ns < one->begin_ns + self->limit_ns) { /* it may have begun since `now_ns` */
+        if (one->has_ended || one->limit_ns == 0 ||
+            now_ns < one->begin_ns + one->limit_ns) { /* it may have begun since `now_ns` */
             continue;
         }
         dr_py_line_remove(one);
         dr_py_line_add(&self->late, one);
-        dr_py_answer(one, dora_reply_overran(dora_task_reply(one->task)));
+        dr_py_answer(one, dora_task_overran(one->task));
         (void)dr_py_call_later(self, GRACE_S, self->grace);
     }
 }
@@ -210,15 +206,15 @@ void dr_py_plain_give_up(dr_py_loop *self)
 
 void dr_py_plain_grace(dr_py_loop *self)
 {
-    const uint64_t most_ns = self->limit_ns + (uint64_t)(GRACE_S * 1e9);
     const uint64_t now_ns = dr_py_clock_ns();
     for (dr_py_running *one = self->late.first; one != NULL; one = one->next) {
+        const uint64_t most_ns = one->limit_ns + (uint64_t)(GRACE_S * 1e9);
         if (!holds_thread(one) || now_ns < one->begin_ns + most_ns) {
             continue;
         }
         say_stuck(one);
         /* Those that wait for the thread are done by another one; nothing new comes. */
         replace_thread(one);
-        dr_py_leave(self, (double)self->limit_ns / 1e9);
+        dr_py_leave(self, (double)self->longest_ns / 1e9);
     }
 }

@@ -154,6 +154,10 @@ static dora_err register_handlers(dr_py_host *self, dora_app *app, dora_error *e
         if (err != DORA_OK) {
             return err;
         }
+        int64_t limit_ms;
+        if (dr_py_options_limit(at, &limit_ms)) {
+            (void)dora_app_time_limit(app, name, limit_ms); /* both were checked by api() */
+        }
     }
     self->app->is_sealed = true;
     return DORA_OK;

@@ -133,9 +133,9 @@ TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: the clos
 TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: the closure in /middleware.php:75 wants object as $at, which no member can be: take array, a scalar type or mixed there"
 TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: strlen() is built in, its parameters have no names of yours: give a closure that calls it"
 TypeError 0 "Dora\\App::api(): Argument #2 ($handler) cannot be called: the closure in /middleware.php:77 has no parameter: take \"named\" away"
-ValueError 0 "Dora\\App::api(): Argument #3 ($options) has no option \"nmaed\": there are summary and named"
-TypeError 0 "Dora\\App::api(): Argument #3 ($options) has \"named\", which must be true or false, not int"
-TypeError 0 "Dora\\App::api(): Argument #3 ($options) has \"summary\", which must be a string, not int"
+ValueError 0 "Dora\\App::api(): Argument #3 ($options) of api \"/q\" has no option \"nmaed\": there are summary, named and timeLimit"
+TypeError 0 "Dora\\App::api(): Argument #3 ($options) of api \"/q\" has \"named\", which must be true or false, not int"
+TypeError 0 "Dora\\App::api(): Argument #3 ($options) of api \"/q\" has \"summary\", which must be a string, not int"
 -- served
 ["around",["Cup",1.5]]
 "stopped at \/add"

@@ -331,3 +331,28 @@ def test_middleware_has_run_once_where_the_handler_did_not(serve):
 def test_a_summary_is_text():
     with pytest.raises(TypeError, match="summary must be str, not int"):
         dora.App().api("/x", summary=5)
+
+
+@pytest.mark.parametrize("given, error, said", [
+    (-1, ValueError, "not -1"),
+    (-0.001, ValueError, r"not -0\.001"),
+    (float("nan"), ValueError, "not nan"),
+    (float("inf"), ValueError, "not inf"),
+    (86400.1, ValueError, r"not 86400\.1"),
+    (10 ** 400, ValueError, "not 1000"),
+    (True, TypeError, "not bool"),
+    ("2", TypeError, "not str"),
+    ([2], TypeError, "not list"),
+    (2j, TypeError, "not complex"),
+])
+def test_what_is_no_time_limit_is_refused(given, error, said):
+    """By the api's name, and in the line that says it."""
+    with pytest.raises(error, match="^api '/x': time_limit must be .*" + said):
+        dora.App().api("/x", time_limit=given)
+
+
+@pytest.mark.parametrize("given", [None, 0, 2, 0.5, 1e-9, 86400])
+def test_a_time_limit_is_taken_and_ends_no_call_here(given):
+    one = dora.App()
+    one.api("/x", time_limit=given)(lambda param: param)
+    assert one.call("/x", 5) == 5

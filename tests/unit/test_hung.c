@@ -22,6 +22,7 @@ typedef struct setting {
     int event_fd;
     pid_t pids[WORKERS];
     uint32_t slots[WORKERS];
+    uint32_t own_limit_ms; /* of the worker that was ended */
 } setting;
 
 static void set_up(setting *self, uint32_t hung_ms, uint32_t accepted_limit_ms)
@@ -95,6 +96,11 @@ static void end(setting *self, uint32_t task)
     dr_outbox_push(&self->pool.region, slot, 0, task);
     atomic_fetch_or(&self->pool.region.reactors[0].ready[slot / 64], UINT64_C(1) << (slot % 64));
     assert_int_equal(dr_dispatch_collect(&self->pool, 0, unit_pool_drop, NULL), 1);
+}
+
+static int end_silent(setting *self, uint64_t now_ns)
+{
+    return dr_pool_end_silent(&self->pool, now_ns, &self->own_limit_ms);
 }
 
 static bool is_alive(pid_t pid)
@@ -236,10 +242,10 @@ static void a_worker_that_does_not_come_back(void **state)
     set_up(at, 0, 0);
     silent_worker(at, DR_TYPE_W_S);
     const uint64_t now_ns = dr_clock_ns();
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns + (LIMIT_MS - 1) * MS), 0);
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns + LIMIT_MS * MS), at->pids[0]);
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns + 2 * LIMIT_MS * MS), 0); /* once */
+    assert_int_equal(end_silent(at, now_ns), 0);
+    assert_int_equal(end_silent(at, now_ns + (LIMIT_MS - 1) * MS), 0);
+    assert_int_equal(end_silent(at, now_ns + LIMIT_MS * MS), at->pids[0]);
+    assert_int_equal(end_silent(at, now_ns + 2 * LIMIT_MS * MS), 0); /* once */
     assert_int_equal(waitpid(at->pids[0], NULL, 0), at->pids[0]);
     assert_true(is_alive(at->pids[1])); /* it sleeps */
     dr_dispatch_worker_died(&at->pool, at->slots[0]);
@@ -254,8 +260,8 @@ static void what_it_was_given_meanwhile_is_not_lost(void **state)
     const uint32_t task = submit(at, DR_TYPE_W_S, "/next");
     assert_int_equal(at->pool.records[task].slot, at->slots[0]); /* the most recently idle */
     const uint64_t now_ns = dr_clock_ns();
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns + LIMIT_MS * MS), at->pids[0]);
+    assert_int_equal(end_silent(at, now_ns), 0);
+    assert_int_equal(end_silent(at, now_ns + LIMIT_MS * MS), at->pids[0]);
     dr_dispatch_worker_died(&at->pool, at->slots[0]);
     assert_int_equal(at->pool.records[task].slot, at->slots[1]);
     assert_int_equal(take(at, at->slots[1]), task);
@@ -268,28 +274,28 @@ static void workers_that_are_left_alone(void **state)
     silent_worker(at, DR_TYPE_W_S);
     dr_shared_worker *shared = &at->pool.region.workers[at->slots[0]];
     uint64_t now_ns = dr_clock_ns();
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
+    assert_int_equal(end_silent(at, now_ns), 0);
     /* It has taken something: it was between two tasks. */
     atomic_fetch_add(&shared->inbox_head, 1);
     atomic_fetch_add(&shared->inbox_tail, 1);
     now_ns += LIMIT_MS * MS;
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
+    assert_int_equal(end_silent(at, now_ns), 0);
     /* It sleeps. */
     atomic_store(&shared->asleep, DR_ASLEEP);
     now_ns += LIMIT_MS * MS;
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
+    assert_int_equal(end_silent(at, now_ns), 0);
     /* It is awake again: that counts anew. */
     atomic_store(&shared->asleep, DR_AWAKE);
     now_ns += LIMIT_MS * MS;
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
+    assert_int_equal(end_silent(at, now_ns), 0);
     /* A signal has stopped it. */
     assert_int_equal(kill(at->pids[0], SIGSTOP), 0);
     assert_int_equal(waitpid(at->pids[0], NULL, WUNTRACED), at->pids[0]);
     now_ns += LIMIT_MS * MS;
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
+    assert_int_equal(end_silent(at, now_ns), 0);
     assert_int_equal(kill(at->pids[0], SIGCONT), 0);
     assert_int_equal(waitpid(at->pids[0], NULL, WCONTINUED), at->pids[0]);
-    assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), at->pids[0]);
+    assert_int_equal(end_silent(at, now_ns), at->pids[0]);
 }
 
 static void what_follows_accepted_work(void **state)
@@ -299,9 +305,8 @@ static void what_follows_accepted_work(void **state)
         set_up(at, 0, limit_ms);
         silent_worker(at, DR_TYPE_AM_S);
         const uint64_t now_ns = dr_clock_ns();
-        assert_int_equal(dr_pool_end_silent(&at->pool, now_ns), 0);
-        assert_int_equal(dr_pool_end_silent(&at->pool, now_ns + LIMIT_MS * MS),
-                         limit_ms == 0 ? 0 : at->pids[0]);
+        assert_int_equal(end_silent(at, now_ns), 0);
+        assert_int_equal(end_silent(at, now_ns + LIMIT_MS * MS), limit_ms == 0 ? 0 : at->pids[0]);
         tear_down(at);
     }
 }

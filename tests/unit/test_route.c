@@ -52,7 +52,7 @@ static const char *const none[] = {NULL};
 
 static void expect(town *self, const char *name, uint32_t pool, uint32_t api)
 {
-    dr_route route = {99, 99};
+    dr_route route = {99, 99, 99};
     assert_true(dr_routes_find(self->routes, text_slice(name), &route));
     assert_int_equal(route.pool, pool);
     assert_int_equal(route.api, api);
@@ -99,7 +99,7 @@ static void routes_keep_names_of_their_own(void **state)
 {
     (void)state;
     dora_error error;
-    uint32_t api = 99;
+    dr_route route = {99, 99, 99};
     town *self = town_new();
     const char *const users[] = {"/user/get", "/user/find", NULL};
     const char *const orders[] = {"/order/get", NULL};
@@ -108,11 +108,44 @@ static void routes_keep_names_of_their_own(void **state)
     assert_int_equal(dr_routes_new(&self->routes, &self->config, self->names, &error), DORA_OK);
     memset(self->names[0].items, 'x', 8 * sizeof(*self->names[0].items));
     expect(self, "/user/find", 0, 1);
-    assert_true(dr_routes_own(self->routes, 0, text_slice("/user/find"), &api));
-    assert_int_equal(api, 1);
-    assert_false(dr_routes_own(self->routes, 0, text_slice("/user/new"), &api));
-    assert_true(dr_routes_own(self->routes, 1, text_slice("/user/new"), &api));
-    assert_int_equal(api, 1); /* the fallback */
+    assert_true(dr_routes_own(self->routes, 0, text_slice("/user/find"), &route));
+    assert_int_equal(route.api, 1);
+    assert_false(dr_routes_own(self->routes, 0, text_slice("/user/new"), &route));
+    assert_true(dr_routes_own(self->routes, 1, text_slice("/user/new"), &route));
+    assert_int_equal(route.api, 1); /* the fallback */
+    town_free(self);
+}
+
+/* However a call finds its handler, it finds the handler's time limit. */
+static void a_route_has_the_time_limit_of_its_api(void **state)
+{
+    (void)state;
+    dora_error error;
+    dr_route route;
+    town *self = town_new();
+    const char *const users[] = {"/user/get", "/user/find", NULL};
+    const char *const orders[] = {"/order/get", "/order/find", NULL};
+    const char *const patterns[] = {"/order/*", NULL};
+    dr_about users_about[] = {{.own_limit_ms = 100}, {.own_limit_ms = DR_LIMIT_NONE}};
+    dr_about orders_about[] = {{.own_limit_ms = 300}, {.own_limit_ms = 0}};
+    settle(self, 0, "users", users, false, none);
+    settle(self, 1, "orders", orders, true, patterns);
+    self->names[0].abouts = users_about;
+    self->names[1].abouts = orders_about;
+    self->names[1].fallback.own_limit_ms = 500;
+    assert_int_equal(dr_routes_new(&self->routes, &self->config, self->names, &error), DORA_OK);
+    static const struct {
+        const char *name;
+        uint32_t own_limit_ms;
+    } cases[] = {{"/user/get", 100},
+                 {"/user/find", DR_LIMIT_NONE},
+                 {"/order/get", 300},
+                 {"/order/find", 0},
+                 {"/order/other", 500}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_true(dr_routes_find(self->routes, text_slice(cases[i].name), &route));
+        assert_int_equal(route.own_limit_ms, cases[i].own_limit_ms);
+    }
     town_free(self);
 }
 
@@ -185,6 +218,7 @@ int main(void)
         cmocka_unit_test(names_find_their_pool),
         cmocka_unit_test(the_longest_pattern_wins),
         cmocka_unit_test(routes_keep_names_of_their_own),
+        cmocka_unit_test(a_route_has_the_time_limit_of_its_api),
         cmocka_unit_test(older_routes_go_with_the_newest),
         cmocka_unit_test(a_name_in_two_pools_is_refused),
         cmocka_unit_test(two_fallbacks_are_refused),

@@ -83,7 +83,7 @@ static bool is_told_to_stop(setting *self, uint32_t slot)
     return atomic_load(&self->pool.region.workers[slot].stop) != 0;
 }
 
-static const uint32_t unmoved[] = {0, 1, 2, 3};
+static const dr_move unmoved[] = {{0, 0}, {1, 0}, {2, 0}, {3, 0}};
 
 static void switch_to_new(setting *self)
 {
@@ -193,7 +193,7 @@ static void a_held_worker_that_dies_is_not_missed(void **state)
 static void costs_go_with_their_apis(void **state)
 {
     setting *at = *state;
-    static const uint32_t moved[] = {2, DR_NONE, 0};
+    static const dr_move moved[] = {{2, 0}, {DR_NONE, 0}, {0, 0}};
     set_up(at);
     at->pool.costs[0].run_ns = 1000;
     at->pool.costs[1].run_ns = 2000;

@@ -136,7 +136,9 @@ class App:
     def apis(self) -> tuple[str, ...]:
         """The registered api names, in order."""
 
-    def api(self, name: str, /, *, summary: str | None = None) -> Callable[[_F], _F]:
+    def api(
+        self, name: str, /, *, summary: str | None = None, time_limit: float | None = None
+    ) -> Callable[[_F], _F]:
         """Decorator: the function answers calls of `name`.
 
         It takes (param) or (param, request); where its parameters are all keyword-only they are the

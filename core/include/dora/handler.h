@@ -49,6 +49,12 @@ typedef struct dora_about {
  * for one over 256 KiB; DORA_ENOMEM. */
 DORA_API dora_err dora_app_describe(dora_app *app, const char *name, const dora_about *about);
 
+/* dora_app_time_limit says how long an api may run, in place of its pool's time_limit_ms and for
+ * accepted work, too; 0: as long as it likes. `name` is registered already; an empty one is the
+ * fallback. `dora serve --dev` has no limits. Errors: DORA_EINVAL for a name that is not
+ * registered, less than 0 and more than a day. */
+DORA_API dora_err dora_app_time_limit(dora_app *app, const char *name, int64_t ms);
+
 /* The request: slices are borrowed until the handler returns. `param` is an encoded value that was
  * checked already; read it with dora_request_reader or a reader of your own. */
 DORA_API dora_slice dora_request_name(const dora_request *request);

@@ -92,15 +92,18 @@ DORA_API void dora_task_done(dora_task *task, dora_err err);
  * whose reply waits for room: run_loop returns when there is none.
  * dora_worker_leave makes dora_worker_take give no more: the worker ends by itself, and what it has
  * not taken goes to others.
- * dora_worker_time_limit_ms is how long a task may run, 0: as long as it likes. The runtime answers
- * one that is past it by dora_reply_overran and ends it; where the loop does not turn for a second
- * more, the worker is killed. dora_task_has_limit says whether that counts for a task: accepted
- * work has no limit unless it was asked for. */
+ * dora_task_limit_ms is how long a task may run, 0: as long as it likes: what its api has itself
+ * (dora_app_time_limit), else its pool's, which does not count for accepted work unless it was
+ * asked for. The runtime answers one that is past it by dora_task_overran and ends it; where the
+ * loop does not turn for a second more, the worker is killed. dora_task_has_limit says whether
+ * there is one, dora_worker_time_limit_ms is the pool's. */
 DORA_API bool dora_worker_is_told(dora_worker *worker);
 DORA_API void dora_worker_leave(dora_worker *worker);
 DORA_API uint32_t dora_worker_running(const dora_worker *worker);
 DORA_API uint32_t dora_worker_time_limit_ms(const dora_worker *worker);
+DORA_API uint32_t dora_task_limit_ms(const dora_task *task);
 DORA_API bool dora_task_has_limit(const dora_task *task);
+DORA_API dora_err dora_task_overran(dora_task *task);
 
 /* dora_task_wait says that a task that was taken waits for its turn within the runtime: its time
  * limit does not run. dora_task_begin ends that, on any thread, though not while others use the
@@ -127,11 +130,17 @@ DORA_API void dora_trace_set(dora_slice trace);
  * ends in `*`. */
 DORA_API dora_err dora_app_handler(dora_app *app, dora_slice name, void *handler);
 
+/* dora_limit_of_seconds makes seconds, as a binding's api() takes them, what dora_app_time_limit
+ * takes: at least 1 for more than nothing. Returns: -1 for what is no time limit: NaN, less than 0,
+ * more than a day. */
+DORA_API int64_t dora_limit_of_seconds(double seconds);
+
 /* dora_reply_died answers 100200 with a message: for a handler that ended its process by a fatal
  * error or exit(). Returns DORA_EEXIT. */
 DORA_API dora_err dora_reply_died(dora_reply *reply, const char *msg, size_t msg_len);
 
-/* dora_reply_overran answers 100201: the handler ran past its time limit. Returns DORA_EHANDLER. */
+/* dora_reply_overran answers 100201: the handler ran past its time limit. dora_task_overran does so
+ * and says which, where that is its api's own. Both return DORA_EHANDLER. */
 DORA_API dora_err dora_reply_overran(dora_reply *reply);
 
 /* dora_reply_misfit answers 100210: the parameter has the wrong shape, and the handler did not run.
@@ -186,7 +195,7 @@ typedef struct dora_fault {
 
 /* dora_log_fault puts the one record of an error into the server's log: the fault, what was called
  * (api, guid, trace, times) and the code that `reply` has by now. `fault` may be NULL.
- * Results that cannot be sent and dora_reply_overran are written by the core.
+ * Results that cannot be sent and time limits are written by the core.
  * Returns: as dora_log. Thread: any. */
 DORA_API bool dora_log_fault(const dora_request *request, dora_reply *reply,
                              const dora_fault *fault);

@@ -42,6 +42,8 @@
 #define DR_OWED_TASKS_MAX 32u    /* handed over before their worker is woken: half its places */
 #define DR_STALL_NS 1500000u     /* no progress for this long: queued tasks are taken back */
 #define DR_TIME_LIMIT_MS_DEFAULT 60000u /* nobody who waits does so for longer */
+#define DR_TIME_LIMIT_MS_MAX 86400000u  /* a day: what may take longer has none */
+#define DR_LIMIT_NONE UINT32_MAX        /* an api's own time limit: none, where 0 is its pool's */
 #define DR_BUSY_SAID_MS 10000u          /* all workers busy with the same tasks: said in the log */
 #define DR_HUNG_MS_DEFAULT 30000u       /* tasks wait and none ends: the server is not ready */
 #define DR_LOOP_GRACE_MS 1000u          /* past its time limit an event loop ends a task itself */

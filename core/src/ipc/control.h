@@ -27,6 +27,8 @@ typedef enum dr_control_kind {
     DR_CONTROL_NAME,     /* text: one api name; empty: the fallback, which is said last */
     DR_CONTROL_ABOUT,    /* text: a piece of what is said of the api named last; number: of what
                           * (dr_about_part) */
+    DR_CONTROL_LIMIT,    /* number: how many ms the api named last may run; 0: as long as it likes.
+                          * Not said of one that has its pool's limit */
     DR_CONTROL_LOADED,   /* the application is loaded, all names are said; number: 1 where its
                          * workers run event loops */
     DR_CONTROL_FAILED,   /* text: why it does not load */

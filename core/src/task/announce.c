@@ -21,6 +21,10 @@ static void say_api(dora_slice name, const dr_about *about)
             text = (dora_slice){text.data + len, text.len - len};
         }
     }
+    if (about->own_limit_ms != 0) {
+        const int32_t ms = about->own_limit_ms == DR_LIMIT_NONE ? 0 : (int32_t)about->own_limit_ms;
+        say(DR_CONTROL_LIMIT, ms, (dora_slice){"", 0});
+    }
 }
 
 void dr_announce(const dora_app *app)

@@ -50,6 +50,33 @@ dora_err dora_app_handler(dora_app *app, dora_slice name, void *handler)
     return DORA_OK;
 }
 
+dr_about *dr_app_about(dora_app *app, const char *name)
+{
+    if (name[0] == '\0') {
+        return app->has_fallback ? &app->fallback_about : NULL;
+    }
+    for (uint32_t i = 0; i < app->count; i++) {
+        if (strcmp(app->entries[i].name, name) == 0) {
+            return &app->entries[i].about;
+        }
+    }
+    return NULL;
+}
+
+dora_err dora_app_time_limit(dora_app *app, const char *name, int64_t ms)
+{
+    dr_about *about = name != NULL ? dr_app_about(app, name) : NULL;
+    return about != NULL ? dr_about_limit(about, ms) : DORA_EINVAL;
+}
+
+void dr_app_no_limits(dora_app *app)
+{
+    for (uint32_t i = 0; i < app->count; i++) {
+        app->entries[i].about.own_limit_ms = 0;
+    }
+    app->fallback_about.own_limit_ms = 0;
+}
+
 void dr_app_fini(dora_app *app)
 {
     for (uint32_t i = 0; i < app->count; i++) {

@@ -56,6 +56,13 @@ struct dora_reply {
     char msg[DR_MSG_BYTES_MAX];
 };
 
+/* dr_app_about is what is said of an api, or of the fallback, whose name is empty. Returns: NULL
+ * where it is not registered. */
+dr_about *dr_app_about(dora_app *app, const char *name);
+
+/* dr_app_no_limits takes the apis' own time limits away. */
+void dr_app_no_limits(dora_app *app);
+
 /* dr_app_fini frees what registration allocated. */
 void dr_app_fini(dora_app *app);
 

@@ -2,10 +2,13 @@
  * workers that died. */
 #include "task/collect.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "ipc/inbox.h"
 #include "task/damage.h"
 #include "task/dispatch.h"
+#include "task/limit.h"
 #include "task/look.h"
 
 #define BATCH 64u
@@ -100,6 +103,25 @@ static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
     read_times(pool, task, outcome, now_ns);
 }
 
+/* say_limit tells which limit a task is past where that is its api's own. The text stands where the
+ * reply would: its worker has ended. */
+static void say_limit(const dr_pool *pool, uint32_t task, dr_outcome *outcome)
+{
+    const dr_record *record = &pool->records[task];
+    char name[DR_API_NAME_MAX];
+    char text[DR_LIMIT_TEXT_MAX];
+    if (record->own_limit_ms == 0) {
+        return; /* the code says it all */
+    }
+    const size_t name_len = dr_task_name(pool, task, name);
+    const size_t len =
+        dr_limit_overran((dora_slice){name, name_len}, record->own_limit_ms, text, sizeof(text));
+    const size_t room = record->capacity - record->input_len;
+    outcome->msg = (dora_slice){pool->region.slab + record->offset + record->input_len,
+                                len < room ? len : room};
+    memcpy((char *)(uintptr_t)outcome->msg.data, text, outcome->msg.len);
+}
+
 /* after_task decides what a worker does that has just finished one. */
 static void after_task(dr_pool *pool, uint32_t task, batch *found)
 {
@@ -109,6 +131,7 @@ static void after_task(dr_pool *pool, uint32_t task, batch *found)
     slot->since_ns = found->now_ns;
     slot->slow = false;
     slot->last_type = pool->records[task].type;
+    slot->last_own_limit_ms = pool->records[task].own_limit_ms;
     if (slot->recycle_at != 0 && slot->finished >= slot->recycle_at && !slot->wants_recycling) {
         slot->wants_recycling = true;
         slot->why = DR_RESTART_RECYCLED;
@@ -137,6 +160,8 @@ static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
                             .slot = record->slot};
     if (code == 0) {
         read_reply(pool, task, outcome, found->now_ns);
+    } else if (code == DORA_CODE_TIME_LIMIT) {
+        say_limit(pool, task, outcome);
     }
     dr_slot_drop(pool, record->slot, task);
     record->state = DR_RECORD_FINISHED;
@@ -183,7 +208,7 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
 int64_t dr_code_of_dead(const dr_pool *pool, const dr_slot *slot, uint32_t task, uint64_t now_ns)
 {
     const dr_record *record = &pool->records[task];
-    const uint64_t limit_ns = (uint64_t)dr_pool_limit_ms(pool, record->type) * 1000000u;
+    const uint64_t limit_ns = (uint64_t)dr_record_limit_ms(pool, record) * 1000000u;
     const uint64_t since_ns = dr_task_since_ns(pool, slot, task);
     const bool is_reason = pool->limits.concurrency == 1 ||
                            (limit_ns != 0 && now_ns > since_ns && now_ns - since_ns > limit_ns);

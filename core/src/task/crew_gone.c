@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "task/limit.h"
 #include "task/look.h"
 
 #define LOOKS_MAX 2u /* one a second: a zygote that lives has said the status by then */
@@ -55,17 +56,32 @@ static const char *ending_text(int status, char *text, size_t size)
     return text;
 }
 
+/* limit_text says which limit a task was past, nothing where it was past none. */
+static void limit_text(const dr_crew *crew, const dr_task_ran *ran, char *text, size_t size)
+{
+    char own[DR_LIMIT_TEXT_MAX];
+    text[0] = '\0';
+    if (ran->code != DORA_CODE_TIME_LIMIT) {
+        return;
+    }
+    if (ran->own_limit_ms == 0) {
+        (void)snprintf(text, size, "past its time limit of %" PRIu32 " ms, ",
+                       dr_pool_limit_ms(crew->pool, ran->type, 0));
+        return;
+    }
+    const dora_slice name = {ran->name, ran->name_len};
+    (void)dr_limit_name(name, ran->own_limit_ms, own, sizeof(own));
+    (void)snprintf(text, size, "past %s, ", own);
+}
+
 static void tell_task(const dr_crew *crew, const dr_gone *gone, const dr_task_ran *ran,
                       const char *ending)
 {
-    char text[512];
-    char limit[64] = "";
+    char limit[DR_LIMIT_TEXT_MAX + 16];
+    char text[sizeof(limit) + 512];
     struct timespec now;
     const char *type = dr_call_type_name((dr_call_type)ran->type);
-    if (ran->code == DORA_CODE_TIME_LIMIT) {
-        (void)snprintf(limit, sizeof(limit), "past its time limit of %" PRIu32 " ms, ",
-                       dr_pool_limit_ms(crew->pool, ran->type));
-    }
+    limit_text(crew, ran, limit, sizeof(limit));
     const int len = snprintf(text, sizeof(text), "worker process %d %s %swhile it ran %.*s",
                              gone->pid, ending, limit, (int)ran->name_len, ran->name);
     const dr_log_call call = {.kind = DR_LOG_CALL_ERROR,

@@ -76,6 +76,15 @@ static void on_about(dr_crew *crew, const dr_control_message *message)
     }
 }
 
+/* on_limit: how long the api that was named last may run. What cannot be is not believed. */
+static void on_limit(dr_crew *crew, const dr_control_message *message)
+{
+    dr_about *about = is_known(crew) ? NULL : dr_names_last(&crew->names);
+    if (about != NULL) {
+        (void)dr_about_limit(about, message->head.number);
+    }
+}
+
 /* on_not_forked: there was no room for another process. */
 static void on_not_forked(dr_crew *crew, const dr_control_message *message)
 {
@@ -137,6 +146,9 @@ void dr_crew_message(dr_crew *crew, dr_control_message *message)
         break;
     case DR_CONTROL_ABOUT:
         on_about(crew, message);
+        break;
+    case DR_CONTROL_LIMIT:
+        on_limit(crew, message);
         break;
     case DR_CONTROL_LOADED:
         dr_names_clean(&crew->names);

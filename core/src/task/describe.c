@@ -7,19 +7,6 @@
 #include "task/app.h"
 #include "wire/json_request.h"
 
-static dr_about *about_of(dora_app *app, const char *name)
-{
-    if (name[0] == '\0') {
-        return app->has_fallback ? &app->fallback_about : NULL;
-    }
-    for (uint32_t i = 0; i < app->count; i++) {
-        if (strcmp(app->entries[i].name, name) == 0) {
-            return &app->entries[i].about;
-        }
-    }
-    return NULL;
-}
-
 /* first_line is the first line that is not empty, without the blanks around it. */
 static dora_slice first_line(dora_slice text)
 {
@@ -71,7 +58,7 @@ dora_err dora_app_describe(dora_app *app, const char *name, const dora_about *ab
     static const dr_sized type = DR_SIZED(dora_about, result);
     dora_about room;
     const void *taken = about;
-    dr_about *kept = name != NULL ? about_of(app, name) : NULL;
+    dr_about *kept = name != NULL ? dr_app_about(app, name) : NULL;
     dora_err err = kept != NULL ? dr_sized_take(&type, &taken, &room, NULL) : DORA_EINVAL;
     if (err != DORA_OK) {
         return err;

@@ -188,6 +188,7 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     record->type = input->type;
     record->submitted_ns = input->submitted_ns;
     record->deadline_ns = input->deadline_ns;
+    record->own_limit_ms = input->own_limit_ms;
     record->input_len = (uint32_t)(bytes - REPLY_ROOM);
     fill(pool, index, input);
     *task = index;

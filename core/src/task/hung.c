@@ -94,6 +94,27 @@ bool dr_pool_is_busy(dr_pool *pool, uint64_t now_ns, dr_busy *busy)
     return is_busy;
 }
 
+/* runs_for_ever says whether a worker is at what was said to take as long as it likes. */
+static bool runs_for_ever(const dr_pool *pool, const dr_slot *slot)
+{
+    uint32_t task = slot->held > 0 ? slot->tasks.first : DR_NONE;
+    while (task != DR_NONE && (pool->records[task].own_limit_ms != DR_LIMIT_NONE ||
+                               !dr_task_is(pool, task, DR_TASK_RUNNING))) {
+        task = pool->records[task].next;
+    }
+    return task != DR_NONE;
+}
+
+static bool does_any_run_for_ever(const dr_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+        if (takes_tasks(&pool->slots[i]) && runs_for_ever(pool, &pool->slots[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool dr_pool_is_hung(dr_pool *pool, uint64_t now_ns, uint32_t *waiting)
 {
     const uint32_t hung_ms = pool->limits.hung_ms;
@@ -102,7 +123,7 @@ bool dr_pool_is_hung(dr_pool *pool, uint64_t now_ns, uint32_t *waiting)
         return false;
     }
     pthread_mutex_lock(&pool->lock);
-    if (are_all_stuck(pool, now_ns, hung_ms)) {
+    if (are_all_stuck(pool, now_ns, hung_ms) && !does_any_run_for_ever(pool)) {
         *waiting = waiting_of(pool);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -134,7 +155,7 @@ static bool is_silent(const dr_pool *pool, uint32_t index)
 static bool has_been_silent(dr_pool *pool, uint32_t index, uint64_t now_ns)
 {
     dr_slot *slot = &pool->slots[index];
-    const uint64_t limit_ms = dr_pool_limit_ms(pool, slot->last_type);
+    const uint64_t limit_ms = dr_pool_limit_ms(pool, slot->last_type, slot->last_own_limit_ms);
     const uint32_t head = atomic_load(&pool->region.workers[index].inbox_head);
     if (limit_ms == 0 || !is_silent(pool, index)) {
         slot->silent_ns = 0;
@@ -166,7 +187,7 @@ static bool is_stopped(int pid)
     return state != NULL && strlen(state) > 2 && (state[2] == 'T' || state[2] == 't');
 }
 
-int dr_pool_end_silent(dr_pool *pool, uint64_t now_ns)
+int dr_pool_end_silent(dr_pool *pool, uint64_t now_ns, uint32_t *own_limit_ms)
 {
     int ended = 0;
     for (uint32_t i = 0; ended == 0 && i < pool->region.shape.workers; i++) {
@@ -181,6 +202,7 @@ int dr_pool_end_silent(dr_pool *pool, uint64_t now_ns)
         if (slot->pid == pid && is_silent(pool, i) &&
             syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0) == 0) {
             slot->killed_for_limit = true;
+            *own_limit_ms = slot->last_own_limit_ms;
             ended = pid;
         }
         pthread_mutex_unlock(&pool->lock);

@@ -127,19 +127,22 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     return true;
 }
 
-/* handler_for finds the handler the master meant. Where the application was loaded again since
+/* find_handler finds the handler the master meant. Where the application was loaded again since
  * (late loading, a new zygote) its order may have changed, so the name decides. */
-static bool handler_for(const dora_app *app, uint32_t api, dora_slice name, void **handler)
+static bool find_handler(dr_job *job, const dora_app *app, uint32_t api)
 {
+    const dora_slice name = job->request.name;
     for (uint32_t tries = 0; tries <= app->count; tries++) {
         const uint32_t at = tries == 0 ? api : tries - 1;
         if (at < app->count && app->entries[at].name_len == name.len &&
             memcmp(app->entries[at].name, name.data, name.len) == 0) {
-            *handler = app->entries[at].handler;
+            job->handler = app->entries[at].handler;
+            job->about = &app->entries[at].about;
             return true;
         }
     }
-    *handler = app->fallback;
+    job->handler = app->fallback;
+    job->about = &app->fallback_about;
     return app->has_fallback;
 }
 
@@ -167,7 +170,7 @@ dora_err dr_job_find(dr_job *job)
         return DORA_EHANDLER;
     }
     const uint32_t api = worker->region->tasks[job->index].api;
-    if (!handler_for(worker->app, api, job->request.name, &job->handler)) {
+    if (!find_handler(job, worker->app, api)) {
         return refuse(job, DORA_CODE_NO_API);
     }
     _Atomic uint64_t *requests = &worker->requests;

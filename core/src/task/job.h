@@ -19,6 +19,7 @@ typedef struct dora_task {
     uint32_t generation;
     uint32_t reactor; /* that waits for it */
     void *handler;
+    const dr_about *about; /* of the handler */
     uint64_t begin_ns;
     bool is_waiting; /* within the runtime, since dora_task_wait */
     dora_request request;

@@ -69,6 +69,7 @@ static void note_run(const dr_pool *pool, const dr_slot *slot, uint32_t task, ui
     const uint64_t start_ns = dr_task_start_ns(pool, task);
     const uint32_t trace_len = shared->trace_len;
     ran->type = record->type;
+    ran->own_limit_ms = record->own_limit_ms;
     ran->code = dr_code_of_dead(pool, slot, task, now_ns);
     ran->name_len = dr_task_name(pool, task, ran->name);
     copy(ran->guid, shared->guid, DR_GUID_LEN);

@@ -16,7 +16,8 @@ bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state);
  * any bytes. */
 typedef struct dr_task_ran {
     uint16_t type;
-    int64_t code; /* that it is answered with */
+    uint32_t own_limit_ms; /* of its api; 0: as the pool says */
+    int64_t code;          /* that it is answered with */
     uint64_t queue_ns;
     uint64_t run_ns;
     size_t name_len;

@@ -9,6 +9,7 @@
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
 #include "task/job.h"
+#include "task/limit.h"
 #include "wire/message.h"
 
 static dr_shared_worker *shared_of(const dora_worker *worker)
@@ -196,12 +197,32 @@ uint32_t dora_worker_threads(const dora_worker *worker)
     return worker->threads > 1 ? worker->threads : 1;
 }
 
-bool dora_task_has_limit(const dora_task *task)
+uint32_t dora_task_limit_ms(const dora_task *task)
 {
     const dr_worker *worker = task->worker;
-    return (dr_call_type_is_accepted((dr_call_type)task->request.type)
-                ? worker->accepted_limit_ms
-                : worker->time_limit_ms) != 0;
+    const uint32_t own_ms = task->about->own_limit_ms;
+    if (own_ms != 0) {
+        return own_ms == DR_LIMIT_NONE ? 0 : own_ms;
+    }
+    return dr_call_type_is_accepted((dr_call_type)task->request.type) ? worker->accepted_limit_ms
+                                                                      : worker->time_limit_ms;
+}
+
+bool dora_task_has_limit(const dora_task *task)
+{
+    return dora_task_limit_ms(task) != 0;
+}
+
+dora_err dora_task_overran(dora_task *task)
+{
+    char text[DR_LIMIT_TEXT_MAX];
+    const uint32_t own_ms = task->about->own_limit_ms;
+    if (own_ms == 0) {
+        return dora_reply_overran(&task->reply);
+    }
+    const size_t len = dr_limit_overran(task->request.name, own_ms, text, sizeof(text));
+    dr_reply_set_error(&task->reply, DORA_CODE_TIME_LIMIT, text, len);
+    return DORA_EHANDLER;
 }
 
 const dora_request *dora_task_request(const dora_task *task)

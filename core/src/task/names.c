@@ -16,6 +16,15 @@ dora_err dr_about_add(dr_about *about, dr_about_part part, dora_slice piece)
                                                       : dr_buf_append_slice(text, piece);
 }
 
+dora_err dr_about_limit(dr_about *about, int64_t ms)
+{
+    if (ms < 0 || ms > DR_TIME_LIMIT_MS_MAX) {
+        return DORA_EINVAL;
+    }
+    about->own_limit_ms = ms == 0 ? DR_LIMIT_NONE : (uint32_t)ms;
+    return DORA_OK;
+}
+
 /* Whether a text is one whole value that has its place in an answer. */
 static bool is_value(dora_slice text)
 {
@@ -109,6 +118,7 @@ const dr_about *dr_names_about(const dr_names *names, uint32_t api)
 static dora_err copy_about(dr_about *to, const dr_about *from)
 {
     dora_err err = DORA_OK;
+    to->own_limit_ms = from->own_limit_ms;
     for (size_t i = 0; i < DR_ABOUT_PARTS && err == DORA_OK; i++) {
         err = dr_buf_append_slice(&to->texts[i], dr_buf_slice(&from->texts[i]));
     }

@@ -19,6 +19,7 @@ typedef enum dr_about_part {
 /* dr_about is what is said of one api; an empty text says nothing. Zeroed memory is empty. */
 typedef struct dr_about {
     dr_buf texts[DR_ABOUT_PARTS];
+    uint32_t own_limit_ms; /* how long it may run; 0: as its pool says, DR_LIMIT_NONE: no limit */
 } dr_about;
 
 /* dr_names is all of an application. Zeroed memory is one without any. */
@@ -34,6 +35,10 @@ typedef struct dr_names {
 /* dr_about_add adds a piece to a text. Errors: DORA_ETOOBIG over DR_ABOUT_BYTES_MAX, DORA_ENOMEM.
  * dr_about_fini frees all texts. */
 dora_err dr_about_add(dr_about *about, dr_about_part part, dora_slice piece);
+
+/* dr_about_limit notes how long an api may run, 0: as long as it likes. Errors: DORA_EINVAL for
+ * less than nothing and more than DR_TIME_LIMIT_MS_MAX. */
+dora_err dr_about_limit(dr_about *about, int64_t ms);
 
 /* dr_names_clean drops texts that are not what they should be: a schema that is not one encoded
  * value, a summary that is no short UTF-8 text. They come from a process that may write anything.

@@ -55,8 +55,9 @@ typedef struct dr_record {
     void *owner;
     uint64_t offset;
     uint32_t capacity;
-    uint32_t input_len; /* of the block; the reply stands behind it */
-    bool is_big;        /* its reply is being copied out of the worker's big area */
+    uint32_t input_len;    /* of the block; the reply stands behind it */
+    uint32_t own_limit_ms; /* of its api: 0: as the pool says, DR_LIMIT_NONE: none */
+    bool is_big;           /* its reply is being copied out of the worker's big area */
 } dr_record;
 
 typedef enum dr_slot_state {
@@ -73,7 +74,7 @@ typedef enum dr_slot_state {
  * says what each means. All are counted where it is buried (dr_bury). */
 #define DR_RESTARTS(X)                                                                             \
     X(DIED, "died")             /* it ended without being told to */                               \
-    X(TIME_LIMIT, "time_limit") /* it was killed for a task past the pool's time limit */          \
+    X(TIME_LIMIT, "time_limit") /* it was killed for a task past its time limit */                 \
     X(RECYCLED, "recycled")     /* it had done max_requests */                                     \
     X(MEMORY, "memory")         /* it was above memory_mb_max */                                   \
     X(RELOAD, "reload")         /* another generation took over */                                 \
@@ -117,10 +118,11 @@ typedef struct dr_slot {
     bool is_behind; /* at the last tick tasks waited in its inbox, taken up to `inbox_head` */
     bool wants_recycling;
     uint16_t last_type; /* of the task that it has finished last: what follows that counts as it */
-    uint32_t silent_head; /* of its inbox, at `silent_ns` */
-    uint64_t silent_ns;   /* since then it was seen awake without running a task; 0: it was not */
-    dr_restart why;       /* it leaves */
-    uint32_t memory_kb;   /* when it was last looked at */
+    uint32_t last_own_limit_ms; /* of that, too */
+    uint32_t silent_head;       /* of its inbox, at `silent_ns` */
+    uint64_t silent_ns; /* since then it was seen awake without running a task; 0: it was not */
+    dr_restart why;     /* it leaves */
+    uint32_t memory_kb; /* when it was last looked at */
     uint32_t held;
     dr_chain tasks; /* in the order they were handed over */
     uint32_t next;  /* idle chain */
@@ -185,14 +187,15 @@ typedef struct dr_pool {
     uint32_t waiting_count;
     uint32_t reserved_count; /* admitted, not yet waiting or handed */
     uint32_t handed_count;
-    uint32_t busy_count;  /* workers that hold tasks */
-    uint32_t ahead_count; /* tasks handed to workers that hold as many as they can run */
-    uint32_t live_count;  /* workers that take tasks */
-    uint32_t dead_count;  /* workers not yet settled */
-    uint32_t favourite;   /* the awake worker that is filled first */
-    uint32_t generation;  /* of the application: 1, and one more with each reload */
-    uint64_t handled;     /* tasks, by workers whose slots were used again since */
-    uint64_t refused;     /* tasks that found no room */
+    uint32_t busy_count;        /* workers that hold tasks */
+    uint32_t ahead_count;       /* tasks handed to workers that hold as many as they can run */
+    uint32_t live_count;        /* workers that take tasks */
+    uint32_t dead_count;        /* workers not yet settled */
+    uint32_t favourite;         /* the awake worker that is filled first */
+    uint32_t generation;        /* of the application: 1, and one more with each reload */
+    uint32_t shortest_limit_ms; /* that a task among several has had; 0: none has had one */
+    uint64_t handled;           /* tasks, by workers whose slots were used again since */
+    uint64_t refused;           /* tasks that found no room */
     uint64_t restarts[DR_RESTART_COUNT];
     uint32_t crew_count;    /* crews there were so far; the supervisor's alone */
     bool is_busy_said;      /* of this time that all workers are busy; the supervisor's alone */
@@ -215,11 +218,20 @@ typedef struct dr_pool {
     void *user;
 } dr_pool;
 
-/* dr_pool_limit_ms is how long a task of a type may run; 0: as long as it likes. */
-static inline uint32_t dr_pool_limit_ms(const dr_pool *pool, uint16_t type)
+/* dr_pool_limit_ms is how long a task of a type may run, whose api may have a limit of its own; 0:
+ * as long as it likes. dr_record_limit_ms is that of a task. */
+static inline uint32_t dr_pool_limit_ms(const dr_pool *pool, uint16_t type, uint32_t own_limit_ms)
 {
+    if (own_limit_ms != 0) {
+        return own_limit_ms == DR_LIMIT_NONE ? 0 : own_limit_ms;
+    }
     return dr_call_type_is_accepted((dr_call_type)type) ? pool->limits.accepted_limit_ms
                                                         : pool->limits.time_limit_ms;
+}
+
+static inline uint32_t dr_record_limit_ms(const dr_pool *pool, const dr_record *record)
+{
+    return dr_pool_limit_ms(pool, record->type, record->own_limit_ms);
 }
 
 /* dr_pool_init makes the region and the books. Errors: DORA_ENOMEM, DORA_EIO.

@@ -38,7 +38,11 @@ bool dr_spread(dr_pool *pool, uint32_t task, dr_wakes *wakes)
         return false;
     }
     record->cost_ns = 0;
-    record->handed_ns = pool->limits.time_limit_ms != 0 ? dr_clock_ns() : 0;
+    const uint32_t limit_ms = dr_record_limit_ms(pool, record);
+    if (limit_ms != 0 && (limit_ms < pool->shortest_limit_ms || pool->shortest_limit_ms == 0)) {
+        pool->shortest_limit_ms = limit_ms;
+    }
+    record->handed_ns = pool->shortest_limit_ms != 0 ? dr_clock_ns() : 0;
     dr_hand_over(pool, found, task, wakes);
     return true;
 }

@@ -4,10 +4,17 @@
 
 #include "task/dispatch.h"
 
+/* dr_move is what became of one api. */
+typedef struct dr_move {
+    uint32_t to; /* its number in the new application; DR_NONE: it is gone */
+    uint32_t own_limit_ms;
+} dr_move;
+
 /* dr_dispatch_switch lets a crew's held workers take all tasks from now on, and retires all others,
- * in one moment: a task that is submitted afterwards never meets an old worker. `apis` gives for
- * each api of the old application, and last for its fallback, the number in the new one, DR_NONE:
- * it is gone; what is known of their costs goes with them. Thread: the supervisor's. */
-void dr_dispatch_switch(dr_pool *pool, uint32_t crew, const uint32_t *apis, uint32_t api_count);
+ * in one moment: a task that is submitted afterwards never meets an old worker. `moves` has what
+ * became of each api of the old application, and last of its fallback: what is known of their costs
+ * goes with them, and what no worker has begun has the new time limits. Thread: the supervisor's.
+ */
+void dr_dispatch_switch(dr_pool *pool, uint32_t crew, const dr_move *moves, uint32_t count);
 
 #endif

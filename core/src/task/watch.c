@@ -54,7 +54,7 @@ static bool kill_worker(const dr_slot *slot)
 /* is_over says whether a worker runs a task past its time limit. */
 static bool is_over(const dr_pool *pool, const dr_slot *slot, uint32_t task, uint64_t now_ns)
 {
-    const uint32_t limit_ms = dr_pool_limit_ms(pool, pool->records[task].type);
+    const uint32_t limit_ms = dr_record_limit_ms(pool, &pool->records[task]);
     const uint64_t since_ns = dr_task_since_ns(pool, slot, task);
     const uint64_t most_ms = (uint64_t)limit_ms + (slot->has_loop ? DR_LOOP_GRACE_MS : 0);
     return limit_ms != 0 && now_ns > since_ns && now_ns - since_ns > most_ms * 1000000u;
@@ -65,17 +65,18 @@ static bool is_over(const dr_pool *pool, const dr_slot *slot, uint32_t task, uin
  * such a task itself, if it still turns. */
 static uint32_t overrun_of(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns)
 {
-    const uint64_t limit_ns = (uint64_t)pool->limits.time_limit_ms * 1000000u;
-    if (limit_ns == 0 || slot->killed_for_limit || slot->held == 0) {
+    if (slot->killed_for_limit || slot->held == 0) {
         return DR_NONE;
     }
     uint32_t task = slot->tasks.first;
     if (pool->limits.concurrency == 1) {
         return is_over(pool, slot, task, now_ns) ? task : DR_NONE;
     }
+    const uint64_t least_ns = (uint64_t)pool->shortest_limit_ms * 1000000u;
     while (task != DR_NONE && !is_over(pool, slot, task, now_ns)) {
         const dr_record *record = &pool->records[task];
-        const bool is_early = now_ns < record->handed_ns + limit_ns; /* and so are all behind it */
+        /* Those behind it were handed over later. */
+        const bool is_early = least_ns == 0 || now_ns < record->handed_ns + least_ns;
         task = is_early ? DR_NONE : record->next;
     }
     return task;

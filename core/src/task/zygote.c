@@ -128,6 +128,9 @@ static dora_err load(zygote *self, dora_error *error)
     if (self->app.count == 0 && !self->app.has_fallback) {
         return dora_error_set(error, DORA_ELOAD, "the application registers no handler");
     }
+    if (self->setup.dev) {
+        dr_app_no_limits(&self->app); /* who sits at a breakpoint has none */
+    }
     return DORA_OK;
 }
 

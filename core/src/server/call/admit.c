@@ -45,6 +45,7 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                                                                              : DR_PROTOCOL_TCP,
                            .connection = dr_responder_number(&call->responder),
                            .api = route->api,
+                           .own_limit_ms = route->own_limit_ms,
                            .reactor = call->lane->reactor.index,
                            .submitted_ns = dr_reactor_now_ns(&call->lane->reactor),
                            .owner = call,

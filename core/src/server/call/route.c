@@ -55,15 +55,22 @@ static uint32_t mask_for(size_t count)
     return size - 1;
 }
 
-bool dr_routes_own(const dr_routes *routes, uint32_t pool, dora_slice name, uint32_t *api)
+/* route_to is what leads to one api of an application. */
+static dr_route route_to(const dr_names *own, uint32_t pool, uint32_t api)
 {
+    return (dr_route){pool, api, dr_names_about(own, api)->own_limit_ms};
+}
+
+bool dr_routes_own(const dr_routes *routes, uint32_t pool, dora_slice name, dr_route *route)
+{
+    const dr_names *own = &routes->applications[pool];
     const dr_route_entry *found = place_of(routes->names, routes->names_mask, name, pool);
     if (found->name != NULL) {
-        *api = found->route.api;
+        *route = found->route;
         return true;
     }
-    *api = routes->applications[pool].count;
-    return routes->applications[pool].has_fallback;
+    *route = route_to(own, pool, own->count);
+    return own->has_fallback;
 }
 
 dr_rank dr_routes_rank(const dr_routes *routes, dora_slice name)
@@ -94,13 +101,13 @@ static dora_err claim(dr_routes *routes, const dr_config *config, dora_slice nam
                    ? DORA_OK
                    : claimed_twice(config, "api", name, place->route.pool, pool, error);
     }
-    uint32_t api;
-    if (!dr_routes_own(routes, pool, name, &api)) {
+    dr_route route;
+    if (!dr_routes_own(routes, pool, name, &route)) {
         return dora_error_set(error, DORA_ECONFIG,
                               "pools.%s.apis names %.*s, which its application does not register",
                               config->pools[pool].name, (int)name.len, name.data);
     }
-    *place = (dr_route_entry){name.data, name.len, ANY_POOL, {pool, api}};
+    *place = (dr_route_entry){name.data, name.len, ANY_POOL, route};
     return DORA_OK;
 }
 
@@ -119,7 +126,8 @@ static dora_err claim_pattern(dr_routes *routes, const dr_config *config, dora_s
         routes->patterns[at] = routes->patterns[at - 1];
         at--;
     }
-    routes->patterns[at] = (dr_route_entry){prefix.data, prefix.len, ANY_POOL, {pool, 0}};
+    routes->patterns[at] =
+        (dr_route_entry){prefix.data, prefix.len, ANY_POOL, {.pool = pool}}; /* the rest: by name */
     return DORA_OK;
 }
 
@@ -165,7 +173,7 @@ static dora_err copy_names(dr_routes *routes, const dr_names *applications)
         for (uint32_t i = 0; i < to->count; i++) {
             const dora_slice name = {to->items[i], strlen(to->items[i])};
             dr_route_entry *place = place_of(routes->names, routes->names_mask, name, pool);
-            *place = (dr_route_entry){name.data, name.len, pool, {pool, i}};
+            *place = (dr_route_entry){name.data, name.len, pool, route_to(to, pool, i)};
         }
     }
     return DORA_OK;
@@ -243,8 +251,7 @@ bool dr_routes_find(const dr_routes *routes, dora_slice name, dr_route *route)
     for (uint32_t i = 0; i < routes->pattern_count; i++) {
         const dr_route_entry *pattern = &routes->patterns[i];
         if (name.len >= pattern->len && memcmp(pattern->name, name.data, pattern->len) == 0) {
-            route->pool = pattern->route.pool;
-            return dr_routes_own(routes, route->pool, name, &route->api);
+            return dr_routes_own(routes, pattern->route.pool, name, route);
         }
     }
     return false;

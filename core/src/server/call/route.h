@@ -8,7 +8,8 @@
 
 typedef struct dr_route {
     uint32_t pool;
-    uint32_t api; /* in its application; the number of its apis means the fallback */
+    uint32_t api;          /* in its application; the number of its apis means the fallback */
+    uint32_t own_limit_ms; /* how long it may run: 0: as the pool says, DR_LIMIT_NONE: no limit */
 } dr_route;
 
 typedef struct dr_route_entry dr_route_entry;
@@ -38,7 +39,7 @@ void dr_routes_free(dr_routes *routes);
 
 /* dr_routes_own finds what a pool's application itself calls a name: its handler, or its fallback.
  * Returns: false when it has neither. */
-bool dr_routes_own(const dr_routes *routes, uint32_t pool, dora_slice name, uint32_t *api);
+bool dr_routes_own(const dr_routes *routes, uint32_t pool, dora_slice name, dr_route *route);
 
 /* dr_routes_find. Returns: false when no pool serves the name. */
 bool dr_routes_find(const dr_routes *routes, dora_slice name, dr_route *route);

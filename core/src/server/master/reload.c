@@ -95,18 +95,19 @@ static void begin(dr_server *server)
     }
 }
 
-/* apis_moved says where each api of an old application, and last its fallback, is in the new one.
- * Returns: how many. `apis` has room for DR_APP_APIS_MAX. */
+/* apis_moved says what becomes of each api of an old application, and last of its fallback.
+ * Returns: how many. `moves` has room for DR_APP_APIS_MAX. */
 static uint32_t apis_moved(const dr_routes *routes, uint32_t pool, const dr_names *old,
-                           uint32_t *apis)
+                           dr_move *moves)
 {
+    dr_route route;
     for (uint32_t i = 0; i < old->count; i++) {
         const dora_slice name = {old->items[i], strlen(old->items[i])};
-        if (!dr_routes_own(routes, pool, name, &apis[i])) {
-            apis[i] = DR_NONE;
-        }
+        const bool is_there = dr_routes_own(routes, pool, name, &route);
+        moves[i] = (dr_move){is_there ? route.api : DR_NONE, route.own_limit_ms};
     }
-    apis[old->count] = routes->applications[pool].count;
+    (void)dr_routes_own(routes, pool, (dora_slice){"", 0}, &route);
+    moves[old->count] = (dr_move){route.api, route.own_limit_ms};
     return old->count + 1;
 }
 
@@ -116,12 +117,12 @@ static uint32_t apis_moved(const dr_routes *routes, uint32_t pool, const dr_name
 static void take_over(dr_server *server, dr_routes *routes)
 {
     dr_reload *reload = &server->reload;
-    uint32_t apis[DR_APP_APIS_MAX];
+    dr_move moves[DR_APP_APIS_MAX];
     for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         dr_crew *old = server->crews[i];
         dr_crew *crew = reload->crews[i];
-        const uint32_t count = apis_moved(routes, i, &old->names, apis);
-        dr_dispatch_switch(&server->backend.pools[i], crew->id, apis, count);
+        const uint32_t count = apis_moved(routes, i, &old->names, moves);
+        dr_dispatch_switch(&server->backend.pools[i], crew->id, moves, count);
         dr_crew_take_over(crew);
         server->crews[i] = crew;
         reload->crews[i] = NULL;

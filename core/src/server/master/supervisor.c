@@ -177,18 +177,27 @@ static void say_busy(dr_server *server, uint32_t index, uint64_t now_ns)
                  busy.workers > busy.count ? ", and others" : "", busy.waiting);
 }
 
+/* say_silent tells which limit it was that ended a worker. */
+static void say_silent(dr_server *server, uint32_t index, int pid, uint32_t own_limit_ms)
+{
+    const dr_pool *pool = &server->backend.pools[index];
+    dr_log_write(server->backend.log, DR_LOG_ERROR, server->backend.config->pools[index].name,
+                 "worker process %d is ended: what it did after a task took longer than %s "
+                 "(%" PRIu32 ")",
+                 pid, own_limit_ms != 0 ? "the time limit of its api, in ms" : "time_limit_ms",
+                 own_limit_ms != 0 ? own_limit_ms : pool->limits.time_limit_ms);
+}
+
 /* look_after looks for workers and pools that hang. */
 static void look_after(dr_server *server)
 {
     const uint64_t now_ns = dr_clock_ns();
     for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         dr_pool *pool = &server->backend.pools[i];
-        const int pid = dr_pool_end_silent(pool, now_ns);
+        uint32_t own_limit_ms;
+        const int pid = dr_pool_end_silent(pool, now_ns, &own_limit_ms);
         if (pid != 0) {
-            dr_log_write(server->backend.log, DR_LOG_ERROR, server->backend.config->pools[i].name,
-                         "worker process %d is ended: what it did after a task took longer than "
-                         "time_limit_ms (%" PRIu32 ")",
-                         pid, pool->limits.time_limit_ms);
+            say_silent(server, i, pid, own_limit_ms);
         }
         say_busy(server, i, now_ns);
     }

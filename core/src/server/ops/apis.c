@@ -83,6 +83,11 @@ dora_err dr_offers_find(dr_backend *backend, dr_offers *offers)
     return DORA_OK;
 }
 
+uint32_t dr_offer_limit_ms(const dr_backend *backend, const dr_offer *offer)
+{
+    return dr_pool_limit_ms(&backend->pools[offer->pool], DR_TYPE_W_S, offer->about->own_limit_ms);
+}
+
 void dr_offers_fini(dr_offers *offers)
 {
     free(offers->items);
@@ -147,7 +152,7 @@ static void put_offer(dora_writer *writer, const dr_backend *backend, const dr_o
     put_text(writer, "summary", dr_buf_slice(&offer->about->texts[DR_ABOUT_SUMMARY]));
     put_schema(writer, "param", &offer->about->texts[DR_ABOUT_PARAM]);
     put_schema(writer, "result", &offer->about->texts[DR_ABOUT_RESULT]);
-    dr_stat_put(writer, "time_limit_ms", backend->pools[offer->pool].limits.time_limit_ms);
+    dr_stat_put(writer, "time_limit_ms", dr_offer_limit_ms(backend, offer));
     if (numbers != NULL) {
         put_numbers(writer, numbers);
     }
@@ -194,7 +199,7 @@ void dr_apis_write_page(dr_backend *backend, const dr_recent *recent, const char
     dora_write_array(writer, offers.count);
     for (size_t i = 0; i < offers.count; i++) {
         const dr_offer *offer = &offers.items[i];
-        const dr_route route = {offer->pool, offer->api};
+        const dr_route route = {.pool = offer->pool, .api = offer->api};
         dr_recent_numbers numbers;
         dr_recent_of(recent, dr_routes_row(offers.routes, &route), &numbers);
         dora_write_int(writer, (int64_t)i);

@@ -163,7 +163,7 @@ static json_t *operation_of(document *self, const dr_backend *backend, const dr_
         "the result", "content", content_of(schema_of(self, offer, DR_ABOUT_RESULT)), "default",
         "$ref", "#/components/responses/Error", "x-dora", "pool", pool->name, "language",
         dr_runtime_of(pool->runtime)->name, "fallback", offer->is_fallback, "time_limit_ms",
-        (int)backend->pools[offer->pool].limits.time_limit_ms);
+        (int)dr_offer_limit_ms(backend, offer));
     if (operation == NULL) {
         self->is_broken = true;
         return NULL;

@@ -1,0 +1,21 @@
+"""Handlers with time limits of their own: each takes how many seconds it sleeps."""
+
+import os
+import time
+
+import dora
+
+app = dora.App()
+
+
+def sleep(param):
+    time.sleep(param)
+    return os.getpid()
+
+
+app.api("/pool")(sleep)
+app.api("/short", time_limit=0.3)(sleep)
+app.api("/second", time_limit=1)(sleep)
+app.api("/long", time_limit=60.0)(sleep)
+app.api("/none", time_limit=0)(sleep)
+app.api("/unsaid", time_limit=None)(sleep)
