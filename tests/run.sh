@@ -198,7 +198,8 @@ suite_sanitize()
         run_pytest tests/server/sanitized.py)
     echo "$second"
     third=$(DORA_SANITIZE=1 sh tests/php/run.sh rpc_calls rpc_mode rpc_control rpc_failures \
-        rpc_packet rpc_guid rpc_server rpc_log client_modes reset values call middleware)
+        rpc_packet rpc_guid rpc_server rpc_log client_modes reset values call middleware \
+            typed typed_refused)
     echo "$third"
     fourth=$(sanitized_pytest)
     echo "$fourth"

@@ -49,13 +49,14 @@ def test_the_walk_through_the_services_answers_as_it_says(shop):
     _, said = shop(typed, SHOP_CATALOGUE=f"127.0.0.1:{port}")
     assert "Coffee mill" in said and "Coffee cup" in said and "Tea pot" not in said
     assert '"cents": 2700' in said
+    assert '100210 $.by: one of "name", "price" is wanted' in said
     assert "100210 $.product: missing; $.prodcut: unknown" in said
 
 
 def test_its_tests_pass_in_pytest_and_phpunit(shop):
     status, said = shop("set -e\n" + BLOCKS[2], folder=SHOP)
     assert status == 0, said
-    assert "5 passed" in said and "OK (5 tests" in said
+    assert "5 passed" in said and "OK (6 tests" in said
 
 
 def test_its_tests_see_what_a_handler_does_wrong(shop, tmp_path):

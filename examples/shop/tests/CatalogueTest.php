@@ -35,6 +35,15 @@ final class CatalogueTest extends TestCase
         $this->app()->call('/product/find', ['wrod' => 'coffee']);
     }
 
+    public function testASearchIsMadeOfTheCall(): void
+    {
+        $search = ['word' => 'coffee', 'most' => '1', 'by' => 'price'];
+        $cup = ['id' => 2, 'name' => 'Coffee cup', 'cents' => 900];
+        $this->assertSame([$cup], $this->app()->call('/product/find', $search));
+        $this->expectExceptionMessage('$.most: a whole number is wanted, not a text; $.by: one of "name", "price" is wanted');
+        $this->app()->call('/product/find', ['most' => 'all', 'by' => 'size'] + $search);
+    }
+
     public function testABasketAsksForAllOfItAtOnce(): void
     {
         $client = $this->createMock(Dora\ClientInterface::class);
