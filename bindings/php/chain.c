@@ -92,12 +92,12 @@ static void call_by_members(php_dora_handler *handler, zval *args, zval *result)
         look(function, members, &faults);
         php_dora_typed_members(handler->typed, named, &faults);
     }
-    if (faults.s != NULL || EG(exception) != NULL) {
-        if (EG(exception) == NULL) {
-            php_dora_faults_throw(&faults);
-        } else {
-            smart_str_free(&faults);
-        }
+    if (EG(exception) == NULL && php_dora_faults_len(&faults) > 0) {
+        php_dora_faults_throw(&faults);
+    } else {
+        smart_str_free(&faults);
+    }
+    if (EG(exception) != NULL) {
         zend_array_destroy(named);
         return;
     }

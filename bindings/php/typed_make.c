@@ -308,55 +308,59 @@ static bool make_member(making *making, const php_dora_field *field, zval *given
     return false;
 }
 
-static bool is_known(const php_dora_fields *fields, const zend_string *name)
+/* The parameter by its name; NULL: none, the variadic one has no name of its own. */
+static const php_dora_field *field_by(const php_dora_fields *fields, const zend_string *name)
 {
     for (uint32_t i = 0; i + fields->takes_others < fields->count; i++) {
         if (zend_string_equals(fields->all[i].name, name)) {
-            return true;
+            return &fields->all[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 /* What no parameter is named like goes to the variadic one. */
-static void make_others(making *making, const php_dora_fields *fields, HashTable *members,
+static bool make_others(making *making, const php_dora_fields *fields, HashTable *members,
                         HashTable *named, const php_dora_step *at)
 {
+    bool are_made = true;
     zend_string *name;
     zval *given;
 
     ZEND_HASH_FOREACH_STR_KEY_VAL(members, name, given)
     {
-        if (name != NULL && EG(exception) == NULL && !is_known(fields, name)) {
+        if (name != NULL && EG(exception) == NULL && field_by(fields, name) == NULL) {
             const php_dora_step step = {at, name, 0};
-            (void)make_member(making, &fields->all[fields->count - 1], given, named, &step);
+            are_made &= make_member(making, &fields->all[fields->count - 1], given, named, &step);
         }
     }
     ZEND_HASH_FOREACH_END();
+    return are_made;
 }
 
-static void make_members(making *making, const php_dora_fields *fields, HashTable *members,
+/* Returns: false with faults, though their text may be cut, or with an exception raised. */
+static bool make_members(making *making, const php_dora_fields *fields, HashTable *members,
                          HashTable *named, const php_dora_step *at)
 {
+    bool are_made = true;
+
     for (uint32_t i = 0; EG(exception) == NULL && i + fields->takes_others < fields->count; i++) {
         const php_dora_field *field = &fields->all[i];
         const php_dora_step step = {at, field->name, 0};
         zval *given = zend_hash_find(members, field->name);
         if (given != NULL) {
-            (void)make_member(making, field, given, named, &step);
+            are_made &= make_member(making, field, given, named, &step);
         } else if (field->is_required) {
             php_dora_faults_add(making->faults, &step, "missing");
+            are_made = false;
         }
     }
-    if (fields->takes_others) {
-        make_others(making, fields, members, named, at);
-    }
+    return (!fields->takes_others || make_others(making, fields, members, named, at)) && are_made;
 }
 
 static bool make_object(making *making, const php_dora_class *class, zval *value,
                         const php_dora_step *at)
 {
-    const size_t before = php_dora_faults_len(making->faults);
     zval made;
 
     if (php_dora_is_row(Z_ARRVAL_P(value))) {
@@ -364,8 +368,7 @@ static bool make_object(making *making, const php_dora_class *class, zval *value
         return false;
     }
     HashTable *named = zend_new_array(class->fields.count);
-    make_members(making, &class->fields, Z_ARRVAL_P(value), named, at);
-    const bool is_made = EG(exception) == NULL && php_dora_faults_len(making->faults) == before &&
+    const bool is_made = make_members(making, &class->fields, Z_ARRVAL_P(value), named, at) &&
                          construct(making, class->entry, named, NULL, &made, at);
     zend_array_release(named);
     return is_made && replace(value, &made);
@@ -543,12 +546,8 @@ bool php_dora_typed_param(const php_dora_typed *typed, zval *value)
 /* The parameter that a member is given to; NULL: none. */
 static const php_dora_field *field_of(const php_dora_fields *fields, const zend_string *name)
 {
-    for (uint32_t i = 0; i + fields->takes_others < fields->count; i++) {
-        if (zend_string_equals(fields->all[i].name, name)) {
-            return &fields->all[i];
-        }
-    }
-    return fields->takes_others ? &fields->all[fields->count - 1] : NULL;
+    const php_dora_field *field = field_by(fields, name);
+    return field != NULL || !fields->takes_others ? field : &fields->all[fields->count - 1];
 }
 
 void php_dora_typed_members(const php_dora_typed *typed, HashTable *members, smart_str *faults)

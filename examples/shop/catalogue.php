@@ -25,7 +25,7 @@ final class Search
         public readonly By $by = By::Name,
     ) {
         if ($most < 1) {
-            throw new InvalidArgumentException('at least 1');
+            throw new InvalidArgumentException('most is at least 1');
         }
     }
 }
@@ -60,7 +60,8 @@ $app->api('/product/get', function (int $id): Product {
  * @return list<Product>
  */
 $app->api('/product/find', function (Search $search): array {
-    $found = array_filter(products(), fn (Product $each) => stripos($each->name, $search->word) !== false);
+    $fits = fn (Product $each) => stripos($each->name, $search->word) !== false;
+    $found = array_filter(products(), $fits);
     usort($found, fn (Product $one, Product $other) => match ($search->by) {
         By::Name => $one->name <=> $other->name,
         By::Price => $one->cents <=> $other->cents,
