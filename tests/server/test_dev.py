@@ -171,6 +171,21 @@ def test_a_folder_that_comes_with_a_file_is_loaded(folder):
         becomes(server, "/optional", "there")
 
 
+def test_a_file_that_is_loaded_no_more_changes_nothing(folder):
+    without = {"python": ("import part\n", "class part: VALUE = 'none'\n"),
+               "php": ("require_once __DIR__ . '/part.php';", "function part() { return 'none'; }")}
+    with folder.serve() as server:
+        app = APP[folder.language].replace(*without[folder.language])
+        folder.write("app", app)
+        becomes(server, "/part", "none")
+        said = len(server.log())
+        folder.write("part", PART[folder.language] % "part 2")
+        folder.write("late", VALUE[folder.language] % "late 2")
+        folder.write("app", app.replace("own 1", "own 2"))
+        becomes(server, "/own", "own 2")
+        assert "part." not in server.log()[said:] and "late." not in server.log()[said:]
+
+
 def test_a_file_of_no_application_changes_nothing(folder):
     folder.write("other", "")
     with folder.serve() as server:

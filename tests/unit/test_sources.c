@@ -165,6 +165,98 @@ static void folders_are_watched_as_deep_as_the_limit(void **state)
     assert_changed(at, name);
 }
 
+/* watches gives how many folders the system watches for us. */
+static size_t watches(const watching *at)
+{
+    char path[64];
+    char line[512];
+    size_t count = 0;
+    (void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dr_sources_fd(at->sources));
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        count += strncmp(line, "inotify ", 8) == 0;
+    }
+    (void)fclose(file);
+    return count;
+}
+
+static void what_is_loaded_no_more_counts_no_more(void **state)
+{
+    watching *at = *state;
+    begin(at);
+    assert_int_equal(mkdir(in(at, "lib"), 0700), 0);
+    unit_write(in(at, "lib/part.inc"), "");
+    unit_write(in(at, "old.inc"), "");
+    watch_tree(at);
+    (void)let_count(at, "app.py");
+    (void)let_count(at, "old.inc");
+    (void)let_count(at, "lib/part.inc");
+    dr_sources_begin(at->sources);
+    (void)let_count(at, "app.py");
+    unit_write(in(at, "old.inc"), "1");
+    assert_changed(at, "old.inc"); /* as long as the new ones do not serve */
+    dr_sources_settle(at->sources);
+    unit_write(in(at, "old.inc"), "2");
+    unit_write(in(at, "lib/part.inc"), "2");
+    assert_null(dr_sources_read(at->sources, false));
+    unit_write(in(at, "app.py"), "2");
+    assert_changed(at, "app.py");
+    unit_write(in(at, "lib/new.py"), "");
+    assert_changed(at, "lib/new.py"); /* its folder is the application's own */
+}
+
+static void a_folder_elsewhere_is_watched_as_long_as_something_in_it_counts(void **state)
+{
+    watching *at = *state;
+    begin(at);
+    assert_int_equal(mkdir(in(at, "other"), 0700), 0);
+    assert_int_equal(symlink("other", in(at, "link")), 0);
+    unit_write(in(at, "other/a.py"), "");
+    (void)let_count(at, "app.py");
+    assert_int_equal(watches(at), 1);
+    for (int turn = 0; turn < 3; turn++) {
+        dr_sources_begin(at->sources);
+        (void)let_count(at, "app.py");
+        (void)let_count(at, "other/a.py");
+        (void)let_count(at, "link/a.py");
+        dr_sources_settle(at->sources);
+        assert_int_equal(watches(at), 2);
+        unit_write(in(at, "other/a.py"), "1");
+        assert_non_null(dr_sources_read(at->sources, false));
+        dr_sources_begin(at->sources);
+        (void)let_count(at, "app.py");
+        (void)let_count(at, "other/a.py"); /* by its own path only */
+        dr_sources_settle(at->sources);
+        assert_int_equal(watches(at), 2);
+        unit_write(in(at, "other/a.py"), "2");
+        assert_changed(at, "other/a.py");
+        dr_sources_begin(at->sources);
+        (void)let_count(at, "app.py");
+        dr_sources_settle(at->sources);
+        assert_int_equal(watches(at), 1);
+        unit_write(in(at, "other/a.py"), "3");
+        assert_null(dr_sources_read(at->sources, false));
+    }
+}
+
+static void files_that_are_none_of_the_application_are_not_kept(void **state)
+{
+    watching *at = *state;
+    char path[64];
+    begin(at);
+    watch_tree(at);
+    for (uint32_t i = 0; i < DR_DEV_RECENT_MAX + 10; i++) {
+        (void)snprintf(path, sizeof(path), "upload.%u", i);
+        unit_write(in(at, path), "");
+        assert_null(dr_sources_read(at->sources, false));
+    }
+    assert_true(dr_sources_known(at->sources) <= DR_DEV_RECENT_MAX);
+    (void)let_count(at, "app.py");
+    unit_write(in(at, "app.py"), "1");
+    assert_changed(at, "app.py");
+}
+
 static void too_many_folders_are_told_once(void **state)
 {
     watching *at = *state;
@@ -194,6 +286,9 @@ int main(void)
         unit_in(watching, a_folder_that_goes_and_comes_is_watched_again),
         unit_in(watching, folders_of_tools_are_left_out),
         unit_in(watching, folders_are_watched_as_deep_as_the_limit),
+        unit_in(watching, what_is_loaded_no_more_counts_no_more),
+        unit_in(watching, a_folder_elsewhere_is_watched_as_long_as_something_in_it_counts),
+        unit_in(watching, files_that_are_none_of_the_application_are_not_kept),
         unit_in(watching, too_many_folders_are_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

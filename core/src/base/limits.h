@@ -138,6 +138,7 @@
 #define DR_DEV_QUIET_MS 30u      /* after the last save of several: an editor saves all at once */
 #define DR_DEV_SAVES_MS 200u     /* of saves that go on: what is saved is loaded then */
 #define DR_DEV_LATE_MS 1000u     /* before it is told: a file that has changed meanwhile */
+#define DR_DEV_RECENT_MAX 1024u  /* of these in one folder: what a build writes is loaded later */
 #define DR_DEV_STOP_MS 1000u     /* a breakpoint does not end by itself */
 #define DR_DEV_FOLDERS_MAX 2048u /* that are watched: the system has a limit for each user */
 #define DR_DEV_DEPTH_MAX 8u      /* of folders below an application's own */

@@ -25,6 +25,7 @@ static void begin_again(dr_server *server)
         }
     }
     dr_settings_reload(server);
+    dr_dev_begin(server);
     if (dr_launch_all(server, &error) != DORA_OK) {
         (void)dr_dev_waits(server, error.msg);
     }
@@ -67,28 +68,22 @@ static void on_change(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* watch_apps begins with what the configuration names; the rest is told by who loads it. */
-static void watch_apps(dr_server *server)
+/* watch_trees looks for source code that comes; files that are there are told by who loads them. */
+static void watch_trees(dr_server *server)
 {
     const dr_config *config = server->backend.config;
     for (size_t i = 0; i < config->pool_count; i++) {
         dora_error error = {.err = DORA_OK};
         const dr_pool_config *pool = &config->pools[i];
         const bool is_module = dr_app_is_module(pool->runtime, pool->app);
-        bool has_changed;
-        dora_err err = is_module
-                           ? DORA_OK
-                           : dr_sources_add(server->dev.sources, pool->app, &has_changed, &error);
-        if (err == DORA_OK) {
-            err = dr_sources_add_tree(server->dev.sources, is_module ? "." : pool->app, &error);
-        }
-        if (err != DORA_OK) {
+        if (dr_sources_add_tree(server->dev.sources, is_module ? "." : pool->app, &error) !=
+            DORA_OK) {
             say(server, &error);
         }
     }
 }
 
-/* watch_text watches a file that is no source code; NULL: there is none. */
+/* watch_text watches a file that the configuration names; NULL: none. */
 static void watch_text(dr_server *server, const char *path)
 {
     if (path != NULL) {
@@ -114,7 +109,7 @@ dora_err dr_dev_open(dr_server *server, dora_error *error)
     dev->quiet.data = dev->poll.data = server;
     uv_poll_start(&dev->poll, UV_READABLE, on_change);
     dev->has_terminal = is_in_foreground() && tcgetattr(STDIN_FILENO, &dev->terminal) == 0;
-    watch_apps(server);
+    watch_trees(server);
     watch_text(server, server->backend.config->file);
     return DORA_OK;
 }
@@ -141,6 +136,7 @@ void dr_dev_launch(dr_server *server, const dr_pool_config *pool)
 {
     if (server->dev.sources != NULL) {
         watch_text(server, pool->env_file);
+        watch_text(server, dr_app_is_module(pool->runtime, pool->app) ? NULL : pool->app);
     }
 }
 
@@ -168,9 +164,20 @@ bool dr_dev_has_lost_terminal(const dr_server *server)
     return server->dev.has_terminal && tcgetattr(STDIN_FILENO, &settings) != 0;
 }
 
+void dr_dev_begin(dr_server *server)
+{
+    if (server->dev.sources != NULL) {
+        dr_sources_begin(server->dev.sources);
+        watch_text(server, server->backend.config->file);
+    }
+}
+
 void dr_dev_loaded(dr_server *server, bool is_good)
 {
     server->dev.has_failed = !is_good;
+    if (is_good && server->dev.sources != NULL) {
+        dr_sources_settle(server->dev.sources);
+    }
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -48,7 +48,8 @@ bool dr_dev_waits_for(struct dr_server *server, const dr_crew *crew);
  * SIGHUP is about, then. */
 bool dr_dev_has_lost_terminal(const struct dr_server *server);
 
-/* dr_dev_loaded: a reload has ended. */
+/* dr_dev_begin: the applications are about to be loaded. dr_dev_loaded: a reload has ended. */
+void dr_dev_begin(struct dr_server *server);
 void dr_dev_loaded(struct dr_server *server, bool is_good);
 
 #endif

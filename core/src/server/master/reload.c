@@ -87,6 +87,7 @@ static void begin(dr_server *server)
     reload->waiting = NULL;
     dr_log_write(server->backend.log, DR_LOG_INFO, "master", "loading the applications again");
     dr_service_reloading(server);
+    dr_dev_begin(server);
     for (uint32_t i = 0; i < server->backend.pool_count && err == DORA_OK; i++) {
         err = dr_launch(server, i, true, &reload->crews[i], &error);
     }

@@ -20,7 +20,8 @@
 /* name is that of a file in a folder. */
 typedef struct name {
     char *text;
-    bool counts;         /* an application consists of it, or may from now on */
+    uint64_t load;       /* the last one that it counts for: an application consists of it, or may
+                          * from now on; 0: none */
     uint64_t changed_ms; /* it has when it did not count; 0: no */
 } name;
 
@@ -40,6 +41,7 @@ struct dr_sources {
     int fd;
     folder *folders;
     uint32_t folder_count;
+    uint64_t load; /* that is under way, or was last: 1, 2, ... */
     bool is_refusal_told;
     char changed[PATH_MAX + NAME_MAX + 2];
 };
@@ -58,8 +60,18 @@ dora_err dr_sources_new(dr_sources **sources, dora_error *error)
                               "dev: cannot watch files: %s (fs.inotify.max_user_instances)",
                               strerror(why));
     }
+    self->load = 1;
     *sources = self;
     return DORA_OK;
+}
+
+static void folder_free(folder *gone)
+{
+    for (size_t i = 0; i < gone->count; i++) {
+        free(gone->names[i].text);
+    }
+    free(gone->names);
+    free(gone);
 }
 
 void dr_sources_free(dr_sources *sources)
@@ -70,11 +82,7 @@ void dr_sources_free(dr_sources *sources)
     while (sources->folders != NULL) {
         folder *gone = sources->folders;
         sources->folders = gone->next;
-        for (size_t i = 0; i < gone->count; i++) {
-            free(gone->names[i].text);
-        }
-        free(gone->names);
-        free(gone);
+        folder_free(gone);
     }
     close(sources->fd);
     free(sources);
@@ -97,13 +105,47 @@ static bool is_source(const char *text)
     return false;
 }
 
-/* name_of finds a file of a folder, or adds it. Returns: NULL without memory. */
-static name *name_of(folder *in, const char *text)
+static bool is_recent(const name *one)
+{
+    return one->changed_ms > 0 && dr_clock_ms() - one->changed_ms < DR_DEV_LATE_MS;
+}
+
+/* forget drops the names that count for no load from `load` on, but for what has just changed.
+ * Returns: how many still count. */
+static size_t forget(folder *in, uint64_t load)
+{
+    size_t kept = 0;
+    size_t counting = 0;
+    for (size_t i = 0; i < in->count; i++) {
+        const name one = in->names[i];
+        const bool counts = one.load >= load;
+        if (!counts && !is_recent(&one)) {
+            free(one.text);
+            continue;
+        }
+        in->names[kept++] = one;
+        counting += counts;
+    }
+    in->count = kept;
+    return counting;
+}
+
+static name *find_name(const folder *in, const char *text)
 {
     for (size_t i = 0; i < in->count; i++) {
         if (strcmp(in->names[i].text, text) == 0) {
             return &in->names[i];
         }
+    }
+    return NULL;
+}
+
+/* name_of finds a file of a folder, or adds it. Returns: NULL without memory. */
+static name *name_of(folder *in, const char *text)
+{
+    name *found = find_name(in, text);
+    if (found != NULL) {
+        return found;
     }
     name *names = realloc(in->names, (in->count + 1) * sizeof(*names));
     if (names == NULL) {
@@ -117,16 +159,30 @@ static name *name_of(folder *in, const char *text)
 }
 
 /* let_count says that a file counts. Returns: whether it has changed just now. */
-static bool let_count(folder *in, const char *text)
+static bool let_count(const dr_sources *self, folder *in, const char *text)
 {
     name *one = name_of(in, text);
     if (one == NULL) {
         return false;
     }
-    const uint64_t changed_ms = one->changed_ms;
-    one->counts = true;
+    const bool has_changed = is_recent(one);
+    one->load = self->load;
     one->changed_ms = 0;
-    return changed_ms > 0 && dr_clock_ms() - changed_ms < DR_DEV_LATE_MS;
+    return has_changed;
+}
+
+/* note remembers that a file has changed which does not count yet: who loads it may be about to say
+ * so. */
+static void note(folder *in, const char *text)
+{
+    name *one = find_name(in, text);
+    if (one == NULL) {
+        const size_t counting = forget(in, 1);
+        one = in->count - counting < DR_DEV_RECENT_MAX ? name_of(in, text) : NULL;
+    }
+    if (one != NULL) {
+        one->changed_ms = dr_clock_ms();
+    }
 }
 
 static dora_err refused(dr_sources *self, const char *path, const char *why, dora_error *error)
@@ -194,7 +250,7 @@ static dora_err add_file(dr_sources *self, const char *path, bool *has_changed, 
     parent[len] = '\0';
     folder *in = folder_of(self, parent, &err, error);
     if (in != NULL && slash[1] != '\0') {
-        *has_changed |= let_count(in, slash + 1);
+        *has_changed |= let_count(self, in, slash + 1);
     }
     return err;
 }
@@ -262,7 +318,7 @@ static bool add_folder(dr_sources *self, const char *path, uint32_t depth, bool 
             continue;
         }
         if (has_come && is_source(entry->d_name)) {
-            (void)let_count(one, entry->d_name);
+            (void)let_count(self, one, entry->d_name);
             has_source = true;
         } else if (depth < DR_DEV_DEPTH_MAX && self->folder_count < DR_DEV_FOLDERS_MAX &&
                    is_folder(inner)) {
@@ -288,13 +344,49 @@ dora_err dr_sources_add_tree(dr_sources *sources, const char *path, dora_error *
     return err;
 }
 
-static folder *folder_by_watch(const dr_sources *self, int number)
+/* unwatch: another path may lead to the same folder, and has the same watch. */
+static void unwatch(const dr_sources *self, const folder *gone)
 {
-    folder *one = self->folders;
-    while (one != NULL && one->watch != number) {
-        one = one->next;
+    for (const folder *one = self->folders; one != NULL; one = one->next) {
+        if (one != gone && one->watch == gone->watch) {
+            return;
+        }
     }
-    return one;
+    if (gone->watch >= 0) {
+        (void)inotify_rm_watch(self->fd, gone->watch);
+    }
+}
+
+void dr_sources_begin(dr_sources *sources)
+{
+    sources->load++;
+}
+
+void dr_sources_settle(dr_sources *sources)
+{
+    folder **at = &sources->folders;
+    while (*at != NULL) {
+        folder *one = *at;
+        const bool has_counting = forget(one, sources->load) > 0;
+        const bool is_in_tree = one->depth != NOT_IN_TREE && one->watch >= 0;
+        if (has_counting || is_in_tree) {
+            at = &one->next;
+            continue;
+        }
+        unwatch(sources, one);
+        *at = one->next;
+        sources->folder_count--;
+        folder_free(one);
+    }
+}
+
+size_t dr_sources_known(const dr_sources *sources)
+{
+    size_t count = 0;
+    for (const folder *one = sources->folders; one != NULL; one = one->next) {
+        count += one->count;
+    }
+    return count;
 }
 
 /* come_folder: one was made in a tree, or moved there. */
@@ -315,8 +407,7 @@ static bool counts(dr_sources *self, folder *in, const struct inotify_event *eve
     }
     if ((event->mask & IN_CREATE) != 0) {
         if (is_source(event->name)) {
-            (void)let_count(
-                in, event->name); /* it may be one that was missing; what is in it comes now */
+            (void)let_count(self, in, event->name); /* one that was missing? its text comes now */
         }
         return false;
     }
@@ -324,22 +415,29 @@ static bool counts(dr_sources *self, folder *in, const struct inotify_event *eve
     if (is_source(event->name) && may_come) {
         return true;
     }
-    name *one = name_of(in, event->name);
-    if (one != NULL && !one->counts) {
-        one->changed_ms = dr_clock_ms();
+    const name *one = find_name(in, event->name);
+    if (one != NULL && one->load > 0) {
+        return true;
     }
-    return one != NULL && one->counts;
+    note(in, event->name);
+    return false;
 }
 
 static void take(dr_sources *self, const struct inotify_event *event, bool takes_any)
 {
-    folder *in = folder_by_watch(self, event->wd);
     if ((event->mask & IN_Q_OVERFLOW) != 0) {
         (void)snprintf(self->changed, sizeof(self->changed), "something");
-    } else if (in != NULL && (event->mask & IN_IGNORED) != 0) {
-        in->watch = -1;
-    } else if (in != NULL && event->len > 0 && counts(self, in, event, takes_any)) {
-        (void)snprintf(self->changed, sizeof(self->changed), "%s/%s", in->path, event->name);
+        return;
+    }
+    for (folder *in = self->folders; in != NULL; in = in->next) { /* by a link there are two */
+        if (in->watch != event->wd) {
+            continue;
+        }
+        if ((event->mask & IN_IGNORED) != 0) {
+            in->watch = -1;
+        } else if (event->len > 0 && counts(self, in, event, takes_any)) {
+            (void)snprintf(self->changed, sizeof(self->changed), "%s/%s", in->path, event->name);
+        }
     }
 }
 

@@ -26,6 +26,13 @@ dora_err dr_sources_add(dr_sources *sources, const char *path, bool *has_changed
                         dora_error *error);
 dora_err dr_sources_add_tree(dr_sources *sources, const char *path, dora_error *error);
 
+/* dr_sources_begin: the applications are about to be loaded, and will say what they consist of.
+ * dr_sources_settle: they have been, and serve. What only those before them consisted of is
+ * watched no more. dr_sources_known is how many files something is known of. */
+void dr_sources_begin(dr_sources *sources);
+void dr_sources_settle(dr_sources *sources);
+size_t dr_sources_known(const dr_sources *sources);
+
 /* dr_sources_read takes what has happened. `takes_any`: any file of source code counts, since
  * loading has failed and nobody knows which one was wanted. Returns: the path of a file that has
  * changed, valid until the next call; NULL: none. */
