@@ -65,8 +65,9 @@ def test_handlers_that_do_not_end_are_ended(tmp_path, kind, name):
         log = server.log()
         assert log.count("stop_timeout_ms (300) is over") == 1
         for guid in (ident, second):
-            assert re.search(r"\[p\] W_S %s is ended after \d+\.\d s \(guid %s, process \d+\)"
-                             % (name, guid), log)
+            assert re.search(r"\[p\] W_S %s is ended after \d+\.\d s \(process \d+\) \(api=%s "
+                             r"guid=%s .*type=W_S worker=\d+ generation=1 code=100200 queue_ms="
+                             % (name, name, guid), log), log
         assert log.count("W_S %s is ended after" % name) == 3
 
 
@@ -90,7 +91,8 @@ def test_what_was_accepted_and_is_lost_is_written_down(tmp_path):
         log = server.log()
         assert "AN_S /loop is ended after" in log and runs in log
         assert re.search("AN_S /echo is lost: .*guid=%s .*code=100207" % lost[0], log)
-        assert re.search("AM_S /echo was accepted and is lost.*%s" % lost[1], log)
+        assert re.search("AM_S /echo was accepted and is lost: no worker has begun it .*guid=%s "
+                         ".*type=AM_S code=100207" % lost[1], log)
 
 
 @pytest.mark.parametrize("timeout_ms", [0, 60000])

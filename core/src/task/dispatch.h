@@ -66,15 +66,20 @@ bool dr_dispatch_cancel(dr_pool *pool, uint32_t task);
 bool dr_dispatch_has_begun(dr_pool *pool, uint32_t task);
 
 /* dr_task_seen is one task that is not finished, at one moment. `name` is printable ASCII: a worker
- * could have written there. */
+ * could have written there. `trace` may be any bytes. */
 typedef struct dr_task_seen {
     const void *owner; /* of dr_task_input; there while the callback runs */
     uint32_t slot;     /* of the worker that has begun it */
+    uint32_t crew;     /* of that */
+    uint32_t worker;   /* its number */
     int pid;
     bool has_begun;
-    uint64_t age_ns; /* since it began, or since it came */
+    uint64_t queue_ns; /* until it began, or now */
+    uint64_t age_ns;   /* since it began, or since it came */
     size_t name_len;
     char name[DR_API_NAME_MAX];
+    size_t trace_len;
+    char trace[DR_TRACE_BYTES_MAX];
 } dr_task_seen;
 
 typedef void (*dr_task_seen_fn)(const dr_task_seen *task, void *user);

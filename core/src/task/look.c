@@ -60,6 +60,16 @@ static void copy(char *to, const volatile char *from, size_t len)
     }
 }
 
+/* copy_trace takes a task's trace. Returns: its length. */
+static size_t copy_trace(const dr_pool *pool, uint32_t task, char trace[DR_TRACE_BYTES_MAX])
+{
+    const dr_record *record = &pool->records[task];
+    const uint32_t said = *(const volatile uint32_t *)&pool->region.tasks[task].trace_len;
+    const size_t len = said <= DR_TRACE_BYTES_MAX && said <= record->input_len ? said : 0;
+    copy(trace, pool->region.slab + record->offset + record->input_len - len, len);
+    return len;
+}
+
 /* note_run writes down a task whose worker has ended. */
 static void note_run(const dr_pool *pool, const dr_slot *slot, uint32_t task, uint64_t now_ns,
                      dr_task_ran *ran)
@@ -67,16 +77,12 @@ static void note_run(const dr_pool *pool, const dr_slot *slot, uint32_t task, ui
     const dr_record *record = &pool->records[task];
     const volatile dr_shared_task *shared = &pool->region.tasks[task];
     const uint64_t start_ns = dr_task_start_ns(pool, task);
-    const uint32_t trace_len = shared->trace_len;
     ran->type = record->type;
     ran->own_limit_ms = record->own_limit_ms;
     ran->code = dr_code_of_dead(pool, slot, task, now_ns);
     ran->name_len = dr_task_name(pool, task, ran->name);
     copy(ran->guid, shared->guid, DR_GUID_LEN);
-    ran->trace_len =
-        trace_len <= sizeof(ran->trace) && trace_len <= record->input_len ? trace_len : 0;
-    copy(ran->trace, pool->region.slab + record->offset + record->input_len - ran->trace_len,
-         ran->trace_len);
+    ran->trace_len = copy_trace(pool, task, ran->trace);
     const bool has_begun = start_ns < now_ns; /* else it waited in its worker for a thread */
     ran->queue_ns = (has_begun ? start_ns : now_ns) - record->submitted_ns;
     ran->run_ns = has_begun ? now_ns - start_ns : 0;
@@ -125,12 +131,21 @@ static void see(const dr_pool *pool, uint32_t task, bool has_begun, dr_task_seen
     const dr_record *record = &pool->records[task];
     const uint64_t now_ns = dr_clock_ns();
     const uint64_t since_ns = has_begun ? dr_task_start_ns(pool, task) : record->submitted_ns;
+    const uint64_t age_ns = now_ns > since_ns ? now_ns - since_ns : 0;
     *seen = (dr_task_seen){.owner = record->owner,
-                           .slot = has_begun ? record->slot : DR_NONE,
-                           .pid = has_begun ? pool->slots[record->slot].pid : 0,
+                           .slot = DR_NONE,
                            .has_begun = has_begun,
-                           .age_ns = now_ns > since_ns ? now_ns - since_ns : 0};
+                           .queue_ns = has_begun ? since_ns - record->submitted_ns : age_ns,
+                           .age_ns = age_ns};
+    if (has_begun) {
+        const dr_slot *slot = &pool->slots[record->slot];
+        seen->slot = record->slot;
+        seen->crew = slot->crew;
+        seen->worker = slot->number;
+        seen->pid = slot->pid;
+    }
     seen->name_len = dr_task_name(pool, task, seen->name);
+    seen->trace_len = copy_trace(pool, task, seen->trace);
 }
 
 void dr_dispatch_each(dr_pool *pool, dr_task_seen_fn fn, void *user)

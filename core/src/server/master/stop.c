@@ -4,6 +4,10 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "server/call/call.h"
 #include "server/master/listeners.h"
@@ -16,7 +20,8 @@
 /* lost is what say_lost is told of. */
 typedef struct lost {
     const dr_server *server;
-    const char *pool;
+    const dr_pool *pool;
+    const char *name; /* the pool's */
     bool is_answered; /* the lanes have yet to say what became of each */
 } lost;
 
@@ -101,30 +106,71 @@ bool dr_stop_look(dr_server *server)
     return server->stop.is_stopping_crews || server->stop.is_ending;
 }
 
+static uint32_t generation_of(const lost *self, uint32_t id)
+{
+    const dr_crew *crew = self->server->all_crews;
+    while (crew != NULL && (crew->pool != self->pool || crew->id != id)) {
+        crew = crew->next;
+    }
+    return crew != NULL ? crew->generation : 0;
+}
+
+/* put_lost writes down one task, with what is known of its call. */
+static void put_lost(const lost *self, const dr_task_seen *task, int64_t code, const char *said)
+{
+    const dr_call *call = task->owner;
+    const char *type = dr_call_type_name(call->type);
+    char text[DR_API_NAME_MAX + 128];
+    struct timespec now;
+    const int len =
+        snprintf(text, sizeof(text), "%s %.*s %s", type, (int)task->name_len, task->name, said);
+    const dr_log_call about = {.kind = DR_LOG_CALL_ERROR,
+                               .api = {task->name, task->name_len},
+                               .guid = {call->guid, DR_GUID_LEN},
+                               .trace = {task->trace, task->trace_len},
+                               .type = {type, strlen(type)},
+                               .code = code,
+                               .is_timed = true,
+                               .queue_ns = task->queue_ns,
+                               .run_ns = task->has_begun ? task->age_ns : 0,
+                               .has_worker = task->has_begun,
+                               .worker = task->worker,
+                               .generation = task->has_begun ? generation_of(self, task->crew) : 0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    const dr_log_entry entry = {.level = DR_LOG_ERROR,
+                                .time_ns =
+                                    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+                                .tag = {self->name, strlen(self->name)},
+                                .pid = task->has_begun ? task->pid : getpid(),
+                                .pool = self->name,
+                                .msg = {text, len < 0 ? 0 : strlen(text)},
+                                .is_line = true,
+                                .call = &about};
+    dr_log_record(self->server->backend.log, &entry);
+}
+
 /* say_lost writes down a task that is not finished, in the moment it is ended. */
 static void say_lost(const dr_task_seen *task, void *user)
 {
     const lost *self = user;
     const dr_call *call = task->owner;
-    dr_log *log = self->server->backend.log;
     if (task->has_begun) {
-        dr_log_write(log, DR_LOG_ERROR, self->pool,
-                     "%s %.*s is ended after %" PRIu64 ".%" PRIu64 " s (guid %.32s, process %d)",
-                     dr_call_type_name(call->type), (int)task->name_len, task->name,
-                     task->age_ns / 1000000000u, task->age_ns / 100000000u % 10, call->guid,
-                     task->pid);
+        char said[80];
+        (void)snprintf(said, sizeof(said), "is ended after %" PRIu64 ".%" PRIu64 " s (process %d)",
+                       task->age_ns / 1000000000u, task->age_ns / 100000000u % 10, task->pid);
+        put_lost(self, task, DORA_CODE_WORKER_DIED, said);
     } else if (dr_call_type_is_accepted(call->type) &&
                !(self->is_answered && !dr_call_type_has_result(call->type))) {
-        dr_log_write(log, DR_LOG_ERROR, self->pool,
-                     "%s %.*s was accepted and is lost: no worker has begun it (guid %.32s)",
-                     dr_call_type_name(call->type), (int)task->name_len, task->name, call->guid);
+        put_lost(self, task, DORA_CODE_STOPPING,
+                 "was accepted and is lost: no worker has begun it");
     }
 }
 
 static void say_all_lost(dr_server *server, bool is_answered)
 {
     for (uint32_t i = 0; i < server->backend.pool_count; i++) {
-        lost self = {server, server->backend.config->pools[i].name, is_answered};
+        lost self = {server, &server->backend.pools[i], server->backend.config->pools[i].name,
+                     is_answered};
         dr_dispatch_each(&server->backend.pools[i], say_lost, &self);
     }
 }
