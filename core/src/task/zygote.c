@@ -25,6 +25,7 @@
 #include "ipc/wake.h"
 #include "task/announce.h"
 #include "task/context.h"
+#include "task/deserted.h"
 #include "task/develop.h"
 #include "task/loaded.h"
 #include "task/offspring.h"
@@ -544,7 +545,7 @@ int dora_zygote_run(const dora_runtime *runtime)
     dr_offspring_watch(&self->offspring);
     (void)fcntl(DR_CONTROL_FD, F_SETFD, FD_CLOEXEC);
     (void)unsetenv(DORA_ZYGOTE_ENV); /* what the application starts is no zygote */
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    dr_deserted_begin();
     char hello[256];
     const int hello_len =
         snprintf(hello, sizeof(hello), "%s\n%s %s", DORA_VERSION,
@@ -563,7 +564,7 @@ int dora_zygote_run(const dora_runtime *runtime)
     (void)sigprocmask(SIG_BLOCK, &watched, NULL);
     self->master_fd = open_master();
     self->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
-    (void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0); /* from here the closed socket says it, gently */
+    dr_deserted_end(); /* from here the closed socket says it, gently */
     if (!watch(self, &status)) {
         stop(self);
     }
