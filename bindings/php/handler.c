@@ -80,7 +80,7 @@ static bool type_takes(const zend_type *type, uint32_t mask)
 /* Whether the first parameter is made of what a call has. */
 static bool is_made(const shape *shape)
 {
-    return shape->function->type == ZEND_USER_FUNCTION && shape->named > 0 &&
+    return shape->function->type == ZEND_USER_FUNCTION && has_parameter(shape, 0) &&
            php_dora_typed_wants(type_of(shape, 0));
 }
 

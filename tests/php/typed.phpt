@@ -128,6 +128,9 @@ namespace Shop {
 
     told(fn () => called(fn (Cost|Item $of, Suit|Level $one) => [get_debug_type($of), $one], ['of' => $item, 'one' => 2], ['named' => true]));
 
+    told(fn () => called(/** @param Item[] $items */ fn (array $items, bool $all = false) => [get_debug_type($items[0]), $all], ['items' => [$item], 'all' => 1], ['named' => true]));
+    told(fn () => called(fn (Item ...$items) => [count($items), get_debug_type($items[0])], $item));
+
     echo "-- results\n";
     told(fn () => called(fn (): Item => new Item('a', new Cost(2))));
     told(fn () => called(fn (): Pure => Pure::A));
@@ -195,6 +198,8 @@ null
 {"a":[]}
 [7,"pen","s","/x",["a"],2]
 ["Shop\\Item",2]
+["Shop\\Item",true]
+[1,"Shop\\Item"]
 -- results
 {"name":"a","price":{"cents":2},"tags":[],"weight":1.5}
 "A"
