@@ -66,7 +66,7 @@ static bool current_begin(dr_py_state *state)
     const dora_request *request = request_of(state, found);
     if (request != NULL) {
         dora_deadline_set(dora_request_deadline_ns(request));
-        dora_trace_set(dora_request_trace(request));
+        dora_trace_set(request);
     }
     Py_DECREF(found);
     return request != NULL;
@@ -80,7 +80,7 @@ bool dr_py_deadline_begin(dr_py_state *state)
 void dr_py_deadline_end(void)
 {
     dora_deadline_set(0);
-    dora_trace_set((dora_slice){NULL, 0});
+    dora_trace_set(NULL);
 }
 
 static int running_traverse(dr_py_running *self, visitproc visit, void *arg)

@@ -120,9 +120,10 @@ DORA_API uint32_t dora_worker_threads(const dora_worker *worker);
 DORA_API uint64_t dora_request_deadline_ns(const dora_request *request);
 DORA_API void dora_deadline_set(uint64_t deadline_ns);
 
-/* dora_trace_set makes calls of a dora_client on this thread continue a trace, which is copied;
- * empty: none. As with dora_deadline_set, the core does so around `invoke`. */
-DORA_API void dora_trace_set(dora_slice trace);
+/* dora_trace_set makes calls of a dora_client on this thread continue the trace of a request, as
+ * children of its handler's span; NULL: none. The trace is copied. As with dora_deadline_set, the
+ * core does so around `invoke`. */
+DORA_API void dora_trace_set(const dora_request *request);
 
 /* dora_app_handler registers what `invoke` gets for `name`; an empty name is the fallback.
  * Ownership: the name is copied; `handler` is borrowed for the process's life.

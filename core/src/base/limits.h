@@ -150,6 +150,21 @@
 #define DR_RECENT_MS 60000u /* between two marks of the numbers of the last minutes */
 #define DR_RECENT_MARKS 5u  /* so many minutes back: a page shows what goes on now */
 
+/* Spans. */
+#define DR_SPANS_QUEUED_MAX 8192u    /* a few megabytes; beyond, they are dropped and counted */
+#define DR_SPANS_BATCH 512u          /* of one request: about 400 KiB, which collectors take */
+#define DR_SPANS_BATCH_MS 1000u      /* until a batch that is not full goes: people look at them */
+#define DR_SPANS_POST_MS 10000u      /* for one request, as OTLP's exporters have it */
+#define DR_SPANS_TRIES 4u            /* of a batch: what comes meanwhile waits behind it */
+#define DR_SPANS_PAUSE_MS 1000u      /* behind the first that fails, then twice as long */
+#define DR_SPANS_PAUSE_MS_MAX 30000u /* a collector that is back is found within this */
+#define DR_SPANS_SAY_S 60u           /* between two lines of the log on what cannot be sent */
+#define DR_SPANS_STOP_MS 2000u       /* a stop waits no longer for a collector */
+#define DR_SPANS_ANSWER_BYTES 160u   /* of a refusal: its first words say what is wrong */
+#define DR_SPAN_MSG_BYTES_MAX 1024u  /* of an error's message: the log has all of it */
+#define DR_TRACE_URL_MAX 2048u       /* of trace.endpoint: more is none that anybody has */
+#define DR_TRACE_HEADERS_MAX 16u     /* of trace.headers: each goes with every request */
+
 /* Log. */
 #define DR_LOG_SLOW_MS_DEFAULT 1000u    /* a request that takes longer keeps somebody waiting */
 #define DR_LOG_BYTES_MAX (1024u * 1024) /* unwritten log; beyond, lines are dropped and counted */

@@ -18,8 +18,7 @@ struct dora_alone {
     dora_request request;
     dora_reply reply;
     uint64_t outer_ns; /* the deadline and the trace of who makes it: dora_alone_leave */
-    size_t outer_trace_len;
-    char outer_trace[DR_TRACE_BYTES_MAX];
+    dr_trace_now outer_trace;
     char text[]; /* guid, name, parameter and trace, one behind the other */
 };
 
@@ -117,18 +116,16 @@ dora_err dora_alone_new(const dora_alone_call *asked, dora_alone **call, dora_er
 
 void dora_alone_enter(dora_alone *call)
 {
-    const dora_slice outer = dr_trace_get();
     call->outer_ns = dr_deadline_get();
-    call->outer_trace_len = outer.len;
-    memcpy(call->outer_trace, outer.data, outer.len);
+    dr_trace_save(&call->outer_trace);
     dr_deadline_set(call->request.deadline_ns);
-    dr_trace_set(call->request.trace);
+    dr_trace_set(call->request.trace, NULL);
 }
 
 void dora_alone_leave(dora_alone *call)
 {
     dr_deadline_set(call->outer_ns);
-    dr_trace_set((dora_slice){call->outer_trace, call->outer_trace_len});
+    dr_trace_restore(&call->outer_trace);
 }
 
 const dora_request *dora_alone_request(const dora_alone *call)

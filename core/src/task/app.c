@@ -270,7 +270,16 @@ void dora_deadline_set(uint64_t deadline_ns)
     dr_deadline_set(deadline_ns);
 }
 
-void dora_trace_set(dora_slice trace)
+void dora_trace_set(const dora_request *request)
 {
-    dr_trace_set(trace);
+    static const dora_slice none;
+    char span_id[DR_SPAN_ID_LEN];
+    if (request == NULL || request->trace.len == 0) {
+        dr_trace_set(none, NULL);
+    } else if (request->came_ns == 0) {
+        dr_trace_set(request->trace, NULL);
+    } else {
+        dr_trace_span_of(request->guid.data, request->came_ns, request->task, span_id);
+        dr_trace_set(request->trace, span_id);
+    }
 }

@@ -38,6 +38,7 @@ struct dora_request {
     dora_slice guid;
     dora_slice trace;
     uint64_t came_ns; /* to the server; 0: it came to none */
+    uint32_t task;    /* its number there */
     uint64_t began_ns;
     uint64_t deadline_ns;
     uint32_t connection;

@@ -175,7 +175,7 @@ void dr_child_forked(dr_crew *crew, uint32_t slot, int pid, int pidfd)
         uv_unref((uv_handle_t *)&child->poll);
     }
     pthread_mutex_lock(&pool->lock);
-    pool->slots[slot].pid = pid;
+    pool->slots[slot].pid = pool->slots[slot].last_pid = pid;
     pool->slots[slot].pidfd = pidfd;
     pthread_mutex_unlock(&pool->lock);
 }

@@ -105,7 +105,7 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     job->request.came_ns = atomic_load_explicit(&task->start_ns, memory_order_relaxed);
     job->request.began_ns = now_ns;
     atomic_store_explicit(&task->start_ns, now_ns, memory_order_relaxed);
-    job->index = index;
+    job->index = job->request.task = index;
     job->generation = generation;
     job->begin_ns = now_ns;
     take_input(job, task);

@@ -121,9 +121,18 @@ void dr_task_ask(const dr_pool *pool, uint32_t task, dr_task_asked *asked)
     copy(asked->name, block, asked->name_len);
     copy(asked->trace, block + record->input_len - asked->trace_len, asked->trace_len);
     asked->param_bytes = record->input_len - asked->name_len - asked->trace_len;
+    asked->came_ns = record->submitted_ns;
     asked->is_http = shared->protocol == DR_PROTOCOL_HTTP;
     asked->queue_ns = (has_begun ? start_ns : now_ns) - record->submitted_ns;
     asked->run_ns = has_begun ? now_ns - start_ns : 0;
+}
+
+int dr_slot_pid(dr_pool *pool, uint32_t slot)
+{
+    pthread_mutex_lock(&pool->lock);
+    const int pid = pool->slots[slot].last_pid;
+    pthread_mutex_unlock(&pool->lock);
+    return pid;
 }
 
 static void see(const dr_pool *pool, uint32_t task, bool has_begun, dr_task_seen *seen)

@@ -38,6 +38,7 @@ typedef struct dr_task_asked {
     size_t trace_len;
     char trace[DR_TRACE_BYTES_MAX];
     uint64_t param_bytes;
+    uint64_t came_ns;
     bool is_http;
     uint64_t queue_ns; /* until it began, or now */
     uint64_t run_ns;   /* until now */
@@ -45,6 +46,9 @@ typedef struct dr_task_asked {
 
 /* dr_task_ask copies it out. Thread: the reactor's that waits for the task. */
 void dr_task_ask(const dr_pool *pool, uint32_t task, dr_task_asked *asked);
+
+/* dr_slot_pid is the process of the worker that a slot has, or had last. Takes the lock. */
+int dr_slot_pid(dr_pool *pool, uint32_t slot);
 
 /* dr_dispatch_each tells `fn` of every task that workers run, then of those that wait. `fn` is
  * called under the lock: it must be quick. */

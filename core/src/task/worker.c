@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/deadline.h"
-#include "base/trace.h"
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
 #include "task/job.h"
@@ -73,14 +72,14 @@ static dora_err call(dr_job *job)
     dr_deadline_set(job->request.deadline_ns);
     const bool has_trace = job->request.trace.len > 0;
     if (has_trace) {
-        dr_trace_set(job->request.trace);
+        dora_trace_set(&job->request);
     }
     job->worker->job = job;
     err = runtime->invoke(runtime->host, job->handler, &job->request, &job->reply);
     job->worker->job = NULL;
     dr_deadline_set(0);
     if (has_trace) {
-        dr_trace_set((dora_slice){NULL, 0});
+        dora_trace_set(NULL);
     }
     return err;
 }

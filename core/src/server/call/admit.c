@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "server/call/call_log.h"
+#include "server/call/call_span.h"
 #include "server/call/dedupe.h"
 #include "server/call/reply.h"
 
@@ -100,6 +101,9 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     if (request->timeout_ms >= 0) {
         input.deadline_ns = deadline_of(&call->responder, request);
     }
+    if (call->span != NULL) {
+        dr_call_span_input(call, &input);
+    }
     const int64_t code = dr_dispatch_reserve(one->pool, &input, &one->task);
     if (code == 0) {
         one->state = DR_PART_PENDING;
@@ -166,7 +170,10 @@ static int64_t reserve(dr_call *call, uint32_t index, const dr_request *request)
     if (!find(call, index, &route)) {
         return DORA_CODE_NO_API;
     }
-    const dr_task_input input = task_of(call, index, request, &route);
+    dr_task_input input = task_of(call, index, request, &route);
+    if (call->span != NULL) {
+        dr_call_span_input(call, &input);
+    }
     return dr_dispatch_reserve(one->pool, &input, &one->task);
 }
 
@@ -230,6 +237,9 @@ void dr_admit_accepted(const dr_responder *responder, const dr_request *request)
     /* Said before a worker can have a result. From here on it runs, even when the connection ends
      * with these words. */
     dr_reply_code(responder, request->guid.data, DORA_CODE_ACCEPTED, NULL);
+    if (call->span != NULL && !dr_call_type_has_result(call->type)) {
+        dr_call_span_accepted(call);
+    }
     if (!dr_call_type_has_result(call->type)) {
         dr_dedupe_end(call, (dora_slice){"", 0});
         dr_call_detach(call);

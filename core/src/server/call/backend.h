@@ -7,6 +7,7 @@
 #include "server/call/observe.h"
 #include "server/call/route.h"
 #include "server/dedupe/reply_cache.h"
+#include "server/spans/spans.h"
 #include "task/pool.h"
 #include "wire/message.h"
 
@@ -44,6 +45,9 @@ typedef struct dr_backend {
     dr_control_handler commands;
     _Atomic dr_log_requests log_requests; /* both change with a reload */
     _Atomic uint32_t log_slow_ms;
+    dr_spans *spans;               /* of calls that are traced */
+    _Atomic bool spans_are_wanted; /* this and the next change with a reload, too */
+    _Atomic uint32_t trace_sample; /* of UINT32_MAX calls without a trace so many begin one */
     _Atomic dr_phase phase;
     int64_t start_time;            /* Unix seconds */
     uint64_t start_ms;             /* of a clock that nobody sets (base/clock.h) */

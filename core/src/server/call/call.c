@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/call/call_log.h"
+#include "server/call/call_span.h"
 #include "server/call/dedupe.h"
 #include "server/call/offload.h"
 #include "server/call/reply.h"
@@ -107,6 +108,9 @@ dr_call *dr_call_new(const dr_responder *responder, const dr_request *request)
     }
     dr_responder_add(call);
     lane->calls++;
+    if (dr_call_spans_are_on(lane)) {
+        dr_call_span_begin(call, request);
+    }
     return call;
 }
 
@@ -143,6 +147,7 @@ void dr_call_free(dr_call *call)
     discharge(call);
     dr_responder_remove(call);
     lane->calls--;
+    free(call->span);
     if (call->is_spare) {
         call->next = lane->spare;
         lane->spare = call;
@@ -176,6 +181,7 @@ void dr_call_fini(dr_lane *lane)
         for (uint32_t i = 0; i < call->count; i++) {
             free(call->parts[i].copy);
         }
+        free(call->span);
         free(call);
     }
     while (lane->spare != NULL) {
@@ -200,6 +206,9 @@ void dr_call_settle(dr_call *call, uint32_t index, int64_t code)
 void dr_call_end(dr_call *call)
 {
     dr_reply_call(call);
+    if (call->span != NULL) {
+        dr_call_span_end(call);
+    }
     for (uint32_t i = 0; i < call->count; i++) {
         dr_row_end(call->parts[i].row, call->lane->reactor.index, call->type, call->parts[i].code);
     }
@@ -210,6 +219,9 @@ void dr_call_count_refused(const dr_responder *responder, const dr_request *requ
 {
     dr_lane *lane = responder->lane;
     const dr_routes *routes = atomic_load_explicit(&lane->backend->routes, memory_order_acquire);
+    if (dr_call_spans_are_on(lane)) {
+        dr_call_span_refused(responder, request, code);
+    }
     for (size_t i = 0; i < request->api_count; i++) {
         dr_route route;
         dr_row *row = dr_routes_find(routes, lane->apis[i].name, &route)
@@ -236,13 +248,16 @@ void dr_call_cancel(dr_call *call)
             continue;
         }
         const bool is_logged = dr_call_log_is_on(call->lane);
-        if (is_logged) {
+        if (is_logged || call->span != NULL) {
             dr_task_ask(one->pool, one->task, &asked); /* then it is gone */
         }
         if (dr_dispatch_cancel(one->pool, one->task)) {
             dr_call_settle(call, i, DORA_CODE_EXPIRED);
             if (is_logged) {
                 dr_call_log_cancelled(call, one, &asked);
+            }
+            if (call->span != NULL) {
+                dr_call_span_cancelled(call, one, &asked);
             }
         }
     }
@@ -339,6 +354,9 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
     }
     if (dr_call_log_is_on(call->lane)) {
         dr_call_log_part(call, one, outcome);
+    }
+    if (call->span != NULL) {
+        dr_call_span_part(call, one, outcome);
     }
     if (call->left == 0) {
         dr_call_end(call);

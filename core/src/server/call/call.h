@@ -51,10 +51,11 @@ struct dr_call {
     size_t held;     /* bytes counted for what it has on the heap; small calls count none */
     size_t bytes;    /* of the reply so far */
     char guid[DR_GUID_LEN];
-    dr_digest digest;       /* by which repeats of it are known */
-    dr_reply_waiter waiter; /* of the call, or of a repeat that has joined it */
-    uint64_t expires_ns;    /* where `expiry_place` is not 0 */
-    uint32_t expiry_place;  /* expiry.h */
+    dr_digest digest;          /* by which repeats of it are known */
+    dr_reply_waiter waiter;    /* of the call, or of a repeat that has joined it */
+    uint64_t expires_ns;       /* where `expiry_place` is not 0 */
+    uint32_t expiry_place;     /* expiry.h */
+    struct dr_call_span *span; /* NULL: it is not traced (call_span.h) */
     dr_part parts[];
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/call/answer.h"
+#include "server/call/call_span.h"
 #include "server/call/reply.h"
 
 static uint64_t now_ms(const dr_lane *lane)
@@ -85,6 +86,9 @@ static void end_repeat(dr_call *call)
         dr_reply_code(&call->responder, call->guid, DORA_CODE_RESULT_LOST, NULL);
     }
     dr_reply_cache_reply_drop(reply);
+    if (call->span != NULL) {
+        dr_call_span_repeated(call);
+    }
     dr_call_free(call);
 }
 

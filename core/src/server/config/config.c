@@ -98,7 +98,10 @@ dora_err dr_config_init(dr_config *config)
     };
     config->tcp_host = dr_text_copy(DR_HOST_DEFAULT);
     config->salt = dr_text_copy(DR_SALT_DEFAULT);
-    return config->tcp_host != NULL && config->salt != NULL ? DORA_OK : DORA_ENOMEM;
+    config->trace.service = dr_text_copy(DR_SERVICE_DEFAULT);
+    return config->tcp_host != NULL && config->salt != NULL && config->trace.service != NULL
+               ? DORA_OK
+               : DORA_ENOMEM;
 }
 
 void dr_config_fini(dr_config *config)
@@ -120,6 +123,9 @@ void dr_config_fini(dr_config *config)
     dr_free(config->discovery.advertise);
     dr_free(config->file);
     dr_free(config->text);
+    dr_free(config->trace.endpoint);
+    dr_free(config->trace.service);
+    dr_texts_fini(&config->trace.headers);
     *config = (dr_config){0};
 }
 

@@ -15,6 +15,7 @@
 
 #define DR_HOST_DEFAULT "127.0.0.1"
 #define DR_GROUP_DEFAULT "default"
+#define DR_SERVICE_DEFAULT "dora"
 
 /* dr_log_requests is which requests are written to the log; each takes in the one before. */
 typedef enum dr_log_requests {
@@ -107,6 +108,12 @@ typedef struct dr_config {
         dr_texts groups; /* none: DR_GROUP_DEFAULT */
         char *advertise; /* "IP:PORT", port 0: the bound one; NULL: what is listened on */
     } discovery;
+    struct {
+        char *endpoint;   /* a collector of spans, with its path; NULL: none */
+        char *service;    /* as which it is known there */
+        dr_texts headers; /* "NAME: value" */
+        double sample;    /* of the calls without a trace so many begin one: 0 to 1 */
+    } trace;
     uint32_t hung_ms; /* of pools that say nothing else */
     dr_pool_config *pools;
     size_t pool_count;

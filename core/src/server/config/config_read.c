@@ -14,6 +14,7 @@
 #include "server/config/config_discovery.h"
 #include "server/config/config_http.h"
 #include "server/config/config_launch.h"
+#include "server/config/config_trace.h"
 #include "server/config/problem.h"
 #include "wire/json.h"
 #include "wire/json_parse.h"
@@ -304,6 +305,14 @@ static const dr_key LOG_KEYS[] = {
     {.name = NULL},
 };
 
+static const dr_key TRACE_KEYS[] = {
+    {.name = "endpoint", .take = dr_take_endpoint},
+    {.name = "service", .take = dr_take_service},
+    {.name = "headers", .take = dr_take_headers},
+    {.name = "sample", .take = dr_take_sample},
+    {.name = NULL},
+};
+
 static const dr_key CONTROL_KEYS[] = {
     {.name = "allow", .take = take_allow},
     {.name = "http", .take = dr_take_bool, .at = CONFIG(control.http)},
@@ -433,6 +442,7 @@ static const dr_key CONFIG_KEYS[] = {
     {.name = "pid_file", .take = dr_take_path, .at = CONFIG(pid_file)},
     {.name = "dev", .take = dr_take_bool, .at = CONFIG(dev)},
     {.name = "log", .take = take_object, .keys = LOG_KEYS},
+    {.name = "trace", .take = take_object, .keys = TRACE_KEYS},
     {.name = "control", .take = take_object, .keys = CONTROL_KEYS},
     {.name = "http", .take = take_object, .keys = HTTP_KEYS},
     {.name = "discovery", .take = take_object, .keys = DISCOVERY_KEYS},

@@ -10,6 +10,7 @@
 
 #include "server/config/env_file.h"
 #include "server/config/problem.h"
+#include "server/spans/collector.h"
 
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin" /* where the C library looks without PATH */
 
@@ -154,6 +155,14 @@ static void check_log(const looking *l)
     }
 }
 
+static void check_trace(const looking *l)
+{
+    dora_error error;
+    if (l->config->trace.endpoint != NULL && dr_collector_is_possible(&error) != DORA_OK) {
+        dr_problem_add(l->problems, "%strace.endpoint: %s", l->prefix, error.msg);
+    }
+}
+
 dora_err dr_config_check_start(const dr_config *config, const char *where, const dora_host *host,
                                dora_error *error)
 {
@@ -168,6 +177,7 @@ dora_err dr_config_check_start(const dr_config *config, const char *where, const
                        prefix);
     }
     check_log(&l);
+    check_trace(&l);
     for (size_t i = 0; i < config->pool_count; i++) {
         const dr_pool_config *pool = &config->pools[i];
         check_interpreter(&l, pool);

@@ -130,6 +130,14 @@ static void bound_buffers(dr_server *server)
     dr_budget_init(&server->backend.budget, (size_t)one, (size_t)all, server->backend.log);
 }
 
+static dora_err make_spans(dr_server *server, dora_error *error)
+{
+    dr_backend *backend = &server->backend;
+    return dr_spans_new(&backend->spans, backend->log) == DORA_OK
+               ? dr_settings_take(server, backend->config, error)
+               : dora_error_set(error, DORA_ENOMEM, "out of memory");
+}
+
 static dora_err make(dr_server *server, dora_error *error)
 {
     const dr_config *config = server->backend.config;
@@ -153,6 +161,7 @@ static dora_err make(dr_server *server, dora_error *error)
     if (err == DORA_OK && config->dev) {
         dr_log_colour(server->backend.log);
     }
+    err = err == DORA_OK ? make_spans(server, error) : err;
     if (err == DORA_OK) {
         bound_buffers(server);
     }
@@ -193,6 +202,7 @@ static void unmake(dr_server *server)
         (void)uv_loop_close(&server->loop);
     }
     dr_budget_fini(&server->backend.budget);
+    dr_spans_free(server->backend.spans);
     dr_log_free(server->backend.log);
     free(server->threads);
     free(server->backend.lanes);
@@ -239,7 +249,6 @@ static dora_err run(const dr_config *config, const dr_config_source *source, con
     server->backend.config = config;
     server->source = source;
     server->rehearsal = rehearsal;
-    dr_settings_take(server, config);
     server->host = host;
     server->backend.start_time = (int64_t)time(NULL);
     server->backend.start_ms = dr_clock_ms();

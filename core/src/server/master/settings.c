@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/config/config_changes.h"
+#include "server/config/config_trace.h"
 #include "server/master/master.h"
 
 #define LIST_BYTES_MAX 512 /* of keys; what does not fit is not named */
@@ -14,17 +15,29 @@ typedef struct list {
     size_t len;
 } list;
 
-void dr_settings_take(dr_server *server, const dr_config *config)
+dora_err dr_settings_take(dr_server *server, const dr_config *config, dora_error *error)
 {
-    atomic_store(&server->backend.log_slow_ms, config->log.slow_ms);
-    atomic_store(&server->backend.log_requests, config->log.requests);
+    dr_backend *backend = &server->backend;
+    const dr_spans_target target = dr_trace_target(config);
+    const dora_err err = dr_spans_aim(backend->spans, &target, error);
+    if (err != DORA_OK) {
+        char why[sizeof(error->msg) - sizeof("trace.endpoint: ")];
+        (void)snprintf(why, sizeof(why), "%.*s", (int)sizeof(why) - 1, error->msg);
+        return dora_error_set(error, err, "trace.endpoint: %s", why);
+    }
+    atomic_store(&backend->spans_are_wanted, target.url != NULL);
+    atomic_store(&backend->trace_sample, (uint32_t)(config->trace.sample * UINT32_MAX));
+    atomic_store(&backend->log_slow_ms, config->log.slow_ms);
+    atomic_store(&backend->log_requests, config->log.requests);
+    return DORA_OK;
 }
 
 /* add_if_late takes a key that wants a restart. */
 static void add_if_late(const char *key, void *user)
 {
     list *self = user;
-    if (strcmp(key, "log.slow_ms") == 0 || strcmp(key, "log.requests") == 0) {
+    if (strcmp(key, "log.slow_ms") == 0 || strcmp(key, "log.requests") == 0 ||
+        strncmp(key, "trace", strlen("trace")) == 0) {
         return;
     }
     const int len = snprintf(self->text + self->len, sizeof(self->text) - self->len, "%s%s",
@@ -50,9 +63,9 @@ void dr_settings_reload(dr_server *server)
 {
     dr_config config = {0};
     dora_error error = {0};
-    const dora_err err = server->source->read(&config, server->source->user, &error);
+    dora_err err = server->source->read(&config, server->source->user, &error);
+    err = err == DORA_OK ? dr_settings_take(server, &config, &error) : err;
     if (err == DORA_OK) {
-        dr_settings_take(server, &config);
         say_late(server, &config);
     } else {
         dr_log_write_lines(server->backend.log, DR_LOG_ERROR, "master",

@@ -172,6 +172,17 @@ static void put_held(page *self)
     }
 }
 
+static void put_spans(page *self)
+{
+    const dr_spans_numbers spans = dr_spans_count(self->backend->spans);
+    one(self, "dora_spans_sent_total", "counter", "Spans that the collector has taken.",
+        spans.sent);
+    one(self, "dora_spans_dropped_total", "counter",
+        "Spans that were dropped: the queue was full, or the collector did not take them.",
+        spans.dropped);
+    one(self, "dora_spans_waiting", "gauge", "Spans that wait to be sent.", spans.waiting);
+}
+
 static void put_traffic(page *self)
 {
     dr_totals totals;
@@ -194,6 +205,7 @@ static void put_traffic(page *self)
     one(self, "dora_log_dropped_lines_total", "counter",
         "Lines of the log that were dropped because it was behind.",
         dr_log_dropped(self->backend->log));
+    put_spans(self);
 }
 
 /* One number of every pool. */
