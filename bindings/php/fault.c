@@ -32,11 +32,62 @@ static const char *fatal_name(int type)
     }
 }
 
-/* A handler's fatal error is not shown: its record says it. PHP comes back by zend_bailout(). */
+/* What PHP calls those after which it goes on. */
+static const char *mild_name(int type)
+{
+    switch (type) {
+    case E_WARNING:
+    case E_CORE_WARNING:
+    case E_COMPILE_WARNING:
+    case E_USER_WARNING:
+        return "Warning";
+    case E_NOTICE:
+    case E_USER_NOTICE:
+        return "Notice";
+    case E_DEPRECATED:
+    case E_USER_DEPRECATED:
+        return "Deprecated";
+    default:
+        return NULL;
+    }
+}
+
+/* Makes a warning that would be shown a record, with its place. One that becomes an exception, or
+ * that `@` or a setting keeps quiet, is none. */
+static bool record_mild(int type, const zend_string *file, uint32_t line,
+                        const zend_string *message)
+{
+    const char *name = mild_name(type);
+    smart_str text = {0};
+
+    if (name == NULL || EG(error_handling) != EH_NORMAL || PG(display_errors) == 0 ||
+        PG(ignore_repeated_errors) || (EG(error_reporting) & type) == 0) {
+        return false;
+    }
+    smart_str_appends(&text, name);
+    smart_str_appends(&text, ": ");
+    smart_str_append(&text, message);
+    smart_str_0(&text);
+    const bool is_told = php_dora_output_record(file != NULL ? ZSTR_VAL(file) : NULL, line,
+                                                ZSTR_VAL(text.s), ZSTR_LEN(text.s));
+    smart_str_free(&text);
+    return is_told;
+}
+
+/* A handler's fatal error is not shown: its record says it. PHP comes back by zend_bailout(). Its
+ * warnings are records, too; PHP itself would print them behind the back of output.c. */
 static void on_error(int type, zend_string *file, const uint32_t line, zend_string *message)
 {
-    if (DORA_G(is_handling) && fatal_name(type) != NULL && !dora_is_forked()) {
+    const bool is_ours = DORA_G(is_handling) && !dora_is_forked();
+    const uint8_t shown = PG(display_errors);
+
+    if (is_ours && fatal_name(type) != NULL) {
         PG(display_errors) = 0;
+    } else if (is_ours && record_mild(type, file, line, message)) {
+        PG(display_errors) = 0;
+        usual_error(type, file, line, message);
+        PG(display_errors) = shown;
+        return;
     }
     usual_error(type, file, line, message);
 }

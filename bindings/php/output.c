@@ -1,7 +1,7 @@
 /* output.c: what the application prints, line by line, each with its task.
  *
  * PHP's own way to the standard output, the streams STDOUT and STDERR, and those that are opened as
- * php://stdout and php://stderr, end here. A line goes to
+ * php://stdout and php://stderr, end here, and so does error_log(). A line goes to
  * the server's log as a record that names api and guid; one of no task, or of a process that the
  * application forked, goes where it would have gone, and so does all where that is a terminal: who
  * is asked there has to see the question. Descriptors stay open whatever is closed:
@@ -34,6 +34,7 @@ struct php_dora_output {
     php_stream_ops ops[STREAM_COUNT];      /* PHP's own, but for writing and closing */
     php_stream_ops copy_ops[STREAM_COUNT]; /* of copies of the descriptors: but for writing */
     int (*close)(php_stream *stream, int close_handle);
+    void (*log_message)(const char *text, int priority); /* PHP's own: to the standard error */
     bool is_terminal;
     bool has_task;
     char tag[TAG_BYTES_MAX]; /* of the task */
@@ -106,6 +107,29 @@ static size_t on_echo(const char *data, size_t len)
 {
     take(DORA_G(output), OUT, data, len);
     return len;
+}
+
+/* on_log is for error_log(), and what PHP logs by itself. */
+static void on_log(const char *text, int priority)
+{
+    php_dora_output *self = DORA_G(output);
+
+    if (!is_own(self)) {
+        self->log_message(text, priority);
+        return;
+    }
+    take(self, ERR, text, strlen(text));
+    take(self, ERR, "\n", 1);
+}
+
+bool php_dora_output_record(const char *file, uint32_t line, const char *text, size_t len)
+{
+    const php_dora_output *self = DORA_G(output);
+
+    if (self == NULL || !is_own(self)) {
+        return false;
+    }
+    return dora_log(DORA_LOG_NOTICE, self->tag, file, line, text, len);
 }
 
 static ssize_t on_stdout(php_stream *stream, const char *data, size_t len)
@@ -198,6 +222,10 @@ void php_dora_output_begin(void)
     self->is_terminal = isatty(STDOUT_FILENO) == 1;
     DORA_G(output) = self;
     sapi_module.ub_write = on_echo;
+    self->log_message = sapi_module.log_message;
+    if (self->log_message != NULL) {
+        sapi_module.log_message = on_log;
+    }
 }
 
 void php_dora_output_task(const dora_request *request)

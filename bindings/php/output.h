@@ -15,6 +15,10 @@ void php_dora_output_begin(void);
 void php_dora_output_task(const dora_request *request);
 void php_dora_output_apart(bool is_apart);
 
+/* php_dora_output_record is for a text that is a record by itself, with its place. Returns: false
+ * where no task runs that it could be of, or where a person reads along. */
+bool php_dora_output_record(const char *file, uint32_t line, const char *text, size_t len);
+
 /* php_dora_output_flush ends the line that has no end yet: when a task is over, or loading. It also
  * puts a new STDOUT or STDERR in the place of one that was closed. */
 void php_dora_output_flush(void);

@@ -146,6 +146,11 @@ dora_alone *dr_py_alone_make(dr_py_state *state, PyObject *args, PyObject *kwarg
 PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, PyObject *param);
 void dr_py_request_end(PyObject *request);
 
+/* dr_py_running_request is that of the handler which runs in this context, as contextvars have it;
+ * NULL: none, it has its answer, or the core knows it (a worker that runs one at a time).
+ * Ownership: borrowed while the GIL is held. */
+const dora_request *dr_py_running_request(dr_py_state *state);
+
 /* dr_py_deadline_begin makes a client's call that is begun now end with the caller of the running
  * handler, where handlers share an event loop; elsewhere the core has done so. Returns: whether
  * dr_py_deadline_end has to follow, on the same thread. */

@@ -6,7 +6,7 @@ const char dr_py_log_doc[] =
     "Add a record to the server's log: `level` 1 to 9, `tag` who speaks, `file` and `line`\n"
     "from where. It never waits. Returns False outside a server's zygotes and workers.";
 
-PyObject *dr_py_log(PyObject *Py_UNUSED(module), PyObject *args)
+PyObject *dr_py_log(PyObject *module, PyObject *args)
 {
     int level = 0;
     unsigned int line = 0;
@@ -22,8 +22,13 @@ PyObject *dr_py_log(PyObject *Py_UNUSED(module), PyObject *args)
     }
     bool is_kept = false;
     if (is_good) {
-        is_kept = dora_log(level, PyBytes_AS_STRING(bytes[0]), PyBytes_AS_STRING(bytes[1]), line,
-                           PyBytes_AS_STRING(bytes[2]), (size_t)PyBytes_GET_SIZE(bytes[2]));
+        const char *tag = PyBytes_AS_STRING(bytes[0]);
+        const char *file = PyBytes_AS_STRING(bytes[1]);
+        const char *msg = PyBytes_AS_STRING(bytes[2]);
+        const size_t msg_len = (size_t)PyBytes_GET_SIZE(bytes[2]);
+        const dora_request *request = dr_py_running_request(PyModule_GetState(module));
+        is_kept = request != NULL ? dora_log_within(request, level, tag, file, line, msg, msg_len)
+                                  : dora_log(level, tag, file, line, msg, msg_len);
     }
     for (size_t i = 0; i < 3; i++) {
         Py_XDECREF(bytes[i]);

@@ -54,27 +54,30 @@ static const dora_request *request_of(const dr_py_state *state, PyObject *runnin
     return task != NULL ? dora_task_request(task) : NULL;
 }
 
-/* Has calls of this thread know of the running handler's caller, where that has no answer yet:
- * until when it waits, and its trace. */
-static bool current_begin(dr_py_state *state)
+const dora_request *dr_py_running_request(dr_py_state *state)
 {
     PyObject *found = NULL;
+    if (state->running == NULL) {
+        return NULL;
+    }
     if (PyContextVar_Get(state->running, NULL, &found) < 0 || found == NULL) {
         PyErr_Clear();
-        return false;
+        return NULL;
     }
     const dora_request *request = request_of(state, found);
-    if (request != NULL) {
-        dora_deadline_set(dora_request_deadline_ns(request));
-        dora_trace_set(request);
-    }
-    Py_DECREF(found);
-    return request != NULL;
+    Py_DECREF(found); /* the context has it still */
+    return request;
 }
 
 bool dr_py_deadline_begin(dr_py_state *state)
 {
-    return state->running != NULL && current_begin(state);
+    const dora_request *request = dr_py_running_request(state);
+    if (request == NULL) {
+        return false;
+    }
+    dora_deadline_set(dora_request_deadline_ns(request));
+    dora_trace_set(request);
+    return true;
 }
 
 void dr_py_deadline_end(void)

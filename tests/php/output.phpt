@@ -90,6 +90,7 @@ echo implode("\n", $lines), "\n";
 int(0)
 /child GUID: parent again
 /close GUID: closed
+/close GUID: still said
 /die GUID: disk full
 /echo GUID: after it
 /echo GUID: no end
@@ -114,7 +115,6 @@ POOL: exit() called in handler
 POOL: start hook
 POOL: start hook
 POOL: start hook
-POOL: still said
 POOL: stop hook
 POOL: stop hook
 POOL: stop hook

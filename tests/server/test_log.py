@@ -66,7 +66,8 @@ def test_json_records_have_their_form(tmp_path):
         before = time.time()
         conn.call("/log", [EXCEPTION, "shop", 17, "it \"broke\"\n\xe9"])
         record = json.loads(find_line(log, "broke"))
-        assert list(record) == ["v", "e", "g", "p", "l", "m", "pid", "pool"]
+        assert list(record) == ["v", "e", "g", "p", "l", "m", "pid", "pool", "api", "guid",
+                                "trace"]
         assert (record["v"], record["g"], record["p"]) == (EXCEPTION, "shop", "operator.c")
         assert (record["l"], record["m"]) == (17, "it \"broke\"\n\xe9")
         assert isinstance(record["e"], float) and before - 1 < record["e"] < time.time() + 1

@@ -1,4 +1,4 @@
-"""A collector of spans for a test: OTLP over HTTP in JSON; the shape of every request is checked."""
+"""A collector of spans for a test: OTLP over HTTP in JSON, and whether it has that shape."""
 
 import collections
 import http.server

@@ -243,7 +243,7 @@ static void a_worker_knows_its_server(void **state)
     atomic_store(&context.dropped, 3);
     atomic_store(&board.pid, 77);
     atomic_store(&board.tasks, 4);
-    dr_context_enter(&context, &board, 6, &requests);
+    dr_context_enter(&context, &board, 6, &requests, NULL);
     assert_true(dora_server_info_get(&info));
     assert_int_equal(info.pid, 77);
     assert_int_equal(info.tasks, 4);

@@ -72,12 +72,38 @@ static void a_request_has_its_bytes_and_protocol(void **state)
     dr_buf_fini(&line);
 }
 
+static void what_a_handler_says_has_three_fields_of_its_call(void **state)
+{
+    (void)state;
+    dr_buf line = {0};
+    dr_log_call call = full_call;
+    dr_log_entry entry = {.level = DR_LOG_INFO, .msg = {"x", 1}, .call = &call};
+    call.kind = DR_LOG_CALL_WITHIN;
+    call.traceback = (dora_slice){NULL, 0};
+    assert_int_equal(dr_log_line_json(&line, &entry), DORA_OK);
+    assert_non_null(strstr(line.data, ",\"pool\":null,\"api\":\"/a \\u000a\",\"guid\":\"g\","
+                                      "\"trace\":\"00-1\"}\n"));
+    dr_buf_clear(&line);
+    assert_int_equal(dr_log_line_text(&line, &entry), DORA_OK);
+    assert_slice(dr_buf_slice(&line),
+                 "1970-01-01T00:00:00.000Z info [] x (api=/a \\x0a guid=g trace=00-1)\n");
+    dr_buf_clear(&line);
+    call.trace = (dora_slice){NULL, 0};
+    assert_int_equal(dr_log_line_text(&line, &entry), DORA_OK);
+    assert_slice(dr_buf_slice(&line), "1970-01-01T00:00:00.000Z info [] x\n");
+    dr_buf_clear(&line);
+    assert_int_equal(dr_log_line_json(&line, &entry), DORA_OK);
+    assert_non_null(strstr(line.data, ",\"guid\":\"g\",\"trace\":null}\n"));
+    dr_buf_fini(&line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_error_names_its_call),
         cmocka_unit_test(what_is_not_known_of_a_call_is_null),
         cmocka_unit_test(a_request_has_its_bytes_and_protocol),
+        cmocka_unit_test(what_a_handler_says_has_three_fields_of_its_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,7 +111,8 @@ enum {
 
 /* dora_log adds a record to the server's log. It never waits: when the server is behind, the record
  * is dropped and counted in the log. `tag` says who speaks; `file` and `line` from where, NULL and
- * 0 where that means nothing; long texts are cut at 32 KiB.
+ * 0 where that means nothing; long texts are cut at 32 KiB. In the thread of a handler, where a
+ * worker runs one after the other, the record has api, guid and trace of the call.
  * Returns: false outside a server's zygotes and workers, where nothing is done.
  * dora_log_is_wanted says whether a record of `level` would be kept. Thread: any. */
 DORA_API bool dora_log(int level, const char *tag, const char *file, uint32_t line, const char *msg,

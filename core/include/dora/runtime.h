@@ -183,6 +183,12 @@ DORA_API dora_reply *dora_alone_reply(dora_alone *call);
 DORA_API int64_t dora_alone_end(dora_alone *call, dora_err err, dora_slice *out);
 DORA_API void dora_alone_free(dora_alone *call);
 
+/* dora_log_within is dora_log in words of a request: its record has api, guid and trace. For those
+ * that know what a thread works for; where a worker runs one task after the other dora_log knows it
+ * itself. `request` NULL: nobody knows. Thread: any. */
+DORA_API bool dora_log_within(const dora_request *request, int level, const char *tag,
+                              const char *file, uint32_t line, const char *msg, size_t msg_len);
+
 /* dora_fault is what went wrong in a handler. All bytes are borrowed; what is empty is not known.
  */
 typedef struct dora_fault {

@@ -64,6 +64,9 @@ static void list(fields *all, const dr_log_call *call)
     add_text(all, "api", call->api);
     add_text(all, "guid", call->guid);
     add_text(all, "trace", call->trace);
+    if (call->kind == DR_LOG_CALL_WITHIN) {
+        return;
+    }
     add_text(all, "type", call->type);
     if (is_error) {
         add_number(all, "worker", call->has_worker, call->worker);
@@ -169,6 +172,9 @@ dora_err dr_log_call_text(dr_buf *out, const dr_log_call *call)
     fields all;
     const char *before = " (";
     dora_err err = DORA_OK;
+    if (call->kind == DR_LOG_CALL_WITHIN && call->trace.len == 0) {
+        return DORA_OK;
+    }
     list(&all, call);
     for (uint32_t i = 0; i < all.count && err == DORA_OK; i++) {
         const field *one = &all.items[i];

@@ -6,7 +6,8 @@
 
 typedef enum dr_log_call_kind {
     DR_LOG_CALL_ERROR = 0, /* what went wrong in it */
-    DR_LOG_CALL_REQUEST    /* that it has ended, and how */
+    DR_LOG_CALL_REQUEST,   /* that it has ended, and how */
+    DR_LOG_CALL_WITHIN     /* what its handler says: api, guid and trace alone */
 } dr_log_call_kind;
 
 /* dr_log_call is a call. All bytes are borrowed, and may be any. */
@@ -33,8 +34,9 @@ typedef struct dr_log_call {
 } dr_log_call;
 
 /* dr_log_call_text appends ` (api=/a guid=... ...)`, without what is not known; the traceback is
- * not in it. dr_log_call_json appends the fields as members, each behind a comma, with null for
- * what is not known. Errors: DORA_ENOMEM. */
+ * not in it. What a handler says has it only where its call has a trace, which somebody follows.
+ * dr_log_call_json appends the fields as members, each behind a comma, with null for what is not
+ * known. Errors: DORA_ENOMEM. */
 dora_err dr_log_call_text(dr_buf *out, const dr_log_call *call);
 dora_err dr_log_call_json(dr_buf *out, const dr_log_call *call);
 

@@ -37,10 +37,11 @@ typedef struct head {
     uint32_t lens[PART_COUNT];
     uint8_t is_value; /* these are 0 or 1 */
     uint8_t is_line;
-    uint8_t has_call;
+    uint8_t has_call; /* of kind `call_kind` */
     uint8_t is_timed;
     uint32_t kind; /* dr_packet_kind */
-    int64_t code;  /* this and what follows: of the call */
+    uint32_t call_kind;
+    int64_t code; /* this and what follows: of the call */
     uint64_t queue_ns;
     uint64_t run_ns;
 } head;
@@ -83,6 +84,7 @@ bool dr_log_packet_send(int fd, const dr_log_entry *entry, uint64_t dropped)
                   .is_value = entry->is_value && entry->msg.len <= DR_LOG_RECORD_MAX, /* not cut */
                   .is_line = entry->is_line,
                   .has_call = entry->call != NULL,
+                  .call_kind = call->kind,
                   .is_timed = call->is_timed,
                   .code = call->code,
                   .queue_ns = call->queue_ns,
@@ -132,7 +134,8 @@ static bool decode(dr_log_packet *packet, size_t len, dr_log_entry *entry, uint6
         bytes += first.lens[i];
         left -= first.lens[i];
     }
-    packet->call = (dr_log_call){.kind = DR_LOG_CALL_ERROR,
+    const bool is_error = first.call_kind == DR_LOG_CALL_ERROR;
+    packet->call = (dr_log_call){.kind = is_error ? DR_LOG_CALL_ERROR : DR_LOG_CALL_WITHIN,
                                  .api = texts[PART_API],
                                  .guid = texts[PART_GUID],
                                  .trace = texts[PART_TRACE],

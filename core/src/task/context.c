@@ -22,12 +22,14 @@ void dr_context_set(dr_context *context)
 }
 
 void dr_context_enter(dr_context *context, const dr_status_page *board, uint32_t number,
-                      const _Atomic uint64_t *requests)
+                      const _Atomic uint64_t *requests, const struct dora_task *const *job)
 {
     context->status_page = board;
     context->pid = getpid();
     context->number = number;
     context->requests = requests;
+    context->job = job;
+    context->thread = pthread_self();
     atomic_store(&context->dropped, 0); /* the zygote's own */
 }
 
@@ -73,25 +75,56 @@ static bool record(dr_log_entry entry)
     return true;
 }
 
+/* say_within sends what a handler says; `request` NULL: nobody knows whose. */
+static bool say_within(dr_log_entry entry, const dora_request *request)
+{
+    dr_log_call call = {.kind = DR_LOG_CALL_WITHIN};
+    if (request != NULL) {
+        call.api = request->name;
+        call.guid = request->guid;
+        call.trace = request->trace;
+        entry.call = &call;
+    }
+    return record(entry);
+}
+
+/* request_now is that of the handler that runs in this thread, where a worker has one at a time. */
+static const dora_request *request_now(void)
+{
+    const dr_context *context = current;
+    return context != NULL && context->job != NULL && *context->job != NULL &&
+                   pthread_equal(context->thread, pthread_self()) != 0
+               ? dora_task_request(*context->job)
+               : NULL;
+}
+
 bool dora_log(int level, const char *tag, const char *file, uint32_t line, const char *msg,
               size_t msg_len)
 {
-    return record((dr_log_entry){.level = level,
-                                 .tag = text_of(tag),
-                                 .file = text_of(file),
-                                 .line = line,
-                                 .msg = {msg, msg_len}});
+    return dora_log_within(request_now(), level, tag, file, line, msg, msg_len);
+}
+
+bool dora_log_within(const dora_request *request, int level, const char *tag, const char *file,
+                     uint32_t line, const char *msg, size_t msg_len)
+{
+    const dr_log_entry entry = {.level = level,
+                                .tag = text_of(tag),
+                                .file = text_of(file),
+                                .line = line,
+                                .msg = {msg, msg_len}};
+    return say_within(entry, request);
 }
 
 bool dora_log_value(int level, const char *tag, const char *file, uint32_t line, const char *json,
                     size_t json_len)
 {
-    return record((dr_log_entry){.level = level,
-                                 .tag = text_of(tag),
-                                 .file = text_of(file),
-                                 .line = line,
-                                 .msg = {json, json_len},
-                                 .is_value = true});
+    const dr_log_entry entry = {.level = level,
+                                .tag = text_of(tag),
+                                .file = text_of(file),
+                                .line = line,
+                                .msg = {json, json_len},
+                                .is_value = true};
+    return say_within(entry, request_now());
 }
 
 bool dora_log_fault(const dora_request *request, dora_reply *reply, const dora_fault *fault)

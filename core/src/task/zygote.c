@@ -308,7 +308,7 @@ static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
                                .accepted_limit_ms = self->setup.accepted_limit_ms,
                                .develop = self->setup.dev ? &self->develop : NULL};
     dr_context_enter(&self->context, self->region.status_page, (uint32_t)given->number,
-                     &self->worker.requests);
+                     &self->worker.requests, &self->worker.job);
     dora_error error = {0};
     const dora_err started = start_worker(self, given->number, &error);
     if (self->worker.is_forked) {
