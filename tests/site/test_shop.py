@@ -42,10 +42,8 @@ def test_the_walk_through_the_services_answers_as_it_says(shop):
         port = found.getsockname()[1]
     serve = "dora serve --config dora.json"
     assert serve in BLOCKS[1] and "127.0.0.1:9567" in BLOCKS[1]
-    until = (f"until dora call 127.0.0.1:{port} /product/get '{{\"id\": 1}}' >/dev/null 2>&1; do\n"
-             "    sleep 0.05\ndone")
-    typed = BLOCKS[1].replace("9567", str(port)).replace(
-        f"{serve} &\n", f"{serve} --port {port} &\n{until}\n") + "wait\n"
+    typed = BLOCKS[1].replace("9567", str(port)).replace(f"{serve} &", f"{serve} --port {port} &")
+    typed = typed.replace("--wait 10 --timeout 10", "--wait 60 --timeout 60") + "wait\n"
     _, said = shop(typed, SHOP_CATALOGUE=f"127.0.0.1:{port}")
     assert "Coffee mill" in said and "Coffee cup" in said and "Tea pot" not in said
     assert '"cents": 2700' in said
