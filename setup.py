@@ -77,6 +77,17 @@ def licence() -> dict[str, str]:
     return {"license_expression" if major >= 77 else "license": "Apache-2.0"}
 
 
+def readme() -> str:
+    """README.md for a package index: links into the sources have no place there but their words.
+    What stands in a fence is code."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    parts = re.split(r"(^```.*?^```$)", text, flags=re.M | re.S)
+    for i in range(0, len(parts), 2):
+        parts[i] = re.sub(r"^!\[[^\]]*\]\((?!https?:)[^)]*\)\n+", "", parts[i], flags=re.M)
+        parts[i] = re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", parts[i])
+    return "".join(parts)
+
+
 def extension() -> Extension:
     """The one extension module."""
     compile_flags, link_flags = flags()
@@ -100,6 +111,8 @@ def extension() -> Extension:
 setup(
     version=version(),
     **licence(),
+    long_description=readme(),
+    long_description_content_type="text/markdown",
     packages=["dora"],
     py_modules=["dora_pytest"],
     package_dir={"": BINDING, "dora": f"{BINDING}/dora"},

@@ -15,7 +15,7 @@ cd "$dora_root" || exit 1
 . tests/lib.sh
 
 suites=(style header unit sanitize threads fuzz php python pydantic interop conformance server
-    faults bench install phpize documents quickstart site)
+    faults bench install phpize packages documents quickstart site)
 out=${DORA_TEST_OUT:-$dora_root/out/tests}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
@@ -321,6 +321,7 @@ suite_bench()
 }
 
 suite_install() { bash tests/install.sh "$out/release" "$out/install"; }
+suite_packages() { bash tests/packages.sh "$out/packages"; }
 suite_phpize() { bash tests/phpize.sh "$out/phpize"; }
 
 # shellcheck disable=SC2086

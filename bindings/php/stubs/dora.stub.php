@@ -1,0 +1,1 @@
+../dora.stub.php

@@ -1,0 +1,1 @@
+../dorarpc.stub.php

@@ -1,0 +1,1 @@
+../dorarpc_monitor.stub.php

@@ -1,0 +1,1 @@
+../dorarpc_server.stub.php
