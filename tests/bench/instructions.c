@@ -150,7 +150,8 @@ COUNTED counted_dispatch_submit(bench *self)
                                  .guid = GUID,
                                  .type = DR_TYPE_W_S,
                                  .owner = self};
-    check(dr_dispatch_reserve(&self->pool, &input, &self->task) == 0, "submit");
+    const char *why;
+    check(dr_dispatch_reserve(&self->pool, &input, &self->task, &why) == 0, "submit");
     dr_dispatch_commit(&self->pool, &self->task, 1);
 }
 

@@ -366,7 +366,8 @@ static void everything_held_is_answered_once(void **state)
     (void)submit(at);
     assert_int_equal(at->pool.waiting_count, 2);
     const dr_task_input input = input_of(at);
-    assert_int_equal(dr_dispatch_reserve(&at->pool, &input, &filling), 0);
+    const char *why;
+    assert_int_equal(dr_dispatch_reserve(&at->pool, &input, &filling, &why), 0);
     at->pool.region.base[0] ^= 1;
     dr_damage seen_now;
     assert_true(dr_dispatch_is_damaged(&at->pool, &seen_now));

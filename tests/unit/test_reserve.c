@@ -27,6 +27,7 @@ typedef struct setting {
     dora_app app;
     dr_worker worker;
     unit_threads thread;
+    const char *why; /* the last one was refused */
 } setting;
 
 static void set_up(setting *self, uint32_t queue_tasks_max)
@@ -65,7 +66,7 @@ static int64_t reserve(setting *self, uint32_t *task)
                                  .owner = self,
                                  .connection = CONNECTION,
                                  .protocol = DR_PROTOCOL_HTTP};
-    return dr_dispatch_reserve(&self->pool, &input, task);
+    return dr_dispatch_reserve(&self->pool, &input, task, &self->why);
 }
 
 /* A reserved place counts, and no worker sees the task before it is committed. */
@@ -94,6 +95,27 @@ static void reserved_tasks_wait_for_their_commit(void **state)
     assert_int_equal(at->pool.handed_count, 1);
     assert_int_equal(at->pool.waiting_count, 3);
     assert_int_equal(reserve(at, &none), DORA_CODE_OVERLOADED);
+}
+
+/* The reason is that of the moment in which there was no room. */
+static void a_refusal_says_why(void **state)
+{
+    setting *at = *state;
+    uint32_t task;
+    set_up(at, 1);
+    (void)snprintf(at->pool.full, sizeof(at->pool.full), "the queue is full");
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(reserve(at, &task), 0);
+        dr_dispatch_commit(&at->pool, &task, 1);
+        assert_null(at->why);
+    }
+    assert_int_equal(reserve(at, &task), DORA_CODE_OVERLOADED);
+    assert_string_equal(at->why, "the queue is full");
+    dr_dispatch_worker_died(&at->pool, at->worker.slot);
+    at->pool.unhealthy = true;
+    assert_int_equal(reserve(at, &task), DORA_CODE_OVERLOADED);
+    assert_string_equal(at->why, "no worker of the pool starts (the server's log says why)");
+    assert_int_equal(at->pool.refused, 2);
 }
 
 /* tally is what the reactor has been told. */
@@ -145,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         unit_in(setting, reserved_tasks_wait_for_their_commit),
+        unit_in(setting, a_refusal_says_why),
         unit_in(setting, reserved_tasks_run_or_leave_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -295,15 +295,16 @@ static void only_what_does_not_run_fills_the_queue(void **state)
 {
     setting *at = *state;
     uint32_t task;
+    const char *why;
     const dr_task_input input = {.name = {"/t", 2}, .param = {"N;", 2}, .guid = UNIT_GUID};
     set_up(at, 1, 4, 0);
     at->pool.limits.queue_tasks_max = 2;
     (void)unit_pool_worker(&at->pool);
     for (int i = 0; i < 6; i++) {
-        assert_int_equal(dr_dispatch_reserve(&at->pool, &input, &task), 0);
+        assert_int_equal(dr_dispatch_reserve(&at->pool, &input, &task, &why), 0);
         dr_dispatch_commit(&at->pool, &task, 1);
     }
-    assert_int_equal(dr_dispatch_reserve(&at->pool, &input, &task), DORA_CODE_OVERLOADED);
+    assert_int_equal(dr_dispatch_reserve(&at->pool, &input, &task, &why), DORA_CODE_OVERLOADED);
 }
 
 static void a_death_answers_all_that_ran(void **state)

@@ -56,7 +56,8 @@ uint32_t unit_pool_worker(dr_pool *pool)
 
 int64_t submit_task(dr_pool *pool, const dr_task_input *input, uint32_t *task)
 {
-    const int64_t code = dr_dispatch_reserve(pool, input, task);
+    const char *why;
+    const int64_t code = dr_dispatch_reserve(pool, input, task, &why);
     if (code == 0) {
         dr_dispatch_commit(pool, task, 1);
     }

@@ -169,13 +169,24 @@ static void fill(dr_pool *pool, uint32_t task, const dr_task_input *input)
     memcpy(shared->guid, input->guid, DR_GUID_LEN);
 }
 
-int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task)
+/* why_refused says why there is no room, naming the limits. */
+static const char *why_refused(const dr_pool *pool)
+{
+    const bool is_dead = pool->unhealthy && pool->live_count == 0;
+    return is_dead ? "no worker of the pool starts (the server's log says why)" : pool->full;
+}
+
+int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task,
+                            const char **why)
 {
     const uint64_t bytes =
         (uint64_t)input->name.len + input->param.len + input->trace.len + REPLY_ROOM;
     pthread_mutex_lock(&pool->lock);
     const uint32_t index = take_room(pool, bytes);
-    pool->refused += index == DR_NONE;
+    if (index == DR_NONE) {
+        pool->refused++;
+        *why = why_refused(pool);
+    }
     pthread_mutex_unlock(&pool->lock);
     if (index == DR_NONE) {
         return DORA_CODE_OVERLOADED;
@@ -193,14 +204,6 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     fill(pool, index, input);
     *task = index;
     return 0;
-}
-
-const char *dr_dispatch_why_refused(dr_pool *pool)
-{
-    pthread_mutex_lock(&pool->lock);
-    const bool is_dead = pool->unhealthy && pool->live_count == 0;
-    pthread_mutex_unlock(&pool->lock);
-    return is_dead ? "no worker of the pool starts (the server's log says why)" : pool->full;
 }
 
 /* enter lets workers have a task that is filled: it is handed to one, or waits. */

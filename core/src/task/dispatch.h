@@ -48,13 +48,11 @@ typedef bool (*dr_outcome_fn)(const dr_outcome *outcome, void *user);
  * dr_dispatch_commit, which cannot fail; dr_dispatch_unreserve gives the place back. Every reserved
  * task must get one of the two; each takes one task or more of a reactor. A worker that sleeps is
  * woken once what it was handed is worth a wake-up, at the latest by dr_dispatch_collect, so the
- * end of a turn must call that. Returns: 0 and `*task`, or the reply code it is refused with; then
- * nothing was kept. Thread: the reactor `input->reactor`. */
-int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task);
-
-/* dr_dispatch_why_refused says why dr_dispatch_reserve finds no room, naming the limits. Returns: a
- * text that lives as long as the pool. */
-const char *dr_dispatch_why_refused(dr_pool *pool);
+ * end of a turn must call that. Returns: 0 and `*task`; or the reply code it is refused with, and
+ * `*why`, a text that names the limits and lives as long as the pool: then nothing was kept.
+ * Thread: the reactor `input->reactor`. */
+int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task,
+                            const char **why);
 void dr_dispatch_commit(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 void dr_dispatch_unreserve(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 

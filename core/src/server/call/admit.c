@@ -104,12 +104,12 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     if (call->span != NULL) {
         dr_call_span_input(call, &input);
     }
-    const int64_t code = dr_dispatch_reserve(one->pool, &input, &one->task);
+    const char *why;
+    const int64_t code = dr_dispatch_reserve(one->pool, &input, &one->task, &why);
     if (code == 0) {
         one->state = DR_PART_PENDING;
         return;
     }
-    const char *why = dr_dispatch_why_refused(one->pool);
     one->msg = (dora_slice){why, strlen(why)};
     settle_refused(call, index, request, code);
 }
@@ -163,7 +163,7 @@ void dr_admit_waiting(const dr_responder *responder, const dr_request *request)
 }
 
 /* reserve gives an api of a call its place. Accepted work is done: it has no deadline. */
-static int64_t reserve(dr_call *call, uint32_t index, const dr_request *request)
+static int64_t reserve(dr_call *call, uint32_t index, const dr_request *request, const char **why)
 {
     dr_part *one = &call->parts[index];
     dr_route route;
@@ -174,7 +174,7 @@ static int64_t reserve(dr_call *call, uint32_t index, const dr_request *request)
     if (call->span != NULL) {
         dr_call_span_input(call, &input);
     }
-    return dr_dispatch_reserve(one->pool, &input, &one->task);
+    return dr_dispatch_reserve(one->pool, &input, &one->task, why);
 }
 
 static void unreserve(dr_call *call, uint32_t count)
@@ -185,11 +185,13 @@ static void unreserve(dr_call *call, uint32_t count)
 }
 
 /* reserve_all finds room for every api of a call; where one has none, nothing was done.
- * Returns: 0, or the code of the first that cannot run, with its place in `*index`. */
-static int64_t reserve_all(dr_call *call, const dr_request *request, uint32_t *index)
+ * Returns: 0, or the code of the first that cannot run, with its place in `*index` and, where its
+ * pool has no room, the reason in `*why`. */
+static int64_t reserve_all(dr_call *call, const dr_request *request, uint32_t *index,
+                           const char **why)
 {
     for (uint32_t i = 0; i < call->count; i++) {
-        const int64_t code = reserve(call, i, request);
+        const int64_t code = reserve(call, i, request, why);
         if (code != 0) {
             *index = i;
             unreserve(call, i);
@@ -213,18 +215,15 @@ void dr_admit_accepted(const dr_responder *responder, const dr_request *request)
         return;
     }
     uint32_t index = 0;
+    const char *why = NULL; /* what the code says */
     const int64_t code =
-        request->timeout_ms == 0 ? DORA_CODE_EXPIRED : reserve_all(call, request, &index);
+        request->timeout_ms == 0 ? DORA_CODE_EXPIRED : reserve_all(call, request, &index, &why);
     if (code != 0) {
-        dr_pool *pool = call->parts[index].pool;
         const dora_slice name = responder->lane->apis[index].name;
         char text[sizeof(no_api_prefix) + DR_API_NAME_MAX];
         (void)snprintf(text, sizeof(text), "%s%.*s", no_api_prefix, (int)name.len, name.data);
         dr_call_free(call);
-        refuse(responder, request, code,
-               code == DORA_CODE_NO_API       ? text
-               : code == DORA_CODE_OVERLOADED ? dr_dispatch_why_refused(pool)
-                                              : NULL);
+        refuse(responder, request, code, code == DORA_CODE_NO_API ? text : why);
         return;
     }
     /* Remembered only now: who joins it is told that it was accepted. */
