@@ -102,5 +102,5 @@ const char *php_dora_kind_of(const zval *value)
 
 bool php_dora_is_row(const HashTable *array)
 {
-    return zend_hash_num_elements(array) > 0 && zend_array_is_list(array);
+    return zend_hash_num_elements(array) > 0 && zend_array_is_list((HashTable *)array);
 }

@@ -48,25 +48,25 @@ static const word WORDS[] = {
     {"numeric-string", MAY_BE_STRING},
 };
 
-static bool read_union(comment *comment, php_dora_type *type);
+static bool read_union(comment *self, php_dora_type *type);
 
 static bool is_blank(char byte)
 {
     return byte == '*' || isspace((unsigned char)byte);
 }
 
-static void skip_blanks(comment *comment)
+static void skip_blanks(comment *self)
 {
-    while (comment->at < comment->end && is_blank(*comment->at)) {
-        comment->at++;
+    while (self->at < self->end && is_blank(*self->at)) {
+        self->at++;
     }
 }
 
-static bool take(comment *comment, char byte)
+static bool take(comment *self, char byte)
 {
-    skip_blanks(comment);
-    const bool is_there = comment->at < comment->end && *comment->at == byte;
-    comment->at += is_there;
+    skip_blanks(self);
+    const bool is_there = self->at < self->end && *self->at == byte;
+    self->at += is_there;
     return is_there;
 }
 
@@ -75,16 +75,15 @@ static bool is_equal(dora_slice text, const char *other)
     return text.len == strlen(other) && memcmp(text.data, other, text.len) == 0;
 }
 
-static dora_slice next_name(comment *comment)
+static dora_slice next_name(comment *self)
 {
-    skip_blanks(comment);
-    const char *from = comment->at;
-    while (comment->at < comment->end &&
-           (isalnum((unsigned char)*comment->at) || strchr("_\\-", *comment->at) != NULL ||
-            (*comment->at & 0x80) != 0)) {
-        comment->at++;
+    skip_blanks(self);
+    const char *from = self->at;
+    while (self->at < self->end && (isalnum((unsigned char)*self->at) ||
+                                    strchr("_\\-", *self->at) != NULL || (*self->at & 0x80) != 0)) {
+        self->at++;
     }
-    return (dora_slice){from, (size_t)(comment->at - from)};
+    return (dora_slice){from, (size_t)(self->at - from)};
 }
 
 static void forget_member(php_dora_type *type)
@@ -123,7 +122,7 @@ static void wrap(php_dora_type *type, php_dora_keys keys)
     *type = (php_dora_type){.mask = MAY_BE_ARRAY, .member = member, .keys = keys};
 }
 
-static bool read_name(comment *comment, dora_slice name, php_dora_type *type)
+static bool read_name(comment *self, dora_slice name, php_dora_type *type)
 {
     for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++) {
         if (is_equal(name, WORDS[i].name)) {
@@ -136,12 +135,12 @@ static bool read_name(comment *comment, dora_slice name, php_dora_type *type)
         type->mask = MAY_BE_ANY;
         return true;
     }
-    zend_class_entry *entry = php_dora_uses_class(comment->place, name);
+    zend_class_entry *entry = php_dora_uses_class(self->place, name);
     if (entry == NULL && EG(exception) == NULL) {
-        comment->reading->fault = zend_strpprintf(
-            0, "there is no class %.*s, which the comment names", (int)name.len, name.data);
+        self->reading->fault = zend_strpprintf(0, "there is no class %.*s, which the comment names",
+                                               (int)name.len, name.data);
     }
-    php_dora_class *class = entry != NULL ? php_dora_reading_class(comment->reading, entry) : NULL;
+    php_dora_class *class = entry != NULL ? php_dora_reading_class(self->reading, entry) : NULL;
     if (class != NULL) {
         php_dora_type_add(type, class);
     }
@@ -149,21 +148,21 @@ static bool read_name(comment *comment, dora_slice name, php_dora_type *type)
 }
 
 /* <Item>, <int, Item>: the last one is of the members. */
-static bool read_arguments(comment *comment, php_dora_type *type, bool is_list)
+static bool read_arguments(comment *self, php_dora_type *type, bool is_list)
 {
     php_dora_type key = {0};
     php_dora_type value = {0};
     bool has_key = false;
-    bool is_read = read_union(comment, &value);
+    bool is_read = read_union(self, &value);
 
-    while (is_read && take(comment, ',')) {
+    while (is_read && take(self, ',')) {
         php_dora_type_free(&key);
         key = value;
         value = (php_dora_type){0};
         has_key = true;
-        is_read = read_union(comment, &value);
+        is_read = read_union(self, &value);
     }
-    (void)take(comment, '>');
+    (void)take(self, '>');
     const bool is_map = has_key && key.mask == MAY_BE_STRING;
     php_dora_type_free(&key);
     if (!is_read || type->mask != MAY_BE_ARRAY) { /* int<0, 9> */
@@ -176,101 +175,101 @@ static bool read_arguments(comment *comment, php_dora_type *type, bool is_list)
 }
 
 /* Goes behind what is in brackets of its own form. */
-static void skip_shape(comment *comment)
+static void skip_shape(comment *self)
 {
     uint32_t open = 1;
 
-    for (; comment->at < comment->end && open > 0; comment->at++) {
-        open += *comment->at == '{';
-        open -= *comment->at == '}';
+    for (; self->at < self->end && open > 0; self->at++) {
+        open += *self->at == '{';
+        open -= *self->at == '}';
     }
 }
 
-static bool read_one(comment *comment, php_dora_type *type)
+static bool read_one(comment *self, php_dora_type *type)
 {
-    if (take(comment, '(')) {
-        const bool is_read = read_union(comment, type);
-        (void)take(comment, ')');
+    if (take(self, '(')) {
+        const bool is_read = read_union(self, type);
+        (void)take(self, ')');
         return is_read;
     }
-    const dora_slice name = next_name(comment);
-    if (name.len == 0 && comment->at < comment->end) {
-        comment->at++; /* a literal */
+    const dora_slice name = next_name(self);
+    if (name.len == 0 && self->at < self->end) {
+        self->at++; /* a literal */
     }
-    if (!read_name(comment, name, type)) {
+    if (!read_name(self, name, type)) {
         return false;
     }
-    if (comment->at < comment->end && *comment->at == '<') {
-        comment->at++;
-        return read_arguments(comment, type,
+    if (self->at < self->end && *self->at == '<') {
+        self->at++;
+        return read_arguments(self, type,
                               is_equal(name, "list") || is_equal(name, "non-empty-list"));
     }
-    if (comment->at < comment->end && *comment->at == '{') {
-        comment->at++;
-        skip_shape(comment);
+    if (self->at < self->end && *self->at == '{') {
+        self->at++;
+        skip_shape(self);
     }
     return true;
 }
 
 /* One of several: ?Item, Item[], (Item|null)[][]. */
-static bool read_part(comment *comment, php_dora_type *type)
+static bool read_part(comment *self, php_dora_type *type)
 {
-    const bool may_be_null = take(comment, '?');
+    const bool may_be_null = take(self, '?');
 
-    if (!read_one(comment, type)) {
+    if (!read_one(self, type)) {
         return false;
     }
-    while (comment->at + 1 < comment->end && comment->at[0] == '[' && comment->at[1] == ']') {
-        comment->at += 2;
+    while (self->at + 1 < self->end && self->at[0] == '[' && self->at[1] == ']') {
+        self->at += 2;
         wrap(type, PHP_DORA_KEYS_LIST);
     }
     type->mask |= may_be_null ? MAY_BE_NULL : 0;
     return true;
 }
 
-static bool read_union(comment *comment, php_dora_type *type)
+static bool read_union(comment *self, php_dora_type *type)
 {
     bool is_read = true;
 
-    if (comment->depth >= NESTED_MAX) {
+    if (self->depth >= NESTED_MAX) {
         type->mask = MAY_BE_ANY;
         return true;
     }
-    comment->depth++;
+    self->depth++;
     do {
         php_dora_type part = {0};
-        is_read = read_part(comment, &part);
+        is_read = read_part(self, &part);
         merge(type, &part);
-    } while (is_read && take(comment, '|'));
-    comment->depth--;
+    } while (is_read && take(self, '|'));
+    self->depth--;
     return is_read;
 }
 
 /* The text of a type, up to a blank that stands in no brackets. */
-static dora_slice type_text(comment *comment)
+static dora_slice type_text(comment *self)
 {
     uint32_t open = 0;
 
-    skip_blanks(comment);
-    const char *from = comment->at;
-    for (; comment->at < comment->end && (open > 0 || !is_blank(*comment->at)); comment->at++) {
-        open += strchr("<({[", *comment->at) != NULL;
-        open -= open > 0 && strchr(">)}]", *comment->at) != NULL;
+    skip_blanks(self);
+    const char *from = self->at;
+    for (; self->at < self->end && (open > 0 || !is_blank(*self->at)); self->at++) {
+        open += strchr("<({[", *self->at) != NULL;
+        open -= open > 0 && strchr(">)}]", *self->at) != NULL;
     }
-    return (dora_slice){from, (size_t)(comment->at - from)};
+    return (dora_slice){from, (size_t)(self->at - from)};
 }
 
 /* Whether what follows the type is the parameter. */
-static bool is_of(comment *comment, const zend_string *name)
+static bool is_of(comment *self, const zend_string *name)
 {
     if (name == NULL) {
         return true;
     }
-    skip_blanks(comment);
-    while (comment->at < comment->end && strchr("&.$", *comment->at) != NULL) {
-        comment->at++;
+    skip_blanks(self);
+    while (self->at < self->end && strchr("&.$", *self->at) != NULL) {
+        self->at++;
     }
-    const dora_slice found = next_name(comment);
+    const dora_slice found = next_name(self);
     return found.len == ZSTR_LEN(name) && memcmp(found.data, ZSTR_VAL(name), found.len) == 0;
 }
 
@@ -303,9 +302,9 @@ bool php_dora_doc_member(php_dora_reading *reading, const php_dora_place *place,
         return true;
     }
     const dora_slice text = find(place->comment, tag, name);
-    comment comment = {
+    comment self = {
         .at = text.data, .end = text.data + text.len, .reading = reading, .place = place};
-    const bool is_read = text.len == 0 || read_union(&comment, &told);
+    const bool is_read = text.len == 0 || read_union(&self, &told);
     if (is_read) {
         type->member = told.member;
         type->keys = told.keys;

@@ -17,7 +17,7 @@ typedef struct making {
     uint32_t depth;
 } making;
 
-static bool make(making *making, const php_dora_type *type, zval *value, const php_dora_step *at);
+static bool make(making *self, const php_dora_type *type, zval *value, const php_dora_step *at);
 
 /* Puts another value in the place of one. Ownership: takes `made`. */
 static bool replace(zval *value, zval *made)
@@ -100,7 +100,7 @@ static const char *array_word(const php_dora_type *type)
 }
 
 /* "a map is wanted, not a text" */
-static bool refuse(making *making, const php_dora_type *type, const zval *value,
+static bool refuse(making *self, const php_dora_type *type, const zval *value,
                    const php_dora_step *at)
 {
     smart_str text = {0};
@@ -127,7 +127,7 @@ static bool refuse(making *making, const php_dora_type *type, const zval *value,
                             is_number && Z_TYPE_P(value) == IS_DOUBLE ? "a fraction"
                                                                       : php_dora_kind_of(value));
     smart_str_0(&text);
-    php_dora_faults_add(making->faults, at, ZSTR_VAL(text.s));
+    php_dora_faults_add(self->faults, at, ZSTR_VAL(text.s));
     smart_str_free(&text);
     return false;
 }
@@ -194,7 +194,7 @@ static zend_object *backed_case(zend_class_entry *class, const zval *value)
     return found;
 }
 
-static bool make_enum(making *making, const php_dora_class *class, zval *value,
+static bool make_enum(making *self, const php_dora_class *class, zval *value,
                       const php_dora_step *at)
 {
     zend_object *found = class->entry->enum_backing_type == IS_UNDEF
@@ -207,7 +207,7 @@ static bool make_enum(making *making, const php_dora_class *class, zval *value,
         add_cases(&text, class->entry);
         smart_str_appends(&text, " is wanted");
         smart_str_0(&text);
-        php_dora_faults_add(making->faults, at, ZSTR_VAL(text.s));
+        php_dora_faults_add(self->faults, at, ZSTR_VAL(text.s));
         smart_str_free(&text);
     }
     if (found == NULL) {
@@ -226,7 +226,7 @@ static bool is_refusal(const zend_object *exception)
            instanceof_function(exception->ce, zend_ce_value_error);
 }
 
-static void add_refusal(making *making, const php_dora_step *at)
+static void add_refusal(making *self, const php_dora_step *at)
 {
     zend_object *exception = EG(exception);
     zval hold;
@@ -238,14 +238,14 @@ static void add_refusal(making *making, const php_dora_step *at)
         instanceof_function(exception->ce, zend_ce_exception) ? zend_ce_exception : zend_ce_error;
     zend_string *text = zval_get_string(
         zend_read_property_ex(base, exception, ZSTR_KNOWN(ZEND_STR_MESSAGE), true, &hold));
-    php_dora_faults_add(making->faults, at,
+    php_dora_faults_add(self->faults, at,
                         ZSTR_LEN(text) > 0 ? ZSTR_VAL(text) : ZSTR_VAL(exception->ce->name));
     zend_string_release(text);
     zend_clear_exception();
 }
 
 /* Calls the constructor: with members by their names, or with one text. */
-static bool construct(making *making, zend_class_entry *class, HashTable *named, zval *text,
+static bool construct(making *self, zend_class_entry *class, HashTable *named, zval *text,
                       zval *object, const php_dora_step *at)
 {
     zval nothing;
@@ -271,11 +271,11 @@ static bool construct(making *making, zend_class_entry *class, HashTable *named,
     zend_object_store_ctor_failed(Z_OBJ_P(object));
     zval_ptr_dtor(object);
     ZVAL_UNDEF(object);
-    add_refusal(making, at);
+    add_refusal(self, at);
     return false;
 }
 
-static bool make_date(making *making, const php_dora_class *class, zval *value,
+static bool make_date(making *self, const php_dora_class *class, zval *value,
                       const php_dora_step *at)
 {
     zend_string *text = php_dora_date_text(Z_STR_P(value));
@@ -283,24 +283,24 @@ static bool make_date(making *making, const php_dora_class *class, zval *value,
     zval made;
 
     if (text == NULL) {
-        php_dora_faults_add(making->faults, at, "a date and time as in RFC 3339 is wanted");
+        php_dora_faults_add(self->faults, at, "a date and time as in RFC 3339 is wanted");
         return false;
     }
     ZVAL_STR(&given, text);
     const bool is_made =
-        construct(making, php_dora_date_class(class->entry), NULL, &given, &made, at);
+        construct(self, php_dora_date_class(class->entry), NULL, &given, &made, at);
     zval_ptr_dtor(&given);
     return is_made && replace(value, &made);
 }
 
 /* Makes one member and keeps it by its name. */
-static bool make_member(making *making, const php_dora_field *field, zval *given, HashTable *named,
+static bool make_member(making *self, const php_dora_field *field, zval *given, HashTable *named,
                         const php_dora_step *step)
 {
     zval own;
 
     ZVAL_COPY_DEREF(&own, given);
-    if (make(making, &field->type, &own, step)) {
+    if (make(self, &field->type, &own, step)) {
         zend_hash_update(named, step->name, &own);
         return true;
     }
@@ -320,7 +320,7 @@ static const php_dora_field *field_by(const php_dora_fields *fields, const zend_
 }
 
 /* What no parameter is named like goes to the variadic one. */
-static bool make_others(making *making, const php_dora_fields *fields, HashTable *members,
+static bool make_others(making *self, const php_dora_fields *fields, HashTable *members,
                         HashTable *named, const php_dora_step *at)
 {
     bool are_made = true;
@@ -331,7 +331,7 @@ static bool make_others(making *making, const php_dora_fields *fields, HashTable
     {
         if (name != NULL && EG(exception) == NULL && field_by(fields, name) == NULL) {
             const php_dora_step step = {at, name, 0};
-            are_made &= make_member(making, &fields->all[fields->count - 1], given, named, &step);
+            are_made &= make_member(self, &fields->all[fields->count - 1], given, named, &step);
         }
     }
     ZEND_HASH_FOREACH_END();
@@ -339,7 +339,7 @@ static bool make_others(making *making, const php_dora_fields *fields, HashTable
 }
 
 /* Returns: false with faults, though their text may be cut, or with an exception raised. */
-static bool make_members(making *making, const php_dora_fields *fields, HashTable *members,
+static bool make_members(making *self, const php_dora_fields *fields, HashTable *members,
                          HashTable *named, const php_dora_step *at)
 {
     bool are_made = true;
@@ -349,27 +349,27 @@ static bool make_members(making *making, const php_dora_fields *fields, HashTabl
         const php_dora_step step = {at, field->name, 0};
         zval *given = zend_hash_find(members, field->name);
         if (given != NULL) {
-            are_made &= make_member(making, field, given, named, &step);
+            are_made &= make_member(self, field, given, named, &step);
         } else if (field->is_required) {
-            php_dora_faults_add(making->faults, &step, "missing");
+            php_dora_faults_add(self->faults, &step, "missing");
             are_made = false;
         }
     }
-    return (!fields->takes_others || make_others(making, fields, members, named, at)) && are_made;
+    return (!fields->takes_others || make_others(self, fields, members, named, at)) && are_made;
 }
 
-static bool make_object(making *making, const php_dora_class *class, zval *value,
+static bool make_object(making *self, const php_dora_class *class, zval *value,
                         const php_dora_step *at)
 {
     zval made;
 
     if (php_dora_is_row(Z_ARRVAL_P(value))) {
-        php_dora_faults_add(making->faults, at, "a map is wanted, not a list");
+        php_dora_faults_add(self->faults, at, "a map is wanted, not a list");
         return false;
     }
     HashTable *named = zend_new_array(class->fields.count);
-    const bool is_made = make_members(making, &class->fields, Z_ARRVAL_P(value), named, at) &&
-                         construct(making, class->entry, named, NULL, &made, at);
+    const bool is_made = make_members(self, &class->fields, Z_ARRVAL_P(value), named, at) &&
+                         construct(self, class->entry, named, NULL, &made, at);
     zend_array_release(named);
     return is_made && replace(value, &made);
 }
@@ -399,23 +399,23 @@ static bool takes(const php_dora_class *class, const zval *value)
     return false;
 }
 
-static bool make_class(making *making, const php_dora_class *class, zval *value,
+static bool make_class(making *self, const php_dora_class *class, zval *value,
                        const php_dora_step *at)
 {
     switch (class->kind) {
     case PHP_DORA_CLASS_ENUM:
-        return make_enum(making, class, value, at);
+        return make_enum(self, class, value, at);
     case PHP_DORA_CLASS_DATE:
-        return make_date(making, class, value, at);
+        return make_date(self, class, value, at);
     case PHP_DORA_CLASS_MADE:
-        return make_object(making, class, value, at);
+        return make_object(self, class, value, at);
     default:
         return make_map(value);
     }
 }
 
 /* Of several classes none could be made of the map. */
-static bool refuse_all(making *making, const php_dora_type *type, const php_dora_step *at)
+static bool refuse_all(making *self, const php_dora_type *type, const php_dora_step *at)
 {
     smart_str text = {0};
 
@@ -426,17 +426,16 @@ static bool refuse_all(making *making, const php_dora_type *type, const php_dora
         }
     }
     smart_str_0(&text);
-    php_dora_faults_add(making->faults, at, ZSTR_VAL(text.s));
+    php_dora_faults_add(self->faults, at, ZSTR_VAL(text.s));
     smart_str_free(&text);
     return false;
 }
 
 /* The first class that the value can be made into. Where one alone can be meant, its faults say
  * more than that it is wanted. */
-static bool make_any(making *making, const php_dora_type *type, zval *value,
-                     const php_dora_step *at)
+static bool make_any(making *self, const php_dora_type *type, zval *value, const php_dora_step *at)
 {
-    const size_t before = php_dora_faults_len(making->faults);
+    const size_t before = php_dora_faults_len(self->faults);
     uint32_t tried = 0;
 
     for (uint32_t i = 0; i < type->class_count; i++) {
@@ -444,8 +443,8 @@ static bool make_any(making *making, const php_dora_type *type, zval *value,
             continue;
         }
         tried++;
-        if (make_class(making, type->classes[i], value, at)) {
-            php_dora_faults_cut(making->faults, before);
+        if (make_class(self, type->classes[i], value, at)) {
+            php_dora_faults_cut(self->faults, before);
             return true;
         }
         if (EG(exception) != NULL) {
@@ -453,7 +452,7 @@ static bool make_any(making *making, const php_dora_type *type, zval *value,
         }
     }
     if (make_scalar(type, value)) {
-        php_dora_faults_cut(making->faults, before);
+        php_dora_faults_cut(self->faults, before);
         return true;
     }
     const bool is_told =
@@ -461,14 +460,14 @@ static bool make_any(making *making, const php_dora_type *type, zval *value,
     if (EG(exception) != NULL || is_told) {
         return false;
     }
-    php_dora_faults_cut(making->faults, before);
-    return tried > 1 && Z_TYPE_P(value) == IS_ARRAY ? refuse_all(making, type, at)
-                                                    : refuse(making, type, value, at);
+    php_dora_faults_cut(self->faults, before);
+    return tried > 1 && Z_TYPE_P(value) == IS_ARRAY ? refuse_all(self, type, at)
+                                                    : refuse(self, type, value, at);
 }
 
 /* ---- arrays ---- */
 
-static bool make_array(making *making, const php_dora_type *type, zval *value,
+static bool make_array(making *self, const php_dora_type *type, zval *value,
                        const php_dora_step *at)
 {
     const bool is_list = zend_array_is_list(Z_ARRVAL_P(value));
@@ -479,14 +478,14 @@ static bool make_array(making *making, const php_dora_type *type, zval *value,
 
     if ((type->keys == PHP_DORA_KEYS_LIST && !is_list) ||
         (type->keys == PHP_DORA_KEYS_MAP && php_dora_is_row(Z_ARRVAL_P(value)))) {
-        return refuse(making, type, value, at);
+        return refuse(self, type, value, at);
     }
     SEPARATE_ARRAY(value);
     ZEND_HASH_FOREACH_KEY_VAL(Z_ARRVAL_P(value), number, name, member)
     {
         const php_dora_step step = {at, name, number};
         ZVAL_DEREF(member);
-        is_made &= make(making, type->member, member, &step);
+        is_made &= make(self, type->member, member, &step);
         if (EG(exception) != NULL) {
             break;
         }
@@ -507,31 +506,31 @@ static bool is_instance(const php_dora_type *type, const zval *value)
 
 /* Values that fit are left as they are: those of PHP's own types, and the objects that middleware
  * has made. */
-static bool make(making *making, const php_dora_type *type, zval *value, const php_dora_step *at)
+static bool make(making *self, const php_dora_type *type, zval *value, const php_dora_step *at)
 {
     bool is_made = true;
 
-    if (!dora_depth_fits(making->depth)) {
-        php_dora_faults_add(making->faults, at, "deeper than this thread's stack has room for");
+    if (!dora_depth_fits(self->depth)) {
+        php_dora_faults_add(self->faults, at, "deeper than this thread's stack has room for");
         return false;
     }
-    making->depth++;
+    self->depth++;
     if ((type->mask & (1u << Z_TYPE_P(value))) != 0) {
         is_made = Z_TYPE_P(value) != IS_ARRAY || type->member == NULL ||
-                  make_array(making, type, value, at);
+                  make_array(self, type, value, at);
     } else if (Z_TYPE_P(value) != IS_OBJECT || !is_instance(type, value)) {
-        is_made = make_any(making, type, value, at);
+        is_made = make_any(self, type, value, at);
     }
-    making->depth--;
+    self->depth--;
     return is_made;
 }
 
 bool php_dora_typed_param(const php_dora_typed *typed, zval *value)
 {
     smart_str faults = {0};
-    making making = {.faults = &faults};
+    making self = {.faults = &faults};
 
-    if (make(&making, &typed->params.all[0].type, value, NULL)) {
+    if (make(&self, &typed->params.all[0].type, value, NULL)) {
         smart_str_free(&faults);
         return true;
     }
@@ -552,7 +551,7 @@ static const php_dora_field *field_of(const php_dora_fields *fields, const zend_
 
 void php_dora_typed_members(const php_dora_typed *typed, HashTable *members, smart_str *faults)
 {
-    making making = {.faults = faults};
+    making self = {.faults = faults};
     zend_string *name;
     zval *value;
 
@@ -564,7 +563,7 @@ void php_dora_typed_members(const php_dora_typed *typed, HashTable *members, sma
             continue;
         }
         ZVAL_DEREF(value);
-        (void)make(&making, &field->type, value, &step);
+        (void)make(&self, &field->type, value, &step);
         if (EG(exception) != NULL) {
             break;
         }

@@ -159,7 +159,8 @@ static bool read_param_comment(php_dora_reading *reading, const zend_function *f
     if (type->member != NULL || !is_constructor(function)) {
         return true;
     }
-    const zend_property_info *property = zend_hash_find_ptr(&place.scope->properties_info, name);
+    const zend_property_info *property =
+        zend_hash_find_ptr(&place.scope->properties_info, (zend_string *)name);
     const php_dora_place own =
         place_in(property != NULL ? property->doc_comment : NULL, place.scope);
     return php_dora_doc_member(reading, &own, "@var", NULL, type);
@@ -305,7 +306,7 @@ static bool read_name(php_dora_reading *reading, zend_string *name, zend_class_e
         return true;
     }
     if (entry == NULL || EG(exception) != NULL || reading->is_placed ||
-        (type->mask & PHP_DORA_MAY_BE_SENT & ~MAY_BE_NULL) == 0) {
+        (type->mask & PHP_DORA_MAY_BE_SENT & ~(uint32_t)MAY_BE_NULL) == 0) {
         return false;
     }
     zend_string_release(reading->fault);

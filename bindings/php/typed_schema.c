@@ -15,7 +15,7 @@ typedef struct schema {
     uint32_t used_count;
 } schema;
 
-static void add_type(schema *schema, const php_dora_type *type, bool is_whole);
+static void add_type(schema *self, const php_dora_type *type, bool is_whole);
 
 static void add_value(smart_str *out, const zval *value)
 {
@@ -63,7 +63,7 @@ static zend_string *long_name(const zend_class_entry *class)
 }
 
 /* Gives each class its short name, or the long one where two would have the same. */
-static void name_all(schema *schema, HashTable *classes)
+static void name_all(schema *self, HashTable *classes)
 {
     const php_dora_class *class;
     HashTable taken;
@@ -77,7 +77,7 @@ static void name_all(schema *schema, HashTable *classes)
             zval_ptr_dtor(&name);
             ZVAL_STR(&name, long_name(class->entry));
         }
-        zend_hash_index_update(&schema->names, key_of(class), &name);
+        zend_hash_index_update(&self->names, key_of(class), &name);
     }
     ZEND_HASH_FOREACH_END();
     zend_hash_destroy(&taken);
@@ -111,134 +111,134 @@ static void add_cases(smart_str *out, zend_class_entry *class)
                                                                : "],\"type\":\"string\"");
 }
 
-static void add_required(schema *schema, const php_dora_fields *fields, const zend_string *without)
+static void add_required(schema *self, const php_dora_fields *fields, const zend_string *without)
 {
     bool is_first = true;
 
     for (uint32_t i = 0; i + fields->takes_others < fields->count; i++) {
         const php_dora_field *field = &fields->all[i];
         if (field->is_required && (without == NULL || !zend_string_equals(field->name, without))) {
-            smart_str_appends(schema->out, is_first ? ",\"required\":[" : ",");
-            add_text(schema->out, field->name);
+            smart_str_appends(self->out, is_first ? ",\"required\":[" : ",");
+            add_text(self->out, field->name);
             is_first = false;
         }
     }
-    smart_str_appends(schema->out, is_first ? "" : "]");
+    smart_str_appends(self->out, is_first ? "" : "]");
 }
 
 /* Adds a member to a schema that is written: behind its last brace's place. */
-static void add_standard(schema *schema, const php_dora_field *field)
+static void add_standard(schema *self, const php_dora_field *field)
 {
-    const bool is_empty = ZSTR_VAL(schema->out->s)[ZSTR_LEN(schema->out->s) - 2] == '{';
+    const bool is_empty = ZSTR_VAL(self->out->s)[ZSTR_LEN(self->out->s) - 2] == '{';
 
     if (field->standard == NULL) {
         return;
     }
-    ZSTR_LEN(schema->out->s)--;
-    smart_str_appends(schema->out, is_empty ? "\"default\":" : ",\"default\":");
+    ZSTR_LEN(self->out->s)--;
+    smart_str_appends(self->out, is_empty ? "\"default\":" : ",\"default\":");
     if (Z_TYPE_P(field->standard) == IS_ARRAY && field->type.keys == PHP_DORA_KEYS_MAP &&
         zend_hash_num_elements(Z_ARRVAL_P(field->standard)) == 0) {
-        smart_str_appends(schema->out, "{}");
+        smart_str_appends(self->out, "{}");
     } else {
-        add_value(schema->out, field->standard);
+        add_value(self->out, field->standard);
     }
-    smart_str_appendc(schema->out, '}');
+    smart_str_appendc(self->out, '}');
 }
 
 /* {"type":"object", ... without the brace that ends it. `without` is no member of the map. */
-static void add_fields(schema *schema, const php_dora_fields *fields, const zend_string *without)
+static void add_fields(schema *self, const php_dora_fields *fields, const zend_string *without)
 {
     bool is_first = true;
 
-    smart_str_appends(schema->out, "{\"type\":\"object\",\"properties\":{");
+    smart_str_appends(self->out, "{\"type\":\"object\",\"properties\":{");
     for (uint32_t i = 0; i + fields->takes_others < fields->count; i++) {
         const php_dora_field *field = &fields->all[i];
         if (without != NULL && zend_string_equals(field->name, without)) {
             continue;
         }
-        smart_str_appends(schema->out, is_first ? "" : ",");
+        smart_str_appends(self->out, is_first ? "" : ",");
         is_first = false;
-        add_text(schema->out, field->name);
-        smart_str_appendc(schema->out, ':');
-        add_type(schema, &field->type, false);
-        add_standard(schema, field);
+        add_text(self->out, field->name);
+        smart_str_appendc(self->out, ':');
+        add_type(self, &field->type, false);
+        add_standard(self, field);
     }
-    smart_str_appendc(schema->out, '}');
-    add_required(schema, fields, without);
+    smart_str_appendc(self->out, '}');
+    add_required(self, fields, without);
     if (fields->takes_others) {
-        smart_str_appends(schema->out, ",\"additionalProperties\":");
-        add_type(schema, &fields->all[fields->count - 1].type, false);
+        smart_str_appends(self->out, ",\"additionalProperties\":");
+        add_type(self, &fields->all[fields->count - 1].type, false);
     }
 }
 
-static void add_class(schema *schema, const php_dora_class *class)
+static void add_class(schema *self, const php_dora_class *class)
 {
     if (class->kind == PHP_DORA_CLASS_ENUM) {
-        add_cases(schema->out, class->entry);
+        add_cases(self->out, class->entry);
     } else {
-        add_fields(schema, &class->fields, NULL);
+        add_fields(self, &class->fields, NULL);
     }
-    smart_str_appends(schema->out, ",\"title\":");
-    add_value(schema->out, zend_hash_index_find(&schema->names, key_of(class)));
-    smart_str_appendc(schema->out, '}');
+    smart_str_appends(self->out, ",\"title\":");
+    add_value(self->out, zend_hash_index_find(&self->names, key_of(class)));
+    smart_str_appendc(self->out, '}');
 }
 
-static void add_reference(schema *schema, const php_dora_class *class)
+static void add_reference(schema *self, const php_dora_class *class)
 {
-    const zval *name = zend_hash_index_find(&schema->names, key_of(class));
+    const zval *name = zend_hash_index_find(&self->names, key_of(class));
     uint32_t at = 0;
 
-    while (at < schema->used_count && schema->used[at] != class) {
+    while (at < self->used_count && self->used[at] != class) {
         at++;
     }
-    schema->used[at] = class;
-    schema->used_count = MAX(schema->used_count, at + 1);
-    smart_str_appends(schema->out, "{\"$ref\":\"#/$defs/");
-    smart_str_append(schema->out, Z_STR_P(name));
-    smart_str_appends(schema->out, "\"}");
+    self->used[at] = class;
+    self->used_count = MAX(self->used_count, at + 1);
+    smart_str_appends(self->out, "{\"$ref\":\"#/$defs/");
+    smart_str_append(self->out, Z_STR_P(name));
+    smart_str_appends(self->out, "\"}");
 }
 
-static void add_named(schema *schema, const php_dora_class *class)
+static void add_named(schema *self, const php_dora_class *class)
 {
     switch (class->kind) {
     case PHP_DORA_CLASS_MADE:
     case PHP_DORA_CLASS_ENUM:
-        add_reference(schema, class);
+        add_reference(self, class);
         break;
     case PHP_DORA_CLASS_DATE:
-        smart_str_appends(schema->out, "{\"type\":\"string\",\"format\":\"date-time\"}");
+        smart_str_appends(self->out, "{\"type\":\"string\",\"format\":\"date-time\"}");
         break;
     case PHP_DORA_CLASS_MAP:
-        smart_str_appends(schema->out, "{\"type\":\"object\"}");
+        smart_str_appends(self->out, "{\"type\":\"object\"}");
         break;
     case PHP_DORA_CLASS_ELSE:
-        smart_str_appends(schema->out, "{}");
+        smart_str_appends(self->out, "{}");
         break;
     }
 }
 
 /* ---- types ---- */
 
-static void add_array(schema *schema, const php_dora_type *type)
+static void add_array(schema *self, const php_dora_type *type)
 {
     static const char *const heads[] = {[PHP_DORA_KEYS_LIST] = "{\"type\":\"array\"",
                                         [PHP_DORA_KEYS_MAP] = "{\"type\":\"object\"",
                                         [PHP_DORA_KEYS_ANY] = "{\"type\":[\"array\",\"object\"]"};
 
     if (type->member == NULL) {
-        smart_str_appends(schema->out, "{\"type\":[\"array\",\"object\"]}");
+        smart_str_appends(self->out, "{\"type\":[\"array\",\"object\"]}");
         return;
     }
-    smart_str_appends(schema->out, heads[type->keys]);
+    smart_str_appends(self->out, heads[type->keys]);
     if (type->keys != PHP_DORA_KEYS_MAP) {
-        smart_str_appends(schema->out, ",\"items\":");
-        add_type(schema, type->member, false);
+        smart_str_appends(self->out, ",\"items\":");
+        add_type(self, type->member, false);
     }
     if (type->keys != PHP_DORA_KEYS_LIST) {
-        smart_str_appends(schema->out, ",\"additionalProperties\":");
-        add_type(schema, type->member, false);
+        smart_str_appends(self->out, ",\"additionalProperties\":");
+        add_type(self, type->member, false);
     }
-    smart_str_appendc(schema->out, '}');
+    smart_str_appendc(self->out, '}');
 }
 
 typedef struct plain {
@@ -278,74 +278,74 @@ static uint32_t forms_of(uint32_t mask, bool is_taken[])
 }
 
 /* `is_whole`: of the document itself, where a class stands in its place. */
-static void add_type(schema *schema, const php_dora_type *type, bool is_whole)
+static void add_type(schema *self, const php_dora_type *type, bool is_whole)
 {
     bool is_taken[sizeof(PLAIN) / sizeof(PLAIN[0])];
     const bool has_array = (type->mask & MAY_BE_ARRAY) != 0;
 
     if (is_anything(type)) {
-        smart_str_appends(schema->out, "{}");
+        smart_str_appends(self->out, "{}");
         return;
     }
     const uint32_t count = forms_of(type->mask, is_taken) + has_array + type->class_count;
     if (is_whole && count == 1 && type->class_count == 1 &&
         (type->classes[0]->kind == PHP_DORA_CLASS_MADE ||
          type->classes[0]->kind == PHP_DORA_CLASS_ENUM)) {
-        add_class(schema, type->classes[0]);
+        add_class(self, type->classes[0]);
         return;
     }
     const char *before = count > 1 ? "{\"anyOf\":[" : "";
     for (uint32_t i = 0; i < type->class_count; i++) {
-        smart_str_appends(schema->out, before);
-        add_named(schema, type->classes[i]);
+        smart_str_appends(self->out, before);
+        add_named(self, type->classes[i]);
         before = ",";
     }
     if (has_array) {
-        smart_str_appends(schema->out, before);
-        add_array(schema, type);
+        smart_str_appends(self->out, before);
+        add_array(self, type);
         before = ",";
     }
     for (size_t i = 0; i < sizeof(PLAIN) / sizeof(PLAIN[0]); i++) {
         if (is_taken[i]) {
-            smart_str_appends(schema->out, before);
-            smart_str_appends(schema->out, PLAIN[i].text);
+            smart_str_appends(self->out, before);
+            smart_str_appends(self->out, PLAIN[i].text);
             before = ",";
         }
     }
-    smart_str_appends(schema->out, count > 1 ? "]}" : "");
+    smart_str_appends(self->out, count > 1 ? "]}" : "");
 }
 
 /* ---- documents ---- */
 
-static void begin(schema *schema, smart_str *out, HashTable *classes)
+static void begin(schema *self, smart_str *out, HashTable *classes)
 {
-    schema->out = out;
-    zend_hash_init(&schema->names, 8, NULL, ZVAL_PTR_DTOR, false);
-    schema->used = ecalloc(zend_hash_num_elements(classes) + 1, sizeof(schema->used[0]));
-    schema->used_count = 0;
-    name_all(schema, classes);
+    self->out = out;
+    zend_hash_init(&self->names, 8, NULL, ZVAL_PTR_DTOR, false);
+    self->used = ecalloc(zend_hash_num_elements(classes) + 1, sizeof(self->used[0]));
+    self->used_count = 0;
+    name_all(self, classes);
 }
 
 /* Adds the definitions, which may refer to further ones, and ends the document. */
-static zend_string *end(schema *schema)
+static zend_string *end(schema *self)
 {
-    smart_str *out = schema->out;
+    smart_str *out = self->out;
 
-    for (uint32_t at = 0; at < schema->used_count; at++) {
+    for (uint32_t at = 0; at < self->used_count; at++) {
         const bool is_first = at == 0;
-        const php_dora_class *class = schema->used[at];
+        const php_dora_class *class = self->used[at];
         if (is_first) {
             ZSTR_LEN(out->s)--; /* the brace that ended it */
             smart_str_appends(out, ",\"$defs\":{");
         }
         smart_str_appends(out, is_first ? "" : ",");
-        add_value(out, zend_hash_index_find(&schema->names, key_of(class)));
+        add_value(out, zend_hash_index_find(&self->names, key_of(class)));
         smart_str_appendc(out, ':');
-        add_class(schema, class);
+        add_class(self, class);
     }
-    smart_str_appends(out, schema->used_count > 0 ? "}}" : "");
-    zend_hash_destroy(&schema->names);
-    efree(schema->used);
+    smart_str_appends(out, self->used_count > 0 ? "}}" : "");
+    zend_hash_destroy(&self->names);
+    efree(self->used);
     smart_str_0(out);
     return out->s;
 }
@@ -353,25 +353,25 @@ static zend_string *end(schema *schema)
 zend_string *php_dora_typed_schema(const php_dora_type *type, HashTable *classes)
 {
     smart_str out = {0};
-    schema schema;
+    schema self;
 
     if (is_anything(type)) {
         return NULL;
     }
-    begin(&schema, &out, classes);
-    add_type(&schema, type, true);
-    return end(&schema);
+    begin(&self, &out, classes);
+    add_type(&self, type, true);
+    return end(&self);
 }
 
 zend_string *php_dora_typed_schema_of(const php_dora_fields *fields, HashTable *classes)
 {
     smart_str out = {0};
-    schema schema;
+    schema self;
     zend_string *request = ZSTR_INIT_LITERAL(PHP_DORA_REQUEST_NAME, false);
 
-    begin(&schema, &out, classes);
-    add_fields(&schema, fields, request);
+    begin(&self, &out, classes);
+    add_fields(&self, fields, request);
     smart_str_appends(&out, fields->takes_others ? "}" : ",\"additionalProperties\":false}");
     zend_string_release(request);
-    return end(&schema);
+    return end(&self);
 }

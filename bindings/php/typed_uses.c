@@ -17,21 +17,21 @@ static bool is_name_byte(char byte)
     return isalnum((unsigned char)byte) || byte == '_' || byte == '\\' || (byte & 0x80) != 0;
 }
 
-static void skip_blanks(words *words)
+static void skip_blanks(words *self)
 {
-    while (words->at < words->end && isspace((unsigned char)*words->at)) {
-        words->at++;
+    while (self->at < self->end && isspace((unsigned char)*self->at)) {
+        self->at++;
     }
 }
 
-static dora_slice next_name(words *words)
+static dora_slice next_name(words *self)
 {
-    skip_blanks(words);
-    const char *from = words->at;
-    while (words->at < words->end && is_name_byte(*words->at)) {
-        words->at++;
+    skip_blanks(self);
+    const char *from = self->at;
+    while (self->at < self->end && is_name_byte(*self->at)) {
+        self->at++;
     }
-    return (dora_slice){from, (size_t)(words->at - from)};
+    return (dora_slice){from, (size_t)(self->at - from)};
 }
 
 static bool is_word(dora_slice name, const char *word)
@@ -40,11 +40,11 @@ static bool is_word(dora_slice name, const char *word)
 }
 
 /* Goes past a byte where it comes next. */
-static bool take(words *words, char byte)
+static bool take(words *self, char byte)
 {
-    skip_blanks(words);
-    const bool is_there = words->at < words->end && *words->at == byte;
-    words->at += is_there;
+    skip_blanks(self);
+    const bool is_there = self->at < self->end && *self->at == byte;
+    self->at += is_there;
     return is_there;
 }
 
@@ -76,83 +76,83 @@ static bool is_same(dora_slice one, dora_slice other)
 }
 
 /* One of `use A\B as C, D\{E, F as G};`: the class that `alias` stands for, NULL: another one. */
-static zend_string *used(words *words, dora_slice group, dora_slice alias)
+static zend_string *used(words *self, dora_slice group, dora_slice alias)
 {
-    const dora_slice name = next_name(words);
+    const dora_slice name = next_name(self);
     dora_slice known = last_part(name);
     zend_string *found = NULL;
 
-    if (take(words, '{')) {
+    if (take(self, '{')) {
         do {
-            found = found == NULL ? used(words, name, alias) : found;
-        } while (take(words, ',') && found == NULL);
-        (void)take(words, '}');
+            found = found == NULL ? used(self, name, alias) : found;
+        } while (take(self, ',') && found == NULL);
+        (void)take(self, '}');
         return found;
     }
-    const char *before = words->at;
-    if (is_word(next_name(words), "as")) {
-        known = next_name(words);
+    const char *before = self->at;
+    if (is_word(next_name(self), "as")) {
+        known = next_name(self);
     } else {
-        words->at = before;
+        self->at = before;
     }
     return name.len > 0 && is_same(known, alias) ? joined(group, name) : NULL;
 }
 
-static bool begins(const words *words, const char *text)
+static bool begins(const words *self, const char *text)
 {
     const size_t len = strlen(text);
-    return (size_t)(words->end - words->at) >= len && memcmp(words->at, text, len) == 0;
+    return (size_t)(self->end - self->at) >= len && memcmp(self->at, text, len) == 0;
 }
 
 /* Goes behind the next `text`, or to the end. */
-static void skip_past(words *words, const char *text)
+static void skip_past(words *self, const char *text)
 {
-    const char *found = zend_memnstr(words->at, text, strlen(text), words->end);
-    words->at = found != NULL ? found + strlen(text) : words->end;
+    const char *found = zend_memnstr(self->at, text, strlen(text), self->end);
+    self->at = found != NULL ? found + strlen(text) : self->end;
 }
 
 /* Goes past a comment or attribute, if one comes next. */
-static bool skip_comment(words *words)
+static bool skip_comment(words *self)
 {
-    if (begins(words, "/*")) {
-        skip_past(words, "*/");
+    if (begins(self, "/*")) {
+        skip_past(self, "*/");
         return true;
     }
-    if (begins(words, "//") || begins(words, "#")) {
-        skip_past(words, "\n");
+    if (begins(self, "//") || begins(self, "#")) {
+        skip_past(self, "\n");
         return true;
     }
     return false;
 }
 
 /* Goes past a text between quotes. */
-static void skip_text(words *words)
+static void skip_text(words *self)
 {
-    const char quote = *words->at++;
+    const char quote = *self->at++;
 
-    while (words->at < words->end && *words->at != quote) {
-        words->at += *words->at == '\\' && words->at + 1 < words->end ? 2 : 1;
+    while (self->at < self->end && *self->at != quote) {
+        self->at += *self->at == '\\' && self->at + 1 < self->end ? 2 : 1;
     }
-    words->at += words->at < words->end;
+    self->at += self->at < self->end;
 }
 
 /* Goes to what stands behind the next `word` that begins a statement. */
-static bool next_statement(words *words, const char *word)
+static bool next_statement(words *self, const char *word)
 {
     bool is_begin = false;
 
-    while (words->at < words->end) {
-        const dora_slice name = next_name(words);
+    while (self->at < self->end) {
+        const dora_slice name = next_name(self);
         if (name.len > 0 && is_begin && is_word(name, word)) {
             return true;
         }
-        if (name.len > 0 || words->at >= words->end) {
+        if (name.len > 0 || self->at >= self->end) {
             is_begin = is_word(name, "php"); /* of <?php */
-        } else if (*words->at == '\'' || *words->at == '"') {
-            skip_text(words);
-        } else if (!skip_comment(words)) {
-            is_begin = strchr(";{}", *words->at) != NULL;
-            words->at++;
+        } else if (*self->at == '\'' || *self->at == '"') {
+            skip_text(self);
+        } else if (!skip_comment(self)) {
+            is_begin = strchr(";{}", *self->at) != NULL;
+            self->at++;
         }
     }
     return false;
@@ -161,13 +161,13 @@ static bool next_statement(words *words, const char *word)
 static zend_string *alias_of(dora_slice file, dora_slice alias)
 {
     const dora_slice none = {"", 0};
-    words words = {file.data, file.data + file.len};
+    words self = {file.data, file.data + file.len};
     zend_string *found = NULL;
 
-    while (found == NULL && next_statement(&words, "use")) {
+    while (found == NULL && next_statement(&self, "use")) {
         do {
-            found = used(&words, none, alias);
-        } while (found == NULL && take(&words, ','));
+            found = used(&self, none, alias);
+        } while (found == NULL && take(&self, ','));
     }
     return found;
 }
@@ -188,12 +188,12 @@ static dora_slice before_line(const zend_string *text, uint32_t line)
 /* Goes to what stands behind the last namespace; gives its name, which may be empty. */
 static dora_slice take_namespace(dora_slice *file)
 {
-    words words = {file->data, file->data + file->len};
+    words self = {file->data, file->data + file->len};
     dora_slice name = {"", 0};
 
-    while (next_statement(&words, "namespace")) {
-        name = next_name(&words);
-        *file = (dora_slice){words.at, (size_t)(words.end - words.at)};
+    while (next_statement(&self, "namespace")) {
+        name = next_name(&self);
+        *file = (dora_slice){self.at, (size_t)(self.end - self.at)};
     }
     return name;
 }
