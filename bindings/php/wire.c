@@ -11,13 +11,11 @@
 
 static void frame_options(const php_dora_options *from, dora_frame_options *to)
 {
-    to->sign = from->sign;
-    to->gzip = from->gzip;
-    to->salt = (dora_slice){NULL, 0};
+    *to = (dora_frame_options){
+        .size = sizeof(*to), .sign = from->sign, .gzip = from->gzip, .bytes_max = from->bytes_max};
     if (from->salt != NULL) {
         to->salt = (dora_slice){from->salt, strlen(from->salt)};
     }
-    to->bytes_max = from->bytes_max;
 }
 
 PHP_METHOD(Dora_Wire, encode)
