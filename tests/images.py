@@ -132,7 +132,7 @@ class Running:
         try:
             self._await()
         except BaseException:
-            self.process.kill()
+            self.kill()
             raise
 
     def _await(self):
@@ -162,6 +162,9 @@ class Running:
             raise RuntimeError("%s ended with status %d" % (self.image.folder, status))
 
     def kill(self):
+        """Process 1, and all in there with it. (Who changes its user outlives unshare.)"""
+        if self.process.poll() is None and self._first():
+            os.kill(int(self._first()), signal.SIGKILL)
         self.process.kill()
         self.process.wait()
 

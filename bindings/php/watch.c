@@ -72,6 +72,7 @@ static const watched FUNCTIONS[] = {
     {PHP_DORA_PROGRAM, 1, FORGOTTEN, "exec"},
     {PHP_DORA_PROGRAM, 1, FORGOTTEN, "passthru"},
     {PHP_DORA_PROGRAM, 1, FORGOTTEN, "popen"},
+    {PHP_DORA_PROGRAM, 1, FORGOTTEN, "proc_open"}, /* PHP 8.4 does not fork for it */
     {PHP_DORA_PROGRAM, 1, FORGOTTEN, "shell_exec"},
     {PHP_DORA_PROGRAM, 1, FORGOTTEN, "system"},
     {PHP_DORA_RANDOM, 0, LAST, "mt_srand"},

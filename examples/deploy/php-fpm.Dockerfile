@@ -34,4 +34,4 @@ STOPSIGNAL SIGQUIT
 # Whether FPM answers, not whether the servers do: pages say that themselves.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
     CMD ["php", "-n", "-r", "exit(@fsockopen('127.0.0.1', 9000) ? 0 : 1);"]
-CMD ["php-fpm", "--nodaemonize", "--fpm-config", "/etc/dora/php-fpm.conf"]
+CMD ["php-fpm", "--nodaemonize", "--force-stderr", "--fpm-config", "/etc/dora/php-fpm.conf"]

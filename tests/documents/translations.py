@@ -1,5 +1,6 @@
 """Whether a translated document (NAME.zh-CN.md beside NAME.md) is in step with the original: the
-same headings, tables, lists and examples, in the same order, and each links to the other."""
+same headings, with as many rows, items and links below each, and the same words in code; the same
+examples; and each links to the other."""
 
 import os
 import re
@@ -8,6 +9,8 @@ from blocks import FENCE, OUTPUT, without_blocks
 
 LANGUAGE = ".zh-CN.md"
 HEADING = re.compile(r"^(#+) ", re.M)
+COUNTED = {"rows of tables": r"^\|", "items of lists": r"^(?:-|\d+\.) ", "links": r"\]\("}
+WORD = re.compile(r"`[^`]+`")
 # What begins a comment, by the kind of a block; a word before it is no comment but a path or so.
 COMMENT = {"python": r"(?:^|\s)#", "sh": r"(?:^|\s)#", "console": r"\s#\s", "ini": r"^\s*;",
            "php": r"(?:^|\s)(?://|#(?!\[)|/?\*)", "c": r"(?:^|\s)(?://|/?\*)"}
@@ -35,27 +38,29 @@ def code(kind, text):
 
 
 def chapters(text):
-    """[(level, rows of tables, items of lists)] of the headings; the first is what stands before
+    """[(level, {what: how many}, words in code)] of the headings; the first is what stands before
     them."""
     parts = HEADING.split(without_blocks(text))
-    found = []
     for level, body in zip([""] + parts[1::2], parts[0::2]):
-        found.append((len(level), len(re.findall(r"^\|", body, re.M)),
-                      len(re.findall(r"^(?:-|\d+\.) ", body, re.M))))
-    return found
+        counts = {what: len(re.findall(how, body, re.M)) for what, how in COUNTED.items()}
+        yield len(level), counts, set(WORD.findall(body))
 
 
 def differences(name, original, text):
     """What is not in step, a line each. `original` and `text`: of both documents."""
-    ours, theirs = chapters(original), chapters(text)
+    ours, theirs = list(chapters(original)), list(chapters(text))
     if [each[0] for each in ours] != [each[0] for each in theirs]:
         yield "headings %s, the original has %s" % (
             [each[0] for each in theirs], [each[0] for each in ours])
     else:
         for number, (our, their) in enumerate(zip(ours, theirs)):
-            if our != their:
-                yield "below heading %d: %d rows and %d items, the original has %d and %d" % (
-                    number, *their[1:], *our[1:])
+            for what in COUNTED:
+                if our[1][what] != their[1][what]:
+                    yield "below heading %d: %d %s, the original has %d" % (
+                        number, their[1][what], what, our[1][what])
+            if our[2] != their[2]:
+                yield "below heading %d: words in code that stand in one alone: %s" % (
+                    number, " ".join(sorted(our[2] ^ their[2])))
     ours, theirs = FENCE.findall(original), FENCE.findall(text)
     if [info for info, _ in ours] != [info for info, _ in theirs]:
         yield "blocks %s, the original has %s" % (
@@ -74,7 +79,7 @@ def differences(name, original, text):
 ORIGINAL = """# A
 [zh](a.zh-CN.md)
 ## B
-- one
+- one `x` [y](#b)
 ```python
 print(1)  # 1
 x = 2  # two
@@ -84,8 +89,9 @@ x = 2  # two
 ## C
 """
 GOOD = ORIGINAL.replace("a.zh-CN.md", "a.md").replace("two", "二").replace("one", "一")
-BAD = (GOOD.replace("## C\n", ""), GOOD.replace("## C", "### C"), GOOD.replace("- 一\n", ""),
-       GOOD.replace("x = 2", "x = 3"), GOOD.replace("# 1", "# 2"), GOOD.replace("|---|\n", ""),
+BAD = (GOOD.replace("## C\n", ""), GOOD.replace("## C", "### C"), GOOD.replace("- 一", "一"),
+       GOOD.replace("`x`", "`y`"), GOOD.replace("[y](#b)", ""), GOOD.replace("x = 2", "x = 3"),
+       GOOD.replace("# 1", "# 2"), GOOD.replace("|---|\n", ""),
        GOOD.replace("```python", "```php"), GOOD.replace("(a.md)", "(b.md)"))
 
 

@@ -22,7 +22,7 @@ file_put_contents("$program.php", <<<'PHP'
         return getmypid();
     });
     $app->api('left', function () {
-        pcntl_sigprocmask(SIG_BLOCK, [], $mask);
+        pcntl_sigprocmask(SIG_UNBLOCK, [SIGWINCH], $mask);
         pcntl_signal_dispatch();
         return [getmypid(), $mask, $GLOBALS['heard']];
     });

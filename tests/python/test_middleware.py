@@ -194,7 +194,7 @@ def test_a_handler_that_hangs_under_middleware_costs_its_own_call(serve):
     (None, "must be callable, not NoneType"),
     (lambda call_next: None, r"must take \(call_next, param, request\): too many positional"),
     (lambda a, b, c, d: None, "missing a required argument: 'd'"),
-    (lambda a, b, c, *, d: None, "missing a required argument: 'd'"),
+    (lambda a, b, c, *, d: None, "missing a required .*argument: 'd'"),
 ])
 def test_a_middleware_that_cannot_be_called_is_refused(function, text):
     with pytest.raises(TypeError, match=text):

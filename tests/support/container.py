@@ -3,6 +3,7 @@ that nobody can write to, and a user that is not root. Wants root, or a kernel t
 
 import functools
 import os
+import signal
 import subprocess
 
 import pytest
@@ -67,6 +68,12 @@ class Container(Server):
         """One more command in there, as `docker exec` runs it."""
         return subprocess.run(["nsenter", "--mount", "--pid", "--target", str(self.first),
                                *command], capture_output=True, text=True, timeout=seconds)
+
+    def close(self):
+        """Who changes its user outlives unshare: process 1 is ended by itself."""
+        for first in children(self.pid) if self.process.poll() is None else []:
+            os.kill(first, signal.SIGKILL)
+        super().close()
 
     def zombies(self):
         """The ids of processes that have ended and that process 1 has not waited for."""
