@@ -90,7 +90,9 @@ namespace Shop {
         try {
             echo json_encode($call(), JSON_UNESCAPED_SLASHES | JSON_PRESERVE_ZERO_FRACTION), "\n";
         } catch (\Throwable $error) {
-            echo \get_class($error), ' ', $error->getCode(), ' ', $error->getMessage(), "\n";
+            // PHP 8.4 has the file and the line in a closure's name, and no namespace.
+            $message = preg_replace('/(Shop\\\\)?\{closure(:.*:\d+)?\}/', '{closure}', $error->getMessage());
+            echo \get_class($error), ' ', $error->getCode(), ' ', $message, "\n";
         }
     }
     function called(callable $handler, mixed $param = null, array $options = []): mixed
@@ -123,7 +125,7 @@ namespace Shop {
     told(fn () => called(fn (Suit $suit): Suit => $suit, 'h'));
     told(fn () => called(fn (\DateTimeImmutable $at) => $at, '2026-01-02T03:04:05Z'));
     told(fn () => called(fn (\stdClass $any) => $any, ['a' => []]));
-    told(fn () => called(fn (int $n, Item $item, ?Suit $suit = null, \Dora\Request $request = null, Cost ...$more) => [$n, $item->name, $suit, $request->name, array_keys($more), $more['a']->cents],
+    told(fn () => called(fn (int $n, Item $item, ?Suit $suit = null, ?\Dora\Request $request = null, Cost ...$more) => [$n, $item->name, $suit, $request->name, array_keys($more), $more['a']->cents],
         ['n' => '7', 'item' => $item, 'suit' => 's', 'a' => ['cents' => 2]], ['named' => true]));
 
     told(fn () => called(fn (Cost|Item $of, Suit|Level $one) => [get_debug_type($of), $one], ['of' => $item, 'one' => 2], ['named' => true]));
@@ -205,7 +207,7 @@ null
 "A"
 [{"name":"a","price":{"cents":2},"tags":[],"weight":1.5}]
 Dora\HandlerException 100208 $: no value on the wire for type Shop\Item
-Dora\HandlerException 100208 TypeError: Shop\{closure}(): Return value must be of type Shop\Item, Shop\Node returned (code 0)
+Dora\HandlerException 100208 TypeError: {closure}(): Return value must be of type Shop\Item, Shop\Node returned (code 0)
 Dora\HandlerException 100208 $: no value on the wire for type class@anonymous
 Dora\HandlerException 100208 $.next: an object that contains itself
 -- refused
