@@ -203,6 +203,9 @@ static void call_handler(php_dora_handler *handler, zval *args, zval *result)
     if (!handler->makes_param || Z_ISUNDEF(own[0]) ||
         php_dora_typed_param(handler->typed, &own[0])) {
         php_dora_handler_call(handler, own, result);
+        if (EG(exception) != NULL) {
+            php_dora_handler_tell_misfit(handler, &own[0]);
+        }
     }
     zval_ptr_dtor(&own[0]);
     zval_ptr_dtor(&own[1]);

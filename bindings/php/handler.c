@@ -449,6 +449,38 @@ void php_dora_handler_call(php_dora_handler *handler, zval *args, zval *result)
     zend_call_function(&call, handler->is_looked_up ? &handler->cache : NULL);
 }
 
+/* Whether the exception came up as the function took its first argument, which ran nothing of it:
+ * PHP keeps the instruction that raised it. */
+static bool is_of_entry(const zend_function *function)
+{
+    const zend_op *at = EG(opline_before_exception);
+
+    return function != NULL && function->type == ZEND_USER_FUNCTION && at != NULL &&
+           at >= function->op_array.opcodes &&
+           at < function->op_array.opcodes + function->op_array.last && at->op1.num == 1 &&
+           (at->opcode == ZEND_RECV || at->opcode == ZEND_RECV_INIT ||
+            at->opcode == ZEND_RECV_VARIADIC);
+}
+
+void php_dora_handler_tell_misfit(const php_dora_handler *handler, const zval *param)
+{
+    zend_object *raised = EG(exception);
+    smart_str faults = {0};
+    zval hold;
+
+    if (raised->ce != zend_ce_type_error || Z_ISUNDEF_P(param) || !handler->is_looked_up ||
+        !is_of_entry(handler->cache.function_handler)) {
+        return;
+    }
+    zval *text =
+        zend_read_property_ex(zend_ce_error, raised, ZSTR_KNOWN(ZEND_STR_MESSAGE), true, &hold);
+    /* What PHP begins with names the function. */
+    const char *reason = Z_TYPE_P(text) == IS_STRING ? strstr(Z_STRVAL_P(text), "must be ") : NULL;
+    php_dora_faults_add(&faults, NULL, reason != NULL ? reason : "must be of another type");
+    zend_clear_exception();
+    php_dora_faults_throw(&faults);
+}
+
 /* Makes references of what parameters take as such; a variadic one takes what no other does. */
 static void make_references(const zend_function *function, HashTable *named)
 {

@@ -53,6 +53,10 @@ zend_string *php_dora_handler_prepare(php_dora_handler *handler);
  * by the caller. */
 void php_dora_handler_call(php_dora_handler *handler, zval *args, zval *result);
 
+/* php_dora_handler_tell_misfit makes the exception that a call has raised a Dora\MisfitException,
+ * where it is PHP's \TypeError of a `param` that the handler's declaration does not take. */
+void php_dora_handler_tell_misfit(const php_dora_handler *handler, const zval *param);
+
 /* php_dora_handler_call_named calls it with named arguments, of which it may make references.
  * Ownership: as above. */
 void php_dora_handler_call_named(php_dora_handler *handler, HashTable *named, zval *result);

@@ -184,6 +184,9 @@ dora_err php_dora_invoke(php_dora_app *app, php_dora_handler *handler, const dor
         php_dora_chain_call(app, handler, args, &result);
     } else {
         php_dora_handler_call(handler, args, &result);
+        if (EG(exception) != NULL && app->rpc_server == NULL) {
+            php_dora_handler_tell_misfit(handler, &args[0]);
+        }
     }
     zval_ptr_dtor(&args[0]);
     zval_ptr_dtor(&args[1]);

@@ -61,6 +61,7 @@ $app->api('/add', $add, ['named' => true]);
 $app->api('/late', fn (Order $order): Price => throw new \\RuntimeException('closed'));
 $app->api('/wrong', fn (Order $order): Price => $order);
 $app->api('/plain', fn (array $order) => $order);
+$app->api('/inside', fn (int $count) => strlen([]));
 return $app;
 """
 LINE = {"name": "pen", "price": {"cents": 120}}
@@ -143,6 +144,18 @@ def test_what_a_handler_raises_or_returns_wrong_is_its_error(server):
     reply = call(server, "/wrong", ORDER)
     assert reply["code"] == 100208
     assert "Return value must be of type Shop\\Price, Shop\\Order returned" in reply["msg"]
+
+
+def test_a_plain_type_that_does_not_take_the_parameter_is_told_as_a_fault(server):
+    why = "must be of type array, string given"
+    reply = call(server, "/plain", "pen")
+    assert (reply["code"], reply["msg"]) == (100210, "$: " + why)
+    with Web(server.http) as web:
+        status, said = web.call("/plain", "pen")
+        assert status == 422 and said["error"]["faults"] == [{"path": "$", "reason": why}]
+        assert web.call("/inside", "x")[0] == 422
+        status, said = web.call("/inside", 5)
+        assert (status, said["error"]["code"]) == (500, 100208)
 
 
 def apis_of(server):
