@@ -14,6 +14,7 @@ typedef struct place {
     Py_ssize_t index;
     uint32_t depth;
     uint32_t hops; /* from one object to what stands for it, which is none of the wire's yet */
+    bool are_keys_distinct; /* also those of the dict that are no text or number by themselves */
 } place;
 
 typedef struct encoder {
@@ -163,7 +164,69 @@ static dora_err encode_bytes_key(encoder *out, PyObject *dict, PyObject *key, co
     return dora_write_string(out->writer, data, (size_t)len);
 }
 
-static dora_err encode_key(encoder *out, PyObject *dict, PyObject *key, const place *here)
+static bool is_key(PyObject *key)
+{
+    return PyUnicode_Check(key) || (PyLong_Check(key) && !PyBool_Check(key));
+}
+
+/* plain_key gives the text or number that stands for a key, as for an enum's member.
+ * Returns: a new reference, or NULL with an exception. */
+static PyObject *plain_key(const encoder *out, PyObject *key, const place *here)
+{
+    PyObject *plain = Py_NewRef(key);
+    for (int hops = 0; plain != NULL && !is_key(plain); hops++) {
+        PyObject *nearer = hops < HOPS_MAX ? plain_of(out, plain) : Py_NewRef(Py_NotImplemented);
+        Py_SETREF(plain, nearer);
+        if (nearer == NULL) {
+            note_path(here);
+        } else if (nearer == Py_NotImplemented || nearer == Py_None) {
+            (void)refuse(here, PyExc_TypeError, "a key must be int or str, not ",
+                         Py_TYPE(key)->tp_name);
+            Py_CLEAR(plain);
+        }
+    }
+    return plain;
+}
+
+/* are_distinct looks at all keys as they will be written: two may stand for the same text.
+ * Returns: false with an exception. */
+static bool are_distinct(const encoder *out, PyObject *dict, const place *here)
+{
+    place at = *here;
+    PyObject *keys = PyDict_Keys(dict);
+    PyObject *seen = keys != NULL ? PySet_New(NULL) : NULL;
+    bool is_good = seen != NULL;
+    for (Py_ssize_t i = 0; is_good && i < PyList_GET_SIZE(keys); i++) {
+        at.key = PyList_GET_ITEM(keys, i);
+        PyObject *plain = PyBytes_Check(at.key)
+                              ? PyUnicode_DecodeUTF8(PyBytes_AS_STRING(at.key),
+                                                     PyBytes_GET_SIZE(at.key), "surrogateescape")
+                              : plain_key(out, at.key, &at);
+        const int is_there = plain != NULL ? PySet_Contains(seen, plain) : -1;
+        if (is_there > 0) {
+            (void)refuse(&at, PyExc_ValueError, "another key stands for the same", "");
+        }
+        is_good = is_there == 0 && PySet_Add(seen, plain) == 0;
+        Py_XDECREF(plain);
+    }
+    Py_XDECREF(seen);
+    Py_XDECREF(keys);
+    return is_good;
+}
+
+static dora_err encode_key(encoder *out, PyObject *dict, PyObject *key, place *here);
+
+/* A key for which a text or number stands. */
+static dora_err encode_odd_key(encoder *out, PyObject *dict, PyObject *key, place *here)
+{
+    here->are_keys_distinct = here->are_keys_distinct || are_distinct(out, dict, here);
+    PyObject *plain = here->are_keys_distinct ? plain_key(out, key, here) : NULL;
+    const dora_err err = plain != NULL ? encode_key(out, dict, plain, here) : DORA_ETYPE;
+    Py_XDECREF(plain);
+    return err;
+}
+
+static dora_err encode_key(encoder *out, PyObject *dict, PyObject *key, place *here)
 {
     if (PyUnicode_Check(key)) {
         return encode_text(out, key, here);
@@ -174,7 +237,7 @@ static dora_err encode_key(encoder *out, PyObject *dict, PyObject *key, const pl
     if (PyBytes_Check(key)) {
         return encode_bytes_key(out, dict, key, here);
     }
-    return refuse(here, PyExc_TypeError, "a key must be int or str, not ", Py_TYPE(key)->tp_name);
+    return encode_odd_key(out, dict, key, here);
 }
 
 static dora_err encode_pair(encoder *out, PyObject *dict, PyObject *key, PyObject *value,
@@ -195,14 +258,30 @@ static dora_err changed(const place *here)
     return refuse(here, PyExc_RuntimeError, "it changed while it was written", "");
 }
 
+/* Whether the number `wanted` is written for a key that is none itself. */
+static bool stands_for(const encoder *out, PyObject *key, const place *here, long long wanted)
+{
+    int overflow = 0;
+    Py_INCREF(key);
+    PyObject *plain = plain_key(out, key, here);
+    const bool is_same = plain != NULL && PyLong_Check(plain) &&
+                         PyLong_AsLongLongAndOverflow(plain, &overflow) == wanted;
+    PyErr_Clear(); /* it is told where the key is written */
+    Py_XDECREF(plain);
+    Py_DECREF(key);
+    return is_same;
+}
+
 /* Whether the keys are those of a list, or none: then only a mark says that it is a map. */
-static bool has_list_keys(PyObject *dict)
+static bool has_list_keys(const encoder *out, PyObject *dict, const place *here)
 {
     PyObject *key = NULL;
     Py_ssize_t at = 0;
     for (long long i = 0; PyDict_Next(dict, &at, &key, NULL); i++) {
         int overflow = 0;
-        if (!PyLong_Check(key) || PyLong_AsLongLongAndOverflow(key, &overflow) != i) {
+        if (PyLong_Check(key)
+                ? PyLong_AsLongLongAndOverflow(key, &overflow) != i
+                : PyUnicode_Check(key) || PyBytes_Check(key) || !stands_for(out, key, here, i)) {
             return false;
         }
     }
@@ -212,8 +291,8 @@ static bool has_list_keys(PyObject *dict)
 static dora_err encode_dict(encoder *out, PyObject *dict, const place *here)
 {
     const Py_ssize_t count = PyDict_GET_SIZE(dict);
-    dora_err err = has_list_keys(dict) ? dora_write_map(out->writer, (size_t)count)
-                                       : dora_write_array(out->writer, (size_t)count);
+    dora_err err = has_list_keys(out, dict, here) ? dora_write_map(out->writer, (size_t)count)
+                                                  : dora_write_array(out->writer, (size_t)count);
     place below = {.parent = here, .depth = here->depth + 1};
     Py_ssize_t at = 0;
     PyObject *key = NULL;

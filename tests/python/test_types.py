@@ -37,6 +37,23 @@ class Bits(enum.Flag):
     TWO = 2
 
 
+class Start(enum.Enum):
+    ZERO = 0
+
+
+class Chained(enum.Enum):
+    ID = uuid.UUID(int=7)
+
+
+class Path(pathlib.PurePosixPath):
+    """Equal to none of the other class."""
+
+    def __eq__(self, other):
+        return self is other
+
+    __hash__ = pathlib.PurePosixPath.__hash__
+
+
 class Label(str, enum.Enum):
     ONE = "x"
 
@@ -139,8 +156,26 @@ ROWS = {
     "`bool` as a value": [(True, True)],
     "`int` outside 64 bits": [(2**63, OverflowError)],
     "`str` with a lone surrogate": [("\ud800", ValueError)],
-    "`dict` key that is not `str`, `bytes` or `int`": [
-        ({1.5: 1}, TypeError), ({None: 1}, TypeError)],
+    "`dict` key that is text or an integer by the rows above: `Enum`, `UUID`, a date": [
+        ({Color.RED: {Color.RED: 1}}, {"red": {"red": 1}}),
+        ({"a": 1, uuid.UUID(int=5): 2}, {"a": 1, "00000000-0000-0000-0000-000000000005": 2}),
+        ({datetime.date(2026, 1, 2): 1, datetime.time(3): 2}, {"2026-01-02": 1, "03:00:00": 2}),
+        ({datetime.datetime(2026, 1, 2, tzinfo=UTC): 1}, {"2026-01-02T00:00:00+00:00": 1}),
+        ({pathlib.Path("/a"): 1, ipaddress.ip_address("::1"): 2}, {"/a": 1, "::1": 2}),
+        ({Bits.TWO: 1, Bits.ONE: 2}, {2: 1, 1: 2}),
+        ({Start.ZERO: "a", 1: "b"}, {0: "a", 1: "b"}),  # marked: no list
+        ({0: "a", Bits.ONE: "b"}, {0: "a", 1: "b"}),
+        ({Chained.ID: 1}, {"00000000-0000-0000-0000-000000000007": 1}),
+        ({Color.RED: 1, "red": 2}, ValueError),
+        ({b"red": 1, Color.RED: 2}, ValueError),
+        ({1: "a", Bits.ONE: 2}, ValueError),
+        ({Path("/a"): 1, pathlib.PurePosixPath("/a"): 2}, ValueError),
+    ],
+    "any other `dict` key: `None`, `bool`, `float`, `tuple`": [
+        ({1.5: 1}, TypeError), ({None: 1}, TypeError), ({True: 1}, TypeError),
+        ({(1, 2): 1}, TypeError), ({Point(1): 1}, TypeError), ({Color.PAIR: 1}, TypeError),
+        ({frozenset(): 1}, TypeError), ({Slotted(1): 1}, TypeError), ({object(): 1}, TypeError),
+        ({Color.RED: 1, None: 2}, TypeError)],
     "any other type": [
         (object(), TypeError), (1j, TypeError), (range(2), TypeError), (Item, TypeError),
         (iter([1]), TypeError)],
@@ -175,6 +210,25 @@ def test_numpy_values_are_numbers_and_lists():
     with pytest.raises(TypeError, match=r"^\$\[1\]: no value on the wire for type complex"):
         pack([1, numpy.complex128(1)])
     assert as_read(numpy.longdouble(0.5)) == 0.5 and as_read(numpy.array([1], "g")) == [1.0]
+
+
+def test_numpy_integers_are_keys_and_its_other_scalars_are_not():
+    numpy = pytest.importorskip("numpy")
+    assert as_read({numpy.int64(7): 1, numpy.uint8(8): 2}) == {7: 1, 8: 2}
+    assert as_read({numpy.int64(0): "a", numpy.int64(1): "b"}) == {0: "a", 1: "b"}
+    assert as_read({numpy.str_("a"): 1}) == {"a": 1}
+    for key in numpy.float64(1.5), numpy.bool_(True):
+        with pytest.raises(TypeError, match=r"a key must be int or str, not "):
+            pack({key: 1})
+
+
+def test_a_key_that_does_not_fit_is_told_with_its_path():
+    with pytest.raises(ValueError, match=r"^\$\.in\[<Color.RED: 'red'>\]: another key stands for "):
+        pack({"in": {"red": 1, Color.RED: 2}})
+    with pytest.raises(TypeError, match=r"^\$\[\(1, 2\)\]: a key must be int or str, not tuple"):
+        pack({"a": 1, (1, 2): 2})
+    with pytest.raises(TypeError, match=r"^\$\[<Color.RED: 'red'>\]: no value .* type Money"):
+        pack({Color.RED: Money(1)})
 
 
 def test_numpy_dates_and_durations_are_text_in_each_unit():
