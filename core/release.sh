@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Cuts a release: the version, the changelog, a commit, its tag, the packages.
 #
-#     core/release.sh VERSION [PACKAGE...]            source, sdist, wheel, deb; all by default
+#     core/release.sh VERSION [PACKAGE...]            source, stubs, sdist, wheel, deb; or some
 #     core/release.sh --dry-run VERSION [PACKAGE...]  the same in a clone, which is thrown away;
 #                                                     says what it would commit and tag
 #     core/release.sh --check                         whether the version stands in one place alone
@@ -82,6 +82,11 @@ make_package()
     case $1 in
     source) git archive --prefix="dora-$2/" -o "$out/dora-$2.tar.gz" "v$2" ;;
     sdist) (cd "$tree" && python3 setup.py -q sdist --dist-dir "$out") ;;
+    stubs) # a zip with its version inside, as composer's repositories of type artifact want it
+        mkdir -p "$work/stubs" && cp -L "$tree"/bindings/php/stubs/* "$work/stubs" &&
+            sed -i "s|^    \"type\": .*|&\n    \"version\": \"$2\",|" "$work/stubs/composer.json" &&
+            (cd "$work/stubs" && python3 -m zipfile -c "$out/dora-stubs-$2.zip" ./*)
+        ;;
     wheel)
         "$tree/bindings/python/wheel.sh" "$work/wheel" && cp "$work"/wheel/dist/*.whl "$out"
         ;;
@@ -90,7 +95,7 @@ make_package()
             cmake --build "$work/deb" -j "$(nproc)" && (cd "$work/deb" && cpack) &&
             cp "$work"/deb/*.deb "$out"
         ;;
-    *) fail "no package $1; there are: source, sdist, wheel, deb" ;;
+    *) fail "no package $1; there are: source, stubs, sdist, wheel, deb" ;;
     esac
 }
 
@@ -98,7 +103,7 @@ release()
 {
     local version=$1 package
     shift
-    [ $# -gt 0 ] || set -- source sdist wheel deb
+    [ $# -gt 0 ] || set -- source stubs sdist wheel deb
     allow "$version"
     change "$version"
     git --no-pager show --stat --format='release: commit %s' HEAD

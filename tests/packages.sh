@@ -67,8 +67,8 @@ cuts_a_release()
     IFS=. read -r major minor _ <<<"$version"
     next=$major.$((minor + 1)).0
     rm -rf "$out"
-    in_repository env DORA_RELEASE_OUT="$out" core/release.sh --dry-run "$next" source sdist ||
-        return 1
+    in_repository env DORA_RELEASE_OUT="$out" \
+        core/release.sh --dry-run "$next" source stubs sdist || return 1
     [ -z "$(git -C "$folder/repository" tag)" ] || return 1
     in_repository core/release.sh --check | grep -x "$version" || return 1
     (cd "$out" && sha256sum -c SHA256SUMS) || return 1
@@ -112,7 +112,7 @@ composer_takes()
     ! grep -E '^- ' <<<"$said" | grep -v 'property php-ext is not defined'
 }
 
-# The classes for editors, required as a package; no index is asked.
+# The classes for editors, required as a package of a folder; no index is asked.
 stubs_install()
 {
     local project=$folder/project
@@ -121,7 +121,7 @@ stubs_install()
     cat >"$project/composer.json" <<END
 {
     "repositories": [
-        {"type": "path", "url": "$dora_root/bindings/php/stubs", "options": {"symlink": true}},
+        {"type": "path", "url": "$1"},
         {"packagist.org": false}
     ],
     "require": {"dora/stubs": "*"},
@@ -152,7 +152,11 @@ quick()
     dora_need_quietly composer unzip
     check "composer.json" composer_takes .
     check "composer.json of the stubs" composer_takes bindings/php/stubs
-    check "the stubs are a package" stubs_install
+    check "the stubs are a package" stubs_install "$dora_root/bindings/php/stubs"
+    rm -rf "$folder/stubs"
+    check "those of a release" unzip -q "$folder"/release/dora-stubs-*.zip -d "$folder/stubs"
+    check "they are a package, too" stubs_install "$folder/stubs"
+    check "with its version" grep -E '"version": "[0-9.]+"' "$folder/stubs/composer.json"
 }
 
 # container NAME: an empty system of this release in $root.
