@@ -9,9 +9,9 @@ if test "$PHP_DORA" != "no"; then
   dnl Building inside PHP's own sources has no php-config.
   if test -n "$PHP_CONFIG"; then
     dora_php=`$PHP_CONFIG --vernum`
-    if test "$dora_php" -lt 80200; then
+    if test "$dora_php" -lt 80100; then
       dora_php=`$PHP_CONFIG --version`
-      AC_MSG_ERROR([Dora needs PHP 8.2 or newer; $dora_php is too old])
+      AC_MSG_ERROR([Dora needs PHP 8.1 or newer; $dora_php is too old])
     fi
   fi
   dnl One list of the libraries, shared with CMake and setup.py.

@@ -2,12 +2,13 @@
  * made while loading. */
 #include "fork.h"
 
-#include "ext/random/php_random.h"
 #include "ext/standard/basic_functions.h"
 #include "php_streams.h"
 #include "zend_interfaces.h"
 #include "zend_smart_str.h"
 #include "zend_weakrefs.h"
+
+#include "seeds.h"
 
 /* ---- random numbers ---- */
 
@@ -174,8 +175,7 @@ void php_dora_fork_prepare(php_dora_loaded *loaded)
 
 void php_dora_fork_begin(php_dora_loaded *loaded)
 {
-    RANDOM_G(combined_lcg_seeded) = false;
-    RANDOM_G(mt19937_seeded) = false;
+    php_dora_seeds_forget();
     engines_seed(loaded);
     DORA_G(loaded_shutdown) = BG(user_shutdown_function_names);
     BG(user_shutdown_function_names) = NULL;

@@ -69,20 +69,34 @@ static PHP_INI_MH(on_timeout)
 }
 
 /* 4M and the like are numbers in php.ini. */
+static bool bytes_read(zend_string *text, zend_long *bytes)
+{
+#if PHP_VERSION_ID >= 80200
+    zend_string *fault = NULL;
+    *bytes = zend_ini_parse_quantity(text, &fault);
+    const bool is_whole = fault == NULL;
+    if (!is_whole) {
+        zend_string_release(fault);
+    }
+    return is_whole;
+#else
+    /* What PHP 8.1 reads says nothing of what it leaves out. */
+    const size_t digits = strspn(ZSTR_VAL(text), "0123456789");
+    const char *unit = ZSTR_VAL(text) + digits;
+    *bytes = zend_atol(ZSTR_VAL(text), ZSTR_LEN(text));
+    return digits > 0 && digits < 10 && strlen(unit) <= 1 && strspn(unit, "kKmMgG") == strlen(unit);
+#endif
+}
+
 static PHP_INI_MH(on_frame_bytes_max)
 {
     static const char want[] = "a number of bytes from 1024 to 67108864 (64M)";
-    zend_string *fault = NULL;
+    zend_long bytes = 0;
 
     if (new_value == NULL || ZSTR_LEN(new_value) == 0) {
         return refuse(entry, new_value, want);
     }
-    const zend_long bytes = zend_ini_parse_quantity(new_value, &fault);
-    const bool is_faulty = fault != NULL;
-    if (is_faulty) {
-        zend_string_release(fault);
-    }
-    if (is_faulty || bytes < PHP_DORA_FRAME_BYTES_MIN || bytes > PHP_DORA_FRAME_BYTES_MAX) {
+    if (!bytes_read(new_value, &bytes) || bytes < PHP_DORA_FRAME_BYTES_MIN || bytes > PHP_DORA_FRAME_BYTES_MAX) {
         return refuse(entry, new_value, want);
     }
     DORA_G(frame_bytes_max) = (size_t)bytes;

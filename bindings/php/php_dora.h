@@ -9,6 +9,8 @@
 #include "php.h"
 #include "zend_smart_str.h"
 
+#include "versions.h"
+
 #include <dora/dora.h>
 
 extern zend_module_entry dora_module_entry;

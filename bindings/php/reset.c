@@ -146,6 +146,20 @@ static dora_err exception_drop(void)
     return is_exit ? DORA_EEXIT : DORA_OK;
 }
 
+static void shutdown_function_call(php_shutdown_function_entry *entry)
+{
+    zval result;
+
+    ZVAL_UNDEF(&result);
+#if PHP_VERSION_ID >= 80500
+    zend_call_known_fcc(&entry->fci_cache, &result, entry->param_count, entry->params, NULL);
+#else
+    entry->fci.retval = &result;
+    zend_call_function(&entry->fci, &entry->fci_cache);
+#endif
+    zval_ptr_dtor(&result);
+}
+
 /* Runs the functions that the task registered; one of them may register more. */
 static dora_err shutdown_functions_run(php_dora_snapshot *snapshot)
 {
@@ -158,12 +172,7 @@ static dora_err shutdown_functions_run(php_dora_snapshot *snapshot)
         if (slot == NULL) {
             continue;
         }
-        php_shutdown_function_entry *entry = Z_PTR_P(slot);
-        zval result;
-        ZVAL_UNDEF(&result);
-        entry->fci.retval = &result;
-        zend_call_function(&entry->fci, &entry->fci_cache);
-        zval_ptr_dtor(&result);
+        shutdown_function_call(Z_PTR_P(slot));
         err = exception_drop();
     }
     php_free_shutdown_functions();

@@ -49,8 +49,8 @@ typedef struct php_dora_process {
 typedef struct php_dora_streams {
     HashTable *wrappers;
     HashTable *filters;
-    zval options; /* of the default context */
-    php_stream_notifier notifier;
+    zval options;      /* of the default context */
+    zval notification; /* its callback, or null */
     bool is_flushing;
 } php_dora_streams;
 
@@ -140,7 +140,7 @@ void php_dora_process_look(const php_dora_process *kept);
 dora_err php_dora_process_restore(const php_dora_process *kept, uint32_t touched);
 void php_dora_process_free(php_dora_process *kept);
 void php_dora_streams_take(php_dora_streams *kept);
-void php_dora_streams_look(const php_dora_streams *kept);
+void php_dora_streams_look(php_dora_streams *kept);
 void php_dora_streams_restore(php_dora_streams *kept, uint32_t touched);
 void php_dora_streams_free(php_dora_streams *kept);
 void php_dora_standard_take(php_dora_standard *kept);

@@ -6,10 +6,10 @@
 
 #include "ext/json/php_json.h"
 #include "ext/pcre/php_pcre.h"
-#include "ext/random/php_random.h"
 #include "ext/standard/basic_functions.h"
 #include "ext/standard/php_filestat.h"
 
+#include "seeds.h"
 #include "watch.h"
 
 #define ASSERT_OPTION_CALLBACK 2 /* PHP does not show the constant to extensions */
@@ -156,9 +156,10 @@ void php_dora_standard_look(void)
 #endif
     JSON_G(error_code) = PHP_JSON_ERROR_NONE;
     PCRE_G(error_code) = PHP_PCRE_NO_ERROR;
-    RANDOM_G(combined_lcg_seeded) = false;
-    RANDOM_G(mt19937_seeded) = false;
+    php_dora_seeds_forget();
+#if PHP_VERSION_ID >= 80200
     zend_memory_reset_peak_usage();
+#endif
 }
 
 void php_dora_standard_restore(const php_dora_standard *kept, uint32_t touched)
@@ -185,7 +186,7 @@ void php_dora_standard_restore(const php_dora_standard *kept, uint32_t touched)
     }
     if ((touched & PHP_DORA_RANDOM) != 0) {
         random_restore();
-        RANDOM_G(mt19937_seeded) = false;
+        php_dora_seed_forget();
     }
 }
 

@@ -126,44 +126,64 @@ static void folder_restore(void)
     zval_ptr_dtor(&folder);
 }
 
+/* Whom the default context notifies, or null. PHP's own function is asked: how a context keeps it
+ * differs between versions. */
+static void notification_ask(zval *callback, const php_stream_context *context)
+{
+    zval handle;
+    zval params;
+
+    ZVAL_NULL(callback);
+    if (context->notifier == NULL) {
+        return;
+    }
+    ZVAL_RES(&handle, context->res);
+    if (php_dora_quiet(php_dora_function("stream_context_get_params"), &params, 1, &handle)) {
+        zval *found = zend_hash_str_find(Z_ARRVAL(params), ZEND_STRL("notification"));
+        if (found != NULL) {
+            ZVAL_COPY(callback, found);
+        }
+        zval_ptr_dtor(&params);
+    }
+}
+
+static void notification_set(zval *callback, const php_stream_context *context)
+{
+    zval args[2];
+
+    ZVAL_RES(&args[0], context->res);
+    array_init(&args[1]);
+    Z_TRY_ADDREF_P(callback);
+    add_assoc_zval(&args[1], "notification", callback);
+    php_dora_quiet(php_dora_function("stream_context_set_params"), NULL, 2, args);
+    zval_ptr_dtor(&args[1]);
+}
+
 /* There is one from now on, since each file that is opened would make it. */
 static void context_take(php_dora_streams *kept)
 {
     if (FG(default_context) == NULL) {
         FG(default_context) = php_stream_context_alloc();
     }
-    php_stream_context *context = FG(default_context);
-    ZVAL_COPY(&kept->options, &context->options);
-    ZVAL_UNDEF(&kept->notifier.ptr);
-    if (context->notifier != NULL) {
-        kept->notifier = *context->notifier;
-        Z_TRY_ADDREF(kept->notifier.ptr);
-    }
+    ZVAL_COPY(&kept->options, &FG(default_context)->options);
+    notification_ask(&kept->notification, FG(default_context));
 }
 
-/* The snapshot holds the callback, too: another one has another address. */
-static bool is_notifier_same(const php_dora_streams *kept, const php_stream_context *context)
+static void notification_restore(php_dora_streams *kept, php_stream_context *context)
 {
-    const php_stream_notifier *now = context->notifier;
+    zval now;
 
-    if (now == NULL || Z_TYPE(kept->notifier.ptr) == IS_UNDEF) {
-        return now == NULL && Z_TYPE(kept->notifier.ptr) == IS_UNDEF;
+    notification_ask(&now, context);
+    if (!zend_is_identical(&now, &kept->notification)) {
+        if (context->notifier != NULL) {
+            php_stream_notification_free(context->notifier);
+            context->notifier = NULL;
+        }
+        if (Z_TYPE(kept->notification) != IS_NULL) {
+            notification_set(&kept->notification, context);
+        }
     }
-    return Z_TYPE(now->ptr) == Z_TYPE(kept->notifier.ptr) &&
-           Z_PTR(now->ptr) == Z_PTR(kept->notifier.ptr);
-}
-
-static void notifier_restore(const php_dora_streams *kept, php_stream_context *context)
-{
-    if (context->notifier != NULL) {
-        php_stream_notification_free(context->notifier);
-        context->notifier = NULL;
-    }
-    if (Z_TYPE(kept->notifier.ptr) != IS_UNDEF) {
-        context->notifier = php_stream_notification_alloc();
-        *context->notifier = kept->notifier;
-        Z_TRY_ADDREF(context->notifier->ptr);
-    }
+    zval_ptr_dtor(&now);
 }
 
 void php_dora_streams_take(php_dora_streams *kept)
@@ -176,7 +196,7 @@ void php_dora_streams_take(php_dora_streams *kept)
 }
 
 /* The snapshot holds the options, too, so a task cannot change them in place. */
-void php_dora_streams_look(const php_dora_streams *kept)
+void php_dora_streams_look(php_dora_streams *kept)
 {
     php_stream_context *context = FG(default_context);
 
@@ -184,9 +204,7 @@ void php_dora_streams_look(const php_dora_streams *kept)
         zval_ptr_dtor(&context->options);
         ZVAL_COPY(&context->options, &kept->options);
     }
-    if (!is_notifier_same(kept, context)) {
-        notifier_restore(kept, context);
-    }
+    notification_restore(kept, context);
 }
 
 /* What an included file registered belongs to the table from now on. */
@@ -235,5 +253,5 @@ void php_dora_streams_free(php_dora_streams *kept)
     table_free(kept->wrappers);
     table_free(kept->filters);
     zval_ptr_dtor(&kept->options);
-    zval_ptr_dtor(&kept->notifier.ptr);
+    zval_ptr_dtor(&kept->notification);
 }

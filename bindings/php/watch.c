@@ -193,7 +193,7 @@ static void call_forget(php_dora_watch *self, const entry *now, const zval *firs
     }
 }
 
-static void call_keep(php_dora_watch *self, const entry *now, uint32_t count, const zval *args)
+static void call_keep(php_dora_watch *self, const entry *now, uint32_t count, zval *args)
 {
     call kept = {.entry = now, .count = count};
 
@@ -236,7 +236,7 @@ static bool is_first_inclusion(php_dora_watch *self)
     return first == NULL || Z_LVAL_P(first) == self->task;
 }
 
-static void loader_keep(php_dora_watch *self, uint32_t count, const zval *args)
+static void loader_keep(php_dora_watch *self, uint32_t count, zval *args)
 {
     zval loader;
 
@@ -297,7 +297,7 @@ static void before(php_dora_watch *self, const entry *now, const zval *args)
 }
 
 /* A file that is included in a task registers what is to stay. */
-static void included(php_dora_watch *self, const entry *now, uint32_t count, const zval *args)
+static void included(php_dora_watch *self, const entry *now, uint32_t count, zval *args)
 {
     const bool is_stream =
         now->as->what == PHP_DORA_STREAMS && count >= 2 && Z_TYPE(args[0]) == IS_STRING;
@@ -316,7 +316,7 @@ static void included(php_dora_watch *self, const entry *now, uint32_t count, con
     }
 }
 
-static void after(php_dora_watch *self, const entry *now, uint32_t count, const zval *args)
+static void after(php_dora_watch *self, const entry *now, uint32_t count, zval *args)
 {
     self->touched |= now->as->what;
     if (now->as->what == PHP_DORA_STREAMS && count == 1) {
