@@ -6,18 +6,53 @@ PHP_ARG_ENABLE([dora],
   [yes])
 
 if test "$PHP_DORA" != "no"; then
+  dnl What is missing or too old is said in the words of CMakeLists.txt and setup.py.
+  dora_wrong=
+  dora_refuse()
+  {
+    dora_wrong="$dora_wrong
+  $1"
+  }
+
   dnl Building inside PHP's own sources has no php-config.
   if test -n "$PHP_CONFIG"; then
     dora_php=`$PHP_CONFIG --vernum`
     if test "$dora_php" -lt 80100; then
       dora_php=`$PHP_CONFIG --version`
-      AC_MSG_ERROR([Dora needs PHP 8.1 or newer; $dora_php is too old])
+      dora_refuse "PHP $dora_php is too old: Dora needs 8.1 or newer (Debian's package php-dev)"
     fi
   fi
+  AC_COMPILE_IFELSE([AC_LANG_SOURCE([[char has_64_bits[sizeof(void *) == 8 ? 1 : -1];]])], [],
+    [dora_refuse "$CC makes programs of 32 bits: Dora needs 64"])
+
   dnl One list of the libraries, shared with CMake and setup.py.
-  dora_libraries=`$SED -n -e 's/^\(@<:@a-z@:>@*\) \(@<:@0-9.@:>@*\) .*/\1 >= \2/p' \
-    "$abs_srcdir/core/libraries.txt"`
-  PKG_CHECK_MODULES([DORA], [$dora_libraries])
+  PKG_PROG_PKG_CONFIG
+  if test -z "$PKG_CONFIG"; then
+    dora_needed="Dora finds its libraries by it"
+    dora_refuse "pkg-config is missing: $dora_needed (Debian's package pkg-config)"
+  else
+    dora_names=
+    while read dora_name dora_oldest dora_package; do
+      case $dora_name in
+      ''|\#*) continue ;;
+      esac
+      dora_names="$dora_names $dora_name"
+      dora_needed="Dora needs $dora_oldest or newer"
+      dora_found=`$PKG_CONFIG --modversion $dora_name 2>/dev/null`
+      if test -z "$dora_found"; then
+        dora_needed="$dora_needed, with its headers"
+        dora_refuse "$dora_name is missing: $dora_needed (Debian's package $dora_package)"
+      elif ! $PKG_CONFIG --atleast-version=$dora_oldest $dora_name; then
+        dora_found="$dora_name $dora_found"
+        dora_refuse "$dora_found is too old: $dora_needed (Debian's package $dora_package)"
+      fi
+    done <"$abs_srcdir/core/libraries.txt"
+  fi
+  if test -n "$dora_wrong"; then
+    AC_MSG_ERROR([Dora cannot be built here:$dora_wrong])
+  fi
+  DORA_CFLAGS=`$PKG_CONFIG --cflags $dora_names`
+  DORA_LIBS=`$PKG_CONFIG --libs $dora_names`
   PHP_EVAL_INCLINE($DORA_CFLAGS)
   PHP_EVAL_LIBLINE($DORA_LIBS, DORA_SHARED_LIBADD)
   PHP_ADD_LIBRARY(pthread,, DORA_SHARED_LIBADD)

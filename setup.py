@@ -1,9 +1,13 @@
 """Builds the extension dora._dora: the core's C files (core/sources.txt) and the binding's."""
 
+from __future__ import annotations
+
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -12,6 +16,8 @@ from setuptools import Extension, setup
 
 ROOT = Path(__file__).resolve().parent
 BINDING = "bindings/python"
+PYTHON_OLDEST = (3, 10)  # as pyproject.toml has it
+
 
 def core_sources() -> list[str]:
     """The core's files; every one of them must exist."""
@@ -48,17 +54,29 @@ def pkg_config(*arguments: str) -> str | None:
 def missing() -> list[str]:
     """What the build wants and this machine has not, a line each."""
     lines = []
+    python = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < PYTHON_OLDEST:
+        lines.append(f"Python {python} is too old: Dora needs {'.'.join(map(str, PYTHON_OLDEST))} "
+                     "or newer (Debian's package python3-dev)")
+    if sys.maxsize < 2**63 - 1:
+        lines.append(f"{sys.executable} is a program of 32 bits: Dora needs 64")
     if not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
-        lines.append("Python.h is missing (Debian's package python3-dev)")
+        lines.append(f"Python.h is missing: Dora needs the headers of Python {python} "
+                     "(Debian's package python3-dev)")
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
+    if shutil.which(compiler) is None:
+        lines.append(f"{compiler} is missing: Dora needs a C compiler (Debian's package gcc)")
     if shutil.which("pkg-config") is None:
-        return [*lines, "pkg-config is missing (Debian's package pkg-config)"]
+        return [*lines, "pkg-config is missing: Dora finds its libraries by it "
+                        "(Debian's package pkg-config)"]
     for name, oldest, package in libraries():
         version = pkg_config("--modversion", name)
         if version is None:
             lines.append(f"{name} is missing: Dora needs {oldest} or newer, with its headers "
                          f"(Debian's package {package})")
         elif pkg_config("--exists", f"{name} >= {oldest}") is None:
-            lines.append(f"{name} {version} is too old: Dora needs {oldest} or newer")
+            lines.append(f"{name} {version} is too old: Dora needs {oldest} or newer "
+                         f"(Debian's package {package})")
     return lines
 
 

@@ -39,6 +39,8 @@ mkdir -p "$folder"
 listing >"$folder.list"
 tar -cf - -T "$folder.list" | tar -xf - -C "$folder"
 root=$PWD
+# shellcheck source=tests/lacking.sh
+. tests/lacking.sh
 cd "$folder" || exit 1
 git init -q . 2>/dev/null && git add -A >/dev/null 2>&1
 
@@ -47,7 +49,8 @@ refuses()
 {
     local words=$1
     shift
-    ! ./configure "$@" >"$folder.refused" 2>&1 && grep -F "$words" "$folder.refused"
+    ! ./configure "$@" >"$folder.refused" 2>&1 &&
+        sed 's/^ *//' "$folder.refused" | grep -xF "$words"
 }
 
 rm -rf "$folder.old"
@@ -55,20 +58,26 @@ mkdir -p "$folder.old"
 cat >"$folder.old/php-config" <<END
 #!/bin/sh
 case \$1 in
---vernum) echo 80130 ;;
---version) echo 8.1.30 ;;
+--vernum) echo 80030 ;;
+--version) echo 8.0.30 ;;
 *) exec $(command -v php-config) "\$@" ;;
 esac
 END
 chmod +x "$folder.old/php-config"
-printf 'Name: libuv\nDescription: old\nVersion: 1.40.0\n' >"$folder.old/libuv.pc"
+old_library "$folder.old"
+lacking "$folder.lacking" '*pkg-config*' '*pkgconf*'
+narrow_compiler "$folder.old/cc32"
 
 check "README says so" grep -q '^phpize && ./configure && make && make install$' README.md
 check "phpize" phpize
-check "an old PHP is refused" refuses "Dora needs PHP 8.2 or newer; 8.1.30 is too old" \
+check "an old PHP is refused" \
+    refuses "PHP 8.0.30 is too old: Dora needs 8.1 or newer (Debian's package php-dev)" \
     --with-php-config="$folder.old/php-config"
-# Each pkg-config has its own words for it; all name the version that is there.
-PKG_CONFIG_PATH=$folder.old check "an old library is refused" refuses "1.40.0"
+PKG_CONFIG_PATH=$folder.old check "an old library is refused" refuses "$old_libuv"
+PKG_CONFIG_LIBDIR=$folder.old PKG_CONFIG_PATH='' check "without libraries" refuses "$no_hiredis"
+PATH=$folder.lacking check "without pkg-config" refuses "$no_pkg_config"
+CC=$folder.old/cc32 check "32 bits are refused" \
+    refuses "$folder.old/cc32 makes programs of 32 bits: Dora needs 64" --host=i686-linux-gnu
 check "./configure" ./configure
 check "make" make -j "$(nproc)"
 check "git ignores what it leaves" [ -z "$(git status --porcelain | grep '^??')" ]

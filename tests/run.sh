@@ -320,8 +320,18 @@ suite_bench()
     sum_lines "$first" "$second" "$third"
 }
 
-suite_install() { bash tests/install.sh "$out/release" "$out/install"; }
 suite_packages() { bash tests/packages.sh "$out/packages"; }
+suite_install()
+{
+    local first second third
+    first=$(bash tests/install.sh "$out/release" "$out/install")
+    echo "$first"
+    second=$(bash tests/refused.sh "$out/refused")
+    echo "$second"
+    third=$(bash tests/arm64.sh --build)
+    echo "$third"
+    sum_lines "$first" "$second" "$third"
+}
 suite_phpize() { bash tests/phpize.sh "$out/phpize"; }
 
 # shellcheck disable=SC2086

@@ -96,7 +96,8 @@ static PHP_INI_MH(on_frame_bytes_max)
     if (new_value == NULL || ZSTR_LEN(new_value) == 0) {
         return refuse(entry, new_value, want);
     }
-    if (!bytes_read(new_value, &bytes) || bytes < PHP_DORA_FRAME_BYTES_MIN || bytes > PHP_DORA_FRAME_BYTES_MAX) {
+    if (!bytes_read(new_value, &bytes) || bytes < PHP_DORA_FRAME_BYTES_MIN ||
+        bytes > PHP_DORA_FRAME_BYTES_MAX) {
         return refuse(entry, new_value, want);
     }
     DORA_G(frame_bytes_max) = (size_t)bytes;

@@ -8,7 +8,7 @@
 
 dr_py_state *dr_py_mux_state(dr_py_mux *self)
 {
-    return PyModule_GetState(PyType_GetModuleByDef(Py_TYPE(self), &dr_py_module));
+    return dr_py_state_of(Py_TYPE(self));
 }
 
 uint64_t dr_py_now_ns(void)

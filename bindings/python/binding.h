@@ -43,6 +43,10 @@ typedef struct dr_py_state {
 
 extern struct PyModuleDef dr_py_module;
 
+/* dr_py_state_of finds the state by a class of the module's, or one that an application derived
+ * from it. */
+dr_py_state *dr_py_state_of(PyTypeObject *type);
+
 /* dr_py_handler is what the core gets as `handler` for one name. Members are owned. What is called
  * is the function itself, or what stands around it: middleware, and what makes members of a map its
  * named parameters. */

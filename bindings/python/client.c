@@ -8,7 +8,7 @@
 
 dr_py_state *dr_py_client_state(dr_py_client *self)
 {
-    return PyModule_GetState(PyType_GetModuleByDef(Py_TYPE(self), &dr_py_module));
+    return dr_py_state_of(Py_TYPE(self));
 }
 
 void dr_py_lane_free(dr_py_lane *lane)

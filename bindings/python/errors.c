@@ -53,7 +53,7 @@ static PyObject *error_str(PyObject *self)
 
 static PyObject *error_not_run(PyObject *self, void *Py_UNUSED(closure))
 {
-    dr_py_state *state = PyModule_GetState(PyType_GetModuleByDef(Py_TYPE(self), &dr_py_module));
+    dr_py_state *state = dr_py_state_of(Py_TYPE(self));
     if (PyObject_TypeCheck(self, (PyTypeObject *)state->not_run_error)) {
         Py_RETURN_TRUE;
     }

@@ -214,6 +214,25 @@ static int check_gil(void)
     return is_enabled == 1 ? 0 : -1;
 }
 
+dr_py_state *dr_py_state_of(PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030b0000
+    return PyModule_GetState(PyType_GetModuleByDef(type, &dr_py_module));
+#else
+    PyObject *line = type->tp_mro;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(line); i++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(line, i);
+        PyObject *module = (base->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0
+                               ? ((PyHeapTypeObject *)base)->ht_module
+                               : NULL;
+        if (module != NULL && PyModule_GetDef(module) == &dr_py_module) {
+            return PyModule_GetState(module);
+        }
+    }
+    Py_UNREACHABLE();
+#endif
+}
+
 static int module_exec(PyObject *module)
 {
     dr_py_state *state = PyModule_GetState(module);

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import struct
 import subprocess
 import termios
 import threading
@@ -24,7 +25,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self._data = b""
         self._fd, other = pty.openpty()
-        termios.tcsetwinsize(self._fd, (LINES, COLUMNS))
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("4H", LINES, COLUMNS, 0, 0))
         env = {**environment(), "TERM": "linux", **variables}
         env.pop("NO_COLOR", None)
         env.update({name: value for name, value in variables.items()})

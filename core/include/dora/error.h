@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if UINTPTR_MAX < UINT64_MAX
+#error "Dora needs a system of 64 bits"
+#endif
+
 #if defined(__GNUC__)
 #define DORA_API __attribute__((visibility("default")))
 #define DORA_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
