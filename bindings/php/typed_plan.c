@@ -150,7 +150,7 @@ static bool read_property_comment(php_dora_reading *reading, const zend_property
 static bool read_param_comment(php_dora_reading *reading, const zend_function *function,
                                uint32_t at, php_dora_type *type)
 {
-    const zend_string *name = function->common.arg_info[at].name;
+    zend_string *name = function->common.arg_info[at].name;
     const php_dora_place place = php_dora_place_of(function);
 
     if (!php_dora_doc_member(reading, &place, "@param", name, type)) {
