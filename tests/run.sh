@@ -264,12 +264,17 @@ suite_fuzz()
 suite_php() { sh tests/php/run.sh $filter; }
 suite_python() { run_pytest tests/python; }
 
-# Debian's pydantic may be older than typed handlers want: the suite has one of its own, and the
+# Debian's pydantic may be older than typed handlers want: the tests have one of their own, and the
 # FastAPI that goes with it.
+get_pydantic()
+{
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade \
+        --target "$out/pydantic" 'pydantic>=2' fastapi >"$out/pydantic.log" 2>&1
+}
+
 suite_pydantic()
 {
-    if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade \
-        --target "$out/pydantic" 'pydantic>=2' fastapi >"$out/pydantic.log" 2>&1; then
+    if ! get_pydantic; then
         echo "pydantic: skipped, no pydantic 2 can be had: typed handlers are not tested"
         echo "0 passed, 0 failed"
         return 0
@@ -340,7 +345,12 @@ suite_documents()
     "$DORA_PYTHON" tests/documents/run.py --core "$out/release" --work "$out/documents" $filter
 }
 
-suite_site() { run_pytest -s tests/site; }
+suite_site()
+{
+    get_pydantic && export DORA_PYDANTIC=$out/pydantic
+    run_pytest -s tests/site
+}
+
 suite_quickstart() { bash tests/quickstart.sh; }
 
 # failures_of LOG: the lines of a suite's output that name what failed, a few of them.
