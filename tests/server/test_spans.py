@@ -1,6 +1,7 @@
 """Spans: what a collector hears of traced calls, and what becomes of them where it does not listen.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -375,3 +376,33 @@ def test_a_reload_takes_another_collector_or_none():
         conn.call("/echo", trace=text)
         first.of(trace, 3)
         assert len(first.spans) == 6 and len(second.spans) == 6
+
+
+def sockets_to(port):
+    """The numbers of the sockets that are connected to a port."""
+    with open("/proc/net/tcp") as file:
+        lines = [line.split() for line in file][1:]
+    return {"socket:[%s]" % line[9] for line in lines if line[2].endswith(":%04X" % port)}
+
+
+def files_of(pid):
+    found = set()
+    for name in os.listdir("/proc/%d/fd" % pid):
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            found.add(os.readlink("/proc/%d/fd/%s" % (pid, name)))
+    return found
+
+
+def test_a_connection_to_a_collector_is_the_masters_alone():
+    with Collector() as collector, start({"endpoint": collector.url}) as server, \
+            v1.Conn(server.address) as conn:
+        text, trace, _ = parent()
+        conn.call("/echo", trace=text)
+        collector.of(trace, 3)
+        connected = sockets_to(collector.http.server_port)
+        assert connected & files_of(server.pid), "it is kept for the next batch"
+        reload(server, 1)
+        others = [pid for pid in server.everyone() if pid != server.pid]
+        assert len(others) >= 2
+        for pid in others:
+            assert not connected & files_of(pid), pid

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <dora/dora.h>
 
@@ -30,6 +31,7 @@ enum {
     CURLOPT_HTTPHEADER = 10023,
     CURLOPT_XFERINFODATA = 10057,
     CURLOPT_WRITEFUNCTION = 20011,
+    CURLOPT_OPENSOCKETFUNCTION = 20163,
     CURLOPT_XFERINFOFUNCTION = 20219,
     CURLINFO_RESPONSE_CODE = 0x200002
 };
@@ -38,6 +40,14 @@ enum {
 #define CURL_ERROR_SIZE 256
 
 typedef struct curl_slist curl_slist;
+
+typedef struct curl_sockaddr {
+    int family;
+    int socktype;
+    int protocol;
+    unsigned int addrlen;
+    struct sockaddr addr;
+} curl_sockaddr;
 
 /* library is libcurl, once it is there. */
 typedef struct library {
@@ -118,6 +128,14 @@ static size_t on_answer(char *data, size_t size, size_t count, void *user)
     return len;
 }
 
+/* open_socket: processes that the master starts do not inherit the connection. libcurl sees to that
+ * by itself only since 8.17. */
+static int open_socket(void *user, int purpose, const curl_sockaddr *to)
+{
+    (void)user, (void)purpose;
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 static int on_progress(void *user, int64_t to_come, int64_t came, int64_t to_go, int64_t went)
 {
     const dr_collector *self = user;
@@ -147,6 +165,7 @@ static dora_err settle(dr_collector *self)
         curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)DR_SPANS_POST_MS) == 0 &&
         curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)DR_SPANS_POST_MS) == 0 &&
         curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, self->failure) == 0 &&
+        curl->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == 0 &&
         curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer) == 0 &&
         curl->easy_setopt(easy, CURLOPT_WRITEDATA, self) == 0 &&
         curl->easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress) == 0 &&
