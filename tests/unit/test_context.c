@@ -11,6 +11,8 @@
 #include "ipc/log_packet.h"
 #include "task/app.h"
 #include "task/context.h"
+#include "task/job.h"
+#include "unit_threads.h"
 #include "wire/message.h"
 
 static int fds[2];
@@ -258,6 +260,34 @@ static void a_worker_knows_its_server(void **state)
     assert_int_equal(unit_wait(pid), 0);
 }
 
+static void *log_once(void *user)
+{
+    (void)user;
+    return dora_log(DORA_LOG_INFO, "t", NULL, 0, "x", 1) ? NULL : &context;
+}
+
+/* The worker goes on to its next job meanwhile: the thread sanitizer sees who looks at it. */
+static void a_thread_of_a_handlers_own_logs_without_its_call(void **state)
+{
+    (void)state;
+    static dr_job job = {.request = {.name = {"/x", 2}, .guid = {NULL, 0}}};
+    const struct dora_task *now = &job;
+    unit_threads threads = {.count = 0};
+    dr_log_entry entry;
+    uint64_t dropped;
+    dr_context_enter(&context, NULL, 0, NULL, &now);
+    unit_threads_start(&threads, 1, log_once, NULL);
+    now = NULL;
+    assert_int_equal(unit_threads_join(&threads), 0);
+    assert_true(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+    assert_null(entry.call);
+    now = &job;
+    assert_null(log_once(NULL));
+    assert_true(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+    assert_non_null(entry.call);
+    assert_memory_equal(entry.call->api.data, "/x", 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +303,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_master_that_is_gone_is_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(packets_that_a_handler_made_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_knows_its_server, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_thread_of_a_handlers_own_logs_without_its_call, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,14 +88,16 @@ static bool say_within(dr_log_entry entry, const dora_request *request)
     return record(entry);
 }
 
-/* request_now is that of the handler that runs in this thread, where a worker has one at a time. */
+/* request_now is that of the handler that runs in this thread, where a worker has one at a time.
+ * Other threads must not even look for it. */
 static const dora_request *request_now(void)
 {
     const dr_context *context = current;
-    return context != NULL && context->job != NULL && *context->job != NULL &&
-                   pthread_equal(context->thread, pthread_self()) != 0
-               ? dora_task_request(*context->job)
-               : NULL;
+    if (context == NULL || context->job == NULL ||
+        pthread_equal(context->thread, pthread_self()) == 0) {
+        return NULL;
+    }
+    return *context->job != NULL ? dora_task_request(*context->job) : NULL;
 }
 
 bool dora_log(int level, const char *tag, const char *file, uint32_t line, const char *msg,
