@@ -7,16 +7,19 @@ import os
 import re
 import secrets
 import signal
+import socket
 import subprocess
 
 import pytest
 
 import dora
 from support import v1
-from support.collector import INTERNAL, SERVER, Collector, closed_port
+from support.collector import ERROR, INTERNAL, SERVER, Collector, closed_port
 from support.fpm import Fpm
 from support.metrics import Metrics, admin_of, ask
 from support.server import HERE, Server, environment, program, python_pool, wait_until
+
+LOST = 100012
 
 
 def parent(sampled=True):
@@ -156,6 +159,21 @@ def test_a_call_that_is_sent_again_says_so(collector, conn):
     assert len({one.id for one in spans}) == 4
 
 
+def test_a_repeat_whose_result_is_lost_is_an_error(server, collector, conn):
+    """More than is kept of results, 64 MiB, comes after it."""
+    text, trace, _ = parent()
+    again = v1.request(v1.guid(), "/echo", 5, trace=text, attempt=1)
+    conn.send(again)
+    assert conn.receive()[1]["code"] == 0
+    for _ in range(36):
+        assert conn.call("/big", 1900000)["data"]["code"] == 0
+    conn.send(again)
+    assert conn.receive()[1]["code"] == LOST
+    _, call = [one for one in collector.of(trace, 4) if one.kind == SERVER]
+    assert (call.attributes["dora.code"], call.attributes["dora.repeat"]) == (LOST, True)
+    assert call.status == {"code": ERROR, "message": "the result is lost or no longer kept"}
+
+
 def test_http_takes_the_header_traceparent(server, collector):
     text, trace, span = parent()
     status, *_ = ask(server.http, "/call/echo", "POST", "1", {
@@ -164,6 +182,19 @@ def test_http_takes_the_header_traceparent(server, collector):
     call, queue, handler = named(collector.of(trace, 3))
     assert (call.parent, call.attributes["dora.protocol"]) == (span, "http")
     assert queue.parent == handler.parent == call.id
+
+
+def test_a_call_came_over_http_also_where_its_client_has_left(server, collector):
+    text, trace, _ = parent()
+    host, _, port = server.http.rpartition(":")
+    with socket.create_connection((host, int(port))) as left:
+        left.sendall(("POST /call/sleep HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
+                      "Content-Type: application/json\r\ntraceparent: %s\r\n\r\n100" % text)
+                     .encode())
+    assert wait_until(lambda: [one for one in collector.spans
+                               if one.trace == trace and one.kind == SERVER], 15)
+    (call,) = [one for one in collector.spans if one.trace == trace and one.kind == SERVER]
+    assert call.attributes["dora.protocol"] == "http"
 
 
 @pytest.mark.parametrize("text", [

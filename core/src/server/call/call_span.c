@@ -10,10 +10,10 @@
 struct dr_call_span {
     bool is_told;
     bool is_root; /* the server has begun the trace */
+    const char *protocol;
     dr_trace_parent self;
     char parent_id[DR_SPAN_ID_LEN];
     uint64_t came_ns;
-    uint64_t placed_ns; /* when its tasks began to wait */
     char begun[DR_TRACE_PARENT_LEN];
     size_t name_len; /* of the api; 0: it is several */
     char name[];
@@ -38,8 +38,10 @@ static void new_span_id(dr_lane *lane, char id[DR_SPAN_ID_LEN])
 static bool begin(const dr_responder *responder, const dr_request *request, dr_call_span *span)
 {
     dr_lane *lane = responder->lane;
-    *span = (dr_call_span){.placed_ns = dr_reactor_now_ns(&lane->reactor)};
-    span->came_ns = dr_responder_is_web(responder) ? responder->web->came_ns : span->placed_ns;
+    const bool is_web = dr_responder_is_web(responder);
+    *span = (dr_call_span){
+        .protocol = is_web ? "http" : "tcp", /* who asks may be gone when it ends */
+        .came_ns = is_web ? responder->web->came_ns : dr_reactor_now_ns(&lane->reactor)};
     if (dr_trace_read(request->trace, &span->self)) {
         if (!span->self.is_sampled) {
             return false;
@@ -156,8 +158,7 @@ void dr_call_span_cancelled(const dr_call *call, const dr_part *one, const dr_ta
 }
 
 /* put_server tells the span of a call, as it ends now. */
-static void put_server(dr_lane *lane, const dr_call_span *self, const dr_responder *responder,
-                       dr_span *span)
+static void put_server(dr_lane *lane, const dr_call_span *self, dr_span *span)
 {
     span->kind = DR_SPAN_SERVER;
     memcpy(span->trace_id, self->self.trace_id, DR_TRACE_ID_LEN);
@@ -166,7 +167,7 @@ static void put_server(dr_lane *lane, const dr_call_span *self, const dr_respond
     span->has_parent = !self->is_root;
     span->start_ns = self->came_ns;
     span->end_ns = dr_clock_ns();
-    span->protocol = dr_responder_is_web(responder) ? "http" : "tcp";
+    span->protocol = self->protocol;
     dr_spans_add(lane->backend->spans, span);
 }
 
@@ -186,7 +187,7 @@ static void tell(dr_call *call, int64_t code, dora_slice msg, bool is_repeat)
     }
     self->is_told = true;
     memcpy(span.guid, call->guid, DR_GUID_LEN);
-    put_server(call->lane, self, &call->responder, &span);
+    put_server(call->lane, self, &span);
 }
 
 void dr_call_span_end(dr_call *call)
@@ -205,9 +206,9 @@ void dr_call_span_accepted(dr_call *call)
     tell(call, 0, (dora_slice){NULL, 0}, false);
 }
 
-void dr_call_span_repeated(dr_call *call)
+void dr_call_span_repeated(dr_call *call, int64_t code)
 {
-    tell(call, 0, (dora_slice){NULL, 0}, true);
+    tell(call, code, (dora_slice){NULL, 0}, true);
 }
 
 void dr_call_span_refused(const dr_responder *responder, const dr_request *request, int64_t code)
@@ -225,5 +226,5 @@ void dr_call_span_refused(const dr_responder *responder, const dr_request *reque
         span.name = lane->apis[0].name;
     }
     memcpy(span.guid, request->guid.data, DR_GUID_LEN);
-    put_server(lane, &self, responder, &span);
+    put_server(lane, &self, &span);
 }

@@ -30,10 +30,10 @@ void dr_call_span_cancelled(const dr_call *call, const dr_part *one, const dr_ta
 
 /* dr_call_span_end tells the span of a call that has been answered: what its parts say.
  * dr_call_span_accepted does so where that answer is its acceptance, dr_call_span_repeated where it
- * was that of another call. Each is told once. */
+ * was that of another call, or `code`: that one is lost. Each is told once. */
 void dr_call_span_end(dr_call *call);
 void dr_call_span_accepted(dr_call *call);
-void dr_call_span_repeated(dr_call *call);
+void dr_call_span_repeated(dr_call *call, int64_t code);
 
 /* dr_call_span_refused tells that of a request that is refused as a whole. */
 void dr_call_span_refused(const dr_responder *responder, const dr_request *request, int64_t code);

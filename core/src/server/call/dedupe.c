@@ -79,15 +79,16 @@ static bool all_dedupe(const dr_call *call)
 static void end_repeat(dr_call *call)
 {
     dr_reply_cache_reply *reply = call->waiter.reply;
-    if (dr_call_type_has_result(call->type) && reply != NULL) {
+    const bool is_lost = dr_call_type_has_result(call->type) && reply == NULL;
+    if (is_lost) {
+        dr_reply_code(&call->responder, call->guid, DORA_CODE_RESULT_LOST, NULL);
+    } else if (dr_call_type_has_result(call->type)) {
         dr_reply_body(&call->responder, call->guid, (dora_slice){reply->body, reply->len},
                       reply->http_status);
-    } else if (dr_call_type_has_result(call->type)) {
-        dr_reply_code(&call->responder, call->guid, DORA_CODE_RESULT_LOST, NULL);
     }
     dr_reply_cache_reply_drop(reply);
     if (call->span != NULL) {
-        dr_call_span_repeated(call);
+        dr_call_span_repeated(call, is_lost ? DORA_CODE_RESULT_LOST : 0);
     }
     dr_call_free(call);
 }
