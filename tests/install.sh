@@ -112,7 +112,7 @@ refuses_version()
     local folder=$prefix/refused
     mkdir -p "$folder"
     printf '%s\n' 'cmake_minimum_required(VERSION 3.18)' 'project(refused C)' \
-        'find_package(dora 1.0 REQUIRED)' >"$folder/CMakeLists.txt"
+        'find_package(dora 999.0 REQUIRED)' >"$folder/CMakeLists.txt"
     ! cmake -S "$folder" -B "$folder/out" -DCMAKE_PREFIX_PATH="$prefix" || return 1
     grep -q "version: $version" "$prefix.log"
 }

@@ -75,9 +75,14 @@ sort($real);
 sort($declared);
 echo $real === $declared ? "the same classes\n" : "other classes\n";
 echo implode(' ', array_keys($module->getFunctions())), ' ', signature(new ReflectionFunction('Dora\zygote')), "\n";
-echo $module->getVersion(), "\n";
+preg_match('/#define DORA_VERSION "(.*)"/', file_get_contents(root_dir() . '/core/include/dora/version.h'), $match);
+echo $module->getVersion() === $match[1] ? "the version is C's\n" : "another version\n";
+ob_start();
+$module->info();
+echo preg_match('/^Program dora => .*cmake/m', ob_get_clean()) ? "it says where the program is\n" : "no word of the program\n";
 ?>
 --EXPECT--
 the same classes
 Dora\zygote (): never
-0.1.0
+the version is C's
+it says where the program is
