@@ -203,8 +203,16 @@ zend_string *php_dora_typed_prepare(php_dora_typed *typed, const zend_function *
     if (typed->is_prepared) {
         return NULL;
     }
+    if (typed->is_reading) {
+        return placed(
+            function, "",
+            zend_string_init(ZEND_STRL("it is called by an autoloader that is to find its classes"),
+                             false));
+    }
+    typed->is_reading = true;
     typed->is_prepared =
         read_params(typed, &param, function, is_named) && read_result(typed, &result, function);
+    typed->is_reading = false;
     if (typed->is_prepared) {
         return NULL;
     }

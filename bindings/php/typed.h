@@ -29,6 +29,7 @@ typedef struct php_dora_field {
     zend_string *name; /* borrowed from the function or class */
     php_dora_type type;
     bool is_required;
+    bool by_reference;
     const zval *standard; /* what it has where it is not given; NULL: nothing that is known */
 } php_dora_field;
 
@@ -62,6 +63,7 @@ typedef struct php_dora_typed {
     php_dora_type result;
     bool opens_result; /* objects are written by their public properties */
     bool is_prepared;
+    bool is_reading;           /* its declarations, which runs autoloaders */
     zend_string *param_schema; /* JSON; NULL: nothing is known */
     zend_string *result_schema;
 } php_dora_typed;

@@ -5,6 +5,7 @@
 
 #define FORM "dddd-dd-ddTdd:dd:dd" /* what stands before fraction and zone */
 #define FORM_LEN (sizeof(FORM) - 1)
+#define FRACTION_LEN (sizeof(".dddddd") - 1) /* PHP keeps no more, and is wrong with very many */
 
 static int number_at(const char *text, size_t len)
 {
@@ -80,10 +81,11 @@ zend_string *php_dora_date_text(const zend_string *text)
     if (!is_zone(bytes + at, len - at)) {
         return NULL;
     }
-    zend_string *plain = zend_string_init(bytes, len, false);
+    const size_t kept = MIN(at, FORM_LEN + FRACTION_LEN);
+    zend_string *plain = zend_string_concat2(bytes, kept, bytes + at, len - at);
     ZSTR_VAL(plain)[FORM_LEN - sizeof("dd:dd:dd")] = 'T';
     if (len - at == 1) {
-        ZSTR_VAL(plain)[at] = 'Z';
+        ZSTR_VAL(plain)[kept] = 'Z';
     }
     return plain;
 }

@@ -75,6 +75,11 @@ static bool is_equal(dora_slice text, const char *other)
     return text.len == strlen(other) && memcmp(text.data, other, text.len) == 0;
 }
 
+static bool is_equal_ci(dora_slice text, const char *other)
+{
+    return text.len == strlen(other) && strncasecmp(text.data, other, text.len) == 0;
+}
+
 static dora_slice next_name(comment *self)
 {
     skip_blanks(self);
@@ -95,8 +100,8 @@ static void forget_member(php_dora_type *type)
     }
 }
 
-/* Adds what one of several types says. Two that tell different members tell nothing. Ownership:
- * takes what `other` holds. */
+/* Adds what one of several types says; the first one's members. Ownership: takes what `other`
+ * holds. */
 static void merge(php_dora_type *type, php_dora_type *other)
 {
     type->mask |= other->mask;
@@ -107,8 +112,6 @@ static void merge(php_dora_type *type, php_dora_type *other)
         type->member = other->member;
         type->keys = other->keys;
         other->member = NULL;
-    } else if (other->member != NULL) {
-        forget_member(type);
     }
     php_dora_type_free(other);
 }
@@ -122,13 +125,61 @@ static void wrap(php_dora_type *type, php_dora_keys keys)
     *type = (php_dora_type){.mask = MAY_BE_ARRAY, .member = member, .keys = keys};
 }
 
-static bool read_name(comment *self, dora_slice name, php_dora_type *type)
+/* Of a name: the types that PHP has, or tools know. Returns: 0: none. */
+static uint32_t word_mask(dora_slice name, bool (*is_same)(dora_slice, const char *))
 {
     for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++) {
-        if (is_equal(name, WORDS[i].name)) {
-            type->mask = WORDS[i].mask;
+        if (is_same(name, WORDS[i].name)) {
+            return WORDS[i].mask;
+        }
+    }
+    return 0;
+}
+
+/* Whether a comment gives a type this name: @template T, @phpstan-type Row array{...}. */
+static bool declares(const zend_string *text, dora_slice name)
+{
+    const char *const end = text != NULL ? ZSTR_VAL(text) + ZSTR_LEN(text) : NULL;
+    const char *at = text != NULL ? ZSTR_VAL(text) : NULL;
+
+    while (at < end && (at = memchr(at, '@', (size_t)(end - at))) != NULL) {
+        comment rest = {.at = ++at, .end = end};
+        const dora_slice tag = next_name(&rest);
+        const bool is_own = php_memnstr(tag.data, ZEND_STRL("template"), tag.data + tag.len) ||
+                            php_memnstr(tag.data, ZEND_STRL("-type"), tag.data + tag.len);
+        const dora_slice told = is_own ? next_name(&rest) : (dora_slice){"", 0};
+        if (told.len == name.len && memcmp(told.data, name.data, name.len) == 0) {
             return true;
         }
+    }
+    return false;
+}
+
+static const zend_string *comment_of(const zend_class_entry *class)
+{
+#if PHP_VERSION_ID >= 80400
+    return class->doc_comment;
+#else
+    return class->info.user.doc_comment;
+#endif
+}
+
+/* Those that are no classes, though they may look like one. */
+static uint32_t other_mask(const comment *self, dora_slice name)
+{
+    const zend_class_entry *scope = self->place->scope;
+    const bool is_declared =
+        declares(self->place->comment, name) ||
+        (scope != NULL && scope->type == ZEND_USER_CLASS && declares(comment_of(scope), name));
+
+    return is_declared ? MAY_BE_ANY : word_mask(name, is_equal_ci); /* String */
+}
+
+static bool read_name(comment *self, dora_slice name, php_dora_type *type)
+{
+    type->mask = word_mask(name, is_equal);
+    if (type->mask != 0) {
+        return true;
     }
     if (name.len == 0 || memchr(name.data, '-', name.len) != NULL ||
         isdigit((unsigned char)name.data[0])) {
@@ -137,6 +188,10 @@ static bool read_name(comment *self, dora_slice name, php_dora_type *type)
     }
     zend_class_entry *entry = php_dora_uses_class(self->place, name);
     if (entry == NULL && EG(exception) == NULL) {
+        type->mask = other_mask(self, name);
+        if (type->mask != 0) {
+            return true;
+        }
         self->reading->fault = zend_strpprintf(0, "there is no class %.*s, which the comment names",
                                                (int)name.len, name.data);
     }
@@ -185,6 +240,19 @@ static void skip_shape(comment *self)
     }
 }
 
+/* Goes past a text between quotes, which a type may be. */
+static bool take_text(comment *self)
+{
+    skip_blanks(self);
+    const char quote = self->at < self->end ? *self->at : '\0';
+    if (quote != '\'' && quote != '"') {
+        return false;
+    }
+    const char *found = memchr(self->at + 1, quote, (size_t)(self->end - self->at - 1));
+    self->at = found != NULL ? found + 1 : self->end;
+    return true;
+}
+
 static bool read_one(comment *self, php_dora_type *type)
 {
     if (take(self, '(')) {
@@ -192,9 +260,13 @@ static bool read_one(comment *self, php_dora_type *type)
         (void)take(self, ')');
         return is_read;
     }
+    if (take_text(self)) {
+        type->mask = MAY_BE_STRING;
+        return true;
+    }
     const dora_slice name = next_name(self);
     if (name.len == 0 && self->at < self->end) {
-        self->at++; /* a literal */
+        self->at++; /* $this, int&string */
     }
     if (!read_name(self, name, type)) {
         return false;
@@ -202,7 +274,7 @@ static bool read_one(comment *self, php_dora_type *type)
     if (self->at < self->end && *self->at == '<') {
         self->at++;
         return read_arguments(self, type,
-                              is_equal(name, "list") || is_equal(name, "non-empty-list"));
+                              is_equal_ci(name, "list") || is_equal_ci(name, "non-empty-list"));
     }
     if (self->at < self->end && *self->at == '{') {
         self->at++;
@@ -227,8 +299,10 @@ static bool read_part(comment *self, php_dora_type *type)
     return true;
 }
 
+/* Two that tell different members tell nothing of them. */
 static bool read_union(comment *self, php_dora_type *type)
 {
+    uint32_t told = 0;
     bool is_read = true;
 
     if (self->depth >= NESTED_MAX) {
@@ -239,10 +313,30 @@ static bool read_union(comment *self, php_dora_type *type)
     do {
         php_dora_type part = {0};
         is_read = read_part(self, &part);
+        told += part.member != NULL;
         merge(type, &part);
     } while (is_read && take(self, '|'));
+    if (told > 1) {
+        forget_member(type);
+    }
     self->depth--;
     return is_read;
+}
+
+/* Goes past blanks around a bar: the type goes on behind them, in the same line. */
+static bool skip_to_part(comment *self, const char *from)
+{
+    const char *const before = self->at;
+    const bool is_behind_bar = before > from && before[-1] == '|';
+
+    while (self->at < self->end && strchr(" \t", *self->at) != NULL) {
+        self->at++;
+    }
+    if (is_behind_bar || (self->at < self->end && *self->at == '|')) {
+        return self->at < self->end;
+    }
+    self->at = before;
+    return false;
 }
 
 /* The text of a type, up to a blank that stands in no brackets. */
@@ -252,7 +346,10 @@ static dora_slice type_text(comment *self)
 
     skip_blanks(self);
     const char *from = self->at;
-    for (; self->at < self->end && (open > 0 || !is_blank(*self->at)); self->at++) {
+    for (; self->at < self->end; self->at++) {
+        if (open == 0 && is_blank(*self->at) && !skip_to_part(self, from)) {
+            break;
+        }
         open += strchr("<({[", *self->at) != NULL;
         open -= open > 0 && strchr(">)}]", *self->at) != NULL;
     }

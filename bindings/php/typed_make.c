@@ -301,6 +301,9 @@ static bool make_member(making *self, const php_dora_field *field, zval *given, 
 
     ZVAL_COPY_DEREF(&own, given);
     if (make(self, &field->type, &own, step)) {
+        if (field->by_reference) {
+            ZVAL_MAKE_REF(&own);
+        }
         zend_hash_update(named, step->name, &own);
         return true;
     }
@@ -358,14 +361,19 @@ static bool make_members(making *self, const php_dora_fields *fields, HashTable 
     return (!fields->takes_others || make_others(self, fields, members, named, at)) && are_made;
 }
 
+static bool refuse_row(making *self, const php_dora_step *at)
+{
+    php_dora_faults_add(self->faults, at, "a map is wanted, not a list");
+    return false;
+}
+
 static bool make_object(making *self, const php_dora_class *class, zval *value,
                         const php_dora_step *at)
 {
     zval made;
 
     if (php_dora_is_row(Z_ARRVAL_P(value))) {
-        php_dora_faults_add(self->faults, at, "a map is wanted, not a list");
-        return false;
+        return refuse_row(self, at);
     }
     HashTable *named = zend_new_array(class->fields.count);
     const bool is_made = make_members(self, &class->fields, Z_ARRVAL_P(value), named, at) &&
@@ -374,8 +382,11 @@ static bool make_object(making *self, const php_dora_class *class, zval *value,
     return is_made && replace(value, &made);
 }
 
-static bool make_map(zval *value)
+static bool make_map(making *self, zval *value, const php_dora_step *at)
 {
+    if (php_dora_is_row(Z_ARRVAL_P(value))) {
+        return refuse_row(self, at);
+    }
     SEPARATE_ARRAY(value);
     convert_to_object(value);
     return true;
@@ -410,7 +421,7 @@ static bool make_class(making *self, const php_dora_class *class, zval *value,
     case PHP_DORA_CLASS_MADE:
         return make_object(self, class, value, at);
     default:
-        return make_map(value);
+        return make_map(self, value, at);
     }
 }
 
@@ -461,11 +472,22 @@ static bool make_any(making *self, const php_dora_type *type, zval *value, const
         return false;
     }
     php_dora_faults_cut(self->faults, before);
-    return tried > 1 && Z_TYPE_P(value) == IS_ARRAY ? refuse_all(self, type, at)
-                                                    : refuse(self, type, value, at);
+    const bool is_map = Z_TYPE_P(value) == IS_ARRAY && !php_dora_is_row(Z_ARRVAL_P(value));
+    return tried > 1 && is_map ? refuse_all(self, type, at) : refuse(self, type, value, at);
 }
 
 /* ---- arrays ---- */
+
+/* Middleware may have put a reference there: what it leads to is the program's, and stays. */
+static void dereference(zval *member)
+{
+    zval own;
+
+    if (Z_ISREF_P(member)) {
+        ZVAL_COPY(&own, Z_REFVAL_P(member));
+        (void)replace(member, &own);
+    }
+}
 
 static bool make_array(making *self, const php_dora_type *type, zval *value,
                        const php_dora_step *at)
@@ -484,7 +506,7 @@ static bool make_array(making *self, const php_dora_type *type, zval *value,
     ZEND_HASH_FOREACH_KEY_VAL(Z_ARRVAL_P(value), number, name, member)
     {
         const php_dora_step step = {at, name, number};
-        ZVAL_DEREF(member);
+        dereference(member);
         is_made &= make(self, type->member, member, &step);
         if (EG(exception) != NULL) {
             break;
@@ -562,7 +584,7 @@ void php_dora_typed_members(const php_dora_typed *typed, HashTable *members, sma
         if (field == NULL) {
             continue;
         }
-        ZVAL_DEREF(value);
+        dereference(value);
         (void)make(&self, &field->type, value, &step);
         if (EG(exception) != NULL) {
             break;

@@ -59,12 +59,18 @@ static php_dora_class_kind kind_of_shown(const zend_class_entry *class)
     return is_own ? PHP_DORA_CLASS_MADE : PHP_DORA_CLASS_ELSE;
 }
 
-static bool kind_of(php_dora_reading *reading, const zend_class_entry *class,
-                    php_dora_class_kind *kind)
+/* A case's value may be an expression that cannot be evaluated, which PHP does when it is asked for
+ * first. Returns: false with an exception raised. */
+static bool has_cases(zend_class_entry *class)
+{
+    return class->type != ZEND_USER_CLASS || zend_update_class_constants(class) == SUCCESS;
+}
+
+static bool kind_of(php_dora_reading *reading, zend_class_entry *class, php_dora_class_kind *kind)
 {
     if ((class->ce_flags & ZEND_ACC_ENUM) != 0) {
         *kind = PHP_DORA_CLASS_ENUM;
-        return true;
+        return has_cases(class);
     }
     if (instanceof_function(class, php_date_get_interface_ce())) {
         const bool is_any = class == php_date_get_interface_ce();
@@ -109,11 +115,11 @@ static void place_fault(php_dora_reading *reading, const zend_string *class, con
     reading->is_placed = true;
 }
 
-static php_dora_place place_in(const zend_string *comment, zend_class_entry *class)
+static php_dora_place place_in(zend_class_entry *class)
 {
     const bool is_own = class->type == ZEND_USER_CLASS;
 
-    return (php_dora_place){comment, is_own ? class->info.user.filename : NULL,
+    return (php_dora_place){NULL, is_own ? class->info.user.filename : NULL,
                             is_own ? class->info.user.line_start : 0, class};
 }
 
@@ -128,13 +134,48 @@ php_dora_place php_dora_place_of(const zend_function *function)
                             function->op_array.line_start, function->common.scope};
 }
 
+/* The trait that a property is written in; NULL: it is in the class itself. */
+static zend_class_entry *trait_of(const zend_class_entry *class, const zend_string *comment,
+                                  const zend_string *name)
+{
+    for (uint32_t i = 0; i < class->num_traits; i++) {
+        zend_class_entry *trait =
+            zend_hash_find_ptr(EG(class_table), class->trait_names[i].lc_name);
+        const zend_property_info *property =
+            trait != NULL ? zend_hash_find_ptr(&trait->properties_info, (zend_string *)name) : NULL;
+        if (property != NULL && property->doc_comment != NULL &&
+            zend_string_equals(property->doc_comment, comment)) {
+            zend_class_entry *inner = trait_of(trait, comment, name);
+            return inner != NULL ? inner : trait;
+        }
+    }
+    return NULL;
+}
+
+/* The comment of a property, which stands where that is written. */
+static php_dora_place place_of_property(const zend_property_info *property, const zend_string *name)
+{
+    const zend_function *constructor = property->ce->constructor;
+    const bool is_param = (property->flags & ZEND_ACC_PROMOTED) != 0 && constructor != NULL &&
+                          constructor->type == ZEND_USER_FUNCTION;
+    zend_class_entry *trait = !is_param && property->doc_comment != NULL
+                                  ? trait_of(property->ce, property->doc_comment, name)
+                                  : NULL;
+    php_dora_place place =
+        is_param ? php_dora_place_of(constructor) : place_in(trait != NULL ? trait : property->ce);
+
+    place.comment = property->doc_comment;
+    place.scope = property->ce;
+    return place;
+}
+
 /* What the comments say of a property: its own, or of one that is a parameter of the constructor as
  * well, that one's. */
 static bool read_property_comment(php_dora_reading *reading, const zend_property_info *property,
                                   const zend_string *name, php_dora_type *type)
 {
     const zend_function *constructor = property->ce->constructor;
-    php_dora_place place = place_in(property->doc_comment, property->ce);
+    php_dora_place place = place_of_property(property, name);
 
     if (!php_dora_doc_member(reading, &place, "@var", NULL, type)) {
         return false;
@@ -161,8 +202,10 @@ static bool read_param_comment(php_dora_reading *reading, const zend_function *f
     }
     const zend_property_info *property =
         zend_hash_find_ptr(&place.scope->properties_info, (zend_string *)name);
-    const php_dora_place own =
-        place_in(property != NULL ? property->doc_comment : NULL, place.scope);
+    if (property == NULL) {
+        return true;
+    }
+    const php_dora_place own = place_of_property(property, name);
     return php_dora_doc_member(reading, &own, "@var", NULL, type);
 }
 
@@ -175,6 +218,7 @@ static bool read_param(php_dora_reading *reading, const zend_function *function,
 
     field->name = info->name;
     field->is_required = at < function->common.required_num_args;
+    field->by_reference = ARG_SHOULD_BE_SENT_BY_REF(function, at + 1);
     field->standard = field->is_required ? NULL : standard_of(&function->op_array, at);
     if (!is_own && zend_string_equals_literal(info->name, PHP_DORA_REQUEST_NAME)) {
         field->type.mask = MAY_BE_ANY;

@@ -17,11 +17,41 @@ static bool is_name_byte(char byte)
     return isalnum((unsigned char)byte) || byte == '_' || byte == '\\' || (byte & 0x80) != 0;
 }
 
+static bool begins(const words *self, const char *text)
+{
+    const size_t len = strlen(text);
+    return (size_t)(self->end - self->at) >= len && memcmp(self->at, text, len) == 0;
+}
+
+/* Goes behind the next `text`, or to the end. */
+static void skip_past(words *self, const char *text)
+{
+    const char *found = zend_memnstr(self->at, text, strlen(text), self->end);
+    self->at = found != NULL ? found + strlen(text) : self->end;
+}
+
+/* Goes past a comment or attribute, if one comes next. */
+static bool skip_comment(words *self)
+{
+    if (begins(self, "/*")) {
+        skip_past(self, "*/");
+        return true;
+    }
+    if (begins(self, "//") || begins(self, "#")) {
+        skip_past(self, "\n");
+        return true;
+    }
+    return false;
+}
+
+/* Goes past blanks and comments. */
 static void skip_blanks(words *self)
 {
-    while (self->at < self->end && isspace((unsigned char)*self->at)) {
-        self->at++;
-    }
+    do {
+        while (self->at < self->end && isspace((unsigned char)*self->at)) {
+            self->at++;
+        }
+    } while (skip_comment(self));
 }
 
 static dora_slice next_name(words *self)
@@ -98,33 +128,6 @@ static zend_string *used(words *self, dora_slice group, dora_slice alias)
     return name.len > 0 && is_same(known, alias) ? joined(group, name) : NULL;
 }
 
-static bool begins(const words *self, const char *text)
-{
-    const size_t len = strlen(text);
-    return (size_t)(self->end - self->at) >= len && memcmp(self->at, text, len) == 0;
-}
-
-/* Goes behind the next `text`, or to the end. */
-static void skip_past(words *self, const char *text)
-{
-    const char *found = zend_memnstr(self->at, text, strlen(text), self->end);
-    self->at = found != NULL ? found + strlen(text) : self->end;
-}
-
-/* Goes past a comment or attribute, if one comes next. */
-static bool skip_comment(words *self)
-{
-    if (begins(self, "/*")) {
-        skip_past(self, "*/");
-        return true;
-    }
-    if (begins(self, "//") || begins(self, "#")) {
-        skip_past(self, "\n");
-        return true;
-    }
-    return false;
-}
-
 /* Goes past a text between quotes. */
 static void skip_text(words *self)
 {
@@ -150,7 +153,7 @@ static bool next_statement(words *self, const char *word)
             is_begin = is_word(name, "php"); /* of <?php */
         } else if (*self->at == '\'' || *self->at == '"') {
             skip_text(self);
-        } else if (!skip_comment(self)) {
+        } else {
             is_begin = strchr(";{}", *self->at) != NULL;
             self->at++;
         }
@@ -249,6 +252,9 @@ zend_class_entry *php_dora_uses_class(const php_dora_place *place, dora_slice na
 
     if (place->scope != NULL && (is_word(name, "self") || is_word(name, "static"))) {
         return place->scope;
+    }
+    if (place->scope != NULL && is_word(name, "parent") && place->scope->parent != NULL) {
+        return place->scope->parent;
     }
     if (name.data[0] == '\\') {
         return lookup(joined(name, none));

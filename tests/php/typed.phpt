@@ -77,6 +77,7 @@ namespace Shop {
             $this->others = $others;
         }
     }
+    class Counted { public function __construct(public int &$number, public array &$list = []) { $number++; } }
     class Handlers
     {
         public function method(Item $item): array { return [get_debug_type($this), $item->name]; }
@@ -124,6 +125,8 @@ namespace Shop {
     told(fn () => called(fn (Rest $rest): Rest => $rest, ['name' => 'n', 'a' => '1', 'b' => 2]));
     told(fn () => called(fn (Suit $suit): Suit => $suit, 'h'));
     told(fn () => called(fn (\DateTimeImmutable $at) => $at, '2026-01-02T03:04:05Z'));
+    told(fn () => called(fn (\DateTimeImmutable $at) => $at, '2026-01-02t03:04:05.123456' . str_repeat('9', 500) . 'z'));
+    told(fn () => called(fn (Counted $of): Counted => $of, ['number' => '6', 'list' => [1]]));
     told(fn () => called(fn (\stdClass $any) => $any, ['a' => []]));
     told(fn () => called(fn (int $n, Item $item, ?Suit $suit = null, ?\Dora\Request $request = null, Cost ...$more) => [$n, $item->name, $suit, $request->name, array_keys($more), $more['a']->cents],
         ['n' => '7', 'item' => $item, 'suit' => 's', 'a' => ['cents' => 2]], ['named' => true]));
@@ -161,6 +164,8 @@ namespace Shop {
     told(fn () => called(fn (Node $node) => 1, ['number' => 1, 'next' => ['number' => 2, 'below' => [['number' => 3, 'next' => ['odd' => 1]]]]]));
     told(fn () => called(fn (Rest $rest) => 1, ['name' => 'n', 'a b' => 'x', 'ü' => []]));
     told(fn () => called(fn (int $n, Item $item, ?Suit $suit = null) => 1, ['item' => [], 'suit' => 5, 'odd' => 1], ['named' => true]));
+    told(fn () => called(fn (\stdClass $map) => 1, [1, 2]));
+    told(fn () => called(fn (\stdClass|Item $map) => 1, [1, 2]));
     told(fn () => called(fn (Item $item) => 1, array_fill_keys(['name', 'price'], str_repeat('x', 9000))));
     foreach ([5000, 500] as $count) {
         try {
@@ -174,6 +179,17 @@ namespace Shop {
     $app = (new \Dora\App())->api('/x', fn (Item $item): Item => $item);
     $app->middleware(fn ($next, $param) => [get_debug_type($param), get_debug_type($made = $next()), $made, $next($made)->name]);
     told(fn () => $app->call('/x', $item));
+
+    echo "-- what middleware refers to stays as it is\n";
+    foreach ([[fn (All $all): All => $all, 'items', [$item]], [fn (Item ...$more) => array_keys($more), 'more', $item]] as [$handler, $name, $value]) {
+        $app = (new \Dora\App())->api('/x', $handler, ['named' => $name === 'more']);
+        $app->middleware(function ($next, $param) use ($name, $value) {
+            $param[$name] = &$value;
+            $next($param);
+            return $value;
+        });
+        told(fn () => $app->call('/x', []));
+    }
 }
 ?>
 --EXPECT--
@@ -197,6 +213,8 @@ null
 {"others":{"a":1,"b":2},"name":"n"}
 "h"
 "2026-01-02T03:04:05+00:00"
+"2026-01-02T03:04:05.123456+00:00"
+{"number":7,"list":[1]}
 {"a":[]}
 [7,"pen","s","/x",["a"],2]
 ["Shop\\Item",2]
@@ -242,8 +260,13 @@ Dora\NotRunException 100210 $.suit: one of "h", "s" is wanted; $.pure: one of "A
 Dora\NotRunException 100210 $.next.below[0].next.number: missing
 Dora\NotRunException 100210 $["a b"]: a whole number is wanted, not a text; $.ü: a whole number is wanted, not an empty list
 Dora\NotRunException 100210 $.n: missing; $.odd: unknown; $.item.name: missing; $.item.price: missing; $.suit: one of "h", "s" is wanted
+Dora\NotRunException 100210 $: a map is wanted, not a list
+Dora\NotRunException 100210 $: a map is wanted, not a list
 Dora\NotRunException 100210 $.price: a map is wanted, not a text
 cut
 cut
 -- middleware sees what was sent, and what is returned
 ["array","Shop\\Item",{"name":"pen","price":{"cents":5},"tags":[],"weight":1.5},"pen"]
+-- what middleware refers to stays as it is
+[{"name":"pen","price":{"cents":"5"}}]
+{"name":"pen","price":{"cents":"5"}}

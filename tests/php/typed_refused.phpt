@@ -19,7 +19,7 @@ class Commented
 }
 class AnyObject { public function __construct(public object $of) {} }
 class Both { public function __construct(public Countable&Traversable $of) {} }
-class Kid extends ArrayObject {}
+class Kid extends ArrayObject {} enum Broken: string { case One = Nowhere::ONE; }
 class Handlers
 {
     public function method(Shape $shape) {}
@@ -59,6 +59,21 @@ foreach ([fn(iterable $x) => $x, fn(Traversable|array $x) => $x, fn(Shape|array|
 echo "-- an autoloader that raises\n";
 spl_autoload_register(function (string $class) { throw new RuntimeException("no $class today"); });
 told(fn() => (new Dora\App())->api('/x', fn(Later $x) => 1)->call('/x', []));
+foreach (spl_autoload_functions() as $function) {
+    spl_autoload_unregister($function);
+}
+
+echo "-- one that calls the handler\n";
+$app = (new Dora\App())->api('/x', fn(string|int $n, Sooner $x) => 1, ['named' => true]);
+spl_autoload_register(function (string $class) use ($app) { told(fn() => $app->call('/x', ['n' => 1])); });
+told(fn() => $app->call('/x', ['n' => 2]));
+foreach (spl_autoload_functions() as $function) {
+    spl_autoload_unregister($function);
+}
+
+echo "-- a case whose value cannot be evaluated\n";
+told(fn() => (new Dora\App())->api('/x', fn(Broken $x) => 1)->call('/x', 'one'));
+told(fn() => (new Dora\App())->api('/x', fn(): Broken => Broken::One)->call('/x'));
 
 echo "-- a server does not start\n";
 $file = tempnam(sys_get_temp_dir(), 'dora') . '.php';
@@ -101,6 +116,12 @@ TypeError: /typed_refused.php:47: handler {closure}: parameter $x: Bare has no c
 [1]
 -- an autoloader that raises
 RuntimeException: no Later today
+-- one that calls the handler
+TypeError: /typed_refused.php:64: handler {closure}: it is called by an autoloader that is to find its classes
+TypeError: /typed_refused.php:64: handler {closure}: parameter $x: there is no class Sooner
+-- a case whose value cannot be evaluated
+Error: Class "Nowhere" not found
+Error: Class "Nowhere" not found
 -- a server does not start
 started: 
 api "/x": FILE:3: handler {closure}: parameter $x: Shape is an interface, of which no object can be made
