@@ -26,18 +26,24 @@ fail()
     exit 1
 }
 
-# copy_sources ROOT puts the sources in /src; what an earlier run built there stays.
+# copy_sources ROOT puts the sources in /src; what an earlier run built there stays. A file that is
+# another one than then is younger than all of that: here it may have been saved before.
 copy_sources()
 {
-    local to=$1/src
-    mkdir -p "$to"
-    find "$to" -mindepth 1 -maxdepth 1 ! -name out -exec rm -rf {} +
+    local to=$1/src new=$1/src.new file
+    rm -rf "$new"
+    mkdir -p "$to" "$new"
     {
         git -C "$dora_root" ls-files -co --exclude-standard 2>/dev/null ||
             (cd "$dora_root" && find . -path ./out -prune -o -type f -printf '%P\n')
     } | while IFS= read -r file; do
         [ -f "$dora_root/$file" ] && printf '%s\n' "$file"
-    done | tar -C "$dora_root" -cf - --no-recursion -T - | tar -C "$to" -xf -
+    done | tar -C "$dora_root" -cf - --no-recursion -T - | tar -C "$new" -xmf -
+    (cd "$new" && find . -type f) | while IFS= read -r file; do
+        cmp -s "$to/$file" "$new/$file" && touch -r "$to/$file" "$new/$file"
+    done
+    find "$to" -mindepth 1 -maxdepth 1 ! -name out -exec rm -rf {} +
+    find "$new" -mindepth 1 -maxdepth 1 -exec mv -t "$to" {} +
 }
 
 # prepare SYSTEM ROOT: a container with the sources as they are now.
