@@ -236,6 +236,7 @@ debs_serve()
         cc -o a a.c $(pkg-config --cflags --libs dora) && ./a
         man -w dora dora.json || zgrep -q . /usr/share/man/man1/dora.1.gz
         [ -f /usr/share/bash-completion/completions/dora ]
+        php -l /usr/share/php/dora-stubs/dora.stub.php
         [ -f /usr/lib/systemd/system/dora.service ]
         ! find /etc/systemd -name "dora.service" | grep .' || return 1
     inside "$root" bash -exc '

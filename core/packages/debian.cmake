@@ -61,8 +61,8 @@ add_custom_target(dora_debian_php ALL
 file(WRITE ${made}/dora.ini "; priority=20\nextension=dora.so\n")
 install(FILES ${made}/dora.so DESTINATION ${php_folder} COMPONENT php)
 install(FILES ${made}/dora.ini DESTINATION /etc/php/${php_version}/mods-available COMPONENT php)
-install(DIRECTORY bindings/php/stubs/ DESTINATION share/php/dora-stubs COMPONENT php OPTIONAL
-        FILES_MATCHING PATTERN "*.php")
+file(GLOB stubs bindings/php/*.stub.php)
+install(FILES ${stubs} DESTINATION share/php/dora-stubs COMPONENT php)
 
 # The unit, which nobody switches on, with its user; and the example of a configuration.
 file(READ examples/deploy/dora.service unit)
