@@ -22,7 +22,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-from support import dockerfile  # noqa: E402
+from support import dockerfile, fastcgi  # noqa: E402
 
 ROOT = os.path.dirname(HERE)
 DEPLOY = os.path.join(ROOT, "examples", "deploy")
@@ -169,28 +169,6 @@ class Running:
         self.process.wait()
 
 
-def record(kind, body):
-    """A record of FastCGI."""
-    return struct.pack(">BBHHBx", 1, kind, 1, len(body), 0) + body
-
-
-def page(address, script):
-    """What FPM answers to a GET."""
-    pairs = {"SCRIPT_FILENAME": script, "REQUEST_METHOD": "GET", "QUERY_STRING": ""}
-    params = b"".join(bytes([len(key), len(value)]) + (key + value).encode()
-                      for key, value in pairs.items())
-    answer = b""
-    with socket.create_connection(address, 10) as conn, conn.makefile("rb") as stream:
-        conn.sendall(record(1, struct.pack(">HB5x", 1, 0)) + record(4, params) + record(4, b"") +
-                     record(5, b""))
-        while (head := stream.read(8)) and head[1] != 3:
-            length, padding = struct.unpack(">HB", head[4:7])
-            text = stream.read(length)
-            stream.read(padding)
-            answer += text if head[1] == 6 else b""
-    return answer.decode()
-
-
 def main():
     base, work = sys.argv[1], os.path.abspath(sys.argv[2])
     os.makedirs(work, exist_ok=True)
@@ -201,9 +179,10 @@ def main():
     try:
         for image in (server, pages):
             running.append(Running(image))
-        answer = page(("127.0.0.1", 9000), "/srv/shop/public/health.php")
+        with socket.create_connection(("127.0.0.1", 9000), 10) as conn:
+            answer = fastcgi.page(conn, "/srv/shop/public/health.php")
         print(answer)
-        if not json.loads(answer.split("\r\n\r\n", 1)[1])["ok"]:
+        if not json.loads(answer)["ok"]:
             raise RuntimeError("the page does not find the services")
         for one in running:
             one.stop()

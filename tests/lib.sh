@@ -73,6 +73,16 @@ dora_promtool()
     export DORA_PROMTOOL=$found
 }
 
+# dora_validator DIR puts a public validator of OpenAPI there, from the package index: Debian 12 has
+# none. It brings a pydantic of its own, so only the process that validates may see it.
+# DORA_VALIDATOR names the folder; without it the tests that want it are skipped and say so.
+dora_validator()
+{
+    "$DORA_PYTHON" -m pip install --quiet --disable-pip-version-check --upgrade --target "$1" \
+        openapi-spec-validator >"$1.log" 2>&1 || return 0
+    export DORA_VALIDATOR=$1
+}
+
 # The packages for building all three parts, those of examples/site, and those that only the tests
 # want. The last two lists are for dora_need_quietly.
 dora_packages_build=(gcc libc6-dev make cmake pkg-config libuv1-dev libjansson-dev zlib1g-dev
@@ -82,7 +92,8 @@ dora_packages_site=(curl nginx php-fpm redis-server)
 dora_packages_test=("${dora_packages_site[@]}" chromium fonts-dejavu-core git g++ clang
     clang-format libcmocka-dev valgrind nodejs php-curl phpunit tmux wrk groff-base zsh
     python3-pytest python3-hypothesis python3-pyte python3-prometheus-client python3-numpy
-    python3-pydantic python3-fastapi mypy)
+    python3-pandas python3-jsonschema python3-gevent python3-uvloop python3-pydantic
+    python3-fastapi mypy)
 
 # dora_document FILE HEADING LANGUAGE [N]: a document's fenced blocks below a heading, or the Nth.
 # Of a transcript (console) it gives what is typed.

@@ -250,6 +250,7 @@ if [ $# -eq 0 ]; then
     quick
 else
     [ "$(id -u)" -eq 0 ] || { echo "packages: wheel and deb need root"; exit 1; }
+    dora_need_quietly debootstrap
     # shellcheck source=tests/container.sh
     . tests/container.sh
 fi

@@ -77,6 +77,11 @@ build_module()
     dora_build_php "$DORA_PHP_OUT" && export DORA_PHP_EXTENSION=$dora_php_module
 }
 
+build_validator()
+{
+    dora_validator "$out/validator"
+}
+
 # needs_of SUITE: the builds it wants.
 needs_of()
 {
@@ -86,8 +91,10 @@ needs_of()
     fuzz) echo asan ;;
     threads) echo tsan venv ;;
     php) echo release module ;;
-    python | pydantic) echo release venv ;;
-    server | faults | site) echo release venv module ;;
+    python) echo release venv ;;
+    pydantic) echo release venv validator ;;
+    server) echo release venv module validator ;;
+    faults | site) echo release venv module ;;
     interop | conformance | bench | documents) echo release venv module ;;
     esac
 }
@@ -120,7 +127,7 @@ run_cmocka()
 run_pytest()
 {
     local log=$out/pytest.$BASHPID.log status passed failed
-    "$DORA_PYTHON" -m pytest -q -p no:cacheprovider --tb=short --durations=5 \
+    "$DORA_PYTHON" -m pytest -q -p no:cacheprovider --tb=short --durations=5 -rs \
         ${filter:+-k "$filter"} "$@" 2>&1 |
         tee "$log"
     status=${PIPESTATUS[0]}
@@ -275,9 +282,9 @@ get_pydantic()
 suite_pydantic()
 {
     if ! get_pydantic; then
-        echo "pydantic: skipped, no pydantic 2 can be had: typed handlers are not tested"
-        echo "0 passed, 0 failed"
-        return 0
+        echo "pydantic: FAILED, no pydantic 2 can be had: typed handlers are not tested"
+        echo "0 passed, 1 failed"
+        return 1
     fi
     PYTHONPATH=$out/pydantic run_pytest tests/pydantic
 }

@@ -17,6 +17,9 @@ import pytest
 import typing_extensions
 
 import dora
+from support import openapi
+from support.metrics import admin_of, ask
+from support.server import Server, python_pool
 
 
 class Line(pydantic.BaseModel):
@@ -234,6 +237,16 @@ def test_a_server_validates_and_tells_schemas(dora_server, tmp_path):
     assert apis["/total"]["summary"] == "Adds the prices."
     assert apis["/named"]["param"]["required"] == ["line"]
     assert apis["/named"]["result"]["properties"]["count"] == {"title": "Count", "type": "integer"}
+
+
+def test_a_document_of_them_is_valid_by_a_public_validator(tmp_path):
+    (tmp_path / "app.py").write_text(SERVED)
+    listen = {"tcp": "127.0.0.1:0", "admin": "127.0.0.1:0"}
+    with Server({"p": python_pool(str(tmp_path / "app.py"), workers=1)}, listen=listen) as server:
+        status, text, _ = ask(admin_of(server), "/openapi.json")
+    document = json.loads(text)
+    assert status == 200 and "Line" in str(document["components"]["schemas"])
+    openapi.validate(document)
 
 
 def test_the_path_of_a_fault_leads_through_the_value_alone():

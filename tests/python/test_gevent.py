@@ -1,4 +1,4 @@
-"""What bindings/python/README.md says of gevent; where it is not installed, nothing is tested."""
+"""What bindings/python/README.md says of gevent."""
 
 import importlib.util
 import subprocess

@@ -3,21 +3,10 @@
 import glob
 import os
 import socket
-import struct
 import subprocess
 
+from . import fastcgi
 from .server import wait_until
-
-BEGIN, END, PARAMS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7
-
-
-def record(kind, body):
-    return struct.pack(">BBHHBB", 1, kind, 1, len(body), 0, 0) + body
-
-
-def pair(name, value):
-    name, value = name.encode(), value.encode()
-    return struct.pack(">BI", len(name), len(value) | 1 << 31) + name + value
 
 
 class Fpm:
@@ -48,25 +37,10 @@ class Fpm:
             return file.read()
 
     def page(self, path, **variables):
-        variables.update(SCRIPT_FILENAME=path, REQUEST_METHOD="GET", CONTENT_LENGTH="0")
         with socket.socket(socket.AF_UNIX) as conn:
             conn.settimeout(30)
             conn.connect(self.socket)
-            names = b"".join(pair(*one) for one in variables.items())
-            conn.sendall(record(BEGIN, struct.pack(">HB5x", 1, 0)) + record(PARAMS, names) +
-                         record(PARAMS, b"") + record(STDIN, b""))
-            return self._answer(conn.makefile("rb"))
-
-    def _answer(self, stream):
-        said = {STDOUT: b"", STDERR: b""}
-        while True:
-            _, kind, _, length, padding, _ = struct.unpack(">BBHHBB", stream.read(8))
-            body = stream.read(length + padding)[:length]
-            if kind == END:
-                break
-            said[kind] += body
-        assert not said[STDERR], said[STDERR].decode()
-        return said[STDOUT].decode().partition("\r\n\r\n")[2]
+            return fastcgi.page(conn, path, **variables)
 
     def close(self):
         self.process.terminate()

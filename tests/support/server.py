@@ -36,7 +36,7 @@ def environment():
     return env
 
 
-def wait_until(question, seconds=10.0, pause=0.01):
+def wait_until(question, seconds=20.0, pause=0.01):
     """Asks until the answer is true; the last answer."""
     end = time.monotonic() + seconds
     while True:

@@ -52,8 +52,7 @@ class Server:
 
     `app` is a file as `dora serve` takes it, or an App that is a global of a module; None: what
     config="dora.json" has. The options are those of App.run() (the pool's own not for PHP and C),
-    and http=True. The methods of dora.Client are
-    here, too: those of `client`.
+    and http=True. The methods of dora.Client are here, too: those of `client`.
     """
 
     def __init__(self, app: _dora.App | str | os.PathLike[str] | None = None,
