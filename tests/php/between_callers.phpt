@@ -33,7 +33,7 @@ $server = new Server(strtr(<<<'PHP'
         $_SESSION['user'] = ($_SESSION['user'] ?? '') . 'x';
         return $before;
     });
-    $app->api('seed', function () { mt_srand(5); @srand(6, MT_RAND_PHP); lcg_value(); return mt_rand(); });
+    $app->api('seed', function () { mt_srand(5); @srand(6, constant('MT_RAND_PHP')); lcg_value(); return mt_rand(); });
     $app->api('draw', fn() => [mt_rand(), mt_rand(), lcg_value()]);
     $app->api('time', function () use ($boot) {
         $GLOBALS['kept'] ??= $_SERVER;
@@ -62,7 +62,7 @@ $file = fopen("$folder/sess_first", 'r');
 var_dump(flock($file, LOCK_EX | LOCK_NB), stream_get_contents($file)); // written and let go
 
 mt_srand(5);
-@mt_srand(6, MT_RAND_PHP); // deprecated since PHP 8.3
+@mt_srand(6, constant('MT_RAND_PHP')); // deprecated since PHP 8.3
 $seeded = mt_rand();
 $known = [mt_rand(), mt_rand()];
 var_dump($client->call('seed') === $seeded);

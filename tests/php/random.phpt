@@ -6,7 +6,7 @@ require __DIR__ . '/common.inc';
 
 $server = new Server(<<<'PHP'
     mt_rand(); mt_srand(5); lcg_value(); rand();
-    $engines = [@new Random\Engine\Mt19937(1, MT_RAND_PHP), new Random\Engine\Mt19937(1)];
+    $engines = [@new Random\Engine\Mt19937(1, constant('MT_RAND_PHP')), new Random\Engine\Mt19937(1)];
     $app = new Dora\App();
     $app->api('modes', fn() => array_map(fn($engine) => $engine->__serialize()[1][625], $engines));
     $app->workerStart(function ($worker) { $GLOBALS['worker'] = $worker; $GLOBALS['drawn'] = [mt_rand(), lcg_value()]; });
@@ -19,7 +19,7 @@ $drawn = $server->client()->callMany($calls);
 foreach ([0 => 'workers', 1 => 'mt_rand', 2 => 'lcg_value'] as $column => $what) {
     echo count(array_unique(array_map('strval', array_column($drawn, $column)))), " $what\n";
 }
-var_dump($server->client()->call('modes') === [@MT_RAND_PHP, MT_RAND_MT19937]);
+var_dump($server->client()->call('modes') === [@constant('MT_RAND_PHP'), MT_RAND_MT19937]);
 $time = $server->client()->call('time');
 var_dump(abs($time[0] - time()) < 20 && abs($time[1] - $time[0]) <= 1.0);
 var_dump($server->stop());

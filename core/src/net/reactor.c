@@ -65,12 +65,15 @@ static void on_event(uv_poll_t *handle, int status, int events)
     (void)events;
     dr_reactor *reactor = handle->data;
     uint64_t count;
+#ifdef RWF_NOWAIT /* musl has it since 1.2.5 */
     const struct iovec part = {.iov_base = &count, .iov_len = sizeof(count)};
-    if (preadv2(reactor->event_fd, &part, 1, -1, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP) {
-        struct pollfd readable = {.fd = reactor->event_fd, .events = POLLIN}; /* Linux before 5.8 */
-        if (poll(&readable, 1, 0) == 1) {
-            (void)!read(reactor->event_fd, &count, sizeof(count));
-        }
+    if (preadv2(reactor->event_fd, &part, 1, -1, RWF_NOWAIT) >= 0 || errno != EOPNOTSUPP) {
+        return;
+    }
+#endif
+    struct pollfd readable = {.fd = reactor->event_fd, .events = POLLIN}; /* Linux before 5.8 */
+    if (poll(&readable, 1, 0) == 1) {
+        (void)!read(reactor->event_fd, &count, sizeof(count));
     }
 }
 
