@@ -43,7 +43,7 @@ def chapters(text):
     parts = HEADING.split(without_blocks(text))
     for level, body in zip([""] + parts[1::2], parts[0::2]):
         counts = {what: len(re.findall(how, body, re.M)) for what, how in COUNTED.items()}
-        yield len(level), counts, set(WORD.findall(body))
+        yield len(level), counts, {" ".join(each.split()) for each in WORD.findall(body)}
 
 
 def differences(name, original, text):

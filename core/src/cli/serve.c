@@ -26,7 +26,7 @@ static const char help[] =
     "  --http PORT     serve HTTP as well, on this port of the same address; 0 picks a free one\n"
     "  --unix PATH     listen on a Unix socket as well; its file is for its owner alone\n"
     "  --admin PORT    answer operators on this port of 127.0.0.1, by HTTP: /livez, /readyz,\n"
-    "                  /stats (JSON), /metrics (Prometheus)\n"
+    "                  /stats (JSON), /metrics (Prometheus), /openapi.json, /apis (a page)\n"
     "  --workers N     workers of each pool (twice the CPUs)\n"
     "  --redis WHERE   register in this Redis: HOST:PORT, unix:/PATH or\n"
     "                  redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]; may stand several times\n"

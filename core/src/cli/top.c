@@ -269,7 +269,7 @@ static int run(int argc, char **argv, const dora_host *host)
 const dr_command dr_command_top = {
     .name = "top",
     .arguments = "[ADDRESS]",
-    .summary = "the same, live",
+    .summary = "what stat says, live",
     .usage = usage,
     .help = help,
     .run = run,
