@@ -3,6 +3,7 @@
 
 #include <dora/dora.h>
 
+#include "base/limits.h"
 #include "base/sized.h"
 
 /* A structure that has grown by `added`, as it was, and as it may be some day. */
@@ -85,6 +86,24 @@ static void a_size_that_cannot_be_is_refused(void **state)
     assert_string_equal(error.msg, "grown.size is 15: it must be 0 or sizeof(grown)");
 }
 
+static void what_was_never_set_is_not_read_as_a_size(void **state)
+{
+    (void)state;
+    char bytes[DR_SIZED_BYTES_MAX + 1] = {0};
+    const size_t sizes[] = {sizeof bytes, (size_t)(uintptr_t) "127.0.0.1:9567", SIZE_MAX};
+    for (size_t i = 0; i < 3; i++) {
+        grown room;
+        const void *taken = bytes;
+        memcpy(bytes, &sizes[i], sizeof sizes[i]);
+        assert_int_equal(dr_sized_take(&type, &taken, &room, NULL), DORA_EINVAL);
+    }
+    const size_t largest = DR_SIZED_BYTES_MAX;
+    grown room;
+    const void *taken = bytes;
+    memcpy(bytes, &largest, sizeof largest);
+    assert_int_equal(dr_sized_take(&type, &taken, &room, NULL), DORA_OK);
+}
+
 static void what_is_given_back_fits_the_program(void **state)
 {
     (void)state;
@@ -159,6 +178,7 @@ int main(void)
         cmocka_unit_test(a_program_of_this_version_is_not_copied),
         cmocka_unit_test(a_newer_program_must_not_use_what_is_new),
         cmocka_unit_test(a_size_that_cannot_be_is_refused),
+        cmocka_unit_test(what_was_never_set_is_not_read_as_a_size),
         cmocka_unit_test(what_is_given_back_fits_the_program),
         cmocka_unit_test(each_function_refuses_a_wrong_size),
     };

@@ -19,6 +19,7 @@
 #define DR_ABOUT_BYTES_SUM_MAX (4u << 20) /* of one application's */
 #define DR_CODE_OURS_MAX 100299           /* last of the codes that handlers cannot use */
 #define DR_MSG_BYTES_MAX 8192             /* of a handler's error message */
+#define DR_SIZED_BYTES_MAX 4096u          /* of a structure of options: more is garbage */
 #define DR_SERIES_MAX 64                  /* codes and types counted of one api; the rest in one */
 #define DR_TRACE_BYTES_MAX 256            /* W3C traceparent is 55 bytes */
 #define DR_ENV_FILE_BYTES_MAX (1024u * 1024) /* a file written by hand is far below */

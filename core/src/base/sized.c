@@ -3,6 +3,8 @@
 
 #include <dora/version.h>
 
+#include "base/limits.h"
+
 const char *dora_version(void)
 {
     return DORA_VERSION;
@@ -25,7 +27,7 @@ dora_err dr_sized_other(const dr_sized *type, const void **given, void *room, do
     if (size == 0) {
         size = type->first;
     }
-    if (size < type->first) {
+    if (size < type->first || size > DR_SIZED_BYTES_MAX) {
         return dora_error_set(error, DORA_EINVAL, "%s.size is %zu: it must be 0 or sizeof(%s)",
                               type->name, size, type->name);
     }
