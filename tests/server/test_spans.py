@@ -437,3 +437,17 @@ def test_a_connection_to_a_collector_is_the_masters_alone():
         assert len(others) >= 2
         for pid in others:
             assert not connected & files_of(pid), pid
+
+
+def test_what_could_not_be_sent_goes_to_the_collector_of_a_reload():
+    port = closed_port()
+    with Collector() as collector, \
+            start({"endpoint": "http://127.0.0.1:%d" % port}) as server, \
+            v1.Conn(server.address) as conn:
+        text, trace, _ = parent()
+        conn.call("/echo", trace=text)
+        assert wait_until(lambda: "spans cannot be sent" in server.log(), 20), server.log()
+        rewrite(server, trace={"endpoint": collector.url})
+        reload(server, 1)
+        collector.of(trace, 3)
+        assert numbers(server) == (3, 0, 0)

@@ -146,6 +146,20 @@ static dr_span *take(dr_spans *self)
     return first;
 }
 
+/* put_back puts a batch in front again: it goes to the next collector. The lock is held. */
+static void put_back(dr_spans *self, dr_span *first)
+{
+    dr_span *last = first;
+    self->count++;
+    while (last->next != NULL) {
+        last = last->next;
+        self->count++;
+    }
+    last->next = self->first;
+    self->first = first;
+    self->last = self->last == NULL ? last : self->last;
+}
+
 static dora_err write_body(dr_spans *self, const dr_span *first)
 {
     struct timespec wall;
@@ -213,6 +227,18 @@ static bool post(dr_spans *self, const dr_span *first, dora_error *why)
     }
 }
 
+/* say_sent tells the log what became of a batch, where that is news. */
+static void say_sent(dr_spans *self, bool has_arrived, const char *why)
+{
+    if (!has_arrived && self->now.collector != NULL) {
+        say(self, why);
+    } else if (has_arrived && self->said_ns != 0) {
+        self->said_ns = 0;
+        dr_log_write(self->log, DR_LOG_NOTICE, "trace", "spans are sent to %s again",
+                     dr_collector_url(self->now.collector));
+    }
+}
+
 /* send_batch sends a batch of the queue. The lock is held, and given back for the while. */
 static void send_batch(dr_spans *self)
 {
@@ -220,18 +246,18 @@ static void send_batch(dr_spans *self)
     dr_span *first = take(self);
     pthread_mutex_unlock(&self->lock);
     const bool has_arrived = self->now.collector != NULL && post(self, first, &why);
+    pthread_mutex_lock(&self->lock);
+    if (!has_arrived && self->is_moved && !is_ending(self)) {
+        put_back(self, first);
+        return;
+    }
+    pthread_mutex_unlock(&self->lock);
     const uint32_t count = free_list(first);
     pthread_mutex_lock(&self->lock);
     self->numbers.sent += has_arrived ? count : 0;
     self->numbers.dropped += has_arrived ? 0 : count;
     pthread_mutex_unlock(&self->lock);
-    if (!has_arrived && self->now.collector != NULL) {
-        say(self, why.msg);
-    } else if (has_arrived && self->said_ns != 0) {
-        self->said_ns = 0;
-        dr_log_write(self->log, DR_LOG_NOTICE, "trace", "spans are sent to %s again",
-                     dr_collector_url(self->now.collector));
-    }
+    say_sent(self, has_arrived, why.msg);
     pthread_mutex_lock(&self->lock);
 }
 
