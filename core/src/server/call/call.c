@@ -147,7 +147,9 @@ void dr_call_free(dr_call *call)
     discharge(call);
     dr_responder_remove(call);
     lane->calls--;
-    free(call->span);
+    if (call->span != NULL) { /* of few calls: for the others this is less than free() */
+        free(call->span);
+    }
     if (call->is_spare) {
         call->next = lane->spare;
         lane->spare = call;
@@ -329,6 +331,22 @@ static bool keep(dr_call *call, dr_part *one, bool is_big)
     return false;
 }
 
+/* is_watched says whether anybody wants to know of the parts of a call: one branch for both. */
+static bool is_watched(const dr_call *call)
+{
+    return (dr_call_log_is_on(call->lane) | (call->span != NULL)) != 0;
+}
+
+static void tell_part(const dr_call *call, const dr_part *one, const dr_outcome *outcome)
+{
+    if (dr_call_log_is_on(call->lane)) {
+        dr_call_log_part(call, one, outcome);
+    }
+    if (call->span != NULL) {
+        dr_call_span_part(call, one, outcome);
+    }
+}
+
 bool dr_call_outcome(const dr_outcome *outcome, void *user)
 {
     (void)user;
@@ -352,11 +370,8 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
     } else {
         dr_call_settle(call, outcome->part, DORA_CODE_TOO_BIG); /* the reply has no room left */
     }
-    if (dr_call_log_is_on(call->lane)) {
-        dr_call_log_part(call, one, outcome);
-    }
-    if (call->span != NULL) {
-        dr_call_span_part(call, one, outcome);
+    if (is_watched(call)) {
+        tell_part(call, one, outcome);
     }
     if (call->left == 0) {
         dr_call_end(call);
