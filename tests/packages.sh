@@ -233,10 +233,11 @@ debs_serve()
         [ "$(php -r "echo class_exists(\"Dora\\\\Client\");")" = 1 ]
         printf "%s\n" "#include <dora/dora.h>" "#include <stdio.h>" \
             "int main(void) { return puts(dora_version()) < 0; }" >a.c
-        cc -o a a.c $(pkg-config --cflags --libs dora) && ./a
+        cc -o a a.c $(pkg-config --cflags --libs dora)
+        ./a
         man -w dora dora.json || zgrep -q . /usr/share/man/man1/dora.1.gz
         [ -f /usr/share/bash-completion/completions/dora ]
-        php -l /usr/share/php/dora-stubs/dora.stub.php
+        php -n -l /usr/share/php/dora-stubs/dora.stub.php
         [ -f /usr/lib/systemd/system/dora.service ]
         ! find /etc/systemd -name "dora.service" | grep .' || return 1
     inside "$root" bash -exc '
