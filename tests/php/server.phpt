@@ -147,7 +147,7 @@ Dora\HandlerException 100208: RuntimeException: zero%S
 Dora\HandlerException 100208: RuntimeException: not really%S
 Dora\HandlerException 404: no such user
 Dora\HandlerException 100208: Error: Call to a member function method() on null%S
-Dora\HandlerException 100208: TypeError: {closure%S}(): Argument #1 ($param) must be of type int, string given%S
+Dora\NotRunException 100210: $: must be of type int, string given
 Dora\HandlerException 100208: PDOLike: gone away (code HY000)
 Dora\HandlerException 100208: $.rows[3]: no value on the wire for type SplObjectStorage
 Dora\HandlerException 100208: $.me: an array that contains itself
