@@ -116,6 +116,7 @@ if test "$PHP_DORA" != "no"; then
     typed_make.c
     typed_plan.c
     typed_schema.c
+    typed_show.c
     typed_uses.c
     wait.c
     warnings.c

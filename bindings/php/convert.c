@@ -23,7 +23,7 @@ typedef struct write_state {
     const zval *encode; /* what the rest is given to; NULL: nothing */
     bool is_api;        /* a whole one: marks may stand in its parameter alone */
     bool is_too_deep;
-    bool is_open; /* a typed result: objects are written by their public properties */
+    const php_dora_typed *typed; /* of a result: objects are written by their public properties */
     dora_err err;
     const char *what;   /* the problem, when it is none of the writer's */
     zend_string *class; /* class or type of the value that cannot be written, borrowed */
@@ -173,7 +173,7 @@ static bool write_plain(write_state *state, zend_object *object)
     bool is_map;
     bool written;
 
-    if (!php_dora_plain(object, state->encode, state->is_open, &plain, &is_map)) {
+    if (!php_dora_plain(object, state->encode, state->typed, &plain, &is_map)) {
         return write_refuse(state, NO_VALUE, object->ce->name);
     }
     GC_PROTECT_RECURSION(object);
@@ -294,11 +294,11 @@ dora_err php_dora_write_api(dora_writer *writer, zval *api, const zval *encode,
     return write_whole(&state, api, problem);
 }
 
-dora_err php_dora_write_open(dora_writer *writer, zval *value, const zval *encode,
-                             zend_string **problem)
+dora_err php_dora_write_open(dora_writer *writer, zval *value, const php_dora_typed *typed,
+                             const zval *encode, zend_string **problem)
 {
     write_state state = {
-        .writer = writer, .encode = encode, .depth_max = PHP_DORA_CALL_DEPTH_MAX, .is_open = true};
+        .writer = writer, .encode = encode, .depth_max = PHP_DORA_CALL_DEPTH_MAX, .typed = typed};
 
     return write_whole(&state, value, problem);
 }

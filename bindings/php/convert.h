@@ -2,7 +2,7 @@
 #ifndef PHP_DORA_CONVERT_H
 #define PHP_DORA_CONVERT_H
 
-#include "php_dora.h"
+#include "typed.h"
 
 /* Levels of arrays in one body, and in a parameter or result: envelopes stand around these. */
 #define PHP_DORA_DEPTH_MAX 512u
@@ -23,8 +23,8 @@ dora_err php_dora_write_api(dora_writer *writer, zval *api, const zval *encode,
 
 /* php_dora_write_open is the same for the result of a handler that declares a class for it: objects
  * of the program's classes are maps of their public properties, cases of pure enums their names. */
-dora_err php_dora_write_open(dora_writer *writer, zval *value, const zval *encode,
-                             zend_string **problem);
+dora_err php_dora_write_open(dora_writer *writer, zval *value, const php_dora_typed *typed,
+                             const zval *encode, zend_string **problem);
 
 /* php_dora_read reads one value. Lists become packed arrays, keys like "7" integers.
  * Errors: the reader's, and DORA_EKEYS for keys that collide too much; `*value` is then undefined

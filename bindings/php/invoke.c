@@ -127,13 +127,17 @@ static dora_err reply_value(php_dora_app *app, const php_dora_handler *handler,
                             const dora_request *request, dora_reply *reply, zval *value,
                             zend_object **raised)
 {
-    const bool opens = handler->typed != NULL && handler->typed->opens_result;
+    const php_dora_typed *typed = handler->typed;
     dora_writer *writer = dora_reply_writer(reply);
     zend_string *problem;
 
     const zval *encode = Z_ISUNDEF(app->encode) ? NULL : &app->encode;
-    if ((opens ? php_dora_write_open(writer, value, encode, &problem)
-               : php_dora_write(writer, value, encode, PHP_DORA_CALL_DEPTH_MAX, &problem)) ==
+    if (typed != NULL && zend_hash_num_elements(&app->middleware) == 0) {
+        php_dora_typed_show(&typed->result, value); /* it is the handler's own */
+    }
+    if ((typed != NULL && typed->opens_result
+             ? php_dora_write_open(writer, value, typed, encode, &problem)
+             : php_dora_write(writer, value, encode, PHP_DORA_CALL_DEPTH_MAX, &problem)) ==
         DORA_OK) {
         return DORA_OK;
     }

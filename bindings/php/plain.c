@@ -68,7 +68,7 @@ static void drop_hidden(zval *members)
 }
 
 /* Gives the public properties that are there, as the program would read them. */
-static bool public_properties(zend_object *object, zval *plain)
+static bool public_properties(zend_object *object, const php_dora_typed *typed, zval *plain)
 {
     const zend_property_info *property;
     zend_string *name;
@@ -90,6 +90,7 @@ static bool public_properties(zend_object *object, zval *plain)
             return false;
         }
         ZVAL_COPY_DEREF(&own, value);
+        php_dora_typed_show_property(typed, object->ce, name, &own);
         zval_ptr_dtor(&hold); /* of one that is not kept as it is read */
         zend_hash_update(Z_ARRVAL_P(plain), name, &own);
     }
@@ -111,18 +112,18 @@ static bool by_hook(zend_object *object, const zval *encode, zval *plain)
 }
 
 /* What a result shows whose handler says of which class it is. */
-static bool open_of(zend_object *object, zval *plain, bool *is_map)
+static bool open_of(zend_object *object, const php_dora_typed *typed, zval *plain, bool *is_map)
 {
     if ((object->ce->ce_flags & ZEND_ACC_ENUM) != 0) {
         ZVAL_COPY(plain, zend_enum_fetch_case_name(object));
         return true;
     }
     *is_map = true;
-    return public_properties(object, plain);
+    return public_properties(object, typed, plain);
 }
 
-static bool plain_of(zend_object *object, const zval *encode, bool is_open, zval *plain,
-                     bool *is_map)
+static bool plain_of(zend_object *object, const zval *encode, const php_dora_typed *typed,
+                     zval *plain, bool *is_map)
 {
     const zend_class_entry *class = object->ce;
 
@@ -150,12 +151,12 @@ static bool plain_of(zend_object *object, const zval *encode, bool is_open, zval
         drop_hidden(plain);
         return true;
     }
-    return is_open && class->type == ZEND_USER_CLASS ? open_of(object, plain, is_map)
-                                                     : by_hook(object, encode, plain);
+    return typed != NULL && class->type == ZEND_USER_CLASS ? open_of(object, typed, plain, is_map)
+                                                           : by_hook(object, encode, plain);
 }
 
-bool php_dora_plain(zend_object *object, const zval *encode, bool is_open, zval *plain,
-                    bool *is_map)
+bool php_dora_plain(zend_object *object, const zval *encode, const php_dora_typed *typed,
+                    zval *plain, bool *is_map)
 {
     /* Calls that this PHP code makes have a writer of their own. */
     dora_writer *const writer = DORA_G(writer);
@@ -163,7 +164,7 @@ bool php_dora_plain(zend_object *object, const zval *encode, bool is_open, zval 
     *is_map = false;
     ZVAL_UNDEF(plain);
     DORA_G(writer) = NULL;
-    const bool is_given = plain_of(object, encode, is_open, plain, is_map);
+    const bool is_given = plain_of(object, encode, typed, plain, is_map);
     dora_writer_free(DORA_G(writer));
     DORA_G(writer) = writer;
     if (!is_given) {

@@ -1,6 +1,7 @@
 /* typed.h: handlers whose parameter is of a class: what is made of the values that a call has.
  * typed_plan.c reads the declarations, once, and typed_doc.c the doc comments beside them;
- * typed_make.c makes values; typed_schema.c says all of it as JSON Schema. */
+ * typed_make.c makes values, typed_show.c looks at results; typed_schema.c says all of it as JSON
+ * Schema. */
 #ifndef PHP_DORA_TYPED_H
 #define PHP_DORA_TYPED_H
 
@@ -52,6 +53,7 @@ struct php_dora_class {
     zend_class_entry *entry;
     php_dora_class_kind kind;
     php_dora_fields fields;
+    bool has_maps;    /* a property that is an array with the keys of a map */
     bool can_be_made; /* for the search for those that contain themselves without end */
 };
 
@@ -94,6 +96,21 @@ bool php_dora_typed_param(const php_dora_typed *typed, zval *value);
 /* php_dora_typed_members does the same with members of a map that are parameters. What does not fit
  * is added to the faults; an exception may be raised. */
 void php_dora_typed_members(const php_dora_typed *typed, HashTable *members, smart_str *faults);
+
+/* php_dora_typed_own gives a member of an array a value of its own where it is a reference, which
+ * middleware may have put there: what it leads to is the program's. */
+void php_dora_typed_own(zval *member);
+
+/* php_dora_typed_has_maps says whether arrays of a type, or members of them, have keys of maps. */
+bool php_dora_typed_has_maps(const php_dora_type *type);
+
+/* php_dora_typed_show makes such arrays objects where PHP's own cannot be told from lists: they are
+ * empty, or their keys are 0, 1, 2, ... */
+void php_dora_typed_show(const php_dora_type *type, zval *value);
+
+/* php_dora_typed_show_property does so for what a result has in a property. */
+void php_dora_typed_show_property(const php_dora_typed *typed, const zend_class_entry *class,
+                                  const zend_string *name, zval *value);
 
 /* php_dora_typed_schema says a type as JSON Schema (NULL: it may be anything), or all fields as one
  * of a map. `classes`: those it may refer to. Ownership: gives. */

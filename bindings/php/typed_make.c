@@ -99,6 +99,12 @@ static const char *array_word(const php_dora_type *type)
     return type->keys == PHP_DORA_KEYS_LIST ? "a list" : "a map";
 }
 
+/* Of a number that is none of PHP's whole ones. */
+static const char *kind_of(double number)
+{
+    return floor(number) == number ? "one beyond 64 bits" : "a fraction";
+}
+
 /* "a map is wanted, not a text" */
 static bool refuse(making *self, const php_dora_type *type, const zval *value,
                    const php_dora_step *at)
@@ -124,7 +130,7 @@ static bool refuse(making *self, const php_dora_type *type, const zval *value,
         add_word(&text, (type->mask & MAY_BE_NULL) != 0 ? "null" : "what no call has");
     }
     smart_str_append_printf(&text, " is wanted, not %s",
-                            is_number && Z_TYPE_P(value) == IS_DOUBLE ? "a fraction"
+                            is_number && Z_TYPE_P(value) == IS_DOUBLE ? kind_of(Z_DVAL_P(value))
                                                                       : php_dora_kind_of(value));
     smart_str_0(&text);
     php_dora_faults_add(self->faults, at, ZSTR_VAL(text.s));
@@ -478,17 +484,6 @@ static bool make_any(making *self, const php_dora_type *type, zval *value, const
 
 /* ---- arrays ---- */
 
-/* Middleware may have put a reference there: what it leads to is the program's, and stays. */
-static void dereference(zval *member)
-{
-    zval own;
-
-    if (Z_ISREF_P(member)) {
-        ZVAL_COPY(&own, Z_REFVAL_P(member));
-        (void)replace(member, &own);
-    }
-}
-
 static bool make_array(making *self, const php_dora_type *type, zval *value,
                        const php_dora_step *at)
 {
@@ -506,7 +501,7 @@ static bool make_array(making *self, const php_dora_type *type, zval *value,
     ZEND_HASH_FOREACH_KEY_VAL(Z_ARRVAL_P(value), number, name, member)
     {
         const php_dora_step step = {at, name, number};
-        dereference(member);
+        php_dora_typed_own(member);
         is_made &= make(self, type->member, member, &step);
         if (EG(exception) != NULL) {
             break;
@@ -584,7 +579,7 @@ void php_dora_typed_members(const php_dora_typed *typed, HashTable *members, sma
         if (field == NULL) {
             continue;
         }
-        dereference(value);
+        php_dora_typed_own(value);
         (void)make(&self, &field->type, value, &step);
         if (EG(exception) != NULL) {
             break;

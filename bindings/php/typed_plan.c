@@ -278,6 +278,7 @@ static bool read_properties(php_dora_reading *reading, php_dora_class *class)
             place_fault(reading, class->entry->name, "::", name);
             return false;
         }
+        class->has_maps |= php_dora_typed_has_maps(&field->type);
     }
     ZEND_HASH_FOREACH_END();
     return true;

@@ -160,6 +160,7 @@ namespace Shop {
         all(['at' => $at]);
     }
     all(['suit' => 'H', 'pure' => 'a', 'odd' => 'q', 'either' => ['x' => 1], 'is' => [], 'free' => 1, 'both' => [], 'old' => [], 'levels' => 'x']);
+    all(['odd' => 1e300]);
     all(['suit' => 'Best', 'pure' => 1, 'odd' => 1.5, 'either' => 'x']);
     told(fn () => called(fn (Node $node) => 1, ['number' => 1, 'next' => ['number' => 2, 'below' => [['number' => 3, 'next' => ['odd' => 1]]]]]));
     told(fn () => called(fn (Rest $rest) => 1, ['name' => 'n', 'a b' => 'x', 'ü' => []]));
@@ -256,6 +257,7 @@ Dora\NotRunException 100210 $.at: a date and time as in RFC 3339 is wanted
 Dora\NotRunException 100210 $.at: a date and time as in RFC 3339 is wanted
 Dora\NotRunException 100210 $.at: a date and time as in RFC 3339 is wanted, not a number
 Dora\NotRunException 100210 $.levels: a list or a map is wanted, not a text; $.old: a date and time as in RFC 3339 is wanted, not an empty list; $.suit: one of "h", "s" is wanted; $.pure: one of "A", "B" is wanted; $.both: a whole number or a text is wanted, not an empty list; $.odd: one of "h", "s" or a whole number is wanted, not a text; $.either: it fits none of Shop\Money\Price, Shop\Item; $.is: a truth value is wanted, not an empty list; $.free: a map is wanted, not a number
+Dora\NotRunException 100210 $.odd: one of "h", "s" or a whole number is wanted, not one beyond 64 bits
 Dora\NotRunException 100210 $.suit: one of "h", "s" is wanted; $.pure: one of "A", "B" is wanted; $.odd: one of "h", "s" or a whole number is wanted, not a fraction; $.either: a map is wanted, not a text
 Dora\NotRunException 100210 $.next.below[0].next.number: missing
 Dora\NotRunException 100210 $["a b"]: a whole number is wanted, not a text; $.ü: a whole number is wanted, not an empty list

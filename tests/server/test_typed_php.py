@@ -48,6 +48,18 @@ final class Order
     ) {}
 }
 
+class Tally
+{
+    /** @param list<array<string, int[]>> $days */
+    public function __construct(
+        public array $days = [],
+        /** @var array<string, Price> */
+        public array $prices = [],
+        public array $other = [],
+    ) {}
+}
+final class Weekly extends Tally {}
+
 $app = new \\Dora\\App();
 $ran = 0;
 $app->api('/total', function (Order $order) use (&$ran): Price {
@@ -60,6 +72,11 @@ $add = fn (Line $line, int $count, ?Size $size = null) => [$line->name, $count, 
 $app->api('/add', $add, ['named' => true]);
 $app->api('/late', fn (Order $order): Price => throw new \\RuntimeException('closed'));
 $app->api('/wrong', fn (Order $order): Price => $order);
+$app->api('/tally', fn (Tally $tally): Tally => $tally);
+$app->api('/weekly', fn (): Tally => new Weekly([[], [[1]]], [new Price(1)], [2]));
+/** @return array<string, Price> */
+$none = fn (): array => [];
+$app->api('/none', $none);
 $app->api('/plain', fn (array $order) => $order);
 $app->api('/inside', fn (int $count) => strlen([]));
 return $app;
@@ -144,6 +161,15 @@ def test_what_a_handler_raises_or_returns_wrong_is_its_error(server):
     reply = call(server, "/wrong", ORDER)
     assert reply["code"] == 100208
     assert "Return value must be of type Shop\\Price, Shop\\Order returned" in reply["msg"]
+
+
+def test_an_array_declared_as_a_map_is_one_though_it_looks_like_a_list(server):
+    empty = {"days": [], "prices": {}, "other": []}
+    weekly = {"days": [{}, {"0": [1]}], "prices": {"0": {"cents": 1}}, "other": [2]}
+    with Web(server.http) as web:
+        assert web.call("/tally", {}) == (200, empty)
+        assert web.call("/weekly", None) == (200, weekly)
+        assert web.call("/none", None) == (200, {})
 
 
 def test_a_plain_type_that_does_not_take_the_parameter_is_told_as_a_fault(server):
