@@ -128,6 +128,25 @@ static void refusals_name_the_path(void **state)
     check_refusal("a:1:{i:0;N;x", DORA_EPROTO, "value cannot be decoded: malformed at byte 11");
 }
 
+static void a_result_is_taken_where_json_can_say_it(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"N;", "d:0.5;", "s:4:\"NAN;\";",
+                                       "a:1:{s:6:\"d:INF;\";s:2:\"\xc3\xa9\";}",
+                                       "a:1:{i:0;s:6:\"d:NAN;\";}"};
+    static const char *const bad[] = {"d:NAN;", "d:-INF;", "a:1:{i:0;s:1:\"\xff\";}",
+                                      "a:1:{s:1:\"\x80\";N;}",
+                                      "a:2:{i:0;s:1:\"\xc3\";i:1;s:1:\"\xa9\";}"};
+    dora_error error;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_int_equal(dr_json_takes(text_slice(good[i]), &error), DORA_OK);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(dr_json_takes(text_slice(bad[i]), &error), DORA_ETYPE);
+        assert_memory_equal(error.msg, "$.data", 6);
+    }
+}
+
 static void utf8_edges(void **state)
 {
     (void)state;
@@ -250,6 +269,7 @@ int main(void)
         cmocka_unit_test(zero_bytes),
         cmocka_unit_test(indented_json_is_written),
         cmocka_unit_test(refusals_name_the_path),
+        cmocka_unit_test(a_result_is_taken_where_json_can_say_it),
         cmocka_unit_test(utf8_edges),
         cmocka_unit_test(deep_path_is_cut),
         cmocka_unit_test(to_values),

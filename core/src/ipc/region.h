@@ -47,8 +47,8 @@ enum { DR_AWAKE = 0, DR_ASLEEP = 1, DR_ASLEEP_IN_LOOP = 2, DR_ASLEEP_FOR_BIG = 3
  * it is the master's, which sets it FREE when it has copied the reply out. */
 enum { DR_BIG_FREE = 0, DR_BIG_BUSY = 1, DR_BIG_FULL = 2 };
 
-/* How a call came. */
-enum { DR_PROTOCOL_TCP = 0, DR_PROTOCOL_HTTP };
+/* How a call came. All but the first are answered in JSON. */
+enum { DR_PROTOCOL_TCP = 0, DR_PROTOCOL_TCP_JSON, DR_PROTOCOL_HTTP };
 
 enum { DR_REPLY_IN_BLOCK = 0, DR_REPLY_IN_BIG = 1 };
 

@@ -141,6 +141,9 @@ dora_reply *dora_alone_reply(dora_alone *call)
 int64_t dora_alone_end(dora_alone *call, dora_err err, dora_slice *out)
 {
     dr_reply_finish(&call->reply, err, out);
+    if (call->request.protocol != DR_PROTOCOL_TCP) {
+        dr_reply_take_json(&call->reply, out);
+    }
     return call->reply.has_failed ? call->reply.code : 0;
 }
 

@@ -10,6 +10,7 @@
 #include "base/trace.h"
 #include "base/utf8.h"
 #include "ipc/region.h"
+#include "wire/json_value.h"
 #include "wire/message.h"
 
 dora_err dora_app_handler(dora_app *app, dora_slice name, void *handler)
@@ -261,6 +262,15 @@ void dr_reply_finish(dora_reply *reply, dora_err err, dora_slice *out)
         finish_value(reply, err, out);
     }
     if (reply->has_failed) {
+        *out = (dora_slice){reply->msg, reply->msg_len};
+    }
+}
+
+void dr_reply_take_json(dora_reply *reply, dora_slice *out)
+{
+    dora_error why;
+    if (!reply->has_failed && dr_json_takes(*out, &why) == DORA_ETYPE) {
+        dr_reply_set_error(reply, DORA_CODE_HANDLER, why.msg, strlen(why.msg));
         *out = (dora_slice){reply->msg, reply->msg_len};
     }
 }

@@ -74,4 +74,8 @@ void dr_reply_set_error(dora_reply *reply, int64_t code, const char *msg, size_t
  * the reply has failed the message. Ownership: borrowed from the reply. */
 void dr_reply_finish(dora_reply *reply, dora_err err, dora_slice *out);
 
+/* dr_reply_take_json makes data that has no JSON form the handler's error: for who is answered so.
+ * `*out` is as dr_reply_finish has left it, and is left. */
+void dr_reply_take_json(dora_reply *reply, dora_slice *out);
+
 #endif

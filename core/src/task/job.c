@@ -192,6 +192,10 @@ void dr_job_settle(dr_job *job, dora_err err)
     dora_reply *reply = &job->reply;
     const bool is_meant = reply->has_failed; /* it is no result that cannot be sent */
     dr_reply_finish(reply, err, &job->out);
+    if (job->request.protocol != DR_PROTOCOL_TCP &&
+        dr_call_type_has_result((dr_call_type)job->request.type)) {
+        dr_reply_take_json(reply, &job->out);
+    }
     if (reply->has_failed && !reply->is_logged &&
         (!is_meant || reply->code == DORA_CODE_TIME_LIMIT || is_unheard(job))) {
         (void)dora_log_fault(&job->request, reply, NULL);

@@ -13,6 +13,10 @@
 dora_err dr_json_value(dr_json_writer *writer, dora_slice value, dora_error *error);
 dora_err dr_json_data(dr_json_writer *writer, dora_slice data, dora_error *error);
 
+/* dr_json_takes says whether a handler's result has a JSON form. It looks at the bytes alone, where
+ * those do not look as if it had none. Errors: as dr_json_data. */
+dora_err dr_json_takes(dora_slice data, dora_error *error);
+
 /* dr_json_print appends a value as a text of its own. Errors: as dr_json_value; `out` is then as
  * before. */
 dora_err dr_json_print(dora_slice value, size_t indent, dr_buf *out, dora_error *error);

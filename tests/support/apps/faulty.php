@@ -16,4 +16,6 @@ $app->api('/php/fatal', function ($param) { eval('class A { abstract function b(
 $app->api('/php/signal', function ($param) { exec('kill -9 ' . getmypid()); });
 $app->api('/php/hang', function ($param) { while (true) { sleep(1); } });
 $app->api('/php/echo', fn ($param) => $param);
+$no_text = "\xff" . str_repeat('y', 40000);
+$app->api('/php/no_json', fn ($param) => ['x' => [1, $param === 'nan' ? NAN : $no_text]]);
 return $app;

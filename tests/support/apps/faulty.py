@@ -65,6 +65,11 @@ def naps(param):
     time.sleep(param)
 
 
+@app.api("/py/no_json")
+def no_json(param):
+    return {"x": [1, float("nan") if param == "nan" else b"\xff" + b"y" * 40000]}
+
+
 @app.api("/py/echo")
 def echo(param):
     return param

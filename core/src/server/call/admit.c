@@ -28,6 +28,11 @@ static bool find(dr_call *call, uint32_t index, dr_route *route)
     return true;
 }
 
+static const uint8_t protocols[] = {
+    [DR_RESPONDER_NONE] = DR_PROTOCOL_TCP,      [DR_RESPONDER_FRAME] = DR_PROTOCOL_TCP,
+    [DR_RESPONDER_JSON] = DR_PROTOCOL_TCP_JSON, [DR_RESPONDER_BARE] = DR_PROTOCOL_TCP,
+    [DR_RESPONDER_FORM] = DR_PROTOCOL_HTTP,     [DR_RESPONDER_WEB] = DR_PROTOCOL_HTTP};
+
 /* task_of is one api of a call as a task, without a deadline. */
 static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_request *request,
                                     const dr_route *route)
@@ -42,8 +47,7 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                            .trace = request->trace,
                            .guid = call->guid,
                            .type = (uint16_t)request->type,
-                           .protocol = dr_responder_is_web(&call->responder) ? DR_PROTOCOL_HTTP
-                                                                             : DR_PROTOCOL_TCP,
+                           .protocol = protocols[call->responder.kind],
                            .connection = dr_responder_number(&call->responder),
                            .api = route->api,
                            .own_limit_ms = route->own_limit_ms,
