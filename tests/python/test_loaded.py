@@ -235,10 +235,45 @@ def test_what_workers_cannot_share_is_opened_in_each(serve, tmp_path, opened_por
         loaded, worker = client.call("/pids")
     assert loaded == worker
     lines = [line for line in one.log().splitlines() if "workers cannot share" in line]
-    assert len(lines) == 1
+    assert len(lines) == 1 and "notice" in lines[0] and '"preload": false' in lines[0]
     names = lines[0].partition("cannot share: ")[2].partition(";")[0].split(", ")
     assert sorted(names) == sorted(wanted.split(", "))
     local.close()
+
+
+ENDING = """
+import ctypes, os, threading
+import dora
+
+app = dora.App()
+stop = threading.Event()
+thread = threading.Thread(target=stop.wait)
+thread.start()
+loaded = os.getpid()
+
+
+@ctypes.CFUNCTYPE(None)
+def before_fork():
+    stop.set()
+    thread.join()
+
+
+getattr(ctypes.CDLL(None), "__register_atfork")(before_fork, None, None, None)
+
+
+@app.api("/pids")
+def pids(param):
+    return [loaded, os.getpid()]
+"""
+
+
+def test_threads_that_end_before_a_fork_keep_none_from_it(serve):
+    """As OpenBLAS ends its own, so that numpy may be imported while loading."""
+    one = serve(ENDING, "--workers", "1")
+    with dora.Client(one.node, timeout=20) as client:
+        loaded, worker = client.call("/pids")
+    assert loaded != worker
+    assert "cannot share" not in one.log()
 
 
 SHARABLE = """

@@ -89,9 +89,10 @@ void dr_crew_load_late(dr_crew *crew, const dr_control_message *message)
     if (crew->state != DR_CREW_LOADING) {
         return; /* it was told to stop meanwhile */
     }
-    dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name,
+    dr_log_write(crew->log, DR_LOG_NOTICE, crew->options.name,
                  "the application has after loading what workers cannot share: %.*s; so it is "
-                 "loaded in each worker instead (\"preload\": false says so beforehand)",
+                 "loaded in each worker instead: open and start such in worker_start, for threads "
+                 "of a library try OMP_NUM_THREADS=1, or set \"preload\": false",
                  (int)message->text_len, message->text);
     crew->is_preloading = false;
     crew->is_respawning = true;

@@ -14,11 +14,13 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/threads.h"
 
 #define NAME_MAX_BYTES 160
+#define JOINED_MS_MAX 20 /* a thread's last steps in the kernel take microseconds */
 
 typedef union address {
     struct sockaddr any;
@@ -199,9 +201,28 @@ static bool find_in_child(const dr_unshared_known *known, char *text)
     return pid > 0;
 }
 
+/* threads_over_fork counts those that are there once this process has forked: some libraries end
+ * their own before (OpenBLAS, so numpy), and start them again where they are wanted. */
+static int threads_over_fork(void)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    int threads = dr_thread_count();
+    const pid_t pid = threads > 1 ? fork() : -1;
+    if (pid == 0) {
+        _exit(0);
+    }
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    /* The kernel still counts one that has just been joined. */
+    for (int i = 0; pid > 0 && i < JOINED_MS_MAX && (threads = dr_thread_count()) > 1; i++) {
+        (void)nanosleep(&moment, NULL);
+    }
+    return threads;
+}
+
 size_t dr_unshared_find(const dr_unshared_known *known, char text[DR_UNSHARED_TEXT_MAX])
 {
-    const int threads = dr_thread_count();
+    const int threads = threads_over_fork();
     text[0] = '\0';
     if (threads > 1) {
         (void)snprintf(text, DR_UNSHARED_TEXT_MAX, "%d threads", threads);

@@ -14,7 +14,8 @@ typedef struct dr_unshared_known {
     const dr_control_inherited *inherited;
 } dr_unshared_known;
 
-/* dr_unshared_find looks for threads beside this one, which a fork loses, and for descriptors of
+/* dr_unshared_find looks for threads beside this one, which a fork loses unless they end before
+ * one by themselves, and for descriptors of
  * connected sockets, pipes, event loops (epoll) and what they wait on: all workers would read the
  * same of it, answers go to the wrong one, and wake-ups get lost. Files and listening sockets can
  * be shared. It forks, to see what is left there.
