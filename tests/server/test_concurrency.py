@@ -23,6 +23,11 @@ def pool(**more):
     return {"p": python_pool("waiting.py", **{"workers": 2, "concurrency": SLOTS, **more})}
 
 
+def served(**more):
+    """A server whose stop does not wait for the test's own connections."""
+    return Server(pool(**more), linger_ms=0)
+
+
 def send(conn, name, param=None, count=1, **more):
     """Sends calls at once; their guids."""
     idents = [v1.guid() for _ in range(count)]
@@ -52,7 +57,7 @@ def runs(server, count):
 
 
 def test_500_calls_of_100_ms_by_two_workers():
-    with Server(pool(concurrency=256)) as server, v1.Conn(server.address) as conn:
+    with served(concurrency=256) as server, v1.Conn(server.address) as conn:
         collect(conn, send(conn, "/echo", 1, 10))
         began = time.monotonic()
         got = collect(conn, send(conn, "/sleep", 0.1, 500))
@@ -64,14 +69,14 @@ def test_500_calls_of_100_ms_by_two_workers():
 
 
 def test_no_more_than_concurrency_at_a_time():
-    with Server(pool(workers=1, concurrency=5)) as server, v1.Conn(server.address) as conn:
+    with served(workers=1, concurrency=5) as server, v1.Conn(server.address) as conn:
         got = collect(conn, send(conn, "/sleep", 0.02, 60))
         assert codes(got) == {0: 60}
         assert conn.call("/most")["data"]["data"] == 5
 
 
 def test_one_at_a_time_by_default():
-    with Server(pool(workers=1, concurrency=1)) as server, v1.Conn(server.address) as conn:
+    with served(workers=1, concurrency=1) as server, v1.Conn(server.address) as conn:
         collect(conn, send(conn, "/sleep", 0.01, 20))
         assert conn.call("/most")["data"]["data"] == 1
         assert "concurrency is 1: each worker runs one call at a time" in server.log()
@@ -86,13 +91,13 @@ def test_many_slots_and_nobody_waits():
 
 def test_the_queue_is_bounded_beyond_what_runs():
     more = {"workers": 1, "concurrency": 4, "queue_tasks_max": 6}
-    with Server(pool(**more)) as server, v1.Conn(server.address) as conn:
+    with served(**more) as server, v1.Conn(server.address) as conn:
         got = codes(collect(conn, send(conn, "/sleep", 0.3, 20)))
         assert got == {0: 10, OVERLOADED: 10}
 
 
 def test_quick_calls_beside_waiting_ones():
-    with Server(pool(workers=1)) as server, v1.Conn(server.address) as conn:
+    with served(workers=1) as server, v1.Conn(server.address) as conn:
         slow = send(conn, "/sleep", 1.0, SLOTS - 1)
         with v1.Conn(server.address) as other:
             began = time.monotonic()
@@ -104,7 +109,7 @@ def test_quick_calls_beside_waiting_ones():
 
 
 def test_a_blocked_loop_loses_what_it_has_not_begun():
-    with Server(pool()) as server, v1.Conn(server.address) as conn:
+    with served() as server, v1.Conn(server.address) as conn:
         collect(conn, send(conn, "/echo", 1, 10))
         blocked = send(conn, "/block_loop", 2.0)
         with v1.Conn(server.address) as other:
@@ -118,7 +123,7 @@ def test_a_blocked_loop_loses_what_it_has_not_begun():
 
 
 def test_a_stopped_worker_loses_what_it_has_not_begun():
-    with Server(pool()) as server, v1.Conn(server.address) as conn:
+    with served() as server, v1.Conn(server.address) as conn:
         collect(conn, send(conn, "/echo", 1, 10))
         stopped = list(server.workers("p").values())[0]
         os.kill(stopped, signal.SIGSTOP)
@@ -134,7 +139,7 @@ def test_a_death_answers_each_running_task_once(tmp_path):
     more = {"workers": 1, "concurrency": 50}
     begun = tmp_path / "begun"
     begun.touch()
-    with Server(pool(**more)) as server, v1.Conn(server.address) as conn:
+    with served(**more) as server, v1.Conn(server.address) as conn:
         (pid,) = server.workers("p").values()
         running = send(conn, "/hold", str(begun), 50)
         assert wait_until(lambda: begun.stat().st_size == 50)
@@ -152,7 +157,7 @@ def test_a_death_answers_each_running_task_once(tmp_path):
 
 def test_a_handler_that_exits_lets_the_others_end():
     more = {"workers": 1}
-    with Server(pool(**more)) as server, v1.Conn(server.address) as conn:
+    with served(**more) as server, v1.Conn(server.address) as conn:
         others = send(conn, "/sleep", 0.4, 10)
         for name in ("/exit", "/inline_exit"):
             (gone,) = collect(conn, send(conn, name, 3)).values()
@@ -171,7 +176,7 @@ def test_a_handler_that_exits_lets_the_others_end():
 
 
 def test_a_task_past_its_limit_is_ended_alone():
-    with Server(pool(workers=1, time_limit_ms=300)) as server, v1.Conn(server.address) as conn:
+    with served(workers=1, time_limit_ms=300) as server, v1.Conn(server.address) as conn:
         (pid,) = server.workers("p").values()
         slow = send(conn, "/sleep", 20, 5) + send(conn, "/stubborn", 1.0, 2)
         quick = send(conn, "/sleep", 0.05, 20)
@@ -187,7 +192,7 @@ def test_a_task_past_its_limit_is_ended_alone():
 @pytest.mark.parametrize("concurrency", [8, 1])
 def test_a_loop_that_does_not_turn_is_killed(concurrency):
     more = {"workers": 1, "concurrency": concurrency, "time_limit_ms": 200}
-    with Server(pool(**more)) as server, v1.Conn(server.address) as conn:
+    with served(**more) as server, v1.Conn(server.address) as conn:
         began = time.monotonic()
         (got,) = collect(conn, send(conn, "/block_loop", 30)).values()
         assert got["code"] == TIME_LIMIT
@@ -196,7 +201,7 @@ def test_a_loop_that_does_not_turn_is_killed(concurrency):
 
 
 def test_deadlines_and_gone_callers():
-    with Server(pool(workers=1, concurrency=2)) as server, v1.Conn(server.address) as conn:
+    with served(workers=1, concurrency=2) as server, v1.Conn(server.address) as conn:
         running = send(conn, "/sleep", 0.6, 2)
         expired = send(conn, "/echo", "late", 5, timeout=100)
         with v1.Conn(server.address) as gone:
@@ -209,7 +214,7 @@ def test_deadlines_and_gone_callers():
 
 
 def test_large_replies_at_the_same_time():
-    with Server(pool(workers=1, concurrency=16)) as server, v1.Conn(server.address) as conn:
+    with served(workers=1, concurrency=16) as server, v1.Conn(server.address) as conn:
         sizes = [2_000_000 - i for i in range(8)] + [3_000_000]
         asked = {send(conn, "/big", size)[0]: size for size in sizes}
         asked.update({send(conn, "/long_error", 8000)[0]: 0 for _ in range(4)})
@@ -227,7 +232,7 @@ def test_large_replies_at_the_same_time():
 
 
 def test_recycling_lets_what_runs_end():
-    with Server(pool(max_requests=40, concurrency=16)) as server:
+    with served(max_requests=40, concurrency=16) as server:
         first = set(server.workers("p").values())
         load = Load(server.address, "/brief", 1, connections=8, depth=4)
         load.start()
@@ -240,7 +245,7 @@ def test_recycling_lets_what_runs_end():
 
 
 def test_a_reload_lets_what_runs_end():
-    with Server(pool()) as server, v1.Conn(server.address) as conn:
+    with served() as server, v1.Conn(server.address) as conn:
         assert wait_until(lambda: len(server.workers("p")) == 2)
         old = set(server.workers("p").values())
         running = send(conn, "/sleep", 1.0, 60)
@@ -256,7 +261,7 @@ def test_a_reload_lets_what_runs_end():
 
 
 def test_draining_waits_for_what_runs():
-    with Server(pool(workers=1, concurrency=8)) as server, v1.Conn(server.address) as conn:
+    with served(workers=1, concurrency=8) as server, v1.Conn(server.address) as conn:
         accepted = send(conn, "/sleep", 0.5, 20)
         assert wait_until(lambda: runs(server, 20))
         server.signal(signal.SIGTERM)
@@ -267,7 +272,7 @@ def test_draining_waits_for_what_runs():
 
 
 def test_a_stop_at_once_ends_what_runs():
-    with Server(pool(workers=1)) as server, v1.Conn(server.address) as conn:
+    with served(workers=1) as server, v1.Conn(server.address) as conn:
         send(conn, "/sleep", 60, 5)
         assert wait_until(lambda: runs(server, 5))
         family = server.everyone()
@@ -279,7 +284,7 @@ def test_a_stop_at_once_ends_what_runs():
 
 
 def test_nothing_survives_the_master():
-    with Server(pool()) as server, v1.Conn(server.address) as conn:
+    with served() as server, v1.Conn(server.address) as conn:
         send(conn, "/sleep", 60, 5)
         assert wait_until(lambda: runs(server, 5))
         family = server.everyone()
@@ -289,14 +294,14 @@ def test_nothing_survives_the_master():
 
 
 def test_workers_keep_no_descriptors_of_each_other():
-    with Server(pool(workers=6)) as server:
+    with served(workers=6) as server:
         def counts():
             return {processes.fd_count(pid) for pid in server.workers("p").values()}
         assert wait_until(lambda: len(server.workers("p")) == 6 and len(counts()) == 1), counts()
 
 
 def test_an_idle_loop_sleeps():
-    with Server(pool(workers=1)) as server, v1.Conn(server.address) as conn:
+    with served(workers=1) as server, v1.Conn(server.address) as conn:
         collect(conn, send(conn, "/sleep", 0.01, 20))
         (pid,) = server.workers("p").values()
         running = send(conn, "/sleep", 1.0, 20)
@@ -306,6 +311,6 @@ def test_an_idle_loop_sleeps():
 
 
 def test_late_loading():
-    with Server(pool(preload=False)) as server, v1.Conn(server.address) as conn:
+    with served(preload=False) as server, v1.Conn(server.address) as conn:
         assert codes(collect(conn, send(conn, "/sleep", 0.05, 100))) == {0: 100}
         assert server.stop() == 0

@@ -154,7 +154,7 @@ def test_a_loop_that_does_not_turn_is_ended_by_the_master():
 
 
 def test_what_php_does_after_the_reply_has_it_too():
-    with served({"p": pool("php", time_limit_ms=60000)}) as server, v1.Conn(server.address) as conn:
+    with served({"p": pool("php")}) as server, v1.Conn(server.address) as conn:
         pid = conn.call("/after")["data"]["data"]
         assert conn.call("/pool", 0, timeout=30)["data"]["code"] == 0
         assert "worker process %d is ended: what it did after a task took longer than the time " \
