@@ -123,8 +123,8 @@ def test_async_handlers_beside_each_other():
     with served({"p": pool("async", time_limit_ms=800)}) as server:
         with v1.Conn(server.address) as conn:
             pid = conn.call("/pool", 0)["data"]["data"]
-            asked = [conn.ask("W_S", {"one": each}) for each in
-                     [("/long", 1.2), ("/pool", 20), ("/short", 20), ("/none", 1.2), ("/second", 0)]]
+            apis = [("/long", 1.2), ("/pool", 20), ("/short", 20), ("/none", 1.2), ("/second", 0)]
+            asked = [conn.ask("W_S", {"one": each}) for each in apis]
             assert [code for code, _ in map(ends(conn, asked).get, asked)] == \
                 [0, 100201, 100201, 0, 0]
             assert conn.call("/pool", 0)["data"]["data"] == pid
