@@ -5,6 +5,7 @@
 #include "binding.h"
 
 #define HOPS_MAX 32
+#define DEEP_MIN 32       /* levels that only a value which contains itself, or nearly, has */
 #define PATH_STEPS_MAX 16 /* of a path in a message; the outer ones give way to "..." */
 
 /* place is where the walk stands: a list index, or a dict key, below its parent. */
@@ -80,6 +81,19 @@ static void note_path(const place *here)
     Py_XDECREF(note);
     Py_XDECREF(path);
     PyErr_Restore(type, value, traceback); /* what went wrong on the way does not matter */
+}
+
+/* raised is for what a value's own code has raised. A dataclass that contains itself comes to
+ * Python's limit before that of the levels: so far down it is what the value is, not what its code
+ * does. */
+static dora_err raised(const place *here)
+{
+    if (here->depth >= DEEP_MIN && PyErr_ExceptionMatches(PyExc_RecursionError)) {
+        return refuse(here, PyExc_ValueError, "nested deeper than Python's recursion limit allows",
+                      "");
+    }
+    note_path(here);
+    return DORA_ETYPE;
 }
 
 /* plain_of gives what dora._plain makes of a value, Py_NotImplemented where that is nothing.
@@ -309,8 +323,7 @@ static dora_err encode_mapping(encoder *out, PyObject *mapping, const place *her
 {
     PyObject *items = PyMapping_Items(mapping);
     if (items == NULL) {
-        note_path(here);
-        return DORA_ETYPE;
+        return raised(here);
     }
     PyObject *dict = PyDict_New();
     dora_err err = DORA_ETYPE;
@@ -363,8 +376,7 @@ static dora_err encode_subclass(encoder *out, PyObject *value, const place *here
 {
     PyObject *plain = plain_of(out, value);
     if (plain == NULL) {
-        note_path(here);
-        return DORA_ETYPE;
+        return raised(here);
     }
     if (plain != Py_NotImplemented) {
         return encode_plain(out, plain, here);
@@ -399,7 +411,7 @@ static dora_err encode_array(encoder *out, PyObject *value, const place *here)
         return refuse(here, PyExc_ValueError, "nested too deeply for this thread's stack", "");
     }
     if (Py_EnterRecursiveCall(" while writing a value")) {
-        return DORA_ETYPE;
+        return raised(here);
     }
     dora_err err = encode_container(out, value, here);
     Py_LeaveRecursiveCall();
@@ -420,6 +432,8 @@ static dora_err encode_plain(encoder *out, PyObject *plain, const place *here)
     } else if (Py_EnterRecursiveCall(" while writing a value") == 0) {
         err = encode_value(out, plain, &again);
         Py_LeaveRecursiveCall();
+    } else {
+        err = raised(here);
     }
     Py_DECREF(plain);
     return err;
@@ -432,8 +446,7 @@ static dora_err encode_other(encoder *out, PyObject *value, const place *here)
         Py_SETREF(plain, PyObject_CallOneArg(out->hook, value));
     }
     if (plain == NULL) {
-        note_path(here);
-        return DORA_ETYPE;
+        return raised(here);
     }
     if (plain == Py_NotImplemented || plain == value) {
         Py_DECREF(plain);

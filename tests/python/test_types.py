@@ -259,6 +259,13 @@ def test_what_pandas_has_in_place_of_a_value_is_null():
         None, None, "PT0.000000005S"]
 
 
+def test_an_object_that_contains_itself_is_refused_with_its_path():
+    item = Item("chain")
+    item.parts.append(item)
+    with pytest.raises(ValueError, match=r"^\$\.\.\..*\.parts\[0\].*: nested deeper than "):
+        pack(item)
+
+
 def test_a_memoryview_that_is_released_is_refused():
     view = memoryview(b"abc")
     view.release()
