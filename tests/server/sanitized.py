@@ -10,6 +10,7 @@ import time
 import pytest
 
 from support import v1
+from support.collector import Collector
 from support.load import Load
 from support.metrics import Metrics, admin_of, ask
 from support.server import Server, wait_until
@@ -61,6 +62,23 @@ def test_load_with_reloads(reactors):
         status = server.stop(30)
         check(server)
         assert status == 0
+
+
+def test_load_with_spans():
+    """Lanes give them to a thread of their own, to which each reload gives another target."""
+    with Collector() as collector, \
+            start(reactors=2, trace={"endpoint": collector.url, "sample": 1}) as server:
+        load = Load(server.address, "/bench/spin", 1, connections=4, depth=2)
+        load.start()
+        for generation in range(2, 6):
+            server.signal(signal.SIGHUP)
+            text = "reloaded, generation %d" % generation
+            assert wait_until(lambda text=text: text in server.log(), 30), server.log()
+        load.stop()
+        assert load.lost == load.twice == load.broken == 0
+        assert wait_until(lambda: collector.spans, 30) and not collector.faults
+        assert server.stop(30) == 0
+        check(server)
 
 
 def test_scrapes_under_load():

@@ -14,11 +14,10 @@ typedef struct dr_unshared_known {
     const dr_control_inherited *inherited;
 } dr_unshared_known;
 
-/* dr_unshared_find looks for threads beside this one, which a fork loses unless they end before
- * one by themselves, and for descriptors of
- * connected sockets, pipes, event loops (epoll) and what they wait on: all workers would read the
- * same of it, answers go to the wrong one, and wake-ups get lost. Files and listening sockets can
- * be shared. It forks, to see what is left there.
+/* dr_unshared_find looks for threads beside this one, which a fork loses unless they end before one
+ * by themselves, and for descriptors of connected sockets, pipes, event loops (epoll) and what they
+ * wait on: all workers would read the same of it, answers go to the wrong one, and wake-ups get
+ * lost. Files and listening sockets can be shared. It forks, to see what is left there.
  * Returns: the length of `text`, which names them: "2 threads, socket to 127.0.0.1:6379, epoll". */
 size_t dr_unshared_find(const dr_unshared_known *known, char text[DR_UNSHARED_TEXT_MAX]);
 
