@@ -111,9 +111,10 @@ bool php_dora_typed_shows(const zend_function *function)
     const zend_type *result = result_of(function);
     const zend_string *comment = function->op_array.doc_comment;
 
-    return result != NULL && (php_dora_typed_wants(result) ||
-                              ((ZEND_TYPE_FULL_MASK(*result) & MAY_BE_ARRAY) != 0 &&
-                               comment != NULL && strstr(ZSTR_VAL(comment), "@return") != NULL));
+    return result != NULL &&
+           (php_dora_typed_wants(result) || (ZEND_TYPE_FULL_MASK(*result) & MAY_BE_STATIC) != 0 ||
+            ((ZEND_TYPE_FULL_MASK(*result) & MAY_BE_ARRAY) != 0 && comment != NULL &&
+             strstr(ZSTR_VAL(comment), "@return") != NULL));
 }
 
 /* ---- reading ---- */

@@ -60,17 +60,29 @@ static php_dora_class_kind kind_of_shown(const zend_class_entry *class)
 }
 
 /* A case's value may be an expression that cannot be evaluated, which PHP does when it is asked for
- * first. Returns: false with an exception raised. */
-static bool has_cases(zend_class_entry *class)
+ * first. Returns: false with a fault, or with an exception raised. */
+static bool has_cases(php_dora_reading *reading, zend_class_entry *class)
 {
-    return class->type != ZEND_USER_CLASS || zend_update_class_constants(class) == SUCCESS;
+    const zend_class_constant *constant;
+
+    if (class->type == ZEND_USER_CLASS && zend_update_class_constants(class) != SUCCESS) {
+        return false;
+    }
+    ZEND_HASH_FOREACH_PTR(CE_CONSTANTS_TABLE(class), constant)
+    {
+        if ((ZEND_CLASS_CONST_FLAGS(constant) & ZEND_CLASS_CONST_IS_CASE) != 0) {
+            return true;
+        }
+    }
+    ZEND_HASH_FOREACH_END();
+    return reading->is_result || refuse(reading, "%s is an enum that has no cases", class);
 }
 
 static bool kind_of(php_dora_reading *reading, zend_class_entry *class, php_dora_class_kind *kind)
 {
     if ((class->ce_flags & ZEND_ACC_ENUM) != 0) {
         *kind = PHP_DORA_CLASS_ENUM;
-        return has_cases(class);
+        return has_cases(reading, class);
     }
     if (instanceof_function(class, php_date_get_interface_ce())) {
         const bool is_any = class == php_date_get_interface_ce();
@@ -389,6 +401,14 @@ bool php_dora_reading_type(php_dora_reading *reading, const zend_type *declared,
     bool is_read = true;
 
     type->mask = mask_of(declared);
+    if ((type->mask & MAY_BE_STATIC) != 0 && scope != NULL) { /* of a method's result alone */
+        php_dora_class *class = php_dora_reading_class(reading, scope);
+        if (class == NULL) {
+            return false;
+        }
+        php_dora_type_add(type, class);
+        type->mask &= ~(uint32_t)MAY_BE_STATIC;
+    }
     if (ZEND_TYPE_HAS_NAME(*declared)) {
         return read_name(reading, ZEND_TYPE_NAME(*declared), scope, type);
     }

@@ -14,6 +14,7 @@ namespace Shop\Money {
                 throw new \RuntimeException('the till is broken');
             }
         }
+        public function cheaper(): static|null { return new static($this->cents - 1); }
     }
 }
 
@@ -142,6 +143,7 @@ namespace Shop {
     told(fn () => called(/** @return list<Item> */ fn (): array => [new Item('a', new Cost(2))]));
     told(fn () => called(fn () => new Item('a', new Cost(2))));
     told(fn () => called(fn (): Item => new Node(1)));
+    told(fn () => called([new Cost(3), 'cheaper']));
     told(fn () => called(function (): object { return new class { public int $unset; protected $hidden = 1; public $shown = 2; }; }));
     told(fn () => called(function (): Node { $node = new Node(1); $node->next = $node; return $node; }));
 
@@ -227,6 +229,7 @@ null
 [{"name":"a","price":{"cents":2},"tags":[],"weight":1.5}]
 Dora\HandlerException 100208 $: no value on the wire for type Shop\Item
 Dora\HandlerException 100208 TypeError: {closure}(): Return value must be of type Shop\Item, Shop\Node returned (code 0)
+{"cents":2}
 Dora\HandlerException 100208 $: no value on the wire for type class@anonymous
 Dora\HandlerException 100208 $.next: an object that contains itself
 -- refused

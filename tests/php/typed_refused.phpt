@@ -19,7 +19,7 @@ class Commented
 }
 class AnyObject { public function __construct(public object $of) {} }
 class Both { public function __construct(public Countable&Traversable $of) {} }
-class Kid extends ArrayObject {} enum Broken: string { case One = Nowhere::ONE; }
+class Kid extends ArrayObject {} enum Broken: string { case One = Nowhere::ONE; } enum None: int { const ONE = 1; }
 class Handlers
 {
     public function method(Shape $shape) {}
@@ -74,6 +74,7 @@ foreach (spl_autoload_functions() as $function) {
 echo "-- a case whose value cannot be evaluated\n";
 told(fn() => (new Dora\App())->api('/x', fn(Broken $x) => 1)->call('/x', 'one'));
 told(fn() => (new Dora\App())->api('/x', fn(): Broken => Broken::One)->call('/x'));
+told(fn() => (new Dora\App())->api('/x', fn(?None $x) => 1)->call('/x', 1));
 
 echo "-- a server does not start\n";
 $file = tempnam(sys_get_temp_dir(), 'dora') . '.php';
@@ -122,6 +123,7 @@ TypeError: /typed_refused.php:64: handler {closure}: parameter $x: there is no c
 -- a case whose value cannot be evaluated
 Error: Class "Nowhere" not found
 Error: Class "Nowhere" not found
+TypeError: /typed_refused.php:74: handler {closure}: parameter $x: None is an enum that has no cases
 -- a server does not start
 started: 
 api "/x": FILE:3: handler {closure}: parameter $x: Shape is an interface, of which no object can be made
