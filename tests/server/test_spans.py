@@ -17,7 +17,8 @@ from support import v1
 from support.collector import ERROR, INTERNAL, SERVER, Collector, closed_port
 from support.fpm import Fpm
 from support.metrics import Metrics, admin_of, ask
-from support.server import HERE, Server, environment, program, python_pool, wait_until
+from support.server import (
+    HERE, Server, environment, program, python_pool, wait_tasking, wait_until)
 
 LOST = 100012
 
@@ -114,7 +115,8 @@ def test_an_error_is_that_of_its_spans(collector, conn, name, param, code, said)
 def test_what_waits_in_vain_has_no_handler_span(server, collector):
     text, trace, _ = parent()
     with v1.Conn(server.address) as busy, v1.Conn(server.address) as late:
-        busy.ask("W_S", {"one": ("/sleep", 300)})
+        busy.ask("W_S", {"one": ("/sleep", 600)})
+        wait_tasking(late, 1)
         late.ask("W_S", {"one": ("/echo", None)}, timeout=50, trace=text)
         assert v1.code(late.receive()[1]) == 100202
         busy.receive()
