@@ -79,7 +79,7 @@ static bool public_properties(zend_object *object, const php_dora_typed *typed, 
         zval hold;
         zval own;
         const bool is_shown =
-            (property->flags & (ZEND_ACC_PUBLIC | ZEND_ACC_STATIC)) == ZEND_ACC_PUBLIC &&
+            php_dora_typed_is_shown(property) &&
             object->handlers->has_property(object, name, ZEND_PROPERTY_EXISTS, NULL);
         if (!is_shown) {
             continue;

@@ -101,6 +101,9 @@ void php_dora_typed_members(const php_dora_typed *typed, HashTable *members, sma
  * middleware may have put there: what it leads to is the program's. */
 void php_dora_typed_own(zval *member);
 
+/* php_dora_typed_is_shown says whether a result has a property. */
+bool php_dora_typed_is_shown(const zend_property_info *property);
+
 /* php_dora_typed_has_maps says whether arrays of a type, or members of them, have keys of maps. */
 bool php_dora_typed_has_maps(const php_dora_type *type);
 

@@ -279,7 +279,7 @@ static bool read_properties(php_dora_reading *reading, php_dora_class *class)
     class->fields.all = ecalloc(zend_hash_num_elements(properties) + 1, sizeof(*class->fields.all));
     ZEND_HASH_FOREACH_STR_KEY_PTR(properties, name, property)
     {
-        if ((property->flags & ZEND_ACC_PUBLIC) == 0 || (property->flags & ZEND_ACC_STATIC) != 0) {
+        if (!php_dora_typed_is_shown(property)) {
             continue;
         }
         php_dora_field *field = &class->fields.all[class->fields.count++];

@@ -13,6 +13,17 @@ void php_dora_typed_own(zval *member)
     }
 }
 
+bool php_dora_typed_is_shown(const zend_property_info *property)
+{
+#if PHP_VERSION_ID >= 80400
+    if ((property->flags & ZEND_ACC_VIRTUAL) != 0 &&
+        (property->hooks == NULL || property->hooks[ZEND_PROPERTY_HOOK_GET] == NULL)) {
+        return false; /* it can only be set */
+    }
+#endif
+    return (property->flags & (ZEND_ACC_PUBLIC | ZEND_ACC_STATIC)) == ZEND_ACC_PUBLIC;
+}
+
 bool php_dora_typed_has_maps(const php_dora_type *type)
 {
     return type->member != NULL &&
