@@ -228,6 +228,7 @@ dora_err dr_json_takes(dora_slice data, dora_error *error)
     dr_buf text = {0};
     dr_json_writer writer = dr_json_begin(&text, 0);
     const dora_err err = dr_json_data(&writer, data, error);
+    (void)dr_json_finish(&writer); /* its error is `err` */
     dr_buf_fini(&text);
     return err;
 }
