@@ -91,7 +91,7 @@ dora_packages_build=(gcc libc6-dev make cmake pkg-config libuv1-dev libjansson-d
     python3-wheel php-cli php-dev)
 dora_packages_site=(curl nginx php-fpm redis-server)
 dora_packages_test=("${dora_packages_site[@]}" chromium fonts-dejavu-core git g++ clang
-    clang-format libcmocka-dev valgrind nodejs php-curl phpunit tmux wrk groff-base zsh
+    clang-format libcmocka-dev valgrind nodejs php-curl phpunit iproute2 tmux wrk groff-base zsh
     python3-pytest python3-hypothesis python3-pyte python3-prometheus-client python3-numpy
     python3-pandas python3-jsonschema python3-gevent python3-uvloop python3-pydantic
     python3-fastapi mypy)
