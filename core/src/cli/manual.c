@@ -19,8 +19,7 @@ static const char about_dora[] =
 /* Exit statuses are said once, as in core/OPERATIONS.md. */
 static const char *const exit_statuses[] = {
     [DR_EXIT_OK] = "done: an answer, a server that was stopped, no mistakes",
-    [DR_EXIT_FAILED] = "it failed: the handler's error, a refused reload, a server that cannot "
-                       "start, mistakes of a configuration",
+    [DR_EXIT_FAILED] = "it failed: the handler's error, a refused start or reload, mistakes found",
     [DR_EXIT_USAGE] = "wrong usage",
     [DR_EXIT_NOT_RUN] = "dora call: the handler was certainly not run",
     [DR_EXIT_CONNECTION] = "the server cannot be reached, or does not answer in time",
