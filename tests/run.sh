@@ -216,7 +216,8 @@ suite_sanitize()
 # The C tests and a whole server under load, under the thread sanitizer.
 suite_threads()
 {
-    export TSAN_OPTIONS=halt_on_error=0:exitcode=66
+    local known=$dora_root/tests/support/threads.supp
+    export TSAN_OPTIONS=halt_on_error=0:exitcode=66:suppressions=$known
     local first second
     # The sanitizer wants a plain address space.
     first=$(run_cmocka "$out/tsan")
