@@ -461,7 +461,8 @@ def test_promtool_has_nothing_to_say(odd_server):
 def test_the_documents_table_of_metrics():
     """core/OPERATIONS.md names each, with its type, labels and help."""
     with open(os.path.join(ROOT, "core/OPERATIONS.md"), encoding="utf-8") as file:
-        rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\| (.*) \|$", file.read(), re.M)
+        section = file.read().split("\n## Metrics\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\| (.*) \|$", section, re.M)
     told = {name: (kind, re.findall(r"`(\w+)`", labels), text)
             for name, kind, labels, text in rows}
     discovery = {"redis": ["127.0.0.1:1"]}  # nobody is there
