@@ -75,7 +75,8 @@ def test_without_pkg_config(tmp_path):
     done = subprocess.run(setup_py(tmp_path, env), cwd=ROOT, env=env, capture_output=True,
                           text=True, timeout=120)
     assert done.returncode != 0
-    assert "pkg-config is missing (Debian's package pkg-config)" in done.stderr
+    assert ("pkg-config is missing: Dora finds its libraries by it (Debian's package pkg-config)"
+            in done.stderr)
 
 
 def test_setuptools_has_nothing_to_say(tmp_path):
