@@ -78,23 +78,12 @@ build()
 # run_tests FOLDER QEMU: every unit test program, counted by its lines.
 run_tests()
 {
-    local folder=$1 program log=$1/run.log good bad status
+    local folder=$1 program log=$1/run.log
     for program in "$folder"/build/tests/test_*; do
         [ -x "$program" ] && [ -f "$program" ] || continue
         CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 5 600 "$2" ${DORA_PAGE:+-p "$DORA_PAGE"} \
             -L "$folder/root" "$program" >"$log" 2>&1
-        status=$?
-        good=$(grep -c '^ok ' "$log")
-        bad=$(grep -c '^not ok ' "$log")
-        if [ $status -ne 0 ] && [ "$bad" -eq 0 ] || [ $((good + bad)) -eq 0 ]; then
-            bad=$((bad + 1))
-        fi
-        if [ "$bad" -ne 0 ]; then
-            echo "-- ${program##*/} (status $status)"
-            grep -v '^ok ' "$log" | tail -n 20
-        fi
-        passed=$((passed + good))
-        failed=$((failed + bad))
+        dora_count_cmocka "$program" $? "$log"
     done
 }
 

@@ -108,6 +108,24 @@ dora_document()
         here && !code && index($0 " ", fence " ") == 1 { code = 1; count++ }' "$dora_root/$1"
 }
 
+# dora_count_cmocka PROGRAM STATUS LOG: adds the TAP lines of a unit test program to `passed` and
+# `failed`; an end without a failed test, or without any, is one that failed. Prints what did.
+dora_count_cmocka()
+{
+    local good bad
+    good=$(grep -c '^ok ' "$3")
+    bad=$(grep -c '^not ok ' "$3")
+    if [ "$2" -ne 0 ] && [ "$bad" -eq 0 ] || [ $((good + bad)) -eq 0 ]; then
+        bad=$((bad + 1))
+    fi
+    if [ "$bad" -ne 0 ]; then
+        echo "-- ${1##*/} (status $2)"
+        grep -v '^ok ' "$3" | tail -n 60
+    fi
+    passed=$((passed + good))
+    failed=$((failed + bad))
+}
+
 # dora_build_core DIR [CMAKE OPTION...] configures and builds the core there.
 dora_build_core()
 {

@@ -102,22 +102,11 @@ needs_of()
 # run_cmocka BUILD: every unit test program of a build; counts single tests by their TAP lines.
 run_cmocka()
 {
-    local program passed=0 failed=0 good bad log=$1/cmocka.log
+    local program passed=0 failed=0 log=$1/cmocka.log
     for program in "$1"/tests/test_*"$filter"*; do
         [ -x "$program" ] && [ -f "$program" ] || continue
         CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 5 240 "$program" >"$log" 2>&1
-        local status=$?
-        good=$(grep -c '^ok ' "$log")
-        bad=$(grep -c '^not ok ' "$log")
-        if [ $status -ne 0 ] && [ "$bad" -eq 0 ] || [ $((good + bad)) -eq 0 ]; then
-            bad=$((bad + 1))
-        fi
-        if [ "$bad" -ne 0 ]; then
-            echo "-- ${program##*/} (status $status)"
-            grep -v '^ok ' "$log" | tail -n 60
-        fi
-        passed=$((passed + good))
-        failed=$((failed + bad))
+        dora_count_cmocka "$program" $? "$log"
     done
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ] && [ "$passed" -ne 0 ]

@@ -46,15 +46,20 @@ def test_load_with_deaths(reactors):
         check(server)
 
 
+def reload_until(server, last):
+    """One reload after the other, up to the generation `last`."""
+    for generation in range(2, last + 1):
+        server.signal(signal.SIGHUP)
+        text = "reloaded, generation %d" % generation
+        assert wait_until(lambda text=text: text in server.log(), 30), server.log()
+
+
 @pytest.mark.parametrize("reactors", [1, 2])
 def test_load_with_reloads(reactors):
     with start(reactors=reactors) as server:
         load = Load(server.address, "/bench/spin", 1, connections=16, depth=4)
         load.start()
-        for generation in range(2, 12):
-            server.signal(signal.SIGHUP)
-            text = "reloaded, generation %d" % generation
-            assert wait_until(lambda text=text: text in server.log(), 30), server.log()
+        reload_until(server, 11)
         load.stop()
         assert load.lost == load.twice == load.broken == 0
         assert set(load.codes) == {0}
@@ -70,10 +75,7 @@ def test_load_with_spans():
             start(reactors=2, trace={"endpoint": collector.url, "sample": 1}) as server:
         load = Load(server.address, "/bench/spin", 1, connections=4, depth=2)
         load.start()
-        for generation in range(2, 6):
-            server.signal(signal.SIGHUP)
-            text = "reloaded, generation %d" % generation
-            assert wait_until(lambda text=text: text in server.log(), 30), server.log()
+        reload_until(server, 5)
         load.stop()
         assert load.lost == load.twice == load.broken == 0
         assert wait_until(lambda: collector.spans, 30) and not collector.faults

@@ -101,7 +101,7 @@ static void the_first_fault_has_the_code(void **state)
         {"a:2:{" M_ONE M_GUID M_TYPE("W_S") "}", 100006},
         {"a:2:{" M_ONE M_TYPE("W_S") "}", 100100},
         {"a:3:{" M_ONE "s:4:\"guid\";i:5;" M_TYPE("W_S") "}", 100100},
-        {"a:3:{" M_ONE "s:4:\"guid\";a:0:{}" M_TYPE("XXX") "}", 100100},
+        {"a:3:{" M_ONE "s:4:\"guid\";a:0:{}" M_TYPE("Z_S") "}", 100100},
         {"a:1:{" M_GUID "}", 100002},
         {"a:2:{" M_GUID M_TYPE("W_X") "}", 100002},
         {"a:2:{" M_GUID "s:4:\"type\";i:1;}", 100002},
@@ -160,7 +160,7 @@ static void last_of_a_key_wins(void **state)
     /* among members, apis, and within an api; "7" and 7 are one key */
     assert_int_equal(
         decode("a:5:{" M_TYPE(
-            "XXX") "s:3:\"api\";i:1;"
+            "Z_S") "s:3:\"api\";i:1;"
                    "s:3:\"api\";a:4:{" API("i:7;", "a") API("s:1:\"k\";", "b") API(
                        "s:1:\"7\";",
                        "c") "s:1:\"k\";a:2:{s:4:\"name\";s:1:\"d\";s:4:\"name\";s:1:\"e\";}}" M_GUID
