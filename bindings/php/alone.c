@@ -15,11 +15,6 @@
 
 #define PARAM_BYTES_MAX (2u * 1024 * 1024) /* of a server's and a client's frames by default */
 
-static dora_slice slice_of(const zend_string *text)
-{
-    return text != NULL ? (dora_slice){ZSTR_VAL(text), ZSTR_LEN(text)} : (dora_slice){NULL, 0};
-}
-
 static bool take_text(const char *key, zval *value, const char **text)
 {
     if (Z_TYPE_P(value) != IS_STRING) {
@@ -37,7 +32,7 @@ static bool take_slice(const char *key, zval *value, dora_slice *slice)
     const bool is_text = take_text(key, value, &text);
 
     if (is_text) {
-        *slice = slice_of(Z_STR_P(value));
+        *slice = php_dora_slice(Z_STR_P(value));
     }
     return is_text;
 }
@@ -160,7 +155,7 @@ static php_dora_handler *handler_of(php_dora_app *app, zend_string *name)
     }
     if (handler == NULL) {
         zend_string *text = zend_strpprintf(0, "no such api: %s", ZSTR_VAL(name));
-        throw_outcome(DORA_CODE_NO_API, slice_of(text), NULL);
+        throw_outcome(DORA_CODE_NO_API, php_dora_slice(text), NULL);
         zend_string_release(text);
     }
     return handler;
@@ -229,7 +224,7 @@ PHP_METHOD(Dora_App, call)
     Z_PARAM_ARRAY_HT(given)
     ZEND_PARSE_PARAMETERS_END();
     php_dora_app *self = php_dora_app_of(Z_OBJ_P(ZEND_THIS));
-    asked.name = slice_of(name);
+    asked.name = php_dora_slice(name);
     if (given != NULL && !take_options(&asked, given)) {
         RETURN_THROWS();
     }
@@ -278,10 +273,10 @@ PHP_METHOD(Dora_Request, __construct)
         RETURN_THROWS();
     }
     const dora_alone_call asked = {.size = sizeof asked,
-                                   .name = slice_of(name),
+                                   .name = php_dora_slice(name),
                                    .param = {"N;", 2},
-                                   .guid = slice_of(guid),
-                                   .trace = slice_of(trace),
+                                   .guid = php_dora_slice(guid),
+                                   .trace = php_dora_slice(trace),
                                    .type = type != NULL ? ZSTR_VAL(type) : NULL,
                                    .connection = 1,
                                    .remaining_ms = is_endless ? -1 : left};

@@ -142,10 +142,10 @@ static dora_err calls_add(php_dora_calls *calls, zend_string *key, zval *entry, 
         return err;
     }
     smart_str_appendl(params, encoded.data, encoded.len);
-    *item = (dora_call){
-        .key = {ZSTR_VAL(key), ZSTR_LEN(key)}, .param = {NULL, encoded.len}, .is_whole = is_whole};
+    *item =
+        (dora_call){.key = php_dora_slice(key), .param = {NULL, encoded.len}, .is_whole = is_whole};
     if (!is_whole) {
-        item->name = (dora_slice){ZSTR_VAL(calls->names[at]), ZSTR_LEN(calls->names[at])};
+        item->name = php_dora_slice(calls->names[at]);
     }
     php_dora_param_done(encoded);
     return DORA_OK;

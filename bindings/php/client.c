@@ -193,7 +193,7 @@ static bool call_begin(const php_dora_client *self, HashTable *given, uint32_t a
                                 .wait_ms = options.wait_ms,
                                 .group = options.group != NULL ? ZSTR_VAL(options.group) : NULL};
     if (options.trace != NULL) {
-        call->trace = (dora_slice){ZSTR_VAL(options.trace), ZSTR_LEN(options.trace)};
+        call->trace = php_dora_slice(options.trace);
     }
     return true;
 }
@@ -245,7 +245,7 @@ static bool run_one(INTERNAL_FUNCTION_PARAMETERS, one_fn run)
     if (!call_begin(self, given, 3, &options)) {
         return false;
     }
-    call.name = (dora_slice){ZSTR_VAL(name), ZSTR_LEN(name)};
+    call.name = php_dora_slice(name);
     call.is_whole = param == NULL && ZSTR_LEN(name) > 0 && ZSTR_LEN(name) <= PHP_DORA_NAME_MAX;
     dora_err err = call.is_whole ? php_dora_param_none(call.name, &call.param)
                                  : php_dora_param(param, encode_of(self), &call.param, &problem);

@@ -98,11 +98,6 @@ void php_dora_fault_init(void)
     zend_error_cb = on_error;
 }
 
-static dora_slice slice_of(const zend_string *text)
-{
-    return (dora_slice){ZSTR_VAL(text), ZSTR_LEN(text)};
-}
-
 /* The name of an anonymous class goes on behind a NUL. */
 static dora_slice class_of(const zend_object *exception)
 {
@@ -144,9 +139,9 @@ void php_dora_fault_exception(const dora_request *request, dora_reply *reply,
     zend_string *text = php_dora_exception_text(exception);
     const dora_fault fault = {.size = sizeof fault,
                               .class_name = class_of(exception),
-                              .msg = slice_of(msg),
-                              .traceback = slice_of(text),
-                              .file = slice_of(file),
+                              .msg = php_dora_slice(msg),
+                              .traceback = php_dora_slice(text),
+                              .file = php_dora_slice(file),
                               .line = line > 0 && line <= UINT32_MAX ? (uint32_t)line : 0};
 
     php_dora_output_flush();
@@ -164,11 +159,11 @@ void php_dora_fault_fatal(const dora_request *request, dora_reply *reply)
 
     if (is_known) {
         fault.class_name = (dora_slice){name, strlen(name)};
-        fault.msg = slice_of(PG(last_error_message));
+        fault.msg = php_dora_slice(PG(last_error_message));
         fault.line = (uint32_t)MAX(PG(last_error_lineno), 0);
     }
     if (is_known && PG(last_error_file) != NULL) {
-        fault.file = slice_of(PG(last_error_file));
+        fault.file = php_dora_slice(PG(last_error_file));
     }
     php_dora_output_flush();
     (void)dora_log_fault(request, reply, &fault);

@@ -11,11 +11,6 @@
 #include "exception.h"
 #include "summary.h"
 
-static dora_slice slice_of(const zend_string *text)
-{
-    return text != NULL ? (dora_slice){ZSTR_VAL(text), ZSTR_LEN(text)} : (dora_slice){"", 0};
-}
-
 static dora_err load_error(dora_error *error, const char *file, const char *what)
 {
     return dora_error_set(error, DORA_ELOAD, "%s: %s", file, what);
@@ -184,10 +179,10 @@ static dora_about about_of(const php_dora_handler *handler)
     const php_dora_typed *typed = handler->typed;
 
     return (dora_about){.size = sizeof(dora_about),
-                        .summary = handler->summary != NULL ? slice_of(handler->summary)
+                        .summary = handler->summary != NULL ? php_dora_slice(handler->summary)
                                                             : php_dora_summary(handler),
-                        .param = slice_of(typed != NULL ? typed->param_schema : NULL),
-                        .result = slice_of(typed != NULL ? typed->result_schema : NULL)};
+                        .param = php_dora_slice(typed != NULL ? typed->param_schema : NULL),
+                        .result = php_dora_slice(typed != NULL ? typed->result_schema : NULL)};
 }
 
 dora_err php_dora_load_register(dora_app *app, dora_error *error)
@@ -197,7 +192,7 @@ dora_err php_dora_load_register(dora_app *app, dora_error *error)
 
     ZEND_HASH_FOREACH_STR_KEY_PTR(&DORA_G(app)->handlers, name, handler)
     {
-        dora_slice slice = {ZSTR_VAL(name), ZSTR_LEN(name)};
+        dora_slice slice = php_dora_slice(name);
         dora_err err = dora_app_handler(app, slice, handler);
         if (err != DORA_OK) {
             return dora_error_set(error, DORA_ELOAD, "api \"%s\": %s", ZSTR_VAL(name),

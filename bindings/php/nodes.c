@@ -6,15 +6,10 @@
 
 #define FILE_MARK "file:" /* what stands before the path of a node file */
 
-static dora_slice slice_of(const zend_string *text)
-{
-    return (dora_slice){ZSTR_VAL(text), ZSTR_LEN(text)};
-}
-
 static void text_add(dora_nodes *nodes, zval *value)
 {
     if (Z_TYPE_P(value) == IS_STRING) {
-        dora_nodes_add(nodes, slice_of(Z_STR_P(value)));
+        dora_nodes_add(nodes, php_dora_slice(Z_STR_P(value)));
     } else {
         dora_nodes_other(nodes, false, zend_zval_type_name(value));
     }
@@ -65,7 +60,7 @@ static void groups_add(dora_nodes *nodes, HashTable *groups)
     {
         ZVAL_DEREF(value);
         zend_string *name = name_of(key, index);
-        dora_nodes_group(nodes, slice_of(name));
+        dora_nodes_group(nodes, php_dora_slice(name));
         zend_string_release(name);
         if (Z_TYPE_P(value) == IS_ARRAY) {
             list_add(nodes, Z_ARRVAL_P(value));
@@ -94,7 +89,7 @@ dora_nodes *php_dora_nodes_read(zend_string *text, HashTable *array, dora_client
     bool is_type;
 
     if (array == NULL) {
-        dora_nodes_add(nodes, slice_of(text));
+        dora_nodes_add(nodes, php_dora_slice(text));
     } else if (is_grouped(array)) {
         groups_add(nodes, array);
     } else {
@@ -145,7 +140,7 @@ zend_string *php_dora_address(zval *ip, zval *port, zend_string **problem)
                    IS_LONG) {
         number = 0;
     }
-    if (dora_node_text(is_text ? slice_of(Z_STR_P(ip)) : (dora_slice){NULL, 0}, number, text,
+    if (dora_node_text(is_text ? php_dora_slice(Z_STR_P(ip)) : (dora_slice){NULL, 0}, number, text,
                        &error) != DORA_OK) {
         *problem = zend_string_init(error.msg, strlen(error.msg), false);
         return NULL;
@@ -175,10 +170,10 @@ static zend_string *config_add(dora_nodes *nodes, const zend_string *name, zval 
         zend_string *address = php_dora_address(ip, port, &why);
         if (address != NULL) {
             if (!is_begun) {
-                dora_nodes_group(nodes, slice_of(name));
+                dora_nodes_group(nodes, php_dora_slice(name));
             }
             is_begun = true;
-            dora_nodes_add(nodes, slice_of(address));
+            dora_nodes_add(nodes, php_dora_slice(address));
             zend_string_release(address);
         } else if (problem == NULL) {
             problem = why;

@@ -13,6 +13,12 @@
 
 #include <dora/dora.h>
 
+/* php_dora_slice is a string's bytes; of NULL none. Ownership: borrows. */
+static inline dora_slice php_dora_slice(const zend_string *text)
+{
+    return text != NULL ? (dora_slice){ZSTR_VAL(text), ZSTR_LEN(text)} : (dora_slice){NULL, 0};
+}
+
 extern zend_module_entry dora_module_entry;
 #define phpext_dora_ptr &dora_module_entry
 

@@ -214,11 +214,6 @@ static zend_string *read_file(zend_string *name)
     return text != NULL ? text : ZSTR_EMPTY_ALLOC();
 }
 
-static dora_slice slice_of(const zend_string *text)
-{
-    return (dora_slice){ZSTR_VAL(text), ZSTR_LEN(text)};
-}
-
 /* Ownership: takes the name, which may be NULL. */
 static zend_class_entry *lookup(zend_string *name)
 {
@@ -241,7 +236,7 @@ static zend_class_entry *by_alias(dora_slice file, dora_slice name)
     if (first == NULL || split == NULL) {
         return lookup(first);
     }
-    zend_string *whole = joined(slice_of(first), (dora_slice){split + 1, name.len - len - 1});
+    zend_string *whole = joined(php_dora_slice(first), (dora_slice){split + 1, name.len - len - 1});
     zend_string_release(first);
     return lookup(whole);
 }

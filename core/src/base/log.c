@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "base/log_file.h"
+#include "base/slice.h"
 #include "base/threads.h"
 #include "base/utf8.h"
 
@@ -313,7 +314,7 @@ static void write_message(dr_log *log, int level, const char *tag, bool is_line,
     msg.len = dr_utf8_whole(msg);
     const dr_log_entry entry = {.level = level,
                                 .time_ns = now_ns(),
-                                .tag = {tag, strlen(tag)},
+                                .tag = dr_slice(tag),
                                 .pid = getpid(),
                                 .msg = msg,
                                 .is_line = is_line};
@@ -350,7 +351,7 @@ void dr_log_lines(dr_log *log, const char *tag, dr_log_carry *carry, const char 
             line.len = end == NULL ? dr_utf8_whole(line) : line.len;
             const dr_log_entry entry = {.level = DR_LOG_NOTICE,
                                         .time_ns = now_ns(),
-                                        .tag = {tag, strlen(tag)},
+                                        .tag = dr_slice(tag),
                                         .pool = tag,
                                         .msg = line};
             add(log, &entry);

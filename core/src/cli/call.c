@@ -1,4 +1,5 @@
 /* call.c: `dora call`: one call, or several at once, from the shell. */
+#include "base/slice.h"
 #include "cli/command.h"
 
 #include <jansson.h>
@@ -53,18 +54,13 @@ typedef struct call_command {
     size_t count;
 } call_command;
 
-static dora_slice slice_of(const char *text)
-{
-    return (dora_slice){text, strlen(text)};
-}
-
 /* Makes the parameter of call `index` from JSON text. Returns: a message, NULL when all is well. */
 static const char *set_param(call_command *command, size_t index, const char *text,
                              json_error_t *where)
 {
     const char *problem = NULL;
     json_t *json;
-    if (dr_json_parse(slice_of(text), DR_VALUE_DEPTH_MAX,
+    if (dr_json_parse(dr_slice(text), DR_VALUE_DEPTH_MAX,
                       JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &json,
                       where) != DORA_OK) {
         return where->text;
@@ -120,7 +116,7 @@ static int add_call(call_command *command, int argc, char *const *argv)
         call->key = (dora_slice){argv[0], (size_t)(equals - argv[0])};
         name = equals + 1;
     }
-    call->name = slice_of(name);
+    call->name = dr_slice(name);
     if (argc < 2 || strncmp(argv[1], "--", 2) == 0) {
         set_no_param(command, index);
         return 1;
@@ -272,7 +268,7 @@ static int put_result(const char *address, const dora_call *call, const dora_res
     if (status == DR_EXIT_OK && dr_json_data(writer, result->data, &error) != DORA_OK) {
         status = DR_EXIT_FAILED;
         code = DORA_CODE_HANDLER;
-        msg = slice_of(error.msg);
+        msg = dr_slice(error.msg);
     }
     if (status != DR_EXIT_OK) {
         const bool is_unknown = code == DORA_CODE_NO_API;
@@ -354,7 +350,7 @@ static int call_and_print(const call_command *command)
     } else {
         if (error.code != 0) {
             const bool is_http = error.err == DORA_ETIMEDOUT && dr_hint_http(command->address);
-            complain(slice_of(command->address), error.code, slice_of(error.msg),
+            complain(dr_slice(command->address), error.code, dr_slice(error.msg),
                      is_http ? DR_HINT_HTTP : "");
         } else {
             dr_cli_print_error("call", error.msg);

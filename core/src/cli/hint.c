@@ -11,6 +11,7 @@
 
 #include "base/address.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "cli/operate.h"
 #include "cli/text.h"
 #include "server/config/suggest.h"
@@ -90,8 +91,8 @@ bool dr_hint_http(const char *address)
     dr_address at;
     struct addrinfo *found = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    if (dr_address_read((dora_slice){address, strlen(address)}, &at, NULL) != DORA_OK ||
-        dr_address_is_unix(&at) || speaks_frames(address)) {
+    if (dr_address_read(dr_slice(address), &at, NULL) != DORA_OK || dr_address_is_unix(&at) ||
+        speaks_frames(address)) {
         return false;
     }
     (void)snprintf(port, sizeof(port), "%u", at.port);

@@ -1,4 +1,5 @@
 /* stop.c: `dora stop`: a server of this machine is asked to finish, and awaited. */
+#include "base/slice.h"
 #include "cli/operate.h"
 
 #include <errno.h>
@@ -49,7 +50,7 @@ static int fail(int status, const char *format, ...)
 static bool is_here(const char *text)
 {
     dr_address address;
-    if (dr_address_read((dora_slice){text, strlen(text)}, &address, NULL) != DORA_OK) {
+    if (dr_address_read(dr_slice(text), &address, NULL) != DORA_OK) {
         return false;
     }
     return dr_address_is_unix(&address) || strncmp(address.host, "127.", 4) == 0 ||

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "base/slice.h"
 #include "base/utf8.h"
 #include "wire/json.h"
 
@@ -92,10 +92,10 @@ void dr_text_line(dr_buf *out, size_t width, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    dora_slice told = {text, strlen(text)};
+    dora_slice told = dr_slice(text);
     told.len = dr_utf8_whole(told);
     (void)dr_printable_text(told, line, sizeof(line));
-    size_t len = fitting((dora_slice){line, strlen(line)}, width);
+    size_t len = fitting(dr_slice(line), width);
     while (len > 0 && line[len - 1] == ' ') {
         len--;
     }
@@ -120,7 +120,7 @@ void dr_text_print(FILE *file, const char *kept, const char *format, ...)
         va_end(args);
         whole.len = (size_t)len;
     }
-    const dora_slice told = whole.len > 0 ? dr_buf_slice(&whole) : (dora_slice){text, strlen(text)};
+    const dora_slice told = whole.len > 0 ? dr_buf_slice(&whole) : dr_slice(text);
     if (dr_printable(&shown, told, kept) == DORA_OK && shown.len > 0) {
         (void)fwrite(shown.data, 1, shown.len, file);
     }

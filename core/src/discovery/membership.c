@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "discovery/redis_reply.h"
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -304,7 +305,7 @@ static void name_malformed(dr_membership *self, dora_slice text, const char *why
         return;
     }
     snprintf(line, sizeof line, DR_ENTRY_SET ": member %s is left out: %s%s",
-             printable(text, shown), printable((dora_slice){why, strlen(why)}, reason),
+             printable(text, shown), printable(dr_slice(why), reason),
              self->named_count == DR_MEMBERSHIP_NAMED_MAX ? "; further ones are not named" : "");
     warn(self, line);
 }

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "wire/json.h"
 #include "wire/json_parse.h"
 #include "wire/json_write.h"
@@ -56,7 +57,7 @@ static void put_json_text(draft *self, const char *text)
 {
     if (self->err == DORA_OK) {
         dr_json_writer writer = dr_json_begin(&self->text, 0);
-        dr_json_text(&writer, (dora_slice){text, strlen(text)});
+        dr_json_text(&writer, dr_slice(text));
         self->err = dr_json_finish(&writer);
     }
 }
@@ -183,15 +184,14 @@ static dora_err take_node(dr_roster *roster, const char *group, const place *at,
     dr_address address;
     const char *ip = json_string_value(json_object_get(json, "ip"));
     if (ip == NULL || !whole_of(json_object_get(json, "port"), &port) ||
-        dr_address_make((dora_slice){ip, strlen(ip)}, port, &address, NULL) != DORA_OK) {
+        dr_address_make(dr_slice(ip), port, &address, NULL) != DORA_OK) {
         return dora_error_set(error, DORA_EINVAL,
                               "group %zu, node %zu: an object with \"ip\" (a text) and \"port\" "
                               "(1 to 65535) is expected",
                               at->group, at->node);
     }
     (void)whole_of(json_object_get(json, "updatetime"), &updatetime);
-    const dora_err err =
-        dr_roster_add(roster, (dora_slice){group, strlen(group)}, &address, updatetime);
+    const dora_err err = dr_roster_add(roster, dr_slice(group), &address, updatetime);
     if (err == DORA_EFULL) {
         return dora_error_set(error, DORA_EINVAL, "more than %u nodes, or %u groups",
                               DR_ROSTER_NODES_MAX, DR_ROSTER_GROUPS_MAX);

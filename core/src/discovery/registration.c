@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/slice.h"
 #include "discovery/redis_reply.h"
 
 #define NS_A_MS UINT64_C(1000000)
@@ -45,11 +46,6 @@ static bool is_wanted(const dr_registration *self)
     return self->state == DR_REGISTRATION_JOINING || self->state == DR_REGISTRATION_JOINED;
 }
 
-static dora_slice slice(const char *text)
-{
-    return (dora_slice){text, strlen(text)};
-}
-
 /* say sends a command of up to six words; the last one is NULL. What cannot be sent has no reply,
  * so that the beat does not become good. */
 static void say(dr_registration *self, const char *const *texts, dr_redis_reply_fn on_reply,
@@ -58,7 +54,7 @@ static void say(dr_registration *self, const char *const *texts, dr_redis_reply_
     dora_slice words[6];
     size_t count = 0;
     for (; texts[count] != NULL; count++) {
-        words[count] = slice(texts[count]);
+        words[count] = dr_slice(texts[count]);
     }
     if (dr_redis_command(self->redis, words, count, on_reply, self, now_ns) != DORA_OK) {
         self->failures++;
@@ -89,7 +85,7 @@ static bool check(dr_registration *self, const char *command, const char *key,
     if (found != kind) {
         note_wrong(self, command, key,
                    found == DR_REDIS_ERROR ? dr_redis_reply_text(reply)
-                                           : slice("an answer that Redis does not give"));
+                                           : dr_slice("an answer that Redis does not give"));
     }
     return found == kind;
 }
@@ -144,7 +140,7 @@ static void on_removed(void *user, const dr_redis_reply *reply, uint64_t now_ns)
 static void on_members(void *user, const dr_redis_reply *reply, uint64_t now_ns)
 {
     dr_registration *self = user;
-    dora_slice words[2 + OLDER_MAX] = {slice("SREM"), slice(DR_ENTRY_SET)};
+    dora_slice words[2 + OLDER_MAX] = {dr_slice("SREM"), dr_slice(DR_ENTRY_SET)};
     size_t count = 2;
     if (!check(self, "SMEMBERS", DR_ENTRY_SET, reply, DR_REDIS_ARRAY) || !is_wanted(self)) {
         return;
@@ -235,7 +231,7 @@ static void on_time(void *user, const dr_redis_reply *reply, uint64_t now_ns)
         return;
     }
     if (!seconds_of(reply, seconds)) {
-        note_wrong(self, "TIME", "", slice("an answer that is no time"));
+        note_wrong(self, "TIME", "", dr_slice("an answer that is no time"));
         finish_beat(self, now_ns);
         return;
     }

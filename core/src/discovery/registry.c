@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "base/utf8.h"
 #include "discovery/membership.h"
 #include "discovery/watched_file.h"
@@ -41,7 +42,7 @@ struct dr_registry {
 static void warn(const dr_registry *self, const char *text)
 {
     char line[LINE_BYTES * 2];
-    const dora_slice told = {text, strlen(text)};
+    const dora_slice told = dr_slice(text);
     self->events.on_warning(self->events.user, dr_printable_text(told, line, sizeof(line)));
 }
 

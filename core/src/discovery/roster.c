@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/slice.h"
 
 static void group_fini(dr_roster_group *group)
 {
@@ -111,7 +112,7 @@ dora_err dr_roster_join(dr_roster *roster, const dr_roster *other)
 {
     for (size_t i = 0; i < other->count; i++) {
         const dr_roster_group *group = &other->groups[i];
-        const dora_slice name = {group->name, strlen(group->name)};
+        const dora_slice name = dr_slice(group->name);
         for (size_t j = 0; j < group->count; j++) {
             dora_err err =
                 dr_roster_add(roster, name, &group->nodes[j].address, group->nodes[j].updatetime);

@@ -20,6 +20,7 @@
 #include "base/notify.h"
 #include "base/signals.h"
 #include "base/sized.h"
+#include "base/slice.h"
 #include "base/title.h"
 #include "discovery/redis_uv.h"
 #include "discovery/registry.h"
@@ -210,7 +211,7 @@ static dora_err bind_udp(monitor *self, const char *text, dora_error *error)
                                    .ai_socktype = SOCK_DGRAM,
                                    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    if (dr_address_parse((dora_slice){text, strlen(text)}, host, &port) != DORA_OK) {
+    if (dr_address_parse(dr_slice(text), host, &port) != DORA_OK) {
         return dora_error_set(error, DORA_EINVAL, "UDP \"%s\" is not ip:port", text);
     }
     snprintf(service, sizeof service, "%u", port);

@@ -1,6 +1,7 @@
 /* http_exchange.c: one request, from its first line until it is answered. */
 #include "net/http_exchange.h"
 
+#include "base/slice.h"
 #include "net/http_inside.h"
 
 #include <assert.h>
@@ -211,7 +212,7 @@ const char *dr_http_method(const dr_http_exchange *exchange)
 
 dora_slice dr_http_path(const dr_http_exchange *exchange)
 {
-    return (dora_slice){exchange->path, strlen(exchange->path)};
+    return dr_slice(exchange->path);
 }
 
 static dora_slice lookup(const dr_http_exchange *exchange, enum MHD_ValueKind kind,

@@ -1,8 +1,7 @@
 /* http_refuse.c: errors as JSON. */
 #include "net/http_refuse.h"
 
-#include <string.h>
-
+#include "base/slice.h"
 #include "net/http.h"
 #include "net/http_exchange.h"
 #include "wire/json_write.h"
@@ -12,7 +11,7 @@ void dr_http_refuse(dr_http_exchange *exchange, unsigned status, const char *tex
 {
     dr_buf body = {0};
     dr_json_writer writer = dr_json_begin(&body, 0);
-    dr_json_error(&writer, status, (dora_slice){text, strlen(text)}, field);
+    dr_json_error(&writer, status, dr_slice(text), field);
     (void)dr_json_finish(&writer); /* without memory the body is empty, the status stands */
     dr_http_answer_buf(exchange, status, "application/json", &body, NULL);
     dr_buf_fini(&body);

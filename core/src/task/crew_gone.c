@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/slice.h"
 #include "task/limit.h"
 #include "task/look.h"
 
@@ -88,7 +89,7 @@ static void tell_task(const dr_crew *crew, const dr_gone *gone, const dr_task_ra
                               .api = {ran->name, ran->name_len},
                               .guid = {ran->guid, DR_GUID_LEN},
                               .trace = {ran->trace, ran->trace_len},
-                              .type = {type, strlen(type)},
+                              .type = dr_slice(type),
                               .code = ran->code,
                               .is_timed = true,
                               .queue_ns = ran->queue_ns,
@@ -100,7 +101,7 @@ static void tell_task(const dr_crew *crew, const dr_gone *gone, const dr_task_ra
     const dr_log_entry entry = {.level = DR_LOG_ERROR,
                                 .time_ns =
                                     (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
-                                .tag = {crew->options.name, strlen(crew->options.name)},
+                                .tag = dr_slice(crew->options.name),
                                 .pid = gone->pid,
                                 .pool = crew->options.name,
                                 .msg = {text, len < 0 ? 0 : strlen(text)},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/sized.h"
+#include "base/slice.h"
 #include "base/utf8.h"
 #include "task/app.h"
 #include "wire/json_request.h"
@@ -26,7 +27,7 @@ static dora_err add_summary(dr_about *about, dora_slice text)
 {
     char shown[DR_SUMMARY_BYTES_MAX + 1];
     (void)dr_printable_text(first_line(text), shown, sizeof(shown));
-    return dr_about_add(about, DR_ABOUT_SUMMARY, (dora_slice){shown, strlen(shown)});
+    return dr_about_add(about, DR_ABOUT_SUMMARY, dr_slice(shown));
 }
 
 /* is_schema: a schema is an object, or a bool. */

@@ -2,8 +2,9 @@
 #include "task/log_source.h"
 
 #include <stddef.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "base/slice.h"
 
 #define PACKETS_A_TURN 256  /* then the supervisor looks after its other work */
 #define TURNS_AT_THE_END 64 /* what a process leaves that the end of another one has outlived */
@@ -21,7 +22,7 @@ static void record(const dr_log_source *feed, dr_log_entry *entry, uint64_t drop
     }
     entry->pool = feed->pool;
     if (entry->tag.len == 0) {
-        entry->tag = (dora_slice){feed->pool, strlen(feed->pool)};
+        entry->tag = dr_slice(feed->pool);
     }
     dr_log_record(feed->log, entry);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/slice.h"
 #include "task/app.h"
 
 /* registration is what `invoke` gets: a function and its argument. */
@@ -34,8 +35,7 @@ static dora_err add(dora_app *app, dora_slice name, dora_handler_fn fn, void *us
 
 dora_err dora_app_api(dora_app *app, const char *name, dora_handler_fn fn, void *user)
 {
-    return name == NULL || *name == '\0' ? DORA_EINVAL
-                                         : add(app, (dora_slice){name, strlen(name)}, fn, user);
+    return name == NULL || *name == '\0' ? DORA_EINVAL : add(app, dr_slice(name), fn, user);
 }
 
 dora_err dora_app_fallback(dora_app *app, dora_handler_fn fn, void *user)

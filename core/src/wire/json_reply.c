@@ -2,8 +2,8 @@
 #include "wire/json_reply.h"
 
 #include <stdio.h>
-#include <string.h>
 
+#include "base/slice.h"
 #include "base/utf8.h"
 #include "wire/frame.h"
 #include "wire/json_value.h"
@@ -18,11 +18,6 @@ typedef struct reply_manner {
     bool is_bare;     /* results are left out: they are too large */
     char too_big[96]; /* what is said then */
 } reply_manner;
-
-static dora_slice slice_of(const char *text)
-{
-    return (dora_slice){text, strlen(text)};
-}
 
 #define KEY(writer, level, name) dr_json_key(writer, level, (dora_slice){name, sizeof(name) - 1})
 
@@ -70,14 +65,14 @@ static dora_err put_envelope(reply_manner *manner, const dr_reply_message *resul
     if (manner->is_bare) {
         const int64_t code = result->code == 0 ? DORA_CODE_TOO_BIG : result->code;
         const char *text = code == DORA_CODE_TOO_BIG ? manner->too_big : dora_code_text(code);
-        put_refused(manner, result->guid, code, slice_of(text));
+        put_refused(manner, result->guid, code, dr_slice(text));
         return DORA_OK;
     }
     begin_envelope(manner, &level, result->guid, result->code, result->msg);
     const dora_err err = dr_json_data(writer, result->data, &why);
     if (err == DORA_ETYPE) {
         dr_json_back(writer, mark);
-        put_refused(manner, result->guid, DORA_CODE_HANDLER, slice_of(why.msg));
+        put_refused(manner, result->guid, DORA_CODE_HANDLER, dr_slice(why.msg));
         return DORA_OK;
     }
     dr_json_close(writer, &level);
@@ -151,7 +146,7 @@ static dora_err put_reply(reply_manner *manner, const dr_reply_message *reply, b
     manner->writer = dr_json_begin(out, 0);
     dr_json_writer *writer = &manner->writer;
     if (is_refused) {
-        begin_envelope(manner, &level, reply->guid, DORA_CODE_TOO_BIG, slice_of(manner->too_big));
+        begin_envelope(manner, &level, reply->guid, DORA_CODE_TOO_BIG, dr_slice(manner->too_big));
         put_nothing(writer);
     } else {
         begin_envelope(manner, &level, reply->guid, reply->code, reply->msg);

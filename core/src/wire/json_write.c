@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/slice.h"
 #include "base/utf8.h"
 #include "wire/float.h"
 #include "wire/value_write.h"
@@ -414,7 +415,7 @@ void dr_json_error(dr_json_writer *writer, int64_t code, dora_slice msg, const c
     }
     if (field != NULL) {
         dr_json_key(writer, &error, (dora_slice){"field", 5});
-        dr_json_text(writer, (dora_slice){field, strlen(field)});
+        dr_json_text(writer, dr_slice(field));
     }
     dr_json_close(writer, &error);
     dr_json_close(writer, &all);

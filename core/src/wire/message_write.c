@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/slice.h"
 #include "wire/message.h"
 #include "wire/value.h"
 #include "wire/value_write.h"
@@ -123,7 +124,7 @@ static void put_type(dr_buf *out, const dr_request *request)
 {
     const char *name = dr_call_type_name(request->type);
     PUT(out, "s:4:\"type\";");
-    dr_put_string(out, (dora_slice){name, strlen(name)});
+    dr_put_string(out, dr_slice(name));
 }
 
 static size_t request_bytes(const dr_request *request, const dr_api *apis)

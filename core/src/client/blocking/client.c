@@ -1,12 +1,12 @@
 /* client.c: making a client, and the calls that people make. */
 #include <dora/client.h>
 
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "base/trace.h"
 #include "client/balance/node_parse.h"
 #include "client/blocking/attempt.h"
@@ -142,7 +142,7 @@ static dora_err run(dora_client *client, dr_call_type type, size_t count, dora_a
               : dr_tries_begin(&a.tries, &client->settings, &client->nodes, options, dr_clock_ns(),
                                dr_deadline_get(), error);
     if (err == DORA_OK && options->node != NULL) {
-        const dora_slice text = {options->node, strlen(options->node)};
+        const dora_slice text = dr_slice(options->node);
         err = dr_address_read(text, &a.node_address, error);
     }
     a.wait = (dr_wait){.is_interrupted = options->is_interrupted, .user = options->user};

@@ -5,6 +5,7 @@
 
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "base/trace.h"
 #include "client/balance/node_sync.h"
 #include "client/mux/mux.h"
@@ -112,7 +113,7 @@ static dora_err name_node(dora_mux *mux, dr_tries *tries, const char *text, dora
 {
     dr_address address;
     const dr_nodes_owner owner = dr_mux_owner(mux);
-    dora_err err = dr_address_read((dora_slice){text, strlen(text)}, &address, error);
+    dora_err err = dr_address_read(dr_slice(text), &address, error);
     return err == DORA_OK ? dr_nodes_name(&mux->nodes, &address, &owner, &tries->node, error) : err;
 }
 

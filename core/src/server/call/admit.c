@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/slice.h"
 #include "server/call/call_log.h"
 #include "server/call/call_span.h"
 #include "server/call/dedupe.h"
@@ -114,7 +115,7 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
         one->state = DR_PART_PENDING;
         return;
     }
-    one->msg = (dora_slice){why, strlen(why)};
+    one->msg = dr_slice(why);
     settle_refused(call, index, request, code);
 }
 

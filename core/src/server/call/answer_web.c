@@ -2,10 +2,10 @@
 #include "server/call/answer_web.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/code.h"
 #include "base/limits.h"
+#include "base/slice.h"
 #include "net/http_exchange.h"
 #include "wire/json_value.h"
 #include "wire/message.h"
@@ -15,7 +15,7 @@ static dora_err put_error(int64_t code, dora_slice msg, dr_buf *out)
     dr_json_writer writer = dr_json_begin(out, 0);
     if (msg.len == 0) {
         const char *text = dora_code_text(code);
-        msg = (dora_slice){text, strlen(text)};
+        msg = dr_slice(text);
     }
     dr_json_error(&writer, code, msg, NULL);
     return dr_json_finish(&writer);
@@ -41,7 +41,7 @@ static dora_err put_data(dora_slice value, size_t bytes_max, dr_buf *out, unsign
     err = err == DORA_OK ? written : err;
     if (err == DORA_ETYPE) {
         *status = 500;
-        return put_error(DORA_CODE_HANDLER, (dora_slice){why.msg, strlen(why.msg)}, out);
+        return put_error(DORA_CODE_HANDLER, dr_slice(why.msg), out);
     }
     if (err == DORA_OK && out->len - start > bytes_max) {
         out->len = start;
@@ -50,7 +50,7 @@ static dora_err put_data(dora_slice value, size_t bytes_max, dr_buf *out, unsign
         (void)snprintf(text, sizeof(text),
                        "the result is larger than the limit of %zu bytes of JSON (frame_bytes_max)",
                        bytes_max);
-        return put_error(DORA_CODE_TOO_BIG, (dora_slice){text, strlen(text)}, out);
+        return put_error(DORA_CODE_TOO_BIG, dr_slice(text), out);
     }
     *status = 200;
     return err;
@@ -85,6 +85,6 @@ void dr_web_refuse(const dr_web *web, unsigned status, int64_t code, const char 
 {
     dr_buf text = {0};
     /* Without memory the words are missing, the status stands. */
-    (void)put_error(code, (dora_slice){msg, strlen(msg)}, &text);
+    (void)put_error(code, dr_slice(msg), &text);
     dr_web_answer(web, status, &text);
 }

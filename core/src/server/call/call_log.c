@@ -4,19 +4,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/slice.h"
 #include "base/utf8.h"
 
 #define NS_PER_MS 1000000u
-
-static dora_slice slice_of(const char *text)
-{
-    return (dora_slice){text, strlen(text)};
-}
 
 static bool is_wanted(const dr_backend *backend, int64_t code, uint64_t took_ns)
 {
@@ -43,10 +38,10 @@ static void put(const dr_lane *lane, int level, const dr_row *row, const char *s
     const dr_log_entry entry = {.level = level,
                                 .time_ns =
                                     (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
-                                .tag = slice_of(level == DR_LOG_ERROR ? "call" : "request"),
+                                .tag = dr_slice(level == DR_LOG_ERROR ? "call" : "request"),
                                 .pid = getpid(),
                                 .pool = pool,
-                                .msg = slice_of(text),
+                                .msg = dr_slice(text),
                                 .is_line = true,
                                 .call = call};
     dr_log_record(backend->log, &entry);
@@ -67,11 +62,11 @@ static dr_log_call call_of(const dr_call *call, const dr_part *one, const dr_tas
                          .api = {asked->name, asked->name_len},
                          .guid = {call->guid, DR_GUID_LEN},
                          .trace = {asked->trace, asked->trace_len},
-                         .type = slice_of(dr_call_type_name(call->type)),
+                         .type = dr_slice(dr_call_type_name(call->type)),
                          .code = one->code,
                          .is_timed = true,
                          .bytes_in = asked->param_bytes,
-                         .protocol = slice_of(asked->is_http ? "http" : "tcp")};
+                         .protocol = dr_slice(asked->is_http ? "http" : "tcp")};
 }
 
 void dr_call_log_part(const dr_call *call, const dr_part *one, const dr_outcome *outcome)
@@ -107,12 +102,12 @@ void dr_call_log_refused(const dr_responder *responder, const dr_request *reques
                               .api = api->name,
                               .guid = request->guid,
                               .trace = request->trace,
-                              .type = slice_of(dr_call_type_name(request->type)),
+                              .type = dr_slice(dr_call_type_name(request->type)),
                               .code = code,
                               .is_timed = true,
                               .bytes_in = api->param.len,
                               .protocol =
-                                  slice_of(dr_responder_is_web(responder) ? "http" : "tcp")};
+                                  dr_slice(dr_responder_is_web(responder) ? "http" : "tcp")};
     if (is_wanted(responder->lane->backend, code, 0)) {
         put_request(responder->lane, row, &said);
     }
@@ -124,7 +119,7 @@ void dr_call_log_unread(const dr_responder *responder, const char *guid, const d
                               .guid = {guid, DR_GUID_LEN},
                               .code = error->code,
                               .protocol =
-                                  slice_of(dr_responder_is_web(responder) ? "http" : "tcp")};
+                                  dr_slice(dr_responder_is_web(responder) ? "http" : "tcp")};
     if (is_wanted(responder->lane->backend, error->code, 0)) {
         put(responder->lane, DR_LOG_INFO, NULL,
             error->msg[0] != '\0' ? error->msg : dora_code_text(error->code), &said);
@@ -137,9 +132,9 @@ void dr_call_log_lost(const dr_call *call, const dr_part *one, int64_t code, dor
     const dr_log_call lost = {.kind = DR_LOG_CALL_ERROR,
                               .api = one->name,
                               .guid = {call->guid, DR_GUID_LEN},
-                              .type = slice_of(dr_call_type_name(call->type)),
+                              .type = dr_slice(dr_call_type_name(call->type)),
                               .code = code};
-    const dora_slice why = msg.len > 0 ? msg : slice_of(dora_code_text(code));
+    const dora_slice why = msg.len > 0 ? msg : dr_slice(dora_code_text(code));
     char text[sizeof(said) + 32];
     (void)snprintf(text, sizeof(text), "is lost: %s", dr_printable_text(why, said, sizeof(said)));
     put(call->lane, DR_LOG_ERROR, one->row, text, &lost);

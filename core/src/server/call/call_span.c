@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/slice.h"
 
 struct dr_call_span {
     bool is_told;
@@ -90,15 +91,10 @@ static const char *pool_name(const dr_lane *lane, const dr_row *row)
                                                : NULL;
 }
 
-static dora_slice slice_of(const char *text)
-{
-    return (dora_slice){text, strlen(text)};
-}
-
 /* why_of is an error's message, or the usual one of its code. */
 static dora_slice why_of(int64_t code, dora_slice msg)
 {
-    return code == 0 || msg.len > 0 ? msg : slice_of(dora_code_text(code));
+    return code == 0 || msg.len > 0 ? msg : dr_slice(dora_code_text(code));
 }
 
 /* put tells a span of a task, a child of its call's. */
@@ -221,7 +217,7 @@ void dr_call_span_refused(const dr_responder *responder, const dr_request *reque
     dr_span span = {.code = code,
                     .apis = (uint32_t)request->api_count,
                     .type = dr_call_type_name(request->type),
-                    .msg = slice_of(dora_code_text(code))};
+                    .msg = dr_slice(dora_code_text(code))};
     if (dr_call_type_is_single(request->type)) {
         span.name = lane->apis[0].name;
     }

@@ -1,8 +1,7 @@
 /* reply.c: what became of a call, written to whoever asked as one reply. */
 #include "server/call/reply.h"
 
-#include <string.h>
-
+#include "base/slice.h"
 #include "server/call/answer.h"
 #include "server/call/call_log.h"
 #include "server/call/dedupe.h"
@@ -19,7 +18,7 @@ static dora_slice usual_text(const dr_lane *lane, int64_t code)
         return ok_text;
     }
     const char *text = code == DORA_CODE_TOO_BIG ? lane->too_big : dora_code_text(code);
-    return (dora_slice){text, strlen(text)};
+    return dr_slice(text);
 }
 
 void dr_reply_whole(const dr_responder *responder, const char *guid, int64_t code, dora_slice msg,
@@ -46,8 +45,7 @@ void dr_reply_whole(const dr_responder *responder, const char *guid, int64_t cod
 
 void dr_reply_code(const dr_responder *responder, const char *guid, int64_t code, const char *text)
 {
-    const dora_slice msg =
-        text != NULL ? (dora_slice){text, strlen(text)} : usual_text(responder->lane, code);
+    const dora_slice msg = text != NULL ? dr_slice(text) : usual_text(responder->lane, code);
     dr_reply_whole(responder, guid, code, msg, (dora_slice){NULL, 0});
 }
 

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/machine.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "server/config/config_discovery.h"
 #include "server/config/problem.h"
 #include "wire/sign.h"
@@ -255,7 +256,7 @@ dora_frame_options dr_config_frame_options(const dr_config *config)
         .size = sizeof options,
         .sign = config->sign,
         .gzip = config->gzip,
-        .salt = {config->salt, strlen(config->salt)},
+        .salt = dr_slice(config->salt),
         .bytes_max = config->frame_bytes_max,
     };
     return options;

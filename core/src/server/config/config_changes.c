@@ -3,9 +3,9 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/limits.h"
+#include "base/slice.h"
 #include "wire/json_parse.h"
 
 #define KEY_BYTES_MAX 256
@@ -20,7 +20,7 @@ static json_t *tree_of(const dr_config *config)
     json_error_t where;
     json_t *json = NULL;
     if (config->text != NULL) {
-        const dora_slice text = {config->text, strlen(config->text)};
+        const dora_slice text = dr_slice(config->text);
         (void)dr_json_parse(text, DR_SETTINGS_DEPTH_MAX, 0, &json, &where);
     }
     return json;

@@ -1,6 +1,7 @@
 /* config_discovery.c: where a server registers, in which groups, as what: checked, and taken. */
 #include "server/config/config_discovery.h"
 
+#include "base/slice.h"
 #include "server/config/config_take.h"
 
 #include <string.h>
@@ -10,11 +11,6 @@
 #include "discovery/entry.h"
 #include "server/config/problem.h"
 #include "wire/json.h"
-
-static dora_slice slice(const char *text)
-{
-    return (dora_slice){text, strlen(text)};
-}
 
 /* keep puts a value that is good into its list. */
 static dora_err keep(dr_texts *texts, const char *text, dora_error *error)
@@ -27,7 +23,7 @@ static dora_err keep(dr_texts *texts, const char *text, dora_error *error)
 dora_err dr_discovery_add_redis(dr_config *config, const char *text, dora_error *error)
 {
     dr_redis_url url;
-    const dora_err err = dr_redis_url_read(slice(text), &url, error);
+    const dora_err err = dr_redis_url_read(dr_slice(text), &url, error);
     if (err != DORA_OK) {
         return err;
     }
@@ -40,7 +36,7 @@ dora_err dr_discovery_add_redis(dr_config *config, const char *text, dora_error 
 dora_err dr_discovery_add_group(dr_config *config, const char *text, dora_error *error)
 {
     dr_texts *groups = &config->discovery.groups;
-    const dora_slice name = slice(text);
+    const dora_slice name = dr_slice(text);
     if (name.len == 0 || name.len > DR_ENTRY_GROUP_BYTES_MAX || !dr_utf8_is_valid(name)) {
         return dora_error_set(error, DORA_EINVAL, "a group is UTF-8 text of 1 to %u bytes",
                               DR_ENTRY_GROUP_BYTES_MAX);
@@ -59,7 +55,7 @@ dora_err dr_discovery_add_group(dr_config *config, const char *text, dora_error 
 dora_err dr_discovery_set_advertise(dr_config *config, const char *text, dora_error *error)
 {
     dr_address address;
-    if (dr_address_parse(slice(text), address.host, &address.port) != DORA_OK) {
+    if (dr_address_parse(dr_slice(text), address.host, &address.port) != DORA_OK) {
         return dora_error_set(error, DORA_EINVAL,
                               "must be \"IP:PORT\", such as \"10.0.0.5:9567\": what clients "
                               "connect to; port 0 is the one that is listened on");
@@ -77,7 +73,7 @@ size_t dr_discovery_read(const dr_config *config, dr_redis_url *urls)
 {
     const dr_texts *redis = &config->discovery.redis;
     for (size_t i = 0; i < redis->count; i++) {
-        (void)dr_redis_url_read(slice(redis->items[i]), &urls[i], NULL); /* was read before */
+        (void)dr_redis_url_read(dr_slice(redis->items[i]), &urls[i], NULL); /* was read before */
     }
     return redis->count;
 }

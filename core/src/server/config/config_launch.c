@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/slice.h"
 #include "server/config/env_file.h"
 
 dora_err dr_take_interpreter(dr_reading *r, const dr_key *key, const json_t *json, void *object)
@@ -63,7 +64,7 @@ dora_err dr_take_env(dr_reading *r, const dr_key *key, const json_t *json, void 
     }
     json_object_foreach((json_t *)(uintptr_t)json, name, value)
     {
-        if (!dr_env_name_is_good((dora_slice){name, strlen(name)})) {
+        if (!dr_env_name_is_good(dr_slice(name))) {
             dr_reading_problem(r,
                                "\"%s\" cannot be set: a name is letters, digits and \"_\", no "
                                "digit first",

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "server/config/config_discovery.h"
 #include "server/config/config_read.h"
 #include "server/config/run_options.h"
@@ -380,7 +381,7 @@ static dora_err flags_apply(serve_flags *flags, dr_config *config, const dora_ho
     dora_err err = may_use(host, "--config", flags->config, error);
     const char *where = flags->config;
     if (err == DORA_OK && host != NULL && host->config != NULL) {
-        const dora_slice text = {host->config, strlen(host->config)};
+        const dora_slice text = dr_slice(host->config);
         err = dr_config_parse(config, text, host->config_name, error);
         where = where == NULL ? host->config_name : where;
         pools_from_again(config, host);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/slice.h"
 #include "server/master/master.h"
 
 static void say(dr_server *server, const dora_error *error)
@@ -87,7 +88,7 @@ static void watch_trees(dr_server *server)
 static void watch_text(dr_server *server, const char *path)
 {
     if (path != NULL) {
-        dr_dev_file(server, (dora_slice){path, strlen(path)});
+        dr_dev_file(server, dr_slice(path));
     }
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/slice.h"
 #include "base/utf8.h"
 #include "net/listener.h"
 #include "net/local.h"
@@ -105,7 +106,7 @@ static void print_address(const char *name, const char *host, uint16_t port)
         printf(" %s=-", name);
     } else {
         char text[DR_PRINTABLE_MAX(256)];
-        const dora_slice bytes = {host, strlen(host)};
+        const dora_slice bytes = dr_slice(host);
         printf(strchr(host, ':') != NULL ? " %s=[%s]:%u" : " %s=%s:%u", name,
                dr_printable_text(bytes, text, sizeof(text)), port);
     }
@@ -119,7 +120,7 @@ static void print_ready(const dr_server *server)
     print_address("http", config->has_http ? http_host(config) : NULL, server->http_port);
     if (config->unix_path != NULL) {
         char text[DR_PRINTABLE_MAX(256)];
-        const dora_slice path = {config->unix_path, strlen(config->unix_path)};
+        const dora_slice path = dr_slice(config->unix_path);
         printf(" unix=%s", dr_printable_text(path, text, sizeof(text)));
     }
     if (config->admin_host != NULL) {

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/slice.h"
 #include "server/call/call.h"
 #include "server/master/listeners.h"
 #include "server/master/master.h"
@@ -128,7 +129,7 @@ static void put_lost(const lost *self, const dr_task_seen *task, int64_t code, c
                                .api = {task->name, task->name_len},
                                .guid = {call->guid, DR_GUID_LEN},
                                .trace = {task->trace, task->trace_len},
-                               .type = {type, strlen(type)},
+                               .type = dr_slice(type),
                                .code = code,
                                .is_timed = true,
                                .queue_ns = task->queue_ns,
@@ -140,7 +141,7 @@ static void put_lost(const lost *self, const dr_task_seen *task, int64_t code, c
     const dr_log_entry entry = {.level = DR_LOG_ERROR,
                                 .time_ns =
                                     (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
-                                .tag = {self->name, strlen(self->name)},
+                                .tag = dr_slice(self->name),
                                 .pid = task->has_begun ? task->pid : getpid(),
                                 .pool = self->name,
                                 .msg = {text, len < 0 ? 0 : strlen(text)},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/slice.h"
 #include "net/http_exchange.h"
 #include "net/http_origin.h"
 #include "net/http_refuse.h"
@@ -24,7 +25,7 @@ static const char plain[] = "text/plain; charset=utf-8";
 static void answer_text(dr_http_exchange *exchange, unsigned status, const char *text)
 {
     const dr_http_extra fresh[] = {{"Cache-Control", "no-store"}, {NULL, NULL}};
-    dr_http_answer(exchange, status, plain, (dora_slice){text, strlen(text)}, fresh);
+    dr_http_answer(exchange, status, plain, dr_slice(text), fresh);
 }
 
 static void answer_buf(dr_http_exchange *exchange, dora_err err, const char *type, dr_buf *body)
@@ -107,7 +108,7 @@ static void refuse_method(dr_http_exchange *exchange, bool is_post)
     const char *allowed = is_post ? "POST" : "GET, HEAD";
     const dr_http_extra allow[] = {{"Allow", allowed}, {NULL, NULL}};
     const char *text = is_post ? "only POST\n" : "only GET and HEAD\n";
-    dr_http_answer(exchange, 405, plain, (dora_slice){text, strlen(text)}, allow);
+    dr_http_answer(exchange, 405, plain, dr_slice(text), allow);
 }
 
 static bool is_method(const char *method, bool is_post)

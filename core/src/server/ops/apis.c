@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/slice.h"
 #include "base/utf8.h"
 #include "server/ops/stat.h"
 
@@ -19,7 +20,7 @@ static void put(dr_offers *offers, dr_offer offer)
 /* put_name lists a name where calls of it come to this pool. */
 static void put_name(dr_offers *offers, uint32_t pool, const char *text)
 {
-    const dora_slice name = {text, strlen(text)};
+    const dora_slice name = dr_slice(text);
     dr_route route;
     if (dr_routes_find(offers->routes, name, &route) && route.pool == pool) {
         put(offers, (dr_offer){.name = name, .pool = pool, .api = route.api});
@@ -145,8 +146,8 @@ static void put_offer(dora_writer *writer, const dr_backend *backend, const dr_o
     const char *language = dr_runtime_of(pool->runtime)->name;
     dora_write_array(writer, numbers != NULL ? 9 : 8);
     put_name_of(writer, offer);
-    put_text(writer, "pool", (dora_slice){pool->name, strlen(pool->name)});
-    put_text(writer, "language", (dora_slice){language, strlen(language)});
+    put_text(writer, "pool", dr_slice(pool->name));
+    put_text(writer, "language", dr_slice(language));
     dr_stat_key(writer, "fallback");
     dora_write_bool(writer, offer->is_fallback);
     put_text(writer, "summary", dr_buf_slice(&offer->about->texts[DR_ABOUT_SUMMARY]));

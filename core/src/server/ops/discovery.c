@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "discovery/redis_uv.h"
 #include "server/call/lane.h"
 #include "server/config/config_discovery.h"
@@ -202,7 +203,7 @@ static dora_err find_address(const dr_backend *backend, uint16_t tcp_port, dr_ad
 {
     const char *advertise = backend->config->discovery.advertise;
     if (advertise != NULL) {
-        const dora_slice text = {advertise, strlen(advertise)};
+        const dora_slice text = dr_slice(advertise);
         const dora_err err = dr_address_parse(text, address->host, &address->port);
         address->port = address->port != 0 ? address->port : tcp_port;
         return err;

@@ -8,6 +8,7 @@
 
 #include <dora/dora.h>
 
+#include "base/slice.h"
 #include "base/utf8.h"
 #include "server/call/lane.h"
 #include "server/ops/discovery.h"
@@ -40,7 +41,7 @@ static void put(page *self, const char *format, ...)
 
 dora_err dr_metrics_label(dr_buf *out, const char *value)
 {
-    const bool is_text = dr_utf8_is_valid((dora_slice){value, strlen(value)});
+    const bool is_text = dr_utf8_is_valid(dr_slice(value));
     dora_err err = DORA_OK;
     for (const char *at = value; *at != '\0' && err == DORA_OK; at++) {
         char byte[8];

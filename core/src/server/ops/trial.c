@@ -2,12 +2,12 @@
 #include "server/ops/trial.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 
 #include <dora/client_uv.h>
 
 #include "base/code.h"
+#include "base/slice.h"
 #include "net/http_exchange.h"
 #include "net/http_origin.h"
 #include "net/http_refuse.h"
@@ -97,7 +97,7 @@ static void end(trial *self)
 static void put_error(const dora_error *error, int64_t code, dr_buf *body)
 {
     dr_json_writer writer = dr_json_begin(body, 0);
-    dr_json_error(&writer, code, (dora_slice){error->msg, strlen(error->msg)}, NULL);
+    dr_json_error(&writer, code, dr_slice(error->msg), NULL);
     (void)dr_json_finish(&writer); /* without memory the body is empty, the status stands */
 }
 

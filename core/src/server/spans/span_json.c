@@ -7,11 +7,11 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <dora/dora.h>
 
 #include "base/log_call.h"
+#include "base/slice.h"
 
 #define KIND_INTERNAL 1
 #define KIND_SERVER 2
@@ -46,11 +46,6 @@ static void put_text(writing *w, dora_slice text)
     }
 }
 
-static dora_slice slice_of(const char *text)
-{
-    return (dora_slice){text, strlen(text)};
-}
-
 static void put_key(writing *w, const char *key)
 {
     put(w, "%s{\"key\":\"%s\",\"value\":", w->is_first ? "" : ",", key);
@@ -75,21 +70,21 @@ static void put_attributes(writing *w, const dr_span *span)
 {
     w->is_first = true;
     put(w, ",\"attributes\":[");
-    put_attribute(w, "rpc.system", slice_of("dora"));
+    put_attribute(w, "rpc.system", dr_slice("dora"));
     if (span->name.len > 0) {
         put_attribute(w, "rpc.method", span->name);
     }
     if (span->pool != NULL) {
-        put_attribute(w, "dora.pool", slice_of(span->pool));
+        put_attribute(w, "dora.pool", dr_slice(span->pool));
     }
     if (span->worker != 0) {
         put_number(w, "dora.worker", span->worker);
     }
     put_number(w, "dora.code", span->code);
     put_attribute(w, "dora.guid", (dora_slice){span->guid, sizeof(span->guid)});
-    put_attribute(w, "dora.type", slice_of(span->type));
+    put_attribute(w, "dora.type", dr_slice(span->type));
     if (span->kind == DR_SPAN_SERVER) {
-        put_attribute(w, "dora.protocol", slice_of(span->protocol));
+        put_attribute(w, "dora.protocol", dr_slice(span->protocol));
         put_number(w, "dora.apis", span->apis);
     }
     if (span->is_repeat) {
@@ -116,9 +111,9 @@ static void put_name(writing *w, const dr_span *span)
     static const char *const names[] = {NULL, "queue", "handler"};
     put(w, "\"name\":");
     if (span->kind != DR_SPAN_SERVER) {
-        put_text(w, slice_of(names[span->kind]));
+        put_text(w, dr_slice(names[span->kind]));
     } else {
-        put_text(w, span->name.len > 0 ? span->name : slice_of(span->type));
+        put_text(w, span->name.len > 0 ? span->name : dr_slice(span->type));
     }
 }
 
@@ -143,7 +138,7 @@ dora_err dr_spans_json(dr_buf *out, const dr_span *first, const char *service, u
 {
     writing w = {.out = out, .is_first = true};
     put(&w, "{\"resourceSpans\":[{\"resource\":{\"attributes\":[");
-    put_attribute(&w, "service.name", slice_of(service));
+    put_attribute(&w, "service.name", dr_slice(service));
     put(&w, "]},\"scopeSpans\":[{\"scope\":{\"name\":\"dora\",\"version\":\"%s\"},\"spans\":[",
         DORA_VERSION);
     for (const dr_span *span = first; span != NULL; span = span->next) {
