@@ -54,7 +54,7 @@ END
     APT_CONFIG=$folder/apt/apt.conf apt-get -q update >"$folder/log" 2>&1 &&
         APT_CONFIG=$folder/apt/apt.conf apt-get -q -y --no-install-recommends --download-only \
             install libuv1-dev libjansson-dev zlib1g-dev libmicrohttpd-dev libhiredis-dev \
-            libcmocka-dev libc6-dev >>"$folder/log" 2>&1 || return 1
+            libssl-dev libcmocka-dev libc6-dev >>"$folder/log" 2>&1 || return 1
     for package in "$folder"/apt/cache/archives/*.deb; do
         dpkg-deb -x "$package" "$folder/root" || return 1
     done

@@ -9,7 +9,7 @@
 FROM debian:trixie-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc libc6-dev make pkg-config libuv1-dev libjansson-dev zlib1g-dev \
-        libmicrohttpd-dev libhiredis-dev php-cli php-dev
+        libmicrohttpd-dev libhiredis-dev libssl-dev php-cli php-dev
 COPY . /src
 WORKDIR /src
 RUN phpize && ./configure && make -j "$(nproc)" && make install INSTALL_ROOT=/made
@@ -17,7 +17,7 @@ RUN phpize && ./configure && make -j "$(nproc)" && make install INSTALL_ROOT=/ma
 FROM debian:trixie-slim
 # The name of FPM's program has PHP's version; here it has one that CMD can use.
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        php-cli php-fpm libuv1t64 libjansson4 zlib1g libmicrohttpd12t64 libhiredis1.1.0 && \
+        php-cli php-fpm libuv1t64 libjansson4 zlib1g libmicrohttpd12t64 libhiredis1.1.0 libssl3t64 && \
     rm -rf /var/lib/apt/lists/* && \
     ln -s "$(echo /usr/sbin/php-fpm*)" /usr/local/sbin/php-fpm
 COPY --from=build /made/ /

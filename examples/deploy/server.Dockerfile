@@ -8,7 +8,7 @@
 FROM debian:trixie-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc libc6-dev make pkg-config libuv1-dev libjansson-dev zlib1g-dev \
-        libmicrohttpd-dev libhiredis-dev python3-dev python3-venv php-cli php-dev
+        libmicrohttpd-dev libhiredis-dev libssl-dev python3-dev python3-venv php-cli php-dev
 COPY . /src
 WORKDIR /src
 RUN python3 -m venv /opt/dora && /opt/dora/bin/pip install --no-cache-dir .
@@ -16,7 +16,7 @@ RUN phpize && ./configure && make -j "$(nproc)" && make install INSTALL_ROOT=/ma
 
 FROM debian:trixie-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        python3 php-cli libuv1t64 libjansson4 zlib1g libmicrohttpd12t64 libhiredis1.1.0 && \
+        python3 php-cli libuv1t64 libjansson4 zlib1g libmicrohttpd12t64 libhiredis1.1.0 libssl3t64 && \
     rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/dora /opt/dora
 COPY --from=build /made/ /

@@ -29,7 +29,7 @@ for path in core/include/dora/*.h; do
     done
 done
 # The whole core under clang too: the builds elsewhere use the default compiler.
-flags=$(pkg-config --cflags libuv jansson zlib libmicrohttpd hiredis)
+flags=$(pkg-config --cflags libuv jansson zlib libmicrohttpd hiredis openssl)
 for source in $(grep '^core/' core/sources.txt) core/src/cli/program.c; do
     if clang -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Werror -fsyntax-only \
         -Icore/include -Icore/src $flags "$source"; then

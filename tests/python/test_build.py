@@ -64,7 +64,8 @@ def test_ubuntu_22_04_is_new_enough(tmp_path):
     folder = tmp_path / "pc"
     folder.mkdir()
     for name, version in (("libuv", "1.43.0"), ("jansson", "2.13.1"), ("zlib", "1.2.11"),
-                          ("libmicrohttpd", "0.9.75"), ("hiredis", "0.14.1")):
+                          ("libmicrohttpd", "0.9.75"), ("hiredis", "0.14.1"),
+                          ("openssl", "3.0.2")):
         package(folder, name, version)
     status, said = build(setup_py, tmp_path, folder)
     assert status == 0, said

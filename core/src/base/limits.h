@@ -82,6 +82,11 @@
 #define DR_CONN_APART_PAUSE_PART 4u        /* of its allowance held beside: it is not read */
 #define DR_SPARE_BUFFERS_MAX 256u          /* empty output buffers a reactor keeps */
 
+/* TLS. */
+#define DR_TLS_FILE_BYTES_MAX (4u * 1024 * 1024) /* all CAs that systems trust are 200 KiB */
+#define DR_TLS_SESSION_S 3600L  /* a session can be resumed: a revoked certificate's no longer */
+#define DR_TLS_SESSIONS_MAX 64u /* of a client, one a server: more begin anew */
+
 /* Work in the thread pool. */
 #define DR_ASIDE_SMALL_BYTES (256u * 1024) /* of a body: such jobs take a millisecond or a few */
 #define DR_ASIDES_MAX 16384u               /* that wait: their bytes have bounds of their own */
