@@ -228,6 +228,22 @@ def test_close_ends_what_is_under_way(peer, run):
     run(main())
 
 
+@pytest.mark.parametrize("turns", range(9))
+def test_close_ends_an_opening_in_whichever_turn_of_the_loop(peer, run, turns):
+    server = peer(lambda message, guid: b"")
+
+    async def main():
+        client = dora.AsyncClient(server.node)
+        task = asyncio.create_task(client.call("/never"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await asyncio.wait_for(client.close(), 10)
+        with pytest.raises(dora.ConnectionError):
+            await task
+
+    run(main())
+
+
 def test_collect_waits_no_longer_than_told(peer, run):
     def answer(message, guid):
         accepted = {"guid": guid.decode(), "code": 100001, "msg": "", "data": []}

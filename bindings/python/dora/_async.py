@@ -487,8 +487,9 @@ class AsyncClient:
             for what, conn, host, port in events:
                 link = self._links.get(conn)
                 if what == _CONNECT:
-                    opening = self._open(conn, host, port)
-                    self._opening[conn] = self._loop.create_task(opening)
+                    opening = self._loop.create_task(self._open(conn, host, port))
+                    self._opening[conn] = opening
+                    opening.add_done_callback(functools.partial(self._opened, conn))
                 elif what == _WRITE and link is not None:
                     link.write()
                 elif what == _CLOSE:
@@ -516,12 +517,21 @@ class AsyncClient:
             self._mux.failed(conn, number, os.strerror(number) if number else str(error))
         except Exception as error:  # a name that has no form in DNS
             self._mux.failed(conn, 0, str(error))
-        finally:
-            del self._opening[conn]
-            self._check_gone()
         self._wake()
 
+    def _opened(self, conn: int, opening: asyncio.Task[None]) -> None:
+        """An opening is over. One that was cancelled may never have begun, or a loop has closed its
+        transport without a word to its link."""
+        self._opening.pop(conn, None)
+        link = self._links.pop(conn, None) if opening.cancelled() else None
+        if link is not None:
+            link.transport.abort()
+        self._check_gone()
+
     def _made(self, link: _Link) -> None:
+        if link.conn not in self._opening:  # its opening was cancelled meanwhile
+            link.transport.abort()
+            return
         self._links[link.conn] = link
         if self._mux.is_usable:
             self._mux.connected(link.conn)
