@@ -247,6 +247,55 @@ debs_serve()
         ! find /usr /etc -path "*dora*" ! -path "*dictionaries*" | grep .'
 }
 
+# With systemd as its first process: the unit starts when it is told to, and not before.
+under_systemd='
+trap "journalctl --no-pager -u dora | tail -n 30" ERR
+unit=/usr/lib/systemd/system/dora.service
+systemd-analyze verify $unit
+[ "$(systemctl is-enabled dora)" = disabled ]
+systemctl start dora # without a configuration: skipped
+[ "$(systemctl is-active dora)" = inactive ]
+
+mkdir /srv/app
+cp /src/app.py /srv/app
+chown -R root:dora /etc/dora
+cat >/etc/dora/dora.json <<END
+{
+    "listen": {"tcp": "127.0.0.1:9567", "unix": "/run/dora/dora.sock"},
+    "pools": {"all": {"runtime": "python", "app": "/srv/app/app.py"}}
+}
+END
+says() { [ "$(dora call unix:/run/dora/dora.sock /hi "\"you\"")" = "\"$1 you\"" ]; }
+systemctl enable --now dora
+says hi
+[ "$(ps -o user= -p "$(systemctl show -P MainPID dora)")" = dora ]
+
+sed -i "s/hi \" +/hello \" +/" /srv/app/app.py
+systemctl reload dora
+says hello
+echo "not python" >>/srv/app/app.py
+! systemctl reload dora # and says why in the journal
+says hello
+
+systemctl stop dora
+[ "$(systemctl show -P Result dora)" = success ]
+[ ! -e /run/dora ]
+sed -i "/not python/d" /srv/app/app.py
+systemctl start dora
+apt-get -q purge -y dora
+[ "$(systemctl is-active dora)" = inactive ]
+'
+
+debs_start_under_systemd()
+{
+    container systemd-system || return 1
+    cp "$folder"/debs/*.deb "$root/src"
+    echo "$served" >"$root/src/app.py"
+    inside "$root" sh -c 'apt-get -q update && apt-get -q install -y --no-install-recommends \
+        /src/*.deb systemd dbus procps' || return 1
+    boot "$root" "$under_systemd"
+}
+
 if [ $# -eq 0 ]; then
     quick
 else
@@ -262,6 +311,7 @@ for kind in "$@"; do
         check "the .deb packages are built" build_debs
         check "lintian has no error" lintian_accepts
         check "they are installed, used and removed in a bare system" debs_serve
+        check "systemd starts, reloads and stops the unit" debs_start_under_systemd
         ;;
     *) echo "packages: no kind $kind" && failed=$((failed + 1)) ;;
     esac

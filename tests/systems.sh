@@ -6,7 +6,8 @@
 #
 # SYSTEM: a release of Debian, or of Ubuntu where its keyring is there (bookworm and trixie).
 # SUITE: `typed` and `quickstart`, which are README's, or one of tests/run.sh (all of them).
-# `images` runs what the Dockerfiles of examples/deploy say; they are for trixie.
+# `wheel` and `deb` are those of tests/packages.sh, `images` runs what the Dockerfiles of
+# examples/deploy say; they are for trixie.
 #
 #     DORA_SYSTEMS=DIR    keeps the containers there for the next run (out/systems)
 #     DORA_MIRROR=URL     has the packages (the system's own)
@@ -70,6 +71,7 @@ run_suite()
             "$root-images"
         ;;
     quickstart) inside "$root" examples/quickstart.sh ;;
+    wheel | deb) inside "$root" tests/packages.sh "out/tests/$suite" "$suite" ;;
     *) inside "$root" tests/run.sh "$suite" ;;
     esac
 }
