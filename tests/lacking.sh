@@ -3,9 +3,16 @@
 # shellcheck shell=bash disable=SC2034
 
 no_pkg_config="pkg-config is missing: Dora finds its libraries by it (Debian's package pkg-config)"
-no_hiredis="hiredis is missing: Dora needs 0.14 or newer, with its headers \
-(Debian's package libhiredis-dev)"
-old_libuv="libuv 1.40.0 is too old: Dora needs 1.43 or newer (Debian's package libuv1-dev)"
+# told_of_libraries FILE WHAT: the line of every library of core/libraries.txt, WHAT in the middle:
+# "is missing" or "0.0.1 is too old".
+told_of_libraries()
+{
+    local name oldest package headers=
+    [ "$2" != "is missing" ] || headers=", with its headers"
+    grep '^[^#]' "$1" | while read -r name oldest package; do
+        echo "$name $2: Dora needs $oldest or newer$headers (Debian's package $package)"
+    done
+}
 
 no_compiler()
 {
@@ -26,11 +33,15 @@ lacking()
     done
 }
 
-# old_library DIR: what pkg-config tells of an old libuv there.
-old_library()
+# old_libraries FILE DIR: what pkg-config tells there of old ones of FILE's libraries.
+old_libraries()
 {
-    mkdir -p "$1"
-    printf 'Name: libuv\nDescription: old\nVersion: 1.40.0\nLibs: -luv\n' >"$1/libuv.pc"
+    local name
+    mkdir -p "$2"
+    grep '^[^#]' "$1" | while read -r name _; do
+        printf 'Name: %s\nDescription: old\nVersion: 0.0.1\nLibs: -l%s\n' "$name" "$name" \
+            >"$2/$name.pc"
+    done
 }
 
 # narrow_compiler FILE: a compiler for 32 bits. It links nothing of a library, so none has to be

@@ -44,13 +44,15 @@ root=$PWD
 cd "$folder" || exit 1
 git init -q . 2>/dev/null && git add -A >/dev/null 2>&1
 
-# What is too old is refused by its name, with what is wanted.
+# What is too old or missing is refused by its name, with what is wanted; all lines are there.
 refuses()
 {
-    local words=$1
+    local lines=$1 line
     shift
-    ! ./configure "$@" >"$folder.refused" 2>&1 &&
-        sed 's/^ *//' "$folder.refused" | grep -xF "$words"
+    ! ./configure "$@" >"$folder.refused" 2>&1 || return 1
+    while IFS= read -r line; do
+        sed 's/^ *//' "$folder.refused" | grep -xF "$line" || return 1
+    done <<<"$lines"
 }
 
 rm -rf "$folder.old"
@@ -64,7 +66,7 @@ case \$1 in
 esac
 END
 chmod +x "$folder.old/php-config"
-old_library "$folder.old"
+old_libraries core/libraries.txt "$folder.old"
 lacking "$folder.lacking" '*pkg-config*' '*pkgconf*'
 narrow_compiler "$folder.old/cc32"
 
@@ -73,8 +75,10 @@ check "phpize" phpize
 check "an old PHP is refused" \
     refuses "PHP 8.0.30 is too old: Dora needs 8.1 or newer (Debian's package php-dev)" \
     --with-php-config="$folder.old/php-config"
-PKG_CONFIG_PATH=$folder.old check "an old library is refused" refuses "$old_libuv"
-PKG_CONFIG_LIBDIR=$folder.old PKG_CONFIG_PATH='' check "without libraries" refuses "$no_hiredis"
+PKG_CONFIG_LIBDIR=$folder.old PKG_CONFIG_PATH='' check "old libraries are refused" \
+    refuses "$(told_of_libraries core/libraries.txt "0.0.1 is too old")"
+PKG_CONFIG_LIBDIR=$folder PKG_CONFIG_PATH='' check "without libraries" \
+    refuses "$(told_of_libraries core/libraries.txt "is missing")"
 PATH=$folder.lacking check "without pkg-config" refuses "$no_pkg_config"
 CC=$folder.old/cc32 check "32 bits are refused" \
     refuses "$folder.old/cc32 makes programs of 32 bits: Dora needs 64" --host=i686-linux-gnu

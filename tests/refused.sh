@@ -14,17 +14,20 @@ python=/usr/bin/python3
 passed=0
 failed=0
 
-# refuses WHAT LINE COMMAND...: the command fails and LINE stands in its output, as a line.
+# refuses WHAT LINES COMMAND...: the command fails and each of LINES is a line of its output.
 refuses()
 {
-    local what=$1 line=$2
+    local what=$1 lines=$2 line
     shift 2
-    if "$@" >"$folder/log" 2>&1 || ! sed 's/^ *//' "$folder/log" | grep -qxF -- "$line"; then
-        failed=$((failed + 1))
-        printf 'refused: FAILED %s: no line "%s"\n' "$what" "$line"
-        tail -n 20 "$folder/log"
-        return
-    fi
+    "$@" >"$folder/log" 2>&1 && lines="no refusal"
+    while IFS= read -r line; do
+        if ! sed 's/^ *//' "$folder/log" | grep -qxF -- "$line"; then
+            failed=$((failed + 1))
+            printf 'refused: FAILED %s: no line "%s"\n' "$what" "$line"
+            tail -n 20 "$folder/log"
+            return
+        fi
+    done <<<"$lines"
     passed=$((passed + 1))
 }
 
@@ -46,13 +49,15 @@ runpy.run_path('setup.py', run_name='__main__')"
 
 lacking "$folder/no-pkg-config" '*pkg-config*' '*pkgconf*'
 lacking "$folder/no-compiler" cc gcc clang c89 c99 'c??-gcc' 'gcc-*' 'clang-*' '*-linux-gnu-gcc*'
-old_library "$folder/old"
+libraries=core/libraries.txt
+old_libraries $libraries "$folder/old"
 
 for build in cmake_with pip_with; do
     PATH=$folder/no-pkg-config refuses "$build without pkg-config" "$no_pkg_config" $build
-    PKG_CONFIG_LIBDIR=$folder PKG_CONFIG_PATH='' \
-        refuses "$build without libraries" "$no_hiredis" $build
-    PKG_CONFIG_PATH=$folder/old refuses "$build with an old library" "$old_libuv" $build
+    PKG_CONFIG_LIBDIR=$folder PKG_CONFIG_PATH='' refuses "$build without libraries" \
+        "$(told_of_libraries $libraries "is missing")" $build
+    PKG_CONFIG_LIBDIR=$folder/old PKG_CONFIG_PATH='' refuses "$build with old libraries" \
+        "$(told_of_libraries $libraries "0.0.1 is too old")" $build
 done
 CC='' PATH=$folder/no-compiler refuses "cmake without a compiler" "$(no_compiler cc)" cmake_with
 own=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("CC").split()[0])')

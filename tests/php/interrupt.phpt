@@ -106,7 +106,14 @@ echo interrupted('handler(fn() => exit(3)); $client->call("wait", $file);');
 echo preg_replace('/ in .*/', '', trim(interrupted(
     'handler(fn() => @trigger_error("fatal", E_USER_ERROR)); $client->call("wait", $file);'))), "\n";
 echo interrupted('$client->call("wait", $file);', SIGINT);
-echo preg_replace('/ in .*/', '', trim(interrupted('set_time_limit(9); $client->call("wait", $file);', SIGPROF))), "\n";
+/* The time of a process that waits stands still, so the signal at its end is sent here; but some PHPs
+ * count by the clock, and take no signal for it from elsewhere. */
+ob_start();
+phpinfo(INFO_GENERAL);
+$by_clock = (bool)preg_match('/^Zend Max Execution Timers => enabled$/m', ob_get_clean());
+$limit = $by_clock ? 'set_time_limit(3);' : 'set_time_limit(9);';
+echo preg_replace(['/ in .*/', '/ of [39] seconds/'], '',
+    trim(interrupted("$limit \$client->call('wait', \$file);", $by_clock ? 0 : SIGPROF))), "\n";
 
 var_dump($server->stop());
 foreach (glob("$folder/*") as $file) {
@@ -140,6 +147,6 @@ status 3
 Fatal error: fatal
 status 255
 signal 2
-Fatal error: Maximum execution time of 9 seconds exceeded
+Fatal error: Maximum execution time exceeded
 status 255
 int(0)
