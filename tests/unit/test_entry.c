@@ -16,7 +16,8 @@ static void an_entry_is_written(void **state)
 {
     (void)state;
     char *groups[] = {"group1", "group2"};
-    const dr_entry entry = {.address = {"10.0.2.15", 9567}, .groups = groups, .count = 2};
+    const dr_entry entry = {
+        .address = {.host = "10.0.2.15", .port = 9567}, .groups = groups, .count = 2};
     expect_text(
         &entry,
         "{\"node\":{\"ip\":\"10.0.2.15\",\"port\":9567},\"group\":[\"group1\",\"group2\"]}");
@@ -186,7 +187,7 @@ static void keys_are_these(void **state)
 {
     (void)state;
     char key[DR_ENTRY_KEY_MAX];
-    const dr_address address = {"10.0.2.15", 9567};
+    const dr_address address = {.host = "10.0.2.15", .port = 9567};
     assert_string_equal(dr_entry_time_key(&address, key), "dora.servertime.10.0.2.15.9567.time");
     assert_string_equal(dr_entry_node_key(&address, key), "dora.node.10.0.2.15.9567");
 }

@@ -59,7 +59,7 @@ static size_t apply(scene *s, const char *name, uint16_t from, uint16_t to, cons
     snprintf(first, sizeof first, "%s", name);
     snprintf(second, sizeof second, "%s", other != NULL ? other : "");
     for (uint16_t port = from; port <= to; port++) {
-        many[groups[0].count++] = (dr_roster_node){.address = {"host", port}};
+        many[groups[0].count++] = (dr_roster_node){.address = {.host = "host", .port = port}};
     }
     assert_int_equal(dr_nodes_apply(&s->nodes, &roster, &s->given, &left_out), DORA_OK);
     assert_true(s->owner.room >= s->nodes.count);
@@ -68,7 +68,7 @@ static size_t apply(scene *s, const char *name, uint16_t from, uint16_t to, cons
 
 static size_t find(const scene *s, uint16_t port)
 {
-    const dr_address address = {"host", port};
+    const dr_address address = {.host = "host", .port = port};
     return dr_nodes_find(&s->nodes, &address);
 }
 
@@ -192,7 +192,7 @@ static void places_are_used_again(void **state)
     assert_int_equal(s.nodes.items[3].life, 1);
     assert_int_equal(s.owner.closed[3], 1);
     /* A server that a call names takes a place of those, not one of a group. */
-    const dr_address named = {"other", 1};
+    const dr_address named = {.host = "other", .port = 1};
     size_t node = 0;
     assert_int_equal(dr_nodes_name(&s.nodes, &named, &s.given, &node, NULL), DORA_OK);
     assert_false(s.nodes.items[node].is_listed);
@@ -200,7 +200,7 @@ static void places_are_used_again(void **state)
     for (size_t i = 0; i < s.nodes.count; i++) {
         s.owner.is_used[i] = true;
     }
-    const dr_address another = {"other", 2};
+    const dr_address another = {.host = "other", .port = 2};
     assert_int_equal(dr_nodes_name(&s.nodes, &another, &s.given, &node, NULL), DORA_EFULL);
     assert_int_equal(apply(&s, "g", 2001, 2001, NULL), 1); /* nor has the registry one */
     assert_int_equal(s.nodes.listed, 0);
@@ -211,7 +211,7 @@ static void named_nodes_may_be_listed_later(void **state)
 {
     (void)state;
     scene s;
-    const dr_address named = {"host", 7};
+    const dr_address named = {.host = "host", .port = 7};
     size_t node = 9;
     begin(&s, NULL);
     assert_int_equal(dr_nodes_name(&s.nodes, &named, &s.given, &node, NULL), DORA_OK);

@@ -204,7 +204,7 @@ static void certificates_are_refused_with_the_reason(void **state)
     assert_refused(self, "expired", NULL, "our certificate has expired",
                    "peer's certificate has expired");
     assert_refused(self, "other_host", NULL, "refuses our certificate",
-                   "certificate is another host's");
+                   "certificate is of elsewhere.example, not of");
     assert_refused(self, "unknown", NULL, "does not know the CA", "unknown CA");
     assert_refused(self, "server", "expired", "peer's certificate has expired",
                    "our certificate has expired");
@@ -227,6 +227,8 @@ static void a_certificate_that_is_required_must_be_shown(void **state)
     assert_int_equal(dr_tls_filter_read(self->client, room, sizeof(room), &got), DORA_EPROTO);
     assert_string_equal(dr_tls_filter_problem(self->client),
                         "the peer wants a certificate, and got none");
+    assert_true(dr_tls_filter_is_refused(self->client));
+    assert_false(dr_tls_filter_is_refused(self->server));
 }
 
 static void another_protocol_is_refused_and_none_is_not(void **state)

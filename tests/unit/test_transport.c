@@ -80,7 +80,7 @@ static bool open_again(side *self, event now)
     }
     self->again_in = NONE;
     dr_transport_close(self->transport);
-    dr_transport_open(self->transport, &self->address);
+    dr_transport_open(self->transport, &self->address, NULL);
     return true;
 }
 
@@ -145,7 +145,7 @@ static void by_waiting(side *self, uint64_t until_ns)
     const dr_wait wait = {.deadline_ns = until_ns};
     dr_stream stream;
     dora_error error = {.msg = ""};
-    dora_err err = dr_wait_connect(&stream, &self->address, &wait, &error);
+    dora_err err = dr_wait_connect(&stream, &self->address, NULL, &wait, &error);
     if (err == DORA_OK) {
         self->connects++;
         err = dr_wait_send(&stream, on_output(self), &wait, &self->sent, &error);
@@ -174,7 +174,7 @@ static void by_polling(side *self, uint64_t until_ns)
     struct pollfd items[1];
     self->transport = &one;
     dr_transport_init(&one, &dr_transport_poll_driver, &uses, self);
-    dr_transport_open(&one, &self->address);
+    dr_transport_open(&one, &self->address, NULL);
     while (!self->is_over && dr_clock_ns() < until_ns) {
         dr_transport_write(&one);
         dr_transport_poll(transports, items, 1, until_ns);
@@ -202,7 +202,7 @@ static void by_looping(side *self, uint64_t until_ns)
     uv_timer_init(&loop, &guard);
     dr_transport *one = dr_transport_uv_new(&loop, &uses, self);
     self->transport = one;
-    dr_transport_open(one, &self->address);
+    dr_transport_open(one, &self->address, NULL);
     while (!self->is_over && dr_clock_ns() < until_ns) {
         dr_transport_write(one);
         uv_timer_start(&guard, on_guard, dr_clock_left_ms(until_ns) + 1, 0);

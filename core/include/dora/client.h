@@ -38,9 +38,10 @@ typedef struct dora_group {
 typedef struct dora_client_options {
     size_t size; /* see version.h */
     /* "host:port", "[::1]:port" or "unix:/path", or several, parted by commas; one that stands
-     * twice is one server; at most 256. Or a registry, which is watched: "file:/path", a node file
-     * in JSON, or "redis://[[user]:password@]host[:port][/database]", or several Redis, parted by
-     * commas, of which the union counts. */
+     * twice is one server; at most 256. "tls://host:port" is spoken to over TLS. Or a registry,
+     * which is watched: "file:/path", a node file in JSON, or
+     * "redis://[[user]:password@]host[:port][/database]", or several Redis, parted by commas, of
+     * which the union counts. */
     const char *nodes;
     const dora_group *groups; /* instead of nodes: named sets, which may share servers */
     size_t group_count;
@@ -59,6 +60,16 @@ typedef struct dora_client_options {
      * use the client. NULL: nobody hears it. */
     void (*on_warning)(void *user, const char *text);
     void *user; /* of on_warning */
+    /* TLS 1.2 or 1.3. `tls`: every host and port is spoken to over it, those of a registry too; not
+     * only "tls://host:port". A server's certificate is always checked, and its name, before any
+     * byte of a call is sent. The files are PEM, and read when the client is made: for changed ones
+     * make another client. */
+    bool tls;
+    const char *tls_ca;   /* whom to trust; NULL: whom the system trusts */
+    const char *tls_crl;  /* certificates that are revoked; NULL: none */
+    const char *tls_cert; /* the client's own, with the chain behind it, and */
+    const char *tls_key;  /*   its key, for servers that want one; NULL: none */
+    const char *tls_name; /* what the certificates are of; NULL: the host of the address */
 } dora_client_options;
 
 /* dora_call_options is what one call has otherwise than its client. NULL stands for zeroed.
@@ -116,7 +127,7 @@ typedef struct dora_result {
  * gives the client, dora_client_free frees it (NULL is fine).
  * Errors: DORA_EINVAL for nodes that are not addresses and groups that are not there (of a registry
  * they are not known yet: there a call fails with DORA_ECONNECT, saying which groups there are),
- * DORA_ENOMEM.
+ * for files of TLS, naming file and reason, and where they are given for no node; DORA_ENOMEM.
  *
  * A registry is looked at between calls: a node file 5 times a second at most, Redis once a second
  * at most, and then for 0.2 s at most, which are not taken from a call's time; a Redis that does

@@ -7,6 +7,8 @@
  * Any number of calls share a few connections to each node. Events are asked for after each thing
  * that the driver says, until there are none. For libuv there is client_uv.h, which drives it.
  *
+ * With servers over TLS it speaks TLS itself: what a driver moves is encrypted then.
+ *
  * Where the nodes come from Redis, connections to it are some of those that the driver opens: it
  * need not tell them apart. From the first call on the mux listens there, so that a node that comes
  * or goes is known at once. A node file is looked at when a call begins, 5 times a second at most.
@@ -40,7 +42,8 @@ typedef enum dora_mux_mode {
 typedef enum dora_mux_what {
     DORA_MUX_CONNECT,  /* open a connection to `host` and `port`, a node's or a Redis' */
     DORA_MUX_WRITE,    /* there are bytes for `conn` where there were none */
-    DORA_MUX_CLOSE,    /* close it, or stop opening it; `conn` means nothing from now on */
+    DORA_MUX_CLOSE,    /* close it, or stop opening it; `conn` means nothing from now on, but that
+                        * dora_mux_output may have a last word until the next dora_mux_next */
     DORA_MUX_ACCEPTED, /* a submission is queued: its result comes later */
     DORA_MUX_DONE      /* a call has ended */
 } dora_mux_what;

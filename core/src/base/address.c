@@ -1,4 +1,5 @@
-/* address.c: "host:port" and "unix:/path" to their parts. Pure: nothing is looked up. */
+/* address.c: "host:port", "tls://host:port" and "unix:/path" to their parts. Pure: nothing is
+ * looked up. */
 #include "base/address.h"
 
 #include <stdio.h>
@@ -75,7 +76,7 @@ dora_slice dr_address_trimmed(dora_slice text)
 }
 
 #define UNIX_PREFIX "unix:"
-#define UNIX_PREFIX_LEN (sizeof UNIX_PREFIX - 1)
+#define TLS_PREFIX "tls://"
 #define PATH_LEN_MAX (sizeof((struct sockaddr_un *)NULL)->sun_path - 1)
 #define TOLD_BYTES 320 /* of a wrong text in a message */
 
@@ -88,6 +89,7 @@ static bool path_read(dora_slice path, dr_address *address)
     memcpy(address->host, path.data, path.len);
     address->host[path.len] = '\0';
     address->port = 0;
+    address->is_tls = false;
     return true;
 }
 
@@ -111,20 +113,33 @@ static const char *tell(dora_slice text, char told[TOLD_BYTES])
     return told;
 }
 
+/* What follows `prefix`, where the text begins with it. */
+static bool behind(dora_slice text, const char *prefix, dora_slice *rest)
+{
+    const size_t len = strlen(prefix);
+    if (text.len < len || memcmp(text.data, prefix, len) != 0) {
+        return false;
+    }
+    *rest = (dora_slice){text.data + len, text.len - len};
+    return true;
+}
+
 dora_err dr_address_read(dora_slice text, dr_address *address, dora_error *error)
 {
     char told[TOLD_BYTES];
-    if (text.len >= UNIX_PREFIX_LEN && memcmp(text.data, UNIX_PREFIX, UNIX_PREFIX_LEN) == 0) {
-        dora_slice path = {text.data + UNIX_PREFIX_LEN, text.len - UNIX_PREFIX_LEN};
-        if (!path_read(path, address)) {
+    dora_slice rest = text;
+    if (behind(text, UNIX_PREFIX, &rest)) {
+        if (!path_read(rest, address)) {
             return dora_error_set(error, DORA_EINVAL,
                                   "node \"%s\" is not unix:/path (a path of at most %zu bytes)",
                                   tell(text, told), PATH_LEN_MAX);
         }
         return DORA_OK;
     }
-    if (dr_address_parse(text, address->host, &address->port) != DORA_OK || address->port == 0) {
-        return dora_error_set(error, DORA_EINVAL, "node \"%s\" is not host:port", tell(text, told));
+    address->is_tls = behind(text, TLS_PREFIX, &rest);
+    if (dr_address_parse(rest, address->host, &address->port) != DORA_OK || address->port == 0) {
+        return dora_error_set(error, DORA_EINVAL, "node \"%s\" is not %shost:port",
+                              tell(text, told), address->is_tls ? TLS_PREFIX : "");
     }
     return DORA_OK;
 }
@@ -135,6 +150,7 @@ dora_err dr_address_make(dora_slice ip, int64_t port, dr_address *address, dora_
     const bool is_port = port >= 1 && port <= UINT16_MAX;
     const bool is_host = ip.len > 0 && ip.len < DR_HOST_BYTES;
     const bool is_v6 = is_host && ip.data[0] != '[' && memchr(ip.data, ':', ip.len) != NULL;
+    address->is_tls = false;
     const int len = snprintf(text, sizeof text, is_v6 ? "[%.*s]:%d" : "%.*s:%d",
                              is_host ? (int)ip.len : 0, ip.data, is_port ? (int)port : 1);
     if (!is_host || dr_address_parse((dora_slice){text, (size_t)len}, address->host,
@@ -159,17 +175,18 @@ bool dr_address_is_unix(const dr_address *address)
 
 bool dr_address_is_same(const dr_address *one, const dr_address *other)
 {
-    return one->port == other->port && strcmp(one->host, other->host) == 0;
+    return one->port == other->port && one->is_tls == other->is_tls &&
+           strcmp(one->host, other->host) == 0;
 }
 
 const char *dr_address_text(const dr_address *address, char text[DR_ADDRESS_TEXT_MAX])
 {
+    const bool is_v6 = strchr(address->host, ':') != NULL;
     if (dr_address_is_unix(address)) {
-        snprintf(text, DR_ADDRESS_TEXT_MAX, "unix:%s", address->host);
-    } else if (strchr(address->host, ':') != NULL) {
-        snprintf(text, DR_ADDRESS_TEXT_MAX, "[%s]:%u", address->host, address->port);
+        snprintf(text, DR_ADDRESS_TEXT_MAX, UNIX_PREFIX "%s", address->host);
     } else {
-        snprintf(text, DR_ADDRESS_TEXT_MAX, "%s:%u", address->host, address->port);
+        snprintf(text, DR_ADDRESS_TEXT_MAX, "%s%s%s%s:%u", address->is_tls ? TLS_PREFIX : "",
+                 is_v6 ? "[" : "", address->host, is_v6 ? "]" : "", address->port);
     }
     return text;
 }

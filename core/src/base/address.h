@@ -1,4 +1,4 @@
-/* address.h: "host:port" and "unix:/path" to their parts. */
+/* address.h: "host:port", "tls://host:port" and "unix:/path" to their parts. */
 #ifndef DR_BASE_ADDRESS_H
 #define DR_BASE_ADDRESS_H
 
@@ -15,9 +15,10 @@ dora_err dr_address_parse(dora_slice text, char host[DR_HOST_BYTES], uint16_t *p
 typedef struct dr_address {
     char host[DR_HOST_BYTES];
     uint16_t port;
+    bool is_tls; /* it is spoken to over TLS; never with a path */
 } dr_address;
 
-/* dr_address_read reads "host:port" (port not 0) or "unix:/path".
+/* dr_address_read reads "host:port" (port not 0), that behind "tls://", or "unix:/path".
  * Errors: DORA_EINVAL, the message naming the text, less what may be a password in it. */
 dora_err dr_address_read(dora_slice text, dr_address *address, dora_error *error);
 
@@ -34,7 +35,7 @@ bool dr_address_is_loopback(const char *host);
 /* dr_address_is_unix and dr_address_is_same compare; dr_address_text writes it as people do. */
 bool dr_address_is_unix(const dr_address *address);
 bool dr_address_is_same(const dr_address *one, const dr_address *other);
-#define DR_ADDRESS_TEXT_MAX (DR_HOST_BYTES + 8)
+#define DR_ADDRESS_TEXT_MAX (DR_HOST_BYTES + 16)
 const char *dr_address_text(const dr_address *address, char text[DR_ADDRESS_TEXT_MAX]);
 
 #endif

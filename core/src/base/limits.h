@@ -116,6 +116,8 @@
 #define DR_DIAL_ADDRESS_MS 300u    /* for one address of several: no way in the world is longer */
 #define DR_DIAL_AGAIN_MS 2000u     /* the second time: a lost packet is sent again after a second */
 #define DR_TRANSPORT_READS_MAX 32u /* of one in a turn: one that never ends holds up no other */
+#define DR_TLS_RECORD_BYTES 16384u /* of plain bytes: what one record carries at most */
+#define DR_TLS_RECORD_MORE 512u    /* that it is longer than they are, at most */
 
 /* Discovery. */
 #define DR_DISCOVERY_REDIS_MAX 16u /* of one server: each is a connection */

@@ -22,7 +22,7 @@ dora_err dr_redis_url_read(dora_slice text, dr_redis_url *url, dora_error *error
 
 /* dr_redis_url_text writes it for people: "redis://host:port/database", without user and password;
  * "/0" is left out. */
-#define DR_REDIS_URL_TEXT_MAX (DR_HOST_BYTES + 32)
+#define DR_REDIS_URL_TEXT_MAX (DR_HOST_BYTES + 48)
 const char *dr_redis_url_text(const dr_redis_url *url, char text[DR_REDIS_URL_TEXT_MAX]);
 
 #endif

@@ -9,6 +9,7 @@
 #include "tls/bytes.h"
 #include "tls/context_inside.h"
 #include "tls/files.h"
+#include "tls/problem.h"
 #include "tls/sessions.h"
 
 /* For 1.2: keys that are for one session only, and ciphers that prove what they carry. Those of 1.3
@@ -175,7 +176,7 @@ dora_err dr_tls_context_client(const dr_tls_settings *settings, dr_tls_context *
     }
     SSL_CTX_set_session_cache_mode(made->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(made->ctx, dr_tls_sessions_on_new);
-    SSL_CTX_set_verify(made->ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify(made->ctx, SSL_VERIFY_PEER, dr_tls_problem_on_verify);
     dr_buf trust = {0};
     err = dr_tls_files_load(made, settings, &trust, error);
     if (err == DORA_OK && settings->ca == NULL &&

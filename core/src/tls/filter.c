@@ -78,6 +78,7 @@ static dora_err step(dr_tls_filter *filter)
     }
     filter->is_handshaken = true;
     X509 *cert = SSL_get0_peer_certificate(filter->ssl);
+    dr_free(filter->peer_name);
     filter->peer_name = cert != NULL ? dr_tls_peer_name(cert) : NULL;
     return DORA_OK;
 }
@@ -303,6 +304,11 @@ bool dr_tls_filter_is_resumed(const dr_tls_filter *filter)
 const char *dr_tls_filter_problem(const dr_tls_filter *filter)
 {
     return filter->problem;
+}
+
+bool dr_tls_filter_is_refused(const dr_tls_filter *filter)
+{
+    return filter->is_refused;
 }
 
 const char *dr_tls_filter_peer_name(const dr_tls_filter *filter)

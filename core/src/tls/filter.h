@@ -63,6 +63,10 @@ bool dr_tls_filter_is_resumed(const dr_tls_filter *filter);
  * is one: "the peer's certificate has expired"; "" where it has not. Borrowed. */
 const char *dr_tls_filter_problem(const dr_tls_filter *filter);
 
+/* dr_tls_filter_is_refused: it has failed since the peer did not take our certificate, or wants
+ * one. In 1.3 that is heard only after the handshake is done on our side. */
+bool dr_tls_filter_is_refused(const dr_tls_filter *filter);
+
 /* dr_tls_filter_peer_name is the first DNS name of the peer's certificate, else its common name, ""
  * where it showed none: the name that `access` knows it by. Borrowed. */
 const char *dr_tls_filter_peer_name(const dr_tls_filter *filter);

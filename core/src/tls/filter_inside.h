@@ -20,6 +20,7 @@ struct dr_tls_filter {
     bool is_shut; /* by the peer; the next: by us */
     bool is_closed;
     bool is_starved; /* memory was short */
+    bool is_refused; /* by the peer, for our certificate */
     char problem[256];
 };
 

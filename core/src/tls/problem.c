@@ -6,6 +6,8 @@
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
+#include "tls/peer_name.h"
+
 #define HANDSHAKE_RECORD 0x16
 #define ALERT_RECORD 0x15
 
@@ -114,10 +116,48 @@ static const char *of_reason(int reason)
     }
 }
 
+/* is_refusal: an alert about the certificate that we showed, or did not show. */
+static bool is_refusal(int reason)
+{
+    const int alert = reason - SSL_AD_REASON_OFFSET;
+    return (alert >= SSL3_AD_NO_CERTIFICATE && alert <= SSL3_AD_CERTIFICATE_UNKNOWN) ||
+           alert == TLS1_AD_UNKNOWN_CA || alert == TLS1_AD_ACCESS_DENIED ||
+           alert == TLS13_AD_CERTIFICATE_REQUIRED;
+}
+
+int dr_tls_problem_on_verify(int is_good, X509_STORE_CTX *store)
+{
+    const int fault = X509_STORE_CTX_get_error(store);
+    if (is_good == 0 &&
+        (fault == X509_V_ERR_HOSTNAME_MISMATCH || fault == X509_V_ERR_IP_ADDRESS_MISMATCH)) {
+        const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+        dr_tls_filter *filter = SSL_get_app_data(ssl);
+        X509 *cert = X509_STORE_CTX_get_current_cert(store);
+        if (filter->peer_name == NULL && cert != NULL) {
+            filter->peer_name = dr_tls_peer_name(cert);
+        }
+    }
+    return is_good;
+}
+
+static bool is_other_host(const dr_tls_filter *filter)
+{
+    const long fault = SSL_get_verify_result(filter->ssl);
+    return fault == X509_V_ERR_HOSTNAME_MISMATCH || fault == X509_V_ERR_IP_ADDRESS_MISMATCH;
+}
+
 void dr_tls_problem_ssl(dr_tls_filter *filter)
 {
     const unsigned long last = ERR_peek_last_error();
     const bool is_cert = ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+    filter->is_refused = is_refusal(ERR_GET_REASON(last));
+    if (is_cert && is_other_host(filter) && filter->name != NULL && filter->peer_name != NULL) {
+        (void)snprintf(filter->problem, sizeof(filter->problem),
+                       "the peer's certificate is of %.90s, not of %.90s (tls_name)",
+                       filter->peer_name, filter->name);
+        ERR_clear_error();
+        return;
+    }
     const char *what = is_cert ? of_certificate(SSL_get_verify_result(filter->ssl))
                                : of_reason(ERR_GET_REASON(last));
     if (filter->is_starved) {

@@ -9,4 +9,8 @@
 bool dr_tls_problem_first(dr_tls_filter *filter, dora_slice bytes);
 void dr_tls_problem_ssl(dr_tls_filter *filter);
 
+/* dr_tls_problem_on_verify is a client's verify callback: it notes whose certificate came where it
+ * is another host's. */
+int dr_tls_problem_on_verify(int is_good, X509_STORE_CTX *store);
+
 #endif

@@ -32,9 +32,15 @@ const char *dr_loss_text(const dr_loss *loss, char text[DR_LOSS_TEXT_MAX])
 
 dora_err dr_loss_error(const dr_loss *loss, const char *doing, dora_error *error)
 {
-    dora_error_set(error, loss->err, "%s: %s", doing, loss->reason);
+    if (loss->err == DORA_ECONNECT) { /* a peer that refused what it had been shown by then */
+        dora_error_set(error, loss->err, "%s", loss->reason);
+    } else {
+        dora_error_set(error, loss->err, "%s: %s", doing, loss->reason);
+    }
     if (error != NULL) {
-        error->code = loss->err != DORA_EINTERRUPTED ? DORA_CODE_RECEIVE : 0;
+        error->code = loss->err == DORA_EINTERRUPTED ? 0
+                      : loss->err == DORA_ECONNECT   ? DORA_CODE_CONNECT
+                                                     : DORA_CODE_RECEIVE;
         error->os_error = loss->os_error;
     }
     return loss->err;

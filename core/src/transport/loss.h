@@ -25,7 +25,8 @@ dr_loss dr_loss_new(dora_err err, int os_error);
 const char *dr_loss_text(const dr_loss *loss, char text[DR_LOSS_TEXT_MAX]);
 
 /* dr_loss_error writes it as the error of a call, with its code: "receive: timed out" where `doing`
- * is "receive"; of an ECONNECT "cannot connect to `address`: Connection refused". Returns: err. */
+ * is "receive"; of an ECONNECT the reason alone. dr_loss_error_connect has "cannot connect to
+ * `address`: Connection refused" then. Returns: err. */
 dora_err dr_loss_error(const dr_loss *loss, const char *doing, dora_error *error);
 dora_err dr_loss_error_connect(const dr_loss *loss, const dr_address *address, dora_error *error);
 

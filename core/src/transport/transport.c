@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 
 #include "base/limits.h"
 
@@ -26,6 +27,8 @@ dr_transport_wish dr_transport_wishes(const dr_transport *transport)
     switch (transport->state) {
     case DR_TRANSPORT_DIALLING:
         return (dr_transport_wish){dial->is_full ? -1 : dial->fd, POLLOUT, dial->wake_ns};
+    case DR_TRANSPORT_GREETING:
+        return (dr_transport_wish){transport->stream.fd, dr_stream_events(&transport->stream), 0};
     case DR_TRANSPORT_OPEN:
         return (dr_transport_wish){transport->stream.fd,
                                    (short)(POLLIN | (is_blocked ? POLLOUT : 0)), 0};
@@ -50,6 +53,11 @@ void dr_transport_close(dr_transport *transport)
 void dr_transport_fail(dr_transport *transport, const dr_loss *loss)
 {
     dr_loss told = *loss; /* it may be the dial's */
+    char reason[DR_LOSS_TEXT_MAX];
+    if (transport->stream.tls != NULL) { /* it may be the stream's */
+        snprintf(reason, sizeof reason, "%s", told.reason);
+        told.reason = reason;
+    }
     told.err = is_open(transport) ? told.err : DORA_ECONNECT;
     dr_transport_close(transport);
     transport->uses->lost(transport->user, &told);
@@ -57,21 +65,41 @@ void dr_transport_fail(dr_transport *transport, const dr_loss *loss)
 
 /* ---- opening ---- */
 
-static void advance(dr_transport *transport, dora_err err)
+/* The connection is there: TLS, where it is to be spoken, then its user. */
+static void greet(dr_transport *transport)
 {
-    if (err == DORA_ECONNECT) {
-        dr_transport_fail(transport, &transport->dial.loss);
+    dr_loss loss;
+    const dora_err err = dr_stream_greet(&transport->stream, &transport->peer, &loss);
+    if (err != DORA_OK && err != DORA_EAGAIN) {
+        dr_transport_fail(transport, &loss);
         return;
     }
     if (err == DORA_OK) {
-        transport->stream = (dr_stream){.fd = dr_dial_take(&transport->dial)};
         transport->state = DR_TRANSPORT_OPEN;
         transport->uses->connected(transport->user);
+        dr_transport_write(transport); /* what TLS has left to say, if nobody else */
+        if (is_open(transport) && dr_stream_has_more(&transport->stream)) {
+            dr_transport_ready(transport, POLLIN); /* no event tells of it */
+            return;
+        }
         if (!is_open(transport)) {
             return;
         }
     }
     transport->driver->watch(transport);
+}
+
+static void advance(dr_transport *transport, dora_err err)
+{
+    if (err == DORA_ECONNECT) {
+        dr_transport_fail(transport, &transport->dial.loss);
+    } else if (err == DORA_OK) {
+        transport->stream = (dr_stream){.fd = dr_dial_take(&transport->dial)};
+        transport->state = DR_TRANSPORT_GREETING;
+        greet(transport);
+    } else {
+        transport->driver->watch(transport);
+    }
 }
 
 void dr_transport_looked_up(dr_transport *transport)
@@ -80,9 +108,10 @@ void dr_transport_looked_up(dr_transport *transport)
     advance(transport, dr_dial_next(&transport->dial));
 }
 
-void dr_transport_open(dr_transport *transport, const dr_address *address)
+void dr_transport_open(dr_transport *transport, const dr_address *address, const dr_tls_peer *peer)
 {
     dr_transport_close(transport);
+    transport->peer = peer != NULL ? *peer : (dr_tls_peer){.context = NULL};
     if (dr_dial_begin(&transport->dial, address)) {
         transport->state = DR_TRANSPORT_LOOKING;
         transport->driver->look_up(transport);
@@ -110,7 +139,7 @@ static dora_err write_some(dr_transport *transport, dr_loss *loss)
     while (err == DORA_OK && is_open(transport)) {
         size_t sent = 0;
         dora_slice out = transport->uses->output(transport->user);
-        if (out.len == 0) {
+        if (out.len == 0 && (dr_stream_events(&transport->stream) & POLLOUT) == 0) {
             return DORA_OK;
         }
         err = dr_stream_send(&transport->stream, out, &sent, loss);
@@ -125,7 +154,10 @@ static dora_err write_some(dr_transport *transport, dr_loss *loss)
 
 static dora_err read_some(dr_transport *transport, dr_loss *loss)
 {
-    for (uint32_t i = 0; i < DR_TRANSPORT_READS_MAX && is_open(transport); i++) {
+    for (uint32_t i = 0; is_open(transport); i++) {
+        if (i >= DR_TRANSPORT_READS_MAX && !dr_stream_has_more(&transport->stream)) {
+            break; /* the driver says again that there is more */
+        }
         char *room = NULL;
         size_t room_len = 0;
         size_t got = 0;
@@ -168,6 +200,10 @@ void dr_transport_ready(dr_transport *transport, short events)
     dr_loss loss;
     if (transport->state == DR_TRANSPORT_DIALLING) {
         check(transport, events != 0);
+        return;
+    }
+    if (transport->state == DR_TRANSPORT_GREETING) {
+        greet(transport);
         return;
     }
     dora_err err = (events & ~POLLOUT) != 0 ? read_some(transport, &loss) : DORA_OK;

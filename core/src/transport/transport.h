@@ -43,6 +43,7 @@ typedef enum dr_transport_state {
     DR_TRANSPORT_CLOSED,
     DR_TRANSPORT_LOOKING,  /* its host is looked up */
     DR_TRANSPORT_DIALLING, /* an address of it is tried */
+    DR_TRANSPORT_GREETING, /* it is connected; the TLS handshake goes on */
     DR_TRANSPORT_OPEN
 } dr_transport_state;
 
@@ -53,16 +54,19 @@ struct dr_transport {
     dr_transport_state state;
     bool is_blocked;      /* the socket takes no more at present */
     bool has_peer_closed; /* nor ever: it has closed; what it said before is still to be read */
+    dr_tls_peer peer;     /* of the opening */
     dr_dial dial;
     dr_stream stream;
 };
 
 /* ---- for users ---- */
 
-/* dr_transport_open connects to `address`; what there was is closed. It never fails by itself: lost
- * says so. dr_transport_write writes the output: to be called when there is some where there was
- * none. dr_transport_close ends, without a word. */
-void dr_transport_open(dr_transport *transport, const dr_address *address);
+/* dr_transport_open connects to `address`; what there was is closed. `peer` is with whom TLS is to
+ * be spoken there, NULL: it is not. It never fails by itself: lost says so. dr_transport_write
+ * writes the output: to be called when there is some where there was none. dr_transport_close ends,
+ * without a word to its user.
+ * Ownership: what `peer` points to is borrowed until connected or lost. */
+void dr_transport_open(dr_transport *transport, const dr_address *address, const dr_tls_peer *peer);
 void dr_transport_write(dr_transport *transport);
 void dr_transport_close(dr_transport *transport);
 

@@ -123,37 +123,67 @@ static dora_err wait_for_dial(dr_dial *dial, const dr_wait *wait, bool *is_ready
     return err;
 }
 
-dora_err dr_wait_connect(dr_stream *stream, const dr_address *address, const dr_wait *wait,
-                         dora_error *error)
+/* Waits until the dial has opened a socket. */
+static dora_err dial_all(dr_dial *dial, const dr_wait *wait)
+{
+    bool is_ready = false;
+    dora_err err = dr_dial_next(dial);
+    while (err == DORA_EAGAIN) {
+        err = wait_for_dial(dial, wait, &is_ready);
+        if (err != DORA_OK) {
+            break;
+        }
+        err = dr_dial_check(dial, is_ready);
+        if (err == DORA_ECONNECT) {
+            err = dr_dial_next(dial);
+        }
+    }
+    /* It blocks from here on, so that a receive costs one system call. */
+    if (err == DORA_OK && fcntl(dial->fd, F_SETFL, 0) != 0) {
+        dial->loss = dr_loss_new(DORA_ECONNECT, errno);
+        err = DORA_ECONNECT;
+    }
+    return err;
+}
+
+/* Waits until the TLS handshake is done. */
+static dora_err greet(dr_stream *stream, const dr_tls_peer *peer, const dr_wait *wait,
+                      dr_loss *loss)
+{
+    dora_err err = dr_stream_greet(stream, peer, loss);
+    while (err == DORA_EAGAIN) {
+        short revents = 0;
+        err = wait_for(&stream->fd, dr_stream_events(stream), wait, &revents, loss);
+        if (err == DORA_OK) {
+            err = dr_stream_greet(stream, peer, loss);
+        } else if (err != DORA_EINTERRUPTED && stream->tls != NULL) {
+            *loss = dr_secure_cut(stream->tls, err == DORA_ETIMEDOUT ? ETIMEDOUT : loss->os_error);
+        }
+    }
+    return err;
+}
+
+dora_err dr_wait_connect(dr_stream *stream, const dr_address *address, const dr_tls_peer *peer,
+                         const dr_wait *wait, dora_error *error)
 {
     dr_dial dial;
-    bool is_ready = false;
     *stream = (dr_stream){.fd = -1};
     if (dr_dial_begin(&dial, address)) {
         dr_dial_look_up(&dial);
     }
-    dora_err err = dr_dial_next(&dial);
-    while (err == DORA_EAGAIN) {
-        err = wait_for_dial(&dial, wait, &is_ready);
-        if (err != DORA_OK) {
-            break;
-        }
-        err = dr_dial_check(&dial, is_ready);
-        if (err == DORA_ECONNECT) {
-            err = dr_dial_next(&dial);
-        }
-    }
-    /* It blocks from here on, so that a receive costs one system call. */
-    if (err == DORA_OK && fcntl(dial.fd, F_SETFL, 0) != 0) {
-        dial.loss = dr_loss_new(DORA_ECONNECT, errno);
-        err = DORA_ECONNECT;
-    }
+    dora_err err = dial_all(&dial, wait);
+    dr_loss loss = dial.loss;
     if (err == DORA_OK) {
         stream->fd = dr_dial_take(&dial);
+        err = greet(stream, peer, wait, &loss);
+    }
+    if (err == DORA_OK) {
         return DORA_OK;
     }
+    err = dr_loss_error_connect(&loss, address, error);
     dr_dial_end(&dial);
-    return dr_loss_error_connect(&dial.loss, address, error);
+    dr_stream_close(stream);
+    return err;
 }
 
 dora_err dr_wait_send(const dr_stream *stream, dora_slice bytes, const dr_wait *wait, size_t *sent,
@@ -169,7 +199,7 @@ dora_err dr_wait_send(const dr_stream *stream, dora_slice bytes, const dr_wait *
         *sent += count;
         if (err == DORA_EAGAIN) {
             err = wait_for(&stream->fd, POLLIN | POLLOUT, wait, &revents, &loss);
-            if (err == DORA_OK && (revents & POLLOUT) == 0) {
+            if (err == DORA_OK && (revents & POLLOUT) == 0 && dr_stream_has_news(stream)) {
                 return DORA_EAGAIN;
             }
         }
@@ -212,10 +242,13 @@ dora_err dr_wait_receive(dr_stream *stream, char *room, size_t room_len, const d
     dora_err err = DORA_EAGAIN;
     while (err == DORA_EAGAIN) {
         short revents = 0;
-        bool may_wait = is_usual(stream, wait);
-        err = may_wait ? DORA_OK : wait_for(&stream->fd, POLLIN, wait, &revents, &loss);
-        if (err != DORA_OK) {
-            break;
+        bool is_there = dr_stream_has_more(stream);
+        bool may_wait = !is_there && is_usual(stream, wait);
+        if (!is_there && !may_wait) {
+            err = wait_for(&stream->fd, POLLIN, wait, &revents, &loss);
+            if (err != DORA_OK) {
+                break;
+            }
         }
         err = dr_stream_receive(stream, room, room_len, may_wait, got, &loss);
         if (err == DORA_EAGAIN && may_wait && dr_wait_is_interrupted(wait)) {

@@ -40,11 +40,12 @@ bool dr_wait_is_interrupted(const dr_wait *wait);
 /* dr_wait_pause waits for the time only. Returns: DORA_OK when it is over; DORA_EINTERRUPTED. */
 dora_err dr_wait_pause(const dr_wait *wait, dora_error *error);
 
-/* dr_wait_connect opens a connection (a look-up of a name may outlast the deadline).
- * Errors: DORA_ECONNECT (code 100010), the message naming address and reason; DORA_EINTERRUPTED.
- * There is no stream then. Here and below error->os_error is that of the dr_loss. */
-dora_err dr_wait_connect(dr_stream *stream, const dr_address *address, const dr_wait *wait,
-                         dora_error *error);
+/* dr_wait_connect opens a connection (a look-up of a name may outlast the deadline), over TLS where
+ * `peer` has a context (NULL: it has none). Errors: DORA_ECONNECT (code 100010), the message naming
+ * address and reason; DORA_EINTERRUPTED. There is no stream then. Here and below error->os_error is
+ * that of the dr_loss. */
+dora_err dr_wait_connect(dr_stream *stream, const dr_address *address, const dr_tls_peer *peer,
+                         const dr_wait *wait, dora_error *error);
 
 /* dr_wait_send sends `bytes`; `*sent` is how many went out, on errors too.
  * Returns: DORA_OK for all; DORA_EAGAIN when the peer speaks while it takes no more bytes: receive

@@ -189,11 +189,13 @@ dora_err dora_node_text(dora_slice ip, int64_t port, char text[DORA_NODE_TEXT_MA
                         dora_error *error)
 {
     dr_address address;
+    char made[DR_ADDRESS_TEXT_MAX];
     dora_err err = dr_address_make(ip, port, &address, error);
     if (err == DORA_OK) {
-        dr_address_text(&address, text);
+        snprintf(text, DORA_NODE_TEXT_MAX, "%s", dr_address_text(&address, made));
     }
     return err;
 }
 
-_Static_assert(DORA_NODE_TEXT_MAX == DR_ADDRESS_TEXT_MAX, "both have room for any address");
+_Static_assert(DORA_NODE_TEXT_MAX >= DR_HOST_BYTES + sizeof "[]:65535" - 1,
+               "it has room for any host and port");

@@ -1,6 +1,7 @@
 /* attempt.c: one try at a call: node, connection, request, reply, and the connection put away. */
 #include "client/blocking/attempt.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -113,12 +114,14 @@ static dora_err connect_peer(dr_attempt *a, dora_error *error)
     dora_client *client = a->client;
     dr_wait wait = a->wait;
     dr_address address;
+    dr_tls_peer with;
     pthread_mutex_lock(&client->lock);
     address = client->nodes.items[a->tries.node].address;
     wait.deadline_ns =
         dr_tries_connect_ns(&a->tries, &client->nodes, a->begun_ns, a->wait.deadline_ns);
+    const dora_err err = dr_client_tls_peer(&client->tls, &address, &with, error);
     pthread_mutex_unlock(&client->lock);
-    return dr_wait_connect(&a->peer->stream, &address, &wait, error);
+    return err == DORA_OK ? dr_wait_connect(&a->peer->stream, &address, &with, &wait, error) : err;
 }
 
 /* Looks for this call's reply in what was received; what is for others is theirs. */
@@ -166,7 +169,8 @@ static dora_err exchange(dr_attempt *a, dora_error *error)
             rest.data += sent;
             rest.len -= sent;
             a->made.is_unsent = rest.len > 0;
-            a->is_half_sent = rest.len > 0 && rest.len < whole;
+            a->is_half_sent =
+                rest.len > 0 && (rest.len < whole || dr_stream_is_amid(&a->peer->stream));
             is_closed = err == DORA_ECLOSED;
         }
         if (err == DORA_OK || err == DORA_EAGAIN || is_closed) {
@@ -196,6 +200,25 @@ static dora_err finish(dr_attempt *a, dora_error *error)
     return err;
 }
 
+/* The server has refused the client's certificate, which is heard only now: it is not connected. */
+static void name_server(const dr_attempt *a, dora_error *error)
+{
+    dora_client *client = a->client;
+    char text[DR_ADDRESS_TEXT_MAX];
+    char reason[sizeof error->msg];
+    if (error == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&client->lock);
+    dr_address address = client->nodes.items[a->tries.node].address;
+    pthread_mutex_unlock(&client->lock);
+    address.is_tls = true;
+    snprintf(reason, sizeof reason, "%s", error->msg);
+    dora_error_set(error, DORA_ECONNECT, "cannot connect to %s: %s",
+                   dr_address_text(&address, text), reason);
+    error->code = DORA_CODE_CONNECT;
+}
+
 /* Connects if need be, and talks. */
 static dora_err session(dr_attempt *a, dora_error *error)
 {
@@ -222,6 +245,9 @@ static dora_err session(dr_attempt *a, dora_error *error)
     dora_err err = dr_link_request(&a->peer->link, &a->request, a->apis, error);
     if (err == DORA_OK) {
         err = exchange(a, error);
+    }
+    if (err == DORA_ECONNECT) {
+        name_server(a, error);
     }
     return err == DORA_OK ? finish(a, error) : err;
 }

@@ -52,6 +52,9 @@ static dora_err client_init(dora_client *client, const dora_client_options *opti
     if (err == DORA_OK) {
         err = dr_settings_read(&client->settings, &client->nodes, options, error);
     }
+    if (err == DORA_OK) {
+        err = dr_client_tls_init(&client->tls, options, &client->nodes, error);
+    }
     if (err != DORA_OK) {
         return err;
     }
@@ -74,6 +77,7 @@ static void client_destroy(dora_client *client)
     dr_registry_poll_free(client->source);
     dr_pending_fini(&client->pending);
     dr_conn_pool_fini(&client->conn_pool);
+    dr_client_tls_fini(&client->tls);
     dr_nodes_fini(&client->nodes);
     pthread_mutex_destroy(&client->lock);
     dr_settings_fini(&client->settings);

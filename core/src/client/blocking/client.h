@@ -8,6 +8,7 @@
 #include "client/blocking/conn_pool.h"
 #include "client/blocking/pending.h"
 #include "client/shared/fork.h"
+#include "client/shared/tls.h"
 
 typedef struct dr_share dr_share; /* share.h */
 
@@ -19,7 +20,8 @@ struct dora_client {
     dr_share *shares; /* of those who collect at the moment */
     dr_random random;
     struct dr_registry_poll *source; /* of the nodes; NULL: they are always the same */
-    uint32_t forks;                  /* how often the process of this client was made by a fork */
+    dr_client_tls tls;
+    uint32_t forks; /* how often the process of this client was made by a fork */
     dr_fork_watch watch;
     dr_settings settings;
 };

@@ -191,13 +191,14 @@ void dr_conn_pool_forget(dr_conn_pool *pool)
 {
     for (size_t i = 0; i < pool->node_count; i++) {
         while (pool->idle[i].top != NULL) {
+            dr_stream_leave(&pool->idle[i].top->stream, true);
             dr_conn_pool_drop(pool, take_at(pool, &pool->idle[i].top));
         }
     }
     for (dr_pooled_conn *peer = pool->all; peer != NULL; peer = peer->next) {
         peer->pending = 0;
         peer->is_ending = true;
-        dr_stream_close(&peer->stream);
+        dr_stream_leave(&peer->stream, false);
     }
 }
 

@@ -50,7 +50,10 @@ static dora_err store_all(dora_client *client, dr_pooled_conn *peer, bool came_e
 dora_err dr_results_read(dora_client *client, dr_pooled_conn *peer, bool came_early)
 {
     dora_err err = store_all(client, peer, came_early);
-    for (int i = 0; err == DORA_OK && i < READS_MAX; i++) {
+    for (int i = 0; err == DORA_OK; i++) {
+        if (i >= READS_MAX && !dr_stream_has_more(&peer->stream)) {
+            return DORA_OK; /* the socket says again that there is more */
+        }
         char *room;
         size_t room_len;
         size_t got = 0;

@@ -11,6 +11,7 @@
 #include "client/mux/mux_conn.h"
 #include "client/mux/mux_read.h"
 #include "client/mux/mux_registry.h"
+#include "client/mux/mux_secure.h"
 #include "client/mux/mux_table.h"
 #include "client/shared/options.h"
 #include "transport/loss.h"
@@ -67,6 +68,7 @@ static void mux_destroy(dora_mux *mux)
     dora_answer_free(mux->making);
     dora_answer_free(mux->given);
     dr_nodes_fini(&mux->nodes);
+    dr_client_tls_fini(&mux->tls);
     dr_settings_fini(&mux->settings);
     pthread_mutex_destroy(&mux->fork_lock);
     dr_free(mux);
@@ -78,6 +80,9 @@ static dora_err mux_init(dora_mux *mux, const dora_client_options *options, dora
     dora_err err = dr_client_options_take(&options, &room, error);
     if (err == DORA_OK) {
         err = dr_settings_read(&mux->settings, &mux->nodes, options, error);
+    }
+    if (err == DORA_OK) {
+        err = dr_client_tls_init(&mux->tls, options, &mux->nodes, error);
     }
     if (err != DORA_OK) {
         return err;
@@ -158,23 +163,6 @@ static dr_mux_conn *find_conn(const dora_mux *mux, uint64_t id)
     return is_known ? conn : NULL;
 }
 
-void dora_mux_connected(dora_mux *mux, uint64_t id, uint64_t now_ns)
-{
-    dr_mux_conn *conn = find_conn(mux, id);
-    if (conn == NULL || conn->state == DR_CONN_OPEN) {
-        return;
-    }
-    conn->state = DR_CONN_OPEN;
-    if (conn->session != NULL) {
-        dr_mux_session_connected(mux, conn, now_ns);
-        return;
-    }
-    for (dr_mux_call *call = conn->waiting.first; call != NULL; call = call->next) {
-        dr_mux_alarm(mux, call, call->until_ns);
-    }
-    dr_mux_flush(mux, conn, now_ns);
-}
-
 static const dr_reason *reason_of(const dora_error *error)
 {
     return dr_reason_new(error->err, error->os_error, error->code, error->msg);
@@ -188,37 +176,77 @@ static void conn_lost(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state,
     dr_reason_drop(reason);
 }
 
-static void cannot_connect(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state,
-                           const dr_loss *loss, uint64_t now_ns)
+static dora_err cannot_connect(const dora_mux *mux, const dr_mux_conn *conn, const dr_loss *loss,
+                               dora_error *error)
+{
+    const dr_address address = dr_mux_address(mux, conn);
+    return dr_loss_error_connect(loss, &address, error);
+}
+
+/* What has happened to a connection, or to its opening. */
+static void lose(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state, const dr_loss *loss,
+                 uint64_t now_ns)
+{
+    char text[DR_LOSS_TEXT_MAX];
+    dora_error error;
+    if (conn->session != NULL) {
+        dr_mux_session_lost(mux, conn, state, dr_loss_text(loss, text), now_ns);
+        return;
+    }
+    if (loss->err == DORA_ECONNECT) {
+        cannot_connect(mux, conn, loss, &error);
+    } else {
+        dr_loss_error(loss, "receive", &error);
+    }
+    conn_lost(mux, conn, state, &error, now_ns);
+}
+
+/* It is open, and calls may go there. */
+static void opened(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
+{
+    conn->state = DR_CONN_OPEN;
+    conn->is_greeting = false;
+    if (conn->session != NULL) {
+        dr_mux_session_connected(mux, conn, now_ns);
+        return;
+    }
+    for (dr_mux_call *call = conn->waiting.first; call != NULL; call = call->next) {
+        dr_mux_alarm(mux, call, call->until_ns);
+    }
+    dr_mux_flush(mux, conn, now_ns);
+}
+
+void dora_mux_connected(dora_mux *mux, uint64_t id, uint64_t now_ns)
 {
     dora_error error;
-    dr_loss_error_connect(loss, &mux->nodes.items[conn->node].address, &error);
-    conn_lost(mux, conn, state, &error, now_ns);
+    dr_mux_conn *conn = find_conn(mux, id);
+    if (conn == NULL || conn->state == DR_CONN_OPEN || conn->is_greeting) {
+        return;
+    }
+    const dora_err err = dr_mux_secure_begin(mux, conn, &error);
+    if (err == DORA_OK) {
+        opened(mux, conn, now_ns);
+    } else if (err != DORA_EAGAIN) {
+        conn_lost(mux, conn, DR_CONN_CLOSING, &error, now_ns);
+    }
 }
 
 void dora_mux_failed(dora_mux *mux, uint64_t id, int os_error, const char *reason, uint64_t now_ns)
 {
     const dr_loss loss = {DORA_ECONNECT, os_error, reason};
-    char text[DR_LOSS_TEXT_MAX];
     dr_mux_conn *conn = find_conn(mux, id);
-    if (conn != NULL && conn->session != NULL) {
-        dr_mux_session_lost(mux, conn, dr_loss_text(&loss, text), now_ns);
-    } else if (conn != NULL) {
-        cannot_connect(mux, conn, DR_CONN_GONE, &loss, now_ns);
+    if (conn != NULL) {
+        lose(mux, conn, DR_CONN_GONE, &loss, now_ns);
     }
 }
 
 void dora_mux_closed(dora_mux *mux, uint64_t id, int os_error, uint64_t now_ns)
 {
-    const dr_loss loss = dr_loss_new(DORA_ECLOSED, os_error);
-    char text[DR_LOSS_TEXT_MAX];
-    dora_error error;
     dr_mux_conn *conn = find_conn(mux, id);
-    if (conn != NULL && conn->session != NULL) {
-        dr_mux_session_lost(mux, conn, dr_loss_text(&loss, text), now_ns);
-    } else if (conn != NULL) {
-        dr_loss_error(&loss, "receive", &error);
-        conn_lost(mux, conn, DR_CONN_GONE, &error, now_ns);
+    if (conn != NULL) {
+        const dr_loss loss = conn->is_greeting ? dr_secure_cut(conn->tls, os_error)
+                                               : dr_loss_new(DORA_ECLOSED, os_error);
+        lose(mux, conn, DR_CONN_GONE, &loss, now_ns);
     }
 }
 
@@ -231,37 +259,56 @@ dora_err dora_mux_room(dora_mux *mux, uint64_t id, char **room, size_t *room_len
 void dora_mux_received(dora_mux *mux, uint64_t id, size_t len)
 {
     dr_mux_conn *conn = find_conn(mux, id);
-    if (conn != NULL && len > 0) {
+    if (conn != NULL && conn->tls != NULL) {
+        dr_mux_secure_feed(mux, conn, len);
+    } else if (conn != NULL && len > 0) {
         dr_link_received(&conn->link, len);
         conn->has_input = true;
         dr_mux_ready(mux, conn);
     }
 }
 
+/* Of one that is being closed there is only a last word. */
+static bool is_closing(const dora_mux *mux, uint64_t id)
+{
+    return mux->closing != NULL && mux->closing->id == id;
+}
+
 dora_slice dora_mux_output(dora_mux *mux, uint64_t id)
 {
-    const dr_mux_conn *conn = find_conn(mux, id);
+    const dora_slice none = {NULL, 0};
+    dr_mux_conn *conn = find_conn(mux, id);
     if (conn == NULL) {
-        return (dora_slice){NULL, 0};
+        return is_closing(mux, id) ? dr_mux_secure_output(mux, mux->closing, none) : none;
     }
-    return conn->session == NULL ? dr_buf_slice(&conn->link.out)
-                                 : dr_mux_session_output(conn->session);
+    const dora_slice out = conn->session == NULL ? dr_buf_slice(&conn->link.out)
+                                                 : dr_mux_session_output(conn->session);
+    return conn->tls == NULL ? out : dr_mux_secure_output(mux, conn, out);
 }
 
 void dora_mux_sent(dora_mux *mux, uint64_t id, size_t len, uint64_t now_ns)
 {
     dr_mux_conn *conn = find_conn(mux, id);
     if (conn == NULL) {
+        if (is_closing(mux, id)) {
+            (void)dr_secure_sent(mux->closing->tls, len);
+        }
         return;
     }
+    len = conn->tls == NULL ? len : dr_secure_sent(conn->tls, len);
     if (conn->session != NULL) {
         dr_mux_session_sent(conn, len);
-        return;
+    } else {
+        dr_buf_consume(&conn->link.out, len);
+        conn->handed += len;
+        conn->is_writing = conn->link.out.len > 0;
     }
-    dr_buf_consume(&conn->link.out, len);
-    conn->handed += len;
-    conn->is_writing = conn->link.out.len > 0;
-    dr_mux_flush(mux, conn, now_ns);
+    if (conn->tls != NULL) {
+        conn->is_writing = conn->is_writing || dr_secure_has_output(conn->tls);
+    }
+    if (conn->session == NULL) {
+        dr_mux_flush(mux, conn, now_ns);
+    }
 }
 
 /* ---- time ---- */
@@ -277,15 +324,16 @@ uint64_t dora_mux_deadline_ns(const dora_mux *mux)
 /* A connection that does not come about in the time of this call. */
 static void connect_late(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
 {
-    const dr_loss loss = dr_loss_new(DORA_ECONNECT, ETIMEDOUT);
     dora_error error;
     dr_mux_conn *conn = call->conn;
     const dr_try made = {.err = DORA_ECONNECT};
+    const dr_loss loss = conn->is_greeting ? dr_secure_cut(conn->tls, ETIMEDOUT)
+                                           : dr_loss_new(DORA_ECONNECT, ETIMEDOUT);
     if (conn->waiting.count == 1 || dr_mux_conn_has_open(mux, conn->node)) {
-        cannot_connect(mux, conn, DR_CONN_CLOSING, &loss, now_ns);
+        lose(mux, conn, DR_CONN_CLOSING, &loss, now_ns);
         return;
     }
-    dr_loss_error_connect(&loss, &mux->nodes.items[conn->node].address, &error);
+    cannot_connect(mux, conn, &loss, &error);
     const dr_reason *reason = reason_of(&error);
     dr_mux_record_outcome(mux, conn->node, &made, 0, now_ns);
     dr_mux_fail(mux, call, &made, reason, now_ns);
@@ -380,17 +428,43 @@ static bool next_ended(dora_mux *mux, dora_mux_event *event)
     return true;
 }
 
+/* Goes on with the TLS of a connection: its link may get bytes, and calls may go there. */
+static void take_secure(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
+{
+    dr_loss loss;
+    const dora_err err = dr_mux_secure_take(mux, conn, &loss);
+    if (err != DORA_OK) {
+        lose(mux, conn, DR_CONN_CLOSING, &loss, now_ns);
+    } else if (conn->is_greeting && dr_secure_is_open(conn->tls)) {
+        opened(mux, conn, now_ns);
+    }
+}
+
+/* Reads what has come on a connection. Returns: whether it makes an event. */
+static bool read_all(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns, dora_mux_event *event)
+{
+    do {
+        if (conn->has_cipher) {
+            take_secure(mux, conn, now_ns);
+        }
+        if (conn->session != NULL && conn->has_input && conn->state == DR_CONN_OPEN) {
+            dr_mux_session_read(mux, conn, now_ns);
+        }
+        while (conn->has_input && conn->state == DR_CONN_OPEN) {
+            if (dr_mux_read(mux, conn, now_ns, event)) {
+                return true;
+            }
+        }
+    } while (conn->has_cipher);
+    return false;
+}
+
 /* What one connection has to say. Returns: false when it has nothing more. */
 static bool next_of(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns, dora_mux_event *event)
 {
     event->conn = conn->id;
-    if (conn->session != NULL && conn->has_input && conn->state == DR_CONN_OPEN) {
-        dr_mux_session_read(mux, conn, now_ns);
-    }
-    while (conn->has_input && (conn->state == DR_CONN_OPEN)) {
-        if (dr_mux_read(mux, conn, now_ns, event)) {
-            return true;
-        }
+    if (read_all(mux, conn, now_ns, event)) {
+        return true;
     }
     if (conn->wants_connect) {
         const dr_address *address = conn->session == NULL ? &mux->nodes.items[conn->node].address
@@ -409,11 +483,27 @@ static bool next_of(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns, dora_mux_
     return false;
 }
 
-/* The call of the last event, of which nothing is borrowed any more. */
+/* A connection over TLS says goodbye, or why it ends: until the next event. Not behind a part of a
+ * record: with the rest of it the server would have a call that counts as not sent. */
+static void close_conn(dora_mux *mux, dr_mux_conn *conn)
+{
+    if (conn->tls == NULL || dr_secure_is_amid(conn->tls)) {
+        dr_mux_conn_free(mux, conn);
+        return;
+    }
+    dr_secure_end(conn->tls);
+    mux->closing = conn;
+}
+
+/* The call and the connection of the last event, of which nothing is borrowed any more. */
 static void release_current(dora_mux *mux)
 {
     dr_mux_call *call = mux->current;
     mux->current = NULL;
+    if (mux->closing != NULL) {
+        dr_mux_conn_free(mux, mux->closing);
+        mux->closing = NULL;
+    }
     if (call == NULL) {
         return;
     }
@@ -449,7 +539,7 @@ bool dora_mux_next(dora_mux *mux, uint64_t now_ns, dora_mux_event *event)
         conn->is_ready = false;
         if (conn->state == DR_CONN_CLOSING) {
             *event = (dora_mux_event){.what = DORA_MUX_CLOSE, .conn = conn->id};
-            dr_mux_conn_free(mux, conn);
+            close_conn(mux, conn);
             return true;
         }
         if (conn->state == DR_CONN_GONE) {

@@ -11,6 +11,7 @@
 #include "client/shared/answer.h"
 #include "client/shared/fork.h"
 #include "client/shared/link.h"
+#include "client/shared/tls.h"
 
 #define DR_MUX_CONNECTIONS 4u            /* to one node, where the options do not say */
 #define DR_MUX_CONNECTIONS_MAX 64u       /* a server has better use for its descriptors */
@@ -95,8 +96,11 @@ struct dr_mux_conn {
     size_t node;             /*   which is this one */
     dr_mux_conn_state state; /* CLOSING: the driver must hear of it; GONE: it knows */
     bool is_ending;          /* takes no more calls; closes when those that it has are done */
+    dr_secure *tls;          /* NULL: what the driver moves is what the link has */
+    bool is_greeting;        /* its socket is open, the TLS handshake goes on */
     bool has_replied;
     bool has_input;
+    bool has_cipher; /* its TLS may have more to say to the link */
     bool wants_connect;
     bool wants_write;
     bool is_writing; /* the driver knows that there is something to write */
@@ -118,6 +122,7 @@ typedef struct dr_mux_node {
 
 struct dora_mux {
     dr_settings settings;
+    dr_client_tls tls;
     dr_nodes nodes;
     dr_mux_registry *registry; /* NULL: the nodes stay what the options say */
     dr_mux_node *more;         /* one for each of nodes.items */
@@ -138,6 +143,7 @@ struct dora_mux {
     dr_mux_conn *ready_first;
     dr_mux_conn *ready_last;
     dr_mux_call *current; /* of the last event */
+    dr_mux_conn *closing; /* of the last event, too: it may have a last word */
     dora_answer *making;  /* of dora_mux_start */
     dora_answer *given;   /* of the last event */
     dora_error error;     /* of the last event */

@@ -36,6 +36,7 @@ void dr_mux_conn_free(dora_mux *mux, dr_mux_conn *conn)
         dr_slots_remove(&mux->conns, conn->id);
     }
     dr_link_fini(&conn->link);
+    dr_secure_free(conn->tls);
     dr_free(conn);
 }
 

@@ -249,10 +249,11 @@ void dr_mux_session_connected(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
     look(mux, now_ns);
 }
 
-void dr_mux_session_lost(dora_mux *mux, dr_mux_conn *conn, const char *why, uint64_t now_ns)
+void dr_mux_session_lost(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state, const char *why,
+                         uint64_t now_ns)
 {
     dr_mux_session *session = conn->session;
-    drop_conn(mux, session, DR_CONN_GONE);
+    drop_conn(mux, session, state);
     dr_redis_lost(session->redis, why, now_ns);
     look(mux, now_ns);
 }

@@ -63,6 +63,7 @@ void dr_uv_conn_close(dora_async *async, uint64_t id)
 {
     dr_uv_conn *conn = find(async, id);
     if (conn != NULL) {
+        dr_transport_write(conn->transport); /* a last word */
         conn_end(conn);
     }
 }
@@ -158,5 +159,5 @@ void dr_uv_conn_open(dora_async *async, uint64_t id, const char *host, uint16_t 
     async->conns[(uint32_t)id] = conn;
     async->handles++;
     snprintf(address.host, sizeof address.host, "%s", host);
-    dr_transport_open(conn->transport, &address);
+    dr_transport_open(conn->transport, &address, NULL); /* the mux speaks TLS itself */
 }

@@ -202,6 +202,7 @@ static dora_err find_address(const dr_backend *backend, uint16_t tcp_port, dr_ad
                              dora_error *error)
 {
     const char *advertise = backend->config->discovery.advertise;
+    *address = (dr_address){.port = 0};
     if (advertise != NULL) {
         const dora_slice text = dr_slice(advertise);
         const dora_err err = dr_address_parse(text, address->host, &address->port);
