@@ -18,6 +18,7 @@
 typedef struct monitor {
     zend_string *udp;      /* NULL: the constructor did not run */
     zend_string *redis;    /* urls, parted by commas */
+    zval tls;              /* array: what php_dora_rpc_redis_add found, or undefined */
     zend_string *path;     /* of the node file */
     zend_string *log_file; /* NULL: stderr */
     zend_long log_level;   /* 0: the usual */
@@ -55,6 +56,7 @@ static void monitor_free(zend_object *object)
 
     text_free(self->udp);
     text_free(self->redis);
+    zval_ptr_dtor(&self->tls);
     text_free(self->path);
     text_free(self->log_file);
     zend_object_std_dtor(object);
@@ -87,7 +89,8 @@ static bool redis_take(monitor *self, zval *given)
         return refuse("the Redis to watch are missing: a list of ['ip' => , 'port' => ]");
     }
     array_init(&list);
-    bool is_added = php_dora_rpc_redis_add(&list, Z_ARRVAL_P(given), DOOR);
+    array_init(&self->tls);
+    bool is_added = php_dora_rpc_redis_add(&list, &self->tls, Z_ARRVAL_P(given), DOOR);
     ZEND_HASH_FOREACH_VAL(Z_ARRVAL(list), url)
     {
         smart_str_appends(&all, all.s != NULL ? "," : "");
@@ -179,7 +182,16 @@ static bool is_json_name(const zend_string *path)
     return len >= 5 && memcmp(ZSTR_VAL(path) + len - 5, ".json", 5) == 0;
 }
 
-/* Asks about the files that the monitor will write. Returns: false with an exception raised. */
+/* What stands under `name` in the "tls" of the Redis, NULL for nothing. */
+static const char *tls_text(const monitor *self, const char *name)
+{
+    const zval *text = zend_hash_str_find_deref(Z_ARRVAL(self->tls), name, strlen(name));
+
+    return text != NULL ? Z_STRVAL_P(text) : NULL;
+}
+
+/* Asks about the files that the monitor will write, and those of TLS. Returns: false with an
+ * exception raised. */
 static bool files_check(const monitor *self)
 {
     dora_error error;
@@ -188,6 +200,13 @@ static bool files_check(const monitor *self)
         (self->log_file != NULL &&
          php_dora_policy_file(ZSTR_VAL(self->log_file), &error) != DORA_OK)) {
         return refuse(error.msg);
+    }
+    static const char *const names[] = {"ca", "cert", "key"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *path = tls_text(self, names[i]);
+        if (path != NULL && php_dora_policy_file(path, &error) != DORA_OK) {
+            return refuse(error.msg);
+        }
     }
     return true;
 }
@@ -213,7 +232,11 @@ static void run(const monitor *self)
         .file_count = 1,
         .udp = ZSTR_VAL(self->udp),
         .log_file = self->log_file != NULL ? ZSTR_VAL(self->log_file) : NULL,
-        .log_level = (uint32_t)self->log_level};
+        .log_level = (uint32_t)self->log_level,
+        .tls_ca = tls_text(self, "ca"),
+        .tls_cert = tls_text(self, "cert"),
+        .tls_key = tls_text(self, "key"),
+        .tls_name = tls_text(self, "name")};
     dora_err err = dora_monitor_run(&options, &error);
     php_dora_master_leave();
     if (err != DORA_OK) {

@@ -77,9 +77,49 @@ static bool is_unused(const zval *ip, const zval *port)
                              (Z_STRLEN_P(port) == 0 || strcmp(Z_STRVAL_P(port), "0") == 0)));
 }
 
-/* Adds one ['ip' => , 'port' => , 'password' => , 'database' => ] as a url. */
-static bool redis_add(zval *list, HashTable *node, const char *door)
+/* Whether all that stands in `given` is known: names, and texts. */
+static bool is_tls(HashTable *given)
 {
+    static const char *const names[] = {"ca", "cert", "key", "name"};
+    zval *value;
+    size_t known = 0;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        value = zend_hash_str_find_deref(given, names[i], strlen(names[i]));
+        if (value != NULL && (Z_TYPE_P(value) != IS_STRING || Z_STRLEN_P(value) == 0)) {
+            return false;
+        }
+        known += value != NULL ? 1 : 0;
+    }
+    return known == zend_hash_num_elements(given);
+}
+
+/* Takes the "tls" of a Redis; `*has_tls` says whether it is spoken to so. */
+static bool tls_take(zval *tls, HashTable *node, bool *has_tls, const char *door)
+{
+    zval *given = member_of(node, "tls");
+
+    *has_tls = given != NULL && Z_TYPE_P(given) != IS_FALSE;
+    if (!*has_tls || Z_TYPE_P(given) == IS_TRUE) {
+        return true;
+    }
+    if (Z_TYPE_P(given) != IS_ARRAY || !is_tls(Z_ARRVAL_P(given))) {
+        return refuse(door, "\"tls\" of a Redis is true, or an array of the texts \"ca\", "
+                            "\"cert\", \"key\" and \"name\"");
+    }
+    if (zend_hash_num_elements(Z_ARRVAL_P(tls)) > 0 && !zend_is_identical(tls, given)) {
+        return refuse(door, "\"tls\" of all Redis must have the same files: give one ca with the "
+                            "certificates of all");
+    }
+    zval_ptr_dtor(tls);
+    ZVAL_COPY(tls, given);
+    return true;
+}
+
+/* Adds one ['ip' => , 'port' => , 'password' => , 'database' => , 'tls' => ] as a url. */
+static bool redis_add(zval *list, zval *tls, HashTable *node, const char *door)
+{
+    bool has_tls;
     zval *ip = member_of(node, "ip");
     zval *port = member_of(node, "port");
     zval *password = member_of(node, "password");
@@ -92,10 +132,13 @@ static bool redis_add(zval *list, HashTable *node, const char *door)
     if (ip == NULL || Z_TYPE_P(ip) != IS_STRING || !is_plain(port) || !is_plain(password) ||
         !is_plain(database)) {
         return refuse(door,
-                      "a Redis must be an array with a string \"ip\", and \"port\", \"password\" "
-                      "and \"database\" may be there");
+                      "a Redis must be an array with a string \"ip\", and \"port\", \"password\", "
+                      "\"database\" and \"tls\" may be there");
     }
-    smart_str_appends(&url, "redis://");
+    if (!tls_take(tls, node, &has_tls, door)) {
+        return false;
+    }
+    smart_str_appends(&url, has_tls ? "rediss://" : "redis://");
     if (password != NULL && (Z_TYPE_P(password) != IS_STRING || Z_STRLEN_P(password) > 0)) {
         password_append(&url, password);
     }
@@ -114,7 +157,7 @@ static bool redis_add(zval *list, HashTable *node, const char *door)
     return true;
 }
 
-static bool report_add(zval *list, HashTable *report, bool is_outer, const char *door)
+static bool report_add(zval *list, zval *tls, HashTable *report, bool is_outer, const char *door)
 {
     zval *item;
 
@@ -125,8 +168,8 @@ static bool report_add(zval *list, HashTable *report, bool is_outer, const char 
             return refuse(door, "Redis are given as a list of lists of ['ip' => , 'port' => ]");
         }
         bool is_node = !is_outer || zend_hash_str_exists(Z_ARRVAL_P(item), "ip", 2);
-        if (!(is_node ? redis_add(list, Z_ARRVAL_P(item), door)
-                      : report_add(list, Z_ARRVAL_P(item), false, door))) {
+        if (!(is_node ? redis_add(list, tls, Z_ARRVAL_P(item), door)
+                      : report_add(list, tls, Z_ARRVAL_P(item), false, door))) {
             return false;
         }
     }
@@ -134,10 +177,10 @@ static bool report_add(zval *list, HashTable *report, bool is_outer, const char 
     return true;
 }
 
-bool php_dora_rpc_redis_add(zval *list, HashTable *report, const char *door)
+bool php_dora_rpc_redis_add(zval *list, zval *tls, HashTable *report, const char *door)
 {
     if (zend_hash_str_exists(report, "ip", sizeof("ip") - 1)) {
-        return redis_add(list, report, door);
+        return redis_add(list, tls, report, door);
     }
-    return report_add(list, report, true, door);
+    return report_add(list, tls, report, true, door);
 }

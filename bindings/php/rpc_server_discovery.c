@@ -75,6 +75,7 @@ bool php_dora_rpc_discovery_add(zval *config, php_dora_rpc_server *server)
 {
     zval discovery;
     zval redis;
+    zval tls;
     zval groups;
 
     if (Z_TYPE(server->discovery) != IS_ARRAY) {
@@ -83,12 +84,18 @@ bool php_dora_rpc_discovery_add(zval *config, php_dora_rpc_server *server)
     HashTable *given = Z_ARRVAL(server->discovery);
     array_init(&discovery);
     array_init(&redis);
+    array_init(&tls);
     array_init(&groups);
     bool is_added =
         groups_add(&groups, Z_ARRVAL_P(zend_hash_index_find(given, 0))) &&
-        php_dora_rpc_redis_add(&redis, Z_ARRVAL_P(zend_hash_index_find(given, 1)), DOOR);
+        php_dora_rpc_redis_add(&redis, &tls, Z_ARRVAL_P(zend_hash_index_find(given, 1)), DOOR);
     add_assoc_zval(&discovery, "groups", &groups);
     add_assoc_zval(&discovery, "redis", &redis);
+    if (zend_hash_num_elements(Z_ARRVAL(tls)) > 0) {
+        add_assoc_zval(&discovery, "tls", &tls);
+    } else {
+        zval_ptr_dtor(&tls); /* an empty array would be a list there */
+    }
     is_added = is_added && advertise_add(&discovery, server);
     add_assoc_zval(config, "discovery", &discovery);
     return is_added;

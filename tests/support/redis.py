@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -38,8 +39,10 @@ class RedisConn:
     """A connection: `command(*words)` gives the decoded reply (texts as str, bytes that are no
     UTF-8 by surrogateescape; nil as None), `receive()` the next one, as after SUBSCRIBE."""
 
-    def __init__(self, port, password=None, timeout=REPLY_S):
+    def __init__(self, port, password=None, timeout=REPLY_S, context=None):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout)
+        if context:
+            self.sock = context.wrap_socket(self.sock)
         self.file = self.sock.makefile("rb")
         if password:
             self.command("AUTH", password)
@@ -89,16 +92,38 @@ class RedisConn:
         self.close()
 
 
+class RedisTls:
+    """TLS of a RedisServer: its `certificate`, of a Certificates; it asks for one of the same CA
+    where `clients` is "yes", as Redis' default is."""
+
+    def __init__(self, certificates, certificate="server", clients="yes"):
+        self.certificates, self.certificate, self.clients = certificates, certificate, clients
+
+    def words(self, port):
+        has = self.certificates
+        return ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", self.clients,
+                "--tls-cert-file", has.cert(self.certificate),
+                "--tls-key-file", has.key(self.certificate), "--tls-ca-cert-file", has.ca]
+
+    def context(self):
+        """Of the test's own connections: they take whatever the server shows."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.load_cert_chain(self.certificates.cert("client"), self.certificates.key("client"))
+        return context
+
+
 class RedisServer:
     """`with RedisServer(password=None) as redis`: it is ready, and empty. `stop()`, `kill()` and
-    `start()` end it and begin it again on the same port, empty again."""
+    `start()` end it and begin it again on the same port, empty again. `tls`: a RedisTls."""
 
-    def __init__(self, password=None, port=0):
+    def __init__(self, password=None, port=0, tls=None):
         self.program = shutil.which("redis-server")
         if not self.program:
             raise FileNotFoundError("these tests need redis-server (Debian: redis-server) in PATH")
         self.password = password
         self.port = port
+        self.tls = tls
         self.process = None
         self.folder = tempfile.mkdtemp(prefix="dora-redis-")
         self.log_path = os.path.join(self.folder, "log")
@@ -115,7 +140,7 @@ class RedisServer:
     @property
     def url(self):
         secret = ":%s@" % quote(self.password, safe="") if self.password else ""
-        return "redis://%s%s" % (secret, self.address)
+        return "redis%s://%s%s" % ("s" if self.tls else "", secret, self.address)
 
     @property
     def pid(self):
@@ -136,8 +161,9 @@ class RedisServer:
 
     def start(self, seconds=10.0):
         """Starts it on its port. Errors: RuntimeError with its log when it cannot."""
-        words = [self.program, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "",
-                 "--appendonly", "no", "--dir", self.folder]
+        words = [self.program, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir",
+                 self.folder]
+        words += self.tls.words(self.port) if self.tls else ["--port", str(self.port)]
         if self.password:
             words += ["--requirepass", self.password]
         parent = os.getpid()
@@ -170,7 +196,8 @@ class RedisServer:
         return int(fields["process_id"])
 
     def connect(self, timeout=REPLY_S):
-        return RedisConn(self.port, self.password, timeout)
+        context = self.tls.context() if self.tls else None
+        return RedisConn(self.port, self.password, timeout, context)
 
     def command(self, *words, timeout=REPLY_S):
         """The decoded reply to one command, over a connection of its own."""

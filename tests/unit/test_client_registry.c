@@ -299,7 +299,7 @@ static void the_first_look_can_be_interrupted(void **state)
 static void wrong_registries(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"redis://", "redis://h:99999", "rediss://h",
+    static const char *const wrong[] = {"redis://", "redis://h:99999", "rediss://h/x",
                                         "file:", "redis://h,127.0.0.1:1"};
     dora_client *client = NULL;
     dora_error error;

@@ -39,6 +39,8 @@ static void each_form_is_read(void **state)
         {"redis://:@cache", "cache", 6379, "", "", 0, "redis://cache:6379"},
         {"redis://cache/2147483647", "cache", 6379, "", "", 2147483647u,
          "redis://cache:6379/2147483647"},
+        {"rediss://cache", "cache", 6379, "", "", 0, "rediss://cache:6379"},
+        {"Rediss://ann:se%63ret@[::1]:7/2", "::1", 7, "ann", "secret", 2, "rediss://[::1]:7/2"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -50,6 +52,7 @@ static void each_form_is_read(void **state)
         assert_string_equal(url.user, all[i].user);
         assert_string_equal(url.password, all[i].password);
         assert_int_equal(url.database, all[i].database);
+        assert_int_equal(url.is_tls, strncasecmp(all[i].text, "rediss:", 7) == 0);
         assert_string_equal(dr_redis_url_text(&url, shown), all[i].shown);
     }
 }
@@ -71,7 +74,14 @@ static void what_is_wrong_is_named_without_the_password(void **state)
         {"cache/1", "\"cache\""},
         {"http://cache", "\"http\""},
         {"unix:relative", "unix:relative"},
-        {"rediss://:SECRET@cache", "TLS"},
+        {"rediss://", "\"\""},
+        {"rediss://cache:0", "\"cache\""},
+        {"rediss://:SECRET", "\"\""},
+        {"rediss://SECRET@cache", ":password@"},
+        {"rediss://:SECRET@cache/one", "\"cache\": the database"},
+        {"rediss:/:SECRET@cache", "rediss://..."},
+        {"redisss://:SECRET@cache", "redis://:password@host:port"},
+        {"rediss:cache", "\"rediss\""},
         {"ann:SECRET@cache", "redis://:password@host:port"},
         {"redis://", "\"\""},
         {"redis://:SECRET", "\"\""},

@@ -9,7 +9,8 @@
 #include "cli/command.h"
 
 static const char usage[] =
-    "usage: dora monitor --redis HOST:PORT... --out FILE... [--format php|json]\n";
+    "usage: dora monitor --redis HOST:PORT... --out FILE... [--format php|json]\n"
+    "           [--tls-ca FILE] [--tls-cert FILE --tls-key FILE] [--tls-name HOST]\n";
 
 static const char help[] =
     "\n"
@@ -19,14 +20,18 @@ static const char help[] =
     "replaced whole, and only when a node comes or goes. While no Redis can be read, or all of\n"
     "them suddenly name nobody, the last nodes stay.\n"
     "\n"
-    "  --redis REDIS   HOST:PORT or redis://[[USER]:PASSWORD@]HOST:PORT[/DATABASE]; several\n"
-    "                  times: all of them count together\n"
+    "  --redis REDIS   HOST:PORT or redis://[[USER]:PASSWORD@]HOST:PORT[/DATABASE], for TLS\n"
+    "                  rediss://...; several times: all of them count together\n"
     "  --out FILE      the file to write; several times: all of them\n"
     "  --format FORMAT php or json for all files; else .php is PHP, and any other name JSON\n"
+    "  --tls-ca FILE   whom rediss:// trusts; without it whom the system trusts\n"
+    "  --tls-cert FILE, --tls-key FILE  what a Redis sees that asks for a certificate\n"
+    "  --tls-name HOST the name in the certificate of each Redis; without it the host in its URL\n"
     "\n"
     "When the first state is known, after two seconds at most, it prints one line to stdout:\n"
     "  dora monitor: ready, 3 nodes in 2 groups\n"
-    "Later changes are lines on stderr. SIGTERM and SIGINT stop it; the files stay.\n"
+    "Later changes are lines on stderr. SIGTERM and SIGINT stop it; the files stay. On SIGHUP it\n"
+    "reads the files of TLS again.\n"
     "\n"
     "exit status: 0 stopped, 1 did not start, 2 wrong command line\n";
 
@@ -34,16 +39,35 @@ typedef struct arguments {
     dr_buf redis;             /* parted by commas, NUL-ended at the end */
     dora_monitor_file *files; /* their paths are copies: argv is written over */
     size_t file_count;
-    const char *format; /* NULL: by the files' names */
+    char *format; /* NULL: by the files' names */
+    char *tls_ca;
+    char *tls_cert;
+    char *tls_key;
+    char *tls_name;
 } arguments;
+
+/* text_flag gives the place of a flag that is a text, NULL where it is none. */
+static char **text_flag(arguments *self, const char *flag, size_t len)
+{
+    static const char *const names[] = {"--format", "--tls-ca", "--tls-cert", "--tls-key",
+                                        "--tls-name"};
+    char **const places[] = {&self->format, &self->tls_ca, &self->tls_cert, &self->tls_key,
+                             &self->tls_name};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i]) == len && memcmp(names[i], flag, len) == 0) {
+            return places[i];
+        }
+    }
+    return NULL;
+}
 
 /* take reads one flag. Returns: NULL, or what is wrong with it. */
 static const char *take(arguments *self, const char *flag, size_t len, const char *value)
 {
     const bool is_redis = len == 7 && strncmp(flag, "--redis", len) == 0;
     const bool is_out = len == 5 && strncmp(flag, "--out", len) == 0;
-    const bool is_format = len == 8 && strncmp(flag, "--format", len) == 0;
-    if (!is_redis && !is_out && !is_format) {
+    char **text = text_flag(self, flag, len);
+    if (!is_redis && !is_out && text == NULL) {
         return "does not go here";
     }
     if (value == NULL || value[0] == '\0') {
@@ -61,8 +85,12 @@ static const char *take(arguments *self, const char *flag, size_t len, const cha
         self->file_count += path != NULL ? 1 : 0;
         return path != NULL ? NULL : "finds no memory";
     }
-    self->format = value;
-    return strcmp(value, "php") == 0 || strcmp(value, "json") == 0 ? NULL : "is php or json";
+    if (text == &self->format && strcmp(value, "php") != 0 && strcmp(value, "json") != 0) {
+        return "is php or json";
+    }
+    dr_free(*text);
+    *text = strdup(value); /* a copy, as above */
+    return *text != NULL ? NULL : "finds no memory";
 }
 
 static bool is_php_name(const char *path)
@@ -117,7 +145,11 @@ static int watch(const arguments *self)
                                           .redis = self->redis.data,
                                           .files = self->files,
                                           .file_count = self->file_count,
-                                          .on_ready = on_ready};
+                                          .on_ready = on_ready,
+                                          .tls_ca = self->tls_ca,
+                                          .tls_cert = self->tls_cert,
+                                          .tls_key = self->tls_key,
+                                          .tls_name = self->tls_name};
     const dora_err err = dora_monitor_run(&options, &error);
     if (err == DORA_EINVAL) {
         return dr_cli_usage("monitor", error.msg);
@@ -150,6 +182,11 @@ static int run(int argc, char **argv, const dora_host *host)
         dr_free((char *)(uintptr_t)self.files[i].path);
     }
     dr_free(self.files);
+    dr_free(self.format);
+    dr_free(self.tls_ca);
+    dr_free(self.tls_cert);
+    dr_free(self.tls_key);
+    dr_free(self.tls_name);
     dr_buf_fini(&self.redis);
     return status;
 }

@@ -60,7 +60,8 @@ void dr_redis_conn_settle(dr_redis_conn *conn)
         if (wish == DR_REDIS_CLOSE) {
             dr_transport_close(conn->transport);
         } else if (wish == DR_REDIS_CONNECT) {
-            dr_transport_open(conn->transport, &dr_redis_url_of(conn->redis)->address, NULL);
+            const dr_tls_peer peer = dr_redis_tls_of(conn->redis);
+            dr_transport_open(conn->transport, &dr_redis_url_of(conn->redis)->address, &peer);
         }
     } while (wish != DR_REDIS_NOTHING);
     conn->is_settling = false;

@@ -15,6 +15,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define WHY_BYTES 256
+#define TLS_ALERT 0x15 /* the first byte of a TLS record that says no (RFC 8446, 5.1) */
 
 /* A command whose reply has not come. */
 typedef struct waiter {
@@ -26,12 +27,16 @@ typedef struct waiter {
 
 struct dr_redis {
     dr_redis_url url;
+    dr_tls_context *tls;     /* of the next connection; NULL: none was given, or none is wanted */
+    dr_tls_context *tls_now; /* of this one, as long as its driver may use it */
+    char tls_name[DR_HOST_BYTES];
     dr_redis_events events;
     dr_redis_state state;
     bool is_stopping;   /* OPEN, but only until all is answered, or stop_ns */
     bool wants_connect; /* wishes that the driver has not taken yet */
     bool wants_close;
     bool is_subscribed;
+    bool has_heard; /* something came on this connection */
     uint32_t pause_ms;
     uint64_t deadline_ns; /* of connecting, of the pause, of a sign of life */
     uint64_t stop_ns;
@@ -141,6 +146,7 @@ static void connect_begin(dr_redis *redis, uint64_t now_ns)
 {
     redis->state = DR_REDIS_CONNECTING;
     redis->wants_connect = true;
+    redis->has_heard = false;
     redis->deadline_ns = now_ns + DR_REDIS_CONNECT_MS * NS_PER_MS;
 }
 
@@ -169,12 +175,22 @@ void dr_redis_fail(dr_redis *redis, const char *why, uint64_t now_ns)
     }
 }
 
+/* Redis takes plain bytes on a port for TLS as no handshake, and hangs up without a word. */
+static const char *with_hint(dr_redis *redis, const char *why)
+{
+    if (redis->state != DR_REDIS_GREETING || redis->has_heard || redis->url.is_tls) {
+        return why;
+    }
+    snprintf(redis->why, sizeof redis->why, "%.200s: does it want TLS (rediss://)?", why);
+    return redis->why;
+}
+
 void dr_redis_lost(dr_redis *redis, const char *why, uint64_t now_ns)
 {
     if (redis->wants_close) {
         redis->wants_close = false; /* it is closed already */
     } else if (redis->state >= DR_REDIS_CONNECTING && !redis->wants_connect) {
-        go_down(redis, why, true, now_ns);
+        go_down(redis, with_hint(redis, why), true, now_ns);
     }
 }
 
@@ -296,6 +312,10 @@ void dr_redis_connected(dr_redis *redis, uint64_t now_ns)
     if (redis->state != DR_REDIS_CONNECTING || redis->wants_connect) {
         return;
     }
+    if (redis->url.is_tls && redis->tls_now == NULL) { /* nothing is said in plain */
+        dr_redis_fail(redis, "there is no TLS to speak with it", now_ns);
+        return;
+    }
     redis->state = DR_REDIS_GREETING;
     redis->reader = dr_redis_reader_new();
     if (redis->reader == NULL || greet(redis, now_ns) != DORA_OK) {
@@ -359,6 +379,11 @@ void dr_redis_received(dr_redis *redis, dora_slice bytes, uint64_t now_ns)
         return;
     }
     redis->deadline_ns = now_ns + DR_REDIS_REPLY_MS * NS_PER_MS;
+    if (!redis->has_heard && bytes.data[0] == TLS_ALERT) {
+        dr_redis_fail(redis, "it wants TLS: write rediss://", now_ns);
+        return;
+    }
+    redis->has_heard = true;
     if (dr_redis_reader_feed(redis->reader, bytes) != DORA_OK) {
         dr_redis_fail(redis, dora_err_text(DORA_ENOMEM), now_ns);
         return;
@@ -379,6 +404,8 @@ dr_redis_wish dr_redis_next(dr_redis *redis)
     }
     if (redis->wants_connect) {
         redis->wants_connect = false;
+        dr_tls_context_free(redis->tls_now);
+        redis->tls_now = redis->tls != NULL ? dr_tls_context_hold(redis->tls) : NULL;
         return DR_REDIS_CONNECT;
     }
     return DR_REDIS_NOTHING;
@@ -416,6 +443,18 @@ uint64_t dr_redis_deadline_ns(const dr_redis *redis)
     return earlier(own_ns, redis->alarm_ns);
 }
 
+/* What did not come in time. A Redis without TLS takes a handshake for a command without an end. */
+static const char *late(dr_redis *redis)
+{
+    if (redis->state == DR_REDIS_CONNECTING) {
+        snprintf(redis->why, sizeof redis->why, "no connection within %u s%s",
+                 DR_REDIS_CONNECT_MS / 1000, redis->url.is_tls ? ": does it speak TLS there?" : "");
+    } else {
+        snprintf(redis->why, sizeof redis->why, "no answer within %u s", DR_REDIS_REPLY_MS / 1000);
+    }
+    return redis->why;
+}
+
 static void end_what_is_late(dr_redis *redis, uint64_t now_ns)
 {
     uint64_t own_ns = own_deadline_ns(redis);
@@ -424,12 +463,7 @@ static void end_what_is_late(dr_redis *redis, uint64_t now_ns)
             connect_begin(redis, now_ns);
             return;
         }
-        snprintf(redis->why, sizeof redis->why,
-                 redis->state == DR_REDIS_CONNECTING ? "no connection within %u s"
-                                                     : "no answer within %u s",
-                 redis->state == DR_REDIS_CONNECTING ? DR_REDIS_CONNECT_MS / 1000
-                                                     : DR_REDIS_REPLY_MS / 1000);
-        dr_redis_fail(redis, redis->why, now_ns);
+        dr_redis_fail(redis, late(redis), now_ns);
     } else if (redis->is_stopping && now_ns >= redis->stop_ns) {
         dr_redis_fail(redis, "not all was answered before the end", now_ns);
     }
@@ -467,6 +501,8 @@ void dr_redis_free(dr_redis *redis)
 {
     if (redis != NULL) {
         drop(redis, DR_REDIS_STOPPED, true);
+        dr_tls_context_free(redis->tls);
+        dr_tls_context_free(redis->tls_now);
         dr_free(redis);
     }
 }
@@ -479,4 +515,18 @@ const dr_redis_url *dr_redis_url_of(const dr_redis *redis)
 dr_redis_state dr_redis_state_of(const dr_redis *redis)
 {
     return redis->state;
+}
+
+void dr_redis_use_tls(dr_redis *redis, dr_tls_context *tls, const char *name)
+{
+    dr_tls_context *held = tls != NULL && redis->url.is_tls ? dr_tls_context_hold(tls) : NULL;
+    dr_tls_context_free(redis->tls);
+    redis->tls = held;
+    snprintf(redis->tls_name, sizeof redis->tls_name, "%s",
+             name != NULL ? name : redis->url.address.host);
+}
+
+dr_tls_peer dr_redis_tls_of(const dr_redis *redis)
+{
+    return (dr_tls_peer){redis->tls_now, redis->tls_name};
 }

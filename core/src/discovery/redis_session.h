@@ -8,6 +8,7 @@
 #define DR_DISCOVERY_REDIS_SESSION_H
 
 #include "discovery/redis_url.h"
+#include "transport/secure.h"
 
 #define DR_REDIS_CONNECT_MS 1000u   /* a connection that takes longer is given up */
 #define DR_REDIS_REPLY_MS 2000u     /* so is a Redis that is silent for so long */
@@ -43,6 +44,15 @@ typedef struct dr_redis_events {
  * dr_redis_free frees (NULL is fine). Errors: DORA_ENOMEM. */
 dora_err dr_redis_new(dr_redis **redis, const dr_redis_url *url, const dr_redis_events *events);
 void dr_redis_free(dr_redis *redis);
+
+/* dr_redis_use_tls has its next connections use `tls` where its url is one of TLS. `name` is what
+ * Redis' certificate is to name; NULL: the url's host. Without it such a session says nothing to
+ * whom it is connected, and fails. Ownership: holds the context, copies the name. */
+void dr_redis_use_tls(dr_redis *redis, dr_tls_context *tls, const char *name);
+
+/* dr_redis_tls_of is with whom the connection that dr_redis_next has wished for is to speak TLS,
+ * without a context for one that does not. Borrowed until the next such wish. */
+dr_tls_peer dr_redis_tls_of(const dr_redis *redis);
 
 const dr_redis_url *dr_redis_url_of(const dr_redis *redis);
 dr_redis_state dr_redis_state_of(const dr_redis *redis);

@@ -14,6 +14,23 @@ static bool begins_with(dora_slice text, const char *word)
     return text.len >= len && strncasecmp(text.data, word, len) == 0;
 }
 
+/* The length of "redis://" or "rediss://", where the text begins so; else 0. */
+static size_t scheme_len(dora_slice text)
+{
+    static const char *const schemes[] = {"redis://", "rediss://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        if (begins_with(text, schemes[i])) {
+            return strlen(schemes[i]);
+        }
+    }
+    return 0;
+}
+
+bool dr_redis_url_is_meant(dora_slice text)
+{
+    return scheme_len(text) > 0;
+}
+
 static dora_slice after(dora_slice text, size_t len)
 {
     dora_slice rest = {text.data + len, text.len - len};
@@ -36,10 +53,7 @@ static size_t find_first(dora_slice text, char byte)
 static dora_err refuse(dora_error *error, dora_slice text, const char *why)
 {
     size_t at = find_last(text, '@');
-    dora_slice host = at < text.len ? after(text, at + 1) : text;
-    if (at == text.len && begins_with(text, "redis://")) {
-        host = after(text, strlen("redis://"));
-    }
+    dora_slice host = after(text, at < text.len ? at + 1 : scheme_len(text));
     if (host.len == 0 || host.data[0] != '[') {
         host.len = find_first(host, ':');
     }
@@ -139,7 +153,7 @@ static const char *host_read(dora_slice text, dr_address *address)
     return NULL;
 }
 
-/* What follows "redis://". Returns: NULL, or what is wrong. */
+/* What follows the scheme. Returns: NULL, or what is wrong. */
 static const char *parts_read(dora_slice text, dr_redis_url *url)
 {
     const char *wrong = NULL;
@@ -164,15 +178,12 @@ dora_err dr_redis_url_read(dora_slice text, dr_redis_url *url, dora_error *error
     if (begins_with(text, "unix:")) {
         return dr_address_read(text, &url->address, error);
     }
-    if (begins_with(text, "rediss://")) {
-        return dora_error_set(error, DORA_EINVAL,
-                              "rediss:// is not supported: Redis is spoken to without TLS (the "
-                              "hiredis of Debian 12 has none); use a private network or a tunnel");
-    }
-    if (begins_with(text, "redis://")) {
-        wrong = parts_read(after(text, strlen("redis://")), url);
+    const size_t scheme = scheme_len(text);
+    if (scheme > 0) {
+        url->is_tls = begins_with(text, "rediss:");
+        wrong = parts_read(after(text, scheme), url);
     } else if (find_last(text, '@') < text.len) {
-        wrong = "a password needs the form redis://:password@host:port";
+        wrong = "a password needs the form redis://:password@host:port, or rediss://... for TLS";
     } else {
         wrong = host_read(text, &url->address);
     }
@@ -186,13 +197,14 @@ dora_err dr_redis_url_read(dora_slice text, dr_redis_url *url, dora_error *error
 const char *dr_redis_url_text(const dr_redis_url *url, char text[DR_REDIS_URL_TEXT_MAX])
 {
     char address[DR_ADDRESS_TEXT_MAX];
+    const char *scheme = url->is_tls ? "rediss" : "redis";
     dr_address_text(&url->address, address);
     if (dr_address_is_unix(&url->address)) {
         snprintf(text, DR_REDIS_URL_TEXT_MAX, "%s", address);
     } else if (url->database == 0) {
-        snprintf(text, DR_REDIS_URL_TEXT_MAX, "redis://%s", address);
+        snprintf(text, DR_REDIS_URL_TEXT_MAX, "%s://%s", scheme, address);
     } else {
-        snprintf(text, DR_REDIS_URL_TEXT_MAX, "redis://%s/%" PRIu32, address, url->database);
+        snprintf(text, DR_REDIS_URL_TEXT_MAX, "%s://%s/%" PRIu32, scheme, address, url->database);
     }
     return text;
 }

@@ -12,16 +12,20 @@ typedef struct dr_redis_url {
     char user[DR_REDIS_SECRET_BYTES];     /* "": the default user */
     char password[DR_REDIS_SECRET_BYTES]; /* "": no AUTH is sent */
     uint32_t database;
+    bool is_tls; /* "rediss://": its certificate is to name the host */
 } dr_redis_url;
 
-/* dr_redis_url_read reads "host", "host:port", "[::1]:port", "unix:/path" or
- * "redis://[[user]:password@]host[:port][/database]", where user and password may have bytes
- * written as %XX. Errors: DORA_EINVAL, naming what is wrong, never the password; "rediss://" is
- * refused with the reason (the hiredis of Debian 12 has no TLS). */
+/* dr_redis_url_is_meant says whether a text begins as one: "redis://" or "rediss://". */
+bool dr_redis_url_is_meant(dora_slice text);
+
+/* dr_redis_url_read reads "host", "host:port", "[::1]:port", "unix:/path",
+ * "redis://[[user]:password@]host[:port][/database]" or, for TLS, the same with "rediss://", where
+ * user and password may have bytes written as %XX. Errors: DORA_EINVAL, naming what is wrong,
+ * never the password. */
 dora_err dr_redis_url_read(dora_slice text, dr_redis_url *url, dora_error *error);
 
-/* dr_redis_url_text writes it for people: "redis://host:port/database", without user and password;
- * "/0" is left out. */
+/* dr_redis_url_text writes it for people: "redis://host:port/database", or "rediss://...", without
+ * user and password; "/0" is left out. */
 #define DR_REDIS_URL_TEXT_MAX (DR_HOST_BYTES + 48)
 const char *dr_redis_url_text(const dr_redis_url *url, char text[DR_REDIS_URL_TEXT_MAX]);
 

@@ -217,7 +217,7 @@ bool dr_registry_is_meant(const char *nodes)
     if (begins_with(text, "file:")) {
         return true;
     }
-    while (begins_with(text, "redis://") || begins_with(text, "rediss://")) {
+    while (dr_redis_url_is_meant((dora_slice){text, strlen(text)})) {
         text += strcspn(text, ",");
         if (*text == '\0') {
             return true; /* one that stands beside servers is none */
@@ -317,6 +317,23 @@ dr_redis *dr_registry_session(dr_registry *registry, size_t index)
         index -= registry->sources[i++].session_count;
     }
     return registry->sources[i].sessions[index];
+}
+
+bool dr_registry_has_tls(const dr_registry *registry)
+{
+    for (size_t i = 0; i < registry->count; i++) {
+        if (dr_redis_url_of(registry->sources[i].sessions[0])->is_tls) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void dr_registry_use_tls(dr_registry *registry, dr_tls_context *tls, const char *name)
+{
+    for (size_t i = 0; i < dr_registry_sessions(registry); i++) {
+        dr_redis_use_tls(dr_registry_session(registry, i), tls, name);
+    }
 }
 
 void dr_registry_start(dr_registry *registry, uint64_t now_ns)

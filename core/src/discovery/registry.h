@@ -22,7 +22,7 @@ typedef struct dr_registry_events {
 } dr_registry_events;
 
 /* dr_registry_is_meant says whether `nodes` of a client's options names a registry: "file:PATH", or
- * one or several "redis://..." parted by commas. */
+ * one or several "redis://..." or "rediss://..." parted by commas. */
 bool dr_registry_is_meant(const char *nodes);
 
 /* dr_registry_new reads such a text (for the monitor "host:port" is a Redis, too). `subscribes` as
@@ -37,6 +37,11 @@ void dr_registry_free(dr_registry *registry);
  * one. Where it subscribes, an event of one makes another one speak: look at the drivers of all. */
 size_t dr_registry_sessions(const dr_registry *registry);
 dr_redis *dr_registry_session(dr_registry *registry, size_t index);
+
+/* dr_registry_has_tls says whether a session is to speak TLS; dr_registry_use_tls is
+ * dr_redis_use_tls for all. */
+bool dr_registry_has_tls(const dr_registry *registry);
+void dr_registry_use_tls(dr_registry *registry, dr_tls_context *tls, const char *name);
 
 /* dr_registry_start begins, dr_registry_stop closes all connections. */
 void dr_registry_start(dr_registry *registry, uint64_t now_ns);

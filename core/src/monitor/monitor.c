@@ -28,6 +28,7 @@
 
 #define FIRST_STATE_MS 2000u /* a Redis that has not answered by then is not waited for */
 #define RETRY_MS 1000u       /* of a file that could not be written */
+#define SIGNALS 3
 #define TALKS_MAX (2 * DR_REGISTRY_REDIS_MAX)
 
 typedef struct monitor {
@@ -37,7 +38,7 @@ typedef struct monitor {
     int udp; /* -1: none */
     uv_loop_t loop;
     bool is_loop_open;
-    uv_signal_t signals[2];
+    uv_signal_t signals[SIGNALS];
     uv_timer_t retry;
     uv_timer_t watchdog;
     uv_prepare_t before_waiting;
@@ -228,16 +229,54 @@ static dora_err bind_udp(monitor *self, const char *text, dora_error *error)
     return DORA_OK;
 }
 
+/* take_tls reads the files of TLS, for connections that are opened from now on. */
+static dora_err take_tls(monitor *self, dora_error *error)
+{
+    const dora_monitor_options *options = self->options;
+    const dr_tls_settings settings = {
+        .ca = options->tls_ca, .cert = options->tls_cert, .key = options->tls_key};
+    dr_tls_context *tls = NULL;
+    if (!dr_registry_has_tls(self->registry)) {
+        return settings.ca == NULL && settings.cert == NULL && settings.key == NULL
+                   ? DORA_OK
+                   : dora_error_set(error, DORA_EINVAL,
+                                    "files of TLS are given, and no Redis is "
+                                    "spoken to with it: write rediss://");
+    }
+    const dora_err err = dr_tls_context_client(&settings, &tls, error);
+    if (err == DORA_OK) {
+        dr_registry_use_tls(self->registry, tls, options->tls_name);
+    }
+    dr_tls_context_free(tls);
+    return err;
+}
+
+static void take_tls_again(monitor *self)
+{
+    char line[sizeof(((dora_error *)NULL)->msg) + 64];
+    dora_error error = {.err = DORA_OK};
+    if (take_tls(self, &error) != DORA_OK) {
+        snprintf(line, sizeof line, "%s; TLS goes on with the files that were read before",
+                 error.msg);
+        say(self, DR_LOG_ERROR, line);
+        return;
+    }
+    say(self, DR_LOG_INFO, "the files of TLS are read again");
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     monitor *self = handle->data;
-    (void)number;
-    uv_stop(&self->loop);
+    if (number == SIGHUP) {
+        take_tls_again(self);
+    } else {
+        uv_stop(&self->loop);
+    }
 }
 
 static dora_err open_loop(monitor *self, dora_error *error)
 {
-    static const int numbers[] = {SIGTERM, SIGINT};
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
     int result = uv_loop_init(&self->loop);
     if (result != 0) {
         return dora_error_set(error, DORA_EIO, "cannot make a loop: %s", uv_strerror(result));
@@ -254,10 +293,13 @@ static dora_err open_loop(monitor *self, dora_error *error)
     if (self->notify.watchdog_ms > 0) {
         (void)uv_timer_start(&self->watchdog, on_watchdog, 0, self->notify.watchdog_ms);
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < SIGNALS; i++) {
         (void)uv_signal_init(&self->loop, &self->signals[i]);
         self->signals[i].data = self;
-        const int started = uv_signal_start(&self->signals[i], on_signal, numbers[i]);
+        const bool is_wanted = numbers[i] != SIGHUP || self->options->tls_ca != NULL ||
+                               self->options->tls_cert != NULL;
+        const int started =
+            is_wanted ? uv_signal_start(&self->signals[i], on_signal, numbers[i]) : 0;
         result = result == 0 ? started : result;
     }
     return result == 0
@@ -274,6 +316,7 @@ static dora_err open_registry(monitor *self, dora_error *error)
         return dora_error_set(error, DORA_EINVAL, "a Redis is expected, not %s",
                               self->options->redis);
     }
+    err = err == DORA_OK ? take_tls(self, error) : err;
     while (err == DORA_OK && self->driver_count < count) {
         dr_redis *session = dr_registry_session(self->registry, self->driver_count);
         err = dr_redis_uv_new(&self->drivers[self->driver_count], &self->loop, session);
@@ -292,8 +335,9 @@ static void close_loop(monitor *self)
     uv_close((uv_handle_t *)&self->retry, NULL);
     uv_close((uv_handle_t *)&self->watchdog, NULL);
     uv_close((uv_handle_t *)&self->before_waiting, NULL);
-    uv_close((uv_handle_t *)&self->signals[0], NULL);
-    uv_close((uv_handle_t *)&self->signals[1], NULL);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        uv_close((uv_handle_t *)&self->signals[i], NULL);
+    }
     (void)uv_run(&self->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&self->loop);
 }

@@ -10,12 +10,14 @@
 #include "base/deadline.h"
 #include "base/mem.h"
 #include "client/shared/registry_news.h"
+#include "client/shared/registry_tls.h"
 #include "discovery/redis_wait.h"
 
 #define MS ((uint64_t)DR_NS_PER_MS)
 
 struct dr_registry_poll {
     char *text;            /* of the options */
+    dr_tls_context *tls;   /* of "rediss://"; NULL: none is needed */
     pthread_cond_t looked; /* a look has ended; with the client's lock, as the next four */
     bool is_looking;
     bool has_looked; /* once at least */
@@ -55,6 +57,7 @@ static dora_err source_open(dr_registry_poll *source, dora_error *error)
     if (err != DORA_OK) {
         return err;
     }
+    dr_registry_use_tls(source->registry, source->tls, NULL);
     source->is_started = false;
     size_t count = dr_registry_sessions(source->registry);
     for (size_t i = 0; i < count; i++) {
@@ -93,6 +96,8 @@ dora_err dr_registry_poll_new(dr_registry_poll **source, const dora_client_optio
     if (made->text != NULL) {
         memcpy(made->text, options->nodes, size);
         err = source_open(made, error);
+        err =
+            err == DORA_OK ? dr_registry_tls_open(made->registry, options, &made->tls, error) : err;
     } else {
         no_memory(error);
     }
@@ -116,6 +121,7 @@ void dr_registry_poll_free(dr_registry_poll *source)
         return;
     }
     source_close(source->wait, source->registry);
+    dr_tls_context_free(source->tls);
     dr_buf_fini(&source->news.warnings);
     pthread_cond_destroy(&source->looked);
     dr_free(source->text);

@@ -226,6 +226,8 @@ void dora_mux_connected(dora_mux *mux, uint64_t id, uint64_t now_ns)
     const dora_err err = dr_mux_secure_begin(mux, conn, &error);
     if (err == DORA_OK) {
         opened(mux, conn, now_ns);
+    } else if (err != DORA_EAGAIN && conn->session != NULL) {
+        dr_mux_session_lost(mux, conn, DR_CONN_CLOSING, error.msg, now_ns);
     } else if (err != DORA_EAGAIN) {
         conn_lost(mux, conn, DR_CONN_CLOSING, &error, now_ns);
     }

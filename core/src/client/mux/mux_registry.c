@@ -12,6 +12,7 @@
 #include "client/mux/mux_start.h"
 #include "client/mux/mux_table.h"
 #include "client/shared/registry_news.h"
+#include "client/shared/registry_tls.h"
 
 /* One Redis of the registry, and the connection to it. */
 struct dr_mux_session {
@@ -26,6 +27,7 @@ struct dr_mux_registry {
     uint64_t deadline_ns;
     bool is_started;
     dr_registry_news news;
+    dr_tls_context *tls; /* of "rediss://"; NULL: none is needed */
 };
 
 /* ---- life ---- */
@@ -40,6 +42,7 @@ dora_err dr_mux_registry_new(dora_mux *mux, const dora_client_options *options, 
     own->news = dr_registry_news_of(options);
     const dr_registry_events events = dr_registry_news_events(&own->news);
     dora_err err = dr_registry_new(&own->registry, options->nodes, true, &events, error);
+    err = err == DORA_OK ? dr_registry_tls_open(own->registry, options, &own->tls, error) : err;
     if (err != DORA_OK) {
         return err;
     }
@@ -60,6 +63,7 @@ void dr_mux_registry_free(dora_mux *mux)
     dr_mux_registry *own = mux->registry;
     if (own != NULL) {
         dr_registry_free(own->registry);
+        dr_tls_context_free(own->tls);
         dr_free(own->sessions);
         dr_buf_fini(&own->news.warnings);
         dr_free(own);
@@ -241,6 +245,11 @@ void dr_mux_registry_warn(dora_mux *mux)
 const dr_address *dr_mux_session_address(const dr_mux_session *session)
 {
     return &dr_redis_url_of(session->redis)->address;
+}
+
+dr_tls_peer dr_mux_session_tls(const dr_mux_session *session)
+{
+    return dr_redis_tls_of(session->redis);
 }
 
 void dr_mux_session_connected(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)

@@ -28,6 +28,7 @@ void dr_mux_registry_warn(dora_mux *mux);
 
 /* The connection of a session, as dora_mux_connected and the others have it. */
 const dr_address *dr_mux_session_address(const dr_mux_session *session);
+dr_tls_peer dr_mux_session_tls(const dr_mux_session *session);
 void dr_mux_session_connected(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns);
 void dr_mux_session_lost(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state, const char *why,
                          uint64_t now_ns);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "client/mux/mux_conn.h"
+#include "client/mux/mux_registry.h"
 
 dr_address dr_mux_address(const dora_mux *mux, const dr_mux_conn *conn)
 {
@@ -25,7 +26,9 @@ dora_err dr_mux_secure_begin(dora_mux *mux, dr_mux_conn *conn, dora_error *error
 {
     dr_tls_peer with = {.context = NULL};
     dr_address address;
-    if (conn->session == NULL) {
+    if (conn->session != NULL) {
+        with = dr_mux_session_tls(conn->session);
+    } else {
         address = mux->nodes.items[conn->node].address;
         const dora_err err = dr_client_tls_peer(&mux->tls, &address, &with, error);
         if (err != DORA_OK) {

@@ -122,6 +122,11 @@ void dr_config_fini(dr_config *config)
     dr_texts_fini(&config->discovery.redis);
     dr_texts_fini(&config->discovery.groups);
     dr_free(config->discovery.advertise);
+    dr_free(config->discovery.tls.ca);
+    dr_free(config->discovery.tls.cert);
+    dr_free(config->discovery.tls.key);
+    dr_free(config->discovery.tls.crl);
+    dr_free(config->discovery.tls.name);
     dr_free(config->file);
     dr_free(config->text);
     dr_free(config->trace.endpoint);

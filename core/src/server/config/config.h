@@ -107,6 +107,13 @@ typedef struct dr_config {
         dr_texts redis;  /* as redis_url.h reads them: passwords stand in them */
         dr_texts groups; /* none: DR_GROUP_DEFAULT */
         char *advertise; /* "IP:PORT", port 0: the bound one; NULL: what is listened on */
+        struct {
+            char *ca; /* files, as those of a dr_tls_settings */
+            char *cert;
+            char *key;
+            char *crl;
+            char *name; /* in the certificate of every Redis; NULL: the host of its url */
+        } tls;          /* of each "rediss://" */
     } discovery;
     struct {
         char *endpoint;   /* a collector of spans, with its path; NULL: none */

@@ -78,6 +78,54 @@ size_t dr_discovery_read(const dr_config *config, dr_redis_url *urls)
     return redis->count;
 }
 
+bool dr_discovery_has_tls(const dr_config *config)
+{
+    dr_redis_url urls[DR_DISCOVERY_REDIS_MAX];
+    const size_t count = dr_discovery_read(config, urls);
+    for (size_t i = 0; i < count; i++) {
+        if (urls[i].is_tls) {
+            return true;
+        }
+    }
+    return false;
+}
+
+dora_err dr_discovery_tls_open(const dr_config *config, dr_tls_context **tls, dora_error *error)
+{
+    dora_error why = {.err = DORA_OK};
+    const dr_tls_settings settings = {.cert = config->discovery.tls.cert,
+                                      .key = config->discovery.tls.key,
+                                      .ca = config->discovery.tls.ca,
+                                      .crl = config->discovery.tls.crl};
+    *tls = NULL;
+    if (!dr_discovery_has_tls(config)) {
+        return DORA_OK;
+    }
+    const dora_err err = dr_tls_context_client(&settings, tls, &why);
+    return err == DORA_OK ? DORA_OK : dora_error_set(error, err, "discovery.tls: %s", why.msg);
+}
+
+/* check_tls: who has written down whom to trust means TLS, and would get none. */
+static void check_tls(const dr_config *config, const char *prefix, dora_error *problems)
+{
+    const char *const texts[] = {config->discovery.tls.ca, config->discovery.tls.cert,
+                                 config->discovery.tls.key, config->discovery.tls.crl,
+                                 config->discovery.tls.name};
+    bool is_set = false;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        is_set = is_set || texts[i] != NULL;
+    }
+    if (is_set && !dr_discovery_has_tls(config)) {
+        dr_problem_add(problems,
+                       "%sdiscovery.tls: is there, and no Redis is spoken to with TLS: write "
+                       "rediss:// in \"discovery.redis\"",
+                       prefix);
+    }
+    if ((config->discovery.tls.cert == NULL) != (config->discovery.tls.key == NULL)) {
+        dr_problem_add(problems, "%sdiscovery.tls: \"cert\" and \"key\" belong together", prefix);
+    }
+}
+
 void dr_discovery_check(const dr_config *config, const char *prefix, dora_error *problems)
 {
     char text[DR_REDIS_URL_TEXT_MAX];
@@ -89,6 +137,7 @@ void dr_discovery_check(const dr_config *config, const char *prefix, dora_error 
                        "Redis connect by TCP",
                        prefix);
     }
+    check_tls(config, prefix, problems);
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
             if (urls[i].database == urls[j].database &&
@@ -134,4 +183,15 @@ dora_err dr_take_advertise(dr_reading *r, const dr_key *key, const json_t *json,
         dr_reading_problem(r, "%s", error.msg);
     }
     return err == DORA_ENOMEM ? err : DORA_OK;
+}
+
+dora_err dr_take_tls_name(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+{
+    const char *text = json_string_value(json);
+    if (!json_is_null(json) && (text == NULL || text[0] == '\0' || strlen(text) >= DR_HOST_BYTES ||
+                                strpbrk(text, " \t\r\n/:") != NULL)) {
+        dr_reading_problem(r, "must be the name of a host, as it stands in a certificate, or null");
+        return DORA_OK;
+    }
+    return dr_text_set((char **)(void *)((char *)object + key->at), text);
 }

@@ -324,10 +324,20 @@ static const dr_key HTTP_KEYS[] = {
     {.name = NULL},
 };
 
+static const dr_key DISCOVERY_TLS_KEYS[] = {
+    {.name = "ca", .take = dr_take_path, .at = CONFIG(discovery.tls.ca)},
+    {.name = "cert", .take = dr_take_path, .at = CONFIG(discovery.tls.cert)},
+    {.name = "key", .take = dr_take_path, .at = CONFIG(discovery.tls.key)},
+    {.name = "crl", .take = dr_take_path, .at = CONFIG(discovery.tls.crl)},
+    {.name = "name", .take = dr_take_tls_name, .at = CONFIG(discovery.tls.name)},
+    {.name = NULL},
+};
+
 static const dr_key DISCOVERY_KEYS[] = {
     {.name = "redis", .take = dr_take_redis},
     {.name = "groups", .take = dr_take_groups},
     {.name = "advertise", .take = dr_take_advertise},
+    {.name = "tls", .take = take_object, .keys = DISCOVERY_TLS_KEYS},
     {.name = NULL},
 };
 

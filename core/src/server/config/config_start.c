@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/config/config_discovery.h"
 #include "server/config/env_file.h"
 #include "server/config/problem.h"
 #include "server/spans/collector.h"
@@ -163,6 +164,16 @@ static void check_trace(const looking *l)
     }
 }
 
+static void check_discovery_tls(const looking *l)
+{
+    dora_error error;
+    dr_tls_context *tls = NULL;
+    if (dr_discovery_tls_open(l->config, &tls, &error) != DORA_OK) {
+        dr_problem_add(l->problems, "%s%s", l->prefix, error.msg);
+    }
+    dr_tls_context_free(tls);
+}
+
 dora_err dr_config_check_start(const dr_config *config, const char *where, const dora_host *host,
                                dora_error *error)
 {
@@ -178,6 +189,7 @@ dora_err dr_config_check_start(const dr_config *config, const char *where, const
     }
     check_log(&l);
     check_trace(&l);
+    check_discovery_tls(&l);
     for (size_t i = 0; i < config->pool_count; i++) {
         const dr_pool_config *pool = &config->pools[i];
         check_interpreter(&l, pool);

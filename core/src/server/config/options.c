@@ -359,11 +359,24 @@ static dora_err pool_may_use(const dora_host *host, const dr_pool_config *pool, 
     return may_use(host, what, pool->env_file, error);
 }
 
+/* discovery_may_use asks about the files of TLS. */
+static dora_err discovery_may_use(const dora_host *host, const dr_config *config, dora_error *error)
+{
+    dora_err err = may_use(host, "discovery.tls.ca", config->discovery.tls.ca, error);
+    err = err == DORA_OK ? may_use(host, "discovery.tls.cert", config->discovery.tls.cert, error)
+                         : err;
+    err =
+        err == DORA_OK ? may_use(host, "discovery.tls.key", config->discovery.tls.key, error) : err;
+    return err == DORA_OK ? may_use(host, "discovery.tls.crl", config->discovery.tls.crl, error)
+                          : err;
+}
+
 /* files_may_use asks about every file of a configuration, before any is opened. */
 static dora_err files_may_use(const dora_host *host, const dr_config *config, dora_error *error)
 {
     dora_err err = may_use(host, "log.file", config->log.file, error);
     err = err == DORA_OK ? may_use(host, "pid_file", config->pid_file, error) : err;
+    err = err == DORA_OK ? discovery_may_use(host, config, error) : err;
     for (size_t i = 0;
          err == DORA_OK && host != NULL && host->pid_files != NULL && host->pid_files[i] != NULL;
          i++) {

@@ -7,6 +7,7 @@
 #include "server/config/config_changes.h"
 #include "server/config/config_trace.h"
 #include "server/master/master.h"
+#include "server/ops/discovery.h"
 
 #define LIST_BYTES_MAX 512 /* of keys; what does not fit is not named */
 
@@ -37,7 +38,8 @@ static void add_if_late(const char *key, void *user)
 {
     list *self = user;
     if (strcmp(key, "log.slow_ms") == 0 || strcmp(key, "log.requests") == 0 ||
-        strncmp(key, "trace", strlen("trace")) == 0) {
+        strncmp(key, "trace", strlen("trace")) == 0 ||
+        strncmp(key, "discovery.tls", strlen("discovery.tls")) == 0) {
         return;
     }
     const int len = snprintf(self->text + self->len, sizeof(self->text) - self->len, "%s%s",
@@ -65,6 +67,7 @@ void dr_settings_reload(dr_server *server)
     dora_error error = {0};
     dora_err err = server->source->read(&config, server->source->user, &error);
     err = err == DORA_OK ? dr_settings_take(server, &config, &error) : err;
+    err = err == DORA_OK ? dr_discovery_take_tls(&server->backend, &config, &error) : err;
     if (err == DORA_OK) {
         say_late(server, &config);
     } else {

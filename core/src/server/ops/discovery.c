@@ -273,6 +273,19 @@ static dora_err open_place(dr_discovery *self, const dr_redis_url *url)
     return DORA_OK;
 }
 
+dora_err dr_discovery_take_tls(dr_backend *backend, const dr_config *config, dora_error *error)
+{
+    dr_tls_context *tls = NULL;
+    dr_discovery *self = backend->discovery;
+    const dora_err err = self != NULL ? dr_discovery_tls_open(config, &tls, error) : DORA_OK;
+    for (size_t i = 0; tls != NULL && i < self->count; i++) {
+        dr_redis_use_tls(dr_registration_redis(self->places[i].registration), tls,
+                         config->discovery.tls.name);
+    }
+    dr_tls_context_free(tls);
+    return err;
+}
+
 dora_err dr_discovery_open(dr_backend *backend, uv_loop_t *loop, uint16_t tcp_port,
                            dora_error *error)
 {
@@ -300,7 +313,11 @@ dora_err dr_discovery_open(dr_backend *backend, uv_loop_t *loop, uint16_t tcp_po
         warn_of_loopback(self, &urls[i]);
         err = open_place(self, &urls[i]);
     }
-    return err == DORA_OK ? DORA_OK : dora_error_set(error, err, "%s", dora_err_text(err));
+    if (err != DORA_OK) {
+        return dora_error_set(error, err, "%s", dora_err_text(err));
+    }
+    return dr_discovery_take_tls(backend, backend->config, error) == DORA_OK ? DORA_OK
+                                                                             : DORA_ECONFIG;
 }
 
 void dr_discovery_close(dr_backend *backend)

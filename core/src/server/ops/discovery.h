@@ -19,6 +19,11 @@ dora_err dr_discovery_open(dr_backend *backend, uv_loop_t *loop, uint16_t tcp_po
 void dr_discovery_close(dr_backend *backend);
 void dr_discovery_free(dr_discovery *discovery);
 
+/* dr_discovery_take_tls reads the files of `config`'s discovery.tls anew, for the connections that
+ * are opened from then on. Errors: as dr_discovery_tls_open; all stays as it was then. Thread: the
+ * supervisor's. */
+dora_err dr_discovery_take_tls(dr_backend *backend, const dr_config *config, dora_error *error);
+
 /* dr_discovery_look joins where the server takes calls (dr_stat_has_workers), and withdraws where
  * it has not for DR_DISCOVERY_PATIENCE_MS. dr_discovery_withdraw leaves for good: the server
  * drains. What it says is written at once; nobody waits for the answers. */

@@ -1,0 +1,84 @@
+"""What can be seen of TLS from outside: a proxy that looks at the first bytes of each side."""
+
+import contextlib
+import socket
+import threading
+
+HANDSHAKE, SERVER_HELLO, PRE_SHARED_KEY = 0x16, 2, 41
+HEADS = 2 + 32  # of a ServerHello, before its session id: version and random
+
+
+def is_resumed(record):
+    """Whether a ServerHello of TLS 1.3 takes the session that was offered (RFC 8446, 4.1.3)."""
+    assert record[0] == HANDSHAKE and record[5] == SERVER_HELLO, record[:16]
+    hello = record[9:9 + int.from_bytes(record[6:9], "big")]
+    at = HEADS + 1 + hello[HEADS] + 2 + 1  # behind session id, cipher, compression
+    end = at + 2 + int.from_bytes(hello[at:at + 2], "big")
+    at += 2
+    while at < end:
+        kind, size = (int.from_bytes(hello[at + i:at + i + 2], "big") for i in (0, 2))
+        if kind == PRE_SHARED_KEY:
+            return True
+        at += 4 + size
+    return False
+
+
+class Recorder:
+    """`with Recorder(port) as recorder`: who connects to its `address` speaks with `port`.
+    `resumed`: of each handshake whether it resumed a session. `cut()` ends all connections."""
+
+    def __init__(self, port):
+        self.port, self.resumed, self.sockets = port, [], []
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.door.getsockname()[1]
+        self.lock = threading.Lock()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near = self.door.accept()[0]
+                far = socket.create_connection(("127.0.0.1", self.port))
+                with self.lock:
+                    self.sockets += [near, far]
+                for words in ((near, far, False), (far, near, True)):
+                    threading.Thread(target=self._move, args=words, daemon=True).start()
+
+    def _move(self, source, target, is_server):
+        with contextlib.suppress(OSError):
+            if is_server:
+                data = self._hello(source)
+                self.resumed.append(is_resumed(data))
+                target.sendall(data)
+            while data := source.recv(65536):
+                target.sendall(data)
+        for one in (source, target):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def _hello(source):
+        """The server's first record, and what has come behind it."""
+        data = b""
+        while len(data) < 5 or len(data) < 5 + int.from_bytes(data[3:5], "big"):
+            more = source.recv(65536)
+            if not more:
+                raise OSError("ended before a ServerHello")
+            data += more
+        return data
+
+    def cut(self):
+        with self.lock:
+            sockets, self.sockets = self.sockets, []
+        for one in sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(OSError):
+            self.door.shutdown(socket.SHUT_RDWR)
+        self.door.close()
+        self.cut()
