@@ -96,18 +96,15 @@ static void put_key(const keys *self, const dr_key *key, const char *name, const
     printf("%s\n", range);
 }
 
-/* Objects hold no objects but for the pools. */
 static void put_keys(const keys *self, const dr_key *table, const char *before, const void *object)
 {
     for (const dr_key *key = table; key->name != NULL; key++) {
         char name[KEY_MAX];
         snprintf(name, sizeof name, "%s%s", before, key->name);
         if (key->keys != NULL) {
-            for (const dr_key *inner = key->keys; inner->name != NULL; inner++) {
-                char full[2 * KEY_MAX];
-                snprintf(full, sizeof full, "%s.%s", name, inner->name);
-                put_key(self, inner, full, object);
-            }
+            char within[KEY_MAX + 1];
+            snprintf(within, sizeof within, "%s.", name);
+            put_keys(self, key->keys, within, object);
         } else if (object == &self->config && strcmp(name, "pools") == 0) {
             put_keys(self, dr_pool_keys(), "pools.NAME.", self->pool);
         } else {
