@@ -126,14 +126,16 @@ dora_count_cmocka()
     failed=$((failed + bad))
 }
 
-# dora_build_core DIR [CMAKE OPTION...] configures and builds the core there.
+# dora_build_core DIR [CMAKE OPTION...] configures and builds the core there; of it `dora_target`,
+# where the caller has one.
 dora_build_core()
 {
     local dir=$1
     shift
     mkdir -p "$(dirname "$dir")"
     cmake -S "$dora_root" -B "$dir" "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; return 1; }
-    cmake --build "$dir" -j "$(nproc)" >"$dir.log" 2>&1 || { tail -60 "$dir.log" >&2; return 1; }
+    cmake --build "$dir" -j "$(nproc)" ${dora_target:+--target "$dora_target"} \
+        >"$dir.log" 2>&1 || { tail -60 "$dir.log" >&2; return 1; }
 }
 
 # dora_build_python VENV installs the extension into a virtual environment made for it. Tools come

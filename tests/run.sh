@@ -46,6 +46,12 @@ build_release()
     dora_build_core "$out/release" -DDORA_TESTS=ON
 }
 
+# Of the same what the bindings' tests want.
+build_program()
+{
+    dora_target=dora dora_build_core "$out/release" -DDORA_TESTS=ON
+}
+
 build_asan()
 {
     dora_build_core "$out/asan" -DDORA_TESTS=ON -DDORA_SANITIZE=address,undefined \
@@ -90,9 +96,9 @@ needs_of()
     sanitize) echo release asan venv venv_asan ;;
     fuzz) echo asan ;;
     threads) echo tsan venv ;;
-    php) echo release module ;;
-    python) echo release venv ;;
-    pydantic) echo release venv validator ;;
+    php) echo program module ;;
+    python) echo program venv ;;
+    pydantic) echo program venv validator ;;
     server) echo release venv module validator ;;
     faults | site) echo release venv module ;;
     interop | conformance | bench | documents) echo release venv module ;;
