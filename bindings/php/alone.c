@@ -57,6 +57,9 @@ static bool take_option(dora_alone_call *asked, const char *key, zval *value)
     if (strcmp(key, "trace") == 0) {
         return take_slice(key, value, &asked->trace);
     }
+    if (strcmp(key, "caller") == 0) {
+        return Z_TYPE_P(value) == IS_NULL || take_slice(key, value, &asked->caller);
+    }
     if (strcmp(key, "type") == 0) {
         return take_text(key, value, &asked->type);
     }
@@ -74,7 +77,7 @@ static bool take_option(dora_alone_call *asked, const char *key, zval *value)
     }
     zend_argument_value_error(3,
                               "has no option \"%s\": there are guid, type, protocol, connection, "
-                              "remainingMs and trace",
+                              "remainingMs, trace and caller",
                               key);
     return false;
 }
@@ -256,9 +259,10 @@ PHP_METHOD(Dora_Request, __construct)
     zend_long left = -1;
     bool is_endless = true;
     zend_string *trace = NULL;
+    zend_string *caller = NULL;
     zval null;
 
-    ZEND_PARSE_PARAMETERS_START(1, 6)
+    ZEND_PARSE_PARAMETERS_START(1, 7)
     Z_PARAM_STR(name)
     Z_PARAM_OPTIONAL
     Z_PARAM_ZVAL(param)
@@ -266,6 +270,7 @@ PHP_METHOD(Dora_Request, __construct)
     Z_PARAM_STR(type)
     Z_PARAM_LONG_OR_NULL(left, is_endless)
     Z_PARAM_STR(trace)
+    Z_PARAM_STR_OR_NULL(caller)
     ZEND_PARSE_PARAMETERS_END();
     ZVAL_NULL(&null);
     if (!is_endless && left < 0) {
@@ -279,7 +284,8 @@ PHP_METHOD(Dora_Request, __construct)
                                    .trace = php_dora_slice(trace),
                                    .type = type != NULL ? ZSTR_VAL(type) : NULL,
                                    .connection = 1,
-                                   .remaining_ms = is_endless ? -1 : left};
+                                   .remaining_ms = is_endless ? -1 : left,
+                                   .caller = php_dora_slice(caller)};
     dora_alone *call = make(&asked);
     if (call != NULL) {
         php_dora_request_fill(Z_OBJ_P(ZEND_THIS), dora_alone_request(call),

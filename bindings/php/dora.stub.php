@@ -173,6 +173,9 @@ namespace Dora {
         /** The caller's W3C traceparent, "" when it sent none. */
         public readonly string $trace;
 
+        /** Who calls: an identity of the server's configuration, null without one. */
+        public readonly ?string $caller;
+
         /**
          * For tests: Dora makes those of calls.
          * @param string $guid 32 bytes; "": a new one
@@ -183,7 +186,8 @@ namespace Dora {
             string $guid = "",
             string $type = "W_S",
             ?int $remainingMs = null,
-            string $trace = ""
+            string $trace = "",
+            ?string $caller = null
         ) {}
     }
 

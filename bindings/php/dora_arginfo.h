@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: bbeccc7a7cc702ac9ae4d6331aeebaff7e293650 */
+ * Stub hash: d08d6293499431e89b2c5f8fb2cc8aa1702a436c */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()
@@ -81,6 +81,7 @@ ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Request___construct, 0, 0, 1)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, type, IS_STRING, 0, "\"W_S\"")
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, remainingMs, IS_LONG, 1, "null")
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, trace, IS_STRING, 0, "\"\"")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, caller, IS_STRING, 1, "null")
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Next___construct, 0, 0, 0)
@@ -419,6 +420,12 @@ static zend_class_entry *register_class_Dora_Request(void)
 	zend_string *property_trace_name = zend_string_init("trace", sizeof("trace") - 1, 1);
 	zend_declare_typed_property(class_entry, property_trace_name, &property_trace_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_STRING));
 	zend_string_release(property_trace_name);
+
+	zval property_caller_default_value;
+	ZVAL_UNDEF(&property_caller_default_value);
+	zend_string *property_caller_name = zend_string_init("caller", sizeof("caller") - 1, 1);
+	zend_declare_typed_property(class_entry, property_caller_name, &property_caller_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_STRING|MAY_BE_NULL));
+	zend_string_release(property_caller_name);
 
 	return class_entry;
 }

@@ -7,7 +7,15 @@
 #include "convert.h"
 
 /* Properties by their place in the stub. */
-enum { SLOT_NAME = 0, SLOT_PARAM, SLOT_GUID, SLOT_TYPE, SLOT_REMAINING_MS, SLOT_TRACE };
+enum {
+    SLOT_NAME = 0,
+    SLOT_PARAM,
+    SLOT_GUID,
+    SLOT_TYPE,
+    SLOT_REMAINING_MS,
+    SLOT_TRACE,
+    SLOT_CALLER
+};
 
 typedef struct request_object {
     int64_t deadline_ms; /* on the monotonic clock; -1: none */
@@ -111,6 +119,11 @@ void php_dora_request_fill(zend_object *object, const dora_request *request, zva
     ZVAL_STRING(OBJ_PROP_NUM(object, SLOT_TYPE), dora_request_type(request));
     remaining_ms(self, OBJ_PROP_NUM(object, SLOT_REMAINING_MS));
     set_text(object, SLOT_TRACE, dora_request_trace(request));
+    if (dora_request_caller(request).len > 0) {
+        set_text(object, SLOT_CALLER, dora_request_caller(request));
+    } else {
+        ZVAL_NULL(OBJ_PROP_NUM(object, SLOT_CALLER));
+    }
 }
 
 static void set_key(HashTable *array, int key, zval *value)

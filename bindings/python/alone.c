@@ -49,22 +49,24 @@ static dora_alone *raise_too_large(dr_py_state *state, const dora_writer *writer
 dora_alone *dr_py_alone_make(dr_py_state *state, PyObject *args, PyObject *kwargs, const char *what,
                              dora_writer *writer, PyObject *hook, PyObject **param)
 {
-    static char *names[] = {"name",       "param", "guid",         "type", "protocol",
-                            "connection", "trace", "remaining_ms", NULL};
+    static char *names[] = {"name",       "param", "guid",         "type",   "protocol",
+                            "connection", "trace", "remaining_ms", "caller", NULL};
     char format[40];
     PyObject *name = NULL;
     PyObject *guid = Py_None;
     PyObject *trace = NULL;
     PyObject *remaining_ms = Py_None;
+    PyObject *caller = Py_None;
     unsigned connection = 1;
     dora_alone_call asked = {
         .size = sizeof asked, .type = "W_S", .protocol = "tcp", .param = {"N;", 2}};
     dora_error error = {0};
     dora_alone *call = NULL;
     *param = Py_None;
-    (void)PyOS_snprintf(format, sizeof(format), "U|O$OssIUO:%s", what);
+    (void)PyOS_snprintf(format, sizeof(format), "U|O$OssIUOO:%s", what);
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &name, param, &guid, &asked.type,
-                                     &asked.protocol, &connection, &trace, &remaining_ms) ||
+                                     &asked.protocol, &connection, &trace, &remaining_ms,
+                                     &caller) ||
         slice_of(name, &asked.name) < 0 || (trace != NULL && slice_of(trace, &asked.trace) < 0) ||
         time_of(remaining_ms, &asked.remaining_ms) < 0) {
         return NULL;
@@ -73,7 +75,13 @@ dora_alone *dr_py_alone_make(dr_py_state *state, PyObject *args, PyObject *kwarg
         PyErr_Format(PyExc_TypeError, "guid must be str or None, not %s", Py_TYPE(guid)->tp_name);
         return NULL;
     }
-    if (guid != Py_None && slice_of(guid, &asked.guid) < 0) {
+    if (caller != Py_None && !PyUnicode_Check(caller)) {
+        PyErr_Format(PyExc_TypeError, "caller must be str or None, not %s",
+                     Py_TYPE(caller)->tp_name);
+        return NULL;
+    }
+    if ((guid != Py_None && slice_of(guid, &asked.guid) < 0) ||
+        (caller != Py_None && slice_of(caller, &asked.caller) < 0)) {
         return NULL;
     }
     asked.connection = connection;
@@ -287,7 +295,7 @@ static PyGetSetDef alone_getset[] = {
 PyDoc_STRVAR(
     alone_doc,
     "Alone(app, name, param=None, *, guid=None, type='W_S', protocol='tcp', connection=1,\n"
-    "      trace='', remaining_ms=None)\n--\n\n"
+    "      trace='', remaining_ms=None, caller=None)\n--\n\n"
     "One call of an application in this process.");
 
 static PyType_Slot alone_slots[] = {

@@ -15,6 +15,7 @@ typedef struct request_object {
     PyObject *name;
     PyObject *guid;
     PyObject *trace;
+    PyObject *caller;
     const char *type;
     const char *protocol;
     uint32_t connection;
@@ -56,6 +57,15 @@ static PyObject *request_trace(request_object *self, void *Py_UNUSED(closure))
         self->trace = text_from_slice(dora_request_trace(self->live));
     }
     return Py_XNewRef(self->trace);
+}
+
+static PyObject *request_caller(request_object *self, void *Py_UNUSED(closure))
+{
+    if (self->caller == NULL && self->live != NULL) {
+        dora_slice caller = dora_request_caller(self->live);
+        self->caller = caller.len > 0 ? text_from_slice(caller) : Py_NewRef(Py_None);
+    }
+    return Py_XNewRef(self->caller);
 }
 
 static PyObject *request_param(request_object *self, void *Py_UNUSED(closure))
@@ -119,6 +129,7 @@ static void request_dealloc(request_object *self)
     Py_CLEAR(self->name);
     Py_CLEAR(self->guid);
     Py_CLEAR(self->trace);
+    Py_CLEAR(self->caller);
     dora_alone_free(self->own);
     type->tp_free(self);
     Py_DECREF(type);
@@ -169,6 +180,7 @@ void dr_py_request_end(PyObject *object)
         Py_XDECREF(request_name(self, NULL));
         Py_XDECREF(request_guid(self, NULL));
         Py_XDECREF(request_trace(self, NULL));
+        Py_XDECREF(request_caller(self, NULL));
         PyErr_Restore(type, value, traceback);
     }
     self->live = NULL;
@@ -191,12 +203,13 @@ static PyGetSetDef request_getset[] = {
     GETTER(trace, "The caller's W3C traceparent (str), '' when it sent none."),
     GETTER(remaining_ms, "Milliseconds left of the caller's time (int, never below 0), None when\n"
                          "it set no time or does not wait (send, submit)."),
+    GETTER(caller, "Who calls (str): an identity of the server's configuration, None without one."),
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyDoc_STRVAR(request_doc,
              "Request(name, param=None, *, guid=None, type='W_S', protocol='tcp', connection=1,\n"
-             "        trace='', remaining_ms=None)\n--\n\n"
+             "        trace='', remaining_ms=None, caller=None)\n--\n\n"
              "What is known about the running call. Dora makes it for handlers that take (param,\n"
              "request); a test that calls one itself makes its own: guid None is a new one.");
 

@@ -87,7 +87,7 @@ ValueError 0 "a guid must have 32 bytes"
 TypeError 0 "Dora\\App::call(): Argument #3 ($request) has \"guid\", which must be a string, not int"
 ValueError 0 "the type of a call must be W_S, W_M, AN_S, AN_M, AM_S or AM_M"
 ValueError 0 "Dora\\App::call(): Argument #3 ($request) has \"remainingMs\", which must be a number from 0 on"
-ValueError 0 "Dora\\App::call(): Argument #3 ($request) has no option \"colour\": there are guid, type, protocol, connection, remainingMs and trace"
+ValueError 0 "Dora\\App::call(): Argument #3 ($request) has no option \"colour\": there are guid, type, protocol, connection, remainingMs, trace and caller"
 ValueError 0 "an api name must have 1 to 255 bytes"
 -- requests
 ["\/user\/get",{"id":7},32,"W_S",true,"00-t"]

@@ -41,7 +41,7 @@ LIBRARIES = {
     "jansson.h": r"core/src/(wire/json|discovery/|monitor/|server/config|server/ops/openapi|cli/)",
     "hiredis": r"core/src/discovery/redis_reply\.c$",
     "microhttpd.h": r"core/src/net/http\w*\.c$",
-    "openssl/": r"core/src/tls/",
+    "openssl/": r"core/src/(tls/|server/access/token\.c$)",
     "uv.h": r"core/src/(ipc|net|transport|discovery|task|client|monitor|server|cli)/|examples/c/",
     "zlib.h": r"core/src/wire/(gzip|sign)\.c$",
     "Python.h": r"bindings/python/",

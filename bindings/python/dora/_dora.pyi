@@ -60,6 +60,7 @@ class Request:
         connection: int = 1,
         trace: str = "",
         remaining_ms: int | None = None,
+        caller: str | None = None,
     ) -> Request: ...
 
     @property
@@ -94,6 +95,10 @@ class Request:
     def remaining_ms(self) -> int | None:
         """Milliseconds left of the caller's time, never below 0; None when it does not wait."""
 
+    @property
+    def caller(self) -> str | None:
+        """Who calls: an identity of the server's configuration; None without one."""
+
 @final
 class Alone:
     """One call of an application in this process: the inside of App.call()."""
@@ -110,6 +115,7 @@ class Alone:
         connection: int = 1,
         trace: str = "",
         remaining_ms: int | None = None,
+        caller: str | None = None,
     ) -> Alone: ...
     def start(self) -> Any:
         """Call the handler, in the context that is entered; return what it returns."""
@@ -162,6 +168,7 @@ class App:
         connection: int = 1,
         trace: str = "",
         remaining_ms: int | None = None,
+        caller: str | None = None,
     ) -> Any:
         """Run a handler in this process as a worker does; return or raise what a client would."""
 
@@ -176,6 +183,7 @@ class App:
         connection: int = 1,
         trace: str = "",
         remaining_ms: int | None = None,
+        caller: str | None = None,
     ) -> Any:
         """As call(), on the running event loop."""
 

@@ -70,6 +70,9 @@ typedef struct dora_client_options {
     const char *tls_cert; /* the client's own, with the chain behind it, and */
     const char *tls_key;  /*   its key, for servers that want one; NULL: none */
     const char *tls_name; /* what the certificates are of; NULL: the host of the address */
+    /* token says who calls, a bearer token of the server's `access`: it is sent once on each
+     * connection, and never over plain TCP to another machine. NULL: nothing is said. */
+    const char *token;
 } dora_client_options;
 
 /* dora_call_options is what one call has otherwise than its client. NULL stands for zeroed.

@@ -71,6 +71,10 @@ DORA_API dora_slice dora_request_guid(const dora_request *request);
 DORA_API const char *dora_request_type(const dora_request *request);
 /* dora_request_trace is the caller's W3C traceparent, empty when it sent none. */
 DORA_API dora_slice dora_request_trace(const dora_request *request);
+
+/* dora_request_caller is the identity of the caller, a name of `access.identities`; empty where it
+ * has none, or the server has no `access`. */
+DORA_API dora_slice dora_request_caller(const dora_request *request);
 /* dora_request_remaining_ms is what is left of the caller's time, never below 0; -1 when the
  * caller set none. */
 DORA_API int64_t dora_request_remaining_ms(const dora_request *request);

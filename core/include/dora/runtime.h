@@ -164,6 +164,7 @@ typedef struct dora_alone_call {
     uint32_t connection;
     int64_t remaining_ms; /* of the caller's time; below 0: none */
     size_t bytes_max;     /* of the result; 0: what a server's default is */
+    dora_slice caller;    /* empty: none */
 } dora_alone_call;
 
 /* dora_alone_new makes one; all is copied. Errors: DORA_ENOMEM; DORA_EINVAL for a name, guid, type

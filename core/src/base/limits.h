@@ -151,6 +151,19 @@
 #define DR_DEV_FOLDERS_MAX 2048u /* that are watched: the system has a limit for each user */
 #define DR_DEV_DEPTH_MAX 8u      /* of folders below an application's own */
 
+/* Access. */
+#define DR_IDENTITIES_MAX 256u   /* of one server: each has a bit in every rule; a multiple of 64 */
+#define DR_IDENTITY_NAME_MAX 64u /* it is part of messages, labels and log lines */
+#define DR_IDENTITY_PROOFS_MAX 16u /* of one identity, of a kind: old and new, while they change */
+#define DR_ACCESS_RULES_MAX 256u   /* each call is looked for in them, one after the other */
+#define DR_ACCESS_ITEMS_MAX 256u   /* of one list in a rule, likewise */
+#define DR_TOKEN_BYTES_MAX 1024u   /* one from an issuer of tokens has a few hundred */
+#define DR_CALLER_ROWS_MAX 512u    /* identities that are counted, over all reloads */
+#define DR_GUESSES_SETS 256u       /* addresses that have shown wrong tokens: times the next */
+#define DR_GUESSES_WAYS 4u
+#define DR_GUESSES_MAX 32u     /* wrong tokens of one address at once: an upgrade that went wrong */
+#define DR_GUESSES_A_SECOND 4u /* and from then on: nobody guesses 128 bits at that */
+
 /* Numbers. */
 #define DR_STAT_WORKERS_MAX 128u /* of a pool that getStat tells one by one */
 #define DR_STAT_TASKS_MAX 10u    /* of a pool that have run for longest: for people */

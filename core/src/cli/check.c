@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/check_who.h"
 #include "cli/text.h"
 #include "server/config/config.h"
+#include "server/config/config_access.h"
 #include "server/config/config_read.h"
 #include "server/config/config_start.h"
 #include "server/master/server.h"
 
-static const char usage[] = "usage: dora check [--load] FILE\n";
+static const char usage[] = "usage: dora check [--load] [--who NAME] FILE\n";
 
 static const char help[] =
     "\n"
@@ -21,6 +23,8 @@ static const char help[] =
     "  --load  load each application, too, in a process of its own, as a start does, and say\n"
     "          which do not load, and which names two pools serve. Their code runs, but no\n"
     "          start hook and no handler.\n"
+    "  --who NAME  who may do what: an identity of access.identities, an address, or anyone;\n"
+    "          with --load of all apis, else of those that the pools list\n"
     "\n"
     "exit status: 0 no mistakes, 1 mistakes, 2 wrong command line\n";
 
@@ -47,8 +51,16 @@ static void print_ok(const dr_config *config, const char *path)
     }
 }
 
+static void note_idle(const char *name)
+{
+    dr_text_print(stdout, "",
+                  "note: access.identities.%s: no rule names it: it may do what anyone may", name);
+    printf("\n");
+}
+
 /* loading is what load_all has seen. */
 typedef struct loading {
+    const dr_who *who; /* NULL: nobody was asked for */
     size_t told;
     size_t failed;
 } loading;
@@ -67,12 +79,16 @@ static void tell_pool(void *user, const dr_pool_config *pool, const dr_names *na
     dr_text_print(stdout, "", "pool %s: %s loads, %u %s%s", pool->name, pool->app, names->count,
                   names->count == 1 ? "api" : "apis", names->has_fallback ? " and a fallback" : "");
     printf("\n");
+    if (seen->who != NULL) {
+        dr_who_print_names(seen->who, names);
+    }
 }
 
 /* load_all loads the applications of a configuration, with nothing else of a start around them. */
-static dora_err load_all(dr_config *config, const dora_host *host, dora_error *error)
+static dora_err load_all(dr_config *config, const dora_host *host, const dr_who *who,
+                         dora_error *error)
 {
-    loading seen = {0};
+    loading seen = {.who = who};
     const dr_rehearsal rehearsal = {tell_pool, &seen};
     dora_err err = dr_text_set(&config->admin_host, NULL);
     err = err == DORA_OK ? dr_text_set(&config->log.file, NULL) : err;
@@ -107,6 +123,24 @@ static bool take_flag(int *argc, char **argv, const char *flag)
     return is_there;
 }
 
+/* take_value takes a flag and its value out of the arguments. Returns: false where the value is
+ * missing. */
+static bool take_value(int *argc, char **argv, const char *flag, const char **value)
+{
+    int kept = 0;
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], flag) != 0) {
+            argv[kept++] = argv[i];
+        } else if (++i < *argc) {
+            *value = argv[i];
+        } else {
+            return false;
+        }
+    }
+    *argc = kept;
+    return true;
+}
+
 /* Whether a name is one of an application, which is no configuration. */
 static bool is_application(const char *file)
 {
@@ -127,6 +161,11 @@ static int run(int argc, char **argv, const dora_host *host)
     dora_error error = {.err = DORA_OK};
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help("check");
+    }
+    const char *name = NULL;
+    dr_who who;
+    if (!take_value(&argc, argv, "--who", &name)) {
+        return dr_cli_usage("check", "--who needs a NAME");
     }
     const bool loads = take_flag(&argc, argv, "--load");
     if (argc != 1 || argv[0][0] == '-') {
@@ -150,10 +189,17 @@ static int run(int argc, char **argv, const dora_host *host)
     if (err == DORA_OK) {
         err = dr_config_check_start(&config, argv[0], host, &error);
     }
+    if (err == DORA_OK && name != NULL) {
+        err = dr_who_find(&config, name, &who, &error);
+    }
     if (err == DORA_OK) {
         print_ok(&config, argv[0]);
+        dr_config_each_idle(&config, note_idle);
         dr_config_each_missing_folder(&config, note_missing, NULL);
-        err = loads ? load_all(&config, host, &error) : DORA_OK;
+        if (name != NULL) {
+            dr_who_print(&who, &config);
+        }
+        err = loads ? load_all(&config, host, name != NULL ? &who : NULL, &error) : DORA_OK;
     }
     if (err != DORA_OK) {
         dr_cli_print_error("check", error.msg);
@@ -164,7 +210,7 @@ static int run(int argc, char **argv, const dora_host *host)
 
 const dr_command dr_command_check = {
     .name = "check",
-    .arguments = "[--load] FILE",
+    .arguments = "[--load] [--who NAME] FILE",
     .summary = "look for mistakes in a configuration file",
     .usage = usage,
     .help = help,

@@ -97,6 +97,18 @@ static void put_pools(dr_buf *out, const json_t *pools)
     }
 }
 
+/* put_callers writes a line for each identity, where the server has any. */
+static void put_callers(dr_buf *out, const json_t *callers)
+{
+    const char *name;
+    const json_t *caller;
+    json_object_foreach((json_t *)(uintptr_t)callers, name, caller)
+    {
+        dr_text_line(out, SIZE_MAX, "caller %s: %" PRId64 " asked for, %" PRId64 " refused", name,
+                     dr_text_int(caller, "calls"), dr_text_int(caller, "refused"));
+    }
+}
+
 static int print(const dr_operator *from, const json_t *data, bool is_json)
 {
     dr_buf out = {0};
@@ -112,6 +124,7 @@ static int print(const dr_operator *from, const json_t *data, bool is_json)
         const json_t *server = json_object_get(data, "server");
         put_server(&out, from->address, server, json_object_get(data, "logqueue"));
         put_discovery(&out, json_object_get(server, "discovery"));
+        put_callers(&out, json_object_get(server, "callers"));
         put_pools(&out, json_object_get(server, "pools"));
     }
     const bool is_written =

@@ -15,7 +15,7 @@
 #include <dora/error.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 8u
+#define DR_REGION_LAYOUT 9u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {
@@ -55,7 +55,7 @@ enum { DR_REPLY_IN_BLOCK = 0, DR_REPLY_IN_BIG = 1 };
 typedef struct dr_shared_task {
     alignas(64) _Atomic uint64_t word;
     /* Written by the master before QUEUED. */
-    uint64_t offset; /* of the block in the slab: name, param, trace, then room for the reply */
+    uint64_t offset; /* of the block in the slab: name, param, caller, trace, room for the reply */
     uint32_t capacity;
     uint32_t api;
     uint32_t name_len;
@@ -66,7 +66,8 @@ typedef struct dr_shared_task {
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
     uint32_t connection;
     uint16_t protocol; /* DR_PROTOCOL_... */
-    uint16_t is_whole; /* param is the whole api: it has more than name and param */
+    uint8_t is_whole;  /* param is the whole api: it has more than name and param */
+    uint8_t caller_len;
     char guid[DR_GUID_LEN];
     /* Written by the worker before DONE: the reply is message bytes, then data bytes. */
     int64_t code;

@@ -49,6 +49,7 @@ typedef struct dr_conn {
         uint32_t reply_ms; /* for so long nothing was taken of `writing` */
     } still;
     void *owner; /* the owner's list of calls */
+    void *claim; /* the owner's: who its other end says it is */
     uint64_t active_ms;
     uint64_t linger_until_ms;
     dr_conn_client client;

@@ -14,12 +14,17 @@ static bool is_text(dora_slice slice, const char *text)
     return slice.len == strlen(text) && strncasecmp(slice.data, text, slice.len) == 0;
 }
 
-dr_peer dr_http_peer(const dr_http_exchange *exchange)
+const struct sockaddr *dr_http_address(const dr_http_exchange *exchange)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    return info == NULL || info->client_addr == NULL ? DR_PEER_OTHER
-                                                     : dr_peer_of(info->client_addr);
+    return info != NULL ? info->client_addr : NULL;
+}
+
+dr_peer dr_http_peer(const dr_http_exchange *exchange)
+{
+    const struct sockaddr *address = dr_http_address(exchange);
+    return address != NULL ? dr_peer_of(address) : DR_PEER_OTHER;
 }
 
 /* A family of headers, by what their names begin with. */

@@ -7,6 +7,9 @@
 /* dr_http_peer says where the connection comes from. */
 dr_peer dr_http_peer(const dr_http_exchange *exchange);
 
+/* dr_http_address is that of the connection's other end; NULL where it is not known. */
+const struct sockaddr *dr_http_address(const dr_http_exchange *exchange);
+
 /* dr_http_is_browser: a web page sent this: it has `Origin` or a `Sec-Fetch-` header. Programs send
  * neither. */
 bool dr_http_is_browser(const dr_http_exchange *exchange);

@@ -99,6 +99,29 @@ dr_peer dr_conn_peer(const dr_conn *conn)
     return dr_peer_of((const struct sockaddr *)&address);
 }
 
+bool dr_peer_uid(int fd, uint32_t *uid)
+{
+    struct ucred who = {.pid = 0};
+    socklen_t len = sizeof(who);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0) {
+        return false;
+    }
+    *uid = who.uid;
+    return true;
+}
+
+const char *dr_conn_cert_name(const dr_conn *conn)
+{
+    (void)conn;
+    return NULL;
+}
+
+bool dr_conn_is_encrypted(const dr_conn *conn)
+{
+    (void)conn;
+    return false;
+}
+
 static void local_text(int fd, char text[DR_PEER_TEXT_MAX])
 {
     struct ucred who = {.pid = 0};

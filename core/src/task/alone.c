@@ -85,7 +85,7 @@ dora_err dora_alone_new(const dora_alone_call *asked, dora_alone **call, dora_er
         return err;
     }
     dora_alone *self = dr_calloc(1, sizeof(*self) + DR_GUID_LEN + asked->name.len +
-                                        asked->param.len + asked->trace.len);
+                                        asked->param.len + asked->caller.len + asked->trace.len);
     if (self == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
@@ -100,6 +100,7 @@ dora_err dora_alone_new(const dora_alone_call *asked, dora_alone **call, dora_er
     request.guid = put(&at, guid);
     request.name = put(&at, asked->name);
     request.param = put(&at, asked->param);
+    request.caller = put(&at, asked->caller);
     request.trace = put(&at, asked->trace);
     request.has_param = true;
     request.connection = asked->connection;

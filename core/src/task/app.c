@@ -128,6 +128,11 @@ dora_slice dora_request_trace(const dora_request *request)
     return request->trace;
 }
 
+dora_slice dora_request_caller(const dora_request *request)
+{
+    return request->caller;
+}
+
 int64_t dora_request_remaining_ms(const dora_request *request)
 {
     if (request->deadline_ns == 0) {

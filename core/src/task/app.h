@@ -37,8 +37,9 @@ struct dora_request {
     dora_slice whole; /* the api it is a member of, where that has more; else empty */
     dora_slice guid;
     dora_slice trace;
-    uint64_t came_ns; /* to the server; 0: it came to none */
-    uint32_t task;    /* its number there */
+    dora_slice caller; /* empty: it has no identity, or there are no rules */
+    uint64_t came_ns;  /* to the server; 0: it came to none */
+    uint32_t task;     /* its number there */
     uint64_t began_ns;
     uint64_t deadline_ns;
     uint32_t connection;

@@ -59,7 +59,8 @@ bool dr_is_intact(const dr_pool *pool, uint32_t task)
     const dr_record *record = &pool->records[task];
     const volatile dr_shared_task *shared = &pool->region.tasks[task];
     return ((shared->offset ^ record->offset) | (shared->capacity ^ record->capacity) |
-            (shared->name_len + shared->param_len + shared->trace_len - record->input_len)) == 0;
+            (shared->name_len + shared->param_len + shared->caller_len + shared->trace_len -
+             record->input_len)) == 0;
 }
 
 /* say_spoiled answers a task whose reply cannot be what its worker wrote. */

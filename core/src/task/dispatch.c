@@ -150,8 +150,13 @@ static void fill(dr_pool *pool, uint32_t task, const dr_task_input *input)
     char *block = pool->region.slab + record->offset;
     memcpy(block, input->name.data, input->name.len);
     memcpy(block + input->name.len, input->param.data, input->param.len);
+    char *more = block + input->name.len + input->param.len;
     if (input->trace.len > 0) {
-        memcpy(block + input->name.len + input->param.len, input->trace.data, input->trace.len);
+        memcpy(more + input->caller.len, input->trace.data, input->trace.len);
+    }
+    shared->caller_len = (uint8_t)input->caller.len;
+    if (input->caller.len > 0) {
+        memcpy(more, input->caller.data, input->caller.len);
     }
     shared->offset = record->offset;
     shared->capacity = record->capacity;
@@ -179,8 +184,8 @@ static const char *why_refused(const dr_pool *pool)
 int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task,
                             const char **why)
 {
-    const uint64_t bytes =
-        (uint64_t)input->name.len + input->param.len + input->trace.len + REPLY_ROOM;
+    const uint64_t bytes = (uint64_t)input->name.len + input->param.len + input->caller.len +
+                           input->trace.len + REPLY_ROOM;
     pthread_mutex_lock(&pool->lock);
     const uint32_t index = take_room(pool, bytes);
     if (index == DR_NONE) {

@@ -10,6 +10,7 @@ typedef struct dr_task_input {
     dora_slice name;
     dora_slice param;
     dora_slice trace;
+    dora_slice caller; /* the identity of who calls: at most DR_IDENTITY_NAME_MAX bytes */
     const char *guid;
     uint16_t type;
     uint16_t protocol; /* DR_PROTOCOL_... */

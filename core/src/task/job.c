@@ -66,7 +66,8 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
     const size_t name_len = task->name_len;
     const size_t param_len = task->param_len;
     const size_t trace_len = task->trace_len;
-    const size_t input_len = name_len + param_len + trace_len;
+    const size_t caller_len = task->caller_len;
+    const size_t input_len = name_len + param_len + caller_len + trace_len;
     const unsigned is_whole = task->is_whole;
     job->reactor = task->reactor;
     if (offset > region->shape.slab_bytes || capacity > region->shape.slab_bytes - offset ||
@@ -76,7 +77,8 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
     const char *block = region->slab + offset;
     job->request.name = (dora_slice){block, name_len};
     job->request.param = (dora_slice){block + name_len, param_len};
-    job->request.trace = (dora_slice){block + name_len + param_len, trace_len};
+    job->request.caller = (dora_slice){block + name_len + param_len, caller_len};
+    job->request.trace = (dora_slice){block + name_len + param_len + caller_len, trace_len};
     job->request.whole = (dora_slice){NULL, 0};
     job->request.has_param = param_len > 0;
     if (is_whole != 0) {

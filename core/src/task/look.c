@@ -114,13 +114,15 @@ void dr_task_ask(const dr_pool *pool, uint32_t task, dr_task_asked *asked)
     const char *block = pool->region.slab + record->offset;
     const uint32_t name_len = shared->name_len;
     const uint32_t trace_len = shared->trace_len;
+    const uint32_t caller_len = shared->caller_len;
     const bool is_sound = name_len <= sizeof(asked->name) && trace_len <= sizeof(asked->trace) &&
                           name_len + trace_len <= record->input_len;
     asked->name_len = is_sound ? name_len : 0;
     asked->trace_len = is_sound ? trace_len : 0;
     copy(asked->name, block, asked->name_len);
     copy(asked->trace, block + record->input_len - asked->trace_len, asked->trace_len);
-    asked->param_bytes = record->input_len - asked->name_len - asked->trace_len;
+    const size_t rest = record->input_len - asked->name_len - asked->trace_len;
+    asked->param_bytes = rest > caller_len ? rest - caller_len : 0;
     asked->came_ns = record->submitted_ns;
     asked->is_http = shared->protocol == DR_PROTOCOL_HTTP;
     asked->queue_ns = (has_begun ? start_ns : now_ns) - record->submitted_ns;

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/token_text.h"
 #include "client/balance/node_parse.h"
 #include "client/balance/node_sync.h"
 #include "discovery/registry.h"
@@ -19,6 +20,46 @@ static dora_err salt_copy(dr_settings *settings, const char *salt)
     memcpy(settings->salt, salt, len + 1);
     settings->frame.salt = (dora_slice){settings->salt, len};
     return DORA_OK;
+}
+
+/* token_copy takes the token, and looks at the servers that are known already. */
+static dora_err token_copy(dr_settings *settings, const dr_nodes *nodes, const char *token,
+                           dora_error *error)
+{
+    const size_t len = strlen(token);
+    if (!dr_token_is_sound((dora_slice){token, len})) {
+        return dora_error_set(error, DORA_EINVAL,
+                              "token must be 1 to %u visible ASCII characters, without spaces",
+                              DR_TOKEN_BYTES_MAX);
+    }
+    settings->token = dr_alloc(len + 1);
+    if (settings->token == NULL) {
+        return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
+    }
+    memcpy(settings->token, token, len + 1);
+    dora_err err = DORA_OK;
+    for (size_t i = 0; i < nodes->count && err == DORA_OK; i++) {
+        err = dr_settings_may_tell(settings, &nodes->items[i].address, error);
+    }
+    return err;
+}
+
+dora_err dr_settings_may_tell(const dr_settings *settings, const dr_address *address,
+                              dora_error *error)
+{
+    char text[DR_ADDRESS_TEXT_MAX];
+    if (settings->token == NULL || settings->is_tls || address->is_tls ||
+        dr_address_is_unix(address) || dr_address_is_loopback(address->host)) {
+        return DORA_OK;
+    }
+    dora_error_set(error, DORA_EINVAL,
+                   "the token is not sent to %s: over plain TCP to another machine others could "
+                   "read it; use tls://, the Unix socket or loopback",
+                   dr_address_text(address, text));
+    if (error != NULL) {
+        error->code = DORA_CODE_NOT_PERMITTED;
+    }
+    return DORA_EINVAL;
 }
 
 static dora_err no_memory(dora_error *error)
@@ -47,6 +88,7 @@ dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
         .timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : DR_TIMEOUT_MS_DEFAULT,
         .retry = options->retry,
         .wait_ms = options->wait_ms,
+        .is_tls = options->tls,
         .frame = {.sign = options->sign,
                   .gzip = options->gzip,
                   .bytes_max = options->frame_bytes_max},
@@ -59,11 +101,14 @@ dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
     if (err == DORA_OK && options->salt != NULL && salt_copy(settings, options->salt) != DORA_OK) {
         err = no_memory(error);
     }
-    return err;
+    return err == DORA_OK && options->token != NULL
+               ? token_copy(settings, nodes, options->token, error)
+               : err;
 }
 
 void dr_settings_fini(dr_settings *settings)
 {
     dr_free(settings->salt);
+    dr_free(settings->token);
     *settings = (dr_settings){.salt = NULL};
 }

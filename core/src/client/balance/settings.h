@@ -11,6 +11,8 @@
 typedef struct dr_settings {
     dora_frame_options frame; /* its salt points to `salt` */
     char *salt;               /* NULL: the protocol's default */
+    char *token;              /* NULL: none */
+    bool is_tls;              /* every server is spoken to over TLS */
     uint32_t timeout_ms;
     uint32_t retry;
     uint32_t wait_ms;
@@ -22,5 +24,10 @@ typedef struct dr_settings {
 dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
                           const dora_client_options *options, dora_error *error);
 void dr_settings_fini(dr_settings *settings);
+
+/* dr_settings_may_tell says whether a server may hear the token: nobody between can read it.
+ * Errors: DORA_EINVAL (code 100205) names the server and the mend. */
+dora_err dr_settings_may_tell(const dr_settings *settings, const dr_address *address,
+                              dora_error *error);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/code.h"
 #include "client/balance/node_sync.h"
 #include "client/blocking/results.h"
+#include "client/shared/hello.h"
 
 static dora_err failed(dora_error *error, dora_err err)
 {
@@ -219,6 +220,20 @@ static void name_server(const dr_attempt *a, dora_error *error)
     error->code = DORA_CODE_CONNECT;
 }
 
+/* Says who calls, where that is to be said on a new connection. */
+static dora_err say_hello(dr_attempt *a, dora_error *error)
+{
+    dora_client *client = a->client;
+    dr_address address;
+    if (client->settings.token == NULL) {
+        return DORA_OK;
+    }
+    pthread_mutex_lock(&client->lock);
+    address = client->nodes.items[a->tries.node].address;
+    pthread_mutex_unlock(&client->lock);
+    return dr_hello_append(&a->peer->link, &client->settings, &address, error);
+}
+
 /* Connects if need be, and talks. */
 static dora_err session(dr_attempt *a, dora_error *error)
 {
@@ -242,7 +257,11 @@ static dora_err session(dr_attempt *a, dora_error *error)
         (int64_t)((a->tries.deadline_ns - now_ns + DR_NS_PER_MS - 1) / DR_NS_PER_MS);
     a->request.guid = (dora_slice){a->answer->guid, DR_GUID_LEN};
     a->request.attempt = a->tries.attempt;
-    dora_err err = dr_link_request(&a->peer->link, &a->request, a->apis, error);
+    dr_buf_clear(&a->peer->link.out);
+    dora_err err = a->made.is_reused ? DORA_OK : say_hello(a, error);
+    if (err == DORA_OK) {
+        err = dr_link_append(&a->peer->link, &a->request, a->apis, error);
+    }
     if (err == DORA_OK) {
         err = exchange(a, error);
     }

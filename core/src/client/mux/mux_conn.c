@@ -8,6 +8,7 @@
 #include "client/mux/mux.h"
 #include "client/mux/mux_call.h"
 #include "client/mux/mux_table.h"
+#include "client/shared/hello.h"
 
 static const dr_reason result_lost = {
     .err = DORA_ECLOSED,
@@ -101,10 +102,11 @@ dr_mux_conn *dr_mux_conn_pick(dora_mux *mux, size_t node, uint64_t newer_than, u
     return opened != NULL ? opened : best;
 }
 
-/* The frame of one call behind those that are in the output. */
-static dora_err encode(dr_mux_conn *conn, dr_mux_call *call, uint64_t now_ns, dora_error *error)
+/* The frame of one call behind those that are in the output; before the first, who calls. */
+static dora_err encode(const dora_mux *mux, dr_mux_conn *conn, dr_mux_call *call, uint64_t now_ns,
+                       dora_error *error)
 {
-    size_t before = conn->link.out.len;
+    const size_t before = conn->link.out.len;
     uint64_t left_ns = call->tries.deadline_ns > now_ns ? call->tries.deadline_ns - now_ns : 0;
     const dr_request request = {
         .guid = {call->guid, DR_GUID_LEN},
@@ -114,7 +116,10 @@ static dora_err encode(dr_mux_conn *conn, dr_mux_call *call, uint64_t now_ns, do
         .trace = {call->trace, call->trace_len},
         .attempt = call->tries.attempt,
     };
-    dora_err err = dr_link_append(&conn->link, &request, call->apis, error);
+    dora_err err = conn->queued == 0 ? dr_hello_append(&conn->link, &mux->settings,
+                                                       &mux->nodes.items[conn->node].address, error)
+                                     : DORA_OK;
+    err = err == DORA_OK ? dr_link_append(&conn->link, &request, call->apis, error) : err;
     conn->queued += conn->link.out.len - before;
     call->end_at = conn->queued;
     return err;
@@ -126,7 +131,7 @@ void dr_mux_flush(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
            conn->link.out.len < DR_MUX_OUT_MAX) {
         dr_mux_call *call = conn->waiting.first;
         dora_error error; /* read only where one is set */
-        dora_err err = encode(conn, call, now_ns, &error);
+        dora_err err = encode(mux, conn, call, now_ns, &error);
         if (err == DORA_OK) {
             dr_mux_list_remove(&conn->waiting, call);
             dr_mux_list_add(&conn->sent, call);

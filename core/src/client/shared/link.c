@@ -105,7 +105,7 @@ static bool has_guid(const dr_reply_message *reply, const char *guid)
            (reply->guid.len == DR_GUID_LEN && memcmp(reply->guid.data, guid, DR_GUID_LEN) == 0);
 }
 
-dora_err dr_link_next(dr_link *link, dr_incoming *incoming, dora_error *error)
+static dora_err next_frame(dr_link *link, dr_incoming *incoming, dora_error *error)
 {
     dora_error inner;
     dr_frame frame;
@@ -138,6 +138,26 @@ dora_err dr_link_next(dr_link *link, dr_incoming *incoming, dora_error *error)
     incoming->guid = frame.guid;
     link->at += used;
     return DORA_OK;
+}
+
+/* is_welcome: the server knows who sends, or is older than all this. */
+static bool is_welcome(int64_t code)
+{
+    return code == 0 || code == DORA_CODE_BAD_COMMAND;
+}
+
+dora_err dr_link_next(dr_link *link, dr_incoming *incoming, dora_error *error)
+{
+    dora_err err = next_frame(link, incoming, error);
+    if (err == DORA_OK && link->has_hello &&
+        memcmp(incoming->guid, link->hello, DR_GUID_LEN) == 0) {
+        link->has_hello = false;
+        if (is_welcome(incoming->reply.code)) {
+            return next_frame(link, incoming, error);
+        }
+        incoming->guid = DR_GUID_NONE; /* it answers whoever waits */
+    }
+    return err;
 }
 
 bool dr_incoming_is_for(const dr_incoming *incoming, const char *guid)

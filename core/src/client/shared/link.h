@@ -11,6 +11,8 @@ typedef struct dr_link {
     dr_buf in;                /* bytes received */
     size_t at;                /* of them, what was read: ends with the frame found last */
     dr_buf plain;             /* that frame's body, where it came compressed */
+    bool has_hello;           /* whose answer is still to come, under this guid */
+    char hello[DR_GUID_LEN];
 } dr_link;
 
 /* dr_link_init makes a link; dr_link_fini frees its memory (fine on zeroed memory). */
@@ -37,8 +39,9 @@ typedef struct dr_incoming {
     dr_reply_message reply;
 } dr_incoming;
 
-/* dr_link_next gives the next frame, for whomever it is. Returns: DORA_OK, borrowed until the next
- * call; DORA_EAGAIN while bytes are missing.
+/* dr_link_next gives the next frame, for whomever it is. The answer to a hello is taken; where that
+ * was refused, it is given as the server's word on the connection. Returns: DORA_OK, borrowed until
+ * the next call; DORA_EAGAIN while bytes are missing.
  * Errors, after which the link is of no use: DORA_EPROTO (code 100009; 100100 where header and body
  * name different calls), DORA_ESIGN (100005), DORA_ETOOBIG (100206), DORA_ENOMEM. */
 dora_err dr_link_next(dr_link *link, dr_incoming *incoming, dora_error *error);

@@ -10,6 +10,7 @@
 #include "base/slice.h"
 #include "server/call/call_log.h"
 #include "server/call/call_span.h"
+#include "server/call/caller.h"
 #include "server/call/dedupe.h"
 #include "server/call/reply.h"
 
@@ -46,6 +47,7 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                                                                      : api->param,
                            .is_whole = is_whole,
                            .trace = request->trace,
+                           .caller = call->lane->caller.name,
                            .guid = call->guid,
                            .type = (uint16_t)request->type,
                            .protocol = protocols[call->responder.kind],
@@ -58,18 +60,35 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                            .part = index};
 }
 
-/* say_no_api tells the caller which name nobody serves. */
-static void say_no_api(dr_call *call, dr_part *one, dora_slice name)
+/* say keeps a text for the envelope of an api. */
+static void say(dr_call *call, dr_part *one, const char *text)
 {
-    const size_t prefix_len = sizeof(no_api_prefix) - 1;
-    const size_t bytes = prefix_len + name.len;
+    const size_t bytes = strlen(text);
     /* One alone is answered at once; many may have to wait for others of their call. */
     one->copy = call->is_single || dr_call_charge(call, bytes) ? malloc(bytes) : NULL;
     if (one->copy != NULL) {
-        memcpy(one->copy, no_api_prefix, prefix_len);
-        memcpy(one->copy + prefix_len, name.data, name.len);
+        memcpy(one->copy, text, bytes);
         one->msg = (dora_slice){one->copy, bytes};
     }
+}
+
+/* say_why says which name is refused: nobody serves it, or the caller may not have it. */
+static const char *say_why(const dr_lane *lane, int64_t code, dora_slice name,
+                           char text[DR_CALLER_REFUSAL_MAX])
+{
+    if (code == DORA_CODE_NOT_PERMITTED) {
+        return dr_caller_refusal(lane, name, text);
+    }
+    (void)snprintf(text, DR_CALLER_REFUSAL_MAX, "%s%.*s", no_api_prefix, (int)name.len, name.data);
+    return text;
+}
+
+/* is_refused: a caller may not have an api. Where there are no rules, one branch. */
+static inline bool is_refused(const dr_call *call, uint32_t index)
+{
+    const dr_lane *lane = call->lane;
+    return lane->caller.access != NULL &&
+           !dr_caller_may_call(&call->responder, lane->apis[index].name);
 }
 
 /* deadline_of is until when whoever asked waits. Over HTTP that counts from when the request came:
@@ -97,9 +116,12 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
 {
     dr_part *one = &call->parts[index];
     dr_route route;
-    if (!find(call, index, &route)) {
-        say_no_api(call, one, call->lane->apis[index].name);
-        settle_refused(call, index, request, DORA_CODE_NO_API);
+    int64_t code = find(call, index, &route) ? 0 : DORA_CODE_NO_API;
+    code = is_refused(call, index) ? DORA_CODE_NOT_PERMITTED : code;
+    if (code != 0) {
+        char text[DR_CALLER_REFUSAL_MAX];
+        say(call, one, say_why(call->lane, code, call->lane->apis[index].name, text));
+        settle_refused(call, index, request, code);
         return;
     }
     dr_task_input input = task_of(call, index, request, &route);
@@ -110,7 +132,7 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
         dr_call_span_input(call, &input);
     }
     const char *why;
-    const int64_t code = dr_dispatch_reserve(one->pool, &input, &one->task, &why);
+    code = dr_dispatch_reserve(one->pool, &input, &one->task, &why);
     if (code == 0) {
         one->state = DR_PART_PENDING;
         return;
@@ -172,7 +194,11 @@ static int64_t reserve(dr_call *call, uint32_t index, const dr_request *request,
 {
     dr_part *one = &call->parts[index];
     dr_route route;
-    if (!find(call, index, &route)) {
+    const bool is_found = find(call, index, &route);
+    if (is_refused(call, index)) {
+        return DORA_CODE_NOT_PERMITTED;
+    }
+    if (!is_found) {
         return DORA_CODE_NO_API;
     }
     dr_task_input input = task_of(call, index, request, &route);
@@ -225,10 +251,11 @@ void dr_admit_accepted(const dr_responder *responder, const dr_request *request)
         request->timeout_ms == 0 ? DORA_CODE_EXPIRED : reserve_all(call, request, &index, &why);
     if (code != 0) {
         const dora_slice name = responder->lane->apis[index].name;
-        char text[sizeof(no_api_prefix) + DR_API_NAME_MAX];
-        (void)snprintf(text, sizeof(text), "%s%.*s", no_api_prefix, (int)name.len, name.data);
+        char text[DR_CALLER_REFUSAL_MAX];
+        why = why != NULL || code == DORA_CODE_EXPIRED ? why
+                                                       : say_why(responder->lane, code, name, text);
         dr_call_free(call);
-        refuse(responder, request, code, code == DORA_CODE_NO_API ? text : why);
+        refuse(responder, request, code, why);
         return;
     }
     /* Remembered only now: who joins it is told that it was accepted. */

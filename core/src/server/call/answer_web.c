@@ -77,7 +77,13 @@ void dr_web_answer(const dr_web *web, unsigned status, dr_buf *text)
 {
     static const dr_http_extra later[] = {{"Retry-After", "1"}, {NULL, NULL}};
     static const dr_http_extra post[] = {{"Allow", "POST"}, {NULL, NULL}};
+    static const dr_http_extra token[] = {{"WWW-Authenticate", "Bearer realm=\"dora\""},
+                                          {NULL, NULL}};
     const dr_http_extra *extra = status == 503 ? later : status == 405 ? post : NULL;
+    if (web->wants_token && status == 403) {
+        status = 401;
+        extra = token;
+    }
     dr_http_answer_buf(web->exchange, status, "application/json", text, extra);
 }
 

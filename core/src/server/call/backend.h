@@ -4,6 +4,8 @@
 #define DR_SERVER_BACKEND_H
 
 #include "net/budget.h"
+#include "server/access/guesses.h"
+#include "server/call/callers.h"
 #include "server/call/observe.h"
 #include "server/call/route.h"
 #include "server/dedupe/reply_cache.h"
@@ -43,6 +45,9 @@ typedef struct dr_backend {
     bool all_dedupe;             /* every pool does */
     dr_budget budget;            /* what peers have us hold */
     dr_control_handler commands;
+    dr_access *_Atomic access; /* NULL: there are no rules; changes with a reload, as `routes` */
+    dr_caller_rows callers;
+    dr_guesses guesses;
     _Atomic dr_log_requests log_requests; /* both change with a reload */
     _Atomic uint32_t log_slow_ms;
     dr_spans *spans;               /* of calls that are traced */

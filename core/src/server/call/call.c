@@ -6,6 +6,7 @@
 
 #include "server/call/call_log.h"
 #include "server/call/call_span.h"
+#include "server/call/caller.h"
 #include "server/call/dedupe.h"
 #include "server/call/offload.h"
 #include "server/call/reply.h"
@@ -295,6 +296,7 @@ void dr_call_gone(dr_conn *conn, void *user)
 {
     const dr_responder responder = dr_responder_of_conn(DR_RESPONDER_FRAME, user, conn);
     dr_call_forget(&responder, conn->owner);
+    dr_caller_gone(conn);
     conn->calls = 0; /* what it held for bodies that are being translated */
 }
 

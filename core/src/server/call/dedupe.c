@@ -22,15 +22,20 @@ static void ask_lanes(dr_backend *backend, uint64_t lanes)
     }
 }
 
-/* digest_of stands for all that makes a call this call. How long it may take, its trace and how
- * often it was sent do not. */
+/* digest_of stands for all that makes a call this call, and for whose it is. How long it may take,
+ * its trace and how often it was sent do not. */
 static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
 {
     const bool is_single = dr_call_type_is_single(request->type);
+    const bool has_identity = lane->caller.name.len > 0;
     dr_digester digester;
     dr_digester_init(&digester, dr_reply_cache_key(lane->backend->reply_cache));
     dr_digester_bytes(&digester, request->guid);
-    dr_digester_number(&digester, (uint64_t)request->type << 32 | request->api_count);
+    dr_digester_number(&digester, (uint64_t)has_identity << 63 | (uint64_t)request->type << 32 |
+                                      request->api_count);
+    if (has_identity) {
+        dr_digester_bytes(&digester, lane->caller.name);
+    }
     for (size_t i = 0; i < request->api_count; i++) {
         if (!is_single) {
             dr_digester_bytes(&digester, lane->apis[i].key_raw);

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "server/call/admit.h"
+#include "server/call/caller.h"
 #include "server/call/dedupe.h"
+#include "server/call/hello.h"
 #include "server/call/reply.h"
 #include "server/call/unpack.h"
 #include "wire/json_message.h"
@@ -156,7 +158,13 @@ void dr_call_run(const dr_responder *responder, const dr_request *request)
     dr_lane *lane = responder->lane;
     dr_count_one(&lane->requests);
     note_client(responder, request);
-    if (request->type == DR_TYPE_SC) {
+    lane->caller.name.len = 0;
+    lane->caller.access = atomic_load_explicit(&lane->backend->access, memory_order_acquire);
+    if (request->type == DR_TYPE_SC && dr_hello_is(responder)) {
+        dr_hello_take(responder, request);
+    } else if (lane->caller.access != NULL && !dr_caller_enter(responder, request)) {
+        return;
+    } else if (request->type == DR_TYPE_SC) {
         lane->backend->commands.run(responder, request, lane->backend->commands.user);
     } else if (is_refused(responder)) {
         if (!dr_dedupe_only(responder, request)) {

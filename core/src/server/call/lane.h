@@ -45,6 +45,8 @@ struct dr_lane {
     dr_offloads offloads;
     dr_http http;
     dr_expiry expiry;
+    dr_caller caller; /* of the request that it is at */
+    dr_caller_count callers[DR_CALLER_ROWS_MAX];
     dr_random random; /* for guids of requests that come without */
     char too_big[96]; /* what is said of a reply over frame_bytes_max */
     dr_api apis[DR_APIS_MAX];

@@ -22,6 +22,7 @@ typedef struct dr_web {
     size_t guid_len; /* of `guid` */
     uint32_t number; /* of its connection */
     uint64_t came_ns;
+    bool wants_token; /* it is refused, and a token could change that: 401 */
 } dr_web;
 
 /* dr_responder is a value; each call has its own. `guid` is what a bare frame's call has in its

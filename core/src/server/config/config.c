@@ -118,6 +118,7 @@ void dr_config_fini(dr_config *config)
     dr_free(config->salt);
     dr_free(config->pid_file);
     dr_free(config->log.file);
+    dr_access_free(config->access);
     dr_texts_fini(&config->http.hosts);
     dr_texts_fini(&config->discovery.redis);
     dr_texts_fini(&config->discovery.groups);

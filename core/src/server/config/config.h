@@ -7,6 +7,7 @@
 #include <dora/wire.h>
 
 #include "discovery/redis_url.h"
+#include "server/access/access.h"
 #include "server/config/runtime.h"
 
 #define DR_POOL_WORKERS_MAX 512u /* DR_POOL_SLOTS of it must fit DR_WORKER_SLOTS_MAX */
@@ -100,6 +101,7 @@ typedef struct dr_config {
         bool any;
         bool http; /* by POST /server/cmd, too */
     } control;
+    dr_access *access; /* who may do what; NULL: everybody may call, `control` is for commands */
     struct {
         dr_texts hosts; /* in whose `Host` web pages are answered, beside addresses and localhost */
     } http;

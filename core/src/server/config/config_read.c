@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "server/config/config_access.h"
 #include "server/config/config_discovery.h"
 #include "server/config/config_http.h"
 #include "server/config/config_launch.h"
@@ -319,6 +320,12 @@ static const dr_key CONTROL_KEYS[] = {
     {.name = NULL},
 };
 
+static const dr_key ACCESS_KEYS[] = {
+    {.name = "identities", .take = dr_take_identities},
+    {.name = "rules", .take = dr_take_rules},
+    {.name = NULL},
+};
+
 static const dr_key HTTP_KEYS[] = {
     {.name = "hosts", .take = dr_take_hosts},
     {.name = NULL},
@@ -454,6 +461,7 @@ static const dr_key CONFIG_KEYS[] = {
     {.name = "log", .take = take_object, .keys = LOG_KEYS},
     {.name = "trace", .take = take_object, .keys = TRACE_KEYS},
     {.name = "control", .take = take_object, .keys = CONTROL_KEYS},
+    {.name = "access", .take = dr_take_access, .keys = ACCESS_KEYS},
     {.name = "http", .take = take_object, .keys = HTTP_KEYS},
     {.name = "discovery", .take = take_object, .keys = DISCOVERY_KEYS},
     {.name = "pools", .take = take_pools},

@@ -7,7 +7,7 @@
 
 #include "server/config/config.h"
 
-#define DR_CONFIG_DEPTH_MAX 3 /* pools, NAME, key */
+#define DR_CONFIG_DEPTH_MAX 4 /* access, identities, NAME, key */
 
 /* dr_reading is a file that is being read: `path` holds the keys down to the current one. Empty
  * `text`: it is no file, and messages name no line. */

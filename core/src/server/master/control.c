@@ -7,6 +7,7 @@
 
 #include "net/http_origin.h"
 #include "server/call/call.h"
+#include "server/call/caller.h"
 #include "server/call/reply.h"
 #include "server/master/master.h"
 #include "server/ops/apis.h"
@@ -176,17 +177,40 @@ static bool is_name(dora_slice name, const char *expected)
     return name.len == strlen(expected) && memcmp(name.data, expected, name.len) == 0;
 }
 
-void dr_control_command(const dr_responder *responder, const dr_request *request, void *user)
+/* is_permitted: by the rules where there are any, else by where it comes from. Returns: false when
+ * it was refused. */
+static bool is_permitted(const dr_responder *responder, const char *guid)
 {
-    const dr_config *config = responder->lane->backend->config;
-    const dora_slice name = responder->lane->apis[0].name;
-    const char *guid = request->guid.data;
+    const dr_lane *lane = responder->lane;
+    char text[DR_CALLER_REFUSAL_MAX];
+    if (lane->caller.access != NULL) {
+        if (!dr_caller_may_control(responder, lane->apis[0].name)) {
+            answer(responder, guid, DORA_CODE_NOT_PERMITTED,
+                   dr_caller_refusal(lane, lane->apis[0].name, text));
+            return false;
+        }
+        return true;
+    }
     const char *refusal = dr_responder_is_web(responder) ? refusal_of_http(responder) : NULL;
     if (refusal != NULL) {
         answer(responder, guid, DORA_CODE_NOT_PERMITTED, refusal);
-    } else if (!dr_may_control(config, dr_responder_peer(responder))) {
+        return false;
+    }
+    if (!dr_may_control(lane->backend->config, dr_responder_peer(responder))) {
         refuse(responder, guid);
-    } else if (is_name(name, "getStat")) {
+        return false;
+    }
+    return true;
+}
+
+void dr_control_command(const dr_responder *responder, const dr_request *request, void *user)
+{
+    const dora_slice name = responder->lane->apis[0].name;
+    const char *guid = request->guid.data;
+    if (!is_permitted(responder, guid)) {
+        return; /* and answered */
+    }
+    if (is_name(name, "getStat")) {
         answer_stat(responder, guid, NULL);
     } else if (is_name(name, "getApis")) {
         answer_apis(responder, guid);

@@ -31,6 +31,8 @@ typedef struct dr_server {
     dr_launch_command *commands;
     char *folder; /* the working directory by name: a link in it may lead elsewhere after a while */
     dr_reload reload;
+    dr_access *retired; /* rules that a lane may still read */
+    uint32_t access_number;
     dr_dev dev;
     dr_reactor_thread *threads; /* one for each lane */
     uint32_t threads_running;

@@ -129,8 +129,8 @@ static void take_over(dr_server *server, dr_routes *routes)
         reload->crews[i] = NULL;
         dr_crew_retire(old);
     }
+    dr_settings_reload(server); /* before the routes, which say that lanes have seen both */
     dr_reload_publish(server, routes);
-    dr_settings_reload(server);
     reload->generation++;
     reload->is_loading = false;
     dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "reloaded, generation %" PRIu32,
@@ -245,6 +245,7 @@ static void free_old_routes(dr_server *server)
         dr_routes_free(routes->older);
         routes->older = NULL;
     }
+    dr_settings_forget(server, seen);
 }
 
 void dr_reload_want(dr_server *server)

@@ -197,6 +197,10 @@ static void unmake(dr_server *server)
     dr_reply_cache_free(server->backend.reply_cache);
     dr_routes_free(atomic_load(&server->backend.routes));
     dr_rows_fini(&server->backend.rows);
+    dr_settings_forget(server, UINT32_MAX);
+    dr_access_free(atomic_load(&server->backend.access));
+    dr_caller_rows_fini(&server->backend.callers);
+    dr_guesses_fini(&server->backend.guesses);
     dr_reload_queue_fini(&server->asked);
     if (server->has_loop) {
         (void)uv_loop_close(&server->loop);
@@ -246,6 +250,7 @@ static dora_err run(const dr_config *config, const dr_config_source *source, con
     }
     server->service.notify = notify;
     dr_reload_queue_init(&server->asked);
+    dr_guesses_init(&server->backend.guesses);
     server->backend.config = config;
     server->source = source;
     server->rehearsal = rehearsal;

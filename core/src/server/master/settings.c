@@ -16,6 +16,39 @@ typedef struct list {
     size_t len;
 } list;
 
+/* take_access puts rules in force. Those that they replace are kept until no lane reads them. */
+static void take_access(dr_server *server, const dr_config *config)
+{
+    dr_backend *backend = &server->backend;
+    const dr_routes *routes = atomic_load(&backend->routes);
+    dr_access *old = atomic_load(&backend->access);
+    dr_access *access = dr_access_hold(config->access);
+    if (access != NULL) {
+        dr_caller_rows_fill(&backend->callers, access);
+        access->number = ++server->access_number;
+    }
+    atomic_store(&backend->access, access);
+    if (old != NULL) {
+        old->retired_at = routes != NULL ? routes->number : 0;
+        old->older = server->retired;
+        server->retired = old;
+    }
+}
+
+void dr_settings_forget(dr_server *server, uint32_t seen)
+{
+    dr_access **at = &server->retired;
+    while (*at != NULL) {
+        dr_access *access = *at;
+        if (access->retired_at < seen) {
+            *at = access->older;
+            dr_access_free(access);
+        } else {
+            at = &access->older;
+        }
+    }
+}
+
 dora_err dr_settings_take(dr_server *server, const dr_config *config, dora_error *error)
 {
     dr_backend *backend = &server->backend;
@@ -30,6 +63,7 @@ dora_err dr_settings_take(dr_server *server, const dr_config *config, dora_error
     atomic_store(&backend->trace_sample, (uint32_t)(config->trace.sample * UINT32_MAX));
     atomic_store(&backend->log_slow_ms, config->log.slow_ms);
     atomic_store(&backend->log_requests, config->log.requests);
+    take_access(server, config);
     return DORA_OK;
 }
 
@@ -39,7 +73,8 @@ static void add_if_late(const char *key, void *user)
     list *self = user;
     if (strcmp(key, "log.slow_ms") == 0 || strcmp(key, "log.requests") == 0 ||
         strncmp(key, "trace", strlen("trace")) == 0 ||
-        strncmp(key, "discovery.tls", strlen("discovery.tls")) == 0) {
+        strncmp(key, "discovery.tls", strlen("discovery.tls")) == 0 ||
+        strncmp(key, "access", strlen("access")) == 0) {
         return;
     }
     const int len = snprintf(self->text + self->len, sizeof(self->text) - self->len, "%s%s",

@@ -12,4 +12,8 @@ struct dr_server;
 dora_err dr_settings_take(struct dr_server *server, const dr_config *config, dora_error *error);
 void dr_settings_reload(struct dr_server *server);
 
+/* dr_settings_forget frees rules that were replaced while an older table of routes than `seen` was
+ * in force, which every lane knows of by now. */
+void dr_settings_forget(struct dr_server *server, uint32_t seen);
+
 #endif

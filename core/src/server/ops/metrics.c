@@ -13,6 +13,7 @@
 #include "server/call/lane.h"
 #include "server/ops/discovery.h"
 #include "server/ops/stat.h"
+#include "server/ops/stat_callers.h"
 #include "wire/json.h"
 
 #define NS_A_SECOND UINT64_C(1000000000)
@@ -447,6 +448,28 @@ static void put_rows(page *self)
     }
 }
 
+static void put_callers_of(page *self, const char *name, const char *help, bool are_refused)
+{
+    dr_callers_told rows[DR_CALLER_ROWS_MAX];
+    const uint32_t count = dr_stat_callers(self->backend, rows);
+    if (count > 0) {
+        head(self, name, "counter", help);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        put(self, "%s{", name);
+        put_label(self, "caller", rows[i].name);
+        put(self, "} %" PRIu64 "\n", are_refused ? rows[i].refused : rows[i].calls);
+    }
+}
+
+static void put_callers(page *self)
+{
+    put_callers_of(self, "dora_caller_calls_total",
+                   "Apis and commands that each identity asked for.", false);
+    put_callers_of(self, "dora_caller_refused_total", "Of these, what the rules of access refused.",
+                   true);
+}
+
 dora_err dr_metrics_write(dr_backend *backend, dr_buf *out)
 {
     page self = {.backend = backend, .out = out};
@@ -459,6 +482,7 @@ dora_err dr_metrics_write(dr_backend *backend, dr_buf *out)
     put_discovery(&self);
     put_pools(&self);
     put_workers(&self);
+    put_callers(&self);
     put_rows(&self);
     return self.err;
 }

@@ -1,6 +1,7 @@
 /* stat.c: the numbers behind getStat. */
 #include "server/ops/stat.h"
 #include "server/ops/discovery.h"
+#include "server/ops/stat_callers.h"
 #include "server/ops/stat_pool.h"
 
 #include <inttypes.h>
@@ -313,6 +314,22 @@ static void put_discovery(dora_writer *writer, void *of)
     dora_write_end(writer);
 }
 
+/* put_callers tells how much each identity has called. */
+static void put_callers(dora_writer *writer, void *of)
+{
+    dr_callers_told rows[DR_CALLER_ROWS_MAX];
+    const uint32_t count = dr_stat_callers(of, rows);
+    dora_write_array(writer, count);
+    for (uint32_t i = 0; i < count; i++) {
+        dr_stat_key(writer, rows[i].name);
+        dora_write_array(writer, 2);
+        dr_stat_put(writer, "calls", rows[i].calls);
+        dr_stat_put(writer, "refused", rows[i].refused);
+        dora_write_end(writer);
+    }
+    dora_write_end(writer);
+}
+
 /* told is a server and its pools at one moment. */
 typedef struct told {
     dr_backend *backend;
@@ -336,7 +353,8 @@ static void put_server(dora_writer *writer, told *now, const char *reload)
 {
     dr_backend *backend = now->backend;
     const dr_totals *totals = &now->totals;
-    const field fields[] = {
+    const bool has_callers = atomic_load(&backend->callers.count) > 0;
+    field fields[] = {
         {"start_time", .number = (uint64_t)backend->start_time},
         {"connection_num", .number = totals->connections},
         {"accept_count", .number = totals->accepted},
@@ -356,9 +374,13 @@ static void put_server(dora_writer *writer, told *now, const char *reload)
         {"repeats", .put = put_repeats, .of = backend->reply_cache},
         {"discovery", .put = put_discovery, .of = backend->discovery},
         {"pools", .put = put_pools, .of = now},
-        {"reload", .text = reload}, /* the last: not always there */
+        {"callers", .put = put_callers, .of = backend}, /* this and the next: not always there */
+        {"reload", .text = reload},
     };
-    put_fields(writer, fields, COUNT(fields) - (reload == NULL));
+    if (!has_callers) {
+        fields[COUNT(fields) - 2] = fields[COUNT(fields) - 1];
+    }
+    put_fields(writer, fields, COUNT(fields) - (reload == NULL) - !has_callers);
 }
 
 static void put_log(dora_writer *writer, dr_log *log)
