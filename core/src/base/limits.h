@@ -87,6 +87,14 @@
 #define DR_TLS_SESSION_S 3600L  /* a session can be resumed: a revoked certificate's no longer */
 #define DR_TLS_SESSIONS_MAX 64u /* of a client, one a server: more begin anew */
 
+#define DR_TLS_STEPS_A_TURN 4u      /* a signature takes up to a millisecond: calls go first */
+#define DR_TLS_HANDSHAKES_MAX 1024u /* under way in a reactor; more wait to be accepted */
+#define DR_TLS_HANDSHAKE_MS_DEFAULT 10000u /* as nginx and others, or less: two round trips */
+
+/* Who does not speak our language. */
+#define DR_STRANGERS_MS 10000u    /* in which so many of a reactor's are written into the log: */
+#define DR_STRANGERS_SAID_MAX 10u /* enough to see who it is, and nobody can fill a disk */
+
 /* Work in the thread pool. */
 #define DR_ASIDE_SMALL_BYTES (256u * 1024) /* of a body: such jobs take a millisecond or a few */
 #define DR_ASIDES_MAX 16384u               /* that wait: their bytes have bounds of their own */

@@ -10,6 +10,7 @@
 #include "server/config/config_access.h"
 #include "server/config/config_read.h"
 #include "server/config/config_start.h"
+#include "server/config/config_tls.h"
 #include "server/master/server.h"
 
 static const char usage[] = "usage: dora check [--load] [--who NAME] FILE\n";
@@ -109,6 +110,19 @@ static void note_missing(const char *key, const char *path, size_t folder_len, v
     printf("\n");
 }
 
+/* note_certificates says what is odd about them and no mistake. */
+static void note_certificates(const dr_config *config)
+{
+    dr_tls_context *context = NULL;
+    if (config->tls_host != NULL &&
+        dr_config_tls_context(config, NULL, &context, NULL) == DORA_OK &&
+        dr_tls_context_remark(context)[0] != '\0') {
+        dr_text_print(stdout, "", "note: tls: %s", dr_tls_context_remark(context));
+        printf("\n");
+    }
+    dr_tls_context_free(context);
+}
+
 /* take_flag takes a flag out of the arguments. Returns: whether it stood there. */
 static bool take_flag(int *argc, char **argv, const char *flag)
 {
@@ -196,6 +210,7 @@ static int run(int argc, char **argv, const dora_host *host)
         print_ok(&config, argv[0]);
         dr_config_each_idle(&config, note_idle);
         dr_config_each_missing_folder(&config, note_missing, NULL);
+        note_certificates(&config);
         if (name != NULL) {
             dr_who_print(&who, &config);
         }

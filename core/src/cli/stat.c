@@ -43,6 +43,18 @@ static void put_server(dr_buf *out, const char *address, const json_t *server, c
                  dr_text_int(server, "worker_request_count"), dr_text_int(log, "queue_num"));
 }
 
+/* put_tls writes a line where anybody has come over TLS. */
+static void put_tls(dr_buf *out, const json_t *tls)
+{
+    if (dr_text_int(tls, "handshakes") + dr_text_int(tls, "failed") > 0) {
+        dr_text_line(out, SIZE_MAX,
+                     "tls: %" PRId64 " open, %" PRId64 " handshakes (%" PRId64 " resumed), %" PRId64
+                     " failed",
+                     dr_text_int(tls, "open"), dr_text_int(tls, "handshakes"),
+                     dr_text_int(tls, "resumed"), dr_text_int(tls, "failed"));
+    }
+}
+
 /* put_discovery writes a line for each Redis. */
 static void put_discovery(dr_buf *out, const json_t *discovery)
 {
@@ -123,6 +135,7 @@ static int print(const dr_operator *from, const json_t *data, bool is_json)
     } else {
         const json_t *server = json_object_get(data, "server");
         put_server(&out, from->address, server, json_object_get(data, "logqueue"));
+        put_tls(&out, json_object_get(server, "tls"));
         put_discovery(&out, json_object_get(server, "discovery"));
         put_callers(&out, json_object_get(server, "callers"));
         put_pools(&out, json_object_get(server, "pools"));

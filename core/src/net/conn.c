@@ -1,17 +1,12 @@
 /* conn.c: reading frames from a connection and writing replies to it, within bounds. */
 #include "net/conn.h"
 
-#include <linux/sockios.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "net/listener.h"
+#include "net/conn_tls.h"
 #include "net/reactor.h"
+#include "tls/filter.h"
 
 /* What has come of a frame, where so little goes before the next read; more is not copied for each.
  * Less room than this is not worth a read. */
@@ -35,6 +30,7 @@ static void on_closed(uv_handle_t *handle)
     dr_buf_fini(&conn->in);
     dr_buf_fini(&conn->out);
     dr_buf_fini(&conn->writing);
+    dr_tls_filter_free(conn->tls);
     free(conn);
 }
 
@@ -57,6 +53,9 @@ void dr_conn_close(dr_conn *conn)
         reactor->lingering--;
     }
     dr_count_one(&reactor->closed);
+    if (conn->tls != NULL) {
+        dr_conn_tls_gone(conn);
+    }
     dr_held_set(&conn->held, 0);
     reactor->events.on_gone(conn, reactor->events.user);
     unlink_conn(conn);
@@ -68,7 +67,7 @@ static size_t unsent(const dr_conn *conn)
     return conn->out.len + conn->writing.len;
 }
 
-static bool may_read(const dr_conn *conn)
+bool dr_conn_may_read(const dr_conn *conn)
 {
     return conn->calls < DR_CONN_CALLS_MAX && unsent(conn) < DR_CONN_OUT_PAUSE &&
            conn->apart <= conn->reactor->apart_pause;
@@ -87,13 +86,16 @@ static void account(dr_conn *conn)
     if (conn->in.cap > DR_HELD_FREE_BYTES) {
         bytes += conn->in.cap;
     }
+    if (conn->tls != NULL && dr_tls_filter_held(conn->tls) > DR_HELD_FREE_BYTES) {
+        bytes += dr_tls_filter_held(conn->tls);
+    }
     dr_held_set(&conn->held, conn->is_closing ? 0 : bytes);
 }
 
 /* is_counted: what it holds has to be counted, or counted off. */
 static bool is_counted(const dr_conn *conn)
 {
-    return conn->in.cap > DR_HELD_FREE_BYTES ||
+    return conn->in.cap > DR_HELD_FREE_BYTES || conn->tls != NULL ||
            atomic_load_explicit(&conn->held.bytes, memory_order_relaxed) > 0;
 }
 
@@ -103,7 +105,7 @@ static size_t parse(dr_conn *conn, dora_slice bytes)
     dr_reactor *reactor = conn->reactor;
     size_t at = 0;
     conn->in_need = 0;
-    while (at < bytes.len && !conn->is_closing && !conn->is_finishing && may_read(conn)) {
+    while (at < bytes.len && !conn->is_closing && !conn->is_finishing && dr_conn_may_read(conn)) {
         dr_frame frame;
         size_t used = 0;
         dora_error error;
@@ -158,6 +160,22 @@ static dora_err make_room(dr_conn *conn)
     return conn->in.cap - conn->in.len < enough ? dr_buf_reserve(&conn->in, more) : DORA_OK;
 }
 
+void dr_conn_room(dr_conn *conn, uv_buf_t *buf)
+{
+    dr_reactor *reactor = conn->reactor;
+    if (!grows_apart(conn)) {
+        if (conn->in.len > 0) {
+            memcpy(reactor->read_buf, conn->in.data, conn->in.len);
+        }
+        *buf = uv_buf_init(reactor->read_buf + conn->in.len,
+                           (unsigned)(sizeof(reactor->read_buf) - conn->in.len));
+    } else if (make_room(conn) == DORA_OK) {
+        const size_t left = conn->in.cap - conn->in.len;
+        *buf = uv_buf_init(conn->in.data + conn->in.len,
+                           (unsigned)(left < DR_READ_BYTES ? left : DR_READ_BYTES));
+    }
+}
+
 /* has_had_its_turn: one read a turn, so that others do not wait for one that sends much. */
 static bool has_had_its_turn(const dr_conn *conn)
 {
@@ -170,23 +188,16 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     (void)suggested;
     dr_conn *conn = handle->data;
-    dr_reactor *reactor = conn->reactor;
     *buf = uv_buf_init(NULL, 0);
     if (has_had_its_turn(conn)) {
         return;
     }
-    if (!grows_apart(conn)) {
-        if (conn->in.len > 0) {
-            memcpy(reactor->read_buf, conn->in.data, conn->in.len);
-        }
-        *buf = uv_buf_init(reactor->read_buf + conn->in.len,
-                           (unsigned)(sizeof(reactor->read_buf) - conn->in.len));
-    } else if (make_room(conn) == DORA_OK) {
-        const size_t left = conn->in.cap - conn->in.len;
-        *buf = uv_buf_init(conn->in.data + conn->in.len,
-                           (unsigned)(left < DR_READ_BYTES ? left : DR_READ_BYTES));
+    if (conn->tls != NULL) {
+        dr_conn_tls_room(conn, buf);
+        return;
     }
-    conn->turn = buf->len > 0 ? reactor->turn : conn->turn;
+    dr_conn_room(conn, buf);
+    conn->turn = buf->len > 0 ? conn->reactor->turn : conn->turn;
 }
 
 static void keep_rest(dr_conn *conn, dora_slice rest)
@@ -198,8 +209,7 @@ static void keep_rest(dr_conn *conn, dora_slice rest)
     }
 }
 
-/* take parses `got` fresh bytes, with those before them that were not used. */
-static void take(dr_conn *conn, size_t got)
+void dr_conn_take(dr_conn *conn, size_t got)
 {
     if (grows_apart(conn)) {
         conn->in.len += got;
@@ -227,7 +237,11 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     }
     conn->active_ms = uv_now(&conn->reactor->loop);
     dr_count_add(&conn->reactor->bytes_in, (uint64_t)got);
-    take(conn, (size_t)got);
+    if (conn->tls != NULL) {
+        dr_conn_tls_take(conn, (size_t)got);
+    } else {
+        dr_conn_take(conn, (size_t)got);
+    }
     if (is_counted(conn)) {
         account(conn);
         if (!conn->is_closing && !dr_held_may_have(&conn->held, 0)) {
@@ -241,7 +255,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 
 void dr_conn_update(dr_conn *conn)
 {
-    const bool wanted = !conn->is_closing && (conn->is_finishing || may_read(conn));
+    const bool wanted = !conn->is_closing && (conn->is_finishing || dr_conn_may_read(conn));
     if (wanted == conn->is_reading || conn->is_closing) {
         return;
     }
@@ -254,7 +268,13 @@ void dr_conn_update(dr_conn *conn)
         /* Frames that had come already, before the next read. */
         parse_kept(conn);
         account(conn);
-        if (conn->is_closing || (!conn->is_finishing && !may_read(conn))) {
+        if (conn->is_closing || (!conn->is_finishing && !dr_conn_may_read(conn))) {
+            return;
+        }
+    }
+    if (conn->tls != NULL && !conn->is_shaking && !conn->is_finishing) {
+        dr_conn_tls_drain(conn);
+        if (conn->is_closing || (!conn->is_finishing && !dr_conn_may_read(conn))) {
             return;
         }
     }
@@ -264,7 +284,7 @@ void dr_conn_update(dr_conn *conn)
     }
 }
 
-static void give_buffer_back(dr_reactor *reactor, dr_buf *buf)
+void dr_conn_give_back(dr_reactor *reactor, dr_buf *buf)
 {
     if (buf->cap > DR_READ_BYTES || reactor->spare_count == DR_SPARE_BUFFERS_MAX) {
         dr_buf_fini(buf);
@@ -290,6 +310,9 @@ static void shut(dr_conn *conn)
         return;
     }
     dr_reactor *reactor = conn->reactor;
+    if (conn->tls != NULL) {
+        dr_conn_tls_goodbye(conn);
+    }
     conn->is_shut = true;
     reactor->lingering++;
     conn->linger_until_ms = uv_now(&reactor->loop) + reactor->linger_ms;
@@ -314,7 +337,7 @@ static void on_written(uv_write_t *request, int status)
     dr_conn *conn = request->data;
     conn->is_writing = false;
     dr_count_add(&conn->reactor->bytes_out, status == 0 ? conn->late : 0);
-    give_buffer_back(conn->reactor, &conn->writing);
+    dr_conn_give_back(conn->reactor, &conn->writing);
     if (conn->is_closing) {
         return;
     }
@@ -332,6 +355,9 @@ void dr_conn_flush(dr_conn *conn)
     if (conn->is_closing || conn->is_writing) {
         return;
     }
+    if (conn->tls != NULL && !dr_conn_tls_seal(conn)) {
+        return;
+    }
     if (conn->out.len > 0) {
         uv_buf_t bytes = uv_buf_init(conn->out.data, (unsigned)conn->out.len);
         const int wrote = uv_try_write(&conn->uv.stream, &bytes, 1);
@@ -342,7 +368,7 @@ void dr_conn_flush(dr_conn *conn)
         const size_t done = wrote > 0 ? (size_t)wrote : 0;
         dr_count_add(&reactor->bytes_out, done);
         if (done == conn->out.len) {
-            give_buffer_back(reactor, &conn->out);
+            dr_conn_give_back(reactor, &conn->out);
             if (is_counted(conn)) {
                 account(conn);
             }
@@ -378,6 +404,11 @@ static void mark_dirty(dr_conn *conn)
     }
 }
 
+void dr_conn_send(dr_conn *conn)
+{
+    mark_dirty(conn);
+}
+
 void dr_conn_finish(dr_conn *conn)
 {
     if (!conn->is_closing && !conn->is_finishing) {
@@ -403,37 +434,6 @@ void dr_conn_let_go(dr_conn *conn, size_t bytes)
 {
     conn->apart -= bytes;
     account(conn);
-}
-
-/* left_to_take is what the peer has not taken yet: here, and in the kernel's buffer. Nothing is
- * added to it while a write is under way. */
-static size_t left_to_take(const dr_conn *conn)
-{
-    int queued = 0;
-    uv_os_fd_t fd;
-    if (uv_fileno(&conn->uv.handle, &fd) == 0) {
-        (void)ioctl(fd, SIOCOUTQ, &queued);
-    }
-    return uv_stream_get_write_queue_size(&conn->uv.stream) + (size_t)queued;
-}
-
-void dr_conn_look(dr_conn *conn, uint32_t passed_ms, uint32_t stall_ms)
-{
-    const bool is_awaited = conn->is_reading && !conn->is_finishing && conn->in.len > 0;
-    const bool has_come = conn->turn != conn->still.turn;
-    const size_t left = conn->is_writing ? left_to_take(conn) : 0;
-    const bool is_stuck = conn->is_writing && left == conn->still.left;
-    conn->still.turn = conn->turn;
-    conn->still.left = left;
-    conn->still.frame_ms = is_awaited && !has_come ? conn->still.frame_ms + passed_ms : 0;
-    conn->still.reply_ms = is_stuck ? conn->still.reply_ms + passed_ms : 0;
-    const bool is_reply = conn->still.reply_ms > conn->still.frame_ms;
-    const uint32_t still_ms = is_reply ? conn->still.reply_ms : conn->still.frame_ms;
-    atomic_store_explicit(&conn->held.still_ms, still_ms, memory_order_relaxed);
-    if (stall_ms != 0 && still_ms >= stall_ms) {
-        dr_held_ended(&conn->held, is_reply ? DR_ENDED_REPLY : DR_ENDED_FRAME);
-        dr_conn_close(conn);
-    }
 }
 
 bool dr_conn_may_reply(dr_conn *conn, size_t bytes)
@@ -469,98 +469,4 @@ dora_err dr_conn_end(dr_conn *conn, size_t mark)
         account(conn);
     }
     return err;
-}
-
-/* next_number: every reactor has its own row of numbers, and its HTTP listener another. */
-static uint32_t next_number(const dr_reactor *reactor)
-{
-    const uint64_t number = dr_count_get(&reactor->accepted) * reactor->count * 2 + reactor->index;
-    return (uint32_t)(number % UINT32_MAX) + 1;
-}
-
-static dr_conn *conn_of(const dr_held *held)
-{
-    return (dr_conn *)((uintptr_t)held - offsetof(dr_conn, held));
-}
-
-static void end_held(dr_held *held)
-{
-    dr_conn_close(conn_of(held));
-}
-
-static int fd_of_held(const dr_held *held)
-{
-    uv_os_fd_t fd;
-    return uv_fileno(&conn_of(held)->uv.handle, &fd) == 0 ? fd : -1;
-}
-
-/* conn_new makes a connection without a socket. Returns: NULL when that cannot be. */
-static dr_conn *conn_new(dr_reactor *reactor, bool is_tcp)
-{
-    dr_conn *conn = calloc(1, sizeof(*conn));
-    if (conn == NULL || (is_tcp ? uv_tcp_init(&reactor->loop, &conn->uv.tcp)
-                                : uv_pipe_init(&reactor->loop, &conn->uv.pipe, 0)) != 0) {
-        free(conn);
-        return NULL;
-    }
-    conn->reactor = reactor;
-    conn->held = (dr_held){.seat = reactor->seat, .end = end_held, .fd = fd_of_held};
-    conn->number = next_number(reactor);
-    dr_count_one(&reactor->accepted);
-    conn->uv.handle.data = conn;
-    conn->active_ms = uv_now(&reactor->loop);
-    conn->next = reactor->conns;
-    if (reactor->conns != NULL) {
-        reactor->conns->prev = conn;
-    }
-    reactor->conns = conn;
-    return conn;
-}
-
-static void conn_begin(dr_conn *conn, bool is_tcp)
-{
-    if (is_tcp) {
-        (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
-    }
-    dr_conn_update(conn);
-}
-
-void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
-{
-    const bool is_tcp = listener->type == UV_TCP;
-    dr_conn *conn = conn_new(reactor, is_tcp);
-    if (conn == NULL) {
-        return;
-    }
-    if (uv_accept(listener, &conn->uv.stream) != 0) {
-        dr_conn_close(conn);
-        return;
-    }
-    conn_begin(conn, is_tcp);
-}
-
-void dr_conn_accept_rest(dr_reactor *reactor, uv_stream_t *listener)
-{
-    const bool is_tcp = listener->type == UV_TCP;
-    uv_os_fd_t listen_fd;
-    int fd = -1;
-    if (uv_fileno((uv_handle_t *)listener, &listen_fd) != 0) {
-        return;
-    }
-    if (is_tcp) {
-        dr_listener_refuse_new(listen_fd);
-    }
-    while ((fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-        dr_conn *conn = conn_new(reactor, is_tcp);
-        if (conn == NULL) {
-            close(fd);
-            return;
-        }
-        if ((is_tcp ? uv_tcp_open(&conn->uv.tcp, fd) : uv_pipe_open(&conn->uv.pipe, fd)) != 0) {
-            close(fd);
-            dr_conn_close(conn);
-            return;
-        }
-        conn_begin(conn, is_tcp);
-    }
 }

@@ -7,6 +7,7 @@
 #include "net/budget.h"
 #include "wire/frame.h"
 
+struct dr_tls_filter;
 struct dr_reactor;
 
 /* dr_conn_client is what is known of who sends, which its owner says: one of the original's knows
@@ -48,8 +49,10 @@ typedef struct dr_conn {
         uint32_t frame_ms; /* for so long nothing has come of a frame that has begun */
         uint32_t reply_ms; /* for so long nothing was taken of `writing` */
     } still;
-    void *owner; /* the owner's list of calls */
-    void *claim; /* the owner's: who its other end says it is */
+    struct dr_tls_filter *tls; /* NULL: its bytes are plain */
+    uint32_t shaking_ms;       /* looked at for so long, if `is_shaking` */
+    void *owner;               /* the owner's list of calls */
+    void *claim;               /* the owner's: who its other end says it is */
     uint64_t active_ms;
     uint64_t linger_until_ms;
     dr_conn_client client;
@@ -58,15 +61,9 @@ typedef struct dr_conn {
     bool is_writing;
     bool is_closing;
     bool is_finishing; /* reads no more frames; closes when all is written */
+    bool is_shaking;   /* TLS is not open yet */
     bool is_shut;      /* the write side is shut; what still comes is dropped */
 } dr_conn;
-
-/* dr_conn_accept takes a waiting connection of a listener, TCP or Unix. */
-void dr_conn_accept(struct dr_reactor *reactor, uv_stream_t *listener);
-
-/* dr_conn_accept_rest takes all that wait, and has no others come: the listener is to be closed,
- * and what is left there then the kernel resets, although its peer may have sent a request. */
-void dr_conn_accept_rest(struct dr_reactor *reactor, uv_stream_t *listener);
 
 /* dr_conn_begin opens a reply frame of about `bytes`, without a guid where it is NULL; the body is
  * appended to the returned buffer; dr_conn_end closes it and has it written at the end of the turn.
@@ -89,10 +86,6 @@ void dr_conn_update(dr_conn *conn);
 bool dr_conn_hold(dr_conn *conn, size_t bytes);
 void dr_conn_let_go(dr_conn *conn, size_t bytes);
 
-/* dr_conn_look is called every `passed_ms`: it closes a connection that has stood still for
- * `stall_ms` in the midst of a frame or of a reply. */
-void dr_conn_look(dr_conn *conn, uint32_t passed_ms, uint32_t stall_ms);
-
 /* dr_conn_flush writes what replies have been added. */
 void dr_conn_flush(dr_conn *conn);
 
@@ -105,5 +98,15 @@ void dr_conn_leave(dr_conn *conn);
 
 /* dr_conn_close closes now. */
 void dr_conn_close(dr_conn *conn);
+
+/* For conn_tls.c. dr_conn_room gives room for plain bytes, none when out of memory; dr_conn_take
+ * parses them, and what had come before. dr_conn_may_read: frames may be parsed. dr_conn_send has
+ * what the filter says written at the end of the turn; dr_conn_give_back keeps an empty buffer for
+ * others. */
+void dr_conn_room(dr_conn *conn, uv_buf_t *room);
+void dr_conn_take(dr_conn *conn, size_t got);
+bool dr_conn_may_read(const dr_conn *conn);
+void dr_conn_send(dr_conn *conn);
+void dr_conn_give_back(struct dr_reactor *reactor, dr_buf *buf);
 
 #endif

@@ -9,6 +9,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+#include "net/conn_accept.h"
+#include "net/conn_look.h"
 #define SWEEP_MS 100u
 #define ROUNDS_MAX 4
 
@@ -214,6 +217,28 @@ dora_err dr_reactor_listen(dr_reactor *reactor, int listen_fd, int backlog, dora
     return listen_on((uv_stream_t *)&reactor->listener, failed, backlog, error);
 }
 
+dora_err dr_reactor_listen_tls(dr_reactor *reactor, int listen_fd, int backlog,
+                               dr_tls_current *current, uint32_t handshake_ms, dora_error *error)
+{
+    dr_reactor_tls *tls = &reactor->tls;
+    const uint32_t look_ms = handshake_ms / DR_STALL_LOOKS;
+    tls->read_buf = dr_alloc(DR_READ_BYTES);
+    if (tls->read_buf == NULL) {
+        close(listen_fd);
+        return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
+    }
+    tls->current = current;
+    tls->handshake_ms = handshake_ms;
+    if (handshake_ms != 0 && look_ms < reactor->look_ms) {
+        reactor->look_ms = look_ms;
+    }
+    uv_tcp_init(&reactor->loop, &tls->listener);
+    tls->listener.data = reactor;
+    tls->is_listening = true;
+    const int failed = uv_tcp_open(&tls->listener, listen_fd);
+    return listen_on((uv_stream_t *)&tls->listener, failed, backlog, error);
+}
+
 dora_err dr_reactor_listen_locally(dr_reactor *reactor, int listen_fd, int backlog,
                                    dora_error *error)
 {
@@ -240,6 +265,11 @@ void dr_reactor_stop_listening(dr_reactor *reactor)
         reactor->is_listening = false;
         dr_conn_accept_rest(reactor, (uv_stream_t *)&reactor->listener);
         uv_close((uv_handle_t *)&reactor->listener, NULL);
+    }
+    if (reactor->tls.is_listening) {
+        reactor->tls.is_listening = false;
+        dr_conn_accept_rest(reactor, (uv_stream_t *)&reactor->tls.listener);
+        uv_close((uv_handle_t *)&reactor->tls.listener, NULL);
     }
     if (reactor->is_listening_locally) {
         reactor->is_listening_locally = false;
@@ -280,6 +310,8 @@ void dr_reactor_end(dr_reactor *reactor)
 void dr_reactor_fini(dr_reactor *reactor)
 {
     (void)uv_loop_close(&reactor->loop);
+    dr_free(reactor->tls.read_buf);
+    reactor->tls.read_buf = NULL;
     if (reactor->event_fd > 0) {
         close(reactor->event_fd);
         reactor->event_fd = -1;

@@ -11,6 +11,7 @@
 #include "base/count.h"
 #include "base/limits.h"
 #include "net/conn.h"
+#include "tls/current.h"
 
 typedef struct dr_reactor dr_reactor;
 
@@ -23,6 +24,9 @@ typedef struct dr_reactor_events {
      * read from this connection. */
     void (*on_bad_frame)(dr_conn *conn, const dr_frame *frame, const dora_error *error, bool closes,
                          void *user);
+    /* on_tls_failed: `why` a connection with TLS is ended, for people: its handshake has failed, or
+     * what came later is broken. */
+    void (*on_tls_failed)(dr_conn *conn, const char *why, void *user);
     /* on_gone: the peer is gone; the connection's memory is freed afterwards. */
     void (*on_gone)(dr_conn *conn, void *user);
     /* collect: take what the workers have finished. */
@@ -38,6 +42,24 @@ typedef struct dr_reactor_events {
     void (*on_ask)(void *user);
     void *user;
 } dr_reactor_events;
+
+/* dr_reactor_tls is what connections with TLS share. */
+typedef struct dr_reactor_tls {
+    uv_tcp_t listener;
+    bool is_listening;
+    bool is_held;            /* one waits to be accepted: too many handshakes are under way */
+    dr_tls_current *current; /* borrowed */
+    char *read_buf;          /* of DR_READ_BYTES */
+    uint32_t handshake_ms;   /* for one; 0: for ever */
+    uint32_t shaking;        /* handshakes under way */
+    uint32_t turn;           /* of the reactor, to which the next belongs */
+    uint32_t steps;          /* reads in handshakes */
+    dr_count accepted;
+    dr_count closed;
+    dr_count done; /* handshakes; of these `resumed` an earlier session */
+    dr_count resumed;
+    dr_count failed;
+} dr_reactor_tls;
 
 struct dr_reactor {
     uv_loop_t loop;
@@ -61,6 +83,7 @@ struct dr_reactor {
     dr_count closed;
     dr_count bytes_in;
     dr_count bytes_out;
+    dr_reactor_tls tls;
     uint32_t turn;    /* of the loop; counts around */
     uint64_t turn_ns; /* dr_reactor_now_ns; 0: not asked for in this turn */
     uint32_t idle_s;
@@ -94,6 +117,11 @@ void dr_reactor_guard(dr_reactor *reactor, dr_seat *seat, uint32_t stall_ms);
 dora_err dr_reactor_listen(dr_reactor *reactor, int listen_fd, int backlog, dora_error *error);
 dora_err dr_reactor_listen_locally(dr_reactor *reactor, int listen_fd, int backlog,
                                    dora_error *error);
+
+/* dr_reactor_listen_tls is dr_reactor_listen for connections that begin with a handshake, by what
+ * `current` has then. Ownership: borrows `current`. Errors: DORA_ENOMEM, too. */
+dora_err dr_reactor_listen_tls(dr_reactor *reactor, int listen_fd, int backlog,
+                               dr_tls_current *current, uint32_t handshake_ms, dora_error *error);
 
 /* dr_reactor_run runs until dr_reactor_end was called and every handle is closed. */
 void dr_reactor_run(dr_reactor *reactor);

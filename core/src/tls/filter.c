@@ -311,6 +311,11 @@ bool dr_tls_filter_is_refused(const dr_tls_filter *filter)
     return filter->is_refused;
 }
 
+bool dr_tls_filter_is_plain(const dr_tls_filter *filter)
+{
+    return filter->failed == DORA_EPROTO && !filter->is_begun;
+}
+
 const char *dr_tls_filter_peer_name(const dr_tls_filter *filter)
 {
     return filter->peer_name != NULL ? filter->peer_name : "";

@@ -67,6 +67,9 @@ const char *dr_tls_filter_problem(const dr_tls_filter *filter);
  * one. In 1.3 that is heard only after the handshake is done on our side. */
 bool dr_tls_filter_is_refused(const dr_tls_filter *filter);
 
+/* dr_tls_filter_is_plain: it has failed since the first bytes were none of TLS. */
+bool dr_tls_filter_is_plain(const dr_tls_filter *filter);
+
 /* dr_tls_filter_peer_name is the first DNS name of the peer's certificate, else its common name, ""
  * where it showed none: the name that `access` knows it by. Borrowed. */
 const char *dr_tls_filter_peer_name(const dr_tls_filter *filter);

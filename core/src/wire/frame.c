@@ -60,6 +60,26 @@ static dora_err refuse_size(const dora_frame_options *options, const char *what,
     return DORA_ETOOBIG;
 }
 
+/* foreign_text names other protocols by their first four bytes, which as a length are more than any
+ * frame may have; NULL: it is none of them. */
+static const char *foreign_text(const char *bytes)
+{
+    if (memcmp(bytes, "\x16\x03", 2) == 0) {
+        return "a TLS handshake came to the port for plain bytes: listen.tls is the one for TLS";
+    }
+    if (memcmp(bytes, "\x15\x03", 2) == 0) {
+        return "an alert of TLS came instead of a frame: that port is for TLS, and wants tls://";
+    }
+    if (memcmp(bytes, "GET ", 4) == 0 || memcmp(bytes, "POST", 4) == 0 ||
+        memcmp(bytes, "HEAD", 4) == 0 || memcmp(bytes, "PUT ", 4) == 0) {
+        return "an HTTP request came to the port for frames: listen.http is the one for HTTP";
+    }
+    if (memcmp(bytes, "HTTP", 4) == 0) {
+        return "an answer of HTTP came instead of a frame: that port is for HTTP";
+    }
+    return NULL;
+}
+
 /* decode_rest says what else there is than a whole frame: too few bytes yet, or a wrong length. */
 static dora_err decode_rest(const dora_frame_options *options, dora_slice in, size_t head,
                             dr_frame *frame, size_t *used, dora_error *error)
@@ -76,6 +96,10 @@ static dora_err decode_rest(const dora_frame_options *options, dora_slice in, si
         frame->guid = NULL;
         return refuse(error, DORA_EPROTO, DORA_CODE_BAD_LENGTH,
                       "frame length is smaller than a frame's header");
+    }
+    const char *foreign = total > dr_frame_bytes_max(options) ? foreign_text(in.data) : NULL;
+    if (foreign != NULL) {
+        return refuse(error, DORA_EPROTO, DORA_CODE_BAD_LENGTH, foreign);
     }
     if (total > dr_frame_bytes_max(options)) {
         if (in.len > head) {

@@ -8,6 +8,7 @@
 #include "server/call/dedupe.h"
 #include "server/call/hello.h"
 #include "server/call/reply.h"
+#include "server/call/stranger.h"
 #include "server/call/unpack.h"
 #include "wire/json_message.h"
 #include "wire/json_request.h"
@@ -27,6 +28,9 @@ void dr_call_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error *e
     const dr_responder responder = responder_of(lane, conn, frame, is_json);
     /* Where the framing is lost nothing in the bytes is believed, the guid neither. */
     const bool has_guid = frame->guid != NULL && !(closes && error->code == DORA_CODE_BAD_LENGTH);
+    if (closes && error->code == DORA_CODE_BAD_LENGTH) {
+        dr_stranger_plain(conn, error->msg, lane);
+    }
     dr_reply_refused(&responder, has_guid ? frame->guid : DR_GUID_NONE, error);
 }
 

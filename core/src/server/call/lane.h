@@ -8,6 +8,7 @@
 #include "net/reactor.h"
 #include "server/call/backend.h"
 #include "server/call/expiry.h"
+#include "server/call/stranger.h"
 #include "task/dispatch.h"
 
 typedef struct dr_call dr_call;
@@ -47,6 +48,7 @@ struct dr_lane {
     dr_expiry expiry;
     dr_caller caller; /* of the request that it is at */
     dr_caller_count callers[DR_CALLER_ROWS_MAX];
+    dr_strangers strangers;
     dr_random random; /* for guids of requests that come without */
     char too_big[96]; /* what is said of a reply over frame_bytes_max */
     dr_api apis[DR_APIS_MAX];

@@ -1,5 +1,6 @@
 /* config.c: the life of a dr_config, its defaults, and what must hold among its pools. */
 #include "server/config/config.h"
+#include "server/config/config_tls.h"
 
 #include <errno.h>
 #include <string.h>
@@ -94,6 +95,7 @@ dora_err dr_config_init(dr_config *config)
         .hung_ms = DR_HUNG_MS_DEFAULT,
         .connection_mb_max = DR_CONNECTION_MB_MAX_DEFAULT,
         .stall_ms = DR_STALL_MS_DEFAULT,
+        .tls = {.handshake_ms = DR_TLS_HANDSHAKE_MS_DEFAULT},
         .log = {.format = DR_LOG_TEXT, .level = 4, .slow_ms = DR_LOG_SLOW_MS_DEFAULT},
         .control = {.loopback = true, .local = true},
     };
@@ -112,6 +114,11 @@ void dr_config_fini(dr_config *config)
     }
     dr_free(config->pools);
     dr_free(config->tcp_host);
+    dr_free(config->tls_host);
+    dr_free(config->tls.cert);
+    dr_free(config->tls.key);
+    dr_free(config->tls.ca);
+    dr_free(config->tls.crl);
     dr_free(config->http_host);
     dr_free(config->unix_path);
     dr_free(config->admin_host);
@@ -217,8 +224,9 @@ dora_err dr_config_check(const dr_config *config, const char *where, dora_error 
         memcpy(prefix + len, ": ", 3);
     }
     dr_problem_clear(problems);
-    if (config->tcp_host == NULL && config->unix_path == NULL && !config->has_http) {
-        dr_problem_add(problems, "%slisten: neither tcp nor unix is set; nobody could call",
+    if (config->tcp_host == NULL && config->tls_host == NULL && config->unix_path == NULL &&
+        !config->has_http) {
+        dr_problem_add(problems, "%slisten: neither tcp, tls nor unix is set; nobody could call",
                        prefix);
     }
     if (config->pool_count > DR_POOLS_MAX) {
@@ -234,6 +242,7 @@ dora_err dr_config_check(const dr_config *config, const char *where, dora_error 
     if (config->daemonize && config->dev) {
         dr_problem_add(problems, "%sdaemonize: not with \"dev\", which is for a terminal", prefix);
     }
+    dr_config_tls_check(config, prefix, problems);
     dr_discovery_check(config, prefix, problems);
     for (size_t i = 0; i < config->pool_count; i++) {
         check_app(&config->pools[i], prefix, problems);

@@ -9,6 +9,7 @@
 #include "discovery/redis_url.h"
 #include "server/access/access.h"
 #include "server/config/runtime.h"
+#include "tls/context.h"
 
 #define DR_POOL_WORKERS_MAX 512u /* DR_POOL_SLOTS of it must fit DR_WORKER_SLOTS_MAX */
 
@@ -65,6 +66,8 @@ typedef struct dr_pool_config {
 typedef struct dr_config {
     char *tcp_host;    /* NULL: no TCP */
     uint16_t tcp_port; /* 0: any free one */
+    char *tls_host;    /* NULL: no TLS */
+    uint16_t tls_port;
     bool has_http;
     char *http_host;    /* NULL: that of TCP */
     uint16_t http_port; /* 0: any free one */
@@ -102,6 +105,15 @@ typedef struct dr_config {
         bool http; /* by POST /server/cmd, too */
     } control;
     dr_access *access; /* who may do what; NULL: everybody may call, `control` is for commands */
+    struct {           /* PEM files; NULL: none */
+        char *cert;
+        char *key;
+        char *ca;
+        char *crl;
+        dr_tls_verify verify;
+        bool is_1_3_only;
+        uint32_t handshake_ms;
+    } tls;
     struct {
         dr_texts hosts; /* in whose `Host` web pages are answered, beside addresses and localhost */
     } http;

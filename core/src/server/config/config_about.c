@@ -6,6 +6,7 @@
 
 const dr_config_about dr_config_abouts[] = {
     {"listen.tcp", "127.0.0.1:9567", "Address and port; null with listen.unix: no TCP."},
+    {"listen.tls", "null", "Address and port for frames over TLS; needs tls.cert and tls.key."},
     {"listen.http", "null", "Address and port for HTTP."},
     {"listen.unix", "null", "Path of a Unix socket, mode 0600."},
     {"listen.admin", "null", "Address and port of the operators' listener."},
@@ -40,6 +41,13 @@ const dr_config_about dr_config_abouts[] = {
     {"trace.service", "dora", "The name that the collector knows the server by."},
     {"trace.headers", "{}", "Headers of each request to the collector, such as Authorization."},
     {"trace.sample", "0", "Of the calls that come without a trace so many begin one, from 0 to 1."},
+    {"tls.cert", "null", "The server's certificate, with the chain behind it: a PEM file."},
+    {"tls.key", "null", "Its key: a PEM file that others than its owner cannot read."},
+    {"tls.ca", "null", "Whose certificates of clients are good: a PEM file."},
+    {"tls.crl", "null", "Which of them are revoked: a PEM file."},
+    {"tls.verify_client", "none", "Whether clients show one: none, optional, required."},
+    {"tls.min_version", "1.2", "The oldest version of TLS: 1.2 or 1.3."},
+    {"tls.handshake_ms", NULL, "A handshake that takes longer ends its connection."},
     {"control.allow", "[\"loopback\", \"unix\"]",
      "Where commands may come from: loopback, unix, any."},
     {"control.http", NULL, "Commands by /server/cmd, too."},

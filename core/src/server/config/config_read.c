@@ -15,6 +15,7 @@
 #include "server/config/config_discovery.h"
 #include "server/config/config_http.h"
 #include "server/config/config_launch.h"
+#include "server/config/config_tls.h"
 #include "server/config/config_trace.h"
 #include "server/config/problem.h"
 #include "wire/json.h"
@@ -58,6 +59,13 @@ static dora_err take_tcp(dr_reading *r, const dr_key *key, const json_t *json, v
     (void)key;
     dr_config *config = object;
     return take_address(r, json, &config->tcp_host, &config->tcp_port, "127.0.0.1:9567");
+}
+
+static dora_err take_tls(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+{
+    (void)key;
+    dr_config *config = object;
+    return take_address(r, json, &config->tls_host, &config->tls_port, "0.0.0.0:9569");
 }
 
 static dora_err take_admin(dr_reading *r, const dr_key *key, const json_t *json, void *object)
@@ -291,6 +299,7 @@ static dora_err settle_pool(dr_reading *r, const json_t *json, dr_pool_config *p
 /* The tables. Order is that of the documentation. */
 static const dr_key LISTEN_KEYS[] = {
     {.name = "tcp", .take = take_tcp},
+    {.name = "tls", .take = take_tls},
     {.name = "http", .take = take_http},
     {.name = "unix", .take = dr_take_path, .at = CONFIG(unix_path)},
     {.name = "admin", .take = take_admin},
@@ -460,6 +469,7 @@ static const dr_key CONFIG_KEYS[] = {
     {.name = "dev", .take = dr_take_bool, .at = CONFIG(dev)},
     {.name = "log", .take = take_object, .keys = LOG_KEYS},
     {.name = "trace", .take = take_object, .keys = TRACE_KEYS},
+    {.name = "tls", .take = take_object, .keys = dr_config_tls_keys},
     {.name = "control", .take = take_object, .keys = CONTROL_KEYS},
     {.name = "access", .take = dr_take_access, .keys = ACCESS_KEYS},
     {.name = "http", .take = take_object, .keys = HTTP_KEYS},

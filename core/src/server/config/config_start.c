@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "server/config/config_discovery.h"
+#include "server/config/config_tls.h"
 #include "server/config/env_file.h"
 #include "server/config/problem.h"
 #include "server/spans/collector.h"
@@ -174,6 +175,17 @@ static void check_discovery_tls(const looking *l)
     dr_tls_context_free(tls);
 }
 
+static void check_tls(const looking *l)
+{
+    dora_error error;
+    dr_tls_context *context = NULL;
+    if (l->config->tls_host != NULL && l->config->tls.cert != NULL && l->config->tls.key != NULL &&
+        dr_config_tls_context(l->config, NULL, &context, &error) != DORA_OK) {
+        dr_problem_add(l->problems, "%s%s", l->prefix, error.msg);
+    }
+    dr_tls_context_free(context);
+}
+
 dora_err dr_config_check_start(const dr_config *config, const char *where, const dora_host *host,
                                dora_error *error)
 {
@@ -190,6 +202,7 @@ dora_err dr_config_check_start(const dr_config *config, const char *where, const
     check_log(&l);
     check_trace(&l);
     check_discovery_tls(&l);
+    check_tls(&l);
     for (size_t i = 0; i < config->pool_count; i++) {
         const dr_pool_config *pool = &config->pools[i];
         check_interpreter(&l, pool);

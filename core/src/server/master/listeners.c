@@ -39,6 +39,29 @@ static dora_err listen_tcp(dr_server *server, dora_error *error)
     return err;
 }
 
+static dora_err listen_tls(dr_server *server, dora_error *error)
+{
+    const dr_config *config = server->backend.config;
+    int fds[DR_REACTORS_MAX];
+    server->tls_port = config->tls_port;
+    dora_err err = dr_certificates_load(server, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    err = dr_listener_open(config->tls_host, &server->tls_port, (int)config->backlog, fds,
+                           server->backend.lane_count, error);
+    if (err != DORA_OK) {
+        return err;
+    }
+    for (uint32_t i = 0; i < server->backend.lane_count && err == DORA_OK; i++) {
+        err = dr_reactor_listen_tls(&server->backend.lanes[i].reactor, fds[i], (int)config->backlog,
+                                    &server->certificates.current, config->tls.handshake_ms, error);
+        fds[i] = -1; /* the reactor's now */
+    }
+    close_all(fds, server->backend.lane_count);
+    return err;
+}
+
 /* listen_unix has every lane accept from one socket: the kernel knows no other way for these. */
 static dora_err listen_unix(dr_server *server, dora_error *error)
 {
@@ -90,6 +113,9 @@ static dora_err listen_http(dr_server *server, dora_error *error)
 dora_err dr_listeners_listen(dr_server *server, dora_error *error)
 {
     dora_err err = server->backend.config->tcp_host != NULL ? listen_tcp(server, error) : DORA_OK;
+    if (err == DORA_OK && server->backend.config->tls_host != NULL) {
+        err = listen_tls(server, error);
+    }
     if (err == DORA_OK && server->backend.config->unix_path != NULL) {
         err = listen_unix(server, error);
     }
@@ -118,6 +144,9 @@ static void print_ready(const dr_server *server)
     printf("dora: ready");
     print_address("tcp", config->tcp_host, server->tcp_port);
     print_address("http", config->has_http ? http_host(config) : NULL, server->http_port);
+    if (config->tls_host != NULL) {
+        print_address("tls", config->tls_host, server->tls_port);
+    }
     if (config->unix_path != NULL) {
         char text[DR_PRINTABLE_MAX(256)];
         const dora_slice path = dr_slice(config->unix_path);

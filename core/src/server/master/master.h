@@ -7,6 +7,7 @@
 #include "net/listener.h"
 #include "server/call/backend.h"
 #include "server/master/adopted.h"
+#include "server/master/certificates.h"
 #include "server/master/control.h"
 #include "server/master/dev.h"
 #include "server/master/launch.h"
@@ -38,6 +39,7 @@ typedef struct dr_server {
     uint32_t threads_running;
     _Atomic uint32_t threads_ended;
     uint16_t tcp_port; /* that is listened on */
+    uint16_t tls_port;
     uint16_t http_port;
     uint64_t files; /* descriptors that each process of the pools may have */
     dr_local local; /* the file of the Unix socket */
@@ -55,6 +57,7 @@ typedef struct dr_server {
     dr_service service;
     dr_memory memory;
     dr_stop stop;
+    dr_certificates certificates;
     dora_error failure;
     dora_err outcome;
 } dr_server;

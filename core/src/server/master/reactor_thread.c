@@ -9,6 +9,7 @@
 #include "server/call/dedupe.h"
 #include "server/call/intake.h"
 #include "server/call/offload.h"
+#include "server/call/stranger.h"
 #include "server/http/web.h"
 #include "server/master/master.h"
 #include "task/collect.h"
@@ -123,6 +124,7 @@ dora_err dr_reactor_thread_init(dr_server *server, uint32_t index, dora_error *e
     const dora_frame_options frame = dr_config_frame_options(config);
     const dr_reactor_events events = {.on_frame = dr_call_frame,
                                       .on_bad_frame = dr_call_bad_frame,
+                                      .on_tls_failed = dr_stranger_tls,
                                       .on_gone = dr_call_gone,
                                       .collect = collect,
                                       .set_asleep = set_asleep,

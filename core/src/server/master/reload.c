@@ -60,6 +60,7 @@ static void discard(dr_server *server)
             reload->crews[i] = NULL;
         }
     }
+    dr_certificates_discard(server);
     reload->is_loading = false;
 }
 
@@ -88,6 +89,7 @@ static void begin(dr_server *server)
     dr_log_write(server->backend.log, DR_LOG_INFO, "master", "loading the applications again");
     dr_service_reloading(server);
     dr_dev_begin(server);
+    err = dr_certificates_renew(server, &error);
     for (uint32_t i = 0; i < server->backend.pool_count && err == DORA_OK; i++) {
         err = dr_launch(server, i, true, &reload->crews[i], &error);
     }
@@ -129,6 +131,7 @@ static void take_over(dr_server *server, dr_routes *routes)
         reload->crews[i] = NULL;
         dr_crew_retire(old);
     }
+    dr_certificates_take_over(server);
     dr_settings_reload(server); /* before the routes, which say that lanes have seen both */
     dr_reload_publish(server, routes);
     reload->generation++;

@@ -205,6 +205,7 @@ static void unmake(dr_server *server)
     if (server->has_loop) {
         (void)uv_loop_close(&server->loop);
     }
+    dr_certificates_fini(server);
     dr_budget_fini(&server->backend.budget);
     dr_spans_free(server->backend.spans);
     dr_log_free(server->backend.log);
@@ -261,6 +262,7 @@ static dora_err run(const dr_config *config, const dr_config_source *source, con
     server->ready_fd = ready_fd;
     dr_title_set("dora: master");
     dr_memory_keep();
+    dr_certificates_init(server);
     err = make(server, error);
     if (err == DORA_OK) {
         err = dr_supervise(server, error);

@@ -21,9 +21,12 @@ static void write_status(dr_server *server, char status[DR_SERVICE_STATUS_BYTES]
     char port[16] = "";
     if (config->tcp_host != NULL) {
         (void)snprintf(port, sizeof(port), ":%u", server->tcp_port);
+    } else if (config->tls_host != NULL) {
+        (void)snprintf(port, sizeof(port), ":%u", server->tls_port);
     }
     (void)snprintf(status, DR_SERVICE_STATUS_BYTES, "serving on %.150s%s, generation %" PRIu32,
                    config->tcp_host != NULL    ? config->tcp_host
+                   : config->tls_host != NULL  ? config->tls_host
                    : config->unix_path != NULL ? config->unix_path
                                                : "HTTP",
                    port, server->reload.generation);

@@ -74,7 +74,8 @@ static void add_if_late(const char *key, void *user)
     if (strcmp(key, "log.slow_ms") == 0 || strcmp(key, "log.requests") == 0 ||
         strncmp(key, "trace", strlen("trace")) == 0 ||
         strncmp(key, "discovery.tls", strlen("discovery.tls")) == 0 ||
-        strncmp(key, "access", strlen("access")) == 0) {
+        strncmp(key, "access", strlen("access")) == 0 ||
+        (strncmp(key, "tls", strlen("tls")) == 0 && strcmp(key, "tls.handshake_ms") != 0)) {
         return;
     }
     const int len = snprintf(self->text + self->len, sizeof(self->text) - self->len, "%s%s",

@@ -185,6 +185,18 @@ static void put_spans(page *self)
     one(self, "dora_spans_waiting", "gauge", "Spans that wait to be sent.", spans.waiting);
 }
 
+static void put_tls(page *self, const dr_totals *totals)
+{
+    one(self, "dora_tls_connections", "gauge", "Connections over TLS that are open.",
+        totals->tls.open);
+    one(self, "dora_tls_handshakes_total", "counter", "Handshakes of TLS that were done.",
+        totals->tls.handshakes);
+    one(self, "dora_tls_resumed_total", "counter",
+        "Of these, those that went on from an earlier session.", totals->tls.resumed);
+    one(self, "dora_tls_failed_total", "counter", "Handshakes of TLS that were not done.",
+        totals->tls.failed);
+}
+
 static void put_traffic(page *self)
 {
     dr_totals totals;
@@ -201,6 +213,7 @@ static void put_traffic(page *self)
         totals.bytes_out);
     one(self, "dora_messages_total", "counter",
         "Requests that could be read, of every type; one may ask for many apis.", totals.requests);
+    put_tls(self, &totals);
     put_held(self);
     put_repeats(self);
     one(self, "dora_log_queue_bytes", "gauge", "Bytes of the log that are not written yet.", bytes);

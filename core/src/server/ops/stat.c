@@ -74,6 +74,16 @@ uint64_t dr_stat_uptime_s(const dr_backend *backend)
     return (dr_clock_ms() - backend->start_ms) / 1000;
 }
 
+static void sum_tls(const dr_reactor_tls *tls, dr_totals *totals)
+{
+    const uint64_t closed = dr_count_get(&tls->closed);
+    const uint64_t accepted = dr_count_get(&tls->accepted);
+    totals->tls.open += accepted > closed ? accepted - closed : 0;
+    totals->tls.handshakes += dr_count_get(&tls->done);
+    totals->tls.resumed += dr_count_get(&tls->resumed);
+    totals->tls.failed += dr_count_get(&tls->failed);
+}
+
 static void sum_lanes(dr_backend *backend, dr_totals *totals)
 {
     for (uint32_t i = 0; i < backend->lane_count; i++) {
@@ -88,6 +98,7 @@ static void sum_lanes(dr_backend *backend, dr_totals *totals)
         totals->requests += dr_count_get(&lane->requests);
         totals->bytes_in += dr_count_get(&lane->reactor.bytes_in);
         totals->bytes_out += dr_count_get(&lane->reactor.bytes_out);
+        sum_tls(&lane->reactor.tls, totals);
     }
 }
 
@@ -276,6 +287,18 @@ static void put_held(dora_writer *writer, void *of)
     put_fields(writer, fields, COUNT(fields));
 }
 
+static void put_tls(dora_writer *writer, void *of)
+{
+    const dr_totals *totals = of;
+    const field fields[] = {
+        {"open", .number = totals->tls.open},
+        {"handshakes", .number = totals->tls.handshakes},
+        {"resumed", .number = totals->tls.resumed},
+        {"failed", .number = totals->tls.failed},
+    };
+    put_fields(writer, fields, COUNT(fields));
+}
+
 /* put_discovery tells as what the server is listed, and how each Redis does. */
 static void put_discovery(dora_writer *writer, void *of)
 {
@@ -371,6 +394,7 @@ static void put_server(dora_writer *writer, told *now, const char *reload)
         {"draining", .put = put_bool, .of = &now->is_draining},
         {"stop_ms_max", .number = dr_config_stop_ms_max(backend->config)},
         {"held", .put = put_held, .of = &backend->budget},
+        {"tls", .put = put_tls, .of = &now->totals},
         {"repeats", .put = put_repeats, .of = backend->reply_cache},
         {"discovery", .put = put_discovery, .of = backend->discovery},
         {"pools", .put = put_pools, .of = now},

@@ -14,6 +14,12 @@ typedef struct dr_totals {
     uint64_t tasks;    /* queued or running now */
     uint64_t requests; /* since the start: every message that could be read */
     uint64_t handled;  /* tasks that workers have run */
+    struct {
+        uint64_t open;       /* connections, in their handshake too */
+        uint64_t handshakes; /* that were done; of these `resumed` went on from an earlier one */
+        uint64_t resumed;
+        uint64_t failed;
+    } tls;
 } dr_totals;
 
 /* dr_pool_numbers is one pool at one moment. */

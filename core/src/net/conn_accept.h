@@ -1,0 +1,14 @@
+/* conn_accept.h: connections that wait at a listener become ours. */
+#ifndef DR_NET_CONN_ACCEPT_H
+#define DR_NET_CONN_ACCEPT_H
+
+#include "net/conn.h"
+
+/* dr_conn_accept takes a waiting connection of a listener, TCP or Unix. */
+void dr_conn_accept(struct dr_reactor *reactor, uv_stream_t *listener);
+
+/* dr_conn_accept_rest takes all that wait, and has no others come: the listener is to be closed,
+ * and what is left there then the kernel resets, although its peer may have sent a request. */
+void dr_conn_accept_rest(struct dr_reactor *reactor, uv_stream_t *listener);
+
+#endif
