@@ -110,6 +110,7 @@ if test "$PHP_DORA" != "no"; then
     rpc_server_settings.c
     runtime.c
     summary.c
+    tls.c
     typed.c
     typed_date.c
     typed_doc.c

@@ -147,7 +147,7 @@ PHP_METHOD(Dora_Client, __construct)
     ZEND_PARSE_PARAMETERS_END();
     if (!php_dora_options_read(&options, given, 2,
                                PHP_DORA_OPTION_CALL | PHP_DORA_OPTION_WIRE | PHP_DORA_OPTION_FRAME |
-                                   PHP_DORA_OPTION_ENCODE)) {
+                                   PHP_DORA_OPTION_TLS | PHP_DORA_OPTION_ENCODE)) {
         RETURN_THROWS();
     }
     php_dora_client *self = php_dora_client_of(Z_OBJ_P(ZEND_THIS));

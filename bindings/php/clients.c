@@ -44,6 +44,7 @@ static zend_string *key_make(const dora_client_options *nodes, const php_dora_op
     if (options->salt != NULL) {
         key_append(&key, options->salt);
     }
+    php_dora_tls_append(&key, &options->tls);
     if (nodes->nodes != NULL) {
         smart_str_appendc(&key, '=');
         smart_str_appends(&key, nodes->nodes);
@@ -61,17 +62,18 @@ static dora_client *client_make(const dora_client_options *nodes, const php_dora
                                 dora_error *error)
 {
     dora_client *client = NULL;
-    const dora_client_options made = {.size = sizeof made,
-                                      .nodes = nodes->nodes,
-                                      .groups = nodes->groups,
-                                      .group_count = nodes->group_count,
-                                      .timeout_ms = DORA_G(timeout_ms),
-                                      .sign = options->sign,
-                                      .salt = options->salt,
-                                      .gzip = options->gzip,
-                                      .frame_bytes_max = options->bytes_max,
-                                      .on_warning = php_dora_warnings_hear};
+    dora_client_options made = {.size = sizeof made,
+                                .nodes = nodes->nodes,
+                                .groups = nodes->groups,
+                                .group_count = nodes->group_count,
+                                .timeout_ms = DORA_G(timeout_ms),
+                                .sign = options->sign,
+                                .salt = options->salt,
+                                .gzip = options->gzip,
+                                .frame_bytes_max = options->bytes_max,
+                                .on_warning = php_dora_warnings_hear};
 
+    php_dora_tls_fill(&options->tls, &made);
     (void)dora_client_new(&client, &made, error); /* NULL where it failed */
     return client;
 }
@@ -101,11 +103,15 @@ static void relieve(HashTable *table)
 php_dora_shared *php_dora_clients_take(HashTable *table, const dora_client_options *nodes,
                                        const php_dora_options *options, dora_error *error)
 {
-    zend_string *key = key_make(nodes, options);
-    php_dora_shared *shared = zend_hash_find_ptr(table, key);
+    php_dora_options whole = *options;
 
+    if (php_dora_tls_complete(&whole.tls, nodes, error) != DORA_OK) {
+        return NULL;
+    }
+    zend_string *key = key_make(nodes, &whole);
+    php_dora_shared *shared = zend_hash_find_ptr(table, key);
     if (shared == NULL) {
-        dora_client *client = client_make(nodes, options, error);
+        dora_client *client = client_make(nodes, &whole, error);
         if (client == NULL) {
             goto out;
         }

@@ -109,7 +109,7 @@ namespace Dora {
 
     /**
      * Sets of servers. Connections and submissions belong to the process: all clients with the same
-     * nodes, sign, salt and gzip share them. Under FPM connections outlive the request; what was
+     * nodes, sign, salt, gzip and TLS share them. Under FPM connections outlive the request; what was
      * submitted and not collected is forgotten at its end.
      * @strict-properties
      * @not-serializable
@@ -117,8 +117,8 @@ namespace Dora {
     final class Client implements ClientInterface
     {
         /**
-         * @param string|array $nodes "host:port" or "unix:/path", several separated by commas, or a
-         *        list of them; or group => one of these. Or a registry, which is watched:
+         * @param string|array $nodes "host:port", "tls://host:port" or "unix:/path", several
+         *        separated by commas, or a list of them; or group => one of these. Or a registry, which is watched:
          *        "file:/path", a node file in JSON, or "redis://host:port", or several Redis. What
          *        is wrong with it is an E_WARNING of a call, which goes on with the last good nodes
          * @param array $options group (of calls that name none; the first one), timeout (seconds,
@@ -126,6 +126,11 @@ namespace Dora {
          *        server to come back), sign, salt, gzip (dora.sign, dora.salt, dora.gzip),
          *        frame_bytes_max (dora.frame_bytes_max): largest request and reply, as the
          *        server's;
+         *        tls (false): every host and port is spoken to over TLS, also those of a registry,
+         *        not only "tls://host:port"; tls_ca (dora.tls_ca; whom the system trusts),
+         *        tls_crl, tls_cert, tls_key, tls_name (dora.tls_crl ...; none): files in PEM of
+         *        whom to trust, of revoked certificates, of the client's own certificate and its
+         *        key, and whose the servers' certificates are (the host of the address);
          *        encode (none): is given each object of a parameter that has no place on the
          *        wire, and returns something that has one
          */

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: d08d6293499431e89b2c5f8fb2cc8aa1702a436c */
+ * Stub hash: 25e0430a814617967ebf09cb492d87f9abfdf619 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()

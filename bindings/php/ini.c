@@ -50,6 +50,17 @@ static PHP_INI_MH(on_salt)
     return SUCCESS;
 }
 
+static PHP_INI_MH(on_tls)
+{
+    const size_t which = (size_t)(uintptr_t)mh_arg1;
+
+    if (new_value != NULL && zend_str_has_nul_byte(new_value)) {
+        return refuse(entry, new_value, "a text without NUL bytes");
+    }
+    DORA_G(tls)[which] = text_of(new_value);
+    return SUCCESS;
+}
+
 static PHP_INI_MH(on_timeout)
 {
     double seconds = 0.0;
@@ -104,12 +115,20 @@ static PHP_INI_MH(on_frame_bytes_max)
     return SUCCESS;
 }
 
+#define TLS_ENTRY(name, which)                                                                     \
+    PHP_INI_ENTRY1(name, "", PHP_INI_ALL, on_tls, (void *)(uintptr_t)(which))
+
 PHP_INI_BEGIN()
 PHP_INI_ENTRY1_EX("dora.sign", "0", PHP_INI_ALL, on_switch, "sign", zend_ini_boolean_displayer_cb)
 PHP_INI_ENTRY("dora.salt", "=&$*#@(*&%(@", PHP_INI_ALL, on_salt)
 PHP_INI_ENTRY1_EX("dora.gzip", "0", PHP_INI_ALL, on_switch, NULL, zend_ini_boolean_displayer_cb)
 PHP_INI_ENTRY("dora.timeout", "3.0", PHP_INI_ALL, on_timeout)
 PHP_INI_ENTRY("dora.frame_bytes_max", "2097152", PHP_INI_ALL, on_frame_bytes_max)
+TLS_ENTRY("dora.tls_ca", PHP_DORA_TLS_CA)
+TLS_ENTRY("dora.tls_crl", PHP_DORA_TLS_CRL)
+TLS_ENTRY("dora.tls_cert", PHP_DORA_TLS_CERT)
+TLS_ENTRY("dora.tls_key", PHP_DORA_TLS_KEY)
+TLS_ENTRY("dora.tls_name", PHP_DORA_TLS_NAME)
 PHP_INI_END()
 
 void php_dora_ini_register(int module_number, int type)

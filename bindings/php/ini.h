@@ -1,5 +1,5 @@
-/* ini.h: the settings dora.sign, dora.salt, dora.gzip and dora.timeout: what clients do unless told
- * otherwise. Their values stand in the module's globals. */
+/* ini.h: the settings dora.sign, dora.salt, dora.gzip, dora.timeout, dora.tls_ca and so on: what
+ * clients do unless told otherwise. Their values stand in the module's globals. */
 #ifndef PHP_DORA_INI_H
 #define PHP_DORA_INI_H
 

@@ -168,6 +168,12 @@ static zend_string *config_add(dora_nodes *nodes, const zend_string *name, zval 
         zval *ip = zend_hash_str_find_deref(members, ZEND_STRL("ip"));
         zval *port = zend_hash_str_find_deref(members, ZEND_STRL("port"));
         zend_string *address = php_dora_address(ip, port, &why);
+        zval *tls = zend_hash_str_find_deref(members, ZEND_STRL("tls"));
+        if (address != NULL && tls != NULL && zend_is_true(tls)) {
+            zend_string *plain = address;
+            address = zend_strpprintf(0, "tls://%s", ZSTR_VAL(plain));
+            zend_string_release(plain);
+        }
         if (address != NULL) {
             if (!is_begun) {
                 dora_nodes_group(nodes, php_dora_slice(name));

@@ -170,6 +170,54 @@ static bool encode_read(php_dora_options *options, zval *value, uint32_t arg)
     return true;
 }
 
+static bool tls_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    (void)arg;
+    options->tls.is_all = zend_is_true(value);
+    return true;
+}
+
+static bool tls_text_read(php_dora_options *options, size_t which, zval *value, uint32_t arg,
+                          const char *name)
+{
+    zend_string *text = NULL;
+
+    if (!text_read(&text, value, arg, name)) {
+        return false;
+    }
+    if (text != NULL && ZSTR_LEN(text) == 0) {
+        zend_argument_value_error(arg, "must not have an empty \"%s\"", name);
+        return false;
+    }
+    options->tls.texts[which] = text != NULL ? ZSTR_VAL(text) : NULL;
+    return true;
+}
+
+static bool tls_ca_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    return tls_text_read(options, PHP_DORA_TLS_CA, value, arg, "tls_ca");
+}
+
+static bool tls_crl_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    return tls_text_read(options, PHP_DORA_TLS_CRL, value, arg, "tls_crl");
+}
+
+static bool tls_cert_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    return tls_text_read(options, PHP_DORA_TLS_CERT, value, arg, "tls_cert");
+}
+
+static bool tls_key_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    return tls_text_read(options, PHP_DORA_TLS_KEY, value, arg, "tls_key");
+}
+
+static bool tls_name_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    return tls_text_read(options, PHP_DORA_TLS_NAME, value, arg, "tls_name");
+}
+
 static const struct option {
     const char *name;
     unsigned kind;
@@ -184,6 +232,12 @@ static const struct option {
     {"salt", PHP_DORA_OPTION_WIRE, salt_read},
     {"gzip", PHP_DORA_OPTION_WIRE, gzip_read},
     {"frame_bytes_max", PHP_DORA_OPTION_FRAME, frame_bytes_max_read},
+    {"tls", PHP_DORA_OPTION_TLS, tls_read},
+    {"tls_ca", PHP_DORA_OPTION_TLS, tls_ca_read},
+    {"tls_crl", PHP_DORA_OPTION_TLS, tls_crl_read},
+    {"tls_cert", PHP_DORA_OPTION_TLS, tls_cert_read},
+    {"tls_key", PHP_DORA_OPTION_TLS, tls_key_read},
+    {"tls_name", PHP_DORA_OPTION_TLS, tls_name_read},
     {"encode", PHP_DORA_OPTION_ENCODE, encode_read},
     {"bytesMax", PHP_DORA_OPTION_BYTES_MAX, bytes_max_read},
 };

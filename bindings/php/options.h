@@ -2,7 +2,7 @@
 #ifndef PHP_DORA_OPTIONS_H
 #define PHP_DORA_OPTIONS_H
 
-#include "php_dora.h"
+#include "tls.h"
 
 /* What a method allows; others are errors. */
 #define PHP_DORA_OPTION_CALL 1u      /* timeout, retry, wait, group */
@@ -11,6 +11,7 @@
 #define PHP_DORA_OPTION_FRAME 8u     /* frame_bytes_max */
 #define PHP_DORA_OPTION_ENCODE 16u   /* encode */
 #define PHP_DORA_OPTION_TRACE 32u    /* trace */
+#define PHP_DORA_OPTION_TLS 64u      /* tls, tls_ca, tls_crl, tls_cert, tls_key, tls_name */
 
 /* php_dora_options is what such an array says. What is not given stays as the caller had set it, so
  * that the caller's defaults count. */
@@ -25,6 +26,7 @@ typedef struct php_dora_options {
     const char *salt; /* NUL-ended, borrowed from the array; NULL: the protocol's */
     size_t bytes_max; /* 0: the protocol's */
     zval *encode;     /* a callable, borrowed from the array; NULL: none */
+    php_dora_tls tls;
 } php_dora_options;
 
 /* php_dora_options_read reads the array given as argument `arg` of the running method (NULL: no

@@ -34,6 +34,17 @@ typedef enum php_dora_role {
     PHP_DORA_SERVING  /* a zygote after that, or a worker */
 } php_dora_role;
 
+/* The settings of TLS, all of them texts: names of files, but the last one. */
+enum {
+    PHP_DORA_TLS_CA,
+    PHP_DORA_TLS_CRL,
+    PHP_DORA_TLS_CERT,
+    PHP_DORA_TLS_KEY,
+    PHP_DORA_TLS_NAME,
+    PHP_DORA_TLS_COUNT
+};
+typedef const char *php_dora_tls_texts[PHP_DORA_TLS_COUNT];
+
 ZEND_BEGIN_MODULE_GLOBALS(dora)
 HashTable clients;      /* of Dora\Client, for the life of the process: see clients.h */
 HashTable rpc_clients;  /* of DoraRPC\Client */
@@ -47,6 +58,7 @@ bool gzip;
 const char *salt;
 uint32_t timeout_ms;
 size_t frame_bytes_max;
+php_dora_tls_texts tls;
 php_dora_role role;
 php_dora_app *app;          /* of a zygote: what it serves; holds a reference */
 php_dora_watch *watch;      /* of a zygote: what PHP's functions leave behind */

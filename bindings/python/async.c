@@ -119,12 +119,25 @@ static PyObject *mux_output(dr_py_mux *self, PyObject *number)
 
 /* ---- events ---- */
 
+/* One thing to do. A connection that is to be closed may have a last word, until the next event. */
+static PyObject *item_of(dr_py_mux *self, const dora_mux_event *event)
+{
+    const int what = (int)event->what;
+    const unsigned long long conn = (unsigned long long)event->conn;
+    if (event->what == DORA_MUX_CLOSE) {
+        const dora_slice last = dora_mux_output(self->mux, event->conn);
+        return Py_BuildValue("(iKy#i)", what, conn, last.len > 0 ? last.data : NULL,
+                             (Py_ssize_t)last.len, 0);
+    }
+    return Py_BuildValue("(iKzi)", what, conn, event->host, (int)event->port);
+}
+
 PyDoc_STRVAR(
     events_doc,
     "events($self, /)\n--\n\n"
     "Resolve the futures of what has ended, and return what else is to be done, a list of\n"
     "(what, conn, host, port): what is 0 to connect (port 0: host is the path of a\n"
-    "socket), 1 to write, 2 to close.");
+    "socket), 1 to write, 2 to close, host being the bytes to say before, or None.");
 
 static PyObject *mux_events(dr_py_mux *self, PyObject *Py_UNUSED(ignored))
 {
@@ -140,9 +153,7 @@ static PyObject *mux_events(dr_py_mux *self, PyObject *Py_UNUSED(ignored))
         } else if (event.what == DORA_MUX_ACCEPTED) {
             dr_py_settle_accepted(self, &event);
         } else {
-            PyObject *item =
-                Py_BuildValue("(iKzi)", (int)event.what, (unsigned long long)event.conn, event.host,
-                              (int)event.port);
+            PyObject *item = item_of(self, &event);
             if (item == NULL || PyList_Append(todo, item) < 0) {
                 Py_CLEAR(todo);
             }
@@ -208,24 +219,21 @@ static PyObject *mux_is_usable(dr_py_mux *self, void *Py_UNUSED(closure))
 
 static PyObject *mux_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    dora_nodes *nodes = NULL;
-    dora_client_options options = {.size = sizeof options};
-    PyObject *encode = NULL;
+    dr_py_settings settings;
     dr_py_mux *self = NULL;
-    if (dr_py_settings_read(args, kwargs, true, &nodes, &options, &encode) == 0) {
+    if (dr_py_settings_read(args, kwargs, true, &settings) == 0) {
         self = (dr_py_mux *)type->tp_alloc(type, 0);
     }
     if (self != NULL) {
         dora_error error = {0};
-        self->encode = Py_XNewRef(encode);
-        error.err = dora_mux_new(&self->mux, &options, &error);
+        self->encode = Py_XNewRef(settings.encode);
+        error.err = dora_mux_new(&self->mux, &settings.options, &error);
         if (error.err != DORA_OK) {
             dr_py_raise(dr_py_mux_state(self), &error);
             Py_CLEAR(self);
         }
     }
-    Py_XDECREF(encode);
-    dora_nodes_free(nodes);
+    dr_py_settings_fini(&settings);
     return (PyObject *)self;
 }
 
@@ -295,7 +303,8 @@ static PyGetSetDef mux_getset[] = {
 
 PyDoc_STRVAR(mux_doc, "Mux(nodes, *, group=None, timeout=3.0, retry=0, wait=0.0, sign=False,\n"
                       "salt=None, gzip=False, frame_bytes_max=2097152, encode=None,\n"
-                      "connections=4)\n--\n\n"
+                      "tls=False, tls_ca=None, tls_crl=None, tls_cert=None, tls_key=None,\n"
+                      "tls_name=None, connections=4)\n--\n\n"
                       "Many calls over few connections, without sockets or time of its own:\n"
                       "the inside of dora.AsyncClient, which has the same arguments.");
 

@@ -138,18 +138,17 @@ static PyObject *client_exit(dr_py_client *self, PyObject *const *Py_UNUSED(args
 
 static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    dora_nodes *nodes = NULL;
-    dora_client_options options = {.size = sizeof options};
-    PyObject *encode = NULL;
+    dr_py_settings settings;
+    const dora_client_options *options = &settings.options;
     dr_py_client *self = NULL;
-    if (dr_py_settings_read(args, kwargs, false, &nodes, &options, &encode) == 0) {
+    if (dr_py_settings_read(args, kwargs, false, &settings) == 0) {
         self = (dr_py_client *)type->tp_alloc(type, 0);
     }
     if (self != NULL) {
         dora_error error = {0};
-        self->encode = Py_XNewRef(encode);
-        error.err = dora_client_new(&self->client, &options, &error);
-        self->timeout_ms = options.timeout_ms != 0 ? options.timeout_ms : TIMEOUT_MS_DEFAULT;
+        self->encode = Py_XNewRef(settings.encode);
+        error.err = dora_client_new(&self->client, options, &error);
+        self->timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : TIMEOUT_MS_DEFAULT;
         self->keys = PyDict_New();
         if (error.err != DORA_OK) {
             dr_py_raise(dr_py_client_state(self), &error);
@@ -158,8 +157,7 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
             Py_CLEAR(self);
         }
     }
-    Py_XDECREF(encode);
-    dora_nodes_free(nodes);
+    dr_py_settings_fini(&settings);
     return (PyObject *)self;
 }
 
@@ -231,7 +229,8 @@ static PyGetSetDef client_getset[] = {
 PyDoc_STRVAR(
     client_doc,
     "Client(nodes, *, group=None, timeout=3.0, retry=0, wait=0.0, sign=False, salt=None, "
-    "gzip=False, frame_bytes_max=2097152, encode=None)\n--\n\n"
+    "gzip=False, frame_bytes_max=2097152, encode=None, tls=False, tls_ca=None, tls_crl=None, "
+    "tls_cert=None, tls_key=None, tls_name=None)\n--\n\n"
     "A blocking client of the servers `nodes`: \"host:port\" or \"unix:/path\", a list of\n"
     "these, or {group: str or list}, a group being servers with the same apis; or a registry,\n"
     "which is watched: \"file:PATH\", a node file in JSON, or \"redis://host:port\", or a list\n"
@@ -244,9 +243,15 @@ PyDoc_STRVAR(
     "what certainly did not run is then tried again after growing pauses.\n"
     "`sign`, `salt` (str or bytes) and `gzip` must be as the server has them,\n"
     "`frame_bytes_max`, the largest request and reply in bytes, should.\n"
+    "\"tls://host:port\" is spoken to over TLS; with `tls` all hosts and ports are, also those\n"
+    "of a registry. `tls_ca` is a file (PEM) of whom to trust (else whom the system trusts),\n"
+    "`tls_crl` of revoked certificates; `tls_cert` and `tls_key` are the client's own, for\n"
+    "servers that want one; `tls_name` is whose the servers' certificates are, where that is\n"
+    "not the host of the address.\n"
     "It connects when first called, keeps its connections, and may be shared by threads;\n"
     "the GIL is free while a call waits. A forked child makes connections of its own.\n"
-    "Raises ValueError for nodes that are no addresses and a group that is not there; of a\n"
+    "Raises ValueError for nodes that are no addresses, a group that is not there and files of\n"
+    "TLS that cannot be used; of a\n"
     "registry only a call can tell, and raises ConnectionError (100010).\n\n"
     "    with dora.Client('127.0.0.1:9567') as client:\n"
     "        user = client.call('/user/get', {'id': 7})\n");

@@ -74,11 +74,18 @@ int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *wait, 
 bool dr_py_is_mapping(PyObject *object);
 PyObject *dr_py_dict_of(PyObject *mapping);
 
-/* dr_py_settings_read reads what a client is made with; `connections` belongs to asynchronous ones
- * only. Ownership: options point into `*nodes` and the arguments; dora_nodes_free in either case.
- * Gives `*encode`, NULL where there is none or something is wrong. */
-int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dora_nodes **nodes,
-                        dora_client_options *options, PyObject **encode);
+/* dr_py_settings is what a client is made with. Zeroed memory has none. */
+typedef struct dr_py_settings {
+    dora_client_options options; /* they point into the arguments, and into */
+    dora_nodes *nodes;
+    PyObject *files[4]; /* names of files as bytes; NULL: not given */
+    PyObject *encode;   /* NULL: none */
+} dr_py_settings;
+
+/* dr_py_settings_read reads it; `connections` belongs to asynchronous clients only.
+ * Ownership: borrows the arguments; dr_py_settings_fini lets go, after a failure too. */
+int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_settings *settings);
+void dr_py_settings_fini(dr_py_settings *settings);
 
 /* dr_py_client_warn tells logger "dora" what is wrong with a registry; the on_warning of all
  * clients. What the logger's handlers raise is printed. Thread: any, with the GIL or without. */

@@ -271,51 +271,109 @@ static int number_read(PyObject *given, const char *name, long least, long most,
     return 0;
 }
 
-int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dora_nodes **nodes,
-                        dora_client_options *options, PyObject **encode)
+/* file_read reads the name of a file, a str or what os.fspath() takes. */
+static int file_read(PyObject *given, const char *what, PyObject **held, const char **path)
 {
-    static char *names[] = {"nodes", "group", "timeout",         "retry",  "wait", "sign",
-                            "salt",  "gzip",  "frame_bytes_max", "encode", NULL};
-    static char *async_names[] = {"nodes",       "group", "timeout", "retry",           "wait",
-                                  "sign",        "salt",  "gzip",    "frame_bytes_max", "encode",
-                                  "connections", NULL};
-    const char *format = is_async ? "O|$OOOOpOpOOO:Mux" : "O|$OOOOpOpOO:Client";
-    PyObject *hook = NULL;
-    PyObject *given = NULL;
-    PyObject *group = NULL;
-    PyObject *timeout = NULL;
-    PyObject *retry = NULL;
-    PyObject *wait = NULL;
-    PyObject *salt = Py_None;
-    PyObject *bytes = NULL;
-    PyObject *connections = NULL;
+    if (given == NULL || given == Py_None) {
+        return 0;
+    }
+    if (!PyUnicode_FSConverter(given, held)) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyErr_Format(PyExc_TypeError, "%s must be str or os.PathLike, not %s", what,
+                         Py_TYPE(given)->tp_name);
+        }
+        return -1;
+    }
+    *path = PyBytes_AS_STRING(*held);
+    if (**path == '\0') {
+        PyErr_Format(PyExc_ValueError, "%s must not be empty", what);
+        return -1;
+    }
+    return 0;
+}
+
+/* What the arguments are before they are read; NULL: not given. */
+typedef struct given_settings {
+    PyObject *nodes, *group, *timeout, *retry, *wait, *salt, *frame_bytes_max, *encode;
+    PyObject *tls_ca, *tls_crl, *tls_cert, *tls_key, *tls_name, *connections;
+    int sign, gzip, tls;
+} given_settings;
+
+static int given_parse(PyObject *args, PyObject *kwargs, bool is_async, given_settings *given)
+{
+    static char *names[] = {"nodes",   "group",    "timeout",         "retry",    "wait", "sign",
+                            "salt",    "gzip",     "frame_bytes_max", "encode",   "tls",  "tls_ca",
+                            "tls_crl", "tls_cert", "tls_key",         "tls_name", NULL};
+    static char *async_names[] = {
+        "nodes",   "group",    "timeout",         "retry",    "wait",        "sign",
+        "salt",    "gzip",     "frame_bytes_max", "encode",   "tls",         "tls_ca",
+        "tls_crl", "tls_cert", "tls_key",         "tls_name", "connections", NULL};
+    const char *format = is_async ? "O|$OOOOpOpOOpOOOOOO:Mux" : "O|$OOOOpOpOOpOOOOO:Client";
+    return PyArg_ParseTupleAndKeywords(args, kwargs, format, is_async ? async_names : names,
+                                       &given->nodes, &given->group, &given->timeout, &given->retry,
+                                       &given->wait, &given->sign, &given->salt, &given->gzip,
+                                       &given->frame_bytes_max, &given->encode, &given->tls,
+                                       &given->tls_ca, &given->tls_crl, &given->tls_cert,
+                                       &given->tls_key, &given->tls_name, &given->connections)
+               ? 0
+               : -1;
+}
+
+static int tls_read(const given_settings *given, dr_py_settings *settings)
+{
+    dora_client_options *options = &settings->options;
+    PyObject **files = settings->files;
+    options->tls = given->tls != 0;
+    if (file_read(given->tls_ca, "tls_ca", &files[0], &options->tls_ca) < 0 ||
+        file_read(given->tls_crl, "tls_crl", &files[1], &options->tls_crl) < 0 ||
+        file_read(given->tls_cert, "tls_cert", &files[2], &options->tls_cert) < 0 ||
+        file_read(given->tls_key, "tls_key", &files[3], &options->tls_key) < 0) {
+        return -1;
+    }
+    if (given->tls_name != NULL && given->tls_name != Py_None) {
+        options->tls_name = text_read(given->tls_name, "tls_name");
+        return options->tls_name != NULL ? 0 : -1;
+    }
+    return 0;
+}
+
+int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_settings *settings)
+{
+    given_settings given = {.salt = Py_None};
     long bytes_max = 0;
     long connections_max = 0;
-    int sign = 0;
-    int gzip = 0;
     int32_t retries = 0;
     int32_t wait_ms = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, is_async ? async_names : names, &given,
-                                     &group, &timeout, &retry, &wait, &sign, &salt, &gzip, &bytes,
-                                     &hook, &connections)) {
+    dora_client_options *options = &settings->options;
+    *settings = (dr_py_settings){.options = {.size = sizeof(dora_client_options)}};
+    if (given_parse(args, kwargs, is_async, &given) < 0 ||
+        dr_py_timeout_read(given.timeout, &options->timeout_ms) < 0 ||
+        dr_py_retry_read(given.retry, &retries) < 0 || dr_py_wait_read(given.wait, &wait_ms) < 0 ||
+        dr_py_group_read(given.group, &options->group) < 0 ||
+        number_read(given.frame_bytes_max, "frame_bytes_max", FRAME_BYTES_MIN, FRAME_BYTES_MAX,
+                    &bytes_max) < 0 ||
+        number_read(given.connections, "connections", 1, CONNECTIONS_MAX, &connections_max) < 0 ||
+        salt_read(given.salt, &options->salt) < 0 || tls_read(&given, settings) < 0 ||
+        nodes_read(given.nodes, &settings->nodes, options) < 0 ||
+        dr_py_hook_read(given.encode, &settings->encode) < 0) {
         return -1;
     }
-    *encode = NULL;
-    if (dr_py_timeout_read(timeout, &options->timeout_ms) < 0 ||
-        dr_py_retry_read(retry, &retries) < 0 || dr_py_wait_read(wait, &wait_ms) < 0 ||
-        dr_py_group_read(group, &options->group) < 0 ||
-        number_read(bytes, "frame_bytes_max", FRAME_BYTES_MIN, FRAME_BYTES_MAX, &bytes_max) < 0 ||
-        number_read(connections, "connections", 1, CONNECTIONS_MAX, &connections_max) < 0 ||
-        salt_read(salt, &options->salt) < 0 || nodes_read(given, nodes, options) < 0 ||
-        dr_py_hook_read(hook, encode) < 0) {
-        return -1;
-    }
-    options->sign = sign != 0;
-    options->gzip = gzip != 0;
+    options->sign = given.sign != 0;
+    options->gzip = given.gzip != 0;
     options->frame_bytes_max = (size_t)bytes_max;
     options->connections = (uint32_t)connections_max;
     options->retry = (uint32_t)retries;
     options->wait_ms = (uint32_t)wait_ms;
     options->on_warning = dr_py_client_warn;
     return 0;
+}
+
+void dr_py_settings_fini(dr_py_settings *settings)
+{
+    for (size_t i = 0; i < sizeof settings->files / sizeof settings->files[0]; i++) {
+        Py_CLEAR(settings->files[i]);
+    }
+    Py_CLEAR(settings->encode);
+    dora_nodes_free(settings->nodes);
+    settings->nodes = NULL;
 }

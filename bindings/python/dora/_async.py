@@ -125,6 +125,12 @@ class AsyncClient:
         gzip: bool = False,
         frame_bytes_max: int = 2097152,
         encode: Callable[[Any], Any] | None = None,
+        tls: bool = False,
+        tls_ca: str | os.PathLike[str] | None = None,
+        tls_crl: str | os.PathLike[str] | None = None,
+        tls_cert: str | os.PathLike[str] | None = None,
+        tls_key: str | os.PathLike[str] | None = None,
+        tls_name: str | None = None,
         connections: int = 4,
     ) -> None:
         self._make_mux = functools.partial(
@@ -139,6 +145,12 @@ class AsyncClient:
             gzip=gzip,
             frame_bytes_max=frame_bytes_max,
             encode=encode,
+            tls=tls,
+            tls_ca=tls_ca,
+            tls_crl=tls_crl,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            tls_name=tls_name,
             connections=connections,
         )
         self._is_closed = False
@@ -493,12 +505,14 @@ class AsyncClient:
                 elif what == _WRITE and link is not None:
                     link.write()
                 elif what == _CLOSE:
-                    self._drop(conn, link)
+                    self._drop(conn, link, host)
             events = self._mux.events()
         self._arm()
 
-    def _drop(self, conn: int, link: _Link | None) -> None:
+    def _drop(self, conn: int, link: _Link | None, last: bytes | None) -> None:
         if link is not None:
+            if last and not link.paused:  # goodbye, over TLS
+                link.transport.write(last)
             link.transport.abort()
         elif conn in self._opening:
             self._opening[conn].cancel()

@@ -9,6 +9,7 @@ import builtins
 from ._pending import PendingResult
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_File = str | PathLike[str]
 _Nodes = str | Sequence[str] | Mapping[str, str] | Mapping[str, Sequence[str]]
 _Calls = Mapping[Any, Any]
 _Key = str | int
@@ -247,14 +248,21 @@ class Client:
         gzip: bool = False,
         frame_bytes_max: int = 2097152,
         encode: Callable[[Any], Any] | None = None,
+        tls: bool = False,
+        tls_ca: _File | None = None,
+        tls_crl: _File | None = None,
+        tls_cert: _File | None = None,
+        tls_key: _File | None = None,
+        tls_name: str | None = None,
     ) -> Client:
         """`nodes` is "host:port" or "unix:/path", a list of these, or {group: str or list}.
 
         Or a registry, which is watched: "file:PATH" (a node file in JSON), "redis://host:port", or
         a list of such Redis; logger "dora" hears what is wrong with it. `timeout` is the seconds
         for a whole call, `retry` how often a call that may have run is sent again, `wait` how many
-        seconds of its time a call waits for a server to come back. ValueError for nodes that are no
-        addresses and a group that is not there.
+        seconds of its time a call waits for a server to come back. "tls://host:port" is spoken to
+        over TLS; with `tls` every host and port is. ValueError for nodes that are no addresses, a
+        group that is not there, and files of TLS that cannot be used.
         """
 
     def call(
@@ -385,6 +393,12 @@ class Mux:
         gzip: bool = False,
         frame_bytes_max: int = 2097152,
         encode: Callable[[Any], Any] | None = None,
+        tls: bool = False,
+        tls_ca: _File | None = None,
+        tls_crl: _File | None = None,
+        tls_cert: _File | None = None,
+        tls_key: _File | None = None,
+        tls_name: str | None = None,
         connections: int = 4,
     ) -> Mux: ...
     def start(
@@ -421,7 +435,7 @@ class Mux:
     def cancel(self, number: int, /) -> bool:
         """Forget a call; whether it was under way."""
 
-    def events(self) -> list[tuple[int, int, str | None, int]]:
+    def events(self) -> list[tuple[int, int, Any, int]]:
         """Resolve futures; return (what, conn, host, port): 0 connect, 1 write, 2 close."""
 
     def connected(self, conn: int, /) -> None:

@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "cli/hint.h"
 #include "cli/text.h"
+#include "cli/tls.h"
 #include "wire/json.h"
 #include "wire/json_parse.h"
 #include "wire/json_value.h"
@@ -30,8 +31,7 @@ static const char help[] =
     "\n"
     "  --timeout S     wait at most S seconds (3)\n"
     "  --wait S        of these, up to S seconds for a server to come back (0)\n"
-    "  --trace T       the W3C traceparent of the call\n"
-    "\n"
+    "  --trace T       the W3C traceparent of the call\n" DR_ABOUT_TLS "\n"
     "  dora call 127.0.0.1:9567 /user/get '{\"id\": 7}'\n"
     "  dora call 127.0.0.1:9567 --many user=/user/get '{\"id\": 7}' orders=/order/list\n"
     "\n"
@@ -334,6 +334,7 @@ static int call_and_print(const call_command *command)
     const dora_call_options once = {
         .size = sizeof once,
         .trace = {command->trace, command->trace != NULL ? strlen(command->trace) : 0}};
+    dr_cli_tls_fill(&options);
     dora_answer *answer = dora_answer_new();
     dora_err err = dora_client_new(&client, &options, &error);
     int status = DR_EXIT_OK;
@@ -394,4 +395,5 @@ const dr_command dr_command_call = {
     .usage = usage,
     .help = help,
     .run = run,
+    .is_client = true,
 };

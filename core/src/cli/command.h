@@ -13,6 +13,7 @@ typedef struct dr_command {
     const char *usage;
     const char *help; /* behind the usage */
     int (*run)(int argc, char **argv, const dora_host *host);
+    bool is_client; /* it speaks to servers: the flags of tls.h are taken out of its arguments */
 } dr_command;
 
 /* DR_COMMANDS lists them, in the order of the help; each is the file of its name. */

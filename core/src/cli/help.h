@@ -15,8 +15,9 @@ typedef enum dr_exit {
 
 /* Parts of the help of several commands. */
 #define DR_ABOUT_ADDRESS                                                                           \
-    "ADDRESS is HOST:PORT or unix:PATH (127.0.0.1:9567). A server takes commands from its own\n"   \
-    "machine alone, unless its control.allow says otherwise.\n"
+    "ADDRESS is HOST:PORT, tls://HOST:PORT or unix:PATH (127.0.0.1:9567). A server takes "         \
+    "commands\n"                                                                                   \
+    "from its own machine alone, unless its control.allow says otherwise.\n"
 
 #define DR_ABOUT_STATUS                                                                            \
     "\n"                                                                                           \

@@ -92,7 +92,7 @@ bool dr_hint_http(const char *address)
     struct addrinfo *found = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     if (dr_address_read(dr_slice(address), &at, NULL) != DORA_OK || dr_address_is_unix(&at) ||
-        speaks_frames(address)) {
+        at.is_tls || speaks_frames(address)) {
         return false;
     }
     (void)snprintf(port, sizeof(port), "%u", at.port);

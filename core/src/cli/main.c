@@ -8,6 +8,15 @@
 #include "base/sized.h"
 #include "cli/command.h"
 #include "cli/manual.h"
+#include "cli/tls.h"
+
+static int run_command(const dr_command *command, int argc, char **argv, const dora_host *host)
+{
+    if (command->is_client && !dr_cli_tls_take(command->name, &argc, argv)) {
+        return DR_EXIT_USAGE;
+    }
+    return command->run(argc, argv, host);
+}
 
 static int run(int argc, char **argv, const dora_host *host)
 {
@@ -15,7 +24,7 @@ static int run(int argc, char **argv, const dora_host *host)
     dr_signals_end_first();
     for (size_t i = 0; dr_subcommands[i] != NULL; i++) {
         if (strcmp(command, dr_subcommands[i]->name) == 0) {
-            return dr_subcommands[i]->run(argc - 2, argv + 2, host);
+            return run_command(dr_subcommands[i], argc - 2, argv + 2, host);
         }
     }
     if (strcmp(command, "zygote") == 0) { /* not for people: how a server starts a C pool */

@@ -8,6 +8,7 @@
 #include "cli/help.h"
 #include "cli/hint.h"
 #include "cli/text.h"
+#include "cli/tls.h"
 #include "wire/json_request.h"
 #include "wire/json_value.h"
 
@@ -83,8 +84,9 @@ dora_err dr_operator_open(dr_operator *self, const char *address, double timeout
                           dora_error *error)
 {
     *self = (dr_operator){.address = address};
-    const dora_client_options options = {
+    dora_client_options options = {
         .size = sizeof options, .nodes = address, .timeout_ms = (uint32_t)(timeout_s * 1000.0)};
+    dr_cli_tls_fill(&options);
     if (strchr(address, ',') != NULL) {
         return dora_error_set(error, DORA_EINVAL, "%s: one server is asked at a time", address);
     }

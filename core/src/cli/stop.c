@@ -15,6 +15,7 @@
 
 #include "base/address.h"
 #include "cli/command.h"
+#include "cli/tls.h"
 
 static const char usage[] = "usage: dora stop [ADDRESS | --pid-file FILE] [--timeout S]\n";
 
@@ -22,11 +23,12 @@ static const char help[] =
     "\n"
     "Sends SIGTERM to a server of this machine and waits until it has finished what it accepted\n"
     "and is gone; where that takes a while it says how long it may (drain_ms, stop_timeout_ms).\n"
-    "ADDRESS is one of 127.0.0.1, localhost, [::1] or unix:PATH (127.0.0.1:9567).\n"
+    "ADDRESS is one of 127.0.0.1, localhost, [::1], those behind tls://, or unix:PATH\n"
+    "(127.0.0.1:9567).\n"
     "\n"
     "  --pid-file FILE the process whose id stands in FILE, which must be a server\n"
     "  --timeout S     wait at most S seconds (as long as the server says it may last, at least "
-    "30)\n" DR_ABOUT_STATUS;
+    "30)\n" DR_ABOUT_TLS DR_ABOUT_STATUS;
 
 #define ASK_S 3.0    /* for the answer of a server that is well */
 #define WAIT_S 30.0  /* where nothing else is known */
@@ -231,4 +233,5 @@ const dr_command dr_command_stop = {
     .usage = usage,
     .help = help,
     .run = run,
+    .is_client = true,
 };

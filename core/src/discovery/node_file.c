@@ -190,6 +190,7 @@ static dora_err take_node(dr_roster *roster, const char *group, const place *at,
                               "(1 to 65535) is expected",
                               at->group, at->node);
     }
+    address.is_tls = json_is_true(json_object_get(json, "tls"));
     (void)whole_of(json_object_get(json, "updatetime"), &updatetime);
     const dora_err err = dr_roster_add(roster, dr_slice(group), &address, updatetime);
     if (err == DORA_EFULL) {
