@@ -109,8 +109,8 @@ namespace Dora {
 
     /**
      * Sets of servers. Connections and submissions belong to the process: all clients with the same
-     * nodes, sign, salt, gzip and TLS share them. Under FPM connections outlive the request; what was
-     * submitted and not collected is forgotten at its end.
+     * nodes, sign, salt, gzip and TLS share them. Under FPM connections outlive the request; what
+     * was submitted and not collected is forgotten at its end.
      * @strict-properties
      * @not-serializable
      */
@@ -118,9 +118,10 @@ namespace Dora {
     {
         /**
          * @param string|array $nodes "host:port", "tls://host:port" or "unix:/path", several
-         *        separated by commas, or a list of them; or group => one of these. Or a registry, which is watched:
-         *        "file:/path", a node file in JSON, or "redis://host:port", or several Redis. What
-         *        is wrong with it is an E_WARNING of a call, which goes on with the last good nodes
+         *        separated by commas, or a list of them; or group => one of these. Or a registry,
+         *        which is watched: "file:/path", a node file in JSON, or "redis://host:port", or
+         *        several Redis. What is wrong with it is an E_WARNING of a call, which goes on with
+         *        the last good nodes
          * @param array $options group (of calls that name none; the first one), timeout (seconds,
          *        dora.timeout), retry (0), wait (0; seconds of its time that a call waits for a
          *        server to come back), sign, salt, gzip (dora.sign, dora.salt, dora.gzip),

@@ -64,6 +64,42 @@ static dora_err name_copy(dr_client_tls *tls, const char *name)
     return DORA_OK;
 }
 
+/* Which option names the file that an error begins with; NULL: none. */
+static const char *option_with(const dr_tls_settings *files, const char *msg)
+{
+    const struct {
+        const char *name;
+        const char *path;
+    } options[] = {{"tls_ca", files->ca},
+                   {"tls_crl", files->crl},
+                   {"tls_cert", files->cert},
+                   {"tls_key", files->key}};
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        const size_t len = options[i].path != NULL ? strlen(options[i].path) : 0;
+        if (len > 0 && strncmp(msg, options[i].path, len) == 0 && msg[len] == ':') {
+            return options[i].name;
+        }
+    }
+    return NULL;
+}
+
+static dora_err context_make(dr_tls_context **context, const dr_tls_settings *files,
+                             dora_error *error)
+{
+    dora_error inner;
+    if ((files->cert == NULL) != (files->key == NULL)) {
+        return dora_error_set(error, DORA_EINVAL, "tls_cert and tls_key go together: %s is missing",
+                              files->cert == NULL ? "tls_cert" : "tls_key");
+    }
+    const dora_err err = dr_tls_context_client(files, context, &inner);
+    const char *option = err == DORA_EINVAL ? option_with(files, inner.msg) : NULL;
+    if (err != DORA_OK) {
+        dora_error_set(error, err, "%s%s%s", option != NULL ? option : "",
+                       option != NULL ? ": " : "", inner.msg);
+    }
+    return err;
+}
+
 dora_err dr_client_tls_init(dr_client_tls *tls, const dora_client_options *options,
                             const dr_nodes *nodes, dora_error *error)
 {
@@ -80,7 +116,7 @@ dora_err dr_client_tls_init(dr_client_tls *tls, const dora_client_options *optio
     if (name_copy(tls, options->tls_name) != DORA_OK) {
         return no_memory(error);
     }
-    return is_any || option != NULL ? dr_tls_context_client(&files, &tls->context, error) : DORA_OK;
+    return is_any || option != NULL ? context_make(&tls->context, &files, error) : DORA_OK;
 }
 
 void dr_client_tls_fini(dr_client_tls *tls)
