@@ -136,7 +136,6 @@ if test "$PHP_DORA" != "no"; then
   fi
 
   PHP_NEW_EXTENSION(dora, $dora_sources, $ext_shared,, $dora_flags)
-  PHP_ADD_MAKEFILE_FRAGMENT([$ext_srcdir/bindings/php/Makefile.frag])
 
   for dora_dir in `for f in $dora_sources; do dirname $f; done | sort -u`; do
     PHP_ADD_BUILD_DIR([$ext_builddir/$dora_dir])

@@ -83,7 +83,7 @@ make_package()
     source) git archive --prefix="dora-$2/" -o "$out/dora-$2.tar.gz" "v$2" ;;
     sdist) (cd "$tree" && python3 setup.py -q sdist --dist-dir "$out") ;;
     stubs) # a zip with its version inside, as composer's repositories of type artifact want it
-        mkdir -p "$work/stubs" && cp -L "$tree"/bindings/php/stubs/* "$work/stubs" &&
+        mkdir -p "$work/stubs" && cp -r "$tree"/bindings/php/stubs/* "$work/stubs" &&
             sed -i "s|^    \"type\": .*|&\n    \"version\": \"$2\",|" "$work/stubs/composer.json" &&
             (cd "$work/stubs" && python3 -m zipfile -c "$out/dora-stubs-$2.zip" ./*)
         ;;

@@ -121,7 +121,7 @@ stubs_install()
     cat >"$project/composer.json" <<END
 {
     "repositories": [
-        {"type": "path", "url": "$1"},
+        {"type": "path", "url": "$1", "options": {"symlink": false}},
         {"packagist.org": false}
     ],
     "require": {"dora/stubs": "*"},
@@ -130,10 +130,13 @@ stubs_install()
 END
     (cd "$project" && COMPOSER_ALLOW_SUPERUSER=1 COMPOSER_HOME=$folder/composer \
         composer install --no-interaction) || return 1
-    for file in bindings/php/*.stub.php; do
+    for file in bindings/php/stubs/*.stub.php; do
         cmp "$file" "$project/vendor/dora/stubs/${file##*/}" &&
             grep -q -- "- ${file##*/}" "$project/vendor/dora/stubs/extension.neon" || return 1
     done
+    # Copied, not linked: nothing of it is outside of it.
+    (cd "$project" && php -n -r 'require "vendor/autoload.php";
+        exit(class_exists("Dora\\Testing\\Server") ? 0 : 1);')
 }
 
 quick()

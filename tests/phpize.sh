@@ -70,7 +70,12 @@ old_libraries core/libraries.txt "$folder.old"
 lacking "$folder.lacking" '*pkg-config*' '*pkgconf*'
 narrow_compiler "$folder.old/cc32"
 
-check "README says so" grep -q '^phpize && ./configure && make && make install$' README.md
+says_so()
+{
+    grep -qx 'phpize && ./configure && make -j "$(nproc)"' README.md &&
+        grep -q '^make install && ' README.md
+}
+check "README says so" says_so
 check "phpize" phpize
 check "an old PHP is refused" \
     refuses "PHP 8.0.30 is too old: Dora needs 8.1 or newer (Debian's package php-dev)" \
@@ -88,7 +93,7 @@ check "git ignores what it leaves" [ -z "$(git status --porcelain | grep '^??')"
 # As after a git pull. With what `make` has noted of headers, a stub would count now.
 needs_no_parser()
 {
-    touch bindings/php/*.stub.php
+    touch bindings/php/stubs/*.stub.php
     ! make install INSTALL_ROOT="$folder/installed" | grep Parse
 }
 check "a stub that is newer than its header needs no parser" needs_no_parser
@@ -104,7 +109,8 @@ check "the module loads" loads
 is_set()
 {
     local line
-    line=$(grep '^echo extension=dora .*phpenmod' README.md) || return 1
+    line=$(sed -n 's/^make install && \(echo extension=dora .*phpenmod\)/\1/p' README.md)
+    [ -n "$line" ] || return 1
     mkdir -p "$folder/etc" "$folder/var"
     cp -a /etc/php/. "$folder/etc" && cp -a /var/lib/php/modules/. "$folder/var" || return 1
     # shellcheck disable=SC2016

@@ -59,6 +59,16 @@ for build in cmake_with pip_with; do
     PKG_CONFIG_LIBDIR=$folder/old PKG_CONFIG_PATH='' refuses "$build with old libraries" \
         "$(told_of_libraries $libraries "0.0.1 is too old")" $build
 done
+lacking "$folder/no-phpize" 'phpize*'
+PATH=$folder/no-phpize refuses "packages without phpize" \
+    "phpize is missing: DORA_PACKAGES needs it (Debian's package php-dev)" \
+    cmake_with -DDORA_PACKAGES=ON -DCMAKE_INSTALL_PREFIX=/usr
+mkdir -p "$folder/no-setuptools"
+echo "raise ImportError" >"$folder/no-setuptools/setuptools.py"
+PYTHONPATH=$folder/no-setuptools refuses "packages without setuptools" \
+    "setuptools is missing: DORA_PACKAGES needs it for /usr/bin/python3 \
+(Debian's package python3-setuptools)" \
+    cmake_with -DDORA_PACKAGES=ON -DCMAKE_INSTALL_PREFIX=/usr
 CC='' PATH=$folder/no-compiler refuses "cmake without a compiler" "$(no_compiler cc)" cmake_with
 own=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("CC").split()[0])')
 CC='' PATH=$folder/no-compiler refuses "pip without a compiler" "$(no_compiler "$own")" pip_with

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes NAME_arginfo.h beside each NAME.stub.php here. For who changes a stub; the result is
+# Writes NAME_arginfo.h here for each stubs/NAME.stub.php. For who changes a stub; the result is
 # committed, so neither building nor the tests need this.
 #
 #     bindings/php/arginfo.sh [NAME.stub.php...]     all stubs by default
@@ -29,8 +29,9 @@ ln -sfn "$library" "$out/PHP-Parser-$version/lib"
 cp "$generator" "$out/gen_stub.php"
 
 if [ $# -eq 0 ]; then
-    set -- "$here"/*.stub.php
+    set -- "$here"/stubs/*.stub.php
 fi
 for stub in "$@"; do
     php -d error_reporting=8191 "$out/gen_stub.php" -f "$stub"
+    mv "${stub%.stub.php}_arginfo.h" "$here"
 done

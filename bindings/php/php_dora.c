@@ -141,8 +141,8 @@ static PHP_MINFO_FUNCTION(dora)
     php_info_print_table_row(2, "Dora", "enabled");
     php_info_print_table_row(2, "Version", DORA_VERSION);
     php_info_print_table_row(2, "Program dora",
-                             "not of the extension: Debian's package dora, pip install dora-rpc, "
-                             "or cmake --install");
+                             "not of the extension: Debian's package dora; in the sources "
+                             "`pip install .` or `cmake --install`");
     php_info_print_table_end();
     php_dora_ini_display(zend_module);
 }

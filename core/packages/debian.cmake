@@ -11,13 +11,28 @@ if(NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr")
     message(FATAL_ERROR "DORA_PACKAGES needs -DCMAKE_INSTALL_PREFIX=/usr, not "
                         "${CMAKE_INSTALL_PREFIX}")
 endif()
-foreach(each php php-config dpkg-shlibdeps gzip)
-    find_program(dora_has_${each} ${each})
-    if(NOT dora_has_${each})
-        message(FATAL_ERROR "${each} is missing: DORA_PACKAGES needs Debian's packages dpkg-dev, "
-                            "python3-dev, python3-setuptools, python3-wheel and php-dev")
+foreach(each php:php-cli phpize:php-dev php-config:php-dev dpkg-shlibdeps:dpkg-dev gzip:gzip)
+    string(REPLACE ":" ";" each "${each}")
+    list(GET each 0 name)
+    list(GET each 1 package)
+    find_program(DORA_HAS_${name} ${name})
+    mark_as_advanced(DORA_HAS_${name})
+    if(NOT DORA_HAS_${name})
+        list(APPEND dora_wrong
+             "${name} is missing: DORA_PACKAGES needs it (Debian's package ${package})")
     endif()
 endforeach()
+foreach(name setuptools wheel)
+    execute_process(COMMAND /usr/bin/python3 -c "import ${name}" RESULT_VARIABLE status
+                    OUTPUT_QUIET ERROR_QUIET)
+    if(NOT status EQUAL 0)
+        list(APPEND dora_wrong "${name} is missing: DORA_PACKAGES needs it for /usr/bin/python3 \
+(Debian's package python3-${name})")
+    endif()
+endforeach()
+if(dora_wrong)
+    dora_refuse(${dora_wrong})
+endif()
 
 function(dora_say variable)
     execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE said OUTPUT_STRIP_TRAILING_WHITESPACE
@@ -61,8 +76,7 @@ add_custom_target(dora_debian_php ALL
 file(WRITE ${made}/dora.ini "; priority=20\nextension=dora.so\n")
 install(FILES ${made}/dora.so DESTINATION ${php_folder} COMPONENT php)
 install(FILES ${made}/dora.ini DESTINATION /etc/php/${php_version}/mods-available COMPONENT php)
-file(GLOB stubs bindings/php/*.stub.php)
-install(FILES ${stubs} DESTINATION share/php/dora-stubs COMPONENT php)
+install(DIRECTORY bindings/php/stubs/ DESTINATION share/php/dora-stubs COMPONENT php)
 
 # The unit, which nobody switches on, with its user; and the example of a configuration.
 file(READ examples/deploy/dora.service unit)

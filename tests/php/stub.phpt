@@ -3,7 +3,7 @@ the stub files, the generated arginfo and the classes as they are agree
 --SKIPIF--
 <?php
 require __DIR__ . '/common.inc';
-if (!is_file(root_dir() . '/bindings/php/dora.stub.php')) {
+if (!is_file(root_dir() . '/bindings/php/stubs/dora.stub.php')) {
     die('skip no sources');
 }
 ?>
@@ -12,9 +12,9 @@ if (!is_file(root_dir() . '/bindings/php/dora.stub.php')) {
 require __DIR__ . '/common.inc';
 
 /* Each stub again under a namespace of its own: its declarations beside those of the module. */
-foreach (glob(root_dir() . '/bindings/php/*.stub.php') as $file) {
+foreach (glob(root_dir() . '/bindings/php/stubs/*.stub.php') as $file) {
     $stub = file_get_contents($file);
-    $arginfo = file_get_contents(str_replace('.stub.php', '_arginfo.h', $file));
+    $arginfo = file_get_contents(dirname($file, 2) . '/' . basename($file, '.stub.php') . '_arginfo.h');
     preg_match('/Stub hash: ([0-9a-f]{40})/', $arginfo, $match);
     if ($match[1] !== sha1(str_replace("\r\n", "\n", $stub))) {
         echo basename($file), ": generate its arginfo again\n";

@@ -11,7 +11,7 @@ if (!getenv('DORA_BIN') || !is_executable(getenv('DORA_BIN'))) {
 --FILE--
 <?php
 require __DIR__ . '/common.inc';
-require root_dir() . '/bindings/php/testing/Server.php';
+require root_dir() . '/bindings/php/stubs/testing/Server.php';
 
 $folder = sys_get_temp_dir() . '/dora-testing-' . getmypid();
 mkdir($folder);
@@ -45,7 +45,7 @@ $server = null;
 var_dump($held->get(), @stream_socket_client("tcp://$address"));
 
 echo "at the end of a program\n";
-file_put_contents("$folder/program.php", '<?php require ' . var_export(root_dir() . '/bindings/php/testing/Server.php', true) . ';
+file_put_contents("$folder/program.php", '<?php require ' . var_export(root_dir() . '/bindings/php/stubs/testing/Server.php', true) . ';
     $server = new Dora\Testing\Server(' . var_export("$folder/app.php", true) . ', ["--workers=1"]);
     $held[] = &$held; $held[] = $server;
     echo $server->address;

@@ -66,7 +66,7 @@ def test_its_tests_see_what_a_handler_does_wrong(shop, tmp_path):
     copy = tmp_path / "examples/shop"
     shutil.copytree(SHOP, copy)
     (tmp_path / "bindings/php").mkdir(parents=True)
-    shutil.copytree(ROOT / "bindings/php/testing", tmp_path / "bindings/php/testing")
+    shutil.copytree(ROOT / "bindings/php/stubs/testing", tmp_path / "bindings/php/stubs/testing")
     for name, right, wrong in (("orders.py", "* line.count", "+ line.count"),
                                ("catalogue.php", "'Coffee cup'", "'Coffee can'")):
         text = (copy / name).read_text(encoding="utf-8")
@@ -80,7 +80,7 @@ def test_its_tests_see_what_a_handler_does_wrong(shop, tmp_path):
 
 def test_a_php_test_hears_why_its_server_did_not_start(shop, tmp_path):
     (tmp_path / "broken.php").write_text("<?php return 5;")
-    code = f"""require '{ROOT}/bindings/php/testing/Server.php';
+    code = f"""require '{ROOT}/bindings/php/stubs/testing/Server.php';
         try {{ new Dora\\Testing\\Server('{tmp_path}/broken.php'); }}
         catch (RuntimeException $error) {{ echo $error->getMessage(), "\\n"; }}
         try {{ new Dora\\Testing\\Server('none.php'); }}

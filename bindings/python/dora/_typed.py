@@ -1,8 +1,8 @@
 """Typed handlers: a parameter is validated and converted as its annotation says, a result too.
 
-Pydantic 2 does it, the extra `dora-rpc[typed]`. Annotations that are a plain dict, list, str, int,
-float, bool, bytes, object, Any, Mapping or Sequence say nothing here, and cost nothing; a handler
-without any other is called as it is.
+Pydantic 2 does it, the extra `typed`. Annotations that are a plain dict, list, str, int, float,
+bool, bytes, object, Any, Mapping or Sequence say nothing here, and cost nothing; a handler without
+any other is called as it is.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def prepare(function: _Function, is_wanted: bool | None) -> Typed | None:
         return _of(function)
     if is_wanted:
         raise TypeError(f"{_place(function)}: App(typed=True) wants pydantic 2: "
-                        "pip install 'dora-rpc[typed]'")
+                        "pip install 'pydantic>=2'")
     _say_missing()
     return None
 
@@ -136,7 +136,7 @@ def prepare(function: _Function, is_wanted: bool | None) -> Typed | None:
 def _say_missing() -> None:
     logging.getLogger("dora").warning(
         "annotations of handlers are not looked at: there is no pydantic 2 "
-        "(pip install 'dora-rpc[typed]')")
+        "(pip install 'pydantic>=2')")
 
 
 def _wants(function: _Function) -> bool:

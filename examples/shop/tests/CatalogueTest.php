@@ -5,7 +5,7 @@
 use PHPUnit\Framework\TestCase;
 
 require_once __DIR__ . '/../Basket.php';
-require_once __DIR__ . '/../../../bindings/php/testing/Server.php'; // or Composer's autoloader
+require_once __DIR__ . '/../../../bindings/php/stubs/testing/Server.php'; // or Composer's
 
 final class CatalogueTest extends TestCase
 {
