@@ -76,7 +76,10 @@ dora_client_options cell_options(char **argv)
                                  .nodes = argv[1],
                                  .timeout_ms = TIMEOUT_MS,
                                  .sign = strstr(argv[2], "sign") != NULL,
-                                 .gzip = strstr(argv[2], "gzip") != NULL};
+                                 .gzip = strstr(argv[2], "gzip") != NULL,
+                                 .tls_ca = getenv("SAY_TLS_CA"),
+                                 .tls_cert = getenv("SAY_TLS_CERT"),
+                                 .tls_key = getenv("SAY_TLS_KEY")};
 }
 
 void cell_print(const dora_answer *answer, size_t count)

@@ -58,7 +58,10 @@ function cells(Dora\Client $client, string $name): array
 
 $client = new Dora\Client($address, ['timeout' => 10.0,
                                      'sign' => str_contains($flags, 'sign'),
-                                     'gzip' => str_contains($flags, 'gzip')]);
+                                     'gzip' => str_contains($flags, 'gzip'),
+                                     'tls_ca' => getenv('SAY_TLS_CA') ?: null,
+                                     'tls_cert' => getenv('SAY_TLS_CERT') ?: null,
+                                     'tls_key' => getenv('SAY_TLS_KEY') ?: null]);
 foreach (['c', 'php', 'python'] as $handler) {
     foreach (cells($client, "/$handler/say") as $mode => $ask) {
         try {

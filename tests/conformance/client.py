@@ -1,11 +1,13 @@
 """The client in Python: client.py ADDRESS FLAGS MARKS; see run.py for what it prints."""
 
+import os
 import sys
 
 import dora
 from dora import wire
 
 ADDRESS, FLAGS, MARKS = sys.argv[1:]
+TLS = {name: os.environ.get("SAY_" + name.upper()) for name in ("tls_ca", "tls_cert", "tls_key")}
 TEXT = "t" * 2000
 
 
@@ -47,7 +49,8 @@ def cells(client, name):
 
 def main():
     flags = FLAGS.split(",")
-    with dora.Client(ADDRESS, timeout=10, sign="sign" in flags, gzip="gzip" in flags) as client:
+    with dora.Client(ADDRESS, timeout=10, sign="sign" in flags, gzip="gzip" in flags,
+                     **TLS) as client:
         for handler in ("c", "php", "python"):
             for mode, ask in cells(client, "/%s/say" % handler):
                 try:

@@ -1,12 +1,14 @@
 """The asyncio client: client_async.py ADDRESS FLAGS MARKS; see run.py for what it prints."""
 
 import asyncio
+import os
 import sys
 
 import dora
 from dora import wire
 
 ADDRESS, FLAGS, MARKS = sys.argv[1:]
+TLS = {name: os.environ.get("SAY_" + name.upper()) for name in ("tls_ca", "tls_cert", "tls_key")}
 TEXT = "t" * 2000
 
 
@@ -54,7 +56,7 @@ async def cell(client, name, mode):
 async def main():
     flags = FLAGS.split(",")
     async with dora.AsyncClient(ADDRESS, timeout=10, sign="sign" in flags,
-                                gzip="gzip" in flags) as client:
+                                gzip="gzip" in flags, **TLS) as client:
         for handler in ("c", "php", "python"):
             for mode in ("W_S", "W_M", "AN_S", "AN_M", "AM_S", "AM_M"):
                 try:

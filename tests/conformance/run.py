@@ -13,24 +13,28 @@ exactly once, in the right mode, and what came back is the bytes expected.
 import argparse
 import collections
 import os
+import shutil
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
-from support import v1  # noqa: E402
+from support import tls, v1  # noqa: E402
+from support.certificates import Certificates  # noqa: E402
 from support.server import ROOT, Server, wait_until  # noqa: E402
 
 LANGUAGES = ("c", "php", "python")
 # Mode and the numbers its apis are asked with.
 MODES = {"W_S": [1], "W_M": [2, 3], "AN_S": [4], "AN_M": [5, 6], "AM_S": [7], "AM_M": [8, 9]}
-# Name of the row, the flags of the client, the server's settings, whether by the Unix socket.
+# Name of the row, the flags of the client, the server's settings, and its door.
 TRANSPORTS = (
-    ("plain TCP", "plain", {}, False),
-    ("signed", "sign", {"sign": True}, False),
-    ("gzip", "gzip", {"gzip": True}, False),
-    ("signed + gzip", "sign,gzip", {"sign": True, "gzip": True}, False),
-    ("Unix socket", "plain", {}, True),
+    ("plain TCP", "plain", {}, "tcp"),
+    ("signed", "sign", {"sign": True}, "tcp"),
+    ("gzip", "gzip", {"gzip": True}, "tcp"),
+    ("signed + gzip", "sign,gzip", {"sign": True, "gzip": True}, "tcp"),
+    ("Unix socket", "plain", {}, "unix"),
+    ("TLS", "plain", {}, "tls"),
+    ("mutual TLS", "sign,gzip", {"sign": True, "gzip": True}, "mtls"),
 )
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
          "-I" + os.path.join(ROOT, "core", "include")]
@@ -81,10 +85,11 @@ def read_marks(path):
         return collections.Counter()
 
 
-def run_client(argv, address, flags, marks):
-    """What the client printed, by cell; and how often each api ran, once all have."""
+def run_client(argv, address, flags, marks, files):
+    """What the client printed, by cell; and how often each api ran, once all have. `files` is what
+    it speaks TLS with."""
     done = subprocess.run([*argv, address, flags, marks], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=120)
+                          stderr=subprocess.PIPE, timeout=120, env={**os.environ, **files})
     lines = [line.split("\t", 2) for line in done.stdout.decode(errors="replace").splitlines()]
     found = {(line[0], line[1]): line[2] for line in lines if len(line) == 3}
     complaint = ""
@@ -114,14 +119,36 @@ def pools(app):
             for language, path in apps.items()}
 
 
-def run_transport(name, flags, settings, is_unix, app, argvs):
+class Door:
+    """Where a server listens, and how clients come in."""
+
+    def __init__(self, kind, certificates):
+        listens = {"tcp": {"tcp": "127.0.0.1:0"},
+                   "unix": {"tcp": "127.0.0.1:0", "unix": "dora.sock"}}
+        self.kind, self.settings, self.files = kind, {}, {}
+        self.listen = listens.get(kind, {"tcp": None, "tls": "127.0.0.1:0"})
+        if kind in ("tls", "mtls"):
+            self.settings["tls"] = certificates.server()
+            self.files["SAY_TLS_CA"] = certificates.ca
+        if kind == "mtls":
+            self.settings["tls"].update(ca=certificates.ca, verify_client="required")
+            self.files["SAY_TLS_CERT"] = certificates.cert("client")
+            self.files["SAY_TLS_KEY"] = certificates.key("client")
+
+    def address(self, server):
+        if self.kind == "unix":
+            return "unix:" + os.path.join(server.folder, "dora.sock")
+        return server.address if self.kind == "tcp" else "tls://" + tls.address_of(server)
+
+
+def run_transport(name, flags, settings, door, app, argvs):
     """One server, all clients: prints the rows; passed and failed cells."""
     passed = failed = 0
-    with Server(pools(app), listen=listen(is_unix), **settings) as server:
-        address = "unix:" + os.path.join(server.folder, "dora.sock") if is_unix else server.address
+    with Server(pools(app), listen=door.listen, **door.settings, **settings) as server:
+        address = door.address(server)
         for client, argv in argvs.items():
             marks = os.path.join(server.folder, "marks-" + client)
-            found, ran, complaint = run_client(argv, address, flags, marks)
+            found, ran, complaint = run_client(argv, address, flags, marks, door.files)
             if complaint:
                 failed += 1
                 print("conformance: FAILED %s client, %s: %s" % (client, name, complaint))
@@ -140,10 +167,6 @@ def run_transport(name, flags, settings, is_unix, app, argvs):
     return passed, failed
 
 
-def listen(is_unix):
-    return {"tcp": "127.0.0.1:0", "unix": "dora.sock"} if is_unix else {"tcp": "127.0.0.1:0"}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", required=True, help="folder for what is made")
@@ -157,8 +180,13 @@ def main():
     passed = failed = 0
     print("%-14s %-8s %-8s" % ("transport", "client", "handler") +
           "".join("%8s" % mode for mode in MODES))
-    for transport in TRANSPORTS:
-        good, bad = run_transport(*transport, app, clients(compiled))
+    folder = os.path.join(options.work, "certificates")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    certificates = Certificates(folder)
+    for name, flags, settings, kind in TRANSPORTS:
+        good, bad = run_transport(name, flags, settings, Door(kind, certificates), app,
+                                  clients(compiled))
         passed += good
         failed += bad
     print("%d passed, %d failed" % (passed, failed))
