@@ -41,6 +41,18 @@ class Bench:
             yield server
 
     @contextlib.contextmanager
+    def tls_server(self, runtime, certificates):
+        """One that is spoken to in plain, over TLS, and with certificates of both."""
+        count = 2 * os.cpu_count()
+        pool = {"runtime": runtime, "app": self.app(runtime), "workers": count}
+        keys = certificates.server(ca=certificates.ca, verify_client="optional")
+        with Server({runtime: pool}, tls=keys,
+                    listen={"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0"}) as server:
+            if not wait_until(lambda: len(server.workers()) >= count):
+                raise RuntimeError("%s: not all workers started: %s" % (runtime, server.log()))
+            yield server
+
+    @contextlib.contextmanager
     def servers(self, runtimes=None):
         """{runtime: server}."""
         with contextlib.ExitStack() as stack:

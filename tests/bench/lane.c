@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "tls/filter.h"
+
 uint64_t now_ns(void)
 {
     struct timespec t;
@@ -92,12 +94,55 @@ static void finish(load *run, lane *from, uint32_t number)
     }
 }
 
+bool lane_handshake(lane *one, struct dr_tls_context *context)
+{
+    char bytes[16384];
+    one->tls = dr_tls_filter_client(context, "localhost");
+    while (one->tls != NULL && !dr_tls_filter_is_open(one->tls)) {
+        const dora_slice said = dr_tls_filter_output(one->tls);
+        if (send(one->fd, said.data, said.len, MSG_NOSIGNAL) != (ssize_t)said.len) {
+            return false;
+        }
+        dr_tls_filter_sent(one->tls, said.len);
+        const ssize_t got = recv(one->fd, bytes, sizeof(bytes), 0);
+        if (got <= 0 || dr_tls_filter_feed(one->tls, (dora_slice){bytes, (size_t)got}) != DORA_OK) {
+            fprintf(stderr, "bench_load: TLS: %s\n", dr_tls_filter_problem(one->tls));
+            return false;
+        }
+    }
+    return one->tls != NULL;
+}
+
+/* receive_tls is recv for what has come through TLS. */
+static ssize_t receive_tls(lane *from)
+{
+    static char bytes[65536];
+    const ssize_t got = recv(from->fd, bytes, sizeof(bytes), 0);
+    ssize_t all = 0;
+    size_t more = 0;
+    if (got <= 0) {
+        return got;
+    }
+    if (dr_tls_filter_feed(from->tls, (dora_slice){bytes, (size_t)got}) != DORA_OK) {
+        return 0;
+    }
+    from->in = grown(from->in, &from->in_size, from->in_len + sizeof(bytes));
+    while (dr_tls_filter_read(from->tls, from->in + from->in_len + all,
+                              from->in_size - from->in_len - (size_t)all, &more) == DORA_OK) {
+        all += (ssize_t)more;
+    }
+    errno = EAGAIN; /* for none: a record has not come whole */
+    return all > 0 ? all : -1;
+}
+
 bool lane_read(load *run, lane *from)
 {
     if (from->in_len == from->in_size) {
         from->in = grown(from->in, &from->in_size, from->in_len + 1);
     }
-    ssize_t got = recv(from->fd, from->in + from->in_len, from->in_size - from->in_len, 0);
+    ssize_t got = from->tls != NULL
+                      ? receive_tls(from)
+                      : recv(from->fd, from->in + from->in_len, from->in_size - from->in_len, 0);
     if (got < 0) {
         return errno == EAGAIN || errno == EINTR;
     }
@@ -125,8 +170,32 @@ bool lane_read(load *run, lane *from)
     return from->in_len <= IN_BYTES_MAX;
 }
 
+/* write_tls is lane_write for TLS. */
+static int write_tls(lane *to)
+{
+    const dora_slice plain = {to->out, to->out_len};
+    if (dr_tls_filter_write(to->tls, plain) != DORA_OK) {
+        return -1;
+    }
+    to->out_len = 0;
+    for (;;) {
+        const dora_slice said = dr_tls_filter_output(to->tls);
+        if (said.len == 0) {
+            return 1;
+        }
+        const ssize_t put = send(to->fd, said.data, said.len, MSG_NOSIGNAL);
+        if (put < 0) {
+            return errno == EAGAIN || errno == EINTR ? 0 : -1;
+        }
+        dr_tls_filter_sent(to->tls, (size_t)put);
+    }
+}
+
 int lane_write(lane *to)
 {
+    if (to->tls != NULL) {
+        return write_tls(to);
+    }
     while (to->out_at < to->out_len) {
         ssize_t put = send(to->fd, to->out + to->out_at, to->out_len - to->out_at, MSG_NOSIGNAL);
         if (put < 0) {

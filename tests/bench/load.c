@@ -3,6 +3,7 @@
  *     bench_load HOST:PORT [--connections N] [--depth N] [--seconds S] [--warm-up S] [--rate R]
  *                [--protocol v1|http|grpc|redis|gearman] [--name NAME] [--apis N]
  *                [--param ENCODED | --string-bytes N] [--request-bytes N]
+ *                [--tls-ca FILE [--tls-cert FILE --tls-key FILE]]
  *
  * Prints "begin" and "end" around what counts, then one line of JSON. With --rate (v1 only) a
  * request's time counts from when it should have been sent, whether or not there was a connection
@@ -25,6 +26,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tls/filter.h"
+
 #define PATIENCE_NS 10000000000u /* after the end, for what is still under way */
 #define TURN_NS 100000000u       /* the longest sleep */
 
@@ -34,6 +37,7 @@ typedef struct options {
     double seconds;
     double warm_up;
     double rate;
+    dr_tls_settings tls;
 } options;
 
 static const protocol *const protocols[] = {&protocol_v1, &protocol_http, &protocol_grpc,
@@ -107,9 +111,30 @@ static bool take_option(load *run, options *chosen, int option, const char *text
     case 'q':
         chosen->wanted.request_bytes = strtoul(text, NULL, 10);
         return chosen->wanted.request_bytes < IN_BYTES_MIN;
+    case 'A':
+        chosen->tls.ca = text;
+        return true;
+    case 'C':
+        chosen->tls.cert = text;
+        return true;
+    case 'K':
+        chosen->tls.key = text;
+        return true;
     default:
         return false;
     }
+}
+
+/* tls_make reads the files, where there are any. */
+static bool tls_make(load *run, const options *chosen)
+{
+    dora_error error;
+    if (chosen->tls.ca == NULL ||
+        dr_tls_context_client(&chosen->tls, &run->tls, &error) == DORA_OK) {
+        return true;
+    }
+    fprintf(stderr, "bench_load: %s\n", error.msg);
+    return false;
 }
 
 static bool options_read(load *run, options *chosen, int argc, char **argv)
@@ -118,12 +143,14 @@ static bool options_read(load *run, options *chosen, int argc, char **argv)
         {"connections", 1, NULL, 'c'},  {"depth", 1, NULL, 'd'},         {"seconds", 1, NULL, 's'},
         {"warm-up", 1, NULL, 'w'},      {"rate", 1, NULL, 'r'},          {"protocol", 1, NULL, 'P'},
         {"name", 1, NULL, 'n'},         {"apis", 1, NULL, 'a'},          {"param", 1, NULL, 'p'},
-        {"string-bytes", 1, NULL, 'b'}, {"request-bytes", 1, NULL, 'q'}, {NULL, 0, NULL, 0}};
+        {"string-bytes", 1, NULL, 'b'}, {"request-bytes", 1, NULL, 'q'}, {"tls-ca", 1, NULL, 'A'},
+        {"tls-cert", 1, NULL, 'C'},     {"tls-key", 1, NULL, 'K'},       {NULL, 0, NULL, 0}};
     int option;
     *chosen = (options){.wanted = {.name = "/bench/get",
                                    .param = "a:2:{s:2:\"id\";i:7;s:4:\"name\";s:3:\"Ann\";}",
                                    .request_bytes = 230,
                                    .apis = 1},
+                        .tls = {.alpn = DR_TLS_ALPN},
                         .seconds = 2,
                         .warm_up = 0.3};
     run->protocol = &protocol_v1;
@@ -152,6 +179,9 @@ static bool lane_open(const load *run, lane *made, uint32_t number,
         return false;
     }
     setsockopt(made->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (run->tls != NULL && !lane_handshake(made, run->tls)) {
+        return false;
+    }
     if (run->protocol->greet != NULL) {
         run->protocol->greet(made);
     }
@@ -313,6 +343,9 @@ int main(int argc, char **argv)
         !run.protocol->build(&run.request, &chosen.wanted)) {
         fprintf(stderr, "usage: bench_load HOST:PORT [OPTION...], see tests/bench/load.c\n");
         return 2;
+    }
+    if (!tls_make(&run, &chosen)) {
+        return 1;
     }
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     run.lanes = calloc(run.lane_count, sizeof(lane));

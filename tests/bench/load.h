@@ -9,6 +9,9 @@
 #define PARTS_BITS 6u
 #define PARTS (1u << PARTS_BITS)
 #define BUCKETS (64u * PARTS)
+struct dr_tls_context;
+struct dr_tls_filter;
+
 #define IN_BYTES_MIN 16384
 #define IN_BYTES_MAX (8u << 20)
 #define PLACE_NONE UINT32_MAX
@@ -51,6 +54,7 @@ typedef struct place {
 /* lane is one connection with `depth` requests under way. */
 typedef struct lane {
     int fd;
+    struct dr_tls_filter *tls; /* NULL: plain */
     uint32_t number;
     uint32_t next_place; /* whose reply comes next, where they come in order */
     uint32_t next_stream;
@@ -73,6 +77,7 @@ typedef struct moment {
 
 /* load is one run. */
 typedef struct load {
+    struct dr_tls_context *tls; /* NULL: plain */
     const struct protocol *protocol;
     pattern request;
     uint32_t lane_count;
@@ -105,6 +110,10 @@ void lane_put(lane *to, const void *data, size_t len);
 /* lane_fill puts a new request for a place into the lane's output; its time counts from
  * `started_ns`. */
 void lane_fill(load *run, lane *to, uint32_t number, uint64_t started_ns);
+
+/* lane_handshake begins TLS on a connection that blocks. Returns: false when that fails; why is
+ * printed. */
+bool lane_handshake(lane *one, struct dr_tls_context *context);
 
 /* lane_read takes what arrived; returns false when the server closed the connection or talks
  * nonsense. */

@@ -4,11 +4,14 @@ A scenario is a context manager of one argument, the bench; SCENARIOS lists them
 shows. The bounds are those the project has set itself."""
 
 import contextlib
+import tempfile
 
 import measure
 import resources
 import tools
 from bench import NAMES
+from support import tls
+from support.certificates import Certificates
 
 SCENARIOS = {}
 SPEED = ["per_second", "p50_us", "p99_us", "cpu_us", "load_cpu_us"]
@@ -32,6 +35,25 @@ def single(bench):
     targets = {"per_second": (">=", 0.75), "cpu_us": ("<=", 1.5)}
     with bench.beside_echo("64x1", targets, connections=64) as rows:
         yield rows
+
+
+@scenario("tls", "W_S, 64 connections, one call each, plain and over TLS", floor="plain")
+def over_tls(bench):
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        made = Certificates(folder)
+        server = stack.enter_context(bench.tls_server("c", made))
+        address = tls.address_of(server)
+        trust = {"connections": 64, "tls_ca": made.ca}
+        shown = {"tls_cert": made.cert("client"), "tls_key": made.key("client"), **trust}
+
+        def run(**load):
+            return lambda seconds: bench.drive(address, [server.pid], seconds, **load)
+
+        floor = measure.Row("plain", "64x1", bench.run(server, connections=64))
+        targets = {"cpu_us": ("<=", 1.6)}
+        yield [floor, measure.Row("TLS", "64x1", run(**trust), floor, targets),
+               measure.Row("mutual TLS", "64x1", run(**shown), floor, targets)]
 
 
 @scenario("pipelined", "W_S, 64 connections, 8 calls in flight on each")

@@ -1,6 +1,7 @@
 """Frames over TLS, as Python's ssl sees them."""
 
 import json
+import resource
 import ssl
 import struct
 
@@ -198,6 +199,35 @@ def test_a_handshake_has_a_time_limit(certificates):
         with tls.plain_socket(tls.address_of(server)) as sock:
             assert sock.recv(1) == b""
         assert said(server, "TLS connection of 127.0.0.1:", "tls.handshake_ms")
+
+
+@pytest.fixture
+def many_files():
+    """Descriptors for more connections than a shell allows by itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_handshakes_beyond_the_most_wait_to_be_accepted(certificates, trust, many_files):
+    """More than a reactor has under way (DR_TLS_HANDSHAKES_MAX) begin none: a good one behind them
+    has its turn when their time is over."""
+    keys = {"handshake_ms": 1000}
+    with start(certificates, tls_keys=keys, reactors=1) as server, \
+            v1.Conn(server.address) as asker:
+        def told(key):
+            return asker.command("getStat")["data"]["server"]["tls"][key]
+
+        address = tls.address_of(server)
+        idle = [tls.plain_socket(address) for _ in range(1032)]
+        with tls.Conn(address, trust, timeout=30) as conn:
+            assert conn.call("/echo", 1)["data"]["data"] == 1
+            assert told("failed") >= 1
+        for sock in idle:
+            sock.close()
+        assert wait_until(lambda: told("open") == 0)
+        assert server.log().count("tls.handshake_ms") <= 20  # and not 1032
 
 
 def test_records_that_were_changed_end_the_connection(certificates, server, address, trust):

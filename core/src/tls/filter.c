@@ -204,6 +204,9 @@ dora_err dr_tls_filter_read(dr_tls_filter *filter, char *room, size_t room_len, 
             break;
         }
         *got += more;
+        if (filter->in_at == filter->in.len && SSL_pending(filter->ssl) == 0) {
+            break; /* asking OpenSSL costs more than this */
+        }
     }
     use_up(filter);
     return *got > 0 ? DORA_OK : err; /* an end behind bytes is told by the next call */
