@@ -205,7 +205,7 @@ void dr_conn_pool_forget(dr_conn_pool *pool)
 bool dr_peer_is_usable(const dr_pooled_conn *peer, uint64_t now_ns)
 {
     if (peer->used_ns != 0 && now_ns - peer->used_ns <= DR_IDLE_TRUST_NS) {
-        return true;
+        return !dr_stream_has_more(&peer->stream); /* known without asking: a goodbye over TLS */
     }
     return dr_stream_is_quiet(&peer->stream);
 }
