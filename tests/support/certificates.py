@@ -82,6 +82,10 @@ class Certificates:
         """What stands under `tls` of a server's configuration."""
         return {"cert": self.cert(name), "key": self.key(name), **more}
 
+    def leaf(self, name, hosts, purpose="clientAuth"):
+        """One more certificate of the CA, of these names (as openssl has them)."""
+        self._leaf(name, "ca", hosts, NEVER, purpose)
+
     def _openssl(self, command, *arguments):
         batch = ["-batch"] if command == "ca" else []
         subprocess.run(["openssl", command, *batch, *arguments], check=True, timeout=60,

@@ -87,8 +87,10 @@
 #define DR_TLS_SESSION_S 3600L  /* a session can be resumed: a revoked certificate's no longer */
 #define DR_TLS_SESSIONS_MAX 64u /* of a client, one a server: more begin anew */
 
+#define DR_TLS_CHAIN_BYTES_MAX (32u * 1024) /* what a peer shows: ten times what people have */
 #define DR_TLS_STEPS_A_TURN 4u      /* a signature takes up to a millisecond: calls go first */
-#define DR_TLS_HANDSHAKES_MAX 1024u /* under way in a reactor; more wait to be accepted */
+#define DR_TLS_HANDSHAKES_MAX 1024u /* under way in a reactor; more wait to be accepted, until */
+#define DR_TLS_MAKE_WAY_MS 500u /*   the oldest has had so long: two round trips around the earth */
 #define DR_TLS_HANDSHAKE_MS_DEFAULT 10000u /* as nginx and others, or less: two round trips */
 
 /* Who does not speak our language. */

@@ -51,8 +51,10 @@ typedef struct dr_conn {
     } still;
     struct dr_tls_filter *tls; /* NULL: its bytes are plain */
     uint32_t shaking_ms;       /* looked at for so long, if `is_shaking` */
-    void *owner;               /* the owner's list of calls */
-    void *claim;               /* the owner's: who its other end says it is */
+    struct dr_conn *younger;   /* of those that are shaking, in the order in which they came */
+    struct dr_conn *older;
+    void *owner; /* the owner's list of calls */
+    void *claim; /* the owner's: who its other end says it is */
     uint64_t active_ms;
     uint64_t linger_until_ms;
     dr_conn_client client;

@@ -76,7 +76,7 @@ static void conn_begin(dr_conn *conn, const uv_stream_t *listener)
 void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
 {
     const bool is_tcp = listener->type == UV_TCP;
-    if (is_for_tls(reactor, listener) && reactor->tls.shaking >= DR_TLS_HANDSHAKES_MAX) {
+    if (is_for_tls(reactor, listener) && !dr_conn_tls_has_room(reactor)) {
         reactor->tls.is_held = true; /* libuv takes no other meanwhile: they wait in the kernel */
         return;
     }

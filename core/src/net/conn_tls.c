@@ -5,6 +5,26 @@
 #include "net/reactor.h"
 #include "tls/filter.h"
 
+static void shaking_add(dr_conn *conn)
+{
+    dr_reactor_tls *tls = &conn->reactor->tls;
+    conn->is_shaking = true;
+    conn->older = tls->youngest;
+    *(tls->youngest != NULL ? &tls->youngest->younger : &tls->oldest) = conn;
+    tls->youngest = conn;
+    tls->shaking++;
+}
+
+static void shaking_remove(dr_conn *conn)
+{
+    dr_reactor_tls *tls = &conn->reactor->tls;
+    conn->is_shaking = false;
+    *(conn->older != NULL ? &conn->older->younger : &tls->oldest) = conn->younger;
+    *(conn->younger != NULL ? &conn->younger->older : &tls->youngest) = conn->older;
+    conn->older = conn->younger = NULL;
+    tls->shaking--;
+}
+
 bool dr_conn_tls_begin(dr_conn *conn)
 {
     dr_reactor *reactor = conn->reactor;
@@ -14,8 +34,7 @@ bool dr_conn_tls_begin(dr_conn *conn)
     if (conn->tls == NULL) {
         return false;
     }
-    conn->is_shaking = true;
-    reactor->tls.shaking++;
+    shaking_add(conn);
     dr_count_one(&reactor->tls.accepted);
     return true;
 }
@@ -27,9 +46,33 @@ static void settled(dr_conn *conn)
     if (!conn->is_shaking) {
         return;
     }
-    conn->is_shaking = false;
-    reactor->tls.shaking--;
+    shaking_remove(conn);
     if (reactor->tls.is_held) {
+        reactor->tls.is_held = false;
+        dr_conn_accept(reactor, (uv_stream_t *)&reactor->tls.listener);
+    }
+}
+
+bool dr_conn_tls_has_room(dr_reactor *reactor)
+{
+    char why[96];
+    dr_conn *oldest = reactor->tls.oldest;
+    if (reactor->tls.shaking < DR_TLS_HANDSHAKES_MAX) {
+        return true;
+    }
+    if (uv_now(&reactor->loop) - oldest->active_ms < DR_TLS_MAKE_WAY_MS) {
+        return false;
+    }
+    (void)snprintf(why, sizeof(why), "its handshake was not done in %u ms, and %u more were begun",
+                   DR_TLS_MAKE_WAY_MS, DR_TLS_HANDSHAKES_MAX);
+    reactor->events.on_tls_failed(oldest, why, reactor->events.user);
+    dr_conn_close(oldest);
+    return true;
+}
+
+void dr_conn_tls_sweep(dr_reactor *reactor)
+{
+    if (reactor->tls.is_held && dr_conn_tls_has_room(reactor) && reactor->tls.is_held) {
         reactor->tls.is_held = false;
         dr_conn_accept(reactor, (uv_stream_t *)&reactor->tls.listener);
     }

@@ -9,6 +9,13 @@
  * be. */
 bool dr_conn_tls_begin(dr_conn *conn);
 
+/* dr_conn_tls_has_room says whether one more handshake may begin: where too many are under way the
+ * oldest makes way, if it has had its time. Who connects and says nothing keeps nobody out. */
+bool dr_conn_tls_has_room(struct dr_reactor *reactor);
+
+/* dr_conn_tls_sweep accepts who waits for that, where it is so by now. */
+void dr_conn_tls_sweep(struct dr_reactor *reactor);
+
 /* dr_conn_tls_room gives room for a read, none where others' handshakes have had this turn.
  * dr_conn_tls_take takes what was read. dr_conn_tls_drain has frames parsed of what waits in the
  * filter. */

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "net/conn_accept.h"
 #include "net/conn_look.h"
+#include "net/conn_tls.h"
 #define SWEEP_MS 100u
 #define ROUNDS_MAX 4
 
@@ -124,6 +125,7 @@ static void on_sweep(uv_timer_t *handle)
 {
     dr_reactor *reactor = handle->data;
     look(reactor);
+    dr_conn_tls_sweep(reactor);
     const uint64_t now_ms = uv_now(&reactor->loop);
     const uint64_t idle_ms = (uint64_t)reactor->idle_s * 1000;
     if (reactor->lingering == 0 && idle_ms == 0) {

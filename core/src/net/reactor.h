@@ -51,9 +51,11 @@ typedef struct dr_reactor_tls {
     dr_tls_current *current; /* borrowed */
     char *read_buf;          /* of DR_READ_BYTES */
     uint32_t handshake_ms;   /* for one; 0: for ever */
-    uint32_t shaking;        /* handshakes under way */
-    uint32_t turn;           /* of the reactor, to which the next belongs */
-    uint32_t steps;          /* reads in handshakes */
+    uint32_t shaking;        /* handshakes under way: */
+    dr_conn *oldest;
+    dr_conn *youngest;
+    uint32_t turn;  /* of the reactor, to which the next belongs */
+    uint32_t steps; /* reads in handshakes */
     dr_count accepted;
     dr_count closed;
     dr_count done; /* handshakes; of these `resumed` an earlier session */

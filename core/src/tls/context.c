@@ -84,6 +84,7 @@ static dora_err context_new(bool is_server, const dr_tls_settings *settings, dr_
     SSL_CTX_set_options(context->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_mode(context->ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_timeout(context->ctx, DR_TLS_SESSION_S);
+    SSL_CTX_set_max_cert_list(context->ctx, DR_TLS_CHAIN_BYTES_MAX);
     *made = context;
     return DORA_OK;
 }

@@ -89,6 +89,8 @@ static const char *of_reason(int reason)
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_VERSION_TOO_LOW:
         return "the peer's version of TLS is too old: 1.2 is the oldest, or min_version";
+    case SSL_R_EXCESSIVE_MESSAGE_SIZE:
+        return "the peer's certificate, or its chain, is too large";
     case SSL_R_NO_SHARED_CIPHER:
         return "the client has no cipher that is safe";
     case SSL_R_WRONG_VERSION_NUMBER:
