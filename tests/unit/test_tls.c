@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#include "tls/trust.h"
+
 UNIT_SCENE(tls_scene, tls_scene_close)
 
 static void begin(tls_scene *self, const char *server, const char *client)
@@ -338,6 +340,19 @@ static void an_expired_certificate_is_taken_with_a_remark(void **state)
     assert_string_equal(dr_tls_context_remark(self->client_context), "");
 }
 
+/* Where the library's own system would have them there is nothing: it came here in a wheel. */
+static void authorities_are_found_where_other_systems_have_them(void **state)
+{
+    tls_scene *self = *state;
+    tls_scene_begin(self);
+    const char *there = unit_folder_path(&self->folder, "ca.pem");
+    const char *const none[] = {"/nowhere/cert.pem", "/nowhere/certs", NULL};
+    const char *const some[] = {"/nowhere/ca-bundle.crt", there, NULL};
+    assert_string_equal(dr_tls_trust_other(none, some), there);
+    assert_null(dr_tls_trust_other(some, some)); /* OpenSSL finds them by itself */
+    assert_null(dr_tls_trust_other(none, none));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +371,7 @@ int main(void)
         unit_in(tls_scene, a_record_that_was_changed_ends_the_connection),
         unit_in(tls_scene, files_that_cannot_be_taken_are_named_with_the_reason),
         unit_in(tls_scene, an_expired_certificate_is_taken_with_a_remark),
+        unit_in(tls_scene, authorities_are_found_where_other_systems_have_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

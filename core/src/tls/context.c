@@ -11,6 +11,7 @@
 #include "tls/files.h"
 #include "tls/problem.h"
 #include "tls/sessions.h"
+#include "tls/trust.h"
 
 /* For 1.2: keys that are for one session only, and ciphers that prove what they carry. Those of 1.3
  * all are so. */
@@ -180,8 +181,7 @@ dora_err dr_tls_context_client(const dr_tls_settings *settings, dr_tls_context *
     SSL_CTX_set_verify(made->ctx, SSL_VERIFY_PEER, dr_tls_problem_on_verify);
     dr_buf trust = {0};
     err = dr_tls_files_load(made, settings, &trust, error);
-    if (err == DORA_OK && settings->ca == NULL &&
-        SSL_CTX_set_default_verify_paths(made->ctx) != 1) {
+    if (err == DORA_OK && settings->ca == NULL && dr_tls_trust_system(made->ctx) != DORA_OK) {
         err = out_of_memory(error);
     }
     dr_buf_fini(&trust);
