@@ -45,6 +45,10 @@ static zend_string *key_make(const dora_client_options *nodes, const php_dora_op
         key_append(&key, options->salt);
     }
     php_dora_tls_append(&key, &options->tls);
+    if (options->token != NULL) { /* callers never share a connection */
+        smart_str_appendc(&key, '@');
+        key_append(&key, options->token);
+    }
     if (nodes->nodes != NULL) {
         smart_str_appendc(&key, '=');
         smart_str_appends(&key, nodes->nodes);
@@ -71,7 +75,8 @@ static dora_client *client_make(const dora_client_options *nodes, const php_dora
                                 .salt = options->salt,
                                 .gzip = options->gzip,
                                 .frame_bytes_max = options->bytes_max,
-                                .on_warning = php_dora_warnings_hear};
+                                .on_warning = php_dora_warnings_hear,
+                                .token = options->token};
 
     php_dora_tls_fill(&options->tls, &made);
     (void)dora_client_new(&client, &made, error); /* NULL where it failed */

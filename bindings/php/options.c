@@ -115,6 +115,17 @@ static bool salt_read(php_dora_options *options, zval *value, uint32_t arg)
     return true;
 }
 
+static bool token_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    zend_string *token = NULL;
+
+    if (!text_read(&token, value, arg, "token")) {
+        return false;
+    }
+    options->token = token != NULL ? ZSTR_VAL(token) : NULL;
+    return true;
+}
+
 static bool sign_read(php_dora_options *options, zval *value, uint32_t arg)
 {
     (void)arg;
@@ -232,6 +243,7 @@ static const struct option {
     {"salt", PHP_DORA_OPTION_WIRE, salt_read},
     {"gzip", PHP_DORA_OPTION_WIRE, gzip_read},
     {"frame_bytes_max", PHP_DORA_OPTION_FRAME, frame_bytes_max_read},
+    {"token", PHP_DORA_OPTION_FRAME, token_read},
     {"tls", PHP_DORA_OPTION_TLS, tls_read},
     {"tls_ca", PHP_DORA_OPTION_TLS, tls_ca_read},
     {"tls_crl", PHP_DORA_OPTION_TLS, tls_crl_read},

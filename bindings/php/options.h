@@ -8,7 +8,7 @@
 #define PHP_DORA_OPTION_CALL 1u      /* timeout, retry, wait, group */
 #define PHP_DORA_OPTION_WIRE 2u      /* sign, salt, gzip */
 #define PHP_DORA_OPTION_BYTES_MAX 4u /* bytesMax */
-#define PHP_DORA_OPTION_FRAME 8u     /* frame_bytes_max */
+#define PHP_DORA_OPTION_FRAME 8u     /* frame_bytes_max, token */
 #define PHP_DORA_OPTION_ENCODE 16u   /* encode */
 #define PHP_DORA_OPTION_TRACE 32u    /* trace */
 #define PHP_DORA_OPTION_TLS 64u      /* tls, tls_ca, tls_crl, tls_cert, tls_key, tls_name */
@@ -27,6 +27,7 @@ typedef struct php_dora_options {
     size_t bytes_max; /* 0: the protocol's */
     zval *encode;     /* a callable, borrowed from the array; NULL: none */
     php_dora_tls tls;
+    const char *token; /* as `salt`; NULL: none */
 } php_dora_options;
 
 /* php_dora_options_read reads the array given as argument `arg` of the running method (NULL: no

@@ -230,7 +230,7 @@ PyDoc_STRVAR(
     client_doc,
     "Client(nodes, *, group=None, timeout=3.0, retry=0, wait=0.0, sign=False, salt=None, "
     "gzip=False, frame_bytes_max=2097152, encode=None, tls=False, tls_ca=None, tls_crl=None, "
-    "tls_cert=None, tls_key=None, tls_name=None)\n--\n\n"
+    "tls_cert=None, tls_key=None, tls_name=None, token=None)\n--\n\n"
     "A blocking client of the servers `nodes`: \"host:port\" or \"unix:/path\", a list of\n"
     "these, or {group: str or list}, a group being servers with the same apis; or a registry,\n"
     "which is watched: \"file:PATH\", a node file in JSON, or \"redis://host:port\", or a list\n"
@@ -243,6 +243,8 @@ PyDoc_STRVAR(
     "what certainly did not run is then tried again after growing pauses.\n"
     "`sign`, `salt` (str or bytes) and `gzip` must be as the server has them,\n"
     "`frame_bytes_max`, the largest request and reply in bytes, should.\n"
+    "`token` says who calls, where the server has `access`; it is not sent over plain TCP to\n"
+    "another machine.\n"
     "\"tls://host:port\" is spoken to over TLS; with `tls` all hosts and ports are, also those\n"
     "of a registry. `tls_ca` is a file (PEM) of whom to trust (else whom the system trusts),\n"
     "`tls_crl` of revoked certificates; `tls_cert` and `tls_key` are the client's own, for\n"

@@ -252,6 +252,25 @@ static int salt_read(PyObject *salt, const char **text)
     return 0;
 }
 
+/* The token, borrowed; it never stands in a message. */
+static int token_read(PyObject *token, const char **text)
+{
+    Py_ssize_t len = 0;
+    if (token == Py_None) {
+        return 0;
+    }
+    if (!PyUnicode_Check(token)) {
+        PyErr_Format(PyExc_TypeError, "token must be str or None, not %s", Py_TYPE(token)->tp_name);
+        return -1;
+    }
+    *text = PyUnicode_AsUTF8AndSize(token, &len);
+    if (*text != NULL && strlen(*text) != (size_t)len) {
+        PyErr_SetString(PyExc_ValueError, "token must not hold NUL");
+        return -1;
+    }
+    return *text != NULL ? 0 : -1;
+}
+
 /* Reads an int of least..most into `*number`, which stays where there is none. */
 static int number_read(PyObject *given, const char *name, long least, long most, long *number)
 {
@@ -295,26 +314,26 @@ static int file_read(PyObject *given, const char *what, PyObject **held, const c
 /* What the arguments are before they are read; NULL: not given. */
 typedef struct given_settings {
     PyObject *nodes, *group, *timeout, *retry, *wait, *salt, *frame_bytes_max, *encode;
-    PyObject *tls_ca, *tls_crl, *tls_cert, *tls_key, *tls_name, *connections;
+    PyObject *tls_ca, *tls_crl, *tls_cert, *tls_key, *tls_name, *token, *connections;
     int sign, gzip, tls;
 } given_settings;
 
 static int given_parse(PyObject *args, PyObject *kwargs, bool is_async, given_settings *given)
 {
-    static char *names[] = {"nodes",   "group",    "timeout",         "retry",    "wait", "sign",
-                            "salt",    "gzip",     "frame_bytes_max", "encode",   "tls",  "tls_ca",
-                            "tls_crl", "tls_cert", "tls_key",         "tls_name", NULL};
+    static char *names[] = {"nodes",   "group",    "timeout",         "retry",    "wait",  "sign",
+                            "salt",    "gzip",     "frame_bytes_max", "encode",   "tls",   "tls_ca",
+                            "tls_crl", "tls_cert", "tls_key",         "tls_name", "token", NULL};
     static char *async_names[] = {
-        "nodes",   "group",    "timeout",         "retry",    "wait",        "sign",
-        "salt",    "gzip",     "frame_bytes_max", "encode",   "tls",         "tls_ca",
-        "tls_crl", "tls_cert", "tls_key",         "tls_name", "connections", NULL};
-    const char *format = is_async ? "O|$OOOOpOpOOpOOOOOO:Mux" : "O|$OOOOpOpOOpOOOOO:Client";
-    return PyArg_ParseTupleAndKeywords(args, kwargs, format, is_async ? async_names : names,
-                                       &given->nodes, &given->group, &given->timeout, &given->retry,
-                                       &given->wait, &given->sign, &given->salt, &given->gzip,
-                                       &given->frame_bytes_max, &given->encode, &given->tls,
-                                       &given->tls_ca, &given->tls_crl, &given->tls_cert,
-                                       &given->tls_key, &given->tls_name, &given->connections)
+        "nodes",   "group",           "timeout", "retry",       "wait",   "sign",    "salt",
+        "gzip",    "frame_bytes_max", "encode",  "tls",         "tls_ca", "tls_crl", "tls_cert",
+        "tls_key", "tls_name",        "token",   "connections", NULL};
+    const char *format = is_async ? "O|$OOOOpOpOOpOOOOOOO:Mux" : "O|$OOOOpOpOOpOOOOOO:Client";
+    return PyArg_ParseTupleAndKeywords(
+               args, kwargs, format, is_async ? async_names : names, &given->nodes, &given->group,
+               &given->timeout, &given->retry, &given->wait, &given->sign, &given->salt,
+               &given->gzip, &given->frame_bytes_max, &given->encode, &given->tls, &given->tls_ca,
+               &given->tls_crl, &given->tls_cert, &given->tls_key, &given->tls_name, &given->token,
+               &given->connections)
                ? 0
                : -1;
 }
@@ -339,7 +358,7 @@ static int tls_read(const given_settings *given, dr_py_settings *settings)
 
 int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_settings *settings)
 {
-    given_settings given = {.salt = Py_None};
+    given_settings given = {.salt = Py_None, .token = Py_None};
     long bytes_max = 0;
     long connections_max = 0;
     int32_t retries = 0;
@@ -354,6 +373,7 @@ int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_s
                     &bytes_max) < 0 ||
         number_read(given.connections, "connections", 1, CONNECTIONS_MAX, &connections_max) < 0 ||
         salt_read(given.salt, &options->salt) < 0 || tls_read(&given, settings) < 0 ||
+        token_read(given.token, &options->token) < 0 ||
         nodes_read(given.nodes, &settings->nodes, options) < 0 ||
         dr_py_hook_read(given.encode, &settings->encode) < 0) {
         return -1;

@@ -109,8 +109,8 @@ namespace Dora {
 
     /**
      * Sets of servers. Connections and submissions belong to the process: all clients with the same
-     * nodes, sign, salt, gzip and TLS share them. Under FPM connections outlive the request; what
-     * was submitted and not collected is forgotten at its end.
+     * nodes, sign, salt, gzip, TLS and token share them. Under FPM connections outlive the request;
+     * what was submitted and not collected is forgotten at its end.
      * @strict-properties
      * @not-serializable
      */
@@ -132,6 +132,7 @@ namespace Dora {
          *        tls_crl, tls_cert, tls_key, tls_name (dora.tls_crl ...; none): files in PEM of
          *        whom to trust, of revoked certificates, of the client's own certificate and its
          *        key, and whose the servers' certificates are (the host of the address);
+         *        token (none): says who calls, and is not sent over plain TCP to another machine;
          *        encode (none): is given each object of a parameter that has no place on the
          *        wire, and returns something that has one
          */

@@ -131,6 +131,7 @@ class AsyncClient:
         tls_cert: str | os.PathLike[str] | None = None,
         tls_key: str | os.PathLike[str] | None = None,
         tls_name: str | None = None,
+        token: str | None = None,
         connections: int = 4,
     ) -> None:
         self._make_mux = functools.partial(
@@ -151,6 +152,7 @@ class AsyncClient:
             tls_cert=tls_cert,
             tls_key=tls_key,
             tls_name=tls_name,
+            token=token,
             connections=connections,
         )
         self._is_closed = False

@@ -254,6 +254,7 @@ class Client:
         tls_cert: _File | None = None,
         tls_key: _File | None = None,
         tls_name: str | None = None,
+        token: str | None = None,
     ) -> Client:
         """`nodes` is "host:port" or "unix:/path", a list of these, or {group: str or list}.
 
@@ -399,6 +400,7 @@ class Mux:
         tls_cert: _File | None = None,
         tls_key: _File | None = None,
         tls_name: str | None = None,
+        token: str | None = None,
         connections: int = 4,
     ) -> Mux: ...
     def start(

@@ -7,7 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/text.h"
-#include "cli/tls.h"
+#include "cli/token.h"
 #include "wire/json_value.h"
 #include "wire/message.h"
 
@@ -19,7 +19,7 @@ static const char help[] =
     "line of what each handler's comment says. What a fallback answers has (fallback) behind it.\n"
     "\n" DR_ABOUT_ADDRESS "\n"
     "  --json          all of it as JSON (PROTOCOL.md, \"Control\"), schemas too\n"
-    "  --timeout S     wait at most S seconds (3)\n" DR_ABOUT_TLS DR_ABOUT_STATUS;
+    "  --timeout S     wait at most S seconds (3)\n" DR_ABOUT_CLIENT DR_ABOUT_STATUS;
 
 /* widths of the columns that grow. */
 typedef struct widths {

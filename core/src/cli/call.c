@@ -15,6 +15,7 @@
 #include "cli/hint.h"
 #include "cli/text.h"
 #include "cli/tls.h"
+#include "cli/token.h"
 #include "wire/json.h"
 #include "wire/json_parse.h"
 #include "wire/json_value.h"
@@ -31,7 +32,7 @@ static const char help[] =
     "\n"
     "  --timeout S     wait at most S seconds (3)\n"
     "  --wait S        of these, up to S seconds for a server to come back (0)\n"
-    "  --trace T       the W3C traceparent of the call\n" DR_ABOUT_TLS "\n"
+    "  --trace T       the W3C traceparent of the call\n" DR_ABOUT_CLIENT "\n"
     "  dora call 127.0.0.1:9567 /user/get '{\"id\": 7}'\n"
     "  dora call 127.0.0.1:9567 --many user=/user/get '{\"id\": 7}' orders=/order/list\n"
     "\n"
@@ -330,6 +331,7 @@ static int call_and_print(const call_command *command)
     dora_client_options options = {.size = sizeof options,
                                    .nodes = command->address,
                                    .timeout_ms = timeout_ms,
+                                   .token = dr_cli_token(),
                                    .wait_ms = (uint32_t)(command->wait_s * 1000.0)};
     const dora_call_options once = {
         .size = sizeof once,

@@ -9,10 +9,12 @@
 #include "cli/command.h"
 #include "cli/manual.h"
 #include "cli/tls.h"
+#include "cli/token.h"
 
 static int run_command(const dr_command *command, int argc, char **argv, const dora_host *host)
 {
-    if (command->is_client && !dr_cli_tls_take(command->name, &argc, argv)) {
+    if (command->is_client && (!dr_cli_tls_take(command->name, &argc, argv) ||
+                               !dr_cli_token_take(command->name, &argc, argv))) {
         return DR_EXIT_USAGE;
     }
     return command->run(argc, argv, host);

@@ -9,6 +9,7 @@
 #include "cli/hint.h"
 #include "cli/text.h"
 #include "cli/tls.h"
+#include "cli/token.h"
 #include "wire/json_request.h"
 #include "wire/json_value.h"
 
@@ -84,8 +85,10 @@ dora_err dr_operator_open(dr_operator *self, const char *address, double timeout
                           dora_error *error)
 {
     *self = (dr_operator){.address = address};
-    dora_client_options options = {
-        .size = sizeof options, .nodes = address, .timeout_ms = (uint32_t)(timeout_s * 1000.0)};
+    dora_client_options options = {.size = sizeof options,
+                                   .nodes = address,
+                                   .timeout_ms = (uint32_t)(timeout_s * 1000.0),
+                                   .token = dr_cli_token()};
     dr_cli_tls_fill(&options);
     if (strchr(address, ',') != NULL) {
         return dora_error_set(error, DORA_EINVAL, "%s: one server is asked at a time", address);

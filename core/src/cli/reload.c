@@ -6,7 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/text.h"
-#include "cli/tls.h"
+#include "cli/token.h"
 
 static const char usage[] = "usage: dora reload [ADDRESS] [--timeout S]\n";
 
@@ -17,7 +17,7 @@ static const char help[] =
     "log then says what became of it. An application that does not load changes nothing: the\n"
     "reason is printed and the exit status is 1.\n"
     "\n" DR_ABOUT_ADDRESS "\n"
-    "  --timeout S     wait at most S seconds (5)\n" DR_ABOUT_TLS DR_ABOUT_STATUS;
+    "  --timeout S     wait at most S seconds (5)\n" DR_ABOUT_CLIENT DR_ABOUT_STATUS;
 
 static void print_outcome(const json_t *data)
 {

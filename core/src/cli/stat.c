@@ -7,7 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/text.h"
-#include "cli/tls.h"
+#include "cli/token.h"
 #include "wire/json_value.h"
 #include "wire/message.h"
 
@@ -21,7 +21,7 @@ static const char help[] =
     "pool\n"
     "                  has no worker or hangs; the exit status is 1 then (for HEALTHCHECK)\n"
     "  --json          all of it as JSON (PROTOCOL.md, \"Control\")\n"
-    "  --timeout S     wait at most S seconds (3)\n" DR_ABOUT_TLS DR_ABOUT_STATUS;
+    "  --timeout S     wait at most S seconds (3)\n" DR_ABOUT_CLIENT DR_ABOUT_STATUS;
 
 static void put_server(dr_buf *out, const char *address, const json_t *server, const json_t *log)
 {

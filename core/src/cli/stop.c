@@ -15,7 +15,7 @@
 
 #include "base/address.h"
 #include "cli/command.h"
-#include "cli/tls.h"
+#include "cli/token.h"
 
 static const char usage[] = "usage: dora stop [ADDRESS | --pid-file FILE] [--timeout S]\n";
 
@@ -28,7 +28,7 @@ static const char help[] =
     "\n"
     "  --pid-file FILE the process whose id stands in FILE, which must be a server\n"
     "  --timeout S     wait at most S seconds (as long as the server says it may last, at least "
-    "30)\n" DR_ABOUT_TLS DR_ABOUT_STATUS;
+    "30)\n" DR_ABOUT_CLIENT DR_ABOUT_STATUS;
 
 #define ASK_S 3.0    /* for the answer of a server that is well */
 #define WAIT_S 30.0  /* where nothing else is known */

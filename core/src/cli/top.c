@@ -15,7 +15,7 @@
 #include "cli/command.h"
 #include "cli/operate.h"
 #include "cli/text.h"
-#include "cli/tls.h"
+#include "cli/token.h"
 
 static const char usage[] = "usage: dora top [ADDRESS] [--once]\n";
 
@@ -24,7 +24,7 @@ static const char help[] =
     "Shows pools, rates, the tasks that have run for longest, and the workers, anew each second;\n"
     "q quits. Without a terminal, or with TERM=dumb, it prints once.\n"
     "\n" DR_ABOUT_ADDRESS "\n"
-    "  --once          print once\n" DR_ABOUT_TLS DR_ABOUT_STATUS;
+    "  --once          print once\n" DR_ABOUT_CLIENT DR_ABOUT_STATUS;
 
 #define REFRESH_MS 1000u
 #define ANSWER_S 1.0 /* keys wait for a server's answer */
