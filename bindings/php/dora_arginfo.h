@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: f3d6fe0dc77a7a901dfdae11ab684524f2732eca */
+ * Stub hash: 2688369ff778eff09455220b3e6bf102f9a4947f */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from support import v1
+from support import tls, v1
 from support.access import TOKENS, Frames, Http, Json, access, digest, hello
 from support.server import Server, python_pool
 
@@ -24,20 +24,28 @@ MAY = {
     "stock": {"/stock/count", "/public/ping", "getApis"},
     "ops": set(APIS + COMMANDS),
 }
-DOORS = {"frames": Frames, "unix": Frames, "json": Json, "http": Http}
+DOORS = {"frames": Frames, "tls": Frames, "unix": Frames, "json": Json, "http": Http}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory, certificates):
     path = str(tmp_path_factory.mktemp("access") / "dora.sock")
-    with Server({"py": python_pool("access.py", workers=1)}, access=access(RULES), linger_ms=50,
-                listen={"tcp": "127.0.0.1:0", "http": "127.0.0.1:0", "unix": path}) as one:
+    known = access(RULES, stock={"cert": ["client_cn", "client.example"],
+                                 "token_sha256": digest(TOKENS["stock"])})
+    with Server({"py": python_pool("access.py", workers=1)}, access=known, linger_ms=50,
+                listen={"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0", "http": "127.0.0.1:0",
+                        "unix": path},
+                tls=certificates.server(ca=certificates.ca, verify_client="optional")) as one:
         one.unix = path
+        one.certificates = certificates
         yield one
         assert one.stop() == 0
 
 
 def door_of(server, door, who):
+    if door == "tls":
+        conn = tls.Conn(tls.address_of(server), tls.context(server.certificates))
+        return Frames(None, TOKENS.get(who), conn)
     address = {"http": server.http, "unix": server.unix}.get(door, server.address)
     return DOORS[door](address, TOKENS.get(who))
 
@@ -133,3 +141,14 @@ def test_over_http_a_token_that_is_missing_or_wrong_is_asked_for(server):
         assert stock.call("/shop/list")[0] == NOT_PERMITTED
         assert stock.status == 403
         assert "www-authenticate" not in stock.web.headers
+
+
+@pytest.mark.parametrize("name", ["client", "client_cn"])
+def test_a_certificate_says_who_calls_unless_a_token_does(server, name):
+    trust = tls.context(server.certificates, client=name)
+    with tls.Conn(tls.address_of(server), trust) as conn:
+        assert Frames(None, conn=conn).call("/stock/count", 1)[2]["caller"] == "stock"
+        assert Frames(None, conn=conn).call("/shop/list")[0] == NOT_PERMITTED
+    with tls.Conn(tls.address_of(server), trust) as conn:
+        shop = Frames(None, TOKENS["shop"], conn)
+        assert shop.call("/shop/list", 1)[2]["caller"] == "shop"

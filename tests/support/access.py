@@ -32,8 +32,8 @@ def hello(ident, token):
 class Frames:
     """A door: frames over a connection, with a token or without."""
 
-    def __init__(self, address, token=None):
-        self.conn = v1.Conn(address)
+    def __init__(self, address, token=None, conn=None):
+        self.conn = conn or v1.Conn(address)
         self.greeting = None
         if token is not None:
             ident = v1.guid()

@@ -13,8 +13,8 @@
                  "With a server that asks who calls (or in the environment: DORA_TOKEN):\n"        \
                  "  --token-file F   a file with the token\n"
 
-/* dr_cli_token_take takes `--token-file FILE` out of the arguments of `command`, where that is one
- * that asks servers, and has dr_cli_token give what stands there. Returns: false after a message. */
+/* dr_cli_token_take takes `--token-file FILE` out of the arguments of a command that asks servers,
+ * and has dr_cli_token give what stands there. Returns: false after a message. */
 bool dr_cli_token_take(const char *command, int *argc, char **argv);
 
 /* dr_cli_token is that, or what DORA_TOKEN has; NULL: none. */

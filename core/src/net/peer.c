@@ -110,18 +110,6 @@ bool dr_peer_uid(int fd, uint32_t *uid)
     return true;
 }
 
-const char *dr_conn_cert_name(const dr_conn *conn)
-{
-    (void)conn;
-    return NULL;
-}
-
-bool dr_conn_is_encrypted(const dr_conn *conn)
-{
-    (void)conn;
-    return false;
-}
-
 static void local_text(int fd, char text[DR_PEER_TEXT_MAX])
 {
     struct ucred who = {.pid = 0};

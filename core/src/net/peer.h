@@ -29,11 +29,6 @@ dr_peer dr_conn_peer(const dr_conn *conn);
  * connected. Returns: false where the kernel cannot say. */
 bool dr_peer_uid(int fd, uint32_t *uid);
 
-/* dr_conn_cert_name is the name in the certificate that a connection's other end has shown: its
- * first DNS name, else its CN; NULL for none. dr_conn_is_encrypted: nobody on the way reads it. */
-const char *dr_conn_cert_name(const dr_conn *conn);
-bool dr_conn_is_encrypted(const dr_conn *conn);
-
 /* dr_peer_text says for people who is at the other end of a socket: "10.0.0.1:4711", or "a local
  * process (4711)". Returns: `text`. */
 const char *dr_peer_text(int fd, char text[DR_PEER_TEXT_MAX]);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/slice.h"
+#include "net/conn_tls.h"
 #include "net/http_exchange.h"
 #include "net/http_origin.h"
 #include "server/call/answer_web.h"
@@ -97,6 +98,12 @@ void dr_caller_gone(dr_conn *conn)
     conn->claim = NULL;
 }
 
+uint32_t dr_caller_of_conn(const dr_conn *conn, dr_claim *claim, const dr_access *access)
+{
+    const char *cert = dr_conn_peer_name(conn);
+    return dr_claim_identify(claim, access, cert[0] != '\0' ? cert : NULL);
+}
+
 /* take_conn finds who a connection is. Returns: false when out of memory. */
 static bool take_conn(dr_caller *caller, dr_conn *conn)
 {
@@ -104,14 +111,11 @@ static bool take_conn(dr_caller *caller, dr_conn *conn)
     if (claim == NULL) {
         return false;
     }
-    caller->subject =
-        (dr_subject){dr_claim_identify(claim, caller->access, dr_conn_cert_name(conn)), claim->ip};
+    caller->subject = (dr_subject){dr_caller_of_conn(conn, claim, caller->access), claim->ip};
     return true;
 }
 
-/* token_of gives the token of a request over HTTP; other schemes are a proxy's own. Returns: false
- * where there is none. */
-static bool token_of(const dr_http_exchange *exchange, dora_slice *token)
+bool dr_caller_bearer(const dr_http_exchange *exchange, dora_slice *token)
 {
     const size_t len = sizeof(scheme) - 1;
     *token = dr_http_header(exchange, "Authorization");
@@ -135,30 +139,37 @@ static void refuse_web(const dr_responder *responder, const dr_request *request,
     }
 }
 
-/* take_web finds who makes a request over HTTP. What a proxy has passed on comes from its address,
- * not from the caller's. */
-static bool take_web(dr_caller *caller, const dr_responder *responder, const dr_request *request)
+dr_token_verdict dr_caller_of_web(dr_backend *backend, const dr_access *access,
+                                  const dr_http_exchange *exchange, dr_subject *subject)
 {
-    const dr_http_exchange *exchange = responder->web->exchange;
     const struct sockaddr *address = dr_http_address(exchange);
     const dr_ip ip = address != NULL ? dr_ip_of(address) : (dr_ip){0};
     dora_slice token;
     dr_token_digest digest;
-    caller->subject.identity = DR_NOBODY;
+    *subject = (dr_subject){.identity = DR_NOBODY};
     if (!dr_http_is_forwarded(exchange)) {
-        caller->subject.ip = ip;
+        subject->ip = ip;
     }
-    if (!token_of(exchange, &token)) {
-        return true;
+    if (!dr_caller_bearer(exchange, &token)) {
+        return DR_TOKEN_GOOD;
     }
     const dr_token_verdict verdict =
-        dr_caller_token(responder->lane->backend, &ip, dr_ip_is_loopback(&ip), token, &digest);
+        dr_caller_token(backend, &ip, dr_ip_is_loopback(&ip), token, &digest);
+    if (verdict == DR_TOKEN_GOOD) {
+        subject->identity = dr_access_by_token(access, &digest);
+    }
+    return verdict;
+}
+
+/* take_web finds who makes a request over HTTP. Returns: false when it was refused. */
+static bool take_web(dr_caller *caller, const dr_responder *responder, const dr_request *request)
+{
+    const dr_token_verdict verdict = dr_caller_of_web(responder->lane->backend, caller->access,
+                                                      responder->web->exchange, &caller->subject);
     if (verdict != DR_TOKEN_GOOD) {
         refuse_web(responder, request, verdict);
-        return false;
     }
-    caller->subject.identity = dr_access_by_token(caller->access, &digest);
-    return true;
+    return verdict == DR_TOKEN_GOOD;
 }
 
 bool dr_caller_enter(const dr_responder *responder, const dr_request *request)

@@ -13,6 +13,9 @@ bool dr_caller_enter(const dr_responder *responder, const dr_request *request);
 bool dr_caller_may_call(const dr_responder *responder, dora_slice api);
 bool dr_caller_may_control(const dr_responder *responder, dora_slice command);
 
+/* dr_caller_of_conn finds who a connection is. Returns: an identity of `access`, or DR_NOBODY. */
+uint32_t dr_caller_of_conn(const dr_conn *conn, dr_claim *claim, const dr_access *access);
+
 /* dr_caller_refusal says that the caller may not have a name. Returns: `text`. */
 #define DR_CALLER_REFUSAL_MAX (DR_API_NAME_MAX + 192)
 const char *dr_caller_refusal(const dr_lane *lane, dora_slice name,
@@ -37,5 +40,12 @@ typedef enum dr_token_verdict {
 dr_token_verdict dr_caller_token(dr_backend *backend, const dr_ip *ip, bool is_covered,
                                  dora_slice token, dr_token_digest *digest);
 const char *dr_token_verdict_text(dr_token_verdict verdict);
+
+/* dr_caller_bearer gives the token of a request over HTTP; other schemes of Authorization are a
+ * proxy's own. Returns: false where there is none. dr_caller_of_web finds who makes the request,
+ * without a token by its address; of one that a proxy has passed on that says nothing. */
+bool dr_caller_bearer(const dr_http_exchange *exchange, dora_slice *token);
+dr_token_verdict dr_caller_of_web(dr_backend *backend, const dr_access *access,
+                                  const dr_http_exchange *exchange, dr_subject *subject);
 
 #endif

@@ -51,8 +51,7 @@ static bool token_of(dora_slice param, dora_slice *token)
 /* is_covered: nobody else can have read what came over this connection. */
 static bool is_covered(const dr_conn *conn, const dr_ip *ip)
 {
-    return conn->uv.handle.type == UV_NAMED_PIPE || dr_conn_is_encrypted(conn) ||
-           dr_ip_is_loopback(ip);
+    return conn->uv.handle.type == UV_NAMED_PIPE || conn->tls != NULL || dr_ip_is_loopback(ip);
 }
 
 static void refuse(const dr_responder *responder, const dr_request *request, int64_t code,
@@ -69,8 +68,7 @@ static void welcome(const dr_responder *responder, const dr_request *request, dr
     const dr_backend *backend = responder->lane->backend;
     const dr_access *access = atomic_load_explicit(&backend->access, memory_order_acquire);
     const uint32_t identity =
-        access != NULL ? dr_claim_identify(claim, access, dr_conn_cert_name(responder->conn))
-                       : DR_NOBODY;
+        access != NULL ? dr_caller_of_conn(responder->conn, claim, access) : DR_NOBODY;
     dora_slice data = {NULL, 0};
     dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_DEFAULT);
     if (writer != NULL) {

@@ -174,7 +174,8 @@ dora_err dr_admin_open(dr_admin *admin, dr_backend *backend, uv_loop_t *loop, dr
     admin->backend = backend;
     admin->port = config->admin_port;
     admin->wants_local_host = dr_address_is_loopback(config->admin_host);
-    admin->trials = (dr_trials){.config = config, .loop = loop, .address = admin->address};
+    admin->trials =
+        (dr_trials){.config = config, .backend = backend, .loop = loop, .address = admin->address};
     dr_recent_init(&admin->recent, &backend->rows, dr_clock_ms());
     dora_err err = dr_listener_open(config->admin_host, &admin->port, ADMIN_BACKLOG, &fd, 1, error);
     err = err == DORA_OK ? dr_http_init(&admin->http, loop, fd, &options, &events, error) : err;

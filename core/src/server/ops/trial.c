@@ -12,6 +12,7 @@
 #include "net/http_origin.h"
 #include "net/http_refuse.h"
 #include "server/call/answer_web.h"
+#include "server/call/caller.h"
 #include "server/ops/permit.h"
 #include "wire/json_request.h"
 #include "wire/json_write.h"
@@ -28,9 +29,14 @@ typedef struct trial {
 
 static const char media_type[] = "application/json";
 
+static const dr_access *access_of(const dr_trials *trials)
+{
+    return atomic_load_explicit(&trials->backend->access, memory_order_acquire);
+}
+
 const char *dr_trial_refusal(const dr_trials *trials, const dr_http_exchange *exchange)
 {
-    if (!dr_may_control(trials->config, dr_http_peer(exchange))) {
+    if (access_of(trials) == NULL && !dr_may_control(trials->config, dr_http_peer(exchange))) {
         return "calls are taken from where control commands are (control.allow)";
     }
     if (dr_http_is_forwarded(exchange)) {
@@ -49,6 +55,24 @@ static bool is_json(const dr_http_exchange *exchange)
     const size_t len = sizeof(media_type) - 1;
     return type.len >= len && strncasecmp(type.data, media_type, len) == 0 &&
            (type.len == len || type.data[len] == ';' || type.data[len] == ' ');
+}
+
+/* refusal_by_rules says why the rules refuse a call, NULL: they do not, or there are none. */
+static const char *refusal_by_rules(const dr_trials *trials, const dr_http_exchange *exchange,
+                                    dora_slice name)
+{
+    const dr_access *access = access_of(trials);
+    dr_subject subject;
+    if (access == NULL) {
+        return NULL;
+    }
+    const dr_token_verdict verdict = dr_caller_of_web(trials->backend, access, exchange, &subject);
+    if (verdict != DR_TOKEN_GOOD) {
+        return dr_token_verdict_text(verdict);
+    }
+    return dr_access_judge(access, &subject, DR_RIGHT_API, name).is_allowed
+               ? NULL
+               : "not permitted: whoever asks may not have this api (access)";
 }
 
 /* refusal_of says what is wrong with a request, NULL: nothing; and the status for it. */
@@ -71,6 +95,11 @@ static const char *refusal_of(const dr_trials *trials, const dr_http_exchange *e
     *status = 400;
     if (name.len == 0 || name.len > DR_API_NAME_MAX) {
         return "name (in the query) must be the name of an api: 1 to 255 bytes";
+    }
+    *status = 403;
+    refusal = refusal_by_rules(trials, exchange, name);
+    if (refusal != NULL) {
+        return refusal;
     }
     *status = 503;
     return trials->count >= DR_TRIALS_MAX ? "too many calls are under way" : NULL;
@@ -141,7 +170,8 @@ static size_t bytes_max(const dr_config *config)
 }
 
 /* start sends the call. Errors: nothing of it is under way then. */
-static dora_err start(trial *self, dora_slice name, dora_slice param, dora_error *error)
+static dora_err start(trial *self, dora_slice name, dora_slice param, const char *token,
+                      dora_error *error)
 {
     const dr_config *config = self->trials->config;
     const dora_client_options options = {.size = sizeof options,
@@ -150,13 +180,28 @@ static dora_err start(trial *self, dora_slice name, dora_slice param, dora_error
                                          .sign = config->sign,
                                          .salt = config->salt,
                                          .gzip = config->gzip,
-                                         .frame_bytes_max = bytes_max(config)};
+                                         .frame_bytes_max = bytes_max(config),
+                                         .token = token};
     const dora_call call = {.name = name, .param = param};
     dora_err err = dora_async_new(&self->async, self->trials->loop, &options, error);
     if (err != DORA_OK) {
         return err;
     }
     return dora_async_call(self->async, &call, NULL, on_done, self, &self->id, error);
+}
+
+/* token_of gives the token that came along, for the server to judge the call by; NULL: none. */
+static const char *token_of(const dr_trials *trials, const dr_http_exchange *exchange,
+                            char text[DR_TOKEN_BYTES_MAX + 1])
+{
+    dora_slice token;
+    if (access_of(trials) == NULL || !dr_caller_bearer(exchange, &token) ||
+        token.len > DR_TOKEN_BYTES_MAX) {
+        return NULL;
+    }
+    memcpy(text, token.data, token.len);
+    text[token.len] = '\0';
+    return text;
 }
 
 /* begin_call begins what was found in order. */
@@ -171,7 +216,9 @@ static dora_err begin_call(dr_trials *trials, dr_http_exchange *exchange, dora_e
     trials->count++;
     dora_err err = take_param(trials, exchange, &param, error);
     if (err == DORA_OK) {
-        err = start(self, dr_http_query(exchange, "name"), dr_buf_slice(&param), error);
+        char token[DR_TOKEN_BYTES_MAX + 1];
+        err = start(self, dr_http_query(exchange, "name"), dr_buf_slice(&param),
+                    token_of(trials, exchange, token), error);
     }
     dr_buf_fini(&param);
     if (err == DORA_OK) {

@@ -3,7 +3,8 @@
  * Such a call goes to the server by its own door, as any client's, so it is counted, limited and
  * logged like others. It is taken from the server's own page only: a web page of another site can
  * neither send the header `X-Dora-Try` nor its own origin for ours; and only from where commands
- * are taken (control.allow), since the operators' listener may be open to more than calls are.
+ * are taken (control.allow), since the operators' listener may be open to more than calls are; with
+ * `access` by its rules, with the token that came along.
  * Thread: the supervisor's. */
 #ifndef DR_SERVER_TRIAL_H
 #define DR_SERVER_TRIAL_H
@@ -11,10 +12,11 @@
 #include <uv.h>
 
 #include "net/http.h"
-#include "server/config/config.h"
+#include "server/call/backend.h"
 
 typedef struct dr_trials {
     const dr_config *config;
+    dr_backend *backend;
     uv_loop_t *loop;
     const char *address; /* of the server, as clients have it; "": nothing can be called */
     uint32_t count;      /* under way */
