@@ -237,13 +237,64 @@ static void two_guids(void **state)
     dr_buf_fini(&bytes);
 }
 
+/* say_hello notes a hello under OTHER, as dr_hello_append does. */
+static void say_hello(dr_link *link)
+{
+    memcpy(link->hello, OTHER, DR_GUID_LEN);
+    link->has_hello = true;
+}
+
+static void the_answer_to_a_hello_is_nobodys(void **state)
+{
+    (void)state;
+    static const int64_t welcomes[] = {0, DORA_CODE_BAD_COMMAND};
+    const dora_frame_options options = {.size = sizeof options};
+    for (size_t i = 0; i < 2; i++) {
+        dr_link link;
+        dr_buf bytes = {0};
+        dora_error error;
+        dr_reply_message reply;
+        dr_link_init(&link, &options);
+        say_hello(&link);
+        put_reply(&bytes, &options, OTHER, welcomes[i], "a:0:{}");
+        put_reply(&bytes, &options, MINE, 0, "i:7;");
+        assert_int_equal(feed(&link, dr_buf_slice(&bytes), 7, &reply, &error), DORA_OK);
+        assert_false(link.has_hello);
+        dr_link_fini(&link);
+        dr_buf_fini(&bytes);
+    }
+}
+
+static void a_refused_hello_answers_whoever_waits(void **state)
+{
+    (void)state;
+    const dora_frame_options options = {.size = sizeof options};
+    dr_link link;
+    dr_buf bytes = {0};
+    dora_error error;
+    dr_reply_message reply;
+    dr_link_init(&link, &options);
+    say_hello(&link);
+    put_reply(&bytes, &options, OTHER, DORA_CODE_NOT_PERMITTED, "a:0:{}");
+    assert_int_equal(feed(&link, dr_buf_slice(&bytes), 1, &reply, &error), DORA_OK);
+    assert_int_equal(reply.code, DORA_CODE_NOT_PERMITTED);
+    dr_link_fini(&link);
+    dr_buf_fini(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_request_is_encoded),  cmocka_unit_test(request_too_big),
-        cmocka_unit_test(reply_any_cut),         cmocka_unit_test(reply_missing_bytes),
-        cmocka_unit_test(bytes_after_the_reply), cmocka_unit_test(zero_guid_is_ours),
-        cmocka_unit_test(garbage_is_refused),    cmocka_unit_test(two_guids),
+        cmocka_unit_test(a_request_is_encoded),
+        cmocka_unit_test(request_too_big),
+        cmocka_unit_test(reply_any_cut),
+        cmocka_unit_test(reply_missing_bytes),
+        cmocka_unit_test(bytes_after_the_reply),
+        cmocka_unit_test(zero_guid_is_ours),
+        cmocka_unit_test(garbage_is_refused),
+        cmocka_unit_test(two_guids),
+        cmocka_unit_test(the_answer_to_a_hello_is_nobodys),
+        cmocka_unit_test(a_refused_hello_answers_whoever_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
