@@ -263,7 +263,8 @@ static void unknown_keys(void **state)
         "conf/dora.json:2:3: reacters: unknown key; did you mean \"reactors\"? allowed: "
         "listen, reactors, backlog, frame_bytes_max, idle_s, linger_ms, drain_ms, "
         "stop_timeout_ms, hung_ms, original, connection_mb_max, buffers_mb_max, stall_ms, sign, "
-        "salt, gzip, daemonize, pid_file, dev, log, trace, tls, control, http, discovery, pools");
+        "salt, gzip, daemonize, pid_file, dev, log, trace, tls, control, access, http, discovery, "
+        "pools");
     expect_problem("{\"log\": {\"zebra\": 2}}",
                    "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level, "
                    "requests, slow_ms");
