@@ -173,6 +173,10 @@ class Answerer:
         self.door.close()
 
 
+def idle():
+    time.sleep(1.05)  # so long a connection is not looked at before it is used again
+
+
 BOTH = pytest.mark.parametrize("kind", ["blocking", "asyncio"])
 
 
@@ -204,8 +208,7 @@ def calls(kind, node, options, count, between=lambda: None):
 @BOTH
 def test_after_a_goodbye_the_next_call_has_another_connection(certificates, trust, kind):
     with Answerer(certificates, [1, 9]) as (peer, node):
-        # The time from which on a connection is looked at before it is used again.
-        found = calls(kind, node, trust, 2, lambda: time.sleep(1.05))
+        found = calls(kind, node, trust, 2, idle)
     assert found == [5] * 2
     assert peer.met == 2
 
@@ -274,7 +277,8 @@ def test_no_call_of_a_client_fails_while_certificates_change(certificates, tmp_p
 
     async def several():
         async with dora.AsyncClient(node, **trust) as client:
-            assert await asyncio.gather(*(client.call("/echo", i) for i in range(40))) == [*range(40)]
+            found = await asyncio.gather(*(client.call("/echo", i) for i in range(40)))
+            assert found == list(range(40))
 
     put("server")
     with Server(POOLS, listen=LISTEN, linger_ms=50, tls=keys) as one, v1.Conn(one.address) as conn:
