@@ -68,6 +68,10 @@
 #define DR_RELOAD_MS_MAX 30000u   /* a new generation that takes longer is given up */
 #define DR_RELOAD_ANSWER_MS 1800u /* a client is told "pending" then: within its two seconds */
 
+/* Users and rights. */
+#define DR_USER_ENTRY_BYTES_MAX 65536 /* of a group with thousands of members */
+#define DR_GROUPS_MAX 1024 /* of one user: what networks' file systems take is far below */
+
 /* A stop. */
 #define DR_STOP_TIMEOUT_MS_DEFAULT 30000u /* what still runs then does not end by itself */
 #define DR_STOP_ANSWER_MS 2000u           /* for the answers of what was ended, beside linger_ms */

@@ -17,7 +17,7 @@ void dr_signals_end_first(void);
 
 /* dr_signals_survive ignores what the kernel sends, by itself or through a shared descriptor, and
  * what would end the process: the call that was behind it fails instead. `signals` keeps how it was
- * before, of all signals. Children made by posix_spawn have the defaults.
+ * before, of all signals. Zygotes are given the defaults (task/spawn.c).
  * dr_signals_restore makes all as they were: a host program has handlers of its own, and libuv
  * leaves the default action behind. Thread: the process's main one, both. */
 void dr_signals_survive(dr_signals *signals);

@@ -9,6 +9,7 @@
 #include "server/config/config.h"
 #include "server/config/config_access.h"
 #include "server/config/config_read.h"
+#include "server/config/config_rights.h"
 #include "server/config/config_start.h"
 #include "server/config/config_tls.h"
 #include "server/master/server.h"
@@ -57,6 +58,29 @@ static void note_idle(const char *name)
     dr_text_print(stdout, "",
                   "note: access.identities.%s: no rule names it: it may do what anyone may", name);
     printf("\n");
+}
+
+/* note_users says what the users of the pools want of the start, and what is unwise. */
+static void note_users(const dr_config *config)
+{
+    bool has_other = false;
+    for (size_t i = 0; i < config->pool_count; i++) {
+        dr_rights rights;
+        dora_error error;
+        if (dr_rights_find(config, &config->pools[i], &rights, &error) == DORA_OK &&
+            rights.account.user != NULL) {
+            has_other = has_other || rights.has_account;
+            if (rights.account.uid == 0) {
+                printf("note: pool %s runs as root: its handlers may do anything on this machine\n",
+                       config->pools[i].name);
+            }
+        }
+        dr_rights_fini(&rights);
+    }
+    if ((has_other || config->master_user != NULL) && !dr_account_is_possible()) {
+        printf("note: user: this user cannot start processes as others: let root start the server, "
+               "or whoever has CAP_SETUID, CAP_SETGID and CAP_KILL\n");
+    }
 }
 
 /* loading is what load_all has seen. */
@@ -211,6 +235,7 @@ static int run(int argc, char **argv, const dora_host *host)
         dr_config_each_idle(&config, note_idle);
         dr_config_each_missing_folder(&config, note_missing, NULL);
         note_certificates(&config);
+        note_users(&config);
         if (name != NULL) {
             dr_who_print(&who, &config);
         }

@@ -2,7 +2,6 @@
 #include "ipc/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -127,22 +126,4 @@ dora_err dr_control_receive(int fd, dr_control_message *message)
     }
     message->text_len = (size_t)got - sizeof(message->head);
     return DORA_OK;
-}
-
-dr_control_inherited dr_control_inherit(void)
-{
-    dr_control_inherited found = {{0}};
-    for (int fd = DR_CONTROL_FD + 1; fd < DR_CONTROL_INHERITED_MAX; fd++) {
-        const int flags = fcntl(fd, F_GETFD);
-        if (flags >= 0 && (flags & FD_CLOEXEC) == 0) {
-            found.bits[fd / 64] |= (uint64_t)1 << fd % 64;
-        }
-    }
-    return found;
-}
-
-bool dr_control_is_inherited(const dr_control_inherited *inherited, int fd)
-{
-    return fd >= 0 && fd < DR_CONTROL_INHERITED_MAX &&
-           (inherited->bits[fd / 64] >> fd % 64 & 1) != 0;
 }

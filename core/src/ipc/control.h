@@ -9,8 +9,7 @@
 
 enum {
     DR_CONTROL_FD = 3, /* where a zygote finds its end */
-    DR_CONTROL_FDS_MAX = DR_REACTORS_MAX + 2,
-    DR_CONTROL_INHERITED_MAX = 1024 /* descriptors: who hands one on has it among its first */
+    DR_CONTROL_FDS_MAX = DR_REACTORS_MAX + 2
 };
 
 typedef enum dr_control_kind {
@@ -41,16 +40,9 @@ typedef enum dr_control_kind {
     DR_CONTROL_NOT_STARTED /* slot; text: why it could not be forked */
 } dr_control_kind;
 
-/* dr_control_inherited has a bit for each descriptor that a zygote was given by whoever started the
- * server. */
-typedef struct dr_control_inherited {
-    uint64_t bits[DR_CONTROL_INHERITED_MAX / 64];
-} dr_control_inherited;
-
 /* dr_control_setup tells a zygote what it is. Followed by the target's bytes. */
 typedef struct dr_control_setup {
     dr_region_shape shape;
-    dr_control_inherited inherited;
     uint32_t reply_bytes_max;
     uint32_t log_level;
     uint32_t concurrency;
@@ -97,10 +89,5 @@ dora_err dr_control_receive(int fd, dr_control_message *message);
  * dr_control_close closes those that nobody took. */
 int dr_control_fd(dr_control_message *message);
 void dr_control_close(dr_control_message *message);
-
-/* dr_control_inherit looks which descriptors of this process one that it starts is given, beside
- * those that are told to it. */
-dr_control_inherited dr_control_inherit(void);
-bool dr_control_is_inherited(const dr_control_inherited *inherited, int fd);
 
 #endif

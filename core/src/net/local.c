@@ -2,6 +2,7 @@
 #include "net/local.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -103,6 +104,23 @@ dora_err dr_local_listen(dr_local *local, const char *path, int backlog, int *li
     local->path = path;
     local->device = status.st_dev;
     local->inode = status.st_ino;
+    return DORA_OK;
+}
+
+/* It is changed by its name, which in a folder of others may be anything by now: no link is
+ * followed. */
+dora_err dr_local_give(const dr_local *local, uid_t owner, gid_t group, mode_t mode,
+                       dora_error *error)
+{
+    const char *path = local->path;
+    if (lchown(path, owner, group) != 0) {
+        return dora_error_set(error, DORA_EIO, "cannot give %s to user %d and group %d: %s", path,
+                              (int)owner, (int)group, strerror(errno));
+    }
+    if (fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) != 0) {
+        return dora_error_set(error, DORA_EIO, "cannot give %s the mode %04o: %s", path,
+                              (unsigned)mode, strerror(errno));
+    }
     return DORA_OK;
 }
 

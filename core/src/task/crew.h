@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "base/rights.h"
 #include "ipc/control.h"
 #include "task/log_source.h"
 #include "task/names.h"
@@ -25,7 +26,7 @@ typedef struct dr_crew_options {
     uint32_t max_requests;
     uint32_t memory_mb_max;
     uint32_t reply_bytes_max;
-    uint64_t files_max; /* descriptors of each process; 0: as many as the master */
+    dr_rights rights;   /* of its processes; the crew takes them */
     uint32_t log_level; /* records of handlers above it are not sent */
     bool preload;
     bool is_c;
@@ -102,7 +103,6 @@ typedef struct dr_crew {
     uv_timer_t kill_timer;
     bool is_retry_set;
     bool is_preloading;
-    dr_control_inherited inherited; /* by its zygote */
     bool is_respawning;
     bool is_renewing; /* its zygote was killed: it knows memory that is no longer the pool's */
     bool had_greeted; /* the zygote that ended last */

@@ -44,7 +44,6 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
         dr_control_setup setup;
         char target[4096];
     } text = {.setup = {.shape = crew->pool->region.shape,
-                        .inherited = crew->inherited,
                         .reply_bytes_max = crew->options.reply_bytes_max,
                         .log_level = crew->options.log_level,
                         .concurrency = crew->pool->limits.concurrency,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #include "task/spawn.h"
 
 #define OUTPUT_PIPE_BYTES (256 * 1024)
+#define OUTPUT_PIPE_MODE 0622 /* a pool with a user of its own opens its output again, too */
 #define RESPAWN_MS 200u
 
 static void on_control(uv_poll_t *poll, int status, int events);
@@ -32,6 +34,7 @@ void dr_crew_handle_closed(dr_crew *crew)
 {
     if (--crew->open_handles == 0 && crew->is_closed) {
         dr_names_fini(&crew->names);
+        dr_rights_fini(&crew->options.rights);
         free(crew->options.environment);
         free(crew);
     }
@@ -145,9 +148,13 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
     dr_control_know_senders(pair[0]);
     const char *const *argv = dr_crew_argv(crew);
-    const dora_err err =
-        dr_spawn_zygote(argv, crew->options.environment, crew->options.folder, pair[1],
-                        crew->options.has_terminal ? -1 : crew->output_write_fd, &pid, &why);
+    const dr_spawn order = {.argv = argv,
+                            .environment = crew->options.environment,
+                            .folder = crew->options.folder,
+                            .control_fd = pair[1],
+                            .output_fd = crew->options.has_terminal ? -1 : crew->output_write_fd,
+                            .rights = &crew->options.rights};
+    const dora_err err = dr_spawn_zygote(&order, &pid, &why);
     close(pair[1]);
     if (err != DORA_OK) {
         close(pair[0]);
@@ -155,8 +162,6 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
                    ? dora_error_set(error, err, "%s; %s", why.msg, crew->options.mend)
                    : dora_error_set(error, err, "%s", why.msg);
     }
-    dr_spawn_limit_files(pid, crew->options.files_max);
-    crew->inherited = dr_control_inherit();
     crew->zygote = zygote_new(crew, pid, pair[0]);
     if (crew->zygote == NULL) {
         (void)kill(pid, SIGKILL);
@@ -442,6 +447,7 @@ dora_err dr_crew_start(dr_crew *crew, dora_error *error)
     }
     (void)fcntl(output[0], F_SETFL, O_NONBLOCK);
     (void)fcntl(output[0], F_SETPIPE_SZ, OUTPUT_PIPE_BYTES);
+    (void)fchmod(output[1], OUTPUT_PIPE_MODE);
     crew->output_fd = output[0];
     crew->output_write_fd = output[1];
     uv_poll_init(crew->loop, &crew->output_poll, output[0]);

@@ -6,16 +6,21 @@
 
 #include <dora/error.h>
 
-/* dr_spawn_zygote starts `argv` (NULL-ended; looked up in PATH) in a process group of its own, with
- * `control_fd` as its descriptor 3, `output_fd` as 1 and 2, an empty input, default signals, the
- * environment `given` (NULL-ended; NULL: this process's own) and DORA_ZYGOTE; in `folder`, where
- * that is not NULL and can be entered. `output_fd` -1: it has this process's input, output and
- * group, so that it may ask who sits at the terminal.
- * Errors: DORA_ELOAD names the program and why. */
-dora_err dr_spawn_zygote(const char *const *argv, char *const *given, const char *folder,
-                         int control_fd, int output_fd, pid_t *pid, dora_error *error);
+#include "base/rights.h"
 
-/* dr_spawn_limit_files gives a child its own soft limit on descriptors; 0 leaves the master's. */
-void dr_spawn_limit_files(pid_t pid, uint64_t files_max);
+/* dr_spawn is how it is started; all of it borrowed. */
+typedef struct dr_spawn {
+    const char *const *argv;  /* NULL-ended; looked up in PATH */
+    char *const *environment; /* NULL-ended; NULL: this process's own; DORA_ZYGOTE is added */
+    const char *folder;       /* where; NULL, or one that is not there: here */
+    int control_fd;           /* its descriptor 3 */
+    int output_fd;            /* 1 and 2. -1: it has this process's input, output and group of
+                               * processes, so that it may ask who sits at the terminal */
+    const dr_rights *rights;
+} dr_spawn;
+
+/* dr_spawn_zygote starts the process: in a group of its own, with an empty input, default signals,
+ * the given rights, and no other descriptor. Errors: DORA_ELOAD names the program and why. */
+dora_err dr_spawn_zygote(const dr_spawn *order, pid_t *pid, dora_error *error);
 
 #endif

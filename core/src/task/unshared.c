@@ -163,7 +163,6 @@ static void find_descriptors(const dr_unshared_known *known, char *text)
         char name[NAME_MAX_BYTES] = "";
         const int fd = (int)strtol(entry->d_name, NULL, 10);
         if (fd <= STDERR_FILENO || fd == dirfd(folder) || is_among(fd, known->own, known->count) ||
-            dr_control_is_inherited(known->inherited, fd) ||
             readlinkat(dirfd(folder), entry->d_name, link, sizeof(link) - 1) <= 0) {
             continue;
         }

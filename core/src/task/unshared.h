@@ -2,16 +2,14 @@
 #ifndef DR_TASK_UNSHARED_H
 #define DR_TASK_UNSHARED_H
 
-#include "ipc/control.h"
+#include <stddef.h>
 
 enum { DR_UNSHARED_TEXT_MAX = 2048 }; /* for people: the first ones say enough */
 
-/* dr_unshared_known is which descriptors do not count: `own` are Dora's, and `inherited` those that
- * were there before the program ran. */
+/* dr_unshared_known is which descriptors do not count: those of Dora. */
 typedef struct dr_unshared_known {
     const int *own;
     size_t count;
-    const dr_control_inherited *inherited;
 } dr_unshared_known;
 
 /* dr_unshared_find looks for threads beside this one, which a fork loses unless they end before one

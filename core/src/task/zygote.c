@@ -476,9 +476,7 @@ static bool watch(zygote *self, int *status)
 static bool can_share(zygote *self)
 {
     char text[DR_UNSHARED_TEXT_MAX];
-    const dr_unshared_known known = {.own = self->offspring.fds,
-                                     .count = self->offspring.fd_count,
-                                     .inherited = &self->setup.inherited};
+    const dr_unshared_known known = {.own = self->offspring.fds, .count = self->offspring.fd_count};
     self->offspring.is_one_of_ours = true;
     const size_t len = dr_unshared_find(&known, text);
     self->offspring.is_one_of_ours = false;

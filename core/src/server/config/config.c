@@ -70,6 +70,15 @@ static uint32_t workers_default(void)
     return cpus < DR_POOL_WORKERS_MAX / 2 ? cpus * 2 : DR_POOL_WORKERS_MAX;
 }
 
+static const dr_rights_config RIGHTS_UNSET = {.umask = DR_UMASK_UNSET,
+                                              .core_mb_max = DR_CORE_MB_UNSET};
+
+static void rights_fini(dr_rights_config *rights)
+{
+    dr_free(rights->user);
+    dr_free(rights->group);
+}
+
 static void pool_fini(dr_pool_config *pool)
 {
     dr_free(pool->name);
@@ -81,6 +90,7 @@ static void pool_fini(dr_pool_config *pool)
     dr_texts_fini(&pool->env);
     dr_free(pool->env_file);
     dr_free(pool->cwd);
+    rights_fini(&pool->rights);
     dr_texts_fini(&pool->apis);
 }
 
@@ -88,6 +98,7 @@ dora_err dr_config_init(dr_config *config)
 {
     *config = (dr_config){
         .tcp_port = 9567,
+        .unix_mode = DR_UNIX_MODE_DEFAULT,
         .backlog = 3000,
         .frame_bytes_max = DR_FRAME_BYTES_MAX_DEFAULT,
         .linger_ms = 1000,
@@ -98,6 +109,7 @@ dora_err dr_config_init(dr_config *config)
         .tls = {.handshake_ms = DR_TLS_HANDSHAKE_MS_DEFAULT},
         .log = {.format = DR_LOG_TEXT, .level = 4, .slow_ms = DR_LOG_SLOW_MS_DEFAULT},
         .control = {.loopback = true, .local = true},
+        .rights = RIGHTS_UNSET,
     };
     config->tcp_host = dr_text_copy(DR_HOST_DEFAULT);
     config->salt = dr_text_copy(DR_SALT_DEFAULT);
@@ -121,9 +133,13 @@ void dr_config_fini(dr_config *config)
     dr_free(config->tls.crl);
     dr_free(config->http_host);
     dr_free(config->unix_path);
+    dr_free(config->unix_owner);
+    dr_free(config->unix_group);
     dr_free(config->admin_host);
     dr_free(config->salt);
     dr_free(config->pid_file);
+    rights_fini(&config->rights);
+    dr_free(config->master_user);
     dr_free(config->log.file);
     dr_access_free(config->access);
     dr_texts_fini(&config->http.hosts);
@@ -158,6 +174,7 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
         .hung_ms = DR_HUNG_UNSET,
         .preload = true,
         .dedupe = true,
+        .rights = RIGHTS_UNSET,
     };
     pool.name = dr_text_copy(name);
     pool.app = dr_text_copy(app);

@@ -16,6 +16,7 @@
 #define DR_HUNG_UNSET UINT32_MAX
 
 #define DR_HOST_DEFAULT "127.0.0.1"
+#define DR_UNIX_MODE_DEFAULT 0600u
 #define DR_GROUP_DEFAULT "default"
 #define DR_SERVICE_DEFAULT "dora"
 
@@ -35,6 +36,22 @@ typedef struct dr_texts {
     size_t count;
 } dr_texts;
 
+#define DR_UMASK_UNSET UINT32_MAX
+#define DR_CORE_MB_UNSET UINT32_MAX
+#define DR_CORE_MB_MAX (1u << 20) /* a terabyte */
+
+typedef enum dr_choice { DR_CHOICE_UNSET = 0, DR_CHOICE_NO, DR_CHOICE_YES } dr_choice;
+
+/* dr_rights_config is as whom a pool's processes run and what they may: of the server, and of each
+ * pool what it says else. config_rights.h puts the two together. */
+typedef struct dr_rights_config {
+    char *user;  /* a name or a number; NULL: not set */
+    char *group; /* the same */
+    uint32_t umask;
+    uint32_t core_mb_max;
+    dr_choice no_new_privs;
+} dr_rights_config;
+
 /* dr_pool_config is one pool. Strings are on the heap and belong to the config; NULL: not set. */
 typedef struct dr_pool_config {
     char *name;
@@ -47,6 +64,7 @@ typedef struct dr_pool_config {
     dr_texts env;    /* NAME=value, before those of env_file, before the server's own */
     char *env_file;  /* read at each start of the pool's processes; NULL: none */
     char *cwd;       /* where they run; NULL: where the server was started */
+    dr_rights_config rights;
     uint32_t workers;
     uint32_t concurrency; /* tasks at a time in one worker; above 1 for Python alone */
     uint32_t threads;     /* of a worker with an event loop, for plain functions; likewise */
@@ -72,6 +90,9 @@ typedef struct dr_config {
     char *http_host;    /* NULL: that of TCP */
     uint16_t http_port; /* 0: any free one */
     char *unix_path;    /* NULL: no Unix socket */
+    char *unix_owner;   /* of its file: a user's name or number; NULL: who makes it */
+    char *unix_group;   /* the same */
+    uint32_t unix_mode; /* of its file */
     char *admin_host;   /* NULL: no listener for operators */
     uint16_t admin_port;
     uint32_t reactors; /* 0: the server decides */
@@ -88,9 +109,11 @@ typedef struct dr_config {
     bool sign;
     bool gzip;
     char *salt;
-    bool daemonize; /* needs log.file */
-    bool dev;       /* for who writes the application: dr_config_settle_dev */
-    char *pid_file; /* NULL: none */
+    bool daemonize;          /* needs log.file */
+    bool dev;                /* for who writes the application: dr_config_settle_dev */
+    char *pid_file;          /* NULL: none */
+    dr_rights_config rights; /* of pools that say nothing else */
+    char *master_user;       /* that the master becomes once it listens; NULL: it stays who it is */
     struct {
         char *file; /* NULL: stderr */
         dr_log_format format;

@@ -15,6 +15,7 @@
 #include "server/config/config_discovery.h"
 #include "server/config/config_http.h"
 #include "server/config/config_launch.h"
+#include "server/config/config_rights.h"
 #include "server/config/config_tls.h"
 #include "server/config/config_trace.h"
 #include "server/config/problem.h"
@@ -302,6 +303,9 @@ static const dr_key LISTEN_KEYS[] = {
     {.name = "tls", .take = take_tls},
     {.name = "http", .take = take_http},
     {.name = "unix", .take = dr_take_path, .at = CONFIG(unix_path)},
+    {.name = "unix_owner", .take = dr_take_user, .at = CONFIG(unix_owner)},
+    {.name = "unix_group", .take = dr_take_user, .at = CONFIG(unix_group)},
+    {.name = "unix_mode", .take = dr_take_mode, .at = CONFIG(unix_mode)},
     {.name = "admin", .take = take_admin},
     {.name = NULL},
 };
@@ -366,6 +370,14 @@ static const dr_key POOL_KEYS[] = {
     {.name = "env", .take = dr_take_env},
     {.name = "env_file", .take = dr_take_path, .at = POOL(env_file)},
     {.name = "cwd", .take = dr_take_path, .at = POOL(cwd)},
+    {.name = "user", .take = dr_take_user, .at = POOL(rights.user)},
+    {.name = "group", .take = dr_take_user, .at = POOL(rights.group)},
+    {.name = "umask", .take = dr_take_mode, .at = POOL(rights.umask)},
+    {.name = "no_new_privs", .take = dr_take_choice, .at = POOL(rights.no_new_privs)},
+    {.name = "core_mb_max",
+     .take = dr_take_uint,
+     .at = POOL(rights.core_mb_max),
+     .max = DR_CORE_MB_MAX},
     {.name = "workers",
      .take = dr_take_uint,
      .at = POOL(workers),
@@ -467,6 +479,15 @@ static const dr_key CONFIG_KEYS[] = {
     {.name = "daemonize", .take = dr_take_bool, .at = CONFIG(daemonize)},
     {.name = "pid_file", .take = dr_take_path, .at = CONFIG(pid_file)},
     {.name = "dev", .take = dr_take_bool, .at = CONFIG(dev)},
+    {.name = "user", .take = dr_take_user, .at = CONFIG(rights.user)},
+    {.name = "group", .take = dr_take_user, .at = CONFIG(rights.group)},
+    {.name = "umask", .take = dr_take_mode, .at = CONFIG(rights.umask)},
+    {.name = "no_new_privs", .take = dr_take_choice, .at = CONFIG(rights.no_new_privs)},
+    {.name = "core_mb_max",
+     .take = dr_take_uint,
+     .at = CONFIG(rights.core_mb_max),
+     .max = DR_CORE_MB_MAX},
+    {.name = "master_user", .take = dr_take_user, .at = CONFIG(master_user)},
     {.name = "log", .take = take_object, .keys = LOG_KEYS},
     {.name = "trace", .take = take_object, .keys = TRACE_KEYS},
     {.name = "tls", .take = take_object, .keys = dr_config_tls_keys},

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "server/config/config_discovery.h"
+#include "server/config/config_reach.h"
+#include "server/config/config_rights.h"
 #include "server/config/config_tls.h"
 #include "server/config/env_file.h"
 #include "server/config/problem.h"
@@ -157,6 +159,41 @@ static void check_log(const looking *l)
     }
 }
 
+/* check_rights: whom a pool runs as, and whether that one can reach its files, where this process
+ * may ask as that one. */
+static void check_rights(const looking *l, const dr_pool_config *pool)
+{
+    dora_error error;
+    dr_rights rights;
+    dora_err err = dr_rights_find(l->config, pool, &rights, &error);
+    if (err == DORA_OK && dr_account_is_possible()) {
+        err = dr_rights_check(l->config, pool, &rights, &error);
+        err = err == DORA_OK ? dr_reach_pool(pool, pool->app, &rights, &error) : err;
+    }
+    if (err != DORA_OK) {
+        dr_problem_add(l->problems, "%s%s", l->prefix, error.msg);
+    }
+    dr_rights_fini(&rights);
+}
+
+static void check_master_user(const looking *l)
+{
+    dora_error error;
+    dr_account account;
+    bool is_other;
+    uid_t owner;
+    gid_t group;
+    dora_err err = dr_master_user_find(l->config, &account, &is_other, &error);
+    if (err == DORA_OK && is_other && dr_account_is_possible()) {
+        err = dr_reach_master(l->config, NULL, &account, false, &error);
+    }
+    err = err == DORA_OK ? dr_unix_owner_find(l->config, &owner, &group, &error) : err;
+    if (err != DORA_OK) {
+        dr_problem_add(l->problems, "%s%s", l->prefix, error.msg);
+    }
+    dr_account_fini(&account);
+}
+
 static void check_trace(const looking *l)
 {
     dora_error error;
@@ -203,12 +240,14 @@ dora_err dr_config_check_start(const dr_config *config, const char *where, const
     check_trace(&l);
     check_discovery_tls(&l);
     check_tls(&l);
+    check_master_user(&l);
     for (size_t i = 0; i < config->pool_count; i++) {
         const dr_pool_config *pool = &config->pools[i];
         check_interpreter(&l, pool);
         check_extension(&l, pool);
         check_cwd(&l, pool);
         check_env_file(&l, pool);
+        check_rights(&l, pool);
         for (size_t j = 0; j < i; j++) {
             check_two(&l, &config->pools[j], pool);
         }

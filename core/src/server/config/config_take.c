@@ -10,7 +10,7 @@
 #include "server/config/problem.h"
 #include "server/config/suggest.h"
 
-#define KEYS_MAX 32 /* keys of one object, plus NULL */
+#define KEYS_MAX 64 /* keys of one object, plus NULL */
 
 void dr_reading_problem(dr_reading *r, const char *format, ...)
 {
@@ -126,7 +126,7 @@ dora_err dr_take_texts(dr_reading *r, const json_t *json, dr_config *config,
 static void unknown_key(dr_reading *r, const dr_key *keys)
 {
     const char *names[KEYS_MAX] = {NULL};
-    char allowed[512] = "";
+    char allowed[1024] = "";
     for (size_t i = 0; keys[i].name != NULL; i++) {
         size_t len = strnlen(allowed, sizeof allowed);
         names[i] = keys[i].name;

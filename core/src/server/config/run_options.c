@@ -12,7 +12,7 @@
 #include "server/config/problem.h"
 #include "server/config/suggest.h"
 
-#define NAMES_MAX 96 /* flags, keys and keys of inner objects */
+#define NAMES_MAX 128 /* flags, keys and keys of inner objects */
 
 /* Keys of a pool that a program is by itself: its own file, in its own language. */
 static bool is_given(const char *name)
@@ -66,7 +66,7 @@ static void known_fill(known *all)
         }
     }
     for (const dr_key *key = dr_pool_keys(); key->name != NULL; key++) {
-        if (!is_given(key->name)) {
+        if (!is_given(key->name) && dr_config_key(dr_config_keys(), key->name) == NULL) {
             known_add(all, key->name);
         }
     }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/environment.h"
+#include "server/config/config_reach.h"
+#include "server/config/config_rights.h"
 #include "server/config/env_file.h"
 #include "server/master/master.h"
 #include "task/crew_zygote.h"
@@ -120,15 +122,43 @@ static const char *own_app(const dr_server *server, uint32_t index)
     return command->app;
 }
 
+/* rights_of gives those of a pool's processes, the users' database read anew. */
+static dora_err rights_of(const dr_server *server, const dr_pool_config *pool, const char *app,
+                          dr_rights *rights, dora_error *error)
+{
+    const dr_config *config = server->backend.config;
+    dora_err err = dr_rights_find(config, pool, rights, error);
+    err = err == DORA_OK ? dr_rights_check(config, pool, rights, error) : err;
+    rights->files_max = server->files;
+    return err == DORA_OK ? dr_reach_pool(pool, app, rights, error) : err;
+}
+
+static dora_err add_variable(dr_texts *texts, const char *name, const char *value)
+{
+    char text[4096];
+    (void)snprintf(text, sizeof(text), "%s=%s", name, value != NULL ? value : "/");
+    return dr_texts_add(texts, text);
+}
+
+/* add_user: what a program asks the environment for, as a login or systemd would have it. */
+static dora_err add_user(const dr_account *account, dr_texts *texts)
+{
+    dora_err err = add_variable(texts, "HOME", account->home);
+    err = err == DORA_OK ? add_variable(texts, "USER", account->user) : err;
+    return err == DORA_OK ? add_variable(texts, "LOGNAME", account->user) : err;
+}
+
 /* environment_of gives the variables of a pool's processes, NULL where they are the server's own:
- * those of its file, which is read anew for each generation, then its own. */
-static dora_err environment_of(const dr_pool_config *pool, char ***list, dora_error *error)
+ * those of another user, those of its file, read anew for each generation, then its own. */
+static dora_err environment_of(const dr_pool_config *pool, const dr_rights *rights, char ***list,
+                               dora_error *error)
 {
     dr_texts more = {NULL, 0};
     dora_error why = {.err = DORA_OK};
     *list = NULL;
-    dora_err err = pool->env_file != NULL ? dr_env_load(pool->env_file, &more, &why) : DORA_OK;
-    if (err != DORA_OK) {
+    dora_err err = rights->has_account ? add_user(&rights->account, &more) : DORA_OK;
+    if (err == DORA_OK && pool->env_file != NULL &&
+        (err = dr_env_load(pool->env_file, &more, &why)) != DORA_OK) {
         dora_error_set(error, DORA_ECONFIG, "pools.%s.env_file: %s", pool->name, why.msg);
     }
     for (size_t i = 0; i < pool->env.count && err == DORA_OK; i++) {
@@ -159,8 +189,11 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
     dr_dev_launch(server, pool);
-    const dora_err err = environment_of(pool, &environment, error);
+    dr_rights rights;
+    dora_err err = rights_of(server, pool, app, &rights, error);
+    err = err == DORA_OK ? environment_of(pool, &rights, &environment, error) : err;
     if (err != DORA_OK) {
+        dr_rights_fini(&rights);
         return err;
     }
     const char *const *any = server->commands[index].argv;
@@ -179,7 +212,7 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
                                      .memory_mb_max = pool->memory_mb_max,
                                      .reply_bytes_max = server->backend.config->frame_bytes_max,
                                      .log_level = server->backend.config->log.level,
-                                     .files_max = server->files,
+                                     .rights = rights,
                                      .preload = pool->preload,
                                      .dev = server->dev.sources != NULL,
                                      .has_terminal = server->dev.has_terminal,
@@ -188,6 +221,7 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
                                 &options, &events, is_on_trial);
     if (crew == NULL) {
         free(environment);
+        dr_rights_fini(&rights);
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
     crew->next = server->all_crews;

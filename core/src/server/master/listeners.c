@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "net/listener.h"
 #include "net/local.h"
+#include "server/config/config_rights.h"
 
 static void close_all(const int *fds, uint32_t count)
 {
@@ -68,8 +69,18 @@ static dora_err listen_unix(dr_server *server, dora_error *error)
     const dr_config *config = server->backend.config;
     const int backlog = (int)config->backlog;
     int fds[DR_REACTORS_MAX];
-    dora_err err = dr_local_listen(&server->local, config->unix_path, backlog, &fds[0], error);
+    uid_t owner;
+    gid_t group;
+    dora_err err = dr_unix_owner_find(config, &owner, &group, error);
+    err = err == DORA_OK
+              ? dr_local_listen(&server->local, config->unix_path, backlog, &fds[0], error)
+              : err;
     if (err != DORA_OK) {
+        return err;
+    }
+    err = dr_local_give(&server->local, owner, group, (mode_t)config->unix_mode, error);
+    if (err != DORA_OK) {
+        close(fds[0]);
         return err;
     }
     for (uint32_t i = 1; i < server->backend.lane_count; i++) {

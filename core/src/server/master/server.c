@@ -17,6 +17,7 @@
 #include "base/title.h"
 #include "server/master/daemon.h"
 #include "server/master/master.h"
+#include "server/master/master_user.h"
 #include "server/master/supervisor.h"
 #include "server/ops/discovery.h"
 
@@ -156,8 +157,13 @@ static dora_err make(dr_server *server, dora_error *error)
     if (server->backend.pool_count == 0 || server->backend.pool_count > DR_POOLS_MAX) {
         return dora_error_set(error, DORA_ECONFIG, "pools: from 1 to %d are allowed", DR_POOLS_MAX);
     }
-    dora_err err = dr_log_new(&server->backend.log, config->log.file,
-                              config->log.format == DR_LOG_JSON, config->log.level, error);
+    dora_err err = server->rehearsal == NULL ? dr_master_user_check(server, error)
+                                             : DORA_OK; /* makes the log */
+    if (err != DORA_OK) {
+        return err;
+    }
+    err = dr_log_new(&server->backend.log, config->log.file, config->log.format == DR_LOG_JSON,
+                     config->log.level, error);
     if (err == DORA_OK && config->dev) {
         dr_log_colour(server->backend.log);
     }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "server/master/daemon.h"
 #include "server/master/listeners.h"
+#include "server/master/master_user.h"
 #include "server/master/renew.h"
 #include "server/ops/discovery.h"
 #include "server/ops/stat.h"
@@ -56,6 +57,7 @@ static dora_err open_listeners(dr_server *server, dora_error *error)
     err = err == DORA_OK
               ? dr_discovery_open(&server->backend, &server->loop, server->tcp_port, error)
               : err;
+    err = err == DORA_OK ? dr_master_user_become(server, error) : err;
     err = err == DORA_OK ? write_pid_files(server, error) : err;
     err = err == DORA_OK ? dr_listeners_open(server, error) : err;
     if (err == DORA_OK) {
