@@ -103,7 +103,8 @@ static bool construct(php_dora_client *self, dora_client_options *nodes,
     }
     php_dora_shared *shared = php_dora_clients_take(&DORA_G(clients), nodes, options, &error);
     if (shared == NULL && error.err == DORA_EINVAL) {
-        const bool is_option = strncmp(error.msg, ZEND_STRL("tls_")) == 0;
+        const bool is_option = strncmp(error.msg, ZEND_STRL("tls_")) == 0 ||
+                               strncmp(error.msg, ZEND_STRL("token ")) == 0;
         zend_argument_value_error(is_option ? 2 : 1, "is wrong: %s", error.msg);
         return false;
     }

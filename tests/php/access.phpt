@@ -63,8 +63,8 @@ Dora\NotRunException 100205: the token is not known
 [null,7]
 -- what is no token, and no place for one
 TypeError 0: Dora\Client::__construct(): Argument #2 ($options) must have a string without NUL bytes as "token"
-ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) token must be 1 to 1024 visible ASCII characters, without spaces
-ValueError 0: x
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) is wrong: token must be 1 to 1024 visible ASCII characters, without spaces
+ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: the token is not sent to 192.0.2.1:9567: over plain TCP to another machine others could read it; use tls://, the Unix socket or loopback
 -- without a server
 "shop"
 "nobody"
