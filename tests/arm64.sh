@@ -27,30 +27,14 @@ names_of()
     esac
 }
 
-# The libraries of another processor, with all they stand on. apt's state is in the folder, so it
-# neither changes the system's nor asks what is installed here.
+# The libraries of another processor, with all they stand on.
 fetch()
 {
     local folder=$1 processor=$2
     [ ! -e "$folder/fetched" ] || return 0
     rm -rf "$folder"
-    mkdir -p "$folder/apt/lists/partial" "$folder/apt/cache/archives/partial" "$folder/apt/parts" \
-        "$folder/root"
-    : >"$folder/apt/status"
-    apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)' \
-        'Created-By: Packages' | sort -u |
-        sed -n "s|^Debian |deb [arch=$processor \
-signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] |p" >"$folder/apt/sources.list"
-    cat >"$folder/apt/apt.conf" <<END
-APT::Architecture "$processor";
-APT::Architectures { "$processor"; };
-APT::Sandbox::User "";
-Dir::Etc::SourceList "$folder/apt/sources.list";
-Dir::Etc::SourceParts "$folder/apt/parts";
-Dir::State::Lists "$folder/apt/lists";
-Dir::State::status "$folder/apt/status";
-Dir::Cache "$folder/apt/cache";
-END
+    mkdir -p "$folder/root"
+    dora_apt_apart "$folder/apt" "$processor"
     APT_CONFIG=$folder/apt/apt.conf apt-get -q update >"$folder/log" 2>&1 &&
         APT_CONFIG=$folder/apt/apt.conf apt-get -q -y --no-install-recommends --download-only \
             install libuv1-dev libjansson-dev zlib1g-dev libmicrohttpd-dev libhiredis-dev \

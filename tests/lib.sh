@@ -96,6 +96,34 @@ dora_packages_test=("${dora_packages_site[@]}" chromium fonts-dejavu-core git g+
     python3-numpy python3-pandas python3-jsonschema python3-gevent python3-uvloop python3-pydantic
     python3-fastapi mypy)
 
+# dora_apt_apart FOLDER PROCESSOR [RELEASE...]: settings for apt, FOLDER/apt.conf, whose state is in
+# FOLDER: it neither changes the system's nor asks what is installed here. It asks where the system
+# does, for another processor's packages or other releases' (the system's own).
+dora_apt_apart()
+{
+    local folder=$1 processor=$2 keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    shift 2
+    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial" "$folder/parts"
+    : >"$folder/status"
+    apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+        'Created-By: Packages' | sort -u |
+        awk -v releases="$*" '$1 == "Debian" && releases == "" { print $2, $3, $4 }
+            $1 == "Debian" && releases != "" && $3 !~ /-/ {
+                n = split(releases, release, " ")
+                for (i = 1; i <= n; i++) print $2, release[i], $4
+            }' | sort -u | sed "s|^|deb [arch=$processor signed-by=$keys] |" >"$folder/sources.list"
+    cat >"$folder/apt.conf" <<END
+APT::Architecture "$processor";
+APT::Architectures { "$processor"; };
+APT::Sandbox::User "";
+Dir::Etc::SourceList "$folder/sources.list";
+Dir::Etc::SourceParts "$folder/parts";
+Dir::State::Lists "$folder/lists";
+Dir::State::status "$folder/status";
+Dir::Cache "$folder/cache";
+END
+}
+
 # dora_document FILE HEADING LANGUAGE [N]: a document's fenced blocks below a heading, or the Nth.
 # Of a transcript (console) it gives what is typed.
 dora_document()
@@ -124,6 +152,25 @@ dora_count_cmocka()
     fi
     passed=$((passed + good))
     failed=$((failed + bad))
+}
+
+# dora_run_pytest LOG ARGUMENT...: pytest of DORA_PYTHON with its last line in our form.
+dora_run_pytest()
+{
+    local log=$1 status passed failed
+    shift
+    "$DORA_PYTHON" -m pytest -q -p no:cacheprovider --tb=short --durations=5 -rs "$@" 2>&1 |
+        tee "$log"
+    status=${PIPESTATUS[0]}
+    passed=$(tail -n 1 "$log" | grep -oE '[0-9]+ passed' | cut -d' ' -f1)
+    failed=$(tail -n 1 "$log" | grep -oE '[0-9]+ (failed|error)' |
+        awk '{n += $1} END {print n + 0}')
+    if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
+        failed=1
+    fi
+    rm -f "$log"
+    echo "${passed:-0} passed, $failed failed"
+    return "$status"
 }
 
 # dora_build_core DIR [CMAKE OPTION...] configures and builds the core there; of it `dora_target`,

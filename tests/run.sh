@@ -118,24 +118,7 @@ run_cmocka()
     [ "$failed" -eq 0 ] && [ "$passed" -ne 0 ]
 }
 
-# run_pytest ARGUMENT...: pytest with its last line in our form.
-run_pytest()
-{
-    local log=$out/pytest.$BASHPID.log status passed failed
-    "$DORA_PYTHON" -m pytest -q -p no:cacheprovider --tb=short --durations=5 -rs \
-        ${filter:+-k "$filter"} "$@" 2>&1 |
-        tee "$log"
-    status=${PIPESTATUS[0]}
-    passed=$(tail -n 1 "$log" | grep -oE '[0-9]+ passed' | cut -d' ' -f1)
-    failed=$(tail -n 1 "$log" | grep -oE '[0-9]+ (failed|error)' |
-        awk '{n += $1} END {print n + 0}')
-    if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
-        failed=1
-    fi
-    rm -f "$log"
-    echo "${passed:-0} passed, $failed failed"
-    return "$status"
-}
+run_pytest() { dora_run_pytest "$out/pytest.$BASHPID.log" ${filter:+-k "$filter"} "$@"; }
 
 suite_style() { python3 tests/style/check.py; }
 suite_header() { bash tests/header/run.sh; }

@@ -69,8 +69,8 @@ static void an_entry_is_read(void **state)
     static const char *const good[] = {
         "{\"node\":{\"ip\":\"10.0.2.15\",\"port\":9567},\"group\":[\"a\",\"b\"]}",
         "{\"node\":{\"ip\":\"10.0.2.15\",\"port\":\"9567\"},\"group\":[\"a\",\"b\"]}",
-        " { \"more\": [{}], \"group\": [\"a\", \"b\", \"a\"],\n"
-        " \"node\": {\"port\": 9567, \"ip\": \"10.0.2.15\", \"weight\": 3} } ",
+        (" { \"more\": [{}], \"group\": [\"a\", \"b\", \"a\"],\n"
+         " \"node\": {\"port\": 9567, \"ip\": \"10.0.2.15\", \"weight\": 3} } "),
         "{\"node\":{\"ip\":\"10.0.2.15\",\"port\":9567},\"group\":{\"0\":\"a\",\"2\":\"b\"}}",
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {

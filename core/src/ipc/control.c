@@ -23,11 +23,11 @@ dora_err dr_control_send(int fd, const dr_control_head *head, const void *text, 
     }
     if (fd_count > 0) {
         packet.msg_control = ancillary;
-        packet.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
+        packet.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * fd_count); /* so it is in musl */
         struct cmsghdr *item = CMSG_FIRSTHDR(&packet);
         item->cmsg_level = SOL_SOCKET;
         item->cmsg_type = SCM_RIGHTS;
-        item->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
+        item->cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * fd_count);
         memcpy(CMSG_DATA(item), fds, sizeof(int) * fd_count);
     }
     ssize_t sent;
