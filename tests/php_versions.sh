@@ -42,7 +42,8 @@ versions_run()
 }
 
 if [ -z "${DORA_BIN:-}" ]; then
-    dora_build_core "$out/release" -DDORA_TESTS=ON || { echo "0 passed, 1 failed"; exit 1; }
+    dora_target=dora dora_build_core "$out/release" -DDORA_TESTS=ON ||
+        { echo "0 passed, 1 failed"; exit 1; }
     export DORA_BIN=$out/release/dora
 fi
 for dir in "$@"; do

@@ -75,7 +75,8 @@ done
 [ $# -eq 0 ] || shift
 [ $# -gt 0 ] || set -- tests/python tests/pydantic
 if [ -z "$only_build" ] && [ -z "${DORA_BIN:-}" ]; then
-    dora_build_core "$out/release" -DDORA_TESTS=ON || { echo "0 passed, 1 failed"; exit 1; }
+    dora_target=dora dora_build_core "$out/release" -DDORA_TESTS=ON ||
+        { echo "0 passed, 1 failed"; exit 1; }
     export DORA_BIN=$out/release/dora
 fi
 export PYTHONDONTWRITEBYTECODE=1

@@ -23,7 +23,8 @@ dora_err dr_control_send(int fd, const dr_control_head *head, const void *text, 
     }
     if (fd_count > 0) {
         packet.msg_control = ancillary;
-        packet.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * fd_count); /* so it is in musl */
+        /* Both lengths are socklen_t in musl, size_t in glibc. */
+        packet.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * fd_count);
         struct cmsghdr *item = CMSG_FIRSTHDR(&packet);
         item->cmsg_level = SOL_SOCKET;
         item->cmsg_type = SCM_RIGHTS;
