@@ -90,7 +90,7 @@ dora_packages_build=(gcc libc6-dev make cmake pkg-config libuv1-dev libjansson-d
     libmicrohttpd-dev libhiredis-dev libssl-dev python3 python3-dev python3-venv
     python3-setuptools python3-wheel php-cli php-dev)
 dora_packages_site=(curl nginx php-fpm redis-server)
-dora_packages_test=("${dora_packages_site[@]}" chromium fonts-dejavu-core git g++ clang
+dora_packages_test=("${dora_packages_site[@]}" stunnel4 chromium fonts-dejavu-core git g++ clang
     clang-format libcmocka-dev openssl valgrind nodejs php-curl phpunit iproute2 tmux wrk
     groff-base zsh python3-pytest python3-hypothesis python3-pyte python3-prometheus-client
     python3-numpy python3-pandas python3-jsonschema python3-gevent python3-uvloop python3-pydantic

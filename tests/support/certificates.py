@@ -51,7 +51,7 @@ class Certificates:
         for ca in ("ca", "other_ca"):
             self._authority(ca)
         for name, (ca, hosts, times, purpose) in LEAVES.items():
-            self._leaf(name, ca, hosts, times or NEVER, purpose)
+            self.leaf(name, ca, hosts, times or NEVER, purpose)
         self._openssl("ca", "-config", self.at("ca.conf"), "-revoke", self.cert("revoked"))
         self._openssl("ca", "-config", self.at("ca.conf"), "-gencrl", "-out", self.crl)
         self._openssl("ca", "-config", self.at("ca.conf"), "-gencrl", "-out",
@@ -107,7 +107,8 @@ class Certificates:
                       "-subj", "/CN=Dora tests " + ca, "-days", "3650",
                       "-config", self.at(ca + ".conf"), "-extensions", "authority")
 
-    def _leaf(self, name, ca, hosts, times, purpose):
+    def leaf(self, name, ca, hosts, times, purpose):
+        """One more: NAME.pem and NAME.key, of a CA, good from and to."""
         self._key(name)
         self._openssl("req", "-new", "-key", self.key(name), "-out", self.at(name + ".csr"),
                       "-subj", "/CN=" + name, "-config", self.at(ca + ".conf"))

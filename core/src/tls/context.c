@@ -62,6 +62,20 @@ static dora_err set_alpn(dr_tls_context *context, const char *name)
                : DORA_ENOMEM;
 }
 
+/* set_groups: the usual ones, with the one that holds against quantum computers where OpenSSL has
+ * it (3.5); without X25519 where it is told to be FIPS. */
+static void set_groups(SSL_CTX *ctx)
+{
+    static const char *const lists[] = {"X25519MLKEM768:X25519:P-256:P-384", "X25519:P-256:P-384",
+                                        "P-256:P-384"};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (SSL_CTX_set1_groups_list(ctx, lists[i]) == 1) {
+            break;
+        }
+    }
+    ERR_clear_error();
+}
+
 static dora_err context_new(bool is_server, const dr_tls_settings *settings, dr_tls_context **made,
                             dora_error *error)
 {
@@ -83,7 +97,8 @@ static dora_err context_new(bool is_server, const dr_tls_settings *settings, dr_
         return out_of_memory(error);
     }
     SSL_CTX_set_options(context->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_mode(context->ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
+    set_groups(context->ctx);
     SSL_CTX_set_timeout(context->ctx, DR_TLS_SESSION_S);
     SSL_CTX_set_max_cert_list(context->ctx, DR_TLS_CHAIN_BYTES_MAX);
     *made = context;

@@ -1,0 +1,165 @@
+"""Other programs that speak TLS: openssl, stunnel before a client that knows none, nginx."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+
+import pytest
+
+from support import tls, v1
+from support.server import ROOT, Server, python_pool, wait_until
+
+POOLS = {"main": python_pool("basic.py", workers=1)}
+LISTEN = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0", "tls": "127.0.0.1:0",
+          "admin": "127.0.0.1:0"}
+
+
+@pytest.fixture(scope="module")
+def server(certificates):
+    keys = certificates.server(ca=certificates.ca, verify_client="optional")
+    with Server(POOLS, listen=LISTEN, linger_ms=50, tls=keys) as made:
+        yield made
+
+
+def s_client(server, certificates, *options, sends=b""):
+    """What `openssl s_client` says, and what came after a frame was sent."""
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", tls.address_of(server), "-CAfile", certificates.ca,
+         "-servername", "localhost", "-verify_hostname", "localhost", *options], input=sends,
+        capture_output=True, timeout=60)
+    return done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_openssl_agrees_with_the_server(server, certificates, version):
+    said, _ = s_client(server, certificates, version, "-alpn", "dora/1")
+    assert "Verify return code: 0 (ok)" in said
+    assert "ALPN protocol: dora/1" in said
+    assert "Compression: NONE" in said and "Secure Renegotiation IS" in said
+    assert re.search(r"Cipher is (TLS_AES|ECDHE).*(GCM|POLY1305|CHACHA20)", said)
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_openssl_resumes_its_session(server, certificates, tmp_path, version):
+    kept = str(tmp_path / "session")
+    ident = v1.guid()
+    # An answer is awaited, and so the ticket of 1.3, which comes before it.
+    with subprocess.Popen(
+            ["openssl", "s_client", "-connect", tls.address_of(server), "-CAfile",
+             certificates.ca, version, "-sess_out", kept, "-quiet", "-no_ign_eof"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        process.stdin.write(v1.request(ident, "/echo", "x"))
+        process.stdin.flush()
+        assert ident.encode() in process.stdout.read(36)
+        process.stdin.close()
+        process.stdout.read()
+    said, _ = s_client(server, certificates, version, "-sess_in", kept)
+    assert "Reused, " in said
+
+
+@pytest.mark.parametrize("options", [["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"],
+                                     ["-tls1_2", "-cipher", "AES128-SHA"],
+                                     ["-tls1_2", "-cipher", "AES128-GCM-SHA256"]],
+                         ids=["1.1", "cbc", "no forward secrecy"])
+def test_what_is_not_safe_is_refused(server, certificates, options):
+    said, complaint = s_client(server, certificates, *options)
+    assert "Cipher is (NONE)" in said, complaint
+
+
+def test_renegotiation_is_refused(server, certificates):
+    _, complaint = s_client(server, certificates, "-tls1_2", sends=b"R\n")
+    assert "RENEGOTIATING" in complaint and "no renegotiation" in complaint
+
+
+def await_port(port):
+    def answers():
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+    assert wait_until(answers)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+@contextlib.contextmanager
+def program(argv, port):
+    """A program that listens there, in front of its terminal, until the block ends."""
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        try:
+            await_port(port)
+            yield
+        finally:
+            process.terminate()
+
+
+@pytest.mark.skipif(shutil.which("stunnel") is None, reason="no stunnel")
+def test_a_client_that_knows_no_tls_comes_by_stunnel(server, certificates, tmp_path):
+    port = free_port()
+    settings = tmp_path / "stunnel.conf"
+    settings.write_text(
+        "foreground = yes\npid =\n[dora]\nclient = yes\naccept = 127.0.0.1:%d\n"
+        "connect = %s\nCAfile = %s\nverifyChain = yes\ncheckIP = 127.0.0.1\n"
+        "cert = %s\nkey = %s\n" % (port, tls.address_of(server), certificates.ca,
+                                   certificates.cert("client"), certificates.key("client")))
+    with program(["stunnel", str(settings)], port):
+        with v1.Conn("127.0.0.1:%d" % port) as conn:
+            assert conn.call("/echo", {"a": 1})["data"]["data"] == {"a": 1}
+            assert len(conn.call("/big", 1 << 20)["data"]["data"]) == 1 << 20
+
+
+@pytest.fixture(scope="module")
+def nginx(server, certificates, tmp_path_factory):
+    """nginx with the file of examples/deploy, on ports of its own: HTTP's, the operators'."""
+    folder = tmp_path_factory.mktemp("nginx")
+    ports = [free_port(), free_port()]
+    with open(os.path.join(ROOT, "examples", "deploy", "nginx-dora.conf"),
+              encoding="utf-8") as file:
+        site = file.read()
+    admin = re.search(r" admin=(\S+)", server.ready_line).group(1)
+    for before, now in (("127.0.0.1:9566", server.http), ("127.0.0.1:9568", admin),
+                        ("    listen [::]:443 ssl;\n", ""), ("    listen [::]:9443 ssl;\n", ""),
+                        ("listen 443 ", "listen 127.0.0.1:%d " % ports[0]),
+                        ("listen 9443 ", "listen 127.0.0.1:%d " % ports[1]),
+                        ("/etc/dora/", certificates.folder + "/")):
+        assert before in site
+        site = site.replace(before, now)
+    temporary = "".join("%s_temp_path %s/%s;\n" % (kind, folder, kind) for kind in
+                        ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    (folder / "nginx.conf").write_text(
+        "daemon off;\nworker_processes 1;\npid %s/pid;\nerror_log %s/errors;\nevents {}\n"
+        "http {\naccess_log off;\n%s%s}\n" % (folder, folder, temporary, site))
+    with program(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], ports[0]):
+        yield ports
+
+
+def curl(*arguments):
+    done = subprocess.run(["curl", "-sS", "-w", "\n%{http_code}", *arguments], timeout=60,
+                          capture_output=True, text=True)
+    body, _, status = done.stdout.rpartition("\n")
+    return status, body, done.stderr
+
+
+def test_nginx_ends_tls_for_http(nginx, certificates):
+    url = "https://localhost:%d" % nginx[0]
+    trust = ["--cacert", certificates.ca]
+    status, body, said = curl(*trust, "-d", '{"a": [1]}', url + "/call/echo")
+    assert status == "200" and json.loads(body) == {"a": [1]}, said
+    assert curl(*trust, url + "/server/cmd")[0] == "404"
+    assert "certificate" in curl("--cacert", certificates.cert("other_ca"), url + "/call/echo")[2]
+
+
+def test_nginx_lets_operators_in_who_show_a_certificate(nginx, certificates):
+    url = "https://localhost:%d/readyz" % nginx[1]
+    trust = ["--cacert", certificates.ca]
+    shown = ["--cert", certificates.cert("client"), "--key", certificates.key("client")]
+    assert curl(*trust, *shown, url)[:2] == ("200", "ok\n")
+    assert curl(*trust, url)[0] == "400"  # nginx: no required certificate was sent
