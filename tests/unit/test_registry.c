@@ -180,11 +180,12 @@ static void the_union_of_several_counts(void **state)
     /* What a lost one said counts until another one speaks. */
     kill_redis(self, 1);
     assert_string_equal(hosts(self), "ab");
+    assert_string_equal(self->warning, "redis://r:2: the connection was closed");
     read_again(self);
     assert_string_equal(hosts(self), "a");
     assert_true(dr_registry_changed(self->registry));
-    assert_int_equal(self->warnings, 1);
-    assert_string_equal(self->warning, "redis://r:2: the connection was closed");
+    assert_int_equal(self->warnings, 2); /* each reason once */
+    assert_string_equal(self->warning, "redis://r:2: Connection refused");
     /* It is back, and counts again. */
     self->redis[1].is_dead = false;
     for (int i = 0; i < 4; i++) {
@@ -222,7 +223,7 @@ static void all_down(void **state)
     read_again(self);
     assert_string_equal(hosts(self), "ab");
     assert_false(dr_registry_changed(self->registry));
-    assert_int_equal(self->warnings, 5);
+    assert_int_equal(self->warnings, 7); /* that they are refused, by now */
 }
 
 static void suddenly_empty(void **state)

@@ -44,18 +44,19 @@ struct dr_membership {
     bool is_reading;
     bool is_again; /* a message came during a reading */
     bool is_up;
-    bool is_told;     /* that it cannot be read was said */
-    bool is_deaf;     /* so was that it may not subscribe, */
+    bool is_deaf;     /* it was said that it may not subscribe, */
     bool is_overfull; /* that not all members are looked at, */
     bool is_cut;      /* and that the roster has not all of them */
     bool has_roster;
     dr_roster roster;
     dr_roster before; /* what it said before that */
     members known;
-    members fresh;                           /* of the reading under way */
-    int64_t redis_s;                         /* Redis' own time in it, -1: TIME was refused, */
-    char refusal[SHOWN_MAX + 64];            /* with this */
-    uint64_t read_ns;                        /* when the last one ended well */
+    members fresh;                         /* of the reading under way */
+    int64_t redis_s;                       /* Redis' own time in it, -1: TIME was refused, */
+    char refusal[SHOWN_MAX + 64];          /* with this */
+    uint64_t read_ns;                      /* when the last one ended well */
+    uint64_t told[DR_MEMBERSHIP_WHYS_MAX]; /* digests of why it cannot be read, as was said */
+    size_t told_count;
     uint64_t named[DR_MEMBERSHIP_NAMED_MAX]; /* digests of malformed members */
     size_t named_count;
 };
@@ -87,6 +88,26 @@ static void members_fini(members *list)
     *list = (members){0};
 }
 
+/* was_said notes a text by its digest, and says whether it was noted before, or there are too many.
+ */
+static bool was_said(uint64_t *digests, size_t *count, size_t max, dora_slice text)
+{
+    uint64_t digest = UINT64_C(0xcbf29ce484222325); /* FNV-1a: a clash costs one warning */
+    for (size_t i = 0; i < text.len; i++) {
+        digest = (digest ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
+    }
+    for (size_t i = 0; i < *count; i++) {
+        if (digests[i] == digest) {
+            return true;
+        }
+    }
+    if (*count == max) {
+        return true;
+    }
+    digests[(*count)++] = digest;
+    return false;
+}
+
 /* ---- the end of a reading ---- */
 
 static void begin(dr_membership *self, uint64_t now_ns);
@@ -110,8 +131,7 @@ static void end_badly(dr_membership *self, const char *why, uint64_t now_ns)
 {
     self->is_up = false;
     snprintf(self->why, sizeof self->why, "%s: %s", self->name, why);
-    if (!self->is_told) {
-        self->is_told = true;
+    if (!was_said(self->told, &self->told_count, DR_MEMBERSHIP_WHYS_MAX, dr_slice(self->why))) {
         self->events.on_warning(self->events.user, self->why);
     }
     end(self, now_ns);
@@ -231,7 +251,7 @@ static void end_well(dr_membership *self, uint64_t now_ns)
     self->fresh = (members){0};
     self->read_ns = now_ns;
     self->is_up = true;
-    self->is_told = false;
+    self->told_count = 0;
     self->why[0] = '\0';
     end(self, now_ns);
 }
@@ -277,31 +297,12 @@ static dora_err ask_values(dr_membership *self, uint64_t now_ns)
     return err;
 }
 
-/* was_named notes a malformed member, and says whether that was done before. */
-static bool was_named(dr_membership *self, dora_slice text)
-{
-    uint64_t digest = UINT64_C(0xcbf29ce484222325); /* FNV-1a: a clash costs one warning */
-    for (size_t i = 0; i < text.len; i++) {
-        digest = (digest ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
-    }
-    for (size_t i = 0; i < self->named_count; i++) {
-        if (self->named[i] == digest) {
-            return true;
-        }
-    }
-    if (self->named_count == DR_MEMBERSHIP_NAMED_MAX) {
-        return true;
-    }
-    self->named[self->named_count++] = digest;
-    return false;
-}
-
 static void name_malformed(dr_membership *self, dora_slice text, const char *why)
 {
     char shown[SHOWN_MAX + 4];
     char reason[SHOWN_MAX + 4];
     char line[LINE_BYTES];
-    if (was_named(self, text)) {
+    if (was_said(self->named, &self->named_count, DR_MEMBERSHIP_NAMED_MAX, text)) {
         return;
     }
     snprintf(line, sizeof line, DR_ENTRY_SET ": member %s is left out: %s%s",

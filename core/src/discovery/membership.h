@@ -14,6 +14,7 @@
 #define DR_MEMBERSHIP_ALIVE_S 20u
 #define DR_MEMBERSHIP_READ_MS 1000u     /* between two readings, where nothing was announced */
 #define DR_MEMBERSHIP_MEMBERS_MAX 4096u /* that can be read; further ones are not, with a warning */
+#define DR_MEMBERSHIP_WHYS_MAX 4u       /* reasons told until it can be read again */
 #define DR_MEMBERSHIP_NAMED_MAX 256u /* malformed members remembered, so that each is named once */
 
 typedef struct dr_membership dr_membership;
@@ -23,7 +24,8 @@ typedef struct dr_membership_events {
      */
     void (*on_read)(void *user, uint64_t now_ns);
     /* on_warning: something is wrong, and goes on: a member that cannot be read (each is named
-     * once), a Redis that is down (once until it is back). One line, NUL-ended, borrowed. */
+     * once), a Redis that is down (each reason once until it is back). One line, NUL-ended,
+     * borrowed. */
     void (*on_warning)(void *user, const char *text);
     void *user;
 } dr_membership_events;
