@@ -99,6 +99,10 @@ dora_err dr_reach_master(const dr_config *config, const char *const *pid_files,
                          const dr_account *master, bool is_start, dora_error *error)
 {
     const wish wishes[] = {{"the configuration", config->file, WAY_READ},
+                           {"tls.cert", config->tls.cert, WAY_READ},
+                           {"tls.key", config->tls.key, WAY_READ},
+                           {"tls.ca", config->tls.ca, WAY_READ},
+                           {"tls.crl", config->tls.crl, WAY_READ},
                            {"log.file", config->log.file, is_start ? WAY_MAKE : WAY_WRITE},
                            {"listen.unix", config->unix_path, WAY_REMOVE},
                            {"pid_file", config->pid_file, WAY_REMOVE}};

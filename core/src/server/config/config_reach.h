@@ -12,9 +12,9 @@ dora_err dr_reach_pool(const dr_pool_config *pool, const char *app, const dr_rig
                        dora_error *error);
 
 /* dr_reach_master asks for what the master opens once it is another user: at a reload the files of
- * variables and the configuration itself, when a log is moved away the log, and at the end the
- * folders of the files that it removes. At the start a log that is not there is made, and is that
- * user's. `pid_files` are more of these, NULL-ended; NULL: none. Errors: as above. */
+ * variables, those of TLS and the configuration itself; when a log is moved away the log; and at
+ * the end the folders of the files that it removes. At the start a log that is not there is made,
+ * and is that user's. `pid_files` are more of these, NULL-ended; NULL: none. Errors: as above. */
 dora_err dr_reach_master(const dr_config *config, const char *const *pid_files,
                          const dr_account *master, bool is_start, dora_error *error);
 
