@@ -11,6 +11,9 @@
 #ifndef ZSTR_INIT_LITERAL
 #define ZSTR_INIT_LITERAL(text, persistent) zend_string_init(text, sizeof(text) - 1, persistent)
 #endif
+/* There it would have its texts changeable, and changes none. */
+#define zend_string_equals(one, other)                                                             \
+    zend_string_equals((zend_string *)(uintptr_t)(one), (zend_string *)(uintptr_t)(other))
 #define zend_str_has_nul_byte(text) (strlen(ZSTR_VAL(text)) != ZSTR_LEN(text))
 #define zend_string_equals_cstr(text, other, length)                                               \
     (ZSTR_LEN(text) == (length) && memcmp(ZSTR_VAL(text), other, length) == 0)
