@@ -43,9 +43,9 @@ while (!preg_match('~\(http://127\.0\.0\.1:(\d+)\) started~', $heard, $match)) {
 
 function page(int $port, string $query, ?array &$headers = null): array
 {
-    $text = file_get_contents("http://127.0.0.1:$port/?$query");
-    $headers = $http_response_header;
-    return json_decode($text, true);
+    $reply = fopen("http://127.0.0.1:$port/?$query", 'r');
+    $headers = stream_get_meta_data($reply)['wrapper_data'];
+    return json_decode(stream_get_contents($reply), true);
 }
 
 $port = (int)$match[1];
