@@ -1,5 +1,6 @@
 """Has sslyze, which is fetched from the package index, look at a server's port for TLS; for a
-person, who reads what it says. Fails where sslyze finds it worse than Mozilla's intermediate configuration.
+person, who reads what it says. Fails where sslyze finds it worse than Mozilla's intermediate
+configuration.
 
     DORA_BIN=out/tests/release/dora DORA_PYTHON=out/tests/venv/bin/python python3 tests/tls_scan.py
 """

@@ -1,7 +1,9 @@
 """Certificates that change while a server serves, and files that cannot be taken."""
 
+import json
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import threading
@@ -140,9 +142,29 @@ def test_reloads_under_load_fail_no_call(files, certificates):
         assert not wrong
 
 
+def running(conn):
+    """The tasks that run, as getStat has them."""
+    return conn.command("getStat")["data"]["server"]["pools"]["main"]["running_tasks"]
+
+
+def test_a_worker_that_is_killed_costs_its_own_call(files, certificates):
+    """And neither its connection nor another's, as in plain."""
+    trust = tls.context(certificates)
+    with Server({"main": python_pool("basic.py", workers=2)}, listen=LISTEN, linger_ms=50,
+                tls=files.keys) as server:
+        address = tls.address_of(server)
+        with tls.Conn(address, trust) as conn, tls.Conn(address, trust) as other:
+            for _ in range(5):
+                ident = conn.ask("W_S", {"one": ("/sleep", 60000)})
+                os.kill(wait_until(lambda: running(other))[0]["pid"], signal.SIGKILL)
+                guid, reply = conn.receive()
+                assert guid == ident and v1.code(reply) == 100200
+                assert other.call("/echo", 1)["data"]["data"] == 1
+                assert conn.call("/echo", 1)["data"]["data"] == 1
+
+
 def check(tmp_path, **keys):
     """What `dora check` says of a configuration with TLS."""
-    import json
     path = tmp_path / "dora.json"
     path.write_text(json.dumps({"listen": {"tls": "127.0.0.1:0"}, "tls": keys, "pools": POOLS}))
     done = subprocess.run([program(), "check", str(path)], capture_output=True, text=True,
