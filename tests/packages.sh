@@ -76,7 +76,7 @@ cuts_a_release()
         grep -x "## $next ([0-9]*-[0-9]*-[0-9]*)" || return 1
     tar -xzOf "$out/dora-$next.tar.gz" "dora-$next/core/include/dora/version.h" |
         grep -x "#define DORA_VERSION \"$next\"" || return 1
-    tar -xzOf "$out"/dora*rpc-"$next".tar.gz --wildcards '*/PKG-INFO' >"$folder/PKG-INFO"
+    tar -xzOf "$out/dora_rpc-$next.tar.gz" "dora_rpc-$next/PKG-INFO" >"$folder/PKG-INFO"
     grep -x "Version: $next" "$folder/PKG-INFO"
 }
 
@@ -95,7 +95,7 @@ sdist_is_whole()
     local tree=$folder/sdist
     rm -rf "$tree"
     mkdir -p "$tree"
-    tar -xzf "$folder"/release/dora*rpc-*.tar.gz -C "$tree" --strip-components=1
+    tar -xzf "$folder"/release/dora_rpc-*.tar.gz -C "$tree" --strip-components=1
     while IFS= read -r file; do
         case $file in '' | '#'*) continue ;; esac
         [ -f "$tree/$file" ] || { echo "$file is missing"; return 1; }

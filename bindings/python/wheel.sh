@@ -64,6 +64,21 @@ build_sdist()
     (cd "$root" && "$folder/tools/bin/python" setup.py -q sdist --dist-dir "$folder/dist")
 }
 
+# add_licences FOLDER: what the repaired wheel there carries comes with its licences, as Debian's
+# packages have them, and goes to dist.
+add_licences()
+{
+    local at=$1 python=$folder/tools/bin/python into name package
+    "$python" -m wheel unpack --dest "$at/open" "$at"/repaired/*.whl || return 1
+    into=$(echo "$at"/open/*/*.dist-info)/licenses/bundled
+    mkdir -p "$into"
+    while read -r name _ package; do
+        case $name in '' | '#'* | zlib) continue ;; esac
+        cp "/usr/share/doc/$package/copyright" "$into/$name.txt" || return 1
+    done <"$root/core/libraries.txt"
+    "$python" -m wheel pack --dest-dir "$folder/dist" "$at"/open/*
+}
+
 # build_wheel PYTHON
 build_wheel()
 {
@@ -72,7 +87,8 @@ build_wheel()
     [ -x "$env/bin/pip" ] || "$1" -m venv "$env"
     "$env/bin/pip" wheel --no-deps --wheel-dir "$at" "$folder"/dist/*.tar.gz || return 1
     LD_LIBRARY_PATH=$folder/libraries/lib PATH=$folder/tools/bin:$PATH \
-        auditwheel repair --strip --wheel-dir "$folder/dist" "$at"/*.whl
+        auditwheel repair --strip --wheel-dir "$at/repaired" "$at"/*.whl || return 1
+    add_licences "$at"
 }
 
 mkdir -p "$folder/dist"
