@@ -371,12 +371,16 @@ def test_a_check_says_that_a_pool_runs_as_root(folder):
 @needs_root
 def test_a_server_with_the_rights_alone_can_have_other_users(folder):
     """As by systemd's User= and AmbientCapabilities=."""
-    path = write(folder, {"a": pool()}, user=WEB)
+    path = write(folder, {"a": pool(user=WEB), "b": pool(apis=["/b/*"])})
     words = ["setpriv", "--reuid", MASTER, "--regid", MASTER, "--clear-groups",
              "--inh-caps", "-all,+setuid,+setgid,+kill", "--ambient-caps",
              "-all,+setuid,+setgid,+kill"]
     with Server(command=[*words, program(), "serve", "--config", path]) as server:
         assert value(server, "/who")["uids"] == four(WEB)
         assert set(value(server, "/who")["caps"]) - {status(server.pid, "CapBnd")} <= set(NO_RIGHTS)
+        own, = workers_of(server, "b")
+        assert status(own, "Uid") == four(MASTER)
+        for key in ("CapEff", "CapPrm", "CapAmb"):
+            assert status(own, key) == NO_RIGHTS[0]
         assert set(value(server, "/try", server.pid).values()) == {"PermissionError"}
         leave(server, "stopped")

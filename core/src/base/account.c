@@ -16,6 +16,8 @@
 #include "base/capability.h"
 #include "base/limits.h"
 
+#define TO_BECOME (DR_CAPABILITY(CAP_SETUID) | DR_CAPABILITY(CAP_SETGID) | DR_CAPABILITY(CAP_KILL))
+
 /* parse_id reads a number that stands in the place of a name. -1 means "leave it" to the kernel. */
 static bool parse_id(const char *text, unsigned *id)
 {
@@ -121,8 +123,12 @@ bool dr_account_is_ours(const dr_account *self)
 
 bool dr_account_is_possible(void)
 {
-    return dr_capabilities_have(DR_CAPABILITY(CAP_SETUID) | DR_CAPABILITY(CAP_SETGID) |
-                                DR_CAPABILITY(CAP_KILL));
+    return dr_capabilities_have(TO_BECOME);
+}
+
+void dr_account_hold_back(void)
+{
+    dr_capabilities_hold_back(TO_BECOME);
 }
 
 /* By system calls: the C library's functions would change each thread that it believes to be in

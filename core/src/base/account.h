@@ -33,8 +33,10 @@ bool dr_account_is_ours(const dr_account *self);
 /* dr_account_is_possible says whether this process may start others as any user, and end them. */
 bool dr_account_is_possible(void);
 
-/* dr_account_take makes the calling thread another user, for good, without any right that the user
+/* dr_account_hold_back has a process that stays this user not inherit the rights to become others.
+ * dr_account_take makes the calling thread another user, for good, without any right that the user
  * does not have; number 0 keeps all. For between fork and exec. Returns: 0, or errno. */
+void dr_account_hold_back(void);
 int dr_account_take(const dr_account *self);
 
 /* dr_account_try asks `question` in a process of its own that is that user. Returns: what it

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define CAPABILITIES_MAX 64 /* that the sets have room for */
+
 typedef struct sets {
     struct __user_cap_data_struct half[_LINUX_CAPABILITY_U32S_3]; /* of 32 each */
 } sets;
@@ -24,6 +26,15 @@ bool dr_capabilities_have(uint64_t wanted)
     return syscall(SYS_capget, &head, now.half) == 0 &&
            (now.half[0].effective & half_of(wanted, 0)) == half_of(wanted, 0) &&
            (now.half[1].effective & half_of(wanted, 1)) == half_of(wanted, 1);
+}
+
+void dr_capabilities_hold_back(uint64_t held)
+{
+    for (int i = 0; i < CAPABILITIES_MAX; i++) {
+        if ((held & DR_CAPABILITY(i)) != 0) {
+            (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, i, 0, 0);
+        }
+    }
 }
 
 int dr_capabilities_keep(uint64_t kept)

@@ -51,6 +51,9 @@ int dr_rights_take(const dr_rights *self, const char **what)
         *what = "no_new_privs";
         why = dr_capabilities_bound(0);
     }
+    if (!self->has_account) {
+        dr_account_hold_back();
+    }
     if (why == 0 && self->has_account) {
         *what = "user";
         why = dr_account_take(&self->account);
