@@ -96,7 +96,8 @@ def test_a_hello_goes_with_the_first_call(server):
         assert conn.receive()[1]["data"]["data"]["caller"] == "shop"
 
 
-@pytest.mark.parametrize("token", ["wrong-one", "", "shop-token-1 ", "x" * 5000])
+@pytest.mark.parametrize("token", ["wrong-one", "", "shop-token-1 ", "x" * 5000],
+                         ids=["wrong", "empty", "blank", "long"])
 def test_nothing_behind_a_wrong_token_is_run(server, token):
     with v1.Conn(server.address) as conn:
         first, second = v1.guid(), v1.guid()

@@ -74,6 +74,8 @@ VALUES = {
     "trace.headers": {"X-Key": "a key"},
     "trace.sample": 0.5,
     "control.allow": ["loopback"],
+    "access.identities": {"someone": {"uid": 4711}},
+    "access.rules": [{"who": "anyone", "apis": ["*"]}],
     "discovery.redis": [],
     "discovery.groups": ["shop"],
     "discovery.advertise": "127.0.0.1:9",

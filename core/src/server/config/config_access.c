@@ -424,9 +424,6 @@ dora_err dr_take_access(dr_reading *r, const dr_key *key, const json_t *json, vo
     if (json_is_null(json)) {
         return DORA_OK;
     }
-    if (json_is_object(json) && rules == NULL) {
-        dr_reading_problem(r, "has no \"rules\": nobody could call; without `access` all may");
-    }
     if (!json_is_object(json) ||
         json_object_size(json) > (size_t)(identities != NULL) + (size_t)(rules != NULL)) {
         return dr_take_members(r, key->keys, json, object); /* which says what is wrong */
@@ -438,6 +435,9 @@ dora_err dr_take_access(dr_reading *r, const dr_key *key, const json_t *json, vo
         err = value != NULL ? each->take(r, each, value, object) : DORA_OK;
     }
     r->depth--;
+    if (rules == NULL) {
+        dr_reading_problem(r, "has no \"rules\": nobody could call; without `access` all may");
+    }
     return err;
 }
 
