@@ -217,3 +217,82 @@ def test_a_monitor_watches_over_tls(redis, certificates, tmp_path):
             assert server.address.replace(":", "_") in file.read_text()
             assert SECRET not in monitor.log()
             assert monitor.stop() == 0
+
+
+def php(*words):
+    return [os.environ.get("DORA_PHP", "php"), "-n", "-d",
+            "extension=" + os.environ["DORA_PHP_EXTENSION"], *words]
+
+
+PHP_CLIENT = """<?php
+$client = new Dora\\Client($argv[1], ['timeout' => 5, 'tls_ca' => $argv[2], 'tls_cert' => $argv[3],
+    'tls_key' => $argv[4]]);
+echo $client->call('/echo', 'found');
+"""
+PHP_MONITOR = """<?php
+$tls = ['ca' => $argv[2], 'cert' => $argv[3], 'key' => $argv[4]];
+$redis = ['ip' => '127.0.0.1', 'port' => (int)$argv[1], 'password' => 's3cr/et', 'tls' => $tls];
+$monitor = new DoraRPC\\Monitor('127.0.0.1', 0, ['discovery' => [[$redis]], 'config' => $argv[5]]);
+$monitor->start();
+"""
+
+
+def test_a_php_client_finds_servers_over_tls(redis, certificates, tmp_path):
+    with serve([redis.url], trust(certificates)) as server:
+        wait_state(server, "joined")
+        done = subprocess.run(php("-r", PHP_CLIENT.replace("<?php", ""), redis.url, certificates.ca,
+                                  certificates.cert("client"), certificates.key("client")),
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.stdout == "found"
+
+
+def test_the_originals_monitor_takes_a_redis_with_tls(redis, certificates, tmp_path):
+    file, program_file = tmp_path / "nodes.php", tmp_path / "monitor.php"
+    program_file.write_text(PHP_MONITOR)
+    command = php(str(program_file), str(redis.port), certificates.ca, certificates.cert("client"),
+                  certificates.key("client"), str(file))
+    with serve([redis.url], trust(certificates)) as server:
+        wait_state(server, "joined")
+        with Monitor([], [file], command=command) as monitor:
+            wait_for(file.exists, monitor.log)
+            assert server.address.split(":")[1] in file.read_text()
+            assert monitor.stop() == 0
+
+
+PHP_SERVER = """<?php
+class Server extends DoraRPC\\BackEndServer
+{
+    function initServer($server) {}
+    function initTask($server, $worker_id) {}
+    function doWork($param) { return null; }
+}
+$tls = ['ca' => '%(ca)s', 'cert' => '%(cert)s', 'key' => '%(key)s'];
+$server = new Server('127.0.0.1', 0, 0);
+$server->configure(['http' => ['task_worker_num' => 1],
+    'dora' => ['pid_path' => __DIR__, 'log_path' => __DIR__]]);
+$server->discovery(['a'], [[['ip' => '127.0.0.1', 'port' => %(port)d, 'password' => 's3cr/et',
+    'tls' => $tls]]]);
+$server->start();
+"""
+
+
+def test_the_originals_server_registers_in_a_redis_with_tls(redis, certificates, tmp_path):
+    file = tmp_path / "server.php"
+    file.write_text(PHP_SERVER % {**trust(certificates), "port": redis.port})
+    with Server(command=php(str(file))) as server:
+        assert wait_until(lambda: server.address.split(":")[1] in "".join(
+            redis.command("SMEMBERS", "dora.serverlist")), TOLD_S), server.log()
+
+
+@pytest.mark.parametrize("tls, why", [
+    ("'yes'", '"tls" of a Redis is true, or an array'),
+    ("['cafile' => '/x']", '"tls" of a Redis is true, or an array'),
+    ("['ca' => '/none'], ], ['ip' => 'h', 'port' => 1, 'tls' => ['ca' => '/other']",
+     '"tls" of all Redis must have the same files'),
+])
+def test_what_is_wrong_with_tls_of_the_originals_lists_is_told(tls, why):
+    program_text = "new DoraRPC\\Monitor('127.0.0.1', 0, ['discovery' => [['ip' => 'h', 'port' " \
+        "=> 2, 'tls' => %s]], 'config' => '/x.php']);" % tls
+    done = subprocess.run(php("-r", program_text), text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert why in done.stdout

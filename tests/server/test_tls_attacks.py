@@ -222,7 +222,7 @@ def test_a_chain_of_a_hundred_is_refused(certificates, tmp_path, version):
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_certificate_of_64_kib_is_refused(certificates, version):
     hosts = ",".join("DNS:host%05d.example" % i for i in range(3300))
-    certificates.leaf("huge", hosts)
+    certificates.client_of("huge", hosts)
     refused(certificates, certificates.cert("huge"), "huge", version)
 
 

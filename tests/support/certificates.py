@@ -82,9 +82,9 @@ class Certificates:
         """What stands under `tls` of a server's configuration."""
         return {"cert": self.cert(name), "key": self.key(name), **more}
 
-    def leaf(self, name, hosts, purpose="clientAuth"):
-        """One more certificate of the CA, of these names (as openssl has them)."""
-        self._leaf(name, "ca", hosts, NEVER, purpose)
+    def client_of(self, name, hosts):
+        """One more of a client, of these names (as openssl has them; None: of none)."""
+        self.leaf(name, "ca", hosts, NEVER, "clientAuth")
 
     def _openssl(self, command, *arguments):
         batch = ["-batch"] if command == "ca" else []
