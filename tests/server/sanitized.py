@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from support import v1
+from support import tls, v1
 from support.collector import Collector
 from support.load import Load
 from support.metrics import Metrics, admin_of, ask
@@ -261,4 +261,35 @@ def test_http_and_json(reactors):
         assert server.stop(30) == 0
         for each in late:
             each.close()
+        check(server)
+
+
+def test_tls_is_clean(certificates):
+    """Calls, reloads, and all that is no TLS."""
+    trust = tls.context(certificates, "client")
+    keys = certificates.server(ca=certificates.ca, verify_client="optional", handshake_ms=300)
+    with start(listen={"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0"}, tls=keys, reactors=2) as server:
+        address = tls.address_of(server)
+
+        def ask():
+            for _ in range(10):
+                with tls.Conn(address, trust, timeout=60) as conn:
+                    for _ in range(20):
+                        assert v1.code(conn.call("/bench/hello")) == 0
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for rubbish in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b"\x16", b"",
+                        v1.request(v1.guid(), "/bench/hello")):
+            with tls.plain_socket(address) as sock:
+                sock.sendall(rubbish)
+                server.signal(signal.SIGHUP)
+                while sock.recv(65536):  # until its time is over
+                    pass
+        for thread in threads:
+            thread.join()
+        with tls.Conn(address, trust, timeout=60) as conn:
+            conn.send(b"".join(v1.request(v1.guid(), "/bench/hello") for _ in range(2000)))
+        assert server.stop(60) == 0
         check(server)
