@@ -50,7 +50,7 @@ if [ "${DORA_SANITIZE:-0}" = 1 ]; then
     rm -f "$out"/report.*
 fi
 # shellcheck disable=SC2086
-LD_PRELOAD=$preload "$php" -n "$runner" -n -q -j2 --no-color --offline --set-timeout 60 \
+LD_PRELOAD=$preload "$php" -n "$runner" -n -q -j2 --no-color --offline --set-timeout 240 \
     -d "extension=$module" $chosen 2>&1 | tr '\r' '\n' >"$out/tests.log"
 
 failed=$(grep -cE '^(FAIL|LEAK|BORK|WARN) ' "$out/tests.log")
