@@ -73,10 +73,13 @@ VALUES = {
     "trace.service": "shop",
     "trace.headers": {"X-Key": "a key"},
     "trace.sample": 0.5,
+    "tls.verify_client": "none",
+    "tls.min_version": "1.2",
     "control.allow": ["loopback"],
     "access.identities": {"someone": {"uid": 4711}},
     "access.rules": [{"who": "anyone", "apis": ["*"]}],
     "discovery.redis": [],
+    "discovery.tls": {"name": "redis.internal"},
     "discovery.groups": ["shop"],
     "discovery.advertise": "127.0.0.1:9",
     "apis": ["/pid", "/more/*"],
@@ -268,5 +271,6 @@ def test_the_table_names_every_key(keys):
     rows = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("|"))
     top, pool = keys
     wanted = [each for each in top if each != "pools"] + ["." + each for each in pool]
-    missing = [each for each in wanted if "`%s`" % each not in rows]
+    missing = [each for each in wanted  # an object in an object has rows of its own
+               if "`%s`" % each not in rows and "`%s." % each not in rows]
     assert missing == []

@@ -45,20 +45,23 @@ static bool is_text(dora_slice slice, const char *text)
 static void request_is_as_it_was_asked(void **state)
 {
     scene *s = *state;
-    const dora_alone_call asked = {.name = text_slice("/user/get"),
+    const dora_alone_call asked = {.size = sizeof asked,
+                                   .name = text_slice("/user/get"),
                                    .param = text_slice("i:7;"),
                                    .guid = text_slice(GUID),
                                    .trace = text_slice("00-t"),
                                    .type = "AM_M",
                                    .protocol = "http",
                                    .connection = 9,
-                                   .remaining_ms = 60000};
+                                   .remaining_ms = 60000,
+                                   .caller = text_slice("shop")};
     assert_int_equal(dora_alone_new(&asked, &s->call, NULL), DORA_OK);
     const dora_request *request = dora_alone_request(s->call);
     assert_true(is_text(dora_request_name(request), "/user/get"));
     assert_true(is_text(dora_request_param(request), "i:7;"));
     assert_true(is_text(dora_request_guid(request), GUID));
     assert_true(is_text(dora_request_trace(request), "00-t"));
+    assert_true(is_text(dora_request_caller(request), "shop"));
     assert_string_equal(dora_request_type(request), "AM_M");
     assert_string_equal(dora_request_protocol(request), "http");
     assert_int_equal(dora_request_connection(request), 9);
@@ -72,6 +75,7 @@ static void what_is_not_said_is_that_of_a_plain_call(void **state)
     assert_int_equal(dora_alone_new(&asked, &s->call, NULL), DORA_OK);
     const dora_request *request = dora_alone_request(s->call);
     assert_int_equal(dora_request_guid(request).len, DR_GUID_LEN);
+    assert_int_equal(dora_request_caller(request).len, 0);
     assert_string_equal(dora_request_type(request), "W_S");
     assert_string_equal(dora_request_protocol(request), "tcp");
     assert_int_equal(dora_request_remaining_ms(request), -1);

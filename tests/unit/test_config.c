@@ -263,8 +263,8 @@ static void unknown_keys(void **state)
         "conf/dora.json:2:3: reacters: unknown key; did you mean \"reactors\"? allowed: "
         "listen, reactors, backlog, frame_bytes_max, idle_s, linger_ms, drain_ms, "
         "stop_timeout_ms, hung_ms, original, connection_mb_max, buffers_mb_max, stall_ms, sign, "
-        "salt, gzip, daemonize, pid_file, dev, log, trace, tls, control, access, http, discovery, "
-        "pools");
+        "salt, gzip, daemonize, pid_file, dev, user, group, umask, no_new_privs, core_mb_max, "
+        "master_user, log, trace, tls, control, access, http, discovery, pools");
     expect_problem("{\"log\": {\"zebra\": 2}}",
                    "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level, "
                    "requests, slow_ms");
@@ -272,7 +272,8 @@ static void unknown_keys(void **state)
                    "  \"workrs\": 2}}}",
                    "conf/dora.json:3:3: pools.users.workrs: unknown key; did you mean "
                    "\"workers\"? allowed: runtime, app, interpreter, extension, ini, env, "
-                   "env_file, cwd, workers, concurrency, threads, apis, queue_tasks_max, "
+                   "env_file, cwd, user, group, umask, no_new_privs, core_mb_max, workers, "
+                   "concurrency, threads, apis, queue_tasks_max, "
                    "queue_mb_max, max_requests, "
                    "memory_mb_max, time_limit_ms, hung_ms, preload, dedupe");
 }
