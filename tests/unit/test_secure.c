@@ -16,6 +16,7 @@ typedef struct secure_scene {
     dr_stream stream; /* at pair[0] */
     dr_tls_filter *server;
     char *bytes;
+    bool is_of_packets; /* what one send gave, one receive takes */
 } secure_scene;
 
 static void secure_scene_close(secure_scene *self)
@@ -55,7 +56,8 @@ static void begin(secure_scene *self)
     tls_scene_meet(&self->tls, &ours, &theirs);
     self->server = dr_tls_filter_server(self->tls.server_context);
     self->bytes = calloc(BIG, 1);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, self->pair), 0);
+    const int type = self->is_of_packets ? SOCK_SEQPACKET : SOCK_STREAM;
+    assert_int_equal(socketpair(AF_UNIX, type, 0, self->pair), 0);
     self->stream = (dr_stream){.fd = self->pair[0]};
     const dr_tls_peer peer = {self->tls.client_context, "localhost"};
     dora_err err = dr_stream_greet(&self->stream, &peer, &loss);
@@ -160,12 +162,40 @@ static void one_that_is_closed_says_goodbye_and_one_that_is_left_does_not(void *
     assert_int_equal(dr_tls_filter_read(self->server, room, sizeof room, &got), DORA_ECLOSED);
 }
 
+static void one_that_goes_on_and_on_holds_up_nobody(void **state)
+{
+    secure_scene *self = *state;
+    char room[DR_TLS_RECORD_BYTES];
+    size_t got = 0;
+    dr_loss loss;
+    self->is_of_packets = true;
+    begin(self);
+    size_t sent;
+    assert_int_equal(dr_stream_send(&self->stream, (dora_slice){"x", 1}, &sent, &loss), DORA_OK);
+    assert_true(serve(self));
+    assert_int_equal(
+        dr_tls_filter_write(self->server, (dora_slice){self->bytes, DR_TLS_RECORD_BYTES}), DORA_OK);
+    const dora_slice out = dr_tls_filter_output(self->server);
+    const size_t piece = out.len / (DR_TRANSPORT_READS_MAX + 4);
+    for (size_t at = 0; at < out.len; at += piece) {
+        const size_t len = out.len - at < piece ? out.len - at : piece;
+        assert_int_equal(send(self->pair[1], out.data + at, len, MSG_NOSIGNAL), len);
+    }
+    /* All of it is there, but it is asked for others in between. */
+    assert_int_equal(dr_stream_receive(&self->stream, room, sizeof room, false, &got, &loss),
+                     DORA_EAGAIN);
+    assert_int_equal(dr_stream_receive(&self->stream, room, sizeof room, false, &got, &loss),
+                     DORA_OK);
+    assert_int_equal(got, DR_TLS_RECORD_BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         unit_in(secure_scene, a_record_counts_as_sent_when_all_of_it_is),
         unit_in(secure_scene, what_does_not_count_cannot_be_read),
         unit_in(secure_scene, a_ticket_is_no_news_and_a_goodbye_is),
+        unit_in(secure_scene, one_that_goes_on_and_on_holds_up_nobody),
         unit_in(secure_scene, one_that_is_closed_says_goodbye_and_one_that_is_left_does_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,8 @@ typedef struct dora_client_options {
     /* "host:port", "[::1]:port" or "unix:/path", or several, parted by commas; one that stands
      * twice is one server; at most 256. "tls://host:port" is spoken to over TLS. Or a registry,
      * which is watched: "file:/path", a node file in JSON, or
-     * "redis://[[user]:password@]host[:port][/database]", or several Redis, parted by commas, of
+     * "redis://[[user]:password@]host[:port][/database]" ("rediss://" over TLS, with the files
+     * below, its certificate naming that host), or several Redis, parted by commas, of
      * which the union counts. */
     const char *nodes;
     const dora_group *groups; /* instead of nodes: named sets, which may share servers */

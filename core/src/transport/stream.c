@@ -87,7 +87,8 @@ static dora_err receive_secure(const dr_stream *stream, char *room, size_t room_
                                size_t *got, dr_loss *loss)
 {
     dora_err err = dr_secure_read(stream->tls, room, room_len, got, loss);
-    while (err == DORA_EAGAIN) {
+    /* A peer may say much that is no byte for its user: it holds up nobody. */
+    for (uint32_t i = 0; err == DORA_EAGAIN && i < DR_TRANSPORT_READS_MAX; i++) {
         err = take_in(stream, may_wait, loss);
         if (err != DORA_OK) {
             return err;
@@ -141,8 +142,8 @@ bool dr_stream_has_news(const dr_stream *stream)
 {
     dr_loss loss;
     dora_err err = DORA_OK;
-    while (stream->tls != NULL && err == DORA_OK) {
-        if (dr_secure_has_news(stream->tls)) {
+    for (uint32_t i = 0; stream->tls != NULL && err == DORA_OK; i++) {
+        if (i == DR_TRANSPORT_READS_MAX || dr_secure_has_news(stream->tls)) {
             return true;
         }
         err = take_in(stream, false, &loss);
