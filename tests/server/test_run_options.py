@@ -79,7 +79,7 @@ VALUES = {
     "access.identities": {"someone": {"uid": 4711}},
     "access.rules": [{"who": "anyone", "apis": ["*"]}],
     "discovery.redis": [],
-    "discovery.tls": {"name": "redis.internal"},
+    "discovery.tls": {"ca": None},
     "discovery.groups": ["shop"],
     "discovery.advertise": "127.0.0.1:9",
     "apis": ["/pid", "/more/*"],
