@@ -13,8 +13,8 @@ bool dr_capabilities_have(uint64_t wanted);
 
 /* dr_capabilities_hold_back has programs that the thread starts not inherit these (the ambient
  * set). dr_capabilities_keep leaves the thread no more than these, and nothing to hand on to a
- * program that it starts. dr_capabilities_bound leaves no program that it or its children start a way to
- * more than these; without the right to do so (CAP_SETPCAP) all is as it was.
+ * program that it starts. dr_capabilities_bound leaves no program that it or its children start a
+ * way to more than these; without the right to do so (CAP_SETPCAP) all is as it was.
  * Returns: 0, or errno. All are fine between fork and exec. */
 void dr_capabilities_hold_back(uint64_t held);
 int dr_capabilities_keep(uint64_t kept);
