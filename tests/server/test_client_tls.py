@@ -241,6 +241,17 @@ def test_a_port_for_tls_is_named(server, caller):
     assert "tls://" in text
 
 
+def test_an_alert_says_that_tls_is_spoken(caller):
+    def refuse(sock):
+        sock.recv(4096)
+        sock.sendall(bytes([21, 3, 3, 0, 2, 2, 70]))  # alert: protocol_version
+    with Peer(refuse) as node:
+        plain = node.removeprefix("tls://")
+        code, text = caller(plain, {})
+    assert code == NOT_RUN
+    assert "TLS is spoken there: tls://host:port is meant" in text
+
+
 def test_a_handshake_has_the_time_of_the_call(certificates):
     with Peer(lambda sock: sock.recv(1)) as node:
         for ask in (by_python, by_asyncio, by_php):

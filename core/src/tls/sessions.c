@@ -16,9 +16,18 @@ static dr_tls_kept *find(dr_tls_context *context, const char *name)
     return NULL;
 }
 
+/* lock says whether the sessions are ours for now. A child of a fork may find them locked for ever,
+ * by a thread of its parent: it begins anew then, and so does who would have to wait. */
+static bool lock(dr_tls_context *context)
+{
+    return pthread_mutex_trylock(&context->lock) == 0;
+}
+
 static void keep(dr_tls_context *context, const char *name, SSL_SESSION *session)
 {
-    pthread_mutex_lock(&context->lock);
+    if (!lock(context)) {
+        return;
+    }
     dr_tls_kept *kept = find(context, name);
     if (kept == NULL) {
         const size_t bytes = strlen(name) + 1;
@@ -49,7 +58,9 @@ int dr_tls_sessions_on_new(SSL *ssl, SSL_SESSION *session)
 
 SSL_SESSION *dr_tls_sessions_find(dr_tls_context *context, const char *name)
 {
-    pthread_mutex_lock(&context->lock);
+    if (!lock(context)) {
+        return NULL;
+    }
     const dr_tls_kept *kept = find(context, name);
     SSL_SESSION *session = kept != NULL ? kept->session : NULL;
     if (session != NULL && SSL_SESSION_up_ref(session) != 1) {

@@ -201,7 +201,7 @@ static dora_err finish(dr_attempt *a, dora_error *error)
     return err;
 }
 
-/* The server has refused the client's certificate, which is heard only now: it is not connected. */
+/* The server has refused the client's certificate, or plain bytes: it was not connected. */
 static void name_server(const dr_attempt *a, dora_error *error)
 {
     dora_client *client = a->client;
@@ -213,7 +213,7 @@ static void name_server(const dr_attempt *a, dora_error *error)
     pthread_mutex_lock(&client->lock);
     dr_address address = client->nodes.items[a->tries.node].address;
     pthread_mutex_unlock(&client->lock);
-    address.is_tls = true;
+    address.is_tls = a->peer->stream.tls != NULL;
     snprintf(reason, sizeof reason, "%s", error->msg);
     dora_error_set(error, DORA_ECONNECT, "cannot connect to %s: %s",
                    dr_address_text(&address, text), reason);

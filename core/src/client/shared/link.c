@@ -82,6 +82,22 @@ static dora_err unreadable(dora_error *error, const char *what)
     return DORA_EPROTO;
 }
 
+/* An alert of TLS (RFC 8446, 6): what a server, or a proxy before it, says to plain bytes. As the
+ * length of a frame it would be 350 MB. */
+static bool is_alert(dora_slice bytes)
+{
+    return bytes.len >= 3 && bytes.data[0] == 0x15 && bytes.data[1] == 0x03;
+}
+
+static dora_err speaks_tls(dora_error *error)
+{
+    dora_error_set(error, DORA_ECONNECT, "TLS is spoken there: tls://host:port is meant");
+    if (error != NULL) {
+        error->code = DORA_CODE_CONNECT;
+    }
+    return DORA_ECONNECT;
+}
+
 /* What a frame that does not decode means to a client. */
 static dora_err frame_failed(dora_err err, dora_error *inner, dora_error *error)
 {
@@ -126,7 +142,7 @@ static dora_err next_frame(dr_link *link, dr_incoming *incoming, dora_error *err
         err = dr_reply_decode(incoming->body, &incoming->reply, &inner);
     }
     if (err != DORA_OK) {
-        return frame_failed(err, &inner, error);
+        return is_alert(bytes) ? speaks_tls(error) : frame_failed(err, &inner, error);
     }
     if (!has_guid(&incoming->reply, frame.guid)) {
         dora_error_set(error, DORA_EPROTO, "reply: %s", dora_code_text(DORA_CODE_BAD_GUID));
