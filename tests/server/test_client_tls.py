@@ -249,7 +249,8 @@ def test_an_alert_says_that_tls_is_spoken(caller):
         plain = node.removeprefix("tls://")
         code, text = caller(plain, {})
     assert code == NOT_RUN
-    assert "TLS is spoken there: tls://host:port is meant" in text
+    assert "wants tls://" in text
+    assert "an alert of TLS came instead of a frame" in text
 
 
 def test_a_handshake_has_the_time_of_the_call(certificates):

@@ -207,7 +207,8 @@ static void garbage_is_refused(void **state)
     const dora_frame_options small = {.bytes_max = 64};
     dr_buf bytes = {0};
     expect_failure(&plain, (dora_slice){"\0\0\0\1xxxxxxxxxx", 14}, DORA_EPROTO, 100009);
-    expect_failure(&plain, text_slice("HTTP/1.1 400 Bad Request\r\n\r\n"), DORA_EPROTO, 100009);
+    expect_failure(&plain, text_slice("HTTP/1.1 400 Bad Request\r\n\r\n"), DORA_ECONNECT, 100010);
+    expect_failure(&plain, (dora_slice){"\x15\3\3\0\2\2F", 7}, DORA_ECONNECT, 100010);
     put_reply(&bytes, &plain, MINE, 0, "i:1;");
     expect_failure(&signing, dr_buf_slice(&bytes), DORA_ESIGN, 100005);
     expect_failure(&gzip, dr_buf_slice(&bytes), DORA_EPROTO, 100009);

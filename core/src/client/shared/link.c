@@ -82,16 +82,18 @@ static dora_err unreadable(dora_error *error, const char *what)
     return DORA_EPROTO;
 }
 
-/* An alert of TLS (RFC 8446, 6): what a server, or a proxy before it, says to plain bytes. As the
- * length of a frame it would be 350 MB. */
-static bool is_alert(dora_slice bytes)
+/* What a server of another protocol says to a frame: an alert of TLS (RFC 8446, 6), or HTTP. As the
+ * length of a frame that would be more than 300 MB. */
+static bool is_foreign(dora_slice bytes)
 {
-    return bytes.len >= 3 && bytes.data[0] == 0x15 && bytes.data[1] == 0x03;
+    return bytes.len >= 4 &&
+           (memcmp(bytes.data, "\x15\x03", 2) == 0 || memcmp(bytes.data, "HTTP", 4) == 0);
 }
 
-static dora_err speaks_tls(dora_error *error)
+/* Nothing has run there. */
+static dora_err speaks_other(const dora_error *inner, dora_error *error)
 {
-    dora_error_set(error, DORA_ECONNECT, "TLS is spoken there: tls://host:port is meant");
+    dora_error_set(error, DORA_ECONNECT, "%s", inner->msg);
     if (error != NULL) {
         error->code = DORA_CODE_CONNECT;
     }
@@ -142,7 +144,7 @@ static dora_err next_frame(dr_link *link, dr_incoming *incoming, dora_error *err
         err = dr_reply_decode(incoming->body, &incoming->reply, &inner);
     }
     if (err != DORA_OK) {
-        return is_alert(bytes) ? speaks_tls(error) : frame_failed(err, &inner, error);
+        return is_foreign(bytes) ? speaks_other(&inner, error) : frame_failed(err, &inner, error);
     }
     if (!has_guid(&incoming->reply, frame.guid)) {
         dora_error_set(error, DORA_EPROTO, "reply: %s", dora_code_text(DORA_CODE_BAD_GUID));

@@ -42,9 +42,9 @@ typedef struct dr_incoming {
 /* dr_link_next gives the next frame, for whomever it is. The answer to a hello is taken; where that
  * was refused, it is given as the server's word on the connection. Returns: DORA_OK, borrowed until
  * the next call; DORA_EAGAIN while bytes are missing.
- * Errors, after which the link is of no use: DORA_ECONNECT (code 100010) where TLS was answered,
- * which nothing but TLS is heard by; DORA_EPROTO (code 100009; 100100 where header and body
- * name different calls), DORA_ESIGN (100005), DORA_ETOOBIG (100206), DORA_ENOMEM. */
+ * Errors, after which the link is of no use: DORA_ECONNECT (code 100010) where the answer is of
+ * another protocol, TLS or HTTP: nothing has run; DORA_EPROTO (code 100009; 100100 where header and
+ * body name different calls), DORA_ESIGN (100005), DORA_ETOOBIG (100206), DORA_ENOMEM. */
 dora_err dr_link_next(dr_link *link, dr_incoming *incoming, dora_error *error);
 
 /* dr_incoming_is_for says whether a frame answers the call `guid`. One under a guid of zeros is the
