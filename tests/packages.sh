@@ -204,6 +204,7 @@ wheel_serves()
         inside "$root" bash -c "python3 -m venv /venv && . /venv/bin/activate &&
             pip install --no-index --no-deps /src/*.whl &&
             ls /venv/lib/python3*/site-packages/*.libs | tee /dev/stderr | { ! grep gnutls; } &&
+            ls /venv/lib/python3*/site-packages/*.dist-info/licenses/bundled | grep libssl &&
             $serves"
 }
 

@@ -68,14 +68,17 @@ build_sdist()
 # packages have them, and goes to dist.
 add_licences()
 {
-    local at=$1 python=$folder/tools/bin/python into name package
+    local at=$1 python=$folder/tools/bin/python into library package
+    rm -rf "$at/open"
     "$python" -m wheel unpack --dest "$at/open" "$at"/repaired/*.whl || return 1
     into=$(echo "$at"/open/*/*.dist-info)/licenses/bundled
     mkdir -p "$into"
-    while read -r name _ package; do
-        case $name in '' | '#'* | zlib) continue ;; esac
-        cp "/usr/share/doc/$package/copyright" "$into/$name.txt" || return 1
-    done <"$root/core/libraries.txt"
+    for library in "$at"/open/*/*.libs/*; do
+        library=${library##*/}
+        library=${library%%-*} # behind it auditwheel has put a digest
+        package=$(dpkg -S "*/$library.so.*" | sed -n '1s/:.*//p')
+        cp "/usr/share/doc/$package/copyright" "$into/$library.txt" || return 1
+    done
     "$python" -m wheel pack --dest-dir "$folder/dist" "$at"/open/*
 }
 
