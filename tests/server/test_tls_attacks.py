@@ -1,5 +1,6 @@
 """Who attacks the port for TLS hurts nobody else: each call beside it is answered."""
 
+import concurrent.futures
 import random
 import socket
 import ssl
@@ -13,6 +14,8 @@ from support.server import Server, python_pool, wait_until
 
 HANDSHAKES_MAX = 1024  # of a reactor: DR_TLS_HANDSHAKES_MAX
 CROWD = 1500
+FLOOD = 400
+FLOODERS = 4
 CLIENT_S = 20
 
 # A crowd that connects and says nothing; in a process of its own, for its many descriptors.
@@ -91,6 +94,24 @@ def test_a_silent_crowd_keeps_nobody_out(server, address, certificates, neighbou
         assert crowd.poll() is None
         crowd.stdin.close()
     assert wait_until(lambda: numbers(server)["open"] == 1)
+
+
+def test_a_flood_of_handshakes_leaves_calls_their_turn(server, address, certificates, neighbour):
+    before = numbers(server)
+
+    def shake():
+        trust = tls.context(certificates)
+        for _ in range(FLOOD // FLOODERS):
+            with tls.plain_socket(address) as plain:
+                trust.wrap_socket(plain, server_hostname="localhost").close()
+
+    with concurrent.futures.ThreadPoolExecutor(FLOODERS) as pool:
+        floods = [pool.submit(shake) for _ in range(FLOODERS)]
+        while not all(flood.done() for flood in floods):
+            assert neighbour.call("/echo", "on")["data"]["data"] == "on"
+        assert [flood.result() for flood in floods] == [None] * FLOODERS
+    assert wait_until(lambda: numbers(server)["handshakes"] == before["handshakes"] + FLOOD)
+    assert numbers(server)["failed"] == before["failed"]
 
 
 def test_a_hello_may_come_byte_by_byte(address, certificates, neighbour):
