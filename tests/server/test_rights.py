@@ -67,6 +67,9 @@ def test_a_worker_has_the_user_of_its_pool_and_no_rights(folder):
             for pid in [zygote_of(server, name), *workers_of(server, name)]:
                 assert status(pid, "Uid") == four(user)
                 assert status(pid, "CapBnd") == NO_RIGHTS[0]
+        with v1.Conn(server.address) as conn:
+            told = conn.command("getStat")["data"]["server"]["pools"]
+        assert {name: told[name]["user"] for name in pools} == {"a": WEB, "b": OTHER}
         worker, = workers_of(server, "b")
         with open("/proc/%d/limits" % worker) as file:
             assert file.read().split("Max core file size")[1].split()[:2] == ["0", "0"]

@@ -1,4 +1,4 @@
-/* Users by name, and what a process is left with that becomes one. */
+/* test_rights.c: users by name, and what a process is left with that becomes one. */
 #include "unit.h"
 
 #include <linux/capability.h>

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "server/call/lane.h"
+#include "server/config/config_rights.h"
 #include "task/hung.h"
 
 const char *dr_restart_name(dr_restart why)
@@ -219,12 +220,13 @@ static void put_restarts(dora_writer *writer, void *of)
     dora_write_end(writer);
 }
 
-static void put_pool(dora_writer *writer, const dr_pool_config *config, dr_pool *pool,
-                     dr_pool_numbers *numbers)
+static void put_pool(dora_writer *writer, const dr_pool_config *config, const char *user,
+                     dr_pool *pool, dr_pool_numbers *numbers)
 {
     const uint64_t *restarts = numbers->restarts;
     const field fields[] = {
         {"runtime", .text = dr_runtime_of(config->runtime)->name},
+        {"user", .text = user != NULL ? user : ""},
         {"generation", .number = numbers->generation},
         {"workers", .number = config->workers},
         {"idle", .number = numbers->idle},
@@ -367,7 +369,9 @@ static void put_pools(dora_writer *writer, void *of)
     dr_backend *backend = now->backend;
     dora_write_array(writer, backend->pool_count);
     for (uint32_t i = 0; i < backend->pool_count; i++) {
-        put_pool(writer, &backend->config->pools[i], &backend->pools[i], &now->pools[i]);
+        const dr_pool_config *pool = &backend->config->pools[i];
+        put_pool(writer, pool, dr_rights_user(backend->config, pool), &backend->pools[i],
+                 &now->pools[i]);
     }
     dora_write_end(writer);
 }
