@@ -89,6 +89,7 @@ echo "unit tests: $passed passed, $failed failed"
 unset PKG_CONFIG_PATH
 [ $# -gt 0 ] || set -- tests/server/test_{json_tcp,http,http_framing,unix,discovery,reload}.py
 [ -n "${DORA_PYTHON:-}" ] || { dora_build_python "$out/venv" && DORA_PYTHON=$out/venv/bin/python; }
+dora_build_php "$out/php" && export DORA_PHP_EXTENSION=$dora_php_module
 export DORA_PYTHON DORA_BIN=$folder/build/dora PYTHONDONTWRITEBYTECODE=1
 line=$(dora_run_pytest "$folder/pytest.log" "$@" 2>&1 | tee /dev/stderr | tail -n 1)
 passed=$((passed + ${line%% passed*}))

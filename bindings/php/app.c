@@ -245,7 +245,7 @@ static bool read_limit(api_options *options, zval *value)
     }
     options->limit_ms = dora_limit_of_seconds(zval_get_double(value));
     if (options->limit_ms < 0) {
-        zend_string *given = zval_get_string(value);
+        zend_string *given = php_dora_text_of(value);
         zend_argument_value_error(
             3, "of api \"%s\" has \"timeLimit\", which must be 0 (none) to 86400 seconds, not %s",
             options->api, ZSTR_VAL(given));

@@ -354,7 +354,7 @@ static bool argv_add_value(php_dora_run_options *self, const char *flag, zval *v
         zend_argument_value_error(1, "must not have a NUL byte in \"%s\"", flag + 2);
         return false;
     }
-    zend_string *text = zval_get_string(value);
+    zend_string *text = php_dora_text_of(value);
     argv_add(self, flag);
     argv_add(self, ZSTR_VAL(text));
     zend_string_release(text);

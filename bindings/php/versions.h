@@ -1,10 +1,18 @@
-/* versions.h: what PHP 8.1 has under another name, or has not. */
+/* versions.h: what PHP 8.1 has under another name, or has not, and what 8.5 does otherwise. */
 #ifndef PHP_DORA_VERSIONS_H
 #define PHP_DORA_VERSIONS_H
 
 #include "php.h"
 #include "zend_enum.h"
 #include "zend_interfaces.h"
+
+/* A text or a number as a text. PHP 8.5 would warn of NAN, which is refused by name anyway.
+ * Ownership: the caller's. */
+static inline zend_string *php_dora_text_of(zval *value)
+{
+    return Z_TYPE_P(value) == IS_DOUBLE ? zend_double_to_str(Z_DVAL_P(value))
+                                        : zval_get_string(value);
+}
 
 #if PHP_VERSION_ID < 80200
 #define ZEND_ACC_ALLOW_DYNAMIC_PROPERTIES 0 /* there it goes without saying */

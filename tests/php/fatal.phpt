@@ -49,7 +49,7 @@ var_dump(str_contains($log, 'last words'), str_contains($log, 'Allowed memory si
 ?>
 --EXPECTF--
 oom Dora\HandlerException 100200: Allowed memory size of 67108864 bytes exhausted%S (tried to allocate %d bytes) in %s.php:%d
-fatal Dora\HandlerException 100200: Class A contains 1 abstract method %s in %s eval()'d code:1
+fatal Dora\HandlerException 100200: Class A %s abstract method %s in %s eval()'d code:1
 userError Dora\HandlerException 100200: given up in %s.php:%d
 timeout Dora\HandlerException 100200: Maximum execution time of 1 second exceeded in %s.php:%d
 exit Dora\HandlerException 100200: exit() called in handler

@@ -43,7 +43,8 @@ function interrupted(string $code, int $number = SIGUSR1, bool $goes_on = false)
         }
 
         PHP . $code);
-    $command = php_command('-d', 'display_errors=1', '-d', 'html_errors=0', "$file.php", (string)$server->port, $file);
+    $command = php_command('-d', 'display_errors=1', '-d', 'html_errors=0', '-d', 'fatal_error_backtraces=0',
+        "$file.php", (string)$server->port, $file);
     $process = proc_open($command, [1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']], $pipes);
     until("$file.begun");
     proc_terminate($process, $number);

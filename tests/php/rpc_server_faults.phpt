@@ -102,7 +102,7 @@ foreach (['initTask' => "throw new \\Exception('no database', 5);", 'initServer'
     echo "$status $match[1]\n";
 }
 ?>
---EXPECT--
+--EXPECTF--
 bool(true)
 an exception with code 0, or with one of the server's own
 0 100208 failed without a code (code 0)
@@ -115,7 +115,7 @@ one task leaves nothing for the next but statics
 killed workers: every caller is answered
 100200 100200 100200 100200 100200 100200 100200 100200 100200 100200
 100200 exit() called in handler
-100200 Class A contains 1 abstract method and must therefore be declared abstract or implement the remaining methods (A::b)
+100200 Class A %s abstract method%S
 100200 Maximum execution time of 1 second exceeded
 1
 14 workers were started

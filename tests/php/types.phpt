@@ -45,7 +45,7 @@ $table = [
     '`stdClass`, `ArrayObject`' => [
         [new stdClass, 'a:00:{}'], [(object)['a'], 'a:01:{i:0;s:1:"a";}'],
         [(object)['k' => 1], 'a:1:{s:1:"k";i:1;}'], [new ArrayObject([7]), 'a:01:{i:0;i:7;}'],
-        [new ArrayObject(new Owner), 'a:1:{s:3:"pub";i:2;}'],
+        [@new ArrayObject(new Owner), 'a:1:{s:3:"pub";i:2;}'],
         [(object)(array)new Owner, 'a:1:{s:3:"pub";i:2;}'],
     ],
     '`DateTimeInterface`' => [
