@@ -535,11 +535,12 @@ def refuse(tmp_path, config):
 
 
 def test_wrong_configuration(tmp_path):
-    text = refuse(tmp_path, {"discovery": {"redis": ["a:b", "rediss://h"], "advertise": ":9567"}})
+    text = refuse(tmp_path, {"discovery": {"redis": ["a:b", "rediss://:s3cret@h/x"],
+                                           "advertise": ":9567"}})
     lines = text.splitlines()
     assert len(lines) == 3
     assert "discovery.redis: item 1: " in lines[0]
-    assert "discovery.redis: item 2: " in lines[1] and "TLS" in lines[1]
+    assert "discovery.redis: item 2: " in lines[1] and "s3cret" not in lines[1]
     assert "discovery.advertise: must be " in lines[2]
     text = refuse(tmp_path, {"discovery": {"redis": ["a:1"]},
                              "listen": {"tcp": None, "unix": "a.sock"}})

@@ -128,7 +128,9 @@ static void what_is_meant_is_told_apart(void **state)
     (void)state;
     assert_true(dr_registry_is_meant("file:/x"));
     assert_true(dr_registry_is_meant(" redis://a,redis://b"));
-    assert_true(dr_registry_is_meant("rediss://a")); /* refused later, with the reason */
+    assert_true(dr_registry_is_meant("rediss://a"));
+    assert_true(dr_registry_is_meant("redis://a, rediss://b"));
+    assert_false(dr_registry_is_meant("rediss://a,127.0.0.1:1"));
     assert_false(dr_registry_is_meant("a:1,b:2"));
     assert_false(dr_registry_is_meant("unix:/x"));
     assert_false(dr_registry_is_meant(""));
