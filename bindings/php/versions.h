@@ -10,8 +10,9 @@
  * Ownership: the caller's. */
 static inline zend_string *php_dora_text_of(zval *value)
 {
-    return Z_TYPE_P(value) == IS_DOUBLE ? zend_double_to_str(Z_DVAL_P(value))
-                                        : zval_get_string(value);
+    return Z_TYPE_P(value) == IS_DOUBLE && zend_isnan(Z_DVAL_P(value))
+               ? zend_string_init("NAN", 3, false)
+               : zval_get_string(value);
 }
 
 #if PHP_VERSION_ID < 80200
