@@ -43,6 +43,11 @@ dora.gzip '0' all
 dora.salt '=&$*#@(*&%(@' all
 dora.sign '0' all
 dora.timeout '3.0' all
+dora.tls_ca '' all
+dora.tls_cert '' all
+dora.tls_crl '' all
+dora.tls_key '' all
+dora.tls_name '' all
 
 Warning: ini_set(): dora.sign must be on or off, not "ture" in %s on line %d
 bool(false)
