@@ -70,7 +70,7 @@ static void defaults_are_these(void **state)
     assert_int_equal(pool->apis.count, 0);
     assert_int_equal(pool->queue_tasks_max, 16384);
     assert_int_equal(pool->queue_mb_max, 64);
-    assert_int_equal(pool->max_requests, 4000);
+    assert_int_equal(pool->max_requests, DR_MAX_REQUESTS_AUTO);
     assert_int_equal(pool->memory_mb_max, 0);
     assert_int_equal(pool->time_limit_ms, 60000);
     assert_false(pool->limits_accepted);

@@ -46,6 +46,12 @@
 #define DR_TIME_LIMIT_MS_MAX 86400000u  /* a day: what may take longer has none */
 #define DR_LIMIT_NONE UINT32_MAX        /* an api's own time limit: none, where 0 is its pool's */
 #define DR_BUSY_SAID_MS 10000u          /* all workers busy with the same tasks: said in the log */
+#define DR_MAX_REQUESTS_AUTO UINT32_MAX /* of a pool: its workers are replaced if they have grown */
+#define DR_YOUNG_TASKS 100u             /* done by a worker that has what it needs, but no more */
+#define DR_LIFE_TASKS 4000u             /* between two looks whether it has grown; Swoole's life */
+#define DR_LIFE_TASKS_MAX 100000u       /* replaced although it has not grown */
+#define DR_GROWN_BYTES (1u << 20)       /* more is growth: arenas and caches come to rest below */
+#define DR_GROWN_FILES 8u               /* too: a pool of connections may still fill up */
 #define DR_HUNG_MS_DEFAULT 30000u       /* tasks wait and none ends: the server is not ready */
 #define DR_LOOP_GRACE_MS 1000u          /* past its time limit an event loop ends a task itself */
 #define DR_TICK_MS 10u                  /* while tasks are in flight; no lost wake-up strands one */

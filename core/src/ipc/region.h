@@ -82,6 +82,11 @@ typedef struct dr_shared_task {
 
 #define DR_START_WAITS UINT64_MAX
 
+/* Whether a worker has grown: where the master wants to know, which says so before it starts. */
+#define DR_GROWTH_NOT_ASKED 0u
+#define DR_GROWTH_NONE 1u
+#define DR_GROWTH_SEEN 2u
+
 typedef struct dr_shared_worker {
     alignas(64) _Atomic uint32_t inbox_tail; /* written by the master, which has its own */
     _Atomic uint32_t stop;
@@ -89,6 +94,7 @@ typedef struct dr_shared_worker {
     _Atomic uint32_t asleep;                 /* futex; DR_ASLEEP_... */
     _Atomic uint32_t big;                    /* DR_BIG_... */
     _Atomic uint32_t has_left;               /* 1 where it ends by itself, in order */
+    _Atomic uint32_t growth;                 /* DR_GROWTH_... */
 } dr_shared_worker;
 
 typedef struct dr_shared_outbox {

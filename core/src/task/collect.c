@@ -123,6 +123,22 @@ static void say_limit(const dr_pool *pool, uint32_t task, dr_outcome *outcome)
     memcpy((char *)(uintptr_t)outcome->msg.data, text, outcome->msg.len);
 }
 
+/* is_old: a worker has done as many tasks as it may. One that has not grown may do more. */
+static bool is_old(dr_pool *pool, uint32_t index)
+{
+    dr_slot *slot = &pool->slots[index];
+    if (slot->recycle_at == 0 || slot->finished < slot->recycle_at) {
+        return false;
+    }
+    const _Atomic uint32_t *growth = &pool->region.workers[index].growth;
+    if (slot->finished >= slot->recycle_last ||
+        atomic_load_explicit(growth, memory_order_relaxed) != DR_GROWTH_NONE) {
+        return true;
+    }
+    slot->recycle_at += DR_LIFE_TASKS;
+    return false;
+}
+
 /* after_task decides what a worker does that has just finished one. */
 static void after_task(dr_pool *pool, uint32_t task, batch *found)
 {
@@ -133,7 +149,7 @@ static void after_task(dr_pool *pool, uint32_t task, batch *found)
     slot->slow = false;
     slot->last_type = pool->records[task].type;
     slot->last_own_limit_ms = pool->records[task].own_limit_ms;
-    if (slot->recycle_at != 0 && slot->finished >= slot->recycle_at && !slot->wants_recycling) {
+    if (!slot->wants_recycling && is_old(pool, index)) {
         slot->wants_recycling = true;
         slot->why = DR_RESTART_RECYCLED;
         found->is_attention_due = true;

@@ -79,6 +79,28 @@ void dr_crew_later(dr_crew *crew, uint32_t pause_ms)
     uv_timer_start(&crew->retry, on_retry, pause_ms, 0);
 }
 
+/* spread makes workers that were started together not go together, as Swoole does. Returns: up to
+ * half as many tasks. */
+static uint32_t spread(dr_crew *crew, uint32_t tasks)
+{
+    crew->jitter = crew->jitter * 1103515245u + 12345u;
+    return (crew->jitter >> 8) % (tasks / 2 + 1);
+}
+
+/* set_life says after how many tasks the worker of a slot is replaced. Locked. */
+static void set_life(dr_crew *crew, uint32_t index)
+{
+    dr_slot *slot = &crew->pool->slots[index];
+    const uint32_t tasks = crew->options.max_requests;
+    if (tasks == DR_MAX_REQUESTS_AUTO) {
+        slot->recycle_at = DR_LIFE_TASKS + spread(crew, DR_LIFE_TASKS);
+        slot->recycle_last = DR_LIFE_TASKS_MAX - spread(crew, DR_LIFE_TASKS_MAX);
+        atomic_store(&crew->pool->region.workers[index].growth, DR_GROWTH_NONE);
+    } else if (tasks > 0) {
+        slot->recycle_at = (uint64_t)tasks + spread(crew, tasks);
+    }
+}
+
 /* reserve prepares a slot for a worker of this crew; `*loop_fd` is what wakes its event loop, -1:
  * it has none. Returns: DR_NONE when all are in use. */
 static uint32_t reserve(dr_crew *crew, int32_t *number, int *loop_fd)
@@ -94,12 +116,7 @@ static uint32_t reserve(dr_crew *crew, int32_t *number, int *loop_fd)
         slot->has_loop = crew->has_loop;
         *number = (int32_t)free;
         *loop_fd = crew->has_loop ? dr_slot_loop_fd(pool, index) : -1;
-        if (crew->options.max_requests > 0) {
-            /* Spread, as Swoole does: workers started together are not replaced together. */
-            crew->jitter = crew->jitter * 1103515245u + 12345u;
-            const uint32_t spread = crew->options.max_requests / 2 + 1;
-            slot->recycle_at = (uint64_t)crew->options.max_requests + (crew->jitter >> 8) % spread;
-        }
+        set_life(crew, index);
     }
     pthread_mutex_unlock(&pool->lock);
     return index;

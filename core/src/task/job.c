@@ -175,9 +175,7 @@ dora_err dr_job_find(dr_job *job)
     if (!find_handler(job, worker->app, api)) {
         return refuse(job, DORA_CODE_NO_API);
     }
-    _Atomic uint64_t *requests = &worker->requests;
-    atomic_store_explicit(requests, atomic_load_explicit(requests, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    dr_worker_count(worker);
     return DORA_OK;
 }
 

@@ -133,9 +133,10 @@ typedef struct dr_slot {
     uint32_t inbox_head;
     uint32_t inbox_tail; /* the truth of what its inbox has got */
     dr_stand stand;
-    uint64_t recycle_at; /* tasks; 0: never */
-    uint64_t since_ns;   /* of its last progress */
-    uint64_t unsettled;  /* after its death: one bit for each reactor that must look */
+    uint64_t recycle_at;   /* tasks; 0: never */
+    uint64_t recycle_last; /* until then only if it has grown, and asked again; 0: at once */
+    uint64_t since_ns;     /* of its last progress */
+    uint64_t unsettled;    /* after its death: one bit for each reactor that must look */
     uint32_t outbox_heads[DR_REACTORS_MAX];
     uint64_t ready_ns;
     uint64_t stopped_ns; /* when it was told to leave; 0: it was not */
@@ -157,7 +158,6 @@ typedef struct dr_pool_limits {
     uint32_t queue_tasks_max;
     uint64_t slab_bytes;
     uint32_t big_bytes;
-    uint32_t max_requests;
     uint32_t time_limit_ms;     /* of tasks that somebody waits for; 0: none */
     uint32_t accepted_limit_ms; /* of accepted work */
     uint32_t hung_ms; /* without any end while tasks wait: it hangs; 0: is not looked for */

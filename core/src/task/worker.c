@@ -61,6 +61,15 @@ void dr_worker_set_big(dr_worker *worker, uint32_t state)
     atomic_store_explicit(&shared_of(worker)->big, state, memory_order_release);
 }
 
+void dr_worker_count(dr_worker *worker)
+{
+    const uint64_t taken = atomic_load_explicit(&worker->requests, memory_order_relaxed) + 1;
+    atomic_store_explicit(&worker->requests, taken, memory_order_relaxed);
+    if (taken == worker->growth.look_at && dr_growth_look(&worker->growth)) {
+        atomic_store_explicit(&shared_of(worker)->growth, DR_GROWTH_SEEN, memory_order_relaxed);
+    }
+}
+
 static dora_err call(dr_job *job)
 {
     const dora_runtime *runtime = job->worker->runtime;
@@ -134,6 +143,9 @@ static void run_one_by_one(dr_worker *worker)
 
 void dr_worker_run(dr_worker *worker)
 {
+    if (atomic_load_explicit(&shared_of(worker)->growth, memory_order_relaxed) == DR_GROWTH_NONE) {
+        worker->growth = dr_growth_begin();
+    }
     if (worker->has_loop) {
         worker->runtime->run_loop(worker->runtime->host, worker);
         dr_loop_fini(worker);

@@ -6,6 +6,7 @@
 #include "ipc/region.h"
 #include "task/app.h"
 #include "task/develop.h"
+#include "task/growth.h"
 
 /* dr_worker is what the public interface calls a dora_worker. */
 typedef struct dora_worker {
@@ -16,6 +17,7 @@ typedef struct dora_worker {
     uint32_t reply_bytes_max;
     const int *event_fds;      /* one for each reactor */
     _Atomic uint64_t requests; /* taken so far; handlers' threads may read it */
+    dr_growth growth;          /* looked at where the master asks for it */
     bool is_forked;            /* by the application, from a worker: it is none, and ends */
     dr_develop *develop;       /* NULL, but for who writes the application */
     const dora_task *job;      /* whose handler runs, where that is one at a time */
@@ -40,11 +42,14 @@ typedef struct dora_worker {
  * zygote sets the stop flag. */
 void dr_worker_run(dr_worker *worker);
 
-/* For the files of this step only: the area for a reply that outgrew its block.
+/* For the files of this step only. The area for a reply that outgrew its block.
  * dr_worker_is_big_free looks, dr_worker_wait_for_big sleeps until it is free, dr_worker_set_big
  * says DR_BIG_...; once it is FULL, the master frees it. */
 bool dr_worker_is_big_free(const dr_worker *worker);
 void dr_worker_wait_for_big(dr_worker *worker);
 void dr_worker_set_big(dr_worker *worker, uint32_t state);
+
+/* dr_worker_count counts one more request, and looks now and then whether the worker has grown. */
+void dr_worker_count(dr_worker *worker);
 
 #endif

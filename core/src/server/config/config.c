@@ -169,7 +169,7 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
         .threads = 1,
         .queue_tasks_max = 16384,
         .queue_mb_max = 64,
-        .max_requests = 4000,
+        .max_requests = DR_MAX_REQUESTS_AUTO,
         .time_limit_ms = DR_TIME_LIMIT_MS_DEFAULT,
         .hung_ms = DR_HUNG_UNSET,
         .preload = true,

@@ -98,8 +98,9 @@ const dr_config_about dr_config_abouts[] = {
      "Exact names or patterns ending in *; the longest wins; empty: what is registered."},
     {"pools.NAME.queue_tasks_max", NULL, "How many may wait; beyond: 100203 at once."},
     {"pools.NAME.queue_mb_max", NULL, "How much may wait; beyond: 100203 at once."},
-    {"pools.NAME.max_requests", NULL,
-     "Tasks after which a worker is replaced, and up to half as many more; 0: never."},
+    {"pools.NAME.max_requests", "\"auto\"",
+     "Tasks after which a worker is replaced, and up to half as many more; 0: never; auto: asked "
+     "each 4000 tasks whether it has grown, and replaced then, or by 100000."},
     {"pools.NAME.memory_mb_max", NULL,
      "Resident memory above which a worker is replaced; 0: never."},
     {"pools.NAME.time_limit_ms", NULL,

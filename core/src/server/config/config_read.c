@@ -187,6 +187,21 @@ static dora_err take_time_limit(dr_reading *r, const dr_key *key, const json_t *
     return dr_take_uint(r, key, json, object);
 }
 
+static dora_err take_max_requests(dr_reading *r, const dr_key *key, const json_t *json,
+                                  void *object)
+{
+    const char *text = json_string_value(json);
+    if (text != NULL && strcmp(text, "auto") == 0) {
+        ((dr_pool_config *)object)->max_requests = DR_MAX_REQUESTS_AUTO;
+        return DORA_OK;
+    }
+    if (!json_is_integer(json)) {
+        dr_reading_problem(r, "must be \"auto\" or a whole number from 0 to %u", key->max);
+        return DORA_OK;
+    }
+    return dr_take_uint(r, key, json, object);
+}
+
 static bool is_api_pattern(const json_t *json)
 {
     const char *text = json_string_value(json);
@@ -400,7 +415,10 @@ static const dr_key POOL_KEYS[] = {
      .at = POOL(queue_mb_max),
      .min = 1,
      .max = 16384},
-    {.name = "max_requests", .take = dr_take_uint, .at = POOL(max_requests), .max = 1000000000},
+    {.name = "max_requests",
+     .take = take_max_requests,
+     .at = POOL(max_requests),
+     .max = 1000000000},
     {.name = "memory_mb_max", .take = dr_take_uint, .at = POOL(memory_mb_max), .max = 1u << 20},
     {.name = "time_limit_ms",
      .take = take_time_limit,

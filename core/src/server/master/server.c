@@ -64,7 +64,6 @@ static dora_err make_pools(dr_server *server, dora_error *error)
                                        .queue_tasks_max = pool->queue_tasks_max,
                                        .slab_bytes = slab,
                                        .big_bytes = config->frame_bytes_max,
-                                       .max_requests = pool->max_requests,
                                        .time_limit_ms = pool->time_limit_ms,
                                        .accepted_limit_ms =
                                            pool->limits_accepted ? pool->time_limit_ms : 0,
