@@ -10,10 +10,12 @@ HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Web:
-    """One keep-alive connection. Each method gives (status, decoded body)."""
+    """One keep-alive connection, from an address of one's own where `source` names it. Each method
+    gives (status, decoded body)."""
 
-    def __init__(self, address, timeout=10.0):
-        self.conn = http.client.HTTPConnection(address, timeout=timeout)
+    def __init__(self, address, timeout=10.0, source=None):
+        self.conn = http.client.HTTPConnection(address, timeout=timeout,
+                                               source_address=source and (source, 0))
         self.headers = {}
 
     def ask(self, method, path, body=None, headers=None):

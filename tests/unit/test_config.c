@@ -275,7 +275,7 @@ static void unknown_keys(void **state)
                    "env_file, cwd, user, group, umask, no_new_privs, core_mb_max, workers, "
                    "concurrency, threads, apis, queue_tasks_max, "
                    "queue_mb_max, max_requests, "
-                   "memory_mb_max, time_limit_ms, hung_ms, preload, dedupe");
+                   "memory_mb_max, time_limit_ms, newest_first_ms, hung_ms, preload, dedupe");
 }
 
 static void wrong_values(void **state)

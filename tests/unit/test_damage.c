@@ -364,7 +364,7 @@ static void everything_held_is_answered_once(void **state)
     at->pool.costs[0].run_ns = DR_WAKE_PRICE_NS * 2; /* nothing is handed ahead */
     (void)submit(at);
     (void)submit(at);
-    assert_int_equal(at->pool.waiting_count, 2);
+    assert_int_equal(at->pool.queue.count, 2);
     const dr_task_input input = input_of(at);
     const char *why;
     assert_int_equal(dr_dispatch_reserve(&at->pool, &input, &filling, &why), 0);
@@ -389,7 +389,7 @@ static void everything_held_is_answered_once(void **state)
     assert_memory_equal(at->pool.region.slab + record->offset + record->input_len, "i:7;", 4);
     assert_int_equal(at->pool.slots[at->slot].state, DR_SLOT_EMPTY);
     assert_int_equal(at->pool.restarts[DR_RESTART_DAMAGED], 1);
-    assert_int_equal(at->pool.handed_count + at->pool.waiting_count + at->pool.busy_count, 0);
+    assert_int_equal(at->pool.handed_count + at->pool.queue.count + at->pool.busy_count, 0);
     at->slot = unit_pool_worker(&at->pool);
     (void)submit(at);
     const uint32_t next = start(at);

@@ -157,7 +157,7 @@ static void a_death_answers_what_ran_and_moves_the_rest(void **state)
     dr_dispatch_worker_died(&at->pool, slot);
     assert_int_equal(dr_dispatch_collect(&at->pool, 0, unit_count, &told), 1);
     assert_int_equal(told.last_code, DORA_CODE_WORKER_DIED);
-    assert_int_equal(at->pool.waiting_count, 2);
+    assert_int_equal(at->pool.queue.count, 2);
     /* Only when every reactor has looked is the slot free again. */
     assert_int_equal(at->pool.slots[slot].state, DR_SLOT_DEAD);
     assert_int_equal(dr_dispatch_collect(&at->pool, 1, unit_count, &other), 0);

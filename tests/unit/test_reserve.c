@@ -93,7 +93,7 @@ static void reserved_tasks_wait_for_their_commit(void **state)
     assert_false(dr_inbox_is_empty(&at->pool.region, slot));
     assert_int_equal(at->pool.reserved_count, 0);
     assert_int_equal(at->pool.handed_count, 1);
-    assert_int_equal(at->pool.waiting_count, 3);
+    assert_int_equal(at->pool.queue.count, 3);
     assert_int_equal(reserve(at, &none), DORA_CODE_OVERLOADED);
 }
 

@@ -197,12 +197,12 @@ static void a_loop_takes_what_it_has_room_for(void **state)
     assert_null(dora_worker_take(&at->worker));
     assert_int_equal(dora_worker_running(&at->worker), 2);
     assert_true(dora_worker_sleep(&at->worker));
-    assert_int_equal(at->pool.waiting_count, 1);
+    assert_int_equal(at->pool.queue.count, 1);
     (void)dora_write_null(dora_reply_writer(dora_task_reply(tasks[1])));
     dora_task_done(tasks[1], DORA_OK);
     assert_int_equal(dr_dispatch_collect(&at->pool, 0, unit_count, &told), 1);
     assert_int_equal(told.wrong, 0);
-    assert_int_equal(at->pool.waiting_count, 0);
+    assert_int_equal(at->pool.queue.count, 0);
     dora_worker_leave(&at->worker);
     assert_null(dora_worker_take(&at->worker)); /* though there is one */
     assert_true(dora_worker_sleep(&at->worker));
@@ -281,14 +281,14 @@ static void tasks_are_spread_and_wait_when_all_are_full(void **state)
         assert_int_equal(at->pool.slots[two].held, i / 2);
     }
     const uint32_t last = submit_null(at);
-    assert_int_equal(at->pool.waiting_count, 1);
+    assert_int_equal(at->pool.queue.count, 1);
     assert_int_equal(at->pool.ahead_count, 0);
     assert_int_equal(at->pool.busy_count, 2);
     assert_true(dr_dispatch_cancel(&at->pool, last));
     dr_dispatch_worker_retire(&at->pool, one); /* what it has not begun waits for the other */
     assert_int_equal(at->pool.slots[one].held, 0);
     assert_int_equal(at->pool.slots[two].held, 3);
-    assert_int_equal(at->pool.waiting_count, 3);
+    assert_int_equal(at->pool.queue.count, 3);
 }
 
 static void only_what_does_not_run_fills_the_queue(void **state)
@@ -322,7 +322,7 @@ static void a_death_answers_all_that_ran(void **state)
     dr_dispatch_worker_died(&at->pool, slot);
     assert_int_equal(dr_dispatch_collect(&at->pool, 0, unit_count, &told), 80);
     assert_int_equal(told.died, 80);
-    assert_int_equal(at->pool.waiting_count, 20);
+    assert_int_equal(at->pool.queue.count, 20);
     assert_int_equal(dr_dispatch_collect(&at->pool, 1, unit_count, &told), 0);
     assert_int_equal(at->pool.slots[slot].state, DR_SLOT_EMPTY);
     assert_int_equal(at->pool.slots[slot].held, 0);
@@ -350,7 +350,7 @@ static void a_blocked_loop_is_relieved_where_others_have_room(void **state)
     (void)dr_dispatch_tick(&at->pool, now_ns);
     assert_int_equal(at->pool.slots[blocked].held, 1);
     assert_int_equal(at->pool.slots[other].held, 2);
-    assert_int_equal(at->pool.waiting_count, 0);
+    assert_int_equal(at->pool.queue.count, 0);
     for (int i = 0; i < 2; i++) { /* nothing new is put behind */
         (void)submit_null(at);
     }

@@ -97,13 +97,13 @@ static void held_workers_get_nothing_before(void **state)
     const uint32_t held = add_worker(at, NEW);
     dr_dispatch_worker_hold(&at->pool, held);
     const uint32_t task = submit(at, 0);
-    assert_int_equal(at->pool.waiting_count, 1);
+    assert_int_equal(at->pool.queue.count, 1);
     assert_int_equal(at->pool.live_count, 0);
     assert_int_equal(at->pool.generation, 1);
     switch_to_new(at);
     assert_int_equal(at->pool.generation, 2);
     assert_int_equal(at->pool.live_count, 1);
-    assert_int_equal(at->pool.waiting_count, 0);
+    assert_int_equal(at->pool.queue.count, 0);
     start_running(at, held, task);
     finish(at, held, task);
     assert_false(is_told_to_stop(at, held));

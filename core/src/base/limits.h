@@ -46,6 +46,7 @@
 #define DR_TIME_LIMIT_MS_MAX 86400000u  /* a day: what may take longer has none */
 #define DR_LIMIT_NONE UINT32_MAX        /* an api's own time limit: none, where 0 is its pool's */
 #define DR_BUSY_SAID_MS 10000u          /* all workers busy with the same tasks: said in the log */
+#define DR_NEWEST_FIRST_MS 1500u        /* half of what clients wait by default */
 #define DR_MAX_REQUESTS_AUTO UINT32_MAX /* of a pool: its workers are replaced if they have grown */
 #define DR_YOUNG_TASKS 100u             /* done by a worker that has what it needs, but no more */
 #define DR_LIFE_TASKS 4000u             /* between two looks whether it has grown; Swoole's life */

@@ -27,6 +27,11 @@ dr_peer dr_http_peer(const dr_http_exchange *exchange)
     return address != NULL ? dr_peer_of(address) : DR_PEER_OTHER;
 }
 
+uint64_t dr_http_place(const dr_http_exchange *exchange)
+{
+    return exchange->place;
+}
+
 /* A family of headers, by what their names begin with. */
 typedef struct family {
     const char *prefix;

@@ -10,6 +10,10 @@ dr_peer dr_http_peer(const dr_http_exchange *exchange);
 /* dr_http_address is that of the connection's other end; NULL where it is not known. */
 const struct sockaddr *dr_http_address(const dr_http_exchange *exchange);
 
+/* dr_http_place is a number that stands for where it comes from: an IPv4 address, or what one host
+ * has of IPv6's. */
+uint64_t dr_http_place(const dr_http_exchange *exchange);
+
 /* dr_http_is_browser: a web page sent this: it has `Origin` or a `Sec-Fetch-` header. Programs send
  * neither. */
 bool dr_http_is_browser(const dr_http_exchange *exchange);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
+#include "task/cost.h"
 #include "task/damage.h"
 #include "task/dispatch.h"
 #include "task/limit.h"
@@ -52,6 +53,9 @@ static void read_times(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
     outcome->queue_ns = queue_ns < most ? queue_ns : most;
     outcome->run_ns = run_ns < most ? run_ns : most;
     learn(pool, record->api, outcome->run_ns);
+    if (pool->queue.count > 0) {
+        dr_cost_learn_fast(&pool->costs[record->api], outcome->run_ns, now_ns);
+    }
 }
 
 bool dr_is_intact(const dr_pool *pool, uint32_t task)
@@ -276,11 +280,10 @@ static int64_t refusal_of(const dr_pool *pool, const dr_record *record, uint64_t
     return record->deadline_ns != 0 && now_ns >= record->deadline_ns ? DORA_CODE_EXPIRED : 0;
 }
 
-/* refuse answers a task of a chain that no worker has had. */
-static void refuse(dr_pool *pool, dr_chain *chain, uint32_t task, int64_t code, batch *found)
+/* refuse answers a task that no worker has had, and that is in no chain any more. */
+static void refuse(dr_pool *pool, uint32_t task, int64_t code, batch *found)
 {
     dr_record *record = &pool->records[task];
-    dr_record_remove(pool, chain, task);
     record->state = DR_RECORD_FINISHED;
     found->items[found->count++] =
         (dr_outcome){.owner = record->owner, .part = record->part, .task = task, .code = code};
@@ -290,33 +293,34 @@ static void refuse(dr_pool *pool, dr_chain *chain, uint32_t task, int64_t code, 
  * and cannot start one. Looks through the queue once a tick at most. */
 static void give_up_waiting(dr_pool *pool, uint32_t reactor, batch *found)
 {
-    if (pool->waiting_count == 0 ||
+    if (pool->queue.count == 0 ||
         found->now_ns - pool->expired_ns[reactor] < DR_TICK_AHEAD_MS * 1000000u) {
         return;
     }
     pool->expired_ns[reactor] = found->now_ns;
-    uint32_t task = pool->waiting.first;
+    uint32_t task = pool->queue.all.first;
     while (task != DR_NONE && found->count < BATCH) {
         const dr_record *record = &pool->records[task];
         const uint32_t next = record->next;
         const int64_t code =
             record->reactor == reactor ? refusal_of(pool, record, found->now_ns) : 0;
         if (code != 0) {
-            pool->waiting_count--;
-            refuse(pool, &pool->waiting, task, code, found);
+            dr_queue_remove(pool, task);
+            refuse(pool, task, code, found);
         }
         task = next;
     }
 }
 
-/* give_up_lost answers what no worker had when the region was replaced: it was not run. */
+/* give_up_lost answers what no worker will have: it was not run. */
 static void give_up_lost(dr_pool *pool, uint32_t reactor, batch *found)
 {
     uint32_t task = pool->lost.first;
     while (task != DR_NONE && found->count < BATCH) {
         const uint32_t next = pool->records[task].next;
         if (pool->records[task].reactor == reactor) {
-            refuse(pool, &pool->lost, task, DORA_CODE_OVERLOADED, found);
+            dr_record_remove(pool, &pool->lost, task);
+            refuse(pool, task, pool->records[task].refusal, found);
         }
         task = next;
     }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
+#include "task/cost.h"
 #include "task/spread.h"
 
 /* A handler's small reply fits behind its request; larger ones go to the worker's big area. */
@@ -99,14 +100,23 @@ bool dr_assign(dr_pool *pool, uint32_t task, dr_wakes *wakes)
 
 void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
 {
-    while (pool->waiting.first != DR_NONE) {
-        const uint32_t task = pool->waiting.first;
-        dr_record_remove(pool, &pool->waiting, task);
+    if (pool->queue.count == 0) {
+        return;
+    }
+    const uint64_t now_ns = dr_clock_ns();
+    uint32_t task;
+    while ((task = dr_queue_take(pool, now_ns)) != DR_NONE) {
+        const dr_record *record = &pool->records[task];
+        /* The last one is given a chance: its worker would have nothing else to do. */
+        if (pool->queue.count > 0 &&
+            dr_cost_is_hopeless(pool, record->api, record->deadline_ns, now_ns)) {
+            dr_record_lose(pool, task, DORA_CODE_EXPIRED);
+            continue;
+        }
         if (!dr_assign(pool, task, wakes)) {
-            dr_record_prepend(pool, &pool->waiting, task);
+            dr_queue_add_first(pool, task);
             return;
         }
-        pool->waiting_count--;
     }
 }
 
@@ -114,7 +124,7 @@ void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
  * worker has room for one more. */
 static bool is_full(const dr_pool *pool)
 {
-    const uint32_t not_running = pool->waiting_count + pool->ahead_count + pool->reserved_count;
+    const uint32_t not_running = pool->queue.count + pool->ahead_count + pool->reserved_count;
     const uint32_t most = pool->limits.queue_tasks_max;
     uint32_t over = not_running >= most ? not_running - most + 1 : 0;
     if (over > 0 && pool->limits.concurrency > 1) {
@@ -181,16 +191,26 @@ static const char *why_refused(const dr_pool *pool)
     return is_dead ? "no worker of the pool starts (the server's log says why)" : pool->full;
 }
 
+static const char hopeless_text[] =
+    "calls wait, and even a quick one of this api would not end in the time that is left";
+
+static bool is_hopeless_now(const dr_pool *pool, const dr_task_input *input)
+{
+    const uint32_t api = input->api < pool->api_count ? input->api : pool->api_count;
+    return dr_cost_is_hopeless(pool, api, input->deadline_ns, input->submitted_ns);
+}
+
 int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task,
                             const char **why)
 {
     const uint64_t bytes = (uint64_t)input->name.len + input->param.len + input->caller.len +
                            input->trace.len + REPLY_ROOM;
     pthread_mutex_lock(&pool->lock);
-    const uint32_t index = take_room(pool, bytes);
+    const bool is_hopeless = pool->queue.count > 0 && is_hopeless_now(pool, input);
+    const uint32_t index = is_hopeless ? DR_NONE : take_room(pool, bytes);
     if (index == DR_NONE) {
         pool->refused++;
-        *why = why_refused(pool);
+        *why = is_hopeless ? hopeless_text : why_refused(pool);
     }
     pthread_mutex_unlock(&pool->lock);
     if (index == DR_NONE) {
@@ -202,6 +222,7 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     record->owner = input->owner;
     record->part = input->part;
     record->type = input->type;
+    record->caller = input->caller;
     record->submitted_ns = input->submitted_ns;
     record->deadline_ns = input->deadline_ns;
     record->own_limit_ms = input->own_limit_ms;
@@ -219,11 +240,10 @@ static void enter(dr_pool *pool, uint32_t task, dr_wakes *owed)
         dr_record_append(pool, &pool->lost, task); /* answered at the end of the turn */
         return;
     }
-    /* First come, first served: nobody overtakes the queue. */
-    if (pool->waiting.first != DR_NONE || !dr_assign(pool, task, owed)) {
+    /* Nobody overtakes the queue, but by taking turns there. */
+    if (pool->queue.count > 0 || !dr_assign(pool, task, owed)) {
         pool->records[task].state = DR_RECORD_WAITING;
-        dr_record_append(pool, &pool->waiting, task);
-        pool->waiting_count++;
+        dr_queue_add(pool, task);
     }
 }
 
@@ -256,8 +276,7 @@ bool dr_dispatch_cancel(dr_pool *pool, uint32_t task)
     pthread_mutex_lock(&pool->lock);
     dr_record *record = &pool->records[task];
     if (record->state == DR_RECORD_WAITING) {
-        dr_record_remove(pool, &pool->waiting, task);
-        pool->waiting_count--;
+        dr_queue_remove(pool, task);
         cancelled = true;
     } else if (record->state == DR_RECORD_LOST) {
         dr_record_remove(pool, &pool->lost, task);

@@ -53,7 +53,7 @@ static uint32_t running_of(const dr_pool *pool, const dr_slot *slot)
 /* waiting_of counts the tasks that no worker has begun. */
 static uint32_t waiting_of(const dr_pool *pool)
 {
-    uint32_t count = pool->waiting_count;
+    uint32_t count = pool->queue.count;
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         const dr_slot *slot = &pool->slots[i];
         uint32_t task = slot->held > 0 ? slot->tasks.first : DR_NONE;

@@ -172,7 +172,7 @@ void dr_dispatch_each(dr_pool *pool, dr_task_seen_fn fn, void *user)
             }
         }
     }
-    for (uint32_t i = pool->waiting.first; i != DR_NONE; i = pool->records[i].next) {
+    for (uint32_t i = pool->queue.all.first; i != DR_NONE; i = pool->records[i].next) {
         see(pool, i, false, &seen);
         fn(&seen, user);
     }

@@ -36,6 +36,9 @@ dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *ev
     if (err == DORA_OK) {
         err = dr_slab_init(&pool->slab, limits->slab_bytes);
     }
+    if (err == DORA_OK) {
+        err = dr_queue_init(&pool->queue, shape.tasks);
+    }
     pool->records = calloc(shape.tasks, sizeof(*pool->records));
     pool->slots = calloc(shape.workers, sizeof(*pool->slots));
     pool->loop_fds = malloc(shape.workers * sizeof(*pool->loop_fds));
@@ -50,7 +53,7 @@ dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *ev
         dr_pool_fini(pool);
         return err;
     }
-    pool->free_records = pool->waiting = pool->lost = pool->idle = (dr_chain){DR_NONE, DR_NONE};
+    pool->free_records = pool->lost = pool->idle = (dr_chain){DR_NONE, DR_NONE};
     pool->favourite = DR_NONE;
     pool->generation = 1;
     for (uint32_t i = 0; i < shape.tasks; i++) {
@@ -76,6 +79,7 @@ void dr_pool_fini(dr_pool *pool)
         pthread_mutex_destroy(&pool->lock);
     }
     dr_slab_fini(&pool->slab);
+    dr_queue_fini(&pool->queue);
     free(pool->records);
     free(pool->slots);
     free(pool->costs);
@@ -153,6 +157,14 @@ void dr_record_free(dr_pool *pool, uint32_t index)
     record->owner = NULL;
     /* First, so that the next task finds the same, still cached, memory. */
     dr_record_prepend(pool, &pool->free_records, index);
+}
+
+void dr_record_lose(dr_pool *pool, uint32_t index, int32_t code)
+{
+    dr_record *record = &pool->records[index];
+    record->state = DR_RECORD_LOST;
+    record->refusal = code;
+    dr_record_append(pool, &pool->lost, index);
 }
 
 void dr_slot_set_idle(dr_pool *pool, uint32_t index)

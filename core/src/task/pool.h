@@ -12,20 +12,13 @@
 
 #include "ipc/region.h"
 #include "ipc/slab.h"
+#include "task/queue.h"
 #include "wire/message.h"
 #include <dora/value.h>
-
-#define DR_NONE UINT32_MAX
 
 /* DR_POOL_SLOTS is how many slots a pool has: its workers, those of the generation that takes over,
  * and beside them the dead that are settled and the old that finish a long task. */
 #define DR_POOL_SLOTS(workers) ((workers)*3u + 2u)
-
-/* dr_chain is a list of record or slot numbers, linked through `next` and `prev`. */
-typedef struct dr_chain {
-    uint32_t first;
-    uint32_t last;
-} dr_chain;
 
 typedef enum dr_record_state {
     DR_RECORD_FREE = 0,
@@ -33,7 +26,7 @@ typedef enum dr_record_state {
     DR_RECORD_WAITING,  /* in the pool's queue */
     DR_RECORD_HANDED,   /* in a worker's inbox, or running */
     DR_RECORD_FINISHED, /* its outcome was given to the owner, who releases it */
-    DR_RECORD_LOST      /* its block went with a damaged region before a worker had it */
+    DR_RECORD_LOST      /* no worker will have it: `refusal` says why */
 } dr_record_state;
 
 /* dr_record is the truth about one task; its number is the number of its dr_shared_task. */
@@ -46,7 +39,12 @@ typedef struct dr_record {
     uint32_t next;
     uint32_t prev;
     uint32_t part; /* which api of the owner's call */
-    uint16_t type; /* dr_call_type */
+    uint32_t turn; /* of the queue, while it waits: its caller's; and its place among that one's */
+    uint32_t turn_next;
+    uint32_t turn_prev;
+    int32_t refusal; /* LOST: the code that it is answered with */
+    uint64_t caller; /* who takes turns with others: dr_task_input */
+    uint16_t type;   /* dr_call_type */
     uint32_t reactor;
     uint64_t cost_ns; /* counted in the worker's backlog */
     uint64_t submitted_ns;
@@ -147,7 +145,9 @@ typedef struct dr_slot {
 
 /* dr_api_cost is what a handler was seen to take. */
 typedef struct dr_api_cost {
-    uint64_t run_ns; /* moving average; 0: not known */
+    uint64_t run_ns;  /* moving average; 0: not known */
+    uint64_t fast_ns; /* of a quick one, and when the last was seen: cost.h */
+    uint64_t seen_ns;
 } dr_api_cost;
 
 typedef struct dr_pool_limits {
@@ -161,6 +161,8 @@ typedef struct dr_pool_limits {
     uint32_t time_limit_ms;     /* of tasks that somebody waits for; 0: none */
     uint32_t accepted_limit_ms; /* of accepted work */
     uint32_t hung_ms; /* without any end while tasks wait: it hangs; 0: is not looked for */
+    uint32_t
+        newest_first_ms; /* a call has waited so long: its caller's newest goes first; 0: never */
 } dr_pool_limits;
 
 /* dr_wakes is whom to wake, once what they should see is there. */
@@ -182,10 +184,9 @@ typedef struct dr_pool {
     dr_api_cost *spare_costs;
     uint32_t api_count;
     dr_chain free_records;
-    dr_chain waiting;
-    dr_chain lost; /* of state LOST: their reactors have yet to answer for them */
-    dr_chain idle; /* most recently idle first */
-    uint32_t waiting_count;
+    dr_queue queue;          /* what waits */
+    dr_chain lost;           /* of state LOST: their reactors have yet to answer for them */
+    dr_chain idle;           /* most recently idle first */
     uint32_t reserved_count; /* admitted, not yet waiting or handed */
     uint32_t handed_count;
     uint32_t busy_count;        /* workers that hold tasks */
@@ -249,8 +250,10 @@ void dr_record_append(dr_pool *pool, dr_chain *chain, uint32_t index);
 void dr_record_prepend(dr_pool *pool, dr_chain *chain, uint32_t index);
 void dr_record_remove(dr_pool *pool, dr_chain *chain, uint32_t index);
 
-/* dr_record_free gives a record and its block back. */
+/* dr_record_free gives a record and its block back. dr_record_lose leaves one that is in no chain
+ * to its reactor, which answers it with `code` at its next look. */
 void dr_record_free(dr_pool *pool, uint32_t index);
+void dr_record_lose(dr_pool *pool, uint32_t index, int32_t code);
 
 /* dr_slot_set_idle and dr_slot_leave_idle move a worker in and out of the idle chain. */
 void dr_slot_set_idle(dr_pool *pool, uint32_t slot);

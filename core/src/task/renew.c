@@ -38,16 +38,15 @@ static void carry(const dr_pool *pool, const dr_region *to)
 /* lose gives up what no worker has had: the queue now, and what is being filled when it enters. */
 static void lose(dr_pool *pool)
 {
-    while (pool->waiting.first != DR_NONE) {
-        const uint32_t task = pool->waiting.first;
-        dr_record_remove(pool, &pool->waiting, task);
-        pool->records[task].state = DR_RECORD_LOST;
-        dr_record_append(pool, &pool->lost, task);
+    while (pool->queue.count > 0) {
+        const uint32_t task = pool->queue.all.first;
+        dr_queue_remove(pool, task);
+        dr_record_lose(pool, task, DORA_CODE_OVERLOADED);
     }
-    pool->waiting_count = 0;
     for (uint32_t i = 0; i < pool->region.shape.tasks; i++) {
         if (pool->records[i].state == DR_RECORD_FILLING) {
             pool->records[i].state = DR_RECORD_LOST;
+            pool->records[i].refusal = DORA_CODE_OVERLOADED;
         }
     }
 }

@@ -16,7 +16,7 @@ typedef struct plan {
  * admitted at this moment keeps its old one. */
 static void set_limits(dr_pool *pool, const plan *moved)
 {
-    for (uint32_t task = pool->waiting.first; task != DR_NONE; task = pool->records[task].next) {
+    for (uint32_t task = pool->queue.all.first; task != DR_NONE; task = pool->records[task].next) {
         dr_record *record = &pool->records[task];
         record->own_limit_ms =
             record->api < moved->count ? moved->moves[record->api].own_limit_ms : 0;
@@ -51,7 +51,7 @@ static void move_costs(dr_pool *pool, const plan *moved)
     }
     pool->spare_costs = pool->costs;
     pool->costs = costs;
-    move_chain(pool, moved, &pool->waiting);
+    move_chain(pool, moved, &pool->queue.all);
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         move_chain(pool, moved, &pool->slots[i].tasks);
     }

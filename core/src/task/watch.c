@@ -26,8 +26,7 @@ uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t index)
                 dr_task_word(record->generation, DR_TASK_CANCELLED, index))) {
             dr_slot_drop(pool, index, task);
             record->state = DR_RECORD_WAITING;
-            dr_record_prepend(pool, &pool->waiting, task);
-            pool->waiting_count++;
+            dr_queue_add_first(pool, task);
             count++;
         }
         task = before;
@@ -143,7 +142,7 @@ uint32_t dr_dispatch_tick(dr_pool *pool, uint64_t now_ns)
     const bool is_damaged = dr_damage_look(pool, now_ns);
     if (pool->ahead_count > 0 || pool->is_behind) {
         next_ms = DR_TICK_AHEAD_MS;
-    } else if (pool->handed_count > 0 || pool->waiting_count > 0) {
+    } else if (pool->handed_count > 0 || pool->queue.count > 0) {
         next_ms = DR_TICK_MS;
     }
     for (uint32_t i = 0; next_ms == 0 && i < pool->region.shape.workers; i++) {

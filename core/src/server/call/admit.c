@@ -56,6 +56,8 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                            .own_limit_ms = route->own_limit_ms,
                            .reactor = call->lane->reactor.index,
                            .submitted_ns = dr_reactor_now_ns(&call->lane->reactor),
+                           .caller = dr_responder_caller(&call->responder) << 1 |
+                                     dr_call_type_is_accepted(request->type),
                            .owner = call,
                            .part = index};
 }

@@ -10,6 +10,12 @@ uint32_t dr_responder_number(const dr_responder *responder)
     return dr_responder_is_web(responder) ? responder->web->number : responder->conn->number;
 }
 
+uint64_t dr_responder_caller(const dr_responder *responder)
+{
+    return dr_responder_is_web(responder) ? dr_http_place(responder->web->exchange) << 1 | 1u
+                                          : (uint64_t)responder->conn->number << 1;
+}
+
 dr_peer dr_responder_peer(const dr_responder *responder)
 {
     return dr_responder_is_web(responder) ? dr_http_peer(responder->web->exchange)

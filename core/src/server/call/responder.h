@@ -67,6 +67,10 @@ static inline bool dr_responder_is_web(const dr_responder *responder)
 /* dr_responder_number is the number of its connection, dr_responder_peer where that comes from. Not
  * for nobody. */
 uint32_t dr_responder_number(const dr_responder *responder);
+
+/* dr_responder_caller tells callers apart that take turns where tasks wait: a connection, or, over
+ * HTTP, where many are opened by one, an address. Not for nobody. */
+uint64_t dr_responder_caller(const dr_responder *responder);
 dr_peer dr_responder_peer(const dr_responder *responder);
 
 /* dr_responder_is_same: the same connection, or the same request over HTTP. */

@@ -171,6 +171,7 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
         .queue_mb_max = 64,
         .max_requests = DR_MAX_REQUESTS_AUTO,
         .time_limit_ms = DR_TIME_LIMIT_MS_DEFAULT,
+        .newest_first_ms = DR_NEWEST_FIRST_MS,
         .hung_ms = DR_HUNG_UNSET,
         .preload = true,
         .dedupe = true,

@@ -105,6 +105,10 @@ const dr_config_about dr_config_abouts[] = {
      "Resident memory above which a worker is replaced; 0: never."},
     {"pools.NAME.time_limit_ms", NULL,
      "A handler that runs longer is ended, 100201; 0: never. Accepted work only where it is set."},
+    {"pools.NAME.newest_first_ms", NULL,
+     "A caller's call that has waited so long, or half its own time, lets the caller's newest "
+     "pass; "
+     "0: never."},
     {"pools.NAME.hung_ms", "hung_ms",
      "Tasks wait and none ends for so long: the server is not ready; 0: never."},
     {"pools.NAME.preload", NULL, "Load before the fork; false: in each worker."},

@@ -424,6 +424,7 @@ static const dr_key POOL_KEYS[] = {
      .take = take_time_limit,
      .at = POOL(time_limit_ms),
      .max = DR_TIME_LIMIT_MS_MAX},
+    {.name = "newest_first_ms", .take = dr_take_uint, .at = POOL(newest_first_ms), .max = 86400000},
     {.name = "hung_ms", .take = dr_take_uint, .at = POOL(hung_ms), .max = 86400000},
     {.name = "preload", .take = dr_take_bool, .at = POOL(preload)},
     {.name = "dedupe", .take = dr_take_bool, .at = POOL(dedupe)},

@@ -59,7 +59,7 @@ void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers)
         count_worker(&pool->slots[i], numbers);
     }
     numbers->generation = pool->generation;
-    numbers->queued = pool->waiting_count + pool->ahead_count;
+    numbers->queued = pool->queue.count + pool->ahead_count;
     numbers->running = pool->handed_count - pool->ahead_count;
     numbers->handled += pool->handled;
     numbers->refused = pool->refused;

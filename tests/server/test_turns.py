@@ -1,0 +1,170 @@
+"""Where calls wait, callers take turns; what cannot end in its caller's time is not begun."""
+
+import os
+import threading
+
+import pytest
+
+from support import v1
+from support.server import Server, python_pool, wait_until
+from support.web import Web
+
+APP = """
+import os
+import time
+
+import dora
+
+app = dora.App()
+done = 0
+
+@app.api("/gate")
+def gate(path):
+    open(path + ".shut", "w").close()
+    while not os.path.exists(path):
+        time.sleep(0.005)  # the test opens it
+
+@app.api("/count")
+def count(param):
+    global done
+    done += 1
+    return done
+
+@app.api("/slow")
+def slow(param):
+    time.sleep(0.2)  # what the handler takes is what is tested
+"""
+
+
+@pytest.fixture
+def app(tmp_path):
+    (tmp_path / "app.py").write_text(APP)
+    return str(tmp_path / "app.py")
+
+
+def served(app, **more):
+    return Server({"p": python_pool(app, workers=1, **more)}, linger_ms=0,
+                  listen={"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"})
+
+
+def queued(conn):
+    return conn.command("getStat")["data"]["server"]["pools"]["p"]["queued"]
+
+
+def number_of(reply):
+    """Which of the calls of /count this was."""
+    assert v1.code(reply) == 0, reply
+    return reply["data"]["data"]
+
+
+def ask_slow(conn, time_ms):
+    """The reply to a caller who waits so long."""
+    conn.ask("W_S", {"one": ("/slow", None)}, timeout=time_ms)
+    return conn.receive()[1]
+
+
+class Gate:
+    """Keeps the one worker busy until it is opened."""
+
+    def __init__(self, server, path):
+        self.path = path
+        self.conn = v1.Conn(server.address)
+        self.conn.ask("W_S", {"one": ("/gate", str(path))})
+        assert wait_until(lambda: os.path.exists(str(path) + ".shut"))
+
+    def open(self):
+        self.path.write_text("")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.open()
+        self.conn.close()
+
+
+def test_flood_waits_behind_itself(app, tmp_path):
+    with served(app) as server, v1.Conn(server.address) as flood, \
+            v1.Conn(server.address) as polite, v1.Conn(server.address) as looker:
+        with Gate(server, tmp_path / "open") as gate:
+            for _ in range(300):
+                flood.ask("W_S", {"one": ("/count", None)})
+            assert wait_until(lambda: queued(looker) == 300)
+            polite.ask("W_S", {"one": ("/count", None)})
+            assert wait_until(lambda: queued(looker) == 301)
+            gate.open()
+            assert number_of(polite.receive()[1]) <= 2, "it waited behind the flood"
+            numbers = sorted(number_of(flood.receive()[1]) for _ in range(300))
+            assert numbers[-1] == 301
+
+
+def test_many_apis_of_a_call_are_taken_whole(app, tmp_path):
+    many = {str(i): ("/count", None) for i in range(50)}
+    with served(app) as server, v1.Conn(server.address) as one, \
+            v1.Conn(server.address) as other, v1.Conn(server.address) as looker:
+        with Gate(server, tmp_path / "open") as gate:
+            one.ask("W_M", many)
+            assert wait_until(lambda: queued(looker) == 50)
+            other.ask("W_M", many)
+            assert wait_until(lambda: queued(looker) == 100)
+            gate.open()
+            first, second = one.receive()[1], other.receive()[1]
+        for reply, expected in ((first, range(1, 51)), (second, range(51, 101))):
+            numbers = [each["data"] for each in reply["data"].values()]
+            assert numbers == list(expected)
+
+
+def test_flood_over_http_waits_behind_itself(app, tmp_path):
+    """Callers over HTTP are told apart by address: a flood may open many connections."""
+    def call(source, numbers):
+        with Web(server.http, timeout=60, source=source) as web:
+            numbers.append(web.call("/count")[1])
+
+    flood, polite = [], []
+    with served(app) as server, v1.Conn(server.address) as looker:
+        with Gate(server, tmp_path / "open") as gate:
+            threads = [threading.Thread(target=call, args=("127.0.0.2", flood)) for _ in range(40)]
+            for each in threads:
+                each.start()
+            assert wait_until(lambda: queued(looker) == 40)
+            threads.append(threading.Thread(target=call, args=("127.0.0.3", polite)))
+            threads[-1].start()
+            assert wait_until(lambda: queued(looker) == 41)
+            gate.open()
+        for each in threads:
+            each.join()
+        assert polite[0] <= 2, "it waited behind the flood"
+        assert sorted(flood + polite) == list(range(1, 42))
+
+
+def test_what_cannot_end_in_time_is_refused_where_calls_wait(app):
+    with served(app) as server, v1.Conn(server.address) as busy, \
+            v1.Conn(server.address) as late:
+        for _ in range(8):
+            busy.ask("W_S", {"one": ("/slow", None)})
+        for _ in range(3):
+            busy.receive()
+        reply = ask_slow(late, 100)
+        assert v1.code(reply) == 100203
+        assert "would not end in the time that is left" in reply["data"]["msg"]
+        assert v1.code(ask_slow(late, 9000)) == 0
+
+
+def test_idle_worker_runs_what_it_may_not_end_in_time(app):
+    with served(app) as server, v1.Conn(server.address) as conn:
+        for _ in range(4):
+            conn.ask("W_S", {"one": ("/slow", None)})
+        for _ in range(4):
+            conn.receive()
+        assert v1.code(ask_slow(conn, 100)) == 0
+
+
+def test_what_could_only_end_late_is_not_begun(app):
+    with served(app) as server, v1.Conn(server.address) as conn:
+        for _ in range(6):
+            conn.ask("W_S", {"one": ("/slow", None)}, timeout=390)  # the second would end at 400
+        last = conn.ask("W_S", {"one": ("/slow", None)})
+        replies = dict(conn.receive() for _ in range(7))
+        assert v1.code(replies.pop(last)) == 0
+        codes = [v1.code(reply) for reply in replies.values()]
+        assert codes.count(0) <= 1 and set(codes) <= {0, 100202}, codes

@@ -1,0 +1,233 @@
+/* test_queue.c: what waits is taken in turn over callers, a call each. */
+#include "unit.h"
+
+#include <string.h>
+
+#include "task/cost.h"
+#include "task/pool.h"
+
+#define TASKS 64u
+#define MS UINT64_C(1000000)
+#define SECOND (1000u * MS)
+
+/* line is a pool of which nothing but the queue is there. The owner of a task is its call. */
+typedef struct line {
+    dr_pool pool;
+    dr_record records[TASKS];
+    dr_api_cost costs[1];
+    uint32_t count;
+    char calls[256];
+} line;
+
+static void line_end(line *self)
+{
+    dr_queue_fini(&self->pool.queue);
+}
+
+UNIT_SCENE(line, line_end)
+
+static void begin(line *self)
+{
+    assert_int_equal(dr_queue_init(&self->pool.queue, TASKS), DORA_OK);
+    self->pool.records = self->records;
+    self->pool.costs = self->costs;
+    self->pool.limits.newest_first_ms = 1500;
+}
+
+/* come adds a task of a call of a caller, each named by a letter. Returns: its record. */
+static dr_record *come(line *self, char caller, char call)
+{
+    dr_record *record = &self->records[self->count];
+    *record = (dr_record){.caller = (uint64_t)caller, .owner = &self->calls[(int)call]};
+    record->type = DR_TYPE_W_M;
+    dr_queue_add(&self->pool, self->count++);
+    return record;
+}
+
+/* taken checks in which order the calls are taken whose tasks wait, "" at the end. */
+static void check_taken(line *self, const char *calls, uint64_t now_ns)
+{
+    char found[TASKS + 1] = "";
+    size_t count = 0;
+    while (count < strlen(calls)) {
+        const uint32_t task = dr_queue_take(&self->pool, now_ns);
+        assert_true(task != DR_NONE);
+        found[count++] = (char)((char *)self->records[task].owner - self->calls);
+    }
+    found[count] = '\0';
+    assert_string_equal(found, calls);
+}
+
+static void check_empty(line *self)
+{
+    assert_int_equal(dr_queue_take(&self->pool, 0), DR_NONE);
+    assert_int_equal(self->pool.queue.count, 0);
+    assert_int_equal(self->pool.queue.all.first, DR_NONE);
+    for (uint32_t i = 0; i <= self->pool.queue.mask; i++) {
+        assert_int_equal(self->pool.queue.table[i], 0);
+    }
+}
+
+static void callers_take_turns(void **state)
+{
+    line *self = *state;
+    begin(self);
+    for (const char *call = "abcdefgh"; *call != '\0'; call++) {
+        (void)come(self, 'F', *call); /* a flood */
+    }
+    (void)come(self, 'P', 'p');
+    (void)come(self, 'Q', 'q');
+    check_taken(self, "apq", 0);
+    (void)come(self, 'P', 'r');
+    check_taken(self, "brcdefgh", 0);
+    check_empty(self);
+}
+
+static void a_call_of_many_is_taken_whole(void **state)
+{
+    line *self = *state;
+    begin(self);
+    for (const char *call = "mmmm"; *call != '\0'; call++) {
+        (void)come(self, 'M', *call);
+    }
+    (void)come(self, 'P', 'p');
+    (void)come(self, 'M', 'n');
+    check_taken(self, "mmmmpn", 0);
+    check_empty(self);
+}
+
+static void what_is_put_back_is_the_next(void **state)
+{
+    line *self = *state;
+    begin(self);
+    (void)come(self, 'M', 'm');
+    (void)come(self, 'M', 'n');
+    (void)come(self, 'P', 'p');
+    const uint32_t task = dr_queue_take(&self->pool, 0);
+    dr_queue_add_first(&self->pool, task);
+    check_taken(self, "mpn", 0);
+    check_empty(self);
+}
+
+static void the_turn_of_one_who_leaves_is_the_next_ones(void **state)
+{
+    line *self = *state;
+    begin(self);
+    (void)come(self, 'A', 'a');
+    (void)come(self, 'B', 'b');
+    (void)come(self, 'C', 'c');
+    dr_queue_remove(&self->pool, 0);
+    dr_queue_remove(&self->pool, 2);
+    check_taken(self, "b", 0);
+    check_empty(self);
+    (void)come(self, 'A', 'd');
+    check_taken(self, "d", 0);
+    check_empty(self);
+}
+
+static void callers_alike_in_the_table_are_told_apart(void **state)
+{
+    line *self = *state;
+    begin(self);
+    self->pool.queue.mask = 1;
+    for (const char *call = "abcdefgh"; *call != '\0'; call++) {
+        (void)come(self, *call, *call);
+        (void)come(self, *call, *call);
+    }
+    dr_queue_remove(&self->pool, 6);
+    check_taken(self, "aabbccdeeffgghh", 0);
+    check_empty(self);
+}
+
+static void the_newest_goes_first_where_the_oldest_is_late(void **state)
+{
+    line *self = *state;
+    begin(self);
+    come(self, 'F', 'a')->submitted_ns = 1;
+    come(self, 'F', 'b')->submitted_ns = 1400 * MS;
+    come(self, 'F', 'c')->submitted_ns = 1450 * MS;
+    come(self, 'P', 'p')->submitted_ns = 1490 * MS;
+    check_taken(self, "apbc", 1500 * MS);
+    self->count = 0;
+    come(self, 'F', 'a')->submitted_ns = 1;
+    come(self, 'F', 'b')->submitted_ns = 1400 * MS;
+    come(self, 'F', 'c')->submitted_ns = 1450 * MS;
+    come(self, 'F', 'c')->submitted_ns = 1450 * MS;
+    come(self, 'P', 'p')->submitted_ns = 1490 * MS;
+    check_taken(self, "ccpba", 1502 * MS);
+    check_empty(self);
+}
+
+static void half_a_calls_own_time_is_late_too(void **state)
+{
+    line *self = *state;
+    begin(self);
+    for (const char *call = "ab"; *call != '\0'; call++) {
+        dr_record *record = come(self, 'F', *call);
+        record->submitted_ns = 100 * MS;
+        record->deadline_ns = 300 * MS;
+    }
+    check_taken(self, "b", 201 * MS);
+    check_taken(self, "a", 201 * MS);
+    self->pool.limits.newest_first_ms = 0; /* never */
+    come(self, 'F', 'a')->submitted_ns = 1;
+    come(self, 'F', 'b')->submitted_ns = 1;
+    check_taken(self, "ab", SECOND * 100);
+    check_empty(self);
+}
+
+static void accepted_work_keeps_its_order(void **state)
+{
+    line *self = *state;
+    begin(self);
+    for (const char *call = "abc"; *call != '\0'; call++) {
+        dr_record *record = come(self, 'F', *call);
+        record->submitted_ns = 1;
+        record->type = DR_TYPE_AN_S;
+    }
+    check_taken(self, "abc", 1000 * SECOND);
+    check_empty(self);
+}
+
+static void a_quick_task_is_one_in_ten(void **state)
+{
+    line *self = *state;
+    begin(self);
+    dr_api_cost *cost = &self->costs[0];
+    assert_int_equal(dr_cost_fast_ns(cost, SECOND), 0);
+    for (uint64_t i = 1; i <= 4000; i++) { /* 1 to 100 ms, in no order */
+        dr_cost_learn_fast(cost, (i * 37 % 100 + 1) * MS, SECOND + i);
+    }
+    assert_in_range(dr_cost_fast_ns(cost, SECOND + 4000), 5 * MS, 15 * MS);
+}
+
+static void one_slow_sample_closes_no_api(void **state)
+{
+    line *self = *state;
+    begin(self);
+    dr_api_cost *cost = &self->costs[0];
+    dr_cost_learn_fast(cost, 8 * SECOND, SECOND);
+    assert_true(dr_cost_is_hopeless(&self->pool, 0, 5 * SECOND, SECOND));
+    assert_false(dr_cost_is_hopeless(&self->pool, 0, 5 * SECOND + 1, 3 * SECOND)); /* a quarter */
+    assert_true(dr_cost_is_hopeless(&self->pool, 0, 4 * SECOND, 3 * SECOND));
+    assert_false(dr_cost_is_hopeless(&self->pool, 0, 0, 3 * SECOND)); /* nobody waits */
+    dr_cost_learn_fast(cost, 2, 3 * SECOND);
+    assert_in_range(dr_cost_fast_ns(cost, 3 * SECOND), SECOND, 2 * SECOND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        unit_in(line, callers_take_turns),
+        unit_in(line, a_call_of_many_is_taken_whole),
+        unit_in(line, what_is_put_back_is_the_next),
+        unit_in(line, the_turn_of_one_who_leaves_is_the_next_ones),
+        unit_in(line, callers_alike_in_the_table_are_told_apart),
+        unit_in(line, the_newest_goes_first_where_the_oldest_is_late),
+        unit_in(line, half_a_calls_own_time_is_late_too),
+        unit_in(line, accepted_work_keeps_its_order),
+        unit_in(line, a_quick_task_is_one_in_ten),
+        unit_in(line, one_slow_sample_closes_no_api),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
