@@ -38,7 +38,7 @@ static void begin(line *self)
 static dr_record *come(line *self, char caller, char call)
 {
     dr_record *record = &self->records[self->count];
-    *record = (dr_record){.caller = (uint64_t)caller, .owner = &self->calls[(int)call]};
+    *record = (dr_record){.turn_key = (uint64_t)caller, .owner = &self->calls[(int)call]};
     record->type = DR_TYPE_W_M;
     dr_queue_add(&self->pool, self->count++);
     return record;

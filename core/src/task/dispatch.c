@@ -222,7 +222,7 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     record->owner = input->owner;
     record->part = input->part;
     record->type = input->type;
-    record->caller = input->caller;
+    record->turn_key = input->turn_key;
     record->submitted_ns = input->submitted_ns;
     record->deadline_ns = input->deadline_ns;
     record->own_limit_ms = input->own_limit_ms;

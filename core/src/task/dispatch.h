@@ -21,7 +21,7 @@ typedef struct dr_task_input {
     uint32_t own_limit_ms; /* of its api: 0: as the pool says, DR_LIMIT_NONE: none */
     uint64_t submitted_ns; /* when it came */
     uint64_t deadline_ns;  /* 0: none */
-    uint64_t caller;       /* who takes turns with others where tasks wait */
+    uint64_t turn_key;     /* of whoever takes turns with others where tasks wait */
     void *owner;
     uint32_t part;
 } dr_task_input;

@@ -42,9 +42,9 @@ typedef struct dr_record {
     uint32_t turn; /* of the queue, while it waits: its caller's; and its place among that one's */
     uint32_t turn_next;
     uint32_t turn_prev;
-    int32_t refusal; /* LOST: the code that it is answered with */
-    uint64_t caller; /* who takes turns with others: dr_task_input */
-    uint16_t type;   /* dr_call_type */
+    int32_t refusal;   /* LOST: the code that it is answered with */
+    uint64_t turn_key; /* of dr_task_input */
+    uint16_t type;     /* dr_call_type */
     uint32_t reactor;
     uint64_t cost_ns; /* counted in the worker's backlog */
     uint64_t submitted_ns;

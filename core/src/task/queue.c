@@ -31,30 +31,30 @@ void dr_queue_fini(dr_queue *queue)
 /* ---- callers ---- */
 
 /* place_of is where the table has a caller: the upper half of the product depends on all of it. */
-static uint32_t *place_of(dr_queue *queue, uint64_t caller)
+static uint32_t *place_of(dr_queue *queue, uint64_t key)
 {
-    return &queue->table[(caller * queue->mixer >> 32) & queue->mask];
+    return &queue->table[(key * queue->mixer >> 32) & queue->mask];
 }
 
-static uint32_t find(dr_queue *queue, uint64_t caller)
+static uint32_t find(dr_queue *queue, uint64_t key)
 {
-    uint32_t number = *place_of(queue, caller);
-    while (number != 0 && queue->turns[number - 1].caller != caller) {
+    uint32_t number = *place_of(queue, key);
+    while (number != 0 && queue->turns[number - 1].key != key) {
         number = queue->turns[number - 1].next_alike;
     }
     return number != 0 ? number - 1 : DR_NONE;
 }
 
 /* join lets a caller that has had nothing wait take turns: it comes last. */
-static uint32_t join(dr_queue *queue, uint64_t caller)
+static uint32_t join(dr_queue *queue, uint64_t key)
 {
     const uint32_t index = queue->free != DR_NONE ? queue->free : queue->used++;
     dr_turn *turn = &queue->turns[index];
-    uint32_t *place = place_of(queue, caller);
+    uint32_t *place = place_of(queue, key);
     if (index == queue->free) {
         queue->free = turn->next;
     }
-    *turn = (dr_turn){.caller = caller, .tasks = {DR_NONE, DR_NONE}, .next_alike = *place};
+    *turn = (dr_turn){.key = key, .tasks = {DR_NONE, DR_NONE}, .next_alike = *place};
     *place = index + 1;
     if (queue->turn == DR_NONE) {
         turn->next = turn->prev = index;
@@ -72,7 +72,7 @@ static uint32_t join(dr_queue *queue, uint64_t caller)
 static void leave(dr_queue *queue, uint32_t index)
 {
     dr_turn *turn = &queue->turns[index];
-    uint32_t *at = place_of(queue, turn->caller);
+    uint32_t *at = place_of(queue, turn->key);
     while (*at != index + 1) {
         at = &queue->turns[*at - 1].next_alike;
     }
@@ -88,8 +88,8 @@ static void leave(dr_queue *queue, uint32_t index)
 
 static uint32_t turn_of(dr_queue *queue, const dr_record *record)
 {
-    const uint32_t found = find(queue, record->caller);
-    return found != DR_NONE ? found : join(queue, record->caller);
+    const uint32_t found = find(queue, record->turn_key);
+    return found != DR_NONE ? found : join(queue, record->turn_key);
 }
 
 /* ---- tasks ---- */

@@ -14,7 +14,7 @@ struct dr_pool;
 
 /* dr_turn is one caller that has something wait. */
 typedef struct dr_turn {
-    uint64_t caller;
+    uint64_t key;   /* that tells the caller from others */
     dr_chain tasks; /* in the order in which they came */
     uint32_t next;  /* in the circle of those that take turns; of the free ones */
     uint32_t prev;

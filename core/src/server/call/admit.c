@@ -35,6 +35,16 @@ static const uint8_t protocols[] = {
     [DR_RESPONDER_JSON] = DR_PROTOCOL_TCP_JSON, [DR_RESPONDER_BARE] = DR_PROTOCOL_TCP,
     [DR_RESPONDER_FORM] = DR_PROTOCOL_HTTP,     [DR_RESPONDER_WEB] = DR_PROTOCOL_HTTP};
 
+/* turn_key tells callers apart that take turns: by identity, where there is one, else as their
+ * responder does. What is accepted takes its own. */
+static inline uint64_t turn_key(const dr_call *call, const dr_request *request)
+{
+    const dr_caller *caller = &call->lane->caller;
+    const uint64_t who = caller->name.len > 0 ? UINT64_C(1) << 62 | caller->row
+                                              : dr_responder_caller(&call->responder);
+    return who << 1 | dr_call_type_is_accepted(request->type);
+}
+
 /* task_of is one api of a call as a task, without a deadline. */
 static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_request *request,
                                     const dr_route *route)
@@ -56,8 +66,7 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                            .own_limit_ms = route->own_limit_ms,
                            .reactor = call->lane->reactor.index,
                            .submitted_ns = dr_reactor_now_ns(&call->lane->reactor),
-                           .caller = dr_responder_caller(&call->responder) << 1 |
-                                     dr_call_type_is_accepted(request->type),
+                           .turn_key = turn_key(call, request),
                            .owner = call,
                            .part = index};
 }
