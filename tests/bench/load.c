@@ -126,9 +126,10 @@ static bool take_option(load *run, options *chosen, int option, const char *text
 }
 
 /* tls_make reads the files, where there are any. */
-static bool tls_make(load *run, const options *chosen)
+static bool tls_make(load *run, options *chosen)
 {
     dora_error error;
+    chosen->tls.alpn = run->protocol->alpn;
     if (chosen->tls.ca == NULL ||
         dr_tls_context_client(&chosen->tls, &run->tls, &error) == DORA_OK) {
         return true;
@@ -150,7 +151,6 @@ static bool options_read(load *run, options *chosen, int argc, char **argv)
                                    .param = "a:2:{s:2:\"id\";i:7;s:4:\"name\";s:3:\"Ann\";}",
                                    .request_bytes = 230,
                                    .apis = 1},
-                        .tls = {.alpn = DR_TLS_ALPN},
                         .seconds = 2,
                         .warm_up = 0.3};
     run->protocol = &protocol_v1;

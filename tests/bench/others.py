@@ -15,13 +15,16 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import machine  # noqa: E402
 import measure  # noqa: E402
 import table  # noqa: E402
 from bench import NAMES, RUNTIMES, Bench  # noqa: E402
-from others_servers import OTHERS  # noqa: E402
+from others_servers import OTHERS, OVER_TLS  # noqa: E402
+from support import tls  # noqa: E402
+from support.certificates import Certificates  # noqa: E402
 
 POLICY = "/usr/sbin/policy-rc.d"
 SHAPES = ((64, 1), (64, 8), (1, 1))
@@ -69,7 +72,7 @@ def missing(packages, may_install):
     return [each for each in wanted if not is_installed(each)]
 
 
-def start_others(stack, names, may_install, workers):
+def start_others(stack, names, may_install, workers, certificates=None):
     """[server] of those that run; the others are named and left out."""
     started = []
     for name in names:
@@ -78,7 +81,7 @@ def start_others(stack, names, may_install, workers):
             print("SKIPPED %s: without %s" % (OTHERS[name].name, ", ".join(lacking)), flush=True)
             continue
         try:
-            started.append(stack.enter_context(OTHERS[name](workers)))
+            started.append(stack.enter_context(OTHERS[name](workers, certificates)))
         except (OSError, RuntimeError, subprocess.TimeoutExpired) as problem:
             print("SKIPPED %s: %s" % (OTHERS[name].name, problem), flush=True)
     return started
@@ -97,6 +100,32 @@ def rows_of(bench, servers, echo, others, shape):
             return bench.drive(other.address, other.pids, seconds, **load, **other.load)
         if depth in other.depths:
             rows.append(measure.Row(other.name, text, run, floor))
+    return rows
+
+
+def rows_over_tls(stack, bench, options, workers):
+    """For Dora and each other that can: plain, over TLS, and with certificates of both."""
+    made = Certificates(stack.enter_context(tempfile.TemporaryDirectory()))
+    server = stack.enter_context(bench.tls_server("c", made))
+    trust = {"tls_ca": made.ca}
+    shown = {"tls_cert": made.cert("client"), "tls_key": made.key("client"), **trust}
+
+    def row(who, floor, address, pids, **load):
+        def run(seconds):
+            return bench.drive(address, pids, seconds, connections=64, **load)
+        return measure.Row(who, "64x1", run, floor)
+
+    plain = row("Dora, C", None, server.address, [server.pid])
+    address = tls.address_of(server)
+    rows = [plain, row("Dora, C, TLS", plain, address, [server.pid], **trust),
+            row("Dora, C, mutual TLS", plain, address, [server.pid], **shown)]
+    for name in [each for each in options.names or OTHERS if each in OVER_TLS]:
+        pair = [other for certificates in (None, made) for other in
+                start_others(stack, [name], not options.no_install, workers, certificates)]
+        if len(pair) == 2:
+            floor = row(pair[0].name, None, pair[0].address, pair[0].pids, **pair[0].load)
+            rows += [floor, row(pair[1].name + ", TLS", floor, pair[1].address, pair[1].pids,
+                                **pair[1].load, **trust)]
     return rows
 
 
@@ -142,6 +171,13 @@ def main():
                 {"name": "others-%dx%d" % shape, "metrics": METRICS, "rows": found,
                  "title": "side by side, %d connections x %d in flight" % shape})
             print(table.as_text(results["scenarios"][-1]), flush=True)
+    with contextlib.ExitStack() as stack:
+        metrics = {**METRICS, "floor": "plain"}
+        rows = rows_over_tls(stack, bench, options, workers)
+        found = measure.measure(rows, options.rounds, options.seconds, metrics["ratios"])
+        results["scenarios"].append({"name": "others-tls", "metrics": metrics, "rows": found,
+                                     "title": "over TLS, 64 connections x 1 in flight"})
+        print(table.as_text(results["scenarios"][-1]), flush=True)
     results["machine"].update({name.replace("_", " "): str(value)
                                for name, value in watch.shares().items()})
     print("\nsteal %(steal percent)s %%, idle %(idle percent)s %%" % results["machine"])

@@ -40,14 +40,16 @@ def build(*argv, cwd=None):
 
 
 class Other:
-    """`with Redis(workers) as server`: its `address`, and `pids` of what was started."""
+    """`with Redis(workers) as server`: its `address`, and `pids` of what was started. With
+    `certificates` (tests/support/certificates.py) it speaks TLS, where it can."""
 
     packages = ()
     depths = (1,)
     load = {}
 
-    def __init__(self, workers):
+    def __init__(self, workers, certificates=None):
         self.workers = workers
+        self.certificates = certificates
         self.processes = []
         self.port = 0
         self.folder = None
@@ -127,7 +129,9 @@ class GrpcC(Other):
         flags = build("pkg-config", "--cflags", "--libs", "grpc++", "protobuf")
         build("g++", "-O2", "-I.", os.path.join(FOLDER, "grpc_server.cc"), "bench.pb.cc",
               "bench.grpc.pb.cc", "-o", "server", *flags, cwd=self.folder)
-        self.spawn(self.path("server"), str(self.port), str(REPLY_BYTES))
+        keys = self.certificates
+        self.spawn(self.path("server"), str(self.port), str(REPLY_BYTES),
+                   *([keys.cert("server"), keys.key("server")] if keys else []))
 
 
 class GrpcPython(Other):
@@ -147,6 +151,8 @@ class Nginx(Other):
 
     load = {"protocol": "http", "name": "/bench"}
     passing = ""
+    ssl = ""
+    has_socket = True
 
     def start(self):
         self.start_behind()
@@ -163,13 +169,29 @@ class Nginx(Other):
                 uwsgi_temp_path uwsgi;
                 scgi_temp_path scgi;
                 keepalive_requests 1000000000;
-                server { listen 127.0.0.1:%d backlog=8192; location / { %s } }
-            }""" % (self.port, self.passing % {"folder": self.folder}))
+                server { listen 127.0.0.1:%d backlog=8192%s location / { %s } }
+            }""" % (self.port, self.ssl or ";", self.passing % {"folder": self.folder}))
         self.spawn(shutil.which("nginx") or "/usr/sbin/nginx", "-p", self.folder, "-c", config,
                    "-g", "daemon off;")
         end = time.monotonic() + START_S
-        while not os.path.exists(self.path("socket")) and time.monotonic() < end:
+        while (self.has_socket and not os.path.exists(self.path("socket")) and
+               time.monotonic() < end):
             time.sleep(0.02)
+
+
+class NginxAlone(Nginx):
+    """One that answers by itself."""
+
+    name = "nginx alone"
+    packages = ("nginx-light",)
+    passing = "return 200 %s;" % ("x" * REPLY_BYTES)
+    has_socket = False
+
+    def start_behind(self):
+        keys = self.certificates
+        if keys:
+            self.ssl = " ssl; ssl_certificate %s; ssl_certificate_key %s;" % (
+                keys.cert("server"), keys.key("server"))
 
 
 class Uwsgi(Nginx):
@@ -247,4 +269,5 @@ class Gearman(Other):
 
 
 OTHERS = {"redis": Redis, "grpc-c": GrpcC, "grpc-python": GrpcPython, "uwsgi": Uwsgi, "fpm": Fpm,
-          "gearman": Gearman}
+          "gearman": Gearman, "nginx": NginxAlone}
+OVER_TLS = ("grpc-c", "nginx")  # those that are set beside Dora over TLS, too

@@ -10,6 +10,7 @@
 
 typedef struct protocol {
     const char *name;
+    const char *alpn; /* what it is called where TLS begins; NULL: nothing is said */
     /* greet puts what a connection begins with; may be NULL. */
     void (*greet)(lane *to);
     /* build makes the pattern of a request. */

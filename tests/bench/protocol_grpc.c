@@ -119,4 +119,4 @@ static size_t take(load *run, lane *from, const char *in, size_t len, uint32_t *
 }
 
 const protocol protocol_grpc = {
-    .name = "grpc", .greet = greet, .build = build, .stamp = stamp, .take = take};
+    .name = "grpc", .alpn = "h2", .greet = greet, .build = build, .stamp = stamp, .take = take};

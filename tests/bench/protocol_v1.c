@@ -1,6 +1,8 @@
 /* protocol_v1.c: Dora's frames for the load generator. A guid is the request's place and serial. */
 #include "protocol.h"
 
+#include "tls/context.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -103,4 +105,5 @@ static size_t take(load *run, lane *from, const char *in, size_t len, uint32_t *
     return whole;
 }
 
-const protocol protocol_v1 = {.name = "v1", .build = build, .stamp = stamp, .take = take};
+const protocol protocol_v1 = {
+    .name = "v1", .alpn = DR_TLS_ALPN, .build = build, .stamp = stamp, .take = take};
