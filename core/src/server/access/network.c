@@ -74,7 +74,7 @@ static void cut(dr_ip *ip, unsigned bits)
 {
     for (unsigned i = 0; i < sizeof(ip->bytes); i++) {
         const unsigned kept = bits > i * 8 ? bits - i * 8 : 0;
-        ip->bytes[i] &= kept >= 8 ? 0xffu : (uint8_t)(0xff00u >> kept);
+        ip->bytes[i] &= (uint8_t)(kept >= 8 ? 0xffu : 0xff00u >> kept);
     }
 }
 
