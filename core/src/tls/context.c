@@ -196,7 +196,8 @@ dora_err dr_tls_context_client(const dr_tls_settings *settings, dr_tls_context *
     SSL_CTX_set_verify(made->ctx, SSL_VERIFY_PEER, dr_tls_problem_on_verify);
     dr_buf trust = {0};
     err = dr_tls_files_load(made, settings, &trust, error);
-    if (err == DORA_OK && settings->ca == NULL && dr_tls_trust_system(made->ctx) != DORA_OK) {
+    made->trusts_system = settings->ca == NULL;
+    if (err == DORA_OK && made->trusts_system && dr_tls_trust_system(made->ctx) != DORA_OK) {
         err = out_of_memory(error);
     }
     dr_buf_fini(&trust);

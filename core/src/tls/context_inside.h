@@ -20,6 +20,7 @@ struct dr_tls_context {
     SSL_CTX *ctx;
     BIO_METHOD *bytes; /* between OpenSSL and a filter's buffers */
     bool is_server;
+    bool trusts_system; /* a client without a CA of its own */
     char alpn[32]; /* as in ClientHello: its length before it */
     char remark[512];
     pthread_mutex_t lock; /* over what follows */

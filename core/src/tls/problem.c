@@ -47,7 +47,7 @@ bool dr_tls_problem_first(dr_tls_filter *filter, dora_slice bytes)
 }
 
 /* of_certificate: what is wrong with the one that the peer showed; NULL: nothing. */
-static const char *of_certificate(long result)
+static const char *of_certificate(const dr_tls_context *context, long result)
 {
     switch (result) {
     case X509_V_OK:
@@ -66,7 +66,10 @@ static const char *of_certificate(long result)
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-        return "the peer's certificate was issued by an unknown CA: by none of those in ca";
+        return context->trusts_system
+                   ? "the peer's certificate was issued by an unknown CA: by none that this system "
+                     "trusts; give the ca"
+                   : "the peer's certificate was issued by an unknown CA: by none of those in ca";
     case X509_V_ERR_UNABLE_TO_GET_CRL:
         return "crl has no list of who issued the peer's certificate";
     case X509_V_ERR_CRL_HAS_EXPIRED:
@@ -160,7 +163,7 @@ void dr_tls_problem_ssl(dr_tls_filter *filter)
         ERR_clear_error();
         return;
     }
-    const char *what = is_cert ? of_certificate(SSL_get_verify_result(filter->ssl))
+    const char *what = is_cert ? of_certificate(filter->context, SSL_get_verify_result(filter->ssl))
                                : of_reason(ERR_GET_REASON(last));
     if (filter->is_starved) {
         what = "out of memory";
