@@ -114,6 +114,28 @@ def test_two_callers_never_share_a_kept_reply(server):
     assert repeats["hits"] == 1
 
 
+def test_a_reply_is_kept_from_who_may_not_have_it_by_its_address(server):
+    """Neither has an identity, and both send the same bytes."""
+    for kind, refused in (("W_S", ("data", "code")), ("AM_S", ("code",))):
+        ident = v1.guid()
+        frame = v1.request_of(kind, ident, {"one": ("/stock/count", 7)})
+        with v1.Conn(server.address, source="127.0.0.64") as inside:
+            inside.send(frame)
+            inside.receive()
+        with v1.Conn(server.address, source="127.0.0.63") as outside:
+            outside.send(frame)
+            reply = outside.receive()[1]
+            for key in refused:
+                reply = reply[key]
+            assert reply == NOT_PERMITTED, kind
+        with v1.Conn(server.address, source="127.0.0.65") as inside:
+            inside.send(frame)
+            inside.receive()
+    with Frames(server.address, TOKENS["ops"]) as ops:
+        repeats = ops.conn.command("getStat")["data"]["server"]["repeats"]
+    assert repeats["hits"] + repeats["joins"] == 2
+
+
 def test_an_address_is_let_in_by_its_network(server):
     for source, expected in (("127.0.0.64", 0), ("127.0.0.127", 0), ("127.0.0.63", NOT_PERMITTED),
                              ("127.0.0.128", NOT_PERMITTED)):

@@ -22,17 +22,36 @@ static void ask_lanes(dr_backend *backend, uint64_t lanes)
     }
 }
 
+/* is_withheld: the rules keep an api from a caller. */
+static bool is_withheld(const dr_caller *caller, dora_slice name)
+{
+    return !dr_access_judge(caller->access, &caller->subject, DR_RIGHT_API, name).is_allowed;
+}
+
+/* is_any_withheld tells apart who has no identity: they share no reply in which one of them may
+ * have what the other may not. Who has one is told apart by it. */
+static bool is_any_withheld(const dr_lane *lane, const dr_request *request)
+{
+    const dr_caller *caller = &lane->caller;
+    bool is_any = false;
+    for (size_t i = 0; caller->access != NULL && i < request->api_count && !is_any; i++) {
+        is_any = is_withheld(caller, lane->apis[i].name);
+    }
+    return is_any;
+}
+
 /* digest_of stands for all that makes a call this call, and for whose it is. How long it may take,
  * its trace and how often it was sent do not. */
 static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
 {
     const bool is_single = dr_call_type_is_single(request->type);
     const bool has_identity = lane->caller.name.len > 0;
+    const bool lacks_any = !has_identity && is_any_withheld(lane, request);
     dr_digester digester;
     dr_digester_init(&digester, dr_reply_cache_key(lane->backend->reply_cache));
     dr_digester_bytes(&digester, request->guid);
-    dr_digester_number(&digester, (uint64_t)has_identity << 63 | (uint64_t)request->type << 32 |
-                                      request->api_count);
+    dr_digester_number(&digester, (uint64_t)has_identity << 63 | (uint64_t)lacks_any << 62 |
+                                      (uint64_t)request->type << 32 | request->api_count);
     if (has_identity) {
         dr_digester_bytes(&digester, lane->caller.name);
     }
@@ -44,6 +63,9 @@ static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
         dr_digester_bytes(&digester, lane->apis[i].param);
         if (lane->apis[i].whole.len > 0) {
             dr_digester_bytes(&digester, lane->apis[i].whole);
+        }
+        if (lacks_any) {
+            dr_digester_number(&digester, is_withheld(&lane->caller, lane->apis[i].name));
         }
     }
     return dr_digester_end(&digester);
