@@ -139,6 +139,28 @@ static void callers_alike_in_the_table_are_told_apart(void **state)
     check_empty(self);
 }
 
+/* Whoever owns a network of IPv6 chooses the upper bits of what its callers are told apart by. */
+static void callers_that_differ_in_any_bits_have_places_of_their_own(void **state)
+{
+    line *self = *state;
+    begin(self);
+    self->pool.queue.mixer = UINT64_C(0x9e3779b97f4a7c15);
+    for (unsigned shift = 0; shift <= 58; shift++) {
+        uint32_t alike = 0;
+        for (uint32_t i = 0; i < TASKS; i++) {
+            self->records[i] = (dr_record){.turn_key = (uint64_t)i << shift};
+            dr_queue_add(&self->pool, i);
+            const uint32_t turn = self->records[i].turn;
+            alike += self->pool.queue.turns[turn].next_alike != 0;
+        }
+        assert_true(alike < TASKS * 3 / 4);
+        for (uint32_t i = 0; i < TASKS; i++) {
+            dr_queue_remove(&self->pool, i);
+        }
+        check_empty(self);
+    }
+}
+
 static void the_newest_goes_first_where_the_oldest_is_late(void **state)
 {
     line *self = *state;
@@ -223,6 +245,7 @@ int main(void)
         unit_in(line, what_is_put_back_is_the_next),
         unit_in(line, the_turn_of_one_who_leaves_is_the_next_ones),
         unit_in(line, callers_alike_in_the_table_are_told_apart),
+        unit_in(line, callers_that_differ_in_any_bits_have_places_of_their_own),
         unit_in(line, the_newest_goes_first_where_the_oldest_is_late),
         unit_in(line, half_a_calls_own_time_is_late_too),
         unit_in(line, accepted_work_keeps_its_order),

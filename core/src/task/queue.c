@@ -30,10 +30,13 @@ void dr_queue_fini(dr_queue *queue)
 
 /* ---- callers ---- */
 
-/* place_of is where the table has a caller: the upper half of the product depends on all of it. */
+/* place_of is where the table has a caller. The upper half of a product depends on the lower half
+ * of the key alone, so it is taken in twice: networks of IPv6 differ in the other half. */
 static uint32_t *place_of(dr_queue *queue, uint64_t key)
 {
-    return &queue->table[(key * queue->mixer >> 32) & queue->mask];
+    uint64_t mixed = key * queue->mixer;
+    mixed = (mixed ^ mixed >> 32) * queue->mixer;
+    return &queue->table[(mixed >> 32) & queue->mask];
 }
 
 static uint32_t find(dr_queue *queue, uint64_t key)
