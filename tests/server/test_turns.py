@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from support import v1
+from support.access import TOKENS, Frames, access
 from support.server import Server, python_pool, wait_until
 from support.web import Web
 
@@ -42,9 +43,9 @@ def app(tmp_path):
     return str(tmp_path / "app.py")
 
 
-def served(app, **more):
-    return Server({"p": python_pool(app, workers=1, **more)}, linger_ms=0,
-                  listen={"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"})
+def served(app, **settings):
+    return Server({"p": python_pool(app, workers=1)}, linger_ms=0,
+                  listen={"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}, **settings)
 
 
 def queued(conn):
@@ -96,6 +97,26 @@ def test_flood_waits_behind_itself(app, tmp_path):
             assert number_of(polite.receive()[1]) <= 2, "it waited behind the flood"
             numbers = sorted(number_of(flood.receive()[1]) for _ in range(300))
             assert numbers[-1] == 301
+
+
+def test_connections_of_one_identity_share_its_turns(app, tmp_path):
+    rules = access([{"who": "anyone", "apis": "*", "control": True}])
+    with served(app, access=rules) as server, v1.Conn(server.address) as looker:
+        flood = [Frames(server.address, TOKENS["shop"]).conn for _ in range(20)]
+        polite = Frames(server.address, TOKENS["stock"]).conn
+        with Gate(server, tmp_path / "open") as gate:
+            for conn in flood:
+                conn.ask("W_S", {"one": ("/count", None)})
+            assert wait_until(lambda: queued(looker) == 20)
+            for _ in range(4):
+                polite.ask("W_S", {"one": ("/count", None)})
+            assert wait_until(lambda: queued(looker) == 24)
+            gate.open()
+            assert [number_of(polite.receive()[1]) for _ in range(4)] == [2, 4, 6, 8]
+            for conn in flood:
+                assert number_of(conn.receive()[1]) <= 24
+        for conn in [polite, *flood]:
+            conn.close()
 
 
 def test_many_apis_of_a_call_are_taken_whole(app, tmp_path):
