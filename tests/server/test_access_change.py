@@ -157,6 +157,21 @@ def test_too_many_wrong_tokens_of_one_address_are_not_looked_at(server):
     assert "wrong-" not in server.log()
 
 
+def test_one_who_guesses_behind_a_proxy_uses_up_no_other_ones_guesses(server):
+    def call(token, forwarded_for):
+        with Http(server.http, token) as caller:
+            caller.more["X-Forwarded-For"] = forwarded_for
+            return caller.call("/shop/list")
+
+    for i in range(60):
+        last = call("wrong-%d" % i, "198.51.100.%d, 203.0.113.7" % i)
+    assert "too many" in last[1]
+    assert call(TOKENS["shop"], "203.0.113.7")[0] == NOT_PERMITTED
+    assert call(TOKENS["shop"], "203.0.113.7, 203.0.113.8")[0] == 0
+    assert call(TOKENS["shop"], "what is no address")[0] == 0
+    assert "a wrong token came from 203.0.113.7" in server.log()
+
+
 def test_calls_and_refusals_are_counted_by_identity(server):
     with Frames(server.address, TOKENS["shop"]) as shop, Frames(server.address) as nobody:
         shop.call("/shop/list")

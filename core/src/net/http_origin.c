@@ -69,6 +69,36 @@ bool dr_http_is_forwarded(const dr_http_exchange *exchange)
            dr_http_header(exchange, "X-Real-IP").data != NULL || has_any(exchange, "X-Forwarded-");
 }
 
+static enum MHD_Result on_forwarded_for(void *user, enum MHD_ValueKind kind, const char *name,
+                                        size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    dora_slice *last = user;
+    if (value != NULL && is_text((dora_slice){name, name_len}, "X-Forwarded-For")) {
+        *last = (dora_slice){value, value_len};
+    }
+    return MHD_YES;
+}
+
+/* A proxy adds to the header's end, or a header of its own behind it: what stands before that is
+ * anybody's. */
+dora_slice dr_http_forwarded_for(const dr_http_exchange *exchange)
+{
+    dora_slice last = {NULL, 0};
+    (void)MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, on_forwarded_for,
+                                      &last);
+    const char *comma = last.data != NULL ? memrchr(last.data, ',', last.len) : NULL;
+    if (comma != NULL) {
+        last.len -= (size_t)(comma + 1 - last.data);
+        last.data = comma + 1;
+    }
+    while (last.len > 0 && last.data[0] == ' ') {
+        last.data++;
+        last.len--;
+    }
+    return last;
+}
+
 static bool is_of_another_origin(const dr_http_exchange *exchange)
 {
     const dora_slice site = dr_http_header(exchange, "Sec-Fetch-Site");

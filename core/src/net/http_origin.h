@@ -30,4 +30,8 @@ bool dr_http_host_is_own(const dr_http_exchange *exchange);
 /* dr_http_is_forwarded: a proxy says that it passes this on for somebody. Not all of them do. */
 bool dr_http_is_forwarded(const dr_http_exchange *exchange);
 
+/* dr_http_forwarded_for is for whom the last proxy passes this on: the last address of
+ * X-Forwarded-For, as it stands there. Returns: data NULL where there is none. */
+dora_slice dr_http_forwarded_for(const dr_http_exchange *exchange);
+
 #endif

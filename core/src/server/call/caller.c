@@ -139,6 +139,21 @@ static void refuse_web(const dr_responder *responder, const dr_request *request,
     }
 }
 
+/* shown_from is whose guess a token would be. Who comes by a proxy of this machine has its address,
+ * and one of them who guesses would use up the guesses of all. */
+static dr_ip shown_from(const dr_http_exchange *exchange, const dr_ip *ip)
+{
+    char text[DR_NETWORK_TEXT_MAX];
+    dr_ip behind;
+    const dora_slice said = dr_http_forwarded_for(exchange);
+    if (!dr_ip_is_loopback(ip) || said.len == 0 || said.len >= sizeof(text)) {
+        return *ip;
+    }
+    memcpy(text, said.data, said.len);
+    text[said.len] = '\0';
+    return dr_ip_read(text, &behind) ? behind : *ip;
+}
+
 dr_token_verdict dr_caller_of_web(dr_backend *backend, const dr_access *access,
                                   const dr_http_exchange *exchange, dr_subject *subject)
 {
@@ -153,8 +168,9 @@ dr_token_verdict dr_caller_of_web(dr_backend *backend, const dr_access *access,
     if (!dr_caller_bearer(exchange, &token)) {
         return DR_TOKEN_GOOD;
     }
+    const dr_ip from = shown_from(exchange, &ip);
     const dr_token_verdict verdict =
-        dr_caller_token(backend, &ip, dr_ip_is_loopback(&ip), token, &digest);
+        dr_caller_token(backend, &from, dr_ip_is_loopback(&ip), token, &digest);
     if (verdict == DR_TOKEN_GOOD) {
         subject->identity = dr_access_by_token(access, &digest);
     }
