@@ -332,6 +332,26 @@ static void what_waits_past_its_deadline_is_not_run(void **state)
     assert_int_equal(told.last_code, DORA_CODE_EXPIRED);
 }
 
+static void where_there_is_a_worker_for_each_nothing_is_given_up(void **state)
+{
+    setting *at = *state;
+    const dr_pool_limits limits = small_limits(2, 100);
+    const uint64_t now_ns = dr_clock_ns();
+    uint32_t task;
+    set_up(at, &limits);
+    const dr_task_input input = {.name = {"/t", 2},
+                                 .param = {"N;", 2},
+                                 .guid = UNIT_GUID,
+                                 .submitted_ns = now_ns,
+                                 .deadline_ns = now_ns + 9 * UINT64_C(1000000000)};
+    assert_int_equal(submit_task(&at->pool, &input, &task), 0);
+    assert_int_equal(submit_task(&at->pool, &input, &task), 0);
+    at->pool.costs[0] = (dr_api_cost){.fast_ns = UINT64_MAX / 4, .seen_ns = now_ns};
+    dr_slot_set_idle(&at->pool, unit_pool_reserve(&at->pool));
+    (void)unit_pool_worker(&at->pool); /* one more: both are free when it is looked at what waits */
+    assert_int_equal(at->pool.handed_count, 2);
+}
+
 /* Clients that a handler uses find there how long its caller waits. */
 static void a_handler_has_its_callers_deadline(void **state)
 {
@@ -381,6 +401,7 @@ int main(void)
         unit_in(setting, recycling_is_asked_for_once),
         unit_in(setting, a_broken_inbox_stops_nobody_else),
         unit_in(setting, what_waits_past_its_deadline_is_not_run),
+        unit_in(setting, where_there_is_a_worker_for_each_nothing_is_given_up),
         unit_in(setting, a_handler_has_its_callers_deadline),
         unit_in(setting, an_unhealthy_pool_keeps_nobody_waiting),
     };

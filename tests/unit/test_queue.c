@@ -103,8 +103,7 @@ static void what_is_put_back_is_the_next(void **state)
     (void)come(self, 'M', 'm');
     (void)come(self, 'M', 'n');
     (void)come(self, 'P', 'p');
-    const uint32_t task = dr_queue_take(&self->pool, 0);
-    dr_queue_add_first(&self->pool, task);
+    dr_queue_put_back(&self->pool, dr_queue_take(&self->pool, 0));
     check_taken(self, "mpn", 0);
     check_empty(self);
 }
@@ -180,6 +179,24 @@ static void the_newest_goes_first_where_the_oldest_is_late(void **state)
     check_empty(self);
 }
 
+static void the_newest_is_taken_whole_though_it_is_put_back(void **state)
+{
+    line *self = *state;
+    begin(self);
+    come(self, 'M', 'a')->submitted_ns = 1;
+    for (const char *call = "mmm"; *call != '\0'; call++) {
+        come(self, 'M', *call)->submitted_ns = 1490 * MS;
+    }
+    come(self, 'P', 'p')->submitted_ns = 1490 * MS;
+    for (unsigned i = 0; i < 3; i++) {
+        dr_queue_put_back(&self->pool, dr_queue_take(&self->pool, 1502 * MS));
+        check_taken(self, "m", 1502 * MS);
+    }
+    dr_queue_put_back(&self->pool, dr_queue_take(&self->pool, 1502 * MS));
+    check_taken(self, "pa", 1502 * MS);
+    check_empty(self);
+}
+
 static void half_a_calls_own_time_is_late_too(void **state)
 {
     line *self = *state;
@@ -247,6 +264,7 @@ int main(void)
         unit_in(line, callers_alike_in_the_table_are_told_apart),
         unit_in(line, callers_that_differ_in_any_bits_have_places_of_their_own),
         unit_in(line, the_newest_goes_first_where_the_oldest_is_late),
+        unit_in(line, the_newest_is_taken_whole_though_it_is_put_back),
         unit_in(line, half_a_calls_own_time_is_late_too),
         unit_in(line, accepted_work_keeps_its_order),
         unit_in(line, a_quick_task_is_one_in_ten),

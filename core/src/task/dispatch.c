@@ -98,6 +98,19 @@ bool dr_assign(dr_pool *pool, uint32_t task, dr_wakes *wakes)
     return false;
 }
 
+/* is_short says whether there is less room than for a task that was taken and all that wait. */
+static bool is_short(const dr_pool *pool)
+{
+    uint32_t left = pool->queue.count + 1;
+    if (pool->limits.concurrency > 1) {
+        return dr_spread_room(pool) < left;
+    }
+    for (uint32_t i = pool->idle.first; i != DR_NONE && left > 0; i = pool->slots[i].next) {
+        left--;
+    }
+    return left > 0;
+}
+
 void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
 {
     if (pool->queue.count == 0) {
@@ -107,14 +120,14 @@ void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
     uint32_t task;
     while ((task = dr_queue_take(pool, now_ns)) != DR_NONE) {
         const dr_record *record = &pool->records[task];
-        /* The last one is given a chance: its worker would have nothing else to do. */
+        /* The last ones are given a chance: their workers would have nothing else to do. */
         if (pool->queue.count > 0 &&
-            dr_cost_is_hopeless(pool, record->api, record->deadline_ns, now_ns)) {
+            dr_cost_is_hopeless(pool, record->api, record->deadline_ns, now_ns) && is_short(pool)) {
             dr_record_lose(pool, task, DORA_CODE_EXPIRED);
             continue;
         }
         if (!dr_assign(pool, task, wakes)) {
-            dr_queue_add_first(pool, task);
+            dr_queue_put_back(pool, task);
             return;
         }
     }

@@ -134,6 +134,18 @@ void dr_queue_add_first(dr_pool *pool, uint32_t task)
     queue->count++;
 }
 
+void dr_queue_put_back(dr_pool *pool, uint32_t task)
+{
+    dr_queue *queue = &pool->queue;
+    const bool was_first = pool->records[task].turn_prev == DR_NONE;
+    if (was_first) {
+        dr_queue_add_first(pool, task);
+    } else {
+        dr_queue_add(pool, task);
+        queue->turn = pool->records[task].turn;
+    }
+}
+
 void dr_queue_remove(dr_pool *pool, uint32_t task)
 {
     dr_queue *queue = &pool->queue;

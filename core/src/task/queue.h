@@ -38,8 +38,7 @@ typedef struct dr_queue {
 dora_err dr_queue_init(dr_queue *queue, uint32_t tasks);
 void dr_queue_fini(dr_queue *queue);
 
-/* dr_queue_add puts a record last among its caller's; dr_queue_add_first puts one back that had
- * been taken: it is the next. */
+/* dr_queue_add puts a record last among its caller's, dr_queue_add_first first: it is the next. */
 void dr_queue_add(struct dr_pool *pool, uint32_t task);
 void dr_queue_add_first(struct dr_pool *pool, uint32_t task);
 
@@ -48,6 +47,10 @@ void dr_queue_add_first(struct dr_pool *pool, uint32_t task);
  * over with the call's last task. Accepted work is taken in its order. Returns: DR_NONE when
  * nothing waits. */
 uint32_t dr_queue_take(struct dr_pool *pool, uint64_t now_ns);
+
+/* dr_queue_put_back undoes the last dr_queue_take: it is the next, where it was, so that what else
+ * there is of its call goes with it. */
+void dr_queue_put_back(struct dr_pool *pool, uint32_t task);
 
 /* dr_queue_remove takes a record out, whose ever turn it is. */
 void dr_queue_remove(struct dr_pool *pool, uint32_t task);
