@@ -21,7 +21,7 @@ struct dr_tls_context {
     BIO_METHOD *bytes; /* between OpenSSL and a filter's buffers */
     bool is_server;
     bool trusts_system; /* a client without a CA of its own */
-    char alpn[32]; /* as in ClientHello: its length before it */
+    char alpn[32];      /* as in ClientHello: its length before it */
     char remark[512];
     pthread_mutex_t lock; /* over what follows */
     dr_tls_kept kept[DR_TLS_SESSIONS_MAX];
