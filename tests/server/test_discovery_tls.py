@@ -159,6 +159,7 @@ def test_files_are_read_again_by_a_reload(redis, certificates, tmp_path):
         ca.write_text("no certificate")
         reload(server)
         wait_log(server, "%s: has no certificate in it" % ca)
+        assert "its settings stay as they were" not in server.log()  # but for discovery.tls
         redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         wait_state(server, "joined")
         assert "discovery.tls: changed and not in force" not in server.log()

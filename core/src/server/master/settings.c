@@ -103,8 +103,11 @@ void dr_settings_reload(dr_server *server)
     dora_error error = {0};
     dora_err err = server->source->read(&config, server->source->user, &error);
     err = err == DORA_OK ? dr_settings_take(server, &config, &error) : err;
-    err = err == DORA_OK ? dr_discovery_take_tls(&server->backend, &config, &error) : err;
     if (err == DORA_OK) {
+        if (dr_discovery_take_tls(&server->backend, &config, &error) != DORA_OK) {
+            dr_log_write_lines(server->backend.log, DR_LOG_ERROR, "master",
+                               "what discovery.tls was before stays in force: %s", error.msg);
+        }
         say_late(server, &config);
     } else {
         dr_log_write_lines(server->backend.log, DR_LOG_ERROR, "master",
