@@ -16,7 +16,6 @@ HANDSHAKES_MAX = 1024  # of a reactor: DR_TLS_HANDSHAKES_MAX
 CROWD = 1500
 FLOOD = 400
 FLOODERS = 4
-CLIENT_S = 20
 
 # A crowd that connects and says nothing; in a process of its own, for its many descriptors.
 SILENT = """
@@ -200,12 +199,8 @@ def test_what_is_not_encrypted_ends_an_open_connection(address, certificates, ne
                 pass
 
 
-def s_client(address, certificates, *flags, said=""):
-    """What `openssl s_client` has to say of a connection."""
-    done = subprocess.run(["openssl", "s_client", "-connect", address, "-CAfile", certificates.ca,
-                           "-alpn", "dora/1", *flags], input=said, text=True, timeout=CLIENT_S,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return done.stdout
+def s_client(address, certificates, *options, said=""):
+    return tls.s_client(address, certificates, "-alpn", "dora/1", *options, said=said)
 
 
 def test_a_renegotiation_is_refused(address, certificates, neighbour):
@@ -217,7 +212,7 @@ def test_early_data_is_not_taken(address, certificates, neighbour, tmp_path):
     early = tmp_path / "early"
     early.write_bytes(v1.request(v1.guid(), "/echo", 1))
     session = str(tmp_path / "session")
-    s_client(address, certificates, "-tls1_3", "-sess_out", session)
+    tls.keep_session(address, certificates, "-tls1_3", session)
     text = s_client(address, certificates, "-tls1_3", "-sess_in", session,
                     "-early_data", str(early))
     assert "Early data was not sent" in text or "Early data was rejected" in text

@@ -3,6 +3,7 @@
 import re
 import socket
 import ssl
+import subprocess
 import time
 
 from . import v1
@@ -28,6 +29,28 @@ def address_of(server):
 def plain_socket(address, timeout=10.0):
     host, port = address.rsplit(":", 1)
     return socket.create_connection((host, int(port)), timeout)
+
+
+def s_client(address, certificates, *options, said=""):
+    """What `openssl s_client` has to say of a connection."""
+    return subprocess.run(["openssl", "s_client", "-connect", address, "-CAfile", certificates.ca,
+                           *options], input=said, text=True, errors="replace", timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+
+
+def keep_session(address, certificates, version, path):
+    """`openssl s_client` writes its session there. An answer is awaited, and so the ticket of 1.3,
+    which comes before it."""
+    ident = v1.guid()
+    with subprocess.Popen(["openssl", "s_client", "-connect", address, "-CAfile", certificates.ca,
+                           version, "-sess_out", path, "-quiet", "-no_ign_eof"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as process:
+        process.stdin.write(v1.request(ident, "/echo", "x"))
+        process.stdin.flush()
+        assert ident.encode() in process.stdout.read(36)
+        process.stdin.close()
+        process.stdout.read()
 
 
 class Conn(v1.Conn):
