@@ -11,6 +11,9 @@ void *dr_alloc(size_t size);
 void *dr_calloc(size_t count, size_t size);
 void *dr_realloc(void *memory, size_t size);
 
+/* dr_text_copy is strdup. Returns, ownership: as above. */
+char *dr_text_copy(const char *text);
+
 /* dr_free frees; NULL is fine. */
 void dr_free(void *memory);
 

@@ -56,7 +56,7 @@ static void pass_warning(void *user, const char *text)
 /* warn_kept says that the last good nodes stay, where there are any. */
 static void warn_kept(const dr_registry *self, const char *why)
 {
-    char line[LINE_BYTES];
+    char line[LINE_BYTES + sizeof("; the last ones stay: ") + DR_ROSTER_COUNTS_MAX];
     char counts[DR_ROSTER_COUNTS_MAX];
     if (self->roster.count == 0) {
         warn(self, why);

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "tls/bytes.h"
@@ -109,13 +108,11 @@ static bool is_ip(const char *name)
 
 static bool set_name(dr_tls_filter *filter, const char *name)
 {
-    const size_t bytes = strlen(name) + 1;
     X509_VERIFY_PARAM *param = SSL_get0_param(filter->ssl);
-    filter->name = dr_alloc(bytes);
+    filter->name = dr_text_copy(name);
     if (filter->name == NULL) {
         return false;
     }
-    memcpy(filter->name, name, bytes);
     if (is_ip(name)) {
         return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
     }

@@ -30,10 +30,8 @@ static void keep(dr_tls_context *context, const char *name, SSL_SESSION *session
     }
     dr_tls_kept *kept = find(context, name);
     if (kept == NULL) {
-        const size_t bytes = strlen(name) + 1;
-        char *copy = dr_alloc(bytes);
+        char *copy = dr_text_copy(name);
         if (copy != NULL) {
-            memcpy(copy, name, bytes);
             kept = &context->kept[context->kept_next];
             context->kept_next = (context->kept_next + 1) % DR_TLS_SESSIONS_MAX;
             dr_free(kept->name);

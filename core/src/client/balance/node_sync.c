@@ -91,16 +91,6 @@ static size_t group_find(const dr_group *groups, size_t count, const char *name)
     return group;
 }
 
-static char *copy(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *made = dr_alloc(size);
-    if (made != NULL) {
-        memcpy(made, text, size);
-    }
-    return made;
-}
-
 dora_err dr_nodes_expect(dr_nodes *nodes, const char *group)
 {
     *nodes = (dr_nodes){.is_watched = true, .is_default_explicit = group != NULL};
@@ -112,7 +102,7 @@ dora_err dr_nodes_expect(dr_nodes *nodes, const char *group)
         return DORA_ENOMEM;
     }
     nodes->group_count = 1;
-    nodes->groups[0].name = copy(group);
+    nodes->groups[0].name = dr_text_copy(group);
     return nodes->groups[0].name != NULL ? DORA_OK : DORA_ENOMEM;
 }
 
@@ -149,7 +139,7 @@ static dora_err groups_make(const dr_nodes *nodes, const dr_roster *roster, dr_g
             continue;
         }
         if (at == *count) {
-            made[at].name = copy(from->name);
+            made[at].name = dr_text_copy(from->name);
             *count += 1;
         }
         made[at].nodes = dr_calloc(from->count, sizeof *made[at].nodes);

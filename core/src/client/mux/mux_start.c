@@ -142,13 +142,8 @@ static dora_err keep_group(dr_mux_call *call, const char *group, dora_error *err
     if (group == NULL) {
         return DORA_OK;
     }
-    size_t size = strlen(group) + 1;
-    call->group = dr_alloc(size);
-    if (call->group == NULL) {
-        return no_memory(error);
-    }
-    memcpy(call->group, group, size);
-    return DORA_OK;
+    call->group = dr_text_copy(group);
+    return call->group != NULL ? DORA_OK : no_memory(error);
 }
 
 /* Remembers the trace that a call sends. */

@@ -55,13 +55,8 @@ static dora_err name_copy(dr_client_tls *tls, const char *name)
     if (!has_text(name)) {
         return DORA_OK;
     }
-    const size_t size = strlen(name) + 1;
-    tls->name = dr_alloc(size);
-    if (tls->name == NULL) {
-        return DORA_ENOMEM;
-    }
-    memcpy(tls->name, name, size);
-    return DORA_OK;
+    tls->name = dr_text_copy(name);
+    return tls->name != NULL ? DORA_OK : DORA_ENOMEM;
 }
 
 /* Which option names the file that an error begins with; NULL: none. */

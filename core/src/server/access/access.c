@@ -18,16 +18,6 @@ static void *grow(void **items, size_t count, size_t size)
     return more + count * size;
 }
 
-static char *copy_of(const char *text)
-{
-    const size_t size = strlen(text) + 1;
-    char *copy = dr_alloc(size);
-    if (copy != NULL) {
-        memcpy(copy, text, size);
-    }
-    return copy;
-}
-
 dr_access *dr_access_new(void)
 {
     dr_access *access = dr_calloc(1, sizeof(*access));
@@ -84,7 +74,7 @@ void dr_access_free(dr_access *access)
 
 dr_identity *dr_access_add_identity(dr_access *access, const char *name)
 {
-    char *copy = copy_of(name);
+    char *copy = dr_text_copy(name);
     dr_identity *identity = copy == NULL ? NULL
                                          : grow((void **)&access->identities,
                                                 access->identity_count, sizeof(*identity));
@@ -118,7 +108,7 @@ dora_err dr_identity_add_token(dr_identity *identity, const dr_token_digest *dig
 dora_err dr_identity_add_cert(dr_identity *identity, const char *name)
 {
     char **item = grow((void **)&identity->certs, identity->cert_count, sizeof(*item));
-    char *copy = item != NULL ? copy_of(name) : NULL;
+    char *copy = item != NULL ? dr_text_copy(name) : NULL;
     if (copy == NULL) {
         return DORA_ENOMEM;
     }
@@ -158,7 +148,7 @@ dora_err dr_patterns_add(dr_patterns *patterns, const char *text)
 {
     dr_pattern *item = grow((void **)&patterns->items, patterns->count, sizeof(*item));
     const bool refuses = text[0] == '!';
-    char *copy = item != NULL ? copy_of(text + (refuses ? 1 : 0)) : NULL;
+    char *copy = item != NULL ? dr_text_copy(text + (refuses ? 1 : 0)) : NULL;
     if (copy == NULL) {
         return DORA_ENOMEM;
     }

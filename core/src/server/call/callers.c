@@ -5,16 +5,6 @@
 
 #include "base/mem.h"
 
-static char *copy_of(const char *text)
-{
-    const size_t size = strlen(text) + 1;
-    char *copy = dr_alloc(size);
-    if (copy != NULL) {
-        memcpy(copy, text, size);
-    }
-    return copy;
-}
-
 static uint32_t row_of(dr_caller_rows *rows, const char *name)
 {
     const uint32_t count = atomic_load(&rows->count);
@@ -23,7 +13,7 @@ static uint32_t row_of(dr_caller_rows *rows, const char *name)
             return i;
         }
     }
-    char *copy = count < DR_CALLER_ROW_OTHERS ? copy_of(name) : NULL;
+    char *copy = count < DR_CALLER_ROW_OTHERS ? dr_text_copy(name) : NULL;
     if (copy == NULL) {
         return DR_CALLER_ROW_OTHERS;
     }

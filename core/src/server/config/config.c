@@ -15,16 +15,6 @@
 #include "server/config/problem.h"
 #include "wire/sign.h"
 
-char *dr_text_copy(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = dr_alloc(size);
-    if (copy != NULL) {
-        memcpy(copy, text, size);
-    }
-    return copy;
-}
-
 dora_err dr_text_set(char **place, const char *text)
 {
     char *copy = NULL;

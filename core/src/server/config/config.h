@@ -191,9 +191,8 @@ dora_frame_options dr_config_frame_options(const dr_config *config);
 /* dr_app_is_module says whether a pool's `app` is Python's module:attr, not a file. */
 bool dr_app_is_module(dr_runtime_kind runtime, const char *app);
 
-/* dr_text_copy gives a copy on the heap, NULL when out of memory; dr_free frees it. dr_text_set
- * puts a copy of `text` (NULL is fine) in `place` and frees what was there. Errors: DORA_ENOMEM. */
-char *dr_text_copy(const char *text);
+/* dr_text_set puts a copy of `text` (NULL is fine) in `place` and frees what was there. Errors:
+ * DORA_ENOMEM. */
 dora_err dr_text_set(char **place, const char *text);
 
 /* dr_texts_fini frees a list and its strings; fine on zeroed memory. dr_texts_add appends a copy.

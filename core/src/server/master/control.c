@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "net/http_origin.h"
 #include "server/call/call.h"
 #include "server/call/caller.h"

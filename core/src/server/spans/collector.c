@@ -187,10 +187,9 @@ dora_err dr_collector_new(dr_collector **collector, const char *url, const char 
         return err;
     }
     self->easy = self->curl.easy_init();
-    self->url = dr_alloc(strlen(url) + 1);
+    self->url = dr_text_copy(url);
     err = self->easy != NULL && self->url != NULL ? DORA_OK : DORA_ENOMEM;
     if (err == DORA_OK) {
-        memcpy(self->url, url, strlen(url) + 1);
         err = add_header(self, "Content-Type: application/json");
         err = err == DORA_OK ? add_header(self, "Expect:") : err; /* it would wait for an answer */
     }

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -330,11 +329,10 @@ static dora_err target_init(target *self, const dr_spans_target *from, dora_erro
     if (from->url == NULL) {
         return DORA_OK;
     }
-    self->service = dr_alloc(strlen(from->service) + 1);
+    self->service = dr_text_copy(from->service);
     if (self->service == NULL) {
         return dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
-    memcpy(self->service, from->service, strlen(from->service) + 1);
     return dr_collector_new(&self->collector, from->url, from->headers, from->header_count, error);
 }
 
