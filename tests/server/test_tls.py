@@ -1,6 +1,7 @@
 """Frames over TLS, as Python's ssl sees them."""
 
 import json
+import os
 import resource
 import ssl
 import struct
@@ -199,6 +200,17 @@ def test_a_handshake_has_a_time_limit(certificates):
         with tls.plain_socket(tls.address_of(server)) as sock:
             assert sock.recv(1) == b""
         assert said(server, "TLS connection of 127.0.0.1:", "tls.handshake_ms")
+
+
+@pytest.mark.parametrize("part", [b"\x17\x03", b"\x17\x03\x03\x01\x00",
+                                  b"\x17\x03\x03\x01\x00" + bytes(200)],
+                         ids=["header begun", "header", "body begun"])
+def test_a_record_that_stands_still_ends_its_connection(certificates, trust, part):
+    with start(certificates, stall_ms=300) as server:
+        with tls.Conn(tls.address_of(server), trust) as conn:
+            assert conn.call("/echo", 1)["data"]["data"] == 1
+            os.write(conn.sock.fileno(), part)
+            assert conn.receive() is None
 
 
 @pytest.fixture

@@ -16,16 +16,26 @@ HANDSHAKES_MAX = 1024  # of a reactor: DR_TLS_HANDSHAKES_MAX
 CROWD = 1500
 FLOOD = 400
 FLOODERS = 4
+HANDSHAKE_MS = 60000
 
-# A crowd that connects and says nothing; in a process of its own, for its many descriptors.
+# A crowd that connects, and says little or nothing; in a process of its own, for its many
+# descriptors.
 SILENT = """
-import resource, socket, sys
+import resource, select, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
 crowd = [socket.socket() for _ in range(int(sys.argv[2]))]
 for one in crowd:
     one.setblocking(False)
     one.connect_ex(("127.0.0.1", int(sys.argv[1])))
 print("there", flush=True)
+for byte in bytes.fromhex(sys.argv[3]):
+    if select.select([sys.stdin], [], [], 0.1)[0]:
+        break
+    for one in crowd:
+        try:
+            one.send(bytes([byte]))
+        except OSError:
+            pass
 sys.stdin.read()
 """
 
@@ -34,7 +44,8 @@ sys.stdin.read()
 def server(certificates):
     with Server({"main": python_pool("basic.py", workers=1)}, reactors=1, linger_ms=50,
                 listen={"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0"},
-                tls=certificates.server(ca=certificates.ca, verify_client="optional")) as made:
+                tls={**certificates.server(ca=certificates.ca, verify_client="optional"),
+                     "handshake_ms": HANDSHAKE_MS}) as made:
         yield made
 
 
@@ -82,13 +93,15 @@ def is_alert(answer):
     return answer == b"" or answer[0] == 0x15
 
 
-def test_a_silent_crowd_keeps_nobody_out(server, address, certificates, neighbour):
+@pytest.mark.parametrize("says", ["", "160301020001" + "0001fc0303" + "00" * 400],
+                         ids=["silent", "slow"])
+def test_a_silent_crowd_keeps_nobody_out(server, address, certificates, neighbour, says):
     port = address.rsplit(":", 1)[1]
-    with subprocess.Popen([sys.executable, "-c", SILENT, port, str(CROWD)], text=True,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as crowd:
+    with subprocess.Popen([sys.executable, "-c", SILENT, port, str(CROWD), says],
+                          text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as crowd:
         assert crowd.stdout.readline() == "there\n"
         assert wait_until(lambda: numbers(server)["open"] >= HANDSHAKES_MAX)
-        with tls.Conn(address, tls.context(certificates)) as conn:  # its time is 10 s
+        with tls.Conn(address, tls.context(certificates)) as conn:  # before their time is over
             assert conn.call("/echo", "in")["data"]["data"] == "in"
         assert crowd.poll() is None
         crowd.stdin.close()

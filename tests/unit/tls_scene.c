@@ -77,6 +77,7 @@ void tls_scene_begin(tls_scene *self)
     } leaves[] = {{"server", &ca, here, 100000},
                   {"client", &ca, "DNS:client.example", 100000},
                   {"expired", &ca, here, -1000},
+                  {"brief", &ca, here, TLS_SCENE_BRIEF_S},
                   {"other_host", &ca, "DNS:elsewhere.example", 100000},
                   {"unknown", &other, here, 100000}};
     for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {

@@ -6,8 +6,11 @@
 #include "unit.h"
 #include "unit_folder.h"
 
+#define TLS_SCENE_BRIEF_S 1000 /* sessions last longer */
+
 /* tls_scene has files in a folder: ca.pem, other_ca.pem, and NAME.pem with NAME.key for server and
- * client (of ca), expired, other_host (of ca), unknown (of other_ca). */
+ * client (of ca), expired, brief (which expires in TLS_SCENE_BRIEF_S), other_host (of ca), unknown
+ * (of other_ca). */
 typedef struct tls_scene {
     unit_folder folder;
     dr_tls_context *server_context;

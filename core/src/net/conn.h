@@ -51,7 +51,8 @@ typedef struct dr_conn {
     } still;
     struct dr_tls_filter *tls; /* NULL: its bytes are plain */
     uint32_t shaking_ms;       /* looked at for so long, if `is_shaking` */
-    struct dr_conn *younger;   /* of those that are shaking, in the order in which they came */
+    uint64_t shaking_since_ms;
+    struct dr_conn *younger; /* of those that are shaking, in the order in which they came */
     struct dr_conn *older;
     void *owner; /* the owner's list of calls */
     void *claim; /* the owner's: who its other end says it is */

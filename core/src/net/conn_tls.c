@@ -9,6 +9,7 @@ static void shaking_add(dr_conn *conn)
 {
     dr_reactor_tls *tls = &conn->reactor->tls;
     conn->is_shaking = true;
+    conn->shaking_since_ms = conn->active_ms;
     conn->older = tls->youngest;
     *(tls->youngest != NULL ? &tls->youngest->younger : &tls->oldest) = conn;
     tls->youngest = conn;
@@ -60,7 +61,7 @@ bool dr_conn_tls_has_room(dr_reactor *reactor)
     if (reactor->tls.shaking < DR_TLS_HANDSHAKES_MAX) {
         return true;
     }
-    if (uv_now(&reactor->loop) - oldest->active_ms < DR_TLS_MAKE_WAY_MS) {
+    if (uv_now(&reactor->loop) - oldest->shaking_since_ms < DR_TLS_MAKE_WAY_MS) {
         return false;
     }
     (void)snprintf(why, sizeof(why), "its handshake was not done in %u ms, and %u more were begun",
@@ -192,7 +193,11 @@ bool dr_conn_tls_seal(dr_conn *conn)
         return false;
     }
     dr_conn_give_back(conn->reactor, &conn->out);
-    return dr_tls_filter_take(conn->tls, &conn->out) == DORA_OK;
+    if (dr_tls_filter_take(conn->tls, &conn->out) != DORA_OK) {
+        dr_conn_close(conn);
+        return false;
+    }
+    return true;
 }
 
 void dr_conn_tls_goodbye(dr_conn *conn)
@@ -232,7 +237,7 @@ bool dr_conn_tls_look(dr_conn *conn, uint32_t passed_ms)
 
 bool dr_conn_tls_is_awaited(const dr_conn *conn)
 {
-    return !conn->is_shaking && dr_tls_filter_held(conn->tls) > 0;
+    return !conn->is_shaking && dr_tls_filter_is_amid(conn->tls);
 }
 
 const char *dr_conn_peer_name(const dr_conn *conn)

@@ -10,7 +10,8 @@
 bool dr_conn_tls_begin(dr_conn *conn);
 
 /* dr_conn_tls_has_room says whether one more handshake may begin: where too many are under way the
- * oldest makes way, if it has had its time. Who connects and says nothing keeps nobody out. */
+ * oldest makes way, if it has had its time. Who connects and says nothing, or little now and then,
+ * keeps nobody out. */
 bool dr_conn_tls_has_room(struct dr_reactor *reactor);
 
 /* dr_conn_tls_sweep accepts who waits for that, where it is so by now. */

@@ -161,6 +161,7 @@ dora_err dr_tls_context_server(const dr_tls_settings *settings, const dr_tls_con
     }
     SSL_CTX_set_session_cache_mode(made->ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(made->ctx, 1);
+    SSL_CTX_set_session_ticket_cb(made->ctx, NULL, dr_tls_sessions_on_ticket, NULL);
     SSL_CTX_set_verify(made->ctx, verify_mode(settings->verify), NULL);
     dr_buf trust = {0};
     err = dr_tls_files_load(made, settings, &trust, error);

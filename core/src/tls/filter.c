@@ -4,7 +4,9 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "tls/bytes.h"
 #include "tls/filter_inside.h"
@@ -293,7 +295,15 @@ bool dr_tls_filter_is_open(const dr_tls_filter *filter)
 
 size_t dr_tls_filter_held(const dr_tls_filter *filter)
 {
-    return filter->in.cap + filter->out.cap;
+    const size_t record = dr_tls_filter_is_amid(filter) ? DR_TLS_RECORD_BYTES : 0;
+    return filter->in.cap + filter->out.cap + record;
+}
+
+bool dr_tls_filter_is_amid(const dr_tls_filter *filter)
+{
+    /* OpenSSL takes what has come into a buffer of its own, and a record's header out of that. */
+    return filter->in.len > filter->in_at || SSL_has_pending(filter->ssl) == 1 ||
+           strcmp(SSL_rstate_string(filter->ssl), "RB") == 0;
 }
 
 bool dr_tls_filter_is_resumed(const dr_tls_filter *filter)

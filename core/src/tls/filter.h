@@ -56,6 +56,9 @@ bool dr_tls_filter_has_plain(dr_tls_filter *filter);
 /* dr_tls_filter_held is how many bytes of both sides it keeps: fed and not read, not yet sent. */
 size_t dr_tls_filter_held(const dr_tls_filter *filter);
 
+/* dr_tls_filter_is_amid: a record has begun to come, and has not come whole. */
+bool dr_tls_filter_is_amid(const dr_tls_filter *filter);
+
 /* dr_tls_filter_is_resumed: the handshake went on from an earlier one. */
 bool dr_tls_filter_is_resumed(const dr_tls_filter *filter);
 

@@ -54,6 +54,37 @@ int dr_tls_sessions_on_new(SSL *ssl, SSL_SESSION *session)
     return 0; /* what was kept has a reference of its own */
 }
 
+/* has_expired: who resumes a session is not looked at again. With each new ticket it would last
+ * beyond the certificate that it was begun with. */
+static bool has_expired(SSL_SESSION *session)
+{
+    const X509 *cert = SSL_SESSION_get0_peer(session);
+    return cert != NULL && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0;
+}
+
+SSL_TICKET_RETURN dr_tls_sessions_on_ticket(SSL *ssl, SSL_SESSION *session,
+                                            const unsigned char *key_name, size_t key_name_len,
+                                            SSL_TICKET_STATUS status, void *user)
+{
+    (void)ssl;
+    (void)key_name;
+    (void)key_name_len;
+    (void)user;
+    switch (status) {
+    case SSL_TICKET_EMPTY:
+    case SSL_TICKET_NO_DECRYPT:
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    case SSL_TICKET_SUCCESS:
+    case SSL_TICKET_SUCCESS_RENEW:
+        if (has_expired(session)) {
+            return SSL_TICKET_RETURN_IGNORE_RENEW;
+        }
+        return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+    default:
+        return SSL_TICKET_RETURN_ABORT;
+    }
+}
+
 SSL_SESSION *dr_tls_sessions_find(dr_tls_context *context, const char *name)
 {
     if (!lock(context)) {
@@ -61,7 +92,7 @@ SSL_SESSION *dr_tls_sessions_find(dr_tls_context *context, const char *name)
     }
     const dr_tls_kept *kept = find(context, name);
     SSL_SESSION *session = kept != NULL ? kept->session : NULL;
-    if (session != NULL && SSL_SESSION_up_ref(session) != 1) {
+    if (session != NULL && (has_expired(session) || SSL_SESSION_up_ref(session) != 1)) {
         session = NULL;
     }
     pthread_mutex_unlock(&context->lock);
