@@ -34,14 +34,19 @@ def server(tmp_path):
         assert one.stop() == 0
 
 
-def change(server, **more):
-    """Writes another `access`, and reloads."""
+def write(server, **more):
+    """Writes the configuration with something else in it."""
     path = os.path.join(server.folder, "dora.json")
     with open(path) as file:
         config = json.load(file)
     config.update(more)
     with open(path, "w") as file:
         json.dump(config, file)
+
+
+def change(server, **more):
+    """And reloads."""
+    write(server, **more)
     with Frames(server.address, TOKENS["ops"]) as ops:
         assert ops.command("reloadTask")[0] == 0
 
@@ -74,25 +79,16 @@ def test_rules_come_and_go_with_a_reload(server):
     with Frames(server.address, TOKENS["shop"]) as shop:
         change(server, access=None)
         assert shop.call("/stock/count")[2]["caller"] is None
-        path = os.path.join(server.folder, "dora.json")
-        with open(path) as file:
-            config = json.load(file)
-        config["access"] = access(RULES)
-        with open(path, "w") as file:
-            json.dump(config, file)
-        assert v1.Conn(server.address).command("reloadTask")["code"] == 0
+        write(server, access=access(RULES))
+        with v1.Conn(server.address) as conn:
+            assert conn.command("reloadTask")["code"] == 0
         assert shop.call("/stock/count")[0] == NOT_PERMITTED
         assert shop.call("/shop/list")[2]["caller"] == "shop"
 
 
 def test_a_wrong_configuration_leaves_the_old_rules(server):
     with Frames(server.address, TOKENS["shop"]) as shop:
-        path = os.path.join(server.folder, "dora.json")
-        with open(path) as file:
-            config = json.load(file)
-        config["access"]["rules"] = []
-        with open(path, "w") as file:
-            json.dump(config, file)
+        write(server, access={**access(RULES), "rules": []})
         with Frames(server.address, TOKENS["ops"]) as ops:
             ops.command("reloadTask")
         assert shop.call("/shop/list")[0] == 0

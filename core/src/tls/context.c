@@ -143,6 +143,17 @@ static int verify_mode(dr_tls_verify verify)
     return SSL_VERIFY_NONE;
 }
 
+/* hand_over gives what was made, or frees it where something was wrong. */
+static dora_err hand_over(dr_tls_context *made, dora_err err, dr_tls_context **context)
+{
+    if (err == DORA_OK) {
+        *context = made;
+    } else {
+        dr_tls_context_free(made);
+    }
+    return err;
+}
+
 dora_err dr_tls_context_server(const dr_tls_settings *settings, const dr_tls_context *before,
                                dr_tls_context **context, dora_error *error)
 {
@@ -169,12 +180,7 @@ dora_err dr_tls_context_server(const dr_tls_settings *settings, const dr_tls_con
         err = out_of_memory(error);
     }
     dr_buf_fini(&trust);
-    if (err != DORA_OK) {
-        dr_tls_context_free(made);
-        return err;
-    }
-    *context = made;
-    return DORA_OK;
+    return hand_over(made, err, context);
 }
 
 dora_err dr_tls_context_client(const dr_tls_settings *settings, dr_tls_context **context,
@@ -202,12 +208,7 @@ dora_err dr_tls_context_client(const dr_tls_settings *settings, dr_tls_context *
         err = out_of_memory(error);
     }
     dr_buf_fini(&trust);
-    if (err != DORA_OK) {
-        dr_tls_context_free(made);
-        return err;
-    }
-    *context = made;
-    return DORA_OK;
+    return hand_over(made, err, context);
 }
 
 dr_tls_context *dr_tls_context_hold(dr_tls_context *context)
