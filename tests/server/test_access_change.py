@@ -12,7 +12,7 @@ import pytest
 from support import v1
 from support.access import TOKENS, Frames, Http, access, digest, hello
 from support.metrics import admin_of
-from support.server import Server, program, python_pool
+from support.server import Server, program, python_pool, wait_until
 
 NOT_PERMITTED = 100205
 RULES = [
@@ -91,9 +91,9 @@ def test_a_wrong_configuration_leaves_the_old_rules(server):
         write(server, access={**access(RULES), "rules": []})
         with Frames(server.address, TOKENS["ops"]) as ops:
             ops.command("reloadTask")
+        assert wait_until(lambda: "its settings stay as they were" in server.log())
         assert shop.call("/shop/list")[0] == 0
         assert shop.call("/stock/count")[0] == NOT_PERMITTED
-    assert "its settings stay as they were" in server.log()
 
 
 def test_two_callers_never_share_a_kept_reply(server):
