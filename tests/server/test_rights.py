@@ -317,7 +317,8 @@ def test_a_master_is_not_who_its_workers_are(folder):
 
 @needs_root
 @pytest.mark.parametrize("what", ["the configuration", "log.file", "pid_file", "listen.unix",
-                                  "tls.key", "pools.a.env_file", "pools.a.app", "pools.a.cwd"])
+                                  "tls.key", "discovery.tls.key", "pools.a.env_file",
+                                  "pools.a.app", "pools.a.cwd"])
 def test_what_a_user_could_not_open_later_is_said_at_the_start(folder, what):
     private = os.path.join(folder, "private")
     os.mkdir(private, 0o700)
@@ -330,12 +331,16 @@ def test_what_a_user_could_not_open_later_is_said_at_the_start(folder, what):
             open(path, "w").close()
     elif what == "log.file":
         config["log"] = {"file": path}
-    elif what == "tls.key":
+    elif what.endswith("tls.key"):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x", "-keyout", path,
                         "-out", folder + "/cert"], check=True, stderr=subprocess.DEVNULL)
-        config["tls"] = {"cert": folder + "/cert", "key": path}
-        config["listen"] = {"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0"}
+        os.chmod(path, 0o600)
+        tls = {"cert": folder + "/cert", "key": path}
+        if what == "tls.key":
+            config.update(tls=tls, listen={"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0"})
+        else:
+            config["discovery"] = {"redis": ["rediss://127.0.0.1:1"], "tls": tls}
     elif what == "pid_file":
         config["pid_file"] = path
     elif what == "listen.unix":
