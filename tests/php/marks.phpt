@@ -75,7 +75,7 @@ foreach (vectors('marks')['malformed'] as $vector) {
 ?>
 --EXPECT--
 17 marked values, 0 read otherwise by unserialize()
-33 bodies, 0 read otherwise by unserialize()
+34 bodies, 0 read otherwise by unserialize()
 what is marked
 a:0:{}
 a:1:{i:0;s:1:"a";}

@@ -26,6 +26,9 @@ $client = $server->client();
 $round = function (int $times) use ($client) {
     $param = ['ids' => range(1, 50), 'text' => str_repeat('t', 3000)];
     for ($i = 0; $i < $times; $i++) {
+        if ($i % 100 === 0) {
+            $client->call('memory'); // PHP's table of objects grows with cycles that nobody collects
+        }
         $client->call('work', $param);
         $client->callMany(['a' => ['work', $param], 'b' => ['reset'], 'c' => ['throw']]);
         try {

@@ -106,5 +106,5 @@ foreach ($vectors['invalid'] as $vector) {
 echo "invalid: $seen of ", count($vectors['invalid']), "\n";
 ?>
 --EXPECT--
-valid: 18 of 18
+valid: 19 of 19
 invalid: 24 of 24
