@@ -97,7 +97,7 @@ def good_value(folder, name, is_pool):
         return DENIED[name]
     wrong = nested(name, {"no": "key"}) if not is_pool else {"pools": {"one": {name: {"no": 1}}}}
     text = check(folder, wrong)
-    number = re.search(r"must be a whole number from (\d+) to (\d+)", text)
+    number = re.search(r"must be (?:\"auto\" or )?a whole number from (\d+) to (\d+)", text)
     if number:
         return min(int(number.group(2)), max(int(number.group(1)), 5000))
     if "must be true or false" in text:
@@ -214,7 +214,7 @@ def test_run_refuses_a_wrong_value_of_every_key_and_names_it(tmp_path, keys, lan
     ({"app": "x"}, "has no option 'app'; "),
     ({"log": {"levle": 3}}, "log.levle: unknown key; did you mean \"level\"?"),
     ({"log.level": 10}, "log.level: must be a whole number from 1 to 9"),
-    ({"max_requests": "many"}, "max_requests: must be a whole number"),
+    ({"max_requests": "many"}, "max_requests: must be \"auto\" or a whole number"),
 ])
 def test_run_names_the_option_that_is_wrong(tmp_path, language, options, said):
     command = program_of(str(tmp_path), language, run_call(language, options))
