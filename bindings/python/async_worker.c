@@ -398,9 +398,9 @@ void dr_py_ended(dr_py_running *one)
 
 static PyObject *runner_new(void)
 {
-    PyObject *asyncio = PyImport_ImportModule("asyncio");
-    PyObject *runner = asyncio != NULL ? PyObject_CallMethod(asyncio, "Runner", NULL) : NULL;
-    Py_XDECREF(asyncio);
+    PyObject *driver = PyImport_ImportModule("dora._loop");
+    PyObject *runner = driver != NULL ? PyObject_CallMethod(driver, "Runner", NULL) : NULL;
+    Py_XDECREF(driver);
     return runner;
 }
 

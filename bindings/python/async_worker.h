@@ -26,7 +26,7 @@ struct dr_py_loop {
     dr_py_state *state;
     PyObject *encode;    /* of the application, borrowed; NULL: none */
     dora_worker *worker; /* while it serves */
-    PyObject *runner;    /* an asyncio.Runner: makes the loop and closes it */
+    PyObject *runner;    /* of dora._loop: makes the loop and closes it */
     PyObject *loop;
     PyObject *threads; /* a dora._threads.Threads; NULL: plain functions run on the loop */
     PyObject *context; /* what each call's context is a copy of */

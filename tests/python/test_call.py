@@ -252,7 +252,7 @@ def test_a_cancelled_call_cancels_its_handler():
             seen.append("ended")
 
     async def main():
-        with pytest.raises(TimeoutError):
+        with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(app.acall("/wait"), 0.01)
 
     asyncio.run(main())

@@ -119,7 +119,8 @@ def test_other_exceptions_end_their_call_alone(one, param, kind):
     wait_until(lambda: told(one, "/other"), "the record")
     one.stop()
     (record,) = told(one, "/other")
-    assert re.search(rf"{kind}: .*\(api=/other guid=[0-9a-f]{{32}} .* class={kind} ", record)
+    # Before Python 3.11 a CancelledError loses its text on the way.
+    assert re.search(rf"{kind}(: .*)? \(api=/other guid=[0-9a-f]{{32}} .* class={kind} ", record)
     assert "exited" not in one.log()
 
 

@@ -416,7 +416,8 @@ def test_an_exception_of_a_value_keeps_its_own_and_says_where():
     for value, kind in ((Bad(a=1), ValueError), (half, AttributeError)):
         with pytest.raises(kind) as raised:
             pack({"rows": [1, value]})
-        assert raised.value.__notes__ == ["while $.rows[1] was written"]
+        if sys.version_info >= (3, 11):  # before, an exception has no notes
+            assert raised.value.__notes__ == ["while $.rows[1] was written"]
 
 
 def test_a_client_in_its_own_encode_is_collected():

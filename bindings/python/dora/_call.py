@@ -16,6 +16,7 @@ import threading
 from typing import Any, Awaitable, Coroutine
 
 from . import _dora, _threads
+from ._loop import task_in
 
 _WORKER = 0  # the number that hooks are told
 
@@ -60,7 +61,7 @@ class _Worker:
         with self.lock:
             if self.loop is None:
                 self.loop = asyncio.new_event_loop()
-            task = self.loop.create_task(_awaiting(awaitable), context=context)
+            task = task_in(self.loop, _awaiting(awaitable), context)
             try:
                 return self.loop.run_until_complete(task)
             except KeyboardInterrupt:
@@ -81,7 +82,7 @@ class _Worker:
 
     def task(self, awaitable: Awaitable[Any], context: contextvars.Context) -> Any:
         assert self.loop is not None
-        return self.loop.create_task(_awaiting(awaitable), context=context)
+        return task_in(self.loop, _awaiting(awaitable), context)
 
     async def arun(self, context: contextvars.Context, function: Any, arguments: tuple[Any, ...],
                    is_async: bool) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from typing import AbstractSet, Any, Awaitable, Callable
+import sys
+from typing import AbstractSet, Any, Awaitable, Callable, Coroutine
 
 from . import _child, _threads
 
@@ -14,13 +15,56 @@ _Tasks = AbstractSet["asyncio.Task[Any]"]
 TASKS_S = 1.0  # what handlers have started and not awaited may take so long when the worker leaves
 
 
+if sys.version_info >= (3, 11):
+    Runner = asyncio.Runner
+
+    def task_in(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any],
+                context: contextvars.Context) -> asyncio.Task[Any]:
+        """A task in `context` itself: what it sets there stays."""
+        return loop.create_task(coroutine, context=context)
+else:
+    class Runner:
+        """What is used of asyncio.Runner."""
+
+        def get_loop(self) -> asyncio.AbstractEventLoop:
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+            return self._loop
+
+        def close(self) -> None:
+            loop = self._loop
+            try:
+                tasks = asyncio.all_tasks(loop)
+                for task in tasks:
+                    task.cancel()
+                if tasks:
+                    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+                loop.run_until_complete(loop.shutdown_asyncgens())
+                loop.run_until_complete(loop.shutdown_default_executor())
+            finally:
+                asyncio.set_event_loop(None)
+                loop.close()
+
+    def task_in(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any],
+                context: contextvars.Context) -> asyncio.Task[Any]:
+        """A task whose context is a copy, as each has one here: what it has set is given back."""
+        async def lent() -> Any:
+            try:
+                return await coroutine
+            finally:
+                for variable, value in contextvars.copy_context().items():
+                    context.run(variable.set, value)
+
+        return context.run(loop.create_task, lent())
+
+
 def complete(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any],
              context: contextvars.Context) -> Any:
     """Await something to its end, in `context` itself: what it sets there stays."""
     async def wait() -> Any:
         return await awaitable
 
-    return loop.run_until_complete(loop.create_task(wait(), context=context))
+    return loop.run_until_complete(task_in(loop, wait(), context))
 
 
 def finish(loop: asyncio.AbstractEventLoop, others: _Tasks = frozenset()) -> None:
