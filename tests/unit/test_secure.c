@@ -1,6 +1,7 @@
 /* test_secure.c: a stream over TLS: what of its bytes the peer may have, and when it is quiet. */
 #include "tls_scene.h"
 #include "transport/stream.h"
+#include "transport/transport_poll.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -162,11 +163,9 @@ static void one_that_is_closed_says_goodbye_and_one_that_is_left_does_not(void *
     assert_int_equal(dr_tls_filter_read(self->server, room, sizeof room, &got), DORA_ECLOSED);
 }
 
-static void one_that_goes_on_and_on_holds_up_nobody(void **state)
+/* A record comes in more pieces than are read in a turn. */
+static void say_in_pieces(secure_scene *self)
 {
-    secure_scene *self = *state;
-    char room[DR_TLS_RECORD_BYTES];
-    size_t got = 0;
     dr_loss loss;
     self->is_of_packets = true;
     begin(self);
@@ -181,6 +180,30 @@ static void one_that_goes_on_and_on_holds_up_nobody(void **state)
         const size_t len = out.len - at < piece ? out.len - at : piece;
         assert_int_equal(send(self->pair[1], out.data + at, len, MSG_NOSIGNAL), len);
     }
+}
+
+static void one_that_goes_on_and_on_does_so_until_the_time_is_over(void **state)
+{
+    secure_scene *self = *state;
+    char room[DR_TLS_RECORD_BYTES];
+    size_t got = 0;
+    dora_error error;
+    const dr_wait over = {.deadline_ns = 1};
+    say_in_pieces(self);
+    assert_int_equal(dr_wait_receive(&self->stream, room, sizeof room, &over, &got, &error),
+                     DORA_ETIMEDOUT);
+    assert_int_equal(dr_wait_receive(&self->stream, room, sizeof room, &over, &got, &error),
+                     DORA_OK);
+    assert_int_equal(got, DR_TLS_RECORD_BYTES);
+}
+
+static void one_that_goes_on_and_on_holds_up_nobody(void **state)
+{
+    secure_scene *self = *state;
+    char room[DR_TLS_RECORD_BYTES];
+    size_t got = 0;
+    dr_loss loss;
+    say_in_pieces(self);
     /* All of it is there, but it is asked for others in between. */
     assert_int_equal(dr_stream_receive(&self->stream, room, sizeof room, false, &got, &loss),
                      DORA_EAGAIN);
@@ -196,6 +219,7 @@ int main(void)
         unit_in(secure_scene, what_does_not_count_cannot_be_read),
         unit_in(secure_scene, a_ticket_is_no_news_and_a_goodbye_is),
         unit_in(secure_scene, one_that_goes_on_and_on_holds_up_nobody),
+        unit_in(secure_scene, one_that_goes_on_and_on_does_so_until_the_time_is_over),
         unit_in(secure_scene, one_that_is_closed_says_goodbye_and_one_that_is_left_does_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

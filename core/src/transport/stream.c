@@ -113,8 +113,11 @@ dora_err dr_stream_greet(dr_stream *stream, const dr_tls_peer *peer, dr_loss *lo
         *loss = dr_loss_new(DORA_ENOMEM, ENOMEM);
         return loss->err;
     }
-    while (!dr_secure_is_open(stream->tls)) {
+    for (uint32_t i = 0; !dr_secure_is_open(stream->tls); i++) {
         size_t sent;
+        if (i == DR_TRANSPORT_READS_MAX) {
+            return DORA_EAGAIN; /* the driver says again that there is more */
+        }
         dora_err err = send_secure(stream, (dora_slice){NULL, 0}, &sent, loss);
         /* A peer that takes no more may have said why. */
         if (err == DORA_OK || err == DORA_EAGAIN || err == DORA_ECONNECT) {

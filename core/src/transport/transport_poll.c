@@ -146,6 +146,16 @@ static dora_err dial_all(dr_dial *dial, const dr_wait *wait)
     return err;
 }
 
+/* is_over: so is the time; a socket that always has something to read does not tell. */
+static bool is_over(const dr_wait *wait, dr_loss *loss)
+{
+    if (dr_wait_left_ms(wait) > 0) {
+        return false;
+    }
+    *loss = dr_loss_new(DORA_ETIMEDOUT, 0);
+    return true;
+}
+
 /* Waits until the TLS handshake is done. */
 static dora_err greet(dr_stream *stream, const dr_tls_peer *peer, const dr_wait *wait,
                       dr_loss *loss)
@@ -156,7 +166,12 @@ static dora_err greet(dr_stream *stream, const dr_tls_peer *peer, const dr_wait 
         err = wait_for(&stream->fd, dr_stream_events(stream), wait, &revents, loss);
         if (err == DORA_OK) {
             err = dr_stream_greet(stream, peer, loss);
-        } else if (err != DORA_EINTERRUPTED && stream->tls != NULL) {
+            if (err != DORA_EAGAIN || !is_over(wait, loss)) {
+                continue;
+            }
+            err = loss->err;
+        }
+        if (err != DORA_EINTERRUPTED && stream->tls != NULL) {
             *loss = dr_secure_cut(stream->tls, err == DORA_ETIMEDOUT ? ETIMEDOUT : loss->os_error);
         }
     }
@@ -251,6 +266,9 @@ dora_err dr_wait_receive(dr_stream *stream, char *room, size_t room_len, const d
             }
         }
         err = dr_stream_receive(stream, room, room_len, may_wait, got, &loss);
+        if (err == DORA_EAGAIN && !may_wait && is_over(wait, &loss)) {
+            err = loss.err; /* what comes, and comes, is none of the user's */
+        }
         if (err == DORA_EAGAIN && may_wait && dr_wait_is_interrupted(wait)) {
             loss = dr_loss_new(DORA_EINTERRUPTED, EINTR);
             err = loss.err;
