@@ -265,8 +265,8 @@ def test_stop_leaves_nothing(serve, sent):
     one = serve(APP, "--workers", "3")
     with dora.Client(one.node) as client:
         client.call("/echo")
+    wait_until(lambda: len(children_of(one.pid)) == 4, "a zygote and three workers")
     children = children_of(one.pid)
-    assert len(children) == 4, "a zygote and three workers"
     one.stop(sent)
     wait_until(lambda: not any(is_alive(pid) for pid in children), "the end of all children")
 
