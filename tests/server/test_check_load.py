@@ -125,4 +125,4 @@ def test_what_an_application_prints_and_what_was_interrupted_are_told(tmp_path):
 def test_a_wrong_command_line_is_refused(arguments):
     done = subprocess.run([program(), "check", *arguments], capture_output=True, text=True,
                           timeout=60)
-    assert done.returncode == 2 and "usage: dora check [--load] FILE" in done.stderr
+    assert done.returncode == 2 and "usage: dora check [--load] [--who NAME] FILE" in done.stderr
