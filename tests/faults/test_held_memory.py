@@ -13,7 +13,7 @@ from support import processes, v1
 from support.load import Load, quantile
 from support.server import Server, python_pool, wait_until
 
-SECONDS = float(os.environ.get("DORA_FAULT_S", "20")) / 2
+SECONDS = float(os.environ.get("DORA_FAULT_S", "12")) / 2
 MB = 1 << 20
 FRAME = 2 * MB
 BUFFERS_MB = 32

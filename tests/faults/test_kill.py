@@ -1,4 +1,4 @@
-"""20 seconds of calls while workers are killed, stopped, or end themselves: each request gets
+"""Seconds of calls while workers are killed, stopped, or end themselves: each request gets
 exactly one reply, and the master ends as it began. `-s` shows the figures."""
 
 import os
@@ -12,7 +12,7 @@ from support import processes
 from support.load import Load, quantile
 from support.server import Server, python_pool, wait_until
 
-SECONDS = float(os.environ.get("DORA_FAULT_S", "20"))
+SECONDS = float(os.environ.get("DORA_FAULT_S", "12"))
 WORKERS = 4
 CONNECTIONS = 32
 KILL_EVERY_S = 0.05

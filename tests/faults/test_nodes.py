@@ -22,7 +22,7 @@ from support.slow_redis import SlowRedis
 
 import dora
 
-SECONDS = float(os.environ.get("DORA_FAULT_S", "20"))
+SECONDS = float(os.environ.get("DORA_FAULT_S", "12"))
 WORK_S = 0.005  # of a handler, so that a kill finds calls at work
 AFTER_S = 1.0  # a call that begins so long after a kill has nothing of it
 SOON_S = 0.5  # and takes at most this, on a busy machine

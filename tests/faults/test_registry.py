@@ -18,7 +18,7 @@ from support.monitor import Monitor
 from support.redis import RedisServer
 from support.server import wait_until
 
-SECONDS = float(os.environ.get("DORA_FAULT_S", "20"))
+SECONDS = float(os.environ.get("DORA_FAULT_S", "12"))
 ROUNDS = max(5, int(SECONDS / 4))
 TOLD_S = 1.0  # a join or leave reaches those who subscribe; a tenth of that is usual
 LOOKED_S = 3.0  # and the others

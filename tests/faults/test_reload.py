@@ -1,4 +1,4 @@
-"""20 seconds of calls while the server is reloaded every 300 ms, once with a broken application in
+"""Seconds of calls while the server is reloaded every 300 ms, once with a broken application in
 between: no call fails, each runs once, and the master ends as it began. `-s` shows the figures."""
 
 import collections
@@ -10,7 +10,7 @@ from support import processes
 from support.load import Load, quantile
 from support.server import Server, wait_until
 
-SECONDS = float(os.environ.get("DORA_FAULT_S", "20"))
+SECONDS = float(os.environ.get("DORA_FAULT_S", "12"))
 WORKERS = 4
 CONNECTIONS = 32
 RELOAD_EVERY_S = 0.3

@@ -12,7 +12,7 @@ import time
 from site_run import Children
 from support.server import wait_until
 
-SECONDS = max(8.0, float(os.environ.get("DORA_FAULT_S", "20")))
+SECONDS = max(8.0, float(os.environ.get("DORA_FAULT_S", "12")))
 CONNECTIONS = 32
 RELOAD_EVERY_S = 0.7
 CHILD_GROWTH_BYTES = 1 << 20
