@@ -183,7 +183,7 @@ def test_idle_worker_runs_what_it_may_not_end_in_time(app):
 def test_what_could_only_end_late_is_not_begun(app):
     with served(app) as server, v1.Conn(server.address) as conn:
         for _ in range(6):
-            conn.ask("W_S", {"one": ("/slow", None)}, timeout=390)  # the second would end at 400
+            conn.ask("W_S", {"one": ("/slow", None)}, timeout=300)  # the second would end at 400
         last = conn.ask("W_S", {"one": ("/slow", None)})
         replies = dict(conn.receive() for _ in range(7))
         assert v1.code(replies.pop(last)) == 0
