@@ -5,13 +5,11 @@
  * queues, oldest first; the bodies of the kept ones stand in the log in the same order. */
 #include "server/dedupe/reply_cache.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
-#include "server/dedupe/reply_ring.h"
-#include "server/dedupe/reply_table.h"
+#include "server/dedupe/reply_cache_inside.h"
+#include "server/dedupe/reply_import.h"
 #include "server/dedupe/reply_waiters.h"
 
 /* Entries looked at for their age with each call: more than one comes with each. */
@@ -21,37 +19,6 @@
 #define TRIM_SWEEP ((size_t)4 << 20)
 
 #define PLACE_MAX ((UINT32_C(1) << 28) - 1) /* of a body in the ring, and its length */
-#define STATUS_BELOW                                                                               \
-    399u /* an entry holds the status of an error over HTTP as what is above this */
-
-/* States of entries. */
-enum { RUNNING = 1, KEPT, LOST };
-
-struct dr_reply_cache {
-    _Atomic bool is_locked;
-    dr_reply_cache_limits limits;
-    dr_digest_key key;
-    dr_reply_table table;
-    dr_reply_ring log;
-    dr_reply_cache_queue replies;
-    dr_reply_cache_queue lost;
-    dr_reply_cache_link inboxes[DR_REACTORS_MAX];
-    dr_reply_cache_numbers numbers;
-};
-
-/* A mutex costs as much as all the rest: its unlock waits until what was written is in the cache.
- * Few threads meet here, for a short while. */
-static void lock(dr_reply_cache *cache)
-{
-    while (atomic_exchange_explicit(&cache->is_locked, true, memory_order_acquire)) {
-        sched_yield();
-    }
-}
-
-static void unlock(dr_reply_cache *cache)
-{
-    atomic_store_explicit(&cache->is_locked, false, memory_order_release);
-}
 
 /* reply_new copies a body. Returns: NULL when out of memory. */
 static dr_reply_cache_reply *reply_new(dora_slice body, uint16_t http_status)
@@ -86,7 +53,7 @@ static void forget_oldest_lost(dr_reply_cache *cache)
 
 static void bury(dr_reply_cache *cache, uint32_t name, uint32_t now_s)
 {
-    at(cache, name)->state = LOST;
+    at(cache, name)->state = DR_REPLY_LOST;
     at(cache, name)->since_s = now_s;
     dr_reply_cache_queue_append(&cache->table, &cache->lost, name);
     cache->numbers.tombstones++;
@@ -98,6 +65,9 @@ static void lose_oldest_reply(dr_reply_cache *cache, uint32_t now_s)
     const uint32_t name = dr_reply_cache_queue_pop(&cache->table, &cache->replies);
     cache->numbers.replies--;
     cache->numbers.bytes -= at(cache, name)->reply.len;
+    if (cache->move.reply == name) {
+        cache->move.reply = cache->replies.first;
+    }
     if (cache->replies.first != 0) {
         dr_reply_ring_cut(&cache->log, at(cache, cache->replies.first)->reply.at);
     } else {
@@ -127,9 +97,7 @@ static bool expire(dr_reply_cache *cache, uint32_t now_s, uint32_t most)
     return done > 0;
 }
 
-/* make_room frees an entry where all are used: that of the oldest tombstone, then of the oldest
- * reply. Calls that run keep theirs. */
-static void make_room(dr_reply_cache *cache, uint32_t now_s)
+void dr_reply_cache_make_room(dr_reply_cache *cache, uint32_t now_s)
 {
     if (!dr_reply_table_is_full(&cache->table)) {
         return;
@@ -151,12 +119,12 @@ static void begin(dr_reply_cache *cache, const dr_digest *call, dr_reply_waiter 
                   uint32_t now_s)
 {
     (void)expire(cache, now_s, EXPIRE_EACH);
-    make_room(cache, now_s);
+    dr_reply_cache_make_room(cache, now_s);
     const uint32_t name = dr_reply_table_add(&cache->table, call);
     if (name == 0) {
         return; /* it runs unknown */
     }
-    at(cache, name)->state = RUNNING;
+    at(cache, name)->state = DR_REPLY_RUNNING;
     at(cache, name)->leader = seat;
     seat->role = DR_REPLY_LEADER;
     seat->entry = name;
@@ -166,7 +134,7 @@ static void begin(dr_reply_cache *cache, const dr_digest *call, dr_reply_waiter 
 static dr_reply_cache_known meet(dr_reply_cache *cache, uint32_t name, dr_reply_waiter *seat)
 {
     const dr_reply_cache_entry *one = at(cache, name);
-    if (one->state == RUNNING) {
+    if (one->state == DR_REPLY_RUNNING) {
         dr_reply_waiter *leader = one->leader;
         seat->role = DR_REPLY_FOLLOWER;
         seat->entry = name;
@@ -174,10 +142,10 @@ static dr_reply_cache_known meet(dr_reply_cache *cache, uint32_t name, dr_reply_
         cache->numbers.joins++;
         return DR_REPLY_CACHE_RUNS;
     }
-    if (one->state == KEPT) {
+    if (one->state == DR_REPLY_KEPT) {
         const uint16_t status = one->reply.status;
         seat->reply = reply_new(dr_reply_ring_body(&cache->log, one->reply.at, one->reply.len),
-                                status != 0 ? (uint16_t)(status + STATUS_BELOW) : 0);
+                                status != 0 ? (uint16_t)(status + DR_REPLY_STATUS_BELOW) : 0);
         cache->numbers.hits++;
         return DR_REPLY_CACHE_HAS_RUN;
     }
@@ -189,14 +157,14 @@ static dr_reply_cache_known ask(dr_reply_cache *cache, const dr_digest *call, dr
                                 bool begins, uint64_t now_ms)
 {
     dr_reply_cache_known known = DR_REPLY_CACHE_UNKNOWN;
-    lock(cache);
+    dr_reply_cache_lock(cache);
     const uint32_t name = dr_reply_table_find(&cache->table, call);
     if (name != 0) {
         known = meet(cache, name, seat);
     } else if (begins) {
         begin(cache, call, seat, (uint32_t)(now_ms / 1000));
     }
-    unlock(cache);
+    dr_reply_cache_unlock(cache);
     return known;
 }
 
@@ -246,9 +214,8 @@ static uint64_t give(dr_reply_cache *cache, dr_reply_waiter *leader, dora_slice 
     return lanes;
 }
 
-/* keep remembers the reply of a call that has run, as far as it may. */
-static void keep(dr_reply_cache *cache, uint32_t name, dora_slice reply, uint16_t http_status,
-                 uint32_t now_s)
+void dr_reply_cache_keep(dr_reply_cache *cache, uint32_t name, dora_slice reply,
+                         uint16_t http_status, uint32_t now_s)
 {
     const bool is_too_much = reply.len > cache->limits.bytes_max;
     if (reply.data == NULL || is_too_much || dr_reply_ring_open(&cache->log) != DORA_OK) {
@@ -261,14 +228,29 @@ static void keep(dr_reply_cache *cache, uint32_t name, dora_slice reply, uint16_
         cache->numbers.evicted++;
     }
     dr_reply_cache_entry *one = at(cache, name);
-    one->state = KEPT;
+    one->state = DR_REPLY_KEPT;
     one->since_s = now_s;
     one->reply.at = dr_reply_ring_add(&cache->log, reply) & PLACE_MAX;
     one->reply.len = reply.len & PLACE_MAX;
-    one->reply.status = http_status > STATUS_BELOW ? (http_status - STATUS_BELOW) & 0xff : 0;
+    one->reply.status =
+        http_status > DR_REPLY_STATUS_BELOW ? (http_status - DR_REPLY_STATUS_BELOW) & 0xff : 0;
     dr_reply_cache_queue_append(&cache->table, &cache->replies, name);
     cache->numbers.replies++;
     cache->numbers.bytes += reply.len;
+}
+
+uint64_t dr_reply_cache_settle(dr_reply_cache *cache, dr_reply_waiter *leader, dora_slice reply,
+                               bool has_run, uint32_t now_s)
+{
+    dr_reply_cache_list_remove(&leader->link);
+    const uint64_t lanes = give(cache, leader, reply);
+    if (has_run) {
+        dr_reply_cache_keep(cache, leader->entry, reply, leader->http_status, now_s);
+    } else {
+        dr_reply_table_remove(&cache->table, leader->entry);
+    }
+    leader->role = DR_REPLY_CACHE_NOBODY;
+    return lanes;
 }
 
 uint64_t dr_reply_cache_end(dr_reply_cache *cache, dr_reply_waiter *leader, dora_slice reply,
@@ -277,16 +259,18 @@ uint64_t dr_reply_cache_end(dr_reply_cache *cache, dr_reply_waiter *leader, dora
     if (leader->role != DR_REPLY_LEADER) {
         return 0;
     }
-    lock(cache);
-    dr_reply_cache_list_remove(&leader->link);
-    const uint64_t lanes = give(cache, leader, reply);
-    if (has_run) {
-        keep(cache, leader->entry, reply, leader->http_status, (uint32_t)(now_ms / 1000));
-    } else {
-        dr_reply_table_remove(&cache->table, leader->entry);
+    dr_reply_cache_lock(cache);
+    dr_reply_wake wake = {NULL, NULL};
+    if (cache->move.is_on) {
+        dr_reply_move_ended(cache, leader, reply, has_run);
+        wake = cache->move.wake;
     }
-    leader->role = DR_REPLY_CACHE_NOBODY;
-    unlock(cache);
+    const uint64_t lanes =
+        dr_reply_cache_settle(cache, leader, reply, has_run, (uint32_t)(now_ms / 1000));
+    dr_reply_cache_unlock(cache);
+    if (wake.fn != NULL) {
+        wake.fn(wake.user);
+    }
     return lanes;
 }
 
@@ -294,10 +278,11 @@ bool dr_reply_cache_is_wanted(dr_reply_cache *cache, dr_reply_waiter *leader)
 {
     bool is_wanted = false;
     if (leader->role == DR_REPLY_LEADER) {
-        lock(cache);
+        dr_reply_cache_lock(cache);
         leader->is_alone = true;
-        is_wanted = !dr_reply_cache_list_is_empty(&leader->followers);
-        unlock(cache);
+        /* Where it moves, others may have joined it over there. */
+        is_wanted = cache->move.is_on || !dr_reply_cache_list_is_empty(&leader->followers);
+        dr_reply_cache_unlock(cache);
     }
     return is_wanted;
 }
@@ -308,14 +293,14 @@ uint64_t dr_reply_cache_leave(dr_reply_cache *cache, dr_reply_waiter *follower)
     if (follower->role != DR_REPLY_FOLLOWER) {
         return 0;
     }
-    lock(cache);
+    dr_reply_cache_lock(cache);
     dr_reply_cache_list_remove(&follower->link);
     dr_reply_waiter *leader = follower->entry != 0 ? at(cache, follower->entry)->leader : NULL;
     if (leader != NULL && leader->is_alone && dr_reply_cache_list_is_empty(&leader->followers)) {
         lanes = post(cache, leader);
     }
     follower->role = DR_REPLY_CACHE_NOBODY;
-    unlock(cache);
+    dr_reply_cache_unlock(cache);
     dr_reply_cache_reply_drop(follower->reply);
     follower->reply = NULL;
     return lanes;
@@ -324,7 +309,7 @@ uint64_t dr_reply_cache_leave(dr_reply_cache *cache, dr_reply_waiter *follower)
 dr_reply_waiter *dr_reply_cache_take(dr_reply_cache *cache, uint32_t lane)
 {
     dr_reply_waiter *seat = NULL;
-    lock(cache);
+    dr_reply_cache_lock(cache);
     dr_reply_cache_link *inbox = &cache->inboxes[lane];
     if (!dr_reply_cache_list_is_empty(inbox)) {
         seat = dr_reply_waiter_of(inbox->next);
@@ -333,7 +318,7 @@ dr_reply_waiter *dr_reply_cache_take(dr_reply_cache *cache, uint32_t lane)
             seat->role = DR_REPLY_CACHE_NOBODY;
         }
     }
-    unlock(cache);
+    dr_reply_cache_unlock(cache);
     return seat;
 }
 
@@ -357,17 +342,17 @@ void dr_reply_cache_sweep(dr_reply_cache *cache, uint64_t now_ms)
     bool trims = false;
     bool has_more = true;
     while (has_more) {
-        lock(cache);
-        has_more = sweep(cache, (uint32_t)(now_ms / 1000), &trims);
-        unlock(cache);
+        dr_reply_cache_lock(cache);
+        has_more = !cache->move.is_on && sweep(cache, (uint32_t)(now_ms / 1000), &trims);
+        dr_reply_cache_unlock(cache);
     }
 }
 
 void dr_reply_cache_count(dr_reply_cache *cache, dr_reply_cache_numbers *numbers)
 {
-    lock(cache);
+    dr_reply_cache_lock(cache);
     *numbers = cache->numbers;
-    unlock(cache);
+    dr_reply_cache_unlock(cache);
 }
 
 const dr_digest_key *dr_reply_cache_key(const dr_reply_cache *cache)
@@ -392,6 +377,7 @@ dora_err dr_reply_cache_new(dr_reply_cache **cache, const dr_reply_cache_limits 
     for (uint32_t i = 0; i < DR_REACTORS_MAX; i++) {
         dr_reply_cache_list_init(&made->inboxes[i]);
     }
+    dr_reply_cache_list_init(&made->phantoms);
     *cache = made;
     return DORA_OK;
 }
@@ -401,6 +387,8 @@ void dr_reply_cache_free(dr_reply_cache *cache)
     if (cache == NULL) {
         return;
     }
+    dr_reply_move_undo(cache);
+    dr_reply_import_forget(cache);
     dr_reply_table_fini(&cache->table);
     dr_reply_ring_fini(&cache->log);
     free(cache);

@@ -126,4 +126,14 @@ void dr_reply_cache_sweep(dr_reply_cache *cache, uint64_t now_ms);
 /* dr_reply_cache_count gives the numbers of one moment. */
 void dr_reply_cache_count(dr_reply_cache *cache, dr_reply_cache_numbers *numbers);
 
+/* For reply_import.c, under the lock. dr_reply_cache_make_room frees an entry where all are used:
+ * that of the oldest tombstone, then of the oldest reply; calls that run keep theirs.
+ * dr_reply_cache_keep remembers the reply of an entry's call that has run, as far as it may.
+ * dr_reply_cache_settle is dr_reply_cache_end. */
+void dr_reply_cache_make_room(dr_reply_cache *cache, uint32_t now_s);
+void dr_reply_cache_keep(dr_reply_cache *cache, uint32_t name, dora_slice reply,
+                         uint16_t http_status, uint32_t now_s);
+uint64_t dr_reply_cache_settle(dr_reply_cache *cache, dr_reply_waiter *leader, dora_slice reply,
+                               bool has_run, uint32_t now_s);
+
 #endif

@@ -181,6 +181,7 @@ void dr_reply_table_remove(dr_reply_table *table, uint32_t name)
 {
     dr_reply_cache_entry *one = dr_reply_table_at(table, name);
     take_out(table, tag_of(&one->call), name);
+    one->state = 0;
     set_next(one, table->free);
     table->free = name;
     table->used--;
