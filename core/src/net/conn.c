@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/conn_move.h"
 #include "net/conn_tls.h"
 #include "net/reactor.h"
 #include "tls/filter.h"
@@ -70,7 +71,7 @@ static size_t unsent(const dr_conn *conn)
 bool dr_conn_may_read(const dr_conn *conn)
 {
     return conn->calls < DR_CONN_CALLS_MAX && unsent(conn) < DR_CONN_OUT_PAUSE &&
-           conn->apart <= conn->reactor->apart_pause;
+           conn->apart < conn->reactor->apart_bound;
 }
 
 /* is_behind: its replies are more than what every connection has in a turn. */
@@ -255,7 +256,8 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 
 void dr_conn_update(dr_conn *conn)
 {
-    const bool wanted = !conn->is_closing && (conn->is_finishing || dr_conn_may_read(conn));
+    const bool wanted =
+        !conn->is_closing && (conn->is_finishing || dr_conn_may_read(conn) || conn->is_shaking);
     if (wanted == conn->is_reading || conn->is_closing) {
         return;
     }
@@ -325,8 +327,13 @@ static void shut(dr_conn *conn)
 
 void dr_conn_leave(dr_conn *conn)
 {
-    if (conn->reactor->is_leaving && conn->client == DR_CONN_CLIENT_ORIGINAL &&
-        !conn->is_finishing && conn->calls == 0 && conn->in.len == 0 && unsent(conn) == 0) {
+    const dr_reactor *reactor = conn->reactor;
+    if (!reactor->is_leaving || conn->is_finishing || conn->calls > 0 || unsent(conn) > 0) {
+        return;
+    }
+    if (reactor->is_moving) {
+        dr_conn_move(conn);
+    } else if (conn->client == DR_CONN_CLIENT_ORIGINAL && conn->in.len == 0) {
         conn->is_finishing = true;
         shut(conn);
     }

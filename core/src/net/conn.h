@@ -96,7 +96,7 @@ void dr_conn_flush(dr_conn *conn);
 void dr_conn_finish(dr_conn *conn);
 
 /* dr_conn_leave does that with a connection of the original's on which nothing is in flight, where
- * its reactor leaves. */
+ * its reactor leaves; where it moves, any such connection moves (conn_move.h). */
 void dr_conn_leave(dr_conn *conn);
 
 /* dr_conn_close closes now. */

@@ -33,8 +33,7 @@ static int fd_of_held(const dr_held *held)
     return uv_fileno(&conn_of(held)->uv.handle, &fd) == 0 ? fd : -1;
 }
 
-/* conn_new makes a connection without a socket. Returns: NULL when that cannot be. */
-static dr_conn *conn_new(dr_reactor *reactor, bool is_tcp)
+dr_conn *dr_conn_new(dr_reactor *reactor, bool is_tcp)
 {
     dr_conn *conn = calloc(1, sizeof(*conn));
     if (conn == NULL || (is_tcp ? uv_tcp_init(&reactor->loop, &conn->uv.tcp)
@@ -80,7 +79,7 @@ void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
         reactor->tls.is_held = true; /* libuv takes no other meanwhile: they wait in the kernel */
         return;
     }
-    dr_conn *conn = conn_new(reactor, is_tcp);
+    dr_conn *conn = dr_conn_new(reactor, is_tcp);
     if (conn == NULL) {
         return;
     }
@@ -103,7 +102,7 @@ void dr_conn_accept_rest(dr_reactor *reactor, uv_stream_t *listener)
         dr_listener_refuse_new(listen_fd);
     }
     while ((fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-        dr_conn *conn = conn_new(reactor, is_tcp);
+        dr_conn *conn = dr_conn_new(reactor, is_tcp);
         if (conn == NULL) {
             close(fd);
             return;

@@ -4,6 +4,10 @@
 
 #include "net/conn.h"
 
+/* dr_conn_new makes a connection without a socket, which is closed by dr_conn_close. Returns: NULL
+ * when that cannot be. */
+dr_conn *dr_conn_new(struct dr_reactor *reactor, bool is_tcp);
+
 /* dr_conn_accept takes a waiting connection of a listener, TCP or Unix. */
 void dr_conn_accept(struct dr_reactor *reactor, uv_stream_t *listener);
 

@@ -160,7 +160,7 @@ dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, uint32_t count,
     reactor->idle_s = idle_s;
     reactor->linger_ms = linger_ms;
     reactor->events = *events;
-    reactor->apart_pause = SIZE_MAX;
+    reactor->apart_bound = reactor->apart_usual = SIZE_MAX;
     reactor->look_ms = DR_STALL_LOOK_MS;
     reactor->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     const int failed = reactor->event_fd < 0 ? UV_EMFILE : uv_loop_init(&reactor->loop);
@@ -193,7 +193,8 @@ void dr_reactor_guard(dr_reactor *reactor, dr_seat *seat, uint32_t stall_ms)
 {
     const uint32_t look_ms = stall_ms / DR_STALL_LOOKS;
     reactor->seat = seat;
-    reactor->apart_pause = seat->budget->connection_max / DR_CONN_APART_PAUSE_PART;
+    reactor->apart_usual = seat->budget->connection_max / DR_CONN_APART_PAUSE_PART + 1;
+    reactor->apart_bound = reactor->apart_usual;
     reactor->stall_ms = stall_ms;
     reactor->look_ms = stall_ms != 0 && look_ms < DR_STALL_LOOK_MS ? look_ms : DR_STALL_LOOK_MS;
 }
@@ -280,9 +281,9 @@ void dr_reactor_stop_listening(dr_reactor *reactor)
     }
 }
 
-void dr_reactor_leave(dr_reactor *reactor)
+/* leave_all lets those go on which nothing is in flight. */
+static void leave_all(dr_reactor *reactor)
 {
-    reactor->is_leaving = true;
     for (dr_conn *conn = reactor->conns; conn != NULL;) {
         dr_conn *next = conn->next; /* shutting may close it */
         if (!conn->is_closing) {
@@ -290,6 +291,39 @@ void dr_reactor_leave(dr_reactor *reactor)
         }
         conn = next;
     }
+}
+
+void dr_reactor_leave(dr_reactor *reactor)
+{
+    reactor->is_leaving = true;
+    leave_all(reactor);
+}
+
+/* update_all reads or stops reading. */
+static void update_all(dr_reactor *reactor)
+{
+    for (dr_conn *conn = reactor->conns, *next; conn != NULL; conn = next) {
+        next = conn->next; /* what has come may end it */
+        dr_conn_update(conn);
+    }
+}
+
+void dr_reactor_hold(dr_reactor *reactor)
+{
+    reactor->apart_bound = 0;
+    update_all(reactor);
+}
+
+void dr_reactor_resume(dr_reactor *reactor)
+{
+    reactor->apart_bound = reactor->apart_usual;
+    update_all(reactor);
+}
+
+void dr_reactor_move(dr_reactor *reactor)
+{
+    reactor->is_moving = true;
+    dr_reactor_leave(reactor);
 }
 
 void dr_reactor_end(dr_reactor *reactor)

@@ -27,6 +27,8 @@ typedef struct dr_reactor_events {
     /* on_tls_failed: `why` a connection with TLS is ended, for people: its handshake has failed, or
      * what came later is broken. */
     void (*on_tls_failed)(dr_conn *conn, const char *why, void *user);
+    /* on_move: an idle connection may go to another process; see dr_conn_give. */
+    void (*on_move)(dr_conn *conn, void *user);
     /* on_gone: the peer is gone; the connection's memory is freed afterwards. */
     void (*on_gone)(dr_conn *conn, void *user);
     /* collect: take what the workers have finished. */
@@ -77,6 +79,7 @@ struct dr_reactor {
     int event_fd;
     bool is_ticking;
     bool is_leaving;   /* the server stops */
+    bool is_moving;    /* connections that are idle go to another process (conn_move.h) */
     bool is_listening; /* `listener` is open; the next: `local_listener` */
     bool is_listening_locally;
     uint32_t index;
@@ -94,7 +97,8 @@ struct dr_reactor {
     dora_frame_options frame;
     dr_reactor_events events;
     dr_seat *seat;      /* at what peers have us hold; NULL: not counted */
-    size_t apart_pause; /* dr_conn_hold: with more than this a connection is not read */
+    size_t apart_bound; /* dr_conn_hold: with so much a connection is not read; 0: none is */
+    size_t apart_usual; /* what it is while connections are read */
     uint32_t stall_ms;
     uint32_t look_ms;   /* between two looks at whether connections stand still */
     uint32_t looked_ms; /* since the last one */
@@ -140,6 +144,15 @@ void dr_reactor_stop_listening(dr_reactor *reactor);
 void dr_reactor_leave(dr_reactor *reactor);
 void dr_reactor_end(dr_reactor *reactor);
 void dr_reactor_fini(dr_reactor *reactor);
+
+/* dr_reactor_hold reads no more frames from any connection, until dr_reactor_resume: what has come
+ * of them is kept. Handshakes go on. */
+void dr_reactor_hold(dr_reactor *reactor);
+void dr_reactor_resume(dr_reactor *reactor);
+
+/* dr_reactor_move gives all connections away that can be, while they are held, each once nothing is
+ * in flight on it: by on_move; those with TLS are finished. */
+void dr_reactor_move(dr_reactor *reactor);
 
 /* dr_reactor_now_ns is a time within this turn of the loop: the clock is read once a turn, when it
  * is first asked for. */
