@@ -1,0 +1,1 @@
+"""Calls of every kind while everything that can break is broken, and the books afterwards."""
