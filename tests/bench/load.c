@@ -3,6 +3,7 @@
  *     bench_load HOST:PORT [--connections N] [--depth N] [--seconds S] [--warm-up S] [--rate R]
  *                [--protocol v1|http|grpc|redis|gearman] [--name NAME] [--apis N]
  *                [--param ENCODED | --string-bytes N] [--request-bytes N]
+ *                [--body TEXT] [--source ADDRESS [--sources N]]
  *                [--tls-ca FILE [--tls-cert FILE --tls-key FILE]]
  *
  * Prints "begin" and "end" around what counts, then one line of JSON. With --rate (v1 only) a
@@ -33,6 +34,8 @@
 
 typedef struct options {
     struct sockaddr_in address;
+    struct in_addr source; /* of the first connection; 0: whatever the system takes */
+    uint32_t sources;      /* how many addresses from there connections take turns with */
     wish wanted;
     double seconds;
     double warm_up;
@@ -47,21 +50,6 @@ static int fail(const char *what)
 {
     fprintf(stderr, "bench_load: %s: %s\n", what, strerror(errno));
     return 1;
-}
-
-static bool address_parse(const char *text, struct sockaddr_in *address)
-{
-    char host[64];
-    const char *colon = strrchr(text, ':');
-    if (colon == NULL || (size_t)(colon - text) >= sizeof(host)) {
-        return false;
-    }
-    memcpy(host, text, (size_t)(colon - text));
-    host[colon - text] = '\0';
-    memset(address, 0, sizeof(*address));
-    address->sin_family = AF_INET;
-    address->sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-    return inet_pton(AF_INET, host, &address->sin_addr) == 1;
 }
 
 static const protocol *protocol_of(const char *name)
@@ -105,6 +93,9 @@ static bool take_option(load *run, options *chosen, int option, const char *text
     case 'p':
         chosen->wanted.param = text;
         return true;
+    case 'B':
+        chosen->wanted.body = text;
+        return true;
     case 'b':
         chosen->wanted.string_bytes = strtoul(text, NULL, 10);
         return chosen->wanted.string_bytes < IN_BYTES_MAX;
@@ -120,6 +111,11 @@ static bool take_option(load *run, options *chosen, int option, const char *text
     case 'K':
         chosen->tls.key = text;
         return true;
+    case 'S':
+        return inet_pton(AF_INET, text, &chosen->source) == 1;
+    case 'N':
+        chosen->sources = (uint32_t)strtoul(text, NULL, 10);
+        return chosen->sources > 0;
     default:
         return false;
     }
@@ -145,12 +141,14 @@ static bool options_read(load *run, options *chosen, int argc, char **argv)
         {"warm-up", 1, NULL, 'w'},      {"rate", 1, NULL, 'r'},          {"protocol", 1, NULL, 'P'},
         {"name", 1, NULL, 'n'},         {"apis", 1, NULL, 'a'},          {"param", 1, NULL, 'p'},
         {"string-bytes", 1, NULL, 'b'}, {"request-bytes", 1, NULL, 'q'}, {"tls-ca", 1, NULL, 'A'},
-        {"tls-cert", 1, NULL, 'C'},     {"tls-key", 1, NULL, 'K'},       {NULL, 0, NULL, 0}};
+        {"tls-cert", 1, NULL, 'C'},     {"tls-key", 1, NULL, 'K'},       {"source", 1, NULL, 'S'},
+        {"sources", 1, NULL, 'N'},      {"body", 1, NULL, 'B'},          {NULL, 0, NULL, 0}};
     int option;
     *chosen = (options){.wanted = {.name = "/bench/get",
                                    .param = "a:2:{s:2:\"id\";i:7;s:4:\"name\";s:3:\"Ann\";}",
                                    .request_bytes = 230,
                                    .apis = 1},
+                        .sources = 1,
                         .seconds = 2,
                         .warm_up = 0.3};
     run->protocol = &protocol_v1;
@@ -160,13 +158,21 @@ static bool options_read(load *run, options *chosen, int argc, char **argv)
             return false;
         }
     }
-    return optind + 1 == argc && address_parse(argv[optind], &chosen->address) &&
+    return optind + 1 == argc && address_read(argv[optind], &chosen->address) &&
            (chosen->rate == 0 || run->protocol == &protocol_v1) &&
            (run->protocol != &protocol_gearman || run->depth == 1);
 }
 
-static bool lane_open(const load *run, lane *made, uint32_t number,
-                      const struct sockaddr_in *address)
+/* lane_bind gives a connection the address that it is to come from. */
+static bool lane_bind(const lane *one, const options *chosen)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = chosen->source};
+    from.sin_addr.s_addr = htonl(ntohl(from.sin_addr.s_addr) + one->number % chosen->sources);
+    return chosen->source.s_addr == 0 ||
+           bind(one->fd, (const struct sockaddr *)&from, sizeof(from)) == 0;
+}
+
+static bool lane_open(const load *run, lane *made, uint32_t number, const options *chosen)
 {
     int on = 1;
     made->number = number;
@@ -175,7 +181,8 @@ static bool lane_open(const load *run, lane *made, uint32_t number,
     if (made->places == NULL || made->fd < 0) {
         return false;
     }
-    if (connect(made->fd, (const struct sockaddr *)address, sizeof(*address)) != 0) {
+    if (!lane_bind(made, chosen) || connect(made->fd, (const struct sockaddr *)&chosen->address,
+                                            sizeof(chosen->address)) != 0) {
         return false;
     }
     setsockopt(made->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -354,7 +361,7 @@ int main(int argc, char **argv)
         return fail("start");
     }
     for (uint32_t i = 0; i < run.lane_count; i++) {
-        if (!lane_open(&run, &run.lanes[i], i, &chosen.address)) {
+        if (!lane_open(&run, &run.lanes[i], i, &chosen)) {
             return fail("connect");
         }
     }

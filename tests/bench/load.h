@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <netinet/in.h>
+
 #define PARTS_BITS 6u
 #define PARTS (1u << PARTS_BITS)
 #define BUCKETS (64u * PARTS)
@@ -32,9 +34,11 @@ uint64_t histogram_quantile(const histogram *all, double share);
 typedef struct wish {
     const char *name;
     const char *param;    /* an encoded value; v1 only */
+    const char *body;     /* NULL: one of the size that is wanted; HTTP only */
     size_t string_bytes;  /* instead of param: a string so long */
     size_t request_bytes; /* of the whole request; all but v1 */
     uint32_t apis;        /* 1: a single call; v1 only */
+    uint32_t timeout_ms;  /* what is told to the server, 0: nothing; v1 only */
 } wish;
 
 /* pattern is the request's bytes, with the place of what differs from one to the next. */
@@ -103,6 +107,9 @@ typedef struct load {
 } load;
 
 uint64_t now_ns(void);
+
+/* address_read takes HOST:PORT; false for what is not that. */
+bool address_read(const char *text, struct sockaddr_in *address);
 
 /* lane_put appends bytes to the lane's output. */
 void lane_put(lane *to, const void *data, size_t len);

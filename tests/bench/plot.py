@@ -62,12 +62,16 @@ def steps_log(smallest, largest):
 
 
 class Panel:
-    """One plot: connections to the right on a logarithmic axis, a metric upwards."""
+    """One plot: a count to the right on a logarithmic axis, a metric upwards. `names` are those of
+    all series, in the order of their styles."""
 
-    def __init__(self, left, title, series, is_log):
+    def __init__(self, left, title, series, is_log, names, width, below):
         self.left = left
         self.title = title
         self.series = series
+        self.names = names
+        self.width = width
+        self.below = below
         values = [value for points in series.values() for _, value in points]
         self.counts = sorted({count for points in series.values() for count, _ in points})
         self.is_log = is_log
@@ -76,7 +80,7 @@ class Panel:
     def x(self, count):
         low, high = math.log(self.counts[0]), math.log(self.counts[-1])
         share = (math.log(count) - low) / (high - low) if high > low else 0.5
-        return self.left + share * PANEL_WIDTH
+        return self.left + share * self.width
 
     def y(self, value):
         low, high = self.steps[0], self.steps[-1]
@@ -85,7 +89,7 @@ class Panel:
         return TOP + PANEL_HEIGHT * (1 - (value - low) / (high - low))
 
     def axes(self):
-        bottom, right = TOP + PANEL_HEIGHT, self.left + PANEL_WIDTH
+        bottom, right = TOP + PANEL_HEIGHT, self.left + self.width
         yield '<text class="title" x="%g" y="%g">%s</text>' % (self.left, TOP - 14,
                                                                escape(self.title))
         for step in self.steps:
@@ -98,27 +102,27 @@ class Panel:
             x = self.x(count)
             yield '<line class="axis" x1="%.1f" y1="%g" x2="%.1f" y2="%g"/>' % (x, bottom, x,
                                                                                bottom + 5)
-            yield '<text text-anchor="middle" x="%.1f" y="%g">%d</text>' % (x, bottom + 20, count)
+            yield '<text text-anchor="middle" x="%.1f" y="%g">%g</text>' % (x, bottom + 20, count)
         yield '<path class="axis" d="M%g %gV%gH%g"/>' % (self.left, TOP, bottom, right)
-        yield '<text text-anchor="middle" x="%g" y="%g">connections, one call each</text>' % (
-            self.left + PANEL_WIDTH / 2, bottom + 42)
+        yield '<text text-anchor="middle" x="%g" y="%g">%s</text>' % (
+            self.left + self.width / 2, bottom + 42, escape(self.below))
 
     def lines(self):
         for who, points in self.series.items():
-            kind = SERIES.index(who)
+            kind = self.names.index(who)
             places = [(self.x(count), self.y(value)) for count, value in points]
             yield '<polyline class="line s%d" points="%s"/>' % (
                 kind, " ".join("%.1f,%.1f" % place for place in places))
             for (x, y), (count, value) in zip(places, points):
                 yield '<circle class="mark s%d" cx="%.1f" cy="%.1f" r="3"><title>%s</title>' \
-                    "</circle>" % (kind, x, y, escape("%s, %d connections: %.6g"
-                                                      % (who, count, value)))
+                    "</circle>" % (kind, x, y, escape("%s, %g %s: %.6g" % (
+                        who, count, self.below.split(",")[0], value)))
 
 
-def legend(names):
+def legend(shown, names):
     at = LEFT
-    for who in names:
-        kind = SERIES.index(who)
+    for who in shown:
+        kind = names.index(who)
         yield '<line class="line s%d" x1="%g" y1="18" x2="%g" y2="18"/>' % (kind, at, at + 28)
         yield '<circle class="mark s%d" cx="%g" cy="18" r="3"/>' % (kind, at + 14)
         yield '<text x="%g" y="22">%s</text>' % (at + 36, escape(who))
@@ -130,12 +134,14 @@ def draw(results):
     speed, cost = points_of(results, "per_second"), points_of(results, "cpu_us")
     if not speed:
         raise ValueError("the results have no scenario `connections`")
-    panels = [Panel(LEFT, "requests per second", speed, False),
-              Panel(LEFT + PANEL_WIDTH + GAP, "server CPU per request, microseconds", cost, True)]
+    more = (SERIES, PANEL_WIDTH, "connections, one call each")
+    panels = [Panel(LEFT, "requests per second", speed, False, *more),
+              Panel(LEFT + PANEL_WIDTH + GAP, "server CPU per request, microseconds", cost, True,
+                    *more)]
     out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" '
            'aria-label="Throughput and server CPU per request over connections">' % (WIDTH, HEIGHT),
            "<style>%s</style>" % STYLE, '<rect class="back" width="%d" height="%d"/>'
-           % (WIDTH, HEIGHT), *legend(speed)]
+           % (WIDTH, HEIGHT), *legend(speed, SERIES)]
     for panel in panels:
         out += [*panel.axes(), *panel.lines()]
     return "\n".join([*out, "</svg>"]) + "\n"

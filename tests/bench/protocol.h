@@ -22,6 +22,11 @@ typedef struct protocol {
     size_t (*take)(load *run, lane *from, const char *in, size_t len, uint32_t *number);
 } protocol;
 
+/* guid_write writes the 32 characters of a guid; guid_read reads its lower half, false for what is
+ * none of these. */
+void guid_write(char *to, uint64_t upper, uint64_t lower);
+bool guid_read(const char *from, uint64_t *lower);
+
 extern const protocol protocol_v1;
 extern const protocol protocol_http;
 extern const protocol protocol_grpc;

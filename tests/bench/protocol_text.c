@@ -35,6 +35,11 @@ static bool http_build(pattern *made, const wish *wanted)
     if (to == NULL) {
         return false;
     }
+    if (wanted->body != NULL) {
+        fprintf(to, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s", wanted->name,
+                strlen(wanted->body), wanted->body);
+        return fclose(to) == 0;
+    }
     fprintf(to, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", wanted->name,
             payload);
     return end_with(to, payload);

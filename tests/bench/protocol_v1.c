@@ -35,7 +35,7 @@ static bool get_hex(const char *from, uint64_t *value)
 
 static void write_apis(FILE *to, const wish *wanted)
 {
-    fprintf(to, "a:3:{s:3:\"api\";a:%u:{", wanted->apis);
+    fprintf(to, "a:%d:{s:3:\"api\";a:%u:{", wanted->timeout_ms > 0 ? 4 : 3, wanted->apis);
     for (uint32_t i = 0; i < wanted->apis; i++) {
         if (wanted->apis == 1) {
             fputs("s:3:\"one\";", to);
@@ -62,6 +62,9 @@ static bool build(pattern *made, const wish *wanted)
     }
     fprintf(to, "LLLL%032d", 0);
     write_apis(to, wanted);
+    if (wanted->timeout_ms > 0) {
+        fprintf(to, "s:7:\"timeout\";i:%u;", wanted->timeout_ms);
+    }
     fputs("s:4:\"guid\";s:32:\"", to);
     fflush(to);
     made->stamp_at = made->len;
@@ -78,6 +81,18 @@ static void stamp(const load *run, lane *to, uint32_t number, uint64_t serial, c
     put_hex(request + 4, (uint64_t)to->number << 32 | number);
     put_hex(request + 20, serial);
     memcpy(request + run->request.stamp_at, request + 4, 32);
+}
+
+void guid_write(char *to, uint64_t upper, uint64_t lower)
+{
+    put_hex(to, upper);
+    put_hex(to + 16, lower);
+}
+
+bool guid_read(const char *from, uint64_t *lower)
+{
+    uint64_t upper;
+    return get_hex(from, &upper) && get_hex(from + 16, lower);
 }
 
 static size_t take(load *run, lane *from, const char *in, size_t len, uint32_t *number)

@@ -3,8 +3,9 @@ people wrote outside the markers stays.
 
     python tests/bench/report.py RESULTS.json... [--file core/PERFORMANCE.md]
 
-Takes the files of run.py, others.py and syscalls.py in any order; parts without a file stay as they
-are. The instructions' record is always taken.
+Takes the files of run.py, others.py, syscalls.py and overload.py in any order, the last of which
+has a picture of its own; parts without a file stay as they are. The instructions' record is always
+taken.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 import re
 
 import instructions
+import overload_report
 import plot
 import table
 
@@ -20,8 +22,9 @@ ROOT = os.path.dirname(os.path.dirname(instructions.HERE))
 
 
 def machine_text(results):
-    lines = ["Measured on %s, %d rounds of %g s a row." % (results["date"], results["rounds"],
-                                                           results["seconds"]), ""]
+    seconds = " of %g s" % results["seconds"] if "seconds" in results else ""
+    lines = ["Measured on %s, %d rounds%s a row." % (results["date"], results["rounds"], seconds),
+             ""]
     lines += ["| machine | |", "|---|---|"]
     lines += ["| %s | %s |" % each for each in results["machine"].items()]
     return "\n".join(lines)
@@ -30,6 +33,10 @@ def machine_text(results):
 def results_text(results):
     parts = [machine_text(results)] + [table.as_markdown(each) for each in results["scenarios"]]
     return "\n\n".join(parts)
+
+
+def overload_text(found):
+    return machine_text(found) + "\n\n" + overload_report.as_markdown(found)
 
 
 def syscalls_text(found):
@@ -53,6 +60,8 @@ def instructions_text(record):
 
 def kind_of(found):
     """Which part of the report a file is for."""
+    if "kind" in found:
+        return found["kind"]
     if "rows" in found:
         return "system calls"
     is_others = all(each["name"].startswith("others-") for each in found["scenarios"])
@@ -68,8 +77,16 @@ def put(text, part, content):
                   text, flags=re.S)
 
 
-def has_plot(results):
-    return any(each["name"] == "connections" for each in results["scenarios"])
+TEXTS = {"system calls": syscalls_text, "overload": overload_text}
+
+
+def pictures_of(kind, found):
+    """{name of a file: its text}."""
+    if kind == "overload":
+        return {"overload.svg": overload_report.draw(found)}
+    has_plot = kind == "results" and any(each["name"] == "connections"
+                                         for each in found["scenarios"])
+    return {"performance.svg": plot.draw(found)} if has_plot else {}
 
 
 def main():
@@ -83,11 +100,10 @@ def main():
         with open(path) as file:
             found = json.load(file)
         kind = kind_of(found)
-        text = put(text, kind, syscalls_text(found) if kind == "system calls"
-                   else results_text(found))
-        if kind == "results" and has_plot(found):
-            with open(os.path.join(os.path.dirname(options.file), "performance.svg"), "w") as file:
-                file.write(plot.draw(found))
+        text = put(text, kind, TEXTS.get(kind, results_text)(found))
+        for name, drawn in pictures_of(kind, found).items():
+            with open(os.path.join(os.path.dirname(options.file), name), "w") as file:
+                file.write(drawn)
     text = put(text, "instructions", instructions_text(instructions.read_record()))
     with open(options.file, "w") as file:
         file.write(text)
