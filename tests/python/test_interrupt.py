@@ -94,12 +94,14 @@ def test_an_interrupted_collect_loses_nothing(caller, tmp_path):
         """
         guid = client.submit("/wait")
         try:
+            open("collecting", "w").close()
             client.collect(20)
         except KeyboardInterrupt:
             open("release", "w").close()
             print(client.pending, client.collect(20) == {guid: "released"})
         """
     )
+    wait_until((tmp_path / "collecting").exists, "the collector")
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=DEADLINE_S)
     assert output == "1 True\n", errors

@@ -58,6 +58,7 @@ class Server:
     def __init__(self, pools=None, ready_s=20.0, command=None, **config):
         self.folder = tempfile.mkdtemp(prefix="dora-test-")
         config.setdefault("listen", {"tcp": "127.0.0.1:0"})
+        config.setdefault("linger_ms", 100)  # most connections of tests end after their server
         config["pools"] = pools
         path = os.path.join(self.folder, "dora.json")
         with open(path, "w") as file:
