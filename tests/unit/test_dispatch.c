@@ -332,6 +332,55 @@ static void what_waits_past_its_deadline_is_not_run(void **state)
     assert_int_equal(told.last_code, DORA_CODE_EXPIRED);
 }
 
+/* passed looks for passed deadlines, however long ago the last look was. */
+static size_t passed(setting *at, unit_tally *told)
+{
+    at->pool.look_ns[0] = 0;
+    return dr_dispatch_collect(&at->pool, 0, unit_count, told);
+}
+
+static void a_deadline_passes_behind_calls_without_one(void **state)
+{
+    setting *at = *state;
+    const dr_pool_limits limits = small_limits(1, 100);
+    unit_tally told = {0};
+    uint32_t task;
+    set_up(at, &limits);
+    dr_task_input input = {.name = {"/t", 2}, .param = {"N;", 2}, .guid = UNIT_GUID};
+    assert_int_equal(submit_task(&at->pool, &input, &task), 0);
+    assert_int_equal(passed(at, &told), 0);
+    assert_int_equal(at->pool.queue.expiry_ns, UINT64_MAX); /* nothing to look for */
+    input.deadline_ns = UINT64_MAX - 1;
+    assert_int_equal(submit_task(&at->pool, &input, &task), 0);
+    assert_int_equal(at->pool.queue.expiry_ns, UINT64_MAX - 1);
+    input.deadline_ns = 1;
+    assert_int_equal(submit_task(&at->pool, &input, &task), 0);
+    assert_int_equal(passed(at, &told), 1);
+    assert_int_equal(told.last_code, DORA_CODE_EXPIRED);
+    assert_int_equal(at->pool.queue.count, 2);
+    assert_int_equal(at->pool.queue.expiry_ns, UINT64_MAX - 1);
+}
+
+static void more_deadlines_than_one_look_answers_all_pass(void **state)
+{
+    setting *at = *state;
+    const dr_pool_limits limits = small_limits(1, 100);
+    unit_tally told = {0};
+    uint32_t task;
+    size_t all = 0;
+    set_up(at, &limits);
+    const dr_task_input late = {
+        .name = {"/t", 2}, .param = {"N;", 2}, .guid = UNIT_GUID, .deadline_ns = 1};
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(submit_task(&at->pool, &late, &task), 0);
+    }
+    for (unsigned looks = 0; looks < 2; looks++) {
+        all += passed(at, &told);
+    }
+    assert_int_equal(all, 100);
+    assert_int_equal(at->pool.queue.count, 0);
+}
+
 static void where_there_is_a_worker_for_each_nothing_is_given_up(void **state)
 {
     setting *at = *state;
@@ -401,6 +450,8 @@ int main(void)
         unit_in(setting, recycling_is_asked_for_once),
         unit_in(setting, a_broken_inbox_stops_nobody_else),
         unit_in(setting, what_waits_past_its_deadline_is_not_run),
+        unit_in(setting, a_deadline_passes_behind_calls_without_one),
+        unit_in(setting, more_deadlines_than_one_look_answers_all_pass),
         unit_in(setting, where_there_is_a_worker_for_each_nothing_is_given_up),
         unit_in(setting, a_handler_has_its_callers_deadline),
         unit_in(setting, an_unhealthy_pool_keeps_nobody_waiting),

@@ -14,6 +14,7 @@
 
 #define BATCH 64u
 #define COST_MAX_NS UINT64_C(60000000000)
+#define LOOK_NS UINT64_C(500) /* for each task: to look at one takes a small share of that */
 #define CLOCK_SLACK_NS UINT64_C(1000000000) /* a batch's time may be older than what it finds */
 
 /* batch is what one turn under the lock found. */
@@ -289,15 +290,23 @@ static void refuse(dr_pool *pool, uint32_t task, int64_t code, batch *found)
         (dr_outcome){.owner = record->owner, .part = record->part, .task = task, .code = code};
 }
 
+/* is_look_due: something that waits may have to be answered. */
+static bool is_look_due(const dr_pool *pool, uint32_t reactor, uint64_t now_ns)
+{
+    return pool->queue.count > 0 && now_ns >= pool->look_ns[reactor] &&
+           (now_ns >= pool->queue.expiry_ns || pool->is_ending ||
+            (pool->unhealthy && pool->live_count == 0));
+}
+
 /* give_up_waiting answers what waits in vain: its deadline has passed, or the pool has no worker
- * and cannot start one. Looks through the queue once a tick at most. */
+ * and cannot start one. Looks through the queue once a tick at most, through a long one less often:
+ * under lasting overload some deadline passes at any time. */
 static void give_up_waiting(dr_pool *pool, uint32_t reactor, batch *found)
 {
-    if (pool->queue.count == 0 ||
-        found->now_ns - pool->expired_ns[reactor] < DR_TICK_AHEAD_MS * 1000000u) {
+    if (!is_look_due(pool, reactor, found->now_ns)) {
         return;
     }
-    pool->expired_ns[reactor] = found->now_ns;
+    uint64_t expiry_ns = UINT64_MAX;
     uint32_t task = pool->queue.all.first;
     while (task != DR_NONE && found->count < BATCH) {
         const dr_record *record = &pool->records[task];
@@ -307,8 +316,15 @@ static void give_up_waiting(dr_pool *pool, uint32_t reactor, batch *found)
         if (code != 0) {
             dr_queue_remove(pool, task);
             refuse(pool, task, code, found);
+        } else if (record->deadline_ns != 0 && record->deadline_ns < expiry_ns) {
+            expiry_ns = record->deadline_ns;
         }
         task = next;
+    }
+    pool->look_ns[reactor] = found->now_ns + DR_TICK_AHEAD_MS * UINT64_C(1000000);
+    if (task == DR_NONE) {
+        pool->queue.expiry_ns = expiry_ns;
+        pool->look_ns[reactor] += pool->queue.count * LOOK_NS;
     }
 }
 

@@ -209,9 +209,9 @@ typedef struct dr_pool {
     uint64_t looked_ns;     /* for damage */
     uint32_t look_slot;     /* where the next look goes on */
     uint64_t ticked_ns;
-    bool is_behind;                       /* a worker was so at the last tick */
-    uint64_t expired_ns[DR_REACTORS_MAX]; /* when each reactor last looked for passed deadlines */
-    dr_wakes owed[DR_REACTORS_MAX];       /* each its reactor's: woken at the end of its turn */
+    bool is_behind;                    /* a worker was so at the last tick */
+    uint64_t look_ns[DR_REACTORS_MAX]; /* when each reactor may look for passed deadlines next */
+    dr_wakes owed[DR_REACTORS_MAX];    /* each its reactor's: woken at the end of its turn */
     int event_fds[DR_REACTORS_MAX];
     int *loop_fds; /* one a slot, -1: none; numbers stay, so a late wake-up harms nobody */
     /* on_attention is called, without the lock, when the supervisor has to look: a worker wants

@@ -97,6 +97,13 @@ static uint32_t turn_of(dr_queue *queue, const dr_record *record)
 
 /* ---- tasks ---- */
 
+static void note_deadline(dr_queue *queue, const dr_record *record)
+{
+    if (record->deadline_ns != 0 && record->deadline_ns < queue->expiry_ns) {
+        queue->expiry_ns = record->deadline_ns;
+    }
+}
+
 void dr_queue_add(dr_pool *pool, uint32_t task)
 {
     dr_queue *queue = &pool->queue;
@@ -112,6 +119,7 @@ void dr_queue_add(dr_pool *pool, uint32_t task)
     }
     tasks->last = task;
     dr_record_append(pool, &queue->all, task);
+    note_deadline(queue, record);
     queue->count++;
 }
 
@@ -131,6 +139,7 @@ void dr_queue_add_first(dr_pool *pool, uint32_t task)
     tasks->first = task;
     queue->turn = record->turn;
     dr_record_prepend(pool, &queue->all, task);
+    note_deadline(queue, record);
     queue->count++;
 }
 

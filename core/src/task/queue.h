@@ -30,7 +30,8 @@ typedef struct dr_queue {
     uint32_t free;   /* first of those that were used and are not */
     uint32_t *table; /* of callers: number of a turn and one; 0: none */
     uint32_t mask;
-    uint64_t mixer; /* odd, and nobody else's to know: callers cannot choose to be alike */
+    uint64_t mixer;     /* odd, and nobody else's to know: callers cannot choose to be alike */
+    uint64_t expiry_ns; /* nothing that waits has an earlier deadline; UINT64_MAX: none has one */
 } dr_queue;
 
 /* dr_queue_init makes room for `tasks`. Errors: DORA_ENOMEM. dr_queue_fini frees it; zeroed memory
