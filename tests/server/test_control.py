@@ -152,7 +152,7 @@ def test_an_unknown_command_is_named(conn, name):
     reply = conn.command(name)
     assert (reply["code"], reply["data"]) == (100011, [])
     assert reply["msg"] == ("unknown control command %s; "
-                            "there are getStat, getApis and reloadTask" % name)
+                            "there are getStat, getApis, reloadTask and upgrade" % name)
 
 
 def has_ended(conn):

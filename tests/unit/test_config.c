@@ -262,7 +262,8 @@ static void unknown_keys(void **state)
         "{\n  \"reacters\": 2\n}",
         "conf/dora.json:2:3: reacters: unknown key; did you mean \"reactors\"? allowed: "
         "listen, reactors, backlog, frame_bytes_max, idle_s, linger_ms, drain_ms, "
-        "stop_timeout_ms, hung_ms, original, connection_mb_max, buffers_mb_max, stall_ms, sign, "
+        "stop_timeout_ms, upgrade_timeout_ms, hung_ms, original, connection_mb_max, "
+        "buffers_mb_max, stall_ms, sign, "
         "salt, gzip, daemonize, pid_file, dev, user, group, umask, no_new_privs, core_mb_max, "
         "master_user, log, trace, tls, control, access, http, discovery, pools");
     expect_problem("{\"log\": {\"zebra\": 2}}",

@@ -31,8 +31,9 @@
 #define DR_STACK_ROOM_BYTES (48u * 1024) /* for the next 32 levels, and what is called from there */
 
 /* Between master and workers. */
-#define DR_POOLS_MAX 64          /* pools of one server */
-#define DR_REACTORS_MAX 64       /* reactor threads of one server */
+#define DR_POOLS_MAX 64    /* pools of one server */
+#define DR_REACTORS_MAX 64 /* reactor threads of one server */
+#define DR_DOORS_MAX 512   /* listening sockets: one a reactor and address, and surplus ones */
 #define DR_WORKER_SLOTS_MAX 1600 /* per pool: DR_POOL_SLOTS of the most workers, in 64s */
 #define DR_RING_ENTRIES_MIN 128u /* power of two; twice what is handed ahead: stale entries */
 #define DR_HANDED_MAX 64         /* tasks handed to one worker: more gave no more speed */
@@ -80,8 +81,9 @@
 #define DR_GROUPS_MAX 1024 /* of one user: what networks' file systems take is far below */
 
 /* A stop. */
-#define DR_STOP_TIMEOUT_MS_DEFAULT 30000u /* what still runs then does not end by itself */
-#define DR_STOP_ANSWER_MS 2000u           /* for the answers of what was ended, beside linger_ms */
+#define DR_UPGRADE_TIMEOUT_MS_DEFAULT 60000u /* as long as a reload may load */
+#define DR_STOP_TIMEOUT_MS_DEFAULT 30000u    /* what still runs then does not end by itself */
+#define DR_STOP_ANSWER_MS 2000u /* for the answers of what was ended, beside linger_ms */
 
 /* Connections. */
 #define DR_INFLATE_INLINE_MAX (16u * 1024) /* compressed bytes; larger ones leave the reactor */

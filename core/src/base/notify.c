@@ -55,12 +55,28 @@ void dr_notify_open(dr_notify *notify)
     bool is_meant = pid == NULL || number_of(pid) == (uint64_t)getpid();
     notify->fd = name != NULL ? notify_connect(name) : -1;
     notify->watchdog_ms = 0;
+    notify->allowed_us = 0;
+    (void)snprintf(notify->name, sizeof notify->name, "%s", notify->fd >= 0 ? name : "");
     if (notify->fd >= 0 && is_meant && allowed_us > 0) {
         notify->watchdog_ms = allowed_us >= 2000 ? allowed_us / 2000 : 1;
+        notify->allowed_us = allowed_us;
     }
     unsetenv("NOTIFY_SOCKET");
     unsetenv("WATCHDOG_PID");
     unsetenv("WATCHDOG_USEC");
+}
+
+size_t dr_notify_for_heir(const dr_notify *notify, char entries[2][DR_NOTIFY_NAME_BYTES + 32])
+{
+    size_t count = 0;
+    if (notify->fd >= 0) {
+        (void)snprintf(entries[count++], sizeof entries[0], "NOTIFY_SOCKET=%s", notify->name);
+    }
+    if (notify->allowed_us > 0) {
+        (void)snprintf(entries[count++], sizeof entries[0], "WATCHDOG_USEC=%llu",
+                       (unsigned long long)notify->allowed_us);
+    }
+    return count;
 }
 
 void dr_notify_close(dr_notify *notify)

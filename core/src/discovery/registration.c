@@ -385,6 +385,11 @@ void dr_registration_leave(dr_registration *registration, uint32_t grace_ms, uin
     publish(self, "leave", on_leave_published, now_ns);
 }
 
+void dr_registration_let_go(dr_registration *registration, uint64_t now_ns)
+{
+    left(registration, "", now_ns);
+}
+
 dr_registration_status dr_registration_status_of(const dr_registration *registration)
 {
     return (dr_registration_status){.state = registration->state,

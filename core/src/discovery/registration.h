@@ -39,6 +39,10 @@ dr_redis *dr_registration_redis(dr_registration *registration);
 void dr_registration_join(dr_registration *registration, uint64_t now_ns);
 void dr_registration_leave(dr_registration *registration, uint32_t grace_ms, uint64_t now_ns);
 
+/* dr_registration_let_go closes the connection and leaves the server listed: another process says
+ * from now on that it lives. */
+void dr_registration_let_go(dr_registration *registration, uint64_t now_ns);
+
 dr_registration_status dr_registration_status_of(const dr_registration *registration);
 
 #endif

@@ -55,9 +55,32 @@ dr_conn *dr_conn_new(dr_reactor *reactor, bool is_tcp)
     return conn;
 }
 
+/* more_of gives the one that a listener belongs to, where it is none of the reactor's first. */
+static dr_reactor_more *more_of(const dr_reactor *reactor, const uv_stream_t *listener)
+{
+    dr_reactor_more *more = reactor->more;
+    while (more != NULL && (const void *)listener != &more->listener) {
+        more = more->next;
+    }
+    return more;
+}
+
 static bool is_for_tls(const dr_reactor *reactor, const uv_stream_t *listener)
 {
+    if (reactor->more != NULL) {
+        const dr_reactor_more *more = more_of(reactor, listener);
+        if (more != NULL) {
+            return more->is_tls;
+        }
+    }
     return (const void *)listener == &reactor->tls.listener;
+}
+
+/* hold has a listener wait: libuv takes no other meanwhile, they wait in the kernel. */
+static void hold(dr_reactor *reactor, const uv_stream_t *listener)
+{
+    dr_reactor_more *more = more_of(reactor, listener);
+    *(more != NULL ? &more->is_held : &reactor->tls.is_held) = true;
 }
 
 static void conn_begin(dr_conn *conn, const uv_stream_t *listener)
@@ -76,7 +99,7 @@ void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
 {
     const bool is_tcp = listener->type == UV_TCP;
     if (is_for_tls(reactor, listener) && !dr_conn_tls_has_room(reactor)) {
-        reactor->tls.is_held = true; /* libuv takes no other meanwhile: they wait in the kernel */
+        hold(reactor, listener);
         return;
     }
     dr_conn *conn = dr_conn_new(reactor, is_tcp);
@@ -88,6 +111,20 @@ void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
         return;
     }
     conn_begin(conn, listener);
+}
+
+void dr_conn_accept_held(dr_reactor *reactor)
+{
+    if (reactor->tls.is_held) {
+        reactor->tls.is_held = false;
+        dr_conn_accept(reactor, (uv_stream_t *)&reactor->tls.listener);
+    }
+    for (dr_reactor_more *more = reactor->more; more != NULL; more = more->next) {
+        if (more->is_held) {
+            more->is_held = false;
+            dr_conn_accept(reactor, (uv_stream_t *)&more->listener);
+        }
+    }
 }
 
 void dr_conn_accept_rest(dr_reactor *reactor, uv_stream_t *listener)

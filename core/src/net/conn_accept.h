@@ -11,6 +11,9 @@ dr_conn *dr_conn_new(struct dr_reactor *reactor, bool is_tcp);
 /* dr_conn_accept takes a waiting connection of a listener, TCP or Unix. */
 void dr_conn_accept(struct dr_reactor *reactor, uv_stream_t *listener);
 
+/* dr_conn_accept_held takes those that had to wait for room among the handshakes. */
+void dr_conn_accept_held(struct dr_reactor *reactor);
+
 /* dr_conn_accept_rest takes all that wait, and has no others come: the listener is to be closed,
  * and what is left there then the kernel resets, although its peer may have sent a request. */
 void dr_conn_accept_rest(struct dr_reactor *reactor, uv_stream_t *listener);

@@ -48,10 +48,7 @@ static void settled(dr_conn *conn)
         return;
     }
     shaking_remove(conn);
-    if (reactor->tls.is_held) {
-        reactor->tls.is_held = false;
-        dr_conn_accept(reactor, (uv_stream_t *)&reactor->tls.listener);
-    }
+    dr_conn_accept_held(reactor);
 }
 
 bool dr_conn_tls_has_room(dr_reactor *reactor)
@@ -71,11 +68,19 @@ bool dr_conn_tls_has_room(dr_reactor *reactor)
     return true;
 }
 
+static bool is_any_held(const dr_reactor *reactor)
+{
+    bool is_held = reactor->tls.is_held;
+    for (const dr_reactor_more *more = reactor->more; more != NULL; more = more->next) {
+        is_held = is_held || more->is_held;
+    }
+    return is_held;
+}
+
 void dr_conn_tls_sweep(dr_reactor *reactor)
 {
-    if (reactor->tls.is_held && dr_conn_tls_has_room(reactor) && reactor->tls.is_held) {
-        reactor->tls.is_held = false;
-        dr_conn_accept(reactor, (uv_stream_t *)&reactor->tls.listener);
+    if (is_any_held(reactor) && dr_conn_tls_has_room(reactor)) {
+        dr_conn_accept_held(reactor);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "net/http_held.h"
 #include "net/http_inside.h"
 #include "net/http_linger.h"
+#include "net/http_more.h"
 #include "net/http_sweep.h"
 
 /* What the library itself refuses: its strictest. */
@@ -147,6 +148,7 @@ static void stop(dr_http *http)
         dr_http_drop(http->stages[DR_HTTP_OPEN].first);
     }
     dr_http_linger_end(http);
+    dr_http_more_close(http);
     uv_close((uv_handle_t *)&http->poll, on_handle_closed);
     uv_close((uv_handle_t *)&http->due, on_handle_closed);
     uv_close((uv_handle_t *)&http->sweep, on_handle_closed);
@@ -229,6 +231,7 @@ static void on_sweep(uv_timer_t *timer)
     if (http->is_due) {
         run(http);
     }
+    dr_http_more_look(http);
     if (http->is_paused && http->daemon != NULL) {
         http->is_paused = false;
         uv_poll_start(&http->poll, UV_READABLE, on_ready);
@@ -292,6 +295,7 @@ void dr_http_stop_accepting(dr_http *http)
     }
     http->listen_fd = -1;
     close(MHD_quiesce_daemon(http->daemon));
+    dr_http_more_close(http);
     while (http->stages[DR_HTTP_IDLE].first != NULL) {
         dr_http_shut(http->stages[DR_HTTP_IDLE].first);
     }

@@ -14,6 +14,7 @@ struct MHD_Connection;
 struct MHD_Daemon;
 struct MHD_Response;
 struct dr_http_linger;
+struct dr_http_more;
 
 typedef struct dr_http dr_http;
 
@@ -76,11 +77,12 @@ struct dr_http {
     dr_count accepted; /* connections so far */
     dr_count closed;
     uint64_t swept_accepted;
-    uint32_t looked_ms; /* since connections were looked at for progress */
-    int listen_fd;      /* -1: accepts no more */
-    char too_long[80];  /* what is said of a body over its limit */
-    bool is_backlogged; /* connections waited at the last sweep */
-    bool is_paused;     /* accepting failed with nobody connected: not before the next sweep */
+    uint32_t looked_ms;        /* since connections were looked at for progress */
+    int listen_fd;             /* -1: accepts no more */
+    struct dr_http_more *more; /* further sockets that accept */
+    char too_long[80];         /* what is said of a body over its limit */
+    bool is_backlogged;        /* connections waited at the last sweep */
+    bool is_paused; /* accepting failed with nobody connected: not before the next sweep */
     bool is_due;
     bool is_running; /* inside the daemon or a callback: ending has to wait */
     bool is_ending;

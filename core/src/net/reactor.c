@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -262,23 +263,66 @@ void dr_reactor_ask(dr_reactor *reactor)
     (void)uv_async_send(&reactor->ask);
 }
 
-void dr_reactor_stop_listening(dr_reactor *reactor)
+dora_err dr_reactor_listen_more(dr_reactor *reactor, int listen_fd, int backlog, bool is_tls,
+                                dora_error *error)
+{
+    dr_reactor_more *more = dr_calloc(1, sizeof(*more));
+    if (more == NULL) {
+        close(listen_fd);
+        return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
+    }
+    more->is_tls = is_tls;
+    more->next = reactor->more;
+    reactor->more = more;
+    uv_tcp_init(&reactor->loop, &more->listener);
+    more->listener.data = reactor;
+    const int failed = uv_tcp_open(&more->listener, listen_fd);
+    return listen_on((uv_stream_t *)&more->listener, failed, backlog, error);
+}
+
+static void close_listener(dr_reactor *reactor, uv_stream_t *listener, bool takes_rest,
+                           uv_close_cb on_closed)
+{
+    if (takes_rest) {
+        dr_conn_accept_rest(reactor, listener);
+    }
+    uv_close((uv_handle_t *)listener, on_closed);
+}
+
+static void on_more_closed(uv_handle_t *handle)
+{
+    dr_free((char *)handle - offsetof(dr_reactor_more, listener));
+}
+
+static void close_listeners(dr_reactor *reactor, bool takes_rest)
 {
     if (reactor->is_listening) {
         reactor->is_listening = false;
-        dr_conn_accept_rest(reactor, (uv_stream_t *)&reactor->listener);
-        uv_close((uv_handle_t *)&reactor->listener, NULL);
+        close_listener(reactor, (uv_stream_t *)&reactor->listener, takes_rest, NULL);
     }
     if (reactor->tls.is_listening) {
-        reactor->tls.is_listening = false;
-        dr_conn_accept_rest(reactor, (uv_stream_t *)&reactor->tls.listener);
-        uv_close((uv_handle_t *)&reactor->tls.listener, NULL);
+        reactor->tls.is_listening = reactor->tls.is_held = false;
+        close_listener(reactor, (uv_stream_t *)&reactor->tls.listener, takes_rest, NULL);
     }
     if (reactor->is_listening_locally) {
         reactor->is_listening_locally = false;
-        dr_conn_accept_rest(reactor, (uv_stream_t *)&reactor->local_listener);
-        uv_close((uv_handle_t *)&reactor->local_listener, NULL);
+        close_listener(reactor, (uv_stream_t *)&reactor->local_listener, takes_rest, NULL);
     }
+    while (reactor->more != NULL) {
+        dr_reactor_more *more = reactor->more;
+        close_listener(reactor, (uv_stream_t *)&more->listener, takes_rest, on_more_closed);
+        reactor->more = more->next; /* behind it: what it is for is asked of the list */
+    }
+}
+
+void dr_reactor_stop_listening(dr_reactor *reactor)
+{
+    close_listeners(reactor, true);
+}
+
+void dr_reactor_let_go_listening(dr_reactor *reactor)
+{
+    close_listeners(reactor, false);
 }
 
 /* leave_all lets those go on which nothing is in flight. */

@@ -65,9 +65,19 @@ typedef struct dr_reactor_tls {
     dr_count failed;
 } dr_reactor_tls;
 
+/* dr_reactor_more is one more listening socket beside `listener` or `tls.listener`: there were more
+ * of them than there are reactors now. */
+typedef struct dr_reactor_more {
+    struct dr_reactor_more *next;
+    uv_tcp_t listener;
+    bool is_tls;
+    bool is_held; /* as dr_reactor_tls.is_held */
+} dr_reactor_more;
+
 struct dr_reactor {
     uv_loop_t loop;
     uv_tcp_t listener;
+    dr_reactor_more *more; /* that accept */
     uv_pipe_t local_listener;
     uv_prepare_t prepare;
     uv_check_t check;
@@ -129,15 +139,22 @@ dora_err dr_reactor_listen_locally(dr_reactor *reactor, int listen_fd, int backl
 dora_err dr_reactor_listen_tls(dr_reactor *reactor, int listen_fd, int backlog,
                                dr_tls_current *current, uint32_t handshake_ms, dora_error *error);
 
+/* dr_reactor_listen_more accepts from one more socket, of a kind that the reactor listens on.
+ * Ownership: takes the descriptor. Errors: DORA_ENOMEM, too. */
+dora_err dr_reactor_listen_more(dr_reactor *reactor, int listen_fd, int backlog, bool is_tls,
+                                dora_error *error);
+
 /* dr_reactor_run runs until dr_reactor_end was called and every handle is closed. */
 void dr_reactor_run(dr_reactor *reactor);
 
 /* dr_reactor_ask wakes the reactor for on_ask. Thread: any. */
 void dr_reactor_ask(dr_reactor *reactor);
 
-/* dr_reactor_stop_listening accepts what waits at the listeners and closes them. dr_reactor_end
- * closes everything. */
+/* dr_reactor_stop_listening accepts what waits at the listeners and closes them.
+ * dr_reactor_let_go_listening closes them alone: another process accepts from the same sockets, and
+ * takes what waits there. dr_reactor_end closes everything. */
 void dr_reactor_stop_listening(dr_reactor *reactor);
+void dr_reactor_let_go_listening(dr_reactor *reactor);
 
 /* dr_reactor_leave lets go of the original's clients (dr_conn_leave): of those on whose connections
  * nothing is in flight at once, of the others with their last reply. */

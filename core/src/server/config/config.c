@@ -93,6 +93,7 @@ dora_err dr_config_init(dr_config *config)
         .frame_bytes_max = DR_FRAME_BYTES_MAX_DEFAULT,
         .linger_ms = 1000,
         .stop_timeout_ms = DR_STOP_TIMEOUT_MS_DEFAULT,
+        .upgrade_timeout_ms = DR_UPGRADE_TIMEOUT_MS_DEFAULT,
         .hung_ms = DR_HUNG_MS_DEFAULT,
         .connection_mb_max = DR_CONNECTION_MB_MAX_DEFAULT,
         .stall_ms = DR_STALL_MS_DEFAULT,

@@ -101,8 +101,9 @@ typedef struct dr_config {
     uint32_t frame_bytes_max;
     uint32_t idle_s; /* 0: idle connections stay open */
     uint32_t linger_ms;
-    uint32_t drain_ms;          /* it serves for so long after it was told to stop */
-    uint32_t stop_timeout_ms;   /* then what still runs is ended; 0: never */
+    uint32_t drain_ms;           /* it serves for so long after it was told to stop */
+    uint32_t stop_timeout_ms;    /* then what still runs is ended; 0: never */
+    uint32_t upgrade_timeout_ms; /* an heir that is not ready by then is ended */
     bool original;              /* it answers as Dora-RPC did where programs of that could see it */
     uint32_t connection_mb_max; /* that one connection has us hold; never less than two frames */
     uint32_t buffers_mb_max;    /* all together; 0: a quarter of the memory that there is */

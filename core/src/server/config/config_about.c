@@ -22,6 +22,8 @@ const dr_config_about dr_config_abouts[] = {
     {"drain_ms", NULL,
      "A server that is told to stop serves for so long, while /readyz is 503 already."},
     {"stop_timeout_ms", NULL, "Then what still runs is ended; 0: it waits without end."},
+    {"upgrade_timeout_ms", NULL,
+     "A new server that `dora upgrade` starts is ready by then, or ended."},
     {"hung_ms", NULL, "For pools that do not set their own."},
     {"original", NULL, "Answer as Dora-RPC did where its programs could see it."},
     {"connection_mb_max", NULL,

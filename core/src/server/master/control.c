@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "net/http_origin.h"
@@ -146,7 +147,20 @@ static void answer_apis(const dr_responder *responder, const char *guid)
     answer_data(responder, guid, writer);
 }
 
-static dora_err ask(dr_server *server, dr_lane *lane, dr_call *call)
+/* answer_upgraded tells who serves now, and who finishes. */
+static void answer_upgraded(const dr_responder *responder, const char *guid, int heir_pid)
+{
+    dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
+    if (writer != NULL) {
+        dora_write_array(writer, 2);
+        dr_stat_put(writer, "pid", (uint64_t)heir_pid);
+        dr_stat_put(writer, "was", (uint64_t)getpid());
+        dora_write_end(writer);
+    }
+    answer_data(responder, guid, writer);
+}
+
+static dora_err ask(dr_server *server, dr_lane *lane, dr_call *call, bool is_upgrade)
 {
     dr_reload_request *request = calloc(1, sizeof(*request));
     if (request == NULL) {
@@ -154,18 +168,20 @@ static dora_err ask(dr_server *server, dr_lane *lane, dr_call *call)
     }
     request->thread = lane->thread;
     request->call = call;
+    request->is_upgrade = is_upgrade;
     put(&server->asked, request);
     (void)uv_async_send(&server->attention);
     return DORA_OK;
 }
 
-/* reload hands the wish on; the client is answered by dr_control_answers. */
-static void reload(dr_server *server, const dr_responder *responder, const dr_request *request)
+/* wish hands a wish on; the client is answered by dr_control_answers. */
+static void wish(dr_server *server, const dr_responder *responder, const dr_request *request,
+                 bool is_upgrade)
 {
     dr_lane *lane = responder->lane;
     const char *guid = request->guid.data;
     dr_call *call = dr_call_new(responder, request);
-    if (call == NULL || ask(server, lane, call) != DORA_OK) {
+    if (call == NULL || ask(server, lane, call, is_upgrade) != DORA_OK) {
         if (call != NULL) {
             dr_call_free(call);
         }
@@ -218,12 +234,15 @@ void dr_control_command(const dr_responder *responder, const dr_request *request
     } else if (atomic_load(&responder->lane->backend->phase) != DR_PHASE_SERVING) {
         answer(responder, guid, DORA_CODE_STOPPING, NULL);
     } else if (is_name(name, "reloadTask")) {
-        reload(user, responder, request);
+        wish(user, responder, request, false);
+    } else if (is_name(name, "upgrade")) {
+        wish(user, responder, request, true);
     } else {
         char text[DR_API_NAME_MAX + 96];
-        (void)snprintf(text, sizeof(text),
-                       "unknown control command %.*s; there are getStat, getApis and reloadTask",
-                       (int)name.len, name.data);
+        (void)snprintf(
+            text, sizeof(text),
+            "unknown control command %.*s; there are getStat, getApis, reloadTask and upgrade",
+            (int)name.len, name.data);
         answer(responder, guid, DORA_CODE_BAD_COMMAND, text);
     }
 }
@@ -233,7 +252,9 @@ void dr_control_answers(dr_reactor_thread *thread)
     dr_reload_request *request;
     while ((request = take(&thread->answered)) != NULL) {
         dr_call *call = request->call;
-        if (request->code == 0) {
+        if (request->code == 0 && request->is_upgrade) {
+            answer_upgraded(&call->responder, call->guid, request->heir_pid);
+        } else if (request->code == 0) {
             answer_stat(&call->responder, call->guid, request->is_pending ? "pending" : "done");
         } else {
             answer(&call->responder, call->guid, request->code, request->msg);

@@ -15,7 +15,8 @@ struct dr_call;
 struct dr_reactor_thread;
 struct dr_server;
 
-/* dr_reload_request is one client's wish that the server load its applications again. */
+/* dr_reload_request is one client's wish that the server load its applications again, or hand over
+ * to an heir. */
 typedef struct dr_reload_request {
     struct dr_reload_request *next;
     struct dr_reactor_thread *thread; /* that asks */
@@ -23,6 +24,8 @@ typedef struct dr_reload_request {
     uint64_t taken_ms;                /* by the supervisor */
     int64_t code;                     /* of the answer: 0, or DORA_CODE_RELOAD */
     bool is_pending;                  /* with code 0: still loading */
+    bool is_upgrade;                  /* an heir is wanted */
+    int heir_pid;                     /* with code 0: that serves now */
     char *msg;                        /* why it is refused; NULL otherwise */
 } dr_reload_request;
 

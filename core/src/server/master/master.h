@@ -10,6 +10,9 @@
 #include "server/master/certificates.h"
 #include "server/master/control.h"
 #include "server/master/dev.h"
+#include "server/master/doors.h"
+#include "server/master/elder.h"
+#include "server/master/heir.h"
 #include "server/master/launch.h"
 #include "server/master/memory.h"
 #include "server/master/pid_file.h"
@@ -32,6 +35,8 @@ typedef struct dr_server {
     dr_launch_command *commands;
     char *folder; /* the working directory by name: a link in it may lead elsewhere after a while */
     dr_reload reload;
+    dr_elder elder;     /* how this server hands over, */
+    dr_heir heir;       /* and how it took over */
     dr_access *retired; /* rules that a lane may still read */
     uint32_t access_number;
     dr_dev dev;
@@ -41,7 +46,9 @@ typedef struct dr_server {
     uint16_t tcp_port; /* that is listened on */
     uint16_t tls_port;
     uint16_t http_port;
+    uint16_t admin_port;
     uint64_t files; /* descriptors that each process of the pools may have */
+    dr_doors doors;
     dr_local local; /* the file of the Unix socket */
     uv_loop_t loop;
     uv_async_t attention;

@@ -114,37 +114,70 @@ static bool is_held(const dr_pid_files *files, const char *path)
     return false;
 }
 
+static bool write_own(const dr_pid_file *file)
+{
+    return ftruncate(file->fd, 0) == 0 && lseek(file->fd, 0, SEEK_SET) == 0 &&
+           dprintf(file->fd, "%d\n", getpid()) > 0;
+}
+
+/* keep puts a file among the others. Ownership: takes the descriptor. */
+static dora_err keep(dr_pid_files *files, const char *path, int fd, bool is_elders,
+                     dora_error *error)
+{
+    const dr_pid_file file = {.path = strdup(path), .fd = fd, .is_elders = is_elders};
+    dr_pid_file *items = realloc(files->items, (files->count + 1) * sizeof(*items));
+    if (items != NULL) {
+        files->items = items;
+    }
+    if (items == NULL || file.path == NULL) {
+        close(fd);
+        free(file.path);
+        return dora_error_set(error, DORA_ENOMEM, "out of memory");
+    }
+    files->items[files->count++] = file;
+    return DORA_OK;
+}
+
+dora_err dr_pid_files_adopt(dr_pid_files *files, const char *path, int fd, dora_error *error)
+{
+    if (!is_same(fd, path)) {
+        close(fd);
+        return dora_error_set(error, DORA_EIO, "pid_file: %s is another file by now", path);
+    }
+    return keep(files, path, fd, true, error);
+}
+
+void dr_pid_files_take_over(dr_pid_files *files)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        files->items[i].is_elders = false;
+        (void)write_own(&files->items[i]); /* it is open, and of a few bytes */
+    }
+}
+
 dora_err dr_pid_files_add(dr_pid_files *files, const char *path, dora_error *error)
 {
     if (path == NULL || is_held(files, path)) {
         return DORA_OK;
     }
-    dr_pid_file file = {.path = strdup(path), .fd = -1};
-    dr_pid_file *items = realloc(files->items, (files->count + 1) * sizeof(*items));
-    if (items != NULL) {
-        files->items = items;
-    }
-    dora_err err = items != NULL && file.path != NULL
-                       ? open_locked(path, &file.fd, error)
-                       : dora_error_set(error, DORA_ENOMEM, "out of memory");
-    if (err == DORA_OK && (ftruncate(file.fd, 0) != 0 || dprintf(file.fd, "%d\n", getpid()) < 0)) {
-        err =
-            dora_error_set(error, DORA_EIO, "pid_file: cannot write %s: %s", path, strerror(errno));
-        close(file.fd);
-    }
+    dr_pid_file file = {.fd = -1};
+    const dora_err err = open_locked(path, &file.fd, error);
     if (err != DORA_OK) {
-        free(file.path);
         return err;
     }
-    files->items[files->count++] = file;
-    return DORA_OK;
+    if (!write_own(&file)) {
+        const char *why = strerror(errno);
+        close(file.fd);
+        return dora_error_set(error, DORA_EIO, "pid_file: cannot write %s: %s", path, why);
+    }
+    return keep(files, path, file.fd, false, error);
 }
 
 void dr_pid_files_remove(dr_pid_files *files)
 {
     for (size_t i = 0; i < files->count; i++) {
         dr_pid_file *file = &files->items[i];
-        if (is_same(file->fd, file->path) && number_in(file->fd) == getpid()) {
+        if (!file->is_elders && is_same(file->fd, file->path) && number_in(file->fd) == getpid()) {
             (void)unlink(file->path);
         }
         close(file->fd);

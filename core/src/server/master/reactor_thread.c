@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/threads.h"
+#include "net/http_more.h"
 #include "server/call/call.h"
 #include "server/call/dedupe.h"
 #include "server/call/intake.h"
@@ -101,6 +102,12 @@ static void on_ask(void *user)
     dr_dedupe_answers(lane);
     atomic_store(&thread->pulse, atomic_load(&thread->server->service.pulse));
     atomic_store(&thread->routes_seen, atomic_load(&lane->backend->routes)->number);
+    if (phase == DR_PHASE_DRAINING && !thread->is_draining &&
+        dr_elder_has_handed_over(thread->server)) {
+        dr_reactor_let_go_listening(&lane->reactor);
+        dr_http_stop_accepting(&lane->http);
+        dr_elder_let_go(thread->server);
+    }
     if (phase == DR_PHASE_NOW) {
         end(thread);
     } else if (phase == DR_PHASE_DRAINING && !thread->is_draining) {
@@ -156,6 +163,9 @@ dora_err dr_reactor_thread_init(dr_server *server, uint32_t index, dora_error *e
 dora_err dr_reactor_thread_listen_http(dr_reactor_thread *thread, int listen_fd, dora_error *error)
 {
     dr_lane *lane = thread->lane;
+    if (lane->http.daemon != NULL) {
+        return dr_http_listen_more(&lane->http, listen_fd, error);
+    }
     const dr_config *config = lane->backend->config;
     const dr_http_options options = {.hosts = config->http.hosts.items,
                                      .host_count = config->http.hosts.count,

@@ -13,6 +13,9 @@
 
 static const char stopping_text[] = "the server is stopping";
 
+static const char upgrading_text[] =
+    "reload refused: an upgrade is under way, and what takes over has loaded everything anew";
+
 static void answer_all(dr_reload_request **list, int64_t code, const char *msg)
 {
     while (*list != NULL) {
@@ -41,6 +44,14 @@ static void take_requests(dr_server *server)
     dr_reload *reload = &server->reload;
     dr_reload_request *request;
     while ((request = dr_control_take(server)) != NULL) {
+        if (request->is_upgrade) {
+            dr_elder_asked(server, request);
+            continue;
+        }
+        if (dr_elder_is_busy(server)) {
+            dr_control_answer(request, DORA_CODE_RELOAD, false, upgrading_text);
+            continue;
+        }
         request->taken_ms = dr_clock_ms();
         request->next = reload->waiting;
         reload->waiting = request;

@@ -20,6 +20,7 @@
 #include "server/master/master_user.h"
 #include "server/master/supervisor.h"
 #include "server/ops/discovery.h"
+#include "server/upgrade/program.h"
 
 _Static_assert(DR_POOL_SLOTS(DR_POOL_WORKERS_MAX) <= DR_WORKER_SLOTS_MAX, "too few slots");
 
@@ -246,9 +247,10 @@ static dora_err run(const dr_config *config, const dr_config_source *source, con
     dr_notify notify;
     dr_signals signals;
     open_standard_files();
+    const int link_fd = rehearsal == NULL ? dr_heir_link() : -1;
     dr_signals_survive(&signals);
     dr_notify_open(&notify); /* before a fork: the variables name this process */
-    dora_err err = config->daemonize ? dr_daemon_fork(&ready_fd, error) : DORA_OK;
+    dora_err err = config->daemonize && link_fd < 0 ? dr_daemon_fork(&ready_fd, error) : DORA_OK;
     dr_server *server = err == DORA_OK ? calloc(1, sizeof(*server)) : NULL;
     if (server == NULL) {
         dr_signals_restore(&signals);
@@ -266,13 +268,23 @@ static dora_err run(const dr_config *config, const dr_config_source *source, con
     server->backend.start_ms = dr_clock_ms();
     server->backend.commands = (dr_control_handler){dr_control_command, server};
     server->ready_fd = ready_fd;
+    server->elder.words = dr_program_words();
+    server->elder.uid = geteuid();
     dr_title_set("dora: master");
     dr_memory_keep();
     dr_certificates_init(server);
-    err = make(server, error);
+    err = dr_heir_begin(server, link_fd, &server->failure);
+    err = err == DORA_OK ? make(server, &server->failure) : err;
+    server->outcome = err;
     if (err == DORA_OK) {
-        err = dr_supervise(server, error);
+        err = dr_supervise(server);
     }
+    if (err != DORA_OK && error != NULL) {
+        *error = server->failure;
+    }
+    dr_heir_fini(server, server->failure.msg);
+    dr_elder_fini(server);
+    dr_doors_fini(server);
     unmake(server);
     dr_notify_close(&server->service.notify);
     free(server);

@@ -60,6 +60,15 @@ void dr_service_stopping(dr_server *server)
     say(server, "STOPPING=1\n");
 }
 
+void dr_service_hand_over(dr_server *server, pid_t pid)
+{
+    char lines[64];
+    (void)snprintf(lines, sizeof(lines), "READY=1\nMAINPID=%ld\n", (long)pid);
+    say(server, lines);
+    dr_service_close(server);
+    dr_notify_close(&server->service.notify);
+}
+
 void dr_service_look(dr_server *server)
 {
     char status[DR_SERVICE_STATUS_BYTES];

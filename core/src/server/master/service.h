@@ -31,6 +31,10 @@ void dr_service_ready(struct dr_server *server);
 void dr_service_reloading(struct dr_server *server);
 void dr_service_stopping(struct dr_server *server);
 
+/* dr_service_hand_over says that process `pid` is the service from now on; nothing more is said
+ * here. */
+void dr_service_hand_over(struct dr_server *server, pid_t pid);
+
 /* dr_service_look tells the status where it is another one than before. */
 void dr_service_look(struct dr_server *server);
 

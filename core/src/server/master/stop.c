@@ -57,6 +57,8 @@ static void end_if_done(dr_server *server)
     dr_discovery_close(&server->backend);
     dr_service_close(server);
     dr_reload_close(server);
+    dr_elder_close(server);
+    dr_heir_close(server);
     dr_dev_close(server);
 }
 
@@ -263,9 +265,18 @@ static void leave(dr_server *server)
     }
 }
 
+void dr_stop_handed_over(dr_server *server)
+{
+    dr_reload_abandon(server);
+    drain(server);
+}
+
 void dr_stop_asked(dr_server *server, int number)
 {
     const dr_phase phase = atomic_load(&server->backend.phase);
+    if (dr_elder_stopped(server, number)) {
+        return;
+    }
     if (number != SIGINT && phase > DR_PHASE_SERVING) {
         return; /* process managers repeat it; only a second Ctrl-C is impatience */
     }

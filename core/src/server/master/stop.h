@@ -24,6 +24,9 @@ void dr_stop_init(struct dr_server *server);
 /* dr_stop_asked: SIGTERM or SIGINT came. */
 void dr_stop_asked(struct dr_server *server, int number);
 
+/* dr_stop_handed_over: another server accepts in place of this one, which finishes what it has. */
+void dr_stop_handed_over(struct dr_server *server);
+
 /* dr_stop_give_up ends a server that could not start. */
 void dr_stop_give_up(struct dr_server *server, dora_err err);
 

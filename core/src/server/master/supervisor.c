@@ -24,12 +24,20 @@
 
 #define HOUSEKEEPING_MS 1000u
 
+/* write_pid_file has a file hold this process's id, or has it from the server before. */
+static dora_err write_pid_file(dr_server *server, const char *path, dora_error *error)
+{
+    const int fd = dr_heir_pid_file(server, path);
+    return fd >= 0 ? dr_pid_files_adopt(&server->pid_files, path, fd, error)
+                   : dr_pid_files_add(&server->pid_files, path, error);
+}
+
 static dora_err write_pid_files(dr_server *server, dora_error *error)
 {
     const char *const *more = server->host->pid_files;
-    dora_err err = dr_pid_files_add(&server->pid_files, server->backend.config->pid_file, error);
+    dora_err err = write_pid_file(server, server->backend.config->pid_file, error);
     for (; more != NULL && *more != NULL && err == DORA_OK; more++) {
-        err = dr_pid_files_add(&server->pid_files, *more, error);
+        err = write_pid_file(server, *more, error);
     }
     return err;
 }
@@ -41,8 +49,8 @@ static void leave_terminal(dr_server *server)
     dr_daemon_ready(server->ready_fd);
 }
 
-/* open_listeners starts serving, once every pool has a worker. */
-static dora_err open_listeners(dr_server *server, dora_error *error)
+/* prepare makes all that is needed to serve, once every pool has a worker; nobody comes in yet. */
+static dora_err prepare(dr_server *server, dora_error *error)
 {
     dr_names names[DR_POOLS_MAX];
     dr_routes *routes = NULL;
@@ -58,8 +66,12 @@ static dora_err open_listeners(dr_server *server, dora_error *error)
               ? dr_discovery_open(&server->backend, &server->loop, server->tcp_port, error)
               : err;
     err = err == DORA_OK ? dr_master_user_become(server, error) : err;
-    err = err == DORA_OK ? write_pid_files(server, error) : err;
-    err = err == DORA_OK ? dr_listeners_open(server, error) : err;
+    return err == DORA_OK ? write_pid_files(server, error) : err;
+}
+
+dora_err dr_supervisor_serve(dr_server *server, dora_error *error)
+{
+    const dora_err err = dr_listeners_open(server, error);
     if (err == DORA_OK) {
         dr_discovery_look(&server->backend);
         dr_service_ready(server);
@@ -73,7 +85,7 @@ static dora_err open_listeners(dr_server *server, dora_error *error)
 /* open_if_ready opens the doors when every pool has a worker, and gives up when one fails. */
 static void open_if_ready(dr_server *server)
 {
-    bool is_ready = !server->dev.has_not_begun;
+    bool is_ready = !server->dev.has_not_begun && !dr_heir_is_ready(server);
     for (uint32_t i = 0; i < server->backend.pool_count && is_ready; i++) {
         const dr_crew *crew = server->crews[i];
         if (crew->state == DR_CREW_FAILED && dr_dev_waits_for(server, crew)) {
@@ -87,7 +99,10 @@ static void open_if_ready(dr_server *server)
         is_ready = crew->state == DR_CREW_LOADED && crew->was_ready;
     }
     if (is_ready) {
-        const dora_err err = open_listeners(server, &server->failure);
+        dora_err err = prepare(server, &server->failure);
+        if (err == DORA_OK && !dr_heir_waits(server)) {
+            err = dr_supervisor_serve(server, &server->failure);
+        }
         if (err != DORA_OK) {
             dr_stop_give_up(server, err);
         }
@@ -115,6 +130,7 @@ static void on_attention(uv_async_t *handle)
         dr_crew_balance(crew);
     }
     dr_reload_look(server);
+    dr_elder_look(server);
     dr_discovery_look(&server->backend);
 }
 
@@ -138,9 +154,12 @@ static void on_signal(uv_signal_t *handle, int number)
     const bool is_hangup = number == SIGHUP && dr_dev_has_lost_terminal(server);
     if (!is_hangup && (number == SIGHUP || number == SIGUSR1)) {
         const bool is_stopping = atomic_load(&server->backend.phase) > DR_PHASE_SERVING;
+        const bool is_refused = is_stopping || dr_elder_is_busy(server);
         dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "signal %d: %s", number,
-                     is_stopping ? "no reload, the server is stopping" : "reload");
-        if (!is_stopping) {
+                     is_stopping  ? "no reload, the server is stopping"
+                     : is_refused ? "no reload, an upgrade is under way"
+                                  : "reload");
+        if (!is_refused) {
             dr_reload_want(server);
         }
         return;
@@ -245,7 +264,7 @@ static dora_err start_crews(dr_server *server, dora_error *error)
     return err == DORA_ECONFIG && dr_dev_waits(server, error->msg) ? DORA_OK : err;
 }
 
-dora_err dr_supervise(dr_server *server, dora_error *error)
+dora_err dr_supervise(dr_server *server)
 {
     /* What stops a container may be SIGQUIT (images of nginx and PHP-FPM say so); elsewhere it is
      * the way to a core file. */
@@ -270,8 +289,8 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     dr_adopted_open(server);
     dr_status_page_write(&server->backend);
     server->seat = (dr_seat){.budget = &server->backend.budget, .wake = wake, .user = server};
-    dora_err err = dr_admin_open(&server->admin, &server->backend, &server->loop, &server->seat,
-                                 &server->failure);
+    dora_err err = dr_heir_open(server, &server->failure);
+    err = err == DORA_OK ? dr_listeners_admin(server, &server->failure) : err;
     err = err == DORA_OK ? dr_dev_open(server, &server->failure) : err;
     err = err == DORA_OK ? start_crews(server, &server->failure) : err;
     if (err != DORA_OK) {
@@ -285,8 +304,5 @@ dora_err dr_supervise(dr_server *server, dora_error *error)
     }
     dr_listeners_close(server);
     dr_pid_files_remove(&server->pid_files);
-    if (server->outcome != DORA_OK && error != NULL) {
-        *error = server->failure;
-    }
     return server->outcome;
 }

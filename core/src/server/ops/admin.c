@@ -10,15 +10,12 @@
 #include "net/http_exchange.h"
 #include "net/http_origin.h"
 #include "net/http_refuse.h"
-#include "net/listener.h"
 #include "server/call/lane.h"
 #include "server/ops/admin_apis.h"
 #include "server/ops/metrics.h"
 #include "server/ops/stat.h"
 #include "wire/json.h"
 #include "wire/json_value.h"
-
-#define ADMIN_BACKLOG 1024 /* beyond it the kernel has a health check wait for a second */
 
 static const char plain[] = "text/plain; charset=utf-8";
 
@@ -156,7 +153,7 @@ static void on_gone(dr_http_exchange *exchange, void *user)
 }
 
 dora_err dr_admin_open(dr_admin *admin, dr_backend *backend, uv_loop_t *loop, dr_seat *seat,
-                       dora_error *error)
+                       int listen_fd, uint16_t port, dora_error *error)
 {
     const dr_config *config = backend->config;
     const dr_http_options options = {.hosts = config->http.hosts.items,
@@ -167,18 +164,13 @@ dora_err dr_admin_open(dr_admin *admin, dr_backend *backend, uv_loop_t *loop, dr
                                      .slow_ms = DR_ADMIN_SLOW_MS,
                                      .idle_ms = DR_HTTP_IDLE_MS_DEFAULT};
     const dr_http_events events = {.on_request = on_request, .on_gone = on_gone, .user = admin};
-    int fd = -1;
-    if (config->admin_host == NULL) {
-        return DORA_OK;
-    }
     admin->backend = backend;
-    admin->port = config->admin_port;
+    admin->port = port;
     admin->wants_local_host = dr_address_is_loopback(config->admin_host);
     admin->trials =
         (dr_trials){.config = config, .backend = backend, .loop = loop, .address = admin->address};
     dr_recent_init(&admin->recent, &backend->rows, dr_clock_ms());
-    dora_err err = dr_listener_open(config->admin_host, &admin->port, ADMIN_BACKLOG, &fd, 1, error);
-    err = err == DORA_OK ? dr_http_init(&admin->http, loop, fd, &options, &events, error) : err;
+    const dora_err err = dr_http_init(&admin->http, loop, listen_fd, &options, &events, error);
     if (err == DORA_OK) {
         const bool is_v6 = strchr(config->admin_host, ':') != NULL;
         dr_log_write(backend->log, DR_LOG_NOTICE, "master",

@@ -22,11 +22,11 @@ typedef struct dr_admin {
     bool wants_local_host;              /* bound to loopback: a foreign name in `Host` is refused */
 } dr_admin;
 
-/* dr_admin_open starts listening, where the configuration says so; what its connections hold is
- * counted at `seat`. Errors: DORA_EIO names the address. dr_admin_close ends it; safe when it was
- * not opened, and twice. */
+/* dr_admin_open answers at a listening socket, on `port` of the configuration's address; what its
+ * connections hold is counted at `seat`. Ownership: takes the descriptor. Errors: DORA_EIO.
+ * dr_admin_close ends it; safe when it was not opened, and twice. */
 dora_err dr_admin_open(dr_admin *admin, dr_backend *backend, uv_loop_t *loop, dr_seat *seat,
-                       dora_error *error);
+                       int listen_fd, uint16_t port, dora_error *error);
 void dr_admin_close(dr_admin *admin);
 
 /* dr_admin_opened is told the server's ports, once it listens; `http_host` NULL: not over HTTP.

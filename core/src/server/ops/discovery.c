@@ -183,6 +183,37 @@ void dr_discovery_withdraw(dr_backend *backend)
     }
 }
 
+/* ---- an heir ---- */
+
+bool dr_discovery_place(const dr_discovery *self, size_t index, char text[DR_DISCOVERY_PLACE_BYTES])
+{
+    char address[DR_ADDRESS_TEXT_MAX];
+    if (self == NULL || index >= self->count) {
+        return false;
+    }
+    (void)snprintf(text, DR_DISCOVERY_PLACE_BYTES, "%s %s", self->places[index].row.url,
+                   dr_address_text(&self->entry.address, address));
+    return true;
+}
+
+void dr_discovery_hand_over(dr_backend *backend, bool (*is_taken)(const char *place, void *user),
+                            void *user)
+{
+    char text[DR_DISCOVERY_PLACE_BYTES];
+    dr_discovery *self = backend->discovery;
+    for (size_t i = 0; self != NULL && !self->is_over && i < self->count; i++) {
+        if (dr_discovery_place(self, i, text) && is_taken(text, user)) {
+            dr_registration_let_go(self->places[i].registration, dr_clock_ns());
+            dr_redis_uv_look(self->places[i].driver);
+        }
+    }
+    if (self != NULL && !self->is_over) {
+        self->is_over = true;
+        uv_timer_stop(&self->patience);
+        leave(self, "another server takes over");
+    }
+}
+
 /* ---- what it is listed as ---- */
 
 /* bound gives the address that is listened on. */

@@ -30,6 +30,18 @@ dora_err dr_discovery_take_tls(dr_backend *backend, const dr_config *config, dor
 void dr_discovery_look(dr_backend *backend);
 void dr_discovery_withdraw(dr_backend *backend);
 
+/* dr_discovery_place writes which place `index` is, the same for every server that is listed with
+ * that address in that Redis, and with it takes this one's place. Returns: false where there is
+ * none. */
+#define DR_DISCOVERY_PLACE_BYTES (DR_REDIS_URL_TEXT_MAX + DR_ADDRESS_TEXT_MAX)
+bool dr_discovery_place(const dr_discovery *discovery, size_t index,
+                        char text[DR_DISCOVERY_PLACE_BYTES]);
+
+/* dr_discovery_hand_over is dr_discovery_withdraw, but for the places of which `is_taken` says that
+ * another process has them: there the server stays listed. */
+void dr_discovery_hand_over(dr_backend *backend, bool (*is_taken)(const char *place, void *user),
+                            void *user);
+
 /* dr_discovery_row is what can be said of one Redis. The counts are up to a second old. */
 typedef struct dr_discovery_row {
     char url[DR_REDIS_URL_TEXT_MAX];

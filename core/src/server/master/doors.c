@@ -1,0 +1,65 @@
+/* doors.c: the listening sockets of a server: which there are, and where they come from. */
+#include "server/master/doors.h"
+
+#include <unistd.h>
+
+#include "net/listener.h"
+#include "server/master/master.h"
+
+void dr_doors_note(dr_server *server, dr_link_door kind, int fd)
+{
+    dr_doors *doors = &server->doors;
+    if (doors->count < DR_DOORS_MAX) {
+        doors->items[doors->count++] = (dr_door){.kind = kind, .fd = fd};
+    }
+}
+
+dora_err dr_doors_open(dr_server *server, dr_link_door kind, const char *host, uint16_t *port,
+                       int *fds, size_t *count, dora_error *error)
+{
+    const dr_config *config = server->backend.config;
+    const uint32_t wanted = kind == DR_LINK_DOOR_ADMIN ? 1 : server->backend.lane_count;
+    const size_t room = DR_DOORS_MAX - server->doors.count;
+    *count = dr_sockets_find(&server->doors.handed, kind, host, port, fds, room);
+    if (*count == 0) {
+        const dora_err err = dr_listener_open(host, port, (int)config->backlog, fds, wanted, error);
+        if (err != DORA_OK) {
+            return err;
+        }
+        *count = wanted;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        dr_doors_note(server, kind, fds[i]);
+    }
+    return DORA_OK;
+}
+
+void dr_doors_each(dr_server *server, void (*fn)(const dr_door *door, void *user), void *user)
+{
+    for (size_t i = 0; i < server->doors.count; i++) {
+        fn(&server->doors.items[i], user);
+    }
+}
+
+void dr_doors_opened(dr_server *server)
+{
+    const size_t left = dr_sockets_fini(&server->doors.handed);
+    if (left > 0) {
+        dr_log_write(server->backend.log, DR_LOG_NOTICE, "master",
+                     "%zu listening sockets that were handed to this server have an address that "
+                     "the configuration does not listen on: they are closed",
+                     left);
+    }
+}
+
+void dr_doors_fini(dr_server *server)
+{
+    dr_doors *doors = &server->doors;
+    (void)dr_sockets_fini(&doors->handed);
+    for (size_t i = 0; i < doors->count; i++) {
+        if (doors->items[i].is_idle) {
+            close(doors->items[i].fd);
+        }
+    }
+    doors->count = 0;
+}
