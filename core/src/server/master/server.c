@@ -246,18 +246,24 @@ static dora_err run(const dr_config *config, const dr_config_source *source, con
     int ready_fd = -1;
     dr_notify notify;
     dr_signals signals;
+    dr_sockets sockets = {.items = NULL};
     open_standard_files();
     const int link_fd = rehearsal == NULL ? dr_heir_link() : -1;
     dr_signals_survive(&signals);
     dr_notify_open(&notify); /* before a fork: the variables name this process */
-    dora_err err = config->daemonize && link_fd < 0 ? dr_daemon_fork(&ready_fd, error) : DORA_OK;
+    dora_err err = rehearsal == NULL ? dr_sockets_activated(&sockets, error) : DORA_OK;
+    if (err == DORA_OK && config->daemonize && link_fd < 0) {
+        err = dr_daemon_fork(&ready_fd, error);
+    }
     dr_server *server = err == DORA_OK ? calloc(1, sizeof(*server)) : NULL;
     if (server == NULL) {
         dr_signals_restore(&signals);
         dr_notify_close(&notify);
+        (void)dr_sockets_fini(&sockets);
         return err != DORA_OK ? err : dora_error_set(error, DORA_ENOMEM, "out of memory");
     }
     server->service.notify = notify;
+    server->doors.handed = sockets;
     dr_reload_queue_init(&server->asked);
     dr_guesses_init(&server->backend.guesses);
     server->backend.config = config;

@@ -201,16 +201,21 @@ void dr_discovery_hand_over(dr_backend *backend, bool (*is_taken)(const char *pl
 {
     char text[DR_DISCOVERY_PLACE_BYTES];
     dr_discovery *self = backend->discovery;
-    for (size_t i = 0; self != NULL && !self->is_over && i < self->count; i++) {
+    size_t taken = 0;
+    if (self == NULL || self->is_over) {
+        return;
+    }
+    for (size_t i = 0; i < self->count; i++) {
         if (dr_discovery_place(self, i, text) && is_taken(text, user)) {
             dr_registration_let_go(self->places[i].registration, dr_clock_ns());
             dr_redis_uv_look(self->places[i].driver);
+            taken++;
         }
     }
-    if (self != NULL && !self->is_over) {
-        self->is_over = true;
-        uv_timer_stop(&self->patience);
-        leave(self, "another server takes over");
+    self->is_over = true;
+    uv_timer_stop(&self->patience);
+    if (taken < self->count) {
+        leave(self, "another server takes over, and is not listed there");
     }
 }
 
