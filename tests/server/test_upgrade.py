@@ -14,6 +14,7 @@ import dora
 from support import processes, v1
 from support.container import Container
 from support.metrics import admin_of, ask
+from support.manager import Manager
 from support.redis import RedisServer
 from support.reload import Site, value
 from support.server import program, wait_until
@@ -128,7 +129,8 @@ def test_one_that_hangs_is_ended(site):
 def test_a_program_that_cannot_run_changes_nothing(site, tmp_path):
     copy = str(tmp_path / "dora")
     os.symlink(program(), copy)
-    with Family(command=[copy, "serve", site.python("one"), "--port", "0", "--workers", "1"]) as server:
+    command = [copy, "serve", site.python("one"), "--port", "0", "--workers", "1"]
+    with Family(command=command) as server:
         os.unlink(copy)
         assert "cannot start %s: No such file or directory" % copy in server.refusal()
         site.write("dora", "#!/bin/sh\necho not today\nexit 3\n")
@@ -197,8 +199,8 @@ def test_one_upgrade_follows_another(site):
 
 
 def test_redis_has_the_node_all_the_time(site):
-    with RedisServer() as redis, \
-            Family({"p": site.pool(site.python("one"))}, discovery={"redis": [redis.url]}) as server:
+    pools = {"p": site.pool(site.python("one"))}
+    with RedisServer() as redis, Family(pools, discovery={"redis": [redis.url]}) as server:
         assert wait_until(lambda: redis.command("SCARD", "dora.serverlist") == 1)
         stop, missing = threading.Event(), []
 
@@ -272,3 +274,15 @@ def test_calls_flow_meanwhile(site):
                 one.join()
         assert not wrong
         assert set(answers) == {"one", "two"}
+
+
+def test_the_service_manager_is_told_which_process_is_the_service(site, tmp_path):
+    with Manager(str(tmp_path)) as manager, Family({"p": site.pool(site.python("one"))}) as server:
+        manager.hear_until("READY")
+        server.upgrade()
+        assert manager.hear_until("MAINPID")[-1]["MAINPID"] == str(server.pid)
+        assert server.wait() == 0
+        manager.forget()
+        end_now(server)
+        heard = manager.hear_until("STOPPING")  # of the one that serves: it has the socket, too
+        assert heard
