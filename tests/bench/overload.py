@@ -5,7 +5,7 @@ polite callers. Prints tables.
                                    [--json FILE] [--quick]
 
 Calls come at a rate that does not depend on the answers: half of what the server can do for a
-while, then 0.5, 1, 2 or 4 times of it, then half again. Handlers sleep, so that workers and not
+moment, then 0.5, 1, 2 or 4 times of it, then half again. Handlers sleep, so that workers and not
 processors are what there is too little of. Callers wait for 1 s and tell so, or for 3 s and do not.
 "First in, first out" is Dora of the commit before tasks took turns; git finds it.
 
@@ -46,11 +46,11 @@ LATE_SHARE = 0.02  # of the callers' time, for the load generator's p99
 
 class Lengths:
     """Of the phases, in seconds. What counts are the answers in the second half of the load: what
-    lasts."""
+    lasts; so that is long beside the callers' patience."""
 
-    def __init__(self, quick):
+    def __init__(self, quick, patience_s):
         self.sustained, self.begin, self.load, self.after = (
-            (0.1, 0.1, 0.3, 0.2) if quick else (2, 1, 8, 4))
+            (0.1, 0.1, 0.3, 0.2) if quick else (1, 0.5, 4 * patience_s, 2))
 
 
 @contextlib.contextmanager
@@ -117,9 +117,10 @@ def why_spoiled(said, patience_s):
     return ""
 
 
-def measure(build, program, sleep_ms, times, is_told, lengths):
+def measure(options, program, sleep_ms, times, is_told):
     """One run at `times` the rate that the server can keep up: a dict of figures."""
-    patience_s = TOLD_S if is_told else UNTOLD_S
+    build, patience_s = options.build, TOLD_S if is_told else UNTOLD_S
+    lengths = Lengths(options.quick, patience_s)
     patience_ns = int(patience_s * 1e9)
     with tempfile.TemporaryDirectory() as folder, \
             served(build, program, sleep_ms, folder) as (server, book):
@@ -159,7 +160,6 @@ def median_of(rounds):
 
 def overload(options, programs, say):
     """Rows of every handler, with and without a time that is told, at each rate."""
-    lengths = Lengths(options.quick)
     sleeps, all_times = ((10,), (4,)) if options.quick else (WORKERS, TIMES)
     cells = [(sleep_ms, is_told, times, who) for sleep_ms in sleeps for is_told in (True, False)
              for times in all_times for who in programs]
@@ -169,8 +169,7 @@ def overload(options, programs, say):
             sleep_ms, is_told, times, who = cell
             say("overload: round %d of %d, %d ms, %g x, %s" % (number + 1, options.rounds,
                                                                sleep_ms, times, who))
-            rounds[cell].append(measure(options.build, programs[who], sleep_ms, times, is_told,
-                                        lengths))
+            rounds[cell].append(measure(options, programs[who], sleep_ms, times, is_told))
     return [{"sleep_ms": sleep_ms, "is_told": is_told, "times": times, "who": who,
              **median_of(rounds[sleep_ms, is_told, times, who])}
             for sleep_ms, is_told, times, who in cells]
@@ -195,20 +194,22 @@ def read_options():
 def say(text):
     if sys.stderr.isatty():
         print("\r" + text, end="\033[K", file=sys.stderr, flush=True)
+    else:
+        print(text, file=sys.stderr, flush=True)
 
 
 def main():
     options = read_options()
     programs = {NOW: os.path.join(options.build, "dora")}
+    os.environ.setdefault("DORA_BIN", programs[NOW])
     if not options.no_before:
         commit = options.before or older.before(BEFORE_QUEUES)
         programs = {FIFO: older.build(commit, os.path.join(older.ROOT, "out", "bench", "older")),
                     **programs}
     found = {"kind": "overload", "date": datetime.date.today().isoformat(),
              "rounds": options.rounds, "machine": machine.facts(),
-             "overload": overload(options, programs, say),
-             "floods": flood.floods(options, say)}
-    say("")
+             "floods": flood.floods(options, say),
+             "overload": overload(options, programs, say)}
     print(overload_report.as_text(found))
     if options.json:
         with open(options.json, "w") as file:

@@ -101,6 +101,9 @@ class Breaker:
     def ident(self):
         return "fault-%d" % next(self.numbers)
 
+    def conn(self):
+        return v1.Conn(self.server.address, callers.TIMEOUT_S)
+
     def request(self, plan, ident, fill="", api="echo"):
         return v1.request(v1.guid(), "/%s/%s" % (plan.pool, api), {"n": ident, "fill": fill})
 
@@ -118,7 +121,7 @@ class Breaker:
     def reset_connection(self, plan):
         """While a handler is at work for it."""
         ident, began = self.ident(), time.monotonic()
-        with v1.Conn(self.server.address) as conn:
+        with self.conn() as conn:
             conn.send(self.request(plan, ident, api="slow"))
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.book(plan, ident, callers.BROKEN, began, "slow")
@@ -127,7 +130,7 @@ class Breaker:
         """More comes than the kernel takes for it."""
         began, fill = time.monotonic(), "y" * BIG_BYTES
         idents = [self.ident() for _ in range(SLOW_CALLS)]
-        with v1.Conn(self.server.address, callers.TIMEOUT_S) as conn:
+        with self.conn() as conn:
             guids = {}
             for ident in idents:
                 guid = v1.guid()
@@ -144,7 +147,7 @@ class Breaker:
         """One whose other half comes late, one whose other half never comes."""
         late, never, began = self.ident(), self.ident(), time.monotonic()
         frame = self.request(plan, late, "z" * 1000)
-        with v1.Conn(self.server.address) as conn, v1.Conn(self.server.address) as other:
+        with self.conn() as conn, self.conn() as other:
             conn.send(frame[:500])
             other.send(self.request(plan, never, "z" * 1000)[:500])
             time.sleep(plan.pause_s)  # so long it waits
@@ -180,7 +183,8 @@ class Breaker:
         self.reload("reloaded, generation")
         with open(self.world.certificates.cert(name)) as file:
             wanted = ssl.PEM_cert_to_DER_cert(file.read())
-        with tls.Conn(self.world.tls, tls.context(self.world.certificates)) as conn:
+        with tls.Conn(self.world.tls, tls.context(self.world.certificates),
+                      callers.TIMEOUT_S) as conn:
             assert conn.sock.getpeercert(binary_form=True) == wanted, name
 
     # ---- Redis ----

@@ -168,7 +168,8 @@ class PythonClient(Caller):
     """dora.Client, which finds the server by Redis."""
 
     def call_all(self):
-        with dora.Client(self.world.redis.url, group="g", timeout=TIMEOUT_S) as self.client:
+        with dora.Client(self.world.redis.url, group="g", timeout=TIMEOUT_S,
+                         wait=TIMEOUT_S) as self.client:
             super().call_all()
 
     def one(self, ident):
@@ -211,7 +212,8 @@ class PythonAsync(Caller):
 
     async def main(self):
         numbers = itertools.count()
-        async with dora.AsyncClient(self.world.redis.url, group="g", timeout=TIMEOUT_S) as client:
+        async with dora.AsyncClient(self.world.redis.url, group="g", timeout=TIMEOUT_S,
+                                    wait=TIMEOUT_S) as client:
             await asyncio.gather(*(self.task(client, numbers) for _ in range(self.tasks)))
 
     async def task(self, client, numbers):
@@ -250,6 +252,11 @@ class Program(Caller):
         self.process.stdin.close()
 
 
+def patient(conn):
+    conn.sock.settimeout(TIMEOUT_S)
+    return conn
+
+
 def everyone(world, seed):
     """A caller of each kind."""
     trust = tls.context(world.certificates)
@@ -258,7 +265,7 @@ def everyone(world, seed):
         Framed(world, "tcp", seed, lambda: v1.Conn(server.address, TIMEOUT_S)),
         Framed(world, "unix", seed, lambda: v1.Conn(world.unix, TIMEOUT_S)),
         Framed(world, "tls", seed, lambda: tls.Conn(world.tls, trust, TIMEOUT_S)),
-        JsonFramed(world, "json", seed, lambda: JsonConn(server.address)),
+        JsonFramed(world, "json", seed, lambda: patient(JsonConn(server.address))),
         Http(world, "http", seed),
         PythonClient(world, "python", seed),
         PythonAsync(world, "async", seed),

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMEOUT_MS 30000u
+#define TIMEOUT_MS 60000u
 #define PAUSE_MS 20
 #define PARAM_BYTES 256
 #define WHO_BYTES 128

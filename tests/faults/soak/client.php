@@ -5,7 +5,7 @@
 const NAMES = ['/python/echo', '/php/echo', '/c/echo', '/php/slow'];
 
 [, $nodes, $mark] = $argv;
-$client = new Dora\Client($nodes, ['timeout' => 30.0]);
+$client = new Dora\Client($nodes, ['timeout' => 60.0]);
 stream_set_blocking(STDIN, false);
 for ($number = 0; fgets(STDIN) === false && !feof(STDIN); $number++) {
     $param = ['n' => "$mark-$number", 'fill' => 'abc'];
@@ -28,7 +28,7 @@ for ($number = 0; fgets(STDIN) === false && !feof(STDIN); $number++) {
                 break;
             case 2:
                 $kind = 'AM_S';
-                $client->result($client->submit($name, $param), 30.0);
+                $client->result($client->submit($name, $param), 60.0);
                 break;
             default:
                 $kind = 'W_S';
