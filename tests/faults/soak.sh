@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Calls of every kind through every door, while workers, zygotes, connections, applications,
-# certificates and Redis are broken at random; in the end everything has to add up.
+# certificates and Redis are broken and the server is upgraded, at random; in the end everything has
+# to add up.
 #
 #     tests/faults/soak.sh --minutes N [--seed S]
 #

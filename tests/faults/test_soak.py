@@ -37,6 +37,7 @@ KILLED = [Window("kill_worker", 10.5, 10.6)]
     (call(100200), {}, KILLED),
     (call(kind="AN_S"), {}, [Window("kill_zygote", 12.0, 12.5)]),
     (call(-1), RAN, [Window("reset_connection", 9.0, 10.0)]),
+    (call(-1), {}, [Window("upgrade", 10.5, 10.6)]),
 ])
 def test_books_that_agree(one, book, windows):
     assert balance.faults_of([one], Counter(book), windows) == []
@@ -54,6 +55,7 @@ def test_books_that_agree(one, book, windows):
     ([call(100200)], {}, [Window("reload_good", 10.5, 10.6)], "nothing was broken"),
     ([call(kind="AN_S")], {}, [Window("kill_worker", 9.0, 9.5)], "did not run"),
     ([call(kind="AM_S")], {}, KILLED, "did not run"),
+    ([call(-1)], RAN, [Window("upgrade", 10.5, 10.6)], "closed without an answer"),
 ])
 def test_books_that_do_not_agree(calls, book, windows, what):
     found = balance.faults_of(calls, Counter(book), windows)

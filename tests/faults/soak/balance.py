@@ -15,10 +15,10 @@ def read_book(path):
                                    if not line.startswith(PROBES))
 
 
-def is_explained(call, code, windows):
-    """Whether something was broken while the call lasted that makes calls fail so."""
-    return any(code in EXPLAINS.get(one.name, ()) and one.began <= call.ended
-               and call.began <= one.ended for one in windows)
+def reasons_of(call, code, windows):
+    """What was broken while the call lasted that makes calls fail so."""
+    return {one.name for one in windows if code in EXPLAINS.get(one.name, ())
+            and one.began <= call.ended and call.began <= one.ended}
 
 
 def has_lost(call, windows):
@@ -35,8 +35,11 @@ def wrong_of(call, name, code, runs, windows):
         return "ran, and code %d says that it did not" % code
     if code == 0 and not runs and not (call.kind.startswith("AN") and has_lost(call, windows)):
         return "was answered and did not run"
-    if code != 0 and not is_explained(call, code, windows):
+    reasons = reasons_of(call, code, windows)
+    if code != 0 and not reasons:
         return "failed with %d, and nothing was broken that explains it" % code
+    if reasons == {"upgrade"} and runs:
+        return "ran, and its connection was closed without an answer"
     return None
 
 

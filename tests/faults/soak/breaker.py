@@ -17,6 +17,7 @@ from . import callers
 from .world import ALIKE_S, BIG_BYTES, HERE, POOLS, WORKERS
 
 WORKER_DIED = 100200
+STOPPING = 100207
 NEVER = -2  # what was sent can never be run
 SLOW_CALLS = 3
 
@@ -160,7 +161,7 @@ class Breaker:
     def reload(self, text):
         """Until the log says it once more."""
         seen = self.server.log().count(text)
-        self.server.signal(signal.SIGHUP)
+        os.kill(self.server.pid, signal.SIGHUP)
         assert wait_until(lambda: self.server.log().count(text) > seen, ALIKE_S), text
 
     def app(self):
@@ -187,6 +188,14 @@ class Breaker:
                       callers.TIMEOUT_S) as conn:
             assert conn.sock.getpeercert(binary_form=True) == wanted, name
 
+    def upgrade(self, _):
+        """Another master takes over; the old one ends with its last call."""
+        old = self.server.pid
+        self.server.upgrade()
+        if old == self.server.process.pid:
+            assert self.server.wait(ALIKE_S) == 0
+        assert wait_until(lambda: not processes.is_alive(old), ALIKE_S), old
+
     # ---- Redis ----
 
     def restart_redis(self, _):
@@ -202,6 +211,8 @@ class Breaker:
 
 FAULTS = {name: getattr(Breaker, name) for name in (
     "kill_worker", "kill_zygote", "stop_worker", "reset_connection", "slow_reader", "half_frames",
-    "reload_good", "reload_bad", "reload_certificate", "restart_redis")}
+    "reload_good", "reload_bad", "reload_certificate", "restart_redis", "upgrade")}
 EXPLAINS = {"kill_worker": {WORKER_DIED}, "kill_zygote": {WORKER_DIED},
-            "reset_connection": {callers.BROKEN}, "half_frames": {NEVER}}
+            "reset_connection": {callers.BROKEN}, "half_frames": {NEVER},
+            # A connection stays with the old master, which ends: what it did not take has not run.
+            "upgrade": {callers.BROKEN, STOPPING}}

@@ -1,5 +1,6 @@
 """Calls of every kind through every door, while workers, zygotes, connections, applications,
-certificates and Redis are broken in an order that a seed gives; then everything has to add up.
+certificates and Redis are broken and the server is upgraded, in an order that a seed gives; then
+everything has to add up.
 
     python tests/faults/soak/run.py (--minutes N | --faults N) [--seed S]
 
@@ -95,10 +96,7 @@ def soak(folder, seed, is_over, say=print):
         say("master: %.1f MiB and %d descriptors before, %.1f MiB after" % (
             memory / 2**20, fds, now / 2**20))
         require(now <= most, "memory of the master:", memory, "before,", now, "after")
-        family = here.server.everyone()
-        require(here.server.stop(world.ALIKE_S) == 0, "the server's exit status")
-        require(wait_until(lambda: not [pid for pid in family if processes.is_alive(pid)],
-                           world.ALIKE_S), "processes are left")
+        require(here.stop(), "processes are left")
 
 
 def main():

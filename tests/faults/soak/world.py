@@ -11,7 +11,8 @@ from support import processes, tls, v1
 from support.certificates import Certificates
 from support.metrics import admin_of, ask
 from support.redis import RedisServer
-from support.server import ROOT, Server, wait_until
+from support.server import ROOT, wait_until
+from support.upgrade import Family, end
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 POOLS = ("python", "php", "c")
@@ -67,7 +68,7 @@ class World:
             self.take_certificate("server", kind)
         apps = {"python": "app.py", "php": "app.php", "c": "app.so"}
         self.unix = self.at("socket")
-        self.server = self.stack.enter_context(Server(
+        self.server = self.stack.enter_context(Family(
             {name: {"runtime": name, "app": self.at(app), "workers": WORKERS,
                     "queue_mb_max": QUEUE_MB} for name, app in apps.items()},
             listen={"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0", "http": "127.0.0.1:0",
@@ -107,6 +108,15 @@ class World:
 
     def is_ready(self):
         return ask(admin_of(self.server), "/readyz", timeout=60)[0] == 200
+
+    def stop(self):
+        """Ends the server: the last of those that took over from one another."""
+        family = self.server.everyone()
+        if self.server.pid == self.server.process.pid:
+            assert self.server.stop(ALIKE_S) == 0
+        else:
+            end(self.server.pid, ALIKE_S)
+        return wait_until(lambda: not [pid for pid in family if processes.is_alive(pid)], ALIKE_S)
 
     def room(self, pool, mark):
         """How many calls of the largest size a pool has room for while its workers are held: a
