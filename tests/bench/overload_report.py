@@ -89,7 +89,7 @@ def series_of(rows, sleep_ms):
     found = {}
     for row in rows:
         if row["sleep_ms"] == sleep_ms:
-            name = "%s, time %s" % (row["who"], "told" if row["is_told"] else "not told")
+            name = "%s, %s" % (row["who"], "told" if row["is_told"] else "not told")
             found.setdefault(name, []).append((row["times"], row["in_time_share"]))
     return {name: sorted(found[name]) for name in sorted(found, reverse=True)}
 

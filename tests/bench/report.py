@@ -23,8 +23,8 @@ ROOT = os.path.dirname(os.path.dirname(instructions.HERE))
 
 def machine_text(results):
     seconds = " of %g s" % results["seconds"] if "seconds" in results else ""
-    lines = ["Measured on %s, %d rounds%s a row." % (results["date"], results["rounds"], seconds),
-             ""]
+    rounds = "1 round" if results["rounds"] == 1 else "%d rounds" % results["rounds"]
+    lines = ["Measured on %s, %s%s a row." % (results["date"], rounds, seconds), ""]
     lines += ["| machine | |", "|---|---|"]
     lines += ["| %s | %s |" % each for each in results["machine"].items()]
     return "\n".join(lines)
