@@ -145,7 +145,8 @@ int dr_py_errors_init(PyObject *module, dr_py_state *state)
                      "raise dora.HandlerError('no such user', code=404).");
     state->not_run_error = subclass_new(
         module, "NotRunError", state->error, NULL, DORA_CODE_OVERLOADED,
-        "The server refused the call before its handler ran (100202 to 100205, 100207),\n"
+        "The server refused the call before its handler ran (100202 to 100205, 100207,\n"
+        "100212: such a call has ended workers),\n"
         "or the parameter does not fit its handler (100210: middleware may have run).");
     state->misfit =
         subclass_new(module, "Misfit", state->not_run_error, NULL, DORA_CODE_WRONG_SHAPE,

@@ -152,7 +152,7 @@ def test_an_unknown_command_is_named(conn, name):
     reply = conn.command(name)
     assert (reply["code"], reply["data"]) == (100011, [])
     assert reply["msg"] == ("unknown control command %s; "
-                            "there are getStat, getApis, reloadTask and upgrade" % name)
+                            "there are getStat, getApis, forgive, reloadTask and upgrade" % name)
 
 
 def has_ended(conn):
@@ -166,7 +166,7 @@ def has_ended(conn):
 def test_stat_while_draining(tmp_path):
     """A server that finishes its work can be watched; it takes no other command."""
     gate, marks = str(tmp_path / "gate"), str(tmp_path / "marks")
-    with Server(one_pool()) as server, v1.Conn(server.address) as conn:
+    with Server(one_pool(), linger_ms=20000) as server, v1.Conn(server.address) as conn:
         conn.ask("AN_S", {"one": ("/hold", {"file": marks, "until": gate})})
         assert conn.receive()[1]["code"] == 100001
         server.signal(signal.SIGTERM)

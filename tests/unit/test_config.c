@@ -95,7 +95,8 @@ static const char WHOLE[] =
     "   \"extension\": \"lib/dora.so\", \"workers\": 512, \"concurrency\": 1,"
     "   \"apis\": [\"/user/get\", \"/user/*\", \"*\"], \"queue_tasks_max\": 1,"
     "   \"queue_mb_max\": 1, \"max_requests\": 0, \"memory_mb_max\": 128,"
-    "   \"time_limit_ms\": 500, \"hung_ms\": 0, \"preload\": false, \"dedupe\": false},"
+    "   \"time_limit_ms\": 500, \"hung_ms\": 0, \"poison_s\": 9,"
+    "   \"restarts_per_minute\": 8, \"preload\": false, \"dedupe\": false},"
     "  \"b\": {\"runtime\": \"python\", \"app\": \"shop.users:app\"},"
     "  \"c\": {\"runtime\": \"c\", \"app\": \"orders.so\"}}}";
 
@@ -170,6 +171,7 @@ static void everything_set(void **state)
     assert_int_equal(pool->time_limit_ms, 500);
     assert_true(pool->limits_accepted);
     assert_int_equal(pool->hung_ms, 0);
+    assert_true(pool->poison_s == 9 && pool->restarts_per_minute == 8);
     assert_true(!pool->preload && !pool->dedupe);
     assert_string_equal(config.pools[1].app, "shop.users:app");
     assert_string_equal(config.pools[2].app, "conf/orders.so");
@@ -274,9 +276,9 @@ static void unknown_keys(void **state)
                    "conf/dora.json:3:3: pools.users.workrs: unknown key; did you mean "
                    "\"workers\"? allowed: runtime, app, interpreter, extension, ini, env, "
                    "env_file, cwd, user, group, umask, no_new_privs, core_mb_max, workers, "
-                   "concurrency, threads, apis, queue_tasks_max, "
-                   "queue_mb_max, max_requests, "
-                   "memory_mb_max, time_limit_ms, newest_first_ms, hung_ms, preload, dedupe");
+                   "concurrency, threads, apis, queue_tasks_max, queue_mb_max, max_requests, "
+                   "memory_mb_max, time_limit_ms, newest_first_ms, hung_ms, "
+                   "restarts_per_minute, poison_s, preload, dedupe");
 }
 
 static void wrong_values(void **state)

@@ -41,7 +41,8 @@ class HandlerError(Error):
     """The handler failed; its code and message. A handler may raise it itself."""
 
 class NotRunError(Error):
-    """The call was refused before its handler ran (100202 to 100205, 100207, 100210)."""
+    """The call was refused before its handler ran (100202 to 100205, 100207, 100210,
+    100212)."""
 
 class Misfit(NotRunError):
     """In place of calling a handler: its parameter has the wrong shape (100210)."""

@@ -80,7 +80,8 @@ typedef enum dora_err { DORA_OK = 0, DORA_ERRORS(DORA_ERROR_ENUM) } dora_err;
     X(STOPPING, 100207, true, true, 503, "the server is stopping")                                 \
     X(HANDLER, 100208, false, false, 500, "the handler raised an error without a usable code")     \
     X(RELOAD, 100209, false, false, 500, "reload refused: the new application does not load")      \
-    X(WRONG_SHAPE, 100210, true, false, 422, "the parameter has the wrong shape")
+    X(WRONG_SHAPE, 100210, true, false, 422, "the parameter has the wrong shape")                  \
+    X(POISON, 100212, true, false, 422, "refused: this call has ended workers")
 
 #define DORA_CODE_ENUM(name, number, not_run, closes, status, text) DORA_CODE_##name = (number),
 typedef enum dora_code { DORA_CODES(DORA_CODE_ENUM) } dora_code;

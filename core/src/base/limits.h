@@ -67,8 +67,18 @@
 #define DR_FORK_RETRY_MS 20u        /* the zygote's socket was full */
 #define DR_STILLBORN_NS 20000000u   /* a worker that dies this young has failed to start */
 #define DR_START_FAILURES_MAX 5u    /* in a row with no worker left: the pool is unhealthy */
-#define DR_ZYGOTE_GRACE_MS 3000u    /* workers leave within this after a stop, else SIGKILL */
-#define DR_ORPHANS_GRACE_MS 1000u   /* what workers left behind ends within this, else SIGKILL */
+#define DR_POISON_DEATHS 2u         /* of workers, by one call: it is refused; one may be chance */
+#define DR_POISON_CALLS_MAX 64u     /* of a pool: looked through in less than a digest takes */
+#define DR_POISON_S_DEFAULT 600u    /* that it is refused: a flood has ended, or people have seen */
+#define DR_POISON_ENDED_MAX 64u     /* bytes about how its last worker ended */
+#define DR_CRASHES_FREE 3u          /* in a row, before starts wait: chance, or a flood that ends */
+#define DR_CRASH_PAUSE_MS 100u      /* the first pause; doubled each time, up to */
+#define DR_CRASH_PAUSE_MS_MAX 30000u /* this: what was mended is found within half a minute */
+#define DR_CRASH_QUIET_MS 10000u     /* without an end: it is none in a row any more */
+#define DR_CRASH_WAIT_MS 1000u       /* to a start: callers do not wait longer for it */
+#define DR_RESTARTS_MINUTE 6000u     /* each costs 1 to 5 ms: more are half a processor, and more */
+#define DR_ZYGOTE_GRACE_MS 3000u     /* workers leave within this after a stop, else SIGKILL */
+#define DR_ORPHANS_GRACE_MS 1000u    /* what workers left behind ends within this, else SIGKILL */
 #define DR_ZYGOTE_SILENT_LOOKS 5u /* seconds without an answer: it hangs, even on a busy machine */
 #define DR_SLOW_START_MS 10000u   /* a worker that takes longer to start is said in the log */
 #define DR_SLOW_LOAD_MS 30000u    /* a zygote that takes longer to load, too */

@@ -19,7 +19,8 @@ typedef struct dr_command {
 /* DR_COMMANDS lists them, in the order of the help; each is the file of its name. */
 #define DR_COMMANDS(X)                                                                             \
     X(serve)                                                                                       \
-    X(check) X(call) X(stat) X(apis) X(top) X(reload) X(upgrade) X(stop) X(monitor) X(completion)
+    X(check)                                                                                       \
+    X(call) X(stat) X(apis) X(top) X(reload) X(upgrade) X(forgive) X(stop) X(monitor) X(completion)
 
 #define DR_COMMAND_DECLARE(name) extern const dr_command dr_command_##name;
 DR_COMMANDS(DR_COMMAND_DECLARE)

@@ -10,6 +10,7 @@
 #include "cli/text.h"
 #include "cli/tls.h"
 #include "cli/token.h"
+#include "client/blocking/client.h"
 #include "wire/json_request.h"
 #include "wire/json_value.h"
 
@@ -50,18 +51,19 @@ static bool refuse(const char *command, const char *arg, size_t len, const char 
     return false;
 }
 
-bool dr_operate_parse(const char *command, const dr_operate_flag *flags, int argc,
-                      char *const *argv, const char **address)
+/* parse reads flags and at most `most` words that are none. */
+static bool parse(const char *command, const dr_operate_flag *flags, int argc, char *const *argv,
+                  const char **words, int most)
 {
-    *address = NULL;
+    int count = 0;
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
         const char *equals = strchr(arg, '=');
         if (strncmp(arg, "--", 2) != 0) {
-            if (*address != NULL) {
+            if (count == most) {
                 return refuse(command, arg, strlen(arg), "is one argument too many");
             }
-            *address = arg;
+            words[count++] = arg;
             continue;
         }
         const size_t len = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
@@ -79,6 +81,20 @@ bool dr_operate_parse(const char *command, const dr_operate_flag *flags, int arg
         }
     }
     return true;
+}
+
+bool dr_operate_parse(const char *command, const dr_operate_flag *flags, int argc,
+                      char *const *argv, const char **address)
+{
+    *address = NULL;
+    return parse(command, flags, argc, argv, address, 1);
+}
+
+bool dr_operate_parse_two(const char *command, const dr_operate_flag *flags, int argc,
+                          char *const *argv, const char *words[2])
+{
+    words[0] = words[1] = NULL;
+    return parse(command, flags, argc, argv, words, 2);
 }
 
 dora_err dr_operator_open(dr_operator *self, const char *address, double timeout_s,
@@ -110,10 +126,16 @@ void dr_operator_close(dr_operator *self)
 
 dora_err dr_operator_ask(dr_operator *self, const char *command, json_t **data, dora_error *error)
 {
+    return dr_operator_tell(self, command, (dora_slice){NULL, 0}, data, error);
+}
+
+dora_err dr_operator_tell(dr_operator *self, const char *command, dora_slice param, json_t **data,
+                          dora_error *error)
+{
     json_t *reply = NULL;
     dr_buf text = {0};
     *data = NULL;
-    dora_err err = dora_client_control(self->client, command, NULL, self->answer, error);
+    dora_err err = dr_client_command(self->client, command, param, NULL, self->answer, error);
     if (err == DORA_OK) {
         err = dr_json_print(dora_answer_reply(self->answer), 0, &text, error);
     }

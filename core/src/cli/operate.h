@@ -17,10 +17,12 @@ typedef struct dr_operate_flag {
     double *seconds; /* 0.001 to 86400 */
 } dr_operate_flag;
 
-/* dr_operate_parse reads flags and one ADDRESS, NULL where none is given. Returns: false after a
- * message. */
+/* dr_operate_parse reads flags and one ADDRESS, NULL where none is given; dr_operate_parse_two also
+ * what may stand behind it. Returns: false after a message. */
 bool dr_operate_parse(const char *command, const dr_operate_flag *flags, int argc,
                       char *const *argv, const char **address);
+bool dr_operate_parse_two(const char *command, const dr_operate_flag *flags, int argc,
+                          char *const *argv, const char *words[2]);
 
 /* dr_operator asks one server. Zeroed memory is a closed one. */
 typedef struct dr_operator {
@@ -39,6 +41,10 @@ void dr_operator_close(dr_operator *self);
 /* dr_operator_ask sends a command. Errors: as dora_client_control. Ownership: gives `*data`, the
  * data of the reply; json_decref frees it. */
 dora_err dr_operator_ask(dr_operator *self, const char *command, json_t **data, dora_error *error);
+
+/* dr_operator_tell does so with a parameter: an encoded value, or empty. */
+dora_err dr_operator_tell(dr_operator *self, const char *command, dora_slice param, json_t **data,
+                          dora_error *error);
 
 /* dr_operate_fail prints what went wrong. Returns: the exit status for it. */
 int dr_operate_fail(const char *command, const char *address, const dora_error *error);

@@ -70,13 +70,23 @@ static void put_discovery(dr_buf *out, const json_t *discovery)
     }
 }
 
-static const char *state_of(const json_t *pool)
+#define STATE_MAX 64
+
+/* state_of says how a pool does, and for how long it starts nobody after a crash loop. */
+static const char *state_of(const json_t *pool, char text[STATE_MAX])
 {
+    char left[DR_TEXT_MAX];
+    const bool has_worker = dr_text_int(pool, "idle") + dr_text_int(pool, "busy") > 0;
+    if (json_is_true(json_object_get(pool, "crash_loop")) && !has_worker) {
+        (void)snprintf(text, STATE_MAX, "crash loop, next start in %s",
+                       dr_text_ms(dr_text_int(pool, "next_start_ms"), left));
+        return text;
+    }
     if (json_is_true(json_object_get(pool, "hung"))) {
         return "hangs";
     }
     if (json_is_true(json_object_get(pool, "healthy"))) {
-        return dr_text_int(pool, "idle") + dr_text_int(pool, "busy") > 0 ? "ok" : "no worker";
+        return has_worker ? "ok" : "no worker";
     }
     return "does not start";
 }
@@ -85,6 +95,7 @@ static void put_pools(dr_buf *out, const json_t *pools)
 {
     const char *name;
     const json_t *pool;
+    char state[STATE_MAX];
     int widest = 4;
     json_object_foreach((json_t *)(uintptr_t)pools, name, pool)
     {
@@ -106,7 +117,7 @@ static void put_pools(dr_buf *out, const json_t *pools)
             dr_text_int(pool, "starting"), dr_text_int(pool, "leaving"),
             dr_text_int(pool, "queued"), dr_text_int(pool, "running"), dr_text_int(pool, "handled"),
             dr_text_int(pool, "refused"), dr_text_int(pool, "died"), dr_text_int(pool, "recycled"),
-            state_of(pool));
+            state_of(pool, state));
     }
 }
 
@@ -119,6 +130,26 @@ static void put_callers(dr_buf *out, const json_t *callers)
     {
         dr_text_line(out, SIZE_MAX, "caller %s: %" PRId64 " asked for, %" PRId64 " refused", name,
                      dr_text_int(caller, "calls"), dr_text_int(caller, "refused"));
+    }
+}
+
+/* put_poison writes a line for each call that a pool refuses. */
+static void put_poison(dr_buf *out, const json_t *pools)
+{
+    const char *name;
+    const json_t *pool;
+    json_object_foreach((json_t *)(uintptr_t)pools, name, pool)
+    {
+        const json_t *calls = json_object_get(pool, "poison");
+        for (size_t i = 0; i < json_array_size(calls); i++) {
+            const json_t *call = json_array_get(calls, i);
+            dr_text_line(out, SIZE_MAX,
+                         "%s refuses %s (digest %s) for %" PRId64 " s: workers ended %" PRId64
+                         ", the last one %s; refused %" PRId64,
+                         name, dr_text_word(call, "api"), dr_text_word(call, "digest"),
+                         dr_text_int(call, "seconds_left"), dr_text_int(call, "deaths"),
+                         dr_text_word(call, "ended"), dr_text_int(call, "refused"));
+        }
     }
 }
 
@@ -139,6 +170,7 @@ static int print(const dr_operator *from, const json_t *data, bool is_json)
         put_tls(&out, json_object_get(server, "tls"));
         put_discovery(&out, json_object_get(server, "discovery"));
         put_callers(&out, json_object_get(server, "callers"));
+        put_poison(&out, json_object_get(server, "pools"));
         put_pools(&out, json_object_get(server, "pools"));
     }
     const bool is_written =
@@ -155,6 +187,7 @@ static int check(const dr_operator *from, const json_t *data, bool is_json)
 {
     (void)is_json;
     char text[DR_TEXT_MAX * 2];
+    char room[STATE_MAX];
     const json_t *server = json_object_get(data, "server");
     const char *name;
     json_t *pool;
@@ -165,7 +198,7 @@ static int check(const dr_operator *from, const json_t *data, bool is_json)
     }
     json_object_foreach(json_object_get(server, "pools"), name, pool)
     {
-        const char *state = state_of(pool);
+        const char *state = state_of(pool, room);
         if (strcmp(state, "ok") != 0) {
             (void)snprintf(text, sizeof(text), "%s: pool %s: %s", from->address, name, state);
             dr_cli_print_error("stat", text);

@@ -11,6 +11,7 @@
 #include "task/dispatch.h"
 #include "task/limit.h"
 #include "task/look.h"
+#include "task/suspect.h"
 
 #define BATCH 64u
 #define COST_MAX_NS UINT64_C(60000000000)
@@ -169,6 +170,20 @@ static void after_task(dr_pool *pool, uint32_t task, batch *found)
     }
 }
 
+/* learn_end takes what the end of a task says of its call: it has ended its worker, which then has
+ * said so, or its worker lives. */
+static void learn_end(dr_pool *pool, uint32_t task, const dr_outcome *outcome, batch *found)
+{
+    if (outcome->code == DORA_CODE_WORKER_DIED) {
+        dr_blame blame;
+        dr_suspect_blame(pool, task, &blame);
+        found->is_attention_due |=
+            dr_suspect_note(pool, &blame, "left by exit() or an error", found->now_ns);
+    } else if (pool->costs[pool->records[task].api].is_suspect && outcome->is_timed) {
+        dr_suspect_clear(pool, task, found->now_ns);
+    }
+}
+
 /* finish moves one task from its worker to the batch; `code` other than 0 where it was not run to
  * its end. */
 static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
@@ -182,6 +197,7 @@ static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
                             .slot = record->slot};
     if (code == 0) {
         read_reply(pool, task, outcome, found->now_ns);
+        learn_end(pool, task, outcome, found);
     } else if (code == DORA_CODE_TIME_LIMIT) {
         say_limit(pool, task, outcome);
     }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "task/crew_child.h"
 #include "task/crew_gone.h"
+#include "task/crew_pace.h"
 #include "task/crew_zygote.h"
 #include "task/dispatch.h"
 #include "task/watch.h"
@@ -148,8 +149,10 @@ void dr_crew_balance(dr_crew *crew)
     if (crew->state == DR_CREW_LEAVING && dr_crew_has_left(crew)) {
         dr_crew_stop(crew);
     }
+    tally now = count(crew);
+    dr_crew_hold(crew, now.starting + now.held + now.live);
     while (crew->state == DR_CREW_LOADED && !crew->is_retry_set) {
-        const tally now = count(crew);
+        now = count(crew);
         const uint32_t want = crew->options.workers + (now.recycling > 0 ? 1 : 0);
         if (now.starting + now.held + now.live >= want || !fork_one(crew)) {
             return;
@@ -307,7 +310,9 @@ void dr_crew_worker_gone(dr_crew *crew, uint32_t index, int pid)
     } else {
         dr_crew_start_failed(crew);
     }
-    dr_crew_balance(crew);
+    if (!dr_crew_waits_for_status(crew)) {
+        dr_crew_balance(crew);
+    }
 }
 
 void dr_crew_worker_ready(dr_crew *crew, uint32_t slot)
@@ -348,6 +353,7 @@ void dr_crew_fail(dr_crew *crew, const char *text, size_t len)
     if (dr_crew_is_proven(crew)) {
         /* A zygote that was started again does not load: the other pools go on. */
         dr_log_write_lines(crew->log, DR_LOG_EMERGENCY, crew->options.name, "%.*s", (int)len, text);
+        dr_crew_crashed(crew);
         dr_crew_load_again(crew);
         return;
     }

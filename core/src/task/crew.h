@@ -12,6 +12,7 @@
 #include "task/log_source.h"
 #include "task/names.h"
 #include "task/orphans.h"
+#include "task/pace.h"
 #include "task/pool.h"
 
 typedef struct dr_crew_options {
@@ -25,6 +26,7 @@ typedef struct dr_crew_options {
     uint32_t workers;
     uint32_t max_requests;
     uint32_t memory_mb_max;
+    uint32_t restarts_per_minute;
     uint32_t reply_bytes_max;
     dr_rights rights;   /* of its processes; the crew takes them */
     uint32_t log_level; /* records of handlers above it are not sent */
@@ -110,6 +112,8 @@ typedef struct dr_crew {
     bool has_loop;    /* its workers run event loops */
     uint32_t start_failures;
     uint32_t load_failures;
+    dr_pace pace;         /* of starts after ends by their own act: crew_pace.h */
+    bool is_refusal_said; /* of this crash loop, that nobody is left */
     uint32_t jitter;
     dr_names names;
     dr_child *children;

@@ -2,13 +2,16 @@
 #include "task/crew_gone.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/slice.h"
+#include "task/crew_pace.h"
 #include "task/limit.h"
 #include "task/look.h"
 
@@ -19,27 +22,33 @@ struct dr_gone {
     int pid;
     uint32_t worker;
     uint32_t looks;
+    bool is_expected; /* it was told to leave, or has left in order */
+    bool is_late;     /* killed past a time limit */
     uint32_t count;
     dr_task_ran tasks[];
 };
 
-void dr_gone_note(dr_crew *crew, uint32_t slot, int pid)
+bool dr_is_own_act(int status)
+{
+    return WIFSIGNALED(status) ? WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM
+                               : WEXITSTATUS(status) != DR_EXIT_DAMAGED;
+}
+
+void dr_gone_note(dr_crew *crew, uint32_t index, int pid)
 {
     dr_pool *pool = crew->pool;
     pthread_mutex_lock(&pool->lock);
-    const uint32_t max = pool->slots[slot].held;
+    const dr_slot seen = pool->slots[index];
     pthread_mutex_unlock(&pool->lock);
-    dr_gone *gone = max > 0 ? malloc(sizeof(*gone) + max * sizeof(gone->tasks[0])) : NULL;
+    dr_gone *gone = malloc(sizeof(*gone) + seen.held * sizeof(gone->tasks[0]));
     if (gone == NULL) {
         return; /* its status is told all the same */
     }
-    gone->count = dr_tasks_running(pool, slot, gone->tasks, max);
-    if (gone->count == 0) {
-        free(gone);
-        return;
-    }
+    gone->count = dr_tasks_running(pool, index, gone->tasks, seen.held);
+    gone->is_expected = seen.leaving || atomic_load(&pool->region.workers[index].has_left) == 1;
+    gone->is_late = seen.killed_for_limit;
     gone->pid = pid;
-    gone->worker = pool->slots[slot].number;
+    gone->worker = seen.number;
     gone->looks = 0;
     gone->next = crew->gone;
     crew->gone = gone;
@@ -110,6 +119,27 @@ static void tell_task(const dr_crew *crew, const dr_gone *gone, const dr_task_ra
     dr_log_record(crew->log, &entry);
 }
 
+/* blame notes what each task of a worker has done that has ended it. */
+static void blame(dr_crew *crew, const dr_gone *gone, int status, const char *ending)
+{
+    dr_pool *pool = crew->pool;
+    bool is_news = false;
+    pthread_mutex_lock(&pool->lock);
+    for (uint32_t i = 0; i < gone->count && crew->generation == pool->generation; i++) {
+        const dr_task_ran *ran = &gone->tasks[i];
+        const bool is_late = ran->code == DORA_CODE_TIME_LIMIT;
+        if (is_late || dr_is_own_act(status)) {
+            is_news |=
+                dr_suspect_note(pool, &ran->blame,
+                                is_late ? "was ended past its time limit" : ending, dr_clock_ns());
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (is_news) {
+        pool->on_attention(pool, pool->user);
+    }
+}
+
 /* tell takes one out of the list and tells of it. */
 static void tell(dr_crew *crew, dr_gone **at, const char *ending)
 {
@@ -124,16 +154,25 @@ static void tell(dr_crew *crew, dr_gone **at, const char *ending)
 void dr_gone_tell(dr_crew *crew, int pid, int status)
 {
     char text[128];
+    const char *ending = ending_text(status, text, sizeof(text));
     dr_gone **at = &crew->gone;
     while (*at != NULL && (*at)->pid != pid) {
         at = &(*at)->next;
     }
+    const bool ran_nothing = *at == NULL || (*at)->count == 0;
     if (*at != NULL) {
-        tell(crew, at, ending_text(status, text, sizeof(text)));
-    } else if (status != 0) {
-        dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name, "worker process %d %s", pid,
-                     ending_text(status, text, sizeof(text)));
+        const bool is_crash = !(*at)->is_expected && ((*at)->is_late || dr_is_own_act(status));
+        blame(crew, *at, status, ending);
+        tell(crew, at, ending);
+        if (is_crash) {
+            dr_crew_crashed(crew);
+        }
     }
+    if (ran_nothing && status != 0) {
+        dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name, "worker process %d %s", pid,
+                     ending);
+    }
+    dr_crew_balance(crew); /* it may have waited for this */
 }
 
 void dr_gone_look(dr_crew *crew)

@@ -7,6 +7,7 @@
 #include "task/crew.h"
 #include "task/crew_child.h"
 #include "task/crew_gone.h"
+#include "task/crew_pace.h"
 #include "task/crew_zygote.h"
 
 /* is_stopped says whether a process has been stopped by a signal. */
@@ -68,6 +69,7 @@ void dr_crew_look(dr_crew *crew)
 {
     dr_children_look(crew);
     dr_gone_look(crew);
+    dr_crew_pace_look(crew);
     if (crew->state == DR_CREW_LOADED || crew->state == DR_CREW_LEAVING) {
         look_at_set_aside(crew);
     }

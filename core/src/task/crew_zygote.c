@@ -20,6 +20,7 @@
 #include "task/crew_child.h"
 #include "task/crew_gone.h"
 #include "task/crew_message.h"
+#include "task/crew_pace.h"
 #include "task/dispatch.h"
 #include "task/spawn.h"
 
@@ -222,8 +223,11 @@ static void on_retry_zygote(uv_timer_t *timer)
 static void load_later(dr_crew *crew)
 {
     crew->load_failures++;
-    const uint32_t pause_ms = RESPAWN_MS * crew->load_failures;
-    if (crew->load_failures > 1) {
+    const uint32_t usual_ms = RESPAWN_MS * crew->load_failures < DR_START_RETRY_MS_MAX
+                                  ? RESPAWN_MS * crew->load_failures
+                                  : DR_START_RETRY_MS_MAX;
+    const uint32_t held_ms = dr_crew_pace_ms(crew);
+    if (crew->load_failures > 1 || held_ms > 0) {
         pthread_mutex_lock(&crew->pool->lock);
         crew->pool->unhealthy = true;
         pthread_mutex_unlock(&crew->pool->lock);
@@ -231,8 +235,7 @@ static void load_later(dr_crew *crew)
     }
     crew->state = DR_CREW_LOADING;
     crew->is_retry_set = true;
-    uv_timer_start(&crew->retry, on_retry_zygote,
-                   pause_ms < DR_START_RETRY_MS_MAX ? pause_ms : DR_START_RETRY_MS_MAX, 0);
+    uv_timer_start(&crew->retry, on_retry_zygote, held_ms > usual_ms ? held_ms : usual_ms, 0);
 }
 
 void dr_crew_load_again(dr_crew *crew)
@@ -333,6 +336,9 @@ static void tell_end(dr_crew *crew, int status)
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
                  is_needed ? " and a new one is started" : "");
     crew->state = is_needed ? DR_CREW_LOADING : DR_CREW_STOPPING;
+    if (dr_is_own_act(status)) {
+        dr_crew_crashed(crew);
+    }
 }
 
 /* old_zygote_gone: one that was set aside has ended. */
@@ -430,6 +436,7 @@ dr_crew *dr_crew_new(uv_loop_t *loop, dr_log *log, dr_pool *pool, const dr_crew_
     crew->log = log;
     crew->pool = pool;
     crew->is_preloading = options->preload;
+    crew->pace.minute_max = options->restarts_per_minute;
     crew->jitter = (uint32_t)getpid();
     crew->output_fd = crew->output_write_fd = -1;
     uv_timer_init(loop, &crew->retry);

@@ -10,6 +10,7 @@
 #include "ipc/inbox.h"
 #include "task/cost.h"
 #include "task/spread.h"
+#include "task/suspect.h"
 
 /* A handler's small reply fits behind its request; larger ones go to the worker's big area. */
 #define REPLY_ROOM 512u
@@ -120,6 +121,10 @@ void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
     uint32_t task;
     while ((task = dr_queue_take(pool, now_ns)) != DR_NONE) {
         const dr_record *record = &pool->records[task];
+        if (pool->costs[record->api].is_suspect && dr_suspect_waits_in_vain(pool, task, now_ns)) {
+            dr_record_lose(pool, task, DORA_CODE_POISON);
+            continue;
+        }
         /* The last ones are given a chance: their workers would have nothing else to do. */
         if (pool->queue.count > 0 &&
             dr_cost_is_hopeless(pool, record->api, record->deadline_ns, now_ns) && is_short(pool)) {
@@ -213,12 +218,23 @@ static bool is_hopeless_now(const dr_pool *pool, const dr_task_input *input)
     return dr_cost_is_hopeless(pool, api, input->deadline_ns, input->submitted_ns);
 }
 
+/* is_suspect says whether a call of an api has ended a worker. */
+static bool is_suspect(const dr_pool *pool, uint32_t api)
+{
+    return pool->costs[api < pool->api_count ? api : pool->api_count].is_suspect;
+}
+
 int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task,
                             const char **why)
 {
     const uint64_t bytes = (uint64_t)input->name.len + input->param.len + input->caller.len +
                            input->trace.len + REPLY_ROOM;
     pthread_mutex_lock(&pool->lock);
+    if (is_suspect(pool, input->api) && dr_suspect_is_refused(pool, input)) {
+        pthread_mutex_unlock(&pool->lock);
+        *why = dora_code_text(DORA_CODE_POISON);
+        return DORA_CODE_POISON;
+    }
     const bool is_hopeless = pool->queue.count > 0 && is_hopeless_now(pool, input);
     const uint32_t index = is_hopeless ? DR_NONE : take_room(pool, bytes);
     if (index == DR_NONE) {

@@ -83,6 +83,7 @@ static void note_run(const dr_pool *pool, const dr_slot *slot, uint32_t task, ui
     ran->name_len = dr_task_name(pool, task, ran->name);
     copy(ran->guid, shared->guid, DR_GUID_LEN);
     ran->trace_len = copy_trace(pool, task, ran->trace);
+    dr_suspect_blame(pool, task, &ran->blame);
     const bool has_begun = start_ns < now_ns; /* else it waited in its worker for a thread */
     ran->queue_ns = (has_begun ? start_ns : now_ns) - record->submitted_ns;
     ran->run_ns = has_begun ? now_ns - start_ns : 0;

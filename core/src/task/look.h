@@ -2,7 +2,7 @@
 #ifndef DR_TASK_LOOK_H
 #define DR_TASK_LOOK_H
 
-#include "task/dispatch.h"
+#include "task/suspect.h"
 
 /* look.c, the lock is held: dr_task_name gives a task's name as dr_printable has it, cut where that
  * is longer than a name, dr_task_start_ns when it began, dr_task_since_ns from when its time limit
@@ -25,6 +25,7 @@ typedef struct dr_task_ran {
     char guid[DR_GUID_LEN];
     size_t trace_len;
     char trace[DR_TRACE_BYTES_MAX];
+    dr_blame blame;
 } dr_task_ran;
 
 /* dr_tasks_running says what a slot's worker runs. Takes the lock. Returns: how many; `max` at

@@ -39,6 +39,9 @@ dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *ev
     if (err == DORA_OK) {
         err = dr_queue_init(&pool->queue, shape.tasks);
     }
+    if (err == DORA_OK) {
+        err = dr_poison_init(&pool->poison, limits->poison_s);
+    }
     pool->records = calloc(shape.tasks, sizeof(*pool->records));
     pool->slots = calloc(shape.workers, sizeof(*pool->slots));
     pool->loop_fds = malloc(shape.workers * sizeof(*pool->loop_fds));
@@ -80,6 +83,7 @@ void dr_pool_fini(dr_pool *pool)
     }
     dr_slab_fini(&pool->slab);
     dr_queue_fini(&pool->queue);
+    dr_poison_fini(&pool->poison);
     free(pool->records);
     free(pool->slots);
     free(pool->costs);

@@ -12,6 +12,7 @@
 
 #include "ipc/region.h"
 #include "ipc/slab.h"
+#include "task/poison.h"
 #include "task/queue.h"
 #include "wire/message.h"
 #include <dora/value.h>
@@ -148,6 +149,7 @@ typedef struct dr_api_cost {
     uint64_t run_ns;  /* moving average; 0: not known */
     uint64_t fast_ns; /* of a quick one, and when the last was seen: cost.h */
     uint64_t seen_ns;
+    bool is_suspect; /* a call of it has ended a worker: suspect.h */
 } dr_api_cost;
 
 typedef struct dr_pool_limits {
@@ -163,6 +165,7 @@ typedef struct dr_pool_limits {
     uint32_t hung_ms; /* without any end while tasks wait: it hangs; 0: is not looked for */
     uint32_t
         newest_first_ms; /* a call has waited so long: its caller's newest goes first; 0: never */
+    uint32_t poison_s;   /* that a call is refused which has ended workers; 0: none is */
 } dr_pool_limits;
 
 /* dr_wakes is whom to wake, once what they should see is there. */
@@ -184,6 +187,7 @@ typedef struct dr_pool {
     dr_api_cost *spare_costs;
     uint32_t api_count;
     dr_chain free_records;
+    dr_poison poison;        /* calls that have ended workers */
     dr_queue queue;          /* what waits */
     dr_chain lost;           /* of state LOST: their reactors have yet to answer for them */
     dr_chain idle;           /* most recently idle first */
@@ -203,6 +207,8 @@ typedef struct dr_pool {
     bool is_busy_said;      /* of this time that all workers are busy; the supervisor's alone */
     bool is_ending;         /* the server does not wait for its tasks any longer */
     bool unhealthy;         /* workers do not start; with none left, tasks are refused */
+    bool is_looping;        /* its processes end again and again: crew_pace.h */
+    uint64_t held_until_ms; /* no worker is started before */
     char full[160];         /* what is said of a task that finds no room */
     uint64_t reactors_gone; /* one bit for each that has ended */
     dr_damage damage;       /* the region waits for its replacement */

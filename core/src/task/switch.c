@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "task/dispatch.h"
+#include "task/suspect.h"
 #include "task/watch.h"
 
 /* plan is what became of the apis of the old application. */
@@ -83,6 +84,9 @@ void dr_dispatch_switch(dr_pool *pool, uint32_t crew, const dr_move *moves, uint
     change_workers(pool, crew);
     set_limits(pool, &moved);
     move_costs(pool, &moved);
+    dr_suspect_forget_all(pool); /* what is new may run them */
+    pool->is_looping = false;    /* and ends no workers so far */
+    pool->held_until_ms = 0;
     dr_assign_waiting(pool, &wakes);
     pthread_mutex_unlock(&pool->lock);
     dr_wake_all(pool, &wakes);

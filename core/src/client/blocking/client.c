@@ -1,7 +1,9 @@
 /* client.c: making a client, and the calls that people make. */
-#include <dora/client.h>
+#include "client/blocking/client.h"
 
 #include <unistd.h>
+
+#include <dora/client.h>
 
 #include "base/clock.h"
 #include "base/deadline.h"
@@ -242,6 +244,12 @@ dora_err dora_client_control(dora_client *client, const char *command,
                              const dora_call_options *options, dora_answer *answer,
                              dora_error *error)
 {
-    dora_err err = dr_answer_begin_command(answer, command, error);
+    return dr_client_command(client, command, (dora_slice){NULL, 0}, options, answer, error);
+}
+
+dora_err dr_client_command(dora_client *client, const char *command, dora_slice param,
+                           const dora_call_options *options, dora_answer *answer, dora_error *error)
+{
+    dora_err err = dr_answer_begin_command(answer, command, param, error);
     return err == DORA_OK ? run(client, DR_TYPE_SC, 1, answer, NULL, options, answer, error) : err;
 }

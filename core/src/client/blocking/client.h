@@ -26,4 +26,9 @@ struct dora_client {
     dr_settings settings;
 };
 
+/* dr_client_command is dora_client_control with a parameter: an encoded value, or empty. */
+dora_err dr_client_command(dora_client *client, const char *command, dora_slice param,
+                           const dora_call_options *options, dora_answer *answer,
+                           dora_error *error);
+
 #endif

@@ -186,9 +186,11 @@ dora_err dr_answer_begin_many(dora_answer *answer, const dora_call *calls, size_
     return DORA_OK;
 }
 
-dora_err dr_answer_begin_command(dora_answer *answer, const char *command, dora_error *error)
+dora_err dr_answer_begin_command(dora_answer *answer, const char *command, dora_slice param,
+                                 dora_error *error)
 {
-    const dora_call call = {.name = {command, command != NULL ? strlen(command) : 0}};
+    const dora_call call = {.name = {command, command != NULL ? strlen(command) : 0},
+                            .param = param};
     dora_err err = dr_answer_begin_one(answer, &call, error);
     if (err == DORA_OK) {
         answer->apis[0].key_raw = (dora_slice){DR_KEY_CMD, sizeof DR_KEY_CMD - 1};

@@ -29,8 +29,10 @@ dora_err dr_answer_begin_one(dora_answer *answer, const dora_call *call, dora_er
 dora_err dr_answer_begin_many(dora_answer *answer, const dora_call *calls, size_t count,
                               dora_error *error);
 
-/* dr_answer_begin_command makes the one api of a control command (SC). Errors: as above. */
-dora_err dr_answer_begin_command(dora_answer *answer, const char *command, dora_error *error);
+/* dr_answer_begin_command makes the one api of a control command (SC); `param` is an encoded value,
+ * or empty. Errors: as above. */
+dora_err dr_answer_begin_command(dora_answer *answer, const char *command, dora_slice param,
+                                 dora_error *error);
 
 /* dr_answer_borrow makes an answer ready for the reply to a request that was made elsewhere: its
  * guid and apis. Ownership: borrows the apis' keys for as long as the results are looked at.

@@ -164,6 +164,8 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
         .time_limit_ms = DR_TIME_LIMIT_MS_DEFAULT,
         .newest_first_ms = DR_NEWEST_FIRST_MS,
         .hung_ms = DR_HUNG_UNSET,
+        .poison_s = DR_POISON_S_DEFAULT,
+        .restarts_per_minute = DR_RESTARTS_MINUTE,
         .preload = true,
         .dedupe = true,
         .rights = RIGHTS_UNSET,

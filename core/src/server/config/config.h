@@ -71,12 +71,14 @@ typedef struct dr_pool_config {
     dr_texts apis;        /* exact names or ending in `*`; none: what the application reports */
     uint32_t queue_tasks_max;
     uint32_t queue_mb_max;
-    uint32_t max_requests;    /* 0: no limit; or DR_MAX_REQUESTS_AUTO */
-    uint32_t memory_mb_max;   /* 0: no limit */
-    uint32_t time_limit_ms;   /* 0: no limit */
-    bool limits_accepted;     /* time_limit_ms was set: it counts for accepted work, too */
-    uint32_t newest_first_ms; /* dr_pool_limits */
-    uint32_t hung_ms;         /* 0: is not looked for; DR_HUNG_UNSET: as dr_config.hung_ms */
+    uint32_t max_requests;        /* 0: no limit; or DR_MAX_REQUESTS_AUTO */
+    uint32_t memory_mb_max;       /* 0: no limit */
+    uint32_t restarts_per_minute; /* of workers that ended by themselves; 0: no limit */
+    uint32_t time_limit_ms;       /* 0: no limit */
+    bool limits_accepted;         /* time_limit_ms was set: it counts for accepted work, too */
+    uint32_t newest_first_ms;     /* dr_pool_limits */
+    uint32_t hung_ms;             /* 0: is not looked for; DR_HUNG_UNSET: as dr_config.hung_ms */
+    uint32_t poison_s;            /* dr_pool_limits */
     bool preload;
     bool dedupe;
     bool from_again; /* the file that called run(): started by dora_host.again */

@@ -15,6 +15,7 @@
 #include "server/ops/apis.h"
 #include "server/ops/permit.h"
 #include "server/ops/stat.h"
+#include "server/ops/stat_poison.h"
 
 void dr_reload_queue_init(dr_reload_queue *queue)
 {
@@ -160,6 +161,29 @@ static void answer_upgraded(const dr_responder *responder, const char *guid, int
     answer_data(responder, guid, writer);
 }
 
+/* answer_forgive forgives the calls of the api that the parameter names, of all where it is null or
+ * an empty array. */
+static void answer_forgive(const dr_responder *responder, const char *guid, dora_slice param)
+{
+    dora_reader reader;
+    dora_value value;
+    dora_reader_init(&reader, param);
+    const bool is_read = dora_reader_value(&reader, &value) == DORA_OK;
+    const bool is_name = is_read && value.type == DORA_STRING;
+    const bool is_all =
+        is_read && (value.type == DORA_NULL || (value.type == DORA_ARRAY && value.count == 0));
+    if (!is_name && !is_all) {
+        answer(responder, guid, DORA_CODE_BAD_API, "forgive takes the name of an api, or null");
+        return;
+    }
+    dora_writer *writer = dora_writer_new(DR_FRAME_BYTES_MAX_MAX);
+    if (writer != NULL) {
+        const dora_slice name = is_name ? value.string : (dora_slice){"", 0};
+        dr_stat_forgive(responder->lane->backend, name, writer);
+    }
+    answer_data(responder, guid, writer);
+}
+
 static dora_err ask(dr_server *server, dr_lane *lane, dr_call *call, bool is_upgrade)
 {
     dr_reload_request *request = calloc(1, sizeof(*request));
@@ -231,6 +255,8 @@ void dr_control_command(const dr_responder *responder, const dr_request *request
         answer_stat(responder, guid, NULL);
     } else if (is_name(name, "getApis")) {
         answer_apis(responder, guid);
+    } else if (is_name(name, "forgive")) {
+        answer_forgive(responder, guid, responder->lane->apis[0].param);
     } else if (atomic_load(&responder->lane->backend->phase) != DR_PHASE_SERVING) {
         answer(responder, guid, DORA_CODE_STOPPING, NULL);
     } else if (is_name(name, "reloadTask")) {
@@ -239,10 +265,10 @@ void dr_control_command(const dr_responder *responder, const dr_request *request
         wish(user, responder, request, true);
     } else {
         char text[DR_API_NAME_MAX + 96];
-        (void)snprintf(
-            text, sizeof(text),
-            "unknown control command %.*s; there are getStat, getApis, reloadTask and upgrade",
-            (int)name.len, name.data);
+        (void)snprintf(text, sizeof(text),
+                       "unknown control command %.*s; there are getStat, getApis, forgive, "
+                       "reloadTask and upgrade",
+                       (int)name.len, name.data);
         answer(responder, guid, DORA_CODE_BAD_COMMAND, text);
     }
 }

@@ -209,6 +209,7 @@ dora_err dr_launch(dr_server *server, uint32_t index, bool is_on_trial, dr_crew 
                                      .mend = dr_runtime_of(pool->runtime)->mend,
                                      .workers = server->rehearsal == NULL ? pool->workers : 0,
                                      .max_requests = pool->max_requests,
+                                     .restarts_per_minute = pool->restarts_per_minute,
                                      .memory_mb_max = pool->memory_mb_max,
                                      .reply_bytes_max = server->backend.config->frame_bytes_max,
                                      .log_level = server->backend.config->log.level,

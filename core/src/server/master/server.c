@@ -69,6 +69,7 @@ static dora_err make_pools(dr_server *server, dora_error *error)
                                        .accepted_limit_ms =
                                            pool->limits_accepted ? pool->time_limit_ms : 0,
                                        .newest_first_ms = pool->newest_first_ms,
+                                       .poison_s = pool->poison_s,
                                        .hung_ms = hung_ms_of(config, pool)};
         err = dr_pool_init(&server->backend.pools[i], &limits, event_fds, error);
         (void)snprintf(server->backend.pools[i].full, sizeof(server->backend.pools[i].full),

@@ -14,6 +14,7 @@
 #include "server/master/daemon.h"
 #include "server/master/listeners.h"
 #include "server/master/master_user.h"
+#include "server/master/poison.h"
 #include "server/master/renew.h"
 #include "server/ops/discovery.h"
 #include "server/ops/stat.h"
@@ -126,6 +127,7 @@ static void on_attention(uv_async_t *handle)
         return;
     }
     dr_renew_look(server);
+    dr_poison_look(server);
     for (dr_crew *crew = server->all_crews; crew != NULL; crew = crew->next) {
         dr_crew_balance(crew);
     }
@@ -235,6 +237,7 @@ static void on_housekeeping(uv_timer_t *timer)
     dr_admin_look(&server->admin);
     dr_adopted_look(server);
     look_after(server);
+    dr_poison_look(server);
     if (server->backend.reply_cache != NULL) {
         dr_reply_cache_sweep(server->backend.reply_cache, uv_now(&server->loop));
     }

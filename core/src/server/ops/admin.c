@@ -57,7 +57,7 @@ static void answer_alive(dr_http_exchange *exchange, dr_admin *admin)
 
 static void answer_ready(dr_http_exchange *exchange, dr_admin *admin)
 {
-    char why[128];
+    char why[DR_STAT_WHY_MAX];
     const bool is_ready = dr_stat_is_ready(admin->backend, why, sizeof(why));
     answer_text(exchange, is_ready ? 200 : 503, why);
 }

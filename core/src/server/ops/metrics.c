@@ -244,6 +244,10 @@ static uint64_t is_healthy(const dr_pool_numbers *numbers)
 {
     return numbers->is_healthy;
 }
+static uint64_t is_looping(const dr_pool_numbers *numbers)
+{
+    return numbers->is_looping;
+}
 static uint64_t queued(const dr_pool_numbers *numbers)
 {
     return numbers->queued;
@@ -260,6 +264,14 @@ static uint64_t refused(const dr_pool_numbers *numbers)
 {
     return numbers->refused;
 }
+static uint64_t poison_found(const dr_pool_numbers *numbers)
+{
+    return numbers->poison_found;
+}
+static uint64_t poison_refused(const dr_pool_numbers *numbers)
+{
+    return numbers->poison_refused;
+}
 static uint64_t memory(const dr_pool_numbers *numbers)
 {
     return numbers->memory_kb * 1024;
@@ -269,10 +281,15 @@ static const pool_metric pool_metrics[] = {
     {"dora_generation", "gauge", "1, and one more with each reload.", generation},
     {"dora_pool_hung", "gauge", "1 while tasks of the pool wait and none ends (hung_ms).", is_hung},
     {"dora_pool_healthy", "gauge", "0 while workers of the pool do not start.", is_healthy},
+    {"dora_pool_crash_loop", "gauge",
+     "1 while processes of the pool end again and again, with no task done between.", is_looping},
     {"dora_tasks_queued", "gauge", "Tasks that no worker has begun.", queued},
     {"dora_tasks_running", "gauge", "Tasks that run.", running},
     {"dora_tasks_handled_total", "counter", "Tasks that workers have done.", handled},
     {"dora_tasks_refused_total", "counter", "Tasks for which there was no room.", refused},
+    {"dora_poison_found_total", "counter",
+     "Calls that came to be refused since they had ended workers.", poison_found},
+    {"dora_poison_refused_total", "counter", "Tasks that were refused for it.", poison_refused},
     {"dora_workers_resident_bytes", "gauge",
      "Memory that the workers keep resident, what they share counted in each.", memory},
 };

@@ -2,6 +2,7 @@
 #include "server/ops/stat.h"
 #include "server/ops/discovery.h"
 #include "server/ops/stat_callers.h"
+#include "server/ops/stat_poison.h"
 #include "server/ops/stat_pool.h"
 
 #include <inttypes.h>
@@ -63,7 +64,12 @@ void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers)
     numbers->running = pool->handed_count - pool->ahead_count;
     numbers->handled += pool->handled;
     numbers->refused = pool->refused;
+    numbers->poison_found = pool->poison.found;
+    numbers->poison_refused = pool->poison.refused;
     memcpy(numbers->restarts, pool->restarts, sizeof(numbers->restarts));
+    const uint64_t now_ms = dr_clock_ms();
+    numbers->held_ms = pool->held_until_ms > now_ms ? pool->held_until_ms - now_ms : 0;
+    numbers->is_looping = pool->is_looping;
     numbers->is_healthy = !pool->unhealthy;
     pthread_mutex_unlock(&pool->lock);
     uint32_t waiting;
@@ -120,8 +126,31 @@ void dr_stat_totals(dr_backend *backend, dr_totals *totals)
     }
 }
 
+/* name_empty writes which pools have no worker, one behind the other. Returns: how many. */
+static uint32_t name_empty(dr_backend *backend, char *names, size_t room, bool *is_looping)
+{
+    uint32_t count = 0;
+    size_t len = 0;
+    names[0] = '\0';
+    for (uint32_t i = 0; i < backend->pool_count; i++) {
+        dr_pool *pool = &backend->pools[i];
+        pthread_mutex_lock(&pool->lock);
+        const bool is_empty = pool->live_count == 0;
+        *is_looping |= is_empty && pool->is_looping;
+        pthread_mutex_unlock(&pool->lock);
+        if (is_empty && len < room) {
+            len += (size_t)snprintf(names + len, room - len, "%s%s", count > 0 ? ", " : "",
+                                    backend->config->pools[i].name);
+        }
+        count += is_empty;
+    }
+    return count;
+}
+
 bool dr_stat_has_workers(dr_backend *backend, char *why, size_t room)
 {
+    char names[DR_STAT_WHY_MAX - 64];
+    bool is_looping = false;
     const dr_phase phase = atomic_load(&backend->phase);
     if (phase != DR_PHASE_SERVING) {
         (void)snprintf(why, room, "%s\n",
@@ -130,15 +159,11 @@ bool dr_stat_has_workers(dr_backend *backend, char *why, size_t room)
                                                   : "draining");
         return false;
     }
-    for (uint32_t i = 0; i < backend->pool_count; i++) {
-        dr_pool *pool = &backend->pools[i];
-        pthread_mutex_lock(&pool->lock);
-        const uint32_t live = pool->live_count;
-        pthread_mutex_unlock(&pool->lock);
-        if (live == 0) {
-            (void)snprintf(why, room, "pool %s has no worker\n", backend->config->pools[i].name);
-            return false;
-        }
+    const uint32_t count = name_empty(backend, names, sizeof(names), &is_looping);
+    if (count > 0) {
+        (void)snprintf(why, room, "pool%s %s ha%s no worker%s\n", count > 1 ? "s" : "", names,
+                       count > 1 ? "ve" : "s", is_looping ? ": a crash loop" : "");
+        return false;
     }
     (void)snprintf(why, room, "ok\n");
     return true;
@@ -242,9 +267,12 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, const ch
         {"recycled", .number = restarts[DR_RESTART_RECYCLED] + restarts[DR_RESTART_MEMORY]},
         {"healthy", .put = put_bool, .of = &numbers->is_healthy},
         {"hung", .put = put_bool, .of = &numbers->is_hung},
+        {"crash_loop", .put = put_bool, .of = &numbers->is_looping},
+        {"next_start_ms", .number = numbers->held_ms},
         {"restarts", .put = put_restarts, .of = numbers},
         {"processes", .put = dr_stat_put_workers, .of = pool},
         {"running_tasks", .put = dr_stat_put_tasks, .of = pool},
+        {"poison", .put = dr_stat_put_poison, .of = pool},
     };
     dr_stat_key(writer, config->name);
     put_fields(writer, fields, COUNT(fields));

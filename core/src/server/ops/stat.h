@@ -33,8 +33,12 @@ typedef struct dr_pool_numbers {
     uint32_t running;
     uint64_t handled;
     uint64_t refused;
+    uint64_t poison_found; /* calls that came to be refused; and how often any was */
+    uint64_t poison_refused;
     uint64_t memory_kb; /* of all workers, when they were last looked at */
     uint64_t restarts[DR_RESTART_COUNT];
+    uint64_t held_ms; /* until the next worker may start */
+    bool is_looping;
     bool is_healthy;
     bool is_hung;
 } dr_pool_numbers;
@@ -46,6 +50,8 @@ uint64_t dr_stat_uptime_s(const dr_backend *backend);
  * Thread: any. */
 void dr_stat_totals(dr_backend *backend, dr_totals *totals);
 void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers);
+
+#define DR_STAT_WHY_MAX 512 /* for both of the next */
 
 /* dr_stat_has_workers says whether the server takes calls and every pool has a worker, and in `why`
  * a line about it. dr_stat_is_ready says also whether none of them hangs. Thread: any. */
