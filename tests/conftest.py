@@ -1,6 +1,8 @@
-"""Lets the server's tests find tests/support; and no test fails for the machine's being slow."""
+"""Lets the server's tests find tests/support; and no test fails for the machine's being slow, or
+for where pytest was started."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -10,6 +12,12 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 settings.register_profile("dora", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("dora")
+
+# Where pytest was started in the background these may be ignored, and each child inherits that.
+for number, action in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGQUIT, signal.SIG_DFL),
+                       (signal.SIGINT, signal.default_int_handler)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, action)
 
 
 @pytest.fixture(scope="session")

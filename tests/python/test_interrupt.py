@@ -38,7 +38,6 @@ def caller(serve, tmp_path):
     def start(source):
         program = f"""import os, signal, time
 import dora
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may have it ignored
 client = dora.Client({one.node!r})
 """
         process = subprocess.Popen(

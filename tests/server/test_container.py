@@ -110,8 +110,7 @@ def test_a_signal_stops_process_1_and_no_call_is_lost(tmp_path, number):
 def test_a_command_as_process_1_is_ended_by_signals(number, command):
     """It has no handler for them, and the kernel spares a process 1 what has none."""
     with subprocess.Popen(inside([*command, "call", "127.0.0.1:9", "/any", "--wait", "60",
-                                  "--timeout", "60"]), stderr=subprocess.DEVNULL,
-                          preexec_fn=heed_signals) as process:
+                                  "--timeout", "60"]), stderr=subprocess.DEVNULL) as process:
         try:
             first = wait_for_first(process)
             assert wait_until(lambda: processes.title(first).startswith(command[0]))
@@ -121,12 +120,6 @@ def test_a_command_as_process_1_is_ended_by_signals(number, command):
             assert process.wait(10) == 128 + number
         finally:
             process.kill()
-
-
-def heed_signals():
-    """A parent may have them ignored, and that is inherited."""
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def handles(pid, number):

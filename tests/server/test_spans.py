@@ -200,8 +200,8 @@ def test_a_call_came_over_http_also_where_its_client_has_left(server, collector)
 
 
 @pytest.mark.parametrize("text", [
-    None, "no traceparent", parent(sampled=False)[0], "00-%s-%s-01" % ("0" * 32, "1" * 16),
-    "00-%s-%s-01" % ("1" * 32, "0" * 16)])
+    None, "no traceparent", "00-%s-%s-00" % ("1" * 32, "2" * 16),
+    "00-%s-%s-01" % ("0" * 32, "1" * 16), "00-%s-%s-01" % ("1" * 32, "0" * 16)])
 def test_what_is_not_sampled_has_no_spans(server, collector, conn, text):
     before = len(collector.spans)
     conn.call("/echo", **({"trace": text} if text else {}))
