@@ -1,5 +1,6 @@
 """What scenarios measure beside plain speed: memory, idle connections, large neighbours, rates."""
 
+import math
 import resource
 import socket
 import subprocess
@@ -99,8 +100,10 @@ def fixed_rate(bench, server, closed):
 
 
 def over_echo(bench, server, floor, **load):
-    """A row's `run`: `over_echo` is the CPU of a request over the echo's in the same round."""
+    """A row's `run`: `over_echo` is the CPU of a request over the echo's in the same round. Of an
+    echo that came to nothing in a short round on a busy machine it is infinite."""
     def run(seconds):
         found = bench.drive(server.address, [server.pid], seconds, **load)
-        return {**found, "over_echo": found["cpu_us"] / floor.rounds[-1]["cpu_us"]}
+        floor_us = floor.rounds[-1]["cpu_us"]
+        return {**found, "over_echo": found["cpu_us"] / floor_us if floor_us else math.inf}
     return run
