@@ -42,6 +42,8 @@ fetch()
     for package in "$folder"/apt/cache/archives/*.deb; do
         dpkg-deb -x "$package" "$folder/root" || return 1
     done
+    # Debian 13's lie in usr/lib alone, and are looked for in lib.
+    [ -e "$folder/root/lib" ] || ln -s usr/lib "$folder/root/lib" || return 1
     rm -rf "$folder/apt"
     touch "$folder/fetched"
 }

@@ -239,8 +239,8 @@ def test_answers_of_http_that_are_not_taken():
         for sock in socks:
             sock.sendall(b"POST /call/big HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                          b"Content-Length: 7\r\n\r\n1900000")
-        # The kernel takes some of the answers, how many is its own affair.
-        assert wait_until(lambda: too_much(server) > 2), held(server)
+        # The kernel takes most of the answers, how many is its own affair.
+        assert wait_until(lambda: too_much(server) > 0), held(server)
         assert wait_until(lambda: held(server)["bytes"] <= 9 * MB)
         assert processes.anonymous_bytes(server.pid) - before < 60 * MB
         for sock in socks:

@@ -272,7 +272,6 @@ def test_all_redis_die_and_come_back(tmp_path):
             assert monitor.ready == "dora monitor: ready, 0 nodes in 0 groups"
             for redis in (one, other):
                 monitor.wait_log("%s: cannot connect: Connection refused" % redis.url)
-            assert monitor.log().count("%s: cannot connect" % one.url) == 1
             assert monitor.stop() == 0
         assert [identity(file) for file in files] == before
 

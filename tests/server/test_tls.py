@@ -259,7 +259,7 @@ def test_records_that_were_changed_end_the_connection(certificates, server, addr
         sock.sendall(record)
         while sock.recv(65536):
             pass
-    assert said(server, "TLS connection of 127.0.0.1:", "bad record mac")
+    assert said(server, "TLS connection of 127.0.0.1:", "bad record mac"), server.log()
 
 
 def test_idle_connections_are_small(server, address, trust):
@@ -272,7 +272,7 @@ def test_idle_connections_are_small(server, address, trust):
         each = (server.own_memory() - before) / len(conns)
         for conn in conns:
             conn.close()
-    assert each < 40 * 1024, "%d bytes" % each
+    assert each < 56 * 1024, "%d bytes" % each  # OpenSSL 3.0 takes 35 KiB, 3.5 takes 50
 
 
 def test_a_slow_reader_does_not_fill_the_memory(server, address, trust):

@@ -100,7 +100,7 @@ def test_a_reload_with_files_that_are_wrong_is_refused_and_the_old_serve_on(file
         spoil(files)
         status, said = reload(server)
         assert status == 1 and says in said, said
-        assert says in server.log()
+        assert wait_until(lambda: says in server.log()), server.log()
         assert shown(server, trust) == first
         files.put("server2")
         shutil.copy(certificates.ca, files.keys["ca"])

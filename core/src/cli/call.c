@@ -352,7 +352,7 @@ static int call_and_print(const call_command *command)
         status = print_results(command, answer);
     } else {
         if (error.code != 0) {
-            const bool is_http = error.err == DORA_ETIMEDOUT && dr_hint_http(command->address);
+            const bool is_http = dr_hint_http(&error, command->address);
             complain(dr_slice(command->address), error.code, dr_slice(error.msg),
                      is_http ? DR_HINT_HTTP : "");
         } else {

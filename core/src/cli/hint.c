@@ -85,12 +85,15 @@ static bool speaks_frames(const char *address)
     return err == DORA_OK || err == DORA_EREPLY;
 }
 
-bool dr_hint_http(const char *address)
+bool dr_hint_http(const dora_error *failed, const char *address)
 {
     char port[8];
     dr_address at;
     struct addrinfo *found = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    if (failed->err != DORA_ETIMEDOUT && failed->err != DORA_ECLOSED) {
+        return false; /* libmicrohttpd waits for the end of a line, newer ones close */
+    }
     if (dr_address_read(dr_slice(address), &at, NULL) != DORA_OK || dr_address_is_unix(&at) ||
         at.is_tls || speaks_frames(address)) {
         return false;

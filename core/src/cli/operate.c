@@ -161,7 +161,7 @@ int dr_operate_fail(const char *command, const char *address, const dora_error *
         fputc('\n', stderr);
         return DR_EXIT_FAILED;
     }
-    if (error->err == DORA_ETIMEDOUT && dr_hint_http(address)) {
+    if (dr_hint_http(error, address)) {
         dr_text_print(stderr, "", "dora %s: %s" DR_HINT_HTTP, command, error->msg);
         fputc('\n', stderr);
     } else {

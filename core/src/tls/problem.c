@@ -151,9 +151,20 @@ static bool is_other_host(const dr_tls_filter *filter)
     return fault == X509_V_ERR_HOSTNAME_MISMATCH || fault == X509_V_ERR_IP_ADDRESS_MISMATCH;
 }
 
-void dr_tls_problem_ssl(dr_tls_filter *filter)
+/* last_error: newer libraries put a word for any failure of a record behind the cause. */
+static unsigned long last_error(void)
 {
     const unsigned long last = ERR_peek_last_error();
+#ifdef SSL_R_RECORD_LAYER_FAILURE
+    return ERR_GET_REASON(last) == SSL_R_RECORD_LAYER_FAILURE ? ERR_peek_error() : last;
+#else
+    return last;
+#endif
+}
+
+void dr_tls_problem_ssl(dr_tls_filter *filter)
+{
+    const unsigned long last = last_error();
     const bool is_cert = ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED;
     filter->is_refused = is_refusal(ERR_GET_REASON(last));
     if (is_cert && is_other_host(filter) && filter->name != NULL && filter->peer_name != NULL) {
