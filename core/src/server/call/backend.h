@@ -21,6 +21,7 @@ typedef enum dr_phase {
     DR_PHASE_STARTING,
     DR_PHASE_SERVING,
     DR_PHASE_LEAVING, /* it serves, and says that it is not ready */
+    DR_PHASE_MOVING,  /* another takes over: no call begins that it would have to know */
     DR_PHASE_DRAINING,
     DR_PHASE_NOW
 } dr_phase;

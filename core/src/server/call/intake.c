@@ -147,13 +147,19 @@ static void note_client(const dr_responder *responder, const dr_request *request
 }
 
 /* is_refused: a server that stops takes no more, but from the original's clients, which take 100207
- * for success. Their connections end as soon as nothing is in flight on them. */
-static bool is_refused(const dr_responder *responder)
+ * for success. Their connections end as soon as nothing is in flight on them. One from which
+ * another takes over reads no more frames, and still takes over HTTP what cannot be sent again. */
+static bool is_refused(const dr_responder *responder, const dr_request *request)
 {
     const dr_phase phase =
         atomic_load_explicit(&responder->lane->backend->phase, memory_order_relaxed);
-    return phase >= DR_PHASE_DRAINING &&
-           !(phase == DR_PHASE_DRAINING && dr_responder_has_conn(responder) &&
+    if (phase < DR_PHASE_MOVING) {
+        return false;
+    }
+    if (phase == DR_PHASE_MOVING) {
+        return dr_responder_is_web(responder) && request->attempt >= 0;
+    }
+    return !(phase == DR_PHASE_DRAINING && dr_responder_has_conn(responder) &&
              responder->conn->client == DR_CONN_CLIENT_ORIGINAL);
 }
 
@@ -170,7 +176,7 @@ void dr_call_run(const dr_responder *responder, const dr_request *request)
         return;
     } else if (request->type == DR_TYPE_SC) {
         lane->backend->commands.run(responder, request, lane->backend->commands.user);
-    } else if (is_refused(responder)) {
+    } else if (is_refused(responder, request)) {
         if (!dr_dedupe_only(responder, request)) {
             dr_call_count_refused(responder, request, DORA_CODE_STOPPING);
             dr_reply_code(responder, request->guid.data, DORA_CODE_STOPPING, NULL);

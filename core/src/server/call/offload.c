@@ -209,3 +209,17 @@ void dr_offload_forget(const dr_responder *responder)
         }
     }
 }
+
+static bool is_any_framed(const dr_offload *first)
+{
+    while (first != NULL && !dr_responder_has_conn(&first->responder)) {
+        first = first->next;
+    }
+    return first != NULL;
+}
+
+bool dr_offload_has_frames(const dr_lane *lane)
+{
+    return is_any_framed(lane->offloads.queues[0].first) ||
+           is_any_framed(lane->offloads.queues[1].first) || is_any_framed(lane->offloads.running);
+}

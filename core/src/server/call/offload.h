@@ -37,4 +37,8 @@ void dr_offload_run(const dr_responder *responder, dr_offload *offload, bool is_
 /* dr_offload_forget: whoever asked is gone. What has not begun is dropped. */
 void dr_offload_forget(const dr_responder *responder);
 
+/* dr_offload_has_frames says whether a lane has work on bodies of frames; those over HTTP do not
+ * count. */
+bool dr_offload_has_frames(const dr_lane *lane);
+
 #endif

@@ -105,10 +105,17 @@ static bool is_taken(const char *place, void *user)
     return false;
 }
 
-/* take_over tells the heir to let clients in. */
-static void take_over(dr_server *server)
+/* give begins to tell the heir what this server knows of calls. */
+static void give(dr_server *server)
 {
     server->elder.stage = DR_ELDER_GIVING;
+    dr_moving_begin(&server->elder.moving, server->elder.heir->line);
+}
+
+/* on_told: the heir may let clients in. */
+static void on_told(void *user)
+{
+    dr_server *server = user;
     dr_line_send(server->elder.heir->line, DR_LINK_TAKE_OVER, (dora_slice){NULL, 0}, NULL, 0);
 }
 
@@ -127,7 +134,6 @@ static void handed_over(dr_server *server)
     dr_service_hand_over(server, self->heir->pid);
     dr_discovery_hand_over(&server->backend, is_taken, self);
     dr_http_stop_accepting(&server->admin.http);
-    atomic_store(&self->has_handed_over, true);
     dr_stop_handed_over(server);
     if (self->stop_signal != 0) {
         (void)kill(self->heir->pid, self->stop_signal);
@@ -177,7 +183,7 @@ static void on_message(dr_packet *packet, void *user)
         break;
     case DR_LINK_READY:
         if (stage == DR_ELDER_WAITING) {
-            take_over(server);
+            give(server);
         }
         break;
     case DR_LINK_SERVING:
@@ -188,6 +194,13 @@ static void on_message(dr_packet *packet, void *user)
     default:
         break; /* of a newer release */
     }
+}
+
+static void on_drained(void *user)
+{
+    dr_server *server = user;
+    dr_moving_look(&server->elder.moving);
+    (void)uv_async_send(&server->attention); /* it may be what the end waits for */
 }
 
 /* on_ended: the heir has ended. Before it serves nothing has happened. */
@@ -202,6 +215,7 @@ static void on_ended(const char *how, void *user)
         (void)snprintf(self->why, sizeof(self->why), "%s", how);
     }
     dr_pid_files_take_over(&server->pid_files);
+    dr_moving_undo(&server->elder.moving);
     dr_log_write_lines(server->backend.log, DR_LOG_ERROR, "master",
                        "upgrade refused, this server serves on: %s", self->why);
     dr_heir_process_close(self->heir);
@@ -278,8 +292,11 @@ static char **environment_of(const dr_server *server)
 static dora_err start(dr_server *server, dora_error *error)
 {
     dr_elder *self = &server->elder;
-    const dr_heir_process_events events = {
-        .on_message = on_message, .on_ended = on_ended, .on_late = on_late, .user = server};
+    const dr_heir_process_events events = {.on_message = on_message,
+                                           .on_drained = on_drained,
+                                           .on_ended = on_ended,
+                                           .on_late = on_late,
+                                           .user = server};
     char **environment = environment_of(server);
     const char *const *again = server->host->again;
     const dr_heir_order order = {.words = again != NULL ? again : (const char *const *)self->words,
@@ -325,11 +342,6 @@ bool dr_elder_is_busy(const dr_server *server)
 
 /* ---- the lanes ---- */
 
-bool dr_elder_has_handed_over(dr_server *server)
-{
-    return atomic_load(&server->elder.has_handed_over);
-}
-
 void dr_elder_let_go(dr_server *server)
 {
     atomic_fetch_add(&server->elder.let_go, 1);
@@ -338,6 +350,7 @@ void dr_elder_let_go(dr_server *server)
 
 void dr_elder_look(dr_server *server)
 {
+    dr_moving_look(&server->elder.moving);
     if (server->elder.stage == DR_ELDER_OVER &&
         atomic_load(&server->elder.let_go) >= server->backend.lane_count) {
         answer(server, 0, NULL);
@@ -364,12 +377,28 @@ bool dr_elder_stopped(dr_server *server, int number)
 
 void dr_elder_close(dr_server *server)
 {
+    dr_moving_over(&server->elder.moving);
     dr_heir_process_close(server->elder.heir);
     server->elder.heir = NULL;
 }
 
+static void wake(void *user)
+{
+    dr_server *server = user;
+    (void)uv_async_send(&server->attention);
+}
+
+void dr_elder_init(dr_server *server)
+{
+    const dr_moving_events events = {.on_told = on_told, .wake = wake, .user = server};
+    server->elder.words = dr_program_words();
+    server->elder.uid = geteuid();
+    dr_moving_init(&server->elder.moving, &server->backend, &events);
+}
+
 void dr_elder_fini(dr_server *server)
 {
+    dr_moving_fini(&server->elder.moving);
     free(server->elder.words);
     dr_texts_fini(&server->elder.places);
 }

@@ -8,7 +8,7 @@
 #define DR_SERVER_ELDER_H
 
 #include "server/config/config.h"
-#include "server/upgrade/line.h"
+#include "server/upgrade/moving.h"
 
 struct dr_reload_request;
 struct dr_server;
@@ -33,9 +33,12 @@ typedef struct dr_elder {
     bool has_taken_unix;
     int stop_signal;              /* came while the heir took over: it is the heir's */
     char why[DR_ELDER_WHY_BYTES]; /* it failed */
+    dr_moving moving;             /* what it gives to the heir */
     _Atomic uint32_t let_go;      /* lanes that accept no more */
-    _Atomic bool has_handed_over;
 } dr_elder;
+
+/* dr_elder_init makes one that hands over nothing yet. Thread: before the process has its title. */
+void dr_elder_init(struct dr_server *server);
 
 /* dr_elder_asked begins an upgrade, or says why not. Ownership: takes the request, which is
  * answered once the heir serves and no lane accepts any more. */
@@ -48,9 +51,7 @@ bool dr_elder_is_busy(const struct dr_server *server);
 /* dr_elder_look goes on where lanes have let go of their listeners. */
 void dr_elder_look(struct dr_server *server);
 
-/* dr_elder_has_handed_over and dr_elder_let_go are for lanes: whether they are to close their
- * listeners, and that one has. Thread: any. */
-bool dr_elder_has_handed_over(struct dr_server *server);
+/* dr_elder_let_go: a lane has closed its listeners, for the heir accepts. Thread: any. */
 void dr_elder_let_go(struct dr_server *server);
 
 /* dr_elder_stopped: the server is told to stop by a signal. Returns: whether that is the heir's

@@ -227,11 +227,45 @@ static void take_over(dr_server *server)
                  (int)self->elder);
 }
 
+/* take_moved takes what the other server gives. One that says what is none is not believed any
+ * more. */
+static void take_moved(dr_server *server, dr_packet *packet)
+{
+    dora_error error;
+    dr_heir *self = &server->heir;
+    const dora_err err =
+        dr_moved_take(&self->moved, packet->type, packet->body, dr_packet_fd(packet), &error);
+    if (err == DORA_OK) {
+        return;
+    }
+    if (self->stage != DR_HEIR_SERVING) {
+        (void)dora_error_set(&server->failure, err, "cannot take over: %s", error.msg);
+        dr_stop_give_up(server, err);
+        return;
+    }
+    dr_log_write(server->backend.log, DR_LOG_ERROR, "master",
+                 "what process %d gives is refused: %s", (int)self->elder, error.msg);
+    dr_moved_over(&self->moved);
+    dr_line_close(self->line);
+    self->line = NULL;
+}
+
 static void on_message(dr_packet *packet, void *user)
 {
     dr_server *server = user;
-    if (packet->type == DR_LINK_TAKE_OVER && server->heir.stage == DR_HEIR_READY) {
-        take_over(server);
+    switch (packet->type) {
+    case DR_LINK_TAKE_OVER:
+        if (server->heir.stage == DR_HEIR_READY) {
+            take_over(server);
+        }
+        break;
+    case DR_LINK_DIGESTS:
+    case DR_LINK_CONNECTION:
+    case DR_LINK_BYTES:
+        take_moved(server, packet);
+        break;
+    default:
+        break; /* of a newer release */
     }
 }
 
@@ -241,6 +275,7 @@ static void on_end(void *user)
     dr_heir *self = &server->heir;
     const int elder = (int)self->elder;
     self->elder = 0;
+    dr_moved_over(&self->moved);
     if (self->stage == DR_HEIR_SERVING) {
         dr_log_write(server->backend.log, DR_LOG_NOTICE, "master",
                      "process %d, from which this server took over, has ended", elder);
@@ -301,6 +336,7 @@ void dr_heir_fini(dr_server *server, const char *why)
     dr_link_writer body;
     dora_slice bytes;
     dr_heir *self = &server->heir;
+    dr_moved_fini(&self->moved);
     if (self->fd >= 0) {
         if (failure_body(&body, why, &bytes)) {
             (void)dr_packet_send(self->fd, DR_LINK_FAILED, bytes, NULL, 0);

@@ -4,6 +4,7 @@
 #define DR_SERVER_HEIR_H
 
 #include "server/upgrade/line.h"
+#include "server/upgrade/moved.h"
 
 struct dr_server;
 
@@ -27,6 +28,7 @@ typedef struct dr_heir {
     pid_t elder; /* 0: it has ended */
     dr_heir_file *files;
     size_t file_count;
+    dr_moved moved; /* what came from the elder */
 } dr_heir;
 
 /* dr_heir_link takes the link out of the environment. Returns: -1: nobody is to be taken over

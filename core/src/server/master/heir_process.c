@@ -114,6 +114,12 @@ static void on_message(dr_packet *packet, void *user)
     self->events.on_message(packet, self->events.user);
 }
 
+static void on_drained(void *user)
+{
+    dr_heir_process *self = user;
+    self->events.on_drained(self->events.user);
+}
+
 static void on_end(void *user)
 {
     (void)user; /* its pidfd tells: others may hold a copy of its end */
@@ -181,7 +187,8 @@ dora_err dr_heir_process_start(dr_heir_process **result, uv_loop_t *loop,
         free(self);
         return err;
     }
-    const dr_line_events line_events = {.on_message = on_message, .on_end = on_end, .user = self};
+    const dr_line_events line_events = {
+        .on_message = on_message, .on_end = on_end, .on_drained = on_drained, .user = self};
     err = dr_line_new(&self->line, loop, ends[0], &line_events);
     watch(self, loop, order->limit_ms);
     if (err != DORA_OK || self->open_handles < 3) {

@@ -10,6 +10,7 @@
 /* dr_heir_process_events is what its owner hears; `user` is the last argument of each. */
 typedef struct dr_heir_process_events {
     void (*on_message)(dr_packet *packet, void *user);
+    void (*on_drained)(void *user); /* as dr_line_events */
     /* on_ended: the process has ended; `how`, for people. It is called once, and last. */
     void (*on_ended)(const char *how, void *user);
     /* on_late: it has had its time. */

@@ -17,6 +17,7 @@
 #include "task/watch.h"
 
 #define DRAIN_MS 20u
+#define MOVING_MS 10u
 
 static void collect(void *user)
 {
@@ -72,15 +73,12 @@ static void end(dr_reactor_thread *thread)
     }
 }
 
-/* on_drain ends the lane when nothing is in flight and its clients have gone, or had their time. */
-static void on_drain(uv_timer_t *timer)
+/* end_if_done ends the lane when nothing is in flight and its clients have gone, or had their time.
+ */
+static void end_if_done(dr_reactor_thread *thread)
 {
-    dr_reactor_thread *thread = timer->data;
     dr_lane *lane = thread->lane;
-    dr_reactor *reactor = &lane->reactor;
-    dr_reactor_stop_listening(reactor);
-    dr_http_stop_accepting(&lane->http);
-    dr_reactor_leave(reactor);
+    const dr_reactor *reactor = &lane->reactor;
     if (lane->calls > 0 || !dr_http_is_quiet(&lane->http)) {
         return;
     }
@@ -93,6 +91,78 @@ static void on_drain(uv_timer_t *timer)
     }
 }
 
+static void on_drain(uv_timer_t *timer)
+{
+    dr_reactor_thread *thread = timer->data;
+    dr_reactor_stop_listening(&thread->lane->reactor);
+    dr_http_stop_accepting(&thread->lane->http);
+    dr_reactor_leave(&thread->lane->reactor);
+    end_if_done(thread);
+}
+
+/* is_any_left: a connection is open on which an answer may still be under way. */
+static bool is_any_left(const dr_reactor *reactor)
+{
+    const dr_conn *conn = reactor->conns;
+    while (conn != NULL && conn->is_shut) {
+        conn = conn->next;
+    }
+    return conn != NULL;
+}
+
+/* go has everything go to the heir, or end, and ends the lane behind it. */
+static void go(dr_reactor_thread *thread)
+{
+    dr_lane *lane = thread->lane;
+    if (!thread->is_draining) {
+        thread->is_draining = true;
+        dr_reactor_let_go_listening(&lane->reactor);
+        dr_http_stop_accepting(&lane->http);
+        dr_elder_let_go(thread->server);
+    }
+    dr_reactor_move(&lane->reactor);
+    if (!is_any_left(&lane->reactor)) {
+        end_if_done(thread);
+    }
+}
+
+/* on_moving does this lane's part of handing over to an heir, as far as that has come. */
+static void on_moving(uv_timer_t *timer)
+{
+    dr_reactor_thread *thread = timer->data;
+    dr_moving *moving = &thread->server->elder.moving;
+    switch (atomic_load(&moving->stage)) {
+    case DR_MOVING_HOLDS:
+        dr_moving_hold(moving, thread->lane);
+        break;
+    case DR_MOVING_GOES:
+        go(thread);
+        break;
+    case DR_MOVING_NOT:
+    default:
+        thread->is_moving = false;
+        uv_timer_stop(timer);
+        dr_reactor_resume(&thread->lane->reactor);
+        break;
+    }
+}
+
+/* move begins with that, or goes on at once. */
+static void move(dr_reactor_thread *thread)
+{
+    if (!thread->is_moving) {
+        thread->is_moving = true;
+        uv_timer_start(&thread->drain, on_moving, MOVING_MS, MOVING_MS);
+    }
+    on_moving(&thread->drain);
+}
+
+static void on_move(dr_conn *conn, void *user)
+{
+    const dr_lane *lane = user;
+    dr_moving_give(&lane->thread->server->elder.moving, conn);
+}
+
 static void on_ask(void *user)
 {
     dr_lane *lane = user;
@@ -102,14 +172,11 @@ static void on_ask(void *user)
     dr_dedupe_answers(lane);
     atomic_store(&thread->pulse, atomic_load(&thread->server->service.pulse));
     atomic_store(&thread->routes_seen, atomic_load(&lane->backend->routes)->number);
-    if (phase == DR_PHASE_DRAINING && !thread->is_draining &&
-        dr_elder_has_handed_over(thread->server)) {
-        dr_reactor_let_go_listening(&lane->reactor);
-        dr_http_stop_accepting(&lane->http);
-        dr_elder_let_go(thread->server);
-    }
+    dr_moved_start(&thread->server->heir.moved, lane);
     if (phase == DR_PHASE_NOW) {
         end(thread);
+    } else if (phase == DR_PHASE_MOVING || thread->is_moving) {
+        move(thread);
     } else if (phase == DR_PHASE_DRAINING && !thread->is_draining) {
         thread->is_draining = true;
         uv_timer_start(&thread->drain, on_drain, DRAIN_MS, DRAIN_MS);
@@ -132,6 +199,7 @@ dora_err dr_reactor_thread_init(dr_server *server, uint32_t index, dora_error *e
     const dr_reactor_events events = {.on_frame = dr_call_frame,
                                       .on_bad_frame = dr_call_bad_frame,
                                       .on_tls_failed = dr_stranger_tls,
+                                      .on_move = on_move,
                                       .on_gone = dr_call_gone,
                                       .collect = collect,
                                       .set_asleep = set_asleep,

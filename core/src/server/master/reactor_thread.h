@@ -16,6 +16,7 @@ typedef struct dr_reactor_thread {
     pthread_t thread;
     bool is_running;
     bool is_draining;
+    bool is_moving; /* to an heir; `drain` runs for it */
     uv_timer_t drain;
     uint64_t drained_ms;          /* when the last call was answered; 0: not yet */
     dr_reload_queue answered;     /* by the supervisor */

@@ -41,6 +41,9 @@ static void end_if_done(dr_server *server)
             return;
         }
     }
+    if (!dr_moving_is_done(&server->elder.moving)) {
+        return; /* the heir is still to be told what became of the last calls */
+    }
     while (server->all_crews != NULL) {
         dr_crew *crew = server->all_crews;
         server->all_crews = crew->next;
@@ -227,15 +230,21 @@ static void on_timeout(uv_timer_t *timer)
     uv_timer_start(timer, on_last, (uint64_t)config->linger_ms + DR_STOP_ANSWER_MS, 0);
 }
 
+/* limit begins the time that finishing may take. */
+static void limit(dr_server *server)
+{
+    uv_timer_stop(&server->stop.timer);
+    if (server->backend.config->stop_timeout_ms > 0) {
+        uv_timer_start(&server->stop.timer, on_timeout, server->backend.config->stop_timeout_ms, 0);
+    }
+}
+
 static void drain(dr_server *server)
 {
     atomic_store(&server->backend.phase, DR_PHASE_DRAINING);
     dr_listeners_close(server);
     dr_reactor_threads_ask(server);
-    uv_timer_stop(&server->stop.timer);
-    if (server->backend.config->stop_timeout_ms > 0) {
-        uv_timer_start(&server->stop.timer, on_timeout, server->backend.config->stop_timeout_ms, 0);
-    }
+    limit(server);
 }
 
 static void on_left(uv_timer_t *timer)
@@ -268,7 +277,8 @@ static void leave(dr_server *server)
 void dr_stop_handed_over(dr_server *server)
 {
     dr_reload_abandon(server);
-    drain(server);
+    dr_listeners_close(server);
+    dr_moving_go(&server->elder.moving);
 }
 
 void dr_stop_asked(dr_server *server, int number)
@@ -276,6 +286,10 @@ void dr_stop_asked(dr_server *server, int number)
     const dr_phase phase = atomic_load(&server->backend.phase);
     if (dr_elder_stopped(server, number)) {
         return;
+    }
+    if (number != SIGINT && phase == DR_PHASE_MOVING) {
+        limit(server);
+        return; /* as long as nobody asks, it takes its time */
     }
     if (number != SIGINT && phase > DR_PHASE_SERVING) {
         return; /* process managers repeat it; only a second Ctrl-C is impatience */

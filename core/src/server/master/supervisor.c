@@ -123,6 +123,7 @@ static void on_attention(uv_async_t *handle)
             open_if_ready(server);
         }
     }
+    dr_elder_look(server);
     if (dr_stop_look(server)) {
         return;
     }
@@ -132,7 +133,6 @@ static void on_attention(uv_async_t *handle)
         dr_crew_balance(crew);
     }
     dr_reload_look(server);
-    dr_elder_look(server);
     dr_discovery_look(&server->backend);
 }
 

@@ -13,9 +13,9 @@
  *   TOOK what...                 ->   of what was offered: the old one leaves it where it is
  *   FAILED why                   ->   it ends; nothing has happened
  *   READY                        ->   and takes nothing yet
- *                                <-   (kept digests and their key), TAKE_OVER
+ *                                <-   DIGESTS..., TAKE_OVER
  *   SERVING                      ->   it accepts; the old one accepts no more from here on
- *                                <-   (connections, calls that begin and end there)
+ *                                <-   CONNECTION, BYTES..., DIGESTS..., in any order
  *                                     the end of the link: the old one has ended
  */
 #ifndef DR_SERVER_LINK_H
@@ -44,7 +44,10 @@ typedef enum dr_link_type {
     DR_LINK_FAILED,    /* text: why, for people */
     DR_LINK_READY,
     DR_LINK_TAKE_OVER,
-    DR_LINK_SERVING
+    DR_LINK_SERVING,
+    DR_LINK_DIGESTS,    /* bytes: what the old one remembers of calls (dedupe/reply_record.h) */
+    DR_LINK_CONNECTION, /* connection.h; fd: it */
+    DR_LINK_BYTES       /* bytes: of the last connection, that nobody has taken */
 } dr_link_type;
 
 /* dr_link_door says what a listening socket is for. */
