@@ -2,7 +2,6 @@
 
 import collections
 import selectors
-import socket
 import threading
 import time
 
@@ -17,8 +16,7 @@ class Load(threading.Thread):
 
     def __init__(self, address, name, param=None, connections=32, depth=1, patience=15.0):
         super().__init__(daemon=True)
-        host, port = address.rsplit(":", 1)
-        self.peer = (host, int(port))
+        self.address = address
         self.name_called, self.param = name, param
         self.connections, self.depth, self.patience = connections, depth, patience
         self.codes = collections.Counter()
@@ -74,8 +72,7 @@ class Load(threading.Thread):
     def _run(self):
         selector = selectors.DefaultSelector()
         for _ in range(self.connections):
-            sock = socket.create_connection(self.peer, 10)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = v1.Conn(self.address).sock
             selector.register(sock, selectors.EVENT_READ, v1.Splitter())
             for _ in range(self.depth):
                 self._ask(sock)

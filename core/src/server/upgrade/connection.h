@@ -1,7 +1,7 @@
 /* connection.h: what goes along with a connection's descriptor to the master that goes on with it,
  * as the body of a message. Pure. */
-#ifndef DR_UPGRADE_CONNECTION_H
-#define DR_UPGRADE_CONNECTION_H
+#ifndef DR_SERVER_CONNECTION_H
+#define DR_SERVER_CONNECTION_H
 
 #include "server/access/token.h"
 #include "server/upgrade/link.h"

@@ -1,7 +1,7 @@
 /* moved.h: what comes to a new master from the one it takes over from: what that remembers of
  * calls, then its connections (moving.h). Thread: the supervisor's, but for what says so. */
-#ifndef DR_UPGRADE_MOVED_H
-#define DR_UPGRADE_MOVED_H
+#ifndef DR_SERVER_MOVED_H
+#define DR_SERVER_MOVED_H
 
 #include <pthread.h>
 

@@ -6,8 +6,8 @@
  * all can be undone. Once the heir serves, connections go, each with its last answer; those that
  * cannot go (TLS, HTTP) are ended when nothing is in flight on them. Thread: the supervisor's, but
  * for what says so. */
-#ifndef DR_UPGRADE_MOVING_H
-#define DR_UPGRADE_MOVING_H
+#ifndef DR_SERVER_MOVING_H
+#define DR_SERVER_MOVING_H
 
 #include <pthread.h>
 
@@ -57,8 +57,8 @@ void dr_moving_over(dr_moving *moving);
  * and when the line has drained. */
 void dr_moving_look(dr_moving *moving);
 
-/* dr_moving_is_done puts on the line what is left, and says whether it has all been sent: the server
- * may end then. */
+/* dr_moving_is_done puts on the line what is left, and says whether it has all been sent: the
+ * server may end then. */
 bool dr_moving_is_done(dr_moving *moving);
 
 /* For lanes. dr_moving_hold is called over and over while the stage is DR_MOVING_HOLDS, and tells
