@@ -286,3 +286,14 @@ def test_the_service_manager_is_told_which_process_is_the_service(site, tmp_path
         end_now(server)
         heard = manager.hear_until("STOPPING")  # of the one that serves: it has the socket, too
         assert heard
+
+
+def test_no_descriptor_is_left_of_an_upgrade(site):
+    with Family({"p": site.pool(site.python("one"))}) as server:
+        assert wait_until(lambda: len(server.workers()) == 2)
+        old, before = server.pid, processes.fd_count(server.pid)
+        server.upgrade()
+        assert server.wait() == 0
+        assert wait_until(lambda: "process %d, from which this server took over, has ended" % old
+                          in server.log())
+        assert wait_until(lambda: processes.fd_count(server.pid) <= before)

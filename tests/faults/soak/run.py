@@ -16,7 +16,6 @@ import time
 sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
                 os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 from soak import balance, breaker, callers, world  # noqa: E402
-from support import processes  # noqa: E402
 from support.server import wait_until  # noqa: E402
 
 MEMORY_SLACK_BYTES = 8 << 20
@@ -78,7 +77,7 @@ def soak(folder, seed, is_over, say=print):
         settle(here)
         rooms = {pool: here.room(pool, "room-a-" + pool) for pool in world.POOLS}
         settle(here)
-        memory, fds = here.server.own_memory(), processes.fd_count(here.server.pid)
+        memory, fds = here.server.own_memory(), here.descriptors()
         calls, windows = call_and_break(here, seed, is_over, say)
         wrong = balance.faults_of(calls, balance.read_book(here.book), windows)
         say("%d calls, of their apis by code: %s; %d faults" % (
@@ -89,8 +88,8 @@ def soak(folder, seed, is_over, say=print):
             require(room == rooms[pool], pool, "has room for", room, "large calls, not for",
                     rooms[pool], "as in the beginning")
         settle(here)
-        require(wait_until(lambda: processes.fd_count(here.server.pid) <= fds, world.ALIKE_S),
-                "descriptors:", fds, "before,", processes.fd_count(here.server.pid), "after")
+        require(wait_until(lambda: here.descriptors() <= fds, world.ALIKE_S),
+                "descriptors:", fds, "before,", here.descriptors(), "after")
         most = memory + MEMORY_SLACK_BYTES
         now = here.server.own_memory(most, world.ALIKE_S)
         say("master: %.1f MiB and %d descriptors before, %.1f MiB after" % (

@@ -106,6 +106,13 @@ class World:
         return stat["tasking_num"] == 0 and all(
             pool["queued"] == pool["running"] == 0 for pool in stat["pools"].values())
 
+    def descriptors(self):
+        """Of the master, with one connection and no more."""
+        with v1.Conn(self.server.address, timeout=60) as conn:
+            assert wait_until(lambda: conn.command("getStat", timeout=60)["data"]["server"][
+                "connection_num"] == 1, ALIKE_S)
+            return processes.fd_count(self.server.pid)
+
     def is_ready(self):
         return ask(admin_of(self.server), "/readyz", timeout=60)[0] == 200
 

@@ -277,6 +277,8 @@ static void on_end(void *user)
     self->elder = 0;
     dr_moved_over(&self->moved);
     if (self->stage == DR_HEIR_SERVING) {
+        dr_line_close(self->line);
+        self->line = NULL;
         dr_log_write(server->backend.log, DR_LOG_NOTICE, "master",
                      "process %d, from which this server took over, has ended", elder);
     } else if (server->outcome == DORA_OK) {
