@@ -263,7 +263,7 @@ static bool run_one(INTERNAL_FUNCTION_PARAMETERS, one_fn run)
     }
     if (err != DORA_OK) {
         php_dora_warnings_raise();
-        php_dora_throw_error(&error);
+        php_dora_throw_answer(&error, php_dora_answer());
     }
     return err == DORA_OK;
 }
@@ -303,7 +303,7 @@ static bool run_many(INTERNAL_FUNCTION_PARAMETERS, many_fn run, HashTable **call
             err = DORA_EINTERRUPTED;
         } else if (err != DORA_OK) {
             php_dora_warnings_raise();
-            php_dora_throw_error(&error);
+            php_dora_throw_answer(&error, php_dora_answer());
         }
     }
     php_dora_calls_free(&prepared);

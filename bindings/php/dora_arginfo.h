@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 2688369ff778eff09455220b3e6bf102f9a4947f */
+ * Stub hash: d35ad72ffad5bfef659582aa2f03bc9579e28780 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()
@@ -291,6 +291,12 @@ static zend_class_entry *register_class_Dora_Exception(zend_class_entry *class_e
 	INIT_NS_CLASS_ENTRY(ce, "Dora", "Exception", class_Dora_Exception_methods);
 	class_entry = zend_register_internal_class_ex(&ce, class_entry_Exception);
 	zend_class_implements(class_entry, 1, class_entry_JsonSerializable);
+
+	zval property_retryAfterMs_default_value;
+	ZVAL_NULL(&property_retryAfterMs_default_value);
+	zend_string *property_retryAfterMs_name = zend_string_init("retryAfterMs", sizeof("retryAfterMs") - 1, 1);
+	zend_declare_typed_property(class_entry, property_retryAfterMs_name, &property_retryAfterMs_default_value, ZEND_ACC_PUBLIC, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_LONG|MAY_BE_NULL));
+	zend_string_release(property_retryAfterMs_name);
 
 	return class_entry;
 }

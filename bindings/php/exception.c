@@ -53,6 +53,26 @@ void php_dora_throw_error(const dora_error *error)
                          (zend_long)php_dora_error_code(error));
 }
 
+/* Says when the server is likely to have room; 0: it has not said. */
+static void say_retry_after(zend_object *exception, uint32_t retry_after_ms)
+{
+    zval property;
+
+    if (retry_after_ms > 0) {
+        ZVAL_LONG(&property, (zend_long)retry_after_ms);
+        zend_update_property(php_dora_exception_ce, exception, ZEND_STRL("retryAfterMs"),
+                             &property);
+    }
+}
+
+void php_dora_throw_answer(const dora_error *error, const dora_answer *answer)
+{
+    php_dora_throw_error(error);
+    if (error->err == DORA_EREPLY && error->code == DORA_CODE_OVERLOADED && EG(exception) != NULL) {
+        say_retry_after(EG(exception), dora_retry_after_ms(dora_answer_reply(answer)));
+    }
+}
+
 void php_dora_throw_frame(dora_err err, const char *what, size_t bytes_max)
 {
     dora_error error = {.err = DORA_OK};
@@ -91,6 +111,9 @@ void php_dora_exception_of_error(const dora_error *error, zval *exception)
 void php_dora_exception_of(const dora_result *result, zval *exception)
 {
     exception_make(class_of(dora_code_kind(result->code)), result->msg, result->code, exception);
+    if (result->code == DORA_CODE_OVERLOADED) {
+        say_retry_after(Z_OBJ_P(exception), dora_retry_after_ms(result->data));
+    }
 }
 
 zend_string *php_dora_exception_text(zend_object *exception)

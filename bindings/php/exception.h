@@ -17,6 +17,10 @@ extern zend_class_entry *php_dora_http_status_ce; /* an interface */
  * class of the family with the reply code. */
 void php_dora_throw_error(const dora_error *error);
 
+/* php_dora_throw_answer is php_dora_throw_error for a call that has filled `answer`: what that says
+ * of a refusal goes with it. */
+void php_dora_throw_answer(const dora_error *error, const dora_answer *answer);
+
 /* php_dora_throw_frame raises why no frame was made of `what`, of at most `bytes_max` bytes (0: the
  * protocol's). */
 void php_dora_throw_frame(dora_err err, const char *what, size_t bytes_max);

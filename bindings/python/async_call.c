@@ -237,7 +237,8 @@ static void resolve(dr_py_state *state, PyObject *future, PyObject *value, bool 
 
 static PyObject *error_new(dr_py_state *state, const dora_mux_event *event)
 {
-    return event->err == DORA_ENOMEM ? PyErr_NoMemory() : dr_py_error_from(state, event->error);
+    return event->err == DORA_ENOMEM ? PyErr_NoMemory()
+                                     : dr_py_error_from(state, event->error, event->answer);
 }
 
 /* What a call gave, `*is_raised` where it is to be raised. NULL: an exception is set. */

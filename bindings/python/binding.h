@@ -109,11 +109,14 @@ PyObject *dr_py_error_new(PyObject *type, int64_t code, dora_slice msg);
 /* dr_py_error_from_result makes the exception for an api's outcome whose code is not 0. */
 PyObject *dr_py_error_from_result(dr_py_state *state, const dora_result *result);
 
-/* dr_py_error_from makes the dora.Error for a failed call of the library. */
-PyObject *dr_py_error_from(dr_py_state *state, const dora_error *error);
+/* dr_py_error_from makes the dora.Error for a failed call of the library; `answer` is what it has
+ * filled, NULL for none. */
+PyObject *dr_py_error_from(dr_py_state *state, const dora_error *error, const dora_answer *answer);
 
-/* dr_py_raise sets the Python exception for a failed call of the library. Always returns NULL. */
+/* dr_py_raise sets the Python exception for a failed call of the library, dr_py_raise_from with
+ * what `answer` says of it (as above). Always returns NULL. */
 PyObject *dr_py_raise(dr_py_state *state, const dora_error *error);
+PyObject *dr_py_raise_from(dr_py_state *state, const dora_error *error, const dora_answer *answer);
 
 /* The types, each made by its own file. Return: a new reference, or NULL with an exception. */
 PyTypeObject *dr_py_app_type_new(PyObject *module);

@@ -102,9 +102,11 @@ typedef struct dr_py_wait {
 
 /* dr_py_wait_begin gives up the GIL and makes the call interruptible by Python's signal handlers;
  * in an async def handler the call ends with the handler's caller. dr_py_wait_end takes the GIL
- * back. Returns: 0 where the call succeeded, else -1 with an exception. */
+ * back; `answer` is what the call has filled, NULL for none. Returns: 0 where the call succeeded,
+ * else -1 with an exception. */
 void dr_py_wait_begin(dr_py_wait *wait, dr_py_state *state, dora_call_options *options);
-int dr_py_wait_end(dr_py_wait *wait, dr_py_state *state, dora_err err, dora_error *error);
+int dr_py_wait_end(dr_py_wait *wait, dr_py_state *state, dora_err err, dora_error *error,
+                   const dora_answer *answer);
 
 /* dr_py_name_read gives the UTF-8 of an api name or key, borrowed from the object. Returns: 0, or
  * -1 with an exception. */

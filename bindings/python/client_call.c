@@ -23,7 +23,8 @@ void dr_py_wait_begin(dr_py_wait *wait, dr_py_state *state, dora_call_options *o
     wait->saved = PyEval_SaveThread();
 }
 
-int dr_py_wait_end(dr_py_wait *wait, dr_py_state *state, dora_err err, dora_error *error)
+int dr_py_wait_end(dr_py_wait *wait, dr_py_state *state, dora_err err, dora_error *error,
+                   const dora_answer *answer)
 {
     PyEval_RestoreThread(wait->saved);
     if (wait->has_deadline) {
@@ -34,7 +35,7 @@ int dr_py_wait_end(dr_py_wait *wait, dr_py_state *state, dora_err err, dora_erro
     }
     if (err != DORA_OK) {
         error->err = err;
-        dr_py_raise(state, error);
+        dr_py_raise_from(state, error, answer);
         return -1;
     }
     return 0;
@@ -170,7 +171,7 @@ static int one_run(dr_py_client *self, dr_py_lane *lane, const given *all, one_f
     dr_py_wait wait;
     dr_py_wait_begin(&wait, state, &options);
     const dora_err err = run(self->client, &call, &options, lane->answer, &error);
-    return dr_py_wait_end(&wait, state, err, &error);
+    return dr_py_wait_end(&wait, state, err, &error, lane->answer);
 }
 
 /* Runs one api. Returns: the lane, whose answer has what came, or NULL with an exception. */

@@ -35,7 +35,7 @@ static PyObject *outcome_read(dr_py_client *self, PyObject *guid, const dora_col
         }
     }
     if (collected->err != DORA_OK) {
-        outcome = dr_py_error_from(state, collected->error);
+        outcome = dr_py_error_from(state, collected->error, NULL);
     } else if (collected->is_many) {
         outcome = dr_py_results_read(state, collected->answer, keys);
     } else {
@@ -158,7 +158,7 @@ PyObject *dr_py_client_collect(dr_py_client *self, PyObject *args, PyObject *kwa
                              ? dora_client_collect_these(self->client, which.guids, which.count,
                                                          &options, &collection, &error)
                              : dora_client_collect(&self->client, 1, &options, &collection, &error);
-    if (dr_py_wait_end(&wait, dr_py_client_state(self), err, &error) < 0 ||
+    if (dr_py_wait_end(&wait, dr_py_client_state(self), err, &error, NULL) < 0 ||
         collection_read(self, collection, found) < 0) {
         Py_CLEAR(found);
     }
@@ -190,7 +190,7 @@ PyObject *dr_py_client_result(dr_py_client *self, PyObject *args, PyObject *kwar
     dr_py_wait wait;
     dr_py_wait_begin(&wait, dr_py_client_state(self), &options);
     const dora_err err = dora_client_result(self->client, name, &options, &collection, &error);
-    if (dr_py_wait_end(&wait, dr_py_client_state(self), err, &error) == 0) {
+    if (dr_py_wait_end(&wait, dr_py_client_state(self), err, &error, NULL) == 0) {
         outcome = outcome_read(self, guid, dora_collection_at(collection, 0));
     }
     dora_collection_free(collection);

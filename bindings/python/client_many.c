@@ -142,7 +142,7 @@ static int many_run(dr_py_client *self, dr_py_lane *lane, dr_py_many *all,
     dr_py_wait wait;
     dr_py_wait_begin(&wait, dr_py_client_state(self), options);
     const dora_err err = run(self->client, all->calls, all->count, options, lane->answer, &error);
-    return dr_py_wait_end(&wait, dr_py_client_state(self), err, &error);
+    return dr_py_wait_end(&wait, dr_py_client_state(self), err, &error, lane->answer);
 }
 
 /* Runs several apis; where there are none, nothing is asked of the server. Returns: the lane, whose

@@ -3,11 +3,13 @@
 
 #include <structmember.h>
 
-PyDoc_STRVAR(error_doc,
-             "Error(msg='', code=None)\n--\n\n"
-             "A failed call. `code` is the reply code (int), `msg` the text (str).\n"
-             "Without a code the class's own default stands: 100208 for Error and HandlerError,\n"
-             "100009 for TimeoutError, 100010 for ConnectionError, 100203 for NotRunError.");
+PyDoc_STRVAR(
+    error_doc,
+    "Error(msg='', code=None)\n--\n\n"
+    "A failed call. `code` is the reply code (int), `msg` the text (str), `retry_after_ms`\n"
+    "in how many ms a server that had no room (100203) is likely to have it, or None.\n"
+    "Without a code the class's own default stands: 100208 for Error and HandlerError,\n"
+    "100009 for TimeoutError, 100010 for ConnectionError, 100203 for NotRunError.");
 
 static int error_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
@@ -72,6 +74,20 @@ static PyObject *error_not_run(PyObject *self, void *Py_UNUSED(closure))
     return PyBool_FromLong(number == DORA_CODE_CONNECT);
 }
 
+/* Says when the server is likely to have room; 0: it has not said. Returns: `error`, or NULL. */
+static PyObject *with_retry_after(PyObject *error, uint32_t retry_after_ms)
+{
+    if (error == NULL || retry_after_ms == 0) {
+        return error;
+    }
+    PyObject *number = PyLong_FromUnsignedLong(retry_after_ms);
+    if (number == NULL || PyObject_SetAttrString(error, "retry_after_ms", number) < 0) {
+        Py_CLEAR(error);
+    }
+    Py_XDECREF(number);
+    return error;
+}
+
 static PyGetSetDef error_getset[] = {
     {"not_run", error_not_run, NULL,
      "True where the handler certainly did not run, so that sending the call again is safe.", NULL},
@@ -119,12 +135,13 @@ int dr_py_errors_init(PyObject *module, dr_py_state *state)
     if (state->code_name == NULL || state->error == NULL) {
         return -1;
     }
-    /* Defaults on the class: a subclass whose __init__ does not call ours still has both. */
+    /* Defaults on the class: a subclass whose __init__ does not call ours still has all. */
     PyObject *code = PyLong_FromLong(DORA_CODE_HANDLER);
     PyObject *msg = PyUnicode_FromStringAndSize(NULL, 0);
     int failed = code == NULL || msg == NULL ||
                  PyObject_SetAttr(state->error, state->code_name, code) < 0 ||
                  PyObject_SetAttrString(state->error, "msg", msg) < 0 ||
+                 PyObject_SetAttrString(state->error, "retry_after_ms", Py_None) < 0 ||
                  PyModule_AddObjectRef(module, "Error", state->error) < 0;
     Py_XDECREF(code);
     Py_XDECREF(msg);
@@ -190,19 +207,29 @@ static PyObject *class_of(const dr_py_state *state, dora_kind kind)
 
 PyObject *dr_py_error_from_result(dr_py_state *state, const dora_result *result)
 {
-    return dr_py_error_new(class_of(state, dora_code_kind(result->code)), result->code,
-                           result->msg);
+    PyObject *error =
+        dr_py_error_new(class_of(state, dora_code_kind(result->code)), result->code, result->msg);
+    const bool is_refused = result->code == DORA_CODE_OVERLOADED;
+    return with_retry_after(error, is_refused ? dora_retry_after_ms(result->data) : 0);
 }
 
-PyObject *dr_py_error_from(dr_py_state *state, const dora_error *error)
+PyObject *dr_py_error_from(dr_py_state *state, const dora_error *error, const dora_answer *answer)
 {
     const char *text = error->msg[0] != '\0' ? error->msg : dora_err_text(error->err);
     int64_t code = 0;
     PyObject *type = class_of(state, dora_error_kind(error, &code));
-    return dr_py_error_new(type, code, (dora_slice){text, strlen(text)});
+    const bool is_refused =
+        answer != NULL && error->err == DORA_EREPLY && code == DORA_CODE_OVERLOADED;
+    return with_retry_after(dr_py_error_new(type, code, (dora_slice){text, strlen(text)}),
+                            is_refused ? dora_retry_after_ms(dora_answer_reply(answer)) : 0);
 }
 
 PyObject *dr_py_raise(dr_py_state *state, const dora_error *error)
+{
+    return dr_py_raise_from(state, error, NULL);
+}
+
+PyObject *dr_py_raise_from(dr_py_state *state, const dora_error *error, const dora_answer *answer)
 {
     if (error->err == DORA_ENOMEM) {
         return PyErr_NoMemory();
@@ -212,7 +239,7 @@ PyObject *dr_py_raise(dr_py_state *state, const dora_error *error)
                         error->msg[0] != '\0' ? error->msg : dora_err_text(error->err));
         return NULL;
     }
-    PyObject *exception = dr_py_error_from(state, error);
+    PyObject *exception = dr_py_error_from(state, error, answer);
     if (exception != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_DECREF(exception);

@@ -252,7 +252,7 @@ static void hosts_of_web_pages(void **state)
                    "conf/dora.json:1:11: http.hosts: item 2: \"A\" stands there twice");
     expect_problem("{\"http\": {\"host\": []}}",
                    "conf/dora.json:1:11: http.host: unknown key; did you mean \"hosts\"? allowed: "
-                   "hosts");
+                   "hosts, rate_per_address, burst_per_address");
     expect_problem("{\"control\": {\"http\": \"yes\"}}",
                    "conf/dora.json:1:14: control.http: must be true or false");
 }
@@ -262,11 +262,11 @@ static void unknown_keys(void **state)
     (void)state;
     expect_problem(
         "{\n  \"reacters\": 2\n}",
-        "conf/dora.json:2:3: reacters: unknown key; did you mean \"reactors\"? allowed: "
-        "listen, reactors, backlog, frame_bytes_max, idle_s, linger_ms, drain_ms, "
-        "stop_timeout_ms, upgrade_timeout_ms, hung_ms, original, connection_mb_max, "
-        "buffers_mb_max, stall_ms, sign, "
-        "salt, gzip, daemonize, pid_file, dev, user, group, umask, no_new_privs, core_mb_max, "
+        "conf/dora.json:2:3: reacters: unknown key; did you mean \"reactors\"? allowed: listen, "
+        "reactors, backlog, frame_bytes_max, idle_s, linger_ms, drain_ms, stop_timeout_ms, "
+        "upgrade_timeout_ms, hung_ms, original, connection_mb_max, buffers_mb_max, stall_ms, "
+        "frame_ms, connections_max, connections_per_address_max, connection_calls_max, sign, salt, "
+        "gzip, daemonize, pid_file, dev, user, group, umask, no_new_privs, core_mb_max, "
         "master_user, log, trace, tls, control, access, http, discovery, pools");
     expect_problem("{\"log\": {\"zebra\": 2}}",
                    "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level, "

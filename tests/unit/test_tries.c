@@ -202,6 +202,78 @@ static void only_a_missing_server_is_waited_for(void **state)
     }
 }
 
+/* A server that says when it has room is asked again then, and not before. */
+static void a_refusal_says_when_to_ask_again(void **state)
+{
+    (void)state;
+    rules r;
+    uint64_t again_ns = 0;
+    const dr_try full = {
+        .err = DORA_OK, .code = DORA_CODE_OVERLOADED, .is_overloaded = true, .retry_after_ms = 200};
+    const dora_call_options waits = {.wait_ms = 700, .timeout_ms = 2000};
+    rules_begin(&r, "a:1,b:1", 0, &waits);
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5000, 0), DORA_OK);
+    const size_t first = r.tries.node;
+    assert_true(dr_tries_again(&r.tries, &full, &r.nodes, 5000 * MS)); /* the other one */
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5000, 0), DORA_OK);
+    assert_int_not_equal(r.tries.node, first);
+    assert_false(dr_tries_again(&r.tries, &full, &r.nodes, 5100 * MS));
+    assert_true(dr_tries_wait(&r.tries, &full, 5100 * MS, 0, &again_ns));
+    assert_int_equal(again_ns, 5300 * MS); /* the later of the two, and both may be asked */
+    assert_int_equal(dr_nodes_untried(&r.nodes, r.tries.group, &r.tries.tried, 0, false), 2);
+    assert_true(dr_tries_wait(&r.tries, &full, 5100 * MS, 100 * MS - 1, &again_ns));
+    assert_int_equal(again_ns, 5400 * MS - 1);
+    rules_end(&r);
+}
+
+static void no_room_in_its_time_is_not_waited_for(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t retry_after_ms;
+        bool is_waited;
+    } table[] = {{700, true}, {701, false}, {30000, false}};
+    const dora_call_options waits = {.wait_ms = 700, .timeout_ms = 2000};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        rules r;
+        uint64_t again_ns = 0;
+        const dr_try full = {.err = DORA_OK,
+                             .code = DORA_CODE_OVERLOADED,
+                             .is_overloaded = true,
+                             .retry_after_ms = table[i].retry_after_ms};
+        rules_begin(&r, "a:1", 0, &waits);
+        assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5000, 0), DORA_OK);
+        assert_false(dr_tries_again(&r.tries, &full, &r.nodes, 5000 * MS));
+        assert_int_equal(dr_tries_wait(&r.tries, &full, 5000 * MS, 0, &again_ns),
+                         table[i].is_waited);
+        rules_end(&r);
+    }
+}
+
+/* Who waits for one server to come back leaves another alone that has refused. */
+static void who_has_refused_is_left_alone_meanwhile(void **state)
+{
+    (void)state;
+    rules r;
+    uint64_t again_ns = 0;
+    const dr_try gone = {.err = DORA_ECONNECT};
+    const dr_try full = {.err = DORA_OK,
+                         .code = DORA_CODE_OVERLOADED,
+                         .is_overloaded = true,
+                         .retry_after_ms = 30000};
+    const dora_call_options waits = {.wait_ms = 700, .timeout_ms = 2000};
+    rules_begin(&r, "a:1,b:1", 0, &waits);
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5000, 0), DORA_OK);
+    const size_t busy = r.tries.node;
+    assert_true(dr_tries_again(&r.tries, &full, &r.nodes, 5000 * MS));
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5000, 0), DORA_OK);
+    assert_false(dr_tries_again(&r.tries, &gone, &r.nodes, 5001 * MS));
+    assert_true(dr_tries_wait(&r.tries, &gone, 5001 * MS, 0, &again_ns));
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5020, 0), DORA_OK);
+    assert_int_not_equal(r.tries.node, busy);
+    rules_end(&r);
+}
+
 static void pauses_grow_and_end_with_the_wait(void **state)
 {
     (void)state;
@@ -269,6 +341,9 @@ int main(void)
         cmocka_unit_test(one_other_for_an_envelope),
         cmocka_unit_test(a_node_is_judged_by_its_outcome),
         cmocka_unit_test(only_a_missing_server_is_waited_for),
+        cmocka_unit_test(a_refusal_says_when_to_ask_again),
+        cmocka_unit_test(no_room_in_its_time_is_not_waited_for),
+        cmocka_unit_test(who_has_refused_is_left_alone_meanwhile),
         cmocka_unit_test(pauses_grow_and_end_with_the_wait),
         cmocka_unit_test(a_wait_leaves_time_for_its_last_try),
         cmocka_unit_test(a_call_waits_as_its_client_says_or_itself),

@@ -10,6 +10,9 @@ namespace Dora {
     /** Any error of Dora. getCode() is the reply code: the handler's own, or one of PROTOCOL.md. */
     class Exception extends \Exception implements \JsonSerializable
     {
+        /** In how many ms a server that had no room (100203) is likely to have it, or null. */
+        public ?int $retryAfterMs = null;
+
         /** Gives ['code' => , 'message' => ]. */
         public function jsonSerialize(): array {}
     }

@@ -24,6 +24,8 @@ class Error(Exception):
     """The reply code."""
     msg: str
     """The text, as str() gives it."""
+    retry_after_ms: int | None
+    """In how many ms a server that had no room (100203) is likely to have it."""
     @property
     def not_run(self) -> bool:
         """True where the handler certainly did not run: sending the call again is safe."""

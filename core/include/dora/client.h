@@ -85,7 +85,9 @@ typedef struct dora_client_options {
  * Where no server is left that could take it, a call with `wait_ms` waits for one to come back: so
  * long, within its time, it tries them all anew, after pauses that grow. That goes for what was
  * certainly not run after a failure to connect (a name that does not resolve is one), a connection
- * that closed before, the code 100207, and while a registry knows no server; not for 100203.
+ * that closed before, the code 100207, and while a registry knows no server. It goes for 100203
+ * where the reply says when to ask again (dora_retry_after_ms): not before that, and not at all
+ * where that is after the wait's end.
  *
  * What may have run is sent again only with `retry`: up to so many times after a connection closed,
  * broke or stayed silent, with the same guid and the key `attempt` (1, 2, ...), first to the same
@@ -155,6 +157,11 @@ DORA_API const dora_result *dora_answer_result(const dora_answer *answer, size_t
  * refusal (DORA_EREPLY) too. Both are borrowed until the next call. */
 DORA_API const char *dora_answer_guid(const dora_answer *answer);
 DORA_API dora_slice dora_answer_reply(const dora_answer *answer);
+
+/* dora_retry_after_ms is when a server that has refused a call with 100203 is likely to have room,
+ * in ms from its reply on: of the `data` of a result, or of a reply as dora_answer_reply gives it.
+ * Returns: 0 where nothing is said of that. */
+DORA_API uint32_t dora_retry_after_ms(dora_slice value);
 
 /* dora_client_call calls one api (W_S) and waits. Only looking up a host by name may take longer
  * than the call's time: that is the system's resolver's time. Inside a handler a call has at most

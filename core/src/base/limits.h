@@ -48,6 +48,10 @@
 #define DR_LIMIT_NONE UINT32_MAX        /* an api's own time limit: none, where 0 is its pool's */
 #define DR_BUSY_SAID_MS 10000u          /* all workers busy with the same tasks: said in the log */
 #define DR_NEWEST_FIRST_MS 1500u        /* half of what clients wait by default */
+#define DR_RETRY_AFTER_MS_MIN 10u       /* a refused caller asks again: sooner is only more load */
+#define DR_RETRY_AFTER_MS_MAX 30000u    /*   later nobody knows what will be */
+#define DR_RETRY_AFTER_MS_USUAL 1000u /*   of memory that is short, or workers that do not start */
+#define DR_RETRY_TASKS_LOOKED 16u     /* that wait: what they take stands for what all take */
 #define DR_MAX_REQUESTS_AUTO UINT32_MAX /* of a pool: its workers are replaced if they have grown */
 #define DR_YOUNG_TASKS 100u             /* done by a worker that has what it needs, but no more */
 #define DR_LIFE_TASKS 4000u             /* between two looks whether it has grown; Swoole's life */
@@ -100,10 +104,14 @@
 #define DR_JSON_INLINE_MAX (64u * 1024)    /* bytes to translate; more leaves the reactor */
 #define DR_FILES_WISHED 20000u             /* descriptors: connections of both kinds */
 #define DR_READ_BYTES (64u * 1024)         /* read of a connection in one turn */
-#define DR_CONN_CALLS_MAX 8192u            /* in flight on one connection; then it is not read */
+#define DR_CONN_CALLS_MAX_DEFAULT 8192u    /* in flight on one connection; then it is not read */
 #define DR_CONN_OUT_PAUSE (1024u * 1024)   /* unsent bytes at which a connection is not read */
 #define DR_CONN_APART_PAUSE_PART 4u        /* of its allowance held beside: it is not read */
 #define DR_SPARE_BUFFERS_MAX 256u          /* empty output buffers a reactor keeps */
+
+#define DR_CONNECTIONS_MAX_MAX (1u << 20) /* no process has more descriptors */
+#define DR_PLACES_ROWS 4096u              /* of the book of addresses with connections */
+#define DR_PLACES_SPARE 16u /* beyond connections_max: who operates the server gets in */
 
 /* TLS. */
 #define DR_TLS_FILE_BYTES_MAX (4u * 1024 * 1024) /* all CAs that systems trust are 200 KiB */
@@ -116,9 +124,9 @@
 #define DR_TLS_MAKE_WAY_MS 500u /*   the oldest has had so long: two round trips around the earth */
 #define DR_TLS_HANDSHAKE_MS_DEFAULT 10000u /* as nginx and others, or less: two round trips */
 
-/* Who does not speak our language. */
-#define DR_STRANGERS_MS 10000u    /* in which so many of a reactor's are written into the log: */
-#define DR_STRANGERS_SAID_MAX 10u /* enough to see who it is, and nobody can fill a disk */
+/* Lines of the log that anybody can cause. */
+#define DR_LOG_FEW_MS 10000u /* in which so many of one kind are written: */
+#define DR_LOG_FEW_MAX 10u   /* enough to see who it is, and nobody can fill a disk */
 
 /* Work in the thread pool. */
 #define DR_ASIDE_SMALL_BYTES (256u * 1024) /* of a body: such jobs take a millisecond or a few */
@@ -165,6 +173,7 @@
 #define DR_HTTP_LINGER_MS 1000u        /* a refused body is read away for this long */
 #define DR_HTTP_LINGERS_MAX 256u       /* at the same time; more are closed at once */
 #define DR_HTTP_ROOM_SHARE 256u        /* of the places is made free at once: to look costs time */
+#define DR_HTTP_CROWDED_MAX 64u        /* connections that wait to be told that they are too many */
 #define DR_HTTP_SPARE_PLACES 64u /* beyond the most, for connections that are on their way out */
 #define DR_ADMIN_CONNECTIONS_MAX 256u /* of the operators' listener */
 #define DR_ADMIN_SLOW_MS 3000u        /* it is asked for little, from near: and must be free */
@@ -192,8 +201,10 @@
 #define DR_ACCESS_ITEMS_MAX 256u   /* of one list in a rule, likewise */
 #define DR_TOKEN_BYTES_MAX 1024u   /* one from an issuer of tokens has a few hundred */
 #define DR_CALLER_ROWS_MAX 512u    /* identities that are counted, over all reloads */
-#define DR_GUESSES_SETS 256u       /* addresses that have shown wrong tokens: times the next */
-#define DR_GUESSES_WAYS 4u
+#define DR_BUCKETS_WAYS 4u         /* places of a set of addresses */
+#define DR_RATES_SETS 8192u    /* of those that call over HTTP: 1.3 MiB, where rates are limited */
+#define DR_RATE_MAX 1000000u   /* calls of one address a second: no server does more */
+#define DR_GUESSES_SETS 256u   /* addresses that have shown wrong tokens: times the next */
 #define DR_GUESSES_MAX 32u     /* wrong tokens of one address at once: an upgrade that went wrong */
 #define DR_GUESSES_A_SECOND 4u /* and from then on: nobody guesses 128 bits at that */
 

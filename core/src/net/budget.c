@@ -1,6 +1,7 @@
 /* budget.c: counts what peers have us hold, and chooses who goes when it is too much. */
 #include "net/budget.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "net/peer.h"
 
@@ -19,8 +20,8 @@ void dr_budget_fini(dr_budget *budget)
 
 const char *dr_ended_name(dr_ended why)
 {
-    static const char *const names[DR_ENDED_REASONS] = {"frame", "reply", "allowance", "idle",
-                                                        "most"};
+    static const char *const names[DR_ENDED_REASONS] = {"frame", "reply", "allowance",
+                                                        "idle",  "most",  "slow"};
     return names[why];
 }
 
@@ -31,7 +32,8 @@ static const char *reason_text(dr_ended why)
         "nothing of its replies is taken (stall_ms)",
         "more would be held for it than connection_mb_max allows",
         "more is held for all together than buffers_mb_max allows, and it makes no progress",
-        "more is held for all together than buffers_mb_max allows, and most of it for this one"};
+        "more is held for all together than buffers_mb_max allows, and most of it for this one",
+        "what has begun was not whole in time (frame_ms)"};
     return texts[why];
 }
 
@@ -53,16 +55,24 @@ static bool is_idle(const dr_held *held)
 void dr_held_ended(const dr_held *held, dr_ended why)
 {
     char who[DR_PEER_TEXT_MAX];
+    uint32_t unsaid;
     if (held->seat == NULL) {
         return;
     }
     dr_budget *budget = held->seat->budget;
     atomic_fetch_add(&budget->ended[why], 1);
-    if (budget->log != NULL) {
-        dr_log_write(budget->log, DR_LOG_NOTICE, "master",
-                     "connection of %s ended, %zu bytes held: %s",
-                     dr_peer_text(held->fd(held), who), bytes_of(held), reason_text(why));
+    pthread_mutex_lock(&budget->lock);
+    const bool may_say = dr_log_few_may(&budget->told, dr_clock_ms(), &unsaid);
+    pthread_mutex_unlock(&budget->lock);
+    if (budget->log == NULL || !may_say) {
+        return;
     }
+    if (unsaid > 0) {
+        dr_log_write(budget->log, DR_LOG_NOTICE, "master",
+                     "%u more connections were ended like those before; not all are told", unsaid);
+    }
+    dr_log_write(budget->log, DR_LOG_NOTICE, "master", "connection of %s ended, %zu bytes held: %s",
+                 dr_peer_text(held->fd(held), who), bytes_of(held), reason_text(why));
 }
 
 /* goes_before: those that do nothing go first, then those that hold most. */

@@ -8,6 +8,7 @@
 
 #include "base/count.h"
 #include "base/log.h"
+#include "base/log_few.h"
 
 /* Why a connection was ended. */
 typedef enum dr_ended {
@@ -16,6 +17,7 @@ typedef enum dr_ended {
     DR_ENDED_ALLOWANCE, /* it would have had more held than one connection may */
     DR_ENDED_IDLE,      /* all together had too much held, and it made no progress */
     DR_ENDED_MOST,      /* all together had too much held, and it most of all */
+    DR_ENDED_SLOW,      /* a frame, a request of HTTP or its answer took too long */
     DR_ENDED_REASONS
 } dr_ended;
 
@@ -30,7 +32,8 @@ typedef struct dr_budget {
     _Atomic size_t total;
     _Atomic size_t unowned; /* of it, what belongs to no connection */
     _Atomic uint64_t ended[DR_ENDED_REASONS];
-    pthread_mutex_t lock; /* over the list, and over who is to go */
+    pthread_mutex_t lock; /* over the list, over who is to go, and over the next */
+    dr_log_few told;      /* of ended connections */
     dr_held *first;       /* of those that hold anything */
 } dr_budget;
 
@@ -71,7 +74,7 @@ bool dr_held_may_have(dr_held *held, size_t more);
 /* dr_held_has_room says whether a connection may hold `more` by what it holds itself. */
 bool dr_held_has_room(const dr_held *held, size_t more);
 
-/* dr_held_ended counts and logs that a connection is ended by its owner. */
+/* dr_held_ended counts that a connection is ended by its owner; of many some are written down. */
 void dr_held_ended(const dr_held *held, dr_ended why);
 
 /* dr_budget_take counts `bytes` that belong to no connection: of what was accepted, or of a call

@@ -58,6 +58,7 @@ void dr_conn_close(dr_conn *conn)
         dr_conn_tls_gone(conn);
     }
     dr_held_set(&conn->held, 0);
+    dr_place_give(&conn->place);
     reactor->events.on_gone(conn, reactor->events.user);
     unlink_conn(conn);
     uv_close(&conn->uv.handle, on_closed);
@@ -70,8 +71,17 @@ static size_t unsent(const dr_conn *conn)
 
 bool dr_conn_may_read(const dr_conn *conn)
 {
-    return conn->calls < DR_CONN_CALLS_MAX && unsent(conn) < DR_CONN_OUT_PAUSE &&
+    return conn->calls < conn->reactor->calls_max && unsent(conn) < DR_CONN_OUT_PAUSE &&
            conn->apart < conn->reactor->apart_bound;
+}
+
+/* count_pause counts that a connection is not read, and why. */
+static void count_pause(dr_conn *conn)
+{
+    dr_reactor *reactor = conn->reactor;
+    dr_count_one(&reactor->pauses[conn->calls >= reactor->calls_max   ? DR_PAUSE_CALLS
+                                  : unsent(conn) >= DR_CONN_OUT_PAUSE ? DR_PAUSE_REPLIES
+                                                                      : DR_PAUSE_BYTES]);
 }
 
 /* is_behind: its replies are more than what every connection has in a turn. */
@@ -100,8 +110,9 @@ static bool is_counted(const dr_conn *conn)
            atomic_load_explicit(&conn->held.bytes, memory_order_relaxed) > 0;
 }
 
-/* parse hands up every whole frame. Returns: how many bytes it used. */
-static size_t parse(dr_conn *conn, dora_slice bytes)
+/* parse hands up every whole frame; `before` of the bytes had come earlier. Returns: how many bytes
+ * it used. */
+static size_t parse(dr_conn *conn, dora_slice bytes, size_t before)
 {
     dr_reactor *reactor = conn->reactor;
     size_t at = 0;
@@ -114,6 +125,7 @@ static size_t parse(dr_conn *conn, dora_slice bytes)
         const dora_err err = dr_frame_decode_any(&reactor->frame, rest, &frame, &used, &error);
         if (err == DORA_EAGAIN) {
             conn->in_need = used;
+            conn->still.whole_ms = at == 0 && before > 0 ? conn->still.whole_ms : 0;
             break;
         }
         if (err == DORA_OK) {
@@ -130,10 +142,10 @@ static size_t parse(dr_conn *conn, dora_slice bytes)
     return conn->is_finishing ? bytes.len : at;
 }
 
-/* parse_kept parses what the connection keeps. */
-static void parse_kept(dr_conn *conn)
+/* parse_kept parses what the connection keeps, of which `before` bytes had come earlier. */
+static void parse_kept(dr_conn *conn, size_t before)
 {
-    dr_buf_consume(&conn->in, parse(conn, dr_buf_slice(&conn->in)));
+    dr_buf_consume(&conn->in, parse(conn, dr_buf_slice(&conn->in), before));
     if (conn->in.len == 0) {
         dr_buf_fini(&conn->in);
     }
@@ -212,14 +224,15 @@ static void keep_rest(dr_conn *conn, dora_slice rest)
 
 void dr_conn_take(dr_conn *conn, size_t got)
 {
+    const size_t before = conn->in.len;
     if (grows_apart(conn)) {
         conn->in.len += got;
-        parse_kept(conn);
+        parse_kept(conn, before);
         return;
     }
-    const dora_slice bytes = {conn->reactor->read_buf, conn->in.len + got};
+    const dora_slice bytes = {conn->reactor->read_buf, before + got};
     dr_buf_clear(&conn->in);
-    const size_t used = parse(conn, bytes);
+    const size_t used = parse(conn, bytes, before);
     keep_rest(conn, (dora_slice){bytes.data + used, bytes.len - used});
 }
 
@@ -264,11 +277,12 @@ void dr_conn_update(dr_conn *conn)
     if (!wanted) {
         conn->is_reading = false;
         uv_read_stop(&conn->uv.stream);
+        count_pause(conn);
         return;
     }
     if (conn->in.len > 0 && !conn->is_finishing) {
         /* Frames that had come already, before the next read. */
-        parse_kept(conn);
+        parse_kept(conn, conn->in.len);
         account(conn);
         if (conn->is_closing || (!conn->is_finishing && !dr_conn_may_read(conn))) {
             return;

@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "net/budget.h"
+#include "net/places.h"
 #include "wire/frame.h"
 
 struct dr_tls_filter;
@@ -41,12 +42,14 @@ typedef struct dr_conn {
     uint32_t number; /* unique in the server's life, never 0 */
     uint32_t calls;  /* in flight; counted by the owner */
     uint32_t turn;   /* of the reactor, when this was read for the last time */
-    dr_held held;    /* large buffers, counted; small ones cost as much as the connection */
-    size_t apart;    /* bytes that the owner holds for it; dr_conn_hold */
+    dr_place place;
+    dr_held held; /* large buffers, counted; small ones cost as much as the connection */
+    size_t apart; /* bytes that the owner holds for it; dr_conn_hold */
     struct {
         uint32_t turn;     /* `turn` at the last look */
         size_t left;       /* what was not taken yet of `writing` */
         uint32_t frame_ms; /* for so long nothing has come of a frame that has begun */
+        uint32_t whole_ms; /* for so long it has not been whole */
         uint32_t reply_ms; /* for so long nothing was taken of `writing` */
     } still;
     struct dr_tls_filter *tls; /* NULL: its bytes are plain */

@@ -65,6 +65,19 @@ static dr_reactor_more *more_of(const dr_reactor *reactor, const uv_stream_t *li
     return more;
 }
 
+bool dr_conn_enter(dr_conn *conn)
+{
+    dr_reactor *reactor = conn->reactor;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof(address);
+    uv_os_fd_t fd;
+    if (uv_fileno(&conn->uv.handle, &fd) == 0) {
+        (void)getpeername(fd, (struct sockaddr *)&address, &len);
+    }
+    return dr_place_take(&conn->place, reactor->places, (const struct sockaddr *)&address,
+                         uv_now(&reactor->loop)) == DR_CROWDED_NOT;
+}
+
 static bool is_for_tls(const dr_reactor *reactor, const uv_stream_t *listener)
 {
     if (reactor->more != NULL) {
@@ -85,6 +98,10 @@ static void hold(dr_reactor *reactor, const uv_stream_t *listener)
 
 static void conn_begin(dr_conn *conn, const uv_stream_t *listener)
 {
+    if (!dr_conn_enter(conn)) {
+        dr_conn_close(conn);
+        return;
+    }
     if (listener->type == UV_TCP) {
         (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
     }

@@ -5,7 +5,8 @@
 #include "net/conn.h"
 
 /* dr_conn_look is called every `passed_ms`: it closes a connection that has stood still for
- * `stall_ms` in the midst of a frame or of a reply. */
-void dr_conn_look(dr_conn *conn, uint32_t passed_ms, uint32_t stall_ms);
+ * `stall_ms` in the midst of a frame or of a reply, and one whose frame has begun and was not whole
+ * in `frame_ms`; 0 for either: never. */
+void dr_conn_look(dr_conn *conn, uint32_t passed_ms, uint32_t stall_ms, uint32_t frame_ms);
 
 #endif

@@ -15,6 +15,7 @@
 #include "net/http_inside.h"
 #include "net/http_linger.h"
 #include "net/http_more.h"
+#include "net/http_origin.h"
 #include "net/http_sweep.h"
 
 /* What the library itself refuses: its strictest. */
@@ -62,6 +63,31 @@ static _Noreturn void on_panic(void *user, const char *file, unsigned line, cons
     abort();
 }
 
+/* enter takes a place for a connection. Where there is none, its first request is answered, so that
+ * its client can see why; of many that wait for that, the next are closed at once. */
+static void enter(dr_http_exchange *exchange)
+{
+    dr_http *http = exchange->http;
+    const struct sockaddr *address = dr_http_address(exchange);
+    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    address = address != NULL ? address : &nowhere;
+    exchange->place = dr_peer_place(address);
+    exchange->crowded =
+        dr_place_take(&exchange->taken, http->options.places, address, uv_now(http->sweep.loop));
+    if (exchange->crowded != DR_CROWDED_NOT && ++http->crowded > DR_HTTP_CROWDED_MAX) {
+        dr_http_shut(exchange);
+    }
+}
+
+static void leave(dr_http_exchange *exchange)
+{
+    exchange->http->crowded -= exchange->crowded != DR_CROWDED_NOT;
+    dr_place_give(&exchange->taken);
+    dr_http_count_out(exchange);
+    unlink_exchange(exchange);
+    dr_free(exchange);
+}
+
 static void on_connection(void *user, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -71,9 +97,7 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
         dr_count_one(&http->closed);
         http->is_due = true; /* at its limit, the daemon accepts again only when it runs again */
         if (*context != NULL) {
-            dr_http_count_out(*context);
-            unlink_exchange(*context);
-            dr_free(*context);
+            leave(*context);
         }
         return;
     }
@@ -85,9 +109,9 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
         exchange->connection = connection;
         exchange->fd =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        exchange->place = dr_http_place_of(connection);
         append_exchange(exchange, DR_HTTP_BUSY);
         dr_http_count_in(exchange);
+        enter(exchange);
     }
     dr_count_one(&http->accepted);
     *context = exchange;

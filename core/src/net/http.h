@@ -9,6 +9,7 @@
 #include "base/count.h"
 #include "net/budget.h"
 #include "net/peer.h"
+#include "net/places.h"
 
 struct MHD_Connection;
 struct MHD_Daemon;
@@ -30,7 +31,8 @@ typedef struct dr_http_options {
     uint32_t connections_max; /* more make others leave; 0: the default of limits.h */
     uint32_t slow_ms; /* for a whole request to come, and for a whole answer to be taken; 0: ever */
     uint32_t idle_ms; /* between two requests of a connection; 0: for ever */
-    dr_seat *seat;    /* at what peers have us hold; NULL: not counted. Borrowed */
+    dr_seat *seat;    /* at what peers have us hold; NULL: not counted. Borrowed, as the next */
+    dr_places *places; /* of connections, with those of frames; NULL: there may be any number */
 } dr_http_options;
 
 /* dr_http_events is what the listener asks its owner; `user` is the last argument of each. */
@@ -74,6 +76,7 @@ struct dr_http {
     uint32_t linger_count;
     uint32_t requests; /* being read, held by the owner, or being answered */
     uint32_t connections;
+    uint32_t crowded;  /* of them, those that are refused */
     dr_count accepted; /* connections so far */
     dr_count closed;
     uint64_t swept_accepted;

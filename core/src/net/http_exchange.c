@@ -110,7 +110,7 @@ static const char *why(const dr_http_exchange *exchange)
     case MHD_HTTP_CONTENT_TOO_LARGE:
         return exchange->http->too_long;
     case MHD_HTTP_SERVICE_UNAVAILABLE:
-        return "out of memory";
+        return exchange->fault != NULL ? exchange->fault : "out of memory";
     default:
         return exchange->fault;
     }
@@ -153,6 +153,11 @@ static bool hand(dr_http_exchange *exchange)
 static unsigned refusal_of(dr_http_exchange *exchange, const char *version)
 {
     unsigned status;
+    if (exchange->crowded != DR_CROWDED_NOT) {
+        exchange->fault = dr_crowded_text(exchange->crowded);
+        return exchange->crowded == DR_CROWDED_ADDRESS ? MHD_HTTP_TOO_MANY_REQUESTS
+                                                       : MHD_HTTP_SERVICE_UNAVAILABLE;
+    }
     exchange->fault = dr_http_fault(exchange, version, &status);
     if (exchange->fault != NULL) {
         return status;

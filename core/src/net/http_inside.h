@@ -12,6 +12,8 @@ struct dr_http_exchange {
     struct MHD_Connection *connection;
     int fd;
     uint64_t place; /* where it comes from */
+    dr_place taken;
+    dr_crowded crowded; /* its first request is answered so, and it is closed */
     dr_http_stage stage;
     uint64_t since_ms; /* when it came to its stage */
     const char *method;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,9 @@ static void expire(dr_http *http, dr_http_stage stage, uint32_t limit_ms)
     dr_http_exchange *exchange;
     while (limit_ms != 0 && (exchange = http->stages[stage].first) != NULL &&
            now_ms - exchange->since_ms >= limit_ms) {
+        if (stage == DR_HTTP_BUSY) {
+            dr_held_ended(&exchange->held, DR_ENDED_SLOW);
+        }
         dr_http_shut(exchange);
     }
 }
@@ -86,29 +88,6 @@ static void shut_ended(dr_http *http)
         }
         exchange = prev;
     }
-}
-
-uint64_t dr_http_place_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info == NULL ? NULL : info->client_addr;
-    uint64_t half = 0;
-    uint32_t whole = 0;
-    if (address != NULL && address->sa_family == AF_INET) {
-        struct sockaddr_in v4;
-        memcpy(&v4, address, sizeof(v4));
-        whole = v4.sin_addr.s_addr;
-    } else if (address != NULL && address->sa_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, address, sizeof(v6));
-        if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
-            memcpy(&whole, v6.sin6_addr.s6_addr + 12, sizeof(whole));
-        } else {
-            memcpy(&half, v6.sin6_addr.s6_addr, sizeof(half));
-        }
-    }
-    return half | whole;
 }
 
 static const dr_http_stage MAY_GO[] = {DR_HTTP_IDLE, DR_HTTP_BUSY};

@@ -10,6 +10,5 @@
  * owner has. A place is an IPv4 address, or what one host has of IPv6's: 64 bits. */
 void dr_http_sweep(dr_http *http);
 void dr_http_make_room(dr_http *http, uint32_t wanted);
-uint64_t dr_http_place_of(struct MHD_Connection *connection);
 
 #endif

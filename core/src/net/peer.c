@@ -76,6 +76,23 @@ dr_peer dr_peer_among(const struct sockaddr *address, const struct ifaddrs *own)
     return DR_PEER_OTHER;
 }
 
+uint64_t dr_peer_place(const struct sockaddr *address)
+{
+    uint64_t half = 0;
+    uint32_t whole = 0;
+    if (address->sa_family != AF_INET && address->sa_family != AF_INET6) {
+        return 0;
+    }
+    const void *v4 = v4_of(address);
+    if (v4 != NULL) {
+        memcpy(&whole, v4, sizeof(whole));
+    } else {
+        const struct sockaddr_in6 *v6 = (const void *)address;
+        memcpy(&half, v6->sin6_addr.s6_addr, sizeof(half));
+    }
+    return half | whole;
+}
+
 dr_peer dr_peer_of(const struct sockaddr *address)
 {
     struct ifaddrs *own = NULL;

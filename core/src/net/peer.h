@@ -25,6 +25,10 @@ dr_peer dr_peer_among(const struct sockaddr *address, const struct ifaddrs *own)
 dr_peer dr_peer_of(const struct sockaddr *address);
 dr_peer dr_conn_peer(const dr_conn *conn);
 
+/* dr_peer_place is a number that stands for where somebody is: an IPv4 address, also as IPv6 writes
+ * it, or the 64 bits that one host has of IPv6's. 0 for what is no address of IP. */
+uint64_t dr_peer_place(const struct sockaddr *address);
+
 /* dr_peer_uid gives the user of the process at the other end of a Unix socket, as it was when that
  * connected. Returns: false where the kernel cannot say. */
 bool dr_peer_uid(int fd, uint32_t *uid);

@@ -116,7 +116,7 @@ static void look(dr_reactor *reactor)
     }
     for (dr_conn *conn = reactor->conns, *next; conn != NULL; conn = next) {
         next = conn->next;
-        dr_conn_look(conn, reactor->looked_ms, reactor->stall_ms);
+        dr_conn_look(conn, reactor->looked_ms, reactor->stall_ms, reactor->frame_ms);
     }
     reactor->looked_ms = 0;
 }
@@ -162,6 +162,7 @@ dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, uint32_t count,
     reactor->linger_ms = linger_ms;
     reactor->events = *events;
     reactor->apart_bound = reactor->apart_usual = SIZE_MAX;
+    reactor->calls_max = DR_CONN_CALLS_MAX_DEFAULT;
     reactor->look_ms = DR_STALL_LOOK_MS;
     reactor->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     const int failed = reactor->event_fd < 0 ? UV_EMFILE : uv_loop_init(&reactor->loop);
@@ -190,14 +191,35 @@ dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, uint32_t count,
     return DORA_OK;
 }
 
-void dr_reactor_guard(dr_reactor *reactor, dr_seat *seat, uint32_t stall_ms)
+/* look_often has connections looked at so often that a time is noticed; 0 is none. */
+static void look_often(dr_reactor *reactor, uint32_t time_ms)
 {
-    const uint32_t look_ms = stall_ms / DR_STALL_LOOKS;
+    const uint32_t look_ms = time_ms / DR_STALL_LOOKS;
+    reactor->look_ms = time_ms != 0 && look_ms < reactor->look_ms ? look_ms : reactor->look_ms;
+}
+
+void dr_reactor_guard(dr_reactor *reactor, dr_seat *seat, uint32_t stall_ms, uint32_t frame_ms)
+{
     reactor->seat = seat;
     reactor->apart_usual = seat->budget->connection_max / DR_CONN_APART_PAUSE_PART + 1;
     reactor->apart_bound = reactor->apart_usual;
     reactor->stall_ms = stall_ms;
-    reactor->look_ms = stall_ms != 0 && look_ms < DR_STALL_LOOK_MS ? look_ms : DR_STALL_LOOK_MS;
+    reactor->frame_ms = frame_ms;
+    reactor->look_ms = DR_STALL_LOOK_MS;
+    look_often(reactor, stall_ms);
+    look_often(reactor, frame_ms);
+}
+
+void dr_reactor_limit(dr_reactor *reactor, dr_places *places, uint32_t calls_max)
+{
+    reactor->places = places;
+    reactor->calls_max = calls_max;
+}
+
+const char *dr_pause_name(dr_pause why)
+{
+    static const char *const names[DR_PAUSE_REASONS] = {"calls", "replies", "bytes"};
+    return names[why];
 }
 
 /* listen_on is the second half for both kinds; `failed` is how opening went. */
@@ -225,7 +247,6 @@ dora_err dr_reactor_listen_tls(dr_reactor *reactor, int listen_fd, int backlog,
                                dr_tls_current *current, uint32_t handshake_ms, dora_error *error)
 {
     dr_reactor_tls *tls = &reactor->tls;
-    const uint32_t look_ms = handshake_ms / DR_STALL_LOOKS;
     tls->read_buf = dr_alloc(DR_READ_BYTES);
     if (tls->read_buf == NULL) {
         close(listen_fd);
@@ -233,9 +254,7 @@ dora_err dr_reactor_listen_tls(dr_reactor *reactor, int listen_fd, int backlog,
     }
     tls->current = current;
     tls->handshake_ms = handshake_ms;
-    if (handshake_ms != 0 && look_ms < reactor->look_ms) {
-        reactor->look_ms = look_ms;
-    }
+    look_often(reactor, handshake_ms);
     uv_tcp_init(&reactor->loop, &tls->listener);
     tls->listener.data = reactor;
     tls->is_listening = true;

@@ -15,6 +15,14 @@
 
 typedef struct dr_reactor dr_reactor;
 
+/* Why a connection is not read for a while. */
+typedef enum dr_pause {
+    DR_PAUSE_CALLS = 0, /* as many of its calls are in flight as may be */
+    DR_PAUSE_REPLIES,   /* it does not take its replies */
+    DR_PAUSE_BYTES,     /* much is held for it */
+    DR_PAUSE_REASONS
+} dr_pause;
+
 /* dr_reactor_events is what the reactor asks its owner; `user` is the last argument of each. */
 typedef struct dr_reactor_events {
     /* on_frame: a whole frame came. It may append replies by dr_conn_begin and dr_conn_end, and
@@ -98,6 +106,7 @@ struct dr_reactor {
     dr_count closed;
     dr_count bytes_in;
     dr_count bytes_out;
+    dr_count pauses[DR_PAUSE_REASONS];
     dr_reactor_tls tls;
     uint32_t turn;    /* of the loop; counts around */
     uint64_t turn_ns; /* dr_reactor_now_ns; 0: not asked for in this turn */
@@ -109,7 +118,10 @@ struct dr_reactor {
     dr_seat *seat;      /* at what peers have us hold; NULL: not counted */
     size_t apart_bound; /* dr_conn_hold: with so much a connection is not read; 0: none is */
     size_t apart_usual; /* what it is while connections are read */
+    uint32_t calls_max; /* in flight: with so many a connection is not read */
+    dr_places *places;  /* of connections; NULL: there may be any number */
     uint32_t stall_ms;
+    uint32_t frame_ms;  /* in which a frame that has begun must be whole; 0: ever */
     uint32_t look_ms;   /* between two looks at whether connections stand still */
     uint32_t looked_ms; /* since the last one */
     dr_conn *conns;
@@ -125,8 +137,14 @@ dora_err dr_reactor_init(dr_reactor *reactor, uint32_t index, uint32_t count,
                          const dr_reactor_events *events, dora_error *error);
 
 /* dr_reactor_guard bounds what the connections to come have us hold; `stall_ms` 0: they may stand
- * still for ever. Ownership: borrows the seat. */
-void dr_reactor_guard(dr_reactor *reactor, dr_seat *seat, uint32_t stall_ms);
+ * still for ever, `frame_ms` 0: a frame may take as long as it likes. Ownership: borrows the seat.
+ * dr_reactor_limit bounds how many there are, and how many calls each has in flight. Ownership:
+ * borrows the places, which may be NULL. */
+void dr_reactor_guard(dr_reactor *reactor, dr_seat *seat, uint32_t stall_ms, uint32_t frame_ms);
+void dr_reactor_limit(dr_reactor *reactor, dr_places *places, uint32_t calls_max);
+
+/* dr_pause_name gives "calls", "replies", "bytes": a static string. */
+const char *dr_pause_name(dr_pause why);
 
 /* dr_reactor_listen starts accepting on a listening TCP socket, dr_reactor_listen_locally on a Unix
  * socket; one of each at most. Ownership: takes the descriptor. */

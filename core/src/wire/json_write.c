@@ -398,7 +398,8 @@ static void put_faults(dr_json_writer *writer, dora_slice msg)
     dr_json_close(writer, &faults);
 }
 
-void dr_json_error(dr_json_writer *writer, int64_t code, dora_slice msg, const char *field)
+static void put_error(dr_json_writer *writer, int64_t code, dora_slice msg, const char *field,
+                      uint32_t retry_after_ms)
 {
     dr_json_level all;
     dr_json_level error;
@@ -417,6 +418,20 @@ void dr_json_error(dr_json_writer *writer, int64_t code, dora_slice msg, const c
         dr_json_key(writer, &error, (dora_slice){"field", 5});
         dr_json_text(writer, dr_slice(field));
     }
+    if (retry_after_ms != 0) {
+        dr_json_key(writer, &error, (dora_slice){"retry_after_ms", 14});
+        dr_json_int(writer, retry_after_ms);
+    }
     dr_json_close(writer, &error);
     dr_json_close(writer, &all);
+}
+
+void dr_json_error(dr_json_writer *writer, int64_t code, dora_slice msg, const char *field)
+{
+    put_error(writer, code, msg, field, 0);
+}
+
+void dr_json_refusal(dr_json_writer *writer, int64_t code, dora_slice msg, uint32_t retry_after_ms)
+{
+    put_error(writer, code, msg, NULL, retry_after_ms);
 }

@@ -49,6 +49,9 @@ void dr_json_text(dr_json_writer *writer, dora_slice text);
  * without. 100210 has "faults", those in its message as a list of {"path": , "reason": }. */
 void dr_json_error(dr_json_writer *writer, int64_t code, dora_slice msg, const char *field);
 
+/* dr_json_refusal writes the same with "retry_after_ms", where `retry_after_ms` is not 0. */
+void dr_json_refusal(dr_json_writer *writer, int64_t code, dora_slice msg, uint32_t retry_after_ms);
+
 /* dr_json_mark is a place to go back to: what was written since is dropped. */
 typedef struct dr_json_mark {
     size_t len;

@@ -177,11 +177,22 @@ static bool repeat(dr_tries *tries, const dr_nodes *nodes, uint64_t now_ms)
     return true;
 }
 
+/* note_room remembers until when servers that have refused have no room. */
+static void note_room(dr_tries *tries, const dr_try *made, uint64_t now_ns)
+{
+    uint64_t room_ns = now_ns + (uint64_t)made->retry_after_ms * DR_NS_PER_MS;
+    if (made->retry_after_ms != 0) {
+        tries->room_ns = room_ns > tries->room_ns ? room_ns : tries->room_ns;
+        dr_tried_add(&tries->refused, tries->node);
+    }
+}
+
 bool dr_tries_again(dr_tries *tries, const dr_try *made, const dr_nodes *nodes, uint64_t now_ns)
 {
     dr_try_outcome outcome = dr_tries_outcome(made);
     uint64_t now_ms = now_ns / DR_NS_PER_MS;
     tries->is_same = false;
+    note_room(tries, made, now_ns);
     if ((outcome != DR_NOT_RUN && outcome != DR_UNKNOWN) || now_ns >= tries->deadline_ns) {
         return false;
     }
@@ -198,25 +209,42 @@ static uint64_t giving_up_ns(const dr_tries *tries, uint64_t now_ns)
     return until_ns < most_ns ? until_ns : most_ns;
 }
 
+/* When the pause that begins now ends. */
+static uint64_t pause_end_ns(const dr_tries *tries, bool is_refused, uint64_t now_ns,
+                             uint64_t random)
+{
+    uint32_t doublings = tries->pauses < PAUSE_DOUBLINGS ? tries->pauses : PAUSE_DOUBLINGS;
+    uint64_t half_ns = ((uint64_t)PAUSE_MS * DR_NS_PER_MS << doublings) / 2;
+    if (is_refused && tries->room_ns > now_ns + half_ns) { /* up to half as much later: */
+        half_ns = (tries->room_ns - now_ns) / 2;           /*   many have heard the same */
+        return tries->room_ns + random % half_ns;
+    }
+    return now_ns + half_ns + random % half_ns;
+}
+
 bool dr_tries_wait(dr_tries *tries, const dr_try *made, uint64_t now_ns, uint64_t random,
                    uint64_t *again_ns)
 {
-    /* A server that has too much to do is there: to ask it again and again only adds to that. */
-    if (tries->wait_ms == 0 || made->is_overloaded || dr_tries_outcome(made) != DR_NOT_RUN) {
+    /* A server that has too much to do is there: to ask it again before it has said only adds to
+     * that. */
+    bool is_unsaid = made->is_overloaded && made->retry_after_ms == 0;
+    if (tries->wait_ms == 0 || is_unsaid || dr_tries_outcome(made) != DR_NOT_RUN) {
         return false;
     }
     if (tries->pauses == 0) {
         tries->giving_up_ns = giving_up_ns(tries, now_ns);
     }
-    if (now_ns >= tries->giving_up_ns) {
+    if (now_ns >= tries->giving_up_ns ||
+        (made->is_overloaded && tries->room_ns > tries->giving_up_ns)) {
         return false;
     }
-    uint32_t doublings = tries->pauses < PAUSE_DOUBLINGS ? tries->pauses : PAUSE_DOUBLINGS;
-    uint64_t half_ns = ((uint64_t)PAUSE_MS * DR_NS_PER_MS << doublings) / 2;
-    *again_ns = now_ns + half_ns + random % half_ns;
+    *again_ns = pause_end_ns(tries, made->is_overloaded, now_ns, random);
     *again_ns = *again_ns < tries->giving_up_ns ? *again_ns : tries->giving_up_ns;
     tries->pauses++;
-    tries->tried = (dr_tried){{0}};
+    if (*again_ns >= tries->room_ns) {
+        tries->refused = (dr_tried){{0}};
+    }
+    tries->tried = tries->refused;
     tries->is_same = false;
     return true;
 }

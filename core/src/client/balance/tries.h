@@ -15,6 +15,8 @@ typedef struct dr_tries {
     uint32_t wait_ms;      /* how long for a server to come back; 0: not at all */
     uint32_t pauses;       /* of that wait */
     uint64_t giving_up_ns; /* the end of that wait, from the first pause on */
+    uint64_t room_ns;      /* until then those servers have no room that have refused and said so */
+    dr_tried refused;      /* these */
     int64_t attempt; /* as the request has it: -1 for a call that is sent for the first time */
     size_t group;
     size_t node;         /* of the try under way, or of the last one */
@@ -28,11 +30,12 @@ typedef struct dr_tries {
 
 /* dr_try is how one try ended. */
 typedef struct dr_try {
-    dora_err err;       /* DORA_OK: with a reply, */
-    int64_t code;       /* of this code */
-    bool is_reused;     /* the connection served a call before */
-    bool is_unsent;     /* the server certainly did not get all of it */
-    bool is_overloaded; /* the reply, or the envelope in it, says so */
+    dora_err err;            /* DORA_OK: with a reply, */
+    int64_t code;            /* of this code */
+    bool is_reused;          /* the connection served a call before */
+    bool is_unsent;          /* the server certainly did not get all of it */
+    bool is_overloaded;      /* the reply, or the envelope in it, says so, */
+    uint32_t retry_after_ms; /* and when to ask again; 0: it does not */
 } dr_try;
 
 typedef enum dr_try_outcome {
@@ -78,8 +81,9 @@ bool dr_tries_note(dr_tries *tries, const dr_try *made);
 bool dr_tries_again(dr_tries *tries, const dr_try *made, const dr_nodes *nodes, uint64_t now_ns);
 
 /* dr_tries_wait decides, where there is no other place to try, whether the call waits for a server
- * to come back. Returns: true with when to try all of them anew: after a pause that grows, of which
- * `random` decides a part, so that those who wait do not come all at once. */
+ * to come back, or to have room where it has said when. Returns: true with when to try all of them
+ * anew: after a pause that grows, or once the last that has refused has room; `random` decides a
+ * part of it, so that those who wait do not come all at once. */
 bool dr_tries_wait(dr_tries *tries, const dr_try *made, uint64_t now_ns, uint64_t random,
                    uint64_t *again_ns);
 

@@ -91,6 +91,7 @@ static dora_err begin(dr_attempt *a, bool *is_over, dora_error *error)
     a->made.is_unsent = true;
     a->is_half_sent = false;
     a->made.is_overloaded = false;
+    a->made.retry_after_ms = 0;
     pthread_mutex_lock(&client->lock);
     dora_err err = name_call(a, error);
     if (err == DORA_OK && a->begun_ns >= a->tries.deadline_ns) {
@@ -197,7 +198,8 @@ static dora_err finish(dr_attempt *a, dora_error *error)
     }
     answer->reply = a->incoming.body;
     err = dr_answer_read(answer, a->request.type, a->request.api_count, reply, error);
-    a->made.is_overloaded = dr_answer_is_overloaded(answer, a->request.type, reply);
+    a->made.is_overloaded =
+        dr_answer_is_overloaded(answer, a->request.type, reply, &a->made.retry_after_ms);
     return err;
 }
 

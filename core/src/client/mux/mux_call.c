@@ -13,6 +13,8 @@ const dr_reason dr_reason_late = {
     .err = DORA_ETIMEDOUT, .code = DORA_CODE_RECEIVE, .msg = "receive: timed out"};
 const dr_reason dr_reason_stopping = {
     .err = DORA_EREPLY, .code = DORA_CODE_STOPPING, .msg = "the server is stopping"};
+const dr_reason dr_reason_no_room = {
+    .err = DORA_EREPLY, .code = DORA_CODE_OVERLOADED, .msg = "the server has no room"};
 static const dr_reason no_memory = {.err = DORA_ENOMEM, .msg = "out of memory"};
 
 const dr_reason *dr_reason_new(dora_err err, int os_error, int64_t code, const char *msg)
@@ -143,7 +145,10 @@ bool dr_mux_pause(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr
         !dr_tries_wait(&call->tries, made, now_ns, dr_random_next(&mux->random), &again_ns)) {
         return false;
     }
-    set_reason(call, reason != NULL ? reason : &dr_reason_stopping);
+    if (reason == NULL) {
+        reason = made->is_overloaded ? &dr_reason_no_room : &dr_reason_stopping;
+    }
+    set_reason(call, reason);
     call->state = DR_CALL_PAUSED;
     dr_mux_list_add(&mux->paused, call);
     dr_mux_alarm(mux, call, again_ns);

@@ -101,7 +101,8 @@ static bool take_reply(dora_mux *mux, dr_mux_call *call, const dr_incoming *inco
     if (made.err == DORA_OK) {
         given->reply = incoming->body;
         made.err = dr_answer_read(given, call->type, call->api_count, reply, &mux->error);
-        made.is_overloaded = dr_answer_is_overloaded(given, call->type, reply);
+        made.is_overloaded =
+            dr_answer_is_overloaded(given, call->type, reply, &made.retry_after_ms);
     } else {
         dora_error_set(&mux->error, made.err, "%s", dora_err_text(made.err));
     }

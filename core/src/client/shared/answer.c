@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "wire/message_write.h"
+#include "wire/retry_after.h"
 #include "wire/value.h"
 #include "wire/value_read.h"
 #include "wire/value_write.h"
@@ -347,10 +348,25 @@ dora_err dr_answer_read(dora_answer *answer, dr_call_type type, size_t count,
 }
 
 bool dr_answer_is_overloaded(const dora_answer *answer, dr_call_type type,
-                             const dr_reply_message *reply)
+                             const dr_reply_message *reply, uint32_t *retry_after_ms)
 {
     bool is_envelope = type == DR_TYPE_W_S && reply->code == DORA_CODE_OK && answer->count == 1;
-    return (is_envelope ? answer->results[0].code : reply->code) == DORA_CODE_OVERLOADED;
+    *retry_after_ms = 0;
+    if ((is_envelope ? answer->results[0].code : reply->code) != DORA_CODE_OVERLOADED) {
+        return false;
+    }
+    *retry_after_ms = dr_retry_after_of(is_envelope ? answer->results[0].data : reply->data);
+    return true;
+}
+
+uint32_t dora_retry_after_ms(dora_slice value)
+{
+    dr_reply_message reply;
+    const uint32_t own_ms = dr_retry_after_of(value);
+    if (own_ms != 0 || dr_reply_decode(value, &reply, NULL) != DORA_OK) {
+        return own_ms;
+    }
+    return reply.code == DORA_CODE_OVERLOADED ? dr_retry_after_of(reply.data) : 0;
 }
 
 dora_err dr_answer_verdict(dr_call_type type, const dr_reply_message *reply, dora_error *error)

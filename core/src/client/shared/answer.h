@@ -60,9 +60,10 @@ dora_err dr_answer_read(dora_answer *answer, dr_call_type type, size_t count,
                         const dr_reply_message *reply, dora_error *error);
 dora_err dr_answer_verdict(dr_call_type type, const dr_reply_message *reply, dora_error *error);
 
-/* dr_answer_is_overloaded says whether a reply that was read says no for want of room. */
+/* dr_answer_is_overloaded says whether a reply that was read says no for want of room, and in
+ * `*retry_after_ms` when to ask again, 0: it does not say so. */
 bool dr_answer_is_overloaded(const dora_answer *answer, dr_call_type type,
-                             const dr_reply_message *reply);
+                             const dr_reply_message *reply, uint32_t *retry_after_ms);
 
 /* dr_answer_refused makes an error of a reply that says no. Returns: DORA_EREPLY. */
 dora_err dr_answer_refused(const dr_reply_message *reply, dora_error *error);

@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/slice.h"
 #include "server/call/call_log.h"
 #include "server/call/call_span.h"
 #include "server/call/caller.h"
 #include "server/call/dedupe.h"
 #include "server/call/reply.h"
+#include "task/room.h"
 
 static const char no_api_prefix[] = "no such api: ";
 
@@ -149,6 +151,8 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
         return;
     }
     one->msg = dr_slice(why);
+    one->retry_after_ms =
+        code == DORA_CODE_OVERLOADED ? dr_room_ms(one->pool, input.submitted_ns) : 0;
     settle_refused(call, index, request, code);
 }
 
@@ -169,11 +173,19 @@ static void refuse(const dr_responder *responder, const dr_request *request, int
     dr_reply_code(responder, request->guid.data, code, text);
 }
 
+/* refuse_later answers a whole request for which there is no room now. */
+static void refuse_later(const dr_responder *responder, const dr_request *request, const char *why,
+                         uint32_t retry_after_ms)
+{
+    dr_call_count_refused(responder, request, DORA_CODE_OVERLOADED);
+    dr_reply_no_room(responder, request->guid.data, why, retry_after_ms);
+}
+
 void dr_admit_waiting(const dr_responder *responder, const dr_request *request)
 {
     dr_call *call = dr_call_new(responder, request);
     if (call == NULL) {
-        refuse(responder, request, DORA_CODE_OVERLOADED, "out of memory");
+        refuse_later(responder, request, "out of memory", DR_RETRY_AFTER_MS_USUAL);
         return;
     }
     for (uint32_t i = 0; i < call->count; i++) {
@@ -247,7 +259,7 @@ void dr_admit_accepted(const dr_responder *responder, const dr_request *request)
 {
     dr_call *call = dr_call_new(responder, request);
     if (call == NULL) {
-        refuse(responder, request, DORA_CODE_OVERLOADED, "out of memory");
+        refuse_later(responder, request, "out of memory", DR_RETRY_AFTER_MS_USUAL);
         return;
     }
     /* Looked for first: what was accepted is not refused when it is sent again. */
@@ -260,6 +272,13 @@ void dr_admit_accepted(const dr_responder *responder, const dr_request *request)
     const char *why = NULL; /* what the code says */
     const int64_t code =
         request->timeout_ms == 0 ? DORA_CODE_EXPIRED : reserve_all(call, request, &index, &why);
+    if (code == DORA_CODE_OVERLOADED) {
+        const uint32_t after_ms =
+            dr_room_ms(call->parts[index].pool, dr_reactor_now_ns(&responder->lane->reactor));
+        dr_call_free(call);
+        refuse_later(responder, request, why, after_ms);
+        return;
+    }
     if (code != 0) {
         const dora_slice name = responder->lane->apis[index].name;
         char text[DR_CALLER_REFUSAL_MAX];

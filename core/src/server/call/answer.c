@@ -16,6 +16,7 @@
 typedef struct spoken {
     dr_buf text;
     unsigned status; /* over HTTP; before it is spoken: of a handler's error, 0: by its code */
+    uint32_t retry_after_ms; /* over HTTP, of a refusal; 0: nothing is said */
     dora_err err;
 } spoken;
 
@@ -35,7 +36,8 @@ static void translate(dr_responder_kind kind, dora_slice guid, size_t bytes_max,
     if (kind == DR_RESPONDER_BARE) {
         words->err = dr_bare_reply(body, guid, &words->text);
     } else if (kind == DR_RESPONDER_WEB) {
-        words->err = dr_web_result(body, bytes_max, &words->text, &words->status);
+        words->err =
+            dr_web_result(body, bytes_max, &words->text, &words->status, &words->retry_after_ms);
     } else {
         words->err = dr_json_reply(body, guid, bytes_max, &words->text);
     }
@@ -81,7 +83,7 @@ static dora_err deliver(const dr_responder *responder, const char *guid, spoken 
         return words->err;
     }
     if (dr_responder_is_web(responder)) {
-        dr_web_answer(responder->web, words->status, &words->text);
+        dr_web_answer(responder->web, words->status, words->retry_after_ms, &words->text);
         return DORA_OK;
     }
     size_t mark;

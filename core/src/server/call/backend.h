@@ -4,7 +4,9 @@
 #define DR_SERVER_BACKEND_H
 
 #include "net/budget.h"
+#include "net/places.h"
 #include "server/access/guesses.h"
+#include "server/access/rates.h"
 #include "server/call/callers.h"
 #include "server/call/observe.h"
 #include "server/call/route.h"
@@ -45,10 +47,12 @@ typedef struct dr_backend {
     dr_reply_cache *reply_cache; /* NULL: no pool dedupes */
     bool all_dedupe;             /* every pool does */
     dr_budget budget;            /* what peers have us hold */
+    dr_places places;            /* how many connections they have */
     dr_control_handler commands;
     dr_access *_Atomic access; /* NULL: there are no rules; changes with a reload, as `routes` */
     dr_caller_rows callers;
     dr_guesses guesses;
+    dr_rates rates;                       /* of calls over HTTP */
     _Atomic dr_log_requests log_requests; /* both change with a reload */
     _Atomic uint32_t log_slow_ms;
     dr_spans *spans;               /* of calls that are traced */

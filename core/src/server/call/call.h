@@ -21,6 +21,7 @@ typedef enum dr_part_state {
 /* dr_part is one api of a call. */
 typedef struct dr_part {
     dr_part_state state;
+    uint32_t retry_after_ms; /* of one that found no room; 0: nothing is said */
     dr_pool *pool;
     dr_row *row; /* where it is counted when its call ends */
     uint32_t task;

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/slice.h"
 #include "net/conn_tls.h"
 #include "net/http_exchange.h"
@@ -139,9 +140,9 @@ static void refuse_web(const dr_responder *responder, const dr_request *request,
     }
 }
 
-/* shown_from is whose guess a token would be. Who comes by a proxy of this machine has its address,
+/* paying_for is who pays for a request. Who comes by a proxy of this machine has its address,
  * and one of them who guesses would use up the guesses of all. */
-static dr_ip shown_from(const dr_http_exchange *exchange, const dr_ip *ip)
+static dr_ip paying_for(const dr_http_exchange *exchange, const dr_ip *ip)
 {
     char text[DR_NETWORK_TEXT_MAX];
     dr_ip behind;
@@ -152,6 +153,13 @@ static dr_ip shown_from(const dr_http_exchange *exchange, const dr_ip *ip)
     memcpy(text, said.data, said.len);
     text[said.len] = '\0';
     return dr_ip_read(text, &behind) ? behind : *ip;
+}
+
+dr_ip dr_caller_from(const dr_http_exchange *exchange)
+{
+    const struct sockaddr *address = dr_http_address(exchange);
+    const dr_ip ip = address != NULL ? dr_ip_of(address) : (dr_ip){0};
+    return paying_for(exchange, &ip);
 }
 
 dr_token_verdict dr_caller_of_web(dr_backend *backend, const dr_access *access,
@@ -168,7 +176,7 @@ dr_token_verdict dr_caller_of_web(dr_backend *backend, const dr_access *access,
     if (!dr_caller_bearer(exchange, &token)) {
         return DR_TOKEN_GOOD;
     }
-    const dr_ip from = shown_from(exchange, &ip);
+    const dr_ip from = paying_for(exchange, &ip);
     const dr_token_verdict verdict =
         dr_caller_token(backend, &from, dr_ip_is_loopback(&ip), token, &digest);
     if (verdict == DR_TOKEN_GOOD) {
@@ -202,7 +210,7 @@ bool dr_caller_enter(const dr_responder *responder, const dr_request *request)
         }
     } else if (!take_conn(caller, responder->conn)) {
         dr_call_count_refused(responder, request, DORA_CODE_OVERLOADED);
-        dr_reply_code(responder, request->guid.data, DORA_CODE_OVERLOADED, "out of memory");
+        dr_reply_no_room(responder, request->guid.data, "out of memory", DR_RETRY_AFTER_MS_USUAL);
         return false;
     }
     if (caller->subject.identity != DR_NOBODY) {

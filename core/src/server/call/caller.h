@@ -43,8 +43,11 @@ const char *dr_token_verdict_text(dr_token_verdict verdict);
 
 /* dr_caller_bearer gives the token of a request over HTTP; other schemes of Authorization are a
  * proxy's own. Returns: false where there is none. dr_caller_of_web finds who makes the request,
- * without a token by its address; of one that a proxy has passed on that says nothing. */
+ * without a token by its address; of one that a proxy has passed on that says nothing.
+ * dr_caller_from is who pays for what it does too often: its address, or, where a proxy of this
+ * machine has passed it on, the one that the proxy says. */
 bool dr_caller_bearer(const dr_http_exchange *exchange, dora_slice *token);
+dr_ip dr_caller_from(const dr_http_exchange *exchange);
 dr_token_verdict dr_caller_of_web(dr_backend *backend, const dr_access *access,
                                   const dr_http_exchange *exchange, dr_subject *subject);
 

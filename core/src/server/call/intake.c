@@ -40,8 +40,8 @@ static void offload(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is
     if (dr_unpack_offload(lane, conn, frame, is_packed) != DORA_OK) {
         const dr_responder responder = responder_of(lane, conn, frame, !is_packed);
         dr_call_count_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_OVERLOADED);
-        dr_reply_code(&responder, frame->is_bare ? DR_GUID_NONE : frame->guid, DORA_CODE_OVERLOADED,
-                      "out of memory");
+        dr_reply_no_room(&responder, frame->is_bare ? DR_GUID_NONE : frame->guid, "out of memory",
+                         DR_RETRY_AFTER_MS_USUAL);
     }
 }
 

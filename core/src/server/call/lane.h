@@ -4,11 +4,11 @@
 
 #include "base/count.h"
 #include "base/guid.h"
+#include "base/log_few.h"
 #include "net/http.h"
 #include "net/reactor.h"
 #include "server/call/backend.h"
 #include "server/call/expiry.h"
-#include "server/call/stranger.h"
 #include "task/dispatch.h"
 
 typedef struct dr_call dr_call;
@@ -48,9 +48,10 @@ struct dr_lane {
     dr_expiry expiry;
     dr_caller caller; /* of the request that it is at */
     dr_caller_count callers[DR_CALLER_ROWS_MAX];
-    dr_strangers strangers;
-    dr_random random; /* for guids of requests that come without */
-    char too_big[96]; /* what is said of a reply over frame_bytes_max */
+    dr_log_few strangers; /* that were written down */
+    dr_log_few hasty;     /* likewise: who calls too often */
+    dr_random random;     /* for guids of requests that come without */
+    char too_big[96];     /* what is said of a reply over frame_bytes_max */
     dr_api apis[DR_APIS_MAX];
 };
 

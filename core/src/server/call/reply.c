@@ -1,11 +1,13 @@
 /* reply.c: what became of a call, written to whoever asked as one reply. */
 #include "server/call/reply.h"
 
+#include "base/limits.h"
 #include "base/slice.h"
 #include "server/call/answer.h"
 #include "server/call/call_log.h"
 #include "server/call/dedupe.h"
 #include "wire/message_write.h"
+#include "wire/retry_after.h"
 
 static const dora_slice ok_text = {"OK", 2};
 static const dora_slice empty_array = {"a:0:{}", 6};
@@ -49,11 +51,26 @@ void dr_reply_code(const dr_responder *responder, const char *guid, int64_t code
     dr_reply_whole(responder, guid, code, msg, (dora_slice){NULL, 0});
 }
 
+void dr_reply_no_room(const dr_responder *responder, const char *guid, const char *text,
+                      uint32_t retry_after_ms)
+{
+    dr_buf data = {0};
+    if (dr_retry_after_put(&data, retry_after_ms) != DORA_OK) {
+        dr_buf_clear(&data); /* it is said without */
+    }
+    dr_reply_whole(responder, guid, DORA_CODE_OVERLOADED, dr_slice(text), dr_buf_slice(&data));
+    dr_buf_fini(&data);
+}
+
 void dr_reply_refused(const dr_responder *responder, const char *guid, const dora_error *error)
 {
     dr_call_count_answered(responder->lane, DR_TYPE_UNKNOWN, error->code);
     if (dr_call_log_is_on(responder->lane)) {
         dr_call_log_unread(responder, guid, error);
+    }
+    if (error->code == DORA_CODE_OVERLOADED) {
+        dr_reply_no_room(responder, guid, error->msg, DR_RETRY_AFTER_MS_USUAL);
+        return;
     }
     dr_reply_code(responder, guid, error->code, error->msg[0] != '\0' ? error->msg : NULL);
 }
@@ -84,7 +101,8 @@ static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_part *re
     const dora_slice msg = has_text ? result->msg : usual_text(call->lane, result->code);
     dora_err err = dr_reply_begin(out, call->guid, result->code, msg);
     if (err == DORA_OK) {
-        err = dr_buf_append_slice(out, result->data.len > 0 ? result->data : empty_array);
+        err = result->data.len > 0 ? dr_buf_append_slice(out, result->data)
+                                   : dr_retry_after_put(out, result->retry_after_ms);
     }
     return err == DORA_OK ? dr_reply_end(out) : err;
 }

@@ -5,12 +5,15 @@
 #include "server/call/call.h"
 
 /* dr_reply_whole answers a whole request; `data` is one encoded value, empty for the empty array.
- * dr_reply_code does so with a code and its text, NULL for the usual one; dr_reply_refused with
- * those of `error`; dr_reply_body with a body that was written before, and the
- * status that its handler's error has over HTTP (0: by its code). */
+ * dr_reply_code does so with a code and its text, NULL for the usual one; dr_reply_no_room with
+ * 100203, and when to ask again; dr_reply_refused with what `error` says; dr_reply_body with a body
+ * that was written before, and the status that its handler's error has over HTTP (0: by its code).
+ */
 void dr_reply_whole(const dr_responder *responder, const char *guid, int64_t code, dora_slice msg,
                     dora_slice data);
 void dr_reply_code(const dr_responder *responder, const char *guid, int64_t code, const char *text);
+void dr_reply_no_room(const dr_responder *responder, const char *guid, const char *text,
+                      uint32_t retry_after_ms);
 void dr_reply_refused(const dr_responder *responder, const char *guid, const dora_error *error);
 void dr_reply_body(const dr_responder *responder, const char *guid, dora_slice body,
                    uint16_t http_status);

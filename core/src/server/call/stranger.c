@@ -1,34 +1,16 @@
 /* stranger.c: who comes and does not speak our language: written down, but not without end. */
 #include "server/call/stranger.h"
 
-#include "base/limits.h"
+#include "base/log_few.h"
 #include "net/peer.h"
 #include "server/call/lane.h"
-
-/* may_say: anybody can connect, and the log is for more than that. */
-static bool may_say(dr_lane *lane, uint32_t *unsaid)
-{
-    dr_strangers *strangers = &lane->strangers;
-    const uint64_t now_ms = uv_now(&lane->reactor.loop);
-    *unsaid = 0;
-    if (now_ms - strangers->since_ms >= DR_STRANGERS_MS) {
-        *unsaid = strangers->unsaid;
-        *strangers = (dr_strangers){.since_ms = now_ms};
-    }
-    if (strangers->said >= DR_STRANGERS_SAID_MAX) {
-        strangers->unsaid++;
-        return false;
-    }
-    strangers->said++;
-    return true;
-}
 
 static void say(dr_conn *conn, const char *what, const char *why, dr_lane *lane)
 {
     char who[DR_PEER_TEXT_MAX];
     uint32_t unsaid;
     uv_os_fd_t fd;
-    if (!may_say(lane, &unsaid)) {
+    if (!dr_log_few_may(&lane->strangers, uv_now(&lane->reactor.loop), &unsaid)) {
         return;
     }
     if (uv_fileno(&conn->uv.handle, &fd) != 0) {

@@ -4,13 +4,6 @@
 
 #include "net/conn.h"
 
-/* dr_strangers counts what one lane has written. All zero is a good beginning. */
-typedef struct dr_strangers {
-    uint64_t since_ms;
-    uint32_t said;
-    uint32_t unsaid;
-} dr_strangers;
-
 /* dr_stranger_tls is the reactor's on_tls_failed; dr_stranger_plain is for a frame that ends its
  * connection. Both name the peer. `user` is the lane. */
 void dr_stranger_tls(dr_conn *conn, const char *why, void *user);

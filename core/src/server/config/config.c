@@ -97,6 +97,7 @@ dora_err dr_config_init(dr_config *config)
         .hung_ms = DR_HUNG_MS_DEFAULT,
         .connection_mb_max = DR_CONNECTION_MB_MAX_DEFAULT,
         .stall_ms = DR_STALL_MS_DEFAULT,
+        .connection_calls_max = DR_CONN_CALLS_MAX_DEFAULT,
         .tls = {.handshake_ms = DR_TLS_HANDSHAKE_MS_DEFAULT},
         .log = {.format = DR_LOG_TEXT, .level = 4, .slow_ms = DR_LOG_SLOW_MS_DEFAULT},
         .control = {.loopback = true, .local = true},

@@ -110,6 +110,10 @@ typedef struct dr_config {
     uint32_t connection_mb_max; /* that one connection has us hold; never less than two frames */
     uint32_t buffers_mb_max;    /* all together; 0: a quarter of the memory that there is */
     uint32_t stall_ms;          /* for a frame or a reply to stand still; 0: for ever */
+    uint32_t frame_ms;          /* for a frame that has begun to be whole; 0: ever */
+    uint32_t connections_max;   /* 0: as many as there are descriptors */
+    uint32_t connections_per_address_max; /* 0: any number */
+    uint32_t connection_calls_max;        /* in flight on one connection */
     bool sign;
     bool gzip;
     char *salt;
@@ -143,6 +147,8 @@ typedef struct dr_config {
     } tls;
     struct {
         dr_texts hosts; /* in whose `Host` web pages are answered, beside addresses and localhost */
+        uint32_t rate_per_address;  /* calls a second; 0: any number */
+        uint32_t burst_per_address; /* that may come at once; 0: those of a second */
     } http;
     struct {
         dr_texts redis;  /* as redis_url.h reads them: passwords stand in them */

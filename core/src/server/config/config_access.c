@@ -174,7 +174,7 @@ static dr_access *access_of(dr_config *config)
     return config->access;
 }
 
-dora_err dr_take_identities(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+static dora_err take_identities(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     dr_access *access = access_of(object);
     const char *name;
@@ -394,7 +394,7 @@ static dora_err take_rule(dr_reading *r, dr_access *access, const json_t *json, 
     return err == DORA_OK ? take_patterns(&self, "control", control, &self.rule->commands) : err;
 }
 
-dora_err dr_take_rules(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+static dora_err take_rules(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     dr_access *access = access_of(object);
     dora_err err = access != NULL ? DORA_OK : DORA_ENOMEM;
@@ -454,3 +454,9 @@ void dr_config_each_idle(const dr_config *config, void (*tell)(const char *name)
         }
     }
 }
+
+const dr_key dr_config_access_keys[] = {
+    {.name = "identities", .take = take_identities},
+    {.name = "rules", .take = take_rules},
+    {.name = NULL},
+};

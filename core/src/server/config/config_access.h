@@ -4,11 +4,11 @@
 
 #include "server/config/config_take.h"
 
-/* The dr_take_fn of `access`, which reads identities before rules wherever they stand, and of its
- * two members. */
+/* The dr_take_fn of `access`, which reads identities before rules wherever they stand. */
 dora_err dr_take_access(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-dora_err dr_take_identities(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-dora_err dr_take_rules(dr_reading *r, const dr_key *key, const json_t *json, void *object);
+
+/* dr_config_access_keys is what stands below `access`. */
+extern const dr_key dr_config_access_keys[];
 
 /* dr_config_access_commands are the names that `control` may have, NULL behind the last. */
 const char *const *dr_config_access_commands(void);

@@ -1,8 +1,10 @@
-/* config_http.c: the names under which web pages may reach the server. */
+/* config_http.c: the names under which web pages may reach the server, and how often one address
+ * may call. */
 #include "server/config/config_http.h"
 
 #include "server/config/config_take.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
@@ -43,10 +45,23 @@ dora_err dr_http_add_host(dr_config *config, const char *text, dora_error *error
                : dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
 }
 
-dora_err dr_take_hosts(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+static dora_err take_hosts(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     (void)key;
     dr_config *config = object;
     dr_texts_fini(&config->http.hosts);
     return dr_take_texts(r, json, config, dr_http_add_host);
 }
+
+const dr_key dr_config_http_keys[] = {
+    {.name = "hosts", .take = take_hosts},
+    {.name = "rate_per_address",
+     .take = dr_take_uint,
+     .at = offsetof(dr_config, http.rate_per_address),
+     .max = DR_RATE_MAX},
+    {.name = "burst_per_address",
+     .take = dr_take_uint,
+     .at = offsetof(dr_config, http.burst_per_address),
+     .max = DR_RATE_MAX},
+    {.name = NULL},
+};

@@ -334,28 +334,9 @@ static const dr_key LOG_KEYS[] = {
     {.name = NULL},
 };
 
-static const dr_key TRACE_KEYS[] = {
-    {.name = "endpoint", .take = dr_take_endpoint},
-    {.name = "service", .take = dr_take_service},
-    {.name = "headers", .take = dr_take_headers},
-    {.name = "sample", .take = dr_take_sample},
-    {.name = NULL},
-};
-
 static const dr_key CONTROL_KEYS[] = {
     {.name = "allow", .take = take_allow},
     {.name = "http", .take = dr_take_bool, .at = CONFIG(control.http)},
-    {.name = NULL},
-};
-
-static const dr_key ACCESS_KEYS[] = {
-    {.name = "identities", .take = dr_take_identities},
-    {.name = "rules", .take = dr_take_rules},
-    {.name = NULL},
-};
-
-static const dr_key HTTP_KEYS[] = {
-    {.name = "hosts", .take = dr_take_hosts},
     {.name = NULL},
 };
 
@@ -502,6 +483,20 @@ static const dr_key CONFIG_KEYS[] = {
      .max = 1u << 20},
     {.name = "buffers_mb_max", .take = dr_take_uint, .at = CONFIG(buffers_mb_max), .max = 1u << 30},
     {.name = "stall_ms", .take = dr_take_uint, .at = CONFIG(stall_ms), .max = 86400000},
+    {.name = "frame_ms", .take = dr_take_uint, .at = CONFIG(frame_ms), .max = 86400000},
+    {.name = "connections_max",
+     .take = dr_take_uint,
+     .at = CONFIG(connections_max),
+     .max = DR_CONNECTIONS_MAX_MAX},
+    {.name = "connections_per_address_max",
+     .take = dr_take_uint,
+     .at = CONFIG(connections_per_address_max),
+     .max = DR_CONNECTIONS_MAX_MAX},
+    {.name = "connection_calls_max",
+     .take = dr_take_uint,
+     .at = CONFIG(connection_calls_max),
+     .min = 1,
+     .max = 1u << 20},
     {.name = "sign", .take = dr_take_bool, .at = CONFIG(sign)},
     {.name = "salt", .take = take_salt},
     {.name = "gzip", .take = dr_take_bool, .at = CONFIG(gzip)},
@@ -518,11 +513,11 @@ static const dr_key CONFIG_KEYS[] = {
      .max = DR_CORE_MB_MAX},
     {.name = "master_user", .take = dr_take_user, .at = CONFIG(master_user)},
     {.name = "log", .take = take_object, .keys = LOG_KEYS},
-    {.name = "trace", .take = take_object, .keys = TRACE_KEYS},
+    {.name = "trace", .take = take_object, .keys = dr_config_trace_keys},
     {.name = "tls", .take = take_object, .keys = dr_config_tls_keys},
     {.name = "control", .take = take_object, .keys = CONTROL_KEYS},
-    {.name = "access", .take = dr_take_access, .keys = ACCESS_KEYS},
-    {.name = "http", .take = take_object, .keys = HTTP_KEYS},
+    {.name = "access", .take = dr_take_access, .keys = dr_config_access_keys},
+    {.name = "http", .take = take_object, .keys = dr_config_http_keys},
     {.name = "discovery", .take = take_object, .keys = DISCOVERY_KEYS},
     {.name = "pools", .take = take_pools},
     {.name = NULL},

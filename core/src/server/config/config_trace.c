@@ -89,7 +89,7 @@ dr_spans_target dr_trace_target(const dr_config *config)
                              .header_count = config->trace.headers.count};
 }
 
-dora_err dr_take_endpoint(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+static dora_err take_endpoint(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     dora_error error;
     (void)key;
@@ -105,7 +105,7 @@ dora_err dr_take_endpoint(dr_reading *r, const dr_key *key, const json_t *json, 
     return err;
 }
 
-dora_err dr_take_service(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+static dora_err take_service(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     dr_config *config = object;
     const char *text = json_string_value(json);
@@ -132,7 +132,7 @@ static const char *why_no_header(const char *name, const json_t *value)
     return NULL;
 }
 
-dora_err dr_take_headers(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+static dora_err take_headers(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     dr_texts *headers = &((dr_config *)object)->trace.headers;
     const char *name;
@@ -165,7 +165,7 @@ dora_err dr_take_headers(dr_reading *r, const dr_key *key, const json_t *json, v
     return err;
 }
 
-dora_err dr_take_sample(dr_reading *r, const dr_key *key, const json_t *json, void *object)
+static dora_err take_sample(dr_reading *r, const dr_key *key, const json_t *json, void *object)
 {
     dr_config *config = object;
     const double part = json_is_number(json) ? json_number_value(json) : -1;
@@ -178,3 +178,11 @@ dora_err dr_take_sample(dr_reading *r, const dr_key *key, const json_t *json, vo
     config->trace.sample = part;
     return DORA_OK;
 }
+
+const dr_key dr_config_trace_keys[] = {
+    {.name = "endpoint", .take = take_endpoint},
+    {.name = "service", .take = take_service},
+    {.name = "headers", .take = take_headers},
+    {.name = "sample", .take = take_sample},
+    {.name = NULL},
+};

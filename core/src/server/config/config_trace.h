@@ -12,10 +12,7 @@ dora_err dr_trace_endpoint_set(dr_config *config, const char *text, dora_error *
 /* dr_trace_target is what the configuration says. Ownership: borrows from it. */
 dr_spans_target dr_trace_target(const dr_config *config);
 
-/* The dr_take_fn of the keys of `trace`. */
-dora_err dr_take_endpoint(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-dora_err dr_take_service(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-dora_err dr_take_headers(dr_reading *r, const dr_key *key, const json_t *json, void *object);
-dora_err dr_take_sample(dr_reading *r, const dr_key *key, const json_t *json, void *object);
+/* dr_config_trace_keys is what stands below `trace`. */
+extern const dr_key dr_config_trace_keys[];
 
 #endif

@@ -7,6 +7,7 @@
 #include "net/http_origin.h"
 #include "net/http_refuse.h"
 #include "server/call/answer_web.h"
+#include "server/call/caller.h"
 #include "server/call/reply.h"
 #include "server/http/web_call.h"
 #include "server/http/web_form.h"
@@ -53,6 +54,38 @@ static void refuse_path(dr_lane *lane, dr_web *web)
     }
 }
 
+/* say_hasty writes down who calls too often, of many some. */
+static void say_hasty(dr_lane *lane, const dr_ip *ip)
+{
+    char who[DR_NETWORK_TEXT_MAX];
+    uint32_t unsaid;
+    if (!dr_log_few_may(&lane->hasty, uv_now(&lane->reactor.loop), &unsaid)) {
+        return;
+    }
+    if (unsaid > 0) {
+        dr_log_write(lane->backend->log, DR_LOG_NOTICE, "http",
+                     "%u more calls were refused like those before; not all are told", unsaid);
+    }
+    dr_log_write(lane->backend->log, DR_LOG_NOTICE, "http",
+                 "a call of %s was refused: it makes more than http.rate_per_address allows",
+                 dr_ip_text(ip, who));
+}
+
+/* is_hasty refuses a call whose address makes too many. Who operates the server is not asked. */
+static bool is_hasty(dr_lane *lane, const dr_web *web)
+{
+    dr_rates *rates = &lane->backend->rates;
+    const dr_ip ip = dr_caller_from(web->exchange);
+    const uint32_t wait_ms = dr_rates_take(rates, &ip, uv_now(&lane->reactor.loop));
+    if (wait_ms != 0) {
+        dr_call_count_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_OVERLOADED);
+        say_hasty(lane, &ip);
+        dr_web_refuse_later(web, 429, 429,
+                            "too many calls from this address (http.rate_per_address)", wait_ms);
+    }
+    return wait_ms != 0;
+}
+
 void dr_web_request(dr_http_exchange *exchange, void *user)
 {
     dr_lane *lane = user;
@@ -68,6 +101,10 @@ void dr_web_request(dr_http_exchange *exchange, void *user)
     dr_http_set_user(exchange, web);
     /* Not so to /call: the name of an api begins with a slash of its own. */
     const bool is_call = is_under(dr_http_path(exchange), DR_CALL_FOLDER);
+    if (dr_rates_are_limited(&lane->backend->rates) && !is_under(path, "server") &&
+        is_hasty(lane, web)) {
+        return;
+    }
     if (!is_call && !is_under(path, "api") && !is_under(path, "server")) {
         refuse_path(lane, web);
     } else if (dr_http_is_foreign(exchange)) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/code.h"
+#include "base/limits.h"
 #include "net/http_exchange.h"
 #include "server/call/answer.h"
 #include "server/call/answer_web.h"
@@ -150,7 +151,8 @@ static void read_done(dr_offload *offload)
     } else {
         const int64_t code = self->error.code;
         dr_call_count_answered(responder->lane, DR_TYPE_UNKNOWN, code);
-        dr_web_refuse(responder->web, dr_code_status(code), code, self->error.msg);
+        dr_web_refuse_later(responder->web, dr_code_status(code), code, self->error.msg,
+                            code == DORA_CODE_OVERLOADED ? DR_RETRY_AFTER_MS_USUAL : 0);
     }
 }
 

@@ -220,7 +220,8 @@ dora_err dr_reactor_thread_init(dr_server *server, uint32_t index, dora_error *e
     dr_offloads_init(&lane->offloads, server->backend.lane_count);
     if (err == DORA_OK) {
         lane->seat = (dr_seat){.budget = &server->backend.budget, .wake = wake, .user = lane};
-        dr_reactor_guard(&lane->reactor, &lane->seat, config->stall_ms);
+        dr_reactor_guard(&lane->reactor, &lane->seat, config->stall_ms, config->frame_ms);
+        dr_reactor_limit(&lane->reactor, &server->backend.places, config->connection_calls_max);
         uv_timer_init(&lane->reactor.loop, &thread->drain);
         thread->drain.data = thread;
         dr_expiry_init(lane);
@@ -235,13 +236,14 @@ dora_err dr_reactor_thread_listen_http(dr_reactor_thread *thread, int listen_fd,
         return dr_http_listen_more(&lane->http, listen_fd, error);
     }
     const dr_config *config = lane->backend->config;
-    const dr_http_options options = {.hosts = config->http.hosts.items,
-                                     .host_count = config->http.hosts.count,
-                                     .body_bytes_max = config->frame_bytes_max,
-                                     .seat = &lane->seat,
-                                     .slow_ms = DR_HTTP_SLOW_MS_DEFAULT,
-                                     .idle_ms = config->idle_s > 0 ? config->idle_s * 1000
-                                                                   : DR_HTTP_IDLE_MS_DEFAULT};
+    const dr_http_options options = {
+        .hosts = config->http.hosts.items,
+        .host_count = config->http.hosts.count,
+        .body_bytes_max = config->frame_bytes_max,
+        .seat = &lane->seat,
+        .places = &lane->backend->places,
+        .slow_ms = config->frame_ms > 0 ? config->frame_ms : DR_HTTP_SLOW_MS_DEFAULT,
+        .idle_ms = config->idle_s > 0 ? config->idle_s * 1000 : DR_HTTP_IDLE_MS_DEFAULT};
     const dr_http_events events = {dr_web_request, dr_web_gone, lane};
     return dr_http_init(&lane->http, &lane->reactor.loop, listen_fd, &options, &events, error);
 }

@@ -169,6 +169,7 @@ static dora_err make(dr_server *server, dora_error *error)
     if (err == DORA_OK && config->dev) {
         dr_log_colour(server->backend.log);
     }
+    server->backend.places.log = server->backend.log;
     err = err == DORA_OK ? make_spans(server, error) : err;
     if (err == DORA_OK) {
         bound_buffers(server);
@@ -209,6 +210,8 @@ static void unmake(dr_server *server)
     dr_access_free(atomic_load(&server->backend.access));
     dr_caller_rows_fini(&server->backend.callers);
     dr_guesses_fini(&server->backend.guesses);
+    dr_rates_fini(&server->backend.rates);
+    dr_places_fini(&server->backend.places);
     dr_reload_queue_fini(&server->asked);
     if (server->has_loop) {
         (void)uv_loop_close(&server->loop);
@@ -267,6 +270,8 @@ static dora_err run(const dr_config *config, const dr_config_source *source, con
     server->doors.handed = sockets;
     dr_reload_queue_init(&server->asked);
     dr_guesses_init(&server->backend.guesses);
+    dr_rates_init(&server->backend.rates);
+    dr_places_init(&server->backend.places);
     server->backend.config = config;
     server->source = source;
     server->rehearsal = rehearsal;

@@ -63,6 +63,8 @@ dora_err dr_settings_take(dr_server *server, const dr_config *config, dora_error
     atomic_store(&backend->trace_sample, (uint32_t)(config->trace.sample * UINT32_MAX));
     atomic_store(&backend->log_slow_ms, config->log.slow_ms);
     atomic_store(&backend->log_requests, config->log.requests);
+    dr_places_limit(&backend->places, config->connections_max, config->connections_per_address_max);
+    dr_rates_limit(&backend->rates, config->http.rate_per_address, config->http.burst_per_address);
     take_access(server, config);
     return DORA_OK;
 }
@@ -72,6 +74,8 @@ static void add_if_late(const char *key, void *user)
 {
     list *self = user;
     if (strcmp(key, "log.slow_ms") == 0 || strcmp(key, "log.requests") == 0 ||
+        strcmp(key, "connections_max") == 0 || strcmp(key, "connections_per_address_max") == 0 ||
+        strcmp(key, "http.rate_per_address") == 0 || strcmp(key, "http.burst_per_address") == 0 ||
         strncmp(key, "trace", strlen("trace")) == 0 ||
         strncmp(key, "discovery.tls", strlen("discovery.tls")) == 0 ||
         strncmp(key, "access", strlen("access")) == 0 ||

@@ -174,6 +174,28 @@ static void put_held(page *self)
     }
 }
 
+/* put_limits writes what limits have refused, and what they hold back. */
+static void put_limits(page *self, const dr_totals *totals)
+{
+    static const char refused[] = "dora_connections_refused_total";
+    static const char paused[] = "dora_connections_paused_total";
+    dr_backend *backend = self->backend;
+    head(self, refused, "counter",
+         "Connections refused because there were too many, by the limit.");
+    put(self, "%s{limit=\"all\"} %" PRIu64 "\n", refused,
+        (uint64_t)atomic_load(&backend->places.refused[DR_CROWDED_ALL]));
+    put(self, "%s{limit=\"address\"} %" PRIu64 "\n", refused,
+        (uint64_t)atomic_load(&backend->places.refused[DR_CROWDED_ADDRESS]));
+    head(self, paused, "counter", "Times that a connection was not read on, by the limit.");
+    for (uint32_t i = 0; i < DR_PAUSE_REASONS; i++) {
+        put(self, "%s{limit=\"%s\"} %" PRIu64 "\n", paused, dr_pause_name((dr_pause)i),
+            totals->pauses[i]);
+    }
+    one(self, "dora_http_rate_refused_total", "counter",
+        "Calls over HTTP refused because their address makes too many.",
+        atomic_load(&backend->rates.refused));
+}
+
 static void put_spans(page *self)
 {
     const dr_spans_numbers spans = dr_spans_count(self->backend->spans);
@@ -215,6 +237,7 @@ static void put_traffic(page *self)
         "Requests that could be read, of every type; one may ask for many apis.", totals.requests);
     put_tls(self, &totals);
     put_held(self);
+    put_limits(self, &totals);
     put_repeats(self);
     one(self, "dora_log_queue_bytes", "gauge", "Bytes of the log that are not written yet.", bytes);
     one(self, "dora_log_dropped_lines_total", "counter",

@@ -105,6 +105,9 @@ static void sum_lanes(dr_backend *backend, dr_totals *totals)
         totals->requests += dr_count_get(&lane->requests);
         totals->bytes_in += dr_count_get(&lane->reactor.bytes_in);
         totals->bytes_out += dr_count_get(&lane->reactor.bytes_out);
+        for (uint32_t why = 0; why < DR_PAUSE_REASONS; why++) {
+            totals->pauses[why] += dr_count_get(&lane->reactor.pauses[why]);
+        }
         sum_tls(&lane->reactor.tls, totals);
     }
 }
@@ -404,6 +407,45 @@ static void put_pools(dora_writer *writer, void *of)
     dora_write_end(writer);
 }
 
+static void put_refused(dora_writer *writer, void *of)
+{
+    dr_backend *backend = of;
+    const field fields[] = {
+        {"connections", .number = atomic_load(&backend->places.refused[DR_CROWDED_ALL])},
+        {"connections_of_address",
+         .number = atomic_load(&backend->places.refused[DR_CROWDED_ADDRESS])},
+        {"rate", .number = atomic_load(&backend->rates.refused)},
+    };
+    put_fields(writer, fields, COUNT(fields));
+}
+
+static void put_paused(dora_writer *writer, void *of)
+{
+    const dr_totals *totals = of;
+    dora_write_array(writer, DR_PAUSE_REASONS);
+    for (uint32_t i = 0; i < DR_PAUSE_REASONS; i++) {
+        dr_stat_put(writer, dr_pause_name((dr_pause)i), totals->pauses[i]);
+    }
+    dora_write_end(writer);
+}
+
+/* put_limits tells the limits that are in force, and what they refused or held back. */
+static void put_limits(dora_writer *writer, void *of)
+{
+    told *now = of;
+    dr_backend *backend = now->backend;
+    const field fields[] = {
+        {"connections_max", .number = atomic_load(&backend->places.total_max)},
+        {"connections_per_address_max", .number = atomic_load(&backend->places.address_max)},
+        {"connection_calls_max", .number = backend->config->connection_calls_max},
+        {"rate_per_address", .number = atomic_load(&backend->rates.a_second)},
+        {"burst_per_address", .number = atomic_load(&backend->rates.most)},
+        {"refused", .put = put_refused, .of = backend},
+        {"paused", .put = put_paused, .of = &now->totals},
+    };
+    put_fields(writer, fields, COUNT(fields));
+}
+
 static void put_server(dora_writer *writer, told *now, const char *reload)
 {
     dr_backend *backend = now->backend;
@@ -426,6 +468,7 @@ static void put_server(dora_writer *writer, told *now, const char *reload)
         {"draining", .put = put_bool, .of = &now->is_draining},
         {"stop_ms_max", .number = dr_config_stop_ms_max(backend->config)},
         {"held", .put = put_held, .of = &backend->budget},
+        {"limits", .put = put_limits, .of = now},
         {"tls", .put = put_tls, .of = &now->totals},
         {"repeats", .put = put_repeats, .of = backend->reply_cache},
         {"discovery", .put = put_discovery, .of = backend->discovery},

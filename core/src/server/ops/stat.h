@@ -2,6 +2,7 @@
 #ifndef DR_SERVER_STAT_H
 #define DR_SERVER_STAT_H
 
+#include "net/reactor.h"
 #include "server/call/backend.h"
 
 /* dr_totals are counts over all lanes and pools. */
@@ -11,9 +12,10 @@ typedef struct dr_totals {
     uint64_t closed;
     uint64_t bytes_in;
     uint64_t bytes_out;
-    uint64_t tasks;    /* queued or running now */
-    uint64_t requests; /* since the start: every message that could be read */
-    uint64_t handled;  /* tasks that workers have run */
+    uint64_t tasks;                    /* queued or running now */
+    uint64_t pauses[DR_PAUSE_REASONS]; /* of reading a connection */
+    uint64_t requests;                 /* since the start: every message that could be read */
+    uint64_t handled;                  /* tasks that workers have run */
     struct {
         uint64_t open;       /* connections, in their handshake too */
         uint64_t handshakes; /* that were done; of these `resumed` went on from an earlier one */

@@ -144,7 +144,9 @@ static void on_done(dora_err err, const dora_error *error, const dora_answer *an
     unsigned status = 500;
     const dora_slice reply = dora_answer_reply(answer);
     if (err == DORA_OK || err == DORA_EREPLY) {
-        (void)dr_web_result(reply, self->trials->config->frame_bytes_max, &body, &status);
+        uint32_t retry_after_ms; /* stands in the text */
+        (void)dr_web_result(reply, self->trials->config->frame_bytes_max, &body, &status,
+                            &retry_after_ms);
     } else {
         status = dr_code_status(error->code);
         put_error(error, error->code, &body);
