@@ -1,4 +1,5 @@
-/* test_stop_listening.c: no connection that waits to be accepted is reset with its listener. */
+/* test_stop_listening.c: connections that wait to be accepted: none is reset with its listener, nor
+ * forgotten for want of memory. */
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -6,10 +7,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "net/listener.h"
 #include "net/reactor.h"
+#include "torture.h"
 
 static void no_conn(dr_conn *conn, void *user)
 {
@@ -71,23 +74,30 @@ static void listening_end(listening *at)
 }
 UNIT_SCENE(listening, listening_end)
 
-static void what_waits_is_accepted_and_not_reset(void **state)
+/* begin makes a reactor that nothing happens in. */
+static void begin(listening *at)
 {
-    listening *at = *state;
     const dr_reactor_events events = {.on_gone = no_conn,
                                       .collect = no_call,
                                       .set_asleep = no_sleep,
                                       .has_ready = has_none,
                                       .on_ask = no_call};
     const dora_frame_options frame = {.sign = false};
+    dora_error error;
+    at->has_reactor = dr_reactor_init(&at->reactor, 0, 1, &frame, 0, 0, &events, &error) == DORA_OK;
+    assert_true(at->has_reactor);
+}
+
+static void what_waits_is_accepted_and_not_reset(void **state)
+{
+    listening *at = *state;
     dr_reactor *reactor = &at->reactor;
     int *clients = at->clients;
     dora_error error;
     uint16_t port = 0;
     int listen_fd;
     assert_int_equal(dr_listener_open("127.0.0.1", &port, 8, &at->listen_fd, 1, &error), DORA_OK);
-    at->has_reactor = dr_reactor_init(reactor, 0, 1, &frame, 0, 0, &events, &error) == DORA_OK;
-    assert_true(at->has_reactor);
+    begin(at);
     listen_fd = at->listen_fd;
     at->listen_fd = 0; /* it is the reactor's */
     assert_int_equal(dr_reactor_listen(reactor, listen_fd, 8, &error), DORA_OK);
@@ -104,6 +114,62 @@ static void what_waits_is_accepted_and_not_reset(void **state)
         assert_int_equal(recv(clients[i], &byte, 1, MSG_DONTWAIT), -1);
         assert_int_equal(errno, EAGAIN);
     }
+}
+
+/* Whether the reactor accepts so many before a time that only a listener nobody watches takes. */
+static bool accepts(dr_reactor *reactor, uint64_t count)
+{
+    const uint64_t end_ms = dr_clock_ms() + 60000;
+    while (dr_count_get(&reactor->accepted) < count && dr_clock_ms() < end_ms) {
+        (void)uv_run(&reactor->loop, UV_RUN_ONCE); /* its sweep ends each wait */
+    }
+    return dr_count_get(&reactor->accepted) == count;
+}
+
+static void a_listener_goes_on_once_there_is_memory_again(void **state)
+{
+    listening *at = *state;
+    dora_error error;
+    uint16_t port = 0;
+    int status;
+    assert_int_equal(dr_listener_open("127.0.0.1", &port, 8, &at->listen_fd, 1, &error), DORA_OK);
+    begin(at);
+    const int listen_fd = at->listen_fd;
+    at->listen_fd = 0; /* it is the reactor's */
+    assert_int_equal(dr_reactor_listen(&at->reactor, listen_fd, 8, &error), DORA_OK);
+    at->clients[0] = connect_to(port, 0, &status);
+    torture_arm(1);
+    while (!torture_has_failed()) {
+        (void)uv_run(&at->reactor.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(dr_count_get(&at->reactor.accepted), 0);
+    at->clients[1] = connect_to(port, 0, &status);
+    assert_true(accepts(&at->reactor, 2));
+}
+
+static void a_unix_listener_goes_on_once_there_is_memory_again(void **state)
+{
+    listening *at = *state;
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof(sa_family_t); /* the kernel finds a name */
+    dora_error error;
+    begin(at);
+    at->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(at->listen_fd, (const struct sockaddr *)&name, len), 0);
+    len = sizeof(name);
+    assert_int_equal(getsockname(at->listen_fd, (struct sockaddr *)&name, &len), 0);
+    const int listen_fd = at->listen_fd;
+    at->listen_fd = 0;
+    assert_int_equal(dr_reactor_listen_locally(&at->reactor, listen_fd, 8, &error), DORA_OK);
+    for (int i = 0; i < 2; i++) {
+        at->clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(at->clients[i], (const struct sockaddr *)&name, len), 0);
+    }
+    torture_arm(1);
+    while (!torture_has_failed()) {
+        (void)uv_run(&at->reactor.loop, UV_RUN_ONCE);
+    }
+    assert_true(accepts(&at->reactor, 2));
 }
 
 static void a_listener_that_takes_no_new_ones_still_has_the_old(void **state)
@@ -133,6 +199,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         unit_in(listening, what_waits_is_accepted_and_not_reset),
         unit_in(listening, a_listener_that_takes_no_new_ones_still_has_the_old),
+        unit_in(listening, a_listener_goes_on_once_there_is_memory_again),
+        unit_in(listening, a_unix_listener_goes_on_once_there_is_memory_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

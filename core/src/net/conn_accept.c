@@ -2,10 +2,10 @@
 #include "net/conn_accept.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "net/conn_tls.h"
 #include "net/listener.h"
 #include "net/reactor.h"
@@ -35,10 +35,10 @@ static int fd_of_held(const dr_held *held)
 
 dr_conn *dr_conn_new(dr_reactor *reactor, bool is_tcp)
 {
-    dr_conn *conn = calloc(1, sizeof(*conn));
+    dr_conn *conn = dr_calloc(1, sizeof(*conn));
     if (conn == NULL || (is_tcp ? uv_tcp_init(&reactor->loop, &conn->uv.tcp)
                                 : uv_pipe_init(&reactor->loop, &conn->uv.pipe, 0)) != 0) {
-        free(conn);
+        dr_free(conn);
         return NULL;
     }
     conn->reactor = reactor;
@@ -93,7 +93,11 @@ static bool is_for_tls(const dr_reactor *reactor, const uv_stream_t *listener)
 static void hold(dr_reactor *reactor, const uv_stream_t *listener)
 {
     dr_reactor_more *more = more_of(reactor, listener);
-    *(more != NULL ? &more->is_held : &reactor->tls.is_held) = true;
+    bool *is_held = more != NULL                    ? &more->is_held
+                    : is_for_tls(reactor, listener) ? &reactor->tls.is_held
+                    : listener->type == UV_TCP      ? &reactor->is_held
+                                                    : &reactor->is_held_locally;
+    *is_held = true;
 }
 
 static void conn_begin(dr_conn *conn, const uv_stream_t *listener)
@@ -121,6 +125,7 @@ void dr_conn_accept(dr_reactor *reactor, uv_stream_t *listener)
     }
     dr_conn *conn = dr_conn_new(reactor, is_tcp);
     if (conn == NULL) {
+        hold(reactor, listener);
         return;
     }
     if (uv_accept(listener, &conn->uv.stream) != 0) {
@@ -141,6 +146,14 @@ void dr_conn_accept_held(dr_reactor *reactor)
             more->is_held = false;
             dr_conn_accept(reactor, (uv_stream_t *)&more->listener);
         }
+    }
+    if (reactor->is_held && reactor->is_listening) {
+        reactor->is_held = false;
+        dr_conn_accept(reactor, (uv_stream_t *)&reactor->listener);
+    }
+    if (reactor->is_held_locally && reactor->is_listening_locally) {
+        reactor->is_held_locally = false;
+        dr_conn_accept(reactor, (uv_stream_t *)&reactor->local_listener);
     }
 }
 

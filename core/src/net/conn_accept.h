@@ -8,10 +8,10 @@
  * when that cannot be. */
 dr_conn *dr_conn_new(struct dr_reactor *reactor, bool is_tcp);
 
-/* dr_conn_accept takes a waiting connection of a listener, TCP or Unix. */
+/* dr_conn_accept takes a waiting connection of a listener, TCP or Unix, where that can be now. */
 void dr_conn_accept(struct dr_reactor *reactor, uv_stream_t *listener);
 
-/* dr_conn_accept_held takes those that had to wait for room among the handshakes. */
+/* dr_conn_accept_held takes those that had to wait, for room among the handshakes or for memory. */
 void dr_conn_accept_held(struct dr_reactor *reactor);
 
 /* dr_conn_accept_rest takes all that wait, and has no others come: the listener is to be closed,

@@ -68,22 +68,6 @@ bool dr_conn_tls_has_room(dr_reactor *reactor)
     return true;
 }
 
-static bool is_any_held(const dr_reactor *reactor)
-{
-    bool is_held = reactor->tls.is_held;
-    for (const dr_reactor_more *more = reactor->more; more != NULL; more = more->next) {
-        is_held = is_held || more->is_held;
-    }
-    return is_held;
-}
-
-void dr_conn_tls_sweep(dr_reactor *reactor)
-{
-    if (is_any_held(reactor) && dr_conn_tls_has_room(reactor)) {
-        dr_conn_accept_held(reactor);
-    }
-}
-
 void dr_conn_tls_room(dr_conn *conn, uv_buf_t *room)
 {
     dr_reactor *reactor = conn->reactor;

@@ -14,9 +14,6 @@ bool dr_conn_tls_begin(dr_conn *conn);
  * keeps nobody out. */
 bool dr_conn_tls_has_room(struct dr_reactor *reactor);
 
-/* dr_conn_tls_sweep accepts who waits for that, where it is so by now. */
-void dr_conn_tls_sweep(struct dr_reactor *reactor);
-
 /* dr_conn_tls_room gives room for a read, none where others' handshakes have had this turn.
  * dr_conn_tls_take takes what was read. dr_conn_tls_drain has frames parsed of what waits in the
  * filter. */

@@ -126,7 +126,7 @@ static void on_sweep(uv_timer_t *handle)
 {
     dr_reactor *reactor = handle->data;
     look(reactor);
-    dr_conn_tls_sweep(reactor);
+    dr_conn_accept_held(reactor);
     const uint64_t now_ms = uv_now(&reactor->loop);
     const uint64_t idle_ms = (uint64_t)reactor->idle_s * 1000;
     if (reactor->lingering == 0 && idle_ms == 0) {

@@ -57,7 +57,7 @@ typedef struct dr_reactor_events {
 typedef struct dr_reactor_tls {
     uv_tcp_t listener;
     bool is_listening;
-    bool is_held;            /* one waits to be accepted: too many handshakes are under way */
+    bool is_held;            /* one waits to be accepted: for memory, or that a handshake ends */
     dr_tls_current *current; /* borrowed */
     char *read_buf;          /* of DR_READ_BYTES */
     uint32_t handshake_ms;   /* for one; 0: for ever */
@@ -100,6 +100,8 @@ struct dr_reactor {
     bool is_moving;    /* connections that are idle go to another process (conn_move.h) */
     bool is_listening; /* `listener` is open; the next: `local_listener` */
     bool is_listening_locally;
+    bool is_held; /* one waits to be accepted: for memory; the next: at `local_listener` */
+    bool is_held_locally;
     uint32_t index;
     uint32_t count; /* of the server's reactors */
     dr_count accepted;
