@@ -1,6 +1,7 @@
 """Who may do what: identities, rules and doors, every cell."""
 
 import itertools
+import json
 import os
 
 import pytest
@@ -130,6 +131,19 @@ def test_a_hello_comes_once_and_first(server):
         late.conn.send(hello(v1.guid(), TOKENS["ops"]))
         assert late.conn.receive()[1]["code"] == NOT_PERMITTED
         assert late.conn.receive() is None
+
+
+def test_over_http_the_rules_alone_decide_on_commands_but_no_page_gives_any(server):
+    with Http(server.http, TOKENS["ops"]) as ops:  # without control.http
+        ops.more["X-Forwarded-For"] = "192.0.2.1"
+        assert ops.command("getStat")[0] == 0
+        ops.more["Origin"] = "http://elsewhere.example"
+        fields = "params=" + json.dumps({"guid": v1.guid(), "api": {"cmd": {"name": "getStat"}}})
+        status, reply = ops.web.ask("POST", "/server/cmd", fields, {
+            "Content-Type": "application/x-www-form-urlencoded", **ops.more})
+        assert (status, reply["error"]["code"]) == (403, NOT_PERMITTED)
+    with Http(server.http, TOKENS["shop"]) as shop:
+        assert shop.command("getStat")[0] == NOT_PERMITTED
 
 
 def test_over_http_a_token_that_is_missing_or_wrong_is_asked_for(server):

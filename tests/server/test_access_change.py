@@ -132,6 +132,28 @@ def test_a_reply_is_kept_from_who_may_not_have_it_by_its_address(server):
     assert repeats["hits"] + repeats["joins"] == 2
 
 
+def test_of_an_api_that_a_reload_takes_away_a_repeat_is_another_call_without_identity(server):
+    """The first attempt ran; what a repeat without identity hears says nothing of it."""
+    frame = v1.request(v1.guid(), "/shop/list", 7)
+    with Frames(server.address, TOKENS["shop"]) as shop, \
+            v1.Conn(server.address, source="127.0.0.64") as nobody:
+        change(server, access=access([{"who": ["shop", {"address": "127.0.0.64/26"}],
+                                       "apis": ["/shop/*"]}, *RULES[1:]]))
+
+        def code_of(conn, frame):
+            conn.send(frame)
+            return conn.receive()[1]["data"]["code"]
+
+        def told_by(conn, code):  # a reload may take longer than its answer
+            return wait_until(
+                lambda: code_of(conn, v1.request(v1.guid(), "/shop/list", 7)) == code)
+        assert told_by(nobody, 0)
+        assert [code_of(conn, frame) for conn in (shop.conn, nobody)] == [0, 0]
+        change(server, access=access(RULES[1:]))
+        assert told_by(nobody, NOT_PERMITTED) and told_by(shop.conn, NOT_PERMITTED)
+        assert [code_of(conn, frame) for conn in (shop.conn, nobody)] == [0, NOT_PERMITTED]
+
+
 def test_an_address_is_let_in_by_its_network(server):
     for source, expected in (("127.0.0.64", 0), ("127.0.0.127", 0), ("127.0.0.63", NOT_PERMITTED),
                              ("127.0.0.128", NOT_PERMITTED)):

@@ -55,21 +55,28 @@ def shown(server, trust):
         return conn.sock.getpeercert()["serialNumber"]
 
 
-def test_a_reload_brings_new_certificates_and_keeps_connections_and_sessions(files, certificates):
+def resumes(server, trust, session):
+    with tls.Conn(tls.address_of(server), trust, session=session) as conn:
+        assert conn.call("/echo", 1)["data"]["data"] == 1
+        return conn.sock.session_reused
+
+
+def test_a_reload_brings_new_certificates_and_keys_of_tickets_and_keeps_connections(files,
+                                                                                   certificates):
     trust = tls.context(certificates, "client")
     with Server(POOLS, listen=LISTEN, linger_ms=50, tls=files.keys) as server:
         first = shown(server, trust)
         with tls.Conn(tls.address_of(server), trust) as old:
             old.call("/echo", 1)
             session = old.sock.session
+            assert reload(server)[0] == 0
+            assert resumes(server, trust, session)  # the certificate is the same
             files.put("server2")
             status, said = reload(server)
             assert status == 0, said
             assert old.call("/echo", 2)["data"]["data"] == 2
         assert shown(server, trust) != first
-        with tls.Conn(tls.address_of(server), trust, session=session) as conn:
-            assert conn.call("/echo", 1)["data"]["data"] == 1
-            assert conn.sock.session_reused
+        assert not resumes(server, trust, session)
 
 
 def test_a_session_is_not_resumed_where_the_ca_has_changed(files, certificates):

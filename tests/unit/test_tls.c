@@ -175,6 +175,21 @@ static void a_session_is_resumed_and_by_the_next_context_too(void **state)
     assert_true(dr_tls_filter_is_resumed(self->server));
 }
 
+static void a_session_is_not_resumed_with_another_certificate(void **state)
+{
+    tls_scene *self = *state;
+    dora_error error;
+    begin(self, "server", NULL);
+    talk(self, 1 << 20);
+    dr_tls_context *before = self->server_context;
+    const dr_tls_settings settings = tls_scene_settings(self, "brief");
+    assert_int_equal(dr_tls_context_server(&settings, before, &self->server_context, &error), 0);
+    dr_tls_context_free(before);
+    tls_scene_meet(self, NULL, NULL);
+    talk(self, 1 << 20);
+    assert_false(dr_tls_filter_is_resumed(self->server));
+}
+
 static void a_session_is_not_resumed_where_others_are_trusted(void **state)
 {
     tls_scene *self = *state;
@@ -428,6 +443,7 @@ int main(void)
         unit_in(tls_scene, what_is_written_before_the_handshake_is_not_taken),
         unit_in(tls_scene, a_ticket_is_no_bytes_and_a_goodbye_is_an_end),
         unit_in(tls_scene, a_session_is_resumed_and_by_the_next_context_too),
+        unit_in(tls_scene, a_session_is_not_resumed_with_another_certificate),
         unit_in(tls_scene, a_session_is_not_resumed_where_others_are_trusted),
         unit_in(tls_scene, a_session_is_not_resumed_where_a_certificate_has_expired),
         unit_in(tls_scene, a_record_that_is_not_whole_yet_is_known_and_counted),

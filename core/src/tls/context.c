@@ -105,9 +105,18 @@ static dora_err context_new(bool is_server, const dr_tls_settings *settings, dr_
     return DORA_OK;
 }
 
-/* resume_like: tickets that clients have stay good. Whom their sessions were begun with is not
- * looked at again, so they stand under a mark of what was trusted then: where that has changed, a
- * ticket is passed over. */
+/* is_as_before: the server shows the certificate that it showed before. */
+static bool is_as_before(const dr_tls_context *context, const dr_tls_context *before)
+{
+    const X509 *now = SSL_CTX_get0_certificate(context->ctx);
+    const X509 *then = before != NULL ? SSL_CTX_get0_certificate(before->ctx) : NULL;
+    return now != NULL && then != NULL && X509_cmp(now, then) == 0;
+}
+
+/* resume_like: tickets that clients have stay good while the certificate stays. OpenSSL never
+ * renews the keys of a context: with another certificate there are others. Whom sessions were begun
+ * with is not looked at again, so they stand under a mark of what was trusted then: where that has
+ * changed, a ticket is passed over. */
 static dora_err resume_like(dr_tls_context *context, const dr_tls_context *before,
                             const dr_tls_settings *settings, dora_slice trust)
 {
@@ -122,7 +131,7 @@ static dora_err resume_like(dr_tls_context *context, const dr_tls_context *befor
                    EVP_DigestFinal_ex(digest, mark, &mark_len) == 1 &&
                    SSL_CTX_set_session_id_context(context->ctx, mark, mark_len) == 1;
     EVP_MD_CTX_free(digest);
-    if (is_done && before != NULL) {
+    if (is_done && is_as_before(context, before)) {
         is_done = SSL_CTX_get_tlsext_ticket_keys(before->ctx, keys, sizeof(keys)) == 1 &&
                   SSL_CTX_set_tlsext_ticket_keys(context->ctx, keys, sizeof(keys)) == 1;
         OPENSSL_cleanse(keys, sizeof(keys));
