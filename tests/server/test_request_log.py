@@ -1,13 +1,17 @@
 """`log.requests` and `log.slow_ms`: which requests are written down, and what is said of them."""
 
+import contextlib
 import http.client
 import json
 import os
+import secrets
 import subprocess
 
 import pytest
 
 from support import v1
+from support.access import TOKENS, Frames, Http, access
+from support.collector import SERVER, Collector
 from support.server import Server, environment, program, python_pool, wait_until
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -104,6 +108,42 @@ def test_what_cannot_be_read_is_told_without_an_api(everything):
         code = conn.receive()[1]["code"]
         (record,) = told(everything, guid)
         assert code == record["code"] == 100006 and record["api"] is None
+
+
+@pytest.fixture(scope="module")
+def known():
+    """One that knows who calls."""
+    pools = {"py": python_pool("faulty.py", workers=1)}
+    rules = [{"who": "anyone", "apis": ["!/py/raise", "*"], "control": True}]
+    with Collector() as spans, \
+            Server(pools, log={"format": "json", "requests": "all"}, access=access(rules),
+                   trace={"endpoint": spans.url},
+                   listen={"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}) as server:
+        server.spans = spans
+        yield server
+
+
+@pytest.mark.parametrize(("door", "who"), [(Frames, "shop"), (Frames, None), (Http, "shop"),
+                                           (Http, None)])
+def test_who_called_stands_in_records_and_spans(known, door, who):
+    trace = secrets.token_hex(16)
+    parent = "00-%s-%s-01" % (trace, secrets.token_hex(8))
+    with contextlib.closing(door(known.http if door is Http else known.address,
+                                 TOKENS.get(who))) as caller:
+        if door is Http:
+            caller.web.ask("POST", "/call/py/echo", "7", {"traceparent": parent, **caller.more})
+        else:
+            caller.conn.call("/py/echo", 7, trace=parent)
+        caller.call("/py/raise")
+    span = next(one for one in known.spans.of(trace, 3) if one.kind == SERVER)
+    assert span.attributes.get("dora.caller") == who
+    guid = span.attributes["dora.guid"]
+    (record,) = told(known, guid)
+    assert list(record) == FIELDS + (["caller"] if who else [])
+    assert record.get("caller") == who
+    refused = ("/py/raise", 100205, record["protocol"], who)
+    assert wait_until(lambda: refused in [
+        (one["api"], one["code"], one["protocol"], one.get("caller")) for one in requests(known)])
 
 
 def test_a_call_that_is_given_up_before_it_began_is_told(everything):

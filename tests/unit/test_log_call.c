@@ -69,6 +69,13 @@ static void a_request_has_its_bytes_and_protocol(void **state)
     assert_non_null(strstr(line.data, "\"type\":\"W_S\",\"code\":-5,\"queue_ms\":1.234,"
                                       "\"run_ms\":0.000,\"bytes_in\":7,\"bytes_out\":5000000000,"
                                       "\"protocol\":\"tcp\"}\n"));
+    dr_buf_clear(&line);
+    call.caller = text_slice("sh\"op\x1b");
+    assert_int_equal(dr_log_line_json(&line, &entry), DORA_OK);
+    assert_non_null(strstr(line.data, "\"protocol\":\"tcp\",\"caller\":\"sh\\\"op\\u001b\"}\n"));
+    dr_buf_clear(&line);
+    assert_int_equal(dr_log_line_text(&line, &entry), DORA_OK);
+    assert_non_null(strstr(line.data, " protocol=tcp caller=sh\"op\\x1b)\n"));
     dr_buf_fini(&line);
 }
 

@@ -177,6 +177,7 @@ static void a_root_of_several_apis_has_no_parent_and_no_method(void **state)
     dr_buf out = {0};
     span.has_parent = false;
     span.is_repeat = true;
+    span.caller = (dora_slice){"sh\"op", 5};
     span.apis = 3;
     span.type = "W_M";
     span.pool = NULL;
@@ -186,6 +187,8 @@ static void a_root_of_several_apis_has_no_parent_and_no_method(void **state)
     assert_int_equal(dr_buf_append(&out, "", 1), DORA_OK);
     assert_non_null(strstr(out.data, "\"spanId\":\"1111111111111111\",\"name\":\"W_M\""));
     assert_non_null(strstr(out.data, "{\"key\":\"dora.apis\",\"value\":{\"intValue\":\"3\"}},"
+                                     "{\"key\":\"dora.caller\",\"value\":"
+                                     "{\"stringValue\":\"sh\\\"op\"}},"
                                      "{\"key\":\"dora.repeat\",\"value\":{\"boolValue\":true}}],"
                                      "\"status\":{}},{\"traceId\":"));
     assert_non_null(strstr(out.data, "\"parentSpanId\":\"" SPAN "\",\"name\":\"/user/get\""));
@@ -200,11 +203,14 @@ static void a_long_message_is_cut_behind_a_whole_character(void **state)
     memset(long_text, 'x', sizeof(long_text));
     memcpy(long_text + DR_SPAN_MSG_BYTES_MAX - 1, "\xc3\xa4", 2);
     span.msg = (dora_slice){long_text, sizeof(long_text)};
+    span.caller = (dora_slice){"shop", 4};
     dr_span *copy = dr_span_new(&span);
     assert_non_null(copy);
     assert_int_equal(copy->msg.len, DR_SPAN_MSG_BYTES_MAX - 1);
     assert_ptr_equal(copy->name.data, copy->text);
     assert_memory_equal(copy->name.data, "/user/get", 9);
+    assert_ptr_equal(copy->caller.data, copy->msg.data + copy->msg.len);
+    assert_memory_equal(copy->caller.data, "shop", 4);
     free(copy);
 }
 

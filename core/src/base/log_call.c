@@ -80,6 +80,9 @@ static void list(fields *all, const dr_log_call *call)
         add_number(all, "bytes_in", true, (int64_t)call->bytes_in);
         add_number(all, "bytes_out", true, (int64_t)call->bytes_out);
         add_text(all, "protocol", call->protocol);
+        if (call->caller.len > 0) {
+            add_text(all, "caller", call->caller);
+        }
     }
 }
 

@@ -29,6 +29,7 @@ typedef struct dr_log_call {
     dora_slice traceback;  /* empty: none */
     /* Of a request. */
     dora_slice protocol;
+    dora_slice caller; /* its identity; empty: it has none, and no field */
     uint64_t bytes_in;
     uint64_t bytes_out;
 } dr_log_call;

@@ -123,6 +123,9 @@ void dr_task_ask(const dr_pool *pool, uint32_t task, dr_task_asked *asked)
     copy(asked->name, block, asked->name_len);
     copy(asked->trace, block + record->input_len - asked->trace_len, asked->trace_len);
     const size_t rest = record->input_len - asked->name_len - asked->trace_len;
+    asked->caller_len =
+        is_sound && caller_len <= sizeof(asked->caller) && caller_len <= rest ? caller_len : 0;
+    copy(asked->caller, block + asked->name_len + rest - asked->caller_len, asked->caller_len);
     asked->param_bytes = rest > caller_len ? rest - caller_len : 0;
     asked->came_ns = record->submitted_ns;
     asked->is_http = shared->protocol == DR_PROTOCOL_HTTP;

@@ -17,7 +17,7 @@ bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state);
 typedef struct dr_task_ran {
     uint16_t type;
     uint32_t own_limit_ms; /* of its api; 0: as the pool says */
-    int64_t code;          /* that it is answered with */
+    int64_t code;        /* that it is answered with */
     uint64_t queue_ns;
     uint64_t run_ns;
     size_t name_len;
@@ -38,6 +38,8 @@ typedef struct dr_task_asked {
     char name[DR_API_NAME_MAX];
     size_t trace_len;
     char trace[DR_TRACE_BYTES_MAX];
+    size_t caller_len; /* 0: no identity */
+    char caller[DR_IDENTITY_NAME_MAX];
     uint64_t param_bytes;
     uint64_t came_ns;
     bool is_http;

@@ -66,7 +66,8 @@ static dr_log_call call_of(const dr_call *call, const dr_part *one, const dr_tas
                          .code = one->code,
                          .is_timed = true,
                          .bytes_in = asked->param_bytes,
-                         .protocol = dr_slice(asked->is_http ? "http" : "tcp")};
+                         .protocol = dr_slice(asked->is_http ? "http" : "tcp"),
+                         .caller = {asked->caller, asked->caller_len}};
 }
 
 void dr_call_log_part(const dr_call *call, const dr_part *one, const dr_outcome *outcome)
@@ -106,8 +107,8 @@ void dr_call_log_refused(const dr_responder *responder, const dr_request *reques
                               .code = code,
                               .is_timed = true,
                               .bytes_in = api->param.len,
-                              .protocol =
-                                  dr_slice(dr_responder_is_web(responder) ? "http" : "tcp")};
+                              .protocol = dr_slice(dr_responder_is_web(responder) ? "http" : "tcp"),
+                              .caller = responder->lane->caller.name};
     if (is_wanted(responder->lane->backend, code, 0)) {
         put_request(responder->lane, row, &said);
     }

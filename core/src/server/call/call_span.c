@@ -16,6 +16,8 @@ struct dr_call_span {
     char parent_id[DR_SPAN_ID_LEN];
     uint64_t came_ns;
     char begun[DR_TRACE_PARENT_LEN];
+    size_t caller_len; /* of the identity that called; 0: none */
+    char caller[DR_IDENTITY_NAME_MAX];
     size_t name_len; /* of the api; 0: it is several */
     char name[];
 };
@@ -42,7 +44,11 @@ static bool begin(const dr_responder *responder, const dr_request *request, dr_c
     const bool is_web = dr_responder_is_web(responder);
     *span = (dr_call_span){
         .protocol = is_web ? "http" : "tcp", /* who asks may be gone when it ends */
-        .came_ns = is_web ? responder->web->came_ns : dr_reactor_now_ns(&lane->reactor)};
+        .came_ns = is_web ? responder->web->came_ns : dr_reactor_now_ns(&lane->reactor),
+        .caller_len = lane->caller.name.len};
+    if (span->caller_len > 0) {
+        memcpy(span->caller, lane->caller.name.data, span->caller_len);
+    }
     if (dr_trace_read(request->trace, &span->self)) {
         if (!span->self.is_sampled) {
             return false;
@@ -164,6 +170,7 @@ static void put_server(dr_lane *lane, const dr_call_span *self, dr_span *span)
     span->start_ns = self->came_ns;
     span->end_ns = dr_clock_ns();
     span->protocol = self->protocol;
+    span->caller = (dora_slice){self->caller, self->caller_len};
     dr_spans_add(lane->backend->spans, span);
 }
 

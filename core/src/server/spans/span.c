@@ -21,12 +21,13 @@ dr_span *dr_span_new(const dr_span *from)
         msg.len = DR_SPAN_MSG_BYTES_MAX;
         msg.len = dr_utf8_whole(msg);
     }
-    dr_span *span = dr_alloc(sizeof(*span) + from->name.len + msg.len);
+    dr_span *span = dr_alloc(sizeof(*span) + from->name.len + msg.len + from->caller.len);
     if (span != NULL) {
         *span = *from;
         span->next = NULL;
         span->name = put(span->text, from->name);
         span->msg = put(span->text + from->name.len, msg);
+        span->caller = put(span->text + from->name.len + msg.len, from->caller);
     }
     return span;
 }

@@ -31,12 +31,13 @@ typedef struct dr_span {
     const char *type; /* "W_S", ... */
     const char *protocol;
     char guid[DR_GUID_LEN];
-    dora_slice name; /* of the api; empty: it is several */
-    dora_slice msg;  /* of an error */
+    dora_slice name;   /* of the api; empty: it is several */
+    dora_slice msg;    /* of an error */
+    dora_slice caller; /* the identity that called; empty: none */
     char text[];
 } dr_span;
 
-/* dr_span_new copies a span with its name and message, which is cut at DR_SPAN_MSG_BYTES_MAX.
+/* dr_span_new copies a span with its texts; the message is cut at DR_SPAN_MSG_BYTES_MAX.
  * Returns: NULL when out of memory. Ownership: gives; free() frees. */
 dr_span *dr_span_new(const dr_span *from);
 

@@ -87,6 +87,9 @@ static void put_attributes(writing *w, const dr_span *span)
         put_attribute(w, "dora.protocol", dr_slice(span->protocol));
         put_number(w, "dora.apis", span->apis);
     }
+    if (span->caller.len > 0) {
+        put_attribute(w, "dora.caller", span->caller);
+    }
     if (span->is_repeat) {
         put_key(w, "dora.repeat");
         put(w, "{\"boolValue\":true}}");
