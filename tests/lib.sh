@@ -203,3 +203,21 @@ dora_build_php()
 {
     dora_php_module=$("$dora_root/bindings/php/build.sh" "$1") || return 1
 }
+
+# dora_each_version WIDTH RUN EACH... calls `RUN EACH` for each, which leaves what that is in `kind`
+# and the last line of its tests in `line`; prints these as a table of that width, and the sum.
+dora_each_version()
+{
+    local width=$1 run=$2 each kind line summary="" passed=0 failed=0
+    shift 2
+    for each in "$@"; do
+        "$run" "$each"
+        summary+=$(printf "%-${width}s %s" "$kind" "$line")$'\n'
+        passed=$((passed + ${line%% passed*}))
+        line=${line##*, }
+        failed=$((failed + ${line%% failed*}))
+    done
+    printf '\n%s' "$summary"
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+}

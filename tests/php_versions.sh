@@ -12,9 +12,6 @@ cd "$dora_root" || exit 1
 . tests/lib.sh
 [ $# -gt 0 ] || { sed -n '2,7s/^# \?//p' "$0"; exit 2; }
 out=${DORA_TEST_OUT:-$dora_root/out/tests}
-passed=0
-failed=0
-summary=""
 
 # kind_of PHP: its version, and NTS or ZTS, and debug.
 kind_of()
@@ -22,7 +19,7 @@ kind_of()
     "$1" -n -r 'echo PHP_VERSION, " ", PHP_ZTS ? "ZTS" : "NTS", PHP_DEBUG ? " debug" : "";'
 }
 
-# versions_run BIN_DIR: leaves what it is in `kind`, and the last line of its tests in `line`.
+# versions_run BIN_DIR: the phpt tests there, for dora_each_version.
 versions_run()
 {
     local bin=$1 log
@@ -46,13 +43,4 @@ if [ -z "${DORA_BIN:-}" ]; then
         { echo "0 passed, 1 failed"; exit 1; }
     export DORA_BIN=$out/release/dora
 fi
-for dir in "$@"; do
-    versions_run "$dir"
-    summary+=$(printf '%-20s %s' "$kind" "$line")$'\n'
-    passed=$((passed + ${line%% passed*}))
-    line=${line##*, }
-    failed=$((failed + ${line%% failed*}))
-done
-printf '\n%s' "$summary"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+dora_each_version 20 versions_run "$@"

@@ -19,9 +19,6 @@ tools=(pytest hypothesis)
 # What not every Python has in a form that needs no compiler; the tests that want it are skipped.
 extra=(numpy pandas jsonschema gevent uvloop pydantic fastapi httpx prometheus-client pyte)
 only_build=
-passed=0
-failed=0
-summary=""
 
 # kind_of PYTHON: its version, and whether it is free-threaded.
 kind_of()
@@ -46,11 +43,10 @@ prepare()
     } >"$3" 2>&1 || { tail -n 40 "$3"; return 1; }
 }
 
-# try PYTHON ARGUMENT...: leaves what it is in `kind`, and the last line of its tests in `line`.
+# try PYTHON: pytest with `arguments`, for dora_each_version.
 try()
 {
     local python=$1 folder log
-    shift
     kind=$python line="0 passed, 1 failed"
     kind=$(kind_of "$python") || return
     folder=$out/python-${kind// /-}
@@ -61,7 +57,7 @@ try()
         line="1 passed, 0 failed"
         return
     fi
-    DORA_PYTHON=$folder/bin/python dora_run_pytest "$log.pytest" "$@" 2>&1 | tee "$log"
+    DORA_PYTHON=$folder/bin/python dora_run_pytest "$log.pytest" "${arguments[@]}" 2>&1 | tee "$log"
     line=$(tail -n 1 "$log")
 }
 
@@ -80,13 +76,5 @@ if [ -z "$only_build" ] && [ -z "${DORA_BIN:-}" ]; then
     export DORA_BIN=$out/release/dora
 fi
 export PYTHONDONTWRITEBYTECODE=1
-for python in "${pythons[@]}"; do
-    try "$python" "$@"
-    summary+=$(printf '%-24s %s' "$kind" "$line")$'\n'
-    passed=$((passed + ${line%% passed*}))
-    line=${line##*, }
-    failed=$((failed + ${line%% failed*}))
-done
-printf '\n%s' "$summary"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+arguments=("$@")
+dora_each_version 24 try "${pythons[@]}"

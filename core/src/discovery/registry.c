@@ -217,7 +217,7 @@ bool dr_registry_is_meant(const char *nodes)
     if (begins_with(text, "file:")) {
         return true;
     }
-    while (dr_redis_url_is_meant((dora_slice){text, strlen(text)})) {
+    while (dr_redis_url_is_meant(dr_slice(text))) {
         text += strcspn(text, ",");
         if (*text == '\0') {
             return true; /* one that stands beside servers is none */
