@@ -1,20 +1,23 @@
 """Seconds of calls while workers are killed, stopped, or end themselves: each request gets
 exactly one reply, and the master ends as it began. `-s` shows the figures."""
 
+import collections
 import os
 import random
 import signal
+import threading
 import time
 
 import pytest
 
-from support import processes
+from support import processes, tls, v1
 from support.load import Load, quantile
 from support.server import Server, python_pool, wait_until
 
 SECONDS = float(os.environ.get("DORA_FAULT_S", "12"))
 WORKERS = 4
 CONNECTIONS = 32
+SECURE_CONNECTIONS = 4
 KILL_EVERY_S = 0.05
 STOP_EVERY_S = 3.0
 STOPPED_S = 1.0
@@ -104,14 +107,44 @@ def warm_up(server, name, param):
     return settle(server)
 
 
-def test_workers_killed_and_stopped():
-    with Server({"p": python_pool("basic.py", workers=WORKERS)}) as server:
+class Secure(threading.Thread):
+    """A caller over TLS, one call after the other: each has its own reply, or this fails."""
+
+    def __init__(self, server, trust):
+        super().__init__(daemon=True)
+        self.address, self.trust = tls.address_of(server), trust
+        self.codes = collections.Counter()
+        self.ended = threading.Event()
+        self.error = None
+
+    def run(self):
+        try:
+            with tls.Conn(self.address, self.trust, 60) as conn:
+                while not self.ended.is_set():
+                    self.codes[v1.code(conn.call("/brief", {"n": 1}))] += 1
+        except Exception as error:  # pylint: disable=broad-except
+            self.error = error
+
+    def stop(self):
+        self.ended.set()
+        self.join(90)
+        assert self.error is None and not self.is_alive(), self.error
+        return self.codes
+
+
+def test_workers_killed_and_stopped(certificates):
+    with Server({"p": python_pool("basic.py", workers=WORKERS)}, tls=certificates.server(),
+                listen={"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0"}) as server:
         before = warm_up(server, "/echo", "warm")
         load = Load(server.address, "/brief", {"n": 1}, connections=CONNECTIONS)
-        load.start()
+        secure = [Secure(server, tls.context(certificates)) for _ in range(SECURE_CONNECTIONS)]
+        for one in (load, *secure):
+            one.start()
         killer = Killer(server)
         killer.run(SECONDS)
         load.stop()
+        for codes in [one.stop() for one in secure]:
+            assert codes[0] > 0 and set(codes) <= {0, WORKER_DIED}, codes
         report("killed", load, killer)
         assert killer.kills > SECONDS / KILL_EVERY_S / 4
         assert killer.stops >= 1

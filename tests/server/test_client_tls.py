@@ -12,8 +12,13 @@ import threading
 import pytest
 
 import dora
-from support import tls
+from support import tls, v1
 from support.server import Server, program, python_pool
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None  # tests/python/conftest.py says so
 
 POOLS = {"main": python_pool("basic.py", workers=2)}
 NOT_RUN = 100010
@@ -43,14 +48,23 @@ def by_python(node, options):
         return told(error)
 
 
-def by_asyncio(node, options):
+def run(coroutine, new_loop=asyncio.new_event_loop):
+    with contextlib.closing(new_loop()) as loop:
+        return loop.run_until_complete(coroutine)
+
+
+def by_asyncio(node, options, new_loop=asyncio.new_event_loop):
     async def call():
         async with dora.AsyncClient(node, **options) as client:
             return await client.call("/echo", 7)
     try:
-        return asyncio.run(call())
+        return run(call(), new_loop)
     except (dora.Error, ValueError) as error:
         return told(error)
+
+
+def by_uvloop(node, options):
+    return by_asyncio(node, options, uvloop.new_event_loop)
 
 
 def by_php(node, options):
@@ -75,6 +89,10 @@ def by_program(node, options):
 
 
 CALLERS = {"python": by_python, "asyncio": by_asyncio, "php": by_php, "program": by_program}
+LOOPS = [asyncio.new_event_loop]
+if uvloop:
+    CALLERS["uvloop"] = by_uvloop
+    LOOPS.append(uvloop.new_event_loop)
 
 
 @pytest.fixture(params=CALLERS)
@@ -153,6 +171,22 @@ def test_a_server_may_want_a_certificate(strict, certificates, caller):
     node = "tls://" + tls.address_of(strict)
     shown = {"tls_cert": certificates.cert("client"), "tls_key": certificates.key("client")}
     assert caller(node, {"tls_ca": certificates.ca, **shown}) == 7
+
+
+@pytest.mark.parametrize("new_loop", LOOPS)
+def test_calls_of_one_loop_share_connections_and_outgrow_records(server, certificates, new_loop):
+    """Each parameter and result is larger than a record of TLS, and than what a socket takes."""
+    async def ask():
+        async with dora.AsyncClient("tls://" + tls.address_of(server), timeout=60,
+                                    tls_ca=certificates.ca) as client:
+            texts = [chr(97 + i) * 300000 for i in range(16)]
+            assert await asyncio.gather(*(client.call("/echo", text) for text in texts)) == texts
+            return await asyncio.gather(*(client.call("/echo", i) for i in range(500)))
+    with v1.Conn(server.address) as conn:
+        before = conn.command("getStat")["data"]["server"]["tls"]["handshakes"]
+        assert run(ask(), new_loop) == list(range(500))
+        after = conn.command("getStat")["data"]["server"]["tls"]["handshakes"]
+    assert 1 <= after - before <= 8
 
 
 def test_a_name_may_stand_for_that_of_the_address(certificates, server, caller):

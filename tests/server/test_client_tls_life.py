@@ -4,6 +4,7 @@ them."""
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,8 @@ import pytest
 
 import dora
 from support import tls, v1
+from support.access import TOKENS, access
+from support.fpm import Fpm
 from support.server import Server, python_pool, wait_until
 from support.tls_wire import Recorder
 
@@ -300,3 +303,51 @@ def test_no_call_of_a_client_fails_while_certificates_change(certificates, tmp_p
         assert conn.command("getStat")["code"] == 0
     assert not failed
     assert len(done) > 12
+
+
+PAGE = """<?php
+try {
+    $client = new Dora\\Client($_SERVER['HTTP_NODE'], json_decode($_SERVER['HTTP_OPTIONS'], true));
+    echo json_encode([getmypid(), $client->call('/public/ping', 7)['caller']]);
+} catch (Dora\\Exception $e) {
+    echo json_encode([getmypid(), $e->getCode()]);
+}
+"""
+
+
+def test_requests_of_fpm_share_a_connection_where_settings_and_identity_are_the_same(certificates,
+                                                                                    tmp_path):
+    known = access([{"who": "anyone", "apis": "*", "control": True}],
+                   first={"cert": "client.example"}, second={"cert": "client_cn"})
+    keys = certificates.server(ca=certificates.ca, verify_client="optional")
+    (tmp_path / "page.php").write_text(PAGE)
+    shown = [{"tls_cert": certificates.cert(name), "tls_key": certificates.key(name)}
+             for name in ("client", "client_cn")]
+    wanted = [({}, None), (shown[0], "first"), (shown[1], "second"),
+              ({"token": TOKENS["shop"]}, "shop"), ({"token": TOKENS["stock"]}, "stock"),
+              ({**shown[0], "token": TOKENS["shop"]}, "shop"), ({"tls_name": "localhost"}, None)]
+    refused = [({"tls_name": "elsewhere.example"}, 100010),
+               ({"tls_ca": certificates.cert("other_ca")}, 100010)]
+    with Server({"main": python_pool("access.py", workers=1)}, access=known, tls=keys,
+                listen={"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0"}, linger_ms=50) as server, \
+            Fpm(str(tmp_path)) as fpm, v1.Conn(server.address) as conn:
+        def handshakes():
+            return conn.command("getStat")["data"]["server"]["tls"]["handshakes"]
+
+        def asked(options):
+            return json.loads(fpm.page(
+                str(tmp_path / "page.php"), HTTP_NODE="tls://" + tls.address_of(server),
+                HTTP_OPTIONS=json.dumps({"tls_ca": certificates.ca, **options})))
+
+        children = set()
+        counts = []
+        for _ in range(2):
+            for options, caller in wanted + refused:
+                child, said = asked(options)
+                children.add(child)
+                assert said == caller, options
+            counts.append(handshakes())
+        assert len(children) == 1
+        # What a client refuses may look done to the server.
+        assert len(wanted) <= counts[0] <= len(wanted + refused)
+        assert counts[1] - counts[0] <= len(refused)  # the others were kept, over the requests
