@@ -94,7 +94,7 @@ static const char WHOLE[] =
     "  \"a\": {\"runtime\": \"php\", \"app\": \"/srv/a.php\", \"interpreter\": \"php8.2\","
     "   \"extension\": \"lib/dora.so\", \"workers\": 512, \"concurrency\": 1,"
     "   \"apis\": [\"/user/get\", \"/user/*\", \"*\"], \"queue_tasks_max\": 1,"
-    "   \"queue_mb_max\": 1, \"max_requests\": 0, \"memory_mb_max\": 128,"
+    "   \"queue_mb_max\": 1, \"max_requests\": 0, \"memory_mb_max\": 128, \"memory_hard_mb\": 256,"
     "   \"time_limit_ms\": 500, \"hung_ms\": 0, \"poison_s\": 9,"
     "   \"restarts_per_minute\": 8, \"preload\": false, \"dedupe\": false},"
     "  \"b\": {\"runtime\": \"python\", \"app\": \"shop.users:app\"},"
@@ -277,7 +277,7 @@ static void unknown_keys(void **state)
                    "\"workers\"? allowed: runtime, app, interpreter, extension, ini, env, "
                    "env_file, cwd, user, group, umask, no_new_privs, core_mb_max, workers, "
                    "concurrency, threads, apis, queue_tasks_max, queue_mb_max, max_requests, "
-                   "memory_mb_max, time_limit_ms, newest_first_ms, hung_ms, "
+                   "memory_mb_max, memory_hard_mb, time_limit_ms, newest_first_ms, hung_ms, "
                    "restarts_per_minute, poison_s, preload, dedupe");
 }
 

@@ -79,13 +79,18 @@ static int in_child(const dr_rights *rights, int (*look)(void))
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+#define DATA_BYTES (UINT64_C(1) << 44) /* nothing is refused: sanitizers have much */
+
 static int look_at_limits(void)
 {
     struct rlimit core;
     struct rlimit files;
+    struct rlimit data;
     (void)getrlimit(RLIMIT_CORE, &core);
+    (void)getrlimit(RLIMIT_DATA, &data);
     (void)getrlimit(RLIMIT_NOFILE, &files);
     return umask(0) == 0027 && core.rlim_max == 0 && files.rlim_cur == 64 &&
+                   data.rlim_cur == DATA_BYTES && data.rlim_max == DATA_BYTES &&
                    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1
                ? 0
                : 1;
@@ -98,6 +103,7 @@ static void limits_and_the_mask_need_no_root(void **state)
     self->rights.mask = 0027;
     self->rights.core_bytes_max = 0;
     self->rights.files_max = 64;
+    self->rights.data_bytes_max = DATA_BYTES;
     self->rights.no_new_privs = true;
     assert_int_equal(in_child(&self->rights, look_at_limits), 0);
 }

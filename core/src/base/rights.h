@@ -16,6 +16,7 @@ typedef struct dr_rights {
     bool no_new_privs;       /* no program that it starts may more than it may itself */
     uint64_t mask;           /* umask; DR_RIGHTS_UNSET: as here */
     uint64_t core_bytes_max; /* of a core file; DR_RIGHTS_UNSET: as here */
+    uint64_t data_bytes_max; /* of private memory that it may write; DR_RIGHTS_UNSET: as here */
     uint64_t files_max;      /* descriptors, of what it may raise by itself; 0: as here */
 } dr_rights;
 

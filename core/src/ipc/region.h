@@ -15,7 +15,7 @@
 #include <dora/error.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 9u
+#define DR_REGION_LAYOUT 10u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {
@@ -95,6 +95,8 @@ typedef struct dr_shared_worker {
     _Atomic uint32_t big;                    /* DR_BIG_... */
     _Atomic uint32_t has_left;               /* 1 where it ends by itself, in order */
     _Atomic uint32_t growth;                 /* DR_GROWTH_... */
+    _Atomic uint32_t
+        starved_kb; /* what it held when it crashed for want of memory; 0: it has not */
 } dr_shared_worker;
 
 typedef struct dr_shared_outbox {

@@ -2,6 +2,7 @@
  * workers that died. */
 #include "task/collect.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,6 +12,7 @@
 #include "task/dispatch.h"
 #include "task/limit.h"
 #include "task/look.h"
+#include "task/memory_limit.h"
 #include "task/suspect.h"
 
 #define BATCH 64u
@@ -110,8 +112,18 @@ static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
     read_times(pool, task, outcome, now_ns);
 }
 
-/* say_limit tells which limit a task is past where that is its api's own. The text stands where the
- * reply would: its worker has ended. */
+/* say writes a text where the reply would stand: the task's worker has ended. */
+static void say(const dr_pool *pool, uint32_t task, const char *text, size_t len,
+                dr_outcome *outcome)
+{
+    const dr_record *record = &pool->records[task];
+    const size_t room = record->capacity - record->input_len;
+    outcome->msg = (dora_slice){pool->region.slab + record->offset + record->input_len,
+                                len < room ? len : room};
+    memcpy((char *)(uintptr_t)outcome->msg.data, text, outcome->msg.len);
+}
+
+/* say_limit tells which limit a task is past where that is its api's own. */
 static void say_limit(const dr_pool *pool, uint32_t task, dr_outcome *outcome)
 {
     const dr_record *record = &pool->records[task];
@@ -123,10 +135,20 @@ static void say_limit(const dr_pool *pool, uint32_t task, dr_outcome *outcome)
     const size_t name_len = dr_task_name(pool, task, name);
     const size_t len =
         dr_limit_overran((dora_slice){name, name_len}, record->own_limit_ms, text, sizeof(text));
-    const size_t room = record->capacity - record->input_len;
-    outcome->msg = (dora_slice){pool->region.slab + record->offset + record->input_len,
-                                len < room ? len : room};
-    memcpy((char *)(uintptr_t)outcome->msg.data, text, outcome->msg.len);
+    say(pool, task, text, len, outcome);
+}
+
+/* say_starved tells that a task's worker got no more memory, where it has ended for that. */
+static void say_starved(const dr_pool *pool, uint32_t task, dr_outcome *outcome)
+{
+    const uint32_t held_kb = dr_slot_starved_kb(pool, pool->records[task].slot);
+    char name[DR_MEMORY_LIMIT_TEXT_MAX];
+    char text[sizeof(name) + 64];
+    if (held_kb > 0) {
+        (void)dr_memory_limit_name(pool->limits.memory_hard_mb, held_kb, name, sizeof(name));
+        (void)snprintf(text, sizeof(text), "%s: %s", dora_code_text(DORA_CODE_WORKER_DIED), name);
+        say(pool, task, text, strlen(text), outcome);
+    }
 }
 
 /* is_old: a worker has done as many tasks as it may. One that has not grown may do more. */
@@ -200,6 +222,8 @@ static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
         learn_end(pool, task, outcome, found);
     } else if (code == DORA_CODE_TIME_LIMIT) {
         say_limit(pool, task, outcome);
+    } else if (code == DORA_CODE_WORKER_DIED) {
+        say_starved(pool, task, outcome);
     }
     dr_slot_drop(pool, record->slot, task);
     record->state = DR_RECORD_FINISHED;

@@ -14,6 +14,7 @@
 #include "task/crew_pace.h"
 #include "task/limit.h"
 #include "task/look.h"
+#include "task/memory_limit.h"
 
 #define LOOKS_MAX 2u /* one a second: a zygote that lives has said the status by then */
 
@@ -71,6 +72,12 @@ static void limit_text(const dr_crew *crew, const dr_task_ran *ran, char *text, 
 {
     char own[DR_LIMIT_TEXT_MAX];
     text[0] = '\0';
+    if (ran->starved_kb > 0) {
+        (void)dr_memory_limit_name(crew->pool->limits.memory_hard_mb, ran->starved_kb, own,
+                                   sizeof(own));
+        (void)snprintf(text, size, "at its %s, ", own);
+        return;
+    }
     if (ran->code != DORA_CODE_TIME_LIMIT) {
         return;
     }

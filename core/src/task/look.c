@@ -45,6 +45,13 @@ uint64_t dr_task_since_ns(const dr_pool *pool, const dr_slot *slot, uint32_t tas
     return start_ns > handed_ns ? start_ns : handed_ns;
 }
 
+uint32_t dr_slot_starved_kb(const dr_pool *pool, uint32_t slot)
+{
+    return pool->limits.memory_hard_mb == 0
+               ? 0
+               : atomic_load_explicit(&pool->region.workers[slot].starved_kb, memory_order_relaxed);
+}
+
 bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state)
 {
     const dr_record *record = &pool->records[task];
@@ -80,6 +87,8 @@ static void note_run(const dr_pool *pool, const dr_slot *slot, uint32_t task, ui
     ran->type = record->type;
     ran->own_limit_ms = record->own_limit_ms;
     ran->code = dr_code_of_dead(pool, slot, task, now_ns);
+    ran->starved_kb =
+        ran->code == DORA_CODE_WORKER_DIED ? dr_slot_starved_kb(pool, record->slot) : 0;
     ran->name_len = dr_task_name(pool, task, ran->name);
     copy(ran->guid, shared->guid, DR_GUID_LEN);
     ran->trace_len = copy_trace(pool, task, ran->trace);

@@ -6,17 +6,20 @@
 
 /* look.c, the lock is held: dr_task_name gives a task's name as dr_printable has it, cut where that
  * is longer than a name, dr_task_start_ns when it began, dr_task_since_ns from when its time limit
- * counts; dr_task_is says whether a worker's task is in a state (DR_TASK_...). */
+ * counts; dr_task_is says whether a worker's task is in a state (DR_TASK_...); dr_slot_starved_kb
+ * what a slot's worker held when it crashed at the pool's memory_hard_mb, 0 where it did not. */
 size_t dr_task_name(const dr_pool *pool, uint32_t task, char name[DR_API_NAME_MAX]);
 uint64_t dr_task_start_ns(const dr_pool *pool, uint32_t task);
 uint64_t dr_task_since_ns(const dr_pool *pool, const dr_slot *slot, uint32_t task);
 bool dr_task_is(const dr_pool *pool, uint32_t task, uint32_t state);
+uint32_t dr_slot_starved_kb(const dr_pool *pool, uint32_t slot);
 
 /* dr_task_ran is a task that a worker ran when it ended. `name` is printable; guid and trace may be
  * any bytes. */
 typedef struct dr_task_ran {
     uint16_t type;
     uint32_t own_limit_ms; /* of its api; 0: as the pool says */
+    uint32_t starved_kb; /* what its worker held where it got no more memory; 0: it was not that */
     int64_t code;        /* that it is answered with */
     uint64_t queue_ns;
     uint64_t run_ns;

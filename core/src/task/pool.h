@@ -162,6 +162,7 @@ typedef struct dr_pool_limits {
     uint32_t big_bytes;
     uint32_t time_limit_ms;     /* of tasks that somebody waits for; 0: none */
     uint32_t accepted_limit_ms; /* of accepted work */
+    uint32_t memory_hard_mb;    /* that a worker gets; 0: no limit */
     uint32_t hung_ms; /* without any end while tasks wait: it hangs; 0: is not looked for */
     uint32_t
         newest_first_ms; /* a call has waited so long: its caller's newest goes first; 0: never */

@@ -28,6 +28,7 @@
 #include "task/deserted.h"
 #include "task/develop.h"
 #include "task/loaded.h"
+#include "task/memory_limit.h"
 #include "task/offspring.h"
 #include "task/orphans.h"
 #include "task/output.h"
@@ -110,6 +111,7 @@ static dora_err take_setup(zygote *self, dora_error *error)
     self->context = (dr_context){
         .log_fd = message->fds[1], .log_level = self->setup.log_level, .pool = self->setup.pool};
     dr_context_set(&self->context);
+    dr_memory_limit_begin(self->setup.memory_hard_mb);
     for (size_t i = 0; i < message->fd_count; i++) {
         dr_offspring_keep(&self->offspring, message->fds[i]);
     }
@@ -288,6 +290,7 @@ static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
     self->context.log_fd = DR_CONTROL_FD;
     dr_output_own();
     dr_quiet_again(&self->quiet);
+    dr_memory_limit_watch(&self->region.workers[given->slot]);
     restore_signals();
     have_offspring(self, given);
     (void)madvise(self->region.base, self->region.shape.total_bytes, MADV_DONTFORK);

@@ -200,6 +200,29 @@ static dora_err slow(const dora_request *request, dora_reply *reply, void *user)
     return dora_write_null(dora_reply_writer(reply));
 }
 
+/* /memory/take MiB: whether there was so much. */
+static dora_err take_memory(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)user;
+    void *memory = malloc((size_t)int_of(request) << 20);
+    const bool is_there = memory != NULL;
+    free(memory);
+    return dora_write_bool(dora_reply_writer(reply), is_there);
+}
+
+/* /memory/crash MiB: takes pieces of that size and never asks whether it got one. */
+static dora_err crash(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)user;
+    const size_t size = (size_t)int_of(request) << 20;
+    char *volatile memory;
+    do {
+        memory = malloc(size);
+        memory[0] = 1;
+    } while (size > 0);
+    return dora_write_null(dora_reply_writer(reply));
+}
+
 static dora_err say_start(uint32_t worker, void *user, dora_error *error)
 {
     (void)user;
@@ -227,10 +250,17 @@ dora_err dora_app_init(dora_app *app, dora_error *error)
     static const struct {
         const char *name;
         dora_handler_fn fn;
-    } apis[] = {
-        {"/fail", fail},           {"/log", log_one},   {"/flood", log_many},
-        {"/threads", log_threads}, {"/wanted", wanted}, {"/info", info},
-        {"/nested", nested},       {"/slow", slow},     {"/flood/stopped", log_many_stopped}};
+    } apis[] = {{"/fail", fail},
+                {"/log", log_one},
+                {"/flood", log_many},
+                {"/threads", log_threads},
+                {"/wanted", wanted},
+                {"/info", info},
+                {"/nested", nested},
+                {"/slow", slow},
+                {"/flood/stopped", log_many_stopped},
+                {"/memory/take", take_memory},
+                {"/memory/crash", crash}};
     dora_server_info all = {.size = sizeof all};
     char text[LINE_MAX_BYTES];
     const int len = snprintf(text, sizeof(text), "loading, info %d", dora_server_info_get(&all));

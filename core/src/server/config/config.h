@@ -72,7 +72,8 @@ typedef struct dr_pool_config {
     uint32_t queue_tasks_max;
     uint32_t queue_mb_max;
     uint32_t max_requests;        /* 0: no limit; or DR_MAX_REQUESTS_AUTO */
-    uint32_t memory_mb_max;       /* 0: no limit */
+    uint32_t memory_mb_max;       /* above it a worker is replaced; 0: no limit */
+    uint32_t memory_hard_mb;      /* more no process gets; 0: no limit */
     uint32_t restarts_per_minute; /* of workers that ended by themselves; 0: no limit */
     uint32_t time_limit_ms;       /* 0: no limit */
     bool limits_accepted;         /* time_limit_ms was set: it counts for accepted work, too */

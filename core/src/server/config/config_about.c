@@ -119,6 +119,8 @@ const dr_config_about dr_config_abouts[] = {
      "each 4000 tasks whether it has grown, and replaced then, or by 100000."},
     {"pools.NAME.memory_mb_max", NULL,
      "Resident memory above which a worker is replaced; 0: never."},
+    {"pools.NAME.memory_hard_mb", NULL,
+     "Memory of its own beyond which a process of the pool gets none; 0: no limit."},
     {"pools.NAME.time_limit_ms", NULL,
      "A handler that runs longer is ended, 100201; 0: never. Accepted work only where it is set."},
     {"pools.NAME.newest_first_ms", NULL,

@@ -121,3 +121,56 @@ dora_err dr_take_ini(dr_reading *r, const dr_key *key, const json_t *json, void 
     }
     return err;
 }
+
+/* problem_of adds one with a key of the pool. */
+static void problem_of(dr_reading *r, const char *key, const char *text)
+{
+    r->path[r->depth++] = key;
+    dr_reading_problem(r, "%s", text);
+    r->depth--;
+}
+
+/* settle_memory: a limit in which the runtime can start, and below which `memory_mb_max` is. */
+static void settle_memory(dr_reading *r, const dr_pool_config *pool, const dr_runtime *runtime)
+{
+    char text[128];
+    if (pool->memory_hard_mb == 0) {
+        return;
+    }
+    if (pool->memory_hard_mb < runtime->memory_mb_min) {
+        (void)snprintf(text, sizeof(text),
+                       "must be 0 (no limit) or at least %u: %s does not start in less",
+                       (unsigned)runtime->memory_mb_min, runtime->name);
+        problem_of(r, "memory_hard_mb", text);
+    } else if (pool->memory_mb_max > pool->memory_hard_mb) {
+        (void)snprintf(text, sizeof(text),
+                       "must be at least memory_mb_max (%u), which no worker would ever be above",
+                       (unsigned)pool->memory_mb_max);
+        problem_of(r, "memory_hard_mb", text);
+    }
+}
+
+void dr_pool_settle(dr_reading *r, const dr_pool_config *pool)
+{
+    const dr_runtime *runtime = dr_runtime_of(pool->runtime);
+    if (pool->interpreter != NULL && runtime->program == NULL) {
+        dr_reading_problem(r, "has an \"interpreter\", which a C pool does not need");
+    }
+    if (pool->concurrency > 1 && !runtime->has_loops) {
+        problem_of(r, "concurrency",
+                   "must be 1 for this runtime, whose handlers run to their end one after the "
+                   "other; for more at a time set \"workers\"");
+    }
+    if (pool->threads > 1 && !runtime->has_loops) {
+        problem_of(r, "threads",
+                   "has no effect on this runtime, whose handlers have one thread; it is for "
+                   "Python's plain functions beside async ones");
+    }
+    if (pool->extension != NULL && runtime->extension_variable == NULL) {
+        dr_reading_problem(r, "has an \"extension\", which is for PHP alone");
+    }
+    if (pool->ini.count > 0 && runtime->extension_variable == NULL) {
+        dr_reading_problem(r, "has \"ini\", which is for PHP alone");
+    }
+    settle_memory(r, pool, runtime);
+}

@@ -10,4 +10,7 @@ dora_err dr_take_interpreter(dr_reading *r, const dr_key *key, const json_t *jso
 dora_err dr_take_env(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 dora_err dr_take_ini(dr_reading *r, const dr_key *key, const json_t *json, void *object);
 
+/* dr_pool_settle adds what the members of a pool must be to each other to the problems. */
+void dr_pool_settle(dr_reading *r, const dr_pool_config *pool);
+
 #endif

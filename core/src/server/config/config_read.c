@@ -265,32 +265,6 @@ static bool is_pool_name(const char *name)
     return len > 0 && len <= POOL_NAME_MAX;
 }
 
-void dr_pool_settle(dr_reading *r, const dr_pool_config *pool)
-{
-    const dr_runtime *runtime = dr_runtime_of(pool->runtime);
-    if (pool->interpreter != NULL && runtime->program == NULL) {
-        dr_reading_problem(r, "has an \"interpreter\", which a C pool does not need");
-    }
-    if (pool->concurrency > 1 && !runtime->has_loops) {
-        r->path[r->depth++] = "concurrency";
-        dr_reading_problem(r, "must be 1 for this runtime, whose handlers run to their end one "
-                              "after the other; for more at a time set \"workers\"");
-        r->depth--;
-    }
-    if (pool->threads > 1 && !runtime->has_loops) {
-        r->path[r->depth++] = "threads";
-        dr_reading_problem(r, "has no effect on this runtime, whose handlers have one thread; it "
-                              "is for Python's plain functions beside async ones");
-        r->depth--;
-    }
-    if (pool->extension != NULL && runtime->extension_variable == NULL) {
-        dr_reading_problem(r, "has an \"extension\", which is for PHP alone");
-    }
-    if (pool->ini.count > 0 && runtime->extension_variable == NULL) {
-        dr_reading_problem(r, "has \"ini\", which is for PHP alone");
-    }
-}
-
 /* settle_pool looks for what a pool of a file must have. */
 static dora_err settle_pool(dr_reading *r, const json_t *json, dr_pool_config *pool)
 {
@@ -401,6 +375,7 @@ static const dr_key POOL_KEYS[] = {
      .at = POOL(max_requests),
      .max = 1000000000},
     {.name = "memory_mb_max", .take = dr_take_uint, .at = POOL(memory_mb_max), .max = 1u << 20},
+    {.name = "memory_hard_mb", .take = dr_take_uint, .at = POOL(memory_hard_mb), .max = 1u << 20},
     {.name = "time_limit_ms",
      .take = take_time_limit,
      .at = POOL(time_limit_ms),

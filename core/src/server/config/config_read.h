@@ -13,9 +13,6 @@ dora_err dr_config_load(dr_config *config, const char *path, dora_error *error);
  * and the base of relative paths. */
 dora_err dr_config_parse(dr_config *config, dora_slice text, const char *path, dora_error *error);
 
-/* dr_pool_settle adds what the members of a pool must be to each other to the problems. */
-void dr_pool_settle(dr_reading *r, const dr_pool_config *pool);
-
 /* dr_config_keys and dr_pool_keys are the tables of what a file may hold: of the whole server, and
  * of one pool. */
 const dr_key *dr_config_keys(void);

@@ -111,6 +111,8 @@ dora_err dr_rights_find(const dr_config *config, const dr_pool_config *pool, dr_
     rights->mask = mask != DR_UMASK_UNSET ? mask : DR_RIGHTS_UNSET;
     rights->core_bytes_max =
         core_mb != DR_CORE_MB_UNSET ? (uint64_t)core_mb * 1024 * 1024 : DR_RIGHTS_UNSET;
+    rights->data_bytes_max =
+        pool->memory_hard_mb > 0 ? (uint64_t)pool->memory_hard_mb * 1024 * 1024 : DR_RIGHTS_UNSET;
     rights->no_new_privs =
         choice == DR_CHOICE_UNSET ? dr_rights_user(config, pool) != NULL : choice == DR_CHOICE_YES;
     return find_account(config, pool, rights, error);

@@ -6,6 +6,7 @@
 
 #include <dora/server.h>
 
+#include "server/config/config_launch.h"
 #include "server/config/config_read.h"
 #include "server/config/config_take.h"
 #include "server/config/options.h"

@@ -11,10 +11,12 @@
 static const dr_runtime runtimes[DR_RUNTIME_COUNT] = {
     [DR_RUNTIME_C] = {.name = "c",
                       .ending = ".so",
+                      .memory_mb_min = 16,
                       .mend = "the program that runs this server must be there to be started "
                               "again"},
     [DR_RUNTIME_PYTHON] = {.name = "python",
                            .ending = ".py",
+                           .memory_mb_min = 48,
                            .program = "python3",
                            .program_variable = "DORA_PYTHON",
                            .words = {"-m", "dora", "zygote"},
@@ -25,6 +27,7 @@ static const dr_runtime runtimes[DR_RUNTIME_COUNT] = {
                            .has_loops = true},
     [DR_RUNTIME_PHP] = {.name = "php",
                         .ending = ".php",
+                        .memory_mb_min = 32,
                         .program = "php",
                         .program_variable = "DORA_PHP",
                         .extension_variable = "DORA_PHP_EXTENSION",

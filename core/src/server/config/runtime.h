@@ -3,6 +3,7 @@
 #define DR_SERVER_RUNTIME_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum dr_runtime_kind {
     DR_RUNTIME_C = 0,
@@ -22,6 +23,7 @@ typedef struct dr_runtime {
     const char *extension_variable; /* names the module that the program has to load; NULL: none */
     const char *words[5];           /* behind the program; NULL ends them */
     const char *mend;               /* what to do where no zygote can be started */
+    uint32_t memory_mb_min;         /* of its own that it starts in, and serves */
     bool has_modules;               /* an application may be module:attr */
     bool has_loops;                 /* many handlers at a time in one worker */
 } dr_runtime;
