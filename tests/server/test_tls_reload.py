@@ -75,7 +75,7 @@ def test_a_reload_brings_new_certificates_and_keys_of_tickets_and_keeps_connecti
             status, said = reload(server)
             assert status == 0, said
             assert old.call("/echo", 2)["data"]["data"] == 2
-        assert shown(server, trust) != first
+        assert wait_until(lambda: shown(server, trust) != first)
         assert not resumes(server, trust, session)
 
 
@@ -112,7 +112,7 @@ def test_a_reload_with_files_that_are_wrong_is_refused_and_the_old_serve_on(file
         files.put("server2")
         shutil.copy(certificates.ca, files.keys["ca"])
         assert reload(server)[0] == 0
-        assert shown(server, trust) != first
+        assert wait_until(lambda: shown(server, trust) != first)
 
 
 def test_reloads_under_load_fail_no_call(files, certificates):
