@@ -55,14 +55,14 @@ def silent():
 
 # What all of them share.
 
-@pytest.mark.parametrize("command", ["stat", "apis", "reload", "stop", "top"])
+@pytest.mark.parametrize("command", ["stat", "apis", "reload", "upgrade", "stop", "top"])
 def test_nobody_there(nobody, command):
     status, out, err = run(command, nobody)
     assert (status, out) == (4, "")
     assert err == "dora %s: cannot connect to %s: Connection refused\n" % (command, nobody)
 
 
-@pytest.mark.parametrize("command", ["stat", "apis", "reload", "stop"])
+@pytest.mark.parametrize("command", ["stat", "apis", "reload", "upgrade", "stop"])
 def test_nobody_answers(silent, command):
     status, out, err = run(command, silent, "--timeout", "0.1")
     assert (status, out) == (4, "")
@@ -90,7 +90,7 @@ def test_wrong_command_lines(arguments, problem):
     assert err.splitlines()[0].startswith("dora %s: %s" % (arguments[0], problem))
 
 
-@pytest.mark.parametrize("command", ["stat", "apis", "reload", "stop", "top"])
+@pytest.mark.parametrize("command", ["stat", "apis", "reload", "upgrade", "stop", "top"])
 def test_help_names_the_commands(command):
     status, out, _ = run(command, "--help")
     assert status == 0
@@ -100,7 +100,7 @@ def test_help_names_the_commands(command):
     assert "  %s [ADDRESS]" % command in run("help")[1]
 
 
-@pytest.mark.parametrize("command", ["stat", "apis", "reload", "stop", "top"])
+@pytest.mark.parametrize("command", ["stat", "apis", "reload", "upgrade", "stop", "top"])
 def test_a_refused_command_has_status_1(command):
     with Server(one_pool(), control={"allow": []}) as server:
         status, out, err = run(command, server.address)

@@ -11,7 +11,8 @@
 
 #define USER_BYTES 4096 /* for one entry of the users' list */
 
-static const char *const commands[] = {"getStat", "getApis", "forgive", "reloadTask", NULL};
+static const char *const commands[] = {"getStat",    "getApis", "forgive",
+                                       "reloadTask", "upgrade", NULL};
 
 const char *const *dr_config_access_commands(void)
 {
@@ -328,7 +329,7 @@ static dora_err take_pattern(const rule_read *self, const char *key, const json_
         const char *near = dr_suggest(name, commands);
         dr_reading_problem(self->r,
                            "rule %zu: control: there is no command \"%s\"%s%s%s; there are "
-                           "getStat, getApis, forgive and reloadTask",
+                           "getStat, getApis, forgive, reloadTask and upgrade",
                            self->number, name, near != NULL ? "; did you mean \"" : "",
                            near != NULL ? near : "", near != NULL ? "\"?" : "");
         return DORA_OK;
