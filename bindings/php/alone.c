@@ -47,6 +47,17 @@ static bool take_number(const char *key, zval *value, int64_t most, int64_t *num
     return true;
 }
 
+static bool take_priority(zval *value, dora_priority *priority)
+{
+    if (Z_TYPE_P(value) != IS_STRING ||
+        !dora_priority_find(php_dora_slice(Z_STR_P(value)), priority)) {
+        zend_argument_value_error(
+            3, "has \"priority\", which must be \"low\", \"normal\" or \"high\"");
+        return false;
+    }
+    return true;
+}
+
 static bool take_option(dora_alone_call *asked, const char *key, zval *value)
 {
     int64_t number = 1;
@@ -59,6 +70,9 @@ static bool take_option(dora_alone_call *asked, const char *key, zval *value)
     }
     if (strcmp(key, "caller") == 0) {
         return Z_TYPE_P(value) == IS_NULL || take_slice(key, value, &asked->caller);
+    }
+    if (strcmp(key, "priority") == 0) {
+        return take_priority(value, &asked->priority);
     }
     if (strcmp(key, "type") == 0) {
         return take_text(key, value, &asked->type);
@@ -77,7 +91,7 @@ static bool take_option(dora_alone_call *asked, const char *key, zval *value)
     }
     zend_argument_value_error(3,
                               "has no option \"%s\": there are guid, type, protocol, connection, "
-                              "remainingMs, trace and caller",
+                              "remainingMs, trace, caller and priority",
                               key);
     return false;
 }
@@ -260,9 +274,11 @@ PHP_METHOD(Dora_Request, __construct)
     bool is_endless = true;
     zend_string *trace = NULL;
     zend_string *caller = NULL;
+    zend_string *word = NULL;
+    dora_priority priority = DORA_PRIORITY_NORMAL;
     zval null;
 
-    ZEND_PARSE_PARAMETERS_START(1, 7)
+    ZEND_PARSE_PARAMETERS_START(1, 8)
     Z_PARAM_STR(name)
     Z_PARAM_OPTIONAL
     Z_PARAM_ZVAL(param)
@@ -271,10 +287,15 @@ PHP_METHOD(Dora_Request, __construct)
     Z_PARAM_LONG_OR_NULL(left, is_endless)
     Z_PARAM_STR(trace)
     Z_PARAM_STR_OR_NULL(caller)
+    Z_PARAM_STR(word)
     ZEND_PARSE_PARAMETERS_END();
     ZVAL_NULL(&null);
     if (!is_endless && left < 0) {
         zend_argument_value_error(5, "must be null or a number from 0 on");
+        RETURN_THROWS();
+    }
+    if (word != NULL && !dora_priority_find(php_dora_slice(word), &priority)) {
+        zend_argument_value_error(8, "must be \"low\", \"normal\" or \"high\"");
         RETURN_THROWS();
     }
     const dora_alone_call asked = {.size = sizeof asked,
@@ -285,7 +306,8 @@ PHP_METHOD(Dora_Request, __construct)
                                    .type = type != NULL ? ZSTR_VAL(type) : NULL,
                                    .connection = 1,
                                    .remaining_ms = is_endless ? -1 : left,
-                                   .caller = php_dora_slice(caller)};
+                                   .caller = php_dora_slice(caller),
+                                   .priority = priority};
     dora_alone *call = make(&asked);
     if (call != NULL) {
         php_dora_request_fill(Z_OBJ_P(ZEND_THIS), dora_alone_request(call),

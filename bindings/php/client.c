@@ -123,6 +123,7 @@ static bool construct(php_dora_client *self, dora_client_options *nodes,
     self->timeout_ms = options->timeout_ms;
     self->retry = options->retry;
     self->wait_ms = options->wait_ms;
+    self->priority = options->priority;
     if (self->group != NULL) {
         zend_string_release(self->group);
     }
@@ -181,7 +182,8 @@ static bool call_begin(const php_dora_client *self, HashTable *given, uint32_t a
     php_dora_options options = {.timeout_ms = self->timeout_ms,
                                 .retry = self->retry,
                                 .wait_ms = self->wait_ms,
-                                .group = self->group};
+                                .group = self->group,
+                                .priority = self->priority};
 
     if (!php_dora_client_is_made(self)) {
         return false;
@@ -190,10 +192,12 @@ static bool call_begin(const php_dora_client *self, HashTable *given, uint32_t a
                                                     PHP_DORA_OPTION_CALL | PHP_DORA_OPTION_TRACE)) {
         return false;
     }
-    *call = (dora_call_options){.timeout_ms = options.timeout_ms,
+    *call = (dora_call_options){.size = sizeof *call,
+                                .timeout_ms = options.timeout_ms,
                                 .retry = options.retry,
                                 .wait_ms = options.wait_ms,
-                                .group = options.group != NULL ? ZSTR_VAL(options.group) : NULL};
+                                .group = options.group != NULL ? ZSTR_VAL(options.group) : NULL,
+                                .priority = options.priority};
     if (options.trace != NULL) {
         call->trace = php_dora_slice(options.trace);
     }

@@ -12,9 +12,10 @@ typedef struct php_dora_client {
     uint32_t timeout_ms;
     int32_t retry;
     int32_t wait_ms;
-    zend_string *group; /* NULL: the first */
-    zend_string *file;  /* the node file; NULL: none */
-    zval encode;        /* what has no place on the wire to something that has; UNDEF: none */
+    dora_priority priority; /* default: the handler's caller's, else normal */
+    zend_string *group;     /* NULL: the first */
+    zend_string *file;      /* the node file; NULL: none */
+    zval encode;            /* what has no place on the wire to something that has; UNDEF: none */
     zend_object std;
 } php_dora_client;
 

@@ -92,6 +92,22 @@ static bool text_read(zend_string **text, zval *value, uint32_t arg, const char 
     return true;
 }
 
+static bool priority_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    zend_string *word = NULL;
+
+    if (!text_read(&word, value, arg, "priority")) {
+        return false;
+    }
+    if (word != NULL && !dora_priority_find(php_dora_slice(word), &options->priority)) {
+        zend_argument_value_error(
+            arg, "must have \"low\", \"normal\" or \"high\" as \"priority\", not \"%s\"",
+            ZSTR_VAL(word));
+        return false;
+    }
+    return true;
+}
+
 static bool group_read(php_dora_options *options, zval *value, uint32_t arg)
 {
     return text_read(&options->group, value, arg, "group");
@@ -238,6 +254,7 @@ static const struct option {
     {"retry", PHP_DORA_OPTION_CALL, retry_read},
     {"wait", PHP_DORA_OPTION_CALL, wait_read},
     {"trace", PHP_DORA_OPTION_TRACE, trace_read},
+    {"priority", PHP_DORA_OPTION_CALL, priority_read},
     {"group", PHP_DORA_OPTION_CALL, group_read},
     {"sign", PHP_DORA_OPTION_WIRE, sign_read},
     {"salt", PHP_DORA_OPTION_WIRE, salt_read},

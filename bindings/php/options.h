@@ -5,7 +5,7 @@
 #include "tls.h"
 
 /* What a method allows; others are errors. */
-#define PHP_DORA_OPTION_CALL 1u      /* timeout, retry, wait, group */
+#define PHP_DORA_OPTION_CALL 1u      /* timeout, retry, wait, group, priority */
 #define PHP_DORA_OPTION_WIRE 2u      /* sign, salt, gzip */
 #define PHP_DORA_OPTION_BYTES_MAX 4u /* bytesMax */
 #define PHP_DORA_OPTION_FRAME 8u     /* frame_bytes_max, token */
@@ -28,6 +28,7 @@ typedef struct php_dora_options {
     zval *encode;     /* a callable, borrowed from the array; NULL: none */
     php_dora_tls tls;
     const char *token; /* as `salt`; NULL: none */
+    dora_priority priority;
 } php_dora_options;
 
 /* php_dora_options_read reads the array given as argument `arg` of the running method (NULL: no

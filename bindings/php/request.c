@@ -14,7 +14,8 @@ enum {
     SLOT_TYPE,
     SLOT_REMAINING_MS,
     SLOT_TRACE,
-    SLOT_CALLER
+    SLOT_CALLER,
+    SLOT_PRIORITY
 };
 
 typedef struct request_object {
@@ -124,6 +125,8 @@ void php_dora_request_fill(zend_object *object, const dora_request *request, zva
     } else {
         ZVAL_NULL(OBJ_PROP_NUM(object, SLOT_CALLER));
     }
+    const char *priority = dora_priority_name(dora_request_priority(request));
+    set_text(object, SLOT_PRIORITY, (dora_slice){priority, strlen(priority)});
 }
 
 static void set_key(HashTable *array, int key, zval *value)

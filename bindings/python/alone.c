@@ -49,25 +49,27 @@ static dora_alone *raise_too_large(dr_py_state *state, const dora_writer *writer
 dora_alone *dr_py_alone_make(dr_py_state *state, PyObject *args, PyObject *kwargs, const char *what,
                              dora_writer *writer, PyObject *hook, PyObject **param)
 {
-    static char *names[] = {"name",       "param", "guid",         "type",   "protocol",
-                            "connection", "trace", "remaining_ms", "caller", NULL};
+    static char *names[] = {"name",  "param",        "guid",   "type",     "protocol", "connection",
+                            "trace", "remaining_ms", "caller", "priority", NULL};
     char format[40];
     PyObject *name = NULL;
     PyObject *guid = Py_None;
     PyObject *trace = NULL;
     PyObject *remaining_ms = Py_None;
     PyObject *caller = Py_None;
+    PyObject *priority = NULL;
     unsigned connection = 1;
     dora_alone_call asked = {
         .size = sizeof asked, .type = "W_S", .protocol = "tcp", .param = {"N;", 2}};
     dora_error error = {0};
     dora_alone *call = NULL;
     *param = Py_None;
-    (void)PyOS_snprintf(format, sizeof(format), "U|O$OssIUOO:%s", what);
+    (void)PyOS_snprintf(format, sizeof(format), "U|O$OssIUOOO:%s", what);
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &name, param, &guid, &asked.type,
-                                     &asked.protocol, &connection, &trace, &remaining_ms,
-                                     &caller) ||
-        slice_of(name, &asked.name) < 0 || (trace != NULL && slice_of(trace, &asked.trace) < 0) ||
+                                     &asked.protocol, &connection, &trace, &remaining_ms, &caller,
+                                     &priority) ||
+        dr_py_priority_read(priority, &asked.priority) < 0 || slice_of(name, &asked.name) < 0 ||
+        (trace != NULL && slice_of(trace, &asked.trace) < 0) ||
         time_of(remaining_ms, &asked.remaining_ms) < 0) {
         return NULL;
     }
@@ -295,7 +297,7 @@ static PyGetSetDef alone_getset[] = {
 PyDoc_STRVAR(
     alone_doc,
     "Alone(app, name, param=None, *, guid=None, type='W_S', protocol='tcp', connection=1,\n"
-    "      trace='', remaining_ms=None, caller=None)\n--\n\n"
+    "      trace='', remaining_ms=None, caller=None, priority='normal')\n--\n\n"
     "One call of an application in this process.");
 
 static PyType_Slot alone_slots[] = {

@@ -306,7 +306,7 @@ static PyObject *leave_to_call(dr_py_app *self, const char *function, PyObject *
 PyDoc_STRVAR(
     call_doc,
     "call($self, name, param=None, *, guid=None, type='W_S', protocol='tcp', connection=1,\n"
-    "     trace='', remaining_ms=None, caller=None)\n--\n\n"
+    "     trace='', remaining_ms=None, caller=None, priority='normal')\n--\n\n"
     "Run a handler in this process as a worker does, without a server, and return or raise\n"
     "what a client's call() would; what the handler raised is the error's __cause__.\n"
     "The keywords are those of dora.Request. Before the first call the start hooks run, as worker "
@@ -321,7 +321,7 @@ static PyObject *app_call(dr_py_app *self, PyObject *args, PyObject *kwargs)
 PyDoc_STRVAR(
     acall_doc,
     "acall($self, name, param=None, *, guid=None, type='W_S', protocol='tcp', connection=1,\n"
-    "     trace='', remaining_ms=None, caller=None)\n--\n\n"
+    "     trace='', remaining_ms=None, caller=None, priority='normal')\n--\n\n"
     "As call(), awaited: async def handlers and hooks run on the running event loop. The\n"
     "start hooks run before its first call on that loop, the stop hooks in aclose().");
 

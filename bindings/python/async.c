@@ -304,7 +304,7 @@ static PyGetSetDef mux_getset[] = {
 PyDoc_STRVAR(mux_doc, "Mux(nodes, *, group=None, timeout=3.0, retry=0, wait=0.0, sign=False,\n"
                       "salt=None, gzip=False, frame_bytes_max=2097152, encode=None,\n"
                       "tls=False, tls_ca=None, tls_crl=None, tls_cert=None, tls_key=None,\n"
-                      "tls_name=None, token=None, connections=4)\n--\n\n"
+                      "tls_name=None, token=None, priority=None, connections=4)\n--\n\n"
                       "Many calls over few connections, without sockets or time of its own:\n"
                       "the inside of dora.AsyncClient, which has the same arguments.");
 

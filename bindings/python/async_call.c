@@ -41,7 +41,7 @@ void dr_py_waiter_free(dr_py_mux *self, dr_py_waiter *waiter)
 /* What each call is given, after the futures and what to call. */
 static int options_read(PyObject *const *args, dora_call_options *options)
 {
-    return dr_py_call_options_read(args[0], args[1], args[2], args[3], args[4], options);
+    return dr_py_call_options_read(args[0], args[1], args[2], args[3], args[4], args[5], options);
 }
 
 static dr_py_lane *lane_take(dr_py_mux *self)
@@ -113,7 +113,7 @@ static int mode_read(const char *method, PyObject *const *args, Py_ssize_t count
 
 const char dr_py_mux_start_doc[] =
     "start($self, mode, future, result, name, param, timeout, retry, wait, group,\n"
-    "trace, /)\n--\n\n"
+    "trace, priority, /)\n--\n\n"
     "Begin a call of one api and return its number; `future` gets what comes of it. `mode` is\n"
     "0 (call), 2 (send) or 4 (submit: `future` gets the guid, `result` what collect() gives).";
 
@@ -123,7 +123,7 @@ PyObject *dr_py_mux_start(dr_py_mux *self, PyObject *const *args, Py_ssize_t cou
     dora_call call = {0};
     dora_call_options options = {.size = sizeof options};
     PyObject *number = NULL;
-    if (mode_read("start", args, count, 10, &mode) < 0 || options_read(args + 5, &options) < 0 ||
+    if (mode_read("start", args, count, 11, &mode) < 0 || options_read(args + 5, &options) < 0 ||
         dr_py_name_read(args[3], &call.name) < 0) {
         return NULL;
     }
@@ -147,7 +147,7 @@ PyObject *dr_py_mux_start(dr_py_mux *self, PyObject *const *args, Py_ssize_t cou
 
 const char dr_py_mux_start_many_doc[] =
     "start_many($self, mode, future, result, calls, timeout, retry, wait, group,\n"
-    "trace, /)\n--\n\n"
+    "trace, priority, /)\n--\n\n"
     "Begin a call of several apis, {key: (name, param)}, and return its number; as start(),\n"
     "`mode` being 1, 3 or 5.";
 
@@ -157,7 +157,7 @@ PyObject *dr_py_mux_start_many(dr_py_mux *self, PyObject *const *args, Py_ssize_
     dora_mux_mode mode = DORA_MUX_CALL;
     dora_call_options options = {.size = sizeof options};
     PyObject *number = NULL;
-    if (mode_read("start_many", args, count, 9, &mode) < 0 ||
+    if (mode_read("start_many", args, count, 10, &mode) < 0 ||
         options_read(args + 4, &options) < 0) {
         return NULL;
     }

@@ -172,6 +172,10 @@ int dr_py_zygote(PyObject *module, PyObject *app);
  * from the object. Returns: 0, or -1 with an exception. */
 int dr_py_salt_read(PyObject *salt, dora_slice *slice);
 
+/* dr_py_priority_read reads one of the words for a priority (client_options.c); NULL and None leave
+ * `*priority` as it is. Returns: 0, or -1 with an exception. */
+int dr_py_priority_read(PyObject *given, dora_priority *priority);
+
 /* The functions of wire.c. */
 PyObject *dr_py_pack(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *dr_py_unpack(PyObject *module, PyObject *data);

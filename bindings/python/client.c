@@ -230,7 +230,7 @@ PyDoc_STRVAR(
     client_doc,
     "Client(nodes, *, group=None, timeout=3.0, retry=0, wait=0.0, sign=False, salt=None, "
     "gzip=False, frame_bytes_max=2097152, encode=None, tls=False, tls_ca=None, tls_crl=None, "
-    "tls_cert=None, tls_key=None, tls_name=None, token=None)\n--\n\n"
+    "tls_cert=None, tls_key=None, tls_name=None, token=None, priority=None)\n--\n\n"
     "A blocking client of the servers `nodes`: \"host:port\" or \"unix:/path\", a list of\n"
     "these, or {group: str or list}, a group being servers with the same apis; or a registry,\n"
     "which is watched: \"file:PATH\", a node file in JSON, or \"redis://host:port\", or a list\n"

@@ -67,7 +67,7 @@ int dr_py_group_read(PyObject *group, const char **name);
 
 /* dr_py_call_options_read reads what one call has otherwise than its client. */
 int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *wait, PyObject *group,
-                            PyObject *trace, dora_call_options *options);
+                            PyObject *trace, PyObject *priority, dora_call_options *options);
 
 /* dr_py_is_mapping says whether an object has keys; dr_py_dict_of gives such a one as a dict, as
  * itself where it is one. Returns: a new reference, or NULL with an exception. */

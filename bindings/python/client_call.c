@@ -92,6 +92,7 @@ typedef struct given {
     PyObject *wait;
     PyObject *group;
     PyObject *trace;
+    PyObject *priority;
 } given;
 
 static PyObject **given_place(given *all, PyObject *keyword)
@@ -111,6 +112,9 @@ static PyObject **given_place(given *all, PyObject *keyword)
     if (PyUnicode_CompareWithASCIIString(keyword, "trace") == 0) {
         return &all->trace;
     }
+    if (PyUnicode_CompareWithASCIIString(keyword, "priority") == 0) {
+        return &all->priority;
+    }
     if (PyUnicode_CompareWithASCIIString(keyword, "param") == 0) {
         return &all->param;
     }
@@ -123,7 +127,8 @@ static int given_read(given *all, const char *method, PyObject *const *args, Py_
 {
     if (count > 2) {
         PyErr_Format(PyExc_TypeError,
-                     "%s() takes name and param; timeout, retry, wait, group and trace by keyword",
+                     "%s() takes name and param; timeout, retry, wait, group, trace and priority "
+                     "by keyword",
                      method);
         return -1;
     }
@@ -158,7 +163,7 @@ static int one_run(dr_py_client *self, dr_py_lane *lane, const given *all, one_f
     dora_call_options options = {.size = sizeof options};
     if (dr_py_name_read(all->name, &call.name) < 0 ||
         dr_py_call_options_read(all->timeout, all->retry, all->wait, all->group, all->trace,
-                                &options) < 0) {
+                                all->priority, &options) < 0) {
         return -1;
     }
     if (all->param != NULL && all->param != Py_None &&
@@ -192,7 +197,7 @@ static dr_py_lane *one_perform(dr_py_client *self, const char *method, PyObject 
 
 const char dr_py_client_call_doc[] =
     "call($self, name, param=None, *, timeout=None, retry=None, wait=None, group=None,\n"
-    "trace=None)\n--\n\n"
+    "trace=None, priority=None)\n--\n\n"
     "Call one api and return the handler's data. `timeout` is in seconds, for the whole\n"
     "call; inside a handler it is at most what its own caller still waits. None stands for\n"
     "the client's own value.\n"
@@ -221,7 +226,7 @@ PyObject *dr_py_client_call(dr_py_client *self, PyObject *const *args, Py_ssize_
 
 const char dr_py_client_send_doc[] =
     "send($self, name, param=None, *, timeout=None, retry=None, wait=None, group=None,\n"
-    "trace=None)\n--\n\n"
+    "trace=None, priority=None)\n--\n\n"
     "Have one api run, and wait for no result. Returns None once the server has queued it:\n"
     "it runs then, even when this process ends. Raises as call() does where it was not\n"
     "queued; what the handler itself raises stands in the server's log.";
@@ -239,7 +244,7 @@ PyObject *dr_py_client_send(dr_py_client *self, PyObject *const *args, Py_ssize_
 
 const char dr_py_client_submit_doc[] =
     "submit($self, name, param=None, *, timeout=None, retry=None, wait=None, group=None,\n"
-    "trace=None)\n--\n\n"
+    "trace=None, priority=None)\n--\n\n"
     "Have one api run, and fetch the result later. Returns a PendingResult once the server\n"
     "has queued it: the submission's guid (a str of 32 characters), whose result() waits for\n"
     "the result. Raises as send() does. `timeout` is for the queueing; result() and collect()\n"

@@ -150,17 +150,19 @@ static int many_run(dr_py_client *self, dr_py_lane *lane, dr_py_many *all,
 static dr_py_lane *many_perform(dr_py_client *self, dr_py_many *all, PyObject *args,
                                 PyObject *kwargs, const char *format, many_fn run)
 {
-    static char *names[] = {"calls", "timeout", "retry", "wait", "group", "trace", NULL};
+    static char *names[] = {"calls", "timeout", "retry",    "wait",
+                            "group", "trace",   "priority", NULL};
     PyObject *entries = NULL;
     PyObject *timeout = NULL;
     PyObject *retry = NULL;
     PyObject *wait = NULL;
     PyObject *group = NULL;
     PyObject *trace = NULL;
+    PyObject *priority = NULL;
     dora_call_options options = {.size = sizeof options};
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &entries, &timeout, &retry, &wait,
-                                     &group, &trace) ||
-        dr_py_call_options_read(timeout, retry, wait, group, trace, &options) < 0) {
+                                     &group, &trace, &priority) ||
+        dr_py_call_options_read(timeout, retry, wait, group, trace, priority, &options) < 0) {
         return NULL;
     }
     if (!dr_py_is_mapping(entries)) {
@@ -185,7 +187,7 @@ static dr_py_lane *many_perform(dr_py_client *self, dr_py_many *all, PyObject *a
 
 const char dr_py_client_call_many_doc[] =
     "call_many($self, calls, *, timeout=None, retry=None, wait=None, group=None,\n"
-    "trace=None)\n--\n\n"
+    "trace=None, priority=None)\n--\n\n"
     "Call several apis at the same time: {key: (name, param)}, keys str or int.\n"
     "Returns {key: data, or the dora.Error of that api}, in the order given. Raises only\n"
     "what concerns the whole call: TimeoutError, ConnectionError, NotRunError, Error.";
@@ -195,7 +197,7 @@ PyObject *dr_py_client_call_many(dr_py_client *self, PyObject *args, PyObject *k
     dr_py_many all = {.method = "call_many"};
     PyObject *results = NULL;
     dr_py_lane *lane =
-        many_perform(self, &all, args, kwargs, "O|$OOOOO:call_many", dora_client_call_many);
+        many_perform(self, &all, args, kwargs, "O|$OOOOOO:call_many", dora_client_call_many);
     if (lane != NULL && all.count == 0) {
         results = PyDict_New();
     } else if (lane != NULL) {
@@ -210,7 +212,7 @@ PyObject *dr_py_client_call_many(dr_py_client *self, PyObject *args, PyObject *k
 
 const char dr_py_client_send_many_doc[] =
     "send_many($self, calls, *, timeout=None, retry=None, wait=None, group=None,\n"
-    "trace=None)\n--\n\n"
+    "trace=None, priority=None)\n--\n\n"
     "Have several apis run, {key: (name, param)}, and wait for no result. Returns None once\n"
     "the server has queued all of them. Raises as call() does where it queued none.";
 
@@ -218,7 +220,7 @@ PyObject *dr_py_client_send_many(dr_py_client *self, PyObject *args, PyObject *k
 {
     dr_py_many all = {.method = "send_many"};
     dr_py_lane *lane =
-        many_perform(self, &all, args, kwargs, "O|$OOOOO:send_many", dora_client_send_many);
+        many_perform(self, &all, args, kwargs, "O|$OOOOOO:send_many", dora_client_send_many);
     dr_py_many_fini(&all);
     if (lane == NULL) {
         return NULL;
@@ -242,7 +244,7 @@ static PyObject *pending_noted(dr_py_client *self, const char *guid, PyObject *k
 
 const char dr_py_client_submit_many_doc[] =
     "submit_many($self, calls, *, timeout=None, retry=None, wait=None, group=None,\n"
-    "trace=None)\n--\n\n"
+    "trace=None, priority=None)\n--\n\n"
     "Have several apis run, {key: (name, param)}, and fetch the results later: result() of\n"
     "the PendingResult returned here gives {key: data or dora.Error}. ValueError where there\n"
     "is no call in it. Raises as send_many() does.";
@@ -252,7 +254,7 @@ PyObject *dr_py_client_submit_many(dr_py_client *self, PyObject *args, PyObject 
     dr_py_many all = {.method = "submit_many"};
     PyObject *guid = NULL;
     dr_py_lane *lane =
-        many_perform(self, &all, args, kwargs, "O|$OOOOO:submit_many", dora_client_submit_many);
+        many_perform(self, &all, args, kwargs, "O|$OOOOOO:submit_many", dora_client_submit_many);
     if (lane != NULL && all.count == 0) {
         PyErr_SetString(PyExc_ValueError, "submit_many(): no calls; {key: (name, param)} is meant");
     } else if (lane != NULL) {

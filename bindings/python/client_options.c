@@ -116,14 +116,37 @@ static int trace_read(PyObject *trace, dora_slice *text)
     return text->data != NULL ? 0 : -1;
 }
 
+int dr_py_priority_read(PyObject *given, dora_priority *priority)
+{
+    if (given == NULL || given == Py_None) {
+        return 0;
+    }
+    if (!PyUnicode_Check(given)) {
+        PyErr_Format(PyExc_TypeError, "priority must be str, not %s", Py_TYPE(given)->tp_name);
+        return -1;
+    }
+    dora_slice word;
+    word.data = PyUnicode_AsUTF8AndSize(given, (Py_ssize_t *)&word.len);
+    if (word.data == NULL) {
+        return -1;
+    }
+    if (!dora_priority_find(word, priority)) {
+        PyErr_Format(PyExc_ValueError, "priority must be \"low\", \"normal\" or \"high\", not %R",
+                     given);
+        return -1;
+    }
+    return 0;
+}
+
 int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *wait, PyObject *group,
-                            PyObject *trace, dora_call_options *options)
+                            PyObject *trace, PyObject *priority, dora_call_options *options)
 {
     int32_t count = -1;
     int32_t wait_ms = -1;
     if (dr_py_timeout_read(timeout, &options->timeout_ms) < 0 ||
         dr_py_retry_read(retry, &count) < 0 || dr_py_wait_read(wait, &wait_ms) < 0 ||
-        dr_py_group_read(group, &options->group) < 0 || trace_read(trace, &options->trace) < 0) {
+        dr_py_group_read(group, &options->group) < 0 || trace_read(trace, &options->trace) < 0 ||
+        dr_py_priority_read(priority, &options->priority) < 0) {
         return -1;
     }
     /* 0 is "the client's" for the core, and "never" for people. */
@@ -314,26 +337,27 @@ static int file_read(PyObject *given, const char *what, PyObject **held, const c
 /* What the arguments are before they are read; NULL: not given. */
 typedef struct given_settings {
     PyObject *nodes, *group, *timeout, *retry, *wait, *salt, *frame_bytes_max, *encode;
-    PyObject *tls_ca, *tls_crl, *tls_cert, *tls_key, *tls_name, *token, *connections;
+    PyObject *tls_ca, *tls_crl, *tls_cert, *tls_key, *tls_name, *token, *priority, *connections;
     int sign, gzip, tls;
 } given_settings;
 
 static int given_parse(PyObject *args, PyObject *kwargs, bool is_async, given_settings *given)
 {
-    static char *names[] = {"nodes",   "group",    "timeout",         "retry",    "wait",  "sign",
-                            "salt",    "gzip",     "frame_bytes_max", "encode",   "tls",   "tls_ca",
-                            "tls_crl", "tls_cert", "tls_key",         "tls_name", "token", NULL};
-    static char *async_names[] = {
-        "nodes",   "group",           "timeout", "retry",       "wait",   "sign",    "salt",
-        "gzip",    "frame_bytes_max", "encode",  "tls",         "tls_ca", "tls_crl", "tls_cert",
-        "tls_key", "tls_name",        "token",   "connections", NULL};
-    const char *format = is_async ? "O|$OOOOpOpOOpOOOOOOO:Mux" : "O|$OOOOpOpOOpOOOOOO:Client";
+    static char *names[] = {
+        "nodes",   "group",           "timeout", "retry",    "wait",   "sign",    "salt",
+        "gzip",    "frame_bytes_max", "encode",  "tls",      "tls_ca", "tls_crl", "tls_cert",
+        "tls_key", "tls_name",        "token",   "priority", NULL};
+    static char *async_names[] = {"nodes",    "group",  "timeout",  "retry",           "wait",
+                                  "sign",     "salt",   "gzip",     "frame_bytes_max", "encode",
+                                  "tls",      "tls_ca", "tls_crl",  "tls_cert",        "tls_key",
+                                  "tls_name", "token",  "priority", "connections",     NULL};
+    const char *format = is_async ? "O|$OOOOpOpOOpOOOOOOOO:Mux" : "O|$OOOOpOpOOpOOOOOOO:Client";
     return PyArg_ParseTupleAndKeywords(
                args, kwargs, format, is_async ? async_names : names, &given->nodes, &given->group,
                &given->timeout, &given->retry, &given->wait, &given->sign, &given->salt,
                &given->gzip, &given->frame_bytes_max, &given->encode, &given->tls, &given->tls_ca,
                &given->tls_crl, &given->tls_cert, &given->tls_key, &given->tls_name, &given->token,
-               &given->connections)
+               &given->priority, &given->connections)
                ? 0
                : -1;
 }
@@ -374,6 +398,7 @@ int dr_py_settings_read(PyObject *args, PyObject *kwargs, bool is_async, dr_py_s
         number_read(given.connections, "connections", 1, CONNECTIONS_MAX, &connections_max) < 0 ||
         salt_read(given.salt, &options->salt) < 0 || tls_read(&given, settings) < 0 ||
         token_read(given.token, &options->token) < 0 ||
+        dr_py_priority_read(given.priority, &options->priority) < 0 ||
         nodes_read(given.nodes, &settings->nodes, options) < 0 ||
         dr_py_hook_read(given.encode, &settings->encode) < 0) {
         return -1;

@@ -18,6 +18,7 @@ typedef struct request_object {
     PyObject *caller;
     const char *type;
     const char *protocol;
+    const char *priority;
     uint32_t connection;
     int64_t deadline_ms; /* on the monotonic clock, once `live` is NULL; -1: none */
 } request_object;
@@ -83,6 +84,11 @@ static PyObject *request_protocol(request_object *self, void *Py_UNUSED(closure)
     return PyUnicode_FromString(self->protocol);
 }
 
+static PyObject *request_priority(request_object *self, void *Py_UNUSED(closure))
+{
+    return PyUnicode_FromString(self->priority);
+}
+
 static PyObject *request_connection(request_object *self, void *Py_UNUSED(closure))
 {
     return PyLong_FromUnsignedLong(self->connection);
@@ -145,6 +151,7 @@ static PyObject *make(PyTypeObject *type, const dora_request *request, PyObject 
     self->param = Py_NewRef(param);
     self->type = dora_request_type(request);
     self->protocol = dora_request_protocol(request);
+    self->priority = dora_priority_name(dora_request_priority(request));
     self->connection = dora_request_connection(request);
     self->deadline_ms = -1;
     return (PyObject *)self;
@@ -204,12 +211,13 @@ static PyGetSetDef request_getset[] = {
     GETTER(remaining_ms, "Milliseconds left of the caller's time (int, never below 0), None when\n"
                          "it set no time or does not wait (send, submit)."),
     GETTER(caller, "Who calls (str): an identity of the server's configuration, None without one."),
+    GETTER(priority, "How urgent the call is (str): 'low', 'normal' or 'high'."),
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyDoc_STRVAR(request_doc,
              "Request(name, param=None, *, guid=None, type='W_S', protocol='tcp', connection=1,\n"
-             "        trace='', remaining_ms=None, caller=None)\n--\n\n"
+             "        trace='', remaining_ms=None, caller=None, priority='normal')\n--\n\n"
              "What is known about the running call. Dora makes it for handlers that take (param,\n"
              "request); a test that calls one itself makes its own: guid None is a new one.");
 

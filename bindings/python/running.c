@@ -76,6 +76,7 @@ bool dr_py_deadline_begin(dr_py_state *state)
         return false;
     }
     dora_deadline_set(dora_request_deadline_ns(request));
+    dora_priority_set(dora_request_priority(request));
     dora_trace_set(request);
     return true;
 }
@@ -83,6 +84,7 @@ bool dr_py_deadline_begin(dr_py_state *state)
 void dr_py_deadline_end(void)
 {
     dora_deadline_set(0);
+    dora_priority_set(DORA_PRIORITY_DEFAULT);
     dora_trace_set(NULL);
 }
 

@@ -19,6 +19,7 @@ $app->workerStop(function () { echo "stop\n"; });
 $app->api('/echo', fn ($param) => $param);
 $app->api('/about', fn ($param, Dora\Request $request) => [$param, $request->name, $request->guid, $request->type, $request->remainingMs > 0, $request->trace]);
 $app->api('/plain', fn ($param, Dora\Request $request) => [strlen($request->guid), $request->type, $request->remainingMs, $request->trace]);
+$app->api('/urgent', fn ($param, Dora\Request $request) => $request->priority);
 $app->api('/fail', fn ($param) => throw match ($param) {
     'own' => new Exception('no user 7', 404), 'plain' => new LogicException('not that'),
     'deliberate' => new Dora\HandlerException('no', 409)});
@@ -30,6 +31,7 @@ $app->api('/large', fn () => str_repeat('x', 3000000));
 told(fn () => $app->call('/echo', ['a' => [1, 2.5, null, true], 'b' => "\xc3\xa9"]));
 told(fn () => $app->call('/about', 7, ['guid' => str_repeat('g', 32), 'type' => 'AM_M', 'remainingMs' => 60000, 'trace' => '00-t']));
 told(fn () => $app->call('/plain'));
+told(fn () => [$app->call('/urgent'), $app->call('/urgent', null, ['priority' => 'high'])]);
 foreach (['own', 'plain', 'deliberate'] as $how) {
     told(fn () => $app->call('/fail', $how));
 }
@@ -50,6 +52,7 @@ told(fn () => $app->call('/echo', 1, ['guid' => 'short']));
 told(fn () => $app->call('/echo', 1, ['guid' => 5]));
 told(fn () => $app->call('/echo', 1, ['type' => 'SC']));
 told(fn () => $app->call('/echo', 1, ['remainingMs' => -1]));
+told(fn () => $app->call('/echo', 1, ['priority' => 'urgent']));
 told(fn () => $app->call('/echo', 1, ['colour' => 'blue']));
 told(fn () => $app->call('', 1));
 
@@ -58,6 +61,8 @@ $request = new Dora\Request('/user/get', ['id' => 7], remainingMs: 60000, trace:
 told(fn () => [$request->name, $request->param, strlen($request->guid), $request->type, $request->remainingMs > 0, $request->trace]);
 $other = new Dora\Request('/x');
 told(fn () => [$other->param, $other->remainingMs, $other->type, $other->trace, $other->guid === $request->guid]);
+told(fn () => [$other->priority, (new Dora\Request('/x', priority: 'low'))->priority]);
+told(fn () => new Dora\Request('/x', priority: 'urgent'));
 told(fn () => new Dora\Request('/x', guid: 'short'));
 told(fn () => new Dora\Request('/x', type: 'SC'));
 told(fn () => new Dora\Request('/x', remainingMs: -1));
@@ -69,6 +74,7 @@ start 0
 {"a":[1,2.5,null,true],"b":"\u00e9"}
 [7,"\/about","gggggggggggggggggggggggggggggggg","AM_M",true,"00-t"]
 [32,"W_S",null,""]
+["normal","high"]
 Dora\HandlerException 404 "Exception: no user 7" <- Exception
 Dora\HandlerException 100208 "LogicException: not that (code 0)" <- LogicException
 Dora\HandlerException 409 "no" <- Dora\HandlerException
@@ -87,11 +93,14 @@ ValueError 0 "a guid must have 32 bytes"
 TypeError 0 "Dora\\App::call(): Argument #3 ($request) has \"guid\", which must be a string, not int"
 ValueError 0 "the type of a call must be W_S, W_M, AN_S, AN_M, AM_S or AM_M"
 ValueError 0 "Dora\\App::call(): Argument #3 ($request) has \"remainingMs\", which must be a number from 0 on"
-ValueError 0 "Dora\\App::call(): Argument #3 ($request) has no option \"colour\": there are guid, type, protocol, connection, remainingMs, trace and caller"
+ValueError 0 "Dora\\App::call(): Argument #3 ($request) has \"priority\", which must be \"low\", \"normal\" or \"high\""
+ValueError 0 "Dora\\App::call(): Argument #3 ($request) has no option \"colour\": there are guid, type, protocol, connection, remainingMs, trace, caller and priority"
 ValueError 0 "an api name must have 1 to 255 bytes"
 -- requests
 ["\/user\/get",{"id":7},32,"W_S",true,"00-t"]
 [null,null,"W_S","",false]
+["normal","low"]
+ValueError 0 "Dora\\Request::__construct(): Argument #8 ($priority) must be \"low\", \"normal\" or \"high\""
 ValueError 0 "a guid must have 32 bytes"
 ValueError 0 "the type of a call must be W_S, W_M, AN_S, AN_M, AM_S or AM_M"
 ValueError 0 "Dora\\Request::__construct(): Argument #5 ($remainingMs) must be null or a number from 0 on"

@@ -55,7 +55,7 @@ ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes i
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes is empty: "host:port", a list of these, or groups by name is wanted
 TypeError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes[0] is int: "host:port" is wanted
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes has a NUL byte: "host:port", a list of these, or groups by name is wanted
-ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must not have an unknown option "timout" (there are: timeout, retry, wait, group, sign, salt, gzip, frame_bytes_max, token, tls, tls_ca, tls_crl, tls_cert, tls_key, tls_name, encode)
+ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must not have an unknown option "timout" (there are: timeout, retry, wait, priority, group, sign, salt, gzip, frame_bytes_max, token, tls, tls_ca, tls_crl, tls_cert, tls_key, tls_name, encode)
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout"
 ValueError 0: Dora\Client::__construct(): Argument #2 ($options) must have a positive number of seconds (at most 2147483) as "timeout", INF is too large
@@ -71,7 +71,7 @@ Dora\ConnectionException 100010: %s
 []
 ValueError 0: Dora\Client::call(): Argument #2 ($param) cannot be sent: $: no value on the wire for type SplObjectStorage
 TypeError 0: Dora\Client::call(): Argument #3 ($options) must have a number of seconds as "timeout"
-ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "sign" (there are: timeout, retry, wait, trace, group)
+ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "sign" (there are: timeout, retry, wait, trace, priority, group)
 %s
 ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) must hold [name, param] for key "a"
 ValueError 0: Dora\Client::callMany(): Argument #1 ($calls) must hold [name, param] for key "a"

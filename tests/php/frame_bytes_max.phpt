@@ -71,7 +71,7 @@ TypeError 0: Dora\Client::__construct(): Argument #2 ($options) must have an int
 TypeError 0: Dora\Client::__construct(): Argument #2 ($options) must have an int as "frame_bytes_max", not float
 TypeError 0: Dora\Client::__construct(): Argument #2 ($options) must have an int as "frame_bytes_max", not bool
 Dora\Client
-ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "frame_bytes_max" (there are: timeout, retry, wait, trace, group)
+ValueError 0: Dora\Client::call(): Argument #3 ($options) must not have an unknown option "frame_bytes_max" (there are: timeout, retry, wait, trace, priority, group)
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes has a NUL byte: "host:port", a list of these, or groups by name is wanted
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes[0] has a NUL byte: "host:port" is wanted
 ValueError 0: Dora\Client::__construct(): Argument #1 ($nodes) is wrong: nodes: a group's name has a NUL byte behind a: a text that is not empty is wanted

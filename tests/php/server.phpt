@@ -138,7 +138,7 @@ variadic 2
 optional true
 unknown ["fallback","unknown","p"]
 bool(true)
-["request",{"id":7},32,"W_S","",true,["name","param","guid","type","remainingMs","trace","caller"]]
+["request",{"id":7},32,"W_S","",true,["name","param","guid","type","remainingMs","trace","caller","priority"]]
 true
 errors
 Dora\HandlerException 1231: RuntimeException: handler threw

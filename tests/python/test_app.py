@@ -297,4 +297,4 @@ def test_every_public_name_says_what_it_is():
         assert getattr(dora.App, method).__doc__ and getattr(dora.App, method).__text_signature__
     signature = str(inspect.signature(dora.Client.call))
     assert signature == ("(self, /, name, param=None, *, timeout=None, retry=None, wait=None, "
-                         "group=None, trace=None)")
+                         "group=None, trace=None, priority=None)")

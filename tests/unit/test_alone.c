@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/deadline.h"
+#include "base/priority.h"
 #include "base/trace.h"
 #include "task/app.h"
 #include "wire/json_write.h"
@@ -33,8 +34,10 @@ static int tear_down(void **state)
 
 static dora_alone_call plain(void)
 {
-    return (dora_alone_call){
-        .name = text_slice("/a"), .param = text_slice("i:7;"), .remaining_ms = -1};
+    return (dora_alone_call){.size = sizeof(dora_alone_call),
+                             .name = text_slice("/a"),
+                             .param = text_slice("i:7;"),
+                             .remaining_ms = -1};
 }
 
 static bool is_text(dora_slice slice, const char *text)
@@ -54,7 +57,8 @@ static void request_is_as_it_was_asked(void **state)
                                    .protocol = "http",
                                    .connection = 9,
                                    .remaining_ms = 60000,
-                                   .caller = text_slice("shop")};
+                                   .caller = text_slice("shop"),
+                                   .priority = DORA_PRIORITY_LOW};
     assert_int_equal(dora_alone_new(&asked, &s->call, NULL), DORA_OK);
     const dora_request *request = dora_alone_request(s->call);
     assert_true(is_text(dora_request_name(request), "/user/get"));
@@ -65,6 +69,7 @@ static void request_is_as_it_was_asked(void **state)
     assert_string_equal(dora_request_type(request), "AM_M");
     assert_string_equal(dora_request_protocol(request), "http");
     assert_int_equal(dora_request_connection(request), 9);
+    assert_int_equal(dora_request_priority(request), DORA_PRIORITY_LOW);
     assert_in_range(dora_request_remaining_ms(request), 1, 60000);
 }
 
@@ -78,6 +83,7 @@ static void what_is_not_said_is_that_of_a_plain_call(void **state)
     assert_int_equal(dora_request_caller(request).len, 0);
     assert_string_equal(dora_request_type(request), "W_S");
     assert_string_equal(dora_request_protocol(request), "tcp");
+    assert_int_equal(dora_request_priority(request), DORA_PRIORITY_NORMAL);
     assert_int_equal(dora_request_remaining_ms(request), -1);
 }
 
@@ -86,8 +92,8 @@ static void what_no_server_would_give_is_refused(void **state)
     scene *s = *state;
     char longest[DR_API_NAME_MAX + 1];
     memset(longest, 'x', sizeof(longest));
-    dora_alone_call asked[6];
-    for (size_t i = 0; i < 6; i++) {
+    dora_alone_call asked[7];
+    for (size_t i = 0; i < 7; i++) {
         asked[i] = plain();
     }
     asked[0].name = (dora_slice){longest, 0};
@@ -96,7 +102,8 @@ static void what_no_server_would_give_is_refused(void **state)
     asked[3].type = "SC";
     asked[4].type = "";
     asked[5].protocol = "udp";
-    for (size_t i = 0; i < 6; i++) {
+    asked[6].priority = (dora_priority)4;
+    for (size_t i = 0; i < 7; i++) {
         dora_error error = {0};
         assert_int_equal(dora_alone_new(&asked[i], &s->call, &error), DORA_EINVAL);
         assert_true(error.msg[0] != '\0');
@@ -111,13 +118,14 @@ static void assert_trace(const char *text)
     assert_true(is_text((dora_slice){now.text, now.len}, text));
 }
 
-static void call_within_a_call_leaves_the_outer_one_its_deadline_and_trace(void **state)
+static void call_within_a_call_leaves_the_outer_one_what_it_has(void **state)
 {
     scene *s = *state;
     dora_alone_call asked = plain();
     dora_alone *outer = NULL;
     asked.trace = text_slice("outer");
     asked.remaining_ms = 60000;
+    asked.priority = DORA_PRIORITY_HIGH;
     assert_int_equal(dora_alone_new(&asked, &outer, NULL), DORA_OK);
     asked = plain();
     assert_int_equal(dora_alone_new(&asked, &s->call, NULL), DORA_OK);
@@ -126,12 +134,15 @@ static void call_within_a_call_leaves_the_outer_one_its_deadline_and_trace(void 
     assert_true(deadline_ns > 0);
     dora_alone_enter(s->call);
     assert_int_equal(dr_deadline_get(), 0);
+    assert_int_equal(dr_priority_get(), DORA_PRIORITY_NORMAL);
     assert_trace("");
     dora_alone_leave(s->call);
     assert_int_equal(dr_deadline_get(), deadline_ns);
+    assert_int_equal(dr_priority_get(), DORA_PRIORITY_HIGH);
     assert_trace("outer");
     dora_alone_leave(outer);
     assert_int_equal(dr_deadline_get(), 0);
+    assert_int_equal(dr_priority_get(), DORA_PRIORITY_DEFAULT);
     assert_trace("");
     dora_alone_free(outer);
 }
@@ -208,8 +219,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_said_is_that_of_a_plain_call, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_no_server_would_give_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(
-            call_within_a_call_leaves_the_outer_one_its_deadline_and_trace, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(call_within_a_call_leaves_the_outer_one_what_it_has, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(result_is_what_was_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(result_over_the_limit_is_said_with_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parameter_that_does_not_fit_keeps_its_own_code, set_up,

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/deadline.h"
+#include "base/priority.h"
 #include "ipc/inbox.h"
 #include "task/collect.h"
 #include "task/watch.h"
@@ -22,12 +23,14 @@ typedef struct setting {
 } setting;
 
 static _Atomic uint64_t seen_deadline_ns; /* by the handler that ran last */
+static _Atomic int seen_priority;         /* by that, of its caller and of what it calls */
 
 static dora_err echo(void *host, void *handler, const dora_request *request, dora_reply *reply)
 {
     (void)host;
     (void)handler;
     atomic_store(&seen_deadline_ns, dr_deadline_get());
+    atomic_store(&seen_priority, (int)dora_request_priority(request) * 10 + (int)dr_priority_get());
     return dora_write_raw(dora_reply_writer(reply), dora_request_param(request));
 }
 
@@ -413,13 +416,18 @@ static void a_handler_has_its_callers_deadline(void **state)
     const dr_task_input timed = {.name = {"/t", 2},
                                  .param = {"N;", 2},
                                  .guid = UNIT_GUID,
-                                 .deadline_ns = dr_clock_ns() + 60000000000u};
+                                 .deadline_ns = dr_clock_ns() + 60000000000u,
+                                 .priority = DORA_PRIORITY_HIGH};
     assert_int_equal(submit_task(&at->pool, &timed, &task), 0);
     collect_until(at, &told, 1);
     assert_int_equal(atomic_load(&seen_deadline_ns), timed.deadline_ns);
+    assert_int_equal(atomic_load(&seen_priority), DORA_PRIORITY_HIGH * 10 + DORA_PRIORITY_HIGH);
     assert_int_equal(submit(at, 0, text_slice("N;"), NULL, &task), 0);
     collect_until(at, &told, 2);
     assert_int_equal(atomic_load(&seen_deadline_ns), 0);
+    assert_int_equal(atomic_load(&seen_priority), DORA_PRIORITY_NORMAL * 10);
+    assert_int_equal(at->pool.urgent, 1);
+    assert_int_equal(at->pool.patient, 0);
 }
 
 static void an_unhealthy_pool_keeps_nobody_waiting(void **state)

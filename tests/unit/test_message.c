@@ -29,17 +29,19 @@ static void finds_everything(void **state)
 {
     (void)state;
     assert_int_equal(
-        decode("a:7:{s:7:\"attempt\";i:2;s:5:\"trace\";s:3:\"t-1\";" M_TYPE(
-            "W_M") "i:5;a:0:{}" M_GUID "s:7:\"timeout\";i:1500;"
-                   "s:3:\"api\";a:3:{i:7;a:2:{s:5:\"param\";a:1:{i:0;N;}s:4:\"name\";s:2:\"/x\";}"
-                   "s:1:\"k\";a:3:{s:5:\"other\";N;s:4:\"name\";s:1:\"y\";i:0;N;}"
-                   "s:0:\"\";a:2:{s:4:\"name\";s:1:\"z\";s:5:\"param\";d:1.5;}}}"),
+        decode("a:8:{s:8:\"priority\";s:4:\"high\";s:7:\"attempt\";i:2;s:5:\"trace\";s:3:\"t-"
+               "1\";" M_TYPE("W_M") "i:5;a:0:{}" M_GUID "s:7:\"timeout\";i:1500;"
+                                    "s:3:\"api\";a:3:{i:7;a:2:{s:5:\"param\";a:1:{i:0;N;}s:4:"
+                                    "\"name\";s:2:\"/x\";}"
+                                    "s:1:\"k\";a:3:{s:5:\"other\";N;s:4:\"name\";s:1:\"y\";i:0;N;}"
+                                    "s:0:\"\";a:2:{s:4:\"name\";s:1:\"z\";s:5:\"param\";d:1.5;}}}"),
         0);
     assert_slice(request.guid, GUID);
     assert_int_equal(request.type, DR_TYPE_W_M);
     assert_int_equal(request.timeout_ms, 1500);
     assert_slice(request.trace, "t-1");
     assert_int_equal(request.attempt, 2);
+    assert_int_equal(request.priority, DORA_PRIORITY_HIGH);
     assert_int_equal(request.api_count, 3);
     assert_slice(apis[0].key_raw, "i:7;");
     assert_slice(apis[0].name, "/x");
@@ -59,10 +61,11 @@ static void missing_keys_have_defaults(void **state)
     assert_int_equal(request.attempt, -1);
     assert_int_equal(request.trace.len, 0);
     /* Dora's own keys in a wrong shape are left alone, a time that is over is over. */
-    assert_int_equal(decode("a:6:{" M_ONE M_GUID M_TYPE(
-                         "W_S") "s:7:\"timeout\";s:1:\"x\";"
+    assert_int_equal(decode("a:7:{" M_ONE M_GUID M_TYPE(
+                         "W_S") "s:7:\"timeout\";s:1:\"x\";s:8:\"priority\";a:1:{i:0;N;}"
                                 "s:5:\"trace\";a:1:{i:0;N;}s:7:\"attempt\";i:-3;}"),
                      0);
+    assert_int_equal(request.priority, DORA_PRIORITY_DEFAULT);
     assert_int_equal(request.timeout_ms, -1);
     assert_int_equal(request.attempt, -1);
     assert_int_equal(request.trace.len, 0);
@@ -330,6 +333,33 @@ static void whole_apis(void **state)
     }
 }
 
+/* A word that is none of the three, and what comes twice: the last one counts, as ever. */
+static void priorities_are_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *member;
+        dora_priority meant;
+    } told[] = {{"s:3:\"low\";", DORA_PRIORITY_LOW},
+                {"s:6:\"normal\";", DORA_PRIORITY_NORMAL},
+                {"s:4:\"high\";", DORA_PRIORITY_HIGH},
+                {"s:4:\"High\";", DORA_PRIORITY_DEFAULT},
+                {"s:5:\"lower\";", DORA_PRIORITY_DEFAULT},
+                {"s:0:\"\";", DORA_PRIORITY_DEFAULT},
+                {"i:3;", DORA_PRIORITY_DEFAULT},
+                {"s:4:\"high\";s:8:\"priority\";N;", DORA_PRIORITY_DEFAULT}};
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof(text),
+                       "a:%d:{" M_ONE M_GUID M_TYPE("W_S") "s:8:\"priority\";%s}",
+                       strstr(told[i].member, "priority") != NULL ? 5 : 4, told[i].member);
+        assert_int_equal(decode(text), 0);
+        assert_int_equal(request.priority, told[i].meant);
+    }
+    assert_int_equal(decode("a:4:{" M_ONE M_GUID M_TYPE("W_S") "s:8:\"priority\";s:4:\"hi\";}"),
+                     DORA_CODE_BAD_BODY);
+}
+
 static void request_with_all_members(void **state)
 {
     (void)state;
@@ -340,12 +370,14 @@ static void request_with_all_members(void **state)
                        .api_count = 1,
                        .timeout_ms = 0,
                        .trace = text_slice("tt"),
-                       .attempt = 1};
+                       .attempt = 1,
+                       .priority = DORA_PRIORITY_LOW};
     assert_int_equal(dr_request_encode(&out, &sent, &api), DORA_OK);
-    assert_slice(dr_buf_slice(&out),
-                 "a:6:{s:3:\"api\";a:1:{s:3:\"one\";a:2:{s:4:\"name\";s:2:\"/a\";s:5:\"param\";"
-                 "i:1;}}" M_GUID M_TYPE("W_S") "s:7:\"timeout\";i:0;s:5:\"trace\";s:2:\"tt\";"
-                                               "s:7:\"attempt\";i:1;}");
+    assert_slice(
+        dr_buf_slice(&out),
+        "a:7:{s:3:\"api\";a:1:{s:3:\"one\";a:2:{s:4:\"name\";s:2:\"/a\";s:5:\"param\";"
+        "i:1;}}" M_GUID M_TYPE("W_S") "s:7:\"timeout\";i:0;s:5:\"trace\";s:2:\"tt\";"
+                                      "s:7:\"attempt\";i:1;s:8:\"priority\";s:3:\"low\";}");
     dr_buf_fini(&out);
 }
 
@@ -459,6 +491,7 @@ int main(void)
         cmocka_unit_test(offset_of_the_bad_byte),
         cmocka_unit_test(types_are_those_of_the_wire),
         cmocka_unit_test(whole_apis),
+        cmocka_unit_test(priorities_are_words),
         cmocka_unit_test(request_with_all_members),
         cmocka_unit_test(replies_are_read),
         cmocka_unit_test(out_of_memory),

@@ -1,4 +1,5 @@
-/* test_queue.c: what waits is taken in turn over callers, a call each. */
+/* test_queue.c: what waits is taken by shares of priorities, and in turn over callers, a call each.
+ */
 #include "unit.h"
 
 #include <string.h>
@@ -34,14 +35,30 @@ static void begin(line *self)
     self->pool.limits.newest_first_ms = 1500;
 }
 
-/* come adds a task of a call of a caller, each named by a letter. Returns: its record. */
-static dr_record *come(line *self, char caller, char call)
+/* come_as adds a task of a call of a caller, each named by a letter; come of the usual priority.
+ * Returns: its record. */
+static dr_record *come_as(line *self, char caller, char call, dora_priority priority)
 {
     dr_record *record = &self->records[self->count];
     *record = (dr_record){.turn_key = (uint64_t)caller, .owner = &self->calls[(int)call]};
     record->type = DR_TYPE_W_M;
+    record->priority = (uint8_t)priority;
     dr_queue_add(&self->pool, self->count++);
     return record;
+}
+
+static dr_record *come(line *self, char caller, char call)
+{
+    return come_as(self, caller, call, DORA_PRIORITY_NORMAL);
+}
+
+/* flood adds so many calls of a caller. */
+static void flood(line *self, char caller, dora_priority priority, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        dr_record *record = come_as(self, caller, '-', priority);
+        record->owner = record; /* each is a call of its own */
+    }
 }
 
 /* taken checks in which order the calls are taken whose tasks wait, "" at the end. */
@@ -56,6 +73,18 @@ static void check_taken(line *self, const char *calls, uint64_t now_ns)
     }
     found[count] = '\0';
     assert_string_equal(found, calls);
+}
+
+/* check_shares checks of which priorities the next are, by their first letters. */
+static void check_shares(line *self, const char *priorities)
+{
+    char found[TASKS + 1] = "";
+    for (size_t i = 0; i < strlen(priorities); i++) {
+        const uint32_t task = dr_queue_take(&self->pool, 0);
+        assert_true(task != DR_NONE);
+        found[i] = dora_priority_name((dora_priority)self->records[task].priority)[0];
+    }
+    assert_string_equal(found, priorities);
 }
 
 static void check_empty(line *self)
@@ -147,7 +176,8 @@ static void callers_that_differ_in_any_bits_have_places_of_their_own(void **stat
     for (unsigned shift = 0; shift <= 58; shift++) {
         uint32_t alike = 0;
         for (uint32_t i = 0; i < TASKS; i++) {
-            self->records[i] = (dr_record){.turn_key = (uint64_t)i << shift};
+            self->records[i] =
+                (dr_record){.turn_key = (uint64_t)i << shift, .priority = DORA_PRIORITY_NORMAL};
             dr_queue_add(&self->pool, i);
             const uint32_t turn = self->records[i].turn;
             alike += self->pool.queue.turns[turn].next_alike != 0;
@@ -228,6 +258,134 @@ static void accepted_work_keeps_its_order(void **state)
     check_empty(self);
 }
 
+#define SHARES "hhhhnhhhhnhhhhnhhhhnl" /* 16, 4 and 1 */
+
+static void priorities_share_what_is_taken(void **state)
+{
+    line *self = *state;
+    begin(self);
+    flood(self, 'L', DORA_PRIORITY_LOW, 4);
+    flood(self, 'N', DORA_PRIORITY_NORMAL, 12);
+    flood(self, 'H', DORA_PRIORITY_HIGH, 40);
+    check_shares(self, SHARES SHARES);
+    check_shares(self, "hhhhnhhhhnnnll"); /* and what is left */
+    check_empty(self);
+}
+
+static void callers_of_a_priority_take_turns(void **state)
+{
+    line *self = *state;
+    begin(self);
+    for (const char *call = "abcdef"; *call != '\0'; call++) {
+        (void)come_as(self, 'F', *call, DORA_PRIORITY_HIGH); /* a flood */
+    }
+    (void)come(self, 'F', 'n');
+    (void)come(self, 'Q', 'q');
+    (void)come_as(self, 'P', 'p', DORA_PRIORITY_HIGH);
+    check_taken(self, "apbcndefq", 0);
+    check_empty(self);
+}
+
+/* A low call waits for 20 others at most, however many come meanwhile, and whoever sends one at a
+ * time has no more than one in 17 of what a flood of high ones leaves. */
+static void no_priority_waits_for_ever(void **state)
+{
+    line *self = *state;
+    begin(self);
+    flood(self, 'H', DORA_PRIORITY_HIGH, 60);
+    check_shares(self, "hhhhhhhhhhhhhhhhhhhh");
+    flood(self, 'L', DORA_PRIORITY_LOW, 1);
+    check_shares(self, "hhhhhhhhhhhhhhhl"); /* it has no claim from when it was not there */
+    flood(self, 'L', DORA_PRIORITY_LOW, 1);
+    check_shares(self, "hhhhhhhhhhhhhhhhl");
+    check_shares(self, "hhhhhhhhh");
+    check_empty(self);
+}
+
+static void a_call_of_many_is_taken_whole_whatever_comes(void **state)
+{
+    line *self = *state;
+    begin(self);
+    for (const char *call = "mmm"; *call != '\0'; call++) {
+        (void)come_as(self, 'M', *call, DORA_PRIORITY_LOW);
+    }
+    dr_queue_put_back(&self->pool, dr_queue_take(&self->pool, 0));
+    (void)come_as(self, 'P', 'p', DORA_PRIORITY_HIGH);
+    check_taken(self, "pm", 0); /* none of it had begun */
+    (void)come_as(self, 'P', 'q', DORA_PRIORITY_HIGH);
+    dr_queue_put_back(&self->pool, dr_queue_take(&self->pool, 0));
+    check_taken(self, "mmq", 0);
+    check_empty(self);
+}
+
+static void what_is_put_back_is_no_share(void **state)
+{
+    line *self = *state;
+    begin(self);
+    flood(self, 'L', DORA_PRIORITY_LOW, 1);
+    flood(self, 'N', DORA_PRIORITY_NORMAL, 4);
+    flood(self, 'H', DORA_PRIORITY_HIGH, 16);
+    for (const char *each = SHARES; *each != '\0'; each++) {
+        const char next[] = {*each, '\0'};
+        for (unsigned i = 0; i < 3; i++) {
+            dr_queue_put_back(&self->pool, dr_queue_take(&self->pool, 0));
+        }
+        check_shares(self, next);
+    }
+    check_empty(self);
+}
+
+/* A worker that stands still gives back what it has not begun, the last first. */
+static void what_a_worker_gives_back_is_no_share(void **state)
+{
+    line *self = *state;
+    uint32_t taken[8];
+    begin(self);
+    flood(self, 'L', DORA_PRIORITY_LOW, 1);
+    flood(self, 'N', DORA_PRIORITY_NORMAL, 4);
+    flood(self, 'H', DORA_PRIORITY_HIGH, 16);
+    for (unsigned round = 0; round < 5; round++) {
+        for (uint32_t i = 0; i < 8; i++) {
+            taken[i] = dr_queue_take(&self->pool, 0);
+        }
+        for (uint32_t i = 8; i-- > 0;) {
+            dr_queue_add_first(&self->pool, taken[i]);
+        }
+    }
+    check_shares(self, SHARES);
+    check_empty(self);
+}
+
+static void who_leaves_is_no_share_of_its_priority(void **state)
+{
+    line *self = *state;
+    begin(self);
+    (void)come_as(self, 'M', 'm', DORA_PRIORITY_LOW);
+    (void)come_as(self, 'M', 'm', DORA_PRIORITY_LOW);
+    (void)come(self, 'P', 'p');
+    check_taken(self, "p", 0);
+    check_taken(self, "m", 0);
+    dr_queue_remove(&self->pool, 1); /* the rest of the call that is being taken */
+    (void)come(self, 'P', 'q');
+    (void)come_as(self, 'Q', 'r', DORA_PRIORITY_HIGH);
+    check_taken(self, "rq", 0);
+    check_empty(self);
+}
+
+static void only_what_is_alike_or_higher_is_before_a_call(void **state)
+{
+    line *self = *state;
+    begin(self);
+    const dr_queue *queue = &self->pool.queue;
+    assert_false(dr_queue_is_before(queue, DORA_PRIORITY_LOW));
+    (void)come(self, 'P', 'p');
+    assert_true(dr_queue_is_before(queue, DORA_PRIORITY_LOW));
+    assert_true(dr_queue_is_before(queue, DORA_PRIORITY_NORMAL));
+    assert_false(dr_queue_is_before(queue, DORA_PRIORITY_HIGH));
+    check_taken(self, "p", 0);
+    assert_false(dr_queue_is_before(queue, DORA_PRIORITY_LOW));
+}
+
 static void a_quick_task_is_one_in_ten(void **state)
 {
     line *self = *state;
@@ -267,6 +425,14 @@ int main(void)
         unit_in(line, the_newest_is_taken_whole_though_it_is_put_back),
         unit_in(line, half_a_calls_own_time_is_late_too),
         unit_in(line, accepted_work_keeps_its_order),
+        unit_in(line, priorities_share_what_is_taken),
+        unit_in(line, callers_of_a_priority_take_turns),
+        unit_in(line, no_priority_waits_for_ever),
+        unit_in(line, a_call_of_many_is_taken_whole_whatever_comes),
+        unit_in(line, what_is_put_back_is_no_share),
+        unit_in(line, what_a_worker_gives_back_is_no_share),
+        unit_in(line, who_leaves_is_no_share_of_its_priority),
+        unit_in(line, only_what_is_alike_or_higher_is_before_a_call),
         unit_in(line, a_quick_task_is_one_in_ten),
         unit_in(line, one_slow_sample_closes_no_api),
     };

@@ -58,15 +58,21 @@ static void tear_down(setting *self)
 }
 UNIT_SCENE(setting, tear_down)
 
-static int64_t reserve(setting *self, uint32_t *task)
+static int64_t reserve_as(setting *self, dora_priority priority, uint32_t *task)
 {
     const dr_task_input input = {.name = {"/t", 2},
                                  .param = {"N;", 2},
                                  .guid = UNIT_GUID,
                                  .owner = self,
                                  .connection = CONNECTION,
-                                 .protocol = DR_PROTOCOL_HTTP};
+                                 .protocol = DR_PROTOCOL_HTTP,
+                                 .priority = priority};
     return dr_dispatch_reserve(&self->pool, &input, task, &self->why);
+}
+
+static int64_t reserve(setting *self, uint32_t *task)
+{
+    return reserve_as(self, DORA_PRIORITY_DEFAULT, task);
 }
 
 /* A reserved place counts, and no worker sees the task before it is committed. */
@@ -95,6 +101,25 @@ static void reserved_tasks_wait_for_their_commit(void **state)
     assert_int_equal(at->pool.handed_count, 1);
     assert_int_equal(at->pool.queue.count, 3);
     assert_int_equal(reserve(at, &none), DORA_CODE_OVERLOADED);
+}
+
+/* A flood of low calls fills half of the queue; what is not said is normal. */
+static void low_calls_leave_room_for_others(void **state)
+{
+    setting *at = *state;
+    set_up(at, 5);
+    uint32_t task;
+    /* One for the idle worker, three of five in the queue. */
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(reserve_as(at, DORA_PRIORITY_LOW, &task), 0);
+        assert_int_equal(at->pool.records[task].priority, DORA_PRIORITY_LOW);
+    }
+    assert_int_equal(reserve_as(at, DORA_PRIORITY_LOW, &task), DORA_CODE_OVERLOADED);
+    assert_int_equal(reserve_as(at, DORA_PRIORITY_HIGH, &task), 0);
+    assert_int_equal(reserve(at, &task), 0);
+    assert_int_equal(at->pool.records[task].priority, DORA_PRIORITY_NORMAL);
+    assert_int_equal(reserve_as(at, DORA_PRIORITY_HIGH, &task), DORA_CODE_OVERLOADED);
+    assert_int_equal(reserve(at, &task), DORA_CODE_OVERLOADED);
 }
 
 /* The reason is that of the moment in which there was no room. */
@@ -167,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         unit_in(setting, reserved_tasks_wait_for_their_commit),
+        unit_in(setting, low_calls_leave_room_for_others),
         unit_in(setting, a_refusal_says_why),
         unit_in(setting, reserved_tasks_run_or_leave_no_trace),
     };

@@ -47,34 +47,39 @@ namespace Dora {
     {
         /**
          * Calls one api and waits.
-         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace,
+         *        priority ("low", "normal", "high")
          */
         public function call(string $name, mixed $param = null, array $options = []): mixed;
 
         /**
          * Calls several apis at the same time. Throws only when the whole request failed.
          * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace,
+         *        priority ("low", "normal", "high")
          * @return array key => data or a Dora\Exception
          */
         public function callMany(array $calls, array $options = []): array;
 
         /**
          * Has an api run that nobody waits for. Comes back once the server has queued it.
-         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace,
+         *        priority ("low", "normal", "high")
          */
         public function send(string $name, mixed $param = null, array $options = []): void;
 
         /**
          * Has several apis run, all or none.
          * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace,
+         *        priority ("low", "normal", "high")
          */
         public function sendMany(array $calls, array $options = []): void;
 
         /**
          * Has an api run whose result collect() fetches.
-         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace,
+         *        priority ("low", "normal", "high")
          * @return string the call's guid
          */
         public function submit(string $name, mixed $param = null, array $options = []): string;
@@ -82,7 +87,8 @@ namespace Dora {
         /**
          * Has several apis run, all or none, whose results collect() fetches.
          * @param array $calls key => [name, param]
-         * @param array $options timeout (seconds), retry, wait (seconds), group, trace
+         * @param array $options timeout (seconds), retry, wait (seconds), group, trace,
+         *        priority ("low", "normal", "high")
          * @return string the call's guid
          */
         public function submitMany(array $calls, array $options = []): string;
@@ -135,6 +141,8 @@ namespace Dora {
          *        tls_crl, tls_cert, tls_key, tls_name (dora.tls_crl ...; none): files in PEM of
          *        whom to trust, of revoked certificates, of the client's own certificate and its
          *        key, and whose the servers' certificates are (the host of the address);
+         *        priority ("low", "normal", "high"; inside a handler its caller's, else normal):
+         *        which calls go first where many wait;
          *        token (none): says who calls, and is not sent over plain TCP to another machine;
          *        encode (none): is given each object of a parameter that has no place on the
          *        wire, and returns something that has one
@@ -186,6 +194,9 @@ namespace Dora {
         /** Who calls: an identity of the server's configuration, null without one. */
         public readonly ?string $caller;
 
+        /** How urgent the call is: "low", "normal" or "high". */
+        public readonly string $priority;
+
         /**
          * For tests: Dora makes those of calls.
          * @param string $guid 32 bytes; "": a new one
@@ -197,7 +208,8 @@ namespace Dora {
             string $type = "W_S",
             ?int $remainingMs = null,
             string $trace = "",
-            ?string $caller = null
+            ?string $caller = null,
+            string $priority = "normal"
         ) {}
     }
 
@@ -257,7 +269,8 @@ namespace Dora {
          * Runs a handler in this process as a worker does, without a server, for tests; gives or
          * throws what Dora\Client::call() would, with what the handler threw as the previous one.
          * Before the first call the start hooks run, as worker 0.
-         * @param array $request guid, type, protocol, connection, remainingMs, trace
+         * @param array $request guid, type, protocol, connection, remainingMs, trace,
+         *        caller, priority
          */
         public function call(string $name, mixed $param = null, array $request = []): mixed {}
 

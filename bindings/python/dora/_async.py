@@ -132,6 +132,7 @@ class AsyncClient:
         tls_key: str | os.PathLike[str] | None = None,
         tls_name: str | None = None,
         token: str | None = None,
+        priority: str | None = None,
         connections: int = 4,
     ) -> None:
         self._make_mux = functools.partial(
@@ -153,6 +154,7 @@ class AsyncClient:
             tls_key=tls_key,
             tls_name=tls_name,
             token=token,
+            priority=priority,
             connections=connections,
         )
         self._is_closed = False
@@ -183,11 +185,12 @@ class AsyncClient:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> Any:
         """Call one api and return the handler's data; raises as Client.call() does."""
         future = self._future()
         number = self._mux.start(
-            _CALL, future, None, name, param, timeout, retry, wait, group, trace
+            _CALL, future, None, name, param, timeout, retry, wait, group, trace, priority
         )
         return await self._ended(number, future)
 
@@ -200,6 +203,7 @@ class AsyncClient:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> dict[Any, Any]:
         """Call several apis at once, {key: (name, param)}; return {key: data or Error}."""
         future = self._future()
@@ -207,7 +211,7 @@ class AsyncClient:
             return {}
         calls = as_dict(calls)
         number = self._mux.start_many(
-            _CALL_MANY, future, None, calls, timeout, retry, wait, group, trace
+            _CALL_MANY, future, None, calls, timeout, retry, wait, group, trace, priority
         )
         found: dict[Any, Any] = await self._ended(number, future)
         return found
@@ -222,11 +226,12 @@ class AsyncClient:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> None:
         """Have one api run and wait for no result; return once it is queued."""
         future = self._future()
         number = self._mux.start(
-            _SEND, future, None, name, param, timeout, retry, wait, group, trace
+            _SEND, future, None, name, param, timeout, retry, wait, group, trace, priority
         )
         await self._ended(number, future)
 
@@ -239,6 +244,7 @@ class AsyncClient:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> None:
         """Have several apis run and wait for no result; return once all are queued."""
         future = self._future()
@@ -246,7 +252,7 @@ class AsyncClient:
             return
         calls = as_dict(calls)
         number = self._mux.start_many(
-            _SEND_MANY, future, None, calls, timeout, retry, wait, group, trace
+            _SEND_MANY, future, None, calls, timeout, retry, wait, group, trace, priority
         )
         await self._ended(number, future)
 
@@ -260,11 +266,12 @@ class AsyncClient:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> AsyncPendingResult:
         """Have one api run; what is returned is its guid (a str), with `await result()`."""
         future, result = self._future(), self._loop.create_future()
         number = self._mux.start(
-            _SUBMIT, future, result, name, param, timeout, retry, wait, group, trace
+            _SUBMIT, future, result, name, param, timeout, retry, wait, group, trace, priority
         )
         return self._noted(await self._ended(number, future), number, result)
 
@@ -277,6 +284,7 @@ class AsyncClient:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> AsyncPendingResult:
         """Have several apis run; what is returned is their guid, with `await result()`."""
         future, result = self._future(), self._loop.create_future()
@@ -284,7 +292,7 @@ class AsyncClient:
             raise ValueError("submit_many(): no calls; {key: (name, param)} is meant")
         calls = as_dict(calls)
         number = self._mux.start_many(
-            _SUBMIT_MANY, future, result, calls, timeout, retry, wait, group, trace
+            _SUBMIT_MANY, future, result, calls, timeout, retry, wait, group, trace, priority
         )
         return self._noted(await self._ended(number, future), number, result)
 

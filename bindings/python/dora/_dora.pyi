@@ -65,6 +65,7 @@ class Request:
         trace: str = "",
         remaining_ms: int | None = None,
         caller: str | None = None,
+        priority: str = "normal",
     ) -> Request: ...
 
     @property
@@ -103,6 +104,10 @@ class Request:
     def caller(self) -> str | None:
         """Who calls: an identity of the server's configuration; None without one."""
 
+    @property
+    def priority(self) -> str:
+        """How urgent the call is: "low", "normal" or "high"."""
+
 @final
 class Alone:
     """One call of an application in this process: the inside of App.call()."""
@@ -120,6 +125,7 @@ class Alone:
         trace: str = "",
         remaining_ms: int | None = None,
         caller: str | None = None,
+        priority: str = "normal",
     ) -> Alone: ...
     def start(self) -> Any:
         """Call the handler, in the context that is entered; return what it returns."""
@@ -173,6 +179,7 @@ class App:
         trace: str = "",
         remaining_ms: int | None = None,
         caller: str | None = None,
+        priority: str = "normal",
     ) -> Any:
         """Run a handler in this process as a worker does; return or raise what a client would."""
 
@@ -188,6 +195,7 @@ class App:
         trace: str = "",
         remaining_ms: int | None = None,
         caller: str | None = None,
+        priority: str = "normal",
     ) -> Any:
         """As call(), on the running event loop."""
 
@@ -258,6 +266,7 @@ class Client:
         tls_key: _File | None = None,
         tls_name: str | None = None,
         token: str | None = None,
+        priority: str | None = None,
     ) -> Client:
         """`nodes` is "host:port" or "unix:/path", a list of these, or {group: str or list}.
 
@@ -279,6 +288,7 @@ class Client:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> Any:
         """Call one api and return the handler's data.
 
@@ -294,6 +304,7 @@ class Client:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> dict[_Key, Any]:
         """Call several apis at once, {key: (name, param)}; return {key: data or Error}."""
 
@@ -307,6 +318,7 @@ class Client:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> None:
         """Have one api run and wait for no result; return once it is queued."""
 
@@ -319,6 +331,7 @@ class Client:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> None:
         """Have several apis run and wait for no result; return once all are queued."""
 
@@ -332,6 +345,7 @@ class Client:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> PendingResult:
         """Have one api run; what is returned is its guid (a str), with result()."""
 
@@ -344,6 +358,7 @@ class Client:
         wait: float | None = None,
         group: str | None = None,
         trace: str | None = None,
+        priority: str | None = None,
     ) -> PendingResult:
         """Have several apis run; what is returned is their guid (a str), with result()."""
 
@@ -404,6 +419,7 @@ class Mux:
         tls_key: _File | None = None,
         tls_name: str | None = None,
         token: str | None = None,
+        priority: str | None = None,
         connections: int = 4,
     ) -> Mux: ...
     def start(
@@ -418,6 +434,7 @@ class Mux:
         wait: float | None,
         group: str | None,
         trace: str | None,
+        priority: str | None,
         /,
     ) -> int:
         """Begin a call of one api; return its number. `future` gets what comes of it."""
@@ -433,6 +450,7 @@ class Mux:
         wait: float | None,
         group: str | None,
         trace: str | None,
+        priority: str | None,
         /,
     ) -> int:
         """Begin a call of several apis; return its number."""

@@ -11,6 +11,7 @@
 #define DORA_CLIENT_H
 
 #include <dora/error.h>
+#include <dora/priority.h>
 #include <dora/value.h>
 
 #ifdef __cplusplus
@@ -74,6 +75,8 @@ typedef struct dora_client_options {
     /* token says who calls, a bearer token of the server's `access`: it is sent once on each
      * connection, and never over plain TCP to another machine. NULL: nothing is said. */
     const char *token;
+    dora_priority priority; /* of calls that have none of their own; default: inside a handler that
+                             * of its own caller, else normal */
 } dora_client_options;
 
 /* dora_call_options is what one call has otherwise than its client. NULL stands for zeroed.
@@ -110,6 +113,8 @@ typedef struct dora_call_options {
     void *user;
     dora_slice trace; /* W3C traceparent, 256 bytes at most; empty: inside a handler that of its own
                        * caller, with a span id of its own */
+    dora_priority priority; /* DORA_PRIORITY_DEFAULT: the client's. Servers that know none, those of
+                             * the original among them, treat all calls alike */
 } dora_call_options;
 
 /* dora_call names one api and its parameter. */
@@ -133,7 +138,8 @@ typedef struct dora_result {
  * gives the client, dora_client_free frees it (NULL is fine).
  * Errors: DORA_EINVAL for nodes that are not addresses and groups that are not there (of a registry
  * they are not known yet: there a call fails with DORA_ECONNECT, saying which groups there are),
- * for files of TLS, naming file and reason, and where they are given for no node; DORA_ENOMEM.
+ * for a priority that is none, for files of TLS, naming file and reason, and where they are given
+ * for no node; DORA_ENOMEM.
  *
  * A registry is looked at between calls: a node file 5 times a second at most, Redis once a second
  * at most, and then for 0.2 s at most, which are not taken from a call's time; a Redis that does

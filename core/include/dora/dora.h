@@ -9,6 +9,7 @@
 #include <dora/monitor.h>
 #include <dora/mux.h>
 #include <dora/nodes.h>
+#include <dora/priority.h>
 #include <dora/runtime.h>
 #include <dora/server.h>
 #include <dora/value.h>

@@ -8,6 +8,7 @@
 #define DORA_HANDLER_H
 
 #include <dora/error.h>
+#include <dora/priority.h>
 #include <dora/value.h>
 
 #ifdef __cplusplus
@@ -78,6 +79,10 @@ DORA_API dora_slice dora_request_caller(const dora_request *request);
 /* dora_request_remaining_ms is what is left of the caller's time, never below 0; -1 when the
  * caller set none. */
 DORA_API int64_t dora_request_remaining_ms(const dora_request *request);
+
+/* dora_request_priority is what the caller has said of it, DORA_PRIORITY_NORMAL where that is
+ * nothing. */
+DORA_API dora_priority dora_request_priority(const dora_request *request);
 
 /* dora_request_protocol is how the call came: "tcp" (Unix sockets too) or "http"; a static string.
  * dora_request_connection is a number for its connection, unique in the server's life, never 0. */

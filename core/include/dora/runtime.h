@@ -120,6 +120,10 @@ DORA_API uint32_t dora_worker_threads(const dora_worker *worker);
 DORA_API uint64_t dora_request_deadline_ns(const dora_request *request);
 DORA_API void dora_deadline_set(uint64_t deadline_ns);
 
+/* dora_priority_set makes such calls have that priority where neither they nor their client have
+ * one of their own; DORA_PRIORITY_DEFAULT: none. The core does so around `invoke`, too. */
+DORA_API void dora_priority_set(dora_priority priority);
+
 /* dora_trace_set makes calls of a dora_client on this thread continue the trace of a request, as
  * children of its handler's span; NULL: none. The trace is copied. As with dora_deadline_set, the
  * core does so around `invoke`. */
@@ -162,21 +166,22 @@ typedef struct dora_alone_call {
     const char *type;     /* "W_S", ...; NULL: that */
     const char *protocol; /* "tcp", "http"; NULL: the first */
     uint32_t connection;
-    int64_t remaining_ms; /* of the caller's time; below 0: none */
-    size_t bytes_max;     /* of the result; 0: what a server's default is */
-    dora_slice caller;    /* empty: none */
+    int64_t remaining_ms;   /* of the caller's time; below 0: none */
+    size_t bytes_max;       /* of the result; 0: what a server's default is */
+    dora_slice caller;      /* empty: none */
+    dora_priority priority; /* DORA_PRIORITY_DEFAULT: normal */
 } dora_alone_call;
 
-/* dora_alone_new makes one; all is copied. Errors: DORA_ENOMEM; DORA_EINVAL for a name, guid, type
- * or protocol that no server would have given. Ownership: gives; dora_alone_free frees.
+/* dora_alone_new makes one; all is copied. Errors: DORA_ENOMEM; DORA_EINVAL for a name, guid, type,
+ * protocol or priority that no server would have given. Ownership: gives; dora_alone_free frees.
  * dora_alone_end makes what `invoke` would have returned, and what was written, the outcome.
  * Returns: its code; `*out` is the data where it is 0, else the message: borrowed. */
 DORA_API dora_err dora_alone_new(const dora_alone_call *asked, dora_alone **call,
                                  dora_error *error);
 
-/* dora_alone_enter says for this thread whose call the handler answers, its deadline and its trace,
- * as the core does around `invoke`; dora_alone_leave makes both what they were: a handler may make
- * such a call itself. Thread: both on the same one, in pairs. */
+/* dora_alone_enter says for this thread whose call the handler answers, its deadline, priority and
+ * trace, as the core does around `invoke`; dora_alone_leave makes all what they were: a handler may
+ * make such a call itself. Thread: both on the same one, in pairs. */
 DORA_API void dora_alone_enter(dora_alone *call);
 DORA_API void dora_alone_leave(dora_alone *call);
 DORA_API const dora_request *dora_alone_request(const dora_alone *call);

@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/priority.h"
 #include "base/utf8.h"
 #include "cli/hint.h"
 #include "cli/text.h"
@@ -22,8 +23,9 @@
 
 static const char usage[] =
     "usage: dora call HOST:PORT NAME [JSON] [--timeout S] [--wait S] [--trace T]\n"
+    "                     [--priority P]\n"
     "       dora call HOST:PORT --many KEY=NAME [JSON] ... [--timeout S]\n"
-    "                     [--wait S] [--trace T]\n";
+    "                     [--wait S] [--trace T] [--priority P]\n";
 
 static const char help[] =
     "\n"
@@ -32,7 +34,9 @@ static const char help[] =
     "\n"
     "  --timeout S     wait at most S seconds (3)\n"
     "  --wait S        of these, up to S seconds for a server to come back (0)\n"
-    "  --trace T       the W3C traceparent of the call\n" DR_ABOUT_CLIENT "\n"
+    "  --trace T       the W3C traceparent of the call\n"
+    "  --priority P    low, normal or high: which calls go first where many wait "
+    "(normal)\n" DR_ABOUT_CLIENT "\n"
     "  dora call 127.0.0.1:9567 /user/get '{\"id\": 7}'\n"
     "  dora call 127.0.0.1:9567 --many user=/user/get '{\"id\": 7}' orders=/order/list\n"
     "\n"
@@ -50,6 +54,7 @@ typedef struct call_command {
     double timeout_s;
     double wait_s;
     const char *trace; /* NULL: none */
+    dora_priority priority;
     dora_call *calls;
     dora_writer **writers;
     size_t count;
@@ -175,12 +180,47 @@ static int parse_times(call_command *command, int argc, char *const *argv)
     return taken != 0 ? taken : parse_seconds(&wait, argc, argv);
 }
 
+/* Reads --NAME TEXT or --NAME=TEXT. Returns: how many arguments it took, 0: it is another one. */
+static int parse_text(const char *name, int argc, char *const *argv, const char **text)
+{
+    const size_t len = strlen(name);
+    if (strcmp(argv[0], name) == 0 && argc > 1) {
+        *text = argv[1];
+        return 2;
+    }
+    if (strncmp(argv[0], name, len) != 0 || argv[0][len] != '=') {
+        return 0;
+    }
+    *text = argv[0] + len + 1;
+    return 1;
+}
+
+/* Reads --priority. Returns: as parse_seconds. */
+static int parse_priority(call_command *command, int argc, char *const *argv)
+{
+    const char *word = NULL;
+    const int taken = parse_text("--priority", argc, argv, &word);
+    if (taken == 0 || dora_priority_find(dr_slice(word), &command->priority)) {
+        return taken;
+    }
+    dr_cli_usage("call", "--priority must be " DR_PRIORITY_WORDS);
+    return -1;
+}
+
+/* Reads the options that have a value. Returns: as parse_seconds. */
+static int parse_option(call_command *command, int argc, char *const *argv)
+{
+    int taken = parse_times(command, argc, argv);
+    taken = taken != 0 ? taken : parse_priority(command, argc, argv);
+    return taken != 0 ? taken : parse_text("--trace", argc, argv, &command->trace);
+}
+
 /* Returns: false after a message. */
 static bool parse(call_command *command, int argc, char *const *argv)
 {
     char message[256];
     for (int i = 0; i < argc;) {
-        int taken = parse_times(command, argc - i, argv + i);
+        int taken = parse_option(command, argc - i, argv + i);
         if (taken != 0) {
             if (taken < 0) {
                 return false;
@@ -189,12 +229,7 @@ static bool parse(call_command *command, int argc, char *const *argv)
             continue;
         }
         taken = 1;
-        if (strcmp(argv[i], "--trace") == 0 && i + 1 < argc) {
-            command->trace = argv[i + 1];
-            taken = 2;
-        } else if (strncmp(argv[i], "--trace=", 8) == 0) {
-            command->trace = argv[i] + 8;
-        } else if (strcmp(argv[i], "--many") == 0 && (command->count == 0 || command->is_many)) {
+        if (strcmp(argv[i], "--many") == 0 && (command->count == 0 || command->is_many)) {
             command->is_many = true;
         } else if (strncmp(argv[i], "--", 2) == 0) {
             snprintf(message, sizeof message, "%s does not go here", argv[i]);
@@ -335,7 +370,8 @@ static int call_and_print(const call_command *command)
                                    .wait_ms = (uint32_t)(command->wait_s * 1000.0)};
     const dora_call_options once = {
         .size = sizeof once,
-        .trace = {command->trace, command->trace != NULL ? strlen(command->trace) : 0}};
+        .trace = {command->trace, command->trace != NULL ? strlen(command->trace) : 0},
+        .priority = command->priority};
     dr_cli_tls_fill(&options);
     dora_answer *answer = dora_answer_new();
     dora_err err = dora_client_new(&client, &options, &error);

@@ -121,6 +121,33 @@ static void put_pools(dr_buf *out, const json_t *pools)
     }
 }
 
+/* put_priorities writes a line for each pool that had tasks of more than the usual priority. */
+static void put_priorities(dr_buf *out, const json_t *pools)
+{
+    static const char *const numbers[] = {"waiting", "handled"};
+    const char *name;
+    const json_t *pool;
+    json_object_foreach((json_t *)(uintptr_t)pools, name, pool)
+    {
+        const json_t *all = json_object_get(pool, "priorities");
+        const json_t *high = json_object_get(all, "high");
+        const json_t *normal = json_object_get(all, "normal");
+        const json_t *low = json_object_get(all, "low");
+        int64_t others = 0;
+        for (size_t i = 0; i < 2; i++) {
+            others += dr_text_int(high, numbers[i]) + dr_text_int(low, numbers[i]);
+        }
+        if (others > 0) {
+            dr_text_line(out, SIZE_MAX,
+                         "pool %s: high priority %" PRId64 " waiting, %" PRId64
+                         " done, normal %" PRId64 ", %" PRId64 ", low %" PRId64 ", %" PRId64,
+                         name, dr_text_int(high, "waiting"), dr_text_int(high, "handled"),
+                         dr_text_int(normal, "waiting"), dr_text_int(normal, "handled"),
+                         dr_text_int(low, "waiting"), dr_text_int(low, "handled"));
+        }
+    }
+}
+
 /* put_callers writes a line for each identity, where the server has any. */
 static void put_callers(dr_buf *out, const json_t *callers)
 {
@@ -171,6 +198,7 @@ static int print(const dr_operator *from, const json_t *data, bool is_json)
         put_discovery(&out, json_object_get(server, "discovery"));
         put_callers(&out, json_object_get(server, "callers"));
         put_poison(&out, json_object_get(server, "pools"));
+        put_priorities(&out, json_object_get(server, "pools"));
         put_pools(&out, json_object_get(server, "pools"));
     }
     const bool is_written =

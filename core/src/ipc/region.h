@@ -65,8 +65,9 @@ typedef struct dr_shared_task {
     uint16_t type;
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
     uint32_t connection;
-    uint16_t protocol; /* DR_PROTOCOL_... */
-    uint8_t is_whole;  /* param is the whole api: it has more than name and param */
+    uint8_t protocol; /* DR_PROTOCOL_... */
+    uint8_t priority; /* dora_priority, never the default */
+    uint8_t is_whole; /* param is the whole api: it has more than name and param */
     uint8_t caller_len;
     char guid[DR_GUID_LEN];
     /* Written by the worker before DONE: the reply is message bytes, then data bytes. */

@@ -7,6 +7,7 @@
 #include "base/deadline.h"
 #include "base/guid.h"
 #include "base/mem.h"
+#include "base/priority.h"
 #include "base/sized.h"
 #include "base/trace.h"
 #include "ipc/region.h"
@@ -17,7 +18,8 @@
 struct dora_alone {
     dora_request request;
     dora_reply reply;
-    uint64_t outer_ns; /* the deadline and the trace of who makes it: dora_alone_leave */
+    uint64_t outer_ns; /* deadline, priority and trace of who makes it: dora_alone_leave */
+    dora_priority outer_priority;
     dr_trace_now outer_trace;
     char text[]; /* guid, name, parameter and trace, one behind the other */
 };
@@ -52,6 +54,9 @@ static dora_err check(const dora_alone_call *asked, dora_request *request, dora_
     if (!type_of(asked->type, &request->type)) {
         return dora_error_set(error, DORA_EINVAL,
                               "the type of a call must be W_S, W_M, AN_S, AN_M, AM_S or AM_M");
+    }
+    if (dr_priority_check(asked->priority, error) != DORA_OK) {
+        return DORA_EINVAL;
     }
     if (!protocol_of(asked->protocol, &request->protocol)) {
         return dora_error_set(error, DORA_EINVAL, "the protocol of a call must be tcp or http");
@@ -103,6 +108,8 @@ dora_err dora_alone_new(const dora_alone_call *asked, dora_alone **call, dora_er
     request.caller = put(&at, asked->caller);
     request.trace = put(&at, asked->trace);
     request.has_param = true;
+    request.priority = (uint8_t)(asked->priority != DORA_PRIORITY_DEFAULT ? asked->priority
+                                                                          : DORA_PRIORITY_NORMAL);
     request.connection = asked->connection;
     request.deadline_ns =
         asked->remaining_ms < 0 ? 0 : dr_clock_ns() + (uint64_t)asked->remaining_ms * 1000000u;
@@ -119,13 +126,16 @@ void dora_alone_enter(dora_alone *call)
 {
     call->outer_ns = dr_deadline_get();
     dr_trace_save(&call->outer_trace);
+    call->outer_priority = dr_priority_get();
     dr_deadline_set(call->request.deadline_ns);
+    dr_priority_set((dora_priority)call->request.priority);
     dr_trace_set(call->request.trace, NULL);
 }
 
 void dora_alone_leave(dora_alone *call)
 {
     dr_deadline_set(call->outer_ns);
+    dr_priority_set(call->outer_priority);
     dr_trace_restore(&call->outer_trace);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/deadline.h"
+#include "base/priority.h"
 #include "base/trace.h"
 #include "base/utf8.h"
 #include "ipc/region.h"
@@ -147,6 +148,11 @@ uint64_t dora_request_deadline_ns(const dora_request *request)
     return request->deadline_ns;
 }
 
+dora_priority dora_request_priority(const dora_request *request)
+{
+    return (dora_priority)request->priority;
+}
+
 const char *dora_request_protocol(const dora_request *request)
 {
     return request->protocol == DR_PROTOCOL_HTTP ? "http" : "tcp";
@@ -283,6 +289,11 @@ void dr_reply_take_json(dora_reply *reply, dora_slice *out)
 void dora_deadline_set(uint64_t deadline_ns)
 {
     dr_deadline_set(deadline_ns);
+}
+
+void dora_priority_set(dora_priority priority)
+{
+    dr_priority_set(priority);
 }
 
 void dora_trace_set(const dora_request *request)

@@ -45,7 +45,8 @@ struct dora_request {
     uint32_t connection;
     uint16_t protocol;
     uint16_t type;
-    bool has_param; /* else `param` is null */
+    uint8_t priority; /* dora_priority, never the default */
+    bool has_param;   /* else `param` is null */
 };
 
 struct dora_reply {

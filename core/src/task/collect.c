@@ -177,6 +177,9 @@ static void after_task(dr_pool *pool, uint32_t task, batch *found)
     slot->slow = false;
     slot->last_type = pool->records[task].type;
     slot->last_own_limit_ms = pool->records[task].own_limit_ms;
+    if (pool->records[task].priority != DORA_PRIORITY_NORMAL) {
+        *(pool->records[task].priority == DORA_PRIORITY_HIGH ? &pool->urgent : &pool->patient) += 1;
+    }
     if (!slot->wants_recycling && is_old(pool, index)) {
         slot->wants_recycling = true;
         slot->why = DR_RESTART_RECYCLED;

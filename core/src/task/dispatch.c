@@ -139,11 +139,13 @@ void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
 }
 
 /* is_full says whether one more task would wait in a queue that has reached its limit. Each idle
- * worker has room for one more. */
-static bool is_full(const dr_pool *pool)
+ * worker has room for one more. Of low priority none comes into the second half, so that a flood of
+ * it leaves room. */
+static bool is_full(const dr_pool *pool, uint8_t priority)
 {
     const uint32_t not_running = pool->queue.count + pool->ahead_count + pool->reserved_count;
-    const uint32_t most = pool->limits.queue_tasks_max;
+    const uint32_t limit = pool->limits.queue_tasks_max;
+    const uint32_t most = priority == DORA_PRIORITY_LOW ? limit - limit / 2 : limit;
     uint32_t over = not_running >= most ? not_running - most + 1 : 0;
     if (over > 0 && pool->limits.concurrency > 1) {
         return dr_spread_room(pool) < over;
@@ -155,10 +157,10 @@ static bool is_full(const dr_pool *pool)
 }
 
 /* take_room takes a record and a block. Returns: DR_NONE when the pool is full. */
-static uint32_t take_room(dr_pool *pool, uint64_t bytes)
+static uint32_t take_room(dr_pool *pool, uint64_t bytes, uint8_t priority)
 {
     const uint32_t task = pool->free_records.first;
-    if (task == DR_NONE || is_full(pool) || (pool->unhealthy && pool->live_count == 0)) {
+    if (task == DR_NONE || is_full(pool, priority) || (pool->unhealthy && pool->live_count == 0)) {
         return DR_NONE;
     }
     dr_record *record = &pool->records[task];
@@ -194,7 +196,8 @@ static void fill(dr_pool *pool, uint32_t task, const dr_task_input *input)
     shared->trace_len = (uint32_t)input->trace.len;
     shared->reactor = (uint16_t)input->reactor;
     shared->type = input->type;
-    shared->protocol = input->protocol;
+    shared->protocol = (uint8_t)input->protocol;
+    shared->priority = record->priority;
     shared->is_whole = input->is_whole;
     shared->connection = input->connection;
     shared->deadline_ns = input->deadline_ns;
@@ -212,10 +215,12 @@ static const char *why_refused(const dr_pool *pool)
 static const char hopeless_text[] =
     "calls wait, and even a quick one of this api would not end in the time that is left";
 
-static bool is_hopeless_now(const dr_pool *pool, const dr_task_input *input)
+/* is_hopeless_now: calls of lower priority are no reason to refuse one: it is soon its turn. */
+static bool is_hopeless_now(const dr_pool *pool, const dr_task_input *input, uint8_t priority)
 {
     const uint32_t api = input->api < pool->api_count ? input->api : pool->api_count;
-    return dr_cost_is_hopeless(pool, api, input->deadline_ns, input->submitted_ns);
+    return dr_queue_is_before(&pool->queue, priority) &&
+           dr_cost_is_hopeless(pool, api, input->deadline_ns, input->submitted_ns);
 }
 
 /* is_suspect says whether a call of an api has ended a worker. */
@@ -229,14 +234,17 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
 {
     const uint64_t bytes = (uint64_t)input->name.len + input->param.len + input->caller.len +
                            input->trace.len + REPLY_ROOM;
+    const uint8_t priority =
+        (uint8_t)(input->priority != DORA_PRIORITY_DEFAULT ? input->priority
+                                                           : DORA_PRIORITY_NORMAL);
     pthread_mutex_lock(&pool->lock);
     if (is_suspect(pool, input->api) && dr_suspect_is_refused(pool, input)) {
         pthread_mutex_unlock(&pool->lock);
         *why = dora_code_text(DORA_CODE_POISON);
         return DORA_CODE_POISON;
     }
-    const bool is_hopeless = pool->queue.count > 0 && is_hopeless_now(pool, input);
-    const uint32_t index = is_hopeless ? DR_NONE : take_room(pool, bytes);
+    const bool is_hopeless = pool->queue.count > 0 && is_hopeless_now(pool, input, priority);
+    const uint32_t index = is_hopeless ? DR_NONE : take_room(pool, bytes, priority);
     if (index == DR_NONE) {
         pool->refused++;
         *why = is_hopeless ? hopeless_text : why_refused(pool);
@@ -251,6 +259,8 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     record->owner = input->owner;
     record->part = input->part;
     record->type = input->type;
+    record->priority = priority;
+    record->is_charged = false;
     record->turn_key = input->turn_key;
     record->submitted_ns = input->submitted_ns;
     record->deadline_ns = input->deadline_ns;

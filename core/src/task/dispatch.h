@@ -14,7 +14,8 @@ typedef struct dr_task_input {
     const char *guid;
     uint16_t type;
     uint16_t protocol; /* DR_PROTOCOL_... */
-    bool is_whole;     /* `param` is the whole api */
+    dora_priority priority;
+    bool is_whole; /* `param` is the whole api */
     uint32_t connection;
     uint32_t api;
     uint32_t reactor;

@@ -115,6 +115,7 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     job->request.deadline_ns = task->deadline_ns;
     job->request.connection = task->connection;
     job->request.protocol = task->protocol;
+    job->request.priority = task->priority;
     job->request.type = task->type;
     job->is_waiting = false;
     job->place = DR_JOB_IN_BLOCK;

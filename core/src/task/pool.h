@@ -46,6 +46,8 @@ typedef struct dr_record {
     int32_t refusal;   /* LOST: the code that it is answered with */
     uint64_t turn_key; /* of dr_task_input */
     uint16_t type;     /* dr_call_type */
+    uint8_t priority;  /* dora_priority, never the default */
+    bool is_charged; /* it was the last of its call to be taken: counted in its priority's share */
     uint32_t reactor;
     uint64_t cost_ns; /* counted in the worker's backlog */
     uint64_t submitted_ns;
@@ -202,6 +204,8 @@ typedef struct dr_pool {
     uint32_t generation;        /* of the application: 1, and one more with each reload */
     uint32_t shortest_limit_ms; /* that a task among several has had; 0: none has had one */
     uint64_t handled;           /* tasks, by workers whose slots were used again since */
+    uint64_t urgent;            /* tasks of high priority that workers have done, */
+    uint64_t patient;           /* and of low; the others are normal */
     uint64_t refused;           /* tasks that found no room */
     uint64_t restarts[DR_RESTART_COUNT];
     uint32_t crew_count;    /* crews there were so far; the supervisor's alone */

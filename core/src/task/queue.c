@@ -1,4 +1,4 @@
-/* queue.c: the tasks of a pool that wait for a worker, callers taking turns. */
+/* queue.c: the tasks of a pool that wait for a worker: priorities by shares, callers by turns. */
 #include "task/queue.h"
 
 #include <stdlib.h>
@@ -6,13 +6,25 @@
 
 #include "task/pool.h"
 
+/* What one call is of its priority's share: 16 of the highest count as 4 of the next and as 1 of
+ * the lowest. A class is a number from 0, the lowest. */
+static const uint64_t costs[DR_PRIORITIES] = {16, 4, 1};
+
+static uint32_t class_of(const dr_record *record)
+{
+    return (uint32_t)record->priority - DORA_PRIORITY_LOW;
+}
+
 dora_err dr_queue_init(dr_queue *queue, uint32_t tasks)
 {
     uint32_t places = 64;
     while (places < tasks) {
         places *= 2;
     }
-    *queue = (dr_queue){.all = {DR_NONE, DR_NONE}, .turn = DR_NONE, .free = DR_NONE};
+    *queue = (dr_queue){.all = {DR_NONE, DR_NONE}, .going = DR_NONE, .free = DR_NONE};
+    for (uint32_t i = 0; i < DR_PRIORITIES; i++) {
+        queue->classes[i].turn = DR_NONE;
+    }
     queue->turns = calloc(tasks, sizeof(*queue->turns));
     queue->table = calloc(places, sizeof(*queue->table));
     queue->mask = places - 1;
@@ -39,49 +51,55 @@ static uint32_t *place_of(dr_queue *queue, uint64_t key)
     return &queue->table[(mixed >> 32) & queue->mask];
 }
 
-static uint32_t find(dr_queue *queue, uint64_t key)
+static uint32_t find(dr_queue *queue, uint64_t key, uint32_t class)
 {
     uint32_t number = *place_of(queue, key);
-    while (number != 0 && queue->turns[number - 1].key != key) {
+    while (number != 0 &&
+           (queue->turns[number - 1].key != key || queue->turns[number - 1].class != class)) {
         number = queue->turns[number - 1].next_alike;
     }
     return number != 0 ? number - 1 : DR_NONE;
 }
 
-/* join lets a caller that has had nothing wait take turns: it comes last. */
-static uint32_t join(dr_queue *queue, uint64_t key)
+/* join lets a caller that has had nothing of a priority wait take turns: it comes last. A priority
+ * of which nothing has waited has no claim from that time. */
+static uint32_t join(dr_queue *queue, uint64_t key, uint32_t number)
 {
+    dr_queue_class *class = &queue->classes[number];
     const uint32_t index = queue->free != DR_NONE ? queue->free : queue->used++;
     dr_turn *turn = &queue->turns[index];
     uint32_t *place = place_of(queue, key);
     if (index == queue->free) {
         queue->free = turn->next;
     }
-    *turn = (dr_turn){.key = key, .tasks = {DR_NONE, DR_NONE}, .next_alike = *place};
+    *turn =
+        (dr_turn){.key = key, .class = number, .tasks = {DR_NONE, DR_NONE}, .next_alike = *place};
     *place = index + 1;
-    if (queue->turn == DR_NONE) {
+    if (class->turn == DR_NONE) {
         turn->next = turn->prev = index;
-        queue->turn = index;
+        class->turn = index;
+        class->had = class->had > queue->level ? class->had : queue->level;
         return index;
     }
-    turn->next = queue->turn;
-    turn->prev = queue->turns[queue->turn].prev;
+    turn->next = class->turn;
+    turn->prev = queue->turns[class->turn].prev;
     queue->turns[turn->prev].next = index;
     queue->turns[turn->next].prev = index;
     return index;
 }
 
-/* leave is for a caller of whom nothing waits any more. */
+/* leave is for a caller of whom nothing of a priority waits any more. */
 static void leave(dr_queue *queue, uint32_t index)
 {
     dr_turn *turn = &queue->turns[index];
+    dr_queue_class *class = &queue->classes[turn->class];
     uint32_t *at = place_of(queue, turn->key);
     while (*at != index + 1) {
         at = &queue->turns[*at - 1].next_alike;
     }
     *at = turn->next_alike;
-    if (queue->turn == index) {
-        queue->turn = turn->next != index ? turn->next : DR_NONE;
+    if (class->turn == index) {
+        class->turn = turn->next != index ? turn->next : DR_NONE;
     }
     queue->turns[turn->prev].next = turn->next;
     queue->turns[turn->next].prev = turn->prev;
@@ -91,8 +109,9 @@ static void leave(dr_queue *queue, uint32_t index)
 
 static uint32_t turn_of(dr_queue *queue, const dr_record *record)
 {
-    const uint32_t found = find(queue, record->turn_key);
-    return found != DR_NONE ? found : join(queue, record->turn_key);
+    const uint32_t class = class_of(record);
+    const uint32_t found = find(queue, record->turn_key, class);
+    return found != DR_NONE ? found : join(queue, record->turn_key, class);
 }
 
 /* ---- tasks ---- */
@@ -120,7 +139,17 @@ void dr_queue_add(dr_pool *pool, uint32_t task)
     tasks->last = task;
     dr_record_append(pool, &queue->all, task);
     note_deadline(queue, record);
+    queue->classes[class_of(record)].count++;
     queue->count++;
+}
+
+/* discharge: what comes back was not had. */
+static void discharge(dr_queue *queue, dr_record *record)
+{
+    if (record->is_charged) {
+        queue->classes[class_of(record)].had -= costs[class_of(record)];
+        record->is_charged = false;
+    }
 }
 
 void dr_queue_add_first(dr_pool *pool, uint32_t task)
@@ -137,22 +166,26 @@ void dr_queue_add_first(dr_pool *pool, uint32_t task)
         pool->records[tasks->first].turn_prev = task;
     }
     tasks->first = task;
-    queue->turn = record->turn;
+    queue->classes[class_of(record)].turn = record->turn;
+    discharge(queue, record);
     dr_record_prepend(pool, &queue->all, task);
     note_deadline(queue, record);
+    queue->classes[class_of(record)].count++;
     queue->count++;
 }
 
 void dr_queue_put_back(dr_pool *pool, uint32_t task)
 {
     dr_queue *queue = &pool->queue;
-    const bool was_first = pool->records[task].turn_prev == DR_NONE;
-    if (was_first) {
+    dr_record *record = &pool->records[task];
+    if (record->turn_prev == DR_NONE) { /* it was the first */
         dr_queue_add_first(pool, task);
     } else {
         dr_queue_add(pool, task);
-        queue->turn = pool->records[task].turn;
+        queue->classes[class_of(record)].turn = record->turn;
+        discharge(queue, record);
     }
+    queue->going = queue->was_going; /* where no task of its call was taken, others may be due */
 }
 
 void dr_queue_remove(dr_pool *pool, uint32_t task)
@@ -171,6 +204,7 @@ void dr_queue_remove(dr_pool *pool, uint32_t task)
         pool->records[record->turn_next].turn_prev = record->turn_prev;
     }
     dr_record_remove(pool, &queue->all, task);
+    queue->classes[class_of(record)].count--;
     queue->count--;
     if (tasks->first == DR_NONE) {
         leave(queue, record->turn);
@@ -192,23 +226,59 @@ static bool is_late(const dr_pool *pool, const dr_record *record, uint64_t now_n
     return now_ns > record->submitted_ns && now_ns - record->submitted_ns > most_ns;
 }
 
+/* is_due says which of two priorities is taken from first. */
+static bool is_due(const dr_queue *queue, uint32_t class, uint32_t other)
+{
+    return queue->classes[class].had + costs[class] < queue->classes[other].had + costs[other];
+}
+
+/* choose finds the priority that is taken from, of equal ones the higher. Something waits. */
+static uint32_t choose(const dr_queue *queue)
+{
+    uint32_t best = DR_NONE;
+    if (queue->going != DR_NONE && queue->classes[queue->going].turn != DR_NONE) {
+        return queue->going;
+    }
+    for (uint32_t i = DR_PRIORITIES; i-- > 0;) {
+        if (queue->classes[i].turn != DR_NONE && (best == DR_NONE || is_due(queue, i, best))) {
+            best = i;
+        }
+    }
+    return best;
+}
+
 uint32_t dr_queue_take(dr_pool *pool, uint64_t now_ns)
 {
     dr_queue *queue = &pool->queue;
-    if (queue->turn == DR_NONE) {
+    if (queue->count == 0) {
         return DR_NONE;
     }
-    const dr_turn *turn = &queue->turns[queue->turn];
+    const uint32_t number = choose(queue);
+    dr_queue_class *class = &queue->classes[number];
+    const dr_turn *turn = &queue->turns[class->turn];
     const uint32_t first = turn->tasks.first;
     const bool is_newest = is_late(pool, &pool->records[first], now_ns);
     const uint32_t task = is_newest ? turn->tasks.last : first;
     const dr_record *record = &pool->records[task];
     const uint32_t behind = is_newest ? record->turn_prev : record->turn_next;
     const bool is_over = behind == DR_NONE || pool->records[behind].owner != record->owner;
-    const uint32_t next = turn->next;
+    queue->level = class->had > queue->level ? class->had : queue->level;
     if (is_over) {
-        queue->turn = next;
+        class->turn = turn->next;
+        class->had += costs[number];
     }
+    pool->records[task].is_charged = is_over;
+    queue->was_going = queue->going;
+    queue->going = is_over ? DR_NONE : number;
     dr_queue_remove(pool, task);
     return task;
+}
+
+bool dr_queue_is_before(const dr_queue *queue, uint8_t priority)
+{
+    uint32_t count = 0;
+    for (uint32_t i = (uint32_t)priority - DORA_PRIORITY_LOW; i < DR_PRIORITIES; i++) {
+        count += queue->classes[i].count;
+    }
+    return count > 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/deadline.h"
+#include "base/priority.h"
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
 #include "task/job.h"
@@ -80,8 +81,12 @@ static dora_err call(dr_job *job)
     /* Calls that the handler makes end with its caller's. */
     dr_deadline_set(job->request.deadline_ns);
     const bool has_trace = job->request.trace.len > 0;
+    const bool has_priority = job->request.priority != DORA_PRIORITY_NORMAL;
     if (has_trace) {
         dora_trace_set(&job->request);
+    }
+    if (has_priority) {
+        dr_priority_set((dora_priority)job->request.priority);
     }
     job->worker->job = job;
     err = runtime->invoke(runtime->host, job->handler, &job->request, &job->reply);
@@ -89,6 +94,9 @@ static dora_err call(dr_job *job)
     dr_deadline_set(0);
     if (has_trace) {
         dora_trace_set(NULL);
+    }
+    if (has_priority) {
+        dr_priority_set(DORA_PRIORITY_DEFAULT);
     }
     return err;
 }

@@ -204,6 +204,16 @@ static dora_err scan_int(dora_reader *reader, int64_t negative, int64_t *number)
     return err;
 }
 
+/* One of the three words; anything else is checked and gives none. */
+static dora_err scan_priority(dora_reader *reader, dora_priority *priority)
+{
+    dora_slice word;
+    const dora_err err = scan_string(reader, SIZE_MAX, &word);
+    *priority = DORA_PRIORITY_DEFAULT;
+    (void)dora_priority_find(word, priority);
+    return err;
+}
+
 /* A member that means nothing here. */
 static dora_err skip_member(dora_reader *reader)
 {
@@ -318,6 +328,9 @@ static dora_err scan_member(request_scan *scan)
     }
     if (PASS(reader, "s:7:\"attempt\";")) {
         return scan_int(reader, -1, &request->attempt);
+    }
+    if (PASS(reader, "s:8:\"priority\";")) {
+        return scan_priority(reader, &request->priority);
     }
     return skip_member(reader);
 }

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include <dora/priority.h>
 
 /* DR_CALL_TYPES lists the types of a request by their names on the wire. Then: whether one api is
  * meant (that under `one`, of SC `cmd`), whether it is answered before it runs and then runs
@@ -70,10 +71,11 @@ typedef struct dr_request {
     dora_slice guid;
     dr_call_type type;
     size_t api_count;
-    int64_t timeout_ms; /* -1: none sent; else 0 or more */
-    dora_slice trace;   /* empty: none sent */
-    int64_t attempt;    /* -1: none sent */
-    bool has_odd_name;  /* and nothing else is wrong: 100003 for all but the original's programs */
+    int64_t timeout_ms;     /* -1: none sent; else 0 or more */
+    dora_slice trace;       /* empty: none sent */
+    int64_t attempt;        /* -1: none sent */
+    dora_priority priority; /* DORA_PRIORITY_DEFAULT: none sent */
+    bool has_odd_name; /* and nothing else is wrong: 100003 for all but the original's programs */
 } dr_request;
 
 /* dr_request_decode reads a whole plain body in one pass. Slices point into `body`; nothing is

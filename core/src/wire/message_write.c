@@ -146,7 +146,8 @@ dora_err dr_request_encode(dr_buf *out, const dr_request *request, const dr_api 
     bool has_timeout = request->timeout_ms >= 0;
     bool has_trace = request->trace.len > 0;
     bool has_attempt = request->attempt >= 0;
-    dr_put_array(out, 3u + has_timeout + has_trace + has_attempt);
+    bool has_priority = request->priority != DORA_PRIORITY_DEFAULT;
+    dr_put_array(out, 3u + has_timeout + has_trace + has_attempt + has_priority);
     PUT(out, "s:3:\"api\";");
     dr_put_array(out, request->api_count);
     for (size_t i = 0; i < request->api_count; i++) {
@@ -180,6 +181,10 @@ dora_err dr_request_encode(dr_buf *out, const dr_request *request, const dr_api 
     if (has_attempt) {
         PUT(out, "s:7:\"attempt\";");
         dr_put_int(out, request->attempt);
+    }
+    if (has_priority) {
+        PUT(out, "s:8:\"priority\";");
+        dr_put_string(out, dr_slice(dora_priority_name(request->priority)));
     }
     return PUT(out, "}");
 }

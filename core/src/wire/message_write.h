@@ -4,8 +4,8 @@
 
 #include "wire/message.h"
 
-/* dr_request_encode appends a body, keys in the original's order. timeout_ms, trace and attempt
- * are written only where they are set. Errors: DORA_ENOMEM; `out` is then as before. */
+/* dr_request_encode appends a body, keys in the original's order. timeout_ms, trace, attempt and
+ * priority are written only where they are set. Errors: DORA_ENOMEM; `out` is then as before. */
 dora_err dr_request_encode(dr_buf *out, const dr_request *request, const dr_api *apis);
 
 /* dr_reply_begin appends the head of a reply (or envelope) up to its data; the caller appends one

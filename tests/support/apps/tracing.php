@@ -13,4 +13,11 @@ $app->api('/php/as', function ($param) {
     return [$client->call('/py/trace', null, ['trace' => $param]),
         $client->callMany(['a' => ['/py/trace']], ['trace' => $param])['a']];
 });
+$app->api('/php/priority', fn ($param, Dora\Request $request) => $request->priority);
+$app->api('/php/with', function ($param) {
+    $client = new Dora\Client(getenv('TRACING_NODES'));
+    $other = new Dora\Client(getenv('TRACING_NODES'), ['priority' => $param]);
+    return [$client->call('/py/priority', null, ['priority' => $param]),
+        $other->call('/py/priority')];
+});
 return $app;

@@ -1,4 +1,4 @@
-"""Handlers that say which trace they have, and call on: /py/on and /py/async_on call `param`."""
+"""Handlers that say which trace and priority they have, and call on: /py/on calls `param`."""
 
 import os
 
@@ -28,3 +28,15 @@ def call_on(param, request):
 @app.api("/py/as")
 def call_as(param):
     return client(dora.Client).call("/py/trace", trace=param)
+
+
+@app.api("/py/priority")
+def priority(param, request):
+    return request.priority
+
+
+@app.api("/py/with")
+def call_with(param):
+    """What is called with a priority of its own, and what a client calls that has one."""
+    with dora.Client(os.environ["TRACING_NODES"], timeout=20, priority=param) as one:
+        return [client(dora.Client).call("/py/priority", priority=param), one.call("/py/priority")]

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/priority.h"
 #include "base/token_text.h"
 #include "client/balance/node_parse.h"
 #include "client/balance/node_sync.h"
@@ -88,6 +89,7 @@ dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
         .timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : DR_TIMEOUT_MS_DEFAULT,
         .retry = options->retry,
         .wait_ms = options->wait_ms,
+        .priority = options->priority,
         .is_tls = options->tls,
         .frame = {.sign = options->sign,
                   .gzip = options->gzip,
@@ -97,7 +99,8 @@ dora_err dr_settings_read(dr_settings *settings, dr_nodes *nodes,
         return dora_error_set(error, DORA_EINVAL, "frame_bytes_max must be at most %u, not %zu",
                               DR_FRAME_BYTES_MAX_MAX, options->frame_bytes_max);
     }
-    dora_err err = nodes_read(nodes, options, error);
+    dora_err err = dr_priority_check(options->priority, error);
+    err = err == DORA_OK ? nodes_read(nodes, options, error) : err;
     if (err == DORA_OK && options->salt != NULL && salt_copy(settings, options->salt) != DORA_OK) {
         err = no_memory(error);
     }

@@ -16,6 +16,7 @@ typedef struct dr_settings {
     uint32_t timeout_ms;
     uint32_t retry;
     uint32_t wait_ms;
+    dora_priority priority;
 } dr_settings;
 
 /* dr_settings_read reads the options (NULL: none) and makes the nodes. Ownership: copies;

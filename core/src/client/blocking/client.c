@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "base/priority.h"
 #include "base/slice.h"
 #include "base/trace.h"
 #include "client/balance/node_parse.h"
@@ -139,6 +140,9 @@ static dora_err run(dora_client *client, dr_call_type type, size_t count, dora_a
     };
     char room[DR_TRACE_BYTES_MAX];
     err = dr_trace_of_call(options->trace, room, &a.request.trace, error);
+    err = err == DORA_OK ? dr_priority_of_call(options->priority, client->settings.priority,
+                                               &a.request.priority, error)
+                         : err;
     if (err != DORA_OK) {
         return err;
     }

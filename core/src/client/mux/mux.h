@@ -62,6 +62,7 @@ typedef struct dr_mux_call {
     const dr_reason *maybe_ran; /* of the first try that may have run */
     const dr_reason *reason;    /* ENDED: why; PAUSED: why it will have */
     char *group;                /* of one that began without nodes: its name; NULL: the default */
+    dora_priority priority;     /* as it is sent */
     char *trace;                /* NULL: none */
     size_t trace_len;
     dr_call_type type;

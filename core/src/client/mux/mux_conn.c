@@ -115,6 +115,7 @@ static dora_err encode(const dora_mux *mux, dr_mux_conn *conn, dr_mux_call *call
         .timeout_ms = (int64_t)((left_ns + DR_NS_PER_MS - 1) / DR_NS_PER_MS),
         .trace = {call->trace, call->trace_len},
         .attempt = call->tries.attempt,
+        .priority = call->priority,
     };
     dora_err err = conn->queued == 0 ? dr_hello_append(&conn->link, &mux->settings,
                                                        &mux->nodes.items[conn->node].address, error)

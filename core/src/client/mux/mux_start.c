@@ -5,6 +5,7 @@
 
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "base/priority.h"
 #include "base/slice.h"
 #include "base/trace.h"
 #include "client/balance/node_sync.h"
@@ -216,6 +217,9 @@ dora_err dora_mux_start(dora_mux *mux, dora_mux_mode mode, const dora_call *call
         err = name_node(mux, &call->tries, options->node, error);
     }
     err = err == DORA_OK ? keep_trace(call, options, error) : err;
+    err = err == DORA_OK ? dr_priority_of_call(options->priority, mux->settings.priority,
+                                               &call->priority, error)
+                         : err;
     if (err == DORA_OK) {
         err = launch(mux, call, now_ns, error);
     }

@@ -63,6 +63,7 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                            .guid = call->guid,
                            .type = (uint16_t)request->type,
                            .protocol = protocols[call->responder.kind],
+                           .priority = request->priority,
                            .connection = dr_responder_number(&call->responder),
                            .api = route->api,
                            .own_limit_ms = route->own_limit_ms,

@@ -7,6 +7,7 @@
 
 #include "base/code.h"
 #include "base/limits.h"
+#include "base/priority.h"
 #include "net/http_exchange.h"
 #include "server/call/answer.h"
 #include "server/call/answer_web.h"
@@ -88,11 +89,15 @@ static const char *take_options(const dr_web *web, dr_request *request)
 {
     const dora_slice guid = option_of(web, "X-Dora-Guid", "guid");
     const dora_slice trace = dr_http_header(web->exchange, "traceparent");
+    const dora_slice priority = option_of(web, "X-Dora-Priority", "priority");
     if (!take_timeout(option_of(web, "X-Dora-Timeout", "timeout"), &request->timeout_ms)) {
         return "X-Dora-Timeout (or timeout in the query) must be a number of milliseconds";
     }
     if (!take_number(option_of(web, "X-Dora-Attempt", "attempt"), &request->attempt)) {
         return "X-Dora-Attempt (or attempt in the query) must be a number";
+    }
+    if (priority.data != NULL && !dora_priority_find(priority, &request->priority)) {
+        return "X-Dora-Priority (or priority in the query) must be " DR_PRIORITY_WORDS;
     }
     if (guid.data != NULL && !is_guid(guid)) {
         return "X-Dora-Guid (or guid in the query) must be 32 printable ASCII characters";

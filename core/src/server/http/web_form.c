@@ -115,7 +115,7 @@ static dora_err check(form *self, const json_t *params, const dora_error *why)
 
 static dora_err encode(form *self, const json_t *params)
 {
-    static const char *const own[] = {"timeout", "trace", "attempt"};
+    static const char *const own[] = {"timeout", "trace", "attempt", "priority"};
     json_t *api = json_object_get(params, "api");
     json_t *body = json_object();
     int failed = json_object_set(body, "api", api);

@@ -338,6 +338,24 @@ static void put_pair(page *self, const char *name, uint32_t pool, const char *la
     put(self, ",%s=\"%s\"} %" PRIu64 "\n", label, text, value);
 }
 
+static void put_priorities(page *self)
+{
+    static const char waiting[] = "dora_tasks_waiting";
+    static const char done[] = "dora_tasks_done_total";
+    head(self, waiting, "gauge", "Tasks in the pool's queue, by priority.");
+    for (uint32_t p = 0; p < self->backend->pool_count; p++) {
+        for (uint32_t i = DR_PRIORITIES; i-- > 0;) {
+            put_pair(self, waiting, p, "priority", dr_stat_priority(i), self->pools[p].waiting[i]);
+        }
+    }
+    head(self, done, "counter", "Tasks that workers have done, by priority.");
+    for (uint32_t p = 0; p < self->backend->pool_count; p++) {
+        for (uint32_t i = DR_PRIORITIES; i-- > 0;) {
+            put_pair(self, done, p, "priority", dr_stat_priority(i), self->pools[p].done[i]);
+        }
+    }
+}
+
 static void put_workers(page *self)
 {
     static const char workers[] = "dora_workers";
@@ -534,6 +552,7 @@ dora_err dr_metrics_write(dr_backend *backend, dr_buf *out)
     put_traffic(&self);
     put_discovery(&self);
     put_pools(&self);
+    put_priorities(&self);
     put_workers(&self);
     put_callers(&self);
     put_rows(&self);

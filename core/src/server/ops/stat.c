@@ -52,6 +52,18 @@ static void count_worker(const dr_slot *slot, dr_pool_numbers *numbers)
     }
 }
 
+/* count_priorities: what has been done of the usual priority is not counted, but what is left. */
+static void count_priorities(const dr_pool *pool, dr_pool_numbers *numbers)
+{
+    const uint32_t low = 0, normal = 1, high = 2;
+    for (uint32_t i = 0; i < DR_PRIORITIES; i++) {
+        numbers->waiting[i] = pool->queue.classes[i].count;
+    }
+    numbers->done[low] = pool->patient;
+    numbers->done[high] = pool->urgent;
+    numbers->done[normal] = numbers->handled - pool->patient - pool->urgent;
+}
+
 void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers)
 {
     memset(numbers, 0, sizeof(*numbers));
@@ -66,6 +78,7 @@ void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers)
     numbers->refused = pool->refused;
     numbers->poison_found = pool->poison.found;
     numbers->poison_refused = pool->poison.refused;
+    count_priorities(pool, numbers);
     memcpy(numbers->restarts, pool->restarts, sizeof(numbers->restarts));
     const uint64_t now_ms = dr_clock_ms();
     numbers->held_ms = pool->held_until_ms > now_ms ? pool->held_until_ms - now_ms : 0;
@@ -238,6 +251,20 @@ static void put_fields(dora_writer *writer, const field *fields, size_t count)
 
 #define COUNT(fields) (sizeof(fields) / sizeof(*(fields)))
 
+static void put_priorities(dora_writer *writer, void *of)
+{
+    const dr_pool_numbers *numbers = of;
+    dora_write_array(writer, DR_PRIORITIES);
+    for (uint32_t i = DR_PRIORITIES; i-- > 0;) {
+        dr_stat_key(writer, dr_stat_priority(i));
+        dora_write_array(writer, 2);
+        dr_stat_put(writer, "waiting", numbers->waiting[i]);
+        dr_stat_put(writer, "handled", numbers->done[i]);
+        dora_write_end(writer);
+    }
+    dora_write_end(writer);
+}
+
 static void put_restarts(dora_writer *writer, void *of)
 {
     const dr_pool_numbers *numbers = of;
@@ -272,6 +299,7 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, const ch
         {"hung", .put = put_bool, .of = &numbers->is_hung},
         {"crash_loop", .put = put_bool, .of = &numbers->is_looping},
         {"next_start_ms", .number = numbers->held_ms},
+        {"priorities", .put = put_priorities, .of = numbers},
         {"restarts", .put = put_restarts, .of = numbers},
         {"processes", .put = dr_stat_put_workers, .of = pool},
         {"running_tasks", .put = dr_stat_put_tasks, .of = pool},

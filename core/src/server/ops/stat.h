@@ -37,7 +37,9 @@ typedef struct dr_pool_numbers {
     uint64_t refused;
     uint64_t poison_found; /* calls that came to be refused; and how often any was */
     uint64_t poison_refused;
-    uint64_t memory_kb; /* of all workers, when they were last looked at */
+    uint32_t waiting[DR_PRIORITIES]; /* in the queue, the lowest priority first */
+    uint64_t done[DR_PRIORITIES];    /* of `handled` */
+    uint64_t memory_kb;              /* of all workers, when they were last looked at */
     uint64_t restarts[DR_RESTART_COUNT];
     uint64_t held_ms; /* until the next worker may start */
     bool is_looping;
@@ -63,6 +65,12 @@ bool dr_stat_is_ready(dr_backend *backend, char *why, size_t room);
 /* dr_stat_write writes the data of a control reply: `server` and `logqueue`. `reload` NULL, or what
  * became of a reload: "done" or "pending". Errors: the writer keeps them. Thread: any. */
 void dr_stat_write(dr_backend *backend, const char *reload, dora_writer *writer);
+
+/* dr_stat_priority names the priorities of dr_pool_numbers. */
+static inline const char *dr_stat_priority(uint32_t number)
+{
+    return dora_priority_name((dora_priority)(DORA_PRIORITY_LOW + number));
+}
 
 /* dr_restart_name gives "died", "time_limit", ...; a static string. dr_slot_state_name gives what a
  * worker does: "idle", "busy", "starting", "leaving"; NULL for a slot without one. */
