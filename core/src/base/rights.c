@@ -32,11 +32,17 @@ static int limit_files(uint64_t most)
     return setrlimit(RLIMIT_NOFILE, &files) == 0 ? 0 : errno;
 }
 
-/* limit_for_good sets a limit that the process cannot raise. */
-static int limit_for_good(int which, uint64_t most)
+/* Limits that the process cannot raise. */
+static int limit_core(uint64_t most)
 {
     const struct rlimit limit = {.rlim_cur = most, .rlim_max = most};
-    return most == DR_RIGHTS_UNSET || setrlimit(which, &limit) == 0 ? 0 : errno;
+    return most == DR_RIGHTS_UNSET || setrlimit(RLIMIT_CORE, &limit) == 0 ? 0 : errno;
+}
+
+static int limit_data(uint64_t most)
+{
+    const struct rlimit limit = {.rlim_cur = most, .rlim_max = most};
+    return most == DR_RIGHTS_UNSET || setrlimit(RLIMIT_DATA, &limit) == 0 ? 0 : errno;
 }
 
 int dr_rights_take(const dr_rights *self, const char **what)
@@ -45,11 +51,11 @@ int dr_rights_take(const dr_rights *self, const char **what)
     int why = limit_files(self->files_max);
     if (why == 0) {
         *what = "core_mb_max";
-        why = limit_for_good(RLIMIT_CORE, self->core_bytes_max);
+        why = limit_core(self->core_bytes_max);
     }
     if (why == 0) {
         *what = "memory_hard_mb";
-        why = limit_for_good(RLIMIT_DATA, self->data_bytes_max);
+        why = limit_data(self->data_bytes_max);
     }
     if (self->mask != DR_RIGHTS_UNSET) {
         (void)umask((mode_t)self->mask);
