@@ -31,6 +31,7 @@ typedef struct move {
     side heir;
     dr_buf frame;
     int client;
+    int listener; /* until the old side has it */
 } move;
 
 static void answer(dr_conn *conn)
@@ -135,6 +136,7 @@ static void move_end(move *at)
     side_end(&at->heir);
     dr_buf_fini(&at->frame);
     unit_close(&at->client);
+    unit_close(&at->listener);
 }
 UNIT_SCENE(move, move_end)
 
@@ -146,12 +148,15 @@ static void begin(move *at)
     dora_error error;
     uint16_t port = 0;
     size_t mark;
-    int listen_fd;
+    dora_err err;
     side_begin(&at->old);
     side_begin(&at->heir);
     at->old.to = &at->heir;
-    assert_int_equal(dr_listener_open("127.0.0.1", &port, 8, &listen_fd, 1, &error), DORA_OK);
-    assert_int_equal(dr_reactor_listen(&at->old.reactor, listen_fd, 8, &error), DORA_OK);
+    err = dr_listener_open("127.0.0.1", &port, 8, &at->listener, 1, &error);
+    assert_int_equal(err, DORA_OK);
+    err = dr_reactor_listen(&at->old.reactor, at->listener, 8, &error);
+    at->listener = 0; /* the reactor's now */
+    assert_int_equal(err, DORA_OK);
     at->client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
