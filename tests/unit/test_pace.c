@@ -87,23 +87,67 @@ static void a_quiet_time_ends_the_loop(void **state)
     assert_int_equal(crash_times(&pace, &now_ms, 1), 0);
 }
 
+/* ends has workers end, each of which has done something before. */
+static void ends(dr_pace *pace, uint64_t now_ms, uint32_t times)
+{
+    for (uint32_t i = 0; i < times; i++) {
+        dr_pace_owe(pace);
+        dr_pace_crashed(pace, now_ms, pace->done + 1);
+    }
+}
+
+/* starts starts workers until one would have to wait. Returns: how many. */
+static uint32_t starts(dr_pace *pace, uint64_t now_ms)
+{
+    uint32_t count = 0;
+    while (pace->owed > 0 && dr_pace_left_ms(pace, now_ms) == 0) {
+        dr_pace_started(pace, now_ms);
+        count++;
+    }
+    return count;
+}
+
 static void a_minute_has_so_many_starts(void **state)
 {
     (void)state;
     dr_pace pace = {.minute_max = 60};
-    for (uint64_t done = 1; done <= 60; done++) {
-        dr_pace_crashed(&pace, NOW, done);
-        assert_int_equal(dr_pace_left_ms(&pace, NOW), 0);
+    for (int i = 0; i < 60; i++) {
+        ends(&pace, NOW, 1);
+        assert_int_equal(starts(&pace, NOW), 1);
     }
-    dr_pace_crashed(&pace, NOW, 61);
+    ends(&pace, NOW, 1);
     assert_int_equal(dr_pace_left_ms(&pace, NOW), 1000);
     assert_int_equal(dr_pace_left_ms(&pace, NOW + 999), 1);
+    assert_int_equal(starts(&pace, NOW + 1000), 1);
     assert_int_equal(dr_pace_left_ms(&pace, NOW + 1000), 0);
     assert_false(dr_pace_is_loop(&pace));
     /* A minute later all of them are there again. */
-    for (uint64_t done = 100; done < 160; done++) {
-        dr_pace_crashed(&pace, NOW + 61000, done);
-        assert_int_equal(dr_pace_left_ms(&pace, NOW + 61000), 0);
+    ends(&pace, NOW + 61000, 61);
+    assert_int_equal(starts(&pace, NOW + 61000), 60);
+}
+
+/* Of many that end at once some come back at once, the others one by one. */
+static void those_that_end_at_once_come_back_one_by_one(void **state)
+{
+    (void)state;
+    dr_pace pace = {.minute_max = 10};
+    ends(&pace, NOW, 32);
+    assert_int_equal(starts(&pace, NOW), 10);
+    for (uint64_t i = 1; i <= 22; i++) {
+        assert_int_equal(dr_pace_left_ms(&pace, NOW + i * 6000 - 1), 1);
+        assert_int_equal(starts(&pace, NOW + i * 6000), 1);
+    }
+    assert_int_equal(dr_pace_left_ms(&pace, NOW + 22 * 6000), 0);
+}
+
+/* Starts that make good no end, of those that are recycled or wanted, wait for none. */
+static void other_starts_cost_nothing(void **state)
+{
+    (void)state;
+    dr_pace pace = {.minute_max = 1};
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(dr_pace_left_ms(&pace, NOW), 0);
+        dr_pace_started(&pace, NOW);
     }
 }
 
@@ -111,9 +155,7 @@ static void without_a_bound_every_start_is_at_once(void **state)
 {
     (void)state;
     dr_pace pace = {0};
-    for (uint64_t done = 1; done <= 100000; done++) {
-        dr_pace_crashed(&pace, NOW, done);
-    }
+    ends(&pace, NOW, 100000);
     assert_int_equal(dr_pace_left_ms(&pace, NOW), 0);
 }
 
@@ -126,6 +168,8 @@ int main(void)
         cmocka_unit_test(a_task_that_is_done_ends_the_loop),
         cmocka_unit_test(a_quiet_time_ends_the_loop),
         cmocka_unit_test(a_minute_has_so_many_starts),
+        cmocka_unit_test(those_that_end_at_once_come_back_one_by_one),
+        cmocka_unit_test(other_starts_cost_nothing),
         cmocka_unit_test(without_a_bound_every_start_is_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

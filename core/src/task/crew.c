@@ -149,14 +149,16 @@ void dr_crew_balance(dr_crew *crew)
     if (crew->state == DR_CREW_LEAVING && dr_crew_has_left(crew)) {
         dr_crew_stop(crew);
     }
-    tally now = count(crew);
-    dr_crew_hold(crew, now.starting + now.held + now.live);
-    while (crew->state == DR_CREW_LOADED && !crew->is_retry_set) {
-        now = count(crew);
+    while (true) {
+        const tally now = count(crew);
+        const uint32_t alive = now.starting + now.held + now.live;
+        dr_crew_hold(crew, alive);
         const uint32_t want = crew->options.workers + (now.recycling > 0 ? 1 : 0);
-        if (now.starting + now.held + now.live >= want || !fork_one(crew)) {
+        if (crew->state != DR_CREW_LOADED || crew->is_retry_set || alive >= want ||
+            !fork_one(crew)) {
             return;
         }
+        dr_crew_started(crew);
     }
 }
 

@@ -113,7 +113,7 @@ typedef struct dr_crew {
     uint32_t start_failures;
     uint32_t load_failures;
     dr_pace pace;         /* of starts after ends by their own act: crew_pace.h */
-    bool is_refusal_said; /* of this crash loop, that nobody is left */
+    bool is_refusal_said; /* of this row of ends, that nobody is left */
     uint32_t jitter;
     dr_names names;
     dr_child *children;

@@ -172,7 +172,7 @@ void dr_gone_tell(dr_crew *crew, int pid, int status)
         blame(crew, *at, status, ending);
         tell(crew, at, ending);
         if (is_crash) {
-            dr_crew_crashed(crew);
+            dr_crew_worker_crashed(crew);
         }
     }
     if (ran_nothing && status != 0) {

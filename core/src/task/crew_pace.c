@@ -64,6 +64,22 @@ void dr_crew_crashed(dr_crew *crew)
     }
 }
 
+void dr_crew_worker_crashed(dr_crew *crew)
+{
+    if (serves(crew)) {
+        dr_pace_owe(&crew->pace);
+        dr_crew_crashed(crew);
+    }
+}
+
+void dr_crew_started(dr_crew *crew)
+{
+    if (crew->pace.owed > 0) {
+        dr_pace_started(&crew->pace, dr_clock_ms());
+        show(crew);
+    }
+}
+
 /* refuse: nobody is left who could serve, and nobody will be for a while. */
 static void refuse(dr_crew *crew)
 {
@@ -72,7 +88,7 @@ static void refuse(dr_crew *crew)
     const bool is_news = !pool->unhealthy;
     pool->unhealthy = true;
     pthread_mutex_unlock(&pool->lock);
-    if (is_news && !crew->is_refusal_said) {
+    if (!crew->is_refusal_said) {
         crew->is_refusal_said = true;
         dr_log_write(crew->log, DR_LOG_ERROR, crew->options.name,
                      "no worker is left: until one has started, calls are refused (100203)");
@@ -104,6 +120,9 @@ void dr_crew_pace_look(dr_crew *crew)
     }
     dr_pace_rest(&crew->pace, dr_clock_ms(), tasks_done(crew->pool));
     show(crew);
+    if (crew->pace.crashes == 0) {
+        crew->is_refusal_said = false;
+    }
     if (was_loop && !dr_pace_is_loop(&crew->pace)) {
         dr_log_write(crew->log, DR_LOG_NOTICE, crew->options.name,
                      "the crash loop is over: starts wait no longer");

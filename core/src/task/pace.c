@@ -31,20 +31,46 @@ static uint64_t pause_of(uint32_t crashes)
     return pause_ms < DR_CRASH_PAUSE_MS_MAX ? pause_ms : DR_CRASH_PAUSE_MS_MAX;
 }
 
-/* pay counts a start among those of its minute. */
-static void pay(dr_pace *pace, uint64_t now_ms)
+/* price_us is what one start takes of its minute. */
+static uint64_t price_us(const dr_pace *pace)
+{
+    return MINUTE_MS * US_PER_MS / pace->minute_max;
+}
+
+/* paid_us is until when the starts of a minute are used up, now at least. */
+static uint64_t paid_us(const dr_pace *pace, uint64_t now_ms)
 {
     const uint64_t now_us = now_ms * US_PER_MS;
-    if (pace->minute_max > 0) {
-        pace->paid_for_us = pace->paid_for_us > now_us ? pace->paid_for_us : now_us;
-        pace->paid_for_us += MINUTE_MS * US_PER_MS / pace->minute_max;
+    return pace->paid_for_us > now_us ? pace->paid_for_us : now_us;
+}
+
+void dr_pace_owe(dr_pace *pace)
+{
+    pace->owed += pace->minute_max > 0;
+}
+
+void dr_pace_started(dr_pace *pace, uint64_t now_ms)
+{
+    if (pace->owed > 0) {
+        pace->owed--;
+        pace->paid_for_us = paid_us(pace, now_ms) + price_us(pace);
     }
+}
+
+/* minute_left_ms is how long the next start waits for its share of the minute. */
+static uint64_t minute_left_ms(const dr_pace *pace, uint64_t now_ms)
+{
+    if (pace->owed == 0) {
+        return 0;
+    }
+    const uint64_t ahead_us = (now_ms + MINUTE_MS) * US_PER_MS;
+    const uint64_t then_us = paid_us(pace, now_ms) + price_us(pace);
+    return then_us > ahead_us ? (then_us - ahead_us + US_PER_MS - 1) / US_PER_MS : 0;
 }
 
 void dr_pace_crashed(dr_pace *pace, uint64_t now_ms, uint64_t done)
 {
     dr_pace_rest(pace, now_ms, done);
-    pay(pace, now_ms);
     pace->done = done;
     pace->crashed_ms = now_ms;
     if (now_ms < pace->until_ms) {
@@ -58,10 +84,7 @@ void dr_pace_crashed(dr_pace *pace, uint64_t now_ms, uint64_t done)
 
 uint64_t dr_pace_left_ms(const dr_pace *pace, uint64_t now_ms)
 {
-    const uint64_t ahead_us = (now_ms + MINUTE_MS) * US_PER_MS;
     const uint64_t loop_ms = pace->until_ms > now_ms ? pace->until_ms - now_ms : 0;
-    const uint64_t minute_ms = pace->paid_for_us > ahead_us
-                                   ? (pace->paid_for_us - ahead_us + US_PER_MS - 1) / US_PER_MS
-                                   : 0;
+    const uint64_t minute_ms = minute_left_ms(pace, now_ms);
     return loop_ms > minute_ms ? loop_ms : minute_ms;
 }

@@ -12,7 +12,8 @@
 
 /* dr_pace; zeroed memory is one without any end so far, and without a bound. */
 typedef struct dr_pace {
-    uint32_t minute_max;  /* ends that are made good in a minute; 0: all */
+    uint32_t minute_max;  /* workers' ends that are made good in a minute; 0: all */
+    uint32_t owed;        /* of them, those that no start has made good */
     uint32_t crashes;     /* in a row */
     uint64_t done;        /* tasks of the pool at the last one */
     uint64_t crashed_ms;  /* when that was */
@@ -23,6 +24,11 @@ typedef struct dr_pace {
 /* dr_pace_crashed: a process has ended by itself; `done` is how many tasks the pool's workers have
  * ended so far. Several at the same time count once. */
 void dr_pace_crashed(dr_pace *pace, uint64_t now_ms, uint64_t done);
+
+/* dr_pace_owe: that was a worker, whose replacement counts among those of its minute.
+ * dr_pace_started: a worker was started. */
+void dr_pace_owe(dr_pace *pace);
+void dr_pace_started(dr_pace *pace, uint64_t now_ms);
 
 /* dr_pace_rest ends a row after a task was done, or after a quiet time. To be called now and then.
  */
