@@ -92,9 +92,9 @@ dora_packages_build=(gcc libc6-dev make cmake pkg-config libuv1-dev libjansson-d
 dora_packages_site=(curl nginx php-fpm redis-server)
 dora_packages_test=("${dora_packages_site[@]}" stunnel4 chromium fonts-dejavu-core git g++ clang
     clang-format libcmocka-dev openssl valgrind nodejs php-curl phpunit iproute2 tmux wrk
-    groff-base zsh python3-pytest python3-hypothesis python3-pyte python3-prometheus-client
-    python3-numpy python3-pandas python3-jsonschema python3-gevent python3-uvloop python3-pydantic
-    python3-fastapi mypy)
+    groff-base zsh python3-pytest python3-pytest-xdist python3-hypothesis python3-pyte
+    python3-prometheus-client python3-numpy python3-pandas python3-jsonschema python3-gevent
+    python3-uvloop python3-pydantic python3-fastapi mypy)
 
 # dora_apt_apart FOLDER PROCESSOR [RELEASE...]: settings for apt, FOLDER/apt.conf, whose state is in
 # FOLDER: it neither changes the system's nor asks what is installed here. It asks where the system

@@ -278,10 +278,11 @@ suite_conformance()
     "$DORA_PYTHON" tests/conformance/run.py --work "$out/conformance" --core "$out/release"
 }
 
+# These tests wait more than they work: two files at a time.
 suite_server()
 {
     dora_promtool "$out/promtool"
-    run_pytest tests/server/test_*.py
+    run_pytest -n 2 --dist loadfile tests/server/test_*.py
 }
 
 suite_faults() { run_pytest -s tests/faults; }

@@ -295,7 +295,7 @@ def test_what_a_collector_refuses_is_dropped_counted_and_said(status):
             conn.call("/echo", trace=text)
             collector.of(trace, 3)
             assert wait_until(lambda: "spans are sent to %s again" % collector.url in server.log())
-        assert numbers(server) == (3, 3, 0)
+        assert wait_until(lambda: numbers(server) == (3, 3, 0)), numbers(server)
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -402,7 +402,7 @@ def test_a_reload_takes_another_collector_or_none():
         rewrite(server, trace={})
         reload(server, 3)
         conn.call("/echo", trace=parent()[0])
-        assert numbers(server) == (9, 0, 0)
+        assert wait_until(lambda: numbers(server) == (9, 0, 0)), numbers(server)
         rewrite(server, trace={"endpoint": first.url})
         reload(server, 4)
         text, trace, _ = parent()
@@ -452,4 +452,4 @@ def test_what_could_not_be_sent_goes_to_the_collector_of_a_reload():
         rewrite(server, trace={"endpoint": collector.url})
         reload(server, 1)
         collector.of(trace, 3)
-        assert numbers(server) == (3, 0, 0)
+        assert wait_until(lambda: numbers(server) == (3, 0, 0)), numbers(server)

@@ -1,6 +1,6 @@
 /* priority.h: how urgent a call is. Where calls wait for a worker, of 21 that are taken 16 are of
  * high priority, 4 of normal and 1 of low, as long as all three wait; where none waits it means
- * nothing. Source: PROTOCOL.md, "Priority". */
+ * nothing. Source: PROTOCOL.md, "Connection". */
 #ifndef DORA_PRIORITY_H
 #define DORA_PRIORITY_H
 
