@@ -362,8 +362,9 @@ void dr_elder_look(dr_server *server)
 bool dr_elder_stopped(dr_server *server, int number)
 {
     dr_elder *self = &server->elder;
-    if (self->stage == DR_ELDER_GIVING) {
-        self->stop_signal = number;
+    const bool is_moving = atomic_load(&server->backend.phase) == DR_PHASE_MOVING;
+    if (self->stage == DR_ELDER_GIVING || (self->stage == DR_ELDER_FAILED && is_moving)) {
+        self->stop_signal = number; /* the heir's; this server's own once that has failed */
         return true;
     }
     if (self->stage == DR_ELDER_WAITING) {

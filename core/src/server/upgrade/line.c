@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define ROUND_MAX 64 /* messages taken in one turn: the loop has other work, too */
+#define AGAIN_MS 5   /* until descriptors on their way have been taken: nothing tells when */
 
 /* waiting is a message that the socket has not taken yet. */
 typedef struct waiting {
@@ -20,6 +21,8 @@ typedef struct waiting {
 
 struct dr_line {
     uv_poll_t poll;
+    uv_timer_t again; /* runs while too many descriptors are on their way */
+    int open_handles;
     int fd;
     dr_line_events events;
     waiting *first;
@@ -49,10 +52,29 @@ static void drop_first(dr_line *line)
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
+/* watch waits for what comes, and for the socket to take what waits. */
 static void watch(dr_line *line)
 {
-    (void)uv_poll_start(&line->poll, UV_READABLE | (line->first != NULL ? UV_WRITABLE : 0),
-                        on_ready);
+    const bool waits = line->first != NULL && !uv_is_active((uv_handle_t *)&line->again);
+    (void)uv_poll_start(&line->poll, UV_READABLE | (waits ? UV_WRITABLE : 0), on_ready);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+    dr_line *line = timer->data;
+    on_ready(&line->poll, 0, 0);
+}
+
+/* send_now sends a message at once. Errors: DORA_EAGAIN, it is to wait. */
+static dora_err send_now(dr_line *line, dr_link_type type, dora_slice body, const int *fds,
+                         size_t count)
+{
+    const dora_err err = dr_packet_send(line->fd, type, body, fds, count);
+    if (err != DORA_EFULL) {
+        return err;
+    }
+    uv_timer_start(&line->again, on_again, AGAIN_MS, 0);
+    return DORA_EAGAIN;
 }
 
 /* flush sends what the socket takes. */
@@ -62,7 +84,7 @@ static void flush(dr_line *line)
         const waiting *one = line->first;
         const dora_slice body = {one->body, one->len};
         if (!line->is_lost) {
-            const dora_err err = dr_packet_send(line->fd, one->type, body, one->fds, one->fd_count);
+            const dora_err err = send_now(line, one->type, body, one->fds, one->fd_count);
             if (err == DORA_EAGAIN) {
                 return;
             }
@@ -75,6 +97,7 @@ static void flush(dr_line *line)
 static void end(dr_line *line)
 {
     (void)uv_poll_stop(&line->poll);
+    (void)uv_timer_stop(&line->again);
     line->is_lost = true;
     flush(line);
     line->events.on_end(line->events.user);
@@ -138,7 +161,9 @@ dora_err dr_line_new(dr_line **result, uv_loop_t *loop, int fd, const dr_line_ev
         free(line);
         return DORA_EIO;
     }
-    line->poll.data = line;
+    uv_timer_init(loop, &line->again);
+    line->poll.data = line->again.data = line;
+    line->open_handles = 2;
     watch(line);
     *result = line;
     return DORA_OK;
@@ -148,7 +173,7 @@ void dr_line_send(dr_line *line, dr_link_type type, dora_slice body, const int *
 {
     flush(line);
     if (line->first == NULL && !line->is_lost) {
-        const dora_err err = dr_packet_send(line->fd, type, body, fds, count);
+        const dora_err err = send_now(line, type, body, fds, count);
         line->is_lost = err != DORA_OK && err != DORA_EAGAIN;
         if (err != DORA_EAGAIN) {
             close_all(fds, count);
@@ -177,8 +202,10 @@ void dr_line_send(dr_line *line, dr_link_type type, dora_slice body, const int *
 static void on_closed(uv_handle_t *handle)
 {
     dr_line *line = handle->data;
-    close(line->fd);
-    free(line);
+    if (--line->open_handles == 0) {
+        close(line->fd);
+        free(line);
+    }
 }
 
 void dr_line_close(dr_line *line)
@@ -190,4 +217,5 @@ void dr_line_close(dr_line *line)
     line->is_lost = true;
     flush(line);
     uv_close((uv_handle_t *)&line->poll, on_closed);
+    uv_close((uv_handle_t *)&line->again, on_closed);
 }

@@ -43,8 +43,8 @@ dora_err dr_packet_send(int fd, dr_link_type type, dora_slice body, const int *f
     do {
         sent = sendmsg(fd, &packet, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
-    if (sent < 0) { /* too many descriptors are on their way: they are taken soon */
-        return errno == EAGAIN || errno == ETOOMANYREFS ? DORA_EAGAIN : DORA_ECLOSED;
+    if (sent < 0) {
+        return errno == EAGAIN ? DORA_EAGAIN : errno == ETOOMANYREFS ? DORA_EFULL : DORA_ECLOSED;
     }
     return DORA_OK;
 }

@@ -23,7 +23,9 @@ typedef struct dr_packet {
 dora_err dr_packet_pair(int ends[2], dora_error *error);
 
 /* dr_packet_send sends a message at once. Errors: DORA_EAGAIN where the socket is full and does not
- * wait, DORA_ECLOSED where nobody is there. Ownership: borrows the descriptors. */
+ * wait; DORA_EFULL where as many descriptors of this user are on their way as may be (its own limit
+ * of open ones; not root's), until somebody has taken some; DORA_ECLOSED where nobody is there.
+ * Ownership: borrows the descriptors. */
 dora_err dr_packet_send(int fd, dr_link_type type, dora_slice body, const int *fds, size_t count);
 
 /* dr_packet_receive takes one message. Errors: DORA_EAGAIN where a socket that does not wait has
