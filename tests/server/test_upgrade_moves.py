@@ -9,6 +9,7 @@ import signal
 
 import pytest
 
+import dora
 from support import access, processes, tls, v1
 from support.repeats import Marks
 from support.server import python_pool, wait_until
@@ -17,6 +18,7 @@ from support.upgrade import Family
 ACCEPTED = 100001
 DIED = 100200
 LOST = 100012
+STOPPING = 100207
 
 
 @pytest.fixture
@@ -329,3 +331,20 @@ def test_connections_over_tls_end_with_their_last_answer(certificates, marks):
             assert fresh.call(*marks.mark("after"))["data"]["data"] == "after"
             assert stat(fresh)["pid"] == server.pid
     assert marks.lines() == ["before", "held", "after"]
+
+
+def test_clients_of_dora_over_tls_are_told_to_call_the_new_one(certificates, marks):
+    """As where a server stops, for linger_ms: what they send has not run, and they know it."""
+    keys = certificates.server("server", ca=certificates.ca)
+    with serve(listen={"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0"}, tls=keys,
+               linger_ms=60000) as server:
+        address, old = tls.address_of(server), server.pid
+        with dora.Client("tls://" + address, tls_ca=certificates.ca, timeout=20) as client:
+            assert client.call(*marks.mark("before")) == "before"
+            with tls.Conn(address, tls.context(certificates)) as conn:
+                server.upgrade()
+                name, param = marks.mark("refused")
+                assert conn.call(name, param, attempt=0)["code"] == STOPPING
+            assert client.call(*marks.mark("after")) == "after"
+            assert is_over(server, old)  # nobody is left there
+    assert marks.lines() == ["before", "after"]

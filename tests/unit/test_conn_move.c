@@ -210,7 +210,7 @@ static void half_a_frame_goes_along(void **state)
         if (cut < 30) {
             send_bytes(at, cut, 30);
         }
-        dr_reactor_move(&at->old.reactor);
+        dr_reactor_move(&at->old.reactor, false);
         assert_int_equal(at->old.moved, 1);
         assert_int_equal(at->old.gone, 1);
         assert_int_equal(at->old.in_len, cut < 40 ? cut : 0);
@@ -241,7 +241,7 @@ static void a_busy_one_goes_with_its_last_answer(void **state)
     for (int i = 0; i < 20; i++) {
         send_bytes(at, 0, 40);
     }
-    dr_reactor_move(&at->old.reactor);
+    dr_reactor_move(&at->old.reactor, false);
     turn(&at->old);
     assert_int_equal(at->old.moved, 0);
     assert_int_equal(at->old.frames, 1);
@@ -278,7 +278,7 @@ static void whole_frames_go_along(void **state)
     assert_int_equal(dr_buf_append(&at->old.last->in, at->frame.data, 40), DORA_OK);
     at->old.last->calls--;
     at->old.last->apart = 0;
-    dr_reactor_move(&at->old.reactor);
+    dr_reactor_move(&at->old.reactor, false);
     assert_int_equal(at->old.in_len, 40);
     while (at->heir.frames < 2) {
         turn(&at->heir);

@@ -72,7 +72,8 @@ static size_t unsent(const dr_conn *conn)
 bool dr_conn_may_read(const dr_conn *conn)
 {
     return conn->calls < conn->reactor->calls_max && unsent(conn) < DR_CONN_OUT_PAUSE &&
-           conn->apart < conn->reactor->apart_bound;
+           (conn->apart < conn->reactor->apart_bound ||
+            (conn->is_told && conn->apart < conn->reactor->apart_usual));
 }
 
 /* count_pause counts that a connection is not read, and why. */

@@ -69,6 +69,7 @@ typedef struct dr_conn {
     bool is_finishing; /* reads no more frames; closes when all is written */
     bool is_shaking;   /* TLS is not open yet */
     bool is_shut;      /* the write side is shut; what still comes is dropped */
+    bool is_told;      /* it is read although its reactor holds: who calls is told to leave */
 } dr_conn;
 
 /* dr_conn_begin opens a reply frame of about `bytes`, without a guid where it is NULL; the body is

@@ -8,7 +8,8 @@
 
 /* dr_conn_move has a connection go on which nothing is in flight: by on_move, which the owner
  * answers by dr_conn_give or not at all. One with TLS cannot go, since its keys stay here: it is
- * finished, once its handshake is over. */
+ * finished, once its handshake is over; a client of Dora's has linger_ms before, in which the owner
+ * refuses what it sends, so that it calls elsewhere. */
 void dr_conn_move(dr_conn *conn);
 
 /* dr_conn_give takes a connection apart that goes, and closes it here. Returns: its descriptor; -1

@@ -383,9 +383,23 @@ void dr_reactor_resume(dr_reactor *reactor)
     update_all(reactor);
 }
 
-void dr_reactor_move(dr_reactor *reactor)
+/* tell_all has those read on that can only be told to go elsewhere. */
+static void tell_all(dr_reactor *reactor)
+{
+    for (dr_conn *conn = reactor->conns, *next; conn != NULL; conn = next) {
+        next = conn->next; /* what has come may end it */
+        if (conn->tls != NULL && conn->client != DR_CONN_CLIENT_ORIGINAL && !conn->is_told) {
+            conn->is_told = true;
+            dr_conn_update(conn);
+        }
+    }
+}
+
+void dr_reactor_move(dr_reactor *reactor, bool is_over)
 {
     reactor->is_moving = true;
+    reactor->is_over = is_over;
+    tell_all(reactor);
     dr_reactor_leave(reactor);
 }
 

@@ -98,6 +98,7 @@ struct dr_reactor {
     bool is_ticking;
     bool is_leaving;   /* the server stops */
     bool is_moving;    /* connections that are idle go to another process (conn_move.h) */
+    bool is_over;      /* and those that cannot go have had their time to leave */
     bool is_listening; /* `listener` is open; the next: `local_listener` */
     bool is_listening_locally;
     bool is_held; /* one waits to be accepted: for memory; the next: at `local_listener` */
@@ -188,8 +189,9 @@ void dr_reactor_hold(dr_reactor *reactor);
 void dr_reactor_resume(dr_reactor *reactor);
 
 /* dr_reactor_move gives all connections away that can be, while they are held, each once nothing is
- * in flight on it: by on_move; those with TLS are finished. */
-void dr_reactor_move(dr_reactor *reactor);
+ * in flight on it: by on_move. Those with TLS are read on, but for the original's, and finished once
+ * `is_over`. */
+void dr_reactor_move(dr_reactor *reactor, bool is_over);
 
 /* dr_reactor_now_ns is a time within this turn of the loop: the clock is read once a turn, when it
  * is first asked for. */

@@ -149,7 +149,8 @@ static void note_client(const dr_responder *responder, const dr_request *request
 
 /* is_refused: a server that stops takes no more, but from the original's clients, which take 100207
  * for success. Their connections end as soon as nothing is in flight on them. One from which
- * another takes over reads no more frames, and still takes over HTTP what cannot be sent again. */
+ * another takes over reads no more frames but those of TLS, which cannot move, and still takes over
+ * HTTP what cannot be sent again. */
 static bool is_refused(const dr_responder *responder, const dr_request *request)
 {
     const dr_phase phase =
@@ -158,7 +159,10 @@ static bool is_refused(const dr_responder *responder, const dr_request *request)
         return false;
     }
     if (phase == DR_PHASE_MOVING) {
-        return dr_responder_is_web(responder) && request->attempt >= 0;
+        return dr_responder_is_web(responder)
+                   ? request->attempt >= 0
+                   : responder->lane->reactor.is_moving &&
+                         responder->conn->client != DR_CONN_CLIENT_ORIGINAL;
     }
     return !(phase == DR_PHASE_DRAINING && dr_responder_has_conn(responder) &&
              responder->conn->client == DR_CONN_CLIENT_ORIGINAL);

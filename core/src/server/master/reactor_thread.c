@@ -114,13 +114,15 @@ static bool is_any_left(const dr_reactor *reactor)
 static void go(dr_reactor_thread *thread)
 {
     dr_lane *lane = thread->lane;
+    const uint64_t now_ms = dr_clock_ms();
     if (!thread->is_draining) {
         thread->is_draining = true;
         dr_reactor_let_go_listening(&lane->reactor);
         dr_http_stop_accepting(&lane->http);
         dr_elder_let_go(thread->server);
+        thread->moves_ms = now_ms;
     }
-    dr_reactor_move(&lane->reactor);
+    dr_reactor_move(&lane->reactor, now_ms - thread->moves_ms >= lane->reactor.linger_ms);
     if (!is_any_left(&lane->reactor)) {
         end_if_done(thread);
     }

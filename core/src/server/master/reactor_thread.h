@@ -18,6 +18,7 @@ typedef struct dr_reactor_thread {
     bool is_draining;
     bool is_moving; /* to an heir; `drain` runs for it */
     uv_timer_t drain;
+    uint64_t moves_ms;            /* since when connections move; 0: they do not */
     uint64_t drained_ms;          /* when the last call was answered; 0: not yet */
     dr_reload_queue answered;     /* by the supervisor */
     _Atomic uint32_t pulse;       /* of the service's watchdog that it has answered last */
