@@ -12,8 +12,8 @@ void dr_conn_move(dr_conn *conn)
     dr_reactor *reactor = conn->reactor;
     if (conn->tls == NULL) {
         reactor->events.on_move(conn, reactor->events.user);
-    } else if (!conn->is_shaking && (reactor->is_over || !conn->is_told ||
-                                     conn->client == DR_CONN_CLIENT_ORIGINAL)) {
+    } else if (!conn->is_shaking &&
+               (reactor->is_over || !conn->is_told || conn->client == DR_CONN_CLIENT_ORIGINAL)) {
         dr_conn_finish(conn);
     }
 }

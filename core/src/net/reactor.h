@@ -189,8 +189,8 @@ void dr_reactor_hold(dr_reactor *reactor);
 void dr_reactor_resume(dr_reactor *reactor);
 
 /* dr_reactor_move gives all connections away that can be, while they are held, each once nothing is
- * in flight on it: by on_move. Those with TLS are read on, but for the original's, and finished once
- * `is_over`. */
+ * in flight on it: by on_move. Those with TLS are read on, but for the original's, and are finished
+ * once `is_over`. */
 void dr_reactor_move(dr_reactor *reactor, bool is_over);
 
 /* dr_reactor_now_ns is a time within this turn of the loop: the clock is read once a turn, when it

@@ -158,14 +158,13 @@ static bool is_refused(const dr_responder *responder, const dr_request *request)
     if (phase < DR_PHASE_MOVING) {
         return false;
     }
+    const bool has_conn = dr_responder_has_conn(responder);
+    const bool is_original = has_conn && responder->conn->client == DR_CONN_CLIENT_ORIGINAL;
     if (phase == DR_PHASE_MOVING) {
-        return dr_responder_is_web(responder)
-                   ? request->attempt >= 0
-                   : responder->lane->reactor.is_moving &&
-                         responder->conn->client != DR_CONN_CLIENT_ORIGINAL;
+        return has_conn ? responder->lane->reactor.is_moving && !is_original
+                        : dr_responder_is_web(responder) && request->attempt >= 0;
     }
-    return !(phase == DR_PHASE_DRAINING && dr_responder_has_conn(responder) &&
-             responder->conn->client == DR_CONN_CLIENT_ORIGINAL);
+    return !(phase == DR_PHASE_DRAINING && is_original);
 }
 
 void dr_call_run(const dr_responder *responder, const dr_request *request)

@@ -74,8 +74,9 @@ void dr_moving_begin(dr_moving *moving, dr_line *line)
     moving->line = line;
     moving->is_telling = moving->is_told = false;
     atomic_fetch_add(&moving->round, 1);
-    atomic_store(&moving->stage, DR_MOVING_HOLDS);
+    /* A lane that sees the stage sees the phase, too: once it is held it begins nothing. */
     atomic_store(&moving->backend->phase, DR_PHASE_MOVING);
+    atomic_store(&moving->stage, DR_MOVING_HOLDS);
     ask_lanes(moving);
 }
 
