@@ -401,10 +401,11 @@ def test_another_loop_and_another_process(serve, run):
         if pid == 0:
             status = 1
             try:
-                client._mux.start(0, None, None, "/echo", None, None, None, None, None, None)
+                client._mux.start(0, None, None, "/echo", None, None, None, None, None, None, None)
             except RuntimeError as error:
                 status = 0 if "fork" in str(error) else 2
-            os._exit(status)
+            finally:
+                os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         with pytest.raises(RuntimeError, match="loop"):
             await asyncio.to_thread(asyncio.run, client.call("/echo"))
