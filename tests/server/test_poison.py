@@ -281,11 +281,19 @@ def test_forgive_takes_it_again(scene):
 
 
 def test_the_command_checks_its_parameter(scene):
-    for param, code in [(5, 100003), ({"a": 1}, 100003), (None, 0), ([], 0), ("/end", 0)]:
+    wrong = [5, {"a": 1}, ""]
+    for param, code in [(each, 100003) for each in wrong] + [(None, 0), ([], 0), ("/end", 0)]:
         scene.conn.ask("SC", {"cmd": ("forgive", param)})
         reply = scene.conn.receive()[1]
         assert reply["code"] == code, param
         assert reply["data"] == ({"p": []} if code == 0 else [])
+
+
+def test_the_tool_checks_the_name(scene):
+    for name in ["", 5000 * "x"]:
+        done = scene.dora("forgive", scene.server.address, name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "the name of an api has 1 to 255 bytes" in done.stderr
 
 
 def test_a_reload_forgives(scene):

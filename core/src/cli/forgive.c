@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "cli/command.h"
 #include "cli/text.h"
 #include "cli/token.h"
 
-#define NAME_BYTES_MAX 4096u /* encoded; a server takes fewer */
+#define ENCODED_MAX 4096u /* bytes of a name: ample */
 
 static const char usage[] = "usage: dora forgive [ADDRESS] [API] [--timeout S]\n";
 
@@ -46,7 +47,11 @@ static void print(const json_t *pools)
 /* name_of encodes the name of an api; nothing stands for all. Ownership: gives, as a writer. */
 static dora_writer *name_of(const char *api, dora_slice *param, dora_error *error)
 {
-    dora_writer *writer = dora_writer_new(NAME_BYTES_MAX);
+    if (api != NULL && (api[0] == '\0' || strlen(api) > DR_API_NAME_MAX)) {
+        dora_error_set(error, DORA_EINVAL, "the name of an api has 1 to %u bytes", DR_API_NAME_MAX);
+        return NULL;
+    }
+    dora_writer *writer = dora_writer_new(ENCODED_MAX);
     if (writer != NULL && api != NULL) {
         dora_write_string(writer, api, strlen(api));
     } else if (writer != NULL) {

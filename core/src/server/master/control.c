@@ -169,7 +169,7 @@ static void answer_forgive(const dr_responder *responder, const char *guid, dora
     dora_value value;
     dora_reader_init(&reader, param);
     const bool is_read = dora_reader_value(&reader, &value) == DORA_OK;
-    const bool is_name = is_read && value.type == DORA_STRING;
+    const bool is_name = is_read && value.type == DORA_STRING && value.string.len > 0;
     const bool is_all =
         is_read && (value.type == DORA_NULL || (value.type == DORA_ARRAY && value.count == 0));
     if (!is_name && !is_all) {
