@@ -17,7 +17,7 @@ LOOP = "a crash loop: its processes have ended by themselves"
 def serve(folder, **more):
     """A pool whose workers do not start while the file `broken` is there, and another pool."""
     pools = {"p": python_pool("poisonous.py", env={"DORA_TEST_BROKEN": str(folder / "broken")},
-                              workers=1, poison_s=0, **more),
+                              **{"workers": 1, "poison_s": 0, **more}),
              "other": python_pool("basic.py", workers=1, apis=["/pid"])}
     return Server(pools, listen={"tcp": "127.0.0.1:0", "admin": "127.0.0.1:0"})
 
@@ -149,6 +149,19 @@ def test_with_tasks_done_between_it_is_none(scene):
         assert scene.call() == 0
     assert scene.pool()["crash_loop"] is False
     assert LOOP not in scene.log()
+
+
+def test_workers_that_end_side_by_side_are_none(tmp_path):
+    """Six bad calls at once are one end in a row: the next call has its worker."""
+    with serve(tmp_path, workers=6) as server, Scene(server, tmp_path) as scene:
+        assert wait_until(lambda: scene.pool()["idle"] == 6)
+        end = ("/end", {"how": "exit", "runs": scene.runs, "spare": ""})
+        scene.conn.ask("W_M", {str(i): end for i in range(6)})
+        told = scene.conn.receive()[1]["data"]
+        assert [each["code"] for each in told.values()] == [100200] * 6
+        assert scene.call() == 0
+        assert wait_until(lambda: scene.log().count("worker process") == 6)
+        assert LOOP not in scene.log()
 
 
 def test_kills_from_outside_are_none(scene):

@@ -10,7 +10,7 @@ static uint64_t crash_times(dr_pace *pace, uint64_t *now_ms, uint32_t times)
 {
     for (uint32_t i = 0; i < times; i++) {
         *now_ms += dr_pace_left_ms(pace, *now_ms);
-        dr_pace_crashed(pace, *now_ms, 0);
+        dr_pace_crashed(pace, *now_ms, *now_ms, 0);
     }
     return dr_pace_left_ms(pace, *now_ms);
 }
@@ -48,10 +48,24 @@ static void ends_at_the_same_time_count_once(void **state)
     uint64_t now_ms = NOW;
     (void)crash_times(&pace, &now_ms, DR_CRASHES_FREE + 1);
     for (int i = 0; i < 50; i++) {
-        dr_pace_crashed(&pace, now_ms + 1, 0);
+        dr_pace_crashed(&pace, now_ms, now_ms + 1, 0);
     }
     assert_int_equal(dr_pace_left_ms(&pace, now_ms), DR_CRASH_PAUSE_MS);
     assert_int_equal(crash_times(&pace, &now_ms, 1), DR_CRASH_PAUSE_MS * 2);
+}
+
+/* However many workers a pool has: those that were there before the last end say nothing new. */
+static void those_that_ran_side_by_side_count_once(void **state)
+{
+    (void)state;
+    dr_pace pace = {0};
+    for (uint64_t i = 0; i < 50; i++) {
+        dr_pace_crashed(&pace, NOW, NOW + 1 + i, 0);
+    }
+    assert_int_equal(pace.crashes, 1);
+    assert_int_equal(dr_pace_left_ms(&pace, NOW + 50), 0);
+    dr_pace_crashed(&pace, NOW + 1, NOW + 51, 0); /* the first one's replacement */
+    assert_int_equal(pace.crashes, 2);
 }
 
 static void a_task_that_is_done_ends_the_loop(void **state)
@@ -67,7 +81,7 @@ static void a_task_that_is_done_ends_the_loop(void **state)
     assert_int_equal(dr_pace_left_ms(&pace, now_ms), 0);
     /* With a task between, no number of ends makes one. */
     for (uint64_t done = 2; done < 100; done++) {
-        dr_pace_crashed(&pace, now_ms, done);
+        dr_pace_crashed(&pace, now_ms, now_ms, done);
         assert_int_equal(dr_pace_left_ms(&pace, now_ms), 0);
     }
 }
@@ -92,7 +106,7 @@ static void ends(dr_pace *pace, uint64_t now_ms, uint32_t times)
 {
     for (uint32_t i = 0; i < times; i++) {
         dr_pace_owe(pace);
-        dr_pace_crashed(pace, now_ms, pace->done + 1);
+        dr_pace_crashed(pace, now_ms, now_ms, pace->done + 1);
     }
 }
 
@@ -165,6 +179,7 @@ int main(void)
         cmocka_unit_test(the_first_ends_cost_no_pause),
         cmocka_unit_test(pauses_double_up_to_the_longest),
         cmocka_unit_test(ends_at_the_same_time_count_once),
+        cmocka_unit_test(those_that_ran_side_by_side_count_once),
         cmocka_unit_test(a_task_that_is_done_ends_the_loop),
         cmocka_unit_test(a_quiet_time_ends_the_loop),
         cmocka_unit_test(a_minute_has_so_many_starts),

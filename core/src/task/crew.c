@@ -114,6 +114,7 @@ static uint32_t reserve(dr_crew *crew, int32_t *number, int *loop_fd)
         dr_slot *slot = &pool->slots[index];
         slot->crew = crew->id;
         slot->number = free;
+        slot->started_ms = dr_clock_ms();
         slot->has_loop = crew->has_loop;
         *number = (int32_t)free;
         *loop_fd = crew->has_loop ? dr_slot_loop_fd(pool, index) : -1;

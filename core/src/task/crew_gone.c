@@ -23,6 +23,8 @@ struct dr_gone {
     int pid;
     uint32_t worker;
     uint32_t looks;
+    uint64_t started_ms;
+    uint64_t ended_ms;
     bool is_expected; /* it was told to leave, or has left in order */
     bool is_late;     /* killed past a time limit */
     uint32_t count;
@@ -48,6 +50,8 @@ void dr_gone_note(dr_crew *crew, uint32_t index, int pid)
     gone->count = dr_tasks_running(pool, index, gone->tasks, seen.held);
     gone->is_expected = seen.leaving || atomic_load(&pool->region.workers[index].has_left) == 1;
     gone->is_late = seen.killed_for_limit;
+    gone->started_ms = seen.started_ms;
+    gone->ended_ms = dr_clock_ms(); /* its replacement is started after that */
     gone->pid = pid;
     gone->worker = seen.number;
     gone->looks = 0;
@@ -169,10 +173,12 @@ void dr_gone_tell(dr_crew *crew, int pid, int status)
     const bool ran_nothing = *at == NULL || (*at)->count == 0;
     if (*at != NULL) {
         const bool is_crash = !(*at)->is_expected && ((*at)->is_late || dr_is_own_act(status));
+        const uint64_t started_ms = (*at)->started_ms;
+        const uint64_t ended_ms = (*at)->ended_ms;
         blame(crew, *at, status, ending);
         tell(crew, at, ending);
         if (is_crash) {
-            dr_crew_worker_crashed(crew);
+            dr_crew_worker_crashed(crew, started_ms, ended_ms);
         }
     }
     if (ran_nothing && status != 0) {

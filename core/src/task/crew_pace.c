@@ -46,13 +46,10 @@ bool dr_crew_waits_for_status(const dr_crew *crew)
     return crew->pace.crashes > 0 && serves(crew);
 }
 
-void dr_crew_crashed(dr_crew *crew)
+static void crashed(dr_crew *crew, uint64_t started_ms, uint64_t ended_ms)
 {
-    if (!serves(crew)) {
-        return;
-    }
     const bool was_loop = dr_pace_is_loop(&crew->pace);
-    dr_pace_crashed(&crew->pace, dr_clock_ms(), tasks_done(crew->pool));
+    dr_pace_crashed(&crew->pace, started_ms, ended_ms, tasks_done(crew->pool));
     show(crew);
     if (dr_pace_is_loop(&crew->pace) && !was_loop) {
         crew->is_refusal_said = false;
@@ -64,11 +61,19 @@ void dr_crew_crashed(dr_crew *crew)
     }
 }
 
-void dr_crew_worker_crashed(dr_crew *crew)
+void dr_crew_crashed(dr_crew *crew)
+{
+    const uint64_t now_ms = dr_clock_ms();
+    if (serves(crew)) {
+        crashed(crew, now_ms, now_ms);
+    }
+}
+
+void dr_crew_worker_crashed(dr_crew *crew, uint64_t started_ms, uint64_t ended_ms)
 {
     if (serves(crew)) {
         dr_pace_owe(&crew->pace);
-        dr_crew_crashed(crew);
+        crashed(crew, started_ms, ended_ms);
     }
 }
 

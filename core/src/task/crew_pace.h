@@ -7,7 +7,7 @@
 /* dr_crew_crashed: one has ended by what it did itself; dr_crew_worker_crashed: a worker has.
  * dr_crew_started: a worker was asked for. */
 void dr_crew_crashed(dr_crew *crew);
-void dr_crew_worker_crashed(dr_crew *crew);
+void dr_crew_worker_crashed(dr_crew *crew, uint64_t started_ms, uint64_t ended_ms);
 void dr_crew_started(dr_crew *crew);
 
 /* dr_crew_hold makes a crew wait that may start nobody at the moment. With `alive` 0, nobody who

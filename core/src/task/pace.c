@@ -68,14 +68,15 @@ static uint64_t minute_left_ms(const dr_pace *pace, uint64_t now_ms)
     return then_us > ahead_us ? (then_us - ahead_us + US_PER_MS - 1) / US_PER_MS : 0;
 }
 
-void dr_pace_crashed(dr_pace *pace, uint64_t now_ms, uint64_t done)
+void dr_pace_crashed(dr_pace *pace, uint64_t started_ms, uint64_t now_ms, uint64_t done)
 {
     dr_pace_rest(pace, now_ms, done);
     pace->done = done;
     pace->crashed_ms = now_ms;
-    if (now_ms < pace->until_ms) {
-        return; /* others that were started with the last one */
+    if (now_ms < pace->until_ms || started_ms < pace->counted_ms) {
+        return; /* it ran beside the last one, and not in its place */
     }
+    pace->counted_ms = now_ms;
     pace->crashes++;
     if (dr_pace_is_loop(pace)) {
         pace->until_ms = now_ms + pause_of(pace->crashes);

@@ -17,13 +17,14 @@ typedef struct dr_pace {
     uint32_t crashes;     /* in a row */
     uint64_t done;        /* tasks of the pool at the last one */
     uint64_t crashed_ms;  /* when that was */
+    uint64_t counted_ms;  /* when the last one was that counted */
     uint64_t until_ms;    /* no start before */
     uint64_t paid_for_us; /* until when the starts of a minute are used up, a minute ahead */
 } dr_pace;
 
-/* dr_pace_crashed: a process has ended by itself; `done` is how many tasks the pool's workers have
- * ended so far. Several at the same time count once. */
-void dr_pace_crashed(dr_pace *pace, uint64_t now_ms, uint64_t done);
+/* dr_pace_crashed: a process that was started then has ended by itself now; `done` is how many
+ * tasks the pool's workers have ended so far. Those that ran side by side count once. */
+void dr_pace_crashed(dr_pace *pace, uint64_t started_ms, uint64_t now_ms, uint64_t done);
 
 /* dr_pace_owe: that was a worker, whose replacement counts among those of its minute.
  * dr_pace_started: a worker was started. */

@@ -140,6 +140,7 @@ typedef struct dr_slot {
     uint64_t unsettled;    /* after its death: one bit for each reactor that must look */
     uint32_t outbox_heads[DR_REACTORS_MAX];
     uint64_t ready_ns;
+    uint64_t started_ms; /* that it was asked for */
     uint64_t stopped_ns; /* when it was told to leave; 0: it was not */
     int pid;
     int last_pid; /* that, of one that has ended, too */
