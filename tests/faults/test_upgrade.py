@@ -18,6 +18,7 @@ from support.upgrade import Family
 SECONDS = float(os.environ.get("DORA_FAULT_S", "12"))
 UPGRADE_EVERY_S = 3
 ACCEPTED = 100001
+FULL = 100203
 
 # Each run is booked under its caller's own name for it, or its guid. Some take a while, so that an
 # upgrade finds them at work.
@@ -84,7 +85,11 @@ class Raw:
             self.conn = None
             return False
         assert got[0] == ident, got
-        assert got[1]["code"] == (ACCEPTED if self.kind == "AN_S" else 0), got
+        if self.kind == "AN_S":
+            time.sleep(0.005)  # nobody waits for it: it must not outrun the workers
+            assert got[1]["code"] in (ACCEPTED, FULL), got
+            return got[1]["code"] == ACCEPTED
+        assert got[1]["code"] == 0, got
         return True
 
 
@@ -184,7 +189,7 @@ def test_upgrades_under_load(tmp_path, certificates):
             print("\n%d calls, %s" % (load.sent, dict(load.codes)), end="")
             assert (load.lost, load.twice, load.broken, set(load.codes)) == (0, 0, 0, {0})
         for caller in callers:
-            print("\n%s: %d calls answered, %d connections closed" %
+            print("\n%s: %d calls answered, %d refused or their connections closed" %
                   (caller.title, len(caller.answered), len(caller.closed)), end="")
             assert caller.answered
             assert not [ident for ident in caller.closed if ident in runs], caller.title
