@@ -207,6 +207,9 @@ static void a_rate_can_change_and_end(void **state)
     dr_rates_limit(&rates, 1000, 1); /* what was left does not go over the new most */
     assert_int_equal(dr_rates_take(&rates, &one, 2), 0);
     assert_int_equal(dr_rates_take(&rates, &one, 2), 1);
+    dr_rates_limit(&rates, 2000, 1); /* a burst of less than a millisecond's is one, too */
+    assert_int_equal(dr_rates_take(&rates, &one, 10), 0);
+    assert_int_equal(dr_rates_take(&rates, &one, 10), 1);
     dr_rates_limit(&rates, 0, 0);
     assert_false(dr_rates_are_limited(&rates));
     assert_int_equal(dr_rates_take(&rates, &one, 2), 0);
@@ -245,9 +248,10 @@ static void few_lines_are_written_and_the_others_counted(void **state)
         assert_int_equal(unsaid, 0);
     }
     assert_false(dr_log_few_may(&few, now_ms, &unsaid));
+    assert_false(dr_log_few_may(&few, now_ms - 5, &unsaid)); /* by another loop's clock */
     assert_false(dr_log_few_may(&few, now_ms + DR_LOG_FEW_MS - 1, &unsaid));
     assert_true(dr_log_few_may(&few, now_ms + DR_LOG_FEW_MS, &unsaid));
-    assert_int_equal(unsaid, 2);
+    assert_int_equal(unsaid, 3);
     assert_true(dr_log_few_may(&few, now_ms + DR_LOG_FEW_MS, &unsaid));
     assert_int_equal(unsaid, 0);
 }

@@ -36,6 +36,12 @@ static int end(crashing *self, uint32_t limit_mb, int last_error, int number)
         dr_memory_limit_begin(limit_mb);
         dr_memory_limit_watch(self->shared);
         errno = last_error;
+#ifdef __x86_64__
+        if (number == SIGTRAP) {
+            __asm__ volatile("int3");
+            exit(2); /* it went on behind it */
+        }
+#endif
         if (number != 0) {
             (void)raise(number);
         }
@@ -56,6 +62,13 @@ static void who_was_refused_memory_leaves_what_it_held_and_dies_of_its_signal(vo
     crashing *self = *state;
     assert_int_equal(crash(self, LIMIT_MB, ENOMEM), SIGABRT);
     assert_true(atomic_load(&self->shared->starved_kb) > 100);
+}
+
+static void who_meets_a_breakpoint_dies_of_it(void **state)
+{
+    crashing *self = *state;
+    const int status = end(self, LIMIT_MB, ENOMEM, SIGTRAP);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTRAP);
 }
 
 static void who_exits_where_there_is_no_memory_leaves_it_too(void **state)
@@ -101,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         unit_in(crashing, who_was_refused_memory_leaves_what_it_held_and_dies_of_its_signal),
+        unit_in(crashing, who_meets_a_breakpoint_dies_of_it),
         unit_in(crashing, who_exits_where_there_is_no_memory_leaves_it_too),
         unit_in(crashing, who_has_memory_to_spare_leaves_nothing),
         unit_in(crashing, who_is_close_to_the_limit_was_stopped_by_it),

@@ -226,6 +226,26 @@ static void a_refusal_says_when_to_ask_again(void **state)
     rules_end(&r);
 }
 
+/* After a pause an envelope that refuses is again one of which another server is asked. */
+static void after_a_pause_another_is_asked_again(void **state)
+{
+    (void)state;
+    rules r;
+    uint64_t again_ns = 0;
+    const dr_try busy = {
+        .err = DORA_OK, .code = DORA_CODE_OK, .is_overloaded = true, .retry_after_ms = 200};
+    const dora_call_options waits = {.wait_ms = 700, .timeout_ms = 2000};
+    rules_begin(&r, "a:1,b:1", 0, &waits);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5000, 0), DORA_OK);
+        assert_true(dr_tries_again(&r.tries, &busy, &r.nodes, 5000 * MS));
+        assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5000, 0), DORA_OK);
+        assert_false(dr_tries_again(&r.tries, &busy, &r.nodes, 5000 * MS));
+        assert_true(dr_tries_wait(&r.tries, &busy, 5000 * MS, 0, &again_ns));
+    }
+    rules_end(&r);
+}
+
 static void no_room_in_its_time_is_not_waited_for(void **state)
 {
     (void)state;
@@ -342,6 +362,7 @@ int main(void)
         cmocka_unit_test(a_node_is_judged_by_its_outcome),
         cmocka_unit_test(only_a_missing_server_is_waited_for),
         cmocka_unit_test(a_refusal_says_when_to_ask_again),
+        cmocka_unit_test(after_a_pause_another_is_asked_again),
         cmocka_unit_test(no_room_in_its_time_is_not_waited_for),
         cmocka_unit_test(who_has_refused_is_left_alone_meanwhile),
         cmocka_unit_test(pauses_grow_and_end_with_the_wait),

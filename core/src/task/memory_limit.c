@@ -67,8 +67,8 @@ static void on_crash(int number, siginfo_t *how, void *context)
 {
     (void)context;
     note();
-    if (how->si_code <= 0) {
-        (void)raise(number); /* abort(), or somebody's kill(): the instruction is not to blame */
+    if (how->si_code <= 0 || number == SIGTRAP) {
+        (void)raise(number); /* abort(), a kill(), a breakpoint: it would go on behind that */
     }
 }
 

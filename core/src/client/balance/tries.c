@@ -241,6 +241,7 @@ bool dr_tries_wait(dr_tries *tries, const dr_try *made, uint64_t now_ns, uint64_
     *again_ns = pause_end_ns(tries, made->is_overloaded, now_ns, random);
     *again_ns = *again_ns < tries->giving_up_ns ? *again_ns : tries->giving_up_ns;
     tries->pauses++;
+    tries->was_overloaded = false;
     if (*again_ns >= tries->room_ns) {
         tries->refused = (dr_tried){{0}};
     }

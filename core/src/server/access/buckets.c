@@ -51,7 +51,7 @@ static uint64_t now_left(const dr_bucket *bucket, const dr_bucket_rule *rule, ui
     const uint64_t most = (uint64_t)rule->most * ONE;
     const uint64_t passed_ms = now_ms + 1 > bucket->seen_ms ? now_ms + 1 - bucket->seen_ms : 0;
     const uint64_t come =
-        passed_ms < most / rule->a_second ? passed_ms * rule->a_second : most; /* no overflow */
+        passed_ms <= most / rule->a_second ? passed_ms * rule->a_second : most; /* no overflow */
     const uint64_t left = bucket->left + come;
     return left < most ? left : most;
 }
