@@ -175,6 +175,20 @@ def test_a_handler_that_exits_lets_the_others_end():
         assert codes(got) == {0: 10}
 
 
+def test_who_ran_beside_one_that_exits_is_not_refused_for_it(tmp_path):
+    """The worker gives it up when it leaves, which is not its own doing."""
+    book = tmp_path / "book"
+    book.touch()
+    with served(workers=1) as server, v1.Conn(server.address) as conn:
+        for number in (1, 2):
+            held = send(conn, "/hold", str(book), 2)
+            assert wait_until(lambda n=number: len(book.read_bytes()) == 2 * n)
+            assert codes(collect(conn, send(conn, "/exit", number))) == {WORKER_DIED: 1}
+            assert codes(collect(conn, held)) == {WORKER_DIED: 2}
+        send(conn, "/hold", str(book))
+        assert wait_until(lambda: len(book.read_bytes()) == 5), server.log()
+
+
 def test_a_task_past_its_limit_is_ended_alone():
     with served(workers=1, time_limit_ms=300) as server, v1.Conn(server.address) as conn:
         (pid,) = server.workers("p").values()

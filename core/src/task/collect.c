@@ -196,12 +196,15 @@ static void after_task(dr_pool *pool, uint32_t task, batch *found)
 }
 
 /* learn_end takes what the end of a task says of its call: it has ended its worker, which then has
- * said so, or its worker lives. */
+ * said so, or its worker lives. Only the first one ended it: an event loop gives up the others. */
 static void learn_end(dr_pool *pool, uint32_t task, const dr_outcome *outcome, batch *found)
 {
     if (outcome->code == DORA_CODE_WORKER_DIED) {
+        dr_slot *slot = &pool->slots[pool->records[task].slot];
         dr_blame blame;
         dr_suspect_blame(pool, task, &blame);
+        blame.is_known = blame.is_known && !slot->has_said_end;
+        slot->has_said_end = true;
         found->is_attention_due |=
             dr_suspect_note(pool, &blame, "left by exit() or an error", found->now_ns);
     } else if (pool->costs[pool->records[task].api].is_suspect && outcome->is_timed) {

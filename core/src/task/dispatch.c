@@ -122,12 +122,14 @@ void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
     while ((task = dr_queue_take(pool, now_ns)) != DR_NONE) {
         const dr_record *record = &pool->records[task];
         if (pool->costs[record->api].is_suspect && dr_suspect_waits_in_vain(pool, task, now_ns)) {
+            dr_queue_forgo(pool, task);
             dr_record_lose(pool, task, DORA_CODE_POISON);
             continue;
         }
         /* The last ones are given a chance: their workers would have nothing else to do. */
         if (pool->queue.count > 0 &&
             dr_cost_is_hopeless(pool, record->api, record->deadline_ns, now_ns) && is_short(pool)) {
+            dr_queue_forgo(pool, task);
             dr_record_lose(pool, task, DORA_CODE_EXPIRED);
             continue;
         }

@@ -118,6 +118,7 @@ typedef struct dr_slot {
     bool has_loop;         /* it is driven by an event loop, and woken by its descriptor */
     bool is_behind; /* at the last tick tasks waited in its inbox, taken up to `inbox_head` */
     bool wants_recycling;
+    bool has_said_end;  /* a task has ended with the word that it leaves: its others do so, too */
     uint16_t last_type; /* of the task that it has finished last: what follows that counts as it */
     uint32_t last_own_limit_ms; /* of that, too */
     uint32_t silent_head;       /* of its inbox, at `silent_ns` */

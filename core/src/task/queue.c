@@ -152,6 +152,11 @@ static void discharge(dr_queue *queue, dr_record *record)
     }
 }
 
+void dr_queue_forgo(dr_pool *pool, uint32_t task)
+{
+    discharge(&pool->queue, &pool->records[task]);
+}
+
 void dr_queue_add_first(dr_pool *pool, uint32_t task)
 {
     dr_queue *queue = &pool->queue;

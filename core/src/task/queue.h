@@ -65,6 +65,9 @@ void dr_queue_add_first(struct dr_pool *pool, uint32_t task);
  * work of a priority is taken in its order. Returns: DR_NONE when nothing waits. */
 uint32_t dr_queue_take(struct dr_pool *pool, uint64_t now_ns);
 
+/* dr_queue_forgo says that what was taken is not run after all: its priority has not had it. */
+void dr_queue_forgo(struct dr_pool *pool, uint32_t task);
+
 /* dr_queue_put_back undoes the last dr_queue_take: it is the next, where it was, so that what else
  * there is of its call goes with it. */
 void dr_queue_put_back(struct dr_pool *pool, uint32_t task);

@@ -40,12 +40,20 @@ static dr_poison_id id_of(const dr_pool *pool, uint32_t api, const asked *what)
         .digest = dr_poison_digest(&pool->poison, what->name, what->param, what->is_whole)};
 }
 
+/* is_beside: it ran while another one of its worker did. Where many run at a time, what has just
+ * ended may be what the worker has given up. */
+static bool is_beside(const dr_pool *pool, uint32_t task)
+{
+    return dr_task_is(pool, task, DR_TASK_RUNNING) ||
+           (pool->limits.concurrency > 1 && dr_task_is(pool, task, DR_TASK_DONE));
+}
+
 /* is_alone says whether a worker had begun nothing beside this task: of several none can be
  * blamed. */
 static bool is_alone(const dr_pool *pool, uint32_t task)
 {
     uint32_t other = pool->slots[pool->records[task].slot].tasks.first;
-    while (other != DR_NONE && (other == task || !dr_task_is(pool, other, DR_TASK_RUNNING))) {
+    while (other != DR_NONE && (other == task || !is_beside(pool, other))) {
         other = pool->records[other].next;
     }
     return other == DR_NONE;
