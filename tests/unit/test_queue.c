@@ -302,6 +302,22 @@ static void no_priority_waits_for_ever(void **state)
     check_empty(self);
 }
 
+/* What is taken and not run after all leaves the turn to the next of its priority. */
+static void what_is_forgone_counts_for_no_priority(void **state)
+{
+    line *self = *state;
+    uint32_t task;
+    begin(self);
+    flood(self, 'H', DORA_PRIORITY_HIGH, 30);
+    flood(self, 'L', DORA_PRIORITY_LOW, 3);
+    do {
+        task = dr_queue_take(&self->pool, 0);
+        assert_true(task != DR_NONE);
+    } while (self->records[task].priority == DORA_PRIORITY_HIGH);
+    dr_queue_forgo(&self->pool, task);
+    check_shares(self, "lh");
+}
+
 static void a_call_of_many_is_taken_whole_whatever_comes(void **state)
 {
     line *self = *state;
@@ -428,6 +444,7 @@ int main(void)
         unit_in(line, priorities_share_what_is_taken),
         unit_in(line, callers_of_a_priority_take_turns),
         unit_in(line, no_priority_waits_for_ever),
+        unit_in(line, what_is_forgone_counts_for_no_priority),
         unit_in(line, a_call_of_many_is_taken_whole_whatever_comes),
         unit_in(line, what_is_put_back_is_no_share),
         unit_in(line, what_a_worker_gives_back_is_no_share),
