@@ -155,7 +155,7 @@ def test_workers_that_end_side_by_side_are_none(tmp_path):
     """Six bad calls at once are one end in a row: the next call has its worker."""
     with serve(tmp_path, workers=6) as server, Scene(server, tmp_path) as scene:
         assert wait_until(lambda: scene.pool()["idle"] == 6)
-        end = ("/end", {"how": "exit", "runs": scene.runs, "spare": ""})
+        end = ("/end", {"how": "exit", "runs": scene.runs, "spare": "", "beside": 6})
         scene.conn.ask("W_M", {str(i): end for i in range(6)})
         told = scene.conn.receive()[1]["data"]
         assert [each["code"] for each in told.values()] == [100200] * 6

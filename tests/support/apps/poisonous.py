@@ -15,9 +15,20 @@ def mark(path):
         file.write("%d\n" % os.getpid())
 
 
+def wait_for(path, count):
+    """Until so many have run."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with open(path) as file:
+            if len(file.readlines()) >= count:
+                return
+        time.sleep(0.005)
+
+
 @app.api("/end")
 def end(param):
-    """Adds a line to the file `runs`, then ends the worker by `how`, unless `spare` is there."""
+    """Adds a line to the file `runs`, then ends the worker by `how`, unless `spare` is there, once
+    `beside` have run."""
     return run(param)
 
 
@@ -29,6 +40,7 @@ def late(param):
 
 def run(param):
     mark(param["runs"])
+    wait_for(param["runs"], param.get("beside", 0))
     if os.path.exists(param["spare"]):
         return "spared"
     how = param["how"]
