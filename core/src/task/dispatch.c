@@ -43,7 +43,7 @@ static void wake_later(dr_pool *pool, dr_wakes *wakes, uint32_t slot, uint64_t c
 static bool can_hand_ahead(dr_pool *pool, uint32_t index, uint64_t cost_ns)
 {
     const dr_slot *slot = &pool->slots[index];
-    return slot->state == DR_SLOT_BUSY && !slot->leaving && !slot->slow && !slot->is_canary &&
+    return slot->state == DR_SLOT_BUSY && !slot->leaving && !slot->slow &&
            slot->held < DR_HANDED_MAX && slot->backlog_ns + cost_ns <= DR_WAKE_PRICE_NS &&
            dr_inbox_has_room(&pool->region, index, slot->inbox_tail);
 }
@@ -114,13 +114,10 @@ static bool is_short(const dr_pool *pool)
 
 void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
 {
-    if (pool->queue.count + pool->canary.queue.count == 0) {
+    if (pool->queue.count == 0) {
         return;
     }
     const uint64_t now_ns = dr_clock_ns();
-    if (pool->canary.queue.count > 0) {
-        dr_canary_assign(pool, wakes, now_ns);
-    }
     uint32_t task;
     while ((task = dr_queue_take(pool, now_ns)) != DR_NONE) {
         const dr_record *record = &pool->records[task];
@@ -148,8 +145,7 @@ void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
  * it leaves room. */
 static bool is_full(const dr_pool *pool, uint8_t priority)
 {
-    const uint32_t not_running =
-        pool->queue.count + pool->canary.queue.count + pool->ahead_count + pool->reserved_count;
+    const uint32_t not_running = pool->queue.count + pool->ahead_count + pool->reserved_count;
     const uint32_t limit = pool->limits.queue_tasks_max;
     const uint32_t most = priority == DORA_PRIORITY_LOW ? limit - limit / 2 : limit;
     uint32_t over = not_running >= most ? not_running - most + 1 : 0;
@@ -271,7 +267,6 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     record->submitted_ns = input->submitted_ns;
     record->deadline_ns = input->deadline_ns;
     record->own_limit_ms = input->own_limit_ms;
-    record->is_bound = false;
     record->input_len = (uint32_t)(bytes - REPLY_ROOM);
     fill(pool, index, input);
     *task = index;
@@ -279,14 +274,11 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
 }
 
 /* enter lets workers have a task that is filled: it is handed to one, or waits. */
-static void enter(dr_pool *pool, uint32_t task, bool is_chosen, dr_wakes *owed)
+static void enter(dr_pool *pool, uint32_t task, dr_wakes *owed)
 {
     pool->reserved_count--;
     if (pool->records[task].state == DR_RECORD_LOST) {
         dr_record_append(pool, &pool->lost, task); /* answered at the end of the turn */
-        return;
-    }
-    if (pool->canary.crew != 0 && dr_canary_enter(pool, task, is_chosen, owed)) {
         return;
     }
     /* Nobody overtakes the queue, but by taking turns there. */
@@ -300,9 +292,8 @@ void dr_dispatch_commit(dr_pool *pool, const uint32_t *tasks, uint32_t count)
 {
     dr_wakes *owed = &pool->owed[pool->records[tasks[0]].reactor];
     pthread_mutex_lock(&pool->lock);
-    const bool is_chosen = pool->canary.crew != 0 && dr_canary_chooses(pool);
     for (uint32_t i = 0; i < count; i++) {
-        enter(pool, tasks[i], is_chosen, owed);
+        enter(pool, tasks[i], owed);
     }
     pthread_mutex_unlock(&pool->lock);
     if (owed->tasks >= DR_OWED_TASKS_MAX || owed->cost_ns >= DR_WAKE_PRICE_NS) {

@@ -84,8 +84,6 @@ void dr_pool_fini(dr_pool *pool)
     dr_slab_fini(&pool->slab);
     dr_queue_fini(&pool->queue);
     dr_poison_fini(&pool->poison);
-    dr_queue_fini(&pool->canary.queue);
-    free(pool->canary.apis);
     free(pool->records);
     free(pool->slots);
     free(pool->costs);
@@ -173,38 +171,31 @@ void dr_record_lose(dr_pool *pool, uint32_t index, int32_t code)
     dr_record_append(pool, &pool->lost, index);
 }
 
-static dr_chain *idle_of(dr_pool *pool, const dr_slot *slot)
-{
-    return slot->is_canary ? &pool->canary.idle : &pool->idle;
-}
-
 void dr_slot_set_idle(dr_pool *pool, uint32_t index)
 {
     dr_slot *slot = &pool->slots[index];
-    dr_chain *idle = idle_of(pool, slot);
     slot->state = DR_SLOT_IDLE;
     slot->slow = false;
     slot->prev = DR_NONE;
-    slot->next = idle->first;
-    if (idle->first == DR_NONE) {
-        idle->last = index;
+    slot->next = pool->idle.first;
+    if (pool->idle.first == DR_NONE) {
+        pool->idle.last = index;
     } else {
-        pool->slots[idle->first].prev = index;
+        pool->slots[pool->idle.first].prev = index;
     }
-    idle->first = index;
+    pool->idle.first = index;
 }
 
 void dr_slot_leave_idle(dr_pool *pool, uint32_t index)
 {
     const dr_slot *slot = &pool->slots[index];
-    dr_chain *idle = idle_of(pool, slot);
     if (slot->prev == DR_NONE) {
-        idle->first = slot->next;
+        pool->idle.first = slot->next;
     } else {
         pool->slots[slot->prev].next = slot->next;
     }
     if (slot->next == DR_NONE) {
-        idle->last = slot->prev;
+        pool->idle.last = slot->prev;
     } else {
         pool->slots[slot->next].prev = slot->prev;
     }

@@ -12,7 +12,6 @@
 
 #include "ipc/region.h"
 #include "ipc/slab.h"
-#include "task/canary.h"
 #include "task/poison.h"
 #include "task/queue.h"
 #include "wire/message.h"
@@ -60,7 +59,6 @@ typedef struct dr_record {
     uint32_t input_len;    /* of the block; the reply stands behind it */
     uint32_t own_limit_ms; /* of its api: 0: as the pool says, DR_LIMIT_NONE: none */
     bool is_big;           /* its reply is being copied out of the worker's big area */
-    bool is_bound;         /* it waits in the queue of the canary */
 } dr_record;
 
 typedef enum dr_slot_state {
@@ -117,7 +115,6 @@ typedef struct dr_slot {
     bool leaving;          /* gets no more tasks and stops when it holds none */
     bool slow;             /* its current task is long: nothing is handed ahead */
     bool killed_for_limit; /* killed for its time limit */
-    bool is_canary;        /* its generation gets a part of the calls, to be compared */
     bool has_loop;         /* it is driven by an event loop, and woken by its descriptor */
     bool is_behind; /* at the last tick tasks waited in its inbox, taken up to `inbox_head` */
     bool wants_recycling;
@@ -197,14 +194,13 @@ typedef struct dr_pool {
     dr_chain free_records;
     dr_poison poison;        /* calls that have ended workers */
     dr_queue queue;          /* what waits */
-    dr_canary canary;        /* a new generation that is compared with the one that serves */
     dr_chain lost;           /* of state LOST: their reactors have yet to answer for them */
     dr_chain idle;           /* most recently idle first */
     uint32_t reserved_count; /* admitted, not yet waiting or handed */
     uint32_t handed_count;
     uint32_t busy_count;        /* workers that hold tasks */
     uint32_t ahead_count;       /* tasks handed to workers that hold as many as they can run */
-    uint32_t live_count;        /* workers that take tasks, but for a canary's */
+    uint32_t live_count;        /* workers that take tasks */
     uint32_t dead_count;        /* workers not yet settled */
     uint32_t favourite;         /* the awake worker that is filled first */
     uint32_t generation;        /* of the application: 1, and one more with each reload */
@@ -291,12 +287,6 @@ int dr_slot_loop_fd(dr_pool *pool, uint32_t slot);
 
 /* dr_slot_wake wakes a slot's worker. Thread: any; the lock is not needed. */
 void dr_slot_wake(dr_pool *pool, uint32_t slot);
-
-/* dr_slot_is_live says whether a worker takes tasks. */
-static inline bool dr_slot_is_live(const dr_slot *slot)
-{
-    return slot->state >= DR_SLOT_IDLE && slot->state != DR_SLOT_DEAD && !slot->leaving;
-}
 
 /* dr_slot_stop tells a worker that holds nothing to leave. */
 void dr_slot_stop(dr_pool *pool, uint32_t slot);
