@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from support.access import TOKENS, Frames, Http, access
-from support.server import Server, python_pool
+from support.server import Server, python_pool, wait_until
 
 CLONE_NEWNET = 0x40000000
 SIOCSIFADDR, SIOCSIFFLAGS = 0x8916, 0x8914
@@ -63,7 +63,8 @@ def ask_from_afar():
         near = server.address.replace("0.0.0.0", "127.0.0.1")
         with Frames(near, TOKENS["shop"]) as shop:
             assert shop.call("/shop/list")[0] == 0
-        assert server.log().count("a token came from %s over a plain connection" % FAR) == 2
+        said = "a token came from %s over a plain connection" % FAR
+        assert wait_until(lambda: server.log().count(said) == 2), server.log()
         assert TOKENS["shop"] not in server.log()
 
 

@@ -419,8 +419,10 @@ def sockets_to(port):
 
 
 def files_of(pid):
-    found = set()
-    for name in os.listdir("/proc/%d/fd" % pid):
+    found, names = set(), []
+    with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+        names = os.listdir("/proc/%d/fd" % pid)
+    for name in names:
         with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
             found.add(os.readlink("/proc/%d/fd/%s" % (pid, name)))
     return found
