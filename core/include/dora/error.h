@@ -43,7 +43,8 @@ extern "C" {
     X(EEXIT, -17, "the worker must leave")                                                         \
     X(ETYPE, -18, "a value of a type that has no place on the wire")                               \
     X(EINTERRUPTED, -19, "interrupted by a signal")                                                \
-    X(EKEYS, -20, "an array whose keys collide, as if chosen to cost time")
+    X(EKEYS, -20, "an array whose keys collide, as if chosen to cost time")                        \
+    X(ECANCELLED, -21, "the call was cancelled")
 
 #define DORA_ERROR_ENUM(name, number, text) DORA_##name = (number),
 typedef enum dora_err { DORA_OK = 0, DORA_ERRORS(DORA_ERROR_ENUM) } dora_err;
@@ -67,6 +68,8 @@ typedef enum dora_err { DORA_OK = 0, DORA_ERRORS(DORA_ERROR_ENUM) } dora_err;
     X(CONNECT, 100010, true, false, 500, "no server can be connected")                             \
     X(BAD_COMMAND, 100011, false, false, 500, "unknown control command")                           \
     X(RESULT_LOST, 100012, false, false, 410, "the result is lost or no longer kept")              \
+    X(PART, 100013, false, false, 200, "part")                                                     \
+    X(PROGRESS, 100014, false, false, 200, "progress")                                             \
     X(BAD_MODE, 100099, false, false, 500, "unknown mode")                                         \
     X(BAD_GUID, 100100, false, false, 400, "guid in body and header differ")                       \
     X(WORKER_DIED, 100200, false, false, 502, "the worker died while running the handler")         \
@@ -81,6 +84,7 @@ typedef enum dora_err { DORA_OK = 0, DORA_ERRORS(DORA_ERROR_ENUM) } dora_err;
     X(HANDLER, 100208, false, false, 500, "the handler raised an error without a usable code")     \
     X(RELOAD, 100209, false, false, 500, "reload refused: the new application does not load")      \
     X(WRONG_SHAPE, 100210, true, false, 422, "the parameter has the wrong shape")                  \
+    X(CANCELLED, 100211, false, false, 499, "cancelled")                                           \
     X(POISON, 100212, true, false, 422, "refused: this call has ended workers")
 
 #define DORA_CODE_ENUM(name, number, not_run, closes, status, text) DORA_CODE_##name = (number),

@@ -93,7 +93,7 @@ DORA_API uint32_t dora_request_connection(const dora_request *request);
 DORA_API dora_writer *dora_reply_writer(dora_reply *reply);
 
 /* dora_reply_fail makes the reply an error; what was written before is dropped. A code of 0, or one
- * that PROTOCOL.md gives a meaning (100001..100012, 100099, 100100, 100200..100299), is replaced by
+ * that PROTOCOL.md gives a meaning (100001..100014, 100099, 100100, 100200..100299), is replaced by
  * 100208 and then stands in the message. Returns DORA_EHANDLER. */
 DORA_API dora_err dora_reply_fail(dora_reply *reply, int64_t code, const char *msg, size_t msg_len);
 
@@ -103,6 +103,27 @@ DORA_API dora_err dora_reply_fail(dora_reply *reply, int64_t code, const char *m
  * names the api; also where the reply is no error. */
 DORA_API dora_err dora_reply_http_status(dora_reply *reply, const dora_request *request,
                                          int64_t status);
+
+/* dora_reply_part sends what was written to dora_reply_writer(reply), one value, as a part of the
+ * result; the writer is then empty for the next one. Whoever called by dora_client_stream and its
+ * like gets it at once; where as many are under way as the caller will have, it waits, which its
+ * time limit does not count. For other calls the parts make a list.
+ * dora_reply_no_result says of a handler with parts that it has no other result: null behind a
+ * stream, else the list of its parts, which may be empty. A handler that has sent parts and writes
+ * nothing behind them need not say so.
+ * Errors: DORA_ECANCELLED: nobody wants more of it; DORA_EHANDLER: it is no value that can be sent.
+ * Either is the reply then: return it. DORA_EAGAIN where an event loop runs several calls: there
+ * is no room yet, and the value waits in the reply (dora_worker_roomy). Source: PROTOCOL.md,
+ * "Streams". */
+DORA_API dora_err dora_reply_part(dora_reply *reply);
+DORA_API void dora_reply_no_result(dora_reply *reply);
+
+/* dora_reply_progress tells the caller of a stream how much is done, of how much (NAN: nobody
+ * knows), and a note, which is cut where it is over some 280 bytes. It never waits: of two that
+ * were not sent yet the newer one is. Other calls have no use for it, and nothing happens. Errors:
+ * DORA_EINVAL for what is no number; DORA_ECANCELLED: nobody wants more of it. */
+DORA_API dora_err dora_reply_progress(dora_reply *reply, double done, double total,
+                                      const char *note, size_t note_len);
 
 /* DORA_LOG_... are the log's levels, by the original's numbers. The server's `log.level` keeps
  * levels up to its value; error, emergency and exception always. */

@@ -105,6 +105,11 @@ DORA_API uint32_t dora_task_limit_ms(const dora_task *task);
 DORA_API bool dora_task_has_limit(const dora_task *task);
 DORA_API dora_err dora_task_overran(dora_task *task);
 
+/* dora_worker_roomy gives a task whose dora_reply_part had no room (DORA_EAGAIN) and has it now, or
+ * whose caller has gone: call that again. NULL where there is none. The loop asks whenever it has
+ * been woken, until there is none, before dora_worker_sleep. */
+DORA_API dora_task *dora_worker_roomy(dora_worker *worker);
+
 /* dora_task_wait says that a task that was taken waits for its turn within the runtime: its time
  * limit does not run. dora_task_begin ends that, on any thread, though not while others use the
  * worker. Returns: false where nobody waits for it any more: its reply says so, and

@@ -34,8 +34,11 @@
 #define DR_POOLS_MAX 64    /* pools of one server */
 #define DR_REACTORS_MAX 64 /* reactor threads of one server */
 #define DR_DOORS_MAX 512   /* listening sockets: one a reactor and address, and surplus ones */
-#define DR_WORKER_SLOTS_MAX 1600 /* per pool: DR_POOL_SLOTS of the most workers, in 64s */
-#define DR_RING_ENTRIES_MIN 128u /* power of two; twice what is handed ahead: stale entries */
+#define DR_WORKER_SLOTS_MAX 1600     /* per pool: DR_POOL_SLOTS of the most workers, in 64s */
+#define DR_RING_ENTRIES_MIN 128u     /* power of two; twice what is handed ahead: stale entries */
+#define DR_STREAM_BYTES (24u * 1024) /* of its ring: with request and reply a block of 32 KiB */
+#define DR_STREAM_WINDOW 16          /* parts under way, where the caller does not say */
+#define DR_STREAM_WINDOW_MAX 1024
 #define DR_HANDED_MAX 64         /* tasks handed to one worker: more gave no more speed */
 #define DR_THREADS_MAX 256u      /* of one worker for plain functions: each has a stack */
 #define DR_CONCURRENCY_MAX 1024u /* tasks at a time in one worker: each has a place in rings */
@@ -105,6 +108,7 @@
 #define DR_FILES_WISHED 20000u             /* descriptors: connections of both kinds */
 #define DR_READ_BYTES (64u * 1024)         /* read of a connection in one turn */
 #define DR_CONN_CALLS_MAX_DEFAULT 8192u    /* in flight on one connection; then it is not read */
+#define DR_CONN_STREAM_PAUSE (256u * 1024) /* unsent bytes at which its streams wait */
 #define DR_CONN_OUT_PAUSE (1024u * 1024)   /* unsent bytes at which a connection is not read */
 #define DR_CONN_APART_PAUSE_PART 4u        /* of its allowance held beside: it is not read */
 #define DR_SPARE_BUFFERS_MAX 256u          /* empty output buffers a reactor keeps */

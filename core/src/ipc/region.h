@@ -15,7 +15,7 @@
 #include <dora/error.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 10u
+#define DR_REGION_LAYOUT 11u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {
@@ -40,8 +40,14 @@ enum {
 };
 
 /* How a worker sleeps: it is woken by a futex, or by the event descriptor of its slot. One that
- * waits for its big area runs a task meanwhile. */
-enum { DR_AWAKE = 0, DR_ASLEEP = 1, DR_ASLEEP_IN_LOOP = 2, DR_ASLEEP_FOR_BIG = 3 };
+ * waits for its big area, or for room in a stream, runs a task meanwhile. */
+enum {
+    DR_AWAKE = 0,
+    DR_ASLEEP = 1,
+    DR_ASLEEP_IN_LOOP = 2,
+    DR_ASLEEP_FOR_BIG = 3,
+    DR_ASLEEP_FOR_ROOM = 4
+};
 
 /* A worker's big area: it says BUSY while it writes there, and knows that by itself; from FULL on
  * it is the master's, which sets it FREE when it has copied the reply out. */
@@ -55,7 +61,8 @@ enum { DR_REPLY_IN_BLOCK = 0, DR_REPLY_IN_BIG = 1 };
 typedef struct dr_shared_task {
     alignas(64) _Atomic uint64_t word;
     /* Written by the master before QUEUED. */
-    uint64_t offset; /* of the block in the slab: name, param, caller, trace, room for the reply */
+    uint64_t offset; /* of the block in the slab: name, param, caller, trace, room for the reply; of
+                      * a stream its ring (part_ring.h) at the end */
     uint32_t capacity;
     uint32_t api;
     uint32_t name_len;

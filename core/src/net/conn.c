@@ -71,9 +71,16 @@ static size_t unsent(const dr_conn *conn)
 
 bool dr_conn_may_read(const dr_conn *conn)
 {
-    return conn->calls < conn->reactor->calls_max && unsent(conn) < DR_CONN_OUT_PAUSE &&
+    return (conn->calls < conn->reactor->calls_max || conn->streams > 0) &&
+           unsent(conn) < DR_CONN_OUT_PAUSE &&
            (conn->apart < conn->reactor->apart_bound ||
-            (conn->is_told && conn->apart < conn->reactor->apart_usual));
+            ((conn->is_told || conn->streams > 0) && conn->apart < conn->reactor->apart_usual));
+}
+
+bool dr_conn_is_full(dr_conn *conn)
+{
+    conn->wants_room = unsent(conn) >= DR_CONN_STREAM_PAUSE;
+    return conn->wants_room;
 }
 
 /* count_pause counts that a connection is not read, and why. */
@@ -407,6 +414,13 @@ void dr_conn_flush(dr_conn *conn)
                 return;
             }
             account(conn);
+        }
+    }
+    if (conn->wants_room && unsent(conn) < DR_CONN_STREAM_PAUSE) {
+        conn->wants_room = false;
+        reactor->events.on_room(conn, reactor->events.user);
+        if (conn->is_closing) {
+            return;
         }
     }
     if (conn->is_finishing && unsent(conn) == 0 && conn->calls == 0) {

@@ -40,8 +40,10 @@ typedef struct dr_conn {
     size_t late;     /* bytes of `writing` that the kernel did not take at once */
     size_t in_need;  /* whole length of the frame that is under way; 0: not known yet */
     uint32_t number; /* unique in the server's life, never 0 */
-    uint32_t calls;  /* in flight; counted by the owner */
-    uint32_t turn;   /* of the reactor, when this was read for the last time */
+    uint32_t calls;  /* in flight; counted by the owner, as the next, */
+    uint32_t
+        streams;   /* those of them whose client says something meanwhile: it is read in any case */
+    uint32_t turn; /* of the reactor, when this was read for the last time */
     dr_place place;
     dr_held held; /* large buffers, counted; small ones cost as much as the connection */
     size_t apart; /* bytes that the owner holds for it; dr_conn_hold */
@@ -69,6 +71,7 @@ typedef struct dr_conn {
     bool is_finishing; /* reads no more frames; closes when all is written */
     bool is_shaking;   /* TLS is not open yet */
     bool is_shut;      /* the write side is shut; what still comes is dropped */
+    bool wants_room;   /* on_room is to be called once it is not full any more */
     bool is_told;      /* it is read although its reactor holds: who calls is told to leave */
 } dr_conn;
 
@@ -82,6 +85,10 @@ dora_err dr_conn_end(dr_conn *conn, size_t mark);
 /* dr_conn_may_reply says whether a reply of about `bytes` may be made for a connection, as
  * dr_conn_begin does. Returns: false when not: the connection is closed. */
 bool dr_conn_may_reply(dr_conn *conn, size_t bytes);
+
+/* dr_conn_is_full says whether so much of its replies was not taken yet that others should wait:
+ * then on_room comes once it was. */
+bool dr_conn_is_full(dr_conn *conn);
 
 /* dr_conn_update reads or stops reading, by what is in flight and unsent. Call it when `calls` went
  * down. */

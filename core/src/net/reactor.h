@@ -37,6 +37,8 @@ typedef struct dr_reactor_events {
     void (*on_tls_failed)(dr_conn *conn, const char *why, void *user);
     /* on_move: an idle connection may go to another process; see dr_conn_give. */
     void (*on_move)(dr_conn *conn, void *user);
+    /* on_room: a connection that was full (dr_conn_is_full) is so no more. */
+    void (*on_room)(dr_conn *conn, void *user);
     /* on_gone: the peer is gone; the connection's memory is freed afterwards. */
     void (*on_gone)(dr_conn *conn, void *user);
     /* collect: take what the workers have finished. */

@@ -151,6 +151,10 @@ dora_reply *dora_alone_reply(dora_alone *call)
 
 int64_t dora_alone_end(dora_alone *call, dora_err err, dora_slice *out)
 {
+    if (call->reply.has_parts && err == DORA_OK && !call->reply.has_failed &&
+        call->reply.writer.len == 0 && dora_writer_error(&call->reply.writer) == DORA_OK) {
+        dora_reply_no_result(&call->reply);
+    }
     dr_reply_finish(&call->reply, err, out);
     if (call->request.protocol != DR_PROTOCOL_TCP) {
         dr_reply_take_json(&call->reply, out);
@@ -162,6 +166,7 @@ void dora_alone_free(dora_alone *call)
 {
     if (call != NULL) {
         dr_writer_fini(&call->reply.writer);
+        dr_parts_fini(&call->reply.parts);
         dr_free(call);
     }
 }

@@ -187,7 +187,7 @@ void dr_reply_set_error(dora_reply *reply, int64_t code, const char *msg, size_t
  * its own. From a handler they would promise what nobody has kept: "accepted", "not run". */
 static bool is_ours(int64_t code)
 {
-    return code == DORA_CODE_OK || (code >= DORA_CODE_ACCEPTED && code <= DORA_CODE_RESULT_LOST) ||
+    return code == DORA_CODE_OK || (code >= DORA_CODE_ACCEPTED && code <= DORA_CODE_PROGRESS) ||
            code == DORA_CODE_BAD_MODE || code == DORA_CODE_BAD_GUID ||
            (code >= DORA_CODE_WORKER_DIED && code <= DR_CODE_OURS_MAX);
 }

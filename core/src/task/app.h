@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "task/names.h"
+#include "task/parts.h"
 #include "wire/value.h"
 
 /* dr_app_entry is one api; its index in the application is the task's `api`. */
@@ -51,8 +52,11 @@ struct dora_request {
 
 struct dora_reply {
     dora_writer writer;
+    struct dora_task *job; /* whose it is; NULL: of a call without a server */
+    dr_parts parts;        /* where `has_parts` */
     bool has_failed;
     bool is_logged;       /* what is wrong */
+    bool has_parts;       /* it is a stream, or parts were sent */
     uint16_t http_status; /* of a handler's error; 0: what its code has */
     int64_t code;
     size_t msg_len;

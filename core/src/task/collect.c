@@ -79,6 +79,13 @@ static void say_spoiled(dr_pool *pool, uint32_t task, dr_outcome *outcome)
     outcome->is_big = false;
 }
 
+/* reply_room is what of a block lies behind the request, before the ring of a stream. */
+static uint32_t reply_room(const dr_record *record)
+{
+    return record->capacity - record->input_len -
+           (record->type == DR_TYPE_ST_S ? DR_STREAM_BYTES : 0);
+}
+
 /* read_reply takes the worker's word for what it wrote, once, and checks it against the block. What
  * the task says of its request shows whether its worker had the right one. */
 static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64_t now_ns)
@@ -90,7 +97,7 @@ static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
     const uint32_t msg_len = *(const volatile uint32_t *)&shared->msg_len;
     const uint32_t data_len = *(const volatile uint32_t *)&shared->data_len;
     const char *area = pool->region.slab + record->offset + record->input_len;
-    uint64_t capacity = record->capacity - record->input_len;
+    uint64_t capacity = reply_room(record);
     outcome->code = *(const volatile int64_t *)&shared->code;
     if (at != DR_REPLY_IN_BLOCK) {
         const dr_shared_worker *worker = &pool->region.workers[record->slot];
@@ -117,7 +124,7 @@ static void say(const dr_pool *pool, uint32_t task, const char *text, size_t len
                 dr_outcome *outcome)
 {
     const dr_record *record = &pool->records[task];
-    const size_t room = record->capacity - record->input_len;
+    const size_t room = reply_room(record);
     outcome->msg = (dora_slice){pool->region.slab + record->offset + record->input_len,
                                 len < room ? len : room};
     memcpy((char *)(uintptr_t)outcome->msg.data, text, outcome->msg.len);
@@ -245,6 +252,14 @@ bool dr_is_done(dr_pool *pool, uint32_t task)
            dr_task_word(record->generation, DR_TASK_DONE, record->slot);
 }
 
+/* note_news has the owner of a stream look into it. */
+static void note_news(const dr_pool *pool, uint32_t task, batch *found)
+{
+    const dr_record *record = &pool->records[task];
+    found->items[found->count++] =
+        (dr_outcome){.owner = record->owner, .part = record->part, .task = task, .is_news = true};
+}
+
 /* drain takes a worker's finished tasks. Returns: false when the batch is full and more may come.
  * An entry that is not a finished task of this worker and reactor is dropped: a worker can only
  * harm the tasks it holds. */
@@ -253,7 +268,8 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
     dr_slot *slot = &pool->slots[index];
     const dr_shared_outbox *outbox = dr_region_outbox(&pool->region, index, reactor);
     const uint32_t entries = pool->region.shape.ring_entries;
-    for (uint32_t seen = 0; seen < entries; seen++) {
+    uint32_t seen = 0; /* but news, of which there may be any number */
+    while (seen < entries) {
         if (found->count == BATCH) {
             return false;
         }
@@ -261,11 +277,16 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
         if (!dr_outbox_pop(outbox, entries, &slot->outbox_heads[reactor], &task)) {
             return true;
         }
-        if (task < pool->region.shape.tasks && pool->records[task].state == DR_RECORD_HANDED &&
-            pool->records[task].slot == index && pool->records[task].reactor == reactor &&
-            dr_is_done(pool, task)) {
+        const bool is_held =
+            task < pool->region.shape.tasks && pool->records[task].state == DR_RECORD_HANDED &&
+            pool->records[task].slot == index && pool->records[task].reactor == reactor;
+        if (is_held && dr_is_done(pool, task)) {
             finish(pool, task, 0, found);
+        } else if (is_held && pool->records[task].type == DR_TYPE_ST_S) {
+            note_news(pool, task, found);
+            continue;
         }
+        seen++;
     }
     /* It holds fewer tasks than its ring has entries, and is handed none meanwhile. */
     dr_damage_note(pool, "worker", index, "it ended more tasks than it was handed");
@@ -440,12 +461,15 @@ static uint32_t deliver(dr_pool *pool, batch *found, dr_outcome_fn fn, void *use
     for (uint32_t i = 0; i < found->count; i++) {
         const dr_outcome *outcome = &found->items[i];
         const bool is_kept = fn(outcome, user);
+        if (outcome->is_news) {
+            continue;
+        }
         if (outcome->is_big) {
             dr_shared_worker *worker = &pool->region.workers[outcome->slot];
             atomic_store_explicit(&worker->big, DR_BIG_FREE, memory_order_seq_cst);
             dr_slot_wake(pool, outcome->slot);
         }
-        if (!is_kept || outcome->is_big) {
+        if (!is_kept) {
             found->items[freed++].task = outcome->task;
         }
     }

@@ -43,7 +43,7 @@ static void look_at_words(dr_pool *pool, uint32_t index, const view *now)
     } else if (slot->inbox_tail - now->head > entries ||
                now->head - before > slot->inbox_tail - before) {
         dr_damage_note(pool, "worker", index, "its inbox has another beginning");
-    } else if (now->asleep > DR_ASLEEP_FOR_BIG || now->big > DR_BIG_FULL ||
+    } else if (now->asleep > DR_ASLEEP_FOR_ROOM || now->big > DR_BIG_FULL ||
                atomic_load(&shared->stop) > 1) {
         dr_damage_note(pool, "worker", index, "it says of itself what none can");
     }

@@ -11,6 +11,7 @@
 #include "task/cost.h"
 #include "task/spread.h"
 #include "task/suspect.h"
+#include "task/task_ring.h"
 
 /* A handler's small reply fits behind its request; larger ones go to the worker's big area. */
 #define REPLY_ROOM 512u
@@ -205,6 +206,9 @@ static void fill(dr_pool *pool, uint32_t task, const dr_task_input *input)
     shared->deadline_ns = input->deadline_ns;
     atomic_store_explicit(&shared->start_ns, input->submitted_ns, memory_order_relaxed);
     memcpy(shared->guid, input->guid, DR_GUID_LEN);
+    if (input->type == DR_TYPE_ST_S) {
+        dr_part_ring_init(dr_task_ring(pool, task), input->window);
+    }
 }
 
 /* why_refused says why there is no room, naming the limits. */
@@ -234,8 +238,10 @@ static bool is_suspect(const dr_pool *pool, uint32_t api)
 int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task,
                             const char **why)
 {
-    const uint64_t bytes = (uint64_t)input->name.len + input->param.len + input->caller.len +
-                           input->trace.len + REPLY_ROOM;
+    const uint32_t input_len =
+        (uint32_t)(input->name.len + input->param.len + input->caller.len + input->trace.len);
+    const uint64_t bytes =
+        (uint64_t)input_len + REPLY_ROOM + (input->type == DR_TYPE_ST_S ? DR_STREAM_BYTES : 0);
     const uint8_t priority =
         (uint8_t)(input->priority != DORA_PRIORITY_DEFAULT ? input->priority
                                                            : DORA_PRIORITY_NORMAL);
@@ -267,7 +273,7 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     record->submitted_ns = input->submitted_ns;
     record->deadline_ns = input->deadline_ns;
     record->own_limit_ms = input->own_limit_ms;
-    record->input_len = (uint32_t)(bytes - REPLY_ROOM);
+    record->input_len = input_len;
     fill(pool, index, input);
     *task = index;
     return 0;

@@ -15,7 +15,8 @@ typedef struct dr_task_input {
     uint16_t type;
     uint16_t protocol; /* DR_PROTOCOL_... */
     dora_priority priority;
-    bool is_whole; /* `param` is the whole api */
+    bool is_whole;   /* `param` is the whole api */
+    uint32_t window; /* of a stream: parts under way */
     uint32_t connection;
     uint32_t api;
     uint32_t reactor;
@@ -36,6 +37,7 @@ typedef struct dr_outcome {
     dora_slice msg;
     dora_slice data;
     uint16_t http_status; /* what a worker has said of an error; 0: nothing; to be checked */
+    bool is_news;         /* there is something in its stream: it goes on, nothing else is set */
     bool is_big;          /* slices are valid during the callback only */
     bool is_timed;        /* a worker has run it; the next two count */
     uint64_t queue_ns;    /* from its coming to its start */
@@ -43,8 +45,8 @@ typedef struct dr_outcome {
     uint32_t slot;
 } dr_outcome;
 
-/* dr_outcome_fn takes one outcome. Returns: true to keep the block (unless is_big) until
- * dr_dispatch_release. */
+/* dr_outcome_fn takes one outcome. Returns: true to keep the block until
+ * dr_dispatch_release. Of news it says nothing. */
 typedef bool (*dr_outcome_fn)(const dr_outcome *outcome, void *user);
 
 /* dr_dispatch_reserve admits a task: it has its place, and no worker sees it before

@@ -69,9 +69,11 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
     const size_t caller_len = task->caller_len;
     const size_t input_len = name_len + param_len + caller_len + trace_len;
     const unsigned is_whole = task->is_whole;
+    const uint16_t type = task->type;
+    const size_t ring_len = type == DR_TYPE_ST_S ? DR_STREAM_BYTES : 0;
     job->reactor = task->reactor;
     if (offset > region->shape.slab_bytes || capacity > region->shape.slab_bytes - offset ||
-        input_len > capacity || job->reactor >= region->shape.reactors || is_whole > 1) {
+        input_len + ring_len > capacity || job->reactor >= region->shape.reactors || is_whole > 1) {
         _exit(DR_EXIT_DAMAGED);
     }
     const char *block = region->slab + offset;
@@ -88,7 +90,37 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
         job->request.param = (dora_slice){"N;", 2};
     }
     job->room = region->slab + offset + input_len;
-    job->room_len = capacity - input_len;
+    job->room_len = capacity - input_len - ring_len;
+    job->request.type = type;
+    job->reply.has_parts = type == DR_TYPE_ST_S;
+    if (job->reply.has_parts) {
+        char *end = region->slab + offset + capacity;
+        dr_parts_begin(&job->reply.parts, (dr_part_ring *)(void *)(end - ring_len));
+    }
+}
+
+static void open_writer(dr_job *job)
+{
+    dr_writer_init(&job->reply.writer, job->room, job->room_len, job->worker->reply_bytes_max, grow,
+                   job);
+    job->reply.writer.depth_max = DR_VALUE_DEPTH_MAX - DR_REPLY_LEVELS;
+}
+
+void dr_job_write_anew(dr_job *job)
+{
+    if (job->place == DR_JOB_IN_BIG) {
+        dr_worker_set_big(job->worker, DR_BIG_FREE);
+    }
+    free(job->heap);
+    job->heap = NULL;
+    job->place = DR_JOB_IN_BLOCK;
+    open_writer(job);
+}
+
+void dr_job_say_start(const dr_job *job, uint64_t start_ns)
+{
+    dr_shared_task *task = &job->worker->region->tasks[job->index];
+    atomic_store_explicit(&task->start_ns, start_ns, memory_order_relaxed);
 }
 
 bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now_ns)
@@ -116,7 +148,6 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     job->request.connection = task->connection;
     job->request.protocol = task->protocol;
     job->request.priority = task->priority;
-    job->request.type = task->type;
     job->is_waiting = false;
     job->place = DR_JOB_IN_BLOCK;
     job->reply.has_failed = false;
@@ -124,9 +155,7 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     job->reply.http_status = 0;
     job->reply.code = 0;
     job->reply.msg_len = 0;
-    dr_writer_init(&job->reply.writer, job->room, job->room_len, worker->reply_bytes_max, grow,
-                   job);
-    job->reply.writer.depth_max = DR_VALUE_DEPTH_MAX - DR_REPLY_LEVELS;
+    open_writer(job);
     return true;
 }
 
@@ -188,10 +217,30 @@ static bool is_unheard(const dr_job *job)
            !dora_code_is_not_run(job->reply.code);
 }
 
+/* end_parts: a handler that has sent parts and returned nothing has them for its result, or null.
+ */
+static void end_parts(dr_job *job, dora_err err)
+{
+    dora_reply *reply = &job->reply;
+    dr_parts_leave(job);
+    if (err == DORA_OK && !reply->has_failed && reply->writer.len == 0 &&
+        dora_writer_error(&reply->writer) == DORA_OK) {
+        dora_reply_no_result(reply);
+    }
+    dr_parts_fini(&reply->parts);
+    if (reply->parts.stream != NULL) { /* when it began, for its times; it may have waited since */
+        dr_job_say_start(job, job->request.began_ns);
+        job->begin_ns = job->request.began_ns;
+    }
+}
+
 void dr_job_settle(dr_job *job, dora_err err)
 {
     dora_reply *reply = &job->reply;
     const bool is_meant = reply->has_failed; /* it is no result that cannot be sent */
+    if (reply->has_parts) {
+        end_parts(job, err);
+    }
     dr_reply_finish(reply, err, &job->out);
     if (job->request.protocol != DR_PROTOCOL_TCP &&
         dr_call_type_has_result((dr_call_type)job->request.type)) {

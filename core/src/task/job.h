@@ -21,7 +21,10 @@ typedef struct dora_task {
     void *handler;
     const dr_about *about; /* of the handler */
     uint64_t begin_ns;
-    bool is_waiting; /* within the runtime, since dora_task_wait */
+    uint64_t paused_ns; /* since then it waits for room in its stream; 0: it does not */
+    bool is_waiting;    /* within the runtime, since dora_task_wait */
+    bool is_stalled;    /* it stands among the worker's `stalled`, */
+    struct dora_task *next_stalled;
     dora_request request;
     char *room; /* behind the request */
     size_t room_len;
@@ -42,6 +45,11 @@ dora_err dr_job_find(dr_job *job);
 
 /* dr_job_is_expired says whether nobody waits any more when it begins; the reply then says so. */
 bool dr_job_is_expired(dr_job *job);
+
+/* dr_job_write_anew makes the writer of its reply ready for one more value, behind a part.
+ * dr_job_say_start says in shared memory since when it runs, or that it waits (DR_START_WAITS). */
+void dr_job_write_anew(dr_job *job);
+void dr_job_say_start(const dr_job *job, uint64_t start_ns);
 
 /* dr_job_settle makes what the handler returned and wrote the job's reply.
  * dr_job_publish hands it to the reactor that waits for it. Returns: false when it needs the

@@ -34,10 +34,19 @@ uint64_t dr_task_start_ns(const dr_pool *pool, uint32_t task)
     return said_ns > came_ns ? said_ns : came_ns;
 }
 
+/* stream_since_ns: waiting for room counts for no limit. */
+static uint64_t stream_since_ns(const dr_pool *pool, const dr_slot *slot, uint32_t task)
+{
+    const uint64_t start_ns =
+        atomic_load_explicit(&pool->region.tasks[task].start_ns, memory_order_relaxed);
+    return start_ns > slot->since_ns ? start_ns : slot->since_ns;
+}
+
 uint64_t dr_task_since_ns(const dr_pool *pool, const dr_slot *slot, uint32_t task)
 {
     if (pool->limits.concurrency == 1) {
-        return slot->since_ns;
+        return pool->records[task].type == DR_TYPE_ST_S ? stream_since_ns(pool, slot, task)
+                                                        : slot->since_ns;
     }
     const uint64_t handed_ns = pool->records[task].handed_ns;
     const uint64_t start_ns = /* while it waits for a thread, far in the future */

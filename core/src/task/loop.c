@@ -40,6 +40,7 @@ static dora_task *take_job(dora_worker *worker)
     job = calloc(1, sizeof(*job));
     if (job != NULL) {
         job->worker = worker;
+        job->reply.job = job;
     }
     return job;
 }
@@ -68,12 +69,6 @@ static void publish_settled(dora_worker *worker)
     }
 }
 
-static void say_start(const dora_task *task, uint64_t start_ns)
-{
-    dr_shared_task *shared = &task->worker->region->tasks[task->index];
-    atomic_store_explicit(&shared->start_ns, start_ns, memory_order_relaxed);
-}
-
 void dora_task_done(dora_task *task, dora_err err)
 {
     dora_worker *worker = task->worker;
@@ -81,7 +76,7 @@ void dora_task_done(dora_task *task, dora_err err)
         return; /* the answer is the worker's to give */
     }
     if (task->is_waiting) { /* it has not begun; nor shall the next in its place wait */
-        say_start(task, task->begin_ns);
+        dr_job_say_start(task, task->begin_ns);
     }
     dr_job_settle(task, err);
     if (publish(task)) {
@@ -99,14 +94,14 @@ void dora_task_done(dora_task *task, dora_err err)
 void dora_task_wait(dora_task *task)
 {
     task->is_waiting = true;
-    say_start(task, DR_START_WAITS);
+    dr_job_say_start(task, DR_START_WAITS);
 }
 
 bool dora_task_begin(dora_task *task)
 {
     task->is_waiting = false;
     task->request.began_ns = task->begin_ns = dr_clock_ns();
-    say_start(task, task->begin_ns);
+    dr_job_say_start(task, task->begin_ns);
     return !dr_job_is_expired(task);
 }
 
@@ -153,7 +148,8 @@ bool dora_worker_sleep(dora_worker *worker)
     dr_wake_sleep_begin(shared, DR_ASLEEP_IN_LOOP);
     const bool has_news = !worker->is_told && atomic_load(&shared->stop) != 0;
     if (has_news || (has_room(worker) && !dr_inbox_is_empty(worker->region, worker->slot)) ||
-        (worker->settled_first != NULL && dr_worker_is_big_free(worker))) {
+        (worker->settled_first != NULL && dr_worker_is_big_free(worker)) ||
+        (worker->stalled != NULL && dr_parts_is_any_roomy(worker))) {
         dr_wake_sleep_cancel(shared);
         return false;
     }

@@ -56,6 +56,17 @@ void dr_worker_wait_for_big(dr_worker *worker)
     }
 }
 
+void dr_worker_wait_for_room(dr_worker *worker, const dr_parts *parts)
+{
+    dr_shared_worker *shared = shared_of(worker);
+    dr_wake_sleep_begin(shared, DR_ASLEEP_FOR_ROOM);
+    if (dr_parts_has_room(parts) || dr_parts_is_over(parts)) {
+        dr_wake_sleep_cancel(shared);
+        return;
+    }
+    dr_wake_sleep(shared, DR_ASLEEP_FOR_ROOM, SLEEP_MS);
+}
+
 void dr_worker_set_big(dr_worker *worker, uint32_t state)
 {
     worker->has_big = state == DR_BIG_BUSY;
@@ -130,6 +141,7 @@ static void run_one_by_one(dr_worker *worker)
         return;
     }
     job->worker = worker;
+    job->reply.job = job;
     uint64_t now_ns = dr_clock_ns();
     while (!worker->is_forked) {
         uint32_t generation;

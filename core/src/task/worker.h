@@ -35,6 +35,7 @@ typedef struct dora_worker {
     dora_task *free_jobs;
     dora_task *settled_first; /* they wait for the big area, in their order */
     dora_task *settled_last;
+    dora_task *stalled; /* they wait for room in their streams */
 } dr_worker;
 
 /* dr_worker_run takes tasks until it is told to stop or the runtime says DORA_EEXIT; of a worker
@@ -48,6 +49,9 @@ void dr_worker_run(dr_worker *worker);
 bool dr_worker_is_big_free(const dr_worker *worker);
 void dr_worker_wait_for_big(dr_worker *worker);
 void dr_worker_set_big(dr_worker *worker, uint32_t state);
+
+/* dr_worker_wait_for_room sleeps until a stream may have room, or be over. */
+void dr_worker_wait_for_room(dr_worker *worker, const dr_parts *parts);
 
 /* dr_worker_count counts one more request, and looks now and then whether the worker has grown. */
 void dr_worker_count(dr_worker *worker);

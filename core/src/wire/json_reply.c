@@ -156,6 +156,10 @@ static dora_err put_reply(reply_manner *manner, const dr_reply_message *reply, b
         KEY(writer, &level, "isresult");
         dr_json_int(writer, 1);
     }
+    if (reply->part >= 0) {
+        KEY(writer, &level, "part");
+        dr_json_int(writer, reply->part);
+    }
     dr_json_close(writer, &level);
     const dora_err written = dr_json_finish(writer);
     return err != DORA_OK ? err : written;

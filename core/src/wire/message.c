@@ -83,6 +83,13 @@ static bool find_type(dora_slice name, dr_call_type *type)
     return false;
 }
 
+/* find_word finds the types that are no calls. */
+static bool find_word(dora_slice name, dr_call_type *type)
+{
+    *type = IS(name, "TK") ? DR_TYPE_TK : DR_TYPE_CN;
+    return *type == DR_TYPE_TK || IS(name, "CN");
+}
+
 /* PHP's array has one place for "7" and 7: keys are compared by their text. */
 static dora_slice key_text(dora_slice key_raw)
 {
@@ -332,6 +339,12 @@ static dora_err scan_member(request_scan *scan)
     if (PASS(reader, "s:8:\"priority\";")) {
         return scan_priority(reader, &request->priority);
     }
+    if (PASS(reader, "s:6:\"window\";")) {
+        return scan_int(reader, 0, &request->window);
+    }
+    if (PASS(reader, "s:4:\"take\";")) {
+        return scan_int(reader, -1, &request->take);
+    }
     return skip_member(reader);
 }
 
@@ -414,7 +427,7 @@ static dora_err decode(dora_slice body, request_scan *scan, dora_error *error)
     scan->type = (dora_slice){NULL, 0};
     scan->api_fault = NULL;
     scan->has_too_many = false;
-    *scan->request = (dr_request){.timeout_ms = -1, .attempt = -1};
+    *scan->request = (dr_request){.timeout_ms = -1, .attempt = -1, .window = -1, .take = -1};
     dora_err err = scan_request(scan);
     return err == DORA_OK ? DORA_OK : refuse_body(error, err, &scan->reader);
 }
@@ -423,6 +436,10 @@ static dora_err decode(dora_slice body, request_scan *scan, dora_error *error)
 static dora_err judge(request_scan *scan, dora_error *error)
 {
     if (!find_type(scan->type, &scan->request->type)) {
+        if (find_word(scan->type, &scan->request->type)) {
+            scan->request->api_count = 0;
+            return DORA_OK;
+        }
         return refuse(error, DORA_EPROTO, DORA_CODE_BAD_TYPE, 0, "unknown or missing type");
     }
     const char *fault = judge_apis(scan);
@@ -495,6 +512,8 @@ static void scan_reply_member(dr_reply_message *reply, dora_slice key, dora_slic
         reply->msg = is_string ? value.string : (dora_slice){NULL, 0};
     } else if (IS(key, "isresult")) {
         reply->is_result = value.type == DORA_INT && value.integer != 0;
+    } else if (IS(key, "part")) {
+        reply->part = value.type == DORA_INT ? value.integer : -1;
     }
 }
 
@@ -503,7 +522,7 @@ dora_err dr_reply_decode(dora_slice body, dr_reply_message *reply, dora_error *e
     dora_reader reader;
     dora_value value = {.count = 0};
     bool has_code = false;
-    *reply = (dr_reply_message){.data = LITERAL("N;")};
+    *reply = (dr_reply_message){.data = LITERAL("N;"), .part = -1};
     dr_reader_init_message(&reader, body);
     if (body.len == 0 || body.data[0] != 'a') {
         return refuse_body(error, DORA_EPROTO, &reader);

@@ -17,10 +17,18 @@
     X(AN_M, 0, 1, 0)                                                                               \
     X(AM_S, 1, 1, 1)                                                                               \
     X(AM_M, 0, 1, 1)                                                                               \
-    X(SC, 1, 0, 1)
+    X(SC, 1, 0, 1)                                                                                 \
+    X(ST_S, 1, 0, 1)
 
+/* Behind them stand what a client says of a call of its own that is under way: it takes more parts
+ * of a stream, it cancels. These are no calls: they have no apis, and are never answered.
+ * Source: PROTOCOL.md, "Streams". */
 #define DR_CALL_TYPE_ENUM(name, single, accepted, result) DR_TYPE_##name,
-typedef enum dr_call_type { DR_CALL_TYPES(DR_CALL_TYPE_ENUM) DR_TYPE_COUNT } dr_call_type;
+typedef enum dr_call_type {
+    DR_CALL_TYPES(DR_CALL_TYPE_ENUM) DR_TYPE_COUNT,
+    DR_TYPE_TK,
+    DR_TYPE_CN
+} dr_call_type;
 #undef DR_CALL_TYPE_ENUM
 
 /* DR_KEY_ONE and DR_KEY_CMD are the encoded keys of a single call and of a command. */
@@ -75,14 +83,17 @@ typedef struct dr_request {
     dora_slice trace;       /* empty: none sent */
     int64_t attempt;        /* -1: none sent */
     dora_priority priority; /* DORA_PRIORITY_DEFAULT: none sent */
+    int64_t window;         /* of ST_S: parts under way; -1: none sent */
+    int64_t take;           /* of TK: parts that were taken; -1: none sent, or no number */
     bool has_odd_name; /* and nothing else is wrong: 100003 for all but the original's programs */
 } dr_request;
 
 /* dr_request_decode reads a whole plain body in one pass. Slices point into `body`; nothing is
- * allocated. `header_guid` is the frame's 32 bytes, or NULL when there is nothing to compare.
- * A single call gives exactly one api. At most `apis_max` apis (itself at most DR_APIS_MAX).
- * Errors: DORA_EPROTO or DORA_ETOOBIG, error->code is the reply code, in this precedence: 100006,
- * 100100, 100002, 100003; for 100006 error->offset is the first bad byte. `error` may be NULL. */
+ * allocated. `header_guid` is the frame's 32 bytes, or NULL when there is nothing to compare. A
+ * single call gives exactly one api. At most `apis_max` apis (itself at most DR_APIS_MAX). TK and
+ * CN give no api. Errors: DORA_EPROTO or DORA_ETOOBIG, error->code is the reply code, in this
+ * precedence: 100006, 100100, 100002, 100003; for 100006 error->offset is the first bad byte.
+ * `error` may be NULL. */
 dora_err dr_request_decode(dora_slice body, const char *header_guid, dr_request *request,
                            dr_api *apis, size_t apis_max, dora_error *error);
 
@@ -103,6 +114,7 @@ typedef struct dr_reply_message {
     int64_t code;
     dora_slice msg;  /* empty where absent */
     dora_slice data; /* one encoded value, checked; "N;" where it was absent */
+    int64_t part;    /* of a stream's part: its number, from 0; else -1 */
     bool is_result;
 } dr_reply_message;
 

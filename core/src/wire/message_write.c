@@ -114,6 +114,36 @@ dora_err dr_result_end(dr_buf *out)
     return PUT(out, "s:8:\"isresult\";i:1;}");
 }
 
+dora_err dr_part_begin(dr_buf *out, const char *guid)
+{
+    return reply_head(out, 5, guid, DORA_CODE_PART, dr_slice("part"));
+}
+
+dora_err dr_part_end(dr_buf *out, uint64_t part)
+{
+    dora_err err = PUT(out, "s:4:\"part\";");
+    err = err == DORA_OK ? dr_put_int(out, (int64_t)part) : err;
+    return err == DORA_OK ? dr_put_end(out) : err;
+}
+
+dora_err dr_word_encode(dr_buf *out, dr_call_type type, dora_slice guid, uint32_t take)
+{
+    const dora_err err = dr_buf_reserve(out, HEAD_BYTES + guid.len);
+    if (err != DORA_OK) {
+        return err;
+    }
+    dr_put_array(out, type == DR_TYPE_TK ? 3 : 2);
+    PUT(out, "s:4:\"type\";");
+    dr_put_string(out, dr_slice(type == DR_TYPE_TK ? "TK" : "CN"));
+    PUT(out, "s:4:\"guid\";");
+    dr_put_string(out, guid);
+    if (type == DR_TYPE_TK) {
+        PUT(out, "s:4:\"take\";");
+        dr_put_int(out, take);
+    }
+    return PUT(out, "}");
+}
+
 static void put_guid(dr_buf *out, const dr_request *request)
 {
     PUT(out, "s:4:\"guid\";");
@@ -147,7 +177,8 @@ dora_err dr_request_encode(dr_buf *out, const dr_request *request, const dr_api 
     bool has_trace = request->trace.len > 0;
     bool has_attempt = request->attempt >= 0;
     bool has_priority = request->priority != DORA_PRIORITY_DEFAULT;
-    dr_put_array(out, 3u + has_timeout + has_trace + has_attempt + has_priority);
+    bool has_window = request->window > 0;
+    dr_put_array(out, 3u + has_timeout + has_trace + has_attempt + has_priority + has_window);
     PUT(out, "s:3:\"api\";");
     dr_put_array(out, request->api_count);
     for (size_t i = 0; i < request->api_count; i++) {
@@ -185,6 +216,10 @@ dora_err dr_request_encode(dr_buf *out, const dr_request *request, const dr_api 
     if (has_priority) {
         PUT(out, "s:8:\"priority\";");
         dr_put_string(out, dr_slice(dora_priority_name(request->priority)));
+    }
+    if (has_window) {
+        PUT(out, "s:6:\"window\";");
+        dr_put_int(out, request->window);
     }
     return PUT(out, "}");
 }

@@ -11,6 +11,7 @@
 #include "base/slice.h"
 #include "server/call/call_log.h"
 #include "server/call/call_span.h"
+#include "server/call/call_stream.h"
 #include "server/call/caller.h"
 #include "server/call/dedupe.h"
 #include "server/call/reply.h"
@@ -71,6 +72,7 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                            .submitted_ns = dr_reactor_now_ns(&call->lane->reactor),
                            .turn_key = turn_key(call, request),
                            .owner = call,
+                           .window = call->stream != NULL ? call->stream->window : 0,
                            .part = index};
 }
 
@@ -149,6 +151,9 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     code = dr_dispatch_reserve(one->pool, &input, &one->task, &why);
     if (code == 0) {
         one->state = DR_PART_PENDING;
+        if (call->stream != NULL) {
+            dr_call_stream_begin(call);
+        }
         return;
     }
     one->msg = dr_slice(why);
@@ -192,7 +197,8 @@ void dr_admit_waiting(const dr_responder *responder, const dr_request *request)
     for (uint32_t i = 0; i < call->count; i++) {
         place(call, i, request);
     }
-    const bool is_timed = request->timeout_ms >= 0 && dr_responder_is_web(responder);
+    const bool is_timed =
+        request->timeout_ms >= 0 && (dr_responder_is_web(responder) || call->stream != NULL);
     const uint64_t deadline_ns = is_timed ? deadline_of(responder, request) : 0;
     const dr_reply_cache_known known = dr_dedupe_begin(call);
     if (known != DR_REPLY_CACHE_UNKNOWN) {

@@ -161,6 +161,7 @@ bool dr_answer_begin(const dr_responder *responder, const char *guid, size_t byt
                      dr_answer *answer)
 {
     answer->guid = guid;
+    answer->is_part = false;
     answer->http_status = 0;
     if (responder->kind == DR_RESPONDER_FRAME) {
         answer->out = dr_conn_begin(responder->conn, guid, bytes, &answer->mark);
@@ -179,7 +180,9 @@ dora_err dr_answer_end(const dr_responder *responder, const dr_answer *answer)
     if (responder->kind == DR_RESPONDER_FRAME) {
         return dr_conn_end(responder->conn, answer->mark);
     }
-    if (answer->out->len > DR_JSON_INLINE_MAX && responder->kind != DR_RESPONDER_BARE) {
+    /* Parts keep their order: they are translated here, whatever their size. */
+    if (answer->out->len > DR_JSON_INLINE_MAX && responder->kind != DR_RESPONDER_BARE &&
+        !answer->is_part) {
         return speak_offload(responder, answer->guid, answer->http_status, answer->out);
     }
     spoken words = {.status = answer->http_status, .err = DORA_OK};

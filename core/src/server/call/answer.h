@@ -12,7 +12,8 @@ typedef struct dr_answer {
     size_t body;
     size_t mark;
     const char *guid;
-    uint16_t http_status; /* of a handler's error, set before dr_answer_end; 0: by its code */
+    bool is_part;         /* more comes behind it: set before dr_answer_end, as the next */
+    uint16_t http_status; /* of a handler's error, 0: by its code */
 } dr_answer;
 
 /* dr_answer_begin opens a reply of about `bytes`, dr_answer_end sends it. No other reply on the

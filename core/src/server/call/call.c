@@ -6,7 +6,9 @@
 
 #include "server/call/call_log.h"
 #include "server/call/call_span.h"
+#include "server/call/call_stream.h"
 #include "server/call/caller.h"
+#include "server/call/cancel.h"
 #include "server/call/dedupe.h"
 #include "server/call/offload.h"
 #include "server/call/reply.h"
@@ -53,6 +55,15 @@ size_t dr_call_heap_bytes(const dr_call *call)
     return heap_bytes_of(call->count, call->bytes - DR_ENVELOPE_BYTES * ((size_t)call->count + 1));
 }
 
+/* is_nameless says whether no repeat can name a call: once its connection has gone nobody can have
+ * its result. */
+static bool is_nameless(const dr_responder *responder, const dr_request *request)
+{
+    const bool is_named = responder->kind == DR_RESPONDER_FRAME ||
+                          responder->kind == DR_RESPONDER_BARE || request->attempt >= 0;
+    return (!is_named && !dr_call_type_is_accepted(request->type)) || request->type == DR_TYPE_ST_S;
+}
+
 dr_call *dr_call_new(const dr_responder *responder, const dr_request *request)
 {
     dr_lane *lane = responder->lane;
@@ -89,8 +100,14 @@ dr_call *dr_call_new(const dr_responder *responder, const dr_request *request)
         call->waiter.lane = lane->reactor.index;
     }
     call->is_unowned = dr_call_type_is_accepted(call->type);
+    call->stops_with_caller = is_nameless(responder, request);
+    if (request->type == DR_TYPE_ST_S && (call->stream = dr_call_stream_new(request)) == NULL) {
+        free(call);
+        return NULL;
+    }
     const size_t heap_bytes = heap_bytes_of(request->api_count, kept_bytes);
     if (heap_bytes > DR_HELD_FREE_BYTES && !dr_call_charge(call, heap_bytes)) {
+        dr_call_stream_free(call->stream);
         free(call);
         return NULL;
     }
@@ -151,6 +168,9 @@ void dr_call_free(dr_call *call)
     if (call->span != NULL) { /* of few calls: for the others this is less than free() */
         free(call->span);
     }
+    if (call->stream != NULL) {
+        dr_call_stream_free(call->stream);
+    }
     if (call->is_spare) {
         call->next = lane->spare;
         lane->spare = call;
@@ -185,6 +205,7 @@ void dr_call_fini(dr_lane *lane)
             free(call->parts[i].copy);
         }
         free(call->span);
+        dr_call_stream_free(call->stream);
         free(call);
     }
     while (lane->spare != NULL) {
@@ -242,7 +263,7 @@ void dr_call_count_answered(dr_lane *lane, dr_call_type type, int64_t code)
     dr_row_end(lane->backend->rows.nobody, lane->reactor.index, type, code);
 }
 
-void dr_call_cancel(dr_call *call)
+void dr_call_drop(dr_call *call, int64_t code)
 {
     for (uint32_t i = 0; i < call->count; i++) {
         dr_part *one = &call->parts[i];
@@ -255,7 +276,7 @@ void dr_call_cancel(dr_call *call)
             dr_task_ask(one->pool, one->task, &asked); /* then it is gone */
         }
         if (dr_dispatch_cancel(one->pool, one->task)) {
-            dr_call_settle(call, i, DORA_CODE_EXPIRED);
+            dr_call_settle(call, i, code);
             if (is_logged) {
                 dr_call_log_cancelled(call, one, &asked);
             }
@@ -266,18 +287,30 @@ void dr_call_cancel(dr_call *call)
     }
 }
 
+/* is_wanted says whether a call goes on without whoever asked. */
+static bool is_wanted(dr_call *call)
+{
+    return call->stops_with_caller ? dr_dedupe_has_joined(call) : dr_dedupe_is_wanted(call);
+}
+
 void dr_call_abandon(dr_call *call)
 {
     if (dr_dedupe_leave(call)) {
         dr_call_free(call);
         return;
     }
-    if (dr_call_type_is_accepted(call->type) || call->left == 0 || dr_dedupe_is_wanted(call)) {
+    if (call->left == 0 && call->stream != NULL && !call->stream->is_pumping) {
+        dr_call_end(call); /* it had waited for room */
+        return;
+    }
+    if (dr_call_type_is_accepted(call->type) || call->left == 0 || is_wanted(call)) {
         return; /* with nothing left it is being answered */
     }
-    dr_call_cancel(call);
+    dr_call_drop(call, DORA_CODE_EXPIRED);
     if (call->left == 0) {
         dr_call_end(call);
+    } else if (call->stops_with_caller) {
+        dr_cancel_running(call);
     }
 }
 
@@ -333,6 +366,26 @@ static bool keep(dr_call *call, dr_part *one, bool is_big)
     return false;
 }
 
+/* end_stream sends what is left of a stream whose task has ended. Returns: false where its
+ * connection is full. */
+static bool end_stream(dr_call *call)
+{
+    const bool is_sent = dr_call_stream_pump(call);
+    dr_call_stream_settle(call);
+    return is_sent;
+}
+
+/* keep_stream keeps the end of a stream until its parts have gone: they stand in its task's block.
+ */
+static bool keep_stream(dr_call *call, dr_part *one, bool is_big)
+{
+    if (is_big) {
+        (void)keep(call, one, true);
+    }
+    one->state = DR_PART_KEPT;
+    return true;
+}
+
 /* is_watched says whether anybody wants to know of the parts of a call: one branch for both. */
 static bool is_watched(const dr_call *call)
 {
@@ -353,6 +406,10 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
 {
     (void)user;
     dr_call *call = outcome->owner;
+    if (outcome->is_news) {
+        (void)dr_call_stream_pump(call);
+        return true;
+    }
     dr_part *one = &call->parts[outcome->part];
     const size_t bytes = call->bytes + outcome->msg.len + outcome->data.len;
     if (outcome->is_timed) {
@@ -374,6 +431,9 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
     }
     if (is_watched(call)) {
         tell_part(call, one, outcome);
+    }
+    if (call->stream != NULL && !end_stream(call)) {
+        return keep_stream(call, one, outcome->is_big);
     }
     if (call->left == 0) {
         dr_call_end(call);

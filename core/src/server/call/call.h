@@ -52,11 +52,14 @@ struct dr_call {
     size_t held;     /* bytes counted for what it has on the heap; small calls count none */
     size_t bytes;    /* of the reply so far */
     char guid[DR_GUID_LEN];
-    dr_digest digest;          /* by which repeats of it are known */
-    dr_reply_waiter waiter;    /* of the call, or of a repeat that has joined it */
-    uint64_t expires_ns;       /* where `expiry_place` is not 0 */
-    uint32_t expiry_place;     /* expiry.h */
-    struct dr_call_span *span; /* NULL: it is not traced (call_span.h) */
+    dr_digest digest;              /* by which repeats of it are known */
+    dr_reply_waiter waiter;        /* of the call, or of a repeat that has joined it */
+    uint64_t expires_ns;           /* where `expiry_place` is not 0 */
+    uint32_t expiry_place;         /* expiry.h */
+    struct dr_call_span *span;     /* NULL: it is not traced (call_span.h) */
+    struct dr_call_stream *stream; /* NULL: it is none (call_stream.h) */
+    bool stops_with_caller;        /* what runs of it is stopped when nobody waits any more */
+    bool is_cancelled;             /* its reply is not kept */
     dr_part parts[];
 };
 
@@ -67,13 +70,13 @@ struct dr_call {
  * to remember of them, and counts it. Returns: NULL when out of memory. dr_call_free gives all of
  * it back. dr_call_detach: nobody is answered any more. dr_call_abandon: whoever asked has gone;
  * what nobody waits for and no worker has begun is dropped. dr_call_forget: that is so for all
- * calls from `first` on. dr_call_cancel ends the parts that no worker has begun, dr_call_settle one
- * part with a code. */
+ * calls from `first` on. dr_call_drop ends the parts that no worker has begun with a code,
+ * dr_call_settle one part. */
 dr_call *dr_call_new(const dr_responder *responder, const dr_request *request);
 void dr_call_free(dr_call *call);
 void dr_call_detach(dr_call *call);
 void dr_call_abandon(dr_call *call);
-void dr_call_cancel(dr_call *call);
+void dr_call_drop(dr_call *call, int64_t code);
 void dr_call_forget(const dr_responder *responder, dr_call *first);
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
 

@@ -76,7 +76,8 @@ static dr_digest digest_of(const dr_lane *lane, const dr_request *request)
  * bare frame's, may be of another length than those inside. */
 static bool may_be_repeat(const dr_responder *responder, const dr_request *request)
 {
-    if (responder->lane->backend->reply_cache == NULL || responder->guid.len > 0 ||
+    if (responder->lane->backend->reply_cache == NULL || request->type == DR_TYPE_ST_S ||
+        responder->guid.len > 0 ||
         (dr_responder_is_web(responder) && responder->web->guid != NULL)) {
         return false;
     }
@@ -252,6 +253,12 @@ bool dr_dedupe_is_wanted(dr_call *call)
     return dr_dedupe_is_kept(call) &&
            (dr_reply_cache_is_wanted(call->lane->backend->reply_cache, &call->waiter) ||
             has_begun(call));
+}
+
+bool dr_dedupe_has_joined(dr_call *call)
+{
+    return dr_dedupe_is_kept(call) &&
+           dr_reply_cache_is_wanted(call->lane->backend->reply_cache, &call->waiter);
 }
 
 void dr_dedupe_answers(dr_lane *lane)

@@ -35,6 +35,9 @@ void dr_dedupe_end(dr_call *call, dora_slice reply);
 bool dr_dedupe_leave(dr_call *call);
 bool dr_dedupe_is_wanted(dr_call *call);
 
+/* dr_dedupe_has_joined says whether a repeat has joined a call whose own responder goes. */
+bool dr_dedupe_has_joined(dr_call *call);
+
 /* dr_dedupe_only is for a server that takes no new calls. Returns: false, and nothing was done,
  * when the call is not known. */
 bool dr_dedupe_only(const dr_responder *responder, const dr_request *request);

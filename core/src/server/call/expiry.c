@@ -1,7 +1,9 @@
-/* expiry.c: answers callers over HTTP whose time is over; what runs for them runs on. */
+/* expiry.c: answers callers over HTTP, and of streams, whose time is over; what runs for them runs
+ * on, but for streams. */
 #include "server/call/expiry.h"
 
 #include "base/mem.h"
+#include "server/call/cancel.h"
 #include "server/call/dedupe.h"
 #include "server/call/reply.h"
 
@@ -58,11 +60,17 @@ static void arm(dr_lane *lane)
                    0);
 }
 
+static const char late_text[] = "the caller's time is over; the handler may still run";
+
 /* expire answers whoever asked, and leaves the call to those who may ask again. */
 static void expire(dr_call *call)
 {
+    if (call->stream != NULL) {
+        dr_cancel(call, late_text);
+        return;
+    }
     if (call->waiter.role != DR_REPLY_FOLLOWER && !dr_dedupe_is_wanted(call)) {
-        dr_call_cancel(call);
+        dr_call_drop(call, DORA_CODE_EXPIRED);
     }
     if (call->left == 0) {
         dr_call_end(call);
@@ -70,7 +78,7 @@ static void expire(dr_call *call)
     }
     const dr_responder responder = call->responder;
     dr_call_detach(call);
-    dr_reply_late(&responder, call);
+    dr_reply_early(&responder, call, DORA_CODE_RECEIVE, late_text);
     dr_call_abandon(call);
 }
 

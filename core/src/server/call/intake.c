@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "server/call/admit.h"
+#include "server/call/call_stream.h"
 #include "server/call/caller.h"
+#include "server/call/cancel.h"
 #include "server/call/dedupe.h"
 #include "server/call/hello.h"
 #include "server/call/reply.h"
@@ -114,7 +116,23 @@ void dr_call_bare(const dr_responder *responder, dora_slice body)
         return;
     }
     request.guid = (dora_slice){guid, DR_GUID_LEN};
+    if (request.type >= DR_TYPE_ST_S && request.type != DR_TYPE_SC) { /* none of those days */
+        error.code = DORA_CODE_BAD_TYPE;
+        error.msg[0] = '\0';
+        dr_reply_refused(&own, guid, &error);
+        return;
+    }
     dr_call_run(&own, &request);
+}
+
+/* take_word: a client says something of a call that is under way. */
+static void take_word(const dr_responder *responder, const dr_request *request)
+{
+    if (request->type == DR_TYPE_TK) {
+        dr_call_stream_take(responder, request);
+    } else {
+        dr_cancel_take(responder, request);
+    }
 }
 
 void dr_call_request(const dr_responder *responder, const char *guid, dora_slice body)
@@ -126,7 +144,14 @@ void dr_call_request(const dr_responder *responder, const char *guid, dora_slice
     if (dr_request_decode(body, guid, &request, responder->lane->apis, DR_APIS_MAX, &error) !=
             DORA_OK &&
         !is_taken(responder, &request)) {
+        if (error.code == DORA_CODE_BAD_BODY) {
+            dr_call_stream_spoil(responder, guid);
+        }
         dr_reply_refused(responder, guid, &error);
+        return;
+    }
+    if (request.type > DR_TYPE_COUNT) {
+        take_word(responder, &request);
         return;
     }
     dr_call_run(responder, &request);
@@ -161,7 +186,8 @@ static bool is_refused(const dr_responder *responder, const dr_request *request)
     const bool has_conn = dr_responder_has_conn(responder);
     const bool is_original = has_conn && responder->conn->client == DR_CONN_CLIENT_ORIGINAL;
     if (phase == DR_PHASE_MOVING) {
-        return has_conn ? responder->lane->reactor.is_moving && !is_original
+        return has_conn ? (responder->lane->reactor.is_moving || responder->conn->streams > 0) &&
+                              !is_original
                         : dr_responder_is_web(responder) && request->attempt >= 0;
     }
     return !(phase == DR_PHASE_DRAINING && is_original);

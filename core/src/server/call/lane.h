@@ -37,6 +37,7 @@ struct dr_lane {
     dr_backend *backend;
     uint32_t calls;    /* in flight */
     dr_count requests; /* messages that could be read */
+    dr_count ignored;  /* TK and CN for nothing */
     dr_call *unowned;  /* calls that answer nobody (call.h) */
     dr_call *spare;    /* freed single calls */
     dr_buf plain;      /* an inflated body */

@@ -219,23 +219,55 @@ static dora_slice write_unawaited(dr_call *call)
     return err == DORA_OK ? dr_buf_slice(out) : nothing;
 }
 
+/* send_words sends what of a stream stands before its reply. Returns: false where it is more than
+ * may be sent; nothing was. */
+static bool send_words(dr_call *call, dora_slice msg, dora_slice data, bool is_part, uint64_t part)
+{
+    dr_answer answer;
+    if (!dr_answer_begin(&call->responder, call->guid, msg.len + data.len + DR_ENVELOPE_BYTES,
+                         &answer)) {
+        return true; /* nobody is left */
+    }
+    answer.is_part = true;
+    dora_err err = is_part ? dr_part_begin(answer.out, call->guid)
+                           : dr_reply_begin(answer.out, call->guid, DORA_CODE_PROGRESS, msg);
+    err = err == DORA_OK ? dr_buf_append_slice(answer.out, data) : err;
+    if (err == DORA_OK) {
+        err = is_part ? dr_part_end(answer.out, part) : dr_reply_end(answer.out);
+    }
+    err = err == DORA_OK ? dr_answer_end(&call->responder, &answer) : err;
+    if (err != DORA_OK && err != DORA_ETOOBIG) {
+        dr_answer_fail(&call->responder);
+    }
+    return err != DORA_ETOOBIG;
+}
+
+bool dr_reply_part(dr_call *call, uint64_t part, dora_slice data)
+{
+    return send_words(call, nothing, data, true, part);
+}
+
+void dr_reply_progress(dr_call *call, dora_slice note, dora_slice data)
+{
+    (void)send_words(call, note, data, false, 0);
+}
+
 /* is_open says whether a part's end is to come: of a call that has joined another, all are. */
 static bool is_open(const dr_call *call, const dr_part *one)
 {
     return one->state == DR_PART_PENDING || call->waiter.role == DR_REPLY_FOLLOWER;
 }
 
-void dr_reply_late(const dr_responder *responder, dr_call *call)
+void dr_reply_early(const dr_responder *responder, dr_call *call, int64_t code, const char *text)
 {
-    static const char text[] = "the caller's time is over; the handler may still run";
     dr_answer answer;
     if (!dr_answer_begin(responder, call->guid, call->bytes, &answer)) {
         return;
     }
     for (uint32_t i = 0; i < call->count; i++) {
         if (is_open(call, &call->parts[i])) {
-            call->parts[i].code = DORA_CODE_RECEIVE;
-            call->parts[i].msg = (dora_slice){text, sizeof(text) - 1};
+            call->parts[i].code = code;
+            call->parts[i].msg = dr_slice(text);
         }
     }
     dora_err err = put_reply(answer.out, call, 0);
@@ -257,7 +289,9 @@ void dr_reply_call(dr_call *call)
 {
     dr_lane *lane = call->lane;
     dora_slice kept = answer_asker(call);
-    if (kept.data == NULL && dr_dedupe_is_kept(call)) {
+    if (call->is_cancelled) {
+        kept = nothing;
+    } else if (kept.data == NULL && dr_dedupe_is_kept(call)) {
         kept = write_unawaited(call);
     }
     call->waiter.http_status = http_status_of(call);

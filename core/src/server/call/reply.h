@@ -19,8 +19,14 @@ void dr_reply_body(const dr_responder *responder, const char *guid, dora_slice b
                    uint16_t http_status);
 
 /* dr_reply_call writes the results of a call, when somebody waits for them, or they are kept;
- * dr_reply_late answers who asked for it with what there is, and the call goes on. */
+ * dr_reply_early answers who asked for it with what there is, and a code for the rest of it, which
+ * goes on. */
 void dr_reply_call(dr_call *call);
-void dr_reply_late(const dr_responder *responder, dr_call *call);
+void dr_reply_early(const dr_responder *responder, dr_call *call, int64_t code, const char *text);
+
+/* dr_reply_part sends a part of a stream, dr_reply_progress its progress: a note, and a list of two
+ * numbers. Returns: false where the part is more than may be sent; nothing was. */
+bool dr_reply_part(dr_call *call, uint64_t part, dora_slice data);
+void dr_reply_progress(dr_call *call, dora_slice note, dora_slice data);
 
 #endif

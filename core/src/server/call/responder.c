@@ -59,6 +59,9 @@ void dr_responder_add(dr_call *call)
     }
     set_first(responder, call);
     dr_responder_hold(responder);
+    if (call->stream != NULL && dr_responder_has_conn(responder)) {
+        responder->conn->streams++;
+    }
 }
 
 void dr_responder_remove(dr_call *call)
@@ -71,6 +74,9 @@ void dr_responder_remove(dr_call *call)
     }
     if (call->next != NULL) {
         call->next->prev = call->prev;
+    }
+    if (call->stream != NULL && dr_responder_has_conn(responder)) {
+        responder->conn->streams--;
     }
     dr_responder_release(responder);
 }
@@ -87,6 +93,11 @@ void dr_responder_release(const dr_responder *responder)
     if (dr_responder_has_conn(responder)) {
         responder->conn->calls--;
     }
+}
+
+bool dr_responder_is_full(const dr_responder *responder)
+{
+    return dr_responder_has_conn(responder) && dr_conn_is_full(responder->conn);
 }
 
 bool dr_responder_charge(const dr_responder *responder, size_t bytes)

@@ -88,6 +88,10 @@ void dr_responder_hold(const dr_responder *responder);
 void dr_responder_release(const dr_responder *responder);
 void dr_responder_update(const dr_responder *responder);
 
+/* dr_responder_is_full says whether parts of a stream should wait, since much of what was sent has
+ * not been taken; dr_call_stream_room is called once it was. */
+bool dr_responder_is_full(const dr_responder *responder);
+
 /* dr_responder_charge counts bytes that are held for whoever asked, as for its connection;
  * dr_responder_discharge counts them off. Nothing happens for nobody.
  * Returns: false when that would be too much: nothing is counted. */

@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "net/http_more.h"
 #include "server/call/call.h"
+#include "server/call/call_stream.h"
 #include "server/call/dedupe.h"
 #include "server/call/intake.h"
 #include "server/call/offload.h"
@@ -203,6 +204,7 @@ dora_err dr_reactor_thread_init(dr_server *server, uint32_t index, dora_error *e
                                       .on_tls_failed = dr_stranger_tls,
                                       .on_move = on_move,
                                       .on_gone = dr_call_gone,
+                                      .on_room = dr_call_stream_room,
                                       .collect = collect,
                                       .set_asleep = set_asleep,
                                       .has_ready = has_ready,

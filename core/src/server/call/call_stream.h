@@ -1,0 +1,48 @@
+/* call_stream.h: a call whose handler sends parts: from its ring to whoever asked, as far as there
+ * is room. Thread: the lane's. Source: PROTOCOL.md, "Streams". */
+#ifndef DR_SERVER_CALL_STREAM_H
+#define DR_SERVER_CALL_STREAM_H
+
+#include "server/call/call.h"
+#include "task/task_ring.h"
+
+/* dr_call_stream is a call's of type ST_S. */
+typedef struct dr_call_stream {
+    uint64_t tail;   /* bytes that were taken out of the ring */
+    uint64_t sent;   /* parts */
+    uint64_t taken;  /* of these, by the client */
+    uint32_t window; /* parts under way at most */
+    uint32_t progress_turn;
+    uint32_t part_len; /* of the part that is being taken out, where `has_head` */
+    uint32_t task;     /* of its only part, while that is there, */
+    dr_pool *pool;     /* of that pool; NULL: it is not, or nobody wants it */
+    dr_buf part;       /* of one that does not lie in one piece */
+    int64_t failed;    /* the code that it ends with, whatever its task says; 0: none */
+    bool has_head;
+    bool is_pumping; /* whoever has closed its connection must leave it alone */
+} dr_call_stream;
+
+/* dr_call_stream_new makes that of a call. Returns: NULL when out of memory. dr_call_stream_free
+ * undoes it; NULL is fine. dr_call_stream_begin: its api has its place. */
+dr_call_stream *dr_call_stream_new(const dr_request *request);
+void dr_call_stream_free(dr_call_stream *stream);
+void dr_call_stream_begin(dr_call *call);
+
+/* dr_call_stream_pump sends what there is. Returns: false where something is left, since its
+ * connection is full. What is left goes by dr_call_stream_room (an event of the reactor) once it is
+ * not; behind the last the call is ended if its task has. */
+bool dr_call_stream_pump(dr_call *call);
+void dr_call_stream_room(dr_conn *conn, void *lane);
+
+/* dr_call_stream_settle makes what has become of the stream the outcome of its api. */
+void dr_call_stream_settle(dr_call *call);
+
+/* dr_call_stream_give_up: nobody wants more of it. */
+void dr_call_stream_give_up(dr_call *call);
+
+/* dr_call_stream_take is a client's TK. dr_call_stream_spoil ends the stream under a frame's guid
+ * whose body cannot be decoded, if there is one; it is then answered as any. */
+void dr_call_stream_take(const dr_responder *responder, const dr_request *request);
+void dr_call_stream_spoil(const dr_responder *responder, const char *guid);
+
+#endif

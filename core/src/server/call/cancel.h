@@ -1,0 +1,21 @@
+/* cancel.h: calls that end early: cancelled by whoever asked, or since nobody waits any more.
+ * Thread: the lane's. Source: PROTOCOL.md, "Streams". */
+#ifndef DR_SERVER_CANCEL_H
+#define DR_SERVER_CANCEL_H
+
+#include "server/call/call.h"
+
+/* dr_cancel_take is a client's CN. */
+void dr_cancel_take(const dr_responder *responder, const dr_request *request);
+
+/* dr_cancel answers whoever asked at once: 100211, with this text, for each api that has not ended.
+ * What waits is dropped, what runs is asked to stop, unless a repeat of it has joined. */
+void dr_cancel(dr_call *call, const char *text);
+
+/* dr_cancel_running asks the parts of a call that run to stop. */
+void dr_cancel_running(dr_call *call);
+
+/* dr_call_of finds a connection's call by its guid. Returns: NULL where there is none. */
+dr_call *dr_call_of(const dr_responder *responder, const char *guid);
+
+#endif
