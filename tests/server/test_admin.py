@@ -467,8 +467,8 @@ def test_the_documents_table_of_metrics():
             for name, kind, labels, text in rows}
     discovery = {"redis": ["127.0.0.1:1"]}  # nobody is there
     access = {"rules": [{"who": "anyone", "apis": "*"}]}
-    with Server(one_pool(dedupe=True), listen=LISTEN, discovery=discovery,
-                access=access) as server:
+    with Server(one_pool(dedupe=True), listen=LISTEN, discovery=discovery, access=access,
+                reload={"canary_percent": 10}) as server:
         with v1.Conn(server.address) as conn:
             assert conn.call("/mark", 1)["code"] == 0
         page = ask(admin_of(server), "/metrics")[1]

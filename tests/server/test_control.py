@@ -49,9 +49,9 @@ def table(first):
 def test_the_answer_has_the_keys_of_the_protocol(server):
     with v1.Conn(server.address) as conn:
         told = conn.command("getStat")["data"]["server"]
-        assert list(told) == [key for key in table("key") if key not in ("callers", "reload")]
-        assert list(conn.command("reloadTask")["data"]["server"]) == [
-            key for key in table("key") if key != "callers"]
+        always = [key for key in table("key") if key not in ("callers", "rollout", "reload")]
+        assert list(told) == always
+        assert list(conn.command("reloadTask")["data"]["server"]) == always + ["reload"]
     pool = next(iter(told["pools"].values()))
     assert list(pool) == table("key of a pool")
     for key in ("repeats", "held"):
@@ -152,7 +152,8 @@ def test_an_unknown_command_is_named(conn, name):
     reply = conn.command(name)
     assert (reply["code"], reply["data"]) == (100011, [])
     assert reply["msg"] == ("unknown control command %s; "
-                            "there are getStat, getApis, forgive, reloadTask and upgrade" % name)
+                            "there are getStat, getApis, forgive, reloadTask, reloadWait, "
+                            "reloadNow and upgrade" % name)
 
 
 def has_ended(conn):

@@ -267,7 +267,7 @@ static void unknown_keys(void **state)
         "upgrade_timeout_ms, hung_ms, original, connection_mb_max, buffers_mb_max, stall_ms, "
         "frame_ms, connections_max, connections_per_address_max, connection_calls_max, sign, salt, "
         "gzip, daemonize, pid_file, dev, user, group, umask, no_new_privs, core_mb_max, "
-        "master_user, log, trace, tls, control, access, http, discovery, pools");
+        "master_user, log, reload, trace, tls, control, access, http, discovery, pools");
     expect_problem("{\"log\": {\"zebra\": 2}}",
                    "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level, "
                    "requests, slow_ms");

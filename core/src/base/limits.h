@@ -91,6 +91,7 @@
 #define DR_SLOW_LOAD_MS 30000u    /* a zygote that takes longer to load, too */
 #define DR_LAST_WORDS_MAX 2048u   /* printed by a program that does not load: a traceback's end */
 #define DR_RELOAD_MS_MAX 30000u   /* a new generation that takes longer is given up */
+#define DR_CANARY_PERCENT_MAX 50u /* more would leave less to compare with than there is to see */
 #define DR_RELOAD_ANSWER_MS 1800u /* a client is told "pending" then: within its two seconds */
 
 /* Users and rights. */

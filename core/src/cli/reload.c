@@ -8,7 +8,11 @@
 #include "cli/text.h"
 #include "cli/token.h"
 
-static const char usage[] = "usage: dora reload [ADDRESS] [--timeout S]\n";
+#define ASK_S 5.0
+#define LOAD_S 40.0   /* what a reload takes to load, at most, and a while to say so */
+#define WATCH_S 86400 /* at most: how long a server watches that does not tell */
+
+static const char usage[] = "usage: dora reload [ADDRESS] [--now] [--timeout S]\n";
 
 static const char help[] =
     "\n"
@@ -16,8 +20,12 @@ static const char help[] =
     "the generation of each pool, or \"still loading\" when that takes more than two seconds; the\n"
     "log then says what became of it. An application that does not load changes nothing: the\n"
     "reason is printed and the exit status is 1.\n"
+    "Where the server watches new applications before they take over (reload.canary_percent) it\n"
+    "waits for the verdict and prints it; the exit status is 1 where the old ones serve on.\n"
     "\n" DR_ABOUT_ADDRESS "\n"
-    "  --timeout S     wait at most S seconds (5)\n" DR_ABOUT_CLIENT DR_ABOUT_STATUS;
+    "  --now           what has loaded takes over at once, unwatched\n"
+    "  --timeout S     wait at most S seconds (5, and as long as the server "
+    "watches)\n" DR_ABOUT_CLIENT DR_ABOUT_STATUS;
 
 static void print_outcome(const json_t *data)
 {
@@ -38,12 +46,44 @@ static void print_outcome(const json_t *data)
     printf("\n");
 }
 
+/* print_verdict. Of what is not watched nothing is said. */
+static void print_verdict(const json_t *data)
+{
+    const json_t *rollout = json_object_get(json_object_get(data, "server"), "rollout");
+    if (strcmp(dr_text_word(rollout, "state"), "ahead") == 0) {
+        dr_text_print(stdout, "", "%s", dr_text_word(rollout, "text"));
+        printf("\n");
+    }
+}
+
+/* watch_s_of asks how long the server watches what it loads. Returns: 0: it does not. One that may
+ * not be asked is waited for as long as need be. */
+static double watch_s_of(const char *address, dora_err *err, dora_error *error)
+{
+    dr_operator self = {0};
+    json_t *data = NULL;
+    *err = dr_operator_open(&self, address, ASK_S, error);
+    *err = *err == DORA_OK ? dr_operator_ask(&self, "getStat", &data, error) : *err;
+    const json_t *rollout = json_object_get(json_object_get(data, "server"), "rollout");
+    double watch_s = rollout != NULL ? (double)dr_text_int(rollout, "watch_s") : 0;
+    if (*err == DORA_EREPLY) {
+        *err = DORA_OK;
+        watch_s = WATCH_S;
+    }
+    json_decref(data);
+    dr_operator_close(&self);
+    return watch_s;
+}
+
 static int run(int argc, char **argv, const dora_host *host)
 {
     (void)host;
-    double timeout_s = 5.0;
+    double timeout_s = 0;
+    bool is_now = false;
     const char *address = NULL;
-    const dr_operate_flag flags[] = {{.name = "--timeout", .seconds = &timeout_s}, {.name = NULL}};
+    const dr_operate_flag flags[] = {{.name = "--timeout", .seconds = &timeout_s},
+                                     {.name = "--now", .is_given = &is_now},
+                                     {.name = NULL}};
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help("reload");
     }
@@ -55,10 +95,19 @@ static int run(int argc, char **argv, const dora_host *host)
     dora_error error = {.err = DORA_OK};
     json_t *data = NULL;
     int status = DR_EXIT_OK;
-    dora_err err = dr_operator_open(&self, address, timeout_s, &error);
-    err = err == DORA_OK ? dr_operator_ask(&self, "reloadTask", &data, &error) : err;
+    dora_err err = DORA_OK;
+    const double watch_s = is_now ? 0 : watch_s_of(address, &err, &error);
+    const char *command = is_now ? "reloadNow" : watch_s > 0 ? "reloadWait" : "reloadTask";
+    if (timeout_s <= 0) {
+        timeout_s = watch_s > 0 ? LOAD_S + watch_s : ASK_S;
+    }
+    err = err == DORA_OK ? dr_operator_open(&self, address, timeout_s, &error) : err;
+    err = err == DORA_OK ? dr_operator_ask(&self, command, &data, &error) : err;
     if (err == DORA_OK) {
         print_outcome(data);
+        if (watch_s > 0) {
+            print_verdict(data);
+        }
     } else {
         status = dr_operate_fail("reload", address, &error);
     }

@@ -70,6 +70,23 @@ static void put_discovery(dr_buf *out, const json_t *discovery)
     }
 }
 
+/* put_rollout writes a line of the last reload that was watched, where there was any. */
+static void put_rollout(dr_buf *out, const json_t *rollout)
+{
+    const char *state = dr_text_word(rollout, "state");
+    const char *text = dr_text_word(rollout, "text");
+    if (strcmp(state, "watching") == 0) {
+        const int64_t ms = dr_text_int(rollout, "ms");
+        dr_text_line(out, SIZE_MAX,
+                     "reload: generation %" PRId64 " is watched, %" PRId64 " s of %" PRId64
+                     " s, with %" PRId64 " %% of the calls; %s",
+                     dr_text_int(rollout, "generation"), ms / 1000, dr_text_int(rollout, "watch_s"),
+                     dr_text_int(rollout, "canary_percent"), text);
+    } else if (text[0] != '\0') {
+        dr_text_line(out, SIZE_MAX, "reload: %s", text);
+    }
+}
+
 #define STATE_MAX 64
 
 /* state_of says how a pool does, and for how long it starts nobody after a crash loop. */
@@ -199,6 +216,7 @@ static int print(const dr_operator *from, const json_t *data, bool is_json)
         put_callers(&out, json_object_get(server, "callers"));
         put_poison(&out, json_object_get(server, "pools"));
         put_priorities(&out, json_object_get(server, "pools"));
+        put_rollout(&out, json_object_get(server, "rollout"));
         put_pools(&out, json_object_get(server, "pools"));
     }
     const bool is_written =

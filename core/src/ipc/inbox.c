@@ -11,27 +11,11 @@ uint32_t dr_ring_entries(uint32_t tasks)
     return entries;
 }
 
-bool dr_inbox_has_room(const dr_region *region, uint32_t worker, uint32_t tail)
-{
-    const dr_shared_worker *shared = &region->workers[worker];
-    return tail - atomic_load_explicit(&shared->inbox_head, memory_order_acquire) <
-           region->shape.ring_entries;
-}
-
 bool dr_inbox_is_empty(const dr_region *region, uint32_t worker)
 {
     const dr_shared_worker *shared = &region->workers[worker];
     return atomic_load_explicit(&shared->inbox_head, memory_order_acquire) ==
            atomic_load_explicit(&shared->inbox_tail, memory_order_seq_cst);
-}
-
-void dr_inbox_push(const dr_region *region, uint32_t worker, uint32_t *tail, uint32_t generation,
-                   uint32_t index)
-{
-    dr_region_inbox(region, worker)[*tail & (region->shape.ring_entries - 1)] =
-        ((uint64_t)generation << 32) | index;
-    (*tail)++;
-    atomic_store_explicit(&region->workers[worker].inbox_tail, *tail, memory_order_seq_cst);
 }
 
 bool dr_inbox_pop(const dr_region *region, uint32_t worker, uint32_t *generation, uint32_t *index)

@@ -10,14 +10,25 @@ uint32_t dr_ring_entries(uint32_t tasks);
 
 /* dr_inbox_has_room says whether the master may push; `tail` is its own count of what it has
  * pushed. The worker's head is read once and checked. */
-bool dr_inbox_has_room(const dr_region *region, uint32_t worker, uint32_t tail);
+static inline bool dr_inbox_has_room(const dr_region *region, uint32_t worker, uint32_t tail)
+{
+    const dr_shared_worker *shared = &region->workers[worker];
+    return tail - atomic_load_explicit(&shared->inbox_head, memory_order_acquire) <
+           region->shape.ring_entries;
+}
 
 /* dr_inbox_is_empty says whether the worker has taken out every entry. */
 bool dr_inbox_is_empty(const dr_region *region, uint32_t worker);
 
 /* dr_inbox_push publishes a task and moves the master's `*tail`. The caller checked for room. */
-void dr_inbox_push(const dr_region *region, uint32_t worker, uint32_t *tail, uint32_t generation,
-                   uint32_t index);
+static inline void dr_inbox_push(const dr_region *region, uint32_t worker, uint32_t *tail,
+                                 uint32_t generation, uint32_t index)
+{
+    dr_region_inbox(region, worker)[*tail & (region->shape.ring_entries - 1)] =
+        ((uint64_t)generation << 32) | index;
+    (*tail)++;
+    atomic_store_explicit(&region->workers[worker].inbox_tail, *tail, memory_order_seq_cst);
+}
 
 /* dr_inbox_pop takes the next task (worker). Returns: false when there is none. */
 bool dr_inbox_pop(const dr_region *region, uint32_t worker, uint32_t *generation, uint32_t *index);

@@ -56,7 +56,9 @@ static void read_times(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
     outcome->is_timed = outcome->code == 0 || !dora_code_is_not_run(outcome->code);
     outcome->queue_ns = queue_ns < most ? queue_ns : most;
     outcome->run_ns = run_ns < most ? run_ns : most;
-    learn(pool, record->api, outcome->run_ns);
+    if (pool->canary.crew == 0 || !pool->slots[record->slot].is_canary) {
+        learn(pool, record->api, outcome->run_ns);
+    }
     if (pool->queue.count > 0) {
         dr_cost_learn_fast(&pool->costs[record->api], outcome->run_ns, now_ns);
     }
@@ -238,6 +240,9 @@ static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
     } else if (code == DORA_CODE_WORKER_DIED) {
         say_starved(pool, task, outcome);
     }
+    if (pool->canary.crew != 0) {
+        dr_canary_count(pool, task, outcome->code, outcome->run_ns);
+    }
     dr_slot_drop(pool, record->slot, task);
     record->state = DR_RECORD_FINISHED;
     if (code == 0) {
@@ -358,23 +363,25 @@ static void refuse(dr_pool *pool, uint32_t task, int64_t code, batch *found)
 }
 
 /* is_look_due: something that waits may have to be answered. */
-static bool is_look_due(const dr_pool *pool, uint32_t reactor, uint64_t now_ns)
+static bool is_look_due(const dr_pool *pool, const dr_queue *queue, uint64_t look_ns,
+                        uint64_t now_ns)
 {
-    return pool->queue.count > 0 && now_ns >= pool->look_ns[reactor] &&
-           (now_ns >= pool->queue.expiry_ns || pool->is_ending ||
+    return queue->count > 0 && now_ns >= look_ns &&
+           (now_ns >= queue->expiry_ns || pool->is_ending ||
             (pool->unhealthy && pool->live_count == 0));
 }
 
-/* give_up_waiting answers what waits in vain: its deadline has passed, or the pool has no worker
- * and cannot start one. Looks through the queue once a tick at most, through a long one less often:
+/* give_up_in answers what waits in vain: its deadline has passed, or the pool has no worker and
+ * cannot start one. Looks through the queue once a tick at most, through a long one less often:
  * under lasting overload some deadline passes at any time. */
-static void give_up_waiting(dr_pool *pool, uint32_t reactor, batch *found)
+static void give_up_in(dr_pool *pool, dr_queue *queue, uint64_t *look_ns, uint32_t reactor,
+                       batch *found)
 {
-    if (!is_look_due(pool, reactor, found->now_ns)) {
+    if (!is_look_due(pool, queue, *look_ns, found->now_ns)) {
         return;
     }
     uint64_t expiry_ns = UINT64_MAX;
-    uint32_t task = pool->queue.all.first;
+    uint32_t task = queue->all.first;
     while (task != DR_NONE && found->count < BATCH) {
         const dr_record *record = &pool->records[task];
         const uint32_t next = record->next;
@@ -388,10 +395,18 @@ static void give_up_waiting(dr_pool *pool, uint32_t reactor, batch *found)
         }
         task = next;
     }
-    pool->look_ns[reactor] = found->now_ns + DR_TICK_AHEAD_MS * UINT64_C(1000000);
+    *look_ns = found->now_ns + DR_TICK_AHEAD_MS * UINT64_C(1000000);
     if (task == DR_NONE) {
-        pool->queue.expiry_ns = expiry_ns;
-        pool->look_ns[reactor] += pool->queue.count * LOOK_NS;
+        queue->expiry_ns = expiry_ns;
+        *look_ns += queue->count * LOOK_NS;
+    }
+}
+
+static void give_up_waiting(dr_pool *pool, uint32_t reactor, batch *found)
+{
+    if (pool->queue.count + pool->canary.queue.count > 0) {
+        give_up_in(pool, &pool->queue, &pool->look_ns[reactor], reactor, found);
+        give_up_in(pool, &pool->canary.queue, &pool->canary.look_ns[reactor], reactor, found);
     }
 }
 
@@ -476,6 +491,18 @@ static uint32_t deliver(dr_pool *pool, batch *found, dr_outcome_fn fn, void *use
     return freed;
 }
 
+static void free_delivered(dr_pool *pool, const batch *found, uint32_t count)
+{
+    if (count == 0) {
+        return; /* the usual case: each is kept until its call has been answered */
+    }
+    pthread_mutex_lock(&pool->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        dr_record_free(pool, found->items[i].task);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, void *user)
 {
     size_t total = 0;
@@ -500,12 +527,7 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
             break;
         }
         total += found.count;
-        const uint32_t freed = deliver(pool, &found, fn, user);
-        pthread_mutex_lock(&pool->lock);
-        for (uint32_t i = 0; i < freed; i++) {
-            dr_record_free(pool, found.items[i].task);
-        }
-        pthread_mutex_unlock(&pool->lock);
+        free_delivered(pool, &found, deliver(pool, &found, fn, user));
     } while (found.count == BATCH || found.is_settling);
     dr_wake_all(pool, &pool->owed[reactor]); /* what `fn` has submitted */
     return total;

@@ -173,19 +173,27 @@ uint32_t dr_crew_ready(const dr_crew *crew)
     return count(crew).held;
 }
 
+void dr_crew_watch(dr_crew *crew)
+{
+    crew->is_watched = true;
+    dr_crew_balance(crew);
+}
+
 void dr_crew_take_over(dr_crew *crew)
 {
-    crew->is_on_trial = false;
+    crew->is_on_trial = crew->is_watched = false;
     dr_crew_balance(crew);
 }
 
 void dr_crew_retire(dr_crew *crew)
 {
-    if (crew->state != DR_CREW_LOADED) {
+    const bool has_failed = crew->state == DR_CREW_FAILED && crew->is_watched;
+    if (crew->state != DR_CREW_LOADED && (!has_failed || crew->zygote == NULL)) {
         dr_crew_stop(crew); /* its zygote died, and another one was on its way */
         return;
     }
     uv_timer_stop(&crew->retry);
+    crew->is_on_trial = crew->is_watched = false;
     crew->state = DR_CREW_LEAVING;
     dr_crew_balance(crew);
 }
@@ -322,7 +330,7 @@ void dr_crew_worker_ready(dr_crew *crew, uint32_t slot)
 {
     const bool is_news = !crew->was_ready || crew->is_on_trial;
     crew->was_ready = true;
-    if (crew->is_on_trial) {
+    if (crew->is_on_trial && !crew->is_watched) {
         dr_dispatch_worker_hold(crew->pool, slot);
     } else {
         dr_dispatch_worker_ready(crew->pool, slot);

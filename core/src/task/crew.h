@@ -90,6 +90,7 @@ typedef struct dr_crew {
     uint32_t id;          /* among the crews of its pool; its slots bear it */
     uint32_t generation;  /* of its application, once it has taken over */
     bool is_on_trial;     /* its workers are held; any failure is final */
+    bool is_watched;      /* on trial, and its workers take a part of the calls */
     dr_crew_options options;
     dr_crew_events events;
     dr_crew_state state;
@@ -132,11 +133,14 @@ typedef struct dr_crew {
 void dr_crew_discard(dr_crew *crew);
 
 /* dr_crew_is_complete says whether all workers of a crew on trial are ready and held.
- * dr_crew_ready counts them. dr_crew_take_over ends the trial, once dr_dispatch_switch gave its
- * workers their tasks. dr_crew_retire: another took over; the workers finish what they run.
- * dr_crew_has_left says that its last process has ended. */
+ * dr_crew_ready counts them. dr_crew_watch lets those that follow take tasks, as dr_canary_begin
+ * has done with them; a worker that dies is replaced, one that starts in vain is the end.
+ * dr_crew_take_over ends the trial, once dr_dispatch_switch gave its workers their tasks.
+ * dr_crew_retire: another took over; the workers finish what they run. dr_crew_has_left says that
+ * its last process has ended. */
 bool dr_crew_is_complete(const dr_crew *crew);
 uint32_t dr_crew_ready(const dr_crew *crew);
+void dr_crew_watch(dr_crew *crew);
 void dr_crew_take_over(dr_crew *crew);
 void dr_crew_retire(dr_crew *crew);
 bool dr_crew_has_left(const dr_crew *crew);

@@ -268,6 +268,9 @@ static void go_on(dr_crew *crew)
  * program's own file again does so first of all. */
 static const char *how_far(const dr_crew *crew)
 {
+    if (crew->is_watched) {
+        return "while it was watched";
+    }
     if (crew->had_greeted) {
         return "while it loaded the application";
     }

@@ -44,7 +44,7 @@ static void wake_later(dr_pool *pool, dr_wakes *wakes, uint32_t slot, uint64_t c
 static bool can_hand_ahead(dr_pool *pool, uint32_t index, uint64_t cost_ns)
 {
     const dr_slot *slot = &pool->slots[index];
-    return slot->state == DR_SLOT_BUSY && !slot->leaving && !slot->slow &&
+    return slot->state == DR_SLOT_BUSY && !slot->leaving && !slot->slow && !slot->is_canary &&
            slot->held < DR_HANDED_MAX && slot->backlog_ns + cost_ns <= DR_WAKE_PRICE_NS &&
            dr_inbox_has_room(&pool->region, index, slot->inbox_tail);
 }
@@ -115,10 +115,13 @@ static bool is_short(const dr_pool *pool)
 
 void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
 {
-    if (pool->queue.count == 0) {
+    if (pool->queue.count + pool->canary.queue.count == 0) {
         return;
     }
     const uint64_t now_ns = dr_clock_ns();
+    if (pool->canary.queue.count > 0) {
+        dr_canary_assign(pool, wakes, now_ns);
+    }
     uint32_t task;
     while ((task = dr_queue_take(pool, now_ns)) != DR_NONE) {
         const dr_record *record = &pool->records[task];
@@ -146,11 +149,15 @@ void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
  * it leaves room. */
 static bool is_full(const dr_pool *pool, uint8_t priority)
 {
-    const uint32_t not_running = pool->queue.count + pool->ahead_count + pool->reserved_count;
+    const uint32_t not_running =
+        pool->queue.count + pool->canary.queue.count + pool->ahead_count + pool->reserved_count;
     const uint32_t limit = pool->limits.queue_tasks_max;
     const uint32_t most = priority == DORA_PRIORITY_LOW ? limit - limit / 2 : limit;
-    uint32_t over = not_running >= most ? not_running - most + 1 : 0;
-    if (over > 0 && pool->limits.concurrency > 1) {
+    if (not_running < most) {
+        return false;
+    }
+    uint32_t over = not_running - most + 1;
+    if (pool->limits.concurrency > 1) {
         return dr_spread_room(pool) < over;
     }
     for (uint32_t i = pool->idle.first; i != DR_NONE && over > 0; i = pool->slots[i].next) {
@@ -170,7 +177,7 @@ static uint32_t take_room(dr_pool *pool, uint64_t bytes, uint8_t priority)
     if (dr_slab_alloc(&pool->slab, bytes, &record->offset, &record->capacity) != DORA_OK) {
         return DR_NONE;
     }
-    dr_record_remove(pool, &pool->free_records, task);
+    dr_record_pop(pool, &pool->free_records);
     record->state = DR_RECORD_FILLING;
     pool->reserved_count++;
     return task;
@@ -222,17 +229,11 @@ static const char hopeless_text[] =
     "calls wait, and even a quick one of this api would not end in the time that is left";
 
 /* is_hopeless_now: calls of lower priority are no reason to refuse one: it is soon its turn. */
-static bool is_hopeless_now(const dr_pool *pool, const dr_task_input *input, uint8_t priority)
+static bool is_hopeless_now(const dr_pool *pool, const dr_task_input *input, uint32_t api,
+                            uint8_t priority)
 {
-    const uint32_t api = input->api < pool->api_count ? input->api : pool->api_count;
     return dr_queue_is_before(&pool->queue, priority) &&
            dr_cost_is_hopeless(pool, api, input->deadline_ns, input->submitted_ns);
-}
-
-/* is_suspect says whether a call of an api has ended a worker. */
-static bool is_suspect(const dr_pool *pool, uint32_t api)
-{
-    return pool->costs[api < pool->api_count ? api : pool->api_count].is_suspect;
 }
 
 int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t *task,
@@ -245,13 +246,14 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     const uint8_t priority =
         (uint8_t)(input->priority != DORA_PRIORITY_DEFAULT ? input->priority
                                                            : DORA_PRIORITY_NORMAL);
+    const uint32_t api = input->api < pool->api_count ? input->api : pool->api_count;
     pthread_mutex_lock(&pool->lock);
-    if (is_suspect(pool, input->api) && dr_suspect_is_refused(pool, input)) {
+    if (pool->costs[api].is_suspect && dr_suspect_is_refused(pool, input)) {
         pthread_mutex_unlock(&pool->lock);
         *why = dora_code_text(DORA_CODE_POISON);
         return DORA_CODE_POISON;
     }
-    const bool is_hopeless = pool->queue.count > 0 && is_hopeless_now(pool, input, priority);
+    const bool is_hopeless = pool->queue.count > 0 && is_hopeless_now(pool, input, api, priority);
     const uint32_t index = is_hopeless ? DR_NONE : take_room(pool, bytes, priority);
     if (index == DR_NONE) {
         pool->refused++;
@@ -262,7 +264,7 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
         return DORA_CODE_OVERLOADED;
     }
     dr_record *record = &pool->records[index];
-    record->api = input->api < pool->api_count ? input->api : pool->api_count;
+    record->api = api;
     record->reactor = input->reactor;
     record->owner = input->owner;
     record->part = input->part;
@@ -279,14 +281,20 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     return 0;
 }
 
-/* enter lets workers have a task that is filled: it is handed to one, or waits. */
-static void enter(dr_pool *pool, uint32_t task, dr_wakes *owed)
+/* is_wanted: a task that is filled may be lost meanwhile. */
+static inline bool is_wanted(dr_pool *pool, uint32_t task)
 {
     pool->reserved_count--;
     if (pool->records[task].state == DR_RECORD_LOST) {
         dr_record_append(pool, &pool->lost, task); /* answered at the end of the turn */
-        return;
+        return false;
     }
+    return true;
+}
+
+/* enter lets workers have a task that is filled: it is handed to one, or waits. */
+static inline void enter(dr_pool *pool, uint32_t task, dr_wakes *owed)
+{
     /* Nobody overtakes the queue, but by taking turns there. */
     if (pool->queue.count > 0 || !dr_assign(pool, task, owed)) {
         pool->records[task].state = DR_RECORD_WAITING;
@@ -294,12 +302,29 @@ static void enter(dr_pool *pool, uint32_t task, dr_wakes *owed)
     }
 }
 
+/* enter_watched is the same beside a new generation that gets a part of the calls. */
+static void enter_watched(dr_pool *pool, const uint32_t *tasks, uint32_t count, dr_wakes *owed)
+{
+    const bool is_chosen = dr_canary_chooses(pool);
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_wanted(pool, tasks[i]) && !dr_canary_enter(pool, tasks[i], is_chosen, owed)) {
+            enter(pool, tasks[i], owed);
+        }
+    }
+}
+
 void dr_dispatch_commit(dr_pool *pool, const uint32_t *tasks, uint32_t count)
 {
     dr_wakes *owed = &pool->owed[pool->records[tasks[0]].reactor];
     pthread_mutex_lock(&pool->lock);
-    for (uint32_t i = 0; i < count; i++) {
-        enter(pool, tasks[i], owed);
+    if (pool->canary.crew != 0) {
+        enter_watched(pool, tasks, count, owed);
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            if (is_wanted(pool, tasks[i])) {
+                enter(pool, tasks[i], owed);
+            }
+        }
     }
     pthread_mutex_unlock(&pool->lock);
     if (owed->tasks >= DR_OWED_TASKS_MAX || owed->cost_ns >= DR_WAKE_PRICE_NS) {

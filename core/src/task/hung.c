@@ -10,9 +10,10 @@
 #include "ipc/inbox.h"
 #include "task/look.h"
 
+/* takes_tasks: a canary helps nobody who waits. */
 static bool takes_tasks(const dr_slot *slot)
 {
-    return slot->state >= DR_SLOT_IDLE && slot->state != DR_SLOT_DEAD && !slot->leaving;
+    return dr_slot_is_live(slot) && !slot->is_canary;
 }
 
 /* is_occupied says whether a worker could take no task, by what it holds or by not reacting. */

@@ -194,9 +194,13 @@ void dr_dispatch_each(dr_pool *pool, dr_task_seen_fn fn, void *user)
             }
         }
     }
-    for (uint32_t i = pool->queue.all.first; i != DR_NONE; i = pool->records[i].next) {
-        see(pool, i, false, &seen);
-        fn(&seen, user);
+    const dr_queue *const queues[] = {&pool->queue, &pool->canary.queue};
+    for (size_t q = 0; q < sizeof(queues) / sizeof(queues[0]); q++) {
+        uint32_t task = queues[q]->count > 0 ? queues[q]->all.first : DR_NONE;
+        for (; task != DR_NONE; task = pool->records[task].next) {
+            see(pool, task, false, &seen);
+            fn(&seen, user);
+        }
     }
     pthread_mutex_unlock(&pool->lock);
 }

@@ -141,6 +141,14 @@ dora_err dr_names_copy(dr_names *to, const dr_names *from)
     return err;
 }
 
+dora_err dr_names_add_as(dr_names *names, const dr_names *from, uint32_t api)
+{
+    const dora_slice name = {from->items[api], strlen(from->items[api])};
+    const dora_err err = dr_names_add(names, name);
+    return err == DORA_OK ? copy_about(&names->abouts[names->count - 1], dr_names_about(from, api))
+                          : err;
+}
+
 void dr_names_fini(dr_names *names)
 {
     for (uint32_t i = 0; names->abouts != NULL && i < names->count; i++) {

@@ -56,6 +56,9 @@ dora_err dr_names_add(dr_names *names, dora_slice name);
 dr_about *dr_names_last(dr_names *names);
 const dr_about *dr_names_about(const dr_names *names, uint32_t api);
 
+/* dr_names_add_as appends an api as another application has it. Errors: as dr_names_add. */
+dora_err dr_names_add_as(dr_names *names, const dr_names *from, uint32_t api);
+
 /* dr_names_copy. Errors: DORA_ENOMEM. Ownership: gives; dr_names_fini frees, also what a failure
  * has left. */
 dora_err dr_names_copy(dr_names *to, const dr_names *from);

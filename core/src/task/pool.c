@@ -84,6 +84,8 @@ void dr_pool_fini(dr_pool *pool)
     dr_slab_fini(&pool->slab);
     dr_queue_fini(&pool->queue);
     dr_poison_fini(&pool->poison);
+    dr_queue_fini(&pool->canary.queue);
+    free(pool->canary.apis);
     free(pool->records);
     free(pool->slots);
     free(pool->costs);
@@ -176,6 +178,9 @@ void dr_slot_set_idle(dr_pool *pool, uint32_t index)
     dr_slot *slot = &pool->slots[index];
     slot->state = DR_SLOT_IDLE;
     slot->slow = false;
+    if (slot->is_canary) {
+        return;
+    }
     slot->prev = DR_NONE;
     slot->next = pool->idle.first;
     if (pool->idle.first == DR_NONE) {
@@ -189,6 +194,9 @@ void dr_slot_set_idle(dr_pool *pool, uint32_t index)
 void dr_slot_leave_idle(dr_pool *pool, uint32_t index)
 {
     const dr_slot *slot = &pool->slots[index];
+    if (slot->is_canary) {
+        return;
+    }
     if (slot->prev == DR_NONE) {
         pool->idle.first = slot->next;
     } else {

@@ -12,6 +12,7 @@
 
 #include "ipc/region.h"
 #include "ipc/slab.h"
+#include "task/canary.h"
 #include "task/poison.h"
 #include "task/queue.h"
 #include "wire/message.h"
@@ -59,6 +60,7 @@ typedef struct dr_record {
     uint32_t input_len;    /* of the block; the reply stands behind it */
     uint32_t own_limit_ms; /* of its api: 0: as the pool says, DR_LIMIT_NONE: none */
     bool is_big;           /* its reply is being copied out of the worker's big area */
+    bool is_bound;         /* it waits in the queue of the canary */
 } dr_record;
 
 typedef enum dr_slot_state {
@@ -110,10 +112,12 @@ typedef struct dr_damage {
 /* dr_slot is the truth about one worker. */
 typedef struct dr_slot {
     dr_slot_state state;
-    uint32_t crew;         /* that it belongs to: dr_crew.id */
-    uint32_t number;       /* in its crew, from 0 */
-    bool leaving;          /* gets no more tasks and stops when it holds none */
-    bool slow;             /* its current task is long: nothing is handed ahead */
+    uint32_t crew;   /* that it belongs to: dr_crew.id */
+    uint32_t number; /* in its crew, from 0 */
+    /* Bits, since all three are asked at once for each task. */
+    bool leaving : 1;      /* gets no more tasks and stops when it holds none */
+    bool slow : 1;         /* its current task is long: nothing is handed ahead */
+    bool is_canary : 1;    /* its generation gets a part of the calls, to be compared */
     bool killed_for_limit; /* killed for its time limit */
     bool has_loop;         /* it is driven by an event loop, and woken by its descriptor */
     bool is_behind; /* at the last tick tasks waited in its inbox, taken up to `inbox_head` */
@@ -200,9 +204,10 @@ typedef struct dr_pool {
     uint32_t handed_count;
     uint32_t busy_count;        /* workers that hold tasks */
     uint32_t ahead_count;       /* tasks handed to workers that hold as many as they can run */
-    uint32_t live_count;        /* workers that take tasks */
+    uint32_t live_count;        /* workers that take tasks, but for a canary's */
     uint32_t dead_count;        /* workers not yet settled */
     uint32_t favourite;         /* the awake worker that is filled first */
+    dr_canary canary;           /* a new generation that is compared with the one that serves */
     uint32_t generation;        /* of the application: 1, and one more with each reload */
     uint32_t shortest_limit_ms; /* that a task among several has had; 0: none has had one */
     uint64_t handled;           /* tasks, by workers whose slots were used again since */
@@ -263,12 +268,24 @@ void dr_record_append(dr_pool *pool, dr_chain *chain, uint32_t index);
 void dr_record_prepend(dr_pool *pool, dr_chain *chain, uint32_t index);
 void dr_record_remove(dr_pool *pool, dr_chain *chain, uint32_t index);
 
+/* dr_record_pop takes the first record out of a chain that has one. */
+static inline void dr_record_pop(dr_pool *pool, dr_chain *chain)
+{
+    chain->first = pool->records[chain->first].next;
+    if (chain->first == DR_NONE) {
+        chain->last = DR_NONE;
+    } else {
+        pool->records[chain->first].prev = DR_NONE;
+    }
+}
+
 /* dr_record_free gives a record and its block back. dr_record_lose leaves one that is in no chain
  * to its reactor, which answers it with `code` at its next look. */
 void dr_record_free(dr_pool *pool, uint32_t index);
 void dr_record_lose(dr_pool *pool, uint32_t index, int32_t code);
 
-/* dr_slot_set_idle and dr_slot_leave_idle move a worker in and out of the idle chain. */
+/* dr_slot_set_idle and dr_slot_leave_idle move a worker in and out of the idle chain, in which
+ * those of a canary never are. */
 void dr_slot_set_idle(dr_pool *pool, uint32_t slot);
 void dr_slot_leave_idle(dr_pool *pool, uint32_t slot);
 
@@ -287,6 +304,12 @@ int dr_slot_loop_fd(dr_pool *pool, uint32_t slot);
 
 /* dr_slot_wake wakes a slot's worker. Thread: any; the lock is not needed. */
 void dr_slot_wake(dr_pool *pool, uint32_t slot);
+
+/* dr_slot_is_live says whether a worker takes tasks. */
+static inline bool dr_slot_is_live(const dr_slot *slot)
+{
+    return slot->state >= DR_SLOT_IDLE && slot->state != DR_SLOT_DEAD && !slot->leaving;
+}
 
 /* dr_slot_stop tells a worker that holds nothing to leave. */
 void dr_slot_stop(dr_pool *pool, uint32_t slot);

@@ -123,10 +123,16 @@ static void note_deadline(dr_queue *queue, const dr_record *record)
     }
 }
 
+/* queue_of is where a record waits, or is to. */
+static dr_queue *queue_of(dr_pool *pool, const dr_record *record)
+{
+    return record->is_bound ? &pool->canary.queue : &pool->queue;
+}
+
 void dr_queue_add(dr_pool *pool, uint32_t task)
 {
-    dr_queue *queue = &pool->queue;
     dr_record *record = &pool->records[task];
+    dr_queue *queue = queue_of(pool, record);
     record->turn = turn_of(queue, record);
     dr_chain *tasks = &queue->turns[record->turn].tasks;
     record->turn_next = DR_NONE;
@@ -159,8 +165,8 @@ void dr_queue_forgo(dr_pool *pool, uint32_t task)
 
 void dr_queue_add_first(dr_pool *pool, uint32_t task)
 {
-    dr_queue *queue = &pool->queue;
     dr_record *record = &pool->records[task];
+    dr_queue *queue = queue_of(pool, record);
     record->turn = turn_of(queue, record);
     dr_chain *tasks = &queue->turns[record->turn].tasks;
     record->turn_prev = DR_NONE;
@@ -181,8 +187,8 @@ void dr_queue_add_first(dr_pool *pool, uint32_t task)
 
 void dr_queue_put_back(dr_pool *pool, uint32_t task)
 {
-    dr_queue *queue = &pool->queue;
     dr_record *record = &pool->records[task];
+    dr_queue *queue = queue_of(pool, record);
     if (record->turn_prev == DR_NONE) { /* it was the first */
         dr_queue_add_first(pool, task);
     } else {
@@ -195,8 +201,8 @@ void dr_queue_put_back(dr_pool *pool, uint32_t task)
 
 void dr_queue_remove(dr_pool *pool, uint32_t task)
 {
-    dr_queue *queue = &pool->queue;
-    const dr_record *record = &pool->records[task];
+    dr_record *record = &pool->records[task];
+    dr_queue *queue = queue_of(pool, record);
     dr_chain *tasks = &queue->turns[record->turn].tasks;
     if (record->turn_prev == DR_NONE) {
         tasks->first = record->turn_next;
@@ -209,6 +215,7 @@ void dr_queue_remove(dr_pool *pool, uint32_t task)
         pool->records[record->turn_next].turn_prev = record->turn_prev;
     }
     dr_record_remove(pool, &queue->all, task);
+    record->is_bound = false;
     queue->classes[class_of(record)].count--;
     queue->count--;
     if (tasks->first == DR_NONE) {
@@ -254,7 +261,11 @@ static uint32_t choose(const dr_queue *queue)
 
 uint32_t dr_queue_take(dr_pool *pool, uint64_t now_ns)
 {
-    dr_queue *queue = &pool->queue;
+    return dr_queue_take_of(pool, &pool->queue, now_ns);
+}
+
+uint32_t dr_queue_take_of(dr_pool *pool, dr_queue *queue, uint64_t now_ns)
+{
     if (queue->count == 0) {
         return DR_NONE;
     }

@@ -62,8 +62,10 @@ void dr_queue_add_first(struct dr_pool *pool, uint32_t task);
 /* dr_queue_take takes the next: of the priority that is due, and of the caller whose turn it is
  * there, the call that came first, or, where that has waited too long to be of much use
  * (newest_first_ms), the one that came last. The turn is over with the call's last task. Accepted
- * work of a priority is taken in its order. Returns: DR_NONE when nothing waits. */
+ * work of a priority is taken in its order. Returns: DR_NONE when nothing waits. dr_queue_take_of
+ * takes from one of the pool's two, the other being a canary's. */
 uint32_t dr_queue_take(struct dr_pool *pool, uint64_t now_ns);
+uint32_t dr_queue_take_of(struct dr_pool *pool, dr_queue *queue, uint64_t now_ns);
 
 /* dr_queue_forgo says that what was taken is not run after all: its priority has not had it. */
 void dr_queue_forgo(struct dr_pool *pool, uint32_t task);

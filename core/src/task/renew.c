@@ -38,10 +38,13 @@ static void carry(const dr_pool *pool, const dr_region *to)
 /* lose gives up what no worker has had: the queue now, and what is being filled when it enters. */
 static void lose(dr_pool *pool)
 {
-    while (pool->queue.count > 0) {
-        const uint32_t task = pool->queue.all.first;
-        dr_queue_remove(pool, task);
-        dr_record_lose(pool, task, DORA_CODE_OVERLOADED);
+    dr_queue *const queues[] = {&pool->queue, &pool->canary.queue};
+    for (size_t i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
+        while (queues[i]->count > 0) {
+            const uint32_t task = queues[i]->all.first;
+            dr_queue_remove(pool, task);
+            dr_record_lose(pool, task, DORA_CODE_OVERLOADED);
+        }
     }
     for (uint32_t i = 0; i < pool->region.shape.tasks; i++) {
         if (pool->records[i].state == DR_RECORD_FILLING) {

@@ -28,8 +28,8 @@ static uint64_t mean_cost(const dr_pool *pool, uint64_t now_ns)
 static uint64_t estimate_ns(const dr_pool *pool, uint64_t now_ns)
 {
     const uint64_t most = (uint64_t)DR_RETRY_AFTER_MS_MAX * NS_PER_MS;
-    const uint64_t waiting =
-        (uint64_t)pool->queue.count + pool->ahead_count + pool->reserved_count + 1;
+    const uint64_t waiting = (uint64_t)pool->queue.count + pool->canary.queue.count +
+                             pool->ahead_count + pool->reserved_count + 1;
     const uint64_t at_a_time =
         (uint64_t)pool->live_count * (pool->limits.concurrency > 1 ? pool->limits.concurrency : 1);
     const uint64_t cost_ns = mean_cost(pool, now_ns);

@@ -9,20 +9,19 @@
 #include "task/dispatch.h"
 #include "task/watch.h"
 
-static bool can_take(const dr_pool *pool, uint32_t index)
+static bool can_take(const dr_pool *pool, uint32_t index, bool is_canary)
 {
     const dr_slot *slot = &pool->slots[index];
     return (slot->state == DR_SLOT_IDLE || slot->state == DR_SLOT_BUSY) && !slot->leaving &&
-           !slot->slow && slot->held < pool->limits.concurrency &&
+           !slot->slow && slot->is_canary == is_canary && slot->held < pool->limits.concurrency &&
            dr_inbox_has_room(&pool->region, index, slot->inbox_tail);
 }
 
-/* least_loaded is the worker that holds the fewest tasks; DR_NONE: all are full. */
-static uint32_t least_loaded(const dr_pool *pool)
+uint32_t dr_spread_least(const dr_pool *pool, bool is_canary)
 {
     uint32_t found = DR_NONE;
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
-        if (can_take(pool, i) &&
+        if (can_take(pool, i, is_canary) &&
             (found == DR_NONE || pool->slots[i].held < pool->slots[found].held)) {
             found = i;
         }
@@ -30,28 +29,32 @@ static uint32_t least_loaded(const dr_pool *pool)
     return found;
 }
 
-bool dr_spread(dr_pool *pool, uint32_t task, dr_wakes *wakes)
+void dr_spread_to(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wakes)
 {
     dr_record *record = &pool->records[task];
-    const uint32_t found = least_loaded(pool);
-    if (found == DR_NONE) {
-        return false;
-    }
     record->cost_ns = 0;
     const uint32_t limit_ms = dr_record_limit_ms(pool, record);
     if (limit_ms != 0 && (limit_ms < pool->shortest_limit_ms || pool->shortest_limit_ms == 0)) {
         pool->shortest_limit_ms = limit_ms;
     }
     record->handed_ns = pool->shortest_limit_ms != 0 ? dr_clock_ns() : 0;
-    dr_hand_over(pool, found, task, wakes);
-    return true;
+    dr_hand_over(pool, slot, task, wakes);
+}
+
+bool dr_spread(dr_pool *pool, uint32_t task, dr_wakes *wakes)
+{
+    const uint32_t found = dr_spread_least(pool, false);
+    if (found != DR_NONE) {
+        dr_spread_to(pool, found, task, wakes);
+    }
+    return found != DR_NONE;
 }
 
 uint32_t dr_spread_room(const dr_pool *pool)
 {
     uint32_t room = 0;
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
-        room += can_take(pool, i) ? pool->limits.concurrency - pool->slots[i].held : 0;
+        room += can_take(pool, i, false) ? pool->limits.concurrency - pool->slots[i].held : 0;
     }
     return room;
 }
@@ -73,7 +76,7 @@ void dr_spread_watch(dr_pool *pool, uint32_t index)
     pool->is_behind = true;
     if (was_behind && !slot->slow) {
         slot->slow = true;
-        if (least_loaded(pool) != DR_NONE) {
+        if (dr_spread_least(pool, false) != DR_NONE) {
             dr_relieve(pool, index);
         } else {
             slot->slow = false;

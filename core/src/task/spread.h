@@ -10,4 +10,9 @@ bool dr_spread(dr_pool *pool, uint32_t task, dr_wakes *wakes);
 uint32_t dr_spread_room(const dr_pool *pool);
 void dr_spread_watch(dr_pool *pool, uint32_t slot);
 
+/* dr_spread_least is the worker that holds the fewest tasks, of a canary or of all others; DR_NONE:
+ * all are full. dr_spread_to gives it a task. */
+uint32_t dr_spread_least(const dr_pool *pool, bool is_canary);
+void dr_spread_to(dr_pool *pool, uint32_t slot, uint32_t task, dr_wakes *wakes);
+
 #endif

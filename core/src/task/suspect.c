@@ -63,7 +63,8 @@ static bool is_alone(const dr_pool *pool, uint32_t task)
 static bool is_of_now(const dr_pool *pool, uint32_t task)
 {
     const dr_slot *slot = &pool->slots[pool->records[task].slot];
-    return !pool->is_ending && !(slot->leaving && slot->why == DR_RESTART_RELOAD);
+    return !pool->is_ending && !slot->is_canary &&
+           !(slot->leaving && slot->why == DR_RESTART_RELOAD);
 }
 
 void dr_suspect_blame(const dr_pool *pool, uint32_t task, dr_blame *blame)

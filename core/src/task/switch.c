@@ -81,7 +81,10 @@ void dr_dispatch_switch(dr_pool *pool, uint32_t crew, const dr_move *moves, uint
     const plan moved = {moves, count};
     pthread_mutex_lock(&pool->lock);
     pool->generation++;
+    dr_canary_join(pool);
+    dr_canary_empty(pool);
     change_workers(pool, crew);
+    pool->unhealthy &= pool->live_count == 0; /* those of a canary were enlisted before */
     set_limits(pool, &moved);
     move_costs(pool, &moved);
     dr_suspect_forget_all(pool); /* what is new may run them */

@@ -26,6 +26,9 @@ uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t index)
                 dr_task_word(record->generation, DR_TASK_CANCELLED, index))) {
             dr_slot_drop(pool, index, task);
             record->state = DR_RECORD_WAITING;
+            if (slot->is_canary) {
+                dr_canary_give_back(pool, task);
+            }
             dr_queue_add_first(pool, task);
             count++;
         }
@@ -142,7 +145,7 @@ uint32_t dr_dispatch_tick(dr_pool *pool, uint64_t now_ns)
     const bool is_damaged = dr_damage_look(pool, now_ns);
     if (pool->ahead_count > 0 || pool->is_behind) {
         next_ms = DR_TICK_AHEAD_MS;
-    } else if (pool->handed_count > 0 || pool->queue.count > 0) {
+    } else if (pool->handed_count > 0 || pool->queue.count + pool->canary.queue.count > 0) {
         next_ms = DR_TICK_MS;
     }
     for (uint32_t i = 0; next_ms == 0 && i < pool->region.shape.workers; i++) {
@@ -198,9 +201,13 @@ void dr_dispatch_worker_retire(dr_pool *pool, uint32_t index)
 
 void dr_enlist(dr_pool *pool, uint32_t index)
 {
+    dr_slot *slot = &pool->slots[index];
+    slot->is_canary = pool->canary.crew != 0 && slot->crew == pool->canary.crew;
     dr_slot_set_idle(pool, index);
-    pool->live_count++;
-    pool->unhealthy = false;
+    if (!slot->is_canary) {
+        pool->live_count++;
+        pool->unhealthy = false;
+    }
 }
 
 void dr_retire(dr_pool *pool, uint32_t index)
@@ -213,7 +220,7 @@ void dr_retire(dr_pool *pool, uint32_t index)
     if (slot->state == DR_SLOT_STARTING || slot->state == DR_SLOT_HELD) {
         return; /* it had no task yet */
     }
-    pool->live_count--;
+    pool->live_count -= !slot->is_canary;
     if (slot->state == DR_SLOT_IDLE) {
         dr_slot_leave_idle(pool, index);
         slot->state = DR_SLOT_BUSY;
@@ -259,7 +266,10 @@ void dr_bury(dr_pool *pool, uint32_t index, dr_restart why)
         dr_slot_leave_idle(pool, index);
     }
     if (slot->state != DR_SLOT_STARTING && slot->state != DR_SLOT_HELD && !slot->leaving) {
-        pool->live_count--;
+        pool->live_count -= !slot->is_canary;
+    }
+    if (pool->canary.crew != 0 && (why == DR_RESTART_DIED || why == DR_RESTART_TIME_LIMIT)) {
+        dr_canary_count_death(pool, index);
     }
     pool->restarts[why]++;
     slot->state = DR_SLOT_DEAD;

@@ -18,6 +18,7 @@
 typedef struct dr_lane dr_lane;
 typedef struct dr_responder dr_responder;
 typedef struct dr_discovery dr_discovery;
+typedef struct dr_rollout dr_rollout;
 
 typedef enum dr_phase {
     DR_PHASE_STARTING,
@@ -62,6 +63,7 @@ typedef struct dr_backend {
     int64_t start_time;            /* Unix seconds */
     uint64_t start_ms;             /* of a clock that nobody sets (base/clock.h) */
     dr_discovery *discovery;       /* NULL: it registers nowhere */
+    dr_rollout *rollout;           /* of reloads that are watched */
     _Atomic bool memory_is_wanted; /* somebody has asked how much the workers have */
 } dr_backend;
 

@@ -102,6 +102,7 @@ dora_err dr_config_init(dr_config *config)
         .log = {.format = DR_LOG_TEXT, .level = 4, .slow_ms = DR_LOG_SLOW_MS_DEFAULT},
         .control = {.loopback = true, .local = true},
         .rights = RIGHTS_UNSET,
+        .reload = {.watch_s = 30, .max_error_ratio = 1.5, .max_time_ratio = 2},
     };
     config->tcp_host = dr_text_copy(DR_HOST_DEFAULT);
     config->salt = dr_text_copy(DR_SALT_DEFAULT);
@@ -275,6 +276,7 @@ void dr_config_settle_dev(dr_config *config)
         config->pools[i].time_limit_ms = 0;
     }
     config->stop_timeout_ms = DR_DEV_STOP_MS;
+    config->reload.canary_percent = 0;
 }
 
 dora_frame_options dr_config_frame_options(const dr_config *config)

@@ -169,6 +169,13 @@ typedef struct dr_config {
         dr_texts headers; /* "NAME: value" */
         double sample;    /* of the calls without a trace so many begin one: 0 to 1 */
     } trace;
+    struct {
+        uint32_t canary_percent; /* of the calls, for a new generation first; 0: none is watched */
+        uint32_t watch_s;
+        uint32_t enough_calls; /* in each generation for an early verdict; 0: there is none */
+        double max_error_ratio;
+        double max_time_ratio;
+    } reload;
     uint32_t hung_ms; /* of pools that say nothing else */
     dr_pool_config *pools;
     size_t pool_count;

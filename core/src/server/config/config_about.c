@@ -60,6 +60,16 @@ const dr_config_about dr_config_abouts[] = {
     {"log.level", NULL, "Keeps levels up to it, and 5, 6 and 7 always."},
     {"log.requests", "none", "Which requests are written down: errors, slow (and errors), all."},
     {"log.slow_ms", NULL, "In the queue and running together: from there on a request is slow."},
+    {"reload.canary_percent", NULL,
+     "At a reload the new generation gets so much of the calls first, and is compared; 0: it takes "
+     "over at once."},
+    {"reload.watch_s", NULL, "For so long."},
+    {"reload.max_error_ratio", "1.5",
+     "Errors per call, and deaths of workers: with more than so many times the old ones' it goes "
+     "back."},
+    {"reload.max_time_ratio", "2", "The same for the median and the p90 of the run times."},
+    {"reload.enough_calls", NULL,
+     "The verdict comes once both have had so many calls in every pool; 0: only after watch_s."},
     {"trace.endpoint", "null",
      "Where spans of traced calls go: the URL of a collector of OTLP/HTTP; needs libcurl."},
     {"trace.service", "dora", "The name that the collector knows the server by."},

@@ -15,6 +15,7 @@
 #include "server/config/config_discovery.h"
 #include "server/config/config_http.h"
 #include "server/config/config_launch.h"
+#include "server/config/config_reload.h"
 #include "server/config/config_rights.h"
 #include "server/config/config_tls.h"
 #include "server/config/config_trace.h"
@@ -488,6 +489,7 @@ static const dr_key CONFIG_KEYS[] = {
      .max = DR_CORE_MB_MAX},
     {.name = "master_user", .take = dr_take_user, .at = CONFIG(master_user)},
     {.name = "log", .take = take_object, .keys = LOG_KEYS},
+    {.name = "reload", .take = take_object, .keys = dr_config_reload_keys},
     {.name = "trace", .take = take_object, .keys = dr_config_trace_keys},
     {.name = "tls", .take = take_object, .keys = dr_config_tls_keys},
     {.name = "control", .take = take_object, .keys = CONTROL_KEYS},

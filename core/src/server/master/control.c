@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/slice.h"
 #include "net/http_origin.h"
 #include "server/call/call.h"
 #include "server/call/caller.h"
@@ -184,7 +185,7 @@ static void answer_forgive(const dr_responder *responder, const char *guid, dora
     answer_data(responder, guid, writer);
 }
 
-static dora_err ask(dr_server *server, dr_lane *lane, dr_call *call, bool is_upgrade)
+static dora_err ask(dr_server *server, dr_lane *lane, dr_call *call, dr_wish wish)
 {
     dr_reload_request *request = calloc(1, sizeof(*request));
     if (request == NULL) {
@@ -192,20 +193,20 @@ static dora_err ask(dr_server *server, dr_lane *lane, dr_call *call, bool is_upg
     }
     request->thread = lane->thread;
     request->call = call;
-    request->is_upgrade = is_upgrade;
+    request->wish = wish;
     put(&server->asked, request);
     (void)uv_async_send(&server->attention);
     return DORA_OK;
 }
 
-/* wish hands a wish on; the client is answered by dr_control_answers. */
-static void wish(dr_server *server, const dr_responder *responder, const dr_request *request,
-                 bool is_upgrade)
+/* hand_on hands a wish on; the client is answered by dr_control_answers. */
+static void hand_on(dr_server *server, const dr_responder *responder, const dr_request *request,
+                    dr_wish wish)
 {
     dr_lane *lane = responder->lane;
     const char *guid = request->guid.data;
     dr_call *call = dr_call_new(responder, request);
-    if (call == NULL || ask(server, lane, call, is_upgrade) != DORA_OK) {
+    if (call == NULL || ask(server, lane, call, wish) != DORA_OK) {
         if (call != NULL) {
             dr_call_free(call);
         }
@@ -218,16 +219,39 @@ static bool is_name(dora_slice name, const char *expected)
     return name.len == strlen(expected) && memcmp(name.data, expected, name.len) == 0;
 }
 
+/* wish_command is a command that the supervisor sees to. Who may reload may do so in any way. */
+typedef struct wish_command {
+    const char *name;
+    dr_wish wish;
+    const char *right; /* that rules speak of */
+} wish_command;
+
+static const wish_command wish_commands[] = {{"reloadTask", DR_WISH_RELOAD, "reloadTask"},
+                                             {"reloadWait", DR_WISH_RELOAD_WAIT, "reloadTask"},
+                                             {"reloadNow", DR_WISH_RELOAD_NOW, "reloadTask"},
+                                             {"upgrade", DR_WISH_UPGRADE, "upgrade"}};
+
+/* wish_of. Returns: NULL where a command is none of them. */
+static const wish_command *wish_of(dora_slice name)
+{
+    for (size_t i = 0; i < sizeof(wish_commands) / sizeof(wish_commands[0]); i++) {
+        if (is_name(name, wish_commands[i].name)) {
+            return &wish_commands[i];
+        }
+    }
+    return NULL;
+}
+
 /* is_permitted: by the rules where there are any, else by where it comes from. Returns: false when
  * it was refused. */
-static bool is_permitted(const dr_responder *responder, const char *guid)
+static bool is_permitted(const dr_responder *responder, const char *guid, dora_slice command)
 {
     const dr_lane *lane = responder->lane;
     char text[DR_CALLER_REFUSAL_MAX];
     if (lane->caller.access != NULL) {
-        if (!dr_caller_may_control(responder, lane->apis[0].name)) {
+        if (!dr_caller_may_control(responder, command)) {
             answer(responder, guid, DORA_CODE_NOT_PERMITTED,
-                   dr_caller_refusal(lane, lane->apis[0].name, text));
+                   dr_caller_refusal(lane, command, text));
             return false;
         }
         return true;
@@ -248,7 +272,8 @@ void dr_control_command(const dr_responder *responder, const dr_request *request
 {
     const dora_slice name = responder->lane->apis[0].name;
     const char *guid = request->guid.data;
-    if (!is_permitted(responder, guid)) {
+    const wish_command *wish = wish_of(name);
+    if (!is_permitted(responder, guid, wish != NULL ? dr_slice(wish->right) : name)) {
         return; /* and answered */
     }
     if (is_name(name, "getStat")) {
@@ -259,15 +284,13 @@ void dr_control_command(const dr_responder *responder, const dr_request *request
         answer_forgive(responder, guid, responder->lane->apis[0].param);
     } else if (atomic_load(&responder->lane->backend->phase) != DR_PHASE_SERVING) {
         answer(responder, guid, DORA_CODE_STOPPING, NULL);
-    } else if (is_name(name, "reloadTask")) {
-        wish(user, responder, request, false);
-    } else if (is_name(name, "upgrade")) {
-        wish(user, responder, request, true);
+    } else if (wish != NULL) {
+        hand_on(user, responder, request, wish->wish);
     } else {
-        char text[DR_API_NAME_MAX + 96];
+        char text[DR_API_NAME_MAX + 128];
         (void)snprintf(text, sizeof(text),
                        "unknown control command %.*s; there are getStat, getApis, forgive, "
-                       "reloadTask and upgrade",
+                       "reloadTask, reloadWait, reloadNow and upgrade",
                        (int)name.len, name.data);
         answer(responder, guid, DORA_CODE_BAD_COMMAND, text);
     }
@@ -278,7 +301,7 @@ void dr_control_answers(dr_reactor_thread *thread)
     dr_reload_request *request;
     while ((request = take(&thread->answered)) != NULL) {
         dr_call *call = request->call;
-        if (request->code == 0 && request->is_upgrade) {
+        if (request->code == 0 && request->wish == DR_WISH_UPGRADE) {
             answer_upgraded(&call->responder, call->guid, request->heir_pid);
         } else if (request->code == 0) {
             answer_stat(&call->responder, call->guid, request->is_pending ? "pending" : "done");

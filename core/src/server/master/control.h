@@ -15,6 +15,14 @@ struct dr_call;
 struct dr_reactor_thread;
 struct dr_server;
 
+/* dr_wish is what a client may want of the supervisor. */
+typedef enum dr_wish {
+    DR_WISH_RELOAD = 0,  /* reloadTask: who takes long is answered before it is known */
+    DR_WISH_RELOAD_WAIT, /* reloadWait: the answer is what became of it */
+    DR_WISH_RELOAD_NOW,  /* reloadNow: it is not watched */
+    DR_WISH_UPGRADE      /* an heir is wanted */
+} dr_wish;
+
 /* dr_reload_request is one client's wish that the server load its applications again, or hand over
  * to an heir. */
 typedef struct dr_reload_request {
@@ -24,9 +32,9 @@ typedef struct dr_reload_request {
     uint64_t taken_ms;                /* by the supervisor */
     int64_t code;                     /* of the answer: 0, or DORA_CODE_RELOAD */
     bool is_pending;                  /* with code 0: still loading */
-    bool is_upgrade;                  /* an heir is wanted */
-    int heir_pid;                     /* with code 0: that serves now */
-    char *msg;                        /* why it is refused; NULL otherwise */
+    dr_wish wish;
+    int heir_pid; /* with code 0: that serves now */
+    char *msg;    /* why it is refused; NULL otherwise */
 } dr_reload_request;
 
 /* dr_reload_queue is a list of requests that two threads share. */

@@ -261,7 +261,7 @@ static const char *refusal(const dr_server *server, char *room, size_t room_len)
         return "the master has given up its starter's rights (master_user), without which a new "
                "one cannot start: stop it and start it again";
     }
-    if (server->reload.is_loading) {
+    if (server->reload.is_loading || dr_watch_is_on(server)) {
         return "a reload is under way: ask again when it is done";
     }
     if (self->stage != DR_ELDER_ALONE) {

@@ -23,6 +23,7 @@
 #include "server/master/service.h"
 #include "server/master/settings.h"
 #include "server/master/stop.h"
+#include "server/master/watch.h"
 #include "server/ops/admin.h"
 
 typedef struct dr_server {
@@ -35,8 +36,9 @@ typedef struct dr_server {
     dr_launch_command *commands;
     char *folder; /* the working directory by name: a link in it may lead elsewhere after a while */
     dr_reload reload;
-    dr_elder elder;     /* how this server hands over, */
-    dr_heir heir;       /* and how it took over */
+    dr_elder elder; /* how this server hands over, */
+    dr_heir heir;   /* and how it took over */
+    dr_watch watch;
     dr_access *retired; /* rules that a lane may still read */
     uint32_t access_number;
     dr_dev dev;

@@ -12,6 +12,10 @@
 #define TIMER_MS 50u
 
 static const char stopping_text[] = "the server is stopping";
+static const char replaced_text[] = "the watch ends without a verdict: another reload has come";
+static const char ended_text[] = "the watch ends without a verdict: the server is stopping";
+static const char damaged_text[] =
+    "the new generation goes back: the shared memory of a pool was damaged while it was watched";
 
 static const char upgrading_text[] =
     "reload refused: an upgrade is under way, and what takes over has loaded everything anew";
@@ -30,7 +34,8 @@ static void answer_late(dr_reload_request **list, uint64_t now_ms)
 {
     while (*list != NULL) {
         dr_reload_request *request = *list;
-        if (now_ms - request->taken_ms >= DR_RELOAD_ANSWER_MS) {
+        if (request->wish != DR_WISH_RELOAD_WAIT &&
+            now_ms - request->taken_ms >= DR_RELOAD_ANSWER_MS) {
             *list = request->next;
             dr_control_answer(request, 0, true, NULL);
         } else {
@@ -44,7 +49,7 @@ static void take_requests(dr_server *server)
     dr_reload *reload = &server->reload;
     dr_reload_request *request;
     while ((request = dr_control_take(server)) != NULL) {
-        if (request->is_upgrade) {
+        if (request->wish == DR_WISH_UPGRADE) {
             dr_elder_asked(server, request);
             continue;
         }
@@ -56,6 +61,7 @@ static void take_requests(dr_server *server)
         request->next = reload->waiting;
         reload->waiting = request;
         reload->is_wanted = true;
+        reload->skips_watch |= request->wish == DR_WISH_RELOAD_NOW;
     }
     if (atomic_load(&server->backend.phase) > DR_PHASE_SERVING) {
         answer_all(&reload->waiting, DORA_CODE_STOPPING, stopping_text);
@@ -93,6 +99,8 @@ static void begin(dr_server *server)
     dora_error error = {0};
     dora_err err = DORA_OK;
     reload->is_wanted = false;
+    reload->is_watch_wanted = dr_rollout_is_configured(&server->backend) && !reload->skips_watch;
+    reload->skips_watch = false;
     reload->is_loading = true;
     reload->began_ms = dr_clock_ms();
     reload->interested = reload->waiting;
@@ -131,11 +139,12 @@ static uint32_t apis_moved(const dr_routes *routes, uint32_t pool, const dr_name
 static void take_over(dr_server *server, dr_routes *routes)
 {
     dr_reload *reload = &server->reload;
+    const dr_routes *now = atomic_load(&server->backend.routes);
     dr_move moves[DR_APP_APIS_MAX];
     for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         dr_crew *old = server->crews[i];
         dr_crew *crew = reload->crews[i];
-        const uint32_t count = apis_moved(routes, i, &old->names, moves);
+        const uint32_t count = apis_moved(routes, i, &now->applications[i], moves);
         dr_dispatch_switch(&server->backend.pools[i], crew->id, moves, count);
         dr_crew_take_over(crew);
         server->crews[i] = crew;
@@ -154,7 +163,41 @@ static void take_over(dr_server *server, dr_routes *routes)
     answer_all(&reload->interested, 0, NULL);
 }
 
-/* finish_if_ready takes over when all crews are complete, or refuses when one has failed. */
+static void begin_watch(dr_server *server, dr_routes *routes)
+{
+    dora_error error = {0};
+    if (dr_watch_begin(server, routes, &error) != DORA_OK) {
+        dr_routes_free(routes);
+        refuse(server, error.msg);
+        return;
+    }
+    server->reload.is_loading = false;
+    dr_service_ready(server); /* whose manager does not wait as long as a watch may last */
+}
+
+/* end_watch ends it without the new generation. */
+static void end_watch(dr_server *server, dr_rollout_state state, const char *text)
+{
+    dr_watch_lost(server, state, text);
+    dr_certificates_discard(server);
+    if (state == DR_ROLLOUT_BACK) {
+        answer_all(&server->reload.interested, DORA_CODE_RELOAD, text);
+    }
+}
+
+static void look_at_watch(dr_server *server)
+{
+    char text[DR_ROLLOUT_TEXT_MAX];
+    const dr_rollout_state state = dr_watch_look(server, text);
+    if (state == DR_ROLLOUT_BACK) {
+        end_watch(server, state, text);
+    } else if (state == DR_ROLLOUT_AHEAD) {
+        take_over(server, dr_watch_won(server, text));
+    }
+}
+
+/* finish_if_ready takes over, or has the new generation watched, when all crews are complete, or
+ * refuses when one has failed. */
 static void finish_if_ready(dr_server *server)
 {
     dr_reload *reload = &server->reload;
@@ -178,7 +221,11 @@ static void finish_if_ready(dr_server *server)
         refuse(server, error.msg);
         return;
     }
-    take_over(server, routes);
+    if (reload->is_watch_wanted) {
+        begin_watch(server, routes);
+    } else {
+        take_over(server, routes);
+    }
 }
 
 /* refuse_slow gives up, and says what was not ready. */
@@ -262,6 +309,17 @@ static void free_old_routes(dr_server *server)
     dr_settings_forget(server, seen);
 }
 
+/* wait_again has who is interested in what is thrown away wait for the next one. */
+static void wait_again(dr_reload *reload)
+{
+    dr_reload_request **end = &reload->waiting;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = reload->interested;
+    reload->interested = NULL;
+}
+
 void dr_reload_want(dr_server *server)
 {
     server->reload.is_wanted = true;
@@ -289,12 +347,18 @@ void dr_reload_look(dr_server *server)
     if (reload->is_loading) {
         finish_if_ready(server);
     }
+    if (dr_watch_is_on(server) && reload->is_wanted && is_serving) {
+        end_watch(server, DR_ROLLOUT_REPLACED, replaced_text);
+        wait_again(reload);
+    } else if (dr_watch_is_on(server)) {
+        look_at_watch(server);
+    }
     if (!reload->is_loading && reload->is_wanted && is_serving) {
         begin(server);
     }
     bury(server);
     free_old_routes(server);
-    if (!reload->is_loading) {
+    if (!reload->is_loading && !dr_watch_is_on(server)) {
         uv_timer_stop(&reload->timer);
     } else if (!uv_is_active((uv_handle_t *)&reload->timer)) {
         uv_timer_start(&reload->timer, on_timer, TIMER_MS, TIMER_MS);
@@ -304,17 +368,15 @@ void dr_reload_look(dr_server *server)
 void dr_reload_again(dr_server *server)
 {
     dr_reload *reload = &server->reload;
-    dr_reload_request **end = &reload->waiting;
-    if (!reload->is_loading) {
-        return;
+    if (dr_watch_is_on(server)) {
+        end_watch(server, DR_ROLLOUT_BACK, damaged_text);
     }
-    discard(server);
-    while (*end != NULL) {
-        end = &(*end)->next;
+    if (reload->is_loading) {
+        discard(server);
+        wait_again(reload);
+        reload->is_wanted = true;
+        reload->skips_watch = !reload->is_watch_wanted;
     }
-    *end = reload->interested;
-    reload->interested = NULL;
-    reload->is_wanted = true;
 }
 
 void dr_reload_abandon(dr_server *server)
@@ -324,6 +386,9 @@ void dr_reload_abandon(dr_server *server)
         dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "the reload is given up: %s",
                      stopping_text);
         discard(server);
+    }
+    if (dr_watch_is_on(server)) {
+        end_watch(server, DR_ROLLOUT_REPLACED, ended_text);
     }
     take_requests(server);
     answer_all(&reload->interested, DORA_CODE_STOPPING, stopping_text);

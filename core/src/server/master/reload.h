@@ -1,8 +1,9 @@
 /* reload.h: loading the applications of a running server again. Thread: the supervisor's.
  *
  * A new crew for every pool is started beside the old and kept on trial. When all of their workers
- * are ready and the new names fit together, the new ones take over in one moment; the old workers
- * finish what they run and leave. Any failure before that throws the new crews away. */
+ * are ready and the new names fit together, the new ones take over in one moment, or are watched
+ * first (watch.h); the old workers finish what they run and leave. Any failure before that throws
+ * the new crews away. */
 #ifndef DR_SERVER_RELOAD_H
 #define DR_SERVER_RELOAD_H
 
@@ -12,9 +13,11 @@
 struct dr_server;
 
 typedef struct dr_reload {
-    bool is_wanted; /* one more, as soon as none is under way */
+    bool is_wanted;   /* one more, as soon as none is under way */
+    bool skips_watch; /* that one takes over as soon as it has loaded */
     bool is_loading;
-    uint32_t generation; /* that serves */
+    bool is_watch_wanted; /* of the one under way */
+    uint32_t generation;  /* that serves */
     uint64_t began_ms;
     uv_timer_t timer;
     dr_crew *crews[DR_POOLS_MAX];  /* on trial, one a pool */

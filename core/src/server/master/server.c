@@ -214,6 +214,8 @@ static void unmake(dr_server *server)
     dr_rates_fini(&server->backend.rates);
     dr_places_fini(&server->backend.places);
     dr_reload_queue_fini(&server->asked);
+    dr_routes_free(server->watch.routes);
+    dr_rollout_fini(&server->watch.told);
     if (server->has_loop) {
         (void)uv_loop_close(&server->loop);
     }
@@ -270,6 +272,8 @@ static dora_err run(const dr_config *config, const dr_config_source *source, con
     server->service.notify = notify;
     server->doors.handed = sockets;
     dr_reload_queue_init(&server->asked);
+    dr_rollout_init(&server->watch.told);
+    server->backend.rollout = &server->watch.told;
     dr_guesses_init(&server->backend.guesses);
     dr_rates_init(&server->backend.rates);
     dr_places_init(&server->backend.places);

@@ -246,7 +246,7 @@ static void on_housekeeping(uv_timer_t *timer)
         dr_crew_look(crew);
         dr_crew_balance(crew);
         if ((wants_memory || crew->options.memory_mb_max > 0) && crew->state == DR_CREW_LOADED &&
-            !crew->is_on_trial) {
+            (!crew->is_on_trial || crew->is_watched)) {
             dr_crew_check_memory(crew);
         }
     }

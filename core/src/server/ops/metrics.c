@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "server/call/lane.h"
 #include "server/ops/discovery.h"
+#include "server/ops/rollout.h"
 #include "server/ops/stat.h"
 #include "server/ops/stat_callers.h"
 #include "wire/json.h"
@@ -541,6 +542,40 @@ static void put_callers(page *self)
                    true);
 }
 
+/* put_rollout: of servers whose reloads are watched. */
+static void put_rollout(page *self)
+{
+    static const char *const sides[] = {[DR_CANARY_OLD] = "old", [DR_CANARY_NEW] = "new"};
+    static const char *const seen_metrics[][2] = {
+        {"dora_rollout_calls", "Calls of each generation while the new one is watched."},
+        {"dora_rollout_errors", "Of these, those that were answered by an error."},
+        {"dora_rollout_deaths", "Workers that died meanwhile."},
+    };
+    static const char outcomes[] = "dora_rollouts_total";
+    if (!dr_rollout_is_configured(self->backend)) {
+        return;
+    }
+    const dr_rollout now = dr_rollout_now(self->backend->rollout);
+    one(self, "dora_rollout_watching", "gauge", "1 while a new generation is watched.",
+        now.state == DR_ROLLOUT_WATCHING);
+    head(self, outcomes, "counter", "Reloads that were watched, by what became of them.");
+    for (uint32_t i = DR_ROLLOUT_AHEAD; i <= DR_ROLLOUT_REPLACED; i++) {
+        put(self, "%s{outcome=\"%s\"} %" PRIu64 "\n", outcomes,
+            dr_rollout_name((dr_rollout_state)i), now.counts[i]);
+    }
+    for (size_t m = 0; m < sizeof(seen_metrics) / sizeof(seen_metrics[0]); m++) {
+        head(self, seen_metrics[m][0], "gauge", seen_metrics[m][1]);
+        for (uint32_t p = 0; p < self->backend->pool_count; p++) {
+            dr_seen seen[DR_CANARY_SIDES];
+            (void)dr_canary_look(&self->backend->pools[p], seen);
+            for (uint32_t side = 0; side < DR_CANARY_SIDES; side++) {
+                const uint64_t all[] = {seen[side].calls, seen[side].errors, seen[side].deaths};
+                put_pair(self, seen_metrics[m][0], p, "generation", sides[side], all[m]);
+            }
+        }
+    }
+}
+
 dora_err dr_metrics_write(dr_backend *backend, dr_buf *out)
 {
     page self = {.backend = backend, .out = out};
@@ -554,6 +589,7 @@ dora_err dr_metrics_write(dr_backend *backend, dr_buf *out)
     put_pools(&self);
     put_priorities(&self);
     put_workers(&self);
+    put_rollout(&self);
     put_callers(&self);
     put_rows(&self);
     return self.err;

@@ -1,6 +1,7 @@
 /* stat.c: the numbers behind getStat. */
 #include "server/ops/stat.h"
 #include "server/ops/discovery.h"
+#include "server/ops/rollout.h"
 #include "server/ops/stat_callers.h"
 #include "server/ops/stat_poison.h"
 #include "server/ops/stat_pool.h"
@@ -72,7 +73,7 @@ void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers)
         count_worker(&pool->slots[i], numbers);
     }
     numbers->generation = pool->generation;
-    numbers->queued = pool->queue.count + pool->ahead_count;
+    numbers->queued = pool->queue.count + pool->canary.queue.count + pool->ahead_count;
     numbers->running = pool->handed_count - pool->ahead_count;
     numbers->handled += pool->handled;
     numbers->refused = pool->refused;
@@ -249,6 +250,7 @@ static void put_fields(dora_writer *writer, const field *fields, size_t count)
     dora_write_end(writer);
 }
 
+#define FIELDS_MAX 32 /* of the server, with those that are not always there */
 #define COUNT(fields) (sizeof(fields) / sizeof(*(fields)))
 
 static void put_priorities(dora_writer *writer, void *of)
@@ -478,8 +480,7 @@ static void put_server(dora_writer *writer, told *now, const char *reload)
 {
     dr_backend *backend = now->backend;
     const dr_totals *totals = &now->totals;
-    const bool has_callers = atomic_load(&backend->callers.count) > 0;
-    field fields[] = {
+    field fields[FIELDS_MAX] = {
         {"start_time", .number = (uint64_t)backend->start_time},
         {"connection_num", .number = totals->connections},
         {"accept_count", .number = totals->accepted},
@@ -501,13 +502,21 @@ static void put_server(dora_writer *writer, told *now, const char *reload)
         {"repeats", .put = put_repeats, .of = backend->reply_cache},
         {"discovery", .put = put_discovery, .of = backend->discovery},
         {"pools", .put = put_pools, .of = now},
-        {"callers", .put = put_callers, .of = backend}, /* this and the next: not always there */
-        {"reload", .text = reload},
     };
-    if (!has_callers) {
-        fields[COUNT(fields) - 2] = fields[COUNT(fields) - 1];
+    size_t count = 0;
+    while (fields[count].key != NULL) {
+        count++;
     }
-    put_fields(writer, fields, COUNT(fields) - (reload == NULL) - !has_callers);
+    if (atomic_load(&backend->callers.count) > 0) {
+        fields[count++] = (field){"callers", .put = put_callers, .of = backend};
+    }
+    if (dr_rollout_is_configured(backend)) {
+        fields[count++] = (field){"rollout", .put = dr_rollout_put, .of = backend};
+    }
+    if (reload != NULL) {
+        fields[count++] = (field){"reload", .text = reload};
+    }
+    put_fields(writer, fields, count);
 }
 
 static void put_log(dora_writer *writer, dr_log *log)
