@@ -146,7 +146,7 @@ void web_start(web_server *web, const dr_http_options *options)
 {
     int fd;
     dora_error error;
-    const dr_http_events events = {on_request, on_gone, web};
+    const dr_http_events events = {.on_request = on_request, .on_gone = on_gone, .user = web};
     memset(web, 0, sizeof(*web));
     web->has_loop = uv_loop_init(&web->loop) == 0;
     assert_true(web->has_loop);

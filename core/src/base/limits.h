@@ -171,14 +171,17 @@
 /* HTTP. */
 #define DR_HTTP_CONNECTIONS_MAX_DEFAULT 16384u /* of one listener: each costs about 10 KiB */
 #define DR_HTTP_CONN_BYTES 8192u /* of one connection: its headers, and what is read at once */
-#define DR_HTTP_SLOW_MS_DEFAULT 30000u /* a request comes in, an answer is taken, within this */
-#define DR_HTTP_IDLE_MS_DEFAULT 75000u /* longer than clients and proxies keep a connection */
-#define DR_HTTP_SWEEP_MS 250u          /* how late a deadline or a client's end may be noticed */
-#define DR_HTTP_SWEEP_BATCH 256u       /* connections looked at by one poll */
-#define DR_HTTP_LINGER_MS 1000u        /* a refused body is read away for this long */
-#define DR_HTTP_LINGERS_MAX 256u       /* at the same time; more are closed at once */
-#define DR_HTTP_ROOM_SHARE 256u        /* of the places is made free at once: to look costs time */
-#define DR_HTTP_CROWDED_MAX 64u        /* connections that wait to be told that they are too many */
+#define DR_HTTP_SLOW_MS_DEFAULT 30000u    /* a request comes in, an answer is taken, within this */
+#define DR_HTTP_IDLE_MS_DEFAULT 75000u    /* longer than clients and proxies keep a connection */
+#define DR_HTTP_STREAM_PAUSE (64u * 1024) /* bytes not taken of a stream at which it waits */
+#define DR_HTTP_STREAM_PIECE (16u * 1024) /* of it, asked for at once */
+#define DR_HTTP_WATCH_MS 50u              /* how late the end of a stream's client may be noticed */
+#define DR_HTTP_SWEEP_MS 250u             /* how late a deadline or a client's end may be noticed */
+#define DR_HTTP_SWEEP_BATCH 256u          /* connections looked at by one poll */
+#define DR_HTTP_LINGER_MS 1000u           /* a refused body is read away for this long */
+#define DR_HTTP_LINGERS_MAX 256u          /* at the same time; more are closed at once */
+#define DR_HTTP_ROOM_SHARE 256u  /* of the places is made free at once: to look costs time */
+#define DR_HTTP_CROWDED_MAX 64u  /* connections that wait to be told that they are too many */
 #define DR_HTTP_SPARE_PLACES 64u /* beyond the most, for connections that are on their way out */
 #define DR_ADMIN_CONNECTIONS_MAX 256u /* of the operators' listener */
 #define DR_ADMIN_SLOW_MS 3000u        /* it is asked for little, from near: and must be free */

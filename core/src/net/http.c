@@ -246,7 +246,12 @@ static void on_sweep(uv_timer_t *timer)
 {
     dr_http *http = timer->data;
     http->is_running = true; /* on_gone may end the listener: not while its lists are walked */
-    dr_http_sweep(http);
+    if (http->streams > 0 && ++http->watches * DR_HTTP_WATCH_MS < DR_HTTP_SWEEP_MS) {
+        dr_http_drop_gone(http);
+    } else {
+        http->watches = 0;
+        dr_http_sweep(http);
+    }
     http->is_running = false;
     if (http->is_ending) {
         stop(http);
@@ -259,6 +264,14 @@ static void on_sweep(uv_timer_t *timer)
     if (http->is_paused && http->daemon != NULL) {
         http->is_paused = false;
         uv_poll_start(&http->poll, UV_READABLE, on_ready);
+    }
+}
+
+void dr_http_sweep_often(dr_http *http, bool is_often)
+{
+    const uint64_t ms = is_often ? DR_HTTP_WATCH_MS : DR_HTTP_SWEEP_MS;
+    if (!http->is_ending) {
+        uv_timer_start(&http->sweep, on_sweep, ms, ms);
     }
 }
 

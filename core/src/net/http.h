@@ -44,6 +44,8 @@ typedef struct dr_http_events {
      * use `exchange` any more. An end of stream counts as gone; it is noticed within
      * DR_HTTP_SWEEP_MS. */
     void (*on_gone)(dr_http_exchange *exchange, void *user);
+    /* on_room: an answer that goes out in pieces (http_stream.h) was full, and is so no more. */
+    void (*on_room)(dr_http_exchange *exchange, void *user);
     void *user;
 } dr_http_events;
 
@@ -74,6 +76,8 @@ struct dr_http {
     dr_http_exchange *handing; /* its on_request is being called */
     struct dr_http_linger *lingers;
     uint32_t linger_count;
+    uint32_t streams;  /* answers that go out in pieces */
+    uint32_t watches;  /* since the last sweep: looks for clients that have gone */
     uint32_t requests; /* being read, held by the owner, or being answered */
     uint32_t connections;
     uint32_t crowded;  /* of them, those that are refused */
@@ -134,7 +138,9 @@ typedef struct dr_http_field {
 /* dr_http_move puts a connection at the end of another stage. */
 void dr_http_move(dr_http_exchange *exchange, dr_http_stage stage);
 
-/* dr_http_wake has the daemon run soon. */
+/* dr_http_wake has the daemon run soon. dr_http_sweep_often has it looked often whether clients
+ * have gone, or as usual. */
 void dr_http_wake(dr_http *http);
+void dr_http_sweep_often(dr_http *http, bool is_often);
 
 #endif

@@ -17,6 +17,7 @@
 #include "net/http_held.h"
 #include "net/http_linger.h"
 #include "net/http_refuse.h"
+#include "net/http_stream.h"
 
 void dr_http_begin(dr_http_exchange *exchange, const char *uri)
 {
@@ -69,6 +70,7 @@ void dr_http_reset(dr_http_exchange *exchange, bool is_answered)
         exchange->response = NULL;
     }
     dr_buf_fini(&exchange->body);
+    dr_http_stream_forget(exchange);
     exchange->answered = exchange->apart = 0;
     dr_http_account(exchange);
     forget_kept(exchange);
@@ -100,7 +102,13 @@ void dr_http_drop(dr_http_exchange *exchange)
     dr_http *http = exchange->http;
     dr_http_move(exchange, DR_HTTP_ENDED);
     http->events.on_gone(exchange, http->events.user);
-    MHD_resume_connection(exchange->connection);
+    if (exchange->is_stream) {
+        (void)shutdown(exchange->fd, SHUT_RDWR);
+    }
+    if (!exchange->is_stream || exchange->is_resting) {
+        exchange->is_resting = false;
+        MHD_resume_connection(exchange->connection);
+    }
     dr_http_wake(http);
 }
 
@@ -142,7 +150,7 @@ static bool hand(dr_http_exchange *exchange)
         http->events.on_request(exchange, http->events.user);
     }
     http->handing = NULL;
-    if (exchange->stage == DR_HTTP_OPEN) {
+    if (exchange->stage == DR_HTTP_OPEN && !exchange->is_stream) {
         MHD_suspend_connection(exchange->connection);
         return true;
     }
@@ -269,8 +277,9 @@ void *dr_http_user(const dr_http_exchange *exchange)
     return exchange->user;
 }
 
-static void answer(dr_http_exchange *exchange, unsigned status, const char *content_type,
-                   struct MHD_Response *response, const dr_http_extra *extra)
+/* begin_answer has the daemon begin to send an answer. */
+static void begin_answer(dr_http_exchange *exchange, unsigned status, const char *content_type,
+                         struct MHD_Response *response, const dr_http_extra *extra)
 {
     dr_http *http = exchange->http;
     assert(exchange->stage == DR_HTTP_OPEN);
@@ -287,12 +296,24 @@ static void answer(dr_http_exchange *exchange, unsigned status, const char *cont
             (void)MHD_add_response_header(response, extra->name, extra->value);
         }
     }
-    dr_http_move(exchange, DR_HTTP_BUSY);
-    dr_http_account(exchange);
     if (http->handing != exchange) {
         MHD_resume_connection(exchange->connection);
         dr_http_wake(http);
     }
+}
+
+static void answer(dr_http_exchange *exchange, unsigned status, const char *content_type,
+                   struct MHD_Response *response, const dr_http_extra *extra)
+{
+    begin_answer(exchange, status, content_type, response, extra);
+    dr_http_move(exchange, DR_HTTP_BUSY);
+    dr_http_account(exchange);
+}
+
+void dr_http_answer_stream(dr_http_exchange *exchange, const char *content_type,
+                           struct MHD_Response *response, const dr_http_extra *extra)
+{
+    begin_answer(exchange, MHD_HTTP_OK, content_type, response, extra);
 }
 
 void dr_http_answer(dr_http_exchange *exchange, unsigned status, const char *content_type,

@@ -43,6 +43,10 @@ void dr_http_answer(dr_http_exchange *exchange, unsigned status, const char *con
 void dr_http_answer_buf(dr_http_exchange *exchange, unsigned status, const char *content_type,
                         dr_buf *body, const dr_http_extra *extra);
 
+/* dr_http_answer_stream begins an answer that the daemon asks `response` for (http_stream.c). */
+void dr_http_answer_stream(dr_http_exchange *exchange, const char *content_type,
+                           struct MHD_Response *response, const dr_http_extra *extra);
+
 /* dr_http_shut shuts a connection down; the daemon sees it and closes it. */
 void dr_http_shut(dr_http_exchange *exchange);
 

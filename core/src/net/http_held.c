@@ -43,8 +43,8 @@ void dr_http_count_out(dr_http_exchange *exchange)
 
 void dr_http_account(dr_http_exchange *exchange)
 {
-    const size_t bytes =
-        DR_HTTP_CONN_BYTES + exchange->body.cap + exchange->answered + exchange->apart;
+    const size_t bytes = DR_HTTP_CONN_BYTES + exchange->body.cap + exchange->out.cap +
+                         exchange->answered + exchange->apart;
     atomic_store_explicit(&exchange->held.still_ms, 0, memory_order_relaxed);
     dr_held_set(&exchange->held, exchange->stage == DR_HTTP_ENDED ? 0 : bytes);
 }

@@ -34,6 +34,11 @@ struct dr_http_exchange {
     bool is_begun;     /* its headers are read */
     bool is_handed;    /* the owner was asked */
     bool has_unread;   /* refused before its body was read */
+    bool is_stream;    /* it is answered in pieces: */
+    bool is_resting;   /* there is nothing to send: the daemon leaves it alone */
+    bool wants_room;   /* on_room is to be called */
+    dr_buf out;        /* what is to be sent */
+    uint64_t taken_ms; /* when something was taken for the last time */
 };
 
 #endif

@@ -15,6 +15,7 @@
 #include "net/http_held.h"
 #include "net/http_inside.h"
 #include "net/http_linger.h"
+#include "net/http_stream.h"
 
 /* expire shuts down those that have been in `stage` for too long; the daemon then closes them. */
 static void expire(dr_http *http, dr_http_stage stage, uint32_t limit_ms)
@@ -32,7 +33,7 @@ static void expire(dr_http *http, dr_http_stage stage, uint32_t limit_ms)
 
 /* drop_gone looks for the end of stream at all open exchanges: while one is open, the daemon does
  * not read its connection. */
-static void drop_gone(dr_http *http)
+void dr_http_drop_gone(dr_http *http)
 {
     struct pollfd polls[DR_HTTP_SWEEP_BATCH];
     dr_http_exchange *looked[DR_HTTP_SWEEP_BATCH];
@@ -55,6 +56,22 @@ static void drop_gone(dr_http *http)
                 dr_http_drop(looked[i]);
             }
         }
+    }
+}
+
+/* drop_stuck: streams whose client takes nothing. */
+static void drop_stuck(dr_http *http)
+{
+    const uint64_t now_ms = uv_now(http->sweep.loop);
+    dr_http_exchange *exchange = http->streams > 0 ? http->stages[DR_HTTP_OPEN].first : NULL;
+    while (exchange != NULL) {
+        dr_http_exchange *next = exchange->next;
+        if (dr_http_stream_is_stuck(exchange, now_ms)) {
+            dr_held_ended(&exchange->held, DR_ENDED_SLOW);
+            dr_http_drop(exchange);
+            return; /* on_gone of one may have answered another */
+        }
+        exchange = next;
     }
 }
 
@@ -168,7 +185,8 @@ void dr_http_sweep(dr_http *http)
 {
     expire(http, DR_HTTP_IDLE, http->options.idle_ms);
     expire(http, DR_HTTP_BUSY, http->options.slow_ms);
-    drop_gone(http);
+    dr_http_drop_gone(http);
+    drop_stuck(http);
     shut_ended(http);
     let_in(http);
     dr_http_look(http, DR_HTTP_SWEEP_MS);

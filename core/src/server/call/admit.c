@@ -36,7 +36,8 @@ static bool find(dr_call *call, uint32_t index, dr_route *route)
 static const uint8_t protocols[] = {
     [DR_RESPONDER_NONE] = DR_PROTOCOL_TCP,      [DR_RESPONDER_FRAME] = DR_PROTOCOL_TCP,
     [DR_RESPONDER_JSON] = DR_PROTOCOL_TCP_JSON, [DR_RESPONDER_BARE] = DR_PROTOCOL_TCP,
-    [DR_RESPONDER_FORM] = DR_PROTOCOL_HTTP,     [DR_RESPONDER_WEB] = DR_PROTOCOL_HTTP};
+    [DR_RESPONDER_FORM] = DR_PROTOCOL_HTTP,     [DR_RESPONDER_WEB] = DR_PROTOCOL_HTTP,
+    [DR_RESPONDER_EVENTS] = DR_PROTOCOL_HTTP};
 
 /* turn_key tells callers apart that take turns: by identity, where there is one, else as their
  * responder does. What is accepted takes its own. */

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/http_exchange.h"
 #include "net/http_refuse.h"
+#include "server/call/answer_events.h"
 #include "server/call/answer_web.h"
 #include "server/call/offload.h"
 #include "wire/bare_reply.h"
@@ -17,6 +19,8 @@ typedef struct spoken {
     dr_buf text;
     unsigned status; /* over HTTP; before it is spoken: of a handler's error, 0: by its code */
     uint32_t retry_after_ms; /* over HTTP, of a refusal; 0: nothing is said */
+    bool is_part;            /* of a stream: more comes */
+    const char *event;       /* which event that is, over HTTP */
     dora_err err;
 } spoken;
 
@@ -32,10 +36,12 @@ static size_t text_max(const dr_lane *lane)
 static void translate(dr_responder_kind kind, dora_slice guid, size_t bytes_max, dora_slice body,
                       spoken *words)
 {
-    words->status = kind == DR_RESPONDER_WEB ? words->status : 200;
-    if (kind == DR_RESPONDER_BARE) {
+    words->status = kind >= DR_RESPONDER_WEB ? words->status : 200;
+    if (kind == DR_RESPONDER_EVENTS && words->is_part) {
+        words->err = dr_event_words(body, &words->text, &words->event);
+    } else if (kind == DR_RESPONDER_BARE) {
         words->err = dr_bare_reply(body, guid, &words->text);
-    } else if (kind == DR_RESPONDER_WEB) {
+    } else if (kind >= DR_RESPONDER_WEB) {
         words->err =
             dr_web_result(body, bytes_max, &words->text, &words->status, &words->retry_after_ms);
     } else {
@@ -81,6 +87,14 @@ static dora_err deliver(const dr_responder *responder, const char *guid, spoken 
 {
     if (words->err != DORA_OK) {
         return words->err;
+    }
+    if (responder->kind == DR_RESPONDER_EVENTS) {
+        if (words->is_part) {
+            dr_event_send(responder->web, words->event, &words->text);
+        } else {
+            dr_event_end(responder->web, words->status, words->retry_after_ms, &words->text);
+        }
+        return DORA_OK;
     }
     if (dr_responder_is_web(responder)) {
         dr_web_answer(responder->web, words->status, words->retry_after_ms, &words->text);
@@ -185,7 +199,7 @@ dora_err dr_answer_end(const dr_responder *responder, const dr_answer *answer)
         !answer->is_part) {
         return speak_offload(responder, answer->guid, answer->http_status, answer->out);
     }
-    spoken words = {.status = answer->http_status, .err = DORA_OK};
+    spoken words = {.status = answer->http_status, .is_part = answer->is_part, .err = DORA_OK};
     speak(responder->kind, answer->guid, guid_of(responder), text_max(responder->lane),
           dr_buf_slice(answer->out), &words);
     const dora_err err = deliver(responder, answer->guid, &words);
@@ -202,6 +216,8 @@ void dr_answer_fail(const dr_responder *responder)
 {
     if (dr_responder_has_conn(responder)) {
         dr_conn_close(responder->conn);
+    } else if (responder->kind == DR_RESPONDER_EVENTS && responder->web->has_begun) {
+        dr_http_drop(responder->web->exchange);
     } else if (dr_responder_is_web(responder)) {
         dr_http_refuse(responder->web->exchange, 503, "out of memory", NULL);
     }

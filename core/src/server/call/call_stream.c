@@ -2,6 +2,7 @@
 #include "server/call/call_stream.h"
 
 #include "base/mem.h"
+#include "net/http_exchange.h"
 #include "server/call/cancel.h"
 #include "server/call/reply.h"
 
@@ -139,7 +140,12 @@ bool dr_call_stream_pump(dr_call *call)
     const uint64_t before = stream->tail;
     dr_part_ring_seen(shared);
     stream->is_pumping = true;
+    const uint64_t sent = stream->sent;
     const bool is_all = pump(call, shared);
+    if (dr_responder_is_web(&call->responder) && stream->sent != sent) {
+        stream->taken = stream->sent; /* HTTP has no words for it: what is full is not sent */
+        atomic_store_explicit(&shared->room, stream->taken + stream->window, memory_order_seq_cst);
+    }
     if (stream->tail != before) {
         dr_part_ring_give_room(shared, stream->tail);
         dr_task_ring_wake(pool, stream->task);
@@ -184,6 +190,16 @@ void dr_call_stream_room(dr_conn *conn, void *user)
             return;
         }
         call = next;
+    }
+}
+
+void dr_call_stream_room_web(dr_http_exchange *exchange, void *user)
+{
+    (void)user;
+    const dr_web *web = dr_http_user(exchange);
+    dr_call *call = web != NULL ? web->calls : NULL;
+    if (call != NULL && call->stream != NULL && !call->stream->is_pumping) {
+        (void)go_on(call);
     }
 }
 

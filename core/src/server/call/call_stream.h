@@ -33,6 +33,7 @@ void dr_call_stream_begin(dr_call *call);
  * not; behind the last the call is ended if its task has. */
 bool dr_call_stream_pump(dr_call *call);
 void dr_call_stream_room(dr_conn *conn, void *lane);
+void dr_call_stream_room_web(dr_http_exchange *exchange, void *lane);
 
 /* dr_call_stream_settle makes what has become of the stream the outcome of its api. */
 void dr_call_stream_settle(dr_call *call);

@@ -28,20 +28,20 @@ void dr_cancel_running(dr_call *call)
     }
 }
 
-void dr_cancel(dr_call *call, const char *text)
+void dr_cancel(dr_call *call, int64_t code, const char *text)
 {
     const dr_responder responder = call->responder;
     const bool has_joined = call->waiter.role == DR_REPLY_FOLLOWER;
     if (!has_joined && !dr_dedupe_has_joined(call)) {
         call->is_cancelled = call->stops_with_caller = true;
-        dr_call_drop(call, DORA_CODE_CANCELLED);
+        dr_call_drop(call, code);
     }
     if (call->left == 0) {
         dr_call_end(call);
         return;
     }
     dr_call_detach(call);
-    dr_reply_early(&responder, call, DORA_CODE_CANCELLED, text);
+    dr_reply_early(&responder, call, code, text);
     dr_call_abandon(call);
 }
 
@@ -52,5 +52,5 @@ void dr_cancel_take(const dr_responder *responder, const dr_request *request)
         dr_count_one(&responder->lane->ignored);
         return;
     }
-    dr_cancel(call, dora_code_text(DORA_CODE_CANCELLED));
+    dr_cancel(call, DORA_CODE_CANCELLED, dora_code_text(DORA_CODE_CANCELLED));
 }

@@ -8,9 +8,9 @@
 /* dr_cancel_take is a client's CN. */
 void dr_cancel_take(const dr_responder *responder, const dr_request *request);
 
-/* dr_cancel answers whoever asked at once: 100211, with this text, for each api that has not ended.
+/* dr_cancel answers whoever asked at once: this code and text for each api that has not ended.
  * What waits is dropped, what runs is asked to stop, unless a repeat of it has joined. */
-void dr_cancel(dr_call *call, const char *text);
+void dr_cancel(dr_call *call, int64_t code, const char *text);
 
 /* dr_cancel_running asks the parts of a call that run to stop. */
 void dr_cancel_running(dr_call *call);

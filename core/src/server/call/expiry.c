@@ -66,7 +66,7 @@ static const char late_text[] = "the caller's time is over; the handler may stil
 static void expire(dr_call *call)
 {
     if (call->stream != NULL) {
-        dr_cancel(call, late_text);
+        dr_cancel(call, DORA_CODE_RECEIVE, late_text);
         return;
     }
     if (call->waiter.role != DR_REPLY_FOLLOWER && !dr_dedupe_is_wanted(call)) {

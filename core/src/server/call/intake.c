@@ -125,6 +125,23 @@ void dr_call_bare(const dr_responder *responder, dora_slice body)
     dr_call_run(&own, &request);
 }
 
+/* is_too_much refuses a call beyond those that a connection may have in flight. One that has
+ * streams is read all the same, for what is said of them. */
+static bool is_too_much(const dr_responder *responder, const dr_request *request)
+{
+    const dr_conn *conn = responder->conn;
+    if (!dr_responder_has_conn(responder) || conn->streams == 0 ||
+        conn->calls < conn->reactor->calls_max) {
+        return false;
+    }
+    dr_call_count_refused(responder, request, DORA_CODE_OVERLOADED);
+    dr_reply_no_room(responder, request->guid.data,
+                     "as many calls of this connection are in flight as may be "
+                     "(connection_calls_max)",
+                     DR_RETRY_AFTER_MS_USUAL);
+    return true;
+}
+
 /* take_word: a client says something of a call that is under way. */
 static void take_word(const dr_responder *responder, const dr_request *request)
 {
@@ -211,6 +228,8 @@ void dr_call_run(const dr_responder *responder, const dr_request *request)
             dr_call_count_refused(responder, request, DORA_CODE_STOPPING);
             dr_reply_code(responder, request->guid.data, DORA_CODE_STOPPING, NULL);
         }
+    } else if (is_too_much(responder, request)) {
+        return;
     } else if (dr_call_type_is_accepted(request->type)) {
         dr_admit_accepted(responder, request);
     } else {

@@ -3,6 +3,7 @@
 
 #include "net/http_held.h"
 #include "net/http_origin.h"
+#include "net/http_stream.h"
 #include "server/call/call.h"
 
 uint32_t dr_responder_number(const dr_responder *responder)
@@ -97,7 +98,9 @@ void dr_responder_release(const dr_responder *responder)
 
 bool dr_responder_is_full(const dr_responder *responder)
 {
-    return dr_responder_has_conn(responder) && dr_conn_is_full(responder->conn);
+    return dr_responder_has_conn(responder) ? dr_conn_is_full(responder->conn)
+           : dr_responder_is_web(responder) ? dr_http_stream_is_full(responder->web->exchange)
+                                            : false;
 }
 
 bool dr_responder_charge(const dr_responder *responder, size_t bytes)

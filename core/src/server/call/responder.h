@@ -11,7 +11,8 @@ typedef enum dr_responder_kind {
     DR_RESPONDER_JSON,     /* `conn`, by a frame whose body is JSON */
     DR_RESPONDER_BARE,     /* `conn`, by a frame of an older release */
     DR_RESPONDER_FORM,     /* `web`, by the reply as JSON: the original's endpoints */
-    DR_RESPONDER_WEB       /* `web`, by the handler's data and a status: /call */
+    DR_RESPONDER_WEB,      /* `web`, by the handler's data and a status: /call */
+    DR_RESPONDER_EVENTS    /* `web`, by events: /stream */
 } dr_responder_kind;
 
 /* dr_web is a request over HTTP. It lives in its exchange. */
@@ -22,7 +23,9 @@ typedef struct dr_web {
     size_t guid_len; /* of `guid` */
     uint32_t number; /* of its connection */
     uint64_t came_ns;
-    bool wants_token; /* it is refused, and a token could change that: 401 */
+    bool wants_events; /* of a stream: Server-Sent Events, not lines of JSON */
+    bool has_begun;    /* something of it was sent */
+    bool wants_token;  /* it is refused, and a token could change that: 401 */
 } dr_web;
 
 /* dr_responder is a value; each call has its own. `guid` is what a bare frame's call has in its
@@ -61,7 +64,7 @@ static inline bool dr_responder_has_conn(const dr_responder *responder)
 
 static inline bool dr_responder_is_web(const dr_responder *responder)
 {
-    return responder->kind == DR_RESPONDER_FORM || responder->kind == DR_RESPONDER_WEB;
+    return responder->kind >= DR_RESPONDER_FORM;
 }
 
 /* dr_responder_number is the number of its connection, dr_responder_peer where that comes from. Not

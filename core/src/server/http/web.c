@@ -43,8 +43,8 @@ static uint32_t number_of(const dr_reactor *reactor, const dr_http_exchange *exc
 /* refuse_path: nothing is there. The original said so in a reply. */
 static void refuse_path(dr_lane *lane, dr_web *web)
 {
-    static const char text[] = "nothing is here; there are POST /call/NAME, /api/multisync, "
-                               "/api/multinoresult and /server/cmd";
+    static const char text[] = "nothing is here; there are POST /call/NAME and /stream/NAME, "
+                               "/api/multisync, /api/multinoresult and /server/cmd";
     if (lane->backend->config->original) {
         const dr_responder responder = dr_responder_of_web(DR_RESPONDER_FORM, lane, web);
         dr_call_count_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_TYPE);
@@ -100,7 +100,8 @@ void dr_web_request(dr_http_exchange *exchange, void *user)
     web->came_ns = dr_reactor_now_ns(&lane->reactor);
     dr_http_set_user(exchange, web);
     /* Not so to /call: the name of an api begins with a slash of its own. */
-    const bool is_call = is_under(dr_http_path(exchange), DR_CALL_FOLDER);
+    const bool is_stream = is_under(dr_http_path(exchange), DR_STREAM_FOLDER);
+    const bool is_call = is_under(dr_http_path(exchange), DR_CALL_FOLDER) || is_stream;
     if (dr_rates_are_limited(&lane->backend->rates) && !is_under(path, "server") &&
         is_hasty(lane, web)) {
         return;
@@ -115,6 +116,8 @@ void dr_web_request(dr_http_exchange *exchange, void *user)
     } else if (is_under(path, "server") && dr_http_is_browser(exchange)) {
         dr_web_refuse(web, 403, DORA_CODE_NOT_PERMITTED,
                       "refused: control commands are not taken from web pages");
+    } else if (is_stream) {
+        dr_web_stream(lane, web);
     } else if (is_call) {
         dr_web_call(lane, web);
     } else {

@@ -1,4 +1,4 @@
-/* web_call.c: POST /call/NAME: one api, its parameter as JSON. */
+/* web_call.c: POST /call/NAME and /stream/NAME: one api, its parameter as JSON. */
 #include "server/http/web_call.h"
 
 #include <stdio.h>
@@ -29,10 +29,12 @@ typedef struct reading {
 
 /* name_of: most names begin with a slash, which stands in the path already: /call/user/get is
  * /user/get, unless there is a user/get. */
-static dora_slice name_of(const dr_lane *lane, const dr_web *web)
+static dora_slice name_of(const dr_responder *responder)
 {
-    const dora_slice path = dr_http_path(web->exchange);
-    const size_t cut = sizeof(DR_CALL_FOLDER) - 1;
+    const dr_lane *lane = responder->lane;
+    const dora_slice path = dr_http_path(responder->web->exchange);
+    const size_t cut =
+        strlen(responder->kind == DR_RESPONDER_EVENTS ? DR_STREAM_FOLDER : DR_CALL_FOLDER);
     const dora_slice with = {path.data + cut, path.len - cut};
     const dora_slice without = {with.data + 1, with.len > 0 ? with.len - 1 : 0};
     const dr_routes *routes = atomic_load_explicit(&lane->backend->routes, memory_order_acquire);
@@ -96,6 +98,9 @@ static const char *take_options(const dr_web *web, dr_request *request)
     if (!take_number(option_of(web, "X-Dora-Attempt", "attempt"), &request->attempt)) {
         return "X-Dora-Attempt (or attempt in the query) must be a number";
     }
+    if (!take_number(option_of(web, "X-Dora-Window", "window"), &request->window)) {
+        return "X-Dora-Window (or window in the query) must be a number of parts";
+    }
     if (priority.data != NULL && !dora_priority_find(priority, &request->priority)) {
         return "X-Dora-Priority (or priority in the query) must be " DR_PRIORITY_WORDS;
     }
@@ -120,10 +125,14 @@ static void run(const dr_responder *responder, dora_slice param)
     dr_lane *lane = responder->lane;
     char guid[DR_GUID_LEN];
     dr_guid_make(&lane->random, guid);
-    dr_request request = {
-        .guid = {guid, DR_GUID_LEN}, .type = DR_TYPE_W_S, .api_count = 1, .timeout_ms = -1};
+    const bool is_stream = responder->kind == DR_RESPONDER_EVENTS;
+    dr_request request = {.guid = {guid, DR_GUID_LEN},
+                          .type = is_stream ? DR_TYPE_ST_S : DR_TYPE_W_S,
+                          .api_count = 1,
+                          .timeout_ms = -1,
+                          .window = -1};
     const char *wrong = take_options(responder->web, &request);
-    const dora_slice name = name_of(lane, responder->web);
+    const dora_slice name = name_of(responder);
     if (wrong != NULL) {
         dr_call_count_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_BAD_API);
         dr_web_refuse(responder->web, 400, DORA_CODE_BAD_API, wrong);
@@ -169,24 +178,27 @@ static void read_free(dr_offload *offload)
     free(self);
 }
 
-void dr_web_call(dr_lane *lane, dr_web *web)
+/* take runs the api that a path names. */
+static void take(const dr_responder *responder)
 {
-    const dr_responder responder = dr_responder_of_web(DR_RESPONDER_WEB, lane, web);
+    dr_lane *lane = responder->lane;
+    dr_web *web = responder->web;
     if (strcmp(dr_http_method(web->exchange), "POST") != 0) {
         dr_web_refuse(web, 405, 405, "calls are made by POST");
         return;
     }
-    if (name_of(lane, web).len == 0) {
-        dr_web_refuse(web, 404, DORA_CODE_NO_API, "no api is named: POST /call/NAME");
+    if (name_of(responder).len == 0) {
+        dr_web_refuse(web, 404, DORA_CODE_NO_API,
+                      "no api is named: POST /call/NAME or /stream/NAME");
         return;
     }
     if (dr_http_body(web->exchange).len == 0) {
-        run(&responder, (dora_slice){dr_no_param, sizeof(dr_no_param) - 1});
+        run(responder, (dora_slice){dr_no_param, sizeof(dr_no_param) - 1});
         return;
     }
     reading *self = calloc(1, sizeof(*self));
     if (self == NULL) {
-        dr_answer_fail(&responder);
+        dr_answer_fail(responder);
         return;
     }
     self->offload.work = read_work;
@@ -195,5 +207,26 @@ void dr_web_call(dr_lane *lane, dr_web *web)
     self->inner_max = 2 * dr_frame_bytes_max(&lane->reactor.frame);
     dr_http_body_take(web->exchange, &self->text);
     self->offload.bytes = sizeof(*self) + self->text.len;
-    dr_offload_run(&responder, &self->offload, self->text.len > DR_JSON_INLINE_MAX);
+    dr_offload_run(responder, &self->offload, self->text.len > DR_JSON_INLINE_MAX);
+}
+
+void dr_web_call(dr_lane *lane, dr_web *web)
+{
+    const dr_responder responder = dr_responder_of_web(DR_RESPONDER_WEB, lane, web);
+    take(&responder);
+}
+
+/* wants_events says whether a client asks for Server-Sent Events, as EventSource does. */
+static bool wants_events(const dr_web *web)
+{
+    static const char type[] = "text/event-stream";
+    const dora_slice accept = dr_http_header(web->exchange, "Accept");
+    return accept.data != NULL && memmem(accept.data, accept.len, type, sizeof(type) - 1) != NULL;
+}
+
+void dr_web_stream(dr_lane *lane, dr_web *web)
+{
+    const dr_responder responder = dr_responder_of_web(DR_RESPONDER_EVENTS, lane, web);
+    web->wants_events = wants_events(web);
+    take(&responder);
 }

@@ -248,7 +248,7 @@ dora_err dr_reactor_thread_listen_http(dr_reactor_thread *thread, int listen_fd,
         .places = &lane->backend->places,
         .slow_ms = config->frame_ms > 0 ? config->frame_ms : DR_HTTP_SLOW_MS_DEFAULT,
         .idle_ms = config->idle_s > 0 ? config->idle_s * 1000 : DR_HTTP_IDLE_MS_DEFAULT};
-    const dr_http_events events = {dr_web_request, dr_web_gone, lane};
+    const dr_http_events events = {dr_web_request, dr_web_gone, dr_call_stream_room_web, lane};
     return dr_http_init(&lane->http, &lane->reactor.loop, listen_fd, &options, &events, error);
 }
 

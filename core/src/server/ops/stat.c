@@ -117,6 +117,7 @@ static void sum_lanes(dr_backend *backend, dr_totals *totals)
         totals->closed += closed;
         totals->connections += accepted > closed ? accepted - closed : 0;
         totals->requests += dr_count_get(&lane->requests);
+        totals->ignored += dr_count_get(&lane->ignored);
         totals->bytes_in += dr_count_get(&lane->reactor.bytes_in);
         totals->bytes_out += dr_count_get(&lane->reactor.bytes_out);
         for (uint32_t why = 0; why < DR_PAUSE_REASONS; why++) {
@@ -488,6 +489,7 @@ static void put_server(dora_writer *writer, told *now, const char *reload)
         {"tasking_num", .number = totals->tasks},
         {"request_count", .number = totals->requests},
         {"worker_request_count", .number = totals->handled},
+        {"ignored", .number = totals->ignored},
         {"version", .text = DORA_VERSION},
         {"pid", .number = (uint64_t)getpid()},
         {"uptime_s", .number = dr_stat_uptime_s(backend)},

@@ -15,6 +15,7 @@ typedef struct dr_totals {
     uint64_t tasks;                    /* queued or running now */
     uint64_t pauses[DR_PAUSE_REASONS]; /* of reading a connection */
     uint64_t requests;                 /* since the start: every message that could be read */
+    uint64_t ignored;                  /* TK and CN for nothing */
     uint64_t handled;                  /* tasks that workers have run */
     struct {
         uint64_t open;       /* connections, in their handshake too */

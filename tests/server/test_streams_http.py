@@ -1,0 +1,175 @@
+"""POST /stream/NAME: parts of a handler as Server-Sent Events and as lines of JSON."""
+
+import contextlib
+import http.client
+import json
+import time
+
+import pytest
+
+from support import streams, v1
+from support.server import Server, wait_until
+
+EVENTS = {"Accept": "text/event-stream"}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server(streams.pools(), listen={"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}) as one:
+        yield one
+
+
+def open_stream(server, name, param=None, headers=None):
+    conn = http.client.HTTPConnection(server.http, timeout=20)
+    conn.request("POST", "/stream" + name, json.dumps(param), headers or {})
+    return conn, conn.getresponse()
+
+
+def lines_of(server, name, param=None, headers=None):
+    conn, answer = open_stream(server, name, param, headers)
+    with contextlib.closing(conn):
+        return answer, [json.loads(line) for line in answer.read().splitlines()]
+
+
+def events_of(text):
+    """(event, data) of each."""
+    found = []
+    for block in text.decode().split("\n\n")[:-1]:
+        event, data = block.split("\n")
+        assert event.startswith("event: ") and data.startswith("data: "), block
+        found.append((event[7:], json.loads(data[6:])))
+    return found
+
+
+def running(server):
+    with v1.Conn(server.address) as conn:
+        return conn.command("getStat")["data"]["server"]["tasking_num"]
+
+
+def test_parts_are_lines_of_json(server):
+    answer, lines = lines_of(server, "/count", 3)
+    assert answer.status == 200 and answer.getheader("Content-Type") == "application/x-ndjson"
+    assert answer.getheader("X-Accel-Buffering") == "no"
+    assert lines == [{"part": 0}, {"part": 1}, {"part": 2}, {"result": None}]
+
+
+def test_parts_are_events(server):
+    conn, answer = open_stream(server, "/sum", 3, EVENTS)
+    with contextlib.closing(conn):
+        assert answer.getheader("Content-Type") == "text/event-stream"
+        assert events_of(answer.read()) == [("part", 0), ("part", 1), ("part", 2), ("result", 3)]
+
+
+def test_progress_stands_before_the_result(server):
+    _, lines = lines_of(server, "/progress", 5)
+    told = [line["progress"] for line in lines if "progress" in line]
+    assert told[-1] == [5, 5, "step 5"] and lines[-1] == {"result": "done"}
+    assert [one[0] for one in told] == sorted({one[0] for one in told})
+
+
+def test_an_error_before_the_first_part_has_its_status(server):
+    for name, status, code in (("/none", 404, 100204), ("/fails", 500, 71)):
+        answer, (body,) = lines_of(server, name, 0)
+        assert (answer.status, body["error"]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("headers", ({}, EVENTS), ids=("lines", "events"))
+def test_an_error_comes_after_the_parts_so_far(server, headers):
+    conn, answer = open_stream(server, "/fails", 2, headers)
+    with contextlib.closing(conn):
+        text = answer.read()
+    found = events_of(text) if headers else [
+        next(iter(json.loads(line).items())) for line in text.splitlines()]
+    assert found == [("part", 0), ("part", 1), ("error", {"code": 71, "msg": "on purpose"})]
+
+
+def test_a_name_without_its_slash_and_no_name(server):
+    conn = http.client.HTTPConnection(server.http, timeout=20)
+    with contextlib.closing(conn):
+        conn.request("POST", "/stream", "1")
+        assert conn.getresponse().status == 404
+    conn = http.client.HTTPConnection(server.http, timeout=20)
+    with contextlib.closing(conn):
+        conn.request("GET", "/stream/count")
+        answer = conn.getresponse()
+        assert (answer.status, answer.getheader("Allow")) == (405, "POST")
+
+
+def test_connection_is_kept_behind_a_stream(server):
+    conn = http.client.HTTPConnection(server.http, timeout=20)
+    with contextlib.closing(conn):
+        for count in (2, 0, 3):
+            conn.request("POST", "/stream/count", str(count))
+            lines = conn.getresponse().read().splitlines()
+            assert len(lines) == count + 1
+        conn.request("POST", "/call/count", "2")
+        assert json.loads(conn.getresponse().read()) == [0, 1]
+
+
+def test_large_parts_pass_whole(server):
+    for size in (1, 4096, 24 * 1024, 300_000, 1_900_000):
+        _, lines = lines_of(server, "/large", size)
+        assert [len(line["part"]) for line in lines[:-1]] == [size] * 3, size
+        assert lines[-1] == {"result": None}
+
+
+def test_first_part_comes_before_the_last_is_made(server):
+    conn, answer = open_stream(server, "/gate", server.folder)
+    with contextlib.closing(conn):
+        assert json.loads(answer.readline()) == {"part": "first"}
+        streams.open_gate(server.folder)
+        assert [json.loads(line) for line in answer.read().splitlines()] == [
+            {"part": "last"}, {"result": None}]
+
+
+def test_client_that_leaves_ends_its_handler(server):
+    conn, answer = open_stream(server, "/endless")
+    assert json.loads(answer.readline()) == {"part": 0}
+    assert running(server) == 1
+    answer.close()
+    conn.close()
+    assert wait_until(lambda: running(server) == 0)
+
+
+def test_client_that_does_not_read_stops_its_handler_only(server, tmp_path):
+    path = str(tmp_path / "count")
+    conn, answer = open_stream(server, "/endless?window=1000000", path)
+    with contextlib.closing(conn), v1.Conn(server.address) as other:
+        assert json.loads(answer.readline()) == {"part": 0}
+        before = -1
+        while before != (before := streams.counted(path)):
+            time.sleep(0.3)  # for all that the kernel takes
+        assert other.call("/sum", 3)["data"]["data"] == 3
+        answer.close()
+    assert wait_until(lambda: running(server) == 0)
+
+
+def test_time_of_the_caller_ends_a_stream(server):
+    conn, answer = open_stream(server, "/endless?timeout=300")
+    with contextlib.closing(conn):
+        *parts, last = [json.loads(line) for line in answer.read().splitlines()]
+        assert len(parts) > 0 and last["error"]["code"] == 100009
+    assert wait_until(lambda: running(server) == 0)
+
+
+def test_what_is_no_window_is_refused(server):
+    answer, (body,) = lines_of(server, "/count?window=many", 1)
+    assert answer.status == 400 and "X-Dora-Window" in body["error"]["msg"]
+
+
+def test_worker_that_is_killed_ends_its_stream_behind_its_parts(server):
+    conn, answer = open_stream(server, "/dies", 3)
+    with contextlib.closing(conn):
+        *parts, last = [json.loads(line) for line in answer.read().splitlines()]
+    assert parts == [{"part": 0}, {"part": 1}, {"part": 2}]
+    assert last["error"]["code"] == 100200
+
+
+def test_server_that_stops_waits_for_streams():
+    with Server(streams.pools(), listen={"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}) as server:
+        conn, answer = open_stream(server, "/gate", server.folder)
+        with contextlib.closing(conn):
+            assert json.loads(answer.readline()) == {"part": "first"}
+            server.process.terminate()
+            streams.open_gate(server.folder)
+            assert json.loads(answer.read().splitlines()[-1]) == {"result": None}
