@@ -1,15 +1,19 @@
 """How many connections there may be, in all and of one address, and how long a frame may take."""
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import ssl
+import threading
 
 import pytest
 
+import dora
 from support import v1
 from support.certificates import Certificates
+from support.json_conn import JsonConn
 from support.metrics import Metrics, admin_of
 from support.server import Server, python_pool, wait_until
 from support.web import Web, raw
@@ -29,13 +33,9 @@ def limits(conn):
 
 
 def is_refused(address, source=None):
-    """Whether a connection is closed before it has said anything."""
-    try:
-        with v1.Conn(address, source=source) as conn:
-            conn.send(v1.request(v1.guid(), "/echo", 1))
-            return conn.receive() is None
-    except ConnectionError:
-        return True
+    """Whether the call of a connection is refused for that."""
+    with v1.Conn(address, source=source) as conn:
+        return conn.call("/echo", 1)["code"] == 100203
 
 
 def open_from(address, source):
@@ -61,6 +61,70 @@ def test_an_address_has_so_many_connections(tmp_path):
             "(connections_per_address_max)"
         assert wait_until(lambda: line in server.log())
         assert server.stop() == 0
+
+
+@pytest.fixture
+def crowded(tmp_path):
+    """A server that has the one connection of loopback that it may have."""
+    with serve(tmp_path, connections_per_address_max=1) as server:
+        held = open_from(server.address, ONE)
+        yield server
+        held.close()
+
+
+WHY = "too many connections from this address (connections_per_address_max)"
+LATER = {"retry_after_ms": 1000}
+
+
+def test_who_is_one_too_many_hears_so_under_each_guid(crowded):
+    """In the encoding that it speaks, of any type, and no matter how much it sends."""
+    with v1.Conn(crowded.address) as conn:
+        large = v1.request(v1.guid(), "/echo", "x" * 1000000)
+        idents = [v1.guid() for _ in range(3)]
+        conn.send(v1.request(idents[0], "/echo", 1) + v1.request(idents[1], "/echo", 2) + large +
+                  v1.request_of("AN_S", idents[2], {"one": ("/echo", 3)}))
+        told = [conn.receive() for _ in range(4)]
+        assert [ident for ident, _ in told if ident in idents] == idents
+        for _, reply in told:
+            assert (reply["code"], reply["msg"], reply["data"]) == (100203, WHY, LATER)
+        assert conn.receive() is None  # after a moment
+    with JsonConn(crowded.address) as conn:
+        reply = conn.single("/echo", 1)
+        assert (reply["code"], reply["msg"], reply["data"]) == (100203, WHY, LATER)
+
+
+def test_clients_of_python_know_that_nothing_was_run(crowded):
+    with dora.Client(crowded.address, retry=0) as client:
+        for ask in (client.call, client.send, client.submit):
+            with pytest.raises(dora.NotRunError) as caught:
+                ask("/echo", 1)
+            assert (caught.value.code, caught.value.retry_after_ms) == (100203, 1000)
+
+    async def main():
+        async with dora.AsyncClient(crowded.address, retry=0) as client:
+            told = await asyncio.gather(*(client.call("/echo", i) for i in range(50)),
+                                        return_exceptions=True)
+            assert {(type(each), each.code) for each in told} == {(dora.NotRunError, 100203)}
+
+    asyncio.run(main())
+
+
+def test_a_client_that_waits_is_let_in(tmp_path):
+    with serve(tmp_path, connections_per_address_max=1) as server:
+        held = open_from(server.address, ONE)
+        told = []
+
+        def call():
+            with dora.Client(server.address, timeout=60, wait=60) as client:
+                told.append(client.call("/echo", 7))
+
+        waits = threading.Thread(target=call)
+        waits.start()
+        line = "a connection of 127.0.0.1 was refused"
+        assert wait_until(lambda: line in server.log())
+        held.close()
+        waits.join(60)
+        assert told == [7]
 
 
 def test_http_says_why_and_closes(tmp_path):

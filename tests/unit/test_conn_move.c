@@ -1,15 +1,11 @@
 /* test_conn_move.c: a connection goes from one reactor to another, and neither loses a frame of it
  * nor takes one twice. */
-#include "unit.h"
+#include "unit_reactor.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "net/conn_move.h"
-#include "net/listener.h"
-#include "net/reactor.h"
 
 static const char guid[] = "00112233445566778899aabbccddeeff";
 
@@ -32,6 +28,8 @@ typedef struct move {
     dr_buf frame;
     int client;
     int listener; /* until the old side has it */
+    dr_places places;
+    bool has_places;
 } move;
 
 static void answer(dr_conn *conn)
@@ -87,47 +85,19 @@ static void on_gone(dr_conn *conn, void *user)
     ((side *)user)->gone++;
 }
 
-static void no_call(void *user)
-{
-    (void)user;
-}
-
-static void no_sleep(bool is_asleep, void *user)
-{
-    (void)is_asleep;
-    (void)user;
-}
-
-static bool has_none(void *user)
-{
-    (void)user;
-    return false;
-}
-
 static void side_begin(side *self)
 {
-    const dora_frame_options frame = {.sign = false};
-    const dr_reactor_events events = {.on_frame = on_frame,
-                                      .on_bad_frame = on_bad_frame,
-                                      .on_move = on_move,
-                                      .on_gone = on_gone,
-                                      .collect = no_call,
-                                      .set_asleep = no_sleep,
-                                      .has_ready = has_none,
-                                      .on_ask = no_call,
-                                      .user = self};
-    dora_error error;
-    self->is_made = dr_reactor_init(&self->reactor, 0, 1, &frame, 0, 0, &events, &error) == DORA_OK;
-    assert_true(self->is_made);
+    dr_reactor_events events = unit_reactor_events(self);
+    events.on_frame = on_frame;
+    events.on_bad_frame = on_bad_frame;
+    events.on_move = on_move;
+    events.on_gone = on_gone;
+    unit_reactor_begin(&self->reactor, &events, &self->is_made);
 }
 
 static void side_end(side *self)
 {
-    if (self->is_made) {
-        dr_reactor_end(&self->reactor);
-        dr_reactor_run(&self->reactor);
-        dr_reactor_fini(&self->reactor);
-    }
+    unit_reactor_end(&self->reactor, &self->is_made);
 }
 
 static void move_end(move *at)
@@ -137,33 +107,20 @@ static void move_end(move *at)
     dr_buf_fini(&at->frame);
     unit_close(&at->client);
     unit_close(&at->listener);
+    if (at->has_places) {
+        dr_places_fini(&at->places);
+    }
 }
 UNIT_SCENE(move, move_end)
 
-/* connect_to makes a client of the old side, and a frame for it to send. */
+/* begin makes both sides, a client of the old one, and a frame for it to send. */
 static void begin(move *at)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    const dora_frame_options frame = {.sign = false};
-    dora_error error;
-    uint16_t port = 0;
-    size_t mark;
-    dora_err err;
     side_begin(&at->old);
     side_begin(&at->heir);
     at->old.to = &at->heir;
-    err = dr_listener_open("127.0.0.1", &port, 8, &at->listener, 1, &error);
-    assert_int_equal(err, DORA_OK);
-    err = dr_reactor_listen(&at->old.reactor, at->listener, 8, &error);
-    at->listener = 0; /* the reactor's now */
-    assert_int_equal(err, DORA_OK);
-    at->client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(at->client, (const struct sockaddr *)&to, sizeof to), 0);
-    assert_int_equal(dr_frame_begin(&at->frame, &frame, guid, &mark), DORA_OK);
-    assert_int_equal(dr_buf_append(&at->frame, "body", 4), DORA_OK);
-    assert_int_equal(dr_frame_end(&at->frame, &frame, mark, NULL), DORA_OK);
+    unit_reactor_connect(unit_reactor_listen(&at->old.reactor, &at->listener), &at->client);
+    unit_frame(&at->frame, guid, "body", 4);
 }
 
 static void turn(side *self)
@@ -302,6 +259,7 @@ static void one_that_is_held_goes_on_where_it_resumes(void **state)
     send_bytes(at, 0, 40);
     turn(&at->old);
     assert_int_equal(at->old.frames, 1);
+    assert_int_equal(dr_count_get(&at->old.reactor.pauses[DR_PAUSE_BYTES]), 0);
     dr_reactor_resume(&at->old.reactor);
     while (at->old.frames < 2) {
         turn(&at->old);
@@ -311,6 +269,37 @@ static void one_that_is_held_goes_on_where_it_resumes(void **state)
     assert_int_equal(at->old.moved, 0);
 }
 
+/* It has been let in by the other process, and is as open as any, for the next that comes too. */
+static void one_that_comes_along_counts_although_it_is_too_many(void **state)
+{
+    move *at = *state;
+    dr_place own = {NULL, NULL};
+    const struct sockaddr_in here = {.sin_family = AF_INET,
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    begin(at);
+    dr_places_init(&at->places);
+    at->has_places = true;
+    dr_places_limit(&at->places, 1, 1);
+    dr_reactor_limit(&at->heir.reactor, &at->places, 8);
+    assert_int_equal(dr_place_take(&own, &at->places, (const struct sockaddr *)&here, 1),
+                     DR_CROWDED_NOT);
+    send_bytes(at, 0, 1);
+    while (!has_come(&at->old, 1)) {
+        turn(&at->old);
+    }
+    dr_reactor_hold(&at->old.reactor);
+    dr_reactor_move(&at->old.reactor, false);
+    assert_int_equal(at->old.moved, 1);
+    assert_int_equal(at->places.total, 2);
+    assert_int_equal(at->places.refused[DR_CROWDED_ALL], 0);
+    assert_int_equal(at->places.refused[DR_CROWDED_ADDRESS], 0);
+    dr_place_give(&own);
+    assert_int_equal(dr_place_take(&own, &at->places, (const struct sockaddr *)&here, 1),
+                     DR_CROWDED_ADDRESS); /* it counts for its address */
+    dr_conn_close(at->heir.reactor.conns);
+    assert_int_equal(at->places.total, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +307,7 @@ int main(void)
         unit_in(move, a_busy_one_goes_with_its_last_answer),
         unit_in(move, whole_frames_go_along),
         unit_in(move, one_that_is_held_goes_on_where_it_resumes),
+        unit_in(move, one_that_comes_along_counts_although_it_is_too_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

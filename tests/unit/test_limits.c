@@ -29,8 +29,13 @@ static address address_of(const char *text)
     if (text[0] == '/') {
         made.local.sun_family = AF_UNIX;
     } else if (strchr(text, ':') != NULL) {
+        char host[INET6_ADDRSTRLEN];
+        const char *link = strchr(text, '%'); /* the number of the interface behind it */
+        const size_t len = link != NULL ? (size_t)(link - text) : strlen(text);
+        (void)snprintf(host, sizeof(host), "%.*s", (int)len, text);
         made.v6.sin6_family = AF_INET6;
-        assert_int_equal(inet_pton(AF_INET6, text, &made.v6.sin6_addr), 1);
+        made.v6.sin6_scope_id = link != NULL ? (uint32_t)strtoul(link + 1, NULL, 10) : 0;
+        assert_int_equal(inet_pton(AF_INET6, host, &made.v6.sin6_addr), 1);
     } else {
         made.v4.sin_family = AF_INET;
         assert_int_equal(inet_pton(AF_INET, text, &made.v4.sin_addr), 1);
@@ -111,7 +116,14 @@ static void an_address_has_so_many_places(void **state)
         {"fd00::ffff:0:0:2", DR_CROWDED_NOT}, /* of IPv6 a host has 64 bits */
         {"fd00::3", DR_CROWDED_ADDRESS},
         {"fd00:0:0:1::1", DR_CROWDED_NOT},
-        {"/a", DR_CROWDED_NOT}, /* Unix sockets are no address */
+        {"10.1.0.1", DR_CROWDED_NOT},
+        {"10.1.0.1", DR_CROWDED_NOT},
+        {"a01:1::1", DR_CROWDED_NOT}, /* a network whose number is that address */
+        {"fe80::1%1", DR_CROWDED_NOT},
+        {"fe80::2%1", DR_CROWDED_NOT},
+        {"fe80::3%1", DR_CROWDED_ADDRESS}, /* a link is one network */
+        {"fe80::3%2", DR_CROWDED_NOT},     /* and another one another */
+        {"/a", DR_CROWDED_NOT},            /* Unix sockets are no address */
         {"/a", DR_CROWDED_NOT},
         {"/a", DR_CROWDED_NOT},
     };
@@ -123,7 +135,7 @@ static void an_address_has_so_many_places(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(take(&places, &taken[i], table[i].from), table[i].crowded);
     }
-    assert_int_equal(places.refused[DR_CROWDED_ADDRESS], 3);
+    assert_int_equal(places.refused[DR_CROWDED_ADDRESS], 4);
     dr_place_give(&taken[0]);
     assert_int_equal(take(&places, &taken[0], "10.0.0.1"), DR_CROWDED_NOT);
     for (size_t i = 0; i < COUNT; i++) {

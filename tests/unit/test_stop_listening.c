@@ -1,6 +1,6 @@
 /* test_stop_listening.c: connections that wait to be accepted: none is reset with its listener, nor
  * forgotten for want of memory. */
-#include "unit.h"
+#include "unit_reactor.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,31 +11,7 @@
 #include <unistd.h>
 
 #include "net/listener.h"
-#include "net/reactor.h"
 #include "torture.h"
-
-static void no_conn(dr_conn *conn, void *user)
-{
-    (void)conn;
-    (void)user;
-}
-
-static void no_call(void *user)
-{
-    (void)user;
-}
-
-static void no_sleep(bool is_asleep, void *user)
-{
-    (void)is_asleep;
-    (void)user;
-}
-
-static bool has_none(void *user)
-{
-    (void)user;
-    return false;
-}
 
 /* A client whose connection the kernel takes in; `more` flags as of socket(2). */
 static int connect_to(uint16_t port, int more, int *status)
@@ -61,11 +37,7 @@ typedef struct listening {
 
 static void listening_end(listening *at)
 {
-    if (at->has_reactor) {
-        dr_reactor_end(&at->reactor);
-        dr_reactor_run(&at->reactor);
-        dr_reactor_fini(&at->reactor);
-    }
+    unit_reactor_end(&at->reactor, &at->has_reactor);
     for (int i = 0; i < 3; i++) {
         unit_close(&at->clients[i]);
     }
@@ -77,15 +49,8 @@ UNIT_SCENE(listening, listening_end)
 /* begin makes a reactor that nothing happens in. */
 static void begin(listening *at)
 {
-    const dr_reactor_events events = {.on_gone = no_conn,
-                                      .collect = no_call,
-                                      .set_asleep = no_sleep,
-                                      .has_ready = has_none,
-                                      .on_ask = no_call};
-    const dora_frame_options frame = {.sign = false};
-    dora_error error;
-    at->has_reactor = dr_reactor_init(&at->reactor, 0, 1, &frame, 0, 0, &events, &error) == DORA_OK;
-    assert_true(at->has_reactor);
+    const dr_reactor_events events = unit_reactor_events(NULL);
+    unit_reactor_begin(&at->reactor, &events, &at->has_reactor);
 }
 
 static void what_waits_is_accepted_and_not_reset(void **state)
@@ -93,14 +58,8 @@ static void what_waits_is_accepted_and_not_reset(void **state)
     listening *at = *state;
     dr_reactor *reactor = &at->reactor;
     int *clients = at->clients;
-    dora_error error;
-    uint16_t port = 0;
-    int listen_fd;
-    assert_int_equal(dr_listener_open("127.0.0.1", &port, 8, &at->listen_fd, 1, &error), DORA_OK);
     begin(at);
-    listen_fd = at->listen_fd;
-    at->listen_fd = 0; /* it is the reactor's */
-    assert_int_equal(dr_reactor_listen(reactor, listen_fd, 8, &error), DORA_OK);
+    const uint16_t port = unit_reactor_listen(reactor, &at->listen_fd);
     for (int i = 0; i < 3; i++) {
         int status;
         clients[i] = connect_to(port, 0, &status);
@@ -129,14 +88,9 @@ static bool accepts(dr_reactor *reactor, uint64_t count)
 static void a_listener_goes_on_once_there_is_memory_again(void **state)
 {
     listening *at = *state;
-    dora_error error;
-    uint16_t port = 0;
     int status;
-    assert_int_equal(dr_listener_open("127.0.0.1", &port, 8, &at->listen_fd, 1, &error), DORA_OK);
     begin(at);
-    const int listen_fd = at->listen_fd;
-    at->listen_fd = 0; /* it is the reactor's */
-    assert_int_equal(dr_reactor_listen(&at->reactor, listen_fd, 8, &error), DORA_OK);
+    const uint16_t port = unit_reactor_listen(&at->reactor, &at->listen_fd);
     at->clients[0] = connect_to(port, 0, &status);
     torture_arm(1);
     while (!torture_has_failed()) {

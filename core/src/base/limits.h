@@ -117,6 +117,9 @@
 #define DR_CONNECTIONS_MAX_MAX (1u << 20) /* no process has more descriptors */
 #define DR_PLACES_ROWS 4096u              /* of the book of addresses with connections */
 #define DR_PLACES_SPARE 16u /* beyond connections_max: who operates the server gets in */
+#define DR_REFUSED_MAX 64u  /* connections of a reactor that are told that they are too many */
+#define DR_REFUSE_MS 1000u  /* that these are answered, then no more: as HTTP reads a body away */
+#define DR_REFUSED_OUT_MAX 16384u /* bytes of such answers: some sixty */
 
 /* TLS. */
 #define DR_TLS_FILE_BYTES_MAX (4u * 1024 * 1024) /* all CAs that systems trust are 200 KiB */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/conn_move.h"
+#include "net/conn_refuse.h"
 #include "net/conn_tls.h"
 #include "net/reactor.h"
 #include "tls/filter.h"
@@ -53,6 +54,7 @@ void dr_conn_close(dr_conn *conn)
     if (conn->is_shut) {
         reactor->lingering--;
     }
+    reactor->refused -= dr_conn_is_refused(conn);
     dr_count_one(&reactor->closed);
     if (conn->tls != NULL) {
         dr_conn_tls_gone(conn);
@@ -83,10 +85,13 @@ bool dr_conn_is_full(dr_conn *conn)
     return conn->wants_room;
 }
 
-/* count_pause counts that a connection is not read, and why. */
+/* count_pause counts that a connection is not read, and why, where that is its own doing. */
 static void count_pause(dr_conn *conn)
 {
     dr_reactor *reactor = conn->reactor;
+    if (reactor->apart_bound == 0) {
+        return; /* none is: its reactor holds */
+    }
     dr_count_one(&reactor->pauses[conn->calls >= reactor->calls_max   ? DR_PAUSE_CALLS
                                   : unsent(conn) >= DR_CONN_OUT_PAUSE ? DR_PAUSE_REPLIES
                                                                       : DR_PAUSE_BYTES]);
@@ -133,7 +138,6 @@ static size_t parse(dr_conn *conn, dora_slice bytes, size_t before)
         const dora_err err = dr_frame_decode_any(&reactor->frame, rest, &frame, &used, &error);
         if (err == DORA_EAGAIN) {
             conn->in_need = used;
-            conn->still.whole_ms = at == 0 && before > 0 ? conn->still.whole_ms : 0;
             break;
         }
         if (err == DORA_OK) {
@@ -146,6 +150,9 @@ static size_t parse(dr_conn *conn, dora_slice bytes, size_t before)
             }
         }
         at += used;
+    }
+    if (at > 0 || before == 0) {
+        conn->still.whole_ms = 0; /* what comes now is another frame */
     }
     return conn->is_finishing ? bytes.len : at;
 }
@@ -255,6 +262,9 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         return;
     }
     if (got == 0 || conn->is_finishing) {
+        if (got > 0 && conn->is_refusing) {
+            dr_conn_refuse_take(conn, (size_t)got);
+        }
         return;
     }
     conn->active_ms = uv_now(&conn->reactor->loop);
@@ -423,7 +433,7 @@ void dr_conn_flush(dr_conn *conn)
             return;
         }
     }
-    if (conn->is_finishing && unsent(conn) == 0 && conn->calls == 0) {
+    if (conn->is_finishing && !conn->is_refusing && unsent(conn) == 0 && conn->calls == 0) {
         shut(conn);
     } else {
         dr_conn_update(conn);

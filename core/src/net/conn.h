@@ -63,12 +63,15 @@ typedef struct dr_conn {
     void *claim; /* the owner's: who its other end says it is */
     uint64_t active_ms;
     uint64_t linger_until_ms;
+    size_t dropped;     /* of a frame that was refused: bytes that are still to come */
+    dr_crowded crowded; /* why it is refused (conn_refuse.h) */
     dr_conn_client client;
     bool is_dirty;
     bool is_reading;
     bool is_writing;
     bool is_closing;
     bool is_finishing; /* reads no more frames; closes when all is written */
+    bool is_refusing;  /* and each frame that comes is answered with why not */
     bool is_shaking;   /* TLS is not open yet */
     bool is_shut;      /* the write side is shut; what still comes is dropped */
     bool wants_room;   /* on_room is to be called once it is not full any more */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "net/conn_refuse.h"
 #include "net/conn_tls.h"
 #include "net/listener.h"
 #include "net/reactor.h"
@@ -65,7 +66,7 @@ static dr_reactor_more *more_of(const dr_reactor *reactor, const uv_stream_t *li
     return more;
 }
 
-bool dr_conn_enter(dr_conn *conn)
+dr_crowded dr_conn_enter(dr_conn *conn, bool must)
 {
     dr_reactor *reactor = conn->reactor;
     struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
@@ -74,8 +75,12 @@ bool dr_conn_enter(dr_conn *conn)
     if (uv_fileno(&conn->uv.handle, &fd) == 0) {
         (void)getpeername(fd, (struct sockaddr *)&address, &len);
     }
-    return dr_place_take(&conn->place, reactor->places, (const struct sockaddr *)&address,
-                         uv_now(&reactor->loop)) == DR_CROWDED_NOT;
+    const struct sockaddr *from = (const struct sockaddr *)&address;
+    if (must) {
+        dr_place_keep(&conn->place, reactor->places, from);
+        return DR_CROWDED_NOT;
+    }
+    return dr_place_take(&conn->place, reactor->places, from, uv_now(&reactor->loop));
 }
 
 static bool is_for_tls(const dr_reactor *reactor, const uv_stream_t *listener)
@@ -102,8 +107,13 @@ static void hold(dr_reactor *reactor, const uv_stream_t *listener)
 
 static void conn_begin(dr_conn *conn, const uv_stream_t *listener)
 {
-    if (!dr_conn_enter(conn)) {
-        dr_conn_close(conn);
+    const dr_crowded crowded = dr_conn_enter(conn, false);
+    if (crowded != DR_CROWDED_NOT && !is_for_tls(conn->reactor, listener)) {
+        dr_conn_refuse(conn, crowded);
+        return;
+    }
+    if (crowded != DR_CROWDED_NOT) {
+        dr_conn_close(conn); /* before the handshake its client can have sent no call */
         return;
     }
     if (listener->type == UV_TCP) {

@@ -18,7 +18,8 @@ void dr_conn_accept_held(struct dr_reactor *reactor);
  * and what is left there then the kernel resets, although its peer may have sent a request. */
 void dr_conn_accept_rest(struct dr_reactor *reactor, uv_stream_t *listener);
 
-/* dr_conn_enter takes a place for a connection (places.h). Returns: false when there is none. */
-bool dr_conn_enter(dr_conn *conn);
+/* dr_conn_enter takes a place for a connection (places.h), also beyond the limits where it `must`.
+ * Returns: why there is none. */
+dr_crowded dr_conn_enter(dr_conn *conn, bool must);
 
 #endif

@@ -45,7 +45,7 @@ dr_conn *dr_conn_adopt(dr_reactor *reactor, int fd, bool is_tcp, dr_buf *in)
         dr_conn_close(conn);
         return NULL;
     }
-    (void)dr_conn_enter(conn); /* one that is too many by now stays: it has been let in */
+    (void)dr_conn_enter(conn, true); /* one that is too many by now stays: it has been let in */
     return conn;
 }
 

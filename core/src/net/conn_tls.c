@@ -138,7 +138,6 @@ void dr_conn_tls_drain(dr_conn *conn)
         const dora_err err = dr_tls_filter_read(conn->tls, room.base, room.len, &got);
         if (err == DORA_OK) {
             dr_conn_take(conn, got);
-            conn->still.whole_ms = conn->in.len > 0 ? conn->still.whole_ms : 0;
         } else {
             if (err != DORA_EAGAIN) {
                 end(conn, err);

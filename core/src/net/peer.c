@@ -78,19 +78,21 @@ dr_peer dr_peer_among(const struct sockaddr *address, const struct ifaddrs *own)
 
 uint64_t dr_peer_place(const struct sockaddr *address)
 {
-    uint64_t half = 0;
-    uint32_t whole = 0;
+    uint32_t words[2] = {UINT32_MAX, 0}; /* a network that no host of IPv6 is in: multicast */
+    uint64_t place;
     if (address->sa_family != AF_INET && address->sa_family != AF_INET6) {
         return 0;
     }
     const void *v4 = v4_of(address);
     if (v4 != NULL) {
-        memcpy(&whole, v4, sizeof(whole));
+        memcpy(&words[1], v4, sizeof(words[1]));
     } else {
         const struct sockaddr_in6 *v6 = (const void *)address;
-        memcpy(&half, v6->sin6_addr.s6_addr, sizeof(half));
+        memcpy(words, v6->sin6_addr.s6_addr, sizeof(words));
+        words[1] |= IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) ? v6->sin6_scope_id : 0;
     }
-    return half | whole;
+    memcpy(&place, words, sizeof(place));
+    return place;
 }
 
 dr_peer dr_peer_of(const struct sockaddr *address)

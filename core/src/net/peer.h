@@ -26,7 +26,8 @@ dr_peer dr_peer_of(const struct sockaddr *address);
 dr_peer dr_conn_peer(const dr_conn *conn);
 
 /* dr_peer_place is a number that stands for where somebody is: an IPv4 address, also as IPv6 writes
- * it, or the 64 bits that one host has of IPv6's. 0 for what is no address of IP. */
+ * it, or the 64 bits that one host has of IPv6's; all of a link's own (fe80::) are one, those of
+ * another link another. 0 for what is no address of IP. */
 uint64_t dr_peer_place(const struct sockaddr *address);
 
 /* dr_peer_uid gives the user of the process at the other end of a Unix socket, as it was when that

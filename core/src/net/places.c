@@ -168,6 +168,17 @@ dr_crowded dr_place_take(dr_place *place, dr_places *places, const struct sockad
     return why;
 }
 
+void dr_place_keep(dr_place *place, dr_places *places, const struct sockaddr *address)
+{
+    *place = (dr_place){.places = places};
+    if (places != NULL) {
+        atomic_fetch_add(&places->total, 1);
+        if (address->sa_family != AF_UNIX && atomic_load(&places->address_max) != 0) {
+            (void)take_row(place, dr_peer_place(address), UINT32_MAX);
+        }
+    }
+}
+
 void dr_place_give(dr_place *place)
 {
     dr_places *places = place->places;

@@ -56,9 +56,11 @@ void dr_places_limit(dr_places *places, uint32_t total_max, uint32_t address_max
  * address, or 64 bits of IPv6's; of a Unix socket there is none. Beyond total_max some places are
  * kept for this machine, and more for its Unix sockets: for operators. `places` NULL is always had.
  * Returns: DR_CROWDED_NOT, or why there is none: that is counted, and written down,
- * of many some. dr_place_give gives it back; twice is fine. Thread: any. */
+ * of many some. dr_place_keep takes one for a connection that was let in before, beyond the limits
+ * too. dr_place_give gives it back; twice is fine. Thread: any. */
 dr_crowded dr_place_take(dr_place *place, dr_places *places, const struct sockaddr *address,
                          uint64_t now_ms);
+void dr_place_keep(dr_place *place, dr_places *places, const struct sockaddr *address);
 void dr_place_give(dr_place *place);
 
 /* dr_crowded_text says why, for who is refused. */

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "net/conn_accept.h"
 #include "net/conn_look.h"
+#include "net/conn_refuse.h"
 #include "net/conn_tls.h"
 #define SWEEP_MS 100u
 #define ROUNDS_MAX 4
@@ -129,15 +130,19 @@ static void on_sweep(uv_timer_t *handle)
     dr_conn_accept_held(reactor);
     const uint64_t now_ms = uv_now(&reactor->loop);
     const uint64_t idle_ms = (uint64_t)reactor->idle_s * 1000;
-    if (reactor->lingering == 0 && idle_ms == 0) {
+    if (reactor->lingering == 0 && reactor->refused == 0 && idle_ms == 0) {
         return;
     }
     dr_conn *conn = reactor->conns;
     while (conn != NULL) {
         dr_conn *next = conn->next;
-        if (conn->is_shut
-                ? now_ms >= conn->linger_until_ms
-                : idle_ms != 0 && conn->calls == 0 && now_ms - conn->active_ms > idle_ms) {
+        if (conn->is_refusing) {
+            if (now_ms >= conn->linger_until_ms) {
+                dr_conn_refuse_end(conn);
+            }
+        } else if (conn->is_shut
+                       ? now_ms >= conn->linger_until_ms
+                       : idle_ms != 0 && conn->calls == 0 && now_ms - conn->active_ms > idle_ms) {
             dr_conn_close(conn);
         }
         conn = next;

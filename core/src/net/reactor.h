@@ -118,6 +118,7 @@ struct dr_reactor {
     uint32_t idle_s;
     uint32_t linger_ms;
     uint32_t lingering; /* connections that are half closed */
+    uint32_t refused;   /* connections that were one too many (conn_refuse.h) */
     dora_frame_options frame;
     dr_reactor_events events;
     dr_seat *seat;      /* at what peers have us hold; NULL: not counted */
