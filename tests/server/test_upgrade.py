@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import threading
 
 import pytest
@@ -17,7 +18,7 @@ from support.metrics import admin_of, ask
 from support.manager import Manager
 from support.redis import RedisServer
 from support.reload import Site, value
-from support.server import program, wait_until
+from support.server import environment, program, wait_until
 from support.upgrade import Family
 
 
@@ -29,6 +30,15 @@ os.dup2(listening.fileno(), 3)
 os.set_inheritable(3, True)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execv(sys.argv[1], sys.argv[1:] + ["--port", str(listening.getsockname()[1])])
+"""
+
+
+# Becomes a program that is handed a socket which its manager keeps.
+HAND_ON = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
@@ -79,6 +89,19 @@ def test_a_new_master_serves_at_the_same_address(site):
         assert master_pid(server.address) == server.pid
         assert wait_until(lambda: "process %d, from which this server took over, has ended" % old
                           in server.log())
+
+
+def test_a_refused_one_leaves_the_unix_socket_as_it_was(site, tmp_path):
+    """The next one gives the file its own mode before it finds a port taken."""
+    path = str(tmp_path / "dora.sock")
+    with Family({"p": site.pool(site.python("one"))},
+                listen={"tcp": "127.0.0.1:0", "unix": path}) as server, \
+            socket.create_server(("127.0.0.1", 0)) as taken:
+        change(server, listen={"tcp": server.address, "unix": path, "unix_mode": "0666",
+                               "http": "127.0.0.1:%d" % taken.getsockname()[1]})
+        assert "cannot listen" in server.refusal()
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        assert value(server, "/version") == "one"
 
 
 def test_what_does_not_get_ready_changes_nothing(site, tmp_path):
@@ -221,6 +244,38 @@ def test_redis_has_the_node_all_the_time(site):
             watcher.join()
         assert not missing
         assert "withdrawing" not in server.log()
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_sockets_of_a_service_manager_outlive_the_server(site, tmp_path, kind):
+    """Who comes when none runs waits for the next one, which the manager starts for that."""
+    path = str(tmp_path / "activated")
+    waits = None
+    with socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET) as listening, \
+            open(tmp_path / "log", "w") as log:
+        listening.bind(path if kind == "unix" else ("127.0.0.1", 0))
+        listening.listen()
+        address = path if kind == "unix" else "127.0.0.1:%d" % listening.getsockname()[1]
+        flags = ["--unix", path, "--port", "0"] if kind == "unix" else \
+            ["--port", address.split(":")[1]]
+        for version in ("one", "two", "three"):
+            command = ["python3", "-c", HAND_ON, str(listening.fileno()), program(), "serve",
+                       site.python(version), "--workers", "1", *flags]
+            with subprocess.Popen(command, pass_fds=[listening.fileno()], stdout=subprocess.PIPE,
+                                  stderr=log, env=environment()) as server:
+                try:
+                    assert server.stdout.readline().startswith(b"dora: ready")
+                    if waits is not None:
+                        assert waits.receive()[1]["data"]["data"] == version
+                        waits.close()
+                    with v1.Conn(address) as conn:
+                        assert conn.call("/version")["data"]["data"] == version
+                finally:
+                    server.terminate()
+                assert server.wait(30) == 0
+            waits = v1.Conn(address)
+            waits.send(v1.request(v1.guid(), "/version"))
+        waits.close()
 
 
 def test_sockets_of_a_service_manager_are_taken(site):

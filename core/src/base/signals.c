@@ -1,6 +1,7 @@
 /* signals.c: what a process that has to live on does with signals, and what it did before. */
 #include "base/signals.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -48,4 +49,31 @@ void dr_signals_restore(const dr_signals *signals)
             (void)sigaction(number, &signals->before[number], NULL);
         }
     }
+}
+
+void dr_signals_ignored(const dr_signals *signals, sigset_t *ignored)
+{
+    sigemptyset(ignored);
+    for (int number = 1; number < DR_SIGNALS; number++) {
+        if (signals->before[number].sa_handler == SIG_IGN) {
+            sigaddset(ignored, number);
+        }
+    }
+}
+
+void dr_signals_default(const sigset_t *ignored)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        const bool is_ignored = ignored != NULL && sigismember(ignored, number) == 1;
+        action.sa_handler = is_ignored ? SIG_IGN : SIG_DFL;
+        (void)sigaction(number, &action, NULL);
+    }
+}
+
+void dr_signals_unblock(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

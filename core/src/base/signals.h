@@ -19,8 +19,15 @@ void dr_signals_end_first(void);
  * what would end the process: the call that was behind it fails instead. `signals` keeps how it was
  * before, of all signals. Zygotes are given the defaults (task/spawn.c).
  * dr_signals_restore makes all as they were: a host program has handlers of its own, and libuv
- * leaves the default action behind. Thread: the process's main one, both. */
+ * leaves the default action behind. Thread: the process's main one, both.
+ * dr_signals_ignored gives those that were ignored before, as by nohup. */
 void dr_signals_survive(dr_signals *signals);
 void dr_signals_restore(const dr_signals *signals);
+void dr_signals_ignored(const dr_signals *signals, sigset_t *ignored);
+
+/* Between fork and exec: dr_signals_default gives all signals the default action but those in
+ * `ignored` (NULL: none), which are; dr_signals_unblock lets them through. */
+void dr_signals_default(const sigset_t *ignored);
+void dr_signals_unblock(void);
 
 #endif

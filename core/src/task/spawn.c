@@ -8,15 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <dora/runtime.h>
 
+#include "base/descriptor.h"
 #include "base/environment.h"
 #include "base/folder.h"
+#include "base/signals.h"
 #include "ipc/control.h"
 
 enum {
@@ -47,32 +47,6 @@ static char **environment_with(char *const *own, char *entry)
     return list;
 }
 
-/* high gives a copy that no target number of the child can collide with; -1: there is none. */
-static int high(int fd)
-{
-    return fcntl(fd, F_DUPFD_CLOEXEC, FIRST_CLOSED_FD);
-}
-
-static void close_if(int fd)
-{
-    if (fd >= 0) {
-        close(fd);
-    }
-}
-
-/* close_others: what the master has, and what it was started with, is no affair of a pool. */
-static void close_others(void)
-{
-    struct rlimit files;
-    if (syscall(SYS_close_range, FIRST_CLOSED_FD, ~0u, 0) == 0 ||
-        getrlimit(RLIMIT_NOFILE, &files) != 0) {
-        return;
-    }
-    for (int fd = FIRST_CLOSED_FD; (rlim_t)fd < files.rlim_cur; fd++) { /* before Linux 5.9 */
-        (void)close(fd);
-    }
-}
-
 /* place_files gives the process its descriptors, and no terminal: neither its files nor its
  * signals. */
 static int place_files(int control, int output, int failure_fd)
@@ -87,23 +61,9 @@ static int place_files(int control, int output, int failure_fd)
     if (dup3(failure_fd, FAILURE_FD, O_CLOEXEC) < 0 || dup2(control, DR_CONTROL_FD) < 0) {
         return errno;
     }
-    close_others();
+    /* What the master has, and what it was started with, is no affair of a pool. */
+    dr_descriptor_close_from(FIRST_CLOSED_FD);
     return 0;
-}
-
-static void set_default_signals(void)
-{
-    const struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int number = 1; number <= SIGRTMAX; number++) {
-        (void)sigaction(number, &action, NULL);
-    }
-}
-
-static void unblock_signals(void)
-{
-    sigset_t none;
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* become is the new process's life until it is the program. Of a process with many threads it has
@@ -112,7 +72,7 @@ static _Noreturn void become(const dr_spawn *order, char *const *environment, in
                              int output, int failure_fd)
 {
     failure failed = {"its descriptors", 0};
-    set_default_signals();
+    dr_signals_default(NULL);
     failed.why = place_files(control, output, failure_fd);
     if (failed.why != 0) {
         (void)!write(failure_fd, &failed, sizeof(failed));
@@ -123,7 +83,7 @@ static _Noreturn void become(const dr_spawn *order, char *const *environment, in
         failed = (failure){"cwd", errno};
     }
     if (failed.why == 0) {
-        unblock_signals();
+        dr_signals_unblock();
         (void)execvpe(order->argv[0], (char *const *)(uintptr_t)order->argv, environment);
         failed = (failure){NULL, errno};
     }
@@ -178,7 +138,7 @@ static dora_err fork_zygote(const dr_spawn *order, char *const *environment, int
         failed.why = errno;
         return tell(order, &failed, error);
     }
-    const int failure_fd = high(ends[1]);
+    const int failure_fd = dr_descriptor_high(ends[1], FIRST_CLOSED_FD);
     close(ends[1]);
     sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -188,7 +148,7 @@ static dora_err fork_zygote(const dr_spawn *order, char *const *environment, int
     }
     failed.why = errno;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    close_if(failure_fd);
+    dr_descriptor_close(failure_fd);
     const bool is_started = *pid > 0 && await_program(ends[0], *pid, &failed);
     close(ends[0]);
     return is_started ? DORA_OK : tell(order, &failed, error);
@@ -202,8 +162,9 @@ dora_err dr_spawn_zygote(const dr_spawn *order, pid_t *pid, dora_error *error)
     (void)snprintf(entry, sizeof(entry), "%s=%d", DORA_ZYGOTE_ENV, DR_CONTROL_FD);
     char **environment =
         environment_with(given.environment != NULL ? given.environment : dr_environment(), entry);
-    const int control = high(given.control_fd);
-    const int output = given.output_fd < 0 ? -1 : high(given.output_fd);
+    const int control = dr_descriptor_high(given.control_fd, FIRST_CLOSED_FD);
+    const int output =
+        given.output_fd < 0 ? -1 : dr_descriptor_high(given.output_fd, FIRST_CLOSED_FD);
     if (given.folder != NULL && !dr_folder_is_there(given.folder)) {
         given.folder = NULL;
     }
@@ -214,7 +175,7 @@ dora_err dr_spawn_zygote(const dr_spawn *order, pid_t *pid, dora_error *error)
         err = fork_zygote(&given, environment, control, output, pid, error);
     }
     free(environment);
-    close_if(control);
-    close_if(output);
+    dr_descriptor_close(control);
+    dr_descriptor_close(output);
     return err;
 }

@@ -14,6 +14,14 @@ void dr_doors_note(dr_server *server, dr_link_door kind, int fd)
     }
 }
 
+void dr_doors_took(dr_server *server)
+{
+    dr_doors *doors = &server->doors;
+    for (size_t i = 0; i < doors->handed.count; i++) {
+        doors->is_managed |= doors->handed.items[i].is_managed; /* all are, or none */
+    }
+}
+
 dora_err dr_doors_open(dr_server *server, dr_link_door kind, const char *host, uint16_t *port,
                        int *fds, size_t *count, dora_error *error)
 {
@@ -21,7 +29,9 @@ dora_err dr_doors_open(dr_server *server, dr_link_door kind, const char *host, u
     const uint32_t wanted = kind == DR_LINK_DOOR_ADMIN ? 1 : server->backend.lane_count;
     const size_t room = DR_DOORS_MAX - server->doors.count;
     *count = dr_sockets_find(&server->doors.handed, kind, host, port, fds, room);
-    if (*count == 0) {
+    if (*count > 0) {
+        dr_doors_took(server);
+    } else {
         const dora_err err = dr_listener_open(host, port, (int)config->backlog, fds, wanted, error);
         if (err != DORA_OK) {
             return err;

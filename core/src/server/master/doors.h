@@ -21,7 +21,9 @@ typedef struct dr_doors {
     dr_sockets handed; /* until they are found */
     dr_door items[DR_DOORS_MAX];
     size_t count;
-    bool took_unix; /* that one was handed */
+    bool took_unix;  /* that one was handed */
+    bool is_managed; /* what was handed is a service manager's, too, whose next server is to find it
+                      * as it is */
 } dr_doors;
 
 /* dr_doors_open gives the sockets of an address: those that were handed to this server, else as
@@ -30,8 +32,9 @@ typedef struct dr_doors {
 dora_err dr_doors_open(struct dr_server *server, dr_link_door kind, const char *host,
                        uint16_t *port, int *fds, size_t *count, dora_error *error);
 
-/* dr_doors_note keeps what was opened otherwise. */
+/* dr_doors_note keeps what was opened otherwise. dr_doors_took: one that was handed is used. */
 void dr_doors_note(struct dr_server *server, dr_link_door kind, int fd);
+void dr_doors_took(struct dr_server *server);
 
 /* dr_doors_each tells `fn` each of them: `fn` borrows the descriptor. */
 void dr_doors_each(struct dr_server *server, void (*fn)(const dr_door *door, void *user),

@@ -9,14 +9,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/environment.h"
 #include "base/slice.h"
+#include "net/local.h"
 #include "server/master/heir_process.h"
 #include "server/master/master.h"
 #include "server/ops/discovery.h"
 #include "server/upgrade/program.h"
 
 #define VARIABLES 3u /* that an heir has more than this process */
+#define ALL_MODES (S_IRWXU | S_IRWXG | S_IRWXO)
 
 static void answer(dr_server *server, int64_t code, const char *msg)
 {
@@ -54,8 +57,29 @@ static void offer_door(const dr_door *door, void *user)
     dr_link_put_number(&body, door->kind);
     dr_link_put_number(&body, is_unix ? (uint64_t)server->local.device : 0);
     dr_link_put_number(&body, is_unix ? (uint64_t)server->local.inode : 0);
+    dr_link_put_number(&body, server->doors.is_managed);
     if (fd >= 0 && dr_link_written(&body, &bytes)) {
         dr_line_send(server->elder.heir->line, DR_LINK_SOCKET, bytes, &fd, 1);
+    } else {
+        dr_descriptor_close(fd);
+    }
+}
+
+/* note_unix remembers whose the Unix socket's file is, and its mode: the heir gives it its own
+ * before it is sure of the rest. */
+static void note_unix(dr_server *server)
+{
+    const char *path = server->local.path;
+    server->elder.has_unix = path != NULL && lstat(path, &server->elder.unix_file) == 0;
+}
+
+static void restore_unix(dr_server *server)
+{
+    dora_error error;
+    const struct stat *file = &server->elder.unix_file;
+    if (server->elder.has_unix && dr_local_give(&server->local, file->st_uid, file->st_gid,
+                                                file->st_mode & ALL_MODES, &error) != DORA_OK) {
+        dr_log_write(server->backend.log, DR_LOG_ERROR, "master", "%s", error.msg);
     }
 }
 
@@ -68,6 +92,8 @@ static void offer_pid_file(dr_server *server, const dr_pid_file *file)
     dr_link_put_bytes(&body, dr_slice(file->path));
     if (fd >= 0 && dr_link_written(&body, &bytes)) {
         dr_line_send(server->elder.heir->line, DR_LINK_PID_FILE, bytes, &fd, 1);
+    } else {
+        dr_descriptor_close(fd);
     }
 }
 
@@ -81,7 +107,11 @@ static void offer(dr_server *server)
                           fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)};
     if (output[0] >= 0 && output[1] >= 0) {
         dr_line_send(line, DR_LINK_OUTPUT, (dora_slice){NULL, 0}, output, 2);
+    } else {
+        dr_descriptor_close(output[0]);
+        dr_descriptor_close(output[1]);
     }
+    note_unix(server);
     dr_doors_each(server, offer_door, server);
     for (size_t i = 0; i < server->pid_files.count; i++) {
         offer_pid_file(server, &server->pid_files.items[i]);
@@ -215,6 +245,7 @@ static void on_ended(const char *how, void *user)
         (void)snprintf(self->why, sizeof(self->why), "%s", how);
     }
     dr_pid_files_take_over(&server->pid_files);
+    restore_unix(server);
     dr_moving_undo(&server->elder.moving);
     dr_log_write_lines(server->backend.log, DR_LOG_ERROR, "master",
                        "upgrade refused, this server serves on: %s", self->why);
@@ -302,6 +333,7 @@ static dora_err start(dr_server *server, dora_error *error)
     const dr_heir_order order = {.words = again != NULL ? again : (const char *const *)self->words,
                                  .environment = environment,
                                  .folder = server->folder,
+                                 .ignored = &self->ignored,
                                  .files_max = server->files,
                                  .limit_ms = server->backend.config->upgrade_timeout_ms};
     const dora_err err = environment != NULL ? dr_heir_process_start(&self->heir, &server->loop,
@@ -389,11 +421,12 @@ static void wake(void *user)
     (void)uv_async_send(&server->attention);
 }
 
-void dr_elder_init(dr_server *server)
+void dr_elder_init(dr_server *server, const dr_signals *signals)
 {
     const dr_moving_events events = {.on_told = on_told, .wake = wake, .user = server};
     server->elder.words = dr_program_words();
     server->elder.uid = geteuid();
+    dr_signals_ignored(signals, &server->elder.ignored);
     dr_moving_init(&server->elder.moving, &server->backend, &events);
 }
 

@@ -7,6 +7,9 @@
 #ifndef DR_SERVER_ELDER_H
 #define DR_SERVER_ELDER_H
 
+#include <sys/stat.h>
+
+#include "base/signals.h"
 #include "server/config/config.h"
 #include "server/upgrade/moving.h"
 
@@ -24,12 +27,15 @@ typedef enum dr_elder_stage {
 } dr_elder_stage;
 
 typedef struct dr_elder {
-    char **words; /* how this program was started; NULL: it is not known */
-    uid_t uid;    /* as whom */
+    char **words;     /* how this program was started; NULL: it is not known */
+    uid_t uid;        /* as whom */
+    sigset_t ignored; /* signals that were when it started */
     dr_elder_stage stage;
     struct dr_heir_process *heir;    /* NULL: there is none */
     struct dr_reload_request *asked; /* by whom; answered with what becomes of it */
     dr_texts places;                 /* in Redis, that the heir has */
+    struct stat unix_file; /* of the Unix socket, where it `has_unix`, before the heir has it */
+    bool has_unix;
     bool has_taken_unix;
     int stop_signal;              /* came while the heir took over: it is the heir's */
     char why[DR_ELDER_WHY_BYTES]; /* it failed */
@@ -37,8 +43,9 @@ typedef struct dr_elder {
     _Atomic uint32_t let_go;      /* lanes that accept no more */
 } dr_elder;
 
-/* dr_elder_init makes one that hands over nothing yet. Thread: before the process has its title. */
-void dr_elder_init(struct dr_server *server);
+/* dr_elder_init makes one that hands over nothing yet; `signals` is how they were before the server
+ * began. Thread: before the process has its title. */
+void dr_elder_init(struct dr_server *server, const dr_signals *signals);
 
 /* dr_elder_asked begins an upgrade, or says why not. Ownership: takes the request, which is
  * answered once the heir serves and no lane accepts any more. */

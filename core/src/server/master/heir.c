@@ -44,13 +44,14 @@ int dr_heir_link(void)
 
 static dora_err take_socket(dr_server *server, dr_packet *packet)
 {
-    uint64_t numbers[3] = {0};
+    uint64_t numbers[4] = {0};
     dora_slice body = packet->body;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) { /* an older release does not say the last one */
         (void)dr_link_take_number(&body, &numbers[i]);
     }
     const dr_socket one = {.fd = dr_packet_fd(packet),
                            .door = (dr_link_door)numbers[0],
+                           .is_managed = numbers[3] == 1,
                            .device = (dev_t)numbers[1],
                            .inode = (ino_t)numbers[2]};
     return one.fd >= 0 ? dr_sockets_add(&server->doors.handed, &one) : DORA_EPROTO;

@@ -153,6 +153,7 @@ static dora_err fork_it(dr_heir_process *self, const dr_heir_order *order, int l
                                     .folder = order->folder,
                                     .link_fd = link_fd,
                                     .output_fd = ends[1],
+                                    .ignored = order->ignored,
                                     .files_max = order->files_max};
     const dora_err err = dr_program_fork(&start, &self->child, error);
     close(ends[1]);

@@ -41,6 +41,7 @@ typedef struct dr_heir_order {
     const char *const *words;
     char *const *environment;
     const char *folder;
+    const sigset_t *ignored;
     uint64_t files_max;
     uint32_t limit_ms;
 } dr_heir_order;

@@ -95,6 +95,7 @@ static dora_err open_unix(dr_server *server, int *fd, dora_error *error)
     *fd = dr_sockets_find_unix(&server->doors.handed, config->unix_path, &server->local);
     if (*fd >= 0) {
         server->doors.took_unix = true;
+        dr_doors_took(server);
         return DORA_OK;
     }
     return dr_local_listen(&server->local, config->unix_path, (int)config->backlog, fd, error);
@@ -242,6 +243,10 @@ dora_err dr_listeners_open(dr_server *server, dora_error *error)
 
 void dr_listeners_close(dr_server *server)
 {
+    const bool is_heir = server->heir.stage == DR_HEIR_LOADING || dr_heir_is_ready(server);
+    if (server->doors.took_unix && (is_heir || server->doors.is_managed)) {
+        server->local.path = NULL; /* its file is the other server's, or a service manager's */
+    }
     dr_local_remove(&server->local);
 }
 

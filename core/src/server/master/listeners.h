@@ -6,7 +6,8 @@
 
 /* dr_listeners_listen makes the listening sockets; nobody accepts from them yet. Errors: DORA_EIO
  * names the address. dr_listeners_open starts the lanes and prints the ready line.
- * dr_listeners_close takes the Unix socket's file away, so that nobody new comes; the lanes close
+ * dr_listeners_close takes the Unix socket's file away, so that nobody new comes, unless it is a
+ * service manager's, or that of the server from which this one was to take over; the lanes close
  * their listeners. */
 dora_err dr_listeners_listen(dr_server *server, dora_error *error);
 dora_err dr_listeners_open(dr_server *server, dora_error *error);

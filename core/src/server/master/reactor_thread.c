@@ -95,7 +95,12 @@ static void end_if_done(dr_reactor_thread *thread)
 static void on_drain(uv_timer_t *timer)
 {
     dr_reactor_thread *thread = timer->data;
-    dr_reactor_stop_listening(&thread->lane->reactor);
+    if (thread->server->doors.is_managed) {
+        dr_reactor_let_go_listening(
+            &thread->lane->reactor); /* who waits waits for the next server */
+    } else {
+        dr_reactor_stop_listening(&thread->lane->reactor);
+    }
     dr_http_stop_accepting(&thread->lane->http);
     dr_reactor_leave(&thread->lane->reactor);
     end_if_done(thread);
@@ -298,6 +303,8 @@ void dr_reactor_thread_fini(dr_reactor_thread *thread)
     if (lane == NULL || lane->reactor.event_fd < 0) {
         return;
     }
+    /* One that has not served has nobody come in, and others may accept from the same sockets. */
+    dr_reactor_let_go_listening(&lane->reactor);
     end(thread);
     dr_reactor_run(&lane->reactor); /* lets the handles close */
     dr_http_fini(&lane->http);

@@ -285,7 +285,7 @@ static dora_err run(const dr_config *config, const dr_config_source *source, con
     server->backend.start_ms = dr_clock_ms();
     server->backend.commands = (dr_control_handler){dr_control_command, server};
     server->ready_fd = ready_fd;
-    dr_elder_init(server);
+    dr_elder_init(server, &signals);
     dr_moved_init(&server->heir.moved, &server->backend);
     dr_title_set("dora: master");
     dr_memory_keep();

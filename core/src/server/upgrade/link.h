@@ -37,7 +37,7 @@ typedef enum dr_link_type {
     DR_LINK_HELLO = 1, /* number: DR_LINK_PROTOCOL; text: its release */
     DR_LINK_OUTPUT,    /* fds: stdout, stderr */
     DR_LINK_SOCKET,    /* number: dr_link_door; numbers: device, inode (of a Unix socket's file);
-                        * fd: it listens */
+                        * number: 1 where a service manager has it, too; fd: it listens */
     DR_LINK_PID_FILE,  /* text: its path; fd: open and locked */
     DR_LINK_OFFERED,   /* that was all */
     DR_LINK_TOOK,      /* number: dr_link_thing; text: which */

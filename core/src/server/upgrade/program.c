@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/descriptor.h"
 #include "base/folder.h"
+#include "base/signals.h"
 
 #define COMMAND_LINE "/proc/self/cmdline"
 
@@ -68,44 +69,6 @@ char **dr_program_words(void)
     return list;
 }
 
-/* high gives a copy that no target number of the child can collide with; -1: there is none. */
-static int high(int fd)
-{
-    return fcntl(fd, F_DUPFD_CLOEXEC, FIRST_CLOSED_FD);
-}
-
-static void close_if(int fd)
-{
-    if (fd >= 0) {
-        close(fd);
-    }
-}
-
-/* close_others: connections and sockets of this process are no affair of the new one, but for what
- * it is given over the link. */
-static void close_others(void)
-{
-    struct rlimit files;
-    if (syscall(SYS_close_range, FIRST_CLOSED_FD, ~0u, 0) == 0 ||
-        getrlimit(RLIMIT_NOFILE, &files) != 0) {
-        return;
-    }
-    for (int fd = FIRST_CLOSED_FD; (rlim_t)fd < files.rlim_cur; fd++) { /* before Linux 5.9 */
-        (void)close(fd);
-    }
-}
-
-static void set_default_signals(void)
-{
-    sigset_t none;
-    const struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int number = 1; number <= SIGRTMAX; number++) {
-        (void)sigaction(number, &action, NULL);
-    }
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static int place_files(const dr_program_start *start, int failure_fd)
 {
     struct rlimit files;
@@ -113,7 +76,9 @@ static int place_files(const dr_program_start *start, int failure_fd)
         dup3(failure_fd, FAILURE_FD, O_CLOEXEC) < 0 || dup2(start->link_fd, DR_UPGRADE_FD) < 0) {
         return errno;
     }
-    close_others();
+    /* Connections and sockets of this process are no affair of the new one, but for what it is
+     * given over the link. */
+    dr_descriptor_close_from(FIRST_CLOSED_FD);
     if (start->files_max != 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = (rlim_t)start->files_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
@@ -131,7 +96,8 @@ static _Noreturn void become(const dr_program_start *start, int failure_fd)
         _exit(1);
     }
     if (start->folder == NULL || chdir(start->folder) == 0) {
-        set_default_signals();
+        dr_signals_default(start->ignored);
+        dr_signals_unblock();
         (void)execvpe(start->words[0], (char *const *)(uintptr_t)start->words, start->environment);
     }
     failed = (failure){true, errno};
@@ -173,7 +139,7 @@ static dora_err fork_program(const dr_program_start *start, pid_t *pid, dora_err
         failed.why = errno;
         return tell(start, &failed, error);
     }
-    const int failure_fd = high(ends[1]);
+    const int failure_fd = dr_descriptor_high(ends[1], FIRST_CLOSED_FD);
     close(ends[1]);
     sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -183,7 +149,7 @@ static dora_err fork_program(const dr_program_start *start, pid_t *pid, dora_err
     }
     failed.why = errno;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    close_if(failure_fd);
+    dr_descriptor_close(failure_fd);
     const bool is_started = *pid > 0 && await_program(ends[0], *pid, &failed);
     close(ends[0]);
     return is_started ? DORA_OK : tell(start, &failed, error);
@@ -193,8 +159,8 @@ dora_err dr_program_fork(const dr_program_start *start, pid_t *pid, dora_error *
 {
     dora_err err = DORA_OK;
     dr_program_start given = *start;
-    given.link_fd = high(start->link_fd);
-    given.output_fd = high(start->output_fd);
+    given.link_fd = dr_descriptor_high(start->link_fd, FIRST_CLOSED_FD);
+    given.output_fd = dr_descriptor_high(start->output_fd, FIRST_CLOSED_FD);
     if (given.folder != NULL && !dr_folder_is_there(given.folder)) {
         given.folder = NULL;
     }
@@ -204,7 +170,7 @@ dora_err dr_program_fork(const dr_program_start *start, pid_t *pid, dora_error *
     } else {
         err = fork_program(&given, pid, error);
     }
-    close_if(given.link_fd);
-    close_if(given.output_fd);
+    dr_descriptor_close(given.link_fd);
+    dr_descriptor_close(given.output_fd);
     return err;
 }

@@ -2,6 +2,7 @@
 #ifndef DR_SERVER_PROGRAM_H
 #define DR_SERVER_PROGRAM_H
 
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,13 +23,14 @@ typedef struct dr_program_start {
     const char *folder;       /* where; NULL, or one that is not there: here */
     int link_fd;              /* its descriptor DR_UPGRADE_FD */
     int output_fd;            /* its stdout and stderr */
+    const sigset_t *ignored;  /* signals; the others are as by default */
     uint64_t files_max;       /* descriptors that it may have, softly; 0: as many as this process */
 } dr_program_start;
 
 #define DR_UPGRADE_FD 3
 
 /* dr_program_fork starts the program, and waits until it is one. It has no other descriptor of
- * ours, and default signals. Errors: DORA_ELOAD names the program and why. Ownership: gives `*pid`,
+ * ours. Errors: DORA_ELOAD names the program and why. Ownership: gives `*pid`,
  * a child to be waited for. */
 dora_err dr_program_fork(const dr_program_start *start, pid_t *pid, dora_error *error);
 

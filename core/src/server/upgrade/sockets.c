@@ -66,7 +66,7 @@ dora_err dr_sockets_activated(dr_sockets *sockets, dora_error *error)
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
     for (int fd = FIRST_FD; fd < FIRST_FD + count && fd < FIRST_FD + ACTIVATED_MAX; fd++) {
-        const dr_socket one = {.fd = fd, .door = DR_LINK_DOOR_ANY};
+        const dr_socket one = {.fd = fd, .door = DR_LINK_DOOR_ANY, .is_managed = true};
         const dora_err err = dr_sockets_add(sockets, &one);
         if (err == DORA_EINVAL) {
             return dora_error_set(error, DORA_ECONFIG,

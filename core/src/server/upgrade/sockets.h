@@ -3,6 +3,7 @@
 #ifndef DR_SERVER_SOCKETS_H
 #define DR_SERVER_SOCKETS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include <dora/error.h>
@@ -14,7 +15,8 @@
 typedef struct dr_socket {
     int fd; /* -1: it was taken */
     dr_link_door door;
-    dev_t device; /* of the file of a Unix socket, as its maker knows it; 0: it is not known */
+    bool is_managed; /* a service manager has it, too: it stays open when the server has ended */
+    dev_t device;    /* of the file of a Unix socket, as its maker knows it; 0: it is not known */
     ino_t inode;
 } dr_socket;
 
