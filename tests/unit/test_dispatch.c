@@ -1,5 +1,6 @@
 /* test_dispatch.c: the hand-over, with the workers as threads of this process, so that sanitizers
  * see both sides. Every task gets exactly one outcome, whatever happens to its worker. */
+#include <errno.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -7,6 +8,7 @@
 #include "base/priority.h"
 #include "ipc/inbox.h"
 #include "task/collect.h"
+#include "task/job.h"
 #include "task/watch.h"
 #include "task/worker.h"
 #include "unit_pool.h"
@@ -278,6 +280,38 @@ static void cancelling_a_started_task_fails(void **state)
     assert_true(dr_dispatch_cancel(&at->pool, second));
 }
 
+/* One that was taken from the queue and is not run is none that its priority has had. */
+static void what_is_cancelled_in_a_workers_hand_is_no_share(void **state)
+{
+    setting *at = *state;
+    const dr_pool_limits limits = small_limits(1, 100);
+    const dr_queue_class *normal = &at->pool.queue.classes[DORA_PRIORITY_NORMAL - 1];
+    uint32_t task;
+    set_up(at, &limits);
+    assert_int_equal(submit(at, 0, text_slice("N;"), NULL, &task), 0);
+    const uint32_t slot = unit_pool_worker(&at->pool);
+    assert_int_equal(at->pool.slots[slot].held, 1);
+    assert_true(normal->had > 0);
+    assert_true(dr_dispatch_cancel(&at->pool, task));
+    assert_int_equal(normal->had, 0);
+}
+
+/* Of memory that an earlier task was refused nothing is known any more (task/memory_limit.c). */
+static void a_task_begins_without_anothers_error(void **state)
+{
+    setting *at = *state;
+    const dr_pool_limits limits = small_limits(1, 100);
+    dr_worker worker = {.region = &at->pool.region};
+    dr_job job = {.worker = &worker};
+    uint32_t task;
+    set_up(at, &limits);
+    worker.slot = unit_pool_worker(&at->pool);
+    assert_int_equal(submit(at, 0, text_slice("N;"), NULL, &task), 0);
+    errno = ENOMEM;
+    assert_true(dr_job_begin(&job, task, at->pool.records[task].generation, dr_clock_ns()));
+    assert_int_equal(errno, 0);
+}
+
 static void recycling_is_asked_for_once(void **state)
 {
     setting *at = *state;
@@ -455,6 +489,8 @@ int main(void)
         unit_in(setting, the_queue_is_bounded),
         unit_in(setting, a_stalled_worker_is_relieved),
         unit_in(setting, cancelling_a_started_task_fails),
+        unit_in(setting, what_is_cancelled_in_a_workers_hand_is_no_share),
+        unit_in(setting, a_task_begins_without_anothers_error),
         unit_in(setting, recycling_is_asked_for_once),
         unit_in(setting, a_broken_inbox_stops_nobody_else),
         unit_in(setting, what_waits_past_its_deadline_is_not_run),

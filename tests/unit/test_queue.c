@@ -334,6 +334,23 @@ static void a_call_of_many_is_taken_whole_whatever_comes(void **state)
     check_empty(self);
 }
 
+/* Ten of low priority are given to a worker that ends before it begins any. */
+static void who_comes_does_not_wait_behind_all_that_comes_back(void **state)
+{
+    line *self = *state;
+    uint32_t taken[10];
+    begin(self);
+    flood(self, 'L', DORA_PRIORITY_LOW, 20);
+    for (size_t i = 0; i < 10; i++) {
+        taken[i] = dr_queue_take(&self->pool, 0);
+    }
+    for (size_t i = 10; i-- > 0;) {
+        dr_queue_add_first(&self->pool, taken[i]);
+    }
+    flood(self, 'H', DORA_PRIORITY_HIGH, 17);
+    check_shares(self, "lhhhhhhhhhhhhhhhhlh");
+}
+
 static void what_is_put_back_is_no_share(void **state)
 {
     line *self = *state;
@@ -447,6 +464,7 @@ int main(void)
         unit_in(line, what_is_forgone_counts_for_no_priority),
         unit_in(line, a_call_of_many_is_taken_whole_whatever_comes),
         unit_in(line, what_is_put_back_is_no_share),
+        unit_in(line, who_comes_does_not_wait_behind_all_that_comes_back),
         unit_in(line, what_a_worker_gives_back_is_no_share),
         unit_in(line, who_leaves_is_no_share_of_its_priority),
         unit_in(line, only_what_is_alike_or_higher_is_before_a_call),

@@ -145,6 +145,12 @@ static bool fork_one(dr_crew *crew)
     return false;
 }
 
+/* is_status_awaited: how a worker has ended decides how long the next start waits. */
+static bool is_status_awaited(const dr_crew *crew)
+{
+    return crew->gone != NULL && dr_crew_waits_for_status(crew);
+}
+
 void dr_crew_balance(dr_crew *crew)
 {
     if (crew->state == DR_CREW_LEAVING && dr_crew_has_left(crew)) {
@@ -156,7 +162,7 @@ void dr_crew_balance(dr_crew *crew)
         dr_crew_hold(crew, alive);
         const uint32_t want = crew->options.workers + (now.recycling > 0 ? 1 : 0);
         if (crew->state != DR_CREW_LOADED || crew->is_retry_set || alive >= want ||
-            !fork_one(crew)) {
+            is_status_awaited(crew) || !fork_one(crew)) {
             return;
         }
         dr_crew_started(crew);
@@ -321,9 +327,7 @@ void dr_crew_worker_gone(dr_crew *crew, uint32_t index, int pid)
     } else {
         dr_crew_start_failed(crew);
     }
-    if (!dr_crew_waits_for_status(crew)) {
-        dr_crew_balance(crew);
-    }
+    dr_crew_balance(crew);
 }
 
 void dr_crew_worker_ready(dr_crew *crew, uint32_t slot)

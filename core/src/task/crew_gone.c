@@ -130,19 +130,35 @@ static void tell_task(const dr_crew *crew, const dr_gone *gone, const dr_task_ra
     dr_log_record(crew->log, &entry);
 }
 
+/* how says for people how a task has ended its worker, whose end `ending` is. */
+static const char *how(const dr_crew *crew, const dr_task_ran *ran, const char *ending, char *text,
+                       size_t size)
+{
+    char limit[DR_MEMORY_LIMIT_TEXT_MAX];
+    if (ran->code == DORA_CODE_TIME_LIMIT) {
+        return "was ended past its time limit";
+    }
+    if (ran->starved_kb == 0) {
+        return ending;
+    }
+    (void)dr_memory_limit_name(crew->pool->limits.memory_hard_mb, ran->starved_kb, limit,
+                               sizeof(limit));
+    (void)snprintf(text, size, "ended at its %s", limit);
+    return text;
+}
+
 /* blame notes what each task of a worker has done that has ended it. */
 static void blame(dr_crew *crew, const dr_gone *gone, int status, const char *ending)
 {
     dr_pool *pool = crew->pool;
+    char text[DR_MEMORY_LIMIT_TEXT_MAX + 16];
     bool is_news = false;
     pthread_mutex_lock(&pool->lock);
     for (uint32_t i = 0; i < gone->count && crew->generation == pool->generation; i++) {
         const dr_task_ran *ran = &gone->tasks[i];
-        const bool is_late = ran->code == DORA_CODE_TIME_LIMIT;
-        if (is_late || dr_is_own_act(status)) {
-            is_news |=
-                dr_suspect_note(pool, &ran->blame,
-                                is_late ? "was ended past its time limit" : ending, dr_clock_ns());
+        if (ran->code == DORA_CODE_TIME_LIMIT || dr_is_own_act(status)) {
+            const char *ended = how(crew, ran, ending, text, sizeof(text));
+            is_news |= dr_suspect_note(pool, &ran->blame, ended, dr_clock_ns());
         }
     }
     pthread_mutex_unlock(&pool->lock);
@@ -191,12 +207,17 @@ void dr_gone_tell(dr_crew *crew, int pid, int status)
 void dr_gone_look(dr_crew *crew)
 {
     dr_gone **at = &crew->gone;
+    bool is_news = false;
     while (*at != NULL) {
         if (++(*at)->looks > LOOKS_MAX) {
             tell(crew, at, "ended with its zygote");
+            is_news = true;
         } else {
             at = &(*at)->next;
         }
+    }
+    if (is_news) {
+        dr_crew_balance(crew); /* it may have waited for this */
     }
 }
 

@@ -360,6 +360,7 @@ bool dr_dispatch_cancel(dr_pool *pool, uint32_t task)
             dr_task_word(record->generation, DR_TASK_CANCELLED, record->slot));
         if (cancelled) {
             dr_slot *slot = &pool->slots[record->slot];
+            dr_queue_forgo(pool, task);
             dr_slot_drop(pool, record->slot, task);
             if (slot->held == 0 && slot->state == DR_SLOT_BUSY) {
                 /* Its inbox holds a stale entry; the tick returns it to work when that is gone. */

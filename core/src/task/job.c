@@ -1,6 +1,7 @@
 /* job.c: one task in a worker's hand: claim it, find its handler, hand back the reply. */
 #include "task/job.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -136,6 +137,7 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
             memory_order_acq_rel, memory_order_relaxed)) {
         return false;
     }
+    errno = 0; /* what an earlier task was refused is not this one's (memory_limit.c) */
     job->request.came_ns = atomic_load_explicit(&task->start_ns, memory_order_relaxed);
     job->request.began_ns = now_ns;
     atomic_store_explicit(&task->start_ns, now_ns, memory_order_relaxed);

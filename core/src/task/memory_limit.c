@@ -49,8 +49,8 @@ static uint32_t held_kb(void)
 }
 
 /* note writes down what the worker holds where it ends for want of memory. errno is still that of
- * the allocation that failed, as nothing sets it back: so one large piece that was refused is known
- * as well as many small ones. */
+ * the allocation that failed, as nothing sets it back before the next task: so one large piece that
+ * was refused is known as well as many small ones. */
 static void note(void)
 {
     const bool was_refused = errno == ENOMEM;

@@ -61,8 +61,24 @@ static uint32_t find(dr_queue *queue, uint64_t key, uint32_t class)
     return number != 0 ? number - 1 : DR_NONE;
 }
 
-/* join lets a caller that has had nothing of a priority wait take turns: it comes last. A priority
- * of which nothing has waited has no claim from that time. */
+/* had_of_newcomer is what a priority begins with of which nothing has waited: it has no claim from
+ * that time, and waits for no more than a call of each other one. Without calls that came back
+ * since, the second is so anyway. */
+static uint64_t had_of_newcomer(const dr_queue *queue, uint32_t number)
+{
+    uint64_t had = queue->classes[number].had;
+    had = had > queue->level ? had : queue->level;
+    for (uint32_t i = 0; i < DR_PRIORITIES; i++) {
+        const uint64_t cost = costs[i] > costs[number] ? costs[i] : costs[number];
+        if (i != number && queue->classes[i].turn != DR_NONE &&
+            had > queue->classes[i].had + cost) {
+            had = queue->classes[i].had + cost;
+        }
+    }
+    return had;
+}
+
+/* join lets a caller that has had nothing of a priority wait take turns: it comes last. */
 static uint32_t join(dr_queue *queue, uint64_t key, uint32_t number)
 {
     dr_queue_class *class = &queue->classes[number];
@@ -78,7 +94,7 @@ static uint32_t join(dr_queue *queue, uint64_t key, uint32_t number)
     if (class->turn == DR_NONE) {
         turn->next = turn->prev = index;
         class->turn = index;
-        class->had = class->had > queue->level ? class->had : queue->level;
+        class->had = had_of_newcomer(queue, number);
         return index;
     }
     turn->next = class->turn;
@@ -152,8 +168,10 @@ void dr_queue_add(dr_pool *pool, uint32_t task)
 /* discharge: what comes back was not had. */
 static void discharge(dr_queue *queue, dr_record *record)
 {
+    uint64_t *had = &queue->classes[class_of(record)].had;
+    const uint64_t cost = costs[class_of(record)];
     if (record->is_charged) {
-        queue->classes[class_of(record)].had -= costs[class_of(record)];
+        *had = *had > cost ? *had - cost : 0; /* it may have less than that since it came anew */
         record->is_charged = false;
     }
 }
