@@ -219,10 +219,65 @@ static void a_refusal_says_when_to_ask_again(void **state)
     assert_int_not_equal(r.tries.node, first);
     assert_false(dr_tries_again(&r.tries, &full, &r.nodes, 5100 * MS));
     assert_true(dr_tries_wait(&r.tries, &full, 5100 * MS, 0, &again_ns));
-    assert_int_equal(again_ns, 5300 * MS); /* the later of the two, and both may be asked */
+    assert_int_equal(again_ns, 5200 * MS); /* the first has room then, the other has not */
+    assert_int_equal(dr_nodes_untried(&r.nodes, r.tries.group, &r.tries.tried, 0, false), 1);
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5200, 0), DORA_OK);
+    assert_int_equal(r.tries.node, first);
+    assert_true(dr_tries_wait(&r.tries, &full, 5100 * MS, 50 * MS - 1, &again_ns));
+    assert_int_equal(again_ns, 5250 * MS - 1);
+    assert_true(dr_tries_wait(&r.tries, &full, 5250 * MS, 0, &again_ns));
+    assert_int_equal(again_ns, 5300 * MS); /* both may be asked */
     assert_int_equal(dr_nodes_untried(&r.nodes, r.tries.group, &r.tries.tried, 0, false), 2);
-    assert_true(dr_tries_wait(&r.tries, &full, 5100 * MS, 100 * MS - 1, &again_ns));
-    assert_int_equal(again_ns, 5400 * MS - 1);
+    rules_end(&r);
+}
+
+/* One that has no room for long holds nobody back from another that has some soon. */
+static void each_server_says_so_for_itself(void **state)
+{
+    (void)state;
+    rules r;
+    uint64_t again_ns = 0;
+    dr_try full = {.err = DORA_OK,
+                   .code = DORA_CODE_OVERLOADED,
+                   .is_overloaded = true,
+                   .retry_after_ms = 30000};
+    const dora_call_options waits = {.wait_ms = 700, .timeout_ms = 2000};
+    rules_begin(&r, "a:1,b:1", 0, &waits);
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5000, 0), DORA_OK);
+    const size_t busy = r.tries.node;
+    assert_true(dr_tries_again(&r.tries, &full, &r.nodes, 5000 * MS));
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5000, 0), DORA_OK);
+    full.retry_after_ms = 100;
+    assert_false(dr_tries_again(&r.tries, &full, &r.nodes, 5001 * MS));
+    assert_true(dr_tries_wait(&r.tries, &full, 5001 * MS, 0, &again_ns));
+    assert_int_equal(again_ns, 5101 * MS);
+    assert_int_equal(dr_tries_pick(&r.tries, &r.nodes, 5101, 0), DORA_OK);
+    assert_int_not_equal(r.tries.node, busy);
+    assert_false(
+        dr_tries_again(&r.tries, &full, &r.nodes, 5101 * MS)); /* the other is left alone */
+    rules_end(&r);
+}
+
+/* Of too many the one is forgotten that has room first: it is asked a little early. */
+static void the_words_of_so_many_are_remembered(void **state)
+{
+    (void)state;
+    rules r;
+    uint64_t again_ns = 0;
+    const dora_call_options waits = {.wait_ms = 700, .timeout_ms = 2000};
+    rules_begin(&r, "a:1,b:1,c:1,d:1,e:1,f:1,g:1,h:1,i:1", 0, &waits);
+    for (uint32_t i = 0; i <= DR_ROOMS_MAX; i++) {
+        const dr_try full = {.err = DORA_OK,
+                             .code = DORA_CODE_OVERLOADED,
+                             .is_overloaded = true,
+                             .retry_after_ms = 100 + i};
+        r.tries.node = i;
+        (void)dr_tries_again(&r.tries, &full, &r.nodes, 5000 * MS);
+    }
+    const dr_try last = {.err = DORA_OK, .is_overloaded = true, .retry_after_ms = 1};
+    assert_true(dr_tries_wait(&r.tries, &last, 5000 * MS, 0, &again_ns));
+    assert_int_equal(again_ns, 5101 * MS);
+    assert_int_equal(dr_nodes_untried(&r.nodes, r.tries.group, &r.tries.tried, 0, false), 2);
     rules_end(&r);
 }
 
@@ -362,6 +417,8 @@ int main(void)
         cmocka_unit_test(a_node_is_judged_by_its_outcome),
         cmocka_unit_test(only_a_missing_server_is_waited_for),
         cmocka_unit_test(a_refusal_says_when_to_ask_again),
+        cmocka_unit_test(each_server_says_so_for_itself),
+        cmocka_unit_test(the_words_of_so_many_are_remembered),
         cmocka_unit_test(after_a_pause_another_is_asked_again),
         cmocka_unit_test(no_room_in_its_time_is_not_waited_for),
         cmocka_unit_test(who_has_refused_is_left_alone_meanwhile),

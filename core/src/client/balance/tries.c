@@ -177,14 +177,53 @@ static bool repeat(dr_tries *tries, const dr_nodes *nodes, uint64_t now_ms)
     return true;
 }
 
-/* note_room remembers until when servers that have refused have no room. */
+/* room_of gives the place for a server's word: of too many the one is forgotten that has room
+ * first. */
+static dr_room *room_of(dr_tries *tries, size_t node)
+{
+    dr_room *first = &tries->rooms[0];
+    for (uint32_t i = 0; i < tries->room_count; i++) {
+        dr_room *room = &tries->rooms[i];
+        if (room->node == node) {
+            return room;
+        }
+        first = room->at_ns < first->at_ns ? room : first;
+    }
+    return tries->room_count < DR_ROOMS_MAX ? &tries->rooms[tries->room_count++] : first;
+}
+
+/* note_room remembers when a server has room that has refused. */
 static void note_room(dr_tries *tries, const dr_try *made, uint64_t now_ns)
 {
-    uint64_t room_ns = now_ns + (uint64_t)made->retry_after_ms * DR_NS_PER_MS;
     if (made->retry_after_ms != 0) {
-        tries->room_ns = room_ns > tries->room_ns ? room_ns : tries->room_ns;
-        dr_tried_add(&tries->refused, tries->node);
+        *room_of(tries, tries->node) = (dr_room){
+            .at_ns = now_ns + (uint64_t)made->retry_after_ms * DR_NS_PER_MS, .node = tries->node};
     }
+}
+
+/* first_room_ns is when the first server has room that has none now; 0: none has said so. */
+static uint64_t first_room_ns(const dr_tries *tries, uint64_t now_ns)
+{
+    uint64_t first_ns = 0;
+    for (uint32_t i = 0; i < tries->room_count; i++) {
+        const uint64_t at_ns = tries->rooms[i].at_ns;
+        if (at_ns > now_ns && (first_ns == 0 || at_ns < first_ns)) {
+            first_ns = at_ns;
+        }
+    }
+    return first_ns;
+}
+
+/* without_room gives the servers that have none yet at a time. */
+static dr_tried without_room(const dr_tries *tries, uint64_t at_ns)
+{
+    dr_tried found = {{0}};
+    for (uint32_t i = 0; i < tries->room_count; i++) {
+        if (tries->rooms[i].at_ns > at_ns) {
+            dr_tried_add(&found, tries->rooms[i].node);
+        }
+    }
+    return found;
 }
 
 bool dr_tries_again(dr_tries *tries, const dr_try *made, const dr_nodes *nodes, uint64_t now_ns)
@@ -209,15 +248,15 @@ static uint64_t giving_up_ns(const dr_tries *tries, uint64_t now_ns)
     return until_ns < most_ns ? until_ns : most_ns;
 }
 
-/* When the pause that begins now ends. */
-static uint64_t pause_end_ns(const dr_tries *tries, bool is_refused, uint64_t now_ns,
+/* When the pause that begins now ends, where the servers have room at `room_ns`; 0: any time. */
+static uint64_t pause_end_ns(const dr_tries *tries, uint64_t room_ns, uint64_t now_ns,
                              uint64_t random)
 {
     uint32_t doublings = tries->pauses < PAUSE_DOUBLINGS ? tries->pauses : PAUSE_DOUBLINGS;
     uint64_t half_ns = ((uint64_t)PAUSE_MS * DR_NS_PER_MS << doublings) / 2;
-    if (is_refused && tries->room_ns > now_ns + half_ns) { /* up to half as much later: */
-        half_ns = (tries->room_ns - now_ns) / 2;           /*   many have heard the same */
-        return tries->room_ns + random % half_ns;
+    if (room_ns > now_ns + half_ns) {     /* up to half as much later: */
+        half_ns = (room_ns - now_ns) / 2; /*   many have heard the same */
+        return room_ns + random % half_ns;
     }
     return now_ns + half_ns + random % half_ns;
 }
@@ -234,18 +273,15 @@ bool dr_tries_wait(dr_tries *tries, const dr_try *made, uint64_t now_ns, uint64_
     if (tries->pauses == 0) {
         tries->giving_up_ns = giving_up_ns(tries, now_ns);
     }
-    if (now_ns >= tries->giving_up_ns ||
-        (made->is_overloaded && tries->room_ns > tries->giving_up_ns)) {
+    const uint64_t room_ns = made->is_overloaded ? first_room_ns(tries, now_ns) : 0;
+    if (now_ns >= tries->giving_up_ns || room_ns > tries->giving_up_ns) {
         return false;
     }
-    *again_ns = pause_end_ns(tries, made->is_overloaded, now_ns, random);
+    *again_ns = pause_end_ns(tries, room_ns, now_ns, random);
     *again_ns = *again_ns < tries->giving_up_ns ? *again_ns : tries->giving_up_ns;
     tries->pauses++;
     tries->was_overloaded = false;
-    if (*again_ns >= tries->room_ns) {
-        tries->refused = (dr_tried){{0}};
-    }
-    tries->tried = tries->refused;
+    tries->tried = without_room(tries, *again_ns);
     tries->is_same = false;
     return true;
 }

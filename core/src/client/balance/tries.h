@@ -6,17 +6,25 @@
 
 #define DR_NS_PER_MS 1000000u
 
+#define DR_ROOMS_MAX 8u /* servers whose word on when they have room a call remembers */
+
+/* dr_room is when a server has room that has refused a call. */
+typedef struct dr_room {
+    uint64_t at_ns;
+    size_t node;
+} dr_room;
+
 /* dr_tries is what one call has behind it. Nothing here has a lock or a clock: who makes the tries
  * guards the nodes and says what time it is. */
 typedef struct dr_tries {
     uint64_t deadline_ns; /* of the whole call */
     uint32_t timeout_ms;  /* what was asked for */
     uint32_t retries_left;
-    uint32_t wait_ms;      /* how long for a server to come back; 0: not at all */
-    uint32_t pauses;       /* of that wait */
-    uint64_t giving_up_ns; /* the end of that wait, from the first pause on */
-    uint64_t room_ns;      /* until then those servers have no room that have refused and said so */
-    dr_tried refused;      /* these */
+    uint32_t wait_ms;            /* how long for a server to come back; 0: not at all */
+    uint32_t pauses;             /* of that wait */
+    uint64_t giving_up_ns;       /* the end of that wait, from the first pause on */
+    dr_room rooms[DR_ROOMS_MAX]; /* of the servers that have refused and said when to come again */
+    uint32_t room_count;
     int64_t attempt; /* as the request has it: -1 for a call that is sent for the first time */
     size_t group;
     size_t node;         /* of the try under way, or of the last one */
@@ -81,9 +89,9 @@ bool dr_tries_note(dr_tries *tries, const dr_try *made);
 bool dr_tries_again(dr_tries *tries, const dr_try *made, const dr_nodes *nodes, uint64_t now_ns);
 
 /* dr_tries_wait decides, where there is no other place to try, whether the call waits for a server
- * to come back, or to have room where it has said when. Returns: true with when to try all of them
- * anew: after a pause that grows, or once the last that has refused has room; `random` decides a
- * part of it, so that those who wait do not come all at once. */
+ * to come back, or to have room where it has said when. Returns: true with when to try anew: after
+ * a pause that grows, or once the first that has refused has room; those that have none by then
+ * are left alone. `random` decides a part of it, so that those who wait do not come all at once. */
 bool dr_tries_wait(dr_tries *tries, const dr_try *made, uint64_t now_ns, uint64_t random,
                    uint64_t *again_ns);
 
