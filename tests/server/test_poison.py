@@ -289,6 +289,12 @@ def test_the_command_checks_its_parameter(scene):
         assert reply["data"] == ({"p": []} if code == 0 else [])
 
 
+def test_an_api_may_stand_alone(scene):
+    """What begins with a slash is no address: the server is asked that is usually there."""
+    done = scene.dora("forgive", "/test/none")
+    assert done.returncode != 2 and "usage" not in done.stderr
+
+
 def test_the_tool_checks_the_name(scene):
     for name in ["", 5000 * "x"]:
         done = scene.dora("forgive", scene.server.address, name)

@@ -284,6 +284,9 @@ static void mistakes_are_named(void **state)
     expect_error(ARGV("gone.py"), DORA_EINVAL, "gone.py: No such file or directory");
     expect_error(ARGV("run"), DORA_EINVAL,
                  "run: a FILE ends in .py, .php or .so, or is module:attr (Python)");
+    expect_error(ARGV("dora.json"), DORA_EINVAL,
+                 "dora.json: a FILE ends in .py, .php or .so, or is module:attr (Python); for "
+                 "settings there is --config dora.json");
     expect_error(ARGV("users.py", "--prot", "1"), DORA_EINVAL,
                  "unknown flag --prot; did you mean --port?");
     expect_error(ARGV("users.py", "--zzzzz"), DORA_EINVAL,

@@ -14,6 +14,8 @@
 #include "wire/json_request.h"
 #include "wire/json_value.h"
 
+#define PARAM_BYTES_MAX 4096u /* of an api's name, encoded: ample */
+
 static const dr_operate_flag *flag_of(const dr_operate_flag *flags, const char *arg, size_t len)
 {
     while (flags->name != NULL &&
@@ -90,13 +92,6 @@ bool dr_operate_parse(const char *command, const dr_operate_flag *flags, int arg
     return parse(command, flags, argc, argv, address, 1);
 }
 
-bool dr_operate_parse_two(const char *command, const dr_operate_flag *flags, int argc,
-                          char *const *argv, const char *words[2])
-{
-    words[0] = words[1] = NULL;
-    return parse(command, flags, argc, argv, words, 2);
-}
-
 dora_err dr_operator_open(dr_operator *self, const char *address, double timeout_s,
                           dora_error *error)
 {
@@ -170,6 +165,59 @@ int dr_operate_fail(const char *command, const char *address, const dora_error *
     return error->err == DORA_ENOMEM || error->err == DORA_ETOOBIG || error->err == DORA_ETYPE
                ? DR_EXIT_FAILED
                : DR_EXIT_CONNECTION;
+}
+
+/* param_of encodes what stands behind the address; `*param` stays empty where nothing can. */
+static dora_err param_of(const dr_order *order, const char *word, dora_writer **writer,
+                         dora_slice *param, dora_error *error)
+{
+    if (order->param == NULL) {
+        return DORA_OK;
+    }
+    *writer = dora_writer_new(PARAM_BYTES_MAX);
+    const dora_err err = *writer != NULL ? order->param(word, *writer, error) : DORA_ENOMEM;
+    if (err == DORA_EINVAL) {
+        return err;
+    }
+    return err == DORA_OK && dora_writer_finish(*writer, param) == DORA_OK
+               ? DORA_OK
+               : dora_error_set(error, DORA_ENOMEM, "out of memory");
+}
+
+int dr_operate_order(const dr_order *order, int argc, char **argv)
+{
+    double timeout_s = order->timeout_s;
+    const char *words[2] = {NULL, NULL};
+    const dr_operate_flag flags[] = {{.name = "--timeout", .seconds = &timeout_s}, {.name = NULL}};
+    if (dr_cli_wants_help(argc, argv)) {
+        return dr_cli_help(order->command);
+    }
+    if (!parse(order->command, flags, argc, argv, words, order->param != NULL ? 2 : 1)) {
+        return DR_EXIT_USAGE;
+    }
+    if (order->param != NULL && words[1] == NULL && words[0] != NULL && words[0][0] == '/') {
+        words[1] = words[0];
+        words[0] = NULL;
+    }
+    const char *address = words[0] != NULL ? words[0] : DR_OPERATE_ADDRESS;
+    dr_operator self = {0};
+    dora_error error = {.err = DORA_OK};
+    dora_writer *writer = NULL;
+    dora_slice param = {NULL, 0};
+    json_t *data = NULL;
+    int status = DR_EXIT_OK;
+    dora_err err = param_of(order, words[1], &writer, &param, &error);
+    err = err == DORA_OK ? dr_operator_open(&self, address, timeout_s, &error) : err;
+    err = err == DORA_OK ? dr_operator_tell(&self, order->asked, param, &data, &error) : err;
+    if (err == DORA_OK) {
+        order->print(data);
+    } else {
+        status = dr_operate_fail(order->command, address, &error);
+    }
+    json_decref(data);
+    dr_operator_close(&self);
+    dora_writer_free(writer);
+    return status;
 }
 
 int dr_operate_show(const char *command, const char *asked, const dr_show *ways, int argc,

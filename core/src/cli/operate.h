@@ -17,12 +17,10 @@ typedef struct dr_operate_flag {
     double *seconds; /* 0.001 to 86400 */
 } dr_operate_flag;
 
-/* dr_operate_parse reads flags and one ADDRESS, NULL where none is given; dr_operate_parse_two also
- * what may stand behind it. Returns: false after a message. */
+/* dr_operate_parse reads flags and one ADDRESS, NULL where none is given. Returns: false after a
+ * message. */
 bool dr_operate_parse(const char *command, const dr_operate_flag *flags, int argc,
                       char *const *argv, const char **address);
-bool dr_operate_parse_two(const char *command, const dr_operate_flag *flags, int argc,
-                          char *const *argv, const char *words[2]);
 
 /* dr_operator asks one server. Zeroed memory is a closed one. */
 typedef struct dr_operator {
@@ -48,6 +46,18 @@ dora_err dr_operator_tell(dr_operator *self, const char *command, dora_slice par
 
 /* dr_operate_fail prints what went wrong. Returns: the exit status for it. */
 int dr_operate_fail(const char *command, const char *address, const dora_error *error);
+
+/* dr_operate_order is a whole command that tells a server to do something and prints what came of
+ * it. `param` makes a value of what stands behind the ADDRESS, which alone is known from one by the
+ * slash that it begins with; NULL: nothing does. Returns: the status of the program. */
+typedef struct dr_order {
+    const char *command; /* of this program */
+    const char *asked;   /* of the server */
+    double timeout_s;    /* where none is given */
+    dora_err (*param)(const char *word, dora_writer *writer, dora_error *error);
+    void (*print)(const json_t *data);
+} dr_order;
+int dr_operate_order(const dr_order *order, int argc, char **argv);
 
 /* dr_operate_show is a whole command that asks a server one thing and shows it: `ways[0].show`, or
  * the one whose flag is given, prints what it told, and returns the status of the program, as this

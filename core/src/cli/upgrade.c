@@ -20,35 +20,19 @@ static const char help[] =
 
 #define WAIT_S 3700.0 /* longer than the longest upgrade_timeout_ms: the server knows its own */
 
+static void print(const json_t *data)
+{
+    printf("upgraded: process %lld serves, process %lld finishes what it accepted\n",
+           (long long)json_integer_value(json_object_get(data, "pid")),
+           (long long)json_integer_value(json_object_get(data, "was")));
+}
+
 static int run(int argc, char **argv, const dora_host *host)
 {
+    const dr_order order = {
+        .command = "upgrade", .asked = "upgrade", .timeout_s = WAIT_S, .print = print};
     (void)host;
-    double timeout_s = WAIT_S;
-    const char *address = NULL;
-    const dr_operate_flag flags[] = {{.name = "--timeout", .seconds = &timeout_s}, {.name = NULL}};
-    if (dr_cli_wants_help(argc, argv)) {
-        return dr_cli_help("upgrade");
-    }
-    if (!dr_operate_parse("upgrade", flags, argc, argv, &address)) {
-        return DR_EXIT_USAGE;
-    }
-    address = address != NULL ? address : DR_OPERATE_ADDRESS;
-    dr_operator self = {0};
-    dora_error error = {.err = DORA_OK};
-    json_t *data = NULL;
-    int status = DR_EXIT_OK;
-    dora_err err = dr_operator_open(&self, address, timeout_s, &error);
-    err = err == DORA_OK ? dr_operator_ask(&self, "upgrade", &data, &error) : err;
-    if (err == DORA_OK) {
-        printf("upgraded: process %lld serves, process %lld finishes what it accepted\n",
-               (long long)json_integer_value(json_object_get(data, "pid")),
-               (long long)json_integer_value(json_object_get(data, "was")));
-    } else {
-        status = dr_operate_fail("upgrade", address, &error);
-    }
-    json_decref(data);
-    dr_operator_close(&self);
-    return status;
+    return dr_operate_order(&order, argc, argv);
 }
 
 const dr_command dr_command_upgrade = {

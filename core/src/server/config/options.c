@@ -253,9 +253,11 @@ static dora_err pool_from_file(dr_config *config, const char *file, const dora_h
     struct stat status;
     const dr_runtime_kind runtime = runtime_of(file, host);
     if (runtime == DR_RUNTIME_COUNT) {
+        const bool is_settings = ends_in(file, ".json");
         return dora_error_set(error, DORA_EINVAL,
-                              "%s: a FILE ends in .py, .php or .so, or is module:attr (Python)",
-                              file);
+                              "%s: a FILE ends in .py, .php or .so, or is module:attr (Python)%s%s",
+                              file, is_settings ? "; for settings there is --config " : "",
+                              is_settings ? file : "");
     }
     bool is_module = dr_app_is_module(runtime, file);
     if (!is_module && stat(file, &status) != 0) {

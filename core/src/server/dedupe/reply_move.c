@@ -68,46 +68,54 @@ static dora_err tell_running(dr_reply_cache *cache, dr_buf *out)
     return DORA_OK;
 }
 
-static dora_err tell_replies(dr_reply_cache *cache, uint32_t now_s, dr_buf *out)
+/* record_of is what is told of a call that has run. */
+static dr_reply_record record_of(const dr_reply_cache *cache, const dr_reply_cache_entry *one,
+                                 uint32_t now_s)
 {
-    dr_reply_move *move = &cache->move;
-    while (move->reply != 0 && out->len < TOLD_EACH) {
-        const dr_reply_cache_entry *one = dr_reply_table_at(&cache->table, move->reply);
+    dr_reply_record record = {
+        .kind = DR_REPLY_RECORD_LOST, .age_s = now_s - one->since_s, .call = one->call};
+    if (one->state == DR_REPLY_KEPT) {
         const uint16_t status = one->reply.status;
-        const dr_reply_record record = {
-            .kind = DR_REPLY_RECORD_KEPT,
-            .http_status = status != 0 ? (uint16_t)(status + DR_REPLY_STATUS_BELOW) : 0,
-            .age_s = now_s - one->since_s,
-            .call = one->call,
-            .body = dr_reply_ring_body(&cache->log, one->reply.at, one->reply.len)};
+        record.kind = DR_REPLY_RECORD_KEPT;
+        record.http_status = status != 0 ? (uint16_t)(status + DR_REPLY_STATUS_BELOW) : 0;
+        record.body = dr_reply_ring_body(&cache->log, one->reply.at, one->reply.len);
+    }
+    return record;
+}
+
+/* tell_from tells of the entries of a list, from `*next` on. */
+static dora_err tell_from(dr_reply_cache *cache, uint32_t *next, uint32_t now_s, dr_buf *out)
+{
+    while (*next != 0 && out->len < TOLD_EACH) {
+        const dr_reply_cache_entry *one = dr_reply_table_at(&cache->table, *next);
+        const dr_reply_record record = record_of(cache, one, now_s);
         if (dr_reply_record_put(out, &record) != DORA_OK) {
             return DORA_ENOMEM;
         }
-        move->reply = one->next;
+        *next = one->next;
     }
-    if (move->reply == 0) {
+    return DORA_OK;
+}
+
+static dora_err tell_replies(dr_reply_cache *cache, uint32_t now_s, dr_buf *out)
+{
+    dr_reply_move *move = &cache->move;
+    const dora_err err = tell_from(cache, &move->reply, now_s, out);
+    if (err == DORA_OK && move->reply == 0) {
         move->stage = TELLS_LOST;
         move->lost = cache->lost.first;
     }
-    return DORA_OK;
+    return err;
 }
 
 static dora_err tell_lost(dr_reply_cache *cache, uint32_t now_s, dr_buf *out)
 {
     dr_reply_move *move = &cache->move;
-    while (move->lost != 0 && out->len < TOLD_EACH) {
-        const dr_reply_cache_entry *one = dr_reply_table_at(&cache->table, move->lost);
-        const dr_reply_record record = {
-            .kind = DR_REPLY_RECORD_LOST, .age_s = now_s - one->since_s, .call = one->call};
-        if (dr_reply_record_put(out, &record) != DORA_OK) {
-            return DORA_ENOMEM;
-        }
-        move->lost = one->next;
-    }
-    if (move->lost == 0) {
+    const dora_err err = tell_from(cache, &move->lost, now_s, out);
+    if (err == DORA_OK && move->lost == 0) {
         move->stage = TOLD;
     }
-    return DORA_OK;
+    return err;
 }
 
 /* tell_ended gives what has ended. It goes before what is found in the store afterwards: of a call

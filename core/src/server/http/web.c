@@ -71,7 +71,14 @@ static void say_hasty(dr_lane *lane, const dr_ip *ip)
                  dr_ip_text(ip, who));
 }
 
-/* is_hasty refuses a call whose address makes too many. Who operates the server is not asked. */
+/* is_command says whether a path is the one for operators, who call as often as they like. */
+static bool is_command(dora_slice path)
+{
+    static const char command[] = "server/cmd";
+    return path.len == sizeof(command) - 1 && memcmp(path.data, command, path.len) == 0;
+}
+
+/* is_hasty refuses a call whose address makes too many. */
 static bool is_hasty(dr_lane *lane, const dr_web *web)
 {
     dr_rates *rates = &lane->backend->rates;
@@ -102,8 +109,7 @@ void dr_web_request(dr_http_exchange *exchange, void *user)
     /* Not so to /call: the name of an api begins with a slash of its own. */
     const bool is_stream = is_under(dr_http_path(exchange), DR_STREAM_FOLDER);
     const bool is_call = is_under(dr_http_path(exchange), DR_CALL_FOLDER) || is_stream;
-    if (dr_rates_are_limited(&lane->backend->rates) && !is_under(path, "server") &&
-        is_hasty(lane, web)) {
+    if (dr_rates_are_limited(&lane->backend->rates) && !is_command(path) && is_hasty(lane, web)) {
         return;
     }
     if (!is_call && !is_under(path, "api") && !is_under(path, "server")) {
