@@ -1,7 +1,6 @@
 """Seconds of calls while the server is reloaded every 300 ms, once with a broken application in
 between: no call fails, each runs once, and the master ends as it began. `-s` shows the figures."""
 
-import collections
 import os
 import signal
 import time
@@ -9,6 +8,7 @@ import time
 from support import processes
 from support.load import Load, quantile
 from support.server import Server, wait_until
+from support.versions import Versions
 
 SECONDS = float(os.environ.get("DORA_FAULT_S", "12"))
 WORKERS = 4
@@ -23,9 +23,9 @@ import os, random, time
 import dora
 
 app = dora.App()
-BOOK = os.open(%r, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+BOOK = os.open(%(book)r, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-@app.api("/book%d")
+@app.api("/book%(version)d")
 def other(param): return None
 
 @app.api("/book")
@@ -33,29 +33,20 @@ def book(param, request):
     os.write(BOOK, (request.guid + "\\n").encode())
     if random.random() < 0.05:
         time.sleep(0.02)
-    return %d
+    return %(version)d
 """
 
 
 class Reloader:
-    """Rewrites the application and asks for a reload, again and again."""
+    """Rewrites the application and asks for a reload, again and again. Its order of apis changes
+    each time, and one has another name."""
 
-    def __init__(self, server, path, book):
-        self.server, self.path, self.book = server, path, book
-        self.versions = self.refusals = 0
-
-    def write(self, text):
-        with open(self.path + ".part", "w") as file:
-            file.write(text)
-        os.replace(self.path + ".part", self.path)
-
-    def next_version(self):
-        """Its order of apis changes each time, and one has another name."""
-        self.versions += 1
-        self.write(APP % (self.book, self.versions, self.versions))
+    def __init__(self, server, app):
+        self.server, self.app = server, app
+        self.refusals = 0
 
     def broken_version(self):
-        self.write("import dora\nraise RuntimeError('broken on purpose')\n")
+        self.app.write("import dora\nraise RuntimeError('broken on purpose')\n")
         self.server.signal(signal.SIGHUP)
         assert wait_until(lambda: "broken on purpose" in self.server.log())
         self.refusals += 1
@@ -68,7 +59,7 @@ class Reloader:
             if is_broken_due and at > began + seconds / 2:
                 is_broken_due = False
                 self.broken_version()
-            self.next_version()
+            self.app.next()
             self.server.signal(signal.SIGHUP)
             at += RELOAD_EVERY_S
             time.sleep(max(0.0, at - time.monotonic()))  # the pace of reloads
@@ -87,12 +78,10 @@ def settle(server):
 
 
 def test_reloads_under_load(tmp_path):
-    path, book = str(tmp_path / "app.py"), str(tmp_path / "book")
-    reloader = Reloader(None, path, book)
-    reloader.next_version()
-    pool = {"runtime": "python", "app": path, "workers": WORKERS}
+    app = Versions(tmp_path, APP)
+    pool = {"runtime": "python", "app": app.path, "workers": WORKERS}
     with Server({"p": pool}) as server:
-        reloader.server = server
+        reloader = Reloader(server, app)
         warm = Load(server.address, "/book", connections=CONNECTIONS)
         warm.start()
         for _ in range(3):
@@ -117,8 +106,7 @@ def test_reloads_under_load(tmp_path):
 
         assert (load.lost, load.twice, load.broken) == (0, 0, 0)
         assert set(load.codes) == {0}, load.codes
-        with open(book) as file:
-            runs = collections.Counter(file.read().split())
+        runs = app.runs()
         assert len(runs) == load.sent + warm.sent
         assert set(runs.values()) == {1}
         assert reloader.refusals == 1
@@ -139,17 +127,15 @@ def test_reloads_under_load(tmp_path):
 
 def test_an_application_that_never_loads(tmp_path):
     """It is given up after 30 s, and the next good one is taken."""
-    path, book = str(tmp_path / "app.py"), str(tmp_path / "book")
-    reloader = Reloader(None, path, book)
-    reloader.next_version()
-    with Server({"p": {"runtime": "python", "app": path, "workers": WORKERS}}) as server:
-        reloader.write("import time\ntime.sleep(600)\n")
+    app = Versions(tmp_path, APP)
+    with Server({"p": {"runtime": "python", "app": app.path, "workers": WORKERS}}) as server:
+        app.write("import time\ntime.sleep(600)\n")
         began = time.monotonic()
         server.signal(signal.SIGHUP)
         assert wait_until(lambda: "reload refused, generation 1" in server.log(), TOO_SLOW_S + 10)
         assert TOO_SLOW_S - 1 < time.monotonic() - began < TOO_SLOW_S + 5
-        assert "the application is not loaded after 30 s" in server.log()
-        reloader.next_version()
+        assert wait_until(lambda: "the application is not loaded after 30 s" in server.log())
+        app.next()
         server.signal(signal.SIGHUP)
         assert wait_until(lambda: "reloaded, generation 2" in server.log())
         settle(server)

@@ -262,6 +262,7 @@ def test_what_was_held_has_one_answer_each():
             assert wait_until(lambda ident=ident: ident in server.log()), server.log()
         for ident in later:
             assert v1.code(replies[ident][1]) in (WORKER_DIED, OVERLOADED)
+        assert wait_until(lambda: DAMAGED in server.log())
         assert server.log().count(DAMAGED) == 1
         assert wait_until(lambda: serves(server))
 
@@ -300,7 +301,8 @@ def test_a_zygote_that_dies_after_the_header_was_spoiled():
             assert wait_until(lambda: serves(server) and is_whole(server, 3), 10 * SLOW)
             with v1.Conn(server.address) as conn:
                 assert conn.command("reloadTask", 20 * SLOW)["code"] == 0
-        assert "header differs)" in server.log()
+        assert wait_until(lambda: "header differs)" in server.log())
+        assert wait_until(lambda: server.log().count(DAMAGED) >= 3), server.log()
         assert server.log().count(DAMAGED) == 3, server.log()
         end(server)
 

@@ -2,7 +2,6 @@
 does not load: each call is answered, or its connection closed before it ran, by the handlers' own
 book; nothing runs twice. `-s` shows the figures."""
 
-import collections
 import http.client
 import os
 import threading
@@ -14,6 +13,7 @@ from support import processes, tls, v1
 from support.load import Load
 from support.server import wait_until
 from support.upgrade import Family
+from support.versions import Versions
 
 SECONDS = float(os.environ.get("DORA_FAULT_S", "12"))
 UPGRADE_EVERY_S = 3
@@ -27,14 +27,14 @@ import os, random, time
 import dora
 
 app = dora.App()
-BOOK = os.open(%r, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+BOOK = os.open(%(book)r, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 @app.api("/book")
 def book(param, request):
     os.write(BOOK, ((param or request.guid) + "\\n").encode())
     if random.random() < 0.05:
         time.sleep(0.05)
-    return %d
+    return %(version)d
 """
 
 
@@ -120,28 +120,7 @@ def library(client):
     return call
 
 
-class Site:
-    """An application that is written anew, and its server."""
-
-    def __init__(self, folder):
-        self.path, self.book = str(folder / "app.py"), str(folder / "book")
-        self.versions = 0
-
-    def write(self, text):
-        with open(self.path + ".part", "w") as file:
-            file.write(text)
-        os.replace(self.path + ".part", self.path)
-
-    def next_version(self):
-        self.versions += 1
-        self.write(APP % (self.book, self.versions))
-
-    def runs(self):
-        with open(self.book) as file:
-            return collections.Counter(file.read().split())
-
-
-def upgrade_again_and_again(site, server, seconds):
+def upgrade_again_and_again(app, server, seconds):
     """The masters that were taken over from."""
     before = []
     end = time.monotonic() + seconds
@@ -149,23 +128,22 @@ def upgrade_again_and_again(site, server, seconds):
     while time.monotonic() < end or is_broken_due:
         began = time.monotonic()
         before.append(server.pid)
-        site.next_version()
+        app.next()
         server.upgrade()
         assert wait_until(lambda: not processes.is_alive(before[-1]), 60)
         if is_broken_due:
             is_broken_due = False
-            site.write("raise RuntimeError('broken on purpose')\n")
+            app.write("raise RuntimeError('broken on purpose')\n")
             assert "broken on purpose" in server.refusal()
         time.sleep(max(0.0, began + UPGRADE_EVERY_S - time.monotonic()))  # the pace of upgrades
     return before
 
 
 def test_upgrades_under_load(tmp_path, certificates):
-    site = Site(tmp_path)
-    site.next_version()
+    app = Versions(tmp_path, APP)
     unix, pid_file = str(tmp_path / "socket"), str(tmp_path / "pid")
     keys = certificates.server("server", ca=certificates.ca)
-    pool = {"runtime": "python", "app": site.path, "workers": 4}
+    pool = {"runtime": "python", "app": app.path, "workers": 4}
     listen = {"tcp": "127.0.0.1:0", "unix": unix, "http": "127.0.0.1:0", "tls": "127.0.0.1:0"}
     with Family({"p": pool}, listen=listen, tls=keys, pid_file=pid_file, linger_ms=50) as server:
         secure = tls.address_of(server)
@@ -181,10 +159,10 @@ def test_upgrades_under_load(tmp_path, certificates):
                                                           tls_ca=certificates.ca)))]
         for each in loads + callers:
             each.start()
-        before = upgrade_again_and_again(site, server, SECONDS)
+        before = upgrade_again_and_again(app, server, SECONDS)
         for each in loads + callers:
             each.stop()
-        runs = site.runs()
+        runs = app.runs()
         for load in loads:
             print("\n%d calls, %s" % (load.sent, dict(load.codes)), end="")
             assert (load.lost, load.twice, load.broken, set(load.codes)) == (0, 0, 0, {0})
@@ -195,8 +173,8 @@ def test_upgrades_under_load(tmp_path, certificates):
             assert not [ident for ident in caller.closed if ident in runs], caller.title
         print("\n%d upgrades" % len(before))
         assert not callers[2].closed and not callers[3].closed  # plain connections have moved
-        assert wait_until(lambda: set(callers[2].answered) <= set(site.runs()))
-        runs = site.runs()
+        assert wait_until(lambda: set(callers[2].answered) <= set(app.runs()))
+        runs = app.runs()
         assert set(runs.values()) == {1}
         assert len(runs) == sum(load.sent for load in loads) + \
             sum(len(caller.answered) for caller in callers)

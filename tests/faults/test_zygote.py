@@ -60,6 +60,7 @@ def test_a_zygote_is_stopped(kind):
         assert_replaced(server, old)
         assert not before & set(server.workers("a").values())
         end([load], set())
+        assert wait_until(lambda: "has not answered" in server.log())
         assert server.log().count("has not answered") == 1
         with v1.Conn(server.address) as conn:
             pool = conn.command("getStat")["data"]["server"]["pools"]["a"]
@@ -146,7 +147,7 @@ def test_a_zygote_is_stopped_while_it_loads(tmp_path):
         flag.unlink()
         with v1.Conn(server.address, timeout=NOTICED_S) as conn:
             assert wait_until(lambda: v1.code(conn.call("/echo", 1)) == 0, NOTICED_S, 0.1)
-        assert "was stopped while it loaded" in server.log()
+        assert wait_until(lambda: "was stopped while it loaded" in server.log())
         assert second not in zygotes(server, "a")
         assert server.stop() == 0
 

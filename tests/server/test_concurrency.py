@@ -79,14 +79,15 @@ def test_one_at_a_time_by_default():
     with served(workers=1, concurrency=1) as server, v1.Conn(server.address) as conn:
         collect(conn, send(conn, "/sleep", 0.01, 20))
         assert conn.call("/most")["data"]["data"] == 1
-        assert "concurrency is 1: each worker runs one call at a time" in server.log()
+        line = "concurrency is 1: each worker runs one call at a time"
+        assert wait_until(lambda: line in server.log())
 
 
 def test_many_slots_and_nobody_waits():
     with Server({"p": python_pool("basic.py", workers=1, concurrency=8)}) as server:
         with v1.Conn(server.address) as conn:
             assert conn.call("/echo", 7)["data"]["data"] == 7
-        assert "no handler waits on an event loop" in server.log()
+        assert wait_until(lambda: "no handler waits on an event loop" in server.log())
 
 
 def test_the_queue_is_bounded_beyond_what_runs():
@@ -254,7 +255,7 @@ def test_recycling_lets_what_runs_end():
         load.stop()
         assert (load.lost, load.twice, load.broken) == (0, 0, 0)
         assert set(load.codes) == {0}
-        assert wait_until(lambda: server.log().count("stopped") >= 2)
+        assert wait_until(lambda: server.log().count("stopped") >= 2), server.log()
         assert server.stop() == 0
 
 

@@ -121,7 +121,8 @@ def test_what_stands_there(redis):
         assert stat(server)["advertise"] == server.address
         assert stat(server)["groups"] == ["group1", "group2"]
         assert state_of(server)["url"] == redis.url
-        assert said(server, "%s: joined as %s in group1, group2" % (redis.url, server.address))
+        line = "%s: joined as %s in group1, group2" % (redis.url, server.address)
+        assert wait_until(lambda: said(server, line))
         assert server.stop() == 0
         assert redis.command("KEYS", "*") == []
         kind, name, text = channel.receive()
@@ -223,8 +224,9 @@ def test_three_and_one_hangs_or_dies(three):
         wait_state(server, "joined", 1)
         assert all(is_listed(one, server) for one in three)
         for one in three[:2]:
+            assert wait_until(lambda one=one: len(said(server, one.url + ": joined")) == 2), (
+                server.log())
             assert 1 <= len(said(server, one.url + ": down")) <= 2, server.log()
-            assert len(said(server, one.url + ": joined")) == 2, server.log()
         assert said(server, "down: ")[0].endswith("; trying again")
         assert state_of(server, 0)["failures"] > 0
 
@@ -280,7 +282,7 @@ def test_passwords_are_not_told():
             assert longest_call(server) < LOST_S
             for text in (json.dumps(stat(server)), server.log()):
                 assert "s3cret" not in text and "wr0ng" not in text
-            assert said(server, "/2: down: AUTH")
+            assert wait_until(lambda: said(server, "/2: down: AUTH"))
 
 
 class Talker:
@@ -364,7 +366,7 @@ def test_a_pool_that_cannot_run_tasks(redis, tmp_path):
             assert time.monotonic() - began < 3
             assert not is_listed(redis, server)
             assert redis.command("EXISTS", *names(server)) == 0
-            assert said(server, "withdrawing: pool bad has no worker")
+            assert wait_until(lambda: said(server, "withdrawing: pool bad has no worker"))
             assert "data" in conn.call("/pid")  # who still comes is served
             flag.unlink()
             wait_state(server, "joined")

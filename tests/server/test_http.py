@@ -530,7 +530,8 @@ def test_few_descriptors_are_told():
     command = ["sh", "-c", "ulimit -n 4000 && exec \"$@\"", "sh", program(), "serve",
                os.path.join(HERE, "apps", "basic.py"), "--port", "0", "--workers", "1"]
     with Server(command=command) as server:
-        assert "only 4000 file descriptors are allowed, 20000 are wished" in server.log()
+        line = "only 4000 file descriptors are allowed, 20000 are wished"
+        assert wait_until(lambda: line in server.log())
 
 
 def wrk(server, path, script):

@@ -136,8 +136,8 @@ def test_what_does_not_end_after_the_reply_of_php(how):
             assert {reply["data"]["code"] for reply in answers.values()} == {0}
             assert len(pids) == 1 and first["data"] not in pids
             assert told(conn)["restarts"]["time_limit"] == 1
-        assert "worker process %d is ended: what it did after a task" % first["data"] \
-            in server.log()
+        line = "worker process %d is ended: what it did after a task" % first["data"]
+        assert wait_until(lambda: line in server.log())
         assert server.stop() == 0
 
 

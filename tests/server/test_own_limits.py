@@ -157,8 +157,9 @@ def test_what_php_does_after_the_reply_has_it_too():
     with served({"p": pool("php")}) as server, v1.Conn(server.address) as conn:
         pid = conn.call("/after")["data"]["data"]
         assert conn.call("/pool", 0, timeout=30)["data"]["code"] == 0
-        assert "worker process %d is ended: what it did after a task took longer than the time " \
-            "limit of its api, in ms (400)" % pid in server.log()
+        line = "worker process %d is ended: what it did after a task took longer than the time " \
+            "limit of its api, in ms (400)" % pid
+        assert wait_until(lambda: line in server.log())
         assert server.stop() == 0
 
 

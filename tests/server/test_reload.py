@@ -272,8 +272,8 @@ def test_many_wishes_are_one_reload(site):
             assert reply["code"] == 0 and reply["data"]["server"]["reload"] == "done"
             conn.close()
         assert wait_until(lambda: is_alone(server)), titles(server)
+        assert wait_until(lambda: RELOADED % 3 in server.log())
         assert server.log().count(LOADING) == 2
-        assert RELOADED % 3 in server.log()
         stop(server)
 
 
@@ -331,7 +331,7 @@ def test_the_new_zygote_dies_during_a_reload(site):
         new = zygote_of(server, "p", old)
         os.kill(new, signal.SIGKILL)
         assert wait_until(lambda: "reload refused" in server.log())
-        assert "signal 9" in server.log()
+        assert wait_until(lambda: "signal 9" in server.log())
         assert value(server, "/version") == 1
         assert wait_until(lambda: is_alone(server)), titles(server)
         stop(server)

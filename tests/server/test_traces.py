@@ -10,7 +10,7 @@ import pytest
 
 import dora
 from support import v1
-from support.server import HERE, Server, environment, program, python_pool
+from support.server import HERE, Server, environment, program, python_pool, wait_until
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -115,7 +115,8 @@ def test_a_later_version_of_the_traceparent_is_continued(client):
 
 def test_requests_in_the_log_have_it(server, client):
     client.call("/py/trace", trace=PARENT)
-    assert '"api":"/py/trace"' in server.log() and '"trace":"%s"' % PARENT in server.log()
+    for text in ('"api":"/py/trace"', '"trace":"%s"' % PARENT):
+        assert wait_until(lambda text=text: text in server.log()), server.log()
 
 
 @pytest.mark.parametrize("trace, error, said", [
