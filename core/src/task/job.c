@@ -56,6 +56,17 @@ static dora_err grow(dora_writer *writer, size_t need, void *user)
     return DORA_OK;
 }
 
+/* take_ring cuts the ring of a stream off from the end of the room for the reply. */
+static void take_ring(dr_job *job)
+{
+    if (job->room_len < DR_STREAM_BYTES) {
+        _exit(DR_EXIT_DAMAGED);
+    }
+    job->room_len -= DR_STREAM_BYTES;
+    job->reply.has_parts = true;
+    dr_parts_begin(&job->reply.parts, (dr_part_ring *)(void *)(job->room + job->room_len));
+}
+
 /* take_input points at a claimed task's request. What is said of it is read once, since another
  * worker may be spoiling it. A request that cannot be ends this one at once: it has nothing to work
  * with, and the master answers for it and gives the pool other memory. */
@@ -71,10 +82,9 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
     const size_t input_len = name_len + param_len + caller_len + trace_len;
     const unsigned is_whole = task->is_whole;
     const uint16_t type = task->type;
-    const size_t ring_len = type == DR_TYPE_ST_S ? DR_STREAM_BYTES : 0;
     job->reactor = task->reactor;
     if (offset > region->shape.slab_bytes || capacity > region->shape.slab_bytes - offset ||
-        input_len + ring_len > capacity || job->reactor >= region->shape.reactors || is_whole > 1) {
+        input_len > capacity || job->reactor >= region->shape.reactors || is_whole > 1) {
         _exit(DR_EXIT_DAMAGED);
     }
     const char *block = region->slab + offset;
@@ -91,16 +101,15 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
         job->request.param = (dora_slice){"N;", 2};
     }
     job->room = region->slab + offset + input_len;
-    job->room_len = capacity - input_len - ring_len;
+    job->room_len = capacity - input_len;
     job->request.type = type;
-    job->reply.has_parts = type == DR_TYPE_ST_S;
-    if (job->reply.has_parts) {
-        char *end = region->slab + offset + capacity;
-        dr_parts_begin(&job->reply.parts, (dr_part_ring *)(void *)(end - ring_len));
+    job->reply.has_parts = false;
+    if (type == DR_TYPE_ST_S) {
+        take_ring(job);
     }
 }
 
-static void open_writer(dr_job *job)
+static inline void open_writer(dr_job *job)
 {
     dr_writer_init(&job->reply.writer, job->room, job->room_len, job->worker->reply_bytes_max, grow,
                    job);

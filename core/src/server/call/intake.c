@@ -180,7 +180,8 @@ static void note_client(const dr_responder *responder, const dr_request *request
     if (dr_responder_has_conn(responder) && request->type != DR_TYPE_SC) {
         const bool is_dora = responder->kind == DR_RESPONDER_JSON || request->timeout_ms >= 0 ||
                              request->attempt >= 0 || request->trace.len > 0 ||
-                             request->priority != DORA_PRIORITY_DEFAULT;
+                             request->priority != DORA_PRIORITY_DEFAULT ||
+                             request->type == DR_TYPE_ST_S;
         if (is_dora) {
             responder->conn->client = DR_CONN_CLIENT_DORA;
         } else if (responder->conn->client == DR_CONN_CLIENT_UNKNOWN) {
