@@ -1,5 +1,7 @@
 """Streams on the wire: ST_S, TK and CN, and what is wrong with them."""
 
+import json
+import os
 import time
 
 import pytest
@@ -7,6 +9,11 @@ import pytest
 from support import streams, v1
 from support.json_conn import JsonConn
 from support.server import Server, wait_until
+
+
+with open(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "vectors",
+                       "streams.json"), encoding="utf-8") as _file:
+    EXCHANGES = json.load(_file)["exchanges"]
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +36,20 @@ def stat(server):
 def envelope(reply):
     assert reply["code"] == 0, reply
     return reply["data"]["code"]
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda one: one["name"])
+def test_exchange_of_the_vectors(conn, exchange):
+    """Byte by byte, and each frame is what its message says."""
+    for step in exchange["steps"]:
+        frame = bytes.fromhex(step["hex"])
+        guid = step["message"]["guid"]
+        assert frame == v1.frame(guid, v1.dump(step["message"]))
+        if step["from"] == "client":
+            conn.send(frame)
+        else:
+            got, reply = conn.receive()
+            assert v1.frame(got, v1.dump(reply)) == frame
 
 
 def test_parts_come_in_their_order_and_the_reply_behind_them(conn):

@@ -475,6 +475,42 @@ static void types_are_what_their_names_say(void **state)
     assert_false(dr_call_type_is_accepted((dr_call_type)64)); /* as a worker may have spoiled it */
 }
 
+/* What a client says of a call that is under way: no apis, and what it takes as it is. */
+static void words_of_a_client(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        dr_call_type type;
+        int64_t take;
+    } cases[] = {{"a:3:{s:4:\"type\";s:2:\"TK\";s:4:\"guid\";s:32:\"" GUID "\";s:4:\"take\";i:12;}",
+                  DR_TYPE_TK, 12},
+                 {"a:3:{s:4:\"take\";i:-3;s:4:\"guid\";s:32:\"" GUID "\";s:4:\"type\";s:2:\"TK\";}",
+                  DR_TYPE_TK, -1},
+                 {"a:3:{s:4:\"take\";s:1:\"3\";s:4:\"guid\";s:32:\"" GUID
+                  "\";s:4:\"type\";s:2:\"TK\";}",
+                  DR_TYPE_TK, -1},
+                 {"a:2:{s:4:\"type\";s:2:\"CN\";s:4:\"guid\";s:32:\"" GUID "\";}", DR_TYPE_CN, -1},
+                 {"a:3:{s:4:\"type\";s:2:\"CN\";s:4:\"guid\";s:32:\"" GUID "\";s:3:\"api\";i:7;}",
+                  DR_TYPE_CN, -1}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        dr_request request;
+        dr_api apis[1];
+        assert_int_equal(
+            dr_request_decode(text_slice(cases[i].body), GUID, &request, apis, 1, NULL), DORA_OK);
+        assert_int_equal(request.type, cases[i].type);
+        assert_int_equal(request.take, cases[i].take);
+        assert_int_equal(request.api_count, 0);
+    }
+    dr_buf out = {0};
+    assert_int_equal(dr_word_encode(&out, DR_TYPE_TK, text_slice(GUID), 12), DORA_OK);
+    assert_slice(dr_buf_slice(&out), cases[0].body);
+    dr_buf_clear(&out);
+    assert_int_equal(dr_word_encode(&out, DR_TYPE_CN, text_slice(GUID), 0), DORA_OK);
+    assert_slice(dr_buf_slice(&out), cases[3].body);
+    dr_buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +532,7 @@ int main(void)
         cmocka_unit_test(replies_are_read),
         cmocka_unit_test(out_of_memory),
         cmocka_unit_test(types_are_what_their_names_say),
+        cmocka_unit_test(words_of_a_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

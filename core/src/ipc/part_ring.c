@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define READ_TRIES 4
+#define PROGRESS_WORDS (DR_PROGRESS_BYTES_MAX / sizeof(uint64_t))
 
 void dr_part_ring_init(dr_part_ring *stream, uint64_t room)
 {
@@ -31,12 +32,16 @@ void dr_part_ring_put(dr_part_ring *stream, uint64_t *head, const char *bytes, s
 void dr_part_ring_progress(dr_part_ring *stream, dora_slice note, dora_slice data)
 {
     const uint32_t turn = atomic_load_explicit(&stream->progress_turn, memory_order_relaxed);
-    atomic_store_explicit(&stream->progress_turn, turn + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
-    stream->note_len = (uint32_t)note.len;
-    stream->data_len = (uint32_t)data.len;
-    memcpy(stream->progress, note.data, note.len);
-    memcpy(stream->progress + note.len, data.data, data.len);
+    uint64_t words[PROGRESS_WORDS] = {0};
+    memcpy(words, note.data, note.len);
+    memcpy((char *)words + note.len, data.data, data.len);
+    /* A reader that sees one of the words sees the turn that was told before it. */
+    (void)atomic_exchange_explicit(&stream->progress_turn, turn + 1, memory_order_acq_rel);
+    atomic_store_explicit(&stream->note_len, (uint32_t)note.len, memory_order_relaxed);
+    atomic_store_explicit(&stream->data_len, (uint32_t)data.len, memory_order_relaxed);
+    for (size_t i = 0; i < PROGRESS_WORDS; i++) {
+        atomic_store_explicit(&stream->progress[i], words[i], memory_order_release);
+    }
     atomic_store_explicit(&stream->progress_turn, turn + 2, memory_order_release);
 }
 
@@ -86,16 +91,19 @@ bool dr_part_ring_read_progress(const dr_part_ring *stream, uint32_t turn, dr_pr
         if (before == turn) {
             return false;
         }
-        const uint32_t note_len = *(const volatile uint32_t *)&stream->note_len;
-        const uint32_t data_len = *(const volatile uint32_t *)&stream->data_len;
+        const uint32_t note_len = atomic_load_explicit(&stream->note_len, memory_order_relaxed);
+        const uint32_t data_len = atomic_load_explicit(&stream->data_len, memory_order_relaxed);
         if (note_len > DR_PROGRESS_BYTES_MAX || data_len > DR_PROGRESS_BYTES_MAX - note_len ||
             data_len == 0) {
             continue;
         }
-        memcpy(progress->bytes, stream->progress, (size_t)note_len + data_len);
-        atomic_thread_fence(memory_order_acquire);
+        uint64_t words[PROGRESS_WORDS];
+        for (size_t i = 0; i < PROGRESS_WORDS; i++) {
+            words[i] = atomic_load_explicit(&stream->progress[i], memory_order_acquire);
+        }
         if (before % 2 == 0 &&
             atomic_load_explicit(&stream->progress_turn, memory_order_relaxed) == before) {
+            memcpy(progress->bytes, words, (size_t)note_len + data_len);
             progress->turn = before;
             progress->note_len = note_len;
             progress->data_len = data_len;

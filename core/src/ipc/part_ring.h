@@ -19,9 +19,9 @@ typedef struct dr_part_ring {
     /* Written by the worker. */
     alignas(64) _Atomic uint64_t head; /* bytes that it has put into the ring */
     _Atomic uint32_t progress_turn;    /* odd while it writes there */
-    uint32_t note_len;                 /* of `progress`: a text, then a value */
-    uint32_t data_len;
-    char progress[DR_PROGRESS_BYTES_MAX];
+    _Atomic uint32_t note_len;         /* of `progress`: a text, then a value */
+    _Atomic uint32_t data_len;
+    _Atomic uint64_t progress[DR_PROGRESS_BYTES_MAX / sizeof(uint64_t)]; /* may be read meanwhile */
     /* Written by the reactor. */
     alignas(64) _Atomic uint64_t tail; /* bytes that it has taken out */
     _Atomic uint64_t room;             /* parts that may have been sent, over the stream's life */

@@ -287,6 +287,20 @@ void dr_call_drop(dr_call *call, int64_t code)
     }
 }
 
+/* do_pools_cancel says whether the pools of all that runs or waits of a call stop it. */
+static bool do_pools_cancel(const dr_call *call)
+{
+    const dr_backend *backend = call->lane->backend;
+    for (uint32_t i = 0; i < call->count; i++) {
+        const dr_part *one = &call->parts[i];
+        if (one->state == DR_PART_PENDING &&
+            !backend->config->pools[one->pool - backend->pools].cancel) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* is_wanted says whether a call goes on without whoever asked. */
 static bool is_wanted(dr_call *call)
 {
@@ -303,8 +317,12 @@ void dr_call_abandon(dr_call *call)
         dr_call_end(call); /* it had waited for room */
         return;
     }
-    if (dr_call_type_is_accepted(call->type) || call->left == 0 || is_wanted(call)) {
+    if (dr_call_type_is_accepted(call->type) || call->left == 0) {
         return; /* with nothing left it is being answered */
+    }
+    call->stops_with_caller = call->stops_with_caller || do_pools_cancel(call);
+    if (is_wanted(call)) {
+        return;
     }
     dr_call_drop(call, DORA_CODE_EXPIRED);
     if (call->left == 0) {

@@ -82,6 +82,7 @@ typedef struct dr_pool_config {
     uint32_t poison_s;            /* dr_pool_limits */
     bool preload;
     bool dedupe;
+    bool cancel; /* what runs is stopped with its connection, even if a repeat could ask for it */
     bool from_again; /* the file that called run(): started by dora_host.again */
 } dr_pool_config;
 

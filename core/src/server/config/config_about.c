@@ -145,6 +145,8 @@ const dr_config_about dr_config_abouts[] = {
      "A call that has ended two workers is refused for so long, 100212; 0: never."},
     {"pools.NAME.preload", NULL, "Load before the fork; false: in each worker."},
     {"pools.NAME.dedupe", NULL, "A call that is sent again does not run twice."},
+    {"pools.NAME.cancel", NULL,
+     "A call whose connection has ended is stopped, even if it could be sent again."},
     {NULL, NULL, NULL},
 };
 

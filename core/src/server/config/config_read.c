@@ -390,6 +390,7 @@ static const dr_key POOL_KEYS[] = {
     {.name = "poison_s", .take = dr_take_uint, .at = POOL(poison_s), .max = 86400},
     {.name = "preload", .take = dr_take_bool, .at = POOL(preload)},
     {.name = "dedupe", .take = dr_take_bool, .at = POOL(dedupe)},
+    {.name = "cancel", .take = dr_take_bool, .at = POOL(cancel)},
     {.name = NULL},
 };
 
