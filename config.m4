@@ -76,6 +76,7 @@ if test "$PHP_DORA" != "no"; then
     fork.c
     handler.c
     ini.c
+    interrupt.c
     invoke.c
     load.c
     master.c

@@ -217,6 +217,11 @@ static const zend_function_entry class_Dora_MisfitException_methods[] = {
 };
 
 
+static const zend_function_entry class_Dora_Interrupted_methods[] = {
+	ZEND_FE_END
+};
+
+
 static const zend_function_entry class_Dora_HttpStatus_methods[] = {
 	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_HttpStatus, httpStatus, arginfo_class_Dora_HttpStatus_httpStatus, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
 	ZEND_FE_END
@@ -348,6 +353,17 @@ static zend_class_entry *register_class_Dora_MisfitException(zend_class_entry *c
 
 	INIT_NS_CLASS_ENTRY(ce, "Dora", "MisfitException", class_Dora_MisfitException_methods);
 	class_entry = zend_register_internal_class_ex(&ce, class_entry_Dora_NotRunException);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_Interrupted(zend_class_entry *class_entry_Error)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "Interrupted", class_Dora_Interrupted_methods);
+	class_entry = zend_register_internal_class_ex(&ce, class_entry_Error);
+	class_entry->ce_flags |= ZEND_ACC_FINAL;
 
 	return class_entry;
 }

@@ -93,6 +93,13 @@ static dora_err reply_exception(const php_dora_app *app, const dora_request *req
     }
     GC_ADDREF(exception);
     zend_clear_exception();
+    if (dora_reply_interrupted(request, reply) != DORA_OK) {
+        if (dora_request_interrupt(request) != DORA_INTERRUPT_CANCELLED) {
+            php_dora_fault_exception(request, reply, exception);
+        }
+        keep_raised(exception, raised);
+        return DORA_EHANDLER;
+    }
     const bool is_misfit = instanceof_function(exception->ce, php_dora_misfit_ce);
     zend_class_entry *base =
         instanceof_function(exception->ce, zend_ce_exception) ? zend_ce_exception : zend_ce_error;

@@ -15,6 +15,7 @@
 #include "fault.h"
 #include "fork.h"
 #include "ini.h"
+#include "interrupt.h"
 #include "output.h"
 #include "request.h"
 #include "rpc_client.h"
@@ -56,6 +57,7 @@ static PHP_MINIT_FUNCTION(dora)
     php_dora_handler_ce = register_class_Dora_HandlerException(php_dora_exception_ce);
     php_dora_not_run_ce = register_class_Dora_NotRunException(php_dora_exception_ce);
     php_dora_misfit_ce = register_class_Dora_MisfitException(php_dora_not_run_ce);
+    php_dora_interrupted_ce = register_class_Dora_Interrupted(zend_ce_error);
     php_dora_http_status_ce = register_class_Dora_HttpStatus();
     php_dora_client_ce = register_class_Dora_Client(register_class_Dora_ClientInterface());
     php_dora_client_init_class();
@@ -80,6 +82,7 @@ static PHP_MINIT_FUNCTION(dora)
     if (DORA_G(is_zygote)) {
         php_dora_output_init();
         php_dora_fault_init();
+        php_dora_interrupt_init();
     }
     return SUCCESS;
 }

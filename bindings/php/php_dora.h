@@ -12,6 +12,7 @@
 #include "versions.h"
 
 #include <dora/dora.h>
+#include <dora/runtime.h>
 
 /* php_dora_slice is a string's bytes; of NULL none. Ownership: borrows. */
 static inline dora_slice php_dora_slice(const zend_string *text)
@@ -60,15 +61,17 @@ uint32_t timeout_ms;
 size_t frame_bytes_max;
 php_dora_tls_texts tls;
 php_dora_role role;
-php_dora_app *app;          /* of a zygote: what it serves; holds a reference */
-php_dora_watch *watch;      /* of a zygote: what PHP's functions leave behind */
-HashTable *watched;         /* of a zygote: those functions, for the life of the process */
-void *worker_frame;         /* of a worker: what stands below its handlers */
-bool is_zygote;             /* started to be one */
-bool is_worker;             /* forked by a zygote */
-bool is_handling;           /* of a worker: a handler runs, whose reply says what is fatal */
-HashTable *loaded_shutdown; /* of a worker: functions that its zygote runs */
-php_dora_output *output;    /* of a zygote or worker: what it prints */
+php_dora_app *app;           /* of a zygote: what it serves; holds a reference */
+php_dora_watch *watch;       /* of a zygote: what PHP's functions leave behind */
+HashTable *watched;          /* of a zygote: those functions, for the life of the process */
+void *worker_frame;          /* of a worker: what stands below its handlers */
+bool is_zygote;              /* started to be one */
+bool is_worker;              /* forked by a zygote */
+const dora_request *running; /* of a worker: its handler runs, and may be interrupted */
+bool is_interrupted;         /* that has been thrown in it */
+bool is_handling;            /* of a worker: a handler runs, whose reply says what is fatal */
+HashTable *loaded_shutdown;  /* of a worker: functions that its zygote runs */
+php_dora_output *output;     /* of a zygote or worker: what it prints */
 ZEND_END_MODULE_GLOBALS(dora)
 
 ZEND_EXTERN_MODULE_GLOBALS(dora)

@@ -104,6 +104,7 @@ static void pool_add(zval *config, const php_dora_rpc_section *http, const char 
     add_assoc_string(&pool, "app", file);
     add_assoc_long(&pool, "workers", php_dora_rpc_setting_number(http, "task_worker_num"));
     add_assoc_long(&pool, "time_limit_ms", 0); /* the original has none */
+    add_assoc_long(&pool, "kill_after_ms", 0); /* nor does it ask a handler to end */
     add_assoc_long(&pool, "poison_s", 0);      /* and refuses no call */
     add_assoc_long(&pool, "max_requests", php_dora_rpc_setting_number(http, "task_max_request"));
     array_init(&pools);

@@ -11,6 +11,7 @@
 #include "app.h"
 #include "exception.h"
 #include "fork.h"
+#include "interrupt.h"
 #include "invoke.h"
 #include "load.h"
 #include "output.h"
@@ -169,6 +170,7 @@ static dora_err host_invoke(void *user, void *handler, const dora_request *reque
         php_dora_task_begin(&self->snapshot);
         php_dora_output_task(request);
         DORA_G(is_handling) = true;
+        php_dora_interrupt_begin(request);
         err = php_dora_invoke(DORA_G(app), handler, request, reply, NULL);
         DORA_G(is_handling) = false;
     }
@@ -180,6 +182,7 @@ static dora_err host_invoke(void *user, void *handler, const dora_request *reque
         err = php_dora_reply_fatal(request, reply);
     }
     zend_end_try();
+    php_dora_interrupt_end();
     if (err == DORA_EEXIT) {
         php_dora_output_flush();
     }
@@ -221,7 +224,8 @@ void php_dora_zygote_serve(void)
                             .worker_start = host_worker_start,
                             .worker_stop = host_worker_stop,
                             .invoke = host_invoke,
-                            .between = host_between};
+                            .between = host_between,
+                            .interrupt = php_dora_interrupt};
 
     errors_to_stderr();
     php_dora_output_flush();

@@ -273,6 +273,9 @@ static PyObject *on_turn(PyObject *capsule, PyObject *Py_UNUSED(ignored))
         Py_RETURN_NONE; /* it has left; its loop turns once more while it is closed */
     }
     const bool has_taken = take(self);
+    if (dora_worker_has_interrupts(self->worker)) {
+        dr_py_heed(self);
+    }
     if (!self->is_told && dora_worker_is_told(self->worker)) {
         self->is_told = true;
         (void)dr_py_call_later(self, STOP_S, self->give_up);
@@ -298,21 +301,13 @@ static PyObject *on_leave(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-static void cancel(dr_py_running *one)
-{
-    (void)dr_py_report(PyObject_CallMethod(one->coroutine, "cancel", NULL), one->coroutine);
-}
-
 /* Answers those past their time, and ends them: what they do to end is beyond their place. Returns:
  * when the next of them is due, 0: never. */
-static uint64_t sweep(dr_py_loop *self, dr_py_limited *calls, uint64_t now)
+static uint64_t sweep(dr_py_limited *calls, uint64_t now)
 {
     dr_py_running *one;
     while ((one = calls->line.first) != NULL && now >= one->begin_ns + calls->limit_ns) {
-        dr_py_line_remove(one);
-        dr_py_line_add(&self->late, one);
-        dr_py_answer(one, dora_task_overran(one->task));
-        cancel(one);
+        dr_py_end_early(one, DORA_INTERRUPT_TIME_LIMIT);
     }
     return one != NULL ? one->begin_ns + calls->limit_ns : 0;
 }
@@ -325,7 +320,7 @@ static PyObject *on_sweep(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     dr_py_plain_sweep(self, now);
     uint64_t due_ns = dr_py_plain_due_ns(self, now);
     for (dr_py_limited *at = self->limited; at != NULL; at = at->next) {
-        due_ns = dr_py_sooner(due_ns, sweep(self, at, now));
+        due_ns = dr_py_sooner(due_ns, sweep(at, now));
     }
     dr_py_arm(self, due_ns);
     turn_soon(self);
@@ -502,8 +497,9 @@ static int loop_prepare(dr_py_loop *self, PyObject *capsule, PyObject *context)
     if (self->threads == NULL) {
         return 0;
     }
-    PyObject *more = PyObject_CallMethod(self->threads, "start_others", "I",
-                                         (unsigned)dora_worker_threads(self->worker));
+    PyObject *more = PyObject_CallMethod(self->threads, "start_others", "II",
+                                         (unsigned)dora_worker_threads(self->worker),
+                                         (unsigned)dora_worker_kill_after_ms(self->worker));
     Py_XDECREF(more);
     return more != NULL ? 0 : -1;
 }

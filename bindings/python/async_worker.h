@@ -66,8 +66,10 @@ struct dr_py_running {
     const dr_py_handler *handler;
     PyObject *arguments; /* a tuple; NULL: there is nothing to call, or it has been */
     PyObject *context;
-    PyObject *result; /* what it returned; */
-    PyObject *raised; /* or raised; both NULL: nobody waited any more when its turn came */
+    PyObject *result;     /* what it returned; */
+    PyObject *raised;     /* or raised; both NULL: nobody waited any more when its turn came */
+    unsigned long thread; /* once it has begun */
+    uint64_t asked_ns;    /* to end */
     bool has_begun;
     bool has_ended;
     bool is_stuck; /* another thread has taken the place of its own */
@@ -119,6 +121,13 @@ static inline uint64_t dr_py_sooner(uint64_t one, uint64_t other)
     return one == 0 || (other != 0 && other < one) ? other : one;
 }
 
+/* ---- early.c ---- */
+
+/* dr_py_end_early answers a call that should end, and ends it: what it does to end is beyond its
+ * place. dr_py_heed does so with those that the server wants to end. */
+void dr_py_end_early(dr_py_running *one, dora_interrupt why);
+void dr_py_heed(dr_py_loop *self);
+
 /* ---- running.c ---- */
 
 /* dr_py_running_new gives the object of a task; NULL with an exception. */
@@ -138,6 +147,9 @@ void dr_py_plain_done(dr_py_running *one);
  * answers those that are. */
 uint64_t dr_py_plain_due_ns(const dr_py_loop *self, uint64_t now_ns);
 void dr_py_plain_sweep(dr_py_loop *self, uint64_t now_ns);
+
+/* dr_py_plain_end_early raises what ends it in the thread of one that has been answered. */
+void dr_py_plain_end_early(dr_py_running *one, dora_interrupt why);
 
 /* dr_py_plain_give_up gives the stop hooks a thread in place of each that a late call keeps. */
 void dr_py_plain_give_up(dr_py_loop *self);

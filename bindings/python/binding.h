@@ -30,6 +30,8 @@ typedef struct dr_py_state {
     PyObject *connection_error;
     PyObject *handler_error;
     PyObject *not_run_error;
+    PyObject *time_limit; /* raised in a handler that should end */
+    PyObject *cancelled;
     PyObject *plain;        /* dora._plain.plain; NULL until it is wanted */
     PyObject *misfit;       /* raised in place of calling a handler: 100210 */
     PyObject *pending_type; /* dora.PendingResult; NULL until something is submitted */
@@ -102,6 +104,10 @@ int dr_py_hook_read(PyObject *given, PyObject **hook);
 /* dr_py_errors_init makes the error classes and adds them to the module. Returns: 0, or -1 with an
  * exception. */
 int dr_py_errors_init(PyObject *module, dr_py_state *state);
+
+/* dr_py_interrupt_init makes dora.Interrupted and its two kinds (interrupt.c). Returns: 0, or -1
+ * with an exception. */
+int dr_py_interrupt_init(PyObject *module, dr_py_state *state);
 
 /* dr_py_error_new makes an instance of one of the error classes; the message may be any bytes. */
 PyObject *dr_py_error_new(PyObject *type, int64_t code, dora_slice msg);
@@ -185,6 +191,12 @@ extern const char dr_py_pack_doc[];
 extern const char dr_py_unpack_doc[];
 extern const char dr_py_frame_pack_doc[];
 extern const char dr_py_frame_check_doc[];
+
+/* The functions of interrupt.c. */
+PyObject *dr_py_guarded(PyObject *module, PyObject *args);
+PyObject *dr_py_interrupt_guarded(PyObject *module, PyObject *args);
+extern const char dr_py_guarded_doc[];
+extern const char dr_py_interrupt_doc[];
 
 /* The functions of log.c. */
 PyObject *dr_py_log(PyObject *module, PyObject *args);

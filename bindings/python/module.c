@@ -236,7 +236,8 @@ dr_py_state *dr_py_state_of(PyTypeObject *type)
 static int module_exec(PyObject *module)
 {
     dr_py_state *state = PyModule_GetState(module);
-    if (check_gil() < 0 || dr_py_errors_init(module, state) < 0) {
+    if (check_gil() < 0 || dr_py_errors_init(module, state) < 0 ||
+        dr_py_interrupt_init(module, state) < 0) {
         return -1;
     }
     state->done_name = PyUnicode_InternFromString("done");
@@ -280,6 +281,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->connection_error);
     Py_VISIT(state->handler_error);
     Py_VISIT(state->not_run_error);
+    Py_VISIT(state->time_limit);
+    Py_VISIT(state->cancelled);
     Py_VISIT(state->misfit);
     Py_VISIT(state->pending_type);
     Py_VISIT(state->plain);
@@ -301,6 +304,8 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->connection_error);
     Py_CLEAR(state->handler_error);
     Py_CLEAR(state->not_run_error);
+    Py_CLEAR(state->time_limit);
+    Py_CLEAR(state->cancelled);
     Py_CLEAR(state->misfit);
     Py_CLEAR(state->pending_type);
     Py_CLEAR(state->plain);
@@ -331,6 +336,8 @@ static PyMethodDef module_methods[] = {
     {"frame_pack", KEYWORDS(dr_py_frame_pack), METH_VARARGS | METH_KEYWORDS, dr_py_frame_pack_doc},
     {"frame_check", KEYWORDS(dr_py_frame_check), METH_VARARGS | METH_KEYWORDS,
      dr_py_frame_check_doc},
+    {"guarded", dr_py_guarded, METH_VARARGS, dr_py_guarded_doc},
+    {"interrupt", dr_py_interrupt_guarded, METH_VARARGS, dr_py_interrupt_doc},
     {"log", dr_py_log, METH_VARARGS, dr_py_log_doc},
     {"log_is_wanted", dr_py_log_is_wanted, METH_O, dr_py_log_is_wanted_doc},
     {NULL, NULL, 0, NULL},

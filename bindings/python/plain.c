@@ -5,8 +5,6 @@
  * written on the loop's thread, which alone uses the worker. All of it holds the GIL. */
 #include "async_worker.h"
 
-#define GRACE_S 1.0 /* one that is past its limit may still end: as the loop's own calls */
-
 bool dr_py_plain_begin(dr_py_running *one)
 {
     dr_py_loop *self = one->owner;
@@ -42,6 +40,7 @@ static void call(dr_py_running *one)
     PyObject *arguments = one->arguments;
     one->arguments = NULL;
     one->begin_ns = dr_py_clock_ns();
+    one->thread = PyThread_get_thread_ident();
     one->has_begun = true;
     if (PyContext_Enter(one->context) == 0) {
         one->result = PyObject_CallObject(one->handler->callable, arguments);
@@ -81,6 +80,7 @@ PyObject *dr_py_plain_run(dr_py_running *one, PyObject *Py_UNUSED(ignored))
     /* One that was given up while it waited is not run. */
     if (one->task != NULL && dora_task_begin(one->task)) {
         call(one);
+        dr_py_interrupt_thread_ends(); /* the next one in this thread is not hit by it */
         if (dora_is_forked()) {
             leave(one);
         }
@@ -162,11 +162,17 @@ void dr_py_plain_sweep(dr_py_loop *self, uint64_t now_ns)
             now_ns < one->begin_ns + one->limit_ns) { /* it may have begun since `now_ns` */
             continue;
         }
-        dr_py_line_remove(one);
-        dr_py_line_add(&self->late, one);
-        dr_py_answer(one, dora_task_overran(one->task));
-        (void)dr_py_call_later(self, GRACE_S, self->grace);
+        dr_py_end_early(one, DORA_INTERRUPT_TIME_LIMIT);
     }
+}
+
+void dr_py_plain_end_early(dr_py_running *one, dora_interrupt why)
+{
+    dr_py_loop *self = one->owner;
+    one->asked_ns = dr_py_clock_ns();
+    dr_py_interrupt_thread(self->state, one->thread, why);
+    (void)dr_py_call_later(self, (double)dora_worker_kill_after_ms(self->worker) * 1e-3,
+                           self->grace);
 }
 
 static void say_stuck(const dr_py_running *one)
@@ -175,8 +181,8 @@ static void say_stuck(const dr_py_running *one)
     const char *name = PyUnicode_AsUTF8(one->handler->name);
     const int len = PyOS_snprintf(
         text, sizeof(text),
-        "%.255s hangs past its time limit, in a thread that cannot be ended: the worker takes no "
-        "more calls, and ends once its others have",
+        "%.255s hangs, though it should have ended, in a thread that cannot be ended: the worker "
+        "takes no more calls, and ends once its others have",
         name == NULL || name[0] == '\0' ? "the fallback" : name);
     PyErr_Clear();
     (void)dora_log(DORA_LOG_ERROR, NULL, NULL, 0, text, len > 0 ? (size_t)len : 0);
@@ -208,8 +214,8 @@ void dr_py_plain_grace(dr_py_loop *self)
 {
     const uint64_t now_ns = dr_py_clock_ns();
     for (dr_py_running *one = self->late.first; one != NULL; one = one->next) {
-        const uint64_t most_ns = one->limit_ns + (uint64_t)(GRACE_S * 1e9);
-        if (!holds_thread(one) || now_ns < one->begin_ns + most_ns) {
+        const uint64_t grace_ns = (uint64_t)dora_worker_kill_after_ms(self->worker) * 1000000u;
+        if (!holds_thread(one) || now_ns < one->asked_ns + grace_ns) {
             continue;
         }
         say_stuck(one);

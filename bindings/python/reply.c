@@ -311,6 +311,13 @@ dora_err dr_py_reply_exception(dr_py_state *state, const dora_request *request, 
         err = reply_exit(request, value, reply);
         goto out;
     }
+    if (dora_reply_interrupted(request, reply) != DORA_OK) {
+        err = DORA_EHANDLER;
+        if (dora_request_interrupt(request) != DORA_INTERRUPT_CANCELLED) {
+            record(request, reply, value, NULL);
+        }
+        goto out;
+    }
     if (PyErr_GivenExceptionMatches(value, state->misfit)) {
         err = reply_misfit(value, reply);
         goto out;

@@ -80,11 +80,15 @@ static dora_err invoke(void *pointer, void *handler, const dora_request *request
 {
     dr_py_host *self = pointer;
     PyObject *shown;
+    self->is_raised = false;
+    self->request = request;
     PyObject *result = call_alone(self, handler, request, &shown);
     if (shown != NULL) {
         dr_py_request_end(shown);
     }
-    return dr_py_reply_result(self->state, request, reply, result, self->app->encode);
+    const dora_err err = dr_py_reply_result(self->state, request, reply, result, self->app->encode);
+    self->request = NULL;
+    return err;
 }
 
 static void sleep_begin(void *pointer)
@@ -237,10 +241,11 @@ static void fork_parent(void *Py_UNUSED(pointer))
     PyOS_AfterFork_Parent();
 }
 
-static void fork_child(void *Py_UNUSED(pointer))
+static void fork_child(void *pointer)
 {
     PyOS_AfterFork_Child();
     call_at_fork("in_worker");
+    dr_py_interrupt_begin(pointer);
 }
 
 /* Calls a hook: beside a loop one that is no async def in the thread of the plain handlers. */
@@ -331,7 +336,7 @@ static void run_loop(void *pointer, dora_worker *worker)
 
 int dr_py_zygote(PyObject *module, PyObject *app)
 {
-    dr_py_host self = {.state = PyModule_GetState(module)};
+    dr_py_host self = {.state = PyModule_GetState(module), .dump_fd = -1};
     if (app != Py_None) {
         if (!PyObject_TypeCheck(app, self.state->app_type)) {
             PyErr_Format(PyExc_TypeError, "app must be a dora.App or None, not %s",
@@ -356,7 +361,8 @@ int dr_py_zygote(PyObject *module, PyObject *app)
                                   .sleep_begin = sleep_begin,
                                   .sleep_end = sleep_end,
                                   .wants_loop = wants_loop,
-                                  .run_loop = run_loop};
+                                  .run_loop = run_loop,
+                                  .interrupt = dr_py_interrupt};
     int status = dora_zygote_run(&runtime);
     Py_XDECREF(self.context);
     Py_XDECREF(self.app);

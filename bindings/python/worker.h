@@ -15,7 +15,10 @@ typedef struct dr_py_host {
     dr_py_loop *loop;  /* owned; NULL where all handlers block */
     PyObject *context; /* owned; that of the start hooks, of which each call has a copy */
     uint32_t worker;
-    bool has_forked; /* what is loaded may be shared by the workers */
+    bool has_forked;             /* what is loaded may be shared by the workers */
+    const dora_request *request; /* of the handler that runs, where that is one at a time */
+    bool is_raised;              /* in it, what ends it */
+    int dump_fd;                 /* where faulthandler writes; -1: nowhere */
 } dr_py_host;
 
 /* dr_py_call calls a handler, runtime.c. `*shown` is the Request that it was given, NULL for none:
@@ -26,6 +29,27 @@ PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dor
 /* dr_py_arguments is what it is called with: a tuple; NULL with an exception. */
 PyObject *dr_py_arguments(dr_py_state *state, const dr_py_handler *handler,
                           const dora_request *request, PyObject **shown);
+
+/* ---- interrupt.c ---- */
+
+/* dr_py_interrupt_begin has this worker's main thread heed what should end; what goes wrong is
+ * printed. dr_py_interrupt is the callback of the runtime. */
+void dr_py_interrupt_begin(dr_py_host *self);
+void dr_py_interrupt(void *host, bool is_again);
+
+/* dr_py_interrupt_class is what is raised, dr_py_interrupt_text what it says. Ownership: borrowed.
+ */
+PyObject *dr_py_interrupt_class(const dr_py_state *state, dora_interrupt why);
+const char *dr_py_interrupt_text(dora_interrupt why);
+
+/* dr_py_interrupt_thread raises it in another thread at its next step in Python;
+ * dr_py_interrupt_thread_ends takes that back in this one, when what should have ended has. */
+void dr_py_interrupt_thread(const dr_py_state *state, unsigned long thread, dora_interrupt why);
+void dr_py_interrupt_thread_ends(void);
+
+/* dr_py_stack_of gives where a frame is, as dora_stack_put takes it: bytes; NULL, without an
+ * exception, when out of memory. */
+PyObject *dr_py_stack_of(PyFrameObject *frame);
 
 /* ---- reply.c ---- */
 

@@ -17,6 +17,7 @@ TREE = ast.parse(STUB.read_text(encoding="utf-8"))
 CLASSES = {node.name: node for node in TREE.body if isinstance(node, ast.ClassDef)}
 FUNCTIONS = {node.name: node for node in TREE.body if isinstance(node, ast.FunctionDef)}
 ERRORS = ("Error", "TimeoutError", "ConnectionError", "HandlerError", "NotRunError",
+          "Interrupted", "TimeLimit", "Cancelled",
           "Misfit")
 
 

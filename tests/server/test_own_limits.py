@@ -37,13 +37,18 @@ def name_of(kind, name):
     return "/plain" + name if kind == "plain" else name
 
 
+def said(msg):
+    """What a caller is told, without where the handler was."""
+    return msg.partition("; it was at ")[0]
+
+
 def ends(conn, asked):
     """{guid: (code, msg)} of all that was asked."""
     found = {}
     while len(found) < len(asked):
         ident, reply = conn.receive(30)
         if reply["code"] != 100001:
-            found[ident] = (v1.code(reply), reply["data"]["msg"])
+            found[ident] = (v1.code(reply), said(reply["data"]["msg"]))
     return found
 
 
@@ -54,7 +59,7 @@ def test_a_limit_that_is_shorter_than_the_pools(kind):
     with served({"p": pool(kind, time_limit_ms=60000)}) as server:
         with v1.Conn(server.address) as conn:
             envelope = conn.call(name, 20, timeout=30)["data"]
-            assert (envelope["code"], envelope["msg"]) == (100201, SHORT_TEXT % name)
+            assert (envelope["code"], said(envelope["msg"])) == (100201, SHORT_TEXT % name)
             assert conn.call(name_of(kind, "/pool"), 0.5, timeout=30)["data"]["code"] == 0
         assert wait_until(lambda: "time_limit of %s (0.3 s)" % name in server.log())
         assert server.stop() == 0
@@ -67,7 +72,7 @@ def test_a_limit_that_is_longer_than_the_pools(kind):
             assert conn.call(name_of(kind, "/long"), 0.7, timeout=30)["data"]["code"] == 0
             for name in ("/pool", "/unsaid"):
                 envelope = conn.call(name_of(kind, name), 5, timeout=30)["data"]
-                assert (envelope["code"], envelope["msg"]) == (100201, POOLS_TEXT)
+                assert (envelope["code"], said(envelope["msg"])) == (100201, POOLS_TEXT)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,7 +109,7 @@ def test_each_api_of_one_call_has_its_own(kind):
         with v1.Conn(server.address) as conn:
             conn.send(v1.request_many(v1.guid(), apis))
             _, reply = conn.receive(30)
-        told = {key: (each["code"], each["msg"]) for key, each in reply["data"].items()}
+        told = {key: (each["code"], said(each["msg"])) for key, each in reply["data"].items()}
         assert told == {"a": (100201, SHORT_TEXT % apis["a"][0]), "b": (0, "OK"),
                         "c": (0, "OK"), "d": (100201, POOLS_TEXT)}
 
@@ -142,14 +147,20 @@ def test_the_short_one_is_not_ended_by_a_sweep_for_the_long(tmp_path):
         assert server.stop() == 0
 
 
-def test_a_loop_that_does_not_turn_is_ended_by_the_master():
-    with served({"p": pool("async", time_limit_ms=60000)}) as server:
+@pytest.mark.parametrize("name", ["/block", "/deaf"])
+def test_a_loop_that_does_not_turn_is_ended_by_the_master(name):
+    """What blocks it is ended; where that does not end, the worker is killed."""
+    with served({"p": pool("async", time_limit_ms=60000, kill_after_ms=300)}) as server:
         with v1.Conn(server.address) as conn:
-            envelope = conn.call("/block", 20, timeout=30)["data"]
-            assert (envelope["code"], envelope["msg"]) == (100201, SHORT_TEXT % "/block")
-        assert wait_until(lambda: re.search(r"worker process \d+ was killed by signal 9 \(Killed\) "
-                                            r"past time_limit of /block \(0\.3 s\), while it ran "
-                                            r"/block", server.log())), server.log()
+            pid = conn.call("/pool", 0)["data"]["data"]
+            envelope = conn.call(name, 20, timeout=30)["data"]
+            assert (envelope["code"], said(envelope["msg"])) == (100201, SHORT_TEXT % name)
+            if name == "/block":
+                assert conn.call("/pool", 0)["data"]["data"] == pid
+            else:
+                assert wait_until(lambda: re.search(
+                    r"worker process %d was killed by signal 9 \(Killed\) past time_limit of /deaf "
+                    r"\(0\.3 s\), while it ran /deaf" % pid, server.log())), server.log()
         assert server.stop() == 0
 
 

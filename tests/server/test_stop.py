@@ -46,7 +46,8 @@ def json_call(ident, name, param):
 def test_handlers_that_do_not_end_are_ended(tmp_path, kind, name):
     """Each door gets its answer, the log says what ran, and for whom."""
     marks = [str(tmp_path / door) for door in ("frame", "json", "http")]
-    with Server({"p": POOLS[kind]}, listen=ALL, stop_timeout_ms=300) as server:
+    pool = {**POOLS[kind], "kill_after_ms": 0}
+    with Server({"p": pool}, listen=ALL, stop_timeout_ms=300) as server:
         with v1.Conn(server.address) as conn, v1.Conn(server.address) as other:
             other.splitter = v1.Splitter(json.loads)
             ident = conn.ask("W_S", {"one": (name, marks[0])})
@@ -74,7 +75,7 @@ def test_handlers_that_do_not_end_are_ended(tmp_path, kind, name):
 def test_what_was_accepted_and_is_lost_is_written_down(tmp_path):
     """And who waits for what no worker has begun hears that it did not run."""
     mark = str(tmp_path / "mark")
-    pool = python_pool("stuck.py", workers=1)
+    pool = python_pool("stuck.py", workers=1, kill_after_ms=0)
     with Server({"p": pool}, stop_timeout_ms=300) as server, v1.Conn(server.address) as conn:
         runs = conn.ask("AN_S", {"one": ("/loop", mark)})
         assert conn.receive()[1]["code"] == 100001
@@ -121,7 +122,7 @@ def test_a_second_sigint_stops_at_once_and_a_second_sigterm_does_not(tmp_path, t
 def test_the_stuck_worker_of_an_older_generation(tmp_path):
     """After a reload it is nobody's any more, and still what a stop waits for."""
     mark = str(tmp_path / "mark")
-    pool = python_pool("stuck.py", workers=1, time_limit_ms=0)
+    pool = python_pool("stuck.py", workers=1, time_limit_ms=0, kill_after_ms=0)
     with Server({"p": pool}, stop_timeout_ms=300) as server, v1.Conn(server.address) as conn:
         ident = conn.ask("W_S", {"one": ("/loop", mark)})
         wait_for(mark)

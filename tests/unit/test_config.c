@@ -72,7 +72,7 @@ static void defaults_are_these(void **state)
     assert_int_equal(pool->queue_mb_max, 64);
     assert_int_equal(pool->max_requests, DR_MAX_REQUESTS_AUTO);
     assert_int_equal(pool->memory_mb_max, 0);
-    assert_int_equal(pool->time_limit_ms, 60000);
+    assert_true(pool->time_limit_ms == 60000 && pool->kill_after_ms == 1000);
     assert_false(pool->limits_accepted);
     assert_int_equal(pool->hung_ms, DR_HUNG_UNSET);
     assert_true(pool->preload && pool->dedupe && !pool->from_again);
@@ -95,7 +95,7 @@ static const char WHOLE[] =
     "   \"extension\": \"lib/dora.so\", \"workers\": 512, \"concurrency\": 1,"
     "   \"apis\": [\"/user/get\", \"/user/*\", \"*\"], \"queue_tasks_max\": 1,"
     "   \"queue_mb_max\": 1, \"max_requests\": 0, \"memory_mb_max\": 128, \"memory_hard_mb\": 256,"
-    "   \"time_limit_ms\": 500, \"hung_ms\": 0, \"poison_s\": 9,"
+    "   \"time_limit_ms\": 500, \"kill_after_ms\": 0, \"hung_ms\": 0, \"poison_s\": 9,"
     "   \"restarts_per_minute\": 8, \"preload\": false, \"dedupe\": false},"
     "  \"b\": {\"runtime\": \"python\", \"app\": \"shop.users:app\"},"
     "  \"c\": {\"runtime\": \"c\", \"app\": \"orders.so\"}}}";
@@ -168,7 +168,7 @@ static void everything_set(void **state)
     assert_int_equal(pool->workers, 512);
     assert_int_equal(pool->apis.count, 3);
     assert_string_equal(pool->apis.items[1], "/user/*");
-    assert_int_equal(pool->time_limit_ms, 500);
+    assert_true(pool->time_limit_ms == 500 && pool->kill_after_ms == 0);
     assert_true(pool->limits_accepted);
     assert_int_equal(pool->hung_ms, 0);
     assert_true(pool->poison_s == 9 && pool->restarts_per_minute == 8);
@@ -277,8 +277,8 @@ static void unknown_keys(void **state)
                    "\"workers\"? allowed: runtime, app, interpreter, extension, ini, env, "
                    "env_file, cwd, user, group, umask, no_new_privs, core_mb_max, workers, "
                    "concurrency, threads, apis, queue_tasks_max, queue_mb_max, max_requests, "
-                   "memory_mb_max, memory_hard_mb, time_limit_ms, newest_first_ms, hung_ms, "
-                   "restarts_per_minute, poison_s, preload, dedupe");
+                   "memory_mb_max, memory_hard_mb, time_limit_ms, kill_after_ms, newest_first_ms, "
+                   "hung_ms, restarts_per_minute, poison_s, preload, dedupe");
 }
 
 static void wrong_values(void **state)

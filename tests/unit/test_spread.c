@@ -413,10 +413,14 @@ static void a_limit_kills_for_those_past_it(void **state)
     const uint32_t unstarted = submit_null(at);
     const uint64_t now_ns = dr_clock_ns();
     at->pool.records[at->pool.slots[slot].tasks.first].handed_ns = now_ns - 1900000000u;
+    for (uint32_t task = at->pool.records[at->pool.slots[slot].tasks.first].next; task != DR_NONE;
+         task = at->pool.records[task].next) {
+        at->pool.records[task].own_limit_ms = 60000;
+    }
     (void)dr_dispatch_tick(&at->pool, now_ns); /* its loop may still end it */
+    (void)dr_dispatch_tick(&at->pool, now_ns + (DR_LOOP_GRACE_MS - 1) * UINT64_C(1000000));
     assert_false(at->pool.slots[slot].killed_for_limit);
-    at->pool.records[at->pool.slots[slot].tasks.first].handed_ns = now_ns - 2100000000u;
-    (void)dr_dispatch_tick(&at->pool, now_ns + 5000000u);
+    (void)dr_dispatch_tick(&at->pool, now_ns + (DR_LOOP_GRACE_MS + 1) * UINT64_C(1000000));
     assert_true(at->pool.slots[slot].killed_for_limit);
     const int status = unit_wait(at->pid);
     at->pid = 0;

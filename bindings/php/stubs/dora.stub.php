@@ -35,6 +35,14 @@ namespace Dora {
      */
     class MisfitException extends NotRunException {}
 
+    /**
+     * Thrown in a handler that should end before it has: at its time limit (code 100201), or since
+     * nobody wants its result any more, or the server stops (100211). `catch (\Exception)` does not
+     * catch it; `finally` and destructors run as ever. Where the handler goes on all the same, its
+     * worker is killed when kill_after_ms is over. Its caller has its answer either way.
+     */
+    final class Interrupted extends \Error {}
+
     /** An exception of a handler that says which status its error has over HTTP. */
     interface HttpStatus
     {

@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING
 
 from . import _dora
 from ._dora import App as App
+from ._dora import Cancelled as Cancelled
 from ._dora import Client as Client
 from ._dora import ConnectionError as ConnectionError
 from ._dora import Error as Error
 from ._dora import HandlerError as HandlerError
+from ._dora import Interrupted as Interrupted
 from ._dora import NotRunError as NotRunError
 from ._dora import Request as Request
+from ._dora import TimeLimit as TimeLimit
 from ._dora import TimeoutError as TimeoutError
 from ._dora import __version__ as __version__
 from ._log import LogHandler as LogHandler
@@ -37,14 +40,17 @@ __all__ = [
     "App",
     "AsyncClient",
     "AsyncPendingResult",
+    "Cancelled",
     "Client",
     "ConnectionError",
     "Error",
     "HandlerError",
+    "Interrupted",
     "LogHandler",
     "NotRunError",
     "PendingResult",
     "Request",
+    "TimeLimit",
     "TimeoutError",
     "__version__",
 ]

@@ -49,6 +49,15 @@ class NotRunError(Error):
 class Misfit(NotRunError):
     """In place of calling a handler: its parameter has the wrong shape (100210)."""
 
+class Interrupted(BaseException):
+    """What ends a handler that has not ended by itself; `except Exception` does not catch it."""
+
+class TimeLimit(Interrupted):
+    """The handler has run for as long as it may (100201)."""
+
+class Cancelled(Interrupted):
+    """Nobody wants the handler's result any more, or the server stops (100211)."""
+
 @final
 class Request:
     """What is known about the running call; made by Dora, and by tests."""
@@ -548,6 +557,12 @@ def is_forked() -> bool:
 
 def leave(status: int, /) -> NoReturn:
     """End the process; C's buffered output is written."""
+
+def guarded(holder: object, function: Callable[..., Any], arguments: tuple[Any, ...], /) -> Any:
+    """Call a function so that interrupt(holder, ...) raises in it, and not in what follows it."""
+
+def interrupt(holder: object, text: str, /) -> None:
+    """Raise what `text` tells of in what guarded() runs for `holder`, at its next step."""
 
 def log(level: int, tag: str, file: str, line: int, msg: str, /) -> bool:
     """Add a record to the server's log; False outside of one."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import sys
+import types
 from typing import AbstractSet, Any, Awaitable, Callable, Coroutine
 
-from . import _child, _threads
+from . import _child, _dora, _threads
 
 _Tasks = AbstractSet["asyncio.Task[Any]"]
 
+STACK_LINES = 64
 TASKS_S = 1.0  # what handlers have started and not awaited may take so long when the worker leaves
 
 
@@ -58,13 +61,46 @@ else:
         return context.run(loop.create_task, lent())
 
 
+def _line(frame: types.FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+
+
+def stack(task: asyncio.Task[Any]) -> str:
+    """Where a task waits, the innermost call first, as the core wants it."""
+    lines: list[str] = []
+    at: Any = task.get_coro() if hasattr(task, "get_coro") else None
+    while at is not None and len(lines) < STACK_LINES:
+        frame = getattr(at, "cr_frame", None) or getattr(at, "gi_frame", None)
+        if frame is not None:
+            lines.append(_line(frame))
+        at = getattr(at, "cr_await", None) or getattr(at, "gi_yieldfrom", None)
+    return "\n".join(reversed(lines))
+
+
+def stack_in(thread: int) -> str:
+    """Where a thread is, likewise."""
+    lines: list[str] = []
+    at = sys._current_frames().get(thread)
+    while at is not None and len(lines) < STACK_LINES:
+        lines.append(_line(at))
+        at = at.f_back
+    return "\n".join(lines)
+
+
 def complete(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any],
              context: contextvars.Context) -> Any:
     """Await something to its end, in `context` itself: what it sets there stays."""
     async def wait() -> Any:
         return await awaitable
 
-    return loop.run_until_complete(task_in(loop, wait(), context))
+    task = task_in(loop, wait(), context)
+    try:
+        return loop.run_until_complete(task)
+    except _dora.Interrupted:  # raised in the loop itself: the task would go on with the next one
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+        raise
 
 
 def finish(loop: asyncio.AbstractEventLoop, others: _Tasks = frozenset()) -> None:

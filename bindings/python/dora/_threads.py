@@ -14,9 +14,8 @@ import queue
 import threading
 from typing import Any, Callable, Protocol
 
-from . import _child
+from . import _child, _dora
 
-GRACE_S = 1.0  # one that is past its limit may still end: as those without middleware
 JOIN_S = 0.5  # they have nothing to do any more when they are waited for
 
 
@@ -56,12 +55,14 @@ class _Beside(_Hook):
 
     def __init__(self, threads: Threads, function: Callable[..., Any],
                  arguments: tuple[Any, ...]) -> None:
-        super().__init__(contextvars.copy_context(), called, (function, *arguments))
+        super().__init__(contextvars.copy_context(), _dora.guarded,
+                         (self, called, (function, *arguments)))
         self.threads = threads
         self.loop = asyncio.get_running_loop()
         self.ended = self.loop.create_future()
         self.has_begun = False
         self.is_stuck = False
+        self.thread: int | None = None  # while the handler runs: see _dora.guarded
 
     def run(self) -> bool:
         if self.ended.cancelled():  # nobody waits for it: it need not begin
@@ -84,8 +85,9 @@ class _Beside(_Hook):
         self.threads.put(self)
         try:
             return await self.ended
-        except asyncio.CancelledError:
-            self.loop.call_later(GRACE_S, self._look)
+        except asyncio.CancelledError as error:
+            _dora.interrupt(self, str(error))
+            self.loop.call_later(self.threads.grace_s, self._look)
             raise
 
     def _look(self) -> None:
@@ -93,8 +95,8 @@ class _Beside(_Hook):
         if not self.has_begun or self.has_ended.is_set():
             return
         logging.getLogger("dora").error(
-            "%s hangs past its time limit, in a thread that cannot be ended: the worker takes no "
-            "more calls, and ends once its others have", self.arguments[-1].name)
+            "%s hangs, though it should have ended, in a thread that cannot be ended: the worker "
+            "takes no more calls, and ends once its others have", self.arguments[-1][-1].name)
         self.is_stuck = True
         self.threads.start()
         self.threads.leave()
@@ -108,6 +110,7 @@ class Threads:
         self._threads: list[threading.Thread] = []
         self.put = self._jobs.put
         self.leave: Callable[[], None] = lambda: None  # makes the worker take no more, and end
+        self.grace_s = 0.0  # that one has to end which was told so
         self.start()
         _of_worker.append(self)
 
@@ -118,8 +121,9 @@ class Threads:
         self._threads.append(thread)
         thread.start()
 
-    def start_others(self, count: int) -> None:
+    def start_others(self, count: int, grace_ms: int) -> None:
         """Have `count` in all."""
+        self.grace_s = grace_ms / 1000
         while len(self._threads) < count:
             self.start()
 

@@ -56,6 +56,21 @@ DORA_API dora_err dora_app_describe(dora_app *app, const char *name, const dora_
  * registered, less than 0 and more than a day. */
 DORA_API dora_err dora_app_time_limit(dora_app *app, const char *name, int64_t ms);
 
+/* dora_interrupt is why a handler should end before it has. */
+typedef enum dora_interrupt {
+    DORA_INTERRUPT_NONE = 0,
+    DORA_INTERRUPT_TIME_LIMIT, /* it has run for as long as it may */
+    DORA_INTERRUPT_CANCELLED,  /* nobody wants its result any more */
+    DORA_INTERRUPT_STOP        /* the server stops, and does not wait for it any longer */
+} dora_interrupt;
+
+/* dora_request_is_cancelled says whether the handler should end: what it returns then is dropped,
+ * and the worker is killed if that takes longer than the pool's kill_after_ms. What it waits for
+ * returns early, with EINTR, when that becomes so. dora_request_interrupt says why. Costs a look at
+ * memory: ask in each round of a loop. Thread: any, as long as the request lasts. */
+DORA_API bool dora_request_is_cancelled(const dora_request *request);
+DORA_API dora_interrupt dora_request_interrupt(const dora_request *request);
+
 /* The request: slices are borrowed until the handler returns. `param` is an encoded value that was
  * checked already; read it with dora_request_reader or a reader of your own. */
 DORA_API dora_slice dora_request_name(const dora_request *request);

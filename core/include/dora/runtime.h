@@ -67,6 +67,13 @@ typedef struct dora_runtime {
      * the three callbacks after it. May be NULL, both. */
     bool (*wants_loop)(void *host);
     void (*run_loop)(void *host, dora_worker *worker);
+
+    /* interrupt has the language look soon whether what it runs should end (dora_request_interrupt,
+     * dora_task_interrupt), and raise there what ends it; it may be that nothing should by then.
+     * `is_again`: it was asked before, and has not said by dora_stack_put where it is. Called in
+     * a signal handler, on the thread of the others: what is not safe there is not to be done. What
+     * that thread waits for returns with EINTR. May be NULL. */
+    void (*interrupt)(void *host, bool is_again);
 } dora_runtime;
 
 /* A worker with an event loop. The loop watches dora_worker_fd for reading. When that is readable
@@ -86,6 +93,17 @@ DORA_API void *dora_task_handler(const dora_task *task);
 DORA_API const dora_request *dora_task_request(const dora_task *task);
 DORA_API dora_reply *dora_task_reply(dora_task *task);
 DORA_API void dora_task_done(dora_task *task, dora_err err);
+
+/* dora_worker_has_interrupts says whether tasks were asked to end since it was asked last; then
+ * dora_task_interrupt says it of each task, and why. The runtime answers such a one by
+ * dora_task_interrupted, which says where it was (as dora_stack_put takes it) to its caller and to
+ * the log and returns DORA_EHANDLER, and ends it; where the loop does not turn for kill_after_ms
+ * (dora_worker_kill_after_ms), the worker is killed. */
+DORA_API bool dora_worker_has_interrupts(dora_worker *worker);
+DORA_API dora_interrupt dora_task_interrupt(const dora_task *task);
+DORA_API dora_err dora_task_interrupted(dora_task *task, dora_interrupt why, const char *stack,
+                                        size_t stack_len);
+DORA_API uint32_t dora_worker_kill_after_ms(const dora_worker *worker);
 
 /* dora_worker_is_told says whether the worker should leave: what it has taken is to be finished, or
  * given up within 3 seconds. dora_worker_running is how many tasks are not answered yet, those too
@@ -152,6 +170,27 @@ DORA_API dora_err dora_reply_died(dora_reply *reply, const char *msg, size_t msg
 /* dora_reply_overran answers 100201: the handler ran past its time limit. dora_task_overran does so
  * and says which, where that is its api's own. Both return DORA_EHANDLER. */
 DORA_API dora_err dora_reply_overran(dora_reply *reply);
+
+/* dora_reply_interrupted answers for a handler that was asked to end: 100201 or 100211, by why it
+ * was, and says where it was. Returns: DORA_EHANDLER; DORA_OK: it was not, and nothing is done. */
+DORA_API dora_err dora_reply_interrupted(const dora_request *request, dora_reply *reply);
+
+/* dora_interrupt_text writes why a handler was asked to end, as its caller is told, ended by a NUL:
+ * for what is raised in it. Returns: its length; 0: it was not. */
+#define DORA_INTERRUPT_TEXT_BYTES 1024
+DORA_API size_t dora_interrupt_text(const dora_request *request, char *text, size_t size);
+
+/* DORA_INTERRUPT_SIGNAL is how a worker is told to look: ignored where nobody has asked for it, as
+ * by a program that a worker starts. Needs signal.h. */
+#define DORA_INTERRUPT_SIGNAL SIGURG
+
+/* DORA_STACK_BYTES is what is kept of what dora_stack_put is told: some forty calls. */
+#define DORA_STACK_BYTES 4032
+
+/* dora_stack_put says where the worker is: a line for each call, the innermost first, as
+ * "FILE:LINE in FUNCTION"; the rest of a long text is left out. Thread: that of `invoke`, also in a
+ * signal handler. Outside a worker nothing is done. */
+DORA_API void dora_stack_put(const char *text, size_t len);
 
 /* dora_reply_misfit answers 100210: the parameter has the wrong shape, and the handler did not run.
  * `msg` is its faults, "PATH: REASON; PATH: REASON", paths from `$` on; over HTTP they are a list.

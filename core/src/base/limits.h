@@ -63,12 +63,16 @@
 #define DR_GROWN_FILES 8u               /* too: a pool of connections may still fill up */
 #define DR_HUNG_MS_DEFAULT 30000u       /* tasks wait and none ends: the server is not ready */
 #define DR_LOOP_GRACE_MS 1000u          /* past its time limit an event loop ends a task itself */
-#define DR_TICK_MS 10u                  /* while tasks are in flight; no lost wake-up strands one */
-#define DR_TICK_AHEAD_MS 2u             /* while tasks are handed ahead */
-#define DR_DAMAGE_LOOK_MS 100u          /* between looks whether shared memory can be as it is */
-#define DR_DAMAGE_LOOKS 20u   /* that a task may stand still against all reason: two seconds */
-#define DR_DAMAGE_TASKS 4096u /* looked at under one lock, for which reactors may wait */
-#define DR_EXIT_DAMAGED 76    /* a worker met what cannot be in shared memory: EX_PROTOCOL */
+#define DR_KILL_AFTER_MS_DEFAULT 1000u  /* a task that was asked to end: `finally` takes less */
+#define DR_KILL_AFTER_MS_MAX 3600000u /* an hour: what may clean up for longer need not be asked */
+#define DR_INTERRUPT_AGAIN_MS 20u  /* two ticks: no language has heeded it, it is in foreign code */
+#define DR_INTERRUPT_ANSWER_MS 40u /* then its caller is answered, though nobody says where it is */
+#define DR_TICK_MS 10u             /* while tasks are in flight; no lost wake-up strands one */
+#define DR_TICK_AHEAD_MS 2u        /* while tasks are handed ahead */
+#define DR_DAMAGE_LOOK_MS 100u     /* between looks whether shared memory can be as it is */
+#define DR_DAMAGE_LOOKS 20u        /* that a task may stand still against all reason: two seconds */
+#define DR_DAMAGE_TASKS 4096u      /* looked at under one lock, for which reactors may wait */
+#define DR_EXIT_DAMAGED 76         /* a worker met what cannot be in shared memory: EX_PROTOCOL */
 #define DR_CONTROL_BYTES_MAX 32768u /* one message between master and zygote */
 #define DR_START_RETRY_MS_MAX 1000u /* pause between workers that die while starting */
 #define DR_FORK_RETRY_MS 20u        /* the zygote's socket was full */

@@ -49,6 +49,7 @@ typedef struct dr_control_setup {
     uint32_t threads;
     uint32_t time_limit_ms;
     uint32_t accepted_limit_ms;
+    uint32_t kill_after_ms;
     uint32_t memory_hard_mb; /* 0: no limit */
     uint8_t preload;
     uint8_t dev;   /* it says which files it has loaded */

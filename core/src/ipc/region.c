@@ -32,6 +32,9 @@ static uint64_t lay_out(dr_region *region, const dr_region_shape *shape, char *b
     const uint64_t tasks = at;
     at += (uint64_t)shape->tasks * sizeof(dr_shared_task);
     at = round_up(at, PAGE_BYTES);
+    const uint64_t stacks = at;
+    at += (uint64_t)shape->workers * sizeof(dr_shared_stack);
+    at = round_up(at, PAGE_BYTES);
     const uint64_t big = at;
     at += (uint64_t)shape->workers * shape->big_bytes;
     at = round_up(at, PAGE_BYTES);
@@ -44,6 +47,7 @@ static uint64_t lay_out(dr_region *region, const dr_region_shape *shape, char *b
         region->inboxes = (uint64_t *)(void *)(base + inboxes);
         region->outboxes = base + outboxes;
         region->tasks = (dr_shared_task *)(void *)(base + tasks);
+        region->stacks = (dr_shared_stack *)(void *)(base + stacks);
         region->big = base + big;
         region->slab = base + slab;
     }

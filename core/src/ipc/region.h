@@ -1,7 +1,7 @@
 /* region.h: the shared memory between the master and the workers of one pool.
  *
- * Layout: header, board, reactors, workers, inboxes, outboxes, tasks, big areas (one a worker),
- * slab.
+ * Layout: header, board, reactors, workers, inboxes, outboxes, tasks, stacks (one a worker), big
+ * areas (one a worker), slab.
  * Offsets follow from the shape alone, so both sides compute them. The master never trusts what it
  * reads here: the truth about a task is in its own memory (task/pool.h), and a region that cannot
  * be as it is gets another in its place (task/damage.c, task/renew.c). */
@@ -13,9 +13,10 @@
 
 #include "base/limits.h"
 #include <dora/error.h>
+#include <dora/runtime.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 11u
+#define DR_REGION_LAYOUT 12u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {
@@ -86,6 +87,8 @@ typedef struct dr_shared_task {
     uint64_t run_ns;
     _Atomic uint64_t start_ns; /* CLOCK_MONOTONIC; by the master when it came, by the worker when
                                 * it begins to run, DR_START_WAITS while it waits for a thread */
+    /* Written by the master while it runs. */
+    _Atomic uint64_t interrupt; /* dr_interrupt_word: it should end; of an older task: nothing */
 } dr_shared_task;
 
 #define DR_START_WAITS UINT64_MAX
@@ -105,7 +108,16 @@ typedef struct dr_shared_worker {
     _Atomic uint32_t growth;                 /* DR_GROWTH_... */
     _Atomic uint32_t
         starved_kb; /* what it held when it crashed for want of memory; 0: it has not */
+    _Atomic uint32_t interrupts; /* by the master: of its tasks so many were to end */
 } dr_shared_worker;
+
+/* dr_shared_stack is where a worker was when it was asked to end a task: a line for each call, the
+ * innermost first, "FILE:LINE in FUNCTION". */
+typedef struct dr_shared_stack {
+    alignas(64) _Atomic uint32_t count; /* one more with each that was written */
+    _Atomic uint32_t len;
+    char text[DORA_STACK_BYTES];
+} dr_shared_stack;
 
 typedef struct dr_shared_outbox {
     alignas(64) _Atomic uint32_t tail; /* written by the worker; the head is the master's own */
@@ -140,6 +152,7 @@ typedef struct dr_region {
     uint64_t *inboxes; /* of {generation:32, index:32}; see dr_region_inbox */
     char *outboxes;    /* see dr_region_outbox */
     dr_shared_task *tasks;
+    dr_shared_stack *stacks; /* one a worker */
     char *big;
     char *slab;
 } dr_region;
@@ -165,6 +178,12 @@ dora_err dr_region_replace(dr_region *region, dr_region *other, dora_error *erro
 static inline uint64_t dr_task_word(uint32_t generation, uint32_t state, uint32_t worker)
 {
     return ((uint64_t)generation << 32) | ((uint64_t)state << 24) | worker;
+}
+
+/* dr_interrupt_word says to what runs a task of a generation why it should end (dr_interrupt). */
+static inline uint64_t dr_interrupt_word(uint32_t generation, uint32_t why)
+{
+    return ((uint64_t)generation << 32) | why;
 }
 
 /* dr_reply_at is where a reply stands (DR_REPLY_IN_...), and above that the status that a handler's

@@ -46,8 +46,9 @@ struct dora_request {
     uint32_t connection;
     uint16_t protocol;
     uint16_t type;
-    uint8_t priority; /* dora_priority, never the default */
-    bool has_param;   /* else `param` is null */
+    uint8_t priority;            /* dora_priority, never the default */
+    bool has_param;              /* else `param` is null */
+    const struct dora_task *job; /* that it is a worker's of; NULL: no worker's */
 };
 
 struct dora_reply {

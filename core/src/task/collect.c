@@ -3,14 +3,15 @@
 #include "task/collect.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
 #include "task/cost.h"
 #include "task/damage.h"
-#include "task/dispatch.h"
-#include "task/limit.h"
+#include "task/heed.h"
+#include "task/interrupt.h"
 #include "task/look.h"
 #include "task/memory_limit.h"
 #include "task/suspect.h"
@@ -132,19 +133,15 @@ static void say(const dr_pool *pool, uint32_t task, const char *text, size_t len
     memcpy((char *)(uintptr_t)outcome->msg.data, text, outcome->msg.len);
 }
 
-/* say_limit tells which limit a task is past where that is its api's own. */
-static void say_limit(const dr_pool *pool, uint32_t task, dr_outcome *outcome)
+/* say_interrupted tells which limit a task was past where that is its api's own, and where it was,
+ * if its worker has said so. */
+static void say_interrupted(const dr_pool *pool, uint32_t task, dr_outcome *outcome)
 {
-    const dr_record *record = &pool->records[task];
-    char name[DR_API_NAME_MAX];
-    char text[DR_LIMIT_TEXT_MAX];
-    if (record->own_limit_ms == 0) {
-        return; /* the code says it all */
+    char text[DORA_INTERRUPT_TEXT_BYTES];
+    const size_t len = dr_interrupt_said(pool, task, text, sizeof(text));
+    if (len > strlen(dora_code_text(outcome->code))) { /* else the code says it all */
+        say(pool, task, text, len, outcome);
     }
-    const size_t name_len = dr_task_name(pool, task, name);
-    const size_t len =
-        dr_limit_overran((dora_slice){name, name_len}, record->own_limit_ms, text, sizeof(text));
-    say(pool, task, text, len, outcome);
 }
 
 /* say_starved tells that a task's worker got no more memory, where it has ended for that. */
@@ -221,11 +218,43 @@ static void learn_end(dr_pool *pool, uint32_t task, const dr_outcome *outcome, b
     }
 }
 
+/* drop lets go of a task whose caller has its answer; what its worker says of it is of no use. */
+static void drop(dr_pool *pool, uint32_t task, bool is_done, batch *found)
+{
+    const uint32_t index = pool->records[task].slot;
+    dr_shared_worker *worker = &pool->region.workers[index];
+    const uint32_t reply_at = *(const volatile uint32_t *)&pool->region.tasks[task].reply_at;
+    dr_slot_drop(pool, index, task);
+    if (is_done && (reply_at & UINT16_MAX) != DR_REPLY_IN_BLOCK) {
+        uint32_t full = DR_BIG_FULL;
+        (void)atomic_compare_exchange_strong(&worker->big, &full, DR_BIG_FREE);
+        dr_slot_wake(pool, index);
+    }
+    if (pool->canary.crew != 0) {
+        dr_canary_count(pool, task, dr_interrupt_code((dr_interrupt)pool->records[task].interrupt),
+                        0);
+    }
+    if (is_done) {
+        if (pool->costs[pool->records[task].api].is_suspect) {
+            dr_suspect_clear(pool, task, found->now_ns);
+        }
+        after_task(pool, task, found);
+    }
+    dr_record_free(pool, task);
+}
+
 /* finish moves one task from its worker to the batch; `code` other than 0 where it was not run to
  * its end. */
 static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
 {
     dr_record *record = &pool->records[task];
+    if (record->interrupt != DR_INTERRUPT_NONE) {
+        dr_interrupt_ended(pool, task);
+        if (record->is_answered) {
+            drop(pool, task, code == 0, found);
+            return;
+        }
+    }
     dr_outcome *outcome = &found->items[found->count++];
     *outcome = (dr_outcome){.owner = record->owner,
                             .part = record->part,
@@ -235,8 +264,8 @@ static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
     if (code == 0) {
         read_reply(pool, task, outcome, found->now_ns);
         learn_end(pool, task, outcome, found);
-    } else if (code == DORA_CODE_TIME_LIMIT) {
-        say_limit(pool, task, outcome);
+    } else if (code == DORA_CODE_TIME_LIMIT || code == DORA_CODE_CANCELLED) {
+        say_interrupted(pool, task, outcome);
     } else if (code == DORA_CODE_WORKER_DIED) {
         say_starved(pool, task, outcome);
     }
@@ -298,15 +327,12 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
     return true;
 }
 
-/* Of several only those past the limit were the reason. */
-int64_t dr_code_of_dead(const dr_pool *pool, const dr_slot *slot, uint32_t task, uint64_t now_ns)
+/* Of several only those that should have ended were the reason. */
+int64_t dr_code_of_dead(const dr_pool *pool, const dr_slot *slot, uint32_t task)
 {
-    const dr_record *record = &pool->records[task];
-    const uint64_t limit_ns = (uint64_t)dr_record_limit_ms(pool, record) * 1000000u;
-    const uint64_t since_ns = dr_task_since_ns(pool, slot, task);
-    const bool is_reason = pool->limits.concurrency == 1 ||
-                           (limit_ns != 0 && now_ns > since_ns && now_ns - since_ns > limit_ns);
-    return slot->killed_for_limit && is_reason ? DORA_CODE_TIME_LIMIT : DORA_CODE_WORKER_DIED;
+    const dr_interrupt why = (dr_interrupt)pool->records[task].interrupt;
+    const bool is_reason = why == DR_INTERRUPT_TIME_LIMIT || why == DR_INTERRUPT_CANCELLED;
+    return slot->killed_for_limit && is_reason ? dr_interrupt_code(why) : DORA_CODE_WORKER_DIED;
 }
 
 /* settle answers for a dead worker: what it had finished, then 100200 for what it was running. */
@@ -323,7 +349,7 @@ static bool settle(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found
             if (found->count == BATCH) {
                 return false;
             }
-            const int64_t died = dr_code_of_dead(pool, slot, task, found->now_ns);
+            const int64_t died = dr_code_of_dead(pool, slot, task);
             finish(pool, task, dr_is_done(pool, task) ? 0 : died, found);
         }
         task = next;
@@ -445,6 +471,10 @@ static void gather(dr_pool *pool, uint32_t reactor, batch *found)
     }
     give_up_waiting(pool, reactor, found);
     give_up_lost(pool, reactor, found);
+    while (found->count < BATCH &&
+           dr_interrupt_due(pool, reactor, found->now_ns, &found->items[found->count])) {
+        found->count++;
+    }
     if (pool->dead_count == 0) {
         return;
     }
@@ -478,6 +508,10 @@ static uint32_t deliver(dr_pool *pool, batch *found, dr_outcome_fn fn, void *use
         const bool is_kept = fn(outcome, user);
         if (outcome->is_news) {
             continue;
+        }
+        if (outcome->is_early) {
+            free((char *)(uintptr_t)outcome->msg.data);
+            continue; /* its worker has its block */
         }
         if (outcome->is_big) {
             dr_shared_worker *worker = &pool->region.workers[outcome->slot];

@@ -23,6 +23,6 @@ bool dr_is_intact(const dr_pool *pool, uint32_t task);
 
 /* dr_code_of_dead is what a task is answered with whose worker died while it ran. The lock is held.
  */
-int64_t dr_code_of_dead(const dr_pool *pool, const dr_slot *slot, uint32_t task, uint64_t now_ns);
+int64_t dr_code_of_dead(const dr_pool *pool, const dr_slot *slot, uint32_t task);
 
 #endif

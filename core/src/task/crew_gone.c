@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/slice.h"
 #include "task/crew_pace.h"
+#include "task/interrupt.h"
 #include "task/limit.h"
 #include "task/look.h"
 #include "task/memory_limit.h"
@@ -28,6 +29,8 @@ struct dr_gone {
     bool is_expected; /* it was told to leave, or has left in order */
     bool is_late;     /* killed past a time limit */
     uint32_t count;
+    size_t stack_len; /* where it was when it was asked to end a task */
+    char stack[DORA_STACK_BYTES];
     dr_task_ran tasks[];
 };
 
@@ -49,7 +52,12 @@ void dr_gone_note(dr_crew *crew, uint32_t index, int pid)
     }
     gone->count = dr_tasks_running(pool, index, gone->tasks, seen.held);
     gone->is_expected = seen.leaving || atomic_load(&pool->region.workers[index].has_left) == 1;
-    gone->is_late = seen.killed_for_limit;
+    gone->is_late = seen.killed_for_limit && seen.killed_why == DR_INTERRUPT_TIME_LIMIT;
+    pthread_mutex_lock(&pool->lock);
+    gone->stack_len = seen.interrupted > 0
+                          ? dr_interrupt_stack(pool, index, gone->stack, sizeof(gone->stack))
+                          : 0;
+    pthread_mutex_unlock(&pool->lock);
     gone->started_ms = seen.started_ms;
     gone->ended_ms = dr_clock_ms(); /* its replacement is started after that */
     gone->pid = pid;
@@ -82,6 +90,9 @@ static void limit_text(const dr_crew *crew, const dr_task_ran *ran, char *text, 
         (void)snprintf(text, size, "at its %s, ", own);
         return;
     }
+    if (ran->code == DORA_CODE_CANCELLED) {
+        (void)snprintf(text, size, "since it did not end, though cancelled, ");
+    }
     if (ran->code != DORA_CODE_TIME_LIMIT) {
         return;
     }
@@ -102,6 +113,7 @@ static void tell_task(const dr_crew *crew, const dr_gone *gone, const dr_task_ra
     char text[sizeof(limit) + 512];
     struct timespec now;
     const char *type = dr_call_type_name((dr_call_type)ran->type);
+    const bool is_asked = ran->interrupt != DR_INTERRUPT_NONE;
     limit_text(crew, ran, limit, sizeof(limit));
     const int len = snprintf(text, sizeof(text), "worker process %d %s %swhile it ran %.*s",
                              gone->pid, ending, limit, (int)ran->name_len, ran->name);
@@ -116,7 +128,8 @@ static void tell_task(const dr_crew *crew, const dr_gone *gone, const dr_task_ra
                               .run_ns = ran->run_ns,
                               .has_worker = true,
                               .worker = gone->worker,
-                              .generation = crew->generation};
+                              .generation = crew->generation,
+                              .traceback = {gone->stack, is_asked ? gone->stack_len : 0}};
     clock_gettime(CLOCK_REALTIME, &now);
     const dr_log_entry entry = {.level = DR_LOG_ERROR,
                                 .time_ns =

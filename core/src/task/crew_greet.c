@@ -50,6 +50,7 @@ void dr_crew_greet(dr_crew *crew, const dr_control_message *message)
                         .threads = crew->pool->limits.threads,
                         .time_limit_ms = crew->pool->limits.time_limit_ms,
                         .accepted_limit_ms = crew->pool->limits.accepted_limit_ms,
+                        .kill_after_ms = crew->pool->limits.kill_after_ms,
                         .memory_hard_mb = crew->pool->limits.memory_hard_mb,
                         .preload = crew->is_preloading,
                         .dev = crew->options.dev,

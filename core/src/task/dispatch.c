@@ -115,7 +115,7 @@ static bool is_short(const dr_pool *pool)
 
 void dr_assign_waiting(dr_pool *pool, dr_wakes *wakes)
 {
-    if (pool->queue.count + pool->canary.queue.count == 0) {
+    if (pool->queue.count + pool->canary.queue.count == 0 || pool->is_ending) {
         return;
     }
     const uint64_t now_ns = dr_clock_ns();

@@ -39,14 +39,15 @@ typedef struct dr_outcome {
     uint16_t http_status; /* what a worker has said of an error; 0: nothing; to be checked */
     bool is_news;         /* there is something in its stream: it goes on, nothing else is set */
     bool is_big;          /* slices are valid during the callback only */
+    bool is_early;        /* they, too: its worker has not ended it yet, but was asked to */
     bool is_timed;        /* a worker has run it; the next two count */
     uint64_t queue_ns;    /* from its coming to its start */
     uint64_t run_ns;
     uint32_t slot;
 } dr_outcome;
 
-/* dr_outcome_fn takes one outcome. Returns: true to keep the block until
- * dr_dispatch_release. Of news it says nothing. */
+/* dr_outcome_fn takes one outcome. Returns: true to keep the block until dr_dispatch_release. Of
+ * news, and of what is early, it says nothing. */
 typedef bool (*dr_outcome_fn)(const dr_outcome *outcome, void *user);
 
 /* dr_dispatch_reserve admits a task: it has its place, and no worker sees it before

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
+#include "task/heed.h"
 #include "wire/message.h"
 #include "wire/value_write.h"
 
@@ -157,6 +158,7 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     job->request.guid = (dora_slice){task->guid, DR_GUID_LEN};
     job->request.deadline_ns = task->deadline_ns;
     job->request.connection = task->connection;
+    job->request.job = job;
     job->request.protocol = task->protocol;
     job->request.priority = task->priority;
     job->is_waiting = false;
@@ -245,9 +247,28 @@ static void end_parts(dr_job *job, dora_err err)
     }
 }
 
+/* give_up makes the reply of a task that was to end what its caller is told. Who has heeded that
+ * has said so, and logged it; whatever else a handler has come to is dropped. */
+static void give_up(dr_job *job, dr_interrupt why)
+{
+    dora_reply *reply = &job->reply;
+    const dora_slice stack = dr_heed_stack(job->worker);
+    const dora_fault fault = {.size = sizeof fault, .traceback = stack};
+    if (!reply->has_failed || reply->code != dr_interrupt_code(why)) {
+        (void)dora_reply_interrupted(&job->request, reply);
+    }
+    if (!reply->is_logged && why != DR_INTERRUPT_CANCELLED) {
+        (void)dora_log_fault(&job->request, reply, &fault);
+    }
+}
+
 void dr_job_settle(dr_job *job, dora_err err)
 {
     dora_reply *reply = &job->reply;
+    const dr_interrupt why = dr_job_interrupt(job);
+    if (why != DR_INTERRUPT_NONE) {
+        give_up(job, why);
+    }
     const bool is_meant = reply->has_failed; /* it is no result that cannot be sent */
     if (reply->has_parts) {
         end_parts(job, err);

@@ -94,8 +94,9 @@ static void note_run(const dr_pool *pool, const dr_slot *slot, uint32_t task, ui
     const volatile dr_shared_task *shared = &pool->region.tasks[task];
     const uint64_t start_ns = dr_task_start_ns(pool, task);
     ran->type = record->type;
+    ran->interrupt = record->interrupt;
     ran->own_limit_ms = record->own_limit_ms;
-    ran->code = dr_code_of_dead(pool, slot, task, now_ns);
+    ran->code = dr_code_of_dead(pool, slot, task);
     ran->starved_kb =
         ran->code == DORA_CODE_WORKER_DIED ? dr_slot_starved_kb(pool, record->slot) : 0;
     ran->name_len = dr_task_name(pool, task, ran->name);

@@ -18,6 +18,7 @@ uint32_t dr_slot_starved_kb(const dr_pool *pool, uint32_t slot);
  * any bytes. */
 typedef struct dr_task_ran {
     uint16_t type;
+    uint8_t interrupt;     /* dr_interrupt: it was asked to end */
     uint32_t own_limit_ms; /* of its api; 0: as the pool says */
     uint32_t starved_kb; /* what its worker held where it got no more memory; 0: it was not that */
     int64_t code;        /* that it is answered with */

@@ -3,12 +3,14 @@
 #include "task/loop.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
-#include "task/job.h"
+#include "task/heed.h"
+#include "task/interrupt.h"
 #include "task/limit.h"
 #include "wire/message.h"
 
@@ -218,6 +220,20 @@ dora_err dora_task_overran(dora_task *task)
     }
     const size_t len = dr_limit_overran(task->request.name, own_ms, text, sizeof(text));
     dr_reply_set_error(&task->reply, DORA_CODE_TIME_LIMIT, text, len);
+    return DORA_EHANDLER;
+}
+
+dora_err dora_task_interrupted(dora_task *task, dora_interrupt why, const char *stack,
+                               size_t stack_len)
+{
+    const char *end = stack_len > 0 ? memchr(stack, '\n', stack_len) : NULL;
+    const dora_slice at = {stack, end != NULL ? (size_t)(end - stack) : stack_len};
+    const dora_fault fault = {.size = sizeof fault, .traceback = {stack, stack_len}};
+    dr_interrupt_reply(&task->reply, task->request.name, task->about->own_limit_ms,
+                       (dr_interrupt)why, at);
+    if (why != DORA_INTERRUPT_CANCELLED) {
+        (void)dora_log_fault(&task->request, &task->reply, &fault);
+    }
     return DORA_EHANDLER;
 }
 

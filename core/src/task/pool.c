@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -160,6 +161,8 @@ void dr_record_free(dr_pool *pool, uint32_t index)
     }
     record->state = DR_RECORD_FREE;
     record->is_big = false;
+    record->interrupt = 0;
+    record->is_answered = false;
     record->owner = NULL;
     /* First, so that the next task finds the same, still cached, memory. */
     dr_record_prepend(pool, &pool->free_records, index);
@@ -288,6 +291,11 @@ int dr_slot_loop_fd(dr_pool *pool, uint32_t index)
 void dr_slot_wake(dr_pool *pool, uint32_t index)
 {
     (void)dr_wake_worker(&pool->region.workers[index], pool->loop_fds[index]);
+}
+
+bool dr_slot_signal(const dr_slot *slot, int number)
+{
+    return slot->pidfd >= 0 && syscall(SYS_pidfd_send_signal, slot->pidfd, number, NULL, 0) == 0;
 }
 
 void dr_slot_stop(dr_pool *pool, uint32_t index)

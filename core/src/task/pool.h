@@ -61,6 +61,11 @@ typedef struct dr_record {
     uint32_t own_limit_ms; /* of its api: 0: as the pool says, DR_LIMIT_NONE: none */
     bool is_big;           /* its reply is being copied out of the worker's big area */
     bool is_bound;         /* it waits in the queue of the canary */
+    /* interrupt.h: */
+    uint8_t interrupt; /* dr_interrupt: its worker was asked to end it */
+    bool is_due;       /* its reactor is to answer for it now */
+    bool is_answered;  /* that has been done: what the worker says is dropped */
+    uint64_t interrupt_ns;
 } dr_record;
 
 typedef enum dr_slot_state {
@@ -78,6 +83,7 @@ typedef enum dr_slot_state {
 #define DR_RESTARTS(X)                                                                             \
     X(DIED, "died")             /* it ended without being told to */                               \
     X(TIME_LIMIT, "time_limit") /* it was killed for a task past its time limit */                 \
+    X(CANCELLED, "cancelled")   /* it was killed for a task that was to end for another reason */  \
     X(RECYCLED, "recycled")     /* it had done max_requests */                                     \
     X(MEMORY, "memory")         /* it was above memory_mb_max */                                   \
     X(RELOAD, "reload")         /* another generation took over */                                 \
@@ -118,7 +124,11 @@ typedef struct dr_slot {
     bool leaving : 1;      /* gets no more tasks and stops when it holds none */
     bool slow : 1;         /* its current task is long: nothing is handed ahead */
     bool is_canary : 1;    /* its generation gets a part of the calls, to be compared */
-    bool killed_for_limit; /* killed for its time limit */
+    bool killed_for_limit; /* killed: it did not end a task that it was to end */
+    uint8_t killed_why;    /* dr_interrupt: that of this */
+    bool is_asked_again;   /* to end what it runs */
+    uint32_t interrupted;  /* tasks that it was asked to end */
+    uint32_t stack_count;  /* of its dr_shared_stack, when it was */
     bool has_loop;         /* it is driven by an event loop, and woken by its descriptor */
     bool is_behind; /* at the last tick tasks waited in its inbox, taken up to `inbox_head` */
     bool wants_recycling;
@@ -170,6 +180,7 @@ typedef struct dr_pool_limits {
     uint32_t big_bytes;
     uint32_t time_limit_ms;     /* of tasks that somebody waits for; 0: none */
     uint32_t accepted_limit_ms; /* of accepted work */
+    uint32_t kill_after_ms;     /* that a task has which was asked to end; 0: it is not asked */
     uint32_t memory_hard_mb;    /* that a worker gets; 0: no limit */
     uint32_t hung_ms; /* without any end while tasks wait: it hangs; 0: is not looked for */
     uint32_t
@@ -206,6 +217,7 @@ typedef struct dr_pool {
     uint32_t ahead_count;       /* tasks handed to workers that hold as many as they can run */
     uint32_t live_count;        /* workers that take tasks, but for a canary's */
     uint32_t dead_count;        /* workers not yet settled */
+    uint32_t due_count;         /* tasks whose reactors are to answer for them: interrupt.h */
     uint32_t favourite;         /* the awake worker that is filled first */
     dr_canary canary;           /* a new generation that is compared with the one that serves */
     uint32_t generation;        /* of the application: 1, and one more with each reload */
@@ -310,6 +322,10 @@ static inline bool dr_slot_is_live(const dr_slot *slot)
 {
     return slot->state >= DR_SLOT_IDLE && slot->state != DR_SLOT_DEAD && !slot->leaving;
 }
+
+/* dr_slot_signal sends a slot's worker a signal. Returns: false when there is no descriptor to do
+ * it by, or it has ended. The lock is held. */
+bool dr_slot_signal(const dr_slot *slot, int number);
 
 /* dr_slot_stop tells a worker that holds nothing to leave. */
 void dr_slot_stop(dr_pool *pool, uint32_t slot);

@@ -2,6 +2,7 @@
 #include "task/task_ring.h"
 
 #include "ipc/wake.h"
+#include "task/interrupt.h"
 
 dr_part_ring *dr_task_ring(const dr_pool *pool, uint32_t task)
 {
@@ -26,4 +27,5 @@ void dr_task_stop(dr_pool *pool, uint32_t task)
         atomic_store_explicit(&dr_task_ring(pool, task)->is_over, 1, memory_order_seq_cst);
         dr_task_ring_wake(pool, task);
     }
+    (void)dr_interrupt_task(pool, task, DR_INTERRUPT_CANCELLED);
 }

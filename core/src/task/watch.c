@@ -1,14 +1,11 @@
 /* watch.c: workers that start, stall, overrun, leave or die. */
 #include "task/watch.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "ipc/inbox.h"
 #include "task/collect.h"
 #include "task/damage.h"
-#include "task/dispatch.h"
+#include "task/interrupt.h"
 #include "task/look.h"
 #include "task/spread.h"
 
@@ -47,24 +44,17 @@ void dr_relieve(dr_pool *pool, uint32_t index)
     }
 }
 
-/* kill_worker. Returns: false when there is no descriptor to do it by; it is tried again. */
-static bool kill_worker(const dr_slot *slot)
-{
-    return slot->pidfd >= 0 && syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0) == 0;
-}
-
-/* is_over says whether a worker runs a task past its time limit. */
+/* is_over says whether a worker runs a task past its time limit, and was not asked to end it. */
 static bool is_over(const dr_pool *pool, const dr_slot *slot, uint32_t task, uint64_t now_ns)
 {
-    const uint32_t limit_ms = dr_record_limit_ms(pool, &pool->records[task]);
+    const uint64_t limit_ms = dr_record_limit_ms(pool, &pool->records[task]);
     const uint64_t since_ns = dr_task_since_ns(pool, slot, task);
-    const uint64_t most_ms = (uint64_t)limit_ms + (slot->has_loop ? DR_LOOP_GRACE_MS : 0);
-    return limit_ms != 0 && now_ns > since_ns && now_ns - since_ns > most_ms * 1000000u;
+    return limit_ms != 0 && now_ns > since_ns && now_ns - since_ns > limit_ms * 1000000u &&
+           pool->records[task].interrupt == DR_INTERRUPT_NONE;
 }
 
 /* overrun_of is a task that a worker runs past its time limit, DR_NONE if there is none. Where one
- * runs after the other it is the first or none: those behind it have not begun. An event loop ends
- * such a task itself, if it still turns. */
+ * runs after the other it is the first or none: those behind it have not begun. */
 static uint32_t overrun_of(const dr_pool *pool, const dr_slot *slot, uint64_t now_ns)
 {
     if (slot->killed_for_limit || slot->held == 0) {
@@ -98,6 +88,24 @@ static void watch_suspect(dr_pool *pool, uint32_t index)
     }
 }
 
+/* ask_overrun asks a worker to end what it runs past its time limit. */
+static void ask_overrun(dr_pool *pool, uint32_t index, uint64_t now_ns)
+{
+    dr_slot *slot = &pool->slots[index];
+    uint32_t task = overrun_of(pool, slot, now_ns);
+    if (pool->limits.concurrency == 1) {
+        (void)dr_requeue_unstarted(pool, index);
+        if (slot->held == 0) {
+            slot->state = DR_SLOT_SUSPECT; /* it has begun none: the tick gives it its place back */
+            return;
+        }
+    }
+    /* Not when it has just finished and its reactor has yet to see that. */
+    while (task != DR_NONE && dr_interrupt_ask(pool, task, DR_INTERRUPT_TIME_LIMIT, now_ns)) {
+        task = overrun_of(pool, slot, now_ns);
+    }
+}
+
 static void watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
 {
     dr_slot *slot = &pool->slots[index];
@@ -112,14 +120,12 @@ static void watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
                             now_ns - slot->since_ns >= DR_STALL_NS;
     slot->finished_at_tick = slot->finished;
     if (overrun_of(pool, slot, now_ns) != DR_NONE) {
-        (void)dr_requeue_unstarted(pool, index);
-        if (slot->held == 0) {
-            slot->state = DR_SLOT_SUSPECT; /* it has begun none: the tick gives it its place back */
-            return;
-        }
-        /* Not when it has just finished and its reactor has yet to see that. */
-        const uint32_t task = overrun_of(pool, slot, now_ns);
-        slot->killed_for_limit = task != DR_NONE && !dr_is_done(pool, task) && kill_worker(slot);
+        ask_overrun(pool, index, now_ns);
+    }
+    if (slot->interrupted > 0) {
+        dr_interrupt_watch(pool, index, now_ns);
+    }
+    if (slot->held == 0) {
         return;
     }
     if (pool->limits.concurrency > 1) {
@@ -252,7 +258,8 @@ static dr_restart restart_of(const dr_pool *pool, uint32_t index)
         return slot->why;
     }
     if (slot->killed_for_limit) {
-        return DR_RESTART_TIME_LIMIT;
+        return slot->killed_why > DR_INTERRUPT_TIME_LIMIT ? DR_RESTART_CANCELLED
+                                                          : DR_RESTART_TIME_LIMIT;
     }
     const dr_shared_worker *shared = &pool->region.workers[index];
     return atomic_load_explicit(&shared->has_left, memory_order_relaxed) == 1 ? DR_RESTART_LEFT
@@ -319,7 +326,7 @@ void dr_dispatch_end(dr_pool *pool)
         const dr_slot *slot = &pool->slots[i];
         if (slot->state != DR_SLOT_EMPTY && slot->state != DR_SLOT_DEAD) {
             dr_retire(pool, i);
-            (void)kill_worker(slot); /* one without a descriptor ends with its zygote */
+            (void)dr_slot_signal(slot, SIGKILL); /* one without a descriptor ends with its zygote */
         }
     }
     pthread_mutex_unlock(&pool->lock);

@@ -20,6 +20,8 @@ typedef struct dora_worker {
     dr_growth growth;          /* looked at where the master asks for it */
     bool is_forked;            /* by the application, from a worker: it is none, and ends */
     dr_develop *develop;       /* NULL, but for who writes the application */
+    uint32_t kill_after_ms;    /* of the pool */
+    uint32_t stack_of;         /* at so many interrupts it has said last where it was */
     const dora_task *job;      /* whose handler runs, where that is one at a time */
     bool has_big;              /* a task of this worker writes in its big area */
     /* Of one with an event loop. */
@@ -32,6 +34,7 @@ typedef struct dora_worker {
     uint32_t running;       /* not yet published */
     uint32_t time_limit_ms; /* 0: none */
     uint32_t accepted_limit_ms;
+    uint32_t interrupts_seen; /* by the loop */
     dora_task *free_jobs;
     dora_task *settled_first; /* they wait for the big area, in their order */
     dora_task *settled_last;

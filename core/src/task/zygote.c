@@ -27,6 +27,7 @@
 #include "task/context.h"
 #include "task/deserted.h"
 #include "task/develop.h"
+#include "task/heed.h"
 #include "task/loaded.h"
 #include "task/memory_limit.h"
 #include "task/offspring.h"
@@ -309,9 +310,11 @@ static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
                                .threads = self->setup.threads,
                                .time_limit_ms = self->setup.time_limit_ms,
                                .accepted_limit_ms = self->setup.accepted_limit_ms,
+                               .kill_after_ms = self->setup.kill_after_ms,
                                .develop = self->setup.dev ? &self->develop : NULL};
     dr_context_enter(&self->context, self->region.status_page, (uint32_t)given->number,
                      &self->worker.requests, &self->worker.job);
+    dr_heed_begin(&self->worker);
     dora_error error = {0};
     const dora_err started = start_worker(self, given->number, &error);
     if (self->worker.is_forked) {
@@ -525,7 +528,7 @@ static bool prepare(zygote *self, int *status)
 
 int dora_zygote_run(const dora_runtime *runtime)
 {
-    static const dr_sized type = DR_SIZED(dora_runtime, run_loop);
+    static const dr_sized type = DR_SIZED(dora_runtime, interrupt);
     int status = 0;
     dora_runtime room;
     dora_error error;

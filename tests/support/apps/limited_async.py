@@ -1,6 +1,7 @@
 """As limited.py, on an event loop; those below /plain run in a thread beside it."""
 
 import asyncio
+import contextlib
 import os
 import time
 
@@ -22,8 +23,17 @@ def sleep_in_thread(param):
 
 @app.api("/block", time_limit=0.3)
 async def block(param):
-    """The loop does not turn: the master ends its worker."""
+    """The loop does not turn: the master has it ended."""
     time.sleep(param)
+
+
+@app.api("/deaf", time_limit=0.3)
+async def deaf(param):
+    """Nor does it end when it should."""
+    until = time.monotonic() + param
+    while time.monotonic() < until:
+        with contextlib.suppress(BaseException):
+            time.sleep(param)
 
 
 for name, limit in LIMITS.items():

@@ -458,5 +458,5 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
         return false;
     }
     return (dr_responder_is_there(&call->responder) || dr_dedupe_is_kept(call)) &&
-           one->msg.len + one->data.len > 0 && keep(call, one, outcome->is_big);
+           one->msg.len + one->data.len > 0 && keep(call, one, outcome->is_big | outcome->is_early);
 }

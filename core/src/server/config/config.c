@@ -164,6 +164,7 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
         .queue_mb_max = 64,
         .max_requests = DR_MAX_REQUESTS_AUTO,
         .time_limit_ms = DR_TIME_LIMIT_MS_DEFAULT,
+        .kill_after_ms = DR_KILL_AFTER_MS_DEFAULT,
         .newest_first_ms = DR_NEWEST_FIRST_MS,
         .hung_ms = DR_HUNG_UNSET,
         .poison_s = DR_POISON_S_DEFAULT,
@@ -295,7 +296,12 @@ uint64_t dr_config_stop_ms_max(const dr_config *config)
 {
     const uint64_t ends_ms = (uint64_t)config->linger_ms + DR_STOP_ANSWER_MS; /* of the lanes */
     const uint64_t leaves_ms = DR_ZYGOTE_GRACE_MS * 2;                        /* of the crews */
-    return config->stop_timeout_ms == 0
-               ? 0
-               : config->drain_ms + (uint64_t)config->stop_timeout_ms + ends_ms + leaves_ms;
+    uint32_t grace_ms = 0;
+    for (size_t i = 0; i < config->pool_count; i++) {
+        const uint32_t ms = config->pools[i].kill_after_ms;
+        grace_ms = ms > grace_ms ? ms : grace_ms;
+    }
+    return config->stop_timeout_ms == 0 ? 0
+                                        : config->drain_ms + (uint64_t)config->stop_timeout_ms +
+                                              grace_ms + ends_ms + leaves_ms;
 }

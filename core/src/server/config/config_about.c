@@ -133,6 +133,8 @@ const dr_config_about dr_config_abouts[] = {
      "Memory of its own beyond which a process of the pool gets none; 0: no limit."},
     {"pools.NAME.time_limit_ms", NULL,
      "A handler that runs longer is ended, 100201; 0: never. Accepted work only where it is set."},
+    {"pools.NAME.kill_after_ms", NULL,
+     "So long after it was asked to end, a handler that has not is killed; 0: at once, unasked."},
     {"pools.NAME.newest_first_ms", NULL,
      "A caller's call that has waited so long, or half its own time, lets the caller's newest "
      "pass; "

@@ -68,6 +68,7 @@ static dora_err make_pools(dr_server *server, dora_error *error)
                                        .time_limit_ms = pool->time_limit_ms,
                                        .accepted_limit_ms =
                                            pool->limits_accepted ? pool->time_limit_ms : 0,
+                                       .kill_after_ms = pool->kill_after_ms,
                                        .memory_hard_mb = pool->memory_hard_mb,
                                        .newest_first_ms = pool->newest_first_ms,
                                        .poison_s = pool->poison_s,

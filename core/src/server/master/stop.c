@@ -15,6 +15,7 @@
 #include "server/master/master.h"
 #include "server/ops/discovery.h"
 #include "task/crew_zygote.h"
+#include "task/interrupt.h"
 #include "task/look.h"
 #include "task/watch.h"
 
@@ -22,8 +23,10 @@
 typedef struct lost {
     const dr_server *server;
     const dr_pool *pool;
-    const char *name; /* the pool's */
-    bool is_answered; /* the lanes have yet to say what became of each */
+    const char *name;   /* the pool's */
+    bool is_answered;   /* the lanes have yet to say what became of each */
+    bool tells_begun;   /* of those that a worker has begun, */
+    bool tells_waiting; /* and of the others */
 } lost;
 
 static void close_if_open(uv_handle_t *handle)
@@ -160,6 +163,12 @@ static void say_lost(const dr_task_seen *task, void *user)
 {
     const lost *self = user;
     const dr_call *call = task->owner;
+    if (call == NULL) {
+        return; /* it was answered, since it does not end */
+    }
+    if (!(task->has_begun ? self->tells_begun : self->tells_waiting)) {
+        return;
+    }
     if (task->has_begun) {
         char said[80];
         (void)snprintf(said, sizeof(said), "is ended after %" PRIu64 ".%" PRIu64 " s (process %d)",
@@ -172,11 +181,15 @@ static void say_lost(const dr_task_seen *task, void *user)
     }
 }
 
-static void say_all_lost(dr_server *server, bool is_answered)
+static void say_all_lost(dr_server *server, bool is_answered, bool tells_begun, bool tells_waiting)
 {
     for (uint32_t i = 0; i < server->backend.pool_count; i++) {
-        lost self = {server, &server->backend.pools[i], server->backend.config->pools[i].name,
-                     is_answered};
+        lost self = {.server = server,
+                     .pool = &server->backend.pools[i],
+                     .name = server->backend.config->pools[i].name,
+                     .is_answered = is_answered,
+                     .tells_begun = tells_begun,
+                     .tells_waiting = tells_waiting};
         dr_dispatch_each(&server->backend.pools[i], say_lost, &self);
     }
 }
@@ -190,7 +203,7 @@ static void stop_now(dr_server *server)
         return;
     }
     atomic_store(&server->backend.phase, DR_PHASE_NOW);
-    say_all_lost(server, false);
+    say_all_lost(server, false, true, true);
     dr_listeners_close(server);
     dr_reactor_threads_ask(server);
     dr_reload_abandon(server);
@@ -209,16 +222,12 @@ static void on_last(uv_timer_t *timer)
     stop_now(server);
 }
 
-/* on_timeout: what still runs is ended. The lanes then answer for it, and end by themselves. */
-static void on_timeout(uv_timer_t *timer)
+/* end_all ends what still runs. The lanes then answer for it, and end by themselves. */
+static void end_all(dr_server *server)
 {
-    dr_server *server = timer->data;
     const dr_config *config = server->backend.config;
-    dr_log_write(server->backend.log, DR_LOG_ERROR, "master",
-                 "stop_timeout_ms (%" PRIu32 ") is over: what still runs is ended",
-                 config->stop_timeout_ms);
     server->stop.is_ending = true;
-    say_all_lost(server, true);
+    say_all_lost(server, true, true, !server->stop.has_asked);
     for (uint32_t i = 0; i < server->backend.pool_count; i++) {
         dr_dispatch_end(&server->backend.pools[i]);
     }
@@ -227,7 +236,38 @@ static void on_timeout(uv_timer_t *timer)
         dr_crew_stop(crew);
     }
     dr_reactor_threads_ask(server);
-    uv_timer_start(timer, on_last, (uint64_t)config->linger_ms + DR_STOP_ANSWER_MS, 0);
+    uv_timer_start(&server->stop.timer, on_last, (uint64_t)config->linger_ms + DR_STOP_ANSWER_MS,
+                   0);
+}
+
+static void on_grace(uv_timer_t *timer)
+{
+    end_all(timer->data);
+}
+
+/* on_timeout: what still runs is asked to end, and has its grace; where nothing is asked, all is
+ * ended at once. */
+static void on_timeout(uv_timer_t *timer)
+{
+    dr_server *server = timer->data;
+    const dr_config *config = server->backend.config;
+    uint32_t grace_ms = 0;
+    dr_log_write(server->backend.log, DR_LOG_ERROR, "master",
+                 "stop_timeout_ms (%" PRIu32 ") is over: what still runs is ended",
+                 config->stop_timeout_ms);
+    say_all_lost(server, true, false, true);
+    server->stop.has_asked = true;
+    for (uint32_t i = 0; i < server->backend.pool_count; i++) {
+        const uint32_t ms = config->pools[i].kill_after_ms;
+        if (ms > 0 && dr_interrupt_all(&server->backend.pools[i]) > 0 && ms > grace_ms) {
+            grace_ms = ms;
+        }
+    }
+    if (grace_ms == 0) {
+        end_all(server);
+    } else {
+        uv_timer_start(timer, on_grace, grace_ms, 0);
+    }
 }
 
 /* limit begins the time that finishing may take. */

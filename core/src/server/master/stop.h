@@ -14,6 +14,7 @@ struct dr_server;
 
 typedef struct dr_stop {
     uv_timer_t timer; /* the end of the stage */
+    bool has_asked;   /* handlers were asked to end; what waited was told of */
     bool is_ending;   /* the processes of all crews were ended while lanes answer for them */
     bool is_stopping_crews;
 } dr_stop;

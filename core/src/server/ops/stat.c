@@ -296,7 +296,8 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, const ch
         {"handled", .number = numbers->handled},
         {"refused", .number = numbers->refused},
         {"died", .number = restarts[DR_RESTART_DIED] + restarts[DR_RESTART_TIME_LIMIT] +
-                           restarts[DR_RESTART_DAMAGED] + restarts[DR_RESTART_LEFT]},
+                           restarts[DR_RESTART_CANCELLED] + restarts[DR_RESTART_DAMAGED] +
+                           restarts[DR_RESTART_LEFT]},
         {"recycled", .number = restarts[DR_RESTART_RECYCLED] + restarts[DR_RESTART_MEMORY]},
         {"healthy", .put = put_bool, .of = &numbers->is_healthy},
         {"hung", .put = put_bool, .of = &numbers->is_hung},
