@@ -287,9 +287,10 @@ bool dr_is_done(dr_pool *pool, uint32_t task)
 }
 
 /* note_news has the owner of a stream look into it. */
-static void note_news(const dr_pool *pool, uint32_t task, batch *found)
+static void note_news(dr_pool *pool, uint32_t task, batch *found)
 {
     const dr_record *record = &pool->records[task];
+    pool->slots[record->slot].news_ns = found->now_ns;
     found->items[found->count++] =
         (dr_outcome){.owner = record->owner, .part = record->part, .task = task, .is_news = true};
 }

@@ -24,6 +24,12 @@ static bool is_occupied(const dr_pool *pool, uint32_t index)
            !dr_inbox_is_empty(&pool->region, index);
 }
 
+/* stirred_ns is when a worker has last shown that it goes on. */
+static uint64_t stirred_ns(const dr_slot *slot)
+{
+    return slot->news_ns > slot->since_ns ? slot->news_ns : slot->since_ns;
+}
+
 /* are_all_stuck says whether every worker is occupied and none has ended a task for `ms`. */
 static bool are_all_stuck(const dr_pool *pool, uint64_t now_ns, uint32_t ms)
 {
@@ -33,7 +39,7 @@ static bool are_all_stuck(const dr_pool *pool, uint64_t now_ns, uint32_t ms)
         if (!takes_tasks(slot)) {
             continue;
         }
-        if (!is_occupied(pool, i) || now_ns < slot->since_ns + (uint64_t)ms * 1000000u) {
+        if (!is_occupied(pool, i) || now_ns < stirred_ns(slot) + (uint64_t)ms * 1000000u) {
             return false;
         }
         count++;

@@ -152,6 +152,7 @@ typedef struct dr_slot {
     uint64_t recycle_at;   /* tasks; 0: never */
     uint64_t recycle_last; /* until then only if it has grown, and asked again; 0: at once */
     uint64_t since_ns;     /* of its last progress */
+    uint64_t news_ns;      /* a stream of its has sent something */
     uint64_t unsettled;    /* after its death: one bit for each reactor that must look */
     uint32_t outbox_heads[DR_REACTORS_MAX];
     uint64_t ready_ns;
