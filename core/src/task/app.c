@@ -247,7 +247,7 @@ dora_err dora_reply_misfit(dora_reply *reply, const char *msg, size_t msg_len)
 /* finish_value ends what the handler has written, or says what is wrong with it. */
 static void finish_value(dora_reply *reply, dora_err err, dora_slice *out)
 {
-    const dora_err written = dora_writer_error(&reply->writer);
+    const dora_err written = reply->writer.err;
     if (err != DORA_OK && written != DORA_ETOOBIG) {
         const char *text = dora_err_text(err);
         dr_reply_set_error(reply, DORA_CODE_HANDLER, text, strlen(text));

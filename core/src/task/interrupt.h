@@ -62,8 +62,7 @@ size_t dr_interrupt_stack(const dr_pool *pool, uint32_t slot, char *text, size_t
  * hand. Thread: any of the worker's, also in a signal handler. */
 static inline dr_interrupt dr_job_interrupt(const dr_job *job)
 {
-    const uint64_t word = atomic_load_explicit(&job->worker->region->tasks[job->index].interrupt,
-                                               memory_order_acquire);
+    const uint64_t word = atomic_load_explicit(&job->shared->interrupt, memory_order_acquire);
     const uint32_t why = (uint32_t)word;
     return (word >> 32) == job->generation && why <= DR_INTERRUPT_STOP ? (dr_interrupt)why
                                                                        : DR_INTERRUPT_NONE;

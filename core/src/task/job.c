@@ -104,10 +104,6 @@ static void take_input(dr_job *job, const volatile dr_shared_task *task)
     job->room = region->slab + offset + input_len;
     job->room_len = capacity - input_len;
     job->request.type = type;
-    job->reply.has_parts = false;
-    if (type == DR_TYPE_ST_S) {
-        take_ring(job);
-    }
 }
 
 static inline void open_writer(dr_job *job)
@@ -130,8 +126,7 @@ void dr_job_write_anew(dr_job *job)
 
 void dr_job_say_start(const dr_job *job, uint64_t start_ns)
 {
-    dr_shared_task *task = &job->worker->region->tasks[job->index];
-    atomic_store_explicit(&task->start_ns, start_ns, memory_order_relaxed);
+    atomic_store_explicit(&job->shared->start_ns, start_ns, memory_order_relaxed);
 }
 
 bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now_ns)
@@ -151,6 +146,7 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     job->request.came_ns = atomic_load_explicit(&task->start_ns, memory_order_relaxed);
     job->request.began_ns = now_ns;
     atomic_store_explicit(&task->start_ns, now_ns, memory_order_relaxed);
+    job->shared = task;
     job->index = job->request.task = index;
     job->generation = generation;
     job->begin_ns = now_ns;
@@ -158,16 +154,19 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
     job->request.guid = (dora_slice){task->guid, DR_GUID_LEN};
     job->request.deadline_ns = task->deadline_ns;
     job->request.connection = task->connection;
-    job->request.job = job;
     job->request.protocol = task->protocol;
     job->request.priority = task->priority;
     job->is_waiting = false;
     job->place = DR_JOB_IN_BLOCK;
     job->reply.has_failed = false;
     job->reply.is_logged = false;
+    job->reply.has_parts = false;
     job->reply.http_status = 0;
     job->reply.code = 0;
     job->reply.msg_len = 0;
+    if (job->request.type == DR_TYPE_ST_S) {
+        take_ring(job);
+    }
     open_writer(job);
     return true;
 }
@@ -214,7 +213,7 @@ dora_err dr_job_find(dr_job *job)
     if (dr_job_is_expired(job)) {
         return DORA_EHANDLER;
     }
-    const uint32_t api = worker->region->tasks[job->index].api;
+    const uint32_t api = job->shared->api;
     if (!find_handler(job, worker->app, api)) {
         return refuse(job, DORA_CODE_NO_API);
     }
@@ -310,7 +309,7 @@ static bool move_out(dr_job *job)
 bool dr_job_publish(dr_job *job, uint64_t *end_ns)
 {
     dr_worker *worker = job->worker;
-    dr_shared_task *task = &worker->region->tasks[job->index];
+    dr_shared_task *task = job->shared;
     const bool has_failed = job->reply.has_failed;
     if (!move_out(job)) {
         return false;

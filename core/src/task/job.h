@@ -16,6 +16,7 @@ typedef enum dr_job_place {
 typedef struct dora_task {
     dr_worker *worker;
     uint32_t index;
+    dr_shared_task *shared; /* of that number */
     uint32_t generation;
     uint32_t reactor; /* that waits for it */
     void *handler;

@@ -42,7 +42,7 @@ static dora_task *take_job(dora_worker *worker)
     job = calloc(1, sizeof(*job));
     if (job != NULL) {
         job->worker = worker;
-        job->reply.job = job;
+        job->request.job = job->reply.job = job;
     }
     return job;
 }

@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
+#include "task/interrupt.h"
 #include "task/job.h"
 #include "wire/message_write.h"
 #include "wire/value_write.h"
@@ -149,9 +150,9 @@ static dora_err send_part(dr_job *job)
 {
     dr_parts *parts = &job->reply.parts;
     for (;;) {
-        if (dr_parts_is_over(parts)) {
+        if (dr_parts_is_over(parts) || dr_job_interrupt(job) != DR_INTERRUPT_NONE) {
             end_pause(job);
-            return cancelled(&job->reply);
+            return cancelled(&job->reply); /* whatever it was asked to end for is said later */
         }
         const uint64_t head = parts->head;
         const bool is_sent = dr_parts_put(parts);
@@ -295,11 +296,18 @@ void dora_reply_no_result(dora_reply *reply)
     dr_buf_fini(&all);
 }
 
+/* can_go_on: there is room for a job's part, or it is to end. */
+static bool can_go_on(const dr_job *job)
+{
+    return dr_parts_has_room(&job->reply.parts) || dr_parts_is_over(&job->reply.parts) ||
+           dr_job_interrupt(job) != DR_INTERRUPT_NONE;
+}
+
 dora_task *dora_worker_roomy(dora_worker *worker)
 {
     for (dora_task **at = &worker->stalled; *at != NULL; at = &(*at)->next_stalled) {
         dora_task *job = *at;
-        if (dr_parts_has_room(&job->reply.parts) || dr_parts_is_over(&job->reply.parts)) {
+        if (can_go_on(job)) {
             *at = job->next_stalled;
             job->is_stalled = false;
             return job;
@@ -311,8 +319,7 @@ dora_task *dora_worker_roomy(dora_worker *worker)
 bool dr_parts_is_any_roomy(const dr_worker *worker)
 {
     const dora_task *job = worker->stalled;
-    while (job != NULL && !dr_parts_has_room(&job->reply.parts) &&
-           !dr_parts_is_over(&job->reply.parts)) {
+    while (job != NULL && !can_go_on(job)) {
         job = job->next_stalled;
     }
     return job != NULL;

@@ -90,7 +90,9 @@ static dora_err call(dr_job *job)
         return err;
     }
     /* Calls that the handler makes end with its caller's. */
-    dr_deadline_set(job->request.deadline_ns);
+    if (job->request.deadline_ns != 0) {
+        dr_deadline_set(job->request.deadline_ns);
+    }
     const bool has_trace = job->request.trace.len > 0;
     const bool has_priority = job->request.priority != DORA_PRIORITY_NORMAL;
     if (has_trace) {
@@ -141,7 +143,7 @@ static void run_one_by_one(dr_worker *worker)
         return;
     }
     job->worker = worker;
-    job->reply.job = job;
+    job->request.job = job->reply.job = job;
     uint64_t now_ns = dr_clock_ns();
     while (!worker->is_forked) {
         uint32_t generation;
