@@ -68,6 +68,7 @@ if test "$PHP_DORA" != "no"; then
     chain.c
     client.c
     client_results.c
+    client_stream.c
     clients.c
     convert.c
     exception.c

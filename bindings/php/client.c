@@ -175,6 +175,11 @@ bool php_dora_client_is_made(const php_dora_client *self)
     return true;
 }
 
+bool php_dora_client_is_ready(const php_dora_client *self)
+{
+    return php_dora_client_is_made(self) && file_check(self);
+}
+
 /* Begins a call: reads its options. Returns: false with an exception raised. */
 static bool call_begin(const php_dora_client *self, HashTable *given, uint32_t arg,
                        dora_call_options *call)
@@ -185,11 +190,9 @@ static bool call_begin(const php_dora_client *self, HashTable *given, uint32_t a
                                 .group = self->group,
                                 .priority = self->priority};
 
-    if (!php_dora_client_is_made(self)) {
-        return false;
-    }
-    if (!file_check(self) || !php_dora_options_read(&options, given, arg,
-                                                    PHP_DORA_OPTION_CALL | PHP_DORA_OPTION_TRACE)) {
+    if (!php_dora_client_is_ready(self) ||
+        !php_dora_options_read(&options, given, arg,
+                               PHP_DORA_OPTION_CALL | PHP_DORA_OPTION_TRACE)) {
         return false;
     }
     *call = (dora_call_options){.size = sizeof *call,
@@ -227,15 +230,30 @@ static void throw_problem(dora_err err, uint32_t arg, zend_string *problem)
     zend_string_release(problem);
 }
 
+bool php_dora_client_call_read(const php_dora_client *self, zend_string *name, zval *param,
+                               dora_call *call)
+{
+    zend_string *problem;
+
+    *call = (dora_call){.name = php_dora_slice(name)};
+    call->is_whole = param == NULL && ZSTR_LEN(name) > 0 && ZSTR_LEN(name) <= PHP_DORA_NAME_MAX;
+    const dora_err err = call->is_whole
+                             ? php_dora_param_none(call->name, &call->param)
+                             : php_dora_param(param, encode_of(self), &call->param, &problem);
+    if (err != DORA_OK) {
+        throw_problem(err, 2, problem);
+    }
+    return err == DORA_OK;
+}
+
 /* The whole of call(), send() and submit() but for what comes back. Returns: false with an
  * exception raised. */
 static bool run_one(INTERNAL_FUNCTION_PARAMETERS, one_fn run)
 {
     zend_string *name;
-    zend_string *problem;
     zval *param = NULL;
     HashTable *given = NULL;
-    dora_call call = {0};
+    dora_call call;
     dora_call_options options;
     php_dora_wait wait;
     dora_error error;
@@ -248,19 +266,12 @@ static bool run_one(INTERNAL_FUNCTION_PARAMETERS, one_fn run)
     Z_PARAM_ARRAY_HT(given)
     ZEND_PARSE_PARAMETERS_END_EX(return false);
     const php_dora_client *self = php_dora_client_of(Z_OBJ_P(ZEND_THIS));
-    if (!call_begin(self, given, 3, &options)) {
-        return false;
-    }
-    call.name = php_dora_slice(name);
-    call.is_whole = param == NULL && ZSTR_LEN(name) > 0 && ZSTR_LEN(name) <= PHP_DORA_NAME_MAX;
-    dora_err err = call.is_whole ? php_dora_param_none(call.name, &call.param)
-                                 : php_dora_param(param, encode_of(self), &call.param, &problem);
-    if (err != DORA_OK) {
-        throw_problem(err, 2, problem);
+    if (!call_begin(self, given, 3, &options) ||
+        !php_dora_client_call_read(self, name, param, &call)) {
         return false;
     }
     php_dora_wait_begin(&wait, self->shared, &options);
-    err = run(self->shared->client, &call, &options, php_dora_answer(), &error);
+    const dora_err err = run(self->shared->client, &call, &options, php_dora_answer(), &error);
     php_dora_param_done(call.param);
     if (!php_dora_wait_end(&wait)) {
         return false;

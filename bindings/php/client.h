@@ -29,4 +29,11 @@ php_dora_client *php_dora_client_of(zend_object *object);
  * raised. */
 bool php_dora_client_is_made(const php_dora_client *self);
 
+/* php_dora_client_is_ready says whether it may call, php_dora_client_call_read makes a call of one
+ * api and its parameter, NULL: none is given; php_dora_param_done is for call->param. Return: false
+ * with an exception raised. */
+bool php_dora_client_is_ready(const php_dora_client *self);
+bool php_dora_client_call_read(const php_dora_client *self, zend_string *name, zval *param,
+                               dora_call *call);
+
 #endif

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: bfa3dc3ed24fb89e8df971298cfcac5dda918781 */
+ * Stub hash: c12ab49c5170c7097113e761509cc707e3c8b10b */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()
@@ -53,6 +53,36 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_ClientInterface_resul
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, timeout, IS_DOUBLE, 1, "null")
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Dora_ClientInterface_stream, 0, 1, Iterator, 0)
+	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Stream___construct, 0, 0, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Stream_current, 0, 0, IS_MIXED, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Stream_key, 0, 0, IS_LONG, 1)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Stream_next, 0, 0, IS_VOID, 0)
+ZEND_END_ARG_INFO()
+
+#define arginfo_class_Dora_Stream_rewind arginfo_class_Dora_Stream_next
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Stream_valid, 0, 0, _IS_BOOL, 0)
+ZEND_END_ARG_INFO()
+
+#define arginfo_class_Dora_Stream_getReturn arginfo_class_Dora_Stream_current
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Stream_progress, 0, 0, IS_ARRAY, 1)
+ZEND_END_ARG_INFO()
+
+#define arginfo_class_Dora_Stream_cancel arginfo_class_Dora_Stream_next
+
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Client___construct, 0, 0, 1)
 	ZEND_ARG_TYPE_MASK(0, nodes, MAY_BE_STRING|MAY_BE_ARRAY, NULL)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
@@ -74,6 +104,12 @@ ZEND_END_ARG_INFO()
 
 #define arginfo_class_Dora_Client_result arginfo_class_Dora_ClientInterface_result
 
+ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Dora_Client_stream, 0, 1, Dora\\Stream, 0)
+	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
 ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Request___construct, 0, 0, 1)
 	ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
@@ -85,8 +121,7 @@ ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Request___construct, 0, 0, 1)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, priority, IS_STRING, 0, "\"normal\"")
 ZEND_END_ARG_INFO()
 
-ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Next___construct, 0, 0, 0)
-ZEND_END_ARG_INFO()
+#define arginfo_class_Dora_Next___construct arginfo_class_Dora_Stream___construct
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Next___invoke, 0, 0, IS_MIXED, 0)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, param, IS_MIXED, 0, "null")
@@ -117,8 +152,7 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_App_call, 0, 1, IS_MI
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, request, IS_ARRAY, 0, "[]")
 ZEND_END_ARG_INFO()
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_App_close, 0, 0, IS_VOID, 0)
-ZEND_END_ARG_INFO()
+#define arginfo_class_Dora_App_close arginfo_class_Dora_Stream_next
 
 ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Dora_App_workerStart, 0, 1, Dora\\App, 0)
 	ZEND_ARG_TYPE_INFO(0, hook, IS_CALLABLE, 0)
@@ -153,6 +187,15 @@ ZEND_END_ARG_INFO()
 
 ZEND_FUNCTION(Dora_zygote);
 ZEND_METHOD(Dora_Exception, jsonSerialize);
+ZEND_METHOD(Dora_Stream, __construct);
+ZEND_METHOD(Dora_Stream, current);
+ZEND_METHOD(Dora_Stream, key);
+ZEND_METHOD(Dora_Stream, next);
+ZEND_METHOD(Dora_Stream, rewind);
+ZEND_METHOD(Dora_Stream, valid);
+ZEND_METHOD(Dora_Stream, getReturn);
+ZEND_METHOD(Dora_Stream, progress);
+ZEND_METHOD(Dora_Stream, cancel);
 ZEND_METHOD(Dora_Client, __construct);
 ZEND_METHOD(Dora_Client, call);
 ZEND_METHOD(Dora_Client, callMany);
@@ -162,6 +205,7 @@ ZEND_METHOD(Dora_Client, submit);
 ZEND_METHOD(Dora_Client, submitMany);
 ZEND_METHOD(Dora_Client, collect);
 ZEND_METHOD(Dora_Client, result);
+ZEND_METHOD(Dora_Client, stream);
 ZEND_METHOD(Dora_Request, __construct);
 ZEND_METHOD(Dora_Next, __construct);
 ZEND_METHOD(Dora_Next, __invoke);
@@ -237,6 +281,21 @@ static const zend_function_entry class_Dora_ClientInterface_methods[] = {
 	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, submitMany, arginfo_class_Dora_ClientInterface_submitMany, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
 	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, collect, arginfo_class_Dora_ClientInterface_collect, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
 	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, result, arginfo_class_Dora_ClientInterface_result, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
+	ZEND_ABSTRACT_ME_WITH_FLAGS(Dora_ClientInterface, stream, arginfo_class_Dora_ClientInterface_stream, ZEND_ACC_PUBLIC|ZEND_ACC_ABSTRACT)
+	ZEND_FE_END
+};
+
+
+static const zend_function_entry class_Dora_Stream_methods[] = {
+	ZEND_ME(Dora_Stream, __construct, arginfo_class_Dora_Stream___construct, ZEND_ACC_PRIVATE)
+	ZEND_ME(Dora_Stream, current, arginfo_class_Dora_Stream_current, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Stream, key, arginfo_class_Dora_Stream_key, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Stream, next, arginfo_class_Dora_Stream_next, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Stream, rewind, arginfo_class_Dora_Stream_rewind, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Stream, valid, arginfo_class_Dora_Stream_valid, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Stream, getReturn, arginfo_class_Dora_Stream_getReturn, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Stream, progress, arginfo_class_Dora_Stream_progress, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Stream, cancel, arginfo_class_Dora_Stream_cancel, ZEND_ACC_PUBLIC)
 	ZEND_FE_END
 };
 
@@ -251,6 +310,7 @@ static const zend_function_entry class_Dora_Client_methods[] = {
 	ZEND_ME(Dora_Client, submitMany, arginfo_class_Dora_Client_submitMany, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_Client, collect, arginfo_class_Dora_Client_collect, ZEND_ACC_PUBLIC)
 	ZEND_ME(Dora_Client, result, arginfo_class_Dora_Client_result, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Client, stream, arginfo_class_Dora_Client_stream, ZEND_ACC_PUBLIC)
 	ZEND_FE_END
 };
 
@@ -384,6 +444,18 @@ static zend_class_entry *register_class_Dora_ClientInterface(void)
 
 	INIT_NS_CLASS_ENTRY(ce, "Dora", "ClientInterface", class_Dora_ClientInterface_methods);
 	class_entry = zend_register_internal_interface(&ce);
+
+	return class_entry;
+}
+
+static zend_class_entry *register_class_Dora_Stream(zend_class_entry *class_entry_Iterator)
+{
+	zend_class_entry ce, *class_entry;
+
+	INIT_NS_CLASS_ENTRY(ce, "Dora", "Stream", class_Dora_Stream_methods);
+	class_entry = zend_register_internal_class_ex(&ce, NULL);
+	class_entry->ce_flags |= ZEND_ACC_FINAL|ZEND_ACC_NO_DYNAMIC_PROPERTIES|ZEND_ACC_NOT_SERIALIZABLE;
+	zend_class_implements(class_entry, 1, class_entry_Iterator);
 
 	return class_entry;
 }

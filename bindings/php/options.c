@@ -35,19 +35,44 @@ void php_dora_seconds_refuse(double seconds, uint32_t arg, const char *option)
     }
 }
 
-static bool timeout_read(php_dora_options *options, zval *value, uint32_t arg)
+static bool seconds_read(uint32_t *ms, zval *value, uint32_t arg, const char *name)
 {
     if (Z_TYPE_P(value) == IS_NULL) {
         return true;
     }
     if (Z_TYPE_P(value) != IS_LONG && Z_TYPE_P(value) != IS_DOUBLE) {
-        zend_argument_type_error(arg, "must have a number of seconds as \"timeout\"");
+        zend_argument_type_error(arg, "must have a number of seconds as \"%s\"", name);
         return false;
     }
-    if (!php_dora_seconds(zval_get_double(value), &options->timeout_ms)) {
-        php_dora_seconds_refuse(zval_get_double(value), arg, "timeout");
+    if (!php_dora_seconds(zval_get_double(value), ms)) {
+        php_dora_seconds_refuse(zval_get_double(value), arg, name);
         return false;
     }
+    return true;
+}
+
+static bool timeout_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    return seconds_read(&options->timeout_ms, value, arg, "timeout");
+}
+
+static bool idle_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    return seconds_read(&options->idle_ms, value, arg, "idle");
+}
+
+static bool window_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    if (Z_TYPE_P(value) == IS_NULL) {
+        return true;
+    }
+    if (Z_TYPE_P(value) != IS_LONG || Z_LVAL_P(value) < 1 ||
+        Z_LVAL_P(value) > PHP_DORA_WINDOW_MAX) {
+        zend_argument_value_error(arg, "must have an int of 1 to %d as \"window\"",
+                                  PHP_DORA_WINDOW_MAX);
+        return false;
+    }
+    options->window = (uint32_t)Z_LVAL_P(value);
     return true;
 }
 
@@ -186,15 +211,25 @@ static bool frame_bytes_max_read(php_dora_options *options, zval *value, uint32_
     return true;
 }
 
-static bool encode_read(php_dora_options *options, zval *value, uint32_t arg)
+static bool callable_read(zval **callable, zval *value, uint32_t arg, const char *name)
 {
     if (Z_TYPE_P(value) != IS_NULL && !zend_is_callable(value, 0, NULL)) {
-        zend_argument_type_error(arg, "must have a callable or null as \"encode\", %s given",
+        zend_argument_type_error(arg, "must have a callable or null as \"%s\", %s given", name,
                                  zend_zval_type_name(value));
         return false;
     }
-    options->encode = Z_TYPE_P(value) != IS_NULL ? value : NULL;
+    *callable = Z_TYPE_P(value) != IS_NULL ? value : NULL;
     return true;
+}
+
+static bool encode_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    return callable_read(&options->encode, value, arg, "encode");
+}
+
+static bool on_progress_read(php_dora_options *options, zval *value, uint32_t arg)
+{
+    return callable_read(&options->on_progress, value, arg, "onProgress");
 }
 
 static bool tls_read(php_dora_options *options, zval *value, uint32_t arg)
@@ -268,6 +303,9 @@ static const struct option {
     {"tls_key", PHP_DORA_OPTION_TLS, tls_key_read},
     {"tls_name", PHP_DORA_OPTION_TLS, tls_name_read},
     {"encode", PHP_DORA_OPTION_ENCODE, encode_read},
+    {"window", PHP_DORA_OPTION_STREAM, window_read},
+    {"idle", PHP_DORA_OPTION_STREAM, idle_read},
+    {"onProgress", PHP_DORA_OPTION_STREAM, on_progress_read},
     {"bytesMax", PHP_DORA_OPTION_BYTES_MAX, bytes_max_read},
 };
 

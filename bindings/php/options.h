@@ -11,6 +11,7 @@
 #define PHP_DORA_OPTION_FRAME 8u     /* frame_bytes_max, token */
 #define PHP_DORA_OPTION_ENCODE 16u   /* encode */
 #define PHP_DORA_OPTION_TRACE 32u    /* trace */
+#define PHP_DORA_OPTION_STREAM 128u  /* window, idle, onProgress */
 #define PHP_DORA_OPTION_TLS 64u      /* tls, tls_ca, tls_crl, tls_cert, tls_key, tls_name */
 
 /* php_dora_options is what such an array says. What is not given stays as the caller had set it, so
@@ -29,6 +30,9 @@ typedef struct php_dora_options {
     php_dora_tls tls;
     const char *token; /* as `salt`; NULL: none */
     dora_priority priority;
+    uint32_t window;
+    uint32_t idle_ms;
+    zval *on_progress; /* as `encode` */
 } php_dora_options;
 
 /* php_dora_options_read reads the array given as argument `arg` of the running method (NULL: no
@@ -45,6 +49,8 @@ bool php_dora_seconds(double seconds, uint32_t *ms);
 /* php_dora_seconds_refuse says that `seconds`, argument `arg`, are none; `option` is the name that
  * they have there, NULL: they are the argument itself. */
 void php_dora_seconds_refuse(double seconds, uint32_t arg, const char *option);
+
+#define PHP_DORA_WINDOW_MAX 1024 /* parts of a stream that may be under way */
 
 /* What frame_bytes_max may be: as in the server's configuration. */
 #define PHP_DORA_FRAME_BYTES_MIN 1024

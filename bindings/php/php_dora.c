@@ -10,6 +10,7 @@
 #include "app.h"
 #include "chain.h"
 #include "client.h"
+#include "client_stream.h"
 #include "clients.h"
 #include "exception.h"
 #include "fault.h"
@@ -59,6 +60,8 @@ static PHP_MINIT_FUNCTION(dora)
     php_dora_misfit_ce = register_class_Dora_MisfitException(php_dora_not_run_ce);
     php_dora_interrupted_ce = register_class_Dora_Interrupted(zend_ce_error);
     php_dora_http_status_ce = register_class_Dora_HttpStatus();
+    php_dora_stream_ce = register_class_Dora_Stream(zend_ce_iterator);
+    php_dora_stream_init_class();
     php_dora_client_ce = register_class_Dora_Client(register_class_Dora_ClientInterface());
     php_dora_client_init_class();
     php_dora_request_ce = register_class_Dora_Request();

@@ -152,6 +152,8 @@ static PyObject *mux_events(dr_py_mux *self, PyObject *Py_UNUSED(ignored))
             dr_py_settle_done(self, &event);
         } else if (event.what == DORA_MUX_ACCEPTED) {
             dr_py_settle_accepted(self, &event);
+        } else if (event.what == DORA_MUX_WORD) {
+            dr_py_settle_word(self, &event);
         } else {
             PyObject *item = item_of(self, &event);
             if (item == NULL || PyList_Append(todo, item) < 0) {
@@ -279,6 +281,9 @@ static PyMethodDef mux_methods[] = {
     {"start", (PyCFunction)(void (*)(void))dr_py_mux_start, METH_FASTCALL, dr_py_mux_start_doc},
     {"start_many", (PyCFunction)(void (*)(void))dr_py_mux_start_many, METH_FASTCALL,
      dr_py_mux_start_many_doc},
+    {"start_stream", (PyCFunction)(void (*)(void))dr_py_mux_start_stream, METH_FASTCALL,
+     dr_py_mux_start_stream_doc},
+    {"take", (PyCFunction)(void (*)(void))dr_py_mux_take, METH_FASTCALL, dr_py_mux_take_doc},
     {"cancel", (PyCFunction)dr_py_mux_cancel, METH_O, dr_py_mux_cancel_doc},
     {"events", (PyCFunction)mux_events, METH_NOARGS, events_doc},
     {"connected", (PyCFunction)mux_connected, METH_O, connected_doc},

@@ -3,7 +3,7 @@
 
 /* ---- waiters ---- */
 
-static dr_py_waiter *waiter_new(dr_py_mux *self, PyObject *future, PyObject *result)
+dr_py_waiter *dr_py_waiter_new(dr_py_mux *self, PyObject *future, PyObject *result)
 {
     dr_py_waiter *made = PyMem_Calloc(1, sizeof(*made));
     if (made == NULL) {
@@ -44,7 +44,7 @@ static int options_read(PyObject *const *args, dora_call_options *options)
     return dr_py_call_options_read(args[0], args[1], args[2], args[3], args[4], args[5], options);
 }
 
-static dr_py_lane *lane_take(dr_py_mux *self)
+dr_py_lane *dr_py_mux_lane_take(dr_py_mux *self)
 {
     dr_py_lane *lane = self->lane != NULL ? self->lane : dr_py_lane_new();
     self->lane = NULL;
@@ -57,7 +57,7 @@ static dr_py_lane *lane_take(dr_py_mux *self)
     return lane;
 }
 
-static void lane_give_back(dr_py_mux *self, dr_py_lane *lane)
+void dr_py_mux_lane_give_back(dr_py_mux *self, dr_py_lane *lane)
 {
     if (self->lane == NULL && lane->params_cap <= 1024u * 1024) {
         self->lane = lane;
@@ -66,9 +66,8 @@ static void lane_give_back(dr_py_mux *self, dr_py_lane *lane)
     }
 }
 
-/* Hands the calls to the core. Returns: the call's number, or NULL with an exception. */
-static PyObject *launch(dr_py_mux *self, dr_py_waiter *waiter, const dora_call *calls, size_t count,
-                        const dora_call_options *options)
+PyObject *dr_py_mux_launch(dr_py_mux *self, dr_py_waiter *waiter, const dora_call *calls,
+                           size_t count, const dora_call_options *options)
 {
     uint64_t id = 0;
     dora_error error; /* large: not zeroed on this path */
@@ -127,20 +126,20 @@ PyObject *dr_py_mux_start(dr_py_mux *self, PyObject *const *args, Py_ssize_t cou
         dr_py_name_read(args[3], &call.name) < 0) {
         return NULL;
     }
-    dr_py_lane *lane = lane_take(self);
-    dr_py_waiter *waiter = lane != NULL ? waiter_new(self, args[1], args[2]) : NULL;
+    dr_py_lane *lane = dr_py_mux_lane_take(self);
+    dr_py_waiter *waiter = lane != NULL ? dr_py_waiter_new(self, args[1], args[2]) : NULL;
     if (waiter != NULL) {
         waiter->mode = mode;
         if (args[4] == Py_None ||
             dr_py_param_encode(dr_py_mux_state(self), lane, args[4], &call.param) == 0) {
-            number = launch(self, waiter, &call, 1, &options);
+            number = dr_py_mux_launch(self, waiter, &call, 1, &options);
         }
         if (number == NULL) {
             dr_py_waiter_free(self, waiter);
         }
     }
     if (lane != NULL) {
-        lane_give_back(self, lane);
+        dr_py_mux_lane_give_back(self, lane);
     }
     return number;
 }
@@ -167,13 +166,13 @@ PyObject *dr_py_mux_start_many(dr_py_mux *self, PyObject *const *args, Py_ssize_
                      Py_TYPE(args[3])->tp_name);
         return NULL;
     }
-    dr_py_lane *lane = lane_take(self);
-    dr_py_waiter *waiter = lane != NULL ? waiter_new(self, args[1], args[2]) : NULL;
+    dr_py_lane *lane = dr_py_mux_lane_take(self);
+    dr_py_waiter *waiter = lane != NULL ? dr_py_waiter_new(self, args[1], args[2]) : NULL;
     if (waiter != NULL) {
         waiter->mode = mode;
         if (dr_py_many_read(&all, dr_py_mux_state(self), lane, args[3]) == 0) {
             waiter->keys = Py_NewRef(all.keys);
-            number = launch(self, waiter, all.calls, all.count, &options);
+            number = dr_py_mux_launch(self, waiter, all.calls, all.count, &options);
         }
         if (number == NULL) {
             dr_py_waiter_free(self, waiter);
@@ -181,7 +180,7 @@ PyObject *dr_py_mux_start_many(dr_py_mux *self, PyObject *const *args, Py_ssize_
     }
     dr_py_many_fini(&all);
     if (lane != NULL) {
-        lane_give_back(self, lane);
+        dr_py_mux_lane_give_back(self, lane);
     }
     return number;
 }
@@ -266,7 +265,9 @@ void dr_py_settle_done(dr_py_mux *self, const dora_mux_event *event)
     dr_py_waiter *waiter = event->user;
     bool is_raised = false;
     PyObject *value = outcome(state, waiter, event, &is_raised);
-    if (waiter->is_accepted) { /* what collect() gives is never raised */
+    if (waiter->mode == DORA_MUX_STREAM) {
+        dr_py_settle_end(waiter, value, is_raised);
+    } else if (waiter->is_accepted) { /* what collect() gives is never raised */
         resolve(state, waiter->result, value, false);
     } else {
         resolve(state, waiter->future, value, is_raised || value == NULL);

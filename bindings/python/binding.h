@@ -24,6 +24,8 @@ typedef struct dr_py_state {
     PyTypeObject *request_type;
     PyTypeObject *running_type;
     PyTypeObject *alone_type;
+    PyTypeObject *stream_type;
+    PyObject *progress_type; /* dora.Progress; NULL until there is some */
     PyObject *running; /* the ContextVar of the call that is running; NULL before there was one */
     PyObject *error;
     PyObject *timeout_error;
@@ -131,6 +133,7 @@ PyTypeObject *dr_py_mux_type_new(PyObject *module);
 PyTypeObject *dr_py_request_type_new(PyObject *module);
 PyTypeObject *dr_py_running_type_new(PyObject *module);
 PyTypeObject *dr_py_alone_type_new(PyObject *module);
+PyTypeObject *dr_py_stream_type_new(PyObject *module);
 
 /* dr_py_alone_current gives the request of a call without a server, which is borrowed. NULL: it has
  * ended, or this is the thread that starts it, and knows of it by itself. */

@@ -210,6 +210,7 @@ static PyMethodDef client_methods[] = {
     METHOD_ONE(submit),
     METHOD_MANY(submit_many),
     METHOD_MANY(collect),
+    METHOD_MANY(stream),
     {"_is_done", (PyCFunction)dr_py_client_is_done, METH_O, dr_py_client_is_done_doc},
     {"_result", (PyCFunction)(void (*)(void))dr_py_client_result, METH_VARARGS | METH_KEYWORDS,
      dr_py_client_result_doc},

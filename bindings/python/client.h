@@ -69,6 +69,10 @@ int dr_py_group_read(PyObject *group, const char **name);
 int dr_py_call_options_read(PyObject *timeout, PyObject *retry, PyObject *wait, PyObject *group,
                             PyObject *trace, PyObject *priority, dora_call_options *options);
 
+/* dr_py_stream_options_read reads what streams have beyond that: parts under way, seconds of
+ * silence. */
+int dr_py_stream_options_read(PyObject *window, PyObject *idle, dora_call_options *options);
+
 /* dr_py_is_mapping says whether an object has keys; dr_py_dict_of gives such a one as a dict, as
  * itself where it is one. Returns: a new reference, or NULL with an exception. */
 bool dr_py_is_mapping(PyObject *object);
@@ -121,6 +125,10 @@ int dr_py_param_encode(dr_py_state *state, dr_py_lane *lane, PyObject *param, do
 PyObject *dr_py_data_read(dr_py_state *state, const dora_result *result);
 PyObject *dr_py_result_read(dr_py_state *state, const dora_result *result);
 
+/* dr_py_progress_read gives what a stream says of how far it is: a Progress. Returns: a new
+ * reference, or NULL with an exception. */
+PyObject *dr_py_progress_read(dr_py_state *state, const dora_stream_event *event);
+
 /* dr_py_results_read gives {key: data or Error} for the results of a call of many, in order. With
  * `keys` NULL the keys are those that travelled. Returns: as above. */
 PyObject *dr_py_results_read(dr_py_state *state, const dora_answer *answer, PyObject *keys);
@@ -158,6 +166,7 @@ DR_PY_METHOD_MANY(send_many)
 DR_PY_METHOD_MANY(submit_many)
 DR_PY_METHOD_MANY(collect)
 DR_PY_METHOD_MANY(result)
+DR_PY_METHOD_MANY(stream)
 
 PyObject *dr_py_client_is_done(dr_py_client *self, PyObject *guid);
 extern const char dr_py_client_is_done_doc[];

@@ -6,32 +6,57 @@
 #define TIMEOUT_S_MAX 4000000.0 /* fits uint32_t as milliseconds */
 #define WAIT_S_MAX 2000000.0    /* fits int32_t as milliseconds */
 #define CONNECTIONS_MAX 64      /* as client.h says */
+#define WINDOW_MAX 1024         /* of a stream, too */
 #define FRAME_BYTES_MIN 1024    /* as in the server's configuration */
 #define FRAME_BYTES_MAX (64 * 1024 * 1024)
 
-int dr_py_timeout_read(PyObject *timeout, uint32_t *timeout_ms)
+/* Makes seconds, which messages call `what`, to milliseconds, rounded up; NULL and None are 0. */
+static int seconds_read(PyObject *given, const char *what, uint32_t *ms)
 {
-    *timeout_ms = 0;
-    if (timeout == NULL || timeout == Py_None) {
+    *ms = 0;
+    if (given == NULL || given == Py_None) {
         return 0;
     }
-    double seconds = PyFloat_AsDouble(timeout);
+    double seconds = PyFloat_AsDouble(given);
     if (seconds == -1.0 && PyErr_Occurred()) {
         if (PyErr_ExceptionMatches(PyExc_TypeError)) {
-            PyErr_Format(PyExc_TypeError, "timeout must be seconds (float or int), not %s",
-                         Py_TYPE(timeout)->tp_name);
+            PyErr_Format(PyExc_TypeError, "%s must be seconds (float or int), not %s", what,
+                         Py_TYPE(given)->tp_name);
         } else if (PyErr_ExceptionMatches(PyExc_OverflowError)) { /* an int past any float */
-            PyErr_SetString(PyExc_ValueError, "timeout must be above 0 and at most 4000000 s");
+            PyErr_Format(PyExc_ValueError, "%s must be above 0 and at most 4000000 s", what);
         }
         return -1;
     }
     if (!(seconds > 0.0 && seconds <= TIMEOUT_S_MAX)) {
-        PyErr_Format(PyExc_ValueError, "timeout must be above 0 and at most 4000000 s, not %R",
-                     timeout);
+        PyErr_Format(PyExc_ValueError, "%s must be above 0 and at most 4000000 s, not %R", what,
+                     given);
         return -1;
     }
-    *timeout_ms = (uint32_t)ceil(seconds * 1000.0);
+    *ms = (uint32_t)ceil(seconds * 1000.0);
     return 0;
+}
+
+int dr_py_timeout_read(PyObject *timeout, uint32_t *timeout_ms)
+{
+    return seconds_read(timeout, "timeout", timeout_ms);
+}
+
+int dr_py_stream_options_read(PyObject *window, PyObject *idle, dora_call_options *options)
+{
+    if (window != NULL && window != Py_None) {
+        if (!PyLong_Check(window) || PyBool_Check(window)) {
+            PyErr_Format(PyExc_TypeError, "window must be int, not %s", Py_TYPE(window)->tp_name);
+            return -1;
+        }
+        int overflow = 0;
+        const long number = PyLong_AsLongAndOverflow(window, &overflow);
+        if (overflow != 0 || number < 1 || number > WINDOW_MAX) {
+            PyErr_Format(PyExc_ValueError, "window must be 1 to %d, not %R", WINDOW_MAX, window);
+            return -1;
+        }
+        options->window = (uint32_t)number;
+    }
+    return seconds_read(idle, "idle", &options->idle_ms);
 }
 
 int dr_py_retry_read(PyObject *retry, int32_t *count)

@@ -252,15 +252,18 @@ static int module_exec(PyObject *module)
     state->request_type = dr_py_request_type_new(module);
     state->running_type = dr_py_running_type_new(module);
     state->alone_type = dr_py_alone_type_new(module);
+    state->stream_type = dr_py_stream_type_new(module);
     if (state->app_type == NULL || state->client_type == NULL || state->mux_type == NULL ||
-        state->request_type == NULL || state->running_type == NULL || state->alone_type == NULL) {
+        state->request_type == NULL || state->running_type == NULL || state->alone_type == NULL ||
+        state->stream_type == NULL) {
         return -1;
     }
     if (PyModule_AddType(module, state->app_type) < 0 ||
         PyModule_AddType(module, state->client_type) < 0 ||
         PyModule_AddType(module, state->mux_type) < 0 ||
         PyModule_AddType(module, state->request_type) < 0 ||
-        PyModule_AddType(module, state->alone_type) < 0) {
+        PyModule_AddType(module, state->alone_type) < 0 ||
+        PyModule_AddType(module, state->stream_type) < 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", DORA_VERSION);
@@ -275,6 +278,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->request_type);
     Py_VISIT(state->running_type);
     Py_VISIT(state->alone_type);
+    Py_VISIT(state->stream_type);
+    Py_VISIT(state->progress_type);
     Py_VISIT(state->running);
     Py_VISIT(state->error);
     Py_VISIT(state->timeout_error);
@@ -298,6 +303,8 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->request_type);
     Py_CLEAR(state->running_type);
     Py_CLEAR(state->alone_type);
+    Py_CLEAR(state->stream_type);
+    Py_CLEAR(state->progress_type);
     Py_CLEAR(state->running);
     Py_CLEAR(state->error);
     Py_CLEAR(state->timeout_error);

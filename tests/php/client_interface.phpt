@@ -16,6 +16,11 @@ final class Double implements Dora\ClientInterface
     public function submitMany(array $calls, array $options = []): string { return 'guid'; }
     public function collect(array|float|null $timeout = null, array|float|null $guids = null): array { return []; }
     public function result(string $guid, ?float $timeout = null): mixed { return null; }
+    public function stream(string $name, mixed $param = null, array $options = []): Iterator
+    {
+        yield from $this->answers[$name];
+        return 'done';
+    }
 }
 
 function price(Dora\ClientInterface $client): int
@@ -30,6 +35,9 @@ $server = new Server(<<<'PHP'
 $client = $server->client();
 var_dump(price(new Double(['/price' => 5])), price($client));
 
+$parts = (new Double(['/words' => ['a', 'b']]))->stream('/words'); // a generator will do
+echo implode(' ', iterator_to_array($parts)), ' ', $parts->getReturn(), "\n";
+
 $public = fn(string $class) => array_map(fn($method) => $method->getName(), (new ReflectionClass($class))->getMethods());
 echo json_encode(array_values(array_diff($public(Dora\Client::class), $public(Dora\ClientInterface::class)))), "\n";
 
@@ -40,6 +48,7 @@ var_dump($server->stop());
 --EXPECT--
 int(5)
 int(7)
+a b done
 ["__construct"]
 {"a":7,"b":{"code":404,"message":"Exception: no such \"user\""},"c":{"code":100204,"message":"no such api: \/none"}}
 [{"code":1,"message":"text"},{"code":2,"message":"own"}]

@@ -109,7 +109,12 @@ async def wait_async(condition, what):
 
 
 class Peer:
-    """A scripted server: `answer(message, guid)` gives the bytes to send, or None to hang up."""
+    """A scripted server: `answer(message, guid)` gives the bytes to send, or None to hang up.
+
+    What a client says of a call under way (TK, CN) is answered by nobody, and heard by few.
+    """
+
+    hears_all = False
 
     def __init__(self, answer, **options):
         self.answer = answer
@@ -148,8 +153,12 @@ class Peer:
                 offset = 8 if self.options.get("sign") else 4
                 guid = data[offset : offset + 32]
                 data = data[used:]
-                self.calls += 1
-                reply = self.answer(wire.unpack(body), guid)
+                message = wire.unpack(body)
+                is_call = message["type"] not in ("TK", "CN")
+                if not is_call and not self.hears_all:
+                    continue
+                self.calls += is_call
+                reply = self.answer(message, guid)
                 if reply is None:
                     return
                 connection.sendall(reply)

@@ -334,6 +334,12 @@ static bool serve_frame(conn *c, dr_buf *in, bool *is_more)
     must(dr_frame_body(&c->server->frame, &frame, &plain, &body, &error) == DORA_OK, error.msg);
     err = dr_request_decode(body, frame.guid, &request, apis, 16, &error);
     must(err == DORA_OK, error.msg);
+    if (request.type == DR_TYPE_CN || request.type == DR_TYPE_TK) {
+        atomic_fetch_add(&c->server->cancels, request.type == DR_TYPE_CN ? 1 : 0);
+        dr_buf_fini(&plain);
+        dr_buf_consume(in, used);
+        return true;
+    }
     bool is_open = answer(c, &request, apis, atomic_fetch_add(&c->server->calls, 1) + 1);
     dr_buf_fini(&plain);
     dr_buf_consume(in, used);
@@ -466,6 +472,7 @@ void bad_server_start(bad_server *server)
     server->is_stopped = false;
     atomic_store(&server->conns, 0);
     atomic_store(&server->calls, 0);
+    atomic_store(&server->cancels, 0);
     atomic_store(&server->seen_count, 0);
     server->held_count = 0;
     if (server->unix_path != NULL) {

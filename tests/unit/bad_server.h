@@ -49,8 +49,9 @@ typedef struct bad_server {
     bool is_stopped;
     pthread_t thread;
     pthread_t conn_threads[BAD_SERVER_CONNS_MAX];
-    atomic_int conns; /* accepted so far */
-    atomic_int calls; /* requests read so far */
+    atomic_int conns;   /* accepted so far */
+    atomic_int calls;   /* requests read so far */
+    atomic_int cancels; /* CN, which it leaves alone, as it does TK */
     bad_server_request seen[BAD_SERVER_SEEN_MAX];
     atomic_int seen_count;
     bad_server_held held[BAD_SERVER_SEEN_MAX];

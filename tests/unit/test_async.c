@@ -199,6 +199,7 @@ static void a_cancelled_call_says_nothing(void **state)
         assert_int_equal(cancelled[i].done, 0);
     }
     assert_int_equal(atomic_load(&s->server.calls), 93);
+    assert_int_equal(atomic_load(&s->server.cancels), 90);
     assert_int_equal(atomic_load(&s->server.conns), 1);
 }
 

@@ -122,6 +122,52 @@ namespace Dora {
          * @return mixed data, of submitMany [key => data or a Dora\Exception]
          */
         public function result(string $guid, ?float $timeout = null): mixed;
+
+        /**
+         * Calls an api that answers in parts, which the iterator gives as they come; a double may
+         * be a generator. Who reads slowly slows the handler down; who leaves it ends the handler.
+         * @param array $options window (16; parts that may be under way), timeout (seconds for all
+         *        of it; none), idle (seconds that the server may be silent; the client's timeout),
+         *        onProgress (function (mixed $done, mixed $total, string $note)), retry, wait
+         *        (seconds), group, trace, priority ("low", "normal", "high")
+         * @return \Iterator its getReturn() is what the handler returned, behind the last part
+         */
+        public function stream(string $name, mixed $param = null, array $options = []): \Iterator;
+    }
+
+    /**
+     * The parts of one call, as Dora\Client::stream() gives them; the keys are their numbers, from
+     * 0. What the iteration throws comes behind the parts so far. Where the object ends before the
+     * stream does, so does the handler.
+     * @strict-properties
+     * @not-serializable
+     */
+    final class Stream implements \Iterator
+    {
+        private function __construct() {}
+
+        public function current(): mixed {}
+
+        public function key(): ?int {}
+
+        public function next(): void {}
+
+        /** Begins; a stream is gone through once. */
+        public function rewind(): void {}
+
+        public function valid(): bool {}
+
+        /**
+         * What the handler returned. Before the last part was taken it throws a \LogicException;
+         * where the stream has failed, its exception again.
+         */
+        public function getReturn(): mixed {}
+
+        /** The newest [done, total, note]; null before there was one. */
+        public function progress(): ?array {}
+
+        /** Has the handler ended, and waits for no more of it: the iteration is over. */
+        public function cancel(): void {}
     }
 
     /**
@@ -175,6 +221,8 @@ namespace Dora {
         ): array {}
 
         public function result(string $guid, ?float $timeout = null): mixed {}
+
+        public function stream(string $name, mixed $param = null, array $options = []): Stream {}
     }
 
     /**

@@ -26,20 +26,24 @@ from ._dora import HandlerError as HandlerError
 from ._dora import Interrupted as Interrupted
 from ._dora import NotRunError as NotRunError
 from ._dora import Request as Request
+from ._dora import Stream as Stream
 from ._dora import TimeLimit as TimeLimit
 from ._dora import TimeoutError as TimeoutError
 from ._dora import __version__ as __version__
 from ._log import LogHandler as LogHandler
+from ._progress import Progress as Progress
 
 if TYPE_CHECKING:
     from ._async import AsyncClient as AsyncClient
     from ._pending import AsyncPendingResult as AsyncPendingResult
     from ._pending import PendingResult as PendingResult
+    from ._stream import AsyncStream as AsyncStream
 
 __all__ = [
     "App",
     "AsyncClient",
     "AsyncPendingResult",
+    "AsyncStream",
     "Cancelled",
     "Client",
     "ConnectionError",
@@ -49,7 +53,9 @@ __all__ = [
     "LogHandler",
     "NotRunError",
     "PendingResult",
+    "Progress",
     "Request",
+    "Stream",
     "TimeLimit",
     "TimeoutError",
     "__version__",
@@ -60,7 +66,12 @@ if _dora.is_zygote():
 
     _fresh.watch()
 
-_LATER = {"AsyncClient": "_async", "AsyncPendingResult": "_pending", "PendingResult": "_pending"}
+_LATER = {
+    "AsyncClient": "_async",
+    "AsyncPendingResult": "_pending",
+    "AsyncStream": "_stream",
+    "PendingResult": "_pending",
+}
 
 
 def __getattr__(name: str) -> object:

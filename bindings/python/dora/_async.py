@@ -19,6 +19,8 @@ from typing import Any
 
 from ._dora import ConnectionError, Mux, TimeoutError
 from ._pending import AsyncPendingResult, Collecting, Submission, guids_read
+from ._progress import Progress
+from ._stream import AsyncStream, Inbox
 
 _CALL, _CALL_MANY, _SEND, _SEND_MANY, _SUBMIT, _SUBMIT_MANY = range(6)
 _CONNECT, _WRITE, _CLOSE = range(3)
@@ -104,7 +106,8 @@ class AsyncClient:
     end with a ConnectionError when no Redis can be reached.
 
     A call that is cancelled is forgotten, and so is one whose time is over: the connection stays,
-    and a late reply is skipped. The handler may run all the same.
+    and a late reply is skipped. The server is told to end what was cancelled; an older one lets the
+    handler run.
 
         async with dora.AsyncClient("127.0.0.1:9567") as client:
             users = await asyncio.gather(*(client.call("/user/get", {"id": i}) for i in range(99)))
@@ -295,6 +298,36 @@ class AsyncClient:
             _SUBMIT_MANY, future, result, calls, timeout, retry, wait, group, trace, priority
         )
         return self._noted(await self._ended(number, future), number, result)
+
+    def stream(
+        self,
+        name: str,
+        param: Any = None,
+        *,
+        window: int | None = None,
+        timeout: float | None = None,
+        idle: float | None = None,
+        retry: int | None = None,
+        wait: float | None = None,
+        group: str | None = None,
+        trace: str | None = None,
+        priority: str | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+    ) -> AsyncStream:
+        """Call an api that answers in parts; they come by `async for`, as of Client.stream().
+
+        Any number of streams share the connections: one whose parts are not taken stands still, and
+        holds up no other.
+        """
+        self._enter()
+        if on_progress is not None and not callable(on_progress):
+            raise TypeError(f"on_progress must be callable, not {type(on_progress).__name__}")
+        inbox = Inbox()
+        number = self._mux.start_stream(
+            inbox, name, param, window, idle, timeout, retry, wait, group, trace, priority
+        )
+        self._wake()
+        return AsyncStream(self, inbox, number, on_progress)
 
     async def collect(
         self, timeout: float | None = None, *, guids: Sequence[str] | None = None

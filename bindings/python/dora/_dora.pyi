@@ -1,12 +1,13 @@
 """Types of the C part. The docstrings stand in the C code; these are the shapes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar, final
 import builtins
 
 from ._pending import PendingResult
+from ._progress import Progress
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _File = str | PathLike[str]
@@ -57,6 +58,36 @@ class TimeLimit(Interrupted):
 
 class Cancelled(Interrupted):
     """Nobody wants the handler's result any more, or the server stops (100211)."""
+
+@final
+class Stream(Iterator[Any]):
+    """The parts of one call, as Client.stream() returns it.
+
+    Who leaves it before its end (cancel(), `with`, or by dropping it) has the handler ended.
+    """
+
+    def __next__(self) -> Any: ...
+    @property
+    def result(self) -> Any:
+        """What the handler returned, once the last part was taken; before that RuntimeError."""
+
+    @property
+    def progress(self) -> Progress | None:
+        """The newest Progress; None before there was one."""
+
+    def cancel(self) -> None:
+        """Have the handler ended, and wait for no more of it: iteration stops."""
+
+    def close(self) -> None:
+        """As cancel()."""
+
+    def __enter__(self) -> Stream: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
 
 @final
 class Request:
@@ -380,6 +411,28 @@ class Client:
         Never raises for one of them. None of them is pending afterwards.
         """
 
+    def stream(
+        self,
+        name: str,
+        param: Any = None,
+        *,
+        window: int | None = None,
+        timeout: float | None = None,
+        idle: float | None = None,
+        retry: int | None = None,
+        wait: float | None = None,
+        group: str | None = None,
+        trace: str | None = None,
+        priority: str | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+    ) -> Stream:
+        """Call an api that answers in parts, which are iterated over as they come.
+
+        `window` is how many parts may be under way (16), `timeout` the seconds for all of it (None:
+        as long as it goes on), `idle` those that the server may be silent (None: the client's
+        timeout). `on_progress` is called with each Progress.
+        """
+
     def _result(self, guid: str, timeout: float | None) -> Any:
         """Wait for one submission: its data or Error. TimeoutError leaves it outstanding."""
 
@@ -463,6 +516,26 @@ class Mux:
         /,
     ) -> int:
         """Begin a call of several apis; return its number."""
+
+    def start_stream(
+        self,
+        inbox: Any,
+        name: str,
+        param: Any,
+        window: int | None,
+        idle: float | None,
+        timeout: float | None,
+        retry: int | None,
+        wait: float | None,
+        group: str | None,
+        trace: str | None,
+        priority: str | None,
+        /,
+    ) -> int:
+        """Begin a call that is answered in parts; return its number. The inbox gets what comes."""
+
+    def take(self, number: int, count: int, /) -> None:
+        """So many more parts of a stream are done with."""
 
     def cancel(self, number: int, /) -> bool:
         """Forget a call; whether it was under way."""

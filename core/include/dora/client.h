@@ -115,6 +115,8 @@ typedef struct dora_call_options {
                        * caller, with a span id of its own */
     dora_priority priority; /* DORA_PRIORITY_DEFAULT: the client's. Servers that know none, those of
                              * the original among them, treat all calls alike */
+    uint32_t window;        /* of a stream: its parts under way; 0: 16, at most 1024 */
+    uint32_t idle_ms;       /* of a stream: how long it may be silent; 0: the client's timeout_ms */
 } dora_call_options;
 
 /* dora_call names one api and its parameter. */
@@ -263,6 +265,51 @@ DORA_API bool dora_client_is_done(dora_client *client, dora_slice guid);
 DORA_API size_t dora_collection_count(const dora_collection *collection);
 DORA_API const dora_collected *dora_collection_at(const dora_collection *collection, size_t index);
 DORA_API void dora_collection_free(dora_collection *collection);
+
+/* dora_stream is one call whose handler sends parts before its result. It has a connection of its
+ * own while it lives. Thread: one at a time. A process that forked has nothing of its parent's. */
+typedef struct dora_stream dora_stream;
+
+typedef enum dora_stream_what {
+    DORA_STREAM_END,      /* nothing more: the result was given before, or an error */
+    DORA_STREAM_PART,     /* a part, in `data` */
+    DORA_STREAM_PROGRESS, /* how far it is: [done, total] in `data`, the note in `msg` */
+    DORA_STREAM_RESULT    /* the handler's outcome, as in dora_result */
+} dora_stream_what;
+
+/* dora_stream_event is one word of a stream. Slices are borrowed until the next one is asked for,
+ * those of the result as long as the stream lives. */
+typedef struct dora_stream_event {
+    dora_stream_what what;
+    int64_t part;    /* PART: its number, from 0 */
+    int64_t code;    /* RESULT: 0, or the handler's code or one of DORA_CODES */
+    dora_slice msg;  /* RESULT, PROGRESS */
+    dora_slice data; /* one encoded value */
+} dora_stream_event;
+
+/* dora_client_stream sends one call (ST_S) whose handler may send parts, and returns when it is
+ * sent. At most `window` parts are under way: then the handler waits until the caller has asked for
+ * half of them. Of the options `timeout_ms` is for the whole stream, 0: as long as it goes on;
+ * `idle_ms` for each silence of the server while the caller waits. Before the server's first word
+ * it is sent again as any call, in that time; behind it never.
+ * Errors: as dora_client_call.
+ * Ownership: copies call and options, borrows the client; gives, dora_stream_free frees. */
+DORA_API dora_err dora_client_stream(dora_client *client, const dora_call *call,
+                                     const dora_call_options *options, dora_stream **stream,
+                                     dora_error *error);
+
+/* dora_stream_next waits for the next word. After the result, or an error, there is only
+ * DORA_STREAM_END. A handler that sends no parts has its result alone.
+ * Errors: as dora_client_call, after the parts that have come; DORA_ETIMEDOUT says which time is
+ * over. DORA_EREPLY with code 100002: the server is older than streams. */
+DORA_API dora_err dora_stream_next(dora_stream *stream, dora_stream_event *event,
+                                   dora_error *error);
+
+/* dora_stream_cancel has the handler ended: what comes of parts is skipped, and the result is
+ * mostly 100211. dora_stream_free frees a stream, which is cancelled where it goes on (NULL is
+ * fine). It waits for nothing. Free streams before their client. */
+DORA_API void dora_stream_cancel(dora_stream *stream);
+DORA_API void dora_stream_free(dora_stream *stream);
 
 /* dora_client_pending is how many submissions are outstanding, those included whose result is there
  * and was not collected. dora_client_forget drops them, but for those that a thread collects at the

@@ -33,6 +33,10 @@ typedef void (*dora_async_fn)(dora_err err, const dora_error *error, const dora_
                               void *user);
 typedef void (*dora_async_close_fn)(void *user);
 
+/* dora_async_word_fn hears a part of a stream, or its progress. It may begin, take, cancel and
+ * close. Ownership: borrows. */
+typedef void (*dora_async_word_fn)(const dora_stream_event *word, void *user);
+
 /* dora_async_new reads the options as dora_client_new does; it does not connect yet. From the first
  * call on, open connections keep the loop running, until dora_async_close; so does a registry in
  * Redis, also while no Redis can be reached.
@@ -77,8 +81,18 @@ DORA_API dora_err dora_async_control(dora_async *async, const char *command,
                                      const dora_call_options *options, dora_async_fn on_done,
                                      void *user, uint64_t *id, dora_error *error);
 
-/* dora_async_cancel forgets a call: on_done is not called. What the server has of it may run.
- * Returns: false where it has ended. */
+/* dora_async_stream begins a call whose handler sends parts; the options are those of
+ * dora_client_stream. `on_word` hears each part, and progress; then on_done is called once, as for
+ * dora_async_call. dora_async_take says that `count` more parts are done with: there is room for
+ * others then; a stream that nobody takes from stands still. */
+DORA_API dora_err dora_async_stream(dora_async *async, const dora_call *call,
+                                    const dora_call_options *options, dora_async_word_fn on_word,
+                                    dora_async_fn on_done, void *user, uint64_t *id,
+                                    dora_error *error);
+DORA_API void dora_async_take(dora_async *async, uint64_t id, uint32_t count);
+
+/* dora_async_cancel forgets a call: on_done is not called. The server is told to end it, as
+ * dora_mux_cancel has it. Returns: false where it has ended. */
 DORA_API bool dora_async_cancel(dora_async *async, uint64_t id);
 
 /* dora_async_outstanding is how many calls and submissions have not ended. */

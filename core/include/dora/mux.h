@@ -36,7 +36,8 @@ typedef enum dora_mux_mode {
     DORA_MUX_SEND_MANY,
     DORA_MUX_SUBMIT,
     DORA_MUX_SUBMIT_MANY,
-    DORA_MUX_CONTROL /* `name` is the command */
+    DORA_MUX_CONTROL, /* `name` is the command */
+    DORA_MUX_STREAM
 } dora_mux_mode;
 
 typedef enum dora_mux_what {
@@ -45,6 +46,7 @@ typedef enum dora_mux_what {
     DORA_MUX_CLOSE,    /* close it, or stop opening it; `conn` means nothing from now on, but that
                         * dora_mux_output may have a last word until the next dora_mux_next */
     DORA_MUX_ACCEPTED, /* a submission is queued: its result comes later */
+    DORA_MUX_WORD,     /* a stream has said something: a part, or progress */
     DORA_MUX_DONE      /* a call has ended */
 } dora_mux_what;
 
@@ -55,12 +57,13 @@ typedef struct dora_mux_event {
     uint64_t conn;           /* CONNECT, WRITE, CLOSE */
     const char *host;        /* CONNECT: a name or number; where `port` is 0 the path of a socket */
     uint16_t port;           /*   Borrowed until the next dora_mux_next. */
-    uint64_t id;             /* ACCEPTED, DONE: what dora_mux_start gave */
+    uint64_t id;             /* ACCEPTED, WORD, DONE: what dora_mux_start gave */
     void *user;              /*   and what it was given. */
     dora_err err;            /* DONE: as the functions of client.h return */
     const dora_error *error; /*   where it is not DORA_OK. */
     const dora_answer *answer; /* ACCEPTED, DONE: the guid; DONE with DORA_OK: the results. These
                                 *   are borrowed until the next dora_mux_next. */
+    dora_stream_event word;    /* WORD: a part or progress, borrowed likewise */
 } dora_mux_event;
 
 /* dora_mux_new reads the options as dora_client_new does, with its errors; `connections` of them is
@@ -81,10 +84,19 @@ DORA_API dora_err dora_mux_start(dora_mux *mux, dora_mux_mode mode, const dora_c
                                  size_t count, const dora_call_options *options, uint64_t now_ns,
                                  void *user, uint64_t *id, dora_error *error);
 
-/* dora_mux_cancel forgets a call: no event comes for it any more, a late reply is skipped. What the
- * server has of it may run. Returns: false where it has ended (a DONE event that was not asked for
- * yet is dropped all the same, and then true). `*user` is what the call was given; may be NULL. */
+/* dora_mux_cancel forgets a call: no event comes for it any more, a late reply is skipped. The
+ * server is told to end it where somebody would have waited for it (CALL, CALL_MANY, STREAM); one
+ * that is too old for that lets it run. Ask for the events then. Returns: false where it has ended
+ * (a DONE event that was not asked for yet is dropped all the same, and then true). `*user` is what
+ * the call was given; may be NULL. */
 DORA_API bool dora_mux_cancel(dora_mux *mux, uint64_t id, void **user);
+
+/* dora_mux_take says that `count` more parts of a stream, which WORD events have given, are done
+ * with: only then does the server send as many more. So a stream that nobody takes from holds up
+ * itself alone. Ask for the events then. An unknown stream is ignored: it has ended meanwhile.
+ *
+ * The silence of a stream is not counted while there is no room for parts. */
+DORA_API void dora_mux_take(dora_mux *mux, uint64_t id, uint32_t count, uint64_t now_ns);
 
 /* dora_mux_next gives the next event, false when there is none. It tells on_warning of the options
  * what is wrong with the registry. */

@@ -13,7 +13,9 @@
 #include "base/mem.h"
 #include "base/priority.h"
 #include "base/utf8.h"
+#include "cli/call_stream.h"
 #include "cli/hint.h"
+#include "cli/interrupt.h"
 #include "cli/text.h"
 #include "cli/tls.h"
 #include "cli/token.h"
@@ -25,14 +27,20 @@ static const char usage[] =
     "usage: dora call HOST:PORT NAME [JSON] [--timeout S] [--wait S] [--trace T]\n"
     "                     [--priority P]\n"
     "       dora call HOST:PORT --many KEY=NAME [JSON] ... [--timeout S]\n"
+    "                     [--wait S] [--trace T] [--priority P]\n"
+    "       dora call HOST:PORT --stream NAME [JSON] [--timeout S] [--idle S]\n"
     "                     [--wait S] [--trace T] [--priority P]\n";
 
 static const char help[] =
     "\n"
     "Calls the api NAME with JSON as its parameter (null without) and prints the handler's\n"
     "data as JSON. With --many all apis run at the same time; the result is an object by KEY.\n"
+    "With --stream the parts of the answer are printed as they come, a line of JSON each, and\n"
+    "the result as the last line; how far it is is shown on a terminal. Ctrl-C has the handler\n"
+    "ended, too.\n"
     "\n"
-    "  --timeout S     wait at most S seconds (3)\n"
+    "  --timeout S     wait at most S seconds (3; for a stream as long as it goes on)\n"
+    "  --idle S        with --stream: at most S seconds for the next part (3)\n"
     "  --wait S        of these, up to S seconds for a server to come back (0)\n"
     "  --trace T       the W3C traceparent of the call\n"
     "  --priority P    low, normal or high: which calls go first where many wait "
@@ -41,9 +49,8 @@ static const char help[] =
     "  dora call 127.0.0.1:9567 --many user=/user/get '{\"id\": 7}' orders=/order/list\n"
     "\n"
     "exit status: 0 ok, 1 the handler's error, 2 wrong command line, 3 the handler was not run,\n"
-    "4 connection failed or time is over\n";
+    "4 connection failed or time is over, 130 Ctrl-C\n";
 
-#define TIMEOUT_S_DEFAULT 3.0
 #define TIMEOUT_S_MAX 86400.0
 
 /* The command line. Names and keys are borrowed from argv; each call has a writer for its
@@ -51,7 +58,9 @@ static const char help[] =
 typedef struct call_command {
     const char *address;
     bool is_many;
-    double timeout_s;
+    bool is_stream;
+    double timeout_s; /* 0: not said */
+    double idle_s;    /* 0: not said */
     double wait_s;
     const char *trace; /* NULL: none */
     dora_priority priority;
@@ -171,12 +180,14 @@ static int parse_seconds(const seconds_option *option, int argc, char *const *ar
     return is_apart ? 2 : 1;
 }
 
-/* Reads --timeout and --wait. Returns: as parse_seconds. */
+/* Reads --timeout, --idle and --wait. Returns: as parse_seconds. */
 static int parse_times(call_command *command, int argc, char *const *argv)
 {
     const seconds_option timeout = {"--timeout", "0.001", 0.001, &command->timeout_s};
     const seconds_option wait = {"--wait", "0", 0.0, &command->wait_s};
+    const seconds_option idle = {"--idle", "0.001", 0.001, &command->idle_s};
     int taken = parse_seconds(&timeout, argc, argv);
+    taken = taken != 0 ? taken : parse_seconds(&idle, argc, argv);
     return taken != 0 ? taken : parse_seconds(&wait, argc, argv);
 }
 
@@ -231,6 +242,8 @@ static bool parse(call_command *command, int argc, char *const *argv)
         taken = 1;
         if (strcmp(argv[i], "--many") == 0 && (command->count == 0 || command->is_many)) {
             command->is_many = true;
+        } else if (strcmp(argv[i], "--stream") == 0) {
+            command->is_stream = true;
         } else if (strncmp(argv[i], "--", 2) == 0) {
             snprintf(message, sizeof message, "%s does not go here", argv[i]);
             dr_cli_usage("call", message);
@@ -253,6 +266,14 @@ static bool parse(call_command *command, int argc, char *const *argv)
         dr_cli_usage("call", command->address == NULL ? "HOST:PORT is missing" : "NAME is missing");
         return false;
     }
+    if (command->is_stream && command->is_many) {
+        dr_cli_usage("call", "--stream is of one api, --many of several");
+        return false;
+    }
+    if (command->idle_s > 0 && !command->is_stream) {
+        dr_cli_usage("call", "--idle belongs to --stream");
+        return false;
+    }
     return true;
 }
 
@@ -268,7 +289,11 @@ static int status_of_err(const dora_error *error)
 {
     switch (error->err) {
     case DORA_EREPLY:
+    case DORA_EHANDLER:
         return status_of_code(error->code);
+    case DORA_EINTERRUPTED:
+        return DR_EXIT_INTERRUPTED;
+    case DORA_EFULL:
     case DORA_EINVAL:
         return DR_EXIT_USAGE;
     case DORA_ETOOBIG:
@@ -358,43 +383,61 @@ static int print_results(const call_command *command, const dora_answer *answer)
     return status;
 }
 
+/* Says what went wrong. Returns: the exit status. */
+static int fail(const call_command *command, const dora_error *error)
+{
+    const dora_slice msg = dr_slice(error->msg);
+    char hint[DR_HINT_MAX] = "";
+    if (error->err == DORA_EHANDLER) {
+        const dora_slice name = command->calls[0].name;
+        const bool is_unknown = error->code == DORA_CODE_NO_API;
+        complain(name, error->code, msg,
+                 is_unknown ? dr_hint_api(command->address, name, hint) : "");
+    } else if (error->code != 0) {
+        const bool is_http = !command->is_stream && dr_hint_http(error, command->address);
+        complain(dr_slice(command->address), error->code, msg, is_http ? DR_HINT_HTTP : "");
+    } else if (error->err != DORA_EINTERRUPTED) {
+        dr_cli_print_error("call", error->msg);
+    }
+    return status_of_err(error);
+}
+
 static int call_and_print(const call_command *command)
 {
     dora_error error = {.err = DORA_OK};
     dora_client *client = NULL;
-    uint32_t timeout_ms = (uint32_t)(command->timeout_s * 1000.0);
+    const uint32_t timeout_ms = (uint32_t)(command->timeout_s * 1000.0);
     dora_client_options options = {.size = sizeof options,
                                    .nodes = command->address,
-                                   .timeout_ms = timeout_ms,
+                                   .timeout_ms = command->is_stream ? 0 : timeout_ms,
                                    .token = dr_cli_token(),
                                    .wait_ms = (uint32_t)(command->wait_s * 1000.0)};
     const dora_call_options once = {
         .size = sizeof once,
+        .timeout_ms = timeout_ms,
+        .idle_ms = (uint32_t)(command->idle_s * 1000.0),
+        .is_interrupted = dr_interrupt_came,
         .trace = {command->trace, command->trace != NULL ? strlen(command->trace) : 0},
         .priority = command->priority};
     dr_cli_tls_fill(&options);
+    dr_interrupt_hold();
     dora_answer *answer = dora_answer_new();
     dora_err err = dora_client_new(&client, &options, &error);
     int status = DR_EXIT_OK;
     if (answer == NULL) {
         err = dora_error_set(&error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
     }
-    if (err == DORA_OK && command->is_many) {
+    if (err == DORA_OK && command->is_stream) {
+        err = dr_call_stream(client, command->calls, &once, &error);
+    } else if (err == DORA_OK && command->is_many) {
         err = dora_client_call_many(client, command->calls, command->count, &once, answer, &error);
     } else if (err == DORA_OK) {
         err = dora_client_call(client, command->calls, &once, answer, &error);
     }
-    if (err == DORA_OK) {
+    if (err != DORA_OK) {
+        status = fail(command, &error);
+    } else if (!command->is_stream) {
         status = print_results(command, answer);
-    } else {
-        if (error.code != 0) {
-            const bool is_http = dr_hint_http(&error, command->address);
-            complain(dr_slice(command->address), error.code, dr_slice(error.msg),
-                     is_http ? DR_HINT_HTTP : "");
-        } else {
-            dr_cli_print_error("call", error.msg);
-        }
-        status = status_of_err(&error);
     }
     dora_client_free(client);
     dora_answer_free(answer);
@@ -407,7 +450,7 @@ static int run(int argc, char **argv, const dora_host *host)
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help("call");
     }
-    call_command command = {.timeout_s = TIMEOUT_S_DEFAULT};
+    call_command command = {.timeout_s = 0};
     size_t room = (size_t)argc + 1;
     int status = DR_EXIT_USAGE;
     command.calls = dr_calloc(room, sizeof *command.calls);

@@ -10,7 +10,8 @@ typedef enum dr_exit {
     DR_EXIT_FAILED = 1, /* the handler's error; a server or a configuration that does not start */
     DR_EXIT_USAGE = 2,
     DR_EXIT_NOT_RUN = 3,
-    DR_EXIT_CONNECTION = 4
+    DR_EXIT_CONNECTION = 4,
+    DR_EXIT_INTERRUPTED = 130 /* as a shell has it: 128, and the signal's number */
 } dr_exit;
 
 /* Parts of the help of several commands. */

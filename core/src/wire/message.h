@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include <dora/error.h>
 #include <dora/priority.h>
 
 /* DR_CALL_TYPES lists the types of a request by their names on the wire. Then: whether one api is
@@ -117,6 +118,12 @@ typedef struct dr_reply_message {
     int64_t part;    /* of a stream's part: its number, from 0; else -1 */
     bool is_result;
 } dr_reply_message;
+
+/* dr_reply_goes_on says whether it is a word of a stream that goes on: a part, or progress. */
+static inline bool dr_reply_goes_on(const dr_reply_message *reply)
+{
+    return reply->code == DORA_CODE_PART || reply->code == DORA_CODE_PROGRESS;
+}
 
 /* dr_reply_decode reads a reply's body or an envelope; all of it is checked.
  * Errors: DORA_EPROTO or DORA_ETOOBIG; error->offset is the first bad byte. */

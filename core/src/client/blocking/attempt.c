@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/code.h"
 #include "client/balance/node_sync.h"
+#include "client/blocking/left_stream.h"
 #include "client/blocking/results.h"
+#include "client/shared/follow_up.h"
 #include "client/shared/hello.h"
 
 static dora_err failed(dora_error *error, dora_err err)
@@ -41,6 +43,16 @@ static void take_peer(dr_attempt *a)
         dr_pooled_conn *peer = dr_conn_pool_take(&client->conn_pool, a->tries.node);
         a->peer = peer;
         a->made.is_reused = peer != NULL;
+        if (peer != NULL && peer->pending > 0 && a->request.type == DR_TYPE_ST_S) {
+            dr_conn_pool_give(&client->conn_pool, peer, peer->used_ns); /* others wait there */
+            a->peer = NULL;
+            a->made.is_reused = false;
+            break;
+        }
+        if (peer != NULL && peer->is_left && !dr_left_stream_has_ended(peer)) {
+            dr_results_drop(client, peer);
+            continue;
+        }
         if (peer == NULL || dr_peer_is_usable(peer, a->begun_ns)) {
             break;
         }
@@ -156,7 +168,43 @@ static dora_err receive_some(dr_attempt *a, dora_error *error)
     return err;
 }
 
-/* Sends the request, then waits for its reply. A server that closes before it has read everything
+dora_err dr_attempt_more(dr_attempt *a, dora_error *error)
+{
+    dr_buf *out = &a->peer->link.out;
+    dora_err err = next_reply(a, error);
+    while (err == DORA_EAGAIN) {
+        if (out->len > 0) {
+            size_t sent = 0;
+            err = dr_wait_send(&a->peer->stream, dr_buf_slice(out), &a->wait, &sent, error);
+            dr_buf_consume(out, sent);
+        }
+        if (err == DORA_ECLOSED) { /* what came before is read first */
+            dr_buf_clear(out);
+            err = DORA_EAGAIN;
+        }
+        if (err == DORA_OK || err == DORA_EAGAIN) {
+            err = receive_some(a, error);
+        }
+        if (err == DORA_OK) {
+            err = next_reply(a, error);
+        }
+    }
+    return err;
+}
+
+void dr_attempt_flush(dr_attempt *a)
+{
+    dr_loss loss;
+    size_t sent = 0;
+    dr_buf *out = &a->peer->link.out;
+    if (a->peer->stream.fd >= 0) { /* else it is the parent's */
+        (void)dr_stream_send(&a->peer->stream, dr_buf_slice(out), &sent, &loss);
+        dr_buf_consume(out, sent);
+    }
+}
+
+/* Sends the request, then waits for its reply, of a stream only until it is sent: the DORA_EAGAIN.
+ * A server that closes before it has read everything
  * may have said why: what came is read first. */
 static dora_err exchange(dr_attempt *a, dora_error *error)
 {
@@ -174,6 +222,10 @@ static dora_err exchange(dr_attempt *a, dora_error *error)
             a->is_half_sent =
                 rest.len > 0 && (rest.len < whole || dr_stream_is_amid(&a->peer->stream));
             is_closed = err == DORA_ECLOSED;
+        }
+        if (rest.len == 0 && a->request.type == DR_TYPE_ST_S) {
+            dr_buf_clear(&a->peer->link.out);
+            return DORA_EAGAIN;
         }
         if (err == DORA_OK || err == DORA_EAGAIN || is_closed) {
             err = receive_some(a, error);
@@ -236,6 +288,15 @@ static dora_err say_hello(dr_attempt *a, dora_error *error)
     return dr_hello_append(&a->peer->link, &client->settings, &address, error);
 }
 
+/* How long the caller waits; of a stream that has no end: -1. */
+static int64_t timeout_ms(const dr_attempt *a, uint64_t now_ns)
+{
+    const uint64_t until_ns = a->request.type == DR_TYPE_ST_S ? a->until_ns : a->tries.deadline_ns;
+    return until_ns == UINT64_MAX
+               ? -1
+               : (int64_t)((until_ns - now_ns + DR_NS_PER_MS - 1) / DR_NS_PER_MS);
+}
+
 /* Connects if need be, and talks. */
 static dora_err session(dr_attempt *a, dora_error *error)
 {
@@ -255,8 +316,7 @@ static dora_err session(dr_attempt *a, dora_error *error)
     if (now_ns >= a->tries.deadline_ns) {
         return failed(error, DORA_ETIMEDOUT);
     }
-    a->request.timeout_ms =
-        (int64_t)((a->tries.deadline_ns - now_ns + DR_NS_PER_MS - 1) / DR_NS_PER_MS);
+    a->request.timeout_ms = timeout_ms(a, now_ns);
     a->request.guid = (dora_slice){a->answer->guid, DR_GUID_LEN};
     a->request.attempt = a->tries.attempt;
     dr_buf_clear(&a->peer->link.out);
@@ -270,7 +330,7 @@ static dora_err session(dr_attempt *a, dora_error *error)
     if (err == DORA_ECONNECT) {
         name_server(a, error);
     }
-    return err == DORA_OK ? finish(a, error) : err;
+    return err;
 }
 
 /* Whether the server closes the connection after this reply. */
@@ -279,12 +339,27 @@ static bool is_last_word(const dr_incoming *incoming)
     return dr_code_closes(incoming->reply.code) || dr_incoming_is_for(incoming, DR_GUID_NONE);
 }
 
+/* The caller has given up: nobody waits for it at the server, either. What an older server answers
+ * goes with the connection, or is nobody's. */
+static void cancel(dr_attempt *a)
+{
+    const bool is_waited_for = a->request.type == DR_TYPE_W_S || a->request.type == DR_TYPE_W_M;
+    dr_buf_clear(&a->peer->link.out);
+    if (is_waited_for && !a->made.is_unsent &&
+        dr_follow_up_cancel(&a->peer->link, a->answer->guid) == DORA_OK) {
+        dr_attempt_flush(a);
+    }
+}
+
 /* Keeps the connection after a good reply, and where results are still to come on it; else closes
  * it, since what comes on it next is not known. */
 static void put_away(dr_attempt *a, dora_err err, uint64_t now_ns)
 {
     dora_client *client = a->client;
     dr_pooled_conn *peer = a->peer;
+    if (err == DORA_EINTERRUPTED) {
+        cancel(a);
+    }
     bool is_alive = err == DORA_OK || err == DORA_ETIMEDOUT || err == DORA_EINTERRUPTED;
     bool is_clean = err == DORA_OK && !a->made.is_unsent && dr_link_is_empty(&peer->link);
     peer->is_ending =
@@ -318,6 +393,7 @@ static void end(dr_attempt *a, dora_err err)
 {
     dora_client *client = a->client;
     uint64_t now_ns = dr_clock_ns();
+    a->is_open = false;
     pthread_mutex_lock(&client->lock);
     dr_node *node = &client->nodes.items[a->tries.node];
     node->in_flight -= node->in_flight > 0 ? 1 : 0; /* 0 in a child that was forked meanwhile */
@@ -333,17 +409,68 @@ static void end(dr_attempt *a, dora_err err)
     pthread_mutex_unlock(&client->lock);
 }
 
+/* Whether a stream has not ended: its request was sent, or what has come is not its last word. */
+static bool stays_open(dr_attempt *a, dora_err err)
+{
+    const bool is_heard = err == DORA_OK && dr_reply_goes_on(&a->incoming.reply);
+    if (err != DORA_EAGAIN && !is_heard) {
+        return false;
+    }
+    a->is_open = true;
+    a->made.code = is_heard ? a->incoming.reply.code : 0;
+    if (is_heard) {
+        a->first_ns = dr_clock_ns() - a->begun_ns;
+    }
+    return true;
+}
+
 dora_err dr_attempt_run(dr_attempt *a, bool *is_over, dora_error *error)
 {
     *is_over = false;
-    dora_err err = begin(a, is_over, error);
+    dora_err err = a->is_open ? DORA_OK : begin(a, is_over, error);
     a->made.err = err;
     if (err != DORA_OK) {
         return err;
     }
-    err = session(a, error);
+    err = a->is_open ? dr_attempt_more(a, error) : session(a, error);
+    if (a->request.type == DR_TYPE_ST_S && stays_open(a, err)) {
+        return DORA_OK;
+    }
+    err = err == DORA_OK ? finish(a, error) : err;
     a->made.err = err;
     a->made.code = err == DORA_OK ? a->incoming.reply.code : 0;
     end(a, err);
     return err;
+}
+
+dora_err dr_attempt_end(dr_attempt *a, dora_err err, dora_error *error)
+{
+    a->begun_ns = dr_clock_ns() - a->first_ns; /* what a node takes is how long it was silent */
+    err = err == DORA_OK ? finish(a, error) : err;
+    a->made.err = err;
+    a->made.code = err == DORA_OK ? a->incoming.reply.code : 0;
+    end(a, err);
+    return err;
+}
+
+void dr_attempt_leave(dr_attempt *a)
+{
+    dora_client *client = a->client;
+    dr_pooled_conn *peer = a->peer;
+    if (peer->stream.fd < 0 || peer->link.out.len > 0) {
+        (void)dr_attempt_end(a, DORA_EINTERRUPTED, NULL);
+        return;
+    }
+    const uint64_t now_ns = dr_clock_ns();
+    a->is_open = false;
+    a->peer = NULL;
+    a->begun_ns = now_ns - a->first_ns;
+    peer->is_left = true;
+    memcpy(peer->left, a->answer->guid, DR_GUID_LEN);
+    pthread_mutex_lock(&client->lock);
+    dr_node *node = &client->nodes.items[peer->node];
+    node->in_flight -= node->in_flight > 0 ? 1 : 0;
+    dr_conn_pool_give(&client->conn_pool, peer, now_ns);
+    judge_node(a, now_ns);
+    pthread_mutex_unlock(&client->lock);
 }

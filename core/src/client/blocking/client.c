@@ -5,16 +5,11 @@
 
 #include <dora/client.h>
 
-#include "base/clock.h"
-#include "base/deadline.h"
 #include "base/mem.h"
-#include "base/priority.h"
-#include "base/slice.h"
-#include "base/trace.h"
 #include "client/balance/node_parse.h"
 #include "client/blocking/attempt.h"
-#include "client/blocking/await_server.h"
 #include "client/blocking/perform.h"
+#include "client/blocking/prepare.h"
 #include "client/blocking/registry_poll.h"
 #include "client/blocking/share.h"
 #include "client/shared/options.h"
@@ -139,26 +134,7 @@ static dora_err run(dora_client *client, dr_call_type type, size_t count, dora_a
         .submission = submission,
     };
     char room[DR_TRACE_BYTES_MAX];
-    err = dr_trace_of_call(options->trace, room, &a.request.trace, error);
-    err = err == DORA_OK ? dr_priority_of_call(options->priority, client->settings.priority,
-                                               &a.request.priority, error)
-                         : err;
-    if (err != DORA_OK) {
-        return err;
-    }
-    /* A call that names its server needs no other. */
-    err = client->source != NULL && options->node == NULL
-              ? dr_registry_poll_begin(client, &a.tries, options, error)
-              : dr_tries_begin(&a.tries, &client->settings, &client->nodes, options, dr_clock_ns(),
-                               dr_deadline_get(), error);
-    if (err == DORA_OK && options->node != NULL) {
-        const dora_slice text = dr_slice(options->node);
-        err = dr_address_read(text, &a.node_address, error);
-    }
-    a.wait = (dr_wait){.is_interrupted = options->is_interrupted, .user = options->user};
-    if (err == DORA_ECONNECT && client->source != NULL) {
-        err = dr_await_first(&a, error);
-    }
+    err = dr_prepare(&a, room, error);
     return err == DORA_OK ? dr_perform(&a, error) : err;
 }
 

@@ -15,10 +15,12 @@ typedef struct dr_pooled_conn {
     dr_link link;
     dr_stream stream;
     size_t node;
-    size_t pending;   /* submissions whose results are still to come on it */
-    bool is_ending;   /* takes no more requests: it is kept for those results only */
-    bool is_idle;     /* nobody has it */
-    uint64_t used_ns; /* when it last served a call; 0: look at it before the next */
+    size_t pending;         /* submissions whose results are still to come on it */
+    bool is_ending;         /* takes no more requests: it is kept for those results only */
+    bool is_idle;           /* nobody has it */
+    bool is_left;           /* a stream on it was left by its caller, of which more may come: */
+    char left[DR_GUID_LEN]; /* this one */
+    uint64_t used_ns;       /* when it last served a call; 0: look at it before the next */
     struct dr_pooled_conn *idle_next;
     struct dr_pooled_conn *next; /* among all of the pool */
     struct dr_pooled_conn *before;

@@ -54,6 +54,9 @@ dora_err dr_perform(dr_attempt *a, dora_error *error)
             break;
         }
     }
+    if (a->is_open) { /* a stream, which goes on */
+        return err;
+    }
     if (err == DORA_OK) {
         err = dr_answer_verdict(a->request.type, &a->incoming.reply, error);
     }

@@ -12,6 +12,7 @@
 #include "client/mux/mux_read.h"
 #include "client/mux/mux_registry.h"
 #include "client/mux/mux_secure.h"
+#include "client/mux/mux_stream.h"
 #include "client/mux/mux_table.h"
 #include "client/shared/options.h"
 #include "transport/loss.h"
@@ -358,9 +359,18 @@ static void late(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
         connect_late(mux, call, now_ns);
         return;
     }
+    const dr_reason *reason = &dr_reason_late;
+    if (call->stream != NULL) {
+        reason = dr_mux_stream_late(call, now_ns);
+        dr_mux_cancel_there(mux, call);
+    }
+    if (dr_mux_stream_is_heard(call)) {
+        dr_mux_over(mux, call, reason);
+        return;
+    }
     dr_mux_record_outcome(mux, conn->node, &made, now_ns - call->begun_ns, now_ns);
     conn->silences++;
-    dr_mux_fail(mux, call, &made, &dr_reason_late, now_ns);
+    dr_mux_fail(mux, call, &made, reason, now_ns);
     if (conn->silences >= DR_MUX_SILENCES_MAX) {
         dr_mux_conn_end(mux, conn, false, now_ns);
     }

@@ -44,6 +44,17 @@ typedef struct dr_mux_conn dr_mux_conn;
 typedef struct dr_mux_session dr_mux_session;
 typedef struct dr_mux_registry dr_mux_registry;
 
+/* dr_mux_stream is what a call has that is answered in parts. */
+typedef struct dr_mux_stream {
+    uint64_t until_ns; /* of the whole; UINT64_MAX: none */
+    uint64_t idle_ns;
+    uint64_t first_ns; /* how long the server was silent before its first word; 0: it still is */
+    int64_t parts;     /* that have come */
+    uint32_t window;
+    uint32_t untaken; /* of them, not done with yet */
+    uint32_t untold;  /* done with, which the server does not know */
+} dr_mux_stream;
+
 /* dr_mux_call is one call, in one block with what is sent. */
 typedef struct dr_mux_call {
     dr_guid_entry entry;
@@ -63,6 +74,7 @@ typedef struct dr_mux_call {
     const dr_reason *reason;    /* ENDED: why; PAUSED: why it will have */
     char *group;                /* of one that began without nodes: its name; NULL: the default */
     dora_priority priority;     /* as it is sent */
+    dr_mux_stream *stream;      /* NULL: it is none */
     char *trace;                /* NULL: none */
     size_t trace_len;
     dr_call_type type;

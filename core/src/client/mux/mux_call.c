@@ -198,6 +198,7 @@ void dr_mux_call_free(dr_mux_call *call)
     dr_reason_drop(call->reason);
     dr_free(call->group);
     dr_free(call->trace);
+    dr_free(call->stream);
     dr_free(call);
 }
 

@@ -8,6 +8,7 @@
 #include "client/mux/mux.h"
 #include "client/mux/mux_call.h"
 #include "client/mux/mux_table.h"
+#include "client/shared/follow_up.h"
 #include "client/shared/hello.h"
 
 static const dr_reason result_lost = {
@@ -107,15 +108,19 @@ static dora_err encode(const dora_mux *mux, dr_mux_conn *conn, dr_mux_call *call
                        dora_error *error)
 {
     const size_t before = conn->link.out.len;
-    uint64_t left_ns = call->tries.deadline_ns > now_ns ? call->tries.deadline_ns - now_ns : 0;
+    const uint64_t until_ns =
+        call->stream == NULL ? call->tries.deadline_ns : call->stream->until_ns;
+    uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
     const dr_request request = {
         .guid = {call->guid, DR_GUID_LEN},
         .type = call->type,
         .api_count = call->api_count,
-        .timeout_ms = (int64_t)((left_ns + DR_NS_PER_MS - 1) / DR_NS_PER_MS),
+        .timeout_ms =
+            until_ns != UINT64_MAX ? (int64_t)((left_ns + DR_NS_PER_MS - 1) / DR_NS_PER_MS) : -1,
         .trace = {call->trace, call->trace_len},
         .attempt = call->tries.attempt,
         .priority = call->priority,
+        .window = call->stream != NULL ? call->stream->window : 0,
     };
     dora_err err = conn->queued == 0 ? dr_hello_append(&conn->link, &mux->settings,
                                                        &mux->nodes.items[conn->node].address, error)
@@ -144,10 +149,29 @@ void dr_mux_flush(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns)
         dr_mux_fail(mux, call, &made, reason, now_ns);
         dr_reason_drop(reason);
     }
+    dr_mux_wants_write(mux, conn);
+}
+
+void dr_mux_wants_write(dora_mux *mux, dr_mux_conn *conn)
+{
     if (conn->state == DR_CONN_OPEN && conn->link.out.len > 0 && !conn->is_writing) {
         conn->is_writing = true;
         conn->wants_write = true;
         dr_mux_ready(mux, conn);
+    }
+}
+
+void dr_mux_cancel_there(dora_mux *mux, const dr_mux_call *call)
+{
+    dr_mux_conn *conn = call->conn;
+    const bool is_waited_for = !dr_call_type_is_accepted(call->type) && call->type != DR_TYPE_SC;
+    if (call->state != DR_CALL_SENT || !is_waited_for || conn->state != DR_CONN_OPEN) {
+        return;
+    }
+    const size_t before = conn->link.out.len;
+    if (dr_follow_up_cancel(&conn->link, call->guid) == DORA_OK) {
+        conn->queued += conn->link.out.len - before;
+        dr_mux_wants_write(mux, conn);
     }
 }
 

@@ -14,6 +14,11 @@ bool dr_mux_conn_has_open(const dora_mux *mux, size_t node);
 /* dr_mux_flush puts waiting calls into the output, as far as there is room. */
 void dr_mux_flush(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns);
 
+/* dr_mux_wants_write has the driver told that there is something in the output.
+ * dr_mux_cancel_there has the server end a call of which it may know. */
+void dr_mux_wants_write(dora_mux *mux, dr_mux_conn *conn);
+void dr_mux_cancel_there(dora_mux *mux, const dr_mux_call *call);
+
 /* dr_mux_conn_end makes a connection take no more calls: those that wait go elsewhere, to another
  * node where this one `is_stopping`. dr_mux_conn_sweep closes it when nothing is left on it. */
 void dr_mux_conn_end(dora_mux *mux, dr_mux_conn *conn, bool is_stopping, uint64_t now_ns);

@@ -7,7 +7,9 @@
 #include "client/mux/mux.h"
 #include "client/mux/mux_call.h"
 #include "client/mux/mux_conn.h"
+#include "client/mux/mux_stream.h"
 #include "client/mux/mux_table.h"
+#include "client/shared/follow_up.h"
 
 /* What is left to say of a call that has ended, until the next event is asked for. */
 static void tell(dora_mux *mux, dr_mux_call *call, dora_err err, dora_mux_event *event)
@@ -52,6 +54,10 @@ static void conclude(dora_mux *mux, dr_mux_call *call, const dr_try *made,
     if (err == DORA_OK) {
         err = dr_answer_verdict(call->type, reply, &mux->error);
     }
+    if (call->stream != NULL && err == DORA_EREPLY && reply->code == DORA_CODE_BAD_TYPE) {
+        dora_error_set(&mux->error, err, "%s", DR_STREAM_OLD_TEXT);
+        mux->error.code = DORA_CODE_BAD_TYPE;
+    }
     if (dr_tries_maybe_ran(&call->tries, made, err)) {
         err = call->maybe_ran->err;
         dr_reason_give(call->maybe_ran, &mux->error);
@@ -90,6 +96,15 @@ static void learn(dora_mux *mux, dr_mux_call *call, const dr_try *made, uint64_t
     }
 }
 
+/* The last word of a call in parts, of which more came before: it is not sent again. */
+static void end_stream(dora_mux *mux, dr_mux_call *call, dr_try *made,
+                       const dr_reply_message *reply, uint64_t now_ns, dora_mux_event *event)
+{
+    call->begun_ns = now_ns - call->stream->first_ns; /* what a node takes: its first silence */
+    learn(mux, call, made, now_ns);
+    conclude(mux, call, made, reply, event);
+}
+
 /* The reply to a call. Returns: whether it makes an event; else there is another try. */
 static bool take_reply(dora_mux *mux, dr_mux_call *call, const dr_incoming *incoming,
                        uint64_t now_ns, dora_mux_event *event)
@@ -105,6 +120,10 @@ static bool take_reply(dora_mux *mux, dr_mux_call *call, const dr_incoming *inco
             dr_answer_is_overloaded(given, call->type, reply, &made.retry_after_ms);
     } else {
         dora_error_set(&mux->error, made.err, "%s", dora_err_text(made.err));
+    }
+    if (dr_mux_stream_is_heard(call)) {
+        end_stream(mux, call, &made, reply, now_ns, event);
+        return true;
     }
     learn(mux, call, &made, now_ns);
     if (dr_mux_is_submission(call->type) && made.err == DORA_OK &&
@@ -162,6 +181,9 @@ bool dr_mux_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns, dora_mux_eve
     if (incoming.reply.is_result) {
         take_result(mux, call, &incoming, event);
         return true;
+    }
+    if (call->stream != NULL && dr_reply_goes_on(&incoming.reply)) {
+        return dr_mux_stream_hear(mux, call, &incoming.reply, now_ns, event);
     }
     return take_reply(mux, call, &incoming, now_ns, event);
 }

@@ -13,6 +13,7 @@
 #include "client/mux/mux_call.h"
 #include "client/mux/mux_conn.h"
 #include "client/mux/mux_registry.h"
+#include "client/mux/mux_stream.h"
 #include "client/mux/mux_table.h"
 #include "client/shared/options.h"
 
@@ -27,7 +28,7 @@ static dr_call_type type_of(dora_mux_mode mode)
         [DORA_MUX_CALL] = DR_TYPE_W_S,    [DORA_MUX_CALL_MANY] = DR_TYPE_W_M,
         [DORA_MUX_SEND] = DR_TYPE_AN_S,   [DORA_MUX_SEND_MANY] = DR_TYPE_AN_M,
         [DORA_MUX_SUBMIT] = DR_TYPE_AM_S, [DORA_MUX_SUBMIT_MANY] = DR_TYPE_AM_M,
-        [DORA_MUX_CONTROL] = DR_TYPE_SC,
+        [DORA_MUX_CONTROL] = DR_TYPE_SC,  [DORA_MUX_STREAM] = DR_TYPE_ST_S,
     };
     return types[mode];
 }
@@ -209,6 +210,14 @@ dora_err dora_mux_start(dora_mux *mux, dora_mux_mode mode, const dora_call *call
     if (mux->registry != NULL) {
         dr_mux_registry_use(mux, now_ns);
     }
+    if (type == DR_TYPE_ST_S) {
+        room = *options;
+        options = &room;
+        if (dr_mux_stream_new(mux, call, &room, now_ns) != DORA_OK) {
+            dr_mux_call_free(call);
+            return no_memory(error);
+        }
+    }
     err = dr_tries_begin(&call->tries, &mux->settings, &mux->nodes, options, now_ns,
                          dr_deadline_get(), error);
     if (err == DORA_ECONNECT) { /* a registry may know some later */
@@ -240,6 +249,7 @@ bool dora_mux_cancel(dora_mux *mux, uint64_t id, void **user)
     if (user != NULL) {
         *user = call->user;
     }
+    dr_mux_cancel_there(mux, call);
     dr_mux_forget(mux, call);
     return true;
 }

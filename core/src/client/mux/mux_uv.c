@@ -10,6 +10,7 @@
 /* What a call waits with. */
 typedef struct waiter {
     dora_async_fn on_accepted;
+    dora_async_word_fn on_word;
     dora_async_fn on_done;
     void *user;
 } waiter;
@@ -33,6 +34,9 @@ static void handle(dora_async *async, const dora_mux_event *event)
         if (waiting->on_accepted != NULL) {
             waiting->on_accepted(DORA_OK, NULL, event->answer, waiting->user);
         }
+        break;
+    case DORA_MUX_WORD:
+        waiting->on_word(&event->word, waiting->user);
         break;
     case DORA_MUX_DONE:
         waiting->on_done(event->err, event->error, event->answer, waiting->user);
@@ -237,6 +241,20 @@ dora_err dora_async_control(dora_async *async, const char *command,
     const waiter how = {.on_done = on_done, .user = user};
     const dora_call call = {.name = {command, command != NULL ? strlen(command) : 0}};
     return begin(async, DORA_MUX_CONTROL, &call, 1, options, &how, id, error);
+}
+
+dora_err dora_async_stream(dora_async *async, const dora_call *call,
+                           const dora_call_options *options, dora_async_word_fn on_word,
+                           dora_async_fn on_done, void *user, uint64_t *id, dora_error *error)
+{
+    const waiter how = {.on_word = on_word, .on_done = on_done, .user = user};
+    return begin(async, DORA_MUX_STREAM, call, 1, options, &how, id, error);
+}
+
+void dora_async_take(dora_async *async, uint64_t id, uint32_t count)
+{
+    dora_mux_take(async->mux, id, count, dr_clock_ns());
+    dr_uv_wake(async);
 }
 
 bool dora_async_cancel(dora_async *async, uint64_t id)

@@ -339,6 +339,7 @@ dora_err dr_answer_read(dora_answer *answer, dr_call_type type, size_t count,
     }
     switch (type) {
     case DR_TYPE_W_S:
+    case DR_TYPE_ST_S:
         return dr_answer_finish_one(answer, reply, error);
     case DR_TYPE_W_M:
         return dr_answer_finish_many(answer, count, reply, error);
@@ -350,7 +351,8 @@ dora_err dr_answer_read(dora_answer *answer, dr_call_type type, size_t count,
 bool dr_answer_is_overloaded(const dora_answer *answer, dr_call_type type,
                              const dr_reply_message *reply, uint32_t *retry_after_ms)
 {
-    bool is_envelope = type == DR_TYPE_W_S && reply->code == DORA_CODE_OK && answer->count == 1;
+    bool is_envelope = (type == DR_TYPE_W_S || type == DR_TYPE_ST_S) &&
+                       reply->code == DORA_CODE_OK && answer->count == 1;
     *retry_after_ms = 0;
     if ((is_envelope ? answer->results[0].code : reply->code) != DORA_CODE_OVERLOADED) {
         return false;

@@ -1,0 +1,194 @@
+"""Client.stream(): the parts of one call as they come, its result, and leaving it."""
+
+import gc
+import itertools
+import threading
+import time
+
+import pytest
+
+import dora
+from dora_helpers import wait_until
+from stream_peer import StreamPeer
+
+
+@pytest.fixture
+def server():
+    one = StreamPeer()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def client(server):
+    with dora.Client(server.node, timeout=30.0) as one:
+        yield one
+
+
+def test_parts_come_one_after_the_other_then_the_result(client):
+    stream = client.stream("/parts", 50)
+    assert isinstance(stream, dora.Stream) and iter(stream) is stream
+    with pytest.raises(RuntimeError, match="behind its last part"):
+        stream.result
+    assert list(stream) == list(range(50))
+    assert stream.result == 50 and stream.progress is None
+    assert list(stream) == [] and stream.result == 50  # ended stays ended
+    stream.cancel()
+    assert stream.result == 50
+
+
+def test_a_result_is_what_yield_from_gives(client):
+    def both():
+        return (yield from client.stream("/tuple")), "and more"
+
+    walk = both()
+    assert next(walk) == [1, 2]
+    with pytest.raises(StopIteration) as end:
+        next(walk)
+    assert end.value.value == ([3, 4], "and more")
+
+
+def test_room_is_asked_for_by_halves(client, server):
+    assert list(client.stream("/parts", 20, window=8)) == list(range(20))
+    wait_until(lambda: server.taken == 20, "room for twenty")
+    assert [seen["take"] for seen in server.seen if seen["type"] == "TK"] == [4] * 5
+    assert server.seen[0]["window"] == 8 and "timeout" not in server.seen[0]
+    list(client.stream("/parts", 0, timeout=20))
+    assert 19000 < server.seen[-1]["timeout"] <= 20000 and server.seen[-1]["window"] == 16
+
+
+def test_progress_is_the_newest_and_told_at_once(client):
+    told = []
+    stream = client.stream("/progress", on_progress=told.append)
+    assert next(stream) == "a" and stream.progress == (1, 2, "half")
+    assert stream.progress.note == "half" and isinstance(stream.progress, dora.Progress)
+    assert list(stream) == [] and stream.result == {"n": 1}
+    assert told == [(1, 2, "half"), (2, 2, "all")] and stream.progress.done == 2
+
+
+def test_what_on_progress_raises_ends_the_stream(client):
+    stream = client.stream("/progress", on_progress=lambda progress: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        next(stream)
+    assert list(stream) == []
+    with pytest.raises(dora.Error) as caught:
+        stream.result
+    assert caught.value.code == 100211
+
+
+@pytest.mark.parametrize(("name", "kind", "code"), [
+    ("/fail", dora.HandlerError, 404), ("/break", dora.Error, None)])
+def test_an_error_comes_behind_the_parts(client, name, kind, code):
+    stream = client.stream(name)
+    assert next(stream) == "a"
+    for read in (lambda: next(stream), lambda: stream.result):
+        with pytest.raises(kind) as caught:
+            read()
+        assert code is None or caught.value.code == code
+    assert list(stream) == []
+
+
+def test_an_older_server_is_named(client):
+    with pytest.raises(dora.Error, match="older than streams") as caught:
+        next(client.stream("/old"))
+    assert caught.value.code == 100002 and client.call("/call", 1) == 1
+
+
+@pytest.mark.parametrize("name", ["/quiet", "/silent"])
+@pytest.mark.parametrize(("times", "text"), [
+    ({"idle": 0.05}, r"silent for too long \(idle\)"), ({"timeout": 0.05}, r"over \(timeout\)")])
+def test_each_time_has_a_name(client, server, name, times, text):
+    stream = client.stream(name, **times)
+    parts = []
+    with pytest.raises(dora.TimeoutError, match=text) as caught:
+        for part in stream:
+            parts.append(part)  # noqa: PERF402: what came before the error counts
+    assert caught.value.code == 100009 and list(stream) == []
+    # Only of /quiet the server may have said that it knows streams.
+    server.wait_cancelled(len(parts))
+
+
+@pytest.mark.parametrize("leave", ["cancel", "close", "with", "drop"])
+def test_who_leaves_it_has_the_handler_ended(client, server, leave):
+    stream = client.stream("/endless")
+    assert list(itertools.islice(stream, 3)) == [0, 1, 2]
+    if leave == "with":
+        with stream as same:
+            assert same is stream
+    elif leave != "drop":
+        getattr(stream, leave)()
+    if leave != "drop":
+        assert list(stream) == []
+        with pytest.raises(dora.HandlerError, match="cancelled") as caught:
+            stream.result
+        assert caught.value.code == 100211
+    del stream
+    gc.collect()
+    server.wait_cancelled(1)
+    assert client.call("/call", 7) == 7
+
+
+def test_a_loop_that_is_left_ends_it(client, server):
+    for number in client.stream("/endless"):
+        if number == 40:
+            break
+    gc.collect()
+    server.wait_cancelled(1)
+
+
+def test_another_thread_may_cancel(client, server):
+    stream = client.stream("/quiet")
+    assert next(stream) == "a"
+    found = []
+    waiting = threading.Thread(target=lambda: found.append(list(stream)))
+    waiting.start()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:  # until it waits
+        try:
+            next(stream)
+        except RuntimeError as error:
+            assert "another thread" in str(error)
+            break
+    stream.cancel()
+    waiting.join(30)
+    assert found == [[]]
+    server.wait_cancelled(1)
+
+
+def test_streams_and_calls_stand_beside_each_other(client, server):
+    streams = [client.stream("/parts", 40, window=4) for _ in range(5)]
+    for number in range(40):
+        assert [next(stream) for stream in streams] == [number] * 5
+        assert client.call("/call", number) == number
+    assert [list(stream) for stream in streams] == [[]] * 5
+    assert server.connections <= 6
+
+
+def test_a_client_that_is_closed_lets_its_streams_end(server):
+    client = dora.Client(server.node)
+    stream = client.stream("/parts", 30)
+    assert next(stream) == 0
+    client.close()
+    assert list(stream) == list(range(1, 30))
+    with pytest.raises(RuntimeError, match="closed"):
+        client.stream("/parts", 1)
+
+
+@pytest.mark.parametrize(("options", "kind", "text"), [
+    ({"window": 0}, ValueError, "window must be 1 to 1024, not 0"),
+    ({"window": 1025}, ValueError, "window must be 1 to 1024, not 1025"),
+    ({"window": True}, TypeError, "window must be int, not bool"),
+    ({"idle": 0}, ValueError, "idle must be above 0"),
+    ({"idle": "x"}, TypeError, "idle must be seconds"),
+    ({"timeout": -1}, ValueError, "timeout must be above 0"),
+    ({"on_progress": 5}, TypeError, "on_progress must be callable, not int"),
+    ({"group": "none"}, ValueError, "none"),
+    ({"nothing": 1}, TypeError, "nothing"),
+])
+def test_wrong_arguments_are_named(client, options, kind, text):
+    with pytest.raises(kind, match=text):
+        client.stream("/parts", 1, **options)
+    with pytest.raises(TypeError):
+        dora.Stream()
+    with pytest.raises(TypeError, match=r"\$\.x"):
+        client.stream("/parts", {"x": object()})
