@@ -210,6 +210,12 @@ static dora_err host_between(void *user)
     return err;
 }
 
+static uint64_t host_bytes_in_use(void *user)
+{
+    (void)user;
+    return zend_memory_usage(false);
+}
+
 void php_dora_zygote_serve(void)
 {
     host self = {.has_bailed_out = false};
@@ -225,7 +231,8 @@ void php_dora_zygote_serve(void)
                             .worker_stop = host_worker_stop,
                             .invoke = host_invoke,
                             .between = host_between,
-                            .interrupt = php_dora_interrupt};
+                            .interrupt = php_dora_interrupt,
+                            .bytes_in_use = host_bytes_in_use};
 
     errors_to_stderr();
     php_dora_output_flush();

@@ -105,7 +105,7 @@ static void set_state(setting *self, uint32_t task, uint32_t state)
 static uint32_t pop(setting *self)
 {
     uint32_t generation;
-    uint32_t task;
+    uint32_t task = DR_NONE;
     assert_true(dr_inbox_pop(&self->pool.region, self->slot, &generation, &task));
     return task;
 }

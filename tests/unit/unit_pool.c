@@ -73,8 +73,8 @@ uint32_t unit_pool_submit(dr_pool *pool, const dr_task_input *input)
 
 uint32_t unit_pool_start(dr_pool *pool, uint32_t slot)
 {
-    uint32_t generation;
-    uint32_t task;
+    uint32_t generation = 0;
+    uint32_t task = DR_NONE;
     assert_true(dr_inbox_pop(&pool->region, slot, &generation, &task));
     uint64_t word = dr_task_word(generation, DR_TASK_QUEUED, slot);
     assert_true(atomic_compare_exchange_strong(&pool->region.tasks[task].word, &word,

@@ -74,6 +74,11 @@ typedef struct dora_runtime {
      * a signal handler, on the thread of the others: what is not safe there is not to be done. What
      * that thread waits for returns with EINTR. May be NULL. */
     void (*interrupt)(void *host, bool is_again);
+
+    /* bytes_in_use is the memory that the host's own allocator has handed out and not got back,
+     * beside malloc's: looked at between two tasks, so that an api that leaks has a name. May be
+     * NULL. */
+    uint64_t (*bytes_in_use)(void *host);
 } dora_runtime;
 
 /* A worker with an event loop. The loop watches dora_worker_fd for reading. When that is readable

@@ -61,6 +61,12 @@
 #define DR_LIFE_TASKS_MAX 100000u       /* replaced although it has not grown */
 #define DR_GROWN_BYTES (1u << 20)       /* more is growth: arenas and caches come to rest below */
 #define DR_GROWN_FILES 8u               /* too: a pool of connections may still fill up */
+#define DR_GROWN_TASKS 20u              /* done before a worker looks in whose calls it grows */
+#define DR_GROWN_PAUSE_NS 100000000u    /* between two such looks, */
+#define DR_GROWN_SHARE 500u             /*   and so many times what they take */
+#define DR_GROWN_SKIPPED 8u             /* fewer tasks, by chance, are let go by before a look */
+#define DR_GROWN_APIS 32u               /* that a worker remembers, those that grew most */
+#define DR_GROWERS_MAX 64u              /* apis that a pool remembers */
 #define DR_HUNG_MS_DEFAULT 30000u       /* tasks wait and none ends: the server is not ready */
 #define DR_LOOP_GRACE_MS 1000u          /* past its time limit an event loop ends a task itself */
 #define DR_KILL_AFTER_MS_DEFAULT 1000u  /* a task that was asked to end: `finally` takes less */
@@ -225,6 +231,7 @@
 
 /* Numbers. */
 #define DR_STAT_WORKERS_MAX 128u /* of a pool that getStat tells one by one */
+#define DR_STAT_GROWN_MAX 10u    /* apis in whose calls its workers grew, told of each pool */
 #define DR_STAT_TASKS_MAX 10u    /* of a pool that have run for longest: for people */
 
 #define DR_RECENT_MS 60000u /* between two marks of the numbers of the last minutes */

@@ -197,6 +197,32 @@ static void put_poison(dr_buf *out, const json_t *pools)
     }
 }
 
+#define TOLD_BYTES (64 << 10) /* less may be a cache that has found its size */
+
+/* put_growth writes a line for each api in whose calls workers have grown. */
+static void put_growth(dr_buf *out, const json_t *pools)
+{
+    const char *name;
+    const json_t *pool;
+    json_object_foreach((json_t *)(uintptr_t)pools, name, pool)
+    {
+        const json_t *apis = json_object_get(pool, "growth");
+        for (size_t i = 0; i < json_array_size(apis); i++) {
+            const json_t *api = json_array_get(apis, i);
+            const char *text = dr_text_word(api, "api");
+            const int64_t bytes = dr_text_int(api, "bytes");
+            const int64_t calls = dr_text_int(api, "calls");
+            if (bytes >= TOLD_BYTES && calls > 0) {
+                dr_text_line(out, SIZE_MAX,
+                             "pool %s: workers grow in calls of %s: by %.1f KiB each, %.1f MiB in "
+                             "%" PRId64 " that were looked at",
+                             name, text[0] != '\0' ? text : "the fallback",
+                             (double)bytes / 1024 / (double)calls, (double)bytes / 1048576, calls);
+            }
+        }
+    }
+}
+
 static int print(const dr_operator *from, const json_t *data, bool is_json)
 {
     dr_buf out = {0};
@@ -216,6 +242,7 @@ static int print(const dr_operator *from, const json_t *data, bool is_json)
         put_callers(&out, json_object_get(server, "callers"));
         put_poison(&out, json_object_get(server, "pools"));
         put_priorities(&out, json_object_get(server, "pools"));
+        put_growth(&out, json_object_get(server, "pools"));
         put_rollout(&out, json_object_get(server, "rollout"));
         put_pools(&out, json_object_get(server, "pools"));
     }

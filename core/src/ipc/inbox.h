@@ -1,5 +1,6 @@
 /* inbox.h: the two rings of a worker: tasks handed to it, and tasks it has finished. Each has one
- * writer and one reader at a time; the master's side is guarded by the pool's lock. */
+ * writer and one reader at a time; the master's side is guarded by the pool's lock. An entry is
+ * written before its tail is published, so a death between the two leaves no gap. */
 #ifndef DR_IPC_INBOX_H
 #define DR_IPC_INBOX_H
 
@@ -31,14 +32,42 @@ static inline void dr_inbox_push(const dr_region *region, uint32_t worker, uint3
 }
 
 /* dr_inbox_pop takes the next task (worker). Returns: false when there is none. */
-bool dr_inbox_pop(const dr_region *region, uint32_t worker, uint32_t *generation, uint32_t *index);
+static inline bool dr_inbox_pop(const dr_region *region, uint32_t worker, uint32_t *generation,
+                                uint32_t *index)
+{
+    dr_shared_worker *shared = &region->workers[worker];
+    const uint32_t head = atomic_load_explicit(&shared->inbox_head, memory_order_relaxed);
+    if (head == atomic_load_explicit(&shared->inbox_tail, memory_order_acquire)) {
+        return false;
+    }
+    const uint64_t entry = dr_region_inbox(region, worker)[head & (region->shape.ring_entries - 1)];
+    atomic_store_explicit(&shared->inbox_head, head + 1, memory_order_release);
+    *generation = (uint32_t)(entry >> 32);
+    *index = (uint32_t)entry;
+    return true;
+}
 
 /* dr_outbox_push publishes a finished task (worker). */
-void dr_outbox_push(const dr_region *region, uint32_t worker, uint32_t reactor, uint32_t index);
+static inline void dr_outbox_push(const dr_region *region, uint32_t worker, uint32_t reactor,
+                                  uint32_t index)
+{
+    dr_shared_outbox *outbox = dr_region_outbox(region, worker, reactor);
+    const uint32_t tail = atomic_load_explicit(&outbox->tail, memory_order_relaxed);
+    outbox->entries[tail & (region->shape.ring_entries - 1)] = index;
+    atomic_store_explicit(&outbox->tail, tail + 1, memory_order_release);
+}
 
 /* dr_outbox_pop takes a finished task (master) at `*head`, which the caller keeps, from a ring of
  * so many entries. Returns: false when there is none. */
-bool dr_outbox_pop(const dr_shared_outbox *outbox, uint32_t entries, uint32_t *head,
-                   uint32_t *index);
+static inline bool dr_outbox_pop(const dr_shared_outbox *outbox, uint32_t entries, uint32_t *head,
+                                 uint32_t *index)
+{
+    if (atomic_load_explicit(&outbox->tail, memory_order_acquire) == *head) {
+        return false;
+    }
+    *index = outbox->entries[*head & (entries - 1)];
+    (*head)++;
+    return true;
+}
 
 #endif

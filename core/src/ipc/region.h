@@ -16,7 +16,7 @@
 #include <dora/runtime.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 12u
+#define DR_REGION_LAYOUT 13u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {
@@ -109,6 +109,9 @@ typedef struct dr_shared_worker {
     _Atomic uint32_t
         starved_kb; /* what it held when it crashed for want of memory; 0: it has not */
     _Atomic uint32_t interrupts; /* by the master: of its tasks so many were to end */
+    /* In whose calls it has grown, written by the worker: task/grown.c. */
+    alignas(64) _Atomic uint64_t grown[DR_GROWN_APIS];
+    _Atomic uint32_t grown_looks[DR_GROWN_APIS]; /* 0: there is nothing in that place */
 } dr_shared_worker;
 
 /* dr_shared_stack is where a worker was when it was asked to end a task: a line for each call, the

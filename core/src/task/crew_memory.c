@@ -1,9 +1,12 @@
 /* crew_memory.c: how much memory each worker has, and those that have too much. */
 #include "task/crew_memory.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "task/crew.h"
 
 /* memory_of is what a process keeps resident, in bytes; 0 where that cannot be read. */
@@ -21,9 +24,30 @@ static uint64_t memory_of(int pid)
     return count == 2 ? (uint64_t)pages[1] * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+/* say_replaced names the api that the worker grew in, where that was seen. */
+static void say_replaced(const dr_crew *crew, int pid, const dr_grower *most)
+{
+    char name[DR_PRINTABLE_MAX(DR_API_NAME_MAX)] = "the fallback";
+    char text[sizeof(name) + 128] = "";
+    if (most->api < crew->names.count) {
+        const char *item = crew->names.items[most->api];
+        (void)dr_printable_text((dora_slice){item, strlen(item)}, name, sizeof(name));
+    }
+    if (most->bytes >= 1024) {
+        (void)snprintf(text, sizeof(text),
+                       "; it grew most in calls of %s: by %" PRId64 " KiB in %" PRIu32
+                       " that were looked at",
+                       name, most->bytes / 1024, most->looks);
+    }
+    dr_log_write(crew->log, DR_LOG_NOTICE, crew->options.name,
+                 "worker process %d is above memory_mb_max (%u) and is replaced%s", pid,
+                 crew->options.memory_mb_max, text);
+}
+
 void dr_crew_check_memory(dr_crew *crew)
 {
     dr_pool *pool = crew->pool;
+    dr_grower most;
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         pthread_mutex_lock(&pool->lock);
         dr_slot *slot = &pool->slots[i];
@@ -42,12 +66,11 @@ void dr_crew_check_memory(dr_crew *crew)
         if (is_above) {
             slot->wants_recycling = true;
             slot->why = DR_RESTART_MEMORY;
+            (void)dr_growers_most(pool, i, &most);
         }
         pthread_mutex_unlock(&pool->lock);
         if (is_above) {
-            dr_log_write(crew->log, DR_LOG_NOTICE, crew->options.name,
-                         "worker process %d is above memory_mb_max (%u) and is replaced", pid,
-                         crew->options.memory_mb_max);
+            say_replaced(crew, pid, &most);
         }
     }
     dr_crew_balance(crew);

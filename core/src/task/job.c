@@ -213,8 +213,8 @@ dora_err dr_job_find(dr_job *job)
     if (dr_job_is_expired(job)) {
         return DORA_EHANDLER;
     }
-    const uint32_t api = job->shared->api;
-    if (!find_handler(job, worker->app, api)) {
+    job->api = job->shared->api;
+    if (!find_handler(job, worker->app, job->api)) {
         return refuse(job, DORA_CODE_NO_API);
     }
     dr_worker_count(worker);

@@ -19,6 +19,7 @@ typedef struct dora_task {
     dr_shared_task *shared; /* of that number */
     uint32_t generation;
     uint32_t reactor; /* that waits for it */
+    uint32_t api;     /* of the last one that was run, as the master numbers them */
     void *handler;
     const dr_about *about; /* of the handler */
     uint64_t begin_ns;

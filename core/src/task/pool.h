@@ -13,6 +13,7 @@
 #include "ipc/region.h"
 #include "ipc/slab.h"
 #include "task/canary.h"
+#include "task/growers.h"
 #include "task/poison.h"
 #include "task/queue.h"
 #include "wire/message.h"
@@ -228,6 +229,8 @@ typedef struct dr_pool {
     uint64_t patient;           /* and of low; the others are normal */
     uint64_t refused;           /* tasks that found no room */
     uint64_t restarts[DR_RESTART_COUNT];
+    uint32_t crew;          /* that serves since a reload; 0: there was none */
+    dr_growers growers;     /* what workers have seen that have ended */
     uint32_t crew_count;    /* crews there were so far; the supervisor's alone */
     bool is_busy_said;      /* of this time that all workers are busy; the supervisor's alone */
     bool is_ending;         /* the server does not wait for its tasks any longer */

@@ -81,6 +81,8 @@ void dr_dispatch_switch(dr_pool *pool, uint32_t crew, const dr_move *moves, uint
     const plan moved = {moves, count};
     pthread_mutex_lock(&pool->lock);
     pool->generation++;
+    pool->crew = crew;
+    pool->growers.count = 0; /* apis have other numbers, and other code */
     dr_canary_join(pool);
     dr_canary_empty(pool);
     change_workers(pool, crew);

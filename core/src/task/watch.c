@@ -278,6 +278,7 @@ void dr_bury(dr_pool *pool, uint32_t index, dr_restart why)
     if (pool->canary.crew != 0 && (why == DR_RESTART_DIED || why == DR_RESTART_TIME_LIMIT)) {
         dr_canary_count_death(pool, index);
     }
+    dr_growers_keep(pool, index);
     pool->restarts[why]++;
     slot->state = DR_SLOT_DEAD;
     slot->unsettled = all_reactors(pool) & ~pool->reactors_gone;

@@ -114,6 +114,14 @@ static dora_err call(dr_job *job)
     return err;
 }
 
+/* look_at_growth is after a task has been answered and cleared away, so that no caller waits. */
+static void look_at_growth(const dr_job *job, uint64_t *now_ns)
+{
+    dr_worker *worker = job->worker;
+    const uint64_t tasks = atomic_load_explicit(&worker->requests, memory_order_relaxed);
+    *now_ns = dr_grown_look(&worker->grown, shared_of(worker), job->api, tasks, *now_ns);
+}
+
 static dora_err serve(dr_job *job, uint32_t index, uint32_t generation, uint64_t *now_ns)
 {
     const dr_worker *worker = job->worker;
@@ -130,10 +138,12 @@ static dora_err serve(dr_job *job, uint32_t index, uint32_t generation, uint64_t
     if (worker->develop != NULL) {
         dr_develop_task_done(worker->develop);
     }
-    if (err == DORA_EEXIT || runtime->between == NULL) {
-        return err;
+    const dora_err then =
+        err == DORA_EEXIT || runtime->between == NULL ? err : runtime->between(runtime->host);
+    if (*now_ns >= worker->grown.due_ns) {
+        look_at_growth(job, now_ns);
     }
-    return runtime->between(runtime->host);
+    return then;
 }
 
 static void run_one_by_one(dr_worker *worker)
@@ -168,6 +178,8 @@ void dr_worker_run(dr_worker *worker)
     if (atomic_load_explicit(&shared_of(worker)->growth, memory_order_relaxed) == DR_GROWTH_NONE) {
         worker->growth = dr_growth_begin();
     }
+    worker->grown =
+        dr_grown_begin(worker->names_growth && !worker->has_loop ? worker->runtime : NULL);
     if (worker->has_loop) {
         worker->runtime->run_loop(worker->runtime->host, worker);
         dr_loop_fini(worker);

@@ -6,6 +6,7 @@
 #include "ipc/region.h"
 #include "task/app.h"
 #include "task/develop.h"
+#include "task/grown.h"
 #include "task/growth.h"
 
 /* dr_worker is what the public interface calls a dora_worker. */
@@ -18,6 +19,8 @@ typedef struct dora_worker {
     const int *event_fds;      /* one for each reactor */
     _Atomic uint64_t requests; /* taken so far; handlers' threads may read it */
     dr_growth growth;          /* looked at where the master asks for it */
+    bool names_growth;         /* it looks in whose calls it grows, */
+    dr_grown grown;            /*   where it runs one after the other */
     bool is_forked;            /* by the application, from a worker: it is none, and ends */
     dr_develop *develop;       /* NULL, but for who writes the application */
     uint32_t kill_after_ms;    /* of the pool */

@@ -311,6 +311,7 @@ static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
                                .time_limit_ms = self->setup.time_limit_ms,
                                .accepted_limit_ms = self->setup.accepted_limit_ms,
                                .kill_after_ms = self->setup.kill_after_ms,
+                               .names_growth = true,
                                .develop = self->setup.dev ? &self->develop : NULL};
     dr_context_enter(&self->context, self->region.status_page, (uint32_t)given->number,
                      &self->worker.requests, &self->worker.job);

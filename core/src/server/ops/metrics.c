@@ -15,6 +15,7 @@
 #include "server/ops/rollout.h"
 #include "server/ops/stat.h"
 #include "server/ops/stat_callers.h"
+#include "server/ops/stat_growth.h"
 #include "wire/json.h"
 
 #define NS_A_SECOND UINT64_C(1000000000)
@@ -591,6 +592,7 @@ dora_err dr_metrics_write(dr_backend *backend, dr_buf *out)
     put_workers(&self);
     put_rollout(&self);
     put_callers(&self);
+    self.err = self.err == DORA_OK ? dr_metrics_growth(backend, out) : self.err;
     put_rows(&self);
     return self.err;
 }

@@ -3,6 +3,7 @@
 #include "server/ops/discovery.h"
 #include "server/ops/rollout.h"
 #include "server/ops/stat_callers.h"
+#include "server/ops/stat_growth.h"
 #include "server/ops/stat_poison.h"
 #include "server/ops/stat_pool.h"
 
@@ -278,9 +279,13 @@ static void put_restarts(dora_writer *writer, void *of)
     dora_write_end(writer);
 }
 
-static void put_pool(dora_writer *writer, const dr_pool_config *config, const char *user,
-                     dr_pool *pool, dr_pool_numbers *numbers)
+static void put_pool(dora_writer *writer, dr_backend *backend, uint32_t index,
+                     dr_pool_numbers *numbers)
 {
+    const dr_pool_config *config = &backend->config->pools[index];
+    const char *user = dr_rights_user(backend->config, config);
+    dr_pool *pool = &backend->pools[index];
+    dr_stat_growth growth = {backend, index};
     const uint64_t *restarts = numbers->restarts;
     const field fields[] = {
         {"runtime", .text = dr_runtime_of(config->runtime)->name},
@@ -308,6 +313,7 @@ static void put_pool(dora_writer *writer, const dr_pool_config *config, const ch
         {"processes", .put = dr_stat_put_workers, .of = pool},
         {"running_tasks", .put = dr_stat_put_tasks, .of = pool},
         {"poison", .put = dr_stat_put_poison, .of = pool},
+        {"growth", .put = dr_stat_put_growth, .of = &growth},
     };
     dr_stat_key(writer, config->name);
     put_fields(writer, fields, COUNT(fields));
@@ -432,9 +438,7 @@ static void put_pools(dora_writer *writer, void *of)
     dr_backend *backend = now->backend;
     dora_write_array(writer, backend->pool_count);
     for (uint32_t i = 0; i < backend->pool_count; i++) {
-        const dr_pool_config *pool = &backend->config->pools[i];
-        put_pool(writer, pool, dr_rights_user(backend->config, pool), &backend->pools[i],
-                 &now->pools[i]);
+        put_pool(writer, backend, i, &now->pools[i]);
     }
     dora_write_end(writer);
 }
