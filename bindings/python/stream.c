@@ -191,6 +191,10 @@ static PyObject *stream_next(dr_py_stream *self)
     while (self->stream != NULL) {
         dora_stream_event event;
         PyObject *part = NULL;
+        if (self->is_cancelled) { /* by another thread, while this one waited */
+            leave(self);
+            break;
+        }
         if (hear(self, &event) < 0) {
             return NULL;
         }
@@ -203,6 +207,10 @@ static PyObject *stream_next(dr_py_stream *self)
             return part;
         case DORA_STREAM_PROGRESS:
             if (note_progress(self, &event) < 0) {
+                return NULL;
+            }
+            if (PyErr_CheckSignals() < 0) { /* it may come without an end */
+                cancel(self);
                 return NULL;
             }
             break;

@@ -225,9 +225,9 @@ static void follow(conn *c, const dr_request *request)
 /* A call. Returns: false when the connection is to be closed. */
 static bool begin_call(conn *c, const dr_request *request, const dr_api *api)
 {
-    c->server->window = request->window;
-    c->server->timeout_ms = request->timeout_ms;
-    c->server->attempt = request->attempt;
+    c->server->window = (int)request->window;
+    c->server->timeout_ms = (int)request->timeout_ms;
+    c->server->attempt = (int)request->attempt;
     c->server->requests++;
     if (request->type == DR_TYPE_ST_S) {
         return answer(c, request, api);
@@ -358,10 +358,10 @@ void stream_server_stop(stream_server *server)
     pthread_mutex_destroy(&server->lock);
 }
 
-void stream_server_wait(stream_server *server, const int *counted, int count)
+void stream_server_wait(stream_server *server, const atomic_int *counted, int count)
 {
     pthread_mutex_lock(&server->lock);
-    while (*counted < count) {
+    while (atomic_load(counted) < count) {
         pthread_cond_wait(&server->changed, &server->lock);
     }
     pthread_mutex_unlock(&server->lock);

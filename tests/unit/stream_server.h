@@ -3,8 +3,8 @@
 #define DORA_TEST_STREAM_SERVER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 #define STREAM_SERVER_CONNS_MAX 32
 
@@ -17,16 +17,16 @@ typedef struct stream_server {
     pthread_t conn_threads[STREAM_SERVER_CONNS_MAX];
     int fds[STREAM_SERVER_CONNS_MAX];
     bool is_running;
-    /* What it has seen; read under the lock, or by the functions below. */
-    int conns;
-    int requests;
-    int takes;      /* frames that gave room back */
-    int taken;      /* parts for which they did */
-    int cancels;    /* of calls that it knew */
-    int ends;       /* connections that the client has closed */
-    int64_t window; /* of the last call; -1: none was sent */
-    int64_t timeout_ms;
-    int64_t attempt;
+    /* What it has seen. */
+    atomic_int conns;
+    atomic_int requests;
+    atomic_int takes;   /* frames that gave room back */
+    atomic_int taken;   /* parts for which they did */
+    atomic_int cancels; /* of calls that it knew */
+    atomic_int ends;    /* connections that the client has closed */
+    atomic_int window;  /* of the last call; -1: none was sent */
+    atomic_int timeout_ms;
+    atomic_int attempt;
 } stream_server;
 
 /* stream_server_start listens on a free port of 127.0.0.1. The names that it knows:
@@ -51,6 +51,6 @@ void stream_server_start(stream_server *server);
 void stream_server_stop(stream_server *server);
 
 /* stream_server_wait waits until one of its counts is as much as `count`. */
-void stream_server_wait(stream_server *server, const int *counted, int count);
+void stream_server_wait(stream_server *server, const atomic_int *counted, int count);
 
 #endif

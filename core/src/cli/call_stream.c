@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/interrupt.h"
 #include "cli/text.h"
 #include "wire/json_value.h"
 #include "wire/json_write.h"
@@ -86,7 +87,9 @@ static dora_err print_all(screen *self, dora_stream *stream, dora_error *error)
 {
     for (;;) {
         dora_stream_event event;
-        dora_err err = dora_stream_next(stream, &event, error);
+        /* While words come without an end, the client never waits, nor asks by itself. */
+        dora_err err = dr_interrupt_came(NULL) ? dora_error_set(error, DORA_EINTERRUPTED, "Ctrl-C")
+                                               : dora_stream_next(stream, &event, error);
         if (err == DORA_OK && event.what == DORA_STREAM_RESULT) {
             return event.code == 0 ? print_line(self, event.data, error)
                                    : handlers_error(&event, error);
