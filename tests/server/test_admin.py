@@ -342,7 +342,8 @@ def test_restarts_by_cause(tmp_path):
     marks = str(tmp_path / "marks")
     pools = {
         "few": python_pool("modes.py", workers=1, max_requests=5, apis=["/big"]),
-        "short": python_pool("modes.py", workers=1, time_limit_ms=50, apis=["/mark"]),
+        "short": python_pool("modes.py", workers=1, time_limit_ms=50, kill_after_ms=0,
+                             apis=["/mark"]),
         "small": python_pool("modes.py", workers=1, memory_mb_max=1, apis=["/about"]),
         "mortal": python_pool("modes.py", workers=1, apis=["/die"]),
         "quitter": python_pool("modes.py", workers=1, apis=["/exit"])}
