@@ -97,6 +97,14 @@ $sum = ($product['served']['ms'] ?? 0) + ($reviews['served']['ms'] ?? 0);
 <?php endif ?>
   </section>
 
+  <section class="short">
+    <h2>In short
+      <span><button id="ask" type="button">Sum it up</button>
+        <button id="stop" type="button" disabled>Stop</button></span></h2>
+    <p id="words" class="muted" aria-live="polite" data-state="new">A service reads all of it and
+      says what it comes to, word by word.</p>
+  </section>
+
   <section class="made">
     <h2>How this page was made</h2>
     <table>
@@ -115,5 +123,6 @@ $sum = ($product['served']['ms'] ?? 0) + ($reviews['served']['ms'] ?? 0);
     </p>
   </section>
 </main>
+<script><?php readfile(__DIR__ . '/page.js') ?></script>
 </body>
 </html>

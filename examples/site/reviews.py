@@ -3,6 +3,7 @@
     dora serve reviews.py
 """
 
+import logging
 import os
 import platform
 import socket
@@ -11,6 +12,7 @@ import time
 import dora
 
 app = dora.App()
+LOG = logging.getLogger(__name__)
 
 REVIEWS = {
     1: [
@@ -29,6 +31,33 @@ REVIEWS = {
     ],
 }
 WAIT_MS_MAX = 500
+WORD_S = 0.08  # a model that makes them would take as long
+
+
+SHORT = {
+    1: "People love how quiet it is: one grinds at six in the morning and wakes nobody. The drawer "
+       "is the one thing to look after, for it sticks when it rains. Buy it to hand it on.",
+    2: "It does what it promises and does not drip, which is more than most can say. If there is "
+       "a wish left it is the colour: somebody would take it in blue, too.",
+    3: "It sings a clear A, boils two litres in six minutes on gas, and wants to be polished now "
+       "and then. Cats are of two minds about it.",
+}
+
+
+@app.api("/review/short", time_limit=30)
+def review_short(param):
+    """{"product": 1} -> what its reviews come to, word by word; returns how many there were. It
+    ends where it is when nobody reads on."""
+    words = SHORT.get(param["product"], "Nobody has said anything yet.").split()
+    said = 0
+    try:
+        for word in words:
+            yield word
+            said += 1
+            time.sleep(WORD_S)
+    finally:
+        LOG.info("said %d of %d words", said, len(words))
+    return said
 
 
 @app.api("/review/list")

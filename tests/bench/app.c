@@ -76,21 +76,32 @@ static dora_err size(const dora_request *request, dora_reply *reply, void *user)
     return dora_write_int(dora_reply_writer(reply), (int64_t)param.string.len);
 }
 
+/* parts sends parts of 100 bytes until nobody wants more. */
+static dora_err parts(const dora_request *request, dora_reply *reply, void *user)
+{
+    static const char part[100] = "x";
+    dora_err err = DORA_OK;
+    (void)request;
+    (void)user;
+    while (err == DORA_OK) {
+        dora_write_string(dora_reply_writer(reply), part, sizeof(part));
+        err = dora_reply_part(reply);
+    }
+    return err;
+}
+
 dora_err dora_app_init(dora_app *app, dora_error *error)
 {
     static const struct {
         const char *name;
         dora_handler_fn fn;
-    } apis[] = {{"/bench/hello", hello},
-                {"/bench/get", get},
-                {"/bench/spin", spin},
-                {"/bench/echo", echo},
-                {"/bench/size", size}};
+    } apis[] = {{"/bench/hello", hello}, {"/bench/get", get},   {"/bench/spin", spin},
+                {"/bench/echo", echo},   {"/bench/size", size}, {"/bench/parts", parts}};
     for (size_t i = 0; i < sizeof(apis) / sizeof(apis[0]); i++) {
         dora_err err = dora_app_api(app, apis[i].name, apis[i].fn, NULL);
         if (err != DORA_OK) {
             return dora_error_set(error, err, "cannot register %s", apis[i].name);
         }
     }
-    return DORA_OK;
+    return dora_app_time_limit(app, "/bench/parts", 0);
 }

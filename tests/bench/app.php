@@ -5,4 +5,10 @@ $app->api('/bench/hello', fn($param) => 'hello');
 $app->api('/bench/get', fn($param) => ['id' => $param['id'], 'ok' => true]);
 $app->api('/bench/echo', fn($param) => $param);
 $app->api('/bench/size', fn($param) => strlen($param));
+$app->api('/bench/parts', function ($param) {
+    $part = str_repeat('x', 100);
+    while (true) {
+        yield $part;
+    }
+}, ['timeLimit' => 0]);
 return $app;

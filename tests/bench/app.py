@@ -20,6 +20,13 @@ def echo(param):
     return param
 
 
+@app.api("/bench/parts", time_limit=0)
+def parts(param):
+    part = "x" * 100
+    while True:
+        yield part
+
+
 @app.api("/bench/size")
 def size(param):
     return len(param)

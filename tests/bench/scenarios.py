@@ -107,6 +107,28 @@ def client(bench):
         yield rows
 
 
+@scenario("streams", "a part of 100 bytes of a generator that does not wait, beside a call",
+          floor="call")
+def streams(bench):
+    """A request is a part there, and a call in the floor. As many streams as workers."""
+    def run(server, streams, window):
+        return lambda seconds: bench.drive(server.address, [server.pid], seconds,
+                                           program="bench_parts", connections=streams,
+                                           window=window)
+    rows = []
+    with bench.servers() as servers:
+        for runtime, server in servers.items():
+            floor = measure.Row("%s, call" % NAMES[runtime], "64x1",
+                                bench.run(server, connections=64))
+            rows.append(floor)
+            for count, window in ((1, 16), (4, 16), (4, 64)):
+                targets = {"cpu_us": ("<=", 0.35)} if runtime == "python" else None
+                rows.append(measure.Row("%s, part" % NAMES[runtime],
+                                              "%d, window %d" % (count, window),
+                                              run(server, count, window), floor, targets))
+        yield rows
+
+
 @scenario("hand-over", "Dora's hand-over beside the plain one, which decodes nothing")
 def hand_over(bench):
     load = {"name": "/bench/hello", "param": "N;"}

@@ -104,8 +104,8 @@ class Tool:
         self.close()
 
 
-def load_argv(programs, address, **options):
-    argv = [os.path.join(programs, "bench_load"), address]
+def load_argv(programs, address, program="bench_load", **options):
+    argv = [os.path.join(programs, program), address]
     for name, value in options.items():
         argv += ["--" + name.replace("_", "-"), str(value)]
     return argv

@@ -278,7 +278,7 @@ static void unknown_keys(void **state)
                    "env_file, cwd, user, group, umask, no_new_privs, core_mb_max, workers, "
                    "concurrency, threads, apis, queue_tasks_max, queue_mb_max, max_requests, "
                    "memory_mb_max, memory_hard_mb, time_limit_ms, kill_after_ms, newest_first_ms, "
-                   "hung_ms, restarts_per_minute, poison_s, preload, dedupe");
+                   "hung_ms, restarts_per_minute, poison_s, preload, dedupe, cancel");
 }
 
 static void wrong_values(void **state)

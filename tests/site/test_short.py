@@ -1,0 +1,75 @@
+"""Words of a Python generator, by PHP-FPM and nginx, as a browser gets them: one by one; and the
+button that ends the generator."""
+
+import re
+import time
+
+import pytest
+
+from support.browser import Browser
+from support.server import wait_until
+
+STATE = 'document.getElementById("words").dataset.state'
+TEXT = 'document.getElementById("words").textContent'
+WATCH = """{ window.lengths = []; const words = document.getElementById("words");
+    new MutationObserver(() => window.lengths.push([performance.now(), words.textContent.length]))
+        .observe(words, {childList: true, characterData: true, subtree: true}); }"""
+
+
+@pytest.fixture
+def page(site, tmp_path):
+    with Browser(tmp_path) as one:
+        one.open(site.url + "/?id=1")
+        one.wait('document.getElementById("ask") !== null')
+        yield one
+        assert one.problems == []
+
+
+def click(page, button):
+    page.ask('document.getElementById("%s").click()' % button)
+
+
+def said(site):
+    """How many words the services have said in each answer, and of how many."""
+    logs = site.log("one") + site.log("two")
+    return [(int(a), int(b)) for a, b in re.findall(r"said (\d+) of (\d+) words", logs)]
+
+
+def test_words_appear_one_by_one(site, page):
+    page.ask(WATCH)
+    click(page, "ask")
+    page.wait(STATE + ' === "said"')
+    seen = page.ask("window.lengths")
+    text = page.ask(TEXT)
+    assert text.startswith("People love how quiet") and text.rstrip().endswith("hand it on.")
+    lengths = sorted({length for _, length in seen if length > 0})
+    assert len(lengths) > 20, lengths  # it was seen growing
+    times = [at for at, length in seen if length > 0]
+    assert times[-1] - times[0] > 1500  # the first word long before the last
+    assert lengths[0] < len(text) / 4
+
+
+def test_stop_ends_the_generator(site, page):
+    before = len(said(site))
+    click(page, "ask")
+    page.wait(TEXT + '.split(" ").length > 3')
+    click(page, "stop")
+    page.wait(STATE + ' === "stopped"')
+    assert wait_until(lambda: len(said(site)) > before)
+    words, all_of_them = said(site)[-1]
+    assert words < all_of_them
+    click(page, "ask")  # and it can be asked again
+    page.wait(STATE + ' === "said"')
+
+
+def test_closed_page_ends_the_generator(site, tmp_path):
+    before = len(said(site))
+    begun = time.monotonic()
+    with Browser(tmp_path) as page:
+        page.open(site.url + "/?id=3")
+        page.wait('document.getElementById("ask") !== null')
+        click(page, "ask")
+        page.wait(TEXT + '.split(" ").length > 2')
+    assert wait_until(lambda: len(said(site)) > before)
+    words, all_of_them = said(site)[-1]
+    assert words < all_of_them or time.monotonic() - begun > 3
