@@ -1,6 +1,7 @@
 /* parts.c: N streams, each on a connection of its own, whose parts are taken as they come.
  *
- *     bench_parts HOST:PORT [--connections N] [--window N] [--seconds S] [--warm-up S] [--name NAME]
+ *     bench_parts HOST:PORT [--connections N] [--window N] [--seconds S] [--warm-up S]
+ *                 [--name NAME]
  *
  * Prints "begin" and "end" around what counts, then one line of JSON; a request there is a part.
  * Room is given back once half of the window was taken, as clients do.
