@@ -12,6 +12,7 @@ import pytest
 
 import dora
 from support import v1
+from support.access import TOKENS, access
 from support.certificates import Certificates
 from support.json_conn import JsonConn
 from support.metrics import Metrics, admin_of
@@ -107,6 +108,17 @@ def test_clients_of_python_know_that_nothing_was_run(crowded):
             assert {(type(each), each.code) for each in told} == {(dora.NotRunError, 100203)}
 
     asyncio.run(main())
+
+
+def test_a_client_with_a_token_knows_it_by_the_answer_to_that(tmp_path):
+    rules = [{"who": "anyone", "apis": "*"}]
+    with serve(tmp_path, connections_per_address_max=1, access=access(rules)) as server:
+        held = open_from(server.address, ONE)
+        with dora.Client(server.address, retry=0, token=TOKENS["shop"]) as client:
+            with pytest.raises(dora.NotRunError) as caught:
+                client.call("/echo", 1)
+            assert (caught.value.code, caught.value.retry_after_ms) == (100203, 1000)
+        held.close()
 
 
 def test_a_client_that_waits_is_let_in(tmp_path):

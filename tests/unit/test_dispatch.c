@@ -301,7 +301,7 @@ static void a_task_begins_without_anothers_error(void **state)
 {
     setting *at = *state;
     const dr_pool_limits limits = small_limits(1, 100);
-    dr_worker worker = {.region = &at->pool.region};
+    dr_worker worker = {.region = &at->pool.region, .has_memory_limit = true};
     dr_job job = {.worker = &worker};
     uint32_t task;
     set_up(at, &limits);

@@ -142,7 +142,9 @@ bool dr_job_begin(dr_job *job, uint32_t index, uint32_t generation, uint64_t now
             memory_order_acq_rel, memory_order_relaxed)) {
         return false;
     }
-    errno = 0; /* what an earlier task was refused is not this one's (memory_limit.c) */
+    if (worker->has_memory_limit) {
+        errno = 0; /* what an earlier task was refused is not this one's */
+    }
     job->request.came_ns = atomic_load_explicit(&task->start_ns, memory_order_relaxed);
     job->request.began_ns = now_ns;
     atomic_store_explicit(&task->start_ns, now_ns, memory_order_relaxed);

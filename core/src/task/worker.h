@@ -37,6 +37,7 @@ typedef struct dora_worker {
     uint32_t running;       /* not yet published */
     uint32_t time_limit_ms; /* 0: none */
     uint32_t accepted_limit_ms;
+    bool has_memory_limit;    /* errno is to be the task's own (memory_limit.h) */
     uint32_t interrupts_seen; /* by the loop */
     dora_task *free_jobs;
     dora_task *settled_first; /* they wait for the big area, in their order */

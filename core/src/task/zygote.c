@@ -310,6 +310,7 @@ static int be_worker(zygote *self, const order *given, pid_t zygote_pid)
                                .threads = self->setup.threads,
                                .time_limit_ms = self->setup.time_limit_ms,
                                .accepted_limit_ms = self->setup.accepted_limit_ms,
+                               .has_memory_limit = self->setup.memory_hard_mb != 0,
                                .kill_after_ms = self->setup.kill_after_ms,
                                .names_growth = true,
                                .develop = self->setup.dev ? &self->develop : NULL};
