@@ -100,7 +100,7 @@ static int print(const dr_operator *from, const json_t *apis, bool is_json)
 static int run(int argc, char **argv, const dora_host *host)
 {
     (void)host;
-    const dr_show ways[] = {{.show = print}, {.flag = NULL}};
+    const dr_show ways[DR_SHOW_WAYS_MAX] = {{.show = print}};
     return dr_operate_show("apis", "getApis", ways, argc, argv);
 }
 

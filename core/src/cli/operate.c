@@ -224,12 +224,13 @@ int dr_operate_show(const char *command, const char *asked, const dr_show *ways,
                     char **argv)
 {
     bool is_json = false;
-    bool is_other = false;
+    bool is_way[DR_SHOW_WAYS_MAX] = {false};
     double timeout_s = 3.0;
     const char *address = NULL;
     const dr_operate_flag flags[] = {{.name = "--json", .is_given = &is_json},
                                      {.name = "--timeout", .seconds = &timeout_s},
-                                     {.name = ways[1].flag, .is_given = &is_other},
+                                     {.name = ways[1].flag, .is_given = &is_way[1]},
+                                     {.name = ways[2].flag, .is_given = &is_way[2]},
                                      {.name = NULL}};
     if (dr_cli_wants_help(argc, argv)) {
         return dr_cli_help(command);
@@ -237,8 +238,10 @@ int dr_operate_show(const char *command, const char *asked, const dr_show *ways,
     if (!dr_operate_parse(command, flags, argc, argv, &address)) {
         return DR_EXIT_USAGE;
     }
-    if (is_json && is_other) {
-        (void)refuse(command, ways[1].flag, strlen(ways[1].flag), "does not go with --json");
+    const dr_show *way = &ways[is_way[1] ? 1 : is_way[2] ? 2 : 0];
+    if (way->flag != NULL && (is_json || (is_way[1] && is_way[2]))) {
+        (void)refuse(command, way->flag, strlen(way->flag),
+                     is_json ? "does not go with --json" : "is given beside another");
         return DR_EXIT_USAGE;
     }
     address = address != NULL ? address : DR_OPERATE_ADDRESS;
@@ -247,7 +250,7 @@ int dr_operate_show(const char *command, const char *asked, const dr_show *ways,
     json_t *told = NULL;
     dora_err err = dr_operator_open(&self, address, timeout_s, &error);
     err = err == DORA_OK ? dr_operator_ask(&self, asked, &told, &error) : err;
-    const int status = err == DORA_OK ? ways[is_other].show(&self, told, is_json)
+    const int status = err == DORA_OK ? way->show(&self, told, is_json)
                                       : dr_operate_fail(command, address, &error);
     json_decref(told);
     dr_operator_close(&self);

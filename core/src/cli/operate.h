@@ -61,7 +61,8 @@ int dr_operate_order(const dr_order *order, int argc, char **argv);
 
 /* dr_operate_show is a whole command that asks a server one thing and shows it: `ways[0].show`, or
  * the one whose flag is given, prints what it told, and returns the status of the program, as this
- * does. There are two, or one and a flag of NULL. */
+ * does. Flags that are not there are NULL. */
+#define DR_SHOW_WAYS_MAX 3
 typedef int (*dr_show_fn)(const dr_operator *from, const json_t *told, bool is_json);
 typedef struct dr_show {
     const char *flag;

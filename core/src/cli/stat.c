@@ -11,7 +11,7 @@
 #include "wire/json_value.h"
 #include "wire/message.h"
 
-static const char usage[] = "usage: dora stat [ADDRESS] [--json | --check] [--timeout S]\n";
+static const char usage[] = "usage: dora stat [ADDRESS] [--json | --check | --running] [--timeout S]\n";
 
 static const char help[] =
     "\n"
@@ -20,6 +20,9 @@ static const char help[] =
     "  --check         prints ok, or why not: the server is stopping or does not serve yet, a "
     "pool\n"
     "                  has no worker or hangs; the exit status is 1 then (for HEALTHCHECK)\n"
+    "  --running       the tasks that have run for longest, at most 10 of each pool; of those that "
+    "were\n"
+    "                  asked to end, where they are\n"
     "  --json          all of it as JSON (PROTOCOL.md, \"Control\")\n"
     "  --timeout S     wait at most S seconds (3)\n" DR_ABOUT_CLIENT DR_ABOUT_STATUS;
 
@@ -282,10 +285,50 @@ static int check(const dr_operator *from, const json_t *data, bool is_json)
     return fflush(stdout) == 0 ? DR_EXIT_OK : DR_EXIT_FAILED;
 }
 
+/* put_running writes a line for a task, and one for each call that it is in, where that is known. */
+static void put_running(dr_buf *out, const char *pool, const json_t *task)
+{
+    char text[DR_TEXT_MAX];
+    const char *line = dr_text_word(task, "stack");
+    dr_text_line(out, SIZE_MAX, "%-16s %6" PRId64 " %8" PRId64 " %12s  %s", pool,
+                 dr_text_int(task, "number"), dr_text_int(task, "pid"),
+                 dr_text_ms(dr_text_int(task, "ms"), text), dr_text_word(task, "api"));
+    while (*line != '\0') {
+        const size_t len = strcspn(line, "\n");
+        dr_text_line(out, SIZE_MAX, "    %.*s", (int)len, line);
+        line += len + (line[len] == '\n');
+    }
+}
+
+static int show_running(const dr_operator *from, const json_t *data, bool is_json)
+{
+    (void)from;
+    (void)is_json;
+    dr_buf out = {0};
+    const char *name;
+    json_t *pool;
+    dr_text_line(&out, SIZE_MAX, "%-16s %6s %8s %12s  %s", "POOL", "WORKER", "PID", "FOR", "API");
+    json_object_foreach(json_object_get(json_object_get(data, "server"), "pools"), name, pool)
+    {
+        const json_t *tasks = json_object_get(pool, "running_tasks");
+        for (size_t i = 0; i < json_array_size(tasks); i++) {
+            put_running(&out, name, json_array_get(tasks, i));
+        }
+    }
+    const bool is_written = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+    dr_buf_fini(&out);
+    if (!is_written) {
+        dr_cli_print_error("stat", "the tasks cannot be printed");
+    }
+    return is_written ? DR_EXIT_OK : DR_EXIT_FAILED;
+}
+
 static int run(int argc, char **argv, const dora_host *host)
 {
     (void)host;
-    const dr_show ways[] = {{.show = print}, {.flag = "--check", .show = check}};
+    const dr_show ways[DR_SHOW_WAYS_MAX] = {{.show = print},
+                                            {.flag = "--check", .show = check},
+                                            {.flag = "--running", .show = show_running}};
     return dr_operate_show("stat", "getStat", ways, argc, argv);
 }
 

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "server/ops/stat.h"
 #include "server/ops/stat_pool.h"
-#include "task/dispatch.h"
+#include "task/interrupt.h"
 #include "task/look.h"
 
 /* told_worker is a worker at one moment. */
@@ -21,6 +21,7 @@ typedef struct told_task {
     uint64_t start_ns;
     int pid;
     uint32_t number;
+    uint32_t slot; /* of the worker that was asked to end it; DR_NONE: it was not */
     size_t name_len;
     char name[DR_API_NAME_MAX];
 } told_task;
@@ -77,7 +78,21 @@ static void keep_slowest(const dr_pool *pool, uint32_t task, told_task *told, ui
     told[at].start_ns = start_ns;
     told[at].pid = slot->pid;
     told[at].number = slot->number;
+    told[at].slot = pool->records[task].interrupt != 0 ? pool->records[task].slot : DR_NONE;
     told[at].name_len = dr_task_name(pool, task, told[at].name);
+}
+
+/* put_stack tells where a task is, as far as its worker has said it. */
+static void put_stack(dora_writer *writer, dr_pool *pool, const told_task *task)
+{
+    char text[DORA_STACK_BYTES];
+    size_t len = 0;
+    if (task->slot != DR_NONE) {
+        pthread_mutex_lock(&pool->lock);
+        len = dr_interrupt_stack(pool, task->slot, text, sizeof(text));
+        pthread_mutex_unlock(&pool->lock);
+    }
+    put_text(writer, "stack", text, len);
 }
 
 void dr_stat_put_tasks(dora_writer *writer, void *of)
@@ -101,11 +116,12 @@ void dr_stat_put_tasks(dora_writer *writer, void *of)
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t ns = now_ns > told[i].start_ns ? now_ns - told[i].start_ns : 0;
         dora_write_int(writer, i);
-        dora_write_array(writer, 4);
+        dora_write_array(writer, 5);
         put_text(writer, "api", told[i].name, told[i].name_len);
         dr_stat_put(writer, "pid", (uint64_t)told[i].pid);
         dr_stat_put(writer, "number", told[i].number);
         dr_stat_put(writer, "ms", ns / 1000000u);
+        put_stack(writer, pool, &told[i]);
         dora_write_end(writer);
     }
     dora_write_end(writer);

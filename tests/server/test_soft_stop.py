@@ -1,0 +1,182 @@
+"""A handler that should end is asked first: at its time limit, at a stop. Its caller is answered at
+once; who ends keeps its worker, who does not is killed with it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from support import v1
+from support.server import HERE, Server, environment, program, python_pool, wait_until
+
+C_APP = os.path.join(os.path.dirname(os.environ.get("DORA_BIN", "")), "tests", "overrun_app.so")
+LATE = "the handler ran past its time limit: time_limit of %s (0.15 s)"
+FOREVER_MS = 600000  # a grace that is never over: what ends has ended by itself
+
+
+def pool(kind, **more):
+    more.setdefault("kill_after_ms", FOREVER_MS)
+    more.setdefault("workers", 1)
+    if kind == "php":
+        return {"runtime": "php", "app": os.path.join(HERE, "apps", "overrun.php"), **more}
+    if kind == "c":
+        return {"runtime": "c", "app": C_APP, **more}
+    if kind == "async":
+        return python_pool("overrun_async.py", concurrency=8, **more)
+    return python_pool("overrun.py", **more)
+
+
+@pytest.fixture(scope="module")
+def served():
+    """{kind: a server}: what obeys leaves it as it was."""
+    servers = {}
+
+    def of(kind):
+        if kind not in servers:
+            servers[kind] = Server({"p": pool(kind)}, log={"format": "json"}, linger_ms=0)
+        return servers[kind]
+
+    yield of
+    for server in servers.values():
+        server.close()
+
+
+def records(server, guid):
+    return [json.loads(line) for line in server.log().splitlines() if guid in line]
+
+
+def one_record(server, guid):
+    assert wait_until(lambda: records(server, guid)), server.log()
+    found = records(server, guid)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def overrun(conn, name, param):
+    """(guid, envelope) of a call that runs past its limit."""
+    guid = conn.ask("W_S", {"one": (name, param)})
+    ident, reply = conn.receive(60)
+    assert ident == guid
+    return guid, reply["data"]
+
+
+def running_tasks(server):
+    """What `dora stat --running` prints."""
+    done = subprocess.run([program(), "stat", server.address, "--running"], env=environment(),
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+OBEYS = [(kind, name)
+         for kind, names in {
+             "python": ["/sleep", "/loop", "/receive", "/acquire", "/match", "/foreign", "/guarded",
+                        "/translated", "/ignored"],
+             "async": ["/sleep", "/loop", "/plain/loop"],
+             "php": ["/sleep", "/loop", "/guarded", "/translated", "/ignored"],
+             "c": ["/loop", "/poll"]}.items()
+         for name in names]
+
+
+@pytest.mark.parametrize("kind,name", OBEYS)
+def test_one_that_ends_keeps_its_worker(served, tmp_path, kind, name):
+    """`finally` and destructors have run, and the log has it once, with api, guid and times."""
+    made = tmp_path / "made"
+    server = served(kind)
+    with v1.Conn(server.address) as conn:
+        pid = conn.call("/pid")["data"]["data"]
+        guid, envelope = overrun(conn, name, str(made))
+        assert envelope["code"] == 100201 and envelope["msg"].startswith(LATE % name), envelope
+        assert conn.call("/pid", timeout=30)["data"]["data"] == pid
+    assert kind == "c" or wait_until(made.exists), server.log()
+    record = one_record(server, guid)
+    assert record["code"] == 100201 and record["api"] == name and record["run_ms"] >= 150
+
+
+@pytest.mark.parametrize("kind,name,place", [
+    ("python", "/sleep", r"overrun\.py:\d+ in sleep"),
+    ("python", "/loop", r"overrun\.py:\d+ in loop"),
+    ("php", "/loop", r"overrun\.php:\d+ in \{closure"),
+])
+def test_its_caller_is_told_where_it_was(served, tmp_path, kind, name, place):
+    with v1.Conn(served(kind).address) as conn:
+        guid, envelope = overrun(conn, name, str(tmp_path / "made"))
+        assert re.search("; it was at " + place, envelope["msg"]), envelope
+    record = one_record(served(kind), guid)
+    assert "overrun.p" in record["traceback"] and record["class"] in ("TimeLimit", "Dora\\Interrupted")
+
+
+@pytest.mark.parametrize("kind,name", [("python", "/deaf"), ("python", "/total"), ("php", "/deaf"),
+                                       ("php", "/total"), ("c", "/deaf")])
+def test_its_caller_does_not_wait_for_one_that_does_not_end(tmp_path, kind, name):
+    """Nor do the callers of others."""
+    with Server({"p": pool(kind, workers=2)}, linger_ms=0) as server:
+        with v1.Conn(server.address) as conn:
+            assert overrun(conn, name, str(tmp_path / "made"))[1]["code"] == 100201
+            assert len(server.workers("p")) == 2 and "was killed" not in server.log()
+            assert conn.call("/pid", timeout=30)["data"]["code"] == 0
+        shown = running_tasks(server)
+        assert re.search(r"^p +\d+ +\d+ .* %s$" % name, shown, re.M), shown
+        ending = {"python": "py", "php": "php"}.get(kind)
+        if ending:
+            assert re.search(r"^    /\S*overrun\.%s:\d+ in \S+" % ending, shown, re.M), shown
+        for pid in server.workers("p").values():
+            os.kill(pid, signal.SIGKILL)
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize("kind,name,place", [
+    ("python", "/deaf", r"overrun\.py:\d+ in deaf"), ("python", "/total", r"overrun\.py:\d+ in total"),
+    ("php", "/deaf", r"overrun\.php:\d+ in "), ("php", "/total", r"overrun\.php:\d+ in hash_pbkdf2"),
+    ("c", "/deaf", None)])
+def test_one_that_does_not_end_is_killed(tmp_path, kind, name, place):
+    """The log has one record of it, with where it was, and its caller one answer."""
+    pools = {"p": pool(kind, kill_after_ms=300)}
+    with Server(pools, log={"format": "json"}, linger_ms=0) as server:
+        with v1.Conn(server.address) as conn:
+            pid = conn.call("/pid")["data"]["data"]
+            guid, envelope = overrun(conn, name, str(tmp_path / "made"))
+            assert envelope["code"] == 100201
+            assert conn.call("/pid", timeout=30)["data"]["data"] != pid
+        record = one_record(server, guid)
+        assert "was killed by signal 9" in record["m"] and record["code"] == 100201
+        assert place is None or re.search(place, record["traceback"]), record
+        assert place is None or re.search(place, envelope["msg"]), envelope
+        with v1.Conn(server.address) as conn:
+            restarts = conn.command("getStat")["data"]["server"]["pools"]["p"]["restarts"]
+        assert restarts["time_limit"] == 1 and restarts["cancelled"] == 0
+
+
+@pytest.mark.parametrize("kind", ["python", "async", "php"])
+def test_a_stop_asks_first(tmp_path, kind):
+    made = tmp_path / "made"
+    with Server({"p": pool(kind, time_limit_ms=0)}, stop_timeout_ms=300) as server:
+        with v1.Conn(server.address) as conn:
+            guid = conn.ask("W_S", {"one": ("/wait", str(made))})
+            assert wait_until(lambda: running(server) == 1)
+            server.signal(signal.SIGTERM)
+            ident, reply = conn.receive(60)
+            assert ident == guid and reply["data"]["code"] == 100211, reply
+            assert reply["data"]["msg"].startswith("cancelled: the server stops")
+        assert wait_until(made.exists)
+        assert server.wait() == 0
+        assert "is ended after" not in server.log()
+
+
+def running(server):
+    with v1.Conn(server.address) as conn:
+        return conn.command("getStat")["data"]["server"]["pools"]["p"]["running"]
+
+
+@pytest.mark.parametrize("kind", ["python", "php"])
+def test_the_next_one_is_not_hit_by_what_was_meant_for_the_last(kind):
+    """Some end by themselves just when they should: whichever it is, the next has its own time."""
+    with Server({"p": pool(kind, time_limit_ms=0)}, linger_ms=0) as server:
+        with v1.Conn(server.address) as conn:
+            pid = conn.call("/pid")["data"]["data"]
+            for _ in range(12):
+                assert overrun(conn, "/edge", None)[1]["code"] in (0, 100201)
+                assert conn.call("/pid", timeout=30)["data"]["data"] == pid
