@@ -217,7 +217,7 @@ void dr_py_interrupt_begin(dr_py_host *self)
 {
     PyObject *capsule = PyCapsule_New(self, NULL, NULL);
     PyObject *function = capsule != NULL ? PyCFunction_New(&on_signal_def, capsule) : NULL;
-    PyObject *module = function != NULL ? PyImport_ImportModule("signal") : NULL;
+    PyObject *module = function != NULL ? PyImport_ImportModule("_signal") : NULL;
     PyObject *done = module != NULL ? PyObject_CallMethod(module, "signal", "iO",
                                                           DORA_INTERRUPT_SIGNAL, function)
                                     : NULL;

@@ -1,5 +1,6 @@
 """Handlers and hooks that are no async def, in a worker with an event loop: they have a thread."""
 
+import contextlib
 import os
 import threading
 import time

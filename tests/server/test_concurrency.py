@@ -205,13 +205,11 @@ def test_a_task_past_its_limit_is_ended_alone():
 
 
 @pytest.mark.parametrize("concurrency", [8, 1])
-def test_a_loop_that_does_not_turn_is_killed(concurrency):
+def test_a_loop_that_does_not_turn_is_ended(concurrency):
     more = {"workers": 1, "concurrency": concurrency, "time_limit_ms": 200}
     with served(**more) as server, v1.Conn(server.address) as conn:
-        began = time.monotonic()
-        (got,) = collect(conn, send(conn, "/block_loop", 30)).values()
+        (got,) = collect(conn, send(conn, "/block_loop", 300)).values()
         assert got["code"] == TIME_LIMIT
-        assert 1.0 < time.monotonic() - began < 8
         assert conn.call("/echo", 5)["data"]["data"] == 5
 
 

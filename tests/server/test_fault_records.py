@@ -79,10 +79,10 @@ ENDINGS = {  # api: (parameter, code, class, what the caller is told, what the r
                    " while it ran /py/signal"),
     "/php/signal": (None, 100200, None, ".*", r"worker process \d+ was killed by signal 9 \(Killed"
                     r"\) while it ran /php/signal"),
-    "/py/hang": (None, 100201, None, ".*", r"worker process \d+ was killed by signal 9 \(Killed\) "
-                 "past its time limit of 300 ms, while it ran /py/hang"),
-    "/php/hang": (None, 100201, None, ".*", r"worker process \d+ was killed by signal 9 \(Killed\)"
-                  " past its time limit of 300 ms, while it ran /php/hang"),
+    "/py/hang": (None, 100201, "TimeLimit", r"the handler ran past its time limit.*",
+                 "TimeLimit: the handler ran past its time limit"),
+    "/php/hang": (None, 100201, r"Dora\\Interrupted", r"the handler ran past its time limit.*",
+                  r"Dora\\Interrupted: the handler ran past its time limit"),
 }
 
 

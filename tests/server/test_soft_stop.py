@@ -106,7 +106,8 @@ def test_its_caller_is_told_where_it_was(served, tmp_path, kind, name, place):
         guid, envelope = overrun(conn, name, str(tmp_path / "made"))
         assert re.search("; it was at " + place, envelope["msg"]), envelope
     record = one_record(served(kind), guid)
-    assert "overrun.p" in record["traceback"] and record["class"] in ("TimeLimit", "Dora\\Interrupted")
+    assert "overrun.p" in record["traceback"]
+    assert record["class"] in ("TimeLimit", "Dora\\Interrupted")
 
 
 @pytest.mark.parametrize("kind,name", [("python", "/deaf"), ("python", "/total"), ("php", "/deaf"),
@@ -129,8 +130,10 @@ def test_its_caller_does_not_wait_for_one_that_does_not_end(tmp_path, kind, name
 
 
 @pytest.mark.parametrize("kind,name,place", [
-    ("python", "/deaf", r"overrun\.py:\d+ in deaf"), ("python", "/total", r"overrun\.py:\d+ in total"),
-    ("php", "/deaf", r"overrun\.php:\d+ in "), ("php", "/total", r"overrun\.php:\d+ in hash_pbkdf2"),
+    ("python", "/deaf", r"overrun\.py:\d+ in deaf"),
+    ("python", "/total", r"overrun\.py:\d+ in total"),
+    ("php", "/deaf", r"overrun\.php:\d+ in "),
+    ("php", "/total", r"overrun\.php:\d+ in hash_pbkdf2"),
     ("c", "/deaf", None)])
 def test_one_that_does_not_end_is_killed(tmp_path, kind, name, place):
     """The log has one record of it, with where it was, and its caller one answer."""

@@ -11,7 +11,8 @@
 #include "wire/json_value.h"
 #include "wire/message.h"
 
-static const char usage[] = "usage: dora stat [ADDRESS] [--json | --check | --running] [--timeout S]\n";
+static const char usage[] =
+    "usage: dora stat [ADDRESS] [--json | --check | --running] [--timeout S]\n";
 
 static const char help[] =
     "\n"
@@ -285,7 +286,7 @@ static int check(const dr_operator *from, const json_t *data, bool is_json)
     return fflush(stdout) == 0 ? DR_EXIT_OK : DR_EXIT_FAILED;
 }
 
-/* put_running writes a line for a task, and one for each call that it is in, where that is known. */
+/* put_running writes a line for a task, and one for each call that it is in where that is known. */
 static void put_running(dr_buf *out, const char *pool, const json_t *task)
 {
     char text[DR_TEXT_MAX];
