@@ -20,7 +20,8 @@ TEXT = "refused: this call has ended workers"
 
 def serve(**more):
     listen = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0", "admin": "127.0.0.1:0"}
-    return Server({"p": python_pool("poisonous.py", workers=2, **more)}, listen=listen)
+    pool = python_pool("poisonous.py", workers=2, kill_after_ms=0, **more)
+    return Server({"p": pool}, listen=listen)
 
 
 @pytest.fixture(scope="module")

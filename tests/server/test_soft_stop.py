@@ -1,6 +1,7 @@
 """A handler that should end is asked first: at its time limit, at a stop. Its caller is answered at
 once; who ends keeps its worker, who does not is killed with it."""
 
+import http.client
 import json
 import os
 import re
@@ -167,6 +168,24 @@ def test_a_stop_asks_first(tmp_path, kind):
         assert wait_until(made.exists)
         assert server.wait() == 0
         assert "is ended after" not in server.log()
+
+
+@pytest.mark.parametrize("kind", ["python", "async", "php"])
+def test_one_that_nobody_waits_for_is_ended(tmp_path, kind):
+    """A caller over HTTP has gone: `finally` runs, the worker lives, and nothing is logged."""
+    made = tmp_path / "made"
+    listen = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}
+    with Server({"p": pool(kind, time_limit_ms=0)}, listen=listen, linger_ms=0) as server:
+        with v1.Conn(server.address) as conn:
+            pid = conn.call("/pid")["data"]["data"]
+            gone = http.client.HTTPConnection(server.http, timeout=60)
+            gone.request("POST", "/call/wait", json.dumps(str(made)))
+            assert wait_until(lambda: running(server) == 1)
+            gone.close()
+            assert wait_until(made.exists), server.log()
+            assert conn.call("/pid", timeout=30)["data"]["data"] == pid
+        assert server.stop() == 0
+        assert " error " not in server.log(), server.log()
 
 
 def running(server):

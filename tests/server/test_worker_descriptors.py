@@ -23,11 +23,13 @@ POOLS = {
     "php": {"runtime": "php", "app": os.path.join(HERE, "apps", "held.php"), "workers": 2},
 }
 # Beside input, output, log, region and the reactors' events. An event loop waits (epoll) and is
-# woken by its pool's pipe, and by its own pair of sockets.
-MORE = {"loop": ["epoll", "pipe", "socket", "socket"]}
+# woken by its pool's pipe, and by its own pair of sockets. Python writes into a file of its own
+# where it is, when it should end.
+MORE = {"loop": ["epoll", "pipe", "socket", "socket", "stack"], "py": ["stack"]}
 
 
 KINDS = (("socket:", "socket"), ("pipe:", "pipe"), ("/memfd:dora-region", "region"),
+         ("/memfd:dora-stack", "stack"),
          ("anon_inode:[eventfd]", "event"), ("anon_inode:[eventpoll]", "epoll"),
          ("anon_inode:[signalfd]", "signals"), ("anon_inode:[pidfd]", "process"),
          ("pidfd:", "process"))
