@@ -234,6 +234,7 @@ def test_what_workers_cannot_share_is_opened_in_each(serve, tmp_path, opened_por
     with dora.Client(one.node, timeout=20) as client:
         loaded, worker = client.call("/pids")
     assert loaded == worker
+    wait_until(lambda: "workers cannot share" in one.log(), "what the log says of it")
     lines = [line for line in one.log().splitlines() if "workers cannot share" in line]
     assert len(lines) == 1 and "notice" in lines[0] and '"preload": false' in lines[0]
     names = lines[0].partition("cannot share: ")[2].partition(";")[0].split(", ")
@@ -329,7 +330,7 @@ def test_random_generators_made_while_loading_are_seeded_anew(serve):
         drawn = client.call_many({i: ("/draw", 0.3) for i in range(3)}).values()
     for column in zip(*drawn):
         assert len(set(column)) == 3, drawn
-    assert "(2 random.Random)" in one.log()
+    wait_until(lambda: "(2 random.Random)" in one.log(), "what the log says of it")
 
 
 PACKAGE = """
@@ -415,7 +416,8 @@ def test_numpys_generators_are_seeded_anew(serve, tmp_path):
         drawn = client.call_many({i: ("/draw", 0.3) for i in range(3)}).values()
     for column in zip(*drawn):
         assert len(set(column)) == 3, drawn
-    assert "(2 numpy.random.BitGenerator, 1 numpy.random.RandomState)" in one.log()
+    line = "(2 numpy.random.BitGenerator, 1 numpy.random.RandomState)"
+    wait_until(lambda: line in one.log(), "what the log says of it")
 
 
 def test_a_reload_ends_what_its_old_workers_have_left(serve):
@@ -513,7 +515,7 @@ def test_what_a_load_that_cannot_be_shared_has_started_ends_with_it(starting, tm
     one = starting(STARTING % STARTED[kind], "--workers", "1")
     with dora.Client(one.node, timeout=20) as client:
         client.call("/pid")
-    assert "cannot share" in one.log()
+    wait_until(lambda: "cannot share" in one.log(), "what the log says of it")
     every = 2 if kind == "executor" else 1
     assert len(started(tmp_path)) == 3 * every
     earlier = started(tmp_path)[:2 * every]
