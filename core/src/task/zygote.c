@@ -530,7 +530,7 @@ static bool prepare(zygote *self, int *status)
 
 int dora_zygote_run(const dora_runtime *runtime)
 {
-    static const dr_sized type = DR_SIZED(dora_runtime, interrupt);
+    static const dr_sized type = DR_SIZED(dora_runtime, run_loop);
     int status = 0;
     dora_runtime room;
     dora_error error;
