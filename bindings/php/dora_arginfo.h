@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: c12ab49c5170c7097113e761509cc707e3c8b10b */
+ * Stub hash: e315f0c544f981f158b3ed5003be0f5e30be6e43 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()
@@ -121,6 +121,12 @@ ZEND_BEGIN_ARG_INFO_EX(arginfo_class_Dora_Request___construct, 0, 0, 1)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, priority, IS_STRING, 0, "\"normal\"")
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Request_progress, 0, 1, IS_VOID, 0)
+	ZEND_ARG_TYPE_INFO(0, done, IS_DOUBLE, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, total, IS_DOUBLE, 1, "null")
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, note, IS_STRING, 1, "null")
+ZEND_END_ARG_INFO()
+
 #define arginfo_class_Dora_Next___construct arginfo_class_Dora_Stream___construct
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Dora_Next___invoke, 0, 0, IS_MIXED, 0)
@@ -207,6 +213,7 @@ ZEND_METHOD(Dora_Client, collect);
 ZEND_METHOD(Dora_Client, result);
 ZEND_METHOD(Dora_Client, stream);
 ZEND_METHOD(Dora_Request, __construct);
+ZEND_METHOD(Dora_Request, progress);
 ZEND_METHOD(Dora_Next, __construct);
 ZEND_METHOD(Dora_Next, __invoke);
 ZEND_METHOD(Dora_App, __construct);
@@ -317,6 +324,7 @@ static const zend_function_entry class_Dora_Client_methods[] = {
 
 static const zend_function_entry class_Dora_Request_methods[] = {
 	ZEND_ME(Dora_Request, __construct, arginfo_class_Dora_Request___construct, ZEND_ACC_PUBLIC)
+	ZEND_ME(Dora_Request, progress, arginfo_class_Dora_Request_progress, ZEND_ACC_PUBLIC)
 	ZEND_FE_END
 };
 

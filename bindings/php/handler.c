@@ -195,7 +195,8 @@ static zend_string *fault_of(const shape *shape, php_dora_takes takes)
     const uint32_t most = is_call ? 2 : 1;
     const uint32_t mask = is_call ? MAY_BE_PARAM : MAY_BE_SCALAR;
 
-    if (shape->function->common.fn_flags & ZEND_ACC_GENERATOR) {
+    if (!is_call && takes != PHP_DORA_TAKES_MEMBERS &&
+        (shape->function->common.fn_flags & ZEND_ACC_GENERATOR) != 0) {
         return zend_strpprintf(0, "is a generator: return the result, do not yield it");
     }
     if (takes == PHP_DORA_TAKES_MEMBERS) {

@@ -2,6 +2,7 @@
 #include "invoke.h"
 
 #include "zend_exceptions.h"
+#include "zend_generators.h"
 #include "zend_interfaces.h"
 
 #include "chain.h"
@@ -130,6 +131,7 @@ static dora_err reply_exception(const php_dora_app *app, const dora_request *req
     return err;
 }
 
+/* reply_value writes what is to be sent: a result, or a part. */
 static dora_err reply_value(php_dora_app *app, const php_dora_handler *handler,
                             const dora_request *request, dora_reply *reply, zval *value,
                             zend_object **raised)
@@ -162,6 +164,80 @@ static dora_err reply_value(php_dora_app *app, const php_dora_handler *handler,
     return err;
 }
 
+/* ---- handlers that send parts ---- */
+
+/* send_part sends what a generator has yielded; its keys are nobody's business. */
+static dora_err send_part(php_dora_app *app, const php_dora_handler *handler,
+                          const dora_request *request, dora_reply *reply, zval *part,
+                          zend_object **raised)
+{
+    zval value;
+
+    ZVAL_COPY_DEREF(&value, part);
+    const dora_err err = reply_value(app, handler, request, reply, &value, raised);
+    zval_ptr_dtor(&value);
+    return err == DORA_OK ? dora_reply_part(reply) : err;
+}
+
+/* send_parts sends what a generator yields, as long as somebody wants it. Returns: DORA_OK also
+ * where it has raised an exception, which is there then. */
+static dora_err send_parts(php_dora_app *app, const php_dora_handler *handler,
+                           const dora_request *request, dora_reply *reply, zval *generator,
+                           zend_object **raised)
+{
+    dora_err err = DORA_OK;
+    zend_object_iterator *steps = zend_ce_generator->get_iterator(zend_ce_generator, generator, 0);
+
+    if (steps == NULL) {
+        return err;
+    }
+    while (err == DORA_OK && EG(exception) == NULL && steps->funcs->valid(steps) == SUCCESS) {
+        zval *part = steps->funcs->get_current_data(steps);
+        err = send_part(app, handler, request, reply, part, raised);
+        if (err == DORA_OK) {
+            steps->funcs->move_forward(steps);
+        }
+    }
+    zend_iterator_dtor(steps);
+    if (err == DORA_ECANCELLED) { /* it ends, and is not to be interrupted while it cleans up */
+        DORA_G(is_interrupted) = true;
+    }
+    return err;
+}
+
+/* reply_parts has a generator send its parts; what it returns is the result. Where it has to end
+ * before that it is destroyed, so that its `finally` runs. Ownership: takes it. */
+static dora_err reply_parts(php_dora_app *app, const php_dora_handler *handler,
+                            const dora_request *request, dora_reply *reply, zval *generator,
+                            zend_object **raised)
+{
+    zval result;
+
+    ZVAL_UNDEF(&result);
+    dora_err err = send_parts(app, handler, request, reply, generator, raised);
+    if (err == DORA_OK && EG(exception) == NULL) {
+        zend_call_method_with_0_params(Z_OBJ_P(generator), zend_ce_generator, NULL, "getreturn",
+                                       &result);
+    }
+    zval_ptr_dtor(generator);
+    if (EG(exception) != NULL) {
+        err = reply_exception(app, request, reply, raised);
+    } else if (err == DORA_OK && Z_TYPE(result) == IS_NULL) {
+        dora_reply_no_result(reply);
+    } else if (err == DORA_OK) {
+        err = reply_value(app, handler, request, reply, &result, raised);
+    }
+    zval_ptr_dtor(&result);
+    return err;
+}
+
+/* The original's servers took no generator for an answer, and have no streams. */
+static bool gives_parts(const php_dora_app *app, const zval *result)
+{
+    return Z_TYPE_P(result) == IS_OBJECT && Z_OBJCE_P(result) == zend_ce_generator &&
+           app->rpc_server == NULL;
+}
+
 dora_err php_dora_invoke(php_dora_app *app, php_dora_handler *handler, const dora_request *request,
                          dora_reply *reply, zend_object **raised)
 {
@@ -185,7 +261,7 @@ dora_err php_dora_invoke(php_dora_app *app, php_dora_handler *handler, const dor
     if (app->rpc_server != NULL) {
         php_dora_request_describe(&args[0], request);
     } else if (handler->arg_count > 1 || handler->is_wrapped) {
-        php_dora_request_make(&args[1], request, &args[0]);
+        php_dora_request_make(&args[1], request, reply, &args[0]);
     }
     if (handler->has_default && Z_TYPE(args[0]) == IS_NULL &&
         (!handler->takes_null || !dora_request_has_param(request))) {
@@ -200,10 +276,18 @@ dora_err php_dora_invoke(php_dora_app *app, php_dora_handler *handler, const dor
         }
     }
     zval_ptr_dtor(&args[0]);
-    zval_ptr_dtor(&args[1]);
-    dora_err err = EG(exception) != NULL
-                       ? reply_exception(app, request, reply, raised)
-                       : reply_value(app, handler, request, reply, &result, raised);
+    dora_err err = DORA_OK;
+    if (EG(exception) != NULL) {
+        err = reply_exception(app, request, reply, raised);
+    } else if (gives_parts(app, &result)) {
+        err = reply_parts(app, handler, request, reply, &result, raised);
+        ZVAL_UNDEF(&result);
+    } else {
+        err = reply_value(app, handler, request, reply, &result, raised);
+    }
     zval_ptr_dtor(&result);
+    if (!Z_ISUNDEF(args[1])) {
+        php_dora_request_end(&args[1]);
+    }
     return err;
 }

@@ -2,6 +2,7 @@
  * call, and the original's array. */
 #include "request.h"
 
+#include <math.h>
 #include <time.h>
 
 #include "convert.h"
@@ -20,6 +21,7 @@ enum {
 
 typedef struct request_object {
     int64_t deadline_ms; /* on the monotonic clock; -1: none */
+    dora_reply *reply;   /* of the call that runs; NULL: it has ended, or there is none */
     zend_object std;
 } request_object;
 
@@ -75,6 +77,7 @@ static zend_object *request_create(zend_class_entry *class)
     request_object *self = zend_object_alloc(sizeof(*self), class);
 
     self->deadline_ms = -1;
+    self->reply = NULL;
     zend_object_std_init(&self->std, class);
     object_properties_init(&self->std, class);
     self->std.handlers = &request_handlers;
@@ -98,10 +101,45 @@ static void set_text(zend_object *object, int slot, dora_slice text)
     ZVAL_STRINGL_FAST(OBJ_PROP_NUM(object, slot), text.len > 0 ? text.data : "", text.len);
 }
 
-void php_dora_request_make(zval *value, const dora_request *request, zval *param)
+void php_dora_request_make(zval *value, const dora_request *request, dora_reply *reply, zval *param)
 {
     object_init_ex(value, php_dora_request_ce);
     php_dora_request_fill(Z_OBJ_P(value), request, param);
+    request_of(Z_OBJ_P(value))->reply = reply;
+}
+
+void php_dora_request_end(zval *object)
+{
+    request_of(Z_OBJ_P(object))->reply = NULL;
+    zval_ptr_dtor(object);
+}
+
+PHP_METHOD(Dora_Request, progress)
+{
+    double done;
+    double total = 0.0;
+    bool is_unknown = true;
+    zend_string *note = NULL;
+
+    ZEND_PARSE_PARAMETERS_START(1, 3)
+    Z_PARAM_DOUBLE(done)
+    Z_PARAM_OPTIONAL
+    Z_PARAM_DOUBLE_OR_NULL(total, is_unknown)
+    Z_PARAM_STR_OR_NULL(note)
+    ZEND_PARSE_PARAMETERS_END();
+    if (!zend_finite(done)) {
+        zend_argument_value_error(1, "must be a finite number");
+        RETURN_THROWS();
+    }
+    if (!is_unknown && !zend_finite(total)) {
+        zend_argument_value_error(2, "must be a finite number, or null");
+        RETURN_THROWS();
+    }
+    dora_reply *reply = request_of(Z_OBJ_P(ZEND_THIS))->reply;
+    if (reply != NULL) {
+        const dora_slice text = php_dora_slice(note);
+        (void)dora_reply_progress(reply, done, is_unknown ? NAN : total, text.data, text.len);
+    }
 }
 
 void php_dora_request_fill(zend_object *object, const dora_request *request, zval *param)

@@ -182,6 +182,10 @@ static bool read_result(php_dora_typed *typed, php_dora_reading *reading,
     if (declared == NULL) {
         return true;
     }
+    if ((function->common.fn_flags & ZEND_ACC_GENERATOR) != 0) {
+        typed->opens_result = true; /* it cannot say of which classes its parts are */
+        return true;
+    }
     if (!php_dora_reading_type(reading, declared, function->common.scope, &typed->result) ||
         !php_dora_doc_member(reading, &place, "@return", NULL, &typed->result)) {
         return false;

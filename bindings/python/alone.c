@@ -12,6 +12,8 @@ typedef struct alone_object {
     PyObject *shown;       /* its dora.Request */
     unsigned long starter; /* the thread in which it is being started; 0: none */
     bool has_ended;
+    bool is_stream; /* its handler is a generator */
+    dora_err err;   /* with which that ended */
 } alone_object;
 
 static int slice_of(PyObject *text, dora_slice *slice)
@@ -190,7 +192,8 @@ static PyObject *alone_start(alone_object *self, PyObject *Py_UNUSED(ignored))
     PyObject *held = Py_NewRef(self->handler->callable);
     self->starter = PyThread_get_thread_ident();
     dora_alone_enter(self->call);
-    PyObject *result = dr_py_call(state, self->handler, request, &self->shown);
+    PyObject *result =
+        dr_py_call(state, self->handler, request, dora_alone_reply(self->call), &self->shown);
     dora_alone_leave(self->call);
     self->starter = 0;
     Py_DECREF(held);
@@ -219,6 +222,33 @@ static void raise_outcome(dr_py_state *state, int64_t code, dora_slice msg, PyOb
     Py_DECREF(error);
 }
 
+PyDoc_STRVAR(gives_parts_doc,
+             "gives_parts($self, result, /)\n--\n\n"
+             "Whether what the handler returned is a generator, whose parts are to be sent.");
+
+static PyObject *alone_gives_parts(alone_object *self, PyObject *result)
+{
+    self->is_stream |=
+        dr_py_may_be_parts(result) && dr_py_parts_kind_of(result) != DR_PY_PARTS_NONE;
+    return PyBool_FromLong(self->is_stream);
+}
+
+PyDoc_STRVAR(part_doc, "part($self, value, /)\n--\n\n"
+                       "Add a part. Returns: False where it cannot be one: end() says so.");
+
+static PyObject *alone_part(alone_object *self, PyObject *value)
+{
+    dr_py_state *state = PyType_GetModuleState(Py_TYPE(self));
+    dora_reply *reply = dora_alone_reply(self->call);
+    const dora_err err = dr_py_encode(state, dora_reply_writer(reply), value,
+                                      ((dr_py_app *)self->app)->encode, DR_PY_CALL_DEPTH_MAX);
+    if (err == DORA_ETYPE) {
+        return NULL;
+    }
+    self->err = dora_reply_part(reply);
+    return PyBool_FromLong(self->err == DORA_OK);
+}
+
 PyDoc_STRVAR(
     end_doc,
     "end($self, result, error, /)\n--\n\n"
@@ -242,8 +272,10 @@ static PyObject *alone_end(alone_object *self, PyObject *args)
         PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
         err = dr_py_reply_exception(state, request, reply);
     } else {
-        err = dr_py_reply_result(state, request, reply, Py_NewRef(result),
-                                 ((dr_py_app *)self->app)->encode);
+        PyObject *hook = ((dr_py_app *)self->app)->encode;
+        err = self->is_stream
+                  ? dr_py_parts_reply(state, request, reply, Py_NewRef(result), hook, self->err)
+                  : dr_py_reply_result(state, request, reply, Py_NewRef(result), hook);
     }
     if (self->shown != NULL) {
         dr_py_request_end(self->shown);
@@ -285,6 +317,8 @@ static void alone_dealloc(alone_object *self)
 
 static PyMethodDef alone_methods[] = {
     {"start", (PyCFunction)alone_start, METH_NOARGS, start_doc},
+    {"gives_parts", (PyCFunction)alone_gives_parts, METH_O, gives_parts_doc},
+    {"part", (PyCFunction)alone_part, METH_O, part_doc},
     {"end", (PyCFunction)alone_end, METH_VARARGS, end_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -7,17 +7,27 @@
 #define LEAVE_S 1.0 /* a handler called exit(): the others have so long to end */
 #define STOP_S 2.0  /* the server wants it to leave; a second later the worker is killed */
 
-void dr_py_line_add(dr_py_line *in, dr_py_running *one)
+/* insert puts a call behind another one of the line; NULL: first. */
+static void insert(dr_py_line *in, dr_py_running *before, dr_py_running *one)
 {
     one->in = in;
-    one->next = NULL;
-    one->prev = in->last;
-    if (in->last != NULL) {
-        in->last->next = one;
+    one->prev = before;
+    one->next = before != NULL ? before->next : in->first;
+    if (one->next != NULL) {
+        one->next->prev = one;
+    } else {
+        in->last = one;
+    }
+    if (before != NULL) {
+        before->next = one;
     } else {
         in->first = one;
     }
-    in->last = one;
+}
+
+void dr_py_line_add(dr_py_line *in, dr_py_running *one)
+{
+    insert(in, in->last, one);
 }
 
 void dr_py_line_remove(dr_py_running *one)
@@ -74,6 +84,9 @@ void dr_py_answer(dr_py_running *one, dora_err err)
 {
     dora_task *task = one->task;
     one->task = NULL;
+    if (one->room != NULL) {
+        dr_py_parts_wake(one);
+    }
     if (one->shown != NULL) {
         dr_py_request_end(one->shown);
         one->shown = NULL;
@@ -144,7 +157,12 @@ void dr_py_open(dr_py_running *one)
         dr_py_line_add(&self->unlimited, one);
         return;
     }
-    dr_py_line_add(line_of(self, one->limit_ns), one);
+    dr_py_line *line = line_of(self, one->limit_ns);
+    dr_py_running *before = line->last; /* one whose time stood still has begun before others */
+    while (before != NULL && before->begin_ns > one->begin_ns) {
+        before = before->prev;
+    }
+    insert(line, before, one);
     dr_py_arm(self, one->begin_ns + one->limit_ns);
 }
 
@@ -182,8 +200,12 @@ bool dr_py_await(dr_py_running *one, PyObject *awaitable)
 void dr_py_answer_result(dr_py_running *one, PyObject *result)
 {
     dr_py_loop *self = one->owner;
-    const dora_err err = dr_py_reply_result(self->state, dora_task_request(one->task),
-                                            dora_task_reply(one->task), result, self->encode);
+    const dora_request *request = dora_task_request(one->task);
+    dora_reply *reply = dora_task_reply(one->task);
+    const dora_err err =
+        one->is_stream
+            ? dr_py_parts_reply(self->state, request, reply, result, self->encode, one->err)
+            : dr_py_reply_result(self->state, request, reply, result, self->encode);
     dr_py_answer(one, err);
     if (err == DORA_EEXIT) {
         dr_py_leave(self, LEAVE_S);
@@ -204,7 +226,12 @@ static bool call(dr_py_running *one)
     PyObject *token = PyContextVar_Set(self->state->running, (PyObject *)one);
     PyObject *result = token == NULL ? NULL
                                      : dr_py_call(self->state, dora_task_handler(one->task),
-                                                  dora_task_request(one->task), &one->shown);
+                                                  dora_task_request(one->task),
+                                                  dora_task_reply(one->task), &one->shown);
+    if (result != NULL && dr_py_may_be_parts(result) &&
+        dr_py_parts_kind_of(result) != DR_PY_PARTS_NONE) {
+        result = dr_py_parts_await(one, result);
+    }
     bool runs_on = result != NULL && dr_py_is_awaitable(result);
     if (runs_on) {
         runs_on = dr_py_await(one, result);
@@ -271,6 +298,9 @@ static PyObject *on_turn(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     self->is_turn_due = false;
     if (self->worker == NULL) {
         Py_RETURN_NONE; /* it has left; its loop turns once more while it is closed */
+    }
+    if (self->stalled != NULL) {
+        dr_py_parts_look(self);
     }
     const bool has_taken = take(self);
     if (dora_worker_has_interrupts(self->worker)) {
@@ -468,6 +498,11 @@ void dr_py_loop_finish(dr_py_loop *self)
     (void)dr_py_report(
         driver != NULL ? PyObject_CallMethod(driver, "finish", "O", self->loop) : NULL, driver);
     Py_XDECREF(driver);
+}
+
+PyObject *dr_py_loop_object(const dr_py_loop *self)
+{
+    return self->loop;
 }
 
 bool dr_py_loop_has_threads(const dr_py_loop *self)

@@ -39,6 +39,7 @@ struct dr_py_loop {
     dr_py_line unlimited;   /* those that may run as long as they like, */
     dr_py_line plain;       /* and those that threads run, in turn */
     dr_py_line late;        /* answered that they were too slow, and not ended yet */
+    dr_py_running *stalled; /* whose streams have no room */
     uint64_t longest_ns;    /* of the limits of calls and the pool's; 0: the pool has none */
     uint64_t shortest_ns;   /* of the limits of plain calls; 0: none has had one */
     PyObject *timer;        /* of the next sweep; NULL: none is due */
@@ -55,6 +56,7 @@ struct dr_py_running {
     PyObject ob_base;
     dr_py_loop *owner;   /* NULL once that is gone: a thread may hang for longer */
     dora_task *task;     /* NULL once answered */
+    PyObject *name;      /* of its handler, which lives for ever */
     PyObject *shown;     /* its dora.Request */
     PyObject *coroutine; /* the asyncio task */
     uint64_t begin_ns;
@@ -73,6 +75,12 @@ struct dr_py_running {
     bool has_begun;
     bool has_ended;
     bool is_stuck; /* another thread has taken the place of its own */
+    /* Of one that sends parts. */
+    bool is_stream;
+    dora_err err;       /* with which that ended */
+    PyObject *room;     /* the future that waits for room; NULL: it does not */
+    uint64_t paused_ns; /* since when its time stands still; 0: it does not */
+    dr_py_running *next_stalled;
 };
 
 static inline uint64_t dr_py_clock_ns(void)
@@ -132,6 +140,21 @@ void dr_py_heed(dr_py_loop *self);
 
 /* dr_py_running_new gives the object of a task; NULL with an exception. */
 dr_py_running *dr_py_running_new(dr_py_loop *self, dora_task *task);
+
+/* ---- parts.c ---- */
+
+/* dr_py_parts_await makes what sends a generator's parts on the loop, to be awaited. Ownership:
+ * takes `generator`. Returns: NULL with an exception. */
+PyObject *dr_py_parts_await(dr_py_running *one, PyObject *generator);
+
+/* dr_py_parts_look has those go on for whom there is room now, dr_py_parts_wake one that waits for
+ * it. */
+void dr_py_parts_look(dr_py_loop *self);
+void dr_py_parts_wake(dr_py_running *one);
+
+/* dr_py_parts_part and dr_py_parts_again are methods of a call: see dora/_parts.py. */
+PyObject *dr_py_parts_part(dr_py_running *one, PyObject *value);
+PyObject *dr_py_parts_again(dr_py_running *one, PyObject *ignored);
 
 /* ---- plain.c ---- */
 

@@ -159,7 +159,8 @@ dora_alone *dr_py_alone_make(dr_py_state *state, PyObject *args, PyObject *kwarg
 
 /* dr_py_request_begin gives the Request of the running call. dr_py_request_end copies what the
  * handler may still look at later, for the core's request goes away; it takes the reference. */
-PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, PyObject *param);
+PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, dora_reply *reply,
+                              PyObject *param);
 void dr_py_request_end(PyObject *request);
 
 /* dr_py_running_request is that of the handler which runs in this context, as contextvars have it;

@@ -13,8 +13,8 @@ bool dr_py_plain_begin(dr_py_running *one)
     if (one->context != NULL && PyContext_Enter(one->context) == 0) {
         Py_XDECREF(PyContextVar_Set(self->state->running, (PyObject *)one));
         (void)PyContext_Exit(one->context);
-        one->arguments =
-            dr_py_arguments(self->state, one->handler, dora_task_request(one->task), &one->shown);
+        one->arguments = dr_py_arguments(self->state, one->handler, dora_task_request(one->task),
+                                         dora_task_reply(one->task), &one->shown);
     }
     PyObject *put = NULL;
     if (one->arguments != NULL) {
@@ -44,6 +44,12 @@ static void call(dr_py_running *one)
     one->has_begun = true;
     if (PyContext_Enter(one->context) == 0) {
         one->result = PyObject_CallObject(one->handler->callable, arguments);
+        if (one->result != NULL && dr_py_may_be_parts(one->result) &&
+            dr_py_parts_kind_of(one->result) == DR_PY_PARTS) {
+            one->is_stream = true;
+            Py_SETREF(one->result,
+                      dr_py_parts_drive("pump", (PyObject *)one, one->result, one->owner->loop));
+        }
         Py_DECREF(arguments); /* in its context: the end of an object may look at it */
         (void)PyContext_Exit(one->context);
     }
@@ -101,11 +107,17 @@ PyObject *dr_py_plain_run(dr_py_running *one, PyObject *Py_UNUSED(ignored))
 static bool runs_on(dr_py_running *one)
 {
     PyObject *result = one->result;
-    if (result == NULL || !dr_py_is_awaitable(result) || PyContext_Enter(one->context) < 0) {
+    const bool gives_parts = result != NULL && !one->is_stream && dr_py_may_be_parts(result) &&
+                             dr_py_parts_kind_of(result) != DR_PY_PARTS_NONE;
+    if (result == NULL || (!gives_parts && !dr_py_is_awaitable(result)) ||
+        PyContext_Enter(one->context) < 0) {
         return false;
     }
     one->result = NULL;
-    const bool is_begun = dr_py_await(one, result);
+    if (gives_parts) {
+        result = dr_py_parts_await(one, result);
+    }
+    const bool is_begun = result != NULL && dr_py_await(one, result);
     (void)PyContext_Exit(one->context);
     if (!is_begun) {
         return false;
@@ -147,7 +159,8 @@ uint64_t dr_py_plain_due_ns(const dr_py_loop *self, uint64_t now_ns)
     uint64_t due_ns = 0;
     const dr_py_running *one = self->plain.first;
     for (; one != NULL && one->has_begun; one = one->next) {
-        due_ns = dr_py_sooner(due_ns, one->limit_ns != 0 ? one->begin_ns + one->limit_ns : 0);
+        const bool has_limit = one->limit_ns != 0 && one->paused_ns == 0;
+        due_ns = dr_py_sooner(due_ns, has_limit ? one->begin_ns + one->limit_ns : 0);
     }
     const bool does_one_wait = one != NULL && self->shortest_ns != 0;
     return dr_py_sooner(due_ns, does_one_wait ? now_ns + self->shortest_ns : 0);
@@ -158,7 +171,7 @@ void dr_py_plain_sweep(dr_py_loop *self, uint64_t now_ns)
     dr_py_running *next = NULL;
     for (dr_py_running *one = self->plain.first; one != NULL && one->has_begun; one = next) {
         next = one->next;
-        if (one->has_ended || one->limit_ns == 0 ||
+        if (one->has_ended || one->limit_ns == 0 || one->paused_ns != 0 ||
             now_ns < one->begin_ns + one->limit_ns) { /* it may have begun since `now_ns` */
             continue;
         }

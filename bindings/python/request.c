@@ -10,6 +10,7 @@
 typedef struct request_object {
     PyObject ob_base;
     const dora_request *live;
+    dora_reply *reply; /* as long as `live` */
     dora_alone *own;
     PyObject *param;
     PyObject *name;
@@ -107,6 +108,44 @@ static PyObject *request_remaining_ms(request_object *self, void *Py_UNUSED(clos
     return PyLong_FromLongLong(left > 0 ? left : 0);
 }
 
+PyDoc_STRVAR(progress_doc,
+             "progress($self, /, done, total=None, note=None)\n--\n\n"
+             "Tell the caller of a stream how much is done, of how much (None: nobody knows), and\n"
+             "a note, which is cut where it is over some 280 bytes. It never waits: of two that\n"
+             "were not sent yet the newer one is. Other callers are told nothing.");
+
+/* A call that has its answer already is told nothing. */
+static PyObject *request_progress(request_object *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"done", "total", "note", NULL};
+    double done = 0.0;
+    PyObject *of = Py_None;
+    const char *note = NULL;
+    Py_ssize_t note_len = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "d|Oz#:progress", names, &done, &of, &note,
+                                     &note_len)) {
+        return NULL;
+    }
+    const double total = of != Py_None ? PyFloat_AsDouble(of) : Py_NAN;
+    if (total == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (!Py_IS_FINITE(done) || (of != Py_None && !Py_IS_FINITE(total))) {
+        PyErr_SetString(PyExc_ValueError, "progress(): done and total must be finite numbers");
+        return NULL;
+    }
+    if (self->live != NULL) {
+        (void)dora_reply_progress(self->reply, done, total, note, (size_t)note_len);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef request_methods[] = {
+    {"progress", (PyCFunction)(void (*)(void))request_progress, METH_VARARGS | METH_KEYWORDS,
+     progress_doc},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyObject *request_repr(request_object *self)
 {
     PyObject *name = request_name(self, NULL);
@@ -141,13 +180,15 @@ static void request_dealloc(request_object *self)
     Py_DECREF(type);
 }
 
-static PyObject *make(PyTypeObject *type, const dora_request *request, PyObject *param)
+static PyObject *make(PyTypeObject *type, const dora_request *request, dora_reply *reply,
+                      PyObject *param)
 {
     request_object *self = (request_object *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
     }
     self->live = request;
+    self->reply = reply;
     self->param = Py_NewRef(param);
     self->type = dora_request_type(request);
     self->protocol = dora_request_protocol(request);
@@ -157,9 +198,10 @@ static PyObject *make(PyTypeObject *type, const dora_request *request, PyObject 
     return (PyObject *)self;
 }
 
-PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, PyObject *param)
+PyObject *dr_py_request_begin(dr_py_state *state, const dora_request *request, dora_reply *reply,
+                              PyObject *param)
 {
-    return make(state->request_type, request, param);
+    return make(state->request_type, request, reply, param);
 }
 
 static PyObject *request_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -167,7 +209,8 @@ static PyObject *request_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     dr_py_state *state = PyType_GetModuleState(type);
     PyObject *param = NULL;
     dora_alone *own = dr_py_alone_make(state, args, kwargs, "Request", NULL, NULL, &param);
-    PyObject *self = own != NULL ? make(type, dora_alone_request(own), param) : NULL;
+    PyObject *self =
+        own != NULL ? make(type, dora_alone_request(own), dora_alone_reply(own), param) : NULL;
     if (self == NULL) {
         dora_alone_free(own);
         return NULL;
@@ -226,6 +269,7 @@ static PyType_Slot request_slots[] = {
     {Py_tp_new, request_new},
     {Py_tp_dealloc, request_dealloc},
     {Py_tp_traverse, request_traverse},
+    {Py_tp_methods, request_methods},
     {Py_tp_getset, request_getset},
     {Py_tp_repr, request_repr},
     {0, NULL},

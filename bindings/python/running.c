@@ -9,6 +9,7 @@ dr_py_running *dr_py_running_new(dr_py_loop *self, dora_task *task)
         memset((char *)one + sizeof(PyObject), 0, sizeof(*one) - sizeof(PyObject));
         one->owner = self;
         one->task = task;
+        one->name = ((const dr_py_handler *)dora_task_handler(task))->name;
         PyObject_GC_Track(one);
     }
     return one;
@@ -17,6 +18,15 @@ dr_py_running *dr_py_running_new(dr_py_loop *self, dora_task *task)
 static void awaited(dr_py_running *one, PyObject *future)
 {
     PyObject *result = PyObject_CallMethod(future, "result", NULL);
+    if (one->task != NULL && result != NULL && dr_py_may_be_parts(result) &&
+        dr_py_parts_kind_of(result) != DR_PY_PARTS_NONE) {
+        Py_CLEAR(one->coroutine);
+        result = dr_py_parts_await(one, result);
+        if (result != NULL && dr_py_await(one, result)) {
+            return;
+        }
+        result = NULL;
+    }
     if (one->task == NULL) { /* answered already */
         Py_XDECREF(result);
         PyErr_Clear();
@@ -97,6 +107,7 @@ static int running_traverse(dr_py_running *self, visitproc visit, void *arg)
     Py_VISIT(self->context);
     Py_VISIT(self->result);
     Py_VISIT(self->raised);
+    Py_VISIT(self->room);
     return 0;
 }
 
@@ -107,6 +118,7 @@ static int running_clear(dr_py_running *self)
     Py_CLEAR(self->context);
     Py_CLEAR(self->result);
     Py_CLEAR(self->raised);
+    Py_CLEAR(self->room);
     return 0;
 }
 
@@ -122,13 +134,29 @@ static void running_dealloc(dr_py_running *self)
 
 static PyMethodDef running_methods[] = {
     {"run", (PyCFunction)dr_py_plain_run, METH_NOARGS, "Call the handler, in a thread."},
+    {"part", (PyCFunction)dr_py_parts_part, METH_O, "Send a part."},
+    {"again", (PyCFunction)dr_py_parts_again, METH_NOARGS, "Send the part that had no room."},
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *running_name(dr_py_running *one, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(one->name);
+}
+
+static PyGetSetDef running_getset[] = {
+    {"name", (getter)running_name, NULL, "The name that its handler is registered for.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyType_Slot running_slots[] = {
-    {Py_tp_methods, running_methods}, {Py_tp_call, running_call},
-    {Py_tp_dealloc, running_dealloc}, {Py_tp_traverse, running_traverse},
-    {Py_tp_clear, running_clear},     {0, NULL},
+    {Py_tp_methods, running_methods},
+    {Py_tp_call, running_call},
+    {Py_tp_dealloc, running_dealloc},
+    {Py_tp_traverse, running_traverse},
+    {Py_tp_clear, running_clear},
+    {Py_tp_getset, running_getset},
+    {0, NULL},
 };
 
 static PyType_Spec running_spec = {

@@ -4,12 +4,12 @@
 /* ---- calls ---- */
 
 PyObject *dr_py_arguments(dr_py_state *state, const dr_py_handler *handler,
-                          const dora_request *request, PyObject **shown)
+                          const dora_request *request, dora_reply *reply, PyObject **shown)
 {
     PyObject *param = dr_py_decode(state, dora_request_param(request));
     PyObject *arguments = NULL;
     if (param != NULL && handler->takes_request) {
-        *shown = dr_py_request_begin(state, request, param);
+        *shown = dr_py_request_begin(state, request, reply, param);
     }
     if (param != NULL && (*shown != NULL || !handler->takes_request)) {
         arguments = *shown != NULL ? PyTuple_Pack(2, param, *shown) : PyTuple_Pack(1, param);
@@ -19,7 +19,7 @@ PyObject *dr_py_arguments(dr_py_state *state, const dr_py_handler *handler,
 }
 
 PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dora_request *request,
-                     PyObject **shown)
+                     dora_reply *reply, PyObject **shown)
 {
     PyObject *args[3] = {NULL, NULL, NULL}; /* args[0] is room for a bound method's self */
     *shown = NULL;
@@ -29,7 +29,7 @@ PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dor
     }
     size_t count = 1;
     if (handler->takes_request) {
-        args[2] = *shown = dr_py_request_begin(state, request, args[1]);
+        args[2] = *shown = dr_py_request_begin(state, request, reply, args[1]);
         if (args[2] == NULL) {
             Py_DECREF(args[1]);
             return NULL;
@@ -56,10 +56,40 @@ static PyObject *complete(dr_py_host *self, PyObject *awaitable, PyObject *conte
     return has_opened(self) ? dr_py_loop_complete(self->loop, awaitable, context) : NULL;
 }
 
+/* sent is what became of a handler's parts. */
+typedef struct sent {
+    bool is_stream; /* it was a generator */
+    dora_err err;   /* the reply has its error already */
+} sent;
+
+/* Sends the parts of a generator, in `context`. Ownership: takes it. */
+static PyObject *send_parts(dr_py_host *self, dora_reply *reply, PyObject *generator,
+                            PyObject *context, sent *sent)
+{
+    const bool is_async = dr_py_parts_kind_of(generator) == DR_PY_PARTS_ASYNC;
+    PyObject *result = NULL;
+    sent->is_stream = true;
+    if (is_async) {
+        PyObject *steps =
+            has_opened(self)
+                ? dr_py_parts_drive("stepwise", dr_py_loop_object(self->loop), generator, context)
+                : NULL;
+        Py_SETREF(generator, steps);
+    }
+    if (generator != NULL && (is_async || PyContext_Enter(context) == 0)) {
+        result = dr_py_parts_send(self, reply, generator, &sent->err);
+        if (!is_async) {
+            (void)PyContext_Exit(context);
+        }
+    }
+    Py_XDECREF(generator);
+    return result;
+}
+
 /* Calls a handler in a context of its own. What it returns to be awaited, as a wrapper of an async
  * def does, is awaited here. */
 static PyObject *call_alone(dr_py_host *self, void *handler, const dora_request *request,
-                            PyObject **shown)
+                            dora_reply *reply, PyObject **shown, sent *sent)
 {
     *shown = NULL;
     PyObject *context = PyContext_Copy(self->context);
@@ -67,10 +97,14 @@ static PyObject *call_alone(dr_py_host *self, void *handler, const dora_request 
         Py_XDECREF(context);
         return NULL;
     }
-    PyObject *result = dr_py_call(self->state, handler, request, shown);
+    PyObject *result = dr_py_call(self->state, handler, request, reply, shown);
     (void)PyContext_Exit(context);
     if (result != NULL && dr_py_is_awaitable(result)) {
         Py_SETREF(result, complete(self, result, context));
+    }
+    if (result != NULL && dr_py_may_be_parts(result) &&
+        dr_py_parts_kind_of(result) != DR_PY_PARTS_NONE) {
+        result = send_parts(self, reply, result, context, sent);
     }
     Py_DECREF(context);
     return result;
@@ -80,13 +114,17 @@ static dora_err invoke(void *pointer, void *handler, const dora_request *request
 {
     dr_py_host *self = pointer;
     PyObject *shown;
+    sent sent = {.err = DORA_OK};
     self->is_raised = false;
     self->request = request;
-    PyObject *result = call_alone(self, handler, request, &shown);
+    PyObject *result = call_alone(self, handler, request, reply, &shown, &sent);
     if (shown != NULL) {
         dr_py_request_end(shown);
     }
-    const dora_err err = dr_py_reply_result(self->state, request, reply, result, self->app->encode);
+    const dora_err err =
+        sent.is_stream
+            ? dr_py_parts_reply(self->state, request, reply, result, self->app->encode, sent.err)
+            : dr_py_reply_result(self->state, request, reply, result, self->app->encode);
     self->request = NULL;
     return err;
 }
@@ -98,8 +136,14 @@ static void sleep_begin(void *pointer)
 
 static void sleep_end(void *pointer)
 {
-    PyEval_RestoreThread(((dr_py_host *)pointer)->saved);
-    if (PyErr_CheckSignals() < 0) { /* a signal handler of the application raised */
+    const dr_py_host *self = pointer;
+    PyEval_RestoreThread(self->saved);
+    if (PyErr_CheckSignals() == 0) {
+        return;
+    }
+    if (self->is_raised) { /* it waits for room to send a part, and is told by that */
+        PyErr_Clear();
+    } else { /* a signal handler of the application raised */
         PyErr_WriteUnraisable(NULL);
     }
 }

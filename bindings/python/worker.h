@@ -24,11 +24,11 @@ typedef struct dr_py_host {
 /* dr_py_call calls a handler, runtime.c. `*shown` is the Request that it was given, NULL for none:
  * the caller ends it. Returns: the result, or NULL with an exception. */
 PyObject *dr_py_call(dr_py_state *state, const dr_py_handler *handler, const dora_request *request,
-                     PyObject **shown);
+                     dora_reply *reply, PyObject **shown);
 
 /* dr_py_arguments is what it is called with: a tuple; NULL with an exception. */
 PyObject *dr_py_arguments(dr_py_state *state, const dr_py_handler *handler,
-                          const dora_request *request, PyObject **shown);
+                          const dora_request *request, dora_reply *reply, PyObject **shown);
 
 /* ---- interrupt.c ---- */
 
@@ -61,6 +61,35 @@ dora_err dr_py_reply_result(dr_py_state *state, const dora_request *request, dor
                             PyObject *result, PyObject *hook);
 dora_err dr_py_reply_exception(dr_py_state *state, const dora_request *request, dora_reply *reply);
 
+/* ---- parts.c ---- */
+
+typedef enum dr_py_parts_kind {
+    DR_PY_PARTS_NONE = 0, /* it is a result */
+    DR_PY_PARTS,          /* a generator */
+    DR_PY_PARTS_ASYNC     /* an async generator */
+} dr_py_parts_kind;
+
+/* dr_py_parts_kind_of says whether what a handler returned gives parts. dr_py_may_be_parts rules it
+ * out for what mostly is returned. */
+dr_py_parts_kind dr_py_parts_kind_of(PyObject *result);
+static inline bool dr_py_may_be_parts(PyObject *result)
+{
+    const PyTypeObject *type = Py_TYPE(result);
+    return type->tp_iternext != NULL ||
+           (type->tp_as_async != NULL && type->tp_as_async->am_anext != NULL);
+}
+
+/* dr_py_parts_send sends what a generator yields, where no event loop runs. Ownership: borrows it.
+ * Returns: what it returned, NULL with what it raised; `*err` is not DORA_OK where the reply has
+ * its error already: the generator was closed, and the result is None.
+ * dr_py_parts_reply is dr_py_reply_result for what that gave. */
+PyObject *dr_py_parts_send(dr_py_host *self, dora_reply *reply, PyObject *generator, dora_err *err);
+dora_err dr_py_parts_reply(dr_py_state *state, const dora_request *request, dora_reply *reply,
+                           PyObject *result, PyObject *hook, dora_err err);
+
+/* dr_py_parts_drive calls a function of dora/_parts.py. Ownership: borrows all. */
+PyObject *dr_py_parts_drive(const char *how, PyObject *one, PyObject *generator, PyObject *last);
+
 /* dr_py_child_raised makes the pending exception the end of a process that the application has
  * forked: its status, and what Python prints. */
 void dr_py_child_raised(dr_py_state *state);
@@ -89,6 +118,9 @@ void dr_py_loop_finish(dr_py_loop *self);
 PyObject *dr_py_loop_call(dr_py_loop *self, PyObject *callable, PyObject *argument,
                           PyObject *context);
 bool dr_py_loop_has_threads(const dr_py_loop *self);
+
+/* dr_py_loop_object is the asyncio loop itself. Ownership: borrowed. */
+PyObject *dr_py_loop_object(const dr_py_loop *self);
 
 /* dr_py_is_awaitable says whether `await` takes an object. */
 bool dr_py_is_awaitable(PyObject *object);

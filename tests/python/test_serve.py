@@ -106,7 +106,7 @@ def test_exceptions_are_failures(client, server):
     assert failure(client, "/memory") == (100208, "MemoryError")
 
 
-@pytest.mark.parametrize("code", [1, -5, 1231, 100000, 100013, 100199, 100300, 2**63 - 1])
+@pytest.mark.parametrize("code", [1, -5, 1231, 100000, 100015, 100199, 100300, 2**63 - 1])
 def test_exception_codes(client, code):
     assert failure(client, "/raise/code", {"text": "é", "code": code}) == (code, "WithCode: é")
 

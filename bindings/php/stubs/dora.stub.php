@@ -267,6 +267,13 @@ namespace Dora {
             ?string $caller = null,
             string $priority = "normal"
         ) {}
+
+        /**
+         * Tells the caller of a stream how much is done, of how much (null: nobody knows), and a
+         * note, which is cut where it is over some 280 bytes. It never waits: of two that were not
+         * sent yet the newer one is. Other callers are told nothing.
+         */
+        public function progress(float $done, ?float $total = null, ?string $note = null): void {}
     }
 
     /**

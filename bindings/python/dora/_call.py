@@ -13,9 +13,10 @@ import contextvars
 import inspect
 import os
 import threading
+from collections.abc import AsyncGenerator
 from typing import Any, Awaitable, Coroutine
 
-from . import _dora, _threads
+from . import _dora, _parts, _threads
 from ._loop import task_in
 
 _WORKER = 0  # the number that hooks are told
@@ -164,6 +165,8 @@ def call(app: _dora.App, name: str, param: Any = None, **request: Any) -> Any:
         result = context.run(one.start)
         if inspect.isawaitable(result):
             result = worker.complete(result, context)
+        if one.gives_parts(result):
+            result = _send(worker, one, result, context)
     except (KeyboardInterrupt, _WithinALoop):
         raise
     except _Exited as exited:
@@ -182,6 +185,8 @@ async def acall(app: _dora.App, name: str, param: Any = None, **request: Any) ->
         result = await worker.arun(context, one.start, (), one.is_async)
         if inspect.isawaitable(result):
             result = await worker.task(result, context)
+        if one.gives_parts(result):
+            result = await _asend(worker, one, result, context)
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise
     except _Exited as exited:
@@ -189,6 +194,19 @@ async def acall(app: _dora.App, name: str, param: Any = None, **request: Any) ->
     except BaseException as error:
         return one.end(None, error)
     return one.end(result, None)
+
+
+def _send(worker: _Worker, one: Any, generator: Any, context: contextvars.Context) -> Any:
+    """Make what a generator yields the parts of a call; return what it returns."""
+    if isinstance(generator, AsyncGenerator):
+        return worker.complete(_parts.send(one, generator), context)
+    return context.run(_parts.drive, generator, one.part)
+
+
+async def _asend(worker: _Worker, one: Any, generator: Any, context: contextvars.Context) -> Any:
+    if isinstance(generator, AsyncGenerator):
+        return await worker.task(_parts.send(one, generator), context)
+    return await worker.arun(context, _parts.drive, (generator, one.part), False)
 
 
 def close(app: _dora.App) -> None:

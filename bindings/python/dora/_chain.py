@@ -18,6 +18,7 @@ def build(function: _Function, is_named: bool, may_be_typed: bool, is_typed: boo
           middleware: list[_Function]) -> tuple[_Function, bool, bool, Any]:
     """What to call, whether it takes the request, whether that gives a coroutine, and its JSON
     Schemas: (of the parameter, of the result) as bytes, or None. `is_typed` is of the App."""
+    registered = function
     takes_request = _shape.takes_request(function)
     is_async = _shape.is_async(function)
     shape = _shape.members(function) if is_named else None
@@ -33,8 +34,11 @@ def build(function: _Function, is_named: bool, may_be_typed: bool, is_typed: boo
     if not middleware:
         return function, takes_request, is_async, schemas
     step = function if takes_request else _without_request(function)
+    gives = _given if _shape.is_async_generator(registered) else None
     for around in reversed(middleware):
-        step, is_async = _around(around, step, is_async)
+        inner = gives(step) if gives is not None and _shape.is_async(around) else step
+        gives = gives if inner is step else None
+        step, is_async = _around(around, inner, is_async)
     return step, True, is_async, schemas
 
 
@@ -117,6 +121,14 @@ def _around(around: _Function, inner: _Function, inner_is_async: bool) -> tuple[
         return await around(call_next, param, request)
 
     return step_async, True
+
+
+def _given(function: _Function) -> _Function:
+    """An async generator function, awaited as an async def is."""
+    async def run(param: Any, request: Any) -> Any:
+        return function(param, request)
+
+    return run
 
 
 def _beside(function: _Function) -> _Function:

@@ -136,6 +136,9 @@ class Request:
     def trace(self) -> str:
         """The caller's W3C traceparent, "" when it sent none."""
 
+    def progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
+        """Tell the caller of a stream how much is done, of how much, and a note."""
+
     @property
     def remaining_ms(self) -> int | None:
         """Milliseconds left of the caller's time, never below 0; None when it does not wait."""
@@ -169,6 +172,12 @@ class Alone:
     ) -> Alone: ...
     def start(self) -> Any:
         """Call the handler, in the context that is entered; return what it returns."""
+
+    def gives_parts(self, result: Any, /) -> bool:
+        """Whether what the handler returned is a generator, whose parts are to be sent."""
+
+    def part(self, value: Any, /) -> bool:
+        """Add a part; False where it cannot be one."""
 
     def end(self, result: Any, error: BaseException | None, /) -> Any:
         """What a caller gets for `result`, or for `error` where that is not None."""

@@ -31,10 +31,6 @@ def _positional(function: Callable[..., Any], what: str, allowed: str) -> list[i
     """The positional parameters of `function`; TypeError for what cannot be called at all."""
     if not callable(function):
         raise TypeError(f"{what} must be callable, not {type(function).__name__}")
-    call = getattr(type(function), "__call__", None)
-    for one in (function, call):
-        if inspect.isasyncgenfunction(one):
-            raise TypeError(f"{what} is an async generator: it must return its result, not yield")
     try:
         parameters = list(_signature(function).parameters.values())
     except ValueError:  # a builtin without a signature
@@ -55,9 +51,23 @@ def _required(parameters: list[inspect.Parameter]) -> int:
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether calling it gives a coroutine."""
+    """Whether calling it gives a coroutine or an async generator."""
     call = getattr(type(function), "__call__", None)
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+    return (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+            or is_async_generator(function))
+
+
+def is_async_generator(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives an async generator."""
+    call = getattr(type(function), "__call__", None)
+    return inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(call)
+
+
+def is_generator(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives a generator, async or not."""
+    call = getattr(type(function), "__call__", None)
+    return (inspect.isgeneratorfunction(function) or inspect.isgeneratorfunction(call)
+            or is_async_generator(function))
 
 
 def leads_to_async(function: Callable[..., Any]) -> bool:
@@ -120,7 +130,7 @@ def check_middleware(function: Callable[..., Any]) -> bool:
         pass
     except TypeError as error:
         raise TypeError(f"{wanted}: {error}") from None
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    if is_generator(function):
         raise TypeError(f"{wanted} and return the answer, not yield")
     return leads_to_async(function)
 
@@ -144,6 +154,8 @@ def takes_request(handler: Callable[..., Any]) -> bool:
 def takes_worker(hook: Callable[..., Any]) -> bool:
     """False for (), True for (worker), the worker's number."""
     name = getattr(hook, "__qualname__", type(hook).__qualname__)
+    if is_generator(hook):
+        raise TypeError(f"hook {name} is a generator: it must not yield")
     parameters = _positional(hook, f"hook {name}", "() or (worker)")
     required = _required(parameters)
     if required > 1:

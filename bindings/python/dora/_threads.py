@@ -102,6 +102,17 @@ class _Beside(_Hook):
         self.threads.leave()
 
 
+class _Turn:
+    """A thread that has lent its place takes one again: that of the thread which gets this."""
+
+    def __init__(self) -> None:
+        self.has_come = threading.Event()
+
+    def run(self) -> bool:
+        self.has_come.set()
+        return True
+
+
 class Threads:
     """One queue, and who takes from it."""
 
@@ -116,6 +127,7 @@ class Threads:
 
     def start(self) -> None:
         """Have one more. Daemons: one that hangs does not keep the worker from leaving."""
+        self._threads = [each for each in self._threads if each.is_alive()]
         name = f"dora plain {len(self._threads)}"
         thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._threads.append(thread)
@@ -164,6 +176,18 @@ def called(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     except StopIteration as error:
         raise RuntimeError(f"{type(error).__name__} was raised") from error
+
+
+def lend(wait: Callable[[], object]) -> None:
+    """In a worker's thread: wait for something, while another thread has the place of this one."""
+    threads = _of_worker[0]
+    threads.start()
+    try:
+        wait()
+    finally:
+        turn = _Turn()
+        threads.put(turn)
+        turn.has_come.wait()
 
 
 async def beside(function: Callable[..., Any], *arguments: Any) -> Any:

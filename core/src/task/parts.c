@@ -145,12 +145,20 @@ static dora_err wait_in_loop(dr_job *job)
     return DORA_EAGAIN;
 }
 
+/* is_over says whether a handler has to end: nobody wants more of it, or it was asked to. One that
+ * it has forked has no caller. */
+static bool is_over(const dr_job *job)
+{
+    return job->worker->is_forked || dr_parts_is_over(&job->reply.parts) ||
+           dr_job_interrupt(job) != DR_INTERRUPT_NONE;
+}
+
 /* send_part puts a part into the stream, and waits where that is full. */
 static dora_err send_part(dr_job *job)
 {
     dr_parts *parts = &job->reply.parts;
     for (;;) {
-        if (dr_parts_is_over(parts) || dr_job_interrupt(job) != DR_INTERRUPT_NONE) {
+        if (is_over(job)) {
             end_pause(job);
             return cancelled(&job->reply); /* whatever it was asked to end for is said later */
         }
@@ -266,7 +274,7 @@ dora_err dora_reply_progress(dora_reply *reply, double done, double total, const
     if (!reply->has_parts || reply->parts.stream == NULL) {
         return DORA_OK;
     }
-    if (dr_parts_is_over(&reply->parts)) {
+    if (is_over(reply->job)) {
         return DORA_ECANCELLED;
     }
     const size_t room = DR_PROGRESS_BYTES_MAX - data.len;
@@ -299,8 +307,7 @@ void dora_reply_no_result(dora_reply *reply)
 /* can_go_on: there is room for a job's part, or it is to end. */
 static bool can_go_on(const dr_job *job)
 {
-    return dr_parts_has_room(&job->reply.parts) || dr_parts_is_over(&job->reply.parts) ||
-           dr_job_interrupt(job) != DR_INTERRUPT_NONE;
+    return dr_parts_has_room(&job->reply.parts) || is_over(job);
 }
 
 dora_task *dora_worker_roomy(dora_worker *worker)
