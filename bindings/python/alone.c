@@ -228,9 +228,10 @@ PyDoc_STRVAR(gives_parts_doc,
 
 static PyObject *alone_gives_parts(alone_object *self, PyObject *result)
 {
-    self->is_stream |=
+    const bool are_given =
         dr_py_may_be_parts(result) && dr_py_parts_kind_of(result) != DR_PY_PARTS_NONE;
-    return PyBool_FromLong(self->is_stream);
+    self->is_stream |= are_given;
+    return PyBool_FromLong(are_given);
 }
 
 PyDoc_STRVAR(part_doc, "part($self, value, /)\n--\n\n"

@@ -177,6 +177,8 @@ PyDoc_STRVAR(
     "known is 100210.\n"
     "One that is async def runs on the worker's event loop, beside as many others as the\n"
     "pool's `concurrency` allows; one that is not runs in a thread beside the loop.\n"
+    "One that is a generator, async or not, sends a part with each yield; who does not call it as\n"
+    "a stream gets the list of them, or what it returns.\n"
     "`summary` says what it does; None: its docstring's first line.\n"
     "`time_limit` is how many seconds it may run, for accepted work, too; None: as its pool says\n"
     "(time_limit_ms), 0: as long as it likes.\n"

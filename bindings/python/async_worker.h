@@ -152,7 +152,8 @@ PyObject *dr_py_parts_await(dr_py_running *one, PyObject *generator);
 void dr_py_parts_look(dr_py_loop *self);
 void dr_py_parts_wake(dr_py_running *one);
 
-/* dr_py_parts_part and dr_py_parts_again are methods of a call: see dora/_parts.py. */
+/* These are methods of a call: see dora/_parts.py. */
+PyObject *dr_py_parts_are_given(dr_py_running *one, PyObject *result);
 PyObject *dr_py_parts_part(dr_py_running *one, PyObject *value);
 PyObject *dr_py_parts_again(dr_py_running *one, PyObject *ignored);
 

@@ -202,6 +202,10 @@ PyObject *dr_py_interrupt_guarded(PyObject *module, PyObject *args);
 extern const char dr_py_guarded_doc[];
 extern const char dr_py_interrupt_doc[];
 
+/* The function of running.c. */
+PyObject *dr_py_call_now(PyObject *module, PyObject *ignored);
+extern const char dr_py_call_now_doc[];
+
 /* The functions of log.c. */
 PyObject *dr_py_log(PyObject *module, PyObject *args);
 PyObject *dr_py_log_is_wanted(PyObject *module, PyObject *level);

@@ -343,6 +343,7 @@ static PyMethodDef module_methods[] = {
     {"frame_pack", KEYWORDS(dr_py_frame_pack), METH_VARARGS | METH_KEYWORDS, dr_py_frame_pack_doc},
     {"frame_check", KEYWORDS(dr_py_frame_check), METH_VARARGS | METH_KEYWORDS,
      dr_py_frame_check_doc},
+    {"call_now", dr_py_call_now, METH_NOARGS, dr_py_call_now_doc},
     {"guarded", dr_py_guarded, METH_VARARGS, dr_py_guarded_doc},
     {"interrupt", dr_py_interrupt_guarded, METH_VARARGS, dr_py_interrupt_doc},
     {"log", dr_py_log, METH_VARARGS, dr_py_log_doc},

@@ -186,6 +186,14 @@ static PyObject *state_of(dr_py_running *one, dora_err err)
     return PyBool_FromLong(err == DORA_OK);
 }
 
+PyObject *dr_py_parts_are_given(dr_py_running *one, PyObject *result)
+{
+    const bool are_given =
+        dr_py_may_be_parts(result) && dr_py_parts_kind_of(result) != DR_PY_PARTS_NONE;
+    one->is_stream |= are_given;
+    return PyBool_FromLong(are_given);
+}
+
 PyObject *dr_py_parts_part(dr_py_running *one, PyObject *value)
 {
     if (one->owner == NULL || one->task == NULL) { /* it has its answer */
@@ -196,9 +204,26 @@ PyObject *dr_py_parts_part(dr_py_running *one, PyObject *value)
     return err != DORA_ETYPE ? state_of(one, err) : NULL;
 }
 
+/* end_now has a call end that got its answer while it waited for room: it has its thread again. */
+static void end_now(dr_py_running *one)
+{
+    dr_py_loop *self = one->owner;
+    const bool has_waited = one->paused_ns != 0;
+    one->paused_ns = 0;
+    if (has_waited && self->worker != NULL) {
+        one->asked_ns = dr_py_clock_ns();
+        (void)dr_py_call_later(self, (double)dora_worker_kill_after_ms(self->worker) * 1e-3,
+                               self->grace);
+    }
+}
+
 PyObject *dr_py_parts_again(dr_py_running *one, PyObject *Py_UNUSED(ignored))
 {
-    if (one->owner == NULL || one->task == NULL) {
+    if (one->owner == NULL) {
+        Py_RETURN_FALSE;
+    }
+    if (one->task == NULL) {
+        end_now(one);
         Py_RETURN_FALSE;
     }
     return state_of(one, dora_reply_part(dora_task_reply(one->task)));

@@ -182,6 +182,9 @@ void dr_py_plain_sweep(dr_py_loop *self, uint64_t now_ns)
 void dr_py_plain_end_early(dr_py_running *one, dora_interrupt why)
 {
     dr_py_loop *self = one->owner;
+    if (one->paused_ns != 0) { /* it is in its yield, and learns of it there */
+        return;
+    }
     one->asked_ns = dr_py_clock_ns();
     dr_py_interrupt_thread(self->state, one->thread, why);
     (void)dr_py_call_later(self, (double)dora_worker_kill_after_ms(self->worker) * 1e-3,
@@ -211,7 +214,8 @@ static void replace_thread(dr_py_running *one)
 
 static bool holds_thread(const dr_py_running *one)
 {
-    return one->has_begun && !one->has_ended && !one->is_stuck && one->coroutine == NULL;
+    return one->has_begun && !one->has_ended && !one->is_stuck && one->coroutine == NULL &&
+           one->paused_ns == 0; /* others have its place where it waits for room */
 }
 
 void dr_py_plain_give_up(dr_py_loop *self)

@@ -132,7 +132,22 @@ static void running_dealloc(dr_py_running *self)
     Py_DECREF(type);
 }
 
+const char dr_py_call_now_doc[] = "call_now($module, /)\n--\n\n"
+                                  "The call whose handler runs in this context, or None.";
+
+PyObject *dr_py_call_now(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    const dr_py_state *state = PyModule_GetState(module);
+    PyObject *found = NULL;
+    if (state->running != NULL && PyContextVar_Get(state->running, Py_None, &found) < 0) {
+        return NULL;
+    }
+    return found != NULL ? found : Py_NewRef(Py_None);
+}
+
 static PyMethodDef running_methods[] = {
+    {"gives_parts", (PyCFunction)dr_py_parts_are_given, METH_O,
+     "Whether what the handler returned is a generator, whose parts are to be sent."},
     {"run", (PyCFunction)dr_py_plain_run, METH_NOARGS, "Call the handler, in a thread."},
     {"part", (PyCFunction)dr_py_parts_part, METH_O, "Send a part."},
     {"again", (PyCFunction)dr_py_parts_again, METH_NOARGS, "Send the part that had no room."},
@@ -144,7 +159,13 @@ static PyObject *running_name(dr_py_running *one, void *Py_UNUSED(closure))
     return Py_NewRef(one->name);
 }
 
+static PyObject *running_is_stalled(dr_py_running *one, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(one->paused_ns != 0);
+}
+
 static PyGetSetDef running_getset[] = {
+    {"is_stalled", (getter)running_is_stalled, NULL, "Whether it waits for room to send.", NULL},
     {"name", (getter)running_name, NULL, "The name that its handler is registered for.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

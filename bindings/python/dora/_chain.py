@@ -39,6 +39,8 @@ def build(function: _Function, is_named: bool, may_be_typed: bool, is_typed: boo
         inner = gives(step) if gives is not None and _shape.is_async(around) else step
         gives = gives if inner is step else None
         step, is_async = _around(around, inner, is_async)
+    if is_async and _shape.is_generator(registered):
+        step = _sending(step)
     return step, True, is_async, schemas
 
 
@@ -121,6 +123,17 @@ def _around(around: _Function, inner: _Function, inner_is_async: bool) -> tuple[
         return await around(call_next, param, request)
 
     return step_async, True
+
+
+def _sending(step: _Function) -> _Function:
+    """Async middleware around a generator: its parts are sent in the context in which that ran."""
+    from . import _parts
+
+    async def run(param: Any, request: Any) -> Any:
+        result = step(param, request)
+        return await _parts.through(await result if inspect.isawaitable(result) else result)
+
+    return run
 
 
 def _given(function: _Function) -> _Function:

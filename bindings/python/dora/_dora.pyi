@@ -640,6 +640,9 @@ def is_forked() -> bool:
 def leave(status: int, /) -> NoReturn:
     """End the process; C's buffered output is written."""
 
+def call_now() -> Any:
+    """The call whose handler runs in this context, or None."""
+
 def guarded(holder: object, function: Callable[..., Any], arguments: tuple[Any, ...], /) -> Any:
     """Call a function so that interrupt(holder, ...) raises in it, and not in what follows it."""
 

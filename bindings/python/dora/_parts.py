@@ -14,11 +14,13 @@ import queue
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Callable, Protocol
 
-from . import _loop, _threads
+from . import _dora, _loop, _threads
 
 
 class Call(Protocol):
     name: str
+
+    def gives_parts(self, result: Any, /) -> bool: ...
 
     def part(self, value: Any, /) -> bool | asyncio.Future[None]: ...
 
@@ -67,6 +69,17 @@ async def send_beside(one: Call, generator: Generator[Any, Any, Any],
     return await _threads.beside(lambda call: pump(call, generator, loop), one)
 
 
+async def through(result: Any) -> Any:
+    """Send what a generator yields in the task that has made it, whose call it is; give its result.
+    Others are their own result."""
+    one: Call | None = _dora.call_now()
+    if one is None or not one.gives_parts(result):
+        return result
+    if isinstance(result, AsyncGenerator):
+        return await send(one, result)
+    return await send_beside(one, result, asyncio.get_running_loop())
+
+
 def stepwise(loop: asyncio.AbstractEventLoop, generator: AsyncGenerator[Any, Any],
              context: contextvars.Context) -> Generator[Any, None, None]:
     """A generator of what an async one yields, where no loop runs. The context is not entered."""
@@ -99,8 +112,10 @@ class _ByLoop:
         return sent
 
     def _ask(self, ask: Callable[..., Any], *arguments: Any) -> Any:
-        """What part() says; for a future, which is waited for by `answers`, None."""
-        self.loop.call_soon_threadsafe(self._answer, ask, *arguments)
+        """What part() says; for a future, which is waited for by `answers`, None. The loop's thread
+        runs no handler by that, and is not to be interrupted for one."""
+        self.loop.call_soon_threadsafe(self._answer, ask, *arguments,
+                                       context=contextvars.Context())
         answer = self.answers.get()
         if isinstance(answer, BaseException):
             raise answer

@@ -86,13 +86,21 @@ class _Beside(_Hook):
         try:
             return await self.ended
         except asyncio.CancelledError as error:
-            _dora.interrupt(self, str(error))
+            if not self._is_stalled():  # it is in its yield, and learns of it there
+                _dora.interrupt(self, str(error))
             self.loop.call_later(self.threads.grace_s, self._look)
             raise
+
+    def _is_stalled(self) -> bool:
+        """Of a generator: it waits for room to send, and others have its place."""
+        return getattr(self.arguments[-1][-1], "is_stalled", False)
 
     def _look(self) -> None:
         """It was given up: does it end?"""
         if not self.has_begun or self.has_ended.is_set():
+            return
+        if self._is_stalled():
+            self.loop.call_later(self.threads.grace_s, self._look)
             return
         logging.getLogger("dora").error(
             "%s hangs, though it should have ended, in a thread that cannot be ended: the worker "

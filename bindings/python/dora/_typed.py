@@ -13,6 +13,7 @@ import functools
 import inspect
 import json
 import logging
+import re
 import types
 import typing
 from collections.abc import Iterable
@@ -38,6 +39,8 @@ class Typed(typing.NamedTuple):
     members: dict[str, Any]  # of a handler whose parameters are members of a map
     result: Any
     default: Any  # of the parameter, where a call has none
+    part: Any = None  # of what a generator yields
+    parts: Any = None  # a list of them: what a call gets that is no stream
 
     def convert(self, members: dict[str, Any], faults: list[str]) -> None:
         """Makes members what their annotations say, or adds what is wrong with them."""
@@ -55,6 +58,34 @@ def _is_rich(annotation: Any) -> bool:
         return annotation not in _BARE and not isinstance(annotation, typing.TypeVar)
     except TypeError:  # one that cannot be hashed, as in Annotated[int, [1]]
         return True
+
+
+_STREAM_TEXT = re.compile(
+    r"(?:\w+\.)*(?:Async)?(?:Iterator|Iterable|Generator)(?:\[([\w., ]*)\])?")
+_STREAMS = (
+    collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator,
+    collections.abc.AsyncIterator, collections.abc.AsyncIterable, collections.abc.AsyncGenerator)
+
+
+def _of_stream(function: _Function, annotation: Any, names: dict[str, Any]) -> Any:
+    """What the result annotation of a handler that may give a generator says: (of a part, of the
+    result). None where it is that of a result."""
+    found = annotation
+    if isinstance(annotation, str) and not _is_plain_text(annotation):
+        found = _evaluated(annotation, names, function)
+    origin = typing.get_origin(found) or found
+    try:
+        is_stream = origin in _STREAMS
+    except TypeError:  # one that cannot be hashed
+        is_stream = False
+    if is_stream:
+        said = typing.get_args(found)
+        is_whole = origin is collections.abc.Generator and len(said) == 3
+        return said[0] if said else Any, said[2] if is_whole else Any
+    if _shape.is_generator(function) and _may_be_rich(annotation):
+        raise TypeError(f"{_place(function)}: result: that of a generator is an Iterator[PART] or "
+                        f"Generator[PART, None, RESULT], or async ones, not {annotation!r}")
+    return None
 
 
 def _annotations(function: _Function) -> tuple[list[_Parameter], Any, dict[str, Any]]:
@@ -90,12 +121,23 @@ def _place(function: _Function) -> str:
     return f"{at}handler {name}"
 
 
+def _evaluated(annotation: Any, names: dict[str, Any], function: _Function,
+               what: str = "result") -> Any:
+    """What an annotation is that may be written as a string. TypeError where that is nothing."""
+    try:
+        return _resolved(annotation, names)
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise TypeError(f"{_place(function)}: {what}: pydantic does not take the annotation "
+                        f"{annotation!r}: {reason}") from error
+
+
 def _adapter(annotation: Any, what: str, function: _Function, names: dict[str, Any]) -> Any:
     """A TypeAdapter, None where the annotation says nothing. TypeError where it is refused."""
     import pydantic
 
+    found = _evaluated(annotation, names, function, what)
     try:
-        found = _resolved(annotation, names)
         return pydantic.TypeAdapter(found) if _is_rich(found) else None
     except Exception as error:
         reason = str(error).partition("\n")[0]
@@ -108,6 +150,17 @@ def _may_be_rich(annotation: Any) -> bool:
     if isinstance(annotation, str):
         return not _is_plain_text(annotation)
     return _is_rich(annotation)
+
+
+def _may_say_more(result: Any) -> bool:
+    """The same of a result's, which may be that of a generator."""
+    if isinstance(result, str):
+        stream = _STREAM_TEXT.fullmatch(result.strip())
+        parts = (stream[1] or "").split(",") if stream else [result]
+    else:
+        is_stream = typing.get_origin(result) in _STREAMS
+        parts = list(typing.get_args(result)) if is_stream else [result]
+    return any(_may_be_rich(each) for each in parts)
 
 
 def _has_pydantic() -> bool:
@@ -146,7 +199,7 @@ def _wants(function: _Function) -> bool:
     except (TypeError, ValueError):  # a builtin without a signature
         return False
     asked = parameters if _shape.is_named(function) else parameters[:1]
-    return _may_be_rich(result) or any(
+    return _may_say_more(result) or any(
         _may_be_rich(each.annotation) for each in asked if each.name != _shape.REQUEST)
 
 
@@ -166,8 +219,14 @@ def _of(function: _Function) -> Typed | None:
         param = _adapter(parameters[0].annotation, f"parameter {parameters[0].name}", function,
                          names)
     default = parameters[0].default if parameters else _Parameter.empty
-    made = Typed(param, members, _adapter(result, "result", function, names), default)
-    return made if made.param or made.members or made.result else None
+    part: Any = None
+    parts: Any = None
+    stream = _of_stream(function, result, names)
+    if stream is not None:
+        part, result = _adapter(stream[0], "part", function, names), stream[1]
+        parts = _adapter(list[stream[0]], "part", function, names) if part else None
+    made = Typed(param, members, _adapter(result, "result", function, names), default, part, parts)
+    return made if made.param or made.members or made.result or made.part else None
 
 
 # What pydantic calls it where a map is wanted.
@@ -237,7 +296,7 @@ def _with_maps(value: Any, error: Any) -> Any:
     return made[0]
 
 
-def _returned(adapter: Any, value: Any) -> Any:
+def _returned(adapter: Any, value: Any, what: str = "the result") -> Any:
     """A result as its annotation has it, in types that the wire has."""
     import pydantic
 
@@ -245,8 +304,48 @@ def _returned(adapter: Any, value: Any) -> Any:
         found = adapter.validate_python(value)
     except pydantic.ValidationError as error:
         faults = "; ".join(_fault(each, each["loc"], "$") for each in _errors(error))
-        raise TypeError("the result is not what its annotation says: " + faults) from None
+        raise TypeError(f"{what} is not what its annotation says: {faults}") from None
     return adapter.dump_python(found, by_alias=True)
+
+
+def _sent(typed: Typed, part: Any) -> Any:
+    return _returned(typed.part, part, "a part") if typed.part is not None else part
+
+
+def _ended(typed: Typed, result: Any) -> Any:
+    """What a generator has returned: nothing stays nothing."""
+    if typed.result is None or result is None:
+        return result
+    return _returned(typed.result, result)
+
+
+def _stream(typed: Typed, generator: Any) -> Any:
+    """A generator whose parts and result are as its annotation has them."""
+    try:
+        while True:
+            try:
+                part = next(generator)
+            except StopIteration as end:
+                return _ended(typed, end.value)
+            yield _sent(typed, part)
+    finally:
+        generator.close()
+
+
+async def _stream_async(typed: Typed, generator: Any) -> Any:
+    try:
+        async for part in generator:
+            yield _sent(typed, part)
+    finally:
+        await generator.aclose()
+
+
+def _result(typed: Typed, result: Any) -> Any:
+    if isinstance(result, collections.abc.Generator):
+        return _stream(typed, result)
+    if isinstance(result, collections.abc.AsyncGenerator):
+        return _stream_async(typed, result)
+    return _returned(typed.result, result) if typed.result is not None else result
 
 
 def around(function: _Function, typed: Typed) -> _Function:
@@ -262,17 +361,17 @@ def around(function: _Function, typed: Typed) -> _Function:
             raise Misfit("; ".join(faults))
         return found, *arguments[1:]
 
-    if typed.result is None:
+    if typed.result is None and typed.part is None:
         return lambda *arguments, **members: function(*converted(arguments), **members)
-    if _shape.is_async(function):
+    if _shape.is_async(function) and not _shape.is_async_generator(function):
         async def run(*arguments: Any, **members: Any) -> Any:
-            return _returned(typed.result, await function(*converted(arguments), **members))
+            return _result(typed, await function(*converted(arguments), **members))
 
         return run
 
     def call(*arguments: Any, **members: Any) -> Any:
         result = function(*converted(arguments), **members)
-        return result if inspect.isawaitable(result) else _returned(typed.result, result)
+        return result if inspect.isawaitable(result) else _result(typed, result)
 
     return call
 
@@ -282,7 +381,8 @@ def schemas(function: _Function, typed: Typed) -> tuple[bytes, bytes]:
     param = typed.param.json_schema() if typed.param else None
     if _shape.is_named(function):
         param = _members_schema(typed, _shape.members(function))
-    result = typed.result.json_schema(mode="serialization") if typed.result else None
+    answer = typed.result or typed.parts
+    result = answer.json_schema(mode="serialization") if answer else None
     return tuple(json.dumps(each).encode() if each else b"" for each in (param, result))
 
 
