@@ -371,3 +371,91 @@ def test_without_pydantic_annotations_are_left_out_and_the_log_says_so_once(dora
     (tmp_path / "strict.py").write_text(WITHOUT.replace("App()", "App(typed=True)"))
     with pytest.raises(RuntimeError, match=r"strict\.py:7: handler a: App\(typed=True\) wants"):
         dora_server(tmp_path / "strict.py")
+
+
+# ---- handlers that yield ----
+
+def test_parts_are_made_what_the_annotation_says():
+    def lines(param: Order) -> typing.Iterator[Line]:
+        yield param.items[0]
+        yield {"name": "Pot", "price": "2.5", "tags": ["x", "x"]}
+
+    async def later(param: Order) -> typing.AsyncIterator[Line]:
+        for each in lines(param):
+            yield each
+
+    def made(param: Order) -> typing.Iterator[Line]:
+        return lines(param)
+
+    order = {"items": [{"name": "Cup", "price": "1.50"}], "when": "2026-01-02"}
+    for function in (lines, later, made):
+        assert call(function, order) == [{"name": "Cup", "price": "1.50", "tags": []},
+                                         {"name": "Pot", "price": "2.5", "tags": ["x"]}]
+        with pytest.raises(dora.NotRunError, match=r"\$\.when"):
+            call(function, {**order, "when": "soon"})
+
+
+def test_what_a_generator_returns_is_the_third_of_its_annotation():
+    def total(param: list[int]) -> typing.Generator[Color, None, Line]:
+        yield Color.RED
+        return {"name": "all", "price": "7"}
+
+    assert call(total, []) == {"name": "all", "price": "7", "tags": []}
+
+    def nothing(param) -> typing.Generator[Color, None, Line]:
+        yield "red"
+
+    assert call(nothing) == ["red"]
+
+
+@pytest.mark.parametrize("part", [{"name": "Cup"}, 5])
+def test_part_that_is_not_what_it_says_is_the_handlers_error(part):
+    ended = []
+
+    def lines(param) -> typing.Iterator[Line]:
+        try:
+            yield part
+        finally:
+            ended.append(True)
+
+    with pytest.raises(dora.HandlerError, match="a part is not what its annotation says: \\$"):
+        call(lines)
+    assert ended
+
+
+def test_annotation_that_is_no_generators_is_refused():
+    def lines(param) -> list[Line]:
+        yield 1
+
+    with pytest.raises(TypeError, match="that of a generator is an Iterator"):
+        call(lines)
+
+
+@pytest.mark.parametrize("result", [
+    typing.Iterator, typing.Iterator[dict], typing.Generator[int, None, str],
+    "typing.Iterator[str]",
+    typing.AsyncIterator[typing.Any], "Generator[dict, None, list]"])
+def test_plain_parts_ask_nothing_of_pydantic(result):
+    from dora import _typed
+
+    def plain(param):
+        yield 1
+
+    plain.__annotations__["return"] = result
+    assert _typed.prepare(plain, None) is None
+
+
+def test_schema_is_that_of_the_list_or_of_the_result():
+    from dora import _typed
+
+    def lines(param) -> typing.Iterator[Line]:
+        yield 1
+
+    def total(param) -> typing.Generator[Line, None, int | None]:
+        yield 1
+
+    def schema(function):
+        return json.loads(_typed.schemas(function, _typed.prepare(function, None))[1])
+
+    assert schema(lines)["type"] == "array" and schema(lines)["items"] == {"$ref": "#/$defs/Line"}
+    assert {"type": "null"} in schema(total)["anyOf"]
