@@ -139,9 +139,9 @@ Dora\HandlerException 7 enough <- Dora\HandlerException
 finally
 Dora\HandlerException 100208 $.a[0]: no value on the wire for type SplStack
 finally
-Dora\HandlerException 100206 the result is larger than 2097088 bytes
-Dora\HandlerException 100208 LogicException: in finally <- LogicException
-Dora\HandlerException 100208 Exception: Generator passed to yield from was aborted
+Dora\HandlerException 100206 the result is larger than the limit of 2097152 bytes (frame_bytes_max)
+Dora\HandlerException 100208 LogicException: in finally (code 0) <- LogicException
+Dora\HandlerException 100208 Exception: Cannot traverse an already closed generator (code 0) <- Exception
 [{"name":"Cup","size":"Small"},["Large"]]
 Dora\HandlerException 100208 $: no value on the wire for type Item
 [["Ann","\/named"]]

@@ -451,11 +451,14 @@ def test_schema_is_that_of_the_list_or_of_the_result():
     def lines(param) -> typing.Iterator[Line]:
         yield 1
 
-    def total(param) -> typing.Generator[Line, None, int | None]:
+    def total(param) -> typing.Generator[Line, None, Color]:
+        yield 1
+
+    def plain(param) -> typing.Generator[Line, None, int]:
         yield 1
 
     def schema(function):
-        return json.loads(_typed.schemas(function, _typed.prepare(function, None))[1])
+        return json.loads(_typed.schemas(function, _typed.prepare(function, None))[1] or "null")
 
     assert schema(lines)["type"] == "array" and schema(lines)["items"] == {"$ref": "#/$defs/Line"}
-    assert {"type": "null"} in schema(total)["anyOf"]
+    assert schema(total)["enum"] == ["red"] and schema(plain) is None

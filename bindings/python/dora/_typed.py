@@ -224,7 +224,8 @@ def _of(function: _Function) -> Typed | None:
     stream = _of_stream(function, result, names)
     if stream is not None:
         part, result = _adapter(stream[0], "part", function, names), stream[1]
-        parts = _adapter(list[stream[0]], "part", function, names) if part else None
+        is_list = part is not None and any(result is each for each in (Any, None, type(None)))
+        parts = _adapter(list[stream[0]], "part", function, names) if is_list else None
     made = Typed(param, members, _adapter(result, "result", function, names), default, part, parts)
     return made if made.param or made.members or made.result or made.part else None
 
