@@ -121,8 +121,8 @@ killed workers: every caller is answered
 14 workers were started
 bool(true)
 a server of another configuration, with a limit of time
-Dora\HandlerException 100201: the handler ran past its time limit
-1
+Dora\HandlerException 100201: the handler ran past its time limit; it was at server.php:%d in APIServer::doWork
+2
 0
 bool(true)
 a program that does not start

@@ -72,6 +72,7 @@
 #define DR_KILL_AFTER_MS_DEFAULT 1000u  /* a task that was asked to end: `finally` takes less */
 #define DR_KILL_AFTER_MS_MAX 3600000u /* an hour: what may clean up for longer need not be asked */
 #define DR_INTERRUPT_AGAIN_MS 20u  /* two ticks: no language has heeded it, it is in foreign code */
+#define DR_INTERRUPT_AGAIN_MAX 10u /* times: of two that come at once a busy worker sees one */
 #define DR_INTERRUPT_ANSWER_MS 40u /* then its caller is answered, though nobody says where it is */
 #define DR_TICK_MS 10u             /* while tasks are in flight; no lost wake-up strands one */
 #define DR_TICK_AHEAD_MS 2u        /* while tasks are handed ahead */

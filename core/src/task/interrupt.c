@@ -54,7 +54,7 @@ bool dr_interrupt_ask(dr_pool *pool, uint32_t task, dr_interrupt why, uint64_t n
     if (slot->interrupted++ == 0) {
         slot->stack_count =
             atomic_load_explicit(&stack_of(pool, record->slot)->count, memory_order_relaxed);
-        slot->is_asked_again = false;
+        slot->asked_again = 0;
     }
     record->interrupt = (uint8_t)why;
     record->interrupt_ns = now_ns;
@@ -144,9 +144,9 @@ void dr_interrupt_watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
         }
         if (age_ns >= grace_ns(pool, slot)) {
             end_worker(pool, index, task);
-        } else if (!has_stack(pool, index) && !slot->is_asked_again &&
-                   age_ns >= DR_INTERRUPT_AGAIN_MS * NS_PER_MS) {
-            slot->is_asked_again = true;
+        } else if (!has_stack(pool, index) && slot->asked_again < DR_INTERRUPT_AGAIN_MAX &&
+                   age_ns >= DR_INTERRUPT_AGAIN_MS * NS_PER_MS * (slot->asked_again + 1u)) {
+            slot->asked_again++;
             call_out(pool, index);
         }
         if (has_stack(pool, index) || age_ns >= DR_INTERRUPT_ANSWER_MS * NS_PER_MS) {

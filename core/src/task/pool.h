@@ -127,7 +127,7 @@ typedef struct dr_slot {
     bool is_canary : 1;    /* its generation gets a part of the calls, to be compared */
     bool killed_for_limit; /* killed: it did not end a task that it was to end */
     uint8_t killed_why;    /* dr_interrupt: that of this */
-    bool is_asked_again;   /* to end what it runs */
+    uint8_t asked_again;   /* so often to end what it runs */
     uint32_t interrupted;  /* tasks that it was asked to end */
     uint32_t stack_count;  /* of its dr_shared_stack, when it was */
     bool has_loop;         /* it is driven by an event loop, and woken by its descriptor */
