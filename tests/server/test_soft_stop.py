@@ -118,8 +118,7 @@ def test_its_caller_is_told_where_it_was(served, tmp_path, kind, name, place):
     assert record["class"] in ("TimeLimit", "Dora\\Interrupted")
 
 
-@pytest.mark.parametrize("kind,name", [("python", "/deaf"), ("python", "/total"), ("php", "/deaf"),
-                                       ("php", "/total"), ("c", "/deaf")])
+@pytest.mark.parametrize("kind,name", [("python", "/total"), ("php", "/deaf"), ("c", "/deaf")])
 def test_its_caller_does_not_wait_for_one_that_does_not_end(tmp_path, kind, name):
     """Nor do the callers of others."""
     with Server({"p": pool(kind, workers=2)}, linger_ms=0) as server:
@@ -204,6 +203,6 @@ def test_the_next_one_is_not_hit_by_what_was_meant_for_the_last(kind):
     with Server({"p": pool(kind, time_limit_ms=0)}, linger_ms=0) as server:
         with v1.Conn(server.address) as conn:
             pid = conn.call("/pid")["data"]["data"]
-            for _ in range(12):
+            for _ in range(8):
                 assert overrun(conn, "/edge", None)[1]["code"] in (0, 100201)
                 assert conn.call("/pid", timeout=30)["data"]["data"] == pid
