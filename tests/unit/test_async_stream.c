@@ -1,4 +1,4 @@
-/* test_async_stream.c: streams of the client for libuv: words, room by what is taken, cancelling. */
+/* test_async_stream.c: streams of the client for libuv: words, room by what is taken, cancel. */
 #include "unit.h"
 
 #include <uv.h>
