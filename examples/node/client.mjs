@@ -22,20 +22,28 @@ class Dora {
       const reply = JSON.parse(this.#bytes.subarray(36, end).toString());
       this.#bytes = this.#bytes.subarray(end);
       const call = this.#waiting.get(reply.guid);
+      if (reply.code === 100013 || reply.code === 100014) { // a part of a stream, or how far it is
+        if (reply.code === 100013) { call?.onPart(reply.data); this.#send({ type: 'TK', guid: reply.guid, take: 1 }); }
+        continue;
+      }
       if (call?.isLater && reply.code === 100001) continue; // accepted; the result follows
       this.#waiting.delete(reply.guid);
       reply.code === 0 ? call?.resolve(reply.data) : call?.reject(new Error(`${reply.code} ${reply.msg}`));
     }
   }
 
-  ask(type, api) {
-    const guid = randomBytes(16).toString('hex');
-    const body = Buffer.from(JSON.stringify({ api, guid, type }));
+  #send(message) {
+    const body = Buffer.from(JSON.stringify(message));
     const head = Buffer.alloc(4);
     head.writeUInt32BE(32 + body.length);
-    this.socket.write(Buffer.concat([head, Buffer.from(guid), body]));
+    this.socket.write(Buffer.concat([head, Buffer.from(message.guid), body]));
+  }
+
+  ask(type, api, onPart = () => {}) {
+    const guid = randomBytes(16).toString('hex');
+    this.#send({ api, guid, type });
     const isLater = type.startsWith('AM_');
-    return new Promise((resolve, reject) => this.#waiting.set(guid, { resolve, reject, isLater }));
+    return new Promise((resolve, reject) => this.#waiting.set(guid, { resolve, reject, isLater, onPart }));
   }
 }
 
@@ -47,4 +55,7 @@ const many = await dora.ask('W_M', { a: { name: '/user/names', param: [1, 2] }, 
 console.log('many:', JSON.stringify({ a: said(many.a), b: said(many.b) }));
 const later = await dora.ask('AM_S', { one: { name: '/user/get', param: { id: 2 } } });
 console.log('later:', JSON.stringify(said(later)));
+const parts = [];
+const whole = await dora.ask('ST_S', { one: { name: '/user/each' } }, (part) => parts.push(part));
+console.log('stream:', JSON.stringify(parts), JSON.stringify(said(whole)));
 dora.socket.end();

@@ -51,6 +51,14 @@ def user_names(param):
     return {number: USERS[number]["name"] for number in param if number in USERS}
 
 
+@app.api("/user/each")
+def user_each(param):
+    """The names, one after the other, then how many there are: for callers of a stream."""
+    for user in USERS.values():
+        yield user["name"]
+    return len(USERS)
+
+
 @app.api("/user/seen")
 def user_seen(param):
     """{"id": 7, "by": "cron"} -> nothing: for callers that do not wait."""
