@@ -73,6 +73,8 @@ VALUES = {
     "trace.service": "shop",
     "trace.headers": {"X-Key": "a key"},
     "trace.sample": 0.5,
+    "reload.max_error_ratio": 0.5,
+    "reload.max_time_ratio": 2,
     "tls.verify_client": "none",
     "tls.min_version": "1.2",
     "control.allow": ["loopback"],
@@ -188,8 +190,8 @@ def test_run_refuses_a_wrong_value_of_every_key_and_names_it(tmp_path, keys, lan
     """One program tries them all: each is refused before a server is started."""
     top, pool = keys
     # A value that no key takes: of another type than any has.
-    wrong = {name: nested(name, 1.5) for name in top}
-    wrong.update({name: {name: 1.5} for name in pool if name != "workers"})
+    wrong = {name: nested(name, -1.5) for name in top}
+    wrong.update({name: {name: -1.5} for name in pool if name != "workers"})
     if language == "python":
         body = ("for name, options in %r.items():\n    try:\n        app.run(**options)\n"
                 "    except ValueError as error:\n        print(name, '=', error)\n" % wrong)

@@ -160,3 +160,18 @@ def test_nothing_is_left_of_many_streams(tmp_path):
         assert after[0] - before[0] < 1024
         assert wait_until(lambda: processes.fd_count(server.pid) <= before[1])
         assert conn.call("/large", 5)["code"] == 0
+
+
+def test_time_limit_answers_a_stream_whatever_its_handler_does(tmp_path):
+    """It does not look; its caller is told all the same, and its worker goes on with others."""
+    pools = streams.pools(workers=1, time_limit_ms=300, kill_after_ms=30000)
+    with Server(pools) as server, v1.Conn(server.address) as conn:
+        pids = server.workers()
+        ident = streams.begin(conn, "/gate", str(tmp_path))
+        parts, _, reply = streams.rest(conn, ident)
+        assert parts == [(0, "first")] and envelope(reply) == 100201
+        streams.open_gate(tmp_path)
+        assert conn.call("/echo", 1)["data"]["data"] == 1
+        assert server.workers() == pids
+        with pytest.raises(TimeoutError):
+            conn.receive(0.05)

@@ -84,7 +84,7 @@ typedef enum dora_err { DORA_OK = 0, DORA_ERRORS(DORA_ERROR_ENUM) } dora_err;
     X(HANDLER, 100208, false, false, 500, "the handler raised an error without a usable code")     \
     X(RELOAD, 100209, false, false, 500, "reload refused: the new application does not load")      \
     X(WRONG_SHAPE, 100210, true, false, 422, "the parameter has the wrong shape")                  \
-    X(CANCELLED, 100211, false, false, 499, "cancelled")                                           \
+    X(CANCELLED, 100211, false, false, 502, "cancelled")                                           \
     X(POISON, 100212, true, false, 422, "refused: this call has ended workers")
 
 #define DORA_CODE_ENUM(name, number, not_run, closes, status, text) DORA_CODE_##name = (number),

@@ -318,7 +318,9 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
         if (is_held && dr_is_done(pool, task)) {
             finish(pool, task, 0, found);
         } else if (is_held && pool->records[task].type == DR_TYPE_ST_S) {
-            note_news(pool, task, found);
+            if (!pool->records[task].is_answered) {
+                note_news(pool, task, found);
+            }
             continue;
         }
         seen++;

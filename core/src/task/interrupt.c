@@ -104,12 +104,13 @@ static uint64_t grace_ns(const dr_pool *pool, const dr_slot *slot)
 }
 
 /* have_answered has a reactor answer for a task that goes on, unless nobody is told before its end:
- * where the server stops, and of a stream. */
+ * where the server stops. */
 static void have_answered(dr_pool *pool, uint32_t task)
 {
     dr_record *record = &pool->records[task];
-    if (record->is_answered || record->is_due || record->interrupt == DR_INTERRUPT_STOP ||
-        record->type == DR_TYPE_ST_S) { /* its block has what its caller has not taken yet */
+    if (record->is_answered || record->is_due ||
+        record->interrupt ==
+            DR_INTERRUPT_STOP) { /* its block has what its caller has not taken yet */
         return;
     }
     record->is_due = true;

@@ -386,11 +386,14 @@ static bool keep(dr_call *call, dr_part *one, bool is_big)
 
 /* end_stream sends what is left of a stream whose task has ended. Returns: false where its
  * connection is full. */
-static bool end_stream(dr_call *call)
+static bool end_stream(dr_call *call, bool is_early)
 {
     const bool is_sent = dr_call_stream_pump(call);
+    if (is_early) { /* what its handler still does is nobody's, and its block goes with it */
+        dr_call_stream_cut(call);
+    }
     dr_call_stream_settle(call);
-    return is_sent;
+    return is_sent || is_early;
 }
 
 /* keep_stream keeps the end of a stream until its parts have gone: they stand in its task's block.
@@ -450,7 +453,7 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
     if (is_watched(call)) {
         tell_part(call, one, outcome);
     }
-    if (call->stream != NULL && !end_stream(call)) {
+    if (call->stream != NULL && !end_stream(call, outcome->is_early)) {
         return keep_stream(call, one, outcome->is_big);
     }
     if (call->left == 0) {

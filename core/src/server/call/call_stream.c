@@ -203,13 +203,21 @@ void dr_call_stream_room_web(dr_http_exchange *exchange, void *user)
     }
 }
 
-void dr_call_stream_give_up(dr_call *call)
+void dr_call_stream_cut(dr_call *call)
 {
     dr_call_stream *stream = call->stream;
-    if (stream->pool != NULL && call->left > 0) {
+    if (stream->pool != NULL) {
         dr_task_stop(stream->pool, stream->task);
     }
     stream->pool = NULL;
+}
+
+void dr_call_stream_give_up(dr_call *call)
+{
+    if (call->left > 0) {
+        dr_call_stream_cut(call);
+    }
+    call->stream->pool = NULL;
 }
 
 void dr_call_stream_take(const dr_responder *responder, const dr_request *request)

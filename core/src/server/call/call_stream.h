@@ -41,6 +41,9 @@ void dr_call_stream_settle(dr_call *call);
 /* dr_call_stream_give_up: nobody wants more of it. */
 void dr_call_stream_give_up(dr_call *call);
 
+/* dr_call_stream_cut has it end while its worker still runs it: nothing more of it is sent. */
+void dr_call_stream_cut(dr_call *call);
+
 /* dr_call_stream_take is a client's TK. dr_call_stream_spoil ends the stream under a frame's guid
  * whose body cannot be decoded, if there is one; it is then answered as any. */
 void dr_call_stream_take(const dr_responder *responder, const dr_request *request);

@@ -77,6 +77,7 @@ static void expire(dr_call *call)
         return;
     }
     const dr_responder responder = call->responder;
+    call->stops_with_caller = false; /* what has begun runs on */
     dr_call_detach(call);
     dr_reply_early(&responder, call, DORA_CODE_RECEIVE, late_text);
     dr_call_abandon(call);
