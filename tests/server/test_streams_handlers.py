@@ -1,7 +1,9 @@
 """Handlers that are generators: in Python, on an event loop, in a thread beside it, and in PHP."""
 
+import contextlib
 import os
 import signal
+import time
 
 import pytest
 
@@ -14,6 +16,7 @@ CANCELLED, DIED, HANDLER, TOO_LARGE = 100211, 100200, 100208, 100206
 
 
 def pool(kind, **more):
+    more = {"kill_after_ms": 30000, **more}  # a busy machine may take long to end a handler
     if kind == "php":
         return {"runtime": "php", "app": os.path.join(HERE, "apps", "parts.php"), **more}
     file = "parts.py" if kind == "python" else "parts_async.py"
@@ -199,18 +202,20 @@ def test_reload_lets_a_stream_end_where_it_runs(kind, tmp_path):
         assert parts == [(1, "last")] and outcome(reply)[0] == 0 and one.has_ended()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_time_that_is_waited_for_room_does_not_count(kind, tmp_path):
-    with Server({"main": pool(kind, workers=1, time_limit_ms=400)}) as server, \
-            v1.Conn(server.address) as conn:
-        one = Kind(kind, server, tmp_path)
-        ident = one.begin(conn, "/count", 4, window=1)
-        assert conn.receive()[1]["part"] == 0
-        with pytest.raises(TimeoutError):
-            conn.receive(1.2)  # three times its limit
-        streams.take(conn, ident, 1)
-        parts, _, reply = streams.rest(conn, ident)
-        assert [part for part, _ in parts] == [1, 2, 3] and outcome(reply)[0] == 0
+def test_time_that_is_waited_for_room_does_not_count(tmp_path):
+    with contextlib.ExitStack() as opened:
+        begun = []
+        for kind in KINDS:
+            server = opened.enter_context(
+                Server({"main": pool(kind, workers=1, time_limit_ms=400)}))
+            conn = opened.enter_context(v1.Conn(server.address))
+            begun.append((conn, Kind(kind, server, tmp_path).begin(conn, "/count", 4, window=1)))
+        assert [conn.receive()[1]["part"] for conn, _ in begun] == [0] * len(KINDS)
+        time.sleep(1.2)  # takes three times the limit
+        for conn, ident in begun:
+            streams.take(conn, ident, 1)
+            parts, _, reply = streams.rest(conn, ident)
+            assert [part for part, _ in parts] == [1, 2, 3] and outcome(reply)[0] == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -230,9 +235,9 @@ def test_nothing_is_left_of_many(kind, tmp_path):
                     assert len(one.whole(conn, "/count", 4)[0]) == 4
             assert wait_until(lambda: tasks(server) == 0)
             return processes.rss_bytes(pid) // 1024
-        some(200)
-        before = some(50)
-        assert some(400) - before < 2048
+        some(100)
+        before = some(20)
+        assert some(200) - before < 2048
         assert server.workers() and pid in server.workers().values()
 
 
