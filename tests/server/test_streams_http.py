@@ -83,6 +83,20 @@ def test_an_error_comes_after_the_parts_so_far(server, headers):
     assert found == [("part", 0), ("part", 1), ("error", {"code": 71, "msg": "on purpose"})]
 
 
+def test_part_without_a_form_ends_its_stream_only(server):
+    conn = http.client.HTTPConnection(server.http, timeout=20)
+    with contextlib.closing(conn):
+        conn.request("POST", "/stream/nonsense", "0")
+        answer = conn.getresponse()
+        assert (answer.status, json.loads(answer.read())["error"]["code"]) == (500, 100208)
+        conn.request("POST", "/stream/nonsense", "2")
+        *parts, last = [json.loads(line) for line in conn.getresponse().read().splitlines()]
+        assert parts == [{"part": 0}, {"part": 1}] and last["error"]["code"] == 100208
+        conn.request("POST", "/call/sum", "3")
+        assert json.loads(conn.getresponse().read()) == 3
+    assert wait_until(lambda: running(server) == 0)
+
+
 def test_a_name_without_its_slash_and_no_name(server):
     conn = http.client.HTTPConnection(server.http, timeout=20)
     with contextlib.closing(conn):

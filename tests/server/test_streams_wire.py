@@ -282,6 +282,18 @@ def test_stream_in_json(server):
         assert conn.receive()[1]["data"]["data"] == 3
 
 
+def test_part_without_a_form_in_json_ends_its_stream_only(server):
+    with JsonConn(server.address) as conn:
+        ident = conn.ask("ST_S", {"one": {"name": "/nonsense", "param": 2}})
+        replies = [conn.receive()[1] for _ in range(3)]
+        assert [one["code"] for one in replies] == [100013, 100013, 0]
+        assert replies[-1]["data"]["code"] == 100208
+        other = conn.ask("W_S", {"one": {"name": "/sum", "param": 3}})
+        got, reply = conn.receive()  # nothing more has come of the stream
+        assert (got, reply["data"]["data"]) == (other, 3) and ident != other
+    assert wait_until(lambda: stat(server)["tasking_num"] == 0)
+
+
 def test_order_holds_in_json_whatever_the_size(server):
     with JsonConn(server.address) as conn:
         conn.ask("ST_S", {"one": {"name": "/large", "param": 300_000}})

@@ -185,6 +185,19 @@ static dora_err run_unfinished(const dora_request *request, dora_reply *reply, v
     return dora_reply_part(reply);
 }
 
+/* run_nonsense sends so many parts, and behind them what is no value: nobody has looked at it. */
+static dora_err run_nonsense(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)user;
+    static const dora_slice bytes = {"a:9:{", 5};
+    dora_err err = send_ints(request, reply);
+    if (err == DORA_OK) {
+        dora_write_raw(dora_reply_writer(reply), bytes);
+        err = dora_reply_part(reply);
+    }
+    return err != DORA_OK ? err : send_int(reply, -1);
+}
+
 static dora_err run_echo(const dora_request *request, dora_reply *reply, void *user)
 {
     (void)user;
@@ -200,7 +213,8 @@ DORA_API dora_err dora_app_init(dora_app *app, dora_error *error)
         {"/count", run_count},           {"/sum", run_sum},         {"/fails", run_fails},
         {"/progress", run_progress},     {"/large", run_large},     {"/gate", run_gate},
         {"/endless", run_endless},       {"/dies", run_dies},       {"/echo", run_echo},
-        {"/unfinished", run_unfinished}, {"/odd", run_odd_progress}};
+        {"/unfinished", run_unfinished}, {"/odd", run_odd_progress},
+        {"/nonsense", run_nonsense}};
     (void)error;
     dora_err err = DORA_OK;
     for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]) && err == DORA_OK; i++) {

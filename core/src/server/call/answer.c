@@ -51,14 +51,14 @@ static void translate(dr_responder_kind kind, dora_slice guid, size_t bytes_max,
 
 /* speak translates a reply of the call `call`. A result that is no value, since a handler wrote raw
  * bytes or somebody spoiled them, is an error of the handler's; who asked is answered in any case.
- * Thread: any; `guid` is the responder's, where it has one of its own. */
+ * Of a part it is left to the stream, which ends by it. Thread: any; `guid` is the responder's, where it has one of its own. */
 static void speak(dr_responder_kind kind, const char *call, dora_slice guid, size_t bytes_max,
                   dora_slice body, spoken *words)
 {
     static const dora_slice text = {"the handler's result is no value", 32};
     dr_buf error = {0};
     translate(kind, guid, bytes_max, body, words);
-    if (words->err != DORA_EPROTO) {
+    if (words->err != DORA_EPROTO || words->is_part) {
         return;
     }
     dr_buf_clear(&words->text);
@@ -210,6 +210,15 @@ dora_err dr_answer_end(const dr_responder *responder, const dr_answer *answer)
 bool dr_answer_stays(const dr_responder *responder)
 {
     return responder->kind == DR_RESPONDER_FRAME && !responder->lane->reactor.frame.gzip;
+}
+
+void dr_answer_cut(const dr_responder *responder)
+{
+    if (dr_responder_has_conn(responder)) {
+        dr_conn_close(responder->conn);
+    } else if (dr_responder_is_web(responder)) {
+        dr_http_drop(responder->web->exchange);
+    }
 }
 
 void dr_answer_fail(const dr_responder *responder)

@@ -20,7 +20,8 @@ typedef struct dr_answer {
  * lane may be begun in between. Between them the bytes from `body` on may be read: they are the
  * reply's, whoever asked. Over HTTP nobody is left when it is sent; the responder must not be used
  * any more. Returns: false where there is nobody to answer, or no longer. Errors of end:
- * DORA_ETOOBIG, nothing was sent: answer with less; DORA_ENOMEM. */
+ * DORA_ETOOBIG, nothing was sent: answer with less; DORA_EPROTO of a part, which has no form for
+ * whoever asked: nothing was sent; DORA_ENOMEM. */
 bool dr_answer_begin(const dr_responder *responder, const char *guid, size_t bytes,
                      dr_answer *answer);
 dora_err dr_answer_end(const dr_responder *responder, const dr_answer *answer);
@@ -29,7 +30,9 @@ dora_err dr_answer_end(const dr_responder *responder, const dr_answer *answer);
  * until the lane's next turn. */
 bool dr_answer_stays(const dr_responder *responder);
 
-/* dr_answer_fail gives an answer up that cannot be written, and its connection with it. */
+/* dr_answer_fail gives an answer up that cannot be written, and its connection with it;
+ * dr_answer_cut does so where the call goes on: nobody waits for it any more. */
 void dr_answer_fail(const dr_responder *responder);
+void dr_answer_cut(const dr_responder *responder);
 
 #endif

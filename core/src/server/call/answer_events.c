@@ -5,7 +5,6 @@
 
 #include "base/slice.h"
 #include "net/http_exchange.h"
-#include "net/http_refuse.h"
 #include "net/http_stream.h"
 #include "server/call/answer_web.h"
 #include "wire/json_value.h"
@@ -67,9 +66,6 @@ static bool begin(dr_web *web)
     if (!web->has_begun) {
         web->has_begun = dr_http_stream_begin(
             web->exchange, web->wants_events ? "text/event-stream" : "application/x-ndjson", extra);
-        if (!web->has_begun) {
-            dr_http_refuse(web->exchange, 503, "out of memory", NULL);
-        }
     }
     return web->has_begun;
 }
@@ -99,10 +95,7 @@ static dora_err put(const dr_web *web, const char *name, dora_slice words, dr_bu
 static bool send_event(dr_web *web, const char *name, dora_slice words)
 {
     dr_buf event = {0};
-    if (!begin(web)) {
-        return false;
-    }
-    const bool is_put = put(web, name, words, &event) == DORA_OK;
+    const bool is_put = begin(web) && put(web, name, words, &event) == DORA_OK;
     if (!is_put) {
         dr_http_drop(web->exchange);
     }

@@ -118,8 +118,9 @@ static bool pump(dr_call *call, dr_part_ring *shared)
             break;
         }
         stream->has_head = false;
-        if (!dr_reply_part(call, stream->sent++, part)) {
-            fail(call, DORA_CODE_TOO_BIG);
+        const int64_t code = dr_reply_part(call, stream->sent++, part);
+        if (code != 0) {
+            fail(call, code);
         }
         dr_buf_clear(&stream->part);
     }
@@ -141,7 +142,7 @@ bool dr_call_stream_pump(dr_call *call)
     dr_part_ring_seen(shared);
     stream->is_pumping = true;
     const uint64_t sent = stream->sent;
-    const bool is_all = pump(call, shared);
+    bool is_all = pump(call, shared);
     if (dr_responder_is_web(&call->responder) && stream->sent != sent) {
         stream->taken = stream->sent; /* HTTP has no words for it: what is full is not sent */
         atomic_store_explicit(&shared->room, stream->taken + stream->window, memory_order_seq_cst);
@@ -151,7 +152,10 @@ bool dr_call_stream_pump(dr_call *call)
         dr_task_ring_wake(pool, stream->task);
     }
     if (is_all && is_open(call)) {
-        send_progress(call, shared);
+        is_all = !dr_responder_is_full(&call->responder);
+        if (is_all) {
+            send_progress(call, shared);
+        }
     }
     stream->is_pumping = false;
     return is_all;

@@ -219,14 +219,14 @@ static dora_slice write_unawaited(dr_call *call)
     return err == DORA_OK ? dr_buf_slice(out) : nothing;
 }
 
-/* send_words sends what of a stream stands before its reply. Returns: false where it is more than
- * may be sent; nothing was. */
-static bool send_words(dr_call *call, dora_slice msg, dora_slice data, bool is_part, uint64_t part)
+/* send_words sends what of a stream stands before its reply. Errors, nothing was sent: DORA_ETOOBIG,
+ * DORA_EPROTO: it is no value, or has no form for whoever asked. */
+static dora_err send_words(dr_call *call, dora_slice msg, dora_slice data, bool is_part, uint64_t part)
 {
     dr_answer answer;
     if (!dr_answer_begin(&call->responder, call->guid, msg.len + data.len + DR_ENVELOPE_BYTES,
                          &answer)) {
-        return true; /* nobody is left */
+        return DORA_OK; /* nobody is left */
     }
     answer.is_part = true;
     dora_err err = is_part ? dr_part_begin(answer.out, call->guid)
@@ -236,15 +236,19 @@ static bool send_words(dr_call *call, dora_slice msg, dora_slice data, bool is_p
         err = is_part ? dr_part_end(answer.out, part) : dr_reply_end(answer.out);
     }
     err = err == DORA_OK ? dr_answer_end(&call->responder, &answer) : err;
-    if (err != DORA_OK && err != DORA_ETOOBIG) {
-        dr_answer_fail(&call->responder);
+    if (err == DORA_OK || err == DORA_ETOOBIG || err == DORA_EPROTO) {
+        return err;
     }
-    return err != DORA_ETOOBIG;
+    dr_answer_cut(&call->responder);
+    return DORA_OK;
 }
 
-bool dr_reply_part(dr_call *call, uint64_t part, dora_slice data)
+int64_t dr_reply_part(dr_call *call, uint64_t part, dora_slice data)
 {
-    return send_words(call, nothing, data, true, part);
+    const dora_err err = send_words(call, nothing, data, true, part);
+    return err == DORA_OK        ? 0
+           : err == DORA_ETOOBIG ? DORA_CODE_TOO_BIG
+                                 : DORA_CODE_HANDLER;
 }
 
 void dr_reply_progress(dr_call *call, dora_slice note, dora_slice data)
