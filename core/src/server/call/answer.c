@@ -51,7 +51,8 @@ static void translate(dr_responder_kind kind, dora_slice guid, size_t bytes_max,
 
 /* speak translates a reply of the call `call`. A result that is no value, since a handler wrote raw
  * bytes or somebody spoiled them, is an error of the handler's; who asked is answered in any case.
- * Of a part it is left to the stream, which ends by it. Thread: any; `guid` is the responder's, where it has one of its own. */
+ * Of a part it is left to the stream, which ends by it. Thread: any; `guid` is the responder's,
+ * where it has one of its own. */
 static void speak(dr_responder_kind kind, const char *call, dora_slice guid, size_t bytes_max,
                   dora_slice body, spoken *words)
 {

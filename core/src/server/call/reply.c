@@ -219,9 +219,10 @@ static dora_slice write_unawaited(dr_call *call)
     return err == DORA_OK ? dr_buf_slice(out) : nothing;
 }
 
-/* send_words sends what of a stream stands before its reply. Errors, nothing was sent: DORA_ETOOBIG,
- * DORA_EPROTO: it is no value, or has no form for whoever asked. */
-static dora_err send_words(dr_call *call, dora_slice msg, dora_slice data, bool is_part, uint64_t part)
+/* send_words sends what of a stream stands before its reply. Errors, nothing was sent:
+ * DORA_ETOOBIG, DORA_EPROTO: it is no value, or has no form for whoever asked. */
+static dora_err send_words(dr_call *call, dora_slice msg, dora_slice data, bool is_part,
+                           uint64_t part)
 {
     dr_answer answer;
     if (!dr_answer_begin(&call->responder, call->guid, msg.len + data.len + DR_ENVELOPE_BYTES,
@@ -246,9 +247,7 @@ static dora_err send_words(dr_call *call, dora_slice msg, dora_slice data, bool 
 int64_t dr_reply_part(dr_call *call, uint64_t part, dora_slice data)
 {
     const dora_err err = send_words(call, nothing, data, true, part);
-    return err == DORA_OK        ? 0
-           : err == DORA_ETOOBIG ? DORA_CODE_TOO_BIG
-                                 : DORA_CODE_HANDLER;
+    return err == DORA_OK ? 0 : err == DORA_ETOOBIG ? DORA_CODE_TOO_BIG : DORA_CODE_HANDLER;
 }
 
 void dr_reply_progress(dr_call *call, dora_slice note, dora_slice data)

@@ -25,8 +25,9 @@ void dr_reply_call(dr_call *call);
 void dr_reply_early(const dr_responder *responder, dr_call *call, int64_t code, const char *text);
 
 /* dr_reply_part sends a part of a stream, dr_reply_progress its progress: a note, and a list of two
- * numbers, which is left out where it cannot be sent. Returns: 0; the code that the stream ends with
- * where the part is more than may be sent, or has no form for whoever asked: nothing was sent. */
+ * numbers, which is left out where it cannot be sent. Returns: 0; the code that the stream ends
+ * with where the part is more than may be sent, or has no form for whoever asked: nothing was sent.
+ */
 int64_t dr_reply_part(dr_call *call, uint64_t part, dora_slice data);
 void dr_reply_progress(dr_call *call, dora_slice note, dora_slice data);
 
