@@ -87,8 +87,8 @@ def test_call_numbers_of_connections_differ(server):
 
 def test_call_errors(web):
     assert error_of(web.call("none/such")) == (404, 100204, "no such api: none/such")
-    assert error_of(web.ask("POST", "/call/")) == (404, 100204,
-                                                   "no api is named: POST /call/NAME or /stream/NAME")
+    assert error_of(web.ask("POST", "/call/")) == (
+        404, 100204, "no api is named: POST /call/NAME or /stream/NAME")
     assert error_of(web.ask("POST", "/call"))[:2] == (404, 100204)
     assert error_of(web.call("x" * 256))[:2] == (404, 100204)
     assert error_of(web.call("raise")) == (500, 100208, "ValueError: no param")

@@ -175,3 +175,35 @@ def test_time_limit_answers_a_stream_whatever_its_handler_does(tmp_path):
         assert server.workers() == pids
         with pytest.raises(TimeoutError):
             conn.receive(0.05)
+
+
+def test_connection_has_so_many_streams_and_no_more():
+    """Each holds memory of its pool from when it waits; others get in."""
+    with Server(streams.pools(workers=1)) as server, v1.Conn(server.address) as conn:
+        idents = [streams.begin(conn, "/endless", window=1) for _ in range(257)]
+        answers = dict(conn.receive() for _ in range(2))
+        refused = answers.pop(idents[256])
+        assert refused["code"] == 100203 and "streams" in refused["msg"]
+        assert list(answers) == idents[:1]
+        for ident in idents[:256]:
+            streams.cancel(conn, ident)
+        ended = []
+        while len(ended) < 256:  # some may begin before they are cancelled
+            reply = conn.receive()[1]
+            ended += [envelope(reply)] if reply["code"] == 0 else []
+        assert ended == [CANCELLED] * 256
+        assert conn.call("/echo", 1)["data"]["data"] == 1
+
+
+def test_result_that_does_not_fit_ends_its_connection_only(tmp_path):
+    """A stream's result comes to a connection that holds as much as one may."""
+    with Server(streams.pools(workers=4), connection_mb_max=8) as server:
+        conn = v1.Conn(server.address)
+        ident = streams.begin(conn, "/ends", 1_900_000, window=1)
+        assert conn.receive() and ident
+        for _ in range(8):
+            conn.send(v1.request(v1.guid(), "/ends", 1_900_000))
+        with v1.Conn(server.address) as other:
+            assert wait_until(lambda: tasks(server) == 0)
+            assert other.call("/echo", 1)["data"]["data"] == 1
+        conn.close()

@@ -37,6 +37,7 @@
 #define DR_WORKER_SLOTS_MAX 1600     /* per pool: DR_POOL_SLOTS of the most workers, in 64s */
 #define DR_RING_ENTRIES_MIN 128u     /* power of two; twice what is handed ahead: stale entries */
 #define DR_STREAM_BYTES (24u * 1024) /* of its ring: with request and reply a block of 32 KiB */
+#define DR_CONN_STREAMS_MAX 256      /* of one connection: each has such a block */
 #define DR_STREAM_WINDOW 16          /* parts under way, where the caller does not say */
 #define DR_STREAM_WINDOW_MAX 1024
 #define DR_HANDED_MAX 64         /* tasks handed to one worker: more gave no more speed */

@@ -200,6 +200,7 @@ typedef struct dr_wakes {
 
 typedef struct dr_pool {
     pthread_mutex_t lock;
+    uint32_t streams; /* that have a block: at most half of the slab's bytes are theirs */
     dr_pool_limits limits;
     dr_region region;
     dr_slab slab;

@@ -123,6 +123,21 @@ static dora_err run_large(const dora_request *request, dora_reply *reply, void *
     return err;
 }
 
+/* run_ends sends one small part and returns so many bytes. */
+static dora_err run_ends(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)user;
+    const size_t size = (size_t)int_of(request);
+    char *text = malloc(size + 1);
+    dora_err err = text != NULL ? send_int(reply, 1) : DORA_ENOMEM;
+    if (err == DORA_OK) {
+        memset(text, 'e', size);
+        err = dora_write_string(dora_reply_writer(reply), text, size);
+    }
+    free(text);
+    return err;
+}
+
 /* run_gate sends its last part once there is a file `gate` in the folder that is its parameter. */
 static dora_err run_gate(const dora_request *request, dora_reply *reply, void *user)
 {
@@ -214,10 +229,15 @@ DORA_API dora_err dora_app_init(dora_app *app, dora_error *error)
         {"/progress", run_progress},     {"/large", run_large},      {"/gate", run_gate},
         {"/endless", run_endless},       {"/dies", run_dies},        {"/echo", run_echo},
         {"/unfinished", run_unfinished}, {"/odd", run_odd_progress}, {"/nonsense", run_nonsense}};
-    (void)error;
-    dora_err err = DORA_OK;
-    for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]) && err == DORA_OK; i++) {
-        err = dora_app_api(app, handlers[i].name, handlers[i].fn, NULL);
+    {"/unfinished", run_unfinished}, {"/odd", run_odd_progress},
+    {
+        "/ends", run_ends
     }
-    return err;
+};
+(void)error;
+dora_err err = DORA_OK;
+for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]) && err == DORA_OK; i++) {
+    err = dora_app_api(app, handlers[i].name, handlers[i].fn, NULL);
+}
+return err;
 }

@@ -313,8 +313,8 @@ void dr_call_abandon(dr_call *call)
         dr_call_free(call);
         return;
     }
-    if (call->left == 0 && call->stream != NULL && !call->stream->is_pumping) {
-        dr_call_end(call); /* it had waited for room */
+    if (call->stream != NULL && call->stream->is_draining) {
+        dr_call_stream_end(call, 0);
         return;
     }
     if (dr_call_type_is_accepted(call->type) || call->left == 0) {
@@ -404,6 +404,7 @@ static bool keep_stream(dr_call *call, dr_part *one, bool is_big)
         (void)keep(call, one, true);
     }
     one->state = DR_PART_KEPT;
+    call->stream->is_draining = true;
     return true;
 }
 

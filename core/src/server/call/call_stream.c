@@ -76,7 +76,7 @@ static bool whole_part(dr_call *call, dr_part_ring *shared, dora_slice *part)
         }
     }
     const size_t len = there < left ? there : left;
-    if (dr_buf_reserve(&stream->part, left) != DORA_OK) {
+    if (dr_buf_reserve(&stream->part, len) != DORA_OK) {
         fail(call, DORA_CODE_OVERLOADED);
         return false;
     }
@@ -170,6 +170,19 @@ void dr_call_stream_settle(dr_call *call)
     }
 }
 
+void dr_call_stream_end(dr_call *call, int64_t code)
+{
+    dr_call_stream *stream = call->stream;
+    if (stream->is_pumping) {
+        return;
+    }
+    stream->is_draining = false; /* from here on it is being answered, as any */
+    stream->failed = code != 0 ? code : stream->failed;
+    stream->pool = NULL;
+    dr_call_stream_settle(call);
+    dr_call_end(call);
+}
+
 /* go_on sends what is left of a stream, and ends it behind the last. Returns: false where its
  * connection is full again. */
 static bool go_on(dr_call *call)
@@ -177,9 +190,8 @@ static bool go_on(dr_call *call)
     if (!dr_call_stream_pump(call)) {
         return false;
     }
-    if (call->left == 0) {
-        dr_call_stream_settle(call);
-        dr_call_end(call);
+    if (call->stream->is_draining) {
+        dr_call_stream_end(call, 0);
     }
     return true;
 }
@@ -191,6 +203,7 @@ void dr_call_stream_room(dr_conn *conn, void *user)
     while (call != NULL && !conn->is_closing) {
         dr_call *next = call->next;
         if (call->stream != NULL && !call->stream->is_pumping && !go_on(call)) {
+            dr_responder_put_last(call); /* the others have their turn first, next time */
             return;
         }
         call = next;

@@ -19,7 +19,8 @@ typedef struct dr_call_stream {
     dr_buf part;       /* of one that does not lie in one piece */
     int64_t failed;    /* the code that it ends with, whatever its task says; 0: none */
     bool has_head;
-    bool is_pumping; /* whoever has closed its connection must leave it alone */
+    bool is_pumping;  /* whoever has closed its connection must leave it alone */
+    bool is_draining; /* its task has ended, and parts of it wait for room in the connection */
 } dr_call_stream;
 
 /* dr_call_stream_new makes that of a call. Returns: NULL when out of memory. dr_call_stream_free
@@ -34,6 +35,10 @@ void dr_call_stream_begin(dr_call *call);
 bool dr_call_stream_pump(dr_call *call);
 void dr_call_stream_room(dr_conn *conn, void *lane);
 void dr_call_stream_room_web(dr_http_exchange *exchange, void *lane);
+
+/* dr_call_stream_end ends one that is draining, with a code where the rest of it is lost, 0: it is
+ * as its task has said. Not while it is pumping: it ends behind that. */
+void dr_call_stream_end(dr_call *call, int64_t code);
 
 /* dr_call_stream_settle makes what has become of the stream the outcome of its api. */
 void dr_call_stream_settle(dr_call *call);

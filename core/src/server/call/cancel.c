@@ -31,6 +31,10 @@ void dr_cancel_running(dr_call *call)
 void dr_cancel(dr_call *call, int64_t code, const char *text)
 {
     const dr_responder responder = call->responder;
+    if (call->stream != NULL && call->stream->is_draining) {
+        dr_call_stream_end(call, code); /* what was not sent yet is lost: it is no success */
+        return;
+    }
     const bool has_joined = call->waiter.role == DR_REPLY_FOLLOWER;
     if (!has_joined && !dr_dedupe_has_joined(call)) {
         call->is_cancelled = call->stops_with_caller = true;

@@ -125,19 +125,23 @@ void dr_call_bare(const dr_responder *responder, dora_slice body)
     dr_call_run(&own, &request);
 }
 
-/* is_too_much refuses a call beyond those that a connection may have in flight. One that has
- * streams is read all the same, for what is said of them. */
+/* is_too_much refuses a call beyond those that a connection may have in flight: one that has
+ * streams is read all the same, for what is said of them. Of streams it may have fewer. */
 static bool is_too_much(const dr_responder *responder, const dr_request *request)
 {
+    static const char calls[] = "as many calls of this connection are in flight as may be "
+                                "(connection_calls_max)";
+    static const char streams[] = "this connection has as many streams as one may have";
     const dr_conn *conn = responder->conn;
-    if (!dr_responder_has_conn(responder) || conn->streams == 0 ||
-        conn->calls < conn->reactor->calls_max) {
+    if (!dr_responder_has_conn(responder) || conn->streams == 0) {
+        return false;
+    }
+    const bool has_calls = conn->calls >= conn->reactor->calls_max;
+    if (!has_calls && (request->type != DR_TYPE_ST_S || conn->streams < DR_CONN_STREAMS_MAX)) {
         return false;
     }
     dr_call_count_refused(responder, request, DORA_CODE_OVERLOADED);
-    dr_reply_no_room(responder, request->guid.data,
-                     "as many calls of this connection are in flight as may be "
-                     "(connection_calls_max)",
+    dr_reply_no_room(responder, request->guid.data, has_calls ? calls : streams,
                      DR_RETRY_AFTER_MS_USUAL);
     return true;
 }

@@ -82,6 +82,26 @@ void dr_responder_remove(dr_call *call)
     dr_responder_release(responder);
 }
 
+void dr_responder_put_last(dr_call *call)
+{
+    if (call->next == NULL) {
+        return;
+    }
+    dr_call *last = call->next;
+    while (last->next != NULL) {
+        last = last->next;
+    }
+    if (call->prev != NULL) {
+        call->prev->next = call->next;
+    } else {
+        set_first(&call->responder, call->next);
+    }
+    call->next->prev = call->prev;
+    last->next = call;
+    call->prev = last;
+    call->next = NULL;
+}
+
 void dr_responder_hold(const dr_responder *responder)
 {
     if (dr_responder_has_conn(responder)) {

@@ -84,6 +84,9 @@ bool dr_responder_is_same(const dr_responder *responder, const dr_responder *oth
 void dr_responder_add(dr_call *call);
 void dr_responder_remove(dr_call *call);
 
+/* dr_responder_put_last puts a call behind the others of its responder. */
+void dr_responder_put_last(dr_call *call);
+
 /* dr_responder_hold counts something that its connection waits for, as a call is counted, until
  * dr_responder_release. Nothing happens over HTTP: there one request follows the other.
  * dr_responder_update goes on reading. */
