@@ -224,20 +224,17 @@ DORA_API dora_err dora_app_init(dora_app *app, dora_error *error)
     static const struct {
         const char *name;
         dora_handler_fn fn;
-    } handlers[] = {
-        {"/count", run_count},           {"/sum", run_sum},          {"/fails", run_fails},
-        {"/progress", run_progress},     {"/large", run_large},      {"/gate", run_gate},
-        {"/endless", run_endless},       {"/dies", run_dies},        {"/echo", run_echo},
-        {"/unfinished", run_unfinished}, {"/odd", run_odd_progress}, {"/nonsense", run_nonsense}};
-    {"/unfinished", run_unfinished}, {"/odd", run_odd_progress},
-    {
-        "/ends", run_ends
+    } handlers[] = {{"/count", run_count},      {"/sum", run_sum},
+                    {"/fails", run_fails},      {"/progress", run_progress},
+                    {"/large", run_large},      {"/gate", run_gate},
+                    {"/endless", run_endless},  {"/dies", run_dies},
+                    {"/echo", run_echo},        {"/unfinished", run_unfinished},
+                    {"/odd", run_odd_progress}, {"/nonsense", run_nonsense},
+                    {"/ends", run_ends}};
+    (void)error;
+    dora_err err = DORA_OK;
+    for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]) && err == DORA_OK; i++) {
+        err = dora_app_api(app, handlers[i].name, handlers[i].fn, NULL);
     }
-};
-(void)error;
-dora_err err = DORA_OK;
-for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]) && err == DORA_OK; i++) {
-    err = dora_app_api(app, handlers[i].name, handlers[i].fn, NULL);
-}
-return err;
+    return err;
 }
