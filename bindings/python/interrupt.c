@@ -7,6 +7,7 @@
 #define _GNU_SOURCE /* memfd_create */
 #include "worker.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -200,9 +201,23 @@ static PyMethodDef on_signal_def = {"interrupt", on_signal, METH_VARARGS,
                                     "End what the main thread runs, where it should."};
 
 #ifdef DUMP_SIGNAL
+/* pthread_atfork takes no argument. */
+static int dump_fd = -1;
+
+/* in_child: what the application has forked has nothing of the worker's. */
+static void in_child(void)
+{
+    if (dora_is_forked() && dump_fd >= 0) {
+        (void)signal(DUMP_SIGNAL, SIG_DFL); /* else it writes to whatever has the number then */
+        close(dump_fd);
+        dump_fd = -1;
+    }
+}
+
 static int dump_begin(dr_py_host *self)
 {
-    self->dump_fd = memfd_create("dora-stack", MFD_CLOEXEC);
+    dump_fd = self->dump_fd = memfd_create("dora-stack", MFD_CLOEXEC);
+    (void)pthread_atfork(NULL, NULL, in_child);
     PyObject *module = self->dump_fd >= 0 ? PyImport_ImportModule("faulthandler") : NULL;
     PyObject *done = module != NULL ? PyObject_CallMethod(module, "register", "iiOO", DUMP_SIGNAL,
                                                           self->dump_fd, Py_False, Py_False)
