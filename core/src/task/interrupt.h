@@ -3,7 +3,7 @@
  *
  * The master writes into the shared task why it should end, with the task's generation, so that
  * what comes late means nothing to the next task; and sends the worker a signal. The caller is
- * answered at once where nobody waits for the server's stop, whatever the handler still does. */
+ * answered soon, whatever the handler still does; but where the server stops, with its end. */
 #ifndef DR_TASK_INTERRUPT_H
 #define DR_TASK_INTERRUPT_H
 
