@@ -4,7 +4,9 @@
 #include "ipc/wake.h"
 #include "task/collect.h"
 #include "task/damage.h"
+#include "task/interrupt.h"
 #include "task/renew.h"
+#include "task/task_ring.h"
 #include "task/watch.h"
 #include "unit_pool.h"
 
@@ -417,6 +419,92 @@ static void what_was_lost_can_be_cancelled(void **state)
     assert_int_equal(at->codes[0], DORA_CODE_WORKER_DIED);
 }
 
+static uint32_t submit_stream(setting *self)
+{
+    dr_task_input input = input_of(self);
+    input.type = DR_TYPE_ST_S;
+    return unit_pool_submit(&self->pool, &input);
+}
+
+/* A worker says without end that its stream has sent something. */
+static void news_without_end_holds_up_nobody(void **state)
+{
+    setting *at = *state;
+    set_up(at, 4);
+    (void)submit_stream(at);
+    const uint32_t task = start(at);
+    dr_shared_outbox *outbox = dr_region_outbox(&at->pool.region, at->slot, 0);
+    for (uint32_t i = 0; i < at->pool.region.shape.ring_entries; i++) {
+        outbox->entries[i] = task;
+    }
+    atomic_store(&outbox->tail, 1u << 31);
+    dr_wake_reactor(&at->pool.region.reactors[0], at->slot, at->event_fd);
+    collect(at);
+    assert_true(at->outcomes <= 2 * at->pool.region.shape.ring_entries);
+    assert_string_equal(at->pool.damage.what, "its outbox has another end");
+    assert_int_equal(at->pool.slots[at->slot].outbox_heads[0], 1u << 31);
+}
+
+/* What the worker of an answered or ended task says of it is for nobody. */
+static void news_of_what_has_ended_is_dropped(void **state)
+{
+    setting *at = *state;
+    set_up(at, 4);
+    (void)submit_stream(at);
+    const uint32_t first = start(at);
+    publish(at, first);
+    collect(at);
+    assert_int_equal(at->outcomes, 1); /* news */
+    publish(at, first);
+    set_state(at, first, DR_TASK_QUEUED); /* it has begun, and says that it has not */
+    collect(at);
+    assert_int_equal(at->outcomes, 1);
+    set_state(at, first, DR_TASK_RUNNING);
+    at->pool.records[first].is_answered = true;
+    publish(at, first);
+    collect(at);
+    assert_int_equal(at->outcomes, 1);
+    assert_false(dr_task_ring_hear(&at->pool, first, at));
+    at->pool.records[first].is_answered = false;
+    assert_false(dr_task_ring_hear(&at->pool, first, NULL));
+    assert_true(dr_task_ring_hear(&at->pool, first, at));
+}
+
+/* A worker says no more of a stream until its reactor has taken the last word of it. */
+static void news_is_heard_where_it_is_told(void **state)
+{
+    setting *at = *state;
+    set_up(at, 4);
+    (void)submit_stream(at);
+    const uint32_t task = start(at);
+    dr_part_ring *ring = dr_task_ring(&at->pool, task);
+    assert_true(dr_part_ring_tell(ring));
+    assert_false(dr_part_ring_tell(ring));
+    publish(at, task);
+    collect(at);
+    assert_int_equal(at->outcomes, 1);
+    assert_true(dr_part_ring_tell(ring));
+}
+
+/* What was asked to end had begun: it is not taken back on its worker's word. */
+static void what_was_asked_to_end_is_not_taken_back(void **state)
+{
+    setting *at = *state;
+    set_up(at, 4);
+    at->pool.slots[at->slot].has_loop = true;
+    (void)submit(at);
+    const uint32_t task = start(at);
+    assert_true(dr_interrupt_task(&at->pool, task, DR_INTERRUPT_CANCELLED));
+    set_state(at, task, DR_TASK_QUEUED);
+    assert_false(dr_dispatch_cancel(&at->pool, task));
+    assert_string_equal(at->pool.damage.what, "it had begun and has not");
+    pthread_mutex_lock(&at->pool.lock);
+    assert_int_equal(dr_requeue_unstarted(&at->pool, at->slot), 0);
+    pthread_mutex_unlock(&at->pool.lock);
+    assert_int_equal(at->pool.records[task].state, DR_RECORD_HANDED);
+    assert_int_equal(at->pool.slots[at->slot].interrupted, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +516,10 @@ int main(void)
         unit_in(setting, numbers_of_a_reply_are_sealed),
         unit_in(setting, everything_held_is_answered_once),
         unit_in(setting, what_was_lost_can_be_cancelled),
+        unit_in(setting, news_without_end_holds_up_nobody),
+        unit_in(setting, news_of_what_has_ended_is_dropped),
+        unit_in(setting, news_is_heard_where_it_is_told),
+        unit_in(setting, what_was_asked_to_end_is_not_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,8 +15,10 @@
 #include "task/look.h"
 #include "task/memory_limit.h"
 #include "task/suspect.h"
+#include "task/task_ring.h"
 
 #define BATCH 64u
+#define BATCHES_MAX 16u /* in a turn, which has other things to look at, too */
 #define COST_MAX_NS UINT64_C(60000000000)
 #define LOOK_NS UINT64_C(500) /* for each task: to look at one takes a small share of that */
 #define CLOCK_SLACK_NS UINT64_C(1000000000) /* a batch's time may be older than what it finds */
@@ -57,6 +59,9 @@ static void read_times(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
     outcome->is_timed = outcome->code == 0 || !dora_code_is_not_run(outcome->code);
     outcome->queue_ns = queue_ns < most ? queue_ns : most;
     outcome->run_ns = run_ns < most ? run_ns : most;
+    if (record->type == DR_TYPE_ST_S) {
+        return; /* how long one takes is up to who reads it */
+    }
     if (pool->canary.crew == 0 || !pool->slots[record->slot].is_canary) {
         learn(pool, record->api, outcome->run_ns);
     }
@@ -295,6 +300,19 @@ static void note_news(dr_pool *pool, uint32_t task, batch *found)
         (dr_outcome){.owner = record->owner, .part = record->part, .task = task, .is_news = true};
 }
 
+/* is_end_possible: an outbox has no more in it than its entries; else all of it is dropped. */
+static bool is_end_possible(dr_pool *pool, uint32_t index, uint32_t reactor)
+{
+    uint32_t *head = &pool->slots[index].outbox_heads[reactor];
+    const uint32_t tail = atomic_load(&dr_region_outbox(&pool->region, index, reactor)->tail);
+    if (tail - *head <= pool->region.shape.ring_entries) {
+        return true;
+    }
+    dr_damage_note(pool, "worker", index, "its outbox has another end");
+    *head = tail;
+    return false;
+}
+
 /* drain takes a worker's finished tasks. Returns: false when the batch is full and more may come.
  * An entry that is not a finished task of this worker and reactor is dropped: a worker can only
  * harm the tasks it holds. */
@@ -303,10 +321,11 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
     dr_slot *slot = &pool->slots[index];
     const dr_shared_outbox *outbox = dr_region_outbox(&pool->region, index, reactor);
     const uint32_t entries = pool->region.shape.ring_entries;
-    uint32_t seen = 0; /* but news, of which there may be any number */
-    while (seen < entries) {
+    uint32_t news = 0;
+    /* What comes while it looks makes the worker ready again. */
+    for (uint32_t seen = 0; seen < entries; seen++) {
         if (found->count == BATCH) {
-            return false;
+            return !is_end_possible(pool, index, reactor);
         }
         uint32_t task;
         if (!dr_outbox_pop(outbox, entries, &slot->outbox_heads[reactor], &task)) {
@@ -318,15 +337,16 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
         if (is_held && dr_is_done(pool, task)) {
             finish(pool, task, 0, found);
         } else if (is_held && pool->records[task].type == DR_TYPE_ST_S) {
-            if (!pool->records[task].is_answered) {
+            news++;
+            if (!pool->records[task].is_answered && dr_task_is(pool, task, DR_TASK_RUNNING)) {
                 note_news(pool, task, found);
             }
-            continue;
         }
-        seen++;
     }
     /* It holds fewer tasks than its ring has entries, and is handed none meanwhile. */
-    dr_damage_note(pool, "worker", index, "it ended more tasks than it was handed");
+    if (is_end_possible(pool, index, reactor) && news == 0) {
+        dr_damage_note(pool, "worker", index, "it ended more tasks than it was handed");
+    }
     return true;
 }
 
@@ -508,10 +528,13 @@ static uint32_t deliver(dr_pool *pool, batch *found, dr_outcome_fn fn, void *use
     uint32_t freed = 0;
     for (uint32_t i = 0; i < found->count; i++) {
         const dr_outcome *outcome = &found->items[i];
-        const bool is_kept = fn(outcome, user);
         if (outcome->is_news) {
+            if (dr_task_ring_hear(pool, outcome->task, outcome->owner)) {
+                (void)fn(outcome, user);
+            }
             continue;
         }
+        const bool is_kept = fn(outcome, user);
         if (outcome->is_early) {
             free((char *)(uintptr_t)outcome->msg.data);
             continue; /* its worker has its block */
@@ -543,6 +566,7 @@ static void free_delivered(dr_pool *pool, const batch *found, uint32_t count)
 size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, void *user)
 {
     size_t total = 0;
+    uint32_t left = BATCHES_MAX;
     batch found; /* not zeroed: it is large, and most of it is not used */
     dr_wake_all(pool, &pool->owed[reactor]); /* they work while this one looks */
     do {
@@ -565,16 +589,10 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
         }
         total += found.count;
         free_delivered(pool, &found, deliver(pool, &found, fn, user));
-    } while (found.count == BATCH || found.is_settling);
+    } while ((found.count == BATCH || found.is_settling) && --left > 0);
+    if (left == 0) { /* it comes back before it sleeps, since some worker is ready */
+        atomic_fetch_or(&pool->region.reactors[reactor].ready[0], 1);
+    }
     dr_wake_all(pool, &pool->owed[reactor]); /* what `fn` has submitted */
     return total;
-}
-
-void dr_dispatch_release(dr_pool *pool, const uint32_t *tasks, uint32_t count)
-{
-    pthread_mutex_lock(&pool->lock);
-    for (uint32_t i = 0; i < count; i++) {
-        dr_record_free(pool, tasks[i]);
-    }
-    pthread_mutex_unlock(&pool->lock);
 }

@@ -13,9 +13,6 @@ size_t dr_dispatch_collect(dr_pool *pool, uint32_t reactor, dr_outcome_fn fn, vo
 /* dr_dispatch_has_ready says, without the lock, whether collect would find something. */
 bool dr_dispatch_has_ready(dr_pool *pool, uint32_t reactor);
 
-/* dr_dispatch_release frees tasks whose blocks were kept. */
-void dr_dispatch_release(dr_pool *pool, const uint32_t *tasks, uint32_t count);
-
 /* dr_is_done says whether a worker has finished a task that it still holds, dr_is_intact whether
  * the region says of its request what was written there. The lock is held. */
 bool dr_is_done(dr_pool *pool, uint32_t task);

@@ -12,6 +12,7 @@
 #include "task/spread.h"
 #include "task/suspect.h"
 #include "task/task_ring.h"
+#include "task/watch.h"
 
 /* A handler's small reply fits behind its request; larger ones go to the worker's big area. */
 #define REPLY_ROOM 512u
@@ -342,6 +343,15 @@ void dr_dispatch_unreserve(dr_pool *pool, const uint32_t *tasks, uint32_t count)
     pthread_mutex_unlock(&pool->lock);
 }
 
+void dr_dispatch_release(dr_pool *pool, const uint32_t *tasks, uint32_t count)
+{
+    pthread_mutex_lock(&pool->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        dr_record_free(pool, tasks[i]);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 bool dr_dispatch_cancel(dr_pool *pool, uint32_t task)
 {
     bool cancelled = false;
@@ -354,10 +364,7 @@ bool dr_dispatch_cancel(dr_pool *pool, uint32_t task)
         dr_record_remove(pool, &pool->lost, task);
         cancelled = true;
     } else if (record->state == DR_RECORD_HANDED) {
-        uint64_t queued = dr_task_word(record->generation, DR_TASK_QUEUED, record->slot);
-        cancelled = atomic_compare_exchange_strong(
-            &pool->region.tasks[task].word, &queued,
-            dr_task_word(record->generation, DR_TASK_CANCELLED, record->slot));
+        cancelled = dr_task_take_back(pool, task);
         if (cancelled) {
             dr_slot *slot = &pool->slots[record->slot];
             dr_queue_forgo(pool, task);

@@ -62,6 +62,9 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
 void dr_dispatch_commit(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 void dr_dispatch_unreserve(dr_pool *pool, const uint32_t *tasks, uint32_t count);
 
+/* dr_dispatch_release frees tasks whose blocks were kept. */
+void dr_dispatch_release(dr_pool *pool, const uint32_t *tasks, uint32_t count);
+
 /* dr_dispatch_cancel drops a task that no worker has started. Returns: false when one has; its
  * outcome then comes as ever. */
 bool dr_dispatch_cancel(dr_pool *pool, uint32_t task);

@@ -29,14 +29,13 @@ static bool has_stack(const dr_pool *pool, uint32_t index)
            pool->slots[index].stack_count;
 }
 
-/* call_out makes a worker look. An event loop is woken as ever; where that does not turn, the
+/* call_out makes a worker look. An event loop is woken as ever, and what waits for room in its
+ * stream, which may miss a signal that comes just before it sleeps; where a loop does not turn, the
  * signal says where it stands. */
 static void call_out(dr_pool *pool, uint32_t index)
 {
     (void)dr_slot_signal(&pool->slots[index], DORA_INTERRUPT_SIGNAL);
-    if (pool->slots[index].has_loop) {
-        dr_slot_wake(pool, index);
-    }
+    dr_slot_wake(pool, index);
 }
 
 bool dr_interrupt_ask(dr_pool *pool, uint32_t task, dr_interrupt why, uint64_t now_ns)

@@ -41,8 +41,10 @@ static dora_err grow(dora_writer *writer, size_t need, void *user)
     if (job->place != DR_JOB_IN_BLOCK || need > bytes) {
         return DORA_ETOOBIG;
     }
+    /* A part of a loop's stream may wait for its client's word: the area is for other replies. */
+    const bool is_waiting_long = job->request.type == DR_TYPE_ST_S && job->worker->has_loop;
     char *area = NULL;
-    if (take_big(job)) {
+    if (!is_waiting_long && take_big(job)) {
         area = dr_region_big(region, job->worker->slot);
     } else {
         job->place = DR_JOB_IN_HEAP;
@@ -64,6 +66,7 @@ static void take_ring(dr_job *job)
         _exit(DR_EXIT_DAMAGED);
     }
     job->room_len -= DR_STREAM_BYTES;
+    job->paused_ns = 0; /* of the last one in this place, which may have ended while it waited */
     job->reply.has_parts = true;
     dr_parts_begin(&job->reply.parts, (dr_part_ring *)(void *)(job->room + job->room_len));
 }

@@ -164,7 +164,9 @@ static void see(const dr_pool *pool, uint32_t task, bool has_begun, dr_task_seen
 {
     const dr_record *record = &pool->records[task];
     const uint64_t now_ns = dr_clock_ns();
-    const uint64_t since_ns = has_begun ? dr_task_start_ns(pool, task) : record->submitted_ns;
+    const uint64_t start_ns = has_begun ? dr_task_start_ns(pool, task) : now_ns;
+    /* What waits in its worker, for a thread or for room in its stream, counts since it came. */
+    const uint64_t since_ns = start_ns < now_ns ? start_ns : record->submitted_ns;
     const uint64_t age_ns = now_ns > since_ns ? now_ns - since_ns : 0;
     *seen = (dr_task_seen){.owner = record->owner,
                            .slot = DR_NONE,

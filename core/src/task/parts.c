@@ -127,7 +127,7 @@ static void sleep_for_room(dr_job *job)
     if (runtime->sleep_begin != NULL) {
         runtime->sleep_begin(runtime->host);
     }
-    dr_worker_wait_for_room(job->worker, &job->reply.parts);
+    dr_worker_wait_for_room(job->worker, job);
     if (runtime->sleep_end != NULL) {
         runtime->sleep_end(runtime->host);
     }
@@ -304,8 +304,7 @@ void dora_reply_no_result(dora_reply *reply)
     dr_buf_fini(&all);
 }
 
-/* can_go_on: there is room for a job's part, or it is to end. */
-static bool can_go_on(const dr_job *job)
+bool dr_parts_can_go_on(const dr_job *job)
 {
     return dr_parts_has_room(&job->reply.parts) || is_over(job);
 }
@@ -314,7 +313,7 @@ dora_task *dora_worker_roomy(dora_worker *worker)
 {
     for (dora_task **at = &worker->stalled; *at != NULL; at = &(*at)->next_stalled) {
         dora_task *job = *at;
-        if (can_go_on(job)) {
+        if (dr_parts_can_go_on(job)) {
             *at = job->next_stalled;
             job->is_stalled = false;
             return job;
@@ -326,7 +325,7 @@ dora_task *dora_worker_roomy(dora_worker *worker)
 bool dr_parts_is_any_roomy(const dr_worker *worker)
 {
     const dora_task *job = worker->stalled;
-    while (job != NULL && !can_go_on(job)) {
+    while (job != NULL && !dr_parts_can_go_on(job)) {
         job = job->next_stalled;
     }
     return job != NULL;

@@ -34,6 +34,9 @@ bool dr_parts_has_room(const dr_parts *parts);
 /* dr_parts_is_over: nobody wants more of a stream. */
 bool dr_parts_is_over(const dr_parts *parts);
 
+/* dr_parts_can_go_on: there is room for a job's part, or it is to end. */
+bool dr_parts_can_go_on(const struct dora_task *job);
+
 /* dr_parts_is_any_roomy: of the streams that wait in an event loop one can go on.
  * dr_parts_leave takes a task from those that wait. */
 bool dr_parts_is_any_roomy(const struct dora_worker *worker);

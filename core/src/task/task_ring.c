@@ -11,6 +11,19 @@ dr_part_ring *dr_task_ring(const dr_pool *pool, uint32_t task)
     return (dr_part_ring *)(void *)(end - DR_STREAM_BYTES);
 }
 
+bool dr_task_ring_hear(dr_pool *pool, uint32_t task, const void *owner)
+{
+    pthread_mutex_lock(&pool->lock);
+    const dr_record *record = &pool->records[task];
+    const bool is_its = record->state == DR_RECORD_HANDED && record->type == DR_TYPE_ST_S &&
+                        record->owner == owner && !record->is_answered;
+    if (is_its) {
+        dr_part_ring_seen(dr_task_ring(pool, task));
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return is_its;
+}
+
 void dr_task_ring_wake(dr_pool *pool, uint32_t task)
 {
     pthread_mutex_lock(&pool->lock);

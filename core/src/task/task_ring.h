@@ -9,6 +9,10 @@
 /* dr_task_ring is the shared side of a task of type ST_S. */
 dr_part_ring *dr_task_ring(const dr_pool *pool, uint32_t task);
 
+/* dr_task_ring_hear: what a worker says of a stream from now on is news again. Returns: false where
+ * `owner` has the task no more, since that has ended or was answered. Takes the lock. */
+bool dr_task_ring_hear(dr_pool *pool, uint32_t task, const void *owner);
+
 /* dr_task_ring_wake wakes the worker that waits for room in a stream, if one does. */
 void dr_task_ring_wake(dr_pool *pool, uint32_t task);
 

@@ -9,6 +9,21 @@
 #include "task/look.h"
 #include "task/spread.h"
 
+bool dr_task_take_back(dr_pool *pool, uint32_t task)
+{
+    const dr_record *record = &pool->records[task];
+    uint64_t queued = dr_task_word(record->generation, DR_TASK_QUEUED, record->slot);
+    if (record->interrupt != DR_INTERRUPT_NONE) {
+        if (atomic_load(&pool->region.tasks[task].word) == queued) {
+            dr_damage_note(pool, "task", task, "it had begun and has not");
+        }
+        return false;
+    }
+    return atomic_compare_exchange_strong(
+        &pool->region.tasks[task].word, &queued,
+        dr_task_word(record->generation, DR_TASK_CANCELLED, record->slot));
+}
+
 uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t index)
 {
     uint32_t count = 0;
@@ -17,10 +32,7 @@ uint32_t dr_requeue_unstarted(dr_pool *pool, uint32_t index)
     while (task != DR_NONE) {
         dr_record *record = &pool->records[task];
         const uint32_t before = record->prev;
-        uint64_t queued = dr_task_word(record->generation, DR_TASK_QUEUED, index);
-        if (atomic_compare_exchange_strong(
-                &pool->region.tasks[task].word, &queued,
-                dr_task_word(record->generation, DR_TASK_CANCELLED, index))) {
+        if (dr_task_take_back(pool, task)) {
             dr_slot_drop(pool, index, task);
             record->state = DR_RECORD_WAITING;
             if (slot->is_canary) {

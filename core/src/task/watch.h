@@ -28,6 +28,10 @@ void dr_dispatch_end(dr_pool *pool);
 /* dr_dispatch_reactor_gone: a reactor has ended; nothing waits for it any more. */
 void dr_dispatch_reactor_gone(dr_pool *pool, uint32_t reactor);
 
+/* dr_task_take_back takes a handed task from its worker. Returns: false where that has begun it, as
+ * one has that was asked to end, whatever its worker says now. */
+bool dr_task_take_back(dr_pool *pool, uint32_t task);
+
 /* dr_enlist gives a worker that is ready its place; dr_retire takes it away. dr_requeue_unstarted
  * takes back what a worker has not started; to the queue's front. dr_relieve does so with one that
  * makes no progress. dr_bury takes a worker that has ended off the books; its reactors have yet to

@@ -56,11 +56,11 @@ void dr_worker_wait_for_big(dr_worker *worker)
     }
 }
 
-void dr_worker_wait_for_room(dr_worker *worker, const dr_parts *parts)
+void dr_worker_wait_for_room(dr_worker *worker, const dora_task *job)
 {
     dr_shared_worker *shared = shared_of(worker);
     dr_wake_sleep_begin(shared, DR_ASLEEP_FOR_ROOM);
-    if (dr_parts_has_room(parts) || dr_parts_is_over(parts)) {
+    if (dr_parts_can_go_on(job)) {
         dr_wake_sleep_cancel(shared);
         return;
     }

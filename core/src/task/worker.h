@@ -57,8 +57,9 @@ bool dr_worker_is_big_free(const dr_worker *worker);
 void dr_worker_wait_for_big(dr_worker *worker);
 void dr_worker_set_big(dr_worker *worker, uint32_t state);
 
-/* dr_worker_wait_for_room sleeps until a stream may have room, or be over. */
-void dr_worker_wait_for_room(dr_worker *worker, const dr_parts *parts);
+/* dr_worker_wait_for_room sleeps until a job's stream may have room, or be over, or the job is to
+ * end. */
+void dr_worker_wait_for_room(dr_worker *worker, const dora_task *job);
 
 /* dr_worker_count counts one more request, and looks now and then whether the worker has grown. */
 void dr_worker_count(dr_worker *worker);

@@ -139,7 +139,6 @@ bool dr_call_stream_pump(dr_call *call)
     dr_pool *pool = stream->pool;
     dr_part_ring *shared = dr_task_ring(pool, stream->task);
     const uint64_t before = stream->tail;
-    dr_part_ring_seen(shared);
     stream->is_pumping = true;
     const uint64_t sent = stream->sent;
     bool is_all = pump(call, shared);
