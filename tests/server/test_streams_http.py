@@ -166,6 +166,12 @@ def test_time_of_the_caller_ends_a_stream(server):
     assert wait_until(lambda: running(server) == 0)
 
 
+def test_window_below_1_counts_as_1(server):
+    for window in (0, -5):
+        answer, lines = lines_of(server, "/count?window=%d" % window, 2)
+        assert answer.status == 200 and lines == [{"part": 0}, {"part": 1}, {"result": None}]
+
+
 def test_what_is_no_window_is_refused(server):
     answer, (body,) = lines_of(server, "/count?window=many", 1)
     assert answer.status == 400 and "X-Dora-Window" in body["error"]["msg"]

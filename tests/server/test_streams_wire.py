@@ -1,5 +1,6 @@
 """Streams on the wire: ST_S, TK and CN, and what is wrong with them."""
 
+import gzip
 import json
 import os
 import time
@@ -180,14 +181,16 @@ def test_words_for_nothing_are_ignored_and_counted(server, conn):
     unknown = v1.guid()
     streams.take(conn, unknown, 1)
     streams.cancel(conn, unknown)
+    for other, kind in ((unknown, "TK"), (unknown, "CN"), ("short", "CN")):  # not its frame's
+        conn.send(v1.frame(ident, v1.dump({"type": kind, "guid": other, "take": 1})))
     with pytest.raises(TimeoutError):
         conn.receive(0.05)
-    assert stat(server)["ignored"] - before == 12
+    assert stat(server)["ignored"] - before == 15
     streams.cancel(conn, ident)
     assert envelope(conn.receive()[1]) == 100211
     streams.cancel(conn, ident)  # it has ended
     assert conn.call("/echo", 1)["code"] == 0
-    assert stat(server)["ignored"] - before == 13
+    assert stat(server)["ignored"] - before == 16
 
 
 def test_accepted_work_is_not_cancelled(server, conn, tmp_path):
@@ -236,6 +239,36 @@ def test_body_that_cannot_be_decoded_ends_the_stream_under_its_guid(server, conn
     assert (got, reply["code"]) == (ident, 100006)
     assert wait_until(lambda: stat(server)["tasking_num"] == 0)
     assert conn.call("/echo", 1)["code"] == 0
+
+
+@pytest.mark.parametrize("size", (0, 100_000), ids=("here", "in the thread pool"))
+def test_json_that_cannot_be_read_ends_the_stream_under_its_guid(server, size):
+    with JsonConn(server.address) as conn:
+        ident = conn.ask("ST_S", {"one": {"name": "/endless"}}, window=1)
+        assert conn.reply(ident)["code"] == 100013
+        conn.put(ident, b"{nonsense" + b" " * size)
+        assert conn.reply(ident)["code"] == 100006
+        assert wait_until(lambda: stat(server)["tasking_num"] == 0)
+        assert conn.single("/sum", 3)["data"]["data"] == 3
+
+
+@pytest.mark.parametrize("size", (100, 50_000), ids=("here", "in the thread pool"))
+def test_gzip_that_cannot_be_read_ends_the_stream_under_its_guid(size):
+    def packed(ident, **more):
+        return v1.frame(ident, gzip.compress(v1.dump({"guid": ident, **more})))
+
+    with Server(streams.pools(workers=1), gzip=True) as server, v1.Conn(server.address) as conn:
+        conn.splitter = v1.Splitter(lambda body: v1.load(gzip.decompress(body)))
+        ident = v1.guid()
+        conn.send(packed(ident, type="ST_S", api={"one": {"name": "/endless"}}, window=1))
+        assert conn.receive()[1]["code"] == 100013
+        conn.send(v1.frame(ident, b"n" * size))
+        got, reply = conn.receive()
+        assert (got, reply["code"]) == (ident, 100006)
+        other = v1.guid()  # its one worker is free again
+        conn.send(packed(other, type="W_S", api={"one": {"name": "/sum", "param": 3}}))
+        got, reply = conn.receive()
+        assert (got, reply["data"]["data"]) == (other, 3)
 
 
 def test_end_of_the_connection_ends_its_streams(server):

@@ -502,6 +502,15 @@ static void words_of_a_client(void **state)
         assert_int_equal(word.take, cases[i].take);
         assert_int_equal(word.api_count, 0);
     }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        static const char other[] = "ffffffffffffffffffffffffffffffff"; /* its frame's */
+        dr_request word;
+        dr_api none[1];
+        assert_int_equal(dr_request_decode(text_slice(cases[i].body), other, &word, none, 1, NULL),
+                         DORA_OK);
+        assert_int_equal(word.type, cases[i].type);
+        assert_int_equal(word.guid.len, 0);
+    }
     dr_buf out = {0};
     assert_int_equal(dr_word_encode(&out, DR_TYPE_TK, text_slice(GUID), 12), DORA_OK);
     assert_slice(dr_buf_slice(&out), cases[0].body);

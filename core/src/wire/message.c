@@ -462,6 +462,11 @@ dora_err dr_request_decode(dora_slice body, const char *header_guid, dr_request 
     }
     if (request->guid.len != DR_GUID_LEN ||
         (header_guid != NULL && memcmp(request->guid.data, header_guid, DR_GUID_LEN) != 0)) {
+        if (find_word(scan.type, &request->type)) {
+            request->api_count = 0;
+            request->guid.len = 0;
+            return DORA_OK; /* it is never answered */
+        }
         return refuse(error, DORA_EPROTO, DORA_CODE_BAD_GUID, 0, "guid in body and header differ");
     }
     return judge(&scan, error);

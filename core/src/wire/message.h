@@ -92,9 +92,9 @@ typedef struct dr_request {
 /* dr_request_decode reads a whole plain body in one pass. Slices point into `body`; nothing is
  * allocated. `header_guid` is the frame's 32 bytes, or NULL when there is nothing to compare. A
  * single call gives exactly one api. At most `apis_max` apis (itself at most DR_APIS_MAX). TK and
- * CN give no api. Errors: DORA_EPROTO or DORA_ETOOBIG, error->code is the reply code, in this
- * precedence: 100006, 100100, 100002, 100003; for 100006 error->offset is the first bad byte.
- * `error` may be NULL. */
+ * CN give no api, and no guid where theirs is not the header's. Errors: DORA_EPROTO or
+ * DORA_ETOOBIG, error->code is the reply code, in this precedence: 100006, 100100, 100002, 100003;
+ * for 100006 error->offset is the first bad byte. `error` may be NULL. */
 dora_err dr_request_decode(dora_slice body, const char *header_guid, dr_request *request,
                            dr_api *apis, size_t apis_max, dora_error *error);
 

@@ -36,6 +36,14 @@ void dr_call_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error *e
     dr_reply_refused(&responder, has_guid ? frame->guid : DR_GUID_NONE, error);
 }
 
+void dr_call_unreadable(const dr_responder *responder, const char *guid, const dora_error *error)
+{
+    if (error->code == DORA_CODE_BAD_BODY) {
+        dr_call_stream_spoil(responder, guid);
+    }
+    dr_reply_refused(responder, guid, error);
+}
+
 /* offload: a body is unpacked in the thread pool. */
 static void offload(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is_packed)
 {
@@ -59,7 +67,7 @@ static void take_json(dr_lane *lane, dr_conn *conn, const char *guid, dora_slice
     dr_buf_clear(&lane->inner);
     if (dr_json_request(text, 2 * dr_frame_bytes_max(&lane->reactor.frame), &lane->inner, &error) !=
         DORA_OK) {
-        dr_reply_refused(&responder, guid, &error);
+        dr_call_unreadable(&responder, guid, &error);
         return;
     }
     dr_call_request(&responder, guid, dr_buf_slice(&lane->inner));
@@ -76,7 +84,7 @@ void dr_call_frame(dr_conn *conn, const dr_frame *frame, void *user)
     if (lane->reactor.frame.gzip && frame->body.len > DR_INFLATE_INLINE_MAX) {
         offload(lane, conn, frame, true);
     } else if (dr_frame_body(&lane->reactor.frame, frame, &lane->plain, &body, &error) != DORA_OK) {
-        dr_reply_refused(&responder, frame->is_bare ? DR_GUID_NONE : frame->guid, &error);
+        dr_call_unreadable(&responder, frame->is_bare ? DR_GUID_NONE : frame->guid, &error);
     } else if (frame->is_bare) {
         dr_call_bare(&responder, body);
     } else if (dr_body_is_json(body)) {
@@ -116,7 +124,7 @@ void dr_call_bare(const dr_responder *responder, dora_slice body)
         return;
     }
     request.guid = (dora_slice){guid, DR_GUID_LEN};
-    if (request.type >= DR_TYPE_ST_S && request.type != DR_TYPE_SC) { /* none of those days */
+    if (request.type >= DR_TYPE_ST_S) { /* none of those days */
         error.code = DORA_CODE_BAD_TYPE;
         error.msg[0] = '\0';
         dr_reply_refused(&own, guid, &error);
@@ -149,7 +157,9 @@ static bool is_too_much(const dr_responder *responder, const dr_request *request
 /* take_word: a client says something of a call that is under way. */
 static void take_word(const dr_responder *responder, const dr_request *request)
 {
-    if (request->type == DR_TYPE_TK) {
+    if (request->guid.len == 0) {
+        dr_count_one(&responder->lane->ignored); /* nobody knows of which */
+    } else if (request->type == DR_TYPE_TK) {
         dr_call_stream_take(responder, request);
     } else {
         dr_cancel_take(responder, request);
@@ -165,10 +175,7 @@ void dr_call_request(const dr_responder *responder, const char *guid, dora_slice
     if (dr_request_decode(body, guid, &request, responder->lane->apis, DR_APIS_MAX, &error) !=
             DORA_OK &&
         !is_taken(responder, &request)) {
-        if (error.code == DORA_CODE_BAD_BODY) {
-            dr_call_stream_spoil(responder, guid);
-        }
-        dr_reply_refused(responder, guid, &error);
+        dr_call_unreadable(responder, guid, &error);
         return;
     }
     if (request.type > DR_TYPE_COUNT) {
@@ -196,8 +203,8 @@ static void note_client(const dr_responder *responder, const dr_request *request
 
 /* is_refused: a server that stops takes no more, but from the original's clients, which take 100207
  * for success. Their connections end as soon as nothing is in flight on them. One from which
- * another takes over reads no more frames but those of TLS, which cannot move, and still takes over
- * HTTP what cannot be sent again. */
+ * another takes over reads no more frames but those of TLS, which cannot move, and of connections
+ * with streams, and still takes over HTTP what cannot be sent again. */
 static bool is_refused(const dr_responder *responder, const dr_request *request)
 {
     const dr_phase phase =
@@ -208,7 +215,8 @@ static bool is_refused(const dr_responder *responder, const dr_request *request)
     const bool has_conn = dr_responder_has_conn(responder);
     const bool is_original = has_conn && responder->conn->client == DR_CONN_CLIENT_ORIGINAL;
     if (phase == DR_PHASE_MOVING) {
-        return has_conn ? (responder->lane->reactor.is_moving || responder->conn->streams > 0) &&
+        return has_conn ? (responder->lane->reactor.is_moving || responder->conn->streams > 0 ||
+                           responder->lane->is_late) &&
                               !is_original
                         : dr_responder_is_web(responder) && request->attempt >= 0;
     }

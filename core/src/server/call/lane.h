@@ -48,6 +48,7 @@ struct dr_lane {
     dr_http http;
     dr_expiry expiry;
     dr_caller caller; /* of the request that it is at */
+    bool is_late;     /* which was read while the reactor held, and unpacked elsewhere */
     dr_caller_count callers[DR_CALLER_ROWS_MAX];
     dr_log_few strangers; /* that were written down */
     dr_log_few hasty;     /* likewise: who calls too often */

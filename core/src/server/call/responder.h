@@ -95,7 +95,8 @@ void dr_responder_release(const dr_responder *responder);
 void dr_responder_update(const dr_responder *responder);
 
 /* dr_responder_is_full says whether parts of a stream should wait, since much of what was sent has
- * not been taken; dr_call_stream_room is called once it was. */
+ * not been taken; dr_call_stream_room, or dr_call_stream_room_web, is
+ * called once it was. */
 bool dr_responder_is_full(const dr_responder *responder);
 
 /* dr_responder_charge counts bytes that are held for whoever asked, as for its connection;

@@ -6,7 +6,6 @@
 
 #include "server/call/intake.h"
 #include "server/call/offload.h"
-#include "server/call/reply.h"
 #include "wire/json_message.h"
 #include "wire/json_request.h"
 
@@ -19,6 +18,7 @@ typedef struct unpacking {
     dr_buf inner;
     dora_slice body;
     bool is_json;
+    bool is_late; /* dr_lane.is_late */
     dora_err err;
     dora_error error;
     char guid[DR_GUID_LEN];
@@ -47,9 +47,11 @@ static void on_unpacked(dr_offload *offload)
     if (self->err == DORA_OK && self->frame.is_bare) {
         dr_call_bare(&responder, self->body);
     } else if (self->err == DORA_OK) {
+        responder.lane->is_late = self->is_late;
         dr_call_request(&responder, self->guid, self->body);
+        responder.lane->is_late = false;
     } else {
-        dr_reply_refused(&responder, self->guid, &self->error);
+        dr_call_unreadable(&responder, self->guid, &self->error);
     }
 }
 
@@ -73,6 +75,7 @@ dora_err dr_unpack_offload(dr_lane *lane, dr_conn *conn, const dr_frame *frame, 
     self->offload.bytes = sizeof(*self) + frame->body.len;
     self->options = lane->reactor.frame;
     self->options.gzip = is_packed;
+    self->is_late = lane->reactor.apart_bound == 0;
     self->error.code = DORA_CODE_BAD_BODY;
     memcpy(self->guid, frame->is_bare ? DR_GUID_NONE : frame->guid, DR_GUID_LEN);
     memcpy(self->bytes, frame->body.data, frame->body.len);

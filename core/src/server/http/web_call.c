@@ -63,16 +63,16 @@ static bool take_number(dora_slice text, int64_t *number)
     return text.data == NULL || text.len > 0;
 }
 
-/* take_timeout: below 0 counts as 0. */
-static bool take_timeout(dora_slice text, int64_t *timeout_ms)
+/* take_from_0: below 0 counts as 0. */
+static bool take_from_0(dora_slice text, int64_t *number)
 {
     const bool is_negative = text.len > 1 && text.data[0] == '-';
     if (is_negative) {
         text.data++;
         text.len--;
     }
-    const bool is_number = take_number(text, timeout_ms);
-    *timeout_ms = is_negative ? 0 : *timeout_ms;
+    const bool is_number = take_number(text, number);
+    *number = is_negative ? 0 : *number;
     return is_number;
 }
 
@@ -92,13 +92,13 @@ static const char *take_options(const dr_web *web, dr_request *request)
     const dora_slice guid = option_of(web, "X-Dora-Guid", "guid");
     const dora_slice trace = dr_http_header(web->exchange, "traceparent");
     const dora_slice priority = option_of(web, "X-Dora-Priority", "priority");
-    if (!take_timeout(option_of(web, "X-Dora-Timeout", "timeout"), &request->timeout_ms)) {
+    if (!take_from_0(option_of(web, "X-Dora-Timeout", "timeout"), &request->timeout_ms)) {
         return "X-Dora-Timeout (or timeout in the query) must be a number of milliseconds";
     }
     if (!take_number(option_of(web, "X-Dora-Attempt", "attempt"), &request->attempt)) {
         return "X-Dora-Attempt (or attempt in the query) must be a number";
     }
-    if (!take_number(option_of(web, "X-Dora-Window", "window"), &request->window)) {
+    if (!take_from_0(option_of(web, "X-Dora-Window", "window"), &request->window)) {
         return "X-Dora-Window (or window in the query) must be a number of parts";
     }
     if (priority.data != NULL && !dora_priority_find(priority, &request->priority)) {
