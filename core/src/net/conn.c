@@ -26,6 +26,17 @@ static void unlink_conn(dr_conn *conn)
     }
 }
 
+/* unlink_dirty. Returns: false where it is not in this list. */
+static bool unlink_dirty(dr_conn **at, const dr_conn *conn)
+{
+    while (*at != NULL && *at != conn) {
+        at = &(*at)->next_dirty;
+    }
+    const bool is_there = *at != NULL;
+    *at = is_there ? conn->next_dirty : NULL;
+    return is_there;
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     dr_conn *conn = handle->data;
@@ -44,11 +55,9 @@ void dr_conn_close(dr_conn *conn)
     }
     conn->is_closing = true;
     if (conn->is_dirty) {
-        dr_conn **at = &reactor->dirty;
-        while (*at != conn) {
-            at = &(*at)->next_dirty;
+        if (!unlink_dirty(&reactor->dirty, conn)) {
+            (void)unlink_dirty(&reactor->later, conn);
         }
-        *at = conn->next_dirty;
         conn->is_dirty = false;
     }
     if (conn->is_shut) {
@@ -81,8 +90,9 @@ bool dr_conn_may_read(const dr_conn *conn)
 
 bool dr_conn_is_full(dr_conn *conn)
 {
-    conn->wants_room = unsent(conn) >= DR_CONN_STREAM_PAUSE;
-    return conn->wants_room;
+    const bool is_full = unsent(conn) >= DR_CONN_STREAM_PAUSE;
+    conn->wants_room = conn->wants_room || is_full;
+    return is_full;
 }
 
 /* count_pause counts that a connection is not read, and why, where that is its own doing. */
@@ -388,6 +398,36 @@ static void on_written(uv_write_t *request, int status)
     dr_conn_flush(conn);
 }
 
+static void mark(dr_conn *conn, dr_conn **list)
+{
+    if (!conn->is_dirty && !conn->is_closing) {
+        conn->is_dirty = true;
+        conn->next_dirty = *list;
+        *list = conn;
+    }
+}
+
+static void mark_dirty(dr_conn *conn)
+{
+    mark(conn, &conn->reactor->dirty);
+}
+
+/* say_room says so once a turn: a client that takes all at once would keep the others waiting. */
+static void say_room(dr_conn *conn)
+{
+    dr_reactor *reactor = conn->reactor;
+    if (!conn->wants_room || unsent(conn) >= DR_CONN_STREAM_PAUSE) {
+        return;
+    }
+    if (conn->room_turn == reactor->turn) {
+        mark(conn, &reactor->later);
+        return;
+    }
+    conn->room_turn = reactor->turn;
+    conn->wants_room = false;
+    reactor->events.on_room(conn, reactor->events.user);
+}
+
 void dr_conn_flush(dr_conn *conn)
 {
     dr_reactor *reactor = conn->reactor;
@@ -426,27 +466,15 @@ void dr_conn_flush(dr_conn *conn)
             account(conn);
         }
     }
-    if (conn->wants_room && unsent(conn) < DR_CONN_STREAM_PAUSE) {
-        conn->wants_room = false;
-        reactor->events.on_room(conn, reactor->events.user);
-        if (conn->is_closing) {
-            return;
-        }
+    say_room(conn);
+    if (conn->is_closing) {
+        return;
     }
     if (conn->is_finishing && !conn->is_refusing && unsent(conn) == 0 && conn->calls == 0) {
         shut(conn);
     } else {
         dr_conn_update(conn);
         dr_conn_leave(conn);
-    }
-}
-
-static void mark_dirty(dr_conn *conn)
-{
-    if (!conn->is_dirty && !conn->is_closing) {
-        conn->is_dirty = true;
-        conn->next_dirty = conn->reactor->dirty;
-        conn->reactor->dirty = conn;
     }
 }
 

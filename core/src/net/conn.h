@@ -44,6 +44,7 @@ typedef struct dr_conn {
     uint32_t
         streams;   /* those of them whose client says something meanwhile: it is read in any case */
     uint32_t turn; /* of the reactor, when this was read for the last time */
+    uint32_t room_turn; /* likewise, when on_room was called */
     dr_place place;
     dr_held held; /* large buffers, counted; small ones cost as much as the connection */
     size_t apart; /* bytes that the owner holds for it; dr_conn_hold */

@@ -74,9 +74,7 @@ void dr_http_let_go(dr_http_exchange *exchange, size_t bytes)
     dr_http_account(exchange);
 }
 
-/* is_taken asks the kernel whether anything of an answer has left for the client lately: it does
- * where the client makes room for it. */
-static bool is_taken(const dr_http_exchange *exchange, uint32_t within_ms)
+bool dr_http_is_taken(const dr_http_exchange *exchange, uint32_t within_ms)
 {
     struct tcp_info info = {.tcpi_last_data_sent = 0};
     socklen_t len = sizeof(info);
@@ -90,7 +88,7 @@ static bool has_moved(dr_http_exchange *exchange, uint32_t within_ms)
     const size_t came = exchange->body.len;
     const bool has_come = came != exchange->came;
     exchange->came = came;
-    return has_come || (exchange->answered > 0 && is_taken(exchange, within_ms));
+    return has_come || (exchange->answered > 0 && dr_http_is_taken(exchange, within_ms));
 }
 
 void dr_http_look(dr_http *http, uint32_t passed_ms)

@@ -105,7 +105,7 @@ bool dr_http_stream_is_stuck(const dr_http_exchange *exchange, uint64_t now_ms)
 {
     const uint32_t most_ms = exchange->http->options.slow_ms;
     return exchange->is_stream && exchange->out.len > 0 && most_ms != 0 &&
-           now_ms - exchange->taken_ms >= most_ms;
+           now_ms - exchange->taken_ms >= most_ms && !dr_http_is_taken(exchange, most_ms);
 }
 
 void dr_http_stream_forget(dr_http_exchange *exchange)

@@ -28,6 +28,17 @@ static void flush_dirty(dr_reactor *reactor)
     }
 }
 
+/* take_later: what has had its turn has it again. */
+static void take_later(dr_reactor *reactor)
+{
+    while (reactor->later != NULL) {
+        dr_conn *conn = reactor->later;
+        reactor->later = conn->next_dirty;
+        conn->next_dirty = reactor->dirty;
+        reactor->dirty = conn;
+    }
+}
+
 /* on_busy does nothing: while it is started, the loop does not sleep. */
 static void on_busy(uv_idle_t *handle)
 {
@@ -42,13 +53,18 @@ static void on_prepare(uv_prepare_t *handle)
     const dr_reactor_events *events = &reactor->events;
     reactor->turn++;
     reactor->turn_ns = 0;
+    take_later(reactor);
     dr_seat_clear(reactor->seat);
     for (int round = 0; round < ROUNDS_MAX; round++) {
         events->collect(events->user);
         flush_dirty(reactor);
         events->set_asleep(true, events->user);
         if (!events->has_ready(events->user)) {
-            uv_idle_stop(&reactor->busy);
+            if (reactor->later != NULL) {
+                uv_idle_start(&reactor->busy, on_busy);
+            } else {
+                uv_idle_stop(&reactor->busy);
+            }
             return;
         }
         events->set_asleep(false, events->user);

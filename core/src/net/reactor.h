@@ -131,7 +131,8 @@ struct dr_reactor {
     uint32_t look_ms;   /* between two looks at whether connections stand still */
     uint32_t looked_ms; /* since the last one */
     dr_conn *conns;
-    dr_conn *dirty; /* connections with replies to write at the end of this turn */
+    dr_conn *dirty; /* connections with replies to write at the end of this turn; */
+    dr_conn *later; /* those that have had their turn, at the end of the next */
     dr_buf spare[DR_SPARE_BUFFERS_MAX];
     uint32_t spare_count;
     char read_buf[DR_READ_BYTES];
