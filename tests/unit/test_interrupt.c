@@ -12,6 +12,7 @@
 #include "task/collect.h"
 #include "task/heed.h"
 #include "task/interrupt.h"
+#include "task/look.h"
 #include "task/loop.h"
 #include "task/watch.h"
 #include "unit_pool.h"
@@ -19,7 +20,7 @@
 #define MS UINT64_C(1000000)
 #define LIMIT_MS 500u
 #define GRACE_MS 300u
-#define BIG_BYTES 8192
+#define BIG_BYTES (256 << 10) /* half of it is above the room of a block */
 
 typedef struct setting {
     dr_pool pool;
@@ -100,15 +101,20 @@ static void tear_down(setting *self)
 }
 UNIT_SCENE(setting, tear_down)
 
-static uint32_t submit(setting *self)
+static uint32_t submit_of(setting *self, dr_call_type type)
 {
     const dr_task_input input = {.name = {"/t", 2},
                                  .param = {"N;", 2},
                                  .guid = UNIT_GUID,
-                                 .type = DR_TYPE_W_S,
+                                 .type = type,
                                  .submitted_ns = dr_clock_ns(),
                                  .owner = self};
     return unit_pool_submit(&self->pool, &input);
+}
+
+static uint32_t submit(setting *self)
+{
+    return submit_of(self, DR_TYPE_W_S);
 }
 
 static bool keep(const dr_outcome *outcome, void *user)
@@ -432,6 +438,92 @@ static void what_was_not_asked_has_no_such_reply(void **state)
     assert_int_equal(at->code, 0);
 }
 
+/* ---- streams ---- */
+
+/* stall begins a stream whose client takes nothing, and has it send a part that is large. */
+static dora_task *stall(setting *self)
+{
+    static char part[BIG_BYTES / 2];
+    (void)submit_of(self, DR_TYPE_ST_S);
+    dora_task *job = take(self);
+    memset(part, 'x', sizeof(part));
+    (void)dora_write_string(dora_reply_writer(dora_task_reply(job)), part, sizeof(part));
+    assert_int_equal(dora_reply_part(dora_task_reply(job)), DORA_EAGAIN);
+    return job;
+}
+
+static void a_part_that_waits_leaves_the_big_area_to_others(void **state)
+{
+    setting *at = *state;
+    static char long_one[BIG_BYTES / 2];
+    set_up(at, 8, GRACE_MS);
+    dora_task *stream = stall(at);
+    assert_int_equal(stream->place, DR_JOB_IN_HEAP);
+    assert_false(at->worker.has_big);
+    (void)submit(at);
+    dora_task *job = take(at);
+    memset(long_one, 'y', sizeof(long_one));
+    (void)dora_write_string(dora_reply_writer(dora_task_reply(job)), long_one, sizeof(long_one));
+    assert_true(at->worker.has_big);
+    dora_task_done(job, DORA_OK);
+    assert_int_equal(collect(at), 1);
+    assert_int_equal(at->code, 0);
+    dora_task_done(stream, dora_task_interrupted(stream, DORA_INTERRUPT_CANCELLED, "", 0));
+    assert_int_equal(collect(at), 1);
+}
+
+static void the_next_stream_in_its_place_does_not_wait(void **state)
+{
+    setting *at = *state;
+    set_up(at, 8, GRACE_MS);
+    dora_task *job = stall(at);
+    assert_int_not_equal(job->paused_ns, 0);
+    dora_task_done(job, dora_task_interrupted(job, DORA_INTERRUPT_CANCELLED, "", 0));
+    assert_int_equal(collect(at), 1);
+    (void)submit_of(at, DR_TYPE_ST_S);
+    assert_ptr_equal(take(at), job);
+    assert_int_equal(job->paused_ns, 0);
+    dora_task_done(job, DORA_OK);
+    assert_int_equal(collect(at), 1);
+    assert_int_equal(at->pool.costs[0].run_ns, 0); /* how long it took was up to its reader */
+}
+
+static void is_young(const dr_task_seen *seen, void *user)
+{
+    (*(uint32_t *)user)++;
+    assert_true(seen->has_begun);
+    assert_true(seen->queue_ns < UINT64_C(3600000000000));
+    assert_true(seen->age_ns < UINT64_C(3600000000000));
+}
+
+static void one_that_waits_for_room_is_not_of_another_century(void **state)
+{
+    setting *at = *state;
+    uint32_t count = 0;
+    set_up(at, 8, GRACE_MS);
+    dora_task *job = stall(at);
+    dr_dispatch_each(&at->pool, is_young, &count);
+    assert_int_equal(count, 1);
+    dora_task_done(job, DORA_OK);
+    assert_int_equal(collect(at), 1);
+}
+
+/* A signal that comes just before it sleeps is missed. */
+static void what_sleeps_for_room_is_woken_to_end(void **state)
+{
+    setting *at = *state;
+    set_up(at, 1, GRACE_MS);
+    const uint32_t task = submit_of(at, DR_TYPE_ST_S);
+    dora_task *job = take(at);
+    assert_false(dr_parts_can_go_on(job));
+    atomic_store(&at->pool.region.workers[at->slot].asleep, DR_ASLEEP_FOR_ROOM);
+    assert_true(dr_interrupt_task(&at->pool, task, DR_INTERRUPT_STOP));
+    assert_int_equal(atomic_load(&at->pool.region.workers[at->slot].asleep), DR_AWAKE);
+    assert_true(dr_parts_can_go_on(job));
+    dora_task_done(job, DORA_EHANDLER);
+    assert_int_equal(collect(at), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +542,10 @@ int main(void)
         unit_in(setting, a_late_reply_that_is_big_gives_its_area_back),
         unit_in(setting, a_stop_asks_all_and_refuses_what_waits),
         unit_in(setting, what_was_not_asked_has_no_such_reply),
+        unit_in(setting, a_part_that_waits_leaves_the_big_area_to_others),
+        unit_in(setting, the_next_stream_in_its_place_does_not_wait),
+        unit_in(setting, one_that_waits_for_room_is_not_of_another_century),
+        unit_in(setting, what_sleeps_for_room_is_woken_to_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
