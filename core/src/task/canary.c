@@ -150,7 +150,8 @@ void dr_canary_count(dr_pool *pool, uint32_t task, int64_t code, uint64_t run_ns
     }
     seen->calls++;
     seen->errors += code != 0;
-    if (code == 0 && slot->finished > 0) { /* the first one of a worker fills its caches */
+    /* The first one of a worker fills its caches; how long a stream takes is up to its reader. */
+    if (code == 0 && slot->finished > 0 && record->type != DR_TYPE_ST_S) {
         dr_seen_time(seen, run_ns);
     }
 }
