@@ -58,15 +58,21 @@ static void set_up(setting *self, uint32_t percent, uint32_t concurrency)
     begin(self, percent);
 }
 
-static uint32_t submit(setting *self, uint32_t api)
+static uint32_t submit_of(setting *self, uint32_t api, dr_call_type type)
 {
     const dr_task_input input = {.name = {"/t", 2},
                                  .param = {"N;", 2},
                                  .guid = UNIT_GUID,
                                  .api = api,
+                                 .type = type,
                                  .own_limit_ms = api == LIMITED ? 200 : 0,
                                  .owner = self};
     return unit_pool_submit(&self->pool, &input);
+}
+
+static uint32_t submit(setting *self, uint32_t api)
+{
+    return submit_of(self, api, DR_TYPE_W_S);
 }
 
 /* finish ends what a worker runs, with a code. */
@@ -271,6 +277,23 @@ static void codes_count_as_what_they_say(void **state)
     assert_true(seen[DR_CANARY_NEW].errors > before[DR_CANARY_NEW].errors);
 }
 
+/* How long a stream takes is up to its reader. */
+static void a_stream_is_counted_and_not_timed(void **state)
+{
+    setting *at = *state;
+    dr_seen seen[DR_CANARY_SIDES];
+    set_up(at, 50, 1);
+    for (int i = 0; i < 10; i++) {
+        const uint32_t task = submit_of(at, BOTH, DR_TYPE_ST_S);
+        const uint32_t slot = at->pool.records[task].slot;
+        assert_int_equal(unit_pool_start(&at->pool, slot), task);
+        finish(at, slot, task, 0, 5000);
+    }
+    assert_true(dr_canary_look(&at->pool, seen));
+    assert_int_equal(seen[DR_CANARY_NEW].calls + seen[DR_CANARY_OLD].calls, 10);
+    assert_int_equal(seen[DR_CANARY_NEW].timed + seen[DR_CANARY_OLD].timed, 0);
+}
+
 static void a_replacement_takes_part(void **state)
 {
     setting *at = *state;
@@ -365,6 +388,7 @@ int main(void)
         unit_in(setting, what_a_dead_worker_had_not_begun_goes_back),
         unit_in(setting, what_it_ran_when_it_died_is_an_error),
         unit_in(setting, codes_count_as_what_they_say),
+        unit_in(setting, a_stream_is_counted_and_not_timed),
         unit_in(setting, a_replacement_takes_part),
         unit_in(setting, it_goes_back),
         unit_in(setting, it_takes_over),
