@@ -14,12 +14,12 @@ static void write_text(dora_writer *writer, const char *text)
 }
 
 /* prepare makes the cell's calls, with the numbers `n` and n + 1. */
-static void prepare(cell *self, int64_t n)
+static void prepare(cell *self, int64_t n, const char *api)
 {
     static const char *const keys[2] = {"a", "b"};
     char text[TEXT_LEN];
     memset(text, 't', sizeof(text));
-    (void)snprintf(self->name, sizeof(self->name), "/%s/say", self->handler);
+    (void)snprintf(self->name, sizeof(self->name), "/%s/%s", self->handler, api);
     for (int i = 0; i < 2; i++) {
         dora_writer *writer = self->writers[i];
         dora_writer_reset(writer);
@@ -47,9 +47,11 @@ void cell_run(cell *self, const char *marks, cell_ask_fn ask, void *user)
         cell_kind kind;
         size_t count;
         int64_t n;
-    } modes[] = {{"W_S", CELL_WAIT, 1, 1},    {"W_M", CELL_WAIT, 2, 2},
-                 {"AN_S", CELL_SEND, 1, 4},   {"AN_M", CELL_SEND, 2, 5},
-                 {"AM_S", CELL_SUBMIT, 1, 7}, {"AM_M", CELL_SUBMIT, 2, 8}};
+    } modes[] = {{"W_S", CELL_WAIT, 1, 1},      {"W_M", CELL_WAIT, 2, 2},
+                 {"AN_S", CELL_SEND, 1, 4},     {"AN_M", CELL_SEND, 2, 5},
+                 {"AM_S", CELL_SUBMIT, 1, 7},   {"AM_M", CELL_SUBMIT, 2, 8},
+                 {"ST_S", CELL_STREAM, 1, 10},  {"error", CELL_STREAM, 1, 11},
+                 {"cancel", CELL_CANCEL, 1, 12}};
     self->marks = marks;
     for (int i = 0; i < 2; i++) {
         self->writers[i] = dora_writer_new(1u << 16);
@@ -60,7 +62,7 @@ void cell_run(cell *self, const char *marks, cell_ask_fn ask, void *user)
     for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
         self->handler = handlers[i];
         for (size_t k = 0; k < sizeof(modes) / sizeof(modes[0]); k++) {
-            prepare(self, modes[k].n);
+            prepare(self, modes[k].n, modes[k].kind >= CELL_STREAM ? "parts" : "say");
             printf("%s\t%s\t", modes[k].mode, self->handler);
             ask(user, modes[k].kind, modes[k].count);
             putchar('\n');
@@ -82,6 +84,28 @@ dora_client_options cell_options(char **argv)
                                  .tls_key = getenv("SAY_TLS_KEY")};
 }
 
+static void print_hex(dora_slice bytes)
+{
+    for (size_t at = 0; at < bytes.len; at++) {
+        printf("%02x", (unsigned)(unsigned char)bytes.data[at]);
+    }
+}
+
+void cell_print_part(const dora_stream_event *part)
+{
+    print_hex(part->data);
+    putchar(' ');
+}
+
+void cell_print_end(int64_t code, dora_slice data)
+{
+    if (code != 0) {
+        printf("!%lld", (long long)code);
+    } else {
+        print_hex(data);
+    }
+}
+
 void cell_print(const dora_answer *answer, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -93,8 +117,6 @@ void cell_print(const dora_answer *answer, size_t count)
         if (i > 0) {
             putchar(' ');
         }
-        for (size_t at = 0; at < result->data.len; at++) {
-            printf("%02x", (unsigned)(unsigned char)result->data.data[at]);
-        }
+        print_hex(result->data);
     }
 }

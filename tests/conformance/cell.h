@@ -4,7 +4,7 @@
 
 #include <dora/dora.h>
 
-typedef enum cell_kind { CELL_WAIT, CELL_SEND, CELL_SUBMIT } cell_kind;
+typedef enum cell_kind { CELL_WAIT, CELL_SEND, CELL_SUBMIT, CELL_STREAM, CELL_CANCEL } cell_kind;
 
 /* cell is the one or two calls that are under way. */
 typedef struct cell {
@@ -16,7 +16,8 @@ typedef struct cell {
     dora_error error;
 } cell;
 
-/* cell_ask_fn makes the cell's first `count` calls and prints what came of them. */
+/* cell_ask_fn makes the cell's first `count` calls and prints what came of them. Of a stream it
+ * prints the parts, then its end; CELL_CANCEL cancels it behind the first. */
 typedef void (*cell_ask_fn)(void *user, cell_kind kind, size_t count);
 
 /* cell_run asks each handler once in each mode: client ADDRESS FLAGS MARKS, see run.py. */
@@ -24,6 +25,10 @@ void cell_run(cell *self, const char *marks, cell_ask_fn ask, void *user);
 
 /* cell_options reads ADDRESS and FLAGS. */
 dora_client_options cell_options(char **argv);
+
+/* cell_print_part prints a part of a stream, cell_print_end what it came to. */
+void cell_print_part(const dora_stream_event *part);
+void cell_print_end(int64_t code, dora_slice data);
 
 /* cell_print prints results: hex with a space between, !TEXT for an error. */
 void cell_print(const dora_answer *answer, size_t count);

@@ -29,6 +29,33 @@ static void print_collected(work *k, size_t count)
     dora_collection_free(collection);
 }
 
+/* stream goes through one, word by word. */
+static void stream(work *k, bool is_cancelled)
+{
+    dora_error *error = &k->cell.error;
+    dora_stream *words = NULL;
+    dora_stream_event word = {.what = DORA_STREAM_PART};
+    dora_err err = dora_client_stream(k->client, k->cell.calls, NULL, &words, error);
+    while (err == DORA_OK && word.what != DORA_STREAM_END) {
+        err = dora_stream_next(words, &word, error);
+        if (err != DORA_OK) {
+            break;
+        }
+        if (word.what == DORA_STREAM_PART) {
+            cell_print_part(&word);
+        } else if (word.what == DORA_STREAM_RESULT) {
+            cell_print_end(word.code, word.data);
+        }
+        if (is_cancelled && word.what == DORA_STREAM_PART) {
+            dora_stream_cancel(words);
+        }
+    }
+    if (err != DORA_OK) {
+        printf("!%s", error->msg);
+    }
+    dora_stream_free(words);
+}
+
 static dora_err run(work *k, cell_kind kind, size_t count)
 {
     const dora_call *calls = k->cell.calls;
@@ -49,7 +76,9 @@ static dora_err run(work *k, cell_kind kind, size_t count)
 static void ask(void *user, cell_kind kind, size_t count)
 {
     work *k = user;
-    if (run(k, kind, count) != DORA_OK) {
+    if (kind >= CELL_STREAM) {
+        stream(k, kind == CELL_CANCEL);
+    } else if (run(k, kind, count) != DORA_OK) {
         printf("!%s", k->cell.error.msg);
     } else if (kind == CELL_WAIT) {
         cell_print(k->answer, count);

@@ -44,9 +44,32 @@ function accepted(callable $send): string
     return 'accepted';
 }
 
+/** The parts of a stream, then its result or the code of its error. */
+function parts_of(Dora\Client $client, string $name, int $n): string
+{
+    $said = [];
+    $stream = $client->stream($name, param($n));
+    try {
+        foreach ($stream as $part) {
+            $said[] = shown($part);
+            if ($n === 12) {
+                $stream->cancel();
+            }
+        }
+        $said[] = shown($stream->getReturn());
+    } catch (Dora\HandlerException $error) {
+        $said[] = '!' . $error->getCode();
+    }
+    return implode(' ', $said);
+}
+
 function cells(Dora\Client $client, string $name): array
 {
+    $parts = str_replace('/say', '/parts', $name);
     return [
+        'ST_S' => fn() => parts_of($client, $parts, 10),
+        'error' => fn() => parts_of($client, $parts, 11),
+        'cancel' => fn() => parts_of($client, $parts, 12),
         'W_S' => fn() => shown($client->call($name, param(1))),
         'W_M' => fn() => both($client->callMany(pair($name, 2))),
         'AN_S' => fn() => accepted(fn() => $client->send($name, param(4))),

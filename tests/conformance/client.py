@@ -38,6 +38,21 @@ def result_of(client, guid):
     return found[guid]
 
 
+def parts_of(client, name, n):
+    """The parts of a stream, then its result or the code of its error."""
+    said = []
+    stream = client.stream(name, param(n))
+    try:
+        for part in stream:
+            said.append(shown(part))
+            if n == 12:
+                stream.cancel()
+        said.append(shown(stream.result))
+    except dora.HandlerError as error:
+        said.append("!%d" % error.code)
+    return " ".join(said)
+
+
 def cells(client, name):
     yield "W_S", lambda: shown(client.call(name, param(1)))
     yield "W_M", lambda: both(client.call_many(pair(name, 2)))
@@ -45,6 +60,8 @@ def cells(client, name):
     yield "AN_M", lambda: "accepted" if client.send_many(pair(name, 5)) is None else "?"
     yield "AM_S", lambda: shown(result_of(client, client.submit(name, param(7))))
     yield "AM_M", lambda: both(result_of(client, client.submit_many(pair(name, 8))))
+    for mode, n in (("ST_S", 10), ("error", 11), ("cancel", 12)):
+        yield mode, lambda n=n: parts_of(client, name.replace("/say", "/parts"), n)
 
 
 def main():

@@ -39,7 +39,27 @@ async def result_of(client, guid):
     return found[guid]
 
 
+async def parts_of(client, name, n):
+    """The parts of a stream, then its result or the code of its error."""
+    said = []
+    stream = client.stream(name, param(n))
+    try:
+        async for part in stream:
+            said.append(shown(part))
+            if n == 12:
+                stream.cancel()
+        said.append(shown(stream.result))
+    except dora.HandlerError as error:
+        said.append("!%d" % error.code)
+    return " ".join(said)
+
+
+STREAMS = {"ST_S": 10, "error": 11, "cancel": 12}
+
+
 async def cell(client, name, mode):
+    if mode in STREAMS:
+        return await parts_of(client, name.replace("/say", "/parts"), STREAMS[mode])
     if mode == "W_S":
         return shown(await client.call(name, param(1)))
     if mode == "W_M":
@@ -58,7 +78,7 @@ async def main():
     async with dora.AsyncClient(ADDRESS, timeout=10, sign="sign" in flags,
                                 gzip="gzip" in flags, **TLS) as client:
         for handler in ("c", "php", "python"):
-            for mode in ("W_S", "W_M", "AN_S", "AN_M", "AM_S", "AM_M"):
+            for mode in ("W_S", "W_M", "AN_S", "AN_M", "AM_S", "AM_M", *STREAMS):
                 try:
                     text = await cell(client, "/%s/say" % handler, mode)
                 except Exception as error:  # whatever it is, it is this cell's result

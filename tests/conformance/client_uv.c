@@ -11,6 +11,8 @@ typedef struct work {
     bool has_accepted;
     bool is_done;
     size_t count; /* of results to print */
+    uint64_t id;  /* of a stream */
+    bool is_stream;
     cell cell;
 } work;
 
@@ -28,10 +30,33 @@ static void on_done(dora_err err, const dora_error *error, const dora_answer *an
     k->is_done = true;
     if (err != DORA_OK) {
         printf("!%s", error->msg);
+    } else if (k->is_stream) {
+        const dora_result *result = dora_answer_result(answer, 0);
+        cell_print_end(result->code, result->data);
     } else if (k->count == 0) {
         printf("accepted");
     } else {
         cell_print(answer, k->count);
+    }
+}
+
+static void on_word(const dora_stream_event *word, void *user)
+{
+    work *k = user;
+    if (word->what == DORA_STREAM_PART) {
+        cell_print_part(word);
+        dora_async_take(k->client, k->id, 1);
+    }
+}
+
+/* on_first cancels behind the first part; nothing more is heard then. */
+static void on_first(const dora_stream_event *word, void *user)
+{
+    work *k = user;
+    if (word->what == DORA_STREAM_PART) {
+        cell_print_part(word);
+        k->is_done = dora_async_cancel(k->client, k->id);
+        cell_print_end(DORA_CODE_CANCELLED, (dora_slice){"", 0});
     }
 }
 
@@ -43,7 +68,12 @@ static dora_err begin(work *k, cell_kind kind, size_t count)
     k->count = kind == CELL_SEND ? 0 : count;
     k->is_done = false;
     k->has_accepted = false;
+    k->is_stream = kind >= CELL_STREAM;
     switch (kind) {
+    case CELL_STREAM:
+    case CELL_CANCEL:
+        return dora_async_stream(client, calls, NULL, kind == CELL_CANCEL ? on_first : on_word,
+                                 on_done, k, &k->id, error);
     case CELL_WAIT:
         return count == 1 ? dora_async_call(client, calls, NULL, on_done, k, NULL, error)
                           : dora_async_call_many(client, calls, 2, NULL, on_done, k, NULL, error);

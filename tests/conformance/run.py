@@ -5,8 +5,8 @@ clients and, in C and Python, those of event loops.
 
 --core is a build of the core. DORA_BIN, DORA_PYTHON and DORA_PHP_EXTENSION name the program, the
 Python with the extension and PHP's module. A client asks each handler once in each mode and prints
-lines MODE TAB HANDLER TAB RESULT: what came back in hex (of two apis with a space between),
-"accepted", or !TEXT. A handler leaves a mark in a file, so a cell holds only when each api ran
+lines MODE TAB HANDLER TAB RESULT: what came back in hex (of two apis, and of the parts of a stream,
+with a space between), "accepted", or !TEXT. A handler leaves a mark in a file, so a cell holds only when each api ran
 exactly once, in the right mode, and what came back is the bytes expected.
 """
 
@@ -25,7 +25,10 @@ from support.server import ROOT, Server, wait_until  # noqa: E402
 
 LANGUAGES = ("c", "php", "python")
 # Mode and the numbers its apis are asked with.
-MODES = {"W_S": [1], "W_M": [2, 3], "AN_S": [4], "AN_M": [5, 6], "AM_S": [7], "AM_M": [8, 9]}
+MODES = {"W_S": [1], "W_M": [2, 3], "AN_S": [4], "AN_M": [5, 6], "AM_S": [7], "AM_M": [8, 9],
+         "ST_S": [10], "error": [11], "cancel": [12]}
+# Streams: three parts and a result; two and an error; one, behind which the caller cancels.
+STREAMS = {"ST_S": 3, "error": 2, "cancel": 1}
 # Name of the row, the flags of the client, the server's settings, and its door.
 TRANSPORTS = (
     ("plain TCP", "plain", {}, "tcp"),
@@ -73,6 +76,11 @@ def expected_result(mode, handler):
     """What the client's line must say."""
     if mode.startswith("AN"):
         return "accepted"
+    if mode in STREAMS:
+        said = [v1.dump({"part": i, "text": "t" * 2000}).hex() for i in range(STREAMS[mode])]
+        result = v1.dump({"from": handler, "type": "ST_S", "double": MODES[mode][0] * 2,
+                          "text": "t" * 2000}).hex()
+        return " ".join(said + [{"ST_S": result, "error": "!71", "cancel": "!100211"}[mode]])
     return " ".join(v1.dump({"from": handler, "type": mode, "double": n * 2,
                              "text": "t" * 2000}).hex() for n in MODES[mode])
 
@@ -107,7 +115,7 @@ def check_cell(mode, handler, found, marks):
     if got != want:
         return "expected %s..., got %s..." % (want[:120], got[:240])
     for number in MODES[mode]:
-        runs = marks["%s %s %d" % (handler, mode, number)]
+        runs = marks["%s %s %d" % (handler, "ST_S" if mode in STREAMS else mode, number)]
         if runs != 1:
             return "number %d ran %d times, expected once" % (number, runs)
     return ""
