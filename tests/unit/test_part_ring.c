@@ -15,6 +15,7 @@ typedef struct setting {
     uint64_t head;
     uint64_t tail;
     unit_threads thread;
+    atomic_bool is_over; /* the test has failed: the writer is to end */
 } setting;
 
 static void set_up(setting *self)
@@ -26,6 +27,10 @@ static void set_up(setting *self)
 
 static void tear_down(setting *self)
 {
+    atomic_store(&self->is_over, true);
+    if (self->thread.count > 0) {
+        (void)unit_threads_join(&self->thread);
+    }
     free(self->ring);
 }
 UNIT_SCENE(setting, tear_down)
@@ -142,7 +147,7 @@ static void *write_all(void *user)
 {
     setting *self = user;
     uint32_t number = 0;
-    while (self->head < BYTES_MAX) {
+    while (self->head < BYTES_MAX && !atomic_load(&self->is_over)) {
         const size_t free = dr_part_ring_free_bytes(self->ring, self->head);
         const size_t len = 1 + self->head % 3000;
         if (len <= free) {
