@@ -339,6 +339,12 @@ static bool is_last_word(const dr_incoming *incoming)
     return dr_code_closes(incoming->reply.code) || dr_incoming_is_for(incoming, DR_GUID_NONE);
 }
 
+/* Whether the server has no room for the connection itself: its first call is refused so. */
+static bool is_turned_away(const dr_attempt *a)
+{
+    return !a->made.is_reused && a->incoming.reply.code == DORA_CODE_OVERLOADED;
+}
+
 /* The caller has given up: nobody waits for it at the server, either. What an older server answers
  * goes with the connection, or is nobody's. */
 static void cancel(dr_attempt *a)
@@ -362,8 +368,10 @@ static void put_away(dr_attempt *a, dora_err err, uint64_t now_ns)
     }
     bool is_alive = err == DORA_OK || err == DORA_ETIMEDOUT || err == DORA_EINTERRUPTED;
     bool is_clean = err == DORA_OK && !a->made.is_unsent && dr_link_is_empty(&peer->link);
-    peer->is_ending =
-        peer->is_ending || a->is_half_sent || (err == DORA_OK && is_last_word(&a->incoming));
+    /* What was not sent whole would stand in front of the next request. */
+    peer->is_ending = peer->is_ending || a->is_half_sent ||
+                      (err == DORA_EINTERRUPTED && peer->link.out.len > 0) ||
+                      (err == DORA_OK && (is_last_word(&a->incoming) || is_turned_away(a)));
     if (is_alive && peer->stream.fd >= 0 && (peer->pending > 0 || is_clean)) {
         dr_link_shrink(&peer->link);
         dr_conn_pool_give(&client->conn_pool, peer, now_ns);

@@ -213,8 +213,11 @@ static dora_err hear_more(dora_stream *stream, dora_error *error)
     a->wait.usual_ms = stream->idle_ms;
     dora_err err = dr_attempt_more(a, error);
     if (err == DORA_OK && dr_reply_goes_on(&a->incoming.reply)) {
-        stream->has_word = true;
-        return DORA_OK;
+        if (dr_clock_ns() < a->until_ns) {
+            stream->has_word = true;
+            return DORA_OK;
+        }
+        err = DORA_ETIMEDOUT; /* words that come without an end do not put off its time */
     }
     if (err == DORA_ETIMEDOUT || err == DORA_EINTERRUPTED) {
         dora_stream_cancel(stream);
@@ -328,6 +331,7 @@ void dora_stream_cancel(dora_stream *stream)
         return;
     }
     stream->is_cancelled = true;
+    a->until_ns = silent_until_ns(stream); /* for the last word, whatever comes before it */
     if (!stream->is_heard) { /* the end of its connection says it to a server of any age */
         (void)dr_attempt_end(a, DORA_EINTERRUPTED, NULL);
         stream->is_unsaid = true;

@@ -7,6 +7,7 @@
 #include "client/mux/mux.h"
 #include "client/mux/mux_conn.h"
 #include "client/mux/mux_registry.h"
+#include "client/mux/mux_stream.h"
 #include "client/mux/mux_table.h"
 
 const dr_reason dr_reason_late = {
@@ -128,6 +129,9 @@ bool dr_mux_again(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr
     }
     if (made->err == DORA_ETIMEDOUT) {
         call->newer_than = serial;
+    }
+    if (dr_mux_stream_is_heard(call)) {
+        return false; /* of what has begun there is no second time */
     }
     bool is_again = dr_tries_again(&call->tries, made, &mux->nodes, now_ns);
     call->was_moved = call->was_moved || call->tries.is_same;

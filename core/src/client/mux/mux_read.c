@@ -85,7 +85,9 @@ static void learn(dora_mux *mux, dr_mux_call *call, const dr_try *made, uint64_t
     if (!conn->is_ending || made->code != DORA_CODE_STOPPING) { /* it has said so already */
         advice = dr_mux_record_outcome(mux, conn->node, made, now_ns - call->begun_ns, now_ns);
     }
-    if (made->err == DORA_OK && dr_code_closes(made->code)) {
+    /* Where the first call on a connection is refused so, there is no room for itself. */
+    const bool is_turned_away = made->code == DORA_CODE_OVERLOADED && !made->is_reused;
+    if (made->err == DORA_OK && (dr_code_closes(made->code) || is_turned_away)) {
         dr_mux_conn_end(mux, conn, made->code == DORA_CODE_STOPPING, now_ns);
     }
     dr_mux_conn *next = advice == DR_ADVICE_LEAVE ? mux->more[conn->node].conns : NULL;

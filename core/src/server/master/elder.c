@@ -264,6 +264,10 @@ static void on_late(void *user)
 {
     char text[128];
     dr_server *server = user;
+    dr_line_look(server->elder.heir->line); /* timers come first: it may have said that it serves */
+    if (server->elder.heir == NULL || server->elder.stage == DR_ELDER_OVER) {
+        return;
+    }
     (void)snprintf(text, sizeof(text),
                    "the new one is not ready after upgrade_timeout_ms (%" PRIu32 "), and was ended",
                    server->backend.config->upgrade_timeout_ms);

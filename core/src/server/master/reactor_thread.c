@@ -70,6 +70,9 @@ static void end(dr_reactor_thread *thread)
         uv_close((uv_handle_t *)&thread->drain, NULL);
         dr_expiry_close(thread->lane);
         dr_http_end(&thread->lane->http);
+        if (thread->server->doors.is_managed) { /* who waits waits for the next server */
+            dr_reactor_let_go_listening(&thread->lane->reactor);
+        }
         dr_reactor_end(&thread->lane->reactor);
     }
 }

@@ -375,7 +375,7 @@ void dr_reload_again(dr_server *server)
         discard(server);
         wait_again(reload);
         reload->is_wanted = true;
-        reload->skips_watch = !reload->is_watch_wanted;
+        reload->skips_watch |= !reload->is_watch_wanted;
     }
 }
 

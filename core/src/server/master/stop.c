@@ -328,8 +328,10 @@ void dr_stop_asked(dr_server *server, int number)
         return;
     }
     if (number != SIGINT && phase == DR_PHASE_MOVING) {
-        limit(server);
-        return; /* as long as nobody asks, it takes its time */
+        if (!uv_is_active((const uv_handle_t *)&server->stop.timer)) {
+            limit(server); /* as long as nobody asks, it takes its time */
+        }
+        return;
     }
     if (number != SIGINT && phase > DR_PHASE_SERVING) {
         return; /* process managers repeat it; only a second Ctrl-C is impatience */
