@@ -1,5 +1,5 @@
-/* app.c: the handlers in C: they say who answered and how it was asked, at once or behind parts, and
- * leave a mark in a file. */
+/* app.c: the handlers in C: they say who answered and how it was asked, at once or behind parts,
+ * and leave a mark in a file. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

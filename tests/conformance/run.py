@@ -5,9 +5,10 @@ clients and, in C and Python, those of event loops.
 
 --core is a build of the core. DORA_BIN, DORA_PYTHON and DORA_PHP_EXTENSION name the program, the
 Python with the extension and PHP's module. A client asks each handler once in each mode and prints
-lines MODE TAB HANDLER TAB RESULT: what came back in hex (of two apis, and of the parts of a stream,
-with a space between), "accepted", or !TEXT. A handler leaves a mark in a file, so a cell holds only when each api ran
-exactly once, in the right mode, and what came back is the bytes expected.
+lines MODE TAB HANDLER TAB RESULT: what came back in hex (of two apis, and of the parts of a
+stream, with a space between), "accepted", or !TEXT. A handler leaves a mark in a file, so a cell
+holds only when each api ran exactly once, in the right mode, and what came back is the bytes
+expected.
 """
 
 import argparse
