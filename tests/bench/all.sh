@@ -32,6 +32,7 @@ run()
 run run --rounds "$rounds" --seconds "$seconds" --json "$out/results.json"
 run others --rounds "$rounds" --seconds "$seconds" --json "$out/others.json"
 run overload --rounds "$rounds" --json "$out/overload.json"
+run first_part --rounds "$rounds" --json "$out/first_part.json"
 run syscalls --seconds "$seconds" --json "$out/syscalls.json"
 run instructions
 "$DORA_PYTHON" tests/bench/report.py "$out/results.json" "$out/others.json" \

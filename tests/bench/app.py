@@ -27,6 +27,12 @@ def parts(param):
         yield part
 
 
+@app.api("/bench/words")
+def words(param):
+    for _ in range(10):
+        yield "x" * 100
+
+
 @app.api("/bench/size")
 def size(param):
     return len(param)

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -178,3 +179,18 @@ def test_instructions_may_rise_by_a_tenth(monkeypatch, capsys, now, compiler, st
     out = capsys.readouterr().out
     assert ("too many: frame" in out) == (status == 1)
     assert ("warning, another compiler: frame" in out) == (compiler == "gcc 2")
+
+
+def test_first_part_of_a_stream_is_timed(tmp_path):
+    """It runs, and has a row for each server that is there; gRPC need not be."""
+    found = tmp_path / "found.json"
+    build = os.path.dirname(os.path.dirname(PROGRAMS))
+    done = subprocess.run(
+        [sys.executable, os.path.join(os.path.dirname(__file__), "first_part.py"),
+         "--build", build, "--count", "3", "--rounds", "1", "--json", str(found)],
+        capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(found.read_text())["rows"]
+    assert {"asyncio, Server-Sent Events", "Dora, Server-Sent Events",
+            "Dora, client.stream()"} <= set(rows)
+    assert all(row["p50_us"] > 0 for row in rows.values())
