@@ -73,7 +73,7 @@ VALUES = {
     "trace.service": "shop",
     "trace.headers": {"X-Key": "a key"},
     "trace.sample": 0.5,
-    "reload.max_error_ratio": 0.5,
+    "reload.max_error_ratio": 2,
     "reload.max_time_ratio": 2,
     "tls.verify_client": "none",
     "tls.min_version": "1.2",
