@@ -10,6 +10,7 @@
 
 #include "convert.h"
 #include "exception.h"
+#include "interrupt.h"
 #include "invoke.h"
 #include "request.h"
 
@@ -219,6 +220,12 @@ static void run(php_dora_app *app, php_dora_handler *handler, dora_alone *call, 
         php_dora_invoke(app, handler, dora_alone_request(call), dora_alone_reply(call), &raised);
     dora_alone_leave(call);
     EG(exit_status) = status;
+    if (raised != NULL && instanceof_function(raised->ce, php_dora_interrupted_ce)) {
+        zval exception;
+        ZVAL_OBJ(&exception, raised);
+        zend_throw_exception_object(&exception); /* the handler that called is to end */
+        return;
+    }
     const int64_t code = dora_alone_end(call, err, &out);
     if (code != 0) {
         throw_outcome(code, out, raised);

@@ -220,7 +220,11 @@ static dora_err reply_parts(php_dora_app *app, const php_dora_handler *handler,
                                        &result);
     }
     zval_ptr_dtor(generator);
-    if (EG(exception) != NULL) {
+    const bool is_second = EG(exception) != NULL && err != DORA_OK && !dora_is_forked();
+    if (is_second && !php_dora_is_exit(EG(exception))) { /* what has ended it is told already */
+        zend_exception_error(EG(exception), E_WARNING);
+        zend_clear_exception();
+    } else if (EG(exception) != NULL) {
         err = reply_exception(app, request, reply, raised);
     } else if (err == DORA_OK && Z_TYPE(result) == IS_NULL) {
         dora_reply_no_result(reply);

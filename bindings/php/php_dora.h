@@ -70,6 +70,7 @@ bool is_worker;              /* forked by a zygote */
 const dora_request *running; /* of a worker: its handler runs, and may be interrupted */
 bool is_interrupted;         /* that has been thrown in it */
 bool is_handling;            /* of a worker: a handler runs, whose reply says what is fatal */
+bool has_bailed_out;         /* of a worker: out of a handler, whose requests have no reply now */
 HashTable *loaded_shutdown;  /* of a worker: functions that its zygote runs */
 php_dora_output *output;     /* of a zygote or worker: what it prints */
 ZEND_END_MODULE_GLOBALS(dora)

@@ -136,7 +136,7 @@ PHP_METHOD(Dora_Request, progress)
         RETURN_THROWS();
     }
     dora_reply *reply = request_of(Z_OBJ_P(ZEND_THIS))->reply;
-    if (reply != NULL) {
+    if (reply != NULL && !DORA_G(has_bailed_out)) {
         const dora_slice text = php_dora_slice(note);
         (void)dora_reply_progress(reply, done, is_unknown ? NAN : total, text.data, text.len);
     }

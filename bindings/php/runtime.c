@@ -177,6 +177,7 @@ static dora_err host_invoke(void *user, void *handler, const dora_request *reque
     zend_catch
     {
         DORA_G(is_handling) = false;
+        DORA_G(has_bailed_out) = true;
         self->has_bailed_out = true;
         EG(current_execute_data) = frame;
         err = php_dora_reply_fatal(request, reply);

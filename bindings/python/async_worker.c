@@ -96,7 +96,7 @@ void dr_py_answer(dr_py_running *one, dora_err err)
 
 void dr_py_leave(dr_py_loop *self, double seconds)
 {
-    if (!self->is_leaving) {
+    if (!self->is_leaving && self->worker != NULL) { /* while its stop hooks run it has left */
         self->is_leaving = true;
         dora_worker_leave(self->worker);
         if (seconds > 0.0) {
@@ -382,8 +382,10 @@ static void give_up(dr_py_loop *self)
 static PyObject *on_give_up(PyObject *capsule, PyObject *Py_UNUSED(ignored))
 {
     dr_py_loop *self = loop_of(capsule);
-    give_up(self);
-    stop(self);
+    if (self->worker != NULL) { /* else its stop hooks run in the loop */
+        give_up(self);
+        stop(self);
+    }
     Py_RETURN_NONE;
 }
 

@@ -59,6 +59,7 @@ struct dr_py_running {
     PyObject *name;      /* of its handler, which lives for ever */
     PyObject *shown;     /* its dora.Request */
     PyObject *coroutine; /* the asyncio task */
+    PyObject *hit;       /* the task in which what ends it was raised already; None: before one */
     uint64_t begin_ns;
     uint64_t limit_ns; /* how long it may run; 0: as long as it likes */
     dr_py_line *in;

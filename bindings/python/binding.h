@@ -168,6 +168,13 @@ void dr_py_request_end(PyObject *request);
  * Ownership: borrowed while the GIL is held. */
 const dora_request *dr_py_running_request(dr_py_state *state);
 
+/* dr_py_raised_take gives the exception that is set, and clears it. */
+PyObject *dr_py_raised_take(void);
+
+/* dr_py_running_hit notes that what ends a handler is raised where this context's call is now.
+ * Returns: whether it is to be: it was not yet, in that task. */
+bool dr_py_running_hit(dr_py_state *state);
+
 /* dr_py_deadline_begin makes a client's call that is begun now end with the caller of the running
  * handler, where handlers share an event loop; elsewhere the core has done so. Returns: whether
  * dr_py_deadline_end has to follow, on the same thread. */

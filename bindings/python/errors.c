@@ -246,3 +246,16 @@ PyObject *dr_py_raise_from(dr_py_state *state, const dora_error *error, const do
     }
     return NULL;
 }
+
+PyObject *dr_py_raised_take(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL) {
+        (void)PyException_SetTraceback(value, traceback);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+}

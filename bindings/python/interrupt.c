@@ -182,7 +182,8 @@ static PyObject *on_signal(PyObject *capsule, PyObject *args)
     const dora_request *request = request_now(self);
     const dora_interrupt why =
         request != NULL ? dora_request_interrupt(request) : DORA_INTERRUPT_NONE;
-    if (why == DORA_INTERRUPT_NONE || self->is_raised) {
+    if (why == DORA_INTERRUPT_NONE || self->is_raised ||
+        (self->request == NULL && !dr_py_running_hit(self->state))) {
         Py_RETURN_NONE;
     }
     char text[DORA_INTERRUPT_TEXT_BYTES];

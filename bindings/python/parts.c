@@ -59,7 +59,10 @@ PyObject *dr_py_parts_send(dr_py_host *self, dora_reply *reply, PyObject *genera
             return value; /* what it returned; NULL: it raised */
         }
         const dora_err sent = send_part(self->state, reply, value, self->app->encode);
-        if (sent == DORA_ETYPE) {
+        if (sent != DORA_ETYPE && self->kept != NULL) { /* a signal's handler raised meanwhile */
+            PyErr_SetObject((PyObject *)Py_TYPE(self->kept), self->kept);
+        }
+        if (PyErr_Occurred()) {
             end(generator);
             return NULL;
         }
@@ -75,8 +78,12 @@ PyObject *dr_py_parts_send(dr_py_host *self, dora_reply *reply, PyObject *genera
 dora_err dr_py_parts_reply(dr_py_state *state, const dora_request *request, dora_reply *reply,
                            PyObject *result, PyObject *hook, dora_err err)
 {
-    if (err != DORA_OK && result != NULL) { /* the reply says so already */
-        Py_DECREF(result);
+    const bool is_exception = result == NULL && PyErr_ExceptionMatches(PyExc_Exception);
+    if (err != DORA_OK && (result != NULL || is_exception)) { /* the reply says so already */
+        if (is_exception) {
+            PyErr_WriteUnraisable(NULL);
+        }
+        Py_XDECREF(result);
         return err;
     }
     if (result == Py_None) {
@@ -167,10 +174,12 @@ void dr_py_parts_look(dr_py_loop *self)
     const dora_task *task;
     while ((task = dora_worker_roomy(self->worker)) != NULL) {
         dr_py_running *one = self->stalled;
-        while (one->task != task) {
+        while (one != NULL && one->task != task) {
             one = one->next_stalled;
         }
-        dr_py_parts_wake(one);
+        if (one != NULL) { /* else it has failed to wait, and ends */
+            dr_py_parts_wake(one);
+        }
     }
 }
 

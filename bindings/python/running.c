@@ -34,7 +34,34 @@ static void awaited(dr_py_running *one, PyObject *future)
         dr_py_answer_result(one, result);
     }
     Py_CLEAR(one->coroutine);
+    Py_CLEAR(one->hit);
     dr_py_ended(one);
+}
+
+/* task_now is the task that runs on this thread's loop, or None. */
+static PyObject *task_now(void)
+{
+    PyObject *asyncio = PyImport_ImportModule("asyncio");
+    PyObject *task = asyncio != NULL ? PyObject_CallMethod(asyncio, "current_task", NULL) : NULL;
+    PyErr_Clear(); /* no loop runs */
+    Py_XDECREF(asyncio);
+    return task != NULL ? task : Py_NewRef(Py_None);
+}
+
+bool dr_py_running_hit(dr_py_state *state)
+{
+    PyObject *found = NULL;
+    if (PyContextVar_Get(state->running, NULL, &found) < 0 || found == NULL ||
+        !Py_IS_TYPE(found, state->running_type)) {
+        Py_XDECREF(found);
+        return true;
+    }
+    dr_py_running *one = (dr_py_running *)found;
+    PyObject *task = task_now();
+    const bool is_first = one->hit != task;
+    Py_XSETREF(one->hit, task);
+    Py_DECREF(found);
+    return is_first;
 }
 
 static PyObject *running_call(dr_py_running *one, PyObject *args, PyObject *Py_UNUSED(kwargs))
@@ -103,6 +130,7 @@ static int running_traverse(dr_py_running *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->shown);
     Py_VISIT(self->coroutine);
+    Py_VISIT(self->hit);
     Py_VISIT(self->arguments);
     Py_VISIT(self->context);
     Py_VISIT(self->result);
@@ -114,6 +142,7 @@ static int running_traverse(dr_py_running *self, visitproc visit, void *arg)
 static int running_clear(dr_py_running *self)
 {
     Py_CLEAR(self->coroutine);
+    Py_CLEAR(self->hit);
     Py_CLEAR(self->arguments);
     Py_CLEAR(self->context);
     Py_CLEAR(self->result);

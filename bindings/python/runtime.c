@@ -126,6 +126,8 @@ static dora_err invoke(void *pointer, void *handler, const dora_request *request
             ? dr_py_parts_reply(self->state, request, reply, result, self->app->encode, sent.err)
             : dr_py_reply_result(self->state, request, reply, result, self->app->encode);
     self->request = NULL;
+    self->is_raised = false;
+    Py_CLEAR(self->kept);
     return err;
 }
 
@@ -136,14 +138,16 @@ static void sleep_begin(void *pointer)
 
 static void sleep_end(void *pointer)
 {
-    const dr_py_host *self = pointer;
+    dr_py_host *self = pointer;
     PyEval_RestoreThread(self->saved);
     if (PyErr_CheckSignals() == 0) {
         return;
     }
     if (self->is_raised) { /* it waits for room to send a part, and is told by that */
         PyErr_Clear();
-    } else { /* a signal handler of the application raised */
+    } else if (self->request != NULL && self->kept == NULL) {
+        self->kept = dr_py_raised_take(); /* for the handler, whose part waits for room */
+    } else {                              /* a signal handler of the application raised */
         PyErr_WriteUnraisable(NULL);
     }
 }

@@ -18,6 +18,7 @@ typedef struct dr_py_host {
     bool has_forked;             /* what is loaded may be shared by the workers */
     const dora_request *request; /* of the handler that runs, where that is one at a time */
     bool is_raised;              /* in it, what ends it */
+    PyObject *kept;              /* what a signal's handler raised while it waited for room */
     int dump_fd;                 /* where faulthandler writes; -1: nowhere */
 } dr_py_host;
 

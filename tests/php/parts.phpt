@@ -106,7 +106,7 @@ show(fn () => $app->call('/byReference', 'x'));
 show(fn () => $app->call('/throws'));
 show(fn () => $app->call('/odd'));
 show(fn () => $app->call('/odd', 'large'));
-show(fn () => $app->call('/oddAndThrows'));
+show(fn () => @$app->call('/oddAndThrows'));
 show(fn () => $app->call('/ended'));
 show(fn () => $app->call('/declared'));
 show(fn () => $app->call('/undeclared'));
@@ -140,7 +140,7 @@ finally
 Dora\HandlerException 100208 $.a[0]: no value on the wire for type SplStack
 finally
 Dora\HandlerException 100206 the result is larger than the limit of 2097152 bytes (frame_bytes_max)
-Dora\HandlerException 100208 LogicException: in finally (code 0) <- LogicException
+Dora\HandlerException 100208 $: no value on the wire for type SplStack
 Dora\HandlerException 100208 Exception: Cannot traverse an already closed generator (code 0) <- Exception
 [{"name":"Cup","size":"Small"},["Large"]]
 Dora\HandlerException 100208 $: no value on the wire for type Item

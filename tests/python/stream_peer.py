@@ -24,7 +24,7 @@ class StreamPeer(Peer):
     """Answers by the api's name; `param` is how many parts there are.
 
     /parts: as far as there is room, then the result; /endless: without an end; /progress, /fail,
-    /break, /old, /quiet (one part, then nothing), /silent, /call: what they say.
+    /break, /old, /quiet (one part, then nothing), /hint, /silent, /call: what they say.
     """
 
     hears_all = True
@@ -63,6 +63,7 @@ class StreamPeer(Peer):
             "/old": lambda: reply_frame(guid, envelope(guid, None, 100002, "unknown type")),
             "/quiet": lambda: part_frame(guid, 0, "a"),
             "/tuple": lambda: part_frame(guid, 0, [1, 2]) + result_frame(guid, [3, 4]),
+            "/hint": lambda: progress_frame(guid, 1, 2, "half"),
             "/silent": lambda: b"",
         }
         return said.get(name, lambda: result_frame(guid, param))()

@@ -90,6 +90,23 @@ def test_progress_is_the_newest_and_told_in_turn(server, run):
     run(main())
 
 
+def test_an_on_progress_that_raises_ends_the_stream(server, run):
+    def fail(progress):
+        raise ValueError("not that")
+
+    async def main():
+        async with connect(server) as client:
+            stream = client.stream("/hint", on_progress=fail)
+            with pytest.raises(ValueError, match="not that"):
+                await collected(stream)
+            with pytest.raises(dora.HandlerError) as raised:
+                _ = stream.result
+            assert raised.value.code == 100211
+            await wait_async(lambda: len(server.cancelled) == 1, "the cancellation")
+
+    run(main())
+
+
 def test_errors_come_behind_the_parts(server, run):
     async def main():
         async with connect(server) as client:

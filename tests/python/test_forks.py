@@ -121,6 +121,13 @@ FORKING = """
         os.waitpid(child, 0)
         return eval(said)
 
+    @app.api("/parts")
+    def parts(param):
+        child = os.fork()
+        yield 1
+        if child:
+            yield os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
     @app.api("/leave_one")
     def leave_one(param):
         child = os.fork()
@@ -137,6 +144,11 @@ FORKING = """
         os.unlink("ready")
         return child
 """
+BESIDE = """
+    @app.api("/async")
+    async def on_the_loop(param):
+        pass
+"""
 NUMBERS = {"SIGHUP": 1, "SIGINT": 2, "SIGUSR1": 10, "SIGUSR2": 12, "SIGPIPE": 13, "SIGTERM": 15}
 
 
@@ -152,6 +164,11 @@ def children(pid):
 @pytest.fixture
 def forking(serve):
     return serve(FORKING, "--workers", "1")
+
+
+@pytest.fixture
+def beside_a_loop(serve):
+    return serve(FORKING + BESIDE, "--workers", "1")
 
 
 def test_a_process_that_a_handler_starts_can_be_terminated(forking):
@@ -179,6 +196,12 @@ def test_a_forked_childs_end(forking, how, status):
     forking.stop()
     assert ("ValueError: of the child" in forking.log()) == (how == "raise")
     assert ("no good" in forking.log()) == (how == "text")
+
+
+def test_a_child_of_a_generator_ends_at_its_next_part(beside_a_loop):
+    """It has no loop that could send it."""
+    with dora.Client(beside_a_loop.node, timeout=20) as client:
+        assert list(client.stream("/parts")) == [1, 0]
 
 
 def test_a_forked_child_logs_to_stderr(forking):

@@ -100,6 +100,29 @@ def test_part_that_cannot_be_written_is_named_and_closes_the_generator(name):
     assert ENDED == [name[1:]]
 
 
+@pytest.mark.parametrize("name", ["/plain_odd", "/later_odd"])
+def test_what_closing_raises_does_not_replace_what_ended_it(name):
+    app = dora.App()
+
+    @app.api("/plain_odd")
+    def plain_odd(param):
+        try:
+            yield object()
+        finally:
+            raise ValueError("as it was closed")
+
+    @app.api("/later_odd")
+    async def later_odd(param):
+        try:
+            yield object()
+        finally:
+            raise ValueError("as it was closed")
+
+    for call in (app.call, lambda name: asyncio.run(app.acall(name))):
+        with pytest.raises(dora.HandlerError, match="no value on the wire"):
+            call(name)
+
+
 def run(app, name):
     app.middleware(lambda call_next, param, request: call_next([1, {"a": [object()]}]))
     return app.call(name, [])

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import dora
-from dora_helpers import wait_until
+from dora_helpers import DEADLINE_S, wait_until
 from stream_peer import StreamPeer
 
 
@@ -192,3 +192,32 @@ def test_wrong_arguments_are_named(client, options, kind, text):
         dora.Stream()
     with pytest.raises(TypeError, match=r"\$\.x"):
         client.stream("/parts", {"x": object()})
+
+
+ALARM = """
+    import signal
+    import dora
+
+    app = dora.App()
+
+    @app.api("/alarm")
+    def alarm(param):
+        def ring(*_):
+            open("rang", "w").close()
+            raise ValueError("it rang")
+
+        signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        while True:
+            yield "x"
+"""
+
+
+def test_what_a_signal_raises_while_there_is_no_room_ends_the_handler(serve, tmp_path):
+    one = serve(ALARM, "--workers", "1")
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        with client.stream("/alarm", window=1) as stream:
+            assert next(stream) == "x"
+            wait_until((tmp_path / "rang").exists, "the alarm")
+            with pytest.raises(dora.HandlerError, match="it rang"):
+                list(stream)

@@ -164,6 +164,54 @@ def test_a_loop_that_does_not_turn_is_ended_by_the_master(name):
         assert server.stop() == 0
 
 
+def test_a_handler_that_cleans_up_on_the_loop_is_ended_once():
+    with served({"p": pool("async", time_limit_ms=60000, kill_after_ms=30000)}) as server:
+        with v1.Conn(server.address) as conn:
+            assert conn.call("/tidy", 20, timeout=30)["data"]["code"] == 100201
+            assert wait_until(lambda: "it has tidied up" in server.log()), server.log()
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize("kind,inner", [("python", "/inner"), ("python", "/inner_async"),
+                                        ("php", "/inner")])
+def test_what_ends_a_handler_in_a_call_of_its_own_ends_both(kind, inner):
+    with served({"p": pool(kind, kill_after_ms=30000)}) as server:
+        with v1.Conn(server.address) as conn:
+            assert conn.call("/outer", inner, timeout=30)["data"]["code"] == 100201
+            assert wait_until(lambda: "ended within " + inner in server.log()), server.log()
+        assert server.stop() == 0
+
+
+STOPPING = """
+import asyncio, contextlib, time
+import dora
+app = dora.App()
+@app.worker_stop
+async def stopped():
+    await asyncio.sleep(0.6)
+    print("the stop hook has run", flush=True)
+@app.api("/deaf", time_limit=0.1)
+def deaf(param):
+    until = time.monotonic() + param
+    while time.monotonic() < until:
+        with contextlib.suppress(dora.TimeLimit):
+            time.sleep(0.05)
+@app.api("/async")
+async def other(param):
+    pass
+"""
+
+
+def test_a_thread_is_looked_for_while_stop_hooks_run(tmp_path):
+    app = tmp_path / "app.py"
+    app.write_text(STOPPING)
+    with served({"p": python_pool(str(app), workers=1, kill_after_ms=300)}) as server:
+        with v1.Conn(server.address) as conn:
+            assert conn.call("/deaf", 1, timeout=30)["data"]["code"] == 100201
+        assert server.stop() == 0
+        assert "the stop hook has run" in server.log()
+
+
 def test_what_php_does_after_the_reply_has_it_too():
     with served({"p": pool("php")}) as server, v1.Conn(server.address) as conn:
         pid = conn.call("/after")["data"]["data"]
@@ -228,7 +276,8 @@ def test_who_asks_is_told_what_counts(kind):
             told = {api["name"]: api["time_limit_ms"] for api in conn.command("getApis")["data"]}
         document = ask(admin_of(server), "/openapi.json")[1]
         assert server.stop() == 0
-    told.pop("/after", None)
+    for other in ("/after", "/inner", "/inner_async", "/outer"):
+        told.pop(other, None)
     assert told == {"/pool": 1500, "/short": 300, "/second": 1000, "/long": 60000, "/none": 0,
                     "/unsaid": 1500}
     assert re.findall(r'"time_limit_ms": ?300\b', document)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import contextlib
 import contextvars
 import inspect
 import os
@@ -67,6 +68,11 @@ class _Worker:
                 return self.loop.run_until_complete(task)
             except KeyboardInterrupt:
                 task.cancel()
+                raise
+            except _dora.Interrupted:  # the handler that called this one is to end
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    self.loop.run_until_complete(task)
                 raise
 
     def run_hooks(self, which: int) -> None:
@@ -167,7 +173,7 @@ def call(app: _dora.App, name: str, param: Any = None, **request: Any) -> Any:
             result = worker.complete(result, context)
         if one.gives_parts(result):
             result = _send(worker, one, result, context)
-    except (KeyboardInterrupt, _WithinALoop):
+    except (KeyboardInterrupt, _dora.Interrupted, _WithinALoop):
         raise
     except _Exited as exited:
         return one.end(None, exited.error)
@@ -187,7 +193,7 @@ async def acall(app: _dora.App, name: str, param: Any = None, **request: Any) ->
             result = await worker.task(result, context)
         if one.gives_parts(result):
             result = await _asend(worker, one, result, context)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except (KeyboardInterrupt, _dora.Interrupted, asyncio.CancelledError):
         raise
     except _Exited as exited:
         return one.end(None, exited.error)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import logging
 import queue
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Callable, Protocol
@@ -40,8 +41,13 @@ async def send(one: Call, generator: AsyncGenerator[Any, Any], _: object = None)
                 sent = one.again()
             if not sent:
                 break
-    finally:
-        await generator.aclose()
+    except BaseException:
+        try:
+            await generator.aclose()
+        except Exception:
+            _log_close()
+        raise
+    await generator.aclose()
 
 
 def drive(generator: Generator[Any, Any, Any], send: _Sent) -> Any:
@@ -53,9 +59,20 @@ def drive(generator: Generator[Any, Any, Any], send: _Sent) -> Any:
             except StopIteration as end:
                 return end.value
             if not send(part):
-                return None
-    finally:
-        generator.close()
+                break
+    except BaseException:
+        try:
+            generator.close()
+        except Exception:
+            _log_close()
+        raise
+    generator.close()
+    return None
+
+
+def _log_close() -> None:
+    """What closing a generator raises does not replace what has ended it."""
+    logging.getLogger("dora").error("a generator that has to end raised", exc_info=True)
 
 
 def pump(one: Call, generator: Generator[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> Any:
@@ -105,6 +122,8 @@ class _ByLoop:
         self.answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def send(self, part: Any) -> bool:
+        if _dora.is_forked():  # a child of the generator's: it has no loop
+            return False
         sent = self._ask(self.one.part, part)
         while not isinstance(sent, bool):
             _threads.lend(self.answers.get)

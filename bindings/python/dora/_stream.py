@@ -103,8 +103,7 @@ class AsyncStream:
                 if is_part:
                     self._take()
                     return value
-                if self._on_progress is not None:
-                    self._on_progress(value)
+                self._tell(value)
             elif inbox.is_over:
                 if inbox.failure is not None and not self._was_raised:
                     self._was_raised = True
@@ -112,6 +111,15 @@ class AsyncStream:
                 raise StopAsyncIteration
             else:
                 await self._more()
+
+    def _tell(self, progress: Progress) -> None:
+        if self._on_progress is None:
+            return
+        try:
+            self._on_progress(progress)
+        except BaseException:
+            self.cancel()
+            raise
 
     def _take(self) -> None:
         """There is room for one part more."""

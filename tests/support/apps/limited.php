@@ -22,4 +22,16 @@ $app->api('/after', function () {
     return getmypid();
 }, ['timeLimit' => 0.4]);
 
+$app->api('/inner', $sleep);
+$app->api('/outer', function (string $param) use ($app) {
+    try {
+        $app->call($param, 20);
+    } catch (Exception $error) {
+        echo 'kept ', get_class($error), "\n";
+    } catch (Dora\Interrupted $error) {
+        echo "ended within $param\n";
+        throw $error;
+    }
+}, ['timeLimit' => 0.3]);
+
 $app->run();

@@ -1,5 +1,6 @@
 """Handlers with time limits of their own: each takes how many seconds it sleeps."""
 
+import asyncio
 import os
 import time
 
@@ -19,3 +20,25 @@ app.api("/second", time_limit=1)(sleep)
 app.api("/long", time_limit=60.0)(sleep)
 app.api("/none", time_limit=0)(sleep)
 app.api("/unsaid", time_limit=None)(sleep)
+
+
+@app.api("/inner")
+def inner(param):
+    time.sleep(param)
+
+
+@app.api("/inner_async")
+async def inner_async(param):
+    await asyncio.sleep(param)
+
+
+@app.api("/outer", time_limit=0.3)
+def outer(param):
+    """What ends it while another handler of its own runs goes through both."""
+    try:
+        app.call(param, 20)
+    except Exception as error:
+        print("kept", type(error).__name__, flush=True)
+    except dora.TimeLimit:
+        print("ended within", param, flush=True)
+        raise

@@ -27,6 +27,16 @@ async def block(param):
     time.sleep(param)
 
 
+@app.api("/tidy", time_limit=0.3)
+async def tidy(param):
+    """It is ended once: what it awaits as it cleans up is not."""
+    try:
+        time.sleep(param)
+    finally:
+        await asyncio.sleep(0.2)
+        print("it has tidied up", flush=True)
+
+
 @app.api("/deaf", time_limit=0.3)
 async def deaf(param):
     """Nor does it end when it should."""
