@@ -1,6 +1,5 @@
 """Handlers with time limits of their own: each takes how many seconds it sleeps."""
 
-import asyncio
 import os
 import time
 
@@ -25,11 +24,6 @@ app.api("/unsaid", time_limit=None)(sleep)
 @app.api("/inner")
 def inner(param):
     time.sleep(param)
-
-
-@app.api("/inner_async")
-async def inner_async(param):
-    await asyncio.sleep(param)
 
 
 @app.api("/outer", time_limit=0.3)
