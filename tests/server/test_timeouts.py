@@ -166,7 +166,8 @@ def test_many_with_times_of_their_own(server, held):
 def test_a_time_that_is_over_at_once(server):
     with web.Web(server.http, LONG) as conn:
         status, body = conn.call("/echo", 1, "?timeout=0")
-        assert (status, body["error"]["code"]) == (504, 100202)
+        # A worker may just have taken it, and refuses it: then it counts as one that might run.
+        assert status == 504 and body["error"]["code"] in (100202, 100009)
 
 
 # Clients of frames have a clock of their own.
