@@ -10,7 +10,6 @@ import contextlib
 import functools
 import os
 import re
-import socket
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +17,13 @@ from types import TracebackType
 from typing import Any
 
 from ._dora import ConnectionError, Mux, TimeoutError
+from ._link import Link, connect_local
 from ._pending import AsyncPendingResult, Collecting, Submission, guids_read
 from ._progress import Progress
 from ._stream import AsyncStream, Inbox
 
 _CALL, _CALL_MANY, _SEND, _SEND_MANY, _SUBMIT, _SUBMIT_MANY = range(6)
 _CONNECT, _WRITE, _CLOSE = range(3)
-_FULL_S = 0.01  # between two tries at a Unix socket whose backlog is full, as the core has it
 _LATE = "the result did not come in time; it may have run"  # these as the core has them
 _PATIENT = "the result did not come in time; it is still outstanding"
 _GONE = "no such result is outstanding: it was given already, or this client did not submit it"
@@ -34,63 +33,6 @@ _TAKEN = "another thread awaits this result, and gets it"
 def as_dict(calls: Any) -> Any:
     """What has keys, as the extension takes it; what has none it refuses."""
     return dict(calls) if isinstance(calls, Mapping) and not isinstance(calls, dict) else calls
-
-
-async def _connect(path: str) -> socket.socket:
-    """A connection to a Unix socket. asyncio takes one with a full backlog for connected."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        while True:
-            try:
-                made.connect(path)
-                return made
-            except BlockingIOError:
-                await asyncio.sleep(_FULL_S)
-    except BaseException:
-        made.close()
-        raise
-
-
-class _Link(asyncio.Protocol):
-    """One connection."""
-
-    __slots__ = ("client", "conn", "paused", "transport")
-
-    def __init__(self, client: AsyncClient, conn: int) -> None:
-        self.client = client
-        self.conn = conn
-        self.paused = False
-        self.transport: Any = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        # What the transport keeps may have been sent: it keeps nothing but the rest of one write.
-        self.transport.set_write_buffer_limits(high=0)
-        self.client._made(self)
-
-    def data_received(self, data: bytes) -> None:
-        client = self.client
-        client._mux.received(self.conn, data)
-        client._pump()
-
-    def pause_writing(self) -> None:
-        self.paused = True
-
-    def resume_writing(self) -> None:
-        self.paused = False
-        self.write()
-        self.client._pump()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.client._lost(self, error)
-
-    def write(self) -> None:
-        output = self.client._mux.output
-        while not self.paused:
-            data = output(self.conn)
-            if not data:
-                return
-            self.transport.write(data)
 
 
 class AsyncClient:
@@ -168,7 +110,7 @@ class AsyncClient:
         self._mux = self._make_mux()
         self._pid = os.getpid()
         self._loop: Any = None
-        self._links: dict[int, _Link] = {}
+        self._links: dict[int, Link] = {}
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._woken = False
         self._timer: Any = None
@@ -552,7 +494,7 @@ class AsyncClient:
             events = self._mux.events()
         self._arm()
 
-    def _drop(self, conn: int, link: _Link | None, last: bytes | None) -> None:
+    def _drop(self, conn: int, link: Link | None, last: bytes | None) -> None:
         if link is not None:
             if last and not link.paused:  # goodbye, over TLS
                 link.transport.write(last)
@@ -563,10 +505,10 @@ class AsyncClient:
     async def _open(self, conn: int, host: Any, port: int) -> None:
         try:
             if port:
-                await self._loop.create_connection(lambda: _Link(self, conn), host, port)
+                await self._loop.create_connection(lambda: Link(self, conn), host, port)
             else:
-                made = await _connect(host)
-                await self._loop.create_unix_connection(lambda: _Link(self, conn), sock=made)
+                made = await connect_local(host)
+                await self._loop.create_unix_connection(lambda: Link(self, conn), sock=made)
         except socket.gaierror as error:
             self._mux.failed(conn, -1, error.strerror or str(error))
         except OSError as error:
@@ -585,7 +527,7 @@ class AsyncClient:
             link.transport.abort()
         self._check_gone()
 
-    def _made(self, link: _Link) -> None:
+    def _made(self, link: Link) -> None:
         if link.conn not in self._opening:  # its opening was cancelled meanwhile
             link.transport.abort()
             return
@@ -596,7 +538,7 @@ class AsyncClient:
         else:
             link.transport.abort()
 
-    def _lost(self, link: _Link, error: Exception | None) -> None:
+    def _lost(self, link: Link, error: Exception | None) -> None:
         self._links.pop(link.conn, None)  # it may have been cut
         number = error.errno or 0 if isinstance(error, OSError) else 0
         self._mux.closed(link.conn, number)
