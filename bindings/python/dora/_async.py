@@ -10,6 +10,7 @@ import contextlib
 import functools
 import os
 import re
+import socket
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
