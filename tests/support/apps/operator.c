@@ -57,11 +57,13 @@ static dora_err log_one(const dora_request *request, dora_reply *reply, void *us
     if (err != DORA_OK) {
         return err;
     }
-    (void)snprintf(tag, sizeof(tag), "%.*s", (int)items[1].string.len, items[1].string.data);
-    const bool is_there =
-        dora_log((int)items[0].integer, items[1].type == DORA_NULL ? NULL : tag,
-                 items[2].integer == 0 ? NULL : "operator.c", (uint32_t)items[2].integer,
-                 items[3].string.data, items[3].string.len);
+    const bool has_tag = items[1].type != DORA_NULL;
+    if (has_tag) {
+        (void)snprintf(tag, sizeof(tag), "%.*s", (int)items[1].string.len, items[1].string.data);
+    }
+    const bool is_there = dora_log(
+        (int)items[0].integer, has_tag ? tag : NULL, items[2].integer == 0 ? NULL : "operator.c",
+        (uint32_t)items[2].integer, items[3].string.data, items[3].string.len);
     return dora_write_bool(dora_reply_writer(reply), is_there);
 }
 
