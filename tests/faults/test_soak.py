@@ -28,6 +28,7 @@ def call(code=0, kind="W_S", is_right=True):
 
 
 RAN = {("a-1", "/c/echo"): 1}
+CLOSED = {**RAN, ("a-1", "closed:/c/echo"): 1}
 KILLED = [Window("kill_worker", 10.5, 10.6)]
 
 
@@ -38,6 +39,11 @@ KILLED = [Window("kill_worker", 10.5, 10.6)]
     (call(kind="AN_S"), {}, [Window("kill_zygote", 12.0, 12.5)]),
     (call(-1), RAN, [Window("reset_connection", 9.0, 10.0)]),
     (call(-1), {}, [Window("upgrade", 10.5, 10.6)]),
+    (call(kind="ST_S"), CLOSED, []),
+    (call(100211, "CN"), CLOSED, []),
+    (call(100211, "CN"), {}, []),
+    (call(100200, "ST_S"), RAN, KILLED),
+    (call(100201, "OVER"), RAN, []),
 ])
 def test_books_that_agree(one, book, windows):
     assert balance.faults_of([one], Counter(book), windows) == []
@@ -56,6 +62,11 @@ def test_books_that_agree(one, book, windows):
     ([call(kind="AN_S")], {}, [Window("kill_worker", 9.0, 9.5)], "did not run"),
     ([call(kind="AM_S")], {}, KILLED, "did not run"),
     ([call(-1)], RAN, [Window("upgrade", 10.5, 10.6)], "closed without an answer"),
+    ([call(kind="ST_S")], RAN, [], "never closed"),
+    ([call(100211, "CN")], RAN, [], "never closed"),
+    ([call(kind="OVER")], RAN, [], "longer than it may"),
+    ([call(100201)], RAN, [], "nothing was broken"),
+    ([call(100211, "ST_S")], CLOSED, [], "nothing was broken"),
 ])
 def test_books_that_do_not_agree(calls, book, windows, what):
     found = balance.faults_of(calls, Counter(book), windows)

@@ -8,13 +8,17 @@
 
 #define PATH_BYTES 512
 #define LINE_BYTES 256
+#define LIMIT_MS 100
+#define PARTS 20
+#define PART_PAUSE_US 2000
 
 DORA_API dora_err dora_app_init(dora_app *app, dora_error *error);
 
 static int book = -1;
 
-/* note books a run: the first member of the parameter is who asked. */
-static dora_err note(const dora_request *request)
+/* note books a run, or with `what` in front that it has ended: the first member of the parameter
+ * is who asked. */
+static dora_err note(const dora_request *request, const char *what)
 {
     char line[LINE_BYTES];
     dora_reader reader;
@@ -26,8 +30,8 @@ static dora_err note(const dora_request *request)
         }
     }
     const dora_slice name = dora_request_name(request);
-    const int len = snprintf(line, sizeof(line), "%.*s %.*s\n", (int)value.string.len,
-                             value.string.data, (int)name.len, name.data);
+    const int len = snprintf(line, sizeof(line), "%.*s %s%.*s\n", (int)value.string.len,
+                             value.string.data, what, (int)name.len, name.data);
     return len > 0 && (size_t)len < sizeof(line) && write(book, line, (size_t)len) == len
                ? DORA_OK
                : DORA_EINVAL;
@@ -36,7 +40,7 @@ static dora_err note(const dora_request *request)
 static dora_err echo(const dora_request *request, dora_reply *reply, void *user)
 {
     const useconds_t *pause_us = user;
-    const dora_err err = note(request);
+    const dora_err err = note(request, "");
     if (err != DORA_OK) {
         return err;
     }
@@ -44,6 +48,36 @@ static dora_err echo(const dora_request *request, dora_reply *reply, void *user)
         usleep(*pause_us); /* so that faults find it at work */
     }
     return dora_write_raw(dora_reply_writer(reply), dora_request_param(request));
+}
+
+/* parts sends [0, parameter], [1, parameter] and so on, and returns the parameter. */
+static dora_err parts(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)user;
+    dora_writer *writer = dora_reply_writer(reply);
+    dora_err err = note(request, "");
+    for (int64_t number = 0; number < PARTS && err == DORA_OK; number++) {
+        (void)dora_write_array(writer, 2);
+        (void)dora_write_int(writer, 0);
+        (void)dora_write_int(writer, number);
+        (void)dora_write_int(writer, 1);
+        (void)dora_write_raw(writer, dora_request_param(request));
+        (void)dora_write_end(writer);
+        err = dora_reply_part(reply);
+        usleep(PART_PAUSE_US);
+    }
+    (void)note(request, "closed:");
+    return err != DORA_OK ? err : dora_write_raw(writer, dora_request_param(request));
+}
+
+static dora_err over(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)user;
+    const dora_err err = note(request, "");
+    while (!dora_request_is_cancelled(request)) {
+        usleep(10000);
+    }
+    return err == DORA_OK ? dora_write_null(dora_reply_writer(reply)) : err;
 }
 
 static dora_err hold(const dora_request *request, dora_reply *reply, void *user)
@@ -77,5 +111,8 @@ dora_err dora_app_init(dora_app *app, dora_error *error)
     }
     dora_err err = dora_app_api(app, "/c/echo", echo, &none);
     err = err == DORA_OK ? dora_app_api(app, "/c/slow", echo, &some) : err;
+    err = err == DORA_OK ? dora_app_api(app, "/c/parts", parts, NULL) : err;
+    err = err == DORA_OK ? dora_app_api(app, "/c/over", over, NULL) : err;
+    err = err == DORA_OK ? dora_app_time_limit(app, "/c/over", LIMIT_MS) : err;
     return err == DORA_OK ? dora_app_api(app, "/c/hold", hold, NULL) : err;
 }

@@ -15,6 +15,24 @@ $app->api('/php/slow', function (array $param) {
     usleep(50000);  // so that faults find it at work
     return $param;
 });
+$app->api('/php/parts', function (array $param) {
+    note($param, '/php/parts');
+    try {
+        for ($number = 0; $number < 20; $number++) {
+            yield [$number, $param];
+            usleep(2000);
+        }
+        return $param;
+    } finally {
+        note($param, 'closed:/php/parts');
+    }
+});
+$app->api('/php/over', function (array $param) {
+    note($param, '/php/over');
+    while (true) {
+        usleep(10000);
+    }
+}, ['timeLimit' => 0.1]);
 $app->api('/php/hold', function (string $path) {
     touch("$path.begun." . getmypid());
     while (!file_exists($path)) {

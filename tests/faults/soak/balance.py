@@ -5,6 +5,9 @@ import collections
 from .breaker import EXPLAINS, NEVER
 
 NOT_RUN = {100202, 100203, 100204, 100205, 100207, NEVER}
+CANCELS, OVER = "CN", "OVER"  # kinds: a stream left in the middle, a handler that runs too long
+WANTED = {CANCELS: 100211, OVER: 100201}  # what else than 0 they end with by themselves
+CLOSED = "closed:"  # stands before a handler's name where its stream has ended
 PROBES = "room-"  # of calls that look at the server, and are booked by nobody
 
 
@@ -36,11 +39,21 @@ def wrong_of(call, name, code, runs, windows):
     if code == 0 and not runs and not (call.kind.startswith("AN") and has_lost(call, windows)):
         return "was answered and did not run"
     reasons = reasons_of(call, code, windows)
+    if call.kind == OVER and code == 0:
+        return "ran for longer than it may"
+    if code == WANTED.get(call.kind):
+        return None
     if code != 0 and not reasons:
         return "failed with %d, and nothing was broken that explains it" % code
     if reasons == {"upgrade"} and runs:
         return "ran, and its connection was closed without an answer"
     return None
+
+
+def is_left_open(call, name, book, windows):
+    """Whether a stream's handler began and neither ended nor died."""
+    return (call.kind in ("ST_S", CANCELS) and book[call.ident, name]
+            and not book[call.ident, CLOSED + name] and not has_lost(call, windows))
 
 
 def faults_of(calls, book, windows):
@@ -52,8 +65,10 @@ def faults_of(calls, book, windows):
         if not call.is_right:
             wrong.append("%s %s: the answer is another one's" % (call.ident, call.kind))
         for name, code in call.codes.items():
-            known.add((call.ident, name))
+            known.update([(call.ident, name), (call.ident, CLOSED + name)])
             found = wrong_of(call, name, code, book[call.ident, name], windows)
+            if is_left_open(call, name, book, windows):
+                found = "began, and was never closed"
             if found:
                 wrong.append("%s %s %s: %s" % (call.ident, call.kind, name, found))
     wrong += ["%s %s: ran, and nobody sent it" % each for each in book if each not in known]

@@ -4,19 +4,15 @@ what became of every call."""
 import asyncio
 import collections
 import itertools
-import os
 import random
 import subprocess
 import threading
 import time
 
 import dora
-from support import tls, v1
-from support.callers import php_command
-from support.json_conn import JsonConn
+from support import v1
 from support.web import Web
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 PAUSE_S = 0.02  # between two calls of a caller: two processors serve all
 TIMEOUT_S = 60.0  # a call that has no answer then is lost
 ACCEPTED = 100001
@@ -24,6 +20,9 @@ BROKEN = -1  # the connection ended before the answer
 NAMES = ("/python/echo", "/php/echo", "/c/echo", "/python/slow", "/php/slow", "/c/slow")
 MANY = ("/python/echo", "/php/slow", "/c/echo")
 KINDS = ("W_S", "W_S", "W_M", "AN_S", "AN_M", "AM_S", "AM_M")
+OVER = "OVER"  # a W_S whose handler runs for longer than it may
+OVERS = ("/python/over", "/php/over", "/c/over")
+OVER_SHARE = 20  # one of so many
 SIZES = (0, 10, 300, 5000, 70000, 1 << 20, (2 << 20) - 4096)  # the larger, the rarer
 
 # One call: who asked, its type, {handler: code}, from when to when (time.monotonic()), and whether
@@ -81,8 +80,15 @@ class Framed(Caller):
         self.connect, self.conn = connect, None
 
     def one(self, ident):
+        if self.random.randrange(OVER_SHARE) == 0:
+            self.exchange(ident, OVER, "W_S", [self.random.choice(OVERS)])
+            return
         kind = self.random.choice(KINDS)
-        names = [self.random.choice(NAMES)] if kind.endswith("S") else MANY
+        self.exchange(ident, kind, kind,
+                      [self.random.choice(NAMES)] if kind.endswith("S") else MANY)
+
+    def exchange(self, ident, booked, kind, names):
+        """One request of a kind, and what comes for it."""
         keys = ["one"] if kind.endswith("S") else [str(number + 1) for number in range(len(MANY))]
         param = self.param(ident)
         if len(names) > 1 and len(param["fill"]) > 500000:
@@ -100,7 +106,7 @@ class Framed(Caller):
             self.close()
             replies.append({"code": BROKEN})
         codes, is_right = self.judge(kind, keys, names, replies, param)
-        self.book(ident, kind, codes, began, is_right)
+        self.book(ident, booked, codes, began, is_right)
 
     def judge(self, kind, keys, names, replies, param):
         last = replies[-1]
@@ -250,30 +256,3 @@ class Program(Caller):
     def tell_end(self):
         self.ended.wait()
         self.process.stdin.close()
-
-
-def patient(conn):
-    conn.sock.settimeout(TIMEOUT_S)
-    return conn
-
-
-def everyone(world, seed):
-    """A caller of each kind."""
-    trust = tls.context(world.certificates)
-    server = world.server
-    return [
-        Framed(world, "tcp", seed, lambda: v1.Conn(server.address, TIMEOUT_S)),
-        Framed(world, "unix", seed, lambda: v1.Conn(world.unix, TIMEOUT_S)),
-        Framed(world, "tls", seed, lambda: tls.Conn(world.tls, trust, TIMEOUT_S)),
-        JsonFramed(world, "json", seed, lambda: patient(JsonConn(server.address))),
-        Http(world, "http", seed),
-        PythonClient(world, "python", seed),
-        PythonAsync(world, "async", seed),
-        Program(world, "c", seed, [world.at("client"), server.address]),
-        Program(world, "php", seed, php_client(world)),
-    ]
-
-
-def php_client(world):
-    """Its command line but for the mark."""
-    return [*php_command("")[:-2], os.path.join(HERE, "client.php"), world.server.address]

@@ -16,6 +16,12 @@
 
 static const char *const names[] = {"/python/echo", "/php/echo", "/c/echo", "/python/slow"};
 #define NAMES (sizeof(names) / sizeof(names[0]))
+static const char *const streams[] = {"/python/parts", "/php/parts", "/c/parts"};
+#define STREAMS (sizeof(streams) / sizeof(streams[0]))
+#define PARTS 20
+#define LEAVES_AFTER 5
+#define KINDS 6
+#define WRONG (-3) /* what came is not what was sent */
 
 static unsigned long long now_ns(void)
 {
@@ -65,6 +71,53 @@ static void read_codes(dora_err err, const dora_error *error, const dora_answer 
     }
 }
 
+/* read_parts takes words up to the result, or leaves in the middle; each has to be there once.
+ * Returns: the code. */
+static int64_t read_parts(dora_stream *stream, bool leaves)
+{
+    dora_stream_event event;
+    dora_error error = {0};
+    int64_t code = 0;
+    int64_t seen = 0;
+    for (;;) {
+        const dora_err err = dora_stream_next(stream, &event, &error);
+        if (err != DORA_OK) {
+            code = err;
+            (void)dora_error_kind(&error, &code);
+            return code;
+        }
+        if (event.what == DORA_STREAM_RESULT) {
+            return event.code != 0 || seen == PARTS ? event.code : WRONG;
+        }
+        if (event.what != DORA_STREAM_PART || event.part != seen++) {
+            return WRONG;
+        }
+        if (leaves && seen == LEAVES_AFTER) {
+            return 0; /* dora_stream_free cancels */
+        }
+    }
+}
+
+/* one_stream asks for one, and leaves every third one in the middle. */
+static void one_stream(dora_client *client, const char *who, unsigned number)
+{
+    char param[PARAM_BYTES];
+    int64_t code = 0;
+    dora_stream *stream = NULL;
+    dora_error error = {0};
+    const bool leaves = number / STREAMS % 3 == 0;
+    const dora_call call = made(param, who, streams[number % STREAMS]);
+    const dora_call_options options = {.size = sizeof(options), .timeout_ms = TIMEOUT_MS};
+    const unsigned long long began_ns = now_ns();
+    if (dora_client_stream(client, &call, &options, &stream, &error) == DORA_OK) {
+        code = read_parts(stream, leaves);
+    } else {
+        (void)dora_error_kind(&error, &code);
+    }
+    dora_stream_free(stream);
+    say(who, leaves ? "CN" : "ST_S", began_ns, &call, 1, &code);
+}
+
 /* one makes the call of this number, each type in its turn. */
 static void one(dora_client *client, dora_answer *answer, const char *mark, unsigned number)
 {
@@ -73,13 +126,13 @@ static void one(dora_client *client, dora_answer *answer, const char *mark, unsi
     int64_t codes[NAMES] = {0};
     char who[WHO_BYTES];
     dora_error error = {0};
-    const unsigned kind = number % 5;
+    const unsigned kind = number % KINDS;
     const unsigned long long began_ns = now_ns();
     snprintf(who, sizeof(who), "%s-%u", mark, number);
     for (size_t i = 0; i < NAMES; i++) {
         calls[i] = made(params[i], who, names[i]);
     }
-    const dora_call *single = &calls[number / 5 % NAMES];
+    const dora_call *single = &calls[number / KINDS % NAMES];
     if (kind == 0) {
         const dora_err err = dora_client_call_many(client, calls, NAMES, NULL, answer, &error);
         read_codes(err, &error, answer, NAMES, codes);
@@ -89,6 +142,8 @@ static void one(dora_client *client, dora_answer *answer, const char *mark, unsi
             (void)dora_error_kind(&error, &codes[0]);
         }
         say(who, "AN_S", began_ns, single, 1, codes);
+    } else if (kind == 2) {
+        one_stream(client, who, number / KINDS);
     } else {
         const dora_err err = dora_client_call(client, single, NULL, answer, &error);
         read_codes(err, &error, answer, 1, codes);

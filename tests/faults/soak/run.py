@@ -15,7 +15,7 @@ import time
 
 sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
                 os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
-from soak import balance, breaker, callers, world  # noqa: E402
+from soak import balance, breaker, callers, everyone, world  # noqa: E402
 from support.server import wait_until  # noqa: E402
 
 MEMORY_SLACK_BYTES = 8 << 20
@@ -52,22 +52,22 @@ def settle(here):
 
 def call_and_break(here, seed, is_over, say):
     """Returns: the calls, the windows of the faults, and what the books say is wrong."""
-    everyone = callers.everyone(here, seed)
+    them = everyone.everyone(here, seed)
     breaking = breaker.Breaker(here, say)
-    for one in everyone:
+    for one in them:
         one.start()
-    await_calls(everyone)
+    await_calls(them)
     for number, plan in enumerate(breaker.plans(seed)):
         if is_over(number):
             break
         breaking.make(plan)
-        await_calls(everyone)
-    for one in everyone:
+        await_calls(them)
+    for one in them:
         one.ended.set()
-    for one in everyone:
+    for one in them:
         one.end()
     settle(here)
-    calls = breaking.calls + [call for one in everyone for call in one.calls]
+    calls = breaking.calls + [call for one in them for call in one.calls]
     return calls, breaking.windows
 
 
