@@ -6,20 +6,18 @@
 #include "net/listener.h"
 #include "server/master/master.h"
 
-void dr_doors_note(dr_server *server, dr_link_door kind, int fd)
+void dr_doors_note(dr_server *server, dr_link_door kind, int fd, bool is_managed)
 {
     dr_doors *doors = &server->doors;
+    doors->is_managed |= is_managed;
     if (doors->count < DR_DOORS_MAX) {
-        doors->items[doors->count++] = (dr_door){.kind = kind, .fd = fd};
+        doors->items[doors->count++] = (dr_door){.kind = kind, .fd = fd, .is_managed = is_managed};
     }
 }
 
-void dr_doors_took(dr_server *server)
+bool dr_doors_are_shared(const dr_server *server)
 {
-    dr_doors *doors = &server->doors;
-    for (size_t i = 0; i < doors->handed.count; i++) {
-        doors->is_managed |= doors->handed.items[i].is_managed; /* all are, or none */
-    }
+    return server->doors.is_managed || atomic_load(&server->doors.has_elder);
 }
 
 dora_err dr_doors_open(dr_server *server, dr_link_door kind, const char *host, uint16_t *port,
@@ -28,10 +26,9 @@ dora_err dr_doors_open(dr_server *server, dr_link_door kind, const char *host, u
     const dr_config *config = server->backend.config;
     const uint32_t wanted = kind == DR_LINK_DOOR_ADMIN ? 1 : server->backend.lane_count;
     const size_t room = DR_DOORS_MAX - server->doors.count;
-    *count = dr_sockets_find(&server->doors.handed, kind, host, port, fds, room);
-    if (*count > 0) {
-        dr_doors_took(server);
-    } else {
+    bool is_managed;
+    *count = dr_sockets_find(&server->doors.handed, kind, host, port, fds, room, &is_managed);
+    if (*count == 0) {
         const dora_err err = dr_listener_open(host, port, (int)config->backlog, fds, wanted, error);
         if (err != DORA_OK) {
             return err;
@@ -39,7 +36,7 @@ dora_err dr_doors_open(dr_server *server, dr_link_door kind, const char *host, u
         *count = wanted;
     }
     for (size_t i = 0; i < *count; i++) {
-        dr_doors_note(server, kind, fds[i]);
+        dr_doors_note(server, kind, fds[i], is_managed);
     }
     return DORA_OK;
 }

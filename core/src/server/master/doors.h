@@ -3,6 +3,8 @@
 #ifndef DR_SERVER_DOORS_H
 #define DR_SERVER_DOORS_H
 
+#include <stdatomic.h>
+
 #include "base/limits.h"
 #include "server/upgrade/sockets.h"
 
@@ -11,8 +13,9 @@ struct dr_server;
 /* dr_door is a listening socket. */
 typedef struct dr_door {
     dr_link_door kind;
-    int fd;       /* whoever accepts from it closes it */
-    bool is_idle; /* nobody accepts from it yet, so it is ours to close */
+    int fd;          /* whoever accepts from it closes it */
+    bool is_managed; /* a service manager's, too, whose next server is to find it as it is */
+    bool is_idle;    /* nobody accepts from it yet, so it is ours to close */
 } dr_door;
 
 /* dr_doors is what a server listens on, and what it was handed to listen on. Zeroed memory is none.
@@ -21,9 +24,11 @@ typedef struct dr_doors {
     dr_sockets handed; /* until they are found */
     dr_door items[DR_DOORS_MAX];
     size_t count;
-    bool took_unix;  /* that one was handed */
-    bool is_managed; /* what was handed is a service manager's, too, whose next server is to find it
-                      * as it is */
+    bool took_unix;       /* that one was handed, */
+    bool unix_is_managed; /* by a service manager at first */
+    bool is_managed;      /* any is: at its end the server leaves all as they are */
+    atomic_bool
+        has_elder; /* who has handed them over accepts from them, until this server serves */
 } dr_doors;
 
 /* dr_doors_open gives the sockets of an address: those that were handed to this server, else as
@@ -32,9 +37,13 @@ typedef struct dr_doors {
 dora_err dr_doors_open(struct dr_server *server, dr_link_door kind, const char *host,
                        uint16_t *port, int *fds, size_t *count, dora_error *error);
 
-/* dr_doors_note keeps what was opened otherwise. dr_doors_took: one that was handed is used. */
-void dr_doors_note(struct dr_server *server, dr_link_door kind, int fd);
-void dr_doors_took(struct dr_server *server);
+/* dr_doors_note keeps what was opened otherwise. */
+void dr_doors_note(struct dr_server *server, dr_link_door kind, int fd, bool is_managed);
+
+/* dr_doors_are_shared: others accept from the same sockets, or will: the server from which this one
+ * has not taken over yet, or a service manager's next. They are closed, and nothing else.
+ * Thread: any. */
+bool dr_doors_are_shared(const struct dr_server *server);
 
 /* dr_doors_each tells `fn` each of them: `fn` borrows the descriptor. */
 void dr_doors_each(struct dr_server *server, void (*fn)(const dr_door *door, void *user),

@@ -57,7 +57,7 @@ static void offer_door(const dr_door *door, void *user)
     dr_link_put_number(&body, door->kind);
     dr_link_put_number(&body, is_unix ? (uint64_t)server->local.device : 0);
     dr_link_put_number(&body, is_unix ? (uint64_t)server->local.inode : 0);
-    dr_link_put_number(&body, server->doors.is_managed);
+    dr_link_put_number(&body, door->is_managed);
     if (fd >= 0 && dr_link_written(&body, &bytes)) {
         dr_line_send(server->elder.heir->line, DR_LINK_SOCKET, bytes, &fd, 1);
     } else {
@@ -296,7 +296,7 @@ static const char *refusal(const dr_server *server, char *room, size_t room_len)
         return "the master has given up its starter's rights (master_user), without which a new "
                "one cannot start: stop it and start it again";
     }
-    if (server->reload.is_loading || dr_watch_is_on(server)) {
+    if (server->reload.is_wanted || server->reload.is_loading || dr_watch_is_on(server)) {
         return "a reload is under way: ask again when it is done";
     }
     if (self->stage != DR_ELDER_ALONE) {

@@ -139,6 +139,7 @@ dora_err dr_heir_begin(dr_server *server, int link_fd, dora_error *error)
         return DORA_OK;
     }
     self->stage = DR_HEIR_LOADING;
+    atomic_store(&server->doors.has_elder, true);
     dr_link_begin(&hello);
     dr_link_put_number(&hello, DR_LINK_PROTOCOL);
     dr_link_put_bytes(&hello, dr_slice(DORA_VERSION));
@@ -223,6 +224,7 @@ static void take_over(dr_server *server)
     }
     dr_pid_files_take_over(&server->pid_files);
     self->stage = DR_HEIR_SERVING;
+    atomic_store(&server->doors.has_elder, false);
     dr_line_send(self->line, DR_LINK_SERVING, nothing, NULL, 0);
     dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "took over from process %d",
                  (int)self->elder);

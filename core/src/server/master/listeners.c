@@ -92,10 +92,10 @@ static dora_err listen_tls(dr_server *server, dora_error *error)
 static dora_err open_unix(dr_server *server, int *fd, dora_error *error)
 {
     const dr_config *config = server->backend.config;
-    *fd = dr_sockets_find_unix(&server->doors.handed, config->unix_path, &server->local);
+    *fd = dr_sockets_find_unix(&server->doors.handed, config->unix_path, &server->local,
+                               &server->doors.unix_is_managed);
     if (*fd >= 0) {
         server->doors.took_unix = true;
-        dr_doors_took(server);
         return DORA_OK;
     }
     return dr_local_listen(&server->local, config->unix_path, (int)config->backlog, fd, error);
@@ -115,7 +115,7 @@ static dora_err listen_unix(dr_server *server, dora_error *error)
     if (err != DORA_OK) {
         return err;
     }
-    dr_doors_note(server, DR_LINK_DOOR_UNIX, fds[0]);
+    dr_doors_note(server, DR_LINK_DOOR_UNIX, fds[0], server->doors.unix_is_managed);
     err = dr_local_give(&server->local, owner, group, (mode_t)config->unix_mode, error);
     err = err == DORA_OK ? share(server, fds, &count, error) : err;
     while (given < count && err == DORA_OK) {
@@ -244,7 +244,7 @@ dora_err dr_listeners_open(dr_server *server, dora_error *error)
 void dr_listeners_close(dr_server *server)
 {
     const bool is_heir = server->heir.stage == DR_HEIR_LOADING || dr_heir_is_ready(server);
-    if (server->doors.took_unix && (is_heir || server->doors.is_managed)) {
+    if (server->doors.took_unix && (is_heir || server->doors.unix_is_managed)) {
         server->local.path = NULL; /* its file is the other server's, or a service manager's */
     }
     dr_local_remove(&server->local);

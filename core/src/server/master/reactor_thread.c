@@ -70,7 +70,7 @@ static void end(dr_reactor_thread *thread)
         uv_close((uv_handle_t *)&thread->drain, NULL);
         dr_expiry_close(thread->lane);
         dr_http_end(&thread->lane->http);
-        if (thread->server->doors.is_managed) { /* who waits waits for the next server */
+        if (dr_doors_are_shared(thread->server)) { /* who waits waits for the next server */
             dr_reactor_let_go_listening(&thread->lane->reactor);
         }
         dr_reactor_end(&thread->lane->reactor);
@@ -98,7 +98,7 @@ static void end_if_done(dr_reactor_thread *thread)
 static void on_drain(uv_timer_t *timer)
 {
     dr_reactor_thread *thread = timer->data;
-    if (thread->server->doors.is_managed) {
+    if (dr_doors_are_shared(thread->server)) {
         dr_reactor_let_go_listening(
             &thread->lane->reactor); /* who waits waits for the next server */
     } else {

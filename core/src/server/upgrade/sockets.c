@@ -106,9 +106,10 @@ static bool is_host(const struct sockaddr_storage *name, const struct addrinfo *
 }
 
 size_t dr_sockets_find(dr_sockets *sockets, dr_link_door door, const char *host, uint16_t *port,
-                       int *fds, size_t room)
+                       int *fds, size_t room, bool *is_managed)
 {
     size_t count = 0;
+    *is_managed = false;
     struct addrinfo *found = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     if (sockets->count == 0 || getaddrinfo(host, NULL, &hints, &found) != 0) {
@@ -125,6 +126,7 @@ size_t dr_sockets_find(dr_sockets *sockets, dr_link_door door, const char *host,
         if (port_of(&name) == *port || (*port == 0 && one->door == door)) {
             *port = port_of(&name);
             fds[count++] = one->fd;
+            *is_managed |= one->is_managed;
             one->fd = -1;
         }
     }
@@ -132,7 +134,7 @@ size_t dr_sockets_find(dr_sockets *sockets, dr_link_door door, const char *host,
     return count;
 }
 
-int dr_sockets_find_unix(dr_sockets *sockets, const char *path, dr_local *local)
+int dr_sockets_find_unix(dr_sockets *sockets, const char *path, dr_local *local, bool *is_managed)
 {
     struct stat status;
     if (lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode)) {
@@ -151,6 +153,7 @@ int dr_sockets_find_unix(dr_sockets *sockets, const char *path, dr_local *local)
             continue; /* somebody else stands at its name by now */
         }
         const int fd = one->fd;
+        *is_managed = one->is_managed;
         one->fd = -1;
         *local = (dr_local){.path = path, .device = status.st_dev, .inode = status.st_ino};
         return fd;

@@ -34,14 +34,15 @@ dora_err dr_sockets_add(dr_sockets *sockets, const dr_socket *one);
  * these variables out of the environment. Errors: DORA_ECONFIG names what is wrong with one. */
 dora_err dr_sockets_activated(dr_sockets *sockets, dora_error *error);
 
-/* dr_sockets_find gives up to `room` sockets that listen on this address. `*port` 0: whatever port
- * those of the same door have, which `*port` is then. Returns: how many. Ownership: gives them. */
+/* dr_sockets_find gives up to `room` sockets that listen on this address, and whether a service
+ * manager has them, too. `*port` 0: whatever port those of the same door have, which `*port` is
+ * then. Returns: how many. Ownership: gives them. */
 size_t dr_sockets_find(dr_sockets *sockets, dr_link_door door, const char *host, uint16_t *port,
-                       int *fds, size_t room);
+                       int *fds, size_t room, bool *is_managed);
 
-/* dr_sockets_find_unix gives the socket that listens at `path`, where that still is its file.
- * Returns: -1: there is none. Ownership: gives it; `local` borrows `path`. */
-int dr_sockets_find_unix(dr_sockets *sockets, const char *path, dr_local *local);
+/* dr_sockets_find_unix gives the socket that listens at `path`, where that still is its file, and
+ * likewise. Returns: -1: there is none. Ownership: gives it; `local` borrows `path`. */
+int dr_sockets_find_unix(dr_sockets *sockets, const char *path, dr_local *local, bool *is_managed);
 
 /* dr_sockets_fini closes those that nobody took. Returns: how many these were. */
 size_t dr_sockets_fini(dr_sockets *sockets);
