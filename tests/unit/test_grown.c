@@ -292,6 +292,32 @@ static void another_generation_is_not_mixed_in(void **state)
     assert_int_equal(all.items[0].bytes, 7);
 }
 
+/* The first that ever was watched goes back: what it saw was of apis with other numbers. */
+static void what_went_back_is_not_mixed_in(void **state)
+{
+    setting *self = *state;
+    dr_growers all;
+    set_up(self);
+    const uint32_t later = unit_pool_reserve(&self->pool);
+    self->pool.slots[later].crew = LATER;
+    self->pool.slots[later].finished = 1;
+    dr_dispatch_worker_hold(&self->pool, later);
+    dr_canary_api *apis = calloc(4, sizeof(*apis));
+    assert_non_null(apis);
+    assert_int_equal(dr_canary_begin(&self->pool, LATER, CREW, 10, apis, 4), DORA_OK);
+    dr_grown_note(&self->pool.region.workers[later], GROWS, 7);
+    note(self, 0, RESTS, 5);
+    dr_canary_end(&self->pool);
+    for (int i = 0; i < 2; i++) {
+        dr_growers_list(&self->pool, &all);
+        assert_int_equal(all.count, 1);
+        assert_int_equal(all.items[0].api, RESTS);
+        if (i == 0) {
+            dr_dispatch_worker_died(&self->pool, later);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +330,7 @@ int main(void)
         unit_in(setting, who_grew_most_is_found),
         unit_in(setting, what_cannot_be_is_not_believed),
         unit_in(setting, another_generation_is_not_mixed_in),
+        unit_in(setting, what_went_back_is_not_mixed_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

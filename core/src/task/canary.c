@@ -192,6 +192,7 @@ dora_err dr_canary_begin(dr_pool *pool, uint32_t crew, uint32_t serving, uint32_
     (void)!getrandom(&canary.turns.random, sizeof(canary.turns.random), GRND_NONBLOCK);
     pthread_mutex_lock(&pool->lock);
     pool->canary = canary;
+    pool->crew = serving; /* what the new one sees of itself is not mixed in when it goes back */
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         if (pool->slots[i].crew == crew && pool->slots[i].state == DR_SLOT_HELD) {
             dr_enlist(pool, i);
