@@ -86,12 +86,25 @@ def test_who_is_one_too_many_hears_so_under_each_guid(crowded):
                   v1.request_of("AN_S", idents[2], {"one": ("/echo", 3)}))
         told = [conn.receive() for _ in range(4)]
         assert [ident for ident, _ in told if ident in idents] == idents
+        told.append(conn.receive())  # after a moment: for all that may be under way
+        assert told[-1][0] == "0" * 32
         for _, reply in told:
             assert (reply["code"], reply["msg"], reply["data"]) == (100203, WHY, LATER)
-        assert conn.receive() is None  # after a moment
+        assert conn.receive() is None
     with JsonConn(crowded.address) as conn:
         reply = conn.single("/echo", 1)
         assert (reply["code"], reply["msg"], reply["data"]) == (100203, WHY, LATER)
+        assert conn.receive()[0] == "0" * 32
+
+
+def test_who_sends_more_than_is_answered_knows_it_of_all(crowded):
+    with v1.Conn(crowded.address) as conn:
+        conn.send(b"".join(v1.request(v1.guid(), "/echo", i) for i in range(1000)))
+        told = [conn.receive()]
+        while told[-1] is not None:
+            told.append(conn.receive())
+        assert len(told) < 1000 and told[-2][0] == "0" * 32
+        assert {reply["code"] for _, reply in told[:-1]} == {100203}
 
 
 def test_clients_of_python_know_that_nothing_was_run(crowded):
@@ -103,7 +116,7 @@ def test_clients_of_python_know_that_nothing_was_run(crowded):
 
     async def main():
         async with dora.AsyncClient(crowded.address, retry=0) as client:
-            told = await asyncio.gather(*(client.call("/echo", i) for i in range(50)),
+            told = await asyncio.gather(*(client.call("/echo", i) for i in range(500)),
                                         return_exceptions=True)
             assert {(type(each), each.code) for each in told} == {(dora.NotRunError, 100203)}
 

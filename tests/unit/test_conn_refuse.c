@@ -26,6 +26,7 @@ typedef struct scene {
     dr_buf bytes; /* to be sent */
     uint32_t frames;
     uint32_t refusals;
+    uint32_t unnamed; /* of these: for all that is not answered */
     uint32_t closing; /* of these: behind which nothing more is read */
     uint32_t json;    /* of these: whose body begins as JSON does */
     uint32_t bare;
@@ -50,6 +51,7 @@ static void on_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error 
         memcpy(at->guids + (at->refusals % 2) * DR_GUID_LEN, frame->guid, DR_GUID_LEN);
     }
     at->refusals++;
+    at->unnamed += frame->guid == NULL && !frame->is_bare && closes;
     at->closing += closes;
     at->bare += frame->is_bare;
     at->json += frame->body.len > 0 && frame->body.data[0] == '{';
@@ -227,23 +229,41 @@ static void a_wrong_signature_is_said_too(void **state)
     assert_int_equal(at->refusals, 1);
 }
 
-static void a_flood_is_not_answered_to_its_end(void **state)
+/* What is left of it is answered by one word: nothing of it was run. */
+static void a_flood_is_not_answered_one_by_one_to_its_end(void **state)
 {
     scene *at = *state;
-    char replies[2 * (38 + DR_REFUSED_OUT_MAX / 2)];
+    char replies[3 * (38 + DR_REFUSED_OUT_MAX / 2)];
     begin(at, false);
     at->padding = DR_REFUSED_OUT_MAX / 2;
     for (size_t i = 0; i < 10; i++) {
         unit_frame(&at->bytes, UNIT_GUID_BYTES, "body", 4);
     }
     feed(at, at->bytes.data, at->bytes.len);
-    assert_int_equal(at->refusals, 2);
+    assert_int_equal(at->refusals, 3);
+    assert_int_equal(at->unnamed, 1);
+    assert_int_equal(at->closing, 1);
+    assert_int_equal(at->code, DORA_CODE_OVERLOADED);
     turn(at);
     assert_int_equal(recv(at->clients[0], replies, sizeof(replies), MSG_WAITALL), sizeof(replies));
     assert_true(has_ended(at));
 }
 
-/* Its time is over: it hears the end, and what it sends then is read away. */
+/* In the words of whoever has sent it. */
+static void a_flood_of_json_ends_in_json(void **state)
+{
+    scene *at = *state;
+    begin(at, false);
+    at->padding = DR_REFUSED_OUT_MAX;
+    unit_frame(&at->bytes, UNIT_GUID_BYTES, "{}", 2);
+    unit_frame(&at->bytes, UNIT_GUID_BYTES, "{}", 2);
+    feed(at, at->bytes.data, at->bytes.len);
+    assert_int_equal(at->refusals, 2);
+    assert_int_equal(at->unnamed, 1);
+    assert_int_equal(at->json, 2);
+}
+
+/* Its time is over: it hears so, and the end, and what it sends then is read away. */
 static void after_a_moment_it_ends(void **state)
 {
     scene *at = *state;
@@ -251,6 +271,12 @@ static void after_a_moment_it_ends(void **state)
     dr_conn *conn = at->reactor.conns;
     assert_true(dr_conn_is_refused(conn));
     conn->linger_until_ms = 0;
+    char word[38];
+    while (at->refusals == 0) {
+        turn(at);
+    }
+    turn(at);
+    assert_int_equal(recv(at->clients[0], word, sizeof(word), MSG_WAITALL), sizeof(word));
     assert_true(has_ended(at));
     unit_frame(&at->bytes, UNIT_GUID_BYTES, "body", 4);
     assert_int_equal(send(at->clients[0], at->bytes.data, at->bytes.len, 0), at->bytes.len);
@@ -260,7 +286,8 @@ static void after_a_moment_it_ends(void **state)
     while (at->reactor.refused > 0) {
         turn(at);
     }
-    assert_int_equal(at->refusals, 0);
+    assert_int_equal(at->refusals, 1);
+    assert_int_equal(at->unnamed, 1);
 }
 
 static void a_reactor_that_leaves_takes_none_for_its_own(void **state)
@@ -303,7 +330,8 @@ int main(void)
         unit_in(scene, one_of_an_older_release_is_answered_in_kind),
         unit_in(scene, what_is_no_frame_is_said_so),
         unit_in(scene, a_wrong_signature_is_said_too),
-        unit_in(scene, a_flood_is_not_answered_to_its_end),
+        unit_in(scene, a_flood_is_not_answered_one_by_one_to_its_end),
+        unit_in(scene, a_flood_of_json_ends_in_json),
         unit_in(scene, after_a_moment_it_ends),
         unit_in(scene, a_reactor_that_leaves_takes_none_for_its_own),
         unit_in(scene, of_many_the_next_are_closed_at_once),

@@ -60,8 +60,11 @@ typedef struct dr_conn {
     uint64_t shaking_since_ms;
     struct dr_conn *younger; /* of those that are shaking, in the order in which they came */
     struct dr_conn *older;
-    void *owner; /* the owner's list of calls */
-    void *claim; /* the owner's: who its other end says it is */
+    void *owner;        /* the owner's list of calls, */
+    void *streams_list; /* those of them that are streams, the first */
+    void *streams_last; /*   and the last, */
+    void *index;        /* and all by their names, where that pays */
+    void *claim;        /* the owner's: who its other end says it is */
     uint64_t active_ms;
     uint64_t linger_until_ms;
     size_t dropped;     /* of a frame that was refused: bytes that are still to come */
@@ -72,7 +75,9 @@ typedef struct dr_conn {
     bool is_writing;
     bool is_closing;
     bool is_finishing; /* reads no more frames; closes when all is written */
-    bool is_refusing;  /* and each frame that comes is answered with why not */
+    bool is_refusing;  /* and each frame that comes is answered with why not: */
+    bool refused_json; /*   the last one so, */
+    bool refused_bare; /*   or so */
     bool is_shaking;   /* TLS is not open yet */
     bool is_shut;      /* the write side is shut; what still comes is dropped */
     bool wants_room;   /* on_room is to be called once it is not full any more */

@@ -1,7 +1,9 @@
-/* conn_refuse.c: a connection that is one too many: its client is told so for each frame. */
+/* conn_refuse.c: a connection that is one too many: its client is told so for each frame, and at
+ * the end for all that may still be under way. */
 #include "net/conn_refuse.h"
 
 #include "net/reactor.h"
+#include "wire/json_message.h"
 
 /* may_answer says whether enough of a frame of `whole` bytes has come to answer it: its guid, and
  * the byte by which its body is known for JSON. */
@@ -12,6 +14,23 @@ static bool may_answer(const dr_frame *frame, dora_slice come, size_t whole)
     }
     const size_t head = (size_t)(frame->guid + DR_GUID_LEN - come.data);
     return come.len > head || whole == head;
+}
+
+/* say answers a frame, or, where it has no guid, for all that is not answered. */
+static void say(dr_conn *conn, const dr_frame *frame, bool is_last)
+{
+    dr_reactor *reactor = conn->reactor;
+    dora_error error;
+    (void)dora_error_set(&error, DORA_ENOMEM, "%s", dr_crowded_text(conn->crowded));
+    error.code = DORA_CODE_OVERLOADED;
+    reactor->events.on_bad_frame(conn, frame, &error, is_last, reactor->events.user);
+}
+
+static void end(dr_conn *conn)
+{
+    conn->is_refusing = false;
+    dr_buf_fini(&conn->in);
+    dr_conn_send(conn); /* and then it is shut */
 }
 
 /* answer_next answers the first frame of `come`, if it can. Returns: how long that frame is; 0:
@@ -31,12 +50,16 @@ static size_t answer_next(dr_conn *conn, dora_slice come)
         frame.body = (dora_slice){body, (size_t)(come.data + come.len - body)};
     }
     if (err == DORA_OK || err == DORA_EAGAIN) {
-        (void)dora_error_set(&error, DORA_ENOMEM, "%s", dr_crowded_text(conn->crowded));
-        error.code = DORA_CODE_OVERLOADED;
+        conn->refused_json = !frame.is_bare && dr_body_is_json(frame.body);
+        conn->refused_bare = frame.is_bare;
+        say(conn, &frame, false);
+    } else {
+        reactor->events.on_bad_frame(conn, &frame, &error, whole == 0, reactor->events.user);
     }
-    reactor->events.on_bad_frame(conn, &frame, &error, whole == 0, reactor->events.user);
-    if (whole == 0 || conn->out.len + conn->writing.len > DR_REFUSED_OUT_MAX) {
-        dr_conn_refuse_end(conn); /* where the next frame begins is not known; or it is a flood */
+    if (whole == 0) {
+        end(conn); /* where the next frame begins is not known */
+    } else if (conn->out.len + conn->writing.len > DR_REFUSED_OUT_MAX) {
+        dr_conn_refuse_end(conn); /* a flood */
     }
     return whole;
 }
@@ -65,9 +88,10 @@ void dr_conn_refuse_take(dr_conn *conn, size_t got)
 
 void dr_conn_refuse_end(dr_conn *conn)
 {
-    conn->is_refusing = false;
-    dr_buf_fini(&conn->in);
-    dr_conn_send(conn); /* and then it is shut */
+    const dr_frame all = {.body = conn->refused_json ? (dora_slice){"{", 1} : (dora_slice){"", 0},
+                          .is_bare = conn->refused_bare};
+    say(conn, &all, true);
+    end(conn);
 }
 
 void dr_conn_refuse(dr_conn *conn, dr_crowded why)

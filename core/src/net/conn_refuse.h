@@ -1,6 +1,6 @@
 /* conn_refuse.h: a connection beyond connections_max or connections_per_address_max: its frames are
- * answered for a moment, by what has come of their headers alone, so that its client knows that
- * none of its calls was run. */
+ * answered for a moment, by what has come of their headers alone, and then all that were not by one
+ * word without a guid, so that its client knows that none of its calls was run. */
 #ifndef DR_NET_CONN_REFUSE_H
 #define DR_NET_CONN_REFUSE_H
 
