@@ -73,7 +73,7 @@ static void defaults_are_these(void **state)
     assert_int_equal(pool->max_requests, DR_MAX_REQUESTS_AUTO);
     assert_int_equal(pool->memory_mb_max, 0);
     assert_true(pool->time_limit_ms == 60000 && pool->kill_after_ms == 1000);
-    assert_false(pool->limits_accepted);
+    assert_true(pool->stream_idle_ms == 600000 && !pool->limits_accepted);
     assert_int_equal(pool->hung_ms, DR_HUNG_UNSET);
     assert_true(pool->preload && pool->dedupe && !pool->from_again);
     dr_config_fini(&config);
@@ -96,7 +96,7 @@ static const char WHOLE[] =
     "   \"apis\": [\"/user/get\", \"/user/*\", \"*\"], \"queue_tasks_max\": 1,"
     "   \"queue_mb_max\": 1, \"max_requests\": 0, \"memory_mb_max\": 128, \"memory_hard_mb\": 256,"
     "   \"time_limit_ms\": 500, \"kill_after_ms\": 0, \"hung_ms\": 0, \"poison_s\": 9,"
-    "   \"restarts_per_minute\": 8, \"preload\": false, \"dedupe\": false},"
+    "   \"restarts_per_minute\": 8, \"preload\": false, \"dedupe\": false, \"stream_idle_ms\": 7},"
     "  \"b\": {\"runtime\": \"python\", \"app\": \"shop.users:app\"},"
     "  \"c\": {\"runtime\": \"c\", \"app\": \"orders.so\"}}}";
 
@@ -169,9 +169,8 @@ static void everything_set(void **state)
     assert_int_equal(pool->apis.count, 3);
     assert_string_equal(pool->apis.items[1], "/user/*");
     assert_true(pool->time_limit_ms == 500 && pool->kill_after_ms == 0);
-    assert_true(pool->limits_accepted);
-    assert_int_equal(pool->hung_ms, 0);
-    assert_true(pool->poison_s == 9 && pool->restarts_per_minute == 8);
+    assert_true(pool->stream_idle_ms == 7 && pool->limits_accepted);
+    assert_true(pool->hung_ms == 0 && pool->poison_s == 9 && pool->restarts_per_minute == 8);
     assert_true(!pool->preload && !pool->dedupe);
     assert_string_equal(config.pools[1].app, "shop.users:app");
     assert_string_equal(config.pools[2].app, "conf/orders.so");
@@ -271,14 +270,15 @@ static void unknown_keys(void **state)
     expect_problem("{\"log\": {\"zebra\": 2}}",
                    "conf/dora.json:1:10: log.zebra: unknown key; allowed: file, format, level, "
                    "requests, slow_ms");
-    expect_problem("{\"pools\": {\n \"users\": {\"runtime\": \"c\", \"app\": \"a.so\",\n"
-                   "  \"workrs\": 2}}}",
-                   "conf/dora.json:3:3: pools.users.workrs: unknown key; did you mean "
-                   "\"workers\"? allowed: runtime, app, interpreter, extension, ini, env, "
-                   "env_file, cwd, user, group, umask, no_new_privs, core_mb_max, workers, "
-                   "concurrency, threads, apis, queue_tasks_max, queue_mb_max, max_requests, "
-                   "memory_mb_max, memory_hard_mb, time_limit_ms, kill_after_ms, newest_first_ms, "
-                   "hung_ms, restarts_per_minute, poison_s, preload, dedupe, cancel");
+    expect_problem(
+        "{\"pools\": {\n \"users\": {\"runtime\": \"c\", \"app\": \"a.so\",\n"
+        "  \"workrs\": 2}}}",
+        "conf/dora.json:3:3: pools.users.workrs: unknown key; did you mean \"workers\"? allowed: "
+        "runtime, app, interpreter, extension, ini, env, env_file, cwd, user, group, umask, "
+        "no_new_privs, core_mb_max, workers, concurrency, threads, apis, queue_tasks_max, "
+        "queue_mb_max, max_requests, memory_mb_max, memory_hard_mb, time_limit_ms, kill_after_ms, "
+        "stream_idle_ms, newest_first_ms, hung_ms, restarts_per_minute, poison_s, preload, dedupe, "
+        "cancel");
 }
 
 static void wrong_values(void **state)

@@ -239,6 +239,42 @@ static void the_queue_is_bounded(void **state)
     assert_int_equal(submit(at, 0, text_slice("N;"), NULL, &task), 0);
 }
 
+static int64_t submit_stream(setting *self, uint32_t *task)
+{
+    const dr_task_input input = {.name = text_slice("/n"),
+                                 .param = text_slice("N;"),
+                                 .guid = UNIT_GUID,
+                                 .type = DR_TYPE_ST_S,
+                                 .window = 1};
+    return submit_task(&self->pool, &input, task);
+}
+
+/* Half of the places, or of the memory, whichever is less. */
+static void streams_leave_half_to_others(void **state)
+{
+    setting *at = *state;
+    uint32_t task;
+    uint32_t last = 0;
+    uint32_t count = 0;
+    for (int is_short = 0; is_short < 2; is_short++) {
+        dr_pool_limits limits = small_limits(1, is_short ? 30 : 1000);
+        limits.slab_bytes = 40u * 32u * 1024u;
+        set_up(at, &limits);
+        (void)unit_pool_worker(&at->pool);
+        for (count = 0; submit_stream(at, &task) == 0; count++) {
+            last = task;
+        }
+        assert_int_equal(count, is_short ? 35 / 2 : 20);
+        assert_true(at->pool.refused == 1);
+        assert_int_equal(submit(at, 0, text_slice("N;"), NULL, &task), 0);
+        assert_true(dr_dispatch_cancel(&at->pool, last));
+        assert_int_equal(submit_stream(at, &task), 0);
+        assert_int_equal(submit_stream(at, &task), DORA_CODE_OVERLOADED);
+        tear_down(at);
+        memset(at, 0, sizeof(*at));
+    }
+}
+
 static void a_stalled_worker_is_relieved(void **state)
 {
     setting *at = *state;
@@ -487,6 +523,7 @@ int main(void)
         unit_in(setting, a_reply_written_before_the_death_counts),
         unit_in(setting, broken_entries_harm_nobody),
         unit_in(setting, the_queue_is_bounded),
+        unit_in(setting, streams_leave_half_to_others),
         unit_in(setting, a_stalled_worker_is_relieved),
         unit_in(setting, cancelling_a_started_task_fails),
         unit_in(setting, what_is_cancelled_in_a_workers_hand_is_no_share),

@@ -149,18 +149,18 @@ static void joiners_get_the_reply(void **state)
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(dr_reply_cache_look(kept, &call, &followers[i]), DR_REPLY_CACHE_RUNS);
     }
-    assert_int_equal(dr_reply_cache_leave(kept, &followers[1]), 0);
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[1], false), 0);
     assert_null(dr_reply_cache_take(kept, 0));
     assert_int_equal(dr_reply_cache_end(kept, &leader, reply_of('j'), true, 0),
                      UINT64_C(1) | UINT64_C(1) << 1 | UINT64_C(1) << 63);
     assert_ptr_equal(dr_reply_cache_take(kept, 0), &followers[0]);
     check_reply(followers[0].reply, 'j');
     /* One whose responder goes while the reply is on its way. */
-    assert_int_equal(dr_reply_cache_leave(kept, &followers[2]), 0);
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[2], false), 0);
     assert_null(dr_reply_cache_take(kept, 1));
     assert_ptr_equal(dr_reply_cache_take(kept, 63), &followers[3]);
     check_reply(followers[3].reply, 'j');
-    assert_int_equal(dr_reply_cache_leave(kept, &followers[3]), 0);
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[3], false), 0);
     assert_null(dr_reply_cache_take(kept, 63));
     assert_int_equal(numbers_of(kept).joins, 4);
     dr_reply_cache_free(kept);
@@ -175,23 +175,50 @@ static void the_last_to_leave_tells_the_runner(void **state)
     dr_reply_waiter followers[2] = {{.lane = 1}, {.lane = 4}};
     (void)dr_reply_cache_begin(kept, &call, &leader, 0);
     (void)dr_reply_cache_look(kept, &call, &followers[0]);
-    assert_int_equal(dr_reply_cache_leave(kept, &followers[0]),
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[0], false),
                      0); /* the first responder is there */
     assert_false(dr_reply_cache_is_wanted(kept, &leader));
     (void)dr_reply_cache_look(kept, &call, &followers[0]);
     (void)dr_reply_cache_look(kept, &call, &followers[1]);
     assert_true(dr_reply_cache_is_wanted(kept, &leader));
-    assert_int_equal(dr_reply_cache_leave(kept, &followers[0]), 0);
-    assert_int_equal(dr_reply_cache_leave(kept, &followers[1]), UINT64_C(1) << 2);
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[0], false), 0);
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[1], false), UINT64_C(1) << 2);
     /* Somebody comes before the leader has looked. */
     (void)dr_reply_cache_look(kept, &call, &followers[0]);
     assert_ptr_equal(dr_reply_cache_take(kept, 2), &leader);
     assert_true(dr_reply_cache_is_wanted(kept, &leader));
-    assert_int_equal(dr_reply_cache_leave(kept, &followers[0]), UINT64_C(1) << 2);
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[0], false), UINT64_C(1) << 2);
     /* It ends with the news still in its inbox. */
     assert_int_equal(dr_reply_cache_end(kept, &leader, nothing, false, 0), 0);
     assert_null(dr_reply_cache_take(kept, 2));
     assert_int_equal(dr_reply_cache_end(kept, &leader, nothing, false, 0), 0);
+    dr_reply_cache_free(kept);
+}
+
+static void the_last_to_leave_may_have_cancelled(void **state)
+{
+    (void)state;
+    dr_reply_cache *kept = new_kept(&limits);
+    const dr_digest call = call_of(1);
+    dr_reply_waiter leader = {.lane = 2};
+    dr_reply_waiter followers[2] = {{.lane = 1}, {.lane = 4}};
+    (void)dr_reply_cache_begin(kept, &call, &leader, 0);
+    (void)dr_reply_cache_look(kept, &call, &followers[0]);
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[0], true), 0);
+    assert_false(dr_reply_cache_is_cancelled(kept, &leader)); /* the first responder is there */
+    (void)dr_reply_cache_look(kept, &call, &followers[0]);
+    (void)dr_reply_cache_look(kept, &call, &followers[1]);
+    assert_true(dr_reply_cache_is_wanted(kept, &leader));
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[0], true), 0);
+    assert_false(dr_reply_cache_is_cancelled(kept, &leader)); /* another one waits */
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[1], true), UINT64_C(1) << 2);
+    assert_true(dr_reply_cache_is_cancelled(kept, &leader));
+    (void)dr_reply_cache_look(kept, &call, &followers[0]);
+    assert_false(dr_reply_cache_is_cancelled(kept, &leader)); /* somebody has come meanwhile, */
+    assert_int_equal(dr_reply_cache_leave(kept, &followers[0], false), UINT64_C(1) << 2);
+    assert_false(dr_reply_cache_is_cancelled(kept, &leader)); /* and has only gone */
+    assert_int_equal(dr_reply_cache_end(kept, &leader, nothing, false, 0), 0);
+    assert_false(dr_reply_cache_is_cancelled(kept, &leader));
     dr_reply_cache_free(kept);
 }
 
@@ -419,7 +446,7 @@ static void *play(void *user)
             one->answers++;
             (void)dr_reply_cache_end(one->kept, &seat, reply_of('p'), i % 3 != 0, i);
         } else if (known == DR_REPLY_CACHE_RUNS && i % 5 == 0) {
-            (void)dr_reply_cache_leave(one->kept, &seat);
+            (void)dr_reply_cache_leave(one->kept, &seat, false);
             one->answers++;
         } else if (known == DR_REPLY_CACHE_RUNS) {
             await(one, &seat);
@@ -468,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_status_over_http_is_kept_with_its_reply),
         cmocka_unit_test(joiners_get_the_reply),
         cmocka_unit_test(the_last_to_leave_tells_the_runner),
+        cmocka_unit_test(the_last_to_leave_may_have_cancelled),
         cmocka_unit_test(over_the_bytes_the_oldest_is_lost),
         cmocka_unit_test(a_reply_in_use_outlives_its_entry),
         cmocka_unit_test(time_passes),

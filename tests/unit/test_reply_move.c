@@ -103,7 +103,7 @@ static dr_reply_cache_known look(move *at, uint64_t number, dora_slice reply, ui
         assert_int_equal(seat.reply->http_status, status);
         dr_reply_cache_reply_drop(seat.reply);
     } else if (known == DR_REPLY_CACHE_RUNS) {
-        assert_int_equal(dr_reply_cache_leave(at->heir, &seat), 0);
+        assert_int_equal(dr_reply_cache_leave(at->heir, &seat, false), 0);
     }
     return known;
 }

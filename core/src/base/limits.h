@@ -40,8 +40,10 @@
 #define DR_CONN_STREAMS_MAX 256      /* of one connection: each has such a block */
 #define DR_STREAM_WINDOW 16          /* parts under way, where the caller does not say */
 #define DR_STREAM_WINDOW_MAX 1024
-#define DR_HANDED_MAX 64         /* tasks handed to one worker: more gave no more speed */
-#define DR_THREADS_MAX 256u      /* of one worker for plain functions: each has a stack */
+#define DR_STREAM_IDLE_MS_DEFAULT 600000u /* who takes a minute for each part gives room after 8 */
+#define DR_STREAM_IDLE_MS_MAX 86400000u   /* a day: who may be away for longer has no limit */
+#define DR_HANDED_MAX 64                  /* tasks handed to one worker: more gave no more speed */
+#define DR_THREADS_MAX 256u               /* of one worker for plain functions: each has a stack */
 #define DR_CONCURRENCY_MAX 1024u /* tasks at a time in one worker: each has a place in rings */
 #define DR_BLOCK_BYTES_MIN 1024u /* smallest shared-memory block: request and small reply */
 #define DR_WAKE_PRICE_NS 50000u  /* waking a worker: backlog worth handing ahead */
@@ -121,6 +123,8 @@
 #define DR_FILES_WISHED 20000u             /* descriptors: connections of both kinds */
 #define DR_READ_BYTES (64u * 1024)         /* read of a connection in one turn */
 #define DR_CONN_CALLS_MAX_DEFAULT 8192u    /* in flight on one connection; then it is not read */
+#define DR_CALL_INDEX_FROM 64u             /* calls of one: to look through them costs more */
+#define DR_CALL_INDEX_CHAINS 1024u         /* of eight each, where it has as many as it may */
 #define DR_CONN_STREAM_PAUSE (256u * 1024) /* unsent bytes at which its streams wait */
 #define DR_CONN_OUT_PAUSE (1024u * 1024)   /* unsent bytes at which a connection is not read */
 #define DR_CONN_APART_PAUSE_PART 4u        /* of its allowance held beside: it is not read */

@@ -108,6 +108,11 @@ static bool take(dr_slab *slab, uint32_t want, uint32_t *unit)
     return true;
 }
 
+uint64_t dr_slab_capacity(uint64_t bytes)
+{
+    return (uint64_t)DR_BLOCK_BYTES_MIN << order_of(bytes);
+}
+
 dora_err dr_slab_alloc(dr_slab *slab, uint64_t bytes, uint64_t *offset, uint32_t *capacity)
 {
     const uint32_t want = order_of(bytes);

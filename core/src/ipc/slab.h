@@ -26,6 +26,9 @@ void dr_slab_fini(dr_slab *slab);
  * Errors: DORA_EFULL. */
 dora_err dr_slab_alloc(dr_slab *slab, uint64_t bytes, uint64_t *offset, uint32_t *capacity);
 
+/* dr_slab_capacity is what the block for `bytes` would hold. */
+uint64_t dr_slab_capacity(uint64_t bytes);
+
 /* dr_slab_free gives a block back; both numbers as dr_slab_alloc gave them. */
 void dr_slab_free(dr_slab *slab, uint64_t offset, uint32_t capacity);
 

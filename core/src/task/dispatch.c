@@ -167,19 +167,35 @@ static bool is_full(const dr_pool *pool, uint8_t priority)
     return over > 0;
 }
 
+/* are_streams_many: streams stay for long, so one more may have its place only where half of all is
+ * left to other calls. */
+static bool are_streams_many(const dr_pool *pool, uint64_t bytes)
+{
+    return pool->streams >= pool->region.shape.tasks / 2 ||
+           pool->stream_bytes + dr_slab_capacity(bytes) > pool->region.shape.slab_bytes / 2;
+}
+
 /* take_room takes a record and a block. Returns: DR_NONE when the pool is full. */
-static uint32_t take_room(dr_pool *pool, uint64_t bytes, uint8_t priority)
+static uint32_t take_room(dr_pool *pool, const dr_task_input *input, uint64_t bytes,
+                          uint8_t priority)
 {
     const uint32_t task = pool->free_records.first;
     if (task == DR_NONE || is_full(pool, priority) || (pool->unhealthy && pool->live_count == 0)) {
         return DR_NONE;
     }
+    const bool is_stream = input->type == DR_TYPE_ST_S;
     dr_record *record = &pool->records[task];
-    if (dr_slab_alloc(&pool->slab, bytes, &record->offset, &record->capacity) != DORA_OK) {
+    if ((is_stream && are_streams_many(pool, bytes)) ||
+        dr_slab_alloc(&pool->slab, bytes, &record->offset, &record->capacity) != DORA_OK) {
         return DR_NONE;
     }
     dr_record_pop(pool, &pool->free_records);
     record->state = DR_RECORD_FILLING;
+    record->type = input->type;
+    if (is_stream) {
+        pool->streams++;
+        pool->stream_bytes += record->capacity;
+    }
     pool->reserved_count++;
     return task;
 }
@@ -220,10 +236,13 @@ static void fill(dr_pool *pool, uint32_t task, const dr_task_input *input)
 }
 
 /* why_refused says why there is no room, naming the limits. */
-static const char *why_refused(const dr_pool *pool)
+static const char *why_refused(const dr_pool *pool, const dr_task_input *input, uint64_t bytes)
 {
-    const bool is_dead = pool->unhealthy && pool->live_count == 0;
-    return is_dead ? "no worker of the pool starts (the server's log says why)" : pool->full;
+    if (pool->unhealthy && pool->live_count == 0) {
+        return "no worker of the pool starts (the server's log says why)";
+    }
+    return input->type == DR_TYPE_ST_S && are_streams_many(pool, bytes) ? pool->full_of_streams
+                                                                        : pool->full;
 }
 
 static const char hopeless_text[] =
@@ -255,10 +274,10 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
         return DORA_CODE_POISON;
     }
     const bool is_hopeless = pool->queue.count > 0 && is_hopeless_now(pool, input, api, priority);
-    const uint32_t index = is_hopeless ? DR_NONE : take_room(pool, bytes, priority);
+    const uint32_t index = is_hopeless ? DR_NONE : take_room(pool, input, bytes, priority);
     if (index == DR_NONE) {
         pool->refused++;
-        *why = is_hopeless ? hopeless_text : why_refused(pool);
+        *why = is_hopeless ? hopeless_text : why_refused(pool, input, bytes);
     }
     pthread_mutex_unlock(&pool->lock);
     if (index == DR_NONE) {
@@ -269,7 +288,6 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     record->reactor = input->reactor;
     record->owner = input->owner;
     record->part = input->part;
-    record->type = input->type;
     record->priority = priority;
     record->is_charged = false;
     record->turn_key = input->turn_key;

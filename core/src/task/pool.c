@@ -157,6 +157,10 @@ void dr_record_free(dr_pool *pool, uint32_t index)
     dr_record *record = &pool->records[index];
     if (record->capacity > 0) {
         dr_slab_free(&pool->slab, record->offset, record->capacity);
+        if (record->type == DR_TYPE_ST_S) {
+            pool->streams--;
+            pool->stream_bytes -= record->capacity;
+        }
         record->capacity = 0;
     }
     record->state = DR_RECORD_FREE;

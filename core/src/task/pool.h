@@ -188,6 +188,7 @@ typedef struct dr_pool_limits {
     uint32_t
         newest_first_ms; /* a call has waited so long: its caller's newest goes first; 0: never */
     uint32_t poison_s;   /* that a call is refused which has ended workers; 0: none is */
+    uint32_t stream_idle_ms; /* without room for a stream's parts: it ends; 0: it waits */
 } dr_pool_limits;
 
 /* dr_wakes is whom to wake, once what they should see is there. */
@@ -200,7 +201,8 @@ typedef struct dr_wakes {
 
 typedef struct dr_pool {
     pthread_mutex_t lock;
-    uint32_t streams; /* that have a block: at most half of the slab's bytes are theirs */
+    uint32_t streams;      /* that have a place, of which they may have half, */
+    uint64_t stream_bytes; /* and their blocks: half of the slab */
     dr_pool_limits limits;
     dr_region region;
     dr_slab slab;
@@ -230,19 +232,20 @@ typedef struct dr_pool {
     uint64_t patient;           /* and of low; the others are normal */
     uint64_t refused;           /* tasks that found no room */
     uint64_t restarts[DR_RESTART_COUNT];
-    uint32_t crew;          /* that serves since a reload; 0: there was none */
-    dr_growers growers;     /* what workers have seen that have ended */
-    uint32_t crew_count;    /* crews there were so far; the supervisor's alone */
-    bool is_busy_said;      /* of this time that all workers are busy; the supervisor's alone */
-    bool is_ending;         /* the server does not wait for its tasks any longer */
-    bool unhealthy;         /* workers do not start; with none left, tasks are refused */
-    bool is_looping;        /* its processes end again and again: crew_pace.h */
-    uint64_t held_until_ms; /* no worker is started before */
-    char full[160];         /* what is said of a task that finds no room */
-    uint64_t reactors_gone; /* one bit for each that has ended */
-    dr_damage damage;       /* the region waits for its replacement */
-    uint64_t looked_ns;     /* for damage */
-    uint32_t look_slot;     /* where the next look goes on */
+    uint32_t crew;             /* that serves, since there is or was another; 0: there was none */
+    dr_growers growers;        /* what workers have seen that have ended */
+    uint32_t crew_count;       /* crews there were so far; the supervisor's alone */
+    bool is_busy_said;         /* of this time that all workers are busy; the supervisor's alone */
+    bool is_ending;            /* the server does not wait for its tasks any longer */
+    bool unhealthy;            /* workers do not start; with none left, tasks are refused */
+    bool is_looping;           /* its processes end again and again: crew_pace.h */
+    uint64_t held_until_ms;    /* no worker is started before */
+    char full[160];            /* what is said of a task that finds no room, */
+    char full_of_streams[160]; /* and of a stream where others have theirs */
+    uint64_t reactors_gone;    /* one bit for each that has ended */
+    dr_damage damage;          /* the region waits for its replacement */
+    uint64_t looked_ns;        /* for damage */
+    uint32_t look_slot;        /* where the next look goes on */
     uint64_t ticked_ns;
     bool is_behind;                    /* a worker was so at the last tick */
     uint64_t look_ns[DR_REACTORS_MAX]; /* when each reactor may look for passed deadlines next */

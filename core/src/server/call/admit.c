@@ -128,13 +128,18 @@ static void settle_refused(dr_call *call, uint32_t index, const dr_request *requ
     }
 }
 
-/* place gives an api of a call that waits its place, or the code for which it has none. */
+/* place gives an api of a call that waits its place, or the code for which it has none. One whose
+ * caller has no time is not begun, whoever is free. */
 static void place(dr_call *call, uint32_t index, const dr_request *request)
 {
     dr_part *one = &call->parts[index];
     dr_route route;
     int64_t code = find(call, index, &route) ? 0 : DORA_CODE_NO_API;
     code = is_refused(call, index) ? DORA_CODE_NOT_PERMITTED : code;
+    if (code == 0 && request->timeout_ms == 0) {
+        settle_refused(call, index, request, DORA_CODE_EXPIRED);
+        return;
+    }
     if (code != 0) {
         char text[DR_CALLER_REFUSAL_MAX];
         say(call, one, say_why(call->lane, code, call->lane->apis[index].name, text));
@@ -163,13 +168,19 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     settle_refused(call, index, request, code);
 }
 
-/* unplace gives the places of a call back. */
+/* unplace gives the places of a call back, and forgets which had none: what becomes of it is for
+ * the call to say that it repeats. */
 static void unplace(dr_call *call)
 {
     dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_unreserve);
     for (uint32_t i = 0; i < call->count; i++) {
-        call->parts[i].state = DR_PART_NONE;
+        dr_part *one = &call->parts[i];
+        one->state = DR_PART_NONE;
+        one->code = 0;
+        one->msg = (dora_slice){NULL, 0};
+        one->retry_after_ms = 0;
     }
+    call->left = call->count;
 }
 
 /* refuse answers a whole request with a code; `text` NULL is the usual one. */
@@ -201,6 +212,9 @@ void dr_admit_waiting(const dr_responder *responder, const dr_request *request)
     const bool is_timed =
         request->timeout_ms >= 0 && (dr_responder_is_web(responder) || call->stream != NULL);
     const uint64_t deadline_ns = is_timed ? deadline_of(responder, request) : 0;
+    if (call->stream != NULL) {
+        call->stream->deadline_ns = deadline_ns;
+    }
     const dr_reply_cache_known known = dr_dedupe_begin(call);
     if (known != DR_REPLY_CACHE_UNKNOWN) {
         unplace(call);

@@ -31,17 +31,21 @@ bool dr_call_charge(dr_call *call, size_t bytes)
     return is_charged;
 }
 
+void dr_call_discharge(dr_call *call, size_t bytes)
+{
+    if (call->is_unowned) {
+        dr_budget_give(&call->lane->backend->budget, bytes);
+    } else {
+        dr_responder_discharge(&call->responder, bytes);
+    }
+    call->held -= bytes;
+}
+
 static void discharge(dr_call *call)
 {
-    if (call->held == 0) {
-        return;
+    if (call->held > 0) {
+        dr_call_discharge(call, call->held);
     }
-    if (call->is_unowned) {
-        dr_budget_give(&call->lane->backend->budget, call->held);
-    } else {
-        dr_responder_discharge(&call->responder, call->held);
-    }
-    call->held = 0;
 }
 
 /* heap_bytes_of is what a call takes with what it has to remember. */
@@ -309,7 +313,7 @@ static bool is_wanted(dr_call *call)
 
 void dr_call_abandon(dr_call *call)
 {
-    if (dr_dedupe_leave(call)) {
+    if (dr_dedupe_leave(call, false)) {
         dr_call_free(call);
         return;
     }

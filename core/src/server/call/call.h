@@ -58,6 +58,7 @@ struct dr_call {
     uint32_t expiry_place;         /* expiry.h */
     struct dr_call_span *span;     /* NULL: it is not traced (call_span.h) */
     struct dr_call_stream *stream; /* NULL: it is none (call_stream.h) */
+    dr_call *next_named;           /* call_index.h */
     bool stops_with_caller;        /* what runs of it is stopped when nobody waits any more */
     bool is_cancelled;             /* its reply is not kept */
     dr_part parts[];
@@ -81,8 +82,10 @@ void dr_call_forget(const dr_responder *responder, dr_call *first);
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code);
 
 /* dr_call_charge counts bytes that a call is to have on the heap: for its connection, or for none
- * where it runs without one. dr_call_free counts them off. Returns: false where it is too much. */
+ * where it runs without one. dr_call_free counts them off, dr_call_discharge some of them before.
+ * Returns: false where it is too much. */
 bool dr_call_charge(dr_call *call, size_t bytes);
+void dr_call_discharge(dr_call *call, size_t bytes);
 
 /* dr_call_heap_bytes is what a new call takes itself; more than DR_HELD_FREE_BYTES are counted. */
 size_t dr_call_heap_bytes(const dr_call *call);

@@ -1,9 +1,10 @@
 /* call_stream.c: parts from a worker's ring to whoever asked, and room back. */
 #include "server/call/call_stream.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/http_exchange.h"
-#include "server/call/cancel.h"
+#include "server/call/call_index.h"
 #include "server/call/reply.h"
 
 dr_call_stream *dr_call_stream_new(const dr_request *request)
@@ -34,6 +35,33 @@ void dr_call_stream_begin(dr_call *call)
     call->stream->task = call->parts[0].task;
 }
 
+/* hold counts the bytes of a part that is put together here, once. Returns: false where they are
+ * too many. */
+static bool hold(dr_call *call)
+{
+    dr_call_stream *stream = call->stream;
+    if (stream->held > 0 || stream->part_len <= DR_HELD_FREE_BYTES) {
+        return true;
+    }
+    if (!dr_call_charge(call, stream->part_len)) {
+        return false;
+    }
+    stream->held = stream->part_len;
+    return true;
+}
+
+/* let_go is for a part that has gone. */
+static void let_go(dr_call *call)
+{
+    dr_call_stream *stream = call->stream;
+    dr_buf_clear(&stream->part);
+    if (stream->held > 0) {
+        dr_buf_fini(&stream->part);
+        dr_call_discharge(call, stream->held);
+        stream->held = 0;
+    }
+}
+
 /* fail ends a stream: the rest of it is lost. */
 static void fail(dr_call *call, int64_t code)
 {
@@ -61,7 +89,6 @@ static bool whole_part(dr_call *call, dr_part_ring *shared, dora_slice *part)
         dr_part_ring_copy(shared, &stream->tail, (char *)&stream->part_len, DR_PART_HEAD_BYTES);
         there -= DR_PART_HEAD_BYTES;
         stream->has_head = true;
-        dr_buf_clear(&stream->part);
         if (stream->part_len > dr_frame_bytes_max(&call->lane->reactor.frame)) {
             fail(call, DORA_CODE_WORKER_DIED);
             return false;
@@ -76,8 +103,8 @@ static bool whole_part(dr_call *call, dr_part_ring *shared, dora_slice *part)
         }
     }
     const size_t len = there < left ? there : left;
-    if (dr_buf_reserve(&stream->part, len) != DORA_OK) {
-        fail(call, DORA_CODE_OVERLOADED);
+    if (!hold(call) || dr_buf_reserve(&stream->part, len) != DORA_OK) {
+        fail(call, DORA_CODE_RESULT_LOST); /* its handler has run, so it is no refusal */
         return false;
     }
     dr_part_ring_copy(shared, &stream->tail, stream->part.data + stream->part.len, len);
@@ -122,12 +149,30 @@ static bool pump(dr_call *call, dr_part_ring *shared)
         if (code != 0) {
             fail(call, code);
         }
-        dr_buf_clear(&stream->part);
-    }
-    if (stream->part.cap > DR_READ_BYTES && !stream->has_head) {
-        dr_buf_fini(&stream->part);
+        let_go(call);
     }
     return true;
+}
+
+uint64_t dr_call_stream_gives_up_ns(const dr_call *call)
+{
+    const dr_call_stream *stream = call->stream;
+    const uint32_t idle_ms = stream->pool != NULL ? stream->pool->limits.stream_idle_ms : 0;
+    return stream->stuck_ns == 0 || idle_ms == 0 ? 0 : dr_clock_after_ms(stream->stuck_ns, idle_ms);
+}
+
+/* note_room: from when on there is none. It counts anew with each part that goes. */
+static void note_room(dr_call *call, dr_part_ring *shared, bool is_all, bool has_sent)
+{
+    dr_call_stream *stream = call->stream;
+    const bool is_left = stream->has_head || dr_part_ring_bytes(shared, stream->tail) > 0;
+    const bool is_stuck = stream->sent == stream->taken + stream->window || (!is_all && is_left);
+    if (!is_stuck) {
+        stream->stuck_ns = 0;
+    } else if (stream->stuck_ns == 0 || has_sent) {
+        stream->stuck_ns = dr_reactor_now_ns(&call->lane->reactor);
+        dr_expiry_look(call, dr_call_stream_gives_up_ns(call));
+    }
 }
 
 bool dr_call_stream_pump(dr_call *call)
@@ -155,6 +200,9 @@ bool dr_call_stream_pump(dr_call *call)
         if (is_all) {
             send_progress(call, shared);
         }
+    }
+    if (is_open(call)) {
+        note_room(call, shared, is_all, stream->sent != sent);
     }
     stream->is_pumping = false;
     return is_all;
@@ -198,10 +246,10 @@ static bool go_on(dr_call *call)
 void dr_call_stream_room(dr_conn *conn, void *user)
 {
     (void)user;
-    dr_call *call = conn->owner;
+    dr_call *call = conn->streams_list;
     while (call != NULL && !conn->is_closing) {
-        dr_call *next = call->next;
-        if (call->stream != NULL && !call->stream->is_pumping && !go_on(call)) {
+        dr_call *next = call->stream->next;
+        if (!call->stream->is_pumping && !go_on(call)) {
             dr_responder_put_last(call); /* the others have their turn first, next time */
             return;
         }
@@ -246,6 +294,7 @@ void dr_call_stream_take(const dr_responder *responder, const dr_request *reques
         return;
     }
     stream->taken += (uint64_t)take;
+    stream->stuck_ns = 0;
     if (stream->pool != NULL) {
         dr_part_ring *shared = dr_task_ring(stream->pool, stream->task);
         atomic_store_explicit(&shared->room, stream->taken + stream->window, memory_order_seq_cst);

@@ -13,11 +13,16 @@ typedef struct dr_call_stream {
     uint64_t taken;  /* of these, by the client */
     uint32_t window; /* parts under way at most */
     uint32_t progress_turn;
-    uint32_t part_len; /* of the part that is being taken out, where `has_head` */
-    uint32_t task;     /* of its only part, while that is there, */
-    dr_pool *pool;     /* of that pool; NULL: it is not, or nobody wants it */
-    dr_buf part;       /* of one that does not lie in one piece */
-    int64_t failed;    /* the code that it ends with, whatever its task says; 0: none */
+    uint32_t part_len;    /* of the part that is being taken out, where `has_head` */
+    uint32_t task;        /* of its only part, while that is there, */
+    dr_pool *pool;        /* of that pool; NULL: it is not, or nobody wants it */
+    dr_buf part;          /* of one that does not lie in one piece, */
+    size_t held;          /* and what is counted for it */
+    int64_t failed;       /* the code that it ends with, whatever its task says; 0: none */
+    uint64_t deadline_ns; /* of whoever asked; 0: none */
+    uint64_t stuck_ns;    /* since then there is no room for the next part; 0: there is */
+    dr_call *next;        /* of its connection's streams */
+    dr_call *prev;
     bool has_head;
     bool is_pumping;  /* whoever has closed its connection must leave it alone */
     bool is_draining; /* its task has ended, and parts of it wait for room in the connection */
@@ -35,6 +40,11 @@ void dr_call_stream_begin(dr_call *call);
 bool dr_call_stream_pump(dr_call *call);
 void dr_call_stream_room(dr_conn *conn, void *lane);
 void dr_call_stream_room_web(dr_http_exchange *exchange, void *lane);
+
+/* dr_call_stream_gives_up_ns is when one is given up whose client makes no room: it takes nothing,
+ * or says of no part that it was taken (stream_idle_ms); 0: not as things are. The pump sees to it
+ * that dr_expiry looks then. */
+uint64_t dr_call_stream_gives_up_ns(const dr_call *call);
 
 /* dr_call_stream_end ends one that is draining, with a code where the rest of it is lost, 0: it is
  * as its task has said. Not while it is pumping: it ends behind that. */

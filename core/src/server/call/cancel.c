@@ -1,20 +1,10 @@
 /* cancel.c: calls that end early. */
 #include "server/call/cancel.h"
 
-#include <string.h>
-
+#include "server/call/call_index.h"
 #include "server/call/call_stream.h"
 #include "server/call/dedupe.h"
 #include "server/call/reply.h"
-
-dr_call *dr_call_of(const dr_responder *responder, const char *guid)
-{
-    dr_call *call = dr_responder_has_conn(responder) ? responder->conn->owner : NULL;
-    while (call != NULL && memcmp(call->guid, guid, DR_GUID_LEN) != 0) {
-        call = call->next;
-    }
-    return call;
-}
 
 void dr_cancel_running(dr_call *call)
 {
@@ -28,15 +18,39 @@ void dr_cancel_running(dr_call *call)
     }
 }
 
+void dr_cancel_unwanted(dr_call *call)
+{
+    call->is_cancelled = call->stops_with_caller = true;
+    dr_call_drop(call, DORA_CODE_CANCELLED);
+    if (call->left == 0) {
+        dr_call_end(call);
+    } else {
+        dr_cancel_running(call);
+    }
+}
+
+/* cancel_joined is for a repeat: what it has joined goes on for whoever else waits for it. */
+static void cancel_joined(dr_call *call, int64_t code, const char *text)
+{
+    const dr_responder responder = call->responder;
+    dr_call_detach(call);
+    dr_reply_early(&responder, call, code, text);
+    (void)dr_dedupe_leave(call, true);
+    dr_call_free(call);
+}
+
 void dr_cancel(dr_call *call, int64_t code, const char *text)
 {
     const dr_responder responder = call->responder;
+    if (call->waiter.role == DR_REPLY_FOLLOWER) {
+        cancel_joined(call, code, text);
+        return;
+    }
     if (call->stream != NULL && call->stream->is_draining) {
         dr_call_stream_end(call, code); /* what was not sent yet is lost: it is no success */
         return;
     }
-    const bool has_joined = call->waiter.role == DR_REPLY_FOLLOWER;
-    if (!has_joined && !dr_dedupe_has_joined(call)) {
+    if (!dr_dedupe_has_joined(call)) {
         call->is_cancelled = call->stops_with_caller = true;
         dr_call_drop(call, code);
     }

@@ -12,10 +12,11 @@ void dr_cancel_take(const dr_responder *responder, const dr_request *request);
  * What waits is dropped, what runs is asked to stop, unless a repeat of it has joined. */
 void dr_cancel(dr_call *call, int64_t code, const char *text);
 
+/* dr_cancel_unwanted is for a call that nobody waits for any more, the last of whom has cancelled
+ * it: one of the repeats that had joined it. */
+void dr_cancel_unwanted(dr_call *call);
+
 /* dr_cancel_running asks the parts of a call that run to stop. */
 void dr_cancel_running(dr_call *call);
-
-/* dr_call_of finds a connection's call by its guid. Returns: NULL where there is none. */
-dr_call *dr_call_of(const dr_responder *responder, const char *guid);
 
 #endif

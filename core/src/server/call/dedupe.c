@@ -5,6 +5,7 @@
 
 #include "server/call/answer.h"
 #include "server/call/call_span.h"
+#include "server/call/cancel.h"
 #include "server/call/reply.h"
 
 static uint64_t now_ms(const dr_lane *lane)
@@ -133,7 +134,7 @@ static bool join_counted(dr_call *call)
 static void refuse_join(dr_call *call)
 {
     const dr_responder responder = call->responder;
-    (void)dr_dedupe_leave(call);
+    (void)dr_dedupe_leave(call, false);
     dr_call_free(call);
     dr_answer_fail(&responder);
 }
@@ -238,12 +239,12 @@ void dr_dedupe_end(dr_call *call, dora_slice reply)
     }
 }
 
-bool dr_dedupe_leave(dr_call *call)
+bool dr_dedupe_leave(dr_call *call, bool cancels)
 {
     dr_backend *backend = call->lane->backend;
     const bool has_joined = call->waiter.role == DR_REPLY_FOLLOWER;
     if (has_joined) {
-        ask_lanes(backend, dr_reply_cache_leave(backend->reply_cache, &call->waiter));
+        ask_lanes(backend, dr_reply_cache_leave(backend->reply_cache, &call->waiter, cancels));
     }
     return has_joined;
 }
@@ -268,7 +269,11 @@ void dr_dedupe_answers(dr_lane *lane)
            (seat = dr_reply_cache_take(lane->backend->reply_cache, lane->reactor.index)) != NULL) {
         dr_call *call = seat->owner;
         if (seat->role == DR_REPLY_LEADER) {
-            dr_call_abandon(call);
+            if (dr_reply_cache_is_cancelled(lane->backend->reply_cache, seat)) {
+                dr_cancel_unwanted(call);
+            } else {
+                dr_call_abandon(call);
+            }
         } else {
             end_repeat(call);
         }

@@ -29,10 +29,11 @@ static inline bool dr_dedupe_is_kept(const dr_call *call)
  * call that is accepted and has no result ends with its acceptance. */
 void dr_dedupe_end(dr_call *call, dora_slice reply);
 
-/* dr_dedupe_leave: whoever asked has gone. Returns: whether the call was a repeat that waited for
- * another; it may be freed then. dr_dedupe_is_wanted says whether a call goes on all the same:
- * repeats wait for it, or it has begun, and is run to its end for the repeat that may come. */
-bool dr_dedupe_leave(dr_call *call);
+/* dr_dedupe_leave: whoever asked has gone, or cancels. Returns: whether the call was a repeat that
+ * waited for another; it may be freed then. dr_dedupe_is_wanted says whether a call goes on all the
+ * same: repeats wait for it, or it has begun, and is run to its end for the repeat that may come.
+ */
+bool dr_dedupe_leave(dr_call *call, bool cancels);
 bool dr_dedupe_is_wanted(dr_call *call);
 
 /* dr_dedupe_has_joined says whether a repeat has joined a call whose own responder goes. */

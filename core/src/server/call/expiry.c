@@ -2,10 +2,16 @@
  * on, but for streams. */
 #include "server/call/expiry.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/mem.h"
+#include "server/call/call_stream.h"
 #include "server/call/cancel.h"
 #include "server/call/dedupe.h"
 #include "server/call/reply.h"
+
+#define IDLE_TEXT_MAX 96
 
 /* A call knows its place in the heap, counted from 1, so that it can leave from anywhere. */
 static void put(dr_expiry *self, uint32_t at, dr_call *call)
@@ -62,11 +68,31 @@ static void arm(dr_lane *lane)
 
 static const char late_text[] = "the caller's time is over; the handler may still run";
 
+/* expire_stream ends a stream, or looks again when that may be due: how long it is stuck counts
+ * anew with each part that goes, and costs nothing then. */
+static void expire_stream(dr_call *call, uint64_t now_ns)
+{
+    const uint64_t deadline_ns = call->stream->deadline_ns;
+    const uint64_t gives_up_ns = dr_call_stream_gives_up_ns(call);
+    char text[IDLE_TEXT_MAX];
+    if (deadline_ns != 0 && deadline_ns <= now_ns) {
+        dr_cancel(call, DORA_CODE_RECEIVE, late_text);
+    } else if (gives_up_ns != 0 && gives_up_ns <= now_ns) {
+        (void)snprintf(text, sizeof(text),
+                       "cancelled: nothing of it was taken for %" PRIu32 " ms (stream_idle_ms)",
+                       call->stream->pool->limits.stream_idle_ms);
+        dr_cancel(call, DORA_CODE_CANCELLED, text);
+    } else {
+        dr_expiry_look(call, gives_up_ns);
+        dr_expiry_look(call, deadline_ns);
+    }
+}
+
 /* expire answers whoever asked, and leaves the call to those who may ask again. */
-static void expire(dr_call *call)
+static void expire(dr_call *call, uint64_t now_ns)
 {
     if (call->stream != NULL) {
-        dr_cancel(call, DORA_CODE_RECEIVE, late_text);
+        expire_stream(call, now_ns);
         return;
     }
     if (call->waiter.role != DR_REPLY_FOLLOWER && !dr_dedupe_is_wanted(call)) {
@@ -90,7 +116,7 @@ static void on_timer(uv_timer_t *timer)
     while (lane->expiry.count > 0 && lane->expiry.calls[0]->expires_ns <= now_ns) {
         dr_call *call = lane->expiry.calls[0];
         dr_expiry_remove(call);
-        expire(call);
+        expire(call, now_ns);
     }
     arm(lane);
 }
@@ -132,6 +158,14 @@ void dr_expiry_remove(dr_call *call)
         sift_up(self, at, last);
     } else {
         sift_down(self, at, last);
+    }
+}
+
+void dr_expiry_look(dr_call *call, uint64_t at_ns)
+{
+    if (at_ns != 0 && (call->expiry_place == 0 || at_ns < call->expires_ns)) {
+        dr_expiry_remove(call);
+        dr_expiry_add(call, at_ns);
     }
 }
 

@@ -1,5 +1,6 @@
 /* expiry.h: callers over HTTP whose time is over while their call runs: they are answered, the call
- * goes on. Clients that speak frames stop waiting by themselves. Thread: the lane's. */
+ * goes on. Clients that speak frames stop waiting by themselves. And streams: at the end of their
+ * callers' time, or when nobody makes room for them any more. Thread: the lane's. */
 #ifndef DR_SERVER_EXPIRY_H
 #define DR_SERVER_EXPIRY_H
 
@@ -26,5 +27,8 @@ void dr_expiry_fini(struct dr_lane *lane);
  * is answered when it has run. dr_expiry_remove forgets it; fine where it is not there. */
 void dr_expiry_add(struct dr_call *call, uint64_t at_ns);
 void dr_expiry_remove(struct dr_call *call);
+
+/* dr_expiry_look has a stream looked at by `at_ns`, 0: not: it has no time to wait without room. */
+void dr_expiry_look(struct dr_call *call, uint64_t at_ns);
 
 #endif

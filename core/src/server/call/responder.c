@@ -4,7 +4,8 @@
 #include "net/http_held.h"
 #include "net/http_origin.h"
 #include "net/http_stream.h"
-#include "server/call/call.h"
+#include "server/call/call_index.h"
+#include "server/call/call_stream.h"
 
 uint32_t dr_responder_number(const dr_responder *responder)
 {
@@ -50,6 +51,38 @@ static void set_first(const dr_responder *responder, dr_call *first)
     }
 }
 
+/* add_stream puts a stream behind the others of its connection, remove_stream takes it out. */
+static void add_stream(dr_conn *conn, dr_call *call)
+{
+    dr_call *last = conn->streams_last;
+    call->stream->next = NULL;
+    call->stream->prev = last;
+    if (last != NULL) {
+        last->stream->next = call;
+    } else {
+        conn->streams_list = call;
+    }
+    conn->streams_last = call;
+    conn->streams++;
+}
+
+static void remove_stream(dr_conn *conn, const dr_call *call)
+{
+    dr_call *next = call->stream->next;
+    dr_call *prev = call->stream->prev;
+    if (prev != NULL) {
+        prev->stream->next = next;
+    } else {
+        conn->streams_list = next;
+    }
+    if (next != NULL) {
+        next->stream->prev = prev;
+    } else {
+        conn->streams_last = prev;
+    }
+    conn->streams--;
+}
+
 void dr_responder_add(dr_call *call)
 {
     const dr_responder *responder = &call->responder;
@@ -61,7 +94,10 @@ void dr_responder_add(dr_call *call)
     set_first(responder, call);
     dr_responder_hold(responder);
     if (call->stream != NULL && dr_responder_has_conn(responder)) {
-        responder->conn->streams++;
+        add_stream(responder->conn, call);
+    }
+    if (dr_responder_has_conn(responder) && responder->conn->index != NULL) {
+        dr_call_index_add(responder->conn, call);
     }
 }
 
@@ -77,29 +113,19 @@ void dr_responder_remove(dr_call *call)
         call->next->prev = call->prev;
     }
     if (call->stream != NULL && dr_responder_has_conn(responder)) {
-        responder->conn->streams--;
+        remove_stream(responder->conn, call);
+    }
+    if (dr_responder_has_conn(responder) && responder->conn->index != NULL) {
+        dr_call_index_remove(responder->conn, call);
     }
     dr_responder_release(responder);
 }
 
 void dr_responder_put_last(dr_call *call)
 {
-    if (call->next == NULL) {
-        return;
-    }
-    dr_call *last = call->next;
-    while (last->next != NULL) {
-        last = last->next;
-    }
-    if (call->prev != NULL) {
-        call->prev->next = call->next;
-    } else {
-        set_first(&call->responder, call->next);
-    }
-    call->next->prev = call->prev;
-    last->next = call;
-    call->prev = last;
-    call->next = NULL;
+    dr_conn *conn = call->responder.conn;
+    remove_stream(conn, call);
+    add_stream(conn, call);
 }
 
 void dr_responder_hold(const dr_responder *responder)

@@ -84,7 +84,7 @@ bool dr_responder_is_same(const dr_responder *responder, const dr_responder *oth
 void dr_responder_add(dr_call *call);
 void dr_responder_remove(dr_call *call);
 
-/* dr_responder_put_last puts a call behind the others of its responder. */
+/* dr_responder_put_last puts a stream behind the others of its connection. */
 void dr_responder_put_last(dr_call *call);
 
 /* dr_responder_hold counts something that its connection waits for, as a call is counted, until

@@ -165,6 +165,7 @@ dr_pool_config *dr_config_pool_add(dr_config *config, const char *name, dr_runti
         .max_requests = DR_MAX_REQUESTS_AUTO,
         .time_limit_ms = DR_TIME_LIMIT_MS_DEFAULT,
         .kill_after_ms = DR_KILL_AFTER_MS_DEFAULT,
+        .stream_idle_ms = DR_STREAM_IDLE_MS_DEFAULT,
         .newest_first_ms = DR_NEWEST_FIRST_MS,
         .hung_ms = DR_HUNG_UNSET,
         .poison_s = DR_POISON_S_DEFAULT,

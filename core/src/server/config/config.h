@@ -78,6 +78,7 @@ typedef struct dr_pool_config {
     uint32_t time_limit_ms;       /* 0: no limit */
     bool limits_accepted;         /* time_limit_ms was set: it counts for accepted work, too */
     uint32_t kill_after_ms;       /* that a task has which was asked to end; 0: it is not asked */
+    uint32_t stream_idle_ms;      /* dr_pool_limits */
     uint32_t newest_first_ms;     /* dr_pool_limits */
     uint32_t hung_ms;             /* 0: is not looked for; DR_HUNG_UNSET: as dr_config.hung_ms */
     uint32_t poison_s;            /* dr_pool_limits */

@@ -287,7 +287,17 @@ bool dr_reply_cache_is_wanted(dr_reply_cache *cache, dr_reply_waiter *leader)
     return is_wanted;
 }
 
-uint64_t dr_reply_cache_leave(dr_reply_cache *cache, dr_reply_waiter *follower)
+bool dr_reply_cache_is_cancelled(dr_reply_cache *cache, const dr_reply_waiter *leader)
+{
+    dr_reply_cache_lock(cache);
+    const bool is_cancelled = leader->role == DR_REPLY_LEADER && leader->is_cancelled &&
+                              !cache->move.is_on &&
+                              dr_reply_cache_list_is_empty(&leader->followers);
+    dr_reply_cache_unlock(cache);
+    return is_cancelled;
+}
+
+uint64_t dr_reply_cache_leave(dr_reply_cache *cache, dr_reply_waiter *follower, bool cancels)
 {
     uint64_t lanes = 0;
     if (follower->role != DR_REPLY_FOLLOWER) {
@@ -297,6 +307,7 @@ uint64_t dr_reply_cache_leave(dr_reply_cache *cache, dr_reply_waiter *follower)
     dr_reply_cache_list_remove(&follower->link);
     dr_reply_waiter *leader = follower->entry != 0 ? at(cache, follower->entry)->leader : NULL;
     if (leader != NULL && leader->is_alone && dr_reply_cache_list_is_empty(&leader->followers)) {
+        leader->is_cancelled = cancels;
         lanes = post(cache, leader);
     }
     follower->role = DR_REPLY_CACHE_NOBODY;

@@ -69,6 +69,7 @@ typedef struct dr_reply_waiter {
     uint16_t http_status; /* of a leader that ends: kept with its reply; 0, or 400 to 499 */
     uint32_t entry;       /* of the call, while it runs */
     bool is_alone;        /* a leader that nobody waits for but its followers */
+    bool is_cancelled;    /* and the last of these has cancelled it */
 } dr_reply_waiter;
 
 typedef enum dr_reply_cache_known {
@@ -111,9 +112,13 @@ uint64_t dr_reply_cache_end(dr_reply_cache *cache, dr_reply_waiter *leader, dora
  * it may be dropped. When the last of them leaves later, the leader's lane has to take. */
 bool dr_reply_cache_is_wanted(dr_reply_cache *cache, dr_reply_waiter *leader);
 
-/* dr_reply_cache_leave takes a follower out whose responder has gone. Returns: as
+/* dr_reply_cache_leave takes a follower out whose responder has gone, or cancels. Returns: as
  * dr_reply_cache_end. */
-uint64_t dr_reply_cache_leave(dr_reply_cache *cache, dr_reply_waiter *follower);
+uint64_t dr_reply_cache_leave(dr_reply_cache *cache, dr_reply_waiter *follower, bool cancels);
+
+/* dr_reply_cache_is_cancelled says whether a call whose own responder has gone has no followers any
+ * more, and the last of them has cancelled it. */
+bool dr_reply_cache_is_cancelled(dr_reply_cache *cache, const dr_reply_waiter *leader);
 
 /* dr_reply_cache_take gives the next seat of a lane that something happened to: a follower has its
  * reply, NULL if that is lost; a leader may be wanted no longer: dr_reply_cache_is_wanted knows.

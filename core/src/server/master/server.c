@@ -70,6 +70,7 @@ static dora_err make_pools(dr_server *server, dora_error *error)
                                            pool->limits_accepted ? pool->time_limit_ms : 0,
                                        .kill_after_ms = pool->kill_after_ms,
                                        .memory_hard_mb = pool->memory_hard_mb,
+                                       .stream_idle_ms = pool->stream_idle_ms,
                                        .newest_first_ms = pool->newest_first_ms,
                                        .poison_s = pool->poison_s,
                                        .hung_ms = hung_ms_of(config, pool)};
@@ -77,6 +78,11 @@ static dora_err make_pools(dr_server *server, dora_error *error)
         (void)snprintf(server->backend.pools[i].full, sizeof(server->backend.pools[i].full),
                        "the queue of pool %s is full: %" PRIu32 " tasks (queue_tasks_max) or "
                        "%" PRIu64 " MiB (queue_mb_max) wait",
+                       pool->name, pool->queue_tasks_max, slab / (1024 * 1024));
+        (void)snprintf(server->backend.pools[i].full_of_streams,
+                       sizeof(server->backend.pools[i].full_of_streams),
+                       "the streams of pool %s have half of its room, which is what they may: of "
+                       "%" PRIu32 " tasks (queue_tasks_max) and %" PRIu64 " MiB (queue_mb_max)",
                        pool->name, pool->queue_tasks_max, slab / (1024 * 1024));
         if (err == DORA_OK) {
             /* Names are known later; a handler each is bounded by what a zygote can report. */
