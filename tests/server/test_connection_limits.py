@@ -25,6 +25,7 @@ SPARE = 16  # places for this machine beyond connections_max
 
 
 def serve(folder, **config):
+    folder.mkdir(exist_ok=True)
     listen = {**LISTEN, "unix": str(folder / "dora.sock"), **config.pop("listen", {})}
     return Server({"p": python_pool("basic.py", workers=1)}, listen=listen, **config)
 
@@ -131,7 +132,34 @@ def test_a_client_with_a_token_knows_it_by_the_answer_to_that(tmp_path):
             with pytest.raises(dora.NotRunError) as caught:
                 client.call("/echo", 1)
             assert (caught.value.code, caught.value.retry_after_ms) == (100203, 1000)
+        told = asyncio.run(many_calls(server.address))
+        assert {(type(one), one.code, one.retry_after_ms) for one in told} == {
+            (dora.NotRunError, 100203, 1000)}
+        with serve(tmp_path / "other", access=access(rules)) as other:
+            nodes = f"{server.address},{other.address}"
+            with dora.Client(nodes, retry=0, token=TOKENS["shop"]) as client:
+                assert [client.call("/echo", i) for i in range(4)] == list(range(4))
+            assert asyncio.run(many_calls(nodes)) == list(range(50))
         held.close()
+
+
+async def many_calls(nodes):
+    """What comes of calls by an AsyncClient with a token."""
+    async with dora.AsyncClient(nodes, retry=0, timeout=60, token=TOKENS["shop"]) as client:
+        return await asyncio.gather(*(client.call("/echo", i) for i in range(50)),
+                                    return_exceptions=True)
+
+
+def test_further_connections_are_done_without(tmp_path):
+    """Where the server has no room for a second connection, all calls go by the first."""
+    async def main(address):
+        async with dora.AsyncClient(address, retry=0, timeout=60) as client:
+            assert await client.call("/echo", 7) == 7
+            found = await asyncio.gather(*(client.call("/echo", i) for i in range(50)))
+            assert found == list(range(50))
+
+    with serve(tmp_path, connections_per_address_max=1) as server:
+        asyncio.run(main(server.address))
 
 
 def test_a_client_that_waits_is_let_in(tmp_path):

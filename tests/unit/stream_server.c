@@ -163,6 +163,8 @@ static bool say(conn *c, const char *guid, const dr_api *api)
         put_result(c, guid, 0, "OK", "i:5;");
     } else if (is_name(api, "/busy")) {
         put_result(c, guid, 100203, "no room", "N;");
+    } else if (is_name(api, "/full")) {
+        put(c, guid, 100203, "too many connections", "a:1:{s:14:\"retry_after_ms\";i:50;}", -1);
     } else if (is_name(api, "/old")) {
         put(c, guid, 100002, "unknown or missing type", "N;", -1);
     } else {

@@ -43,7 +43,8 @@ typedef struct stream_server {
  *   /odd         part 0, then part 2
  *   /after       a part behind its result
  *   /stranger    much under a guid that is nobody's
- *   /busy        has no room
+ *   /busy        has no room for it
+ *   /full        has no room for the connection, if it is new
  *   /old         knows no streams
  * What is cancelled is answered with 100211, but for /quiet and /silent. Any call that is none of a
  * stream is answered with i:1;. */

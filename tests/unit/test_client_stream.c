@@ -79,6 +79,11 @@ static void expect_end(stage *s)
     }
 }
 
+static bool has_enough(void *user)
+{
+    return *(const bool *)user;
+}
+
 /* A call that works, on whatever connection. */
 static void expect_call(stage *s)
 {
@@ -214,6 +219,49 @@ static void a_refusal_is_a_result(void **state)
     assert_int_equal(s->event.code, DORA_CODE_OVERLOADED);
 }
 
+/* A server that has no room for a connection refuses all on it, and closes it a while later. */
+static void a_connection_without_room_is_not_used_again(void **state)
+{
+    stage *s = *state;
+    begin(s, 0);
+    open_stream(s, "/full", "");
+    assert_int_equal(next(s), DORA_EREPLY);
+    assert_int_equal(s->error.code, DORA_CODE_OVERLOADED);
+    expect_end(s);
+    expect_call(s);
+    assert_int_equal(s->server.conns, 2);
+    open_stream(s, "/full", ""); /* here it is of the call alone */
+    assert_int_equal(next(s), DORA_EREPLY);
+    expect_call(s);
+    assert_int_equal(s->server.conns, 2);
+}
+
+/* What is known of the node after each call, where three silences in a row are a failure. */
+static void silence_behind_a_word_says_nothing_of_the_node(void **state)
+{
+    stage *s = *state;
+    bool is_enough = false;
+    const dora_call_options options = {
+        .size = sizeof options, .is_interrupted = has_enough, .user = &is_enough};
+    begin(s, 0);
+    const dr_node *node = &s->client->nodes.items[0];
+    s->client->nodes.items[0].silences = 1;
+    assert_int_equal(open_with(s, "/quiet", "", &options), DORA_OK);
+    expect(s, DORA_STREAM_PART, "i:0;");
+    assert_int_equal(node->silences, 0); /* it is there */
+    s->client->nodes.items[0].silences = 2;
+    s->client->nodes.items[0].failures = 1;
+    is_enough = true;
+    assert_int_equal(next(s), DORA_EINTERRUPTED);
+    assert_int_equal(node->silences, 2);
+    assert_int_equal(node->failures, 1);
+    const dora_call_options idle = {.size = sizeof idle, .idle_ms = 20};
+    assert_int_equal(open_with(s, "/silent", "", &idle), DORA_OK);
+    assert_int_equal(next(s), DORA_ETIMEDOUT);
+    assert_int_equal(node->silences, 3);
+    assert_int_equal(node->failures, 2);
+}
+
 static void parts_out_of_order_are_refused(void **state)
 {
     stage *s = *state;
@@ -273,6 +321,8 @@ static void each_time_has_a_name(void **state)
         assert_in_range(s->server.timeout_ms, 1, 50);
     }
     stream_server_wait(&s->server, &s->server.cancels, parts);
+    assert_int_equal(open_with(s, "/endless", "", &whole), DORA_OK); /* words put nothing off */
+    expect_late(s, "the stream's time is over (timeout)");
 }
 
 /* Inside a handler it lasts no longer than its caller waits. */
@@ -343,19 +393,16 @@ static void a_cancelled_stream_has_a_result(void **state)
     expect_end(s);
 }
 
-static bool give_up(void *user)
-{
-    (void)user;
-    return true;
-}
-
 static void an_interrupted_stream_ends(void **state)
 {
     stage *s = *state;
-    const dora_call_options options = {.size = sizeof options, .is_interrupted = give_up};
+    bool is_enough = false;
+    const dora_call_options options = {
+        .size = sizeof options, .is_interrupted = has_enough, .user = &is_enough};
     begin(s, 0);
     assert_int_equal(open_with(s, "/quiet", "", &options), DORA_OK);
     expect(s, DORA_STREAM_PART, "i:0;");
+    is_enough = true;
     assert_int_equal(next(s), DORA_EINTERRUPTED);
     expect_end(s);
     stream_server_wait(&s->server, &s->server.cancels, 1);
@@ -454,6 +501,8 @@ int main(void)
         unit_in(stage, a_lost_connection_comes_behind_the_parts),
         unit_in(stage, before_its_first_word_it_is_sent_again),
         unit_in(stage, a_refusal_is_a_result),
+        unit_in(stage, a_connection_without_room_is_not_used_again),
+        unit_in(stage, silence_behind_a_word_says_nothing_of_the_node),
         unit_in(stage, parts_out_of_order_are_refused),
         unit_in(stage, words_of_nobody_are_skipped),
         unit_in(stage, each_time_has_a_name),

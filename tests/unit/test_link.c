@@ -283,6 +283,45 @@ static void a_refused_hello_answers_whoever_waits(void **state)
     dr_buf_fini(&bytes);
 }
 
+/* What the server has said on a connection decides what 100203 is about. */
+static void a_connection_is_turned_away_until_it_is_answered(void **state)
+{
+    (void)state;
+    const dora_frame_options options = {.size = sizeof options};
+    static const struct {
+        int64_t hello; /* the answer to one; -1: there is none */
+        int64_t before;
+        bool is_turned_away;
+    } cases[] = {
+        {-1, DORA_CODE_OVERLOADED, true},
+        {-1, DORA_CODE_OK, false},
+        {-1, DORA_CODE_PART, false},
+        {-1, DORA_CODE_STOPPING, false},
+        {DORA_CODE_OK, DORA_CODE_OVERLOADED, false},
+        {DORA_CODE_BAD_COMMAND, DORA_CODE_OVERLOADED, false},
+        {DORA_CODE_OVERLOADED, DORA_CODE_OVERLOADED, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dr_link link;
+        dr_buf bytes = {0};
+        dora_error error;
+        dr_reply_message reply;
+        dr_link_init(&link, &options);
+        assert_true(dr_link_is_turned_away(&link, DORA_CODE_OVERLOADED));
+        assert_false(dr_link_is_turned_away(&link, DORA_CODE_STOPPING));
+        if (cases[i].hello >= 0) {
+            say_hello(&link);
+            put_reply(&bytes, &options, OTHER, cases[i].hello, "a:0:{}");
+        }
+        put_reply(&bytes, &options, MINE, cases[i].before, "i:7;");
+        assert_int_equal(feed(&link, dr_buf_slice(&bytes), 1, &reply, &error), DORA_OK);
+        assert_int_equal(dr_link_is_turned_away(&link, DORA_CODE_OVERLOADED),
+                         cases[i].is_turned_away);
+        dr_link_fini(&link);
+        dr_buf_fini(&bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +335,7 @@ int main(void)
         cmocka_unit_test(two_guids),
         cmocka_unit_test(the_answer_to_a_hello_is_nobodys),
         cmocka_unit_test(a_refused_hello_answers_whoever_waits),
+        cmocka_unit_test(a_connection_is_turned_away_until_it_is_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -334,15 +334,11 @@ static dora_err session(dr_attempt *a, dora_error *error)
 }
 
 /* Whether the server closes the connection after this reply. */
-static bool is_last_word(const dr_incoming *incoming)
+static bool is_last_word(const dr_attempt *a)
 {
-    return dr_code_closes(incoming->reply.code) || dr_incoming_is_for(incoming, DR_GUID_NONE);
-}
-
-/* Whether the server has no room for the connection itself: its first call is refused so. */
-static bool is_turned_away(const dr_attempt *a)
-{
-    return !a->made.is_reused && a->incoming.reply.code == DORA_CODE_OVERLOADED;
+    const dr_incoming *incoming = &a->incoming;
+    return dr_code_closes(incoming->reply.code) || dr_incoming_is_for(incoming, DR_GUID_NONE) ||
+           dr_link_is_turned_away(&a->peer->link, incoming->reply.code);
 }
 
 /* The caller has given up: nobody waits for it at the server, either. What an older server answers
@@ -371,7 +367,7 @@ static void put_away(dr_attempt *a, dora_err err, uint64_t now_ns)
     /* What was not sent whole would stand in front of the next request. */
     peer->is_ending = peer->is_ending || a->is_half_sent ||
                       (err == DORA_EINTERRUPTED && peer->link.out.len > 0) ||
-                      (err == DORA_OK && (is_last_word(&a->incoming) || is_turned_away(a)));
+                      (err == DORA_OK && is_last_word(a));
     if (is_alive && peer->stream.fd >= 0 && (peer->pending > 0 || is_clean)) {
         dr_link_shrink(&peer->link);
         dr_conn_pool_give(&client->conn_pool, peer, now_ns);
@@ -426,8 +422,12 @@ static bool stays_open(dr_attempt *a, dora_err err)
     }
     a->is_open = true;
     a->made.code = is_heard ? a->incoming.reply.code : 0;
-    if (is_heard) {
-        a->first_ns = dr_clock_ns() - a->begun_ns;
+    if (is_heard) { /* the node is well; a handler that is silent from now on says nothing of it */
+        const uint64_t now_ns = dr_clock_ns();
+        a->first_ns = now_ns - a->begun_ns;
+        pthread_mutex_lock(&a->client->lock);
+        judge_node(a, now_ns);
+        pthread_mutex_unlock(&a->client->lock);
     }
     return true;
 }
@@ -469,16 +469,13 @@ void dr_attempt_leave(dr_attempt *a)
         (void)dr_attempt_end(a, DORA_EINTERRUPTED, NULL);
         return;
     }
-    const uint64_t now_ns = dr_clock_ns();
     a->is_open = false;
     a->peer = NULL;
-    a->begun_ns = now_ns - a->first_ns;
     peer->is_left = true;
     memcpy(peer->left, a->answer->guid, DR_GUID_LEN);
     pthread_mutex_lock(&client->lock);
     dr_node *node = &client->nodes.items[peer->node];
     node->in_flight -= node->in_flight > 0 ? 1 : 0;
-    dr_conn_pool_give(&client->conn_pool, peer, now_ns);
-    judge_node(a, now_ns);
+    dr_conn_pool_give(&client->conn_pool, peer, dr_clock_ns());
     pthread_mutex_unlock(&client->lock);
 }

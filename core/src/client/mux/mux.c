@@ -429,6 +429,7 @@ static bool next_ended(dora_mux *mux, dora_mux_event *event)
     dr_mux_list_remove(&mux->ended, call);
     dr_answer_clear(mux->given);
     memcpy(mux->given->guid, call->guid, sizeof call->guid);
+    mux->given->reply = call->reason->reply;
     dr_reason_give(call->reason, &mux->error);
     *event = (dora_mux_event){.what = DORA_MUX_DONE,
                               .id = call->id,

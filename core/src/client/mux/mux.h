@@ -27,7 +27,8 @@ typedef struct dr_reason {
     dora_err err;
     int os_error;
     int64_t code;
-    const char *msg; /* NUL-ended; stands behind the reason where that is on the heap */
+    const char *msg;  /* NUL-ended; stands behind the reason where that is on the heap, */
+    dora_slice reply; /*   as what the server has said; empty: nothing */
 } dr_reason;
 
 typedef enum dr_mux_call_state {

@@ -16,19 +16,38 @@ const dr_reason dr_reason_stopping = {
     .err = DORA_EREPLY, .code = DORA_CODE_STOPPING, .msg = "the server is stopping"};
 const dr_reason dr_reason_no_room = {
     .err = DORA_EREPLY, .code = DORA_CODE_OVERLOADED, .msg = "the server has no room"};
-static const dr_reason no_memory = {.err = DORA_ENOMEM, .msg = "out of memory"};
+const dr_reason dr_reason_no_memory = {.err = DORA_ENOMEM, .msg = "out of memory"};
+
+static const dr_reason *reason_new(dora_err err, int os_error, int64_t code, const char *msg,
+                                   dora_slice reply)
+{
+    const size_t len = strlen(msg) + 1;
+    dr_reason *reason = dr_alloc(sizeof *reason + len + reply.len);
+    if (reason == NULL) {
+        return &dr_reason_no_memory;
+    }
+    char *text = (char *)(reason + 1);
+    memcpy(text, msg, len);
+    if (reply.len > 0) {
+        memcpy(text + len, reply.data, reply.len);
+        reply.data = text + len;
+    }
+    *reason = (dr_reason){.refs = 1, .err = err, .os_error = os_error, .code = code};
+    reason->msg = text;
+    reason->reply = reply;
+    return reason;
+}
 
 const dr_reason *dr_reason_new(dora_err err, int os_error, int64_t code, const char *msg)
 {
-    size_t len = strlen(msg);
-    dr_reason *reason = dr_alloc(sizeof *reason + len + 1);
-    if (reason == NULL) {
-        return &no_memory;
-    }
-    char *text = (char *)(reason + 1);
-    memcpy(text, msg, len + 1);
-    *reason = (dr_reason){.refs = 1, .err = err, .os_error = os_error, .code = code, .msg = text};
-    return reason;
+    return reason_new(err, os_error, code, msg, (dora_slice){NULL, 0});
+}
+
+const dr_reason *dr_reason_refused(const dr_incoming *incoming)
+{
+    dora_error error;
+    const dora_err err = dr_answer_refused(&incoming->reply, &error);
+    return reason_new(err, 0, error.code, error.msg, incoming->body);
 }
 
 const dr_reason *dr_reason_take(const dr_reason *reason)
@@ -179,7 +198,7 @@ void dr_mux_fail(dora_mux *mux, dr_mux_call *call, const dr_try *made, const dr_
     if (dr_mux_again(mux, call, made, reason, now_ns)) {
         return;
     }
-    bool is_doubted = dr_tries_maybe_ran(&call->tries, made, made->err);
+    bool is_doubted = dr_tries_maybe_ran(&call->tries, made, reason->err);
     dr_mux_over(mux, call, is_doubted ? call->maybe_ran : reason);
 }
 

@@ -37,13 +37,16 @@ void dr_mux_call_free(dr_mux_call *call);
 bool dr_mux_is_submission(dr_call_type type);
 
 /* dr_reason_late is that of a call whose time is over, dr_reason_stopping that of one which a
- * server that stops did not take, dr_reason_no_room of one for which it had no room. dr_reason_new
- * makes one with one reference; out of memory: one that lives for ever. dr_reason_take takes one
- * more, dr_reason_drop drops one (NULL is fine). dr_reason_give fills an error by it. */
+ * server that stops did not take, dr_reason_no_room of one for which it had no room,
+ * dr_reason_no_memory of one for which we had none. dr_reason_new makes one with one reference, and
+ * dr_reason_refused one of a server's no; out of memory: one that lives for ever. dr_reason_take
+ * takes one more, dr_reason_drop drops one (NULL is fine). dr_reason_give fills an error by it. */
 extern const dr_reason dr_reason_late;
 extern const dr_reason dr_reason_stopping;
 extern const dr_reason dr_reason_no_room;
+extern const dr_reason dr_reason_no_memory;
 const dr_reason *dr_reason_new(dora_err err, int os_error, int64_t code, const char *msg);
+const dr_reason *dr_reason_refused(const dr_incoming *incoming);
 const dr_reason *dr_reason_take(const dr_reason *reason);
 void dr_reason_drop(const dr_reason *reason);
 void dr_reason_give(const dr_reason *reason, dora_error *error);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "client/mux/mux.h"
 #include "client/mux/mux_call.h"
+#include "client/mux/mux_stream.h"
 #include "client/mux/mux_table.h"
 #include "client/shared/follow_up.h"
 #include "client/shared/hello.h"
@@ -208,26 +209,28 @@ void dr_mux_conn_sweep(dora_mux *mux, dr_mux_conn *conn)
     }
 }
 
-/* Places calls anew that wait for a connection: that was no try. */
+void dr_mux_move(dora_mux *mux, dr_mux_call *call, const dr_reason *reason, uint64_t now_ns)
+{
+    bool was_same = call->tries.is_same;
+    dr_mux_leave(mux, call);
+    call->tries.is_same = true;
+    if (dr_mux_place(mux, call, now_ns) != DORA_OK) {
+        dr_mux_over(mux, call, reason);
+    } else {
+        call->tries.is_same = was_same;
+    }
+}
+
+/* Moves what waits for a connection. */
 static void move_waiting(dora_mux *mux, dr_mux_conn *conn, const dr_reason *reason, uint64_t now_ns)
 {
     while (conn->waiting.first != NULL) {
-        dr_mux_call *call = conn->waiting.first;
-        bool was_same = call->tries.is_same;
-        dr_mux_leave(mux, call);
-        call->tries.is_same = true;
-        if (dr_mux_place(mux, call, now_ns) != DORA_OK) {
-            dr_mux_over(mux, call, reason);
-        } else {
-            call->tries.is_same = was_same;
-        }
+        dr_mux_move(mux, conn->waiting.first, reason, now_ns);
     }
 }
 
 void dr_mux_conn_end(dora_mux *mux, dr_mux_conn *conn, bool is_stopping, uint64_t now_ns)
 {
-    static const dr_reason lost = {.err = DORA_ENOMEM,
-                                   .msg = "out of memory for one more connection"};
     const dr_try made = {.err = DORA_OK, .code = DORA_CODE_STOPPING};
     if (conn->is_ending || !is_alive(conn)) {
         return;
@@ -236,25 +239,71 @@ void dr_mux_conn_end(dora_mux *mux, dr_mux_conn *conn, bool is_stopping, uint64_
     while (is_stopping && conn->waiting.first != NULL) {
         dr_mux_fail(mux, conn->waiting.first, &made, &dr_reason_stopping, now_ns);
     }
-    move_waiting(mux, conn, &lost, now_ns);
+    move_waiting(mux, conn, &dr_reason_no_memory, now_ns);
     dr_mux_conn_sweep(mux, conn);
 }
 
-bool dr_mux_conn_has_open(const dora_mux *mux, size_t node)
+/* Whether a connection to the node other than `one` is open and takes calls. */
+static bool has_open_beside(const dora_mux *mux, size_t node, const dr_mux_conn *one)
 {
     for (const dr_mux_conn *conn = mux->more[node].conns; conn != NULL; conn = conn->next) {
-        if (conn->state == DR_CONN_OPEN && !conn->is_ending) {
+        if (conn->state == DR_CONN_OPEN && !conn->is_ending && conn != one) {
             return true;
         }
     }
     return false;
 }
 
+bool dr_mux_conn_has_open(const dora_mux *mux, size_t node)
+{
+    return has_open_beside(mux, node, NULL);
+}
+
+bool dr_mux_conn_is_spare(dora_mux *mux, const dr_mux_conn *conn, uint64_t now_ns)
+{
+    if (!has_open_beside(mux, conn->node, conn)) {
+        return false;
+    }
+    mux->more[conn->node].grow_after_ns = now_ns + DR_MUX_GROW_PAUSE_NS;
+    return true;
+}
+
+void dr_mux_conn_leave_node(dora_mux *mux, size_t node, uint64_t now_ns)
+{
+    dr_mux_conn *next = mux->more[node].conns;
+    while (next != NULL) {
+        dr_mux_conn *conn = next;
+        next = conn->next;
+        dr_mux_conn_end(mux, conn, true, now_ns);
+    }
+}
+
+void dr_mux_conn_refuse(dora_mux *mux, dr_mux_conn *conn, const dr_try *made,
+                        const dr_reason *reason, uint64_t now_ns)
+{
+    const bool is_spare = made->is_overloaded && dr_mux_conn_is_spare(mux, conn, now_ns);
+    dr_mux_conn_detach(mux, conn, DR_CONN_CLOSING);
+    if (!mux->is_over &&
+        dr_mux_record_outcome(mux, conn->node, made, 0, now_ns) == DR_ADVICE_LEAVE) {
+        dr_mux_conn_leave_node(mux, conn->node, now_ns);
+    }
+    while (conn->sent.first != NULL || conn->waiting.first != NULL) {
+        dr_mux_call *call = conn->sent.first != NULL ? conn->sent.first : conn->waiting.first;
+        if (call->state == DR_CALL_ACCEPTED) {
+            dr_mux_over(mux, call, &result_lost);
+        } else if (is_spare && !dr_mux_stream_is_heard(call)) {
+            dr_mux_move(mux, call, reason, now_ns);
+        } else {
+            dr_mux_fail(mux, call, made, reason, now_ns);
+        }
+    }
+}
+
 void dr_mux_conn_lose(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state,
                       const dr_reason *reason, uint64_t now_ns)
 {
     bool was_connecting = conn->state == DR_CONN_CONNECTING;
-    dr_try made = {.err = reason->err, .is_reused = conn->has_replied};
+    dr_try made = {.err = reason->err, .code = reason->code, .is_reused = conn->has_replied};
     dr_mux_conn_detach(mux, conn, state);
     if (was_connecting && dr_mux_conn_has_open(mux, conn->node)) {
         mux->more[conn->node].grow_after_ns = now_ns + DR_MUX_GROW_PAUSE_NS;

@@ -28,6 +28,18 @@ void dr_mux_conn_sweep(dora_mux *mux, dr_mux_conn *conn);
 void dr_mux_conn_lose(dora_mux *mux, dr_mux_conn *conn, dr_mux_conn_state state,
                       const dr_reason *reason, uint64_t now_ns);
 
+/* dr_mux_conn_refuse does so where the server has said, as `made` has it, that it takes nothing of
+ * what came on the connection. dr_mux_conn_leave_node ends all connections to a node that stops. */
+void dr_mux_conn_refuse(dora_mux *mux, dr_mux_conn *conn, const dr_try *made,
+                        const dr_reason *reason, uint64_t now_ns);
+void dr_mux_conn_leave_node(dora_mux *mux, size_t node, uint64_t now_ns);
+
+/* dr_mux_conn_is_spare says whether another connection to the node is open, where the server has no
+ * room for this one: what was refused here goes there, and for a while no further one is opened.
+ * dr_mux_move places a call anew at its node, which is no try; `reason` is why, where it cannot. */
+bool dr_mux_conn_is_spare(dora_mux *mux, const dr_mux_conn *conn, uint64_t now_ns);
+void dr_mux_move(dora_mux *mux, dr_mux_call *call, const dr_reason *reason, uint64_t now_ns);
+
 /* dr_mux_conn_open makes a connection that the driver is to open, NULL when out of memory.
  * dr_mux_conn_detach ends its use: nothing is placed on it any more. `state` is CLOSING or GONE. */
 dr_mux_conn *dr_mux_conn_open(dora_mux *mux);

@@ -10,6 +10,7 @@
 #include "client/mux/mux_stream.h"
 #include "client/mux/mux_table.h"
 #include "client/shared/follow_up.h"
+#include "wire/retry_after.h"
 
 /* What is left to say of a call that has ended, until the next event is asked for. */
 static void tell(dora_mux *mux, dr_mux_call *call, dora_err err, dora_mux_event *event)
@@ -77,6 +78,12 @@ static void accept(dora_mux *mux, dr_mux_call *call, dora_mux_event *event)
     dr_mux_alarm(mux, call, 0);
 }
 
+/* Whether the server has no room for the connection of this call, which was not run. */
+static bool is_turned_away(const dr_mux_call *call, const dr_try *made)
+{
+    return made->err == DORA_OK && dr_link_is_turned_away(&call->conn->link, made->code);
+}
+
 /* What a reply says about its node and connection. */
 static void learn(dora_mux *mux, dr_mux_call *call, const dr_try *made, uint64_t now_ns)
 {
@@ -85,16 +92,11 @@ static void learn(dora_mux *mux, dr_mux_call *call, const dr_try *made, uint64_t
     if (!conn->is_ending || made->code != DORA_CODE_STOPPING) { /* it has said so already */
         advice = dr_mux_record_outcome(mux, conn->node, made, now_ns - call->begun_ns, now_ns);
     }
-    /* Where the first call on a connection is refused so, there is no room for itself. */
-    const bool is_turned_away = made->code == DORA_CODE_OVERLOADED && !made->is_reused;
-    if (made->err == DORA_OK && (dr_code_closes(made->code) || is_turned_away)) {
+    if (made->err == DORA_OK && (dr_code_closes(made->code) || is_turned_away(call, made))) {
         dr_mux_conn_end(mux, conn, made->code == DORA_CODE_STOPPING, now_ns);
     }
-    dr_mux_conn *next = advice == DR_ADVICE_LEAVE ? mux->more[conn->node].conns : NULL;
-    while (next != NULL) {
-        dr_mux_conn *other = next;
-        next = other->next;
-        dr_mux_conn_end(mux, other, true, now_ns);
+    if (advice == DR_ADVICE_LEAVE) {
+        dr_mux_conn_leave_node(mux, conn->node, now_ns);
     }
 }
 
@@ -127,7 +129,13 @@ static bool take_reply(dora_mux *mux, dr_mux_call *call, const dr_incoming *inco
         end_stream(mux, call, &made, reply, now_ns, event);
         return true;
     }
+    const bool goes_beside =
+        is_turned_away(call, &made) && dr_mux_conn_is_spare(mux, call->conn, now_ns);
     learn(mux, call, &made, now_ns);
+    if (goes_beside) {
+        dr_mux_move(mux, call, &dr_reason_no_memory, now_ns);
+        return false;
+    }
     if (dr_mux_is_submission(call->type) && made.err == DORA_OK &&
         dr_answer_is_expected(call->type, reply)) {
         accept(mux, call, event);
@@ -141,13 +149,20 @@ static bool take_reply(dora_mux *mux, dr_mux_call *call, const dr_incoming *inco
 }
 
 /* The server's word on the whole connection: it is given up, and whoever waits hears the word. */
-static void take_word(dora_mux *mux, dr_mux_conn *conn, const dr_reply_message *reply,
+static void take_word(dora_mux *mux, dr_mux_conn *conn, const dr_incoming *incoming,
                       uint64_t now_ns)
 {
-    dora_error error;
-    dr_answer_refused(reply, &error);
-    const dr_reason *reason = dr_reason_new(DORA_EREPLY, 0, error.code, error.msg);
-    dr_mux_conn_lose(mux, conn, DR_CONN_CLOSING, reason, now_ns);
+    const dr_reply_message *reply = &incoming->reply;
+    const bool is_overloaded = reply->code == DORA_CODE_OVERLOADED;
+    const dr_try made = {.code = reply->code,
+                         .is_overloaded = is_overloaded,
+                         .retry_after_ms = is_overloaded ? dr_retry_after_of(reply->data) : 0};
+    const dr_reason *reason = dr_reason_refused(incoming);
+    if (is_overloaded || reply->code == DORA_CODE_STOPPING) { /* none of it has run */
+        dr_mux_conn_refuse(mux, conn, &made, reason, now_ns);
+    } else {
+        dr_mux_conn_lose(mux, conn, DR_CONN_CLOSING, reason, now_ns);
+    }
     dr_reason_drop(reason);
 }
 
@@ -172,7 +187,7 @@ bool dr_mux_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns, dora_mux_eve
     conn->has_replied = true;
     conn->silences = 0;
     if (memcmp(incoming.guid, DR_GUID_NONE, DR_GUID_LEN) == 0) {
-        take_word(mux, conn, &incoming.reply, now_ns);
+        take_word(mux, conn, &incoming, now_ns);
         return false;
     }
     dr_mux_call *call = dr_mux_table_find(mux, incoming.guid);

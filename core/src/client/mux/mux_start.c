@@ -183,8 +183,7 @@ static dora_err launch(dora_mux *mux, dr_mux_call *call, uint64_t now_ns, dora_e
     } else if (call->is_lost) {
         dr_mux_hold(mux, call, now_ns);
     } else if (dr_mux_place(mux, call, now_ns) != DORA_OK) {
-        static const dr_reason full = {.err = DORA_ENOMEM, .msg = "out of memory"};
-        dr_mux_over(mux, call, &full);
+        dr_mux_over(mux, call, &dr_reason_no_memory);
     }
     return DORA_OK;
 }

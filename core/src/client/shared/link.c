@@ -171,11 +171,20 @@ dora_err dr_link_next(dr_link *link, dr_incoming *incoming, dora_error *error)
         memcmp(incoming->guid, link->hello, DR_GUID_LEN) == 0) {
         link->has_hello = false;
         if (is_welcome(incoming->reply.code)) {
+            link->is_taken = true;
             return next_frame(link, incoming, error);
         }
         incoming->guid = DR_GUID_NONE; /* it answers whoever waits */
     }
+    if (err == DORA_OK && incoming->reply.code != DORA_CODE_OVERLOADED) {
+        link->is_taken = true;
+    }
     return err;
+}
+
+bool dr_link_is_turned_away(const dr_link *link, int64_t code)
+{
+    return code == DORA_CODE_OVERLOADED && !link->is_taken;
 }
 
 bool dr_incoming_is_for(const dr_incoming *incoming, const char *guid)

@@ -13,6 +13,7 @@ typedef struct dr_link {
     dr_buf plain;             /* that frame's body, where it came compressed */
     bool has_hello;           /* whose answer is still to come, under this guid */
     char hello[DR_GUID_LEN];
+    bool is_taken; /* the server has said something else than that it has no room */
 } dr_link;
 
 /* dr_link_init makes a link; dr_link_fini frees its memory (fine on zeroed memory). */
@@ -46,6 +47,11 @@ typedef struct dr_incoming {
  * another protocol, TLS or HTTP: nothing has run; DORA_EPROTO (code 100009; 100100 where header and
  * body name different calls), DORA_ESIGN (100005), DORA_ETOOBIG (100206), DORA_ENOMEM. */
 dora_err dr_link_next(dr_link *link, dr_incoming *incoming, dora_error *error);
+
+/* dr_link_is_turned_away says whether a reply of this code means that the server has no room for
+ * the connection itself: it refuses all that comes on it, and closes it soon. Once it has said
+ * anything else there, 100203 is of one call. */
+bool dr_link_is_turned_away(const dr_link *link, int64_t code);
 
 /* dr_incoming_is_for says whether a frame answers the call `guid`. One under a guid of zeros is the
  * server's word on the connection: it answers whoever waits. */
