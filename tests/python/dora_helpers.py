@@ -121,6 +121,7 @@ class Peer:
         self.options = options
         self.calls = 0
         self.connections = 0
+        self.ended = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.node = f"127.0.0.1:{self.port}"
@@ -166,6 +167,7 @@ class Peer:
             pass
         finally:
             connection.close()
+            self.ended += 1
 
     def close(self):
         """Stop listening and drop every connection."""

@@ -7,6 +7,9 @@ from dora import wire
 from dora_helpers import Peer, envelope, reply_frame, wait_until
 
 
+WIDE = 256 * 1024
+
+
 def part_frame(guid, number, data):
     message = {"guid": guid.decode(), "code": 100013, "msg": "part", "data": data, "part": number}
     return wire.frame_pack(guid, wire.pack(message))
@@ -23,15 +26,16 @@ def result_frame(guid, data=None, code=0, msg="OK"):
 class StreamPeer(Peer):
     """Answers by the api's name; `param` is how many parts there are.
 
-    /parts: as far as there is room, then the result; /endless: without an end; /progress, /fail,
-    /break, /old, /quiet (one part, then nothing), /hint, /silent, /call: what they say.
+    /parts: as far as there is room, then the result; /endless: without an end; /wide: parts of
+    WIDE characters; /progress, /fail, /break, /old, /quiet (one part, then nothing), /hint,
+    /silent, /call: what they say.
     """
 
     hears_all = True
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.streams = {}  # guid: [parts sent, parts in all, room]
+        self.streams = {}  # guid: [parts sent, parts in all, room, name]
         self.seen = []  # messages
         self.taken = 0
         self.cancelled = []  # guids
@@ -52,8 +56,8 @@ class StreamPeer(Peer):
     def begin(self, message, guid):
         api = message["api"]["one"]
         name, param = api["name"], api.get("param")
-        if name == "/parts" or name == "/endless":
-            self.streams[guid] = [0, param if name == "/parts" else 1 << 60, 0]
+        if name in ("/parts", "/endless", "/wide"):
+            self.streams[guid] = [0, 1 << 60 if name == "/endless" else param, 0, name]
             return self.more(guid, message["window"])
         said = {
             "/progress": lambda: progress_frame(guid, 1, 2, "half") + part_frame(guid, 0, "a")
@@ -75,7 +79,8 @@ class StreamPeer(Peer):
         stream[2] += room
         out = b""
         while stream[2] > 0 and stream[0] < stream[1]:
-            out += part_frame(guid, stream[0], stream[0])
+            data = "x" * WIDE if stream[3] == "/wide" else stream[0]
+            out += part_frame(guid, stream[0], data)
             stream[0] += 1
             stream[2] -= 1
         if stream[0] == stream[1]:
@@ -85,3 +90,20 @@ class StreamPeer(Peer):
 
     def wait_cancelled(self, count):
         wait_until(lambda: len(self.cancelled) >= count, f"{count} streams to be cancelled")
+
+
+class OlderPeer(Peer):
+    """A server that is older than streams: to what it does not know it says so, under its guid."""
+
+    hears_all = True
+
+    def __init__(self):
+        self.seen = []  # types
+        super().__init__(self.say)
+
+    def say(self, message, guid):
+        self.seen.append(message["type"])
+        if message["type"] in ("ST_S", "TK", "CN"):
+            return reply_frame(guid, envelope(guid, [], 100002, "unknown or missing type"))
+        api = message["api"]["one"]
+        return b"" if api["name"] == "/silent" else result_frame(guid, api.get("param"))

@@ -9,7 +9,7 @@ import pytest
 
 import dora
 from dora_helpers import wait_async
-from stream_peer import StreamPeer
+from stream_peer import WIDE, StreamPeer
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -73,6 +73,37 @@ def test_a_slow_reader_holds_up_no_other(server, run):
             assert len(slow._inbox.items) <= 3
             assert await collected(slow) == list(range(1, 40)) and slow.result == 40
         assert server.connections == 1
+
+    run(main())
+
+
+def test_one_that_stands_still_holds_up_none_of_hundreds(server, run):
+    """Though more has come of it, over one of the four connections, than sockets hold."""
+    async def main():
+        async with connect(server) as client:
+            slow = client.stream("/wide", 80, window=64)
+            assert len(await anext(slow)) == WIDE
+            streams = [client.stream("/parts", 10, window=4) for _ in range(300)]
+            assert await asyncio.gather(*map(collected, streams)) == [list(range(10))] * 300
+            await wait_async(lambda: len(slow._inbox.items) == 63, "as many as there is room for")
+            assert await client.call("/call", 7) == 7 and not slow._inbox.is_over
+            assert [len(part) for part in await collected(slow)] == [WIDE] * 79
+            assert slow.result == 80
+        assert server.connections <= 4
+
+    run(main())
+
+
+def test_silence_counts_while_a_part_is_awaited(server, run):
+    async def main():
+        async with connect(server) as client:
+            stream = client.stream("/quiet", idle=60)
+            assert await anext(stream) == "a"
+            assert client._mux.deadline_ns == 0  # whoever has a part is busy with it
+            waiting = asyncio.ensure_future(collected(stream))
+            await wait_async(lambda: client._mux.deadline_ns != 0, "an end of waiting")
+            stream.cancel()
+            assert await waiting == []
 
     run(main())
 

@@ -330,15 +330,23 @@ static void tick(driver *d, uint64_t now_ns)
     drive(d);
 }
 
+/* The user is done with a part at once. */
+static void take_part(driver *d, uint64_t id, const char *guid, int part)
+{
+    say_part(d, guid, part);
+    dora_mux_take(d->mux, id, 1, d->now_ns);
+    drive(d);
+}
+
 static void each_time_has_a_name(void **state)
 {
     driver *d = *state;
     const dora_call_options idle = {.size = sizeof idle, .idle_ms = 50};
     const dora_call_options whole = {.size = sizeof whole, .idle_ms = 50, .timeout_ms = 120};
     driver_begin(d, 0);
-    begin(d, &idle);
+    uint64_t id = begin(d, &idle);
     tick(d, BEGIN + 49 * MS);
-    say_part(d, d->guids[0], 0);
+    take_part(d, id, d->guids[0], 0);
     tick(d, BEGIN + 98 * MS);
     assert_int_equal(d->done, 0);
     tick(d, BEGIN + 99 * MS);
@@ -347,11 +355,11 @@ static void each_time_has_a_name(void **state)
     write_all(d);
     assert_int_equal(d->cancels, 1);
     d->now_ns = BEGIN;
-    begin(d, &whole);
+    id = begin(d, &whole);
     assert_int_equal(d->timeout_ms, 120);
     for (int i = 0; i < 4; i++) {
         tick(d, BEGIN + (uint64_t)i * 30 * MS);
-        say_part(d, d->guids[1], i);
+        take_part(d, id, d->guids[1], i);
     }
     tick(d, BEGIN + 120 * MS);
     assert_int_equal(d->done, 2);
@@ -363,22 +371,82 @@ static void each_time_has_a_name(void **state)
     assert_string_equal(d->msg, "the stream was silent for too long (idle)");
 }
 
-/* While the user takes nothing the server cannot say anything. */
-static void silence_of_a_full_window_is_ours(void **state)
+/* While the user is busy with a part nobody waits for the server, whether there is room or not. */
+static void silence_counts_while_it_is_waited_for(void **state)
 {
     driver *d = *state;
-    const dora_call_options options = {.size = sizeof options, .window = 1, .idle_ms = 50};
+    for (uint32_t window = 1; window <= 4; window += 3) {
+        const dora_call_options options = {.size = sizeof options, .window = window, .idle_ms = 50};
+        driver_begin(d, 0);
+        const uint64_t id = begin(d, &options);
+        assert_int_equal(dora_mux_deadline_ns(d->mux), BEGIN + 50 * MS);
+        say_part(d, d->guids[0], 0);
+        assert_int_equal(dora_mux_deadline_ns(d->mux), 0);
+        tick(d, BEGIN + 5000 * MS);
+        assert_int_equal(d->done, 0);
+        dora_mux_take(d->mux, id, 1, d->now_ns);
+        drive(d);
+        assert_int_equal(dora_mux_deadline_ns(d->mux), BEGIN + 5050 * MS);
+        dora_mux_take(d->mux, id, 1,
+                      d->now_ns + 10 * MS); /* there is none: that puts off nothing */
+        assert_int_equal(dora_mux_deadline_ns(d->mux), BEGIN + 5050 * MS);
+        tick(d, BEGIN + 5050 * MS);
+        assert_int_equal(d->err, DORA_ETIMEDOUT);
+        driver_end(d);
+        d->mux = NULL;
+    }
+}
+
+static void progress_is_a_sign_of_life(void **state)
+{
+    driver *d = *state;
+    const dora_call_options options = {.size = sizeof options, .idle_ms = 50};
     driver_begin(d, 0);
-    const uint64_t id = begin(d, &options);
-    say_part(d, d->guids[0], 0);
-    assert_int_equal(dora_mux_deadline_ns(d->mux), 0);
-    tick(d, BEGIN + 5000 * MS);
+    begin(d, &options);
+    for (uint64_t i = 1; i <= 10; i++) {
+        tick(d, BEGIN + i * 40 * MS);
+        say_one(d, d->guids[0], 100014, "a:2:{i:0;i:1;i:1;N;}", -1);
+    }
+    assert_int_equal(d->progress, 10);
     assert_int_equal(d->done, 0);
-    dora_mux_take(d->mux, id, 1, d->now_ns);
-    drive(d);
-    assert_int_equal(dora_mux_deadline_ns(d->mux), BEGIN + 5050 * MS);
-    tick(d, BEGIN + 5050 * MS);
+    tick(d, BEGIN + 450 * MS);
+    assert_string_equal(d->msg, "the stream was silent for too long (idle)");
+}
+
+/* A server that never says a word may be gone; a handler that is silent later says nothing. */
+static void silence_behind_a_word_says_nothing_of_the_node(void **state)
+{
+    driver *d = *state;
+    const dora_call_options options = {.size = sizeof options, .idle_ms = 50};
+    driver_begin(d, 0);
+    dr_node *node = &d->mux->nodes.items[0];
+    node->silences = 1;
+    const uint64_t id = begin(d, &options);
+    take_part(d, id, d->guids[0], 0);
+    assert_int_equal(node->silences, 0); /* it is there */
+    node->silences = 2;
+    node->failures = 1;
+    tick(d, BEGIN + 50 * MS);
     assert_int_equal(d->err, DORA_ETIMEDOUT);
+    assert_int_equal(node->silences, 2);
+    assert_int_equal(node->failures, 1);
+    begin(d, &options);
+    tick(d, BEGIN + 100 * MS);
+    assert_int_equal(d->done, 2);
+    assert_int_equal(node->silences, 3);
+    assert_int_equal(node->failures, 2);
+}
+
+/* What a full server refuses was not run; it is an error here, since there is no other one. */
+static void a_connection_without_room_is_left(void **state)
+{
+    driver *d = *state;
+    driver_begin(d, 0);
+    begin(d, NULL);
+    say_one(d, d->guids[0], 100203, "a:1:{s:14:\"retry_after_ms\";i:50;}", -1);
+    assert_int_equal(d->err, DORA_EREPLY);
+    assert_int_equal(d->code, DORA_CODE_OVERLOADED);
+    assert_int_equal(d->closed, 1);
 }
 
 static void behind_its_first_word_it_is_not_sent_again(void **state)
@@ -479,7 +547,10 @@ int main(void)
         unit_in(driver, parts_out_of_order_are_refused),
         unit_in(driver, an_older_server_is_named),
         unit_in(driver, each_time_has_a_name),
-        unit_in(driver, silence_of_a_full_window_is_ours),
+        unit_in(driver, silence_counts_while_it_is_waited_for),
+        unit_in(driver, progress_is_a_sign_of_life),
+        unit_in(driver, silence_behind_a_word_says_nothing_of_the_node),
+        unit_in(driver, a_connection_without_room_is_left),
         unit_in(driver, behind_its_first_word_it_is_not_sent_again),
         unit_in(driver, before_it_it_is),
         unit_in(driver, cancelling_reaches_the_server),

@@ -72,8 +72,8 @@ class AsyncStream:
     or where the task that awaits a part is cancelled.
     """
 
-    __slots__ = ("__weakref__", "_client", "_inbox", "_loop", "_mux", "_number", "_on_progress",
-                 "_pid", "_was_raised")
+    __slots__ = ("__weakref__", "_client", "_has_part", "_inbox", "_loop", "_mux", "_number",
+                 "_on_progress", "_pid", "_was_raised")
     __module__ = "dora"
 
     def __init__(
@@ -90,6 +90,7 @@ class AsyncStream:
         self._loop = client._loop
         self._mux = client._mux
         self._pid = os.getpid()
+        self._has_part = False
         self._was_raised = False
 
     def __aiter__(self) -> AsyncStream:
@@ -97,11 +98,11 @@ class AsyncStream:
 
     async def __anext__(self) -> Any:
         inbox = self._inbox
+        self._take()
         while True:
             if inbox.items:
-                is_part, value = inbox.items.popleft()
-                if is_part:
-                    self._take()
+                self._has_part, value = inbox.items.popleft()
+                if self._has_part:
                     return value
                 self._tell(value)
             elif inbox.is_over:
@@ -122,10 +123,11 @@ class AsyncStream:
             raise
 
     def _take(self) -> None:
-        """There is room for one part more."""
-        if not self._inbox.is_over:
+        """The part given last is done with: there is room for one more."""
+        if self._has_part and not self._inbox.is_over:
             self._mux.take(self._number, 1)
             self._client._wake()
+        self._has_part = False
 
     async def _more(self) -> None:
         """Wait until something has come."""

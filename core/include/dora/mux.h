@@ -95,7 +95,8 @@ DORA_API bool dora_mux_cancel(dora_mux *mux, uint64_t id, void **user);
  * with: only then does the server send as many more. So a stream that nobody takes from holds up
  * itself alone. Ask for the events then. An unknown stream is ignored: it has ended meanwhile.
  *
- * The silence of a stream is not counted while there is no room for parts. */
+ * The silence of a stream is counted until its first word, and then while all parts are done with:
+ * until they are nobody waits for the server. */
 DORA_API void dora_mux_take(dora_mux *mux, uint64_t id, uint32_t count, uint64_t now_ns);
 
 /* dora_mux_next gives the next event, false when there is none. It tells on_warning of the options

@@ -51,12 +51,12 @@ const dr_reason *dr_mux_stream_late(const dr_mux_call *call, uint64_t now_ns)
     return now_ns >= call->stream->until_ns ? &is_late : &is_silent;
 }
 
-/* The server may be silent from now on for as long as it may; for ever, where nothing can come. */
+/* The server may be silent from now on for as long as it may; for ever, while the user has parts
+ * that are not done with: nobody waits for it then. */
 static void arm(dora_mux *mux, dr_mux_call *call, uint64_t now_ns)
 {
     const dr_mux_stream *stream = call->stream;
-    const bool has_room = stream->untaken + stream->untold < stream->window;
-    uint64_t alarm_ns = has_room ? now_ns + stream->idle_ns : UINT64_MAX;
+    uint64_t alarm_ns = stream->untaken == 0 ? now_ns + stream->idle_ns : UINT64_MAX;
     alarm_ns = alarm_ns < stream->until_ns ? alarm_ns : stream->until_ns;
     dr_mux_alarm(mux, call, alarm_ns != UINT64_MAX ? alarm_ns : 0);
 }
@@ -121,11 +121,16 @@ void dora_mux_take(dora_mux *mux, uint64_t id, uint32_t count, uint64_t now_ns)
     }
     dr_mux_stream *stream = call->stream;
     dr_mux_conn *conn = call->conn;
-    const bool was_full = stream->untaken + stream->untold >= stream->window;
     count = count < stream->untaken ? count : stream->untaken;
+    if (count == 0) {
+        return;
+    }
     stream->untaken -= count;
     stream->untold += count;
-    if (stream->untold == 0 || stream->untold * 2 < stream->window) {
+    if (stream->untaken == 0) {
+        arm(mux, call, now_ns);
+    }
+    if (stream->untold * 2 < stream->window) {
         return;
     }
     const size_t before = conn->link.out.len;
@@ -133,8 +138,5 @@ void dora_mux_take(dora_mux *mux, uint64_t id, uint32_t count, uint64_t now_ns)
         stream->untold = 0;
         conn->queued += conn->link.out.len - before;
         dr_mux_wants_write(mux, conn);
-    }
-    if (was_full) {
-        arm(mux, call, now_ns);
     }
 }

@@ -1,0 +1,177 @@
+"""`idle` and `timeout` of streams: the same for clients of every language."""
+
+import asyncio
+import concurrent.futures
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import dora
+from support import v1
+from support.server import program
+
+PART, PROGRESS, RESULT = 100013, 100014, 0
+STEP_S = 0.25
+# What the server says of each api: (how long it is silent before, what it says).
+SCRIPTS = {
+    "/silent": [],
+    "/quiet": [(0, PART)],
+    "/chatty": [(0.01, PROGRESS)] * 3000,
+    "/steps": [(0, PROGRESS)] + [(STEP_S, PROGRESS)] * 7 + [(0, PART), (0, RESULT)],
+    "/later": [(0, PART), (1.7, PART), (0, RESULT)],
+}
+# What comes of it: the parts, or which time was over. `pause` is how long the caller takes over
+# its first part.
+CASES = {
+    "no word at all": ("/silent", {"idle": 0.1}, 0, "idle"),
+    "silence behind a part": ("/quiet", {"idle": 0.1}, 0, "idle"),
+    "no word in the whole time": ("/silent", {"timeout": 0.1}, 0, "timeout"),
+    "words without an end": ("/chatty", {"timeout": 0.3}, 0, "timeout"),
+    "progress is a sign of life": ("/steps", {"idle": 6 * STEP_S}, 0, [0]),
+    "the caller's time is not the server's": ("/later", {"idle": 1.5}, 1.2, [0, 1]),
+}
+PHP = """
+[$_, $node, $name, $options, $pause] = $argv;
+$client = new Dora\\Client($node, ['timeout' => 60]);
+$parts = [];
+try {
+    foreach ($client->stream($name, null, json_decode($options, true)) as $part) {
+        $parts[] = $part;
+        usleep((int)(count($parts) === 1 ? 1e6 * $pause : 0));  // what the caller does with it
+    }
+    echo json_encode($parts);
+} catch (Dora\\TimeoutException $e) {
+    echo $e->getMessage();
+}
+"""
+
+
+class Talker:
+    """A server that says what stands in SCRIPTS, whatever its clients say."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.node = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.conns = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                conn = self.listener.accept()[0]
+            except OSError:
+                return
+            self.conns.append(conn)
+            threading.Thread(target=self.serve, args=(conn,), daemon=True).start()
+
+    def serve(self, conn):
+        splitter = v1.Splitter()
+        try:
+            while data := conn.recv(65536):
+                for ident, said in splitter.feed(data):
+                    if said["type"] == "ST_S":
+                        name = said["api"]["one"]["name"]
+                        threading.Thread(target=self.talk, args=(conn, ident, name),
+                                         daemon=True).start()
+        except OSError:
+            pass
+
+    def talk(self, conn, ident, name):
+        part = 0
+        for silence, code in SCRIPTS[name]:
+            time.sleep(silence)  # it is what is tested
+            envelope = {"guid": ident, "code": 0, "msg": "OK", "data": None}
+            body = {"guid": ident, "code": code, "msg": "m",
+                    "data": {PART: part, PROGRESS: [1, 2], RESULT: envelope}[code]}
+            if code == PART:
+                body["part"] = part
+                part += 1
+            try:
+                conn.sendall(v1.frame(ident, v1.dump(body)))
+            except OSError:
+                return
+
+    def close(self):
+        self.listener.close()
+        for conn in self.conns:
+            conn.close()
+
+
+@pytest.fixture
+def talker():
+    one = Talker()
+    yield one
+    one.close()
+
+
+def which(text):
+    """The time that an error says is over."""
+    found = re.search(r"\((idle|timeout)\)", text)
+    return found[1] if found else text
+
+
+# ---- callers: each gives what CASES has ----
+
+
+def by_python(node, name, options, pause):
+    parts = []
+    try:
+        with dora.Client(node, timeout=60) as client:
+            for part in client.stream(name, **options):
+                parts.append(part)
+                time.sleep(pause if len(parts) == 1 else 0)  # what the caller does with it
+    except dora.TimeoutError as error:
+        return which(str(error))
+    return parts
+
+
+def by_asyncio(node, name, options, pause):
+    async def main():
+        parts = []
+        async with dora.AsyncClient(node, timeout=60) as client:
+            async for part in client.stream(name, **options):
+                parts.append(part)
+                await asyncio.sleep(pause if len(parts) == 1 else 0)  # as above
+        return parts
+    try:
+        return asyncio.run(main())
+    except dora.TimeoutError as error:
+        return which(str(error))
+
+
+def by_php(node, name, options, pause):
+    extension = os.environ.get("DORA_PHP_EXTENSION")
+    module = ["-d", "extension=" + extension] if extension else []
+    done = subprocess.run([os.environ.get("DORA_PHP", "php"), *module, "-r", PHP, "--", node, name,
+                           json.dumps(options), str(pause)],
+                          capture_output=True, text=True, timeout=60)
+    return json.loads(done.stdout) if done.stdout.startswith("[") else which(done.stdout)
+
+
+def by_program(node, name, options, pause):
+    """`dora call --stream`, which is never busy with a part; its last line is the result."""
+    flags = [text for key, value in options.items() for text in ("--" + key, str(value))]
+    done = subprocess.run([program(), "call", node, "--stream", name, *flags],
+                          capture_output=True, text=True, timeout=60)
+    if done.returncode == 0:
+        return [json.loads(line) for line in done.stdout.splitlines()[:-1]]
+    return which(done.stderr)
+
+
+CALLERS = {"python": by_python, "asyncio": by_asyncio, "php": by_php, "program": by_program}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_time_is_the_same_for_all(talker, case):
+    name, options, pause, outcome = CASES[case]
+    callers = [who for who in CALLERS if pause == 0 or who != "program"]
+    with concurrent.futures.ThreadPoolExecutor(len(callers)) as threads:
+        found = {who: threads.submit(CALLERS[who], talker.node, name, options, pause)
+                 for who in callers}
+        assert {who: one.result() for who, one in found.items()} == dict.fromkeys(callers, outcome)
