@@ -53,6 +53,13 @@ def test_errors_come_behind_the_parts(server):
     assert (status, out) == (1, "") and "100002" in said and "older than streams" in said
 
 
+def test_the_window_is_as_said(server):
+    assert run(server, "--stream", "/parts", "3", "--window", "2")[0] == 0
+    assert run(server, "--stream", "/parts", "3", "--window=1024")[0] == 0
+    assert run(server, "--stream", "/parts", "3")[0] == 0
+    assert [seen["window"] for seen in server.seen if seen["type"] == "ST_S"] == [2, 1024, 16]
+
+
 def test_progress_is_shown_on_a_terminal_alone(server):
     assert run(server, "--stream", "/progress") == (0, '"a"\n{"n":1}\n', "")
     ours, theirs = pty.openpty()
@@ -78,11 +85,27 @@ def test_ctrl_c_has_the_handler_ended(server, arguments):
     server.wait_cancelled(1)
 
 
+def test_ctrl_c_before_the_first_word_says_nothing(server):
+    """A server that knows no streams would not know the word, either: the connection ends."""
+    process = start(server, "--stream", "/silent", "--idle", "60")
+    wait_until(lambda: server.seen, "the call")
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, out, said) == (130, "", "")
+    wait_until(lambda: server.ended == 1, "the connection to end")
+    assert [seen["type"] for seen in server.seen] == ["ST_S"]
+
+
 def test_wrong_flags_are_named(server):
     for arguments, text in [
         (("--stream", "--many", "a=/x"), "--stream is of one api, --many of several"),
         (("/x", "--idle", "1"), "--idle belongs to --stream"),
         (("--stream", "/x", "--idle", "0"), "--idle must be seconds from 0.001 to 86400"),
+        (("/x", "--window", "1"), "--window belongs to --stream"),
+        (("--stream", "/x", "--window", "0"), "--window must be parts from 1 to 1024"),
+        (("--stream", "/x", "--window=1025"), "--window must be parts from 1 to 1024"),
+        (("--stream", "/x", "--window", "4x"), "--window must be parts from 1 to 1024"),
+        (("--stream", "/x", "--window"), "--window must be parts from 1 to 1024"),
     ]:
         status, out, said = run(server, *arguments)
         assert (status, out) == (2, "") and text in said

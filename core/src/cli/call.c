@@ -19,6 +19,7 @@
 #include "cli/text.h"
 #include "cli/tls.h"
 #include "cli/token.h"
+#include "client/shared/follow_up.h"
 #include "wire/json.h"
 #include "wire/json_parse.h"
 #include "wire/json_value.h"
@@ -29,7 +30,7 @@ static const char usage[] =
     "       dora call HOST:PORT --many KEY=NAME [JSON] ... [--timeout S]\n"
     "                     [--wait S] [--trace T] [--priority P]\n"
     "       dora call HOST:PORT --stream NAME [JSON] [--timeout S] [--idle S]\n"
-    "                     [--wait S] [--trace T] [--priority P]\n";
+    "                     [--window N] [--wait S] [--trace T] [--priority P]\n";
 
 static const char help[] =
     "\n"
@@ -41,6 +42,7 @@ static const char help[] =
     "\n"
     "  --timeout S     wait at most S seconds (3; for a stream as long as it goes on)\n"
     "  --idle S        with --stream: at most S seconds for the next part (3)\n"
+    "  --window N      with --stream: at most N parts under way, 1 to 1024 (16)\n"
     "  --wait S        of these, up to S seconds for a server to come back (0)\n"
     "  --trace T       the W3C traceparent of the call\n"
     "  --priority P    low, normal or high: which calls go first where many wait "
@@ -61,6 +63,7 @@ typedef struct call_command {
     bool is_stream;
     double timeout_s; /* 0: not said */
     double idle_s;    /* 0: not said */
+    uint32_t window;  /* 0: not said */
     double wait_s;
     const char *trace; /* NULL: none */
     dora_priority priority;
@@ -218,11 +221,30 @@ static int parse_priority(call_command *command, int argc, char *const *argv)
     return -1;
 }
 
+/* Reads --window. Returns: as parse_seconds. */
+static int parse_window(call_command *command, int argc, char *const *argv)
+{
+    const char *text = "";
+    char *end = NULL;
+    const int taken = parse_text("--window", argc, argv, &text);
+    if (taken == 0 && strcmp(argv[0], "--window") != 0) {
+        return 0;
+    }
+    const long number = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || number < 1 || number > (long)DR_WINDOW_MAX) {
+        dr_cli_usage("call", "--window must be parts from 1 to 1024");
+        return -1;
+    }
+    command->window = (uint32_t)number;
+    return taken;
+}
+
 /* Reads the options that have a value. Returns: as parse_seconds. */
 static int parse_option(call_command *command, int argc, char *const *argv)
 {
     int taken = parse_times(command, argc, argv);
     taken = taken != 0 ? taken : parse_priority(command, argc, argv);
+    taken = taken != 0 ? taken : parse_window(command, argc, argv);
     return taken != 0 ? taken : parse_text("--trace", argc, argv, &command->trace);
 }
 
@@ -270,8 +292,9 @@ static bool parse(call_command *command, int argc, char *const *argv)
         dr_cli_usage("call", "--stream is of one api, --many of several");
         return false;
     }
-    if (command->idle_s > 0 && !command->is_stream) {
-        dr_cli_usage("call", "--idle belongs to --stream");
+    if ((command->idle_s > 0 || command->window > 0) && !command->is_stream) {
+        dr_cli_usage("call", command->idle_s > 0 ? "--idle belongs to --stream"
+                                                 : "--window belongs to --stream");
         return false;
     }
     return true;
@@ -346,10 +369,10 @@ static int print_json(dora_slice json)
     dr_buf text = {0};
     dora_err err = dr_text_json(json, &text);
     if (err == DORA_OK) {
-        fwrite(text.data, 1, text.len, stdout);
+        err = dr_interrupt_print(dr_buf_slice(&text));
     }
     dr_buf_fini(&text);
-    if (err != DORA_OK || fflush(stdout) != 0) {
+    if (err != DORA_OK) {
         dr_cli_print_error("call", "the result cannot be printed");
         return DR_EXIT_FAILED;
     }
@@ -416,6 +439,7 @@ static int call_and_print(const call_command *command)
         .size = sizeof once,
         .timeout_ms = timeout_ms,
         .idle_ms = (uint32_t)(command->idle_s * 1000.0),
+        .window = command->window,
         .is_interrupted = dr_interrupt_came,
         .trace = {command->trace, command->trace != NULL ? strlen(command->trace) : 0},
         .priority = command->priority};
@@ -434,6 +458,7 @@ static int call_and_print(const call_command *command)
     } else if (err == DORA_OK) {
         err = dora_client_call(client, command->calls, &once, answer, &error);
     }
+    dr_interrupt_release();
     if (err != DORA_OK) {
         status = fail(command, &error);
     } else if (!command->is_stream) {

@@ -38,6 +38,11 @@ static dora_err to_json(dora_slice data, dr_buf *text, dora_error *error)
     return err == DORA_OK ? DORA_OK : dora_error_set(error, err, "%s", dora_err_text(err));
 }
 
+static dora_err interrupted(dora_error *error)
+{
+    return dora_error_set(error, DORA_EINTERRUPTED, "Ctrl-C");
+}
+
 static dora_err print_line(screen *self, dora_slice data, dora_error *error)
 {
     dr_buf json = {0};
@@ -48,7 +53,10 @@ static dora_err print_line(screen *self, dora_slice data, dora_error *error)
     }
     if (err == DORA_OK) {
         clear_progress(self);
-        if (fwrite(line.data, 1, line.len, stdout) != line.len || fflush(stdout) != 0) {
+        err = dr_interrupt_print(dr_buf_slice(&line));
+        if (err == DORA_EINTERRUPTED) {
+            (void)interrupted(error);
+        } else if (err != DORA_OK) {
             err = dora_error_set(error, DORA_EFULL, "the result cannot be printed");
         }
     }
@@ -88,8 +96,8 @@ static dora_err print_all(screen *self, dora_stream *stream, dora_error *error)
     for (;;) {
         dora_stream_event event;
         /* While words come without an end, the client never waits, nor asks by itself. */
-        dora_err err = dr_interrupt_came(NULL) ? dora_error_set(error, DORA_EINTERRUPTED, "Ctrl-C")
-                                               : dora_stream_next(stream, &event, error);
+        dora_err err =
+            dr_interrupt_came(NULL) ? interrupted(error) : dora_stream_next(stream, &event, error);
         if (err == DORA_OK && event.what == DORA_STREAM_RESULT) {
             return event.code == 0 ? print_line(self, event.data, error)
                                    : handlers_error(&event, error);

@@ -186,7 +186,12 @@ dora_err dr_wait_connect(dr_stream *stream, const dr_address *address, const dr_
     if (dr_dial_begin(&dial, address)) {
         dr_dial_look_up(&dial);
     }
-    dora_err err = dial_all(&dial, wait);
+    dora_err err = DORA_OK;
+    if (dr_wait_is_interrupted(wait)) { /* the look-up may have taken long, and nothing was sent */
+        dial.loss = dr_loss_new(DORA_EINTERRUPTED, EINTR);
+        err = dial.loss.err;
+    }
+    err = err == DORA_OK ? dial_all(&dial, wait) : err;
     dr_loss loss = dial.loss;
     if (err == DORA_OK) {
         stream->fd = dr_dial_take(&dial);
