@@ -24,7 +24,8 @@ void driver_drive(driver *d)
         case DORA_MUX_ACCEPTED:
             d->accepted++;
             break;
-        case DORA_MUX_WORD: /* test_mux_stream.c has those */
+        case DORA_MUX_WORD:
+            d->parts += event.word.what == DORA_STREAM_PART ? 1 : 0;
             break;
         case DORA_MUX_DONE:
             d->done++;

@@ -21,6 +21,7 @@ typedef struct driver {
     int conn_count;
     int writes;
     int accepted;
+    int parts; /* of streams */
     int done;
     int good;
     dora_err err; /* of the last that ended */

@@ -210,6 +210,7 @@ static void follow(conn *c, const dr_request *request)
         server->taken += (int)request->take;
     }
     if (s == NULL) {
+        server->strays++;
         return;
     }
     if (request->type == DR_TYPE_TK) {

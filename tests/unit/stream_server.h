@@ -23,6 +23,7 @@ typedef struct stream_server {
     atomic_int takes;   /* frames that gave room back */
     atomic_int taken;   /* parts for which they did */
     atomic_int cancels; /* of calls that it knew */
+    atomic_int strays;  /* words of either kind for calls that it did not know */
     atomic_int ends;    /* connections that the client has closed */
     atomic_int window;  /* of the last call; -1: none was sent */
     atomic_int timeout_ms;

@@ -133,6 +133,24 @@ static void progress_and_errors_are_told(void **state)
     assert_int_equal(bad.code, 7);
 }
 
+static void an_older_server_is_named(void **state)
+{
+    stage *s = *state;
+    heard old = {.parts = 0};
+    heard after = {.parts = 0};
+    begin(s);
+    open_stream(s, &old, "/old", "", 0);
+    run_until(s, &old.done, 1);
+    assert_int_equal(old.err, DORA_EREPLY);
+    assert_int_equal(old.code, DORA_CODE_BAD_TYPE);
+    assert_false(dora_async_cancel(s->async, old.id));
+    open_stream(s, &after, "/alone", "", 0);
+    run_until(s, &after.done, 1);
+    assert_int_equal(after.err, DORA_OK);
+    assert_int_equal(s->server.conns, 1);
+    assert_int_equal(s->server.strays, 0); /* what it would not know either */
+}
+
 static void one_may_be_cancelled_from_its_own_word(void **state)
 {
     stage *s = *state;
@@ -154,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         unit_in(stage, many_share_a_connection_and_one_that_stands_still),
         unit_in(stage, progress_and_errors_are_told),
+        unit_in(stage, an_older_server_is_named),
         unit_in(stage, one_may_be_cancelled_from_its_own_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,8 +179,10 @@ static void an_older_server_is_named(void **state)
     assert_int_equal(s->error.code, DORA_CODE_BAD_TYPE);
     assert_non_null(strstr(s->error.msg, "older than streams"));
     expect_end(s);
+    dora_stream_cancel(s->stream);
     expect_call(s);
     assert_int_equal(s->server.conns, 1);
+    assert_int_equal(s->server.strays, 0); /* what it would not know either */
 }
 
 static void a_lost_connection_comes_behind_the_parts(void **state)

@@ -191,11 +191,13 @@ bool dr_mux_read(dora_mux *mux, dr_mux_conn *conn, uint64_t now_ns, dora_mux_eve
         return false;
     }
     dr_mux_call *call = dr_mux_table_find(mux, incoming.guid);
+    const bool is_later =
+        incoming.reply.is_result && call != NULL && dr_mux_is_submission(call->type);
     if (call == NULL || call->conn != conn ||
-        call->state != (incoming.reply.is_result ? DR_CALL_ACCEPTED : DR_CALL_SENT)) {
+        call->state != (is_later ? DR_CALL_ACCEPTED : DR_CALL_SENT)) {
         return false; /* late, or nobody's: its call has ended or is elsewhere */
     }
-    if (incoming.reply.is_result) {
+    if (is_later) {
         take_result(mux, call, &incoming, event);
         return true;
     }
