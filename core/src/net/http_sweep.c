@@ -63,15 +63,16 @@ void dr_http_drop_gone(dr_http *http)
 static void drop_stuck(dr_http *http)
 {
     const uint64_t now_ms = uv_now(http->sweep.loop);
-    dr_http_exchange *exchange = http->streams > 0 ? http->stages[DR_HTTP_OPEN].first : NULL;
-    while (exchange != NULL) {
-        dr_http_exchange *next = exchange->next;
+    uint32_t left = http->streams > 0 ? http->stages[DR_HTTP_OPEN].count : 0;
+    /* on_gone of one may have answered another: only the first is sure to be there. */
+    for (; left > 0 && http->stages[DR_HTTP_OPEN].first != NULL; left--) {
+        dr_http_exchange *exchange = http->stages[DR_HTTP_OPEN].first;
         if (dr_http_stream_is_stuck(exchange, now_ms)) {
             dr_held_ended(&exchange->held, DR_ENDED_SLOW);
             dr_http_drop(exchange);
-            return; /* on_gone of one may have answered another */
+        } else {
+            dr_http_move(exchange, DR_HTTP_OPEN); /* to the end: each is looked at once */
         }
-        exchange = next;
     }
 }
 
