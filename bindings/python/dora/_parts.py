@@ -30,17 +30,25 @@ class Call(Protocol):
 
 _Sent = Callable[[Any], bool]  # sends a part, and waits for room; False: the generator has to end
 
+_TURN_PARTS = 64  # of a generator that waits for nothing; then others on its loop have their turn
+
 
 async def send(one: Call, generator: AsyncGenerator[Any, Any], _: object = None) -> None:
     """Send what an async generator yields."""
+    left = _TURN_PARTS
     try:
         async for part in generator:
             sent = one.part(part)
             while not isinstance(sent, bool):
+                left = _TURN_PARTS
                 await sent
                 sent = one.again()
             if not sent:
                 break
+            left -= 1
+            if left == 0:
+                left = _TURN_PARTS
+                await asyncio.sleep(0)
     except BaseException:
         try:
             await generator.aclose()

@@ -15,6 +15,25 @@ async def count(param):
         yield i
 
 
+@app.api("/turns")
+async def turns(param):
+    """How often its loop has turned, with each part."""
+    turned = 0
+
+    async def turn():
+        nonlocal turned
+        while True:
+            turned += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.ensure_future(turn())
+    try:
+        for _ in range(param):
+            yield turned
+    finally:
+        task.cancel()
+
+
 @app.api("/progress")
 async def progress(param, request):
     request.progress(0, param)
