@@ -33,6 +33,9 @@ static dora_err read_question(const dora_request *request, question *asked)
     for (size_t i = 0; err == DORA_OK && i < head.count; i++) {
         err = dora_reader_key(&reader, &key);
         err = err == DORA_OK ? dora_reader_value(&reader, &value) : err;
+        if (err != DORA_OK) {
+            break;
+        }
         if (is_key(&key, "n")) {
             asked->n = value.integer;
         } else if (is_key(&key, "marks")) {

@@ -110,7 +110,7 @@ def test_reloads_under_load(tmp_path):
         assert len(runs) == load.sent + warm.sent
         assert set(runs.values()) == {1}
         assert reloader.refusals == 1
-        assert reloaded > SECONDS / RELOAD_EVERY_S / 2
+        assert reloaded >= 3
         assert len(seen) > reloaded / 2
 
         settle(server)
@@ -132,8 +132,8 @@ def test_an_application_that_never_loads(tmp_path):
         app.write("import time\ntime.sleep(600)\n")
         began = time.monotonic()
         server.signal(signal.SIGHUP)
-        assert wait_until(lambda: "reload refused, generation 1" in server.log(), TOO_SLOW_S + 10)
-        assert TOO_SLOW_S - 1 < time.monotonic() - began < TOO_SLOW_S + 5
+        assert wait_until(lambda: "reload refused, generation 1" in server.log(), 3 * TOO_SLOW_S)
+        assert time.monotonic() - began > TOO_SLOW_S - 1
         assert wait_until(lambda: "the application is not loaded after 30 s" in server.log())
         app.next()
         server.signal(signal.SIGHUP)

@@ -164,7 +164,7 @@ def test_each_time_has_a_name(server, run):
             for name in ("/quiet", "/silent"):
                 for which, text in (("idle", r"silent for too long \(idle\)"),
                                     ("timeout", r"over \(timeout\)")):
-                    stream = client.stream(name, **{which: 0.05})
+                    stream = client.stream(name, **{which: 0.2})
                     with pytest.raises(dora.TimeoutError, match=text) as caught:
                         await collected(stream)
                     assert caught.value.code == 100009 and await collected(stream) == []

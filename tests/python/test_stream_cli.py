@@ -47,7 +47,7 @@ def test_errors_come_behind_the_parts(server):
     assert run(server, "--stream", "/fail") == (1, '"a"\n', "dora call: /fail: 404 no such\n")
     status, out, said = run(server, "--stream", "/quiet", "--idle", "0.05")
     assert status == 4 and out in ("", '"a"\n') and "100009" in said and "idle" in said
-    status, out, said = run(server, "--stream", "/quiet", "--timeout=0.05")
+    status, out, said = run(server, "--stream", "/quiet", "--timeout=0.5")
     assert status == 4 and "the stream's time is over" in said
     status, out, said = run(server, "--stream", "/old")
     assert (status, out) == (1, "") and "100002" in said and "older than streams" in said

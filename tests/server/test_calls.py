@@ -3,13 +3,12 @@
 import gzip
 import json
 import os
-import time
 import zlib
 
 import pytest
 
 from support import v1
-from support.server import HERE, ROOT, Server, python_pool, wait_tasking
+from support.server import HERE, ROOT, Server, python_pool, wait_tasking, wait_until
 
 APPS = os.path.join(HERE, "apps")
 
@@ -80,13 +79,11 @@ def test_many_apis_each_have_their_result(conn, count, in_a_row):
 
 
 def test_many_runs_at_the_same_time(conn):
+    """One after the other they would all have been done by the worker that was free first."""
     apis = {"a": ("/sleep", 300), "b": ("/sleep", 300), "c": ("/php/sleep", 300)}
-    began = time.monotonic()
     conn.send(v1.request_many(v1.guid(), apis))
     reply = conn.receive()[1]
-    took = time.monotonic() - began
     assert len({each["data"] for each in reply["data"].values()}) == 3
-    assert took < 0.55, took
 
 
 def test_unknown_api_troubles_no_worker(conn):
@@ -117,7 +114,7 @@ def test_deadline_that_passed_is_not_run(server):
     """Sleepers fill the pool; a call with 50 ms left gets 100202."""
     sleepers = [v1.guid() for _ in range(6)]
     with v1.Conn(server.address) as busy, v1.Conn(server.address) as late:
-        busy.send(b"".join(v1.request(each, "/sleep", 200) for each in sleepers))
+        busy.send(b"".join(v1.request(each, "/sleep", 500) for each in sleepers))
         wait_tasking(late, len(sleepers))
         ident = v1.guid()
         late.send(v1.request(ident, "/echo", "late", timeout=50))
@@ -211,13 +208,17 @@ def test_client_that_leaves_is_forgotten(server):
         assert conn.call("/echo", "still well")["data"]["data"] == "still well"
 
 
-def test_queued_calls_of_a_gone_client_do_not_run():
-    with Server({"py": python_pool("basic.py", workers=1)}) as server:
+def test_queued_calls_of_a_gone_client_do_not_run(tmp_path):
+    gate, mark = str(tmp_path / "gate"), str(tmp_path / "mark")
+    with Server({"py": python_pool("stuck.py", workers=1)}) as server:
         with v1.Conn(server.address) as busy, v1.Conn(server.address) as after:
-            busy.send(v1.request(v1.guid(), "/sleep", 200))
+            busy.send(v1.request(v1.guid(), "/wait", {"mark": "", "until": gate}))
             with v1.Conn(server.address) as gone:
-                gone.send(b"".join(v1.request(v1.guid(), "/sleep", 200) for _ in range(20)))
+                gone.send(b"".join(v1.request(v1.guid(), "/loop", mark) for _ in range(20)))
                 wait_tasking(after, 21)
-            began = time.monotonic()
+            assert wait_until(lambda: after.command("getStat")["data"]["server"]["tasking_num"] ==
+                              1)
+            with open(gate, "w"):
+                pass
             assert after.call("/echo", 1)["data"]["data"] == 1
-            assert time.monotonic() - began < 1.0
+            assert not os.path.exists(mark)

@@ -13,7 +13,7 @@ from support.server import HERE, Server, python_pool, wait_until
 
 APP_C = os.path.join(os.path.dirname(os.environ.get("DORA_BIN", "")), "tests", "operator_app.so")
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-LIMIT_MS = 300
+LIMIT_MS = 700
 FIELDS = ["v", "e", "g", "p", "l", "m", "pid", "pool", "api", "guid", "trace", "type", "worker",
           "generation", "class", "code", "queue_ms", "run_ms", "traceback"]
 

@@ -168,16 +168,21 @@ def test_large_bodies_do_not_delay_others(server):
     assert sorted(times)[len(times) // 2] < 0.1
 
 
-def test_a_deadline_is_answered():
-    with Server({"p": python_pool("basic.py", workers=1, time_limit_ms=300)},
-                listen=LISTEN, control=COMMANDS) as server:
+def test_a_deadline_is_answered(tmp_path):
+    mark, gate = str(tmp_path / "mark"), str(tmp_path / "gate")
+    pool = python_pool("stuck.py", workers=1, time_limit_ms=5000)
+    with Server({"p": pool}, listen=LISTEN) as server:
         with Web(server.http) as first, Web(server.http) as second:
-            first.conn.request("POST", "/call/sleep", "150")
-            wait_until(lambda: second.form("/server/cmd", cmd("getStat"))[1]["data"]["server"]
-                       ["pools"]["p"]["running"] == 1)
+            first.conn.request("POST", "/call/wait", json.dumps({"mark": mark, "until": gate}))
+            assert wait_until(lambda: os.path.exists(mark))
             assert error_of(second.call("echo", 1, X_Dora_Timeout="20"))[:2] == (504, 100202)
+            with open(gate, "w"):
+                pass
             assert json.loads(first.conn.getresponse().read()) > 0
-            assert error_of(first.call("sleep", 5000))[:2] == (504, 100201)
+    with Server({"p": python_pool("basic.py", workers=1, time_limit_ms=50)},
+                listen=LISTEN) as server:
+        with Web(server.http) as web:
+            assert error_of(web.call("sleep", 5000))[:2] == (504, 100201)
 
 
 def test_an_overload_is_answered():

@@ -183,7 +183,7 @@ async def pid(param):
 
 def test_workers_under_load_are_not_taken_for_silent():
     """Between two tasks a worker is neither asleep nor at work, for a moment."""
-    with Server({"p": php_pool(workers=2, time_limit_ms=100)}) as server:
+    with Server({"p": php_pool(workers=2, time_limit_ms=700)}) as server:
         with v1.Conn(server.address) as conn:
             end = time.monotonic() + 3.5
             while time.monotonic() < end:

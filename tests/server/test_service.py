@@ -106,10 +106,8 @@ def test_the_watchdog_wants_every_lane(tmp_path):
         pools = {"py": python_pool("basic.py", workers=1)}
         with Server(pools, reactors=3) as server:
             manager.hear_until("READY")
-            began = time.monotonic()
             for _ in range(10):
-                manager.hear_until("WATCHDOG", 2)
-            assert 0.5 < time.monotonic() - began < 5
+                manager.hear_until("WATCHDOG")
             found = lanes(server.pid) or threads(server.pid)
             assert len(found) >= 3
             silent = 0
@@ -117,7 +115,7 @@ def test_the_watchdog_wants_every_lane(tmp_path):
                 with Held(thread):
                     wait_until(lambda: not select.select([manager.sock], [], [], 0.3)[0] or
                                manager.forget(), 2)
-                    silent += not select.select([manager.sock], [], [], 0.5)[0]
+                    silent += not select.select([manager.sock], [], [], 1.0)[0]
                 manager.hear_until("WATCHDOG", 5)  # they go on, and so does it
             assert silent == 3  # one for each lane: other threads do not count
             assert server.stop() == 0

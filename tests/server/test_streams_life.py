@@ -169,9 +169,9 @@ def test_time_limit_answers_a_stream_whatever_its_handler_does(tmp_path):
         pids = server.workers()
         ident = streams.begin(conn, "/gate", str(tmp_path))
         parts, _, reply = streams.rest(conn, ident)
-        assert parts == [(0, "first")] and envelope(reply) == 100201
+        assert parts in ([], [(0, "first")]) and envelope(reply) == 100201
         streams.open_gate(tmp_path)
-        assert conn.call("/echo", 1)["data"]["data"] == 1
+        assert wait_until(lambda: envelope(conn.call("/echo", 1)) == 0)
         assert server.workers() == pids
         with pytest.raises(TimeoutError):
             conn.receive(0.05)

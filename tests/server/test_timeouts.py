@@ -45,13 +45,17 @@ def running(server):
 
 @pytest.mark.parametrize("by_header", [False, True])
 def test_a_handler_that_is_slower_than_its_caller(server, held, by_header):
+    """Where this machine stands still it may not have begun in that time: then once more."""
     param, mark, let_go = held
     with web.Web(server.http, LONG) as conn:
+        def ask():
+            if by_header:
+                return conn.call("/wait", param, X_Dora_Timeout="200")
+            return conn.call("/wait", param, "?timeout=200")
+
         began = time.monotonic()
-        if by_header:
-            answer = conn.call("/wait", param, X_Dora_Timeout="200")
-        else:
-            answer = conn.call("/wait", param, "?timeout=200")
+        while (answer := ask())[1]["error"]["code"] == 100202:
+            began = time.monotonic()
         took = time.monotonic() - began
         assert answer == (504, {"error": {"code": 100009, "msg": "the caller's time is over; "
                                                                  "the handler may still run"}})
@@ -82,7 +86,7 @@ def test_what_no_worker_has_begun_does_not_run(tmp_path):
 def test_a_form_gets_what_there_is(server, held):
     """Of many apis those that have ended have their results."""
     param, mark, let_go = held
-    params = {"guid": v1.guid(), "timeout": 300,
+    params = {"guid": v1.guid(), "timeout": 700,
               "api": {"quick": {"name": "/echo", "param": 5},
                       "slow": {"name": "/wait", "param": param}}}
     with web.Web(server.http, LONG) as conn:
@@ -99,7 +103,7 @@ def test_the_late_result_is_kept_for_repeats(server, held):
     param, mark, let_go = held
     guid = v1.guid()
     with web.Web(server.http, LONG) as conn:
-        first = conn.call("/wait", param, "?timeout=200&attempt=0", X_Dora_Guid=guid)
+        first = conn.call("/wait", param, "?timeout=700&attempt=0", X_Dora_Guid=guid)
         assert first[0] == 504 and first[1]["error"]["code"] == 100009
         # A repeat joins it, and has a time of its own.
         second = conn.call("/wait", param, "?timeout=200&attempt=1", X_Dora_Guid=guid)
@@ -122,7 +126,7 @@ def test_one_joins_and_the_first_gives_up(server, held):
 
     with web.Web(server.http, LONG) as conn:
         joiner = threading.Thread(target=join)
-        status, body = conn.call("/wait", param, "?timeout=100&attempt=0", X_Dora_Guid=guid)
+        status, body = conn.call("/wait", param, "?timeout=700&attempt=0", X_Dora_Guid=guid)
         assert (status, body["error"]["code"]) == (504, 100009)
         joiner.start()
         let_go()
@@ -228,7 +232,7 @@ def run_php(script, address, param):
     ids=["python", "asyncio", "c", "php", "dorarpc"])
 def test_clients_of_frames_stop_waiting(server, held, ask):
     param, mark, let_go = held
-    assert ask(server.address, param) == 100009
-    assert os.path.exists(mark) and running(server) >= 1
+    assert wait_until(lambda: ask(server.address, param) == 100009 and os.path.exists(mark))
+    assert running(server) >= 1
     let_go()
     assert wait_until(lambda: running(server) == 0)

@@ -57,14 +57,14 @@ static void time_is_divided(void **state)
     scene *s = *state;
     scene_begin(s, NULL);
     uint64_t before = dr_clock_ms();
-    assert_int_equal(call_with(s, "/silent_once", 1, 1000), DORA_OK);
-    assert_in_range(dr_clock_ms() - before, 499, 999);
+    assert_int_equal(call_with(s, "/silent_once", 1, 2000), DORA_OK);
+    assert_in_range(dr_clock_ms() - before, 999, 1999);
     assert_int_equal(s->server.seen[1].attempt, 1);
-    assert_in_range(s->server.seen[0].timeout_ms, 900, 1000); /* the caller waits for all of it */
-    assert_in_range(s->server.seen[1].timeout_ms, 1, 500);
+    assert_in_range(s->server.seen[0].timeout_ms, 1500, 2000); /* the caller waits for all of it */
+    assert_in_range(s->server.seen[1].timeout_ms, 1, 1000);
     before = dr_clock_ms();
-    assert_int_equal(call_with(s, "/silent", 2, 150), DORA_ETIMEDOUT);
-    assert_in_range(dr_clock_ms() - before, 149, 2000);
+    assert_int_equal(call_with(s, "/silent", 2, 900), DORA_ETIMEDOUT);
+    assert_in_range(dr_clock_ms() - before, 899, 10000);
     bad_server_wait_seen(&s->server, 5);
     assert_int_equal(s->server.seen_count, 5);
     assert_int_equal(s->server.seen[4].attempt, 2);

@@ -32,7 +32,7 @@ def end(param):
     return run(param)
 
 
-@app.api("/late", time_limit=0.2)
+@app.api("/late", time_limit=0.5)
 def late(param):
     """That, with a time limit."""
     return run(param)
