@@ -28,18 +28,21 @@ typedef struct dr_py_mux {
 dr_py_state *dr_py_mux_state(dr_py_mux *self);
 uint64_t dr_py_now_ns(void);
 
-/* dr_py_waiter_new makes a waiter for the futures, `result` None: there is one. Returns: NULL with
- * an exception. dr_py_waiter_free takes a waiter out of the list and lets go of what it holds. */
-dr_py_waiter *dr_py_waiter_new(dr_py_mux *self, PyObject *future, PyObject *result);
+/* dr_py_waiter_free takes a waiter out of the list and lets go of what it holds. */
 void dr_py_waiter_free(dr_py_mux *self, dr_py_waiter *waiter);
 
-/* dr_py_mux_lane_take gives the memory to make a call with, NULL with an exception.
- * dr_py_mux_launch hands the calls to the core. Returns: the call's number, or NULL with an
- * exception. */
-dr_py_lane *dr_py_mux_lane_take(dr_py_mux *self);
-void dr_py_mux_lane_give_back(dr_py_mux *self, dr_py_lane *lane);
-PyObject *dr_py_mux_launch(dr_py_mux *self, dr_py_waiter *waiter, const dora_call *calls,
-                           size_t count, const dora_call_options *options);
+/* dr_py_one is a call of one api, and what is told what comes of it: `result` None is nobody. */
+typedef struct dr_py_one {
+    dora_mux_mode mode;
+    PyObject *future;
+    PyObject *result;
+    PyObject *name;
+    PyObject *param;
+} dr_py_one;
+
+/* dr_py_mux_start_one begins it. Returns: its number, or NULL with an exception. */
+PyObject *dr_py_mux_start_one(dr_py_mux *self, const dr_py_one *one,
+                              const dora_call_options *options);
 
 /* dr_py_settle_done and dr_py_settle_accepted resolve the futures that an event is for. An
  * exception on the way is the future's; none is left set. */

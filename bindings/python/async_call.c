@@ -3,7 +3,8 @@
 
 /* ---- waiters ---- */
 
-dr_py_waiter *dr_py_waiter_new(dr_py_mux *self, PyObject *future, PyObject *result)
+/* A waiter for the futures, `result` None: there is one. NULL: an exception is set. */
+static dr_py_waiter *waiter_new(dr_py_mux *self, PyObject *future, PyObject *result)
 {
     dr_py_waiter *made = PyMem_Calloc(1, sizeof(*made));
     if (made == NULL) {
@@ -44,7 +45,8 @@ static int options_read(PyObject *const *args, dora_call_options *options)
     return dr_py_call_options_read(args[0], args[1], args[2], args[3], args[4], args[5], options);
 }
 
-dr_py_lane *dr_py_mux_lane_take(dr_py_mux *self)
+/* The memory to make a call with, NULL with an exception. */
+static dr_py_lane *lane_take(dr_py_mux *self)
 {
     dr_py_lane *lane = self->lane != NULL ? self->lane : dr_py_lane_new();
     self->lane = NULL;
@@ -57,7 +59,7 @@ dr_py_lane *dr_py_mux_lane_take(dr_py_mux *self)
     return lane;
 }
 
-void dr_py_mux_lane_give_back(dr_py_mux *self, dr_py_lane *lane)
+static void lane_give_back(dr_py_mux *self, dr_py_lane *lane)
 {
     if (self->lane == NULL && lane->params_cap <= 1024u * 1024) {
         self->lane = lane;
@@ -66,8 +68,9 @@ void dr_py_mux_lane_give_back(dr_py_mux *self, dr_py_lane *lane)
     }
 }
 
-PyObject *dr_py_mux_launch(dr_py_mux *self, dr_py_waiter *waiter, const dora_call *calls,
-                           size_t count, const dora_call_options *options)
+/* Hands the calls to the core. Returns: the call's number, or NULL with an exception. */
+static PyObject *launch(dr_py_mux *self, dr_py_waiter *waiter, const dora_call *calls, size_t count,
+                        const dora_call_options *options)
 {
     uint64_t id = 0;
     dora_error error; /* large: not zeroed on this path */
@@ -110,6 +113,32 @@ static int mode_read(const char *method, PyObject *const *args, Py_ssize_t count
     return 0;
 }
 
+PyObject *dr_py_mux_start_one(dr_py_mux *self, const dr_py_one *one,
+                              const dora_call_options *options)
+{
+    dora_call call = {0};
+    PyObject *number = NULL;
+    if (dr_py_name_read(one->name, &call.name) < 0) {
+        return NULL;
+    }
+    dr_py_lane *lane = lane_take(self);
+    dr_py_waiter *waiter = lane != NULL ? waiter_new(self, one->future, one->result) : NULL;
+    if (waiter != NULL) {
+        waiter->mode = one->mode;
+        if (one->param == Py_None ||
+            dr_py_param_encode(dr_py_mux_state(self), lane, one->param, &call.param) == 0) {
+            number = launch(self, waiter, &call, 1, options);
+        }
+        if (number == NULL) {
+            dr_py_waiter_free(self, waiter);
+        }
+    }
+    if (lane != NULL) {
+        lane_give_back(self, lane);
+    }
+    return number;
+}
+
 const char dr_py_mux_start_doc[] =
     "start($self, mode, future, result, name, param, timeout, retry, wait, group,\n"
     "trace, priority, /)\n--\n\n"
@@ -119,29 +148,13 @@ const char dr_py_mux_start_doc[] =
 PyObject *dr_py_mux_start(dr_py_mux *self, PyObject *const *args, Py_ssize_t count)
 {
     dora_mux_mode mode = DORA_MUX_CALL;
-    dora_call call = {0};
     dora_call_options options = {.size = sizeof options};
-    PyObject *number = NULL;
-    if (mode_read("start", args, count, 11, &mode) < 0 || options_read(args + 5, &options) < 0 ||
-        dr_py_name_read(args[3], &call.name) < 0) {
+    if (mode_read("start", args, count, 11, &mode) < 0 || options_read(args + 5, &options) < 0) {
         return NULL;
     }
-    dr_py_lane *lane = dr_py_mux_lane_take(self);
-    dr_py_waiter *waiter = lane != NULL ? dr_py_waiter_new(self, args[1], args[2]) : NULL;
-    if (waiter != NULL) {
-        waiter->mode = mode;
-        if (args[4] == Py_None ||
-            dr_py_param_encode(dr_py_mux_state(self), lane, args[4], &call.param) == 0) {
-            number = dr_py_mux_launch(self, waiter, &call, 1, &options);
-        }
-        if (number == NULL) {
-            dr_py_waiter_free(self, waiter);
-        }
-    }
-    if (lane != NULL) {
-        dr_py_mux_lane_give_back(self, lane);
-    }
-    return number;
+    const dr_py_one one = {
+        .mode = mode, .future = args[1], .result = args[2], .name = args[3], .param = args[4]};
+    return dr_py_mux_start_one(self, &one, &options);
 }
 
 const char dr_py_mux_start_many_doc[] =
@@ -166,13 +179,13 @@ PyObject *dr_py_mux_start_many(dr_py_mux *self, PyObject *const *args, Py_ssize_
                      Py_TYPE(args[3])->tp_name);
         return NULL;
     }
-    dr_py_lane *lane = dr_py_mux_lane_take(self);
-    dr_py_waiter *waiter = lane != NULL ? dr_py_waiter_new(self, args[1], args[2]) : NULL;
+    dr_py_lane *lane = lane_take(self);
+    dr_py_waiter *waiter = lane != NULL ? waiter_new(self, args[1], args[2]) : NULL;
     if (waiter != NULL) {
         waiter->mode = mode;
         if (dr_py_many_read(&all, dr_py_mux_state(self), lane, args[3]) == 0) {
             waiter->keys = Py_NewRef(all.keys);
-            number = dr_py_mux_launch(self, waiter, all.calls, all.count, &options);
+            number = launch(self, waiter, all.calls, all.count, &options);
         }
         if (number == NULL) {
             dr_py_waiter_free(self, waiter);
@@ -180,7 +193,7 @@ PyObject *dr_py_mux_start_many(dr_py_mux *self, PyObject *const *args, Py_ssize_
     }
     dr_py_many_fini(&all);
     if (lane != NULL) {
-        dr_py_mux_lane_give_back(self, lane);
+        lane_give_back(self, lane);
     }
     return number;
 }
@@ -211,14 +224,7 @@ static void resolve(dr_py_state *state, PyObject *future, PyObject *value, bool 
 {
     PyObject *answer = NULL;
     PyObject *done = NULL;
-    if (value == NULL) {
-        PyObject *type;
-        PyObject *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        PyErr_NormalizeException(&type, &value, &traceback);
-        Py_XDECREF(type);
-        Py_XDECREF(traceback);
-    }
+    value = value != NULL ? value : dr_py_raised_take();
     if (future != NULL) { /* else the collector has taken it */
         done = PyObject_CallMethodNoArgs(future, state->done_name);
     }

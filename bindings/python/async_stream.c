@@ -10,35 +10,22 @@ const char dr_py_mux_start_stream_doc[] =
 
 PyObject *dr_py_mux_start_stream(dr_py_mux *self, PyObject *const *args, Py_ssize_t count)
 {
-    dora_call call = {0};
     dora_call_options options = {.size = sizeof options};
-    PyObject *number = NULL;
     if (count != 11) {
         PyErr_SetString(PyExc_TypeError, "start_stream() takes 11 arguments");
         return NULL;
     }
     if (dr_py_stream_options_read(args[3], args[4], &options) < 0 ||
         dr_py_call_options_read(args[5], args[6], args[7], args[8], args[9], args[10], &options) <
-            0 ||
-        dr_py_name_read(args[1], &call.name) < 0) {
+            0) {
         return NULL;
     }
-    dr_py_lane *lane = dr_py_mux_lane_take(self);
-    dr_py_waiter *waiter = lane != NULL ? dr_py_waiter_new(self, args[0], Py_None) : NULL;
-    if (waiter != NULL) {
-        waiter->mode = DORA_MUX_STREAM;
-        if (args[2] == Py_None ||
-            dr_py_param_encode(dr_py_mux_state(self), lane, args[2], &call.param) == 0) {
-            number = dr_py_mux_launch(self, waiter, &call, 1, &options);
-        }
-        if (number == NULL) {
-            dr_py_waiter_free(self, waiter);
-        }
-    }
-    if (lane != NULL) {
-        dr_py_mux_lane_give_back(self, lane);
-    }
-    return number;
+    const dr_py_one one = {.mode = DORA_MUX_STREAM,
+                           .future = args[0],
+                           .result = Py_None,
+                           .name = args[1],
+                           .param = args[2]};
+    return dr_py_mux_start_one(self, &one, &options);
 }
 
 const char dr_py_mux_take_doc[] = "take($self, number, count, /)\n--\n\n"
@@ -80,14 +67,7 @@ static void give(PyObject *inbox, const char *method, PyObject *value, PyObject 
 void dr_py_settle_end(dr_py_waiter *waiter, PyObject *value, bool is_raised)
 {
     is_raised = is_raised || value == NULL;
-    if (value == NULL) {
-        PyObject *type;
-        PyObject *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        PyErr_NormalizeException(&type, &value, &traceback);
-        Py_XDECREF(type);
-        Py_XDECREF(traceback);
-    }
+    value = value != NULL ? value : dr_py_raised_take();
     give(waiter->future, "end", value, is_raised ? Py_True : Py_False);
     Py_XDECREF(value);
 }
