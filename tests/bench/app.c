@@ -1,7 +1,7 @@
 /* app.c: the benchmark's application in C: a small array, one that takes 4 us, an echo. */
 #include <dora/dora.h>
 
-#include <time.h>
+#include "measured.h"
 
 DORA_API dora_err dora_app_init(dora_app *app, dora_error *error);
 
@@ -41,13 +41,6 @@ static dora_err get(const dora_request *request, dora_reply *reply, void *user)
     dora_write_string(writer, "ok", 2);
     dora_write_bool(writer, true);
     return dora_write_end(writer);
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static dora_err spin(const dora_request *request, dora_reply *reply, void *user)

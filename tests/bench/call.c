@@ -6,15 +6,11 @@
  */
 #include <dora/client.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "measured.h"
 
 #define WARM_UP_CALLS 500
 #define PARAM "a:2:{s:2:\"id\";i:7;s:4:\"name\";s:3:\"Ann\";}"
@@ -23,21 +19,6 @@
     "}}s:4:\"guid\";s:32:\"%s\";s:4:\"type\";s:3:\"W_S\";}"
 
 typedef bool (*call_fn)(void *user);
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static double cpu_us(void)
-{
-    struct rusage use;
-    getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e6 +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
-}
 
 /* bare is a connection and a request of which only the guid changes. */
 typedef struct bare {
@@ -50,17 +31,12 @@ typedef struct bare {
 
 static bool bare_open(bare *made, const char *text)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    const char *colon = strchr(text, ':');
-    char host[64];
+    struct sockaddr_in address;
     char guid[33];
     int on = 1;
-    if (colon == NULL || (size_t)(colon - text) >= sizeof(host)) {
+    if (!address_read(text, &address)) {
         return false;
     }
-    memcpy(host, text, (size_t)(colon - text));
-    host[colon - text] = '\0';
-    address.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
     snprintf(guid, sizeof(guid), "%032d", 0);
     int len = snprintf(made->frame + 36, sizeof(made->frame) - 36, BODY, guid);
     uint32_t word = htonl(32 + (uint32_t)len);
@@ -69,8 +45,7 @@ static bool bare_open(bare *made, const char *text)
     made->body_guid = strstr(made->frame + 36, guid);
     made->serial = now_ns();
     made->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return inet_pton(AF_INET, host, &address.sin_addr) == 1 &&
-           connect(made->fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+    return connect(made->fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
            setsockopt(made->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
 }
 

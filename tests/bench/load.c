@@ -262,14 +262,11 @@ static bool start(load *run, int epoll_fd)
 /* look notes the moments at which counting begins and ends, and tells who reads us. */
 static void look(uint64_t now, uint64_t when_ns, moment *noted, const char *word)
 {
-    struct rusage use;
     if (noted->ns != 0 || now < when_ns) {
         return;
     }
-    getrusage(RUSAGE_SELF, &use);
     noted->ns = now;
-    noted->cpu_us = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e6 +
-                    (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
+    noted->cpu_us = cpu_us();
     puts(word);
     fflush(stdout);
 }

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <netinet/in.h>
+#include "measured.h"
 
 #define PARTS_BITS 6u
 #define PARTS (1u << PARTS_BITS)
@@ -105,11 +105,6 @@ typedef struct load {
     uint32_t free_count;
     histogram times;
 } load;
-
-uint64_t now_ns(void);
-
-/* address_read takes HOST:PORT; false for what is not that. */
-bool address_read(const char *text, struct sockaddr_in *address);
 
 /* lane_put appends bytes to the lane's output. */
 void lane_put(lane *to, const void *data, size_t len);

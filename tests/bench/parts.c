@@ -6,21 +6,15 @@
  * Prints "begin" and "end" around what counts, then one line of JSON; a request there is a part.
  * Room is given back once half of the window was taken, as clients do.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "measured.h"
 
 #define ROOM_BYTES (256u * 1024)
 #define TURN_MS 100
@@ -42,21 +36,6 @@ typedef struct options {
     double seconds;
     double warm_up;
 } options;
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static double cpu_us(void)
-{
-    struct rusage use;
-    getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e6 +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
-}
 
 static bool send_body(const stream *to, const char *body, size_t len)
 {
@@ -181,20 +160,6 @@ static bool run(const options *chosen)
     return true;
 }
 
-static bool read_address(const char *text, struct sockaddr_in *address)
-{
-    const char *colon = strchr(text, ':');
-    char host[64];
-    if (colon == NULL || (size_t)(colon - text) >= sizeof(host)) {
-        return false;
-    }
-    memcpy(host, text, (size_t)(colon - text));
-    host[colon - text] = '\0';
-    *address = (struct sockaddr_in){.sin_family = AF_INET,
-                                    .sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10))};
-    return inet_pton(AF_INET, host, &address->sin_addr) == 1;
-}
-
 int main(int argc, char **argv)
 {
     static const struct option known[] = {{"connections", 1, NULL, 'c'}, {"window", 1, NULL, 'w'},
@@ -226,7 +191,7 @@ int main(int argc, char **argv)
             break;
         }
     }
-    if (!is_good || optind + 1 != argc || !read_address(argv[optind], &chosen.address) ||
+    if (!is_good || optind + 1 != argc || !address_read(argv[optind], &chosen.address) ||
         chosen.connections == 0 || chosen.window == 0) {
         fputs("usage: bench_parts HOST:PORT [OPTION...], see tests/bench/parts.c\n", stderr);
         return 2;

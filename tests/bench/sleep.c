@@ -7,11 +7,11 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "measured.h"
 
 DORA_API dora_err dora_app_init(dora_app *app, dora_error *error);
 
@@ -29,13 +29,6 @@ typedef struct book {
 
 static book *open_book; /* NULL: none */
 static uint64_t room;
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void note(dora_slice guid, uint64_t began_ns)
 {
