@@ -20,6 +20,7 @@ PART, PROGRESS, RESULT = 100013, 100014, 0
 STEP_S = 0.25
 # What the server says of each api: (how long it is silent before, what it says).
 SCRIPTS = {
+    "/call": [(0, RESULT)],
     "/silent": [],
     "/quiet": [(0, PART)],
     "/chatty": [(0.01, PROGRESS)] * 3000,
@@ -75,7 +76,7 @@ class Talker:
         try:
             while data := conn.recv(65536):
                 for ident, said in splitter.feed(data):
-                    if said["type"] == "ST_S":
+                    if "api" in said:
                         name = said["api"]["one"]["name"]
                         threading.Thread(target=self.talk, args=(conn, ident, name),
                                          daemon=True).start()
@@ -135,6 +136,7 @@ def by_asyncio(node, name, options, pause):
     async def main():
         parts = []
         async with dora.AsyncClient(node, timeout=60) as client:
+            await client.call("/call")  # it is connected then
             async for part in client.stream(name, **options):
                 parts.append(part)
                 await asyncio.sleep(pause if len(parts) == 1 else 0)  # as above

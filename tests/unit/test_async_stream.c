@@ -25,6 +25,7 @@ typedef struct heard {
     int done;
     dora_err err;
     int64_t code;
+    char msg[96]; /* of an error */
 } heard;
 
 static void stage_end(stage *s)
@@ -72,15 +73,22 @@ static void on_done(dora_err err, const dora_error *error, const dora_answer *an
     h->done++;
     h->err = err;
     h->code = err == DORA_OK ? result->code : error->code;
+    snprintf(h->msg, sizeof h->msg, "%.90s", err == DORA_OK ? "" : error->msg);
+}
+
+static void open_with(stage *s, heard *h, const char *name, const char *param,
+                      const dora_call_options *options)
+{
+    const dora_call call = {.name = text_slice(name), .param = text_slice(param)};
+    h->async = s->async;
+    assert_int_equal(dora_async_stream(s->async, &call, options, on_word, on_done, h, &h->id, NULL),
+                     DORA_OK);
 }
 
 static void open_stream(stage *s, heard *h, const char *name, const char *param, uint32_t window)
 {
-    const dora_call call = {.name = text_slice(name), .param = text_slice(param)};
     const dora_call_options options = {.size = sizeof options, .window = window};
-    h->async = s->async;
-    assert_int_equal(
-        dora_async_stream(s->async, &call, &options, on_word, on_done, h, &h->id, NULL), DORA_OK);
+    open_with(s, h, name, param, &options);
 }
 
 static void run_until(stage *s, const int *counted, int count)
@@ -133,6 +141,34 @@ static void progress_and_errors_are_told(void **state)
     assert_int_equal(bad.code, 7);
 }
 
+static void each_time_has_a_name(void **state)
+{
+    stage *s = *state;
+    const dora_call_options idle = {.size = sizeof idle, .idle_ms = 50};
+    const dora_call_options whole = {.size = sizeof whole, .timeout_ms = 50};
+    const struct {
+        const char *name;
+        const dora_call_options *options;
+        const char *msg;
+    } cases[] = {{"/silent", &idle, "the stream was silent for too long (idle)"},
+                 {"/quiet", &idle, "the stream was silent for too long (idle)"},
+                 {"/silent", &whole, "the stream's time is over (timeout)"},
+                 {"/quiet", &whole, "the stream's time is over (timeout)"},
+                 {"/endless", &whole, "the stream's time is over (timeout)"}};
+    heard before = {.parts = 0};
+    begin(s);
+    open_stream(s, &before, "/alone", "", 0); /* it is connected then */
+    run_until(s, &before.done, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        heard h = {.parts = 0};
+        open_with(s, &h, cases[i].name, "", cases[i].options);
+        run_until(s, &h.done, 1);
+        assert_int_equal(h.err, DORA_ETIMEDOUT);
+        assert_int_equal(h.code, DORA_CODE_RECEIVE);
+        assert_string_equal(h.msg, cases[i].msg);
+    }
+}
+
 static void an_older_server_is_named(void **state)
 {
     stage *s = *state;
@@ -172,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         unit_in(stage, many_share_a_connection_and_one_that_stands_still),
         unit_in(stage, progress_and_errors_are_told),
+        unit_in(stage, each_time_has_a_name),
         unit_in(stage, an_older_server_is_named),
         unit_in(stage, one_may_be_cancelled_from_its_own_word),
     };

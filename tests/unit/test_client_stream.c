@@ -257,7 +257,7 @@ static void silence_behind_a_word_says_nothing_of_the_node(void **state)
     assert_int_equal(next(s), DORA_EINTERRUPTED);
     assert_int_equal(node->silences, 2);
     assert_int_equal(node->failures, 1);
-    const dora_call_options idle = {.size = sizeof idle, .idle_ms = 20};
+    const dora_call_options idle = {.size = sizeof idle, .idle_ms = 300};
     assert_int_equal(open_with(s, "/silent", "", &idle), DORA_OK);
     assert_int_equal(next(s), DORA_ETIMEDOUT);
     assert_int_equal(node->silences, 3);
