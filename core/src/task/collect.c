@@ -262,7 +262,7 @@ static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
     }
     dr_outcome *outcome = &found->items[found->count++];
     *outcome = (dr_outcome){.owner = record->owner,
-                            .part = record->part,
+                            .item = record->item,
                             .task = task,
                             .code = code,
                             .slot = record->slot};
@@ -297,7 +297,7 @@ static void note_news(dr_pool *pool, uint32_t task, batch *found)
     const dr_record *record = &pool->records[task];
     pool->slots[record->slot].news_ns = found->now_ns;
     found->items[found->count++] =
-        (dr_outcome){.owner = record->owner, .part = record->part, .task = task, .is_news = true};
+        (dr_outcome){.owner = record->owner, .item = record->item, .task = task, .is_news = true};
 }
 
 /* is_end_possible: an outbox has no more in it than its entries; else all of it is dropped. */
@@ -408,7 +408,7 @@ static void refuse(dr_pool *pool, uint32_t task, int64_t code, batch *found)
     dr_record *record = &pool->records[task];
     record->state = DR_RECORD_FINISHED;
     found->items[found->count++] =
-        (dr_outcome){.owner = record->owner, .part = record->part, .task = task, .code = code};
+        (dr_outcome){.owner = record->owner, .item = record->item, .task = task, .code = code};
 }
 
 /* is_look_due: something that waits may have to be answered. */

@@ -287,7 +287,7 @@ int64_t dr_dispatch_reserve(dr_pool *pool, const dr_task_input *input, uint32_t 
     record->api = api;
     record->reactor = input->reactor;
     record->owner = input->owner;
-    record->part = input->part;
+    record->item = input->item;
     record->priority = priority;
     record->is_charged = false;
     record->turn_key = input->turn_key;

@@ -25,13 +25,13 @@ typedef struct dr_task_input {
     uint64_t deadline_ns;  /* 0: none */
     uint64_t turn_key;     /* of whoever takes turns with others where tasks wait */
     void *owner;
-    uint32_t part;
+    uint32_t item;
 } dr_task_input;
 
 /* dr_outcome is what became of one task. Slices point into shared memory. */
 typedef struct dr_outcome {
     void *owner;
-    uint32_t part;
+    uint32_t item;
     uint32_t task;
     int64_t code; /* 0, the handler's, or a DORA_CODE */
     dora_slice msg;

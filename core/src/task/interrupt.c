@@ -212,7 +212,7 @@ bool dr_interrupt_due(dr_pool *pool, uint32_t reactor, uint64_t now_ns, dr_outco
     const bool has_begun = start_ns < now_ns;       /* else it says nonsense */
     char *text = malloc(DORA_INTERRUPT_TEXT_BYTES); /* without it the code has to do */
     *outcome = (dr_outcome){.owner = record->owner,
-                            .part = record->part,
+                            .item = record->item,
                             .task = task,
                             .code = dr_interrupt_code((dr_interrupt)record->interrupt),
                             .slot = record->slot,

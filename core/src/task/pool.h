@@ -41,7 +41,7 @@ typedef struct dr_record {
     uint32_t api;
     uint32_t next;
     uint32_t prev;
-    uint32_t part; /* which api of the owner's call */
+    uint32_t item; /* which api of the owner's call */
     uint32_t turn; /* of the queue, while it waits: its caller's; and its place among that one's */
     uint32_t turn_next;
     uint32_t turn_prev;

@@ -2,7 +2,7 @@
  *
  * It has the same shape and the same address, so books and pointers stay right, and a reactor that
  * writes or reads there without the lock at this moment needs no telling. What may still be read,
- * results of calls that wait for their other parts, is carried over. The old memory goes with the
+ * results of calls that wait for their other items, is carried over. The old memory goes with the
  * last process that has it. */
 #include "task/renew.h"
 

@@ -25,11 +25,11 @@ static bool find(dr_call *call, uint32_t index, dr_route *route)
     dr_backend *backend = call->lane->backend;
     const dr_routes *routes = atomic_load_explicit(&backend->routes, memory_order_acquire);
     if (!dr_routes_find(routes, call->lane->apis[index].name, route)) {
-        call->parts[index].row = backend->rows.nobody;
+        call->items[index].row = backend->rows.nobody;
         return false;
     }
-    call->parts[index].pool = &backend->pools[route->pool];
-    call->parts[index].row = dr_routes_row(routes, route);
+    call->items[index].pool = &backend->pools[route->pool];
+    call->items[index].row = dr_routes_row(routes, route);
     return true;
 }
 
@@ -74,11 +74,11 @@ static inline dr_task_input task_of(dr_call *call, uint32_t index, const dr_requ
                            .turn_key = turn_key(call, request),
                            .owner = call,
                            .window = call->stream != NULL ? call->stream->window : 0,
-                           .part = index};
+                           .item = index};
 }
 
 /* say keeps a text for the envelope of an api. */
-static void say(dr_call *call, dr_part *one, const char *text)
+static void say(dr_call *call, dr_call_item *one, const char *text)
 {
     const size_t bytes = strlen(text);
     /* One alone is answered at once; many may have to wait for others of their call. */
@@ -124,7 +124,7 @@ static void settle_refused(dr_call *call, uint32_t index, const dr_request *requ
     dr_call_settle(call, index, code);
     if (dr_call_log_is_on(call->lane)) {
         dr_call_log_refused(&call->responder, request, &call->lane->apis[index],
-                            call->parts[index].row, code);
+                            call->items[index].row, code);
     }
 }
 
@@ -132,7 +132,7 @@ static void settle_refused(dr_call *call, uint32_t index, const dr_request *requ
  * caller has no time is not begun, whoever is free. */
 static void place(dr_call *call, uint32_t index, const dr_request *request)
 {
-    dr_part *one = &call->parts[index];
+    dr_call_item *one = &call->items[index];
     dr_route route;
     int64_t code = find(call, index, &route) ? 0 : DORA_CODE_NO_API;
     code = is_refused(call, index) ? DORA_CODE_NOT_PERMITTED : code;
@@ -156,7 +156,7 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     const char *why;
     code = dr_dispatch_reserve(one->pool, &input, &one->task, &why);
     if (code == 0) {
-        one->state = DR_PART_PENDING;
+        one->state = DR_ITEM_PENDING;
         if (call->stream != NULL) {
             dr_call_stream_begin(call);
         }
@@ -172,10 +172,10 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
  * the call to say that it repeats. */
 static void unplace(dr_call *call)
 {
-    dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_unreserve);
+    dr_call_tasks(call, DR_ITEM_PENDING, dr_dispatch_unreserve);
     for (uint32_t i = 0; i < call->count; i++) {
-        dr_part *one = &call->parts[i];
-        one->state = DR_PART_NONE;
+        dr_call_item *one = &call->items[i];
+        one->state = DR_ITEM_NONE;
         one->code = 0;
         one->msg = (dora_slice){NULL, 0};
         one->retry_after_ms = 0;
@@ -223,7 +223,7 @@ void dr_admit_waiting(const dr_responder *responder, const dr_request *request)
         }
         return;
     }
-    dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_commit);
+    dr_call_tasks(call, DR_ITEM_PENDING, dr_dispatch_commit);
     if (call->left == 0) {
         dr_call_end(call);
         return;
@@ -237,7 +237,7 @@ void dr_admit_waiting(const dr_responder *responder, const dr_request *request)
 /* reserve gives an api of a call its place. Accepted work is done: it has no deadline. */
 static int64_t reserve(dr_call *call, uint32_t index, const dr_request *request, const char **why)
 {
-    dr_part *one = &call->parts[index];
+    dr_call_item *one = &call->items[index];
     dr_route route;
     const bool is_found = find(call, index, &route);
     if (is_refused(call, index)) {
@@ -256,7 +256,7 @@ static int64_t reserve(dr_call *call, uint32_t index, const dr_request *request,
 static void unreserve(dr_call *call, uint32_t count)
 {
     while (count-- > 0) {
-        dr_dispatch_unreserve(call->parts[count].pool, &call->parts[count].task, 1);
+        dr_dispatch_unreserve(call->items[count].pool, &call->items[count].task, 1);
     }
 }
 
@@ -296,7 +296,7 @@ void dr_admit_accepted(const dr_responder *responder, const dr_request *request)
         request->timeout_ms == 0 ? DORA_CODE_EXPIRED : reserve_all(call, request, &index, &why);
     if (code == DORA_CODE_OVERLOADED) {
         const uint32_t after_ms =
-            dr_room_ms(call->parts[index].pool, dr_reactor_now_ns(&responder->lane->reactor));
+            dr_room_ms(call->items[index].pool, dr_reactor_now_ns(&responder->lane->reactor));
         dr_call_free(call);
         refuse_later(responder, request, why, after_ms);
         return;
@@ -328,8 +328,8 @@ void dr_admit_accepted(const dr_responder *responder, const dr_request *request)
         dr_call_detach(call);
     }
     for (uint32_t i = 0; i < call->count; i++) {
-        call->parts[i].state = DR_PART_PENDING;
+        call->items[i].state = DR_ITEM_PENDING;
     }
-    dr_call_tasks(call, DR_PART_PENDING, dr_dispatch_commit);
+    dr_call_tasks(call, DR_ITEM_PENDING, dr_dispatch_commit);
     dr_reactor_tick_soon(&responder->lane->reactor);
 }

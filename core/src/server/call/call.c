@@ -1,4 +1,4 @@
-/* call.c: the life of a call: made, its parts ended one by one, answered with the last of them. */
+/* call.c: the life of a call: made, its items ended one by one, answered with the last of them. */
 #include "server/call/call.h"
 
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static void discharge(dr_call *call)
 /* heap_bytes_of is what a call takes with what it has to remember. */
 static size_t heap_bytes_of(size_t count, size_t kept_bytes)
 {
-    return sizeof(dr_call) + count * sizeof(dr_part) + kept_bytes;
+    return sizeof(dr_call) + count * sizeof(dr_call_item) + kept_bytes;
 }
 
 size_t dr_call_heap_bytes(const dr_call *call)
@@ -84,12 +84,12 @@ dr_call *dr_call_new(const dr_responder *responder, const dr_request *request)
     if (call != NULL) {
         lane->spare = call->next;
     } else {
-        call = malloc(sizeof(*call) + request->api_count * sizeof(dr_part) + kept_bytes);
+        call = malloc(sizeof(*call) + request->api_count * sizeof(dr_call_item) + kept_bytes);
         if (call == NULL) {
             return NULL;
         }
     }
-    memset(call, 0, sizeof(*call) + request->api_count * sizeof(dr_part));
+    memset(call, 0, sizeof(*call) + request->api_count * sizeof(dr_call_item));
     call->lane = lane;
     call->responder = *responder;
     call->type = request->type;
@@ -115,7 +115,7 @@ dr_call *dr_call_new(const dr_responder *responder, const dr_request *request)
         free(call);
         return NULL;
     }
-    char *kept = (char *)&call->parts[call->count];
+    char *kept = (char *)&call->items[call->count];
     call->bytes = kept_bytes + DR_ENVELOPE_BYTES * ((size_t)call->count + 1);
     if (responder->guid.len > 0) {
         memcpy(kept, responder->guid.data, responder->guid.len);
@@ -125,7 +125,7 @@ dr_call *dr_call_new(const dr_responder *responder, const dr_request *request)
     for (uint32_t i = 0; !is_spare && i < call->count; i++) {
         const dora_slice from = kept_of(request, &lane->apis[i]);
         memcpy(kept, from.data, from.len);
-        call->parts[i].key = (dora_slice){kept, from.len};
+        call->items[i].key = (dora_slice){kept, from.len};
         kept += from.len;
     }
     dr_responder_add(call);
@@ -136,13 +136,13 @@ dr_call *dr_call_new(const dr_responder *responder, const dr_request *request)
     return call;
 }
 
-void dr_call_tasks(const dr_call *call, dr_part_state state, dr_call_tasks_fn fn)
+void dr_call_tasks(const dr_call *call, dr_call_item_state state, dr_call_tasks_fn fn)
 {
     uint32_t tasks[TASKS_AT_ONCE];
     uint32_t count = 0;
     dr_pool *pool = NULL;
     for (uint32_t i = 0; i < call->count; i++) {
-        const dr_part *one = &call->parts[i];
+        const dr_call_item *one = &call->items[i];
         if (one->state != state) {
             continue;
         }
@@ -162,9 +162,9 @@ void dr_call_free(dr_call *call)
 {
     dr_lane *lane = call->lane;
     for (uint32_t i = 0; i < call->count; i++) {
-        free(call->parts[i].copy);
+        free(call->items[i].copy);
     }
-    dr_call_tasks(call, DR_PART_KEPT, dr_dispatch_release);
+    dr_call_tasks(call, DR_ITEM_KEPT, dr_dispatch_release);
     dr_expiry_remove(call);
     discharge(call);
     dr_responder_remove(call);
@@ -206,7 +206,7 @@ void dr_call_fini(dr_lane *lane)
         dr_call *call = lane->unowned;
         lane->unowned = call->next;
         for (uint32_t i = 0; i < call->count; i++) {
-            free(call->parts[i].copy);
+            free(call->items[i].copy);
         }
         free(call->span);
         dr_call_stream_free(call->stream);
@@ -226,8 +226,8 @@ void dr_call_fini(dr_lane *lane)
 
 void dr_call_settle(dr_call *call, uint32_t index, int64_t code)
 {
-    call->parts[index].state = DR_PART_NONE;
-    call->parts[index].code = code;
+    call->items[index].state = DR_ITEM_NONE;
+    call->items[index].code = code;
     call->left--;
 }
 
@@ -238,7 +238,7 @@ void dr_call_end(dr_call *call)
         dr_call_span_end(call);
     }
     for (uint32_t i = 0; i < call->count; i++) {
-        dr_row_end(call->parts[i].row, call->lane->reactor.index, call->type, call->parts[i].code);
+        dr_row_end(call->items[i].row, call->lane->reactor.index, call->type, call->items[i].code);
     }
     dr_call_free(call);
 }
@@ -270,9 +270,9 @@ void dr_call_count_answered(dr_lane *lane, dr_call_type type, int64_t code)
 void dr_call_drop(dr_call *call, int64_t code)
 {
     for (uint32_t i = 0; i < call->count; i++) {
-        dr_part *one = &call->parts[i];
+        dr_call_item *one = &call->items[i];
         dr_task_asked asked;
-        if (one->state != DR_PART_PENDING) {
+        if (one->state != DR_ITEM_PENDING) {
             continue;
         }
         const bool is_logged = dr_call_log_is_on(call->lane);
@@ -296,8 +296,8 @@ static bool do_pools_cancel(const dr_call *call)
 {
     const dr_backend *backend = call->lane->backend;
     for (uint32_t i = 0; i < call->count; i++) {
-        const dr_part *one = &call->parts[i];
-        if (one->state == DR_PART_PENDING &&
+        const dr_call_item *one = &call->items[i];
+        if (one->state == DR_ITEM_PENDING &&
             !backend->config->pools[one->pool - backend->pools].cancel) {
             return false;
         }
@@ -356,7 +356,7 @@ void dr_call_gone(dr_conn *conn, void *user)
 }
 
 /* keep_copy holds a result that stands in memory its worker wants back. */
-static bool keep_copy(dr_call *call, dr_part *one)
+static bool keep_copy(dr_call *call, dr_call_item *one)
 {
     const size_t bytes = one->msg.len + one->data.len;
     if (bytes > DR_HELD_FREE_BYTES && !dr_call_charge(call, bytes)) {
@@ -375,10 +375,10 @@ static bool keep_copy(dr_call *call, dr_part *one)
 
 /* keep holds a result until the others of its call are there. Returns: true when it may stay where
  * its worker wrote it. */
-static bool keep(dr_call *call, dr_part *one, bool is_big)
+static bool keep(dr_call *call, dr_call_item *one, bool is_big)
 {
     if (!is_big) {
-        one->state = DR_PART_KEPT;
+        one->state = DR_ITEM_KEPT;
         return true;
     }
     if (!keep_copy(call, one)) {
@@ -402,29 +402,29 @@ static bool end_stream(dr_call *call, bool is_early)
 
 /* keep_stream keeps the end of a stream until its parts have gone: they stand in its task's block.
  */
-static bool keep_stream(dr_call *call, dr_part *one, bool is_big)
+static bool keep_stream(dr_call *call, dr_call_item *one, bool is_big)
 {
     if (is_big) {
         (void)keep(call, one, true);
     }
-    one->state = DR_PART_KEPT;
+    one->state = DR_ITEM_KEPT;
     call->stream->is_draining = true;
     return true;
 }
 
-/* is_watched says whether anybody wants to know of the parts of a call: one branch for both. */
+/* is_watched says whether anybody wants to know of the items of a call: one branch for both. */
 static bool is_watched(const dr_call *call)
 {
     return (dr_call_log_is_on(call->lane) | (call->span != NULL)) != 0;
 }
 
-static void tell_part(const dr_call *call, const dr_part *one, const dr_outcome *outcome)
+static void tell_item(const dr_call *call, const dr_call_item *one, const dr_outcome *outcome)
 {
     if (dr_call_log_is_on(call->lane)) {
-        dr_call_log_part(call, one, outcome);
+        dr_call_log_item(call, one, outcome);
     }
     if (call->span != NULL) {
-        dr_call_span_part(call, one, outcome);
+        dr_call_span_item(call, one, outcome);
     }
 }
 
@@ -436,7 +436,7 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
         (void)dr_call_stream_pump(call);
         return true;
     }
-    dr_part *one = &call->parts[outcome->part];
+    dr_call_item *one = &call->items[outcome->item];
     const size_t bytes = call->bytes + outcome->msg.len + outcome->data.len;
     if (outcome->is_timed) {
         dr_row_times(one->row, call->lane->reactor.index, outcome->queue_ns, outcome->run_ns);
@@ -445,18 +445,18 @@ bool dr_call_outcome(const dr_outcome *outcome, void *user)
         if (dora_code_is_not_run(outcome->code)) {
             dr_call_log_lost(call, one, outcome->code, outcome->msg);
         }
-        dr_call_settle(call, outcome->part, outcome->code);
+        dr_call_settle(call, outcome->item, outcome->code);
     } else if (call->is_single || bytes <= dr_frame_bytes_max(&call->lane->reactor.frame)) {
-        dr_call_settle(call, outcome->part, outcome->code);
+        dr_call_settle(call, outcome->item, outcome->code);
         call->bytes = bytes;
         one->msg = outcome->msg;
         one->data = outcome->data;
         one->http_status = outcome->http_status;
     } else {
-        dr_call_settle(call, outcome->part, DORA_CODE_TOO_BIG); /* the reply has no room left */
+        dr_call_settle(call, outcome->item, DORA_CODE_TOO_BIG); /* the reply has no room left */
     }
     if (is_watched(call)) {
-        tell_part(call, one, outcome);
+        tell_item(call, one, outcome);
     }
     if (call->stream != NULL && !end_stream(call, outcome->is_early)) {
         return keep_stream(call, one, outcome->is_big);

@@ -1,4 +1,4 @@
-/* call.h: a call on its way: its parts, and what became of them. Thread: the lane's. */
+/* call.h: a call on its way: its items, and what became of them. Thread: the lane's. */
 #ifndef DR_SERVER_CALL_H
 #define DR_SERVER_CALL_H
 
@@ -6,21 +6,21 @@
 #include "server/dedupe/reply_cache.h"
 #include "task/look.h"
 
-/* dr_call_gone: a connection went (an event of the reactor). dr_call_outcome: a worker has done a
- * part (dr_dispatch_collect). dr_call_fini frees what a lane keeps for calls. */
+/* dr_call_gone: a connection went (an event of the reactor). dr_call_outcome: a worker has done an
+ * item (dr_dispatch_collect). dr_call_fini frees what a lane keeps for calls. */
 void dr_call_gone(dr_conn *conn, void *lane);
 bool dr_call_outcome(const dr_outcome *outcome, void *lane);
 void dr_call_fini(dr_lane *lane);
 
-typedef enum dr_part_state {
-    DR_PART_NONE = 0, /* not begun, or done */
-    DR_PART_PENDING,
-    DR_PART_KEPT /* done, and its result stands in its task's block */
-} dr_part_state;
+typedef enum dr_call_item_state {
+    DR_ITEM_NONE = 0, /* not begun, or done */
+    DR_ITEM_PENDING,
+    DR_ITEM_KEPT /* done, and its result stands in its task's block */
+} dr_call_item_state;
 
-/* dr_part is one api of a call. */
-typedef struct dr_part {
-    dr_part_state state;
+/* dr_call_item is one api of a call; a part is what a stream sends. */
+typedef struct dr_call_item {
+    dr_call_item_state state;
     uint32_t retry_after_ms; /* of one that found no room; 0: nothing is said */
     dr_pool *pool;
     dr_row *row; /* where it is counted when its call ends */
@@ -34,7 +34,7 @@ typedef struct dr_part {
     dora_slice msg;
     dora_slice data;
     char *copy; /* of msg and data, where they could not stay in shared memory */
-} dr_part;
+} dr_call_item;
 
 /* dr_call stands in its responder's list, or in the lane's list of unowned ones where that is
  * nobody: it was accepted, or a worker had begun it when its connection went. */
@@ -61,7 +61,7 @@ struct dr_call {
     dr_call *next_named;           /* call_index.h */
     bool stops_with_caller;        /* what runs of it is stopped when nobody waits any more */
     bool is_cancelled;             /* its reply is not kept */
-    dr_part parts[];
+    dr_call_item items[];
 };
 
 /* What an envelope and an error's usual text take beside key and data. */
@@ -72,7 +72,7 @@ struct dr_call {
  * it back. dr_call_detach: nobody is answered any more. dr_call_abandon: whoever asked has gone;
  * what nobody waits for and no worker has begun is dropped. dr_call_forget: that is so for all
  * calls from `first` on. dr_call_drop ends the parts that no worker has begun with a code,
- * dr_call_settle one part. */
+ * dr_call_settle one item. */
 dr_call *dr_call_new(const dr_responder *responder, const dr_request *request);
 void dr_call_free(dr_call *call);
 void dr_call_detach(dr_call *call);
@@ -90,12 +90,12 @@ void dr_call_discharge(dr_call *call, size_t bytes);
 /* dr_call_heap_bytes is what a new call takes itself; more than DR_HELD_FREE_BYTES are counted. */
 size_t dr_call_heap_bytes(const dr_call *call);
 
-/* dr_call_tasks gives the tasks of all parts in a state to a function of dispatch.h: many at once,
+/* dr_call_tasks gives the tasks of all items in a state to a function of dispatch.h: many at once,
  * for its lock. */
 typedef void (*dr_call_tasks_fn)(dr_pool *pool, const uint32_t *tasks, uint32_t count);
-void dr_call_tasks(const dr_call *call, dr_part_state state, dr_call_tasks_fn fn);
+void dr_call_tasks(const dr_call *call, dr_call_item_state state, dr_call_tasks_fn fn);
 
-/* dr_call_end answers a call whose last part has ended, counts its apis, each with its code, and
+/* dr_call_end answers a call whose last item has ended, counts its apis, each with its code, and
  * frees it. */
 void dr_call_end(dr_call *call);
 

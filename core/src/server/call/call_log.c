@@ -56,7 +56,7 @@ static void put_request(const dr_lane *lane, const dr_row *row, const dr_log_cal
     put(lane, DR_LOG_INFO, row, said, call);
 }
 
-static dr_log_call call_of(const dr_call *call, const dr_part *one, const dr_task_asked *asked)
+static dr_log_call call_of(const dr_call *call, const dr_call_item *one, const dr_task_asked *asked)
 {
     return (dr_log_call){.kind = DR_LOG_CALL_REQUEST,
                          .api = {asked->name, asked->name_len},
@@ -70,7 +70,7 @@ static dr_log_call call_of(const dr_call *call, const dr_part *one, const dr_tas
                          .caller = {asked->caller, asked->caller_len}};
 }
 
-void dr_call_log_part(const dr_call *call, const dr_part *one, const dr_outcome *outcome)
+void dr_call_log_item(const dr_call *call, const dr_call_item *one, const dr_outcome *outcome)
 {
     const uint64_t took_ns = outcome->queue_ns + outcome->run_ns;
     if (!is_wanted(call->lane->backend, one->code, took_ns)) {
@@ -87,7 +87,7 @@ void dr_call_log_part(const dr_call *call, const dr_part *one, const dr_outcome 
     put_request(call->lane, one->row, &said);
 }
 
-void dr_call_log_cancelled(const dr_call *call, const dr_part *one, const dr_task_asked *asked)
+void dr_call_log_cancelled(const dr_call *call, const dr_call_item *one, const dr_task_asked *asked)
 {
     if (is_wanted(call->lane->backend, one->code, 0)) {
         dr_log_call said = call_of(call, one, asked);
@@ -127,7 +127,7 @@ void dr_call_log_unread(const dr_responder *responder, const char *guid, const d
     }
 }
 
-void dr_call_log_lost(const dr_call *call, const dr_part *one, int64_t code, dora_slice msg)
+void dr_call_log_lost(const dr_call *call, const dr_call_item *one, int64_t code, dora_slice msg)
 {
     char said[DR_MSG_BYTES_MAX];
     const dr_log_call lost = {.kind = DR_LOG_CALL_ERROR,

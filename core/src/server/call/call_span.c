@@ -104,7 +104,7 @@ static dora_slice why_of(int64_t code, dora_slice msg)
 }
 
 /* put tells a span of a task, a child of its call's. */
-static void put(const dr_call *call, const dr_part *one, dr_span *span)
+static void put(const dr_call *call, const dr_call_item *one, dr_span *span)
 {
     const dr_call_span *parent = call->span;
     memcpy(span->trace_id, parent->self.trace_id, DR_TRACE_ID_LEN);
@@ -118,7 +118,7 @@ static void put(const dr_call *call, const dr_part *one, dr_span *span)
 }
 
 /* put_queue tells how long a task waited; `code` is 0 where a worker had it then. */
-static void put_queue(const dr_call *call, const dr_part *one, const dr_task_asked *asked,
+static void put_queue(const dr_call *call, const dr_call_item *one, const dr_task_asked *asked,
                       uint64_t queue_ns, int64_t code, dora_slice msg)
 {
     dr_span span = {.kind = DR_SPAN_QUEUE,
@@ -131,7 +131,7 @@ static void put_queue(const dr_call *call, const dr_part *one, const dr_task_ask
     put(call, one, &span);
 }
 
-void dr_call_span_part(const dr_call *call, const dr_part *one, const dr_outcome *outcome)
+void dr_call_span_item(const dr_call *call, const dr_call_item *one, const dr_outcome *outcome)
 {
     dr_task_asked asked;
     dr_task_ask(one->pool, outcome->task, &asked);
@@ -154,7 +154,8 @@ void dr_call_span_part(const dr_call *call, const dr_part *one, const dr_outcome
     put(call, one, &span);
 }
 
-void dr_call_span_cancelled(const dr_call *call, const dr_part *one, const dr_task_asked *asked)
+void dr_call_span_cancelled(const dr_call *call, const dr_call_item *one,
+                            const dr_task_asked *asked)
 {
     put_queue(call, one, asked, asked->queue_ns, one->code, one->msg);
 }
@@ -181,7 +182,7 @@ static void tell(dr_call *call, int64_t code, dora_slice msg, bool is_repeat)
     dr_span span = {.code = code,
                     .is_repeat = is_repeat,
                     .apis = call->count,
-                    .pool = call->count == 1 ? pool_name(call->lane, call->parts[0].row) : NULL,
+                    .pool = call->count == 1 ? pool_name(call->lane, call->items[0].row) : NULL,
                     .type = dr_call_type_name(call->type),
                     .name = {self->name, self->name_len},
                     .msg = why_of(code, msg)};
@@ -196,8 +197,8 @@ static void tell(dr_call *call, int64_t code, dora_slice msg, bool is_repeat)
 void dr_call_span_end(dr_call *call)
 {
     for (uint32_t i = 0; i < call->count; i++) {
-        if (call->parts[i].code != 0) {
-            tell(call, call->parts[i].code, call->parts[i].msg, false);
+        if (call->items[i].code != 0) {
+            tell(call, call->items[i].code, call->items[i].msg, false);
             return;
         }
     }

@@ -23,12 +23,13 @@ void dr_call_span_begin(dr_call *call, const dr_request *request);
  * the server. */
 void dr_call_span_input(const dr_call *call, dr_task_input *input);
 
-/* dr_call_span_part tells the spans of a task that has ended by an outcome, dr_call_span_cancelled
+/* dr_call_span_item tells the spans of a task that has ended by an outcome, dr_call_span_cancelled
  * that of one that no worker has had. */
-void dr_call_span_part(const dr_call *call, const dr_part *one, const dr_outcome *outcome);
-void dr_call_span_cancelled(const dr_call *call, const dr_part *one, const dr_task_asked *asked);
+void dr_call_span_item(const dr_call *call, const dr_call_item *one, const dr_outcome *outcome);
+void dr_call_span_cancelled(const dr_call *call, const dr_call_item *one,
+                            const dr_task_asked *asked);
 
-/* dr_call_span_end tells the span of a call that has been answered: what its parts say.
+/* dr_call_span_end tells the span of a call that has been answered: what its items say.
  * dr_call_span_accepted does so where that answer is its acceptance, dr_call_span_repeated where it
  * was that of another call, or `code`: that one is lost. Each is told once. */
 void dr_call_span_end(dr_call *call);

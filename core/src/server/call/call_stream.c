@@ -31,8 +31,8 @@ void dr_call_stream_free(dr_call_stream *stream)
 
 void dr_call_stream_begin(dr_call *call)
 {
-    call->stream->pool = call->parts[0].pool;
-    call->stream->task = call->parts[0].task;
+    call->stream->pool = call->items[0].pool;
+    call->stream->task = call->items[0].task;
 }
 
 /* hold counts the bytes of a part that is put together here, once. Returns: false where they are
@@ -211,7 +211,7 @@ bool dr_call_stream_pump(dr_call *call)
 void dr_call_stream_settle(dr_call *call)
 {
     if (call->stream->failed != 0) {
-        dr_part *one = &call->parts[0];
+        dr_call_item *one = &call->items[0];
         one->code = call->stream->failed;
         one->msg = one->data = (dora_slice){NULL, 0};
     }

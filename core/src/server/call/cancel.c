@@ -12,8 +12,8 @@ void dr_cancel_running(dr_call *call)
         dr_call_stream_give_up(call);
     }
     for (uint32_t i = 0; i < call->count; i++) {
-        if (call->parts[i].state == DR_PART_PENDING) {
-            dr_task_stop(call->parts[i].pool, call->parts[i].task);
+        if (call->items[i].state == DR_ITEM_PENDING) {
+            dr_task_stop(call->items[i].pool, call->items[i].task);
         }
     }
 }

@@ -16,7 +16,7 @@ void dr_cancel(dr_call *call, int64_t code, const char *text);
  * it: one of the repeats that had joined it. */
 void dr_cancel_unwanted(dr_call *call);
 
-/* dr_cancel_running asks the parts of a call that run to stop. */
+/* dr_cancel_running asks the items of a call that run to stop. */
 void dr_cancel_running(dr_call *call);
 
 #endif

@@ -200,18 +200,18 @@ bool dr_dedupe_only(const dr_responder *responder, const dr_request *request)
     return known != DR_REPLY_CACHE_UNKNOWN;
 }
 
-/* may_have_run: a part has ended otherwise than by not being run. A handler's own error has none of
- * these codes. */
-static bool may_have_run(const dr_part *one)
+/* may_have_run: an item has ended otherwise than by not being run. A handler's own error has none
+ * of these codes. */
+static bool may_have_run(const dr_call_item *one)
 {
-    return one->state != DR_PART_PENDING && !dora_code_is_not_run(one->code);
+    return one->state != DR_ITEM_PENDING && !dora_code_is_not_run(one->code);
 }
 
 /* has_run says whether any handler of a call that has ended may have run. */
 static bool has_run(const dr_call *call)
 {
     for (uint32_t i = 0; i < call->count; i++) {
-        if (may_have_run(&call->parts[i])) {
+        if (may_have_run(&call->items[i])) {
             return true;
         }
     }
@@ -221,9 +221,9 @@ static bool has_run(const dr_call *call)
 static bool has_begun(const dr_call *call)
 {
     for (uint32_t i = 0; i < call->count; i++) {
-        const dr_part *one = &call->parts[i];
+        const dr_call_item *one = &call->items[i];
         if (may_have_run(one) ||
-            (one->state == DR_PART_PENDING && dr_dispatch_has_begun(one->pool, one->task))) {
+            (one->state == DR_ITEM_PENDING && dr_dispatch_has_begun(one->pool, one->task))) {
             return true;
         }
     }

@@ -95,7 +95,7 @@ void dr_reply_body(const dr_responder *responder, const char *guid, dora_slice b
     }
 }
 
-static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_part *result)
+static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_call_item *result)
 {
     const bool has_text = result->code != 0 && result->msg.len > 0;
     const dora_slice msg = has_text ? result->msg : usual_text(call->lane, result->code);
@@ -110,12 +110,12 @@ static dora_err put_envelope(dr_buf *out, const dr_call *call, const dr_part *re
 static dora_err put_results(dr_buf *out, const dr_call *call)
 {
     if (call->is_single) {
-        return put_envelope(out, call, &call->parts[0]);
+        return put_envelope(out, call, &call->items[0]);
     }
     dora_err err = dr_put_array(out, call->count);
     for (uint32_t i = 0; i < call->count && err == DORA_OK; i++) {
-        err = dr_buf_append_slice(out, call->parts[i].key);
-        err = err == DORA_OK ? put_envelope(out, call, &call->parts[i]) : err;
+        err = dr_buf_append_slice(out, call->items[i].key);
+        err = err == DORA_OK ? put_envelope(out, call, &call->items[i]) : err;
     }
     return err == DORA_OK ? dr_put_end(out) : err;
 }
@@ -143,7 +143,7 @@ static bool drop_data(dr_call *call)
 {
     bool has_data = false;
     for (uint32_t i = 0; i < call->count; i++) {
-        dr_part *one = &call->parts[i];
+        dr_call_item *one = &call->items[i];
         if (one->data.len + one->msg.len > 0) {
             has_data = true;
             one->code = one->code == 0 ? DORA_CODE_TOO_BIG : one->code;
@@ -164,7 +164,7 @@ static dora_slice remember(dr_lane *lane, dora_slice body)
 /* http_status_of is what the handler's error of a single call is to have over HTTP; 0: nothing. */
 static uint16_t http_status_of(const dr_call *call)
 {
-    return call->is_single && call->parts[0].code != 0 ? call->parts[0].http_status : 0;
+    return call->is_single && call->items[0].code != 0 ? call->items[0].http_status : 0;
 }
 
 /* answer_asker answers whoever asked. Returns: what was sent, if that is kept, else nothing. */
@@ -255,10 +255,10 @@ void dr_reply_progress(dr_call *call, dora_slice note, dora_slice data)
     (void)send_words(call, note, data, false, 0);
 }
 
-/* is_open says whether a part's end is to come: of a call that has joined another, all are. */
-static bool is_open(const dr_call *call, const dr_part *one)
+/* is_open says whether an item's end is to come: of a call that has joined another, all are. */
+static bool is_open(const dr_call *call, const dr_call_item *one)
 {
-    return one->state == DR_PART_PENDING || call->waiter.role == DR_REPLY_FOLLOWER;
+    return one->state == DR_ITEM_PENDING || call->waiter.role == DR_REPLY_FOLLOWER;
 }
 
 void dr_reply_early(const dr_responder *responder, dr_call *call, int64_t code, const char *text)
@@ -268,16 +268,16 @@ void dr_reply_early(const dr_responder *responder, dr_call *call, int64_t code, 
         return;
     }
     for (uint32_t i = 0; i < call->count; i++) {
-        if (is_open(call, &call->parts[i])) {
-            call->parts[i].code = code;
-            call->parts[i].msg = dr_slice(text);
+        if (is_open(call, &call->items[i])) {
+            call->items[i].code = code;
+            call->items[i].msg = dr_slice(text);
         }
     }
     dora_err err = put_reply(answer.out, call, 0);
     for (uint32_t i = 0; i < call->count; i++) {
-        if (is_open(call, &call->parts[i])) {
-            call->parts[i].code = 0;
-            call->parts[i].msg = nothing;
+        if (is_open(call, &call->items[i])) {
+            call->items[i].code = 0;
+            call->items[i].msg = nothing;
         }
     }
     err = err == DORA_OK ? dr_answer_end(responder, &answer) : err;
