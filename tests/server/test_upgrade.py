@@ -140,6 +140,18 @@ def test_what_does_not_get_ready_changes_nothing(site, tmp_path):
             assert file.read() == "%d\n" % server.pid
 
 
+def test_a_reload_that_is_asked_for_goes_first(site):
+    """Both at once: what takes over would else be loaded beside it."""
+    with Family({"p": site.pool(site.python("one"))}) as server, v1.Conn(server.address) as conn:
+        for _ in range(3):
+            reload, upgrade = v1.guid(), v1.guid()
+            conn.send(v1.control(reload, "reloadTask") + v1.control(upgrade, "upgrade"))
+            answers = dict(conn.receive(30) for _ in range(2))
+            assert answers[reload]["code"] == 0
+            assert answers[upgrade]["code"] == 100209
+            assert "a reload is under way" in answers[upgrade]["msg"]
+
+
 def test_one_that_hangs_is_ended(site):
     with Family({"p": site.pool(site.python("one"))}, upgrade_timeout_ms=700) as server:
         site.python("two", site.gate)
@@ -286,6 +298,19 @@ def test_sockets_of_a_service_manager_are_taken(site):
         site.python("two")
         server.upgrade()
         assert value(server, "/version") == "two"
+
+
+def test_a_socket_beside_those_of_a_manager_goes_with_the_server(site, tmp_path):
+    """Its file is the server's own, and its heir's."""
+    path = str(tmp_path / "own.sock")
+    with Family(command=["python3", "-c", ACTIVATE, program(), "serve", site.python("one"),
+                         "--workers", "1", "--unix", path]) as server:
+        server.upgrade()
+        with v1.Conn(path) as conn:
+            assert conn.call("/version")["data"]["data"] == "one"
+        assert os.path.exists(path)
+        end_now(server)
+        assert not os.path.exists(path)
 
 
 def test_process_1_of_a_container_says_what_to_do_instead(site):
