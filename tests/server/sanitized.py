@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from support import tls, v1
+from support import streams, tls, v1
 from support.collector import Collector
 from support.load import Load
 from support.metrics import Metrics, admin_of, ask
@@ -44,6 +44,50 @@ def test_load_with_deaths(reactors):
         assert set(load.codes) <= {0, 100200}
         assert server.stop(30) == 0
         check(server)
+
+
+def streams_until_all_ended(server, conn, kills):
+    """Eight streams, some cancelled, some left to stand; `kills` says after which parts a worker
+    is killed."""
+    ends, taken = {}, 0
+    idents = [streams.begin(conn, name, size, window=1 + at % 3) for at, (name, size) in enumerate(
+        [("/large", 0), ("/large", 5000), ("/large", 300_000), ("/large", 1_900_000),
+         ("/ends", 400_000), ("/progress", 30), ("/count", 50), ("/endless", None)])]
+    while len(ends) < len(idents):
+        ident, reply = conn.receive(60)
+        assert ident in idents and ident not in ends, reply
+        if reply["code"] == streams.PROGRESS:
+            continue
+        if reply["code"] != streams.PART:
+            ends[ident] = reply["data"]["code"]
+            continue
+        taken += 1
+        if taken in kills:
+            os.kill(list(server.workers("stream").values())[0], signal.SIGKILL)
+        if ident == idents[-1] and taken > 20:
+            streams.cancel(conn, ident)
+        else:
+            streams.take(conn, ident, 1)
+    return set(ends.values())
+
+
+@pytest.mark.parametrize("reactors", [1, 2])
+def test_streams_with_deaths(reactors):
+    pools = streams.pools(workers=3, stream_idle_ms=2000, poison_s=0)
+    with Server(pools, ready_s=60, reactors=reactors) as server:
+        for kills in ((), (5,), (2, 9, 30)):
+            with v1.Conn(server.address) as conn, v1.Conn(server.address) as other:
+                streams.begin(other, "/endless", window=1)  # its client makes no room, then goes
+                codes = streams_until_all_ended(server, conn, kills)
+                assert codes <= {0, 100200, 100211}
+        with v1.Conn(server.address) as conn:
+            assert wait_until(lambda: tasking(conn) == 0)
+        assert server.stop(30) == 0
+        check(server)
+
+
+def tasking(conn):
+    return conn.command("getStat")["data"]["server"]["tasking_num"]
 
 
 def reload_until(server, last):

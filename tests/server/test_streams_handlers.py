@@ -225,6 +225,24 @@ def test_time_that_is_waited_for_room_does_not_count(tmp_path):
             assert [part for part, _ in parts] == [1, 2, 3] and outcome(reply)[0] == 0
 
 
+def test_generator_whose_caller_makes_no_room_is_closed(tmp_path):
+    with contextlib.ExitStack() as opened:
+        begun = []
+        for kind in KINDS:
+            (tmp_path / kind).mkdir()
+            server = opened.enter_context(
+                Server({"main": pool(kind, workers=1, stream_idle_ms=300)}))
+            conn = opened.enter_context(v1.Conn(server.address, timeout=30))
+            one = Kind(kind, server, tmp_path / kind)
+            begun.append((conn, one, one.begin(conn, "/endless", one.notes, window=2)))
+        for conn, one, ident in begun:
+            parts, _, reply = streams.rest(conn, ident, takes=False)
+            code, msg, _ = outcome(reply)
+            assert [part for part, _ in parts] == [0, 1] and code == CANCELLED
+            assert "stream_idle_ms" in msg and one.has_ended()
+            assert outcome(one.whole(conn, "/count", 1)[2])[0] == 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_left_of_many(kind, tmp_path):
     with Server({"main": pool(kind, workers=1)}) as server, v1.Conn(server.address) as conn:

@@ -103,6 +103,9 @@ static bool whole_part(dr_call *call, dr_part_ring *shared, dora_slice *part)
         }
     }
     const size_t len = there < left ? there : left;
+    if (len == 0) {
+        return false; /* its length has come, and nothing more yet */
+    }
     if (!hold(call) || dr_buf_reserve(&stream->part, len) != DORA_OK) {
         fail(call, DORA_CODE_RESULT_LOST); /* its handler has run, so it is no refusal */
         return false;
