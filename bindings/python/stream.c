@@ -338,7 +338,7 @@ const char dr_py_client_stream_doc[] =
     "stream($self, name, param=None, *, window=None, timeout=None, idle=None, retry=None,\n"
     "wait=None, group=None, trace=None, priority=None, on_progress=None)\n--\n\n"
     "Call an api that answers in parts, and return a Stream, which gives them as they come.\n"
-    "`window` is how many parts may be under way (16): who reads slowly slows the handler\n"
+    "`window` is how many parts may be under way (64): who reads slowly slows the handler\n"
     "down. `timeout` is in seconds, for all of it, None for as long as it goes on; `idle` is\n"
     "how long the server may be silent, None for the client's timeout. `on_progress` is\n"
     "called with each Progress.\n"

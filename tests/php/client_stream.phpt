@@ -149,7 +149,7 @@ CN
 -- what is asked for
 []
 bool(true)
-int(16)
+int(64)
 string(4) "ST_S"
 string(3) "low"
 bool(false)

@@ -106,7 +106,7 @@ static void parts_come_in_order_then_the_result(void **state)
     expect(s, DORA_STREAM_RESULT, "i:100;");
     assert_int_equal(s->event.code, 0);
     expect_end(s);
-    assert_int_equal(s->server.window, 16);
+    assert_int_equal(s->server.window, 64);
     assert_int_equal(s->server.timeout_ms, -1);
     expect_call(s);
     assert_int_equal(s->server.conns, 1); /* the stream's connection is the pool's again */

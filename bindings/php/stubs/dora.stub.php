@@ -126,7 +126,7 @@ namespace Dora {
         /**
          * Calls an api that answers in parts, which the iterator gives as they come; a double may
          * be a generator. Who reads slowly slows the handler down; who leaves it ends the handler.
-         * @param array $options window (16; parts that may be under way), timeout (seconds for all
+         * @param array $options window (64; parts that may be under way), timeout (seconds for all
          *        of it; none), idle (seconds that the server may be silent; the client's timeout),
          *        onProgress (function (mixed $done, mixed $total, string $note)), retry, wait
          *        (seconds), group, trace, priority ("low", "normal", "high")

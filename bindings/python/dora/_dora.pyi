@@ -437,7 +437,7 @@ class Client:
     ) -> Stream:
         """Call an api that answers in parts, which are iterated over as they come.
 
-        `window` is how many parts may be under way (16), `timeout` the seconds for all of it (None:
+        `window` is how many parts may be under way (64), `timeout` the seconds for all of it (None:
         as long as it goes on), `idle` those that the server may be silent (None: the client's
         timeout). `on_progress` is called with each Progress.
         """

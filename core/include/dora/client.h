@@ -115,7 +115,7 @@ typedef struct dora_call_options {
                        * caller, with a span id of its own */
     dora_priority priority; /* DORA_PRIORITY_DEFAULT: the client's. Servers that know none, those of
                              * the original among them, treat all calls alike */
-    uint32_t window;        /* of a stream: its parts under way; 0: 16, at most 1024 */
+    uint32_t window;        /* of a stream: its parts under way; 0: 64, at most 1024 */
     uint32_t idle_ms;       /* of a stream: how long it may be silent; 0: the client's timeout_ms */
 } dora_call_options;
 

@@ -5,8 +5,9 @@
 
 #include "client/shared/link.h"
 
-#define DR_WINDOW_DEFAULT 16u /* parts under way, where the caller does not say */
-#define DR_WINDOW_MAX 1024u   /* servers give no more */
+/* Parts under way, where the caller does not say: half of them pay for a wake-up on either side. */
+#define DR_WINDOW_DEFAULT 64u
+#define DR_WINDOW_MAX 1024u /* servers give no more */
 
 /* What a stream's caller is told whose time is over: between two words of the server, or all; and
  * where the server answers 100002. */

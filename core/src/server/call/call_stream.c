@@ -196,7 +196,9 @@ bool dr_call_stream_pump(dr_call *call)
     }
     if (stream->tail != before) {
         dr_part_ring_give_room(shared, stream->tail);
-        dr_task_ring_wake(pool, stream->task);
+        if (stream->sent < stream->taken + stream->window) { /* else its next part has to wait */
+            dr_task_ring_wake(pool, stream->task);
+        }
     }
     if (is_all && is_open(call)) {
         is_all = !dr_responder_is_full(&call->responder);
