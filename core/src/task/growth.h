@@ -17,7 +17,8 @@ typedef struct dr_growth {
 dr_growth dr_growth_begin(void);
 
 /* dr_growth_look looks at this process, and says when to look again: first after DR_YOUNG_TASKS,
- * then after each DR_LIFE_TASKS. Returns: whether it has grown, or cannot be seen. */
+ * then after DR_LIFE_TASKS and as many again, at most four lives. Returns: whether it has grown, or
+ * cannot be seen. */
 bool dr_growth_look(dr_growth *growth);
 
 #endif
