@@ -69,18 +69,34 @@ static dora_err size(const dora_request *request, dora_reply *reply, void *user)
     return dora_write_int(dora_reply_writer(reply), (int64_t)param.string.len);
 }
 
-/* parts sends parts of 100 bytes until nobody wants more. */
-static dora_err parts(const dora_request *request, dora_reply *reply, void *user)
+/* send_parts sends parts of 100 bytes until nobody wants more, with a pause before each. */
+static dora_err send_parts(dora_reply *reply, long pause_ns)
 {
     static const char part[100] = "x";
+    const struct timespec pause = {.tv_nsec = pause_ns};
     dora_err err = DORA_OK;
-    (void)request;
-    (void)user;
     while (err == DORA_OK) {
+        if (pause_ns > 0) {
+            nanosleep(&pause, NULL);
+        }
         dora_write_string(dora_reply_writer(reply), part, sizeof(part));
         err = dora_reply_part(reply);
     }
     return err;
+}
+
+static dora_err parts(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)request;
+    (void)user;
+    return send_parts(reply, 0);
+}
+
+static dora_err drips(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)request;
+    (void)user;
+    return send_parts(reply, 20 * 1000 * 1000);
 }
 
 dora_err dora_app_init(dora_app *app, dora_error *error)
@@ -89,12 +105,14 @@ dora_err dora_app_init(dora_app *app, dora_error *error)
         const char *name;
         dora_handler_fn fn;
     } apis[] = {{"/bench/hello", hello}, {"/bench/get", get},   {"/bench/spin", spin},
-                {"/bench/echo", echo},   {"/bench/size", size}, {"/bench/parts", parts}};
+                {"/bench/echo", echo},   {"/bench/size", size}, {"/bench/parts", parts},
+                {"/bench/drips", drips}};
     for (size_t i = 0; i < sizeof(apis) / sizeof(apis[0]); i++) {
         dora_err err = dora_app_api(app, apis[i].name, apis[i].fn, NULL);
         if (err != DORA_OK) {
             return dora_error_set(error, err, "cannot register %s", apis[i].name);
         }
     }
+    (void)dora_app_time_limit(app, "/bench/drips", 0);
     return dora_app_time_limit(app, "/bench/parts", 0);
 }

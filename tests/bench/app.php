@@ -11,4 +11,11 @@ $app->api('/bench/parts', function ($param) {
         yield $part;
     }
 }, ['timeLimit' => 0]);
+$app->api('/bench/drips', function ($param) {
+    $part = str_repeat('x', 100);
+    while (true) {
+        usleep(20000);
+        yield $part;
+    }
+}, ['timeLimit' => 0]);
 return $app;

@@ -1,5 +1,7 @@
 """The benchmark's application in Python."""
 
+import time
+
 import dora
 
 app = dora.App()
@@ -24,6 +26,14 @@ def echo(param):
 def parts(param):
     part = "x" * 100
     while True:
+        yield part
+
+
+@app.api("/bench/drips", time_limit=0)
+def drips(param):
+    part = "x" * 100
+    while True:
+        time.sleep(0.02)
         yield part
 
 

@@ -4,8 +4,8 @@ people wrote outside the markers stays.
     python tests/bench/report.py RESULTS.json... [--file core/PERFORMANCE.md]
 
 Takes the files of run.py, others.py, syscalls.py and overload.py in any order, the last of which
-has a picture of its own; parts without a file stay as they are. The instructions' record is always
-taken.
+has a picture of its own; parts without a file stay as they are. Of run.py the scenarios with
+streams are a part of their own. The instructions' record is always taken.
 """
 
 import argparse
@@ -58,6 +58,20 @@ def instructions_text(record):
     return "\n".join(lines)
 
 
+def is_of_streams(scenario):
+    return scenario["name"].endswith("streams")
+
+
+def parts_of(found):
+    """{part of the report: what of a file it shows}."""
+    kind = kind_of(found)
+    if kind != "results":
+        return {kind: found}
+    split = {"streams": [each for each in found["scenarios"] if is_of_streams(each)],
+             "results": [each for each in found["scenarios"] if not is_of_streams(each)]}
+    return {part: {**found, "scenarios": each} for part, each in split.items() if each}
+
+
 def kind_of(found):
     """Which part of the report a file is for."""
     if "kind" in found:
@@ -99,11 +113,11 @@ def main():
     for path in options.results:
         with open(path) as file:
             found = json.load(file)
-        kind = kind_of(found)
-        text = put(text, kind, TEXTS.get(kind, results_text)(found))
-        for name, drawn in pictures_of(kind, found).items():
-            with open(os.path.join(os.path.dirname(options.file), name), "w") as file:
-                file.write(drawn)
+        for part, shown in parts_of(found).items():
+            text = put(text, part, TEXTS.get(part, results_text)(shown))
+            for name, drawn in pictures_of(part, shown).items():
+                with open(os.path.join(os.path.dirname(options.file), name), "w") as file:
+                    file.write(drawn)
     text = put(text, "instructions", instructions_text(instructions.read_record()))
     with open(options.file, "w") as file:
         file.write(text)

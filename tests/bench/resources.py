@@ -65,19 +65,19 @@ class IdleConnections:
             each.close()
 
 
-def beside(bench, server, shape, big):
-    """A row's `run`: one load while another one, that lasts longer, sends large frames."""
+def beside(bench, server, shape, others, rate="big_per_second"):
+    """A row's `run`: one load while another one lasts longer, whose own rate is told as `rate`."""
     def run(seconds):
         found = {}
 
-        def send_large():
-            found.update(bench.drive(server.address, [], seconds + 0.6, warm_up=0.1, **big))
+        def drive_others():
+            found.update(bench.drive(server.address, [], seconds + 0.6, warm_up=0.1, **others))
 
-        other = threading.Thread(target=send_large)
+        other = threading.Thread(target=drive_others)
         other.start()
         mine = bench.drive(server.address, [server.pid], seconds, **shape)
         other.join()
-        return {**mine, "big_per_second": found["per_second"]}
+        return {**mine, rate: found["per_second"]}
     return run
 
 

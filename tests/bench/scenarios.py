@@ -18,6 +18,8 @@ SPEED = ["per_second", "p50_us", "p99_us", "cpu_us", "load_cpu_us"]
 CONNECTIONS = [1, 4, 16, 64, 256, 1000, 5000]
 WORKERS = [1, 2, 4, 8, 16, 32, 64]
 FLAT = 1.25
+STREAMS = 8
+CLIENT_WINDOW = 64  # what Dora's clients ask for
 
 
 def scenario(name, title, figures=SPEED, ratios=("per_second", "cpu_us"), floor="echo"):
@@ -110,7 +112,8 @@ def client(bench):
 @scenario("streams", "a part of 100 bytes of a generator that does not wait, beside a call",
           floor="call")
 def streams(bench):
-    """A request is a part there, and a call in the floor. As many streams as workers."""
+    """A request is a part there, and a call in the floor. A window of 16 is that of a request which
+    does not say. At most as many streams as workers."""
     def run(server, streams, window):
         return lambda seconds: bench.drive(server.address, [server.pid], seconds,
                                            program="bench_parts", connections=streams,
@@ -121,11 +124,34 @@ def streams(bench):
             floor = measure.Row("%s, call" % NAMES[runtime], "64x1",
                                 bench.run(server, connections=64))
             rows.append(floor)
-            for count, window in ((1, 16), (4, 16), (4, 64)):
-                targets = {"cpu_us": ("<=", 0.35)} if runtime == "python" else None
+            for count, window in ((1, 16), (1, CLIENT_WINDOW), (4, CLIENT_WINDOW)):
+                targets = {"cpu_us": ("<=", 0.35)} if window == CLIENT_WINDOW else None
                 rows.append(measure.Row("%s, part" % NAMES[runtime],
-                                              "%d, window %d" % (count, window),
-                                              run(server, count, window), floor, targets))
+                                        "%d, window %d" % (count, window),
+                                        run(server, count, window), floor, targets))
+        yield rows
+
+
+@scenario("beside-streams", "calls beside streams; server CPU is that of the parts, too",
+          ["per_second", "p50_us", "p99_us", "cpu_us", "parts_per_second"],
+          ["p50_us", "p99_us", "cpu_us"], "without")
+def beside_streams(bench):
+    """Streams that send a part each 20 ms, as a model's words come, and one that does not wait.
+    Each holds a worker: there are so many more."""
+    drips = {"program": "bench_parts", "name": "/bench/drips", "connections": STREAMS}
+    rush = {"program": "bench_parts", "connections": 1, "window": CLIENT_WINDOW}
+    shape = {"connections": 64}
+    with contextlib.ExitStack() as stack:
+        rows = []
+        for runtime in bench.runtimes:
+            server = stack.enter_context(bench.server(runtime, STREAMS + 2 * tools.os.cpu_count()))
+            floor = measure.Row(NAMES[runtime], "64x1", bench.run(server, **shape))
+            rows.append(floor)
+            for what, streams in (("%d streams of 50 parts a second" % STREAMS, drips),
+                                  ("a stream that does not wait", rush)):
+                rows.append(measure.Row(
+                    "%s, beside %s" % (NAMES[runtime], what), "64x1",
+                    resources.beside(bench, server, shape, streams, "parts_per_second"), floor))
         yield rows
 
 

@@ -19,6 +19,7 @@ UNITS = {
     "request_bytes": ("request bytes", "%.0f"),
     "reply_bytes": ("reply bytes", "%.0f"),
     "big_per_second": ("big frames/s", "%.0f"),
+    "parts_per_second": ("parts/s", "%.0f"),
 }
 
 

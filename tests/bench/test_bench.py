@@ -147,7 +147,7 @@ def test_table_shows_targets():
 def test_report_keeps_what_people_wrote(tmp_path, monkeypatch):
     page, results = tmp_path / "PERFORMANCE.md", tmp_path / "results.json"
     marks = "".join("<!-- measured: %s -->\nold %s\n<!-- end -->\n" % (part, part) for part in
-                    ("results", "side by side", "system calls", "instructions"))
+                    ("results", "streams", "side by side", "system calls", "instructions"))
     page.write_text("# By hand\n" + marks + "Also by hand\n")
     results.write_text(json.dumps({"date": "2026-01-02", "rounds": 5, "seconds": 2, "machine":
                                    {"cores": "2"}, "scenarios": [scenario_of(sample_rows())]}))
@@ -160,6 +160,14 @@ def test_report_keeps_what_people_wrote(tmp_path, monkeypatch):
     assert text.count("| cores | 2 |") == 1
     drawn = (tmp_path / "performance.svg").read_text()
     assert drawn.count("<polyline") == 4 and "Dora, C, 64 connections: 64000" in drawn
+    assert "old streams" in text
+
+
+def test_streams_have_a_part_of_their_own():
+    both = [scenario_of(sample_rows()), {**scenario_of([]), "name": "beside-streams"}]
+    found = report.parts_of({"scenarios": both})
+    assert {part: [each["name"] for each in shown["scenarios"]] for part, shown in found.items()} \
+        == {"streams": ["beside-streams"], "results": ["connections"]}
 
 
 def test_plot_wants_the_scenario():
