@@ -42,7 +42,7 @@ static const char help[] =
     "\n"
     "  --timeout S     wait at most S seconds (3; for a stream as long as it goes on)\n"
     "  --idle S        with --stream: at most S seconds for the next part (3)\n"
-    "  --window N      with --stream: at most N parts under way, 1 to 1024 (16)\n"
+    "  --window N      with --stream: at most N parts under way, 1 to 1024 (64)\n"
     "  --wait S        of these, up to S seconds for a server to come back (0)\n"
     "  --trace T       the W3C traceparent of the call\n"
     "  --priority P    low, normal or high: which calls go first where many wait "
