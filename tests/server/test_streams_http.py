@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from support import streams, v1
+from support import streams, v1, web
 from support.server import Server, wait_until
 
 EVENTS = {"Accept": "text/event-stream"}
@@ -198,3 +198,101 @@ def test_server_that_stops_waits_for_streams():
             server.process.terminate()
             streams.open_gate(server.folder)
             assert json.loads(answer.read().splitlines()[-1]) == {"result": None}
+
+
+LINES, SSE = "application/x-ndjson", "text/event-stream"
+
+
+@pytest.mark.parametrize(("accept", "kind"), [
+    ("text/event-stream", SSE), ("Text/Event-Stream ; charset=utf-8", SSE),
+    ("application/json, text/event-stream;q=0.1", SSE), ("text/event-stream, */*;q=0.1", SSE),
+    ("application/x-ndjson;q=0.5, text/event-stream", SSE), ("*/*", LINES), ("text/*", LINES),
+    ("", LINES), ("application/x-ndjson", LINES), ("text/event-stream;q=0", LINES),
+    ("text/event-stream;q=0.0, */*", LINES),
+    ("text/event-stream;q=0.5, application/x-ndjson", LINES),
+    ("text/event-streams", LINES), ("x=text/event-stream", LINES)])
+def test_accept_says_which_of_the_two(server, accept, kind):
+    conn, answer = open_stream(server, "/count", 1, {"Accept": accept})
+    with contextlib.closing(conn):
+        text = answer.read()
+    assert answer.getheader("Content-Type") == kind
+    assert text == {LINES: b'{"part":0}\n{"result":null}\n',
+                    SSE: b"event: part\ndata: 0\n\nevent: result\ndata: null\n\n"}[kind]
+
+
+def test_an_event_is_one_line_whatever_it_says(server):
+    said = "a\nb\r\n\ndata: c\u2028\x00"
+    conn, answer = open_stream(server, "/echo", said, EVENTS)
+    with contextlib.closing(conn):
+        assert events_of(answer.read()) == [("result", said)]
+
+
+@pytest.mark.parametrize("headers", ({}, EVENTS), ids=("lines", "events"))
+def test_what_did_not_begin_is_answered_as_a_call(server, headers):
+    for path, body, status, code in [
+            ("/stream/none", "1", 404, 100204), ("/stream/", "1", 404, 100204),
+            ("/stream/count", "{", 400, 100006), ("/stream/count?attempt=0", "1", 400, 100003),
+            ("/stream/count?timeout=x", "1", 400, 100003)]:
+        conn = http.client.HTTPConnection(server.http, timeout=20)
+        with contextlib.closing(conn):
+            conn.request("POST", path, body, headers)
+            answer = conn.getresponse()
+            found = json.loads(answer.read())
+        assert (answer.status, found["error"]["code"]) == (status, code), path
+        assert answer.getheader("Content-Type") == "application/json"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
+def test_other_methods_are_refused(server, method):
+    conn = http.client.HTTPConnection(server.http, timeout=20)
+    with contextlib.closing(conn):
+        conn.request(method, "/stream/count")
+        answer = conn.getresponse()
+        text = answer.read()
+        assert (answer.status, answer.getheader("Allow")) == (405, "POST")
+        assert text == b"" if method == "HEAD" else json.loads(text)["error"]["code"] == 405
+
+
+def pieces_of(text):
+    """What stands in the chunks of a body, and what follows it."""
+    found = []
+    while True:
+        size, text = text.split(b"\r\n", 1)
+        size = int(size, 16)
+        if size == 0:
+            assert text[:2] == b"\r\n"
+            return b"".join(found), text[2:]
+        found.append(text[:size])
+        assert text[size:size + 2] == b"\r\n"
+        text = text[size + 2:]
+
+
+def exchanged(server, data):
+    with web.raw(server.http, data) as sock:
+        got = b""
+        while piece := sock.recv(65536):
+            got += piece
+    return got
+
+
+def test_requests_behind_a_stream_have_their_turn(server):
+    """Sent at once, on one connection."""
+    ask = b"POST /stream/sum HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n%s\r\n%d"
+    got = exchanged(server, ask % (b"", 3) + ask % (b"", 0) + ask % (b"Connection: close\r\n", 2))
+    for parts, result in ((range(3), 3), (range(0), 0), (range(2), 1)):
+        head, got = got.split(b"\r\n\r\n", 1)
+        assert b"200 OK" in head and b"transfer-encoding: chunked" in head.lower(), head
+        body, got = pieces_of(got)
+        assert [json.loads(line) for line in body.splitlines()] == [
+            *({"part": part} for part in parts), {"result": result}]
+    assert got == b""
+
+
+@pytest.mark.parametrize("keep", [b"", b"Connection: keep-alive\r\n"], ids=("closed", "kept"))
+def test_a_client_of_http_1_0_reads_to_the_end(server, keep):
+    """It knows no chunks."""
+    got = exchanged(server,
+                    b"POST /stream/count HTTP/1.0\r\n%sContent-Length: 1\r\n\r\n2" % keep)
+    head, body = got.split(b"\r\n\r\n", 1)
+    assert b"200 OK" in head and b"chunked" not in head.lower(), head
+    assert body == b'{"part":0}\n{"part":1}\n{"result":null}\n'

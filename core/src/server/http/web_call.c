@@ -8,6 +8,7 @@
 #include "base/code.h"
 #include "base/limits.h"
 #include "base/priority.h"
+#include "net/http_accept.h"
 #include "net/http_exchange.h"
 #include "server/call/answer.h"
 #include "server/call/answer_web.h"
@@ -216,12 +217,12 @@ void dr_web_call(dr_lane *lane, dr_web *web)
     take(&responder);
 }
 
-/* wants_events says whether a client asks for Server-Sent Events, as EventSource does. */
+/* wants_events says whether a client asks for Server-Sent Events, and not rather for lines. */
 static bool wants_events(const dr_web *web)
 {
-    static const char type[] = "text/event-stream";
     const dora_slice accept = dr_http_header(web->exchange, "Accept");
-    return accept.data != NULL && memmem(accept.data, accept.len, type, sizeof(type) - 1) != NULL;
+    const unsigned events = dr_http_accept(accept, "text/event-stream");
+    return events > 0 && events >= dr_http_accept(accept, "application/x-ndjson");
 }
 
 void dr_web_stream(dr_lane *lane, dr_web *web)
