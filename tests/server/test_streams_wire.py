@@ -111,10 +111,12 @@ def test_part_over_the_frame_limit_ends_that_stream_only(server, conn):
 
 
 def test_window_bounds_what_is_under_way(conn, tmp_path):
-    for window, most in ((None, 16), (4, 4), (1, 1), (0, 1), (-5, 1), ("x", 16),
-                         (1024, 1024), (2_000_000, 1024)):
-        path = str(tmp_path / str(window))
-        more = {} if window is None else {"window": window}
+    for number, (window, most) in enumerate((
+            ("none", 16), (None, 16), (4, 4), (1, 1), (0, 1), (-5, 1), ("x", 16), ("4", 16),
+            (1.5, 16), ([4], 16), (True, 16), (1024, 1024), (2_000_000, 1024),
+            (2 ** 63 - 1, 1024), (-2 ** 63, 1))):
+        path = str(tmp_path / str(number))
+        more = {} if window == "none" else {"window": window}
         ident = streams.begin(conn, "/endless", path, **more)
         for at in range(most):
             assert conn.receive()[1]["part"] == at

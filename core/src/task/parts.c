@@ -153,6 +153,12 @@ static bool is_over(const dr_job *job)
            dr_job_interrupt(job) != DR_INTERRUPT_NONE;
 }
 
+/* is_asked_to_end: nobody wants the list of parts, either. */
+static bool is_asked_to_end(const dora_reply *reply)
+{
+    return reply->job != NULL && dr_job_interrupt(reply->job) != DR_INTERRUPT_NONE;
+}
+
 /* send_part puts a part into the stream, and waits where that is full. */
 static dora_err send_part(dr_job *job)
 {
@@ -226,8 +232,10 @@ dora_err dora_reply_part(dora_reply *reply)
         err = take_part(reply, &parts->part);
         parts->part_sent = 0;
     }
-    if (err == DORA_OK) {
-        err = parts->stream != NULL ? send_part(reply->job) : add(reply, parts->part);
+    if (err == DORA_OK && parts->stream != NULL) {
+        err = send_part(reply->job);
+    } else if (err == DORA_OK) {
+        err = is_asked_to_end(reply) ? cancelled(reply) : add(reply, parts->part);
     }
     parts->is_sending = err == DORA_EAGAIN;
     if (err == DORA_OK) {

@@ -156,6 +156,51 @@ static dora_err run_gate(const dora_request *request, dora_reply *reply, void *u
     return send_text(reply, "last");
 }
 
+/* leave makes a file in the folder that is a handler's parameter. */
+static void leave(const dora_request *request, const char *name)
+{
+    char folder[4096] = "";
+    char path[4200];
+    (void)text_of(request, folder, sizeof(folder));
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    const int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/* run_until sends nothing and looks whether it should end; which it was is a file in the folder
+ * that is its parameter. */
+static dora_err run_until(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)user;
+    char folder[4096] = "";
+    char path[4200];
+    (void)text_of(request, folder, sizeof(folder));
+    (void)snprintf(path, sizeof(path), "%s/gate", folder);
+    leave(request, "begun");
+    while (access(path, F_OK) != 0 && !dora_request_is_cancelled(request)) {
+        (void)usleep(GATE_PAUSE_US);
+    }
+    const bool is_cancelled = dora_request_is_cancelled(request);
+    leave(request, is_cancelled ? "cancelled" : "done");
+    return dora_write_bool(dora_reply_writer(reply), !is_cancelled);
+}
+
+/* run_ticks sends a part now and then, as long as somebody wants it. */
+static dora_err run_ticks(const dora_request *request, dora_reply *reply, void *user)
+{
+    (void)user;
+    dora_err err = DORA_OK;
+    leave(request, "begun");
+    while (err == DORA_OK) {
+        err = send_int(reply, 1);
+        (void)usleep(GATE_PAUSE_US);
+    }
+    leave(request, err == DORA_ECANCELLED ? "cancelled" : "done");
+    return err;
+}
+
 /* run_endless sends numbers until nobody wants more, and writes how many into the file that is its
  * parameter, where that is a text. */
 static dora_err run_endless(const dora_request *request, dora_reply *reply, void *user)
@@ -230,7 +275,8 @@ DORA_API dora_err dora_app_init(dora_app *app, dora_error *error)
                     {"/endless", run_endless},  {"/dies", run_dies},
                     {"/echo", run_echo},        {"/unfinished", run_unfinished},
                     {"/odd", run_odd_progress}, {"/nonsense", run_nonsense},
-                    {"/ends", run_ends}};
+                    {"/ends", run_ends},        {"/until", run_until},
+                    {"/ticks", run_ticks}};
     (void)error;
     dora_err err = DORA_OK;
     for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]) && err == DORA_OK; i++) {

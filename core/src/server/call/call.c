@@ -280,6 +280,7 @@ void dr_call_drop(dr_call *call, int64_t code)
             dr_task_ask(one->pool, one->task, &asked); /* then it is gone */
         }
         if (dr_dispatch_cancel(one->pool, one->task)) {
+            one->is_dropped = true;
             dr_call_settle(call, i, code);
             if (is_logged) {
                 dr_call_log_cancelled(call, one, &asked);

@@ -26,6 +26,7 @@ typedef struct dr_call_item {
     dr_row *row; /* where it is counted when its call ends */
     uint32_t task;
     uint16_t http_status; /* of its error, as the handler has it; 0: by its code */
+    bool is_dropped;      /* no worker had begun it: whatever its code, it has not run */
     int64_t code;
     union {
         dora_slice key;  /* encoded; multi calls that are answered */

@@ -204,7 +204,7 @@ bool dr_dedupe_only(const dr_responder *responder, const dr_request *request)
  * of these codes. */
 static bool may_have_run(const dr_call_item *one)
 {
-    return one->state != DR_ITEM_PENDING && !dora_code_is_not_run(one->code);
+    return one->state != DR_ITEM_PENDING && !one->is_dropped && !dora_code_is_not_run(one->code);
 }
 
 /* has_run says whether any handler of a call that has ended may have run. */

@@ -68,6 +68,17 @@ static void arm(dr_lane *lane)
 
 static const char late_text[] = "the caller's time is over; the handler may still run";
 
+/* expire_late ends a stream whose caller's time is over: what no worker has begun has not run. */
+static void expire_late(dr_call *call)
+{
+    dr_call_drop(call, DORA_CODE_EXPIRED);
+    if (call->left == 0 && !call->stream->is_draining) {
+        dr_call_end(call);
+    } else {
+        dr_cancel(call, DORA_CODE_RECEIVE, late_text);
+    }
+}
+
 /* expire_stream ends a stream, or looks again when that may be due: how long it is stuck counts
  * anew with each part that goes, and costs nothing then. */
 static void expire_stream(dr_call *call, uint64_t now_ns)
@@ -76,7 +87,7 @@ static void expire_stream(dr_call *call, uint64_t now_ns)
     const uint64_t gives_up_ns = dr_call_stream_gives_up_ns(call);
     char text[IDLE_TEXT_MAX];
     if (deadline_ns != 0 && deadline_ns <= now_ns) {
-        dr_cancel(call, DORA_CODE_RECEIVE, late_text);
+        expire_late(call);
     } else if (gives_up_ns != 0 && gives_up_ns <= now_ns) {
         (void)snprintf(text, sizeof(text),
                        "cancelled: nothing of it was taken for %" PRIu32 " ms (stream_idle_ms)",
