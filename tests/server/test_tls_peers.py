@@ -10,10 +10,11 @@ import subprocess
 
 import pytest
 
-from support import tls, v1
+from support import streams, tls, v1
 from support.server import ROOT, Server, python_pool, wait_until
 
-POOLS = {"main": python_pool("basic.py", workers=1)}
+POOLS = {"main": python_pool("basic.py", workers=1),
+         **streams.pools(apis=["/gate", "/endless"])}
 LISTEN = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0", "tls": "127.0.0.1:0",
           "admin": "127.0.0.1:0"}
 
@@ -136,6 +137,25 @@ def test_nginx_ends_tls_for_http(nginx, certificates):
     assert status == "200" and json.loads(body) == {"a": [1]}, said
     assert curl(*trust, url + "/server/cmd")[0] == "404"
     assert "certificate" in curl("--cacert", certificates.cert("other_ca"), url + "/call/echo")[2]
+
+
+def test_nginx_passes_parts_on_as_they_come(server, nginx, certificates, tmp_path):
+    def running():
+        with v1.Conn(server.address) as conn:
+            return conn.command("getStat")["data"]["server"]["tasking_num"]
+
+    url = "https://localhost:%d/stream" % nginx[0]
+    command = ["curl", "-sSN", "--cacert", certificates.ca, "-d"]
+    with subprocess.Popen([*command, json.dumps(str(tmp_path)), url + "/gate"],
+                          stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b'{"part":"first"}\n'  # the second is not made yet
+        streams.open_gate(tmp_path)
+        assert process.stdout.read() == b'{"part":"last"}\n{"result":null}\n'
+    with subprocess.Popen([*command, "null", url + "/endless"], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b'{"part":0}\n'
+        assert running() == 1
+        process.kill()
+    assert wait_until(lambda: running() == 0)  # who leaves ends it, through the proxy, too
 
 
 def test_nginx_lets_operators_in_who_show_a_certificate(nginx, certificates):
