@@ -18,13 +18,18 @@ async function say() {
     try {
         const id = new URLSearchParams(location.search).get("id") || 1;
         const answer = await fetch("/short?id=" + encodeURIComponent(id), {signal: leave.signal});
+        if (!answer.ok) {
+            throw new Error("status " + answer.status);
+        }
         const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
         for (let got; !(got = await reader.read()).done;) {
             words.textContent += got.value;
         }
         show("said");
     } catch (error) {
-        show(error.name === "AbortError" ? "stopped" : "failed");
+        const isStopped = error.name === "AbortError";
+        words.textContent += isStopped ? "" : " (The rest cannot be had right now.)";
+        show(isStopped ? "stopped" : "failed");
     }
 }
 

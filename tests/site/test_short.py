@@ -69,6 +69,13 @@ def test_stop_ends_the_generator(site, page):
     page.wait(STATE + ' === "said"')
 
 
+def test_page_says_what_cannot_be_had(page):
+    page.ask('{ window.fetch = async () => new Response("<h1>Bad gateway", {status: 502}); }')
+    click(page, "ask")
+    page.wait(STATE + ' === "failed"')
+    assert page.ask(TEXT).strip() == "(The rest cannot be had right now.)"
+
+
 def test_closed_page_ends_the_generator(site, tmp_path):
     before = said(site)
     with Browser(tmp_path) as page:
