@@ -224,7 +224,7 @@ def test_sequence_is_what_happens(shared, marks, name):  # noqa: F811
 
 
 def test_each_type_has_its_sequence():
-    types = {"W_S", "W_M", "AN_S", "AN_M", "AM_S", "AM_M", "SC"}
+    types = {"W_S", "W_M", "AN_S", "AN_M", "AM_S", "AM_M", "ST_S", "CN", "SC"}
     assert types <= set(blocks("sequence"))
 
 
@@ -248,7 +248,7 @@ def test_http_request_gets_this_answer(server, name):
         for field in fields:
             key, value = field.split(": ")
             assert got.getheader(key) == value
-        assert got.read().decode() == text
+        assert got.read().decode().rstrip("\n") == text
 
 
 def redis_said():

@@ -1,7 +1,8 @@
 """Plays the sequences of core/PROTOCOL.md against a real server.
 
-A line is `N  -- GUID TYPE KEY=API ... [timeout=MS] [attempt=N] -->`, what connection N sends; or
-`N  <-- GUID CODE [KEY=CODE ...] [isresult] --`, what must come next there; or `N  the client
+A line is `N  -- GUID TYPE KEY=API ... [timeout=MS] [attempt=N] [window=N] -->`, or `N  -- GUID TK
+take=N -->` and `N  -- GUID CN -->`, what connection N sends; or `N  <-- GUID CODE [KEY=CODE ...]
+[isresult] --` and `N  <-- GUID 100013 part=N --`, what must come next there; or `N  the client
 closes`, `N  the server closes`; or `*  EVENT`. What a line says behind two spaces is for people,
 but for `begins`, `joins it` and `run`: these are waited for."""
 
@@ -12,9 +13,10 @@ from support import v1
 from support.server import wait_until
 
 LINE = re.compile(r"^(\d|\*)  (.*)$")
-SENT = re.compile(r"^-- (\w) ([A-Z_]+) ([\w= ]+?) -*>(?:  +(.*))?$")
+SENT = re.compile(r"^-- (\w) ([A-Z_]+) (?:([\w= ]+?) )?-*>(?:  +(.*))?$")
 CAME = re.compile(r"^<-+ (\w) (\d+)((?: \w+=\d+)*)( isresult)? ?-*$")
-OWN = ("timeout", "attempt")  # keys of a request, beside its apis
+OWN = ("timeout", "attempt", "window")  # keys of a request, beside its apis
+SQUARES = 3
 
 
 class Player:
@@ -36,10 +38,14 @@ class Player:
 
     def api(self, name, guid):
         return {"hold": self.marks.hold, "mark": lambda: self.marks.mark(guid),
-                "none": lambda: ("/none", None)}[name]()
+                "squares": lambda: ("/squares", SQUARES), "none": lambda: ("/none", None)}[name]()
 
     def frame(self, guid, kind, words):
-        pairs = [word.split("=") for word in words.split()]
+        pairs = [word.split("=") for word in (words or "").split()]
+        if kind in ("TK", "CN"):
+            said = {key: int(value) for key, value in pairs}
+            return v1.frame(self.guids[guid], v1.dump(
+                {"type": kind, "guid": self.guids[guid], **said}))
         own = {key: int(value) for key, value in pairs if key in OWN}
         is_new = guid not in self.guids
         ident = self.guids.setdefault(guid, v1.guid())
@@ -76,7 +82,9 @@ class Player:
         assert (name, reply["guid"], reply["code"]) == (ident, ident, int(code)), (guid, got)
         assert reply.get("isresult", 0) == bool(is_result), reply
         wanted = [tuple(word.split("=")) for word in words.split()]
-        if [key for key, _ in wanted] == ["one"]:
+        if [key for key, _ in wanted] == ["part"]:
+            assert reply["part"] == int(wanted[0][1]), reply
+        elif [key for key, _ in wanted] == ["one"]:
             assert reply["data"]["code"] == int(wanted[0][1]), reply
         elif wanted:
             found = [(str(key), str(one["code"])) for key, one in reply["data"].items()]

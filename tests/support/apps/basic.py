@@ -48,6 +48,15 @@ def controls(param):
     return "\x01" * param
 
 
+@app.api("/squares")
+def squares(param, request):
+    """So many parts, 0, 1, 4, ...; how many is the result."""
+    for number in range(param):
+        yield number * number
+    request.progress(param, param, "squared")
+    return param
+
+
 @app.api("/print")
 def print_much(param):
     """Prints so many bytes, in lines."""

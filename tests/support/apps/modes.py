@@ -55,3 +55,11 @@ def big(param):
 def about(param, request):
     """What a handler can ask of its request."""
     return {"type": request.type, "remaining_ms": request.remaining_ms}
+
+
+@app.api("/squares")
+def squares(param):
+    """So many parts, 0, 1, 4, ...; how many is the result."""
+    for number in range(param):
+        yield number * number
+    return param
