@@ -78,6 +78,7 @@ struct dr_py_running {
     bool is_stuck; /* another thread has taken the place of its own */
     /* Of one that sends parts. */
     bool is_stream;
+    bool is_told;       /* by a part that it sent that it has to end */
     dora_err err;       /* with which that ended */
     PyObject *room;     /* the future that waits for room; NULL: it does not */
     uint64_t paused_ns; /* since when its time stands still; 0: it does not */

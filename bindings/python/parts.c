@@ -192,6 +192,7 @@ static PyObject *state_of(dr_py_running *one, dora_err err)
     }
     go_on(one);
     one->err = err;
+    one->is_told |= err == DORA_ECANCELLED; /* it is not to be hit as it cleans up */
     return PyBool_FromLong(err == DORA_OK);
 }
 

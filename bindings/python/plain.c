@@ -178,7 +178,9 @@ void dr_py_plain_end_early(dr_py_running *one, dora_interrupt why)
         return;
     }
     one->asked_ns = dr_py_clock_ns();
-    dr_py_interrupt_thread(self->state, one->thread, why);
+    if (!one->is_told) {
+        dr_py_interrupt_thread(self->state, one->thread, why);
+    }
     (void)dr_py_call_later(self, (double)dora_worker_kill_after_ms(self->worker) * 1e-3,
                            self->grace);
 }

@@ -138,6 +138,19 @@ def test_the_end_of_a_generator(served, conn, name, what, notes, room, tmp_path)
     assert streams.whole(conn, name("/empties"), 1)[0] == [(0, "")]
 
 
+@pytest.mark.parametrize("served", ["async"], indirect=True)
+def test_one_that_is_told_by_a_part_is_not_hit_as_it_cleans_up(served, conn, tmp_path):
+    path = tmp_path / "notes"
+    ident = streams.begin(conn, "/told", str(path))
+    assert conn.receive()[1]["data"] == "before"
+    assert wait_until(lambda: noted(path) == ["waits"])
+    streams.cancel(conn, ident)
+    assert envelope(conn.receive()[1])["code"] == 100211
+    (tmp_path / "notes.gate").touch()
+    assert wait_until(lambda: noted(path) == ["waits", "ended"]), noted(path)
+    assert ends(served[1])
+
+
 def test_wrong_progress_is_the_handlers_to_catch(served, conn, name):
     parts, told, reply = streams.whole(conn, name("/progress"))
     found = [part for _, part in parts]

@@ -1,5 +1,8 @@
 """As yielding.py, with async generators; those under /plain are run in a thread beside the loop."""
 import asyncio
+import os
+import signal
+import time
 
 import dora
 import yielding
@@ -43,6 +46,23 @@ async def tidy(param):
     finally:
         await asyncio.sleep(0.3)
         note(param, "ended")
+
+
+@app.api("/told")
+async def told(param):
+    """It learns by a part that it has to end, before the loop can tell it: that is held up, and
+    deaf to the signal."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGURG])
+    try:
+        yield "before"
+        note(param, "waits")
+        while not os.path.exists(param + ".gate"):
+            time.sleep(0.005)
+        yield "behind"
+    finally:
+        await asyncio.sleep(0.05)
+        note(param, "ended")
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGURG])
 
 
 @app.api("/progress")
