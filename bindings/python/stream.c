@@ -12,7 +12,7 @@ typedef struct dr_py_stream {
     PyObject *failure;     /* why none will */
     PyObject *progress;    /* NULL: nothing was said of it */
     PyObject *on_progress; /* NULL: nobody hears it at once */
-    bool is_busy;          /* a thread waits for the next word */
+    bool is_busy;          /* a thread is in next(): the stream is its own so long */
     bool is_cancelled;     /* by us */
 } dr_py_stream;
 
@@ -89,7 +89,7 @@ static void cancel(dr_py_stream *self)
         return;
     }
     self->is_cancelled = true;
-    if (!self->is_busy) { /* else the thread that waits hears of it */
+    if (!self->is_busy) { /* else next() hears of it: it may read what has come just now */
         leave(self);
     }
 }
@@ -121,7 +121,6 @@ static int hear(dr_py_stream *self, dora_stream_event *event)
     dora_error error;
     error.code = 0;
     error.msg[0] = '\0';
-    self->is_busy = true;
     dr_py_wait_begin(&self->wait, state_of(self), &options);
     dora_err err = dora_stream_next(self->stream, event, &error);
     if (err == DORA_EINTERRUPTED && self->is_cancelled && !self->wait.has_raised) {
@@ -129,7 +128,6 @@ static int hear(dr_py_stream *self, dora_stream_event *event)
         event->what = DORA_STREAM_END;
     }
     const int failed = dr_py_wait_end(&self->wait, state_of(self), err, &error, NULL);
-    self->is_busy = false;
     if (failed < 0 && self->wait.has_raised) {
         cancel(self);
     } else if (failed < 0) {
@@ -182,19 +180,12 @@ static void take_result(dr_py_stream *self, const dora_stream_event *event)
     }
 }
 
-static PyObject *stream_next(dr_py_stream *self)
+/* next gives the next part; NULL: with an exception, or at the end. */
+static PyObject *next(dr_py_stream *self)
 {
-    if (self->is_busy) {
-        PyErr_SetString(PyExc_RuntimeError, "another thread waits for this stream's next part");
-        return NULL;
-    }
-    while (self->stream != NULL) {
+    while (self->stream != NULL && !self->is_cancelled) {
         dora_stream_event event;
         PyObject *part = NULL;
-        if (self->is_cancelled) { /* by another thread, while this one waited */
-            leave(self);
-            break;
-        }
         if (hear(self, &event) < 0) {
             return NULL;
         }
@@ -223,6 +214,25 @@ static PyObject *stream_next(dr_py_stream *self)
         }
     }
     return NULL; /* StopIteration */
+}
+
+/* What has come lies in the stream until it was read, and reading it may run code of anybody, who
+ * may cancel: the stream is left when that is over. */
+static PyObject *stream_next(dr_py_stream *self)
+{
+    if (self->is_busy) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this stream's next part is waited for already, by another thread or "
+                        "around on_progress");
+        return NULL;
+    }
+    self->is_busy = true;
+    PyObject *part = next(self);
+    self->is_busy = false;
+    if (self->is_cancelled) {
+        leave(self);
+    }
+    return part;
 }
 
 /* ---- what it can be asked ---- */

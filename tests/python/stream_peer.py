@@ -23,12 +23,17 @@ def result_frame(guid, data=None, code=0, msg="OK"):
     return reply_frame(guid, envelope(guid, envelope(guid, data, code, msg)))
 
 
+def many(count):
+    """So many lists, each a little one."""
+    return [[i, "x"] for i in range(count)]
+
+
 class StreamPeer(Peer):
     """Answers by the api's name; `param` is how many parts there are.
 
     /parts: as far as there is room, then the result; /endless: without an end; /wide: parts of
-    WIDE characters; /progress, /fail, /break, /old, /quiet (one part, then nothing), /hint,
-    /silent, /call: what they say.
+    WIDE characters; /many: one part of so many lists; /progress, /fail, /break, /old, /quiet (one
+    part, then nothing), /hint, /silent, /call: what they say.
     """
 
     hears_all = True
@@ -66,6 +71,7 @@ class StreamPeer(Peer):
             "/break": lambda: part_frame(guid, 0, "a") + b"\xff\xff\xff\xff",
             "/old": lambda: reply_frame(guid, envelope(guid, None, 100002, "unknown type")),
             "/quiet": lambda: part_frame(guid, 0, "a"),
+            "/many": lambda: part_frame(guid, 0, many(param)) + result_frame(guid),
             "/tuple": lambda: part_frame(guid, 0, [1, 2]) + result_frame(guid, [3, 4]),
             "/hint": lambda: progress_frame(guid, 1, 2, "half"),
             "/silent": lambda: b"",

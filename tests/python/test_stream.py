@@ -2,6 +2,9 @@
 
 import gc
 import itertools
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 
@@ -9,7 +12,7 @@ import pytest
 
 import dora
 from dora_helpers import DEADLINE_S, wait_until
-from stream_peer import StreamPeer
+from stream_peer import StreamPeer, many
 
 
 @pytest.fixture
@@ -153,6 +156,76 @@ def test_another_thread_may_cancel(client, server):
     waiting.join(30)
     assert found == [[]]
     server.wait_cancelled(1)
+
+
+def test_who_cancels_while_a_part_is_read_gets_it_whole(client, server):
+    """Reading one may have the collector run, and by that anybody's code."""
+    stream = client.stream("/many", 40000)
+    seen = []
+
+    def collected(phase, info):
+        seen.append(phase)
+        stream.cancel()
+
+    before = gc.get_threshold()
+    gc.callbacks.append(collected)
+    try:
+        gc.set_threshold(100)
+        assert next(stream) == many(40000)
+    finally:
+        gc.callbacks.remove(collected)
+        gc.set_threshold(*before)
+    assert seen and list(stream) == []
+    with pytest.raises(dora.HandlerError, match="cancelled"):
+        stream.result
+
+
+def test_a_stream_that_is_asked_within_its_progress_says_so(client):
+    asked = []
+
+    def ask(progress):
+        with pytest.raises(RuntimeError, match="waited for already"):
+            next(stream)
+        asked.append(progress.done)
+
+    stream = client.stream("/progress", on_progress=ask)
+    assert list(stream) == ["a"] and stream.result == {"n": 1} and asked == [1, 2]
+
+
+def test_a_stream_may_be_left_within_its_progress(client, server):
+    stream = client.stream("/progress", on_progress=lambda progress: stream.cancel())
+    assert list(stream) == []
+    with pytest.raises(dora.HandlerError, match="cancelled"):
+        stream.result
+
+
+LEFT = """
+    import sys, dora
+
+    class Holder:
+        def __init__(self, stream):
+            self.stream = stream
+
+        def __del__(self):
+            self.stream.close()
+            print("closed")
+
+    client = dora.Client(sys.argv[1], timeout=30.0)
+    holder = Holder(client.stream("/endless"))
+    print(next(holder.stream))
+    other = client.stream("/endless")
+    print(next(other))
+    holder.self = holder  # the collector's, at the end
+"""
+
+
+def test_streams_that_are_left_at_the_end_of_the_program(server):
+    done = subprocess.run([sys.executable, "-X", "dev", "-W", "error", "-c",
+                           textwrap.dedent(LEFT), server.node],
+                          capture_output=True, text=True, timeout=DEADLINE_S)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "0\n0\nclosed\n"
+    server.wait_cancelled(2)
 
 
 def test_streams_and_calls_stand_beside_each_other(client, server):
