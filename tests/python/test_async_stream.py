@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import gc
 import os
+import subprocess
+import sys
+import textwrap
 
 import pytest
 
 import dora
-from dora_helpers import wait_async
+from dora_helpers import DEADLINE_S, wait_async
 from stream_peer import WIDE, StreamPeer
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -240,6 +243,47 @@ def test_a_cancelled_call_is_ended_at_the_server(server, run):
             assert await client.call("/call", 7) == 7
 
     run(main())
+
+
+def test_another_thread_may_cancel_and_nothing_else(server, run):
+    async def main():
+        async with connect(server) as client:
+            stream = client.stream("/quiet")
+            assert await anext(stream) == "a"
+            with pytest.raises(RuntimeError, match="another event loop"):
+                await asyncio.to_thread(asyncio.run, collected(stream))
+            waiting = asyncio.ensure_future(collected(stream))
+            await asyncio.to_thread(stream.cancel)
+            assert await waiting == []
+            await wait_async(lambda: len(server.cancelled) == 1, "it to be cancelled")
+
+    run(main())
+
+
+LEFT = """
+    import asyncio, sys, warnings
+    import dora
+
+    warnings.simplefilter("ignore", ResourceWarning)  # of the client, and its sockets
+
+    async def main():
+        client = dora.AsyncClient(sys.argv[1], timeout=30.0)
+        stream = client.stream("/endless")
+        print(await anext(stream))
+        return client, stream
+
+    loop = asyncio.new_event_loop()
+    client, stream = loop.run_until_complete(main())
+    if sys.argv[2] == "closed":
+        loop.close()
+"""
+
+
+@pytest.mark.parametrize("how", ["closed", "open"])
+def test_a_stream_that_is_left_at_the_end_of_the_program(server, how):
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(LEFT), server.node, how],
+                          capture_output=True, text=True, timeout=DEADLINE_S)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
 
 
 def test_closing_ends_streams(server, run):

@@ -98,6 +98,8 @@ class AsyncStream:
 
     async def __anext__(self) -> Any:
         inbox = self._inbox
+        if asyncio._get_running_loop() is not self._loop:
+            raise RuntimeError("this stream belongs to another event loop")
         self._take()
         while True:
             if inbox.items:
@@ -162,8 +164,13 @@ class AsyncStream:
         return self._inbox.progress
 
     def cancel(self) -> None:
-        """Have the handler ended, and wait for no more of it: iteration stops."""
+        """Have the handler ended, and wait for no more of it: iteration stops. Fine from another
+        thread, and then done by the loop's."""
         inbox = self._inbox
+        if self._is_elsewhere():
+            with contextlib.suppress(RuntimeError):  # it is closed meanwhile, and all with it
+                self._loop.call_soon_threadsafe(self.cancel)
+            return
         inbox.items.clear()
         if inbox.is_over:
             return
@@ -171,6 +178,11 @@ class AsyncStream:
         self._was_raised = True
         if self._mux.cancel(self._number):
             self._client._wake()
+
+    def _is_elsewhere(self) -> bool:
+        """Whether this is another thread than that of the loop which runs."""
+        return (self._loop.is_running() and asyncio._get_running_loop() is not self._loop
+                and self._pid == os.getpid())
 
     async def aclose(self) -> None:
         """As cancel()."""
