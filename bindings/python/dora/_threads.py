@@ -7,6 +7,7 @@ without others beside it in mind.
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import contextvars
 import logging
@@ -99,7 +100,7 @@ class _Beside(_Hook):
         """It was given up: does it end?"""
         if not self.has_begun or self.has_ended.is_set():
             return
-        if self._is_stalled():
+        if self.thread in self.threads.lent:
             self.loop.call_later(self.threads.grace_s, self._look)
             return
         logging.getLogger("dora").error(
@@ -110,15 +111,14 @@ class _Beside(_Hook):
         self.threads.leave()
 
 
-class _Turn:
-    """A thread that has lent its place takes one again: that of the thread which gets this."""
+class _Offer:
+    """Has a thread that has nothing to do see who waits for a place."""
 
-    def __init__(self) -> None:
-        self.has_come = threading.Event()
+    def __init__(self, threads: Threads) -> None:
+        self.threads = threads
 
     def run(self) -> bool:
-        self.has_come.set()
-        return True
+        return self.threads.has_given_place()
 
 
 class Threads:
@@ -127,6 +127,9 @@ class Threads:
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._turns: collections.deque[threading.Event] = collections.deque()
+        self._has_closed = False
+        self.lent: set[int] = set()  # threads that have lent their place
         self.put = self._jobs.put
         self.leave: Callable[[], None] = lambda: None  # makes the worker take no more, and end
         self.grace_s = 0.0  # that one has to end which was told so
@@ -160,13 +163,39 @@ class Threads:
     def close(self) -> None:
         """End them, but for those that hang."""
         _of_worker.remove(self)
+        self._has_closed = True
+        while self.has_given_place():
+            pass
         for _ in self._threads:
             self.put(None)
         for thread in self._threads:
             thread.join(JOIN_S)
 
+    def lend(self, wait: Callable[[], object]) -> None:
+        """Wait for something, while another thread has the place of this one. Whoever has begun
+        takes a place again before who has not."""
+        self.start()
+        self.lent.add(threading.get_ident())
+        try:
+            wait()
+        finally:
+            turn = threading.Event()
+            self._turns.append(turn)
+            self.put(_Offer(self))
+            if not self._has_closed:
+                turn.wait()
+            self.lent.discard(threading.get_ident())
+
+    def has_given_place(self) -> bool:
+        """Give the place of this thread, which is at no job, to one that waits for its turn."""
+        try:
+            self._turns.popleft().set()
+        except IndexError:
+            return False
+        return True
+
     def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while not self.has_given_place() and (job := self._jobs.get()) is not None:
             if job.run():
                 return
             del job  # what it holds ends with it, not with the next one
@@ -188,14 +217,7 @@ def called(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def lend(wait: Callable[[], object]) -> None:
     """In a worker's thread: wait for something, while another thread has the place of this one."""
-    threads = _of_worker[0]
-    threads.start()
-    try:
-        wait()
-    finally:
-        turn = _Turn()
-        threads.put(turn)
-        turn.has_come.wait()
+    _of_worker[0].lend(wait)
 
 
 async def beside(function: Callable[..., Any], *arguments: Any) -> Any:
