@@ -86,6 +86,32 @@ def test_methods_agree_with_the_stub(name):
         assert real_parameters(kind) == parameters(made)
 
 
+def with_defaults(node):
+    """[(name, kind, default)], the default as it is written; None where there is none."""
+    args = node.args
+    missing = len(args.posonlyargs + args.args) - len(args.defaults)
+    defaults = [None] * missing + args.defaults
+    given = [each.arg for each in args.posonlyargs + args.args]
+    values = dict(zip(given + [each.arg for each in args.kwonlyargs],
+                      defaults + args.kw_defaults))
+    return [(name, kind, values[name] and ast.unparse(values[name]))
+            for name, kind in parameters(node)]
+
+
+SYNC = {name: node for name, node in members(CLASSES["Client"]).items()
+        if name == "__new__" or not name.startswith("_")}
+ASYNC = members(next(
+    node for node in ast.parse((STUB.parent / "_async.py").read_text(encoding="utf-8")).body
+    if isinstance(node, ast.ClassDef) and node.name == "AsyncClient"))
+
+
+@pytest.mark.parametrize("name", sorted(SYNC))
+def test_the_client_for_asyncio_takes_what_the_other_takes(name):
+    own = with_defaults(ASYNC["__init__" if name == "__new__" else name])
+    more = [("connections", "keyword only", "4")] if name == "__new__" else []
+    assert own == with_defaults(SYNC[name]) + more
+
+
 def test_the_package_is_marked_as_typed():
     assert (Path(dora.__file__).parent / "py.typed").exists()
     assert (Path(dora.__file__).parent / "_dora.pyi").exists()
