@@ -411,6 +411,12 @@ php_dora_handler *php_dora_handler_of_method(zend_object *object, const char *me
     return handler;
 }
 
+bool php_dora_handler_yields(const php_dora_handler *handler)
+{
+    return handler->is_looked_up &&
+           (handler->cache.function_handler->common.fn_flags & ZEND_ACC_GENERATOR) != 0;
+}
+
 void php_dora_handler_free(php_dora_handler *handler)
 {
     zval_ptr_dtor(&handler->callable);

@@ -44,6 +44,9 @@ php_dora_handler *php_dora_handler_of_method(zend_object *object, const char *me
 
 void php_dora_handler_free(php_dora_handler *handler);
 
+/* php_dora_handler_yields says whether it is a generator. */
+bool php_dora_handler_yields(const php_dora_handler *handler);
+
 /* php_dora_handler_prepare reads a typed handler's declarations, the first time. Returns: NULL, or
  * what is wrong with them, with its place; or NULL with an exception raised. Ownership: gives. */
 zend_string *php_dora_handler_prepare(php_dora_handler *handler);

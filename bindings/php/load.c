@@ -182,7 +182,8 @@ static dora_about about_of(const php_dora_handler *handler)
                         .summary = handler->summary != NULL ? php_dora_slice(handler->summary)
                                                             : php_dora_summary(handler),
                         .param = php_dora_slice(typed != NULL ? typed->param_schema : NULL),
-                        .result = php_dora_slice(typed != NULL ? typed->result_schema : NULL)};
+                        .result = php_dora_slice(typed != NULL ? typed->result_schema : NULL),
+                        .is_stream = php_dora_handler_yields(handler)};
 }
 
 dora_err php_dora_load_register(dora_app *app, dora_error *error)

@@ -174,6 +174,18 @@ static dora_slice bytes_of(PyObject *bytes)
     return (dora_slice){PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)};
 }
 
+/* gives_parts says whether calling a function gives a generator. What goes wrong is not told: it is
+ * a word for people. */
+static bool gives_parts(PyObject *shape, PyObject *function)
+{
+    PyObject *said =
+        shape != NULL ? PyObject_CallMethod(shape, "gives_parts", "O", function) : NULL;
+    const bool gives = said == Py_True;
+    PyErr_Clear();
+    Py_XDECREF(said);
+    return gives;
+}
+
 /* describe tells what a handler is for, as api() was told, else as its docstring says it. */
 static dora_err describe(dora_app *app, const char *name, const dr_py_handler *handler,
                          dora_error *error)
@@ -195,6 +207,7 @@ static dora_err describe(dora_app *app, const char *name, const dr_py_handler *h
             about.param = bytes_of(PyTuple_GET_ITEM(handler->schemas, 0));
             about.result = bytes_of(PyTuple_GET_ITEM(handler->schemas, 1));
         }
+        about.is_stream = gives_parts(shape, handler->function);
         err = dora_app_describe(app, name, &about);
         if (err != DORA_OK) {
             dora_error_set(error, err, "api '%s': %s", name, dora_err_text(err));

@@ -13,7 +13,8 @@ from support.reload import Site, reload_task
 from support.server import HERE, Server, environment, program, python_pool, wait_until
 
 C_APP = os.path.join(os.path.dirname(os.environ.get("DORA_BIN", "")), "tests", "described_app.so")
-KEYS = ["name", "pool", "language", "fallback", "summary", "param", "result", "time_limit_ms"]
+KEYS = ["name", "pool", "language", "fallback", "summary", "param", "result", "time_limit_ms",
+        "stream"]
 
 
 def apis_of(server):
@@ -46,7 +47,7 @@ def test_each_api_is_told_with_all_that_is_known(server):
     assert [list(api) for api in apis] == [KEYS] * 10
     assert apis[1] == {"name": "/said", "pool": "py", "language": "python", "fallback": False,
                        "summary": "Gives what it was given.", "param": None, "result": None,
-                       "time_limit_ms": 1500}
+                       "time_limit_ms": 1500, "stream": False}
 
 
 def test_a_summary_is_the_first_line_of_a_docstring(server):
@@ -89,6 +90,21 @@ def test_names_of_a_pattern_are_told_where_they_lead():
     with Server(pools) as server:
         told = [(api["name"], api["pool"]) for api in apis_of(server)]
         assert told == [("/part", "first"), ("/p*", "first"), ("/plain", "second")]
+
+
+def test_what_sends_parts_is_told():
+    """As far as the function says it by itself."""
+    pools = {"py": python_pool("parts.py", workers=1, apis=["/sum", "/made"]),
+             "async": python_pool("parts_async.py", workers=1, apis=["/count", "/echo"]),
+             "php": {"runtime": "php", "workers": 1, "apis": ["/large", "/fail"],
+                     "app": os.path.join(HERE, "apps", "parts.php")},
+             "c": {"runtime": "c", "app": C_APP, "workers": 1}}
+    with Server(pools) as server:
+        told = {api["name"]: api["stream"] for api in apis_of(server)}
+        assert told == {"/sum": True, "/made": False, "/count": True, "/echo": False,
+                        "/large": True, "/fail": True, "/c/buy": False, "/c/silent": True}
+        _, out, _ = run("apis", server.address)
+        assert {line.split()[0]: "  (stream)" in line for line in out.splitlines()[1:]} == told
 
 
 def test_a_reload_changes_the_list(tmp_path):

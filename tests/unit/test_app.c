@@ -80,6 +80,10 @@ static void what_is_said_of_an_api_is_kept(void **state)
     assert_int_equal(dora_app_describe(&app, "/a", &about), DORA_OK);
     assert_slice(said(&app, 0, DR_ABOUT_SUMMARY), "Anew.");
     assert_int_equal(said(&app, 0, DR_ABOUT_PARAM).len, 0);
+    assert_int_equal(said(&app, 0, DR_ABOUT_STREAM).len, 0);
+    about = (dora_about){.size = sizeof about, .is_stream = true};
+    assert_int_equal(dora_app_describe(&app, "/a", &about), DORA_OK);
+    assert_true(said(&app, 0, DR_ABOUT_STREAM).len > 0);
     dr_app_fini(&app);
 }
 

@@ -70,6 +70,14 @@ def is_generator(function: Callable[..., Any]) -> bool:
             or is_async_generator(function))
 
 
+def gives_parts(handler: Callable[..., Any]) -> bool:
+    """Whether it, or what it wraps, is a generator: what `dora apis` says of it."""
+    try:
+        return is_generator(handler) or is_generator(inspect.unwrap(handler))
+    except ValueError:  # it wraps itself
+        return False
+
+
 def leads_to_async(function: Callable[..., Any]) -> bool:
     """Whether it is async, or wraps what is: its results are awaited on the loop."""
     try:

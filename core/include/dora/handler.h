@@ -41,6 +41,7 @@ typedef struct dora_about {
     dora_slice summary; /* text: its first line counts, at most 200 bytes of it */
     dora_slice param;   /* JSON Schema of the parameter: JSON, an object or a bool */
     dora_slice result;  /* JSON Schema of the result */
+    bool is_stream;     /* it sends parts: dora_reply_part */
 } dora_about;
 
 /* dora_app_describe says what an api is for, to whoever looks at the server: `dora apis`, the

@@ -16,7 +16,8 @@ static const char usage[] = "usage: dora apis [ADDRESS] [--json] [--timeout S]\n
 static const char help[] =
     "\n"
     "Prints the apis that a server offers: names, pools, languages, time limits, and the first\n"
-    "line of what each handler's comment says. What a fallback answers has (fallback) behind it.\n"
+    "line of what each handler's comment says. What a fallback answers has (fallback) behind it,\n"
+    "what sends parts (stream): its result comes as they do by dora call --stream.\n"
     "\n" DR_ABOUT_ADDRESS "\n"
     "  --json          all of it as JSON (PROTOCOL.md, \"Control\"), schemas too\n"
     "  --timeout S     wait at most S seconds (3)\n" DR_ABOUT_CLIENT DR_ABOUT_STATUS;
@@ -60,11 +61,13 @@ static void put_table(dr_buf *out, const json_t *apis)
         const json_t *api = json_array_get(apis, i);
         const char *summary = dr_text_word(api, "summary");
         const bool is_fallback = json_is_true(json_object_get(api, "fallback"));
+        const bool is_stream = json_is_true(json_object_get(api, "stream"));
         const bool has_summary = *summary != '\0';
-        dr_text_line(out, SIZE_MAX, "%-*s  %-*s  %-8s  %8s%s%s%s", all.name,
+        dr_text_line(out, SIZE_MAX, "%-*s  %-*s  %-8s  %8s%s%s%s%s", all.name,
                      dr_text_word(api, "name"), all.pool, dr_text_word(api, "pool"),
                      dr_text_word(api, "language"), limit_of(api, limit),
-                     is_fallback ? "  (fallback)" : "", has_summary ? "  " : "", summary);
+                     is_fallback ? "  (fallback)" : "", is_stream ? "  (stream)" : "",
+                     has_summary ? "  " : "", summary);
     }
 }
 

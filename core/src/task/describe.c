@@ -68,5 +68,8 @@ dora_err dora_app_describe(dora_app *app, const char *name, const dora_about *ab
     dr_about_fini(kept);
     err = add_summary(kept, about->summary);
     err = err == DORA_OK ? add_schema(kept, DR_ABOUT_PARAM, about->param) : err;
-    return err == DORA_OK ? add_schema(kept, DR_ABOUT_RESULT, about->result) : err;
+    err = err == DORA_OK ? add_schema(kept, DR_ABOUT_RESULT, about->result) : err;
+    return err == DORA_OK && about->is_stream
+               ? dr_about_add(kept, DR_ABOUT_STREAM, (dora_slice){"1", 1})
+               : err;
 }

@@ -13,6 +13,7 @@ typedef enum dr_about_part {
     DR_ABOUT_SUMMARY = 0,
     DR_ABOUT_PARAM,  /* a JSON Schema, as an encoded value */
     DR_ABOUT_RESULT, /* so, too */
+    DR_ABOUT_STREAM, /* any text: it sends parts */
     DR_ABOUT_PARTS
 } dr_about_part;
 

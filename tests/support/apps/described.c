@@ -27,5 +27,7 @@ DORA_API dora_err dora_app_init(dora_app *app, dora_error *error)
     dora_err err = dora_app_api(app, "/c/buy", nothing, NULL);
     err = err == DORA_OK ? dora_app_describe(app, "/c/buy", &about) : err;
     err = err == DORA_OK ? dora_app_api(app, "/c/silent", nothing, NULL) : err;
+    const dora_about stream = {.size = sizeof stream, .is_stream = true};
+    err = err == DORA_OK ? dora_app_describe(app, "/c/silent", &stream) : err;
     return err == DORA_OK ? DORA_OK : dora_error_set(error, err, "%s", dora_err_text(err));
 }

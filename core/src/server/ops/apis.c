@@ -89,6 +89,11 @@ uint32_t dr_offer_limit_ms(const dr_backend *backend, const dr_offer *offer)
     return dr_pool_limit_ms(&backend->pools[offer->pool], DR_TYPE_W_S, offer->about->own_limit_ms);
 }
 
+bool dr_offer_is_stream(const dr_offer *offer)
+{
+    return offer->about->texts[DR_ABOUT_STREAM].len > 0;
+}
+
 void dr_offers_fini(dr_offers *offers)
 {
     free(offers->items);
@@ -144,7 +149,7 @@ static void put_offer(dora_writer *writer, const dr_backend *backend, const dr_o
 {
     const dr_pool_config *pool = &backend->config->pools[offer->pool];
     const char *language = dr_runtime_of(pool->runtime)->name;
-    dora_write_array(writer, numbers != NULL ? 9 : 8);
+    dora_write_array(writer, numbers != NULL ? 10 : 9);
     put_name_of(writer, offer);
     put_text(writer, "pool", dr_slice(pool->name));
     put_text(writer, "language", dr_slice(language));
@@ -154,6 +159,8 @@ static void put_offer(dora_writer *writer, const dr_backend *backend, const dr_o
     put_schema(writer, "param", &offer->about->texts[DR_ABOUT_PARAM]);
     put_schema(writer, "result", &offer->about->texts[DR_ABOUT_RESULT]);
     dr_stat_put(writer, "time_limit_ms", dr_offer_limit_ms(backend, offer));
+    dr_stat_key(writer, "stream");
+    dora_write_bool(writer, dr_offer_is_stream(offer));
     if (numbers != NULL) {
         put_numbers(writer, numbers);
     }

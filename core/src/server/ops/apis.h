@@ -26,6 +26,9 @@ typedef struct dr_offers {
 /* dr_offer_limit_ms is how long a call of it may run; 0: as long as it likes. */
 uint32_t dr_offer_limit_ms(const dr_backend *backend, const dr_offer *offer);
 
+/* dr_offer_is_stream says whether it sends parts, as far as its application knows before. */
+bool dr_offer_is_stream(const dr_offer *offer);
+
 /* dr_offers_find lists what the routes of this moment lead to; before there are any, nothing.
  * Errors: DORA_ENOMEM. Ownership: the items borrow from the routes, until the thread goes back to
  * its loop; dr_offers_fini frees the list. Thread: a lane's, or the supervisor's. */

@@ -5,7 +5,7 @@
 /* clang-format off */
 static const char dr_apis_policy[] =
     "default-src 'none'; "
-    "script-src 'sha256-RwNmxKYBQmrVxyWODJ66h4mLm7gMjyYlmP8raXt169s='; "
+    "script-src 'sha256-8PBUIfnSn9jJw5M2bRTSkWwvEL75kqJvEzT9g7sUvuQ='; "
     "style-src 'sha256-c/M/KZPN8kc1m4c8oKRkqE7OCxJ49wpDWTLLqglu480='; "
     "connect-src 'self'; "
     "img-src data:; "
@@ -307,6 +307,9 @@ static const char dr_apis_page[] =
     "  });\n"
     "  if (api.fallback) {\n"
     "    title.append(make(\"span\", \"fallback\", \"tag\"));\n"
+    "  }\n"
+    "  if (api.stream) {\n"
+    "    title.append(make(\"span\", \"stream\", \"tag\"));\n"
     "  }\n"
     "  title.append(make(\"div\", api.summary, \"what\"));\n"
     "  row.append(title, ...cells);\n"

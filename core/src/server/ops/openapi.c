@@ -157,13 +157,13 @@ static json_t *operation_of(document *self, const dr_backend *backend, const dr_
     const dr_pool_config *pool = &backend->config->pools[offer->pool];
     const dora_slice summary = dr_buf_slice(&offer->about->texts[DR_ABOUT_SUMMARY]);
     json_t *operation = json_pack(
-        "{s:s, s:[s], s:{s:o}, s:{s:{s:s, s:o}, s:{s:s}}, s:{s:s, s:s, s:b, s:i}}", "operationId",
-        path + sizeof("/call") - 1, "tags", pool->name, "requestBody", "content",
+        "{s:s, s:[s], s:{s:o}, s:{s:{s:s, s:o}, s:{s:s}}, s:{s:s, s:s, s:b, s:i, s:b}}",
+        "operationId", path + sizeof("/call") - 1, "tags", pool->name, "requestBody", "content",
         content_of(schema_of(self, offer, DR_ABOUT_PARAM)), "responses", "200", "description",
         "the result", "content", content_of(schema_of(self, offer, DR_ABOUT_RESULT)), "default",
         "$ref", "#/components/responses/Error", "x-dora", "pool", pool->name, "language",
         dr_runtime_of(pool->runtime)->name, "fallback", offer->is_fallback, "time_limit_ms",
-        (int)dr_offer_limit_ms(backend, offer));
+        (int)dr_offer_limit_ms(backend, offer), "stream", dr_offer_is_stream(offer));
     if (operation == NULL) {
         self->is_broken = true;
         return NULL;
