@@ -205,8 +205,21 @@ static dora_err send_parts(php_dora_app *app, const php_dora_handler *handler,
     return err;
 }
 
+/* destroy ends a generator, so that its `finally` runs, also where the application holds it still.
+ * Ownership: takes it. */
+static void destroy(zval *generator)
+{
+    zend_object *object = Z_OBJ_P(generator);
+
+    if (GC_REFCOUNT(object) > 1 && (OBJ_FLAGS(object) & IS_OBJ_DESTRUCTOR_CALLED) == 0) {
+        GC_ADD_FLAGS(object, IS_OBJ_DESTRUCTOR_CALLED);
+        object->handlers->dtor_obj(object);
+    }
+    zval_ptr_dtor(generator);
+}
+
 /* reply_parts has a generator send its parts; what it returns is the result. Where it has to end
- * before that it is destroyed, so that its `finally` runs. Ownership: takes it. */
+ * before that it is destroyed. Ownership: takes it. */
 static dora_err reply_parts(php_dora_app *app, const php_dora_handler *handler,
                             const dora_request *request, dora_reply *reply, zval *generator,
                             zend_object **raised)
@@ -219,7 +232,7 @@ static dora_err reply_parts(php_dora_app *app, const php_dora_handler *handler,
         zend_call_method_with_0_params(Z_OBJ_P(generator), zend_ce_generator, NULL, "getreturn",
                                        &result);
     }
-    zval_ptr_dtor(generator);
+    destroy(generator);
     const bool is_second = EG(exception) != NULL && err != DORA_OK && !dora_is_forked();
     if (is_second && !php_dora_is_exit(EG(exception))) { /* what has ended it is told already */
         zend_exception_error(EG(exception), E_WARNING);

@@ -92,6 +92,16 @@ $app->api('/named', function (string $name, Dora\Request $request) {
     $request->progress(done: 2, note: null);
     yield [$name, $request->name];
 }, ['named' => true]);
+$held = null;
+$app->api('/held', function ($n) use (&$held) {
+    return $held = (function () {
+        try {
+            yield new SplStack();
+        } finally {
+            echo "finally\n";
+        }
+    })();
+});
 $kept = null;
 $app->api('/kept', function ($n, Dora\Request $request) use (&$kept) {
     $kept = $request;
@@ -111,6 +121,10 @@ show(fn () => $app->call('/ended'));
 show(fn () => $app->call('/declared'));
 show(fn () => $app->call('/undeclared'));
 show(fn () => $app->call('/named', ['name' => 'Ann']));
+show(fn () => $app->call('/held'));
+echo "held\n";
+show(fn () => $held->valid());
+$held = null;
 show(fn () => $app->call('/kept'));
 echo "progress\n";
 show(fn () => $kept->progress(1));
@@ -145,6 +159,10 @@ Dora\HandlerException 100208 Exception: Cannot traverse an already closed genera
 [{"name":"Cup","size":"Small"},["Large"]]
 Dora\HandlerException 100208 $: no value on the wire for type Item
 [["Ann","\/named"]]
+finally
+Dora\HandlerException 100208 $: no value on the wire for type SplStack
+held
+false
 [1]
 progress
 null

@@ -14,6 +14,21 @@ class Ends
     }
 }
 
+class Spins
+{
+    public function __destruct()
+    {
+        spin();
+    }
+}
+
+function spin()
+{
+    while (true) {
+        usleep(1000);
+    }
+}
+
 $handlers = [
     '/sleep' => function () {
         sleep(60);
@@ -56,6 +71,38 @@ $handlers = [
             }
         }
     },
+    '/finally' => function () {
+        try {
+            spin();
+        } finally {
+            while (true) {
+            }
+        }
+    },
+    // Within functions of PHP's own, which call back.
+    '/map' => fn () => array_map(spin(...), [1, 2]),
+    '/sort' => function () {
+        $values = [2, 1, 3];
+        usort($values, spin(...));
+    },
+    '/apply' => fn () => iterator_apply(new ArrayIterator([1, 2]), spin(...)),
+    '/destructor' => function () {
+        $one = new Spins();
+        unset($one);
+    },
+    '/buffered' => function () {
+        ob_start(spin(...));
+        echo 'something';
+        ob_end_clean();
+    },
+    '/generator' => function () {
+        foreach ((function () {
+            yield 1;
+            spin();
+        })() as $each) {
+        }
+    },
+    '/fiber' => fn () => (new Fiber(spin(...)))->start(),
     // A function of an extension that never looks.
     '/total' => function () {
         return hash_pbkdf2('sha256', 'a', 'b', 2000000000);
