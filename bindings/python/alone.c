@@ -9,6 +9,7 @@ typedef struct alone_object {
     dora_alone *call;
     dr_py_handler *handler; /* of `app` */
     PyObject *app;
+    PyObject *outer;       /* the call within which it was made; NULL: none */
     PyObject *shown;       /* its dora.Request */
     unsigned long starter; /* the thread in which it is being started; 0: none */
     bool has_ended;
@@ -137,6 +138,9 @@ static PyObject *alone_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     PyObject *param = NULL;
     if (self != NULL) {
         self->app = Py_NewRef(app);
+        if (state->running != NULL && PyContextVar_Get(state->running, NULL, &self->outer) < 0) {
+            PyErr_Clear();
+        }
         self->call = dr_py_alone_make(state, rest, kwargs, "call", writer, NULL, &param);
     } else if (!PyErr_Occurred()) {
         PyErr_NoMemory();
@@ -205,6 +209,11 @@ const dora_request *dr_py_alone_current(PyObject *alone)
     const alone_object *self = (alone_object *)alone;
     const bool knows = self->has_ended || self->starter == PyThread_get_thread_ident();
     return knows ? NULL : dora_alone_request(self->call);
+}
+
+PyObject *dr_py_alone_outer(PyObject *alone)
+{
+    return ((alone_object *)alone)->outer;
 }
 
 /* Raises the error that a caller gets; what the handler raised is its cause. */
@@ -299,6 +308,7 @@ static int alone_traverse(alone_object *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->app);
+    Py_VISIT(self->outer);
     Py_VISIT(self->shown);
     return 0;
 }
@@ -311,6 +321,7 @@ static void alone_dealloc(alone_object *self)
         dr_py_request_end(self->shown);
     }
     Py_CLEAR(self->app);
+    Py_CLEAR(self->outer);
     dora_alone_free(self->call);
     type->tp_free(self);
     Py_DECREF(type);

@@ -188,6 +188,7 @@ bool dr_py_is_awaitable(PyObject *object)
 
 bool dr_py_await(dr_py_running *one, PyObject *awaitable)
 {
+    one->is_hit = false;
     one->coroutine = start(one->owner, awaitable);
     Py_DECREF(awaitable);
     PyObject *added = one->coroutine != NULL

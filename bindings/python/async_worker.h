@@ -5,8 +5,6 @@
 
 #include "worker.h"
 
-#include <time.h>
-
 typedef struct dr_py_running dr_py_running;
 
 /* dr_py_line is calls under way in their order. Each is owned by the line it is in. */
@@ -59,7 +57,9 @@ struct dr_py_running {
     PyObject *name;      /* of its handler, which lives for ever */
     PyObject *shown;     /* its dora.Request */
     PyObject *coroutine; /* the asyncio task */
-    PyObject *hit;       /* the task in which what ends it was raised already; None: before one */
+    bool is_hit;         /* what ends it was raised in that; */
+    PyObject *hit;       /* in this task of its, last; None: in none */
+    uint64_t told_ns;    /* when the loop was told to end it; 0: it was not */
     uint64_t begin_ns;
     uint64_t limit_ns; /* how long it may run; 0: as long as it likes */
     dr_py_line *in;
@@ -84,13 +84,6 @@ struct dr_py_running {
     uint64_t paused_ns; /* since when its time stands still; 0: it does not */
     dr_py_running *next_stalled;
 };
-
-static inline uint64_t dr_py_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- async_worker.c, on the loop's thread ---- */
 

@@ -139,6 +139,9 @@ PyTypeObject *dr_py_stream_type_new(PyObject *module);
  * ended, or this is the thread that starts it, and knows of it by itself. */
 const dora_request *dr_py_alone_current(PyObject *alone);
 
+/* dr_py_alone_outer gives the call within which one was made; NULL: none. Ownership: borrowed. */
+PyObject *dr_py_alone_outer(PyObject *alone);
+
 /* dr_py_options_new checks what api() is told of the api `name`, and keeps it. Returns: a dict, or
  * NULL with an exception. dr_py_options_limit says whether a handler has a time limit of its
  * own; 0 is none. */
@@ -171,9 +174,11 @@ const dora_request *dr_py_running_request(dr_py_state *state);
 /* dr_py_raised_take gives the exception that is set, and clears it. */
 PyObject *dr_py_raised_take(void);
 
-/* dr_py_running_hit notes that what ends a handler is raised where this context's call is now.
- * Returns: whether it is to be: it was not yet, in that task. */
-bool dr_py_running_hit(dr_py_state *state);
+/* dr_py_running_due gives the request of this context's call, on an event loop, where what ends it
+ * is to be raised now: it should end, and holds up the loop, which was told at `told_ns` and would
+ * have ended it by itself; and it has not been hit yet, in this task. NULL: it is not. Ownership:
+ * borrowed while the GIL is held. */
+const dora_request *dr_py_running_due(dr_py_state *state, uint64_t told_ns);
 
 /* dr_py_deadline_begin makes a client's call that is begun now end with the caller of the running
  * handler, where handlers share an event loop; elsewhere the core has done so. Returns: whether

@@ -28,7 +28,7 @@ void dr_py_end_early(dr_py_running *one, dora_interrupt why)
     dr_py_line_add(&self->late, one);
     dr_py_answer(one, dora_task_interrupted(one->task, why, text, strlen(text)));
     Py_XDECREF(stack);
-    if (one->coroutine != NULL && (one->is_told || one->coroutine == one->hit)) { /* it cleans up */
+    if (one->coroutine != NULL && (one->is_told || one->is_hit)) { /* it cleans up */
         return;
     }
     if (one->coroutine != NULL) {

@@ -156,12 +156,14 @@ static void dump(const dr_py_host *self)
 
 void dr_py_interrupt(void *pointer, bool is_again)
 {
+    dr_py_host *self = pointer;
+    uint64_t none = 0;
+    (void)atomic_compare_exchange_strong(&self->told_ns, &none, dr_py_clock_ns());
 #ifdef DUMP_SIGNAL
     if (is_again) {
-        dump(pointer);
+        dump(self);
     }
 #else
-    (void)pointer;
     (void)is_again;
 #endif
     (void)PyErr_SetInterruptEx(DORA_INTERRUPT_SIGNAL);
@@ -169,31 +171,72 @@ void dr_py_interrupt(void *pointer, bool is_again)
 
 /* ---- in Python's ---- */
 
-/* The request of what the main thread runs now; NULL: nothing that could be ended here. */
-static const dora_request *request_now(const dr_py_host *self)
+/* put_text says where what a loop runs is. Ownership: takes `text`. */
+static void put_text(PyObject *text)
 {
-    return self->request != NULL ? self->request : dr_py_running_request(self->state);
+    PyObject *bytes = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
+    if (bytes != NULL) {
+        dora_stack_put(PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+    }
+    PyErr_Clear();
+    Py_XDECREF(bytes);
+    Py_DECREF(text);
+}
+
+/* is_deferred has dora._loop end what a loop of this thread runs, where that is between two steps.
+ * Returns: whether it does. */
+static bool is_deferred(PyObject *error)
+{
+    PyObject *name = PyUnicode_FromString("dora._loop");
+    PyObject *module = name != NULL ? PyImport_GetModule(name) : NULL; /* no loop without it */
+    PyObject *where = module != NULL ? PyObject_CallMethod(module, "defer", "O", error) : NULL;
+    const bool is_done = where != NULL && where != Py_None;
+    PyErr_Clear();
+    Py_XDECREF(name);
+    Py_XDECREF(module);
+    if (is_done) {
+        put_text(where);
+    } else {
+        Py_XDECREF(where);
+    }
+    return is_done;
+}
+
+/* error_of gives what is raised to end a handler; NULL with another exception. */
+static PyObject *error_of(const dr_py_state *state, const dora_request *request, dora_interrupt why)
+{
+    char text[DORA_INTERRUPT_TEXT_BYTES];
+    const size_t len = dora_interrupt_text(request, text, sizeof(text));
+    PyObject *said = PyUnicode_DecodeUTF8(text, (Py_ssize_t)len, "replace");
+    PyObject *error =
+        said != NULL ? PyObject_CallOneArg(dr_py_interrupt_class(state, why), said) : NULL;
+    Py_XDECREF(said);
+    return error;
 }
 
 /* on_signal raises in the handler that is to end: once, so that it may clean up. */
 static PyObject *on_signal(PyObject *capsule, PyObject *args)
 {
     dr_py_host *self = PyCapsule_GetPointer(capsule, NULL);
-    const dora_request *request = request_now(self);
+    const uint64_t told_ns = atomic_exchange(&self->told_ns, 0);
+    const bool is_alone = self->request != NULL;
+    const dora_request *request =
+        is_alone ? self->request : dr_py_running_due(self->state, told_ns);
     const dora_interrupt why =
         request != NULL ? dora_request_interrupt(request) : DORA_INTERRUPT_NONE;
-    if (why == DORA_INTERRUPT_NONE || self->is_raised ||
-        (self->request == NULL && !dr_py_running_hit(self->state))) {
+    if (why == DORA_INTERRUPT_NONE || self->is_raised) {
         Py_RETURN_NONE;
     }
-    char text[DORA_INTERRUPT_TEXT_BYTES];
-    const size_t len = dora_interrupt_text(request, text, sizeof(text));
-    PyObject *said = PyUnicode_DecodeUTF8(text, (Py_ssize_t)len, "replace");
-    self->is_raised = self->request != NULL;
+    PyObject *error = error_of(self->state, request, why);
+    self->is_raised = is_alone;
+    if (error != NULL && is_alone && is_deferred(error)) {
+        Py_DECREF(error);
+        Py_RETURN_NONE;
+    }
     put_stack(PyTuple_GET_ITEM(args, 1));
-    if (said != NULL) {
-        PyErr_SetObject(dr_py_interrupt_class(self->state, why), said);
-        Py_DECREF(said);
+    if (error != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
     }
     return NULL;
 }

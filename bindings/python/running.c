@@ -2,6 +2,9 @@
  * and by which what it does knows its caller's time. */
 #include "async_worker.h"
 
+/* So long after it was told a loop would have turned. */
+#define BLOCKED_NS 10000000u
+
 dr_py_running *dr_py_running_new(dr_py_loop *self, dora_task *task)
 {
     dr_py_running *one = PyObject_GC_New(dr_py_running, self->state->running_type);
@@ -48,20 +51,71 @@ static PyObject *task_now(void)
     return task != NULL ? task : Py_NewRef(Py_None);
 }
 
-bool dr_py_running_hit(dr_py_state *state)
+/* outermost gives the call in whose context this is; of one within another the outer one. NULL:
+ * none. Ownership: gives. */
+static dr_py_running *outermost(const dr_py_state *state)
 {
     PyObject *found = NULL;
-    if (PyContextVar_Get(state->running, NULL, &found) < 0 || found == NULL ||
-        !Py_IS_TYPE(found, state->running_type)) {
-        Py_XDECREF(found);
-        return true;
+    if (state->running == NULL || PyContextVar_Get(state->running, NULL, &found) < 0) {
+        PyErr_Clear();
+        return NULL;
     }
-    dr_py_running *one = (dr_py_running *)found;
+    while (found != NULL && Py_IS_TYPE(found, state->alone_type)) {
+        Py_SETREF(found, Py_XNewRef(dr_py_alone_outer(found)));
+    }
+    return (dr_py_running *)found;
+}
+
+static bool is_blocking(dr_py_running *one, uint64_t told_ns)
+{
+    if (one->told_ns == 0) {
+        one->told_ns = told_ns;
+    }
+    return dr_py_clock_ns() >= one->told_ns + BLOCKED_NS;
+}
+
+/* is_stepping says whether a task is in its own code: else it is in the loop's, which would lose
+ * what it was about to do. */
+static bool is_stepping(PyObject *task)
+{
+    PyObject *coroutine = task != Py_None ? PyObject_CallMethod(task, "get_coro", NULL) : NULL;
+    PyObject *said = coroutine != NULL ? PyObject_GetAttrString(coroutine, "cr_running") : NULL;
+    const bool is_running = said != Py_False;
+    PyErr_Clear(); /* it is none of Python's own */
+    Py_XDECREF(coroutine);
+    Py_XDECREF(said);
+    return is_running;
+}
+
+/* is_first_hit notes that what ends a call is raised in it, where it is now. */
+static bool is_first_hit(dr_py_running *one)
+{
     PyObject *task = task_now();
-    const bool is_first = one->hit != task;
-    Py_XSETREF(one->hit, task);
-    Py_DECREF(found);
+    const bool is_own = task == one->coroutine;
+    const bool is_first = is_own ? !one->is_hit : task != one->hit;
+    if (!is_stepping(task)) {
+        Py_DECREF(task);
+        return false;
+    }
+    one->is_hit |= is_own;
+    if (is_own) {
+        Py_DECREF(task);
+    } else {
+        Py_XSETREF(one->hit, task);
+    }
     return is_first;
+}
+
+const dora_request *dr_py_running_due(dr_py_state *state, uint64_t told_ns)
+{
+    const dora_request *request = NULL;
+    dr_py_running *one = outermost(state);
+    if (one != NULL && one->task != NULL && dora_task_interrupt(one->task) != DORA_INTERRUPT_NONE &&
+        is_blocking(one, told_ns) && is_first_hit(one)) {
+        request = dora_task_request(one->task);
+    }
+    Py_XDECREF((PyObject *)one);
+    return request;
 }
 
 static PyObject *running_call(dr_py_running *one, PyObject *args, PyObject *Py_UNUSED(kwargs))

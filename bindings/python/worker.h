@@ -4,6 +4,9 @@
 
 #include "binding.h"
 
+#include <stdatomic.h>
+#include <time.h>
+
 typedef struct dr_py_loop dr_py_loop;
 
 /* dr_py_host is the first argument of each callback of the runtime. The GIL is held except between
@@ -20,7 +23,16 @@ typedef struct dr_py_host {
     bool is_raised;              /* in it, what ends it */
     PyObject *kept;              /* what a signal's handler raised while it waited for room */
     int dump_fd;                 /* where faulthandler writes; -1: nowhere */
+    atomic_uint_fast64_t
+        told_ns; /* by the core's signal, which Python's handler has not seen yet */
 } dr_py_host;
+
+static inline uint64_t dr_py_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 /* dr_py_call calls a handler, runtime.c. `*shown` is the Request that it was given, NULL for none:
  * the caller ends it. Returns: the result, or NULL with an exception. */

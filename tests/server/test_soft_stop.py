@@ -76,8 +76,10 @@ OBEYS = [(kind, name)
          for kind, names in {
              "python": ["/sleep", "/loop", "/receive", "/acquire", "/match", "/foreign", "/guarded",
                         "/translated", "/ignored"],
-             "async": ["/sleep", "/loop", "/plain/loop"],
-             "php": ["/sleep", "/loop", "/guarded", "/translated", "/ignored"],
+             "async": ["/sleep", "/loop", "/steps", "/parts", "/parts/loop", "/task",
+                       "/plain/loop"],
+             "php": ["/sleep", "/loop", "/guarded", "/translated", "/ignored", "/map", "/sort",
+                     "/apply", "/destructor", "/buffered", "/generator", "/fiber"],
              "c": ["/loop", "/poll"]}.items()
          for name in names]
 
@@ -136,10 +138,25 @@ def test_its_caller_does_not_wait_for_one_that_does_not_end(tmp_path, kind, name
         assert server.stop() == 0
 
 
+@pytest.mark.parametrize("name,places", [
+    ("/steps", ["in sleep", "overrun_async.py:N in steps", "overrun_async.py:N in walk"]),
+    ("/parts", ["in sleep", "overrun_async.py:N in steps", "overrun_async.py:N in parts"])])
+def test_an_async_generator_is_where_it_awaits(served, tmp_path, name, places):
+    server = served("async")
+    with v1.Conn(server.address) as conn:
+        guid, envelope = overrun(conn, name, str(tmp_path / "made"))
+        assert envelope["code"] == 100201
+    said = re.sub(r":\d+ in", ":N in", one_record(server, guid)["traceback"])
+    at = [said.find(each) for each in places]
+    assert -1 not in at and at == sorted(at), said
+
+
 @pytest.mark.parametrize("kind,name,place", [
     ("python", "/deaf", r"overrun\.py:\d+ in deaf"),
     ("python", "/total", r"overrun\.py:\d+ in total"),
     ("php", "/total", r"overrun\.php:\d+ in hash_pbkdf2"),
+    ("php", "/deaf", r"overrun\.php:\d+ in \{closure"),
+    ("php", "/finally", r"overrun\.php:\d+ in \{closure"),
     ("c", "/deaf", None)])
 def test_one_that_does_not_end_is_killed(tmp_path, kind, name, place):
     """The log has one record of it, with where it was, unless its worker was killed before it could

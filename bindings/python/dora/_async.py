@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import functools
 import os
 import re
@@ -476,7 +477,8 @@ class AsyncClient:
         """Has the events looked at once in this turn of the loop: so writes are few and large."""
         if not self._woken and not self._loop.is_closed():
             self._woken = True
-            self._loop.call_soon(self._pump)
+            # In no caller's context: connections are everybody's.
+            self._loop.call_soon(self._pump, context=contextvars.Context())
 
     def _pump(self) -> None:
         self._woken = False

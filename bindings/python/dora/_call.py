@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
-import contextlib
 import contextvars
 import inspect
 import os
@@ -18,7 +17,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Awaitable, Coroutine
 
 from . import _dora, _parts, _threads
-from ._loop import task_in
+from ._loop import task_in, until_done
 
 _WORKER = 0  # the number that hooks are told
 
@@ -28,6 +27,12 @@ class _Exited(Exception):
 
     def __init__(self, error: SystemExit) -> None:
         self.error = error
+
+
+class _Held:
+    """What a thread runs, for guarded() and interrupt()."""
+
+    thread: int | None = None
 
 
 class _WithinALoop(RuntimeError):
@@ -65,14 +70,9 @@ class _Worker:
                 self.loop = asyncio.new_event_loop()
             task = task_in(self.loop, _awaiting(awaitable), context)
             try:
-                return self.loop.run_until_complete(task)
+                return until_done(self.loop, task)
             except KeyboardInterrupt:
                 task.cancel()
-                raise
-            except _dora.Interrupted:  # the handler that called this one is to end
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    self.loop.run_until_complete(task)
                 raise
 
     def run_hooks(self, which: int) -> None:
@@ -97,8 +97,14 @@ class _Worker:
         if is_async:
             return context.run(function, *arguments)
         assert self.loop is not None
-        return await self.loop.run_in_executor(self.beside, context.run, _threads.called, function,
-                                               *arguments)
+        held = _Held()
+        try:
+            return await self.loop.run_in_executor(
+                self.beside, _dora.guarded, held, context.run,
+                (_threads.called, function, *arguments))
+        except asyncio.CancelledError as error:  # the thread is not to be kept by it
+            _dora.interrupt(held, str(error))
+            raise
 
     def end(self) -> None:
         if self.pid != os.getpid():  # a fork: its parent ends it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import logging
 import sys
 import types
@@ -15,6 +16,8 @@ from . import _child, _dora, _threads
 _Tasks = AbstractSet["asyncio.Task[Any]"]
 
 STACK_LINES = 64
+STEPS = 4 * STACK_LINES  # to what has a line, through what has none
+_STEPPED = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 TASKS_S = 1.0  # what handlers have started and not awaited may take so long when the worker leaves
 
 
@@ -65,15 +68,27 @@ def _line(frame: types.FrameType) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
 
 
+def _awaited(at: Any) -> Any:
+    """What that waits for which is awaited. A step of an async generator does not say whose it is;
+    the collector knows."""
+    for name in ("cr_await", "gi_yieldfrom", "ag_await"):
+        if hasattr(at, name):
+            return getattr(at, name)
+    return next((each for each in gc.get_referents(at) if isinstance(each, _STEPPED)), None)
+
+
 def stack(task: asyncio.Task[Any]) -> str:
     """Where a task waits, the innermost call first, as the core wants it."""
     lines: list[str] = []
     at: Any = task.get_coro() if hasattr(task, "get_coro") else None
-    while at is not None and len(lines) < STACK_LINES:
-        frame = getattr(at, "cr_frame", None) or getattr(at, "gi_frame", None)
+    for _ in range(STEPS):
+        if at is None or len(lines) == STACK_LINES:
+            break
+        frame = next((found for name in ("cr_frame", "gi_frame", "ag_frame")
+                      if (found := getattr(at, name, None)) is not None), None)
         if frame is not None:
             lines.append(_line(frame))
-        at = getattr(at, "cr_await", None) or getattr(at, "gi_yieldfrom", None)
+        at = _awaited(at)
     return "\n".join(reversed(lines))
 
 
@@ -87,20 +102,71 @@ def stack_in(thread: int) -> str:
     return "\n".join(lines)
 
 
+class _Alone:
+    """A task for which a loop turns, while the handler that has it made waits for that."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+        self.loop = loop
+        self.task = task
+        self.error: BaseException | None = None  # what ends it
+        self.is_late = False  # it had ended already
+
+    def end(self, error: BaseException) -> None:
+        self.error = error
+        self.is_late = not self.task.cancel(str(error))
+        self.loop.call_soon_threadsafe(lambda: None)  # it may sleep
+
+
+_alone: list[_Alone] = []
+
+
+def defer(error: BaseException) -> str | None:
+    """Asked within the handler of a signal, before `error` is raised in what the main thread runs.
+    A loop that is in code of its own would lose what it is about to run: there the task is
+    cancelled for which it turns, and `error` is raised when that has ended. Returns where that was;
+    None where nothing speaks against raising."""
+    loop = asyncio._get_running_loop()
+    now = asyncio.current_task(loop) if loop is not None else None
+    if loop is None or (now is not None and getattr(now.get_coro(), "cr_running", True)):
+        return None
+    one = next((each for each in reversed(_alone) if each.loop is loop), None)
+    if one is None:
+        return None
+    where = stack(one.task)
+    one.end(error)
+    return where
+
+
+def until_done(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Any:
+    """Turn a loop until a task of it has ended, for a handler."""
+    one = _Alone(loop, task)
+    _alone.append(one)
+    try:
+        result = loop.run_until_complete(task)
+    except _dora.Interrupted:  # raised before the loop turned: the task would go on with the next
+        if not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                loop.run_until_complete(task)
+        raise
+    except asyncio.CancelledError:
+        if one.error is not None:
+            raise one.error from None
+        raise
+    finally:
+        _alone.remove(one)
+    if one.error is not None and one.is_late:
+        raise one.error
+    return result
+
+
 def complete(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any],
              context: contextvars.Context) -> Any:
     """Await something to its end, in `context` itself: what it sets there stays."""
     async def wait() -> Any:
         return await awaitable
 
-    task = task_in(loop, wait(), context)
-    try:
-        return loop.run_until_complete(task)
-    except _dora.Interrupted:  # raised in the loop itself: the task would go on with the next one
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            loop.run_until_complete(task)
-        raise
+    return until_done(loop, task_in(loop, wait(), context))
 
 
 def finish(loop: asyncio.AbstractEventLoop, others: _Tasks = frozenset()) -> None:

@@ -53,8 +53,8 @@ bool dr_interrupt_ask(dr_pool *pool, uint32_t task, dr_interrupt why, uint64_t n
     if (slot->interrupted++ == 0) {
         slot->stack_count =
             atomic_load_explicit(&stack_of(pool, record->slot)->count, memory_order_relaxed);
-        slot->asked_again = 0;
     }
+    record->asked_again = 0;
     record->interrupt = (uint8_t)why;
     record->interrupt_ns = now_ns;
     if (is_heeded) {
@@ -135,7 +135,7 @@ void dr_interrupt_watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
     dr_slot *slot = &pool->slots[index];
     uint32_t task = slot->tasks.first;
     while (task != DR_NONE && !slot->killed_for_limit) {
-        const dr_record *record = &pool->records[task];
+        dr_record *record = &pool->records[task];
         const uint32_t next = record->next;
         const uint64_t age_ns = now_ns > record->interrupt_ns ? now_ns - record->interrupt_ns : 0;
         if (record->interrupt == DR_INTERRUPT_NONE || dr_is_done(pool, task)) {
@@ -144,9 +144,10 @@ void dr_interrupt_watch(dr_pool *pool, uint32_t index, uint64_t now_ns)
         }
         if (age_ns >= grace_ns(pool, slot)) {
             end_worker(pool, index, task);
-        } else if (!has_stack(pool, index) && slot->asked_again < DR_INTERRUPT_AGAIN_MAX &&
-                   age_ns >= DR_INTERRUPT_AGAIN_MS * NS_PER_MS * (slot->asked_again + 1u)) {
-            slot->asked_again++;
+        } else if ((slot->has_loop || !has_stack(pool, index)) && /* a loop's may be another's */
+                   record->asked_again < DR_INTERRUPT_AGAIN_MAX &&
+                   age_ns >= DR_INTERRUPT_AGAIN_MS * NS_PER_MS * (record->asked_again + 1u)) {
+            record->asked_again++;
             call_out(pool, index);
         }
         if (has_stack(pool, index) || age_ns >= DR_INTERRUPT_ANSWER_MS * NS_PER_MS) {

@@ -63,9 +63,10 @@ typedef struct dr_record {
     bool is_big;           /* its reply is being copied out of the worker's big area */
     bool is_bound;         /* it waits in the queue of the canary */
     /* interrupt.h: */
-    uint8_t interrupt; /* dr_interrupt: its worker was asked to end it */
-    bool is_due;       /* its reactor is to answer for it now */
-    bool is_answered;  /* that has been done: what the worker says is dropped */
+    uint8_t interrupt;   /* dr_interrupt: its worker was asked to end it, */
+    uint8_t asked_again; /* and again so often */
+    bool is_due;         /* its reactor is to answer for it now */
+    bool is_answered;    /* that has been done: what the worker says is dropped */
     uint64_t interrupt_ns;
 } dr_record;
 
@@ -127,7 +128,6 @@ typedef struct dr_slot {
     bool is_canary : 1;    /* its generation gets a part of the calls, to be compared */
     bool killed_for_limit; /* killed: it did not end a task that it was to end */
     uint8_t killed_why;    /* dr_interrupt: that of this */
-    uint8_t asked_again;   /* so often to end what it runs */
     uint32_t interrupted;  /* tasks that it was asked to end */
     uint32_t stack_count;  /* of its dr_shared_stack, when it was */
     bool has_loop;         /* it is driven by an event loop, and woken by its descriptor */

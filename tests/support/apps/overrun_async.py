@@ -39,6 +39,54 @@ async def loop(param):
         made(param)
 
 
+async def steps():
+    yield 1
+    await asyncio.sleep(60)
+
+
+@app.api("/steps", time_limit=0.15)
+async def walk(param):
+    """It awaits within an async generator of its own."""
+    try:
+        async for _ in steps():
+            pass
+    finally:
+        made(param)
+
+
+@app.api("/parts", time_limit=0.15)
+async def parts(param):
+    try:
+        async for each in steps():
+            yield each
+    finally:
+        made(param)
+
+
+@app.api("/parts/loop", time_limit=0.15)
+async def parts_loop(param):
+    """The loop does not turn."""
+    try:
+        yield 1
+        while True:
+            pass
+    finally:
+        made(param)
+
+
+@app.api("/task", time_limit=0.15)
+async def task(param):
+    """A task of its own holds up the loop."""
+    async def hold_up():
+        while True:
+            pass
+
+    try:
+        await asyncio.create_task(hold_up())
+    finally:
+        made(param)
+
+
 @app.api("/plain/loop", time_limit=0.15)
 def plain(param):
     try:
