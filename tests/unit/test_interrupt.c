@@ -368,6 +368,26 @@ static void a_loop_ends_one_and_goes_on_with_the_others(void **state)
 }
 
 /* The process that stands for the worker says nothing: this one does. */
+static void a_loop_is_asked_again_for_each_task_whoever_has_a_stack(void **state)
+{
+    setting *at = *state;
+    set_up(at, 8, GRACE_MS);
+    const uint32_t first = submit(at);
+    (void)take(at);
+    const uint32_t second = submit(at);
+    (void)take(at);
+    dr_heed_begin(&at->worker);
+    assert_true(dr_interrupt_task(&at->pool, first, DR_INTERRUPT_CANCELLED));
+    later(at, first, DR_INTERRUPT_AGAIN_MS);
+    assert_int_equal(at->pool.records[first].asked_again, 1);
+    dora_stack_put("of the first", 12);
+    assert_true(dr_interrupt_task(&at->pool, second, DR_INTERRUPT_CANCELLED));
+    assert_int_equal(at->pool.records[second].asked_again, 0);
+    later(at, second, DR_INTERRUPT_AGAIN_MS);
+    assert_int_equal(at->pool.records[second].asked_again, 1);
+    (void)signal(DORA_INTERRUPT_SIGNAL, SIG_DFL);
+}
+
 static void where_it_was_is_told(void **state)
 {
     setting *at = *state;
@@ -561,6 +581,7 @@ int main(void)
         unit_in(setting, a_running_one_is_cancelled),
         unit_in(setting, one_that_is_killed_for_it_counts_as_that),
         unit_in(setting, a_loop_ends_one_and_goes_on_with_the_others),
+        unit_in(setting, a_loop_is_asked_again_for_each_task_whoever_has_a_stack),
         unit_in(setting, where_it_was_is_told),
         unit_in(setting, a_long_stack_is_cut),
         unit_in(setting, a_late_reply_that_is_big_gives_its_area_back),
