@@ -92,7 +92,7 @@ static bool is_first_hit(dr_py_running *one)
 {
     PyObject *task = task_now();
     const bool is_own = task == one->coroutine;
-    const bool is_first = is_own ? !one->is_hit : task != one->hit;
+    const bool is_first = is_own ? !one->is_hit && !one->is_told : task != one->hit;
     if (!is_stepping(task)) {
         Py_DECREF(task);
         return false;
