@@ -57,7 +57,7 @@ def test_the_window_is_as_said(server):
     assert run(server, "--stream", "/parts", "3", "--window", "2")[0] == 0
     assert run(server, "--stream", "/parts", "3", "--window=1024")[0] == 0
     assert run(server, "--stream", "/parts", "3")[0] == 0
-    assert [seen["window"] for seen in server.seen if seen["type"] == "ST_S"] == [2, 1024, 16]
+    assert [seen["window"] for seen in server.seen if seen["type"] == "ST_S"] == [2, 1024, 64]
 
 
 def test_progress_is_shown_on_a_terminal_alone(server):

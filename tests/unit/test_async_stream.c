@@ -45,8 +45,8 @@ static void begin(stage *s)
     stream_server_start(&s->server);
     const dora_client_options options = {
         .nodes = s->server.address, .timeout_ms = 10000, .connections = 1};
-    assert_int_equal(uv_loop_init(&s->loop), 0);
-    s->has_loop = true;
+    s->has_loop = uv_loop_init(&s->loop) == 0;
+    assert_true(s->has_loop);
     assert_int_equal(dora_async_new(&s->async, &s->loop, &options, NULL), DORA_OK);
 }
 

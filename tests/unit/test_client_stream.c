@@ -16,7 +16,8 @@ typedef struct stage {
     dora_answer *answer;
     dora_error error;
     dora_stream_event event;
-    int stop[2]; /* of a server in a process of its own, which ends when they are closed */
+    int ready[2]; /* of a server in a process of its own: it says where it is, */
+    int stop[2];  /*   and ends when these are closed */
     pid_t elsewhere;
 } stage;
 
@@ -27,8 +28,10 @@ static void stage_end(stage *s)
     dora_answer_free(s->answer);
     dr_deadline_set(0);
     stream_server_stop(&s->server);
-    unit_close(&s->stop[0]);
-    unit_close(&s->stop[1]);
+    for (int i = 0; i < 2; i++) {
+        unit_close(&s->ready[i]);
+        unit_close(&s->stop[i]);
+    }
     const int status = s->elsewhere > 0 ? unit_wait(s->elsewhere) : 0;
     assert_int_equal(status, 0);
 }
@@ -470,23 +473,20 @@ static void memory_may_run_out(void **state)
 {
     stage *s = *state;
     char address[sizeof s->server.address];
-    int ready[2];
-    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(s->ready), 0);
     assert_int_equal(pipe(s->stop), 0);
     s->elsewhere = fork();
     if (s->elsewhere == 0) { /* a server whose allocations do not fail */
         char none;
         close(s->stop[1]);
         stream_server_start(&s->server);
-        const bool is_told = write(ready[1], s->server.address, sizeof address) > 0;
+        const bool is_told = write(s->ready[1], s->server.address, sizeof address) > 0;
         const bool is_over = read(s->stop[0], &none, 1) == 0;
         stream_server_stop(&s->server);
         _exit(is_told && is_over ? 0 : 1);
     }
     unit_close(&s->stop[0]);
-    const ssize_t got = read(ready[0], address, sizeof address);
-    close(ready[0]);
-    close(ready[1]);
+    const ssize_t got = read(s->ready[0], address, sizeof address);
     assert_int_equal(got, sizeof address);
     assert_true(torture_run(hear_all, address) > 10);
 }

@@ -295,8 +295,8 @@ static void reciter_begin(reciter *self)
     snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(at.sin_port));
     const dora_client_options options = {.nodes = address, .timeout_ms = 60000};
     assert_int_equal(dora_client_new(&self->client, &options, NULL), DORA_OK);
-    assert_int_equal(pthread_create(&self->thread, NULL, reciter_main, self), 0);
-    self->is_running = true;
+    self->is_running = pthread_create(&self->thread, NULL, reciter_main, self) == 0;
+    assert_true(self->is_running);
 }
 
 static void a_blocking_client_ends_it_once(void **state)

@@ -11,7 +11,7 @@
 #include "cli/command.h"
 
 #define ASK_MS 100    /* between two looks at what came while nobody reads */
-#define PATIENCE_S 2u /* from a Ctrl-C on, for what cannot be interrupted: the look-up of a name */
+#define PATIENCE_S 1u /* from a Ctrl-C on, for what cannot be interrupted: the look-up of a name */
 
 /* A signal handler takes no argument. */
 static volatile sig_atomic_t is_talking; /* a server may have a call of ours */
