@@ -83,7 +83,7 @@ def test_a_slow_reader_holds_up_no_other(server, run):
 def test_one_that_stands_still_holds_up_none_of_hundreds(server, run):
     """Though more has come of it, over one of the four connections, than sockets hold."""
     async def main():
-        async with connect(server) as client:
+        async with connect(server, timeout=120.0) as client:
             slow = client.stream("/wide", 80, window=64)
             assert len(await anext(slow)) == WIDE
             streams = [client.stream("/parts", 10, window=4) for _ in range(300)]

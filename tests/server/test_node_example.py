@@ -33,22 +33,15 @@ def run(server, **environment):
                           capture_output=True, text=True, timeout=60, env={**env, **environment})
 
 
-@pytest.mark.parametrize(("settings", "environment"), [
-    ({}, {}),
-    ({"gzip": True}, {"DORA_GZIP": "1"}),
-    ({"access": access([{"who": "shop", "apis": "*"}])}, {"DORA_TOKEN": TOKENS["shop"]}),
+@pytest.mark.parametrize(("settings", "right", "wrong", "text"), [
+    ({}, {}, {"DORA_GZIP": "1"}, "is gzip the same at both ends?"),
+    ({"gzip": True}, {"DORA_GZIP": "1"}, {}, "is gzip the same at both ends?"),
+    ({"access": access([{"who": "shop", "apis": "*"}])}, {"DORA_TOKEN": TOKENS["shop"]},
+     {"DORA_TOKEN": "none"}, "100205"),
 ], ids=["plain", "gzip", "token"])
-def test_it_says_what_its_document_says(settings, environment):
+def test_it_says_what_its_document_says(settings, right, wrong, text):
     with serve(**settings) as server:
-        done = run(server, **environment)
-    assert (done.returncode, done.stdout, done.stderr) == (0, SAID, "")
-
-
-@pytest.mark.parametrize(("settings", "environment", "text"), [
-    ({"gzip": True}, {}, "is gzip the same at both ends?"),
-    ({"access": access([{"who": "shop", "apis": "*"}])}, {"DORA_TOKEN": "none"}, "100205"),
-], ids=["gzip", "token"])
-def test_what_is_wrong_is_named(settings, environment, text):
-    with serve(**settings) as server:
-        done = run(server, **environment)
-    assert done.returncode == 1 and done.stdout == "" and text in done.stderr
+        done = run(server, **right)
+        assert (done.returncode, done.stdout, done.stderr) == (0, SAID, "")
+        done = run(server, **wrong)
+        assert done.returncode == 1 and done.stdout == "" and text in done.stderr

@@ -24,19 +24,21 @@ SCRIPTS = {
     "/silent": [],
     "/quiet": [(0, PART)],
     "/chatty": [(0.01, PROGRESS)] * 3000,
-    "/steps": [(0, PROGRESS)] + [(STEP_S, PROGRESS)] * 7 + [(0, PART), (0, RESULT)],
-    "/later": [(0, PART), (1.7, PART), (0, RESULT)],
+    "/steps": [(0, PROGRESS)] + [(STEP_S, PROGRESS)] * 13 + [(0, PART), (0, RESULT)],
+    "/later": [(0, PART), (2.8, PART), (0, RESULT)],
 }
-# What comes of it: the parts, or which time was over. `pause` is how long the caller takes over
-# its first part.
-CASES = {
-    "no word at all": ("/silent", {"idle": 0.1}, 0, "idle"),
-    "silence behind a part": ("/quiet", {"idle": 0.1}, 0, "idle"),
-    "no word in the whole time": ("/silent", {"timeout": 0.1}, 0, "timeout"),
-    "words without an end": ("/chatty", {"timeout": 0.3}, 0, "timeout"),
-    "progress is a sign of life": ("/steps", {"idle": 6 * STEP_S}, 0, [0]),
-    "the caller's time is not the server's": ("/later", {"idle": 1.5}, 1.2, [0, 1]),
-}
+# Of each: what is asked for; how long the caller takes over its first part; what comes of it: the
+# parts, or which time was over.
+OVER = [
+    ("/silent", {"idle": 0.1}, 0, "idle"),
+    ("/quiet", {"idle": 0.1}, 0, "idle"),
+    ("/silent", {"timeout": 0.1}, 0, "timeout"),
+    ("/chatty", {"timeout": 0.3}, 0, "timeout"),  # words without an end put nothing off
+]
+NOT_OVER = [
+    ("/steps", {"idle": 12 * STEP_S}, 0, [0]),  # progress is a sign of life
+    ("/later", {"idle": 2.5}, 2.0, [0, 1]),  # the caller's time is not the server's
+]
 PHP = """
 [$_, $node, $name, $options, $pause] = $argv;
 $client = new Dora\\Client($node, ['timeout' => 60]);
@@ -117,7 +119,7 @@ def which(text):
     return found[1] if found else text
 
 
-# ---- callers: each gives what CASES has ----
+# ---- callers: each gives what comes of a stream ----
 
 
 def by_python(node, name, options, pause):
@@ -169,11 +171,12 @@ def by_program(node, name, options, pause):
 CALLERS = {"python": by_python, "asyncio": by_asyncio, "php": by_php, "program": by_program}
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_each_time_is_the_same_for_all(talker, case):
-    name, options, pause, outcome = CASES[case]
-    callers = [who for who in CALLERS if pause == 0 or who != "program"]
-    with concurrent.futures.ThreadPoolExecutor(len(callers)) as threads:
-        found = {who: threads.submit(CALLERS[who], talker.node, name, options, pause)
-                 for who in callers}
-        assert {who: one.result() for who, one in found.items()} == dict.fromkeys(callers, outcome)
+@pytest.mark.parametrize("cases", [OVER, NOT_OVER], ids=["over", "not_over"])
+def test_each_time_is_the_same_for_all(talker, cases):
+    asked = [(who, *case) for who in CALLERS for case in cases
+             if who != "program" or case[2] == 0]
+    with concurrent.futures.ThreadPoolExecutor(len(asked)) as threads:
+        found = [threads.submit(CALLERS[who], talker.node, name, options, pause)
+                 for who, name, options, pause, _ in asked]
+        told = [(*one[:4], answer.result()) for one, answer in zip(asked, found)]
+    assert told == asked

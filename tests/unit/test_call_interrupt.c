@@ -129,8 +129,9 @@ static void fill(int fd)
 static void a_result_that_nobody_reads_ends_at_once(void **state)
 {
     stage *s = *state;
-    char *streams[] = {"dora", "call", s->server.address, "--stream", "/endless", NULL};
-    char *one[] = {"dora", "call", s->server.address, "/one", NULL};
+    char *streams[] = {"dora", "call", s->server.address, "--stream", "/endless", "--idle",
+                       "600",  NULL};
+    char *one[] = {"dora", "call", s->server.address, "/one", "--timeout", "600", NULL};
     char **calls[] = {streams, one};
     stream_server_start(&s->server);
     assert_int_equal(pipe(s->out), 0);
