@@ -79,9 +79,14 @@ OBEYS = [(kind, name)
              "async": ["/sleep", "/loop", "/steps", "/parts", "/parts/loop", "/task",
                        "/plain/loop"],
              "php": ["/sleep", "/loop", "/guarded", "/translated", "/ignored", "/map", "/sort",
-                     "/apply", "/destructor", "/buffered", "/generator", "/fiber"],
+                     "/apply", "/destructor", "/buffered", "/generator", "/fiber", "/select",
+                     "/accept", "/fifo", "/flock", "/receive", "/wait4", "/curl"],
              "c": ["/loop", "/poll"]}.items()
          for name in names]
+
+
+def is_offered(conn, name):
+    return name in [api["name"] for api in conn.command("getApis")["data"]]
 
 
 @pytest.mark.parametrize("kind,name", OBEYS)
@@ -89,13 +94,22 @@ def test_one_that_ends_keeps_its_worker(served, tmp_path, kind, name):
     """`finally` and destructors have run, and the log has it once, with api, guid and times."""
     made = tmp_path / "made"
     server = served(kind)
+    guids = []
     with v1.Conn(server.address) as conn:
+        if not is_offered(conn, name):
+            pytest.skip("this PHP lacks the extension")
         pid = conn.call("/pid")["data"]["data"]
-        guid, envelope = overrun(conn, name, str(made))
-        assert envelope["code"] == 100201 and envelope["msg"].startswith(LATE % name), envelope
-        assert conn.call("/pid", timeout=30)["data"]["data"] == pid
-    assert kind == "c" or wait_until(made.exists), server.log()
-    record = one_record(server, guid)
+
+        def has_cleaned_up():
+            """Once more where its time was over before it had begun."""
+            guid, envelope = overrun(conn, name, str(made))
+            guids.append(guid)
+            assert envelope["code"] == 100201 and envelope["msg"].startswith(LATE % name), envelope
+            assert conn.call("/pid", timeout=30)["data"]["data"] == pid
+            return kind == "c" or wait_until(made.exists, 5)
+
+        assert wait_until(has_cleaned_up), server.log()
+    record = one_record(server, guids[-1])
     assert record["code"] == 100201 and record["api"] == name
     assert record["queue_ms"] >= 0 and record["run_ms"] > 0
 
@@ -157,6 +171,7 @@ def test_an_async_generator_is_where_it_awaits(served, tmp_path, name, places):
     ("php", "/total", r"overrun\.php:\d+ in hash_pbkdf2"),
     ("php", "/deaf", r"overrun\.php:\d+ in \{closure"),
     ("php", "/finally", r"overrun\.php:\d+ in \{closure"),
+    ("php", "/socket", r"overrun\.php:\d+ in fread"),
     ("c", "/deaf", None)])
 def test_one_that_does_not_end_is_killed(tmp_path, kind, name, place):
     """The log has one record of it, with where it was, unless its worker was killed before it could
