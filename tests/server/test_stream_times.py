@@ -30,10 +30,10 @@ SCRIPTS = {
 # Of each: what is asked for; how long the caller takes over its first part; what comes of it: the
 # parts, or which time was over.
 OVER = [
-    ("/silent", {"idle": 0.1}, 0, "idle"),
-    ("/quiet", {"idle": 0.1}, 0, "idle"),
-    ("/silent", {"timeout": 0.1}, 0, "timeout"),
-    ("/chatty", {"timeout": 0.3}, 0, "timeout"),  # words without an end put nothing off
+    ("/silent", {"idle": 0.4}, 0, "idle"),
+    ("/quiet", {"idle": 0.4}, 0, "idle"),
+    ("/silent", {"timeout": 0.4}, 0, "timeout"),
+    ("/chatty", {"timeout": 0.6}, 0, "timeout"),  # words without an end put nothing off
 ]
 NOT_OVER = [
     ("/steps", {"idle": 12 * STEP_S}, 0, [0]),  # progress is a sign of life

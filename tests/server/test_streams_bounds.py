@@ -91,7 +91,7 @@ def test_stream_that_has_room_may_take_its_time(tmp_path):
 def test_its_caller_may_have_less_time(tmp_path):
     with Server(streams.pools(workers=1, stream_idle_ms=600000)) as server, \
             v1.Conn(server.address) as conn:
-        ident = streams.begin(conn, "/endless", window=2, timeout=300)
+        ident = streams.begin(conn, "/endless", window=2, timeout=1000)
         _, _, reply = streams.rest(conn, ident, takes=False)
         assert envelope(reply) == 100009
         assert wait_until(lambda: is_quiet(server))
