@@ -90,7 +90,7 @@ def test_a_worker_spoils_its_descriptors(way):
             assert is_heard(server, "by-the-other")
         assert is_idle(server.pid)
         with v1.Conn(server.address) as conn:
-            assert conn.command("reloadTask", 20)["code"] == 0
+            assert conn.command("reloadWait", 60)["code"] == 0
         say(server, "after-the-reload")
         assert is_heard(server, "after-the-reload")
         with v1.Conn(server.address) as conn:

@@ -65,7 +65,7 @@ echo $data['bad']['code'], ' ', $data['bad']['msg'], "\n";
 echo json_encode(ask('api/multinoresult', ['a' => ['name' => '/module/echo', 'param' => 1]])), "\n";
 $stat = ask('server/cmd', ['cmd' => ['name' => 'getStat', 'param' => []]]);
 echo implode(' ', array_keys($stat)), ' ', $stat['server']['request_count'] >= 3 ? 'counted' : 'lost', "\n";
-echo ask('server/cmd', ['cmd' => ['name' => 'reloadTask', 'param' => []]])['server']['reload'] ?? '', "\n";
+echo ask('server/cmd', ['cmd' => ['name' => 'reloadWait', 'param' => []]])['server']['reload'] ?? '', "\n";
 ask('server/cmd', ['cmd' => ['name' => 'other', 'param' => []]]);
 ask('api/other', ['a' => ['name' => '/keys', 'param' => []]]);
 ask('api/multisync', []);

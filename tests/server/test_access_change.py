@@ -48,7 +48,7 @@ def change(server, **more):
     """And reloads."""
     write(server, **more)
     with Frames(server.address, TOKENS["ops"]) as ops:
-        assert ops.command("reloadTask")[0] == 0
+        assert ops.conn.command("reloadWait", 60)["code"] == 0
 
 
 def test_a_reload_judges_open_connections_by_the_new_rules(server):
@@ -81,7 +81,7 @@ def test_rules_come_and_go_with_a_reload(server):
         assert shop.call("/stock/count")[2]["caller"] is None
         write(server, access=access(RULES))
         with v1.Conn(server.address) as conn:
-            assert conn.command("reloadTask")["code"] == 0
+            assert conn.command("reloadWait", 60)["code"] == 0
         assert shop.call("/stock/count")[0] == NOT_PERMITTED
         assert shop.call("/shop/list")[2]["caller"] == "shop"
 

@@ -9,7 +9,7 @@ import pytest
 
 from support import v1
 from support.metrics import admin_of, ask
-from support.reload import Site, reload_task
+from support.reload import Site, reload_wait
 from support.server import HERE, Server, environment, program, python_pool, wait_until
 
 C_APP = os.path.join(os.path.dirname(os.environ.get("DORA_BIN", "")), "tests", "described_app.so")
@@ -114,7 +114,7 @@ def test_a_reload_changes_the_list(tmp_path):
     with Server({"py": {"runtime": "python", "app": site.path("app.py"), "workers": 1}}) as server:
         assert summaries(server) == {"/old": "As it was."}
         site.write("app.py", text % ("new", "As it is."))
-        assert reload_task(server)["code"] == 0
+        assert reload_wait(server)["code"] == 0
         assert summaries(server) == {"/new": "As it is."}
 
 

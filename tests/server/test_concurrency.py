@@ -261,7 +261,8 @@ def test_a_reload_lets_what_runs_end():
         assert wait_until(lambda: runs(server, 60))
         server.signal(signal.SIGHUP)
         assert wait_until(lambda: "reloaded, generation 2" in server.log())
-        assert conn.call("/sleep", 0)["data"]["data"] not in old
+        with v1.Conn(server.address) as other:
+            assert other.call("/sleep", 0)["data"]["data"] not in old
         got = collect(conn, running)
         assert codes(got) == {0: 60}
         assert {one["data"] for one in got.values()} <= old
@@ -271,7 +272,7 @@ def test_a_reload_lets_what_runs_end():
 
 def test_draining_waits_for_what_runs():
     with served(workers=1, concurrency=8) as server, v1.Conn(server.address) as conn:
-        accepted = send(conn, "/sleep", 0.5, 20)
+        accepted = send(conn, "/sleep", 1.0, 20)
         assert wait_until(lambda: runs(server, 20))
         server.signal(signal.SIGTERM)
         assert codes(collect(conn, accepted)) == {0: 20}

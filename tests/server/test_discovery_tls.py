@@ -167,7 +167,7 @@ def test_files_are_read_again_by_a_reload(redis, certificates, tmp_path):
 
 def reload(server):
     with v1.Conn(server.address) as conn:
-        assert conn.command("reloadTask")["code"] == 0
+        assert conn.command("reloadWait", 60)["code"] == 0
 
 
 def test_a_session_is_resumed(redis, certificates):

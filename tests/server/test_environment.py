@@ -56,7 +56,7 @@ def test_it_is_the_masters_also_after_a_reload(tmp_path, monkeypatch, name):
     wanted = environment()
     with serve(tmp_path, name) as server, v1.Conn(server.address) as conn:
         assert lost(wanted, conn) == []
-        assert conn.command("reloadTask")["code"] == 0
+        assert conn.command("reloadWait", 60)["code"] == 0
         assert lost(wanted, conn) == []
 
 

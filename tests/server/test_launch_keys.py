@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from support import v1
+from support.reload import reload_wait
 from support.server import Server, environment, program, python_pool
 
 APP = """
@@ -74,12 +75,12 @@ def test_a_reload_reads_the_file_of_variables_anew(tmp_path):
     with Server({"p": python(tmp_path, env_file=file)}) as server:
         assert call(server, "/env", "SHOP_NAME") == "first"
         write(tmp_path, ".env", "SHOP_NAME=second\n")
-        assert dora("reload", server.address).returncode == 0
+        assert reload_wait(server)["code"] == 0
         assert call(server, "/env", "SHOP_NAME") == "second"
         write(tmp_path, ".env", "SHOP_NAME=third\nSHOP NAME\n")
-        refused = dora("reload", server.address)
-        assert refused.returncode == 1
-        assert "pools.p.env_file: %s:2: is not NAME=VALUE" % file in refused.stderr
+        refused = reload_wait(server)
+        assert refused["code"] == 100209
+        assert "pools.p.env_file: %s:2: is not NAME=VALUE" % file in refused["msg"]
         assert call(server, "/env", "SHOP_NAME") == "second"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from support import v1
 from support.metrics import admin_of, ask
-from support.reload import reload_task
+from support.reload import reload_wait
 from support.server import HERE, Server, python_pool, wait_until
 
 C_APP = os.path.join(os.path.dirname(os.environ.get("DORA_BIN", "")), "tests", "limited_app.so")
@@ -253,7 +253,7 @@ def test_a_reload_changes_it(tmp_path):
             assert wait_until(marks[0].exists)
             assert limit_of(other, "/x") == 60000
             app.write_text((APP % 0.4).replace('"/first"', '"/other"'))
-            assert reload_task(server)["code"] == 0
+            assert reload_wait(server)["code"] == 0
             assert limit_of(other, "/x") == 400
             assert ends(conn, [waits])[waits] == (100201, "the handler ran past its time limit: "
                                                           "time_limit of /x (0.4 s)")
@@ -262,7 +262,7 @@ def test_a_reload_changes_it(tmp_path):
                 pass
             assert ends(conn, [runs])[runs][0] == 0
             app.write_text(APP % None)
-            assert reload_task(server)["code"] == 0
+            assert reload_wait(server)["code"] == 0
             assert limit_of(other, "/x") == 60000
         assert server.stop() == 0
 

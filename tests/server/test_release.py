@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from support import v1
+from support.reload import reload_wait
 from support.server import ROOT, Server, program
 
 PHP = """<?php
@@ -97,8 +98,7 @@ def test_a_reload_loads_the_new_release(releases, inside, command):
         with v1.Conn(server.address) as conn:
             before = conn.call("/v")["data"]["data"]
             point(releases, "2")
-            subprocess.run([program(), "reload", server.address], check=True, timeout=60,
-                           stdout=subprocess.DEVNULL)
+            assert reload_wait(server)["code"] == 0
             after = conn.call("/v")["data"]["data"]
         assert server.stop() == 0
     assert before[:1] == "1" and after == before.replace("1", "2")
@@ -111,8 +111,7 @@ def test_a_folder_that_is_gone(releases, tmp_path):
     started = ["sh", "-c", 'cd "$0" && exec "$@"', str(tmp_path / "here"), *command]
     with Server(command=started) as server:
         (tmp_path / "here").rmdir()
-        subprocess.run([program(), "reload", server.address], check=True, timeout=60,
-                       stdout=subprocess.DEVNULL)
+        assert reload_wait(server)["code"] == 0
         with v1.Conn(server.address) as conn:
             assert conn.call("/v")["data"]["data"] == "1"
         assert server.stop() == 0

@@ -197,7 +197,7 @@ def test_a_reload_takes_the_setting_as_it_is_by_then():
             config["log"].update(change)
             with open(path, "w") as file:
                 json.dump(config, file)
-            assert conn.command("reloadTask")["code"] == 0
+            assert conn.command("reloadWait", 60)["code"] == 0
             guid, _ = ask(conn, "/py/echo", 1)
             slow = ask(conn, "/py/raise", "x")[0]
             told(server, slow)

@@ -339,7 +339,7 @@ def test_a_reload_forgets_nothing(marks):
         frame = v1.request(v1.guid(), *marks.mark("once"))
         conn.send(frame)
         reply = conn.receive()
-        assert conn.command("reloadTask")["data"]["server"]["reload"] == "done"
+        assert conn.command("reloadWait", 60)["data"]["server"]["reload"] == "done"
         conn.send(frame)
         assert conn.receive() == reply
         assert server.stop() == 0

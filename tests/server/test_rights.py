@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from support import processes, v1
+from support.reload import reload_wait
 from support.rights import dora, folder_for, needs_root, pool, refused, serve, uid, write
 from support.server import Server, program, wait_until
 
@@ -113,7 +114,7 @@ def test_a_worker_can_harm_neither_the_master_nor_another_pool(folder):
                 assert set(found.values()) == {"PermissionError"}, (when, pid, found)
             mate, = workers_of(server, "same")  # else the attempts could not succeed anywhere
             assert set(value(server, "/try", mate).values()) == {None}
-            assert dora("reload", server.address).returncode == 0
+            assert reload_wait(server)["code"] == 0
             assert wait_until(lambda: all(len(server.workers(name)) == 1 for name in pools))
         assert server.stop() == 0
 
@@ -151,7 +152,7 @@ def leave(server, way):
 def test_everybody_ends_with_a_master_that_has_a_user_of_its_own(folder, way, moment):
     with serve(folder, {"a": pool()}, user=WEB, master_user=MASTER) as server:
         if moment == "reloaded":
-            assert dora("reload", server.address).returncode == 0
+            assert reload_wait(server)["code"] == 0
         elif moment != "first":
             old, = workers_of(server, "a")
             os.kill(zygote_of(server, "a") if moment == "zygote_died" else old, signal.SIGKILL)
@@ -206,7 +207,7 @@ def test_the_master_opens_what_only_root_may_and_cleans_up_as_its_user(folder):
         os.rename(log, moved)
         server.signal(signal.SIGUSR2)
         assert wait_until(lambda: os.path.exists(log))
-        assert dora("reload", server.address).returncode == 0
+        assert reload_wait(server)["code"] == 0
         assert "reloaded" in open(log).read()
         assert server.stop() == 0
         assert not any(os.path.exists(path) for path in files.values())

@@ -127,7 +127,7 @@ def test_the_stuck_worker_of_an_older_generation(tmp_path):
         ident = conn.ask("W_S", {"one": ("/loop", mark)})
         wait_for(mark)
         with v1.Conn(server.address) as other:
-            assert other.command("reloadTask")["code"] == 0
+            assert other.command("reloadWait", 60)["code"] == 0
             assert v1.code(other.call("/echo", 1)) == 0
         server.signal(signal.SIGTERM)
         assert conn.receive() == (ident, conn_reply(ident, 100200))
@@ -151,7 +151,7 @@ def test_a_reload_leaves_no_stuck_worker_behind(tmp_path):
         conn.ask("W_S", {"one": ("/loop", mark)})
         wait_for(mark)
         with v1.Conn(server.address) as other:
-            assert other.command("reloadTask")["code"] == 0
+            assert other.command("reloadWait", 60)["code"] == 0
         assert v1.code(conn.receive()[1]) == 100201
         assert wait_until(lambda: old not in server.workers("p").values())
         conn.close()

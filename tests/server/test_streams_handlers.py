@@ -202,7 +202,7 @@ def test_reload_lets_a_stream_end_where_it_runs(kind, tmp_path):
         ident = one.begin(conn, "/wait", one.notes)
         assert conn.receive()[1]["part"] == 0
         with v1.Conn(server.address) as other:
-            assert other.command("reloadTask", 30)["code"] == 0
+            assert other.command("reloadWait", 60)["code"] == 0
             assert other.call("/echo", 1)["data"]["data"] == 1
         open(one.notes + ".gate", "w").close()
         parts, _, reply = streams.rest(conn, ident)

@@ -30,7 +30,7 @@ def envelope(reply):
 
 def conn_command(server, name):
     with v1.Conn(server.address) as conn:
-        return conn.command(name, 20)["code"]
+        return conn.command(name, 60)["code"]
 
 
 def gated(conn, folder):
@@ -43,7 +43,7 @@ def gated(conn, folder):
 def test_reload_lets_streams_end_in_their_worker(tmp_path):
     with Server(streams.pools(workers=1)) as server, v1.Conn(server.address) as conn:
         ident = gated(conn, tmp_path)
-        assert conn_command(server, "reloadTask") == 0
+        assert conn_command(server, "reloadWait") == 0
         with v1.Conn(server.address) as other:
             assert other.call("/echo", 1)["data"]["data"] == 1
         streams.open_gate(tmp_path)

@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from support import tls, v1
+from support.reload import reload_wait
 from support.server import Server, environment, program, python_pool, wait_until
 
 POOLS = {"main": python_pool("basic.py", workers=1)}
@@ -42,10 +43,9 @@ def files(tmp_path, certificates):
 
 
 def reload(server):
-    """Reloads; the answer of `dora reload`."""
-    done = subprocess.run([program(), "reload", server.address], capture_output=True, text=True,
-                          timeout=60, env=environment())
-    return done.returncode, done.stdout + done.stderr
+    """Reloads; the code and what is said."""
+    reply = reload_wait(server)
+    return reply["code"], reply["msg"]
 
 
 def shown(server, trust):
@@ -72,8 +72,8 @@ def test_a_reload_brings_new_certificates_and_keys_of_tickets_and_keeps_connecti
             assert reload(server)[0] == 0
             assert resumes(server, trust, session)  # the certificate is the same
             files.put("server2")
-            status, said = reload(server)
-            assert status == 0, said
+            code, said = reload(server)
+            assert code == 0, said
             assert old.call("/echo", 2)["data"]["data"] == 2
         assert wait_until(lambda: shown(server, trust) != first)
         assert not resumes(server, trust, session)
@@ -105,8 +105,8 @@ def test_a_reload_with_files_that_are_wrong_is_refused_and_the_old_serve_on(file
     with Server(POOLS, listen=LISTEN, linger_ms=50, tls=files.keys) as server:
         first = shown(server, trust)
         spoil(files)
-        status, said = reload(server)
-        assert status == 1 and says in said, said
+        code, said = reload(server)
+        assert code == 100209 and says in said, said
         assert wait_until(lambda: says in server.log()), server.log()
         assert shown(server, trust) == first
         files.put("server2")
