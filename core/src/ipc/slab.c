@@ -121,7 +121,11 @@ dora_err dr_slab_alloc(dr_slab *slab, uint64_t bytes, uint64_t *offset, uint32_t
         return DORA_EFULL;
     }
     if (!take(slab, want, &unit)) {
+        if (slab->is_merged) {
+            return DORA_EFULL; /* nothing was freed since: a flood is refused quickly */
+        }
         merge(slab);
+        slab->is_merged = true;
         if (!take(slab, want, &unit)) {
             return DORA_EFULL;
         }
@@ -134,4 +138,5 @@ dora_err dr_slab_alloc(dr_slab *slab, uint64_t bytes, uint64_t *offset, uint32_t
 void dr_slab_free(dr_slab *slab, uint64_t offset, uint32_t capacity)
 {
     push(slab, (uint32_t)(offset / DR_BLOCK_BYTES_MIN), order_of(capacity));
+    slab->is_merged = false;
 }

@@ -3,6 +3,8 @@
 #ifndef DR_IPC_SLAB_H
 #define DR_IPC_SLAB_H
 
+#include <stdbool.h>
+
 #include "base/limits.h"
 #include <dora/error.h>
 
@@ -15,6 +17,7 @@ typedef struct dr_slab {
     uint32_t free_head[DR_SLAB_ORDERS]; /* unit + 1; 0: empty */
     uint32_t *next;                     /* of a free block's first unit: unit + 1 */
     uint8_t *order;                     /* of a block's first unit: order + 1 when free, else 0 */
+    bool is_merged;                     /* and nothing was freed since */
 } dr_slab;
 
 /* dr_slab_init starts with everything free. Errors: DORA_ENOMEM. dr_slab_fini frees; zeroed memory
