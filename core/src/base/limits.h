@@ -40,7 +40,7 @@
 #define DR_CONN_STREAMS_MAX 256      /* of one connection: each has such a block */
 #define DR_STREAM_WINDOW 16          /* parts under way, where the caller does not say */
 #define DR_STREAM_WINDOW_MAX 1024
-#define DR_STREAM_IDLE_MS_DEFAULT 600000u /* who takes a minute for each part gives room after 8 */
+#define DR_STREAM_IDLE_MS_DEFAULT 600000u /* nothing taken for so long: Envoy gives five minutes */
 #define DR_STREAM_IDLE_MS_MAX 86400000u   /* a day: who may be away for longer has no limit */
 #define DR_HANDED_MAX 64                  /* tasks handed to one worker: more gave no more speed */
 #define DR_THREADS_MAX 256u               /* of one worker for plain functions: each has a stack */

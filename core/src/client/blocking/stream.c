@@ -22,7 +22,8 @@ struct dora_stream {
     char trace[DR_TRACE_BYTES_MAX];
     char own_trace[DR_TRACE_BYTES_MAX];
     uint32_t idle_ms;
-    uint32_t untold;   /* parts that the caller has and the server does not know of */
+    uint32_t untold;   /* parts that the caller has and the server does not know of, */
+    uint64_t told_ns;  /* since then */
     int64_t parts;     /* that have come */
     bool has_word;     /* it is in the attempt, or the result in the answer */
     bool is_heard;     /* the server has said something, and goes on */
@@ -253,16 +254,19 @@ static dora_err hear(dora_stream *stream, dora_error *error)
     return err;
 }
 
-/* The caller has one part more: the server hears of it when that is half of what may be under way.
- */
+/* The caller has one part more: the server hears of it when that is half of what may be under way,
+ * or a while has passed. */
 static void count_part(dora_stream *stream)
 {
     dr_attempt *a = &stream->a;
+    const uint64_t now_ns = dr_clock_ns();
+    stream->told_ns = stream->parts == 0 ? now_ns : stream->told_ns;
     stream->parts++;
     stream->untold++;
-    if (stream->untold * 2 >= a->request.window &&
+    if ((stream->untold * 2 >= a->request.window || now_ns - stream->told_ns >= DR_TAKE_NS) &&
         dr_follow_up_take(&a->peer->link, stream->answer->guid, stream->untold) == DORA_OK) {
         stream->untold = 0;
+        stream->told_ns = now_ns;
         dr_attempt_flush(a);
     }
 }

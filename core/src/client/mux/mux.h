@@ -53,7 +53,8 @@ typedef struct dr_mux_stream {
     int64_t parts;     /* that have come */
     uint32_t window;
     uint32_t untaken; /* of them, not done with yet */
-    uint32_t untold;  /* done with, which the server does not know */
+    uint32_t untold;  /* done with, which the server does not know, */
+    uint64_t told_ns; /* since then */
 } dr_mux_stream;
 
 /* dr_mux_call is one call, in one block with what is sent. */

@@ -104,6 +104,7 @@ bool dr_mux_stream_hear(dora_mux *mux, dr_mux_call *call, const dr_reply_message
     if (stream->untaken + stream->untold >= stream->window) {
         return refuse(mux, call, "more parts of a stream came than there is room for", now_ns);
     }
+    stream->told_ns = stream->parts == 0 ? now_ns : stream->told_ns;
     stream->parts++;
     stream->untaken++;
     event->word =
@@ -130,12 +131,13 @@ void dora_mux_take(dora_mux *mux, uint64_t id, uint32_t count, uint64_t now_ns)
     if (stream->untaken == 0) {
         arm(mux, call, now_ns);
     }
-    if (stream->untold * 2 < stream->window) {
+    if (stream->untold * 2 < stream->window && now_ns < stream->told_ns + DR_TAKE_NS) {
         return;
     }
     const size_t before = conn->link.out.len;
     if (dr_follow_up_take(&conn->link, call->guid, stream->untold) == DORA_OK) {
         stream->untold = 0;
+        stream->told_ns = now_ns;
         conn->queued += conn->link.out.len - before;
         dr_mux_wants_write(mux, conn);
     }
