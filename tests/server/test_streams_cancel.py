@@ -48,7 +48,8 @@ def until(conn, folder, **more):
 def test_of_a_call_of_many_what_has_ended_stands(server, conn, tmp_path):
     ident = conn.ask("W_M", {"a": ("/sum", 3), "b": ("/until", str(tmp_path)), "c": ("/none", 1),
                              "d": ("/ticks", str(tmp_path))})
-    assert wait_until(lambda: stat(server)["tasking_num"] == 2)
+    assert wait_until((tmp_path / "begun").exists)
+    assert wait_until(lambda: stat(server)["tasking_num"] == 2)  # `a` has ended
     streams.cancel(conn, ident)
     got, reply = conn.receive()
     assert (got, reply["code"], list(reply["data"])) == (ident, 0, ["a", "b", "c", "d"])
@@ -94,7 +95,7 @@ def test_accepted_work_without_a_result_is_not_cancelled(server, conn, tmp_path)
     ident = conn.ask("AN_M", {"a": ("/until", str(tmp_path)), "b": ("/sum", 1)})
     assert conn.receive()[1]["code"] == 100001
     streams.cancel(conn, ident)
-    assert wait_until(lambda: stat(server)["ignored"] == before + 1)
+    assert wait_until(lambda: stat(server)["ignored"] > before)
     streams.open_gate(tmp_path)
     assert wait_until((tmp_path / "done").exists)
 
@@ -115,9 +116,8 @@ def test_a_word_that_is_no_array_ends_its_stream_only(server, conn, body):
     assert ends(server)
 
 
-def test_words_in_json(server):
-    before = stat(server)["ignored"]
-    with JsonConn(server.address) as conn:
+def test_words_in_json():
+    with Server(streams.pools(), linger_ms=50) as server, JsonConn(server.address) as conn:
         ident = conn.ask("ST_S", {"one": {"name": "/endless"}}, window=2)
         assert [conn.reply(ident)["part"] for _ in range(2)] == [0, 1]
         for take in (0, -1, "1", 1.5, None, [1], 3, 2 ** 63 - 1):
@@ -129,7 +129,7 @@ def test_words_in_json(server):
         reply = conn.reply(ident)
         assert (reply["code"], reply["data"]["code"]) == (0, CANCELLED)
         assert conn.single("/sum", 3)["data"]["data"] == 3
-    assert stat(server)["ignored"] - before == 9
+        assert stat(server)["ignored"] == 9
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=("signed", "signed and packed"))

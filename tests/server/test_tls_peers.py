@@ -153,7 +153,7 @@ def test_nginx_passes_parts_on_as_they_come(server, nginx, certificates, tmp_pat
         assert process.stdout.read() == b'{"part":"last"}\n{"result":null}\n'
     with subprocess.Popen([*command, "null", url + "/endless"], stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b'{"part":0}\n'
-        assert running() == 1
+        assert wait_until(lambda: running() == 1)
         process.kill()
     assert wait_until(lambda: running() == 0)  # who leaves ends it, through the proxy, too
 
