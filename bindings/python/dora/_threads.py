@@ -195,7 +195,8 @@ class Threads:
         return True
 
     def _serve(self) -> None:
-        while not self.has_given_place() and (job := self._jobs.get()) is not None:
+        while not (self._turns and self.has_given_place()) and (
+                job := self._jobs.get()) is not None:
             if job.run():
                 return
             del job  # what it holds ends with it, not with the next one
