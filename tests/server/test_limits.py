@@ -38,7 +38,7 @@ def test_full_queue_by_bytes():
     pool = python_pool("basic.py", workers=1, queue_mb_max=1)
     with Server({"p": pool}, frame_bytes_max=262144) as server:
         with v1.Conn(server.address) as busy, v1.Conn(server.address) as conn:
-            busy.send(v1.request(v1.guid(), "/sleep", 300))
+            busy.send(v1.request(v1.guid(), "/sleep", 800))
             idents = [v1.guid() for _ in range(12)]
             conn.send(b"".join(v1.request(each, "/echo", "x" * 250000) for each in idents))
             replies = [conn.receive()[1] for _ in idents]

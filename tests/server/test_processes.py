@@ -107,9 +107,10 @@ def test_drain_under_load(number, tmp_path):
         family = server.everyone()
         load = Load(server.address, "/sleep", 20, connections=16, patience=5)
         load.start()
+        assert wait_until(lambda: load.answered > 32)
         with v1.Conn(server.address) as slow, v1.Conn(server.address) as late:
-            slow.send(v1.request(v1.guid(), "/sleep", 700))
-            wait_tasking(late, 17)
+            slow.send(v1.request(v1.guid(), "/sleep", 1500))
+            assert slow.command("getStat")["code"] == 0  # it has been read
             assert late.call("/echo", 1, attempt=0)["code"] == 0
             server.signal(number)
             assert wait_until(lambda: FINISHING in server.log())
