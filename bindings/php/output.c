@@ -31,6 +31,7 @@ static const char *const NAMES[STREAM_COUNT] = {"STDOUT", "STDERR"};
 
 struct php_dora_output {
     line lines[STREAM_COUNT];
+    zval *constants[STREAM_COUNT];         /* STDOUT and STDERR; NULL: not looked up yet */
     php_stream_ops ops[STREAM_COUNT];      /* PHP's own, but for writing and closing */
     php_stream_ops copy_ops[STREAM_COUNT]; /* of copies of the descriptors: but for writing */
     int (*close)(php_stream *stream, int close_handle);
@@ -155,8 +156,10 @@ static int on_close(php_stream *stream, int close_handle)
 /* Where one of the constants STDOUT and STDERR is no stream any more, it becomes a new one. */
 static void stream_take(php_dora_output *self, int which)
 {
-    zval *constant = zend_get_constant_str(NAMES[which], strlen(NAMES[which]));
-
+    if (self->constants[which] == NULL) { /* once it is there it stays where it is */
+        self->constants[which] = zend_get_constant_str(NAMES[which], strlen(NAMES[which]));
+    }
+    zval *constant = self->constants[which];
     if (constant == NULL || Z_TYPE_P(constant) != IS_RESOURCE) {
         return;
     }

@@ -90,7 +90,8 @@ static dora_err call(dr_job *job)
         return err;
     }
     /* Calls that the handler makes end with its caller's. */
-    if (job->request.deadline_ns != 0) {
+    const bool has_deadline = job->request.deadline_ns != 0;
+    if (has_deadline) {
         dr_deadline_set(job->request.deadline_ns);
     }
     const bool has_trace = job->request.trace.len > 0;
@@ -104,7 +105,9 @@ static dora_err call(dr_job *job)
     job->worker->job = job;
     err = runtime->invoke(runtime->host, job->handler, &job->request, &job->reply);
     job->worker->job = NULL;
-    dr_deadline_set(0);
+    if (has_deadline) {
+        dr_deadline_set(0);
+    }
     if (has_trace) {
         dora_trace_set(NULL);
     }
