@@ -163,7 +163,8 @@ sanitized_pytest()
         LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
         PYTHONPATH=$(echo "$out"/python-asan/lib*)
         export LD_PRELOAD PYTHONPATH
-        run_pytest tests/python/test_{app,call,client,middleware,modes,modes_served,threads}.py
+        run_pytest tests/python/test_{app,call,client,middleware,modes,modes_served,threads}.py \
+            tests/python/test_{stream,async_stream,parts,places}.py
     ) >"$out/python-asan.pytest" 2>&1
     status=$?
     cat "$report".* 2>/dev/null && status=1 && echo "0 passed, 1 failed" >>"$out/python-asan.pytest"
