@@ -38,12 +38,12 @@ def wrong_of(call, name, code, runs, windows):
         return "ran, and code %d says that it did not" % code
     if code == 0 and not runs and not (call.kind.startswith("AN") and has_lost(call, windows)):
         return "was answered and did not run"
-    reasons = reasons_of(call, code, windows)
-    if call.kind == OVER and code == 0:
-        return "ran for longer than it may"
+    if code == 0:
+        return "ran for longer than it may" if call.kind == OVER else None
     if code == WANTED.get(call.kind):
         return None
-    if code != 0 and not reasons:
+    reasons = reasons_of(call, code, windows)
+    if not reasons:
         return "failed with %d, and nothing was broken that explains it" % code
     if reasons == {"upgrade"} and runs:
         return "ran, and its connection was closed without an answer"
