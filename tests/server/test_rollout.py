@@ -258,6 +258,15 @@ def test_now_is_not_watched(site):
         assert value(server, "/version") == "three"
 
 
+def test_an_upgrade_waits_for_the_verdict(site):
+    with serve(site, {"p": site.pool(site.python("one"))}) as server:
+        site.python("two")
+        with watched(server), v1.Conn(server.address) as conn:
+            said = conn.command("upgrade", timeout=60)
+            assert said["code"] == 100209, said
+            assert "a reload is watched" in said["msg"] and "dora reload --now" in said["msg"]
+
+
 def test_a_stop_ends_the_watch(site):
     with serve(site, {"p": site.pool(site.python("one", site.slow))}) as server:
         site.python("two", site.slow)

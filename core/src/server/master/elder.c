@@ -296,7 +296,11 @@ static const char *refusal(const dr_server *server, char *room, size_t room_len)
         return "the master has given up its starter's rights (master_user), without which a new "
                "one cannot start: stop it and start it again";
     }
-    if (server->reload.is_wanted || server->reload.is_loading || dr_watch_is_on(server)) {
+    if (dr_watch_is_on(server)) {
+        return "a reload is watched before it takes over: ask again when it has, or end that with "
+               "dora reload --now";
+    }
+    if (server->reload.is_wanted || server->reload.is_loading) {
         return "a reload is under way: ask again when it is done";
     }
     if (self->stage != DR_ELDER_ALONE) {
