@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: e315f0c544f981f158b3ed5003be0f5e30be6e43 */
+ * Stub hash: 722c00f39bd806ae6d8adb9913a5081292ff5f91 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Dora_zygote, 0, 0, IS_NEVER, 0)
 ZEND_END_ARG_INFO()

@@ -2,8 +2,8 @@
  * and by which what it does knows its caller's time. */
 #include "async_worker.h"
 
-/* So long after it was told a loop would have turned. */
-#define BLOCKED_NS 10000000u
+/* So long after it was told a loop would have turned, also one with much to do. */
+#define BLOCKED_NS 100000000u
 
 dr_py_running *dr_py_running_new(dr_py_loop *self, dora_task *task)
 {
@@ -75,10 +75,13 @@ static bool is_blocking(dr_py_running *one, uint64_t told_ns)
 }
 
 /* is_stepping says whether a task is in its own code: else it is in the loop's, which would lose
- * what it was about to do. */
+ * what it was about to do, or in a callback, which may be of what others share. */
 static bool is_stepping(PyObject *task)
 {
-    PyObject *coroutine = task != Py_None ? PyObject_CallMethod(task, "get_coro", NULL) : NULL;
+    if (task == Py_None) {
+        return false;
+    }
+    PyObject *coroutine = PyObject_CallMethod(task, "get_coro", NULL);
     PyObject *said = coroutine != NULL ? PyObject_GetAttrString(coroutine, "cr_running") : NULL;
     const bool is_running = said != Py_False;
     PyErr_Clear(); /* it is none of Python's own */

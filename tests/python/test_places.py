@@ -65,7 +65,9 @@ def test_one_that_waits_for_its_turn_has_it_when_the_threads_end():
     order = []
     room = threading.Event()
     threads.put(Work("first", order, lambda: threads.lend(lambda: room.wait(DEADLINE_S))))
-    wait_until(lambda: threads.lent, "the first to wait")
-    room.set()
-    threads.close()
+    try:
+        wait_until(lambda: threads.lent, "the first to wait")
+    finally:
+        room.set()
+        threads.close()
     wait_until(lambda: order == ["first"], "the first")

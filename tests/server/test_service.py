@@ -115,7 +115,7 @@ def test_the_watchdog_wants_every_lane(tmp_path):
                 with Held(thread):
                     wait_until(lambda: not select.select([manager.sock], [], [], 0.3)[0] or
                                manager.forget(), 2)
-                    silent += not select.select([manager.sock], [], [], 1.0)[0]
+                    silent += not select.select([manager.sock], [], [], 0.7)[0]
                 manager.hear_until("WATCHDOG", 5)  # they go on, and so does it
             assert silent == 3  # one for each lane: other threads do not count
             assert server.stop() == 0

@@ -43,7 +43,7 @@ def test_streams_leave_half_of_a_pool_to_calls():
             refused = answers.pop(idents.pop())
             assert envelope(refused) == OVERLOADED
             assert "streams of pool stream have half" in refused["data"]["msg"]
-            assert refused["data"]["data"]["retry_after_ms"] >= 10
+            assert refused["data"]["data"]["retry_after_ms"] == 1000  # nobody knows how long
             assert list(answers) == idents[:1]
             assert stat(server)["pools"]["stream"]["refused"] == count
             call = v1.guid()
@@ -201,7 +201,7 @@ def server():
 
 def begun(server, body, conn):
     conn.send(body)
-    assert wait_until(lambda: stat(server)["tasking_num"] == 1)
+    assert wait_until(lambda: stat(server)["pools"]["stream"]["running"] == 1)
 
 
 def join(body, conn):

@@ -145,7 +145,7 @@ def test_nginx_passes_parts_on_as_they_come(server, nginx, certificates, tmp_pat
             return conn.command("getStat")["data"]["server"]["tasking_num"]
 
     url = "https://localhost:%d/stream" % nginx[0]
-    command = ["curl", "-sSN", "--cacert", certificates.ca, "-d"]
+    command = ["curl", "-sSN", "--max-time", "30", "--cacert", certificates.ca, "-d"]
     with subprocess.Popen([*command, json.dumps(str(tmp_path)), url + "/gate"],
                           stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b'{"part":"first"}\n'  # the second is not made yet

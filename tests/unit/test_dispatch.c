@@ -275,6 +275,26 @@ static void streams_leave_half_to_others(void **state)
     }
 }
 
+/* One that is larger than half of the memory has it where no other stream is there. */
+static void the_first_stream_may_be_large(void **state)
+{
+    setting *at = *state;
+    uint32_t task;
+    dr_pool_limits limits = small_limits(1, 30);
+    limits.slab_bytes = 32u * 32u * 1024u;
+    set_up(at, &limits);
+    (void)unit_pool_worker(&at->pool);
+    char param[20 * 32 * 1024];
+    memset(param, 'x', sizeof(param));
+    const dr_task_input large = {.name = text_slice("a"),
+                                 .param = {param, sizeof(param)},
+                                 .guid = UNIT_GUID,
+                                 .type = DR_TYPE_ST_S,
+                                 .window = 1};
+    assert_int_equal(submit_task(&at->pool, &large, &task), 0);
+    assert_int_equal(submit_stream(at, &task), DORA_CODE_OVERLOADED);
+}
+
 static void a_stalled_worker_is_relieved(void **state)
 {
     setting *at = *state;
@@ -524,6 +544,7 @@ int main(void)
         unit_in(setting, broken_entries_harm_nobody),
         unit_in(setting, the_queue_is_bounded),
         unit_in(setting, streams_leave_half_to_others),
+        unit_in(setting, the_first_stream_may_be_large),
         unit_in(setting, a_stalled_worker_is_relieved),
         unit_in(setting, cancelling_a_started_task_fails),
         unit_in(setting, what_is_cancelled_in_a_workers_hand_is_no_share),

@@ -210,6 +210,32 @@ static void a_further_connection_is_turned_away(void **state)
     }
 }
 
+/* The one connection that is open is silent, so a call that left it may not go back: each further
+ * one that is turned away is a try, with its pause. */
+static void a_silent_connection_is_nowhere_to_go(void **state)
+{
+    driver *d = *state;
+    char guids[4][33];
+    driver_begin(d, "a:1", 4, 1);
+    driver_start(d, DORA_MUX_CALL);
+    dora_mux_connected(d->mux, d->conns[0], d->now_ns);
+    driver_drive(d);
+    assert_int_equal(driver_take(d, d->conns[0], guids, 4), 1);
+    d->now_ns += 600 * MS; /* of the second that it has */
+    dora_mux_tick(d->mux, d->now_ns);
+    driver_drive(d);
+    assert_int_equal(d->conn_count, 2);
+    dora_mux_connected(d->mux, d->conns[1], d->now_ns);
+    driver_drive(d);
+    assert_int_equal(driver_take(d, d->conns[1], guids, 4), 1);
+    refuse(d, d->conns[1], guids[0], DORA_CODE_OVERLOADED);
+    assert_int_equal(d->conn_count, 2);
+    d->now_ns += 500 * MS;
+    dora_mux_tick(d->mux, d->now_ns);
+    driver_drive(d);
+    assert_int_equal(d->done, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +245,7 @@ int main(void)
         unit_in(driver, a_refused_call_leaves_its_connection),
         unit_in(driver, some_of_many_are_refused),
         unit_in(driver, a_further_connection_is_turned_away),
+        unit_in(driver, a_silent_connection_is_nowhere_to_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

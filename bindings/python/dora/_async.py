@@ -476,9 +476,10 @@ class AsyncClient:
     def _wake(self) -> None:
         """Has the events looked at once in this turn of the loop: so writes are few and large."""
         if not self._woken and not self._loop.is_closed():
-            self._woken = True
-            # In no caller's context: connections are everybody's.
+            # In no caller's context: connections are everybody's. What ends a handler may be raised
+            # here: then the next one wakes it.
             self._loop.call_soon(self._pump, context=contextvars.Context())
+            self._woken = True
 
     def _pump(self) -> None:
         self._woken = False

@@ -149,8 +149,8 @@ def until_done(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Any:
             with contextlib.suppress(asyncio.CancelledError):
                 loop.run_until_complete(task)
         raise
-    except asyncio.CancelledError:
-        if one.error is not None:
+    except BaseException as found:
+        if one.error is not None and (one.is_late or isinstance(found, asyncio.CancelledError)):
             raise one.error from None
         raise
     finally:

@@ -48,7 +48,7 @@ static unsigned thousandths(dora_slice number)
             worth /= 10;
         }
     }
-    return sum > 1000 ? 1000 : sum;
+    return sum > 1000 ? 0 : sum;
 }
 
 /* quality_of reads the parameters of a range. */

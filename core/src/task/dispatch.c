@@ -168,11 +168,12 @@ static bool is_full(const dr_pool *pool, uint8_t priority)
 }
 
 /* are_streams_many: streams stay for long, so one more may have its place only where half of all is
- * left to other calls. */
+ * left to other calls; but the first may be large. */
 static bool are_streams_many(const dr_pool *pool, uint64_t bytes)
 {
-    return pool->streams >= pool->region.shape.tasks / 2 ||
-           pool->stream_bytes + dr_slab_capacity(bytes) > pool->region.shape.slab_bytes / 2;
+    return pool->streams > 0 &&
+           (pool->streams >= pool->region.shape.tasks / 2 ||
+            pool->stream_bytes + dr_slab_capacity(bytes) > pool->region.shape.slab_bytes / 2);
 }
 
 /* take_room takes a record and a block. Returns: DR_NONE when the pool is full. */

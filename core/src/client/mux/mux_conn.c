@@ -215,7 +215,7 @@ void dr_mux_move(dora_mux *mux, dr_mux_call *call, const dr_reason *reason, uint
     dr_mux_leave(mux, call);
     call->tries.is_same = true;
     if (dr_mux_place(mux, call, now_ns) != DORA_OK) {
-        dr_mux_over(mux, call, reason);
+        dr_mux_over(mux, call, call->maybe_ran != NULL ? call->maybe_ran : reason);
     } else {
         call->tries.is_same = was_same;
     }
@@ -243,11 +243,14 @@ void dr_mux_conn_end(dora_mux *mux, dr_mux_conn *conn, bool is_stopping, uint64_
     dr_mux_conn_sweep(mux, conn);
 }
 
-/* Whether a connection to the node other than `one` is open and takes calls. */
-static bool has_open_beside(const dora_mux *mux, size_t node, const dr_mux_conn *one)
+/* Whether a connection to the node other than `one` is open and takes calls, and is newer than the
+ * serial of a silent one. */
+static bool has_open_beside(const dora_mux *mux, size_t node, const dr_mux_conn *one,
+                            uint64_t newer_than)
 {
     for (const dr_mux_conn *conn = mux->more[node].conns; conn != NULL; conn = conn->next) {
-        if (conn->state == DR_CONN_OPEN && !conn->is_ending && conn != one) {
+        if (conn->state == DR_CONN_OPEN && !conn->is_ending && conn != one &&
+            conn->serial > newer_than) {
             return true;
         }
     }
@@ -256,12 +259,13 @@ static bool has_open_beside(const dora_mux *mux, size_t node, const dr_mux_conn 
 
 bool dr_mux_conn_has_open(const dora_mux *mux, size_t node)
 {
-    return has_open_beside(mux, node, NULL);
+    return has_open_beside(mux, node, NULL, 0);
 }
 
-bool dr_mux_conn_is_spare(dora_mux *mux, const dr_mux_conn *conn, uint64_t now_ns)
+bool dr_mux_conn_is_spare(dora_mux *mux, const dr_mux_conn *conn, const dr_mux_call *call,
+                          uint64_t now_ns)
 {
-    if (!has_open_beside(mux, conn->node, conn)) {
+    if (!has_open_beside(mux, conn->node, conn, call->newer_than)) {
         return false;
     }
     mux->more[conn->node].grow_after_ns = now_ns + DR_MUX_GROW_PAUSE_NS;
@@ -281,7 +285,6 @@ void dr_mux_conn_leave_node(dora_mux *mux, size_t node, uint64_t now_ns)
 void dr_mux_conn_refuse(dora_mux *mux, dr_mux_conn *conn, const dr_try *made,
                         const dr_reason *reason, uint64_t now_ns)
 {
-    const bool is_spare = made->is_overloaded && dr_mux_conn_is_spare(mux, conn, now_ns);
     dr_mux_conn_detach(mux, conn, DR_CONN_CLOSING);
     if (!mux->is_over &&
         dr_mux_record_outcome(mux, conn->node, made, 0, now_ns) == DR_ADVICE_LEAVE) {
@@ -291,7 +294,8 @@ void dr_mux_conn_refuse(dora_mux *mux, dr_mux_conn *conn, const dr_try *made,
         dr_mux_call *call = conn->sent.first != NULL ? conn->sent.first : conn->waiting.first;
         if (call->state == DR_CALL_ACCEPTED) {
             dr_mux_over(mux, call, &result_lost);
-        } else if (is_spare && !dr_mux_stream_is_heard(call)) {
+        } else if (made->is_overloaded && !dr_mux_stream_is_heard(call) &&
+                   dr_mux_conn_is_spare(mux, conn, call, now_ns)) {
             dr_mux_move(mux, call, reason, now_ns);
         } else {
             dr_mux_fail(mux, call, made, reason, now_ns);

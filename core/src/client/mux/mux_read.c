@@ -129,8 +129,9 @@ static bool take_reply(dora_mux *mux, dr_mux_call *call, const dr_incoming *inco
         end_stream(mux, call, &made, reply, now_ns, event);
         return true;
     }
-    const bool goes_beside =
-        is_turned_away(call, &made) && dr_mux_conn_is_spare(mux, call->conn, now_ns);
+    /* Of accepted work the same word may be of a full queue: that is asked again later. */
+    const bool goes_beside = !dr_call_type_is_accepted(call->type) && is_turned_away(call, &made) &&
+                             dr_mux_conn_is_spare(mux, call->conn, call, now_ns);
     learn(mux, call, &made, now_ns);
     if (goes_beside) {
         dr_mux_move(mux, call, &dr_reason_no_memory, now_ns);

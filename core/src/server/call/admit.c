@@ -128,6 +128,13 @@ static void settle_refused(dr_call *call, uint32_t index, const dr_request *requ
     }
 }
 
+/* retry_after_ms is when a pool that has refused a task is likely to have room for it. Streams stay
+ * for nobody knows how long. */
+static uint32_t retry_after_ms(dr_pool *pool, const char *why, uint64_t now_ns)
+{
+    return why == pool->full_of_streams ? DR_RETRY_AFTER_MS_USUAL : dr_room_ms(pool, now_ns);
+}
+
 /* place gives an api of a call that waits its place, or the code for which it has none. One whose
  * caller has no time is not begun, whoever is free. */
 static void place(dr_call *call, uint32_t index, const dr_request *request)
@@ -164,7 +171,7 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     }
     one->msg = dr_slice(why);
     one->retry_after_ms =
-        code == DORA_CODE_OVERLOADED ? dr_room_ms(one->pool, input.submitted_ns) : 0;
+        code == DORA_CODE_OVERLOADED ? retry_after_ms(one->pool, why, input.submitted_ns) : 0;
     settle_refused(call, index, request, code);
 }
 

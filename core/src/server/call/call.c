@@ -319,7 +319,7 @@ void dr_call_abandon(dr_call *call)
         return;
     }
     if (call->stream != NULL && call->stream->is_draining) {
-        dr_call_stream_end(call, 0);
+        dr_call_stream_end(call, 0, NULL);
         return;
     }
     if (dr_call_type_is_accepted(call->type) || call->left == 0) {

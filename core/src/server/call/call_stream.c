@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "net/http_exchange.h"
 #include "server/call/call_index.h"
 #include "server/call/reply.h"
@@ -222,7 +223,7 @@ void dr_call_stream_settle(dr_call *call)
     }
 }
 
-void dr_call_stream_end(dr_call *call, int64_t code)
+void dr_call_stream_end(dr_call *call, int64_t code, const char *text)
 {
     dr_call_stream *stream = call->stream;
     if (stream->is_pumping) {
@@ -232,6 +233,9 @@ void dr_call_stream_end(dr_call *call, int64_t code)
     stream->failed = code != 0 ? code : stream->failed;
     stream->pool = NULL;
     dr_call_stream_settle(call);
+    if (text != NULL) {
+        call->items[0].msg = dr_slice(text);
+    }
     dr_call_end(call);
 }
 
@@ -243,7 +247,7 @@ static bool go_on(dr_call *call)
         return false;
     }
     if (call->stream->is_draining) {
-        dr_call_stream_end(call, 0);
+        dr_call_stream_end(call, 0, NULL);
     }
     return true;
 }

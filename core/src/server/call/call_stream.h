@@ -46,9 +46,10 @@ void dr_call_stream_room_web(dr_http_exchange *exchange, void *lane);
  * that dr_expiry looks then. */
 uint64_t dr_call_stream_gives_up_ns(const dr_call *call);
 
-/* dr_call_stream_end ends one that is draining, with a code where the rest of it is lost, 0: it is
- * as its task has said. Not while it is pumping: it ends behind that. */
-void dr_call_stream_end(dr_call *call, int64_t code);
+/* dr_call_stream_end ends one that is draining, with a code where the rest of it is lost and a text
+ * that says why, 0 and NULL: it is as its task has said. Not while it is pumping: it ends behind
+ * that. */
+void dr_call_stream_end(dr_call *call, int64_t code, const char *text);
 
 /* dr_call_stream_settle makes what has become of the stream the outcome of its api. */
 void dr_call_stream_settle(dr_call *call);

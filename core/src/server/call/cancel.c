@@ -47,7 +47,7 @@ void dr_cancel(dr_call *call, int64_t code, const char *text)
         return;
     }
     if (call->stream != NULL && call->stream->is_draining) {
-        dr_call_stream_end(call, code); /* what was not sent yet is lost: it is no success */
+        dr_call_stream_end(call, code, text); /* what was not sent is lost: it is no success */
         return;
     }
     if (!dr_dedupe_has_joined(call)) {
