@@ -35,8 +35,8 @@ void dr_mux_conn_refuse(dora_mux *mux, dr_mux_conn *conn, const dr_try *made,
 void dr_mux_conn_leave_node(dora_mux *mux, size_t node, uint64_t now_ns);
 
 /* dr_mux_conn_is_spare says whether another connection to the node is open on which the call may be
- * sent, where the server has no room for this one: what was refused here goes there, and for a while
- * no further one is opened.
+ * sent, where the server has no room for this one: what was refused here goes there, and for a
+ * while no further one is opened.
  * dr_mux_move places a call anew at its node, which is no try; `reason` is why, where it cannot. */
 bool dr_mux_conn_is_spare(dora_mux *mux, const dr_mux_conn *conn, const dr_mux_call *call,
                           uint64_t now_ns);
