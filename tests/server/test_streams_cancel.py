@@ -37,6 +37,23 @@ def ends(server):
     return wait_until(lambda: stat(server)["tasking_num"] == 0)
 
 
+@pytest.mark.parametrize("kind", ["W_S", "ST_S"])
+def test_a_call_whose_body_is_unpacked_still_is_cancelled(server, kind):
+    """CN comes behind a large body that is translated in a thread of its own."""
+    with JsonConn(server.address) as conn:
+        ignored = stat(server)["ignored"]
+        for _ in range(5):
+            ident = v1.guid()
+            api = {"one": {"name": "/echo", "param": list(range(40000))}}
+            bodies = [{"api": api, "guid": ident, "type": kind}, {"type": "CN", "guid": ident}]
+            conn.send(b"".join(v1.frame(ident, json.dumps(one).encode()) for one in bodies))
+            reply = conn.reply(ident)
+            assert reply["code"] == 0 and reply["data"]["code"] == CANCELLED
+        assert conn.single("/echo", 1)["data"]["data"] == 1
+        assert stat(server)["ignored"] == ignored
+    assert ends(server)
+
+
 def until(conn, folder, **more):
     """A usual call that has begun and looks whether it should end."""
     folder.mkdir()

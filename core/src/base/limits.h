@@ -56,8 +56,7 @@
 #define DR_NEWEST_FIRST_MS 1500u        /* half of what clients wait by default */
 #define DR_RETRY_AFTER_MS_MIN 10u       /* a refused caller asks again: sooner is only more load */
 #define DR_RETRY_AFTER_MS_MAX 30000u    /*   later nobody knows what will be */
-#define DR_RETRY_AFTER_MS_USUAL                                                                    \
-    1000u /*   of memory that is short, workers that do not start, streams */
+#define DR_RETRY_AFTER_MS_USUAL 1000u   /*   where costs say nothing: memory, no worker, streams */
 #define DR_RETRY_TASKS_LOOKED 16u       /* that wait: what they take stands for what all take */
 #define DR_MAX_REQUESTS_AUTO UINT32_MAX /* of a pool: its workers are replaced if they have grown */
 #define DR_YOUNG_TASKS 100u             /* done by a worker that has what it needs, but no more */

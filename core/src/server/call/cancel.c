@@ -4,6 +4,7 @@
 #include "server/call/call_index.h"
 #include "server/call/call_stream.h"
 #include "server/call/dedupe.h"
+#include "server/call/offload.h"
 #include "server/call/reply.h"
 
 void dr_cancel_running(dr_call *call)
@@ -63,12 +64,12 @@ void dr_cancel(dr_call *call, int64_t code, const char *text)
     dr_call_abandon(call);
 }
 
-void dr_cancel_take(const dr_responder *responder, const dr_request *request)
+void dr_cancel_take(const dr_responder *responder, const char *guid)
 {
-    dr_call *call = dr_call_of(responder, request->guid.data);
-    if (call == NULL || dr_call_type_is_accepted(call->type)) {
+    dr_call *call = dr_call_of(responder, guid);
+    if (call != NULL && !dr_call_type_is_accepted(call->type)) {
+        dr_cancel(call, DORA_CODE_CANCELLED, dora_code_text(DORA_CODE_CANCELLED));
+    } else if (call != NULL || !dr_offload_cancel(responder, guid)) {
         dr_count_one(&responder->lane->ignored);
-        return;
     }
-    dr_cancel(call, DORA_CODE_CANCELLED, dora_code_text(DORA_CODE_CANCELLED));
 }

@@ -5,8 +5,9 @@
 
 #include "server/call/call.h"
 
-/* dr_cancel_take is a client's CN. */
-void dr_cancel_take(const dr_responder *responder, const dr_request *request);
+/* dr_cancel_take is a client's CN for the call of a guid. One whose body is unpacked still is
+ * cancelled when that is done. */
+void dr_cancel_take(const dr_responder *responder, const char *guid);
 
 /* dr_cancel answers whoever asked at once: this code and text for each api that has not ended.
  * What waits is dropped, what runs is asked to stop, unless a repeat of it has joined. */

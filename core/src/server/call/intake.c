@@ -162,7 +162,7 @@ static void take_word(const dr_responder *responder, const dr_request *request)
     } else if (request->type == DR_TYPE_TK) {
         dr_call_stream_take(responder, request);
     } else {
-        dr_cancel_take(responder, request);
+        dr_cancel_take(responder, request->guid.data);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "server/call/offload.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/threads.h"
 #include "server/call/answer.h"
@@ -208,6 +209,31 @@ void dr_offload_forget(const dr_responder *responder)
             each->responder.kind = DR_RESPONDER_NONE;
         }
     }
+}
+
+/* cancel_named marks the job of a guid. `more` stand behind the first for the same connection. */
+static bool cancel_named(dr_offload *job, const char *guid)
+{
+    while (job != NULL && (job->guid == NULL || memcmp(job->guid, guid, DR_GUID_LEN) != 0)) {
+        job = job->more;
+    }
+    if (job != NULL) {
+        job->is_cancelled = true;
+    }
+    return job != NULL;
+}
+
+bool dr_offload_cancel(const dr_responder *responder, const char *guid)
+{
+    dr_offloads *offloads = &responder->lane->offloads;
+    bool is_known = cancel_named(*find(&offloads->queues[0], responder), guid) ||
+                    cancel_named(*find(&offloads->queues[1], responder), guid);
+    for (dr_offload *each = offloads->running; each != NULL && !is_known; each = each->next) {
+        is_known = dr_responder_is_same(&each->responder, responder) && each->guid != NULL &&
+                   memcmp(each->guid, guid, DR_GUID_LEN) == 0;
+        each->is_cancelled |= is_known;
+    }
+    return is_known;
 }
 
 static bool is_any_framed(const dr_offload *first)

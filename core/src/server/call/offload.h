@@ -16,7 +16,9 @@ struct dr_offload {
     size_t bytes;           /* of the body: held for whoever asked until it is done */
     dr_offload *next; /* of those that run, or whose connection's turn it is after this one's */
     dr_offload *more; /* that waits for the same connection's next turn */
+    const char *guid; /* of the request; NULL: it is none */
     bool is_large;
+    bool is_cancelled;
     void (*work)(dr_offload *offload); /* in the thread pool: nothing of the lane may be touched */
     void (*done)(dr_offload *offload); /* on the lane; not for nobody */
     void (*free)(dr_offload *offload);
@@ -36,6 +38,10 @@ void dr_offload_run(const dr_responder *responder, dr_offload *offload, bool is_
 
 /* dr_offload_forget: whoever asked is gone. What has not begun is dropped. */
 void dr_offload_forget(const dr_responder *responder);
+
+/* dr_offload_cancel notes that a client cancels the request of this guid, where that is under way
+ * on its connection. Returns: whether it is. */
+bool dr_offload_cancel(const dr_responder *responder, const char *guid);
 
 /* dr_offload_has_frames says whether a lane has work on bodies of frames; those over HTTP do not
  * count. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/call/cancel.h"
 #include "server/call/intake.h"
 #include "server/call/offload.h"
 #include "wire/json_message.h"
@@ -50,6 +51,9 @@ static void on_unpacked(dr_offload *offload)
         responder.lane->is_late = self->is_late;
         dr_call_request(&responder, self->guid, self->body);
         responder.lane->is_late = false;
+        if (offload->is_cancelled) {
+            dr_cancel_take(&responder, self->guid);
+        }
     } else {
         dr_call_unreadable(&responder, self->guid, &self->error);
     }
@@ -73,6 +77,7 @@ dora_err dr_unpack_offload(dr_lane *lane, dr_conn *conn, const dr_frame *frame, 
     self->offload.done = on_unpacked;
     self->offload.free = free_unpacking;
     self->offload.bytes = sizeof(*self) + frame->body.len;
+    self->offload.guid = self->guid;
     self->options = lane->reactor.frame;
     self->options.gzip = is_packed;
     self->is_late = lane->reactor.apart_bound == 0;
