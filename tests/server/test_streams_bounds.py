@@ -201,7 +201,7 @@ def server():
 
 def begun(server, body, conn):
     conn.send(body)
-    assert wait_until(lambda: stat(server)["pools"]["stream"]["running"] == 1)
+    assert wait_until(lambda: streams.has_begun(stat(server)))
 
 
 def join(body, conn):

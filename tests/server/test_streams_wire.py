@@ -212,7 +212,7 @@ def test_joined_repeat_keeps_a_call_alive(server, conn, tmp_path):
     body = v1.request(ident, "/gate", str(tmp_path))
     conn.send(body)
     with v1.Conn(server.address) as other:
-        assert wait_until(lambda: stat(server)["tasking_num"] == 1)
+        assert wait_until(lambda: streams.has_begun(stat(server)))
         other.send(body)
         assert other.command("getStat")["code"] == 0  # it has been read
         streams.cancel(conn, ident)
@@ -225,7 +225,7 @@ def test_cancelled_call_is_not_kept(server, conn, tmp_path):
     ident = v1.guid()
     body = v1.request(ident, "/gate", str(tmp_path))
     conn.send(body)
-    assert wait_until(lambda: stat(server)["tasking_num"] == 1)
+    assert wait_until(lambda: streams.has_begun(stat(server)))
     streams.cancel(conn, ident)
     assert envelope(conn.receive()[1]) == 100211
     streams.open_gate(tmp_path)

@@ -16,6 +16,11 @@ def pools(workers=2, **more):
     return {"stream": {"app": app(), "runtime": "c", "workers": workers, **more}}
 
 
+def has_begun(stat):
+    """Whether a handler is at work: `running` counts what waits in a worker's inbox, too."""
+    return stat["pools"]["stream"]["running_tasks"] != []
+
+
 def open_gate(folder):
     with open(os.path.join(folder, "gate"), "w"):
         pass

@@ -174,6 +174,7 @@ $app->api('/edge', function () {
 $app->api('/pid', fn () => getmypid());
 $app->api('/wait', function ($param) {
     $ends = new Ends($param);
+    touch("$param.begun");
     while (true) {
         usleep(1000);
     }

@@ -42,6 +42,8 @@ def edge(param):
 def wait(param):
     """As long as it may."""
     try:
+        with open(param + ".begun", "w"):
+            pass
         time.sleep(60)
     finally:
         with open(param, "w"):

@@ -100,6 +100,7 @@ def plain(param):
 @app.api("/wait")
 async def wait(param):
     try:
+        made(param + ".begun")
         await asyncio.sleep(60)
     finally:
         made(param)
