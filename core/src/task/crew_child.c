@@ -214,10 +214,12 @@ void dr_children_forget(dr_crew *crew)
         const bool is_lost = slot->crew == crew->id && slot->state != DR_SLOT_EMPTY &&
                              slot->state != DR_SLOT_DEAD && slot->pid == child->pid;
         pthread_mutex_unlock(&pool->lock);
+        if (is_lost) { /* it may be at work though its zygote has not said yet who it is */
+            dr_gone_note(crew, child->slot, child->pid);
+        }
         if (is_lost && child->pid == 0) {
             dr_dispatch_worker_missing(pool, child->slot);
         } else if (is_lost) {
-            dr_gone_note(crew, child->slot, child->pid);
             dr_dispatch_worker_died(pool, child->slot);
         }
         drop(child);

@@ -115,8 +115,12 @@ static void tell_task(const dr_crew *crew, const dr_gone *gone, const dr_task_ra
     const char *type = dr_call_type_name((dr_call_type)ran->type);
     const bool is_asked = ran->interrupt != DR_INTERRUPT_NONE;
     limit_text(crew, ran, limit, sizeof(limit));
-    const int len = snprintf(text, sizeof(text), "worker process %d %s %swhile it ran %.*s",
-                             gone->pid, ending, limit, (int)ran->name_len, ran->name);
+    char who[32] = "a worker process"; /* whose zygote did not live to say which */
+    if (gone->pid > 0) {
+        (void)snprintf(who, sizeof(who), "worker process %d", gone->pid);
+    }
+    const int len = snprintf(text, sizeof(text), "%s %s %swhile it ran %.*s", who, ending, limit,
+                             (int)ran->name_len, ran->name);
     const dr_log_call call = {.kind = DR_LOG_CALL_ERROR,
                               .api = {ran->name, ran->name_len},
                               .guid = {ran->guid, DR_GUID_LEN},
