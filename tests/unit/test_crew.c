@@ -9,6 +9,7 @@
 #include "task/crew.h"
 #include "task/crew_child.h"
 #include "task/crew_gone.h"
+#include "task/watch.h"
 
 #define WORKERS 2u
 #define PID 4711
@@ -146,12 +147,30 @@ static void a_status_that_does_not_come_is_not_awaited_for_ever(void **state)
     assert_int_equal(asked(self), WORKERS);
 }
 
+/* A worker may be at work before its zygote, which is killed, has said who it is. */
+static void what_a_nameless_worker_ran_is_told(void **state)
+{
+    const dr_task_input input = {.name = {"/t", 2}, .param = {"N;", 2}, .guid = UNIT_GUID};
+    scene *self = *state;
+    begin(self);
+    dr_crew_balance(self->crew);
+    assert_int_equal(asked(self), WORKERS);
+    const uint32_t slot = self->pool.slots[0].state == DR_SLOT_STARTING ? 0 : 1;
+    dr_dispatch_worker_ready(&self->pool, slot);
+    (void)unit_pool_submit(&self->pool, &input);
+    (void)unit_pool_start(&self->pool, slot);
+    dr_children_forget(self->crew);
+    assert_int_equal(self->pool.slots[slot].state, DR_SLOT_DEAD);
+    assert_non_null(self->crew->gone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         unit_in(scene, with_no_crash_before_nobody_waits),
         unit_in(scene, after_a_crash_the_next_status_is_awaited),
         unit_in(scene, a_status_that_does_not_come_is_not_awaited_for_ever),
+        unit_in(scene, what_a_nameless_worker_ran_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
