@@ -11,19 +11,10 @@ import pytest
 
 from support import streams, v1
 from support.server import Server, wait_until
+from support.streams import envelope, stat
 
 EXPIRED, OVERLOADED, CANCELLED = 100202, 100203, 100211
 WEB = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}
-
-
-def envelope(reply):
-    assert reply["code"] == 0, reply
-    return reply["data"]["code"]
-
-
-def stat(server):
-    with v1.Conn(server.address) as conn:
-        return conn.command("getStat")["data"]["server"]
 
 
 def is_quiet(server):
@@ -201,7 +192,7 @@ def server():
 
 def begun(server, body, conn):
     conn.send(body)
-    assert wait_until(lambda: streams.has_begun(stat(server)))
+    assert wait_until(lambda: streams.has_begun(server))
 
 
 def join(body, conn):

@@ -11,6 +11,7 @@ from support import streams, v1
 from support.bytes import Peer, head
 from support.json_conn import JsonConn
 from support.server import Server, wait_until
+from support.streams import stat
 
 CANCELLED, EXPIRED, LIMIT, BAD_BODY = 100211, 100202, 100201, 100006
 
@@ -26,11 +27,6 @@ def server():
 def conn(server):
     with v1.Conn(server.address) as one:
         yield one
-
-
-def stat(server):
-    with v1.Conn(server.address) as conn:
-        return conn.command("getStat")["data"]["server"]
 
 
 def ends(server):

@@ -9,23 +9,14 @@ import pytest
 
 from support import processes, streams, v1
 from support.server import Server, wait_until
+from support.streams import envelope, stat
 from support.upgrade import Family
 
 DIED, CANCELLED, STOPPING = 100200, 100211, 100207
 
 
-def stat(server):
-    with v1.Conn(server.address) as conn:
-        return conn.command("getStat")["data"]["server"]
-
-
 def tasks(server):
     return stat(server)["tasking_num"]
-
-
-def envelope(reply):
-    assert reply["code"] == 0, reply
-    return reply["data"]["code"]
 
 
 def conn_command(server, name):

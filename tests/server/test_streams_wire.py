@@ -10,6 +10,7 @@ import pytest
 from support import streams, v1
 from support.json_conn import JsonConn
 from support.server import Server, wait_until
+from support.streams import envelope, stat
 
 
 with open(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "vectors",
@@ -27,16 +28,6 @@ def server():
 def conn(server):
     with v1.Conn(server.address) as one:
         yield one
-
-
-def stat(server):
-    with v1.Conn(server.address) as conn:
-        return conn.command("getStat")["data"]["server"]
-
-
-def envelope(reply):
-    assert reply["code"] == 0, reply
-    return reply["data"]["code"]
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda one: one["name"])
@@ -212,7 +203,7 @@ def test_joined_repeat_keeps_a_call_alive(server, conn, tmp_path):
     body = v1.request(ident, "/gate", str(tmp_path))
     conn.send(body)
     with v1.Conn(server.address) as other:
-        assert wait_until(lambda: streams.has_begun(stat(server)))
+        assert wait_until(lambda: streams.has_begun(server))
         other.send(body)
         assert other.command("getStat")["code"] == 0  # it has been read
         streams.cancel(conn, ident)
@@ -225,7 +216,7 @@ def test_cancelled_call_is_not_kept(server, conn, tmp_path):
     ident = v1.guid()
     body = v1.request(ident, "/gate", str(tmp_path))
     conn.send(body)
-    assert wait_until(lambda: streams.has_begun(stat(server)))
+    assert wait_until(lambda: streams.has_begun(server))
     streams.cancel(conn, ident)
     assert envelope(conn.receive()[1]) == 100211
     streams.open_gate(tmp_path)

@@ -16,9 +16,21 @@ def pools(workers=2, **more):
     return {"stream": {"app": app(), "runtime": "c", "workers": workers, **more}}
 
 
-def has_begun(stat):
+def stat(server):
+    """What a server says of itself."""
+    with v1.Conn(server.address) as conn:
+        return conn.command("getStat")["data"]["server"]
+
+
+def envelope(reply):
+    """The code of a reply's one api."""
+    assert reply["code"] == 0, reply
+    return reply["data"]["code"]
+
+
+def has_begun(server):
     """Whether a handler is at work: `running` counts what waits in a worker's inbox, too."""
-    return stat["pools"]["stream"]["running_tasks"] != []
+    return stat(server)["pools"]["stream"]["running_tasks"] != []
 
 
 def open_gate(folder):

@@ -208,8 +208,8 @@ class PythonClient(Caller):
         self.book(ident, "W_M", codes, began, len(codes) == len(MANY))
 
 
-class PythonAsync(Caller):
-    """dora.AsyncClient: a few calls at a time on few connections."""
+class Async(Caller):
+    """dora.AsyncClient: `call` is made by a few tasks at a time, on few connections."""
 
     tasks = 3
 
@@ -224,15 +224,21 @@ class PythonAsync(Caller):
 
     async def task(self, client, numbers):
         while not self.ended.is_set():
-            ident = "%s-%d" % (self.mark, next(numbers))
-            name, param, code = self.random.choice(NAMES), self.param(ident), 0
-            began, answer = time.monotonic(), None
-            try:
-                answer = await client.call(name, param)
-            except dora.Error as error:
-                code = error.code
-            self.book(ident, "W_S", {name: code}, began, code != 0 or answer == param)
+            await self.call(client, "%s-%d" % (self.mark, next(numbers)))
             await asyncio.sleep(PAUSE_S)
+
+
+class PythonAsync(Async):
+    """Its calls."""
+
+    async def call(self, client, ident):
+        name, param, code = self.random.choice(NAMES), self.param(ident), 0
+        began, answer = time.monotonic(), None
+        try:
+            answer = await client.call(name, param)
+        except dora.Error as error:
+            code = error.code
+        self.book(ident, "W_S", {name: code}, began, code != 0 or answer == param)
 
 
 class Program(Caller):

@@ -1,16 +1,14 @@
 """Who asks for streams while the soak lasts, through each door and with each language's client.
 Every third one leaves in the middle."""
 
-import asyncio
 import http.client
-import itertools
 import json
 import time
 
 import dora
 from support import streams, v1
 
-from .callers import BROKEN, PAUSE_S, TIMEOUT_S, Caller, Framed
+from .callers import BROKEN, TIMEOUT_S, Async, Caller, Framed
 
 NAMES = ("/python/parts", "/php/parts", "/c/parts")
 PARTS = 20  # of each handler
@@ -143,35 +141,21 @@ class PythonStreamer(Streamer):
         return CANCELLED
 
 
-class AsyncStreamer(Streamer):
-    """dora.AsyncClient: a few streams at a time on few connections."""
+class AsyncStreamer(Async, Streamer):
+    """dora.AsyncClient."""
 
-    tasks = 3
-
-    def call_all(self):
-        asyncio.run(self.main())
-
-    async def main(self):
-        numbers = itertools.count()
-        async with dora.AsyncClient(self.world.redis.url, group="g", timeout=TIMEOUT_S,
-                                    wait=TIMEOUT_S) as client:
-            await asyncio.gather(*(self.task(client, numbers) for _ in range(self.tasks)))
-
-    async def task(self, client, numbers):
-        while not self.ended.is_set():
-            ident = "%s-%d" % (self.mark, next(numbers))
-            name, param, leaves = self.plan(ident)
-            began, code, seen = time.monotonic(), 0, []
-            try:
-                async with client.stream(name, param, timeout=TIMEOUT_S) as stream:
-                    async for part in stream:
-                        seen.append(part)
-                        if leaves and len(seen) == LEAVES_AFTER:
-                            code = CANCELLED
-                            break
-                    else:
-                        seen.append(stream.result)
-            except dora.Error as error:
-                code = error.code
-            self.book_stream(ident, name, param, leaves, code, began, seen)
-            await asyncio.sleep(PAUSE_S)
+    async def call(self, client, ident):
+        name, param, leaves = self.plan(ident)
+        began, code, seen = time.monotonic(), 0, []
+        try:
+            async with client.stream(name, param, timeout=TIMEOUT_S) as stream:
+                async for part in stream:
+                    seen.append(part)
+                    if leaves and len(seen) == LEAVES_AFTER:
+                        code = CANCELLED
+                        break
+                else:
+                    seen.append(stream.result)
+        except dora.Error as error:
+            code = error.code
+        self.book_stream(ident, name, param, leaves, code, began, seen)
