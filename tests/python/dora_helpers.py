@@ -6,13 +6,12 @@ import json
 import os
 import selectors
 import signal
-import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 from dora import wire
+from support.door import Door, end
 
 DEADLINE_S = 60.0  # for a busy machine; what hangs is told then
 SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
@@ -120,23 +119,18 @@ class Peer:
         self.answer = answer
         self.options = options
         self.calls = 0
-        self.connections = 0
         self.ended = 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.node = f"127.0.0.1:{self.port}"
-        self.sockets = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.door = Door(self._serve)
+        self.port = self.door.port
+        self.node = self.door.address
 
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self.sockets.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+    @property
+    def sockets(self):
+        return self.door.sockets
+
+    @property
+    def connections(self):
+        return len(self.sockets)
 
     def _serve(self, connection):
         data = b""
@@ -163,17 +157,13 @@ class Peer:
                 if reply is None:
                     return
                 connection.sendall(reply)
-        except OSError:
-            pass
         finally:
-            connection.close()
+            end(connection)
             self.ended += 1
 
     def close(self):
         """Stop listening and drop every connection."""
-        self.listener.close()
-        for one in self.sockets:
-            one.close()
+        self.door.close()
 
 
 def envelope(guid, data=None, code=0, msg="OK"):

@@ -101,9 +101,10 @@ def test_an_older_server_is_named(client):
 @pytest.mark.parametrize(("times", "text"), [
     ({"idle": 0.05}, r"silent for too long \(idle\)"), ({"timeout": 0.05}, r"over \(timeout\)")])
 def test_each_time_has_a_name(client, server, name, times, text):
-    stream = client.stream(name, **times)
-    parts = []
+    assert client.call("/call", 1) == 1  # it is connected then
+    stream, parts = [], []
     with pytest.raises(dora.TimeoutError, match=text) as caught:
+        stream = client.stream(name, **times)  # which may be over before it has begun
         for part in stream:
             parts.append(part)  # noqa: PERF402: what came before the error counts
     assert caught.value.code == 100009 and list(stream) == []

@@ -45,7 +45,7 @@ def test_parts_are_lines_and_the_result_is_the_last(server):
 
 def test_errors_come_behind_the_parts(server):
     assert run(server, "--stream", "/fail") == (1, '"a"\n', "dora call: /fail: 404 no such\n")
-    status, out, said = run(server, "--stream", "/quiet", "--idle", "0.05")
+    status, out, said = run(server, "--stream", "/quiet", "--idle", "0.5")
     assert status == 4 and out in ("", '"a"\n') and "100009" in said and "idle" in said
     status, out, said = run(server, "--stream", "/quiet", "--timeout=0.5")
     assert status == 4 and "the stream's time is over" in said

@@ -1,14 +1,13 @@
 """`retry` of the clients in C, Python and PHP: a call whose connection breaks runs once."""
 
 import os
-import socket
 import subprocess
 import sys
-import threading
 
 import pytest
 
 from support import v1
+from support.door import Door, end, pass_on
 from support.server import Server, python_pool, wait_until
 
 RETRY_CLIENT = os.path.join(os.path.dirname(os.environ.get("DORA_BIN", "")), "tests",
@@ -44,46 +43,15 @@ def program(language):
             "-r", PHP, "--"]
 
 
-class Breaking:
+class Breaking(Door):
     """A way to a server whose first connection breaks when it is told to; later ones hold."""
 
     def __init__(self, address):
         host, port = address.rsplit(":", 1)
-        self.target = (host, int(port))
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
-        self.pairs = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                near = self.listener.accept()[0]
-            except OSError:
-                return
-            far = socket.create_connection(self.target)
-            self.pairs.append((near, far))
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
-
-    @staticmethod
-    def _copy(one, other):
-        try:
-            while data := one.recv(65536):
-                other.sendall(data)
-        except OSError:
-            pass
+        super().__init__(lambda near: pass_on(near, (host, int(port))))
 
     def break_first(self):
-        for sock in self.pairs[0]:
-            sock.shutdown(socket.SHUT_RDWR)
-
-    def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for pair in self.pairs:
-            for sock in pair:
-                sock.close()
+        end(self.sockets[0])
 
 
 @pytest.mark.parametrize("language", ["c", "python", "php"])

@@ -7,12 +7,12 @@ import os
 import socket
 import ssl
 import subprocess
-import threading
 
 import pytest
 
 import dora
 from support import tls, v1
+from support.door import Door
 from support.server import Server, program, python_pool
 
 try:
@@ -118,32 +118,17 @@ def strict(certificates):
         yield made
 
 
-class Peer:
-    """`with Peer(meet) as node`: `meet(sock)` has each connection."""
+@contextlib.contextmanager
+def peer(meet):
+    """`with peer(meet) as node`: `meet(sock)` has each connection, which is open until its client
+    goes."""
+    def hold(sock):
+        meet(sock)
+        while sock.recv(65536):
+            pass
 
-    def __init__(self, meet):
-        self.meet, self.held = meet, []
-        self.door = socket.create_server(("127.0.0.1", 0))
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                sock = self.door.accept()[0]
-                self.held.append(sock)
-                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
-        with contextlib.suppress(OSError):
-            self.meet(sock)
-
-    def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
-        return "tls://127.0.0.1:%d" % self.door.getsockname()[1]
-
-    def __exit__(self, *_):
-        self.door.close()
-        for sock in self.held:
-            sock.close()
+    with Door(hold) as door:
+        yield "tls://" + door.address
 
 
 def shaker(certificates, name, alpn="dora/1"):
@@ -233,7 +218,7 @@ def test_the_environment_says_what_no_flag_does(server, certificates):
     ("revoked", "is revoked"),
 ])
 def test_a_certificate_that_is_not_good_is_named(certificates, caller, name, words):
-    with Peer(shaker(certificates, name)) as node:
+    with peer(shaker(certificates, name)) as node:
         code, text = caller(node, {"tls_ca": certificates.ca, "tls_crl": certificates.crl})
     assert code == NOT_RUN
     assert "cannot connect to " + node in text
@@ -279,7 +264,7 @@ def test_an_alert_says_that_tls_is_spoken(caller):
     def refuse(sock):
         sock.recv(4096)
         sock.sendall(bytes([21, 3, 3, 0, 2, 2, 70]))  # alert: protocol_version
-    with Peer(refuse) as node:
+    with peer(refuse) as node:
         plain = node.removeprefix("tls://")
         code, text = caller(plain, {})
     assert code == NOT_RUN
@@ -288,7 +273,7 @@ def test_an_alert_says_that_tls_is_spoken(caller):
 
 
 def test_a_handshake_has_the_time_of_the_call(certificates):
-    with Peer(lambda sock: sock.recv(1)) as node:
+    with peer(lambda sock: sock.recv(1)) as node:
         for ask in (by_python, by_asyncio, by_php):
             code, text = ask(node, {"tls_ca": certificates.ca, "timeout": 0.3})
             assert code == NOT_RUN
@@ -296,7 +281,7 @@ def test_a_handshake_has_the_time_of_the_call(certificates):
 
 
 def test_a_handshake_that_is_cut_is_no_call(certificates, caller):
-    with Peer(lambda sock: (sock.recv(1), sock.shutdown(socket.SHUT_RDWR))) as node:
+    with peer(lambda sock: (sock.recv(1), sock.shutdown(socket.SHUT_RDWR))) as node:
         code, text = caller(node, {"tls_ca": certificates.ca})
     assert code == NOT_RUN and "TLS" in text
 
@@ -305,7 +290,7 @@ def test_another_protocol_is_refused(certificates, caller):
     def refuse(sock):
         sock.recv(4096)
         sock.sendall(bytes([21, 3, 3, 0, 2, 2, 120]))  # alert: no_application_protocol
-    with Peer(refuse) as node:
+    with peer(refuse) as node:
         code, text = caller(node, {"tls_ca": certificates.ca})
     assert code == NOT_RUN and "(ALPN)" in text
 

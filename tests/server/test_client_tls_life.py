@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import threading
 import time
@@ -18,6 +17,7 @@ import pytest
 import dora
 from support import tls, v1
 from support.access import TOKENS, access
+from support.door import Door
 from support.fpm import Fpm
 from support.server import Server, python_pool, wait_until
 from support.tls_wire import Recorder
@@ -138,20 +138,15 @@ def test_a_child_has_connections_of_its_own_and_leaves_those_of_its_parent(serve
 # ---- ended ----
 
 
-class Answerer:
+class Answerer(Door):
     """`with Answerer(certificates, says) as node`: of each connection's requests the first few are
     answered, as many as `says` has for it; then it says goodbye, and closes."""
 
     def __init__(self, certificates, says):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificates.cert("server"), certificates.key("server"))
-        self.door = socket.create_server(("127.0.0.1", 0))
         self.says, self.met = says, 0
-
-    def _serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                self._meet(self.door.accept()[0])
+        super().__init__(self._meet)
 
     def _meet(self, sock):
         count = self.says[min(self.met, len(self.says) - 1)]
@@ -169,11 +164,7 @@ class Answerer:
             one.unwrap()
 
     def __enter__(self):
-        threading.Thread(target=self._serve, daemon=True).start()
-        return self, "tls://127.0.0.1:%d" % self.door.getsockname()[1]
-
-    def __exit__(self, *_):
-        self.door.close()
+        return self, "tls://" + self.address
 
 
 def idle():

@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import socket
 import subprocess
-import threading
 import time
 
 import pytest
 
 from support import v1
+from support.door import Door
 from support.metrics import admin_of, ask
 from support.monitor import Monitor
 from support.redis import RedisServer, free_port
@@ -285,41 +284,19 @@ def test_passwords_are_not_told():
             assert wait_until(lambda: said(server, "/2: down: AUTH"))
 
 
-class Talker:
+def talker(text):
     """Accepts connections and says one thing to each."""
+    def say(conn):
+        conn.sendall(text)
+        while conn.recv(4096):
+            pass
 
-    def __init__(self, text):
-        self.text = text
-        self.door = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.door.getsockname()[1]
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self):
-        while True:
-            try:
-                conn = self.door.accept()[0]
-            except OSError:
-                return
-            with conn:
-                conn.sendall(self.text)
-                conn.settimeout(5)
-                try:
-                    while conn.recv(4096):
-                        pass
-                except OSError:
-                    pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.door.shutdown(socket.SHUT_RDWR)
-        self.door.close()
+    return Door(say)
 
 
 def test_nonsense_is_refused():
-    with Talker(b"HTTP/1.1 400 Bad Request\r\n\r\n") as web, Talker(b"\0" * 1000) as zeros, \
-            Talker(b"$999999999999\r\n") as huge, Talker(b"+OK\r\n" * 100) as many:
+    with talker(b"HTTP/1.1 400 Bad Request\r\n\r\n") as web, talker(b"\0" * 1000) as zeros, \
+            talker(b"$999999999999\r\n") as huge, talker(b"+OK\r\n" * 100) as many:
         talkers = [web, zeros, huge, many]
         with serve([one.address for one in talkers]) as server:
             assert wait_until(lambda: all(state_of(server, i)["failures"] > 1 for i in range(4)))

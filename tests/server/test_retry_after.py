@@ -1,13 +1,13 @@
 """Who is refused for want of room hears when to come again, at every door, and comes then."""
 
 import asyncio
-import socket
 import threading
 
 import pytest
 
 import dora
 from support import v1
+from support.door import Door
 from support.json_conn import JsonConn
 from support.server import Server, python_pool, wait_tasking, wait_until
 from support.web import Web
@@ -158,24 +158,13 @@ def test_a_call_that_may_wait_comes_again_when_there_is_room(tmp_path, kind):
         full.close()
 
 
-class Refusing(threading.Thread):
+class Refusing(Door):
     """A server that has no room, and says for how long. It counts who asks."""
 
     def __init__(self, retry_after_ms):
-        super().__init__(daemon=True)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         self.retry_after_ms = retry_after_ms
         self.asked = 0
-        self.start()
-
-    def run(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+        super().__init__(self.serve)
 
     def serve(self, sock):
         splitter = v1.Splitter()
@@ -189,9 +178,6 @@ class Refusing(threading.Thread):
                 envelope = {"guid": guid, "code": 100203, "msg": "full", "data": data}
                 reply = {"guid": guid, "code": 0, "msg": "OK", "data": envelope}
                 sock.sendall(v1.frame(guid, v1.dump(reply)))
-
-    def close(self):
-        self.listener.close()
 
 
 def test_no_room_within_the_wait_is_an_error_at_once():

@@ -5,7 +5,6 @@ import concurrent.futures
 import json
 import os
 import re
-import socket
 import subprocess
 import threading
 import time
@@ -14,6 +13,7 @@ import pytest
 
 import dora
 from support import v1
+from support.door import Door
 from support.server import program
 
 PART, PROGRESS, RESULT = 100013, 100014, 0
@@ -55,35 +55,23 @@ try {
 """
 
 
-class Talker:
+class Talker(Door):
     """A server that says what stands in SCRIPTS, whatever its clients say."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.node = "127.0.0.1:%d" % self.listener.getsockname()[1]
-        self.conns = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                conn = self.listener.accept()[0]
-            except OSError:
-                return
-            self.conns.append(conn)
-            threading.Thread(target=self.serve, args=(conn,), daemon=True).start()
+        super().__init__(self.serve)
 
     def serve(self, conn):
-        splitter = v1.Splitter()
-        try:
-            while data := conn.recv(65536):
-                for ident, said in splitter.feed(data):
-                    if "api" in said:
-                        name = said["api"]["one"]["name"]
-                        threading.Thread(target=self.talk, args=(conn, ident, name),
-                                         daemon=True).start()
-        except OSError:
-            pass
+        splitter, talks = v1.Splitter(), []
+        while data := conn.recv(65536):
+            for ident, said in splitter.feed(data):
+                if "api" in said:
+                    name = said["api"]["one"]["name"]
+                    talks.append(threading.Thread(target=self.talk, args=(conn, ident, name),
+                                                  daemon=True))
+                    talks[-1].start()
+        for talk in talks:
+            talk.join()
 
     def talk(self, conn, ident, name):
         part = 0
@@ -99,11 +87,6 @@ class Talker:
                 conn.sendall(v1.frame(ident, v1.dump(body)))
             except OSError:
                 return
-
-    def close(self):
-        self.listener.close()
-        for conn in self.conns:
-            conn.close()
 
 
 @pytest.fixture
@@ -176,7 +159,7 @@ def test_each_time_is_the_same_for_all(talker, cases):
     asked = [(who, *case) for who in CALLERS for case in cases
              if who != "program" or case[2] == 0]
     with concurrent.futures.ThreadPoolExecutor(len(asked)) as threads:
-        found = [threads.submit(CALLERS[who], talker.node, name, options, pause)
+        found = [threads.submit(CALLERS[who], talker.address, name, options, pause)
                  for who, name, options, pause, _ in asked]
         told = [(*one[:4], answer.result()) for one, answer in zip(asked, found)]
     assert told == asked

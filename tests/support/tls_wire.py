@@ -1,8 +1,8 @@
 """What can be seen of TLS from outside: a proxy that looks at the first bytes of each side."""
 
 import contextlib
-import socket
-import threading
+
+from .door import Door, copy, pass_on
 
 HANDSHAKE, SERVER_HELLO, PRE_SHARED_KEY = 0x16, 2, 41
 HEADS = 2 + 32  # of a ServerHello, before its session id: version and random
@@ -23,38 +23,20 @@ def is_resumed(record):
     return False
 
 
-class Recorder:
+class Recorder(Door):
     """`with Recorder(port) as recorder`: who connects to its `address` speaks with `port`.
     `resumed`: of each handshake whether it resumed a session. `cut()` ends all connections."""
 
     def __init__(self, port):
-        self.port, self.resumed, self.sockets = port, [], []
-        self.door = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.door.getsockname()[1]
-        self.lock = threading.Lock()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.resumed = []
+        super().__init__(lambda near: pass_on(near, ("127.0.0.1", port), self._back))
 
-    def _accept(self):
+    def _back(self, far, near):
         with contextlib.suppress(OSError):
-            while True:
-                near = self.door.accept()[0]
-                far = socket.create_connection(("127.0.0.1", self.port))
-                with self.lock:
-                    self.sockets += [near, far]
-                for words in ((near, far, False), (far, near, True)):
-                    threading.Thread(target=self._move, args=words, daemon=True).start()
-
-    def _move(self, source, target, is_server):
-        with contextlib.suppress(OSError):
-            if is_server:
-                data = self._hello(source)
-                self.resumed.append(is_resumed(data))
-                target.sendall(data)
-            while data := source.recv(65536):
-                target.sendall(data)
-        for one in (source, target):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+            data = self._hello(far)
+            self.resumed.append(is_resumed(data))
+            near.sendall(data)
+        copy(far, near)
 
     @staticmethod
     def _hello(source):
@@ -66,19 +48,3 @@ class Recorder:
                 raise OSError("ended before a ServerHello")
             data += more
         return data
-
-    def cut(self):
-        with self.lock:
-            sockets, self.sockets = self.sockets, []
-        for one in sockets:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        with contextlib.suppress(OSError):
-            self.door.shutdown(socket.SHUT_RDWR)
-        self.door.close()
-        self.cut()

@@ -154,7 +154,7 @@ static void call_prints_the_result(void **state)
     assert_string_equal(said.err, "dora call: /fail: 7 it failed\n");
     assert_int_equal(RUN(&said, "call", at, "/stopping"), 3);
     assert_contains(said.err, ": 100207 refused\n");
-    assert_int_equal(RUN(&said, "call", at, "/silent", "--timeout=0.05"), 4);
+    assert_int_equal(RUN(&said, "call", at, "/silent", "--timeout=0.5"), 4);
     assert_contains(said.err, ": 100009 ");
     assert_int_equal(RUN(&said, "call", at, "/close"), 4);
     bad_server_stop(server);

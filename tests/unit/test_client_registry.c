@@ -13,7 +13,7 @@
 #include "discovery/registry.h"
 
 #define MS ((uint64_t)DR_NS_PER_MS)
-#define PATIENCE_MS 5000u
+#define PATIENCE_MS 60000u
 #define THREADS 4
 #define ROUNDS 40
 #define PACE_MS 70u /* of changes: no part of the time between two looks, which meet all of them */

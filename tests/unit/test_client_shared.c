@@ -82,7 +82,7 @@ static void fork_while_waiting(void **state)
         int status = -1;
         const dora_call one = {.name = text_slice("/silent")};
         const dora_call_options options = {
-            .timeout_ms = 300, .retry = 2, .is_interrupted = fork_once, .user = &child};
+            .timeout_ms = 900, .retry = 2, .is_interrupted = fork_once, .user = &child};
         dora_collection *got = NULL;
         begin_without_signals(s);
         assert_int_equal(scene_submit(s, "/never", ""), DORA_OK);
@@ -252,7 +252,7 @@ static void *releaser_main(void *user)
 {
     scene *s = user;
     bad_server_wait(&s->server, 2);
-    uint64_t deadline_ms = dr_clock_ms() + 10000;
+    uint64_t deadline_ms = dr_clock_ms() + 60000;
     bool is_waiting = false;
     while (!is_waiting && dr_clock_ms() < deadline_ms) { /* until the collect wants waking */
         pthread_mutex_lock(&s->client->lock);

@@ -11,7 +11,7 @@
 #include "web.h"
 
 #define URLENCODED "application/x-www-form-urlencoded"
-#define PATIENCE_MS 10000u
+#define PATIENCE_MS 60000u
 
 extern char **environ;
 

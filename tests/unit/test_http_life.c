@@ -100,7 +100,7 @@ static void dribbled_requests_are_ended(void **state)
     while (send(fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 &&
            recv(fd, away, sizeof(away), MSG_DONTWAIT) != 0) {
         web_turn(web);
-        assert_true(dr_clock_ms() - began_ms < 3000);
+        assert_true(dr_clock_ms() - began_ms < 60000);
     }
     assert_int_equal(web->requests, 0);
     web_close(web, fd);

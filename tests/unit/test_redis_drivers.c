@@ -8,7 +8,7 @@
 #include "discovery/redis_wait.h"
 #include "little_redis.h"
 
-#define WAIT_MS 5000u
+#define WAIT_MS 60000u
 
 /* One session and its driver, of either kind. */
 typedef struct driving {
@@ -186,7 +186,7 @@ static void a_command_is_answered(meeting *at, bool is_uv, bool is_local)
 static void large_commands_and_replies_pass(meeting *at, bool is_uv, bool is_local)
 {
     static const little_manner waits[] = {LITTLE_WAITS};
-    const size_t len = 6 * 1024 * 1024;
+    const size_t len = 3 * 1024 * 1024;
     char *text = calloc(1, len);
     const dora_slice words[] = {{"SWALLOW", 7}, {text, len}};
     meeting_begin(at, is_uv, is_local, waits, 1);

@@ -14,7 +14,7 @@
 #include "transport/transport_uv.h"
 
 #define NS_PER_MS 1000000u
-#define PATIENCE_MS 5000u
+#define PATIENCE_MS 60000u
 
 typedef int (*getaddrinfo_fn)(const char *, const char *, const struct addrinfo *,
                               struct addrinfo **);
