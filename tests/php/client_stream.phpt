@@ -51,6 +51,7 @@ report(function () use ($stream) {
 });
 report(fn() => $stream->getReturn());
 var_dump($stream->valid());
+report(fn() => iterator_to_array($client->stream('/late')));
 report(fn() => iterator_to_array($client->stream('/old')));
 report(fn() => iterator_to_array($client->stream('/silent', null, ['idle' => 0.05])));
 report(fn() => iterator_to_array($client->stream('/silent', null, ['timeout' => 0.05])));
@@ -133,6 +134,7 @@ a
 Dora\HandlerException 404: no such
 Dora\HandlerException 404: no such
 bool(false)
+Dora\TimeoutException 100009: the time is over
 Dora\Exception 100002: the server is older than streams: it does not know the type ST_S
 Dora\TimeoutException 100009: the stream was silent for too long (idle)
 Dora\TimeoutException 100009: the stream's time is over (timeout)

@@ -32,8 +32,9 @@ class StreamPeer(Peer):
     """Answers by the api's name; `param` is how many parts there are.
 
     /parts: as far as there is room, then the result; /endless: without an end; /wide: parts of
-    WIDE characters; /many: one part of so many lists; /progress, /fail, /break, /old, /quiet (one
-    part, then nothing), /hint, /silent, /call: what they say.
+    WIDE characters; /many: one part of so many lists; /progress, /fail, /late (its time is over,
+    by the server's clock), /lost, /break, /old, /quiet (one part, then nothing), /hint, /silent,
+    /call: what they say.
     """
 
     hears_all = True
@@ -68,6 +69,9 @@ class StreamPeer(Peer):
             "/progress": lambda: progress_frame(guid, 1, 2, "half") + part_frame(guid, 0, "a")
             + progress_frame(guid, 2, 2, "all") + result_frame(guid, {"n": 1}),
             "/fail": lambda: part_frame(guid, 0, "a") + result_frame(guid, None, 404, "no such"),
+            "/late": lambda: part_frame(guid, 0, "a")
+            + result_frame(guid, None, 100009, "the time is over"),
+            "/lost": lambda: part_frame(guid, 0, "a") + result_frame(guid, None, 100012, "lost"),
             "/break": lambda: part_frame(guid, 0, "a") + b"\xff\xff\xff\xff",
             "/old": lambda: reply_frame(guid, envelope(guid, None, 100002, "unknown type")),
             "/quiet": lambda: part_frame(guid, 0, "a"),

@@ -144,12 +144,14 @@ def test_an_on_progress_that_raises_ends_the_stream(server, run):
 def test_errors_come_behind_the_parts(server, run):
     async def main():
         async with connect(server) as client:
-            for name, kind in (("/fail", dora.HandlerError), ("/break", dora.Error)):
+            for name, kind, code in (
+                    ("/fail", dora.HandlerError, 404), ("/late", dora.TimeoutError, 100009),
+                    ("/lost", dora.ConnectionError, 100012), ("/break", dora.Error, None)):
                 stream = client.stream(name)
                 assert await anext(stream) == "a"
                 with pytest.raises(kind) as caught:
                     await anext(stream)
-                assert name == "/break" or caught.value.code == 404
+                assert code is None or caught.value.code == code
                 with pytest.raises(kind):
                     stream.result
                 assert await collected(stream) == []

@@ -80,7 +80,8 @@ def test_what_on_progress_raises_ends_the_stream(client):
 
 
 @pytest.mark.parametrize(("name", "kind", "code"), [
-    ("/fail", dora.HandlerError, 404), ("/break", dora.Error, None)])
+    ("/fail", dora.HandlerError, 404), ("/late", dora.TimeoutError, 100009),
+    ("/lost", dora.ConnectionError, 100012), ("/break", dora.Error, None)])
 def test_an_error_comes_behind_the_parts(client, name, kind, code):
     stream = client.stream(name)
     assert next(stream) == "a"

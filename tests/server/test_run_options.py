@@ -216,6 +216,7 @@ def test_run_refuses_a_wrong_value_of_every_key_and_names_it(tmp_path, keys, lan
     ({"app": "x"}, "has no option 'app'; "),
     ({"log": {"levle": 3}}, "log.levle: unknown key; did you mean \"level\"?"),
     ({"log.level": 10}, "log.level: must be a whole number from 1 to 9"),
+    ({"max_requests": -1}, "max_requests: must be \"auto\" or a whole number"),
     ({"max_requests": "many"}, "max_requests: must be \"auto\" or a whole number"),
 ])
 def test_run_names_the_option_that_is_wrong(tmp_path, language, options, said):

@@ -165,6 +165,7 @@ def test_time_of_the_caller_ends_a_stream(server):
         with contextlib.closing(conn):
             *parts, last = [json.loads(line) for line in answer.read().splitlines()]
         assert last["error"]["code"] in ((100009,) if parts else (100009, 100202))
+        assert last["error"]["code"] == 100202 or "(timeout)" in last["error"]["msg"]
         return len(parts) > 0
 
     assert wait_until(is_cut)
@@ -218,6 +219,20 @@ def test_accept_says_which_of_the_two(server, accept, kind):
     assert answer.getheader("Content-Type") == kind
     assert text == {LINES: b'{"part":0}\n{"result":null}\n',
                     SSE: b"event: part\ndata: 0\n\nevent: result\ndata: null\n\n"}[kind]
+
+
+def test_accept_may_stand_in_several_lines_and_blanks_behind_a_value_are_none_of_it(server):
+    conn = http.client.HTTPConnection(server.http, timeout=20)
+    with contextlib.closing(conn):
+        conn.putrequest("POST", "/stream/count")
+        for name, value in [
+                ("Accept", "application/json"), ("Content-Length", "1"), ("X-Dora-Window", "2 \t "),
+                ("X-Dora-Priority", "low "), ("Accept", "text/event-stream")]:
+            conn.putheader(name, value)
+        conn.endheaders(b"1")
+        answer = conn.getresponse()
+        assert (answer.status, answer.getheader("Content-Type")) == (200, SSE)
+        assert events_of(answer.read()) == [("part", 0), ("result", None)]
 
 
 def test_an_event_is_one_line_whatever_it_says(server):

@@ -67,6 +67,9 @@ static void what_is_wrong_is_named_with_its_mend(void **state)
            "conf/dora.json:1:49: discovery.tls.name: must be the name of a host, as it stands in a "
            "certificate, or null");
     expect(TLS_OF("\"ca.pem\""), "conf/dora.json:1:41: discovery.tls: must be an object: {...}");
+    expect("{\"discovery\": {\"ca\": \"a\"}}",
+           "conf/dora.json:1:16: discovery.ca: unknown key; did you mean \"discovery.tls.ca\"? "
+           "allowed: redis, groups, advertise, tls");
     expect("{\"discovery\": {\"redis\": [\"rediss://:SECRET@a/x\"]}}",
            "conf/dora.json:1:16: discovery.redis: item 1: Redis \"a\": the database is not a "
            "number");

@@ -15,7 +15,7 @@ static dora_err parse(dr_config *config, const char *key, const char *value, dor
 
 static void expect_problem(const char *key, const char *value, const char *what)
 {
-    char wanted[256];
+    char wanted[512];
     dr_config config;
     dora_error error;
     assert_int_equal(parse(&config, key, value, &error), DORA_ECONFIG);
@@ -89,12 +89,29 @@ static void what_is_out_of_bounds_is_said(void **state)
                    "max_time_ratio, enough_calls");
 }
 
+static void a_key_that_belongs_elsewhere_is_told_its_place(void **state)
+{
+    (void)state;
+    static const char *const places[][2] = {{"backlog", "backlog"},
+                                            {"cancel", "pools.NAME.cancel"},
+                                            {"rate_per_address", "http.rate_per_address"}};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        char what[256];
+        (void)snprintf(what, sizeof(what),
+                       "unknown key; did you mean \"%s\"? allowed: canary_percent, watch_s, "
+                       "max_error_ratio, max_time_ratio, enough_calls",
+                       places[i][1]);
+        expect_problem(places[i][0], "10", what);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(none_is_watched_unless_it_is_said),
         cmocka_unit_test(the_bounds_themselves_are_taken),
         cmocka_unit_test(what_is_out_of_bounds_is_said),
+        cmocka_unit_test(a_key_that_belongs_elsewhere_is_told_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,8 @@
 #define ZEROS "00000000000000000000000000000000"
 #define OTHERS "ffffffffffffffffffffffffffffffff"
 #define GOOD "a:2:{s:4:\"code\";i:0;s:4:\"data\";i:9;}"
+#define LATE "a:2:{s:4:\"code\";i:100009;s:4:\"data\";N;}" /* as the server's own clock has it */
+#define LOST "a:2:{s:4:\"code\";i:100012;s:4:\"data\";N;}"
 #define STEPS 3
 
 /* What is said: 0 is nothing more. */
@@ -62,6 +64,9 @@ static const script scripts[] = {
     {"progress behind it", {SAID(0, GOOD), SAID(100014, "N;")}, 2, NULL, 0, DORA_OK, 0, 0},
     {"progress of no form", {SAID(100014, "N;"), SAID(0, GOOD)}, 2, NULL, 0, DORA_OK, 0, 0},
     {"no envelope", {PART(0), SAID(0, "i:5;")}, 2, NULL, 0, DORA_EPROTO, 100009, 1},
+    {"its time is over", {PART(0), SAID(0, LATE)}, 2, NULL, 0, DORA_ETIMEDOUT, 100009, 1},
+    {"it was over before a part", {SAID(0, LATE)}, 1, NULL, 0, DORA_ETIMEDOUT, 100009, 0},
+    {"parts were lost", {PART(0), SAID(0, LOST)}, 2, NULL, 0, DORA_EREPLY, 100012, 1},
     {"an acceptance", {PART(0), SAID(100001, "N;")}, 2, NULL, 0, DORA_EPROTO, 100009, 1},
     {"an unknown code", {PART(0), SAID(100999, "N;")}, 2, NULL, 0, DORA_EREPLY, 100999, 1},
     {"no room, behind a part", {PART(0), SAID(100203, "N;")}, 2, NULL, 0, DORA_EREPLY, 100203, 1},

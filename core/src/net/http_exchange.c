@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "net/http.h"
+#include "net/http_accept.h"
 #include "net/http_framing.h"
 #include "net/http_held.h"
 #include "net/http_linger.h"
@@ -245,9 +246,45 @@ dora_slice dr_http_query(const dr_http_exchange *exchange, const char *name)
     return lookup(exchange, MHD_GET_ARGUMENT_KIND, name);
 }
 
+/* Blanks behind a value are none of it, which older daemons do not know. */
+static dora_slice trimmed(dora_slice value)
+{
+    while (value.len > 0 &&
+           (value.data[value.len - 1] == ' ' || value.data[value.len - 1] == '\t')) {
+        value.len--;
+    }
+    return value;
+}
+
 dora_slice dr_http_header(const dr_http_exchange *exchange, const char *name)
 {
-    return lookup(exchange, MHD_HEADER_KIND, name);
+    return trimmed(lookup(exchange, MHD_HEADER_KIND, name));
+}
+
+/* A media type, and how much it is wanted by the headers that were looked at. */
+typedef struct accepted {
+    const char *type;
+    unsigned most;
+} accepted;
+
+static enum MHD_Result on_accept(void *user, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    accepted *found = user;
+    if (value != NULL && name_len == strlen(MHD_HTTP_HEADER_ACCEPT) &&
+        strncasecmp(name, MHD_HTTP_HEADER_ACCEPT, name_len) == 0) {
+        const unsigned quality = dr_http_accept((dora_slice){value, value_len}, found->type);
+        found->most = quality > found->most ? quality : found->most;
+    }
+    return MHD_YES;
+}
+
+unsigned dr_http_accepts(const dr_http_exchange *exchange, const char *type)
+{
+    accepted found = {type, 0};
+    (void)MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, on_accept, &found);
+    return found.most;
 }
 
 dora_slice dr_http_body(const dr_http_exchange *exchange)

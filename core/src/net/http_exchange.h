@@ -15,6 +15,10 @@ dora_slice dr_http_path(const dr_http_exchange *exchange);
 dora_slice dr_http_query(const dr_http_exchange *exchange, const char *name);
 dora_slice dr_http_header(const dr_http_exchange *exchange, const char *name);
 
+/* dr_http_accepts says how much a media type is wanted by all the headers Accept together, as
+ * dr_http_accept does of one. */
+unsigned dr_http_accepts(const dr_http_exchange *exchange, const char *type);
+
 dora_slice dr_http_body(const dr_http_exchange *exchange);
 
 /* dr_http_body_take gives the body away. Ownership: gives its bytes; the exchange's body is then

@@ -9,6 +9,7 @@
 #include "client/blocking/attempt.h"
 #include "client/blocking/perform.h"
 #include "client/blocking/prepare.h"
+#include "client/shared/answer.h"
 #include "client/shared/follow_up.h"
 #include "client/shared/options.h"
 
@@ -324,8 +325,11 @@ dora_err dora_stream_next(dora_stream *stream, dora_stream_event *event, dora_er
     if (stream->a.is_open) {
         return give_word(stream, event, error);
     }
-    give_result(stream, event);
-    return DORA_OK;
+    const dora_err verdict = dr_answer_stream_verdict(stream->answer, error);
+    if (verdict == DORA_OK) {
+        give_result(stream, event);
+    }
+    return verdict;
 }
 
 void dora_stream_cancel(dora_stream *stream)

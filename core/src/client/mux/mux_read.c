@@ -65,6 +65,9 @@ static void conclude(dora_mux *mux, dr_mux_call *call, const dr_try *made,
     } else if (err == DORA_OK && call->tries.maybe_ran != DORA_OK) {
         dr_answer_maybe_ran(mux->given);
     }
+    if (call->stream != NULL && err == DORA_OK) {
+        err = dr_answer_stream_verdict(mux->given, &mux->error);
+    }
     tell(mux, call, err, event);
 }
 

@@ -387,6 +387,22 @@ dora_err dr_answer_verdict(dr_call_type type, const dr_reply_message *reply, dor
     return dr_answer_refused(reply, error);
 }
 
+dora_err dr_answer_stream_verdict(const dora_answer *answer, dora_error *error)
+{
+    const dora_result *result = dora_answer_result(answer, 0);
+    const int64_t code = result != NULL ? result->code : DORA_CODE_OK;
+    if (code != DORA_CODE_RECEIVE && code != DORA_CODE_RESULT_LOST) {
+        return DORA_OK;
+    }
+    const dora_err err = code == DORA_CODE_RECEIVE ? DORA_ETIMEDOUT : DORA_EREPLY;
+    dora_error_set(error, err, "%.*s", (int)(result->msg.len < 4000 ? result->msg.len : 4000),
+                   result->msg.data);
+    if (error != NULL) {
+        error->code = code;
+    }
+    return err;
+}
+
 void dr_answer_maybe_ran(dora_answer *answer)
 {
     static const char text[] = "the last try was not run, but an earlier one may have been";

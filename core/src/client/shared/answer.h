@@ -60,6 +60,11 @@ dora_err dr_answer_read(dora_answer *answer, dr_call_type type, size_t count,
                         const dr_reply_message *reply, dora_error *error);
 dora_err dr_answer_verdict(dr_call_type type, const dr_reply_message *reply, dora_error *error);
 
+/* dr_answer_stream_verdict is what the result of a stream, which was read, means to the caller. A
+ * handler cannot give these two codes itself: DORA_ETIMEDOUT (code 100009), where the server found
+ * before the client that the caller's time is over, DORA_EREPLY (100012), where parts were lost. */
+dora_err dr_answer_stream_verdict(const dora_answer *answer, dora_error *error);
+
 /* dr_answer_is_overloaded says whether a reply that was read says no for want of room, and in
  * `*retry_after_ms` when to ask again, 0: it does not say so. */
 bool dr_answer_is_overloaded(const dora_answer *answer, dr_call_type type,

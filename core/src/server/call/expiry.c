@@ -67,6 +67,7 @@ static void arm(dr_lane *lane)
 }
 
 static const char late_text[] = "the caller's time is over; the handler may still run";
+static const char stream_late_text[] = "the stream's time is over (timeout)";
 
 /* expire_late ends a stream whose caller's time is over: what no worker has begun has not run. */
 static void expire_late(dr_call *call)
@@ -75,7 +76,7 @@ static void expire_late(dr_call *call)
     if (call->left == 0 && !call->stream->is_draining) {
         dr_call_end(call);
     } else {
-        dr_cancel(call, DORA_CODE_RECEIVE, late_text);
+        dr_cancel(call, DORA_CODE_RECEIVE, stream_late_text);
     }
 }
 

@@ -196,7 +196,8 @@ static dora_err take_max_requests(dr_reading *r, const dr_key *key, const json_t
         ((dr_pool_config *)object)->max_requests = DR_MAX_REQUESTS_AUTO;
         return DORA_OK;
     }
-    if (!json_is_integer(json)) {
+    const json_int_t number = json_is_integer(json) ? json_integer_value(json) : -1;
+    if (number < 0 || number > key->max) {
         dr_reading_problem(r, "must be \"auto\" or a whole number from 0 to %u", key->max);
         return DORA_OK;
     }

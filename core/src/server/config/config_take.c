@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "server/config/config_read.h"
 #include "server/config/json_locate.h"
 #include "server/config/problem.h"
 #include "server/config/suggest.h"
 
 #define KEYS_MAX 64 /* keys of one object, plus NULL */
+#define PLACE_MAX 256
 
 void dr_reading_problem(dr_reading *r, const char *format, ...)
 {
@@ -123,8 +125,45 @@ dora_err dr_take_texts(dr_reading *r, const json_t *json, dr_config *config,
     return DORA_OK;
 }
 
+/* find_below looks for a name in the objects of a table; `folder` is where the table stands. */
+static bool find_below(const dr_key *keys, const char *folder, const char *name, char *place)
+{
+    for (; keys->name != NULL; keys++) {
+        if (keys->keys != NULL && dr_config_key(keys->keys, name) != NULL) {
+            snprintf(place, PLACE_MAX, "%s%s.%s", folder, keys->name, name);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* find_place says where the last key of the path belongs, which is right but stands an object too
+ * high or too low. */
+static bool find_place(const dr_reading *r, const dr_key *keys, char *place)
+{
+    const char *name = r->path[r->depth - 1];
+    char folder[PLACE_MAX] = "";
+    for (size_t i = 0; i + 1 < r->depth; i++) {
+        const size_t len = strnlen(folder, sizeof folder);
+        snprintf(folder + len, sizeof folder - len, "%s.", r->path[i]);
+    }
+    if (find_below(keys, folder, name, place)) {
+        return true;
+    }
+    if (dr_config_key(dr_config_keys(), name) != NULL) {
+        snprintf(place, PLACE_MAX, "%s", name);
+        return true;
+    }
+    if (dr_config_key(dr_pool_keys(), name) != NULL) {
+        snprintf(place, PLACE_MAX, "pools.NAME.%s", name);
+        return true;
+    }
+    return find_below(dr_config_keys(), "", name, place);
+}
+
 static void unknown_key(dr_reading *r, const dr_key *keys)
 {
+    char place[PLACE_MAX];
     const char *names[KEYS_MAX] = {NULL};
     char allowed[1024] = "";
     for (size_t i = 0; keys[i].name != NULL; i++) {
@@ -132,7 +171,8 @@ static void unknown_key(dr_reading *r, const dr_key *keys)
         names[i] = keys[i].name;
         snprintf(allowed + len, sizeof allowed - len, "%s%s", i > 0 ? ", " : "", names[i]);
     }
-    const char *near = dr_suggest(r->path[r->depth - 1], names);
+    const char *near =
+        find_place(r, keys, place) ? place : dr_suggest(r->path[r->depth - 1], names);
     if (near != NULL) {
         dr_reading_problem(r, "unknown key; did you mean \"%s\"? allowed: %s", near, allowed);
     } else {

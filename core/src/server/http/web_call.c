@@ -8,7 +8,6 @@
 #include "base/code.h"
 #include "base/limits.h"
 #include "base/priority.h"
-#include "net/http_accept.h"
 #include "net/http_exchange.h"
 #include "server/call/answer.h"
 #include "server/call/answer_web.h"
@@ -220,9 +219,8 @@ void dr_web_call(dr_lane *lane, dr_web *web)
 /* wants_events says whether a client asks for Server-Sent Events, and not rather for lines. */
 static bool wants_events(const dr_web *web)
 {
-    const dora_slice accept = dr_http_header(web->exchange, "Accept");
-    const unsigned events = dr_http_accept(accept, "text/event-stream");
-    return events > 0 && events >= dr_http_accept(accept, "application/x-ndjson");
+    const unsigned events = dr_http_accepts(web->exchange, "text/event-stream");
+    return events > 0 && events >= dr_http_accepts(web->exchange, "application/x-ndjson");
 }
 
 void dr_web_stream(dr_lane *lane, dr_web *web)
