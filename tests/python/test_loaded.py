@@ -311,7 +311,8 @@ def test_what_workers_can_share_is_loaded_once(serve, tmp_path, monkeypatch, ope
     log.close()
 
 
-def test_random_generators_made_while_loading_are_seeded_anew(serve):
+def test_random_generators_made_while_loading_are_seeded_anew(serve, tmp_path):
+    (tmp_path / "met").mkdir()
     one = serve("""
         import os, random, time, uuid
         import dora
@@ -323,11 +324,13 @@ def test_random_generators_made_while_loading_are_seeded_anew(serve):
 
         @app.api("/draw")
         def draw(param):
-            time.sleep(param)
+            open("met/%d" % os.getpid(), "w").close()
+            while len(os.listdir("met")) < 3:
+                time.sleep(0.005)
             return [os.getpid(), random.random(), own.random(), seeded.random(), str(uuid.uuid4())]
     """, "--workers", "3")
     with dora.Client(one.node, timeout=20) as client:
-        drawn = client.call_many({i: ("/draw", 0.3) for i in range(3)}).values()
+        drawn = client.call_many({i: ("/draw",) for i in range(3)}).values()
     for column in zip(*drawn):
         assert len(set(column)) == 3, drawn
     wait_until(lambda: "(2 random.Random)" in one.log(), "what the log says of it")
@@ -395,6 +398,7 @@ NUMPY = """
 
 
 def test_numpys_generators_are_seeded_anew(serve, tmp_path):
+    (tmp_path / "met").mkdir()
     package = tmp_path / "numpy"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -410,11 +414,13 @@ def test_numpys_generators_are_seeded_anew(serve, tmp_path):
 
         @app.api("/draw")
         def draw(param):
-            time.sleep(param)
+            open("met/%d" % os.getpid(), "w").close()
+            while len(os.listdir("met")) < 3:
+                time.sleep(0.005)
             return [os.getpid(), generator.state, state.gauss, random.mtrand._rand.gauss]
     """, "--workers", "3")
     with dora.Client(one.node, timeout=20) as client:
-        drawn = client.call_many({i: ("/draw", 0.3) for i in range(3)}).values()
+        drawn = client.call_many({i: ("/draw",) for i in range(3)}).values()
     for column in zip(*drawn):
         assert len(set(column)) == 3, drawn
     line = "(2 numpy.random.BitGenerator, 1 numpy.random.RandomState)"

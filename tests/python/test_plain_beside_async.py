@@ -209,7 +209,7 @@ def test_more_threads_where_the_pool_has_them(start):
 
 def test_the_limit_counts_from_when_it_runs(start):
     """Ten of 100 ms, one after the other, with a limit that is shorter than all of them."""
-    one = start(time_limit_ms=500)
+    one = start(time_limit_ms=1000)
     with dora.Client(one.node, timeout=DEADLINE_S) as client:
         pids = in_threads(20, lambda i: client.call("/block", 0.1))
         assert len(set(pids)) == 1 and isinstance(pids[0], int), pids
@@ -232,7 +232,7 @@ def test_one_whose_caller_has_gone_is_not_run(start):
 
 def test_one_that_hangs(start):
     """Its caller is answered; the worker takes nothing more, its others end, and it is gone."""
-    one = start(time_limit_ms=600)
+    one = start(time_limit_ms=1000)
     with dora.Client(one.node, timeout=DEADLINE_S) as client:
         pid = client.call("/async")
         hung = in_threads(1, lambda i: client.call("/deaf", 60))

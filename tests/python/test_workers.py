@@ -199,7 +199,8 @@ def test_recycled_workers_leave(serve, daemon):
     wait_until(lambda: not any(is_alive(pid) for pid in seen - {serving}), "recycled workers")
 
 
-def test_workers_draw_different_numbers(serve):
+def test_workers_draw_different_numbers(serve, tmp_path):
+    (tmp_path / "met").mkdir()
     one = serve(
         """
         import os, random, time
@@ -209,7 +210,9 @@ def test_workers_draw_different_numbers(serve):
 
         @app.api("/draw")
         def draw(param):
-            time.sleep(0.2)
+            open("met/%d" % os.getpid(), "w").close()
+            while len(os.listdir("met")) < 2:
+                time.sleep(0.005)
             return [os.getpid(), random.random()]
         """,
         "--workers",

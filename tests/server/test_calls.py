@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from support import v1
-from support.server import HERE, ROOT, Server, python_pool, wait_tasking, wait_until
+from support.server import HERE, ROOT, Held, Server, python_pool, wait_tasking, wait_until
 
 APPS = os.path.join(HERE, "apps")
 
@@ -78,9 +78,10 @@ def test_many_apis_each_have_their_result(conn, count, in_a_row):
             assert name == "/no/such" or one["data"] == i
 
 
-def test_many_runs_at_the_same_time(conn):
-    """One after the other they would all have been done by the worker that was free first."""
-    apis = {"a": ("/sleep", 300), "b": ("/sleep", 300), "c": ("/php/sleep", 300)}
+def test_many_runs_at_the_same_time(conn, tmp_path):
+    """One after the other they would wait for ever."""
+    meet = ("/meet", {"folder": str(tmp_path), "count": 2})
+    apis = {"a": meet, "b": meet, "c": ("/php/sleep", 300)}
     conn.send(v1.request_many(v1.guid(), apis))
     reply = conn.receive()[1]
     assert len({each["data"] for each in reply["data"].values()}) == 3
@@ -110,17 +111,18 @@ def test_plain_exception(conn):
     assert "no param" in reply["data"]["msg"]
 
 
-def test_deadline_that_passed_is_not_run(server):
-    """Sleepers fill the pool; a call with 50 ms left gets 100202."""
-    sleepers = [v1.guid() for _ in range(6)]
+def test_deadline_that_passed_is_not_run(server, tmp_path):
+    """Others fill the pool; a call with 50 ms left gets 100202."""
+    held, sleepers = Held(tmp_path), [v1.guid() for _ in range(6)]
     with v1.Conn(server.address) as busy, v1.Conn(server.address) as late:
-        busy.send(b"".join(v1.request(each, "/sleep", 500) for each in sleepers))
+        busy.send(b"".join(v1.request(each, *held.api) for each in sleepers))
         wait_tasking(late, len(sleepers))
         ident = v1.guid()
         late.send(v1.request(ident, "/echo", "late", timeout=50))
         guid, reply = late.receive()
         assert guid == ident
         assert v1.code(reply) == 100202
+        held.let_go()
         assert {busy.receive()[0] for _ in sleepers} == set(sleepers)
 
 

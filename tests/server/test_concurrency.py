@@ -46,6 +46,21 @@ def collect(conn, idents, timeout=15.0):
     return found
 
 
+class Gate:
+    """Calls of /gate, which go on until `open`."""
+
+    def __init__(self, folder):
+        self.book, self.path = folder / "book", folder / "open"
+        self.book.touch()
+        self.api = ("/gate", {"book": str(self.book), "until": str(self.path)})
+
+    def wait_begun(self, count):
+        assert wait_until(lambda: self.book.stat().st_size == count), self.book.stat().st_size
+
+    def open(self):
+        self.path.touch()
+
+
 def codes(envelopes):
     return collections.Counter(one["code"] for one in envelopes.values())
 
@@ -90,11 +105,15 @@ def test_many_slots_and_nobody_waits():
         assert wait_until(lambda: "no handler waits on an event loop" in server.log())
 
 
-def test_the_queue_is_bounded_beyond_what_runs():
+def test_the_queue_is_bounded_beyond_what_runs(tmp_path):
+    gate = Gate(tmp_path)
     more = {"workers": 1, "concurrency": 4, "queue_tasks_max": 6}
     with served(**more) as server, v1.Conn(server.address) as conn:
-        got = codes(collect(conn, send(conn, "/sleep", 0.3, 20)))
-        assert got == {0: 10, OVERLOADED: 10}
+        asked = set(send(conn, *gate.api, 20))
+        refused = [conn.receive() for _ in range(10)]
+        assert {v1.code(reply) for _, reply in refused} == {OVERLOADED}
+        gate.open()
+        assert codes(collect(conn, asked - {ident for ident, _ in refused})) == {0: 10}
 
 
 def test_quick_calls_beside_waiting_ones():
@@ -209,16 +228,18 @@ def test_a_loop_that_does_not_turn_is_ended(concurrency):
         assert conn.call("/echo", 5)["data"]["data"] == 5
 
 
-def test_deadlines_and_gone_callers():
+def test_deadlines_and_gone_callers(tmp_path):
+    gate = Gate(tmp_path)
     with served(workers=1, concurrency=2) as server, v1.Conn(server.address) as conn:
-        running = send(conn, "/sleep", 1.5, 2)
+        running = send(conn, *gate.api, 2)
+        gate.wait_begun(2)
         with v1.Conn(server.address) as gone:
             send(gone, "/sleep", 30, 5)
             assert wait_until(lambda: runs(server, 7))
         expired = send(conn, "/echo", "late", 5, timeout=100)
-        got = collect(conn, running + expired)
-        assert codes({ident: got[ident] for ident in expired}) == {EXPIRED: 5}
-        assert codes({ident: got[ident] for ident in running}) == {0: 2}
+        assert codes(collect(conn, expired)) == {EXPIRED: 5}
+        gate.open()
+        assert codes(collect(conn, running)) == {0: 2}
         assert conn.call("/echo", 1)["data"]["data"] == 1  # the gone caller's did not begin
 
 
@@ -253,16 +274,18 @@ def test_recycling_lets_what_runs_end():
         assert server.stop() == 0
 
 
-def test_a_reload_lets_what_runs_end():
+def test_a_reload_lets_what_runs_end(tmp_path):
+    gate = Gate(tmp_path)
     with served() as server, v1.Conn(server.address) as conn:
         assert wait_until(lambda: len(server.workers("p")) == 2)
         old = set(server.workers("p").values())
-        running = send(conn, "/sleep", 1.5, 60)
-        assert wait_until(lambda: runs(server, 60))
+        running = send(conn, *gate.api, 60)
+        gate.wait_begun(60)
         server.signal(signal.SIGHUP)
         assert wait_until(lambda: "reloaded, generation 2" in server.log())
         with v1.Conn(server.address) as other:
             assert other.call("/sleep", 0)["data"]["data"] not in old
+        gate.open()
         got = collect(conn, running)
         assert codes(got) == {0: 60}
         assert {one["data"] for one in got.values()} <= old
@@ -270,11 +293,14 @@ def test_a_reload_lets_what_runs_end():
         assert server.stop() == 0
 
 
-def test_draining_waits_for_what_runs():
+def test_draining_waits_for_what_runs(tmp_path):
+    gate = Gate(tmp_path)
     with served(workers=1, concurrency=8) as server, v1.Conn(server.address) as conn:
-        accepted = send(conn, "/sleep", 1.0, 20)
+        accepted = send(conn, *gate.api, 20)
         assert wait_until(lambda: runs(server, 20))
         server.signal(signal.SIGTERM)
+        assert wait_until(lambda: "finishing what is accepted" in server.log())
+        gate.open()
         assert codes(collect(conn, accepted)) == {0: 20}
         conn.close()
         assert server.wait() == 0

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from support import processes, v1
-from support.server import HERE, Server, program, python_pool, wait_until
+from support.server import HERE, Held, Server, program, python_pool, wait_until
 from support.web import Web, raw
 
 GUID = "0123456789abcdef0123456789abcdef"
@@ -185,12 +185,17 @@ def test_a_deadline_is_answered(tmp_path):
             assert error_of(web.call("sleep", 5000))[:2] == (504, 100201)
 
 
-def test_an_overload_is_answered():
+def test_an_overload_is_answered(tmp_path):
+    held = Held(tmp_path)
     pool = python_pool("basic.py", workers=1, queue_tasks_max=1)
     with Server({"p": pool}, listen=LISTEN) as server:
         webs = [Web(server.http) for _ in range(6)]
         for each in webs:
-            each.conn.request("POST", "/call/sleep", "200")
+            each.conn.request("POST", "/call/wait", json.dumps(held.param))
+        with v1.Conn(server.address) as conn:
+            assert wait_until(lambda: conn.command("getStat")["data"]["server"]["pools"]["p"]
+                              ["refused"] >= 3)
+        held.let_go()
         answers = [each.conn.getresponse() for each in webs]
         codes = sorted(each.status for each in answers)
         assert set(codes) == {200, 503} and codes.count(503) >= 3
@@ -406,13 +411,13 @@ def test_who_leaves_is_forgotten(tmp_path):
         assert server.stop() == 0
 
 
-def test_draining_finishes_what_was_accepted():
+def test_draining_finishes_what_was_accepted(tmp_path):
+    held = Held(tmp_path)
     with Server({"p": python_pool("basic.py", workers=1)}, listen=LISTEN) as server:
         with Web(server.http) as web, Web(server.http) as other, v1.Conn(server.address) as conn:
             other.call("plain")
-            web.conn.request("POST", "/call/sleep", "400")
-            assert wait_until(lambda: conn.command("getStat")["data"]["server"]["pools"]["p"]
-                              ["running"] == 1)
+            web.conn.request("POST", "/call/wait", json.dumps(held.param))
+            held.wait_begun()
             server.signal(signal.SIGTERM)
             assert wait_until(lambda: conn.command("getStat")["data"]["server"]["draining"])
             try:
@@ -421,10 +426,21 @@ def test_draining_finishes_what_was_accepted():
                 assert other.headers["retry-after"] == "1"
             except OSError:
                 pass  # it was idle, and is closed already
+            assert wait_until(lambda: is_shut(server.http))
+            held.let_go()
             answer = web.conn.getresponse()
             assert (answer.status, answer.getheader("Connection")) == (200, "close")
             assert json.loads(answer.read()) > 0
         assert server.wait() == 0
+
+
+def is_shut(address):
+    """Whether nobody is let in any more."""
+    try:
+        raw(address).close()
+        return False
+    except OSError:
+        return True
 
 
 def test_stop_now_with_open_requests():

@@ -56,7 +56,7 @@ def test_a_worker_that_dies(server, name, how):
         assert reply["data"]["data"] in ([], None)
         assert conn.call("/echo", 1)["data"]["data"] == 1
         assert v1.code(other.receive()[1]) == 0
-    assert wait_until(lambda: len(server.workers(pool)) == 2, 3)
+    assert wait_until(lambda: len(server.workers(pool)) == 2)
 
 
 def test_php_fatal_error_says_why(server):

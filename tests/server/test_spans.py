@@ -18,7 +18,7 @@ from support.collector import ERROR, INTERNAL, SERVER, Collector, closed_port
 from support.fpm import Fpm
 from support.metrics import Metrics, admin_of, ask
 from support.server import (
-    HERE, Server, environment, program, python_pool, wait_tasking, wait_until)
+    HERE, Held, Server, environment, program, python_pool, wait_until)
 
 LOST = 100012
 
@@ -112,13 +112,14 @@ def test_an_error_is_that_of_its_spans(collector, conn, name, param, code, said)
         assert handler.attributes["dora.worker"] > 0
 
 
-def test_what_waits_in_vain_has_no_handler_span(server, collector):
-    text, trace, _ = parent()
+def test_what_waits_in_vain_has_no_handler_span(server, collector, tmp_path):
+    held, (text, trace, _) = Held(tmp_path), parent()
     with v1.Conn(server.address) as busy, v1.Conn(server.address) as late:
-        busy.ask("W_S", {"one": ("/sleep", 600)})
-        wait_tasking(late, 1)
+        busy.ask("W_S", {"one": held.api})
+        held.wait_begun()
         late.ask("W_S", {"one": ("/echo", None)}, timeout=50, trace=text)
         assert v1.code(late.receive()[1]) == 100202
+        held.let_go()
         busy.receive()
     call, queue, handler = named(collector.of(trace, 2))
     assert handler is None and queue.status["code"] == call.status["code"] == 2

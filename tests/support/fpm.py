@@ -27,12 +27,19 @@ class Fpm:
             [found[-1], "--nodaemonize", "--allow-to-run-as-root", "--fpm-config", path,
              "-d", "extension=" + os.environ["DORA_PHP_EXTENSION"]],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if not wait_until(lambda: os.path.exists(self.socket) or self.process.poll() is not None) \
-                or self.process.poll() is not None:
+        if not wait_until(lambda: self._listens() or self.process.poll() is not None) or \
+                self.process.poll() is not None:
             self.close()
             raise RuntimeError("php-fpm does not start: " + self.log())
 
+    def _listens(self):
+        """Its socket is there a moment before it listens."""
+        with socket.socket(socket.AF_UNIX) as conn:
+            return conn.connect_ex(self.socket) == 0
+
     def log(self):
+        if not os.path.exists(self.log_path):
+            return "it wrote no log"
         with open(self.log_path) as file:
             return file.read()
 

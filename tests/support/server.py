@@ -51,6 +51,22 @@ def wait_tasking(conn, count):
     assert wait_until(lambda: conn.command("getStat")["data"]["server"]["tasking_num"] >= count)
 
 
+class Held:
+    """Calls of an application's /wait, which go on until `let_go`."""
+
+    def __init__(self, folder):
+        self.mark, self.gate = str(folder / "held"), str(folder / "let_go")
+        self.param = {"mark": self.mark, "until": self.gate}
+        self.api = ("/wait", self.param)
+
+    def wait_begun(self):
+        assert wait_until(lambda: os.path.exists(self.mark)), "the handler has not begun"
+
+    def let_go(self):
+        with open(self.gate, "w"):
+            pass
+
+
 class Server:
     """`with Server(pools) as server`: pools as in dora.json, other keys as keywords. `command`: a
     program that serves by itself, in place of pools and configuration."""

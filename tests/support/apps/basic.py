@@ -28,6 +28,26 @@ def sleep(param):
     return os.getpid()
 
 
+@app.api("/wait")
+def wait(param):
+    """Makes the file `mark`, then waits until `until` is there."""
+    with open(param["mark"], "w"):
+        pass
+    while not os.path.exists(param["until"]):
+        time.sleep(0.005)
+    return os.getpid()
+
+
+@app.api("/meet")
+def meet(param):
+    """Waits until so many (`count`) workers are here."""
+    with open(os.path.join(param["folder"], str(os.getpid())), "w"):
+        pass
+    while len(os.listdir(param["folder"])) < param["count"]:
+        time.sleep(0.005)
+    return os.getpid()
+
+
 @app.api("/brief")
 def brief(param):
     """Quick, but one time in four not quite, so that a kill finds it at work."""

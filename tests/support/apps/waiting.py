@@ -50,6 +50,16 @@ async def hold(param):
     await asyncio.sleep(600)
 
 
+@app.api("/gate")
+async def gate(param):
+    """Books its beginning, and waits until a second file is there."""
+    with open(param["book"], "a", encoding="ascii") as book:
+        book.write(".")
+    while not os.path.exists(param["until"]):
+        await asyncio.sleep(0.005)
+    return os.getpid()
+
+
 @app.api("/most")
 async def most_at_once(param):
     return most
