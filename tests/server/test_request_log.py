@@ -160,6 +160,18 @@ def test_a_call_that_is_given_up_before_it_began_is_told(everything):
         busy.receive()
 
 
+def test_a_repeat_that_has_its_reply_is_not_refused_for_its_time(everything):
+    with v1.Conn(everything.address) as conn:
+        guid = v1.guid()
+        for more in ({}, {"timeout": 0}):
+            conn.send(v1.request(guid, "/py/echo", "once", **more))
+            assert conn.receive()[1]["data"]["data"] == "once"
+        late, reply = ask(conn, "/py/echo", "late", timeout=0)
+        assert v1.code(reply) == 100202
+        assert [record["code"] for record in told(everything, late)] == [100202]
+        assert [record["code"] for record in told(everything, guid)] == [0]
+
+
 def test_a_name_cannot_look_like_another_record(everything):
     with v1.Conn(everything.address) as conn:
         guid, _ = ask(conn, "/none\n{\"v\": 1}\x1b[2J", 1)

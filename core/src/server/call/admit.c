@@ -118,13 +118,15 @@ static uint64_t deadline_of(const dr_responder *responder, const dr_request *req
     return dr_clock_after_ms(came_ns, (uint64_t)request->timeout_ms);
 }
 
-/* settle_refused ends an api of a call that no worker will have. */
-static void settle_refused(dr_call *call, uint32_t index, const dr_request *request, int64_t code)
+/* log_refused writes down the apis of a call that no worker will have, once it is known that the
+ * call is none that is sent again: that gets the reply of the first, whatever there is room for. */
+static void log_refused(const dr_call *call, const dr_request *request)
 {
-    dr_call_settle(call, index, code);
-    if (dr_call_log_is_on(call->lane)) {
-        dr_call_log_refused(&call->responder, request, &call->lane->apis[index],
-                            call->items[index].row, code);
+    for (uint32_t i = 0; i < call->count && dr_call_log_is_on(call->lane); i++) {
+        if (call->items[i].state == DR_ITEM_NONE) {
+            dr_call_log_refused(&call->responder, request, &call->lane->apis[i], call->items[i].row,
+                                call->items[i].code);
+        }
     }
 }
 
@@ -144,13 +146,13 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     int64_t code = find(call, index, &route) ? 0 : DORA_CODE_NO_API;
     code = is_refused(call, index) ? DORA_CODE_NOT_PERMITTED : code;
     if (code == 0 && request->timeout_ms == 0) {
-        settle_refused(call, index, request, DORA_CODE_EXPIRED);
+        dr_call_settle(call, index, DORA_CODE_EXPIRED);
         return;
     }
     if (code != 0) {
         char text[DR_CALLER_REFUSAL_MAX];
         say(call, one, say_why(call->lane, code, call->lane->apis[index].name, text));
-        settle_refused(call, index, request, code);
+        dr_call_settle(call, index, code);
         return;
     }
     dr_task_input input = task_of(call, index, request, &route);
@@ -172,7 +174,7 @@ static void place(dr_call *call, uint32_t index, const dr_request *request)
     one->msg = dr_slice(why);
     one->retry_after_ms =
         code == DORA_CODE_OVERLOADED ? retry_after_ms(one->pool, why, input.submitted_ns) : 0;
-    settle_refused(call, index, request, code);
+    dr_call_settle(call, index, code);
 }
 
 /* unplace gives the places of a call back, and forgets which had none: what becomes of it is for
@@ -231,9 +233,12 @@ void dr_admit_waiting(const dr_responder *responder, const dr_request *request)
         return;
     }
     dr_call_tasks(call, DR_ITEM_PENDING, dr_dispatch_commit);
-    if (call->left == 0) {
-        dr_call_end(call);
-        return;
+    if (call->left < call->count) {
+        log_refused(call, request);
+        if (call->left == 0) {
+            dr_call_end(call);
+            return;
+        }
     }
     if (is_timed) {
         dr_expiry_add(call, deadline_ns);
