@@ -207,8 +207,7 @@ static bool may_have_run(const dr_call_item *one)
     return one->state != DR_ITEM_PENDING && !one->is_dropped && !dora_code_is_not_run(one->code);
 }
 
-/* has_run says whether any handler of a call that has ended may have run. */
-static bool has_run(const dr_call *call)
+bool dr_dedupe_has_run(const dr_call *call)
 {
     for (uint32_t i = 0; i < call->count; i++) {
         if (may_have_run(&call->items[i])) {
@@ -235,7 +234,7 @@ void dr_dedupe_end(dr_call *call, dora_slice reply)
     dr_backend *backend = call->lane->backend;
     if (dr_dedupe_is_kept(call)) {
         ask_lanes(backend, dr_reply_cache_end(backend->reply_cache, &call->waiter, reply,
-                                              has_run(call), now_ms(call->lane)));
+                                              dr_dedupe_has_run(call), now_ms(call->lane)));
     }
 }
 

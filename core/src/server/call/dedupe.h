@@ -29,6 +29,9 @@ static inline bool dr_dedupe_is_kept(const dr_call *call)
  * call that is accepted and has no result ends with its acceptance. */
 void dr_dedupe_end(dr_call *call, dora_slice reply);
 
+/* dr_dedupe_has_run says whether any handler of a call that has ended may have run. */
+bool dr_dedupe_has_run(const dr_call *call);
+
 /* dr_dedupe_leave: whoever asked has gone, or cancels. Returns: whether the call was a repeat that
  * waited for another; it may be freed then. dr_dedupe_is_wanted says whether a call goes on all the
  * same: repeats wait for it, or it has begun, and is run to its end for the repeat that may come.

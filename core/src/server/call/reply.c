@@ -219,6 +219,27 @@ static dora_slice write_unawaited(dr_call *call)
     return err == DORA_OK ? dr_buf_slice(out) : nothing;
 }
 
+/* write_not_run is for who has joined a call while it was cancelled, and nothing of it had begun:
+ * that may be sent again at once. */
+static dora_slice write_not_run(dr_call *call)
+{
+    static const char text[] = "the call that it joined was cancelled before it was run";
+    for (uint32_t i = 0; i < call->count; i++) {
+        if (call->items[i].is_dropped) {
+            call->items[i].code = DORA_CODE_OVERLOADED;
+            call->items[i].msg = dr_slice(text);
+        }
+    }
+    const dora_slice body = write_unawaited(call);
+    for (uint32_t i = 0; i < call->count; i++) {
+        if (call->items[i].is_dropped) {
+            call->items[i].code = DORA_CODE_CANCELLED;
+            call->items[i].msg = nothing;
+        }
+    }
+    return body;
+}
+
 /* send_words sends what of a stream stands before its reply. Errors, nothing was sent:
  * DORA_ETOOBIG, DORA_EPROTO: it is no value, or has no form for whoever asked. */
 static dora_err send_words(dr_call *call, dora_slice msg, dora_slice data, bool is_part,
@@ -293,7 +314,8 @@ void dr_reply_call(dr_call *call)
     dr_lane *lane = call->lane;
     dora_slice kept = answer_asker(call);
     if (call->is_cancelled) {
-        kept = nothing;
+        const bool is_asked = dr_dedupe_is_kept(call) && !dr_dedupe_has_run(call);
+        kept = is_asked ? write_not_run(call) : nothing;
     } else if (kept.data == NULL && dr_dedupe_is_kept(call)) {
         kept = write_unawaited(call);
     }
