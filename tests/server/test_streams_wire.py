@@ -235,19 +235,42 @@ def test_body_that_cannot_be_decoded_ends_the_stream_under_its_guid(server, conn
     assert conn.call("/echo", 1)["code"] == 0
 
 
-@pytest.mark.parametrize("size", (0, 100_000), ids=("here", "in the thread pool"))
-def test_json_that_cannot_be_read_ends_the_stream_under_its_guid(server, size):
+@pytest.mark.parametrize("body, code", [
+    ({"type": "X_S", "api": {"one": {"name": "/echo"}}}, 100002),
+    ({"type": "W_S"}, 100003),
+    ({"type": "W_S", "api": {"one": {"name": "/echo"}}, "guid": "x" * 32}, 100100),
+    ({"type": "SC", "api": {"cmd": {"name": "dance"}}}, 100011),
+    ({"type": "AN_S", "api": {"one": {"name": "/nobody"}}}, 100204),
+    ({"type": "AN_S", "api": {"one": {"name": "/echo"}}}, 100001),
+    ({"type": "W_S", "api": {"one": {"name": "/echo"}}}, 0)])
+def test_whatever_is_answered_under_a_streams_guid_is_its_end(server, conn, body, code):
+    ident = streams.begin(conn, "/endless", window=2)
+    assert [conn.receive()[1]["part"] for _ in range(2)] == [0, 1]
+    conn.send(v1.frame(ident, v1.dump({"guid": ident, **body})))
+    got, reply = conn.receive()
+    assert (got, reply["code"]) == (ident, code)
+    streams.take(conn, ident, 2)  # for no more parts: nothing comes behind the answer
+    assert wait_until(lambda: stat(server)["tasking_num"] == 0)
+    assert conn.call("/echo", 1)["data"]["data"] == 1
+
+
+@pytest.mark.parametrize("text, code", (
+    (b"{nonsense", 100006), (b"{nonsense" + b" " * 100_000, 100006),
+    (b'{"type": "W_S", "api": {}}', 100100)), ids=("here", "in the thread pool", "refused"))
+def test_json_that_cannot_be_read_ends_the_stream_under_its_guid(server, text, code):
     with JsonConn(server.address) as conn:
         ident = conn.ask("ST_S", {"one": {"name": "/endless"}}, window=1)
         assert conn.reply(ident)["code"] == 100013
-        conn.put(ident, b"{nonsense" + b" " * size)
-        assert conn.reply(ident)["code"] == 100006
+        conn.put(ident, text)
+        assert conn.reply(ident)["code"] == code
         assert wait_until(lambda: stat(server)["tasking_num"] == 0)
         assert conn.single("/sum", 3)["data"]["data"] == 3
 
 
-@pytest.mark.parametrize("size", (100, 50_000), ids=("here", "in the thread pool"))
-def test_gzip_that_cannot_be_read_ends_the_stream_under_its_guid(size):
+@pytest.mark.parametrize("body, code", (
+    (b"n" * 100, 100006), (b"n" * 50_000, 100006), (gzip.compress(bytes(3 << 20)), 100206)),
+    ids=("here", "in the thread pool", "too large inside"))
+def test_gzip_that_cannot_be_read_ends_the_stream_under_its_guid(body, code):
     def packed(ident, **more):
         return v1.frame(ident, gzip.compress(v1.dump({"guid": ident, **more})))
 
@@ -256,9 +279,9 @@ def test_gzip_that_cannot_be_read_ends_the_stream_under_its_guid(size):
         ident = v1.guid()
         conn.send(packed(ident, type="ST_S", api={"one": {"name": "/endless"}}, window=1))
         assert conn.receive()[1]["code"] == 100013
-        conn.send(v1.frame(ident, b"n" * size))
+        conn.send(v1.frame(ident, body))
         got, reply = conn.receive()
-        assert (got, reply["code"]) == (ident, 100006)
+        assert (got, reply["code"]) == (ident, code)
         other = v1.guid()  # its one worker is free again
         conn.send(packed(other, type="W_S", api={"one": {"name": "/sum", "param": 3}}))
         got, reply = conn.receive()

@@ -313,6 +313,9 @@ void dr_call_stream_take(const dr_responder *responder, const dr_request *reques
 
 void dr_call_stream_spoil(const dr_responder *responder, const char *guid)
 {
+    if (!dr_responder_has_conn(responder) || responder->conn->streams == 0) {
+        return;
+    }
     dr_call *call = dr_call_of(responder, guid);
     if (call != NULL && call->stream != NULL) {
         dr_call_detach(call);

@@ -60,8 +60,8 @@ void dr_call_stream_give_up(dr_call *call);
 /* dr_call_stream_cut has it end while its worker still runs it: nothing more of it is sent. */
 void dr_call_stream_cut(dr_call *call);
 
-/* dr_call_stream_take is a client's TK. dr_call_stream_spoil ends the stream under a frame's guid
- * whose body cannot be decoded, if there is one; it is then answered as any. */
+/* dr_call_stream_take is a client's TK. dr_call_stream_spoil ends the stream of a frame's guid, if
+ * there is one, without a word: what is said of that frame is the last under the guid. */
 void dr_call_stream_take(const dr_responder *responder, const dr_request *request);
 void dr_call_stream_spoil(const dr_responder *responder, const char *guid);
 

@@ -22,6 +22,14 @@ static dr_responder responder_of(dr_lane *lane, dr_conn *conn, const dr_frame *f
     return dr_responder_of_conn(frame->is_bare ? DR_RESPONDER_BARE : kind, lane, conn);
 }
 
+/* refuse answers a frame that is no request. A client takes the answer for the end of the stream
+ * that has its guid, so that ends. */
+static void refuse(const dr_responder *responder, const char *guid, const dora_error *error)
+{
+    dr_call_stream_spoil(responder, guid);
+    dr_reply_refused(responder, guid, error);
+}
+
 void dr_call_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error *error, bool closes,
                        void *user)
 {
@@ -33,15 +41,12 @@ void dr_call_bad_frame(dr_conn *conn, const dr_frame *frame, const dora_error *e
     if (closes && error->code == DORA_CODE_BAD_LENGTH) {
         dr_stranger_plain(conn, error->msg, lane);
     }
-    dr_reply_refused(&responder, has_guid ? frame->guid : DR_GUID_NONE, error);
+    refuse(&responder, has_guid ? frame->guid : DR_GUID_NONE, error);
 }
 
 void dr_call_unreadable(const dr_responder *responder, const char *guid, const dora_error *error)
 {
-    if (error->code == DORA_CODE_BAD_BODY) {
-        dr_call_stream_spoil(responder, guid);
-    }
-    dr_reply_refused(responder, guid, error);
+    refuse(responder, guid, error);
 }
 
 /* offload: a body is unpacked in the thread pool. */
@@ -49,9 +54,10 @@ static void offload(dr_lane *lane, dr_conn *conn, const dr_frame *frame, bool is
 {
     if (dr_unpack_offload(lane, conn, frame, is_packed) != DORA_OK) {
         const dr_responder responder = responder_of(lane, conn, frame, !is_packed);
+        const char *guid = frame->is_bare ? DR_GUID_NONE : frame->guid;
         dr_call_count_answered(lane, DR_TYPE_UNKNOWN, DORA_CODE_OVERLOADED);
-        dr_reply_no_room(&responder, frame->is_bare ? DR_GUID_NONE : frame->guid, "out of memory",
-                         DR_RETRY_AFTER_MS_USUAL);
+        dr_call_stream_spoil(&responder, guid);
+        dr_reply_no_room(&responder, guid, "out of memory", DR_RETRY_AFTER_MS_USUAL);
     }
 }
 
@@ -111,7 +117,7 @@ void dr_call_bare(const dr_responder *responder, dora_slice body)
     err = err != DORA_OK && is_taken(responder, &request) ? DORA_OK : err;
     memcpy(guid, DR_GUID_NONE, DR_GUID_LEN);
     if (err != DORA_OK && error.code != DORA_CODE_BAD_API) {
-        dr_reply_refused(responder, guid, &error); /* without a guid, as the original did */
+        refuse(responder, guid, &error); /* without a guid, as the original did */
         return;
     }
     if (request.guid.len != DR_GUID_LEN) {
@@ -120,14 +126,14 @@ void dr_call_bare(const dr_responder *responder, dora_slice body)
     memcpy(guid, request.guid.data,
            request.guid.len < DR_GUID_LEN ? request.guid.len : DR_GUID_LEN);
     if (err != DORA_OK) {
-        dr_reply_refused(&own, guid, &error);
+        refuse(&own, guid, &error);
         return;
     }
     request.guid = (dora_slice){guid, DR_GUID_LEN};
     if (request.type >= DR_TYPE_ST_S) { /* none of those days */
         error.code = DORA_CODE_BAD_TYPE;
         error.msg[0] = '\0';
-        dr_reply_refused(&own, guid, &error);
+        refuse(&own, guid, &error);
         return;
     }
     dr_call_run(&own, &request);
@@ -141,9 +147,6 @@ static bool is_too_much(const dr_responder *responder, const dr_request *request
                                 "(connection_calls_max)";
     static const char streams[] = "this connection has as many streams as one may have";
     const dr_conn *conn = responder->conn;
-    if (!dr_responder_has_conn(responder) || conn->streams == 0) {
-        return false;
-    }
     const bool has_calls = conn->calls >= conn->reactor->calls_max;
     if (!has_calls && (request->type != DR_TYPE_ST_S || conn->streams < DR_CONN_STREAMS_MAX)) {
         return false;
@@ -188,7 +191,7 @@ void dr_call_request(const dr_responder *responder, const char *guid, dora_slice
 /* note_client learns from a request whose client sends it. Those of Dora set a timeout. */
 static void note_client(const dr_responder *responder, const dr_request *request)
 {
-    if (dr_responder_has_conn(responder) && request->type != DR_TYPE_SC) {
+    if (request->type != DR_TYPE_SC) {
         const bool is_dora = responder->kind == DR_RESPONDER_JSON || request->timeout_ms >= 0 ||
                              request->attempt >= 0 || request->trace.len > 0 ||
                              request->priority != DORA_PRIORITY_DEFAULT ||
@@ -226,8 +229,15 @@ static bool is_refused(const dr_responder *responder, const dr_request *request)
 void dr_call_run(const dr_responder *responder, const dr_request *request)
 {
     dr_lane *lane = responder->lane;
+    bool has_streams = false;
     dr_count_one(&lane->requests);
-    note_client(responder, request);
+    if (dr_responder_has_conn(responder)) {
+        has_streams = responder->conn->streams > 0;
+        note_client(responder, request);
+    }
+    if (has_streams) { /* whatever it is, it will be answered */
+        dr_call_stream_spoil(responder, request->guid.data);
+    }
     lane->caller.name.len = 0;
     lane->caller.access = atomic_load_explicit(&lane->backend->access, memory_order_acquire);
     if (request->type == DR_TYPE_SC && dr_hello_is(responder)) {
@@ -241,7 +251,7 @@ void dr_call_run(const dr_responder *responder, const dr_request *request)
             dr_call_count_refused(responder, request, DORA_CODE_STOPPING);
             dr_reply_code(responder, request->guid.data, DORA_CODE_STOPPING, NULL);
         }
-    } else if (is_too_much(responder, request)) {
+    } else if (has_streams && is_too_much(responder, request)) {
         return;
     } else if (dr_call_type_is_accepted(request->type)) {
         dr_admit_accepted(responder, request);
