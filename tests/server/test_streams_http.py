@@ -158,6 +158,17 @@ def test_client_that_does_not_read_stops_its_handler_only(server, tmp_path):
     assert wait_until(lambda: running(server) == 0)
 
 
+def test_what_runs_ahead_of_who_does_not_read_is_bounded(tmp_path):
+    """The parts that its handler had made when it was cut off; the kernel alone would take more."""
+    path = str(tmp_path / "count")
+    with Server(streams.pools(workers=1), frame_ms=500,
+                listen={"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}) as server:
+        conn, _ = open_stream(server, "/endless?window=1000000", path)
+        with contextlib.closing(conn):
+            assert wait_until(lambda: running(server) == 0)
+        assert 0 < streams.counted(path) * len('{"part":10000}\n') < 1_000_000
+
+
 def test_time_of_the_caller_ends_a_stream(server):
     def is_cut():
         """Unless its time was over before the first part."""

@@ -192,7 +192,7 @@
 #define DR_HTTP_CONN_BYTES 8192u /* of one connection: its headers, and what is read at once */
 #define DR_HTTP_SLOW_MS_DEFAULT 30000u    /* a request comes in, an answer is taken, within this */
 #define DR_HTTP_IDLE_MS_DEFAULT 75000u    /* longer than clients and proxies keep a connection */
-#define DR_HTTP_STREAM_PAUSE (64u * 1024) /* bytes not taken of a stream at which it waits */
+#define DR_HTTP_STREAM_PAUSE (64u * 1024) /* of a stream, not taken, here and in the kernel */
 #define DR_HTTP_STREAM_PIECE (16u * 1024) /* of it, asked for at once */
 #define DR_HTTP_WATCH_MS 50u              /* how late the end of a stream's client may be noticed */
 #define DR_HTTP_SWEEP_MS 250u             /* how late a deadline or a client's end may be noticed */

@@ -3,7 +3,10 @@
 #include "net/http_stream.h"
 
 #include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "base/limits.h"
@@ -60,6 +63,15 @@ static ssize_t on_bytes(void *user, uint64_t at, char *to, size_t max)
     return 0;
 }
 
+/* bound_unsent has the kernel keep little that the client has no room for: by itself it takes some
+ * megabytes, and as long as it takes them the handler runs ahead of who reads. What has left counts
+ * no more, so a quick reader of a long line is none the slower. */
+static void bound_unsent(const dr_http_exchange *exchange)
+{
+    const int most = DR_HTTP_STREAM_PAUSE;
+    (void)setsockopt(exchange->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof(most));
+}
+
 bool dr_http_stream_begin(dr_http_exchange *exchange, const char *content_type,
                           const dr_http_extra *extra)
 {
@@ -68,6 +80,7 @@ bool dr_http_stream_begin(dr_http_exchange *exchange, const char *content_type,
     if (response == NULL) {
         return false;
     }
+    bound_unsent(exchange);
     exchange->is_stream = true;
     exchange->taken_ms = uv_now(exchange->http->sweep.loop);
     if (exchange->http->streams++ == 0) {
