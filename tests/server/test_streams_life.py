@@ -8,6 +8,7 @@ import time
 import pytest
 
 from support import processes, streams, v1
+from support.metrics import Metrics, admin_of
 from support.server import Server, wait_until
 from support.streams import envelope, stat
 from support.upgrade import Family
@@ -29,6 +30,31 @@ def gated(conn, folder):
     ident = streams.begin(conn, "/gate", str(folder))
     assert conn.receive()[1]["data"] == "first"
     return ident
+
+
+def test_streams_are_counted(tmp_path):
+    listen = {"tcp": "127.0.0.1:0", "admin": "127.0.0.1:0"}
+    with Server(streams.pools(workers=2), listen=listen) as server, \
+            v1.Conn(server.address) as conn:
+        def told():
+            metrics = Metrics(admin_of(server))
+            named = (metrics.one("dora_streams", pool="stream"),
+                     metrics.one("dora_stream_parts_total", pool="stream"))
+            pool = stat(server)["pools"]["stream"]
+            assert named == (pool["streams"], pool["parts"])
+            return (*named, metrics.requests().get(("/gate", "ST_S", "100211"), 0))
+
+        assert streams.whole(conn, "/sum", 7)[0][-1] == (6, 6)
+        assert told() == (0, 7, 0)
+        gated(conn, tmp_path)
+        ident = gated(conn, tmp_path)
+        assert told() == (2, 9, 0)
+        streams.cancel(conn, ident)
+        assert envelope(conn.receive()[1]) == CANCELLED
+        streams.open_gate(tmp_path)
+        while conn.receive()[1]["code"] != 0:
+            pass
+        assert wait_until(lambda: told() == (0, 10, 1))
 
 
 def test_reload_lets_streams_end_in_their_worker(tmp_path):

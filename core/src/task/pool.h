@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "base/count.h"
 #include "ipc/region.h"
 #include "ipc/slab.h"
 #include "task/canary.h"
@@ -248,6 +249,7 @@ typedef struct dr_pool {
     uint32_t look_slot;        /* where the next look goes on */
     uint64_t ticked_ns;
     bool is_behind;                    /* a worker was so at the last tick */
+    dr_count parts[DR_REACTORS_MAX];   /* of streams, that each reactor has sent */
     uint64_t look_ns[DR_REACTORS_MAX]; /* when each reactor may look for passed deadlines next */
     dr_wakes owed[DR_REACTORS_MAX];    /* each its reactor's: woken at the end of its turn */
     int event_fds[DR_REACTORS_MAX];

@@ -191,6 +191,7 @@ bool dr_call_stream_pump(dr_call *call)
     stream->is_pumping = true;
     const uint64_t sent = stream->sent;
     bool is_all = pump(call, shared);
+    dr_count_add(&pool->parts[call->lane->reactor.index], stream->sent - sent);
     if (dr_responder_is_web(&call->responder) && stream->sent != sent) {
         stream->taken = stream->sent; /* HTTP has no words for it: what is full is not sent */
         atomic_store_explicit(&shared->room, stream->taken + stream->window, memory_order_seq_cst);

@@ -248,86 +248,57 @@ static void put_traffic(page *self)
     put_spans(self);
 }
 
-/* One number of every pool. */
+/* pool_metric is one number of every pool. */
 typedef struct pool_metric {
     const char *name;
     const char *type;
     const char *help;
-    uint64_t (*value)(const dr_pool_numbers *numbers);
 } pool_metric;
 
-static uint64_t generation(const dr_pool_numbers *numbers)
-{
-    return numbers->generation;
-}
-static uint64_t is_hung(const dr_pool_numbers *numbers)
-{
-    return numbers->is_hung;
-}
-
-static uint64_t is_healthy(const dr_pool_numbers *numbers)
-{
-    return numbers->is_healthy;
-}
-static uint64_t is_looping(const dr_pool_numbers *numbers)
-{
-    return numbers->is_looping;
-}
-static uint64_t queued(const dr_pool_numbers *numbers)
-{
-    return numbers->queued;
-}
-static uint64_t running(const dr_pool_numbers *numbers)
-{
-    return numbers->running;
-}
-static uint64_t handled(const dr_pool_numbers *numbers)
-{
-    return numbers->handled;
-}
-static uint64_t refused(const dr_pool_numbers *numbers)
-{
-    return numbers->refused;
-}
-static uint64_t poison_found(const dr_pool_numbers *numbers)
-{
-    return numbers->poison_found;
-}
-static uint64_t poison_refused(const dr_pool_numbers *numbers)
-{
-    return numbers->poison_refused;
-}
-static uint64_t memory(const dr_pool_numbers *numbers)
-{
-    return numbers->memory_kb * 1024;
-}
-
 static const pool_metric pool_metrics[] = {
-    {"dora_generation", "gauge", "1, and one more with each reload.", generation},
-    {"dora_pool_hung", "gauge", "1 while tasks of the pool wait and none ends (hung_ms).", is_hung},
-    {"dora_pool_healthy", "gauge", "0 while workers of the pool do not start.", is_healthy},
+    {"dora_generation", "gauge", "1, and one more with each reload."},
+    {"dora_pool_hung", "gauge", "1 while tasks of the pool wait and none ends (hung_ms)."},
+    {"dora_pool_healthy", "gauge", "0 while workers of the pool do not start."},
     {"dora_pool_crash_loop", "gauge",
-     "1 while processes of the pool end again and again, with no task done between.", is_looping},
-    {"dora_tasks_queued", "gauge", "Tasks that no worker has begun.", queued},
-    {"dora_tasks_running", "gauge", "Tasks that run.", running},
-    {"dora_tasks_handled_total", "counter", "Tasks that workers have done.", handled},
-    {"dora_tasks_refused_total", "counter", "Tasks for which there was no room.", refused},
+     "1 while processes of the pool end again and again, with no task done between."},
+    {"dora_tasks_queued", "gauge", "Tasks that no worker has begun."},
+    {"dora_tasks_running", "gauge", "Tasks that run."},
+    {"dora_tasks_handled_total", "counter", "Tasks that workers have done."},
+    {"dora_tasks_refused_total", "counter", "Tasks for which there was no room."},
+    {"dora_streams", "gauge", "Streams that run, or wait to."},
+    {"dora_stream_parts_total", "counter", "Parts of streams that were sent."},
     {"dora_poison_found_total", "counter",
-     "Calls that came to be refused since they had ended workers.", poison_found},
-    {"dora_poison_refused_total", "counter", "Tasks that were refused for it.", poison_refused},
+     "Calls that came to be refused since they had ended workers."},
+    {"dora_poison_refused_total", "counter", "Tasks that were refused for it."},
     {"dora_workers_resident_bytes", "gauge",
-     "Memory that the workers keep resident, what they share counted in each.", memory},
+     "Memory that the workers keep resident, what they share counted in each."},
 };
+
+#define POOL_METRICS (sizeof(pool_metrics) / sizeof(pool_metrics[0]))
+
+/* values_of gives the numbers of a pool in the order of pool_metrics. */
+static void values_of(const dr_pool_numbers *numbers, uint64_t values[POOL_METRICS])
+{
+    const uint64_t all[] = {
+        numbers->generation,      numbers->is_hung, numbers->is_healthy,   numbers->is_looping,
+        numbers->queued,          numbers->running, numbers->handled,      numbers->refused,
+        numbers->streams,         numbers->parts,   numbers->poison_found, numbers->poison_refused,
+        numbers->memory_kb * 1024};
+    _Static_assert(sizeof(all) / sizeof(all[0]) == POOL_METRICS, "each has its number");
+    memcpy(values, all, sizeof(all));
+}
 
 static void put_pools(page *self)
 {
-    for (size_t i = 0; i < sizeof(pool_metrics) / sizeof(pool_metrics[0]); i++) {
+    for (size_t i = 0; i < POOL_METRICS; i++) {
         const pool_metric *metric = &pool_metrics[i];
         head(self, metric->name, metric->type, metric->help);
         for (uint32_t p = 0; p < self->backend->pool_count; p++) {
+            uint64_t values[POOL_METRICS];
+            values_of(&self->pools[p], values);
             put(self, "%s{", metric->name);
             put_label(self, "pool", pool_name(self, p));
-            put(self, "} %" PRIu64 "\n", metric->value(&self->pools[p]));
+            put(self, "} %" PRIu64 "\n", values[i]);
         }
     }
 }

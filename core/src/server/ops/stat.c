@@ -78,6 +78,10 @@ void dr_stat_pool(dr_pool *pool, dr_pool_numbers *numbers)
     numbers->running = pool->handed_count - pool->ahead_count;
     numbers->handled += pool->handled;
     numbers->refused = pool->refused;
+    numbers->streams = pool->streams;
+    for (uint32_t i = 0; i < DR_REACTORS_MAX; i++) {
+        numbers->parts += dr_count_get(&pool->parts[i]);
+    }
     numbers->poison_found = pool->poison.found;
     numbers->poison_refused = pool->poison.refused;
     count_priorities(pool, numbers);
@@ -300,6 +304,8 @@ static void put_pool(dora_writer *writer, dr_backend *backend, uint32_t index,
         {"running", .number = numbers->running},
         {"handled", .number = numbers->handled},
         {"refused", .number = numbers->refused},
+        {"streams", .number = numbers->streams},
+        {"parts", .number = numbers->parts},
         {"died", .number = restarts[DR_RESTART_DIED] + restarts[DR_RESTART_TIME_LIMIT] +
                            restarts[DR_RESTART_CANCELLED] + restarts[DR_RESTART_DAMAGED] +
                            restarts[DR_RESTART_LEFT]},

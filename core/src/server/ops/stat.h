@@ -36,6 +36,8 @@ typedef struct dr_pool_numbers {
     uint32_t running;
     uint64_t handled;
     uint64_t refused;
+    uint32_t streams;      /* that have a place */
+    uint64_t parts;        /* of streams, that were sent */
     uint64_t poison_found; /* calls that came to be refused; and how often any was */
     uint64_t poison_refused;
     uint32_t waiting[DR_PRIORITIES]; /* in the queue, the lowest priority first */
