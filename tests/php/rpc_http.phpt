@@ -87,7 +87,7 @@ bool(true)
 server logqueue counted
 200 application/json same guid 0 OK
 done
-200 application/json same guid 100011 unknown control command other; there are getStat, getApis, forgive, reloadTask, reloadWait, reloadNow and upgrade
+200 application/json same guid 100011 unknown control command other; there are getStat, getApis, forgive, reloadTask, reloadWait, reloadNow, reloadNowWait and upgrade
 200 application/json same guid 100002 unknown path; there are /api/multisync, /api/multinoresult and /server/cmd
 200 application/json same guid 100004 api is missing in params, or empty
 200 application/json 100003

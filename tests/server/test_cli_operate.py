@@ -76,6 +76,9 @@ def test_nobody_answers(silent, command):
     (["stat", "--timeout"], "--timeout needs a value"),
     (["reload", "--timeout=-1"], "--timeout must be seconds from 0.001 to 86400"),
     (["reload", "--timeout", "nan"], "--timeout must be seconds from 0.001 to 86400"),
+    (["reload", "--wait=soon"], "--wait must be seconds from 0.001 to 86400"),
+    (["reload", "--wait", "3"], 'node "3" is not host:port'),
+    (["reload", "--wait=3", "--timeout=3"], "--timeout does not go with --wait=S"),
     (["top", "--timeout", "1"], "--timeout does not go here"),
     (["stop", "--pid-file"], "--pid-file needs a value"),
     (["stop", "a:1", "--pid-file", "x"], "ADDRESS or --pid-file, not both"),
@@ -218,6 +221,29 @@ def test_reload_refused_and_late(tmp_path):
         gate.write_text("")
         assert wait_until(lambda: "reloaded, generation 2" in server.log())
         assert server.stop() == 0
+
+
+def test_reload_that_waits(tmp_path):
+    app, gate = tmp_path / "app.py", tmp_path / "go"
+    good = "import dora, os, time\napp = dora.App()\n@app.api('/a')\ndef a(param):\n    return 1\n"
+    app.write_text(good)
+    with Server({"py": {"runtime": "python", "app": str(app), "workers": 1}}) as server:
+        app.write_text(good + "while not os.path.exists(%r):\n    time.sleep(0.01)\n" % str(gate))
+        status, out, err = run("reload", server.address, "--wait=0.3")
+        assert (status, out) == (1, "")
+        assert "timed out" in err and "the server's log says what becomes of it" in err
+        with subprocess.Popen([program(), "reload", server.address, "--now", "--wait"],
+                              env=environment(), text=True, stdout=subprocess.PIPE) as reload:
+            with pytest.raises(subprocess.TimeoutExpired):
+                reload.wait(2.5)  # what is shown: longer than without --wait
+            gate.write_text("")
+            # Behind the first reload, where that was asked for before its time was over.
+            assert reload.communicate()[0] in ("reloaded py=2\n", "reloaded py=3\n")
+            assert reload.returncode == 0
+        app.write_text(good + "raise RuntimeError('half written')\n")
+        status, out, err = run("reload", server.address, "--wait")
+        assert (status, out) == (1, "")
+        assert "100209 pool py: " in err and "half written" in err
 
 
 # stop

@@ -153,7 +153,7 @@ def test_an_unknown_command_is_named(conn, name):
     assert (reply["code"], reply["data"]) == (100011, [])
     assert reply["msg"] == ("unknown control command %s; "
                             "there are getStat, getApis, forgive, reloadTask, reloadWait, "
-                            "reloadNow and upgrade" % name)
+                            "reloadNow, reloadNowWait and upgrade" % name)
 
 
 def has_ended(conn):

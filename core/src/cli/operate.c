@@ -31,7 +31,9 @@ static const char *take_value(const dr_operate_flag *flag, const char *value)
     char *end = NULL;
     if (flag->is_given != NULL) {
         *flag->is_given = true;
-        return value == NULL ? NULL : "takes no value";
+        if (value == NULL || flag->seconds == NULL) {
+            return value == NULL ? NULL : "takes no value";
+        }
     }
     if (value == NULL || value[0] == '\0') {
         return "needs a value";

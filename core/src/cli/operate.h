@@ -9,7 +9,7 @@
 #define DR_OPERATE_ADDRESS "127.0.0.1:9567"
 
 /* dr_operate_flag is a flag that a subcommand knows; a table of them ends with name NULL. Exactly
- * one of the places is set. */
+ * one of the places is set, or both of `is_given` and `seconds`: those may stand behind a `=`. */
 typedef struct dr_operate_flag {
     const char *name;
     bool *is_given;

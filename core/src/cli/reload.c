@@ -12,18 +12,20 @@
 #define LOAD_S 40.0   /* what a reload takes to load, at most, and a while to say so */
 #define WATCH_S 86400 /* at most: how long a server watches that does not tell */
 
-static const char usage[] = "usage: dora reload [ADDRESS] [--now] [--timeout S]\n";
+static const char usage[] = "usage: dora reload [ADDRESS] [--now] [--wait[=S]] [--timeout S]\n";
 
 static const char help[] =
     "\n"
     "Has a server load its applications again, beside those that serve. Says \"reloaded\", with\n"
-    "the generation of each pool, or \"still loading\" when that takes more than two seconds; the\n"
-    "log then says what became of it. An application that does not load changes nothing: the\n"
-    "reason is printed and the exit status is 1.\n"
+    "the generation of each pool, or \"still loading\" when that takes more than two seconds: the\n"
+    "log then says what became of it, and --wait waits for it. An application that does not load\n"
+    "changes nothing: the reason is printed and the exit status is 1.\n"
     "Where the server watches new applications before they take over (reload.canary_percent) it\n"
     "waits for the verdict and prints it; the exit status is 1 where the old ones serve on.\n"
     "\n" DR_ABOUT_ADDRESS "\n"
     "  --now           what has loaded takes over at once, unwatched\n"
+    "  --wait[=S]      until the new applications serve, or do not; with S at most so many\n"
+    "                  seconds, and the exit status is 1 where it is not known by then\n"
     "  --timeout S     wait at most S seconds (5, and as long as the server "
     "watches)\n" DR_ABOUT_CLIENT DR_ABOUT_STATUS;
 
@@ -75,45 +77,91 @@ static double watch_s_of(const char *address, dora_err *err, dora_error *error)
     return watch_s;
 }
 
-static int run(int argc, char **argv, const dora_host *host)
+/* wishes is how a reload is asked for. */
+typedef struct wishes {
+    double timeout_s; /* 0: the usual */
+    double wait_s;    /* 0: as long as it takes */
+    bool is_now;
+    bool waits;
+} wishes;
+
+/* command_of is what a server is asked that watches for so long. */
+static const char *command_of(const wishes *self, double watch_s)
 {
-    (void)host;
-    double timeout_s = 0;
-    bool is_now = false;
-    const char *address = NULL;
-    const dr_operate_flag flags[] = {{.name = "--timeout", .seconds = &timeout_s},
-                                     {.name = "--now", .is_given = &is_now},
-                                     {.name = NULL}};
-    if (dr_cli_wants_help(argc, argv)) {
-        return dr_cli_help("reload");
+    if (self->is_now) {
+        return self->waits ? "reloadNowWait" : "reloadNow";
     }
-    if (!dr_operate_parse("reload", flags, argc, argv, &address)) {
-        return DR_EXIT_USAGE;
+    return self->waits || watch_s > 0 ? "reloadWait" : "reloadTask";
+}
+
+/* patience_s_of is how long the answer is waited for. Where one reload is under way already, that
+ * is loaded first. */
+static double patience_s_of(const wishes *self, double watch_s)
+{
+    if (self->timeout_s > 0 || self->wait_s > 0) {
+        return self->timeout_s > 0 ? self->timeout_s : self->wait_s;
     }
-    address = address != NULL ? address : DR_OPERATE_ADDRESS;
-    dr_operator self = {0};
+    return self->waits ? 2 * LOAD_S + watch_s : watch_s > 0 ? LOAD_S + watch_s : ASK_S;
+}
+
+/* fail prints why there is no answer; `waits`: it was asked for and waited for. Returns: the exit
+ * status. */
+static int fail(bool waits, const char *address, const dora_error *error)
+{
+    if (!waits || error->err != DORA_ETIMEDOUT) {
+        return dr_operate_fail("reload", address, error);
+    }
+    dr_text_print(stderr, "", "dora reload: %s: %s; the server's log says what becomes of it",
+                  address, error->msg);
+    fputc('\n', stderr);
+    return DR_EXIT_FAILED;
+}
+
+static int reload(const char *address, const wishes *self)
+{
+    dr_operator server = {0};
     dora_error error = {.err = DORA_OK};
     json_t *data = NULL;
     int status = DR_EXIT_OK;
     dora_err err = DORA_OK;
-    const double watch_s = is_now ? 0 : watch_s_of(address, &err, &error);
-    const char *command = is_now ? "reloadNow" : watch_s > 0 ? "reloadWait" : "reloadTask";
-    if (timeout_s <= 0) {
-        timeout_s = watch_s > 0 ? LOAD_S + watch_s : ASK_S;
-    }
-    err = err == DORA_OK ? dr_operator_open(&self, address, timeout_s, &error) : err;
-    err = err == DORA_OK ? dr_operator_ask(&self, command, &data, &error) : err;
+    const double watch_s = self->is_now ? 0 : watch_s_of(address, &err, &error);
+    const double patience_s = patience_s_of(self, watch_s);
+    err = err == DORA_OK ? dr_operator_open(&server, address, patience_s, &error) : err;
+    const bool is_asked = err == DORA_OK;
+    err = err == DORA_OK ? dr_operator_ask(&server, command_of(self, watch_s), &data, &error) : err;
     if (err == DORA_OK) {
         print_outcome(data);
         if (watch_s > 0) {
             print_verdict(data);
         }
     } else {
-        status = dr_operate_fail("reload", address, &error);
+        status = fail(is_asked && self->waits, address, &error);
     }
     json_decref(data);
-    dr_operator_close(&self);
+    dr_operator_close(&server);
     return status;
+}
+
+static int run(int argc, char **argv, const dora_host *host)
+{
+    (void)host;
+    wishes self = {0};
+    const char *address = NULL;
+    const dr_operate_flag flags[] = {
+        {.name = "--timeout", .seconds = &self.timeout_s},
+        {.name = "--wait", .is_given = &self.waits, .seconds = &self.wait_s},
+        {.name = "--now", .is_given = &self.is_now},
+        {.name = NULL}};
+    if (dr_cli_wants_help(argc, argv)) {
+        return dr_cli_help("reload");
+    }
+    if (!dr_operate_parse("reload", flags, argc, argv, &address)) {
+        return DR_EXIT_USAGE;
+    }
+    if (self.wait_s > 0 && self.timeout_s > 0) {
+        return dr_cli_usage("reload", "--timeout does not go with --wait=S: one of them is enough");
+    }
+    return reload(address != NULL ? address : DR_OPERATE_ADDRESS, &self);
 }
 
 const dr_command dr_command_reload = {

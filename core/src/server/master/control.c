@@ -226,10 +226,12 @@ typedef struct wish_command {
     const char *right; /* that rules speak of */
 } wish_command;
 
-static const wish_command wish_commands[] = {{"reloadTask", DR_WISH_RELOAD, "reloadTask"},
-                                             {"reloadWait", DR_WISH_RELOAD_WAIT, "reloadTask"},
-                                             {"reloadNow", DR_WISH_RELOAD_NOW, "reloadTask"},
-                                             {"upgrade", DR_WISH_UPGRADE, "upgrade"}};
+static const wish_command wish_commands[] = {
+    {"reloadTask", DR_WISH_RELOAD, "reloadTask"},
+    {"reloadWait", DR_WISH_RELOAD_WAIT, "reloadTask"},
+    {"reloadNow", DR_WISH_RELOAD_NOW, "reloadTask"},
+    {"reloadNowWait", DR_WISH_RELOAD_NOW_WAIT, "reloadTask"},
+    {"upgrade", DR_WISH_UPGRADE, "upgrade"}};
 
 /* wish_of. Returns: NULL where a command is none of them. */
 static const wish_command *wish_of(dora_slice name)
@@ -290,7 +292,7 @@ void dr_control_command(const dr_responder *responder, const dr_request *request
         char text[DR_API_NAME_MAX + 128];
         (void)snprintf(text, sizeof(text),
                        "unknown control command %.*s; there are getStat, getApis, forgive, "
-                       "reloadTask, reloadWait, reloadNow and upgrade",
+                       "reloadTask, reloadWait, reloadNow, reloadNowWait and upgrade",
                        (int)name.len, name.data);
         answer(responder, guid, DORA_CODE_BAD_COMMAND, text);
     }

@@ -17,10 +17,11 @@ struct dr_server;
 
 /* dr_wish is what a client may want of the supervisor. */
 typedef enum dr_wish {
-    DR_WISH_RELOAD = 0,  /* reloadTask: who takes long is answered before it is known */
-    DR_WISH_RELOAD_WAIT, /* reloadWait: the answer is what became of it */
-    DR_WISH_RELOAD_NOW,  /* reloadNow: it is not watched */
-    DR_WISH_UPGRADE      /* an heir is wanted */
+    DR_WISH_RELOAD = 0,      /* reloadTask: who takes long is answered before it is known */
+    DR_WISH_RELOAD_WAIT,     /* reloadWait: the answer is what became of it */
+    DR_WISH_RELOAD_NOW,      /* reloadNow: it is not watched */
+    DR_WISH_RELOAD_NOW_WAIT, /* reloadNowWait: both */
+    DR_WISH_UPGRADE          /* an heir is wanted */
 } dr_wish;
 
 /* dr_reload_request is one client's wish that the server load its applications again, or hand over

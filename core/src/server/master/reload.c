@@ -34,7 +34,7 @@ static void answer_late(dr_reload_request **list, uint64_t now_ms)
 {
     while (*list != NULL) {
         dr_reload_request *request = *list;
-        if (request->wish != DR_WISH_RELOAD_WAIT &&
+        if (request->wish != DR_WISH_RELOAD_WAIT && request->wish != DR_WISH_RELOAD_NOW_WAIT &&
             now_ms - request->taken_ms >= DR_RELOAD_ANSWER_MS) {
             *list = request->next;
             dr_control_answer(request, 0, true, NULL);
@@ -61,7 +61,8 @@ static void take_requests(dr_server *server)
         request->next = reload->waiting;
         reload->waiting = request;
         reload->is_wanted = true;
-        reload->skips_watch |= request->wish == DR_WISH_RELOAD_NOW;
+        reload->skips_watch |=
+            request->wish == DR_WISH_RELOAD_NOW || request->wish == DR_WISH_RELOAD_NOW_WAIT;
     }
     if (atomic_load(&server->backend.phase) > DR_PHASE_SERVING) {
         answer_all(&reload->waiting, DORA_CODE_STOPPING, stopping_text);
