@@ -186,8 +186,14 @@ static uint32_t take_room(dr_pool *pool, const dr_task_input *input, uint64_t by
     }
     const bool is_stream = input->type == DR_TYPE_ST_S;
     dr_record *record = &pool->records[task];
-    if ((is_stream && are_streams_many(pool, bytes)) ||
-        dr_slab_alloc(&pool->slab, bytes, &record->offset, &record->capacity) != DORA_OK) {
+    if (is_stream && are_streams_many(pool, bytes)) {
+        return DR_NONE;
+    }
+    const dora_err err =
+        is_stream
+            ? dr_stream_slab_alloc(&pool->stream_slab, bytes, &record->offset, &record->capacity)
+            : dr_slab_alloc(&pool->slab, bytes, &record->offset, &record->capacity);
+    if (err != DORA_OK) {
         return DR_NONE;
     }
     dr_record_pop(pool, &pool->free_records);

@@ -38,6 +38,9 @@ dora_err dr_pool_init(dr_pool *pool, const dr_pool_limits *limits, const int *ev
         err = dr_slab_init(&pool->slab, limits->slab_bytes);
     }
     if (err == DORA_OK) {
+        err = dr_stream_slab_init(&pool->stream_slab, &pool->slab, limits->slab_bytes);
+    }
+    if (err == DORA_OK) {
         err = dr_queue_init(&pool->queue, shape.tasks);
     }
     if (err == DORA_OK) {
@@ -82,6 +85,7 @@ void dr_pool_fini(dr_pool *pool)
         dr_region_close(&pool->region);
         pthread_mutex_destroy(&pool->lock);
     }
+    dr_stream_slab_fini(&pool->stream_slab);
     dr_slab_fini(&pool->slab);
     dr_queue_fini(&pool->queue);
     dr_poison_fini(&pool->poison);
@@ -156,10 +160,12 @@ void dr_record_free(dr_pool *pool, uint32_t index)
 {
     dr_record *record = &pool->records[index];
     if (record->capacity > 0) {
-        dr_slab_free(&pool->slab, record->offset, record->capacity);
         if (record->type == DR_TYPE_ST_S) {
+            dr_stream_slab_free(&pool->stream_slab, record->offset, record->capacity);
             pool->streams--;
             pool->stream_bytes -= record->capacity;
+        } else {
+            dr_slab_free(&pool->slab, record->offset, record->capacity);
         }
         record->capacity = 0;
     }

@@ -13,6 +13,7 @@
 #include "base/count.h"
 #include "ipc/region.h"
 #include "ipc/slab.h"
+#include "ipc/stream_slab.h"
 #include "task/canary.h"
 #include "task/growers.h"
 #include "task/poison.h"
@@ -252,6 +253,7 @@ typedef struct dr_pool {
     dr_count parts[DR_REACTORS_MAX];   /* of streams, that each reactor has sent */
     uint64_t look_ns[DR_REACTORS_MAX]; /* when each reactor may look for passed deadlines next */
     dr_wakes owed[DR_REACTORS_MAX];    /* each its reactor's: woken at the end of its turn */
+    dr_stream_slab stream_slab;
     int event_fds[DR_REACTORS_MAX];
     int *loop_fds; /* one a slot, -1: none; numbers stay, so a late wake-up harms nobody */
     /* on_attention is called, without the lock, when the supervisor has to look: a worker wants
