@@ -273,7 +273,7 @@ def test_a_stop_ends_the_watch(site):
         with watched(server) as reload:
             server.signal(signal.SIGTERM)
             assert "100207" in reload.end(1)
-        assert "the server is stopping" in server.log()
+        assert wait_until(lambda: "the server is stopping" in server.log())
         assert server.wait() == 0
 
 
