@@ -71,7 +71,7 @@ def stop(pid, folder):
     family = [pid] + processes.descendants(pid)
     assert len(family) > 2
     os.kill(pid, signal.SIGTERM)
-    assert wait_until(lambda: not any(map(processes.is_alive, family)), 10)
+    assert wait_until(lambda: not any(map(processes.is_alive, family)))
     assert not (folder / "dora.pid").exists()
 
 
@@ -213,7 +213,7 @@ def starting(folder):
         master = [pid for pid in processes.descendants(parent.pid)
                   if processes.title(pid) == "dora: master"]
         yield parent, master[0]
-        assert wait_until(lambda: of_folder(folder) == [], 10), of_folder(folder)
+        assert wait_until(lambda: of_folder(folder) == []), of_folder(folder)
     finally:
         if parent.poll() is None:
             parent.kill()
@@ -246,7 +246,7 @@ def test_output_follows_the_log(tmp_path):
         pid = pid_in(tmp_path / "dora.pid")
         os.rename(log, tmp_path / "dora.log.1")
         os.kill(pid, signal.SIGUSR2)
-        assert wait_until(lambda: log.exists() and fd(pid, 2) == str(log), 5)
+        assert wait_until(lambda: log.exists() and fd(pid, 2) == str(log))
         check_detached(pid, tmp_path)
 
 

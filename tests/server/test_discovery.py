@@ -139,8 +139,8 @@ def test_join_is_published_and_beats_go_on(redis):
             assert text == '{"event":"join",' + member(server, ["default"])[1:]
             time_key, node_key = names(server)
             redis.command("DEL", time_key, node_key)
-            assert wait_until(lambda: redis.command("EXISTS", time_key, node_key) == 2, 6)
-            assert wait_until(lambda: state_of(server)["beats"] >= 2, 6)
+            assert wait_until(lambda: redis.command("EXISTS", time_key, node_key) == 2)
+            assert wait_until(lambda: state_of(server)["beats"] >= 2)
             redis.command("FLUSHALL")  # comes back by itself, and says so
             assert channel.receive(8)[2] == text
             assert is_listed(redis, server, groups=["default"])

@@ -255,8 +255,8 @@ def test_the_originals_monitor_takes_a_redis_with_tls(redis, certificates, tmp_p
     with serve([redis.url], trust(certificates)) as server:
         wait_state(server, "joined")
         with Monitor([], [file], command=command) as monitor:
-            wait_for(file.exists, monitor.log)
-            assert server.address.split(":")[1] in file.read_text()
+            port = server.address.split(":")[1]
+            wait_for(lambda: file.exists() and port in file.read_text(), monitor.log)
             assert monitor.stop() == 0
 
 

@@ -177,7 +177,7 @@ def test_a_worker_that_dies_with_its_zygote_leaves_a_record(tmp_path):
             (worker,) = one.workers("py").values()
             os.kill(parent(worker), signal.SIGKILL)
             assert conn.receive(20)[1]["data"]["code"] == 100200, one.log()
-            assert wait_until(lambda: records(one, guid), 10), one.log()
+            assert wait_until(lambda: records(one, guid)), one.log()
             (record,) = records(one, guid)
             assert "while it ran /py/hang" in record["m"] and record["code"] == 100200
 

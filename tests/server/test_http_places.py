@@ -117,7 +117,7 @@ def test_clients_that_end_with_their_last_bytes_are_let_go(server, before, data)
             assert b"200 OK" in sock.recv(4096)
         with stopped(server):
             send_and_end(socks, data if before != HALF[:20] else HALF[20:])
-        assert wait_until(lambda: count() == 0, 5), count()
+        assert wait_until(lambda: count() == 0), count()
     with Web(server.http) as web:
         assert web.call("echo", 7) == (200, 7)
 

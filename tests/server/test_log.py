@@ -33,7 +33,7 @@ def lines_with(path, word):
 
 
 def find_line(path, word):
-    found = wait_until(lambda: lines_with(path, word), 5)
+    found = wait_until(lambda: lines_with(path, word))
     assert found, "%r is not in the log:\n%s" % (word, read(path))
     return found[0]
 
@@ -107,7 +107,7 @@ def test_from_threads(tmp_path):
     log = tmp_path / "dora.log"
     with start(tmp_path) as server, v1.Conn(server.address) as conn:
         assert data(conn.call("/threads", 50)) == 4
-        assert wait_until(lambda: len(lines_with(log, "[flood]")) == 200, 5)
+        assert wait_until(lambda: len(lines_with(log, "[flood]")) == 200)
 
 
 def test_two_pools_and_a_new_zygote(tmp_path):
@@ -120,7 +120,7 @@ def test_two_pools_and_a_new_zygote(tmp_path):
         zygote = [pid for pid in server.everyone()
                   if any(pid == parent_of(worker) for worker in old.values())]
         os.kill(zygote[0], signal.SIGKILL)
-        assert wait_until(lambda: set(server.workers("a").values()) - set(old.values()), 10)
+        assert wait_until(lambda: set(server.workers("a").values()) - set(old.values()))
         assert data(conn.call("/log", [INFO, "t", 0, "after the new zygote"])) is True
         assert json.loads(find_line(log, "after the new"))["pool"] == "a"
 
@@ -180,7 +180,7 @@ def test_rotation_under_load(tmp_path):
             server.signal(signal.SIGUSR2)
             conn.call("/flood", 50)
             total += 50
-            assert wait_until(log.exists, 5)
+            assert wait_until(log.exists)
         assert server.stop() == 0
     numbers = []
     for file in tmp_path.glob("dora.log*"):
@@ -229,4 +229,4 @@ def test_what_a_handler_knows_of_its_server(tmp_path):
             info = data(conn.call("/info"))
             assert info["connections"] == info["accepted"] == 2 and info["closed"] == 0
             assert info["requests"] >= 4
-        assert wait_until(lambda: data(conn.call("/info"))["closed"] == 1, 5)
+        assert wait_until(lambda: data(conn.call("/info"))["closed"] == 1)

@@ -75,10 +75,10 @@ def test_the_zygote_dies(server):
     assert wait_until(lambda: any(processes.title(pid) == "dora: zygote p" and pid != zygote
                                   for pid in server.everyone()), 10)
     with v1.Conn(server.address) as conn:
-        assert wait_until(lambda: v1.code(conn.call("/echo", 1)) == 0, 10)
-        assert wait_until(lambda: len(server.workers("p")) == 2, 10)
+        assert wait_until(lambda: v1.code(conn.call("/echo", 1)) == 0)
+        assert wait_until(lambda: len(server.workers("p")) == 2)
         assert conn.call("/die", "kill")["data"]["code"] == 100200
-        assert wait_until(lambda: v1.code(conn.call("/echo", 1)) == 0, 5)
+        assert wait_until(lambda: v1.code(conn.call("/echo", 1)) == 0)
 
 
 def test_recycling_loses_nothing():
@@ -129,7 +129,7 @@ def test_drain_under_load(number, tmp_path):
         assert set(load.codes) <= {0, 100207}, load.codes
         assert load.codes[0] > 0
         assert load.lost <= load.broken
-        assert wait_until(lambda: all_gone(family), 5)
+        assert wait_until(lambda: all_gone(family))
         assert not pid_file.exists()
         assert processes.shm_names() <= shm
 
@@ -146,7 +146,7 @@ def test_second_interrupt_stops_now():
             began = time.monotonic()
             server.wait(10)
             assert time.monotonic() - began < 3
-        assert wait_until(lambda: all_gone(family), 5)
+        assert wait_until(lambda: all_gone(family))
 
 
 def test_master_killed_takes_all_along():
@@ -160,7 +160,7 @@ def test_master_killed_takes_all_along():
             wait_tasking(other, 2)
             os.kill(server.pid, signal.SIGKILL)
             server.process.wait()
-        assert wait_until(lambda: all_gone(family), 8), [processes.title(pid) for pid in family
+        assert wait_until(lambda: all_gone(family)), [processes.title(pid) for pid in family
                                                          if processes.is_alive(pid)]
 
 
@@ -175,7 +175,7 @@ def test_stops_again_and_again():
                 else:
                     conn.call("/die", "kill")
                 assert server.stop() == 0
-            assert wait_until(lambda: all_gone(family), 5)
+            assert wait_until(lambda: all_gone(family))
 
 
 def test_memory_of_large_frames_is_kept_while_calls_come_then_given_back():

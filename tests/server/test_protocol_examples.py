@@ -269,7 +269,7 @@ def test_redis_and_node_files(tmp_path):
             messages = [channel.receive()[2]]
             found = {key: redis.command(*key.split()) for key in lists}
             with Monitor([redis.url], [json_file, php_file]):
-                assert wait_until(php_file.exists) and json_file.exists()
+                assert wait_until(lambda: php_file.exists() and json_file.exists())
             assert one.stop() == 0
         messages.append(channel.receive()[2])
         assert [redis.command(*key.split()) for key in lists] == [[], None, None]

@@ -99,7 +99,7 @@ def test_a_stop_hook_that_hangs_is_ended(tmp_path):
     with Server({"p": pool}) as server:
         for _ in range(6):
             assert calls(server.address, "/a")["data"] == 1
-        assert wait_until(lambda: len(server.workers("p")) <= 2, 12)
+        assert wait_until(lambda: len(server.workers("p")) <= 2)
         assert calls(server.address, "/a")["data"] == 1
 
 

@@ -107,7 +107,7 @@ def test_a_good_version_takes_over(site, language):
         counts = re.search(r"pool p: new (\d+) calls, 0 errors, 0 deaths of workers, .*"
                            r"old (\d+) calls, 0 errors", said)
         assert counts and min(int(count) for count in counts.groups()) >= 20, said
-        assert server.log().count(said.splitlines()[1]) == 1
+        assert wait_until(lambda: server.log().count(said.splitlines()[1]) == 1), server.log()
         assert value(server, "/version") == "two"
         assert wait_until(lambda: is_alone(server)), titles(server)
         assert rollout(server)["state"] == "ahead"
@@ -219,7 +219,7 @@ def test_names_that_one_of_them_has(site):
             site.python("three", WORKS)  # the watch ends, and with it what it has brought
             with watched(server):
                 assert ask(server, "/new")["code"] == 100204
-                assert "another reload has come" in server.log()
+                assert wait_until(lambda: "another reload has come" in server.log())
                 assert reload.process.poll() is None  # it waits for that one's verdict
 
 

@@ -396,7 +396,7 @@ def test_a_reload_takes_another_collector_or_none():
         assert {one.service for one in second.of(trace, 3)} == {"other"}
         rewrite(server, trace={"endpoint": "here"})
         reload(server, 2)
-        assert "the configuration is wrong by now" in server.log()
+        assert wait_until(lambda: "the configuration is wrong by now" in server.log())
         text, trace, _ = parent()
         conn.call("/echo", trace=text)
         second.of(trace, 3)

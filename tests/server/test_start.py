@@ -176,4 +176,4 @@ def test_stopped_while_starting(tmp_path):
             assert process.wait(10) in (0, -signal.SIGTERM), turn
         finally:
             process.kill()
-        assert wait_until(lambda: not any(processes.is_alive(pid) for pid in family), 5), turn
+        assert wait_until(lambda: not any(processes.is_alive(pid) for pid in family)), turn

@@ -46,7 +46,7 @@ def said(server, *words):
     """Whether a line of the log has all these words, once it is there."""
     def has_line():
         return any(all(word in line for word in words) for line in server.log().splitlines())
-    return wait_until(has_line, 5)
+    return wait_until(has_line)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -237,7 +237,7 @@ def test_a_change_of_keys_is_followed(address, certificates, neighbour):
 
 
 def said(server, words):
-    return wait_until(lambda: words in server.log(), 5)
+    return wait_until(lambda: words in server.log())
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

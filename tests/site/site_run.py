@@ -105,7 +105,7 @@ class Site:
                 self.process.wait()
                 raise RuntimeError("after Ctrl-C there still were %s; the script said:\n%s" %
                                    (slow, self.text())) from error
-        alive = wait_until(lambda: not [pid for pid in left if processes.is_alive(pid)], 5)
+        alive = wait_until(lambda: not [pid for pid in left if processes.is_alive(pid)])
         assert alive, [processes.title(pid) for pid in left if processes.is_alive(pid)]
         assert not self.pids or not os.path.exists(self.folder)
         self.output.close()

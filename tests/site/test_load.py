@@ -75,12 +75,12 @@ def come_and_go(site, children, nodes):
     reloads += reload_until(began + 0.4 * SECONDS, [two])
     with site.server("one", port) as again, site.server("three") as three:
         nodes.add(three.address)
-        assert wait_until(lambda: is_in_file(site, three.address), 5)
-        assert wait_until(lambda: children.holders(three.address), 5)
+        assert wait_until(lambda: is_in_file(site, three.address))
+        assert wait_until(lambda: children.holders(three.address))
         reloads += reload_until(began + 0.7 * SECONDS, [again.pid, three.pid])
         assert three.stop() == 0
-        assert wait_until(lambda: not is_in_file(site, three.address), 5)
-        assert wait_until(lambda: not children.holders(three.address), 5)
+        assert wait_until(lambda: not is_in_file(site, three.address))
+        assert wait_until(lambda: not children.holders(three.address))
         reloads += reload_until(began + 0.9 * SECONDS, [again.pid, two])
     return reloads
 
