@@ -4,7 +4,6 @@
  * what waits there returns for it (PEP 475), and it raises where the handler is. Where Python does
  * not come to that, in foreign code that keeps the GIL, faulthandler says where it is: it alone
  * reads the frames of a thread from within a signal handler. */
-#define _GNU_SOURCE /* memfd_create */
 #include "worker.h"
 
 #include <pthread.h>

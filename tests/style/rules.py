@@ -117,6 +117,13 @@ def environment(path, text):
             yield number, "uses environ: take dr_environment()"
 
 
+def macros(path, text):
+    """What all builds define no file defines again: compilers warn of that, where pip runs them."""
+    for number, line in enumerate(text.splitlines() if is_c(path) else [], 1):
+        if re.match(r"\s*#\s*define\s+_GNU_SOURCE\b", line):
+            yield number, "defines _GNU_SOURCE: all builds do"
+
+
 def sizes(path, text):
     """Files, functions and lines stay within their limits."""
     lines = text.splitlines()
@@ -215,8 +222,8 @@ def sleeps(path, text):
             yield token.start[0], "sleeps, and does not say why"
 
 
-ALL = (rooms, libraries, banned_calls, environment, sizes, first_line, guards, words, whitespace,
-       test_names, sleeps)
+ALL = (rooms, libraries, banned_calls, environment, macros, sizes, first_line, guards, words,
+       whitespace, test_names, sleeps)
 
 # A bad file for each rule: the rules are tested on them before they are used.
 SAMPLES = {
@@ -231,6 +238,7 @@ SAMPLES = {
                 ("core/src/net/a.c", "#include <jansson.h>\n")],
     banned_calls: [("core/src/net/a.c", "    strcpy(a, b);\n"), ("core/src/net/a.c", "n=atoi(x)")],
     environment: [("core/src/net/a.c", "list = environ;\n")],
+    macros: [("bindings/python/a.c", "#define _GNU_SOURCE /* memfd_create */\n")],
     sizes: [("core/src/net/a.c", "x\n" * 600), ("core/src/net/a.c", "y" * 101),
             ("core/src/net/a.c", "f()\n{\n" + "x\n" * 79 + "}\n")],
     first_line: [("core/src/net/a.c", "int x;\n")],
