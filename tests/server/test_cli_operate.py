@@ -53,6 +53,22 @@ def silent():
         yield "127.0.0.1:%d" % sock.getsockname()[1]
 
 
+def test_server_whose_frames_are_signed_and_compressed(monkeypatch):
+    flags = ["--sign", "--salt", "pepper", "--gzip"]
+    with Server(one_pool(), sign=True, salt="pepper", gzip=True) as one:
+        assert "serving" in run("stat", one.address, *flags)[1]
+        assert run("call", one.address, *flags, "/squares", "3")[0] == 0
+        assert run("reload", "--sign", one.address, "--gzip", "--salt=pepper")[0] == 0
+        for flag in ("--sign", "--gzip"):
+            status, out, err = run("stat", one.address, *[name for name in flags if name != flag])
+            assert status != 0 and out == "" and err != "", flag
+        assert run("stat", one.address, "--salt")[0] == 2
+        for name, value in (("SIGN", "1"), ("SALT", "pepper"), ("GZIP", "1")):
+            monkeypatch.setenv("DORA_" + name, value)
+        assert "serving" in run("stat", one.address)[1]
+        assert run("stop", one.address)[0] == 0
+
+
 # What all of them share.
 
 @pytest.mark.parametrize("command", ["stat", "apis", "reload", "upgrade", "stop", "top"])

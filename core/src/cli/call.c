@@ -14,6 +14,7 @@
 #include "base/priority.h"
 #include "base/utf8.h"
 #include "cli/call_stream.h"
+#include "cli/frames.h"
 #include "cli/hint.h"
 #include "cli/interrupt.h"
 #include "cli/text.h"
@@ -444,6 +445,7 @@ static int call_and_print(const call_command *command)
         .trace = {command->trace, command->trace != NULL ? strlen(command->trace) : 0},
         .priority = command->priority};
     dr_cli_tls_fill(&options);
+    dr_cli_frames_fill(&options);
     dr_interrupt_hold();
     dora_answer *answer = dora_answer_new();
     dora_err err = dora_client_new(&client, &options, &error);

@@ -7,6 +7,7 @@
 #include "base/signals.h"
 #include "base/sized.h"
 #include "cli/command.h"
+#include "cli/frames.h"
 #include "cli/manual.h"
 #include "cli/tls.h"
 #include "cli/token.h"
@@ -14,7 +15,8 @@
 static int run_command(const dr_command *command, int argc, char **argv, const dora_host *host)
 {
     if (command->is_client && (!dr_cli_tls_take(command->name, &argc, argv) ||
-                               !dr_cli_token_take(command->name, &argc, argv))) {
+                               !dr_cli_token_take(command->name, &argc, argv) ||
+                               !dr_cli_frames_take(command->name, &argc, argv))) {
         return DR_EXIT_USAGE;
     }
     return command->run(argc, argv, host);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/frames.h"
 #include "cli/help.h"
 #include "cli/hint.h"
 #include "cli/text.h"
@@ -103,6 +104,7 @@ dora_err dr_operator_open(dr_operator *self, const char *address, double timeout
                                    .timeout_ms = (uint32_t)(timeout_s * 1000.0),
                                    .token = dr_cli_token()};
     dr_cli_tls_fill(&options);
+    dr_cli_frames_fill(&options);
     if (strchr(address, ',') != NULL) {
         return dora_error_set(error, DORA_EINVAL, "%s: one server is asked at a time", address);
     }

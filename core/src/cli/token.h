@@ -5,13 +5,14 @@
 
 #include <stdbool.h>
 
+#include "cli/frames.h"
 #include "cli/tls.h"
 
 /* Part of their help. */
 #define DR_ABOUT_CLIENT                                                                            \
     DR_ABOUT_TLS "\n"                                                                              \
                  "With a server that asks who calls (or in the environment: DORA_TOKEN):\n"        \
-                 "  --token-file F   a file with the token\n"
+                 "  --token-file F   a file with the token\n" DR_ABOUT_FRAMES
 
 /* dr_cli_token_take takes `--token-file FILE` out of the arguments of a command that asks servers,
  * and has dr_cli_token give what stands there. Returns: false after a message. */
