@@ -60,12 +60,15 @@ def drive_with_stall(server, **load):
 
 def test_fixed_rate_counts_from_when_it_was_due():
     with echo() as server:
-        closed = drive_with_stall(server, connections=1)
-        fixed = drive_with_stall(server, connections=1, depth=8, rate=RATE)
+        for _ in range(5):  # as in drive_until
+            closed = drive_with_stall(server, connections=1)
+            fixed = drive_with_stall(server, connections=1, depth=8, rate=RATE)
+            if closed["p99_us"] < STALL_S * 1e6 / 4 and fixed["requests"] > RATE * 0.7:
+                break
     # One request of thousands saw the pause, or all that were due meanwhile did.
-    assert closed["p99_us"] < STALL_S * 1e6 / 4
-    assert fixed["p99_us"] > STALL_S * 1e6 / 2
-    assert fixed["requests"] > RATE * 0.7
+    assert closed["p99_us"] < STALL_S * 1e6 / 4, closed
+    assert fixed["p99_us"] > STALL_S * 1e6 / 2, fixed
+    assert fixed["requests"] > RATE * 0.7, fixed
 
 
 def test_fixed_rate_is_kept():

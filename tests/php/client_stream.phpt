@@ -53,8 +53,8 @@ report(fn() => $stream->getReturn());
 var_dump($stream->valid());
 report(fn() => iterator_to_array($client->stream('/late')));
 report(fn() => iterator_to_array($client->stream('/old')));
-report(fn() => iterator_to_array($client->stream('/silent', null, ['idle' => 0.05])));
-report(fn() => iterator_to_array($client->stream('/silent', null, ['timeout' => 0.05])));
+report(fn() => iterator_to_array($client->stream('/silent', null, ['idle' => 0.3])));
+report(fn() => iterator_to_array($client->stream('/silent', null, ['timeout' => 0.3])));
 
 echo "-- who leaves it has the handler ended\n";
 $stream = $client->stream('/endless');

@@ -149,7 +149,7 @@ def test_slow_reader_is_not_read():
                     slow.send(filler)
                     sent += 1
             assert sent < 100
-            assert quantile(times_of_calls(other, 300), 0.9) < 0.05
+            assert quantile(times_of_calls(other, 300), 0.9) < 0.2
             slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * MIB)
             assert {v1.code(slow.receive()[1]) for _ in range(300 + sent)} == {0}
         assert server.stop() == 0
