@@ -532,12 +532,13 @@ static void the_next_stream_in_its_place_does_not_wait(void **state)
     assert_int_equal(at->pool.costs[0].run_ns, 0); /* how long it took was up to its reader */
 }
 
-static void is_young(const dr_task_seen *seen, void *user)
+static bool is_young(const dr_task_seen *seen, void *user)
 {
     (*(uint32_t *)user)++;
     assert_true(seen->has_begun);
     assert_true(seen->queue_ns < UINT64_C(3600000000000));
     assert_true(seen->age_ns < UINT64_C(3600000000000));
+    return false;
 }
 
 static void one_that_waits_for_room_is_not_of_another_century(void **state)

@@ -190,7 +190,9 @@ static void tell(dr_crew *crew, dr_gone **at, const char *ending)
     dr_gone *gone = *at;
     *at = gone->next;
     for (uint32_t i = 0; i < gone->count; i++) {
-        tell_task(crew, gone, &gone->tasks[i], ending);
+        if (!gone->tasks[i].is_told) {
+            tell_task(crew, gone, &gone->tasks[i], ending);
+        }
     }
     free(gone);
 }

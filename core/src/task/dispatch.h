@@ -87,9 +87,12 @@ typedef struct dr_task_seen {
     char name[DR_API_NAME_MAX];
     size_t trace_len;
     char trace[DR_TRACE_BYTES_MAX];
+    size_t stack_len; /* where it was when it was asked to end; 0: it was not, or nobody knows */
+    char stack[DORA_STACK_BYTES];
 } dr_task_seen;
 
-typedef void (*dr_task_seen_fn)(const dr_task_seen *task, void *user);
+/* Returns: whether the log has its end now. */
+typedef bool (*dr_task_seen_fn)(const dr_task_seen *task, void *user);
 
 /* For the files of this step only, as what follows; the lock is held. */
 

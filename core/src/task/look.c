@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "task/collect.h"
 #include "task/dispatch.h"
+#include "task/interrupt.h"
 
 size_t dr_task_name(const dr_pool *pool, uint32_t task, char name[DR_API_NAME_MAX])
 {
@@ -87,12 +88,14 @@ static size_t copy_trace(const dr_pool *pool, uint32_t task, char trace[DR_TRACE
 }
 
 /* note_run writes down a task whose worker has ended. */
-static void note_run(const dr_pool *pool, const dr_slot *slot, uint32_t task, uint64_t now_ns,
+static void note_run(dr_pool *pool, const dr_slot *slot, uint32_t task, uint64_t now_ns,
                      dr_task_ran *ran)
 {
-    const dr_record *record = &pool->records[task];
+    dr_record *record = &pool->records[task];
     const volatile dr_shared_task *shared = &pool->region.tasks[task];
     const uint64_t start_ns = dr_task_start_ns(pool, task);
+    ran->is_told = record->is_told;
+    record->is_told = true;
     ran->type = record->type;
     ran->interrupt = record->interrupt;
     ran->own_limit_ms = record->own_limit_ms;
@@ -160,40 +163,50 @@ int dr_slot_pid(dr_pool *pool, uint32_t slot)
     return pid;
 }
 
-static void see(const dr_pool *pool, uint32_t task, bool has_begun, dr_task_seen *seen)
+/* tell tells `fn` of a task. */
+static void tell(dr_pool *pool, uint32_t task, bool has_begun, dr_task_seen_fn fn, void *user)
 {
-    const dr_record *record = &pool->records[task];
+    dr_record *record = &pool->records[task];
+    dr_task_seen room;
+    dr_task_seen *seen = &room; /* not zeroed: it is large */
+    if (record->is_told) {
+        return;
+    }
     const uint64_t now_ns = dr_clock_ns();
     const uint64_t start_ns = has_begun ? dr_task_start_ns(pool, task) : now_ns;
     /* What waits in its worker, for a thread or for room in its stream, counts since it came. */
     const uint64_t since_ns = start_ns < now_ns ? start_ns : record->submitted_ns;
     const uint64_t age_ns = now_ns > since_ns ? now_ns - since_ns : 0;
-    *seen = (dr_task_seen){.owner = record->owner,
-                           .slot = DR_NONE,
-                           .has_begun = has_begun,
-                           .queue_ns = has_begun ? since_ns - record->submitted_ns : age_ns,
-                           .age_ns = age_ns};
+    seen->owner = record->owner;
+    seen->slot = DR_NONE;
+    seen->has_begun = has_begun;
+    seen->queue_ns = has_begun ? since_ns - record->submitted_ns : age_ns;
+    seen->age_ns = age_ns;
+    seen->stack_len = 0;
     if (has_begun) {
         const dr_slot *slot = &pool->slots[record->slot];
         seen->slot = record->slot;
         seen->crew = slot->crew;
         seen->worker = slot->number;
         seen->pid = slot->pid;
+        if (record->interrupt != DR_INTERRUPT_NONE) {
+            seen->stack_len =
+                dr_interrupt_stack(pool, record->slot, seen->stack, sizeof(seen->stack));
+        }
     }
     seen->name_len = dr_task_name(pool, task, seen->name);
     seen->trace_len = copy_trace(pool, task, seen->trace);
+    record->is_told = fn(seen, user);
 }
 
 void dr_dispatch_each(dr_pool *pool, dr_task_seen_fn fn, void *user)
 {
-    dr_task_seen seen;
     pthread_mutex_lock(&pool->lock);
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         uint32_t task = pool->slots[i].held > 0 ? pool->slots[i].tasks.first : DR_NONE;
         for (; task != DR_NONE; task = pool->records[task].next) {
             if (!dr_task_is(pool, task, DR_TASK_DONE)) {
-                see(pool, task, !dr_task_is(pool, task, DR_TASK_QUEUED), &seen);
-                fn(&seen, user);
+                tell(pool, task, !dr_task_is(pool, task, DR_TASK_QUEUED), fn, user);
             }
         }
     }
@@ -201,8 +214,7 @@ void dr_dispatch_each(dr_pool *pool, dr_task_seen_fn fn, void *user)
     for (size_t q = 0; q < sizeof(queues) / sizeof(queues[0]); q++) {
         uint32_t task = queues[q]->count > 0 ? queues[q]->all.first : DR_NONE;
         for (; task != DR_NONE; task = pool->records[task].next) {
-            see(pool, task, false, &seen);
-            fn(&seen, user);
+            tell(pool, task, false, fn, user);
         }
     }
     pthread_mutex_unlock(&pool->lock);

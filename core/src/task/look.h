@@ -21,6 +21,7 @@ typedef struct dr_task_ran {
     uint8_t interrupt;     /* dr_interrupt: it was asked to end */
     uint32_t own_limit_ms; /* of its api; 0: as the pool says */
     uint32_t starved_kb; /* what its worker held where it got no more memory; 0: it was not that */
+    bool is_told;        /* the log has its end already */
     int64_t code;        /* that it is answered with */
     uint64_t queue_ns;
     uint64_t run_ns;
@@ -32,8 +33,8 @@ typedef struct dr_task_ran {
     dr_blame blame;
 } dr_task_ran;
 
-/* dr_tasks_running says what a slot's worker runs. Takes the lock. Returns: how many; `max` at
- * most. */
+/* dr_tasks_running says what a slot's worker ran that has ended, of which the log is told then.
+ * Takes the lock. Returns: how many; `max` at most. */
 uint32_t dr_tasks_running(dr_pool *pool, uint32_t slot, dr_task_ran *ran, uint32_t max);
 
 /* dr_task_asked is what was asked of a task that has not been freed; its texts may be any bytes. */
@@ -57,8 +58,8 @@ void dr_task_ask(const dr_pool *pool, uint32_t task, dr_task_asked *asked);
 /* dr_slot_pid is the process of the worker that a slot has, or had last. Takes the lock. */
 int dr_slot_pid(dr_pool *pool, uint32_t slot);
 
-/* dr_dispatch_each tells `fn` of every task that workers run, then of those that wait. `fn` is
- * called under the lock: it must be quick. */
+/* dr_dispatch_each tells `fn` of every task that workers run, then of those that wait, but of none
+ * whose end the log has. `fn` is called under the lock: it must be quick. */
 void dr_dispatch_each(dr_pool *pool, dr_task_seen_fn fn, void *user);
 
 #endif

@@ -173,6 +173,7 @@ void dr_record_free(dr_pool *pool, uint32_t index)
     record->is_big = false;
     record->interrupt = 0;
     record->is_answered = false;
+    record->is_told = false;
     record->owner = NULL;
     /* First, so that the next task finds the same, still cached, memory. */
     dr_record_prepend(pool, &pool->free_records, index);

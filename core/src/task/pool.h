@@ -69,6 +69,7 @@ typedef struct dr_record {
     uint8_t asked_again; /* and again so often */
     bool is_due;         /* its reactor is to answer for it now */
     bool is_answered;    /* that has been done: what the worker says is dropped */
+    bool is_told;        /* the log has its end: that of its worker adds nothing */
     uint64_t interrupt_ns;
 } dr_record;
 

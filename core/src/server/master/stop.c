@@ -144,7 +144,8 @@ static void put_lost(const lost *self, const dr_task_seen *task, int64_t code, c
                                .run_ns = task->has_begun ? task->age_ns : 0,
                                .has_worker = task->has_begun,
                                .worker = task->worker,
-                               .generation = task->has_begun ? generation_of(self, task->crew) : 0};
+                               .generation = task->has_begun ? generation_of(self, task->crew) : 0,
+                               .traceback = {task->stack, task->stack_len}};
     clock_gettime(CLOCK_REALTIME, &now);
     const dr_log_entry entry = {.level = DR_LOG_ERROR,
                                 .time_ns =
@@ -159,26 +160,29 @@ static void put_lost(const lost *self, const dr_task_seen *task, int64_t code, c
 }
 
 /* say_lost writes down a task that is not finished, in the moment it is ended. */
-static void say_lost(const dr_task_seen *task, void *user)
+static bool say_lost(const dr_task_seen *task, void *user)
 {
     const lost *self = user;
     const dr_call *call = task->owner;
     if (call == NULL) {
-        return; /* it was answered, since it does not end */
+        return false; /* it was answered, since it does not end */
     }
     if (!(task->has_begun ? self->tells_begun : self->tells_waiting)) {
-        return;
+        return false;
     }
     if (task->has_begun) {
         char said[80];
         (void)snprintf(said, sizeof(said), "is ended after %" PRIu64 ".%" PRIu64 " s (process %d)",
                        task->age_ns / 1000000000u, task->age_ns / 100000000u % 10, task->pid);
         put_lost(self, task, DORA_CODE_WORKER_DIED, said);
-    } else if (dr_call_type_is_accepted(call->type) &&
-               !(self->is_answered && !dr_call_type_has_result(call->type))) {
-        put_lost(self, task, DORA_CODE_STOPPING,
-                 "was accepted and is lost: no worker has begun it");
+        return true;
     }
+    if (!dr_call_type_is_accepted(call->type) ||
+        (self->is_answered && !dr_call_type_has_result(call->type))) {
+        return false;
+    }
+    put_lost(self, task, DORA_CODE_STOPPING, "was accepted and is lost: no worker has begun it");
+    return true;
 }
 
 static void say_all_lost(dr_server *server, bool is_answered, bool tells_begun, bool tells_waiting)
