@@ -58,7 +58,9 @@ struct dr_py_running {
     PyObject *shown;     /* its dora.Request */
     PyObject *coroutine; /* the asyncio task */
     bool is_hit;         /* what ends it was raised in that; */
-    PyObject *hit;       /* in this task of its, last; None: in none */
+    PyObject *hit;       /* and in these tasks that it has started: a set; NULL: in none */
+    dora_request *kept;  /* what the log says of it, once it was answered and runs on, */
+    dora_interrupt why;  /* for this */
     uint64_t told_ns;    /* when the loop was told to end it; 0: it was not */
     uint64_t begin_ns;
     uint64_t limit_ns; /* how long it may run; 0: as long as it likes */
@@ -126,6 +128,14 @@ static inline uint64_t dr_py_sooner(uint64_t one, uint64_t other)
 
 /* ---- early.c ---- */
 
+/* dr_py_say_stuck logs that what a call runs does not end, `bytes` being where that is: NULL,
+ * nobody knows. It has its api, guid and trace by what was kept. */
+void dr_py_say_stuck(const dr_py_running *one, PyObject *name, PyObject *bytes);
+
+/* dr_py_where tells where a task waits, or where it is NULL where a thread is, as dora_stack_put
+ * takes it. NULL, without an exception: nobody knows. */
+PyObject *dr_py_where(PyObject *task, unsigned long thread);
+
 /* dr_py_end_early answers a call that should end, and ends it: what it does to end is beyond its
  * place. dr_py_heed does so with those that the server wants to end. */
 void dr_py_end_early(dr_py_running *one, dora_interrupt why);
@@ -135,6 +145,14 @@ void dr_py_heed(dr_py_loop *self);
 
 /* dr_py_running_new gives the object of a task; NULL with an exception. */
 dr_py_running *dr_py_running_new(dr_py_loop *self, dora_task *task);
+
+/* dr_py_has_heard says whether a call knows by the end of a task that it has started, in which what
+ * ends it was raised. */
+bool dr_py_has_heard(const dr_py_running *one);
+
+/* dr_py_outermost gives the call in whose context this is; of one within another the outer one.
+ * NULL: none. Ownership: gives. */
+dr_py_running *dr_py_outermost(const dr_py_state *state);
 
 /* ---- parts.c ---- */
 

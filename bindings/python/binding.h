@@ -214,6 +214,10 @@ PyObject *dr_py_interrupt_guarded(PyObject *module, PyObject *args);
 extern const char dr_py_guarded_doc[];
 extern const char dr_py_interrupt_doc[];
 
+/* The function of early.c. */
+PyObject *dr_py_stuck(PyObject *module, PyObject *args);
+extern const char dr_py_say_stuck_doc[];
+
 /* The function of running.c. */
 PyObject *dr_py_call_now(PyObject *module, PyObject *ignored);
 extern const char dr_py_call_now_doc[];

@@ -1,34 +1,80 @@
 /* early.c: calls on a worker's event loop that end before they have ended by themselves. */
 #include "async_worker.h"
 
-/* stack_of tells where a call stands, as dora_stack_put takes it. NULL, without an exception:
- * nobody knows. */
-static PyObject *stack_of(const dr_py_running *one)
+PyObject *dr_py_where(PyObject *task, unsigned long thread)
 {
-    PyObject *driver = PyImport_ImportModule("dora._loop");
-    PyObject *text = driver == NULL ? NULL
-                     : one->coroutine != NULL
-                         ? PyObject_CallMethod(driver, "stack", "O", one->coroutine)
-                         : PyObject_CallMethod(driver, "stack_in", "k", one->thread);
+    PyObject *module = PyImport_ImportModule("dora._stack");
+    PyObject *text = module == NULL ? NULL
+                     : task != NULL ? PyObject_CallMethod(module, "stack", "O", task)
+                                    : PyObject_CallMethod(module, "stack_in", "k", thread);
     PyObject *bytes =
         text != NULL ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
-    Py_XDECREF(driver);
+    Py_XDECREF(module);
     Py_XDECREF(text);
     PyErr_Clear();
     return bytes;
+}
+
+static int64_t code_of(dora_interrupt why)
+{
+    return why == DORA_INTERRUPT_TIME_LIMIT ? DORA_CODE_TIME_LIMIT : DORA_CODE_CANCELLED;
+}
+
+void dr_py_say_stuck(const dr_py_running *one, PyObject *name, PyObject *bytes)
+{
+    char text[512];
+    const char *known = PyUnicode_AsUTF8(name);
+    const int len = PyOS_snprintf(
+        text, sizeof(text),
+        "%.255s hangs, though it should have ended, in a thread that cannot be ended: the worker "
+        "takes no more calls, and ends once its others have",
+        known == NULL || known[0] == '\0' ? "the fallback" : known);
+    const dora_fault fault = {.size = sizeof fault,
+                              .msg = {text, len > 0 ? (size_t)len : 0},
+                              .traceback = {bytes != NULL ? PyBytes_AS_STRING(bytes) : "",
+                                            bytes != NULL ? (size_t)PyBytes_GET_SIZE(bytes) : 0}};
+    PyErr_Clear();
+    if (one != NULL && one->kept != NULL) {
+        (void)dora_log_late(one->kept, code_of(one->why), &fault);
+    } else {
+        (void)dora_log(DORA_LOG_ERROR, NULL, NULL, 0, text, fault.msg.len);
+    }
+}
+
+const char dr_py_say_stuck_doc[] =
+    "say_stuck($module, name, thread, /)\n--\n\n"
+    "Log that `name`, which the call of this context runs in a thread, does not end.";
+
+PyObject *dr_py_stuck(PyObject *module, PyObject *args)
+{
+    PyObject *name;
+    unsigned long thread;
+    if (!PyArg_ParseTuple(args, "Uk:say_stuck", &name, &thread)) {
+        return NULL;
+    }
+    dr_py_running *one = dr_py_outermost(PyModule_GetState(module));
+    PyObject *bytes = dr_py_where(NULL, thread);
+    dr_py_say_stuck(one, name, bytes);
+    Py_XDECREF(bytes);
+    Py_XDECREF((PyObject *)one);
+    Py_RETURN_NONE;
 }
 
 void dr_py_end_early(dr_py_running *one, dora_interrupt why)
 {
     dr_py_loop *self = one->owner;
     const bool has_thread = one->has_begun && !one->has_ended && one->coroutine == NULL;
-    PyObject *stack = one->coroutine != NULL || has_thread ? stack_of(one) : NULL;
+    PyObject *stack =
+        one->coroutine != NULL || has_thread ? dr_py_where(one->coroutine, one->thread) : NULL;
     const char *text = stack != NULL ? PyBytes_AS_STRING(stack) : "";
+    one->kept = dora_request_keep(dora_task_request(one->task));
+    one->why = why;
     dr_py_line_remove(one);
     dr_py_line_add(&self->late, one);
     dr_py_answer(one, dora_task_interrupted(one->task, why, text, strlen(text)));
     Py_XDECREF(stack);
-    if (one->coroutine != NULL && (one->is_told || one->is_hit)) { /* it cleans up */
+    if (one->coroutine != NULL &&
+        (one->is_told || one->is_hit || dr_py_has_heard(one))) { /* it cleans up */
         return;
     }
     if (one->coroutine != NULL) {

@@ -345,6 +345,7 @@ static PyMethodDef module_methods[] = {
      dr_py_frame_check_doc},
     {"call_now", dr_py_call_now, METH_NOARGS, dr_py_call_now_doc},
     {"guarded", dr_py_guarded, METH_VARARGS, dr_py_guarded_doc},
+    {"say_stuck", dr_py_stuck, METH_VARARGS, dr_py_say_stuck_doc},
     {"interrupt", dr_py_interrupt_guarded, METH_VARARGS, dr_py_interrupt_doc},
     {"log", dr_py_log, METH_VARARGS, dr_py_log_doc},
     {"log_is_wanted", dr_py_log_is_wanted, METH_O, dr_py_log_is_wanted_doc},

@@ -185,19 +185,6 @@ void dr_py_plain_end_early(dr_py_running *one, dora_interrupt why)
                            self->grace);
 }
 
-static void say_stuck(const dr_py_running *one)
-{
-    char text[512];
-    const char *name = PyUnicode_AsUTF8(one->handler->name);
-    const int len = PyOS_snprintf(
-        text, sizeof(text),
-        "%.255s hangs, though it should have ended, in a thread that cannot be ended: the worker "
-        "takes no more calls, and ends once its others have",
-        name == NULL || name[0] == '\0' ? "the fallback" : name);
-    PyErr_Clear();
-    (void)dora_log(DORA_LOG_ERROR, NULL, NULL, 0, text, len > 0 ? (size_t)len : 0);
-}
-
 /* Gives the threads one more for that which a call keeps. */
 static void replace_thread(dr_py_running *one)
 {
@@ -232,7 +219,9 @@ void dr_py_plain_grace(dr_py_loop *self)
         if (!holds_thread(one) || now_ns < one->asked_ns + grace_ns) {
             continue;
         }
-        say_stuck(one);
+        PyObject *bytes = dr_py_where(one->coroutine, one->thread);
+        dr_py_say_stuck(one, one->name, bytes);
+        Py_XDECREF(bytes);
         /* Those that wait for the thread are done by another one; nothing new comes. */
         replace_thread(one);
         dr_py_leave(self, (double)self->longest_ns / 1e9);

@@ -51,9 +51,7 @@ static PyObject *task_now(void)
     return task != NULL ? task : Py_NewRef(Py_None);
 }
 
-/* outermost gives the call in whose context this is; of one within another the outer one. NULL:
- * none. Ownership: gives. */
-static dr_py_running *outermost(const dr_py_state *state)
+dr_py_running *dr_py_outermost(const dr_py_state *state)
 {
     PyObject *found = NULL;
     if (state->running == NULL || PyContextVar_Get(state->running, NULL, &found) < 0) {
@@ -90,29 +88,53 @@ static bool is_stepping(PyObject *task)
     return is_running;
 }
 
+bool dr_py_has_heard(const dr_py_running *one)
+{
+    if (one->hit == NULL || one->coroutine == NULL) {
+        return false;
+    }
+    PyObject *driver = PyImport_ImportModule("dora._loop");
+    PyObject *said = driver != NULL
+                         ? PyObject_CallMethod(driver, "has_heard", "OO", one->coroutine, one->hit)
+                         : NULL;
+    const bool has_heard = said == Py_True;
+    PyErr_Clear();
+    Py_XDECREF(driver);
+    Py_XDECREF(said);
+    return has_heard;
+}
+
+/* is_new_in notes a task that a call has started. Returns: whether it was not. */
+static bool is_new_in(dr_py_running *one, PyObject *task)
+{
+    if (one->hit == NULL) {
+        one->hit = PySet_New(NULL);
+    }
+    const bool is_new =
+        one->hit != NULL && PySet_Contains(one->hit, task) == 0 && PySet_Add(one->hit, task) == 0;
+    PyErr_Clear();
+    return is_new;
+}
+
 /* is_first_hit notes that what ends a call is raised in it, where it is now. */
 static bool is_first_hit(dr_py_running *one)
 {
     PyObject *task = task_now();
-    const bool is_own = task == one->coroutine;
-    const bool is_first = is_own ? !one->is_hit && !one->is_told : task != one->hit;
-    if (!is_stepping(task)) {
-        Py_DECREF(task);
-        return false;
+    bool is_first = false;
+    if (task == one->coroutine && is_stepping(task)) {
+        is_first = !one->is_hit && !one->is_told && !dr_py_has_heard(one);
+        one->is_hit = true;
+    } else if (is_stepping(task)) {
+        is_first = is_new_in(one, task);
     }
-    one->is_hit |= is_own;
-    if (is_own) {
-        Py_DECREF(task);
-    } else {
-        Py_XSETREF(one->hit, task);
-    }
+    Py_DECREF(task);
     return is_first;
 }
 
 const dora_request *dr_py_running_due(dr_py_state *state, uint64_t told_ns)
 {
     const dora_request *request = NULL;
-    dr_py_running *one = outermost(state);
+    dr_py_running *one = dr_py_outermost(state);
     if (one != NULL && one->task != NULL && dora_task_interrupt(one->task) != DORA_INTERRUPT_NONE &&
         is_blocking(one, told_ns) && is_first_hit(one)) {
         request = dora_task_request(one->task);
@@ -214,6 +236,7 @@ static void running_dealloc(dr_py_running *self)
     PyObject_GC_UnTrack(self);
     Py_CLEAR(self->shown);
     (void)running_clear(self);
+    dora_request_free(self->kept);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -186,6 +187,9 @@ def test_a_handler_that_hangs_under_middleware_costs_its_own_call(serve):
         found = client.call_many({"hang": ("/hang", 0), "fine": ("/fine", 0)})
         assert found["hang"].code == 100201 and found["fine"] == "fine"
         server.wait_log("/hang hangs, though it should have ended")
+        said = (r"/hang hangs, .* \(api=/hang guid=\w+ .*code=100201 .*\n"
+                r"(.* in \w+\n)*.*app\.py:\d+ in hang\n")
+        wait_until(lambda: re.search(said, server.log()), "where it hangs, and for whom")
         wait_until(lambda: client.call("/pid", retry=9) != pid, "another worker")
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -235,7 +236,7 @@ def test_one_that_hangs(start):
     one = start(time_limit_ms=1000)
     with dora.Client(one.node, timeout=DEADLINE_S) as client:
         pid = client.call("/async")
-        hung = in_threads(1, lambda i: client.call("/deaf", 60))
+        hung = in_threads(1, lambda i: client.call("/deaf", 60, trace="of-the-deaf"))
         assert hung[0].code == 100201
         # Taken before it is known to hang: they end all the same.
         assert in_threads(3, lambda i: client.call("/plain" if i else "/async", 0.2))[0] == pid
@@ -244,6 +245,9 @@ def test_one_that_hangs(start):
         assert client.call("/plain", 1)[0] is True
     one.wait_log("/deaf hangs, though it should have ended, in a thread that cannot be ended")
     assert one.log().count("hangs, though it should have ended") == 1
+    said = (r"/deaf hangs, .* \(api=/deaf guid=\w+ trace=of-the-deaf type=W_S .*code=100201 .*\n"
+            r"(.* in \w+\n)*.*app\.py:\d+ in deaf\n")
+    wait_until(lambda: re.search(said, one.log()), "where it hangs, and for whom")
 
 
 def test_what_waits_for_the_thread_of_one_that_hangs_is_done(start):

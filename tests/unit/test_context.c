@@ -121,6 +121,44 @@ static void a_fault_arrives_with_its_call(void **state)
     assert_null(entry.call);
 }
 
+static void a_call_that_has_its_answer_is_told_from_a_copy(void **state)
+{
+    (void)state;
+    dr_log_entry entry;
+    uint64_t dropped;
+    char name[] = "/a";
+    char guid[] = "guid";
+    char trace[] = "trace";
+    const dora_request request = {.name = {name, 2},
+                                  .guid = {guid, 4},
+                                  .trace = {trace, 5},
+                                  .came_ns = 1000,
+                                  .began_ns = 3000,
+                                  .type = DR_TYPE_W_S};
+    const dora_fault fault = {.size = sizeof fault, .msg = {"hangs", 5}, .traceback = {"at", 2}};
+    dora_request *kept = dora_request_keep(&request);
+    assert_non_null(kept);
+    memset(name, 'x', 2); /* its block is another one's now */
+    memset(guid, 'x', 4);
+    memset(trace, 'x', 5);
+    assert_true(dora_log_late(kept, DORA_CODE_TIME_LIMIT, &fault));
+    assert_true(dora_log_late(kept, DORA_CODE_CANCELLED, NULL));
+    dora_request_free(kept);
+    dora_request_free(NULL);
+    assert_true(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+    assert_int_equal(entry.level, DORA_LOG_ERROR);
+    assert_slice(entry.msg, "hangs");
+    assert_slice(entry.call->api, "/a");
+    assert_slice(entry.call->guid, "guid");
+    assert_slice(entry.call->trace, "trace");
+    assert_slice(entry.call->type, "W_S");
+    assert_slice(entry.call->traceback, "at");
+    assert_int_equal(entry.call->code, DORA_CODE_TIME_LIMIT);
+    assert_int_equal(entry.call->queue_ns, 2000);
+    assert_true(dr_log_packet_receive(fds[0], &packet, &entry, &dropped));
+    assert_slice(entry.msg, dora_code_text(DORA_CODE_CANCELLED));
+}
+
 static void the_threshold_spares_the_system_call(void **state)
 {
     (void)state;
@@ -294,6 +332,8 @@ int main(void)
         cmocka_unit_test(outside_a_server),
         cmocka_unit_test_setup_teardown(a_record_arrives_as_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_fault_arrives_with_its_call, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_call_that_has_its_answer_is_told_from_a_copy, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(the_threshold_spares_the_system_call, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_process_may_have_a_threshold_of_its_own, set_up,
                                         tear_down),

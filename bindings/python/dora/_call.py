@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Awaitable, Coroutine
 
 from . import _dora, _parts, _threads
-from ._loop import task_in, until_done
+from ._loop import mark, mark_as_here, task_in, until_done
 
 _WORKER = 0  # the number that hooks are told
 
@@ -62,15 +62,17 @@ class _Worker:
         return [(function, (_WORKER,) if takes_worker else (), is_async)
                 for function, takes_worker, is_async in self.app._hooks[which]]
 
-    def complete(self, awaitable: Awaitable[Any], context: contextvars.Context) -> Any:
-        """Await something to its end, in `context` itself."""
+    def complete(self, awaitable: Awaitable[Any], context: contextvars.Context,
+                 of: object) -> Any:
+        """Await something to its end, in `context` itself; `of` marks whose it is."""
         _refuse_within_a_loop(awaitable)
         with self.lock:
             if self.loop is None:
                 self.loop = asyncio.new_event_loop()
+            mark(context, of)
             task = task_in(self.loop, _awaiting(awaitable), context)
             try:
-                return until_done(self.loop, task)
+                return until_done(self.loop, task, of)
             except KeyboardInterrupt:
                 task.cancel()
                 raise
@@ -79,7 +81,7 @@ class _Worker:
         for function, arguments, _ in self.hooks(which):
             done = self.context.run(function, *arguments)
             if inspect.isawaitable(done):
-                self.complete(done, self.context)
+                self.complete(done, self.context, object())
 
     async def arun_hooks(self, which: int) -> None:
         for function, arguments, is_async in self.hooks(which):
@@ -176,7 +178,7 @@ def call(app: _dora.App, name: str, param: Any = None, **request: Any) -> Any:
     try:
         result = context.run(one.start)
         if inspect.isawaitable(result):
-            result = worker.complete(result, context)
+            result = worker.complete(result, context, one)
         if one.gives_parts(result):
             result = _send(worker, one, result, context)
     except (KeyboardInterrupt, _dora.Interrupted, _WithinALoop):
@@ -193,6 +195,7 @@ async def acall(app: _dora.App, name: str, param: Any = None, **request: Any) ->
     one = _dora.Alone(app, name, param, **request)
     worker = await _worker_here(app)
     context = worker.context.copy()
+    mark_as_here(context)
     try:
         result = await worker.arun(context, one.start, (), one.is_async)
         if inspect.isawaitable(result):
@@ -211,7 +214,7 @@ async def acall(app: _dora.App, name: str, param: Any = None, **request: Any) ->
 def _send(worker: _Worker, one: Any, generator: Any, context: contextvars.Context) -> Any:
     """Make what a generator yields the parts of a call; return what it returns."""
     if isinstance(generator, AsyncGenerator):
-        return worker.complete(_parts.send(one, generator), context)
+        return worker.complete(_parts.send(one, generator), context, one)
     return context.run(_parts.drive, generator, one.part)
 
 

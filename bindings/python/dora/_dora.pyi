@@ -649,6 +649,9 @@ def guarded(holder: object, function: Callable[..., Any], arguments: tuple[Any, 
 def interrupt(holder: object, text: str, /) -> None:
     """Raise what `text` tells of in what guarded() runs for `holder`, at its next step."""
 
+def say_stuck(name: str, thread: int, /) -> None:
+    """Log that `name`, which the call of this context runs in a thread, does not end."""
+
 def log(level: int, tag: str, file: str, line: int, msg: str, /) -> bool:
     """Add a record to the server's log; False outside of one."""
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import gc
 import logging
 import sys
-import types
 from typing import AbstractSet, Any, Awaitable, Callable, Coroutine
 
-from . import _child, _dora, _threads
+from . import _child, _dora, _stack, _threads
 
 _Tasks = AbstractSet["asyncio.Task[Any]"]
 
-STACK_LINES = 64
-STEPS = 4 * STACK_LINES  # to what has a line, through what has none
-_STEPPED = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
+WAITS = 16  # tasks of which each waits for the next
 TASKS_S = 1.0  # what handlers have started and not awaited may take so long when the worker leaves
 
 
@@ -64,50 +60,47 @@ else:
         return context.run(loop.create_task, lent())
 
 
-def _line(frame: types.FrameType) -> str:
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+def has_heard(task: asyncio.Task[Any], hit: set[asyncio.Task[Any]]) -> bool:
+    """Of a task that should end: what ends it was raised in tasks that it has started, since they
+    held up the loop. Does it know by them? It does where it waits for one that cleans up, or where
+    somebody was given the error of one that has ended; else it is to be told, and is so once."""
+    return any(_waits_for(task, one) if not one.done()
+               else getattr(one, "_exception", None) is not None
+               and not getattr(one, "_log_traceback", True)
+               for one in hit)
 
 
-def _awaited(at: Any) -> Any:
-    """What that waits for which is awaited. A step of an async generator does not say whose it is;
-    the collector knows."""
-    for name in ("cr_await", "gi_yieldfrom", "ag_await"):
-        if hasattr(at, name):
-            return getattr(at, name)
-    return next((each for each in gc.get_referents(at) if isinstance(each, _STEPPED)), None)
+def _waits_for(one: Any, other: asyncio.Task[Any], steps: int = WAITS) -> bool:
+    """As cancel() goes: through what a task awaits, and what gather() was given."""
+    waited = getattr(one, "_fut_waiter", None)
+    found = [waited, *getattr(waited, "_children", ())] if waited is not None else []
+    return other in found or (steps > 0
+                              and any(_waits_for(each, other, steps - 1) for each in found))
 
 
-def stack(task: asyncio.Task[Any]) -> str:
-    """Where a task waits, the innermost call first, as the core wants it."""
-    lines: list[str] = []
-    at: Any = task.get_coro() if hasattr(task, "get_coro") else None
-    for _ in range(STEPS):
-        if at is None or len(lines) == STACK_LINES:
-            break
-        frame = next((found for name in ("cr_frame", "gi_frame", "ag_frame")
-                      if (found := getattr(at, name, None)) is not None), None)
-        if frame is not None:
-            lines.append(_line(frame))
-        at = _awaited(at)
-    return "\n".join(reversed(lines))
+# Whose a task is which runs on a loop that others have left tasks on.
+_mark: contextvars.ContextVar[object] = contextvars.ContextVar("dora.mark", default=None)
 
 
-def stack_in(thread: int) -> str:
-    """Where a thread is, likewise."""
-    lines: list[str] = []
-    at = sys._current_frames().get(thread)
-    while at is not None and len(lines) < STACK_LINES:
-        lines.append(_line(at))
-        at = at.f_back
-    return "\n".join(lines)
+def mark(context: contextvars.Context, what: object) -> object:
+    """Have what is started in a context known as of one call: `what` is its mark."""
+    context.run(_mark.set, what)
+    return what
+
+
+def mark_as_here(context: contextvars.Context) -> None:
+    """What is started in a context is of the call that this is of."""
+    mark(context, _mark.get())
 
 
 class _Alone:
     """A task for which a loop turns, while the handler that has it made waits for that."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any],
+                 of: object) -> None:
         self.loop = loop
         self.task = task
+        self.of = of
         self.error: BaseException | None = None  # what ends it
         self.is_late = False  # it had ended already
 
@@ -122,24 +115,26 @@ _alone: list[_Alone] = []
 
 def defer(error: BaseException) -> str | None:
     """Asked within the handler of a signal, before `error` is raised in what the main thread runs.
-    A loop that is in code of its own would lose what it is about to run: there the task is
-    cancelled for which it turns, and `error` is raised when that has ended. Returns where that was;
-    None where nothing speaks against raising."""
+    A loop that is in code of its own would lose what it is about to run, and a task that an earlier
+    call has left behind is not to end for this one: there the task is cancelled for which the loop
+    turns, and `error` is raised when that has ended. Returns where that was; None where nothing
+    speaks against raising."""
     loop = asyncio._get_running_loop()
-    now = asyncio.current_task(loop) if loop is not None else None
-    if loop is None or (now is not None and getattr(now.get_coro(), "cr_running", True)):
-        return None
     one = next((each for each in reversed(_alone) if each.loop is loop), None)
-    if one is None:
+    if loop is None or one is None:
         return None
-    where = stack(one.task)
+    now = asyncio.current_task(loop)
+    is_stepping = now is not None and getattr(now.get_coro(), "cr_running", True)
+    if is_stepping and _mark.get() is one.of:
+        return None
+    where = _stack.stack(one.task)
     one.end(error)
     return where
 
 
-def until_done(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Any:
-    """Turn a loop until a task of it has ended, for a handler."""
-    one = _Alone(loop, task)
+def until_done(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], of: object) -> Any:
+    """Turn a loop until a task of it has ended, for a handler; `of` marks what is its own."""
+    one = _Alone(loop, task, of)
     _alone.append(one)
     try:
         result = loop.run_until_complete(task)
@@ -161,12 +156,13 @@ def until_done(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Any:
 
 
 def complete(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any],
-             context: contextvars.Context) -> Any:
+             context: contextvars.Context, of: object = None) -> Any:
     """Await something to its end, in `context` itself: what it sets there stays."""
     async def wait() -> Any:
         return await awaitable
 
-    return until_done(loop, task_in(loop, wait(), context))
+    of = mark(context, of or object())
+    return until_done(loop, task_in(loop, wait(), context), of)
 
 
 def finish(loop: asyncio.AbstractEventLoop, others: _Tasks = frozenset()) -> None:

@@ -108,7 +108,7 @@ async def through(result: Any) -> Any:
 def stepwise(loop: asyncio.AbstractEventLoop, generator: AsyncGenerator[Any, Any],
              context: contextvars.Context) -> Generator[Any, None, None]:
     """A generator of what an async one yields, where no loop runs. The context is not entered."""
-    complete = functools.partial(_loop.complete, loop, context=context)
+    complete = functools.partial(_loop.complete, loop, context=context, of=object())
     try:
         while True:
             try:

@@ -10,7 +10,6 @@ import asyncio
 import collections
 import contextlib
 import contextvars
-import logging
 import queue
 import threading
 from typing import Any, Callable, Protocol
@@ -103,9 +102,7 @@ class _Beside(_Hook):
         if self.thread in self.threads.lent:
             self.loop.call_later(self.threads.grace_s, self._look)
             return
-        logging.getLogger("dora").error(
-            "%s hangs, though it should have ended, in a thread that cannot be ended: the worker "
-            "takes no more calls, and ends once its others have", self.arguments[-1][-1].name)
+        _dora.say_stuck(self.arguments[-1][-1].name, self.thread or 0)
         self.is_stuck = True
         self.threads.start()
         self.threads.leave()

@@ -262,6 +262,14 @@ typedef struct dora_fault {
 DORA_API bool dora_log_fault(const dora_request *request, dora_reply *reply,
                              const dora_fault *fault);
 
+/* dora_request_keep copies what the log says of a call, for one that has its answer and still runs.
+ * Returns: NULL without memory. Ownership: gives; dora_request_free frees, NULL is fine.
+ * dora_log_late puts a record of such a one into the server's log: the fault, what was called and
+ * the code that its caller got. Returns: as dora_log. Thread: any. */
+DORA_API dora_request *dora_request_keep(const dora_request *request);
+DORA_API void dora_request_free(dora_request *kept);
+DORA_API bool dora_log_late(const dora_request *kept, int64_t code, const dora_fault *fault);
+
 /* dora_title_again names the process once more as the core did, after something else named it. */
 DORA_API void dora_title_again(void);
 

@@ -1,6 +1,7 @@
 /* context.c: what a zygote or a worker knows of its server, and what handlers may ask of it. */
 #include "task/context.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -129,7 +130,9 @@ bool dora_log_value(int level, const char *tag, const char *file, uint32_t line,
     return say_within(entry, request_now());
 }
 
-bool dora_log_fault(const dora_request *request, dora_reply *reply, const dora_fault *fault)
+/* say_fault sends what went wrong in a call. */
+static bool say_fault(const dora_request *request, int64_t code, dora_slice said,
+                      const dora_fault *fault)
 {
     static const dr_sized type = DR_SIZED(dora_fault, file);
     static const dora_fault none = {.size = sizeof none};
@@ -147,20 +150,62 @@ bool dora_log_fault(const dora_request *request, dora_reply *reply, const dora_f
                               .guid = request->guid,
                               .trace = request->trace,
                               .type = text_of(dora_request_type(request)),
-                              .code = reply->code,
+                              .code = code,
                               .is_timed = came_ns != 0,
                               .queue_ns = began_ns > came_ns ? began_ns - came_ns : 0,
                               .run_ns = now_ns > began_ns ? now_ns - began_ns : 0,
                               .class_name = fault->class_name,
                               .traceback = fault->traceback};
+    return record((dr_log_entry){.level = DORA_LOG_ERROR,
+                                 .file = fault->file,
+                                 .line = fault->line,
+                                 .msg = fault->msg.len > 0 ? fault->msg : said,
+                                 .is_line = true,
+                                 .call = &call});
+}
+
+bool dora_log_fault(const dora_request *request, dora_reply *reply, const dora_fault *fault)
+{
+    const dora_slice said = {reply->msg, reply->msg_len};
     reply->is_logged = true;
-    return record((dr_log_entry){
-        .level = DORA_LOG_ERROR,
-        .file = fault->file,
-        .line = fault->line,
-        .msg = fault->msg.len > 0 ? fault->msg : (dora_slice){reply->msg, reply->msg_len},
-        .is_line = true,
-        .call = &call});
+    return say_fault(request, reply->code, said, fault);
+}
+
+bool dora_log_late(const dora_request *kept, int64_t code, const dora_fault *fault)
+{
+    return say_fault(kept, code, text_of(dora_code_text(code)), fault);
+}
+
+/* append copies bytes to `*at`, which goes behind them. Returns: the copy. */
+static dora_slice append(char **at, dora_slice bytes)
+{
+    const dora_slice copy = {*at, bytes.len};
+    if (bytes.len > 0) {
+        memcpy(*at, bytes.data, bytes.len);
+    }
+    *at += bytes.len;
+    return copy;
+}
+
+dora_request *dora_request_keep(const dora_request *request)
+{
+    dora_request *kept =
+        malloc(sizeof(*kept) + request->name.len + request->guid.len + request->trace.len);
+    if (kept == NULL) {
+        return NULL;
+    }
+    char *at = (char *)(kept + 1);
+    *kept = (dora_request){
+        .came_ns = request->came_ns, .began_ns = request->began_ns, .type = request->type};
+    kept->name = append(&at, request->name);
+    kept->guid = append(&at, request->guid);
+    kept->trace = append(&at, request->trace);
+    return kept;
+}
+
+void dora_request_free(dora_request *kept)
+{
+    free(kept);
 }
 
 static uint64_t read_count(const _Atomic uint64_t *count)
