@@ -75,9 +75,9 @@ def running_tasks(server):
 OBEYS = [(kind, name)
          for kind, names in {
              "python": ["/sleep", "/loop", "/receive", "/acquire", "/match", "/foreign", "/guarded",
-                        "/translated", "/ignored"],
+                        "/translated", "/ignored", "/behind"],
              "async": ["/sleep", "/loop", "/steps", "/parts", "/parts/loop", "/task",
-                       "/plain/loop"],
+                       "/task/finally", "/task/gathered", "/task/apart", "/plain/loop"],
              "php": ["/sleep", "/loop", "/guarded", "/translated", "/ignored", "/map", "/sort",
                      "/apply", "/destructor", "/buffered", "/generator", "/fiber", "/select",
                      "/accept", "/fifo", "/flock", "/receive", "/wait4", "/curl"],
@@ -100,15 +100,16 @@ def test_one_that_ends_keeps_its_worker(served, tmp_path, kind, name):
             pytest.skip("this PHP lacks the extension")
         pid = conn.call("/pid")["data"]["data"]
 
-        def has_cleaned_up():
-            """Once more where its time was over before it had begun."""
+        def has_begun():
+            """Once more where its time was over before that."""
             guid, envelope = overrun(conn, name, str(made))
             guids.append(guid)
             assert envelope["code"] == 100201 and envelope["msg"].startswith(LATE % name), envelope
             assert conn.call("/pid", timeout=30)["data"]["data"] == pid
-            return kind == "c" or wait_until(made.exists, 5)
+            return kind == "c" or (tmp_path / "made.begun").exists()
 
-        assert wait_until(has_cleaned_up), server.log()
+        assert wait_until(has_begun), server.log()
+        assert kind == "c" or wait_until(made.exists), server.log()
     record = one_record(server, guids[-1])
     assert record["code"] == 100201 and record["api"] == name
     assert record["queue_ms"] >= 0 and record["run_ms"] > 0
@@ -209,6 +210,30 @@ def test_a_stop_asks_first(tmp_path, kind):
         assert wait_until(made.exists)
         assert server.wait() == 0
         assert "is ended after" not in server.log()
+
+
+@pytest.mark.parametrize("kind,place", [
+    ("python", r"overrun\.py:\d+ in stay"), ("php", r"overrun\.php:\d+ in \{closure")])
+def test_a_stop_that_kills_says_so_once(tmp_path, kind, place):
+    """With where it was, unless its worker was killed before it could say so."""
+    found = []
+
+    def is_told():
+        made = tmp_path / ("made%d" % len(found))
+        pools = {"p": pool(kind, time_limit_ms=0, kill_after_ms=400)}
+        with Server(pools, stop_timeout_ms=100, log={"format": "json"}) as server, \
+                v1.Conn(server.address) as conn:
+            guid = conn.ask("W_S", {"one": ("/stay", str(made))})
+            assert wait_until((tmp_path / (made.name + ".begun")).exists)
+            server.signal(signal.SIGTERM)
+            ident, reply = conn.receive(60)
+            assert ident == guid and reply["data"]["code"] == 100200, reply
+            assert server.wait() == 0
+            found.append(one_record(server, guid))
+        assert found[-1]["code"] == 100200 and found[-1]["api"] == "/stay"
+        return re.search(place, found[-1]["traceback"] or "")
+
+    assert wait_until(is_told), found
 
 
 @pytest.mark.parametrize("kind", ["python", "async", "php"])

@@ -165,6 +165,7 @@ if (extension_loaded('curl')) {
 foreach ($handlers as $name => $handler) {
     $app->api($name, function ($param) use ($handler) {
         $ends = new Ends($param);
+        touch("$param.begun");
         return $handler($param);
     }, ['timeLimit' => 0.15]);
 }
@@ -177,6 +178,15 @@ $app->api('/wait', function ($param) {
     touch("$param.begun");
     while (true) {
         usleep(1000);
+    }
+});
+$app->api('/stay', function ($param) { // whatever it is told
+    touch("$param.begun");
+    while (true) {
+        try {
+            usleep(1000);
+        } catch (Throwable) {
+        }
     }
 });
 $app->run();

@@ -1,6 +1,8 @@
 """Handlers that run past their time limit, each in a way of its own. `param` names a file that
-`finally` makes."""
+`finally` makes; with `.begun` behind it one that says that the handler has come to where that will
+run."""
 
+import asyncio
 import ctypes
 import itertools
 import os
@@ -12,17 +14,23 @@ import time
 import dora
 
 app = dora.App()
+inner = dora.App()
 lock = threading.Lock()
 libc = ctypes.PyDLL(None)
+
+
+def made(path):
+    with open(path, "w"):
+        pass
 
 
 def overruns(handler):
     def around(param):
         try:
+            made(param + ".begun")
             return handler()
         finally:
-            with open(param, "w"):
-                pass
+            made(param)
 
     app.api("/" + handler.__name__, time_limit=0.15)(around)
     return handler
@@ -42,11 +50,53 @@ def edge(param):
 def wait(param):
     """As long as it may."""
     try:
-        with open(param + ".begun", "w"):
-            pass
+        made(param + ".begun")
         time.sleep(60)
     finally:
-        with open(param, "w"):
+        made(param)
+
+
+async def linger():
+    """Left behind, it holds up the loop of the next call past that one's limit."""
+    await turned.wait()
+    end = time.monotonic() + 0.6
+    while time.monotonic() < end:
+        pass
+
+
+@inner.api("/leave")
+async def leave(param):
+    global turned, left
+    turned = asyncio.Event()
+    left = asyncio.create_task(linger())
+    await asyncio.sleep(0)
+
+
+@inner.api("/turn")
+async def turn(param):
+    made(param + ".begun")
+    turned.set()
+    await asyncio.sleep(60)
+
+
+@app.api("/behind", time_limit=0.15)
+def behind(param):
+    inner.call("/leave")
+    try:
+        inner.call("/turn", param)
+    finally:
+        assert left.exception() is None
+        made(param)
+
+
+@app.api("/stay")
+def stay(param):
+    """Whatever it is told."""
+    made(param + ".begun")
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
             pass
 
 

@@ -22,6 +22,7 @@ async def pid(param):
 @app.api("/sleep", time_limit=0.15)
 async def sleep(param):
     try:
+        made(param + ".begun")
         await asyncio.sleep(60)
     except asyncio.CancelledError as error:
         assert "ran past its time limit" in str(error)
@@ -33,6 +34,7 @@ async def sleep(param):
 async def loop(param):
     """The loop does not turn."""
     try:
+        made(param + ".begun")
         while True:
             pass
     finally:
@@ -48,6 +50,7 @@ async def steps():
 async def walk(param):
     """It awaits within an async generator of its own."""
     try:
+        made(param + ".begun")
         async for _ in steps():
             pass
     finally:
@@ -57,6 +60,7 @@ async def walk(param):
 @app.api("/parts", time_limit=0.15)
 async def parts(param):
     try:
+        made(param + ".begun")
         async for each in steps():
             yield each
     finally:
@@ -67,6 +71,7 @@ async def parts(param):
 async def parts_loop(param):
     """The loop does not turn."""
     try:
+        made(param + ".begun")
         yield 1
         while True:
             pass
@@ -77,19 +82,56 @@ async def parts_loop(param):
 @app.api("/task", time_limit=0.15)
 async def task(param):
     """A task of its own holds up the loop."""
-    async def hold_up():
-        while True:
-            pass
-
     try:
+        made(param + ".begun")
         await asyncio.create_task(hold_up())
     finally:
+        made(param)
+
+
+async def hold_up():
+    while True:
+        pass
+
+
+@app.api("/task/finally", time_limit=0.15)
+async def task_finally(param):
+    """It learns of it by a task of its own that held up the loop, and awaits as it cleans up."""
+    try:
+        made(param + ".begun")
+        await asyncio.create_task(hold_up())
+    finally:
+        await asyncio.sleep(0.2)
+        made(param)
+
+
+@app.api("/task/gathered", time_limit=0.15)
+async def task_gathered(param):
+    try:
+        made(param + ".begun")
+        await asyncio.gather(asyncio.sleep(60), asyncio.wait_for(hold_up(), 60))
+    finally:
+        await asyncio.sleep(0.2)
+        made(param)
+
+
+@app.api("/task/apart", time_limit=0.15)
+async def task_apart(param):
+    """It does not wait for the one that held up the loop."""
+    try:
+        made(param + ".begun")
+        apart = asyncio.create_task(hold_up())
+        await asyncio.sleep(60)
+    finally:
+        await asyncio.sleep(0.2)
+        assert isinstance(apart.exception(), dora.TimeLimit)
         made(param)
 
 
 @app.api("/plain/loop", time_limit=0.15)
 def plain(param):
     try:
+        made(param + ".begun")
         while True:
             time.sleep(0.001)
     except dora.TimeLimit:
