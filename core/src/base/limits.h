@@ -129,6 +129,9 @@
 #define DR_CONN_OUT_PAUSE (1024u * 1024)   /* unsent bytes at which a connection is not read */
 #define DR_CONN_APART_PAUSE_PART 4u        /* of its allowance held beside: it is not read */
 #define DR_SPARE_BUFFERS_MAX 256u          /* empty output buffers a reactor keeps */
+#define DR_GATHER_REPLIES 32u              /* in a turn: its reactor has much to do, so replies */
+#define DR_GATHER_TURNS 3u                 /*   wait so long for more of their connection, */
+#define DR_GATHER_BYTES (16u * 1024)       /*   if they are less than this */
 
 #define DR_CONNECTIONS_MAX_MAX (1u << 20) /* no process has more descriptors */
 #define DR_PLACES_ROWS 4096u              /* of the book of addresses with connections */

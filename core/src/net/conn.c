@@ -538,6 +538,7 @@ dora_err dr_conn_end(dr_conn *conn, size_t mark)
 {
     const dora_err err = dr_frame_end(&conn->out, &conn->reactor->frame, mark, NULL);
     conn->active_ms = uv_now(&conn->reactor->loop); /* a reply begins a new idle time */
+    conn->reactor->replies++;
     mark_dirty(conn);
     if (is_behind(conn, 0)) {
         account(conn);

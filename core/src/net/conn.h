@@ -20,7 +20,7 @@ typedef enum dr_conn_client {
 } dr_conn_client;
 
 /* dr_conn holds no buffer while it is idle: input that is not a whole frame yet is kept in `in`,
- * replies of one turn in `out`, what the kernel did not take in `writing`. */
+ * replies that are not written yet in `out`, what the kernel did not take in `writing`. */
 typedef struct dr_conn {
     union {
         uv_handle_t handle;
@@ -44,7 +44,8 @@ typedef struct dr_conn {
     uint32_t
         streams;   /* those of them whose client says something meanwhile: it is read in any case */
     uint32_t turn; /* of the reactor, when this was read for the last time */
-    uint32_t room_turn; /* likewise, when on_room was called */
+    uint32_t room_turn;   /* likewise, when on_room was called, */
+    uint32_t gather_turn; /* and when replies began to wait for more */
     dr_place place;
     dr_held held; /* large buffers, counted; small ones cost as much as the connection */
     size_t apart; /* bytes that the owner holds for it; dr_conn_hold */

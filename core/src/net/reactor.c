@@ -18,13 +18,34 @@
 #define SWEEP_MS 100u
 #define ROUNDS_MAX 4
 
+/* does_gather: where a reactor has much to do, the other replies of a connection are there soon,
+ * and a write costs more than all else that the master does for a call: then one takes them
+ * together. They wait for a few turns at most, since some calls take long. What is not read, or has
+ * streams, waits for nothing: its client may be waiting for that very reply. */
+static bool does_gather(const dr_reactor *reactor, dr_conn *conn)
+{
+    const uint32_t turns = reactor->turn - conn->gather_turn;
+    if (conn->calls == 0 || reactor->replies < DR_GATHER_REPLIES || turns == DR_GATHER_TURNS ||
+        conn->streams > 0 || !conn->is_reading || conn->is_finishing ||
+        conn->out.len >= DR_GATHER_BYTES) {
+        return false;
+    }
+    conn->gather_turn = turns < DR_GATHER_TURNS ? conn->gather_turn : reactor->turn;
+    return true;
+}
+
 static void flush_dirty(dr_reactor *reactor)
 {
     while (reactor->dirty != NULL) {
         dr_conn *conn = reactor->dirty;
         reactor->dirty = conn->next_dirty;
-        conn->is_dirty = false;
-        dr_conn_flush(conn);
+        if (does_gather(reactor, conn)) {
+            conn->next_dirty = reactor->later;
+            reactor->later = conn;
+        } else {
+            conn->is_dirty = false;
+            dr_conn_flush(conn);
+        }
     }
 }
 
@@ -53,17 +74,19 @@ static void on_prepare(uv_prepare_t *handle)
     const dr_reactor_events *events = &reactor->events;
     reactor->turn++;
     reactor->turn_ns = 0;
+    reactor->replies = 0;
     take_later(reactor);
     dr_seat_clear(reactor->seat);
     for (int round = 0; round < ROUNDS_MAX; round++) {
         events->collect(events->user);
         flush_dirty(reactor);
-        events->set_asleep(true, events->user);
+        const bool may_sleep = reactor->later == NULL;
+        events->set_asleep(may_sleep, events->user); /* else nobody need wake it */
         if (!events->has_ready(events->user)) {
-            if (reactor->later != NULL) {
-                uv_idle_start(&reactor->busy, on_busy);
-            } else {
+            if (may_sleep) {
                 uv_idle_stop(&reactor->busy);
+            } else {
+                uv_idle_start(&reactor->busy, on_busy);
             }
             return;
         }

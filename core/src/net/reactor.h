@@ -115,6 +115,7 @@ struct dr_reactor {
     dr_reactor_tls tls;
     uint32_t turn;    /* of the loop; counts around */
     uint64_t turn_ns; /* dr_reactor_now_ns; 0: not asked for in this turn */
+    uint32_t replies; /* made since this turn of it ends: on_prepare */
     uint32_t idle_s;
     uint32_t linger_ms;
     uint32_t lingering; /* connections that are half closed */
