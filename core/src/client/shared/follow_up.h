@@ -9,10 +9,10 @@
 #define DR_WINDOW_DEFAULT 64u
 #define DR_WINDOW_MAX 1024u /* servers give no more */
 
-/* A reader that is slow says of each part that it has taken it, but not more often than so: servers
- * give up a stream of whose parts none is taken for a while (stream_idle_ms), and they know what
- * was taken by what is said. Nobody says it between two parts. */
-#define DR_TAKE_NS UINT64_C(1000000000)
+/* A reader that is slow says every ten seconds what it has taken: servers give up a stream of whose
+ * parts none is taken for a while (stream_idle_ms), and know of what is said only. Nobody says it
+ * between two parts, so a stream may end by so much too soon. */
+#define DR_TAKE_NS UINT64_C(10000000000)
 
 /* What a stream's caller is told whose time is over: between two words of the server, or all; and
  * where the server answers 100002. */
