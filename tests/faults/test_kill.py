@@ -22,6 +22,7 @@ KILL_EVERY_S = 0.05
 STOP_EVERY_S = 3.0
 STOPPED_S = 1.0
 MEMORY_SLACK_BYTES = 4 << 20
+WARM_CALLS = 5000  # then the buffers are as large as they get
 WORKER_DIED = 100200
 
 
@@ -102,7 +103,7 @@ def warm_up(server, name, param):
     """The first load lets the master's buffers grow to their size."""
     load = Load(server.address, name, param, connections=CONNECTIONS)
     load.start()
-    time.sleep(1.0)  # of load
+    assert wait_until(lambda: load.answered >= WARM_CALLS, 60), load.answered
     load.stop()
     return settle(server)
 

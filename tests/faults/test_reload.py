@@ -15,6 +15,7 @@ WORKERS = 4
 CONNECTIONS = 32
 RELOAD_EVERY_S = 0.3
 MEMORY_SLACK_BYTES = 4 << 20
+WARM_CALLS = 5000  # then the buffers are as large as they get
 TOO_SLOW_S = 30
 
 # Quick, but one time in twenty not quite, so that a reload finds it at work. Each run is booked.
@@ -88,6 +89,7 @@ def test_reloads_under_load(tmp_path):
             seen = generations(server)
             server.signal(signal.SIGHUP)
             assert wait_until(lambda seen=seen: generations(server) > seen)
+        assert wait_until(lambda: warm.answered >= WARM_CALLS, 60), warm.answered
         warm.stop()
         before = settle(server)
 
