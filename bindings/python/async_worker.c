@@ -180,12 +180,6 @@ static PyObject *start(dr_py_loop *self, PyObject *awaitable)
     return future;
 }
 
-bool dr_py_is_awaitable(PyObject *object)
-{
-    const PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
-    return methods != NULL && methods->am_await != NULL;
-}
-
 bool dr_py_await(dr_py_running *one, PyObject *awaitable)
 {
     one->is_hit = false;
@@ -390,10 +384,13 @@ static PyObject *on_give_up(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* Some plain functions were answered that they are too slow: do they end? */
+/* Some were answered that they are too slow: do they end? */
 static PyObject *on_grace(PyObject *capsule, PyObject *Py_UNUSED(ignored))
 {
-    dr_py_plain_grace(loop_of(capsule));
+    if (loop_of(capsule)->worker != NULL) { /* else its stop hooks run, and have a thread */
+        dr_py_plain_grace(loop_of(capsule));
+        dr_py_see_late(loop_of(capsule));
+    }
     turn_soon(loop_of(capsule));
     Py_RETURN_NONE;
 }
@@ -582,7 +579,12 @@ void dr_py_loop_close(dr_py_loop *self)
     if (self == NULL) {
         return;
     }
-    (void)dr_py_report(PyObject_CallMethod(self->runner, "close", NULL), self->runner);
+    PyObject *driver = PyImport_ImportModule("dora._loop");
+    (void)dr_py_report(driver != NULL
+                           ? PyObject_CallMethod(driver, "close", "OO", self->runner, self->loop)
+                           : NULL,
+                       self->runner);
+    Py_XDECREF(driver);
     if (self->threads != NULL) {
         (void)dr_py_report(PyObject_CallMethod(self->threads, "close", NULL), self->threads);
     }

@@ -132,6 +132,9 @@ static inline uint64_t dr_py_sooner(uint64_t one, uint64_t other)
  * nobody knows. It has its api, guid and trace by what was kept. */
 void dr_py_say_stuck(const dr_py_running *one, PyObject *name, PyObject *bytes);
 
+/* dr_py_see_late has the worker replaced where a task of the loop has not ended in its grace. */
+void dr_py_see_late(dr_py_loop *self);
+
 /* dr_py_where tells where a task waits, or where it is NULL where a thread is, as dora_stack_put
  * takes it. NULL, without an exception: nobody knows. */
 PyObject *dr_py_where(PyObject *task, unsigned long thread);

@@ -1,6 +1,9 @@
 /* early.c: calls on a worker's event loop that end before they have ended by themselves. */
 #include "async_worker.h"
 
+/* As long as the core gives a loop to end a task, where a pool has no kill_after_ms. */
+#define GRACE_NS 1000000000u
+
 PyObject *dr_py_where(PyObject *task, unsigned long thread)
 {
     PyObject *module = PyImport_ImportModule("dora._stack");
@@ -20,15 +23,13 @@ static int64_t code_of(dora_interrupt why)
     return why == DORA_INTERRUPT_TIME_LIMIT ? DORA_CODE_TIME_LIMIT : DORA_CODE_CANCELLED;
 }
 
-void dr_py_say_stuck(const dr_py_running *one, PyObject *name, PyObject *bytes)
+/* say logs that what a call runs does not end, `bytes` being where that is: NULL, nobody knows. */
+static void say(const dr_py_running *one, PyObject *name, const char *what, PyObject *bytes)
 {
     char text[512];
     const char *known = PyUnicode_AsUTF8(name);
-    const int len = PyOS_snprintf(
-        text, sizeof(text),
-        "%.255s hangs, though it should have ended, in a thread that cannot be ended: the worker "
-        "takes no more calls, and ends once its others have",
-        known == NULL || known[0] == '\0' ? "the fallback" : known);
+    const int len = PyOS_snprintf(text, sizeof(text), "%.255s %s",
+                                  known == NULL || known[0] == '\0' ? "the fallback" : known, what);
     const dora_fault fault = {.size = sizeof fault,
                               .msg = {text, len > 0 ? (size_t)len : 0},
                               .traceback = {bytes != NULL ? PyBytes_AS_STRING(bytes) : "",
@@ -39,6 +40,14 @@ void dr_py_say_stuck(const dr_py_running *one, PyObject *name, PyObject *bytes)
     } else {
         (void)dora_log(DORA_LOG_ERROR, NULL, NULL, 0, text, fault.msg.len);
     }
+}
+
+void dr_py_say_stuck(const dr_py_running *one, PyObject *name, PyObject *bytes)
+{
+    say(one, name,
+        "hangs, though it should have ended, in a thread that cannot be ended: the worker takes no "
+        "more calls, and ends once its others have",
+        bytes);
 }
 
 const char dr_py_say_stuck_doc[] =
@@ -60,6 +69,35 @@ PyObject *dr_py_stuck(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static uint64_t grace_ns(const dr_py_loop *self)
+{
+    const uint32_t ms = dora_worker_kill_after_ms(self->worker);
+    return ms != 0 ? (uint64_t)ms * 1000000u : GRACE_NS;
+}
+
+/* has_grace has a task looked at when it should have ended. */
+static void has_grace(dr_py_running *one)
+{
+    one->asked_ns = dr_py_clock_ns();
+    (void)dr_py_call_later(one->owner, (double)grace_ns(one->owner) * 1e-9, one->owner->grace);
+}
+
+void dr_py_see_late(dr_py_loop *self)
+{
+    const uint64_t now_ns = dr_py_clock_ns();
+    for (dr_py_running *one = self->late.first; one != NULL; one = one->next) {
+        if (one->coroutine == NULL || one->is_stuck || one->asked_ns == 0 ||
+            now_ns < one->asked_ns + grace_ns(self)) {
+            continue;
+        }
+        PyObject *bytes = dr_py_where(one->coroutine, 0);
+        say(one, one->name, "goes on, though it should have ended: its worker is replaced", bytes);
+        Py_XDECREF(bytes);
+        one->is_stuck = true;
+        dora_worker_renew(self->worker, one->why);
+    }
+}
+
 void dr_py_end_early(dr_py_running *one, dora_interrupt why)
 {
     dr_py_loop *self = one->owner;
@@ -73,6 +111,9 @@ void dr_py_end_early(dr_py_running *one, dora_interrupt why)
     dr_py_line_add(&self->late, one);
     dr_py_answer(one, dora_task_interrupted(one->task, why, text, strlen(text)));
     Py_XDECREF(stack);
+    if (one->coroutine != NULL) {
+        has_grace(one);
+    }
     if (one->coroutine != NULL &&
         (one->is_told || one->is_hit || dr_py_has_heard(one))) { /* it cleans up */
         return;

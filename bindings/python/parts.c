@@ -29,6 +29,12 @@ dr_py_parts_kind dr_py_parts_kind_of(PyObject *result)
     return is_one_of(result, "AsyncGenerator") ? DR_PY_PARTS_ASYNC : DR_PY_PARTS_NONE;
 }
 
+bool dr_py_is_awaitable(PyObject *object)
+{
+    const PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
+    return methods != NULL && methods->am_await != NULL;
+}
+
 /* send_part writes one value and sends it. Returns: DORA_ETYPE with an exception, or as
  * dora_reply_part does. Ownership: takes `value`. */
 static dora_err send_part(dr_py_state *state, dora_reply *reply, PyObject *value, PyObject *hook)

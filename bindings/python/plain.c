@@ -211,9 +211,6 @@ void dr_py_plain_give_up(dr_py_loop *self)
 void dr_py_plain_grace(dr_py_loop *self)
 {
     const uint64_t now_ns = dr_py_clock_ns();
-    if (self->worker == NULL) { /* its stop hooks run, and have a thread */
-        return;
-    }
     for (dr_py_running *one = self->late.first; one != NULL; one = one->next) {
         const uint64_t grace_ns = (uint64_t)dora_worker_kill_after_ms(self->worker) * 1000000u;
         if (!holds_thread(one) || now_ns < one->asked_ns + grace_ns) {

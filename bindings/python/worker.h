@@ -92,6 +92,9 @@ static inline bool dr_py_may_be_parts(PyObject *result)
            (type->tp_as_async != NULL && type->tp_as_async->am_anext != NULL);
 }
 
+/* dr_py_is_awaitable says whether `await` takes an object. */
+bool dr_py_is_awaitable(PyObject *object);
+
 /* dr_py_parts_send sends what a generator yields, where no event loop runs. Ownership: borrows it.
  * Returns: what it returned, NULL with what it raised; `*err` is not DORA_OK where the reply has
  * its error already: the generator was closed, and the result is None.
@@ -134,9 +137,6 @@ bool dr_py_loop_has_threads(const dr_py_loop *self);
 
 /* dr_py_loop_object is the asyncio loop itself. Ownership: borrowed. */
 PyObject *dr_py_loop_object(const dr_py_loop *self);
-
-/* dr_py_is_awaitable says whether `await` takes an object. */
-bool dr_py_is_awaitable(PyObject *object);
 
 /* dr_py_loop_run serves until the worker should leave; each call has a copy of `context`. Returns:
  * 0, or -1 with an exception. */

@@ -196,6 +196,28 @@ def test_one_that_does_not_end_is_killed(tmp_path, kind, name, place):
         assert restarts["time_limit"] == len(found) and restarts["cancelled"] == 0
 
 
+def test_a_task_that_goes_on_costs_the_others_on_its_loop_nothing(tmp_path):
+    """Its worker serves until another is there, and ends when its calls have."""
+    pools = {"p": pool("async", kill_after_ms=100)}
+    with Server(pools, log={"format": "json"}, linger_ms=0) as server, \
+            v1.Conn(server.address) as conn, v1.Conn(server.address) as other:
+        pid = conn.call("/pid")["data"]["data"]
+        beside = other.ask("W_S", {"one": ("/until", str(tmp_path / "done"))})
+        assert wait_until((tmp_path / "done.begun").exists)
+        guid, envelope = overrun(conn, "/deaf", None)
+        assert envelope["code"] == 100201
+        assert wait_until(lambda: conn.call("/pid", timeout=30)["data"]["data"] != pid)
+        (tmp_path / "done").touch()
+        ident, reply = other.receive(60)
+        assert ident == beside and (reply["data"]["code"], reply["data"]["data"]) == (0, pid)
+        assert wait_until(lambda: not os.path.exists("/proc/%d" % pid))
+        late = records(server, guid)[-1]
+        assert late["m"].startswith("/deaf goes on, though") and late["code"] == 100201, late
+        assert re.search(r"overrun_async\.py:\d+ in deaf", late["traceback"])
+        restarts = conn.command("getStat")["data"]["server"]["pools"]["p"]["restarts"]
+        assert restarts["time_limit"] == 1 and sum(restarts.values()) == 1, restarts
+
+
 @pytest.mark.parametrize("kind", ["python", "async", "php"])
 def test_a_stop_asks_first(tmp_path, kind):
     made = tmp_path / "made"

@@ -177,6 +177,24 @@ def finish(loop: asyncio.AbstractEventLoop, others: _Tasks = frozenset()) -> Non
         task.cancel()
 
 
+def close(runner: Runner, loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop. Where a task goes on whatever it is told, its process ends with it instead."""
+    if loop.is_closed() or _child.is_one():
+        runner.close()
+        return
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    done, left = (loop.run_until_complete(asyncio.wait(tasks, timeout=TASKS_S))
+                  if tasks else (set(), set()))
+    for task in done:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            loop.call_exception_handler({"message": "a task raised while the worker left",
+                                         "exception": error, "task": task})
+    if not left:
+        runner.close()
+
+
 def _tell(error: BaseException) -> None:
     """Log what ended the worker, unless it was a call, which is told with its api."""
     if not hasattr(error, "_dora_is_told"):

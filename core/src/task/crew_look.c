@@ -1,4 +1,5 @@
-/* crew_look.c: what no event tells of a crew's processes: a zygote that is stopped or hangs. */
+/* crew_look.c: what no event tells of a crew's processes: a zygote that is stopped or hangs, a
+ * worker that asks to be replaced. */
 #include "task/crew_look.h"
 
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include "task/crew_gone.h"
 #include "task/crew_pace.h"
 #include "task/crew_zygote.h"
+#include "task/interrupt.h"
 
 /* is_stopped says whether a process has been stopped by a signal. */
 static bool is_stopped(pid_t pid)
@@ -65,8 +67,33 @@ static void look_at_set_aside(dr_crew *crew)
     }
 }
 
+/* look_at_workers has those replaced that ask for it. */
+static void look_at_workers(dr_crew *crew)
+{
+    dr_pool *pool = crew->pool;
+    bool is_news = false;
+    pthread_mutex_lock(&pool->lock);
+    for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
+        dr_slot *slot = &pool->slots[i];
+        const uint32_t why =
+            atomic_load_explicit(&pool->region.workers[i].renewal, memory_order_relaxed);
+        if (why != DR_INTERRUPT_NONE && slot->crew == crew->id && dr_slot_is_live(slot) &&
+            !slot->leaving && !slot->wants_recycling) {
+            slot->wants_recycling = true;
+            slot->why =
+                why == DR_INTERRUPT_TIME_LIMIT ? DR_RESTART_TIME_LIMIT : DR_RESTART_CANCELLED;
+            is_news = true;
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (is_news) {
+        dr_crew_balance(crew);
+    }
+}
+
 void dr_crew_look(dr_crew *crew)
 {
+    look_at_workers(crew);
     dr_children_look(crew);
     dr_gone_look(crew);
     dr_crew_pace_look(crew);

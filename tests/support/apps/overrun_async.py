@@ -139,6 +139,24 @@ def plain(param):
         raise
 
 
+@app.api("/deaf", time_limit=0.15)
+async def deaf(param):
+    """The loop turns."""
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+
+@app.api("/until")
+async def until(param):
+    made(param + ".begun")
+    while not os.path.exists(param):
+        await asyncio.sleep(0.01)
+    return os.getpid()
+
+
 @app.api("/wait")
 async def wait(param):
     try:
