@@ -24,6 +24,7 @@ typedef struct stream_object {
     zend_long number; /* of the current part */
     bool is_begun;    /* the first part was asked for */
     bool is_busy;     /* it waits: what a handler of a signal does meanwhile cannot wait, too */
+    bool is_fetching; /* the next part; onProgress runs in that, and has none of its own */
     zend_object std;
 } stream_object;
 
@@ -219,36 +220,42 @@ static bool take(stream_object *self, const dora_stream_event *event)
     return false;
 }
 
-/* Waits for the next part, or the end. */
-static void fetch(stream_object *self)
+/* Waits for a word and takes it. Returns: whether another one is to be waited for. */
+static bool hear(stream_object *self)
 {
     dora_call_options scratch; /* the stream has its own */
     dora_stream_event event;
     dora_error error = {.err = DORA_OK};
-    bool goes_on = true;
 
-    self->is_begun = true;
-    drop_part(self);
-    if (self->is_busy) {
+    self->is_busy = true;
+    php_dora_wait_begin(&self->wait, self->shared, &scratch);
+    const dora_err err = dora_stream_next(self->stream, &event, &error);
+    self->is_busy = false;
+    if (!php_dora_wait_end(&self->wait)) {
+        fail(self);
+        return false;
+    }
+    if (err != DORA_OK) {
+        php_dora_throw_error(&error);
+        fail(self);
+        return false;
+    }
+    return take(self, &event);
+}
+
+/* Waits for the next part, or the end. */
+static void fetch(stream_object *self)
+{
+    if (self->is_fetching) {
         zend_throw_error(NULL, "Dora\\Stream waits for its next part already");
         return;
     }
-    while (goes_on && self->stream != NULL) {
-        self->is_busy = true;
-        php_dora_wait_begin(&self->wait, self->shared, &scratch);
-        const dora_err err = dora_stream_next(self->stream, &event, &error);
-        self->is_busy = false;
-        if (!php_dora_wait_end(&self->wait)) {
-            fail(self);
-            return;
-        }
-        if (err != DORA_OK) {
-            php_dora_throw_error(&error);
-            fail(self);
-            return;
-        }
-        goes_on = take(self, &event);
+    self->is_begun = true;
+    self->is_fetching = true;
+    drop_part(self);
+    while (self->stream != NULL && hear(self)) {
     }
+    self->is_fetching = false;
 }
 
 static void begin(stream_object *self)

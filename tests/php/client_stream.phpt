@@ -41,6 +41,10 @@ $stream = $client->stream('/progress', null, ['onProgress' => fn() => throw new 
 report(fn() => $stream->current());
 report(fn() => $stream->getReturn());
 var_dump($stream->valid());
+$stream = $client->stream('/progress', null, ['onProgress' => function () use (&$stream) {
+    report(fn() => $stream->next()); // it would take what the loop waits for
+}]);
+report(fn() => iterator_to_array($stream));
 
 echo "-- errors come behind the parts\n";
 $stream = $client->stream('/fail');
@@ -129,6 +133,9 @@ a [1,2,"half"]
 DomainException 0: enough
 DomainException 0: enough
 bool(false)
+Error 0: Dora\Stream waits for its next part already
+Error 0: Dora\Stream waits for its next part already
+["a"]
 -- errors come behind the parts
 a
 Dora\HandlerException 404: no such
