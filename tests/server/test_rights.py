@@ -208,7 +208,7 @@ def test_the_master_opens_what_only_root_may_and_cleans_up_as_its_user(folder):
         server.signal(signal.SIGUSR2)
         assert wait_until(lambda: os.path.exists(log))
         assert reload_wait(server)["code"] == 0
-        assert "reloaded" in open(log).read()
+        assert wait_until(lambda: "reloaded" in open(log).read())
         assert server.stop() == 0
         assert not any(os.path.exists(path) for path in files.values())
 
