@@ -14,7 +14,7 @@ from support.metrics import ask
 SCRIPT = os.path.join(ROOT, "examples", "site", "run.sh")
 CONFIG = os.path.join(ROOT, "examples", "site", "dora.json")
 READY_S = 60
-STOP_S = 30
+STOP_S = 90  # longer than run.sh itself waits for each process, which it names then
 PART = re.compile(r'data-service="(\w+)" data-state="(\w+)"')
 ESTABLISHED, CLOSE_WAIT = "01", "08"
 
