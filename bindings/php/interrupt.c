@@ -60,6 +60,25 @@ static void add_string(lines *self, const zend_string *text)
     }
 }
 
+/* What has no name is called by its file, which is said already and is not for callers: a class
+ * behind a NUL, a closure behind a colon, since PHP 8.4. */
+static void add_class_name(lines *self, const zend_string *name)
+{
+    add(self, ZSTR_VAL(name), strlen(ZSTR_VAL(name)));
+}
+
+static void add_function_name(lines *self, const zend_string *name)
+{
+    static const char closure[] = "{closure";
+    const char *found = strstr(ZSTR_VAL(name), closure);
+    if (found != NULL) {
+        add(self, ZSTR_VAL(name), (size_t)(found - ZSTR_VAL(name)) + sizeof(closure) - 1);
+        add(self, "}", 1);
+    } else {
+        add_string(self, name);
+    }
+}
+
 static uint32_t line_of(const zend_execute_data *frame)
 {
     const zend_op *at = frame->opline;
@@ -78,11 +97,11 @@ static void add_frame(lines *self, const zend_execute_data *frame, const zend_ex
     add_number(self, line_of(user));
     add(self, " in ", 4);
     if (function->common.scope != NULL) {
-        add_string(self, function->common.scope->name);
+        add_class_name(self, function->common.scope->name);
         add(self, "::", 2);
     }
     if (function->common.function_name != NULL) {
-        add_string(self, function->common.function_name);
+        add_function_name(self, function->common.function_name);
     } else {
         add(self, "{main}", 6);
     }

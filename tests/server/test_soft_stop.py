@@ -118,7 +118,8 @@ def test_one_that_ends_keeps_its_worker(served, tmp_path, kind, name):
 @pytest.mark.parametrize("kind,name,place", [
     ("python", "/sleep", r"overrun\.py:\d+ in sleep"),
     ("python", "/loop", r"overrun\.py:\d+ in loop"),
-    ("php", "/loop", r"overrun\.php:\d+ in \{closure"),
+    ("php", "/loop", r"overrun\.php:\d+ in \{closure\}"),
+    ("php", "/nameless", r"overrun\.php:\d+ in class@anonymous::run$"),
 ])
 def test_its_caller_is_told_where_it_was(served, tmp_path, kind, name, place):
     """Unless the worker takes so long to say it that the answer goes without."""
@@ -170,8 +171,8 @@ def test_an_async_generator_is_where_it_awaits(served, tmp_path, name, places):
     ("python", "/deaf", r"overrun\.py:\d+ in deaf"),
     ("python", "/total", r"overrun\.py:\d+ in total"),
     ("php", "/total", r"overrun\.php:\d+ in hash_pbkdf2"),
-    ("php", "/deaf", r"overrun\.php:\d+ in \{closure"),
-    ("php", "/finally", r"overrun\.php:\d+ in \{closure"),
+    ("php", "/deaf", r"overrun\.php:\d+ in \{closure\}"),
+    ("php", "/finally", r"overrun\.php:\d+ in \{closure\}"),
     ("php", "/socket", r"overrun\.php:\d+ in fread"),
     ("c", "/deaf", None)])
 def test_one_that_does_not_end_is_killed(tmp_path, kind, name, place):

@@ -79,6 +79,15 @@ $handlers = [
             }
         }
     },
+    '/nameless' => function () {
+        (new class {
+            public function run()
+            {
+                while (true) {
+                }
+            }
+        })->run();
+    },
     // Within functions of PHP's own, which call back.
     '/map' => fn () => array_map(spin(...), [1, 2]),
     '/sort' => function () {
