@@ -63,6 +63,11 @@ def test_server_whose_frames_are_signed_and_compressed(monkeypatch):
             status, out, err = run("stat", one.address, *[name for name in flags if name != flag])
             assert status != 0 and out == "" and err != "", flag
         assert run("stat", one.address, "--salt")[0] == 2
+        status, _, err = run("stat", one.address, "--salt", "pepper")
+        assert status == 2 and "--salt goes with --sign" in err
+        monkeypatch.setenv("DORA_GZIP", "yes")
+        status, _, err = run("stat", one.address, "--sign", "--salt", "pepper")
+        assert status == 2 and "DORA_GZIP in the environment must be 1 or 0" in err
         for name, value in (("SIGN", "1"), ("SALT", "pepper"), ("GZIP", "1")):
             monkeypatch.setenv("DORA_" + name, value)
         assert "serving" in run("stat", one.address)[1]
@@ -92,8 +97,8 @@ def test_nobody_answers(silent, command):
     (["stat", "--timeout"], "--timeout needs a value"),
     (["reload", "--timeout=-1"], "--timeout must be seconds from 0.001 to 86400"),
     (["reload", "--timeout", "nan"], "--timeout must be seconds from 0.001 to 86400"),
+    (["reload", "--wait", "30"], "the seconds of --wait stand behind a ="),
     (["reload", "--wait=soon"], "--wait must be seconds from 0.001 to 86400"),
-    (["reload", "--wait", "3"], 'node "3" is not host:port'),
     (["reload", "--wait=3", "--timeout=3"], "--timeout does not go with --wait=S"),
     (["top", "--timeout", "1"], "--timeout does not go here"),
     (["stop", "--pid-file"], "--pid-file needs a value"),

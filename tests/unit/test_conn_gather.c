@@ -171,6 +171,17 @@ static void much_does_not_wait(void **state)
     assert_false(end_calls(self, DR_GATHER_REPLIES));
 }
 
+/* Calls that have ended are answered, also where the reactor ends in that very moment. */
+static void a_reactor_that_ends_writes_what_waits(void **state)
+{
+    gather *self = *state;
+    begin(self);
+    assert_false(end_calls(self, 2 * DR_GATHER_REPLIES));
+    check_written(self, 0);
+    dr_reactor_end(&self->reactor);
+    check_written(self, 2 * DR_GATHER_REPLIES);
+}
+
 static void a_connection_may_be_closed_while_its_replies_wait(void **state)
 {
     gather *self = *state;
@@ -192,6 +203,7 @@ int main(void)
         unit_in(gather, a_reactor_is_awake_while_replies_wait),
         unit_in(gather, nothing_waits_on_a_connection_with_streams_or_that_is_not_read),
         unit_in(gather, much_does_not_wait),
+        unit_in(gather, a_reactor_that_ends_writes_what_waits),
         unit_in(gather, a_connection_may_be_closed_while_its_replies_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

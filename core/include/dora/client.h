@@ -301,7 +301,8 @@ DORA_API dora_err dora_client_stream(dora_client *client, const dora_call *call,
 /* dora_stream_next waits for the next word. After the result, or an error, there is only
  * DORA_STREAM_END. A handler that sends no parts has its result alone.
  * Errors: as dora_client_call, after the parts that have come; DORA_ETIMEDOUT says which time is
- * over. DORA_EREPLY with code 100002: the server is older than streams. */
+ * over, by whichever clock, the server's (code 100009) or the client's. DORA_EREPLY with code
+ * 100002: the server is older than streams; with 100012: parts were lost. */
 DORA_API dora_err dora_stream_next(dora_stream *stream, dora_stream_event *event,
                                    dora_error *error);
 

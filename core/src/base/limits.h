@@ -36,7 +36,10 @@
 #define DR_DOORS_MAX 512   /* listening sockets: one a reactor and address, and surplus ones */
 #define DR_WORKER_SLOTS_MAX 1600     /* per pool: DR_POOL_SLOTS of the most workers, in 64s */
 #define DR_RING_ENTRIES_MIN 128u     /* power of two; twice what is handed ahead: stale entries */
-#define DR_STREAM_BYTES (24u * 1024) /* of its ring: with request and reply a block of 32 KiB */
+#define DR_STREAM_BYTES (24u * 1024) /* of its ring: with request and reply */
+#define DR_STREAM_BLOCK (32u * 1024) /*   a block of so much, */
+#define DR_STREAM_BLOCKS 64u         /*   of which so many stand side by side: bits of a word; */
+#define DR_STREAM_SKIPS 64u          /*   where there was no room for these: next look */
 #define DR_CONN_STREAMS_MAX 256      /* of one connection: each has such a block */
 #define DR_STREAM_WINDOW 16          /* parts under way, where the caller does not say */
 #define DR_STREAM_WINDOW_MAX 1024

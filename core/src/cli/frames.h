@@ -15,7 +15,8 @@
     "  --gzip           compressed bodies\n"
 
 /* dr_cli_frames_take takes these flags out of the arguments of `command`, and puts them into the
- * environment of this run. Returns: false after a message. */
+ * environment of this run. Returns: false after a message: a value is none, or --salt stands
+ * without --sign. */
 bool dr_cli_frames_take(const char *command, int *argc, char **argv);
 
 /* dr_cli_frames_fill sets what the environment says. */

@@ -2,6 +2,7 @@
 #include "cli/operate.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -142,6 +143,13 @@ static int reload(const char *address, const wishes *self)
     return status;
 }
 
+/* is_number: no address is one, so it is what --wait was to have. */
+static bool is_number(const char *word)
+{
+    char *end = NULL;
+    return word != NULL && word[0] != '\0' && strtod(word, &end) >= 0 && *end == '\0';
+}
+
 static int run(int argc, char **argv, const dora_host *host)
 {
     (void)host;
@@ -157,6 +165,9 @@ static int run(int argc, char **argv, const dora_host *host)
     }
     if (!dr_operate_parse("reload", flags, argc, argv, &address)) {
         return DR_EXIT_USAGE;
+    }
+    if (self.waits && is_number(address)) {
+        return dr_cli_usage("reload", "the seconds of --wait stand behind a =, as in --wait=30");
     }
     if (self.wait_s > 0 && self.timeout_s > 0) {
         return dr_cli_usage("reload", "--timeout does not go with --wait=S: one of them is enough");

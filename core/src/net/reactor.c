@@ -447,9 +447,22 @@ void dr_reactor_move(dr_reactor *reactor, bool is_over)
     dr_reactor_leave(reactor);
 }
 
+/* flush_all writes what there is: replies that wait for more, too. */
+static void flush_all(dr_reactor *reactor)
+{
+    take_later(reactor);
+    while (reactor->dirty != NULL) {
+        dr_conn *conn = reactor->dirty;
+        reactor->dirty = conn->next_dirty;
+        conn->is_dirty = false;
+        dr_conn_flush(conn);
+    }
+}
+
 void dr_reactor_end(dr_reactor *reactor)
 {
     dr_reactor_stop_listening(reactor);
+    flush_all(reactor);
     while (reactor->conns != NULL) {
         dr_conn_close(reactor->conns);
     }

@@ -16,6 +16,9 @@
 
 /* A handler's small reply fits behind its request; larger ones go to the worker's big area. */
 #define REPLY_ROOM 512u
+_Static_assert(DR_STREAM_BYTES + REPLY_ROOM > DR_STREAM_BLOCK / 2 &&
+                   DR_STREAM_BYTES + REPLY_ROOM < DR_STREAM_BLOCK,
+               "a stream with a small request takes a block of those that stand side by side");
 
 void dr_wake_all(dr_pool *pool, dr_wakes *wakes)
 {
@@ -171,9 +174,8 @@ static bool is_full(const dr_pool *pool, uint8_t priority)
  * left to other calls; but the first may be large. */
 static bool are_streams_many(const dr_pool *pool, uint64_t bytes)
 {
-    return pool->streams > 0 &&
-           (pool->streams >= pool->region.shape.tasks / 2 ||
-            pool->stream_bytes + dr_slab_capacity(bytes) > pool->region.shape.slab_bytes / 2);
+    return pool->streams > 0 && (pool->streams >= pool->region.shape.tasks / 2 ||
+                                 dr_stream_slab_is_full(&pool->stream_slab, bytes));
 }
 
 /* take_room takes a record and a block. Returns: DR_NONE when the pool is full. */
@@ -201,7 +203,6 @@ static uint32_t take_room(dr_pool *pool, const dr_task_input *input, uint64_t by
     record->type = input->type;
     if (is_stream) {
         pool->streams++;
-        pool->stream_bytes += record->capacity;
     }
     pool->reserved_count++;
     return task;

@@ -189,8 +189,8 @@ static void tell(dr_pool *pool, uint32_t task, bool has_begun, dr_task_seen_fn f
         seen->crew = slot->crew;
         seen->worker = slot->number;
         seen->pid = slot->pid;
-        if (record->interrupt != DR_INTERRUPT_NONE) {
-            seen->stack_len =
+        if (record->interrupt != DR_INTERRUPT_NONE && pool->limits.concurrency == 1) {
+            seen->stack_len = /* of several it may be another one's */
                 dr_interrupt_stack(pool, record->slot, seen->stack, sizeof(seen->stack));
         }
     }

@@ -163,7 +163,6 @@ void dr_record_free(dr_pool *pool, uint32_t index)
         if (record->type == DR_TYPE_ST_S) {
             dr_stream_slab_free(&pool->stream_slab, record->offset, record->capacity);
             pool->streams--;
-            pool->stream_bytes -= record->capacity;
         } else {
             dr_slab_free(&pool->slab, record->offset, record->capacity);
         }

@@ -204,8 +204,7 @@ typedef struct dr_wakes {
 
 typedef struct dr_pool {
     pthread_mutex_t lock;
-    uint32_t streams;      /* that have a place, of which they may have half, */
-    uint64_t stream_bytes; /* and their blocks: half of the slab */
+    uint32_t streams; /* that have a place, of which they may have half */
     dr_pool_limits limits;
     dr_region region;
     dr_slab slab;
