@@ -185,7 +185,7 @@ suite_sanitize()
     echo "$second"
     third=$(DORA_SANITIZE=1 sh tests/php/run.sh rpc_calls rpc_mode rpc_control rpc_failures \
         rpc_packet rpc_guid rpc_server rpc_log client_modes reset values call middleware \
-            typed typed_refused)
+        typed typed_refused interrupt limit parts client_stream)
     echo "$third"
     fourth=$(sanitized_pytest)
     echo "$fourth"
