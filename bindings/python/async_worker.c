@@ -315,7 +315,10 @@ static PyObject *on_turn(PyObject *capsule, PyObject *Py_UNUSED(ignored))
 
 static PyObject *on_wake(PyObject *capsule, PyObject *ignored)
 {
-    dora_worker_wake(loop_of(capsule)->worker);
+    dr_py_loop *self = loop_of(capsule);
+    if (self->worker != NULL) {
+        dora_worker_wake(self->worker);
+    }
     return on_turn(capsule, ignored);
 }
 
@@ -421,12 +424,12 @@ void dr_py_ended(dr_py_running *one)
 
 /* ---- the loop's life ---- */
 
-static PyObject *runner_new(void)
+static PyObject *new_of(const char *name, const char *type)
 {
-    PyObject *driver = PyImport_ImportModule("dora._loop");
-    PyObject *runner = driver != NULL ? PyObject_CallMethod(driver, "Runner", NULL) : NULL;
-    Py_XDECREF(driver);
-    return runner;
+    PyObject *module = PyImport_ImportModule(name);
+    PyObject *made = module != NULL ? PyObject_CallMethod(module, type, NULL) : NULL;
+    Py_XDECREF(module);
+    return made;
 }
 
 static void loop_free(dr_py_loop *self)
@@ -449,14 +452,6 @@ static void loop_free(dr_py_loop *self)
     PyMem_Free(self);
 }
 
-static PyObject *threads_new(void)
-{
-    PyObject *module = PyImport_ImportModule("dora._threads");
-    PyObject *threads = module != NULL ? PyObject_CallMethod(module, "Threads", NULL) : NULL;
-    Py_XDECREF(module);
-    return threads;
-}
-
 dr_py_loop *dr_py_loop_open(dr_py_state *state, PyObject *encode, bool has_threads)
 {
     dr_py_loop *self = PyMem_Calloc(1, sizeof(*self));
@@ -469,9 +464,9 @@ dr_py_loop *dr_py_loop_open(dr_py_state *state, PyObject *encode, bool has_threa
     if (state->running == NULL) {
         state->running = PyContextVar_New("dora.running", NULL);
     }
-    self->runner = runner_new();
+    self->runner = new_of("dora._loop", "Runner");
     self->loop = self->runner != NULL ? PyObject_CallMethod(self->runner, "get_loop", NULL) : NULL;
-    self->threads = self->loop != NULL && has_threads ? threads_new() : NULL;
+    self->threads = self->loop != NULL && has_threads ? new_of("dora._threads", "Threads") : NULL;
     if (state->running == NULL || self->loop == NULL || (has_threads && self->threads == NULL)) {
         loop_free(self);
         return NULL;
@@ -532,9 +527,9 @@ static int loop_prepare(dr_py_loop *self, PyObject *capsule, PyObject *context)
     if (self->threads == NULL) {
         return 0;
     }
-    PyObject *more = PyObject_CallMethod(self->threads, "start_others", "II",
+    PyObject *more = PyObject_CallMethod(self->threads, "start_others", "Id",
                                          (unsigned)dora_worker_threads(self->worker),
-                                         (unsigned)dora_worker_kill_after_ms(self->worker));
+                                         (double)dr_py_grace_ns(self) * 1e-9);
     Py_XDECREF(more);
     return more != NULL ? 0 : -1;
 }
@@ -580,10 +575,11 @@ void dr_py_loop_close(dr_py_loop *self)
         return;
     }
     PyObject *driver = PyImport_ImportModule("dora._loop");
-    (void)dr_py_report(driver != NULL
+    PyObject *closed = driver != NULL
                            ? PyObject_CallMethod(driver, "close", "OO", self->runner, self->loop)
-                           : NULL,
-                       self->runner);
+                           : NULL;
+    const bool is_closed = closed == Py_True;
+    (void)dr_py_report(closed, self->runner);
     Py_XDECREF(driver);
     if (self->threads != NULL) {
         (void)dr_py_report(PyObject_CallMethod(self->threads, "close", NULL), self->threads);
@@ -594,5 +590,7 @@ void dr_py_loop_close(dr_py_loop *self)
     let_go(&self->unlimited);
     let_go(&self->plain);
     let_go(&self->late);
-    loop_free(self);
+    if (is_closed) { /* else what is to be called later has it: an atexit function may turn it */
+        loop_free(self);
+    }
 }

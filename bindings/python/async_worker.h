@@ -58,7 +58,8 @@ struct dr_py_running {
     PyObject *shown;     /* its dora.Request */
     PyObject *coroutine; /* the asyncio task */
     bool is_hit;         /* what ends it was raised in that; */
-    PyObject *hit;       /* and in these tasks that it has started: a set; NULL: in none */
+    PyObject *hit;       /* and in tasks that it has started: {task: what it waited for beside it};
+                          * NULL: in none */
     dora_request *kept;  /* what the log says of it, once it was answered and runs on, */
     dora_interrupt why;  /* for this */
     uint64_t told_ns;    /* when the loop was told to end it; 0: it was not */
@@ -131,6 +132,10 @@ static inline uint64_t dr_py_sooner(uint64_t one, uint64_t other)
 /* dr_py_say_stuck logs that what a call runs does not end, `bytes` being where that is: NULL,
  * nobody knows. It has its api, guid and trace by what was kept. */
 void dr_py_say_stuck(const dr_py_running *one, PyObject *name, PyObject *bytes);
+
+/* dr_py_grace_ns is how long what should end has for it. With a kill_after_ms of 0 a loop is asked
+ * all the same, and has a second. */
+uint64_t dr_py_grace_ns(const dr_py_loop *self);
 
 /* dr_py_see_late has the worker replaced where a task of the loop has not ended in its grace. */
 void dr_py_see_late(dr_py_loop *self);

@@ -69,7 +69,7 @@ PyObject *dr_py_stuck(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static uint64_t grace_ns(const dr_py_loop *self)
+uint64_t dr_py_grace_ns(const dr_py_loop *self)
 {
     const uint32_t ms = dora_worker_kill_after_ms(self->worker);
     return ms != 0 ? (uint64_t)ms * 1000000u : GRACE_NS;
@@ -79,7 +79,8 @@ static uint64_t grace_ns(const dr_py_loop *self)
 static void has_grace(dr_py_running *one)
 {
     one->asked_ns = dr_py_clock_ns();
-    (void)dr_py_call_later(one->owner, (double)grace_ns(one->owner) * 1e-9, one->owner->grace);
+    (void)dr_py_call_later(one->owner, (double)dr_py_grace_ns(one->owner) * 1e-9,
+                           one->owner->grace);
 }
 
 void dr_py_see_late(dr_py_loop *self)
@@ -87,7 +88,8 @@ void dr_py_see_late(dr_py_loop *self)
     const uint64_t now_ns = dr_py_clock_ns();
     for (dr_py_running *one = self->late.first; one != NULL; one = one->next) {
         if (one->coroutine == NULL || one->is_stuck || one->asked_ns == 0 ||
-            now_ns < one->asked_ns + grace_ns(self)) {
+            one->why == DORA_INTERRUPT_STOP || /* its worker leaves as it is */
+            now_ns < one->asked_ns + dr_py_grace_ns(self)) {
             continue;
         }
         PyObject *bytes = dr_py_where(one->coroutine, 0);

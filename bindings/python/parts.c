@@ -228,8 +228,7 @@ static void end_now(dr_py_running *one)
     one->paused_ns = 0;
     if (has_waited && self->worker != NULL) {
         one->asked_ns = dr_py_clock_ns();
-        (void)dr_py_call_later(self, (double)dora_worker_kill_after_ms(self->worker) * 1e-3,
-                               self->grace);
+        (void)dr_py_call_later(self, (double)dr_py_grace_ns(self) * 1e-9, self->grace);
     }
 }
 

@@ -181,8 +181,7 @@ void dr_py_plain_end_early(dr_py_running *one, dora_interrupt why)
     if (!one->is_told) {
         dr_py_interrupt_thread(self->state, one->thread, why);
     }
-    (void)dr_py_call_later(self, (double)dora_worker_kill_after_ms(self->worker) * 1e-3,
-                           self->grace);
+    (void)dr_py_call_later(self, (double)dr_py_grace_ns(self) * 1e-9, self->grace);
 }
 
 /* Gives the threads one more for that which a call keeps. */
@@ -212,8 +211,7 @@ void dr_py_plain_grace(dr_py_loop *self)
 {
     const uint64_t now_ns = dr_py_clock_ns();
     for (dr_py_running *one = self->late.first; one != NULL; one = one->next) {
-        const uint64_t grace_ns = (uint64_t)dora_worker_kill_after_ms(self->worker) * 1000000u;
-        if (!holds_thread(one) || now_ns < one->asked_ns + grace_ns) {
+        if (!holds_thread(one) || now_ns < one->asked_ns + dr_py_grace_ns(self)) {
             continue;
         }
         PyObject *bytes = dr_py_where(one->coroutine, one->thread);

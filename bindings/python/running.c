@@ -104,16 +104,32 @@ bool dr_py_has_heard(const dr_py_running *one)
     return has_heard;
 }
 
+/* waits_beside is what a call waits for, other than a task that it has started; None: nothing. */
+static PyObject *waits_beside(const dr_py_running *one, PyObject *task)
+{
+    if (one->coroutine == NULL) {
+        return Py_NewRef(Py_None);
+    }
+    PyObject *driver = PyImport_ImportModule("dora._loop");
+    PyObject *found = driver != NULL
+                          ? PyObject_CallMethod(driver, "waits_beside", "OO", one->coroutine, task)
+                          : NULL;
+    Py_XDECREF(driver);
+    return found;
+}
+
 /* is_new_in notes a task that a call has started. Returns: whether it was not. */
 static bool is_new_in(dr_py_running *one, PyObject *task)
 {
     if (one->hit == NULL) {
-        one->hit = PySet_New(NULL);
+        one->hit = PyDict_New();
     }
-    const bool is_new =
-        one->hit != NULL && PySet_Contains(one->hit, task) == 0 && PySet_Add(one->hit, task) == 0;
+    const bool is_new = one->hit != NULL && PyDict_Contains(one->hit, task) == 0;
+    PyObject *beside = is_new ? waits_beside(one, task) : NULL;
+    const bool is_noted = beside != NULL && PyDict_SetItem(one->hit, task, beside) == 0;
+    Py_XDECREF(beside);
     PyErr_Clear();
-    return is_new;
+    return is_noted;
 }
 
 /* is_first_hit notes that what ends a call is raised in it, where it is now. */

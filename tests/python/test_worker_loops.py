@@ -174,6 +174,49 @@ def test_tasks_that_tasks_start_end_before_the_worker_leaves(start, tmp_path, ho
     assert "name='inner'" in one.log()
 
 
+GOES_ON = """
+    import asyncio, atexit, dora
+    from dora import _loop
+
+    app = dora.App()
+    _loop.TASKS_S = 0.05
+
+    async def go_on():
+        while True:
+            try:
+                await asyncio.sleep(600)
+            except asyncio.CancelledError:
+                pass
+
+    def turn(loop):
+        later = [each for each in loop._scheduled if not each.cancelled()]
+        for each in later:
+            each._run()
+        loop.run_until_complete(asyncio.sleep(0))
+        print("turned:", len(later) > 1, flush=True)
+
+    @app.worker_start
+    async def started():
+        atexit.register(turn, asyncio.get_running_loop())
+
+    @app.api("/begin")
+    async def begin(param):
+        global task
+        task = asyncio.create_task(go_on())
+"""
+
+
+def test_a_task_that_goes_on_ends_with_its_worker(start, monkeypatch):
+    """What the loop would call later finds all that it had, where an atexit function turns it."""
+    monkeypatch.setenv("PYTHONMALLOC", "debug")  # what is freed is overwritten
+    one = start(GOES_ON)
+    with dora.Client(one.node, timeout=DEADLINE_S) as client:
+        client.call("/begin")
+    assert one.stop() == 0
+    assert "a task goes on, and ends with its worker: <Task" in one.log()
+    assert "turned: True" in one.log(), one.log()
+
+
 def test_tasks_of_start_hooks_are_left_to_the_stop_hook(start):
     one = start("""
         import asyncio, dora

@@ -77,7 +77,8 @@ OBEYS = [(kind, name)
              "python": ["/sleep", "/loop", "/receive", "/acquire", "/match", "/foreign", "/guarded",
                         "/translated", "/ignored", "/behind"],
              "async": ["/sleep", "/loop", "/steps", "/parts", "/parts/loop", "/task",
-                       "/task/finally", "/task/gathered", "/task/apart", "/plain/loop"],
+                       "/task/finally", "/task/gathered", "/task/apart", "/task/watched",
+                       "/task/below", "/plain/loop"],
              "php": ["/sleep", "/loop", "/guarded", "/translated", "/ignored", "/map", "/sort",
                      "/apply", "/destructor", "/buffered", "/generator", "/fiber", "/select",
                      "/accept", "/fifo", "/flock", "/receive", "/wait4", "/curl"],
@@ -212,11 +213,26 @@ def test_a_task_that_goes_on_costs_the_others_on_its_loop_nothing(tmp_path):
         ident, reply = other.receive(60)
         assert ident == beside and (reply["data"]["code"], reply["data"]["data"]) == (0, pid)
         assert wait_until(lambda: not os.path.exists("/proc/%d" % pid))
-        late = records(server, guid)[-1]
+        _, late = records(server, guid)
         assert late["m"].startswith("/deaf goes on, though") and late["code"] == 100201, late
         assert re.search(r"overrun_async\.py:\d+ in deaf", late["traceback"])
         restarts = conn.command("getStat")["data"]["server"]["pools"]["p"]["restarts"]
         assert restarts["time_limit"] == 1 and sum(restarts.values()) == 1, restarts
+
+
+def test_without_a_grace_a_loop_is_asked_all_the_same(tmp_path):
+    """A function beside it has a second: less is what it takes here, unless the machine is busy."""
+    pools = {"p": pool("async", kill_after_ms=0, poison_s=0)}
+    with Server(pools, linger_ms=0) as server, v1.Conn(server.address) as conn:
+        def is_kept():
+            made = tmp_path / "made"
+            made.unlink(missing_ok=True)
+            pid = conn.call("/pid", timeout=30)["data"]["data"]
+            assert overrun(conn, "/plain/finally", str(made))[1]["code"] == 100201
+            assert wait_until(made.exists), server.log()
+            return conn.call("/pid", timeout=30)["data"]["data"] == pid
+
+        assert wait_until(is_kept), server.log()
 
 
 @pytest.mark.parametrize("kind", ["python", "async", "php"])
@@ -235,9 +251,11 @@ def test_a_stop_asks_first(tmp_path, kind):
         assert "is ended after" not in server.log()
 
 
-@pytest.mark.parametrize("kind,place", [
-    ("python", r"overrun\.py:\d+ in stay"), ("php", r"overrun\.php:\d+ in \{closure")])
-def test_a_stop_that_kills_says_so_once(tmp_path, kind, place):
+@pytest.mark.parametrize("kind,code,place", [
+    ("python", 100200, r"overrun\.py:\d+ in stay"),
+    ("async", 100211, r"overrun_async\.py:\d+ in stay"),  # answered by its loop, which turns
+    ("php", 100200, r"overrun\.php:\d+ in \{closure")])
+def test_a_stop_that_kills_says_so_once(tmp_path, kind, code, place):
     """With where it was, unless its worker was killed before it could say so."""
     found = []
 
@@ -250,10 +268,10 @@ def test_a_stop_that_kills_says_so_once(tmp_path, kind, place):
             assert wait_until((tmp_path / (made.name + ".begun")).exists)
             server.signal(signal.SIGTERM)
             ident, reply = conn.receive(60)
-            assert ident == guid and reply["data"]["code"] == 100200, reply
+            assert ident == guid and reply["data"]["code"] == code, reply
             assert server.wait() == 0
             found.append(one_record(server, guid))
-        assert found[-1]["code"] == 100200 and found[-1]["api"] == "/stay"
+        assert found[-1]["code"] == code and found[-1]["api"] == "/stay"
         return re.search(place, found[-1]["traceback"] or "")
 
     assert wait_until(is_told), found

@@ -60,14 +60,28 @@ else:
         return context.run(loop.create_task, lent())
 
 
-def has_heard(task: asyncio.Task[Any], hit: set[asyncio.Task[Any]]) -> bool:
+def waits_beside(task: asyncio.Task[Any], started: asyncio.Task[Any]) -> Any:
+    """What a task waits for while what ends it is raised in one that it has started, if that is
+    something else; None: it is not."""
+    return None if _waits_for(task, started) else getattr(task, "_fut_waiter", None)
+
+
+def has_heard(task: asyncio.Task[Any], hit: dict[asyncio.Task[Any], Any]) -> bool:
     """Of a task that should end: what ends it was raised in tasks that it has started, since they
-    held up the loop. Does it know by them? It does where it waits for one that cleans up, or where
-    somebody was given the error of one that has ended; else it is to be told, and is so once."""
+    held up the loop; `hit` has waits_beside() of each. Does it know by them? It does where it waits
+    for one that cleans up, or where somebody was given the error of one that has ended, unless that
+    was another one, for the task waits as ever; else it is to be told, and is so once."""
     return any(_waits_for(task, one) if not one.done()
-               else getattr(one, "_exception", None) is not None
-               and not getattr(one, "_log_traceback", True)
-               for one in hit)
+               else _is_known(one)
+               and (beside is None or beside.done()
+                    or beside is not getattr(task, "_fut_waiter", None))
+               for one, beside in hit.items())
+
+
+def _is_known(one: Any) -> bool:
+    """Whether somebody was given the error of a task that has ended."""
+    return (getattr(one, "_exception", None) is not None
+            and not getattr(one, "_log_traceback", True))
 
 
 def _waits_for(one: Any, other: asyncio.Task[Any], steps: int = WAITS) -> bool:
@@ -177,11 +191,12 @@ def finish(loop: asyncio.AbstractEventLoop, others: _Tasks = frozenset()) -> Non
         task.cancel()
 
 
-def close(runner: Runner, loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop. Where a task goes on whatever it is told, its process ends with it instead."""
+def close(runner: Runner, loop: asyncio.AbstractEventLoop) -> bool:
+    """Close a loop. Where a task goes on whatever it is told, its process ends with it instead.
+    Returns whether the loop is closed: else what it calls may come yet."""
     if loop.is_closed() or _child.is_one():
         runner.close()
-        return
+        return True
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
@@ -191,8 +206,11 @@ def close(runner: Runner, loop: asyncio.AbstractEventLoop) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             loop.call_exception_handler({"message": "a task raised while the worker left",
                                          "exception": error, "task": task})
+    for task in left:
+        logging.getLogger("dora").warning("a task goes on, and ends with its worker: %r", task)
     if not left:
         runner.close()
+    return not left
 
 
 def _tell(error: BaseException) -> None:

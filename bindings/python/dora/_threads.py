@@ -141,9 +141,9 @@ class Threads:
         self._threads.append(thread)
         thread.start()
 
-    def start_others(self, count: int, grace_ms: int) -> None:
+    def start_others(self, count: int, grace_s: float) -> None:
         """Have `count` in all."""
-        self.grace_s = grace_ms / 1000
+        self.grace_s = grace_s
         while len(self._threads) < count:
             self.start()
 

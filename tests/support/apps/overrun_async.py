@@ -128,6 +128,32 @@ async def task_apart(param):
         made(param)
 
 
+@app.api("/task/watched", time_limit=0.15)
+async def task_watched(param):
+    """As apart, and somebody else has the error of the one that held up the loop."""
+    try:
+        made(param + ".begun")
+        watched = asyncio.create_task(hold_up())
+        watched.add_done_callback(lambda one: one.exception())
+        await asyncio.sleep(60)
+    finally:
+        made(param)
+
+
+@app.api("/task/below", time_limit=0.15)
+async def task_below(param):
+    """A task that it waits for learns of it, and is not told again as it cleans up."""
+    async def between():
+        try:
+            await asyncio.create_task(hold_up())
+        finally:
+            await asyncio.sleep(0.2)
+            made(param)
+
+    made(param + ".begun")
+    await asyncio.create_task(between())
+
+
 @app.api("/plain/loop", time_limit=0.15)
 def plain(param):
     try:
@@ -139,9 +165,30 @@ def plain(param):
         raise
 
 
+@app.api("/plain/finally", time_limit=0.15)
+def plain_finally(param):
+    try:
+        while True:
+            time.sleep(0.001)
+    finally:
+        time.sleep(0.2)
+        made(param)
+
+
 @app.api("/deaf", time_limit=0.15)
 async def deaf(param):
     """The loop turns."""
+    await go_on()
+
+
+@app.api("/stay")
+async def stay(param):
+    """Whatever it is told."""
+    made(param + ".begun")
+    await go_on()
+
+
+async def go_on():
     while True:
         try:
             await asyncio.sleep(60)
