@@ -216,6 +216,8 @@ def test_a_node_file(named, run, tmp_path):
                     assert await client.call("/who") == "a"
                     break
                 await asyncio.sleep(0.01)  # between two calls
+            else:
+                pytest.fail("the node of the file is not found")
             write_nodes(path, b.node)
             await until(client, lambda name: name == "b")
             path.write_text("{")

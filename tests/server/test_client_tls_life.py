@@ -154,8 +154,8 @@ class Answerer(Door):
         splitter = v1.Splitter()
         with contextlib.suppress(OSError), self.context.wrap_socket(sock, server_side=True) as one:
             answered = 0
-            while answered < count:
-                for ident, _ in splitter.feed(one.recv(65536)):
+            while answered < count and (data := one.recv(65536)):
+                for ident, _ in splitter.feed(data):
                     done = {"guid": ident, "code": 0, "msg": "OK", "data": 5}
                     one.sendall(v1.frame(ident, v1.dump({**done, "data": done})))
                     answered += 1

@@ -36,25 +36,27 @@ def test_streams_are_counted(tmp_path):
     listen = {"tcp": "127.0.0.1:0", "admin": "127.0.0.1:0"}
     with Server(streams.pools(workers=2), listen=listen) as server, \
             v1.Conn(server.address) as conn:
-        def told():
-            metrics = Metrics(admin_of(server))
-            named = (metrics.one("dora_streams", pool="stream"),
-                     metrics.one("dora_stream_parts_total", pool="stream"))
-            pool = stat(server)["pools"]["stream"]
-            assert named == (pool["streams"], pool["parts"])
-            return (*named, metrics.requests().get(("/gate", "ST_S", "100211"), 0))
+        def is_told(streams_now, parts, cancelled):
+            def is_so():
+                metrics = Metrics(admin_of(server))
+                pool = stat(server)["pools"]["stream"]
+                return ((pool["streams"], pool["parts"]) == (streams_now, parts)
+                        and metrics.one("dora_streams", pool="stream") == streams_now
+                        and metrics.one("dora_stream_parts_total", pool="stream") == parts
+                        and metrics.requests().get(("/gate", "ST_S", "100211"), 0) == cancelled)
+            return wait_until(is_so)
 
         assert streams.whole(conn, "/sum", 7)[0][-1] == (6, 6)
-        assert told() == (0, 7, 0)
+        assert is_told(0, 7, 0)
         gated(conn, tmp_path)
         ident = gated(conn, tmp_path)
-        assert told() == (2, 9, 0)
+        assert is_told(2, 9, 0)
         streams.cancel(conn, ident)
         assert envelope(conn.receive()[1]) == CANCELLED
         streams.open_gate(tmp_path)
         while conn.receive()[1]["code"] != 0:
             pass
-        assert wait_until(lambda: told() == (0, 10, 1))
+        assert is_told(0, 10, 1)
 
 
 def test_reload_lets_streams_end_in_their_worker(tmp_path):

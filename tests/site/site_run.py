@@ -107,6 +107,7 @@ class Site:
                                    (slow, self.text())) from error
         alive = wait_until(lambda: not [pid for pid in left if processes.is_alive(pid)])
         assert alive, [processes.title(pid) for pid in left if processes.is_alive(pid)]
+        assert "does not stop" not in self.text(), self.text()
         assert not self.pids or not os.path.exists(self.folder)
         self.output.close()
 

@@ -6,7 +6,8 @@ import threading
 
 
 class Door:
-    """`meet(sock)` has each connection, in a thread of its own; it is closed when that is done.
+    """`meet(sock)` has each connection, in a thread of its own; it is closed when that is done. One
+    that `meet` wraps in TLS is no longer the door's to cut: that ends when its client has gone.
 
     A thread closes what it waits for, and nobody else does: a number that is free goes to the next
     socket, of another test perhaps, whose bytes the thread would take."""
