@@ -156,9 +156,9 @@ def test_one_of_two_servers_stops():
 
 def test_a_client_that_is_never_idle_is_ended_by_the_stop_timeout():
     pool = {"p": python_pool("modes.py", workers=2)}
-    with Server(pool, linger_ms=100, stop_timeout_ms=500) as server, \
+    with Server(pool, linger_ms=100, stop_timeout_ms=1000) as server, \
             v1.Conn(server.address) as conn:
-        for _ in range(8):
+        for _ in range(2):
             conn.ask("W_S", {"one": ("/big", 1)})
         server.signal(signal.SIGTERM)
         codes = []
@@ -169,4 +169,4 @@ def test_a_client_that_is_never_idle_is_ended_by_the_stop_timeout():
         except OSError:
             pass
         assert server.wait(15) == 0
-        assert 100207 not in codes and len(codes) > 8
+        assert 100207 not in codes and len(codes) > 2, codes

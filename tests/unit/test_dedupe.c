@@ -15,6 +15,7 @@ typedef struct scene {
     dr_lane *lane;
     dr_call *call;
     dr_reply_waiter repeat;
+    bool is_open; /* the lane's loop, with a handle */
 } scene;
 
 static const dr_reply_cache_limits limits = {16, 1 << 20, 60, 600};
@@ -22,12 +23,12 @@ static const dr_digest digest = {{1, 2}};
 
 static void scene_begin(scene *s)
 {
-    memset(s, 0, sizeof(*s));
     s->lane = calloc(1, sizeof(*s->lane));
     s->call = calloc(1, sizeof(*s->call) + sizeof(dr_call_item));
     assert_true(s->lane != NULL && s->call != NULL);
     assert_int_equal(uv_loop_init(&s->lane->reactor.loop), 0);
-    assert_int_equal(uv_async_init(&s->lane->reactor.loop, &s->lane->reactor.ask, NULL), 0);
+    s->is_open = uv_async_init(&s->lane->reactor.loop, &s->lane->reactor.ask, NULL) == 0;
+    assert_true(s->is_open);
     assert_int_equal(dr_reply_cache_new(&s->backend.reply_cache, &limits, NULL), DORA_OK);
     s->backend.lanes = s->lane;
     s->backend.lane_count = 1;
@@ -47,60 +48,63 @@ static void scene_begin(scene *s)
 
 static void scene_end(scene *s)
 {
+    int closed = 0;
     dr_reply_cache_free(s->backend.reply_cache);
-    uv_close((uv_handle_t *)&s->lane->reactor.ask, NULL);
-    (void)uv_run(&s->lane->reactor.loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&s->lane->reactor.loop), 0);
-    dr_buf_fini(&s->lane->kept);
+    if (s->is_open) {
+        uv_close((uv_handle_t *)&s->lane->reactor.ask, NULL);
+        (void)uv_run(&s->lane->reactor.loop, UV_RUN_DEFAULT);
+        closed = uv_loop_close(&s->lane->reactor.loop);
+    }
+    if (s->lane != NULL) {
+        dr_buf_fini(&s->lane->kept);
+    }
     free(s->call);
     free(s->lane);
+    assert_int_equal(closed, 0);
 }
+UNIT_SCENE(scene, scene_end)
 
 static void who_joins_what_is_cancelled_before_it_ran_is_told_so(void **state)
 {
-    scene s;
+    scene *s = *state;
     dr_reply_message reply;
     dr_reply_message envelope;
-    (void)state;
-    scene_begin(&s);
-    s.call->items[0].code = DORA_CODE_CANCELLED;
-    s.call->items[0].is_dropped = true;
-    dr_reply_call(s.call);
-    assert_ptr_equal(dr_reply_cache_take(s.backend.reply_cache, 0), &s.repeat);
-    assert_non_null(s.repeat.reply);
-    const dora_slice body = {s.repeat.reply->body, s.repeat.reply->len};
+    scene_begin(s);
+    s->call->items[0].code = DORA_CODE_CANCELLED;
+    s->call->items[0].is_dropped = true;
+    dr_reply_call(s->call);
+    assert_ptr_equal(dr_reply_cache_take(s->backend.reply_cache, 0), &s->repeat);
+    assert_non_null(s->repeat.reply);
+    const dora_slice body = {s->repeat.reply->body, s->repeat.reply->len};
     assert_int_equal(dr_reply_decode(body, &reply, NULL), DORA_OK);
     assert_int_equal(reply.code, 0);
     assert_int_equal(dr_reply_decode(reply.data, &envelope, NULL), DORA_OK);
     assert_true(dora_code_is_not_run(envelope.code));
-    assert_int_equal(s.call->items[0].code, DORA_CODE_CANCELLED); /* as it is counted */
-    dr_reply_cache_reply_drop(s.repeat.reply);
+    assert_int_equal(s->call->items[0].code, DORA_CODE_CANCELLED); /* as it is counted */
+    dr_reply_cache_reply_drop(s->repeat.reply);
     /* Nothing is remembered of it: it runs when it is sent again. */
-    s.repeat.role = DR_REPLY_CACHE_NOBODY;
-    assert_int_equal(dr_reply_cache_look(s.backend.reply_cache, &digest, &s.repeat),
+    s->repeat.role = DR_REPLY_CACHE_NOBODY;
+    assert_int_equal(dr_reply_cache_look(s->backend.reply_cache, &digest, &s->repeat),
                      DR_REPLY_CACHE_UNKNOWN);
-    scene_end(&s);
 }
 
 static void who_joins_what_is_cancelled_while_it_runs_hears_that_its_result_is_lost(void **state)
 {
-    scene s;
-    (void)state;
-    scene_begin(&s);
-    s.call->items[0].code = DORA_CODE_CANCELLED; /* its worker had begun it */
-    dr_reply_call(s.call);
-    assert_ptr_equal(dr_reply_cache_take(s.backend.reply_cache, 0), &s.repeat);
-    assert_null(s.repeat.reply);
-    assert_int_equal(dr_reply_cache_look(s.backend.reply_cache, &digest, &s.repeat),
+    scene *s = *state;
+    scene_begin(s);
+    s->call->items[0].code = DORA_CODE_CANCELLED; /* its worker had begun it */
+    dr_reply_call(s->call);
+    assert_ptr_equal(dr_reply_cache_take(s->backend.reply_cache, 0), &s->repeat);
+    assert_null(s->repeat.reply);
+    assert_int_equal(dr_reply_cache_look(s->backend.reply_cache, &digest, &s->repeat),
                      DR_REPLY_CACHE_LOST);
-    scene_end(&s);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_joins_what_is_cancelled_before_it_ran_is_told_so),
-        cmocka_unit_test(who_joins_what_is_cancelled_while_it_runs_hears_that_its_result_is_lost),
+        unit_in(scene, who_joins_what_is_cancelled_before_it_ran_is_told_so),
+        unit_in(scene, who_joins_what_is_cancelled_while_it_runs_hears_that_its_result_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
