@@ -121,7 +121,7 @@ killed workers: every caller is answered
 14 workers were started
 bool(true)
 a server of another configuration, with a limit of time
-Dora\HandlerException 100201: the handler ran past its time limit; it was at server.php:%d in APIServer::doWork
+Dora\HandlerException 100201: the handler ran past its time limit; it was at server.php:%d in %s
 2
 0
 bool(true)

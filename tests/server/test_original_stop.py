@@ -154,19 +154,23 @@ def test_one_of_two_servers_stops():
         assert max(client.failed for client in clients) <= 4
 
 
-def test_a_client_that_is_never_idle_is_ended_by_the_stop_timeout():
+def test_a_client_that_is_never_idle_is_ended_by_the_stop_timeout(tmp_path):
+    hold = Hold(tmp_path)
     pool = {"p": python_pool("modes.py", workers=2)}
-    with Server(pool, linger_ms=100, stop_timeout_ms=1000) as server, \
+    with Server(pool, linger_ms=100, stop_timeout_ms=1500) as server, \
             v1.Conn(server.address) as conn:
-        for _ in range(2):
-            conn.ask("W_S", {"one": ("/big", 1)})
+        held = conn.ask("W_S", hold.api())
+        assert wait_until(hold.has_begun)
         server.signal(signal.SIGTERM)
-        codes = []
+        codes, ended = [], None
         try:
+            conn.ask("W_S", {"one": ("/big", 1)})
             while (got := conn.receive()) is not None:
+                if got[0] == held:
+                    ended = got[1]["data"]["code"]
                 codes.append(got[1]["code"])
                 conn.ask("W_S", {"one": ("/big", 1)})
         except OSError:
             pass
         assert server.wait(15) == 0
-        assert 100207 not in codes and len(codes) > 2, codes
+        assert 100207 not in codes and 0 in codes and ended in (100200, 100211), (codes, ended)
