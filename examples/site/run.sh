@@ -27,7 +27,8 @@ alive()
     { read -r state <"/proc/${pids[$1]}/stat"; } 2>/dev/null && [[ $state != *") Z "* ]]
 }
 
-# Ends everything by its process id, in the reverse order of the start.
+# Ends everything by its process id, in the reverse order of the start. It waits for none with `wait`:
+# where Ctrl-C comes while `wait -n` takes notice of an end, the shell takes that process for alive.
 stop()
 {
     local name turn
@@ -43,7 +44,6 @@ stop()
             read -ra children <"/proc/${pids[$name]}/task/${pids[$name]}/children" || true
             kill -KILL "${pids[$name]}" ${children[@]+"${children[@]}"} 2>/dev/null || true
         fi
-        wait "${pids[$name]}" 2>/dev/null || true
     done
     names=()
     [ -z "$folder" ] || rm -rf "$folder"

@@ -103,7 +103,7 @@ DORA_API void dora_task_done(dora_task *task, dora_err err);
  * dora_task_interrupt says it of each task, and why. The runtime answers such a one by
  * dora_task_interrupted, which says where it was (as dora_stack_put takes it) to its caller and to
  * the log and returns DORA_EHANDLER, and ends it; where the loop does not turn for kill_after_ms
- * (dora_worker_kill_after_ms), the worker is killed. */
+ * (dora_worker_kill_after_ms, a second where that is 0), the worker is killed. */
 DORA_API bool dora_worker_has_interrupts(dora_worker *worker);
 DORA_API dora_interrupt dora_task_interrupt(const dora_task *task);
 DORA_API dora_err dora_task_interrupted(dora_task *task, dora_interrupt why, const char *stack,

@@ -134,7 +134,8 @@ const dr_config_about dr_config_abouts[] = {
     {"pools.NAME.time_limit_ms", NULL,
      "A handler that runs longer is ended, 100201; 0: never. Accepted work only where it is set."},
     {"pools.NAME.kill_after_ms", NULL,
-     "So long after it was asked to end, a handler that has not is killed; 0: at once, unasked."},
+     "So long after it was asked to end, a handler that has not is killed; 0: at once, unasked (on "
+     "an event loop it is asked, and has a second)."},
     {"pools.NAME.stream_idle_ms", NULL,
      "A stream whose client makes no room for so long is ended, 100211; 0: never."},
     {"pools.NAME.newest_first_ms", NULL,
