@@ -27,8 +27,9 @@ alive()
     { read -r state <"/proc/${pids[$1]}/stat"; } 2>/dev/null && [[ $state != *") Z "* ]]
 }
 
-# Ends everything by its process id, in the reverse order of the start. It waits for none with `wait`:
-# where Ctrl-C comes while `wait -n` takes notice of an end, the shell takes that process for alive.
+# Ends everything by its process id, in the reverse order of the start. None is waited for with
+# `wait`: where Ctrl-C comes while `wait -n` takes notice of an end, the shell believes that that
+# process is alive.
 stop()
 {
     local name turn
