@@ -450,13 +450,11 @@ void dr_reactor_move(dr_reactor *reactor, bool is_over)
 /* flush_all writes what there is: replies that wait for more, too. */
 static void flush_all(dr_reactor *reactor)
 {
-    take_later(reactor);
-    while (reactor->dirty != NULL) {
-        dr_conn *conn = reactor->dirty;
-        reactor->dirty = conn->next_dirty;
-        conn->is_dirty = false;
-        dr_conn_flush(conn);
-    }
+    do {
+        reactor->replies = 0; /* little to do, so none waits */
+        take_later(reactor);
+        flush_dirty(reactor);
+    } while (reactor->later != NULL);
 }
 
 void dr_reactor_end(dr_reactor *reactor)
