@@ -126,8 +126,10 @@ start_redis()
 # start_server NAME: both are the same program with the same configuration; Redis knows where.
 start_server()
 {
+    local port
+    free_port
     SITE_SERVER="server $1" start "$1" "$DORA_BIN" serve --config "$site/dora.json" \
-        --redis "$redis" --group shop
+        --port "$port" --redis "$redis" --group shop
     wait_for "$1" grep -q '^dora: ready' "$folder/$1.log"
 }
 

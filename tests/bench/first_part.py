@@ -25,6 +25,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import machine  # noqa: E402
 import tools  # noqa: E402
+from support import ports  # noqa: E402
 from support.server import Server, wait_until  # noqa: E402
 
 OTHERS = os.path.join(tools.HERE, "others")
@@ -32,11 +33,6 @@ PARTS = 10
 WARM_UP = 20
 REQUEST = (b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n"
            b"Content-Length: 4\r\n\r\nnull")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return one.getsockname()[1]
 
 
 def percentiles(found):
@@ -87,7 +83,7 @@ def ended(process):
 
 @contextlib.contextmanager
 def asyncio_server():
-    port = free_port()
+    port = ports.take()
     program = [os.environ.get("DORA_PYTHON", sys.executable),
                os.path.join(OTHERS, "sse_server.py"), str(port)]
     with ended(subprocess.Popen(program)):
@@ -109,7 +105,7 @@ def grpc_server(folder):
         yield None
         return
     subprocess.run(["protoc", "-I", OTHERS, "--python_out=" + folder, "bench.proto"], check=True)
-    words = [python, os.path.join(OTHERS, "grpc_words.py"), folder, str(free_port())]
+    words = [python, os.path.join(OTHERS, "grpc_words.py"), folder, str(ports.take())]
     with ended(subprocess.Popen([*words, "serve"], stdout=subprocess.PIPE, text=True)) as server:
         assert server.stdout.readline() == "ready\n"
         yield lambda count: json.loads(subprocess.run(

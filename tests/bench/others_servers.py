@@ -1,7 +1,7 @@
 """The servers that others.py sets beside Dora: what they need, how they are started.
 
 Each class has `packages` of Debian, `load` for the load generator, and `start()`, which begins its
-processes by `self.spawn`. Their files stand in a temporary folder, their ports are free ones."""
+processes by `self.spawn`. Their files stand in a temporary folder, their ports are their own."""
 
 import os
 import shutil
@@ -12,16 +12,11 @@ import tempfile
 import time
 
 import tools
+from support import ports
 
 FOLDER = os.path.join(tools.HERE, "others")
 REPLY_BYTES = 170
 START_S = 20
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def can_connect(port):
@@ -72,7 +67,7 @@ class Other:
         self.folder = tempfile.mkdtemp(prefix="dora-others-")
         os.chmod(self.folder, 0o755)
         try:
-            self.port = free_port()
+            self.port = ports.take()
             self.start()
             end = time.monotonic() + START_S
             while not can_connect(self.port):

@@ -9,6 +9,7 @@ import textwrap
 import warnings
 
 import pytest
+from support import ports
 from support.redis import RedisServer
 
 from dora_helpers import DEADLINE_S, Peer, Server
@@ -41,7 +42,8 @@ def serve(tmp_path):
         command = [sys.executable, str(file)]
         if not direct:
             files = [] if config is not None else [str(file)]
-            command = [sys.executable, "-m", "dora", "serve", *files, "--port", "0", *flags]
+            command = [sys.executable, "-m", "dora", "serve", *files, "--port", str(ports.take()),
+                       *flags]
         server = Server(command, tmp_path, tmp_path / f"log{len(servers)}.txt")
         servers.append(server)
         return server

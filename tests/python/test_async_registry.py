@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from support.redis import free_port
+from support import ports
 
 import dora
 from dora_helpers import DEADLINE_S, wait_until
@@ -180,7 +180,7 @@ def test_waiting_for_the_first_nodes(named, redis, run):
 
 
 def test_no_redis_can_be_reached(run):
-    url = f"redis://:secret@127.0.0.1:{free_port()},redis://127.0.0.1:{free_port()}"
+    url = f"redis://:secret@127.0.0.1:{ports.take()},redis://127.0.0.1:{ports.take()}"
 
     async def main():
         async with dora.AsyncClient(url) as client:

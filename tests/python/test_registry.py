@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from support.redis import RedisServer, free_port
+from support import ports
+from support.redis import RedisServer
 from support.server import wait_until
 
 import dora
@@ -118,7 +119,7 @@ def test_the_union_of_several_redis_one_of_them_down(named, redis, caplog):
     with RedisServer() as other:
         register(redis, a.node, "g")
         register(other, b.node, "g")
-        nodes = [redis.url, other.url, f"redis://127.0.0.1:{free_port()}"]
+        nodes = [redis.url, other.url, f"redis://127.0.0.1:{ports.take()}"]
         with dora.Client(nodes) as client, Caller(client) as caller:
             assert wait_until(lambda: caller.last("a") and caller.last("b"), SOON_S + 1)
             other.kill()
@@ -178,7 +179,7 @@ def test_each_group_has_its_nodes(named, redis):
 
 
 def test_nothing_there(tmp_path):
-    port = free_port()
+    port = ports.take()
     begun = time.monotonic()
     with dora.Client(f"redis://:secret@127.0.0.1:{port}") as client:
         with pytest.raises(dora.ConnectionError, match=f"redis://127.0.0.1:{port}") as caught:

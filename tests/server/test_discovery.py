@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from support import v1
+from support import ports, v1
 from support.door import Door
 from support.metrics import admin_of, ask
 from support.monitor import Monitor
-from support.redis import RedisServer, free_port
+from support.redis import RedisServer
 from support.server import ROOT, Server, environment, program, python_pool, wait_until
 
 SET = "dora.serverlist"
@@ -147,7 +147,7 @@ def test_join_is_published_and_beats_go_on(redis):
 
 
 def test_own_older_members_go_and_others_stay(redis):
-    port = free_port()
+    port = ports.take()
     own = ['{"node":{"ip":"127.0.0.1","port":%d},"group":["old"]}' % port,
            '{"group": ["older"], "node": {"port": "%d", "ip": "127.0.0.1"}}' % port]
     others = ['{"node":{"ip":"127.0.0.1","port":%d},"group":["old"]}' % (port ^ 1),
@@ -187,7 +187,7 @@ def test_every_address(redis):
 
 
 def test_flags_and_database(redis):
-    port = free_port()
+    port = ports.take()
     command = [program(), "serve", python_pool("basic.py")["app"], "--port", str(port),
                "--redis", "%s/3" % redis.url, "--redis=127.0.0.1:1", "--group", "g",
                "--group=h", "--advertise", "10.0.0.5:9567"]

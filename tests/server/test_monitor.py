@@ -11,7 +11,7 @@ import time
 import pytest
 
 from support.monitor import Monitor, wait_for
-from support.redis import RedisServer, free_port
+from support.redis import RedisServer
 from support.server import Server, environment, program, python_pool
 
 VECTOR = os.path.join(os.path.dirname(__file__), "..", "vectors", "discovery", "original.json")

@@ -9,9 +9,9 @@ import urllib.request
 
 import pytest
 
-from support import processes
+from support import ports, processes
 from support.monitor import Monitor, wait_for
-from support.redis import RedisServer, free_port
+from support.redis import RedisServer
 
 MEMBER = '{"node":{"ip":"10.0.0.1","port":9567},"group":["group1"]}'
 
@@ -19,12 +19,6 @@ MEMBER = '{"node":{"ip":"10.0.0.1","port":9567},"group":["group1"]}'
 def php(*words):
     return [os.environ.get("DORA_PHP", "php"), "-n", "-d",
             "extension=" + os.environ["DORA_PHP_EXTENSION"], *words]
-
-
-def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def is_bound(port):
@@ -64,7 +58,7 @@ echo "stopped\\n";
 
 @pytest.mark.parametrize("form", [ARRAY_FORM, OLDER_FORM])
 def test_every_form_of_start_watches(redis, tmp_path, form):
-    port = free_udp_port()
+    port = ports.take()
     file = tmp_path / "client.conf.php"
     program = tmp_path / "monitor.php"
     program.write_text(form % {"port": port, "redis": redis.port, "file": file,
@@ -141,7 +135,7 @@ def test_only_on_the_command_line(tmp_path):
     (tmp_path / "index.php").write_text(
         "<?php try { (new DoraRPC\\Monitor('127.0.0.1', 0, [['ip' => 'h']], 'x'))->start(); } "
         "catch (Throwable $e) { echo $e->getMessage(); }")
-    port = free_port()
+    port = ports.take()
     web = subprocess.Popen(php("-S", "127.0.0.1:%d" % port, "-t", str(tmp_path)),
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

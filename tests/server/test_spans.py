@@ -13,8 +13,8 @@ import subprocess
 import pytest
 
 import dora
-from support import v1
-from support.collector import ERROR, INTERNAL, SERVER, Collector, closed_port
+from support import ports, v1
+from support.collector import ERROR, INTERNAL, SERVER, Collector
 from support.fpm import Fpm
 from support.metrics import Metrics, admin_of, ask
 from support.server import (
@@ -312,7 +312,7 @@ def test_what_a_collector_cannot_take_now_is_sent_again(status):
 
 
 def test_a_collector_that_is_down_is_nothing_that_calls_notice():
-    url = "http://127.0.0.1:%d/v1/traces" % closed_port()
+    url = "http://127.0.0.1:%d/v1/traces" % ports.take()
     with start({"endpoint": url}) as server:
         with v1.Conn(server.address) as conn:
             for _ in range(100):
@@ -445,7 +445,7 @@ def test_a_connection_to_a_collector_is_the_masters_alone():
 
 
 def test_what_could_not_be_sent_goes_to_the_collector_of_a_reload():
-    port = closed_port()
+    port = ports.take()
     with Collector() as collector, \
             start({"endpoint": "http://127.0.0.1:%d" % port}) as server, \
             v1.Conn(server.address) as conn:

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from support import streams, tls, v1
+from support import ports, streams, tls, v1
 from support.server import ROOT, Server, python_pool, wait_until
 
 POOLS = {"main": python_pool("basic.py", workers=1),
@@ -66,11 +66,6 @@ def await_port(port):
     assert wait_until(answers)
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
 @contextlib.contextmanager
 def program(argv, port):
     """A program that listens there, in front of its terminal, until the block ends."""
@@ -85,7 +80,7 @@ def program(argv, port):
 
 @pytest.mark.skipif(shutil.which("stunnel") is None, reason="no stunnel")
 def test_a_client_that_knows_no_tls_comes_by_stunnel(server, certificates, tmp_path):
-    port = free_port()
+    port = ports.take()
     settings = tmp_path / "stunnel.conf"
     settings.write_text(
         "foreground = yes\npid =\n[dora]\nclient = yes\naccept = 127.0.0.1:%d\n"
@@ -102,15 +97,15 @@ def test_a_client_that_knows_no_tls_comes_by_stunnel(server, certificates, tmp_p
 def nginx(server, certificates, tmp_path_factory):
     """nginx with the file of examples/deploy, on ports of its own: HTTP's, the operators'."""
     folder = tmp_path_factory.mktemp("nginx")
-    ports = [free_port(), free_port()]
+    own = [ports.take(), ports.take()]
     with open(os.path.join(ROOT, "examples", "deploy", "nginx-dora.conf"),
               encoding="utf-8") as file:
         site = file.read()
     admin = re.search(r" admin=(\S+)", server.ready_line).group(1)
     for before, now in (("127.0.0.1:9566", server.http), ("127.0.0.1:9568", admin),
                         ("    listen [::]:443 ssl;\n", ""), ("    listen [::]:9443 ssl;\n", ""),
-                        ("listen 443 ", "listen 127.0.0.1:%d " % ports[0]),
-                        ("listen 9443 ", "listen 127.0.0.1:%d " % ports[1]),
+                        ("listen 443 ", "listen 127.0.0.1:%d " % own[0]),
+                        ("listen 9443 ", "listen 127.0.0.1:%d " % own[1]),
                         ("/etc/dora/", certificates.folder + "/")):
         assert before in site
         site = site.replace(before, now)
@@ -119,8 +114,8 @@ def nginx(server, certificates, tmp_path_factory):
     (folder / "nginx.conf").write_text(
         "daemon off;\nworker_processes 1;\npid %s/pid;\nerror_log %s/errors;\nevents {}\n"
         "http {\naccess_log off;\n%s%s}\n" % (folder, folder, temporary, site))
-    with program(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], ports[0]):
-        yield ports
+    with program(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], own[0]):
+        yield own
 
 
 def curl(*arguments):

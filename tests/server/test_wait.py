@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from support import ports
 from support.server import Server, program, python_pool
 
 PYTHON = """
@@ -108,8 +109,8 @@ def more_calls(client):
 
 @pytest.mark.parametrize("language", ["python", "async", "php"])
 def test_a_server_restarts_under_load_and_no_call_fails(language):
-    with serve("127.0.0.1:0") as first:
-        address = first.address
+    address = ports.address()
+    with serve(address) as first:
         with started(client_of(language, address), stdin=subprocess.PIPE) as client:
             more_calls(client)
             for _ in range(2):

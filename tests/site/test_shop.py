@@ -3,12 +3,12 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support import ports
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOP = ROOT / "examples/shop"
@@ -42,8 +42,7 @@ def shop(tmp_path):
 
 
 def test_the_walk_through_the_services_answers_as_it_says(shop):
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = ports.take()
     serve = "dora serve --config dora.json"
     assert serve in BLOCKS[1] and "127.0.0.1:9567" in BLOCKS[1]
     typed = BLOCKS[1].replace("9567", str(port)).replace(f"{serve} &", f"{serve} --port {port} &")

@@ -12,6 +12,7 @@ import time
 
 import dora
 
+from . import ports
 from .server import Server, wait_until
 
 PAUSE_S = 0.002  # of a caller between two calls: two processors serve all of them
@@ -37,14 +38,14 @@ Call = collections.namedtuple("Call", "ident began ended answer error")
 class Node(Server):
     """A server whose /who answers with `name`, and writes down each call's param that it ran."""
 
-    def __init__(self, folder, name, redis=(), port=0, work_s=0.0, workers=2):
+    def __init__(self, folder, name, redis=(), port=None, work_s=0.0, workers=2):
         self.name = name
         self.book = os.path.join(str(folder), name + ".book")
         path = os.path.join(str(folder), name + ".py")
         with open(path, "w") as file:
             file.write(APP % (self.book, name, work_s, name))
         super().__init__({"p": {"runtime": "python", "app": path, "workers": workers}},
-                         listen={"tcp": "127.0.0.1:%d" % port},
+                         listen={"tcp": "127.0.0.1:%d" % (port or ports.take())},
                          discovery={"redis": list(redis), "groups": ["g"], "advertise": None})
 
     @property

@@ -4,7 +4,6 @@ import collections
 import http.server
 import json
 import re
-import socket
 import threading
 
 from .server import wait_until
@@ -143,10 +142,3 @@ class Collector:
 
     def __exit__(self, *_):
         self.close()
-
-
-def closed_port():
-    """A port where nobody listens."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]

@@ -1,4 +1,4 @@
-"""One real redis-server for a test: a free port, a temporary folder, gone when the test is."""
+"""One real redis-server for a test: its own port, a temporary folder, gone when the test is."""
 
 import ctypes
 import os
@@ -11,21 +11,15 @@ import tempfile
 import time
 from urllib.parse import quote
 
+from . import ports
+
 _LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 REPLY_S = 5.0
-TRIES = 20  # of a start: another process may take the free port first
 
 
 class RedisError(Exception):
     """An error reply: its text begins with Redis' own word."""
-
-
-def free_port():
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _encode(words):
@@ -117,18 +111,18 @@ class RedisServer:
     """`with RedisServer(password=None) as redis`: it is ready, and empty. `stop()`, `kill()` and
     `start()` end it and begin it again on the same port, empty again. `tls`: a RedisTls."""
 
-    def __init__(self, password=None, port=0, tls=None):
+    def __init__(self, password=None, port=None, tls=None):
         self.program = shutil.which("redis-server")
         if not self.program:
             raise FileNotFoundError("these tests need redis-server (Debian: redis-server) in PATH")
         self.password = password
-        self.port = port
+        self.port = port or ports.take()
         self.tls = tls
         self.process = None
         self.folder = tempfile.mkdtemp(prefix="dora-redis-")
         self.log_path = os.path.join(self.folder, "log")
         try:
-            self._start_anywhere() if port == 0 else self.start()
+            self.start()
         except BaseException:
             self.close()
             raise
@@ -149,15 +143,6 @@ class RedisServer:
     def log(self):
         with open(self.log_path, errors="replace") as file:
             return file.read()
-
-    def _start_anywhere(self):
-        for left in reversed(range(TRIES)):
-            self.port = free_port()
-            try:
-                return self.start()
-            except RuntimeError:
-                if left == 0:
-                    raise
 
     def start(self, seconds=10.0):
         """Starts it on its port. Errors: RuntimeError with its log when it cannot."""
@@ -180,7 +165,7 @@ class RedisServer:
         while True:
             if self.process.poll() is not None:
                 raise RuntimeError("redis-server ended at the start; log:\n%s" % self.log())
-            # Its own pid: another server could have taken the port.
+            # Its own pid: a test may have had another one there.
             if self._answering_pid() == self.pid:
                 return self
             if time.monotonic() > end:

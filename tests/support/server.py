@@ -1,4 +1,4 @@
-"""One `dora serve` for a test: port 0, awaited by its ready line, gone when the test is."""
+"""One `dora serve` for a test: on its own port, awaited by its ready line, gone with the test."""
 
 import ctypes
 import json
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from . import processes, v1
+from . import ports, processes, v1
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -73,7 +73,7 @@ class Server:
 
     def __init__(self, pools=None, ready_s=20.0, command=None, **config):
         self.folder = tempfile.mkdtemp(prefix="dora-test-")
-        config.setdefault("listen", {"tcp": "127.0.0.1:0"})
+        config.setdefault("listen", {"tcp": ports.address()})
         config.setdefault("linger_ms", 100)  # most connections of tests end after their server
         config["pools"] = pools
         path = os.path.join(self.folder, "dora.json")

@@ -14,6 +14,9 @@
 #include "wire/message.h"
 #include "wire/message_write.h"
 
+#define OWN_PORT_FIRST 10000
+#define OWN_PORTS 10000
+
 typedef struct conn {
     bad_server *server;
     int fd;
@@ -436,20 +439,42 @@ static void *accept_main(void *user)
     }
 }
 
+static bool bind_port(int fd, uint16_t port)
+{
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    return bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+}
+
+/* bind_own_port: a server may stop, and come back or not. Of the ports that the kernel chooses,
+ * below which these are, another process could have its port by then. */
+static uint16_t bind_own_port(int fd)
+{
+    static atomic_uint taken;
+    for (int i = 0; i < OWN_PORTS; i++) {
+        const unsigned number = (unsigned)getpid() * 64 + atomic_fetch_add(&taken, 1);
+        const uint16_t port = (uint16_t)(OWN_PORT_FIRST + number % OWN_PORTS);
+        if (bind_port(fd, port)) {
+            return port;
+        }
+    }
+    return 0;
+}
+
 static void listen_tcp(bad_server *server)
 {
     int small = 4096; /* so that a big request does not fit what is buffered */
     int yes = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(server->port)};
-    socklen_t address_len = sizeof address;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     server->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     must(server->listen_fd >= 0, "socket");
     setsockopt(server->listen_fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     setsockopt(server->listen_fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    must(bind(server->listen_fd, (const struct sockaddr *)&address, address_len) == 0, "bind");
-    must(getsockname(server->listen_fd, (struct sockaddr *)&address, &address_len) == 0, "name");
-    server->port = ntohs(address.sin_port);
+    if (server->port == 0) {
+        server->port = bind_own_port(server->listen_fd);
+        must(server->port != 0, "no port is free");
+    } else {
+        must(bind_port(server->listen_fd, server->port), "bind");
+    }
     snprintf(server->address, sizeof server->address, "127.0.0.1:%u", server->port);
 }
 

@@ -59,7 +59,7 @@ typedef struct bad_server {
     struct bad_server *next; /* of those that bad_server_add made */
 } bad_server;
 
-/* bad_server_start listens on `port` of 127.0.0.1, a free one where it is 0; frame, mode, port and
+/* bad_server_start listens on `port` of 127.0.0.1, its own where it is 0; frame, mode, port and
  * unix_path are set by the caller, all else is zero. The api names it knows:
  * /echo, /timeout, /fail, /died, /silent, /close, /reset, /half, /garbage, /other, /stranger,
  * /drip, /refuse, /stopping, /stopping_once, /close_once, /silent_once, /envelope, /leave;
