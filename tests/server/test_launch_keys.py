@@ -186,6 +186,19 @@ def test_check_sees_a_log_folder_that_is_missing(tmp_path):
     assert "note: listen.unix: " in done.stdout
 
 
+def test_check_notes_a_key_that_has_no_effect(tmp_path):
+    pools = {"p": python_pool("basic.py")}
+    done = check(tmp_path, pools, reload={"watch_s": 5}, http={"burst_per_address": 9},
+                 listen={"http": 0})
+    assert done.returncode == 0 and done.stderr == ""
+    path = tmp_path / "dora.json"
+    assert ('note: %s:1:13: reload.watch_s: has no effect while "reload.canary_percent" is 0' % path
+            in done.stdout)
+    assert ': http.burst_per_address: has no effect without "http.rate_per_address"' in done.stdout
+    done = check(tmp_path, pools, reload={"watch_s": 5, "canary_percent": 5})
+    assert done.returncode == 0 and "has no effect" not in done.stdout
+
+
 def test_check_sees_an_interpreter_of_the_environment_that_is_missing(tmp_path):
     path = tmp_path / "dora.json"
     path.write_text(json.dumps({"pools": {"p": python_pool("basic.py")}}))

@@ -8,6 +8,7 @@
 #include "cli/text.h"
 #include "server/config/config.h"
 #include "server/config/config_access.h"
+#include "server/config/config_effect.h"
 #include "server/config/config_read.h"
 #include "server/config/config_rights.h"
 #include "server/config/config_start.h"
@@ -20,7 +21,8 @@ static const char help[] =
     "\n"
     "Reads a configuration file as `dora serve --config FILE` would, and says what is wrong\n"
     "with it: the key, its line and column, and what is allowed there; and what is missing for\n"
-    "a start: pools, applications, interpreters, folders. It runs none of the applications.\n"
+    "a start: pools, applications, interpreters, folders. Keys that have no effect beside the\n"
+    "others are a note, and no mistake. It runs none of the applications.\n"
     "\n"
     "  --load  load each application, too, in a process of its own, as a start does, and say\n"
     "          which do not load, and which names two pools serve. Their code runs, but no\n"
@@ -57,6 +59,13 @@ static void note_idle(const char *name)
 {
     dr_text_print(stdout, "",
                   "note: access.identities.%s: no rule names it: it may do what anyone may", name);
+    printf("\n");
+}
+
+static void note_idle_key(const char *place, const char *key, const char *why, void *user)
+{
+    (void)user;
+    dr_text_print(stdout, "", "note: %s: %s: has no effect %s", place, key, why);
     printf("\n");
 }
 
@@ -232,6 +241,7 @@ static int run(int argc, char **argv, const dora_host *host)
     }
     if (err == DORA_OK) {
         print_ok(&config, argv[0]);
+        dr_config_each_idle_key(&config, note_idle_key, NULL);
         dr_config_each_idle(&config, note_idle);
         dr_config_each_missing_folder(&config, note_missing, NULL);
         note_certificates(&config);
