@@ -48,6 +48,8 @@ def test_streams_are_counted(tmp_path):
 
         assert streams.whole(conn, "/sum", 7)[0][-1] == (6, 6)
         assert is_told(0, 7, 0)
+        assert envelope(streams.whole(conn, "/large", 2 * 1024 * 1024)[2]) == 100206
+        assert is_told(0, 7, 0)
         gated(conn, tmp_path)
         ident = gated(conn, tmp_path)
         assert is_told(2, 9, 0)

@@ -149,8 +149,10 @@ static bool pump(dr_call *call, dr_part_ring *shared)
             break;
         }
         stream->has_head = false;
-        const int64_t code = dr_reply_part(call, stream->sent++, part);
-        if (code != 0) {
+        const int64_t code = dr_reply_part(call, stream->sent, part);
+        if (code == 0) {
+            stream->sent++;
+        } else {
             fail(call, code);
         }
         let_go(call);
