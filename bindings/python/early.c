@@ -96,7 +96,7 @@ void dr_py_see_late(dr_py_loop *self)
         say(one, one->name, "goes on, though it should have ended: its worker is replaced", bytes);
         Py_XDECREF(bytes);
         one->is_stuck = true;
-        dora_worker_renew(self->worker, one->why);
+        dora_worker_renew(self->worker);
     }
 }
 

@@ -216,8 +216,10 @@ def test_a_task_that_goes_on_costs_the_others_on_its_loop_nothing(tmp_path):
         _, late = records(server, guid)
         assert late["m"].startswith("/deaf goes on, though") and late["code"] == 100201, late
         assert re.search(r"overrun_async\.py:\d+ in deaf", late["traceback"])
-        restarts = conn.command("getStat")["data"]["server"]["pools"]["p"]["restarts"]
-        assert restarts["time_limit"] == 1 and sum(restarts.values()) == 1, restarts
+        pool_now = conn.command("getStat")["data"]["server"]["pools"]["p"]
+        restarts = pool_now["restarts"]
+        assert restarts["went_on"] == 1 and sum(restarts.values()) == 1, restarts
+        assert (pool_now["died"], pool_now["recycled"]) == (0, 1)
 
 
 def test_without_a_grace_a_loop_is_asked_all_the_same(tmp_path):

@@ -116,7 +116,7 @@ DORA_API uint32_t dora_worker_kill_after_ms(const dora_worker *worker);
  * dora_worker_leave makes dora_worker_take give no more: the worker ends by itself, and what it has
  * not taken goes to others.
  * dora_worker_renew asks for another worker in this one's place, since something goes on in it that
- * should have ended, for that reason: it takes tasks until that one is ready.
+ * should have ended: it takes tasks until that one is ready.
  * dora_task_limit_ms is how long a task may run, 0: as long as it likes: what its api has itself
  * (dora_app_time_limit), else its pool's, which does not count for accepted work unless it was
  * asked for. The runtime answers one that is past it by dora_task_overran and ends it; where the
@@ -124,7 +124,7 @@ DORA_API uint32_t dora_worker_kill_after_ms(const dora_worker *worker);
  * there is one, dora_worker_time_limit_ms is the pool's. */
 DORA_API bool dora_worker_is_told(dora_worker *worker);
 DORA_API void dora_worker_leave(dora_worker *worker);
-DORA_API void dora_worker_renew(dora_worker *worker, dora_interrupt why);
+DORA_API void dora_worker_renew(dora_worker *worker);
 DORA_API uint32_t dora_worker_running(const dora_worker *worker);
 DORA_API uint32_t dora_worker_time_limit_ms(const dora_worker *worker);
 DORA_API uint32_t dora_task_limit_ms(const dora_task *task);

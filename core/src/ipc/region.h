@@ -16,7 +16,7 @@
 #include <dora/runtime.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 14u
+#define DR_REGION_LAYOUT 15u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {
@@ -106,8 +106,7 @@ typedef struct dr_shared_worker {
     _Atomic uint32_t big;                    /* DR_BIG_... */
     _Atomic uint32_t has_left;               /* 1 where it ends by itself, in order */
     _Atomic uint32_t growth;                 /* DR_GROWTH_... */
-    _Atomic uint32_t renewal; /* dr_interrupt: it wants another one in its place, for what should
-                               * have ended for that goes on in it; 0: it does not */
+    _Atomic uint32_t wants_renewal;          /* 1: what should have ended goes on in it */
     _Atomic uint32_t
         starved_kb; /* what it held when it crashed for want of memory; 0: it has not */
     _Atomic uint32_t interrupts; /* by the master: of its tasks so many were to end */

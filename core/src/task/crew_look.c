@@ -10,7 +10,6 @@
 #include "task/crew_gone.h"
 #include "task/crew_pace.h"
 #include "task/crew_zygote.h"
-#include "task/interrupt.h"
 
 /* is_stopped says whether a process has been stopped by a signal. */
 static bool is_stopped(pid_t pid)
@@ -75,13 +74,12 @@ static void look_at_workers(dr_crew *crew)
     pthread_mutex_lock(&pool->lock);
     for (uint32_t i = 0; i < pool->region.shape.workers; i++) {
         dr_slot *slot = &pool->slots[i];
-        const uint32_t why =
-            atomic_load_explicit(&pool->region.workers[i].renewal, memory_order_relaxed);
-        if (why != DR_INTERRUPT_NONE && slot->crew == crew->id && dr_slot_is_live(slot) &&
-            !slot->leaving && !slot->wants_recycling) {
+        const uint32_t asks =
+            atomic_load_explicit(&pool->region.workers[i].wants_renewal, memory_order_relaxed);
+        if (asks == 1 && slot->crew == crew->id && dr_slot_is_live(slot) && !slot->leaving &&
+            !slot->wants_recycling) {
             slot->wants_recycling = true;
-            slot->why =
-                why == DR_INTERRUPT_TIME_LIMIT ? DR_RESTART_TIME_LIMIT : DR_RESTART_CANCELLED;
+            slot->why = DR_RESTART_WENT_ON;
             is_news = true;
         }
     }

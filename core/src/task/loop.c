@@ -175,9 +175,9 @@ void dora_worker_leave(dora_worker *worker)
     worker->is_leaving = true;
 }
 
-void dora_worker_renew(dora_worker *worker, dora_interrupt why)
+void dora_worker_renew(dora_worker *worker)
 {
-    atomic_store_explicit(&shared_of(worker)->renewal, (uint32_t)why, memory_order_relaxed);
+    atomic_store_explicit(&shared_of(worker)->wants_renewal, 1, memory_order_relaxed);
 }
 
 int dora_worker_fd(const dora_worker *worker)

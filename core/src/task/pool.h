@@ -87,8 +87,9 @@ typedef enum dr_slot_state {
  * says what each means. All are counted where it is buried (dr_bury). */
 #define DR_RESTARTS(X)                                                                             \
     X(DIED, "died")             /* it ended without being told to */                               \
-    X(TIME_LIMIT, "time_limit") /* it was killed, or replaced, for a task past its time limit */   \
+    X(TIME_LIMIT, "time_limit") /* it was killed for a task past its time limit */                 \
     X(CANCELLED, "cancelled")   /* likewise for one that was to end for another reason */          \
+    X(WENT_ON, "went_on")       /* a task that should have ended went on in it */                  \
     X(RECYCLED, "recycled")     /* it had done max_requests */                                     \
     X(MEMORY, "memory")         /* it was above memory_mb_max */                                   \
     X(RELOAD, "reload")         /* another generation took over */                                 \

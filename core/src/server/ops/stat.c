@@ -309,7 +309,8 @@ static void put_pool(dora_writer *writer, dr_backend *backend, uint32_t index,
         {"died", .number = restarts[DR_RESTART_DIED] + restarts[DR_RESTART_TIME_LIMIT] +
                            restarts[DR_RESTART_CANCELLED] + restarts[DR_RESTART_DAMAGED] +
                            restarts[DR_RESTART_LEFT]},
-        {"recycled", .number = restarts[DR_RESTART_RECYCLED] + restarts[DR_RESTART_MEMORY]},
+        {"recycled", .number = restarts[DR_RESTART_RECYCLED] + restarts[DR_RESTART_MEMORY] +
+                               restarts[DR_RESTART_WENT_ON]},
         {"healthy", .put = put_bool, .of = &numbers->is_healthy},
         {"hung", .put = put_bool, .of = &numbers->is_hung},
         {"crash_loop", .put = put_bool, .of = &numbers->is_looping},
