@@ -97,15 +97,18 @@ static PyObject *client_pending(dr_py_client *self, void *Py_UNUSED(closure))
     return PyLong_FromSize_t(self->client != NULL ? dora_client_pending(self->client) : 0);
 }
 
-PyDoc_STRVAR(close_doc,
-             "close($self, /)\n--\n\n"
-             "Close the connections. Calls under way in other threads end first. What was\n"
-             "submitted and not collected runs, and its results are thrown away.\n"
-             "Later calls raise RuntimeError; closing twice is fine.");
+PyDoc_STRVAR(
+    close_doc,
+    "close($self, /)\n--\n\n"
+    "Close the connections. Calls under way in other threads end first. Streams end: what\n"
+    "asks them for more raises ConnectionError, and their handlers are asked to end. What\n"
+    "was submitted and not collected runs, and its results are thrown away.\n"
+    "Later calls raise RuntimeError; closing twice is fine.");
 
 static PyObject *client_close(dr_py_client *self, PyObject *Py_UNUSED(ignored))
 {
     self->is_closed = true;
+    dr_py_streams_cut(self);
     if (self->active == 0) {
         client_release(self);
     }

@@ -17,12 +17,15 @@ typedef struct dr_py_lane {
     size_t params_cap;
 } dr_py_lane;
 
+typedef struct dr_py_stream dr_py_stream;
+
 /* dr_py_client is a dora.Client. The GIL guards all members but `client`, which is safe anyway. */
 typedef struct dr_py_client {
     PyObject ob_base;
     dora_client *client;
     size_t active; /* calls under way: close() leaves the freeing to the last of them */
     bool is_closed;
+    dr_py_stream *streams; /* that go on */
     size_t idle_count;
     dr_py_lane *idle[DR_PY_LANES_MAX];
     uint32_t timeout_ms; /* of its calls */
@@ -128,6 +131,10 @@ PyObject *dr_py_result_read(dr_py_state *state, const dora_result *result);
 /* dr_py_progress_read gives what a stream says of how far it is: a Progress. Returns: a new
  * reference, or NULL with an exception. */
 PyObject *dr_py_progress_read(dr_py_state *state, const dora_stream_event *event);
+
+/* dr_py_streams_cut ends the streams of a client that is closed, but those that a thread waits for,
+ * which hear of it within half a second. */
+void dr_py_streams_cut(dr_py_client *client);
 
 /* dr_py_results_read gives {key: data or Error} for the results of a call of many, in order. With
  * `keys` NULL the keys are those that travelled. Returns: as above. */

@@ -3,10 +3,12 @@
 #include "client.h"
 
 /* dr_py_stream is a dora.Stream. The GIL guards it; is_busy is set while it is given up. */
-typedef struct dr_py_stream {
+struct dr_py_stream {
     PyObject ob_base;
-    dr_py_client *client; /* which stays open while the stream lives */
-    dora_stream *stream;  /* NULL: it is over */
+    dr_py_client *client; /* whose memory stays while the stream goes on */
+    dr_py_stream *before; /* in the client's list, as long as it goes on */
+    dr_py_stream *behind;
+    dora_stream *stream; /* NULL: it is over */
     dr_py_wait wait;
     PyObject *result;      /* NULL: none has come */
     PyObject *failure;     /* why none will */
@@ -14,7 +16,8 @@ typedef struct dr_py_stream {
     PyObject *on_progress; /* NULL: nobody hears it at once */
     bool is_busy;          /* a thread is in next(): the stream is its own so long */
     bool is_cancelled;     /* by us */
-} dr_py_stream;
+    bool is_cut;           /* its client was closed, and nobody has been told */
+};
 
 static dr_py_state *state_of(dr_py_stream *self)
 {
@@ -59,12 +62,32 @@ PyObject *dr_py_progress_read(dr_py_state *state, const dora_stream_event *event
 
 /* ---- its end ---- */
 
+static void list_add(dr_py_stream *self)
+{
+    dr_py_client *client = self->client;
+    self->behind = client->streams;
+    if (self->behind != NULL) {
+        self->behind->before = self;
+    }
+    client->streams = self;
+}
+
+static void list_remove(dr_py_stream *self)
+{
+    *(self->before != NULL ? &self->before->behind : &self->client->streams) = self->behind;
+    if (self->behind != NULL) {
+        self->behind->before = self->before;
+    }
+    self->before = self->behind = NULL;
+}
+
 /* Leaves the stream where it goes on. What the handler does then is ended. */
 static void leave(dr_py_stream *self)
 {
     dora_stream *stream = self->stream;
     self->stream = NULL;
     if (stream != NULL) {
+        list_remove(self);
         dora_stream_free(stream);
         dr_py_client_end(self->client);
     }
@@ -81,6 +104,41 @@ static void fail(dr_py_stream *self)
     Py_XSETREF(self->failure, Py_XNewRef(value));
     leave(self);
     PyErr_Restore(type, value, traceback);
+}
+
+/* What becomes of a stream whose client is closed, as the core says it. */
+static dora_err closed(dora_error *error)
+{
+    dora_error_set(error, DORA_ECLOSED,
+                   "the client was closed while the call was under way; it may have run");
+    error->code = DORA_CODE_RECEIVE;
+    return DORA_ECLOSED;
+}
+
+static void raise_closed(dr_py_stream *self)
+{
+    dora_error error;
+    (void)closed(&error);
+    dr_py_raise(state_of(self), &error);
+    fail(self);
+}
+
+/* Leaves a stream whose client is closed: who asks it next is told. Runs no Python code. */
+static void cut(dr_py_stream *self)
+{
+    self->is_cut = true;
+    leave(self);
+}
+
+void dr_py_streams_cut(dr_py_client *client)
+{
+    for (dr_py_stream *each = client->streams; each != NULL;) {
+        dr_py_stream *behind = each->behind;
+        if (!each->is_busy) { /* else next() hears of it */
+            cut(each);
+        }
+        each = behind;
+    }
 }
 
 static void cancel(dr_py_stream *self)
@@ -109,7 +167,7 @@ static bool is_interrupted(void *user)
     dr_py_stream *self = user;
     PyEval_RestoreThread(self->wait.saved);
     self->wait.has_raised = PyErr_CheckSignals() < 0;
-    const bool is_over = self->wait.has_raised || self->is_cancelled;
+    const bool is_over = self->wait.has_raised || self->is_cancelled || self->client->is_closed;
     self->wait.saved = PyEval_SaveThread();
     return is_over;
 }
@@ -123,9 +181,11 @@ static int hear(dr_py_stream *self, dora_stream_event *event)
     error.msg[0] = '\0';
     dr_py_wait_begin(&self->wait, state_of(self), &options);
     dora_err err = dora_stream_next(self->stream, event, &error);
-    if (err == DORA_EINTERRUPTED && self->is_cancelled && !self->wait.has_raised) {
+    if (err == DORA_EINTERRUPTED && !self->wait.has_raised &&
+        (self->is_cancelled || self->client->is_closed)) {
         err = DORA_OK; /* another thread wants no more of it */
         event->what = DORA_STREAM_END;
+        self->is_cut = !self->is_cancelled;
     }
     const int failed = dr_py_wait_end(&self->wait, state_of(self), err, &error, NULL);
     if (failed < 0 && self->wait.has_raised) {
@@ -183,7 +243,7 @@ static void take_result(dr_py_stream *self, const dora_stream_event *event)
 /* next gives the next part; NULL: with an exception, or at the end. */
 static PyObject *next(dr_py_stream *self)
 {
-    while (self->stream != NULL && !self->is_cancelled) {
+    while (self->stream != NULL && !self->is_cancelled && !self->client->is_closed) {
         dora_stream_event event;
         PyObject *part = NULL;
         if (hear(self, &event) < 0) {
@@ -231,6 +291,12 @@ static PyObject *stream_next(dr_py_stream *self)
     self->is_busy = false;
     if (self->is_cancelled) {
         leave(self);
+    } else if (self->stream != NULL && self->client->is_closed) {
+        cut(self);
+    }
+    if (self->is_cut && part == NULL) {
+        self->is_cut = false;
+        raise_closed(self);
     }
     return part;
 }
@@ -266,6 +332,10 @@ static PyObject *stream_result(dr_py_stream *self, void *Py_UNUSED(closure))
     if (self->stream != NULL) {
         PyErr_SetString(PyExc_RuntimeError,
                         "the stream has not ended: its result comes behind its last part");
+        return NULL;
+    }
+    if (self->is_cut) {
+        raise_closed(self);
         return NULL;
     }
     PyObject *failure = self->failure != NULL ? Py_NewRef(self->failure) : cancelled_error(self);
@@ -339,9 +409,15 @@ static int open_stream(dr_py_stream *self, dr_py_lane *lane, const given *all,
     dr_py_wait_begin(&self->wait, state_of(self), options);
     options->is_interrupted = is_interrupted;
     options->user = self;
-    const dora_err err =
-        dora_client_stream(self->client->client, &call, options, &self->stream, &error);
-    return dr_py_wait_end(&self->wait, state_of(self), err, &error, NULL);
+    dora_err err = dora_client_stream(self->client->client, &call, options, &self->stream, &error);
+    if (err == DORA_EINTERRUPTED && self->client->is_closed) {
+        err = closed(&error);
+    }
+    const int failed = dr_py_wait_end(&self->wait, state_of(self), err, &error, NULL);
+    if (self->stream != NULL) {
+        list_add(self);
+    }
+    return failed;
 }
 
 const char dr_py_client_stream_doc[] =

@@ -93,6 +93,10 @@ for ($i = 0; $i < 20; $i++) {
 }
 echo $sum, "\n";
 
+echo "-- and after their client's object\n";
+$stream = (new Dora\Client($server->address()))->stream('/parts', 70);
+report(fn() => count(iterator_to_array($stream)));
+
 echo "-- what is asked for\n";
 $asked = $client->stream('/asked', 1, ['timeout' => 20, 'priority' => 'low']);
 report(fn() => iterator_to_array($asked));
@@ -155,6 +159,8 @@ CN
 7
 -- many beside each other
 1225
+-- and after their client's object
+70
 -- what is asked for
 []
 bool(true)

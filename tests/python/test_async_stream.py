@@ -293,9 +293,14 @@ def test_closing_ends_streams(server, run):
         client = connect(server)
         stream = client.stream("/endless")
         assert await anext(stream) == 0
+        waiting = asyncio.ensure_future(collected(client.stream("/silent")))
+        await wait_async(lambda: len(server.seen) == 2, "both requests")
         await client.close()
-        with pytest.raises(dora.ConnectionError, match="closed"):
-            await collected(stream)
+        for each in (collected(stream), waiting):
+            with pytest.raises(dora.ConnectionError, match="the client was closed while"):
+                await each
+        with pytest.raises(dora.ConnectionError, match="the client was closed while"):
+            stream.result
         with pytest.raises(RuntimeError, match="closed"):
             client.stream("/parts", 1)
 

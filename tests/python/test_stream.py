@@ -242,14 +242,55 @@ def test_streams_and_calls_stand_beside_each_other(client, server):
     assert server.connections <= 6
 
 
-def test_a_client_that_is_closed_lets_its_streams_end(server):
-    client = dora.Client(server.node)
-    stream = client.stream("/parts", 30)
-    assert next(stream) == 0
+CLOSED = "the client was closed while the call was under way"
+
+
+def test_a_client_that_is_closed_ends_its_streams(server):
+    client = dora.Client(server.node, timeout=30.0)
+    ended = client.stream("/parts", 2)
+    assert list(ended) == [0, 1]
+    streams = [client.stream("/parts", 30) for _ in range(4)]
+    assert [next(stream) for stream in streams] == [0] * 4
+    streams.pop(1).cancel()
     client.close()
-    assert list(stream) == list(range(1, 30))
-    with pytest.raises(RuntimeError, match="closed"):
+    assert ended.result == 2
+    for stream in streams[:2]:
+        with pytest.raises(dora.ConnectionError, match=CLOSED):
+            next(stream)
+    for stream in streams:
+        with pytest.raises(dora.ConnectionError, match=CLOSED):
+            stream.result
+    assert list(streams[0]) == []  # it was told
+    streams[2].cancel()
+    with pytest.raises(RuntimeError, match="the client is closed"):
         client.stream("/parts", 1)
+    client.close()
+
+
+def test_a_client_that_another_thread_closes_ends_a_wait(server):
+    client = dora.Client(server.node, timeout=600.0)
+    told = []
+
+    def listen():
+        try:
+            list(client.stream("/silent"))
+        except dora.ConnectionError as error:
+            told.append(str(error))
+
+    waiting = threading.Thread(target=listen)
+    waiting.start()
+    wait_until(lambda: server.seen, "the request")
+    client.close()
+    waiting.join(DEADLINE_S)
+    assert len(told) == 1 and CLOSED in told[0]
+
+
+def test_a_client_may_be_closed_within_progress(server):
+    client = dora.Client(server.node, timeout=30.0)
+    stream = client.stream("/progress", on_progress=lambda progress: client.close())
+    with pytest.raises(dora.ConnectionError, match=CLOSED):
+        next(stream)
+    assert list(stream) == [] and stream.progress.done == 1
 
 
 @pytest.mark.parametrize(("options", "kind", "text"), [

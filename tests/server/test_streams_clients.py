@@ -93,6 +93,30 @@ def test_who_leaves_has_the_handler_ended(door, tmp_path):
     asyncio.run(main())
 
 
+def test_a_client_that_is_closed_has_its_handlers_ended(door, tmp_path):
+    counted = tmp_path / "sync"
+    client = dora.Client(**door, timeout=60)
+    stream = client.stream("/endless", str(counted))
+    assert next(stream) == 0
+    client.close()
+    assert wait_until(lambda: stands(counted))
+    with pytest.raises(dora.ConnectionError, match="the client was closed"):
+        next(stream)
+
+    async def main():
+        counted = tmp_path / "async"
+        client = dora.AsyncClient(**door, timeout=60)
+        stream = client.stream("/endless", str(counted))
+        assert await anext(stream) == 0
+        await client.close()
+        assert await asyncio.to_thread(wait_until, lambda: stands(counted))
+        with pytest.raises(dora.ConnectionError, match="the client was closed"):
+            while True:
+                await anext(stream)  # parts that had come
+
+    asyncio.run(main())
+
+
 def stands(path):
     """Whether the handler that counts there has ended: it holds the file open meanwhile."""
     for process in os.listdir("/proc"):

@@ -203,6 +203,25 @@ static void one_may_be_cancelled_from_its_own_word(void **state)
     assert_int_equal(dora_async_outstanding(s->async), 0);
 }
 
+static void a_client_that_is_closed_ends_its_streams(void **state)
+{
+    stage *s = *state;
+    heard both[2] = {{.is_lazy = true}, {.is_lazy = true}};
+    begin(s);
+    open_stream(s, &both[0], "/endless", "", 0);
+    open_stream(s, &both[1], "/silent", "", 0);
+    run_until(s, &both[0].parts, 1);
+    dora_async_close(s->async, NULL, NULL);
+    s->async = NULL;
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(both[i].done, 1);
+        assert_int_equal(both[i].err, DORA_ECLOSED);
+        assert_int_equal(both[i].code, DORA_CODE_RECEIVE);
+    }
+    stream_server_wait(&s->server, &s->server.ends, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +230,7 @@ int main(void)
         unit_in(stage, each_time_has_a_name),
         unit_in(stage, an_older_server_is_named),
         unit_in(stage, one_may_be_cancelled_from_its_own_word),
+        unit_in(stage, a_client_that_is_closed_ends_its_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -413,6 +413,37 @@ static void an_interrupted_stream_ends(void **state)
     stream_server_wait(&s->server, &s->server.cancels, 1);
 }
 
+static void a_client_that_is_freed_ends_its_streams(void **state)
+{
+    stage *s = *state;
+    dora_stream *streams[3];
+    dora_stream_event event;
+    const dora_call call = {.name = text_slice("/silent")};
+    begin(s, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(dora_client_stream(s->client, &call, NULL, &streams[i], NULL), DORA_OK);
+    }
+    open_stream(s, "/endless", "");
+    expect(s, DORA_STREAM_PART, "i:0;");
+    dora_stream_free(streams[1]);
+    dora_stream_cancel(streams[2]);
+    stream_server_wait(&s->server, &s->server.ends, 2);
+    dora_client_free(s->client);
+    s->client = NULL;
+    stream_server_wait(&s->server, &s->server.ends, 4);
+    assert_int_equal(next(s), DORA_ECLOSED);
+    assert_int_equal(s->error.code, DORA_CODE_RECEIVE);
+    assert_non_null(strstr(s->error.msg, "the client was closed"));
+    expect_end(s);
+    dora_stream_cancel(s->stream); /* it is over */
+    expect_end(s);
+    assert_int_equal(dora_stream_next(streams[0], &event, NULL), DORA_ECLOSED);
+    assert_int_equal(dora_stream_next(streams[2], &event, NULL), DORA_OK);
+    assert_int_equal(event.code, DORA_CODE_CANCELLED); /* that was before */
+    dora_stream_free(streams[0]);
+    dora_stream_free(streams[2]);
+}
+
 static void streams_run_beside_each_other(void **state)
 {
     stage *s = *state;
@@ -513,6 +544,7 @@ int main(void)
         unit_in(stage, a_left_connection_is_used_when_it_has_ended),
         unit_in(stage, a_cancelled_stream_has_a_result),
         unit_in(stage, an_interrupted_stream_ends),
+        unit_in(stage, a_client_that_is_freed_ends_its_streams),
         unit_in(stage, streams_run_beside_each_other),
         unit_in(stage, bad_arguments_are_refused),
         unit_in(stage, memory_may_run_out),

@@ -363,8 +363,9 @@ class AsyncClient:
     async def close(self) -> None:
         """End what is under way with a ConnectionError, and close the connections.
 
-        It waits for no server. Later calls raise RuntimeError; closing twice is fine. It may be
-        called on another loop than the calls: where theirs is closed, what awaits there is lost.
+        A stream ends so behind the parts that have come. It waits for no server. Later calls raise
+        RuntimeError; closing twice is fine. It may be called on another loop than the calls: where
+        theirs is closed, what awaits there is lost.
         """
         if not self._mux.is_usable:  # closed already, or a forked child's: not its sockets
             self._is_closed = True

@@ -456,7 +456,10 @@ class Client:
         """How many submissions were not collected yet."""
 
     def close(self) -> None:
-        """Close the connections and drop what is pending; later calls raise RuntimeError."""
+        """Close the connections and drop what is pending; later calls raise RuntimeError.
+
+        Calls under way in other threads end first. Streams end, with a ConnectionError.
+        """
 
     def __enter__(self) -> Client: ...
     def __exit__(

@@ -308,7 +308,8 @@ DORA_API dora_err dora_stream_next(dora_stream *stream, dora_stream_event *event
 
 /* dora_stream_cancel has the handler ended: what comes of parts is skipped, and the result is
  * mostly 100211. dora_stream_free frees a stream, which is cancelled where it goes on (NULL is
- * fine). It waits for nothing. Free streams before their client. */
+ * fine). It waits for nothing. Streams that go on end with dora_client_free: the next word of each
+ * is DORA_ECLOSED then, and dora_stream_free still frees it. */
 DORA_API void dora_stream_cancel(dora_stream *stream);
 DORA_API void dora_stream_free(dora_stream *stream);
 

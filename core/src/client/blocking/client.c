@@ -12,6 +12,7 @@
 #include "client/blocking/prepare.h"
 #include "client/blocking/registry_poll.h"
 #include "client/blocking/share.h"
+#include "client/blocking/stream.h"
 #include "client/shared/options.h"
 
 static dora_err no_memory(dora_error *error)
@@ -105,6 +106,7 @@ void dora_client_free(dora_client *client)
     if (client == NULL) {
         return;
     }
+    dr_client_cut_streams(client);
     dr_fork_watch_remove(&client->watch);
     client_destroy(client);
 }

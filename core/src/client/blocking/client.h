@@ -17,7 +17,8 @@ struct dora_client {
     dr_nodes nodes;
     dr_conn_pool conn_pool;
     dr_pending pending;
-    dr_share *shares; /* of those who collect at the moment */
+    dr_share *shares;     /* of those who collect at the moment */
+    dora_stream *streams; /* that were not freed */
     dr_random random;
     struct dr_registry_poll *source; /* of the nodes; NULL: they are always the same */
     dr_client_tls tls;

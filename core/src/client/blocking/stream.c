@@ -1,5 +1,5 @@
 /* stream.c: a call whose handler sends parts: its words, one after the other, and its end. */
-#include <dora/client.h>
+#include "client/blocking/stream.h"
 
 #include <string.h>
 
@@ -15,6 +15,9 @@
 
 struct dora_stream {
     dr_attempt a;
+    dora_stream *before; /* in the client's list, */
+    dora_stream *behind;
+    bool is_listed;            /*   where it is */
     dora_call_options options; /* a.options */
     dora_answer *answer;       /* the request's apis, and the last word */
     char *group;               /* copies that the options point to; NULL: none */
@@ -30,6 +33,7 @@ struct dora_stream {
     bool is_heard;     /* the server has said something, and goes on */
     bool is_cancelled; /* by the caller */
     bool is_unsaid;    /* cancelled before the first word: the result is still to be given */
+    bool is_cut;       /* its client was freed: that is still to be said */
 };
 
 static dora_err no_memory(dora_error *error)
@@ -37,15 +41,63 @@ static dora_err no_memory(dora_error *error)
     return dora_error_set(error, DORA_ENOMEM, "%s", dora_err_text(DORA_ENOMEM));
 }
 
+/* ---- those of a client ---- */
+
+static void list_add(dora_stream *stream)
+{
+    dora_client *client = stream->a.client;
+    pthread_mutex_lock(&client->lock);
+    stream->behind = client->streams;
+    if (stream->behind != NULL) {
+        stream->behind->before = stream;
+    }
+    client->streams = stream;
+    stream->is_listed = true;
+    pthread_mutex_unlock(&client->lock);
+}
+
+static void list_remove(dora_stream *stream)
+{
+    dora_client *client = stream->a.client;
+    pthread_mutex_lock(&client->lock);
+    *(stream->before != NULL ? &stream->before->behind : &client->streams) = stream->behind;
+    if (stream->behind != NULL) {
+        stream->behind->before = stream->before;
+    }
+    stream->is_listed = false;
+    pthread_mutex_unlock(&client->lock);
+}
+
+/* Leaves a stream where it goes on, for good. */
+static void leave(dora_stream *stream)
+{
+    dora_stream_cancel(stream);
+    if (stream->a.is_open) {
+        dr_attempt_leave(&stream->a);
+    }
+    if (stream->is_listed) {
+        list_remove(stream);
+    }
+}
+
+void dr_client_cut_streams(dora_client *client)
+{
+    while (client->streams != NULL) {
+        dora_stream *stream = client->streams;
+        stream->is_cut = stream->a.is_open;
+        leave(stream);
+        if (stream->is_cut) {
+            stream->has_word = stream->is_unsaid = false;
+        }
+    }
+}
+
 void dora_stream_free(dora_stream *stream)
 {
     if (stream == NULL) {
         return;
     }
-    dora_stream_cancel(stream);
-    if (stream->a.is_open) {
-        dr_attempt_leave(&stream->a);
-    }
+    leave(stream);
     dora_answer_free(stream->answer);
     dr_free(stream->group);
     dr_free(stream->node);
@@ -195,6 +247,7 @@ dora_err dora_client_stream(dora_client *client, const dora_call *call,
         dora_stream_free(made);
         return err;
     }
+    list_add(made);
     *stream = made;
     return DORA_OK;
 }
@@ -305,6 +358,14 @@ static void give_result(const dora_stream *stream, dora_stream_event *event)
 dora_err dora_stream_next(dora_stream *stream, dora_stream_event *event, dora_error *error)
 {
     *event = (dora_stream_event){.what = DORA_STREAM_END};
+    if (stream->is_cut) {
+        stream->is_cut = false;
+        dora_error_set(error, DORA_ECLOSED, DR_CLOSED_TEXT);
+        if (error != NULL) {
+            error->code = DORA_CODE_RECEIVE;
+        }
+        return DORA_ECLOSED;
+    }
     if (stream->is_unsaid) {
         stream->is_unsaid = false;
         const char *text = dora_code_text(DORA_CODE_CANCELLED);

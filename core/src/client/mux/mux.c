@@ -14,6 +14,7 @@
 #include "client/mux/mux_secure.h"
 #include "client/mux/mux_stream.h"
 #include "client/mux/mux_table.h"
+#include "client/shared/follow_up.h"
 #include "client/shared/options.h"
 #include "transport/loss.h"
 
@@ -393,9 +394,7 @@ void dora_mux_end(dora_mux *mux)
     static const dr_reason not_sent = {
         .err = DORA_ECONNECT, .code = DORA_CODE_CONNECT, .msg = "the client was closed before"};
     static const dr_reason closed = {
-        .err = DORA_ECLOSED,
-        .code = DORA_CODE_RECEIVE,
-        .msg = "the client was closed while the call was under way; it may have run"};
+        .err = DORA_ECLOSED, .code = DORA_CODE_RECEIVE, .msg = DR_CLOSED_TEXT};
     mux->is_over = true;
     while (mux->held.first != NULL) {
         dr_mux_over(mux, mux->held.first, &not_sent);

@@ -20,6 +20,9 @@
 #define DR_STREAM_IDLE_TEXT "the stream was silent for too long (idle)"
 #define DR_STREAM_LATE_TEXT "the stream's time is over (timeout)"
 
+/* Of what was under way when its client was closed. */
+#define DR_CLOSED_TEXT "the client was closed while the call was under way; it may have run"
+
 /* dr_follow_up_take appends the frame by which the server may send `count` more parts of the call
  * `guid`, dr_follow_up_cancel the one that ends the call. Errors: DORA_ENOMEM; link->out is then as
  * before. */
