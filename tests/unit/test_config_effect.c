@@ -89,6 +89,22 @@ static void what_access_makes_idle_is_told_and_who_cannot_be_known(void **state)
                 "access.identities.cron.uid access.identities.shop.cert control.allow");
 }
 
+static void what_dev_settles_is_told(void **state)
+{
+    (void)state;
+    static const char keys[] =
+        "{\"dev\": %s, \"stop_timeout_ms\": 5, \"upgrade_timeout_ms\": 5,"
+        "\"reload\": {\"canary_percent\": 5}, \"pools\": {"
+        "\"a\": {\"runtime\": \"python\", \"app\": \"a.py\", \"workers\": 2},"
+        "\"b\": {\"runtime\": \"c\", \"app\": \"b.so\", \"time_limit_ms\": 9}}}";
+    char text[512];
+    (void)snprintf(text, sizeof(text), keys, "true");
+    assert_idle(text, "stop_timeout_ms upgrade_timeout_ms reload.canary_percent pools.a.workers "
+                      "pools.b.time_limit_ms");
+    (void)snprintf(text, sizeof(text), keys, "false");
+    assert_idle(text, "");
+}
+
 static void beside_what_they_need_all_have_an_effect(void **state)
 {
     (void)state;
@@ -155,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_without_the_one_that_it_needs_is_told),
         cmocka_unit_test(what_access_makes_idle_is_told_and_who_cannot_be_known),
+        cmocka_unit_test(what_dev_settles_is_told),
         cmocka_unit_test(beside_what_they_need_all_have_an_effect),
         cmocka_unit_test(the_pages_of_operators_have_hosts_too),
         cmocka_unit_test(what_is_not_there_or_null_is_not_told),

@@ -87,6 +87,11 @@ static bool has_redis(const dr_config *config)
     return config->discovery.redis.count > 0;
 }
 
+static bool is_for_use(const dr_config *config)
+{
+    return !config->dev;
+}
+
 static const need needs[] = {
     {has_unix,
      "without a Unix socket: set \"listen.unix\", or start with --unix",
@@ -124,6 +129,10 @@ static const need needs[] = {
     {has_redis,
      "without \"discovery.redis\": name the Redis to register in, or start with --redis",
      {"discovery.groups", "discovery.advertise"}},
+    {is_for_use,
+     "while \"dev\" is true: take that out, unless who writes the application starts the server",
+     {"stop_timeout_ms", "upgrade_timeout_ms", "reload.canary_percent", "pools.*.workers",
+      "pools.*.time_limit_ms"}},
 };
 
 /* search is one need's, for where its keys stand in the file. */
