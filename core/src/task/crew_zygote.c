@@ -159,7 +159,7 @@ static dora_err start_process(dr_crew *crew, dora_error *error)
     close(pair[1]);
     if (err != DORA_OK) {
         close(pair[0]);
-        return argv == crew->options.argv_late
+        return err == DORA_ELOAD && argv == crew->options.argv_late
                    ? dora_error_set(error, err, "%s; %s", why.msg, crew->options.mend)
                    : dora_error_set(error, err, "%s", why.msg);
     }

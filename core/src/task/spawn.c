@@ -107,22 +107,40 @@ static bool await_program(int failure_fd, pid_t pid, failure *failed)
     return false;
 }
 
+/* limit_of is what helps where the system gives no more of something, and NULL where that is not
+ * the reason: nothing is wrong with the program then. */
+static const char *limit_of(int why)
+{
+    switch (why) {
+    case EMFILE:
+        return "; raise the limit of open files (ulimit -n, LimitNOFILE of systemd)";
+    case EAGAIN:
+        return "; raise the limit of processes (ulimit -u, TasksMax of systemd)";
+    case ENFILE:
+    case ENOMEM:
+        return "";
+    default:
+        return NULL;
+    }
+}
+
+/* tell says why. Returns: DORA_ELOAD where the program itself could not be started, for which the
+ * caller may know what helps, otherwise DORA_EIO. */
 static dora_err tell(const dr_spawn *order, const failure *failed, dora_error *error)
 {
     const dr_rights *rights = order->rights;
     const char *as = rights->has_account ? " as " : "";
     const char *user = rights->has_account ? rights->account.user : "";
-    if (failed->what == NULL) {
-        return dora_error_set(error, DORA_ELOAD, "cannot start %s%s%s: %s", order->argv[0], as,
-                              user, strerror(failed->why));
+    const bool is_folder = failed->what != NULL && strcmp(failed->what, "cwd") == 0;
+    const char *mend = limit_of(failed->why);
+    const dora_err err = failed->what == NULL && mend == NULL ? DORA_ELOAD : DORA_EIO;
+    if (mend == NULL) {
+        mend = is_folder ? "; name a folder that this user may enter as the pool's \"cwd\"" : "";
     }
-    const bool is_folder = strcmp(failed->what, "cwd") == 0;
-    return dora_error_set(error, DORA_ELOAD, "cannot start %s%s%s: %s%s%s: %s%s", order->argv[0],
-                          as, user, failed->what, is_folder ? ": " : "",
-                          is_folder ? order->folder : "", strerror(failed->why),
-                          is_folder ? "; name a folder that this user may enter as the pool's "
-                                      "\"cwd\""
-                                    : "");
+    return dora_error_set(error, err, "cannot start %s%s%s: %s%s%s%s%s%s", order->argv[0], as, user,
+                          failed->what != NULL ? failed->what : "",
+                          failed->what != NULL ? ": " : "", is_folder ? order->folder : "",
+                          is_folder ? ": " : "", strerror(failed->why), mend);
 }
 
 /* fork_zygote makes the process and waits for the program. Signals wait meanwhile: the master's
