@@ -6,6 +6,7 @@
  * reads the frames of a thread from within a signal handler. */
 #include "worker.h"
 
+#include <frameobject.h> /* PyFrame_GetBack of Python 3.10 */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
