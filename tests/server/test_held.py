@@ -185,7 +185,9 @@ def test_unfinished_frames_have_one_bound_together():
             metrics = Metrics(admin_of(server))
             assert metrics.one("dora_held_bytes_max") == 16 * MB
             assert 0 < metrics.one("dora_held_bytes") <= 17 * MB
-            assert metrics.one("dora_connections_ended_total", reason="most") >= 1
+            # On a slow machine all of them were idle when they had to go.
+            assert sum(metrics.one("dora_connections_ended_total", reason=reason)
+                       for reason in ("most", "idle")) >= 40
         for sock in socks:
             sock.close()
 

@@ -118,7 +118,8 @@ def test_each_api_of_one_call_has_its_own(kind):
 def test_what_waits_for_a_worker_is_not_running(kind):
     """The limit counts from a run's start, and the next in turn has all of it."""
     with served({"p": pool(kind)}) as server, v1.Conn(server.address) as conn:
-        asked = [conn.ask("W_S", {"one": (name_of(kind, "/second"), 0.3)}) for _ in range(5)]
+        asked = [conn.ask("W_S", {"one": (name_of(kind, name), seconds)})
+                 for name, seconds in [("/none", 1.2)] + [("/second", 0)] * 4]
         assert {code for code, _ in ends(conn, asked).values()} == {0}
         assert server.stop() == 0
 
