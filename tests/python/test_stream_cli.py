@@ -1,10 +1,13 @@
 """`dora call --stream`: parts as lines while they come, the result last; Ctrl-C has it ended."""
 
+import fcntl
 import os
 import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -94,6 +97,26 @@ def test_ctrl_c_before_the_first_word_says_nothing(server):
     assert (process.returncode, out, said) == (130, "", "")
     wait_until(lambda: server.ended == 1, "the connection to end")
     assert [seen["type"] for seen in server.seen] == ["ST_S"]
+
+
+def test_ctrl_c_where_nobody_reads_says_nothing(server):
+    process = start(server, "/call", '"%s"' % ("x" * 100000))
+
+    def waiting():
+        return struct.unpack("i", fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4)))[0]
+
+    wait_until(lambda: waiting() > 0, "a part of what does not fit into a pipe")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(DEADLINE_S) == 130
+    assert process.communicate()[1] == ""
+
+
+@pytest.mark.parametrize("arguments", [("--stream", "/parts", "3"), ("/call", "1")])
+def test_what_cannot_be_printed_is_a_failure(server, arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "dora", "call", server.node, *arguments],
+                              stdout=full, stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S)
+    assert (done.returncode, done.stderr) == (1, "dora call: the result cannot be printed\n")
 
 
 def test_wrong_flags_are_named(server):

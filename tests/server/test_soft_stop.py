@@ -222,6 +222,19 @@ def test_a_task_that_goes_on_costs_the_others_on_its_loop_nothing(tmp_path):
         assert (pool_now["died"], pool_now["recycled"]) == (0, 1)
 
 
+def test_one_that_ends_while_its_worker_leaves_stops_nothing(tmp_path):
+    """Its worker has stopped serving, and turns its loop for what handlers have started."""
+    pools = {"p": pool("async", kill_after_ms=100)}
+    with Server(pools, linger_ms=0) as server, v1.Conn(server.address) as conn:
+        pid = conn.call("/pid")["data"]["data"]
+        _, envelope = overrun(conn, "/late", str(tmp_path / "may"))
+        assert envelope["code"] == 100201
+        assert wait_until(lambda: conn.call("/pid", timeout=30)["data"]["data"] != pid)
+        (tmp_path / "may").touch()
+        assert wait_until(lambda: not os.path.exists("/proc/%d" % pid))
+        assert "RuntimeError" not in server.log(), server.log()
+
+
 def test_without_a_grace_a_loop_is_asked_all_the_same(tmp_path):
     """A function beside it has a second: less is what it takes here, unless the machine is busy."""
     pools = {"p": pool("async", kill_after_ms=0, poison_s=0)}

@@ -179,13 +179,22 @@ def complete(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any],
     return until_done(loop, task_in(loop, wait(), context), of)
 
 
+def _turn(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any]) -> Any:
+    """Turn a loop until something of it is done, whoever stops it meanwhile: the extension does
+    when a late call ends, and when the worker's time to leave is over."""
+    future = asyncio.ensure_future(awaitable, loop=loop)
+    future.add_done_callback(lambda _: loop.stop())
+    while not future.done():
+        loop.run_forever()
+    return future.result()
+
+
 def finish(loop: asyncio.AbstractEventLoop, others: _Tasks = frozenset()) -> None:
     """Let tasks end that handlers have started, and what those start; the ones that do not are
     named, and cancelled. `others` are the stop hooks' business."""
     until = loop.time() + TASKS_S
     while (tasks := asyncio.all_tasks(loop) - others) and (left := until - loop.time()) > 0:
-        loop.run_until_complete(
-            asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED))
+        _turn(loop, asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED))
     for task in tasks:
         logging.getLogger("dora").warning("a task is cancelled, the worker leaves: %r", task)
         task.cancel()
@@ -200,8 +209,7 @@ def close(runner: Runner, loop: asyncio.AbstractEventLoop) -> bool:
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    done, left = (loop.run_until_complete(asyncio.wait(tasks, timeout=TASKS_S))
-                  if tasks else (set(), set()))
+    done, left = (_turn(loop, asyncio.wait(tasks, timeout=TASKS_S)) if tasks else (set(), set()))
     for task in done:
         if not task.cancelled() and (error := task.exception()) is not None:
             loop.call_exception_handler({"message": "a task raised while the worker left",

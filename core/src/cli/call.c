@@ -317,9 +317,9 @@ static int status_of_err(const dora_error *error)
         return status_of_code(error->code);
     case DORA_EINTERRUPTED:
         return DR_EXIT_INTERRUPTED;
-    case DORA_EFULL:
     case DORA_EINVAL:
         return DR_EXIT_USAGE;
+    case DORA_EFULL:
     case DORA_ETOOBIG:
     case DORA_ENOMEM:
         return DR_EXIT_FAILED;
@@ -373,6 +373,9 @@ static int print_json(dora_slice json)
         err = dr_interrupt_print(dr_buf_slice(&text));
     }
     dr_buf_fini(&text);
+    if (err == DORA_EINTERRUPTED) {
+        return DR_EXIT_INTERRUPTED;
+    }
     if (err != DORA_OK) {
         dr_cli_print_error("call", "the result cannot be printed");
         return DR_EXIT_FAILED;
@@ -400,9 +403,11 @@ static int print_results(const call_command *command, const dora_answer *answer)
         dr_json_close(&writer, many);
     }
     const bool is_written = dr_json_finish(&writer) == DORA_OK;
-    if (!is_written || (text.len > 0 && print_json(dr_buf_slice(&text)) != DR_EXIT_OK)) {
-        status = DR_EXIT_FAILED;
+    int printed = is_written ? DR_EXIT_OK : DR_EXIT_FAILED;
+    if (is_written && text.len > 0) {
+        printed = print_json(dr_buf_slice(&text));
     }
+    status = printed != DR_EXIT_OK ? printed : status;
     dr_buf_fini(&text);
     return status;
 }
