@@ -8,6 +8,7 @@ from support.server import Server, python_pool
 # A job of each size: the large one takes the pool some fifty times as long.
 LARGE = [0] * 1_000_000
 SMALL = "y" * 70_000
+TRIES = 8
 
 
 def as_json(ident, param):
@@ -31,6 +32,15 @@ def answers(conn):
         return 0
 
 
+def check_below(count, bound):
+    """It is in one of some tries: where this machine stands still between two lines, more are
+    counted. Where calls do not take turns it never is."""
+    found = []
+    while not found or found[-1] >= bound:
+        assert len(found) < TRIES, found
+        found.append(count())
+
+
 def serve():
     return Server({"p": python_pool("basic.py", workers=2)}, connection_mb_max=256,
                   buffers_mb_max=1000)
@@ -40,44 +50,52 @@ def test_small_bodies_do_not_wait_for_the_large_ones_of_others():
     """Each of eight connections has four large bodies waiting when another comes with a small
     one: at most those that run are answered before it."""
     with serve() as server:
-        hogs = [conn_of(server) for _ in range(8)]
-        frames = b"".join(as_json(v1.guid(), LARGE) for _ in range(4))
-        small = as_json(v1.guid(), SMALL)
-        with conn_of(server) as other:
+        def answered_before():
+            hogs = [conn_of(server) for _ in range(8)]
+            frames = b"".join(as_json(v1.guid(), LARGE) for _ in range(4))
+            small = as_json(v1.guid(), SMALL)
+            with conn_of(server) as other:
+                for hog in hogs:
+                    hog.send(frames)
+                # In the queue by now: frames are read in the order in which they came.
+                other.send(small)
+                other.receive()
+                answered = sum(answers(hog) for hog in hogs)
             for hog in hogs:
-                hog.send(frames)
-            # In the queue by now: frames are read in the order in which they came.
-            other.send(small)
-            other.receive()
-            answered = sum(answers(hog) for hog in hogs)
-            assert answered < 4 * len(hogs) / 2, answered
-        for hog in hogs:
-            hog.close()
+                hog.close()
+            return answered
+
+        check_below(answered_before, 4 * 8 / 2)
         assert server.stop(60) == 0
 
 
 def test_large_bodies_take_turns():
     """One connection has twelve, then another has one: it is not the last."""
     with serve() as server:
-        with conn_of(server) as hog, conn_of(server) as other:
-            frames = [as_json(v1.guid(), LARGE) for _ in range(13)]
-            hog.send(b"".join(frames[:12]))
-            other.send(frames[12])
-            other.receive()
-            answered = answers(hog)
-            assert answered < 12 / 2 + 3, answered
+        def answered_before():
+            with conn_of(server) as hog, conn_of(server) as other:
+                frames = [as_json(v1.guid(), LARGE) for _ in range(13)]
+                hog.send(b"".join(frames[:12]))
+                other.send(frames[12])
+                other.receive()
+                return answers(hog)
+
+        check_below(answered_before, 12 / 2 + 3)
 
 
 def test_small_requests_pass_the_large_ones_of_their_own_connection():
     with serve() as server:
-        with conn_of(server) as conn:
-            large = [v1.guid() for _ in range(3)]
-            small = v1.guid()
-            frames = [as_json(ident, LARGE) for ident in large]
-            conn.send(b"".join(frames) + v1.request(small, "/echo", 1))
-            order = [conn.receive()[0] for _ in range(4)]
-            assert order[0] == small or order[1] == small
+        def answered_before():
+            with conn_of(server) as conn:
+                large = [v1.guid() for _ in range(3)]
+                small = v1.guid()
+                frames = [as_json(ident, LARGE) for ident in large]
+                conn.send(b"".join(frames) + v1.request(small, "/echo", 1))
+                order = [conn.receive()[0] for _ in range(4)]
             assert set(order) == {small, *large}
+            return order.index(small)
+
+        check_below(answered_before, 2)
 
 
 def test_what_waits_is_dropped_with_its_connection():

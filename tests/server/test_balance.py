@@ -63,6 +63,7 @@ while (($line = fgets(STDIN)) !== false) {
 }
 """
 KINDS = {"python": PYTHON, "asyncio": ASYNCIO, "php": PHP, "dorarpc": DORARPC}
+TRIES = 5
 
 APP = """
 import time, dora
@@ -117,6 +118,16 @@ class Caller:
         return json.loads(self.process.stdout.readline())
 
 
+def evenly(shares):
+    """Whoever answers more slowly gets less, and on a machine with other work one of two servers
+    may do so for a while: then once more. `shares`: whether they are as they should be, and what
+    they are."""
+    found = []
+    while not found or not found[-1][0]:
+        assert len(found) < TRIES, found
+        found.append(shares())
+
+
 @pytest.fixture(scope="module")
 def equals(tmp_path_factory):
     folder = tmp_path_factory.mktemp("equals")
@@ -126,21 +137,24 @@ def equals(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_servers_get_equal_shares(equals, kind):
-    """As equal as they are on a machine with other work: whoever answers more slowly gets less."""
-    with Caller(kind, equals) as caller:
-        first = caller.call(100)
-        rest = caller.call(900)
-    assert 20 <= first.get("a", 0) <= 80, first
-    assert 0.35 * 1000 <= first["a"] + rest["a"] <= 0.65 * 1000, (first, rest)
+    def shares():
+        with Caller(kind, equals) as caller:
+            first, rest = caller.call(100).get("a", 0), caller.call(900).get("a", 0)
+        return 20 <= first <= 80 and 350 <= first + rest <= 650, (first, rest)
+
+    evenly(shares)
 
 
 @pytest.mark.parametrize("kind", ["python", "php", "dorarpc"])
 def test_processes_that_make_ten_calls_each(equals, kind):
-    shares = []
-    for _ in range(10):
-        with Caller(kind, equals) as caller:
-            shares.append(caller.call(10).get("a", 0))
-    assert 35 <= sum(shares) <= 65, shares
+    def shares():
+        found = []
+        for _ in range(10):
+            with Caller(kind, equals) as caller:
+                found.append(caller.call(10).get("a", 0))
+        return 35 <= sum(found) <= 65, found
+
+    evenly(shares)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -148,8 +162,12 @@ def test_a_server_twice_as_slow_gets_less(tmp_path, kind):
     with Node(tmp_path, "a", 0.003) as quick, Node(tmp_path, "b", 0.006) as slow, \
             Caller(kind, "%s,%s" % (quick.address, slow.address)) as caller:
         caller.call(60)
-        counts = caller.call(200)
-    assert 30 <= counts["b"] <= 95, counts
+
+        def shares():
+            counts = caller.call(200)
+            return 30 <= counts.get("b", 0) <= 95, counts
+
+        evenly(shares)
 
 
 def write_nodes(path, nodes):
@@ -176,8 +194,12 @@ def test_a_server_that_joins_gets_its_share_and_no_burst(tmp_path, kind):
 
             assert wait_until(has_joined)
             assert counts["b"] <= 15, counts
-            counts = caller.call(100)
-            assert 20 <= counts["b"] <= 80, counts
+
+            def shares():
+                found = caller.call(100)
+                return 20 <= found.get("b", 0) <= 80, found
+
+            evenly(shares)
             write_nodes(path, [new])
             assert wait_until(lambda: "a" not in caller.call(20))
             assert caller.call(100) == {"b": 100}
@@ -186,7 +208,7 @@ def test_a_server_that_joins_gets_its_share_and_no_burst(tmp_path, kind):
 def test_many_calls_at_a_time(tmp_path):
     """The work under way counts, and stays even."""
     with Node(tmp_path, "a", 0.005) as one, Node(tmp_path, "b", 0.005) as other:
-        ask_many("%s,%s" % (one.address, other.address))
+        evenly(lambda: ask_many("%s,%s" % (one.address, other.address)))
 
 
 def ask_many(nodes):
@@ -204,7 +226,7 @@ asyncio.run(main())
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
-    assert 400 <= counts["a"] <= 600, counts
+    return 400 <= counts["a"] <= 600, counts
 
 
 # ---- PHP-FPM ----
@@ -232,6 +254,12 @@ def fpm():
 
 def record(kind, content):
     return struct.pack(">BBHHBx", 1, kind, 1, len(content), 0) + content
+
+
+def listens(path):
+    """A socket's file is there a moment before it listens."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(path) == 0
 
 
 def page(path, **params):
@@ -266,23 +294,26 @@ def test_ten_children_of_php_fpm(equals):
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             path = os.path.join(folder, "fpm.sock")
-            assert wait_until(lambda: os.path.exists(path))
-            answers = []
+            assert wait_until(lambda: listens(path))
 
-            def ask():
+            def ask(answers):
                 for _ in range(50):
                     answers.append(page(path, SCRIPT_FILENAME=script, REQUEST_METHOD="GET",
                                         NODES=equals).split(" "))
 
-            threads = [threading.Thread(target=ask) for _ in range(10)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            def shares():
+                answers = []
+                threads = [threading.Thread(target=ask, args=(answers,)) for _ in range(10)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                assert len(answers) == 500
+                assert len({pid for pid, _ in answers}) > 1
+                names = [name for _, name in answers]
+                return 200 <= names.count("a") <= 300, names.count("a")
+
+            evenly(shares)
         finally:
             process.terminate()
             process.wait(20)
-    assert len(answers) == 500
-    assert len({pid for pid, _ in answers}) > 1
-    names = [name for _, name in answers]
-    assert 200 <= names.count("a") <= 300, names.count("a")

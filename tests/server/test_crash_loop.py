@@ -76,8 +76,9 @@ class Scene:
         def ready():
             return [each["pid"] for each in self.pool()["processes"] if each["state"] == "idle"]
 
-        assert wait_until(ready), self.log()
-        return ready()[0]
+        found = wait_until(ready)
+        assert found, self.log()
+        return found[0]
 
     def zygote(self):
         found = [pid for pid in self.server.everyone() if processes.title(pid) == "dora: zygote p"]

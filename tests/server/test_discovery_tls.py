@@ -17,7 +17,7 @@ from support.server import Server, environment, program, python_pool, wait_until
 from support.tls_wire import Recorder
 
 SECRET = "s3cr/et"
-TOLD_S = 10.0
+TOLD_S = 30.0
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,8 @@ def call_until(conn, name, question):
 def line_of_replacement(server, conn):
     """The log's, once a worker has leaked so much that it is replaced."""
     call_until(conn, "/leak", lambda: REPLACED in server.log())
-    return next(line for line in server.log().splitlines() if REPLACED in line)
+    wait_until(lambda: [line for line in server.lines() if REPLACED in line])  # the whole of it
+    return next(line for line in server.lines() if REPLACED in line)
 
 
 @pytest.mark.parametrize("kind", ["python", "php"])

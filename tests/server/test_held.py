@@ -1,6 +1,7 @@
 """What peers can have the server hold: bounded for one and for all, at every door; who stands still
 in the midst of a frame or a reply has to go, who is only slow has not."""
 
+import contextlib
 import json
 import os
 import socket
@@ -16,6 +17,7 @@ from support.server import Server, python_pool, wait_until
 MB = 1 << 20
 FRAME = 2 * MB
 BIG = 1_500_000
+TRIES = 5
 
 
 def serve(workers=2, listen=None, **config):
@@ -104,22 +106,57 @@ def test_replies_never_read_have_one_allowance(door, tmp_path):
             sock.close()
 
 
+class Pace:
+    """What is done step by step must go on: where this machine stands still for longer than
+    `still_s` between two steps it proves nothing, and is done once more."""
+
+    def __init__(self, still_s):
+        self.still_s, self.last, self.longest = still_s, time.monotonic(), 0.0
+
+    def step(self):
+        now = time.monotonic()
+        self.longest = max(self.longest, now - self.last)
+        self.last = now
+
+    def is_kept(self):
+        self.step()
+        return self.longest < self.still_s
+
+
+def paced(scene, still_s):
+    """Does `scene(pace)` until its pace was kept."""
+    for _ in range(TRIES):
+        pace = Pace(still_s)
+        try:
+            return scene(pace)
+        except (AssertionError, OSError):
+            if pace.is_kept():
+                raise
+    raise AssertionError("this machine stands still, again and again")
+
+
 def test_a_slow_reader_within_its_allowance_gets_all(tmp_path):
-    with serve(connection_mb_max=8, stall_ms=1000) as server:
-        conn = deaf(server.address)
-        idents = [v1.guid() for _ in range(4)]
-        for ident in idents:
-            conn.sendall(v1.request(ident, "/big", BIG))
-        splitter, got = v1.Splitter(), []
-        conn.settimeout(10)
-        end = time.monotonic() + 2.5  # longer than one may stand still
-        while len(got) < len(idents):
-            got += splitter.feed(conn.recv(32768))
-            if time.monotonic() < end:
-                time.sleep(0.05)  # it reads slowly
-        assert sorted(ident for ident, _ in got) == sorted(idents)
-        assert all(len(body["data"]["data"]) == BIG for _, body in got)
-        assert sum(held(server)["ended"].values()) == 0
+    def scene(pace):
+        with serve(connection_mb_max=8, stall_ms=1000) as server, \
+                contextlib.closing(deaf(server.address)) as conn:
+            idents = [v1.guid() for _ in range(4)]
+            for ident in idents:
+                conn.sendall(v1.request(ident, "/big", BIG))
+            splitter, got = v1.Splitter(), []
+            conn.settimeout(10)
+            end = time.monotonic() + 2.5  # longer than one may stand still
+            while len(got) < len(idents):
+                data = conn.recv(32768)
+                assert data, "it was ended"
+                pace.step()
+                got += splitter.feed(data)
+                if time.monotonic() < end:
+                    time.sleep(0.05)  # it reads slowly
+            assert sorted(ident for ident, _ in got) == sorted(idents)
+            assert all(len(body["data"]["data"]) == BIG for _, body in got)
+            assert sum(held(server)["ended"].values()) == 0
+
+    paced(scene, 0.6)
 
 
 def test_a_reply_that_is_not_taken_ends_the_connection():
@@ -138,22 +175,25 @@ def test_a_frame_that_stands_still_ends_the_connection(sent):
         with v1.Conn(server.address) as conn:
             conn.send(half_a_frame(sent=sent))
             assert conn.receive() is None
-            assert held(server)["ended"]["frame"] == 1
+            assert ended(server, "frame") and held(server)["ended"]["frame"] == 1
             assert says(server, "a frame has begun")
 
 
 def test_a_frame_that_comes_slowly_is_answered():
-    with serve(stall_ms=500) as server:
-        with v1.Conn(server.address) as conn:
-            ident = v1.guid()
-            frame = v1.request(ident, "/echo", "slow")
+    def scene(pace):
+        with serve(stall_ms=500) as server, v1.Conn(server.address) as conn:
+            frame = v1.request(v1.guid(), "/echo", "slow")
             end = time.monotonic() + 1.5
             for at in range(len(frame)):
                 conn.send(frame[at:at + 1])
+                pace.step()
                 if time.monotonic() < end:
                     time.sleep(0.02)  # it sends slowly
-            assert conn.receive()[1]["data"]["data"] == "slow"
+            got = conn.receive()
+            assert got is not None and got[1]["data"]["data"] == "slow", got
             assert held(server)["ended"]["frame"] == 0
+
+    paced(scene, 0.3)
 
 
 def test_a_handler_that_takes_long_is_no_standstill():
@@ -177,8 +217,8 @@ def test_unfinished_frames_have_one_bound_together():
                 peak = max(peak, processes.anonymous_bytes(server.pid) - before)
                 assert good.call("/echo", 1)["data"]["data"] == 1
             assert peak < 40 * MB
-            assert held(server)["bytes"] <= 17 * MB
-            assert too_much(server) >= 40
+            assert wait_until(lambda: held(server)["bytes"] <= 17 * MB), held(server)
+            assert wait_until(lambda: too_much(server) >= 40), held(server)
             # Of many lines ten are written in ten seconds, and how many were not.
             assert wait_until(lambda: server.log().count("buffers_mb_max") >= 10)
             assert server.log().count("buffers_mb_max") <= too_much(server)
@@ -193,8 +233,9 @@ def test_unfinished_frames_have_one_bound_together():
 
 
 def test_who_makes_no_progress_goes_before_who_holds_more():
-    with serve(buffers_mb_max=8) as server:
-        with v1.Conn(server.address) as still, v1.Conn(server.address) as moving:
+    def scene(pace):
+        with serve(buffers_mb_max=8) as server, v1.Conn(server.address) as still, \
+                v1.Conn(server.address) as moving:
             still.send(half_a_frame(sent=MB))
             first = half_a_frame(sent=FRAME - 1000)
             moving.send(first[:MB + MB // 2])
@@ -204,15 +245,18 @@ def test_who_makes_no_progress_goes_before_who_holds_more():
             # The one moves a little all the time; the other does nothing for more than a second.
             while not is_closed(still.sock) and time.monotonic() < end:
                 moving.send(first[at:at + 100])
+                pace.step()
                 at += 100
                 time.sleep(0.1)  # it sends slowly
                 if time.monotonic() > end - 5.5 and len(others) < 5:
                     others.append(v1.Conn(server.address))
                     others[-1].send(half_a_frame(sent=FRAME - 300_000))
-            assert held(server)["ended"]["idle"] >= 1
+            assert held(server)["ended"]["idle"] >= 1, held(server)
             assert not is_closed(moving.sock)
             for other in others:
                 other.close()
+
+    paced(scene, 0.6)
 
 
 def test_bodies_of_http_have_the_same_bound():
@@ -241,9 +285,9 @@ def test_answers_of_http_that_are_not_taken():
         before = processes.anonymous_bytes(server.pid)
         socks = [deaf(server.http) for _ in range(20)]
         for sock in socks:
+            # The kernel takes some of the answers, how many is its own affair; not so many.
             sock.sendall(b"POST /call/big HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-                         b"Content-Length: 7\r\n\r\n1900000")
-        # The kernel takes most of the answers, how many is its own affair.
+                         b"Content-Length: 7\r\n\r\n1900000" * 20)
         assert wait_until(lambda: too_much(server) > 0), held(server)
         assert wait_until(lambda: held(server)["bytes"] <= 9 * MB)
         assert processes.anonymous_bytes(server.pid) - before < 60 * MB
@@ -268,10 +312,12 @@ def test_results_that_wait_for_others_of_their_call_count():
         assert processes.anonymous_bytes(server.pid) - before < 60 * MB
 
 
-def test_what_calls_remember_counts():
+def test_what_calls_remember_counts(tmp_path):
     """The keys of a call's apis are kept until it is answered: with many of them a connection is
     not read for a while."""
-    calls = {v1.guid(): {"k" * MB: ("/sleep", 100)} for _ in range(12)}
+    gate = str(tmp_path / "gate")
+    wait = ("/wait", {"mark": str(tmp_path / "mark"), "until": gate})
+    calls = {v1.guid(): {"k" * MB: wait} for _ in range(12)}
     with serve(connection_mb_max=8, buffers_mb_max=400) as server:
         with v1.Conn(server.address, 30) as conn:
             def ask():
@@ -279,6 +325,9 @@ def test_what_calls_remember_counts():
                     conn.send(v1.request_of("W_M", ident, apis))
             caller = threading.Thread(target=ask)
             caller.start()
+            assert wait_until(lambda: held(server)["bytes"] > MB), held(server)
+            with open(gate, "w"):
+                pass
             most, replies = 0, {}
             while len(replies) < len(calls):
                 ident, reply = conn.receive()
@@ -287,20 +336,19 @@ def test_what_calls_remember_counts():
             caller.join()
         assert set(replies) == set(calls)
         assert set(replies.values()) == {0}
-        assert MB < most < 8 * MB
-        assert held(server)["bytes"] < MB
+        assert most < 8 * MB
+        assert wait_until(lambda: held(server)["bytes"] < MB), held(server)
 
 
-def test_accepted_work_has_at_most_half():
-    key = "k" * MB
+def test_accepted_work_has_at_most_half(tmp_path):
+    key, gate = "k" * MB, str(tmp_path / "gate")
+    wait = ("/wait", {"mark": str(tmp_path / "mark"), "until": gate})
     with serve(buffers_mb_max=16) as server:
         with v1.Conn(server.address, 30) as conn:
-            idents = [conn.ask("AM_M", {key: ("/sleep", 300)}) for _ in range(12)]
-            codes = []
-            while len(codes) < len(idents):
-                ident, reply = conn.receive()
-                if reply["code"] in (100001, 100203):
-                    codes.append(reply["code"])
+            idents = [conn.ask("AM_M", {key: wait}) for _ in range(12)]
+            codes = [conn.receive()[1]["code"] for _ in idents]
+            with open(gate, "w"):
+                pass
             assert codes.count(100001) in (6, 7, 8), codes
             assert 100203 in codes
 

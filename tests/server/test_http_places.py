@@ -13,6 +13,7 @@ from support.web import Web
 
 LISTEN = {"tcp": "127.0.0.1:0", "http": 0, "admin": "127.0.0.1:0"}
 PLACES = 256  # of the operators' listener
+TRIES = 4
 HALF = b"POST /call/plain HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"
 WHOLE = b"POST /call/plain HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
 
@@ -49,39 +50,66 @@ def is_ended(sock):
         return True
 
 
+def is_answered(admin, path):
+    """Sooner than slow requests end by themselves."""
+    try:
+        return ask(admin, path, timeout=2)[0] == 200
+    except OSError:
+        return False
+
+
+def in_time(scene, expected):
+    """What is shown takes less than the three seconds in which slow requests end by themselves:
+    where this machine stands still for so long, once more."""
+    found = []
+    while not found or found[-1] != expected:
+        assert len(found) < TRIES, found
+        found.append(scene())
+
+
 @pytest.mark.parametrize("data", [b"", b"GET /li", b"GET /livez HTTP/1.1\r\nHost: x\r\n",
                                   b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"])
 def test_health_checks_get_through(server, data):
     """Whoever holds all places loses the oldest, here to others of the same address, too."""
     admin = admin_of(server)
-    with many(admin, 3 * PLACES, data):
-        for path in ("/livez", "/readyz", "/metrics"):
-            assert ask(admin, path, timeout=2)[0] == 200
+
+    def gets_through():
+        with many(admin, 3 * PLACES, data):
+            return [is_answered(admin, path) for path in ("/livez", "/readyz", "/metrics")]
+
+    in_time(gets_through, [True] * 3)
 
 
 def test_connections_between_requests_make_room(server):
     admin = admin_of(server)
-    with many(admin, 2 * PLACES, b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"):
-        assert ask(admin, "/livez", timeout=2)[0] == 200
+
+    def gets_through():
+        with many(admin, 2 * PLACES, b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"):
+            return is_answered(admin, "/livez")
+
+    in_time(gets_through, True)
 
 
 def test_the_oldest_of_who_holds_most_gives_way(server):
     admin = admin_of(server)
     few, most = 20, PLACES - 20
-    with many(admin, few, b"GET /li", "127.0.0.2") as first, \
-            many(admin, most, b"GET /li", "127.0.0.3") as second:
-        assert not any(is_ended(sock) for sock in first + second)
-        assert ask(admin, "/livez", timeout=2)[0] == 200
-        ended = [is_ended(sock) for sock in second]
-        assert ended == [True] + [False] * (most - 1)
-        assert not any(is_ended(sock) for sock in first)
+
+    def ended():
+        with many(admin, few, b"GET /li", "127.0.0.2") as first, \
+                many(admin, most, b"GET /li", "127.0.0.3") as second:
+            before = sum(is_ended(sock) for sock in first + second)
+            answered = is_answered(admin, "/livez")
+            return before, answered, [index for index, sock in enumerate(second + first)
+                                      if is_ended(sock)]
+
+    in_time(ended, (0, True, [0]))
 
 
 def test_slow_requests_to_operators_end_soon(server):
     """Three seconds, not thirty."""
     with many(admin_of(server), 3, b"GET /livez HTTP/1.1\r\nHost: x\r\n") as socks:
         for sock in socks:
-            sock.settimeout(10)
+            sock.settimeout(20)
             assert sock.recv(100) == b""
 
 
@@ -124,10 +152,13 @@ def test_clients_that_end_with_their_last_bytes_are_let_go(server, before, data)
 
 def test_operators_that_end_with_their_last_bytes_are_let_go(server):
     """Sooner than they are too slow; and none has to give way for the places that they hold."""
-    admin = admin_of(server)
-    with many(admin, PLACES - 1, b"GET /li") as socks:
-        assert ask(admin, "/livez")[0] == 200  # all of them were accepted before
-        with stopped(server):
-            send_and_end(socks, b"vez HTTP/1.1\r\nHost: x\r\n")
-    held = "/proc/%d/fd" % server.pid
-    assert wait_until(lambda: len(os.listdir(held)) < PLACES, 2), len(os.listdir(held))
+    admin, held = admin_of(server), "/proc/%d/fd" % server.pid
+
+    def are_let_go():
+        with many(admin, PLACES - 1, b"GET /li") as socks:
+            assert ask(admin, "/livez")[0] == 200  # all of them were accepted before
+            with stopped(server):
+                send_and_end(socks, b"vez HTTP/1.1\r\nHost: x\r\n")
+        return wait_until(lambda: len(os.listdir(held)) < PLACES, 2)
+
+    in_time(are_let_go, True)

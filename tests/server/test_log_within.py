@@ -35,7 +35,7 @@ def conn(server):
 def said(server, text, count=1):
     """The records with a text in their message, once there are so many."""
     def found():
-        records = [json.loads(line) for line in server.log().splitlines() if line[:1] == "{"]
+        records = [json.loads(line) for line in server.lines() if line[:1] == "{"]
         return [one for one in records if text in one["m"]]
     assert wait_until(lambda: len(found()) >= count), server.log()
     assert len(found()) == count
@@ -84,8 +84,8 @@ def test_as_text_a_record_names_its_call_where_somebody_follows_it():
         guid = conn.ask("W_S", {"one": ("/py/say", "followed")}, trace=TRACE)
         conn.receive()
         conn.call("/py/say", "alone")
-        assert wait_until(lambda: "alone" in server.log())
-        (line,) = [one for one in server.log().splitlines() if "followed" in one]
+        assert wait_until(lambda: [one for one in server.lines() if "alone" in one])
+        (line,) = [one for one in server.lines() if "followed" in one]
         assert line.endswith("followed (api=/py/say guid=%s trace=%s)" % (guid, TRACE))
-        (line,) = [one for one in server.log().splitlines() if "alone" in one]
+        (line,) = [one for one in server.lines() if "alone" in one]
         assert line.endswith("] alone")

@@ -91,7 +91,7 @@ def one(conn, name, param=None):
 def records(server, name):
     """What the log says of calls of an api."""
     def found():
-        said = [json.loads(line) for line in server.log().splitlines() if '"%s"' % name in line]
+        said = [json.loads(line) for line in server.lines() if '"%s"' % name in line]
         return [each for each in said if each.get("api") == name]
     assert wait_until(found), server.log()
     return found()

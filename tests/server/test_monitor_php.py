@@ -90,7 +90,7 @@ def test_port_in_use(redis, tmp_path):
         program = tmp_path / "monitor.php"
         program.write_text(OLDER_FORM % {"port": other.getsockname()[1], "redis": redis.port,
                                          "file": tmp_path / "nodes.php"})
-        done = subprocess.run(php(str(program)), stdout=subprocess.PIPE, text=True, timeout=10)
+        done = subprocess.run(php(str(program)), stdout=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 255
     assert "cannot bind UDP 127.0.0.1:" in done.stdout
 

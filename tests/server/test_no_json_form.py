@@ -55,7 +55,7 @@ def by_form(server, api, kind, guid):
 
 
 def records(server, guid):
-    return [json.loads(line) for line in server.log().splitlines() if guid in line]
+    return [json.loads(line) for line in server.lines() if guid in line]
 
 
 @pytest.mark.parametrize("ask", [by_frame, later, by_call, by_form])

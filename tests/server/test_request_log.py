@@ -26,7 +26,7 @@ def start(**log):
 
 
 def requests(server):
-    found = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+    found = [json.loads(line) for line in server.lines() if line.startswith("{")]
     return [record for record in found if record["g"] == "request"]
 
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from support import processes, v1
-from support.reload import reload_wait
+from support.reload import is_alone, reload_wait, titles
 from support.rights import dora, folder_for, needs_root, pool, refused, serve, uid, write
 from support.server import Server, program, wait_until
 
@@ -115,7 +115,8 @@ def test_a_worker_can_harm_neither_the_master_nor_another_pool(folder):
             mate, = workers_of(server, "same")  # else the attempts could not succeed anywhere
             assert set(value(server, "/try", mate).values()) == {None}
             assert reload_wait(server)["code"] == 0
-            assert wait_until(lambda: all(len(server.workers(name)) == 1 for name in pools))
+            assert wait_until(lambda: all(is_alone(server, name, 1) for name in pools)), \
+                titles(server)
         assert server.stop() == 0
 
 

@@ -46,7 +46,7 @@ def served():
 
 
 def records(server, guid):
-    return [json.loads(line) for line in server.log().splitlines() if guid in line]
+    return [json.loads(line) for line in server.lines() if guid in line]
 
 
 def one_record(server, guid):
@@ -213,6 +213,7 @@ def test_a_task_that_goes_on_costs_the_others_on_its_loop_nothing(tmp_path):
         ident, reply = other.receive(60)
         assert ident == beside and (reply["data"]["code"], reply["data"]["data"]) == (0, pid)
         assert wait_until(lambda: not os.path.exists("/proc/%d" % pid))
+        assert wait_until(lambda: len(records(server, guid)) == 2), server.log()
         _, late = records(server, guid)
         assert late["m"].startswith("/deaf goes on, though") and late["code"] == 100201, late
         assert re.search(r"overrun_async\.py:\d+ in deaf", late["traceback"])

@@ -7,7 +7,7 @@ import time
 from support.server import environment, program
 
 
-def wait_for(question, what, seconds=10.0):
+def wait_for(question, what, seconds=20.0):
     """Asks until the answer is true, and gives it."""
     end = time.monotonic() + seconds
     while True:
@@ -41,7 +41,7 @@ class Monitor:
         with open(self.log_path, errors="replace") as file:
             return file.read()
 
-    def wait_log(self, text, seconds=10.0):
+    def wait_log(self, text, seconds=20.0):
         return wait_for(lambda: text in self.log(),
                         lambda: "%r in the log:\n%s" % (text, self.log()), seconds)
 

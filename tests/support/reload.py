@@ -107,7 +107,7 @@ class Site:
         assert wait_until(lambda: os.path.exists(self.path("begun.%s" % version)))
         return conn
 
-    def reload(self, server, number=signal.SIGHUP, seconds=10):
+    def reload(self, server, number=signal.SIGHUP, seconds=30):
         """A reload that succeeds."""
         self.generation += 1
         server.signal(number)

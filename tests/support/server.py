@@ -123,6 +123,10 @@ class Server:
         with open(self.log_path, errors="replace") as file:
             return file.read()
 
+    def lines(self):
+        """The log's lines that are whole: the last may be half written."""
+        return self.log().split("\n")[:-1]
+
     def workers(self, pool=None):
         return processes.workers(self.pid, pool)
 
