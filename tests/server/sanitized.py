@@ -1,6 +1,7 @@
 """A whole server built with a sanitizer, under load, killing and draining: it has nothing to say.
 Run by the suites `sanitize` and `threads`; DORA_BIN and DORA_BENCH_APP are that build's."""
 
+import contextlib
 import json
 import os
 import signal
@@ -65,6 +66,7 @@ def streams_until_all_ended(server, conn, kills):
             continue
         taken += 1
         if taken in kills:
+            assert wait_until(lambda: server.workers("stream"))
             os.kill(list(server.workers("stream").values())[0], signal.SIGKILL)
         if ident == idents[-1] and taken > 20:
             streams.cancel(conn, ident)
@@ -306,7 +308,7 @@ def test_http_and_json(reactors):
 def test_tls_is_clean(certificates):
     """Calls, reloads, and all that is no TLS."""
     trust = tls.context(certificates, "client")
-    keys = certificates.server(ca=certificates.ca, verify_client="optional", handshake_ms=300)
+    keys = certificates.server(ca=certificates.ca, verify_client="optional", handshake_ms=4000)
     with start(listen={"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0"}, tls=keys, reactors=2) as server:
         address = tls.address_of(server)
 
@@ -316,18 +318,25 @@ def test_tls_is_clean(certificates):
                     for _ in range(20):
                         assert v1.code(conn.call("/bench/hello")) == 0
 
+            done.append(True)
+
+        done = []
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        for rubbish in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b"\x16", b"",
-                        v1.request(v1.guid(), "/bench/hello")):
-            with tls.plain_socket(address) as sock:
-                sock.sendall(rubbish)
+        with contextlib.ExitStack() as opened:
+            socks = []
+            for rubbish in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b"\x16", b"",
+                            v1.request(v1.guid(), "/bench/hello")):
+                socks.append(opened.enter_context(tls.plain_socket(address, 60)))
+                socks[-1].sendall(rubbish)
                 server.signal(signal.SIGHUP)
+            for sock in socks:
                 while sock.recv(65536):  # until its time is over
                     pass
         for thread in threads:
             thread.join()
+        assert len(done) == len(threads)
         with tls.Conn(address, trust, timeout=60) as conn:
             conn.send(b"".join(v1.request(v1.guid(), "/bench/hello") for _ in range(2000)))
         check(server, server.stop(60))

@@ -254,9 +254,10 @@ def test_requests_equal_what_clients_counted(tmp_path):
         assert wait_until(lambda: Metrics(admin).requests() == seen), (
             Metrics(admin).requests(), seen)
         assert seen["/die", "W_S", "100200"] == 3
+        assert wait_until(lambda: Metrics(admin).one(
+            "dora_worker_restarts_total", pool="py", cause="died") == 3)
+        assert wait_until(lambda: Metrics(admin).one("dora_generation", pool="py") == 2)
         told = Metrics(admin)
-        assert told.one("dora_worker_restarts_total", pool="py", cause="died") == 3
-        assert told.one("dora_generation", pool="py") == 2
         runs = sum(count for (api, kind, code), count in seen.items()
                    if api and code not in ("100204", "100200"))
         assert told.one("dora_queue_seconds_count", pool="py") == runs
@@ -403,7 +404,7 @@ def test_workers_and_running_tasks_one_by_one(tmp_path):
         with open(gate, "w"):
             pass
         assert conn.receive()[1]["code"] == 0
-        assert pool()["running_tasks"] == []
+        assert wait_until(lambda: pool()["running_tasks"] == [])
         assert sum(each["handled"] for each in pool()["processes"]) == 1
 
 

@@ -24,6 +24,7 @@ from support.tls_wire import Recorder
 
 POOLS = {"main": python_pool("basic.py", workers=2)}
 LISTEN = {"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0"}
+TRIES = 3
 BIG = 2_000_000  # just below what a frame may have
 
 
@@ -103,15 +104,18 @@ def test_connections_of_a_client_that_is_closed_leave_nothing(server, node, trus
     def once():
         with dora.Client(node, **trust) as client:
             assert client.call("/echo", 1) == 1
-    for _ in range(30):
-        once()
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd")), rss_kb()
-    for _ in range(300):
-        once()
-    gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before[0]
-    assert rss_kb() - before[1] < 1024
+    def left_of(count):
+        before = len(os.listdir("/proc/self/fd")), rss_kb()
+        for _ in range(count):
+            once()
+        gc.collect()
+        return len(os.listdir("/proc/self/fd")) - before[0], rss_kb() - before[1]
+
+    left_of(30)
+    found = []
+    while not found or found[-1][0] > 0 or found[-1][1] >= 1024:
+        assert len(found) < TRIES, found  # what is left of each is left each time
+        found.append(left_of(300))
 
 
 def rss_kb():
@@ -238,7 +242,8 @@ def test_a_node_that_cannot_be_trusted_is_set_aside(server, node, trust, certifi
             with dora.Client(nodes, **trust) as client:
                 assert [client.call("/echo", i) for i in range(20)] == list(range(20))
         with v1.Conn(bad.address) as conn:
-            assert 1 <= conn.command("getStat")["data"]["server"]["tls"]["failed"] <= 6
+            assert wait_until(lambda: 1 <= conn.command("getStat")["data"]["server"]["tls"][
+                "failed"] <= 6)
 
 
 # ---- reloads ----
@@ -339,6 +344,6 @@ def test_requests_of_fpm_share_a_connection_where_settings_and_identity_are_the_
                 assert said == caller, options
             counts.append(handshakes())
         assert len(children) == 1
-        # What a client refuses may look done to the server.
+        # What a client refuses may look done to the server, and be counted late.
         assert len(wanted) <= counts[0] <= len(wanted + refused)
-        assert counts[1] - counts[0] <= len(refused)  # the others were kept, over the requests
+        assert counts[1] <= len(wanted + 2 * refused)  # the others were kept, over the requests

@@ -69,11 +69,11 @@ def test_what_stat_tells(server, conn):
     assert list(reply["data"]["logqueue"]) == ["queue_num", "queue_bytes"]
     told = reply["data"]["server"]
     assert list(told)[:7] == SWOOLE
-    assert abs(told["start_time"] - time.time()) < 60
+    assert abs(told["start_time"] - time.time()) < 3600
     assert told["pid"] == server.pid
     assert told["reactors"] >= 1
     assert told["draining"] is False
-    assert 0 <= told["uptime_s"] < 60
+    assert 0 <= told["uptime_s"] < 3600
     assert told["version"].count(".") == 2
     assert list(told["pools"]) == ["py"]
     pool = told["pools"]["py"]
@@ -81,7 +81,12 @@ def test_what_stat_tells(server, conn):
     assert pool["healthy"] is True
     assert pool["generation"] >= 1
     assert pool["workers"] == 2
-    assert pool["idle"] + pool["busy"] + pool["starting"] == 2
+
+    def settled():  # a reload may be under way still
+        now = stat(conn)["server"]["pools"]["py"]
+        return now["idle"] + now["busy"] + now["starting"] == 2
+
+    assert wait_until(settled), stat(conn)
 
 
 def test_what_stat_counts(tmp_path):

@@ -162,7 +162,7 @@ def test_broken_application(tmp_path, kind):
     assert "RuntimeError: cannot begin" in done.stderr and "Traceback" in done.stderr
     assert "ready" not in done.stdout
     assert not (tmp_path / "dora.pid").exists()
-    assert of_folder(tmp_path) == []
+    assert wait_until(lambda: of_folder(tmp_path) == []), of_folder(tmp_path)
 
 
 def of_folder(folder):
@@ -190,7 +190,7 @@ def test_threads_would_be_lost(tmp_path):
     done = run([sys.executable, "app.py"], tmp_path)
     assert done.returncode == 1
     assert "daemonize" in done.stderr and "2 threads" in done.stderr
-    assert of_folder(tmp_path) == []
+    assert wait_until(lambda: of_folder(tmp_path) == []), of_folder(tmp_path)
 
 
 def heed_interrupts():
@@ -225,7 +225,7 @@ def test_the_waiting_parent_is_ended(tmp_path, number):
     """Ctrl-C before it is ready ends all of it."""
     with starting(tmp_path) as (parent, _):
         parent.send_signal(number)
-        assert parent.wait(10) == -number
+        assert parent.wait(30) == -number
 
 
 @pytest.mark.parametrize("number, words", [(signal.SIGKILL, "killed by signal 9"),
@@ -233,7 +233,7 @@ def test_the_waiting_parent_is_ended(tmp_path, number):
 def test_the_daemon_ends_before_it_is_ready(tmp_path, number, words):
     with starting(tmp_path) as (parent, master):
         os.kill(master, number)
-        out, error = parent.communicate(timeout=10)
+        out, error = parent.communicate(timeout=30)
         assert parent.returncode == 1 and out == ""
         assert words in error
 
@@ -246,7 +246,7 @@ def test_output_follows_the_log(tmp_path):
         pid = pid_in(tmp_path / "dora.pid")
         os.rename(log, tmp_path / "dora.log.1")
         os.kill(pid, signal.SIGUSR2)
-        assert wait_until(lambda: log.exists() and fd(pid, 2) == str(log))
+        assert wait_until(lambda: log.exists() and fd(pid, 1) == fd(pid, 2) == str(log))
         check_detached(pid, tmp_path)
 
 

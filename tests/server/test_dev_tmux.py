@@ -143,13 +143,14 @@ def test_a_handler_asks_who_sits_there(folder):
         window.find("Name\\? ")
         window.type("Ann")
         assert answer(call) == '"hello Ann"'
-        assert "Name? Ann" in window.text(), "what is typed is seen"
+        window.find(r"Name\? Ann")  # what is typed is seen
         leave(window)
 
 
 def test_a_handlers_error_is_there_once_and_red(folder):
     with folder.serve() as window:
         assert "no shoes" in answer(calling(window, "/raise"))
+        window.find(r"(?m)^ +ValueError: no shoes")  # the last of it
         found = window.find(r"\033\[31m[^\033]*ValueError: no shoes[^\033]*"
                             r"app\.(py|php)[^\033]*(\033\[(39|0)m|\Z)", has_colours=True)
         text = found.group(0)

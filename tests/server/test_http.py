@@ -459,7 +459,7 @@ def test_idle_connections_are_closed():
     with Server({"p": python_pool("basic.py", workers=1)}, listen=LISTEN, idle_s=1) as server:
         with Web(server.http) as web:
             assert web.call("plain") == (200, "plain")
-            web.conn.sock.settimeout(5)
+            web.conn.sock.settimeout(20)
             assert web.conn.sock.recv(1) == b""
 
 
@@ -558,9 +558,9 @@ def wrk(server, path, script):
     lua = os.path.join(server.folder, "ask.lua")
     with open(lua, "w") as file:
         file.write(script)
-    done = subprocess.run([shutil.which("wrk"), "-t1", "-c16", "-d2s", "-s", lua,
-                           "http://%s%s" % (server.http, path)], capture_output=True, text=True,
-                          timeout=30)
+    done = subprocess.run([shutil.which("wrk"), "-t1", "-c16", "-d2s", "--timeout", "20s", "-s",
+                           lua, "http://%s%s" % (server.http, path)],
+                          capture_output=True, text=True, timeout=60)
     return done.stdout + done.stderr
 
 

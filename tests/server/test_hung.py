@@ -13,6 +13,7 @@ from support.server import HERE, Server, python_pool, wait_until
 
 C_APP = os.path.join(os.path.dirname(os.environ.get("DORA_BIN", "")), "tests", "stuck_app.so")
 PHP_APP = os.path.join(HERE, "apps", "stuck.php")
+TRIES = 4
 ADMIN = {"tcp": "127.0.0.1:0", "admin": "127.0.0.1:0"}
 
 
@@ -80,7 +81,8 @@ def test_a_pool_that_hangs_is_not_ready(tmp_path, where):
             with open(gates[0], "w"):
                 pass
             assert v1.code(conn.receive()[1]) == 0
-            assert ask(admin, "/readyz")[:2] == (200, "ok\n")
+            # Until the worker that is free has taken what waits.
+            assert wait_until(lambda: ask(admin, "/readyz")[:2] == (200, "ok\n"))
             with open(gates[1], "w"):
                 pass
             assert {v1.code(conn.receive()[1]) for _ in range(2)} == {0}
@@ -183,12 +185,19 @@ async def pid(param):
 
 def test_workers_under_load_are_not_taken_for_silent():
     """Between two tasks a worker is neither asleep nor at work, for a moment."""
-    with Server({"p": php_pool(workers=2, time_limit_ms=700)}) as server:
-        with v1.Conn(server.address) as conn:
-            end = time.monotonic() + 3.5
-            while time.monotonic() < end:
-                conn.send(b"".join(v1.request(v1.guid(), "/echo", 1) for _ in range(200)))
-                assert {v1.code(conn.receive()[1]) for _ in range(200)} == {0}
-            assert told(conn)["restarts"]["time_limit"] == 0
-            assert told(conn)["died"] == 0
-        assert server.stop() == 0
+    found = []
+    while not found or found[-1] != ({0}, 0, 0):
+        assert len(found) < TRIES, found
+        with Server({"p": php_pool(workers=2, time_limit_ms=700)}) as server:
+            codes, longest = set(), 0.0
+            with v1.Conn(server.address) as conn:
+                end = time.monotonic() + 3.5
+                while time.monotonic() < end:
+                    began = time.monotonic()
+                    conn.send(b"".join(v1.request(v1.guid(), "/echo", 1) for _ in range(200)))
+                    codes |= {v1.code(conn.receive()[1]) for _ in range(200)}
+                    longest = max(longest, time.monotonic() - began)
+                found.append((codes, told(conn)["restarts"]["time_limit"], told(conn)["died"]))
+            # Only where this machine has stood still one may have been.
+            assert longest > 0.35 or found[-1] == ({0}, 0, 0), (longest, found)
+            assert server.stop() == 0

@@ -70,10 +70,13 @@ def test_it_is_one_record_and_counted_as_an_error(server, pool, kind, ask):
     (record,) = records(server, guid)
     assert (record["v"], record["m"], record["code"]) == (5, WHY[kind], 100208)
     assert (record["api"], record["guid"], record["pool"], record["worker"]) == (api, guid, pool, 0)
-    now = Metrics(admin_of(server)).requests()
-    rose = {key: count - before.get(key, 0) for key, count in now.items()
-            if count != before.get(key, 0)}
-    assert rose == {(api, record["type"], "100208"): 1}
+
+    def rose():
+        now = Metrics(admin_of(server)).requests()
+        return {key: count - before.get(key, 0) for key, count in now.items()
+                if count != before.get(key, 0)}
+
+    assert wait_until(lambda: rose() == {(api, record["type"], "100208"): 1}), rose()
 
 
 @pytest.mark.parametrize("pool", ["py", "php", "loop"])

@@ -143,7 +143,7 @@ def test_the_short_one_is_not_ended_by_a_sweep_for_the_long(tmp_path):
         with v1.Conn(server.address) as conn:
             long = conn.ask("W_S", {"one": ("/long", 1.2)})
             for _ in range(3):
-                assert conn.call("/short", 30, timeout=10)["data"]["code"] == 100201
+                assert conn.call("/short", 30, timeout=30)["data"]["code"] == 100201
             assert ends(conn, [long])[long][0] == 0
         assert server.stop() == 0
 

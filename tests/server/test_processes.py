@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -73,7 +72,7 @@ def test_the_zygote_dies(server):
     zygote = next(pid for pid in server.everyone() if processes.title(pid) == "dora: zygote p")
     os.kill(zygote, signal.SIGKILL)
     assert wait_until(lambda: any(processes.title(pid) == "dora: zygote p" and pid != zygote
-                                  for pid in server.everyone()), 10)
+                                  for pid in server.everyone()))
     with v1.Conn(server.address) as conn:
         assert wait_until(lambda: v1.code(conn.call("/echo", 1)) == 0)
         assert wait_until(lambda: len(server.workers("p")) == 2)
@@ -91,7 +90,8 @@ def test_recycling_loses_nothing():
         load.stop()
         assert load.lost == load.twice == load.broken == 0
         assert set(load.codes) == {0}
-        assert not first & set(server.workers("p").values())
+        # Of two with one name, the old one that leaves and its successor, only one is seen.
+        assert wait_until(lambda: not any(map(processes.is_alive, first)))
         assert server.stop() == 0
 
 
@@ -121,7 +121,7 @@ def test_drain_under_load(number, tmp_path):
                 pass
             assert v1.code(slow.receive()[1]) == 0
         load.ended.set()
-        assert server.wait(10) == 0
+        assert server.wait(30) == 0
         load.stop()
         # A frame may be on its way while the server closes after lingering; no call that was
         # taken is without its reply, and none has two.
@@ -131,21 +131,20 @@ def test_drain_under_load(number, tmp_path):
         assert load.lost <= load.broken
         assert wait_until(lambda: all_gone(family))
         assert not pid_file.exists()
-        assert processes.shm_names() <= shm
+        # Those of other tests, which run beside this, come and go.
+        assert wait_until(lambda: processes.shm_names() <= shm), processes.shm_names() - shm
 
 
 def test_second_interrupt_stops_now():
     with Server({"p": python_pool("basic.py", workers=1)}) as server:
         family = server.everyone()
         with v1.Conn(server.address) as conn, v1.Conn(server.address) as other:
-            conn.send(v1.request(v1.guid(), "/sleep", 8000))
+            conn.send(v1.request(v1.guid(), "/sleep", 600000))
             wait_tasking(other, 1)
             server.signal(signal.SIGINT)
             assert wait_until(lambda: FINISHING in server.log())
             server.signal(signal.SIGINT)
-            began = time.monotonic()
-            server.wait(10)
-            assert time.monotonic() - began < 3
+            server.wait(30)
         assert wait_until(lambda: all_gone(family))
 
 

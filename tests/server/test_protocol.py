@@ -396,7 +396,7 @@ def test_depth_with_the_body_around(peer, levels, expected):
 def test_pairs_of_one_body(count, expected):
     """Values, Limits: 1048576 pairs in one body."""
     with Server({"p": python_pool("basic.py", workers=1)}, frame_bytes_max=67108864) as server, \
-            Peer(server.address) as peer:
+            Peer(server.address, seconds=60) as peer:
         body = value_body(b"a:%d:{%s}" % (count, b"i:0;N;" * count))
         assert code(peer.ask(GUID, body)) == expected
         assert server.stop() == 0

@@ -11,7 +11,7 @@ import pytest
 
 from support import v1
 from support.bytes import Peer, code, request, text
-from support.server import Server, python_pool, wait_until
+from support.server import Held, Server, python_pool, wait_until
 from support.web import Web
 
 GUID = b"0123456789abcdef0123456789abcdef"
@@ -221,14 +221,14 @@ def test_codes_that_handlers_raise(server, name, thrown):
 # Connection
 
 
-def test_a_draining_server_checks_in_the_documented_order():
+def test_a_draining_server_checks_in_the_documented_order(tmp_path):
     """Draining: faults of frames and requests as always; 100207 before what else would be said."""
     with Server({"p": python_pool("basic.py", workers=2)}, linger_ms=30000) as server, \
             Peer(server.address) as peer, Peer(server.address) as busy:
-        sleeper = v1.guid()
+        held = Held(tmp_path)
         with v1.Conn(server.address) as waiting:
-            waiting.send(v1.request(sleeper, "/sleep", 5000))
-            assert wait_until(lambda: b's:7:"running";i:1;' in peer.ask(GUID, stat()))
+            waiting.send(v1.request(v1.guid(), *held.api))
+            held.wait_begun()
             server.signal(signal.SIGTERM)
             assert wait_until(lambda: b's:8:"draining";b:1;' in peer.ask(GUID, stat()))
             echo = {b"one": (b"/echo", b"N;")}
@@ -248,6 +248,7 @@ def test_a_draining_server_checks_in_the_documented_order():
                 (b"{", 100006), (b'{"guid": "%s"}' % GUID, 100002), (stat(), 0)]
             for body, expected in rows:
                 assert code(peer.ask(GUID, body)) == expected, body
+            held.let_go()
             assert waiting.receive()[1]["data"]["code"] == 0
         peer.close()
         busy.close()

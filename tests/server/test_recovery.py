@@ -88,7 +88,7 @@ def test_workers_that_die_when_ready_are_started_slowly(tmp_path):
         wait_until(lambda: False, 1.0)
         assert server.log().count("exited with status 1") < 30
         (tmp_path / "die").unlink()
-        assert wait_until(lambda: calls(server.address, "/a").get("data") == 1)
+        assert wait_until(lambda: calls(server.address, "/a").get("data") == 1, 60), server.log()
 
 
 def test_a_stop_hook_that_hangs_is_ended(tmp_path):

@@ -40,7 +40,7 @@ def test_a_life(tmp_path):
         server.signal(signal.SIGHUP)
         reloading = manager.hear()
         assert reloading["RELOADING"] == "1"
-        assert 0 <= time.monotonic() - int(reloading["MONOTONIC_USEC"]) / 1e6 < 10
+        assert 0 <= time.monotonic() - int(reloading["MONOTONIC_USEC"]) / 1e6 < 60
         assert manager.hear()["STATUS"].endswith(", generation 2")
         app.write_text("no python")
         server.signal(signal.SIGHUP)
@@ -121,7 +121,7 @@ def test_the_watchdog_wants_every_lane(tmp_path):
                     wait_until(lambda: not select.select([manager.sock], [], [], 0.3)[0] or
                                manager.forget(), 2)
                     silent += not select.select([manager.sock], [], [], 0.7)[0]
-                manager.hear_until("WATCHDOG", 5)  # they go on, and so does it
+                manager.hear_until("WATCHDOG")  # they go on, and so does it
             assert silent == 3  # one for each lane: other threads do not count
             assert server.stop() == 0
             heard = manager.hear_until("STOPPING")

@@ -23,9 +23,14 @@ from support.server import (
 LOST = 100012
 
 
+SAMPLED = set()  # the trace ids of all tests
+
+
 def parent(sampled=True):
     """A new traceparent: (text, trace id, span id)."""
     trace, span = secrets.token_hex(16), secrets.token_hex(8)
+    if sampled:
+        SAMPLED.add(trace)
     return "00-%s-%s-%s" % (trace, span, "01" if sampled else "00"), trace, span
 
 
@@ -147,7 +152,7 @@ def test_accepted_work_is_answered_before_it_runs(collector, conn):
     assert conn.receive()[1]["code"] == 100001
     call, queue, handler = named(collector.of(trace, 3))
     assert call.attributes["dora.type"] == "AN_S" and call.status == {}
-    assert handler.end - handler.start >= 100 * 10**6 > call.end - call.start
+    assert handler.end - handler.start >= 100 * 10**6 and call.end < handler.end
 
 
 def test_a_call_that_is_sent_again_says_so(collector, conn):
@@ -209,7 +214,8 @@ def test_what_is_not_sampled_has_no_spans(server, collector, conn, text):
     other, trace, _ = parent()
     conn.call("/echo", trace=other)
     collector.of(trace, 3)
-    assert len(collector.spans) == before + 3
+    # Those of earlier tests may come late.
+    assert {one.trace for one in collector.spans[before:]} <= SAMPLED
 
 
 def test_names_that_are_no_text_are_written_so_that_json_has_them(collector, conn):

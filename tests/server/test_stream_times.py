@@ -18,6 +18,7 @@ from support.server import program
 
 PART, PROGRESS, RESULT = 100013, 100014, 0
 STEP_S = 0.25
+TRIES = 3
 # What the server says of each api: (how long it is silent before, what it says).
 SCRIPTS = {
     "/call": [(0, RESULT)],
@@ -156,10 +157,14 @@ CALLERS = {"python": by_python, "asyncio": by_asyncio, "php": by_php, "program":
 
 @pytest.mark.parametrize("cases", [OVER, NOT_OVER], ids=["over", "not_over"])
 def test_each_time_is_the_same_for_all(talker, cases):
+    """Where this machine stands still for so long a time is over that should not be: then once
+    more."""
     asked = [(who, *case) for who in CALLERS for case in cases
              if who != "program" or case[2] == 0]
-    with concurrent.futures.ThreadPoolExecutor(len(asked)) as threads:
-        found = [threads.submit(CALLERS[who], talker.address, name, options, pause)
-                 for who, name, options, pause, _ in asked]
-        told = [(*one[:4], answer.result()) for one, answer in zip(asked, found)]
-    assert told == asked
+    found = []
+    while not found or found[-1] != asked:
+        assert len(found) < TRIES, [one for one in found[-1] if one not in asked]
+        with concurrent.futures.ThreadPoolExecutor(len(asked)) as threads:
+            answers = [threads.submit(CALLERS[who], talker.address, name, options, pause)
+                       for who, name, options, pause, _ in asked]
+            found.append([(*one[:4], answer.result()) for one, answer in zip(asked, answers)])

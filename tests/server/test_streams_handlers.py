@@ -12,6 +12,7 @@ from support.json_conn import JsonConn
 from support.server import HERE, Server, python_pool, wait_until
 
 KINDS = ["python", "async", "plain", "php"]
+TRIES = 3
 CANCELLED, DIED, HANDLER, TOO_LARGE = 100211, 100200, 100208, 100206
 
 
@@ -261,8 +262,11 @@ def test_nothing_is_left_of_many(kind, tmp_path):
             assert wait_until(lambda: tasks(server) == 0)
             return processes.rss_bytes(pid) // 1024
         some(100)
-        before = some(20)
-        assert some(200) - before < 2048
+        found = []
+        while not found or found[-1] >= 2048:
+            assert len(found) < TRIES, found  # what is left of each is left each time
+            before = some(20)
+            found.append(some(200) - before)
         assert server.workers() and pid in server.workers().values()
 
 

@@ -139,7 +139,7 @@ def test_first_part_comes_before_the_last_is_made(server):
 def test_client_that_leaves_ends_its_handler(server):
     conn, answer = open_stream(server, "/endless")
     assert json.loads(answer.readline()) == {"part": 0}
-    assert running(server) == 1
+    assert wait_until(lambda: running(server) == 1)
     answer.close()
     conn.close()
     assert wait_until(lambda: running(server) == 0)

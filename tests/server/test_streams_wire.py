@@ -293,7 +293,7 @@ def test_end_of_the_connection_ends_its_streams(server):
         for _ in range(3):
             streams.begin(conn, "/endless", window=1024)
         conn.receive()
-        assert stat(server)["tasking_num"] == 3
+        assert wait_until(lambda: stat(server)["tasking_num"] == 3)
     assert wait_until(lambda: stat(server)["tasking_num"] == 0)
 
 

@@ -15,6 +15,7 @@ from support import v1, web
 from support.server import Server, environment, program, python_pool, wait_until
 
 LISTEN = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}
+TRIES = 3
 LONG = 20  # seconds that nothing here may take
 
 
@@ -86,25 +87,36 @@ def test_what_no_worker_has_begun_does_not_run(tmp_path):
 def test_a_form_gets_what_there_is(server, held):
     """Of many apis those that have ended have their results."""
     param, mark, let_go = held
-    params = {"guid": v1.guid(), "timeout": 700,
-              "api": {"quick": {"name": "/echo", "param": 5},
-                      "slow": {"name": "/wait", "param": param}}}
+    api = {"quick": {"name": "/echo", "param": 5}, "slow": {"name": "/wait", "param": param}}
     with web.Web(server.http, LONG) as conn:
-        status, body = conn.form("/api/multisync", params)
-        assert (status, body["code"]) == (200, 0)
-        assert body["data"]["quick"]["data"] == 5
-        assert body["data"]["slow"]["code"] == 100009
+        found = []
+        while not found or found[-1] != (5, 100009):
+            assert len(found) < TRIES, found  # where this machine stands still both are late
+            status, body = conn.form("/api/multisync", {
+                "guid": v1.guid(), "timeout": 700, "api": api})
+            assert (status, body["code"]) == (200, 0)
+            found.append((body["data"]["quick"]["data"], body["data"]["slow"]["code"]))
         let_go()
         assert wait_until(lambda: running(server) == 0)
         assert conn.call("/echo", 8) == (200, 8)
 
 
+def given_up(conn, param):
+    """The guid of a call that has begun and whose caller's time is over. Where this machine stands
+    still it may not have begun in that time: then once more."""
+    found = []
+    while not found or found[-1] != (504, 100009):
+        assert len(found) < TRIES, found
+        guid = v1.guid()
+        status, body = conn.call("/wait", param, "?timeout=700&attempt=0", X_Dora_Guid=guid)
+        found.append((status, body["error"]["code"]))
+    return guid
+
+
 def test_the_late_result_is_kept_for_repeats(server, held):
     param, mark, let_go = held
-    guid = v1.guid()
     with web.Web(server.http, LONG) as conn:
-        first = conn.call("/wait", param, "?timeout=700&attempt=0", X_Dora_Guid=guid)
-        assert first[0] == 504 and first[1]["error"]["code"] == 100009
+        guid = given_up(conn, param)
         # A repeat joins it, and has a time of its own.
         second = conn.call("/wait", param, "?timeout=200&attempt=1", X_Dora_Guid=guid)
         assert second[0] == 504 and second[1]["error"]["code"] == 100009
@@ -117,7 +129,6 @@ def test_the_late_result_is_kept_for_repeats(server, held):
 def test_one_joins_and_the_first_gives_up(server, held):
     """The call goes on for whoever still waits."""
     param, mark, let_go = held
-    guid = v1.guid()
     found = []
 
     def join():
@@ -126,8 +137,7 @@ def test_one_joins_and_the_first_gives_up(server, held):
 
     with web.Web(server.http, LONG) as conn:
         joiner = threading.Thread(target=join)
-        status, body = conn.call("/wait", param, "?timeout=700&attempt=0", X_Dora_Guid=guid)
-        assert (status, body["error"]["code"]) == (504, 100009)
+        guid = given_up(conn, param)
         joiner.start()
         let_go()
         joiner.join(LONG)

@@ -156,8 +156,8 @@ def test_one_that_hangs_is_ended(site):
         site.python("two", site.gate)
         assert "not ready after upgrade_timeout_ms (700), and was ended" in server.refusal()
         assert value(server, "/version") == "one"
-        assert not [pid for pid in processes.descendants(server.pid)
-                    if processes.title(pid) == "dora: master"]
+        assert wait_until(lambda: not [pid for pid in processes.descendants(server.pid)
+                                       if processes.title(pid) == "dora: master"])
 
 
 def test_a_program_that_cannot_run_changes_nothing(site, tmp_path):

@@ -13,7 +13,7 @@ from support.server import Server, program, python_pool
 
 PYTHON = """
 import sys, threading, json, dora
-client = dora.Client(sys.argv[1], wait=2, timeout=3)
+client = dora.Client(sys.argv[1], wait=60, timeout=90)
 counts, errors, over = [0] * 4, [], threading.Event()
 def work(at):
     while not over.is_set():
@@ -44,7 +44,7 @@ async def work(client, at, over):
         counts[at] += 1
 async def main():
     over = asyncio.Event()
-    async with dora.AsyncClient(sys.argv[1], wait=2, timeout=3) as client:
+    async with dora.AsyncClient(sys.argv[1], wait=60, timeout=90) as client:
         tasks = [asyncio.ensure_future(work(client, at, over)) for at in range(4)]
         while await asyncio.to_thread(sys.stdin.readline):
             until = [count + 20 for count in counts]
@@ -56,7 +56,7 @@ asyncio.run(main())
 print(json.dumps(errors))
 """
 PHP = """
-$client = new Dora\\Client($argv[1], ['wait' => 2, 'timeout' => 3.0]);
+$client = new Dora\\Client($argv[1], ['wait' => 60, 'timeout' => 90.0]);
 $errors = [];
 stream_set_blocking(STDIN, false);
 for ($count = 0, $until = 0; !feof(STDIN); $count++) {
@@ -131,7 +131,7 @@ def call_command(address, *options):
 
 def test_a_call_waits_for_a_server_that_starts(tmp_path):
     path = str(tmp_path / "socket")
-    with started(call_command("unix:" + path, "--wait", "10", "--timeout=20")) as waiting:
+    with started(call_command("unix:" + path, "--wait", "60", "--timeout=90")) as waiting:
         with Server({"py": python_pool("basic.py", workers=1)},
                     listen={"tcp": "127.0.0.1:0", "unix": path}):
             assert waiting.stdout.readline() == "7\n"

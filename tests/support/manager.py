@@ -17,13 +17,13 @@ class Manager:
         if watchdog_ms:
             self.names["WATCHDOG_USEC"] = str(watchdog_ms * 1000)
 
-    def hear(self, seconds=10):
+    def hear(self, seconds=30):
         """The next message as a dict."""
         if not select.select([self.sock], [], [], seconds)[0]:
             raise TimeoutError("nothing was said")
         return dict(line.split("=", 1) for line in self.sock.recv(4096).decode().split("\n"))
 
-    def hear_until(self, name, seconds=15):
+    def hear_until(self, name, seconds=30):
         """The messages up to one with `name`, which is the last."""
         heard, end = [], time.monotonic() + seconds
         while time.monotonic() < end:
