@@ -12,7 +12,7 @@ import pytest
 from support import v1
 from support.access import TOKENS, Frames, Http, access, digest, hello
 from support.metrics import admin_of
-from support.server import Server, program, python_pool, wait_until
+from support.server import Server, asking, python_pool, wait_until
 
 NOT_PERMITTED = 100205
 RULES = [
@@ -233,7 +233,7 @@ def test_an_address_that_a_proxy_speaks_for_is_none(server):
 
 
 def run(*words, **env):
-    return subprocess.run([program(), *words], capture_output=True, text=True, timeout=30,
+    return subprocess.run(asking(*words), capture_output=True, text=True, timeout=30,
                           env={**os.environ, **env})
 
 
@@ -253,14 +253,14 @@ def test_tools_take_a_token_from_a_file_or_the_environment(server, tmp_path):
 
 
 def test_clients_say_who_calls(server):
-    with dora.Client(server.address, token=TOKENS["shop"]) as shop:
+    with dora.Client(server.address, token=TOKENS["shop"], timeout=60) as shop:
         assert [shop.call("/shop/list", i)["caller"] for i in range(3)] == ["shop"] * 3
         with pytest.raises(dora.NotRunError, match="/stock/count") as caught:
             shop.call("/stock/count")
         assert caught.value.code == NOT_PERMITTED
-    with dora.Client("unix:" + server.unix, token=TOKENS["shop"]) as shop:
+    with dora.Client("unix:" + server.unix, token=TOKENS["shop"], timeout=60) as shop:
         assert shop.call("/shop/list")["caller"] == "shop"
-    with dora.Client(server.address, token="wrong") as wrong:
+    with dora.Client(server.address, token="wrong", timeout=60) as wrong:
         for _ in range(2):
             with pytest.raises(dora.Error) as caught:
                 wrong.call("/stock/count")
@@ -271,7 +271,7 @@ def test_clients_say_who_calls(server):
 
 async def ask(address, token, count):
     import asyncio
-    async with dora.AsyncClient(address, token=token, connections=2) as client:
+    async with dora.AsyncClient(address, token=token, connections=2, timeout=60) as client:
         return await asyncio.gather(*(client.call("/shop/list", i) for i in range(count)),
                                     return_exceptions=True)
 

@@ -10,7 +10,7 @@ import pytest
 from support import v1
 from support.metrics import admin_of, ask
 from support.reload import Site, reload_wait
-from support.server import HERE, Server, environment, program, python_pool, wait_until
+from support.server import HERE, Server, asking, environment, python_pool, wait_until
 
 C_APP = os.path.join(os.path.dirname(os.environ.get("DORA_BIN", "")), "tests", "described_app.so")
 KEYS = ["name", "pool", "language", "fallback", "summary", "param", "result", "time_limit_ms",
@@ -30,7 +30,7 @@ def summaries(server):
 
 def run(*arguments):
     """(status, stdout, stderr) of the program."""
-    done = subprocess.run([program(), *arguments], env=environment(), capture_output=True,
+    done = subprocess.run(asking(*arguments), env=environment(), capture_output=True,
                           text=True, timeout=60, stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout, done.stderr
 

@@ -7,13 +7,14 @@ import subprocess
 import pytest
 
 from support.metrics import admin_of
-from support.server import Server, environment, program, python_pool
+from support.server import Server, asking, environment, python_pool
 
+TRIES = 5
 LISTEN = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0", "admin": "127.0.0.1:0"}
 
 
 def errors_of(*arguments):
-    return subprocess.run([program(), *arguments], env=environment(), capture_output=True,
+    return subprocess.run(asking(*arguments), env=environment(), capture_output=True,
                           text=True, timeout=60, stdin=subprocess.DEVNULL).stderr
 
 
@@ -42,10 +43,14 @@ def test_a_call_of_no_api_names_none_where_commands_are_not_taken():
 
 @pytest.mark.parametrize("arguments", [["call", "/said"], ["apis"], ["stat"], ["reload"]])
 def test_the_port_of_http_is_told_from_that_of_frames(server, arguments):
+    """Unless the server takes so long to say it that this is not waited for: then once more."""
+    told = "; HTTP is spoken there: give the port behind tcp= in the server's ready line\n"
     for port in (server.http, admin_of(server)):
-        said = errors_of(arguments[0], port, *arguments[1:], "--timeout", "0.2")
-        assert said.endswith("; HTTP is spoken there: give the port behind tcp= in the server's "
-                             "ready line\n") and said.count("\n") == 1
+        found = []
+        while not found or not found[-1].endswith(told):
+            assert len(found) < TRIES, found
+            found.append(errors_of(arguments[0], port, *arguments[1:], "--timeout", "0.2"))
+            assert found[-1].count("\n") == 1, found
 
 
 @pytest.mark.parametrize("name", ["users.py", "products.php", "hello.so"])

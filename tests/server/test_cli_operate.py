@@ -15,12 +15,12 @@ import termios
 import pytest
 
 from support import processes, v1
-from support.server import Server, environment, program, python_pool, wait_until
+from support.server import Server, asking, environment, program, python_pool, wait_until
 
 
 def run(*arguments, **more):
     """(status, stdout, stderr) of the program."""
-    done = subprocess.run([program(), *arguments], env=environment(), capture_output=True,
+    done = subprocess.run(asking(*arguments), env=environment(), capture_output=True,
                           text=True, timeout=60, stdin=subprocess.DEVNULL, **more)
     return done.returncode, done.stdout, done.stderr
 

@@ -13,7 +13,7 @@ import pytest
 import dora
 from support import tls, v1
 from support.door import Door
-from support.server import Server, program, python_pool
+from support.server import Server, asking, python_pool
 
 try:
     import uvloop
@@ -25,7 +25,7 @@ NOT_RUN = 100010
 PHP = """
 [$_, $node, $options] = $argv;
 try {
-    $client = new Dora\\Client($node, json_decode($options, true));
+    $client = new Dora\\Client($node, json_decode($options, true) + ['timeout' => 60]);
     echo json_encode($client->call('/echo', 7));
 } catch (Throwable $e) {
     echo json_encode([$e->getCode(), $e->getMessage()]);
@@ -42,7 +42,7 @@ def told(error):
 
 def by_python(node, options):
     try:
-        with dora.Client(node, **options) as client:
+        with dora.Client(node, **{"timeout": 60, **options}) as client:
             return client.call("/echo", 7)
     except (dora.Error, ValueError) as error:
         return told(error)
@@ -55,7 +55,7 @@ def run(coroutine, new_loop=asyncio.new_event_loop):
 
 def by_asyncio(node, options, new_loop=asyncio.new_event_loop):
     async def call():
-        async with dora.AsyncClient(node, **options) as client:
+        async with dora.AsyncClient(node, **{"timeout": 60, **options}) as client:
             return await client.call("/echo", 7)
     try:
         return run(call(), new_loop)
@@ -80,7 +80,7 @@ def by_program(node, options):
     flags = []
     for name, value in options.items():
         flags += ["--" + name.replace("_", "-"), str(value)]
-    done = subprocess.run([program(), "call", node, "/echo", "7", *flags],
+    done = subprocess.run(asking("call", node, "/echo", "7", *flags),
                           capture_output=True, text=True, timeout=60)
     if done.returncode == 0:
         return json.loads(done.stdout)
@@ -202,7 +202,7 @@ def test_a_node_file_says_which_nodes_speak_it(server, certificates, by, tmp_pat
 
 def test_the_environment_says_what_no_flag_does(server, certificates):
     node = "tls://" + tls.address_of(server)
-    done = subprocess.run([program(), "stat", "--check", node], capture_output=True, text=True,
+    done = subprocess.run(asking("stat", "--check", node), capture_output=True, text=True,
                           timeout=60, env={**os.environ, "DORA_TLS_CA": certificates.ca})
     assert (done.returncode, done.stdout) == (0, "ok\n")
 

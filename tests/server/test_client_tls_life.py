@@ -303,7 +303,8 @@ def test_no_call_of_a_client_fails_while_certificates_change(certificates, tmp_p
 
 PAGE = """<?php
 try {
-    $client = new Dora\\Client($_SERVER['HTTP_NODE'], json_decode($_SERVER['HTTP_OPTIONS'], true));
+    $options = json_decode($_SERVER['HTTP_OPTIONS'], true) + ['timeout' => 20];
+    $client = new Dora\\Client($_SERVER['HTTP_NODE'], $options);
     echo json_encode([getmypid(), $client->call('/public/ping', 7)['caller']]);
 } catch (Dora\\Exception $e) {
     echo json_encode([getmypid(), $e->getCode()]);

@@ -12,7 +12,7 @@ import pytest
 
 from support import processes, v1
 from support.container import Container, inside, wait_for_first
-from support.server import HERE, environment, program, python_pool, wait_until
+from support.server import HERE, asking, environment, program, python_pool, wait_until
 
 LEAVING = python_pool("leaving.py", workers=2)
 STORM = 500
@@ -145,7 +145,7 @@ def test_a_normal_user_with_a_root_to_read_is_enough(tmp_path, log):
         with v1.Conn(server.address) as conn:
             assert result(conn.call("/echo", 1)) == 1
             assert v1.code(conn.call("/php/echo", 1)) == 0
-        looked = server.run(program(), "stat", server.address, "--check")
+        looked = server.run(*asking("stat", server.address, "--check"))
         assert (looked.returncode, looked.stdout) == (0, "ok\n"), looked.stderr
         assert server.stop() == 0
         said = server.process.stdout.read().decode() if log == "/dev/stdout" else server.log()

@@ -9,7 +9,7 @@ import pytest
 
 from support import processes, v1
 from support.metrics import Metrics, admin_of, ask
-from support.server import Server, environment, program, python_pool, wait_until
+from support.server import Server, asking, environment, python_pool, wait_until
 
 LOOP = "a crash loop: its processes have ended by themselves"
 
@@ -96,7 +96,7 @@ class Scene:
         os.unlink(self.broken)
 
     def dora(self, *arguments):
-        return subprocess.run([program(), *arguments, self.server.address], capture_output=True,
+        return subprocess.run(asking(*arguments, self.server.address), capture_output=True,
                               text=True, env=environment(), timeout=30)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from support import processes
 from support.reload import RELOADED, value
-from support.server import program, wait_until
+from support.server import asking, program, wait_until
 from support.tmux import Tmux
 
 APP = {
@@ -86,7 +86,7 @@ def folder(request, tmp_path):
 
 def calling(window, name):
     """A `dora call` in another window."""
-    return subprocess.Popen([program(), "call", window.address, name], text=True,
+    return subprocess.Popen(asking("call", window.address, name), text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

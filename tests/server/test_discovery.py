@@ -13,7 +13,7 @@ from support.door import Door
 from support.metrics import admin_of, ask
 from support.monitor import Monitor
 from support.redis import RedisServer
-from support.server import ROOT, Server, environment, program, python_pool, wait_until
+from support.server import ROOT, Server, asking, environment, program, python_pool, wait_until
 
 SET = "dora.serverlist"
 LOST_S = 1.0  # a call that waited for a Redis would take longer
@@ -383,7 +383,7 @@ def test_numbers_for_people_and_prometheus(redis):
         assert 'dora_discovery_joined{redis="redis://127.0.0.1:1"} 0\n' in text
         assert re.search(r'dora_discovery_failures_total\{redis="redis://127.0.0.1:1"\} [1-9]',
                          text)
-        done = subprocess.run([program(), "stat", server.address], capture_output=True, text=True,
+        done = subprocess.run(asking("stat", server.address), capture_output=True, text=True,
                               env=environment())
         assert re.search(r"^%s: joined as %s, \d+ beats, 0 failures$" % (
             re.escape(redis.url), re.escape(server.address)), done.stdout, re.M)

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from support import metrics, v1
-from support.server import Server, environment, program, python_pool, wait_until
+from support.server import Server, asking, environment, python_pool, wait_until
 
 PYTHON = """
 import time
@@ -94,7 +94,7 @@ def test_a_leak_has_a_name(kind, pool_of):
         assert page.one("dora_api_grown_bytes", pool="p", api="/leak") == left
         assert page.one("dora_api_grown_calls", pool="p", api="/leak") == calls
         assert page.one("dora_api_grown_bytes", pool="p", api="/steady") < LEAK / 16
-        said = subprocess.run([program(), "stat", server.address], env=environment(),
+        said = subprocess.run(asking("stat", server.address), env=environment(),
                               capture_output=True, text=True, timeout=60)
         line = r"pool p: workers grow in calls of /leak: by 10\d\d\.\d KiB each, "
         assert re.search(line, said.stdout), said

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from support import v1
-from support.server import Server, environment, program, python_pool, wait_until
+from support.server import Server, asking, environment, python_pool, wait_until
 
 # A title, a cleared screen, a carriage return, a line of its own, an order from right to left, a
 # separator of lines, a control of C1, DEL.
@@ -114,7 +114,7 @@ def test_names_in_stat_and_top(server):
         assert len(api.encode()) <= 255
         assert api.startswith("/sleep/中文 x\\x1b]0;pwned\\x07")
         for arguments in (["top", "--once"], ["stat"], ["stat", "--json"]):
-            done = subprocess.run([program(), *arguments, server.address], env=environment(),
+            done = subprocess.run(asking(*arguments, server.address), env=environment(),
                                   capture_output=True, timeout=30)
             assert done.returncode == 0, done.stderr
             assert not steering(done.stdout), done.stdout
@@ -122,7 +122,7 @@ def test_names_in_stat_and_top(server):
 
 
 def run(*arguments):
-    return subprocess.run([program(), *arguments], env=environment(), capture_output=True,
+    return subprocess.run(asking(*arguments), env=environment(), capture_output=True,
                           timeout=30)
 
 

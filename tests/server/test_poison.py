@@ -12,7 +12,7 @@ import dora
 
 from support import v1
 from support.metrics import Metrics, admin_of, ask
-from support.server import Server, environment, program, python_pool, wait_until
+from support.server import Server, asking, environment, python_pool, wait_until
 
 POISON = 100212
 TEXT = "refused: this call has ended workers"
@@ -97,7 +97,7 @@ class Scene:
         assert wait_until(lambda: self.log().count("worker process") >= count)
 
     def dora(self, *arguments):
-        return subprocess.run([program(), *arguments], capture_output=True, text=True,
+        return subprocess.run(asking(*arguments), capture_output=True, text=True,
                               env=environment(), timeout=60)
 
 
@@ -218,7 +218,7 @@ def test_a_repeat_gets_the_reply_that_its_call_had(scene):
 
 def test_clients_do_not_send_it_again(scene):
     scene.make()
-    with dora.Client(scene.server.address, retry=3, wait=5.0) as client:
+    with dora.Client(scene.server.address, retry=3, wait=5.0, timeout=60) as client:
         for count in (1, 2):
             with pytest.raises(dora.NotRunError) as caught:
                 client.call("/end", scene.param)
@@ -226,7 +226,7 @@ def test_clients_do_not_send_it_again(scene):
             assert scene.poison()[0]["refused"] == count
 
     async def run():
-        async with dora.AsyncClient(scene.server.address, retry=3, wait=5.0) as other:
+        async with dora.AsyncClient(scene.server.address, retry=3, wait=5.0, timeout=60) as other:
             await other.call("/end", scene.param)
 
     with pytest.raises(dora.NotRunError) as caught:
@@ -245,7 +245,8 @@ def test_clients_do_not_take_it_to_another_server(scene):
         with open(scene.spare, "w"):
             pass  # where it runs, it ends well
         took = refused = 0
-        with dora.Client("%s,%s" % (scene.server.address, second.address), retry=3) as client:
+        with dora.Client("%s,%s" % (scene.server.address, second.address), retry=3,
+                         timeout=60) as client:
             while took == 0 or refused == 0:
                 try:
                     assert client.call("/end", scene.param) == "spared"

@@ -12,7 +12,7 @@ from support import v1
 from support.gate import Gate, app, number_of, queued, served  # noqa: F401: app is a fixture
 from support.json_conn import JsonConn
 from support.metrics import Metrics, admin_of
-from support.server import HERE, Server, environment, program, python_pool, wait_until
+from support.server import HERE, Server, asking, environment, program, python_pool, wait_until
 from support.web import Web
 
 WORDS = ["low", "normal", "high"]
@@ -69,7 +69,7 @@ def by_json(server, word):
 
 
 def by_command(server, word):
-    done = subprocess.run([program(), "call", server.address, "/py/priority", "--priority", word],
+    done = subprocess.run(asking("call", server.address, "/py/priority", "--priority", word),
                           capture_output=True, text=True, env=environment(), timeout=30)
     return done.stdout.strip().strip('"')
 
@@ -276,7 +276,7 @@ def test_what_has_been_done_is_told_by_priority(app, tmp_path):
     doors = {"tcp": "127.0.0.1:0", "admin": "127.0.0.1:0"}
     with served(app, listen=doors) as server, v1.Conn(server.address) as conn:
         def line():
-            done = subprocess.run([program(), "stat", server.address], capture_output=True,
+            done = subprocess.run(asking("stat", server.address), capture_output=True,
                                   text=True, env=environment(), timeout=30)
             return [each for each in done.stdout.splitlines() if "priority" in each]
         assert v1.code(conn.call("/count")) == 0

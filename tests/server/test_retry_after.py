@@ -101,7 +101,7 @@ def test_json_and_http_say_it_too(full):
 
 
 def test_python_has_it_on_the_error(full):
-    client = dora.Client(full.server.address)
+    client = dora.Client(full.server.address, timeout=60)
     for ask in (client.call, client.send, client.submit):
         with pytest.raises(dora.NotRunError) as caught:
             ask("/echo", 1)
@@ -120,7 +120,7 @@ def test_python_has_it_on_the_error(full):
 
 def test_async_python_has_it_on_the_error(full):
     async def main():
-        async with dora.AsyncClient(full.server.address) as client:
+        async with dora.AsyncClient(full.server.address, timeout=60) as client:
             for ask in (client.call, client.send, client.submit):
                 with pytest.raises(dora.NotRunError) as caught:
                     await ask("/echo", 1)
@@ -138,7 +138,7 @@ def test_a_call_that_may_wait_comes_again_when_there_is_room(tmp_path, kind):
         given = []
 
         async def call():
-            async with dora.AsyncClient(full.server.address) as client:
+            async with dora.AsyncClient(full.server.address, timeout=60) as client:
                 given.append(await client.call("/echo", 7, timeout=60, wait=50))
 
         def run():
@@ -205,7 +205,7 @@ def test_another_node_is_asked_before_one_is_waited_for(full):
 @pytest.mark.parametrize("said", [None, 0, -1, "5", 2 ** 40])
 def test_what_no_server_says_is_not_believed(said):
     node = Refusing(said)
-    client = dora.Client(node.address)
+    client = dora.Client(node.address, timeout=60)
     with pytest.raises(dora.NotRunError) as caught:
         client.call("/echo", 1)
     assert caught.value.retry_after_ms == (30000 if said == 2 ** 40 else None)

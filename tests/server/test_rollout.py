@@ -11,7 +11,7 @@ import pytest
 
 from support import metrics, v1
 from support.reload import Site, ask, is_alone, stop, titles, value, zygote_of, zygotes
-from support.server import Server, environment, program, wait_until
+from support.server import Server, asking, environment, program, wait_until
 
 ROLLOUT = ["state", "generation", "ms", "watch_s", "canary_percent", "text", "ahead", "back",
            "replaced", "pools"]
@@ -126,7 +126,7 @@ def test_its_part_of_the_calls(site):
             assert now["state"] == "watching" and now["generation"] == 2
             assert now["pools"]["p"]["new"]["calls"] == got.count("two")
             assert now["pools"]["p"]["old"]["calls"] == got.count("one")
-            told = subprocess.run([program(), "stat", server.address], env=environment(),
+            told = subprocess.run(asking("stat", server.address), env=environment(),
                                   capture_output=True, text=True, timeout=60)
             assert "reload: generation 2 is watched, " in told.stdout, told
             assert "with 20 %% of the calls; pool p: new %d calls" % got.count("two") in told.stdout

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from support import v1
-from support.server import HERE, Server, environment, program, python_pool, wait_until
+from support.server import HERE, Server, asking, environment, python_pool, wait_until
 
 C_APP = os.path.join(os.path.dirname(os.environ.get("DORA_BIN", "")), "tests", "overrun_app.so")
 LATE = "the handler ran past its time limit: time_limit of %s (0.15 s)"
@@ -66,7 +66,7 @@ def overrun(conn, name, param):
 
 def running_tasks(server):
     """What `dora stat --running` prints."""
-    done = subprocess.run([program(), "stat", server.address, "--running"], env=environment(),
+    done = subprocess.run(asking("stat", server.address, "--running"), env=environment(),
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout

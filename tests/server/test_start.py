@@ -9,11 +9,11 @@ import time
 import pytest
 
 from support import processes, v1
-from support.server import Server, environment, program, python_pool, wait_until
+from support.server import Server, asking, environment, program, python_pool, wait_until
 
 
 def dora(*argv, **more):
-    return subprocess.run([program(), *argv], capture_output=True, text=True, timeout=30,
+    return subprocess.run(asking(*argv), capture_output=True, text=True, timeout=30,
                           env=environment(), **more)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import dora
 from support import v1
-from support.server import HERE, Server, environment, program, python_pool, wait_until
+from support.server import HERE, Server, asking, environment, python_pool, wait_until
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -75,7 +75,7 @@ def test_a_handler_may_give_another_one(client, api):
 
 @pytest.mark.parametrize("form", [["--trace", PARENT], ["--trace=" + PARENT]])
 def test_the_command_line_gives_one(server, form):
-    done = subprocess.run([program(), "call", server.address, "/py/trace", *form],
+    done = subprocess.run(asking("call", server.address, "/py/trace", *form),
                           capture_output=True, text=True, env=environment(), timeout=30)
     assert done.stdout.strip() == '"%s"' % PARENT, done.stderr
 

@@ -8,7 +8,7 @@ import pytest
 
 from support import openapi, v1
 from support.metrics import admin_of, ask
-from support.server import Server, environment, program
+from support.server import Server, asking, environment, program
 from support.web import Web
 
 APP = """<?php
@@ -111,7 +111,7 @@ def call(server, name, param):
 
 def dora_call(address, name, param):
     """(status, stdout, stderr) of `dora call`."""
-    done = subprocess.run([program(), "call", address, name, json.dumps(param)],
+    done = subprocess.run(asking("call", address, name, json.dumps(param)),
                           env=environment(), capture_output=True, text=True, timeout=60,
                           stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout, done.stderr

@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-from .server import HERE, Server, environment, program
+from .server import HERE, Server, asking, environment, program
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0,
                                 reason="only root can start processes as other users")
@@ -55,7 +55,7 @@ def serve(folder, pools, **config):
 
 def dora(*argv, as_user=None):
     words = ["setpriv", "--reuid", as_user, "--regid", as_user, "--clear-groups"] if as_user else []
-    return subprocess.run([*words, program(), *argv], env=environment(), capture_output=True,
+    return subprocess.run([*words, *asking(*argv)], env=environment(), capture_output=True,
                           text=True, timeout=30)
 
 

@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 _LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
+ASKING = ("call", "stat", "apis", "forgive", "reload")
 KEPT_CALL_BYTES = 40  # beside the reply
 KEPT_BYTES_MAX = 64 << 20  # of all replies
 
@@ -28,6 +29,15 @@ def program():
     if not os.path.exists(found):
         raise FileNotFoundError("no dora program: set DORA_BIN (tests/run.sh does)")
     return found
+
+
+def asking(command, *arguments):
+    """The words of a `dora` command that asks a server. Three seconds, its own time for that, are
+    little where this machine stands still; one that says how long it waits has its way."""
+    is_told = any(str(one).startswith(("--timeout", "--wait", "--idle", "--stream", "--help"))
+                  for one in arguments)
+    more = ["--timeout=60"] if command in ASKING and not is_told else []
+    return [program(), command, *more, *arguments]
 
 
 def environment():
