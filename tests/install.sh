@@ -147,7 +147,7 @@ serves()
     env -u LD_LIBRARY_PATH "$prefix/bin/dora" serve "$prefix/orders.so" --port 0 --workers 2 \
         >"$prefix/ready" 2>"$prefix/serve.log" &
     server=$!
-    IFS= read -r -t 20 line <"$prefix/ready"
+    IFS= read -r -t 60 line <"$prefix/ready"
     address=${line#*tcp=}
     address=${address%% *}
     [ "$("$prefix/bin/dora" call "$address" /order/total '{"user": 7}' | tr -d ' \n')" = \

@@ -130,7 +130,8 @@ run_planted()
     local program passed=0 failed=0 log=$1/planted.log
     for program in "$1"/tests/test_*"$filter"*; do
         [ -f "$1/tests/planted.so" ] && [ -x "$program" ] && [ -f "$program" ] || continue
-        if DORA_PLANT=3 LD_PRELOAD=$1/tests/planted.so timeout -k 5 60 "$program" >"$log" 2>&1; then
+        if DORA_PLANT=3 LD_PRELOAD=$1/tests/planted.so \
+            timeout -k 5 240 "$program" >"$log" 2>&1; then
             passed=$((passed + 1))
         else
             failed=$((failed + 1))

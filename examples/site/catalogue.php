@@ -55,7 +55,7 @@ $app->api('/product/get', function (array $param): array {
     if (!is_int($id) || !isset(PRODUCTS[$id])) {
         throw new Dora\HandlerException('no such product', 404);
     }
-    usleep(1000 * max(0, min(500, (int) ($param['wait_ms'] ?? 0))));
+    usleep(1000 * max(0, min(1000, (int) ($param['wait_ms'] ?? 0))));
     return ['id' => $id, ...PRODUCTS[$id], 'served' => served($began)];
 });
 

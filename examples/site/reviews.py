@@ -30,8 +30,8 @@ REVIEWS = {
         {"by": "Ada", "stars": 5, "text": "Two litres in six minutes on gas."},
     ],
 }
-WAIT_MS_MAX = 500
-WORD_S = 0.08  # a model that makes them would take as long
+WAIT_MS_MAX = 1000
+WORD_S = float(os.environ.get("SITE_WORD_S", "0.08"))  # a model would take as long
 
 
 SHORT = {

@@ -82,10 +82,13 @@ def report(what, load, killer):
            load.broken, quantile(load.times, 0.5) * 1e3, max(load.times) * 1e3))
 
 
+def await_died(load):
+    """Until a worker has died at a call; one that ends itself by chance may do so late."""
+    assert wait_until(lambda: load.error or load.codes[WORKER_DIED] > 0, 60), load.codes
+
+
 def check(server, load, before, more_fds=0):
-    assert load.lost == 0
-    assert load.twice == 0
-    assert load.broken == 0
+    assert (load.lost, load.twice, load.broken) == (0, 0, 0)
     assert load.sent == load.answered
     assert set(load.codes) <= {0, WORKER_DIED}, load.codes
     assert load.codes[0] > 0
@@ -93,7 +96,7 @@ def check(server, load, before, more_fds=0):
     assert wait_until(lambda: processes.fd_count(server.pid) <= before[1] + more_fds), (
         processes.fd_count(server.pid), before[1])
     memory = server.own_memory(before[0] + MEMORY_SLACK_BYTES)
-    assert memory <= before[0] + MEMORY_SLACK_BYTES
+    assert memory <= before[0] + MEMORY_SLACK_BYTES, (memory, before[0])
     print("master: %.1f MiB and %d descriptors before, %.1f MiB and %d after" %
           (before[0] / 2**20, before[1], memory / 2**20, processes.fd_count(server.pid)))
     assert server.stop() == 0
@@ -143,13 +146,13 @@ def test_workers_killed_and_stopped(certificates):
             one.start()
         killer = Killer(server)
         killer.run(SECONDS)
+        await_died(load)
         load.stop()
         for codes in [one.stop() for one in secure]:
             assert codes[0] > 0 and set(codes) <= {0, WORKER_DIED}, codes
         report("killed", load, killer)
         assert killer.kills > WORKERS
         assert killer.stops >= 1
-        assert load.codes[WORKER_DIED] > 0
         check(server, load, before)
 
 
@@ -162,9 +165,9 @@ def test_handlers_that_exit(one_in):
         load.start()
         killer = Killer(server, kill=False)
         killer.run(SECONDS)
+        await_died(load)
         load.stop()
         report("exits", load, killer)
-        assert load.codes[WORKER_DIED] > 0
         check(server, load, before)
 
 
@@ -182,7 +185,7 @@ def test_workers_of_many_slots(name, kill):
         load.start()
         killer = Killer(server, kill=kill)
         killer.run(SECONDS / 2)
+        await_died(load)
         load.stop()
         report("many slots, " + name, load, killer)
-        assert load.codes[WORKER_DIED] > 0
         check(server, load, before, LOOP_FDS)

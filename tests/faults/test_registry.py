@@ -17,12 +17,13 @@ from support.callers import (
 from support.monitor import Monitor
 from support.redis import RedisServer
 from support.server import wait_until
+from support.stalls import Stalls
 
 SECONDS = float(os.environ.get("DORA_FAULT_S", "12"))
 ROUNDS = max(5, int(SECONDS / 4))
 TOLD_S = 1.0  # a join or leave reaches those who subscribe; a tenth of that is usual
 LOOKED_S = 3.0  # and the others
-BACK_S = 10.0  # servers and clients connect again to a Redis that is back: pauses grow to 5 s
+IN_THE_END_S = 60.0  # each of them, on a machine that stands still meanwhile
 GIVEN_UP_S = 2.5  # a Redis that hangs
 LONGEST_S = 2.0  # of a call of a few milliseconds, whatever happens to Redis
 SET = "dora.serverlist"
@@ -85,6 +86,7 @@ class Site:
         self.redis = [stack.enter_context(RedisServer(password=password))
                       for password in (None, None, "right")]
         self.urls = [one.url for one in self.redis]
+        self.stalls = stack.enter_context(Stalls())
         self.nodes = {}
         for name in "ab":
             self.add(name)
@@ -111,18 +113,21 @@ class Site:
         """A clean stop."""
         assert self.nodes.pop(name).stop() == 0
 
-    def await_seen(self, name, since, seconds):
+    def await_seen(self, name, since):
         assert wait_until(lambda: all(one.has_seen(name, since) for one in self.callers),
-                          seconds), (name, [(one.kind, time.monotonic() - one.last.get(name, 0))
-                                            for one in self.callers], self.monitor.log()[-2000:])
+                          IN_THE_END_S), (
+            name, [(one.kind, time.monotonic() - one.last.get(name, 0)) for one in self.callers],
+            self.monitor.log()[-2000:])
 
     def await_left(self, name):
         assert wait_until(lambda: all(one.has_left(name) for one in self.callers),
-                          LOOKED_S + 2), name
+                          IN_THE_END_S), name
 
-    def await_file(self, seconds=LOOKED_S):
+    def await_file(self):
         wanted = {node.address for node in self.nodes.values()}
-        assert wait_until(lambda: self.watch.now == wanted, seconds), (self.watch.now, wanted)
+        # What hung still names who left, for 20 s.
+        assert wait_until(lambda: self.watch.now == wanted, IN_THE_END_S), (
+            self.watch.now, wanted)
 
     def failures(self):
         return [(one.kind, len(one.failures), [str(call) for call in one.failures[:5]])
@@ -179,15 +184,15 @@ def test_times_of_joins_and_leaves(site):
         time.sleep(random.random())  # at another moment of what is read every second
         began = time.monotonic()
         mover.join()
-        site.await_seen("m", began, LOOKED_S)
-        assert wait_until(lambda: moved.address in watch.now, TOLD_S)
+        site.await_seen("m", began)
+        assert wait_until(lambda: moved.address in watch.now, IN_THE_END_S)
         for one in site.callers:
             joins[one.kind].append(one.first["m"] - began)
         joins[watch.kind].append(watch.first[moved.address] - began)
         began = time.monotonic()
         mover.leave()
         site.await_left("m")
-        assert wait_until(lambda: moved.address not in watch.now, TOLD_S)
+        assert wait_until(lambda: moved.address not in watch.now, IN_THE_END_S)
         for one in site.callers:
             leaves[one.kind].append(max(0.0, one.last["m"] - began))
         leaves[watch.kind].append(watch.gone[moved.address] - began)
@@ -198,10 +203,11 @@ def test_times_of_joins_and_leaves(site):
         print("%-18s join seen after %6.1f ms (at most %6.1f), leave after %6.1f ms (at most "
               "%6.1f), %d rounds" % (one.kind, statistics.median(took) * 1e3, max(took) * 1e3,
                                      statistics.median(left) * 1e3, max(left) * 1e3, ROUNDS))
-        # A node whose last call was slow is asked somewhat later, though it is known.
-        assert max(took + left) < LOOKED_S, one.kind
-        if one.sees_at_once:
-            assert statistics.median(took) < TOLD_S and max(left) < TOLD_S, one.kind
+        # A node whose last call was slow is asked somewhat later, though it is known; and a machine
+        # that stands still in one round does not in most.
+        most = TOLD_S if one.sees_at_once else LOOKED_S
+        assert statistics.median(took) < most and statistics.median(left) < most, (
+            one.kind, took, left)
     assert site.failures() == []
 
 
@@ -212,7 +218,7 @@ def come_and_go(site, name):
     began = time.monotonic()
     site.add(name)
     ready = time.monotonic()
-    site.await_seen(name, began, LOOKED_S + BACK_S)
+    site.await_seen(name, began)
     site.await_file()
     took = time.monotonic() - ready
     site.remove(name)
@@ -277,11 +283,17 @@ def full_of_garbage(site):
             conn.command("SET", "dora.servertime.x.1.time", "garbage")
             conn.command("LPUSH", "dora.node.127.0.0.1.1", "a list")
     yield
-    says = subprocess.run(php_command('echo json_encode(include $argv[1]);') +
-                          [str(site.files[1])], check=True, capture_output=True, text=True).stdout
-    with open(site.files[0]) as file:
-        assert json.loads(says) == json.load(file)
-    assert "left out" in site.monitor.log()
+
+    def are_alike():
+        """Unless the monitor has written one of them, and is about to write the other."""
+        says = subprocess.run(
+            php_command('echo json_encode(include $argv[1]);') + [str(site.files[1])], check=True,
+            capture_output=True, text=True).stdout
+        with open(site.files[0]) as file:
+            return json.loads(says) == json.load(file)
+
+    assert wait_until(are_alike), [path.read_text() for path in site.files]
+    assert wait_until(lambda: "left out" in site.monitor.log())
     for one in site.redis:
         one.command("DEL", SET)  # the nodes write themselves in again
 
@@ -304,7 +316,7 @@ def a_node_of_the_originals(site):
     for one in site.redis:
         one.command("SADD", SET, member(node.address))
     site.nodes["o"] = node
-    site.await_seen("o", began, LOOKED_S)
+    site.await_seen("o", began)
     yield
     ended.set()
     keep_fresh_once.join()
@@ -340,7 +352,7 @@ def test_no_call_fails_while_redis_fail(site):
         took = come_and_go(site, "n%d" % number)
         next(steps, None)
         wait_until(lambda: time.monotonic() > began + SECONDS / len(FAULTS), SECONDS)
-        site.await_file(BACK_S + 20)  # what hung still names who left, for 20 s
+        site.await_file()
         print("%-24s %5d calls in %4.1f s, a join seen by all after %6.1f ms, longest call "
               "%5.1f ms, %3d warnings" % (fault.__name__,
                             sum(len(one.calls) for one in site.callers) - calls,
@@ -348,10 +360,12 @@ def test_no_call_fails_while_redis_fail(site):
                             max(one.longest_s(began) for one in site.callers) * 1e3,
                             len(site.warnings) - warnings))
         assert site.failures() == [], fault.__name__
+    assert wait_until(lambda: all(one.has_seen(name, began) for one in site.callers
+                                  for name in "ab"))
     for one in site.callers:
         one.end()
-        assert one.has_seen("a", began) and one.has_seen("b", began)
-        assert one.longest_s() < LONGEST_S, one.kind
+        longest = one.longest_s(stalls=site.stalls)
+        assert longest < LONGEST_S, (one.kind, longest)
     assert site.failures() == []
     assert site.monitor.stop() == 0
     for name in list(site.nodes):

@@ -114,7 +114,7 @@ def scribble(server, seed, area):
 
 
 def serves(server, name="/s/echo"):
-    with v1.Conn(server.address, 5) as conn:
+    with v1.Conn(server.address, PATIENCE_S * SLOW) as conn:
         reply = conn.call(name, "well")
         return v1.code(reply) == 0 and reply["data"]["data"] == "well"
 
@@ -152,11 +152,12 @@ def c_pool(workers=3, **more):
     return {"runtime": "c", "app": APP, "workers": workers, **more}
 
 
-def scribble_and_check(server, area, seed, workers, damages):
-    """One incident under load. How many were said so far."""
+def scribble_and_check(server, area, seed, workers):
+    """One incident under load."""
     what = "area %r, seed %d" % (area, seed)
     callers = start_callers(server)
     assert wait_until(lambda: all(one.codes[0] >= 50 for one in callers), 20 * SLOW)
+    damages = server.log().count(DAMAGED)  # what lay hidden is found by the next who come by
     began = time.monotonic()
     scribbler = scribble(server, seed, area)
     noticed = wait_until(lambda: server.log().count(DAMAGED) > damages,
@@ -171,7 +172,6 @@ def scribble_and_check(server, area, seed, workers, damages):
     print("%s: %s, noticed %d, %.1f s, %s" % (what, scribbler, after - damages,
                                               time.monotonic() - began, dict(codes)))
     assert after - damages <= 1, what + server.log()[-3000:]
-    return after
 
 
 @pytest.mark.parametrize("reactors", [1, 4])
@@ -183,14 +183,13 @@ def test_every_area(reactors):
         good.on_code = lambda code, reply: codes_of_good.update(
             ["well" if code == 0 and reply["data"]["data"] == "well" else "bad"])
         good.start()
-        damages = 0
         for area in AREAS:
             for seed in seeds():
-                damages = scribble_and_check(server, area, seed, 3, damages)
+                scribble_and_check(server, area, seed, 3)
         good.stop()
         assert set(codes_of_good) == {"well"}, codes_of_good
         assert (good.lost, good.twice, good.broken) == (0, 0, 0)
-        assert pool_of(server)["restarts"]["damaged"] >= damages
+        assert pool_of(server)["restarts"]["damaged"] >= server.log().count(DAMAGED) > 0
         assert pool_of(server, "good")["restarts"]["damaged"] == 0
         end(server)
 
@@ -210,9 +209,8 @@ def app_of_loops(monkeypatch, tmp_path):
 def test_workers_with_event_loops(app_of_loops):
     del app_of_loops
     with Server({"s": loop_pool()}, ready_s=60) as server:
-        damages = 0
         for area in AREAS:
-            damages = scribble_and_check(server, area, seeds()[0], 2, damages)
+            scribble_and_check(server, area, seeds()[0], 2)
         end(server)
 
 
@@ -353,10 +351,10 @@ def test_words_that_no_worker_should_say():
                 os.kill(pid, signal.SIGKILL)
                 assert wait_until(lambda pid=pid: pid not in server.workers("s").values() and
                                   is_whole(server, 3)), (pool_of(server), server.log()[-2000:])
-            assert serves(server)
+            assert wait_until(lambda: serves(server))
             assert wait_until(lambda: processes.fd_count(server.pid) <= before), (
                 processes.fd_count(server.pid), before)
-            assert len(server.workers("s")) == 3
+            assert wait_until(lambda: len(server.workers("s")) == 3), server.workers("s")
             end(server)
     finally:
         del os.environ["DORA_BABBLE_SEED"]

@@ -17,7 +17,7 @@ foreach ([NAN, INF, 1e12, PHP_INT_MAX] as $seconds) {
 report(fn() => new Dora\Client('127.0.0.1:1', ['timeout' => null, 'sign' => true, 'salt' => 's', 'gzip' => true]));
 report(fn() => new Dora\Client(['127.0.0.1:1', '127.0.0.1:2']));
 
-$client = new Dora\Client('127.0.0.1:1', ['timeout' => 0.5]);
+$client = new Dora\Client('127.0.0.1:1', ['timeout' => 10]);
 report(fn() => clone $client);
 report(fn() => serialize($client));
 report(fn() => (new ReflectionClass('Dora\Client'))->newInstanceWithoutConstructor()->call('/x'));
@@ -36,7 +36,7 @@ report(fn() => $client->call('/x', str_repeat('x', 3 << 20)));
 
 echo "a server that never answers\n";
 $silent = stream_socket_server('tcp://127.0.0.1:0');
-$client = new Dora\Client(stream_socket_get_name($silent, false));
+$client = new Dora\Client(stream_socket_get_name($silent, false), ['timeout' => 60]);
 $begin = hrtime(true);
 try {
     $client->call('/x', 1, ['timeout' => 0.2]);
@@ -44,7 +44,7 @@ try {
     echo $error->getCode(), "\n";
 }
 $ms = (hrtime(true) - $begin) / 1e6;
-echo $ms >= 190 && $ms < 2000 ? "in time\n" : "after $ms ms\n";
+echo $ms >= 190 && $ms < 30000 ? "in time\n" : "after $ms ms\n";
 foreach (['TimeoutException', 'ConnectionException', 'HandlerException', 'NotRunException'] as $name) {
     echo is_subclass_of("Dora\\$name", 'Dora\Exception') ? '' : "$name is no Dora\\Exception\n";
 }

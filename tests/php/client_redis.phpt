@@ -13,7 +13,7 @@ if (!is_executable('/usr/bin/redis-server')) {
 <?php
 require __DIR__ . '/common.inc';
 
-const SOON_S = 5.0;
+const SOON_S = 20.0;
 
 /** A Redis on a free port, whose end is the test's. */
 function redis_begin(): array

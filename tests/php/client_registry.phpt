@@ -9,7 +9,7 @@ const APP = <<<'PHP'
     $app->api('who', fn($param) => NAME);
     $app RUN;
     PHP;
-const SOON_S = 5.0;
+const SOON_S = 20.0;
 
 $a = new Server(str_replace('NAME', '"a"', APP));
 $b = new Server(str_replace('NAME', '"b"', APP));

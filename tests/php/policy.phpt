@@ -37,12 +37,12 @@ foreach (['nodes.json', __DIR__ . '/nodes.json', __DIR__ . '/../secret', '../sec
     report(fn () => new Dora\Client("file:$path"));
     report(fn () => new Dora\Client(["  file:$path"]));
 }
-report(fn () => (new Dora\Client('file:nodes.json', ['timeout' => 0.2]))->call('x'));
+report(fn () => (new Dora\Client('file:nodes.json', ['timeout' => 10]))->call('x'));
 PHP);
 
 echo "-- one that is another file later\n";
 under($inside, <<<'PHP'
-$client = new Dora\Client('file:moves', ['timeout' => 0.2]);
+$client = new Dora\Client('file:moves', ['timeout' => 10]);
 report(fn () => $client->call('x'));
 exec('ln -sfn ../secret moves');
 report(fn () => $client->call('x'));
@@ -52,14 +52,14 @@ PHP);
 
 echo "-- it stays the same after chdir()\n";
 under([], <<<'PHP'
-$client = new Dora\Client('file:nodes.json', ['timeout' => 0.2]);
+$client = new Dora\Client('file:nodes.json', ['timeout' => 10]);
 chdir('/');
 report(fn () => $client->call('x'));
 PHP);
 
 echo "-- without it: nothing of a file is shown that is no node file\n";
 under([], <<<'PHP'
-report(fn () => (new Dora\Client('file:../secret', ['timeout' => 0.2]))->call('x'));
+report(fn () => (new Dora\Client('file:../secret', ['timeout' => 10]))->call('x'));
 PHP);
 
 echo "-- a server's files\n";

@@ -85,7 +85,7 @@ var_dump((bool)preg_grep('/^Exception: failed without a code$/', $lines));
 echo "a server of another configuration, with a limit of time\n";
 file_put_contents("$program->folder/dora.json", json_encode([
     'listen' => ['tcp' => '127.0.0.1:0'],
-    'pools' => ['shop' => ['runtime' => 'php', 'app' => 'server.php', 'workers' => 1, 'time_limit_ms' => 300]],
+    'pools' => ['shop' => ['runtime' => 'php', 'app' => 'server.php', 'workers' => 1, 'time_limit_ms' => 1500]],
 ]));
 $server = Server::of([getenv('DORA_BIN'), 'serve', '--config', "$program->folder/dora.json"], ['DORA_PHP' => PHP_BINARY]);
 report(fn() => $server->client()->call('stuck'));

@@ -79,7 +79,7 @@ def test_errors_have_their_classes(serve, run):
             with pytest.raises(ValueError):
                 await client.submit_many({})
             with pytest.raises(dora.TimeoutError) as info:
-                await client.call("/sleep", 1.0, timeout=0.4)
+                await client.call("/sleep", 2.0, timeout=0.4)
             assert info.value.code == 100009
             assert client.outstanding == 0
             assert await client.call("/echo", 1) == 1
@@ -266,7 +266,7 @@ def test_collect_waits_no_longer_than_told(peer, run):
             with pytest.raises(asyncio.CancelledError):
                 await collecting
             assert client.pending == 2
-            found = await client.collect(timeout=0.3)
+            found = await client.collect(timeout=1.5)
             assert list(found) == [now, never] and found[now] == "now"
             assert isinstance(found[never], dora.TimeoutError) and found[never].code == 100009
             assert client.pending == 0 and client.outstanding == 0
@@ -444,9 +444,9 @@ def test_nested_deadline(serve, peer, run):
     async def main():
         async with dora.AsyncClient(server.node) as client:
             with contextlib.suppress(dora.TimeoutError):  # both end at the same moment
-                await client.call("/outer", silent.node, timeout=0.3)
+                await client.call("/outer", silent.node, timeout=2)
             took = await client.call("/took", timeout=DEADLINE_S)
-            assert len(took) == 1 and 0.1 < took[0] < 10
+            assert len(took) == 1 and 0.1 < took[0] < 15, took
 
     run(main())
 

@@ -113,19 +113,20 @@ def call_times(count, call):
 def test_clients_in_threads_share_a_worker(serve):
     one = start(serve)
     with dora.Client(one.node) as client:
-        assert call_times(16, lambda: client.call("/sleep", 0.3)) < 4.0
+        assert call_times(16, lambda: client.call("/sleep", 0.8)) < 12.0
 
 
 def test_nested_calls_end_with_their_caller(serve, peer):
     """A call made in a handler waits no longer than the handler's caller, in a thread neither."""
     silent = peer(lambda message, guid: b"")
     one = start(serve)
-    with dora.Client(one.node, timeout=10) as client:
+    with dora.Client(one.node, timeout=30) as client:
         for name, thread in (("/nested", False), ("/nested", True), ("/nested_async", False)):
             with contextlib.suppress(dora.TimeoutError):  # both end at the same time
-                client.call(name, {"node": silent.node, "thread": thread}, timeout=0.4)
+                client.call(name, {"node": silent.node, "thread": thread}, timeout=1.2)
         wait_until(lambda: len(client.call("/took")) == 3, "the calls' ends")
-        assert max(client.call("/took")) < 2
+        took = client.call("/took")
+        assert max(took) < 8, took
 
 
 def test_what_a_handler_leaves_running_has_all_the_time(serve, peer):
@@ -133,7 +134,7 @@ def test_what_a_handler_leaves_running_has_all_the_time(serve, peer):
         "guid": guid.decode(), "code": 0, "msg": "OK", "data": envelope(guid, "from behind")}))
     one = start(serve)
     with dora.Client(one.node) as client:
-        assert client.call("/spawn", {"node": answered.node}, timeout=0.2) is True
+        assert client.call("/spawn", {"node": answered.node}, timeout=1.0) is True
         wait_until(lambda: client.call("/spawned") == ["from behind"], "the background task")
 
 

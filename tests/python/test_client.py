@@ -101,7 +101,7 @@ def test_api_errors(peer, code, kind, not_run):
 )
 def test_request_errors(peer, code, kind):
     server = peer(lambda message, guid: reply_frame(guid, envelope(guid, [], code, "no")))
-    with dora.Client(server.node, timeout=1) as client:
+    with dora.Client(server.node, timeout=20) as client:
         with pytest.raises(dora.Error) as info:
             client.call("/a")
         assert type(info.value) is kind and info.value.code == code
@@ -114,16 +114,16 @@ def test_timeout_is_kept_and_the_late_answer_reaches_nobody(peer):
 
     def answer(message, guid):
         if message["api"]["one"]["name"] == "/slow":
-            release.wait(10)
+            release.wait(60)
         return single(echo)(message, guid)
 
     server = peer(answer)
-    with dora.Client(server.node) as client:
+    with dora.Client(server.node, timeout=60) as client:
         client.call("/fast")
         begin = time.monotonic()
         with pytest.raises(dora.TimeoutError) as info:
             client.call("/slow", "late", timeout=0.2)
-        assert 0.15 < time.monotonic() - begin < 2
+        assert 0.15 < time.monotonic() - begin < 30
         assert info.value.code == 100009 and not info.value.not_run
         assert isinstance(info.value, TimeoutError) and isinstance(info.value, OSError)
         release.set()
@@ -135,7 +135,7 @@ def test_nobody_listens():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        with dora.Client(f"127.0.0.1:{port}", timeout=1) as client:
+        with dora.Client(f"127.0.0.1:{port}", timeout=20) as client:
             with pytest.raises(dora.ConnectionError) as info:
                 client.call("/a")
     assert info.value.code == 100010 and info.value.not_run
@@ -144,7 +144,7 @@ def test_nobody_listens():
 
 def test_peer_hangs_up(peer):
     server = peer(lambda message, guid: None)
-    with dora.Client(server.node, timeout=2) as client:
+    with dora.Client(server.node, timeout=20) as client:
         with pytest.raises(dora.ConnectionError) as info:
             client.call("/a")
     assert info.value.code == 100009 and not info.value.not_run
@@ -153,7 +153,7 @@ def test_peer_hangs_up(peer):
 @pytest.mark.parametrize("garbage", [b"\0\0\0\x05abcde", b"\x7f\xff\xff\xff" + b"0" * 32])
 def test_peer_talks_nonsense(peer, garbage):
     server = peer(lambda message, guid: garbage)
-    with dora.Client(server.node, timeout=2) as client:
+    with dora.Client(server.node, timeout=20) as client:
         with pytest.raises(dora.Error):
             client.call("/a")
 
@@ -296,7 +296,7 @@ def test_reply_for_another_guid_is_not_taken(peer):
         return wrong + single(echo)(message, guid)
 
     server = peer(answer)
-    with dora.Client(server.node, timeout=2) as client:
+    with dora.Client(server.node, timeout=20) as client:
         try:
             assert client.call("/a", "right") == "right"
         except dora.Error:

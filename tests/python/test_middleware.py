@@ -180,7 +180,7 @@ def test_a_handler_that_hangs_under_middleware_costs_its_own_call(serve):
             return "fine"
     '''
     pool = {"runtime": "python", "app": "app.py", "workers": 1, "concurrency": 4,
-            "time_limit_ms": 700}
+            "time_limit_ms": 1500}
     server = serve(source, config={"listen": {"tcp": "127.0.0.1:0"}, "pools": {"app": pool}})
     with dora.Client(server.node, timeout=20) as client:
         pid = client.call("/pid")

@@ -57,7 +57,7 @@ def test_a_send_is_acknowledged(peer):
                                        (100003, dora.Error)])
 def test_what_is_not_accepted_is_raised(peer, code, kind):
     server = peer(lambda message, guid: accepted(guid, code))
-    with dora.Client(server.node, timeout=1) as client:
+    with dora.Client(server.node, timeout=20) as client:
         for method in (client.send, client.submit):
             with pytest.raises(dora.Error) as info:
                 method("/a")
@@ -119,11 +119,11 @@ def test_what_is_late_is_a_timeout_and_reaches_nobody(peer):
         return echo(message, guid)
 
     server = peer(answer)
-    with dora.Client(server.node) as client:
+    with dora.Client(server.node, timeout=60) as client:
         guid = client.submit("/a", "late")
         begin = time.monotonic()
         found = client.collect(timeout=0.2)
-        assert 0.15 < time.monotonic() - begin < 2
+        assert 0.15 < time.monotonic() - begin < 30
         assert list(found) == [guid] and client.pending == 0
         assert type(found[guid]) is dora.TimeoutError and found[guid].code == 100009
         try:

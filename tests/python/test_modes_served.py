@@ -109,14 +109,14 @@ def test_submit_and_collect(client):
 
 def test_submissions_run_at_the_same_time(client):
     begin = time.monotonic()
-    guids = [client.submit("/sleep", 1.0) for _ in range(4)]
+    guids = [client.submit("/sleep", 2.5) for _ in range(4)]
     assert set(client.collect()) == set(guids)
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < 9.5
 
 
 def test_collect_in_time_and_not(client):
-    quick, slow = client.submit("/echo", 1), client.submit("/sleep", 1.5)
-    found = client.collect(timeout=0.7)
+    quick, slow = client.submit("/echo", 1), client.submit("/sleep", 4.5)
+    found = client.collect(timeout=2)
     assert found[quick] == 1 and type(found[slow]) is dora.TimeoutError
     assert client.pending == 0 and client.call("/echo", 2) == 2
 

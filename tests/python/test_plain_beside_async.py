@@ -210,7 +210,7 @@ def test_more_threads_where_the_pool_has_them(start):
 
 def test_the_limit_counts_from_when_it_runs(start):
     """Ten of 100 ms, one after the other, with a limit that is shorter than all of them."""
-    one = start(time_limit_ms=1000)
+    one = start(time_limit_ms=1500)
     with dora.Client(one.node, timeout=DEADLINE_S) as client:
         pids = in_threads(20, lambda i: client.call("/block", 0.1))
         assert len(set(pids)) == 1 and isinstance(pids[0], int), pids
@@ -220,7 +220,7 @@ def test_the_limit_counts_from_when_it_runs(start):
 def test_one_whose_caller_has_gone_is_not_run(start):
     one = start()
     with dora.Client(one.node, timeout=DEADLINE_S) as client:
-        blocked = threading.Thread(target=lambda: client.call("/block", 0.5))
+        blocked = threading.Thread(target=lambda: client.call("/block", 2.0))
         blocked.start()
         wait_until(lambda: client.call("/marks") == ["block"], "the first")
         with pytest.raises(dora.Error) as info:
@@ -251,7 +251,7 @@ def test_one_that_hangs(start):
 
 
 def test_what_waits_for_the_thread_of_one_that_hangs_is_done(start):
-    one = start(time_limit_ms=400)
+    one = start(time_limit_ms=1500)
     with dora.Client(one.node, timeout=DEADLINE_S) as client:
         found = in_threads(6, lambda i: client.call("/block" if i else "/deaf", 0.01 if i else 60))
         assert found[0].code == 100201
@@ -276,7 +276,7 @@ def test_a_nested_call_ends_with_the_caller(start, peer):
             client.call("/nested", silent.node, timeout=0.3)
         began = time.monotonic()
         client.call("/plain", 1)  # behind it
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
 
 
 def test_stop_while_one_hangs(start):

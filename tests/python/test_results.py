@@ -209,7 +209,7 @@ def test_collect_of_some(later):
         one, two, three = (client.submit("/a", i) for i in range(3))
         later.give(two)
         nobodys = "0" * 32
-        found = client.collect(timeout=0.4, guids=[one, nobodys, str(two), two])
+        found = client.collect(timeout=1.5, guids=[one, nobodys, str(two), two])
         assert list(found) == [one, nobodys, two]
         assert isinstance(found[one], dora.TimeoutError) and found[two] == 1
         assert isinstance(found[nobodys], dora.ConnectionError) and found[nobodys].code == 100012

@@ -57,7 +57,7 @@ def test_room_is_asked_for_by_halves(client, server):
     assert [seen["take"] for seen in server.seen if seen["type"] == "TK"] == [4] * 5
     assert server.seen[0]["window"] == 8 and "timeout" not in server.seen[0]
     list(client.stream("/parts", 0, timeout=20))
-    assert 19000 < server.seen[-1]["timeout"] <= 20000 and server.seen[-1]["window"] == 64
+    assert 10000 < server.seen[-1]["timeout"] <= 20000 and server.seen[-1]["window"] == 64
 
 
 def test_progress_is_the_newest_and_told_at_once(client):

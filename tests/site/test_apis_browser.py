@@ -18,7 +18,7 @@ CARD = """[...document.querySelectorAll("details")].find(
 
 @pytest.fixture(scope="module")
 def server():
-    with Server({"said": python_pool("described.py", workers=1, time_limit_ms=1500),
+    with Server({"said": python_pool("described.py", workers=1, time_limit_ms=30500),
                  "shop": {"runtime": "c", "app": C_APP, "workers": 1}}, listen=LISTEN) as one:
         yield one
 
@@ -45,7 +45,7 @@ def fill(page, name, param):
 def test_the_page_shows_apis_with_summaries_and_schemas(page):
     text = page.ask('document.querySelector("main").textContent')
     for words in ("/said", "Gives what it was given.", "fallback", "Answers the rest.",
-                  "Buys something", '"required": [', "Pool said, python, may run for 1.5 s"):
+                  "Buys something", '"required": [', "Pool said, python, may run for 30.5 s"):
         assert words in text
     assert page.ask('document.getElementById("state").textContent').startswith("12 apis")
 

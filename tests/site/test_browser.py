@@ -13,16 +13,25 @@ WIDTH, HEIGHT = 1100, 900
 
 
 def browse(url, folder, *words):
+    """What it prints. A browser that fails by itself is started once more."""
     browser = shutil.which("chromium")
     if not browser:
         pytest.fail("these tests need chromium (Debian: chromium)")
-    done = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         "--no-first-run", "--hide-scrollbars", "--user-data-dir=%s" % (folder / "profile"),
-         *words, url], cwd=folder, env={**os.environ, "HOME": str(folder)}, timeout=BROWSER_S,
-        capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+    for profile in ("first", "second", "third"):
+        try:
+            done = subprocess.run(
+                [browser, "--headless", "--no-sandbox", "--disable-gpu",
+                 "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
+                 "--user-data-dir=%s" % (folder / profile), *words, url], cwd=folder,
+                env={**os.environ, "HOME": str(folder)}, timeout=BROWSER_S, capture_output=True,
+                text=True)
+        except subprocess.TimeoutExpired as error:
+            why = str(error)
+            continue
+        if done.returncode == 0:
+            return done.stdout
+        why = "status %d: %s" % (done.returncode, done.stderr[-2000:])
+    return pytest.fail("chromium fails again and again: " + why)
 
 
 def pixels(path):

@@ -15,6 +15,8 @@ from support.server import wait_until
 SECONDS = max(8.0, float(os.environ.get("DORA_FAULT_S", "12")))
 CONNECTIONS = 32
 RELOAD_EVERY_S = 0.7
+LONGEST_S = 600  # of the load: it ends when the servers have come and gone
+PAGES = 200  # at least
 CHILD_GROWTH_BYTES = 1 << 20
 CHILD_GROWTH_FDS = 2
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -38,9 +40,9 @@ class Watch(threading.Thread):
 
 
 def load(site, seconds):
-    """wrk at work; `communicate()` gives what it says."""
+    """wrk at work, so long or until Ctrl-C; `communicate()` gives what it says."""
     return subprocess.Popen(
-        [shutil.which("wrk"), "-t2", "-c%d" % CONNECTIONS, "-d%ds" % seconds, "--timeout", "5s",
+        [shutil.which("wrk"), "-t2", "-c%d" % CONNECTIONS, "-d%ds" % seconds, "--timeout", "30s",
          "-s", os.path.join(HERE, "pages.lua"), site.url],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -95,8 +97,11 @@ def test_no_page_fails_while_servers_come_and_go(own_site):
     children.remember()
     watch = Watch(site, children, nodes)
     watch.start()
-    with load(site, SECONDS) as wrk:
-        reloads = come_and_go(site, children, nodes)
+    with load(site, LONGEST_S) as wrk:
+        try:
+            reloads = come_and_go(site, children, nodes)
+        finally:
+            wrk.send_signal(signal.SIGINT)
         said = wrk.communicate(timeout=60)[0]
     watch.ended.set()
     watch.join()
@@ -106,11 +111,11 @@ def test_no_page_fails_while_servers_come_and_go(own_site):
           "children grew by %s" % (said[said.index("pages:"):], reloads, len(watch.files),
                                    children.connections, children.fds, growth))
     counts = figures(said)
-    assert counts["whole"] > 20 * SECONDS
+    assert counts["whole"] > PAGES, said
     failed = ("broken", "connect", "read", "write", "timeout")
     assert not any(counts[each] for each in failed), said + site.log("php")[-2000:]
     assert len(watch.files) >= 3, "the monitor did not write anew"
-    assert children.pids == before, "FPM's children changed"
-    assert 1 <= children.connections <= len(nodes)
-    assert max(memory for memory, _ in growth) <= CHILD_GROWTH_BYTES
-    assert max(fds for _, fds in growth) <= CHILD_GROWTH_FDS
+    assert children.pids == before, ("FPM's children changed", before, children.pids)
+    assert 1 <= children.connections <= len(nodes), (children.connections, nodes)
+    assert max(memory for memory, _ in growth) <= CHILD_GROWTH_BYTES, growth
+    assert max(fds for _, fds in growth) <= CHILD_GROWTH_FDS, growth

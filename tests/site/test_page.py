@@ -32,10 +32,18 @@ def test_processes_are_the_real_ones(site):
 
 
 def test_services_run_at_the_same_time(site):
-    _, parts, text = site.page("/?wait=200")
-    product, reviews, whole = map(float, re.findall(r"([\d.]+)&nbsp;ms", text))
-    assert parts == BOTH and product >= 200 and reviews >= 200
-    assert whole < product + reviews - 50
+    times = []
+
+    def are_at_once():
+        """A page that is late for another reason is asked for again."""
+        _, parts, text = site.page("/?wait=1000")
+        assert parts == BOTH, text
+        times[:] = [float(ms.replace(",", "")) for ms in re.findall(r"([\d.,]+)&nbsp;ms", text)]
+        product, reviews, whole = times
+        assert product >= 1000 and reviews >= 1000, times
+        return whole < product + reviews - 50
+
+    assert wait_until(are_at_once), times
 
 
 def test_unknown_product_still_is_a_page(site):
@@ -80,11 +88,12 @@ def test_page_without_servers_and_with_them_again(own_site):
     assert (status, parts) == (503, NEITHER)
     assert "cannot be shown right now" in text and re.search("Code 1000(09|10)", text)
     assert address not in text, "addresses are for the log"
-    assert re.search("product: .*1000(09|10)", own_site.log("php"))
+    assert wait_until(lambda: re.search("product: .*1000(09|10)", own_site.log("php"))), (
+        own_site.log("php"))
     status, _, text = own_site.page("/health")
     assert status == 503 and not json.loads(text)["ok"]
     with own_site.server("one", int(address.rsplit(":", 1)[1])):
-        assert wait_until(lambda: own_site.page()[:2] == (200, BOTH), 25)
+        assert wait_until(lambda: own_site.page()[:2] == (200, BOTH), 60)
 
 
 def is_running_something(site):
@@ -99,7 +108,7 @@ def test_handler_that_hangs_costs_its_own_part_only(own_site):
     workers = [pid for name in ("one", "two")
                for pid in processes.workers(own_site.pids[name], "reviews").values()]
     with futures.ThreadPoolExecutor() as pool:
-        page = pool.submit(own_site.page, "/?wait=500")
+        page = pool.submit(own_site.page, "/?wait=1000")
         assert wait_until(lambda: is_running_something(own_site))
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)

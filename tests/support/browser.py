@@ -3,12 +3,18 @@
 import base64
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
 import time
 
 ANSWER_S = 60
+LEFT = re.compile("context was destroyed|navigated or closed|Cannot find .*context", re.I)
+
+
+class LeftPage(RuntimeError):
+    """The page that was asked is being left for the next one."""
 
 
 class Browser:
@@ -69,7 +75,8 @@ class Browser:
             answer = self._message(end)
             if answer.get("id") == self.number:
                 if "error" in answer:
-                    raise RuntimeError("%s: %s" % (method, answer["error"]))
+                    failed = LeftPage if LEFT.search(str(answer["error"])) else RuntimeError
+                    raise failed("%s: %s" % (method, answer["error"]))
                 return answer["result"]
 
     def open(self, url):
@@ -86,11 +93,18 @@ class Browser:
     def wait(self, script):
         """Asks until the answer is true; that answer."""
         end = time.monotonic() + ANSWER_S
+        answer = None
         while time.monotonic() < end:
-            answer = self.ask(script)
-            if answer:
-                return answer
-        raise TimeoutError(script)
+            try:
+                answer = self.ask(script)
+            except LeftPage as error:
+                answer = error
+            else:
+                if answer:
+                    return answer
+            time.sleep(0.02)  # between two looks
+        raise TimeoutError("%s: still %r; the page has %r" % (
+            script, answer, self.ask("document.documentElement.outerHTML")[-2000:]))
 
     def look(self, path, width, height, scheme):
         """A picture of the page, light or dark."""

@@ -16,7 +16,7 @@ from . import ports
 from .server import Server, wait_until
 
 PAUSE_S = 0.002  # of a caller between two calls: two processors serve all of them
-TIMEOUT_S = 5.0
+TIMEOUT_S = 15.0
 
 APP = """
 import os, time
@@ -105,13 +105,15 @@ class Caller(threading.Thread):
         latest = max(self.last.values(), default=0.0)
         return latest - self.last.get(name, 0.0) > quiet_s
 
-    def longest_s(self, since=0.0):
-        return max((call.ended - call.began for call in self.calls if call.began >= since),
-                   default=0.0)
+    def longest_s(self, since=0.0, stalls=None):
+        """Of the calls that began since then; without what `stalls` has booked."""
+        return max((call.ended - call.began -
+                    (stalls.within(call.began, call.ended) if stalls else 0.0)
+                    for call in self.calls if call.began >= since), default=0.0)
 
     def end(self):
         self.ended.set()
-        self.join(30)
+        self.join(2 * TIMEOUT_S)
         assert not self.is_alive(), self.kind
 
     def __enter__(self):

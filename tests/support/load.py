@@ -11,10 +11,11 @@ from . import v1
 class Load(threading.Thread):
     """Calls `name` on `connections` connections, `depth` at a time, until stop() is called.
 
-    for; then `lost` and `twice` count what must not be, `codes` the outcomes.
+    Replies are waited for `patience` seconds then; `lost` and `twice` count what must not be,
+    `codes` the outcomes.
     """
 
-    def __init__(self, address, name, param=None, connections=32, depth=1, patience=15.0):
+    def __init__(self, address, name, param=None, connections=32, depth=1, patience=30.0):
         super().__init__(daemon=True)
         self.address = address
         self.name_called, self.param = name, param

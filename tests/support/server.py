@@ -154,7 +154,7 @@ class Server:
         return (min(replies, KEPT_BYTES_MAX) +
                 KEPT_CALL_BYTES * (repeats["kept"] + repeats["tombstones"]))
 
-    def own_memory(self, most=None, seconds=10.0):
+    def own_memory(self, most=None, seconds=30.0):
         """Bytes of the master's own memory, without replies that it keeps. `most`: that it should
         come down to; what was freed it gives back a few seconds after the last request, and asking
         is one, so it is asked once and then waited for."""

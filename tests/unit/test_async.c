@@ -165,7 +165,7 @@ static void silent_connection_is_given_up(void **state)
 {
     async_scene *s = *state;
     heard h;
-    const dora_call_options quick = {.timeout_ms = 20};
+    const dora_call_options quick = {.timeout_ms = 200}; /* it is sent in that time */
     const dora_client_options one = {.connections = 1};
     async_begin(s, &one);
     async_expect_echo(s); /* it is connected then */

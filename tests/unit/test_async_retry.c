@@ -223,7 +223,7 @@ static void after_garbage_calls_go_on(void **state)
         assert_int_equal(call_with(s, &h, names[i], 0, 0), errors[i]);
         async_expect_echo(s);
     }
-    assert_int_equal(call_with(s, &h, "/stranger", 0, 50), DORA_ETIMEDOUT);
+    assert_int_equal(call_with(s, &h, "/stranger", 0, 300), DORA_ETIMEDOUT);
 }
 
 /* A server that reads nothing: the calls wait in bounded memory, and end in time. */

@@ -166,7 +166,7 @@ static void silence_times_out(void **state)
     uint64_t before = dr_clock_ms();
     assert_int_equal(scene_call(s, "/silent", "", 50), DORA_ETIMEDOUT);
     assert_int_equal(s->error.code, DORA_CODE_RECEIVE);
-    assert_in_range(dr_clock_ms() - before, 49, 2000);
+    assert_in_range(dr_clock_ms() - before, 49, 9000); /* of ten seconds */
     scene_expect_echo(s); /* on a new connection: a late reply must not reach it */
     assert_int_equal(atomic_load(&s->server.conns), 2);
 }
@@ -270,7 +270,7 @@ static void big_request(void **state)
 
     s->server.mode = BAD_SERVER_DEAF;
     scene_begin(s, NULL);
-    assert_int_equal(scene_call(s, "/echo", param, 50), DORA_ETIMEDOUT);
+    assert_int_equal(scene_call(s, "/echo", param, 300), DORA_ETIMEDOUT);
     scene_end(s);
 
     s->server.mode = BAD_SERVER_REFUSES;

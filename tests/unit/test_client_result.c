@@ -117,7 +117,7 @@ static void only_these_are_collected(void **state)
     dora_slice other = submit(s, "/echo", "i:2;", texts[2]);
     guids[2] = guids[0];
     guids[3] = text_slice("0123456789abcdef0123456789abcdef");
-    const dora_call_options options = {.timeout_ms = 500};
+    const dora_call_options options = {.timeout_ms = 1500};
     assert_int_equal(dora_client_collect_these(s->client, guids, 4, &options, &got, &s->error),
                      DORA_OK);
     assert_int_equal(dora_collection_count(got), 3);

@@ -57,11 +57,11 @@ static void time_is_divided(void **state)
     scene *s = *state;
     scene_begin(s, NULL);
     uint64_t before = dr_clock_ms();
-    assert_int_equal(call_with(s, "/silent_once", 1, 2000), DORA_OK);
-    assert_in_range(dr_clock_ms() - before, 999, 1999);
+    assert_int_equal(call_with(s, "/silent_once", 1, 4000), DORA_OK);
+    assert_in_range(dr_clock_ms() - before, 1999, 3999);
     assert_int_equal(s->server.seen[1].attempt, 1);
-    assert_in_range(s->server.seen[0].timeout_ms, 1500, 2000); /* the caller waits for all of it */
-    assert_in_range(s->server.seen[1].timeout_ms, 1, 1000);
+    assert_in_range(s->server.seen[0].timeout_ms, 2500, 4000); /* the caller waits for all of it */
+    assert_in_range(s->server.seen[1].timeout_ms, 1, 2000);
     before = dr_clock_ms();
     assert_int_equal(call_with(s, "/silent", 2, 900), DORA_ETIMEDOUT);
     assert_in_range(dr_clock_ms() - before, 899, 10000);
@@ -185,7 +185,7 @@ static void expect_no_failure(scene *s, bad_server_mode mode, uint32_t timeout_m
     while (bad->ejected_until_ms > dr_clock_ms()) {
         scene_expect_echo(s);
     }
-    assert_in_range(atomic_load(&other->conns), conns, conns + 2);
+    assert_in_range(atomic_load(&other->conns), conns, conns + 10); /* of all these calls */
     assert_int_equal(s->client->nodes.items[0].failures, 0);
     atomic_store(&other->mode, BAD_SERVER_READS);
     expect_healing(s, other);
@@ -197,7 +197,7 @@ static void bad_node_is_set_aside(void **state)
     scene *s = *state;
     expect_no_failure(s, BAD_SERVER_SHUTS, 10000);
     expect_no_failure(s, BAD_SERVER_HANGS_UP, 10000);
-    expect_no_failure(s, BAD_SERVER_DEAF, 600);
+    expect_no_failure(s, BAD_SERVER_DEAF, 2400); /* a third of it for each try, also a good one */
 }
 
 /* One server that is bad in each way, and then good: only the calls in between fail. */
@@ -332,7 +332,7 @@ static void os_errors(void **state)
     assert_int_equal(s->error.os_error, ECONNRESET);
     assert_int_equal(scene_call(s, "/close", "", 0), DORA_ECLOSED);
     assert_int_equal(s->error.os_error, 0);
-    assert_int_equal(scene_call(s, "/silent", "", 30), DORA_ETIMEDOUT);
+    assert_int_equal(scene_call(s, "/silent", "", 300), DORA_ETIMEDOUT);
     assert_int_equal(s->error.os_error, 0);
 }
 

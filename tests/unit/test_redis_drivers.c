@@ -186,22 +186,25 @@ static void a_command_is_answered(meeting *at, bool is_uv, bool is_local)
 static void large_commands_and_replies_pass(meeting *at, bool is_uv, bool is_local)
 {
     static const little_manner waits[] = {LITTLE_WAITS};
-    const size_t len = 3 * 1024 * 1024;
+    enum { LARGE = 6 }; /* together more than the socket takes; none is long at work anywhere */
+    const size_t len = 512 * 1024;
     char *text = calloc(1, len);
     const dora_slice words[] = {{"SWALLOW", 7}, {text, len}};
     meeting_begin(at, is_uv, is_local, waits, 1);
     at->server.may_read = true;
     drive(&at->client, "open ");
     at->server.may_read = false;
-    uint64_t now_ns = dr_clock_ns();
-    for (int i = 0; i < 2; i++) {
+    uint64_t now_ns = dr_clock_ns() + WAIT_MS * MS; /* a slow machine may be long at it */
+    char replies[LARGE * 16] = "";
+    for (int i = 0; i < LARGE; i++) {
         assert_int_equal(dr_redis_command(at->client.scene.redis, words, 2, redis_scene_on_reply,
                                           &at->client.scene, now_ns),
                          DORA_OK);
+        memcpy(replies + strlen(replies), "!ERR unknown! ", sizeof "!ERR unknown! ");
     }
-    look(&at->client); /* more than the socket takes */
+    look(&at->client); /* not all of it goes */
     at->server.may_read = true;
-    drive(&at->client, "!ERR unknown! !ERR unknown! ");
+    drive(&at->client, replies);
     say(&at->client, "BIG");
     drive(&at->client, "'' "); /* written as a text of C, it ends at its first zero */
     meeting_end(at);
@@ -508,12 +511,14 @@ static void a_wait_for_nothing_takes_no_time(void **state)
     meeting_begin(at, false, false, answers, 1);
     at->client.until = "open ";
     const uint64_t until_ns = dr_clock_ns() + WAIT_MS * MS;
+    int late = 0;
     while (!is_told(&at->client)) {
         uint64_t began_ns = dr_clock_ns();
         dr_redis_wait_run(at->client.wait, is_told, &at->client, 0);
         assert_true(began_ns < until_ns);
-        /* Half of what a wait for Redis would be. */
-        assert_true(dr_clock_ns() - began_ns < DR_REDIS_CONNECT_MS * MS / 2);
+        /* Half of what a wait for Redis would be. A machine may stand still, but not each time. */
+        late += dr_clock_ns() - began_ns >= DR_REDIS_CONNECT_MS * MS / 2;
+        assert_in_range(late, 0, 2);
     }
 }
 
