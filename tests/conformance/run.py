@@ -105,7 +105,7 @@ def run_client(argv, address, flags, marks, files):
     if done.returncode != 0 or done.stderr:
         complaint = "status %d; %s" % (done.returncode, done.stderr.decode(errors="replace"))
     want = len(LANGUAGES) * sum(len(numbers) for numbers in MODES.values())
-    wait_until(lambda: sum(read_marks(marks).values()) >= want, 5)
+    wait_until(lambda: sum(read_marks(marks).values()) >= want, 60)
     return found, read_marks(marks), complaint
 
 

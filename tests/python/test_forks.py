@@ -239,7 +239,7 @@ def test_a_stopped_server_takes_the_children_of_its_workers_along(forking, kind)
         child = client.call("/leave_one", kind)
     assert is_alive(child)
     forking.stop()
-    assert not is_alive(child)
+    wait_until(lambda: not is_alive(child), "the child's end")
 
 
 def test_a_killed_server_takes_the_children_of_its_workers_along(forking):
@@ -266,7 +266,7 @@ def test_children_of_a_worker_that_was_killed_end_with_the_server(forking):
         assert client.call("/pid", retry=3) > 0
     assert is_alive(child)
     forking.stop()
-    assert not is_alive(child)
+    wait_until(lambda: not is_alive(child), "the child's end")
 
 
 def test_names_have_no_spaces_where_programs_read_word_by_word(forking):

@@ -93,7 +93,7 @@ def test_what_was_registered_while_loading_runs_once_at_the_zygotes_end(serve, t
     """atexit, finalizers, temporary folders; what a worker registers runs when that one leaves."""
     one = serve(LOADED, "--workers", "2")
     with dora.Client(one.node, timeout=20) as client:
-        found = client.call_many({i: ("/model", 0.3) for i in range(2)}).values()
+        found = client.call_many({i: ("/model", 1.2) for i in range(2)}).values()
         workers = {pid for pid, _ in found}
         assert len(workers) == 2 and {text for _, text in found} == {"weights"}
         folder = client.call("/folder")

@@ -169,7 +169,7 @@ def test_unknown_api(serve):
 
 def test_the_apis_of_one_call_run_at_the_same_time(client):
     client.call_many({i: ("/pid",) for i in range(4)})
-    pids = client.call_many({"a": ("/sleep", 0.4), "b": ("/sleep", 0.4)})
+    pids = client.call_many({"a": ("/sleep", 1.2), "b": ("/sleep", 1.2)})
     assert pids["a"] != pids["b"]
 
 
