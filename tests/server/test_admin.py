@@ -473,7 +473,7 @@ def test_the_documents_table_of_metrics():
                 reload={"canary_percent": 10}) as server:
         with v1.Conn(server.address) as conn:  # until a worker has looked in whose calls it grows
             assert wait_until(lambda: conn.call("/mark", 1)["code"] == 0 and Metrics(
-                admin_of(server)).every("dora_api_grown_calls"), pause=0)
+                admin_of(server)).every("dora_api_grown_calls"), 60, pause=0)
         page = ask(admin_of(server), "/metrics")[1]
     found = {}
     for name, text in re.findall(r"^# HELP (\S+) (.*)$", page, re.M):

@@ -1,5 +1,6 @@
 """`dora serve --dev` in a window of tmux, an editor beside it: what a person types, and sees."""
 
+import contextlib
 import json
 import os
 import re
@@ -164,7 +165,8 @@ def all_end(pids):
     """Whether a server's processes end by themselves; who does not is ended here."""
     has_ended = wait_until(lambda: not any(map(processes.is_alive, pids)), 20)
     for pid in filter(processes.is_alive, pids):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            os.kill(pid, signal.SIGKILL)
     return has_ended
 
 

@@ -1,6 +1,7 @@
 """A server as process 1 of a container: it has processes and mounts of its own, and may have a root
 that nobody can write to, and a user that is not root. Wants root, or a kernel that lends it."""
 
+import contextlib
 import functools
 import os
 import signal
@@ -72,7 +73,8 @@ class Container(Server):
     def close(self):
         """Who changes its user outlives unshare: process 1 is ended by itself."""
         for first in children(self.pid) if self.process.poll() is None else []:
-            os.kill(first, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(first, signal.SIGKILL)
         super().close()
 
     def zombies(self):

@@ -1,5 +1,6 @@
 """One `dora serve` for a test: on its own port, awaited by its ready line, gone with the test."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -187,7 +188,8 @@ class Server:
                 self.process.wait()
                 for pid in family:
                     if processes.title(pid).startswith("dora: "):
-                        os.kill(pid, signal.SIGKILL)
+                        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                            os.kill(pid, signal.SIGKILL)
         if self.process.stdout:
             self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)

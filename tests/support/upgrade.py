@@ -1,5 +1,6 @@
 """A server that hands over to heirs: whoever serves at last is ended with the test."""
 
+import contextlib
 import os
 import re
 import select
@@ -42,12 +43,9 @@ class Family(Server):
 
 
 def end(pid, seconds=15):
-    """Ends a master that is no child of ours."""
-    fd = os.pidfd_open(pid)
-    try:
+    """Ends a master that is no child of ours, unless it has ended."""
+    with contextlib.suppress(ProcessLookupError), os.fdopen(os.pidfd_open(pid)) as fd:
         for number in (signal.SIGTERM, signal.SIGKILL):
-            signal.pidfd_send_signal(fd, number)
+            signal.pidfd_send_signal(fd.fileno(), number)
             if select.select([fd], [], [], seconds)[0]:
                 return
-    finally:
-        os.close(fd)
