@@ -9,7 +9,7 @@ import pytest
 
 from support import v1
 from support.reload import reload_wait
-from support.server import Server, environment, program, python_pool
+from support.server import Server, environment, program, python_pool, wait_until
 
 APP = """
 import os, sys
@@ -187,7 +187,7 @@ def test_check_sees_a_log_folder_that_is_missing(tmp_path):
 
 
 def test_check_notes_a_key_that_has_no_effect(tmp_path):
-    pools = {"p": python_pool("basic.py")}
+    pools = {"p": python_pool("basic.py", workers=1)}
     done = check(tmp_path, pools, reload={"watch_s": 5}, http={"burst_per_address": 9},
                  listen={"http": 0})
     assert done.returncode == 0 and done.stderr == ""
@@ -195,8 +195,24 @@ def test_check_notes_a_key_that_has_no_effect(tmp_path):
     assert ('note: %s:1:13: reload.watch_s: has no effect while "reload.canary_percent" is 0' % path
             in done.stdout)
     assert ': http.burst_per_address: has no effect without "http.rate_per_address"' in done.stdout
+    done = dora("check", "--load", str(path))
+    assert done.returncode == 0 and (done.stdout + done.stderr).count("reload.watch_s") == 1
     done = check(tmp_path, pools, reload={"watch_s": 5, "canary_percent": 5})
     assert done.returncode == 0 and "has no effect" not in done.stdout
+
+
+def test_the_log_has_a_key_that_has_no_effect_and_the_server_starts(tmp_path):
+    pools = {"p": python_pool("basic.py", workers=1)}
+    note = ': reload.watch_s: has no effect while "reload.canary_percent" is 0'
+    with Server(pools, reload={"watch_s": 5}) as server, v1.Conn(server.address) as conn:
+        assert conn.call("/echo", 7)["data"]["data"] == 7
+        assert wait_until(lambda: server.log().count(note) == 1)
+        assert conn.command("reloadWait", 60)["code"] == 0
+        assert wait_until(lambda: server.log().count(note) == 2)
+    with Server(pools, reload={"watch_s": 5}, dev=True) as server, \
+            v1.Conn(server.address) as conn:
+        assert conn.call("/echo", 7)["data"]["data"] == 7
+        assert note not in server.log()
 
 
 def test_check_sees_an_interpreter_of_the_environment_that_is_missing(tmp_path):

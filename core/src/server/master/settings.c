@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/config/config_changes.h"
+#include "server/config/config_effect.h"
 #include "server/config/config_trace.h"
 #include "server/master/master.h"
 #include "server/ops/discovery.h"
@@ -49,6 +50,13 @@ void dr_settings_forget(dr_server *server, uint32_t seen)
     }
 }
 
+static void note_idle(const char *place, const char *key, const char *why, void *user)
+{
+    const dr_server *server = user;
+    dr_log_write(server->backend.log, DR_LOG_NOTICE, "master", "%s: %s: has no effect %s", place,
+                 key, why);
+}
+
 dora_err dr_settings_take(dr_server *server, const dr_config *config, dora_error *error)
 {
     dr_backend *backend = &server->backend;
@@ -66,6 +74,9 @@ dora_err dr_settings_take(dr_server *server, const dr_config *config, dora_error
     dr_places_limit(&backend->places, config->connections_max, config->connections_per_address_max);
     dr_rates_limit(&backend->rates, config->http.rate_per_address, config->http.burst_per_address);
     take_access(server, config);
+    if (!config->dev && server->rehearsal == NULL) { /* for a while the rest stays as it is */
+        dr_config_each_idle_key(config, note_idle, server);
+    }
     return DORA_OK;
 }
 

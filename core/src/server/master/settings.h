@@ -6,7 +6,8 @@
 
 struct dr_server;
 
-/* dr_settings_take puts those of `config` in force. Errors: as dr_spans_aim; none is then.
+/* dr_settings_take puts those of `config` in force, and writes to the log which of its keys have no
+ * effect beside the others. Errors: as dr_spans_aim; none is then.
  * dr_settings_reload does so with what stands in the configuration by now; where that is wrong, the
  * log says so and the settings stay. */
 dora_err dr_settings_take(struct dr_server *server, const dr_config *config, dora_error *error);
