@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import os
 import subprocess
 import sys
 import textwrap
@@ -283,6 +284,23 @@ def test_a_client_that_another_thread_closes_ends_a_wait(server):
     client.close()
     waiting.join(DEADLINE_S)
     assert len(told) == 1 and CLOSED in told[0]
+
+
+def test_a_forked_child_that_closes_leaves_it_to_its_parent(client, server):
+    stream = client.stream("/parts", 30, window=2)
+    assert next(stream) == 0
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            client.close()
+            next(stream)
+        except dora.ConnectionError as error:
+            status = 0 if CLOSED in str(error) else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert list(stream) == list(range(1, 30)) and server.cancelled == []
 
 
 def test_a_client_may_be_closed_within_progress(server):
