@@ -148,10 +148,11 @@ def test_the_short_one_is_not_ended_by_a_sweep_for_the_long(tmp_path):
         assert server.stop() == 0
 
 
-@pytest.mark.parametrize("name", ["/block", "/deaf"])
-def test_a_loop_that_does_not_turn_is_ended_by_the_master(name):
+@pytest.mark.parametrize("name, grace_ms", [("/block", 60000), ("/deaf", 300)],
+                         ids=["/block", "/deaf"])
+def test_a_loop_that_does_not_turn_is_ended_by_the_master(name, grace_ms):
     """What blocks it is ended; where that does not end, the worker is killed."""
-    with served({"p": pool("async", time_limit_ms=60000, kill_after_ms=300)}) as server:
+    with served({"p": pool("async", time_limit_ms=60000, kill_after_ms=grace_ms)}) as server:
         with v1.Conn(server.address) as conn:
             pid = conn.call("/pool", 0)["data"]["data"]
             envelope = conn.call(name, 20, timeout=30)["data"]
