@@ -191,7 +191,7 @@ def test_one_that_does_not_end_is_killed(tmp_path, kind, name, place):
             assert conn.call("/pid", timeout=30)["data"]["data"] != pid
             found.append(one_record(server, guid))
             assert "was killed by signal 9" in found[-1]["m"] and found[-1]["code"] == 100201
-            return place is None or re.search(place, found[-1]["traceback"])
+            return place is None or re.search(place, found[-1]["traceback"] or "")
 
         assert wait_until(is_told), found
         restarts = conn.command("getStat")["data"]["server"]["pools"]["p"]["restarts"]
