@@ -26,6 +26,7 @@
 
 #define FILES_MAX 64
 #define FRAMES_MAX 64
+#define LOOKS 2000
 
 typedef struct left {
     int threads;
@@ -159,8 +160,13 @@ static int tear_down(void **state)
     const struct CMUnitTest *test = &tests[running++];
     is_armed = false;
     const int status = test->teardown_func != NULL ? test->teardown_func(state) : 0;
-    const left after = look();
+    left after = look();
     int lasting = 0;
+    /* A thread that was joined may be in /proc a moment longer. */
+    for (int turn = 0; turn < LOOKS && after.threads > before.threads; turn++) {
+        usleep(1000); /* between two looks */
+        after.threads = count_entries("/proc/self/task");
+    }
     for (; file_count > 0; free(files[file_count])) {
         lasting += access(files[--file_count], F_OK) == 0;
     }

@@ -132,7 +132,7 @@ def test_tasks_that_handlers_start_end_before_the_worker_leaves(serve, tmp_path)
         """,
         "--workers", "1")
     with dora.Client(one.node) as client:
-        client.call("/start", 0.3)
+        client.call("/start", 0.05)
         client.call("/start", 600)
     one.stop()
     assert (tmp_path / "done").exists()

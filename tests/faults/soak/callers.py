@@ -38,6 +38,7 @@ class Caller(threading.Thread):
         self.world, self.mark = world, mark
         self.random = random.Random("%s %s" % (seed, mark))
         self.calls = []
+        self.idle_since = float("inf")  # when the last call ended
         self.ended = threading.Event()
         self.error = None
 
@@ -55,7 +56,10 @@ class Caller(threading.Thread):
         self.close()
 
     def book(self, ident, kind, codes, began, is_right=True):
-        self.calls.append(Call(ident, kind, codes, began, time.monotonic(), is_right))
+        if BROKEN in codes.values():  # its connection may have ended while nobody looked
+            began = min(began, self.idle_since)
+        self.idle_since = time.monotonic()
+        self.calls.append(Call(ident, kind, codes, began, self.idle_since, is_right))
 
     def param(self, ident):
         size = SIZES[min(int(self.random.expovariate(1.2)), len(SIZES) - 1)]
