@@ -100,6 +100,18 @@ class Scene:
                               text=True, env=environment(), timeout=30)
 
 
+def test_one_worker_is_enough_where_others_do_not_start(tmp_path):
+    """`dora stat --check` says so as /readyz does: who restarts such a server loses it."""
+    with serve(tmp_path, workers=2) as server, Scene(server, tmp_path) as scene:
+        (tmp_path / "broken").touch()
+        assert scene.crash() == 100200
+        assert wait_until(lambda: not scene.pool()["healthy"], 60), scene.log()
+        done = scene.dora("stat", "--check")
+        assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+        assert ask(admin_of(server), "/readyz")[:2] == (200, "ok\n")
+        assert scene.call() == 0
+
+
 def test_a_pool_that_loops_answers_at_once_and_comes_back(scene):
     scene.break_it()
     for _ in range(3):

@@ -93,12 +93,16 @@ static void put_rollout(dr_buf *out, const json_t *rollout)
 
 #define STATE_MAX 64
 
+static bool has_worker(const json_t *pool)
+{
+    return dr_text_int(pool, "idle") + dr_text_int(pool, "busy") > 0;
+}
+
 /* state_of says how a pool does, and for how long it starts nobody after a crash loop. */
 static const char *state_of(const json_t *pool, char text[STATE_MAX])
 {
     char left[DR_TEXT_MAX];
-    const bool has_worker = dr_text_int(pool, "idle") + dr_text_int(pool, "busy") > 0;
-    if (json_is_true(json_object_get(pool, "crash_loop")) && !has_worker) {
+    if (json_is_true(json_object_get(pool, "crash_loop")) && !has_worker(pool)) {
         (void)snprintf(text, STATE_MAX, "crash loop, next start in %s",
                        dr_text_ms(dr_text_int(pool, "next_start_ms"), left));
         return text;
@@ -107,7 +111,7 @@ static const char *state_of(const json_t *pool, char text[STATE_MAX])
         return "hangs";
     }
     if (json_is_true(json_object_get(pool, "healthy"))) {
-        return has_worker ? "ok" : "no worker";
+        return has_worker(pool) ? "ok" : "no worker";
     }
     return "does not start";
 }
@@ -259,7 +263,8 @@ static int print(const dr_operator *from, const json_t *data, bool is_json)
     return is_written ? DR_EXIT_OK : DR_EXIT_FAILED;
 }
 
-/* check says whether calls are taken, as /readyz does. */
+/* check says whether calls are taken, as /readyz does: one worker is enough, though others do not
+ * start. */
 static int check(const dr_operator *from, const json_t *data, bool is_json)
 {
     (void)is_json;
@@ -275,9 +280,9 @@ static int check(const dr_operator *from, const json_t *data, bool is_json)
     }
     json_object_foreach(json_object_get(server, "pools"), name, pool)
     {
-        const char *state = state_of(pool, room);
-        if (strcmp(state, "ok") != 0) {
-            (void)snprintf(text, sizeof(text), "%s: pool %s: %s", from->address, name, state);
+        if (!has_worker(pool) || json_is_true(json_object_get(pool, "hung"))) {
+            (void)snprintf(text, sizeof(text), "%s: pool %s: %s", from->address, name,
+                           state_of(pool, room));
             dr_cli_print_error("stat", text);
             return DR_EXIT_FAILED;
         }
