@@ -53,8 +53,8 @@ void dr_doors_opened(dr_server *server)
     const size_t left = dr_sockets_fini(&server->doors.handed);
     if (left > 0) {
         dr_log_write(server->backend.log, DR_LOG_NOTICE, "master",
-                     "%zu listening sockets that were handed to this server have an address that "
-                     "the configuration does not listen on: they are closed",
+                     "listening sockets that were handed to this server, at addresses that the "
+                     "configuration does not listen on, are closed: %zu",
                      left);
     }
 }
