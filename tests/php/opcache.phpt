@@ -3,7 +3,8 @@ a reload takes no included file from an opcache that could be older than its sou
 --SKIPIF--
 <?php
 if (getenv('DORA_BIN') === false) die('skip needs DORA_BIN');
-if (!glob(PHP_EXTENSION_DIR . '/opcache.so')) die('skip no opcache here');
+require __DIR__ . '/common.inc';
+if (opcache() === null) die('skip no opcache here');
 --FILE--
 <?php
 require __DIR__ . '/common.inc';
@@ -21,7 +22,7 @@ file_put_contents("$folder/app.php", <<<'PHP'
     $app->api('cached', fn() => opcache_get_status(false) !== false);
     $app->run(['port' => 0, 'workers' => 1]);
     PHP);
-$server = Server::of([PHP_BINARY, '-n', '-d', 'zend_extension=opcache', '-d', 'opcache.enable_cli=1', '-d', 'opcache.validate_timestamps=1',
+$server = Server::of([PHP_BINARY, '-n', ...opcache(), '-d', 'opcache.validate_timestamps=1',
     '-d', 'opcache.revalidate_freq=60', '-d', "opcache.file_cache=$folder/cache", '-d', 'extension=' . module_file(),
     "$folder/app.php"]);
 $client = $server->client();

@@ -2,7 +2,8 @@
 a worker's last functions and destructors call what was watched, with code that opcache has compiled
 --SKIPIF--
 <?php
-if (!glob(PHP_EXTENSION_DIR . '/opcache.so')) die('skip no opcache here');
+require __DIR__ . '/common.inc';
+if (opcache() === null) die('skip no opcache here');
 ?>
 --FILE--
 <?php
@@ -30,8 +31,7 @@ file_put_contents("$file.php", <<<'PHP'
     $app->run(['port' => 0, 'workers' => 1]);
     PHP);
 touch("$file.php", time() - 60); // what is younger than two seconds is not compiled
-$server = Server::of(php_command('-d', 'extension_dir=' . PHP_EXTENSION_DIR, '-d', 'zend_extension=opcache',
-    '-d', 'opcache.enable_cli=1', '-d', 'opcache.jit_buffer_size=16M', '-d', 'opcache.jit=1205', "$file.php"));
+$server = Server::of(php_command(...opcache(), ...['-d', 'opcache.jit_buffer_size=16M', '-d', 'opcache.jit=1205', "$file.php"]));
 var_dump(is_bool($server->client()->call('jit')), $server->stop());
 foreach (['shutdown' => 5, 'destructed' => 7] as $what => $seed) {
     mt_srand($seed);
