@@ -4,6 +4,7 @@
 #ifndef DR_IPC_INBOX_H
 #define DR_IPC_INBOX_H
 
+#include "base/fetch.h"
 #include "ipc/region.h"
 
 /* dr_ring_entries is how long the rings of workers that may hold `tasks` tasks are. */
@@ -47,6 +48,20 @@ static inline bool dr_inbox_pop(const dr_region *region, uint32_t worker, uint32
     return true;
 }
 
+/* dr_inbox_next looks at the next task and leaves it there (worker). Returns: NULL when there is
+ * none. */
+static inline const dr_shared_task *dr_inbox_next(const dr_region *region, uint32_t worker)
+{
+    const dr_shared_worker *shared = &region->workers[worker];
+    const uint32_t head = atomic_load_explicit(&shared->inbox_head, memory_order_relaxed);
+    if (head == atomic_load_explicit(&shared->inbox_tail, memory_order_acquire)) {
+        return NULL;
+    }
+    const uint64_t entry = dr_region_inbox(region, worker)[head & (region->shape.ring_entries - 1)];
+    const uint32_t index = (uint32_t)entry;
+    return index < region->shape.tasks ? &region->tasks[index] : NULL;
+}
+
 /* dr_outbox_push publishes a finished task (worker). */
 static inline void dr_outbox_push(const dr_region *region, uint32_t worker, uint32_t reactor,
                                   uint32_t index)
@@ -68,6 +83,19 @@ static inline bool dr_outbox_pop(const dr_shared_outbox *outbox, uint32_t entrie
     *index = outbox->entries[*head & (entries - 1)];
     (*head)++;
     return true;
+}
+
+/* dr_outbox_fetch asks for the finished task at `head`, if there is one (master). */
+static inline void dr_outbox_fetch(const dr_region *region, const dr_shared_outbox *outbox,
+                                   uint32_t head)
+{
+    if (atomic_load_explicit(&outbox->tail, memory_order_acquire) == head) {
+        return;
+    }
+    const uint32_t index = outbox->entries[head & (region->shape.ring_entries - 1)];
+    if (index < region->shape.tasks) {
+        dr_fetch(&region->tasks[index], sizeof(region->tasks[index]));
+    }
 }
 
 #endif

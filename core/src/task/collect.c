@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fetch.h"
 #include "ipc/inbox.h"
 #include "task/cost.h"
 #include "task/damage.h"
@@ -124,6 +125,7 @@ static void read_reply(dr_pool *pool, uint32_t task, dr_outcome *outcome, uint64
     outcome->http_status = (uint16_t)(reply_at >> 16);
     outcome->msg = (dora_slice){area, msg_len};
     outcome->data = (dora_slice){area + msg_len, data_len};
+    dr_fetch(area, DR_FETCH_BYTES);
     read_times(pool, task, outcome, now_ns);
 }
 
@@ -248,8 +250,7 @@ static void drop(dr_pool *pool, uint32_t task, bool is_done, batch *found)
     dr_record_free(pool, task);
 }
 
-/* finish moves one task from its worker to the batch; `code` other than 0 where it was not run to
- * its end. */
+/* finish moves one task from its worker to the batch; `code` is 0 where it was run to its end. */
 static void finish(dr_pool *pool, uint32_t task, int64_t code, batch *found)
 {
     dr_record *record = &pool->records[task];
@@ -314,8 +315,7 @@ static bool is_end_possible(dr_pool *pool, uint32_t index, uint32_t reactor)
 }
 
 /* drain takes a worker's finished tasks. Returns: false when the batch is full and more may come.
- * An entry that is not a finished task of this worker and reactor is dropped: a worker can only
- * harm the tasks it holds. */
+ * What is none of this worker and reactor is dropped: a worker can only harm what it holds. */
 static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
 {
     dr_slot *slot = &pool->slots[index];
@@ -331,6 +331,7 @@ static bool drain(dr_pool *pool, uint32_t index, uint32_t reactor, batch *found)
         if (!dr_outbox_pop(outbox, entries, &slot->outbox_heads[reactor], &task)) {
             return true;
         }
+        dr_outbox_fetch(&pool->region, outbox, slot->outbox_heads[reactor]);
         const bool is_held =
             task < pool->region.shape.tasks && pool->records[task].state == DR_RECORD_HANDED &&
             pool->records[task].slot == index && pool->records[task].reactor == reactor;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/deadline.h"
+#include "base/fetch.h"
 #include "base/priority.h"
 #include "ipc/inbox.h"
 #include "ipc/wake.h"
@@ -125,6 +126,16 @@ static void look_at_growth(const dr_job *job, uint64_t *now_ns)
     *now_ns = dr_grown_look(&worker->grown, shared_of(worker), job->api, tasks, *now_ns);
 }
 
+/* fetch_request asks for what a task's handler reads first, once the task itself is there. It
+ * may have been taken back since, and its place be another's by now. */
+static void fetch_request(const dr_region *region, const volatile dr_shared_task *task)
+{
+    const uint64_t offset = task->offset;
+    if (offset < region->shape.slab_bytes) {
+        dr_fetch(region->slab + offset, DR_FETCH_BYTES);
+    }
+}
+
 static dora_err serve(dr_job *job, uint32_t index, uint32_t generation, uint64_t *now_ns)
 {
     const dr_worker *worker = job->worker;
@@ -132,9 +143,16 @@ static dora_err serve(dr_job *job, uint32_t index, uint32_t generation, uint64_t
     if (!dr_job_begin(job, index, generation, *now_ns)) {
         return DORA_OK; /* taken back, or cancelled */
     }
+    const dr_shared_task *next = dr_inbox_next(worker->region, worker->slot);
+    if (next != NULL) {
+        dr_fetch(next, sizeof(*next));
+    }
     const dora_err err = call(job);
     if (worker->is_forked) {
         return DORA_EEXIT; /* the caller's answer is the worker's to give */
+    }
+    if (next != NULL) {
+        fetch_request(worker->region, next);
     }
     dr_job_settle(job, err);
     (void)dr_job_publish(job, now_ns); /* it waits for the big area */

@@ -1,0 +1,20 @@
+/* fetch.h: asks for memory ahead of its use. What another processor wrote last lies in that one's
+ * cache, and comes from there in a tenth of what a short call takes in all; nobody has to wait for
+ * it who has something else to do meanwhile. */
+#ifndef DR_BASE_FETCH_H
+#define DR_BASE_FETCH_H
+
+#include <stddef.h>
+
+#define DR_LINE_BYTES 64   /* of a cache; where they are longer, some are asked for twice */
+#define DR_FETCH_BYTES 192 /* of a request, and of a reply: most have no more */
+
+/* dr_fetch asks for `len` bytes. There may be nothing at `data` at all: nothing comes then. */
+static inline void dr_fetch(const void *data, size_t len)
+{
+    for (size_t at = 0; at < len; at += DR_LINE_BYTES) {
+        __builtin_prefetch((const char *)data + at);
+    }
+}
+
+#endif
