@@ -100,13 +100,13 @@ def test_what_a_handler_logs(server):
 
 
 def test_names_in_stat_and_top(server):
-    with v1.Conn(server.address) as busy, v1.Conn(server.address) as asking:
+    with v1.Conn(server.address) as busy, v1.Conn(server.address) as looker:
         name = b"/sleep/" + RAW[:200]
         ident = v1.guid()
         busy.send(v1.request(ident, name, 3000))
 
         def task():
-            pools = asking.command("getStat")["data"]["server"]["pools"]
+            pools = looker.command("getStat")["data"]["server"]["pools"]
             return [each["api"] for each in pools["py"]["running_tasks"]]
 
         api = wait_until(task)[0]

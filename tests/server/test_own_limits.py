@@ -140,11 +140,11 @@ def test_async_handlers_beside_each_other():
 def test_the_short_one_is_not_ended_by_a_sweep_for_the_long(tmp_path):
     """A timer that waits for a call with much time is set anew for one with little."""
     with served({"p": pool("async", time_limit_ms=60000)}) as server:
-        with v1.Conn(server.address) as conn:
-            long = conn.ask("W_S", {"one": ("/long", 1.2)})
+        with v1.Conn(server.address) as conn, v1.Conn(server.address) as other:
+            long = other.ask("W_S", {"one": ("/long", 1.2)})
             for _ in range(3):
                 assert conn.call("/short", 30, timeout=30)["data"]["code"] == 100201
-            assert ends(conn, [long])[long][0] == 0
+            assert ends(other, [long])[long][0] == 0
         assert server.stop() == 0
 
 
