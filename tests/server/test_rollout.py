@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from support import metrics, v1
+from support import metrics, streams, v1
 from support.reload import Site, ask, is_alone, stop, titles, value, zygote_of, zygotes
 from support.server import Server, asking, environment, program, wait_until
 
@@ -26,6 +26,10 @@ def work(param):
     time.sleep(0.03)
     return VERSION
 """
+
+
+WORDS = WORKS.replace("return", "yield")
+SLOW_WORDS = SLOW.replace("return", "yield")
 
 
 @pytest.fixture
@@ -78,12 +82,12 @@ def rollout(server):
         return conn.command("getStat")["data"]["server"]["rollout"]
 
 
-def call_until(server, question, name="/work", most=3000):
+def call_until(server, question, name="/work", most=3000, ask=v1.Conn.call):
     """The codes, and what came with them, of calls one after the other until there is a verdict."""
     got = []
     with v1.Conn(server.address) as conn:
         while not question() and len(got) < most:
-            got.append(conn.call(name)["data"])
+            got.append(ask(conn, name)["data"])
     assert question(), server.log()
     return got
 
@@ -196,16 +200,23 @@ def test_workers_that_are_killed_while_they_rest(site):
         assert value(server, "/work") == "one"
 
 
-def test_a_slower_version_goes_back(site):
-    with serve(site, {"p": site.pool(site.python("one", WORKS))}, canary_percent=50,
+def stream(conn, name):
+    return streams.whole(conn, name)[2]
+
+
+@pytest.mark.parametrize("ask, quick, slow", [(v1.Conn.call, WORKS, SLOW),
+                                              (stream, WORDS, SLOW_WORDS)],
+                         ids=["calls", "streams"])
+def test_a_slower_version_goes_back(site, ask, quick, slow):
+    with serve(site, {"p": site.pool(site.python("one", quick))}, canary_percent=50,
                max_time_ratio=2) as server:
-        site.python("two", SLOW)
+        site.python("two", slow)
         with watched(server) as reload:
-            call_until(server, has_verdict(server))
+            call_until(server, has_verdict(server), ask=ask)
             said = reload.end(1)
         assert "pool p has a longer median run time than max_time_ratio (2) allows" in said
         assert float(re.search(r"pool p: new .*?, median ([0-9.]+) ms", said).group(1)) >= 30
-        assert value(server, "/work") == "one"
+        assert value(server, "/version") == "one"
 
 
 def test_names_that_one_of_them_has(site):

@@ -16,7 +16,7 @@
 #include <dora/runtime.h>
 
 #define DR_REGION_MAGIC 0x61726f64u
-#define DR_REGION_LAYOUT 15u
+#define DR_REGION_LAYOUT 16u
 
 /* dr_region_shape is what all offsets follow from. */
 typedef struct dr_region_shape {
@@ -89,6 +89,8 @@ typedef struct dr_shared_task {
                                 * it begins to run, DR_START_WAITS while it waits for a thread */
     /* Written by the master while it runs. */
     _Atomic uint64_t interrupt; /* dr_interrupt_word: it should end; of an older task: nothing */
+    /* Written by the worker of a stream before DONE. */
+    uint64_t waited_ns; /* of run_ns: for its reader to make room */
 } dr_shared_task;
 
 #define DR_START_WAITS UINT64_MAX

@@ -136,6 +136,17 @@ static dr_seen *seen_of(dr_pool *pool, const dr_slot *slot)
                                            : NULL;
 }
 
+/* own_ns is what a task took of itself: of a stream without the time in which its worker waited for
+ * whoever reads it. */
+static uint64_t own_ns(const dr_pool *pool, uint32_t task, uint64_t run_ns)
+{
+    if (pool->records[task].type != DR_TYPE_ST_S) {
+        return run_ns;
+    }
+    const uint64_t waited_ns = *(const volatile uint64_t *)&pool->region.tasks[task].waited_ns;
+    return run_ns > waited_ns ? run_ns - waited_ns : 0;
+}
+
 void dr_canary_count(dr_pool *pool, uint32_t task, int64_t code, uint64_t run_ns)
 {
     const dr_record *record = &pool->records[task];
@@ -150,9 +161,8 @@ void dr_canary_count(dr_pool *pool, uint32_t task, int64_t code, uint64_t run_ns
     }
     seen->calls++;
     seen->errors += code != 0;
-    /* The first one of a worker fills its caches; how long a stream takes is up to its reader. */
-    if (code == 0 && slot->finished > 0 && record->type != DR_TYPE_ST_S) {
-        dr_seen_time(seen, run_ns);
+    if (code == 0 && slot->finished > 0) { /* the first one of a worker fills its caches */
+        dr_seen_time(seen, own_ns(pool, task, run_ns));
     }
 }
 

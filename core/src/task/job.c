@@ -246,6 +246,7 @@ static void end_parts(dr_job *job, dora_err err)
     }
     dr_parts_fini(&reply->parts);
     if (reply->parts.stream != NULL) { /* when it began, for its times; it may have waited since */
+        job->shared->waited_ns = job->begin_ns - job->request.began_ns;
         dr_job_say_start(job, job->request.began_ns);
         job->begin_ns = job->request.began_ns;
     }
