@@ -7,10 +7,11 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
-from support import v1, web
+from support import processes, v1, web
 from support.metrics import admin_of, ask
 from support.server import HERE, Server, environment, program, python_pool, wait_until
 
@@ -70,6 +71,34 @@ def test_handlers_that_do_not_end_are_ended(tmp_path, kind, name):
                              r"guid=%s .*type=W_S worker=\d+ generation=1 code=100200 queue_ms="
                              % (name, name, guid), log), log
         assert log.count("W_S %s is ended after" % name) == 3
+
+
+CALLS = 4000  # to answer them takes longer than to stop the server after the first
+
+
+def queued(conn):
+    return conn.command("getStat")["data"]["server"]["pools"]["p"]["queued"]
+
+
+def test_a_server_that_stands_still_while_it_ends_them_answers_all_the_same(tmp_path):
+    """Its clients get their answers although the time for that has passed meanwhile."""
+    mark = str(tmp_path / "mark")
+    pool = {**POOLS["python"], "workers": 1, "kill_after_ms": 0}
+    with Server({"p": pool}, stop_timeout_ms=300, linger_ms=0) as server:
+        with v1.Conn(server.address) as conn:
+            conn.ask("W_S", {"one": ("/deadlock", mark)})
+            wait_for(mark)
+            conn.send(b"".join(v1.request(v1.guid(), "/deadlock", mark) for _ in range(CALLS)))
+            with v1.Conn(server.address) as other:
+                assert wait_until(lambda: queued(other) >= CALLS - 4)  # but those handed ahead
+            server.signal(signal.SIGTERM)
+            codes = [v1.code(conn.receive()[1])]
+            server.signal(signal.SIGSTOP)
+            time.sleep(2.5)  # two seconds are the time for answers
+            server.signal(signal.SIGCONT)
+            codes += [v1.code(conn.receive()[1]) for _ in range(CALLS)]
+            assert set(codes) == {100200, 100207}
+        assert server.wait() == 0
 
 
 def test_what_was_accepted_and_is_lost_is_written_down(tmp_path):

@@ -19,6 +19,8 @@
 #include "task/look.h"
 #include "task/watch.h"
 
+#define LAST_LOOKS 10u
+
 /* lost is what say_lost is told of. */
 typedef struct lost {
     const dr_server *server;
@@ -218,9 +220,14 @@ static void stop_now(dr_server *server)
     }
 }
 
+/* on_last comes LAST_LOOKS times: while a machine stood still, nobody could take an answer. */
 static void on_last(uv_timer_t *timer)
 {
     dr_server *server = timer->data;
+    if (++server->stop.looks < LAST_LOOKS) {
+        return;
+    }
+    uv_timer_stop(timer);
     dr_log_write(server->backend.log, DR_LOG_ERROR, "master",
                  "clients do not take their answers: their connections are closed");
     stop_now(server);
@@ -240,8 +247,8 @@ static void end_all(dr_server *server)
         dr_crew_stop(crew);
     }
     dr_reactor_threads_ask(server);
-    uv_timer_start(&server->stop.timer, on_last, (uint64_t)config->linger_ms + DR_STOP_ANSWER_MS,
-                   0);
+    const uint64_t look_ms = (config->linger_ms + DR_STOP_ANSWER_MS) / LAST_LOOKS;
+    uv_timer_start(&server->stop.timer, on_last, look_ms, look_ms);
 }
 
 static void on_grace(uv_timer_t *timer)

@@ -17,6 +17,7 @@ typedef struct dr_stop {
     bool has_asked;   /* handlers were asked to end; what waited was told of */
     bool is_ending;   /* the processes of all crews were ended while lanes answer for them */
     bool is_stopping_crews;
+    uint32_t looks; /* whether the last answers have gone */
 } dr_stop;
 
 /* dr_stop_init prepares the timer. */
