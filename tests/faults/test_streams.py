@@ -9,6 +9,7 @@ import contextlib
 import os
 import random
 import signal
+import time
 
 import dora
 
@@ -21,6 +22,7 @@ PARTS = 40
 KILL_EVERY = 50  # streams
 DIED = 100200
 GROWTH_KIB = 2048
+PATIENCE_S = 60  # until a worker lives
 
 
 class Book:
@@ -53,13 +55,15 @@ async def one(client, number, book):
 
 async def kill_one(server, chance):
     """A worker; where none lives in this moment, the next one."""
-    while True:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
         pids = sorted(server.workers().values())
         with contextlib.suppress(ProcessLookupError):
             if pids:
                 os.kill(chance.choice(pids), signal.SIGKILL)
                 return
         await asyncio.sleep(0.01)  # until there is one
+    raise AssertionError("no worker lives: " + server.log()[-2000:])
 
 
 async def some(server, book, chance, count):

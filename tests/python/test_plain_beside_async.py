@@ -209,7 +209,7 @@ def test_more_threads_where_the_pool_has_them(start):
 
 
 def test_the_limit_counts_from_when_it_runs(start):
-    """Ten of 100 ms, one after the other, with a limit that is shorter than all of them."""
+    """Twenty of 100 ms, one after the other, with a limit that is shorter than all of them."""
     one = start(time_limit_ms=1500)
     with dora.Client(one.node, timeout=DEADLINE_S) as client:
         pids = in_threads(20, lambda i: client.call("/block", 0.1))

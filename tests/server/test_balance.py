@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+from support import tries
 from support.server import Server, python_pool, wait_until
 
 # Each client reads numbers from its standard input, makes so many calls one after the other, and
@@ -63,7 +64,6 @@ while (($line = fgets(STDIN)) !== false) {
 }
 """
 KINDS = {"python": PYTHON, "asyncio": ASYNCIO, "php": PHP, "dorarpc": DORARPC}
-TRIES = 5
 
 APP = """
 import time, dora
@@ -122,10 +122,7 @@ def evenly(shares):
     """Whoever answers more slowly gets less, and on a machine with other work one of two servers
     may do so for a while: then once more. `shares`: whether they are as they should be, and what
     they are."""
-    found = []
-    while not found or not found[-1][0]:
-        assert len(found) < TRIES, found
-        found.append(shares())
+    tries.until(lambda found: found[0], shares)
 
 
 @pytest.fixture(scope="module")

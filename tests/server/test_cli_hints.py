@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
+from support import tries
 from support.metrics import admin_of
 from support.server import Server, asking, environment, python_pool
 
-TRIES = 5
 LISTEN = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0", "admin": "127.0.0.1:0"}
 
 
@@ -46,11 +46,9 @@ def test_the_port_of_http_is_told_from_that_of_frames(server, arguments):
     """Unless the server takes so long to say it that this is not waited for: then once more."""
     told = "; HTTP is spoken there: give the port behind tcp= in the server's ready line\n"
     for port in (server.http, admin_of(server)):
-        found = []
-        while not found or not found[-1].endswith(told):
-            assert len(found) < TRIES, found
-            found.append(errors_of(arguments[0], port, *arguments[1:], "--timeout", "0.2"))
-            assert found[-1].count("\n") == 1, found
+        said = tries.until(lambda said: said.endswith(told), lambda: errors_of(
+            arguments[0], port, *arguments[1:], "--timeout", "0.2"))
+        assert said.count("\n") == 1, said
 
 
 @pytest.mark.parametrize("name", ["users.py", "products.php", "hello.so"])

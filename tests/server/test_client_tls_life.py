@@ -15,7 +15,7 @@ import time
 import pytest
 
 import dora
-from support import tls, v1
+from support import tls, tries, v1
 from support.access import TOKENS, access
 from support.door import Door
 from support.fpm import Fpm
@@ -24,7 +24,6 @@ from support.tls_wire import Recorder
 
 POOLS = {"main": python_pool("basic.py", workers=2)}
 LISTEN = {"tcp": "127.0.0.1:0", "tls": "127.0.0.1:0"}
-TRIES = 3
 BIG = 2_000_000  # just below what a frame may have
 
 
@@ -104,6 +103,7 @@ def test_connections_of_a_client_that_is_closed_leave_nothing(server, node, trus
     def once():
         with dora.Client(node, **trust) as client:
             assert client.call("/echo", 1) == 1
+
     def left_of(count):
         before = len(os.listdir("/proc/self/fd")), rss_kb()
         for _ in range(count):
@@ -112,10 +112,7 @@ def test_connections_of_a_client_that_is_closed_leave_nothing(server, node, trus
         return len(os.listdir("/proc/self/fd")) - before[0], rss_kb() - before[1]
 
     left_of(30)
-    found = []
-    while not found or found[-1][0] > 0 or found[-1][1] >= 1024:
-        assert len(found) < TRIES, found  # what is left of each is left each time
-        found.append(left_of(300))
+    tries.until(lambda left: left[0] <= 0 and left[1] < 1024, lambda: left_of(300), 3)
 
 
 def rss_kb():

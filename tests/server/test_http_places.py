@@ -7,13 +7,13 @@ import socket
 
 import pytest
 
+from support import tries
 from support.metrics import Metrics, admin_of, ask
 from support.server import Server, python_pool, wait_until
 from support.web import Web
 
 LISTEN = {"tcp": "127.0.0.1:0", "http": 0, "admin": "127.0.0.1:0"}
 PLACES = 256  # of the operators' listener
-TRIES = 4
 HALF = b"POST /call/plain HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"
 WHOLE = b"POST /call/plain HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
 
@@ -61,10 +61,7 @@ def is_answered(admin, path):
 def in_time(scene, expected):
     """What is shown takes less than the three seconds in which slow requests end by themselves:
     where this machine stands still for so long, once more."""
-    found = []
-    while not found or found[-1] != expected:
-        assert len(found) < TRIES, found
-        found.append(scene())
+    tries.until(lambda found: found == expected, scene)
 
 
 @pytest.mark.parametrize("data", [b"", b"GET /li", b"GET /livez HTTP/1.1\r\nHost: x\r\n",

@@ -136,7 +136,8 @@ def test_drain_under_load(number, tmp_path):
 
 
 def test_second_interrupt_stops_now():
-    with Server({"p": python_pool("basic.py", workers=1)}) as server:
+    """The first waits for what runs, here without an end."""
+    with Server({"p": python_pool("basic.py", workers=1)}, stop_timeout_ms=0) as server:
         family = server.everyone()
         with v1.Conn(server.address) as conn, v1.Conn(server.address) as other:
             conn.send(v1.request(v1.guid(), "/sleep", 600000))

@@ -12,13 +12,12 @@ import time
 import pytest
 
 import dora
-from support import v1
+from support import tries, v1
 from support.door import Door
 from support.server import program
 
 PART, PROGRESS, RESULT = 100013, 100014, 0
 STEP_S = 0.25
-TRIES = 3
 # What the server says of each api: (how long it is silent before, what it says).
 SCRIPTS = {
     "/call": [(0, RESULT)],
@@ -161,10 +160,12 @@ def test_each_time_is_the_same_for_all(talker, cases):
     more."""
     asked = [(who, *case) for who in CALLERS for case in cases
              if who != "program" or case[2] == 0]
-    found = []
-    while not found or found[-1] != asked:
-        assert len(found) < TRIES, [one for one in found[-1] if one not in asked]
+
+    def wrong():
         with concurrent.futures.ThreadPoolExecutor(len(asked)) as threads:
             answers = [threads.submit(CALLERS[who], talker.address, name, options, pause)
                        for who, name, options, pause, _ in asked]
-            found.append([(*one[:4], answer.result()) for one, answer in zip(asked, answers)])
+            told = [(*one[:4], answer.result()) for one, answer in zip(asked, answers)]
+        return [one for one in told if one not in asked]
+
+    tries.until(lambda found: found == [], wrong)

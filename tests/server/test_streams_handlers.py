@@ -7,12 +7,11 @@ import time
 
 import pytest
 
-from support import processes, streams, tls, v1
+from support import processes, streams, tls, tries, v1
 from support.json_conn import JsonConn
 from support.server import HERE, Server, python_pool, wait_until
 
 KINDS = ["python", "async", "plain", "php"]
-TRIES = 3
 CANCELLED, DIED, HANDLER, TOO_LARGE = 100211, 100200, 100208, 100206
 
 
@@ -261,12 +260,13 @@ def test_nothing_is_left_of_many(kind, tmp_path):
                     assert len(one.whole(conn, "/count", 4)[0]) == 4
             assert wait_until(lambda: tasks(server) == 0)
             return processes.rss_bytes(pid) // 1024
-        some(100)
-        found = []
-        while not found or found[-1] >= 2048:
-            assert len(found) < TRIES, found  # what is left of each is left each time
+
+        def grown():
             before = some(20)
-            found.append(some(200) - before)
+            return some(200) - before
+
+        some(100)
+        tries.until(lambda kilobytes: kilobytes < 2048, grown, 3)
         assert server.workers() and pid in server.workers().values()
 
 

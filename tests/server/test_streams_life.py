@@ -7,14 +7,13 @@ import time
 
 import pytest
 
-from support import processes, streams, v1
+from support import processes, streams, tries, v1
 from support.metrics import Metrics, admin_of
 from support.server import Server, wait_until
 from support.streams import envelope, stat
 from support.upgrade import Family
 
 DIED, CANCELLED, STOPPING = 100200, 100211, 100207
-TRIES = 3
 
 
 def tasks(server):
@@ -176,14 +175,16 @@ def test_nothing_is_left_of_many_streams(tmp_path):
                 else:
                     assert len(streams.whole(conn, "/count", 5)[0]) == 5
             assert wait_until(lambda: tasks(server) == 0)
-            return processes.rss_bytes(server.pid) // 1024, processes.fd_count(server.pid)
+            return processes.rss_bytes(server.pid) // 1024
+
+        def grown():
+            before = some()
+            return some() - before
+
         some()
-        before, grown = some(), []
-        while not grown or grown[-1] >= 1024:
-            assert len(grown) < TRIES, grown  # what is left of each is left each time
-            kilobytes = some()[0]
-            grown.append(some()[0] - kilobytes)
-        assert wait_until(lambda: processes.fd_count(server.pid) <= before[1])
+        descriptors = processes.fd_count(server.pid)
+        tries.until(lambda kilobytes: kilobytes < 1024, grown, 3)
+        assert wait_until(lambda: processes.fd_count(server.pid) <= descriptors)
         assert conn.call("/large", 5)["code"] == 0
 
 

@@ -11,11 +11,10 @@ import time
 import pytest
 
 import dora
-from support import v1, web
+from support import tries, v1, web
 from support.server import Server, environment, program, python_pool, wait_until
 
 LISTEN = {"tcp": "127.0.0.1:0", "http": "127.0.0.1:0"}
-TRIES = 3
 LONG = 20  # seconds that nothing here may take
 
 
@@ -89,13 +88,14 @@ def test_a_form_gets_what_there_is(server, held):
     param, mark, let_go = held
     api = {"quick": {"name": "/echo", "param": 5}, "slow": {"name": "/wait", "param": param}}
     with web.Web(server.http, LONG) as conn:
-        found = []
-        while not found or found[-1] != (5, 100009):
-            assert len(found) < TRIES, found  # where this machine stands still both are late
+        def ask():
             status, body = conn.form("/api/multisync", {
                 "guid": v1.guid(), "timeout": 700, "api": api})
             assert (status, body["code"]) == (200, 0)
-            found.append((body["data"]["quick"]["data"], body["data"]["slow"]["code"]))
+            return body["data"]["quick"]["data"], body["data"]["slow"]["code"]
+
+        # Where this machine stands still both are late.
+        tries.until(lambda found: found == (5, 100009), ask)
         let_go()
         assert wait_until(lambda: running(server) == 0)
         assert conn.call("/echo", 8) == (200, 8)
@@ -104,13 +104,12 @@ def test_a_form_gets_what_there_is(server, held):
 def given_up(conn, param):
     """The guid of a call that has begun and whose caller's time is over. Where this machine stands
     still it may not have begun in that time: then once more."""
-    found = []
-    while not found or found[-1] != (504, 100009):
-        assert len(found) < TRIES, found
+    def ask():
         guid = v1.guid()
         status, body = conn.call("/wait", param, "?timeout=700&attempt=0", X_Dora_Guid=guid)
-        found.append((status, body["error"]["code"]))
-    return guid
+        return status, body["error"]["code"], guid
+
+    return tries.until(lambda found: found[:2] == (504, 100009), ask)[2]
 
 
 def test_the_late_result_is_kept_for_repeats(server, held):

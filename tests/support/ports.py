@@ -7,10 +7,12 @@ range, and no two processes of tests have the same."""
 import itertools
 import os
 import socket
+import threading
 
 BLOCK = 50
 BLOCKS = range(10000, 20000, BLOCK)
 _guards = []
+_lock = threading.Lock()
 
 
 def _blocks():
@@ -43,7 +45,8 @@ def _is_free(port):
 
 def take():
     """A port that this process has not had, and on which nobody listens."""
-    return next(port for port in _ports if _is_free(port))
+    with _lock:
+        return next(port for port in _ports if _is_free(port))
 
 
 def address():

@@ -14,7 +14,7 @@
 #include "wire/message.h"
 #include "wire/message_write.h"
 
-#define OWN_PORT_FIRST 10000
+#define OWN_PORT_FIRST 20000
 #define OWN_PORTS 10000
 
 typedef struct conn {
@@ -447,7 +447,8 @@ static bool bind_port(int fd, uint16_t port)
 }
 
 /* bind_own_port: a server may stop, and come back or not. Of the ports that the kernel chooses,
- * below which these are, another process could have its port by then. */
+ * below which these are, another process could have its port by then; below these are those of
+ * tests/support/ports.py. */
 static uint16_t bind_own_port(int fd)
 {
     static atomic_uint taken;

@@ -211,7 +211,7 @@ async def stubborn(param):
 @app.api("/nested")
 async def nested(param):
     """Calls another server by a blocking client: here, in a thread, and after the answer."""
-    client = dora.Client(param["node"], timeout=5)
+    client = dora.Client(param["node"], timeout=30)
     began = time.monotonic()
     try:
         if param["thread"]:
@@ -231,7 +231,7 @@ async def nested_took(param):
 async def nested_async(param):
     """The same by an asynchronous client."""
     began = time.monotonic()
-    async with dora.AsyncClient(param["node"], timeout=5) as client:
+    async with dora.AsyncClient(param["node"], timeout=30) as client:
         try:
             await client.call("/sleep", 3)
         except dora.TimeoutError:
