@@ -156,13 +156,13 @@ def test_processes_that_make_ten_calls_each(equals, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_server_twice_as_slow_gets_less(tmp_path, kind):
-    with Node(tmp_path, "a", 0.003) as quick, Node(tmp_path, "b", 0.006) as slow, \
+    with Node(tmp_path, "a", 0.010) as quick, Node(tmp_path, "b", 0.020) as slow, \
             Caller(kind, "%s,%s" % (quick.address, slow.address)) as caller:
-        caller.call(60)
+        caller.call(40)
 
         def shares():
-            counts = caller.call(200)
-            return 30 <= counts.get("b", 0) <= 95, counts
+            counts = caller.call(100)
+            return 15 <= counts.get("b", 0) <= 45, counts
 
         evenly(shares)
 
