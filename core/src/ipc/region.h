@@ -62,8 +62,9 @@ enum { DR_REPLY_IN_BLOCK = 0, DR_REPLY_IN_BIG = 1 };
 typedef struct dr_shared_task {
     alignas(64) _Atomic uint64_t word;
     /* Written by the master before QUEUED. */
-    uint64_t offset; /* of the block in the slab: name, param, caller, trace, room for the reply; of
-                      * a stream its ring (part_ring.h) at the end */
+    _Atomic uint64_t offset; /* of the block in the slab: name, param, caller, trace, room for the
+                              * reply; of a stream its ring (part_ring.h) at the end. A worker looks
+                              * at it ahead, when the task may have been taken back */
     uint32_t capacity;
     uint32_t api;
     uint32_t name_len;

@@ -223,7 +223,7 @@ static void fill(dr_pool *pool, uint32_t task, const dr_task_input *input)
     if (input->caller.len > 0) {
         memcpy(more, input->caller.data, input->caller.len);
     }
-    shared->offset = record->offset;
+    atomic_store_explicit(&shared->offset, record->offset, memory_order_relaxed);
     shared->capacity = record->capacity;
     shared->api = input->api;
     shared->name_len = (uint32_t)input->name.len;

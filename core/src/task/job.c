@@ -77,7 +77,7 @@ static void take_ring(dr_job *job)
 static void take_input(dr_job *job, const volatile dr_shared_task *task)
 {
     const dr_region *region = job->worker->region;
-    const uint64_t offset = task->offset;
+    const uint64_t offset = atomic_load_explicit(&task->offset, memory_order_relaxed);
     const uint64_t capacity = task->capacity;
     const size_t name_len = task->name_len;
     const size_t param_len = task->param_len;

@@ -128,9 +128,9 @@ static void look_at_growth(const dr_job *job, uint64_t *now_ns)
 
 /* fetch_request asks for what a task's handler reads first, once the task itself is there. It
  * may have been taken back since, and its place be another's by now. */
-static void fetch_request(const dr_region *region, const volatile dr_shared_task *task)
+static void fetch_request(const dr_region *region, const dr_shared_task *task)
 {
-    const uint64_t offset = task->offset;
+    const uint64_t offset = atomic_load_explicit(&task->offset, memory_order_relaxed);
     if (offset < region->shape.slab_bytes) {
         dr_fetch(region->slab + offset, DR_FETCH_BYTES);
     }
