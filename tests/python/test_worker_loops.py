@@ -1,10 +1,12 @@
 """A worker's event loop from its making to its end: who has one, and what is under way then."""
 
+import asyncio
 import threading
 
 import pytest
 
 import dora
+from dora import _loop
 from dora_helpers import DEADLINE_S, wait_until
 
 
@@ -125,6 +127,26 @@ def test_a_handler_that_stops_the_loop(start, monkeypatch):
         assert not held.is_alive()
         one.wait_log("the thread has ended: True")
         assert client.call("/echo", 1) == 1
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_loop_that_is_stopped_while_it_is_turned_can_be_turned_again(turns):
+    """Whichever turn of it that is: the one that ends what is waited for, too."""
+    loop = asyncio.new_event_loop()
+
+    async def work():
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        loop.stop()
+        await asyncio.sleep(0)
+        loop.stop()
+        return turns
+
+    try:
+        assert _loop._turn(loop, work()) == turns
+        loop.run_until_complete(asyncio.sleep(0.001))  # a turn later, no sooner
+    finally:
+        loop.close()
 
 
 TASKS = """

@@ -182,10 +182,19 @@ def complete(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any],
 def _turn(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any]) -> Any:
     """Turn a loop until something of it is done, whoever stops it meanwhile: the extension does
     when a late call ends, and when the worker's time to leave is over."""
+    ended: list[asyncio.Future[Any]] = []
+
+    def end(future: asyncio.Future[Any]) -> None:
+        ended.append(future)
+        loop.stop()
+
     future = asyncio.ensure_future(awaitable, loop=loop)
-    future.add_done_callback(lambda _: loop.stop())
-    while not future.done():
-        loop.run_forever()
+    future.add_done_callback(end)
+    try:
+        while not ended:  # until it was called: left over, it would stop what turns the loop next
+            loop.run_forever()
+    finally:
+        future.remove_done_callback(end)
     return future.result()
 
 
