@@ -107,8 +107,8 @@ static bool await_program(int failure_fd, pid_t pid, failure *failed)
     return false;
 }
 
-/* limit_of is what helps where the system gives no more of something, and NULL where that is not
- * the reason: nothing is wrong with the program then. */
+/* limit_of is what helps where the system gives no more of something, which is not the program's
+ * fault. Returns: NULL where that is not the reason. */
 static const char *limit_of(int why)
 {
     switch (why) {

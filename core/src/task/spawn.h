@@ -20,8 +20,8 @@ typedef struct dr_spawn {
 } dr_spawn;
 
 /* dr_spawn_zygote starts the process: in a group of its own, with an empty input, default signals,
- * the given rights, and no other descriptor. Errors: DORA_ELOAD names the program and why it cannot
- * be one, DORA_EIO what else there was not. */
+ * the given rights, and no other descriptor. Errors: DORA_ELOAD where the program itself is to
+ * blame, DORA_EIO where a right, the folder or a limit of the system is; the message says why. */
 dora_err dr_spawn_zygote(const dr_spawn *order, pid_t *pid, dora_error *error);
 
 #endif
