@@ -74,7 +74,7 @@ dora_err dr_settings_take(dr_server *server, const dr_config *config, dora_error
     dr_places_limit(&backend->places, config->connections_max, config->connections_per_address_max);
     dr_rates_limit(&backend->rates, config->http.rate_per_address, config->http.burst_per_address);
     take_access(server, config);
-    if (!config->dev && server->rehearsal == NULL) { /* who develops knows */
+    if (!config->dev && server->rehearsal == NULL) { /* who develops starts often */
         dr_config_each_idle_key(config, note_idle, server);
     }
     return DORA_OK;
