@@ -130,7 +130,7 @@ static const need needs[] = {
      "without \"discovery.redis\": name the Redis to register in, or start with --redis",
      {"discovery.groups", "discovery.advertise"}},
     {is_for_use,
-     "while \"dev\" is true: take that out, unless who writes the application starts the server",
+     "while \"dev\" is true: take that out of the file of a server that others use",
      {"stop_timeout_ms", "upgrade_timeout_ms", "reload.canary_percent", "pools.*.workers",
       "pools.*.time_limit_ms"}},
 };
