@@ -1,4 +1,4 @@
-/* test_inbox.c: a look ahead takes nothing out of a ring, goes nowhere by a spoilt entry, and may
+/* test_inbox.c: a look ahead takes nothing out of a ring, goes nowhere by a spoiled entry, and may
  * find a task that was taken back. */
 #include "ipc/inbox.h"
 
@@ -86,7 +86,7 @@ static void the_next_task_is_seen_and_stays(void **state)
     assert_null(dr_inbox_next(region, slot));
 }
 
-static void a_spoilt_entry_leads_nowhere(void **state)
+static void a_spoiled_entry_leads_nowhere(void **state)
 {
     setting *at = *state;
     set_up(at);
@@ -124,7 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         unit_in(setting, the_next_task_is_seen_and_stays),
-        unit_in(setting, a_spoilt_entry_leads_nowhere),
+        unit_in(setting, a_spoiled_entry_leads_nowhere),
         unit_in(setting, the_next_task_may_be_taken_back_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
