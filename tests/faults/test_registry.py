@@ -21,7 +21,7 @@ from support.stalls import Stalls
 
 SECONDS = float(os.environ.get("DORA_FAULT_S", "12"))
 ROUNDS = max(5, int(SECONDS / 4))
-TOLD_S = 1.0  # a join or leave reaches those who subscribe; a tenth of that is usual
+TOLD_S = 0.5  # a join or leave reaches those who subscribe, mostly: the reading comes each second
 LOOKED_S = 3.0  # and the others
 IN_THE_END_S = 60.0  # each of them, on a machine that stands still meanwhile
 GIVEN_UP_S = 2.5  # a Redis that hangs
