@@ -1,6 +1,6 @@
-/* fetch.h: asks for memory ahead of its use. What another processor wrote last lies in that one's
- * cache, and comes from there in a tenth of what a short call takes in all; nobody has to wait for
- * it who has something else to do meanwhile. */
+/* fetch.h: asks for memory ahead of its use. What another processor wrote last has to come from
+ * that one's cache; who has something else to do meanwhile does not wait for it. What that saves
+ * stands in PERFORMANCE.md. */
 #ifndef DR_BASE_FETCH_H
 #define DR_BASE_FETCH_H
 
